@@ -1,0 +1,40 @@
+"""What every test may ask for, and the versions a failure was seen with."""
+
+import importlib.metadata
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def pytest_report_header() -> str:
+    names = ("numpy", "pandas", "geopandas", "shapely", "pyproj", "pyogrio", "duckdb", "scikit-learn", "folium")
+    return "versions: " + ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of real public data; absent means skip on a desk and fail in CI."""
+    folder = Path(os.environ.get("HOTSPOTS_REAL_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        message = f"real data not found at {folder}: set HOTSPOTS_REAL_DATA to run this test"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of a Chromium; absent means skip on a desk and fail in CI."""
+    import shutil
+
+    found = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)
+    if found is None:
+        message = "no Chromium found: install the system's chromium package to run this test"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return found
