@@ -1,0 +1,244 @@
+"""The settings of a run: read from YAML once, frozen, complete, every key documented.
+
+Each stage is handed its own section. Unknown keys, contradictions and wrong types are collected and reported
+together, each with its place and, where a key looks mistyped, the one that was probably meant.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import Field, ValidationError, model_validator
+
+from pipeline.config.analysis import (
+    Backtest,
+    Change,
+    Clusters,
+    Density,
+    Detect,
+    Emerging,
+    Event,
+    Gistar,
+    Knox,
+    Outcomes,
+    Periods,
+    Placeholder,
+    Rates,
+    Risk,
+    Scan,
+    SeriesBreak,
+)
+from pipeline.config.base import Section, did_you_mean
+from pipeline.config.inputs import (
+    AreaFile,
+    Areas,
+    Categories,
+    Category,
+    Columns,
+    CountColumns,
+    Crs,
+    IncidentSource,
+    PopulationFile,
+    PublishedSource,
+    Quality,
+    Region,
+    Relation,
+    Run,
+)
+from pipeline.config.release import Disclosure, Exports, KnownTable, Links, Page, Profile, Protection, Tiles
+from pipeline.errors import ConfigError
+
+__all__ = [
+    "AreaFile",
+    "Areas",
+    "Backtest",
+    "Categories",
+    "Category",
+    "Change",
+    "Clusters",
+    "Columns",
+    "Config",
+    "CountColumns",
+    "Crs",
+    "Density",
+    "Detect",
+    "Disclosure",
+    "Emerging",
+    "Event",
+    "Exports",
+    "Gistar",
+    "IncidentSource",
+    "KnownTable",
+    "Knox",
+    "Links",
+    "Outcomes",
+    "Page",
+    "Periods",
+    "Placeholder",
+    "PopulationFile",
+    "Profile",
+    "Protection",
+    "PublishedSource",
+    "Quality",
+    "Rates",
+    "Region",
+    "Relation",
+    "Risk",
+    "Run",
+    "Scan",
+    "Section",
+    "SeriesBreak",
+    "Tiles",
+    "parse_config",
+]
+
+_AUDIENCE_THRESHOLD = {"internal": 0, "partner": 5, "public": 10}
+
+
+def _default_profiles() -> tuple[Profile, ...]:
+    return (
+        Profile(
+            name="internal",
+            audience="internal",
+            threshold=0,
+            secondary=False,
+            ward_period="month",
+            min_bandwidth_m=0,
+            min_density_incidents=0,
+            min_locations=5,
+            min_addresses=0,
+            lattice_m=0,
+            max_location_share_pct=100,
+            marking="OFFICIAL-SENSITIVE: internal, not for release",
+        ),
+        Profile(name="public", audience="public", threshold=10, rounding=5),
+    )
+
+
+class Config(Section):
+    """Everything a run needs to know."""
+
+    run: Run = Field(default_factory=lambda: Run.model_validate({}), description="Who this run is.")
+    crs: Crs = Field(default_factory=lambda: Crs.model_validate({}), description="Coordinate reference systems.")
+    areas: Areas = Field(description="Boundaries, populations and coverage.")
+    incidents: tuple[IncidentSource, ...] = Field((), description="Sources of points.")
+    published_counts: tuple[PublishedSource, ...] = Field(
+        (), description="Sources of counts already published by area."
+    )
+    categories: Categories = Field(
+        default_factory=lambda: Categories.model_validate({}), description="Categories (strands)."
+    )
+    quality: Quality = Field(default_factory=lambda: Quality.model_validate({}), description="How much may be refused.")
+    periods: Periods = Field(default_factory=lambda: Periods.model_validate({}), description="Windows.")
+    detect: Detect = Field(default_factory=lambda: Detect.model_validate({}), description="Detection.")
+    rates: Rates = Field(default_factory=lambda: Rates.model_validate({}), description="Rates.")
+    change: Change = Field(default_factory=lambda: Change.model_validate({}), description="Change.")
+    emerging: Emerging = Field(default_factory=lambda: Emerging.model_validate({}), description="Emerging hot spots.")
+    outcomes: Outcomes = Field(default_factory=lambda: Outcomes.model_validate({}), description="Outcomes.")
+    backtest: Backtest = Field(default_factory=lambda: Backtest.model_validate({}), description="Backtest.")
+    profiles: tuple[Profile, ...] = Field(
+        default_factory=_default_profiles, min_length=1, description="Audiences and their rules."
+    )
+    disclosure: Disclosure = Field(
+        default_factory=lambda: Disclosure.model_validate({}), description="Protection across profiles."
+    )
+    protection: Protection = Field(
+        default_factory=lambda: Protection.model_validate({}), description="Impact-assessment texts."
+    )
+    page: Page = Field(default_factory=lambda: Page.model_validate({}), description="Maps and briefings.")
+    exports: Exports = Field(default_factory=lambda: Exports.model_validate({}), description="Layers for GIS.")
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> "Config":
+        faults = [*_input_faults(self), *_category_faults(self), *_profile_faults(self)]
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+
+def _input_faults(config: Config) -> list[str]:
+    faults = []
+    if not config.incidents and not config.published_counts:
+        faults.append("there is no data: give incidents or published_counts")
+    if config.incidents and config.published_counts:
+        faults.append("incidents and published_counts cannot share a run: give each its own configuration")
+    names = [s.name for s in (*config.incidents, *config.published_counts)]
+    faults += [f'source name "{n}" is used twice' for n in sorted({n for n in names if names.count(n) > 1})]
+    if config.page.tiles.url and not config.page.tiles.attribution:
+        faults.append("page.tiles.url needs page.tiles.attribution")
+    return faults
+
+
+def _category_faults(config: Config) -> list[str]:
+    tree = config.categories.tree
+    ids = [c.id for c in tree]
+    faults = [f'category id "{i}" is used twice' for i in sorted({i for i in ids if ids.count(i) > 1})]
+    if "all" in ids:
+        faults.append('category id "all" is reserved: it counts each incident once')
+    parents = {c.id: c.parent for c in tree}
+    for category in tree:
+        if category.parent is not None and category.parent not in parents:
+            hint = did_you_mean(category.parent, ids)
+            faults.append(f'category "{category.id}": parent "{category.parent}" is not a category{hint}')
+        seen, at = {category.id}, category.parent
+        while at is not None and at not in seen:
+            seen.add(at)
+            at = parents.get(at)
+        if at is not None:
+            faults.append(f'category "{category.id}": its parents run in a circle')
+    return faults
+
+
+def _profile_faults(config: Config) -> list[str]:
+    faults = []
+    names = [p.name for p in config.profiles]
+    faults += [f'profile "{n}" is given twice' for n in sorted({n for n in names if names.count(n) > 1})]
+    for p in config.profiles:
+        least = _AUDIENCE_THRESHOLD[p.audience]
+        if p.threshold < least and not p.threshold_reason:
+            faults.append(
+                f'profile "{p.name}": threshold {p.threshold} is under the {p.audience} default of {least}: '
+                "say why in threshold_reason (it is recorded in release.json)"
+            )
+        if p.name == "work":
+            faults.append('profile "work": the name is taken by the folder of stage tables')
+        if p.protection == "round" and p.rounding < 2:
+            faults.append(f'profile "{p.name}": protection "round" needs a rounding base of 2 or more')
+    return faults
+
+
+def _known_keys(loc: tuple[int | str, ...]) -> list[str]:
+    """Return the keys allowed where an unknown one stood."""
+    model: Any = Config
+    for part in loc[:-1]:
+        if isinstance(part, int):
+            continue
+        field = getattr(model, "model_fields", {}).get(part)
+        if field is None:
+            return []
+        model = next(
+            (a for a in (field.annotation, *getattr(field.annotation, "__args__", ())) if hasattr(a, "model_fields")),
+            None,
+        )
+    return list(getattr(model, "model_fields", {}))
+
+
+def parse_config(data: Mapping[str, Any], *, where: str = "config.yaml") -> Config:
+    """Check plain data against the settings and freeze it.
+
+    Raises
+    ------
+    ConfigError
+        With one line per fault: its place, what is wrong, and what was probably meant.
+    """
+    try:
+        return Config.model_validate(data)
+    except ValidationError as error:
+        lines = []
+        for fault in error.errors():
+            place = ".".join(str(p) for p in fault["loc"]) or "the configuration"
+            if fault["type"] == "extra_forbidden":
+                last = str(fault["loc"][-1])
+                lines.append(f"{place}: unknown key{did_you_mean(last, _known_keys(fault['loc']))}")
+            else:
+                lines.append(f"{place}: {fault['msg'].removeprefix('Value error, ')}")
+        raise ConfigError(f"{where} cannot be used:\n  " + "\n  ".join(lines)) from None

@@ -1,0 +1,214 @@
+"""Settings of the methods."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pipeline.config.base import Section
+from pipeline.config.inputs import CategoryId, Code, Month
+
+__all__ = [
+    "Backtest",
+    "Change",
+    "Clusters",
+    "Density",
+    "Detect",
+    "Emerging",
+    "Event",
+    "Gistar",
+    "Knox",
+    "Outcomes",
+    "Periods",
+    "Placeholder",
+    "Rates",
+    "Risk",
+    "Scan",
+    "SeriesBreak",
+]
+
+PeriodKind = Literal["month", "quarter", "year", "financial_year", "fixed", "rolling"]
+
+
+class SeriesBreak(Section):
+    """A change of recording system."""
+
+    month: Month = Field(description="First month of the new system.")
+    text: str = Field(max_length=300, description="What changed, in words for readers.")
+
+
+class Event(Section):
+    """Something dated that readers will ask about."""
+
+    date: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$", description="ISO date.")
+    label: str = Field(max_length=120, description="Short label on charts.")
+    areas: tuple[Code, ...] = Field((), description="Areas concerned; empty means all.")
+
+
+class Periods(Section):
+    """Windows that counts are given for."""
+
+    headline: str = Field("latest", description="`latest` (12 complete months), or a period `2024-08..2025-07`.")
+    months: int = Field(12, ge=1, le=60, description="Length of the headline window and of fixed windows, in months.")
+    borough: PeriodKind = Field("month", description="Resolution of borough counts.")
+    ward: PeriodKind = Field("fixed", description="Resolution of ward counts (internal may be finer).")
+    first_month: Month | None = Field(None, description="Leave out what lies before.")
+    last_month: Month | None = Field(None, description="Leave out what lies after.")
+    last_complete_date: str | None = Field(
+        None, description="Last day the data covers (ISO); the last row's month end if left out."
+    )
+    breaks: tuple[SeriesBreak, ...] = Field(
+        (), description="Changes of recording system: nothing is compared across them."
+    )
+    ignore_breaks: bool = Field(
+        default=False, description="Compare across breaks all the same (recorded in the manifest)."
+    )
+    events: tuple[Event, ...] = Field((), description="Dated events for the charts.")
+
+
+class Risk(Section):
+    """Risk surface: incidents over a denominator surface."""
+
+    against: Literal["none", "population"] = Field("none", description="What to divide by.")
+    form: Literal["ratio", "difference", "log_ratio"] = Field("ratio", description="How the two surfaces are compared.")
+
+
+class Density(Section):
+    """Kernel density."""
+
+    enabled: bool = Field(default=True, description="Make density bands.")
+    kernel: Literal["quartic", "gaussian", "epanechnikov", "triangular", "uniform"] = Field(
+        "quartic", description="Kernel."
+    )
+    bandwidth_m: float | Literal["auto"] = Field(800.0, description="Bandwidth in metres, or `auto`.")
+    min_bandwidth_m: float = Field(100.0, gt=0, description="`auto` never goes under this, in metres.")
+    cell_m: float | None = Field(None, gt=0, description="Cell side in metres; a tenth of the bandwidth if left out.")
+    edge: Literal["none", "uniform", "diggle"] = Field("none", description="Edge correction.")
+    adaptive: bool = Field(default=False, description="Abramson's adaptive bandwidth.")
+    bands: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        (1.5, 3.0, 5.0, 8.0, 13.0, 20.0), min_length=1, description="Band limits as multiples of the mean density."
+    )
+    categories: tuple[CategoryId, ...] = Field(("all",), description="Surfaces to make.")
+    min_locations: int = Field(5, ge=1, description="Fewest distinct locations that make a band.")
+    risk: Risk = Field(default_factory=lambda: Risk.model_validate({}), description="Risk surface.")
+
+
+class Clusters(Section):
+    """Hotspots by clustering."""
+
+    enabled: bool = Field(default=True, description="Find hotspots.")
+    method: Literal["dbscan", "hdbscan", "optics"] = Field("dbscan", description="Clustering method.")
+    eps_m: float | Literal["auto"] = Field(200.0, description="Reach of DBSCAN in metres, or `auto`.")
+    min_samples: int = Field(30, ge=2, description="Incidents within reach that make a core point.")
+    min_locations: int = Field(5, ge=1, description="Fewest distinct locations in a hotspot.")
+    max_hotspots: int = Field(25, ge=1, le=500, description="Most hotspots listed.")
+    resamples: int = Field(0, ge=0, le=999, description="Resamples of locations for stability; 0 leaves it out.")
+    simulations: int = Field(0, ge=0, le=9999, description="Simulated nulls for p-values; 0 gives none.")
+
+
+class Gistar(Section):
+    """Gi* and local Moran's I."""
+
+    enabled: bool = Field(default=True, description="Test wards and grid cells.")
+    permutations: int = Field(
+        0, ge=0, le=99999, description="Conditional permutations; 0 uses the normal approximation."
+    )
+    fdr_q: float = Field(0.05, gt=0, lt=1, description="Level of the false-discovery-rate note.")
+    grid: Literal["none", "square", "hexagon"] = Field("square", description="Analysis cells.")
+    cell_m: float = Field(500.0, gt=0, description="Side (or flat-to-flat width) of analysis cells, in metres.")
+    categories: tuple[CategoryId, ...] = Field(("all",), description="Categories tested.")
+    moran: bool = Field(default=True, description="Local Moran's I on wards as well.")
+
+
+class Scan(Section):
+    """Space-time permutation scan."""
+
+    enabled: bool = Field(default=False, description="Run it.")
+    max_radius_m: float = Field(3000.0, gt=0, description="Largest cylinder radius, in metres.")
+    max_months: int = Field(6, ge=1, description="Longest cylinder, in months.")
+    simulations: int = Field(199, ge=19, le=9999, description="Monte-Carlo replications.")
+    cell_m: float = Field(500.0, gt=0, description="Locations are summed to cells of this side, in metres.")
+
+
+class Knox(Section):
+    """Near repeats."""
+
+    enabled: bool = Field(default=False, description="Run it.")
+    distance_bands_m: tuple[float, ...] = Field(
+        (0.0, 1.0, 100.0, 200.0, 300.0, 400.0), description="Edges of half-open distance bands, in metres."
+    )
+    time_bands_days: tuple[float, ...] = Field(
+        (0.0, 8.0, 15.0, 29.0), description="Edges of half-open time bands, in days."
+    )
+    simulations: int = Field(99, ge=19, le=9999, description="Monte-Carlo replications.")
+
+
+class Detect(Section):
+    """Detection."""
+
+    density: Density = Field(default_factory=lambda: Density.model_validate({}), description="Kernel density.")
+    clusters: Clusters = Field(default_factory=lambda: Clusters.model_validate({}), description="Hotspots.")
+    gistar: Gistar = Field(default_factory=lambda: Gistar.model_validate({}), description="Significance.")
+    scan: Scan = Field(default_factory=lambda: Scan.model_validate({}), description="Space-time scan.")
+    knox: Knox = Field(default_factory=lambda: Knox.model_validate({}), description="Near repeats.")
+    placeholder_locations: tuple["Placeholder", ...] = Field(
+        (), description="Places such as police stations whose incidents stay out of density and clusters."
+    )
+
+
+class Placeholder(Section):
+    """A location that stands for `place unknown`."""
+
+    easting_m: float = Field(description="Easting in the working system, in metres.")
+    northing_m: float = Field(description="Northing in the working system, in metres.")
+    radius_m: float = Field(10.0, gt=0, description="Points within this distance are meant, in metres.")
+    name: str = Field("", description="What is there.")
+
+
+class Rates(Section):
+    """Rates per head."""
+
+    base: int = Field(10000, ge=1, le=10000, description="Rates are per this many people (10,000 is the contract).")
+    unreliable_under: int = Field(20, ge=0, description="Rates from fewer events are called unreliable.")
+    too_few_under: int = Field(10, ge=0, description="Rates from fewer events are not given: too few to say.")
+    smooth: bool = Field(default=True, description="Give empirical-Bayes smoothed rates too.")
+    confidence: float = Field(0.95, gt=0.5, lt=1, description="Coverage of intervals.")
+
+
+class Change(Section):
+    """What is rising."""
+
+    compare: Literal["previous", "year_before"] = Field(
+        "year_before", description="Window the headline is compared with."
+    )
+    fdr_q: float = Field(0.05, gt=0, lt=1, description="False-discovery rate of the words higher and lower.")
+    min_earlier: int = Field(20, ge=0, description="Fewest events in the earlier window for a percentage.")
+
+
+class Emerging(Section):
+    """Emerging hot spots."""
+
+    enabled: bool = Field(default=True, description="Classify wards by their history.")
+    kind: Literal["month", "quarter"] = Field("quarter", description="Length of the periods.")
+    min_periods: int = Field(10, ge=4, description="Fewest periods inside one recording system.")
+
+
+class Outcomes(Section):
+    """What was done about it."""
+
+    basis: Literal["cohort", "flow", "none"] = Field(
+        "cohort", description="Outcomes linked to their offences (`cohort`), or recorded in the same month (`flow`)."
+    )
+    maturity_months: int = Field(
+        3, ge=0, le=36, description="Latest months left out of cohort shares because outcomes are still to come."
+    )
+
+
+class Backtest(Section):
+    """How well would the map have done."""
+
+    origins: int = Field(6, ge=1, le=60, description="Rolling origins.")
+    history_months: int = Field(12, ge=1, description="Months seen before each origin.")
+    horizon_months: int = Field(1, ge=1, description="Months predicted.")
+    cell_m: float = Field(250.0, gt=0, description="Cell side of surfaces and grid counts, in metres.")
+    bandwidths_m: tuple[float, ...] = Field((400.0, 800.0, 1600.0), description="Candidate bandwidths, in metres.")
+    resamples: int = Field(999, ge=99, description="Bootstrap resamples over origins.")

@@ -1,0 +1,267 @@
+"""Settings that say where the data is and how to read it."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from pipeline.config.base import Section
+
+__all__ = [
+    "AreaFile",
+    "Areas",
+    "Categories",
+    "Category",
+    "Columns",
+    "CountColumns",
+    "Crs",
+    "IncidentSource",
+    "PopulationFile",
+    "PublishedSource",
+    "Quality",
+    "Region",
+    "Relation",
+    "Run",
+]
+
+Code = Annotated[str, Field(min_length=1, max_length=120)]
+CategoryId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
+Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+
+
+class Run(Section):
+    """Who this run is."""
+
+    name: str = Field(
+        "hotspots", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$", description="Folder name under output_dir."
+    )
+    title: str = Field(
+        "Recorded crime", max_length=300, description="Title on every map and page, for example `Hate crime`."
+    )
+    noun: str = Field(
+        "offences", description="What one row is called in sentences: `offences`, `incidents`, `hate crimes`."
+    )
+    place: str = Field("", description="Whose area this is, beside the title: `Metropolitan Police area, London`.")
+    publisher: str = Field("", description="Who recorded the data, and when it was taken: printed as the source line.")
+    output_dir: str = Field("outputs", description="Folder that holds every run, relative to this file.")
+    seed: int = Field(20250731, ge=0, description="Seed of every random draw (permutations, resamples).")
+    synthetic: bool = Field(default=False, description="The data is made up: every page and file says so.")
+    engine: Literal["local", "dask"] = Field("local", description="Where the per-file work runs.")
+    scheduler: str = Field("", description="Dask scheduler (`tcp://host:8786`); empty starts a local cluster.")
+    workers: int = Field(2, ge=1, le=512, description="Worker processes of a local Dask cluster.")
+    memory_limit_mb: int = Field(
+        2000, ge=128, description="Memory that DuckDB may use before it spills to disk, in MB."
+    )
+    max_file_mb: int = Field(20000, ge=1, description="Largest input file accepted, in MB, after decompression.")
+
+
+class Crs(Section):
+    """Coordinate reference systems."""
+
+    working: str = Field("EPSG:27700", description="Projected system in metres that all distances are measured in.")
+
+
+class AreaFile(Section):
+    """A boundary file of one level."""
+
+    path: str = Field(description="Boundary file: GeoJSON, GeoPackage, Shapefile, MapInfo TAB or GeoParquet.")
+    layer: str | None = Field(None, description="Layer name, where the file has several.")
+    crs: str | None = Field(None, description="System of the file, where the file does not say or says it wrongly.")
+    code: str = Field("area_code", description="Column with the area's unique code.")
+    name: str = Field("area_name", description="Column with the area's name.")
+    parent_code: str | None = Field(None, description="Column with the code of the borough a ward lies in.")
+    parent_name: str | None = Field(None, description="Column with the name of that borough.")
+    vintage: str = Field("", description="Which edition the boundaries are: `2018`, `May 2025`.")
+    label: str = Field("", description="What one area is called in sentences: `ward`, `borough`, `district`.")
+    label_plural: str = Field("", description="Its plural, where adding an s is wrong.")
+
+
+class Region(Section):
+    """The whole area that boroughs add up to."""
+
+    code: Code = Field("E12000007", description="Code of the region, used in every file.")
+    name: str = Field("London", description="Its name in sentences.")
+
+
+class PopulationFile(Section):
+    """Residents (or another denominator) by area."""
+
+    path: str = Field(description="CSV with one row per area.")
+    code: str = Field("area_code", description="Column with the area code.")
+    value: str = Field("population", description="Column with the number of people.")
+    year: int = Field(2021, ge=1801, le=2200, description="Year the figures describe.")
+    encoding: str = Field("utf-8", description="Text encoding of the file, for example `latin-1`.")
+    measure: str = Field("residents", description="Who is counted: `residents`, `workday population`.")
+    category: CategoryId | None = Field(None, description="Use as the denominator of this category only.")
+    ignore_unknown: bool = Field(default=False, description="Rows for areas outside the boundaries are expected.")
+
+
+class Areas(Section):
+    """Boundaries, populations and coverage."""
+
+    wards: AreaFile = Field(description="The small areas.")
+    boroughs: AreaFile | None = Field(None, description="The large areas; without it wards are dissolved by parent.")
+    region: Region = Field(
+        default_factory=lambda: Region.model_validate({}), description="The area all boroughs make up."
+    )
+    population: tuple[PopulationFile, ...] = Field((), description="Denominators, by area code.")
+    not_covered: tuple[Code, ...] = Field(
+        (), description="Areas the data does not cover: shown as such, never as zero."
+    )
+    visitor_areas: tuple[Code, ...] = Field((), description="Areas where visitors dominate: no resident rate is given.")
+    lookup: str | None = Field(None, description="CSV of from_code,to_code from other vintages to this one.")
+    min_matched_pct: float = Field(
+        99.0, ge=0, le=100, description="Least share of codes that must match the boundaries, in per cent."
+    )
+    allow_low_match: bool = Field(default=False, description="Go on below min_matched_pct.")
+    cell_m: float = Field(50.0, gt=0, description="Cell side of the point-to-area index, in metres.")
+    snap_m: float = Field(
+        25.0, ge=0, description="A point this near outside all areas is given to the nearest, in metres."
+    )
+
+
+class Columns(Section):
+    """Names of the columns of an extract; what is left out is recognised under its usual names or absent."""
+
+    id: str | None = Field(None, description="Unique incident number.")
+    date: str | None = Field(None, description="Date (or month) of the incident.")
+    time: str | None = Field(None, description="Time or hour, where the date has none.")
+    recorded: str | None = Field(None, description="Date it was recorded.")
+    x: str | None = Field(None, description="First coordinate in `crs`.")
+    y: str | None = Field(None, description="Second coordinate in `crs`.")
+    lon: str | None = Field(None, description="Longitude, EPSG:4326.")
+    lat: str | None = Field(None, description="Latitude, EPSG:4326.")
+    category: str | None = Field(None, description="Category or strand column.")
+    borough: str | None = Field(None, description="Borough code or name, used where there is no point.")
+    ward: str | None = Field(None, description="Ward code or name the source gives, used for checks only.")
+    kind: str | None = Field(None, description="Offence or non-crime incident.")
+    offence_group: str | None = Field(None, description="Offence group.")
+    aggravated: str | None = Field(None, description="Aggravated offence, yes or no.")
+    flag_status: str | None = Field(None, description="Flag confirmed or presumed.")
+    place_type: str | None = Field(None, description="Kind of place.")
+    reporting_route: str | None = Field(None, description="How it was reported.")
+    online: str | None = Field(None, description="Happened online, yes or no.")
+    outcome: str | None = Field(None, description="Latest outcome.")
+    victim: str | None = Field(None, description="Victim reference: hashed on reading, never stored plain.")
+    organisation: str | None = Field(None, description="Recording organisation, where one file holds several.")
+
+
+class IncidentSource(Section):
+    """One organisation's incidents, in one or many files."""
+
+    name: str = Field("police", pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,79}$", description="Recording organisation.")
+    paths: tuple[str, ...] = Field(min_length=1, description="Files or globs, relative to this file.")
+    format: Literal["auto", "csv", "geojson", "gpkg", "shapefile", "tab", "parquet"] = Field(
+        "auto", description="File format."
+    )
+    layer: str | None = Field(None, description="Layer name, where a file has several.")
+    encoding: str = Field("utf-8", description="Text encoding, for example `latin-1`.")
+    delimiter: str | None = Field(None, max_length=1, description="Column separator; recognised if left out.")
+    crs: str | None = Field(None, description="System of easting/northing columns or of a geometry without one.")
+    columns: Columns = Field(default_factory=lambda: Columns.model_validate({}), description="Column names.")
+    date_format: str | None = Field(
+        None, description="strptime format, for example `%d/%m/%Y`; recognised if left out."
+    )
+    day_first: bool | None = Field(
+        None, description="Settles dates such as 03/04/2025, where a whole file leaves it open."
+    )
+    first_date: str | None = Field(None, description="Dates before this (ISO) are quarantined.")
+    last_date: str | None = Field(None, description="Dates after this (ISO) are quarantined as in the future.")
+    no_location: tuple[str, ...] = Field(
+        ("No Location", "No location"), description="Location texts that mean no place is known."
+    )
+    positive_outcomes: tuple[str, ...] = Field((), description="Outcome texts counted as positive, any case.")
+    pending_outcomes: tuple[str, ...] = Field((), description="Outcome texts that mean still open, any case.")
+    true_values: tuple[str, ...] = Field(("yes", "y", "true", "t", "1"), description="Texts that mean yes, any case.")
+    extent: tuple[float, float, float, float] | None = Field(
+        None,
+        description="Bounds (west, south, east, north, in the file's system) outside which a point is quarantined.",
+    )
+
+
+class CountColumns(Section):
+    """Columns of a table of published counts."""
+
+    area_code: str = Field("area_code", description="Area code.")
+    area_name: str | None = Field(None, description="Area name, used only to list what did not match.")
+    level: str | None = Field(None, description="Column that says which level a row is of.")
+    period: str = Field("period", description="Month.")
+    category: str | None = Field(None, description="Category label.")
+    measure: str | None = Field(None, description="What is counted.")
+    value: str = Field("value", description="The count.")
+
+
+class Relation(Section):
+    """A relation between categories that the source declares; it is tested, and dropped where violated."""
+
+    subset: tuple[CategoryId, CategoryId] | None = Field(
+        None, description="[child, parent]: each child counts in the parent."
+    )
+    union: tuple[CategoryId, ...] | None = Field(
+        None, min_length=3, description="[whole, part, part, ...]: the parts cover the whole and may overlap."
+    )
+
+    @model_validator(mode="after")
+    def _one(self) -> "Relation":
+        if (self.subset is None) == (self.union is None):
+            raise ValueError("give either subset or union")
+        return self
+
+
+class PublishedSource(Section):
+    """Counts already published by area: no points."""
+
+    name: str = Field("published", pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,79}$", description="Publisher.")
+    paths: tuple[str, ...] = Field(min_length=1, description="CSV files (also .gz) or globs, relative to this file.")
+    encoding: str = Field("utf-8", description="Text encoding.")
+    columns: CountColumns = Field(default_factory=lambda: CountColumns.model_validate({}), description="Column names.")
+    levels: dict[str, Literal["ward", "borough", "region"]] = Field(
+        default_factory=dict, description="Level texts in the file and what they are here."
+    )
+    measures: dict[str, Literal["incidents", "positive_outcomes"]] = Field(
+        default_factory=dict, description="Measure texts and what they are here."
+    )
+    period_format: str = Field("%Y-%m-%d", description="strptime format of the month.")
+    absent: Literal["zero", "unknown"] = Field(
+        "unknown", description="What a missing row means inside the covered areas and months."
+    )
+    relations: tuple[Relation, ...] = Field((), description="Relations between categories, tested on reading.")
+
+
+class Category(Section):
+    """A category (for hate crime: a strand) and how rows come to be in it."""
+
+    id: CategoryId = Field(description="Column-safe id, for example `religion`.")
+    label: str = Field("", max_length=300, description="Label on maps; the id if empty.")
+    parent: CategoryId | None = Field(None, description="Category this one is counted in as well.")
+    match: tuple[str, ...] = Field((), description="Texts of the category column that mean this category, any case.")
+    flag: str | None = Field(None, description="Column that is true for rows of this category.")
+    rule: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="Column and texts found in it, any case; all columns must match."
+    )
+
+
+class Categories(Section):
+    """How incidents are sorted into categories. `all` is reserved: every incident, once."""
+
+    all_label: str = Field("All offences", description="Label of the whole, for example `All hate crime`.")
+    tree: tuple[Category, ...] = Field(
+        (), description="The categories; empty means one per text of the category column."
+    )
+    separator: str = Field(";", description="Separator where one cell names several categories.")
+    unknown: Literal["quarantine", "ignore", "error"] = Field(
+        "ignore", description="What to do with a text no category matches."
+    )
+    all_from: CategoryId | None = Field(
+        None, description="Published counts only: the category whose counts are the whole."
+    )
+
+
+class Quality(Section):
+    """How much may be refused."""
+
+    max_quarantined_pct: float = Field(
+        20.0, ge=0, le=100, description="Stop (exit 5) when more rows than this are refused, in per cent."
+    )
+    geocode_target_pct: float = Field(
+        85.0, ge=0, le=100, description="Rule of thumb for the share of rows with a usable place, in per cent."
+    )

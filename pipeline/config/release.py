@@ -1,0 +1,139 @@
+"""Settings of release: who may see what, and how pages look."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pipeline.config.base import Section
+from pipeline.config.inputs import CategoryId, Code
+
+__all__ = ["Disclosure", "Exports", "KnownTable", "Links", "Page", "Profile", "Protection", "Tiles"]
+
+
+class Profile(Section):
+    """The rules of one audience."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$", description="Folder name.")
+    audience: Literal["internal", "partner", "public"] = Field(
+        "public", description="Which defaults and wording apply."
+    )
+    threshold: int = Field(
+        10, ge=0, le=1000, description="Counts from 1 to one less than this are withheld; 0 shows all."
+    )
+    threshold_reason: str = Field(
+        "", description="Why the threshold is lower than the default of its audience; recorded in release.json."
+    )
+    zero_rule: Literal["show", "band"] = Field(
+        "show", description="`show` zeros where safe, or show everything under the threshold as a band."
+    )
+    secondary: bool = Field(default=True, description="Withhold more where sums would give a count back.")
+    protection: Literal["suppress", "round", "noise"] = Field(
+        "suppress", description="`suppress`, or `round` every count, or repeatable cell-key `noise`."
+    )
+    rounding: int = Field(
+        0, ge=0, le=100, description="Published counts are rounded to this base; 0 leaves them exact."
+    )
+    ward_period: Literal["month", "quarter", "fixed", "year", "financial_year"] = Field(
+        "fixed", description="Shortest window of ward counts."
+    )
+    borough_period: Literal["month", "quarter", "fixed", "year", "financial_year"] = Field(
+        "month", description="Shortest window of borough counts."
+    )
+    measures: tuple[Literal["incidents", "positive_outcomes"], ...] = Field(
+        ("incidents", "positive_outcomes"), description="Measures shown."
+    )
+    categories: tuple[CategoryId, ...] = Field((), description="Categories shown; empty shows all of them.")
+    scope: tuple[Code, ...] = Field((), description="Only these boroughs (their own folder); empty shows all.")
+    hotspots: bool = Field(default=True, description="Show hotspot outlines.")
+    density: bool = Field(default=True, description="Show density bands.")
+    min_bandwidth_m: float = Field(650.0, ge=0, description="Smallest bandwidth of a released surface, in metres.")
+    min_density_incidents: int = Field(2000, ge=0, description="No surface from fewer incidents than this.")
+    min_locations: int = Field(10, ge=1, description="Fewest distinct locations in a hotspot or density patch.")
+    min_addresses: int = Field(8, ge=0, description="Fewest addresses in an outline, where an address layer is given.")
+    max_location_share_pct: float = Field(
+        50.0, gt=0, le=100, description="No hotspot with more than this from one location, in per cent."
+    )
+    lattice_m: float = Field(
+        250.0, ge=0, description="Outlines are unions of hexagons of this width, in metres; 0 keeps the outline."
+    )
+    marking: str = Field("", max_length=120, description="Handling marking printed on every page.")
+
+
+class KnownTable(Section):
+    """A table the attacker has anyway."""
+
+    name: str = Field(description="What it is.")
+    path: str = Field(
+        description="area_counts.csv of a release, or published counts in the layout of a published source."
+    )
+    source: str = Field("", description="Name of the published source whose columns it has.")
+
+
+class Disclosure(Section):
+    """What protects victims across profiles."""
+
+    data_source: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9._-]{0,79}$",
+        description="Name of the ledger; runs on the same data share it. The run's name if empty.",
+    )
+    known_tables: tuple[KnownTable, ...] = Field((), description="Tables an attacker has anyway.")
+    addresses: str | None = Field(None, description="Point layer of addresses, for the fewest addresses in an outline.")
+    institutions: str | None = Field(
+        None, description="Layer of single institutions that are never outlined in public."
+    )
+    audit_seconds: int = Field(
+        600, ge=1, description="Longest the audit may take before the release is refused, in seconds."
+    )
+
+
+class Protection(Section):
+    """What a data-protection impact assessment asks for; printed on protection.html."""
+
+    controller: str = Field("", description="Data controller.")
+    purpose: str = Field("", description="Purpose of the processing.")
+    legal_condition: str = Field("", description="Legal basis and condition for special-category data.")
+    sharing_gateway: str = Field("", description="Legal gateway for sharing.")
+    intruder_test: str = Field("", description="When and how a motivated-intruder test was done.")
+    retention: str = Field("", description="How long outputs are kept.")
+    review_date: str = Field("", description="When this is looked at again.")
+    contact: str = Field("", description="Whom to ask.")
+
+
+class Tiles(Section):
+    """Optional background tiles. The page asks for nothing unless this is set."""
+
+    url: str = Field("", description="XYZ template; `{key}` is filled from the environment variable key_env.")
+    attribution: str = Field("", description="Required with a url.")
+    key_env: str = Field("", description="Environment variable that holds the key.")
+
+
+class Links(Section):
+    """Where to report and to find support."""
+
+    text: str = Field(description="What is offered.")
+    contact: str = Field("", description="Telephone number, or address shown as text.")
+
+
+class Page(Section):
+    """Maps and briefings."""
+
+    language: str = Field("en-GB", description="Language tag of pages.")
+    support: tuple[Links, ...] = Field((), description="Where to report and to find support.")
+    caveats: tuple[Annotated[str, Field(max_length=500)], ...] = Field(
+        (), description="Cautions added to the fixed wording."
+    )
+    licence: str = Field("", description="Licence and attribution line of the data and boundaries.")
+    simplify_m: float = Field(28.0, ge=0, description="Simplification of outlines on pages, in metres.")
+    tiles: Tiles = Field(default_factory=lambda: Tiles.model_validate({}), description="Background tiles.")
+    briefings: bool = Field(default=True, description="Write a briefing per borough and the panel page.")
+
+
+class Exports(Section):
+    """Layers for GIS."""
+
+    geopackage: bool = Field(default=True, description="Write hotspots.gpkg.")
+    geoparquet: bool = Field(default=False, description="Write GeoParquet layers too.")
+    flatgeobuf: bool = Field(default=False, description="Write FlatGeobuf layers too.")
+    contact: str = Field("", description="Contact in the layers' metadata.")
+    abstract: str = Field("", description="Abstract in the layers' metadata.")

@@ -1,0 +1,23 @@
+"""The table contracts: what passes between stages, and what users find in a released folder."""
+
+from pipeline.schemas.outputs import AREA_COUNTS, AREA_LAYER, DENSITY_LAYER, HOTSPOT_LAYER, WITHHELD_NOTE
+from pipeline.schemas.table import Column, Kind, Table
+from pipeline.schemas.work import AREA_MONTHS, AREAS, CELLS, INCIDENTS, LOCATIONS, PUBLISHED_COUNTS, QUARANTINE
+
+__all__ = [
+    "AREAS",
+    "AREA_COUNTS",
+    "AREA_LAYER",
+    "AREA_MONTHS",
+    "CELLS",
+    "DENSITY_LAYER",
+    "HOTSPOT_LAYER",
+    "INCIDENTS",
+    "LOCATIONS",
+    "PUBLISHED_COUNTS",
+    "QUARANTINE",
+    "WITHHELD_NOTE",
+    "Column",
+    "Kind",
+    "Table",
+]

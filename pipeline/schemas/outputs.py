@@ -1,0 +1,147 @@
+"""Tables and layers of a released folder: the contract users rely on."""
+
+from pipeline.schemas.table import Column, Table
+
+__all__ = ["AREA_COUNTS", "AREA_LAYER", "DENSITY_LAYER", "HOTSPOT_LAYER", "WITHHELD_NOTE"]
+
+WITHHELD_NOTE = "An empty cell whose column is named in `withheld` is withheld; any other empty cell is no data."
+
+_HEAD = (
+    Column("area_code", "string", "Unique code of the area.", alias="area_code"),
+    Column("area_name", "string", "Name of the area.", alias="area_name"),
+    Column("level", "string", "`ward`, `borough` or `region`.", alias="level"),
+)
+_SPAN = (
+    Column("period_start", "date", "First day of the period, ISO.", alias="per_start"),
+    Column("period_end", "date", "Last day of the period, ISO, inclusive.", alias="per_end"),
+)
+_NUMBERS = (
+    Column(
+        "incidents", "int", "Incidents of the category (or all) recorded in the period.", null=True, alias="incidents"
+    ),
+    Column(
+        "incidents_unplaced",
+        "int",
+        "Of these, known to be in the area but in no smaller one.",
+        null=True,
+        alias="unplaced",
+    ),
+    Column(
+        "rate_per_10000",
+        "float",
+        "Incidents per 10,000 people of the denominator, for the whole period.",
+        null=True,
+        alias="rate10k",
+    ),
+    Column("rate_low", "float", "Lower end of the 95 % interval of the rate.", null=True, alias="rate_low"),
+    Column("rate_high", "float", "Upper end of the 95 % interval of the rate.", null=True, alias="rate_high"),
+    Column("positive_outcomes", "int", "Positive outcomes.", null=True, alias="pos_outc"),
+    Column(
+        "outcome_share",
+        "float",
+        "Cohort: share with a positive outcome, 0 to 1. Flow: outcomes recorded per 100 incidents recorded.",
+        null=True,
+        alias="outc_share",
+    ),
+    Column("change_pct", "float", "Change on the window compared with, in per cent.", null=True, alias="chg_pct"),
+    Column(
+        "change_word",
+        "string",
+        "`higher`, `lower`, `no clear change`, `too few` or `not comparable`.",
+        null=True,
+        alias="chg_word",
+    ),
+    Column("gistar_z", "float", "Gi* z (internal only).", null=True, alias="gi_z"),
+    Column("gistar_p", "float", "Two-sided p of Gi* (internal only).", null=True, alias="gi_p"),
+    Column(
+        "hotspot_class",
+        "int",
+        "Gi* class, -3 to 3: cold or hot at 99, 95, 90 per cent; 0 not significant.",
+        null=True,
+        alias="hot_class",
+    ),
+    Column(
+        "withheld", "string", "Columns withheld in this row, joined by semicolons; empty if none.", alias="withheld"
+    ),
+)
+
+AREA_LAYER = Table(
+    "areas",
+    ("area_code",),
+    (
+        *_HEAD,
+        Column("parent_code", "string", "Code of the area it lies in.", null=True, alias="par_code"),
+        Column("parent_name", "string", "Name of the area it lies in.", null=True, alias="par_name"),
+        Column("area_vintage", "string", "Edition of the boundaries.", null=True, alias="vintage"),
+        Column("population", "int", "People of the denominator.", null=True, alias="population"),
+        Column("population_year", "int", "Year of the denominator.", null=True, alias="pop_year"),
+        Column("covered", "bool", "Whether the data covers the area.", alias="covered"),
+        *_SPAN,
+        *_NUMBERS,
+    ),
+    "Areas of one level with the figures of the headline period.",
+    open_prefix="incidents_",
+)
+
+AREA_COUNTS = Table(
+    "area_counts",
+    ("area_code", "period", "category"),
+    (
+        *_HEAD,
+        Column("period", "string", "Period id: `2025-07`, or first and last month `2024-08..2025-07`."),
+        *_SPAN,
+        Column("complete", "bool", "Whether the data covers the whole period."),
+        Column(
+            "category", "string", "Category id; `all` counts each incident once. Categories overlap and never add up."
+        ),
+        *_NUMBERS[:2],
+        _NUMBERS[5],
+        *_NUMBERS[2:5],
+        Column("rate_smoothed", "float", "Empirical-Bayes smoothed rate per 10,000.", null=True),
+        Column("reliability", "string", "Empty, `unreliable` or `too few to say`.", null=True),
+        _NUMBERS[6],
+        Column("outcome_low", "float", "Lower end of the interval of a cohort share.", null=True),
+        Column("outcome_high", "float", "Upper end of the interval of a cohort share.", null=True),
+        *_NUMBERS[7:9],
+        Column("change_vs_region", "string", "The same words, against the region's change.", null=True),
+        *_NUMBERS[9:12],
+        Column("moran_class", "string", "Local Moran quadrant: `HH`, `LL`, `HL`, `LH`, or `ns`.", null=True),
+        Column("emerging_class", "string", "Emerging hot spot class of the area's history.", null=True),
+        _NUMBERS[12],
+    ),
+    "One row per area, period and category; dense over what is covered, zeros written.",
+)
+
+HOTSPOT_LAYER = Table(
+    "hotspots",
+    ("hotspot_id",),
+    (
+        Column("hotspot_id", "string", "Id within this release.", alias="hs_id"),
+        Column("rank", "int", "1 holds the most incidents.", alias="rank"),
+        Column("name", "string", "Ward that holds most of it.", alias="name"),
+        Column("incidents", "int", "Incidents in the headline period (internal only).", null=True, alias="incidents"),
+        Column("incidents_band", "string", "Incidents as a band.", null=True, alias="inc_band"),
+        Column("area_km2", "float", "Area of the outline in square kilometres.", alias="area_km2"),
+        Column(
+            "density_per_km2", "float", "Incidents per square kilometre (internal only).", null=True, alias="dens_km2"
+        ),
+        Column("first_period", "string", "First month of the period.", null=True, alias="first_per"),
+        Column("last_period", "string", "Last month of the period.", null=True, alias="last_per"),
+        Column("ward_codes", "string", "Wards it touches, joined by semicolons.", null=True, alias="ward_codes"),
+    ),
+    "Outlines of clusters of incidents.",
+)
+
+DENSITY_LAYER = Table(
+    "density",
+    ("density_id",),
+    (
+        Column("density_id", "string", "Id of the band.", alias="dens_id"),
+        Column("category", "string", "Category id, or `all`.", alias="category"),
+        Column("density_low", "float", "Lower limit of the band, incidents per square kilometre.", alias="dens_low"),
+        Column(
+            "density_high", "float", "Upper limit of the band; empty for the highest.", null=True, alias="dens_high"
+        ),
+    ),
+    "Bands of kernel density in the headline period.",
+)

@@ -1,0 +1,113 @@
+"""What a table contract is, and how a frame is held to it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+from pipeline.errors import SchemaError
+
+__all__ = ["Column", "Kind", "Table"]
+
+Kind = Literal["string", "int", "float", "bool", "date", "geometry"]
+
+_EMPTY = {"string": "str", "int": "Int64", "float": "float64", "bool": "boolean", "date": "str", "geometry": "object"}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its kind, whether it may be empty, what it means, and its name for shapefile users."""
+
+    name: str
+    kind: Kind
+    text: str
+    null: bool = False
+    alias: str = ""
+
+    @property
+    def short(self) -> str:
+        """Name of ten characters or fewer."""
+        return self.alias or self.name[:10]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table: its key, its columns in order, and whether others (categories) may follow."""
+
+    name: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    text: str
+    open_prefix: str = ""
+
+    @property
+    def names(self) -> list[str]:
+        """Column names in order."""
+        return [c.name for c in self.columns]
+
+    def empty(self) -> pd.DataFrame:
+        """Return the table without rows."""
+        return pd.DataFrame({c.name: pd.Series([], dtype=_EMPTY[c.kind]) for c in self.columns})
+
+    def conform(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return a copy with every column present, in order and of its kind; extra open columns last."""
+        extra = [c for c in map(str, frame.columns) if self.open_prefix and c.startswith(self.open_prefix)]
+        out = frame.reindex(columns=[*self.names, *(c for c in extra if c not in self.names)])
+        for column in self.columns:
+            if column.kind != "geometry":
+                out[column.name] = _as_kind(out[column.name], column.kind)
+        self.check(out)
+        return out
+
+    def check(self, frame: pd.DataFrame) -> None:
+        """Hold a frame to the contract.
+
+        Raises
+        ------
+        SchemaError
+            Naming every column that is missing, empty where it may not be, or of another kind, and repeated keys.
+        """
+        faults = []
+        missing = [n for n in self.names if n not in frame.columns]
+        if missing:
+            faults.append(f"columns missing: {', '.join(missing)}")
+        for column in self.columns:
+            if column.name in missing or column.kind == "geometry":
+                continue
+            series = frame[column.name]
+            if not column.null and series.isna().any():
+                faults.append(f"{column.name} is empty in {int(series.isna().sum())} rows")
+            if not _is_kind(series, column.kind):
+                faults.append(f"{column.name} is {series.dtype}, not {column.kind}")
+        if self.key and not missing and len(frame) and frame.duplicated(list(self.key)).any():
+            faults.append(f"{int(frame.duplicated(list(self.key)).sum())} rows repeat the key ({', '.join(self.key)})")
+        if faults:
+            raise SchemaError(
+                f"table {self.name} breaks its contract: {'; '.join(faults)}. "
+                "This is a fault of the program: please report it."
+            )
+
+
+def _as_kind(series: pd.Series, kind: Kind) -> pd.Series:
+    if kind == "float":
+        return pd.to_numeric(series).astype("float64")
+    if kind in {"string", "date"}:
+        return series.astype(object).where(series.notna(), None).astype("str")
+    return series.astype(object).where(series.notna(), None).astype(_EMPTY[kind])
+
+
+def _is_kind(series: pd.Series, kind: Kind) -> bool:
+    types = pd.api.types
+    if len(series) == 0 or series.isna().all():
+        return True
+    if kind in {"string", "date"}:
+        return (
+            types.is_string_dtype(series)
+            or types.is_object_dtype(series)
+            or isinstance(series.dtype, pd.CategoricalDtype)
+        )
+    if kind == "int":
+        return bool(types.is_integer_dtype(series))
+    if kind == "float":
+        return bool(types.is_float_dtype(series))
+    return bool(types.is_bool_dtype(series))

@@ -1,0 +1,152 @@
+"""Tables that pass between stages; they never leave the building."""
+
+from pipeline.schemas.table import Column, Table
+
+__all__ = ["AREAS", "AREA_MONTHS", "CELLS", "INCIDENTS", "LOCATIONS", "PUBLISHED_COUNTS", "QUARANTINE"]
+
+INCIDENTS = Table(
+    "incidents",
+    ("source", "source_row"),
+    (
+        Column("incident_id", "string", "Number the source gives, or source and row where it gives none."),
+        Column(
+            "occurred_on", "date", "Date of the incident, ISO; the first of the month where only the month is known."
+        ),
+        Column("date_precision", "string", "`day` or `month`.", null=True),
+        Column("recorded_on", "date", "Date it was recorded, ISO.", null=True),
+        Column("month", "int", "Month of the incident as yyyymm."),
+        Column("hour_band", "int", "Hour of the day, 0 to 23.", null=True),
+        Column(
+            "categories",
+            "string",
+            "Category ids, closed under ancestors, sorted, joined by semicolons; empty for none.",
+            null=True,
+        ),
+        Column("kind", "string", "`offence` or `incident`.", null=True),
+        Column("offence_group", "string", "Offence group.", null=True),
+        Column("aggravated", "bool", "Whether the offence is an aggravated one.", null=True),
+        Column("flag_status", "string", "`confirmed` or `presumed`.", null=True),
+        Column("place_type", "string", "Kind of place.", null=True),
+        Column("reporting_route", "string", "How it was reported.", null=True),
+        Column("online", "bool", "Whether it happened online."),
+        Column("outcome", "string", "Latest outcome as the source puts it.", null=True),
+        Column(
+            "outcome_class", "string", "`positive`, `pending` or `other`; empty where the source gives none.", null=True
+        ),
+        Column("victim_hash", "string", "Salted hash of the victim reference.", null=True),
+        Column("organisation", "string", "Recording organisation."),
+        Column("source", "string", "Input file, as source name and file name."),
+        Column("source_row", "int", "Row in the file, the first data row being 1."),
+        Column("easting_m", "float", "Easting in the working system, in metres.", null=True),
+        Column("northing_m", "float", "Northing in the working system, in metres.", null=True),
+        Column(
+            "place",
+            "string",
+            "`point`, `outside` (a point outside all areas), `borough` (no point, borough named) or `none`.",
+        ),
+        Column("snapped", "bool", "Outside all areas, given to the nearest."),
+        Column("ward_code", "string", "Ward.", null=True),
+        Column("borough_code", "string", "Borough.", null=True),
+    ),
+    "One row per incident kept, sorted by source and row; one Parquet part per input file.",
+)
+
+QUARANTINE = Table(
+    "quarantine",
+    ("source", "source_row"),
+    (
+        Column("source", "string", "Input file, as source name and file name."),
+        Column("source_row", "int", "Row in the file, the first data row being 1."),
+        Column("rule", "string", "Rule that refused it."),
+        Column("reason", "string", "The reason in words."),
+        Column("raw", "string", "The row as read, as JSON."),
+    ),
+    "Every row refused, with its reason.",
+)
+
+PUBLISHED_COUNTS = Table(
+    "published_counts",
+    ("source", "area_code", "month", "category", "measure"),
+    (
+        Column("source", "string", "Publisher."),
+        Column("area_code", "string", "Area code as published."),
+        Column("level", "string", "`ward`, `borough` or `region`."),
+        Column("month", "int", "Month as yyyymm."),
+        Column("category", "string", "Category id."),
+        Column("measure", "string", "`incidents` or `positive_outcomes`."),
+        Column("value", "int", "The count."),
+        Column("mapped", "bool", "Whether the code is in the boundaries."),
+    ),
+    "Counts as published, sorted by their key.",
+)
+
+AREAS = Table(
+    "areas",
+    ("area_code",),
+    (
+        Column("area_code", "string", "Unique code."),
+        Column("level", "string", "`ward`, `borough` or `region`."),
+        Column("name", "string", "Name."),
+        Column("parent_code", "string", "Code of the area it lies in.", null=True),
+        Column("population", "int", "Residents.", null=True),
+        Column("population_year", "int", "Year of the population.", null=True),
+        Column("vintage", "string", "Edition of the boundaries.", null=True),
+        Column("area_km2", "float", "Area in square kilometres."),
+        Column("covered", "bool", "Whether the data covers it."),
+        Column("geometry", "geometry", "Outline in the working system."),
+    ),
+    "Wards, boroughs and the region, sorted by level (region, borough, ward) and code.",
+)
+
+AREA_MONTHS = Table(
+    "area_months",
+    ("area_code", "month", "category"),
+    (
+        Column("area_code", "string", "Area."),
+        Column("level", "string", "`ward`, `borough` or `region`."),
+        Column("month", "int", "Month as yyyymm."),
+        Column("category", "string", "Category id, or `all`."),
+        Column("incidents", "int", "Incidents."),
+        Column(
+            "incidents_unplaced", "int", "Incidents known to be here, but in no ward (boroughs) or borough (region)."
+        ),
+        Column("positive_outcomes", "int", "Positive outcomes.", null=True),
+        Column("known_outcomes", "int", "Incidents whose outcome is known (cohort only).", null=True),
+    ),
+    "Counts by area, month and category; the sum everything else is made from.",
+)
+
+LOCATIONS = Table(
+    "locations",
+    ("easting_m", "northing_m", "month", "categories"),
+    (
+        Column("easting_m", "float", "Easting, in metres."),
+        Column("northing_m", "float", "Northing, in metres."),
+        Column("ward_code", "string", "Ward.", null=True),
+        Column("borough_code", "string", "Borough.", null=True),
+        Column("month", "int", "Month as yyyymm."),
+        Column("categories", "string", "Category ids joined by semicolons.", null=True),
+        Column("incidents", "int", "Incidents."),
+        Column("positive_outcomes", "int", "Positive outcomes.", null=True),
+        Column("known_outcomes", "int", "Incidents whose outcome is known.", null=True),
+        Column("distinct_victims", "int", "Distinct victims of this row, where known.", null=True),
+    ),
+    "Distinct places with weights, online and placeholder rows left out: all that the point methods need.",
+)
+
+CELLS = Table(
+    "cells",
+    ("cell_id", "category"),
+    (
+        Column("cell_id", "string", "Analysis cell."),
+        Column("category", "string", "Category id, or `all`."),
+        Column("easting_m", "float", "Centre, in metres."),
+        Column("northing_m", "float", "Centre, in metres."),
+        Column("incidents", "int", "Incidents in the headline period."),
+        Column("density_per_km2", "float", "Incidents per square kilometre."),
+        Column("gistar_z", "float", "Gi* z.", null=True),
+        Column("gistar_p", "float", "Two-sided p.", null=True),
+        Column("hotspot_class", "int", "-3 to 3: cold or hot at 99, 95, 90 per cent.", null=True),
+    ),
+    "Gi* on equal cells, headline period.",
+)
