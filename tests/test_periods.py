@@ -1,0 +1,196 @@
+"""Windows of time: names, lengths, completeness, breaks."""
+
+import calendar
+from datetime import date, timedelta
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.errors import InputError
+from pipeline.periods import (
+    Break,
+    Period,
+    add_months,
+    breaks_within,
+    complete_span,
+    earlier_window,
+    gaps,
+    headline,
+    is_partial,
+    latest_fixed,
+    month_of,
+    month_range,
+    months_between,
+    one_system,
+    windows,
+    without_overlap,
+)
+
+MET_BREAK = Break(202403, "The recording system changed.")
+months = st.builds(lambda y, m: y * 100 + m, st.integers(1990, 2060), st.integers(1, 12))
+
+
+@given(months, st.integers(-300, 300))
+def test_months_count_as_pandas_counts_them(month: int, step: int) -> None:
+    expected = pd.Period(f"{month // 100}-{month % 100:02d}", freq="M") + step
+    assert add_months(month, step) == expected.year * 100 + expected.month
+    assert months_between(month, add_months(month, step)) == step + 1
+
+
+@given(months, st.integers(1, 40))
+def test_a_period_is_its_days(month: int, length: int) -> None:
+    period = Period(month, add_months(month, length - 1))
+    assert period.days == sum(calendar.monthrange(m // 100, m % 100)[1] for m in month_range(month, period.last_month))
+    assert period.end - period.start == timedelta(days=period.days - 1)
+    assert period.months == length
+    assert Period.parse(period.id) == period
+    assert month_of(period.end) == period.last_month
+
+
+@pytest.mark.parametrize(
+    ("period_id", "label"),
+    [
+        ("2025-07", "July 2025"),
+        ("2024-08..2025-07", "12 months to July 2025"),
+        ("2025-04..2025-06", "Q2 2025"),
+        ("2025-10..2025-12", "Q4 2025"),
+        ("2025-05..2025-07", "3 months to July 2025"),
+        ("2024-04..2025-03", "financial year 2024/25"),
+        ("1999-04..2000-03", "financial year 1999/00"),
+        ("2024-01..2024-12", "2024"),
+        ("2018-01..2018-06", "6 months to June 2018"),
+    ],
+)
+def test_labels(period_id: str, label: str) -> None:
+    period = Period.parse(period_id)
+    assert period.label == label
+    assert period.id == period_id
+
+
+@pytest.mark.parametrize("text", ["2025", "2025-13", "2025-7", "2025-07..2025-07", "2025-07..2025-01", "2025-07 ", ""])
+def test_what_is_no_period_is_refused(text: str) -> None:
+    with pytest.raises(InputError):
+        Period.parse(text)
+
+
+def test_periods_order_in_time() -> None:
+    ids = ["2024-01", "2024-01..2024-03", "2024-02", "2023-12..2024-01"]
+    assert [p.id for p in sorted(map(Period.parse, ids))] == [
+        "2023-12..2024-01",
+        "2024-01",
+        "2024-01..2024-03",
+        "2024-02",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "count", "first", "last"),
+    [
+        ("month", 48, "2021-08", "2025-07"),
+        ("quarter", 17, "2021-07..2021-09", "2025-07..2025-09"),
+        ("financial_year", 5, "2021-04..2022-03", "2025-04..2026-03"),
+        ("year", 5, "2021-01..2021-12", "2025-01..2025-12"),
+        ("rolling", 37, "2021-08..2022-07", "2024-08..2025-07"),
+        ("fixed", 4, "2021-08..2022-07", "2024-08..2025-07"),
+    ],
+)
+def test_windows_over_the_met_months(kind: str, count: int, first: str, last: str) -> None:
+    laid = windows(kind, first=202108, last=202507)
+    assert (len(laid), laid[0].id, laid[-1].id) == (count, first, last)
+
+
+@given(months, st.integers(0, 90), st.integers(1, 24), st.integers(-50, 50))
+def test_fixed_windows_tile_the_data(first: int, more: int, length: int, offset: int) -> None:
+    last, anchor = add_months(first, more), add_months(first, offset)
+    laid = windows("fixed", first=first, last=last, months=length, anchor=anchor)
+    held = [m for w in laid for m in month_range(w.first_month, w.last_month)]
+    assert len(held) == len(set(held))
+    assert set(month_range(first, last)) <= set(held)
+    assert all(w.months == length and w.last_month >= first and w.first_month <= last for w in laid)
+    assert all((months_between(anchor, w.last_month) - 1) % length == 0 for w in laid)
+
+
+def test_a_moving_end_keeps_anchored_windows_in_place() -> None:
+    july = windows("fixed", first=202108, last=202507, anchor=202403)
+    august = windows("fixed", first=202108, last=202508, anchor=202403)
+    assert july == august
+
+
+def test_rolling_windows_need_enough_months() -> None:
+    assert windows("rolling", first=202501, last=202506) == ()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"kind": "week"},
+        {"kind": "fixed", "months": 0},
+        {"kind": "month", "last": 202001},
+        {"kind": "month", "first": 0},
+    ],
+)
+def test_windows_refuse_nonsense(wrong: dict[str, object]) -> None:
+    with pytest.raises(InputError):
+        windows(**({"first": 202108, "last": 202507} | wrong))  # type: ignore[arg-type]
+
+
+def test_partial_windows_are_marked() -> None:
+    covered = {"first_date": date(2021, 8, 1), "last_date": date(2025, 7, 31)}
+    years = windows("financial_year", first=202108, last=202507)
+    assert [is_partial(y, **covered) for y in years] == [True, False, False, False, True]
+    july = Period(202507, 202507)
+    assert not is_partial(july, **covered)
+    assert is_partial(july, first_date=date(2021, 8, 1), last_date=date(2025, 7, 30))
+    assert is_partial(july, first_date=date(2025, 7, 2), last_date=date(2025, 7, 31))
+
+
+def test_a_gap_makes_its_window_partial() -> None:
+    missing = gaps([202401, 202402, 202405])
+    assert missing == (202403, 202404)
+    assert gaps([]) == ()
+    quarters = windows("quarter", first=202401, last=202406)
+    covered = {"first_date": date(2024, 1, 1), "last_date": date(2024, 6, 30)}
+    assert [is_partial(q, **covered, missing=missing) for q in quarters] == [True, True]
+    assert complete_span(**covered, missing=missing) == Period(202405, 202406)
+
+
+def test_headline_is_the_latest_twelve_complete_months() -> None:
+    assert headline(first_date=date(2021, 8, 1), last_date=date(2025, 7, 31)).id == "2024-08..2025-07"
+    assert headline(first_date=date(2021, 8, 1), last_date=date(2025, 7, 30)).id == "2024-07..2025-06"
+    assert headline(first_date=date(2018, 1, 1), last_date=date(2018, 6, 30)).label == "6 months to June 2018"
+    with pytest.raises(InputError, match="no month is complete"):
+        headline(first_date=date(2025, 7, 2), last_date=date(2025, 7, 31))
+
+
+def test_latest_fixed_waits_for_a_complete_window() -> None:
+    covered = {"first_date": date(2021, 8, 1), "last_date": date(2025, 7, 31)}
+    assert latest_fixed(**covered) == Period(202408, 202507)
+    assert latest_fixed(**covered, anchor=202403) == Period(202404, 202503)
+    assert latest_fixed(**covered, months=60) is None
+    assert latest_fixed(first_date=date(2025, 7, 2), last_date=date(2025, 7, 9)) is None
+
+
+def test_earlier_windows() -> None:
+    year, july = Period.parse("2024-08..2025-07"), Period.parse("2025-07")
+    assert earlier_window(year) == Period.parse("2023-08..2024-07")
+    assert earlier_window(july) == Period.parse("2025-06")
+    assert earlier_window(july, basis="year_earlier") == Period.parse("2024-07")
+    with pytest.raises(InputError, match="overlap"):
+        earlier_window(Period(202301, 202406), basis="year_earlier")
+
+
+def test_breaks_part_windows() -> None:
+    assert breaks_within(202308, 202507, [MET_BREAK]) == (MET_BREAK,)
+    assert breaks_within(202403, 202507, [MET_BREAK]) == ()
+    assert breaks_within(202308, 202402, [MET_BREAK]) == ()
+    assert breaks_within(202402, 202403, [MET_BREAK]) == (MET_BREAK,)
+    assert one_system(Period(202108, 202507), [MET_BREAK]) == Period(202403, 202507)
+    assert one_system(Period(202108, 202402), [MET_BREAK]) == Period(202108, 202402)
+
+
+def test_without_overlap_counts_back_from_the_latest() -> None:
+    rolling = windows("rolling", first=202108, last=202507)
+    assert without_overlap(rolling) == windows("fixed", first=202108, last=202507)
+    assert without_overlap([]) == ()
