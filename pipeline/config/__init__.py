@@ -101,7 +101,7 @@ def _default_profiles() -> tuple[Profile, ...]:
             audience="internal",
             threshold=0,
             secondary=False,
-            ward_period="month",
+            ward_period="rolling",
             min_bandwidth_m=0,
             min_density_incidents=0,
             min_locations=5,
@@ -161,7 +161,7 @@ def _input_faults(config: Config) -> list[str]:
         faults.append("there is no data: give incidents or published_counts")
     if config.incidents and config.published_counts:
         faults.append("incidents and published_counts cannot share a run: give each its own configuration")
-    names = [s.name for s in (*config.incidents, *config.published_counts)]
+    names = [*(s.name for s in config.incidents), *(s.name for s in config.published_counts)]
     faults += [f'source name "{n}" is used twice' for n in sorted({n for n in names if names.count(n) > 1})]
     if config.page.tiles.url and not config.page.tiles.attribution:
         faults.append("page.tiles.url needs page.tiles.attribution")
@@ -199,6 +199,8 @@ def _profile_faults(config: Config) -> list[str]:
                 f'profile "{p.name}": threshold {p.threshold} is under the {p.audience} default of {least}: '
                 "say why in threshold_reason (it is recorded in release.json)"
             )
+        if p.audience != "internal" and p.ward_period == "rolling":
+            faults.append(f'profile "{p.name}": rolling ward windows overlap and give single months back: use "fixed"')
         if p.name == "work":
             faults.append('profile "work": the name is taken by the folder of stage tables')
         if p.protection == "round" and p.rounding < 2:

@@ -26,8 +26,6 @@ __all__ = [
     "SeriesBreak",
 ]
 
-PeriodKind = Literal["month", "quarter", "year", "financial_year", "fixed", "rolling"]
-
 
 class SeriesBreak(Section):
     """A change of recording system."""
@@ -49,8 +47,7 @@ class Periods(Section):
 
     headline: str = Field("latest", description="`latest` (12 complete months), or a period `2024-08..2025-07`.")
     months: int = Field(12, ge=1, le=60, description="Length of the headline window and of fixed windows, in months.")
-    borough: PeriodKind = Field("month", description="Resolution of borough counts.")
-    ward: PeriodKind = Field("fixed", description="Resolution of ward counts (internal may be finer).")
+    rolling_step_months: int = Field(3, ge=1, le=12, description="Step between rolling windows, in months.")
     first_month: Month | None = Field(None, description="Leave out what lies before.")
     last_month: Month | None = Field(None, description="Leave out what lies after.")
     last_complete_date: str | None = Field(

@@ -33,8 +33,8 @@ class Profile(Section):
     rounding: int = Field(
         0, ge=0, le=100, description="Published counts are rounded to this base; 0 leaves them exact."
     )
-    ward_period: Literal["month", "quarter", "fixed", "year", "financial_year"] = Field(
-        "fixed", description="Shortest window of ward counts."
+    ward_period: Literal["month", "quarter", "fixed", "year", "financial_year", "rolling"] = Field(
+        "fixed", description="Shortest window of ward counts; `rolling` overlaps and is for internal use only."
     )
     borough_period: Literal["month", "quarter", "fixed", "year", "financial_year"] = Field(
         "month", description="Shortest window of borough counts."
