@@ -36,10 +36,7 @@ __all__ = [
 WindowKind = Literal["month", "quarter", "financial_year", "year", "rolling", "fixed"]
 
 _ID = re.compile(r"(\d{4})-(\d{2})(?:\.\.(\d{4})-(\d{2}))?")
-_MONTHS = (
-    "January", "February", "March", "April", "May", "June",
-    "July", "August", "September", "October", "November", "December",
-)  # fmt: skip
+_NAMES = "January February March April May June July August September October November December"
 
 
 def _index(month: int) -> int:
@@ -76,7 +73,7 @@ def month_of(day: date) -> int:
 
 
 def _name(month: int) -> str:
-    return f"{_MONTHS[month % 100 - 1]} {month // 100}"
+    return f"{_NAMES.split()[month % 100 - 1]} {month // 100}"
 
 
 def _iso(month: int) -> str:
@@ -85,13 +82,7 @@ def _iso(month: int) -> str:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Period:
-    """A window of whole months, both ends included, ordered by first and then last month.
-
-    Raises
-    ------
-    InputError
-        If an end is no month, or the last month is before the first.
-    """
+    """A window of whole months, both ends included, ordered by first and then last month."""
 
     first_month: int
     last_month: int
@@ -165,10 +156,7 @@ class Period:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Break:
-    """A change of recording: counts before `month` and counts from `month` on are not comparable.
-
-    `text` says why, in a sentence for readers.
-    """
+    """A change of recording: counts before `month` and from `month` on are not comparable; `text` tells readers why."""
 
     month: int
     text: str
@@ -185,7 +173,7 @@ def _calendar(first: int, last: int, length: int, phase: int) -> tuple[Period, .
 
 
 def windows(
-    kind: WindowKind, *, first: int, last: int, months: int = 12, anchor: int | None = None
+    kind: WindowKind, *, first: int, last: int, months: int = 12, anchor: int | None = None, step: int = 1
 ) -> tuple[Period, ...]:
     """Lay windows of one kind over the months of the data, in time order.
 
@@ -193,12 +181,12 @@ def windows(
     ----------
     kind
         ``month``; ``quarter`` (calendar); ``financial_year`` (from April); ``year`` (calendar); ``rolling``
-        (`months` months ending in each month, whole ones only); ``fixed`` (windows of `months` months that never
+        (`months` months, inside the data); ``fixed`` (windows of `months` months that never
         overlap, counted in both directions from one that ends in `anchor`).
     first, last
         First and last month with data, as yyyymm.
-    months
-        Length of rolling and fixed windows, in months.
+    months, step
+        Length of rolling and fixed windows, and months between the ends of rolling ones, counted back from `last`.
     anchor
         Month in which one fixed window ends; `last` when not given. Releases that are repeated should set it, so
         that the windows of successive releases coincide.
@@ -207,21 +195,16 @@ def windows(
     -------
     windows
         Every window that holds a month of data. The outermost may reach beyond the data: ask `is_partial`.
-
-    Raises
-    ------
-    InputError
-        If `kind` is unknown, `months` is not positive, or `last` is before `first`.
     """
     if kind not in get_args(WindowKind):
         raise InputError(f"unknown kind of period {kind!r}: choose one of {', '.join(get_args(WindowKind))}")
-    if months < 1:
-        raise InputError(f"a window of {months} months has no length: give 1 or more")
+    if months < 1 or step < 1:
+        raise InputError(f"windows of {months} months every {step} months cannot be laid: give 1 or more")
     if months_between(first, last) < 1:
         raise InputError(f"the data end ({last}) before they begin ({first})")
     if kind == "rolling":
-        ends = month_range(add_months(first, months - 1), last)
-        return tuple(Period(add_months(end, 1 - months), end) for end in ends)
+        ends = month_range(add_months(first, months - 1), last)[::-step]
+        return tuple(Period(add_months(end, 1 - months), end) for end in reversed(ends))
     length, phase = {"month": (1, 0), "quarter": (3, 0), "financial_year": (12, 3), "year": (12, 0)}.get(
         kind, (months, _index(last if anchor is None else anchor) + 1)
     )
@@ -231,26 +214,16 @@ def windows(
 def gaps(months: Iterable[int]) -> tuple[int, ...]:
     """List months without any data between the first and the last month that have some."""
     present = set(months)
-    if not present:
-        return ()
-    return tuple(m for m in month_range(min(present), max(present)) if m not in present)
+    return tuple(m for m in month_range(min(present), max(present)) if m not in present) if present else ()
 
 
 def is_partial(period: Period, *, first_date: date, last_date: date, missing: Collection[int] = ()) -> bool:
     """Tell whether the data cover a window only in part.
 
-    Parameters
-    ----------
-    period
-        The window.
-    first_date, last_date
-        First and last day that the data cover completely.
-    missing
-        Months inside those dates for which there are no data (see `gaps`).
+    They run from `first_date` to `last_date`, both days included, without the months `missing` (see `gaps`).
     """
-    if period.start < first_date or period.end > last_date:
-        return True
-    return any(period.first_month <= month <= period.last_month for month in missing)
+    outside = period.start < first_date or period.end > last_date
+    return outside or any(period.first_month <= month <= period.last_month for month in missing)
 
 
 def complete_span(*, first_date: date, last_date: date, missing: Collection[int] = ()) -> Period | None:
@@ -265,14 +238,9 @@ def complete_span(*, first_date: date, last_date: date, missing: Collection[int]
 
 
 def headline(*, first_date: date, last_date: date, months: int = 12, missing: Collection[int] = ()) -> Period:
-    """Return the latest complete months, at most `months` of them.
+    """Return the latest complete months, at most `months` of them; an error if not one month is complete.
 
     Shorter data give a shorter headline period: its label says how long it is.
-
-    Raises
-    ------
-    InputError
-        If not a single month is complete.
     """
     span = complete_span(first_date=first_date, last_date=last_date, missing=missing)
     if span is None:
@@ -284,12 +252,7 @@ def headline(*, first_date: date, last_date: date, months: int = 12, missing: Co
 
 
 def latest_fixed(
-    *,
-    first_date: date,
-    last_date: date,
-    months: int = 12,
-    anchor: int | None = None,
-    missing: Collection[int] = (),
+    *, first_date: date, last_date: date, months: int = 12, anchor: int | None = None, missing: Collection[int] = ()
 ) -> Period | None:
     """Return the latest complete window of a fixed series, or None if none is complete yet.
 
@@ -303,14 +266,8 @@ def latest_fixed(
     return whole[-1] if whole else None
 
 
-def earlier_window(period: Period, *, basis: Literal["previous", "year_earlier"] = "previous") -> Period:
-    """Return the window to compare with: the one just before, or the same months a year earlier.
-
-    Raises
-    ------
-    InputError
-        If the same months a year earlier would overlap the period itself.
-    """
+def earlier_window(period: Period, *, basis: Literal["previous", "year_before"] = "previous") -> Period:
+    """Return the window to compare with: the one just before, or the same months a year earlier (without overlap)."""
     earlier = period.shifted(-period.months if basis == "previous" else -12)
     if earlier.overlaps(period):
         raise InputError(

@@ -118,6 +118,12 @@ def test_a_moving_end_keeps_anchored_windows_in_place() -> None:
     assert july == august
 
 
+def test_rolling_windows_step_back_from_the_latest() -> None:
+    laid = windows("rolling", first=202108, last=202507, step=3)
+    assert len(laid) == 13
+    assert [w.last_month for w in laid[-2:]] == [202504, 202507]
+
+
 def test_rolling_windows_need_enough_months() -> None:
     assert windows("rolling", first=202501, last=202506) == ()
 
@@ -176,9 +182,9 @@ def test_earlier_windows() -> None:
     year, july = Period.parse("2024-08..2025-07"), Period.parse("2025-07")
     assert earlier_window(year) == Period.parse("2023-08..2024-07")
     assert earlier_window(july) == Period.parse("2025-06")
-    assert earlier_window(july, basis="year_earlier") == Period.parse("2024-07")
+    assert earlier_window(july, basis="year_before") == Period.parse("2024-07")
     with pytest.raises(InputError, match="overlap"):
-        earlier_window(Period(202301, 202406), basis="year_earlier")
+        earlier_window(Period(202301, 202406), basis="year_before")
 
 
 def test_breaks_part_windows() -> None:
