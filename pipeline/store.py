@@ -1,8 +1,6 @@
-"""Tables and records on disk: checked against their contract, written whole or not at all, the same bytes each time."""
+"""Stage tables on disk: Parquet, held to their contract when written and when read."""
 
-import hashlib
-import json
-import os
+import io
 from pathlib import Path
 from typing import Any
 
@@ -11,65 +9,14 @@ import pandas as pd
 import shapely
 
 from pipeline.errors import InputError
+from pipeline.records import write_bytes
 from pipeline.schemas import Table
 
-__all__ = ["digest", "read_json", "read_table", "write_bytes", "write_json", "write_table", "write_text"]
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file so that it is either the old one or the whole new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".part")
-    with beside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text with Unix line ends."""
-    write_bytes(path, text.encode("utf-8"))
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write JSON for people and programs: sorted keys, two spaces, no NaN."""
-    text = json.dumps(content, ensure_ascii=False, indent=2, sort_keys=True, allow_nan=False, default=_plain)
-    write_text(path, text + "\n")
-
-
-def _plain(value: object) -> object:
-    """Turn NumPy scalars, paths and frozen sets into what JSON knows."""
-    if isinstance(value, Path):
-        return value.as_posix()
-    if isinstance(value, set | frozenset):
-        return sorted(value)
-    item = getattr(value, "item", None)
-    if callable(item):
-        return item()
-    raise TypeError(f"cannot write {type(value).__name__} as JSON")
-
-
-def read_json(path: Path) -> Any:
-    """Read JSON.
-
-    Raises
-    ------
-    InputError
-        If the file is missing or is not JSON.
-    """
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path} is missing: run `hotspots run` first") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(f"{path} is damaged ({error}): run `hotspots run --force`") from None
+__all__ = ["read_table", "write_table"]
 
 
 def write_table(path: Path, table: Table, frame: pd.DataFrame) -> None:
     """Hold a frame to its contract and write it as Parquet; geometry goes in as WKB."""
-    import io
-
     out = table.conform(pd.DataFrame(frame))
     for column in table.columns:
         if column.kind == "geometry":
@@ -89,9 +36,3 @@ def read_table(path: Path, table: Table, *, crs: str | None = None) -> Any:
         return frame
     shapes = gpd.GeoSeries(shapely.from_wkb(frame[geometry].to_numpy()), crs=crs)
     return gpd.GeoDataFrame(frame.drop(columns=geometry), geometry=shapes)
-
-
-def digest(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

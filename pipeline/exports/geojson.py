@@ -1,0 +1,83 @@
+"""RFC 7946 GeoJSON: longitude and latitude to six decimals, right-hand rule, bbox, an id on every feature."""
+
+import json
+import math
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from pipeline.crs import LONLAT
+
+__all__ = ["geojson_text"]
+
+_DECIMALS = 6
+
+
+def geojson_text(layer: gpd.GeoDataFrame, *, key: str, name: str) -> str:
+    """Write a layer as a FeatureCollection, one feature a line.
+
+    Parameters
+    ----------
+    layer
+        Features in any system; `key` names the column that identifies them.
+    key
+        Column repeated as the feature's `id`.
+    name
+        Name of the collection.
+
+    Returns
+    -------
+    text
+        The same bytes for the same layer. No feature has a null geometry; nulls stay nulls; no NaN.
+
+    References
+    ----------
+    RFC 7946 (2016), sections 3.1.6, 3.2, 5 and 11.2.
+    """
+    placed = layer.to_crs(LONLAT) if len(layer) else layer
+    shapes = _rounded(placed.geometry.to_numpy())
+    columns = [c for c in layer.columns if c != layer.geometry.name]
+    records = layer[columns].astype(object).to_dict("records")
+    lines = []
+    for record, shape in zip(records, shapes, strict=True):
+        feature = {
+            "type": "Feature",
+            "id": record[key],
+            "bbox": _bbox(shapely.bounds(shape)),
+            "properties": {column: _plain(value) for column, value in record.items()},
+            "geometry": shapely.geometry.mapping(shape),
+        }
+        lines.append(json.dumps(feature, ensure_ascii=False, separators=(",", ":"), allow_nan=False))
+    head: dict[str, Any] = {"type": "FeatureCollection", "name": name}
+    if len(shapes):
+        head["bbox"] = _bbox(shapely.total_bounds(shapes))
+    opening = json.dumps(head, ensure_ascii=False, separators=(",", ":"))[:-1]
+    return opening + ',"features":[\n' + ",\n".join(lines) + "\n]}\n"
+
+
+def _rounded(shapes: Any) -> Any:
+    """Round coordinates, mend what rounding folded over, and wind outer rings anticlockwise."""
+    out = shapely.transform(shapes, lambda xy: np.round(xy, _DECIMALS))
+    broken = ~shapely.is_valid(out)
+    if broken.any():
+        mended = shapely.make_valid(out[broken], method="structure", keep_collapsed=False)
+        mended = shapely.transform(mended, lambda xy: np.round(xy, _DECIMALS))
+        empty = shapely.is_empty(mended)
+        mended[empty] = shapes[broken][empty]
+        out[broken] = mended
+    return shapely.orient_polygons(out, exterior_cw=False)
+
+
+def _bbox(bounds: Any) -> list[float]:
+    return [round(float(v), _DECIMALS) for v in bounds]
+
+
+def _plain(value: Any) -> Any:
+    if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    return value

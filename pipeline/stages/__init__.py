@@ -1,0 +1,83 @@
+"""The stages of a run, in order: each loads, computes, saves, in a module of its name."""
+
+from pathlib import Path
+
+from pipeline.config import Config
+from pipeline.errors import InputError
+from pipeline.stages.context import Context, Progress, Stage
+
+__all__ = ["STAGES", "Context", "Progress", "Stage", "expand", "input_files"]
+
+STAGES = (
+    Stage(
+        "ingest",
+        "read boundaries and data, refuse what cannot be used, account for every row",
+        ("crs", "areas", "incidents", "published_counts", "categories", "quality"),
+    ),
+    Stage("aggregate", "count by area, month and category; reduce points to places", ("periods", "detect", "outcomes")),
+    Stage("detect", "density, clusters, significance", ("run", "rates", "change", "emerging")),
+    Stage("release", "withhold, round, derive and audit", ("profiles", "disclosure", "protection", "page")),
+    Stage("publish", "write maps, layers, tables and briefings", ("exports",)),
+)
+
+
+def expand(patterns: tuple[str, ...], *, base: Path, key: str) -> tuple[Path, ...]:
+    """Return the files that paths and globs name, sorted.
+
+    Raises
+    ------
+    InputError
+        Naming the first pattern that matches no file, and the folder looked in.
+    """
+    found: set[Path] = set()
+    for pattern in patterns:
+        direct = base / pattern
+        matched = [direct] if direct.is_file() else [p for p in _glob(pattern, base) if p.is_file()]
+        if not matched:
+            raise InputError(
+                f"{key}: no file matches {pattern!r} in {base}: "
+                "correct the path, which is relative to the configuration file"
+            )
+        found.update(matched)
+    return tuple(sorted(found))
+
+
+def _glob(pattern: str, base: Path) -> list[Path]:
+    path = Path(pattern)
+    if path.is_absolute():
+        return sorted(Path(path.anchor).glob(path.relative_to(path.anchor).as_posix()))
+    parts = path.parts
+    while parts and parts[0] == "..":
+        base, parts = base.parent, parts[1:]
+    return sorted(base.glob("/".join(parts))) if parts else []
+
+
+def input_files(config: Config, base: Path) -> list[Path]:
+    """Return every file the run reads, with the companions of Shapefile and MapInfo."""
+    files: list[Path] = []
+    for number, source in enumerate(config.incidents):
+        files += expand(source.paths, base=base, key=f"incidents[{number}].paths")
+    for number, counts in enumerate(config.published_counts):
+        files += expand(counts.paths, base=base, key=f"published_counts[{number}].paths")
+    files += expand((config.areas.wards.path,), base=base, key="areas.wards.path")
+    if config.areas.boroughs is not None:
+        files += expand((config.areas.boroughs.path,), base=base, key="areas.boroughs.path")
+    for number, population in enumerate(config.areas.population):
+        files += expand((population.path,), base=base, key=f"areas.population[{number}].path")
+    single = {
+        "areas.lookup": config.areas.lookup,
+        "disclosure.addresses": config.disclosure.addresses,
+        "disclosure.institutions": config.disclosure.institutions,
+    }
+    single |= {f"disclosure.known_tables[{n}].path": t.path for n, t in enumerate(config.disclosure.known_tables)}
+    for key, path in single.items():
+        if path:
+            files += expand((path,), base=base, key=key)
+    companions = [
+        other
+        for path in files
+        if path.suffix.lower() in {".shp", ".tab"}
+        for other in path.parent.glob(f"{path.stem}.*")
+        if other.is_file()
+    ]
+    return sorted({*files, *companions})

@@ -1,0 +1,57 @@
+"""What a stage is, and what it is handed."""
+
+import importlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from pipeline.config import Config
+from pipeline.engine import Engine
+
+__all__ = ["Context", "Progress", "Stage"]
+
+
+class Progress(Protocol):
+    """Told how far a long step has come."""
+
+    def __call__(self, label: str, done: int, total: int) -> None:
+        """`done` of `total` parts of the step called `label`."""
+
+
+@dataclass(slots=True)
+class Context:
+    """One run in the making.
+
+    `folder` is being built; `last` is the last complete run, or None. A stage adds what it chose to `choices`
+    and what it counted to `counters`: both go into the manifest.
+    """
+
+    config: Config
+    base: Path
+    folder: Path
+    last: Path | None
+    engine: Engine
+    progress: Progress
+    salt: bytes
+    choices: dict[str, Any] = field(default_factory=dict)
+    counters: dict[str, Any] = field(default_factory=dict)
+
+    def work(self, name: str) -> Path:
+        """Return the place of a stage table."""
+        return self.folder / "work" / name
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One step of the run: what it does, and which settings it obeys.
+
+    Its work is `run(context)` in the module of its name, imported when it is needed.
+    """
+
+    name: str
+    does: str
+    sections: tuple[str, ...]
+
+    def run(self, context: Context) -> None:
+        """Load, compute, save."""
+        importlib.import_module(f"pipeline.stages.{self.name}").run(context)
