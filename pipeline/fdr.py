@@ -1,0 +1,117 @@
+"""The false discovery rate: p-values of one stated family, adjusted together."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pipeline.errors import InputError
+
+__all__ = ["Family", "benjamini_hochberg", "cut_off"]
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """The tests that were adjusted together, in words a reader can check.
+
+    Attributes
+    ----------
+    name
+        What the family holds, for example ``"wards, hate crime, 2024-08 to 2025-07"``.
+    tests
+        How many p-values it holds.
+    """
+
+    name: str
+    tests: int
+
+    def __str__(self) -> str:
+        """Write the family as a sentence part."""
+        return f"{self.name} ({self.tests:,} tests)"
+
+
+def benjamini_hochberg(p: ArrayLike, *, included: ArrayLike | None = None) -> NDArray[np.float64]:
+    """Adjust p-values for the number of tests by Benjamini and Hochberg's step-up rule.
+
+    The k-th smallest of m p-values becomes ``min over j >= k of p_(j) m / j``. Calling everything
+    with an adjusted value of at most a a discovery keeps the expected share of false ones under a,
+    for independent or positively dependent tests (neighbouring areas are of the second kind).
+
+    Parameters
+    ----------
+    p
+        P-values of one family, any shape.
+    included
+        False where no test was made: such entries count for nothing and come back as 1.
+
+    Returns
+    -------
+    q
+        Adjusted p-values in the shape of `p`, at most 1. They do not depend on the order of `p`.
+
+    Raises
+    ------
+    InputError
+        If an included p-value is not between 0 and 1.
+
+    References
+    ----------
+    Benjamini and Hochberg (1995), Journal of the Royal Statistical Society B 57, 289-300.
+
+    Examples
+    --------
+    >>> benjamini_hochberg([0.01, 0.04, 0.03, 0.5]).round(4).tolist()
+    [0.04, 0.0533, 0.0533, 0.5]
+    """
+    given = np.asarray(p, dtype=np.float64)
+    tested = np.ones(given.shape, dtype=bool) if included is None else np.asarray(included, dtype=bool)
+    if tested.shape != given.shape:
+        raise InputError(f"included has shape {tested.shape} and p has shape {given.shape}: give one flag per p-value")
+    values = given[tested]
+    _check(values)
+    q = np.ones(given.shape)
+    if values.size:
+        order = np.argsort(values, kind="stable")
+        ranked = values[order] * values.size / np.arange(1, values.size + 1)
+        adjusted = np.empty(values.size)
+        adjusted[order] = np.minimum.accumulate(ranked[::-1])[::-1]
+        q[tested] = np.minimum(adjusted, 1.0)
+    return q
+
+
+def cut_off(p: ArrayLike, *, alpha: float) -> float:
+    """Return the largest p-value that counts as a discovery at level alpha.
+
+    Parameters
+    ----------
+    p
+        P-values of one family.
+    alpha
+        Share of false discoveries to allow, between 0 and 1.
+
+    Returns
+    -------
+    threshold
+        ``alpha k / m`` for the last k whose p-value passes it; ``alpha / m`` (Bonferroni) if none does.
+
+    Raises
+    ------
+    InputError
+        If there is no p-value, or one is not between 0 and 1.
+
+    References
+    ----------
+    Caldas de Castro and Singer (2006), Geographical Analysis 38, 180-208.
+    """
+    values = np.sort(np.asarray(p, dtype=np.float64).ravel())
+    if not values.size:
+        raise InputError("no p-values were given: a cut-off needs at least one test")
+    _check(values)
+    limits = alpha * np.arange(1, values.size + 1) / values.size
+    passed = np.flatnonzero(values <= limits)
+    return float(limits[passed[-1]] if passed.size else limits[0])
+
+
+def _check(values: NDArray[np.float64]) -> None:
+    if not bool(np.all((values >= 0.0) & (values <= 1.0))):
+        raise InputError("a p-value is missing or outside 0 to 1: leave tests that were not made out with `included`")

@@ -1,0 +1,272 @@
+"""Getis-Ord Gi*: areas and cells whose neighbourhood holds more, or less, than chance would put there."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtr
+
+from pipeline.errors import InputError
+from pipeline.fdr import Family, benjamini_hochberg
+from pipeline.weights import Weights, conditional
+
+__all__ = ["CLASS_LABELS", "GiStar", "class_labels", "gistar", "standardised_rates"]
+
+CLASS_LABELS = {
+    3: "hot 99",
+    2: "hot 95",
+    1: "hot 90",
+    0: "not significant",
+    -1: "cold 90",
+    -2: "cold 95",
+    -3: "cold 99",
+}
+LEVELS = (0.10, 0.05, 0.01)  # a class is one step further for each level the adjusted p is at or under
+PERMUTATIONS = 99_999  # fewer cannot reach the 99 % class once thousands of p-values are adjusted together
+MIN_UNITS = 50
+NOTED_SHARE = 0.005  # of all units: a class that small need not be mentioned as out of reach
+
+
+@dataclass(frozen=True, slots=True)
+class GiStar:
+    """Gi* of every unit, with what was tested together and what could not be tested.
+
+    Attributes
+    ----------
+    z
+        Standard scores, shape (n,). 0 where not defined; never NaN.
+    p, q
+        Two-sided p-values and their Benjamini-Hochberg adjusted values, shape (n,). 1 where not defined.
+    hotspot_class
+        -3 to 3, see `CLASS_LABELS`, shape (n,).
+    defined
+        False where no statistic exists: no neighbours, no population, not covered, no variation, too few units.
+    measure
+        ``"counts"`` or ``"empirical-Bayes standardised rates"``.
+    inference
+        How p was found, in words.
+    family
+        What was adjusted together.
+    notes
+        Limits of this result, one sentence each.
+    """
+
+    z: NDArray[np.float64]
+    p: NDArray[np.float64]
+    q: NDArray[np.float64]
+    hotspot_class: NDArray[np.int8]
+    defined: NDArray[np.bool_]
+    measure: str
+    inference: str
+    family: Family
+    notes: tuple[str, ...]
+
+    def frame(self) -> pd.DataFrame:
+        """Return columns gistar_z, gistar_p, gistar_q, hotspot_class; null, not 0, where not defined."""
+        columns = {"gistar_z": self.z, "gistar_p": self.p, "gistar_q": self.q}
+        table = pd.DataFrame({k: pd.array(v, dtype="Float64") for k, v in columns.items()})
+        table["hotspot_class"] = pd.array(self.hotspot_class, dtype="Int8")
+        table.loc[~self.defined] = pd.NA
+        return table
+
+
+def class_labels(codes: ArrayLike) -> list[str]:
+    """Return the words for class codes -3 to 3.
+
+    Raises
+    ------
+    InputError
+        If a code is outside -3 to 3.
+    """
+    wanted = [int(c) for c in np.asarray(codes).ravel().tolist()]
+    unknown = sorted(set(wanted) - set(CLASS_LABELS))
+    if unknown:
+        raise InputError(f"hotspot classes {unknown} do not exist: codes run from -3 (cold 99) to 3 (hot 99)")
+    return [CLASS_LABELS[c] for c in wanted]
+
+
+def standardised_rates(counts: ArrayLike, *, population: ArrayLike) -> NDArray[np.float64]:
+    """Express each area's rate as standard deviations from the common rate, small populations allowed for.
+
+    With rate r = c / P, common rate b = sum c / sum P and between-area variance
+    ``a = sum P (r - b)^2 / sum P - b / mean P``, the value is ``(r - b) / sqrt(a + b / P)``;
+    where that variance is not positive, ``b / P`` alone stands in for it.
+
+    Parameters
+    ----------
+    counts
+        Incidents per area, shape (n,).
+    population
+        Residents per area, all positive, shape (n,).
+
+    Returns
+    -------
+    standardised
+        Without unit, shape (n,). All 0 if no area has an incident.
+
+    Raises
+    ------
+    InputError
+        If a population is missing or not positive, or a count is missing or negative.
+
+    References
+    ----------
+    Assuncao and Reis (1999), Statistics in Medicine 18, 2147-2162.
+
+    Examples
+    --------
+    >>> standardised_rates([30, 25, 25, 15], population=[100, 100, 110, 90]).round(4).tolist()
+    [1.3077, 0.2644, -0.2442, -1.4314]
+    """
+    events, people = np.asarray(counts, dtype=np.float64), np.asarray(population, dtype=np.float64)
+    if events.shape != people.shape or not (np.isfinite(people).all() and bool((people > 0).all())):
+        raise InputError("every area needs a population above zero: leave out areas without residents")
+    if not (np.isfinite(events).all() and bool((events >= 0).all())):
+        raise InputError("every area needs a count of zero or more: fill or leave out areas without one")
+    common = events.sum() / people.sum() if people.size else 0.0
+    if common == 0.0:
+        return np.zeros(events.shape)
+    rate = events / people
+    between = (people * (rate - common) ** 2).sum() / people.sum() - common / people.mean()
+    chance = common / people
+    variance = between + chance
+    return np.asarray(
+        (rate - common) / np.sqrt(np.where(variance > 1e-12 * chance, variance, chance)), dtype=np.float64
+    )
+
+
+def gistar(
+    counts: ArrayLike,
+    *,
+    weights: Weights,
+    family: str,
+    population: ArrayLike | None = None,
+    covered: ArrayLike | None = None,
+    inference: str = "permutation",
+    permutations: int = PERMUTATIONS,
+    seed: int = 0,
+    min_units: int = MIN_UNITS,
+) -> GiStar:
+    """Test for every unit whether it and its neighbours together hold more or less than elsewhere.
+
+    ``z_i = (sum_j w_ij x_j - mean(x) W_i) / (s sqrt((n W_i - W_i^2) / (n - 1)))`` with w binary, self
+    included, W_i its row sum and s the standard deviation over n units.
+
+    Parameters
+    ----------
+    counts
+        Incidents per unit, shape (n,).
+    weights
+        Neighbours, self not included: it is added here.
+    family
+        What is adjusted together, in words: one layer, one category, one period.
+    population
+        Residents per unit, shape (n,). If given, x is the empirical-Bayes standardised rate and units
+        without residents take no part; otherwise x is the count.
+    covered
+        False for units the source does not cover, which take no part, shape (n,).
+    inference
+        ``"permutation"`` (conditional: the unit keeps its value, the others trade places) or
+        ``"analytic"`` (normal approximation, poor on sparse counts).
+    permutations, seed
+        How many draws, from which seed.
+    min_units
+        With fewer units than this nothing is computed and a note says so: 33 boroughs are too few.
+
+    Returns
+    -------
+    result
+        Scores, p-values, classes, and notes on what could not be tested.
+
+    Raises
+    ------
+    InputError
+        If lengths differ, a covered count is missing, or `inference` is unknown.
+
+    References
+    ----------
+    Ord and Getis (1995), Geographical Analysis 27, 286-306; Anselin (1995) for the conditional permutations.
+    """
+    if inference not in {"permutation", "analytic"}:
+        raise InputError(f"inference {inference!r} is unknown: choose permutation or analytic")
+    x, taking_part, notes = _values(counts, population, covered, weights.n)
+    around = weights.subset(taking_part)
+    z, p, tested, direction = np.zeros(x.size), np.ones(x.size), ~around.isolated, np.zeros(x.size)
+    if x.size < min_units:
+        notes.append(f"Gi* needs at least {min_units} units to tell a part from the whole; there are {x.size}.")
+        tested[:] = False
+    elif float(np.ptp(x)) == 0.0:
+        notes.append("All units have the same value, so none stands out.")
+        tested[:] = False
+    else:
+        z, possible = _score(x, around)
+        tested &= possible
+        if around.isolated.any():
+            notes.append(f"{int(around.isolated.sum())} units have no neighbours and were not tested.")
+        if inference == "permutation":
+            drawn = conditional(x, weights=around, permutations=permutations, seed=seed)
+            p, direction = drawn.p, np.sign(drawn.below - drawn.above)
+            floor = 2 / (permutations + 1)
+            share = floor / LEVELS[-1]
+            if share > NOTED_SHARE and floor * int(tested.sum()) > LEVELS[-1]:
+                words = f"{share:.0%} of all units" if share < 1 else "more units than there are"
+                notes.append(f"With {permutations:,} permutations no class of 99 % comes out unless it holds {words}.")
+        else:
+            p, direction = 2.0 * ndtr(-np.abs(z)), np.sign(z)
+    z, p = np.where(tested, z, 0.0), np.where(tested, p, 1.0)
+    q = benjamini_hochberg(p, included=tested)
+    how = f"{permutations:,} conditional permutations, seed {seed}" if inference == "permutation" else "analytic"
+    # A lone peak among empty neighbours has z > 0 from its own value but a neighbourhood lower than chance: no class.
+    side = np.where(np.sign(z) == direction, np.sign(z), 0.0)
+    steps = sum((q <= level).astype(np.int8) for level in LEVELS)
+    return GiStar(
+        z=_spread(z, taking_part, 0.0),
+        p=_spread(p, taking_part, 1.0),
+        q=_spread(q, taking_part, 1.0),
+        hotspot_class=_spread(side * steps, taking_part, 0.0).astype(np.int8),
+        defined=_spread(tested, taking_part, 0.0).astype(bool),
+        measure="counts" if population is None else "empirical-Bayes standardised rates",
+        inference=how,
+        family=Family(name=family, tests=int(tested.sum())),
+        notes=tuple(notes),
+    )
+
+
+def _values(
+    counts: ArrayLike, population: ArrayLike | None, covered: ArrayLike | None, n: int
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], list[str]]:
+    """Return the tested values, who takes part, and the first notes."""
+    given = np.asarray(counts, dtype=np.float64)
+    taking_part = np.ones(n, dtype=bool) if covered is None else np.asarray(covered, dtype=bool).copy()
+    people = None if population is None else np.asarray(population, dtype=np.float64)
+    if given.shape != (n,) or taking_part.shape != (n,) or (people is not None and people.shape != (n,)):
+        raise InputError(f"the weights join {n} units: give one count, population and coverage flag for each")
+    notes: list[str] = []
+    if not taking_part.all():
+        notes.append(f"{int((~taking_part).sum())} units are not covered by the source and were left out.")
+    if not np.isfinite(given[taking_part]).all():
+        raise InputError("a covered unit has no count: write zeros where the source means zero, or mark it not covered")
+    if people is None:
+        return given[taking_part], taking_part, [*notes, "Counts were tested, not rates: no population was given."]
+    empty = taking_part & ~(np.isfinite(people) & (people > 0))
+    if empty.any():
+        left_out = f"{int(empty.sum())} units without residents were left out"
+        notes.append(f"{left_out}, and with them {given[empty].sum():,.0f} incidents.")
+        taking_part &= ~empty
+    return standardised_rates(given[taking_part], population=people[taking_part]), taking_part, notes
+
+
+def _score(x: NDArray[np.float64], around: Weights) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return z, and where it exists: a unit that neighbours all others has nothing to be compared with."""
+    size = around.neighbours + 1.0
+    total = around.lag(x) + x
+    spread = x.std() * np.sqrt((x.size * size - size**2) / (x.size - 1))
+    possible = size < x.size
+    return np.divide(total - x.mean() * size, spread, out=np.zeros(x.size), where=possible), possible
+
+
+def _spread(values: ArrayLike, where: NDArray[np.bool_], rest: float) -> NDArray[np.float64]:
+    out = np.full(where.size, rest)
+    out[where] = np.asarray(values, dtype=np.float64)
+    return out

@@ -1,0 +1,1 @@
+"""Numbers from elsewhere: published tables, other libraries, independent computations."""
