@@ -46,3 +46,117 @@ def main() -> None:
             err=True,
         )
         raise SystemExit(1) from None
+
+
+@app.command()
+def run(
+    config: _ConfigOption = Path("config.yaml"),
+    start: Annotated[str | None, typer.Option("--from", help="Run this stage and all after it, fresh or not.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Run this stage alone; may be repeated.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Run every stage, fresh or not.")] = False,
+    as_json: _JsonOption = False,
+    debug: _DebugOption = False,
+) -> None:
+    """Bring maps, layers and tables up to date.
+
+    Example: hotspots run --config config.yaml
+    """
+    from pipeline.run import run as run_all
+    from pipeline.terminal import print_outcome, progress_bar
+
+    with progress_bar() as progress:
+        outcome = run_all(config, progress=progress, start=start, only=only or (), force=force)
+    print_outcome(outcome, as_json=as_json)
+
+
+@app.command()
+def check(
+    config: _ConfigOption = Path("config.yaml"),
+    as_json: _JsonOption = False,
+    debug: _DebugOption = False,
+) -> None:
+    """Read the configuration, find every file, and say what a run would do; write nothing.
+
+    Example: hotspots check --config config.yaml
+    """
+    from pipeline.run import load_config, stage_states
+    from pipeline.stages import input_files
+    from pipeline.terminal import print_check
+
+    settings = load_config(config)
+    files = input_files(settings, config.resolve().parent)
+    print_check(settings, files, stage_states(config), as_json=as_json)
+
+
+@app.command()
+def stages(
+    config: _ConfigOption = Path("config.yaml"),
+    as_json: _JsonOption = False,
+    debug: _DebugOption = False,
+) -> None:
+    """List the stages and whether each is fresh.
+
+    Example: hotspots stages
+    """
+    from pipeline.run import stage_states
+    from pipeline.terminal import print_stages
+
+    print_stages(stage_states(config), as_json=as_json)
+
+
+@app.command()
+def quarantine(
+    config: _ConfigOption = Path("config.yaml"),
+    rule: Annotated[str | None, typer.Option(help="Show only rows refused by this rule.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Rows to show.")] = 20,
+    as_json: _JsonOption = False,
+    debug: _DebugOption = False,
+) -> None:
+    """Show the rows the last run refused, and why.
+
+    Example: hotspots quarantine --rule future --limit 5
+    """
+    from pipeline.run import load_config
+    from pipeline.schemas import QUARANTINE
+    from pipeline.store import read_table
+    from pipeline.terminal import print_quarantine
+
+    settings = load_config(config)
+    folder = config.resolve().parent / settings.run.output_dir / settings.run.name
+    print_quarantine(read_table(folder / "work" / "quarantine.parquet", QUARANTINE), rule, limit, as_json=as_json)
+
+
+@app.command()
+def init(
+    template: Annotated[str, typer.Argument(help="extract, police-uk or mps-dashboard.")],
+    config: _ConfigOption = Path("config.yaml"),
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it is there.")] = False,
+    debug: _DebugOption = False,
+) -> None:
+    """Write a commented configuration to start from.
+
+    Example: hotspots init police-uk --config config.yaml
+    """
+    from pipeline.templates import write_template
+
+    write_template(template, config, force=force)
+    typer.echo(f"Wrote {config}. Put your paths in, then: hotspots check --config {config}")
+
+
+@app.command()
+def sample(
+    out: Annotated[Path, typer.Option(help="Where to write; .gz is compressed.")] = Path(
+        "data/sample/incidents.csv.gz"
+    ),
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the generator.")] = 20250731,
+    rows: Annotated[int, typer.Option(min=1, help="Rows to make.")] = 40_000,
+    debug: _DebugOption = False,
+) -> None:
+    """Make synthetic incidents over London: nothing in them ever happened.
+
+    Example: hotspots sample --out data/sample/incidents.csv.gz --rows 40000
+    """
+    from pipeline.samples import write_sample
+
+    made = write_sample(out, seed=seed, rows=rows)
+    typer.echo(f"Wrote {made:,} synthetic incidents to {out}.")

@@ -88,6 +88,7 @@ __all__ = [
     "Section",
     "SeriesBreak",
     "Tiles",
+    "did_you_mean",
     "parse_config",
 ]
 

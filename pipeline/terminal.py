@@ -1,0 +1,166 @@
+"""What commands print: tables for people, JSON for programs, progress only where somebody watches."""
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from pipeline.config import Config
+from pipeline.run import Outcome
+from pipeline.stages import Progress as Report
+from pipeline.stages import Stage
+
+__all__ = ["print_check", "print_outcome", "print_quarantine", "print_stages", "progress_bar"]
+
+
+_FOLDERS = {"work": "stage tables: never leave the building", "internal": "for the analyst: everything is shown"}
+
+
+def _console() -> Console:
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 110)
+
+
+@contextlib.contextmanager
+def progress_bar() -> Iterator[Report]:
+    """Yield a reporter that draws bars on a terminal and is silent elsewhere."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _label, _done, _total: None
+        return
+    columns = (TextColumn("{task.description:<34}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bars:
+        tasks: dict[str, Any] = {}
+
+        def report(label: str, done: int, total: int) -> None:
+            if label not in tasks:
+                tasks[label] = bars.add_task(label, total=total)
+            bars.update(tasks[label], completed=done, total=total)
+
+        yield report
+
+
+def _emit(text: str) -> None:
+    """Write a program's answer to standard output."""
+    sys.stdout.write(text + "\n")
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
+
+
+def print_outcome(outcome: Outcome, *, as_json: bool) -> None:
+    """Say what ran, what was fresh, what was chosen, and where everything is."""
+    stages = outcome.manifest.get("stages", {})
+    if as_json:
+        _emit(json.dumps({"folder": str(outcome.folder), "ran": outcome.ran, "fresh": outcome.fresh,
+                          "seconds": round(outcome.seconds, 2), "stages": stages}, indent=2))  # fmt: skip
+        return
+    console = _console()
+    if outcome.recovered:
+        console.print(f"Note: {outcome.recovered}.")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("stage", "state", "seconds", "what"):
+        table.add_column(name, justify="right" if name == "seconds" else "left")
+    for name, record in stages.items():
+        ran = name in outcome.ran
+        words = "; ".join(f"{k} {_words(v)}" for k, v in record.get("counters", {}).items() if not isinstance(v, dict))
+        table.add_row(name, "ran" if ran else "fresh", f"{record['seconds']:.1f}" if ran else "", words)
+    console.print(table)
+    choices = [
+        (n, k, v) for n, r in stages.items() for k, v in r.get("choices", {}).items() if not isinstance(v, dict | list)
+    ]
+    if choices and outcome.ran:
+        console.print("\n[bold]Chosen automatically or by default[/bold]")
+        for _, key, value in choices:
+            console.print(f"  {key.replace('_', ' ')}: {_words(value)}")
+    _print_files(console, outcome)
+    done = "Everything is fresh; nothing was run" if not outcome.ran else "Done"
+    console.print(f"\n{done} in {outcome.seconds:.1f} s. Open [bold]{_shown(outcome.folder / 'index.html')}[/bold]")
+
+
+def _print_files(console: Console, outcome: Outcome) -> None:
+    """List what stands in the run folder, one line a folder."""
+    table = Table(box=None, pad_edge=False, header_style="bold", title=None)
+    for name in ("folder", "files", "size", "what it holds"):
+        table.add_column(name, justify="right" if name in {"files", "size"} else "left")
+    folders = sorted(p for p in outcome.folder.iterdir() if p.is_dir())
+    for folder in folders:
+        files = [p for p in folder.rglob("*") if p.is_file()]
+        what = (
+            "stage tables: never leave the building"
+            if folder.name == "work"
+            else "for handing over: map, layers, tables"
+        )
+        what = "for the analyst alone: everything is shown" if folder.name == "internal" else what
+        table.add_row(_shown(folder), str(len(files)), _size(sum(p.stat().st_size for p in files)), what)
+    console.print()
+    console.print(table)
+
+
+def _shown(path: Path) -> str:
+    with contextlib.suppress(ValueError):
+        return path.relative_to(Path.cwd()).as_posix()
+    return str(path)
+
+
+def _words(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def print_check(config: Config, files: Sequence[Path], states: Sequence[tuple[Stage, bool]], *, as_json: bool) -> None:
+    """Say which files would be read and which stages would run."""
+    stale = [stage.name for stage, fresh in states if not fresh]
+    if as_json:
+        _emit(
+            json.dumps(
+                {"files": [str(f) for f in files], "stale": stale, "profiles": [p.name for p in config.profiles]},
+                indent=2,
+            )
+        )
+        return
+    console = _console()
+    console.print(f"[bold]{escape(config.run.title)}[/bold], run {config.run.name}: the configuration is sound.")
+    for file in files:
+        console.print(f"  {escape(_shown(file))}  {_size(file.stat().st_size)}")
+    would = ", ".join(stale) or "nothing, all is fresh"
+    console.print(f"Profiles: {', '.join(p.name for p in config.profiles)}. Would run: {would}.")
+
+
+def print_stages(states: Sequence[tuple[Stage, bool]], *, as_json: bool) -> None:
+    """List the stages and their state."""
+    if as_json:
+        _emit(json.dumps([{"stage": s.name, "fresh": fresh, "does": s.does} for s, fresh in states], indent=2))
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("stage", "state", "does"):
+        table.add_column(name)
+    for stage, fresh in states:
+        table.add_row(stage.name, "fresh" if fresh else "stale", stage.does)
+    _console().print(table)
+
+
+def print_quarantine(frame: pd.DataFrame, rule: str | None, limit: int, *, as_json: bool) -> None:
+    """Show how many rows each rule refused, and the first of them."""
+    chosen = frame[frame["rule"] == rule] if rule else frame
+    if as_json:
+        _emit(chosen.head(limit).to_json(orient="records", indent=2, force_ascii=False))
+        return
+    console = _console()
+    counts = frame["rule"].value_counts().sort_index()
+    console.print(
+        f"{len(frame):,} rows were refused: " + (", ".join(f"{r} {n:,}" for r, n in counts.items()) or "none") + "."
+    )
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("file", "row", "rule", "reason"):
+        table.add_column(name, overflow="fold")
+    for row in chosen.head(limit).itertuples():
+        table.add_row(escape(str(row.source)), str(row.source_row), str(row.rule), escape(str(row.reason)))
+    console.print(table)
