@@ -9,7 +9,7 @@ from pipeline.sample.strands import GROUPS
 __all__ = ["draw_days", "draw_delays"]
 
 WEEKEND = np.array([0.95, 0.94, 0.97, 0.99, 1.07, 1.10, 0.98])  # Monday first
-SURGE = (430, 480, 1.8)  # first and last day, factor; rows of religion only
+SURGE = (620, 670, 1.8)  # first and last day, factor; rows of religion only
 
 Index = NDArray[np.int64]
 

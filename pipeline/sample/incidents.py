@@ -117,7 +117,7 @@ def to_csv_text(incidents: pd.DataFrame, *, header: bool = True) -> str:
     --------
     >>> import pandas as pd
     >>> to_csv_text(pd.DataFrame([["x"] * len(COLUMNS)], columns=COLUMNS), header=False)
-    'x,x,x,x,x,x,x,x,x,x,x,x,x,x,x,x,x,x,x\\n'
+    'x,x,x,x,x,x,x,x,x,x,x,x,x,x,x,x,x,x,x\n'
     """
     cells = [quoted(incidents[name].to_numpy(dtype=object)) for name in COLUMNS]
     lines = [",".join(COLUMNS)] if header else []

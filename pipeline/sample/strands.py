@@ -79,7 +79,7 @@ def strand_odds(totals: pd.DataFrame, *, codes: tuple[str, ...]) -> StrandOdds:
         raise InputError(f"strand totals lack the columns {', '.join(missing)}: expected {', '.join(TOTALS)}")
     unknown = sorted(set(totals["area_code"]) - set(codes))
     if unknown:
-        raise InputError(f"strand totals name areas that are not among the boroughs: {', '.join(unknown)}")
+        raise InputError(f"strand totals name areas not among the boroughs: {', '.join(unknown)}")
     table = totals.set_index("area_code")[list(TOTALS)].astype(float).reindex(list(codes))
     known = table["Hate crime"].notna().to_numpy()
     if not known.any():
