@@ -1,0 +1,170 @@
+"""Intervals and dispersion against SciPy and statsmodels over random inputs."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from scipy import optimize, stats
+
+from pipeline.errors import InputError
+from pipeline.intervals import Dispersion, dispersion, funnel_limits, garwood, rate_ratio, wilson
+
+confidences = st.sampled_from([0.8, 0.9, 0.95, 0.99, 0.998])
+
+
+@given(st.integers(0, 100_000), confidences)
+def test_garwood_is_the_chi_squared_interval(events: int, confidence: float) -> None:
+    low, high = garwood(events, confidence=confidence)
+    tail = (1 - confidence) / 2
+    assert low == pytest.approx(stats.chi2.ppf(tail, 2 * events) / 2 if events else 0, rel=1e-9)
+    assert high == pytest.approx(stats.chi2.isf(tail, 2 * events + 2) / 2, rel=1e-9)
+
+
+@given(st.integers(0, 3000), confidences)
+@settings(max_examples=30, deadline=None)
+def test_garwood_agrees_with_statsmodels(events: int, confidence: float) -> None:
+    from statsmodels.stats.rates import confint_poisson
+
+    assert np.array(garwood(events, confidence=confidence)) == pytest.approx(
+        np.array(confint_poisson(events, 1, method="exact-c", alpha=1 - confidence)), rel=1e-8, abs=1e-12
+    )
+
+
+def test_garwood_of_a_published_table() -> None:
+    """Limits of 1, 10 and 100 events as printed in tables of exact Poisson limits."""
+    low, high = garwood([0, 1, 10, 100])
+    assert low.round(2).tolist() == [0.0, 0.03, 4.8, 81.36]
+    assert high.round(2).tolist() == [3.69, 5.57, 18.39, 121.63]
+
+
+@given(st.integers(30, 5000), st.floats(1.0, 6.0))
+def test_dispersion_widens_by_about_its_root(events: int, phi: float) -> None:
+    assume(events / phi > 25)
+    plain, wide = garwood(events), garwood(events, dispersion=phi)
+    assert wide[0] <= plain[0] <= events <= plain[1] <= wide[1]
+    assert (wide[1] - wide[0]) / (plain[1] - plain[0]) == pytest.approx(np.sqrt(phi), rel=0.1)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: garwood([-1]),
+        lambda: garwood([np.nan]),
+        lambda: garwood([3], dispersion=0.5),
+        lambda: garwood([3], confidence=95),
+        lambda: wilson([4], [3]),
+        lambda: wilson([-1], [3]),
+        lambda: dispersion([[[1]]]),
+        lambda: dispersion([1, 2], days=[30, 0]),
+        lambda: dispersion([[1, 2]], days=[30, 31]),
+        lambda: rate_ratio(1, 2, days_later=0, days_earlier=30),
+        lambda: rate_ratio(1, 2, days_later=30, days_earlier=30, dispersion=0.9),
+        lambda: funnel_limits([-2.0]),
+    ],
+)
+def test_nonsense_is_refused(call: object) -> None:
+    with pytest.raises(InputError):
+        call()  # type: ignore[operator]
+
+
+@given(st.integers(0, 400), st.integers(0, 400), confidences)
+@settings(max_examples=60, deadline=None)
+def test_wilson_agrees_with_statsmodels_and_scipy(k: int, more: int, confidence: float) -> None:
+    from statsmodels.stats.proportion import proportion_confint
+
+    n = k + more
+    low, high = wilson(k, n, confidence=confidence)
+    if n == 0:
+        assert (low, high) == (0, 1)
+        return
+    assert (low, high) == pytest.approx(proportion_confint(k, n, alpha=1 - confidence, method="wilson"), abs=1e-10)
+    scipy = stats.binomtest(k, n).proportion_ci(confidence, method="wilson")
+    assert (low, high) == pytest.approx((scipy.low, scipy.high), abs=1e-10)
+    assert 0 <= low <= k / n <= high <= 1
+
+
+@given(st.floats(0.0, 2000.0), confidences, st.floats(1.0, 4.0), st.integers(0, 3000))
+def test_a_count_leaves_the_funnel_when_its_interval_leaves_the_expectation(
+    expected: float, confidence: float, phi: float, count: int
+) -> None:
+    low, high = funnel_limits(expected, confidence=confidence, dispersion=phi)
+    left, right = garwood(count, confidence=confidence, dispersion=phi)
+    assume(abs(left - expected) > 1e-6 * (1 + expected) and abs(right - expected) > 1e-6 * (1 + expected))
+    assert (count > high) == (left > expected)
+    assert (count < low) == (right < expected)
+
+
+@given(st.floats(0.5, 800.0))
+def test_funnel_limits_are_poisson_quantiles(expected: float) -> None:
+    low, high = funnel_limits(expected, confidence=0.95)
+    assert np.ceil(high - 1) == pytest.approx(stats.poisson.ppf(0.975, expected), abs=1)
+    assert stats.poisson.sf(np.floor(high), expected) <= 0.025 + 1e-9
+    assert stats.poisson.cdf(np.ceil(low) - 1, expected) <= 0.025 + 1e-9
+
+
+@given(st.data())
+@settings(max_examples=40, deadline=None)
+def test_table_dispersion_is_that_of_a_glm(data: st.DataObject) -> None:
+    """Quasi-Poisson regression with a factor for each area and one for each window."""
+    import statsmodels.api as sm
+
+    areas, spans = data.draw(st.integers(2, 7)), data.draw(st.integers(2, 4))
+    flat = data.draw(st.lists(st.integers(1, 300), min_size=areas * spans, max_size=areas * spans))
+    table = np.array(flat).reshape(areas, spans)
+    assume((dispersion(table).raw or 0) > 1e-3)  # the oracle divides by the estimate
+    row, column = (index.ravel() for index in np.indices(table.shape))
+    design = np.column_stack([row == i for i in range(areas)] + [column == j for j in range(1, spans)]).astype(float)
+    fit = sm.GLM(table.ravel(), design, family=sm.families.Poisson()).fit(scale="X2")
+    found = dispersion(table)
+    assert found.raw == pytest.approx(fit.scale, rel=1e-6)
+    assert found.df == fit.df_resid
+    assert found.value == max(1.0, found.raw)
+
+
+@given(st.lists(st.tuples(st.integers(1, 500), st.integers(1, 31)), min_size=2, max_size=40))
+@settings(max_examples=40, deadline=None)
+def test_series_dispersion_is_that_of_a_glm_with_exposure(rows: list[tuple[int, int]]) -> None:
+    import statsmodels.api as sm
+
+    counts, days = np.array(rows, dtype=float).T
+    assume((dispersion(counts, days=days).raw or 0) > 1e-3)  # the oracle divides by the estimate
+    with np.errstate(invalid="ignore"):  # the oracle divides by its first estimate, which may be 0
+        fit = sm.GLM(counts, np.ones((len(rows), 1)), family=sm.families.Poisson(), exposure=days).fit(scale="X2")
+    assert dispersion(counts, days=days).raw == pytest.approx(fit.scale, rel=1e-6)
+
+
+def test_poisson_counts_have_no_dispersion_however_small() -> None:
+    rng = np.random.default_rng(4)
+    level = rng.gamma(2.0, 0.8, size=(4000, 1))
+    assert dispersion(rng.poisson(level * [1.0, 1.2, 0.9])).raw == pytest.approx(1.0, abs=0.04)
+    clustered = rng.negative_binomial(20.0, 0.4, size=(4000, 3))
+    assert dispersion(clustered).raw == pytest.approx(2.5, abs=0.1)
+
+
+@pytest.mark.parametrize("counts", [[], [5], [0, 0, 0], [[1, 2]], [[1], [2]], [[0, 0], [0, 0]], np.zeros((0, 2))])
+def test_what_cannot_be_estimated_says_so(counts: object) -> None:
+    assert dispersion(counts) == Dispersion(1.0, None, 0)
+
+
+@given(st.integers(0, 400), st.integers(1, 400), st.integers(20, 400), st.integers(20, 400))
+def test_rate_ratio_inverts_the_exact_binomial_test(later: int, earlier: int, t2: int, t1: int) -> None:
+    ratio, low, high = rate_ratio(later, earlier, days_later=t2, days_earlier=t1)
+    assert ratio == pytest.approx((later / t2) / (earlier / t1))
+    share = stats.binomtest(later, later + earlier).proportion_ci(0.95, method="exact")
+    assert low == pytest.approx(share.low / (1 - share.low) * t1 / t2, rel=1e-7, abs=1e-12)
+    assert high == pytest.approx(share.high / (1 - share.high) * t1 / t2, rel=1e-7)
+
+
+def test_rate_ratio_without_earlier_events_has_no_upper_end() -> None:
+    ratio, low, high = rate_ratio(5, 0, days_later=30, days_earlier=30)
+    assert (ratio, high) == (None, None)
+    root = optimize.brentq(lambda p: stats.binom.sf(4, 5, p) - 0.025, 1e-9, 1 - 1e-9)
+    assert low == pytest.approx(root / (1 - root))
+    assert rate_ratio(0, 0, days_later=30, days_earlier=30) == (None, None, None)
+
+
+def test_rate_ratio_widens_with_dispersion() -> None:
+    plain = rate_ratio(120, 100, days_later=365, days_earlier=365)
+    wide = rate_ratio(120, 100, days_later=365, days_earlier=365, dispersion=2.0)
+    assert plain[0] == wide[0]
+    assert wide[1] < plain[1] < plain[2] < wide[2]  # type: ignore[operator]
