@@ -355,11 +355,20 @@ def test_chunks_share_centres_and_never_an_id() -> None:
     assert [len(chunk) for chunk in chunks] == [4000, 4000, 1000]
     ids = [set(chunk["incident_id"]) for chunk in chunks]
     victims = [set(chunk["victim_ref"]) - {""} for chunk in chunks]
+    with pytest.raises(InputError, match="at least 1"):
+        next(incident_chunks(boroughs=boroughs(), totals=totals(), rows=0))
     assert not ids[0] & ids[1]
     assert not ids[1] & ids[2]
     assert not victims[0] & victims[1]
     spots = [set(zip(c["easting"], c["northing"], strict=True)) - {("", ""), ("0", "0")} for c in chunks]
     assert len(spots[0] & spots[1]) > 100
+
+
+def test_order_of_the_boroughs_does_not_matter() -> None:
+    given = boroughs()
+    other = Boroughs(given.codes[::-1], given.names[::-1], given.polygons[::-1])
+    first, second = (make_incidents(boroughs=b, totals=totals(), rows=300) for b in (given, other))
+    pd.testing.assert_frame_equal(first, second)
 
 
 @pytest.mark.parametrize("rows", [1, 2, 50])
@@ -428,6 +437,8 @@ def test_boroughs_in_metres_are_refused() -> None:
         Boroughs(("A",), ("A",), np.array([shapely.box(530_000, 180_000, 531_000, 181_000)]))
     with pytest.raises(InputError, match="one name and one polygon"):
         Boroughs(("A", "B"), ("A",), np.array([shapely.box(0, 51, 1, 52)]))
+    with pytest.raises(InputError, match="codes repeat"):
+        Boroughs(("A", "A"), ("A", "B"), np.array([shapely.box(0, 51, 1, 52)] * 2))
 
 
 def test_csv_text_survives_awkward_cells() -> None:

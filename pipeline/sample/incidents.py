@@ -32,7 +32,7 @@ def make_incidents(
     Parameters
     ----------
     boroughs
-        Areas in longitude and latitude.
+        Areas in longitude and latitude; their order does not matter.
     totals
         Published 12-month totals by borough and strand; shares of rows follow them.
     seed
@@ -57,6 +57,7 @@ def make_incidents(
         raise InputError(f"sample rows must be 1 to {MAX_ROWS:,}, not {rows:,}: take larger samples in chunks")
     if seed < 0 or chunk < 0:
         raise InputError(f"sample seed and chunk must not be negative: seed {seed}, chunk {chunk}")
+    boroughs = boroughs.in_order()
     odds = strand_odds(totals, codes=boroughs.codes)
     shapes = borough_shapes_m(boroughs)
     towns = lay_towns(seed, shapes)
@@ -102,7 +103,13 @@ def make_incidents(
 def incident_chunks(
     *, boroughs: Boroughs, totals: pd.DataFrame, seed: int = DEFAULT_SEED, rows: int, chunk_rows: int = 250_000
 ) -> Iterator[pd.DataFrame]:
-    """Make up any number of incidents, a frame at a time; see `make_incidents`."""
+    """Make up any number of incidents, a frame at a time.
+
+    The frames are those of `make_incidents` with the chunks 0, 1, 2 ...: up to `chunk_rows` rows there is one frame,
+    the same as from one call. Each frame has its own `planted_faults`.
+    """
+    if rows < 1:
+        raise InputError(f"sample rows must be at least 1, not {rows:,}")
     if not 1 <= chunk_rows <= MAX_ROWS:
         raise InputError(f"sample chunk_rows must be 1 to {MAX_ROWS:,}, not {chunk_rows:,}")
     for chunk, start in enumerate(range(0, rows, chunk_rows)):

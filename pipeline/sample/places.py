@@ -44,9 +44,17 @@ class Boroughs:
                 f"boroughs need one name and one polygon per code: {len(self.codes)} codes, {len(self.names)} names, "
                 f"{len(self.polygons)} polygons"
             )
+        if len(set(self.codes)) < len(self.codes):
+            raise InputError("borough codes repeat: give each borough once")
         bounds = shapely.total_bounds(self.polygons)
         if not (np.isfinite(bounds).all() and np.abs(bounds[[0, 2]]).max() <= 180 and np.abs(bounds).max() <= 360):
             raise InputError("borough polygons must be in degrees (EPSG:4326): their bounds are not on the globe")
+
+    def in_order(self) -> "Boroughs":
+        """Sort by code, so that a sample does not depend on the order of a file."""
+        order = sorted(range(len(self.codes)), key=self.codes.__getitem__)
+        names = tuple(self.names[i] for i in order)
+        return Boroughs(tuple(self.codes[i] for i in order), names, np.asarray(self.polygons)[order])
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,7 @@ def strand_odds(totals: pd.DataFrame, *, codes: tuple[str, ...]) -> StrandOdds:
     cells = np.column_stack([union - faith, union - race, race + faith - union, alone])
     sub = np.column_stack([anti, islam, faith - anti - islam])
     wrong = (cells < 0).any(axis=1) | (sub < 0).any(axis=1) | (spare < 0) | (union <= 0) | (rest.sum(axis=1) <= 0)
+    wrong &= known  # the rest take the mix of these
     if wrong.any():
         raise InputError(
             f"strand totals contradict each other for {', '.join(np.array(codes, dtype=object)[wrong])}: "
