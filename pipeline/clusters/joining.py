@@ -1,0 +1,226 @@
+"""Core locations joined into clusters, and the cluster each other location can reach."""
+
+import itertools
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.clusters.lattice import Lattice, expand
+
+__all__ = ["CoreCells"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+REACH = 2  # a cell's side is eps / sqrt(2), so eps reaches two cells
+SIDE = (1 - 1e-6) / np.sqrt(2)  # a trifle less: rounding must not part two points of one cell
+PAIRS_AT_ONCE = 1 << 19
+TREE_FROM = 1 << 18  # pairs between two cells from which a k-d tree is cheaper than all distances
+
+
+class CoreCells:
+    """Cells of side eps / sqrt(2) that hold core locations: all in one cell are neighbours, so a cell is one cluster.
+
+    Comparisons of boxes are exact, not approximate: subtraction, squaring and adding round monotonically, so a bound
+    on the corners bounds the squared distance of every pair exactly as it is computed.
+    """
+
+    def __init__(self, x: Floats, y: Floats, core: Bools, *, eps_m: float) -> None:
+        self.eps2 = eps_m * eps_m
+        self.lattice = Lattice.over(x, y, side=eps_m * SIDE, reach=REACH)
+        order = self.lattice.order
+        flags = core[order]
+        self.rows = order[flags]
+        """Input rows of the core locations, cell by cell."""
+        before = np.concatenate(([0], np.cumsum(flags)))[self.lattice.cell_start]
+        self.first, self.size = before[:-1], np.diff(before)
+        """Where each cell's core locations begin in `rows`, and how many there are (0 in cells without)."""
+        self.x, self.y = x[self.rows], y[self.rows]
+        held = np.flatnonzero(self.size)
+        cells = len(self.size)
+        self.box = np.full((4, cells), np.nan)
+        if len(held):
+            for i, (reduce, values) in enumerate(
+                ((np.minimum, self.x), (np.minimum, self.y), (np.maximum, self.x), (np.maximum, self.y))
+            ):
+                self.box[i, held] = reduce.reduceat(values, self.first[held])
+
+    def join(self) -> Ints:
+        """Return the component of every cell, shape (c,); cells without core locations stay on their own."""
+        a, b, sure = self._neighbours()
+        component = self._components(a[sure], b[sure], np.arange(len(self.size)))
+        a, b = a[~sure], b[~sure]
+        cost = self.size[a] * self.size[b]
+        by_cost = np.argsort(cost, kind="stable")
+        a, b = a[by_cost], b[by_cost]
+        for test in (self._witness, self._any_pair):
+            apart = component[a] != component[b]
+            a, b = a[apart], b[apart]
+            for begin, end in _batches(self.size[a] + self.size[b]):
+                left, right = a[begin:end], b[begin:end]
+                apart = component[left] != component[right]
+                left, right = left[apart], right[apart]
+                met = test(left, right)
+                if met.any():
+                    component = self._components(left[met], right[met], component)
+        return component
+
+    def _neighbours(self) -> tuple[Ints, Ints, Bools]:
+        """Return pairs of core cells possibly within eps, each once, and which are surely within."""
+        found: list[tuple[Ints, Ints, Bools]] = []
+        for east in range(REACH + 1):
+            for north in range(-REACH if east else 1, REACH + 1):
+                a, b = self.lattice.neighbour(east * self.lattice.stride + north)
+                held = (self.size[a] > 0) & (self.size[b] > 0)
+                a, b = a[held], b[held]
+                near, far = _box_distances(self.box[:, a], self.box[:, b])
+                within = near <= self.eps2
+                found.append((a[within], b[within], far[within] <= self.eps2))
+        a, b, sure = (np.concatenate(part) for part in zip(*found, strict=True))
+        return a, b, sure
+
+    def _components(self, a: Ints, b: Ints, component: Ints) -> Ints:
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+
+        n = len(component)
+        links = coo_array((np.ones(len(a), dtype=np.int8), (component[a], component[b])), shape=(n, n))
+        joined: Ints = connected_components(links, directed=False)[1].astype(np.int64)
+        return joined[component]
+
+    def _witness(self, a: Ints, b: Ints) -> Bools:
+        """Compare each cell's location nearest to the other's box with all of the other: joins most that do join."""
+        met = np.zeros(len(a), dtype=bool)
+        for mine, other in ((a, b), (b, a)):
+            members, ends = expand(self.first[mine], self.size[mine])
+            starts = ends - self.size[mine]
+            pair = np.repeat(np.arange(len(mine)), self.size[mine])
+            gap = _point_gap(self.x[members], self.y[members], self.box[:, other[pair]])
+            best = np.minimum.reduceat(gap, starts) if len(starts) else gap
+            chosen = np.full(len(mine), len(self.x), dtype=np.int64)
+            at_best = gap == best[pair]
+            np.minimum.at(chosen, pair[at_best], members[at_best])
+            others, stops = expand(self.first[other], self.size[other])
+            pair = np.repeat(np.arange(len(mine)), self.size[other])
+            dx = self.x[others] - self.x[chosen[pair]]
+            dy = self.y[others] - self.y[chosen[pair]]
+            if len(mine):
+                met |= np.logical_or.reduceat(dx * dx + dy * dy <= self.eps2, stops - self.size[other])
+        return met
+
+    def _any_pair(self, a: Ints, b: Ints) -> Bools:
+        """Say of each pair of cells whether any two of their core locations are within eps, leaving none untried."""
+        met = np.zeros(len(a), dtype=bool)
+        rows_a, of_a = self._facing(a, b)
+        rows_b, of_b = self._facing(b, a)
+        count_a, count_b = (np.bincount(of, minlength=len(a)) for of in (of_a, of_b))
+        product = count_a * count_b
+        start_b = np.cumsum(count_b) - count_b
+        for i in np.flatnonzero(product > TREE_FROM):
+            met[i] = self._tree_pair(rows_a[of_a == i], rows_b[of_b == i])
+        lengths = np.where(product > TREE_FROM, 0, count_b)[of_a]
+        for begin, end in _batches(lengths):
+            others, _ = expand(start_b[of_a[begin:end]], lengths[begin:end])
+            mine = np.repeat(rows_a[begin:end], lengths[begin:end])
+            dx = self.x[rows_b[others]] - self.x[mine]
+            dy = self.y[rows_b[others]] - self.y[mine]
+            near = dx * dx + dy * dy <= self.eps2
+            met[np.repeat(of_a[begin:end], lengths[begin:end])[near]] = True
+        return met
+
+    def _facing(self, mine: Ints, other: Ints) -> tuple[Ints, Ints]:
+        """Return the core locations of `mine` within eps of the box of `other`, and the pair each belongs to."""
+        members, _ = expand(self.first[mine], self.size[mine])
+        pair = np.repeat(np.arange(len(mine)), self.size[mine])
+        near = _point_gap(self.x[members], self.y[members], self.box[:, other[pair]]) <= self.eps2
+        return members[near], pair[near]
+
+    def _tree_pair(self, a: Ints, b: Ints) -> bool:
+        """Say whether two large sets come within eps: by nearest neighbours, near ties by all pairs."""
+        from scipy.spatial import KDTree
+
+        here, there = np.column_stack((self.x[a], self.y[a])), np.column_stack((self.x[b], self.y[b]))
+        _, nearest = KDTree(there).query(here)
+        d2 = ((here - there[nearest]) ** 2).sum(axis=1)
+        if (d2 <= self.eps2).any():
+            return True
+        tie = np.flatnonzero(d2 <= self.eps2 * (1 + 1e-9))
+        return any(bool((((there - here[i]) ** 2).sum(axis=1) <= self.eps2).any()) for i in tie)
+
+    def reach(self, x: Floats, y: Floats, rows: Ints, label: Ints) -> Ints:
+        """Return the lowest label among the core locations within eps of each row, -1 for none.
+
+        Parameters
+        ----------
+        x, y
+            Coordinates of all rows of the lattice, metres.
+        rows
+            Rows to look up.
+        label
+            Cluster of every core location, in the order of `rows`.
+        """
+        none = np.iinfo(np.int64).max
+        lowest = np.full(len(self.size), none)
+        cells = np.flatnonzero(self.size)
+        lowest[cells] = np.minimum.reduceat(label, self.first[cells])
+        best = np.full(len(x), none, dtype=np.int64)
+        wanted = np.zeros(len(x), dtype=bool)
+        wanted[rows] = True
+        queue = wanted[self.lattice.order]
+        before = np.concatenate(([0], np.cumsum(queue)))[self.lattice.cell_start]
+        first, count = before[:-1], np.diff(before)
+        waiting = self.lattice.order[queue]
+        doubtful: list[tuple[Ints, Ints]] = []
+        for shift in [e * self.lattice.stride + n for e in range(-REACH, REACH + 1) for n in range(-REACH, REACH + 1)]:
+            cell, near_cell = self.lattice.neighbour(shift)
+            held = (count[cell] > 0) & (self.size[near_cell] > 0)
+            cell, near_cell = cell[held], near_cell[held]
+            members, _ = expand(first[cell], count[cell])
+            row, to = waiting[members], np.repeat(near_cell, count[cell])
+            near, far = _box_distances(np.stack((x[row], y[row], x[row], y[row])), self.box[:, to])
+            sure = far <= self.eps2
+            np.minimum.at(best, row[sure], lowest[to[sure]])
+            unsure = (near <= self.eps2) & ~sure
+            doubtful.append((row[unsure], to[unsure]))
+        row, to = (np.concatenate(part) for part in zip(*doubtful, strict=True))
+        better = lowest[to] < best[row]
+        row, to = row[better], to[better]
+        for begin, end in _batches(self.size[to]):
+            size = self.size[to[begin:end]]
+            others, _ = expand(self.first[to[begin:end]], size)
+            mine = np.repeat(row[begin:end], size)
+            dx, dy = self.x[others] - x[mine], self.y[others] - y[mine]
+            met = dx * dx + dy * dy <= self.eps2
+            np.minimum.at(best, mine[met], label[others[met]])
+        best[best == none] = -1
+        return best[rows]
+
+
+def _batches(lengths: Ints) -> list[tuple[int, int]]:
+    """Cut a list of ranges into runs of at most PAIRS_AT_ONCE members (one range at least)."""
+    ends = np.cumsum(lengths)
+    cuts = [0]
+    while cuts[-1] < len(lengths):
+        done = ends[cuts[-1] - 1] if cuts[-1] else 0
+        cuts.append(max(int(np.searchsorted(ends, done + PAIRS_AT_ONCE, side="right")), cuts[-1] + 1))
+    return list(itertools.pairwise(cuts))
+
+
+def _point_gap(x: Floats, y: Floats, box: Floats) -> Floats:
+    """Return squared distances from points to boxes (west, south, east, north), zero inside."""
+    dx = np.maximum(np.maximum(box[0] - x, x - box[2]), 0.0)
+    dy = np.maximum(np.maximum(box[1] - y, y - box[3]), 0.0)
+    gap: Floats = dx * dx + dy * dy
+    return gap
+
+
+def _box_distances(a: Floats, b: Floats) -> tuple[Floats, Floats]:
+    """Return the least and the greatest squared distance between boxes, as rows west, south, east, north."""
+    least, greatest = np.zeros(a.shape[1]), np.zeros(a.shape[1])
+    for low, high in ((0, 2), (1, 3)):
+        gap = np.maximum(np.maximum(b[low] - a[high], a[low] - b[high]), 0.0)
+        span = np.maximum(b[high] - a[low], a[high] - b[low])
+        least += gap * gap
+        greatest += span * span
+    return least, greatest
