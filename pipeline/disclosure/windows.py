@@ -1,0 +1,94 @@
+"""Which windows a profile is given at each level, and which of them is the headline."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from pipeline.config import Periods, Profile
+from pipeline.errors import ConfigError
+from pipeline.periods import (
+    Period,
+    add_months,
+    earlier_window,
+    headline,
+    is_partial,
+    latest_fixed,
+    month_of,
+    windows,
+    without_overlap,
+)
+
+__all__ = ["Windows", "choose_windows"]
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Windows by level, oldest first; `earlier` is what the headline is compared with, if the data reaches that far."""
+
+    headline: Period
+    earlier: Period | None
+    by_level: dict[str, tuple[Period, ...]]
+    first_date: date
+    last_date: date
+
+    def all_of(self, level: str) -> tuple[Period, ...]:
+        """Return the windows of a level with the headline and the earlier window among them, oldest first."""
+        extra = [p for p in (self.headline, self.earlier) if p is not None]
+        return tuple(sorted({*self.by_level[level], *extra}))
+
+    def partial(self, period: Period) -> bool:
+        """Whether the data covers the window only in part."""
+        return is_partial(period, first_date=self.first_date, last_date=self.last_date)
+
+
+def choose_windows(profile: Profile, periods: Periods, *, first_date: date, last_date: date, compare: str) -> Windows:
+    """Choose the windows of one profile.
+
+    Fixed windows are counted from `periods.anchor`, else from the first month of the data, so that a month that is
+    added later moves none of them. Outside internal, ward windows never overlap.
+
+    Raises
+    ------
+    ConfigError
+        If the stated headline lies outside the data.
+    InputError
+        If not one month is complete.
+    """
+    first, last = month_of(first_date), month_of(last_date)
+    anchor = int(periods.anchor.replace("-", "")) if periods.anchor else add_months(first, periods.months - 1)
+    main = _headline(profile, periods, first_date=first_date, last_date=last_date, anchor=anchor)
+    by_level = {}
+    for level, kind in (
+        ("region", profile.borough_period),
+        ("borough", profile.borough_period),
+        ("ward", profile.ward_period),
+    ):
+        if kind == "rolling":
+            every = windows("rolling", first=first, last=main.last_month, months=main.months)
+            laid = tuple(sorted(every[::-1][:: periods.rolling_step_months]))
+        else:
+            laid = windows(kind, first=first, last=last, months=periods.months, anchor=anchor)
+            whole = tuple(p for p in laid if not is_partial(p, first_date=first_date, last_date=last_date))
+            laid = whole or laid[-1:]
+        if level == "ward" and profile.audience != "internal":
+            laid = without_overlap([p for p in laid if p == main or not p.overlaps(main)] + [main])
+        by_level[level] = laid
+    earlier = earlier_window(main, basis="previous" if compare == "previous" or main.months > 12 else "year_before")
+    known = not is_partial(earlier, first_date=first_date, last_date=last_date)
+    allowed = known and (profile.audience == "internal" or earlier in by_level["ward"] or main not in by_level["ward"])
+    return Windows(main, earlier if allowed else None, by_level, first_date, last_date)
+
+
+def _headline(profile: Profile, periods: Periods, *, first_date: date, last_date: date, anchor: int) -> Period:
+    if periods.headline != "latest":
+        stated = Period.parse(periods.headline)
+        if is_partial(stated, first_date=first_date, last_date=last_date):
+            raise ConfigError(
+                f"periods.headline is {stated.id}, but the data covers {first_date} to {last_date}: "
+                "choose a window inside, or `latest`"
+            )
+        return stated
+    if profile.audience != "internal":
+        fixed = latest_fixed(first_date=first_date, last_date=last_date, months=periods.months, anchor=anchor)
+        if fixed is not None:
+            return fixed
+    return headline(first_date=first_date, last_date=last_date, months=periods.months)
