@@ -1,0 +1,87 @@
+"""The data dictionary, written from the table contracts: `python -m pipeline.dictionary > outputs/README.md`."""
+
+import sys
+
+from pipeline.schemas import (
+    AREA_COUNTS,
+    AREA_LAYER,
+    AREA_MONTHS,
+    AREAS,
+    CELLS,
+    DENSITY_LAYER,
+    HOTSPOT_LAYER,
+    INCIDENTS,
+    LOCATIONS,
+    PUBLISHED_COUNTS,
+    QUARANTINE,
+    WITHHELD_NOTE,
+    Table,
+)
+
+__all__ = ["data_dictionary"]
+
+_FOLDER = """# What a run writes
+
+`hotspots run` builds everything below in one go and swaps it in whole: `outputs/<run.name>/` is always one complete
+run. Results are not kept in version control; this page is, and a test holds it to the files.
+
+| path | what it is | who it is for |
+|---|---|---|
+| `index.html` | front door: profiles, maps, layers, quality | analyst |
+| `manifest.json` | inputs with SHA-256, settings, versions, what was chosen and counted, timings | analyst |
+| `quality.json` | every row accounted for: refused by which rule, geocode hit rate by area and month, repeated coordinates | analyst |
+| `backtest.json`, `backtest.svg` | how well maps would have done, when asked for | analyst |
+| `work/` | stage tables; never leaves the building | analyst |
+| `<profile>/` | `internal`, `partner`, `public`, as configured: the only folders that are handed over | the profile's audience |
+
+In each profile's folder:
+
+| path | what it is |
+|---|---|
+| `index.html` | the map: one file, opens from disk, asks the network for nothing |
+| `boroughs.geojson`, `wards.geojson` | areas with the figures of the headline period |
+| `hotspots.geojson` | outlines of clusters |
+| `density.geojson` | bands of kernel density |
+| `hotspots.gpkg` | the same layers in the working system (GeoPackage 1.3) |
+| `area_counts.csv` | one row per area, period and category; dense over what is covered, zeros written |
+| `boroughs/<code>.html`, `panel.html` | a briefing for each borough, and for the region |
+| `release.json`, `protection.html` | what was withheld or rounded and why; the audit's verdict |
+
+GeoJSON follows RFC 7946: longitude and latitude (WGS 84) to six decimals, outer rings anticlockwise, `bbox`, and an `id`
+on every feature that repeats its key. Dates are ISO, periods include both ends. No file carries a point, a number or a
+date of a single incident.
+
+"""
+
+
+def _table(table: Table, *, aliases: bool = False) -> str:
+    """Return one table as Markdown."""
+    head = f"`{table.name}`: {table.text}"
+    if table.key:
+        head += f" Key: {', '.join(f'`{k}`' for k in table.key)}."
+    lines = [head, ""]
+    lines += ["| column | kind | may be empty | meaning |" + (" short name |" if aliases else "")]
+    lines += ["|---|---|---|---|" + ("---|" if aliases else "")]
+    for column in table.columns:
+        row = f"| `{column.name}` | {column.kind} | {'yes' if column.null else ''} | {column.text} |"
+        lines.append(row + (f" `{column.short}` |" if aliases else ""))
+    if table.open_prefix:
+        row = f"| `{table.open_prefix}<category>` | int | yes | Incidents of each category in the period. |"
+        lines.append(row + ("  |" if aliases else ""))
+    return "\n".join(lines) + "\n\n"
+
+
+def data_dictionary() -> str:
+    """Return the text of outputs/README.md."""
+    text = _FOLDER + f"{WITHHELD_NOTE}\n\n## Layers and tables of a released folder\n\n"
+    for table in (AREA_LAYER, HOTSPOT_LAYER, DENSITY_LAYER):
+        text += _table(table, aliases=True)
+    text += _table(AREA_COUNTS)
+    text += "## Stage tables in `work/`\n\n"
+    for table in (AREAS, INCIDENTS, QUARANTINE, PUBLISHED_COUNTS, AREA_MONTHS, LOCATIONS, CELLS):
+        text += _table(table)
+    return text.rstrip() + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(data_dictionary())
