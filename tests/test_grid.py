@@ -122,3 +122,19 @@ def test_bounds_and_margins_are_checked_and_size_is_limited() -> None:
         Grid.covering(BOUNDS, cell_m=1, margin_m=-1)
     with pytest.raises(InputError, match="too many"):
         Grid.covering((0, 0, 1e7, 1e7), cell_m=10)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_covered_share_of_each_cell_equals_clipping_each_cell(seed) -> None:
+    rng = np.random.default_rng(seed)
+    grid = Grid.covering((0, 0, 200, 150), cell_m=10)
+    discs = shapely.buffer(shapely.points(rng.uniform(-30, 230, (5, 2))), rng.uniform(2, 90, 5), quad_segs=3)
+    area = shapely.difference(shapely.union_all(discs[:4]), shapely.box(40, 20, 60, 65.5))
+    area = shapely.union_all([area, shapely.box(0, 100, 120, 130), shapely.box(150, 0, 150.5, 200)])
+    expected = shapely.area(shapely.intersection(grid.polygons(np.arange(len(grid))), area)) / 100
+    np.testing.assert_allclose(grid.fraction(area).ravel(), expected, atol=1e-9)
+
+
+def test_covered_share_of_a_shape_that_misses_the_grid_is_nothing() -> None:
+    assert Grid(0, 0, 10, 3, 4).fraction(shapely.box(500, 500, 600, 600)).tolist() == [[0.0] * 4] * 3

@@ -5,6 +5,7 @@ import shapely
 from numpy.typing import NDArray
 
 from pipeline.areas.shapes import Geometries
+from pipeline.grid import cut_segments
 
 __all__ = ["border_cells", "by_cell", "fill", "touches"]
 
@@ -38,14 +39,13 @@ def border_cells(areas: Geometries, *, x0: float, y0: float, cell: float, shape:
     same = np.flatnonzero(ring[1:] == ring[:-1])
     rank = part_area[ring_part[ring[same]]].astype(np.int64)
     a, b = (xy[same] - (x0, y0)) / cell, (xy[same + 1] - (x0, y0)) / cell     # in cells
-    lines = np.abs(np.floor(b) - np.floor(a)).astype(np.int64)
-    lengths = lines.sum(axis=1) + 2
+    lengths = np.abs(np.floor(b) - np.floor(a)).sum(axis=1) + 2
     found: list[Ints] = []
     chunk = np.cumsum(lengths) // CHUNK_PIECES
     for part in np.split(np.arange(len(same)), np.flatnonzero(np.diff(chunk)) + 1) if len(same) else ():
-        at = _cut(a[part], b[part], lines[part])
-        owner = np.repeat(rank[part], lengths[part])
-        ends = np.flatnonzero(np.diff(np.repeat(part, lengths[part])) == 0)
+        at, segment = cut_segments(a[part], b[part])
+        owner = rank[part][segment]
+        ends = np.flatnonzero(segment[1:] == segment[:-1])
         middle = (at[ends] + at[ends + 1]) / 2
         places, owner = np.concatenate((at, middle)), np.concatenate((owner, owner[ends]))
         keys = [
@@ -56,24 +56,6 @@ def border_cells(areas: Geometries, *, x0: float, y0: float, cell: float, shape:
         ]
         found.append(np.unique(np.concatenate(keys)))
     return np.unique(np.concatenate(found))
-
-
-def _cut(a: Points, b: Points, lines: Ints) -> Points:
-    """Points at which segments start, cross each grid line and end, in order along each segment; in cells."""
-    parts = [np.zeros(len(a)), np.ones(len(a))]
-    owners = [np.arange(len(a)), np.arange(len(a))]
-    for axis in (0, 1):
-        crossed = lines[:, axis]
-        owner = np.repeat(np.arange(len(a)), crossed)
-        nth = np.arange(len(owner)) - np.repeat(np.cumsum(crossed) - crossed, crossed)
-        first = np.minimum(np.floor(a[:, axis]), np.floor(b[:, axis])) + 1
-        span = np.where(crossed > 0, b[:, axis] - a[:, axis], 1.0)
-        parts.append(np.clip((first[owner] + nth - a[owner, axis]) / span[owner], 0.0, 1.0))
-        owners.append(owner)
-    t, owner = np.concatenate(parts), np.concatenate(owners)
-    order = np.lexsort((t, owner))
-    t, owner = t[order, None], owner[order]
-    return a[owner] * (1 - t) + b[owner] * t
 
 
 def fill(
