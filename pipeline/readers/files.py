@@ -1,0 +1,173 @@
+"""Which files a source means, and a text file brought to plain UTF-8."""
+
+import codecs
+import gzip
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from pipeline.errors import ConfigError, InputError
+
+__all__ = ["existing", "expand", "file_format", "plain_text", "source_labels"]
+
+_CHUNK = 1 << 20
+_GLOB = frozenset("*?[")
+_FORMATS = {
+    ".csv": "csv",
+    ".txt": "csv",
+    ".tsv": "csv",
+    ".geojson": "geojson",
+    ".json": "geojson",
+    ".gpkg": "gpkg",
+    ".shp": "shapefile",
+    ".tab": "tab",
+    ".parquet": "parquet",
+    ".geoparquet": "parquet",
+}
+_UTF8 = "utf-8"
+
+
+def expand(paths: Iterable[str], *, base: Path) -> tuple[Path, ...]:
+    """List the files that paths and globs stand for, sorted, each once.
+
+    Parameters
+    ----------
+    paths
+        Files or globs (`*`, `?`, `**`), absolute or relative.
+    base
+        Folder that relative ones start from.
+
+    Raises
+    ------
+    InputError
+        Naming every pattern that means no file, and the folder looked in.
+    """
+    found: set[Path] = set()
+    faults = []
+    for text in paths:
+        pattern = Path(text)
+        if _GLOB & set(text):
+            root = Path(pattern.anchor) if pattern.is_absolute() else base
+            inner = pattern.relative_to(root) if pattern.is_absolute() else pattern
+            hits = [p for p in root.glob(str(inner)) if p.is_file()]
+            if not hits:
+                faults.append(f"no file matches {text!r} in {root}")
+            found.update(hits)
+        elif (base / pattern).is_file():
+            found.add(base / pattern)
+        else:
+            faults.append(f"{text!r} is not a file in {base}")
+    if faults:
+        raise InputError(f"{'; '.join(faults)}: check the paths of the source (they are relative to the configuration)")
+    return tuple(sorted(found))
+
+
+def existing(path: str, *, base: Path, what: str) -> Path:
+    """Return the file a setting names.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    full = base / path
+    if not full.is_file():
+        raise InputError(f"{what}: there is no file {path!r} in {base}. Check the path (relative to the configuration)")
+    return full
+
+
+def source_labels(paths: Sequence[Path], *, name: str) -> tuple[str, ...]:
+    """Name every file of a source: its name and the file's, with as many folders as tell files of one name apart."""
+    depth = {p: 1 for p in paths}
+    while True:
+        labels = {p: f"{name}/{'/'.join(p.parts[-depth[p] :])}" for p in paths}
+        repeated = {text for text, times in Counter(labels.values()).items() if times > 1}
+        again = [p for p in paths if labels[p] in repeated and depth[p] < len(p.parts)]
+        if not again:
+            return tuple(labels[p] for p in paths)
+        for p in again:
+            depth[p] += 1
+
+
+def file_format(path: Path, *, stated: str) -> str:
+    """Tell the format of a file by its ending, unless it is stated.
+
+    Raises
+    ------
+    InputError
+        If the ending says nothing.
+    """
+    if stated != "auto":
+        return stated
+    suffix = path.with_suffix("").suffix if path.suffix.casefold() == ".gz" else path.suffix
+    try:
+        return _FORMATS[suffix.casefold()]
+    except KeyError:
+        raise InputError(
+            f"{path.name}: the ending {suffix!r} is none that is known ({', '.join(_FORMATS)}, also .csv.gz). "
+            "Set `format` for this source"
+        ) from None
+
+
+def plain_text(path: Path, *, encoding: str, folder: Path, max_mb: int) -> Path:
+    """Return a plain UTF-8 file with the text of `path`: itself, or a copy in `folder`.
+
+    Raises
+    ------
+    InputError
+        If the file is empty, longer than `max_mb` after decompression, a broken archive, or not in `encoding`.
+    ConfigError
+        If the encoding is not one that Python knows.
+    """
+    try:
+        codec = codecs.lookup(encoding).name
+    except LookupError:
+        raise ConfigError(f"encoding {encoding!r} is not known: use for example utf-8, latin-1 or cp1252") from None
+    packed = path.suffix.casefold() == ".gz"
+    if path.stat().st_size == 0:
+        raise InputError(f"{path.name} is empty (0 bytes): check the export, or take the file out of `paths`")
+    with path.open("rb") as start:
+        head = start.read(4)
+    if codec.startswith("utf-8") and head[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        raise InputError(f"{path.name} is UTF-16, not {encoding}: set `encoding: utf-16` for this source")
+    utf8 = codec in {_UTF8, "utf-8-sig", "ascii"}
+    if utf8 and not packed:
+        if path.stat().st_size > max_mb * 1_000_000:
+            raise InputError(f"{path.name} is longer than run.max_file_mb ({max_mb} MB): raise it, or split the file")
+        return path
+    copy = folder / "plain.txt"
+    try:
+        with gzip.open(path) if packed else path.open("rb") as source, copy.open("wb") as target:
+            for chunk in _recode(_chunks(source, name=path.name, max_mb=max_mb), codec=_UTF8 if utf8 else codec):
+                target.write(chunk)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise InputError(f"{path.name} cannot be unpacked ({error}): fetch or export it again") from None
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path.name} is not {encoding} text ({error.reason}): set `encoding` for this source, for example latin-1"
+        ) from None
+    if copy.stat().st_size == 0:
+        raise InputError(f"{path.name} is empty once unpacked: check the export, or take the file out of `paths`")
+    return copy
+
+
+def _chunks(source: BinaryIO | gzip.GzipFile, *, name: str, max_mb: int) -> Iterator[bytes]:
+    length = 0
+    while chunk := source.read(_CHUNK):
+        length += len(chunk)
+        if length > max_mb * 1_000_000:
+            raise InputError(f"{name} is longer than run.max_file_mb ({max_mb} MB) unpacked: raise it, or split it")
+        yield chunk
+
+
+def _recode(chunks: Iterable[bytes], *, codec: str) -> Iterator[bytes]:
+    """Bring bytes to UTF-8; UTF-8 itself passes untouched (its reader checks it)."""
+    if codec == _UTF8:
+        yield from chunks
+        return
+    decoder = codecs.getincrementaldecoder(codec)()
+    for chunk in chunks:
+        yield decoder.decode(chunk).encode(_UTF8)
+    yield decoder.decode(b"", final=True).encode(_UTF8)

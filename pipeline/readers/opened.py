@@ -1,0 +1,141 @@
+"""An input file as the readers see it: named columns of text, in order, a bounded batch at a time."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.config.base import did_you_mean
+from pipeline.errors import InputError
+from pipeline.readers.sql import identifier, literal
+
+__all__ = ["BATCH_ROWS", "FAULT", "GEOMETRY_X", "GEOMETRY_Y", "NOT_A_POINT", "Opened", "StageWriter", "clean_names", "require_column"]
+
+BATCH_ROWS = 1 << 17
+FAULT, GEOMETRY_X, GEOMETRY_Y = "fault", "geometry_x", "geometry_y"
+NOT_A_POINT = "not a point"     # a fault; any other is an account of the line, as JSON
+
+
+def clean_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Trim column names, name blank ones by position and tell repeated ones apart."""
+    plain = [" ".join(n.split()) or f"column {i}" for i, n in enumerate(names, start=1)]
+    seen: Counter[str] = Counter()
+    out = []
+    for name in plain:
+        seen[name] += 1
+        out.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return tuple(out)
+
+
+def require_column(wanted: str, columns: Sequence[str], *, setting: str, file: str) -> int:
+    """Find a named column, blanks round it and letter case aside.
+
+    Raises
+    ------
+    InputError
+        Naming the columns there are, and the one that was probably meant.
+    """
+    exact = [i for i, c in enumerate(columns) if c == " ".join(wanted.split())]
+    found = exact or [i for i, c in enumerate(columns) if c.casefold() == " ".join(wanted.split()).casefold()]
+    if len(found) == 1:
+        return found[0]
+    raise InputError(
+        f"{file} has no column {wanted!r} ({setting}){did_you_mean(wanted, columns)}. Its columns are: "
+        f"{', '.join(map(repr, columns))}"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """One input, ready to be streamed.
+
+    Attributes
+    ----------
+    name
+        File name, for messages.
+    columns
+        Names of the columns, cleaned; the scan calls them c0, c1, ...
+    scan
+        Table expression for DuckDB: all columns as text, in file order.
+    staged
+        Whether the scan also has `fault` (why a row is malformed) and the coordinates of a geometry.
+    crs
+        System of the geometry, as text; None where there is none.
+    facts
+        What was recognised on opening, for the manifest.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    scan: str
+    staged: bool = False
+    has_geometry: bool = False
+    crs: Any = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+    def distinct(self, connection: Any, expression: str) -> dict[str, int]:
+        """Rows per distinct value of an expression over the columns, blanks included as an empty text."""
+        sql = f"SELECT coalesce({expression}, '') AS value, count(*) AS rows FROM {self.scan} GROUP BY 1 ORDER BY 1"
+        return {str(value): int(rows) for value, rows in connection.sql(sql).fetchall()}
+
+    def head(self, connection: Any, column: int, *, rows: int = 1000) -> list[str]:
+        """Return the first texts of a column."""
+        sql = f"SELECT coalesce(c{column}, '') FROM {self.scan} LIMIT {rows}"
+        return [str(value) for (value,) in connection.sql(sql).fetchall()]
+
+    def batches(self, connection: Any, *, extra: Mapping[str, str] | None = None) -> Iterator[tuple[int, pa.Table]]:
+        """Stream the rows in order.
+
+        Parameters
+        ----------
+        connection
+            A database that may read the scan's files.
+        extra
+            Further columns: name and expression.
+
+        Yields
+        ------
+        first_row, table
+            Number of the first row (1 for the first of the file) and `BATCH_ROWS` rows, fewer in the last.
+        """
+        more = "".join(f", {expression} AS {identifier(name)}" for name, expression in (extra or {}).items())
+        reader = connection.sql(f"SELECT *{more} FROM {self.scan}").to_arrow_reader(BATCH_ROWS)
+        first, held, waiting = 1, 0, []
+        for batch in reader:
+            waiting.append(batch)
+            held += batch.num_rows
+            while held >= BATCH_ROWS:
+                table = pa.Table.from_batches(waiting)
+                yield first, table.slice(0, BATCH_ROWS).combine_chunks()
+                first += BATCH_ROWS
+                rest = table.slice(BATCH_ROWS)
+                held, waiting = rest.num_rows, rest.to_batches()
+        if held:
+            yield first, pa.Table.from_batches(waiting).combine_chunks()
+
+
+class StageWriter:
+    """Rows brought into the common shape, kept in a Parquet file beside the output until the file is read."""
+
+    def __init__(self, path: Path, columns: int) -> None:
+        self.path = path
+        texts = [(f"c{i}", pa.string()) for i in range(columns)]
+        self.schema = pa.schema([*texts, (FAULT, pa.string()), (GEOMETRY_X, pa.float64()), (GEOMETRY_Y, pa.float64())])
+        self._writer = pq.ParquetWriter(path, self.schema, compression="zstd")
+
+    def write(self, texts: Iterable[Any], *, fault: Any, x: Any = None, y: Any = None) -> None:
+        """Append rows given as columns; `x` and `y` are arrays of the geometry's coordinates."""
+        arrays = [pa.array(t, pa.string()) for t in texts]
+        fault = pa.array(fault, pa.string())
+        blank = pa.nulls(len(fault), pa.float64())
+        places = [blank if v is None else pa.array(v, pa.float64()) for v in (x, y)]
+        self._writer.write_table(pa.Table.from_arrays([*arrays, fault, *places], schema=self.schema))
+
+    def close(self) -> str:
+        """Finish the file and return the table expression that reads it."""
+        self._writer.close()
+        return f"read_parquet({literal(str(self.path))})"

@@ -1,0 +1,273 @@
+"""Where: coordinates checked, projected and given to areas; rows without a place given to the borough they name."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from pipeline import crs
+from pipeline.config import IncidentSource
+from pipeline.errors import InputError
+from pipeline.readers.coded import coded, strings
+from pipeline.readers.opened import GEOMETRY_X, GEOMETRY_Y, Opened
+from pipeline.readers.recognise import Roles
+from pipeline.readers.rules import rule_code
+
+__all__ = ["FAR_M", "PLACES", "BoroughNames", "Locate", "Placed", "Placer", "plan_placing"]
+
+FAR_M = 50_000.0
+Points = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Locate = Callable[[Points], tuple[NDArray[Any], Bools]]
+Bounds = tuple[float, float, float, float]
+PLACES = ("point", "outside", "borough", "none")
+_POINT, _OUTSIDE, _BOROUGH, _NONE = range(4)
+
+
+def _plain(name: str) -> str:
+    words = re.sub(r"[^a-z0-9]+", " ", name.casefold().replace("&", " and ").replace("'", "").replace("’", "")).split()
+    text = " ".join(words)
+    for around in ("london borough of ", "royal borough of ", "city of ", "borough of "):
+        text = text.removeprefix(around)
+    return text
+
+
+class BoroughNames:
+    """Boroughs by code or name, small differences of spelling aside."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self._by_code = {code.casefold(): code for code in names}
+        plain: dict[str, list[str]] = {}
+        for code, name in names.items():
+            plain.setdefault(_plain(name), []).append(code)
+        exact = {" ".join(name.split()).casefold(): code for code, name in names.items()}
+        self._by_name = {name: codes[0] for name, codes in plain.items() if len(codes) == 1} | exact
+
+    def code(self, text: str) -> str | None:
+        """Code of the borough a text names, or None."""
+        key = text.casefold()
+        return self._by_code.get(key) or self._by_name.get(key) or self._by_name.get(_plain(text))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Placed:
+    """Where the rows of a batch are: columns of the incidents table, and a rule code per row (0 for none)."""
+
+    easting_m: Any
+    northing_m: Any
+    place: Any
+    snapped: Bools
+    ward_code: Any
+    borough_code: Any
+    place_code: NDArray[np.int8]
+    rule: NDArray[np.int8]
+
+
+@dataclass(slots=True)
+class Placer:
+    """How the places of a file are found, with what was met on the way."""
+
+    coordinates: str
+    source_crs: str
+    working: str
+    operation: str
+    extent: Bounds | None
+    bounds: Bounds
+    locate: Locate
+    ward_codes: Sequence[str]
+    parents: Sequence[str]
+    boroughs: BoroughNames
+    columns: Mapping[str, int]
+    decimal_comma: bool
+    no_location: frozenset[str]
+    unknown_boroughs: Counter[str] = field(default_factory=Counter)
+    ward_checks: Counter[str] = field(default_factory=Counter)
+
+    def extra(self) -> dict[str, str]:
+        """Columns that the scan must give besides the file's own: coordinates as numbers."""
+        pair = {"lonlat": ("lon", "lat"), "xy": ("x", "y")}.get(self.coordinates)
+        if pair is None:
+            return {}
+        out = {}
+        for name, role in zip(("at_x", "at_y"), pair, strict=True):
+            text = f"trim(c{self.columns[role]})"
+            number = f"replace({text}, ',', '.')" if self.decimal_comma else text
+            out[name] = f"TRY_CAST({number} AS DOUBLE)"
+            out[f"{name}_blank"] = f"coalesce({text}, '') = ''"
+        return out
+
+    def place(self, table: Any, *, online: Bools) -> Placed:
+        """Place a batch.
+
+        Parameters
+        ----------
+        table
+            The batch, with the columns of `extra`.
+        online
+            Rows that happened online: their coordinates, if any, are of something else and are not used.
+        """
+        rows = table.num_rows
+        rule = np.zeros(rows, dtype=np.int8)
+        xy, asked = self._points(table, online=online, rule=rule)
+        metres = np.full((rows, 2), np.nan)
+        metres[asked] = crs.project(xy[asked], source=self.source_crs, working=self.working) if asked.any() else 0
+        near = asked & self._near(metres)
+        if self.extent is not None:
+            west, south, east, north = self.extent
+            near &= (xy[:, 0] >= west) & (xy[:, 0] <= east) & (xy[:, 1] >= south) & (xy[:, 1] <= north)
+        lost = asked & ~near
+        if lost.any():
+            turned = crs.project(xy[lost][:, ::-1], source=self.source_crs, working=self.working)
+            rule[lost] = np.where(self._near(turned, margin=0.0), rule_code("swapped"), rule_code("far"))
+        ward = np.full(rows, -1, dtype=np.int64)
+        snapped = np.zeros(rows, dtype=bool)
+        if near.any():
+            ward[near], snapped[near] = self.locate(np.ascontiguousarray(metres[near]))
+        return self._placed(table, metres=metres, near=near, ward=ward, snapped=snapped, rule=rule)
+
+    def _points(self, table: Any, *, online: Bools, rule: NDArray[np.int8]) -> tuple[Points, Bools]:
+        """Coordinates as given, and which rows have usable ones; the faults of the others go into `rule`."""
+        rows = table.num_rows
+        if not self.coordinates:
+            return np.full((rows, 2), np.nan), np.zeros(rows, dtype=bool)
+        names = (GEOMETRY_X, GEOMETRY_Y) if self.coordinates == "geometry" else ("at_x", "at_y")
+        columns = [table[name] for name in names]
+        absent = [np.asarray(pc.is_null(c)) for c in columns]
+        xy = np.column_stack([np.asarray(pc.fill_null(c, np.nan), dtype=np.float64) for c in columns])
+        blank = absent if self.coordinates == "geometry" else [np.asarray(table[f"{n}_blank"]) for n in names]
+        without = (blank[0] & blank[1]) | online
+        if "location" in self.columns and self.no_location:
+            without |= coded(table[f"c{self.columns['location']}"]).flags(lambda v: v.casefold() in self.no_location)
+        half = ~without & (blank[0] ^ blank[1])
+        unreadable = ~without & ~half & (absent[0] | absent[1])
+        endless = ~without & ~half & ~unreadable & ~np.isfinite(xy).all(axis=1)
+        zero = ~without & (xy == 0).all(axis=1)
+        faults = {"coordinates_half": half, "coordinates_unreadable": unreadable, "not_finite": endless, "zero": zero}
+        for name, mask in faults.items():
+            rule[mask] = rule_code(name)
+        return xy, ~without & (rule == 0)
+
+    def _near(self, metres: Points, *, margin: float = FAR_M) -> Bools:
+        west, south, east, north = self.bounds
+        x, y = metres[:, 0], metres[:, 1]
+        return np.asarray((x >= west - margin) & (x <= east + margin) & (y >= south - margin) & (y <= north + margin))
+
+    def _placed(
+        self, table: Any, *, metres: Points, near: Bools, ward: NDArray[Any], snapped: Bools, rule: NDArray[np.int8]
+    ) -> Placed:
+        rows = table.num_rows
+        inside = ward >= 0
+        place = np.full(rows, _NONE, dtype=np.int8)
+        place[near] = np.where(inside[near], _POINT, _OUTSIDE)
+        from_point = strings([*self.parents, None], np.where(inside, ward, len(self.parents)))
+        wards = strings([*self.ward_codes, None], np.where(inside, ward, len(self.ward_codes)))
+        named = self._named(table, only=(place == _NONE) & (rule == 0))
+        place[(place == _NONE) & np.asarray(pc.is_valid(named))] = _BOROUGH
+        self._check_wards(table, wards, inside)
+        hidden = ~near
+        return Placed(
+            pa.array(np.round(metres[:, 0], 3), mask=hidden),
+            pa.array(np.round(metres[:, 1], 3), mask=hidden),
+            strings(PLACES, place),
+            snapped,
+            wards,
+            pc.coalesce(from_point, named),
+            place,
+            rule,
+        )
+
+    def _named(self, table: Any, *, only: Bools) -> Any:
+        """Boroughs that rows without a point name."""
+        if "borough" not in self.columns:
+            return pa.nulls(table.num_rows, pa.string())
+        texts = coded(table[f"c{self.columns['borough']}"])
+        found = [self.boroughs.code(v) if v else None for v in texts.values]
+        met = np.bincount(texts.codes[only], minlength=len(found))
+        for text, code, count in zip(texts.values, found, met, strict=True):
+            if text and code is None and count:
+                self.unknown_boroughs[text] += int(count)
+        spread = strings(found, texts.codes)
+        return pc.if_else(pa.array(only), spread, pa.scalar(None, pa.string()))
+
+    def _check_wards(self, table: Any, wards: Any, inside: Bools) -> None:
+        """Count how often the ward the source gives is the one the point is in."""
+        if "ward" not in self.columns:
+            return
+        given = coded(table[f"c{self.columns['ward']}"])
+        known = given.flags(frozenset(self.ward_codes).__contains__) & inside
+        same = np.asarray(pc.fill_null(pc.equal(given.texts(lambda v: v), wards), fill_value=False)) & known
+        self.ward_checks.update({"compared": int(known.sum()), "same": int(same.sum())})
+
+
+def plan_placing(
+    opened: Opened,
+    *,
+    roles: Roles,
+    source: IncidentSource,
+    working: str,
+    bounds: Bounds,
+    locate: Locate,
+    ward_codes: Sequence[str],
+    parents: Sequence[str],
+    borough_names: Mapping[str, str],
+) -> Placer:
+    """Settle which system the coordinates are in and how they come into the working one.
+
+    Raises
+    ------
+    InputError
+        If the system is not given anywhere, or the file and the configuration name different ones.
+    """
+    system = ""
+    if roles.coordinates == "lonlat":
+        system = crs.LONLAT
+    elif roles.coordinates == "xy":
+        if source.crs is None:
+            raise InputError(
+                f"{opened.name} has {opened.columns[roles.at['x']]!r} and {opened.columns[roles.at['y']]!r} but nothing "
+                "says which system they are in: set `crs` for this source, for example EPSG:27700 for British eastings "
+                "and northings"
+            )
+        system = source.crs
+    elif roles.coordinates == "geometry":
+        system = _geometry_system(opened, source=source)
+    return Placer(
+        roles.coordinates,
+        system,
+        working,
+        crs.operation_name(crs.source_crs(system, what=opened.name), working) if system else "none (no coordinates)",
+        source.extent,
+        bounds,
+        locate,
+        ward_codes,
+        parents,
+        BoroughNames(borough_names),
+        roles.at,
+        opened.facts.get("delimiter") == "semicolon",
+        frozenset(t.casefold() for t in source.no_location),
+    )
+
+
+def _geometry_system(opened: Opened, *, source: IncidentSource) -> str:
+    if opened.crs is None and source.crs is None:
+        raise InputError(
+            f"{opened.name} does not say which coordinate system it is in: set `crs` for this source (for example "
+            "EPSG:27700), or supply its .prj file"
+        )
+    if opened.crs is None:
+        return str(source.crs)
+    inside = crs.source_crs(str(opened.crs), what=opened.name)
+    if source.crs is not None:
+        stated = crs.source_crs(source.crs, what="incidents.crs")
+        if not crs.same_crs(inside, stated):
+            raise InputError(
+                f"{opened.name} is in {crs.crs_label(inside)}, but the configuration says {crs.crs_label(stated)}: "
+                "take `crs` out of this source, or set it to what the file says"
+            )
+    return str(opened.crs)

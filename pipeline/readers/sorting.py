@@ -1,0 +1,209 @@
+"""Which categories a row is in: by a text, by flag columns, by rules; each in its ancestors too."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.categories import slugs
+from pipeline.config import Categories, IncidentSource
+from pipeline.errors import InputError
+from pipeline.readers.coded import Coded, coded, strings
+from pipeline.readers.opened import Opened, require_column
+from pipeline.readers.recognise import Roles
+
+__all__ = ["Lookup", "Sorter", "merged_labels", "plan_sorting"]
+
+
+@dataclass(slots=True)
+class Lookup:
+    """Ids that a text of the category column stands for.
+
+    Without categories in the configuration every text becomes one, with an id made from it.
+    """
+
+    settings: Categories
+    labels: dict[str, str] = field(default_factory=dict)
+    _ids: dict[str, frozenset[str]] = field(default_factory=dict)
+    _parents: dict[str, str | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        named: dict[str, set[str]] = {}
+        for category in self.settings.tree:
+            self._parents[category.id] = category.parent
+            for text in category.match:
+                named.setdefault(_key(text), set()).add(category.id)
+        for category in self.settings.tree:
+            for text in (category.label, category.id):
+                if text:
+                    named.setdefault(_key(text), {category.id})
+        self._ids = {text: frozenset(ids) for text, ids in named.items()}
+
+    def of(self, text: str) -> frozenset[str] | None:
+        """Ids of one text; None where no category matches."""
+        key = _key(text)
+        if key not in self._ids and not self.settings.tree:
+            (made,) = slugs([text]).values()
+            other = self.labels.setdefault(made, text)
+            if _key(other) != key:
+                raise InputError(
+                    f"category labels collide: {other!r} and {text!r} both become {made!r}. "
+                    "Give these categories ids of their own in categories.tree"
+                )
+            self._ids[key] = frozenset({made})
+        return self._ids.get(key)
+
+    def closed(self, ids: Iterable[str]) -> str:
+        """Ids with their ancestors, sorted, joined by semicolons."""
+        held: set[str] = set()
+        for category_id in ids:
+            at: str | None = category_id
+            while at is not None and at not in held:
+                held.add(at)
+                at = self._parents.get(at)
+        return ";".join(sorted(held))
+
+
+def _key(text: str) -> str:
+    return " ".join(text.split()).casefold()
+
+
+Signal = tuple[NDArray[np.int64], list[frozenset[str]]]
+
+
+@dataclass(slots=True)
+class Sorter:
+    """The sorting of one file, with the texts that no category matched."""
+
+    lookup: Lookup
+    column: int | None
+    flags: tuple[tuple[str, int], ...]
+    rules: tuple[tuple[str, tuple[tuple[int, tuple[str, ...]], ...]], ...]
+    true_values: frozenset[str]
+    unknown: Counter[str] = field(default_factory=Counter)
+
+    def sort(self, table: Any) -> tuple[Any, NDArray[np.bool_]]:
+        """Sort a batch.
+
+        Returns
+        -------
+        categories, unknown
+            Ids per row as Arrow texts, and whether a text of the row matched no category.
+        """
+        rows = table.num_rows
+        unknown = np.zeros(rows, dtype=bool)
+        signals: list[Signal] = []
+        cache: dict[int, Coded] = {}
+
+        def column(at: int) -> Coded:
+            if at not in cache:
+                cache[at] = coded(table[f"c{at}"])
+            return cache[at]
+
+        if self.column is not None:
+            texts = column(self.column)
+            read = [self._read(v) for v in texts.values]
+            signals.append((texts.codes.astype(np.int64), [ids for ids, _ in read]))
+            if any(lost for _, lost in read):
+                counts = np.bincount(texts.codes, minlength=len(read))
+                for (_, lost), count in zip(read, counts, strict=True):
+                    self.unknown.update(dict.fromkeys(lost, int(count)))
+                unknown = np.array([bool(lost) for _, lost in read])[texts.codes]
+        for category, at in self.flags:
+            signals.append(_yes_no(category, column(at).flags(lambda v: v.casefold() in self.true_values)))
+        for category, parts in self.rules:
+            hit = np.ones(rows, dtype=bool)
+            for at, texts_found in parts:
+                hit &= column(at).flags(_contains(texts_found))
+            signals.append(_yes_no(category, hit))
+        return self._joined(signals, rows), unknown
+
+    def _read(self, text: str) -> tuple[frozenset[str], list[str]]:
+        separator = self.lookup.settings.separator
+        whole = self.lookup.of(text) if text and self.lookup.settings.tree else None
+        if whole is not None:
+            return whole, []
+        tokens = [t.strip() for t in (text.split(separator) if separator else [text]) if t.strip()]
+        found = {t: self.lookup.of(t) for t in tokens}
+        return frozenset().union(*(ids for ids in found.values() if ids)), [t for t, ids in found.items() if ids is None]
+
+    def _joined(self, signals: list[Signal], rows: int) -> Any:
+        """Put all signals of a row together: few distinct combinations, each named once."""
+        code = np.zeros(rows, dtype=np.int64)
+        held: list[frozenset[str]] = [frozenset()]
+        for more, ids in signals:
+            pairs = code * len(ids) + more
+            distinct, code = np.unique(pairs, return_inverse=True)
+            held = [held[int(p) // len(ids)] | ids[int(p) % len(ids)] for p in distinct]
+        return strings([self.lookup.closed(ids) for ids in held], code)
+
+
+def _yes_no(category: str, hit: NDArray[np.bool_]) -> Signal:
+    return hit.astype(np.int64), [frozenset(), frozenset({category})]
+
+
+def _contains(texts: tuple[str, ...]) -> Callable[[str], bool]:
+    wanted = tuple(t.casefold() for t in texts)
+    return lambda value: any(t in value.casefold() for t in wanted)
+
+
+def plan_sorting(opened: Opened, *, roles: Roles, source: IncidentSource, categories: Categories) -> Sorter:
+    """Find the columns that the categories need.
+
+    Raises
+    ------
+    InputError
+        If a flag or rule names a column that is missing, or texts are to be matched and no column holds them.
+    """
+    faults: list[str] = []
+
+    def at(column: str, setting: str) -> int:
+        try:
+            return require_column(column, opened.columns, setting=setting, file=opened.name)
+        except InputError as error:
+            faults.append(str(error))
+            return 0
+
+    flags = tuple((c.id, at(c.flag, f"categories.{c.id}.flag")) for c in categories.tree if c.flag)
+    rules = tuple(
+        (c.id, tuple((at(name, f"categories.{c.id}.rule"), texts) for name, texts in sorted(c.rule.items())))
+        for c in categories.tree
+        if c.rule
+    )
+    column = roles.at.get("category")
+    matched = [c.id for c in categories.tree if c.match]
+    if column is None and matched:
+        faults.append(
+            f"{opened.name} has no category column under a usual name, but {', '.join(matched)} match its texts: set "
+            f"incidents.columns.category to one of {', '.join(map(repr, opened.columns))}"
+        )
+    if faults:
+        raise InputError("; ".join(faults))
+    if column is not None and categories.tree and (flags or rules) and not matched:
+        column = None if source.columns.category is None else column  # the rows are sorted by flags and rules alone
+    return Sorter(Lookup(categories), column, flags, rules, frozenset(v.casefold() for v in source.true_values))
+
+
+def merged_labels(found: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Labels of the categories made from texts, over all files: of spellings that differ in case, the first sorted.
+
+    Raises
+    ------
+    InputError
+        If files give texts that come to one id and are not the same words.
+    """
+    held: dict[str, set[str]] = {}
+    for labels in found:
+        for made, label in labels.items():
+            held.setdefault(made, set()).add(label)
+    clashes = [texts for texts in held.values() if len({_key(t) for t in texts}) > 1]
+    if clashes:
+        raise InputError(
+            "category labels of several files collide: "
+            + "; ".join(" and ".join(repr(t) for t in sorted(texts)) for texts in clashes)
+            + ". Give these categories ids of their own in categories.tree"
+        )
+    return {made: min(held[made]) for made in sorted(held)}
