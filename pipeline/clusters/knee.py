@@ -1,0 +1,220 @@
+"""How far a cluster reaches: the knee of the weighted k-distance curve, and a word when eps joins everything."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pipeline.clusters.dbscan import Clustering, check_settings
+from pipeline.clusters.locations import distinct
+from pipeline.errors import InputError
+
+__all__ = ["EpsChoice", "auto_eps", "joining_note", "k_distances"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+SAMPLE = 20_000  # locations the curve is measured at; more change the knee by less than its rounding
+TAIL_PCT = 95  # the last incidents are the lone ones: they say how large the map is, not how tight a cluster
+NEIGHBOURS_AT_ONCE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class EpsChoice:
+    """An automatic reach, with what it was read from.
+
+    Attributes
+    ----------
+    eps_m
+        The choice in metres, rounded up to a whole metre.
+    min_samples
+        The k of the curve.
+    knee_pct
+        Share of incidents at or below the knee, per cent.
+    curve
+        Pairs of share of incidents (per cent, 0 to 100 in steps of 1) and k-distance in metres.
+    sampled_locations
+        Locations the curve was measured at.
+    note
+        The choice in words.
+    """
+
+    eps_m: float
+    min_samples: int
+    knee_pct: float
+    curve: tuple[tuple[float, float], ...]
+    sampled_locations: int
+    note: str
+
+
+def k_distances(
+    locations_m: Floats, *, weights: Ints, min_samples: int, at: NDArray[np.integer] | None = None
+) -> Floats:
+    """Return the distance from locations within which they have `min_samples` incidents, their own included.
+
+    Parameters
+    ----------
+    locations_m
+        Distinct locations in metres, shape (m, 2).
+    weights
+        Incidents at each, at least 1, shape (m,).
+    min_samples
+        Incidents to reach.
+    at
+        Rows to measure, all by default.
+
+    Returns
+    -------
+    distances
+        Metres, shape of `at`; infinite where all incidents together are fewer.
+    """
+    from scipy.spatial import KDTree
+
+    rows = np.arange(len(locations_m)) if at is None else np.asarray(at)
+    reached = np.full(len(rows), np.inf)
+    if not len(locations_m) or int(weights.sum()) < min_samples:
+        return reached
+    tree = KDTree(locations_m)
+    waiting = np.arange(len(rows))
+    k = min(8, min_samples, len(locations_m))
+    while len(waiting):
+        left: list[NDArray[np.integer]] = []
+        for part in np.array_split(waiting, 1 + len(waiting) * k // NEIGHBOURS_AT_ONCE):
+            gap, near = tree.query(locations_m[rows[part]], k=np.arange(1, k + 1))
+            enough = np.cumsum(weights[near], axis=1) >= min_samples
+            found = enough[:, -1]
+            reached[part[found]] = gap[found, np.argmax(enough[found], axis=1)]
+            left.append(part[~found])
+        waiting = np.concatenate(left)
+        k = min(4 * k, min_samples, len(locations_m))
+    return reached
+
+
+def auto_eps(points_m: ArrayLike, *, min_samples: int, weights: ArrayLike | None = None) -> EpsChoice:
+    """Choose the reach of DBSCAN at the knee of the weighted k-distance curve.
+
+    The curve sorts incidents by the distance within which they have `min_samples` incidents. It rises slowly inside
+    clusters and fast between them; the knee is the point furthest below the chord from its start to its 95th
+    per cent, both axes scaled to one. Incidents at a place that holds `min_samples` on its own have distance zero
+    whatever the reach, so they are left out.
+
+    Parameters
+    ----------
+    points_m
+        Eastings and northings in metres, shape (n, 2).
+    min_samples
+        Incidents within reach that will make a core point.
+    weights
+        Incidents per point, shape (n,); one each by default.
+
+    Returns
+    -------
+    choice
+        The reach and the curve it was read from.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than `min_samples` incidents, or every one of them is at a place that holds as many.
+
+    References
+    ----------
+    Ester et al. (1996), section 4.2, for the curve; Satopää et al. (2011), "Finding a kneedle in a haystack".
+    """
+    check_settings(min_samples=min_samples)
+    locations, counts, _ = distinct(points_m, weights=weights)
+    locations, counts = locations[counts > 0], counts[counts > 0]
+    if int(counts.sum()) < min_samples:
+        raise InputError(
+            f"{int(counts.sum())} incidents are fewer than min_samples ({min_samples}), so eps_m cannot be chosen: "
+            "set eps_m in metres, or lower min_samples"
+        )
+    open_places = np.flatnonzero(counts < min_samples)
+    if not len(open_places):
+        raise InputError(
+            f"every place holds at least min_samples ({min_samples}) incidents on its own, so the k-distances are all "
+            "zero and eps_m cannot be chosen: set eps_m in metres, or raise min_samples"
+        )
+    at = _spread(open_places)
+    gaps = k_distances(locations, weights=counts, min_samples=min_samples, at=at)
+    shares = np.arange(101.0)
+    curve = _quantiles(gaps, counts[at], shares)
+    knee = _knee(curve[: TAIL_PCT + 1])
+    eps_m = float(np.ceil(curve[knee]))
+    note = (
+        f"eps_m {eps_m:g} m: the knee of the {min_samples}-incident distance curve, which {knee} % of the incidents at "
+        f"shared reach lie below (median {curve[50]:.0f} m; {len(at):,} locations measured)"
+    )
+    return EpsChoice(
+        eps_m=eps_m,
+        min_samples=int(min_samples),
+        knee_pct=float(knee),
+        curve=tuple(zip(shares.tolist(), np.round(curve, 3).tolist(), strict=True)),
+        sampled_locations=len(at),
+        note=note,
+    )
+
+
+def joining_note(
+    points_m: ArrayLike,
+    clustering: Clustering,
+    *,
+    eps_m: float,
+    min_samples: int,
+    weights: ArrayLike | None = None,
+) -> str | None:
+    """Warn where one cluster holds more than half of all incidents, and quote the k-distance; None otherwise.
+
+    Parameters
+    ----------
+    points_m
+        The points that were clustered, metres, shape (n, 2).
+    clustering
+        Their clusters.
+    eps_m, min_samples
+        The settings they were clustered with.
+    weights
+        Incidents per point, shape (n,); one each by default.
+    """
+    locations, counts, inverse = distinct(points_m, weights=weights)
+    per_point = np.ones(len(inverse), dtype=np.int64) if weights is None else np.asarray(weights, dtype=np.int64)
+    total = int(counts.sum())
+    sizes = np.bincount(clustering.labels[clustering.labels >= 0], weights=per_point[clustering.labels >= 0])
+    if not sizes.size or 2 * sizes.max() <= total:
+        return None
+    locations, counts = locations[counts > 0], counts[counts > 0]
+    at = _spread(np.arange(len(counts)))
+    gaps = k_distances(locations, weights=counts, min_samples=min_samples, at=at)
+    middle = _quantiles(gaps, counts[at], np.array([50.0]))[0]
+    held = f"{100 * sizes.max() / total:.0f} % of all {total:,} incidents"
+    if clustering.method != "dbscan":
+        return (
+            f"one cluster of {clustering.method} holds {held}: it says little; dbscan with its own eps_m may say more"
+        )
+    return (
+        f"eps_m {eps_m:g} m joins {held} into one cluster: half of them have {min_samples} incidents within "
+        f"{middle:.0f} m (their k-distance), so a smaller eps_m would part them"
+    )
+
+
+def _spread(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Pick rows evenly, at most SAMPLE of them: locations are sorted, so every part of the map is heard."""
+    picked: NDArray[np.int64] = rows[np.arange(0, len(rows), max(len(rows) / SAMPLE, 1.0)).astype(np.int64)]
+    return picked
+
+
+def _quantiles(values: Floats, weights: Ints, shares_pct: Floats) -> Floats:
+    """Return the smallest values that at least these shares of the weight do not exceed."""
+    order = np.argsort(values, kind="stable")
+    below = np.cumsum(weights[order])
+    wanted = np.ceil(shares_pct / 100 * below[-1])
+    picked: Floats = values[order][np.minimum(np.searchsorted(below, wanted), len(order) - 1)]
+    return picked
+
+
+def _knee(curve: Floats) -> int:
+    """Return the index of the point furthest below the chord; the first where the curve is flat."""
+    rise = float(curve[-1] - curve[0])
+    if rise <= 0:
+        return 0
+    return int(np.argmax(np.linspace(0, 1, len(curve)) - (curve - curve[0]) / rise))
