@@ -18,7 +18,7 @@ from pipeline.engine_dask import DaskEngine
 from pipeline.engine_local import LocalEngine
 from pipeline.errors import ConfigError, InputError
 from pipeline.manifest import Fingerprints, code_version, key_of, versions
-from pipeline.records import read_json, write_bytes, write_json
+from pipeline.records import read_json, write_bytes, write_json, write_text
 from pipeline.stages import STAGES, Context, Progress, Stage, input_files
 from pipeline.workspace import Workspace, link_tree
 
@@ -207,6 +207,10 @@ class _Job:
             engine.close()
         manifest["seconds"] = round(time.monotonic() - self.began, 3)
         write_json(folder / "manifest.json", manifest)
+        from pipeline.frontdoor import front_door
+
+        quality = read_json(folder / "quality.json") if (folder / "quality.json").is_file() else {}
+        write_text(folder / "index.html", front_door(folder, manifest=manifest, quality=quality))
         return manifest
 
     def _run(self, stage: Stage, folder: Path, last: Path | None, engine: Engine) -> dict[str, Any]:
