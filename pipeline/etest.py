@@ -47,7 +47,8 @@ def etest(first: int, second: int, *, first_exposure: float = 1.0, second_exposu
 
     if min(first, second) < 0 or not min(first_exposure, second_exposure) > 0:
         raise InputError(
-            f"counts {first} and {second} must be 0 or more, exposures {first_exposure:g} and {second_exposure:g} above 0"
+            f"counts {first} and {second} must be 0 or more, "
+            f"exposures {first_exposure:g} and {second_exposure:g} above 0"
         )
     rate = (first + second) / (first_exposure + second_exposure)
     if rate == 0:

@@ -24,12 +24,7 @@ def test_exposure_counts() -> None:
     assert etest(30, 15) < 0.05
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [{"first": -1}, {"second_exposure": 0.0}, {"difference": -0.1}],
-    ids=["count", "exposure", "difference"],
-)
+@pytest.mark.parametrize("arguments", [{"first": -1}, {"second_exposure": 0.0}], ids=["count", "exposure"])
 def test_bad_input_is_refused(arguments: dict) -> None:
-    good = {"first": 3, "second": 2}
     with pytest.raises(InputError, match="must be 0 or more"):
-        etest(**(good | arguments))
+        etest(**({"first": 3, "second": 2} | arguments))
