@@ -62,6 +62,7 @@ class Fingerprints:
 
     def __init__(self, last_manifest: Path) -> None:
         self.files: dict[str, dict[str, Any]] = {}
+        self.checksums: dict[Path, str] = {}
         self._last: dict[str, dict[str, Any]] = {}
         if last_manifest.is_file():
             self._last = {entry["path"]: entry for entry in read_json(last_manifest).get("inputs", [])}
@@ -79,5 +80,6 @@ class Fingerprints:
                 checksum = digest(path)
             entry = {"path": name, "bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns, "sha256": checksum}
             self.files[name] = entry
+            self.checksums[path] = checksum
             found[name] = checksum
         return found

@@ -222,6 +222,7 @@ class _Job:
             engine=engine,
             progress=self.progress,
             salt=_salt(folder),
+            checksums=self.prints.checksums,
         )
         before, at = _files(folder), time.monotonic()
         stage.run(context)

@@ -12,7 +12,7 @@ from pipeline.errors import InputError
 from pipeline.records import write_bytes
 from pipeline.schemas import Table
 
-__all__ = ["read_table", "write_table"]
+__all__ = ["read_layer", "read_table", "write_layer", "write_table"]
 
 
 def write_table(path: Path, table: Table, frame: pd.DataFrame) -> None:
@@ -36,3 +36,17 @@ def read_table(path: Path, table: Table, *, crs: str | None = None) -> Any:
         return frame
     shapes = gpd.GeoSeries(shapely.from_wkb(frame[geometry].to_numpy()), crs=crs)
     return gpd.GeoDataFrame(frame.drop(columns=geometry), geometry=shapes)
+
+
+def write_layer(path: Path, layer: gpd.GeoDataFrame) -> None:
+    """Write a layer that is no contract table, as GeoParquet."""
+    buffer = io.BytesIO()
+    layer.to_parquet(buffer, index=False, compression="zstd")
+    write_bytes(path, buffer.getvalue())
+
+
+def read_layer(path: Path) -> gpd.GeoDataFrame:
+    """Read such a layer."""
+    if not path.is_file():
+        raise InputError(f"{path} is missing: run the earlier stages with `hotspots run`")
+    return gpd.read_parquet(path)

@@ -1,6 +1,7 @@
 """What a stage is, and what it is handed."""
 
 import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,8 +23,8 @@ class Progress(Protocol):
 class Context:
     """One run in the making.
 
-    `folder` is being built; `last` is the last complete run, or None. A stage adds what it chose to `choices`
-    and what it counted to `counters`: both go into the manifest.
+    `folder` is being built; `last` is the last complete run, or None; `checksums` are the SHA-256 of all input files.
+    A stage adds what it chose to `choices` and what it counted to `counters`: both go into the manifest.
     """
 
     config: Config
@@ -33,6 +34,7 @@ class Context:
     engine: Engine
     progress: Progress
     salt: bytes
+    checksums: Mapping[Path, str]
     choices: dict[str, Any] = field(default_factory=dict)
     counters: dict[str, Any] = field(default_factory=dict)
 

@@ -1,0 +1,121 @@
+"""Every figure that is not a count: rates, changes, outcomes and classes, from the counts that may be seen.
+
+Nothing here looks at a true count. Given counts with nulls where something is withheld, it gives nulls there.
+"""
+
+from dataclasses import dataclass
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from pipeline.config import Config, Profile
+from pipeline.disclosure.windows import Windows
+from pipeline.periods import Period
+from pipeline.rates import RateRules, add_rates, denominators
+from pipeline.schemas import AREA_COUNTS
+from pipeline.significance import area_significance
+from pipeline.weights import contiguity
+
+__all__ = ["Figures", "derive"]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Table `area_counts`, and notes on how its figures were made."""
+
+    counts: pd.DataFrame
+    notes: tuple[str, ...]
+
+
+def derive(
+    counts: pd.DataFrame,
+    *,
+    areas: gpd.GeoDataFrame,
+    windows: Windows,
+    config: Config,
+    profile: Profile,
+    emerging: pd.DataFrame | None = None,
+) -> Figures:
+    """Compute all figures of a release from its protected counts.
+
+    Parameters
+    ----------
+    counts
+        area_code, level, period, complete, category, incidents, incidents_unplaced, positive_outcomes, withheld, and
+        known_outcomes where there are any.
+    areas
+        Table `areas`.
+    windows
+        The windows of the profile.
+    config, profile
+        Settings.
+    emerging
+        area_code, category, emerging_class from full data: internal only.
+
+    Returns
+    -------
+    figures
+        One row per area, period and category, sorted by level (region, borough, ward), area, period, category.
+    """
+    rules = RateRules(
+        base=config.rates.base,
+        confidence=config.rates.confidence,
+        unreliable_under=config.rates.unreliable_under,
+        too_few_under=max(config.rates.too_few_under, 1),
+    )
+    rated = add_rates(
+        counts, denominators(areas), visitor_areas=config.areas.visitor_areas, rules=rules, smooth=config.rates.smooth
+    )
+    figures = _described(rated, areas)
+    significance, notes = _significance(figures, areas=areas, windows=windows, config=config)
+    figures = figures.drop(columns=["gistar_z", "gistar_p", "hotspot_class", "moran_class"], errors="ignore")
+    figures = figures.merge(significance, on=["area_code", "period", "category"], how="left")
+    if profile.audience != "internal":
+        figures[["gistar_z", "gistar_p"]] = np.nan
+    if profile.audience == "public":
+        # A cold spot is a claim about people who did not report; the public map does not make it.
+        figures["hotspot_class"] = figures["hotspot_class"].where(figures["hotspot_class"].fillna(0) >= 0, 0)
+        figures["moran_class"] = figures["moran_class"].where(figures["moran_class"] != "LL", "ns")
+    if emerging is not None and profile.audience == "internal":
+        latest = emerging.assign(period=windows.headline.id)
+        figures = figures.merge(latest, on=["area_code", "period", "category"], how="left")
+    return Figures(AREA_COUNTS.conform(figures), notes)
+
+
+def _described(rated: pd.DataFrame, areas: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Add names and dates."""
+    out = rated.copy()
+    out["area_name"] = out["area_code"].map(areas.set_index("area_code")["name"])
+    spans = {p: Period.parse(p) for p in out["period"].unique()}
+    out["period_start"] = out["period"].map({p: s.start.isoformat() for p, s in spans.items()})
+    out["period_end"] = out["period"].map({p: s.end.isoformat() for p, s in spans.items()})
+    for column in ("rate_per_10000", "rate_low", "rate_high", "rate_smoothed"):
+        out[column] = out[column].astype("Float64").round(4).astype("float64")
+    return out
+
+
+def _significance(
+    figures: pd.DataFrame, *, areas: gpd.GeoDataFrame, windows: Windows, config: Config
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Gi* of the wards over the headline window."""
+    columns = ["area_code", "period", "category", "gistar_z", "gistar_p", "hotspot_class", "moran_class"]
+    wards = areas[(areas["level"] == "ward") & areas["covered"].astype(bool)].sort_values("area_code")
+    if not config.detect.gistar.enabled or len(wards) == 0:
+        return pd.DataFrame(columns=columns), ("Gi* is switched off.",)
+    rows = figures[(figures["level"] == "ward") & (figures["period"] == windows.headline.id)]
+    shown = set(rows["category"])
+    found = area_significance(
+        rows,
+        codes=list(wards["area_code"]),
+        weights=contiguity(wards.geometry.to_numpy(), snap_m=1.0),
+        population=wards["population"].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan),
+        categories=[c for c in config.detect.gistar.categories if c in shown],
+        permutations=config.detect.gistar.permutations,
+        seed=config.run.seed,
+        moran=config.detect.gistar.moran,
+    )
+    frame = found.frame.assign(period=windows.headline.id)
+    for column in ("gistar_z", "gistar_p"):
+        frame[column] = frame[column].astype("Float64").round(6).astype("float64")
+    return frame[columns], found.notes

@@ -1,0 +1,130 @@
+"""Aggregate: whole-number counts by area, month and category; points reduced to distinct places."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.errors import InputError
+from pipeline.periods import Period
+from pipeline.readers import reduce_area_months, reduce_facets, reduce_locations, reduce_places
+from pipeline.records import read_json, write_json
+from pipeline.schemas import AREA_MONTHS, AREAS, LOCATIONS, PUBLISHED_COUNTS
+from pipeline.stages import Context
+from pipeline.stages.parts import PartCounts, PartJob, count_part
+from pipeline.store import read_table, write_table
+
+__all__ = ["run"]
+
+
+def run(context: Context) -> None:
+    """Reduce parts (or published counts) to area_months, locations and facets, and settle the span of the data."""
+    record = read_json(context.work("ingest.json"))
+    if record["kind"] == "incidents":
+        months, locations, facets, places = _from_parts(context, record)
+        facets.to_parquet(context.work("facets.parquet"), index=False, compression="zstd")
+        places.to_parquet(context.work("places.parquet"), index=False, compression="zstd")
+    else:
+        months, locations = _from_published(context), LOCATIONS.empty()
+    span = _span(context, record)
+    months = _inside(months, span)
+    write_table(context.work("area_months.parquet"), AREA_MONTHS, months)
+    write_table(context.work("locations.parquet"), LOCATIONS, _inside(locations, span))
+    write_json(context.work("span.json"), {k: v.isoformat() for k, v in span.items()})
+    context.choices |= {"data_from": span["first"].isoformat(), "data_complete_to": span["last"].isoformat()}
+    context.counters |= {"area_months": len(months), "locations": len(locations)}
+
+
+def _from_parts(
+    context: Context, record: dict[str, Any]
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Map the reductions over the parts and merge their whole numbers."""
+    config = context.config
+    placeholders = tuple((p.easting_m, p.northing_m) for p in config.detect.placeholder_locations)
+    jobs = [
+        PartJob(
+            part=context.folder / part["part"],
+            region_code=config.areas.region.code,
+            placeholders=placeholders,
+            memory_limit_mb=config.run.memory_limit_mb,
+        )
+        for part in record["parts"]
+    ]
+    total = len(jobs)
+    counts: list[PartCounts] = context.engine.map(
+        count_part, jobs, done=lambda n: context.progress("counting", n, total)
+    )
+    return (
+        reduce_area_months([c.area_months for c in counts]),
+        reduce_locations([c.locations for c in counts]),
+        reduce_facets([c.facets for c in counts]),
+        reduce_places([c.places for c in counts]),
+    )
+
+
+def _from_published(context: Context) -> pd.DataFrame:
+    """Turn published counts into area_months: each level from the source's own rows.
+
+    The region is the sum of all borough rows, those included that no boundary matches: these are its unplaced ones.
+    What a borough's row has beyond its wards' rows is its unplaced part.
+    """
+    table = read_table(context.work("published_counts.parquet"), PUBLISHED_COUNTS)
+    areas = read_table(context.work("areas.parquet"), AREAS, crs=context.config.crs.working)
+    table["category"] = table["category"].where(table["category"] != context.config.categories.all_from, "all")
+    region = context.config.areas.region.code
+    boroughs = table[table["level"] == "borough"]
+    has_region = bool((table["level"] == "region").any())
+    whole = table[table["level"] == "region"] if has_region else boroughs.assign(area_code=region, level="region")
+    lost = boroughs[~boroughs["mapped"]].assign(area_code=region, level="region")
+    mapped = pd.concat([table[table["mapped"] & (table["level"] != "region")], whole], ignore_index=True)
+    key = ["area_code", "level", "month", "category"]
+    wide = mapped.pivot_table(index=key, columns="measure", values="value", aggfunc="sum", fill_value=0)
+    wide = wide.reindex(columns=["incidents", "positive_outcomes"]).astype("Int64").reset_index()
+    wide["incidents"] = wide["incidents"].fillna(0)
+    parents = areas.set_index("area_code")["parent_code"]
+    wards = wide[wide["level"] == "ward"].assign(parent=lambda f: f["area_code"].map(parents))
+    inside = wards.groupby(["parent", "month", "category"])["incidents"].sum().rename("inside").reset_index()
+    wide = wide.merge(
+        inside, left_on=["area_code", "month", "category"], right_on=["parent", "month", "category"], how="left"
+    )
+    beyond = (wide["incidents"] - wide["inside"].fillna(0)).clip(lower=0)
+    wide["incidents_unplaced"] = np.where(wide["level"] == "borough", beyond, 0)
+    unplaced = lost[lost["measure"] == "incidents"].groupby(["month", "category"])["value"].sum()
+    at_region = wide["level"] == "region"
+    index = pd.MultiIndex.from_frame(wide.loc[at_region, ["month", "category"]])
+    wide.loc[at_region, "incidents_unplaced"] = unplaced.reindex(index).fillna(0).to_numpy()
+    wide["known_outcomes"] = pd.NA
+    return AREA_MONTHS.conform(wide.sort_values(["area_code", "month", "category"], ignore_index=True))
+
+
+def _span(context: Context, record: dict[str, Any]) -> dict[str, date]:
+    """Return the first and last day the data covers, as the configuration states or the rows show."""
+    periods = context.config.periods
+    if not record["first_date"]:
+        raise InputError(
+            "no row has a usable date inside the areas: see `hotspots quarantine` for what was refused and why"
+        )
+    first = date.fromisoformat(record["first_date"]).replace(day=1)
+    last = Period(*[_month(date.fromisoformat(record["last_date"]))] * 2).end
+    if periods.last_complete_date:
+        last = date.fromisoformat(periods.last_complete_date)
+    if periods.first_month:
+        first = max(first, Period.parse(periods.first_month).start)
+    if periods.last_month:
+        last = min(last, Period.parse(periods.last_month).end)
+    if last < first + timedelta(days=27):
+        raise InputError(
+            f"the data covers {first} to {last}, less than a month: check periods and the dates of the source"
+        )
+    return {"first": first, "last": last}
+
+
+def _month(day: date) -> int:
+    return day.year * 100 + day.month
+
+
+def _inside(frame: pd.DataFrame, span: dict[str, date]) -> pd.DataFrame:
+    """Keep the months of the span; a month begun after its end is left out."""
+    keep = (frame["month"] >= _month(span["first"])) & (frame["month"] <= _month(span["last"]))
+    return frame[keep].reset_index(drop=True)

@@ -1,0 +1,156 @@
+"""Detect: the bandwidth, hotspots and analysis cells of every headline window."""
+
+from datetime import date
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from pipeline.density import bandwidth_of, month_rows, places_of
+from pipeline.disclosure import Windows, choose_windows
+from pipeline.gistar import gistar
+from pipeline.grid import Grid, HexGrid
+from pipeline.hotspots import find_hotspots
+from pipeline.records import read_json, write_json
+from pipeline.schemas import AREAS, CELLS, LOCATIONS
+from pipeline.stages import Context
+from pipeline.store import read_table, write_layer, write_table
+from pipeline.weights import contiguity
+
+__all__ = ["headline_windows", "run"]
+
+
+def run(context: Context) -> None:
+    """Find what stands out in the headline window of every profile."""
+    areas = read_table(context.work("areas.parquet"), AREAS, crs=context.config.crs.working)
+    locations = read_table(context.work("locations.parquet"), LOCATIONS)
+    found: dict[str, Any] = {"bandwidth_m": None, "windows": {}}
+    if len(locations):
+        laid = headline_windows(context)
+        choice = bandwidth_of(month_rows(locations, laid[0].headline), settings=context.config.detect.density)
+        found["bandwidth_m"] = choice.bandwidth_m
+        context.choices["bandwidth_m"] = choice.bandwidth_m
+        context.choices["bandwidth_reason"] = choice.reason
+        context.choices["bandwidth_ladder"] = {
+            f"{h:g} m": s for h, s in zip(choice.ladder_m, choice.log_likelihoods, strict=True)
+        }
+        for number, windows in enumerate(laid, start=1):
+            found["windows"][windows.headline.id] = _window(context, locations, areas, windows)
+            context.progress("finding hotspots", number, len(laid))
+    else:
+        context.choices["density_and_clusters"] = "none: the source has no points, and both need them"
+    write_json(context.work("detect.json"), found)
+
+
+def headline_windows(context: Context) -> list[Windows]:
+    """Return the windows of every profile, one for each distinct headline."""
+    span = read_json(context.work("span.json"))
+    laid: dict[str, Windows] = {}
+    for profile in context.config.profiles:
+        windows = choose_windows(
+            profile,
+            context.config.periods,
+            first_date=date.fromisoformat(span["first"]),
+            last_date=date.fromisoformat(span["last"]),
+            compare=context.config.change.compare,
+        )
+        laid.setdefault(windows.headline.id, windows)
+    return list(laid.values())
+
+
+def _window(context: Context, locations: pd.DataFrame, areas: gpd.GeoDataFrame, windows: Windows) -> dict[str, Any]:
+    """Find the hotspots of one window and test its cells."""
+    settings, seed = context.config.detect.clusters, context.config.run.seed
+    name = windows.headline.id
+    notes: dict[str, Any] = {}
+    if settings.enabled:
+        wards = areas[areas["level"] == "ward"].set_index("area_code")["name"]
+        earlier = windows.earlier
+        found = find_hotspots(
+            locations,
+            window=(windows.headline.first_month, windows.headline.last_month),
+            previous=(earlier.first_month, earlier.last_month) if earlier else None,
+            eps_m=settings.eps_m,
+            min_samples=settings.min_samples,
+            method=settings.method,
+            min_locations=settings.min_locations,
+            max_hotspots=settings.max_hotspots,
+            ward_names=wards.to_dict(),
+            resamples=settings.resamples,
+            rng=np.random.default_rng(seed),
+        )
+        layer = gpd.GeoDataFrame(
+            found.table, geometry=gpd.GeoSeries(list(found.geometry), crs=areas.crs), crs=areas.crs
+        )
+        write_layer(context.work(f"hotspots/{name}.parquet"), layer)
+        members = _members(month_rows(locations, windows.headline), layer)
+        members.to_parquet(context.work(f"hotspots/{name}.members.parquet"), index=False, compression="zstd")
+        for kind, frame in (("categories", found.by_category), ("periods", found.by_period)):
+            frame.to_parquet(context.work(f"hotspots/{name}.{kind}.parquet"), index=False, compression="zstd")
+        context.choices |= {f"eps_m {name}": found.eps_m, f"min_samples {name}": found.min_samples}
+        context.counters[f"hotspots {name}"] = len(found.table)
+        notes["hotspots"] = list(found.notes)
+    if context.config.detect.gistar.grid != "none":
+        cells = _cells(context, month_rows(locations, windows.headline), areas)
+        write_table(context.work(f"cells/{name}.parquet"), CELLS, cells)
+        context.counters[f"cells {name}"] = len(cells)
+    return notes
+
+
+def _members(rows: pd.DataFrame, layer: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Return the places inside each hotspot's outline with their incidents."""
+    columns = ["easting_m", "northing_m", "ward_code"]
+    places = rows.groupby(columns, dropna=False, sort=True)["incidents"].sum().reset_index()
+    tree = shapely.STRtree(shapely.points(places["easting_m"], places["northing_m"]))
+    hotspot, place = tree.query(layer.geometry.to_numpy(), predicate="intersects")
+    inside = places.iloc[place].reset_index(drop=True)
+    inside.insert(0, "hotspot_id", layer["hotspot_id"].to_numpy()[hotspot])
+    return inside.sort_values(["hotspot_id", "easting_m", "northing_m"], ignore_index=True)
+
+
+def _cells(context: Context, rows: pd.DataFrame, areas: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Test equal cells by Gi*."""
+    settings = context.config.detect.gistar
+    region = areas.loc[areas["level"] == "region"].geometry.iloc[0]
+    grid: Grid | HexGrid
+    if settings.grid == "square":
+        grid = Grid.covering(region.bounds, cell_m=settings.cell_m)
+    else:
+        grid = HexGrid.covering(region.bounds, size_m=settings.cell_m)
+    index = np.arange(len(grid))
+    shapes = grid.polygons(index)
+    shapely.prepare(region)
+    index = index[shapely.intersects(region, shapes)]
+    weights = contiguity(shapes[index], snap_m=0.01)
+    centres = grid.centre(index)
+    frames = []
+    for category in settings.categories:
+        xy, counts = places_of(rows, category=category)
+        summed = np.bincount(np.maximum(grid.cell_of(xy), 0), weights=counts, minlength=len(grid))[index]
+        found = gistar(
+            summed,
+            weights=weights,
+            family=f"all cells, {category}, one period",
+            inference="permutation" if settings.permutations else "analytic",
+            permutations=settings.permutations or 1,
+            seed=context.config.run.seed,
+        )
+        frame = found.frame()
+        frames.append(
+            pd.DataFrame(
+                {
+                    "cell_id": grid.ids(index),
+                    "category": category,
+                    "easting_m": centres[:, 0],
+                    "northing_m": centres[:, 1],
+                    "incidents": summed.astype(np.int64),
+                    "density_per_km2": summed / grid.cell_km2,
+                    "gistar_z": frame["gistar_z"].to_numpy(dtype=np.float64, na_value=np.nan),
+                    "gistar_p": frame["gistar_p"].to_numpy(dtype=np.float64, na_value=np.nan),
+                    "hotspot_class": frame["hotspot_class"].to_numpy(),
+                }
+            )
+        )
+    return pd.concat(frames, ignore_index=True)

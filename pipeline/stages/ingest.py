@@ -1,0 +1,172 @@
+"""Ingest: boundaries, residents and data in; every row kept, refused with a reason, or counted as a duplicate."""
+
+import dataclasses
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+
+from pipeline.areas import AreaIndex
+from pipeline.config import Config
+from pipeline.manifest import code_version, key_of
+from pipeline.readers import (
+    AreaSet,
+    PartReport,
+    merged_labels,
+    read_areas,
+    settle_duplicates,
+    source_labels,
+)
+from pipeline.records import read_json, write_json
+from pipeline.schemas import AREAS, QUARANTINE
+from pipeline.stages import Context, expand
+from pipeline.stages.parts import ReadJob, part_name, read_part
+from pipeline.store import write_table
+from pipeline.workspace import link_tree
+
+__all__ = ["run"]
+
+
+def run(context: Context) -> None:
+    """Read boundaries, then incidents or published counts, and account for every row."""
+    config = context.config
+    areas = read_areas(config.areas, base=context.base, working=config.crs.working)
+    write_table(context.work("areas.parquet"), AREAS, areas.table)
+    context.counters |= {"wards": len(areas.level("ward")), "boroughs": len(areas.level("borough"))}
+    record = _incidents(context, areas)
+    write_json(context.work("ingest.json"), {**record, "areas": areas.report})
+
+
+def _incidents(context: Context, areas: AreaSet) -> dict[str, Any]:
+    """Read every file into its part, taking over parts whose file and settings are those of the last run."""
+    jobs = _jobs(context, areas)
+    paths = {job.path for job in jobs}
+    others = sorted(checksum for path, checksum in context.checksums.items() if path not in paths)
+    keys = {job.label: _part_key(context, job, others) for job in jobs}
+    last = _last_parts(context)
+    todo = [job for job in jobs if last.get(job.label, {}).get("key") != keys[job.label]]
+    for job in jobs:
+        if job not in todo and context.last is not None:
+            for path in (job.out, job.quarantine_out):
+                link_tree(context.last / path.relative_to(context.folder), path)
+    total = len(todo)
+    fresh = context.engine.map(read_part, todo, done=lambda n: context.progress("reading incidents", n, total))
+    reports = {job.label: last[job.label]["report"] for job in jobs if job not in todo}
+    reports |= {job.label: dataclasses.asdict(report) for job, report in zip(todo, fresh, strict=True)}
+    parts = [PartReport(**_whole_keys(reports[job.label])) for job in jobs]
+    settled = settle_duplicates([job.out for job in jobs], memory_limit_mb=context.config.run.memory_limit_mb)
+    write_table(context.work("duplicates.parquet"), settled.table, settled.frame)
+    refused = [pd.read_parquet(job.quarantine_out) for job in jobs]
+    write_table(context.work("quarantine.parquet"), QUARANTINE, pd.concat(refused, ignore_index=True))
+    context.counters |= {
+        "rows": sum(p.rows_read for p in parts),
+        "incidents": sum(p.incidents for p in parts) - len(settled.frame),
+        "quarantined": sum(sum(p.quarantined.values()) for p in parts),
+        "duplicates": len(settled.frame),
+        "files_read": len(todo),
+        "files_taken_over": len(jobs) - len(todo),
+    }
+    _decisions(context, parts)
+    return {
+        "kind": "incidents",
+        "categories": _categories(context.config, merged_labels([p.labels for p in parts])),
+        "first_date": min((p.first_date for p in parts if p.first_date), default=""),
+        "last_date": max((p.last_date for p in parts if p.last_date), default=""),
+        "parts": [
+            {
+                "label": job.label,
+                "key": keys[job.label],
+                "part": job.out.relative_to(context.folder).as_posix(),
+                "report": reports[job.label],
+            }
+            for job in jobs
+        ],
+    }
+
+
+def _jobs(context: Context, areas: AreaSet) -> list[ReadJob]:
+    wards, boroughs = areas.level("ward"), areas.level("borough")
+    config = context.config
+    index = AreaIndex.build(
+        wards.geometry.to_numpy(), list(wards["area_code"]), cell_m=config.areas.cell_m, snap_m=config.areas.snap_m
+    )
+    context.choices |= {"area_index_cell_m": index.cell_m, "snap_m": index.snap_m}
+    today = datetime.now(UTC).date().isoformat()
+    jobs = []
+    for number, source in enumerate(config.incidents):
+        paths = expand(source.paths, base=context.base, key=f"incidents[{number}].paths")
+        for path, label in zip(paths, source_labels(paths, name=source.name), strict=True):
+            name = part_name(label)
+            jobs.append(
+                ReadJob(
+                    path=path,
+                    label=label,
+                    source=source,
+                    config=config,
+                    index=index,
+                    ward_codes=tuple(wards["area_code"]),
+                    parents=tuple(wards["parent_code"]),
+                    borough_names=dict(zip(boroughs["area_code"], boroughs["name"], strict=True)),
+                    bounds=_bounds(areas),
+                    out=context.work(f"incidents/{name}.parquet"),
+                    quarantine_out=context.work(f"quarantine/{name}.parquet"),
+                    salt=context.salt,
+                    today=today,
+                )
+            )
+    return sorted(jobs, key=lambda job: job.label)
+
+
+def _bounds(areas: AreaSet) -> tuple[float, float, float, float]:
+    west, south, east, north = (float(v) for v in areas.table.total_bounds)
+    return west, south, east, north
+
+
+def _part_key(context: Context, job: ReadJob, others: list[str]) -> str:
+    """Return what a part depends on: its file, its settings, the boundaries (among the other inputs), the code."""
+    config = context.config
+    return key_of(
+        {
+            "file": [
+                c for path, c in sorted(context.checksums.items()) if path.with_suffix("") == job.path.with_suffix("")
+            ],
+            "others": others,
+            "label": job.label,
+            "source": job.source.settings(),
+            "areas": config.areas.settings(),
+            "categories": config.categories.settings(),
+            "working": config.crs.working,
+            "code": code_version(),
+            "salt": key_of({"salt": context.salt.hex()}),
+            "today": "" if job.source.last_date else job.today,
+        }
+    )
+
+
+def _last_parts(context: Context) -> dict[str, dict[str, Any]]:
+    """Return the parts of the last run by label, where their files are still there."""
+    if context.last is None or not (context.last / "work" / "ingest.json").is_file():
+        return {}
+    parts = read_json(context.last / "work" / "ingest.json").get("parts", [])
+    return {p["label"]: p for p in parts if (context.last / p["part"]).is_file()}
+
+
+def _whole_keys(report: dict[str, Any]) -> dict[str, Any]:
+    """Undo what JSON does to whole-number keys."""
+    return {**report, "lost_places": {int(month): n for month, n in report["lost_places"].items()}}
+
+
+def _categories(config: Config, labels: dict[str, str]) -> list[dict[str, Any]]:
+    """Return the categories in the order they are shown, the whole first."""
+    shown = [{"id": c.id, "label": c.label or c.id, "parent": c.parent} for c in config.categories.tree]
+    shown = shown or [{"id": i, "label": labels[i], "parent": None} for i in sorted(labels)]
+    shown = [c for c in shown if c["id"] != config.categories.all_from]
+    return [{"id": "all", "label": config.categories.all_label, "parent": None}, *shown]
+
+
+def _decisions(context: Context, parts: list[PartReport]) -> None:
+    """Say what was recognised or settled, once for each distinct decision."""
+    for key in ("encoding", "delimiter", "coordinates", "operation", "dates"):
+        seen = sorted({str(p.decisions[key]) for p in parts if p.decisions.get(key)})
+        if seen:
+            context.choices[f"reading_{key}"] = "; ".join(seen)

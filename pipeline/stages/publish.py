@@ -1,0 +1,40 @@
+"""Publish: maps, layers, tables and briefings of every profile, from what passed the gate and nothing else."""
+
+from pipeline.disclosure import Packed, Released, unpack
+from pipeline.exports import write_exports
+from pipeline.maps import write_map
+from pipeline.records import read_json
+from pipeline.schemas import AREA_COUNTS
+from pipeline.stages import Context
+from pipeline.store import read_layer, read_table
+
+__all__ = ["run"]
+
+
+def run(context: Context) -> None:
+    """Write the folders that are handed over."""
+    profiles = context.config.profiles
+    for number, profile in enumerate(profiles, start=1):
+        released = _released(context, profile.name)
+        folder = context.folder / profile.name
+        write_exports(released, folder, geopackage=context.config.exports.geopackage)
+        write_map(released, folder / "index.html")
+        context.progress("publishing", number, len(profiles))
+    context.counters["folders"] = len(profiles)
+
+
+def _released(context: Context, name: str) -> Released:
+    """Load one profile's release."""
+    folder = context.work(f"release/{name}")
+    words = read_json(folder / "release.json")
+    return unpack(
+        Packed(
+            info=words["info"],
+            areas=read_layer(folder / "areas.parquet"),
+            counts=read_table(folder / "counts.parquet", AREA_COUNTS),
+            hotspots=read_layer(folder / "hotspots.parquet"),
+            density=read_layer(folder / "density.parquet"),
+            record=words["record"],
+            digest=words["digest"],
+        )
+    )
