@@ -1,0 +1,313 @@
+"""Hotspots: a town worked by hand, what makes none, how sure each is, and what is refused."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+
+from pipeline.clusters import dbscan
+from pipeline.errors import InputError
+from pipeline.hotspots import Background, find_hotspots, monte_carlo_p, stability
+from pipeline.hotspots.finding import COLUMNS
+from pipeline.hotspots.resampling import Recipe, largest_cluster
+
+NAMES = {"W1": "Mill Hill", "W2": "Castle", "W3": "Docks"}
+
+
+def row(x: float, y: float, ward: str | None, month: int, n: int, *, kind: str = "hate", **more: object) -> dict:
+    return {
+        "easting_m": x, "northing_m": y, "ward_code": ward, "borough_code": "B1" if ward != "W3" else "B2",
+        "month": month, "categories": kind, "incidents": n, **more,
+    }  # fmt: skip
+
+
+# A town, eps 100 m, min_samples 10, first quarter of 2024.
+#
+# High Street: five places at x = 0, 50, 100, 150, 200 with 4, 3, 2, 1, 2 incidents, 12 in all, in ward W1.
+#   Within 100 m: of 0: 4+3+2 = 9; of 50: 4+3+2+1 = 10, core; of 100: all 12, core; of 150: 3+2+1+2 = 8; of 200: 5.
+#   Core: 50 and 100. The rest are border (0 is 50 from 50; 150 and 200 are 50 and 100 from 100). One cluster.
+# Harbour: five places at x = 2000 ... 2200 with 5 each, 25 in all: the first three in W2 (15), two in W3 (10).
+# An address at (5000, 5000) with 10 incidents: a cluster, but one place only.
+# A lone incident at (9000, 0). Total 12 + 25 + 10 + 1 = 48.
+TOWN = pd.DataFrame(
+    [
+        row(0, 0, "W1", 202401, 3, positive_outcomes=1, known_outcomes=2),
+        row(0, 0, "W1", 202402, 1, kind="", positive_outcomes=None, known_outcomes=None),
+        row(50, 0, "W1", 202401, 3, kind="hate;race", positive_outcomes=0, known_outcomes=3),
+        row(100, 0, "W1", 202402, 2, kind="hate;race", positive_outcomes=2, known_outcomes=3),
+        row(150, 0, "W1", 202402, 1, positive_outcomes=None, known_outcomes=None),
+        row(200, 0, "W1", 202402, 2, positive_outcomes=None, known_outcomes=None),
+        *(row(x, 0, "W2", 202401, 5) for x in (2000, 2050, 2100)),
+        *(row(x, 0, "W3", 202403, 5) for x in (2150, 2200)),
+        row(5000, 5000, "W1", 202403, 10),
+        row(9000, 0, None, 202403, 1),
+        # The quarter before: 24 at the Harbour (one place new, 90 m from the core place 2200), 5 at the High Street,
+        # and 50 on a place 101 m beyond the last core place, out of reach.
+        row(2050, 0, "W2", 202310, 14),
+        row(2290, 0, "W3", 202312, 10),
+        row(2301, 0, "W3", 202312, 50),
+        row(50, 0, "W1", 202311, 5),
+        # Beyond the window.
+        row(0, 0, "W1", 202404, 99),
+    ]
+)
+WINDOW, BEFORE = (202401, 202403), (202310, 202312)
+
+
+def test_the_town_worked_by_hand() -> None:
+    found = find_hotspots(TOWN, window=WINDOW, previous=BEFORE, eps_m=100.0, min_samples=10, ward_names=NAMES)
+    table = found.table
+    assert tuple(table.columns) == COLUMNS
+    assert table["hotspot_id"].tolist() == ["H001", "H002"]
+    assert table["rank"].tolist() == [1, 2]
+    assert table["name"].tolist() == ["Castle", "Mill Hill"]
+    assert table["incidents"].tolist() == [25, 12]
+    assert table["distinct_locations"].tolist() == [5, 5]
+    assert table["share_of_all_pct"].tolist() == pytest.approx([100 * 25 / 48, 25.0])
+    assert table["first_period"].tolist() == ["2024-01", "2024-01"]
+    assert table["last_period"].tolist() == ["2024-03", "2024-02"]
+    assert table["ward_codes"].tolist() == ["W2;W3", "W1"]
+    assert table["borough_code"].tolist() == ["B1", "B1"]
+    # High Street: 4+3+2+2 = 11 of 12 stand at places with more than one; the top place holds 4.
+    assert table["repeat_location_share_pct"].tolist() == pytest.approx([100.0, 1100 / 12])
+    assert table["top_location_share_pct"].tolist() == pytest.approx([20.0, 400 / 12])
+    # High Street: 1 + 0 + 2 positive of 2 + 3 + 3 known.
+    assert pd.isna(table["outcome_share_pct"][0])
+    assert table["outcome_share_pct"][1] == pytest.approx(37.5)
+    # Harbour: 25 in the 91 days of January to March 2024, 24 in the 92 days before. High Street: 5 before, too few.
+    assert table["change_pct"][0] == pytest.approx(100 * ((25 / 91) / (24 / 92) - 1))
+    assert pd.isna(table["change_pct"][1])
+    assert table[["stability", "p_value", "distinct_victims"]].isna().all(axis=None)
+    # High Street: two discs of radius 50, 50 m apart: 2 pi 50^2 less the lens of 3,070.9 m2, and a small fillet.
+    assert table["area_km2"][1] == pytest.approx(0.012637, rel=0.03)
+    assert table["density_per_km2"][1] == pytest.approx(12 / table["area_km2"][1])
+    assert shapely.contains_xy(found.geometry[1], 75, 0)
+    assert found.eps_m == 100.0
+    assert "1 of 3 clusters have fewer than 5 distinct locations and are no hotspots" in found.notes
+
+
+def test_the_towns_categories_and_months() -> None:
+    found = find_hotspots(TOWN, window=WINDOW, eps_m=100.0, min_samples=10)
+    wide = found.by_category.pivot_table(index="hotspot_id", columns="category", values="incidents", aggfunc="sum")
+    assert wide.loc["H001"].to_dict() == {"hate": 25, "race": 0}
+    assert wide.loc["H002"].to_dict() == {"hate": 11, "race": 5}  # 3 + 2 race; one incident has no category
+    assert found.by_period.to_dict("list") == {
+        "hotspot_id": ["H001"] * 3 + ["H002"] * 3,
+        "period": ["2024-01", "2024-02", "2024-03"] * 2,
+        "incidents": [15, 0, 10, 6, 6, 0],
+    }
+    assert found.table["name"].tolist() == ["W2", "W1"]  # without names, codes stand for themselves
+
+
+def test_row_order_does_not_matter() -> None:
+    settings = {"window": WINDOW, "previous": BEFORE, "eps_m": 100.0, "min_samples": 10, "resamples": 5}
+    one = find_hotspots(TOWN, rng=np.random.default_rng(1), **settings)
+    two = find_hotspots(TOWN.sample(frac=1, random_state=3), rng=np.random.default_rng(1), **settings)
+    pd.testing.assert_frame_equal(one.table, two.table)
+    pd.testing.assert_frame_equal(one.by_category, two.by_category)
+    assert [a.wkb for a in one.geometry] == [b.wkb for b in two.geometry]
+
+
+def test_ties_names_and_limits() -> None:
+    clumps = [row(x + 10 * i, 0, "W1", 202401, 4) for x in (8000, 0, 4000) for i in range(5)]
+    clumps += [row(12_000 + 10 * i, 0, None, 202401, 2) for i in range(5)]
+    found = find_hotspots(pd.DataFrame(clumps), window=(202401, 202401), eps_m=50.0, min_samples=5, ward_names=NAMES)
+    assert found.table["name"].tolist() == ["Mill Hill (1)", "Mill Hill (2)", "Mill Hill (3)", "Outside all wards"]
+    # Equal counts rank from west to east, the order of the labels.
+    assert [round(shape.centroid.x) for shape in found.geometry] == [20, 4020, 8020, 12_020]
+    assert found.table["ward_codes"].tolist()[-1] == ""
+    few = find_hotspots(pd.DataFrame(clumps), window=(202401, 202401), eps_m=50.0, min_samples=5, max_hotspots=2)
+    assert len(few.table) == len(few.geometry) == 2
+    assert "the 2 largest of 4 hotspots are kept" in few.notes
+
+
+def test_victims_are_counted_from_their_list() -> None:
+    heard = pd.DataFrame(
+        {
+            "easting_m": [50.0, 50.0, 100.0, 0.0, 2000.0, 50.0, 150.0],
+            "northing_m": 0.0,
+            "month": [202401, 202402, 202402, 202401, 202401, 202312, 202402],
+            "victim_hash": ["a", "a", "b", None, "a", "z", "c"],
+        }
+    )
+    found = find_hotspots(TOWN, window=WINDOW, eps_m=100.0, min_samples=10, victims=heard)
+    assert found.table["distinct_victims"].tolist() == [1, 3]
+    least = TOWN.assign(distinct_victims=pd.array([2, 1, 3] + [None] * (len(TOWN) - 3), dtype="Int64"))
+    found = find_hotspots(least, window=WINDOW, eps_m=100.0, min_samples=10)
+    assert found.table["distinct_victims"][1] == 3
+    assert pd.isna(found.table["distinct_victims"][0])
+    assert any("at least this many" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("method", ["hdbscan", "optics"])
+def test_other_methods_make_the_same_table(method: str) -> None:
+    rng = np.random.default_rng(3)
+    clumps = np.concatenate([rng.normal(size=(40, 2)) * 30, rng.normal(size=(60, 2)) * 30 + 3000])
+    frame = pd.DataFrame([row(x, y, "W1", 202401, 2) for x, y in clumps])
+    found = find_hotspots(frame, window=(202401, 202401), eps_m=80.0, min_samples=6, min_locations=20, method=method)
+    assert len(found.table) == 2
+    assert found.table["distinct_locations"].min() >= 20
+    assert any("takes no weights" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("rows", "why"),
+    [
+        ([row(9000, 0, "W1", 202401, 1)], "no hotspot among 1 incidents at 1 places"),
+        ([row(5000, 5000, "W1", 202401, 10)], "1 of 1 clusters have fewer than 5 distinct locations"),
+        ([row(5000, 5000, "W1", 202401, 5000)], "no hotspot among 5000 incidents at 1 places"),
+        ([row(x, 0, "W1", 202401, 1) for x in (0, 10, 20)], "no hotspot among 3 incidents at 3 places"),
+        ([row(0, 0, "W1", 202312, 50)], "no hotspot among 0 incidents at 0 places"),
+        ([row(x, 0, "W1", 202401, 0) for x in range(9)], "no hotspot among 0 incidents at 0 places"),
+    ],
+)
+def test_what_makes_no_hotspot(rows: list[dict], why: str) -> None:
+    background = Background(np.zeros((1, 2)), np.ones(1), 1000.0)
+    found = find_hotspots(
+        pd.DataFrame(rows), window=(202401, 202401), previous=(202312, 202312), eps_m=100.0, min_samples=10,
+        resamples=3, simulations=3, background=background, rng=np.random.default_rng(1),
+    )  # fmt: skip
+    assert tuple(found.table.columns) == COLUMNS
+    assert len(found.table) == len(found.geometry) == len(found.by_category) == len(found.by_period) == 0
+    assert any(why in note for note in found.notes)
+    full = find_hotspots(TOWN, window=WINDOW, eps_m=100.0, min_samples=10)
+    assert found.table.dtypes.astype(str).to_dict() == full.table.dtypes.astype(str).to_dict()
+    assert found.by_period.dtypes.astype(str).to_dict() == full.by_period.dtypes.astype(str).to_dict()
+
+
+def test_an_automatic_reach_is_reported_or_said_to_be_impossible() -> None:
+    rng = np.random.default_rng(8)
+    spots = np.concatenate((rng.normal(size=(150, 2)) * 40, rng.uniform(-4000, 4000, (60, 2))))
+    frame = pd.DataFrame([row(x, y, "W1", 202401, 1) for x, y in spots])
+    found = find_hotspots(frame, window=(202401, 202401), eps_m="auto", min_samples=10)
+    assert found.eps_choice is not None
+    assert found.eps_m == found.eps_choice.eps_m
+    assert found.notes[0] == found.eps_choice.note
+    assert len(found.table) == 1
+    heap = find_hotspots(
+        pd.DataFrame([row(0, 0, "W1", 202401, 50)]), window=(202401, 202401), eps_m="auto", min_samples=10
+    )
+    assert len(heap.table) == 0
+    assert heap.eps_m is None
+    assert "eps_m cannot be chosen from 50 incidents at 1 places" in heap.notes[0]
+
+
+def test_a_reach_that_joins_everything_is_warned_of() -> None:
+    found = find_hotspots(TOWN, window=WINDOW, eps_m=8000.0, min_samples=10)
+    assert any("eps_m 8000 m joins 100 % of all 48 incidents" in note for note in found.notes)
+
+
+def test_stability_parts_the_solid_from_the_marginal() -> None:
+    # 200 places in 100 m: any draw keeps far more than ten within reach. Ten places along 450 m with ten incidents
+    # make one core place or two; draws that miss a few break it.
+    rng = np.random.default_rng(6)
+    solid = np.column_stack((rng.uniform(0, 100, 200), rng.uniform(0, 100, 200)))
+    marginal = np.column_stack((5000 + 50.0 * np.arange(10), np.zeros(10)))
+    places = np.concatenate((solid, marginal))
+    recipe = Recipe(eps_m=250.0, min_samples=10)
+    labels = dbscan(places, eps_m=250.0, min_samples=10).labels
+    assert sorted(set(labels.tolist())) == [0, 1]
+    weights = np.ones(len(places), dtype=np.int64)
+    members = np.where(np.arange(len(places)) < 200, 0, 1)
+    shares = stability(
+        places, weights=weights, members=members, recipe=recipe, resamples=60, rng=np.random.default_rng(1)
+    )
+    again = stability(
+        places, weights=weights, members=members, recipe=recipe, resamples=60, rng=np.random.default_rng(1)
+    )
+    assert shares[0] == 1.0
+    assert 0.2 < shares[1] < 0.9
+    assert shares.tolist() == again.tolist()
+
+
+def test_stability_by_hand() -> None:
+    # Two places far apart, each a cluster by weight alone. With two draws from two places, a place is drawn 0, 1 or 2
+    # times with chance 1/4, 1/2, 1/4: it comes back whenever drawn, so in 3 of 4 resamples.
+    shares = stability(
+        [[0.0, 0.0], [9000.0, 0.0]], weights=[10, 10], members=[0, 1], recipe=Recipe(10.0, 5), resamples=600,
+        rng=np.random.default_rng(2),
+    )  # fmt: skip
+    assert shares == pytest.approx([0.75, 0.75], abs=0.06)
+
+
+def uniform(side_m: float) -> Background:
+    centre = np.arange(50.0, side_m, 100.0)
+    return Background(np.array([(x, y) for x in centre for y in centre]), np.ones(len(centre) ** 2), 100.0)
+
+
+def test_a_planted_cluster_is_told_from_chance() -> None:
+    rng = np.random.default_rng(10)
+    scatter = rng.uniform(0, 5000, (300, 2))
+    planted = 2500 + rng.normal(size=(80, 2)) * 60
+    frame = pd.DataFrame([row(x, y, "W1", 202401, 1) for x, y in np.concatenate((scatter, planted))])
+    settings = {
+        "window": (202401, 202401),
+        "eps_m": 200.0,
+        "min_samples": 4,
+        "simulations": 39,
+        "background": uniform(5000),
+    }
+    found = find_hotspots(frame, rng=np.random.default_rng(5), **settings)
+    assert found.table["p_value"][0] == 1 / 40  # no simulation reaches 80: the smallest p that 39 can give
+    assert found.table["p_value"].is_monotonic_increasing  # fewer incidents, larger p
+    assert found.table["p_value"].iloc[-1] > 0.1
+    with_stability = find_hotspots(frame, rng=np.random.default_rng(5), resamples=2, **settings)
+    assert with_stability.table["p_value"].tolist() == found.table["p_value"].tolist()
+
+
+def test_the_p_value_holds_its_size_under_chance() -> None:
+    # Under the null, P(p <= 0.1) is 0.1: 80 towns laid at random, 9 simulations each. Binomial sd 0.034.
+    background, recipe, rng = uniform(2000), Recipe(150.0, 4), np.random.default_rng(77)
+    weights = np.random.default_rng(1).integers(1, 3, 80)
+    rejected = 0
+    for _ in range(80):
+        labels = recipe.cluster(background.draw(80, rng=rng), weights).labels
+        top = largest_cluster(labels, weights, min_locations=5)
+        p = monte_carlo_p([top], weights=weights, background=background, recipe=recipe, simulations=9, rng=rng)[0]
+        rejected += p <= 0.1
+    assert 0.01 <= rejected / 80 <= 0.21
+
+
+def test_nulls_stay_in_the_background() -> None:
+    background = Background(np.array([[100.0, 100.0], [900.0, 100.0], [500.0, 500.0]]), np.array([1.0, 3.0, 0.0]), 50.0)
+    drawn = background.draw(4000, rng=np.random.default_rng(1))
+    east = drawn[:, 0] > 500
+    assert east.mean() == pytest.approx(0.75, abs=0.03)
+    assert np.abs(drawn - np.where(east[:, None], [900.0, 100.0], [100.0, 100.0])).max() <= 25.0
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"locations": TOWN.drop(columns=["month", "incidents"])}, "no column month, incidents"),
+        ({"locations": TOWN.assign(easting_m=np.nan)}, "no finite easting"),
+        ({"locations": TOWN.assign(incidents=-1)}, "negative or not whole"),
+        ({"locations": TOWN.assign(incidents=1.5)}, "negative or not whole"),
+        ({"locations": TOWN.assign(month=None)}, "rows without month"),
+        ({"window": (202403, 202401)}, "cannot end"),
+        ({"previous": (202312, 202401)}, "2023-12..2024-01 must end before the window 2024-01..2024-03"),
+        ({"eps_m": 0.0}, "eps_m is 0.0"),
+        ({"min_samples": 0}, "min_samples is 0"),
+        ({"method": "kmeans"}, "choose dbscan"),
+        ({"resamples": 5}, "pass rng"),
+        ({"simulations": 5, "rng": np.random.default_rng(1)}, "needs a background"),
+    ],
+)
+def test_unusable_input_is_refused(change: dict, words: str) -> None:
+    settings = {"locations": TOWN, "window": WINDOW, "eps_m": 100.0, "min_samples": 10} | change
+    with pytest.raises(InputError, match=words):
+        find_hotspots(**settings)
+
+
+@pytest.mark.parametrize(
+    ("centres", "weights", "cell_m", "words"),
+    [
+        (np.zeros((2, 2)), np.ones(3), 10.0, "do not belong together"),
+        (np.zeros((2, 2)), np.zeros(2), 10.0, "not all zero"),
+        (np.zeros((2, 2)), np.array([1.0, -1.0]), 10.0, "not negative"),
+        (np.zeros((2, 2)), np.ones(2), 0.0, "cell_m is 0.0"),
+    ],
+)
+def test_a_background_must_be_usable(centres: np.ndarray, weights: np.ndarray, cell_m: float, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        Background(centres, weights, cell_m)
