@@ -1,0 +1,223 @@
+"""What to withhold: small counts, and as little more as keeps arithmetic from giving them back.
+
+Primary cells hold 1 to threshold - 1. Secondary cells are chosen so that every withheld cell keeps the range that the
+audit demands, with the least loss found: proven least where a table is small, greedy with repair otherwise. Zeros are
+withheld where needed; a total is withheld where no partner suffices. Primary and secondary look the same in the
+release; `reason` and `status` are for the house.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from pipeline.audit import ZeroRule
+from pipeline.audit.system import propagate, reduce_system
+from pipeline.errors import InputError
+from pipeline.relations import Relations
+from pipeline.suppress.exact import cheapest_pattern
+from pipeline.suppress.greedy import greedy_pattern, pruned
+from pipeline.suppress.table import Table
+
+__all__ = ["ADDED", "AT_SOURCE", "PROTECTED", "Loss", "Suppression", "suppress"]
+
+PROTECTED = "protected"
+AT_SOURCE = "already public at source"
+ADDED = "added by us"
+
+Loss = Literal["cells", "incidents", "balanced"]
+TOTAL_WEIGHT = 2.0  # a total costs this many times what one of its parts would
+MAX_HEIGHT = 8
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """What a release shows of each cell.
+
+    Attributes
+    ----------
+    cells
+        The cells given, with `state` (``published``, ``withheld``, ``band``, ``latent``), `known`, `reason`
+        (``primary``, ``secondary``, ``declared``, or empty) and `status` (`PROTECTED`, `AT_SOURCE`, `ADDED`, or empty).
+    counts
+        One row per level and measure: `cells`, `published`, `withheld`, `band`, `primary`, `secondary`, `declared` and
+        `incidents_lost` (sum of the secondary cells' true counts).
+    unprotected
+        Positions of withheld cells that no withholding protects (earlier releases give them away): do not publish.
+    """
+
+    cells: pd.DataFrame
+    counts: pd.DataFrame
+    unprotected: NDArray[np.int64]
+
+    @property
+    def ratio(self) -> float | None:
+        """Withheld cells per primary one, or None where nothing is primary."""
+        primary = int(self.counts["primary"].sum())
+        return float(self.counts[["primary", "secondary"]].to_numpy().sum()) / primary if primary else None
+
+
+def suppress(
+    cells: pd.DataFrame,
+    *,
+    relations: Relations,
+    threshold: int,
+    zero_rule: ZeroRule = "show",
+    secondary: bool = True,
+    loss: Loss | FloatArray = "balanced",
+    exact_cells: int = 24,
+    prune_cells: int = 150,
+) -> Suppression:
+    """Choose what to withhold.
+
+    Parameters
+    ----------
+    cells
+        Cell table: `KEY` columns, `level`, `value` (true counts), and optionally `latent` (never published; protected
+        where small), `known` (public elsewhere: withheld where small, never claimed as protected), `declared` (withheld
+        whatever its value), `known_low`, `known_high` (bounds an attacker has from earlier releases; null: none) and
+        `fixed` (published before with this value: cannot be withheld any more).
+    relations
+        Rows over the positions of `cells`; the true counts must satisfy them (`drop_violated` first).
+    threshold
+        Smallest count other than 0 to publish; 0 or 1 withholds nothing.
+    zero_rule
+        ``show`` zeros where safe, or ``band``: everything under the threshold is shown as "fewer than t".
+    secondary
+        Whether to withhold more where arithmetic would give a cell back.
+    loss
+        What a secondary cell costs: ``cells`` 1 each; ``incidents`` its count; ``balanced`` 1 + log10(1 + count),
+        doubled for every level of sums below it, since more readers rest on a total; or one positive number per cell.
+    exact_cells
+        Connected tables of up to this many cells are solved to the proven least loss.
+    prune_cells
+        Where at most this many secondary cells were chosen greedily, each is tried for publication again.
+
+    Raises
+    ------
+    InputError
+        If the cells, threshold or loss are unusable, or the relations do not hold.
+    """
+    n = len(cells)
+    if threshold < 0 or relations.matrix.shape[1] != n:
+        raise InputError(
+            f"threshold {threshold} must not be negative, and relations must speak of the {n} cells given."
+        )
+    x = cells["value"].to_numpy(dtype=np.float64)
+    if np.any(x < 0) or np.any(relations.violated(x.astype(np.int64))):
+        raise InputError("counts are negative or break a relation: test the relations on the data (drop_violated).")
+    flag = {c: _flag(cells, c) for c in ("latent", "known", "declared", "fixed")}
+    small = (x < threshold) & ((x > 0) | (zero_rule == "band")) & ~flag["latent"]
+    band = small & (zero_rule == "band") & ~flag["declared"]
+    start = small | flag["latent"] | flag["declared"]
+    low = np.where(~band & ~flag["latent"] & (zero_rule == "band") & (x >= threshold), float(threshold), 0.0)
+    high = np.where(band, threshold - 1.0, np.inf)
+    low, high = np.maximum(low, _bound(cells, "known_low", 0.0)), np.minimum(high, _bound(cells, "known_high", np.inf))
+    given = flag["known"] | (flag["fixed"] & ~start)
+    at_source = flag["known"] | _at_source(relations, x, flag["known"], threshold)
+    low, high = np.where(given, x, low), np.where(given, x, high)
+    if np.any(low > x) or np.any(high < x):
+        raise InputError("earlier releases' bounds exclude the true counts: they speak of other data.")
+    need = np.where(band, threshold - 1.0, float(threshold))
+    need = np.where(at_source | (flag["latent"] & ~((x > 0) & (x < threshold))), 0.0, need)
+    table = Table(relations, x, low, high, need, _loss(loss, x, relations), start)
+    hidden, given_up = start, np.zeros(n, dtype=bool)
+    if secondary and start.any():
+        hidden, given_up = _choose(table, exact_cells=exact_cells, prune_cells=prune_cells)
+    frame = cells.assign(
+        state=np.select([flag["latent"], band, hidden], ["latent", "band", "withheld"], "published"),
+        known=flag["known"],
+    )
+    seen = hidden & ~flag["latent"]
+    frame["reason"] = np.select([seen & small, seen & flag["declared"], seen], ["primary", "declared", "secondary"], "")
+    added = (frame["reason"] == "secondary").to_numpy()
+    frame["status"] = np.select([seen & at_source, added, seen], [AT_SOURCE, ADDED, PROTECTED], "")
+    lost = given_up | (start & (low == high) & (need > 0))
+    return Suppression(frame, _tally(frame), np.flatnonzero(lost).astype(np.int64))
+
+
+def _choose(table: Table, *, exact_cells: int, prune_cells: int) -> tuple[BoolArray, BoolArray]:
+    """Solve small connected tables exactly and the rest greedily: all hidden cells, and those given up."""
+    hidden, given_up = table.hidden.copy(), np.zeros(table.x.size, dtype=bool)
+    label = table.labels()
+    size = np.bincount(label)
+    rest = []
+    for number in np.unique(label[table.hidden & table.movable]):
+        columns = np.flatnonzero(label == number) if size[number] <= exact_cells else None
+        found = cheapest_pattern(table.part(columns)) if columns is not None else None
+        if columns is None or found is None:
+            rest.append(number)
+        else:
+            hidden[columns] = found
+    columns = np.flatnonzero(np.isin(label, rest))
+    if columns.size:
+        part = table.part(columns)
+        pattern, lost = greedy_pattern(part)
+        if 0 < int((pattern & ~part.hidden).sum()) <= prune_cells:
+            pattern = pruned(part.promising_less(lost), pattern)
+        hidden[columns], given_up[columns] = pattern, lost
+    return hidden, given_up
+
+
+def _at_source(relations: Relations, x: FloatArray, known: BoolArray, threshold: int) -> BoolArray:
+    """Cells that the known tables alone give away by arithmetic, whatever this release does."""
+    pinned = np.zeros(x.size, dtype=bool)
+    if known.any():
+        system = propagate(reduce_system(relations, low=np.where(known, x, 0.0), high=np.where(known, x, np.inf)))
+        pinned[system.cells] = system.high - system.low < threshold
+    return pinned
+
+
+def _loss(loss: Loss | FloatArray, x: FloatArray, relations: Relations) -> FloatArray:
+    if isinstance(loss, str):
+        balanced = (1.0 + np.log10(1.0 + x)) * TOTAL_WEIGHT ** _height(relations)
+        choices = {"cells": np.ones(x.size), "incidents": np.maximum(x, 0.5), "balanced": balanced}
+        if loss not in choices:
+            raise InputError(f"loss {loss!r} is not one of {', '.join(choices)}.")
+        return choices[loss]
+    if loss.shape != x.shape or np.any(loss <= 0):
+        raise InputError(f"loss must be one positive number for each of the {x.size} cells.")
+    return loss.astype(np.float64)
+
+
+def _height(relations: Relations) -> FloatArray:
+    """Count the sums stacked below each cell: 0 for a ward's month, 1 for a borough's month, 2 for its year."""
+    sums = np.char.endswith(relations.kind.astype(str), "_sum")
+    matrix, total = csr_array(relations.matrix[sums]), relations.anchor[sums]
+    row, column = matrix.tocoo().coords
+    height = np.zeros(matrix.shape[1])
+    for _ in range(MAX_HEIGHT):
+        below = np.zeros(total.size)
+        part = column != total[row]
+        np.maximum.at(below, row[part], height[column[part]] + 1.0)
+        raised = height.copy()
+        np.maximum.at(raised, total, below)
+        if np.array_equal(raised, height):
+            break
+        height = raised
+    return height
+
+
+def _flag(cells: pd.DataFrame, name: str) -> BoolArray:
+    return cells[name].to_numpy(dtype=bool) if name in cells else np.zeros(len(cells), dtype=bool)
+
+
+def _bound(cells: pd.DataFrame, name: str, default: float) -> FloatArray:
+    if name not in cells:
+        return np.full(len(cells), default)
+    return np.asarray(pd.to_numeric(cells[name]).fillna(default), dtype=np.float64)
+
+
+def _tally(frame: pd.DataFrame) -> pd.DataFrame:
+    """Count cells by level and measure."""
+    tally: dict[str, Any] = {"cells": 1}
+    tally |= {s: (frame["state"] == s).astype(np.int64) for s in ("published", "withheld", "band")}
+    tally |= {r: (frame["reason"] == r).astype(np.int64) for r in ("primary", "secondary", "declared")}
+    tally["incidents_lost"] = frame["value"].where(frame["reason"] == "secondary", 0).astype(np.int64)
+    counted = frame[["level", "measure"]].assign(**tally)[frame["state"] != "latent"]
+    return counted.groupby(["level", "measure"], sort=True).sum().reset_index()

@@ -1,0 +1,181 @@
+"""Withholding more where a cell can be pinned: the cheapest slide that moves it far enough."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.sparse import csc_array, csr_array, hstack
+
+from pipeline.suppress.table import Table
+
+__all__ = ["Board", "Slide", "slide"]
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+
+WIDENING = ("s", "ss", "css", "iscss", "isisisis")
+LEAN = ("css", "iscss")  # neighbourhoods that leave out published zeros, of which there are many
+REWEIGHTS = 1
+NEAR = 1e-6
+LARGE = 600  # cells of a neighbourhood above which the first direction that works is taken
+KEPT = 1e-3  # cost per unit of sliding a cell that is withheld already: keeps slides short
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """A table with its matrix in both orders."""
+
+    table: Table
+    rows: csr_array
+    columns: csc_array
+    equal: BoolArray
+
+    @classmethod
+    def build(cls, table: Table) -> "Board":
+        """Prepare both orders once."""
+        matrix = csr_array(table.relations.matrix).astype(np.float64)
+        return cls(table, matrix, csc_array(matrix), table.relations.equal)
+
+    def rows_of(self, cells: IntArray) -> IntArray:
+        """Rows that any of the cells stands in, ascending."""
+        return np.unique(self.columns[:, cells].indices).astype(np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Slide:
+    """Cells that move, the counts they move to, and whether that is a whole-number table (a witness)."""
+
+    cells: IntArray
+    values: FloatArray
+    witness: bool
+
+
+def slide(board: Board, *, target: int, seen: tuple[float, float], need: float, hidden: BoolArray) -> Slide | None:
+    """Find the cheapest set of cells whose counts can slide so that the target's range reaches `need`.
+
+    The target is moved up (or down) until the widest pair of witnesses is `need` apart; cells that are published now
+    pay their loss for taking part, withheld ones next to nothing. The programme prices each unit moved, so it is
+    solved again with prices divided by what each cell moved, which favours few cells. The search starts with the
+    target's nearest relatives and widens only while nothing suffices.
+
+    Parameters
+    ----------
+    board
+        The table.
+    target
+        Position of the cell to protect.
+    seen
+        Lowest and highest value the target is known to be able to take.
+    need
+        Width its range must have.
+    hidden
+        Cells withheld so far, shape (cells,).
+
+    Returns
+    -------
+    slide
+        None if the table allows none.
+    """
+    table = board.table
+    goals = [g for g in (seen[0] + need, seen[1] - need) if table.low[target] <= g <= table.high[target]]
+    for steps in WIDENING:
+        cells = _near(board, target, steps, hidden)
+        best: tuple[float, Slide] | None = None
+        for goal in goals:
+            moved = _cheapest(board, cells, target=target, goal=goal, hidden=hidden)
+            if moved is None:
+                continue
+            step = np.abs(moved - table.x[cells])
+            changed = step > NEAR
+            fresh = changed & ~hidden[cells]
+            cost = float(table.loss[cells[fresh]].sum()) + KEPT * float(step.sum())
+            if best is None or cost < best[0]:
+                values = np.round(moved[changed])
+                whole = bool(np.all(np.abs(values - moved[changed]) < NEAR)) and _holds(board, cells[changed], values)
+                best = (cost, Slide(cells[changed], values, whole))
+            if not fresh.any() or cells.size > LARGE:
+                break
+        if best is not None:
+            return best[1]
+    return None
+
+
+def _holds(board: Board, cells: IntArray, values: FloatArray) -> bool:
+    """Whether the rows still hold after some cells moved."""
+    rows = board.rows_of(cells)
+    moved = board.table.x.copy()
+    moved[cells] = values
+    total = board.rows[rows] @ moved
+    relations = board.table.relations
+    return bool(np.all(total >= relations.lower[rows]) and np.all(total <= relations.upper[rows]))
+
+
+def _near(board: Board, target: int, steps: str, hidden: BoolArray) -> IntArray:
+    """Grow a neighbourhood from the target.
+
+    Steps: ``s`` adds all cells of its sums; ``i`` all cells of its inequalities; ``c`` the chains above and below
+    the target itself (what must rise with it and what must fall with it). The neighbourhoods in `LEAN` leave out
+    published zeros.
+    """
+    cells = np.asarray([target], dtype=np.int64)
+    useful = board.table.movable
+    if steps in LEAN:
+        useful = useful & (hidden | (board.table.x > 0))
+    for step in steps:
+        if step == "c":
+            cells = np.union1d(_chain(board, cells, 1), _chain(board, cells, -1))
+        else:
+            rows = board.rows_of(cells)
+            cells = np.union1d(cells, board.rows[rows[board.equal[rows] == (step == "s")]].indices)
+        cells = cells[useful[cells] | (cells == target)]
+    return cells.astype(np.int64)
+
+
+def _chain(board: Board, cells: IntArray, sign: int) -> IntArray:
+    """Follow the inequalities in which a cell has coefficients of one sign, until no cell is new."""
+    while True:
+        part = board.columns[:, cells]
+        rows = np.unique(part.indices[np.sign(part.data) == sign])
+        grown = np.union1d(cells, board.rows[rows[~board.equal[rows]]].indices)
+        if grown.size == cells.size:
+            return cells
+        cells = grown.astype(np.int64)
+
+
+def _cheapest(board: Board, cells: IntArray, *, target: int, goal: float, hidden: BoolArray) -> FloatArray | None:
+    """Solve for the moved counts of the cells near the target, everything else held, or None."""
+    table, rows = board.table, board.rows_of(cells)
+    x, at = table.x[cells], int(np.searchsorted(cells, target))
+    matrix = board.rows[rows][:, cells]
+    total = board.rows[rows] @ table.x
+    constraint = LinearConstraint(
+        csc_array(hstack([matrix, -matrix])), table.relations.lower[rows] - total, table.relations.upper[rows] - total
+    )
+    step = goal - x[at]
+    up, down = table.high[cells] - x, x - table.low[cells]
+    up[at], down[at] = max(step, 0.0), max(-step, 0.0)
+    least = np.zeros((2, x.size))
+    least[:, at] = up[at], down[at]
+    bounds = Bounds(least.ravel(), np.concatenate([up, down]))
+    price = np.where(hidden[cells], KEPT, table.loss[cells])
+    for _ in range(REWEIGHTS + 1):
+        price[at] = 0.0
+        result = milp(np.concatenate([price, price]), constraints=constraint, bounds=bounds)
+        if result.x is None:
+            return None
+        moved = result.x[: x.size] - result.x[x.size :]
+        amount = np.abs(moved)
+        fresh = (amount > NEAR) & ~hidden[cells]
+        if not fresh.any():
+            break
+        price = np.where(hidden[cells], KEPT, table.loss[cells] * abs(step) / (amount + 0.1 * abs(step)))
+    if not fresh.any() and np.any(np.abs(moved - np.round(moved)) > NEAR):
+        # nothing new to withhold and yet no whole-number table: only the integer programme makes progress
+        both = np.concatenate([price, price])
+        result = milp(both, constraints=constraint, bounds=bounds, integrality=np.ones(both.size))
+        if result.x is None:
+            return None
+        moved = np.round(result.x[: x.size] - result.x[x.size :])
+    return np.asarray(x + moved, dtype=np.float64)
