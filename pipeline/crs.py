@@ -149,9 +149,7 @@ def same_crs(one: CRS | str, other: CRS | str) -> bool:
     return left_code is not None and left_code == right_code
 
 
-def require_same_crs(
-    one: CRS | str, other: CRS | str, *, one_name: str, other_name: str, setting: str
-) -> None:
+def require_same_crs(one: CRS | str, other: CRS | str, *, one_name: str, other_name: str, setting: str) -> None:
     """Refuse two systems that differ, naming both sides and the setting that mends it.
 
     Raises

@@ -204,8 +204,9 @@ def test_london_wards_equal_testing_every_point(real_data) -> None:
     vertices = shapely.get_coordinates(shapes)
     border = vertices[rng.integers(0, len(vertices), 3_000)]
     west, south, east, north = wards.total_bounds
-    xy = np.concatenate((border, border + rng.normal(0, 5, border.shape),
-                         rng.uniform((west, south), (east, north), (20_000, 2))))
+    xy = np.concatenate(
+        (border, border + rng.normal(0, 5, border.shape), rng.uniform((west, south), (east, north), (20_000, 2)))
+    )
     result = AreaIndex.build(shapes, codes).locate(xy)
     point, area = shapely.STRtree(shapes).query(shapely.points(xy), predicate="intersects")
     order = sorted(zip(point.tolist(), [codes[a] for a in area], strict=True), reverse=True)
@@ -216,6 +217,4 @@ def test_london_wards_equal_testing_every_point(real_data) -> None:
     london = shapely.union_all(shapes)
     shapely.prepare(london)
     outside = np.setdiff1d(np.arange(len(xy)), point)
-    np.testing.assert_array_equal(
-        result.snapped[outside], shapely.dwithin(london, shapely.points(xy[outside]), 25.0)
-    )
+    np.testing.assert_array_equal(result.snapped[outside], shapely.dwithin(london, shapely.points(xy[outside]), 25.0))

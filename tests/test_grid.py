@@ -100,7 +100,9 @@ def test_neighbouring_hexagons_share_a_side_and_lie_one_size_away() -> None:
 def test_hexagon_ids_name_row_and_column_and_nowhere_is_no_cell() -> None:
     grid = HexGrid.covering((0, 0, 500, 500), size_m=250.0)
     assert grid.ids(grid.cell_of(np.array([(0.0, 0.0), (125.0, grid.pitch_m), (250.0, 0.0)]))).tolist() == [
-        "h250mC0R0", "h250mC0R1", "h250mC1R0",
+        "h250mC0R0",
+        "h250mC0R1",
+        "h250mC1R0",
     ]
     assert grid.cell_of(np.array([(np.nan, 0.0), (0.0, -np.inf), (1e9, 0.0)])).tolist() == [-1, -1, -1]
 

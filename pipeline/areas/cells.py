@@ -10,7 +10,7 @@ from pipeline.grid import cut_segments
 __all__ = ["border_cells", "by_cell", "fill", "touches"]
 
 CHUNK_PIECES = 1 << 20
-GROW_M = 1e-6                   # wider than any rounding of a crossing point, far narrower than any map
+GROW_M = 1e-6  # wider than any rounding of a crossing point, far narrower than any map
 
 Points = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -38,7 +38,7 @@ def border_cells(areas: Geometries, *, x0: float, y0: float, cell: float, shape:
     xy, ring = shapely.get_coordinates(rings, return_index=True)
     same = np.flatnonzero(ring[1:] == ring[:-1])
     rank = part_area[ring_part[ring[same]]].astype(np.int64)
-    a, b = (xy[same] - (x0, y0)) / cell, (xy[same + 1] - (x0, y0)) / cell     # in cells
+    a, b = (xy[same] - (x0, y0)) / cell, (xy[same + 1] - (x0, y0)) / cell  # in cells
     lengths = np.abs(np.floor(b) - np.floor(a)).sum(axis=1) + 2
     found: list[Ints] = []
     chunk = np.cumsum(lengths) // CHUNK_PIECES

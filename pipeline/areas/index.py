@@ -21,7 +21,7 @@ from pipeline.errors import InputError
 
 __all__ = ["AreaIndex", "LocateResult"]
 
-MAX_CELLS = 64_000_000          # 256 MB of int32: above that the cells double until they fit
+MAX_CELLS = 64_000_000  # 256 MB of int32: above that the cells double until they fit
 CHUNK_POINTS = 1 << 20
 
 Points = NDArray[np.float64]
@@ -65,21 +65,19 @@ class AreaIndex:
     codes: tuple[str, ...]
     cell_m: float
     snap_m: float
-    _order: NDArray[np.int32]         # rank (by code) -> caller's position
-    _areas: Geometries                # by rank
+    _order: NDArray[np.int32]  # rank (by code) -> caller's position
+    _areas: Geometries  # by rank
     _x0: float
     _y0: float
     _rows: int
     _cols: int
-    _full: NDArray[np.int32]          # per cell: lowest rank that covers it wholly; -1 none; -2 - k: close cell k
-    _border_full: NDArray[np.int32]   # per close cell: lowest rank that covers it wholly, or -1
-    _starts: NDArray[np.int64]        # per close cell: where its candidates start
-    _candidates: NDArray[np.int32]    # ranks whose boundary crosses the cell, ascending
+    _full: NDArray[np.int32]  # per cell: lowest rank that covers it wholly; -1 none; -2 - k: close cell k
+    _border_full: NDArray[np.int32]  # per close cell: lowest rank that covers it wholly, or -1
+    _starts: NDArray[np.int64]  # per close cell: where its candidates start
+    _candidates: NDArray[np.int32]  # ranks whose boundary crosses the cell, ascending
 
     @classmethod
-    def build(
-        cls, geometries: Geometries, codes: Sequence[str], *, cell_m: float = 50.0, snap_m: float = 25.0
-    ) -> Self:
+    def build(cls, geometries: Geometries, codes: Sequence[str], *, cell_m: float = 50.0, snap_m: float = 25.0) -> Self:
         """Index polygons.
 
         Parameters
@@ -118,9 +116,7 @@ class AreaIndex:
         cells, starts, candidates = by_cell(border, shape=(rows, cols), reach=int(np.ceil(snap_m / cell)))
         border_full = full[cells]
         full[cells] = -2 - np.arange(len(cells), dtype=np.int32)
-        return cls(
-            names, cell, float(snap_m), order, areas, x0, y0, rows, cols, full, border_full, starts, candidates
-        )
+        return cls(names, cell, float(snap_m), order, areas, x0, y0, rows, cols, full, border_full, starts, candidates)
 
     def __len__(self) -> int:
         return len(self.codes)

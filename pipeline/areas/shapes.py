@@ -57,7 +57,8 @@ def checked_shapes(geometries: Geometries, codes: Sequence[str]) -> Geometries:
         "no geometry": shapely.is_missing(shapes) | shapely.is_empty(shapes),
         "a geometry that is not a polygon": ~np.isin(kind, (-1, POLYGON, MULTIPOLYGON)),
         "coordinates that are not finite": ~np.isfinite(shapely.bounds(shapes)).all(axis=1)
-        & ~shapely.is_missing(shapes) & ~shapely.is_empty(shapes),
+        & ~shapely.is_missing(shapes)
+        & ~shapely.is_empty(shapes),
     }
     faults["an invalid outline (repair it first)"] = ~np.logical_or.reduce(list(faults.values())) & ~shapely.is_valid(
         shapes

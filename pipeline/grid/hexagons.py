@@ -116,8 +116,8 @@ class HexGrid:
         import shapely
 
         row, col = self._row_col(index)
-        across = 2 * col + (row & 1)                     # half-widths east of the origin
-        up = 3 * row                                     # half-sides north of the origin
+        across = 2 * col + (row & 1)  # half-widths east of the origin
+        up = 3 * row  # half-sides north of the origin
         ring = np.array([(0, -2), (1, -1), (1, 1), (0, 2), (-1, 1), (-1, -1), (0, -2)])
         x = (across[:, None] + ring[:, 0]) * (self.size_m / 2)
         y = (up[:, None] + ring[:, 1]) * (self.size_m / sqrt(12))

@@ -1,0 +1,146 @@
+"""Bands: right ground, right levels, and none for a lone incident."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import shapely
+
+from pipeline.errors import InputError
+from pipeline.grid import Grid
+from pipeline.isopleths import DOUBLING_PER_KM2, Band, bands, mean_thresholds
+from pipeline.kde import density, kde_grid, peak_per_km2
+
+GRID = Grid(0.0, 0.0, 10.0, 61, 61)
+
+
+def cone(peak=100.0, slope=0.5):
+    """A cone whose level v is a circle of radius (peak - v) / slope round (305, 305)."""
+    x, y = (GRID.centres() - 305.0).T
+    return np.maximum(peak - slope * np.hypot(x, y), 0.0).reshape(GRID.shape)
+
+
+def draw(values, levels, **options):
+    settings = {"locations_per_km2": values, "location_peak_per_km2": 1e-3, "min_locations": 1, **options}
+    return bands(values, grid=GRID, thresholds_per_km2=levels, **settings)
+
+
+def test_bands_of_a_cone_are_rings_of_the_right_area() -> None:
+    low, high = draw(cone(), [20.0, 60.0])
+    assert (low.density_low, low.density_high) == (20.0, 60.0)
+    assert (high.density_low, high.density_high) == (60.0, None)
+    # Circles of radius 160 m and 80 m.
+    assert low.geometry.area == pytest.approx(np.pi * (160**2 - 80**2), rel=0.01)
+    assert high.geometry.area == pytest.approx(np.pi * 80**2, rel=0.01)
+    assert shapely.area(shapely.intersection(low.geometry, high.geometry)) == pytest.approx(0.0, abs=1e-6)
+    assert shapely.union(low.geometry, high.geometry).area == pytest.approx(np.pi * 160**2, rel=0.01)
+    for band in (low, high):
+        assert band.geometry.geom_type == "MultiPolygon"
+        assert band.geometry.is_valid
+
+
+def test_bands_are_cut_to_the_study_area_and_close_at_the_grids_end() -> None:
+    half = shapely.box(305, 0, 610, 610)
+    (band,) = draw(cone(), [20.0], within=half)
+    assert band.geometry.area == pytest.approx(np.pi * 160**2 / 2, rel=0.01)
+    assert shapely.covers(half.buffer(1e-6), band.geometry)
+    (flat,) = draw(np.full(GRID.shape, 50.0), [20.0])
+    assert flat.geometry.is_valid
+    assert flat.geometry.area == pytest.approx(610 * 610, rel=0.05)
+
+
+def test_the_minimum_of_locations_cuts_the_band() -> None:
+    values = cone()
+    # One location's peak is 10: eight of them reach where the cone of locations is 80 or more, radius 40 m.
+    (band,) = draw(values, [20.0], location_peak_per_km2=10.0, min_locations=8)
+    assert band.geometry.area == pytest.approx(np.pi * 40**2, rel=0.02)
+    assert draw(values, [20.0], location_peak_per_km2=10.0, min_locations=11) == ()
+
+
+@pytest.mark.parametrize("kernel", ["quartic", "gaussian", "triangular"])
+@pytest.mark.parametrize("n", [1, 10, 500])
+def test_one_address_makes_no_band_however_often(kernel, n) -> None:
+    # The address sits on a cell centre, where the binned surface is highest.
+    grid = kde_grid((0, 0, 3_000, 3_000), kernel=kernel, bandwidth_m=300.0)
+    at = grid.centre(grid.cell_of(np.array([[1_500.0, 1_500.0]])))
+    surface = density(at, weights=np.array([n]), grid=grid, kernel=kernel, bandwidth_m=300.0)
+    places = density(at, grid=grid, kernel=kernel, bandwidth_m=300.0)
+    levels = mean_thresholds(surface.mean_inside_per_km2)
+    assert surface.density_per_km2.max() > 3 * levels[0]
+    options = {
+        "grid": grid,
+        "thresholds_per_km2": levels,
+        "locations_per_km2": places.density_per_km2,
+        "location_peak_per_km2": peak_per_km2(kernel, 300.0),
+    }
+    assert bands(surface.density_per_km2, **options) == ()
+    assert bands(surface.density_per_km2, **options, min_locations=2) == ()
+    assert len(bands(surface.density_per_km2, **options, min_locations=1)) > 0
+
+
+def test_a_real_crowd_of_addresses_makes_a_band_where_the_crowd_is() -> None:
+    grid = kde_grid((0, 0, 6_000, 6_000), bandwidth_m=400.0)
+    rng = np.random.default_rng(0)
+    xy = np.concatenate((rng.normal((2_000, 2_000), 80, (40, 2)), rng.uniform(0, 6_000, (10, 2))))
+    surface = density(xy, grid=grid, bandwidth_m=400.0)
+    drawn = bands(
+        surface.density_per_km2,
+        grid=grid,
+        thresholds_per_km2=mean_thresholds(50 / 36, multiples=(3,)),
+        locations_per_km2=surface.density_per_km2,
+        location_peak_per_km2=peak_per_km2("quartic", 400.0),
+    )
+    assert len(drawn) == 1
+    assert shapely.get_num_geometries(drawn[0].geometry) == 1
+    assert drawn[0].geometry.centroid.distance(shapely.Point(2_000, 2_000)) < 50
+
+
+def test_levels_that_meet_at_a_corner_give_valid_shapes() -> None:
+    saddle = np.zeros(GRID.shape)
+    saddle[10:20, 10:20] = saddle[20:30, 20:30] = 40.0
+    checks = np.indices(GRID.shape).sum(axis=0) % 2 * 30.0
+    for values in (saddle, checks, saddle + checks):
+        for band in draw(values, [15.0, 20.0]):
+            assert band.geometry.is_valid
+            assert not band.geometry.is_empty
+
+
+def test_same_surface_same_bytes() -> None:
+    one, two = (draw(cone() + np.random.default_rng(1).normal(0, 3, GRID.shape), [20.0, 40.0]) for _ in range(2))
+    assert [b.geometry.wkb for b in one] == [b.geometry.wkb for b in two]
+    assert all(isinstance(b, Band) for b in one)
+
+
+def test_thresholds() -> None:
+    assert mean_thresholds(2.0, multiples=(3, 1, 5)) == (2.0, 6.0, 10.0)
+    assert mean_thresholds(0.0) == ()
+    assert all(b == 2 * a for a, b in pairwise(DOUBLING_PER_KM2))
+    assert (DOUBLING_PER_KM2[0], DOUBLING_PER_KM2[-1]) == (5.0, 160.0)
+    for bad in (-1.0, float("nan")):
+        with pytest.raises(InputError, match="mean density"):
+            mean_thresholds(bad)
+    with pytest.raises(InputError, match="above 0"):
+        mean_thresholds(1.0, multiples=(0.0,))
+
+
+def test_no_levels_no_incidents_and_levels_above_the_peak_give_no_bands() -> None:
+    assert draw(cone(), []) == ()
+    assert draw(np.zeros(GRID.shape), [1.0]) == ()
+    assert draw(cone(), [101.0]) == ()
+
+
+@pytest.mark.parametrize(
+    ("values", "levels", "options", "words"),
+    [
+        (np.zeros((2, 2)), [1.0], {}, "shape"),
+        (np.full(GRID.shape, np.nan), [1.0], {}, "finite"),
+        (cone(), [2.0, 1.0], {}, "ascending"),
+        (cone(), [0.0, 1.0], {}, "above 0"),
+        (cone(), [1.0], {"min_locations": 0}, "min_locations"),
+        (cone(), [1.0], {"location_peak_per_km2": 0.0}, "peak"),
+        (cone(), [1.0], {"locations_per_km2": np.zeros((3, 3))}, "location density"),
+    ],
+)
+def test_unusable_arguments_are_named(values, levels, options, words) -> None:
+    with pytest.raises(InputError, match=words):
+        draw(values, levels, **options)
