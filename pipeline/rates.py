@@ -1,0 +1,275 @@
+"""Rates per head: exact intervals, smoothing, the funnel round the region's rate, and words for weak numbers.
+
+Everything is a function of the counts that are given. Given released counts it never says more than they do: a count
+that is null gives nulls, and the dispersion, the smoothing and the region's rate come from the counts that are left.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pipeline.errors import InputError
+from pipeline.intervals import Dispersion, dispersion, garwood
+from pipeline.periods import Period, without_overlap
+
+__all__ = ["RateRules", "add_rates", "denominators", "dispersions", "empirical_bayes"]
+
+Floats = npt.NDArray[np.float64]
+RESIDENTS = "residents"
+FEWEST_AREAS = 5  # a level with fewer areas (the region) cannot tell its own noise from what all areas share
+OUTER = 0.998
+INNER = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class RateRules:
+    """How rates are stated: per `base` people, with intervals of coverage `confidence`, and when they are weak.
+
+    A rate from 1 to `too_few_under` - 1 events is not given; one from fewer than `unreliable_under` is called so. A
+    count of nothing is no weak number: its rate is 0, with an upper limit.
+    """
+
+    base: int = 10_000
+    confidence: float = 0.95
+    unreliable_under: int = 20
+    too_few_under: int = 10
+
+
+def denominators(areas: pd.DataFrame) -> pd.DataFrame:
+    """Take residents from the area table, the region holding those of its covered boroughs only.
+
+    Parameters
+    ----------
+    areas
+        Columns area_code, level, population (people, nullable) and covered.
+
+    Returns
+    -------
+    population
+        area_code and population. That of the region is null where a covered borough's is missing.
+    """
+    population = areas["population"].astype("Float64").mask(~areas["covered"].astype(bool))
+    boroughs = population[(areas["level"] == "borough") & areas["covered"].astype(bool)]
+    if len(boroughs):
+        population = population.mask(areas["level"] == "region", boroughs.sum(skipna=False))
+    return pd.DataFrame({"area_code": areas["area_code"], "population": population}).reset_index(drop=True)
+
+
+def empirical_bayes(events: npt.ArrayLike, population: npt.ArrayLike) -> Floats:
+    """Draw each area's rate towards the mean of all, the more the fewer people it has.
+
+    Parameters
+    ----------
+    events, population
+        Events and people (positive) of each area, shape (n,).
+
+    Returns
+    -------
+    rates
+        Events per person, shape (n,). Where areas vary no more than chance allows, all are the overall rate.
+
+    References
+    ----------
+    Marshall (1991), Applied Statistics 40, 283-294: the global estimator by the method of moments.
+    """
+    e, b = np.asarray(events, dtype=np.float64), np.asarray(population, dtype=np.float64)
+    if not ((b > 0).all() and (e >= 0).all()):
+        raise InputError("smoothing needs people in every area and no negative counts: leave the other areas out")
+    if not e.sum() > 0:
+        return np.zeros(e.shape)
+    mean = e.sum() / b.sum()
+    rate = e / b
+    between = max((b * (rate - mean) ** 2).sum() / b.sum() - mean / b.mean(), 0.0)
+    weight = between / (between + mean / b)
+    return np.asarray(weight * rate + (1 - weight) * mean, dtype=np.float64)
+
+
+def dispersions(counts: pd.DataFrame) -> pd.DataFrame:
+    """Estimate for each level, category and length of window how much more counts vary than chance alone.
+
+    Parameters
+    ----------
+    counts
+        area_code, level, period, category, incidents (nullable), optionally complete: partial windows are left out.
+
+    Returns
+    -------
+    dispersions
+        level, category, months, dispersion (at least 1), dispersion_df and dispersion_from: ``own`` (areas by windows
+        that do not overlap), ``shorter windows`` of the same level, ``level borough`` and the like (where a level has
+        under five areas), or ``not estimated`` (1 then stands for want of better, and the text must say so).
+    """
+    whole = counts[counts["complete"].astype(bool)] if "complete" in counts.columns else counts
+    lengths = {p: Period.parse(p).months for p in counts["period"].unique()}
+    found: dict[tuple[str, str, int], Dispersion] = {}
+    keyed = whole.assign(months=whole["period"].map(lengths))
+    for (level, category, months), group in keyed.groupby(["level", "category", "months"], sort=True):
+        apart = [p.id for p in without_overlap([Period.parse(p) for p in group["period"].unique()])]
+        apart_rows = group[group["period"].isin(apart)]
+        table = apart_rows.pivot(index="area_code", columns="period", values="incidents")  # noqa: PD010 - refuses twins
+        table = table[table.notna().all(axis=1)]
+        if len(table) >= FEWEST_AREAS and (estimate := dispersion(table.to_numpy(np.float64))).df:
+            found[str(level), str(category), int(months)] = estimate
+    rows = []
+    every = counts.assign(months=counts["period"].map(lengths))[["level", "category", "months"]].drop_duplicates()
+    for level, category, months in sorted(every.itertuples(index=False, name=None)):
+        source, best = _borrowed(found, level=level, category=category, months=months)
+        rows.append((level, category, months, best.value, best.df, source))
+    return pd.DataFrame(
+        rows, columns=["level", "category", "months", "dispersion", "dispersion_df", "dispersion_from"]
+    ).astype({"dispersion": "float64"})
+
+
+def _borrowed(
+    found: dict[tuple[str, str, int], Dispersion], *, level: str, category: str, months: int
+) -> tuple[str, Dispersion]:
+    """Choose the estimate for one level, category and length: its own, or the nearest that there is."""
+    if (level, category, months) in found:
+        return "own", found[level, category, months]
+    shorter = [key for key in found if key[:2] == (level, category) and key[2] < months]
+    if shorter:
+        return "shorter windows", found[max(shorter)]
+    others = [key for key in found if key[1:] == (category, months)] or [k for k in found if k[1] == category]
+    if others:
+        nearest = max(others, key=lambda key: (found[key].value, key))
+        return f"level {nearest[0]}", found[nearest]
+    return "not estimated", Dispersion()
+
+
+def add_rates(
+    counts: pd.DataFrame,
+    population: pd.DataFrame,
+    *,
+    visitor_areas: Collection[str] = (),
+    rules: RateRules | None = None,
+    spread: pd.DataFrame | None = None,
+    smooth: bool = True,
+) -> pd.DataFrame:
+    """Add rates to counts.
+
+    Parameters
+    ----------
+    counts
+        area_code, level ("region", "borough", "ward"), period, category, incidents (nullable).
+    population
+        area_code and population (people; null or 0 where there are none). Optional columns: category (this row is the
+        denominator of that category only) and measure (who is counted; `residents` if not said).
+    visitor_areas
+        Areas where visitors dominate: no rate against residents is given there, nor do they enter the smoothing.
+    rules
+        How rates are stated and when they are weak.
+    spread
+        Table of `dispersions`; estimated from `counts` if not given.
+    smooth
+        Whether to give smoothed rates; null otherwise.
+
+    Returns
+    -------
+    rated
+        A copy of `counts` with rate_per_10000 (events in the whole period per `base` people), rate_low, rate_high,
+        rate_smoothed, funnel_class, reliability ("", "unreliable", "too few to say") and rate_note, which says why
+        there is no rate ("", "no count", "no population", "visitors dominate", "too few to say"). funnel_class says
+        where the rate lies about the region's: low_998, low_95, within, high_95 or high_998.
+
+    Raises
+    ------
+    InputError
+        If an area has two denominators for one category, or a population is negative.
+    """
+    rules = rules or RateRules()
+    spread = dispersions(counts) if spread is None else spread
+    people, residents = _people(counts, population)
+    events = counts["incidents"].astype("Float64").to_numpy(np.float64, na_value=np.nan)
+    visited = residents & counts["area_code"].isin(list(visitor_areas)).to_numpy()
+    few = (events > 0) & (events < rules.too_few_under)
+    note = np.select(
+        [np.isnan(events), np.isnan(people), visited, few],
+        ["no count", "no population", "visitors dominate", "too few to say"],
+        default="",
+    )
+    counted = ~np.isnan(events) & ~np.isnan(people) & ~visited
+    keys = counts[["level", "category"]].assign(months=_months(counts["period"]))
+    phi = keys.merge(spread, how="left", on=["level", "category", "months"])["dispersion"].fillna(1.0).to_numpy()
+    x, n = np.where(counted, events, 0.0), np.where(counted, people, 1.0)
+    low, high = garwood(x, confidence=rules.confidence, dispersion=phi)
+    given = note == ""
+    smoothed = _smoothed(counts, events=x, people=n, counted=counted & smooth)
+    rated = counts.copy()
+    for name, value, shown in (
+        ("rate_per_10000", x / n, given),
+        ("rate_low", low / n, given),
+        ("rate_high", high / n, given),
+        ("rate_smoothed", smoothed, ~np.isnan(smoothed)),
+    ):
+        rated[name] = pd.array(np.where(shown, value * rules.base, 0.0), dtype="Float64")
+        rated[name] = rated[name].mask(~shown)
+    rated["funnel_class"] = _funnel(counts, events=x, people=n, given=given, phi=phi)
+    weak = np.select(
+        [events < rules.too_few_under, events < rules.unreliable_under], ["too few to say", "unreliable"], ""
+    )
+    rated["reliability"] = pd.Series(weak, index=counts.index, dtype="str").mask(np.isnan(events))
+    rated["rate_note"] = pd.Series(note, index=counts.index, dtype="str")
+    return rated
+
+
+def _months(periods: "pd.Series[str]") -> "pd.Series[int]":
+    return periods.map({p: Period.parse(p).months for p in periods.unique()})
+
+
+def _people(counts: pd.DataFrame, population: pd.DataFrame) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Find each row's denominator (its category's own where there is one) and whether it counts residents."""
+    table = pd.DataFrame(
+        {
+            "area_code": population["area_code"].astype("str"),
+            "of": population["category"].fillna("") if "category" in population.columns else "",
+            "people": population["population"].astype("Float64").to_numpy(np.float64, na_value=np.nan),
+            "residents": population["measure"] == RESIDENTS if "measure" in population.columns else True,
+        }
+    )
+    if (table["people"] < 0).any():
+        raise InputError(f"the population of {table.loc[table['people'] < 0, 'area_code'].iloc[0]} is negative")
+    twice = table.duplicated(["area_code", "of"])
+    if twice.any():
+        raise InputError(
+            f"area {table.loc[twice, 'area_code'].iloc[0]} has two denominators for one category: keep one"
+        )
+    own = counts["category"].where(counts["category"].isin(set(table["of"])), "")
+    rows = pd.DataFrame({"area_code": counts["area_code"].astype("str"), "of": own.astype("str")})
+    found = rows.merge(table.astype({"of": "str"}), how="left", on=["area_code", "of"])
+    people = found["people"].to_numpy(np.float64)
+    return np.where(people > 0, people, np.nan), found["residents"].fillna(value=False).to_numpy(dtype=bool)
+
+
+def _smoothed(counts: pd.DataFrame, *, events: Floats, people: Floats, counted: npt.NDArray[np.bool_]) -> Floats:
+    """Smooth within each level, period and category over the areas that have a rate."""
+    result = np.full(len(counts), np.nan)
+    for rows in counts.groupby(["level", "period", "category"], sort=True).indices.values():
+        chosen = rows[counted[rows]]
+        if len(chosen) >= FEWEST_AREAS:
+            result[chosen] = empirical_bayes(events[chosen], people[chosen])
+    return result
+
+
+def _funnel(
+    counts: pd.DataFrame, *, events: Floats, people: Floats, given: npt.NDArray[np.bool_], phi: Floats
+) -> "pd.Series[str]":
+    """Say on which side of the region's rate an interval lies, if on one."""
+    region = (counts["level"] == "region").to_numpy() & given
+    reference = pd.DataFrame({"period": counts["period"], "category": counts["category"], "rate": events / people})[
+        region
+    ]
+    if reference.duplicated(["period", "category"]).any():
+        raise InputError("counts hold two regions: a funnel is drawn round the rate of one")
+    rate = counts[["period", "category"]].merge(reference, how="left", on=["period", "category"])["rate"].to_numpy()
+    tested = given & ~region & ~np.isnan(rate)
+    expected = np.where(tested, rate, 0.0) * people
+    inner, outer = (garwood(events, confidence=c, dispersion=phi) for c in (INNER, OUTER))
+    words = np.select(
+        [outer[0] > expected, outer[1] < expected, inner[0] > expected, inner[1] < expected],
+        ["high_998", "low_998", "high_95", "low_95"],
+        default="within",
+    )
+    return pd.Series(words, index=counts.index, dtype="str").mask(~tested)

@@ -1,0 +1,89 @@
+"""Rates and their intervals against published tables, SciPy, statsmodels and esda."""
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from pipeline.intervals import dispersion, garwood, rate_ratio, wilson
+from pipeline.rates import empirical_bayes
+
+Record = Callable[[str, str, Any, Any], None]
+
+
+@pytest.mark.parametrize(
+    ("events", "low", "high"),
+    [(0, 0.0, 3.689), (1, 0.0253, 5.572), (5, 1.6235, 11.668), (20, 12.217, 30.888), (100, 81.364, 121.627)],
+)
+def test_poisson_limits_as_tabled(conformance: Record, events: int, low: float, high: float) -> None:
+    got = np.array(garwood(events))
+    conformance(f"95 % limits of {events} events", "Breslow and Day (1987), exact Poisson limits", [low, high], got)
+    assert got == pytest.approx([low, high], abs=5e-4)
+
+
+def test_wilson_as_printed(conformance: Record) -> None:
+    """Newcombe's worked examples, method 3: 81/263, 15/148, 0/20 and 1/29."""
+    printed = {
+        (81, 263): (0.2553, 0.3662),
+        (15, 148): (0.0624, 0.1605),
+        (0, 20): (0, 0.1611),
+        (1, 29): (0.0061, 0.1718),
+    }
+    for (k, n), limits in printed.items():
+        got = np.array(wilson(k, n))
+        conformance(f"Wilson 95 % limits of {k}/{n}", "Newcombe (1998), table I, method 3", limits, got)
+        assert got == pytest.approx(limits, abs=5e-5)
+
+
+def test_intervals_of_random_counts(conformance: Record) -> None:
+    from statsmodels.stats.proportion import proportion_confint
+    from statsmodels.stats.rates import confint_poisson
+
+    rng = np.random.default_rng(11)
+    events = rng.integers(0, 3000, 200)
+    expected = np.array(confint_poisson(events, 1, method="exact-c"))
+    got = np.array(garwood(events))
+    conformance("Garwood limits of 200 counts, sum", "statsmodels confint_poisson(exact-c)", expected.sum(), got.sum())
+    assert got == pytest.approx(expected, rel=1e-9)
+    trials = events + rng.integers(1, 500, 200)
+    expected = np.array(proportion_confint(events, trials, method="wilson"))
+    got = np.array(wilson(events, trials))
+    conformance("Wilson limits of 200 shares, sum", "statsmodels proportion_confint", expected.sum(), got.sum())
+    assert got == pytest.approx(expected, abs=1e-12)
+
+
+def test_smoothing_of_random_areas(conformance: Record) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from esda.smoothing import Empirical_Bayes
+
+    rng = np.random.default_rng(12)
+    people = rng.integers(800, 20_000, 300)
+    events = rng.poisson(people * rng.gamma(4.0, 0.001, 300))
+    expected, got = Empirical_Bayes(events, people).r.ravel(), empirical_bayes(events, people)
+    conformance("empirical Bayes rates of 300 areas, sd", "esda Empirical_Bayes", expected.std(), got.std())
+    assert got == pytest.approx(expected, rel=1e-10)
+
+
+def test_dispersion_of_random_tables(conformance: Record) -> None:
+    import statsmodels.api as sm
+
+    rng = np.random.default_rng(13)
+    table = rng.negative_binomial(20.0, 0.5, size=(30, 3))
+    row, column = (i.ravel() for i in np.indices(table.shape))
+    design = np.column_stack([row == i for i in range(30)] + [column == j for j in (1, 2)]).astype(float)
+    fit = sm.GLM(table.ravel(), design, family=sm.families.Poisson()).fit(scale="X2")
+    got = dispersion(table).raw
+    conformance("dispersion of 30 areas by 3 windows", "statsmodels GLM, Pearson scale", fit.scale, got)
+    assert got == pytest.approx(fit.scale, rel=1e-8)
+
+
+def test_ratio_of_two_rates(conformance: Record) -> None:
+    ratio, low, high = rate_ratio(41, 15, days_later=28_010, days_earlier=19_017)
+    share = stats.binomtest(41, 56).proportion_ci(method="exact")
+    expected = [q / (1 - q) * 19_017 / 28_010 for q in (41 / 56, share.low, share.high)]
+    conformance("ratio of 41 per 28,010 to 15 per 19,017", "SciPy binomtest, exact", expected, [ratio, low, high])
+    assert [ratio, low, high] == pytest.approx(expected)
