@@ -1,0 +1,194 @@
+"""Boundary files: read, repaired, brought into the working system, each ward with its borough."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from pipeline import crs
+from pipeline.areas import check_codes, repair
+from pipeline.config import AreaFile
+from pipeline.errors import InputError
+from pipeline.readers.files import existing
+from pipeline.readers.opened import require_column
+
+__all__ = ["Boundaries", "assign_parents", "read_boundaries"]
+
+Shapes = NDArray[np.object_]
+_POLYGONS = (3, 6)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Boundaries:
+    """One level of areas.
+
+    Attributes
+    ----------
+    codes, names
+        Of each area, in the order of the codes.
+    parent_codes, parent_names
+        Borough of each area as the file names it; None where the file has no such column.
+    shapes
+        Sound polygons in the working system.
+    repaired
+        How many polygons had to be repaired.
+    operation
+        Transformation into the working system.
+    vintage
+        Edition.
+    """
+
+    codes: tuple[str, ...]
+    names: tuple[str, ...]
+    parent_codes: tuple[str, ...] | None
+    parent_names: tuple[str, ...] | None
+    shapes: Shapes
+    repaired: int
+    operation: str
+    vintage: str
+
+
+def read_boundaries(settings: AreaFile, *, base: Path, working: str, level: str) -> Boundaries:
+    """Read the areas of one level.
+
+    Parameters
+    ----------
+    settings
+        The file and its columns.
+    base
+        Folder that the path starts from.
+    working
+        The working system.
+    level
+        `wards` or `boroughs`: the key under `areas`, for messages.
+
+    Raises
+    ------
+    InputError
+        If the file or a column is missing, nothing says which system it is in, codes are blank or repeated, or a
+        shape is not a polygon.
+    """
+    path = existing(settings.path, base=base, what=f"areas.{level}")
+    frame, found = _load(path, settings=settings, level=level)
+    if not len(frame):
+        raise InputError(f"{path.name} has no areas (areas.{level}): check the file and its layer")
+    columns = [str(c) for c in frame.columns]
+    texts: dict[str, tuple[str, ...] | None] = {}
+    faults = []
+    for part in ("code", "name", "parent_code", "parent_name"):
+        wanted = getattr(settings, part)
+        try:
+            texts[part] = None if wanted is None else _texts(
+                frame.iloc[:, require_column(wanted, columns, setting=f"areas.{level}.{part}", file=path.name)]
+            )
+        except InputError as error:
+            faults.append(str(error))
+    if faults:
+        raise InputError("; ".join(faults))
+    try:
+        codes = check_codes(texts["code"] or ())
+    except InputError as error:
+        raise InputError(f"{path.name} (areas.{level}.code is {settings.code!r}): {error}") from None
+    shapes, repaired = repair(found.shapes)
+    _require_polygons(shapes, codes, file=path.name)
+    projected = crs.project_geometries(shapes, source=found.system, working=working)
+    projected, again = repair(projected)
+    order = np.argsort(np.array(codes, dtype=object), kind="stable")
+
+    def sorted_texts(part: str) -> tuple[str, ...] | None:
+        values = texts[part]
+        return None if values is None else tuple(values[i] for i in order)
+
+    names = sorted_texts("name") or ()
+    return Boundaries(
+        tuple(codes[i] for i in order),
+        tuple(name or codes[i] for name, i in zip(names, order, strict=True)),
+        sorted_texts("parent_code"),
+        sorted_texts("parent_name"),
+        projected[order],
+        repaired + again,
+        crs.operation_name(found.system, working),
+        settings.vintage,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    shapes: Shapes
+    system: Any
+
+
+def _load(path: Path, *, settings: AreaFile, level: str) -> tuple[Any, _Found]:
+    """Read columns, shapes and the system they are in."""
+    if path.suffix.casefold() in {".parquet", ".geoparquet"}:
+        import geopandas as gpd
+
+        frame = gpd.read_parquet(path)
+        shapes, system = np.asarray(frame.geometry.array, dtype=object), frame.crs
+        frame = frame.drop(columns=frame.geometry.name)
+    else:
+        import pyogrio
+        from pyogrio.errors import DataLayerError, DataSourceError
+
+        try:
+            layers = [str(n) for n in pyogrio.list_layers(path)[:, 0]]
+            if settings.layer is None and len(layers) > 1:
+                raise InputError(f"{path.name} has several layers ({', '.join(layers)}): set areas.{level}.layer")
+            whole = pyogrio.read_dataframe(path, layer=settings.layer)
+        except (DataSourceError, DataLayerError) as error:
+            raise InputError(f"{path.name} cannot be read as boundaries (areas.{level}): {error}") from None
+        if "geometry" not in whole.columns:
+            raise InputError(f"{path.name} has no outlines (areas.{level}): it is a table. Give a boundary file")
+        shapes, system = np.asarray(whole.geometry.array, dtype=object), whole.crs
+        frame = whole.drop(columns="geometry")
+    if settings.crs is not None:
+        system = crs.source_crs(settings.crs, what=f"areas.{level}.crs")
+    if system is None:
+        raise InputError(
+            f"{path.name} does not say which coordinate system it is in: set areas.{level}.crs (for example "
+            "EPSG:27700), or supply its .prj file"
+        )
+    return frame, _Found(shapes, crs.source_crs(system.to_wkt(), what=path.name))
+
+
+def _texts(column: Any) -> tuple[str, ...]:
+    """Trimmed texts; whole numbers without a decimal point; empty where missing."""
+    blank = column.isna()
+    return tuple(
+        "" if gone else str(int(v)) if isinstance(v, float) and v.is_integer() else " ".join(str(v).split())
+        for v, gone in zip(column.tolist(), blank, strict=True)
+    )
+
+
+def _require_polygons(shapes: Shapes, codes: Sequence[str], *, file: str) -> None:
+    wrong = shapely.is_missing(shapes) | shapely.is_empty(shapes) | ~np.isin(shapely.get_type_id(shapes), _POLYGONS)
+    if wrong.any():
+        listed = ", ".join([c for c, bad in zip(codes, wrong, strict=True) if bad][:10])
+        raise InputError(f"{file}: {int(wrong.sum())} areas have no polygon ({listed}): repair or remove them")
+
+
+def assign_parents(wards: Boundaries, boroughs: Boundaries) -> tuple[str, ...]:
+    """Give every ward the borough that covers most of it.
+
+    Raises
+    ------
+    InputError
+        If a ward lies in no borough.
+    """
+    ward, borough = shapely.STRtree(boroughs.shapes).query(wards.shapes, predicate="intersects")
+    shared = shapely.area(shapely.intersection(wards.shapes[ward], boroughs.shapes[borough]))
+    order = np.lexsort((borough, -shared, ward))
+    ward, borough, shared = ward[order], borough[order], shared[order]
+    first = np.concatenate(([True], np.diff(ward) > 0)) if len(ward) else np.zeros(0, dtype=bool)
+    best = {int(w): boroughs.codes[int(b)] for w, b, a in zip(ward[first], borough[first], shared[first], strict=True) if a > 0}
+    lost = [code for i, code in enumerate(wards.codes) if i not in best]
+    if lost:
+        raise InputError(
+            f"{len(lost)} wards lie in no borough of areas.boroughs ({', '.join(lost[:10])}): check that both files are "
+            "of one place and edition, or set areas.wards.parent_code"
+        )
+    return tuple(best[i] for i in range(len(wards.codes)))

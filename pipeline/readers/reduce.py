@@ -1,0 +1,230 @@
+"""Parts reduced to the counts that everything else is made from; only this and reading grow with the rows."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipeline.readers.sql import connect, literal, scan_parts
+from pipeline.schemas import AREA_MONTHS, LOCATIONS
+from pipeline.tallies import FACET_KEY, PLACE_KEY, merge_counts, with_victims
+
+__all__ = [
+    "LocationCounts",
+    "count_area_months",
+    "count_facets",
+    "count_locations",
+    "count_places",
+    "reduce_area_months",
+    "reduce_facets",
+    "reduce_locations",
+    "reduce_places",
+]
+
+_LOCATION_KEY = ("easting_m", "northing_m", "ward_code", "borough_code", "month", "categories")
+_DELAY = """CASE WHEN recorded_on IS NULL OR date_precision <> 'day' THEN NULL
+    WHEN recorded_on::DATE - occurred_on::DATE <= 0 THEN 'same day'
+    WHEN recorded_on::DATE - occurred_on::DATE <= 7 THEN '1 to 7 days'
+    WHEN recorded_on::DATE - occurred_on::DATE <= 28 THEN '8 to 28 days'
+    WHEN recorded_on::DATE - occurred_on::DATE <= 365 THEN '29 to 365 days'
+    ELSE 'over a year' END"""
+_FACETS = {
+    "hour_band": "hour_band::VARCHAR",
+    "weekday": "CASE WHEN date_precision = 'day' THEN isodow(occurred_on::DATE)::VARCHAR END",
+    "place_type": "place_type",
+    "offence_group": "offence_group",
+    "aggravated": "CASE aggravated WHEN true THEN 'yes' WHEN false THEN 'no' END",
+    "reporting_route": "reporting_route",
+    "kind": "kind",
+    "flag_status": "flag_status",
+    "organisation": "organisation",
+    "online": "CASE WHEN online THEN 'yes' ELSE 'no' END",
+    "delay": _DELAY,
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LocationCounts:
+    """Counts by location of one or more parts, and the victims behind them for counting across parts."""
+
+    counts: pd.DataFrame
+    victims: pd.DataFrame
+
+
+def _query(parts: Sequence[Path], sql: str, *, memory_limit_mb: int) -> pd.DataFrame:
+    folders = {p.parent for p in parts}
+    spill = parts[0].parent / ".spill"
+    with connect(memory_limit_mb=memory_limit_mb, folders=folders, spill=spill) as connection:
+        return connection.sql(sql.replace("PARTS", scan_parts(parts))).to_arrow_table().to_pandas()
+
+
+def _outcomes(*, known: bool) -> str:
+    if not known:
+        return "NULL::BIGINT AS positive_outcomes, NULL::BIGINT AS known_outcomes"
+    return (
+        "count(*) FILTER (WHERE outcome_class = 'positive') AS positive_outcomes, "
+        "count(*) FILTER (WHERE outcome_class IN ('positive', 'other')) AS known_outcomes"
+    )
+
+
+def _has_outcomes(part: Path, *, memory_limit_mb: int) -> bool:
+    found = _query([part], "SELECT count(outcome_class) AS n FROM PARTS", memory_limit_mb=memory_limit_mb)
+    return bool(found["n"].iloc[0])
+
+
+def count_locations(
+    part: Path, *, placeholders: Iterable[tuple[float, float]] = (), memory_limit_mb: int = 1000
+) -> LocationCounts:
+    """Count one part by place, month and categories.
+
+    Parameters
+    ----------
+    part
+        A part of INCIDENTS.
+    placeholders
+        Places (easting, northing in metres) that stand for no place, such as a police station: rows within one
+        metre are left out.
+    memory_limit_mb
+        Memory of the database, in MB.
+    """
+    known = _has_outcomes(part, memory_limit_mb=memory_limit_mb)
+    without = "".join(
+        f" AND NOT (abs(easting_m - {float(x)!r}) <= 1 AND abs(northing_m - {float(y)!r}) <= 1)" for x, y in placeholders
+    )
+    key = ", ".join(_LOCATION_KEY)
+    where = f"WHERE place = 'point' AND NOT online{without}"
+    counts = _query(
+        [part],
+        f"SELECT {key}, count(*) AS incidents, {_outcomes(known=known)} FROM PARTS {where} GROUP BY ALL ORDER BY {key}",
+        memory_limit_mb=memory_limit_mb,
+    )
+    victims = _query(
+        [part],
+        f"SELECT DISTINCT {key}, victim_hash FROM PARTS {where} AND victim_hash IS NOT NULL ORDER BY ALL",
+        memory_limit_mb=memory_limit_mb,
+    )
+    return LocationCounts(counts, victims)
+
+
+def reduce_locations(parts: Sequence[LocationCounts]) -> pd.DataFrame:
+    """Merge counts by location into LOCATIONS."""
+    merged = merge_counts([p.counts for p in parts], key=_LOCATION_KEY)
+    victims = pd.concat([p.victims for p in parts], ignore_index=True)
+    frame = with_victims(merged, victims, key=_LOCATION_KEY)
+    order = ["easting_m", "northing_m", "month", "categories"]
+    return LOCATIONS.conform(frame.sort_values(order, kind="stable", ignore_index=True))
+
+
+def count_area_months(part: Path, *, region_code: str, memory_limit_mb: int = 1000) -> pd.DataFrame:
+    """Count one part by area, month and category.
+
+    A ward holds the points inside it. A borough holds the points in its wards and the rows that name it without a
+    point. The region holds all of these and the rows without any borough; points outside all areas are in none.
+    Every incident counts once in `all` and once in each of its categories.
+
+    Parameters
+    ----------
+    part
+        A part of INCIDENTS.
+    region_code
+        Code of the region.
+    memory_limit_mb
+        Memory of the database, in MB.
+    """
+    known = _has_outcomes(part, memory_limit_mb=memory_limit_mb)
+    sums = "sum(incidents)::BIGINT AS incidents"
+    outcomes = "sum(positive_outcomes)::BIGINT AS positive_outcomes, sum(known_outcomes)::BIGINT AS known_outcomes"
+    return _query(
+        [part],
+        f"""
+        WITH small AS (
+            SELECT ward_code, borough_code, place, month, categories, count(*) AS incidents, {_outcomes(known=known)}
+            FROM PARTS WHERE place <> 'outside' GROUP BY ALL
+        ), long AS (
+            SELECT * EXCLUDE categories, unnest(list_prepend('all', CASE WHEN coalesce(categories, '') = ''
+                THEN []::VARCHAR[] ELSE string_split(categories, ';') END)) AS category
+            FROM small
+        )
+        SELECT ward_code AS area_code, 'ward' AS level, month, category, {sums},
+               0::BIGINT AS incidents_unplaced, {outcomes}
+        FROM long WHERE place = 'point' GROUP BY ALL
+        UNION ALL
+        SELECT borough_code, 'borough', month, category, {sums},
+               coalesce(sum(incidents) FILTER (WHERE place = 'borough'), 0)::BIGINT, {outcomes}
+        FROM long WHERE borough_code IS NOT NULL GROUP BY ALL
+        UNION ALL
+        SELECT {literal(region_code)}, 'region', month, category, {sums},
+               coalesce(sum(incidents) FILTER (WHERE borough_code IS NULL), 0)::BIGINT, {outcomes}
+        FROM long GROUP BY ALL
+        ORDER BY 1, 3, 4
+        """,
+        memory_limit_mb=memory_limit_mb,
+    )
+
+
+def reduce_area_months(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Merge counts by area and month into AREA_MONTHS (not yet dense: months without incidents have no row)."""
+    merged = merge_counts(parts, key=("area_code", "level", "month", "category"))
+    return AREA_MONTHS.conform(merged)
+
+
+def count_facets(part: Path, *, memory_limit_mb: int = 1000) -> pd.DataFrame:
+    """Count one part by borough, month, category, and each value of each descriptive column.
+
+    Columns area_code (borough; empty where a row has none), month, category, facet, value, incidents. Facets:
+    hour_band, weekday (1 Monday to 7 Sunday), place_type, offence_group, aggravated, reporting_route, kind,
+    flag_status, organisation, online, delay (from incident to record). Rows without the value, and points outside all
+    areas, are left out.
+    """
+    values = ", ".join(f"{expression} AS {name}" for name, expression in _FACETS.items())
+    sets = ", ".join(f"(area_code, month, categories, {name})" for name in _FACETS)
+    pick = " ".join(f"WHEN GROUPING({name}) = 0 THEN '{name}'" for name in _FACETS)
+    return _query(
+        [part],
+        f"""
+        WITH told AS (
+            SELECT coalesce(borough_code, '') AS area_code, month, coalesce(categories, '') AS categories, {values}
+            FROM PARTS WHERE place <> 'outside'
+        ), small AS (
+            SELECT area_code, month, categories, CASE {pick} END AS facet,
+                   coalesce({', '.join(_FACETS)}) AS value, count(*) AS incidents
+            FROM told GROUP BY GROUPING SETS ({sets})
+        ), long AS (
+            SELECT area_code, month, facet, value, incidents, unnest(list_prepend('all',
+                CASE WHEN categories = '' THEN []::VARCHAR[] ELSE string_split(categories, ';') END)) AS category
+            FROM small WHERE value IS NOT NULL
+        )
+        SELECT area_code, month, category, facet, value, sum(incidents)::BIGINT AS incidents
+        FROM long GROUP BY ALL ORDER BY ALL
+        """,
+        memory_limit_mb=memory_limit_mb,
+    )
+
+
+def reduce_facets(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Merge counts by facet."""
+    return merge_counts(parts, key=FACET_KEY)
+
+
+def count_places(part: Path, *, memory_limit_mb: int = 1000) -> pd.DataFrame:
+    """Count one part by how its rows are placed: what the quality report is made from.
+
+    Columns source, borough_code (empty where there is none), month, place, online, date_precision, incidents,
+    snapped (rows).
+    """
+    return _query(
+        [part],
+        """
+        SELECT source, coalesce(borough_code, '') AS borough_code, month, place, online, date_precision,
+               count(*) AS incidents, count(*) FILTER (WHERE snapped) AS snapped
+        FROM PARTS GROUP BY ALL ORDER BY ALL
+        """,
+        memory_limit_mb=memory_limit_mb,
+    )
+
+
+def reduce_places(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Merge counts by place."""
+    return merge_counts(parts, key=PLACE_KEY)
