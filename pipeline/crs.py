@@ -119,14 +119,7 @@ def _suggestion(crs: CRS, near_lonlat: tuple[float, float] | None) -> str:
 
 @cache
 def source_crs(text: str, *, what: str) -> CRS:
-    """Read the system a source says it is in.
-
-    Parameters
-    ----------
-    text
-        Anything PROJ reads.
-    what
-        Name of the source, for the message.
+    """Read the system that a source, named by `what`, says it is in.
 
     Raises
     ------
@@ -229,8 +222,6 @@ def project(xy: Points, *, source: CRS | str, working: CRS | str) -> Points:
     ----------
     xy
         x (or longitude) and y (or latitude) in the source's units, shape (n, 2).
-    source, working
-        The two systems.
 
     Returns
     -------

@@ -15,7 +15,7 @@ __all__ = ["KERNELS", "check_bandwidth", "kernel_per_m2", "peak_per_km2", "reach
 KERNELS = ("quartic", "gaussian", "epanechnikov", "triangular", "uniform")
 GAUSSIAN_REACH = 4.0  # bandwidths; what lies beyond (0.03 %) is shared out over what lies within
 LINEAR_BINNING = -1 / 12  # cell units: binning linearly spreads a point with a variance of 1/6 per axis
-CELL_MASS = 1 / 24  # cell units: the mean of a kernel over a cell, from its value at the centre
+AREA_SHARES = -1 / 24  # cell units: cells as point masses want +1/24 inside, -1/12 more for shares that an edge cuts
 
 Values = NDArray[np.float64]
 
@@ -93,7 +93,7 @@ def stencil(*, kernel: str, bandwidth_m: float, cell_m: float, curvature: float 
         Side of a cell, metres.
     curvature
         Multiple of the sampled Laplacian that is added, cell units: `LINEAR_BINNING` undoes the spread of linear
-        binning, `CELL_MASS` turns point values into cell means, 0 leaves the samples alone.
+        binning, `AREA_SHARES` suits the shares of cells that an area covers, 0 leaves the samples alone.
 
     Returns
     -------

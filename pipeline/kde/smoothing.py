@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pipeline.errors import InputError
 from pipeline.grid import Grid
 from pipeline.kde.binning import SCALE, Bins
-from pipeline.kde.kernels import CELL_MASS, LINEAR_BINNING, stencil
+from pipeline.kde.kernels import AREA_SHARES, LINEAR_BINNING, stencil
 
 __all__ = ["EDGES", "LEAST_INSIDE", "check_edge", "checked_bins", "clean", "convolve", "mass_inside", "smooth", "trim"]
 
@@ -32,7 +32,9 @@ def smooth(mass: Values, *, grid: Grid, kernel: str, bandwidth_m: float, edge: s
     return values / grid.cell_km2
 
 
-def mass_inside(inside: Values, *, grid: Grid, kernel: str, bandwidth_m: float, curvature: float = CELL_MASS) -> Values:
+def mass_inside(
+    inside: Values, *, grid: Grid, kernel: str, bandwidth_m: float, curvature: float = AREA_SHARES
+) -> Values:
     """Return the share of a kernel's mass that falls inside the study area, for a kernel at each cell centre.
 
     Parameters
@@ -42,7 +44,7 @@ def mass_inside(inside: Values, *, grid: Grid, kernel: str, bandwidth_m: float, 
     grid, kernel, bandwidth_m
         As for `density`.
     curvature
-        `CELL_MASS` where the value at the centre is wanted. With `LINEAR_BINNING`, read linearly between centres,
+        `AREA_SHARES` where the value at the centre is wanted. With `LINEAR_BINNING`, read linearly between centres,
         it is exactly what binning and convolving leave inside of an incident, so that ``diggle`` keeps the mass.
     """
     weights = stencil(kernel=kernel, bandwidth_m=bandwidth_m, cell_m=grid.cell_m, curvature=curvature)

@@ -108,18 +108,19 @@ def test_one_point_near_a_straight_edge(kernel, edge_x, conformance) -> None:
 
 
 @pytest.mark.parametrize("kernel", ["quartic", "gaussian"])
-def test_kernel_mass_inside_a_half_plane(kernel, conformance) -> None:
+@pytest.mark.parametrize("edge_x", [0.0, 17.0, 25.0])
+def test_kernel_mass_inside_a_half_plane(kernel, edge_x, conformance) -> None:
     from pipeline.kde import mass_inside
 
     grid = kde_grid((-5 * H, -5 * H, 5 * H, 5 * H), kernel=kernel, bandwidth_m=H)
-    got = mass_inside(grid.fraction(shapely.box(17.0, -9e4, 9e4, 9e4)), grid=grid, kernel=kernel, bandwidth_m=H)
+    got = mass_inside(grid.fraction(shapely.box(edge_x, -9e4, 9e4, 9e4)), grid=grid, kernel=kernel, bandwidth_m=H)
     row = got[grid.rows // 2]
     x = grid.centres()[: grid.cols, 0]
-    here = np.abs(x - 17.0) < 2 * H
-    expected = np.array([SHARE[kernel](d) if d >= 0 else 1 - SHARE[kernel](-d) for d in (x[here] - 17.0) / H])
+    here = np.abs(x - edge_x) < 2 * H
+    expected = np.array([SHARE[kernel](d) if d >= 0 else 1 - SHARE[kernel](-d) for d in (x[here] - edge_x) / H])
     worst = float(np.abs(row[here] - expected).max())
-    conformance(f"KDE {kernel}: share in a half-plane, error", "closed form", "<= 0.002", worst)
-    assert worst < 0.002
+    conformance(f"KDE {kernel}, edge at {edge_x:g} m: share inside, error", "closed form", "<= 0.0015", worst)
+    assert worst < 0.0015
 
 
 def test_corrected_mass_in_an_irregular_area(conformance) -> None:
