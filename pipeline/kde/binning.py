@@ -144,7 +144,8 @@ def checked_points(points_m: Points, weights: ArrayLike | None) -> tuple[Points,
     points = np.asarray(points_m, dtype=np.float64)
     if points.ndim != 2 or points.shape[1] != 2:
         raise InputError(f"incidents have shape {points.shape}: expected (n, 2), eastings and northings in metres")
-    if bad := int((~np.isfinite(points).all(axis=1)).sum()):
+    if not np.isfinite(points).all():
+        bad = int((~np.isfinite(points).all(axis=1)).sum())
         raise InputError(f"{bad:,} of {len(points):,} incidents have no finite place: leave them out before density")
     if weights is None:
         return points, np.full(len(points), SCALE, dtype=np.int64)
