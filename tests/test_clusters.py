@@ -66,7 +66,7 @@ def test_weights_are_repeated_points() -> None:
 lattice = hnp.arrays(np.int64, st.tuples(st.integers(1, 120), st.just(2)), elements=st.integers(0, 12))
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     cells=lattice,
     eps_steps=st.sampled_from([1, 2, 5, 10, 13]),  # 5, 10 and 13 are hypotenuses: exact ties off the axes
@@ -106,6 +106,25 @@ def test_labels_equal_scikit_learn_on_clumps(
     weights[0] += 1
     expected = sklearn_dbscan(points, eps_m, min_samples, weights)
     found = dbscan(points, eps_m=eps_m, min_samples=min_samples, weights=weights)
+    np.testing.assert_array_equal(found.labels, expected.labels)
+    np.testing.assert_array_equal(found.core, expected.core)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_batches_trees_and_searches_change_nothing(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    # What only large inputs meet, met by small ones: batches of a few pairs, trees for crowded cells, no bit table.
+    from pipeline.clusters import counting, joining, lattice
+
+    rng = np.random.default_rng(seed)
+    points = np.concatenate((rng.integers(0, 25, (250, 2)) * 2.0, rng.normal(size=(250, 2)) * 6 + 20))
+    weights = rng.integers(0, 4, 500)
+    expected = sklearn_dbscan(points, 5.0, 25, weights)
+    monkeypatch.setattr(joining, "TREE_FROM", 3)
+    monkeypatch.setattr(joining, "PAIRS_AT_ONCE", 7)
+    monkeypatch.setattr(counting, "PAIRS_AT_ONCE", 5)
+    monkeypatch.setattr(lattice, "CELLS_PER_POINT", -100)
+    found = dbscan(points, eps_m=5.0, min_samples=25, weights=weights)
+    assert (~found.core & (found.labels >= 0)).sum() > 20
     np.testing.assert_array_equal(found.labels, expected.labels)
     np.testing.assert_array_equal(found.core, expected.core)
 

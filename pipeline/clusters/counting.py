@@ -29,7 +29,7 @@ def core_mask(x: Floats, y: Floats, weights: Ints, *, eps_m: float, min_samples:
         return np.zeros(n, dtype=bool)
     # About one location per cell where it is touch and go whether a location is core.
     fine = math.sqrt(min_samples / max(float(weights.mean()), 1.0) / math.pi)
-    m = min(max(round(fine), 3), 16)
+    m = min(max(round(fine), 3), 64)
     lattice = Lattice.over(x, y, side=eps_m / m, reach=m + 1)
     strips = list(_strips(m))
     total = np.concatenate(([0], np.cumsum(weights[lattice.order])))

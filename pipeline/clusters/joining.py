@@ -57,7 +57,7 @@ class CoreCells:
         for test in (self._witness, self._any_pair):
             apart = component[a] != component[b]
             a, b = a[apart], b[apart]
-            for begin, end in _batches(self.size[a] + self.size[b]):
+            for begin, end in _batches(self.size[a] + self.size[b], at_once=max(PAIRS_AT_ONCE, len(self.rows) // 2)):
                 left, right = a[begin:end], b[begin:end]
                 apart = component[left] != component[right]
                 left, right = left[apart], right[apart]
@@ -118,7 +118,8 @@ class CoreCells:
         product = count_a * count_b
         start_b = np.cumsum(count_b) - count_b
         for i in np.flatnonzero(product > TREE_FROM):
-            met[i] = self._tree_pair(rows_a[of_a == i], rows_b[of_b == i])
+            mine, others = rows_a[of_a == i], rows_b[of_b == i]
+            met[i] = _near((self.x[mine], self.y[mine]), (self.x[others], self.y[others]), self.eps2).any()
         lengths = np.where(product > TREE_FROM, 0, count_b)[of_a]
         for begin, end in _batches(lengths):
             others, _ = expand(start_b[of_a[begin:end]], lengths[begin:end])
@@ -135,18 +136,6 @@ class CoreCells:
         pair = np.repeat(np.arange(len(mine)), self.size[mine])
         near = _point_gap(self.x[members], self.y[members], self.box[:, other[pair]]) <= self.eps2
         return members[near], pair[near]
-
-    def _tree_pair(self, a: Ints, b: Ints) -> bool:
-        """Say whether two large sets come within eps: by nearest neighbours, near ties by all pairs."""
-        from scipy.spatial import KDTree
-
-        here, there = np.column_stack((self.x[a], self.y[a])), np.column_stack((self.x[b], self.y[b]))
-        _, nearest = KDTree(there).query(here)
-        d2 = ((here - there[nearest]) ** 2).sum(axis=1)
-        if (d2 <= self.eps2).any():
-            return True
-        tie = np.flatnonzero(d2 <= self.eps2 * (1 + 1e-9))
-        return any(bool((((there - here[i]) ** 2).sum(axis=1) <= self.eps2).any()) for i in tie)
 
     def reach(self, x: Floats, y: Floats, rows: Ints, label: Ints) -> Ints:
         """Return the lowest label among the core locations within eps of each row, -1 for none.
@@ -186,6 +175,17 @@ class CoreCells:
         row, to = (np.concatenate(part) for part in zip(*doubtful, strict=True))
         better = lowest[to] < best[row]
         row, to = row[better], to[better]
+        by_cell = np.argsort(to, kind="stable")
+        row, to = row[by_cell], to[by_cell]
+        crowd = np.bincount(to, minlength=len(self.size)) * self.size > TREE_FROM
+        for at in np.flatnonzero(crowd).tolist():
+            mine = row[slice(*np.searchsorted(to, [at, at + 1]))]
+            others = self.first[at] + np.arange(self.size[at])
+            for value in np.unique(label[others]):
+                same = others[label[others] == value]
+                met = _near((x[mine], y[mine]), (self.x[same], self.y[same]), self.eps2)
+                np.minimum.at(best, mine[met], value)
+        row, to = row[~crowd[to]], to[~crowd[to]]
         for begin, end in _batches(self.size[to]):
             size = self.size[to[begin:end]]
             others, _ = expand(self.first[to[begin:end]], size)
@@ -197,14 +197,29 @@ class CoreCells:
         return best[rows]
 
 
-def _batches(lengths: Ints) -> list[tuple[int, int]]:
-    """Cut a list of ranges into runs of at most PAIRS_AT_ONCE members (one range at least)."""
+def _batches(lengths: Ints, *, at_once: int | None = None) -> list[tuple[int, int]]:
+    """Cut a list of ranges into runs of at most `at_once` members (one range at least)."""
+    budget = at_once or PAIRS_AT_ONCE
     ends = np.cumsum(lengths)
     cuts = [0]
     while cuts[-1] < len(lengths):
         done = ends[cuts[-1] - 1] if cuts[-1] else 0
-        cuts.append(max(int(np.searchsorted(ends, done + PAIRS_AT_ONCE, side="right")), cuts[-1] + 1))
+        cuts.append(max(int(np.searchsorted(ends, done + budget, side="right")), cuts[-1] + 1))
     return list(itertools.pairwise(cuts))
+
+
+def _near(here: tuple[Floats, Floats], there: tuple[Floats, Floats], eps2: float) -> Bools:
+    """Say of each point here whether any there is within eps: by its nearest, near ties by all."""
+    from scipy.spatial import KDTree
+
+    mine, others = np.column_stack(here), np.column_stack(there)
+    _, nearest = KDTree(others).query(mine)
+    d2 = ((mine - others[nearest]) ** 2).sum(axis=1)
+    met: Bools = d2 <= eps2
+    # The tree rounds as it descends, so a nearest that is just too far may hide an exact tie.
+    for i in np.flatnonzero(~met & (d2 <= eps2 * (1 + 1e-9))):
+        met[i] = (((others - mine[i]) ** 2).sum(axis=1) <= eps2).any()
+    return met
 
 
 def _point_gap(x: Floats, y: Floats, box: Floats) -> Floats:

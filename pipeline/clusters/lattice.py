@@ -56,7 +56,7 @@ class Lattice:
             row, rows = _squeeze(row, reach)
         stride = rows
         key = column * stride + row
-        order = np.argsort(key, kind="stable")
+        order = np.argsort(key)  # whatever the order inside a cell, counts and labels are the same
         key = key[order]
         new = np.ones(len(key), dtype=bool)
         np.not_equal(key[1:], key[:-1], out=new[1:])
