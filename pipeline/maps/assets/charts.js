@@ -1,0 +1,78 @@
+/* Small charts of the card: bars with their interval, and the series with breaks and events. */
+
+function compareBars(rows) {
+  const list = el("ul", "compare-bars");
+  const most = Math.max(...rows.map((r) => (r.range ? Math.max(r.value, r.range[1]) : r.value)), 1e-9) * 1.02;
+  for (const row of rows) {
+    const track = el("span", "track");
+    const fill = el("span", "fill");
+    fill.style.width = (row.value / most) * 100 + "%";
+    track.append(fill);
+    if (row.range) {
+      const whisker = el("span", "whisker");
+      whisker.style.left = (row.range[0] / most) * 100 + "%";
+      whisker.style.width = ((row.range[1] - row.range[0]) / most) * 100 + "%";
+      track.append(whisker);
+    }
+    list.append(add(el("li"), nameEl("span", "", row.name), track, el("span", "v", row.text)));
+  }
+  return list;
+}
+
+function monthIndex(iso) { return Number(iso.slice(0, 4)) * 12 + Number(iso.slice(5, 7)) - 1; }
+
+/* Values over the windows of one kind; the line stops where a number is missing. */
+function trend({ periods, lines, chosen, text, label }) {
+  const W = 308, H = 74, left = 2, right = 52, top = 14, base = 18;
+  const picture = svgEl("svg", { class: "trend", viewBox: "0 0 " + W + " " + H, role: "img", "aria-label": label });
+  const numbers = lines.flatMap((l) => l.values).filter((v) => typeof v === "number");
+  const most = Math.max(...numbers, 1e-9) * 1.08;
+  const X = (k) => left + ((W - left - right) * k) / Math.max(1, periods.length - 1);
+  const Y = (v) => top + (H - top - base) * (1 - v / most);
+  picture.append(svgEl("line", { x1: left, x2: W - right, y1: Y(0), y2: Y(0), stroke: palette.rule }));
+  for (const at of breaksAt(periods)) {
+    const x = X(at.position);
+    picture.append(svgEl("line", { x1: x, x2: x, y1: top - 8, y2: Y(0), stroke: palette.ctl, "stroke-dasharray": "3 3" }));
+  }
+  for (const event of INFO.events) {
+    const at = positionOf(periods, event.date);
+    if (at !== null) picture.append(add(svgEl("path", { d: "M" + X(at) + " " + (Y(0) + 1) + "l3 5h-6z", fill: palette["ink-3"] }), svgEl("title", {}, shortDate(event.date) + ": " + event.label)));
+  }
+  const ends = [];
+  lines.forEach((line, n) => {
+    let path = "", pen = false, last = null;
+    line.values.forEach((v, k) => {
+      if (typeof v !== "number") { pen = false; return; }
+      path += (pen ? "L" : "M") + X(k).toFixed(1) + " " + Y(v).toFixed(1);
+      pen = true;
+      last = v;
+    });
+    const main = n === lines.length - 1;
+    picture.append(svgEl("path", { d: path || "M0 0", fill: "none", stroke: main ? palette.ink : palette["bar-hover"], "stroke-width": main ? 2.2 : 1.6, "stroke-linejoin": "round", "stroke-linecap": "round" }));
+    if (last !== null) ends.push({ y: Y(last) + 4, text: (main ? "" : clip(line.name, 8) + " ") + text(last), main });
+  });
+  ends.sort((a, b) => a.y - b.y);
+  for (let k = 1; k < ends.length; k++) if (ends[k].y - ends[k - 1].y < 13) ends[k].y = ends[k - 1].y + 13;
+  const over = ends.length ? ends[ends.length - 1].y - (H - base + 8) : 0;
+  for (const end of ends) picture.append(svgEl("text", { x: W - right + 7, y: end.y - Math.max(0, over), class: end.main ? "end" : "" }, end.text));
+  const value = lines[lines.length - 1].values[chosen];
+  if (chosen >= 0 && typeof value === "number") picture.append(svgEl("circle", { cx: X(chosen), cy: Y(value), r: 3.6, fill: palette.ink, stroke: palette.paper, "stroke-width": 1.5 }));
+  picture.append(svgEl("text", { x: 0, y: H - 3 }, shortDate(periods[0].end)));
+  picture.append(svgEl("text", { x: W - right, y: H - 3, "text-anchor": "end" }, shortDate(periods[periods.length - 1].end)));
+  return picture;
+}
+
+/* Position of a date between windows, in windows; null outside. */
+function positionOf(periods, iso) {
+  if (periods.length < 2 || iso < periods[0].start || iso > periods[periods.length - 1].end) return null;
+  const month = monthIndex(iso) + (iso.length > 7 ? Number(iso.slice(8, 10)) / 31 : 0);
+  const middle = (p) => (monthIndex(p.start) + monthIndex(p.end) + 1) / 2;
+  const first = middle(periods[0]), last = middle(periods[periods.length - 1]);
+  return Math.min(periods.length - 1, Math.max(0, ((month - first) / (last - first)) * (periods.length - 1)));
+}
+
+function breaksAt(periods) {
+  return INFO.breaks
+    .map((b) => ({ text: b.text, month: b.month, position: positionOf(periods, b.month + "-01") }))
+    .filter((b) => b.position !== null);
+}

@@ -1,0 +1,150 @@
+/* The legend follows what is on the map: its unit, its classes, and only the keys that occur. */
+
+function keyRow(list, paint, text) {
+  const picture = svgEl("svg", { viewBox: "0 0 18 12", "aria-hidden": "true" });
+  picture.append(svgEl("rect", { x: 0.5, y: 0.5, width: 17, height: 11, fill: paint, stroke: palette.ctl, "fill-opacity": paint.startsWith("url") ? 1 : FILL_OPACITY }));
+  list.append(add(el("li"), picture, text));
+}
+
+function legendKeys(list, scenes) {
+  const seen = new Set();
+  for (const scene of scenes) {
+    if (scene.mode === "density") continue;
+    LEVELS[scene.level].code.forEach((_, i) => seen.add(valueOf(scene, i).state));
+  }
+  const few = { rate: "Too few for a rate", change: "Too few to compare", outcomes: "Too few to say" }[scenes[0].measure] || "Too few to say";
+  if (seen.has("few")) keyRow(list, "url(#pt-few)", few);
+  if (seen.has("withheld")) keyRow(list, "url(#pt-withheld)", withheldKey());
+  if (seen.has("incomparable")) keyRow(list, "url(#pt-incomparable)", "Not comparable");
+  if (seen.has("nocover")) keyRow(list, "url(#pt-nocover)", "Not covered");
+  if (seen.has("nodata")) keyRow(list, "url(#pt-nodata)", "No data");
+  if (scenes[0].mode === "density") keyRow(list, palette.land, bandsOf(scenes[0].category).length ? "Under " + limitText(bandsOf(scenes[0].category)[0].low) : "No bands");
+  if (state.hotspots && HOTSPOTS.length) {
+    const picture = svgEl("svg", { viewBox: "0 0 18 12", "aria-hidden": "true" });
+    picture.append(svgEl("rect", { x: 1.2, y: 1.2, width: 15.6, height: 9.6, rx: 4, fill: "none", stroke: palette.hot, "stroke-width": 2 }));
+    const own = scenes[0].category === CATEGORIES[0].id && scenes[0].period === INFO.headline;
+    list.append(add(el("li", own ? "" : "long"), picture, own ? "Hotspot" : "Hotspot: " + CATEGORIES[0].label + ", " + INFO.headlineLabel));
+  }
+  return list;
+}
+
+/* Where a value stands on the ramp, in per cent of its width. */
+function rampPosition(value, limits, classes) {
+  const k = classOf(value, limits);
+  const low = k === 0 ? (limits[0] < 0 ? limits[0] * 2 : 0) : limits[k - 1];
+  const high = k === limits.length ? limits[k - 1] * 2.2 : limits[k];
+  return ((k + Math.min(0.95, Math.max(0.05, (value - low) / (high - low || 1)))) / classes) * 100;
+}
+
+function rampBar(colours) {
+  const bar = el("div", "ramp");
+  for (const colour of colours) {
+    const block = el("i");
+    block.style.background = colour;
+    block.style.opacity = FILL_OPACITY;
+    bar.append(block);
+  }
+  return bar;
+}
+
+function tick(host, text, percent, className) {
+  const mark = el("span", className || "", text);
+  mark.style.left = percent + "%";
+  host.append(mark);
+}
+
+function drawLegend() {
+  const host = byId("legend");
+  host.textContent = "";
+  fillLegend(host, mainScene());
+}
+
+function fillLegend(host, scene) {
+  const title = el("h2");
+  if (scene.mode === "density") add(title, capital(INFO.noun) + " per km\u00b2 ", el("span", "", "in the " + INFO.headlineLabel));
+  else { const [unit, rest] = unitOf(scene); add(title, unit + " ", el("span", "", rest)); }
+  host.append(title);
+  if (scene.mode === "density") densityLegend(host, scene);
+  else if (scene.measure === "count") circleLegend(host, scene);
+  else if (scene.measure === "significance") significanceLegend(host);
+  else rampLegend(host, scene);
+  host.append(legendKeys(el("ul", "keys"), state.compare ? [scene, otherScene()] : [scene]));
+}
+
+function rampLegend(host, scene) {
+  const limits = sharedLimits();
+  const colours = rampOf(scene);
+  const bar = rampBar(colours);
+  const words = limits.map((v) => (scene.measure === "change" ? signed(v) : scene.measure === "outcomes" && !isFlow() ? limitText(v * 100) + "%" : limitText(v)));
+  bar.setAttribute("role", "img");
+  bar.setAttribute("aria-label", "Five classes, split at " + words.join(", "));
+  const pointers = [];
+  const whole_ = regional(scene.period, scene.category, MEASURES[scene.measure].key);
+  if (whole_ !== null) pointers.push([whole_, INFO.region || "All"]);
+  if (state.area !== null) {
+    const found = valueOf(scene, state.area);
+    if (found.state === "ok") pointers.push([found.value, clip(LEVELS[scene.level].name[state.area], 17)]);
+  }
+  const at = pointers.map(([v]) => rampPosition(v, limits, colours.length));
+  const crowded = at.length === 2 && Math.abs(at[0] - at[1]) < 30;
+  pointers.forEach(([, text], k) => {
+    const mark = nameEl("span", "pointer", crowded && k === 0 ? "" : text);
+    mark.style.left = at[k] + "%";
+    if (at[k] < 14) mark.classList.add("left");
+    if (at[k] > 86) mark.classList.add("right");
+    bar.append(mark);
+  });
+  if (!pointers.length) bar.classList.add("plain");
+  const ticks = el("div", "ticks");
+  words.forEach((text, k) => tick(ticks, text, ((k + 1) / colours.length) * 100));
+  tick(ticks, scene.measure === "change" ? "fall" : "lower", 0, "first");
+  tick(ticks, scene.measure === "change" ? "rise" : "higher", 100, "last");
+  add(host, bar, ticks);
+}
+
+function densityLegend(host, scene) {
+  const colours = bandColours(scene.category);
+  if (!colours.size) return;
+  const bar = rampBar([...colours.values()]);
+  bar.classList.add("plain");
+  bar.setAttribute("role", "img");
+  bar.setAttribute("aria-label", "Bands from " + [...colours.keys()].map(limitText).join(", ") + " per square kilometre");
+  const ticks = el("div", "ticks");
+  [...colours.keys()].forEach((low, k) => tick(ticks, limitText(low), (k / colours.size) * 100, k ? "" : "first"));
+  add(host, bar, ticks);
+}
+
+function significanceLegend(host) {
+  const classes = SIGNIFICANCE.filter((k) => !PUBLIC || k >= 0);
+  const bar = rampBar(classes.map((k) => palette.g[k + 3]));
+  bar.classList.add("plain");
+  bar.setAttribute("role", "img");
+  bar.setAttribute("aria-label", classes.map(significanceWord).join("; "));
+  const ticks = el("div", "ticks");
+  classes.forEach((k, n) => tick(ticks, k === 0 ? "none" : [90, 95, 99][Math.abs(k) - 1] + "%", ((n + 0.5) / classes.length) * 100));
+  const ends = el("div", "ends");
+  add(ends, el("span", "", PUBLIC ? "not clearly higher" : "lower recorded"), el("span", "", "higher"));
+  add(host, bar, ticks, ends);
+}
+
+function circleLegend(host, scene) {
+  const most = largestCount(scene);
+  const size = circleScale(VIEWS[0], scene);
+  const nice = (v) => { const p = Math.pow(10, Math.floor(Math.log10(v))); return [5, 2, 1].map((k) => k * p).find((k) => k <= v); };
+  const big = nice(most);
+  const examples = [...new Set([big, nice(Math.max(1, big / 4)), nice(Math.max(1, big / 20))])];
+  const radius = Math.min(60, size(big));
+  const tall = Math.max(50, 2 * radius + 6);
+  const picture = svgEl("svg", { width: 2 * radius + 90, height: tall, "aria-hidden": "true" });
+  let last = -Infinity;
+  examples.forEach((n) => {
+    const r = Math.min(60, size(n));
+    const top = tall - 2 - 2 * r;
+    const y = Math.max(top + 5, last + 15, 11);
+    last = y;
+    picture.append(svgEl("circle", { cx: radius + 3, cy: tall - 2 - r, r, fill: palette.dot, "fill-opacity": 0.18, stroke: palette.dot, "stroke-width": 1.3 }));
+    picture.append(svgEl("line", { x1: radius + 3, x2: 2 * radius + 16, y1: top, y2: y - 4, stroke: palette.ctl, "stroke-width": 0.7 }));
+    picture.append(svgEl("text", { x: 2 * radius + 20, y, "font-size": 12, fill: palette.ink }, whole(n)));
+  });
+  add(host, el("p", "vh", "Circles by area; examples: " + examples.map(whole).join(", ")), picture);
+}

@@ -1,0 +1,232 @@
+/* A picture of the map, drawn on a canvas from the released data alone. */
+
+const PICTURE = { width: 1600, head: 190, foot: 250, margin: 56 };
+
+function picturePatterns(context) {
+  const tile = (size, draw) => {
+    const canvas = document.createElement("canvas");
+    canvas.width = canvas.height = size;
+    const c = canvas.getContext("2d");
+    c.fillStyle = palette.land;
+    c.fillRect(0, 0, size, size);
+    c.strokeStyle = c.fillStyle = palette.pattern;
+    c.lineWidth = 2;
+    draw(c);
+    return context.createPattern(canvas, "repeat");
+  };
+  const line = (c, ...points) => { c.beginPath(); c.moveTo(points[0], points[1]); c.lineTo(points[2], points[3]); c.stroke(); };
+  return {
+    few: tile(10, (c) => { c.beginPath(); c.arc(5, 5, 1.8, 0, 7); c.fill(); }),
+    withheld: tile(10, (c) => { line(c, 0, 10, 10, 0); line(c, -2, 2, 2, -2); line(c, 8, 12, 12, 8); }),
+    incomparable: tile(12, (c) => line(c, 0, 6, 12, 6)),
+    nocover: tile(16, (c) => { c.fillStyle = palette.ground; c.fillRect(0, 0, 16, 16); line(c, 0, 0, 16, 16); line(c, 16, 0, 0, 16); }),
+    nodata: palette.ground,
+  };
+}
+
+function pictureProjection(left, top, width, height) {
+  const mercator = (lat) => Math.log(Math.tan(Math.PI / 4 + (lat * Math.PI) / 360)) * (180 / Math.PI);
+  const points = EDGE.flat();
+  const xs = points.map((p) => p[1]), ys = points.map((p) => mercator(p[0]));
+  const least = (list) => list.reduce((a, b) => Math.min(a, b)), most = (list) => list.reduce((a, b) => Math.max(a, b));
+  const box = [least(xs), least(ys), most(xs), most(ys)];
+  const scale = Math.min(width / (box[2] - box[0]), height / (box[3] - box[1]));
+  const dx = left + (width - scale * (box[2] - box[0])) / 2, dy = top + (height - scale * (box[3] - box[1])) / 2;
+  return { scale, at: ([lat, lon]) => [dx + (lon - box[0]) * scale, dy + (box[3] - mercator(lat)) * scale] };
+}
+
+function tracePath(context, rings, at) {
+  context.beginPath();
+  for (const points of rings) {
+    points.forEach((p, k) => { const [x, y] = at(p); if (k) context.lineTo(x, y); else context.moveTo(x, y); });
+    context.closePath();
+  }
+}
+
+function drawScene(context, scene, frame) {
+  const { at } = pictureProjection(...frame);
+  const patterns = picturePatterns(context);
+  const paint = (rings, fill, stroke, width) => {
+    tracePath(context, rings, at);
+    if (fill) { context.fillStyle = fill; context.fill("evenodd"); }
+    if (stroke) { context.strokeStyle = stroke; context.lineWidth = width; context.stroke(); }
+  };
+  context.lineJoin = "round";
+  paint(EDGE, palette.land, palette.edge, 5);
+  paint(WATER, palette.water);
+  const level = LEVELS[scene.level];
+  const plain = scene.mode === "density" || scene.measure === "count";
+  level.shapes.forEach((rings, i) => {
+    const found = valueOf(scene, i);
+    const fill = scene.mode === "density" || (plain && found.state === "ok") ? palette.land : found.state === "ok" ? fillOf(scene, i) : patterns[found.state];
+    paint(rings, fill, plain ? palette.rule : palette.wardline, 1);
+  });
+  if (scene.mode === "density") {
+    const colours = bandColours(scene.category);
+    for (const b of bandsOf(scene.category)) paint(b.shape, colours.get(b.low), palette.halo, 1);
+    level.shapes.forEach((rings) => paint(rings, null, "rgba(27,39,49,.22)", 0.8));
+  }
+  if (MAPPED.includes("borough")) LEVELS.borough.shapes.forEach((rings) => paint(rings, null, palette.boroline, 2));
+  if (scene.mode === "areas" && scene.measure === "count") pictureCircles(context, scene, at);
+  if (state.hotspots) HOTSPOTS.forEach((h) => { paint(h.shape, null, palette.halo, 8); paint(h.shape, null, palette.hot, 4); });
+  if (state.area !== null) { paint(level.shapes[state.area], null, palette.halo, 10); paint(level.shapes[state.area], null, palette.ink, 5); }
+  if (state.names && MAPPED.includes("borough") && LEVELS.borough.code.length < 60) pictureNames(context, at, frame);
+  if (state.hotspots) pictureBadges(context, at);
+}
+
+function pictureCircles(context, scene, at) {
+  const level = LEVELS[scene.level];
+  const most = largestCount(scene);
+  const widest = Math.min(80, Math.max(18, 900 / Math.sqrt(level.code.length)));
+  level.labels.map(([x, y], i) => [valueOf(scene, i), at([y / UNIT, x / UNIT])])
+    .filter(([v]) => v.state === "ok" && v.value > 0)
+    .sort((a, b) => b[0].value - a[0].value)
+    .forEach(([v, [x, y]]) => {
+      context.beginPath();
+      context.arc(x, y, Math.max(1.5, Math.sqrt(v.value / most) * widest), 0, 7);
+      context.globalAlpha = 0.72;
+      context.fillStyle = palette.dot;
+      context.fill();
+      context.globalAlpha = 1;
+      context.strokeStyle = palette.halo;
+      context.stroke();
+    });
+}
+
+function pictureNames(context, at, frame) {
+  context.font = "700 " + (frame[2] > 900 ? 21 : 15) + "px " + fontFamily;
+  context.textAlign = "center";
+  const taken = [];
+  order(LEVELS.borough).forEach(([[lon, lat], i]) => {
+    const [x, y] = at([lat / UNIT, lon / UNIT]);
+    const lines = nameLines(LEVELS.borough.name[i], 11);
+    const half = Math.max(...lines.map((t) => context.measureText(t).width)) / 2 + 4;
+    const box = [x - half, y - 14 * lines.length, x + half, y + 14 * lines.length];
+    if (taken.some((q) => box[0] < q[2] && box[2] > q[0] && box[1] < q[3] && box[3] > q[1])) return;
+    taken.push(box);
+    lines.forEach((text, k) => {
+      const line = y + (k - (lines.length - 1) / 2) * 24 + 7;
+      context.lineWidth = 5;
+      context.strokeStyle = palette.halo;
+      context.strokeText(text, x, line);
+      context.fillStyle = palette.ink;
+      context.fillText(text, x, line);
+    });
+  });
+}
+
+function pictureBadges(context, at) {
+  const placed = [];
+  HOTSPOTS.forEach((spot) => {
+    const place = cornersOf(spot).map(at).find(([x, y]) => placed.every(([u, v]) => Math.hypot(x - u, y - v) > 34));
+    if (!place) return;
+    placed.push(place);
+    context.beginPath();
+    context.arc(place[0], place[1], 18, 0, 7);
+    context.fillStyle = palette.hot;
+    context.strokeStyle = palette.halo;
+    context.lineWidth = 3;
+    context.stroke();
+    context.fill();
+    context.font = "700 20px " + fontFamily;
+    context.textAlign = "center";
+    context.fillStyle = palette["hot-on"];
+    context.fillText(String(spot.rank), place[0], place[1] + 7);
+  });
+}
+
+/* Words that wrap; returns the line after the last. */
+function writeLines(context, text, { x, y, width, size, weight, colour, gap }) {
+  context.font = (weight || 400) + " " + size + "px " + fontFamily;
+  context.fillStyle = colour || palette.ink;
+  context.textAlign = "left";
+  let line = "";
+  const put = () => { if (line) { context.fillText(line, x, y); y += gap || size * 1.35; line = ""; } };
+  for (const word of text.split(" ")) {
+    let rest = word;
+    while (context.measureText(rest).width > width) {
+      put();
+      let k = rest.length;
+      while (k > 1 && context.measureText(rest.slice(0, k)).width > width) k -= 1;
+      line = rest.slice(0, k);
+      put();
+      rest = rest.slice(k);
+    }
+    if (context.measureText(line ? line + " " + rest : rest).width > width) put();
+    line = line ? line + " " + rest : rest;
+  }
+  put();
+  return y;
+}
+
+function pictureLegend(context, scene, x, y, width) {
+  let entries = [];
+  let title = unitOf(scene).join(" ").trim();
+  if (scene.mode === "density") {
+    const colours = [...bandColours(scene.category)];
+    title = capital(INFO.noun) + " per km\u00b2";
+    entries = colours.map(([low, colour]) => [colour, limitText(low) + " and more"]);
+  } else if (scene.measure === "significance") entries = SIGNIFICANCE.filter((k) => !PUBLIC || k >= 0).map((k) => [palette.g[k + 3], significanceWord(k)]);
+  else if (scene.measure !== "count") {
+    const limits = sharedLimits();
+    const text = (v) => (scene.measure === "change" ? signed(v) : scene.measure === "outcomes" && !isFlow() ? limitText(v * 100) + "%" : limitText(v));
+    entries = rampOf(scene).map((colour, k) => [colour, k === 0 ? "under " + text(limits[0]) : k === limits.length ? text(limits[k - 1]) + " and more" : text(limits[k - 1]) + " to " + text(limits[k])]);
+  }
+  const patterns = picturePatterns(context);
+  const seen = new Set(scene.mode === "density" ? [] : LEVELS[scene.level].code.map((_, i) => valueOf(scene, i).state));
+  const words = { few: "Too few to say", withheld: withheldKey(), incomparable: "Not comparable", nocover: "Not covered", nodata: "No data" };
+  for (const key of Object.keys(words)) if (seen.has(key)) entries.push([patterns[key], words[key]]);
+  context.font = "700 22px " + fontFamily;
+  context.fillStyle = palette.ink;
+  context.textAlign = "left";
+  context.fillText(title, x, y);
+  const across = Math.max(1, Math.floor(width / 250));
+  entries.forEach(([colour, text], k) => {
+    const px = x + (k % across) * 250, py = y + 18 + Math.floor(k / across) * 32;
+    context.fillStyle = colour;
+    context.fillRect(px, py, 34, 20);
+    context.strokeStyle = palette.ctl;
+    context.lineWidth = 1;
+    context.strokeRect(px + 0.5, py + 0.5, 34, 20);
+    context.fillStyle = palette.ink;
+    context.font = "400 19px " + fontFamily;
+    context.fillText(clip(text, 22), px + 44, py + 17);
+  });
+  return y + 18 + Math.ceil(entries.length / across) * 32;
+}
+
+function drawPicture() {
+  const { width, margin } = PICTURE;
+  const scenes = state.compare ? [mainScene(), otherScene()] : [mainScene()];
+  const canvas = document.createElement("canvas");
+  canvas.width = width;
+  canvas.height = 1560;
+  const context = canvas.getContext("2d");
+  if (!fontFamily) fontFamily = getComputedStyle(document.body).fontFamily;
+  context.fillStyle = palette.paper;
+  context.fillRect(0, 0, width, canvas.height);
+  const inner = width - 2 * margin;
+  let y = margin + 34;
+  const warnings = [INFO.marking, INFO.audit, INFO.synthetic].filter(Boolean);
+  if (warnings.length) y = writeLines(context, warnings.join(" \u00b7 "), { x: margin, y: y - 10, width: inner, size: 22, weight: 700, colour: palette.hot }) + 18;
+  y = writeLines(context, byId("heading").textContent, { x: margin, y: y + 8, width: inner, size: 46, weight: 700 }) + 2;
+  y = writeLines(context, byId("subtitle").textContent + (INFO.place ? " \u00b7 " + INFO.place : ""), { x: margin, y: y - 6, width: inner, size: 27 });
+  const top = y, tall = 1560 - top - 300;
+  const each = (inner - (scenes.length - 1) * 40) / scenes.length;
+  scenes.forEach((scene, k) => {
+    const left = margin + k * (each + 40);
+    let start = top;
+    if (scenes.length > 1) start = writeLines(context, sideLabel(scene), { x: left, y: top + 20, width: each, size: 26, weight: 700 });
+    drawScene(context, scene, [left, start, each, tall - (start - top)]);
+  });
+  y = pictureLegend(context, scenes[0], margin, top + tall + 46, inner) + 22;
+  for (const text of [[INFO.publisher, INFO.licence].filter(Boolean).join(" "), INFO.wording.join(" ")]) {
+    if (text) y = writeLines(context, text, { x: margin, y, width: inner, size: 17, colour: palette["ink-2"] }) + 4;
+  }
+  return canvas;
+}
+
+function savePicture() {
+  const canvas = drawPicture();
+  canvas.toBlob((blob) => download(fileName("png"), "image/png", blob), "image/png");
+}

@@ -1,0 +1,86 @@
+/* The period: a bar for each window of the active level, from zero; play; breaks of the series as dashed lines. */
+
+let playing = null;
+
+function currentSeries() {
+  const p = periodOf(state.level, state.period);
+  return seriesOf(state.level, p ? p.kind : "y");
+}
+
+function drawTime() {
+  const host = byId("bars");
+  host.textContent = "";
+  const dense = state.mode === "density";
+  const periods = dense ? [periodOf(state.level, INFO.headline)] : currentSeries();
+  const chosen = Math.max(0, periods.findIndex((p) => p.id === state.period));
+  const last = Math.max(1, periods.length - 1);
+  const at = (k) => (periods.length === 1 ? "50%" : "calc(10px + " + k / last + " * (100% - 20px))");
+  const totals = periods.map((p) => regional(p.id, state.category, "n"));
+  const most = Math.max(...totals.map((n) => n || 0), 1);
+  totals.forEach((n, k) => {
+    const bar = el("div", k === chosen ? "tbar on" : "tbar");
+    bar.style.left = at(k);
+    bar.style.width = "min(28px, " + 62 / periods.length + "%)";
+    bar.style.height = n === null ? "2px" : Math.max(1, (26 * n) / most).toFixed(1) + "px";
+    host.append(bar);
+    if (k === chosen && n !== null) { const v = el("div", "val", whole(n)); v.style.left = at(k); host.append(v); }
+  });
+  for (const b of breaksAt(periods)) {
+    const line = el("div", "break"), text = nameEl("span", "", clip(b.text, 60) + ", " + shortDate(b.month));
+    line.style.left = at(b.position);
+    if (Math.abs(b.position - chosen) / last < 0.25) text.hidden = true;
+    if (b.position / last > 0.8) text.className = "z";
+    if (b.position / last < 0.2) text.className = "a";
+    host.append(add(line, text));
+  }
+  const marks = periods.length < 6 ? periods.map((_, k) => k) : [0, Math.round(last / 3), Math.round((2 * last) / 3), last];
+  for (const k of marks) {
+    const t = el("div", "tick" + (periods.length === 1 ? "" : k === 0 ? " a" : k === last ? " z" : " mid"), shortDate(periods[k].end));
+    t.style.left = at(k);
+    host.append(t);
+  }
+  drawSlider(periods, chosen, totals[chosen], dense);
+}
+
+function drawSlider(periods, chosen, total, dense) {
+  const slider = byId("period");
+  const window = periods[chosen];
+  slider.max = String(Math.max(0, periods.length - 1));
+  slider.value = String(chosen);
+  slider.disabled = periods.length < 2;
+  byId("play").disabled = periods.length < 2;
+  slider.setAttribute("aria-valuetext", window.label + (total === null ? "" : ", " + whole(total) + " " + INFO.noun + " in " + (INFO.region || "all areas")) + (window.complete ? "" : ", incomplete"));
+  const [, lead, rest] = /^(.* to) (.+)$/.exec(window.label) || ["", dense ? "Density covers" : { m: "Month", q: "Quarter", y: "Period" }[window.kind], window.label];
+  byId("period-lead").textContent = dense ? "Density: only" : lead;
+  byId("period-now").textContent = (dense ? window.label : rest) + (window.complete ? "" : " (part)");
+}
+
+function setPeriod(id) {
+  state.period = id;
+  redraw();
+}
+
+function stopPlaying() {
+  if (!playing) return;
+  clearInterval(playing);
+  playing = null;
+  byId("play").setAttribute("aria-label", "Play through the periods");
+  byId("play-icon").setAttribute("href", "#i-play");
+}
+
+function togglePlaying() {
+  if (playing) { stopPlaying(); return; }
+  const step = () => {
+    const periods = currentSeries();
+    const k = periods.findIndex((p) => p.id === state.period);
+    if (k >= periods.length - 1) { stopPlaying(); return; }
+    setPeriod(periods[k + 1].id);
+    announce(periods[k + 1].label);
+  };
+  const periods = currentSeries();
+  byId("play").setAttribute("aria-label", "Pause");
+  byId("play-icon").setAttribute("href", "#i-pause");
+  const k = periods.findIndex((p) => p.id === state.period);
+  setPeriod(periods[k >= periods.length - 1 ? 0 : k + 1].id);
+  playing = setInterval(step, 950);
+}

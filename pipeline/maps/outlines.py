@@ -1,0 +1,154 @@
+"""Geometry of a release, stored once: shared arcs for every area, band and outline on the page."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from pipeline import simplify
+from pipeline.disclosure.released import Released
+
+__all__ = ["LEVELS", "Outlines", "make_outlines"]
+
+LEVELS = ("region", "borough", "ward")
+"""Largest first."""
+
+AGREE_PCT = 2.0
+"""Boroughs are drawn from their wards where the two disagree by less than this share of the area, in per cent."""
+
+GRID_M = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outlines:
+    """Everything drawn, as rings of arcs (see `simplify.Topology`).
+
+    Attributes
+    ----------
+    arcs
+        Delta-coded, in units of 1e-5 degree.
+    areas
+        Level to rings of each area, in the order of `released.areas`.
+    labels
+        Level to longitude and latitude (in units of 1e-5 degree) and room (radius in metres) for each area's label.
+    region
+        Outer edge.
+    water
+        River the boundaries leave out.
+    hotspots, density
+        Rings of each row.
+    anchors
+        Longitude and latitude of each hotspot's badge: on its north-east rim, so that the middle stays in sight.
+    """
+
+    arcs: list[list[int]]
+    areas: dict[str, list[list[list[int]]]]
+    labels: dict[str, list[list[int]]]
+    region: list[list[int]]
+    water: list[list[int]]
+    hotspots: list[list[list[int]]]
+    density: list[list[list[int]]]
+    anchors: list[list[int]]
+
+
+def _lonlat(shapes: NDArray[Any], crs: str) -> NDArray[Any]:
+    import geopandas as gpd
+
+    return np.asarray(gpd.GeoSeries(list(shapes), crs=crs).to_crs("EPSG:4326").to_numpy())
+
+
+def _rings(shapes: NDArray[Any], crs: str) -> list[tuple[simplify.Ring, ...]]:
+    return [simplify.quantised_rings(shape) for shape in _lonlat(shapes, crs)] if len(shapes) else []
+
+
+def _polygonal(shape: Any) -> Any:
+    """Keep the surfaces of a shape; an empty multipolygon if it has none."""
+    parts = [p for p in shapely.get_parts(shapely.make_valid(shape)) if not p.is_empty]
+    flat = [q for p in parts for q in shapely.get_parts(p) if q.geom_type == "Polygon"]
+    return shapely.MultiPolygon(flat)
+
+
+def _dissolvable(boroughs: Any, wards: Any, shapes: NDArray[Any]) -> bool:
+    """Say whether every borough is covered by wards that name it, closely enough to be drawn from them."""
+    parents = wards["parent_code"].to_numpy()
+    for code, geometry in zip(boroughs["area_code"], boroughs.geometry, strict=True):
+        mine = shapes[parents == code]
+        if len(mine) == 0:
+            return False
+        apart = abs(shapely.area(mine).sum() - geometry.area)
+        apart = max(apart, geometry.difference(shapely.union_all(mine)).area)
+        if apart * 100 > AGREE_PCT * geometry.area:
+            return False
+    return True
+
+
+def _bands(frame: Any, tolerance_m: float) -> NDArray[Any]:
+    """Simplify the bands of each category together, so that a band's inner edge is the next one's outer edge."""
+    shapes = np.array([_polygonal(g) for g in frame.geometry], dtype=object)
+    for category in frame["category"].unique() if len(frame) else ():
+        mine = (frame["category"] == category).to_numpy()
+        if shapely.coverage_is_valid(shapes[mine]):
+            shapes[mine] = simplify.simplify_coverage(shapes[mine], tolerance_m=tolerance_m)
+        else:
+            shapes[mine] = shapely.simplify(shapes[mine], tolerance_m)
+    return shapes
+
+
+def _anchor(ring_sets: tuple[simplify.Ring, ...]) -> list[int]:
+    points = [p for ring in ring_sets for p in ring]
+    x, y = max(points, key=lambda p: (p[1] + 0.25 * p[0], p))
+    return [x, y]
+
+
+def make_outlines(released: Released) -> Outlines:
+    """Simplify, dissolve and cut a release's shapes into arcs.
+
+    Returns
+    -------
+    outlines
+        The same release gives the same bytes.
+    """
+    info, crs = released.info, released.info.working_crs
+    tolerance_m = info.simplify_m
+    rings: dict[str, list[tuple[simplify.Ring, ...]]] = {}
+    labels: dict[str, list[list[int]]] = {}
+    metric: dict[str, NDArray[Any]] = {}
+    present = [level for level in ("ward", "borough") if (released.areas["level"] == level).any()]
+    for level in present:
+        frame = released.areas[released.areas["level"] == level]
+        shapes = np.array([_polygonal(g) for g in frame.geometry], dtype=object)
+        if not shapely.coverage_is_valid(shapes):  # neighbours digitised apart: bring them to one grid first
+            shapes = np.array([_polygonal(g) for g in shapely.set_precision(shapes, GRID_M)], dtype=object)
+        metric[level] = simplify.simplify_coverage(shapes, tolerance_m=tolerance_m)
+        wards = released.areas[released.areas["level"] == "ward"]
+        if level == "borough" and "ward" in rings and _dissolvable(frame, wards, metric["ward"]):
+            parents = wards["parent_code"].tolist()
+            rings[level] = [
+                simplify.dissolve_rings([r for r, p in zip(rings["ward"], parents, strict=True) if p == code])
+                for code in frame["area_code"]
+            ]
+        else:
+            rings[level] = _rings(metric[level], crs)
+        radii, centres = simplify.inscribed_circles(metric[level])
+        spots = shapely.get_coordinates(_lonlat(centres, crs)) * simplify.UNITS_PER_DEGREE
+        labels[level] = [[int(round(x)), int(round(y)), int(r)] for (x, y), r in zip(spots, radii, strict=True)]
+    top = present[-1]
+    edge = simplify.dissolve_rings(rings[top])
+    water = simplify.water_gaps(shapely.union_all(metric[top]))
+    hot_rings = _rings(np.array([_polygonal(g) for g in released.hotspots.geometry], dtype=object), crs)
+    band_rings = _rings(_bands(released.density, min(tolerance_m, 25.0)), crs)
+    water_rings = _rings(np.array([water], dtype=object), crs) if not water.is_empty else [()]
+    made = simplify.topology([*(rings[level] for level in present), [edge], water_rings, hot_rings, band_rings])
+    layers = [[[list(ring) for ring in shape] for shape in layer] for layer in made.shapes]
+    return Outlines(
+        arcs=[simplify.delta_code(arc) for arc in made.arcs],
+        areas=dict(zip(present, layers, strict=False)),
+        labels=labels,
+        region=layers[len(present)][0],
+        water=layers[len(present) + 1][0],
+        hotspots=layers[len(present) + 2],
+        density=layers[len(present) + 3],
+        anchors=[_anchor(r) for r in hot_rings],
+    )

@@ -1,0 +1,121 @@
+"""Numbers of a release as short strings: one per column, area after area; `w` where a number is withheld.
+
+A cell is a number, `w` (withheld) or nothing (no data). A column without any number is left out. Words become one letter.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline import palette
+
+__all__ = ["CHANGE_WORDS", "encode_counts", "limits", "period_kind"]
+
+CHANGE_WORDS = {"higher": "h", "lower": "l", "no clear change": "n", "too few": "f", "not comparable": "c"}
+_RELIABILITY = {"unreliable": "u", "too few to say": "f"}
+
+_COLUMNS: tuple[tuple[str, str, int | None], ...] = (
+    ("n", "incidents", 0),
+    ("u", "incidents_unplaced", 0),
+    ("o", "positive_outcomes", 0),
+    ("r", "rate_per_10000", 4),
+    ("lo", "rate_low", 4),
+    ("hi", "rate_high", 4),
+    ("rel", "reliability", None),
+    ("s", "outcome_share", 4),
+    ("sl", "outcome_low", 4),
+    ("sh", "outcome_high", 4),
+    ("c", "change_pct", 2),
+    ("cw", "change_word", None),
+    ("cr", "change_vs_region", None),
+    ("g", "hotspot_class", 0),
+    ("m", "moran_class", None),
+    ("e", "emerging_class", None),
+)
+"""Key on the page, column of the table, decimals (None for words)."""
+
+_MEASURES = {"rate": "rate_per_10000", "count": "incidents", "outcomes": "outcome_share"}
+_PERCENTILES = {"ward": (22, 47, 76, 93), "borough": (20, 45, 72, 90)}
+
+
+def period_kind(days: int) -> str:
+    """Sort a window by length: `m` up to a month, `q` up to a quarter, `y` longer. Kinds never share a scale."""
+    return "m" if days <= 31 else "q" if days <= 92 else "y"
+
+
+def _cell(value: Any, decimals: int | None) -> str:
+    if value is None or value is pd.NA or value != value or value == "":  # noqa: PLR0124 - NaN is not itself
+        return ""
+    if decimals is None:
+        return CHANGE_WORDS.get(str(value)) or _RELIABILITY.get(str(value)) or str(value).replace(",", " ")
+    number = round(float(value), decimals)
+    return str(int(number)) if number == int(number) else repr(number)
+
+
+def _column(rows: pd.DataFrame, column: str, decimals: int | None) -> str:
+    hidden = [column in str(w or "").split(";") for w in rows["withheld"]]
+    cells = ["w" if h else _cell(v, decimals) for v, h in zip(rows[column], hidden, strict=True)]
+    return ",".join(cells) if any(cells) else ""
+
+
+def encode_counts(counts: pd.DataFrame, codes: list[str], *, public: bool) -> dict[str, dict[str, dict[str, str]]]:
+    """Encode the rows of one level.
+
+    Parameters
+    ----------
+    counts
+        Rows of `area_counts` of one level.
+    codes
+        Area codes in the order of the page.
+    public
+        Whether classes under zero ("lower recorded") are left out, as in every public release.
+
+    Returns
+    -------
+    values
+        Period id, category id, column key, then cells joined by commas.
+    """
+    position = pd.Series(np.arange(len(codes)), index=codes)
+    counts = counts[counts["area_code"].isin(position.index)]
+    out: dict[str, dict[str, dict[str, str]]] = {}
+    for (period, category), rows in counts.groupby(["period", "category"], sort=True):
+        full = rows.set_index("area_code").reindex(codes)
+        full["withheld"] = full["withheld"].astype(object).where(full["withheld"].notna(), "")
+        if public:
+            full["hotspot_class"] = full["hotspot_class"].mask(full["hotspot_class"] < 0, 0)
+        cells = {key: _column(full, column, decimals) for key, column, decimals in _COLUMNS if column in full}
+        out.setdefault(str(period), {})[str(category)] = {key: text for key, text in cells.items() if text}
+    return out
+
+
+def limits(
+    values: dict[str, dict[str, dict[str, str]]], *, level: str, kinds: dict[str, str]
+) -> dict[str, dict[str, dict[str, list[float]]]]:
+    """Choose class limits from the encoded values, pooled over all periods of a kind.
+
+    Returns
+    -------
+    limits
+        Kind of period, category, measure, then four limits.
+    """
+    keys = {measure: next(k for k, column, _ in _COLUMNS if column == name) for measure, name in _MEASURES.items()}
+    pools: dict[tuple[str, str, str], list[float]] = {}
+    for period, categories in values.items():
+        for category, cells in categories.items():
+            doubtful = cells.get("rel", "").split(",")
+            for measure, key in keys.items():
+                pool = pools.setdefault((kinds.get(period, "y"), category, measure), [])
+                found = [c for c in cells.get(key, "").split(",")]
+                steady = [
+                    c
+                    for i, c in enumerate(found)
+                    if measure != "rate" or i >= len(doubtful) or doubtful[i] not in {"u", "f"}
+                ]
+                chosen = [float(c) for c in steady if c not in {"", "w"}]
+                pool.extend(chosen or [float(c) for c in found if c not in {"", "w"}])
+    out: dict[str, dict[str, dict[str, list[float]]]] = {}
+    for (kind, category, measure), pool in sorted(pools.items()):
+        found_limits = palette.class_limits(pool, percentiles=_PERCENTILES[level])
+        out.setdefault(kind, {}).setdefault(category, {})[measure] = list(found_limits)
+    return out

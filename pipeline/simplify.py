@@ -1,0 +1,242 @@
+"""Outlines made small without tearing them: simplified as a coverage, cut into shared arcs, coded as differences.
+
+Neighbours that share a border share its arc, so the border is stored once and drawn twice in the same place: no gaps, no
+slivers, whatever the simplification. Coordinates are whole hundred-thousandths of a degree, about a metre.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+__all__ = [
+    "UNITS_PER_DEGREE",
+    "Topology",
+    "decode_arc",
+    "delta_code",
+    "dissolve_rings",
+    "inscribed_circles",
+    "quantised_rings",
+    "simplify_coverage",
+    "topology",
+    "water_gaps",
+]
+
+UNITS_PER_DEGREE = 100_000
+
+Point = tuple[int, int]
+Ring = tuple[Point, ...]
+"""Closed without repeating the first point. Outer rings run anticlockwise, holes clockwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """Shapes as lists of rings, rings as lists of arcs.
+
+    Attributes
+    ----------
+    arcs
+        Each a chain of points in units of 1e-5 degree, longitude first.
+    shapes
+        Layer, shape, ring, arc numbers. Arc k run backwards is written as -k - 1.
+    """
+
+    arcs: tuple[Ring, ...]
+    shapes: tuple[tuple[tuple[tuple[int, ...], ...], ...], ...]
+
+
+def simplify_coverage(shapes: NDArray[Any], *, tolerance_m: float) -> NDArray[Any]:
+    """Simplify polygons that share borders, moving every shared border the same way on both sides.
+
+    Parameters
+    ----------
+    shapes
+        Polygons or multipolygons in metres, shape (n,).
+    tolerance_m
+        Roughly the largest detail removed, in metres; 0 keeps everything.
+
+    Returns
+    -------
+    simplified
+        As many shapes, none empty: one that would vanish is kept as it was.
+
+    References
+    ----------
+    Visvalingam and Whyatt (1993), as `shapely.coverage_simplify` applies it to coverages.
+    """
+    if tolerance_m <= 0 or len(shapes) == 0:
+        return shapes.copy()
+    simple = shapely.coverage_simplify(shapes, tolerance_m)
+    lost = shapely.is_empty(simple) | shapely.is_missing(simple)
+    return np.where(lost, shapes, simple)
+
+
+def inscribed_circles(shapes: NDArray[Any], *, tolerance_m: float = 20.0) -> tuple[NDArray[np.float64], NDArray[Any]]:
+    """Find where a label has most room: the largest circle inside the largest part of each shape.
+
+    Parameters
+    ----------
+    shapes
+        Polygons or multipolygons in metres, shape (n,).
+    tolerance_m
+        How near the centre comes to the best one, in metres.
+
+    Returns
+    -------
+    radii_m
+        Radii in metres, shape (n,).
+    centres
+        Points in the same system, shape (n,).
+    """
+    largest = []
+    for shape in shapes:
+        parts = shapely.get_parts(shape)
+        largest.append(parts[int(np.argmax(shapely.area(parts)))])
+    lines = shapely.maximum_inscribed_circle(np.array(largest, dtype=object), tolerance=tolerance_m)
+    return shapely.length(lines), shapely.get_point(lines, 0)
+
+
+def water_gaps(outline: Any, *, closing_m: float = 900.0, smallest_km2: float = 0.25) -> Any:
+    """Return the long narrow gap in an outline, such as a river the boundaries leave out; empty if there is none.
+
+    Parameters
+    ----------
+    outline
+        Polygon or multipolygon in metres.
+    closing_m
+        Gaps narrower than twice this are closed, in metres.
+    smallest_km2
+        Smaller gaps are left out, in square kilometres.
+
+    Returns
+    -------
+    gaps
+        Multipolygon in the same system.
+    """
+    closed = outline.buffer(closing_m, quad_segs=4).buffer(-closing_m, quad_segs=4)
+    parts = shapely.get_parts(closed.difference(outline.buffer(1.0)))
+    keep = [p for p in parts if p.geom_type == "Polygon" and p.area > smallest_km2 * 1e6]
+    return shapely.MultiPolygon(keep).simplify(15.0) if keep else shapely.MultiPolygon()
+
+
+def quantised_rings(shape: Any) -> tuple[Ring, ...]:
+    """Return the rings of a polygon in longitude and latitude, on the grid of 1e-5 degree.
+
+    Rings that collapse to fewer than three points are dropped.
+    """
+    rings: list[Ring] = []
+    for part in shapely.get_parts(shapely.orient_polygons(shape)):
+        for line in (part.exterior, *part.interiors):
+            grid = np.rint(shapely.get_coordinates(line)[:-1] * UNITS_PER_DEGREE).astype(np.int64)
+            keep = np.any(grid != np.roll(grid, 1, axis=0), axis=1)
+            points = tuple((int(x), int(y)) for x, y in grid[keep])
+            if len(set(points)) >= 3:
+                rings.append(points)
+    return tuple(rings)
+
+
+def dissolve_rings(shapes: Sequence[Sequence[Ring]]) -> tuple[Ring, ...]:
+    """Join shapes of one coverage by crossing out every border they share.
+
+    Parameters
+    ----------
+    shapes
+        Rings of each shape, outer rings anticlockwise.
+
+    Returns
+    -------
+    rings
+        What is left, oriented alike. Exact on the grid: it cannot fail on a shape that rounding made touch itself.
+    """
+    edges: dict[tuple[Point, Point], int] = defaultdict(int)
+    for rings in shapes:
+        for ring in rings:
+            for a, b in zip(ring, (*ring[1:], ring[0]), strict=True):
+                if edges.get((b, a), 0) > 0:
+                    edges[b, a] -= 1
+                else:
+                    edges[a, b] += 1
+    after: dict[Point, list[Point]] = defaultdict(list)
+    for (a, b), n in edges.items():
+        after[a].extend([b] * n)
+    for ends in after.values():
+        ends.sort(reverse=True)
+    out: list[Ring] = []
+    for first in sorted(after):
+        while after[first]:
+            walk, at = [first], after[first].pop()
+            while at != first:
+                walk.append(at)
+                at = after[at].pop()
+            if len(walk) >= 3:
+                out.append(tuple(walk))
+    return tuple(out)
+
+
+def topology(layers: Sequence[Sequence[Sequence[Ring]]]) -> Topology:
+    """Cut rings into arcs at every point where borders meet, and store each arc once.
+
+    Parameters
+    ----------
+    layers
+        Layer, shape, ring. Layers whose rings run along the same points share arcs.
+
+    Returns
+    -------
+    topology
+        Arcs in order of first use: the same input gives the same arcs.
+    """
+    near: dict[Point, set[Point]] = defaultdict(set)
+    for ring in (r for layer in layers for shape in layer for r in shape):
+        for a, b in zip(ring, (*ring[1:], ring[0]), strict=True):
+            near[a].add(b)
+            near[b].add(a)
+    nodes = {point for point, others in near.items() if len(others) != 2}
+    arcs: list[Ring] = []
+    known: dict[Ring, int] = {}
+
+    def number(chain: Ring) -> int:
+        back = chain[::-1]
+        key = min(chain, back)
+        if key not in known:
+            known[key] = len(arcs)
+            arcs.append(key)
+        k = known[key]
+        return k if chain == key else -k - 1
+
+    def cut(ring: Ring) -> tuple[int, ...]:
+        at = [i for i, point in enumerate(ring) if point in nodes]
+        if not at:  # an island: the same start and direction wherever it occurs
+            start = ring.index(min(ring))
+            loop = ring[start:] + ring[: start + 1]
+            return (number(loop),)
+        turned = ring[at[0] :] + ring[: at[0] + 1]
+        stops = [i - at[0] for i in at] + [len(ring)]
+        return tuple(number(turned[a : b + 1]) for a, b in zip(stops, stops[1:], strict=False))
+
+    shapes = tuple(tuple(tuple(cut(ring) for ring in shape) for shape in layer) for layer in layers)
+    return Topology(tuple(arcs), shapes)
+
+
+def delta_code(chain: Sequence[Point]) -> list[int]:
+    """Write a chain as its first point and then differences, flat.
+
+    >>> delta_code([(10, 20), (13, 18), (13, 25)])
+    [10, 20, 3, -2, 0, 7]
+    """
+    steps = np.diff(np.asarray(chain, dtype=np.int64), axis=0, prepend=np.zeros((1, 2), dtype=np.int64))
+    return [int(v) for v in steps.ravel()]
+
+
+def decode_arc(code: Sequence[int]) -> Ring:
+    """Undo `delta_code`.
+
+    >>> decode_arc([10, 20, 3, -2, 0, 7])
+    ((10, 20), (13, 18), (13, 25))
+    """
+    points = np.cumsum(np.asarray(code, dtype=np.int64).reshape(-1, 2), axis=0)
+    return tuple((int(x), int(y)) for x, y in points)
