@@ -141,9 +141,11 @@ def auto_eps(points_m: ArrayLike, *, min_samples: int, weights: ArrayLike | None
     curve = _quantiles(gaps, counts[at], shares)
     knee = _knee(curve[: TAIL_PCT + 1])
     eps_m = float(np.ceil(curve[knee]))
+    left_out = len(locations) - len(open_places)
     note = (
-        f"eps_m {eps_m:g} m: the knee of the {min_samples}-incident distance curve, which {knee} % of the incidents at "
-        f"shared reach lie below (median {curve[50]:.0f} m; {len(at):,} locations measured)"
+        f"eps_m {eps_m:g} m, chosen at the knee of the k-distance curve (k = {min_samples} incidents): {knee} % of the "
+        f"incidents lie below it, half within {curve[50]:.0f} m; {len(at):,} locations measured"
+        + (f", {left_out:,} that hold k on their own left out" if left_out else "")
     )
     return EpsChoice(
         eps_m=eps_m,
