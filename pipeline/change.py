@@ -1,0 +1,280 @@
+"""What is rising: one window against an earlier one, for each area against itself and against the rest of the region.
+
+The tests are the quasi-Poisson score tests of `scoretest`, with the dispersion estimated for each level and category.
+One family of tests is adjusted together: all areas of a level and all categories in the one declared comparison.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pipeline.errors import InputError
+from pipeline.fdr import Family, benjamini_hochberg
+from pipeline.intervals import Dispersion, dispersion
+from pipeline.periods import Break, Period, breaks_within, earlier_window, is_partial
+from pipeline.scoretest import against_rest, against_self
+
+__all__ = ["WORDS", "ChangeRules", "Changes", "Comparison", "change", "compare_windows"]
+
+Floats = npt.NDArray[np.float64]
+Word = Literal["higher", "lower", "no clear change", "too few", "not comparable"]
+WORDS: tuple[Word, ...] = ("higher", "lower", "no clear change", "too few", "not comparable")
+KEYS = ["area_code", "level", "category"]
+FEWEST_AREAS = 5  # a level with fewer areas cannot tell its own noise from what all areas share
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRules:
+    """When a change is told: at most `fdr_q` false discoveries, from at least `min_earlier` earlier events."""
+
+    fdr_q: float = 0.05
+    min_earlier: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The one declared comparison of a run, and why it may not be made (empty when it may)."""
+
+    earlier: Period
+    later: Period
+    obstacle: str = ""
+
+    @property
+    def label(self) -> str:
+        """Words for readers: "12 months to July 2025 against 12 months to July 2024"."""
+        return f"{self.later.label} against {self.earlier.label}"
+
+    @property
+    def same_months(self) -> bool:
+        """Whether both windows hold the same calendar months: percentages are then of the counts as they stand."""
+        one, other = self.earlier, self.later
+        return one.months == other.months and (one.first_month - other.first_month) % 100 == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """The changes of all areas and categories.
+
+    Attributes
+    ----------
+    table
+        One row for each area and category of the later window: area_code, level, period, category, incidents_earlier,
+        change_pct (per cent), change_word, change_p, change_q (adjusted), change_vs_region (the same words),
+        change_vs_region_p and change_vs_region_q.
+    comparison
+        What was compared.
+    spread
+        Dispersion by level and category: dispersion, dispersion_df, dispersion_from.
+    families
+        The tests that were adjusted together.
+    """
+
+    table: pd.DataFrame
+    comparison: Comparison
+    spread: pd.DataFrame
+    families: tuple[Family, ...]
+
+
+def compare_windows(
+    later: Period,
+    *,
+    first_date: date,
+    last_date: date,
+    basis: Literal["previous", "year_before"] = "year_before",
+    breaks: Collection[Break] = (),
+    missing: Collection[int] = (),
+) -> Comparison:
+    """Declare a comparison, and say why not where the data cannot bear it.
+
+    Parameters
+    ----------
+    later
+        The window that is compared.
+    first_date, last_date
+        First and last day that the data cover completely.
+    basis
+        With the window just before, or with the same months a year earlier.
+    breaks
+        Declared changes of recording; none of them may lie between or inside the windows.
+    missing
+        Months without data.
+    """
+    earlier = earlier_window(later, basis=basis)
+    if earlier.start < first_date:
+        return Comparison(
+            earlier, later, f"The data begin on {first_date.isoformat()}: {earlier.label} is not in them."
+        )
+    for window in (earlier, later):
+        if is_partial(window, first_date=first_date, last_date=last_date, missing=missing):
+            return Comparison(earlier, later, f"The data cover {window.label} only in part.")
+    between = breaks_within(earlier.first_month, later.last_month, breaks)
+    return Comparison(earlier, later, between[0].text if between else "")
+
+
+def change(
+    counts: pd.DataFrame,
+    comparison: Comparison,
+    *,
+    rules: ChangeRules | None = None,
+    not_comparable: Collection[str] = (),
+) -> Changes:
+    """Say for each area and category whether the later window is higher or lower than the earlier one.
+
+    Parameters
+    ----------
+    counts
+        area_code, level, period, category, incidents (nullable). Single months inside the two windows, where given,
+        serve to estimate the dispersion of a level with under five areas.
+    comparison
+        What to compare.
+    rules
+        When a change is told.
+    not_comparable
+        Areas that are not the same in both windows, such as wards of one vintage only.
+
+    Returns
+    -------
+    changes
+        Nulls where a count is null. "too few" where the earlier window has too few events for a percentage;
+        "not comparable" throughout where the comparison has an obstacle.
+
+    Raises
+    ------
+    InputError
+        If the later window is not among the counts, or a key comes twice.
+    """
+    rules = rules or ChangeRules()
+    pair = _pair(counts, comparison)
+    spread, estimates = _spread(counts, pair, comparison)
+    apart = np.full(len(pair), bool(comparison.obstacle)) | pair["area_code"].isin(list(not_comparable)).to_numpy()
+    x1, x2 = pair["earlier"].to_numpy(), pair["later"].to_numpy()
+    known = ~np.isnan(x2) & (~np.isnan(x1) | apart)
+    enough = known & ~apart & (x1 >= rules.min_earlier)
+    rest1, rest2 = _rest(pair)
+    against = ~np.isnan(rest1) & ~np.isnan(rest2) & (pair["level"] != "region").to_numpy()
+    rest_enough = enough & against & (rest1 >= rules.min_earlier) & (rest2 > 0)
+    days1, days2 = comparison.earlier.days, comparison.later.days
+    p_self, p_region = np.ones(len(pair)), np.ones(len(pair))
+    for key, rows in sorted(pair.groupby(["level", "category"]).indices.items()):
+        own = rows[enough[rows]]
+        p_self[own] = against_self(x2[own], x1[own], days_later=days2, days_earlier=days1, spread=estimates[key])
+        own = rows[rest_enough[rows]]
+        p_region[own] = against_rest(
+            x2[own], x1[own], rest_later=rest2[own], rest_earlier=rest1[own], spread=estimates[key]
+        )
+    q_self, q_region = np.ones(len(pair)), np.ones(len(pair))
+    families = []
+    for level, rows in sorted(pair.groupby("level").indices.items()):
+        q_self[rows] = benjamini_hochberg(p_self[rows], included=enough[rows])
+        q_region[rows] = benjamini_hochberg(p_region[rows], included=rest_enough[rows])
+        families.append(Family(f"{level}, all categories, {comparison.label}", int(enough[rows].sum())))
+    rising = x2 * days1 > x1 * days2
+    ahead = x2 * np.where(rest_enough, rest1, 1) > x1 * np.where(rest_enough, rest2, 1)
+    ratio = np.divide(x2, x1, out=np.zeros(len(pair)), where=enough & (x1 > 0))
+    pct = (ratio * (1 if comparison.same_months else days1 / days2) - 1) * 100
+    table = pair[["area_code", "level", "period", "category"]].copy()
+    table["incidents_earlier"] = pd.array(np.where(np.isnan(x1), 0, x1), dtype="Int64")
+    table["incidents_earlier"] = table["incidents_earlier"].mask(np.isnan(x1))
+    table["change_pct"] = _shown(pct, enough & (x1 > 0))
+    table["change_word"] = _words(apart, enough, up=rising, clear=q_self <= rules.fdr_q, known=known)
+    table["change_p"], table["change_q"] = _shown(p_self, enough), _shown(q_self, enough)
+    table["change_vs_region"] = _words(
+        apart, rest_enough, up=ahead, clear=q_region <= rules.fdr_q, known=known & (against | apart)
+    ).mask(pair["level"] == "region")
+    table["change_vs_region_p"] = _shown(p_region, rest_enough)
+    table["change_vs_region_q"] = _shown(q_region, rest_enough)
+    return Changes(table, comparison, spread, tuple(families))
+
+
+def _pair(counts: pd.DataFrame, comparison: Comparison) -> pd.DataFrame:
+    """Put the two windows side by side, in the order of the later one."""
+    later = counts[counts["period"] == comparison.later.id]
+    earlier = counts[counts["period"] == comparison.earlier.id]
+    if later.empty:
+        raise InputError(f"the counts hold no window {comparison.later.id}: sum it before comparing")
+    if later.duplicated(KEYS).any() or earlier.duplicated(KEYS).any():
+        raise InputError("an area has two counts for one category and window: sum them before comparing")
+    pair = later[[*KEYS, "period", "incidents"]].merge(
+        earlier[[*KEYS, "incidents"]], how="left", on=KEYS, suffixes=("", "_earlier")
+    )
+    for name, column in (("later", "incidents"), ("earlier", "incidents_earlier")):
+        pair[name] = pair[column].astype("Float64").to_numpy(np.float64, na_value=np.nan)
+    return pair
+
+
+def _rest(pair: pd.DataFrame) -> tuple[Floats, Floats]:
+    """Count the region without the area in both windows; NaN where the region is not known."""
+    region = pair.loc[pair["level"] == "region", ["category", "earlier", "later"]]
+    if region["category"].duplicated().any():
+        raise InputError("counts hold two regions: areas are compared with one")
+    whole = pair[["category"]].merge(region, how="left", on="category")
+    rest = [whole[name].to_numpy() - pair[name].to_numpy() for name in ("earlier", "later")]
+    return rest[0], rest[1]
+
+
+def _spread(
+    counts: pd.DataFrame, pair: pd.DataFrame, comparison: Comparison
+) -> tuple[pd.DataFrame, dict[tuple[str, str], Dispersion]]:
+    """Estimate the dispersion of each level and category from its areas, its months, or else another level."""
+    found: dict[tuple[str, str], tuple[Dispersion, str]] = {}
+    for key, group in pair.groupby(["level", "category"], sort=True):
+        table = group[["earlier", "later"]].dropna().to_numpy()
+        if len(table) >= FEWEST_AREAS and (own := dispersion(table)).df:
+            found[key] = own, "areas"
+        elif (months := _monthly(counts, level=key[0], category=key[1], comparison=comparison)).df:
+            found[key] = months, "months"
+    rows, estimates = [], {}
+    for key in sorted(pair.groupby(["level", "category"]).indices):
+        others = [(d.value, level, d) for (level, category), (d, _) in sorted(found.items()) if category == key[1]]
+        if key in found:
+            estimate, source = found[key]
+        elif others:
+            _, level, estimate = max(others, key=lambda other: other[:2])
+            source = f"level {level}"
+        else:
+            estimate, source = Dispersion(), "not estimated"
+        estimates[key] = estimate
+        rows.append((*key, estimate.value, estimate.df, source))
+    columns = ["level", "category", "dispersion", "dispersion_df", "dispersion_from"]
+    return pd.DataFrame(rows, columns=columns), estimates
+
+
+def _monthly(counts: pd.DataFrame, *, level: str, category: str, comparison: Comparison) -> Dispersion:
+    """Pool the variation of months about the mean of their own window, over the areas of a level."""
+    rows = counts[(counts["level"] == level) & (counts["category"] == category)]
+    chi2, df = 0.0, 0
+    for window in (comparison.earlier, comparison.later):
+        inside = rows[rows["period"].map({p: _is_month_of(p, window) for p in rows["period"].unique()})]
+        for _, series in inside.dropna(subset="incidents").sort_values("period").groupby("area_code", sort=True):
+            one = dispersion(
+                series["incidents"].to_numpy(np.float64), days=[Period.parse(p).days for p in series["period"]]
+            )
+            chi2, df = chi2 + (one.raw or 0.0) * one.df, df + one.df
+    return Dispersion(max(chi2 / df, 1.0), chi2 / df, df) if df else Dispersion()
+
+
+def _is_month_of(period: str, window: Period) -> bool:
+    month = Period.parse(period)
+    return month.months == 1 and month != window and month.overlaps(window)
+
+
+def _shown(values: Floats, where: npt.NDArray[np.bool_]) -> "pd.Series[float]":
+    return pd.Series(np.where(where, values, 0.0), dtype="Float64").mask(~where)
+
+
+def _words(
+    apart: npt.NDArray[np.bool_],
+    enough: npt.NDArray[np.bool_],
+    *,
+    up: npt.NDArray[np.bool_],
+    clear: npt.NDArray[np.bool_],
+    known: npt.NDArray[np.bool_],
+) -> "pd.Series[str]":
+    higher, lower, unclear, few, broken = WORDS
+    words = np.select([apart, ~enough, ~clear, up], [broken, few, unclear, higher], default=lower)
+    return pd.Series(words, dtype="str").mask(~known)
