@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 FIRST_YEAR, LAST_YEAR = 1900, 2199
-DECISIVE_SHARE = 0.99           # of the values that read one way only: what goes against this many is a slip
+DECISIVE_SHARE = 0.99  # of the values that read one way only: what goes against this many is a slip
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 _CLOCK = re.compile(r"\b(\d{1,2})[:.](\d{2})(?:[:.]\d{2}(?:\.\d+)?)?\s*([ap])?\.?(?:m\b\.?)?", re.IGNORECASE)
@@ -156,7 +156,7 @@ def day_order(exam: DateExam, *, stated: bool | None, what: str) -> bool | None:
     return exam.day_first > exam.month_first
 
 
-def parse_date(text: str, *, day_first: bool | None) -> DateParts | None:
+def parse_date(text: str, *, day_first: bool | None) -> DateParts | None:  # noqa: PLR0911 one form, one way out
     """Read one date, with its time where it has one.
 
     Parameters

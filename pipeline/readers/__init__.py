@@ -1,9 +1,12 @@
 """Files in: incidents, published counts, boundaries and residents, read into the tables of the house."""
 
 from pipeline.readers.account import PartReport
+from pipeline.readers.counted import CountsPart, CountsReport, merge_published
+from pipeline.readers.duplicates import DUPLICATES, Duplicates, settle_duplicates
 from pipeline.readers.files import expand, source_labels
 from pipeline.readers.incidents import read_incidents
 from pipeline.readers.levels import AreaSet, read_areas
+from pipeline.readers.published import COUNT_RULES, read_counts, read_lookup
 from pipeline.readers.reduce import (
     LocationCounts,
     count_area_months,
@@ -15,10 +18,18 @@ from pipeline.readers.reduce import (
     reduce_locations,
     reduce_places,
 )
+from pipeline.readers.rules import PLACE_RULES, RULES
 from pipeline.readers.sorting import merged_labels
 
 __all__ = [
+    "COUNT_RULES",
+    "DUPLICATES",
+    "PLACE_RULES",
+    "RULES",
     "AreaSet",
+    "CountsPart",
+    "CountsReport",
+    "Duplicates",
     "LocationCounts",
     "PartReport",
     "count_area_months",
@@ -26,12 +37,16 @@ __all__ = [
     "count_locations",
     "count_places",
     "expand",
+    "merge_published",
     "merged_labels",
     "read_areas",
+    "read_counts",
     "read_incidents",
+    "read_lookup",
     "reduce_area_months",
     "reduce_facets",
     "reduce_locations",
     "reduce_places",
+    "settle_duplicates",
     "source_labels",
 ]

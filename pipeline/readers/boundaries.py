@@ -82,8 +82,12 @@ def read_boundaries(settings: AreaFile, *, base: Path, working: str, level: str)
     for part in ("code", "name", "parent_code", "parent_name"):
         wanted = getattr(settings, part)
         try:
-            texts[part] = None if wanted is None else _texts(
-                frame.iloc[:, require_column(wanted, columns, setting=f"areas.{level}.{part}", file=path.name)]
+            texts[part] = (
+                None
+                if wanted is None
+                else _texts(
+                    frame.iloc[:, require_column(wanted, columns, setting=f"areas.{level}.{part}", file=path.name)]
+                )
             )
         except InputError as error:
             faults.append(str(error))
@@ -184,11 +188,15 @@ def assign_parents(wards: Boundaries, boroughs: Boundaries) -> tuple[str, ...]:
     order = np.lexsort((borough, -shared, ward))
     ward, borough, shared = ward[order], borough[order], shared[order]
     first = np.concatenate(([True], np.diff(ward) > 0)) if len(ward) else np.zeros(0, dtype=bool)
-    best = {int(w): boroughs.codes[int(b)] for w, b, a in zip(ward[first], borough[first], shared[first], strict=True) if a > 0}
+    best = {
+        int(w): boroughs.codes[int(b)]
+        for w, b, a in zip(ward[first], borough[first], shared[first], strict=True)
+        if a > 0
+    }
     lost = [code for i, code in enumerate(wards.codes) if i not in best]
     if lost:
         raise InputError(
-            f"{len(lost)} wards lie in no borough of areas.boroughs ({', '.join(lost[:10])}): check that both files are "
-            "of one place and edition, or set areas.wards.parent_code"
+            f"{len(lost)} wards lie in no borough of areas.boroughs ({', '.join(lost[:10])}): check that both files "
+            "are of one place and edition, or set areas.wards.parent_code"
         )
     return tuple(best[i] for i in range(len(wards.codes)))

@@ -71,7 +71,9 @@ class Details:
             else pc.equal(found.texts(self._checked("aggravated", self._yes_no, found)), "yes")
         )
         online = column("online")
-        shown = np.zeros(rows, dtype=bool) if online is None else online.flags(lambda v: v.casefold() in self.true_values)
+        shown = (
+            np.zeros(rows, dtype=bool) if online is None else online.flags(lambda v: v.casefold() in self.true_values)
+        )
         return Detailed(columns, shown)
 
     def _yes_no(self, text: str) -> str | None:

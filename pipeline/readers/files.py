@@ -80,7 +80,7 @@ def existing(path: str, *, base: Path, what: str) -> Path:
 
 def source_labels(paths: Sequence[Path], *, name: str) -> tuple[str, ...]:
     """Name every file of a source: its name and the file's, with as many folders as tell files of one name apart."""
-    depth = {p: 1 for p in paths}
+    depth = dict.fromkeys(paths, 1)
     while True:
         labels = {p: f"{name}/{'/'.join(p.parts[-depth[p] :])}" for p in paths}
         repeated = {text for text, times in Counter(labels.values()).items() if times > 1}

@@ -122,7 +122,11 @@ def read_areas(areas: Areas, *, base: Path, working: str) -> AreaSet:
                 "parent_code": parent_codes,
                 "population": [people[c][0] for c in codes],
                 "population_year": [people[c][1] for c in codes],
-                "vintage": [None, *[boroughs.vintage or None] * len(boroughs.codes), *[wards.vintage or None] * len(wards.codes)],
+                "vintage": [
+                    None,
+                    *[boroughs.vintage or None] * len(boroughs.codes),
+                    *[wards.vintage or None] * len(wards.codes),
+                ],
                 "area_km2": shapely.area(shapes) / _M2_PER_KM2,
                 "covered": _covered(codes, levels, parent_codes, areas=areas),
                 "geometry": shapes,
@@ -133,7 +137,8 @@ def read_areas(areas: Areas, *, base: Path, working: str) -> AreaSet:
         "wards": {"areas": len(wards.codes), "repaired": wards.repaired, "vintage": wards.vintage,
                   "operation": wards.operation, "overlap_km2": overlap_km2(wards.shapes)},
         "boroughs": {"areas": len(boroughs.codes), "repaired": given.repaired if given else 0,
-                     "vintage": boroughs.vintage, "operation": given.operation if given else "dissolved from the wards"},
+                     "vintage": boroughs.vintage,
+                     "operation": given.operation if given else "dissolved from the wards"},
         "parents": how,
         **disagreement,
         "population": residents.report,
@@ -164,7 +169,9 @@ def _parents(wards: Boundaries, given: Boundaries | None) -> tuple[tuple[str, ..
         found = [names.code(n) for n in wards.parent_names]
         lost = sorted({n for n, c in zip(wards.parent_names, found, strict=True) if c is None})
         if lost:
-            raise InputError(f"areas.wards.parent_name names boroughs that areas.boroughs does not have: {', '.join(lost[:10])}")
+            raise InputError(
+                f"areas.wards.parent_name names boroughs that areas.boroughs does not have: {', '.join(lost[:10])}"
+            )
         return tuple(c for c in found if c is not None), "column of names"
     if given is None:
         raise InputError(
@@ -174,9 +181,7 @@ def _parents(wards: Boundaries, given: Boundaries | None) -> tuple[tuple[str, ..
     return assign_parents(wards, given), "largest overlap"
 
 
-def _boroughs(
-    wards: Boundaries, parents: Sequence[str], given: Boundaries | None
-) -> tuple[_Boroughs, dict[str, Any]]:
+def _boroughs(wards: Boundaries, parents: Sequence[str], given: Boundaries | None) -> tuple[_Boroughs, dict[str, Any]]:
     """Return the boroughs, given or dissolved, and where the two levels disagree."""
     if given is None:
         codes, shapes = dissolve(wards.shapes, parents)
@@ -208,16 +213,14 @@ def _people(
     return people
 
 
-def _covered(
-    codes: Sequence[str], levels: Sequence[str], parents: Sequence[str | None], *, areas: Areas
-) -> list[bool]:
+def _covered(codes: Sequence[str], levels: Sequence[str], parents: Sequence[str | None], *, areas: Areas) -> list[bool]:
     unknown = {k: sorted(set(v) - set(codes)) for k, v in
                (("not_covered", areas.not_covered), ("visitor_areas", areas.visitor_areas))}  # fmt: skip
-    faults = [f"areas.{k}: {c!r} is no area{did_you_mean(c, codes)}" for k, lost in unknown.items() for c in lost]
+    faults = [f"areas.{k}: {c!r} is no area{did_you_mean(c, list(codes))}" for k, lost in unknown.items() for c in lost]
     if faults:
         raise ConfigError("; ".join(faults))
     out = set(areas.not_covered)
     return [
-        level == "region" or not ({code, parent} & out) for code, level, parent in zip(codes, levels, parents, strict=True)
+        level == "region" or not ({code, parent} & out)
+        for code, level, parent in zip(codes, levels, parents, strict=True)
     ]
-

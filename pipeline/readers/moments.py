@@ -32,7 +32,7 @@ class DateColumn:
     date_format: str | None
     note: str
 
-    def extra(self, name: str) -> dict[str, str]:
+    def more(self, name: str) -> dict[str, str]:
         """Expressions of the date and of the time behind it."""
         return {f"{name}_head": self.head, f"{name}_tail": self.tail}
 
@@ -93,8 +93,8 @@ class Moments:
 
     def extra(self) -> dict[str, str]:
         """Columns that the scan must give besides the file's own."""
-        more = self.occurred.extra("occurred")
-        return more | self.recorded.extra("recorded") if self.recorded else more
+        more = self.occurred.more("occurred")
+        return more | self.recorded.more("recorded") if self.recorded else more
 
     def read(self, table: Any) -> Times:
         """Read a batch."""

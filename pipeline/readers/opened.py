@@ -13,11 +13,21 @@ from pipeline.config.base import did_you_mean
 from pipeline.errors import InputError
 from pipeline.readers.sql import identifier, literal
 
-__all__ = ["BATCH_ROWS", "FAULT", "GEOMETRY_X", "GEOMETRY_Y", "NOT_A_POINT", "Opened", "StageWriter", "clean_names", "require_column"]
+__all__ = [
+    "BATCH_ROWS",
+    "FAULT",
+    "GEOMETRY_X",
+    "GEOMETRY_Y",
+    "NOT_A_POINT",
+    "Opened",
+    "StageWriter",
+    "clean_names",
+    "require_column",
+]
 
 BATCH_ROWS = 1 << 17
 FAULT, GEOMETRY_X, GEOMETRY_Y = "fault", "geometry_x", "geometry_y"
-NOT_A_POINT = "not a point"     # a fault; any other is an account of the line, as JSON
+NOT_A_POINT = "not a point"  # a fault; any other is an account of the line, as JSON
 
 
 def clean_names(names: Sequence[str]) -> tuple[str, ...]:
@@ -44,7 +54,7 @@ def require_column(wanted: str, columns: Sequence[str], *, setting: str, file: s
     if len(found) == 1:
         return found[0]
     raise InputError(
-        f"{file} has no column {wanted!r} ({setting}){did_you_mean(wanted, columns)}. Its columns are: "
+        f"{file} has no column {wanted!r} ({setting}){did_you_mean(wanted, list(columns))}. Its columns are: "
         f"{', '.join(map(repr, columns))}"
     )
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -91,7 +90,8 @@ def count_locations(
     """
     known = _has_outcomes(part, memory_limit_mb=memory_limit_mb)
     without = "".join(
-        f" AND NOT (abs(easting_m - {float(x)!r}) <= 1 AND abs(northing_m - {float(y)!r}) <= 1)" for x, y in placeholders
+        f" AND NOT (abs(easting_m - {float(x)!r}) <= 1 AND abs(northing_m - {float(y)!r}) <= 1)"
+        for x, y in placeholders
     )
     key = ", ".join(_LOCATION_KEY)
     where = f"WHERE place = 'point' AND NOT online{without}"
@@ -189,7 +189,7 @@ def count_facets(part: Path, *, memory_limit_mb: int = 1000) -> pd.DataFrame:
             FROM PARTS WHERE place <> 'outside'
         ), small AS (
             SELECT area_code, month, categories, CASE {pick} END AS facet,
-                   coalesce({', '.join(_FACETS)}) AS value, count(*) AS incidents
+                   coalesce({", ".join(_FACETS)}) AS value, count(*) AS incidents
             FROM told GROUP BY GROUPING SETS ({sets})
         ), long AS (
             SELECT area_code, month, facet, value, incidents, unnest(list_prepend('all',

@@ -99,8 +99,8 @@ def _read(settings: PopulationFile, *, base: Path, codes: frozenset[str]) -> tup
     if unknown and not settings.ignore_unknown:
         more = f" and {len(unknown) - _LISTED} more" if len(unknown) > _LISTED else ""
         faults.append(
-            f"{len(unknown)} codes are in no boundary file ({', '.join(unknown[:_LISTED])}{more}): use residents of the "
-            "same edition as the boundaries, or set ignore_unknown if such rows are expected"
+            f"{len(unknown)} codes are in no boundary file ({', '.join(unknown[:_LISTED])}{more}): use residents of "
+            "the same edition as the boundaries, or set ignore_unknown if such rows are expected"
         )
     if faults:
         raise InputError(f"{path.name} cannot be used as population: " + "; ".join(faults[:_LISTED]))

@@ -3,7 +3,7 @@
 __all__ = ["PLACE_RULES", "RULES", "rule_code"]
 
 RULES: dict[str, str] = {
-    "malformed": "The row cannot be read: it has more or fewer cells than there are columns, or its quotes do not close.",
+    "malformed": "The row cannot be read: it has more or fewer cells than columns, or its quotes do not close.",
     "geometry": "The geometry is not a point.",
     "date_missing": "No date is given.",
     "date_unreadable": "The date is none in the form of this column.",

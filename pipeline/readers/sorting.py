@@ -128,7 +128,9 @@ class Sorter:
             return whole, []
         tokens = [t.strip() for t in (text.split(separator) if separator else [text]) if t.strip()]
         found = {t: self.lookup.of(t) for t in tokens}
-        return frozenset().union(*(ids for ids in found.values() if ids)), [t for t, ids in found.items() if ids is None]
+        return frozenset().union(*(ids for ids in found.values() if ids)), [
+            t for t, ids in found.items() if ids is None
+        ]
 
     def _joined(self, signals: list[Signal], rows: int) -> Any:
         """Put all signals of a row together: few distinct combinations, each named once."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import duckdb
 import pandas as pd
+import pyarrow.compute as pc
 
 from pipeline.errors import InputError
 from pipeline.readers.files import plain_text
@@ -55,15 +56,14 @@ def read_text_table(
                 break
         finally:
             connection.close()
-    columns = {n: table[f"c{i}"].to_pylist() for i, n in enumerate(opened.columns)}
-    frame = pd.DataFrame({n: [v or "" for v in values] for n, values in columns.items()}, dtype="str")
-    marks = [v or "" for v in table[FAULT].to_pylist()] if opened.staged else [""] * len(frame)
-    if faults:
-        return frame.assign(**{FAULT: pd.Series(marks, dtype="str")})
-    if any(marks):
-        first = next(m for m in marks if m)
+    frame = pd.DataFrame(
+        {n: pc.fill_null(table[f"c{i}"], "").to_pandas() for i, n in enumerate(opened.columns)}, dtype="str"
+    )
+    marks = pc.fill_null(table[FAULT], "").to_pandas() if opened.staged else pd.Series("", index=frame.index)
+    bad = marks[marks != ""]
+    if len(bad) and not faults:
         raise InputError(
-            f"{path.name} has {sum(map(bool, marks))} malformed rows (the first: {first}): each row needs as many cells "
-            "as the header. Repair them"
+            f"{path.name} has {len(bad)} malformed rows (the first: {bad.iloc[0]}): each row needs as many cells as "
+            "the header. Repair them"
         )
-    return frame
+    return frame.assign(**{FAULT: marks.astype("str")}) if faults else frame

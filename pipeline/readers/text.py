@@ -8,6 +8,7 @@ import csv
 import json
 from collections.abc import Iterator
 from pathlib import Path
+
 from pipeline.errors import InputError
 from pipeline.readers.opened import Opened, StageWriter, clean_names
 from pipeline.readers.sql import literal
@@ -47,8 +48,8 @@ def open_text(path: Path, *, name: str, encoding: str, delimiter: str | None, fo
         columns = clean_names(header)
         types = ", ".join(f"{literal(f'c{i}')}: 'VARCHAR'" for i in range(len(columns)))
         scan = (
-            f"read_csv({literal(str(path))}, auto_detect=false, header=false, skip={lines}, delim={literal(separator)}, "
-            f"quote='\"', escape='\"', strict_mode=true, nullstr={literal(chr(1))}, columns={{{types}}})"
+            f"read_csv({literal(str(path))}, auto_detect=false, header=false, skip={lines}, "
+            f"delim={literal(separator)}, quote='\"', escape='\"', strict_mode=true, nullstr={literal(chr(1))}, columns={{{types}}})"
         )
         facts = {"encoding": encoding, "delimiter": _SEPARATOR_WORDS.get(separator, separator)}
         if careful:

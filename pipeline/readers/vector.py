@@ -85,8 +85,8 @@ def _coordinates(wkb: Any) -> tuple[Any, Any, list[str | None]]:
     blank = shapely.is_missing(shapes) | shapely.is_empty(shapes)
     points = np.where(is_point & ~blank, shapes, None)
     x, y = shapely.get_x(points), shapely.get_y(points)
-    fault = np.where(is_point | blank, None, NOT_A_POINT)
-    return pa.array(x, mask=blank | ~is_point), pa.array(y, mask=blank | ~is_point), list(fault)
+    fault = [None if sound else NOT_A_POINT for sound in is_point | blank]
+    return pa.array(x, mask=blank | ~is_point), pa.array(y, mask=blank | ~is_point), fault
 
 
 def open_parquet(path: Path, *, folder: Path) -> Opened:
@@ -119,6 +119,11 @@ def _open_geoparquet(path: Path, *, folder: Path) -> Opened:
         table = pa.Table.from_pandas(part[names], preserve_index=False)
         writer.write([_as_text(table[n].combine_chunks()) for n in names], fault=fault, x=x, y=y)
     return Opened(
-        path.name, clean_names(names), writer.close(), staged=True, has_geometry=True, crs=frame.crs,
+        path.name,
+        clean_names(names),
+        writer.close(),
+        staged=True,
+        has_geometry=True,
+        crs=frame.crs,
         facts={"layer": frame.geometry.name},
     )

@@ -66,7 +66,7 @@ QUARANTINE = Table(
 
 PUBLISHED_COUNTS = Table(
     "published_counts",
-    ("source", "area_code", "month", "category", "measure"),
+    ("source", "level", "area_code", "month", "category", "measure"),
     (
         Column("source", "string", "Publisher."),
         Column("area_code", "string", "Area code as published."),
