@@ -1,0 +1,22 @@
+"""How well would the map have done: predictions made from the past alone, scored on what came after."""
+
+from pipeline.backtest.accuracy import Covered, cover
+from pipeline.backtest.methods import Method, standard_methods
+from pipeline.backtest.result import BacktestResult, Interval, MethodScore
+from pipeline.backtest.rolling import backtest, rolling_origins
+from pipeline.backtest.study import Mosaic, Past, Study
+
+__all__ = [
+    "BacktestResult",
+    "Covered",
+    "Interval",
+    "Method",
+    "MethodScore",
+    "Mosaic",
+    "Past",
+    "Study",
+    "backtest",
+    "cover",
+    "rolling_origins",
+    "standard_methods",
+]

@@ -1,0 +1,154 @@
+"""PAI and PEI against the toy table of the literature, and a whole backtest worked by hand."""
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+from pyproj import Transformer
+
+from pipeline.backtest import Study, backtest, cover, rolling_origins, standard_methods
+from pipeline.grid import Grid
+
+COLUMNS = ["Month", "Longitude", "Latitude", "Crime type", "queried_ward", "dup_id"]
+
+
+def test_the_toy_table_of_pai_and_pei(conformance) -> None:
+    # Six equal areas: observed 6 7 3 2 1 0, predicted 8 4 4 2 1 0. The two areas predicted 4 are taken 3 before 7.
+    observed, predicted = np.array([6, 7, 3, 2, 1, 0]), np.array([8, 4, 4, 2, 1, 0])
+    shares = tuple(k / 6 for k in range(1, 7))
+    got = cover(predicted, hits=observed, before=predicted, area_km2=np.ones(6), shares=shares)
+    pai, pei = got.hits / 19 / np.array(shares), got.hits / got.best
+    published_pai, published_pei = [1.8947, 1.4211, 1.6842, 1.4211, 1.2, 1.0], [0.8571, 0.6923, 1, 1, 1, 1]
+    source = "toy table: observed 6 7 3 2 1 0, predicted 8 4 4 2 1 0"
+    conformance("PAI at 1 to 6 of 6 areas", source, published_pai, pai.round(4))
+    conformance("PEI at 1 to 6 of 6 areas", source, published_pei, pei.round(4))
+    np.testing.assert_allclose(pai, published_pai, atol=5e-5)
+    np.testing.assert_allclose(pei, published_pei, atol=5e-5)
+
+
+# A city of 4 x 5 cells of 500 m: 20 cells of 0.25 km2, 5 km2. West ward: columns 0 and 1 (8 cells, 2 km2, 1,000
+# residents); east ward: columns 2 to 4 (12 cells, 3 km2, 10,000 residents). Cells are numbered along rows of five.
+CITY = Grid(0.0, 0.0, 500.0, 4, 5)
+MONTHS = {
+    0: {0: 6, 1: 3, 2: 2},
+    1: {0: 4, 2: 4, 7: 2},
+    2: {0: 5, 2: 3, 13: 2},
+}
+
+
+def city() -> Study:
+    cell = np.array([c for month in MONTHS.values() for c, n in month.items() for _ in range(n)])
+    when = np.array([m for m, month in MONTHS.items() for n in month.values() for _ in range(n)])
+    column = cell % 5
+    points = np.stack([column * 500.0 + 250, cell // 5 * 500.0 + 250], axis=1)
+    return Study.lay(
+        points,
+        when=when,
+        grid=CITY,
+        inside=np.ones(CITY.shape),
+        area_of=(column >= 2).astype(int),
+        area_km2=[2.0, 3.0],
+        population=[1_000, 10_000],
+    )
+
+
+def test_a_city_worked_by_hand(conformance) -> None:
+    # Origins 1 and 2; one cell is 5 % of the area, so 10 % is two cells and 1 % a fifth of one.
+    # Grid count. Origin 1 has seen 6 3 2 in cells 0 1 2; then come 4, 0, 4 there and 2 in cell 7.
+    #   5 %: cell 0, 4 of 10 hits; best 4.     10 %: cells 0 and 1, 4 hits; best 4 + 4 = 8.
+    # Origin 2 has seen 10 3 6 2 in cells 0 1 2 7; then come 5 in cell 0, 3 in cell 2, 2 in cell 13.
+    #   5 %: cell 0, 5 of 10; best 5.          10 %: cells 0 and 2, 8 hits; best 8.
+    # Together of 20: 5 %: 9 hits, rate 45 %, PAI 9, PEI 9/9 = 1; 10 %: 12 hits, 60 %, PAI 6, PEI 12/16 = 0.75.
+    # 1 %: a fifth of the first cell: 0.8 + 1 = 1.8 hits, rate 9 %, PAI 9.
+    # RRI at 5 %: before, cell 0 held 6 of 11 and 10 of 21: 16 of 32 = 0.5; so 0.45 / 0.5 = 0.9.
+    # Ward count. Origin 1: west 9, east 2, so west first: 4 hits on 2 km2. 5 % is 0.25 km2, an eighth: 0.5 hits.
+    # Origin 2 has seen west 13, east 8: west first, 5 hits, an eighth: 0.625. Together 1.125 of 20: PAI 1.125.
+    # Best of wards, 5 %: origin 1: east 6 / 3 km2 = west 4 / 2 km2, 0.5; origin 2: west 5 / 2 km2, 0.625. PEI 1.
+    # Ward rate: west 9 per 1,000, then 13 per 1,000, east 0.2 and 0.8: west first too, the same numbers.
+    # Oracle at 10 %: 8 + 8 = 16 of 20: PAI 8. Random: 1.
+    study = city()
+    methods = standard_methods(eps_m=100, min_samples=3, areas=True, population=True)
+    result = backtest(study, methods=methods, origins=(1, 2), shares=(0.01, 0.05, 0.1), seed=1)
+    got = {(s.method, round(s.area_pct)): s for s in result.scores}
+    source = "worked by hand, comments of the test"
+    expected = {
+        ("grid count", 1): (1.8, 9.0),
+        ("grid count", 5): (9.0, 9.0),
+        ("grid count", 10): (12.0, 6.0),
+        ("ward count", 5): (1.125, 1.125),
+        ("ward rate", 5): (1.125, 1.125),
+        ("oracle", 10): (16.0, 8.0),
+        # Clusters (3 at one cell centre are core): first cells 0 (6) then 1 (3); then 0 (10), 2 (6): as grid count.
+        ("clusters", 10): (12.0, 6.0),
+    }
+    for (method, pct), (hits, pai) in expected.items():
+        score = got[method, pct]
+        conformance(
+            f"city backtest: hits and PAI, {method}, {pct} %", source, [hits, pai], [score.hits, score.pai.value]
+        )
+        assert score.hits == pytest.approx(hits)
+        assert score.pai.value == pytest.approx(pai)
+    assert got["grid count", 10].pei.value == pytest.approx(0.75)
+    assert got["grid count", 5].pei.value == pytest.approx(1.0)
+    assert got["grid count", 5].rri.value == pytest.approx(0.9)
+    assert got["ward count", 5].pei.value == pytest.approx(1.0)
+    assert got["oracle", 10].pei.value == 1.0
+    assert got["random", 10].pai.value == pytest.approx(1.0, abs=0.25)
+    assert result.test_incidents == 20
+    assert result.verdict == "too few to rank methods: 20 test incidents, 100 are needed"
+    assert result.ranking == ()
+
+
+@pytest.fixture(scope="module")
+def london(real_data):
+    """Six months of real crimes in the wards they were asked for, points in metres, cells of 500 m."""
+    frames = [pd.read_csv(f, usecols=COLUMNS) for f in sorted((real_data / "police_uk" / "met_2018").glob("*.csv.gz"))]
+    crimes = pd.concat(frames)
+    crimes = crimes[crimes["dup_id"] == 0]
+    wards = gpd.read_file(real_data / "boundaries" / "london_wards_2018_27700.gpkg")
+    asked = wards["DISTRICT"].isin(set(wards.loc[wards["GSS_CODE"].isin(crimes["queried_ward"]), "DISTRICT"]))
+    wards = wards[asked].reset_index(drop=True)
+    points = np.stack(
+        Transformer.from_crs(4326, 27700, always_xy=True).transform(crimes["Longitude"], crimes["Latitude"]), axis=1
+    )
+    which, ward = shapely.STRtree(wards.geometry.to_numpy()).query(shapely.points(points), predicate="intersects")
+    area_of = np.full(len(points), -1)
+    area_of[which[::-1]] = ward[::-1]
+    ground = wards.union_all()
+    grid = Grid.covering(ground.bounds, cell_m=500.0)
+    when = crimes["Month"].str[-2:].astype(int).to_numpy()
+    area_km2 = wards.geometry.area.to_numpy() / 1e6
+    return crimes["Crime type"].to_numpy(), points, when, grid, grid.fraction(ground), area_of, area_km2
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("crime_type", ["burglary", "robbery", "violent-crime", "drugs"])
+def test_six_real_months_of_london(london, crime_type: str, conformance) -> None:
+    kinds, points, when, grid, inside, area_of, area_km2 = london
+    of_type = kinds == crime_type
+    study = Study.lay(
+        points[of_type], when=when[of_type], grid=grid, inside=inside, area_of=area_of[of_type], area_km2=area_km2
+    )
+    result = backtest(
+        study,
+        methods=standard_methods(eps_m=200, min_samples=10, areas=True, population=False),
+        origins=rolling_origins(when, count=3, history=3),
+        bandwidths_m=(400.0, 800.0),
+        resamples=199,
+    )
+    assert result.test_incidents > 1_000
+    for pct in (1.0, 3.0, 5.0, 10.0):
+        here = {s.method: s for s in result.scores if s.area_pct == pct}
+        oracle = here.pop("oracle")
+        assert here["random"].pai.value == pytest.approx(1, abs=0.1)
+        assert all(s.hits <= oracle.hits for s in here.values())
+        assert all(s.pai.low <= s.pai.value <= s.pai.high for s in here.values())
+        assert all(here[name].pai.value > 1.5 for name in ("KDE", "grid count", "Gi*"))
+        if pct == 5.0:
+            conformance(f"PAI at 5 %, London, {crime_type}, random", "chance", 1, here["random"].pai.value)
+            best = max(s.pai.value for s in here.values())
+            conformance(
+                f"PAI at 5 %, London, {crime_type}, best", "under the oracle", f"< {oracle.pai.value:.4g}", best
+            )
+    assert set(result.ranking) == {"KDE", "clusters", "Gi*", "grid count", "ward count"}
