@@ -224,10 +224,10 @@ def test_stability_by_hand() -> None:
     # Two places far apart, each a cluster by weight alone. With two draws from two places, a place is drawn 0, 1 or 2
     # times with chance 1/4, 1/2, 1/4: it comes back whenever drawn, so in 3 of 4 resamples.
     shares = stability(
-        [[0.0, 0.0], [9000.0, 0.0]], weights=[10, 10], members=[0, 1], recipe=Recipe(10.0, 5), resamples=600,
+        [[0.0, 0.0], [9000.0, 0.0]], weights=[10, 10], members=[0, 1], recipe=Recipe(10.0, 5), resamples=250,
         rng=np.random.default_rng(2),
     )  # fmt: skip
-    assert shares == pytest.approx([0.75, 0.75], abs=0.06)
+    assert shares == pytest.approx([0.75, 0.75], abs=0.09)
 
 
 def uniform(side_m: float) -> Background:
@@ -256,16 +256,16 @@ def test_a_planted_cluster_is_told_from_chance() -> None:
 
 
 def test_the_p_value_holds_its_size_under_chance() -> None:
-    # Under the null, P(p <= 0.1) is 0.1: 80 towns laid at random, 9 simulations each. Binomial sd 0.034.
+    # Under the null, P(p <= 0.1) is 0.1: 50 towns laid at random, 9 simulations each. Binomial sd 0.042.
     background, recipe, rng = uniform(2000), Recipe(150.0, 4), np.random.default_rng(77)
     weights = np.random.default_rng(1).integers(1, 3, 80)
     rejected = 0
-    for _ in range(80):
+    for _ in range(50):
         labels = recipe.cluster(background.draw(80, rng=rng), weights).labels
         top = largest_cluster(labels, weights, min_locations=5)
         p = monte_carlo_p([top], weights=weights, background=background, recipe=recipe, simulations=9, rng=rng)[0]
         rejected += p <= 0.1
-    assert 0.01 <= rejected / 80 <= 0.21
+    assert 0.0 < rejected / 50 <= 0.24
 
 
 def test_nulls_stay_in_the_background() -> None:
