@@ -6,8 +6,9 @@ tables that are public elsewhere, earlier releases, and the rules. The rules tel
 * *Primary* cells hold 1 to threshold - 1, but *secondary* ones hold anything, look the same, and may be zeros: from
   its marker alone a withheld cell is any whole number from 0 up.
 * A published number other than 0 is at least the threshold. That says nothing about cells that are not published.
-* Under ``zero_rule: band`` everything below the threshold, zeros too, is shown as "fewer than t": such a cell is known
-  to lie in [0, t - 1], and a cell that is withheld without the band is known to hold t or more.
+* Under ``zero_rule: band`` what is below the threshold, zeros too, is shown as "fewer than t": such a cell is known to
+  lie in [0, t - 1]. Where bands alone would give a cell away some are withheld outright, so a cell that is withheld
+  without a band may again hold anything (two bands under t never hide a sum of t or more for long).
 
 **What is promised.** Each withheld cell's feasible whole-number range has ``high - low >= threshold``. Containing 0
 is not enough: under a borough of 7 with wards 5, 1, 1 the small wards lie in [0, 2]. Width is ``high - low`` and not
@@ -23,7 +24,6 @@ tables that agree with everything published and differ by the threshold in that 
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -33,10 +33,9 @@ from pipeline.audit.ranges import Ranges, feasible_ranges, witness_ranges
 from pipeline.errors import InputError
 from pipeline.relations import KEY, Relations
 
-__all__ = ["STATES", "AuditResult", "Ranges", "ZeroRule", "attacker_view", "audit", "feasible_ranges", "witness_ranges"]
+__all__ = ["STATES", "AuditResult", "Ranges", "attacker_view", "audit", "feasible_ranges", "witness_ranges"]
 
 STATES = ("published", "withheld", "band", "latent")
-ZeroRule = Literal["show", "band"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ class AuditResult:
         return np.asarray(self.cells.loc[~self.cells["safe"], "position"], dtype=np.int64)
 
 
-def attacker_view(cells: pd.DataFrame, *, threshold: int, zero_rule: ZeroRule = "show") -> pd.DataFrame:
+def attacker_view(cells: pd.DataFrame, *, threshold: int) -> pd.DataFrame:
     """Say what is known of each cell alone, and what it was promised.
 
     Parameters
@@ -78,8 +77,6 @@ def attacker_view(cells: pd.DataFrame, *, threshold: int, zero_rule: ZeroRule = 
         Nulls in the last four mean that nothing is added.
     threshold
         Smallest count other than 0 that may be published.
-    zero_rule
-        See the module.
 
     Returns
     -------
@@ -98,8 +95,7 @@ def attacker_view(cells: pd.DataFrame, *, threshold: int, zero_rule: ZeroRule = 
     value = cells["value"].to_numpy(dtype=np.float64)
     known = cells["known"].to_numpy(dtype=bool) if "known" in cells else np.zeros(len(cells), dtype=bool)
     shown, band, hidden = state == "published", state == "band", state == "withheld"
-    low = np.where(hidden & (zero_rule == "band"), float(threshold), 0.0)
-    high = np.where(band, threshold - 1.0, np.inf)
+    low, high = np.zeros(len(cells)), np.where(band, threshold - 1.0, np.inf)
     at_least, at_most = _column(cells, "shown_low", value), _column(cells, "shown_high", value)
     low, high = np.where(shown, at_least, low), np.where(shown, at_most, high)
     low = np.where(known, value, np.maximum(low, _column(cells, "known_low", np.zeros(len(cells)))))
@@ -112,9 +108,7 @@ def attacker_view(cells: pd.DataFrame, *, threshold: int, zero_rule: ZeroRule = 
     return pd.DataFrame({"low": low, "high": high, "required": required})
 
 
-def audit(
-    cells: pd.DataFrame, *, relations: Relations, threshold: int, zero_rule: ZeroRule = "show", exact: bool = False
-) -> AuditResult:
+def audit(cells: pd.DataFrame, *, relations: Relations, threshold: int, exact: bool = False) -> AuditResult:
     """Attack a release and say whether every withheld cell keeps its range.
 
     Published sums count as exact here even if the release rounds them: an attacker who sees rounded figures knows
@@ -126,8 +120,8 @@ def audit(
         Cell table: the columns of `KEY` and those of `attacker_view`; `value` is the true count.
     relations
         Rows over the positions of `cells`; they must hold in the true counts.
-    threshold, zero_rule
-        The rules of the release.
+    threshold
+        Smallest count other than 0 that may be published.
     exact
         Find every range exactly. Default: stop where a cell is shown to be wide enough, or too narrow.
 
@@ -149,7 +143,7 @@ def audit(
     """
     if relations.matrix.shape[1] != len(cells):
         raise InputError(f"relations speak of {relations.matrix.shape[1]} cells, the table has {len(cells)}.")
-    view = attacker_view(cells, threshold=threshold, zero_rule=zero_rule)
+    view = attacker_view(cells, threshold=threshold)
     required = view["required"].to_numpy()
     found = feasible_ranges(
         relations,

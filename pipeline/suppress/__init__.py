@@ -14,20 +14,20 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from pipeline.audit import ZeroRule
 from pipeline.audit.system import propagate, reduce_system
 from pipeline.errors import InputError
 from pipeline.relations import Relations
 from pipeline.suppress.exact import cheapest_pattern
-from pipeline.suppress.greedy import greedy_pattern, pruned
+from pipeline.suppress.greedy import Pattern, greedy_pattern, pruned
 from pipeline.suppress.table import Table
 
-__all__ = ["ADDED", "AT_SOURCE", "PROTECTED", "Loss", "Suppression", "suppress"]
+__all__ = ["ADDED", "AT_SOURCE", "PROTECTED", "Loss", "Suppression", "ZeroRule", "suppress"]
 
 PROTECTED = "protected"
 AT_SOURCE = "already public at source"
 ADDED = "added by us"
 
+ZeroRule = Literal["show", "band"]
 Loss = Literal["cells", "incidents", "balanced"]
 TOTAL_WEIGHT = 2.0  # a total costs this many times what one of its parts would
 MAX_HEIGHT = 8
@@ -87,7 +87,8 @@ def suppress(
     threshold
         Smallest count other than 0 to publish; 0 or 1 withholds nothing.
     zero_rule
-        ``show`` zeros where safe, or ``band``: everything under the threshold is shown as "fewer than t".
+        ``show`` zeros where safe, or ``band``: everything under the threshold is shown as "fewer than t", but
+        withheld outright where bands alone would give a cell away.
     secondary
         Whether to withhold more where arithmetic would give a cell back.
     loss
@@ -115,20 +116,23 @@ def suppress(
     small = (x < threshold) & ((x > 0) | (zero_rule == "band")) & ~flag["latent"]
     band = small & (zero_rule == "band") & ~flag["declared"]
     start = small | flag["latent"] | flag["declared"]
-    low = np.where(~band & ~flag["latent"] & (zero_rule == "band") & (x >= threshold), float(threshold), 0.0)
-    high = np.where(band, threshold - 1.0, np.inf)
-    low, high = np.maximum(low, _bound(cells, "known_low", 0.0)), np.minimum(high, _bound(cells, "known_high", np.inf))
+    low, top = _bound(cells, "known_low", 0.0), _bound(cells, "known_high", np.inf)
+    high = np.where(band, np.minimum(threshold - 1.0, top), top)
     given = flag["known"] | (flag["fixed"] & ~start)
     at_source = flag["known"] | _at_source(relations, x, flag["known"], threshold)
-    low, high = np.where(given, x, low), np.where(given, x, high)
+    low, high, top = (np.where(given, x, bound) for bound in (low, high, top))
     if np.any(low > x) or np.any(high < x):
         raise InputError("earlier releases' bounds exclude the true counts: they speak of other data.")
-    need = np.where(band, threshold - 1.0, float(threshold))
-    need = np.where(at_source | (flag["latent"] & ~((x > 0) & (x < threshold))), 0.0, need)
-    table = Table(relations, x, low, high, need, _loss(loss, x, relations), start)
-    hidden, given_up = start, np.zeros(n, dtype=bool)
+    free = at_source | (flag["latent"] & ~((x > 0) & (x < threshold)))
+    outright = np.where(free, 0.0, float(threshold))
+    need = np.where(band & ~free, threshold - 1.0, outright)
+    table = Table(relations, x, low, high, top, need, outright, _loss(loss, x, relations), start)
+    nothing = np.zeros(n, dtype=bool)
+    pattern = Pattern(start, nothing, nothing)
     if secondary and start.any():
-        hidden, given_up = _choose(table, exact_cells=exact_cells, prune_cells=prune_cells)
+        pattern = _choose(table, exact_cells=0 if band.any() else exact_cells, prune_cells=prune_cells)
+    hidden = pattern.hidden
+    band &= ~pattern.outright
     frame = cells.assign(
         state=np.select([flag["latent"], band, hidden], ["latent", "band", "withheld"], "published"),
         known=flag["known"],
@@ -137,13 +141,14 @@ def suppress(
     frame["reason"] = np.select([seen & small, seen & flag["declared"], seen], ["primary", "declared", "secondary"], "")
     added = (frame["reason"] == "secondary").to_numpy()
     frame["status"] = np.select([seen & at_source, added, seen], [AT_SOURCE, ADDED, PROTECTED], "")
-    lost = given_up | (start & (low == high) & (need > 0))
+    lost = pattern.given_up | (start & (low == high) & (need > 0))
     return Suppression(frame, _tally(frame), np.flatnonzero(lost).astype(np.int64))
 
 
-def _choose(table: Table, *, exact_cells: int, prune_cells: int) -> tuple[BoolArray, BoolArray]:
-    """Solve small connected tables exactly and the rest greedily: all hidden cells, and those given up."""
-    hidden, given_up = table.hidden.copy(), np.zeros(table.x.size, dtype=bool)
+def _choose(table: Table, *, exact_cells: int, prune_cells: int) -> Pattern:
+    """Solve small connected tables exactly and the rest greedily."""
+    hidden, outright = table.hidden.copy(), np.zeros(table.x.size, dtype=bool)
+    given_up = outright.copy()
     label = table.labels()
     size = np.bincount(label)
     rest = []
@@ -157,11 +162,11 @@ def _choose(table: Table, *, exact_cells: int, prune_cells: int) -> tuple[BoolAr
     columns = np.flatnonzero(np.isin(label, rest))
     if columns.size:
         part = table.part(columns)
-        pattern, lost = greedy_pattern(part)
-        if 0 < int((pattern & ~part.hidden).sum()) <= prune_cells:
-            pattern = pruned(part.promising_less(lost), pattern)
-        hidden[columns], given_up[columns] = pattern, lost
-    return hidden, given_up
+        pattern = greedy_pattern(part)
+        if 0 < int((pattern.hidden & ~part.hidden).sum() + pattern.outright.sum()) <= prune_cells:
+            pattern = pruned(part, pattern)
+        hidden[columns], outright[columns], given_up[columns] = pattern.hidden, pattern.outright, pattern.given_up
+    return Pattern(hidden, outright, given_up)
 
 
 def _at_source(relations: Relations, x: FloatArray, known: BoolArray, threshold: int) -> BoolArray:

@@ -50,11 +50,16 @@ def cheapest_pattern(table: Table) -> BoolArray | None:
 
 
 def _grown(table: Table, pattern: BoolArray, target: int, allowed: BoolArray) -> BoolArray:
-    """Hide more cells, dearest last, as long as the target still fails."""
+    """Hide more cells, dearest last, as long as the target still fails; halving finds the few that end it."""
     grown = pattern.copy()
-    for cell in np.argsort(table.loss, kind="stable"):
-        if allowed[cell] and not grown[cell]:
-            grown[cell] = True
-            if table.failing(grown, only=target).size == 0:
-                grown[cell] = False
+    order = np.argsort(table.loss, kind="stable")
+    waiting = [order[allowed[order] & ~grown[order]]]
+    while waiting:
+        cells = waiting.pop()
+        grown[cells] = True
+        if cells.size and table.failing(grown, only=target).size == 0:
+            grown[cells] = False
+            if cells.size > 1:
+                half = cells.size // 2
+                waiting += [cells[half:], cells[:half]]
     return grown

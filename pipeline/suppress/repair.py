@@ -55,7 +55,8 @@ class Slide:
 def slide(board: Board, *, target: int, seen: tuple[float, float], need: float, hidden: BoolArray) -> Slide | None:
     """Find the cheapest set of cells whose counts can slide so that the target's range reaches `need`.
 
-    The target is moved up (or down) until the widest pair of witnesses is `need` apart; cells that are published now
+    The target is moved up (or down) until the widest pair of witnesses is `need` apart, or as far as its own bounds let
+    it (the other way comes with the next slide); cells that are published now
     pay their loss for taking part, withheld ones next to nothing. The programme prices each unit moved, so it is
     solved again with prices divided by what each cell moved, which favours few cells. The search starts with the
     target's nearest relatives and widens only while nothing suffices.
@@ -79,7 +80,8 @@ def slide(board: Board, *, target: int, seen: tuple[float, float], need: float, 
         None if the table allows none.
     """
     table = board.table
-    goals = [g for g in (seen[0] + need, seen[1] - need) if table.low[target] <= g <= table.high[target]]
+    rise, fall = min(seen[0] + need, table.top[target]), max(seen[1] - need, table.low[target])
+    goals = [g for g in (rise, fall) if not seen[0] <= g <= seen[1]]
     for steps in WIDENING:
         cells = _near(board, target, steps, hidden)
         best: tuple[float, Slide] | None = None
@@ -89,7 +91,7 @@ def slide(board: Board, *, target: int, seen: tuple[float, float], need: float, 
                 continue
             step = np.abs(moved - table.x[cells])
             changed = step > NEAR
-            fresh = changed & ~hidden[cells]
+            fresh = changed & (~hidden[cells] | (moved > table.high[cells] + NEAR))
             cost = float(table.loss[cells[fresh]].sum()) + KEPT * float(step.sum())
             if best is None or cost < best[0]:
                 values = np.round(moved[changed])
@@ -151,31 +153,41 @@ def _cheapest(board: Board, cells: IntArray, *, target: int, goal: float, hidden
     matrix = board.rows[rows][:, cells]
     total = board.rows[rows] @ table.x
     constraint = LinearConstraint(
-        csc_array(hstack([matrix, -matrix])), table.relations.lower[rows] - total, table.relations.upper[rows] - total
+        csc_array(hstack([matrix, -matrix, matrix])),
+        table.relations.lower[rows] - total,
+        table.relations.upper[rows] - total,
     )
     step = goal - x[at]
-    up, down = table.high[cells] - x, x - table.low[cells]
-    up[at], down[at] = max(step, 0.0), max(-step, 0.0)
-    least = np.zeros((2, x.size))
-    least[:, at] = up[at], down[at]
-    bounds = Bounds(least.ravel(), np.concatenate([up, down]))
-    price = np.where(hidden[cells], KEPT, table.loss[cells])
+    up, down = np.where(hidden[cells], table.high[cells], table.top[cells]) - x, x - table.low[cells]
+    over = np.zeros(x.size)
+    np.subtract(table.top[cells], table.high[cells], out=over, where=hidden[cells] & np.isfinite(table.high[cells]))
+    limits = np.concatenate([up, down, over])
+    least = np.zeros((3, x.size))
+    ahead, behind = max(step, 0.0), max(-step, 0.0)
+    least[:, at] = min(ahead, up[at]), behind, max(ahead - up[at], 0.0)
+    limits[[at, x.size + at, 2 * x.size + at]] = least[:, at]
+    bounds = Bounds(least.ravel(), limits)
+    kept, dear = np.where(hidden[cells], KEPT, table.loss[cells]), table.loss[cells].copy()
     for _ in range(REWEIGHTS + 1):
-        price[at] = 0.0
-        result = milp(np.concatenate([price, price]), constraints=constraint, bounds=bounds)
+        kept[at] = 0.0
+        price = np.concatenate([kept, kept, dear])
+        result = milp(price, constraints=constraint, bounds=bounds)
         if result.x is None:
             return None
-        moved = result.x[: x.size] - result.x[x.size :]
-        amount = np.abs(moved)
-        fresh = (amount > NEAR) & ~hidden[cells]
+        rise, fall, beyond = result.x.reshape(3, -1)
+        amount = np.abs(rise - fall)
+        fresh = ((amount > NEAR) & ~hidden[cells]) | (beyond > NEAR)
+        fresh[at] = False
         if not fresh.any():
             break
-        price = np.where(hidden[cells], KEPT, table.loss[cells] * abs(step) / (amount + 0.1 * abs(step)))
+        kept = np.where(hidden[cells], KEPT, table.loss[cells] * abs(step) / (amount + 0.1 * abs(step)))
+        dear = table.loss[cells] * abs(step) / (beyond + 0.1 * abs(step))
+    moved = rise - fall + beyond
     if not fresh.any() and np.any(np.abs(moved - np.round(moved)) > NEAR):
         # nothing new to withhold and yet no whole-number table: only the integer programme makes progress
-        both = np.concatenate([price, price])
-        result = milp(both, constraints=constraint, bounds=bounds, integrality=np.ones(both.size))
+        result = milp(price, constraints=constraint, bounds=bounds, integrality=np.ones(price.size))
         if result.x is None:
             return None
-        moved = np.round(result.x[: x.size] - result.x[x.size :])
+        rise, fall, beyond = np.round(result.x).reshape(3, -1)
+        moved = rise - fall + beyond
     return np.asarray(x + moved, dtype=np.float64)

@@ -29,8 +29,12 @@ class Table:
         True counts.
     low, high
         What an attacker knows of a cell once it is hidden; equal where it cannot be hidden.
+    top
+        As `high` if the cell loses its band and is withheld outright: its loss is due again.
     required
         Width ``high - low`` that a hidden cell must keep.
+    outright
+        The same for a cell that lost its band.
     loss
         Cost of hiding each cell.
     hidden
@@ -41,7 +45,9 @@ class Table:
     x: FloatArray
     low: FloatArray
     high: FloatArray
+    top: FloatArray
     required: FloatArray
+    outright: FloatArray
     loss: FloatArray
     hidden: BoolArray
 
@@ -65,7 +71,12 @@ class Table:
 
     def promising_less(self, cells: BoolArray) -> "Table":
         """Give up the promise for some cells."""
-        return replace(self, required=np.where(cells, 0.0, self.required))
+        return replace(self, required=np.where(cells, 0.0, self.required), outright=np.where(cells, 0.0, self.outright))
+
+    def without_bands(self, cells: BoolArray) -> "Table":
+        """Take the band from some cells: withheld outright, they may hold anything."""
+        high, required = np.where(cells, self.top, self.high), np.where(cells, self.outright, self.required)
+        return replace(self, high=high, required=required)
 
     def labels(self) -> IntArray:
         """Label each cell with its connected part of the table; cells that cannot be hidden join nothing."""
@@ -90,5 +101,14 @@ class Table:
             self.relations.kind[rows],
             np.searchsorted(columns, self.relations.anchor[rows]).clip(max=columns.size - 1),
         )
-        low, high, required = self.low[columns], self.high[columns], self.required[columns]
-        return Table(relations, self.x[columns], low, high, required, self.loss[columns], self.hidden[columns])
+        return Table(
+            relations=relations,
+            x=self.x[columns],
+            low=self.low[columns],
+            high=self.high[columns],
+            top=self.top[columns],
+            required=self.required[columns],
+            outright=self.outright[columns],
+            loss=self.loss[columns],
+            hidden=self.hidden[columns],
+        )

@@ -1,0 +1,71 @@
+"""Small cities made up at random: a region, two boroughs, a few wards, two nested categories, halves of a year."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pipeline.relations import Relations, area_sums, category_subsets, period_sums, stack
+
+HALVES = {"2024": ["2024-H1", "2024-H2"]}
+UNPLACED = {"incidents": "incidents_unplaced"}
+
+
+@dataclass
+class City:
+    cells: pd.DataFrame
+    parents: dict[str, str]
+    windows: dict[str, list[str]]
+    relations: Relations
+
+
+def small_city(rng: np.random.Generator, *, halves: bool = False, mean: float = 4.0) -> City:
+    """Draw a city whose sums and subsets hold by construction."""
+    parents = {"B1": "R", "B2": "R"}
+    for borough in ("B1", "B2"):
+        parents |= {f"{borough}W{i}": borough for i in range(int(rng.integers(2, 5)))}
+    periods = HALVES["2024"] if halves else ["2024"]
+    rows: dict[tuple[str, str, str, str], int] = {}
+    for period in periods:
+        for area in [*sorted(set(parents) - {"B1", "B2"}), "B1", "B2", "R"]:
+            lone = area in {"B1", "B2", "R"}
+            everything = int(rng.geometric(1 / (1 + (1 if lone else mean))) - 1) if rng.random() < 0.8 else 0
+            racist = int(rng.binomial(everything, 0.6))
+            for category, count in (("all", everything), ("racist", racist)):
+                rows[area, period, category, "incidents_unplaced" if lone else "incidents"] = count
+    for period in periods:
+        for category in ("all", "racist"):
+            for parent in ("B1", "B2", "R"):
+                kids = [a for a, p in parents.items() if p == parent]
+                total = sum(rows[k, period, category, "incidents"] for k in kids)
+                rows[parent, period, category, "incidents"] = (
+                    total + rows[parent, period, category, "incidents_unplaced"]
+                )
+    if halves:
+        for area, category, measure in sorted({(a, c, m) for a, _, c, m in rows}):
+            rows[area, "2024", category, measure] = sum(rows[area, h, category, measure] for h in HALVES["2024"])
+        for key in [k for k in rows if "W" in k[0] and k[1] != "2024"]:
+            del rows[key]
+    levels = {"R": "region", "B1": "borough", "B2": "borough"}
+    cells = pd.DataFrame(
+        [(levels.get(a, "ward"), a, p, c, m, v) for (a, p, c, m), v in sorted(rows.items())],
+        columns=["level", "area_code", "period", "category", "measure", "value"],
+    )
+    windows = HALVES if halves else {}
+    relations = stack(
+        area_sums(cells, parents=parents, unplaced=UNPLACED),
+        period_sums(cells, parts=windows),
+        category_subsets(cells, pairs=[("racist", "all")]),
+    )
+    return City(cells, parents, windows, relations)
+
+
+def shown(cells: pd.DataFrame, *, threshold: int) -> list[tuple[str, str, str, str, int | str]]:
+    """Write the released table as a reader finds it."""
+    marks = {"withheld": "withheld", "band": f"<{threshold}"}
+    return [
+        (a, p, c, m, marks.get(state, value))
+        for a, p, c, m, value, state in cells[
+            ["area_code", "period", "category", "measure", "value", "state"]
+        ].itertuples(index=False)
+    ]
