@@ -40,6 +40,9 @@ _DAY = r"(\d{1,2})(?:st|nd|rd|th)?"
 _NAME_FIRST = re.compile(rf"([a-z]+)\.?[\s/-]+(?:{_DAY}(?:,\s*|[\s/-]+))?(\d{{4}})")
 _DAY_FIRST = re.compile(rf"{_DAY}[\s/-]+(?:of\s+)?([a-z]+)\.?,?[\s/-]+(\d{{4}})")
 _WEEKDAY = re.compile(r"^(?:mon|tue|tues|wed|wednes|thu|thur|thurs|fri|sat|satur|sun)(?:day)?\.?,?\s+")
+_MONTH_NAME = re.compile(
+    "jan(uary)?|feb(ruary)?|mar(ch)?|apr(il)?|may|june?|july?|aug(ust)?|sept?(ember)?|oct(ober)?|nov(ember)?|dec(ember)?"
+)
 _DIRECTIVE_DAY = re.compile(r"%-?[djDxcFuwa]")
 _DIRECTIVE_HOUR = re.compile(r"%-?[HIcXTR]")
 
@@ -93,13 +96,7 @@ def separator(sample: Iterable[str]) -> str:
 
 
 def examine(counts: Mapping[str, int]) -> DateExam:
-    """Look at every distinct value of a column.
-
-    Parameters
-    ----------
-    counts
-        Rows per distinct text; blanks are left out of the answer.
-    """
+    """Look at every distinct value of a column, given the rows of each; blanks count nowhere."""
     tally = dict.fromkeys(("day_first", "month_first", "either", "plain", "unreadable"), 0)
     example = ""
     for text in sorted(counts):
@@ -209,14 +206,9 @@ def _named(plain: str) -> DateParts | None:
     return DateParts(found.iso, found.precision, parse_clock(clock.group(), style="clock"))
 
 
-_MONTH_NAME = re.compile(
-    "jan(uary)?|feb(ruary)?|mar(ch)?|apr(il)?|may|june?|july?|aug(ust)?|sept?(ember)?|oct(ober)?|nov(ember)?|dec(ember)?"
-)
-
-
 def _full_year(text: str) -> str:
     """Read a two-digit year as POSIX does: 69 to 99 are 1969 to 1999."""
-    return text if len(text) == 4 else f"{1900 if int(text) >= 69 else 2000}"[:2] + text
+    return text if len(text) == 4 else ("19" if int(text) >= 69 else "20") + text
 
 
 def _day(year: str, month: str, day: str) -> DateParts | None:

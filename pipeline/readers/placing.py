@@ -231,8 +231,8 @@ def plan_placing(
         if source.crs is None:
             raise InputError(
                 f"{opened.name} has {opened.columns[roles.at['x']]!r} and {opened.columns[roles.at['y']]!r} but "
-                "nothing says which system they are in: set `crs` for this source, for example EPSG:27700 for British eastings "
-                "and northings"
+                "nothing says which system they are in: set `crs` for this source, for example EPSG:27700 "
+                "for British eastings and northings"
             )
         system = source.crs
     elif roles.coordinates == "geometry":

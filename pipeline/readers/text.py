@@ -49,7 +49,8 @@ def open_text(path: Path, *, name: str, encoding: str, delimiter: str | None, fo
         types = ", ".join(f"{literal(f'c{i}')}: 'VARCHAR'" for i in range(len(columns)))
         scan = (
             f"read_csv({literal(str(path))}, auto_detect=false, header=false, skip={lines}, "
-            f"delim={literal(separator)}, quote='\"', escape='\"', strict_mode=true, nullstr={literal(chr(1))}, columns={{{types}}})"
+            f"delim={literal(separator)}, quote='\"', escape='\"', strict_mode=true, "
+            f"nullstr={literal(chr(1))}, columns={{{types}}})"
         )
         facts = {"encoding": encoding, "delimiter": _SEPARATOR_WORDS.get(separator, separator)}
         if careful:
