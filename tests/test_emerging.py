@@ -4,9 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kendalltau
 
-from pipeline.emerging import PATTERNS, classify, emerging, mann_kendall
+from pipeline.emerging import PATTERNS, classify, emerging, mann_kendall, scores_by_period
 from pipeline.errors import InputError
 from pipeline.periods import Break, Period, add_months
+from pipeline.weights import contiguity, lattice
 
 QUARTERS = [Period(m := add_months(202101, 3 * i), add_months(m, 2)) for i in range(12)]
 
@@ -176,3 +177,70 @@ def test_overlapping_periods_are_no_series() -> None:
 def test_bad_input_is_one_clear_error(call, words: str) -> None:
     with pytest.raises(InputError, match=words):
         call()
+
+
+def test_scores_by_period_are_gistar_of_each_column() -> None:
+    from pipeline.gistar import gistar
+
+    rng = np.random.default_rng(0)
+    weights = lattice(np.ones((10, 10)))
+    counts = rng.poisson(3, (100, 12))
+    people = rng.integers(500, 5_000, 100)
+    panel = scores_by_period(counts, weights=weights, periods=QUARTERS, layer="cells, all", population=people)
+    for i in (0, 11):
+        alone = gistar(counts[:, i], weights=weights, family="x", population=people, inference="analytic")
+        np.testing.assert_array_equal(panel.z[:, i], alone.z)
+    assert panel.hotspot_class.shape == (100, 12)
+    assert panel.defined.all()
+
+
+def test_a_planted_riser_emerges() -> None:
+    rng = np.random.default_rng(4)
+    counts = rng.poisson(4, (12, 12, 12)).astype(float)
+    counts[3:6, 3:6, 9:] += 12  # three by three cells, in the last three of twelve quarters
+    counts[8:11, 8:11, :] += 14  # and a block that was always high
+    panel = scores_by_period(
+        counts.reshape(144, 12), weights=lattice(np.ones((12, 12))), periods=QUARTERS, layer="cells, all", seed=1
+    )
+    result = emerging(panel.z, hotspot_class=panel.hotspot_class, periods=QUARTERS)
+    named = np.array(result.pattern).reshape(12, 12)
+    assert named[4, 4] == "consecutive hot spot"
+    assert named[9, 9] in {"persistent hot spot", "diminishing hot spot", "intensifying hot spot"}
+    assert np.mean(named == "no pattern") > 0.6
+
+
+def test_counts_must_have_a_column_for_each_period() -> None:
+    with pytest.raises(InputError, match="12 periods"):
+        scores_by_period(np.zeros((4, 3)), weights=lattice(np.ones((2, 2))), periods=QUARTERS, layer="x")
+
+
+@pytest.mark.real
+def test_london_wards_since_the_new_recording_system(real_data) -> None:
+    import geopandas as gpd
+    import pandas as pd
+
+    wards = gpd.read_file(real_data / "boundaries" / "london_wards_WD25_bestfit_from_LSOA21.gpkg")
+    wards = wards[wards["LAD25NM"] != "City of London"]
+    rows = pd.read_csv(real_data / "mps_hate" / "mps_hate_crime_monthly_2021-08_2025-07.csv.gz", low_memory=False)
+    rows = rows[(rows["crime_subtype"] == "Hate crime") & (rows["measure"] == "Offences")]
+    table = rows.pivot_table(index="area_code", columns="month_year", values="count", aggfunc="sum", fill_value=0)
+    counts = table.reindex(wards["WD25CD"], fill_value=0).to_numpy()
+    months = [Period(m, m) for m in (int(c[:4]) * 100 + int(c[5:7]) for c in table.columns)]
+    assert len(months) == 48
+    weights = contiguity(wards.geometry.to_numpy())
+    panel = scores_by_period(counts, weights=weights, periods=months, layer="wards, hate crime")
+    result = emerging(
+        panel.z, hotspot_class=panel.hotspot_class, periods=months, breaks=[Break(202403, "new recording system")]
+    )
+    assert result.reason is None
+    assert len(result.periods) == 17
+    central = wards["LAD25NM"].isin(["Westminster", "Camden"]).to_numpy()
+    persistent = np.array(result.pattern) == "persistent hot spot"
+    assert persistent[central].sum() >= 3
+    assert persistent[~central].sum() <= 3
+    assert result.notes == ("31 periods before or across the break of March 2024 were left out.",)
+    quarters = [Period(m.first_month, add_months(m.first_month, 2)) for m in months[1::3]][:-1]
+    short = emerging(
+        np.zeros((3, 15)), hotspot_class=np.zeros((3, 15)), periods=quarters, breaks=[Break(202403, "new system")]
+    )
+    assert short.reason is not None
