@@ -44,9 +44,9 @@ def fixed_wording(subject: str) -> tuple[str, ...]:
     subject
         What is recorded, in the middle of a sentence: "hate crime".
     """
+    unreported = "many incidents are never reported, and a low figure may mean low trust"
     return (
-        f"This shows recorded, not experienced, {subject}: many incidents are never reported, and a low figure may "
-        "mean low trust.",
+        f"This shows recorded, not experienced, {subject}: {unreported}.",
         "Figures describe where offences were recorded, not the people who live there.",
         "Not for stop-and-search, enforcement targeting or decisions about individuals.",
     )
@@ -68,7 +68,7 @@ def inert(markup: str) -> str:
 
 
 def json_block(data: object) -> str:
-    """Serialise for `<script type="application/json">`: no markup and no template opener survives.
+    r"""Serialise for `<script type="application/json">`: no markup and no template opener survives.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def json_block(data: object) -> str:
     Examples
     --------
     >>> json_block(["</script>", "{{ x }}"])
-    '["\\\\u003c/script\\\\u003e","\\\\u007b{ x }}"]'
+    '["\\u003c/script\\u003e","\\u007b{ x }}"]'
     """
     try:
         raw = json.dumps(data, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
@@ -130,8 +130,9 @@ def content_security_policy(html: str, *, image_origin: str = "") -> str:
     policy
         Value of the Content-Security-Policy header or meta element.
     """
-    scripts = [b for a, b in re.findall(r"<script([^>]*)>(.*?)</script>", html, re.S) if "application/json" not in a]
-    styles = re.findall(r"<style[^>]*>(.*?)</style>", html, re.S)
+    found = re.findall(r"<script([^>]*)>(.*?)</script>", html, re.DOTALL)
+    scripts = [body for attributes, body in found if "application/json" not in attributes]
+    styles = re.findall(r"<style[^>]*>(.*?)</style>", html, re.DOTALL)
 
     def sources(bodies: list[str]) -> str:
         return " ".join(dict.fromkeys(_digest(body) for body in bodies)) or "'none'"

@@ -1,7 +1,7 @@
 """Colours, and the limits of classes: one source for the map, the briefings, the picture and the styles for GIS.
 
-A theme is a flat table of named colours ("tokens"). Pages turn it into style-sheet variables, so a colour is written down
-once. The ramps were measured under normal, protan, deutan and tritan vision; the tests measure them again.
+A theme is a flat table of named colours ("tokens"). Pages turn it into style-sheet variables, so a colour is written
+down once. The ramps were measured under normal, protan, deutan and tritan vision; the tests measure them again.
 """
 
 import bisect
@@ -167,7 +167,9 @@ def nice_number(value: float) -> float:
     """
     i = bisect.bisect_left(_LADDER, value)
     near = _LADDER[max(0, i - 1) : i + 1]
-    return round(min(near, key=lambda rung: abs(math.log(rung / max(value, _LADDER[0])))), 9)
+    target = math.log(max(value, _LADDER[0]))
+    nearest: float = min(near, key=lambda rung: abs(math.log(rung) - target))
+    return round(nearest, 9)
 
 
 def class_limits(values: Iterable[float], *, percentiles: Sequence[float] = (22, 47, 76, 93)) -> tuple[float, ...]:

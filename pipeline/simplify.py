@@ -1,11 +1,12 @@
 """Outlines made small without tearing them: simplified as a coverage, cut into shared arcs, coded as differences.
 
-Neighbours that share a border share its arc, so the border is stored once and drawn twice in the same place: no gaps, no
-slivers, whatever the simplification. Coordinates are whole hundred-thousandths of a degree, about a metre.
+Neighbours that share a border share its arc, so the border is stored once and drawn twice in the same place: no gaps,
+no slivers, whatever the simplification. Coordinates are whole hundred-thousandths of a degree, about a metre.
 """
 
+import itertools
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,6 +140,11 @@ def quantised_rings(shape: Any) -> tuple[Ring, ...]:
     return tuple(rings)
 
 
+def _segments(rings: Iterable[Ring]) -> Iterator[tuple[Point, Point]]:
+    for ring in rings:
+        yield from zip(ring, (*ring[1:], ring[0]), strict=True)
+
+
 def dissolve_rings(shapes: Sequence[Sequence[Ring]]) -> tuple[Ring, ...]:
     """Join shapes of one coverage by crossing out every border they share.
 
@@ -153,13 +159,11 @@ def dissolve_rings(shapes: Sequence[Sequence[Ring]]) -> tuple[Ring, ...]:
         What is left, oriented alike. Exact on the grid: it cannot fail on a shape that rounding made touch itself.
     """
     edges: dict[tuple[Point, Point], int] = defaultdict(int)
-    for rings in shapes:
-        for ring in rings:
-            for a, b in zip(ring, (*ring[1:], ring[0]), strict=True):
-                if edges.get((b, a), 0) > 0:
-                    edges[b, a] -= 1
-                else:
-                    edges[a, b] += 1
+    for a, b in _segments(ring for rings in shapes for ring in rings):
+        if edges.get((b, a), 0) > 0:
+            edges[b, a] -= 1
+        else:
+            edges[a, b] += 1
     after: dict[Point, list[Point]] = defaultdict(list)
     for (a, b), n in edges.items():
         after[a].extend([b] * n)
@@ -191,10 +195,9 @@ def topology(layers: Sequence[Sequence[Sequence[Ring]]]) -> Topology:
         Arcs in order of first use: the same input gives the same arcs.
     """
     near: dict[Point, set[Point]] = defaultdict(set)
-    for ring in (r for layer in layers for shape in layer for r in shape):
-        for a, b in zip(ring, (*ring[1:], ring[0]), strict=True):
-            near[a].add(b)
-            near[b].add(a)
+    for a, b in _segments(ring for layer in layers for shape in layer for ring in shape):
+        near[a].add(b)
+        near[b].add(a)
     nodes = {point for point, others in near.items() if len(others) != 2}
     arcs: list[Ring] = []
     known: dict[Ring, int] = {}
@@ -216,7 +219,7 @@ def topology(layers: Sequence[Sequence[Sequence[Ring]]]) -> Topology:
             return (number(loop),)
         turned = ring[at[0] :] + ring[: at[0] + 1]
         stops = [i - at[0] for i in at] + [len(ring)]
-        return tuple(number(turned[a : b + 1]) for a, b in zip(stops, stops[1:], strict=False))
+        return tuple(number(turned[a : b + 1]) for a, b in itertools.pairwise(stops))
 
     shapes = tuple(tuple(tuple(cut(ring) for ring in shape) for shape in layer) for layer in layers)
     return Topology(tuple(arcs), shapes)

@@ -159,7 +159,7 @@ def _counts(areas: gpd.GeoDataFrame, info: ReleaseInfo, seed: int) -> pd.DataFra
     index = {"ward": np.arange(len(wards))[:, None] == np.arange(len(wards))[None, :]}
     index["borough"] = (boroughs["area_code"].to_numpy()[:, None] == wards["parent_code"].to_numpy()[None, :]) if len(boroughs) else np.zeros((0, len(wards)), bool)
     index["region"] = np.ones((1, len(wards)), bool)
-    frames = []
+    frames: list[dict[str, list[Any]]] = []
     for level in ("region", "borough", "ward"):
         part = areas[areas["level"] == level].reset_index(drop=True)
         if part.empty:
@@ -177,56 +177,67 @@ def _counts(areas: gpd.GeoDataFrame, info: ReleaseInfo, seed: int) -> pd.DataFra
                 earlier = None
                 if last - first == 11 and first >= 12:
                     earlier = member @ monthly[category.id][:, first - 12 : first].sum(axis=1)
-                frames.append(_rows(part, level, period, category.id, n, o, earlier, rng))
-    return pd.concat(frames, ignore_index=True)
+                frames.append(_rows(part, level, period, category.id, n, o, earlier))
+    return _frame(frames)
 
 
-def _rows(part, level, period, category, n, o, earlier, rng) -> pd.DataFrame:
+def _rows(part, level, period, category, n, o, earlier) -> dict[str, list[Any]]:
+    """Columns of one level, window and category as plain lists; None where there is no number."""
     people = part["population"].astype("float64").to_numpy()
-    rate = np.where(n >= 10, n / people * 1e4, np.nan) if level == "ward" else n / people * 1e4
-    rate = np.where(n == 0, 0.0, rate)
-    spread = 1.96 * np.sqrt(np.maximum(n, 1)) / people * 1e4
-    frame = pd.DataFrame(
-        {
-            "area_code": part["area_code"],
-            "area_name": part["name"],
-            "level": level,
-            "period": period.id,
-            "period_start": period.start,
-            "period_end": period.end,
-            "complete": True,
-            "category": category,
-            "incidents": pd.array(n, dtype="Int64"),
-            "incidents_unplaced": pd.array(np.zeros(len(n)), dtype="Int64"),
-            "positive_outcomes": pd.array(o, dtype="Int64"),
-            "rate_per_10000": np.round(rate, 4),
-            "rate_low": np.round(np.maximum(0, rate - spread), 4),
-            "rate_high": np.round(rate + spread, 4),
-            "rate_smoothed": np.round(rate, 4),
-            "reliability": [("too few to say" if 0 < v < 10 else "unreliable" if 0 < v < 20 else "") if level == "ward" else "" for v in n],
-            "outcome_share": np.round(np.where(n > 0, o / np.maximum(n, 1), np.nan), 4),
-            "withheld": "",
-        }
-    )
-    frame["outcome_low"] = (frame["outcome_share"] * 0.7).round(4)
-    frame["outcome_high"] = (frame["outcome_share"] * 1.3).round(4)
-    change = np.full(len(n), np.nan)
-    word: list[Any] = [None] * len(n)
+    ward = level == "ward"
+    blank: list[Any] = [None] * len(n)
+
+    def numbers(values, good, digits=4) -> list[Any]:
+        return [round(float(v), digits) if g else None for v, g in zip(values, good, strict=True)]
+
+    rate, spread = n / people * 1e4, 1.96 * np.sqrt(np.maximum(n, 1)) / people * 1e4
+    rated = (n >= 10) | (n == 0) if ward else np.ones(len(n), bool)
+    share = o / np.maximum(n, 1)
+    change, compared, word = np.zeros(len(n)), np.zeros(len(n), bool), blank
     if earlier is not None:
-        change = np.where(earlier >= 20, (n / np.maximum(earlier, 1) - 1) * 100, np.nan)
+        change, compared = (n / np.maximum(earlier, 1) - 1) * 100, earlier >= 20
         word = ["too few" if e < 20 else "higher" if c > 15 else "lower" if c < -15 else "no clear change" for e, c in zip(earlier, change, strict=True)]
-    frame["change_pct"] = np.round(change, 2)
-    frame["change_word"] = word
-    frame["change_vs_region"] = word
-    frame["gistar_z"] = np.nan
-    frame["gistar_p"] = np.nan
-    tested = level == "ward" and period.id.endswith("2025-07")
-    z = (n - n.mean()) / max(1e-9, n.std()) if len(n) else n
-    klass = np.select([z > 2.2, z > 1.6, z > 1.1, z < -1.2], [3, 2, 1, -1], 0)
-    frame["hotspot_class"] = pd.array(klass if tested else [None] * len(n), dtype="Int64")
-    frame["moran_class"] = ["HH" if v > 1.6 else "ns" for v in z] if tested else None
-    frame["emerging_class"] = ["persistent" if v > 1.6 else None for v in z] if tested and category == "all" else None
-    return frame
+    tested = ward and period.id.endswith("2025-07")
+    z = (n - n.mean()) / max(1e-9, n.std())
+    return {
+        "area_code": list(part["area_code"]),
+        "area_name": list(part["name"]),
+        "level": [level] * len(n),
+        "period": [period.id] * len(n),
+        "period_start": [period.start] * len(n),
+        "period_end": [period.end] * len(n),
+        "complete": [True] * len(n),
+        "category": [category] * len(n),
+        "incidents": [int(v) for v in n],
+        "incidents_unplaced": [0] * len(n),
+        "positive_outcomes": [int(v) for v in o],
+        "rate_per_10000": numbers(rate, rated),
+        "rate_low": numbers(np.maximum(0, rate - spread), rated),
+        "rate_high": numbers(rate + spread, rated),
+        "rate_smoothed": numbers(rate, rated),
+        "reliability": [("too few to say" if 0 < v < 10 else "unreliable" if 0 < v < 20 else "") if ward else "" for v in n],
+        "outcome_share": numbers(share, n > 0),
+        "outcome_low": numbers(share * 0.7, n > 0),
+        "outcome_high": numbers(share * 1.3, n > 0),
+        "change_pct": numbers(change, compared, 2),
+        "change_word": word,
+        "change_vs_region": word,
+        "gistar_z": blank,
+        "gistar_p": blank,
+        "hotspot_class": [3 if v > 2.2 else 2 if v > 1.6 else 1 if v > 1.1 else -1 if v < -1.2 else 0 for v in z] if tested else blank,
+        "moran_class": ["HH" if v > 1.6 else "ns" for v in z] if tested else blank,
+        "emerging_class": ["persistent" if v > 1.6 else None for v in z] if tested and category == "all" else blank,
+        "withheld": [""] * len(n),
+    }
+
+
+def _frame(parts: list[dict[str, list[Any]]]) -> pd.DataFrame:
+    columns = {name: [v for part in parts for v in part[name]] for name in parts[0]}
+    whole = {"incidents", "incidents_unplaced", "positive_outcomes", "hotspot_class"}
+    decimal = {"rate_per_10000", "rate_low", "rate_high", "rate_smoothed", "outcome_share", "outcome_low", "outcome_high", "change_pct", "gistar_z", "gistar_p"}
+    kind = {"Int64": whole, "float64": decimal, "bool": {"complete"}}
+    types = {name: t for t, names in kind.items() for name in names}
+    return pd.DataFrame({name: pd.Series(values, dtype=types.get(name, "str")) for name, values in columns.items()})
 
 
 def _hotspots(areas: gpd.GeoDataFrame, counts: pd.DataFrame, info: ReleaseInfo, count: int) -> gpd.GeoDataFrame:

@@ -4,7 +4,6 @@ import re
 from importlib.resources import files
 from typing import Any, ClassVar
 
-import branca.element
 import folium
 
 from pipeline import page
@@ -16,9 +15,9 @@ __all__ = ["map_html"]
 
 STYLES = ("frame.css", "panel.css", "map.css", "drawers.css", "narrow.css", "paper.css")
 SCRIPTS = (
-    "base.js", "data.js", "model.js", "words.js", "view.js", "names.js", "legend.js", "charts.js", "card.js", "spots.js",
-    "table.js", "timebar.js", "search.js", "hash.js", "compare.js", "save.js", "picture.js", "guide.js", "paper.js",
-    "inset.js", "main.js",
+    "base.js", "data.js", "model.js", "words.js", "view.js", "names.js", "legend.js", "charts.js", "card.js",
+    "spots.js", "table.js", "timebar.js", "search.js", "hash.js", "compare.js", "save.js", "picture.js", "guide.js",
+    "paper.js", "inset.js", "main.js",
 )  # fmt: skip
 
 
@@ -51,7 +50,7 @@ def _base_map() -> tuple[str, str]:
         marker_zoom_animation=False,
     )
     base._id = "hotspots"  # noqa: SLF001 - random otherwise, and two builds would differ
-    figure: branca.element.Figure = base.get_root()
+    figure = base.get_root()
     figure.render()
     return figure.html.render().strip(), figure.script.render().strip()
 

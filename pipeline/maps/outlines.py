@@ -132,8 +132,8 @@ def make_outlines(released: Released) -> Outlines:
         else:
             rings[level] = _rings(metric[level], crs)
         radii, centres = simplify.inscribed_circles(metric[level])
-        spots = shapely.get_coordinates(_lonlat(centres, crs)) * simplify.UNITS_PER_DEGREE
-        labels[level] = [[int(round(x)), int(round(y)), int(r)] for (x, y), r in zip(spots, radii, strict=True)]
+        spots = np.rint(shapely.get_coordinates(_lonlat(centres, crs)) * simplify.UNITS_PER_DEGREE)
+        labels[level] = [[int(x), int(y), int(r)] for (x, y), r in zip(spots, radii, strict=True)]
     top = present[-1]
     edge = simplify.dissolve_rings(rings[top])
     water = simplify.water_gaps(shapely.union_all(metric[top]))

@@ -1,11 +1,10 @@
 """Numbers of a release as short strings: one per column, area after area; `w` where a number is withheld.
 
-A cell is a number, `w` (withheld) or nothing (no data). A column without any number is left out. Words become one letter.
+A cell is a number, `w` (withheld) or nothing (no data). A column without any number is left out. Words become a letter.
 """
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from pipeline import palette
@@ -53,10 +52,10 @@ def _cell(value: Any, decimals: int | None) -> str:
     return str(int(number)) if number == int(number) else repr(number)
 
 
-def _column(rows: pd.DataFrame, column: str, decimals: int | None) -> str:
-    hidden = [column in str(w or "").split(";") for w in rows["withheld"]]
-    cells = ["w" if h else _cell(v, decimals) for v, h in zip(rows[column], hidden, strict=True)]
-    return ",".join(cells) if any(cells) else ""
+def _cells(counts: pd.DataFrame, column: str, decimals: int | None, hidden: list[str]) -> list[str]:
+    marked = [column in names.split(";") if names else False for names in hidden]
+    found = counts[column].astype(object).tolist()
+    return ["w" if mark else _cell(value, decimals) for mark, value in zip(marked, found, strict=True)]
 
 
 def encode_counts(counts: pd.DataFrame, codes: list[str], *, public: bool) -> dict[str, dict[str, dict[str, str]]]:
@@ -76,16 +75,26 @@ def encode_counts(counts: pd.DataFrame, codes: list[str], *, public: bool) -> di
     values
         Period id, category id, column key, then cells joined by commas.
     """
-    position = pd.Series(np.arange(len(codes)), index=codes)
-    counts = counts[counts["area_code"].isin(position.index)]
+    position = {code: i for i, code in enumerate(codes)}
+    counts = counts[counts["area_code"].isin(position)]
+    if public:
+        counts = counts.assign(hotspot_class=counts["hotspot_class"].mask(counts["hotspot_class"] < 0, 0))
+    hidden = counts["withheld"].fillna("").astype(str).tolist()
+    columns = {key: _cells(counts, name, decimals, hidden) for key, name, decimals in _COLUMNS if name in counts}
+    place = [position[code] for code in counts["area_code"]]
+    rows: dict[tuple[str, str], list[int]] = {}
+    for row, pair in enumerate(zip(counts["period"].astype(str), counts["category"].astype(str), strict=True)):
+        rows.setdefault(pair, []).append(row)
     out: dict[str, dict[str, dict[str, str]]] = {}
-    for (period, category), rows in counts.groupby(["period", "category"], sort=True):
-        full = rows.set_index("area_code").reindex(codes)
-        full["withheld"] = full["withheld"].astype(object).where(full["withheld"].notna(), "")
-        if public:
-            full["hotspot_class"] = full["hotspot_class"].mask(full["hotspot_class"] < 0, 0)
-        cells = {key: _column(full, column, decimals) for key, column, decimals in _COLUMNS if column in full}
-        out.setdefault(str(period), {})[str(category)] = {key: text for key, text in cells.items() if text}
+    for (period, category), members in sorted(rows.items()):
+        texts = {}
+        for key, cells in columns.items():
+            line = [""] * len(codes)
+            for row in members:
+                line[place[row]] = cells[row]
+            if any(line):
+                texts[key] = ",".join(line)
+        out.setdefault(period, {})[category] = texts
     return out
 
 
@@ -106,7 +115,7 @@ def limits(
             doubtful = cells.get("rel", "").split(",")
             for measure, key in keys.items():
                 pool = pools.setdefault((kinds.get(period, "y"), category, measure), [])
-                found = [c for c in cells.get(key, "").split(",")]
+                found = cells.get(key, "").split(",")
                 steady = [
                     c
                     for i, c in enumerate(found)

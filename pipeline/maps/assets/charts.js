@@ -24,7 +24,7 @@ function monthIndex(iso) { return Number(iso.slice(0, 4)) * 12 + Number(iso.slic
 /* Values over the windows of one kind; the line stops where a number is missing. */
 function trend({ periods, lines, chosen, text, label }) {
   const W = 308, H = 74, left = 2, right = 52, top = 14, base = 18;
-  const picture = svgEl("svg", { class: "trend", viewBox: "0 0 " + W + " " + H, role: "img", "aria-label": label });
+  const picture = svgEl("svg", { class: "trend", viewBox: "0 0 " + W + " " + H, preserveAspectRatio: "xMinYMid meet", role: "img", "aria-label": label });
   const numbers = lines.flatMap((l) => l.values).filter((v) => typeof v === "number");
   const most = Math.max(...numbers, 1e-9) * 1.08;
   const X = (k) => left + ((W - left - right) * k) / Math.max(1, periods.length - 1);
@@ -36,7 +36,7 @@ function trend({ periods, lines, chosen, text, label }) {
   }
   for (const event of INFO.events) {
     const at = positionOf(periods, event.date);
-    if (at !== null) picture.append(add(svgEl("path", { d: "M" + X(at) + " " + (Y(0) + 1) + "l3 5h-6z", fill: palette["ink-3"] }), svgEl("title", {}, shortDate(event.date) + ": " + event.label)));
+    if (at !== null) picture.append(add(svgEl("path", { d: "M" + X(at).toFixed(1) + " " + (top - 3) + "l-3.5 -6h7z", fill: palette["ink-3"] }), svgEl("title", {}, shortDate(event.date) + ": " + event.label)));
   }
   const ends = [];
   lines.forEach((line, n) => {

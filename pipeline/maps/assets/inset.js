@@ -19,6 +19,20 @@ function insetWanted() {
   return view.map.getZoom() <= (view.homeZoom || 0) + 0.3 && byId("mapbox").offsetHeight > 330;
 }
 
+/* As large as fits beside the outline. */
+function sizeInset(box, view) {
+  for (const wide of [178, 160, 142, 124, 110]) {
+    box.style.width = wide + "px";
+    box.style.height = Math.round(wide * 0.83) + "px";
+    const a = box.getBoundingClientRect(), frame = byId("mapbox").getBoundingClientRect();
+    const touches = EDGE.some((points) => points.some((p) => {
+      const q = view.map.latLngToContainerPoint(p);
+      return q.x + frame.left < a.right + 4 && q.y + frame.top > a.top - 4;
+    }));
+    if (!touches) return;
+  }
+}
+
 function drawInset() {
   const wanted = insetWanted();
   const box = byId("inset");
@@ -34,6 +48,7 @@ function drawInset() {
   main.hides = wanted ? (spot) => bounds.contains(spot.at) : null;
   if (inset) inset.hides = (spot) => !bounds.contains(spot.at);
   if (wanted) {
+    sizeInset(box, main);
     inset.map.invalidateSize({ animate: false, pan: false });
     inset.map.fitBounds(bounds, { animate: false });
     inset.draw();

@@ -90,8 +90,9 @@ function rampLegend(host, scene) {
   pointers.forEach(([, text], k) => {
     const mark = nameEl("span", "pointer", crowded && k === 0 ? "" : text);
     mark.style.left = at[k] + "%";
-    if (at[k] < 14) mark.classList.add("left");
-    if (at[k] > 86) mark.classList.add("right");
+    const half = Array.from(mark.textContent).length * 3.1 + 3;
+    if ((at[k] / 100) * 228 < half) mark.classList.add("left");
+    else if ((1 - at[k] / 100) * 228 < half) mark.classList.add("right");
     bar.append(mark);
   });
   if (!pointers.length) bar.classList.add("plain");

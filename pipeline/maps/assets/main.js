@@ -35,7 +35,7 @@ function drawStatics() {
   byId("banner").hidden = !INFO.audit;
   byId("banner").textContent = INFO.audit;
   const year = MAPPED.map((id) => LEVELS[id].year).find(Boolean);
-  byId("source").textContent = [isolate(INFO.publisher), year && SHOWN_MEASURES.includes("rate") ? "Residents: " + year : ""].filter(Boolean).join(". ").replace(/\.\. /g, ". ");
+  byId("source").textContent = [isolate(INFO.publisher), year && SHOWN_MEASURES.includes("rate") ? "Population of " + year : ""].filter(Boolean).join(". ").replace(/\.\. /g, ". ");
   byId("hotspot-count").textContent = HOTSPOTS.length ? String(HOTSPOTS.length) : "";
   byId("check-hot").hidden = !HOTSPOTS.length;
   byId("credit").hidden = !INFO.credit;
@@ -270,12 +270,15 @@ function goHome() {
   const box = L.latLngBounds(EDGE.flat());
   const fit = (left, bottom) => {
     const [top, right] = root.classList.contains("printing") ? [4, 4] : isPhone() ? [62, 6] : [12, 12];
+    const snap = view.map.options.zoomSnap;
+    view.map.options.zoomSnap = 0;
     view.map.fitBounds(box, { paddingTopLeft: [left, top], paddingBottomRight: [right, bottom], animate: false });
+    view.map.options.zoomSnap = snap;
   };
   if (root.classList.contains("printing")) fit(4, 4);
   else if (isPhone()) { fit(6, state.compare ? 10 : 18); liftOnPhone(view); }
   else {
-    const tries = [[16, 12], [34, 12], [60, 12], [90, 12], [120, 12], [16, 60], [150, 12], [60, 110], [16, byId("legend").offsetHeight + 20], [200, 30]];
+    const tries = [[16, 12], [34, 12], [48, 12], [60, 12], [75, 12], [90, 12], [105, 12], [120, 12], [60, 60], [150, 12], [60, 110], [16, byId("legend").offsetHeight + 20], [200, 30]];
     const best = tries.find(([left, bottom]) => { fit(left, bottom); return !legendTouches(view); });
     if (!best) fit(16, 12);
   }

@@ -21,7 +21,7 @@ function drawTime() {
     const bar = el("div", k === chosen ? "tbar on" : "tbar");
     bar.style.left = at(k);
     bar.style.width = "min(28px, " + 62 / periods.length + "%)";
-    bar.style.height = n === null ? "2px" : Math.max(1, (26 * n) / most).toFixed(1) + "px";
+    bar.style.height = n === null ? "2px" : "calc(var(--tall) * " + Math.max(0.04, n / most).toFixed(3) + ")";
     host.append(bar);
     if (k === chosen && n !== null) { const v = el("div", "val", whole(n)); v.style.left = at(k); host.append(v); }
   });
