@@ -1,7 +1,7 @@
 """Files in: incidents, published counts, boundaries and residents, read into the tables of the house."""
 
 from pipeline.readers.account import PartReport
-from pipeline.readers.counted import CountsPart, CountsReport, merge_published
+from pipeline.readers.counted import CountsPart, CountsReport, check_relations, declared_relations, merge_published
 from pipeline.readers.duplicates import DUPLICATES, Duplicates, settle_duplicates
 from pipeline.readers.files import expand, source_labels
 from pipeline.readers.incidents import read_incidents
@@ -32,10 +32,12 @@ __all__ = [
     "Duplicates",
     "LocationCounts",
     "PartReport",
+    "check_relations",
     "count_area_months",
     "count_facets",
     "count_locations",
     "count_places",
+    "declared_relations",
     "expand",
     "merge_published",
     "merged_labels",

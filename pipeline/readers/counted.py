@@ -6,10 +6,21 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from pipeline.categories import ROOT
+from pipeline.categories import ROOT, Subset, Union, relation_report
+from pipeline.config import Categories, PublishedSource
 from pipeline.schemas import PUBLISHED_COUNTS
 
-__all__ = ["COUNT_KEY", "CountsPart", "CountsReport", "accounting", "matched_pct", "merge_published", "unmapped"]
+__all__ = [
+    "COUNT_KEY",
+    "CountsPart",
+    "CountsReport",
+    "accounting",
+    "check_relations",
+    "declared_relations",
+    "matched_pct",
+    "merge_published",
+    "unmapped",
+]
 
 COUNT_KEY = ("source", "area_code", "level", "month", "category", "measure")
 _ACCOUNT = ["level", "measure", "category"]
@@ -117,3 +128,42 @@ def merge_published(parts: Sequence[CountsPart]) -> pd.DataFrame:
     """Put the files of a run together: one row per key, values of files that share a key added up."""
     whole = pd.concat([p.table for p in parts], ignore_index=True)
     return PUBLISHED_COUNTS.conform(whole.groupby([*COUNT_KEY, "mapped"], sort=True, as_index=False)["value"].sum())
+
+
+def declared_relations(source: PublishedSource, *, categories: Categories) -> tuple[Subset | Union, ...]:
+    """List the relations a source declares, with the category that is the whole called `all`."""
+
+    def name(category: str) -> str:
+        return ROOT if category == categories.all_from else category
+
+    found: list[Subset | Union] = []
+    for relation in source.relations:
+        if relation.subset is not None:
+            child, parent = relation.subset
+            found.append(Subset(name(child), name(parent)))
+        elif relation.union is not None:
+            whole, *parts = relation.union
+            found.append(Union(name(whole), tuple(name(p) for p in parts)))
+    return tuple(found)
+
+
+def check_relations(table: pd.DataFrame, *, sources: Sequence[PublishedSource], categories: Categories) -> pd.DataFrame:
+    """Test what the sources declare on their counts in the boundaries: where it is violated, how often, by how much.
+
+    Parameters
+    ----------
+    table
+        PUBLISHED_COUNTS.
+    sources, categories
+        Settings.
+
+    Returns
+    -------
+    report
+        As `categories.relation_report`, one block per source.
+    """
+    reports = []
+    for source in sources:
+        rows = table[(table["source"] == source.name) & table["mapped"]]
+        reports.append(relation_report(rows, declared_relations(source, categories=categories)))
+    return pd.concat(reports, ignore_index=True)
