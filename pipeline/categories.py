@@ -19,6 +19,7 @@ __all__ = [
     "CategoryTree",
     "Subset",
     "Union",
+    "by_category",
     "kept_relations",
     "relation_report",
     "slug",
@@ -203,6 +204,25 @@ class CategoryTree:
     def relations(self) -> tuple[Subset, ...]:
         """State the tree as relations: each category within its parent."""
         return tuple(Subset(c.id, self._parents[c.id]) for c in self.categories)
+
+
+def by_category(incidents: pd.DataFrame) -> pd.DataFrame:
+    """Repeat each incident for every category it counts in, and once for `all`.
+
+    Parameters
+    ----------
+    incidents
+        With a column categories: ids closed under ancestors and joined by semicolons; null or empty for none.
+
+    Returns
+    -------
+    rows
+        The incidents with a column category in place of categories. Rows of different categories overlap: count them
+        within one category, never over several.
+    """
+    lists = incidents["categories"].fillna("").str.split(";")
+    closed = [sorted({ROOT, *(c for c in one if c)}) for one in lists]
+    return incidents.drop(columns="categories").assign(category=closed).explode("category", ignore_index=True)
 
 
 def relation_report(counts: pd.DataFrame, relations: Sequence[Subset | Union]) -> pd.DataFrame:

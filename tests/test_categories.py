@@ -13,6 +13,7 @@ from pipeline.categories import (
     CategoryTree,
     Subset,
     Union,
+    by_category,
     kept_relations,
     relation_report,
     slug,
@@ -123,6 +124,21 @@ def test_slugs_that_collide_are_refused() -> None:
     assert slugs(["Racist Crime", "Faith Crime"]) == {"Racist Crime": "racist_crime", "Faith Crime": "faith_crime"}
     with pytest.raises(InputError, match=r"(?s)'Anti-Gay' and 'anti gay' both become 'anti_gay'.*'All' is 'all'"):
         slugs(["Anti-Gay", "anti gay", "All"])
+
+
+def test_incidents_are_repeated_for_every_category_and_once_for_all() -> None:
+    incidents = pd.DataFrame({"id": [1, 2, 3], "categories": ["faith;racist_and_religious", None, "all;racist"]})
+    rows = by_category(incidents)
+    assert list(zip(rows["id"], rows["category"], strict=True)) == [
+        (1, "all"),
+        (1, "faith"),
+        (1, "racist_and_religious"),
+        (2, "all"),
+        (3, "all"),
+        (3, "racist"),
+    ]
+    assert (rows["category"] == "all").sum() == len(incidents)
+    assert by_category(incidents.iloc[:0]).empty
 
 
 def long(rows: list[tuple[str, int, str, int]]) -> pd.DataFrame:
