@@ -116,8 +116,9 @@ def standardised_rates(counts: ArrayLike, *, population: ArrayLike) -> NDArray[n
 
     Examples
     --------
-    >>> standardised_rates([30, 25, 25, 15], population=[100, 100, 110, 90]).round(4).tolist()
-    [1.3077, 0.2644, -0.2442, -1.4314]
+    >>> counts, residents = [30, 25, 25, 15, 33, 21, 30, 20], [100, 100, 110, 90, 100, 90, 110, 90]
+    >>> standardised_rates(counts, population=residents)[:4].round(4).tolist()
+    [1.0384, -0.041, -0.5625, -1.7306]
     """
     events, people = np.asarray(counts, dtype=np.float64), np.asarray(population, dtype=np.float64)
     if events.shape != people.shape or not (np.isfinite(people).all() and bool((people > 0).all())):

@@ -1,3 +1,6 @@
+import doctest
+import importlib
+
 import pytest
 
 from pipeline.errors import InputError
@@ -28,3 +31,9 @@ def test_exposure_counts() -> None:
 def test_bad_input_is_refused(arguments: dict) -> None:
     with pytest.raises(InputError, match="must be 0 or more"):
         etest(**({"first": 3, "second": 2} | arguments))
+
+
+def test_the_examples_in_the_docstrings_hold() -> None:
+    result = doctest.testmod(importlib.import_module("pipeline.etest"))
+    assert result.attempted > 0
+    assert result.failed == 0

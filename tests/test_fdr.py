@@ -1,3 +1,6 @@
+import doctest
+import importlib
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -67,3 +70,9 @@ def test_flags_must_match_and_a_cut_off_needs_tests() -> None:
 
 def test_a_family_says_how_many_tests_it_holds() -> None:
     assert str(Family(name="wards, all, 2024", tests=1234)) == "wards, all, 2024 (1,234 tests)"
+
+
+def test_the_examples_in_the_docstrings_hold() -> None:
+    result = doctest.testmod(importlib.import_module("pipeline.fdr"))
+    assert result.attempted > 0
+    assert result.failed == 0
