@@ -44,9 +44,9 @@ function drawInset() {
     map.fitBounds(centreBounds(), { animate: false });
     inset = new View(map, { scene: mainScene, onPick: () => {}, small: true });
   }
-  const bounds = centreBounds();
-  main.hides = wanted ? (spot) => bounds.contains(spot.at) : null;
-  if (inset) inset.hides = (spot) => !bounds.contains(spot.at);
+  const bounds = centreBounds(), inner = bounds.pad(-0.08);
+  main.hides = wanted ? (spot) => inner.contains(spot.at) : null;
+  if (inset) inset.hides = (spot) => !inner.contains(spot.at);
   if (wanted) {
     sizeInset(box, main);
     inset.map.invalidateSize({ animate: false, pan: false });
