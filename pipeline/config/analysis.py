@@ -110,7 +110,7 @@ class Gistar(Section):
 
     enabled: bool = Field(default=True, description="Test wards and grid cells.")
     permutations: int = Field(
-        0, ge=0, le=99999, description="Conditional permutations; 0 uses the normal approximation."
+        9999, ge=0, le=99999, description="Conditional permutations; 0 uses the normal approximation."
     )
     fdr_q: float = Field(0.05, gt=0, lt=1, description="Level of the false-discovery-rate note.")
     grid: Literal["none", "square", "hexagon"] = Field("square", description="Analysis cells.")

@@ -9,15 +9,20 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from pipeline.change import ChangeRules, change, compare_windows
 from pipeline.config import Config, Profile
 from pipeline.disclosure.windows import Windows
-from pipeline.periods import Period
+from pipeline.outcomes import add_outcomes
+from pipeline.periods import Break, Period
 from pipeline.rates import RateRules, add_rates, denominators
 from pipeline.schemas import AREA_COUNTS
 from pipeline.significance import area_significance
 from pipeline.weights import contiguity
 
 __all__ = ["Figures", "derive"]
+
+
+OUTCOME_FIGURES = ("outcome_share", "outcome_low", "outcome_high")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,10 @@ def derive(
     rated = add_rates(
         counts, denominators(areas), visitor_areas=config.areas.visitor_areas, rules=rules, smooth=config.rates.smooth
     )
-    figures = _described(rated, areas)
+    counted = add_outcomes(rated, basis=config.outcomes.basis, confidence=config.rates.confidence)
+    figures = _described(counted, areas)
+    changed, words = _changes(counts, windows=windows, config=config)
+    figures = figures.merge(changed, on=["area_code", "period", "category"], how="left")
     significance, notes = _significance(figures, areas=areas, windows=windows, config=config)
     figures = figures.drop(columns=["gistar_z", "gistar_p", "hotspot_class", "moran_class"], errors="ignore")
     figures = figures.merge(significance, on=["area_code", "period", "category"], how="left")
@@ -80,7 +88,27 @@ def derive(
     if emerging is not None and profile.audience == "internal":
         latest = emerging.assign(period=windows.headline.id)
         figures = figures.merge(latest, on=["area_code", "period", "category"], how="left")
-    return Figures(AREA_COUNTS.conform(figures), notes)
+    return Figures(AREA_COUNTS.conform(figures), (*words, *notes))
+
+
+def _changes(counts: pd.DataFrame, *, windows: Windows, config: Config) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Compare the headline window with the one declared earlier."""
+    declared = () if config.periods.ignore_breaks else config.periods.breaks
+    comparison = compare_windows(
+        windows.headline,
+        first_date=windows.first_date,
+        last_date=windows.last_date,
+        basis=config.change.compare if windows.headline.months <= 12 else "previous",
+        breaks=[Break(int(b.month.replace("-", "")), b.text) for b in declared],
+    )
+    found = change(
+        counts, comparison, rules=ChangeRules(fdr_q=config.change.fdr_q, min_earlier=config.change.min_earlier)
+    )
+    table = found.table[["area_code", "period", "category", "change_pct", "change_word", "change_vs_region"]].copy()
+    table["change_pct"] = table["change_pct"].astype("Float64").round(2).astype("float64")
+    words = [f"Change: {comparison.label}.", *([comparison.obstacle] if comparison.obstacle else [])]
+    words += [str(family) for family in found.families]
+    return table, tuple(words)
 
 
 def _described(rated: pd.DataFrame, areas: gpd.GeoDataFrame) -> pd.DataFrame:
@@ -90,7 +118,7 @@ def _described(rated: pd.DataFrame, areas: gpd.GeoDataFrame) -> pd.DataFrame:
     spans = {p: Period.parse(p) for p in out["period"].unique()}
     out["period_start"] = out["period"].map({p: s.start.isoformat() for p, s in spans.items()})
     out["period_end"] = out["period"].map({p: s.end.isoformat() for p, s in spans.items()})
-    for column in ("rate_per_10000", "rate_low", "rate_high", "rate_smoothed"):
+    for column in ("rate_per_10000", "rate_low", "rate_high", "rate_smoothed", *OUTCOME_FIGURES):
         out[column] = out[column].astype("Float64").round(4).astype("float64")
     return out
 

@@ -15,7 +15,8 @@ from pipeline.disclosure.released import _SEAL, Break, CategoryInfo, Event, Peri
 from pipeline.disclosure.shapes import release_density, release_hotspots
 from pipeline.disclosure.windows import Windows, choose_windows
 from pipeline.errors import ConfigError
-from pipeline.periods import Period
+from pipeline.outcomes import leave_out_immature
+from pipeline.periods import Period, month_of
 
 __all__ = ["Detected", "release"]
 
@@ -94,8 +95,16 @@ def release(detected: Detected, *, profile: Profile, config: Config) -> Released
         compare=config.change.compare,
     )
     areas = _scope(detected.areas, profile)
-    counts = _counts(detected, areas=areas, windows=windows, categories=[c.id for c in categories])
-    guarded = protect(counts, profile=profile)
+    months = _mature(detected, config)
+    counts = _counts(months, areas=areas, windows=windows, categories=[c.id for c in categories])
+    guarded = protect(
+        counts,
+        months=months,
+        areas=areas,
+        categories=categories,
+        profile=profile,
+        cohort=config.outcomes.basis == "cohort",
+    )
     figures = derive(
         guarded.counts, areas=areas, windows=windows, config=config, profile=profile, emerging=detected.emerging
     )
@@ -155,7 +164,15 @@ def _scope(areas: gpd.GeoDataFrame, profile: Profile) -> gpd.GeoDataFrame:
     return areas[keep].reset_index(drop=True)
 
 
-def _counts(detected: Detected, *, areas: gpd.GeoDataFrame, windows: Windows, categories: list[str]) -> pd.DataFrame:
+def _mature(detected: Detected, config: Config) -> pd.DataFrame:
+    """Take outcomes that had no time to come out of a cohort; a flow has none to take out."""
+    if config.outcomes.basis != "cohort":
+        return detected.area_months.drop(columns="known_outcomes")
+    last, left_out = month_of(detected.last_date), config.outcomes.maturity_months
+    return leave_out_immature(detected.area_months, last_month=last, maturity_months=left_out)[0]
+
+
+def _counts(months: pd.DataFrame, *, areas: gpd.GeoDataFrame, windows: Windows, categories: list[str]) -> pd.DataFrame:
     """Sum months to each level's own windows."""
     frames = []
     for level in ("region", "borough", "ward"):
@@ -163,7 +180,7 @@ def _counts(detected: Detected, *, areas: gpd.GeoDataFrame, windows: Windows, ca
         laid = windows.all_of(level)
         frames.append(
             sum_periods(
-                detected.area_months[detected.area_months["area_code"].isin(some["area_code"])],
+                months[months["area_code"].isin(some["area_code"])],
                 laid,
                 areas=some[["area_code", "level"]],
                 categories=categories,
@@ -226,7 +243,7 @@ def _info(
         categories=categories,
         headline=_period_info(windows.headline, windows),
         earlier=_period_info(windows.earlier, windows) if windows.earlier else None,
-        periods={level: tuple(_period_info(p, windows) for p in windows.all_of(level)) for level in windows.by_level},
+        periods={level: tuple(_period_info(p, windows) for p in laid) for level, laid in windows.series.items()},
         breaks=() if config.periods.ignore_breaks else tuple(Break(b.month, b.text) for b in config.periods.breaks),
         events=tuple(Event(e.date, e.label, e.areas) for e in config.periods.events),
         outcome_basis=config.outcomes.basis if "positive_outcomes" in profile.measures else "none",

@@ -22,10 +22,15 @@ __all__ = ["Windows", "choose_windows"]
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """Windows by level, oldest first; `earlier` is what the headline is compared with, if the data reaches that far."""
+    """Windows by level, oldest first; `earlier` is what the headline is compared with, if the data reaches that far.
+
+    `series` is the run of windows readers step through at each level; `by_level` holds those of smaller areas too, so
+    that every ward count stands beside its borough's.
+    """
 
     headline: Period
     earlier: Period | None
+    series: dict[str, tuple[Period, ...]]
     by_level: dict[str, tuple[Period, ...]]
     first_date: date
     last_date: date
@@ -56,7 +61,7 @@ def choose_windows(profile: Profile, periods: Periods, *, first_date: date, last
     first, last = month_of(first_date), month_of(last_date)
     anchor = int(periods.anchor.replace("-", "")) if periods.anchor else add_months(first, periods.months - 1)
     main = _headline(profile, periods, first_date=first_date, last_date=last_date, anchor=anchor)
-    by_level = {}
+    series: dict[str, tuple[Period, ...]] = {}
     for level, kind in (
         ("region", profile.borough_period),
         ("borough", profile.borough_period),
@@ -71,11 +76,14 @@ def choose_windows(profile: Profile, periods: Periods, *, first_date: date, last
             laid = whole or laid[-1:]
         if level == "ward" and profile.audience != "internal":
             laid = without_overlap([p for p in laid if p == main or not p.overlaps(main)] + [main])
-        by_level[level] = laid
+        series[level] = laid
+    by_level = {
+        level: tuple(sorted({*laid, *series["ward"]} if level != "ward" else laid)) for level, laid in series.items()
+    }
     earlier = earlier_window(main, basis="previous" if compare == "previous" or main.months > 12 else "year_before")
     known = not is_partial(earlier, first_date=first_date, last_date=last_date)
-    allowed = known and (profile.audience == "internal" or earlier in by_level["ward"] or main not in by_level["ward"])
-    return Windows(main, earlier if allowed else None, by_level, first_date, last_date)
+    allowed = known and (profile.audience == "internal" or earlier in series["ward"])
+    return Windows(main, earlier if allowed else None, series, by_level, first_date, last_date)
 
 
 def _headline(profile: Profile, periods: Periods, *, first_date: date, last_date: date, anchor: int) -> Period:

@@ -1,6 +1,7 @@
 """The account of one input file: what was read, kept, refused, and what was met on the way."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,6 +72,11 @@ class PartReport:
     last_date: str = ""
     has_outcomes: bool = False
     decisions: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def restored(cls, values: Mapping[str, Any]) -> "PartReport":
+        """Make a report from its values as JSON keeps them: keys that are months come back as whole numbers."""
+        return cls(**{**values, "lost_places": {int(m): n for m, n in values["lost_places"].items()}})
 
 
 @dataclass(slots=True)

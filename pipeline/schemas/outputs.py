@@ -96,6 +96,9 @@ AREA_COUNTS = Table(
         ),
         *_NUMBERS[:2],
         _NUMBERS[5],
+        Column(
+            "known_outcomes", "int", "Cohort: incidents whose outcome is known, the latest months left out.", null=True
+        ),
         *_NUMBERS[2:5],
         Column("rate_smoothed", "float", "Empirical-Bayes smoothed rate per 10,000.", null=True),
         Column("reliability", "string", "Empty, `unreliable` or `too few to say`.", null=True),

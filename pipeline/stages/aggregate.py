@@ -8,7 +8,8 @@ import pandas as pd
 
 from pipeline.errors import InputError
 from pipeline.periods import Period
-from pipeline.readers import reduce_area_months, reduce_facets, reduce_locations, reduce_places
+from pipeline.quality import incidents_quality
+from pipeline.readers import PartReport, reduce_area_months, reduce_facets, reduce_locations, reduce_places
 from pipeline.records import read_json, write_json
 from pipeline.schemas import AREA_MONTHS, AREAS, LOCATIONS, PUBLISHED_COUNTS
 from pipeline.stages import Context
@@ -22,9 +23,11 @@ def run(context: Context) -> None:
     """Reduce parts (or published counts) to area_months, locations and facets, and settle the span of the data."""
     record = read_json(context.work("ingest.json"))
     if record["kind"] == "incidents":
-        months, locations, facets, places = _from_parts(context, record)
-        facets.to_parquet(context.work("facets.parquet"), index=False, compression="zstd")
-        places.to_parquet(context.work("places.parquet"), index=False, compression="zstd")
+        counts = _count(context, record)
+        months = reduce_area_months([c.area_months for c in counts])
+        locations = reduce_locations([c.locations for c in counts])
+        places = _write_companions(context, counts)
+        _account(context, record, places, locations)
     else:
         months, locations = _from_published(context), LOCATIONS.empty()
     span = _span(context, record)
@@ -36,10 +39,8 @@ def run(context: Context) -> None:
     context.counters |= {"area_months": len(months), "locations": len(locations)}
 
 
-def _from_parts(
-    context: Context, record: dict[str, Any]
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Map the reductions over the parts and merge their whole numbers."""
+def _count(context: Context, record: dict[str, Any]) -> list[PartCounts]:
+    """Map the reductions over the parts."""
     config = context.config
     placeholders = tuple((p.easting_m, p.northing_m) for p in config.detect.placeholder_locations)
     jobs = [
@@ -52,15 +53,36 @@ def _from_parts(
         for part in record["parts"]
     ]
     total = len(jobs)
-    counts: list[PartCounts] = context.engine.map(
-        count_part, jobs, done=lambda n: context.progress("counting", n, total)
+    return context.engine.map(count_part, jobs, done=lambda n: context.progress("counting", n, total))
+
+
+def _account(context: Context, record: dict[str, Any], places: pd.DataFrame, locations: pd.DataFrame) -> None:
+    """Account for every row in quality.json; stop where too many were refused."""
+    reports = [PartReport.restored(part["report"]) for part in record["parts"]]
+    quality = incidents_quality(
+        reports,
+        duplicates=record["duplicates"]["by_source"],
+        conflicting=record["duplicates"]["conflicting"],
+        places=places,
+        locations=locations,
+        max_quarantined_pct=context.config.quality.max_quarantined_pct,
+        geocode_target_pct=context.config.quality.geocode_target_pct,
     )
-    return (
-        reduce_area_months([c.area_months for c in counts]),
-        reduce_locations([c.locations for c in counts]),
-        reduce_facets([c.facets for c in counts]),
-        reduce_places([c.places for c in counts]),
-    )
+    write_json(context.folder / "quality.json", quality)
+
+
+def _write_companions(context: Context, counts: list[PartCounts]) -> pd.DataFrame:
+    """Keep what else the parts were counted by: facets, kinds of place (returned), and which victims were where."""
+    victims = pd.concat([c.locations.victims for c in counts], ignore_index=True)
+    victims = victims[["easting_m", "northing_m", "month", "victim_hash"]].drop_duplicates()
+    companions = {
+        "facets": reduce_facets([c.facets for c in counts]),
+        "places": reduce_places([c.places for c in counts]),
+        "victims": victims.sort_values(list(victims.columns), ignore_index=True),
+    }
+    for name, frame in companions.items():
+        frame.to_parquet(context.work(f"{name}.parquet"), index=False, compression="zstd")
+    return companions["places"]
 
 
 def _from_published(context: Context) -> pd.DataFrame:

@@ -8,13 +8,16 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from pipeline.counts import sum_periods
 from pipeline.density import bandwidth_of, month_rows, places_of
 from pipeline.disclosure import Windows, choose_windows
+from pipeline.emerging import emerging, scores_by_period
 from pipeline.gistar import gistar
 from pipeline.grid import Grid, HexGrid
 from pipeline.hotspots import find_hotspots
+from pipeline.periods import Break, is_partial, month_of, windows
 from pipeline.records import read_json, write_json
-from pipeline.schemas import AREAS, CELLS, LOCATIONS
+from pipeline.schemas import AREA_MONTHS, AREAS, CELLS, LOCATIONS
 from pipeline.stages import Context
 from pipeline.store import read_table, write_layer, write_table
 from pipeline.weights import contiguity
@@ -36,12 +39,57 @@ def run(context: Context) -> None:
         context.choices["bandwidth_ladder"] = {
             f"{h:g} m": s for h, s in zip(choice.ladder_m, choice.log_likelihoods, strict=True)
         }
-        for number, windows in enumerate(laid, start=1):
-            found["windows"][windows.headline.id] = _window(context, locations, areas, windows)
+        for number, chosen in enumerate(laid, start=1):
+            found["windows"][chosen.headline.id] = _window(context, locations, areas, chosen)
             context.progress("finding hotspots", number, len(laid))
     else:
         context.choices["density_and_clusters"] = "none: the source has no points, and both need them"
+    history = _history(context, areas)
+    if history is not None:
+        history.to_parquet(context.work("emerging.parquet"), index=False, compression="zstd")
     write_json(context.work("detect.json"), found)
+
+
+def _history(context: Context, areas: gpd.GeoDataFrame) -> pd.DataFrame | None:
+    """Class every covered ward by its run of Gi*, or say why not."""
+    settings, periods = context.config.emerging, context.config.periods
+    if not settings.enabled:
+        return None
+    span = {k: date.fromisoformat(v) for k, v in read_json(context.work("span.json")).items()}
+    laid = windows(settings.kind, first=month_of(span["first"]), last=month_of(span["last"]))
+    laid = tuple(p for p in laid if not is_partial(p, first_date=span["first"], last_date=span["last"]))
+    wards = areas[(areas["level"] == "ward") & areas["covered"].astype(bool)].sort_values("area_code")
+    months = read_table(context.work("area_months.parquet"), AREA_MONTHS)
+    months = months[months["level"] == "ward"]
+    weights = contiguity(wards.geometry.to_numpy(), snap_m=1.0)
+    people = wards["population"].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
+    breaks = () if periods.ignore_breaks else periods.breaks
+    frames = []
+    for category in context.config.detect.gistar.categories:
+        counts = sum_periods(months, laid, areas=wards[["area_code", "level"]], categories=[category])
+        table = counts.pivot_table(index="area_code", columns="period", values="incidents", aggfunc="sum")
+        table = table.reindex(index=wards["area_code"], columns=[p.id for p in laid])
+        panel = scores_by_period(
+            table.to_numpy(dtype=np.float64),
+            weights=weights,
+            periods=laid,
+            layer=f"wards, {category}",
+            population=people if (people > 0).all() else None,
+            permutations=context.config.detect.gistar.permutations,
+            seed=context.config.run.seed,
+        )
+        found = emerging(
+            panel.z,
+            hotspot_class=panel.hotspot_class,
+            periods=laid,
+            breaks=[Break(int(b.month.replace("-", "")), b.text) for b in breaks],
+            min_periods=settings.min_periods,
+        )
+        context.choices[f"emerging {category}"] = found.reason or f"{len(found.periods)} {settings.kind}s"
+        if found.pattern:
+            frame = pd.DataFrame({"area_code": wards["area_code"].to_numpy(), "category": category})
+            frames.append(frame.assign(emerging_class=list(found.pattern)))
+    return pd.concat(frames, ignore_index=True) if frames else None
 
 
 def headline_windows(context: Context) -> list[Windows]:
@@ -78,6 +126,7 @@ def _window(context: Context, locations: pd.DataFrame, areas: gpd.GeoDataFrame, 
             min_locations=settings.min_locations,
             max_hotspots=settings.max_hotspots,
             ward_names=wards.to_dict(),
+            victims=_victims(context),
             resamples=settings.resamples,
             rng=np.random.default_rng(seed),
         )
@@ -97,6 +146,12 @@ def _window(context: Context, locations: pd.DataFrame, areas: gpd.GeoDataFrame, 
         write_table(context.work(f"cells/{name}.parquet"), CELLS, cells)
         context.counters[f"cells {name}"] = len(cells)
     return notes
+
+
+def _victims(context: Context) -> pd.DataFrame | None:
+    """Return who was a victim where and when, by hash; None where the source does not say."""
+    victims = pd.read_parquet(context.work("victims.parquet"))
+    return victims if len(victims) else None
 
 
 def _members(rows: pd.DataFrame, layer: gpd.GeoDataFrame) -> pd.DataFrame:

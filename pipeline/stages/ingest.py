@@ -9,16 +9,21 @@ import pandas as pd
 from pipeline.areas import AreaIndex
 from pipeline.config import Config
 from pipeline.manifest import code_version, key_of
+from pipeline.quality import counts_quality
 from pipeline.readers import (
     AreaSet,
     PartReport,
+    check_relations,
+    merge_published,
     merged_labels,
     read_areas,
+    read_counts,
+    read_lookup,
     settle_duplicates,
     source_labels,
 )
 from pipeline.records import read_json, write_json
-from pipeline.schemas import AREAS, QUARANTINE
+from pipeline.schemas import AREAS, PUBLISHED_COUNTS, QUARANTINE
 from pipeline.stages import Context, expand
 from pipeline.stages.parts import ReadJob, part_name, read_part
 from pipeline.store import write_table
@@ -33,7 +38,7 @@ def run(context: Context) -> None:
     areas = read_areas(config.areas, base=context.base, working=config.crs.working)
     write_table(context.work("areas.parquet"), AREAS, areas.table)
     context.counters |= {"wards": len(areas.level("ward")), "boroughs": len(areas.level("borough"))}
-    record = _incidents(context, areas)
+    record = _published(context, areas) if config.published_counts else _incidents(context, areas)
     write_json(context.work("ingest.json"), {**record, "areas": areas.report})
 
 
@@ -53,8 +58,12 @@ def _incidents(context: Context, areas: AreaSet) -> dict[str, Any]:
     fresh = context.engine.map(read_part, todo, done=lambda n: context.progress("reading incidents", n, total))
     reports = {job.label: last[job.label]["report"] for job in jobs if job not in todo}
     reports |= {job.label: dataclasses.asdict(report) for job, report in zip(todo, fresh, strict=True)}
-    parts = [PartReport(**_whole_keys(reports[job.label])) for job in jobs]
-    settled = settle_duplicates([job.out for job in jobs], memory_limit_mb=context.config.run.memory_limit_mb)
+    parts = [PartReport.restored(reports[job.label]) for job in jobs]
+    settled = settle_duplicates(
+        [job.out for job in jobs],
+        memory_limit_mb=context.config.run.memory_limit_mb,
+        into=context.work("incidents"),
+    )
     write_table(context.work("duplicates.parquet"), settled.table, settled.frame)
     refused = [pd.read_parquet(job.quarantine_out) for job in jobs]
     write_table(context.work("quarantine.parquet"), QUARANTINE, pd.concat(refused, ignore_index=True))
@@ -76,12 +85,56 @@ def _incidents(context: Context, areas: AreaSet) -> dict[str, Any]:
             {
                 "label": job.label,
                 "key": keys[job.label],
-                "part": job.out.relative_to(context.folder).as_posix(),
+                "read": job.out.relative_to(context.folder).as_posix(),
+                "part": f"work/incidents/{job.out.name}",
                 "report": reports[job.label],
             }
             for job in jobs
         ],
+        "duplicates": {"by_source": settled.by_source, "conflicting": settled.conflicting},
     }
+
+
+def _published(context: Context, areas: AreaSet) -> dict[str, Any]:
+    """Read published counts and account for them to the last one."""
+    config = context.config
+    lookup = read_lookup(config.areas, base=context.base)
+    parts = []
+    for number, source in enumerate(config.published_counts):
+        paths = expand(source.paths, base=context.base, key=f"published_counts[{number}].paths")
+        for path, label in zip(paths, source_labels(paths, name=source.name), strict=True):
+            part = read_counts(path, source=source, config=config, areas_table=areas.table, lookup=lookup, label=label)
+            parts.append(part)
+            context.progress("reading counts", len(parts), len(parts))
+    table = merge_published(parts)
+    write_table(context.work("published_counts.parquet"), PUBLISHED_COUNTS, table)
+    refused = pd.concat([part.quarantine for part in parts], ignore_index=True)
+    write_table(context.work("quarantine.parquet"), QUARANTINE, refused)
+    relations = check_relations(table, sources=config.published_counts, categories=config.categories)
+    quality = counts_quality(
+        [part.report for part in parts],
+        relations=relations,
+        max_quarantined_pct=config.quality.max_quarantined_pct,
+        min_matched_pct=config.areas.min_matched_pct,
+        allow_low_match=config.areas.allow_low_match,
+    )
+    write_json(context.folder / "quality.json", quality)
+    context.counters |= {"rows": sum(part.report.rows_read for part in parts), "quarantined": len(refused)}
+    dropped = relations[relations["violations"] > 0]
+    if len(dropped):
+        context.choices["relations_dropped"] = "; ".join(sorted(set(dropped["relation"])))
+    months = [part.report.first_month for part in parts if part.report.first_month]
+    return {
+        "kind": "published",
+        "categories": _categories(config, merged_labels([part.report.labels for part in parts])),
+        "first_date": _first_day(min(months)) if months else "",
+        "last_date": _first_day(max(part.report.last_month for part in parts)) if months else "",
+        "parts": [],
+    }
+
+
+def _first_day(month: int) -> str:
+    return f"{month // 100:04d}-{month % 100:02d}-01"
 
 
 def _jobs(context: Context, areas: AreaSet) -> list[ReadJob]:
@@ -108,7 +161,7 @@ def _jobs(context: Context, areas: AreaSet) -> list[ReadJob]:
                     parents=tuple(wards["parent_code"]),
                     borough_names=dict(zip(boroughs["area_code"], boroughs["name"], strict=True)),
                     bounds=_bounds(areas),
-                    out=context.work(f"incidents/{name}.parquet"),
+                    out=context.work(f"read/{name}.parquet"),
                     quarantine_out=context.work(f"quarantine/{name}.parquet"),
                     salt=context.salt,
                     today=today,
@@ -148,12 +201,7 @@ def _last_parts(context: Context) -> dict[str, dict[str, Any]]:
     if context.last is None or not (context.last / "work" / "ingest.json").is_file():
         return {}
     parts = read_json(context.last / "work" / "ingest.json").get("parts", [])
-    return {p["label"]: p for p in parts if (context.last / p["part"]).is_file()}
-
-
-def _whole_keys(report: dict[str, Any]) -> dict[str, Any]:
-    """Undo what JSON does to whole-number keys."""
-    return {**report, "lost_places": {int(month): n for month, n in report["lost_places"].items()}}
+    return {p["label"]: p for p in parts if (context.last / p["read"]).is_file()}
 
 
 def _categories(config: Config, labels: dict[str, str]) -> list[dict[str, Any]]:

@@ -34,6 +34,7 @@ def _detected(context: Context) -> Detected:
     crs = context.config.crs.working
     found, span = read_json(context.work("detect.json")), read_json(context.work("span.json"))
     record = read_json(context.work("ingest.json"))
+    history = context.work("emerging.parquet")
     names = [n for n in found["windows"] if context.work(f"hotspots/{n}.parquet").is_file()]
     return Detected(
         areas=read_table(context.work("areas.parquet"), AREAS, crs=crs),
@@ -45,6 +46,6 @@ def _detected(context: Context) -> Detected:
         hotspots={n: read_layer(context.work(f"hotspots/{n}.parquet")) for n in names},
         members={n: pd.read_parquet(context.work(f"hotspots/{n}.members.parquet")) for n in names},
         bandwidth_m=found["bandwidth_m"],
-        emerging=None,
+        emerging=pd.read_parquet(history) if history.is_file() else None,
         has_points=record["kind"] == "incidents",
     )
