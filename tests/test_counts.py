@@ -48,6 +48,17 @@ def test_a_source_without_outcomes_has_no_zero_outcomes() -> None:
     assert counts["positive_outcomes"].isna().all()
 
 
+def test_categories_are_never_summed_to_a_total() -> None:
+    """Strands overlap: whatever they hold, the whole is what was recorded as the whole, even where nothing was."""
+    strands = [("W1", 202408, "racist", 7, 1), ("W1", 202408, "faith", 7, 1), ("W2", 202408, "faith", 2, 0)]
+    with_all = months(*strands, ("W1", 202408, "all", 9, 1))
+    counts = sum_periods(with_all, [YEAR], areas=AREAS, categories=["all", "racist", "faith"])
+    whole = counts[counts["category"] == "all"].set_index("area_code")["incidents"]
+    assert whole.to_dict() == {"R": 0, "B1": 0, "W1": 9, "W2": 0}
+    fewer = sum_periods(with_all, [YEAR], areas=AREAS, categories=["all"]).set_index("area_code")["incidents"]
+    assert fewer.to_dict() == whole.to_dict()
+
+
 def test_partial_windows_say_so() -> None:
     half = Period.parse("2025-05..2025-07")
     counts = sum_periods(
