@@ -97,6 +97,7 @@ def linear_ranges(notes: Notes, *, enough: float = inf) -> dict[Key, tuple[float
                 A_eq=np.array(equal) if equal else None,
                 b_eq=np.zeros(len(equal)) if equal else None,
                 bounds=bounds,
+                options={"presolve": False},  # with it HiGHS calls some feasible tables infeasible
             )
             assert answer.status in {0, 3}, answer.message
             if answer.status == 0:

@@ -21,6 +21,7 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 TOLERANCE = 1e-6
+INFEASIBLE = 2  # status of scipy.optimize.milp
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +43,17 @@ def optimise(system: System, cost: FloatArray, *, integer: bool = False, gap: fl
     constraints: Any = ()
     if system.matrix.shape[0]:
         constraints = LinearConstraint(csc_array(system.matrix), system.row_lower, system.row_upper)
-    result = milp(
-        cost,
-        integrality=np.ones(cost.size) if integer else None,
-        bounds=Bounds(system.low, system.high),
-        constraints=constraints,
-        options={"mip_rel_gap": gap},
-    )
-    if result.status == 2:  # infeasible
+    for presolve in (True, False):  # presolving has called feasible systems infeasible
+        result = milp(
+            cost,
+            integrality=np.ones(cost.size) if integer else None,
+            bounds=Bounds(system.low, system.high),
+            constraints=constraints,
+            options={"mip_rel_gap": gap, "presolve": presolve},
+        )
+        if result.status != INFEASIBLE:
+            break
+    else:
         raise InputError("the figures contradict each other: no whole numbers satisfy all published sums and bounds.")
     if result.x is None:  # unbounded, or a limit of the solver: either way nothing is excluded
         return Optimum(-np.inf, None)

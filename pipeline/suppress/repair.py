@@ -86,7 +86,7 @@ def slide(board: Board, *, target: int, seen: tuple[float, float], need: float, 
         cells = _near(board, target, steps, hidden)
         best: tuple[float, Slide] | None = None
         for goal in goals:
-            moved = _cheapest(board, cells, target=target, goal=goal, hidden=hidden)
+            moved = _cheapest(board, cells, target=target, goal=goal, hidden=hidden, last=steps == WIDENING[-1])
             if moved is None:
                 continue
             step = np.abs(moved - table.x[cells])
@@ -146,8 +146,13 @@ def _chain(board: Board, cells: IntArray, sign: int) -> IntArray:
         cells = grown.astype(np.int64)
 
 
-def _cheapest(board: Board, cells: IntArray, *, target: int, goal: float, hidden: BoolArray) -> FloatArray | None:
-    """Solve for the moved counts of the cells near the target, everything else held, or None."""
+def _cheapest(
+    board: Board, cells: IntArray, *, target: int, goal: float, hidden: BoolArray, last: bool
+) -> FloatArray | None:
+    """Solve for the moved counts of the cells near the target, everything else held, or None.
+
+    The `last` attempt goes without presolving, which has called feasible systems infeasible.
+    """
     table, rows = board.table, board.rows_of(cells)
     x, at = table.x[cells], int(np.searchsorted(cells, target))
     matrix = board.rows[rows][:, cells]
@@ -171,7 +176,7 @@ def _cheapest(board: Board, cells: IntArray, *, target: int, goal: float, hidden
     for _ in range(REWEIGHTS + 1):
         kept[at] = 0.0
         price = np.concatenate([kept, kept, dear])
-        result = milp(price, constraints=constraint, bounds=bounds)
+        result = milp(price, constraints=constraint, bounds=bounds, options={"presolve": not last})
         if result.x is None:
             return None
         rise, fall, beyond = result.x.reshape(3, -1)

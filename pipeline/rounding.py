@@ -1,0 +1,166 @@
+"""Blurring counts instead of withholding them: rounding to a base, or noise that repeats.
+
+Both never show 1 to threshold - 1. Rounding shows everything under the threshold, zeros too, as one band, and every
+total is rounded on its own, so that rounded parts need not add up to a rounded total. Cell-key noise gives the same
+records the same noise wherever they are counted, so that asking twice, or for two overlapping tables, averages
+nothing out: the better choice against differencing.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pipeline.errors import InputError
+
+__all__ = ["Blurred", "cell_noise", "keys_of", "noise_table", "round_to_base", "rounding_interval", "sum_keys"]
+
+IntArray = NDArray[np.int64]
+
+KEY_BITS = 32
+MIN_SECRET_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Blurred:
+    """Counts that may be shown, and what each says about the true one.
+
+    Attributes
+    ----------
+    shown
+        Number to print, shape (n,); -1 where the cell is shown as "fewer than the threshold".
+    low, high
+        Smallest and largest true count that could be behind it, shape (n,).
+    """
+
+    shown: IntArray
+    low: IntArray
+    high: IntArray
+
+    @property
+    def banded(self) -> NDArray[np.bool_]:
+        """Cells shown as "fewer than the threshold"."""
+        return np.asarray(self.shown < 0, dtype=np.bool_)
+
+
+def round_to_base(counts: ArrayLike, *, base: int, threshold: int) -> Blurred:
+    """Round counts to the nearest multiple of a base, halves up; band what is under the threshold.
+
+    A count at or above the threshold never rounds below it: the smallest number shown is the first multiple that is
+    not under the threshold.
+
+    Raises
+    ------
+    InputError
+        If counts are negative, the base is under 1 or the threshold negative.
+
+    Examples
+    --------
+    >>> round_to_base([0, 4, 10, 12, 13, 27], base=5, threshold=10).shown.tolist()
+    [-1, -1, 10, 10, 15, 25]
+    """
+    values = _counts(counts)
+    if base < 1 or threshold < 0:
+        raise InputError(f"rounding needs a base of at least 1 and a threshold of at least 0: got {base}, {threshold}.")
+    rounded = np.maximum((2 * values + base) // (2 * base) * base, _first(base, threshold))
+    shown = np.where(values < threshold, -1, rounded)
+    low, high = rounding_interval(shown, base=base, threshold=threshold)
+    return Blurred(shown, low, high)
+
+
+def rounding_interval(shown: ArrayLike, *, base: int, threshold: int) -> tuple[IntArray, IntArray]:
+    """Say which true counts a rounded number (-1: the band) may stand for, low and high, shape (n,) each."""
+    number = np.asarray(shown, dtype=np.int64)
+    low = np.maximum(number - base // 2, threshold)
+    low = np.where(number == _first(base, threshold), threshold, low)
+    high = number + (base + 1) // 2 - 1
+    return np.where(number < 0, 0, low), np.where(number < 0, max(threshold - 1, 0), high)
+
+
+def noise_table(reach: int) -> NDArray[np.float64]:
+    """Return the probabilities of the noise -reach ... reach: triangular, mean 0, variance reach (reach + 2) / 6.
+
+    >>> noise_table(2).tolist()
+    [0.1111111111111111, 0.2222222222222222, 0.3333333333333333, 0.2222222222222222, 0.1111111111111111]
+    """
+    weight = reach + 1 - np.abs(np.arange(-reach, reach + 1))
+    return np.asarray(weight / (reach + 1) ** 2, dtype=np.float64)
+
+
+def keys_of(ids: Iterable[str], *, secret: bytes) -> NDArray[np.uint32]:
+    """Give every record (or, where there are no records, every cell) its key: 32 bits of a keyed BLAKE2 hash.
+
+    The secret stays with the controller and must be the same for every release, or the noise does not repeat.
+
+    Raises
+    ------
+    InputError
+        If the secret is shorter than 16 or longer than 64 bytes.
+    """
+    if not MIN_SECRET_BYTES <= len(secret) <= hashlib.blake2b.MAX_KEY_SIZE:
+        raise InputError(f"the noise secret must be 16 to 64 bytes long: it has {len(secret)}.")
+    digests = [hashlib.blake2b(i.encode(), key=secret, digest_size=KEY_BITS // 8).digest() for i in ids]
+    return np.frombuffer(b"".join(digests), dtype="<u4").astype(np.uint32)
+
+
+def sum_keys(record_keys: NDArray[np.uint32], *, cell: IntArray, cells: int) -> NDArray[np.uint32]:
+    """Add record keys within each cell modulo 2**32: the same records give the same cell key in any table.
+
+    Parameters
+    ----------
+    record_keys
+        Key of each record, shape (records,).
+    cell
+        Which cell each record falls in, 0 to `cells` - 1, shape (records,).
+    cells
+        Number of cells.
+    """
+    total = np.zeros(cells, dtype=np.uint64)
+    np.add.at(total, cell, record_keys.astype(np.uint64))
+    return (total & np.uint64(2**KEY_BITS - 1)).astype(np.uint32)
+
+
+def cell_noise(counts: ArrayLike, *, keys: NDArray[np.uint32], threshold: int, reach: int = 3) -> Blurred:
+    """Add noise that depends on the cell key alone.
+
+    * 0 stays 0.
+    * 1 to t - 1 becomes 0 or t, t with probability count / t, so that sums are right on average.
+    * t and more get noise from `noise_table`, its reach cut to ``count - t`` so that it stays symmetric, has mean 0
+      and never enters 1 to t - 1.
+
+    The noise never exceeds `reach` (or t - 1 for small counts).
+
+    Raises
+    ------
+    InputError
+        If counts are negative, shapes differ, the threshold is under 1 or the reach negative.
+    """
+    values = _counts(counts)
+    if keys.shape != values.shape or threshold < 1 or reach < 0:
+        raise InputError("cell-key noise needs one key per count, a threshold of at least 1 and a reach of at least 0.")
+    chance = keys.astype(np.float64) / 2.0**KEY_BITS
+    shown = values.copy()
+    small = (values > 0) & (values < threshold)
+    shown[small] = np.where(chance[small] * threshold < values[small], threshold, 0)
+    room = np.minimum(values - threshold, reach)
+    for width in range(1, reach + 1):
+        at = room == width
+        shown[at] = values[at] + np.searchsorted(np.cumsum(noise_table(width))[:-1], chance[at], side="right") - width
+    low = np.maximum(shown - reach, (shown + threshold + 1) // 2)
+    low = np.where(shown == 0, 0, np.where(shown == threshold, 1, low))
+    high = np.where(shown == 0, threshold - 1, shown + reach)
+    return Blurred(shown, low, high)
+
+
+def _counts(counts: ArrayLike) -> IntArray:
+    values = np.asarray(counts)
+    if values.size and (values.dtype.kind not in "iu" or values.min() < 0):
+        raise InputError("counts must be whole numbers and not negative.")
+    return values.astype(np.int64)
+
+
+def _first(base: int, threshold: int) -> int:
+    """Smallest multiple of the base that is not under the threshold."""
+    return -(-threshold // base) * base
