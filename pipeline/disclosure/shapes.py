@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from pipeline.bands import count_band
+from pipeline.bands import count_bands
 from pipeline.config import Density, Profile
 from pipeline.density import density_bands, month_rows
 from pipeline.disclosure.windows import Windows
@@ -52,8 +52,9 @@ def release_hotspots(
         )
     boroughs = set(areas.loc[areas["level"] == "borough", "area_code"])
     kept = found[found["borough_code"].isin(boroughs)] if profile.scope else found
+    bands = count_bands(max(profile.threshold, 5))
     if profile.audience == "internal":
-        layer = kept.assign(incidents_band=[count_band(int(n)) for n in kept["incidents"]])
+        layer = kept.assign(incidents_band=[bands.label(int(n)) for n in kept["incidents"]])
         return Shapes(_conformed(layer, areas), "")
     enough = (kept["incidents"] >= profile.threshold) & (kept["distinct_locations"] >= profile.min_locations)
     enough &= kept["top_location_share_pct"] <= profile.max_location_share_pct
@@ -62,7 +63,7 @@ def release_hotspots(
     dropped, kept = int((~enough).sum()), kept[enough].sort_values("rank").copy()
     if len(kept) == 0:
         return Shapes(_empty(HOTSPOT_LAYER, areas), "No hotspot is large enough to be shown without risk.")
-    kept["incidents_band"] = [count_band(int(n)) for n in kept["incidents"]]
+    kept["incidents_band"] = [bands.label(int(n)) for n in kept["incidents"]]
     kept["rank"] = np.arange(1, len(kept) + 1)
     places = members[windows.headline.id]
     if profile.lattice_m > 0:
