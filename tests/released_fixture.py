@@ -34,7 +34,7 @@ HOSTILE = (
     "{{ 7*7 }}{% raw %}{# note #}",
     "=cmd|'/c calc'!A1",
     "\u202egnirts desrever",
-    "O'Brien & \"Sons\" \\ \u2028 end",
+    'O\'Brien & "Sons" \\ \u2028 end',
 )
 """Strings that must appear as they are, wherever an input puts them."""
 
@@ -85,7 +85,11 @@ def make_info(**changes: Any) -> ReleaseInfo:
         "audit": "not needed",
         "region_code": "E12000007",
         "region_name": "Anytown",
-        "level_labels": {"ward": ("ward", "wards"), "borough": ("borough", "boroughs"), "region": ("region", "regions")},
+        "level_labels": {
+            "ward": ("ward", "wards"),
+            "borough": ("borough", "boroughs"),
+            "region": ("region", "regions"),
+        },
         "categories": CATEGORIES,
         "headline": yearly[-1],
         "earlier": yearly[-2],
@@ -96,7 +100,10 @@ def make_info(**changes: Any) -> ReleaseInfo:
         "measures": ("incidents", "positive_outcomes"),
         "has_points": True,
         "working_crs": "EPSG:27700",
-        "support": (("Report hate crime to the police", "101, or 999 in an emergency"), ("True Vision", "report-it.org.uk")),
+        "support": (
+            ("Report hate crime to the police", "101, or 999 in an emergency"),
+            ("True Vision", "report-it.org.uk"),
+        ),
         "caveats": ("Coordinates are snapped to the nearest junction.",),
         "density_note": "Quartic kernel, bandwidth 800 m.",
         "hotspot_note": "DBSCAN, reach 200 m, at least 30 incidents.",
@@ -113,11 +120,21 @@ def _grid_areas(columns: int, rows: int, per_side: int) -> gpd.GeoDataFrame:
         for by in range(rows):
             code = f"B{bx}{by}"
             x0, y0 = 525000.0 + 3000 * bx, 175000.0 + 3000 * by
-            records.append(("borough", code, f"Borough {chr(65 + bx)}{by + 1}", "E12000007", shapely.box(x0, y0, x0 + 3000, y0 + 3000)))
+            records.append(
+                (
+                    "borough",
+                    code,
+                    f"Borough {chr(65 + bx)}{by + 1}",
+                    "E12000007",
+                    shapely.box(x0, y0, x0 + 3000, y0 + 3000),
+                )
+            )
             for i in range(per_side):
                 for j in range(per_side):
                     cell = shapely.box(x0 + i * size, y0 + j * size, x0 + (i + 1) * size, y0 + (j + 1) * size)
-                    records.append(("ward", f"{code}-{i}{j}", f"Ward {chr(65 + bx)}{by + 1} {i + 1}{j + 1}", code, cell))
+                    records.append(
+                        ("ward", f"{code}-{i}{j}", f"Ward {chr(65 + bx)}{by + 1} {i + 1}{j + 1}", code, cell)
+                    )
     return _areas(records)
 
 
@@ -157,7 +174,11 @@ def _counts(areas: gpd.GeoDataFrame, info: ReleaseInfo, seed: int) -> pd.DataFra
     monthly = {c: all_monthly if c == "all" else rng.binomial(all_monthly, min(1.0, s)) for c, s in shares.items()}
     good = {c: rng.binomial(m, 0.16) for c, m in monthly.items()}
     index = {"ward": np.arange(len(wards))[:, None] == np.arange(len(wards))[None, :]}
-    index["borough"] = (boroughs["area_code"].to_numpy()[:, None] == wards["parent_code"].to_numpy()[None, :]) if len(boroughs) else np.zeros((0, len(wards)), bool)
+    index["borough"] = (
+        (boroughs["area_code"].to_numpy()[:, None] == wards["parent_code"].to_numpy()[None, :])
+        if len(boroughs)
+        else np.zeros((0, len(wards)), bool)
+    )
     index["region"] = np.ones((1, len(wards)), bool)
     frames: list[dict[str, list[Any]]] = []
     for level in ("region", "borough", "ward"):
@@ -196,7 +217,10 @@ def _rows(part, level, period, category, n, o, earlier) -> dict[str, list[Any]]:
     change, compared, word = np.zeros(len(n)), np.zeros(len(n), bool), blank
     if earlier is not None:
         change, compared = (n / np.maximum(earlier, 1) - 1) * 100, earlier >= 20
-        word = ["too few" if e < 20 else "higher" if c > 15 else "lower" if c < -15 else "no clear change" for e, c in zip(earlier, change, strict=True)]
+        word = [
+            "too few" if e < 20 else "higher" if c > 15 else "lower" if c < -15 else "no clear change"
+            for e, c in zip(earlier, change, strict=True)
+        ]
     tested = ward and period.id.endswith("2025-07")
     z = (n - n.mean()) / max(1e-9, n.std())
     return {
@@ -215,7 +239,9 @@ def _rows(part, level, period, category, n, o, earlier) -> dict[str, list[Any]]:
         "rate_low": numbers(np.maximum(0, rate - spread), rated),
         "rate_high": numbers(rate + spread, rated),
         "rate_smoothed": numbers(rate, rated),
-        "reliability": [("too few to say" if 0 < v < 10 else "unreliable" if 0 < v < 20 else "") if ward else "" for v in n],
+        "reliability": [
+            ("too few to say" if 0 < v < 10 else "unreliable" if 0 < v < 20 else "") if ward else "" for v in n
+        ],
         "outcome_share": numbers(share, n > 0),
         "outcome_low": numbers(share * 0.7, n > 0),
         "outcome_high": numbers(share * 1.3, n > 0),
@@ -224,7 +250,9 @@ def _rows(part, level, period, category, n, o, earlier) -> dict[str, list[Any]]:
         "change_vs_region": word,
         "gistar_z": blank,
         "gistar_p": blank,
-        "hotspot_class": [3 if v > 2.2 else 2 if v > 1.6 else 1 if v > 1.1 else -1 if v < -1.2 else 0 for v in z] if tested else blank,
+        "hotspot_class": [3 if v > 2.2 else 2 if v > 1.6 else 1 if v > 1.1 else -1 if v < -1.2 else 0 for v in z]
+        if tested
+        else blank,
         "moran_class": ["HH" if v > 1.6 else "ns" for v in z] if tested else blank,
         "emerging_class": ["persistent" if v > 1.6 else None for v in z] if tested and category == "all" else blank,
         "withheld": [""] * len(n),
@@ -234,7 +262,18 @@ def _rows(part, level, period, category, n, o, earlier) -> dict[str, list[Any]]:
 def _frame(parts: list[dict[str, list[Any]]]) -> pd.DataFrame:
     columns = {name: [v for part in parts for v in part[name]] for name in parts[0]}
     whole = {"incidents", "incidents_unplaced", "positive_outcomes", "hotspot_class"}
-    decimal = {"rate_per_10000", "rate_low", "rate_high", "rate_smoothed", "outcome_share", "outcome_low", "outcome_high", "change_pct", "gistar_z", "gistar_p"}
+    decimal = {
+        "rate_per_10000",
+        "rate_low",
+        "rate_high",
+        "rate_smoothed",
+        "outcome_share",
+        "outcome_low",
+        "outcome_high",
+        "change_pct",
+        "gistar_z",
+        "gistar_p",
+    }
     kind = {"Int64": whole, "float64": decimal, "bool": {"complete"}}
     types = {name: t for t, names in kind.items() for name in names}
     return pd.DataFrame({name: pd.Series(values, dtype=types.get(name, "str")) for name, values in columns.items()})
@@ -249,7 +288,18 @@ def _hotspots(areas: gpd.GeoDataFrame, counts: pd.DataFrame, info: ReleaseInfo, 
         centre = place.geometry[row.area_code].representative_point()
         hexes = [centre.buffer(330, quad_segs=2), shapely.affinity.translate(centre, 300, 180).buffer(280, quad_segs=2)]
         shape = shapely.union_all(hexes)
-        rows.append((f"H{k + 1:02d}", k + 1, row.area_name, int(row.incidents) // 2, "50 to 99" if k else "100 or more", shape.area / 1e6, row.area_code, shape))
+        rows.append(
+            (
+                f"H{k + 1:02d}",
+                k + 1,
+                row.area_name,
+                int(row.incidents) // 2,
+                "50 to 99" if k else "100 or more",
+                shape.area / 1e6,
+                row.area_code,
+                shape,
+            )
+        )
     frame = gpd.GeoDataFrame(
         {
             "hotspot_id": [r[0] for r in rows],
@@ -287,7 +337,10 @@ def _density(areas: gpd.GeoDataFrame, info: ReleaseInfo, seed: int) -> gpd.GeoDa
     rows = []
     for band_low, band_high in zip(steps, steps[1:], strict=False):
         points, offsets = maker.filled(band_low, band_high)
-        parts = [shapely.Polygon(p[o[0] : o[1]], [p[a:b] for a, b in zip(o[1:], o[2:], strict=False)]) for p, o in zip(points, offsets, strict=True)]
+        parts = [
+            shapely.Polygon(p[o[0] : o[1]], [p[a:b] for a, b in zip(o[1:], o[2:], strict=False)])
+            for p, o in zip(points, offsets, strict=True)
+        ]
         shape = shapely.make_valid(shapely.MultiPolygon(parts)).intersection(whole)
         if not shape.is_empty:
             rows.append((f"all-{band_low:g}", "all", band_low, None if np.isinf(band_high) else band_high, shape))
@@ -310,7 +363,15 @@ def sealed(info: ReleaseInfo, areas, counts, hotspots, density) -> Released:
 
 def _withhold(counts: pd.DataFrame, hide: pd.Series) -> pd.DataFrame:
     derived = ["incidents", "positive_outcomes", "rate_per_10000", "rate_low", "rate_high", "rate_smoothed"]
-    derived += ["outcome_share", "outcome_low", "outcome_high", "change_pct", "change_word", "change_vs_region", "hotspot_class"]
+    derived += [
+        "outcome_share",
+        "outcome_low",
+        "outcome_high",
+        "change_pct",
+        "change_word",
+        "change_vs_region",
+        "hotspot_class",
+    ]
     out = counts.copy()
     for column in derived:
         out[column] = out[column].mask(hide)
@@ -325,7 +386,11 @@ def _audience(released: Released, audience: str) -> Released:
     info = dataclasses.replace(released.info, audience=audience, profile=audience, threshold=threshold)
     if audience == "internal":
         return dataclasses.replace(released, info=info)
-    small = (released.counts["incidents"] > 0) & (released.counts["incidents"] < threshold) & (released.counts["level"] == "ward")
+    small = (
+        (released.counts["incidents"] > 0)
+        & (released.counts["incidents"] < threshold)
+        & (released.counts["level"] == "ward")
+    )
     counts = _withhold(released.counts, small.fillna(False).astype(bool))
     hotspots = released.hotspots.copy()
     hotspots["incidents"] = pd.array([None] * len(hotspots), dtype="Int64")
@@ -336,7 +401,15 @@ def _audience(released: Released, audience: str) -> Released:
     return sealed(info, released.areas, counts, hotspots, released.density)
 
 
-def city(*, audience: str = "internal", columns: int = 3, rows: int = 2, per_side: int = 3, seed: int = 7, **info_changes: Any) -> Released:
+def city(
+    *,
+    audience: str = "internal",
+    columns: int = 3,
+    rows: int = 2,
+    per_side: int = 3,
+    seed: int = 7,
+    **info_changes: Any,
+) -> Released:
     """A city of square boroughs and wards. Six boroughs of nine wards unless asked otherwise."""
     info = make_info(**info_changes)
     areas = _grid_areas(columns, rows, per_side)
@@ -392,18 +465,29 @@ def london(*, audience: str = "internal", **info_changes: Any) -> Released:
     records = []
     for level, frame in frames.items():
         parent = frame["parent_code"] if level == "ward" else ["E12000007"] * len(frame)
-        records += [(level, c, n, p, g) for c, n, p, g in zip(frame["area_code"], frame["area_name"], parent, frame.geometry, strict=True)]
+        records += [
+            (level, c, n, p, g)
+            for c, n, p, g in zip(frame["area_code"], frame["area_name"], parent, frame.geometry, strict=True)
+        ]
     areas = _areas(records)
     areas["population"] = pd.array([people.get(c) for c in areas["area_code"]], dtype="Int64")
-    areas.loc[areas["level"] == "region", "population"] = int(areas.loc[areas["level"] == "borough", "population"].sum())
+    areas.loc[areas["level"] == "region", "population"] = int(
+        areas.loc[areas["level"] == "borough", "population"].sum()
+    )
     areas.loc[areas["level"] == "region", "name"] = "London"
     city_codes = areas["area_code"].eq("E09000001") | areas["parent_code"].eq("E09000001")
     areas.loc[city_codes, "covered"] = False
-    words = {"place": "Metropolitan Police area, London", "region_name": "London", "publisher": "Metropolitan Police, published 2 August 2025"}
+    words = {
+        "place": "Metropolitan Police area, London",
+        "region_name": "London",
+        "publisher": "Metropolitan Police, published 2 August 2025",
+    }
     info = make_info(**(words | info_changes))
     counts = _counts(areas, info, 11)
     counts = counts[~counts["area_code"].isin(areas.loc[~areas["covered"], "area_code"])].reset_index(drop=True)
-    return _audience(sealed(info, areas, counts, _hotspots(areas, counts, info, 12), _density(areas, info, 5)), audience)
+    return _audience(
+        sealed(info, areas, counts, _hotspots(areas, counts, info, 12), _density(areas, info, 5)), audience
+    )
 
 
 def large_payload_size(html: str) -> int:

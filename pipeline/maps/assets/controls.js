@@ -157,6 +157,7 @@ function openDrawer(name) {
     byId("open-" + id).setAttribute("aria-expanded", String(on));
     if (!on) continue;
     if (id === "table") drawTable();
+    if (id === "how" && !byId("guide").firstChild) drawGuide();
     byId("save-subtitle").textContent = byId("heading").textContent + ", " + byId("subtitle").textContent;
     byId(id + "-title").focus();
   }

@@ -40,6 +40,7 @@ for (const id of ALWAYS) {
 }
 const MAPPED = ["ward", "borough"].filter((id) => LEVELS[id] && LEVELS[id].rings && LEVELS[id].code.length);
 const EDGE = shape(DATA.edge);
+const EDGE_BOX = L.latLngBounds(EDGE.flat());
 const WATER = shape(DATA.water);
 const HOTSPOTS = DATA.hotspots.map((h) => Object.assign(h, { shape: shape(h.rings), at: [h.at[1] / UNIT, h.at[0] / UNIT] }));
 const BANDS = DATA.density.map((b) => Object.assign(b, { shape: shape(b.rings) }));

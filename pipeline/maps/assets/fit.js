@@ -55,7 +55,7 @@ function goHome() {
 function fitOutline(map, [left, top, right, bottom]) {
   const snap = map.options.zoomSnap;
   map.options.zoomSnap = 0;
-  map.fitBounds(L.latLngBounds(EDGE.flat()), { paddingTopLeft: [left, top], paddingBottomRight: [right, bottom], animate: false });
+  map.fitBounds(EDGE_BOX, { paddingTopLeft: [left, top], paddingBottomRight: [right, bottom], animate: false });
   map.options.zoomSnap = snap;
 }
 
@@ -79,6 +79,6 @@ function fitClear(map) {
 
 /* On a phone spare height goes under the map, where the inset stands. */
 function liftOutline(map) {
-  const top = map.latLngToContainerPoint(L.latLngBounds(EDGE.flat()).getNorthWest()).y;
+  const top = map.latLngToContainerPoint(EDGE_BOX.getNorthWest()).y;
   if (top > 66) map.panBy([0, top - 62], { animate: false });
 }

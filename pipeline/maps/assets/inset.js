@@ -8,7 +8,7 @@ function centreBounds() {
   const xs = labels.map((l) => l[0]).sort((a, b) => a - b), ys = labels.map((l) => l[1]).sort((a, b) => a - b);
   const at = (list, q) => list[Math.min(list.length - 1, Math.floor(q * list.length))];
   const middle = [at(ys, 0.5) / UNIT, at(xs, 0.5) / UNIT];
-  const box = L.latLngBounds(EDGE.flat());
+  const box = EDGE_BOX;
   const half = [(box.getNorth() - box.getSouth()) * 0.13, (box.getEast() - box.getWest()) * 0.13];
   return L.latLngBounds([middle[0] - half[0], middle[1] - half[1]], [middle[0] + half[0], middle[1] + half[1]]);
 }

@@ -84,7 +84,7 @@ function start() {
   drawStatics();
   startSearch();
   map_hotspots.invalidateSize({ animate: false, pan: false });
-  map_hotspots.fitBounds(L.latLngBounds(EDGE.flat()), { animate: false });
+  map_hotspots.fitBounds(EDGE_BOX, { animate: false });
   syncControls();
   drawLegend();
   goHome();
@@ -116,7 +116,7 @@ function rememberView() {
   if (onScreen) return;
   const { map, homeZoom: zoom } = VIEWS[0];
   const centre = map.getCenter();
-  state.view = Math.abs(map.getZoom() - zoom) < 0.01 && map.getBounds().contains(L.latLngBounds(EDGE.flat()).getCenter()) ? null : [Number(centre.lat.toFixed(4)), Number(centre.lng.toFixed(4)), map.getZoom()];
+  state.view = Math.abs(map.getZoom() - zoom) < 0.01 && map.getBounds().contains(EDGE_BOX.getCenter()) ? null : [Number(centre.lat.toFixed(4)), Number(centre.lng.toFixed(4)), map.getZoom()];
   if (root.dataset.ready) saveHash();
 }
 

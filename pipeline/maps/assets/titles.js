@@ -29,7 +29,6 @@ function drawStatics() {
   byId("credit").hidden = !INFO.credit;
   byId("credit").textContent = INFO.credit;
   drawCare();
-  drawGuide();
 }
 
 function noticeFor() {

@@ -30,7 +30,7 @@ class View {
     this.tip = L.tooltip({ className: "tip", direction: "top", offset: [0, -10], opacity: 1 });
     this.hovered = null;
     map.on("zoomend", () => this.afterZoom());
-    map.on("moveend", () => { if (map.getZoom() >= 12) this.drawNames(); });
+    map.on("moveend", () => { if (this.settled && map.getZoom() >= 12) this.drawNames(); });
     VIEWS.push(this);
   }
 
@@ -55,6 +55,7 @@ class View {
   /* ---------- everything that depends on the scene ---------- */
 
   draw() {
+    this.settled = true;
     const scene = this.scene();
     const dense = scene.mode === "density";
     for (const id of Object.keys(this.levels)) if (id !== scene.level) this.levels[id].group.remove();
@@ -158,6 +159,7 @@ class View {
   drawNames() { this.groups.names.clearLayers(); placeNames(this); }
 
   afterZoom() {
+    if (!this.settled) return;
     const scene = this.scene();
     if (scene.measure === "count") this.drawCircles(scene);
     this.drawPicked();
@@ -204,7 +206,7 @@ function cornersOf(spot) {
 function circleScale(view, scene) {
   const level = LEVELS[scene.level];
   const most = largestCount(scene);
-  const box = L.latLngBounds(EDGE.flat());
+  const box = EDGE_BOX;
   const zoom = homeZoom(view);
   const a = view.map.project(box.getNorthWest(), zoom), b = view.map.project(box.getSouthEast(), zoom);
   const typical = Math.sqrt(((b.x - a.x) * (b.y - a.y) * 0.65) / level.code.length);
