@@ -29,7 +29,9 @@ DECISIVE_SHARE = 0.99  # of the values that read one way only: what goes against
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 _CLOCK = re.compile(r"\b(\d{1,2})[:.](\d{2})(?:[:.]\d{2}(?:\.\d+)?)?\s*([ap])?\.?(?:m\b\.?)?", re.IGNORECASE)
-_CLOCK_COLON = re.compile(r"\b\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?\s*(?:[ap]\.?m\b\.?)?", re.IGNORECASE)
+_CLOCK_IN_TEXT = re.compile(
+    r"\b\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?\s*(?:[ap]\.?m\b\.?)?|\b\d{1,2}\s*[ap]\.?m\b\.?", re.IGNORECASE
+)
 _HOUR_WORD = re.compile(r"(\d{1,2})\s*([ap])\.?m\.?", re.IGNORECASE)
 _YMD = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?:[T ].*)?")
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})")
@@ -84,7 +86,7 @@ class DateExam:
 
 def separator(sample: Iterable[str]) -> str:
     """Say what stands between date and time in most values: ``T``, a blank, or nothing to split at."""
-    votes = {"T": 0, " ": 0, "": 0}
+    votes = {"": 0, "T": 0, " ": 0}
     for text in sample:
         if re.match(r"[\d-]{8,10}T\d", text):
             votes["T"] += 1
@@ -188,7 +190,7 @@ def parse_date(text: str, *, day_first: bool | None) -> DateParts | None:  # noq
 
 def _named(plain: str) -> DateParts | None:
     """Read a date with the name of its month, wherever a time stands."""
-    clock = _CLOCK_COLON.search(plain)
+    clock = _CLOCK_IN_TEXT.search(plain)
     rest = f"{plain[: clock.start()]} {plain[clock.end() :]}" if clock else plain
     rest = _WEEKDAY.sub("", " ".join(rest.split()).casefold()).strip(" ,")
     if match := _NAME_FIRST.fullmatch(rest):

@@ -105,6 +105,7 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
         "bias_motivation",
         "crime_category",
         "primary_type",
+        "crime",
         "crm_cd_desc",
         "offense_desc",
     ),
@@ -148,7 +149,8 @@ class Roles:
 
 
 def _key(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "_", name.casefold()).strip("_")
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)
+    return re.sub(r"[^a-z0-9]+", "_", words.casefold()).strip("_")
 
 
 def find_roles(opened: Opened, *, source: IncidentSource) -> Roles:
@@ -186,6 +188,9 @@ def find_roles(opened: Opened, *, source: IncidentSource) -> Roles:
             f"{opened.name} has no date under a usual name: set incidents.columns.date to one of "
             f"{', '.join(map(repr, opened.columns))}"
         )
+    for pair in _COORDINATES:
+        if len(half := [role for role in pair if role in at]) == 1:  # an X without a Y is something else
+            del at[half[0]], found[half[0]]
     coordinates, note = _pair(opened, at=at, stated=stated)
     return Roles(at, found, coordinates, note)
 

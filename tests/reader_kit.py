@@ -1,0 +1,125 @@
+"""A small city of four square wards, and one call that reads a file into it."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import shapely
+
+from pipeline import readers
+from pipeline.areas import AreaIndex
+from pipeline.config import Config, parse_config
+
+WEST, SOUTH = 530_000.0, 180_000.0
+SALT = b"a key for tests"
+
+
+@dataclass(frozen=True)
+class City:
+    """Square wards in rows; each column of them is a borough."""
+
+    west: float = WEST
+    south: float = SOUTH
+    side: float = 1000.0
+    columns: int = 2
+    rows: int = 2
+    codes: tuple[str, ...] = field(init=False)
+    parents: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        cells = [(c, r) for c in range(self.columns) for r in range(self.rows)]
+        object.__setattr__(self, "codes", tuple(f"W{c}{r}" for c, r in cells))
+        object.__setattr__(self, "parents", tuple(f"B{c}" for c, _ in cells))
+
+    @property
+    def shapes(self) -> np.ndarray:
+        cells = [(c, r) for c in range(self.columns) for r in range(self.rows)]
+        return np.array(
+            [
+                shapely.box(
+                    self.west + c * self.side,
+                    self.south + r * self.side,
+                    self.west + (c + 1) * self.side,
+                    self.south + (r + 1) * self.side,
+                )
+                for c, r in cells
+            ],
+            dtype=object,
+        )
+
+    @property
+    def names(self) -> dict[str, str]:
+        return {f"B{c}": name for c, name in zip(range(self.columns), ("Ash & Elm", "Birch", "Cedar"), strict=False)}
+
+    def locate(self, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        found = AreaIndex.build(self.shapes, self.codes, cell_m=self.side / 20, snap_m=0).locate(xy)
+        return found.code_index, found.snapped
+
+
+CITY = City()
+
+
+def settings(source: dict[str, Any] | None = None, **sections: Any) -> Config:
+    """A configuration with one source."""
+    return parse_config(
+        {
+            "areas": {"wards": {"path": "wards.gpkg"}},
+            "incidents": [{"paths": ["*.csv"], "crs": "EPSG:27700", "last_date": "2025-12-31", **(source or {})}],
+            **sections,
+        }
+    )
+
+
+@dataclass(frozen=True)
+class Read:
+    """What reading gave."""
+
+    report: readers.PartReport
+    incidents: pd.DataFrame
+    quarantine: pd.DataFrame
+    part: Path
+    quarantine_part: Path
+
+    @property
+    def rules(self) -> dict[int, str]:
+        """Rule per refused row."""
+        return dict(zip(self.quarantine["source_row"].tolist(), self.quarantine["rule"].tolist(), strict=True))
+
+
+def read(path: Path, config: Config | None = None, *, city: City = CITY, out: Path | None = None, **more: Any) -> Read:
+    """Read a file and check that every row is accounted for."""
+    config = config or settings()
+    folder = out or path.parent / "out"
+    name = path.name
+    report = readers.read_incidents(
+        path,
+        source=config.incidents[0],
+        config=config,
+        locate=city.locate,
+        ward_codes=city.codes,
+        parents=city.parents,
+        borough_names=city.names,
+        bounds=tuple(shapely.total_bounds(city.shapes)),
+        out=folder / f"{name}.parquet",
+        quarantine_out=folder / "quarantine" / f"{name}.parquet",
+        salt=SALT,
+        **more,
+    )
+    incidents = pd.read_parquet(folder / f"{name}.parquet")
+    quarantine = pd.read_parquet(folder / "quarantine" / f"{name}.parquet")
+    rows = sorted([*incidents["source_row"], *quarantine["source_row"]])
+    assert rows == list(range(1, report.rows_read + 1))
+    assert report.rows_read == report.incidents + sum(report.quarantined.values())
+    assert report.incidents == len(incidents) == sum(report.places.values())
+    assert quarantine["rule"].value_counts().to_dict() == report.quarantined
+    assert incidents["source_row"].is_monotonic_increasing
+    return Read(report, incidents, quarantine, folder / f"{name}.parquet", folder / "quarantine" / f"{name}.parquet")
+
+
+def write(folder: Path, text: str | bytes, name: str = "rows.csv") -> Path:
+    """Write a file of rows."""
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
