@@ -1,0 +1,90 @@
+"""The second sheet: categories, hotspots, outcomes, every part with its range, cautions, and where to turn."""
+
+from pipeline import findings, page
+from pipeline.briefings.book import Book
+from pipeline.briefings.hotspot_list import hotspot_list
+from pipeline.briefings.pictures import hotspots_in
+from pipeline.briefings.pieces import care, foot, mast, outcome_words, sources, subject_of
+from pipeline.briefings.room import SHEET_PT, lines, stack
+from pipeline.briefings.tables import MOST_CATEGORIES, category_table, part_table
+from pipeline.findings import words
+
+__all__ = ["second_sheet"]
+
+CAVEAT_LETTERS = 420
+MOST, BRIEF = 3, 2
+"""Hotspots spelled out on a briefing, and on the panel page."""
+
+
+def second_sheet(book: Book, code: str) -> str:
+    """Write the second sheet of an area's briefing."""
+    case = book.case(code)
+    cautions = _cautions(book, case)
+    panel = case.whole_region
+    hotspots = f"<h2>Hotspots</h2>{hotspot_list(book, code, most=BRIEF if panel else MOST, brief=panel)}"
+    outcomes = _outcomes(case)
+    end = care(book, cautions, room=CAVEAT_LETTERS, whole=not panel)
+    return f"""<section class="pg" aria-label="Page 2">{mast(book, code, 2)}
+<div class="two"><div><h2>By category</h2>{category_table(case)}{"" if panel else outcomes}</div>
+<div>{hotspots}{outcomes if panel else ""}</div></div>
+<div class="wt">{part_table(book, case, height_pt=_height(book, case, cautions))}</div>
+{end}
+{foot(sources(book), "Every figure here is also in the map’s table and in area_counts.csv.")}</section>"""
+
+
+def _height(book: Book, case: findings.Case, cautions: list[tuple[str, str]]) -> float:
+    """Estimate what the rest of the sheet leaves for the table of parts, in points."""
+    info, panel = book.info, case.whole_region
+    rows = min(len(case.categories), MOST_CATEGORIES) + 1
+    left = 15 + 25 + (11.9 if panel else 15.8) * rows + 16 + (0 if panel else 50)
+    found = len(hotspots_in(book, case.area.code))
+    right = 15 + (44 if not found else min(found, BRIEF if panel else MOST) * (28 if panel else 44) + 26)
+    right += 62 if panel else 0
+    marked = len(info.marking) + 90 * info.synthetic + (50 if info.audit not in {"passed", "not needed"} else 0)
+    noted = [f"{a} {b}" for a, b in cautions] + list(info.caveats)
+    box = 39.0
+    if not panel:
+        noted += page.fixed_wording(subject_of(book))
+        box += 15 + stack([a + b for a, b in info.support], per_line=54, line_pt=5.4, gap_pt=1.5)
+    kept = min(stack(noted, per_line=58, line_pt=5.4, gap_pt=1.3), 95.0)
+    feet = 9 + 10 * lines(len(sources(book)) + 70, 140)
+    top = 24 + 11 * lines(marked, 120)
+    return SHEET_PT - top - 10 - max(left, right) - 9 - 12 - box - kept - feet
+
+
+def _outcomes(case: findings.Case) -> str:
+    """Say what came of it."""
+    mine, theirs = case.area.total, case.region.total
+    head = '<h2 class="next">Outcomes</h2>'
+    if case.outcome_basis == "none":
+        return f'{head}<p class="note">The data has no outcomes.</p>'
+    said = outcome_words(mine, case.outcome_basis)
+    if mine.outcomes is None or mine.share is None:
+        return f'{head}<p class="note">Positive outcomes: {page.text(said)}.</p>'
+    if case.outcome_basis == "flow":
+        line = f"{words.whole(mine.outcomes)} positive outcomes: {said} recorded per 100 {case.noun} recorded"
+        caveat = "Outcomes may belong to earlier years."
+    else:
+        line = f"{words.whole(mine.outcomes)} with a positive outcome: {said}"
+        if mine.share_low is not None and mine.share_high is not None:
+            line += f" (95% range {words.share_text(mine.share_low)} to {words.share_text(mine.share_high)})"
+        caveat = "Recent offences may still get one."
+    if not case.whole_region and theirs.share is not None:
+        line += f"; {case.region.name} {outcome_words(theirs, case.outcome_basis)}"
+    return f'{head}<p class="out">{page.text(line)}. <span class="mu">{caveat}</span></p>'
+
+
+def _cautions(book: Book, case: findings.Case) -> list[tuple[str, str]]:
+    """Choose the cautions that concern this sheet."""
+    info = book.info
+    out = [("Small numbers.", "Ranges that overlap may differ by chance alone; hollow marks rest on fewer than 20.")]
+    if any(p.total.rate is not None for p in case.parts):
+        out.append(("Visitors.", "Rates divide by residents, so places with many visitors look high."))
+    if info.breaks:
+        texts = "; ".join(f"{words.month_name(b.month)}: {b.text}" for b in info.breaks[:2])
+        out.append(("Break in the series.", f"{texts}. Nothing is compared across it."))
+    if any(p.total.hidden for p in (*case.parts, case.area)):
+        out.append(("Withheld.", "Some numbers are withheld to protect the people involved; they are not zeros."))
+    if info.rounding > 1:
+        out.append(("Rounded.", f"Counts are rounded to {info.rounding}; parts need not add up."))
+    return out

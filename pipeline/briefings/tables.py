@@ -1,0 +1,137 @@
+"""The two tables of a briefing: categories beside the region, and every part with the range of its rate."""
+
+from pipeline import charts, findings, page
+from pipeline.briefings.book import Book, Place
+from pipeline.briefings.files import link_to
+from pipeline.briefings.pictures import fill_of
+from pipeline.briefings.pieces import change_cell, count_words, outcome_words, rate_words
+from pipeline.findings import words
+
+__all__ = ["MOST_CATEGORIES", "category_table", "part_table"]
+
+MOST_CATEGORIES = 9
+ROW_PT, DENSE_ROW_PT = 15.7, 11.8
+
+
+def _head(label: str, kind: str = "n") -> str:
+    """Write a column head; a line break where the label has a bar, and long words cut."""
+    parts = [part if len(part) <= 18 else part[:17].rstrip() + "…" for part in label.split("|")]
+    shown = "<br>".join(page.text(part) for part in parts)
+    return f'<th scope="col"{f" class={kind}" if kind else ""}>{shown}</th>'
+
+
+def _change_head(case: findings.Case) -> str:
+    return _head("On year|before" if case.before == "the year before" else "Change")
+
+
+def _outcome_head(case: findings.Case) -> str:
+    return _head("Outcomes|per 100" if case.outcome_basis == "flow" else "Positive|outcome")
+
+
+def category_table(case: findings.Case) -> str:
+    """Write every category with its change, the region's change, and its outcomes; tighter on the panel page."""
+    shown = [("all", "All"), *case.categories][: MOST_CATEGORIES + 1]
+    most = max((case.area.figure(id_).incidents or 0 for id_, _ in shown[1:]), default=0)
+    compare, outcomes = not case.whole_region, case.outcome_basis != "none"
+    heads = [_head("Category", ""), _head("Relative size", "br"), _head(words.capital(case.noun)), _change_head(case)]
+    if compare:
+        heads.append(_head(f"{case.region.name or 'Overall'}|change"))
+    if outcomes:
+        heads.append(_outcome_head(case))
+    rows = []
+    for id_, label in shown:
+        mine = case.area.figure(id_)
+        size = charts.bar((mine.incidents or 0) / most, strong=False) if most and id_ != "all" else ""
+        cells = [
+            f'<th scope="row">{page.text(label)}</th><td class="br">{size}</td>',
+            f'<td class="{"n" if mine.incidents is not None else "n mu"}">{count_words(mine)}</td>',
+            change_cell(mine, narrow=True),
+        ]
+        if compare:
+            cells.append(change_cell(case.region.figure(id_), muted=True, narrow=True))
+        if outcomes:
+            cells.append(f'<td class="n">{page.text(outcome_words(mine, case.outcome_basis))}</td>')
+        rows.append(f"<tr{' class=all' if id_ == 'all' else ''}>{''.join(cells)}</tr>")
+    note = "One offence can fall in several categories: do not add them."
+    if any(case.area.figure(i).change_word == "no clear change" for i, _ in shown):
+        note += " In brackets: no clear change."
+    left = len(case.categories) + 1 - len(shown)
+    if left:
+        note += f" And {left} more in area_counts.csv."
+    kind = "st dense" if case.whole_region else "st"
+    return (
+        f'<table class="{kind}"><thead><tr>{"".join(heads)}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+        f'<p class="note">{page.text(note)}</p>'
+    )
+
+
+def part_table(book: Book, case: findings.Case, *, height_pt: float) -> str:
+    """Write the areas one level down, by name in public and highest first elsewhere, as many as there is room for."""
+    one = case.part_words[0]
+    parts = list(case.parts)
+    bare = [p for p in book.level("borough") if not p.covered] if case.whole_region else []
+    if not parts:
+        return f'<h2>By {page.text(one)}</h2><p class="note">This release has no figures by {page.text(one)}.</p>'
+    body_pt = height_pt - 44
+    dense = (len(parts) + len(bare)) * ROW_PT > body_pt
+    order, how = _ordered(case, parts, max(4, int(body_pt / (DENSE_ROW_PT if dense else ROW_PT)) - len(bare)))
+    rate = case.region.total.rate
+    axis = charts.LogAxis.over([(p.total.rate or 0.0, p.total.rate_low, p.total.rate_high) for p in order], rate)
+    outcomes = case.whole_region and case.outcome_basis != "none"
+    rows = [_part_row(book, case, p, axis, outcomes=outcomes) for p in order]
+    rows += [_bare_row(p, columns=6 if outcomes else 5) for p in bare]
+    line = f"; line: {case.region.name or 'all'} {words.rate_text(rate)}" if rate is not None else ""
+    scale = f"95% range, log scale{page.text(line)}{axis.head() if axis else ''}"
+    heads = [_head(words.capital(one), ""), _head(words.capital(case.noun)), _head("Rate")]
+    heads += [f'<th scope="col" class="br">{scale}</th>', _change_head(case)]
+    if outcomes:
+        heads.append(_outcome_head(case))
+    left = len(parts) - len(order)
+    more = f'<p class="note">And {left} more in area_counts.csv.</p>' if left else ""
+    return (
+        f"<h2>By {page.text(one)} <span>{page.text(case.noun)} per 10,000 residents, {how}</span></h2>"
+        f'<table class="pt{" dense" if dense else ""}"><thead><tr>{"".join(heads)}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table>{more}"
+    )
+
+
+def _ordered(case: findings.Case, parts: list[findings.Profiled], room: int) -> tuple[list[findings.Profiled], str]:
+    """Choose and order the rows. In public nothing tells which parts are higher: all by name, the first that fit."""
+    if case.audience == "public":
+        return parts[:room], "by name"
+    kept = sorted(parts, key=lambda p: (-(p.total.incidents or 0), p.name, p.code))[:room]
+    if all(p.total.rate is None for p in kept):
+        return kept, "most first"
+    return sorted(kept, key=lambda p: (-(p.total.rate if p.total.rate is not None else -1.0), p.name)), "highest first"
+
+
+def _bare_row(place: Place, *, columns: int) -> str:
+    return (
+        f'<tr><th scope="row">{page.text(place.name)}</th><td class="mu" colspan="{columns - 1}">not covered</td></tr>'
+    )
+
+
+def _part_row(
+    book: Book, case: findings.Case, part: findings.Profiled, axis: charts.LogAxis | None, *, outcomes: bool
+) -> str:
+    figure, level = part.total, book.places[part.code].level
+    mark = reach = ""
+    if axis and figure.rate is not None and not figure.hidden:
+        fill = fill_of(figure, book.limits[level])
+        mark = axis.row(figure.rate, figure.rate_low, figure.rate_high, fill=fill, sure=not figure.reliability)
+        if figure.rate_low is not None and figure.rate_high is not None:
+            unsure = ", unreliable" if figure.reliability else ""
+            reach = f"{words.rate_text(figure.rate_low)}–{words.rate_text(figure.rate_high)}{unsure}"
+            reach = f' <span class="rt">range {reach}</span>'
+    name = page.text(part.name)
+    if case.whole_region:
+        name = f'<a href="boroughs/{page.attribute(link_to(part.code))}">{name}</a>'
+    cells = [
+        f'<th scope="row">{name}</th>',
+        f'<td class="{"n mu" if figure.incidents is None else "n"}">{count_words(figure)}</td>',
+        f'<td class="{"n" if figure.rate is not None else "n mu"}">{rate_words(figure)}{reach}</td>',
+        f'<td class="br">{mark}</td>{change_cell(figure)}',
+    ]
+    if outcomes:
+        cells.append(f'<td class="n">{page.text(outcome_words(figure, case.outcome_basis))}</td>')
+    return f"<tr>{''.join(cells)}</tr>"

@@ -1,0 +1,26 @@
+"""Sentences chosen by rule from released figures."""
+
+from pipeline.findings.events import Window, before_and_after
+from pipeline.findings.figures import EMPTY, LEAST, Case, Figure, Profiled, figure_of, number
+from pipeline.findings.lead import Segment, amount, beside_region, change_phrase, lead, rank_range
+from pipeline.findings.rules import Finding, findings
+
+__all__ = [
+    "EMPTY",
+    "LEAST",
+    "Case",
+    "Figure",
+    "Finding",
+    "Profiled",
+    "Segment",
+    "Window",
+    "amount",
+    "before_and_after",
+    "beside_region",
+    "change_phrase",
+    "figure_of",
+    "findings",
+    "lead",
+    "number",
+    "rank_range",
+]

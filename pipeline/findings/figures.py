@@ -1,0 +1,181 @@
+"""What sentences are made from: the released figures of one area, and the setting they are read in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+__all__ = ["EMPTY", "LEAST", "Case", "Figure", "Profiled", "figure_of", "number"]
+
+LEAST = 20
+"""No sentence rests on fewer incidents than this, on either side of a comparison."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One area, category and window as released; None where there is nothing to show.
+
+    Attributes
+    ----------
+    incidents, earlier, outcomes
+        Counts of the window, of the window compared with, and of positive outcomes.
+    rate, rate_low, rate_high
+        Per 10,000 people in the whole window, with the 95 % interval.
+    reliability
+        Empty, `unreliable` or `too few to say`.
+    share, share_low, share_high
+        Cohort: share with a positive outcome, 0 to 1. Flow: outcomes recorded per 100 recorded, no interval.
+    change_pct, change_word, versus_word
+        Change in per cent, the word for it, and the word for it against the region's change.
+    withheld
+        Columns withheld.
+    """
+
+    incidents: int | None = None
+    earlier: int | None = None
+    outcomes: int | None = None
+    rate: float | None = None
+    rate_low: float | None = None
+    rate_high: float | None = None
+    reliability: str = ""
+    share: float | None = None
+    share_low: float | None = None
+    share_high: float | None = None
+    change_pct: float | None = None
+    change_word: str = ""
+    versus_word: str = ""
+    withheld: frozenset[str] = frozenset()
+
+    @property
+    def hidden(self) -> bool:
+        """Whether the count itself is withheld."""
+        return "incidents" in self.withheld
+
+    @property
+    def comparable(self) -> bool:
+        """Whether the count and the earlier one are both large enough to speak of their change."""
+        return (
+            self.incidents is not None
+            and self.incidents >= LEAST
+            and (self.earlier is None or self.earlier >= LEAST)
+            and self.change_pct is not None
+            and self.change_word in {"higher", "lower", "no clear change"}
+        )
+
+    @property
+    def changed(self) -> Literal[-1, 0, 1]:
+        """Direction of a clear change between counts large enough to speak of; 0 otherwise."""
+        if not self.comparable:
+            return 0
+        return {"higher": 1, "lower": -1}.get(self.change_word, 0)  # type: ignore[return-value]
+
+
+EMPTY = Figure()
+"""No row at all: an area or a category without data."""
+
+
+def _null(value: Any) -> Any:
+    return None if value is None or value != value or str(value) == "<NA>" else value  # noqa: PLR0124 - NaN
+
+
+def _whole(value: Any) -> int | None:
+    found = _null(value)
+    return None if found is None else int(found)
+
+
+def number(value: Any) -> float | None:
+    """Read a cell of a table; None where it is empty."""
+    found = _null(value)
+    return None if found is None else float(found)
+
+
+def figure_of(row: Mapping[str, Any] | None, *, earlier: Mapping[str, Any] | None = None) -> Figure:
+    """Read one row of `area_counts`, and the row of the window that it is compared with."""
+    if row is None:
+        return EMPTY
+    return Figure(
+        incidents=_whole(row["incidents"]),
+        earlier=None if earlier is None else _whole(earlier["incidents"]),
+        outcomes=_whole(row["positive_outcomes"]),
+        rate=number(row["rate_per_10000"]),
+        rate_low=number(row["rate_low"]),
+        rate_high=number(row["rate_high"]),
+        reliability=str(_null(row["reliability"]) or ""),
+        share=number(row["outcome_share"]),
+        share_low=number(row["outcome_low"]),
+        share_high=number(row["outcome_high"]),
+        change_pct=number(row["change_pct"]),
+        change_word=str(_null(row["change_word"]) or ""),
+        versus_word=str(_null(row["change_vs_region"]) or ""),
+        withheld=frozenset(w for w in str(_null(row["withheld"]) or "").split(";") if w),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Profiled:
+    """An area with its figures by category; `all` is the total."""
+
+    code: str
+    name: str
+    population: int | None
+    covered: bool
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+
+    @property
+    def total(self) -> Figure:
+        """The figure that counts each incident once."""
+        return self.figures.get("all", EMPTY)
+
+    def figure(self, category: str) -> Figure:
+        """Return the figure of a category; empty where there is none."""
+        return self.figures.get(category, EMPTY)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Everything a briefing's sentences may rest on.
+
+    Attributes
+    ----------
+    area, region
+        The area of the briefing, and the region it is compared with (the same, on the panel page).
+    peers
+        Covered areas of the briefing's level, itself among them; empty on the panel page.
+    parts
+        Covered areas one level down.
+    categories
+        Id and label of every category but the total.
+    noun
+        What is counted, in the plural.
+    period, before
+        Label of the window; how the one compared with is called ("the year before"), empty if there is none.
+    part_words, peer_words
+        Singular and plural of the parts and of the peers.
+    audience
+        Places are ranked and named only inside and among partners.
+    rounding
+        Base that counts were rounded to; 0 or 1 for exact ones.
+    outcome_basis
+        What outcomes are set against.
+    break_text
+        Why the windows cannot be compared, where a break in the series says so.
+    """
+
+    area: Profiled
+    region: Profiled
+    peers: tuple[Profiled, ...]
+    parts: tuple[Profiled, ...]
+    categories: tuple[tuple[str, str], ...]
+    noun: str
+    period: str
+    before: str
+    part_words: tuple[str, str] = ("ward", "wards")
+    peer_words: tuple[str, str] = ("borough", "boroughs")
+    audience: Literal["internal", "partner", "public"] = "internal"
+    rounding: int = 0
+    outcome_basis: Literal["cohort", "flow", "none"] = "none"
+    break_text: str = ""
+
+    @property
+    def whole_region(self) -> bool:
+        """Whether the briefing is about the region itself."""
+        return self.area.code == self.region.code

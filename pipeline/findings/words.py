@@ -1,0 +1,167 @@
+"""Numbers and periods in words: thousands separators, real minus signs, "about 2½ times the London rate"."""
+
+import math
+from collections.abc import Sequence
+
+__all__ = [
+    "capital",
+    "counted",
+    "in_period",
+    "listed",
+    "month_name",
+    "ordinal",
+    "rate_text",
+    "share_text",
+    "signed",
+    "small",
+    "times_words",
+    "whole",
+]
+
+_SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+
+
+def half_up(value: float) -> int:
+    """Round to the nearest whole number, halves away from zero, as readers do.
+
+    >>> half_up(2.5), half_up(-2.5), half_up(0.49)
+    (3, -3, 0)
+    """
+    return int(math.copysign(math.floor(abs(value) + 0.5), value))
+
+
+def whole(number: float) -> str:
+    """Write a count.
+
+    >>> whole(10572)
+    '10,572'
+    """
+    return f"{half_up(number):,}".replace("-", "\u2212")
+
+
+def rate_text(value: float) -> str:
+    """Write a rate: one decimal under 10, none above.
+
+    >>> rate_text(9.94), rate_text(9.96), rate_text(84.2), rate_text(0.0)
+    ('9.9', '10', '84', '0')
+    """
+    if value == 0:
+        return "0"
+    return f"{value:.1f}" if value < 9.95 else whole(value)
+
+
+def share_text(share: float) -> str:
+    """Write a share between 0 and 1 in per cent; what is neither nothing nor everything never looks like it.
+
+    >>> share_text(0.16), share_text(0.001), share_text(0.999)
+    ('16%', 'under 1%', 'over 99%')
+    """
+    pct = half_up(share * 100)
+    if pct == 0 and share > 0:
+        return "under 1%"
+    if pct == 100 and share < 1:
+        return "over 99%"
+    return f"{pct}%"
+
+
+def signed(change_pct: float) -> str:
+    """Write a change in per cent with its sign.
+
+    >>> signed(-24.4), signed(17.0), signed(0.2)
+    ('−24%', '+17%', '0%')
+    """
+    pct = half_up(change_pct)
+    return f"{'+' if pct > 0 else chr(0x2212) if pct < 0 else ''}{abs(pct):,}%"
+
+
+def small(number: int) -> str:
+    """Write a whole number, in letters under ten.
+
+    >>> small(3), small(18)
+    ('three', '18')
+    """
+    return _SMALL[number] if 0 <= number < len(_SMALL) else whole(number)
+
+
+def ordinal(number: int) -> str:
+    """Write a place in an order.
+
+    >>> [ordinal(n) for n in (1, 2, 3, 4, 11, 12, 13, 21, 32)]
+    ['1st', '2nd', '3rd', '4th', '11th', '12th', '13th', '21st', '32nd']
+    """
+    ending = "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number:,}{ending}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Join names.
+
+    >>> listed(["A", "B", "C"]), listed(["A"])
+    ('A, B and C', 'A')
+    """
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""
+
+
+def counted(number: int, noun: str) -> str:
+    """Write a count with what is counted, in the singular for one.
+
+    >>> counted(1719, "hate crimes"), counted(1, "hate crimes"), counted(0, "offences")
+    ('1,719 hate crimes', '1 hate crime', 'no offences')
+    """
+    one = number == 1 and noun.endswith("s") and not noun.endswith("ss")
+    return f"{whole(number) if number else 'no'} {noun[:-1] if one else noun}"
+
+
+def capital(text: str) -> str:
+    """Begin with a capital letter, and leave the rest as it is."""
+    return text[:1].upper() + text[1:]
+
+
+def in_period(label: str) -> str:
+    """Put a period's label into a sentence.
+
+    >>> in_period("12 months to July 2025"), in_period("2024"), in_period("financial year 2024/25")
+    ('in the 12 months to July 2025', 'in 2024', 'in the financial year 2024/25')
+    """
+    return f"in {'the ' if ' months to ' in label or label.startswith('financial') else ''}{label}"
+
+
+def month_name(month: str) -> str:
+    """Name a month or day given in ISO.
+
+    >>> month_name("2024-03"), month_name("2024-07-30")
+    ('March 2024', '30 July 2024')
+    """
+    year, number, *day = month.split("-")
+    named = f"{_MONTHS[int(number) - 1]} {year}"
+    return f"{int(day[0])} {named}" if day else named
+
+
+def times_words(ratio: float, place: str) -> str:
+    """Compare a rate with that of the whole region.
+
+    Parameters
+    ----------
+    ratio
+        Rate over the region's rate.
+    place
+        Name of the region.
+
+    Examples
+    --------
+    >>> [times_words(r, "London") for r in (3.5, 2.04, 1.3, 1.05, 0.6)]  # doctest: +NORMALIZE_WHITESPACE
+    ['about 3½ times the London rate', 'about 2 times the London rate', '30% above the London rate',
+     'close to the London rate', '40% below the London rate']
+    """
+    if ratio >= 1.95:
+        near = half_up(ratio * 2) / 2 if ratio < 4.75 else float(half_up(ratio))
+        return f"about {near:g} times the {place} rate".replace(".5", "½")
+    if ratio >= 1.1:
+        return f"{half_up((ratio - 1) * 100)}% above the {place} rate"
+    if ratio > 0.9:
+        return f"close to the {place} rate"
+    return f"{half_up((1 - ratio) * 100)}% below the {place} rate"

@@ -1,0 +1,293 @@
+"""Sentences are chosen by rule, say no more than their numbers, and agree with each other."""
+
+import dataclasses
+import doctest
+import importlib
+import itertools
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+
+from pipeline.findings import (
+    Case,
+    Figure,
+    Profiled,
+    Window,
+    before_and_after,
+    beside_region,
+    change_phrase,
+    findings,
+    lead,
+    rank_range,
+)
+
+YEAR = "the year before"
+CATEGORIES = (("racist", "Racist"), ("faith", "Faith"), ("homophobic", "Homophobic"))
+WORDS = ("higher", "lower", "no clear change", "too few", "not comparable", "")
+
+
+def figure(incidents: int, change_pct: float | None = None, word: str = "", **more: object) -> Figure:
+    earlier = None if change_pct is None else round(incidents / (1 + change_pct / 100))
+    rate = incidents / 10.0
+    base = {"rate": rate, "rate_low": rate * 0.9, "rate_high": rate * 1.1}
+    return Figure(incidents, earlier, change_pct=change_pct, change_word=word, **(base | more))  # type: ignore[arg-type]
+
+
+def area(name: str, total: Figure, population: int = 10000, **categories: Figure) -> Profiled:
+    return Profiled(name, name, population, covered=True, figures={"all": total, **categories})
+
+
+def case(mine: Profiled, region: Profiled, **changes: object) -> Case:
+    base = {
+        "peers": (mine,),
+        "parts": (),
+        "categories": CATEGORIES,
+        "noun": "hate crimes",
+        "period": "12 months to July 2025",
+        "before": YEAR,
+    }
+    return Case(mine, region, **(base | changes))  # type: ignore[arg-type]
+
+
+def spoken(made: Case) -> str:
+    return "".join(t for t, _ in lead(made)) + " " + " ".join(f"{f.head} {f.text}" for f in findings(made))
+
+
+LONDON = area("London", figure(20000, -16.0, "lower"), 9_000_000, racist=figure(14000, -19.0, "lower"))
+
+
+def test_lead_reads_as_the_design_says() -> None:
+    mine = area("Westminster", figure(1719, -20.0, "lower", rate=84.2, rate_low=80.0, rate_high=88.0), 204300)
+    region = area("London", figure(21000, -16.0, "lower", rate=24.1), 8_700_000)
+    assert "".join(t for t, _ in lead(case(mine, region))) == (
+        "Police recorded 1,719 hate crimes in Westminster in the 12 months to July 2025, 20% fewer than the year before."
+        " The rate is about 3½ times the London rate."
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "word", "said"),
+    [
+        (-20.4, "lower", "20% fewer than the year before"),
+        (12.5, "higher", "13% more than the year before"),
+        (0.3, "no clear change", "about the same as the year before"),
+        (-9.0, "no clear change", "no clear change on the year before"),
+        (0.4, "higher", "slightly more than the year before"),
+        (None, "too few", "too few to compare with the year before"),
+        (None, "not comparable", "not comparable with the year before"),
+        (None, "", ""),
+    ],
+)
+def test_change_says_no_more_than_its_word(change: float | None, word: str, said: str) -> None:
+    assert change_phrase(Figure(100, 120, change_pct=change, change_word=word), YEAR) == said
+    assert not change_phrase(Figure(100, 120, change_pct=change, change_word=word), "")
+
+
+@pytest.mark.parametrize(
+    ("rate", "low", "high", "said"),
+    [
+        (50.0, 45.0, 55.0, "about 2½ times the London rate"),
+        (21.0, 20.5, 21.5, "close to the London rate"),
+        (26.0, 18.0, 36.0, "not clearly different from the London rate"),
+        (12.0, 11.0, 13.0, "40% below the London rate"),
+    ],
+)
+def test_a_rate_beside_london(rate: float, low: float, high: float, said: str) -> None:
+    mine = Figure(200, rate=rate, rate_low=low, rate_high=high)
+    assert beside_region(mine, Figure(9000, rate=20.0), "London") == said
+    few = dataclasses.replace(mine, incidents=19)
+    assert not beside_region(few, Figure(9000, rate=20.0), "London")
+
+
+def test_total_level_while_strands_fell_is_one_sentence() -> None:
+    mine = area(
+        "Camden",
+        figure(900, -2.0, "no clear change"),
+        racist=figure(500, -21.0, "lower"),
+        faith=figure(200, -30.0, "lower"),
+        homophobic=figure(100, -26.0, "lower"),
+    )
+    found = {f.kind: f for f in findings(case(mine, LONDON))}
+    assert found["change"].head == "Three categories fell, the total shows no clear change."
+    assert "Faith −30%, Homophobic −26% and Racist −21%" in found["change"].text
+    assert "steady" not in found
+
+
+def test_a_category_against_the_total_says_so() -> None:
+    mine = area("Brent", figure(900, -12.0, "lower"), racist=figure(500, 25.0, "higher"))
+    found = next(f for f in findings(case(mine, LONDON)) if f.kind == "change")
+    assert found.head == "Racist: 25% more recorded."
+    assert found.text == "500 were recorded, against 400 the year before. The total fell. London as a whole: −19%."
+
+
+def test_nothing_rests_on_fewer_than_twenty() -> None:
+    mine = area(
+        "Sutton", figure(19, -50.0, "lower"), racist=figure(12, -60.0, "lower"), faith=figure(7, 90.0, "higher")
+    )
+    parts = tuple(area(f"W{k}", figure(4)) for k in range(8))
+    assert findings(case(mine, LONDON, parts=parts)) == ()
+
+
+def wards(*counts: int | None) -> tuple[Profiled, ...]:
+    hidden = Figure(withheld=frozenset({"incidents"}))
+    return tuple(area(f"Ward {k}", hidden if n is None else figure(n), 2000) for k, n in enumerate(counts))
+
+
+def test_concentration_names_wards_inside_and_never_in_public() -> None:
+    parts = wards(500, 300, 200, 50, 50, 50, 50, 50)
+    mine = area("Westminster", figure(1250), 16000)
+    inside = findings(case(mine, LONDON, parts=parts))[0]
+    assert inside.head == "Three of 8 wards hold 80% of hate crimes."
+    assert inside.text == "Ward 0, Ward 1 and Ward 2 recorded 1,000; 38% of residents live there."
+    public = findings(case(mine, LONDON, parts=parts, audience="public"))[0]
+    assert public.head == inside.head
+    assert "Ward 0" not in public.text
+
+
+def test_withheld_wards_forbid_to_say_that_nothing_is_concentrated() -> None:
+    mine = area("Brent", figure(800), 16000)
+    even = wards(100, 100, 100, 100, 100, 100, 100, 100)
+    assert [f.kind for f in findings(case(mine, LONDON, parts=even))] == ["spread"]
+    hidden = wards(100, 100, 100, 100, None, None, None, None)
+    found = findings(case(mine, LONDON, parts=hidden))
+    assert [f.kind for f in found] == ["withheld"]
+    assert found[0].head == "Four of 8 wards are withheld."
+
+
+def test_ranks_come_with_their_range_and_not_in_public() -> None:
+    peers = tuple(
+        area(n, Figure(500, rate=r, rate_low=r - 5, rate_high=r + 5))
+        for n, r in zip("ABCD", (50, 44, 30, 10), strict=True)
+    )
+    ranked = case(peers[1], LONDON, peers=peers)
+    assert rank_range(ranked) == (2, 1, 2, 4)
+    assert rank_range(dataclasses.replace(ranked, audience="public")) is None
+
+
+@pytest.mark.parametrize(
+    ("share", "low", "high", "head", "text"),
+    [
+        (0.22, 0.2, 0.24, "22% had a positive outcome.", "That is above London, 16%."),
+        (0.17, 0.15, 0.19, "17% had a positive outcome.", "That is not clearly different from London, 16%."),
+    ],
+)
+def test_cohort_outcomes(share: float, low: float, high: float, head: str, text: str) -> None:
+    mine = area("Brent", figure(900, outcomes=150, share=share, share_low=low, share_high=high))
+    region = area("London", figure(20000, outcomes=3200, share=0.16))
+    found = findings(case(mine, region, outcome_basis="cohort"))[0]
+    assert found.head == head
+    assert found.text.endswith(text)
+
+
+def test_flow_outcomes_are_not_a_share() -> None:
+    """The Met's published file: 10,572 positive outcomes to 95,668 offences."""
+    region = area("London", figure(95668, outcomes=10572, share=100 * 10572 / 95668))
+    found = next(f for f in findings(case(region, region, outcome_basis="flow")) if f.kind == "outcomes")
+    assert found.head == "11 positive outcomes recorded per 100 hate crimes recorded."
+    assert "%" not in found.head + found.text
+
+
+def test_withheld_and_absent_totals_are_said_in_words() -> None:
+    hidden = area("Brent", Figure(withheld=frozenset({"incidents"})))
+    assert "withheld to protect the people involved" in spoken(case(hidden, LONDON))
+    assert "There are no figures for Brent" in spoken(case(area("Brent", Figure()), LONDON))
+    rounded = area("Brent", figure(0))
+    assert "fewer than 5 hate crimes" in spoken(case(rounded, LONDON, rounding=5))
+
+
+def test_a_break_gives_its_reason() -> None:
+    mine = area("Brent", figure(900, None, "not comparable"))
+    said = spoken(case(mine, LONDON, break_text="new recording system, March 2024"))
+    assert "not comparable with the year before: new recording system, March 2024." in said
+
+
+figures = st.builds(
+    figure,
+    st.integers(0, 3000),
+    st.one_of(st.none(), st.floats(-90, 300)),
+    st.sampled_from(WORDS),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(figures, figures, figures, figures, st.sampled_from(["internal", "partner", "public"]))
+def test_no_two_sentences_contradict(
+    total: Figure, racist: Figure, faith: Figure, homophobic: Figure, audience: str
+) -> None:
+    mine = area("Camden", total, racist=racist, faith=faith, homophobic=homophobic)
+    made = case(mine, LONDON, audience=audience)
+    said = spoken(made)
+    named = {"racist": racist, "faith": faith, "homophobic": homophobic}
+    for (id_, label), figure_ in zip(CATEGORIES, named.values(), strict=True):
+        assert named[id_] is figure_
+        if figure_.change_word != "higher":
+            assert not re.search(rf"{label}: \S+% more|{label} \+", said)
+        if figure_.change_word != "lower":
+            assert not re.search(rf"{label}: \S+% fewer|{label} −", said)
+    opening = "".join(t for t, _ in lead(made))
+    if total.change_word == "no clear change":
+        assert "fewer than" not in opening
+        assert "more than" not in opening
+        assert "The total rose" not in said
+        assert "The total fell" not in said
+    if "No category changed clearly" in said:
+        assert not any(f.changed for f in named.values())
+    assert "nan" not in said.lower()
+    assert "None" not in said
+
+
+def months(first: str, counts: list[int | None]) -> list[Window]:
+    year, month = map(int, first.split("-"))
+    out = []
+    for k, n in enumerate(counts):
+        y, m = divmod(year * 12 + month - 1 + k, 12)
+        out.append(Window(f"{y}-{m + 1:02d}-01", f"{y}-{m + 1:02d}-30", 30, n))
+    return out
+
+
+def test_events_compare_before_and_after_with_the_exact_interval() -> None:
+    share = binomtest(150, 250).proportion_ci(method="exact")  # equal times: the share of events that came after
+    low, high = (p / (1 - p) for p in (share.low, share.high))
+    series = months("2024-01", [30, 30, 40, 50, 50, 50])
+    said = "Match (2 April 2024): 150 in the three months from April 2024, 100 in the three before; more, "
+    said += f"ratio 1.50 (95% range {low:.2f} to {high:.2f}), seasons not taken out."
+    assert before_and_after("2024-04-02", "Match", series, breaks=[]) == said
+    late = before_and_after("2024-03-28", "Match", series, breaks=[])  # nothing of March is left
+    assert late == said.replace("2 April", "28 March")
+
+
+@pytest.mark.parametrize(
+    ("day", "counts", "breaks", "said"),
+    [
+        ("2030-01-01", [50] * 6, [], "outside the data"),
+        ("2024-01-10", [50] * 6, [], "too close to the ends"),
+        ("2024-04-10", [50] * 6, ["2024-04"], "not comparable"),
+        ("2024-04-10", [5] * 6, [], "too few"),
+        ("2024-04-10", [50, None, 50, 50, 50, 50], [], "withheld or missing"),
+    ],
+)
+def test_events_say_why_there_is_no_comparison(
+    day: str, counts: list[int | None], breaks: list[str], said: str
+) -> None:
+    assert said in before_and_after(day, "Event", months("2024-01", counts), breaks=breaks)
+
+
+@pytest.mark.parametrize(("module", "least"), [("words", 12), ("lead", 1)])
+def test_words_are_doctested(module: str, least: int) -> None:
+    result = doctest.testmod(importlib.import_module(f"pipeline.findings.{module}"))
+    assert result.attempted >= least
+    assert result.failed == 0
+
+
+def test_every_order_of_categories_gives_the_same_findings() -> None:
+    mine = area(
+        "Camden",
+        figure(900, 1.0, "no clear change"),
+        racist=figure(500, -21.0, "lower"),
+        faith=figure(200, -21.0, "lower"),
+    )
+    said = {findings(case(mine, LONDON, categories=order)) for order in itertools.permutations(CATEGORIES)}
+    assert len(said) == 1
