@@ -104,6 +104,8 @@ def attacker_view(cells: pd.DataFrame, *, threshold: int) -> pd.DataFrame:
         at = cells.iloc[int(np.argmax(low > high))][list(KEY)].to_dict()
         raise InputError(f"what is published and what was published earlier contradict each other at {at}.")
     small = (state == "latent") & (value > 0) & (value < threshold)
+    if "protect" in cells:
+        small |= (state == "latent") & cells["protect"].to_numpy(dtype=bool)
     required = np.select([known, hidden | small, band], [0.0, float(threshold), threshold - 1.0], 0.0)
     return pd.DataFrame({"low": low, "high": high, "required": required})
 

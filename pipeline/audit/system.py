@@ -79,6 +79,7 @@ def reduce_system(relations: Relations, *, low: FloatArray, high: FloatArray) ->
     row_lower, row_upper = relations.lower - shift, relations.upper - shift
     unknown = np.flatnonzero(~known)
     matrix = csr_array(relations.matrix[:, unknown]).astype(np.float64)
+    matrix.eliminate_zeros()
     alive = np.diff(matrix.indptr) > 0
     broken = ~alive & ((row_lower > 0) | (row_upper < 0))
     if broken.any():

@@ -21,10 +21,11 @@ from pipeline.suppress.exact import cheapest_pattern
 from pipeline.suppress.greedy import Pattern, greedy_pattern, pruned
 from pipeline.suppress.table import Table
 
-__all__ = ["ADDED", "AT_SOURCE", "PROTECTED", "Loss", "Suppression", "ZeroRule", "suppress"]
+__all__ = ["ADDED", "AT_SOURCE", "BEFORE", "PROTECTED", "Loss", "Suppression", "ZeroRule", "suppress"]
 
 PROTECTED = "protected"
 AT_SOURCE = "already public at source"
+BEFORE = "already released by us"
 ADDED = "added by us"
 
 ZeroRule = Literal["show", "band"]
@@ -43,7 +44,8 @@ class Suppression:
     ----------
     cells
         The cells given, with `state` (``published``, ``withheld``, ``band``, ``latent``), `known`, `reason`
-        (``primary``, ``secondary``, ``declared``, or empty) and `status` (`PROTECTED`, `AT_SOURCE`, `ADDED`, or empty).
+        (``primary``, ``secondary``, ``declared``, or empty) and `status` (`PROTECTED`, `AT_SOURCE`, `BEFORE`, `ADDED`,
+        or empty).
     counts
         One row per level and measure: `cells`, `published`, `withheld`, `band`, `primary`, `secondary`, `declared` and
         `incidents_lost` (sum of the secondary cells' true counts).
@@ -79,9 +81,9 @@ def suppress(
     ----------
     cells
         Cell table: `KEY` columns, `level`, `value` (true counts), and optionally `latent` (never published; protected
-        where small), `known` (public elsewhere: withheld where small, never claimed as protected), `declared` (withheld
-        whatever its value), `known_low`, `known_high` (bounds an attacker has from earlier releases; null: none) and
-        `fixed` (published before with this value: cannot be withheld any more).
+        where small, or where `protect`), `known` (public elsewhere: withheld where small, never claimed as protected),
+        `declared` (withheld whatever its value), `known_low`, `known_high` (bounds an attacker has from earlier
+        releases; null: none) and `fixed` (released before with this value: no protection is claimed).
     relations
         Rows over the positions of `cells`; the true counts must satisfy them (`drop_violated` first).
     threshold
@@ -112,18 +114,18 @@ def suppress(
     x = cells["value"].to_numpy(dtype=np.float64)
     if np.any(x < 0) or np.any(relations.violated(x.astype(np.int64))):
         raise InputError("counts are negative or break a relation: test the relations on the data (drop_violated).")
-    flag = {c: _flag(cells, c) for c in ("latent", "known", "declared", "fixed")}
+    flag = {c: _flag(cells, c) for c in ("latent", "protect", "known", "declared", "fixed")}
     small = (x < threshold) & ((x > 0) | (zero_rule == "band")) & ~flag["latent"]
     band = small & (zero_rule == "band") & ~flag["declared"]
     start = small | flag["latent"] | flag["declared"]
     low, top = _bound(cells, "known_low", 0.0), _bound(cells, "known_high", np.inf)
     high = np.where(band, np.minimum(threshold - 1.0, top), top)
-    given = flag["known"] | (flag["fixed"] & ~start)
+    given = flag["known"] | flag["fixed"]
     at_source = flag["known"] | _at_source(relations, x, flag["known"], threshold)
     low, high, top = (np.where(given, x, bound) for bound in (low, high, top))
     if np.any(low > x) or np.any(high < x):
         raise InputError("earlier releases' bounds exclude the true counts: they speak of other data.")
-    free = at_source | (flag["latent"] & ~((x > 0) & (x < threshold)))
+    free = at_source | flag["fixed"] | (flag["latent"] & ~flag["protect"] & ~((x > 0) & (x < threshold)))
     outright = np.where(free, 0.0, float(threshold))
     need = np.where(band & ~free, threshold - 1.0, outright)
     table = Table(relations, x, low, high, top, need, outright, _loss(loss, x, relations), start)
@@ -135,12 +137,14 @@ def suppress(
     band &= ~pattern.outright
     frame = cells.assign(
         state=np.select([flag["latent"], band, hidden], ["latent", "band", "withheld"], "published"),
-        known=flag["known"],
+        known=given,
     )
     seen = hidden & ~flag["latent"]
     frame["reason"] = np.select([seen & small, seen & flag["declared"], seen], ["primary", "declared", "secondary"], "")
     added = (frame["reason"] == "secondary").to_numpy()
-    frame["status"] = np.select([seen & at_source, added, seen], [AT_SOURCE, ADDED, PROTECTED], "")
+    frame["status"] = np.select(
+        [seen & at_source, seen & flag["fixed"], added, seen], [AT_SOURCE, BEFORE, ADDED, PROTECTED], ""
+    )
     lost = pattern.given_up | (start & (low == high) & (need > 0))
     return Suppression(frame, _tally(frame), np.flatnonzero(lost).astype(np.int64))
 

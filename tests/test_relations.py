@@ -1,0 +1,130 @@
+"""Relations: what the builders write down, on tables small enough to write down by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.errors import InputError
+from pipeline.relations import (
+    Relations,
+    area_sums,
+    category_subsets,
+    category_unions,
+    drop_violated,
+    generic_rows,
+    hotspot_parts,
+    measure_subsets,
+    period_sums,
+    stack,
+    window_atoms,
+)
+
+
+def table(*keys: tuple[str, str, str, str]) -> pd.DataFrame:
+    return pd.DataFrame(list(keys), columns=["area_code", "period", "category", "measure"])
+
+
+def written(relations: Relations, cells: pd.DataFrame) -> list[str]:
+    """Every row as people write it: `B = W1 + W2`."""
+    names = ["/".join(row) for row in cells.itertuples(index=False)]
+    lines = []
+    for i in range(len(relations)):
+        weights = relations.matrix[[i]].toarray()[0]
+        left = " + ".join(n for n, a in zip(names, weights, strict=True) if a > 0)
+        right = " + ".join(n for n, a in zip(names, weights, strict=True) if a < 0)
+        sign = {(0.0, 0.0): "=", (0.0, np.inf): ">=", (-np.inf, 0.0): "<="}
+        lines.append(f"{left} {sign[relations.lower[i], relations.upper[i]]} {right}")
+    return lines
+
+
+PARENTS = {"W1": "B", "W2": "B"}
+
+
+def test_area_sums_with_unplaced_part() -> None:
+    cells = table(*[(a, "y", "all", "n") for a in ("B", "W1", "W2")], ("B", "y", "all", "n_unplaced"))
+    found = area_sums(cells, parents=PARENTS, unplaced={"n": "n_unplaced"})
+    assert written(found, cells) == ["B/y/all/n = W1/y/all/n + W2/y/all/n + B/y/all/n_unplaced"]
+
+
+@pytest.mark.parametrize(("unplaced", "sign"), [({"n": None}, "="), ({"n": "n_unplaced"}, ">="), (None, ">=")])
+def test_area_sums_without_the_unplaced_cell(unplaced, sign: str) -> None:
+    cells = table(*[(a, "y", "all", "n") for a in ("W2", "B", "W1")])
+    found = area_sums(cells, parents=PARENTS, unplaced=unplaced)
+    assert written(found, cells) == [f"B/y/all/n {sign} W2/y/all/n + W1/y/all/n"]
+
+
+def test_area_sums_with_a_ward_missing_is_an_inequality() -> None:
+    cells = table(("B", "y", "all", "n"), ("W1", "y", "all", "n"))
+    assert written(area_sums(cells, parents=PARENTS, unplaced={"n": None}), cells) == ["B/y/all/n >= W1/y/all/n"]
+
+
+def test_area_sums_over_two_levels_keep_periods_and_categories_apart() -> None:
+    cells = table(*[(a, p, c, "n") for a in ("R", "B", "W1", "W2") for p in ("x", "y") for c in ("all", "racist")])
+    found = area_sums(cells, parents={**PARENTS, "B": "R"}, unplaced={"n": None})
+    expected = [f"R/{p}/{c}/n = B/{p}/{c}/n" for p in ("x", "y") for c in ("all", "racist")]
+    expected += [f"B/{p}/{c}/n = W1/{p}/{c}/n + W2/{p}/{c}/n" for p in ("x", "y") for c in ("all", "racist")]
+    assert written(found, cells) == expected
+
+
+def test_period_sums_where_all_parts_are_there_and_where_not() -> None:
+    cells = table(("B", "q", "all", "n"), ("B", "1", "all", "n"), ("B", "2", "all", "n"), ("W", "q", "all", "n"))
+    cells = pd.concat([cells, table(("W", "1", "all", "n"))], ignore_index=True)
+    found = period_sums(cells, parts={"q": ["1", "2"]})
+    assert written(found, cells) == ["B/q/all/n = B/1/all/n + B/2/all/n", "W/q/all/n >= W/1/all/n"]
+
+
+def test_subsets_of_categories_and_measures() -> None:
+    cells = table(("B", "y", "all", "n"), ("B", "y", "racist", "n"), ("B", "y", "racist", "outcomes"))
+    assert written(category_subsets(cells, pairs=[("racist", "all")]), cells) == ["B/y/racist/n <= B/y/all/n"]
+    assert written(measure_subsets(cells, pairs=[("outcomes", "n")]), cells) == ["B/y/racist/outcomes <= B/y/racist/n"]
+
+
+def test_union_needs_every_part() -> None:
+    cells = table(*[("B", "y", c, "n") for c in ("all", "a", "b")], *[("W", "y", c, "n") for c in ("all", "a")])
+    found = category_unions(cells, unions={"all": ["a", "b"]})
+    assert written(found, cells) == ["B/y/all/n <= B/y/a/n + B/y/b/n"]
+
+
+def test_hotspots_are_bounded_alone_and_together() -> None:
+    cells = table(*[(a, "y", "all", "n") for a in ("H1", "H2", "W1", "W2", "W3")])
+    found = hotspot_parts(cells, wards={"H1": ["W1", "W2"], "H2": ["W2"]})
+    assert sorted(written(found, cells)) == [
+        "H1/y/all/n + H2/y/all/n <= W1/y/all/n + W2/y/all/n",
+        "H1/y/all/n <= W1/y/all/n + W2/y/all/n",
+        "H2/y/all/n <= W2/y/all/n",
+    ]
+
+
+def test_overlapping_windows_fall_into_the_months_that_subtraction_reaches() -> None:
+    windows = {"jan-mar": [1, 2, 3], "jan-feb": [1, 2], "feb-apr": [2, 3, 4]}
+    atoms = window_atoms(windows)
+    assert atoms == {"jan-mar": ((1,), (2,), (3,)), "jan-feb": ((1,), (2,)), "feb-apr": ((2,), (3,), (4,))}
+    for window, months in windows.items():
+        assert sorted(m for atom in atoms[window] for m in atom) == months
+
+
+def test_broken_rows_are_dropped_and_counted() -> None:
+    cells = table(*[("B", "y", c, "n") for c in ("all", "a", "b")])
+    found, report = drop_violated(
+        category_subsets(cells, pairs=[("a", "all"), ("b", "all")]), values=np.array([5, 6, 5])
+    )
+    assert written(found, cells) == ["B/y/b/n <= B/y/all/n"]
+    assert report.to_numpy().tolist() == [["category_subset", 2, 1]]
+
+
+def test_rows_move_with_the_table() -> None:
+    cells = table(("B", "y", "all", "n"), ("B", "y", "racist", "n"))
+    moved = category_subsets(cells, pairs=[("racist", "all")]).remap(np.array([2, 0]), cells=3)
+    assert moved.matrix.toarray().tolist() == [[1, 0, -1]]
+    assert moved.anchor.tolist() == [2]
+
+
+def test_unusable_tables_are_refused() -> None:
+    cells = table(("B", "y", "all", "n"), ("B", "y", "all", "n"))
+    with pytest.raises(InputError, match="twice"):
+        area_sums(cells, parents={})
+    with pytest.raises(InputError, match="measure missing"):
+        period_sums(cells.drop(columns="measure"), parts={})
+    one, two = cells.iloc[:1], pd.concat([cells.iloc[:1], table(("C", "y", "all", "n"))], ignore_index=True)
+    with pytest.raises(InputError, match="one cell table"):
+        stack(generic_rows(one, [({0: 1}, 0.0, 0.0)]), generic_rows(two, [({0: 1}, 0.0, 0.0)]))
