@@ -3,7 +3,9 @@
 Only tests may do this. Everything is drawn from seeded generators, so two calls give equal releases.
 """
 
+import calendar
 import dataclasses
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -38,7 +40,7 @@ HOSTILE = (
 )
 """Strings that must appear as they are, wherever an input puts them."""
 
-MONTHS = "January February March April May June July August September October November December".split()
+MONTHS = list(calendar.month_name)[1:]
 
 CATEGORIES = (
     CategoryInfo("all", "All hate crime", None),
@@ -198,11 +200,11 @@ def _counts(areas: gpd.GeoDataFrame, info: ReleaseInfo, seed: int) -> pd.DataFra
                 earlier = None
                 if last - first == 11 and first >= 12:
                     earlier = member @ monthly[category.id][:, first - 12 : first].sum(axis=1)
-                frames.append(_rows(part, level, period, category.id, n, o, earlier))
+                frames.append(_rows(part, level, period, category=category.id, n=n, o=o, earlier=earlier))
     return _frame(frames)
 
 
-def _rows(part, level, period, category, n, o, earlier) -> dict[str, list[Any]]:
+def _rows(part, level, period, *, category, n, o, earlier) -> dict[str, list[Any]]:
     """Columns of one level, window and category as plain lists; None where there is no number."""
     people = part["population"].astype("float64").to_numpy()
     ward = level == "ward"
@@ -300,7 +302,7 @@ def _hotspots(areas: gpd.GeoDataFrame, counts: pd.DataFrame, info: ReleaseInfo, 
                 shape,
             )
         )
-    frame = gpd.GeoDataFrame(
+    return gpd.GeoDataFrame(
         {
             "hotspot_id": [r[0] for r in rows],
             "rank": [r[1] for r in rows],
@@ -316,7 +318,6 @@ def _hotspots(areas: gpd.GeoDataFrame, counts: pd.DataFrame, info: ReleaseInfo, 
         geometry=[r[7] for r in rows],
         crs=info.working_crs,
     )
-    return frame
 
 
 def _density(areas: gpd.GeoDataFrame, info: ReleaseInfo, seed: int) -> gpd.GeoDataFrame:
@@ -335,10 +336,10 @@ def _density(areas: gpd.GeoDataFrame, info: ReleaseInfo, seed: int) -> gpd.GeoDa
     maker = contourpy.contour_generator(x, y, surface, fill_type=contourpy.FillType.OuterOffset)
     steps = [5.0, 10.0, 20.0, 40.0, 80.0, np.inf]
     rows = []
-    for band_low, band_high in zip(steps, steps[1:], strict=False):
+    for band_low, band_high in itertools.pairwise(steps):
         points, offsets = maker.filled(band_low, band_high)
         parts = [
-            shapely.Polygon(p[o[0] : o[1]], [p[a:b] for a, b in zip(o[1:], o[2:], strict=False)])
+            shapely.Polygon(p[o[0] : o[1]], [p[a:b] for a, b in itertools.pairwise(o[1:])])
             for p, o in zip(points, offsets, strict=True)
         ]
         shape = shapely.make_valid(shapely.MultiPolygon(parts)).intersection(whole)

@@ -1,5 +1,7 @@
 """The shipped colours under normal and colour-deficient vision, and class limits against worked examples."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -66,7 +68,7 @@ def test_neighbouring_classes_stay_apart_for_every_kind_of_vision(name: str, the
     colours = palette.ramp(name, theme=THEMES[theme])
     assert len(colours) == palette.RAMPS[name]
     for vision in VISION:
-        apart = [np.linalg.norm(lab(a, vision) - lab(b, vision)) for a, b in zip(colours, colours[1:], strict=False)]
+        apart = [np.linalg.norm(lab(a, vision) - lab(b, vision)) for a, b in itertools.pairwise(colours)]
         assert min(apart) >= least, vision
 
 

@@ -1,5 +1,6 @@
 """Coverage simplification and arcs: hand-worked squares, random partitions, and Shapely as the judge of areas."""
 
+import itertools
 from collections import Counter
 
 import numpy as np
@@ -90,7 +91,7 @@ def test_a_simplified_partition_has_no_gap_and_no_sliver(seed: int, n: int) -> N
     for shape, refs in zip(rings, made.shapes[0], strict=True):
         for ring, r in zip(shape, refs, strict=True):
             assert segments([unrolled(made, r)]) == segments([ring])
-    stored = Counter(frozenset(pair) for arc in made.arcs for pair in zip(arc, arc[1:], strict=False))
+    stored = Counter(frozenset(pair) for arc in made.arcs for pair in itertools.pairwise(arc))
     assert max(stored.values()) == 1  # every border once
     assert set(stored) == {frozenset(pair) for pair in found}
 

@@ -102,6 +102,8 @@ function start() {
   let settling = null;
   window.addEventListener("resize", () => { clearTimeout(settling); settling = setTimeout(resized, 120); });
   root.dataset.ready = "1";
+  const idle = window.requestIdleCallback || ((run) => setTimeout(run, 300));
+  idle(() => VIEWS[0].circlesOf(mainScene()));
 }
 
 function resized() {

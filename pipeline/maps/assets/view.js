@@ -1,7 +1,7 @@
 /* One map: areas, bands, circles, outlines, hotspots. The page has one; a comparison two; a phone an inset. */
 
 const VIEWS = [];
-const PANES = [["edge", 350], ["ground", 360], ["bands", 370], ["areas", 400], ["lines", 430], ["picked", 440], ["spots", 450], ["names", 620]];
+const PANES = [["edge", 350], ["ground", 360], ["bands", 370], ["areas", 400], ["circles", 425], ["lines", 430], ["picked", 440], ["spots", 450], ["names", 620]];
 
 function drawRings(rings, options) { return L.polygon(rings, Object.assign({ smoothFactor: 0, interactive: false }, options)); }
 
@@ -95,21 +95,35 @@ class View {
     }
   }
 
-  drawCircles(scene) {
+  /* Circles are made once for a level and then only resized; the largest lie underneath. */
+  circlesOf(scene) {
+    if (this.circles && this.circles.level === scene.level) return this.circles.marks;
     this.groups.circles.clearLayers();
-    if (scene.mode === "density" || scene.measure !== "count") return;
     const level = LEVELS[scene.level];
+    const marks = [];
+    const counts = column(scene.level, scene.period, scene.category, "n");
+    const size = (i) => (typeof counts[i] === "number" ? counts[i] : -1);
+    level.code.map((_, i) => i).sort((a, b) => size(b) - size(a) || a - b).forEach((i) => {
+      const [x, y] = level.labels[i];
+      marks[i] = L.circleMarker([y / UNIT, x / UNIT], Object.assign(this.in("circles"), { interactive: false, radius: 0 }));
+      marks[i].addTo(this.groups.circles);
+    });
+    this.circles = { level: scene.level, marks };
+    return marks;
+  }
+
+  drawCircles(scene) {
+    const wanted = scene.mode !== "density" && scene.measure === "count";
+    this.map.getPane("circles").style.display = wanted ? "" : "none";
+    if (!wanted) return;
     const size = circleScale(this, scene);
-    column(scene.level, scene.period, scene.category, "n")
-      .map((n, i) => [n, i])
-      .filter(([n, i]) => typeof n === "number" && n > 0 && level.covered[i])
-      .sort((a, b) => b[0] - a[0])
-      .forEach(([n, i]) => {
-        const [x, y] = level.labels[i];
-        L.circleMarker([y / UNIT, x / UNIT], Object.assign(this.in("lines"), {
-          interactive: false, radius: size(n), fillColor: palette.dot, fillOpacity: 0.72, color: palette.halo, weight: 0.7,
-        })).addTo(this.groups.circles);
-      });
+    const style = { fillColor: palette.dot, fillOpacity: 0.72, color: palette.halo, weight: 0.7, opacity: 1 };
+    this.circlesOf(scene).forEach((mark, i) => {
+      const found = valueOf(scene, i);
+      const shown = found.state === "ok" && found.value > 0;
+      mark.setStyle(shown ? style : { opacity: 0, fillOpacity: 0 });
+      mark.setRadius(shown ? size(found.value) : 0);
+    });
   }
 
   drawPicked() {
