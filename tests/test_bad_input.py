@@ -116,8 +116,8 @@ def test_every_row_bad_still_adds_up(tmp_path: Path) -> None:
         (rows(head=HEAD).encode(), 0),
         (HEAD.encode(), 0),
     ],
-    ids=["bom", "crlf", "cr", "mixed-ends", "blank-lines", "blank-top", "newline-in-quotes", "quotes", "trailing-commas",
-         "semicolon", "tab", "bar", "padded", "header-only", "header-without-end"],
+    ids=["bom", "crlf", "cr", "mixed-ends", "blank-lines", "blank-top", "newline-in-quotes", "quotes",
+         "trailing-commas", "semicolon", "tab", "bar", "padded", "header-only", "header-without-end"],
 )  # fmt: skip
 def test_every_way_of_writing_a_table_is_read(tmp_path: Path, data: bytes, expected: int) -> None:
     found = read(write(tmp_path, data))
@@ -241,7 +241,7 @@ def test_a_broken_layer_is_one_error(tmp_path: Path, name: str, data: bytes) -> 
 def test_a_layer_must_be_named_where_there_are_two(tmp_path: Path) -> None:
     layer().to_file(tmp_path / "p.gpkg", layer="one")
     layer().to_file(tmp_path / "p.gpkg", layer="two")
-    with pytest.raises(InputError, match="several layers.*one, two.*layer"):
+    with pytest.raises(InputError, match=r"several layers.*one, two.*layer"):
         read(tmp_path / "p.gpkg", settings({"crs": None}))
     with pytest.raises(InputError, match="no layer 'three'"):
         read(tmp_path / "p.gpkg", settings({"crs": None, "layer": "three"}))

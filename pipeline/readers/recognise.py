@@ -62,6 +62,7 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
     ),
     "recorded": (
         "recorded_on",
+        "recorded",
         "date_recorded",
         "recorded_date",
         "date_reported",
