@@ -127,6 +127,23 @@ def quarantine(
 
 
 @app.command()
+def backtest(
+    config: _ConfigOption = Path("config.yaml"),
+    as_json: _JsonOption = False,
+    debug: _DebugOption = False,
+) -> None:
+    """Ask how well each method would have foretold what came next, on the last run.
+
+    Example: hotspots backtest --config config.yaml
+    """
+    from pipeline.backtests import run_backtest
+    from pipeline.terminal import print_backtest
+
+    result, folder = run_backtest(config)
+    print_backtest(result, folder, as_json=as_json)
+
+
+@app.command()
 def init(
     template: Annotated[str, typer.Argument(help="extract, police-uk or mps-dashboard.")],
     config: _ConfigOption = Path("config.yaml"),
@@ -148,7 +165,7 @@ def sample(
     out: Annotated[Path, typer.Option(help="Where to write; .gz is compressed.")] = Path(
         "data/sample/incidents.csv.gz"
     ),
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the generator.")] = 20250731,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the generator.")] = 2025,
     rows: Annotated[int, typer.Option(min=1, help="Rows to make.")] = 40_000,
     debug: _DebugOption = False,
 ) -> None:

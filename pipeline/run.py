@@ -205,6 +205,9 @@ class _Job:
                     manifest["stages"][stage.name] = {**old[stage.name], "carried_over": True}
         finally:
             engine.close()
+        if last and "aggregate" not in chosen:
+            for path in sorted(last.glob("backtest.*")):
+                link_tree(path, folder / path.name)
         manifest["seconds"] = round(time.monotonic() - self.began, 3)
         write_json(folder / "manifest.json", manifest)
         from pipeline.frontdoor import front_door

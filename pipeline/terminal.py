@@ -5,9 +5,8 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -18,7 +17,12 @@ from pipeline.run import Outcome
 from pipeline.stages import Progress as Report
 from pipeline.stages import Stage
 
-__all__ = ["print_check", "print_outcome", "print_quarantine", "print_stages", "progress_bar"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipeline.backtest import BacktestResult
+
+__all__ = ["print_backtest", "print_check", "print_outcome", "print_quarantine", "print_stages", "progress_bar"]
 
 
 _FOLDERS = {"work": "stage tables: never leave the building", "internal": "for the analyst: everything is shown"}
@@ -147,7 +151,7 @@ def print_stages(states: Sequence[tuple[Stage, bool]], *, as_json: bool) -> None
     _console().print(table)
 
 
-def print_quarantine(frame: pd.DataFrame, rule: str | None, limit: int, *, as_json: bool) -> None:
+def print_quarantine(frame: "pd.DataFrame", rule: str | None, limit: int, *, as_json: bool) -> None:
     """Show how many rows each rule refused, and the first of them."""
     chosen = frame[frame["rule"] == rule] if rule else frame
     if as_json:
@@ -164,3 +168,32 @@ def print_quarantine(frame: pd.DataFrame, rule: str | None, limit: int, *, as_js
     for row in chosen.head(limit).itertuples():
         table.add_row(escape(str(row.source)), str(row.source_row), str(row.rule), escape(str(row.reason)))
     console.print(table)
+
+
+def _figure(value: Any) -> str:
+    """Two decimals, or nothing for null."""
+    return "" if value is None or str(value) in {"<NA>", "nan"} else f"{value:.2f}"
+
+
+def print_backtest(result: "BacktestResult", folder: Path, *, as_json: bool) -> None:
+    """Print the scores at every share of the area, best first, and the verdict."""
+    if as_json:
+        _emit(json.dumps(result.as_dict(), indent=2))
+        return
+    console = _console()
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("method", "area %", "hit rate %", "PAI", "95 %", "PEI", "RRI"):
+        table.add_column(name, justify="left" if name == "method" else "right")
+    frame = result.frame().sort_values(["area_pct", "pai"], ascending=[True, False], na_position="last")
+    for row in frame.to_dict("records"):
+        told = {k: _figure(row[k]) for k in ("hit_rate_pct", "pai", "pai_low", "pai_high", "pei", "rri")}
+        between = f"{told['pai_low']}–{told['pai_high']}" if told["pai_low"] else ""
+        numbers, others = (told["hit_rate_pct"], told["pai"]), (told["pei"], told["rri"])
+        table.add_row(str(row["method"]), f"{row['area_pct']:g}", *numbers, between, *others)
+    console.print(table)
+    console.print(f"\n{escape(result.verdict)}")
+    if result.bandwidth_m is not None:
+        console.print(f"Bandwidth for the next period: {result.bandwidth_m:g} m.")
+    for note in result.notes:
+        console.print(f"  {escape(note)}")
+    console.print(f"Wrote {_shown(folder / 'backtest.json')} and {_shown(folder / 'backtest.svg')}")

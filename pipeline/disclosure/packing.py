@@ -30,7 +30,8 @@ class Packed:
 
 
 def _digest(counts: pd.DataFrame) -> str:
-    return hashlib.sha256(counts.to_csv(index=False).encode()).hexdigest()
+    hashed = pd.util.hash_pandas_object(counts, index=False).to_numpy()
+    return hashlib.sha256(",".join(counts.columns).encode() + hashed.tobytes()).hexdigest()
 
 
 def pack(released: Released) -> Packed:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from pipeline.areas import AreaIndex
 from pipeline.config import Config
+from pipeline.crs import working_crs
 from pipeline.manifest import code_version, key_of
 from pipeline.quality import counts_quality
 from pipeline.readers import (
@@ -35,6 +36,7 @@ __all__ = ["run"]
 def run(context: Context) -> None:
     """Read boundaries, then incidents or published counts, and account for every row."""
     config = context.config
+    working_crs(config.crs.working)
     areas = read_areas(config.areas, base=context.base, working=config.crs.working)
     write_table(context.work("areas.parquet"), AREAS, areas.table)
     context.counters |= {"wards": len(areas.level("ward")), "boroughs": len(areas.level("borough"))}
