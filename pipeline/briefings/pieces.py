@@ -13,14 +13,28 @@ __all__ = [
     "count_words",
     "foot",
     "legend",
+    "long_class",
     "mast",
     "outcome_words",
     "rate_words",
+    "row_head",
     "segments",
     "sources",
     "subject_of",
     "tile",
 ]
+
+
+def row_head(name: str, *, link: str = "") -> str:
+    """Write the name of a table row; a name with a very long word may break inside it."""
+    shown = f'<a href="{page.attribute(link)}">{page.text(name)}</a>' if link else page.text(name)
+    return f'<th scope="row"{long_class(name)}>{shown}</th>'
+
+
+def long_class(words_: str, other: str = "") -> str:
+    """Return the class attribute of a cell: `other`, and `long` where a word would not fit a narrow column."""
+    kinds = [kind for kind in (other, "long" if max(map(len, words_.split()), default=0) > 14 else "") if kind]
+    return f' class="{" ".join(kinds)}"' if kinds else ""
 
 
 def segments(parts: Iterable[findings.Segment]) -> str:

@@ -4,7 +4,7 @@ from pipeline import charts, findings, page
 from pipeline.briefings.book import Book, Place
 from pipeline.briefings.files import link_to
 from pipeline.briefings.pictures import fill_of
-from pipeline.briefings.pieces import change_cell, count_words, outcome_words, rate_words
+from pipeline.briefings.pieces import change_cell, count_words, long_class, outcome_words, rate_words, row_head
 from pipeline.findings import words
 
 __all__ = ["MOST_CATEGORIES", "category_table", "part_table"]
@@ -17,7 +17,7 @@ def _head(label: str, kind: str = "n") -> str:
     """Write a column head; a line break where the label has a bar, and long words cut."""
     parts = [part if len(part) <= 18 else part[:17].rstrip() + "…" for part in label.split("|")]
     shown = "<br>".join(page.text(part) for part in parts)
-    return f'<th scope="col"{f" class={kind}" if kind else ""}>{shown}</th>'
+    return f'<th scope="col"{long_class(label, kind)}>{shown}</th>'
 
 
 def _change_head(case: findings.Case) -> str:
@@ -43,7 +43,7 @@ def category_table(case: findings.Case) -> str:
         mine = case.area.figure(id_)
         size = charts.bar((mine.incidents or 0) / most, strong=False) if most and id_ != "all" else ""
         cells = [
-            f'<th scope="row">{page.text(label)}</th><td class="br">{size}</td>',
+            f'{row_head(label)}<td class="br">{size}</td>',
             f'<td class="{"n" if mine.incidents is not None else "n mu"}">{count_words(mine)}</td>',
             change_cell(mine, narrow=True),
         ]
@@ -106,9 +106,7 @@ def _ordered(case: findings.Case, parts: list[findings.Profiled], room: int) -> 
 
 
 def _bare_row(place: Place, *, columns: int) -> str:
-    return (
-        f'<tr><th scope="row">{page.text(place.name)}</th><td class="mu" colspan="{columns - 1}">not covered</td></tr>'
-    )
+    return f'<tr>{row_head(place.name)}<td class="mu" colspan="{columns - 1}">not covered</td></tr>'
 
 
 def _part_row(
@@ -123,11 +121,9 @@ def _part_row(
             unsure = ", unreliable" if figure.reliability else ""
             reach = f"{words.rate_text(figure.rate_low)}–{words.rate_text(figure.rate_high)}{unsure}"
             reach = f' <span class="rt">range {reach}</span>'
-    name = page.text(part.name)
-    if case.whole_region:
-        name = f'<a href="boroughs/{page.attribute(link_to(part.code))}">{name}</a>'
+    link = f"boroughs/{link_to(part.code)}" if case.whole_region else ""
     cells = [
-        f'<th scope="row">{name}</th>',
+        row_head(part.name, link=link),
         f'<td class="{"n mu" if figure.incidents is None else "n"}">{count_words(figure)}</td>',
         f'<td class="{"n" if figure.rate is not None else "n mu"}">{rate_words(figure)}{reach}</td>',
         f'<td class="br">{mark}</td>{change_cell(figure)}',

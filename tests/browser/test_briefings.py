@@ -1,0 +1,144 @@
+"""Briefings in a real browser: no accessibility fault, no sideways scroll, nothing fetched, two A4 sheets."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_core_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from pipeline.briefings import write_briefings
+from pipeline.briefings.book import Book
+from pipeline.briefings.sheets import make_page
+from pipeline.disclosure import Event, Released
+from tests.released_fixture import city, hostile_city, london
+
+pytestmark = pytest.mark.browser
+
+LONG = "A caveat about how places were recorded and what that means for those who read the numbers. " * 3
+EVENTS = tuple(Event(f"2024-{m:02d}-10", f"A dated event with a fairly long name, number {m}", ()) for m in (7, 9, 11))
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as driver:
+        made = driver.chromium.launch(executable_path=chromium)
+        yield made
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Pages of an ordinary release, a public one, a hostile one and one that is as full as can be."""
+    full = {"caveats": (LONG, LONG), "events": EVENTS, "marking": "OFFICIAL-SENSITIVE: internal, not for release"}
+    made: dict[str, Released] = {
+        "inside": city(columns=2, rows=1),
+        "outside": city(columns=2, rows=1, audience="public"),
+        "hostile": hostile_city(columns=2, rows=1),
+        "full": city(columns=2, rows=1, per_side=6, audit="not audited: do not publish", **full),
+    }
+    out = {}
+    for name, released in made.items():
+        out[name] = tmp_path_factory.mktemp(name)
+        write_briefings(released, out[name])
+    return out
+
+
+def opened(browser: Browser, path: Path, width: int) -> tuple[Page, list[str]]:
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on(
+        "request", lambda request: said.append(request.url) if not request.url.startswith(("file:", "data:")) else None
+    )
+    page.goto(path.as_uri())
+    return page, said
+
+
+@pytest.mark.parametrize("width", [1280, 320])
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("inside", "boroughs/B00"),
+        ("inside", "panel"),
+        ("outside", "boroughs/B10"),
+        ("full", "panel"),
+        ("hostile", "panel"),
+    ],
+)
+def test_axe_finds_no_violation(browser: Browser, folders: dict[str, Path], kind: str, name: str, width: int) -> None:
+    page, said = opened(browser, folders[kind] / f"{name}.html", width)
+    found = Axe().run(page)["violations"]
+    assert [(v["id"], v["nodes"][0]["html"][:120]) for v in found] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert said == []
+    assert page.evaluate("window.pwned") is None
+    page.close()
+
+
+@pytest.mark.parametrize("kind", ["inside", "outside", "hostile", "full"])
+def test_print_is_two_a4_sheets_with_nothing_cut_off(
+    browser: Browser, folders: dict[str, Path], kind: str, tmp_path: Path
+) -> None:
+    for path in (folders[kind] / "panel.html", folders[kind] / "boroughs" / "B00.html"):
+        page, _ = opened(browser, path, 1000)
+        page.emulate_media(media="print")
+        inside = page.evaluate(
+            """() => [...document.querySelectorAll('.pg')].map(s => {
+                 const box = s.getBoundingClientRect();
+                 const low = Math.max(...[...s.querySelectorAll('*')].filter(e => e.getClientRects().length)
+                   .map(e => e.getBoundingClientRect().bottom));
+                 return [Math.round(box.bottom - low), s.scrollWidth - s.clientWidth];
+               })"""
+        )
+        assert len(inside) == 2
+        for spare, sideways in inside:
+            assert spare >= 8, f"{path.name}: only {spare} px above the edge of the sheet"
+            assert sideways <= 0
+        pdf = tmp_path / f"{path.stem}.pdf"
+        page.pdf(path=pdf, prefer_css_page_size=True, print_background=True)
+        raw = pdf.read_bytes()
+        assert len(re.findall(rb"/Type\s*/Page\b(?!s)", raw)) == 2
+        sizes = re.findall(rb"/MediaBox\s*\[\s*0\s+0\s+([\d.]+)\s+([\d.]+)\s*\]", raw)
+        assert sizes
+        for wide, high in sizes:
+            assert abs(float(wide) - 595.3) < 1
+            assert abs(float(high) - 841.9) < 1
+        page.close()
+
+
+def test_words_are_never_too_small(browser: Browser, folders: dict[str, Path]) -> None:
+    """No visible text under 10.5 px on a desk or a phone."""
+    for width in (1280, 320):
+        page, _ = opened(browser, folders["inside"] / "boroughs" / "B00.html", width)
+        sizes = page.evaluate(
+            """() => [...document.querySelectorAll('main *')]
+               .filter(e => e.firstChild && e.firstChild.nodeType === 3 && e.firstChild.data.trim() &&
+                       e.getClientRects().length && getComputedStyle(e).clipPath === 'none')
+               .map(e => { const svg = e.ownerSVGElement; const k = svg ? svg.getScreenCTM().a : 1;
+                           const zoom = svg ? 1 : (e.currentCSSZoom || 1);
+                           return [parseFloat(getComputedStyle(e).fontSize) * k * zoom, e.textContent]; })"""
+        )
+        small = [(round(size, 1), words) for size, words in sizes if size < 10.5]
+        assert small == []
+        page.close()
+
+
+def test_a_city_of_650_wards_fits(browser: Browser, tmp_path: Path) -> None:
+    """The region with 33 boroughs in its table, and the boroughs with the most wards and the longest names."""
+    book = Book(london(audience="public"))
+    for code in ("E12000007", "E09000003", "E09000020"):
+        path = tmp_path / f"{code}.html"
+        path.write_text(make_page(book, code), "utf-8")
+        page, said = opened(browser, path, 1000)
+        page.emulate_media(media="print")
+        low = page.evaluate(
+            """() => [...document.querySelectorAll('.pg')].map(s => s.getBoundingClientRect().bottom -
+                 Math.max(...[...s.children].map(e => e.getBoundingClientRect().bottom)))"""
+        )
+        assert min(low) >= 8
+        assert "more in area_counts.csv" not in page.inner_text("main")
+        assert said == []
+        page.close()
