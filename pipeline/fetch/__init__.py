@@ -1,0 +1,30 @@
+"""Public data fetched politely: boundaries, residents and police.uk crimes. The only place that opens the network.
+
+Nothing here runs unless a person types `hotspots fetch`; a run of the pipeline never asks the network for anything.
+"""
+
+from pipeline.fetch.archive import Unpacking, unpack
+from pipeline.fetch.boundaries import fetch_boundaries
+from pipeline.fetch.client import Client, Limits
+from pipeline.fetch.download import CSV, JSON, ZIP, Kind, download
+from pipeline.fetch.police import fetch_archive, fetch_street
+from pipeline.fetch.population import fetch_population
+from pipeline.fetch.sidecar import Fetched, Source
+
+__all__ = [
+    "CSV",
+    "JSON",
+    "ZIP",
+    "Client",
+    "Fetched",
+    "Kind",
+    "Limits",
+    "Source",
+    "Unpacking",
+    "download",
+    "fetch_archive",
+    "fetch_boundaries",
+    "fetch_population",
+    "fetch_street",
+    "unpack",
+]

@@ -1,0 +1,239 @@
+"""One file from one address: resumed where it broke off, left where nothing is new, checked before it is kept."""
+
+import os
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import InputError
+from pipeline.fetch.client import Client, Later, Limits, Response
+from pipeline.fetch.sidecar import Fetched, Source, describe, noted, sidecar_of
+from pipeline.fetch.words import cleaned
+from pipeline.records import digest, read_json, write_json
+
+__all__ = ["CSV", "JSON", "ZIP", "Kind", "Progress", "download"]
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of file: the content types that servers give it, and how its bytes begin."""
+
+    name: str
+    types: frozenset[str]
+    starts: tuple[bytes, ...] = ()
+
+
+_ANY = {"application/octet-stream", "binary/octet-stream", "text/plain"}
+JSON = Kind("JSON", frozenset({"application/json", "application/geo+json", *_ANY}), (b"{", b"["))
+CSV = Kind("CSV", frozenset({"text/csv", "application/csv", *_ANY}))
+ZIP = Kind("zip", frozenset({"application/zip", "application/x-zip-compressed", *_ANY}), (b"PK\x03\x04", b"PK\x05\x06"))
+
+
+def download(
+    client: Client,
+    url: str,
+    path: Path,
+    *,
+    kind: Kind,
+    source: Source,
+    limits: Limits | None = None,
+    sha256: str | None = None,
+    progress: Progress | None = None,
+) -> Fetched:
+    """Bring a file up to date with its address.
+
+    Parameters
+    ----------
+    client
+        Who asks.
+    url
+        Address.
+    path
+        Where the file goes; what is there stays until the new one is whole. Parts lie beside it as `.part`.
+    kind
+        What is expected; anything else is refused.
+    source
+        For the sidecar.
+    limits
+        The client's if left out.
+    sha256
+        Checksum it must have, in hexadecimal.
+    progress
+        Told the name, the bytes so far and the bytes promised (0 if unknown).
+
+    Raises
+    ------
+    InputError
+        If it cannot be had, is of another kind, too long, or has another checksum.
+    """
+    job = _Job(client, url, path, kind, limits or client.limits, progress or (lambda _name, _done, _total: None))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = client.exchange(url, headers=job.headers, take=job.take, limits=job.limits)
+        if not fresh:
+            known = noted(path)
+            if known is not None and (sha256 is None or known["sha256"] == sha256.casefold()):
+                return Fetched(path, known, changed=False)
+            raise InputError(f"{path} is not what it was when it was fetched: delete it and fetch again")
+        return job.finish(source, sha256)
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be written ({error.strerror or error}): free the disk or choose --out"
+        ) from None
+
+
+@dataclass(slots=True)
+class _Job:
+    """One download on its way."""
+
+    client: Client
+    url: str
+    path: Path
+    kind: Kind
+    limits: Limits
+    progress: Progress
+    began: float = 0.0
+    answer: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.began = self.client.clock()
+
+    @property
+    def part(self) -> Path:
+        return self.path.with_name(self.path.name + ".part")
+
+    @property
+    def notes(self) -> Path:
+        return self.path.with_name(self.path.name + ".part.json")
+
+    def headers(self) -> dict[str, str]:
+        """Ask for the rest of a part, else only for what is newer than the file."""
+        start, validator = self._resumable()
+        if start:
+            return {"Range": f"bytes={start}-", "If-Range": validator}
+        known = noted(self.path)
+        if known is None or known.get("url") != self.url:
+            return {}
+        if known.get("etag"):
+            return {"If-None-Match": known["etag"]}
+        return {"If-Modified-Since": known["last_modified"]} if known.get("last_modified") else {}
+
+    def _resumable(self) -> tuple[int, str]:
+        """Return the length of a part that can be continued and the validator that proves it is of the same file."""
+        try:
+            notes = read_json(self.notes)
+            length = self.part.stat().st_size
+        except (InputError, OSError):
+            return 0, ""
+        validator = str(notes.get("etag") or notes.get("last_modified") or "") if isinstance(notes, dict) else ""
+        if not validator or validator.startswith("W/") or notes.get("url") != self.url:
+            return 0, ""
+        return length, validator
+
+    def take(self, answer: Response) -> bool:
+        """Read an answer into the part; False means that the file here is still the server's."""
+        if answer.status == 304:
+            return False
+        if answer.status == 416:  # the part is as long as the file or longer: begin again
+            self.drop()
+            raise Later("the part here does not fit the file there any more")
+        if answer.status not in {200, 206}:
+            raise InputError(
+                f"{cleaned(self.url)} answered {answer.status} {cleaned(answer.reason, most=60)}: check the address "
+                "(--from) and what was asked for"
+            )
+        self._refuse_other_kinds(answer)
+        start = self._continued(answer) if answer.status == 206 else 0
+        promised = answer.headers.get("Content-Length", "")
+        total = start + int(promised) if promised.isdecimal() else 0
+        self._refuse_too_long(total, start)
+        if not start:
+            self.answer = {"etag": answer.headers.get("ETag"), "last_modified": answer.headers.get("Last-Modified")}
+            write_json(self.notes, {"url": self.url, **self.answer})
+        else:
+            notes = read_json(self.notes)
+            self.answer = {"etag": notes.get("etag"), "last_modified": notes.get("last_modified")}
+        try:
+            self._receive(answer, start, total)
+        except Later as later:  # bytes that cannot be continued from are no progress
+            raise Later(str(later), gained=later.gained if self._resumable()[1] else 0) from None
+        return True
+
+    def _receive(self, answer: Response, start: int, total: int) -> None:
+        length = start
+        with self.part.open("ab" if start else "wb") as file:
+            for piece in self.client.chunks(answer, limits=self.limits, began=self.began):
+                length += len(piece)
+                self._refuse_too_long(length, length)
+                file.write(piece)
+                self.progress(self.path.name, length, total)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _continued(self, answer: Response) -> int:
+        """Return where the answer goes on, or begin again if that is not where the part ends."""
+        here = self.part.stat().st_size if self.part.is_file() else 0
+        span = answer.headers.get("Content-Range", "")
+        if not here or not span.startswith(f"bytes {here}-"):
+            self.drop()
+            raise Later(f"it sent another piece than the one asked for ({cleaned(span) or 'no range'})")
+        return here
+
+    def _refuse_other_kinds(self, answer: Response) -> None:
+        given = answer.headers.get_content_type() if answer.headers.get("Content-Type") else "application/octet-stream"
+        packed = answer.headers.get("Content-Encoding", "identity")
+        if given not in self.kind.types or packed != "identity":
+            what = given if packed == "identity" else f"{given}, packed with {packed}"
+            raise InputError(
+                f"{cleaned(self.url)} sent {cleaned(what)} where {self.kind.name} was expected: the service may be "
+                "down for maintenance or has moved. Open the address in a browser to see"
+            )
+
+    def _refuse_too_long(self, total: int, have: int) -> None:
+        if total > self.limits.max_bytes:
+            self.drop()
+            raise InputError(
+                f"{cleaned(self.url)} is longer than {self.limits.max_bytes / 1e6:,.0f} MB, the most that is taken: "
+                "ask for fewer areas or months"
+            )
+        free = shutil.disk_usage(self.path.parent).free if total > have else total
+        if total - have > free:
+            raise InputError(
+                f"{self.path.name} needs {(total - have) / 1e6:,.0f} MB but {self.path.parent} has {free / 1e6:,.0f} "
+                "free: make room or choose --out"
+            )
+
+    def finish(self, source: Source, sha256: str | None) -> Fetched:
+        """Check the whole part and put it in place."""
+        with self.part.open("rb") as file:
+            head = file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")
+        if not head or (self.kind.starts and not head.startswith(self.kind.starts)):
+            self.drop()
+            raise InputError(
+                f"{cleaned(self.url)} sent something that is not {self.kind.name} (it begins {cleaned(head[:16])}): "
+                "open the address in a browser to see"
+            )
+        found = digest(self.part)
+        if sha256 is not None and found != sha256.casefold():
+            self.drop()
+            raise InputError(
+                f"{self.path.name} has the checksum {found}, not {cleaned(sha256)}: it was changed on the way or the "
+                "publisher replaced it. It was not kept"
+            )
+        before = noted(self.path)
+        self.part.replace(self.path)
+        record = describe(self.path, url=self.url, source=source, more=self.answer)
+        write_json(sidecar_of(self.path), record)
+        self.drop()
+        return Fetched(self.path, record, changed=before is None or before["sha256"] != found)
+
+    def drop(self) -> None:
+        """Forget the part."""
+        for path in (self.part, self.notes):
+            with suppress(FileNotFoundError):
+                path.unlink()
