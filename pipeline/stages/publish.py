@@ -1,5 +1,6 @@
 """Publish: maps, layers, tables and briefings of every profile, from what passed the gate and nothing else."""
 
+from pipeline.briefings import write_briefings
 from pipeline.disclosure import Packed, Released, unpack
 from pipeline.exports import write_exports
 from pipeline.maps import write_map
@@ -19,6 +20,8 @@ def run(context: Context) -> None:
         folder = context.folder / profile.name
         write_exports(released, folder, geopackage=context.config.exports.geopackage)
         write_map(released, folder / "index.html")
+        if context.config.page.briefings:
+            write_briefings(released, folder)
         context.progress("publishing", number, len(profiles))
     context.counters["folders"] = len(profiles)
 
