@@ -1,6 +1,7 @@
 """A small city of four square wards, and one call that reads a file into it."""
 
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,13 @@ class City:
         return {f"B{c}": name for c, name in zip(range(self.columns), ("Ash & Elm", "Birch", "Cedar"), strict=False)}
 
     def locate(self, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        found = AreaIndex.build(self.shapes, self.codes, cell_m=self.side / 20, snap_m=0).locate(xy)
+        found = _index(self).locate(xy)
         return found.code_index, found.snapped
+
+
+@cache
+def _index(city: City) -> AreaIndex:
+    return AreaIndex.build(city.shapes, city.codes, cell_m=city.side / 20, snap_m=0)
 
 
 CITY = City()

@@ -65,7 +65,7 @@ def incidents_quality(
     if kept != inside + outside + borough + none:
         raise broken(f"{kept} incidents, but {inside} inside, {outside} outside, {borough + none} without a place")
     rates = hit_rates(places, lost=summed(p.lost_places for p in parts), target_pct=geocode_target_pct)
-    online = int(places.loc[places["online"], "incidents"].sum())
+    online = int(places.loc[places["online"].astype(bool), "incidents"].sum())
     return {
         "accounting": {
             "rows_read": read,
@@ -120,7 +120,7 @@ def hit_rates(places: pd.DataFrame, *, lost: Mapping[int, int], target_pct: floa
     rates
         Rows and `placed_pct` (None where there is no row), areas and months under the target marked.
     """
-    due = places[~places["online"]]
+    due = places[~places["online"].astype(bool)]
     table = pd.DataFrame(
         {
             "area_code": due["borough_code"].astype("str"),

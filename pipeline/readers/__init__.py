@@ -9,10 +9,12 @@ from pipeline.readers.levels import AreaSet, read_areas
 from pipeline.readers.published import COUNT_RULES, read_counts, read_lookup
 from pipeline.readers.reduce import (
     LocationCounts,
+    OpenPart,
     count_area_months,
     count_facets,
     count_locations,
     count_places,
+    open_part,
     reduce_area_months,
     reduce_facets,
     reduce_locations,
@@ -31,6 +33,7 @@ __all__ = [
     "CountsReport",
     "Duplicates",
     "LocationCounts",
+    "OpenPart",
     "PartReport",
     "check_relations",
     "count_area_months",
@@ -41,6 +44,7 @@ __all__ = [
     "expand",
     "merge_published",
     "merged_labels",
+    "open_part",
     "read_areas",
     "read_counts",
     "read_incidents",

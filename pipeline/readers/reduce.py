@@ -1,8 +1,10 @@
 """Parts reduced to the counts that everything else is made from; only this and reading grow with the rows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -12,10 +14,12 @@ from pipeline.tallies import FACET_KEY, PLACE_KEY, merge_counts, with_victims
 
 __all__ = [
     "LocationCounts",
+    "OpenPart",
     "count_area_months",
     "count_facets",
     "count_locations",
     "count_places",
+    "open_part",
     "reduce_area_months",
     "reduce_facets",
     "reduce_locations",
@@ -42,6 +46,11 @@ _FACETS = {
     "online": "CASE WHEN online THEN 'yes' ELSE 'no' END",
     "delay": _DELAY,
 }
+_UNKNOWN = "NULL::BIGINT AS positive_outcomes, NULL::BIGINT AS known_outcomes"
+_KNOWN = (
+    "count(*) FILTER (WHERE outcome_class = 'positive') AS positive_outcomes, "
+    "count(*) FILTER (WHERE outcome_class IN ('positive', 'other')) AS known_outcomes"
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,29 +61,42 @@ class LocationCounts:
     victims: pd.DataFrame
 
 
-def _query(parts: Sequence[Path], sql: str, *, memory_limit_mb: int) -> pd.DataFrame:
-    folders = {p.parent for p in parts}
-    spill = parts[0].parent / ".spill"
-    with connect(memory_limit_mb=memory_limit_mb, folders=folders, spill=spill) as connection:
-        return connection.sql(sql.replace("PARTS", scan_parts(parts))).to_arrow_table().to_pandas()
+@dataclass(frozen=True, slots=True, eq=False)
+class OpenPart:
+    """A part of INCIDENTS with a database at work on it, so that several counts share the cost of starting one."""
+
+    connection: Any
+    scan: str
+    outcomes: str
+
+    def query(self, sql: str) -> pd.DataFrame:
+        """Run a query over the part, called PARTS in it."""
+        frame: pd.DataFrame = self.connection.sql(sql.replace("PARTS", self.scan)).to_arrow_table().to_pandas()
+        return frame
 
 
-def _outcomes(*, known: bool) -> str:
-    if not known:
-        return "NULL::BIGINT AS positive_outcomes, NULL::BIGINT AS known_outcomes"
-    return (
-        "count(*) FILTER (WHERE outcome_class = 'positive') AS positive_outcomes, "
-        "count(*) FILTER (WHERE outcome_class IN ('positive', 'other')) AS known_outcomes"
-    )
+@contextmanager
+def open_part(part: Path | OpenPart, *, memory_limit_mb: int = 1000) -> Iterator[OpenPart]:
+    """Open a part for counting; one that is open already stays so.
 
-
-def _has_outcomes(part: Path, *, memory_limit_mb: int) -> bool:
-    found = _query([part], "SELECT count(outcome_class) AS n FROM PARTS", memory_limit_mb=memory_limit_mb)
-    return bool(found["n"].iloc[0])
+    Parameters
+    ----------
+    part
+        A part of INCIDENTS.
+    memory_limit_mb
+        Memory of the database, in MB.
+    """
+    if isinstance(part, OpenPart):
+        yield part
+        return
+    with connect(memory_limit_mb=memory_limit_mb, folders=[part.parent], spill=part.parent / ".spill") as connection:
+        scan = scan_parts([part])
+        [(known,)] = connection.sql(f"SELECT count(outcome_class) FROM {scan}").fetchall()
+        yield OpenPart(connection, scan, _KNOWN if known else _UNKNOWN)
 
 
 def count_locations(
-    part: Path, *, placeholders: Iterable[tuple[float, float]] = (), memory_limit_mb: int = 1000
+    part: Path | OpenPart, *, placeholders: Iterable[tuple[float, float]] = (), memory_limit_mb: int = 1000
 ) -> LocationCounts:
     """Count one part by place, month and categories.
 
@@ -88,24 +110,17 @@ def count_locations(
     memory_limit_mb
         Memory of the database, in MB.
     """
-    known = _has_outcomes(part, memory_limit_mb=memory_limit_mb)
     without = "".join(
         f" AND NOT (abs(easting_m - {float(x)!r}) <= 1 AND abs(northing_m - {float(y)!r}) <= 1)"
         for x, y in placeholders
     )
     key = ", ".join(_LOCATION_KEY)
-    where = f"WHERE place = 'point' AND NOT online{without}"
-    counts = _query(
-        [part],
-        f"SELECT {key}, count(*) AS incidents, {_outcomes(known=known)} FROM PARTS {where} GROUP BY ALL ORDER BY {key}",
-        memory_limit_mb=memory_limit_mb,
-    )
-    victims = _query(
-        [part],
-        f"SELECT DISTINCT {key}, victim_hash FROM PARTS {where} AND victim_hash IS NOT NULL ORDER BY ALL",
-        memory_limit_mb=memory_limit_mb,
-    )
-    return LocationCounts(counts, victims)
+    where = f"FROM PARTS WHERE place = 'point' AND NOT online{without}"
+    with open_part(part, memory_limit_mb=memory_limit_mb) as asked:
+        return LocationCounts(
+            asked.query(f"SELECT {key}, count(*) AS incidents, {asked.outcomes} {where} GROUP BY ALL ORDER BY {key}"),
+            asked.query(f"SELECT DISTINCT {key}, victim_hash {where} AND victim_hash IS NOT NULL ORDER BY ALL"),
+        )
 
 
 def reduce_locations(parts: Sequence[LocationCounts]) -> pd.DataFrame:
@@ -117,7 +132,7 @@ def reduce_locations(parts: Sequence[LocationCounts]) -> pd.DataFrame:
     return LOCATIONS.conform(frame.sort_values(order, kind="stable", ignore_index=True))
 
 
-def count_area_months(part: Path, *, region_code: str, memory_limit_mb: int = 1000) -> pd.DataFrame:
+def count_area_months(part: Path | OpenPart, *, region_code: str, memory_limit_mb: int = 1000) -> pd.DataFrame:
     """Count one part by area, month and category.
 
     A ward holds the points inside it. A borough holds the points in its wards and the rows that name it without a
@@ -133,35 +148,33 @@ def count_area_months(part: Path, *, region_code: str, memory_limit_mb: int = 10
     memory_limit_mb
         Memory of the database, in MB.
     """
-    known = _has_outcomes(part, memory_limit_mb=memory_limit_mb)
     sums = "sum(incidents)::BIGINT AS incidents"
     outcomes = "sum(positive_outcomes)::BIGINT AS positive_outcomes, sum(known_outcomes)::BIGINT AS known_outcomes"
-    return _query(
-        [part],
-        f"""
-        WITH small AS (
-            SELECT ward_code, borough_code, place, month, categories, count(*) AS incidents, {_outcomes(known=known)}
-            FROM PARTS WHERE place <> 'outside' GROUP BY ALL
-        ), long AS (
-            SELECT * EXCLUDE categories, unnest(list_prepend('all', CASE WHEN coalesce(categories, '') = ''
-                THEN []::VARCHAR[] ELSE string_split(categories, ';') END)) AS category
-            FROM small
+    with open_part(part, memory_limit_mb=memory_limit_mb) as asked:
+        return asked.query(
+            f"""
+            WITH small AS (
+                SELECT ward_code, borough_code, place, month, categories, count(*) AS incidents, {asked.outcomes}
+                FROM PARTS WHERE place <> 'outside' GROUP BY ALL
+            ), long AS (
+                SELECT * EXCLUDE categories, unnest(list_prepend('all', CASE WHEN coalesce(categories, '') = ''
+                    THEN []::VARCHAR[] ELSE string_split(categories, ';') END)) AS category
+                FROM small
+            )
+            SELECT ward_code AS area_code, 'ward' AS level, month, category, {sums},
+                   0::BIGINT AS incidents_unplaced, {outcomes}
+            FROM long WHERE place = 'point' GROUP BY ALL
+            UNION ALL
+            SELECT borough_code, 'borough', month, category, {sums},
+                   coalesce(sum(incidents) FILTER (WHERE place = 'borough'), 0)::BIGINT, {outcomes}
+            FROM long WHERE borough_code IS NOT NULL GROUP BY ALL
+            UNION ALL
+            SELECT {literal(region_code)}, 'region', month, category, {sums},
+                   coalesce(sum(incidents) FILTER (WHERE borough_code IS NULL), 0)::BIGINT, {outcomes}
+            FROM long GROUP BY ALL
+            ORDER BY 1, 3, 4
+            """
         )
-        SELECT ward_code AS area_code, 'ward' AS level, month, category, {sums},
-               0::BIGINT AS incidents_unplaced, {outcomes}
-        FROM long WHERE place = 'point' GROUP BY ALL
-        UNION ALL
-        SELECT borough_code, 'borough', month, category, {sums},
-               coalesce(sum(incidents) FILTER (WHERE place = 'borough'), 0)::BIGINT, {outcomes}
-        FROM long WHERE borough_code IS NOT NULL GROUP BY ALL
-        UNION ALL
-        SELECT {literal(region_code)}, 'region', month, category, {sums},
-               coalesce(sum(incidents) FILTER (WHERE borough_code IS NULL), 0)::BIGINT, {outcomes}
-        FROM long GROUP BY ALL
-        ORDER BY 1, 3, 4
-        """,
-        memory_limit_mb=memory_limit_mb,
-    )
 
 
 def reduce_area_months(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -170,7 +183,7 @@ def reduce_area_months(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return AREA_MONTHS.conform(merged)
 
 
-def count_facets(part: Path, *, memory_limit_mb: int = 1000) -> pd.DataFrame:
+def count_facets(part: Path | OpenPart, *, memory_limit_mb: int = 1000) -> pd.DataFrame:
     """Count one part by borough, month, category, and each value of each descriptive column.
 
     Columns area_code (borough; empty where a row has none), month, category, facet, value, incidents. Facets:
@@ -181,26 +194,25 @@ def count_facets(part: Path, *, memory_limit_mb: int = 1000) -> pd.DataFrame:
     values = ", ".join(f"{expression} AS {name}" for name, expression in _FACETS.items())
     sets = ", ".join(f"(area_code, month, categories, {name})" for name in _FACETS)
     pick = " ".join(f"WHEN GROUPING({name}) = 0 THEN '{name}'" for name in _FACETS)
-    return _query(
-        [part],
-        f"""
-        WITH told AS (
-            SELECT coalesce(borough_code, '') AS area_code, month, coalesce(categories, '') AS categories, {values}
-            FROM PARTS WHERE place <> 'outside'
-        ), small AS (
-            SELECT area_code, month, categories, CASE {pick} END AS facet,
-                   coalesce({", ".join(_FACETS)}) AS value, count(*) AS incidents
-            FROM told GROUP BY GROUPING SETS ({sets})
-        ), long AS (
-            SELECT area_code, month, facet, value, incidents, unnest(list_prepend('all',
-                CASE WHEN categories = '' THEN []::VARCHAR[] ELSE string_split(categories, ';') END)) AS category
-            FROM small WHERE value IS NOT NULL
+    with open_part(part, memory_limit_mb=memory_limit_mb) as asked:
+        return asked.query(
+            f"""
+            WITH told AS (
+                SELECT coalesce(borough_code, '') AS area_code, month, coalesce(categories, '') AS categories, {values}
+                FROM PARTS WHERE place <> 'outside'
+            ), small AS (
+                SELECT area_code, month, categories, CASE {pick} END AS facet,
+                       coalesce({", ".join(_FACETS)}) AS value, count(*) AS incidents
+                FROM told GROUP BY GROUPING SETS ({sets})
+            ), long AS (
+                SELECT area_code, month, facet, value, incidents, unnest(list_prepend('all',
+                    CASE WHEN categories = '' THEN []::VARCHAR[] ELSE string_split(categories, ';') END)) AS category
+                FROM small WHERE value IS NOT NULL
+            )
+            SELECT area_code, month, category, facet, value, sum(incidents)::BIGINT AS incidents
+            FROM long GROUP BY ALL ORDER BY ALL
+            """
         )
-        SELECT area_code, month, category, facet, value, sum(incidents)::BIGINT AS incidents
-        FROM long GROUP BY ALL ORDER BY ALL
-        """,
-        memory_limit_mb=memory_limit_mb,
-    )
 
 
 def reduce_facets(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -208,21 +220,20 @@ def reduce_facets(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return merge_counts(parts, key=FACET_KEY)
 
 
-def count_places(part: Path, *, memory_limit_mb: int = 1000) -> pd.DataFrame:
+def count_places(part: Path | OpenPart, *, memory_limit_mb: int = 1000) -> pd.DataFrame:
     """Count one part by how its rows are placed: what the quality report is made from.
 
     Columns source, borough_code (empty where there is none), month, place, online, date_precision, incidents,
     snapped (rows).
     """
-    return _query(
-        [part],
-        """
-        SELECT source, coalesce(borough_code, '') AS borough_code, month, place, online, date_precision,
-               count(*) AS incidents, count(*) FILTER (WHERE snapped) AS snapped
-        FROM PARTS GROUP BY ALL ORDER BY ALL
-        """,
-        memory_limit_mb=memory_limit_mb,
-    )
+    with open_part(part, memory_limit_mb=memory_limit_mb) as asked:
+        return asked.query(
+            """
+            SELECT source, coalesce(borough_code, '') AS borough_code, month, place, online, date_precision,
+                   count(*) AS incidents, count(*) FILTER (WHERE snapped) AS snapped
+            FROM PARTS GROUP BY ALL ORDER BY ALL
+            """
+        )
 
 
 def reduce_places(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
