@@ -1,29 +1,90 @@
 """The files of a released folder, pages apart. Only a `Released` gets this far."""
 
+import json
 from pathlib import Path
 
-from pipeline.disclosure import Released, area_layer, density_layer, hotspot_layer
+from pipeline.disclosure import Released
+from pipeline.exports.columnar import flatgeobuf_bytes, geoparquet_bytes
+from pipeline.exports.csvw import csvw
+from pipeline.exports.gemini import gemini_xml, qgis_metadata
 from pipeline.exports.geojson import geojson_text
 from pipeline.exports.geopackage import geopackage_bytes
+from pipeline.exports.layers import Layer, layers_of
+from pipeline.exports.registers import Extra, Sheet
+from pipeline.exports.styles import rate_limits, styles_of
 from pipeline.exports.tables import csv_text
-from pipeline.schemas import AREA_COUNTS
+from pipeline.exports.words import Words, describe
 from pipeline.records import write_bytes, write_json, write_text
+from pipeline.schemas import AREA_COUNTS
 
-__all__ = ["csv_text", "geojson_text", "geopackage_bytes", "write_exports"]
+__all__ = ["csv_text", "geojson_text", "layers_of", "rate_limits", "write_exports"]
+
+TABLE = "area_counts.csv"
 
 
-def write_exports(released: Released, folder: Path, *, geopackage: bool = True) -> None:
-    """Write the GeoJSON layers, hotspots.gpkg, area_counts.csv and release.json of one profile."""
-    layers = {
-        "boroughs": (area_layer(released, level="borough"), "area_code"),
-        "wards": (area_layer(released, level="ward"), "area_code"),
-        "hotspots": (hotspot_layer(released), "hotspot_id"),
-        "density": (density_layer(released), "density_id"),
-    }
-    for name, (layer, key) in layers.items():
-        write_text(folder / f"{name}.geojson", geojson_text(layer, key=key, name=name))
+def write_exports(
+    released: Released,
+    folder: Path,
+    *,
+    geopackage: bool = True,
+    geoparquet: bool = False,
+    flatgeobuf: bool = False,
+) -> None:
+    """Write the layers, the table, their metadata and release.json of one profile.
+
+    Parameters
+    ----------
+    released
+        What passed the gate.
+    folder
+        Where to write; made if missing.
+    geopackage
+        Whether to write hotspots.gpkg.
+    geoparquet, flatgeobuf
+        Whether to write <layer>.parquet and <layer>.fgb too.
+    """
+    layers, words = layers_of(released), describe(released)
+    formats = [("GeoJSON (RFC 7946)", ""), ("CSV (RFC 4180)", "")]
+    formats += [("GeoPackage", "1.3")] if geopackage else []
+    formats += [("GeoParquet", "1.1.0")] if geoparquet else []
+    formats += [("FlatGeobuf", "3")] if flatgeobuf else []
+    record = gemini_xml(words, formats)
+    for layer in layers:
+        members = _members(layer, words)
+        write_text(
+            folder / f"{layer.name}.geojson", geojson_text(layer.frame, key=layer.key, name=layer.name, members=members)
+        )
+        if geoparquet:
+            write_bytes(folder / f"{layer.name}.parquet", geoparquet_bytes(layer, words))
+        if flatgeobuf:
+            write_bytes(folder / f"{layer.name}.fgb", flatgeobuf_bytes(layer, words))
     if geopackage:
-        content = geopackage_bytes({n: layer for n, (layer, _) in layers.items()}, stamp=released.info.headline.end)
+        extra = Extra(styles_of(released, layers), _sheets(released, layers, words, record), words.stamp)
+        content = geopackage_bytes(layers, extra=extra, beside=folder / "hotspots.part.gpkg")
         write_bytes(folder / "hotspots.gpkg", content)
-    write_bytes(folder / "area_counts.csv", csv_text(AREA_COUNTS.conform(released.counts)).encode("utf-8"))
+    write_text(folder / "hotspots.xml", record)
+    write_bytes(folder / TABLE, csv_text(AREA_COUNTS.conform(released.counts)).encode("utf-8"))
+    write_json(folder / f"{TABLE}-metadata.json", csvw(AREA_COUNTS, words, url=TABLE))
     write_json(folder / "release.json", released.record)
+
+
+def _members(layer: Layer, words: Words) -> dict[str, str]:
+    """Return what a GeoJSON file says about itself, as foreign members of the collection."""
+    return {
+        "title": layer.title,
+        "description": f"{layer.text} {words.abstract}",
+        "attribution": words.publisher,
+        "licence": words.licence,
+        "lineage": words.lineage,
+        "contact": words.contact,
+    }
+
+
+def _sheets(released: Released, layers: tuple[Layer, ...], words: Words, record: str) -> tuple[Sheet, ...]:
+    """Return the metadata of the GeoPackage: the GEMINI record, release.json, and what QGIS shows on each layer."""
+    decision = json.dumps(released.record, ensure_ascii=False, sort_keys=True, default=str)
+    return (
+        Sheet("http://www.isotc211.org/2005/gmd", "text/xml", record),
+        Sheet("https://www.rfc-editor.org/rfc/rfc8259", "application/json", decision),
+        *(Sheet("http://mrcc.com/qgis.dtd", "text/xml", qgis_metadata(words, layer), layer.name) for layer in layers),
+    )

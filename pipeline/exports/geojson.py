@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import geopandas as gpd
@@ -16,7 +17,7 @@ __all__ = ["geojson_text"]
 _DECIMALS = 6
 
 
-def geojson_text(layer: gpd.GeoDataFrame, *, key: str, name: str) -> str:
+def geojson_text(layer: gpd.GeoDataFrame, *, key: str, name: str, members: Mapping[str, str] | None = None) -> str:
     """Write a layer as a FeatureCollection, one feature a line.
 
     Parameters
@@ -27,6 +28,8 @@ def geojson_text(layer: gpd.GeoDataFrame, *, key: str, name: str) -> str:
         Column repeated as the feature's `id`.
     name
         Name of the collection.
+    members
+        Foreign members of the collection: its title, licence and the like. Empty ones are left out.
 
     Returns
     -------
@@ -35,23 +38,25 @@ def geojson_text(layer: gpd.GeoDataFrame, *, key: str, name: str) -> str:
 
     References
     ----------
-    RFC 7946 (2016), sections 3.1.6, 3.2, 5 and 11.2.
+    RFC 7946 (2016), sections 3.1.6, 3.2, 5, 6.1 and 11.2.
     """
     placed = layer.to_crs(LONLAT) if len(layer) else layer
     shapes = _rounded(placed.geometry.to_numpy())
+    boxes = shapely.bounds(shapes).tolist() if len(shapes) else []
     columns = [c for c in layer.columns if c != layer.geometry.name]
     records = layer[columns].astype(object).to_dict("records")
     lines = []
-    for record, shape in zip(records, shapes, strict=True):
+    for record, shape, box in zip(records, shapes, boxes, strict=True):
         feature = {
             "type": "Feature",
             "id": record[key],
-            "bbox": _bbox(shapely.bounds(shape)),
+            "bbox": _bbox(box),
             "properties": {column: _plain(value) for column, value in record.items()},
             "geometry": shapely.geometry.mapping(shape),
         }
         lines.append(json.dumps(feature, ensure_ascii=False, separators=(",", ":"), allow_nan=False))
     head: dict[str, Any] = {"type": "FeatureCollection", "name": name}
+    head |= {member: text for member, text in (members or {}).items() if text}
     if len(shapes):
         head["bbox"] = _bbox(shapely.total_bounds(shapes))
     opening = json.dumps(head, ensure_ascii=False, separators=(",", ":"))[:-1]

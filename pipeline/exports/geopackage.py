@@ -2,62 +2,71 @@
 
 import os
 import sqlite3
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
-import geopandas as gpd
 import pyogrio
-import shapely
 
-__all__ = ["geopackage_bytes"]
+from pipeline.exports.layers import Layer, arrow_table
+from pipeline.exports.registers import Extra, register
+
+__all__ = ["GEOMETRY", "geopackage_bytes"]
+
+GEOMETRY = "geom"
+"""Name of the geometry column."""
 
 
-def geopackage_bytes(layers: Mapping[str, gpd.GeoDataFrame], *, stamp: str) -> bytes:
+def geopackage_bytes(layers: Sequence[Layer], *, extra: Extra, beside: Path) -> bytes:
     """Write layers into one GeoPackage 1.3 and return the file.
 
     Parameters
     ----------
     layers
-        Name to layer, written in this order as MultiPolygon.
-    stamp
-        ISO date that stands for the time of writing, so that equal layers give equal bytes.
+        Written in this order, as MultiPolygon in the system of their frames.
+    extra
+        Styles, metadata and the date that stands for the time of writing.
+    beside
+        Path without a file; the GeoPackage is built there and taken away again, since SQLite needs a real file.
+
+    Returns
+    -------
+    content
+        The same bytes for the same layers: journal mode `delete`, no free page, no clock.
     """
-    before = pyogrio.get_gdal_config_option("OGR_CURRENT_DATE")
-    with tempfile.TemporaryDirectory(prefix="hotspots-") as folder:
-        path = Path(folder) / "hotspots.gpkg"
-        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": f"{stamp}T00:00:00Z"})
-        try:
-            for name, layer in layers.items():
-                multi = layer.set_geometry(
-                    gpd.GeoSeries([_multi(g) for g in layer.geometry], index=layer.index, crs=layer.crs)
-                )
-                pyogrio.write_dataframe(
-                    multi,
-                    path,
-                    layer=name,
-                    driver="GPKG",
-                    append=path.exists(),
-                    geometry_type="MultiPolygon",
-                    dataset_options={"VERSION": "1.3"},
-                    layer_options={"GEOMETRY_NAME": "geom", "FID": "fid", "SPATIAL_INDEX": "YES"},
-                )
-        finally:
-            pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": before})
-        _tidy(path)
-        return path.read_bytes()
+    options = ("OGR_CURRENT_DATE", "OGR_SQLITE_SYNCHRONOUS")
+    before = {name: pyogrio.get_gdal_config_option(name) for name in options}
+    pyogrio.set_gdal_config_options(dict(zip(options, (f"{extra.stamp}T00:00:00.000Z", "OFF"), strict=True)))
+    beside.parent.mkdir(parents=True, exist_ok=True)
+    beside.unlink(missing_ok=True)
+    try:
+        for layer in layers:
+            pyogrio.write_arrow(
+                arrow_table(layer, geometry=GEOMETRY),
+                beside,
+                layer=layer.name,
+                driver="GPKG",
+                append=beside.exists(),
+                geometry_name=GEOMETRY,
+                geometry_type="MultiPolygon",
+                crs=layer.frame.crs.to_string(),
+                dataset_options={"VERSION": "1.3"},
+                layer_options={"GEOMETRY_NAME": GEOMETRY, "FID": "fid", "SPATIAL_INDEX": "YES"},
+            )
+        _finish(beside, layers, extra)
+        return beside.read_bytes()
+    finally:
+        pyogrio.set_gdal_config_options(before)
+        beside.unlink(missing_ok=True)
 
 
-def _multi(shape: shapely.Geometry) -> shapely.Geometry:
-    return shape if shape.geom_type == "MultiPolygon" else shapely.multipolygons([shape])
-
-
-def _tidy(path: Path) -> None:
-    """Leave no journal beside the file and no free page inside it."""
+def _finish(path: Path, layers: Sequence[Layer], extra: Extra) -> None:
+    """Add what readers want to know, and leave no journal beside the file and no free page inside it."""
     connection = sqlite3.connect(os.fspath(path))
     try:
         connection.execute("PRAGMA journal_mode=DELETE")
+        connection.execute("PRAGMA synchronous=OFF")
+        with connection:
+            register(connection, layers, extra)
         connection.execute("VACUUM")
-        connection.commit()
     finally:
         connection.close()

@@ -1,0 +1,150 @@
+"""The layers of a release as every GIS format takes them: described columns, polygons only, typed Arrow tables."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import shapely
+from numpy.typing import NDArray
+
+from pipeline.disclosure import Released, area_layer, density_layer, hotspot_layer
+from pipeline.schemas import AREA_LAYER, DENSITY_LAYER, HOTSPOT_LAYER, Kind, Table
+
+__all__ = ["Field", "Layer", "arrow_table", "layers_of", "polygons"]
+
+_UNITS = {"per 10000": "per 10,000", " per km2": " per km²", " km2": ", km²", " pct": ", per cent", "Gistar ": "Gi* "}
+_LARGEST_INT32 = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A column as a reader sees it: name, kind, a title, what it means, and ten characters for shapefiles."""
+
+    name: str
+    kind: Kind
+    title: str
+    text: str
+    short: str
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer of a release.
+
+    Attributes
+    ----------
+    name
+        Name of the file or table.
+    key
+        Column that identifies a feature.
+    title, text
+        What it is, in words.
+    frame
+        Features in the working system, one row each, geometry of polygons only.
+    fields
+        Columns in order, geometry left out.
+    """
+
+    name: str
+    key: str
+    title: str
+    text: str
+    frame: gpd.GeoDataFrame
+    fields: tuple[Field, ...]
+
+
+def layers_of(released: Released) -> tuple[Layer, ...]:
+    """Return boroughs, wards, density and hotspots, in the order in which they lie on one another."""
+    info = released.info
+    words = {level: info.level_labels.get(level, (level, f"{level}s"))[1] for level in ("borough", "ward")}
+    made = (
+        ("boroughs", AREA_LAYER, area_layer(released, level="borough"), words["borough"]),
+        ("wards", AREA_LAYER, area_layer(released, level="ward"), words["ward"]),
+        ("density", DENSITY_LAYER, density_layer(released), "density"),
+        ("hotspots", HOTSPOT_LAYER, hotspot_layer(released), "hotspots"),
+    )
+    labels = {f"incidents_{c.id}": c.label for c in info.categories}
+    return tuple(
+        Layer(
+            name=name,
+            key=table.key[0],
+            title=f"{info.title}, {info.place}: {word}, {info.headline.label}",
+            text=table.text,
+            frame=frame.set_geometry(gpd.GeoSeries(polygons(frame.geometry), index=frame.index, crs=frame.crs)),
+            fields=_fields(table, frame, labels),
+        )
+        for name, table, frame, word in made
+    )
+
+
+def polygons(shapes: Any) -> NDArray[Any]:
+    """Return multipolygons: the surfaces of each shape, without any line or point that clipping left."""
+    out = np.empty(len(shapes), dtype=object)
+    for i, shape in enumerate(shapes):
+        parts = shapely.get_parts(shapely.get_parts(shape))
+        out[i] = shapely.multipolygons([p for p in parts if p.geom_type == "Polygon" and not p.is_empty])
+    return out
+
+
+def _fields(table: Table, frame: gpd.GeoDataFrame, labels: dict[str, str]) -> tuple[Field, ...]:
+    known = {column.name: column for column in table.columns}
+    taken: set[str] = set()
+    fields = []
+    for name in (c for c in map(str, frame.columns) if c != frame.geometry.name):
+        column = known.get(name)
+        if column is None:
+            label = labels.get(name, name.removeprefix("incidents_"))
+            text = f"Incidents of the category {label} in the period."
+            wanted = "inc_" + name.removeprefix("incidents_")
+            fields.append(Field(name, "int", f"Incidents: {label}", text, _free(wanted, taken)))
+        else:
+            fields.append(Field(name, column.kind, _titled(name), column.text, _free(column.short, taken)))
+    return tuple(fields)
+
+
+def _titled(name: str) -> str:
+    """Turn a column's name into a title: rate_per_10000 becomes Rate per 10,000."""
+    title = name.replace("_", " ").capitalize()
+    for plain, real in _UNITS.items():
+        title = title.replace(plain, real)
+    return title
+
+
+def _free(wanted: str, taken: set[str]) -> str:
+    """Shorten a name to ten characters, none used twice whatever the case of its letters."""
+    short, number = wanted[:10], 1
+    while short.lower() in taken:
+        number += 1
+        short = f"{wanted[: 10 - len(str(number))]}{number}"
+    taken.add(short.lower())
+    return short
+
+
+def arrow_table(layer: Layer, *, geometry: str) -> pa.Table:
+    """Return a layer as Arrow: every column of its own type whatever the rows hold, geometry as ISO WKB.
+
+    Parameters
+    ----------
+    layer
+        A layer of a release.
+    geometry
+        Name of the geometry column, put last.
+    """
+    columns = {field.name: _array(layer.frame[field.name], field.kind) for field in layer.fields}
+    blobs = shapely.to_wkb(layer.frame.geometry.to_numpy(), byte_order=1, flavor="iso")
+    columns[geometry] = pa.array(list(blobs), type=pa.binary())
+    return pa.table(columns)
+
+
+def _array(series: pd.Series, kind: Kind) -> pa.Array:
+    values = series.astype(object).where(series.notna(), None).tolist()
+    if kind == "date":
+        return pa.array(values, type=pa.string()).cast(pa.date32())
+    if kind == "int":
+        wide = any(v is not None and abs(v) > _LARGEST_INT32 for v in values)
+        return pa.array(values, type=pa.int64() if wide else pa.int32())
+    types = {"string": pa.string(), "float": pa.float64(), "bool": pa.bool_()}
+    return pa.array(values, type=types[kind])
