@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 
 from pipeline.errors import SchemaError
@@ -79,7 +80,7 @@ class Table:
                 faults.append(f"{column.name} is empty in {int(series.isna().sum())} rows")
             if not _is_kind(series, column.kind):
                 faults.append(f"{column.name} is {series.dtype}, not {column.kind}")
-        if self.key and not missing and len(frame) and frame.duplicated(list(self.key)).any():
+        if self.key and not missing and not _ascends(frame, self.key) and frame.duplicated(list(self.key)).any():
             faults.append(f"{int(frame.duplicated(list(self.key)).sum())} rows repeat the key ({', '.join(self.key)})")
         if faults:
             raise SchemaError(
@@ -88,9 +89,29 @@ class Table:
             )
 
 
+def _ascends(frame: pd.DataFrame, key: tuple[str, ...]) -> bool:
+    """Whether each row's key is greater than the one before: tables are written in order, and order is cheap to see."""
+    equal = np.arange(1, len(frame))
+    for name in key:
+        if not len(equal):
+            return True
+        values = frame[name]
+        if values.isna().any():
+            return False
+        here, before = values.iloc[equal], values.iloc[equal - 1].set_axis(values.index[equal])
+        if (here < before).any():
+            return False
+        equal = equal[(here == before).to_numpy(dtype=bool)]
+    return not len(equal)
+
+
 def _as_kind(series: pd.Series, kind: Kind) -> pd.Series:
+    if str(series.dtype) == _EMPTY[kind]:
+        return series
     if kind == "float":
         return pd.to_numeric(series).astype("float64")
+    if (kind == "int" and series.dtype.kind in "iu") or (kind == "bool" and series.dtype == bool):
+        return series.astype(_EMPTY[kind])
     if kind in {"string", "date"}:
         return series.astype(object).where(series.notna(), None).astype("str")
     return series.astype(object).where(series.notna(), None).astype(_EMPTY[kind])
