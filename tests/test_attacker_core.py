@@ -14,6 +14,7 @@ from tests.attacker import every_table, integer_ranges, linear_ranges, read_rele
 from tests.small_cities import UNPLACED, City, shown, small_city
 
 THRESHOLD = 5
+KEY = ["area_code", "period", "category", "measure"]
 
 
 def notes_of(city: City, cells: pd.DataFrame):
@@ -21,25 +22,35 @@ def notes_of(city: City, cells: pd.DataFrame):
     return study(released, parents=city.parents, windows=city.windows, subsets=[("racist", "all")], unplaced=UNPLACED)
 
 
-@pytest.mark.parametrize("seed", range(200))
+@pytest.mark.parametrize("seed", range(20))
 def test_attacker_learns_no_more_than_promised(seed: int) -> None:
-    """Bounds from linear programmes over the whole released table, for every withheld cell of 200 cities."""
+    """Bounds from linear programmes over everything released, for every withheld cell of 20 times 10 cities."""
     rng = np.random.default_rng(seed)
-    city = small_city(rng, halves=seed % 2 == 1, mean=float(rng.choice([2.0, 5.0, 12.0])))
     zero_rule = "band" if seed % 5 == 0 else "show"
-    effort = {} if seed % 8 == 0 else {"exact_cells": 0, "prune_cells": 0}
-    result = suppress(city.cells, relations=city.relations, threshold=THRESHOLD, zero_rule=zero_rule, **effort)
+    cities = small_city(rng, halves=seed % 2 == 1, mean=float(rng.choice([2.0, 5.0, 12.0])), cities=10)
+    result = suppress(
+        cities.cells, relations=cities.relations, threshold=THRESHOLD, zero_rule=zero_rule, exact_cells=0, prune_cells=0
+    )
     assert result.unprotected.size == 0
-    notes = notes_of(city, result.cells)
-    states = {
-        (a, p, c, m): s
-        for a, p, c, m, s in result.cells[["area_code", "period", "category", "measure", "state"]].itertuples(
-            index=False
-        )
-    }
-    for key, (low, high) in linear_ranges(notes, enough=THRESHOLD).items():
-        promised = THRESHOLD - 1 if states[key] == "band" else THRESHOLD
-        assert high - low >= promised, f"{key} lies in [{low}, {high}]"
+    learns_no_more(cities, result.cells)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_attacker_learns_no_more_where_the_least_loss_is_found(seed: int) -> None:
+    """The same where the choice is exact, or pruned to the last cell: nothing is withheld to spare."""
+    city = small_city(np.random.default_rng(500 + seed), halves=seed % 2 == 1)
+    result = suppress(city.cells, relations=city.relations, threshold=THRESHOLD)
+    assert result.unprotected.size == 0
+    learns_no_more(city, result.cells)
+
+
+def learns_no_more(city: City, cells: pd.DataFrame) -> None:
+    states = {tuple(key): state for *key, state in cells[[*KEY, "state"]].itertuples(index=False)}
+    for name in sorted({area[: area.index("R")] for area in cells["area_code"] if area.endswith("R")}):
+        notes = notes_of(city, cells[cells["area_code"].str.startswith(name)])
+        for key, (low, high) in linear_ranges(notes, enough=THRESHOLD).items():
+            promised = THRESHOLD - 1 if states[key] == "band" else THRESHOLD
+            assert high - low >= promised, f"{key} lies in [{low}, {high}]"
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -75,7 +86,7 @@ def test_audit_equals_enumeration(seed: int) -> None:
     if sum(1 for _ in islice(every_table(notes, cap=cap), 20_000)) == 20_000:
         pytest.skip("too many tables to enumerate")
     found = integer_ranges(notes, cap=cap)
-    ours = truth.cells.set_index(["area_code", "period", "category", "measure"])
+    ours = truth.cells.set_index(KEY)
     for key in bounded:
         assert (int(ours.loc[key, "lo"]), int(ours.loc[key, "hi"])) == found[key], key
 
@@ -112,14 +123,14 @@ def test_wards_five_one_one_are_repaired() -> None:
 
 def test_secondary_suppression_switched_off_is_caught() -> None:
     caught = 0
-    for seed in range(12):
+    for seed in range(8):
         city = small_city(np.random.default_rng(seed), mean=5.0)
         plain = suppress(city.cells, relations=city.relations, threshold=THRESHOLD, secondary=False)
         attack = linear_ranges(notes_of(city, plain.cells))
         pinned = any(high - low < THRESHOLD for low, high in attack.values())
         assert audit(plain.cells, relations=city.relations, threshold=THRESHOLD).safe == (not pinned)
         caught += pinned
-    assert caught > 8
+    assert caught > 5
 
 
 def test_subset_that_pins_is_caught() -> None:

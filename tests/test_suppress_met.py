@@ -92,14 +92,14 @@ def met(real_data: Path) -> tuple[pd.DataFrame, Relations]:
 @pytest.mark.parametrize("threshold", [5, 10])
 def test_real_counts_pass_the_audit(met: tuple[pd.DataFrame, Relations], threshold: int) -> None:
     cells, relations = met
-    begun = time.perf_counter()
+    begun = time.process_time()
     result = suppress(cells, relations=relations, threshold=threshold)
-    between = time.perf_counter()
+    between = time.process_time()
     verdict = audit(result.cells, relations=relations, threshold=threshold)
-    ended = time.perf_counter()
+    ended = time.process_time()
     ratio = result.ratio
     print(
-        f"threshold {threshold}: suppression {between - begun:.0f} s, audit {ended - between:.0f} s, ratio {ratio:.3f}"
+        f"threshold {threshold}: suppression {between - begun:.0f} CPU s, audit {ended - between:.0f} CPU s, ratio {ratio:.3f}"
     )
     print(result.counts.to_string(), verdict.blocks, sep="\n")
     assert result.unprotected.size == 0

@@ -72,7 +72,7 @@ def suppress(
     zero_rule: ZeroRule = "show",
     secondary: bool = True,
     loss: Loss | FloatArray = "balanced",
-    exact_cells: int = 24,
+    exact_cells: int = 18,
     prune_cells: int = 150,
 ) -> Suppression:
     """Choose what to withhold.
