@@ -191,6 +191,27 @@ def test_one_row_late_in_the_file_settles_the_order_of_all(tmp_path: Path) -> No
         read(write(tmp_path, body))
 
 
+def test_a_form_that_only_late_rows_have_is_settled_by_the_whole_file(tmp_path: Path) -> None:
+    early = "2025-01-02,7\n" * 1500
+    late = read(write(tmp_path, "date,time\n" + early + "03/04/2025,23\n14/04/2025,23\n"))
+    assert late.incidents["occurred_on"].tolist()[1499:] == ["2025-01-02", "2025-04-03", "2025-04-14"]
+    assert late.incidents["hour_band"].tolist()[1499:] == [7, 23, 23]
+    with pytest.raises(InputError, match="03/04/2025"):
+        read(write(tmp_path, "date,time\n" + early + "03/04/2025,23\n"))
+    numbers = read(write(tmp_path, "date,time\n" + early + "2025-01-03,1430\n"))
+    assert numbers.incidents["hour_band"].tolist()[1499:] == [0, 14]  # 7 now means seven minutes past midnight
+    midnights = "2025-01-02 00:00\n" * 1500
+    hours = read(write(tmp_path, "date\n" + midnights + "2025-01-03 17:20\n"))
+    assert hours.incidents["hour_band"].tolist()[1499:] == [0, 17]
+
+
+def test_an_hour_in_words_is_read_with_its_date(tmp_path: Path) -> None:
+    text = 'date\n"12:45 a.m. June 14, 2019"\n"5 p.m. June 15, 2019"\n"June 16, 2019"\n'
+    rows = read(write(tmp_path, text)).incidents
+    assert rows["occurred_on"].tolist() == ["2019-06-14", "2019-06-15", "2019-06-16"]
+    assert rows["hour_band"].fillna(-1).tolist() == [0, 17, -1]
+
+
 # Categories -----------------------------------------------------------------------------------------------------------
 
 TREE = [

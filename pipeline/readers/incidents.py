@@ -20,8 +20,8 @@ from pipeline.readers.account import PartReport, Tally
 from pipeline.readers.coded import coded
 from pipeline.readers.details import Details, plan_details
 from pipeline.readers.files import file_format, plain_text
-from pipeline.readers.moments import Moments, plan_moments
-from pipeline.readers.opened import FAULT, NOT_A_POINT, Opened
+from pipeline.readers.moments import Moments, Unsettled, plan_moments
+from pipeline.readers.opened import FAULT, NOT_A_POINT, Opened, Unreadable
 from pipeline.readers.parts import PartWriter, incidents_schema, quarantine_schema
 from pipeline.readers.placing import Locate, Placer, plan_placing
 from pipeline.readers.recognise import Roles, find_roles
@@ -92,7 +92,8 @@ def read_incidents(
             memory_limit_mb=config.run.memory_limit_mb, folders=(path.parent, folder), spill=folder / "spill"
         )
         try:
-            for careful in (False, True):
+            careful = whole = False
+            while True:
                 opened = _open(path, source=source, config=config, folder=folder, careful=careful)
                 try:
                     roles = find_roles(opened, source=source)
@@ -105,6 +106,7 @@ def read_incidents(
                             source=source,
                             today=today or date.today().isoformat(),  # noqa: DTZ011 the analyst's own day
                             connection=connection,
+                            whole=whole,
                         ),
                         plan_placing(
                             opened,
@@ -124,10 +126,12 @@ def read_incidents(
                         config.categories.unknown,
                     )
                     return reading.run(connection, out=out, quarantine_out=quarantine_out)
-                except duckdb.Error as error:
+                except Unsettled:
+                    whole = True
+                except (duckdb.Error, Unreadable) as error:
                     if careful or opened.staged or not opened.facts:
                         raise InputError(f"{path.name} cannot be read: {_first_line(error)}") from error
-            raise AssertionError  # the second turn returns or raises
+                    careful = True
         finally:
             connection.close()
 

@@ -1,6 +1,7 @@
 """When: the date and time columns of a file examined as a whole, then read a batch at a time."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -17,19 +18,40 @@ from pipeline.readers.recognise import Roles
 from pipeline.readers.rules import rule_code
 from pipeline.readers.sql import literal
 
-__all__ = ["DateColumn", "Moments", "Times", "plan_moments"]
+__all__ = ["DateColumn", "Moments", "Times", "Unsettled", "plan_moments"]
 
 _MEMO = 1 << 17
 
 
+class Unsettled(Exception):  # noqa: N818 not an error: the file is read again
+    """A value that the first rows did not announce: the whole column has to be examined before it can be read."""
+
+
 @dataclass(frozen=True, slots=True)
 class DateColumn:
-    """How one column of dates is read."""
+    """How one column of dates is read.
+
+    Attributes
+    ----------
+    column
+        Its position.
+    separator
+        What stands between date and time.
+    day_first
+        How a/b/year reads; None where no value examined has this form.
+    date_format
+        Stated format, if any.
+    whole
+        Whether the whole column was examined, not only its first rows.
+    note
+        What was settled, for the manifest.
+    """
 
     column: int
     separator: str
     day_first: bool | None
     date_format: str | None
+    whole: bool
     note: str
 
     def more(self, name: str) -> dict[str, str]:
@@ -51,8 +73,17 @@ class DateColumn:
         return f"CASE WHEN {at} > 0 THEN substr({text}, {at} + 1) ELSE '' END"
 
     def read(self, text: str) -> dates.DateParts | None:
-        """Read one text."""
-        return _read(text, self.day_first, self.date_format)
+        """Read one text.
+
+        Raises
+        ------
+        Unsettled
+            If it is an a/b/year, and only the first rows were examined, which have none.
+        """
+        found = _read(text, self.day_first, self.date_format)
+        if found is None and not self.whole and _read(text, True, None) != _read(text, False, None):
+            raise Unsettled
+        return found
 
 
 @lru_cache(maxsize=_MEMO)
@@ -89,6 +120,7 @@ class Moments:
     tail_is_time: bool
     first_date: str
     last_date: str
+    whole: bool
     unreadable: Counter[str] = field(default_factory=Counter)
 
     def extra(self) -> dict[str, str]:
@@ -107,7 +139,7 @@ class Moments:
         hours = pa.array([p.hour if p else None for p in found], pa.int8()).take(taken)
         if self.time_column is not None:
             hours = self._hours(table[f"c{self.time_column}"])
-        elif self.tail_is_time:
+        elif self.occurred.separator:
             hours = self._hours(table["occurred_tail"])
         return Times(
             pa.array([p.iso if p else None for p in found], pa.string()).take(taken),
@@ -130,10 +162,21 @@ class Moments:
     def _hours(self, column: Any) -> Any:
         times = coded(column)
         hours = [dates.parse_clock(v, style=self.time_style) for v in times.values]
+        if not self.whole:
+            self._require_announced(times.values, hours)
+        if self.time_column is None and not self.tail_is_time:
+            return pa.nulls(len(times.codes), pa.int8())
         lost = {v for v, h in zip(times.values, hours, strict=True) if v and h is None}
         if lost:
             self.unreadable["time"] += sum(rows for text, rows in times.counts().items() if text in lost)
         return pa.array(hours, pa.int8()).take(pa.array(times.codes))
+
+    def _require_announced(self, texts: Sequence[str], hours: Sequence[int | None]) -> None:
+        """Stop where later rows have a form of time that the first rows left open."""
+        hhmm = self.time_column is not None and self.time_style == "hour" and dates.time_style(texts) == "hhmm"
+        late = self.time_column is None and not self.tail_is_time and any(hours)
+        if hhmm or late:
+            raise Unsettled
 
     def _recorded(self, table: Any) -> Any:
         if self.recorded is None:
@@ -145,8 +188,13 @@ class Moments:
         return heads.texts(lambda v: p.iso if (p := found[v]) else None)
 
 
-def plan_moments(opened: Opened, *, roles: Roles, source: IncidentSource, today: str, connection: Any) -> Moments:
+def plan_moments(
+    opened: Opened, *, roles: Roles, source: IncidentSource, today: str, connection: Any, whole: bool
+) -> Moments:
     """Examine the date and time columns of a file.
+
+    The first rows mostly settle how all are read, because a value can only ever add a form. Where they leave a form
+    open and a later row has it, reading raises `Unsettled`, and the columns are examined as a whole.
 
     Parameters
     ----------
@@ -156,21 +204,27 @@ def plan_moments(opened: Opened, *, roles: Roles, source: IncidentSource, today:
         ISO date after which dates lie in the future, where the source gives no last_date.
     connection
         Database that may read the file.
+    whole
+        Examine every row, not only the first ones.
 
     Raises
     ------
     InputError
         If the order of day and month cannot be told.
     """
-    occurred = _plan_column(opened, roles.at["date"], source=source, connection=connection)
+    occurred = _plan_column(opened, roles.at["date"], source=source, connection=connection, whole=whole)
     recorded = None
     if "recorded" in roles.at:
-        recorded = _plan_column(opened, roles.at["recorded"], source=source, connection=connection)
+        recorded = _plan_column(opened, roles.at["recorded"], source=source, connection=connection, whole=whole)
+
+    def texts(expression: str) -> list[str]:
+        return list(opened.distinct(connection, expression) if whole else opened.first(connection, expression))
+
     time_column, style, tail_is_time = roles.at.get("time"), "hour", False
     if time_column is not None:
-        style = dates.time_style(list(opened.distinct(connection, f"trim(c{time_column})")))
+        style = dates.time_style(texts(f"trim(c{time_column})"))
     elif occurred.separator:
-        tails = [t for t in opened.distinct(connection, occurred.tail) if t]
+        tails = [t for t in texts(occurred.tail) if t]
         # Midnight in every row is what a date turns into when it is saved as a date with time.
         tail_is_time = {dates.parse_clock(t, style="hhmm") for t in tails} - {0, None} != set()
         style = "hhmm"
@@ -182,16 +236,21 @@ def plan_moments(opened: Opened, *, roles: Roles, source: IncidentSource, today:
         tail_is_time,
         source.first_date or "",
         source.last_date or today,
+        whole,
     )
 
 
-def _plan_column(opened: Opened, column: int, *, source: IncidentSource, connection: Any) -> DateColumn:
+def _plan_column(opened: Opened, column: int, *, source: IncidentSource, connection: Any, whole: bool) -> DateColumn:
     what = f"{opened.name}, column {opened.columns[column]!r}"
     if source.date_format is not None:
         dates.check_format(source.date_format)
-        return DateColumn(column, "", None, source.date_format, f"{source.date_format} (stated)")
-    separator = dates.separator(opened.head(connection, column))
-    exam = dates.examine(opened.distinct(connection, _head(column, separator)))
+        return DateColumn(column, "", None, source.date_format, True, f"{source.date_format} (stated)")
+    first = opened.first(connection, f"trim(c{column})")
+    separator = dates.separator(first)
+    exam = dates.examine(Counter(text.split(separator)[0] if separator else text for text in first))
+    if whole or exam.day_first or exam.month_first or exam.either:
+        whole = True
+        exam = dates.examine(opened.distinct(connection, _head(column, separator)))
     order = dates.day_order(exam, stated=source.day_first, what=what)
     words = {
         None: "one reading only",
@@ -199,4 +258,4 @@ def _plan_column(opened: Opened, column: int, *, source: IncidentSource, connect
         False: f"month first ({exam.month_first} rows read no other way)",
     }
     note = f"{words[order]}, stated" if source.day_first is not None else words[order]
-    return DateColumn(column, separator, order, None, note)
+    return DateColumn(column, separator, order, None, whole, note)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -21,6 +22,7 @@ __all__ = [
     "NOT_A_POINT",
     "Opened",
     "StageWriter",
+    "Unreadable",
     "clean_names",
     "require_column",
 ]
@@ -28,6 +30,10 @@ __all__ = [
 BATCH_ROWS = 1 << 17
 FAULT, GEOMETRY_X, GEOMETRY_Y = "fault", "geometry_x", "geometry_y"
 NOT_A_POINT = "not a point"  # a fault; any other is an account of the line, as JSON
+
+
+class Unreadable(Exception):  # noqa: N818 not yet an error: the file may be read another way
+    """The file does not keep the form it was opened with."""
 
 
 def clean_names(names: Sequence[str]) -> tuple[str, ...]:
@@ -92,9 +98,9 @@ class Opened:
         sql = f"SELECT coalesce({expression}, '') AS value, count(*) AS rows FROM {self.scan} GROUP BY 1 ORDER BY 1"
         return {str(value): int(rows) for value, rows in connection.sql(sql).fetchall()}
 
-    def head(self, connection: Any, column: int, *, rows: int = 1000) -> list[str]:
-        """Return the first texts of a column."""
-        sql = f"SELECT coalesce(c{column}, '') FROM {self.scan} LIMIT {rows}"
+    def first(self, connection: Any, expression: str, *, rows: int = 1000) -> list[str]:
+        """Return an expression of the first rows, empty where it has no value."""
+        sql = f"SELECT coalesce({expression}, '') FROM {self.scan} LIMIT {rows}"
         return [str(value) for (value,) in connection.sql(sql).fetchall()]
 
     def batches(self, connection: Any, *, extra: Mapping[str, str] | None = None) -> Iterator[tuple[int, pa.Table]]:
@@ -115,7 +121,7 @@ class Opened:
         more = "".join(f", {expression} AS {identifier(name)}" for name, expression in (extra or {}).items())
         reader = connection.sql(f"SELECT *{more} FROM {self.scan}").to_arrow_reader(BATCH_ROWS)
         first, held, waiting = 1, 0, []
-        for batch in reader:
+        for batch in _read_on(reader):
             waiting.append(batch)
             held += batch.num_rows
             while held >= BATCH_ROWS:
@@ -126,6 +132,18 @@ class Opened:
                 held, waiting = rest.num_rows, rest.to_batches()
         if held:
             yield first, pa.Table.from_batches(waiting).combine_chunks()
+
+
+def _read_on(reader: Any) -> Iterator[Any]:
+    """Read batches; a fault of the file that shows only on the way has one name, whichever library met it."""
+    while True:
+        try:
+            batch = reader.read_next_batch()
+        except StopIteration:
+            return
+        except (OSError, pa.ArrowException, duckdb.Error) as error:
+            raise Unreadable(str(error).strip().splitlines()[0]) from error
+        yield batch
 
 
 class StageWriter:

@@ -28,11 +28,23 @@ def quarantine_schema() -> Any:
     return _schema(QUARANTINE)
 
 
+# Columns of mostly different values: a dictionary of them would only be tried and thrown away.
+_DISTINCT = frozenset({"incident_id", "victim_hash", "source_row", "easting_m", "northing_m", "raw"})
+
+
 class PartWriter:
     """Writes a part batch by batch, so that memory does not grow with the file."""
 
     def __init__(self, path: Path, schema: Any) -> None:
-        self._writer = pq.ParquetWriter(path, schema, compression="zstd", compression_level=1, store_schema=False)
+        self._writer = pq.ParquetWriter(
+            path,
+            schema,
+            compression="zstd",
+            compression_level=1,
+            store_schema=False,
+            use_dictionary=[n for n in schema.names if n not in _DISTINCT],
+            column_encoding={"source_row": "DELTA_BINARY_PACKED"},
+        )
 
     def write(self, table: Any) -> None:
         """Append rows."""
