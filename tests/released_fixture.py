@@ -362,7 +362,7 @@ def sealed(info: ReleaseInfo, areas, counts, hotspots, density) -> Released:
     return Released(info, areas, counts, hotspots, density, {}, seal=_SEAL)
 
 
-def _withhold(counts: pd.DataFrame, hide: pd.Series) -> pd.DataFrame:
+def withhold(counts: pd.DataFrame, hide: pd.Series) -> pd.DataFrame:
     derived = ["incidents", "positive_outcomes", "rate_per_10000", "rate_low", "rate_high", "rate_smoothed"]
     derived += [
         "outcome_share",
@@ -392,13 +392,14 @@ def _audience(released: Released, audience: str) -> Released:
         & (released.counts["incidents"] < threshold)
         & (released.counts["level"] == "ward")
     )
-    counts = _withhold(released.counts, small.fillna(False).astype(bool))
+    counts = withhold(released.counts, small.fillna(False).astype(bool))
     hotspots = released.hotspots.copy()
     hotspots["incidents"] = pd.array([None] * len(hotspots), dtype="Int64")
     hotspots["density_per_km2"] = np.nan
     if audience == "public":
-        counts["hotspot_class"] = counts["hotspot_class"].mask(counts["hotspot_class"] < 0, 0)
-    info = dataclasses.replace(info, audit="passed")
+        counts["hotspot_class"] = counts["hotspot_class"].mask((counts["hotspot_class"] < 0).fillna(value=False), 0)
+    if info.audit == "not needed":
+        info = dataclasses.replace(info, audit="passed")
     return sealed(info, released.areas, counts, hotspots, released.density)
 
 

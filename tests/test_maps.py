@@ -159,6 +159,8 @@ def test_public_pages_hold_no_cold_spots_no_hotspot_counts_and_no_density_figure
     payload = data(map_html(fixture.sealed(info, base.areas, counts, release("public").hotspots, base.density)))
     values = cells(payload, "ward", base.info.headline.id, "all", "g")
     assert {v for v in values if v} <= {"0", "1", "2", "3"}
+    untested = cells(payload, "ward", "2021-08..2022-07", "all", "g")
+    assert set(untested) == {""}  # not tested is not the same as nothing found
     assert "0" in values
     assert all(h["n"] is None and h["density"] is None and h["band"] for h in payload["hotspots"])
 

@@ -44,7 +44,7 @@ function isPhone() { return window.innerWidth <= 760; }
 
 const MINUS = "\u2212";
 
-function whole(n) { return Math.round(n).toLocaleString("en-GB"); }
+function whole(n) { return String(Math.round(n)).replace(/\B(?=(\d{3})+(?!\d))/g, ","); }
 
 function rateText(v) { return v >= 9.95 ? whole(v) : v.toFixed(1); }
 

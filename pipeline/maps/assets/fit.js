@@ -47,10 +47,15 @@ function goHome() {
   else if (!fitClear(map)) fitOutline(map, [16, 12, 12, 12]);
   if (phone && !state.compare) liftOutline(map);
   view.homeZoom = map.getZoom();
-  if (state.measure === "count") redraw({ quiet: true });
-  drawInset();
+  if (view.settled && state.measure === "count") redraw({ quiet: true });
+  fittedBoxes = phone ? "" : JSON.stringify(coveredBoxes());
+  if (view.settled) drawInset();
   drawScale();
 }
+
+/* Fit again only if the legend has grown or shrunk since. */
+let fittedBoxes = "";
+function refit() { if (JSON.stringify(coveredBoxes()) !== fittedBoxes) goHome(); }
 
 function fitOutline(map, [left, top, right, bottom]) {
   const snap = map.options.zoomSnap;
@@ -59,10 +64,17 @@ function fitOutline(map, [left, top, right, bottom]) {
   map.options.zoomSnap = snap;
 }
 
+function largestZoom(map, margin) {
+  const snap = map.options.zoomSnap;
+  map.options.zoomSnap = 0;
+  const zoom = map.getBoundsZoom(EDGE_BOX, false, L.point(margin, margin));
+  map.options.zoomSnap = snap;
+  return zoom;
+}
+
 /* Try ever smaller zooms until some place is clear; give up where the outline would be under two thirds. */
 function fitClear(map) {
-  fitOutline(map, [10, 10, 10, 10]);
-  const points = outlineAtZero(map), boxes = coveredBoxes(), size = map.getSize(), full = map.getZoom();
+  const points = outlineAtZero(map), boxes = coveredBoxes(), size = map.getSize(), full = largestZoom(map, 20);
   for (let zoom = full; zoom > full - 0.6; zoom -= 0.03) {
     const scale = Math.pow(2, zoom);
     const place = clearPlace(points, boxes, scale, size, 10);

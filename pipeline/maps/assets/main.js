@@ -89,7 +89,7 @@ function start() {
   drawLegend();
   goHome();
   redraw({ quiet: true });
-  goHome();
+  refit();
   if (state.view) map_hotspots.setView([state.view[0], state.view[1]], state.view[2], { animate: false });
   showTab(state.tab);
   startTiles();

@@ -21,10 +21,6 @@ class View {
       if (name !== "names") this.render[name] = L.svg({ pane: name, padding: 0.5 });
     }
     map.getPane("mapPane").setAttribute("aria-hidden", "true");
-    this.edge = drawRings(EDGE, this.in("edge")).addTo(map);
-    this.water = drawRings(WATER, this.in("ground")).addTo(map);
-    this.ground = drawRings(EDGE, this.in("ground")).addTo(map);
-    this.lines = L.layerGroup((MAPPED.includes("borough") ? LEVELS.borough.shapes : []).map((s) => drawRings(s, this.in("lines")))).addTo(map);
     this.groups = {};
     for (const name of ["bands", "circles", "picked", "hover", "spots", "names"]) this.groups[name] = L.layerGroup().addTo(map);
     this.tip = L.tooltip({ className: "tip", direction: "top", offset: [0, -10], opacity: 1 });
@@ -55,7 +51,7 @@ class View {
   /* ---------- everything that depends on the scene ---------- */
 
   draw() {
-    this.settled = true;
+    if (!this.settled) this.drawBase();
     const scene = this.scene();
     const dense = scene.mode === "density";
     for (const id of Object.keys(this.levels)) if (id !== scene.level) this.levels[id].group.remove();
@@ -82,6 +78,15 @@ class View {
     this.drawPicked();
     this.drawSpots();
     this.drawNames();
+  }
+
+  /* What every scene lies on; drawn with the first scene, when the first view is known. */
+  drawBase() {
+    this.edge = drawRings(EDGE, this.in("edge")).addTo(this.map);
+    this.water = drawRings(WATER, this.in("ground")).addTo(this.map);
+    this.ground = drawRings(EDGE, this.in("ground")).addTo(this.map);
+    this.lines = L.layerGroup((MAPPED.includes("borough") ? LEVELS.borough.shapes : []).map((s) => drawRings(s, this.in("lines")))).addTo(this.map);
+    this.settled = true;
   }
 
   drawBands(scene) {

@@ -1,0 +1,175 @@
+"""One Chromium for all browser tests, the pages they open, and what each page asked for and complained of."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.disclosure.released import Break, CategoryInfo, Released
+from pipeline.maps import map_html
+from tests import released_fixture as fixture
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install .[test]")
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@dataclass
+class Opened:
+    """A page, and what it did."""
+
+    page: Any
+    requests: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    console: list[str] = field(default_factory=list)
+    metrics: Any = None
+
+    def thread_seconds(self) -> float:
+        """Seconds that the page's main thread has worked."""
+        values = self.metrics.send("Performance.getMetrics")["metrics"]
+        return next(v["value"] for v in values if v["name"] == "TaskDuration")
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Any]:
+    with playwright.sync_playwright() as driver:
+        running = driver.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield running
+        running.close()
+
+
+def _without(released: Released, **parts: Any) -> Released:
+    values = {name: getattr(released, name) for name in ("info", "areas", "counts", "hotspots", "density")} | parts
+    return fixture.sealed(values["info"], values["areas"], values["counts"], values["hotspots"], values["density"])
+
+
+def _long_name() -> Released:
+    base = fixture.city()
+    areas, counts, hotspots = base.areas.copy(), base.counts.copy(), base.hotspots.copy()
+    areas["name"] = areas["name"] + " " + "Llanfairpwllgwyngyll" * 15
+    counts["area_name"] = counts["area_code"].map(dict(zip(areas["area_code"], areas["name"], strict=True)))
+    hotspots["name"] = areas["name"].iloc[-1]
+    return _without(base, areas=areas, counts=counts, hotspots=hotspots)
+
+
+def _gap() -> Released:
+    """The first year of wards, and one month of boroughs, without any figure."""
+    base = fixture.city()
+    empty = base.counts["period"].isin(["2021-08..2022-07", "2021-09"])
+    return _without(base, counts=base.counts[~empty].reset_index(drop=True))
+
+
+def _all_withheld() -> Released:
+    base = fixture.city(audience="public")
+    small = base.counts["level"].isin(["ward", "borough"])
+    return _without(base, counts=fixture.withhold(base.counts, small))
+
+
+def _many() -> Released:
+    yearly = fixture.windows(202308, 2, 12)
+    return fixture.city(
+        columns=5,
+        rows=5,
+        per_side=14,
+        categories=fixture.CATEGORIES[:2],
+        periods={"ward": yearly, "borough": yearly, "region": yearly},
+    )
+
+
+RELEASES: dict[str, Callable[[], Released]] = {
+    "city": fixture.city,
+    "public": lambda: fixture.city(audience="public"),
+    "london": fixture.london,
+    "hostile": fixture.hostile_city,
+    "no-hotspots": lambda: _without(
+        fixture.city(hotspot_note="No points."),
+        hotspots=fixture.city().hotspots.iloc[:0],
+        density=fixture.city().density.iloc[:0],
+    ),
+    "one-ward": lambda: fixture.city(columns=1, rows=1, per_side=1),
+    "many": _many,
+    "long-name": _long_name,
+    "gap": _gap,
+    "all-withheld": _all_withheld,
+    "unaudited": lambda: fixture.city(
+        audience="partner", audit="not audited: do not publish", marking="OFFICIAL-SENSITIVE"
+    ),
+    "flow": lambda: fixture.city(
+        outcome_basis="flow", breaks=(Break("2024-03", "New system"),), categories=(CategoryInfo("all", "All", None),)
+    ),
+    "dead-tiles": lambda: fixture.city(
+        tiles_url="http://127.0.0.1:9/{z}/{x}/{y}.png", tiles_attribution="Example Maps"
+    ),
+}
+
+
+@pytest.fixture(scope="session")
+def releases() -> Callable[[str], Released]:
+    made: dict[str, Released] = {}
+
+    def get(name: str) -> Released:
+        if name not in made:
+            made[name] = RELEASES[name]()
+        return made[name]
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def map_file(releases: Callable[[str], Released], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    folder = tmp_path_factory.mktemp("maps")
+
+    def get(name: str) -> Path:
+        path = folder / f"{name}.html"
+        if not path.exists():
+            path.write_text(map_html(releases(name)), "utf-8")
+        return path
+
+    return get
+
+
+@pytest.fixture
+def opened(browser: Any, map_file: Callable[[str], Path]) -> Iterator[Callable[..., Opened]]:
+    """Open a map by name (or a file by path), offline unless asked otherwise, and wait until it is ready."""
+    contexts = []
+
+    def get(
+        name: str | Path, state: str = "", *, width: int = 1280, height: int = 800, slow: int = 1, **context: Any
+    ) -> Opened:
+        here = browser.new_context(viewport={"width": width, "height": height}, **({"offline": True} | context))
+        contexts.append(here)
+        page = here.new_page()
+        page.set_default_timeout(20_000)
+        out = Opened(page)
+        page.on("request", lambda request: out.requests.append(request.url))
+        page.on("requestfailed", lambda request: out.failed.append(request.url))
+        page.on("console", lambda message: out.console.append(message.text))
+        page.on("pageerror", lambda error: out.console.append(str(error)))
+        out.metrics = here.new_cdp_session(page)
+        out.metrics.send("Performance.enable", {"timeDomain": "threadTicks"})
+        if slow > 1:
+            out.metrics.send("Emulation.setCPUThrottlingRate", {"rate": slow})
+        path = name if isinstance(name, Path) else map_file(name)
+        page.goto(path.as_uri() + (f"#{state}" if state else ""))
+        page.wait_for_selector("html[data-ready]")
+        return out
+
+    yield get
+    for here in contexts:
+        here.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "browser" in Path(str(item.fspath)).parts:
+            item.add_marker(pytest.mark.browser)

@@ -1,0 +1,328 @@
+"""Map, legend, card, table, picture and downloads say what the release says, and nothing else."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+from PIL import Image
+
+from pipeline import palette
+from pipeline.disclosure.released import Released
+
+HEADLINE = "2024-08..2025-07"
+COLUMN = {
+    "rate": "rate_per_10000",
+    "count": "incidents",
+    "change": "change_pct",
+    "significance": "hotspot_class",
+    "outcomes": "outcome_share",
+}
+STATES = [
+    ("public", "ward", "rate", "all", "2022-08..2023-07"),
+    ("public", "ward", "count", "racist", HEADLINE),
+    ("public", "ward", "change", "all", HEADLINE),
+    ("public", "ward", "significance", "all", HEADLINE),
+    ("public", "ward", "outcomes", "faith", HEADLINE),
+    ("city", "borough", "rate", "racist", "2023-05"),
+    ("city", "borough", "outcomes", "all", HEADLINE),
+    ("city", "borough", "change", "all", HEADLINE),
+]
+RAMP = {"rate": "sequential", "outcomes": "sequential", "change": "diverging", "significance": "significance"}
+
+
+def rows_of(released: Released, level: str, category: str, period: str) -> pd.DataFrame:
+    codes = released.areas.loc[released.areas["level"] == level, "area_code"]
+    rows = released.counts
+    rows = rows[(rows["level"] == level) & (rows["category"] == category) & (rows["period"] == period)]
+    return rows.set_index("area_code").reindex(codes)
+
+
+def limits_of(released: Released, level: str, measure: str, category: str, period: str) -> tuple[float, ...]:
+    """The limits the page should use, worked out from the table again."""
+    if measure == "change":
+        return palette.CHANGE_LIMITS
+    if measure == "significance":
+        return (-2.5, -1.5, -0.5, 0.5, 1.5, 2.5)
+    rows = released.counts
+    same = (rows["period"].str.len() == 7) == (len(period) == 7)
+    rows = rows[(rows["level"] == level) & (rows["category"] == category) & same]
+    if measure == "rate":
+        rows = rows[~rows["reliability"].isin(["unreliable", "too few to say"])]
+    shares = {"ward": (22, 47, 76, 93), "borough": (20, 45, 72, 90)}[level]
+    return palette.class_limits(rows[COLUMN[measure]].dropna().astype(float), percentiles=shares)
+
+
+def rgb(colour: str) -> tuple[int, int, int]:
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+
+
+def saved(page: Any, selector: str, path: Path) -> Path:
+    with page.expect_download() as waiting:
+        page.locator(selector).click()
+    waiting.value.save_as(path)
+    return path
+
+
+@pytest.mark.parametrize(("name", "level", "measure", "category", "period"), STATES)
+def test_fills_legend_table_card_and_csv_agree_with_the_release(  # noqa: PLR0917 - fixtures and cases
+    opened,
+    releases: Callable[[str], Released],
+    tmp_path: Path,
+    name: str,
+    level: str,
+    measure: str,
+    category: str,
+    period: str,
+) -> None:
+    released = releases(name)
+    page = opened(name, f"l={level}&m={measure}&c={category}&p={period}", accept_downloads=True).page
+    rows = rows_of(released, level, category, period)
+    covered = released.areas.set_index("area_code").loc[rows.index, "covered"]
+    limits = limits_of(released, level, measure, category, period)
+    if measure != "count":
+        _check_fills(page, rows, covered, limits, measure)
+    _check_table(page, released, rows, covered, measure)
+    found = list(
+        csv.DictReader(io.StringIO(saved(page, "#table-csv", tmp_path / "a.csv").read_bytes().decode("utf-8-sig")))
+    )
+    assert [r["area_code"] for r in found] == list(rows.index)
+    checked = 0
+    for record, (_, row) in zip(found, rows.iterrows(), strict=True):
+        for column in (*COLUMN.values(), "rate_low", "rate_high", "positive_outcomes", "outcome_low"):
+            if pd.isna(row[column]):
+                assert record[column] == ""
+            else:
+                assert float(record[column]) == pytest.approx(float(row[column]), abs=1e-9)
+                checked += 1
+        assert set(filter(None, record["withheld"].split(";"))) <= set(str(row["withheld"]).split(";"))
+        if "incidents" in str(row["withheld"]):
+            assert "incidents" in record["withheld"].split(";")
+        if not pd.isna(row["change_word"]):
+            assert record["change_word"] == row["change_word"]
+    assert checked > len(rows)
+
+
+def _check_fills(page: Any, rows: pd.DataFrame, covered: pd.Series, limits: tuple[float, ...], measure: str) -> None:
+    colours = palette.ramp(RAMP[measure])
+    fills = page.evaluate(
+        """[...document.querySelectorAll('.leaflet-areas-pane path')]
+        .map((p) => [p.getAttribute('fill'), p.getAttribute('fill-opacity')])"""
+    )
+    assert len(fills) == len(rows)
+    valued = 0
+    for (fill, opacity), (code, row) in zip(fills, rows.iterrows(), strict=True):
+        value = row[COLUMN[measure]]
+        assert opacity == "1"
+        if not covered[code]:
+            assert fill == "url(#pt-nocover)"
+        elif COLUMN[measure] in str(row["withheld"]).split(";"):
+            assert fill == "url(#pt-withheld)"
+        elif pd.isna(value):
+            assert fill.startswith("url(#pt-")
+            assert fill not in {"url(#pt-nocover)", "url(#pt-withheld)"}
+        else:
+            assert fill == colours[palette.class_of(float(value), limits)]
+            valued += 1
+    assert valued >= 5
+    swatches = page.evaluate(
+        """[...document.querySelectorAll('#legend .ramp i')].map((n) => getComputedStyle(n))
+        .map((s) => [s.backgroundColor, s.opacity])"""
+    )
+    shown = colours[3:] if measure == "significance" and len(swatches) == 4 else colours
+    assert swatches == [["rgb({}, {}, {})".format(*rgb(c)), "1"] for c in shown]
+    if measure != "significance":
+        ticks = page.locator("#legend .ticks span").all_text_contents()[:4]
+        numbers = [float(re.sub(r"[%+,]", "", t.replace("\u2212", "-"))) for t in ticks]
+        scale = 100 if measure == "outcomes" else 1
+        assert numbers == pytest.approx([limit * scale for limit in limits], rel=1e-3)
+
+
+def _check_table(page: Any, released: Released, rows: pd.DataFrame, covered: pd.Series, measure: str) -> None:
+    page.locator("#open-table").click()
+    heads = [h.strip(" \u25b2\u25bc") for h in page.locator("#table-head th").all_text_contents()]
+    title = {
+        "rate": "Per 10,000",
+        "count": "Recorded",
+        "change": "Change",
+        "significance": "Cluster",
+        "outcomes": "Positive outcome",
+    }[measure]
+    at = heads.index(title)
+    shown = {
+        tr[0]: tr[at]
+        for tr in page.evaluate(
+            "[...document.querySelectorAll('#table-rows tr')].map((tr) => [...tr.children].map((c) => c.textContent))"
+        )
+    }
+    names = released.areas.set_index("area_code")["name"]
+    assert len(shown) == len(rows)
+    for code, row in rows.iterrows():
+        text, value = shown[names[code]], row[COLUMN[measure]]
+        if not covered[code]:
+            assert text == "not covered"
+        elif COLUMN[measure] in str(row["withheld"]).split(";"):
+            assert text == "withheld"
+        elif pd.isna(value):
+            assert text in {"too few to say", "not comparable", "no data"}
+        elif measure != "significance":
+            number = float(re.sub(r"[%+,]", "", text.replace("\u2212", "-")))
+            value = float(value) * (100 if measure == "outcomes" else 1)
+            assert number == pytest.approx(value, abs=0.51 if value >= 9.95 or measure != "rate" else 0.051)
+
+
+def test_the_card_quotes_the_release(opened, releases: Callable[[str], Released]) -> None:
+    rows = rows_of(releases("city"), "ward", "all", HEADLINE)
+    code = rows["incidents"].astype(float).idxmax()
+    row = rows.loc[code]
+    page = opened("city", f"l=ward&m=rate&c=all&p={HEADLINE}&a={code}").page
+    said = page.locator("#pane-area .say").text_content()
+    assert f"{row['incidents']:,} hate crimes" in said
+    assert f"{row['rate_per_10000']:,.0f} for every 10,000 residents" in said
+    facts = page.locator("#pane-area .facts dd").all_text_contents()
+    assert facts[0].startswith("1st")
+    assert facts[1] == f"{row['incidents']:,}"
+    assert facts[2] == f"{row['change_pct']:+.0f}%".replace("-", "\u2212")
+    bars = page.locator("#pane-area .compare-bars .v").all_text_contents()
+    region = rows_of(releases("city"), "region", "all", HEADLINE).iloc[0]
+    assert bars[0] == f"{row['rate_per_10000']:,.0f}"
+    assert bars[-1] == f"{region['rate_per_10000']:,.0f}"
+
+
+def test_geojson_of_the_headline_agrees_with_the_release(
+    opened, releases: Callable[[str], Released], tmp_path: Path
+) -> None:
+    released = releases("public")
+    page = opened("public", f"l=ward&m=rate&c=all&p={HEADLINE}", accept_downloads=True).page
+    page.locator("#open-save").click()
+    found = json.loads(saved(page, "#save-geojson", tmp_path / "a.geojson").read_text("utf-8"))
+    rows = rows_of(released, "ward", "all", HEADLINE)
+    outlines = released.areas.to_crs("EPSG:4326").set_index("area_code").geometry
+    assert [f["id"] for f in found["features"]] == list(rows.index)
+    for feature in found["features"]:
+        row = rows.loc[feature["id"]]
+        for column in ("incidents", "rate_per_10000", "change_pct"):
+            value = feature["properties"][column]
+            assert (value is None) == bool(pd.isna(row[column]))
+            if value is not None:
+                assert value == pytest.approx(float(row[column]), abs=1e-9)
+        shape = shapely.geometry.shape(feature["geometry"])
+        assert shape.is_valid
+        assert shape.exterior.is_ccw
+        assert shape.intersection(outlines[feature["id"]]).area / shape.union(outlines[feature["id"]]).area > 0.97
+    assert found["notes"]
+
+
+def test_density_and_hotspot_layers_can_be_taken_away(
+    opened, releases: Callable[[str], Released], tmp_path: Path
+) -> None:
+    page = opened("city", "l=density", accept_downloads=True).page
+    page.locator("#open-save").click()
+    found = json.loads(saved(page, "#save-geojson", tmp_path / "d.geojson").read_text("utf-8"))
+    lows = [f["properties"]["density_low"] for f in found["features"] if "density_low" in f["properties"]]
+    assert lows == sorted(releases("city").density["density_low"])
+    assert sum("hotspot_id" in f["properties"] for f in found["features"]) == len(releases("city").hotspots)
+    for feature in found["features"]:
+        assert shapely.make_valid(shapely.geometry.shape(feature["geometry"])).area > 0
+
+
+def altered(path: Path, tmp_path: Path, change: Callable[[dict[str, Any]], None]) -> Path:
+    """The same page with other data: the block is data, so the policy still holds."""
+    text = path.read_text("utf-8")
+    start = text.index('id="data">') + len('id="data">')
+    end = text.index("</script>", start)
+    payload = json.loads(text[start:end])
+    change(payload)
+    out = tmp_path / "altered.html"
+    out.write_text(text[:start] + json.dumps(payload) + text[end:], "utf-8")
+    return out
+
+
+def test_everything_shown_comes_from_the_data_block(opened, map_file, tmp_path: Path) -> None:
+    """Change every ward's figures in the block, and card, table, comparison and picture follow."""
+
+    def change(payload: dict[str, Any]) -> None:
+        level = payload["levels"]["ward"]
+        for period in level["values"].values():
+            for cells in period.values():
+                cells["n"] = ",".join(["4321"] * len(level["code"]))
+                cells["r"] = ",".join(["9876"] * len(level["code"]))
+        level["covered"] = [True] * len(level["code"])
+
+    path = altered(map_file("city"), tmp_path, change)
+    seen = opened(path, f"l=ward&m=rate&c=all&p={HEADLINE}&a=B00-11&x=c%3Aracist&spots=0", accept_downloads=True)
+    page = seen.page
+    strongest = palette.ramp("sequential")[-1]
+    for map_id in ("map_hotspots", "map2"):
+        fills = page.evaluate(
+            f"[...document.querySelectorAll('#{map_id} .leaflet-areas-pane path')].map((p) => p.getAttribute('fill'))"
+        )
+        assert len(fills) == 54
+        assert set(fills) == {strongest}
+    assert "4,321 hate crimes" in page.locator("#pane-area .say").text_content()
+    page.locator("#open-save").click()
+    picture = np.asarray(Image.open(saved(page, "#save-png", tmp_path / "p.png")).convert("RGB")).reshape(-1, 3)
+    share = (picture == rgb(strongest)).all(axis=1).mean()
+    page.keyboard.press("Escape")
+    page.locator("#open-table").click()
+    cells = page.evaluate(
+        """[...document.querySelectorAll('#table-rows tr')]
+        .map((tr) => [tr.children[2].textContent, tr.children[3].textContent, tr.lastChild.textContent])"""
+    )
+    assert {tuple(c) for c in cells} == {("4,321", "9,876", "9,876")}
+    before = opened("city", f"l=ward&m=rate&c=all&p={HEADLINE}&x=c%3Aracist&spots=0", accept_downloads=True).page
+    before.locator("#open-save").click()
+    other = np.asarray(Image.open(saved(before, "#save-png", tmp_path / "q.png")).convert("RGB")).reshape(-1, 3)
+    assert share > 0.15
+    assert (other == rgb(strongest)).all(axis=1).mean() < share / 3
+    assert seen.console == []
+
+
+def test_the_picture_shows_the_colours_of_the_map(opened, tmp_path: Path) -> None:
+    page = opened("public", f"l=ward&m=rate&c=all&p={HEADLINE}&spots=0", accept_downloads=True).page
+    fills = set(
+        page.evaluate("[...document.querySelectorAll('.leaflet-areas-pane path')].map((p) => p.getAttribute('fill'))")
+    )
+    page.locator("#open-save").click()
+    picture = Image.open(saved(page, "#save-png", tmp_path / "p.png")).convert("RGB")
+    assert picture.size == (1600, 1560)
+    colours = {c for n, c in picture.getcolors(1 << 24) if n > 3000}
+    assert {rgb(f) for f in fills if f.startswith("#")} <= colours
+
+
+def test_public_wards_are_never_ranked(opened) -> None:
+    page = opened("public", f"l=ward&m=rate&p={HEADLINE}&a=B00-11").page
+    assert not re.search(r"\b\d+(st|nd|rd|th)\b", page.locator("#pane-area").text_content())
+    page.locator("#pane-area header button").click()
+    assert page.locator("#pane-area .top").count() == 0
+    page.locator("#open-table").click()
+    heads = page.locator("#table-head th")
+    assert heads.first.get_attribute("aria-sort") == "ascending"
+    names = page.locator("#table-rows th").all_text_contents()
+    assert names == sorted(names)
+    assert page.locator("#table-head button").all_text_contents() == ["Area \u25b2", "Borough "]
+    page.keyboard.press("Escape")
+    inside = opened("city", f"l=ward&m=rate&p={HEADLINE}").page
+    assert inside.locator("#pane-area .top li").count() == 5
+    assert "lower recorded" not in page.locator("body").text_content()
+
+
+def test_withheld_few_uncovered_and_missing_are_told_apart(opened) -> None:
+    page = opened("public", "l=ward&m=rate&c=racist").page
+    keys = page.locator("#legend .keys li").all_text_contents()
+    assert "Withheld" in keys
+    assert "Not covered" in keys
+    assert "No data" not in keys
+    inside = opened("city", "l=ward&m=rate&c=racist").page
+    keys = inside.locator("#legend .keys li").all_text_contents()
+    assert "Too few for a rate" in keys
+    assert "Withheld" not in keys
+    gap = opened("gap", "l=ward&m=rate&p=2021-08..2022-07").page
+    assert "No data" in gap.locator("#legend .keys li").all_text_contents()
