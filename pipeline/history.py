@@ -95,7 +95,8 @@ def constraints_from_history(
         Releases that the readers of the new one may hold, oldest first.
     relate
         Builds the relations of any cell table of this source: used for each earlier table, and for all cells together
-        (so that a new period meets the window that contains it).
+        (so that a new period meets the window that contains it). Leave out the relations that are known not to hold
+        in the data: withheld counts would be moved to satisfy them.
     threshold
         Of the new release: a published number that changes by less is declared withheld.
 

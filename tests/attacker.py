@@ -80,7 +80,19 @@ def linear_ranges(notes: Notes, *, enough: float = inf) -> dict[Key, tuple[float
         line[at[small]], line[at[large]] = 1, -1
         less.append(line)
     bounds = [(a, None if b == inf else b) for a, b in (notes.seen[k] for k in keys)]
+    frame = {
+        "A_ub": np.array(less) if less else None,
+        "b_ub": np.zeros(len(less)) if less else None,
+        "A_eq": np.array(equal) if equal else None,
+        "b_eq": np.zeros(len(equal)) if equal else None,
+        "options": {"presolve": False},  # with it HiGHS calls some feasible tables infeasible
+    }
     found, tables = {}, []
+    if enough < inf:  # a few tables far apart settle most cells at once
+        near = [(a, min(b or a + 1000, a + 1000)) for a, b in bounds]
+        for lot in np.random.default_rng(0).choice([-1.0, 1.0], size=(3, len(keys))):
+            tables += [linprog(sign * lot, bounds=near, **frame).x for sign in (1, -1)]
+        tables = [t for t in tables if t is not None]
     for key in notes.unknown:
         values = [t[at[key]] for t in tables] or [0.0]
         if floor(max(values) + 1e-5) - ceil(min(values) - 1e-5) >= enough:
@@ -90,15 +102,7 @@ def linear_ranges(notes: Notes, *, enough: float = inf) -> dict[Key, tuple[float
         for sign in (1, -1):
             cost = np.zeros(len(keys))
             cost[at[key]] = sign
-            answer = linprog(
-                cost,
-                A_ub=np.array(less) if less else None,
-                b_ub=np.zeros(len(less)) if less else None,
-                A_eq=np.array(equal) if equal else None,
-                b_eq=np.zeros(len(equal)) if equal else None,
-                bounds=bounds,
-                options={"presolve": False},  # with it HiGHS calls some feasible tables infeasible
-            )
+            answer = linprog(cost, bounds=bounds, **frame)
             assert answer.status in {0, 3}, answer.message
             if answer.status == 0:
                 tables.append(answer.x)

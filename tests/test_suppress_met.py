@@ -98,9 +98,8 @@ def test_real_counts_pass_the_audit(met: tuple[pd.DataFrame, Relations], thresho
     verdict = audit(result.cells, relations=relations, threshold=threshold)
     ended = time.process_time()
     ratio = result.ratio
-    print(
-        f"threshold {threshold}: suppression {between - begun:.0f} CPU s, audit {ended - between:.0f} CPU s, ratio {ratio:.3f}"
-    )
+    seconds = f"suppression {between - begun:.0f} CPU s, audit {ended - between:.0f} CPU s"
+    print(f"threshold {threshold}: {seconds}, ratio {ratio:.3f}")
     print(result.counts.to_string(), verdict.blocks, sep="\n")
     assert result.unprotected.size == 0
     assert verdict.safe

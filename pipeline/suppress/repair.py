@@ -1,11 +1,12 @@
 """Withholding more where a cell can be pinned: the cheapest slide that moves it far enough."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import csc_array, csr_array, hstack
+from scipy.sparse import csc_array, csr_array
 
 from pipeline.suppress.table import Table
 
@@ -40,7 +41,28 @@ class Board:
 
     def rows_of(self, cells: IntArray) -> IntArray:
         """Rows that any of the cells stands in, ascending."""
-        return np.unique(self.columns[:, cells].indices).astype(np.int64)
+        return np.unique(self.columns.indices[_slices(self.columns.indptr, cells)]).astype(np.int64)
+
+    def cells_of(self, rows: IntArray) -> IntArray:
+        """Cells of any of the rows, ascending."""
+        return np.unique(self.rows.indices[_slices(self.rows.indptr, rows)]).astype(np.int64)
+
+    def neighbourhood(self, cells: IntArray) -> LinearConstraint:
+        """Rows of a set of cells, everything else held, over what each rises, falls, and rises beyond its band."""
+        rows = self.rows_of(cells)
+        at = _slices(self.rows.indptr, rows)
+        row = np.repeat(np.arange(rows.size), np.diff(self.rows.indptr)[rows])
+        column, data = self.rows.indices[at], self.rows.data[at]
+        total = np.bincount(row, weights=data * self.table.x[column], minlength=rows.size)
+        place = np.searchsorted(cells, column).clip(max=cells.size - 1)
+        inside = cells[place] == column
+        row, place, data = row[inside], place[inside], data[inside]
+        columns = np.concatenate([place, place + cells.size, place + 2 * cells.size])
+        matrix = csc_array(
+            (np.concatenate([data, -data, data]), (np.tile(row, 3), columns)), (rows.size, 3 * cells.size)
+        )
+        relations = self.table.relations
+        return LinearConstraint(matrix, relations.lower[rows] - total, relations.upper[rows] - total)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +107,11 @@ def slide(board: Board, *, target: int, seen: tuple[float, float], need: float, 
     for steps in WIDENING:
         cells = _near(board, target, steps, hidden)
         best: tuple[float, Slide] | None = None
+        constraint = board.neighbourhood(cells)
         for goal in goals:
-            moved = _cheapest(board, cells, target=target, goal=goal, hidden=hidden, last=steps == WIDENING[-1])
+            moved = _cheapest(
+                table, cells, constraint, target=target, goal=goal, hidden=hidden, last=steps == WIDENING[-1]
+            )
             if moved is None:
                 continue
             step = np.abs(moved - table.x[cells])
@@ -130,7 +155,7 @@ def _near(board: Board, target: int, steps: str, hidden: BoolArray) -> IntArray:
             cells = np.union1d(_chain(board, cells, 1), _chain(board, cells, -1))
         else:
             rows = board.rows_of(cells)
-            cells = np.union1d(cells, board.rows[rows[board.equal[rows] == (step == "s")]].indices)
+            cells = np.union1d(cells, board.cells_of(rows[board.equal[rows] == (step == "s")]))
         cells = cells[useful[cells] | (cells == target)]
     return cells.astype(np.int64)
 
@@ -138,30 +163,29 @@ def _near(board: Board, target: int, steps: str, hidden: BoolArray) -> IntArray:
 def _chain(board: Board, cells: IntArray, sign: int) -> IntArray:
     """Follow the inequalities in which a cell has coefficients of one sign, until no cell is new."""
     while True:
-        part = board.columns[:, cells]
-        rows = np.unique(part.indices[np.sign(part.data) == sign])
-        grown = np.union1d(cells, board.rows[rows[~board.equal[rows]]].indices)
+        at = _slices(board.columns.indptr, cells)
+        rows = np.unique(board.columns.indices[at][np.sign(board.columns.data[at]) == sign])
+        grown = np.union1d(cells, board.cells_of(rows[~board.equal[rows]]))
         if grown.size == cells.size:
             return cells
         cells = grown.astype(np.int64)
 
 
 def _cheapest(
-    board: Board, cells: IntArray, *, target: int, goal: float, hidden: BoolArray, last: bool
+    table: Table,
+    cells: IntArray,
+    constraint: LinearConstraint,
+    *,
+    target: int,
+    goal: float,
+    hidden: BoolArray,
+    last: bool,
 ) -> FloatArray | None:
     """Solve for the moved counts of the cells near the target, everything else held, or None.
 
     The `last` attempt goes without presolving, which has called feasible systems infeasible.
     """
-    table, rows = board.table, board.rows_of(cells)
     x, at = table.x[cells], int(np.searchsorted(cells, target))
-    matrix = board.rows[rows][:, cells]
-    total = board.rows[rows] @ table.x
-    constraint = LinearConstraint(
-        csc_array(hstack([matrix, -matrix, matrix])),
-        table.relations.lower[rows] - total,
-        table.relations.upper[rows] - total,
-    )
     step = goal - x[at]
     up, down = np.where(hidden[cells], table.high[cells], table.top[cells]) - x, x - table.low[cells]
     over = np.zeros(x.size)
@@ -196,3 +220,10 @@ def _cheapest(
         rise, fall, beyond = np.round(result.x).reshape(3, -1)
         moved = rise - fall + beyond
     return np.asarray(x + moved, dtype=np.float64)
+
+
+def _slices(indptr: NDArray[Any], picks: IntArray) -> IntArray:
+    """Positions of the entries of some rows (or columns) of a compressed matrix, in their order."""
+    size = np.diff(indptr)[picks]
+    ends = np.cumsum(size)
+    return np.asarray(np.arange(ends[-1] if size.size else 0) + np.repeat(indptr[picks] - ends + size, size), np.int64)
