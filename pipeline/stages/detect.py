@@ -15,10 +15,11 @@ from pipeline.emerging import emerging, scores_by_period
 from pipeline.gistar import gistar
 from pipeline.grid import Grid, HexGrid
 from pipeline.hotspots import find_hotspots
-from pipeline.periods import Break, is_partial, month_of, windows
+from pipeline.periods import Break, Period, is_partial, month_of, month_range, windows
 from pipeline.records import read_json, write_json
 from pipeline.schemas import AREA_MONTHS, AREAS, CELLS, LOCATIONS
 from pipeline.stages import Context
+from pipeline.stages.patterns import near_repeats, risk, scan
 from pipeline.store import read_table, write_layer, write_table
 from pipeline.weights import contiguity
 
@@ -42,6 +43,7 @@ def run(context: Context) -> None:
         for number, chosen in enumerate(laid, start=1):
             found["windows"][chosen.headline.id] = _window(context, locations, areas, chosen)
             context.progress("finding hotspots", number, len(laid))
+        _patterns(context, locations, areas, laid[0].headline, choice.bandwidth_m)
     else:
         context.choices["density_and_clusters"] = "none: the source has no points, and both need them"
     history = _history(context, areas)
@@ -90,6 +92,21 @@ def _history(context: Context, areas: gpd.GeoDataFrame) -> pd.DataFrame | None:
             frame = pd.DataFrame({"area_code": wards["area_code"].to_numpy(), "category": category})
             frames.append(frame.assign(emerging_class=list(found.pattern)))
     return pd.concat(frames, ignore_index=True) if frames else None
+
+
+def _patterns(
+    context: Context, locations: pd.DataFrame, areas: gpd.GeoDataFrame, headline: Period, bandwidth_m: float
+) -> None:
+    """Look for what else was asked for: clusters in space and time, near repeats, risk."""
+    settings = context.config.detect
+    if settings.scan.enabled:
+        span = {k: month_of(date.fromisoformat(v)) for k, v in read_json(context.work("span.json")).items()}
+        region = areas.loc[areas["level"] == "region"].geometry.iloc[0]
+        scan(context, locations, region, month_range(span["first"], span["last"]))
+    if settings.knox.enabled:
+        near_repeats(context, headline)
+    if settings.density.risk.against == "population":
+        risk(context, month_rows(locations, headline), areas, bandwidth_m)
 
 
 def headline_windows(context: Context) -> list[Windows]:
