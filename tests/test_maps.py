@@ -154,7 +154,8 @@ def test_a_withheld_number_is_nowhere_in_the_file() -> None:
 
 def test_public_pages_hold_no_cold_spots_no_hotspot_counts_and_no_density_figures_of_hotspots() -> None:
     base = release("city")
-    counts = base.counts.assign(hotspot_class=base.counts["hotspot_class"].mask(base.counts["hotspot_class"] == 1, -2))
+    weak = (base.counts["hotspot_class"] == 1).fillna(value=False)
+    counts = base.counts.assign(hotspot_class=base.counts["hotspot_class"].mask(weak, -2))
     info = dataclasses.replace(release("public").info, audience="public")
     payload = data(map_html(fixture.sealed(info, base.areas, counts, release("public").hotspots, base.density)))
     values = cells(payload, "ward", base.info.headline.id, "all", "g")

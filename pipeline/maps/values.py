@@ -78,7 +78,8 @@ def encode_counts(counts: pd.DataFrame, codes: list[str], *, public: bool) -> di
     position = {code: i for i, code in enumerate(codes)}
     counts = counts[counts["area_code"].isin(position)]
     if public:
-        counts = counts.assign(hotspot_class=counts["hotspot_class"].mask((counts["hotspot_class"] < 0).fillna(value=False), 0))
+        cold = (counts["hotspot_class"] < 0).fillna(value=False)
+        counts = counts.assign(hotspot_class=counts["hotspot_class"].mask(cold, 0))
     hidden = counts["withheld"].fillna("").astype(str).tolist()
     columns = {key: _cells(counts, name, decimals, hidden) for key, name, decimals in _COLUMNS if name in counts}
     place = [position[code] for code in counts["area_code"]]

@@ -46,7 +46,7 @@ function regionCard(card, paper) {
     trendPart(card, scene, null);
   }
   if (scene.mode === "areas" && !(PUBLIC && scene.level === "ward")) topFive(card, scene);
-  card.append(el("p", "note", "Select an area on the map, in the table or by name to see its figures here."));
+  if (!paper) card.append(el("p", "note", "Select an area on the map, in the table or by name to see its figures here."));
 }
 
 /* The region has the same windows as the level on the map where the release gives them. */

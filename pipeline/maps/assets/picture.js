@@ -70,8 +70,9 @@ function drawScene(context, scene, frame) {
   if (scene.mode === "areas" && scene.measure === "count") pictureCircles(context, scene, at);
   if (state.hotspots) HOTSPOTS.forEach((h) => { paint(h.shape, null, palette.halo, 8); paint(h.shape, null, palette.hot, 4); });
   if (state.area !== null) { paint(level.shapes[state.area], null, palette.halo, 10); paint(level.shapes[state.area], null, palette.ink, 5); }
-  if (state.names && MAPPED.includes("borough") && LEVELS.borough.code.length < 60) pictureNames(context, at, frame);
-  if (state.hotspots) pictureBadges(context, at);
+  const badges = state.hotspots ? badgePlaces(at) : [];
+  if (state.names && MAPPED.includes("borough") && LEVELS.borough.code.length < 60) pictureNames(context, at, frame, badges);
+  drawBadges(context, badges);
 }
 
 function pictureCircles(context, scene, at) {
@@ -93,19 +94,20 @@ function pictureCircles(context, scene, at) {
     });
 }
 
-function pictureNames(context, at, frame) {
+function pictureNames(context, at, frame, badges) {
   context.font = "700 " + (frame[2] > 900 ? 21 : 15) + "px " + fontFamily;
   context.textAlign = "center";
-  const taken = [];
+  const taken = badges.map(({ x, y }) => [x - 22, y - 22, x + 22, y + 22]);
   order(LEVELS.borough).forEach(([[lon, lat], i]) => {
     const [x, y] = at([lat / UNIT, lon / UNIT]);
     const lines = nameLines(LEVELS.borough.name[i], 11);
     const half = Math.max(...lines.map((t) => context.measureText(t).width)) / 2 + 4;
     const box = [x - half, y - 14 * lines.length, x + half, y + 14 * lines.length];
-    if (taken.some((q) => box[0] < q[2] && box[2] > q[0] && box[1] < q[3] && box[3] > q[1])) return;
-    taken.push(box);
+    const shift = [0, -24, 24, -40, 40].find((dy) => !taken.some((q) => box[0] < q[2] && box[2] > q[0] && box[1] + dy < q[3] && box[3] + dy > q[1]));
+    if (shift === undefined) return;
+    taken.push([box[0], box[1] + shift, box[2], box[3] + shift]);
     lines.forEach((text, k) => {
-      const line = y + (k - (lines.length - 1) / 2) * 24 + 7;
+      const line = y + shift + (k - (lines.length - 1) / 2) * 24 + 7;
       context.lineWidth = 5;
       context.strokeStyle = palette.halo;
       context.strokeText(text, x, line);
@@ -115,14 +117,19 @@ function pictureNames(context, at, frame) {
   });
 }
 
-function pictureBadges(context, at) {
+function badgePlaces(at) {
   const placed = [];
-  HOTSPOTS.forEach((spot) => {
-    const place = cornersOf(spot).map(at).find(([x, y]) => placed.every(([u, v]) => Math.hypot(x - u, y - v) > 34));
-    if (!place) return;
-    placed.push(place);
+  for (const spot of HOTSPOTS) {
+    const place = cornersOf(spot).map(at).find(([x, y]) => placed.every((other) => Math.hypot(x - other.x, y - other.y) > 34));
+    if (place) placed.push({ x: place[0], y: place[1], rank: spot.rank });
+  }
+  return placed;
+}
+
+function drawBadges(context, badges) {
+  for (const { x, y, rank } of badges) {
     context.beginPath();
-    context.arc(place[0], place[1], 18, 0, 7);
+    context.arc(x, y, 18, 0, 7);
     context.fillStyle = palette.hot;
     context.strokeStyle = palette.halo;
     context.lineWidth = 3;
@@ -131,8 +138,8 @@ function pictureBadges(context, at) {
     context.font = "700 20px " + fontFamily;
     context.textAlign = "center";
     context.fillStyle = palette["hot-on"];
-    context.fillText(String(spot.rank), place[0], place[1] + 7);
-  });
+    context.fillText(String(rank), x, y + 7);
+  }
 }
 
 /* Words that wrap; returns the line after the last. */
@@ -220,7 +227,7 @@ function drawPicture() {
     drawScene(context, scene, [left, start, each, tall - (start - top)]);
   });
   y = pictureLegend(context, scenes[0], margin, top + tall + 46, inner) + 22;
-  for (const text of [[INFO.publisher, INFO.licence].filter(Boolean).join(" "), INFO.wording.join(" ")]) {
+  for (const text of [[INFO.publisher, INFO.licence].filter(Boolean).join(". "), INFO.wording.join(" ")]) {
     if (text) y = writeLines(context, text, { x: margin, y, width: inner, size: 17, colour: palette["ink-2"] }) + 4;
   }
   return canvas;

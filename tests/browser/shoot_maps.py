@@ -1,0 +1,76 @@
+"""Pictures of a map to look at: `python tests/browser/shoot_maps.py OUTPUTS/PROFILE/index.html TARGET [NAME]`.
+
+Wide, dark, density, boroughs, compared, phone, narrow, and the printed sheet (as PNG where pdftoppm, from
+poppler-utils, is found). With Firefox installed, its own headless picture too.
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+VIEWS = {
+    "wide": ((1280, 800, 1), ""),
+    "dark": ((1280, 800, 1), "t=dark"),
+    "density": ((1280, 800, 1), "l=density&tab=hotspots"),
+    "boroughs": ((1280, 800, 1), "l=borough&m=change"),
+    "compare": ((1280, 800, 1), "l=borough&x=c:{second}"),
+    "phone": ((390, 844, 2), ""),
+    "narrow": ((320, 640, 2), ""),
+}
+
+
+def shoot(path: Path, target: Path, name: str) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        for view, ((width, height, scale), state) in VIEWS.items():
+            context = browser.new_context(
+                viewport={"width": width, "height": height}, device_scale_factor=scale, offline=True
+            )
+            page = context.new_page()
+            page.goto(path.resolve().as_uri())
+            page.wait_for_selector("html[data-ready]")
+            second = page.locator("#category option").nth(1)
+            if "{second}" in state and not second.count():
+                continue
+            wanted = state.replace("{second}", (second.get_attribute("value") or "") if "{second}" in state else "")
+            page.evaluate("state => { location.hash = state; }", wanted)
+            page.wait_for_timeout(400)
+            page.screenshot(path=target / f"{name}-{view}.png")
+            context.close()
+        page = browser.new_page()
+        page.goto(path.resolve().as_uri())
+        page.wait_for_selector("html[data-ready]")
+        page.pdf(path=target / f"{name}-print.pdf", prefer_css_page_size=True)
+        browser.close()
+    if shutil.which("pdftoppm"):
+        pdf = target / f"{name}-print.pdf"
+        subprocess.run(
+            ["pdftoppm", "-png", "-r", "110", "-f", "1", "-l", "1", "-singlefile", pdf, pdf.with_suffix("")], check=True
+        )
+    firefox = shutil.which("firefox") or shutil.which("firefox-esr")
+    if firefox:
+        with tempfile.TemporaryDirectory() as profile:
+            shot = target / f"{name}-firefox.png"
+            command = [
+                firefox,
+                "--headless",
+                "--profile",
+                profile,
+                "--window-size",
+                "1280,800",
+                "--screenshot",
+                shot,
+                path.resolve().as_uri(),
+            ]
+            subprocess.run(command, check=True, timeout=120)
+
+
+if __name__ == "__main__":
+    shoot(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3] if len(sys.argv) > 3 else "map")
