@@ -1,18 +1,19 @@
 """Stage tables on disk: Parquet, held to their contract when written and when read."""
 
 import io
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import geopandas as gpd
 import pandas as pd
-import shapely
 
 from pipeline.errors import InputError
 from pipeline.records import write_bytes
 from pipeline.schemas import Table
 
-__all__ = ["read_layer", "read_table", "write_layer", "write_table"]
+__all__ = ["read_layer", "read_table", "write_batches", "write_layer", "write_table"]
+
+_LEVEL = 1  # of zstd: stage tables are read again within the minute
 
 
 def write_table(path: Path, table: Table, frame: pd.DataFrame) -> None:
@@ -20,33 +21,66 @@ def write_table(path: Path, table: Table, frame: pd.DataFrame) -> None:
     out = table.conform(pd.DataFrame(frame))
     for column in table.columns:
         if column.kind == "geometry":
+            import shapely
+
             out[column.name] = shapely.to_wkb(out[column.name].to_numpy())
     buffer = io.BytesIO()
-    out.to_parquet(buffer, index=False, compression="zstd")
+    out.to_parquet(buffer, index=False, compression="zstd", compression_level=_LEVEL)
     write_bytes(path, buffer.getvalue())
+
+
+def write_batches(path: Path, schema: Any, batches: Iterable[Any]) -> int:
+    """Write Arrow batches as they come, so that memory does not grow with them; return how many rows there were."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside, rows = path.with_name(path.name + ".part"), 0
+    with pq.ParquetWriter(beside, schema, compression="zstd", compression_level=_LEVEL) as writer:
+        for batch in batches:
+            rows += batch.num_rows
+            writer.write_table(pa.Table.from_batches([batch]).cast(schema))
+    beside.replace(path)
+    return rows
 
 
 def read_table(path: Path, table: Table, *, crs: str | None = None) -> Any:
     """Read a table back and hold it to its contract; with geometry it is a GeoDataFrame in `crs`."""
     if not path.is_file():
         raise InputError(f"{path} is missing: run the earlier stages with `hotspots run`")
-    frame = table.conform(pd.read_parquet(path))
+    frame = table.conform(_read(path))
     geometry = next((c.name for c in table.columns if c.kind == "geometry"), None)
     if geometry is None:
         return frame
+    import geopandas as gpd
+    import shapely
+
     shapes = gpd.GeoSeries(shapely.from_wkb(frame[geometry].to_numpy()), crs=crs)
     return gpd.GeoDataFrame(frame.drop(columns=geometry), geometry=shapes)
 
 
-def write_layer(path: Path, layer: gpd.GeoDataFrame) -> None:
+def _read(path: Path) -> pd.DataFrame:
+    """Read Parquet; whole numbers stay whole, whether or not some are empty."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    kinds = {pa.int64(): pd.Int64Dtype(), pa.int32(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
+    table = pq.read_table(path).replace_schema_metadata(None)
+    frame: pd.DataFrame = table.to_pandas(types_mapper=kinds.get, split_blocks=True, self_destruct=True)
+    return frame
+
+
+def write_layer(path: Path, layer: Any) -> None:
     """Write a layer that is no contract table, as GeoParquet."""
     buffer = io.BytesIO()
     layer.to_parquet(buffer, index=False, compression="zstd")
     write_bytes(path, buffer.getvalue())
 
 
-def read_layer(path: Path) -> gpd.GeoDataFrame:
+def read_layer(path: Path) -> Any:
     """Read such a layer."""
     if not path.is_file():
         raise InputError(f"{path} is missing: run the earlier stages with `hotspots run`")
+    import geopandas as gpd
+
     return gpd.read_parquet(path)

@@ -7,9 +7,10 @@ The answer is that of testing every point against every polygon, many times fast
 A point that touches several areas belongs to the one whose code sorts first.
 """
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import shapely
@@ -23,6 +24,7 @@ __all__ = ["AreaIndex", "LocateResult"]
 
 MAX_CELLS = 64_000_000  # 256 MB of int32: above that the cells double until they fit
 CHUNK_POINTS = 1 << 20
+_ARRAYS = ("_order", "_full", "_border_full", "_starts", "_candidates")
 
 Points = NDArray[np.float64]
 
@@ -117,6 +119,29 @@ class AreaIndex:
         border_full = full[cells]
         full[cells] = -2 - np.arange(len(cells), dtype=np.int32)
         return cls(names, cell, float(snap_m), order, areas, x0, y0, rows, cols, full, border_full, starts, candidates)
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the index as plain arrays, to be kept and given to `from_arrays`."""
+        wkb = shapely.to_wkb(self._areas)
+        plain = {
+            "codes": np.array(self.codes, dtype=np.str_),
+            "frame": np.array([self.cell_m, self.snap_m, self._x0, self._y0]),
+            "shape": np.array([self._rows, self._cols]),
+            "wkb": np.frombuffer(b"".join(wkb), dtype=np.uint8),
+            "wkb_ends": np.cumsum([len(w) for w in wkb]),
+        }
+        return plain | {name.lstrip("_"): getattr(self, name) for name in _ARRAYS}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """Make the index again from what `to_arrays` gave."""
+        content, ends = arrays["wkb"].tobytes(), arrays["wkb_ends"].tolist()
+        areas = shapely.from_wkb([content[a:b] for a, b in itertools.pairwise([0, *ends])])
+        cell_m, snap_m, x0, y0 = arrays["frame"].tolist()
+        rows, cols = arrays["shape"].tolist()
+        codes = tuple(str(c) for c in arrays["codes"])
+        order, *rest = (arrays[name.lstrip("_")] for name in _ARRAYS)
+        return cls(codes, cell_m, snap_m, order, areas, x0, y0, rows, cols, *rest)
 
     def __len__(self) -> int:
         return len(self.codes)

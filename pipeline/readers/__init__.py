@@ -5,6 +5,7 @@ from pipeline.readers.counted import CountsPart, CountsReport, check_relations, 
 from pipeline.readers.duplicates import DUPLICATES, Duplicates, settle_duplicates
 from pipeline.readers.files import expand, source_labels
 from pipeline.readers.incidents import read_incidents
+from pipeline.readers.kept import KEPT, keep_counts, merge_kept, merge_locations, merge_victims
 from pipeline.readers.levels import AreaSet, read_areas
 from pipeline.readers.published import COUNT_RULES, read_counts, read_lookup
 from pipeline.readers.reduce import (
@@ -26,6 +27,7 @@ from pipeline.readers.sorting import merged_labels
 __all__ = [
     "COUNT_RULES",
     "DUPLICATES",
+    "KEPT",
     "PLACE_RULES",
     "RULES",
     "AreaSet",
@@ -42,7 +44,11 @@ __all__ = [
     "count_places",
     "declared_relations",
     "expand",
+    "keep_counts",
+    "merge_kept",
+    "merge_locations",
     "merge_published",
+    "merge_victims",
     "merged_labels",
     "open_part",
     "read_areas",

@@ -13,12 +13,14 @@ from pipeline.schemas import AREA_MONTHS, LOCATIONS
 from pipeline.tallies import FACET_KEY, PLACE_KEY, merge_counts, with_victims
 
 __all__ = [
+    "LOCATION_KEY",
     "LocationCounts",
     "OpenPart",
     "count_area_months",
     "count_facets",
     "count_locations",
     "count_places",
+    "location_queries",
     "open_part",
     "reduce_area_months",
     "reduce_facets",
@@ -26,7 +28,8 @@ __all__ = [
     "reduce_places",
 ]
 
-_LOCATION_KEY = ("easting_m", "northing_m", "ward_code", "borough_code", "month", "categories")
+LOCATION_KEY = ("easting_m", "northing_m", "month", "categories")
+_IN_AREAS = "min(ward_code) AS ward_code, min(borough_code) AS borough_code"  # a place is in one ward
 _DELAY = """CASE WHEN recorded_on IS NULL OR date_precision <> 'day' THEN NULL
     WHEN recorded_on::DATE - occurred_on::DATE <= 0 THEN 'same day'
     WHEN recorded_on::DATE - occurred_on::DATE <= 7 THEN '1 to 7 days'
@@ -46,6 +49,7 @@ _FACETS = {
     "online": "CASE WHEN online THEN 'yes' ELSE 'no' END",
     "delay": _DELAY,
 }
+_ALWAYS = {"weekday": "date_precision", "delay": "recorded_on", "online": "online"}  # facets of another column
 _UNKNOWN = "NULL::BIGINT AS positive_outcomes, NULL::BIGINT AS known_outcomes"
 _KNOWN = (
     "count(*) FILTER (WHERE outcome_class = 'positive') AS positive_outcomes, "
@@ -110,24 +114,30 @@ def count_locations(
     memory_limit_mb
         Memory of the database, in MB.
     """
+    with open_part(part, memory_limit_mb=memory_limit_mb) as asked:
+        counts, victims = location_queries(asked.outcomes, placeholders=placeholders)
+        return LocationCounts(asked.query(counts), asked.query(victims))
+
+
+def location_queries(outcomes: str, *, placeholders: Iterable[tuple[float, float]]) -> tuple[str, str]:
+    """Write the queries of a part's counts by location, and of the victims behind them."""
     without = "".join(
         f" AND NOT (abs(easting_m - {float(x)!r}) <= 1 AND abs(northing_m - {float(y)!r}) <= 1)"
         for x, y in placeholders
     )
-    key = ", ".join(_LOCATION_KEY)
+    key = ", ".join(LOCATION_KEY)
     where = f"FROM PARTS WHERE place = 'point' AND NOT online{without}"
-    with open_part(part, memory_limit_mb=memory_limit_mb) as asked:
-        return LocationCounts(
-            asked.query(f"SELECT {key}, count(*) AS incidents, {asked.outcomes} {where} GROUP BY ALL ORDER BY {key}"),
-            asked.query(f"SELECT DISTINCT {key}, victim_hash {where} AND victim_hash IS NOT NULL ORDER BY ALL"),
-        )
+    return (
+        f"SELECT {key}, {_IN_AREAS}, count(*) AS incidents, {outcomes} {where} GROUP BY {key} ORDER BY {key}",
+        f"SELECT DISTINCT {key}, victim_hash {where} AND victim_hash IS NOT NULL ORDER BY ALL",
+    )
 
 
 def reduce_locations(parts: Sequence[LocationCounts]) -> pd.DataFrame:
     """Merge counts by location into LOCATIONS."""
-    merged = merge_counts([p.counts for p in parts], key=_LOCATION_KEY)
+    merged = merge_counts([p.counts for p in parts], key=(*LOCATION_KEY, "ward_code", "borough_code"))
     victims = pd.concat([p.victims for p in parts], ignore_index=True)
-    frame = with_victims(merged, victims, key=_LOCATION_KEY)
+    frame = with_victims(merged, victims, key=LOCATION_KEY)
     order = ["easting_m", "northing_m", "month", "categories"]
     return LOCATIONS.conform(frame.sort_values(order, kind="stable", ignore_index=True))
 
@@ -191,10 +201,15 @@ def count_facets(part: Path | OpenPart, *, memory_limit_mb: int = 1000) -> pd.Da
     flag_status, organisation, online, delay (from incident to record). Rows without the value, and points outside all
     areas, are left out.
     """
-    values = ", ".join(f"{expression} AS {name}" for name, expression in _FACETS.items())
-    sets = ", ".join(f"(area_code, month, categories, {name})" for name in _FACETS)
-    pick = " ".join(f"WHEN GROUPING({name}) = 0 THEN '{name}'" for name in _FACETS)
     with open_part(part, memory_limit_mb=memory_limit_mb) as asked:
+        columns = ["date_precision", *(n for n in _FACETS if n not in _ALWAYS), "recorded_on"]
+        counts = ", ".join(f"count({name})" for name in columns)
+        [held] = asked.connection.sql(f"SELECT {counts} FROM {asked.scan}").fetchall()
+        met = {c for c, rows in zip(columns, held, strict=True) if rows}
+        facets = {n: e for n, e in _FACETS.items() if _ALWAYS.get(n, n) in met | {"online"}}
+        values = ", ".join(f"{expression} AS {name}" for name, expression in facets.items())
+        sets = ", ".join(f"(area_code, month, categories, {name})" for name in facets)
+        pick = " ".join(f"WHEN GROUPING({name}) = 0 THEN '{name}'" for name in facets)
         return asked.query(
             f"""
             WITH told AS (
@@ -202,7 +217,7 @@ def count_facets(part: Path | OpenPart, *, memory_limit_mb: int = 1000) -> pd.Da
                 FROM PARTS WHERE place <> 'outside'
             ), small AS (
                 SELECT area_code, month, categories, CASE {pick} END AS facet,
-                       coalesce({", ".join(_FACETS)}) AS value, count(*) AS incidents
+                       coalesce({", ".join(facets)}) AS value, count(*) AS incidents
                 FROM told GROUP BY GROUPING SETS ({sets})
             ), long AS (
                 SELECT area_code, month, facet, value, incidents, unnest(list_prepend('all',

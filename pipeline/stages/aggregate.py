@@ -1,20 +1,23 @@
 """Aggregate: whole-number counts by area, month and category; points reduced to distinct places."""
 
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from pipeline.errors import InputError
+from pipeline.manifest import key_of
 from pipeline.periods import Period
 from pipeline.quality import incidents_quality
-from pipeline.readers import PartReport, reduce_area_months, reduce_facets, reduce_locations, reduce_places
+from pipeline.readers import KEPT, PartReport, merge_kept, merge_locations, merge_victims
 from pipeline.records import read_json, write_json
 from pipeline.schemas import AREA_MONTHS, AREAS, LOCATIONS, PUBLISHED_COUNTS
 from pipeline.stages import Context
-from pipeline.stages.parts import PartCounts, PartJob, count_part
+from pipeline.stages.parts import CountJob, count_part, guarded
 from pipeline.store import read_table, write_table
+from pipeline.workspace import link_tree
 
 __all__ = ["run"]
 
@@ -22,38 +25,74 @@ __all__ = ["run"]
 def run(context: Context) -> None:
     """Reduce parts (or published counts) to area_months, locations and facets, and settle the span of the data."""
     record = read_json(context.work("ingest.json"))
-    if record["kind"] == "incidents":
-        counts = _count(context, record)
-        months = reduce_area_months([c.area_months for c in counts])
-        locations = reduce_locations([c.locations for c in counts])
-        places = _write_companions(context, counts)
-        _account(context, record, places, locations)
-    else:
-        months, locations = _from_published(context), LOCATIONS.empty()
     span = _span(context, record)
-    months = _inside(months, span)
+    first, last = _month(span["first"]), _month(span["last"])
+    if record["kind"] == "incidents":
+        folders = _count(context, record)
+        months, rows = _merge(context, record, folders, window=(first, last))
+    else:
+        months, rows = _from_published(context), 0
+        write_table(context.work("locations.parquet"), LOCATIONS, LOCATIONS.empty())
+    months = months[months["month"].between(first, last)].reset_index(drop=True)
     write_table(context.work("area_months.parquet"), AREA_MONTHS, months)
-    write_table(context.work("locations.parquet"), LOCATIONS, _inside(locations, span))
     write_json(context.work("span.json"), {k: v.isoformat() for k, v in span.items()})
     context.choices |= {"data_from": span["first"].isoformat(), "data_complete_to": span["last"].isoformat()}
-    context.counters |= {"area_months": len(months), "locations": len(locations)}
+    context.counters |= {"area_months": len(months), "locations": rows}
 
 
-def _count(context: Context, record: dict[str, Any]) -> list[PartCounts]:
-    """Map the reductions over the parts."""
+def _count(context: Context, record: dict[str, Any]) -> list[Path]:
+    """Reduce the parts, taking over the counts of parts that are those of the last run; return the counts' folders."""
     config = context.config
-    placeholders = tuple((p.easting_m, p.northing_m) for p in config.detect.placeholder_locations)
+    rules: dict[str, Any] = {
+        "region_code": config.areas.region.code,
+        "placeholders": tuple((p.easting_m, p.northing_m) for p in config.detect.placeholder_locations),
+    }
+    keys = {part["label"]: key_of({"part": part["settled"], **rules}) for part in record["parts"]}
+    folders = {part["label"]: context.work(f"counts/{Path(part['part']).stem}") for part in record["parts"]}
+    todo = [part for part in record["parts"] if not _take_over(context, folders[part["label"]], keys[part["label"]])]
     jobs = [
-        PartJob(
+        CountJob(
+            label=part["label"],
             part=context.folder / part["part"],
-            region_code=config.areas.region.code,
-            placeholders=placeholders,
+            into=folders[part["label"]],
             memory_limit_mb=config.run.memory_limit_mb,
+            **rules,
         )
-        for part in record["parts"]
+        for part in todo
     ]
     total = len(jobs)
-    return context.engine.map(count_part, jobs, done=lambda n: context.progress("counting", n, total))
+    context.engine.map(count_part, jobs, done=lambda n: context.progress("counting", n, total))
+    for part in todo:
+        write_json(folders[part["label"]] / "key.json", {"key": keys[part["label"]]})
+    context.counters |= {"parts_counted": total, "parts_taken_over": len(record["parts"]) - total}
+    return [folders[part["label"]] for part in record["parts"]]
+
+
+def _take_over(context: Context, folder: Path, key: str) -> bool:
+    """Link the counts of the last run if they are of the same part under the same rules."""
+    if context.last is None:
+        return False
+    before = context.last / folder.relative_to(context.folder)
+    files = [before / "key.json", *(before / f"{name}.parquet" for name in KEPT)]
+    if not all(file.is_file() for file in files) or read_json(files[0]).get("key") != key:
+        return False
+    link_tree(before, folder)
+    return True
+
+
+def _merge(
+    context: Context, record: dict[str, Any], folders: list[Path], *, window: tuple[int, int]
+) -> tuple[pd.DataFrame, int]:
+    """Merge all parts' counts, write locations and companions, and account for every row; return the area_months."""
+    limit = context.config.run.memory_limit_mb
+    with guarded("the counts while they were merged", damaged="counts that an earlier step wrote cannot be read back"):
+        rows, at = merge_locations(folders, out=context.work("locations.parquet"), months=window, memory_limit_mb=limit)
+        merge_victims(folders, out=context.work("victims.parquet"), memory_limit_mb=limit)
+        tables = {name: merge_kept(folders, name=name) for name in ("area_months", "facets", "places")}
+    for name in ("facets", "places"):
+        tables[name].to_parquet(context.work(f"{name}.parquet"), index=False, compression="zstd")
+    _account(context, record, tables["places"], at)
+    return tables["area_months"], rows
 
 
 def _account(context: Context, record: dict[str, Any], places: pd.DataFrame, locations: pd.DataFrame) -> None:
@@ -69,20 +108,6 @@ def _account(context: Context, record: dict[str, Any], places: pd.DataFrame, loc
         geocode_target_pct=context.config.quality.geocode_target_pct,
     )
     write_json(context.folder / "quality.json", quality)
-
-
-def _write_companions(context: Context, counts: list[PartCounts]) -> pd.DataFrame:
-    """Keep what else the parts were counted by: facets, kinds of place (returned), and which victims were where."""
-    victims = pd.concat([c.locations.victims for c in counts], ignore_index=True)
-    victims = victims[["easting_m", "northing_m", "month", "victim_hash"]].drop_duplicates()
-    companions = {
-        "facets": reduce_facets([c.facets for c in counts]),
-        "places": reduce_places([c.places for c in counts]),
-        "victims": victims.sort_values(list(victims.columns), ignore_index=True),
-    }
-    for name, frame in companions.items():
-        frame.to_parquet(context.work(f"{name}.parquet"), index=False, compression="zstd")
-    return companions["places"]
 
 
 def _from_published(context: Context) -> pd.DataFrame:
@@ -144,9 +169,3 @@ def _span(context: Context, record: dict[str, Any]) -> dict[str, date]:
 
 def _month(day: date) -> int:
     return day.year * 100 + day.month
-
-
-def _inside(frame: pd.DataFrame, span: dict[str, date]) -> pd.DataFrame:
-    """Keep the months of the span; a month begun after its end is left out."""
-    keep = (frame["month"] >= _month(span["first"])) & (frame["month"] <= _month(span["last"]))
-    return frame[keep].reset_index(drop=True)

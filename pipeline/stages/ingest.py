@@ -26,30 +26,71 @@ from pipeline.readers import (
 from pipeline.records import read_json, write_json
 from pipeline.schemas import AREAS, PUBLISHED_COUNTS, QUARANTINE
 from pipeline.stages import Context, expand
-from pipeline.stages.parts import ReadJob, part_name, read_part
-from pipeline.store import write_table
+from pipeline.stages.parts import ReadJob, guarded, part_name, read_part, save_index
+from pipeline.store import read_table, write_table
 from pipeline.workspace import link_tree
 
 __all__ = ["run"]
 
 
+_INDEX = "areas.index.npz"
+
+
 def run(context: Context) -> None:
     """Read boundaries, then incidents or published counts, and account for every row."""
+    working_crs(context.config.crs.working)
+    areas = _areas(context)
+    context.counters |= {"wards": len(areas.level("ward")), "boroughs": len(areas.level("borough"))}
+    record = _published(context, areas) if context.config.published_counts else _incidents(context, areas)
+    write_json(context.work("ingest.json"), {**record, "areas": areas.report})
+
+
+def _areas(context: Context) -> AreaSet:
+    """Read boundaries and residents and index the wards, or take over those of the last run if nothing changed."""
     config = context.config
-    working_crs(config.crs.working)
+    key = _areas_key(context)
+    kept = ("areas.parquet", "areas.json", *(() if config.published_counts else (_INDEX,)))
+    before = context.last / "work" if context.last else None
+    if before and all((before / name).is_file() for name in kept):
+        record = read_json(before / "areas.json")
+        if record["key"] == key:
+            for name in kept:
+                link_tree(before / name, context.work(name))
+            context.counters["boundaries_taken_over"] = True
+            context.choices |= record["choices"]
+            table = read_table(context.work("areas.parquet"), AREAS, crs=config.crs.working)
+            return AreaSet(table, pd.DataFrame(), record["report"])
     areas = read_areas(config.areas, base=context.base, working=config.crs.working)
     write_table(context.work("areas.parquet"), AREAS, areas.table)
-    context.counters |= {"wards": len(areas.level("ward")), "boroughs": len(areas.level("borough"))}
-    record = _published(context, areas) if config.published_counts else _incidents(context, areas)
-    write_json(context.work("ingest.json"), {**record, "areas": areas.report})
+    choices: dict[str, Any] = {}
+    if not config.published_counts:
+        wards = areas.level("ward")
+        index = AreaIndex.build(
+            wards.geometry.to_numpy(), list(wards["area_code"]), cell_m=config.areas.cell_m, snap_m=config.areas.snap_m
+        )
+        save_index(context.work(_INDEX), index)
+        choices = {"area_index_cell_m": index.cell_m, "snap_m": index.snap_m}
+    context.choices |= choices
+    context.counters["boundaries_taken_over"] = False
+    write_json(context.work("areas.json"), {"key": key, "choices": choices, "report": areas.report})
+    return areas
+
+
+def _areas_key(context: Context) -> str:
+    """Return what boundaries and residents depend on: every input that is no source of data, settings, the code."""
+    config = context.config
+    patterns = [s.paths for s in config.incidents] + [s.paths for s in config.published_counts]
+    data = {p.with_suffix("") for paths in patterns for p in expand(paths, base=context.base, key="paths")}
+    others = sorted(checksum for path, checksum in context.checksums.items() if path.with_suffix("") not in data)
+    return key_of(
+        {"others": others, "areas": config.areas.settings(), "working": config.crs.working, "code": code_version()}
+    )
 
 
 def _incidents(context: Context, areas: AreaSet) -> dict[str, Any]:
     """Read every file into its part, taking over parts whose file and settings are those of the last run."""
     jobs = _jobs(context, areas)
-    paths = {job.path for job in jobs}
-    others = sorted(checksum for path, checksum in context.checksums.items() if path not in paths)
-    keys = {job.label: _part_key(context, job, others) for job in jobs}
+    keys = {job.label: _part_key(context, job) for job in jobs}
     last = _last_parts(context)
     todo = [job for job in jobs if last.get(job.label, {}).get("key") != keys[job.label]]
     for job in jobs:
@@ -61,11 +102,13 @@ def _incidents(context: Context, areas: AreaSet) -> dict[str, Any]:
     reports = {job.label: last[job.label]["report"] for job in jobs if job not in todo}
     reports |= {job.label: dataclasses.asdict(report) for job, report in zip(todo, fresh, strict=True)}
     parts = [PartReport.restored(reports[job.label]) for job in jobs]
-    settled = settle_duplicates(
-        [job.out for job in jobs],
-        memory_limit_mb=context.config.run.memory_limit_mb,
-        into=context.work("incidents"),
-    )
+    with guarded("the ids while repeats were looked for", damaged="a part that was read cannot be read back"):
+        settled = settle_duplicates(
+            [job.out for job in jobs],
+            memory_limit_mb=context.config.run.memory_limit_mb,
+            into=context.work("incidents"),
+        )
+    lost = {str(label): rows["source_row"].tolist() for label, rows in settled.frame.groupby("source", sort=True)}
     write_table(context.work("duplicates.parquet"), settled.table, settled.frame)
     refused = [pd.read_parquet(job.quarantine_out) for job in jobs]
     write_table(context.work("quarantine.parquet"), QUARANTINE, pd.concat(refused, ignore_index=True))
@@ -89,6 +132,7 @@ def _incidents(context: Context, areas: AreaSet) -> dict[str, Any]:
                 "key": keys[job.label],
                 "read": job.out.relative_to(context.folder).as_posix(),
                 "part": f"work/incidents/{job.out.name}",
+                "settled": key_of({"read": keys[job.label], "lost": lost.get(job.label, [])}),
                 "report": reports[job.label],
             }
             for job in jobs
@@ -142,10 +186,7 @@ def _first_day(month: int) -> str:
 def _jobs(context: Context, areas: AreaSet) -> list[ReadJob]:
     wards, boroughs = areas.level("ward"), areas.level("borough")
     config = context.config
-    index = AreaIndex.build(
-        wards.geometry.to_numpy(), list(wards["area_code"]), cell_m=config.areas.cell_m, snap_m=config.areas.snap_m
-    )
-    context.choices |= {"area_index_cell_m": index.cell_m, "snap_m": index.snap_m}
+    index_key = read_json(context.work("areas.json"))["key"]
     today = datetime.now(UTC).date().isoformat()
     jobs = []
     for number, source in enumerate(config.incidents):
@@ -158,7 +199,8 @@ def _jobs(context: Context, areas: AreaSet) -> list[ReadJob]:
                     label=label,
                     source=source,
                     config=config,
-                    index=index,
+                    index=context.work(_INDEX),
+                    index_key=index_key,
                     ward_codes=tuple(wards["area_code"]),
                     parents=tuple(wards["parent_code"]),
                     borough_names=dict(zip(boroughs["area_code"], boroughs["name"], strict=True)),
@@ -177,7 +219,7 @@ def _bounds(areas: AreaSet) -> tuple[float, float, float, float]:
     return west, south, east, north
 
 
-def _part_key(context: Context, job: ReadJob, others: list[str]) -> str:
+def _part_key(context: Context, job: ReadJob) -> str:
     """Return what a part depends on: its file, its settings, the boundaries (among the other inputs), the code."""
     config = context.config
     return key_of(
@@ -185,13 +227,10 @@ def _part_key(context: Context, job: ReadJob, others: list[str]) -> str:
             "file": [
                 c for path, c in sorted(context.checksums.items()) if path.with_suffix("") == job.path.with_suffix("")
             ],
-            "others": others,
+            "boundaries": job.index_key,
             "label": job.label,
             "source": job.source.settings(),
-            "areas": config.areas.settings(),
             "categories": config.categories.settings(),
-            "working": config.crs.working,
-            "code": code_version(),
             "salt": key_of({"salt": context.salt.hex()}),
             "today": "" if job.source.last_date else job.today,
         }
