@@ -301,7 +301,7 @@ def test_a_break_between_the_windows_is_said_everywhere(tmp_path: Path) -> None:
     broken = sealed(info, base.areas, counts, base.hotspots, base.density)
     for html in written(broken, tmp_path / "p").values():
         said = Reader(html).text
-        assert "The figures are not comparable with the year before: New recording system, September 2024." in said
+        assert "Not comparable with the year before: the series breaks in September 2024." in said
         assert not re.search(r"\d% (?:fewer|more)", said)
 
 
@@ -355,4 +355,4 @@ def test_quarterly_series_and_partial_windows(tmp_path: Path) -> None:
     partial = (*quarters[:-1], dataclasses.replace(quarters[-1], complete=False))
     made = small(periods={"ward": windows(202108, 4, 12), "borough": partial, "region": partial})
     said = Reader(written(made, tmp_path / "p")["B00"]).text
-    assert "Each point is one period." in said
+    assert "Each point is one period; none spans a break." in said

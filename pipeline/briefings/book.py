@@ -14,6 +14,11 @@ from pipeline.findings import words
 __all__ = ["Book", "Place", "before_words"]
 
 _PERCENTILES = {"ward": (22, 47, 76, 93), "borough": (20, 45, 72, 90)}
+_KEY = ("area_code", "period", "category")
+_FIGURES = (
+    *("incidents", "positive_outcomes", "rate_per_10000", "rate_low", "rate_high", "reliability"),
+    *("outcome_share", "outcome_low", "outcome_high", "change_pct", "change_word", "change_vs_region", "withheld"),
+)
 _BELOW = {"region": "borough", "borough": "ward"}
 
 
@@ -57,14 +62,20 @@ class Book:
         self.released = released
         self.info = released.info
         self.places = self._places()
-        columns = ["area_code", "period", "category"]
-        wanted = released.counts.set_index(columns, drop=False)
-        keys = [tuple(map(str, key)) for key in wanted.index]
-        self._rows: dict[tuple[str, ...], dict[str, Any]] = dict(zip(keys, wanted.to_dict("records"), strict=True))
+        self._rows = self._read()
         self.limits = {level: self._limits(level) for level in ("borough", "ward")}
         self.before = before_words(self.info.headline, self.info.earlier)
         self.water = self._water()
         self._known: dict[str, findings.Profiled] = {}
+
+    def _read(self) -> dict[tuple[str, str, str], dict[str, Any]]:
+        """Index the rows that briefings use: the two windows compared, and the history of the total above wards."""
+        counts, earlier = self.released.counts, self.info.earlier
+        now = counts["period"].isin([self.info.headline.id, *([earlier.id] if earlier else [])])
+        past = (counts["category"] == "all") & (counts["level"] != "ward")
+        used = counts.loc[now | past, [*_KEY, *_FIGURES]]
+        keys = zip(*(used[name].astype(str) for name in _KEY), strict=True)
+        return dict(zip(keys, used[list(_FIGURES)].to_dict("records"), strict=True))
 
     def _places(self) -> dict[str, Place]:
         out: dict[str, Place] = {}
@@ -171,7 +182,7 @@ class Book:
             return ""
         first, last = self.info.earlier.start[:7], self.info.headline.end[:7]
         inside = [b for b in self.info.breaks if first < b.month <= last]
-        return f"{inside[0].text}, {words.month_name(inside[0].month)}" if inside else ""
+        return f"the series breaks in {words.month_name(inside[0].month)}" if inside else ""
 
     def regional(self) -> bool:
         """Whether the release has headline figures of the region."""

@@ -20,7 +20,6 @@ from pipeline.findings import words
 __all__ = ["first_sheet"]
 
 CHART_PT = 92.0
-LOCATOR_PT = 128.0
 
 
 def first_sheet(book: Book, code: str) -> str:
@@ -31,7 +30,8 @@ def first_sheet(book: Book, code: str) -> str:
     said, found, told = findings.lead(case), findings.findings(case), _events(book, code)
     height_pt = _map_height(book, code, said, told)
     panel = case.whole_region
-    locator = "" if panel or _column_height(found) + LOCATOR_PT > height_pt + 30 else locator_of(book, place)
+    spare_pt = height_pt + 30 - _column_height(found)
+    locator = "" if panel else locator_of(book, place, room_pt=spare_pt)
     end = care(book) if panel else foot(*page.fixed_wording(subject_of(book)))
     below = words.capital(case.part_words[0])
     among = f"Among {info.region_name} {book.words_for('borough')[1]}".replace("  ", " ")
@@ -57,9 +57,17 @@ def _map_height(book: Book, code: str, said: tuple[findings.Segment, ...], told:
     info, panel = book.info, book.places[code].level == "region"
     banner = len(info.marking) + (50 if info.audit not in {"passed", "not needed"} else 0) + 90 * info.synthetic
     wording = " ".join(page.fixed_wording(subject_of(book)))
-    taken = 20.0 + lines(banner, 120) * 11 + 4 + 9 + 33 * min(2, lines(book.places[code].name, 30))
-    taken += 2 + 18.8 * lines("".join(t for t, _ in said), 76)
-    taken += 77 + 62 + CHART_PT + 60 + stack(told, per_line=128, line_pt=10.8)
+    taken = (
+        20.0
+        + 12 * (lines(f"{info.title} panel briefing · {book.places[code].name}", 78) - 1)
+        + lines(banner, 120) * 11
+        + 4
+        + 9
+        + 33 * min(2, lines(book.places[code].name, 30))
+    )
+    taken += 2 + 18.8 * lines("".join(t for t, _ in said), 78)
+    taken += 77 + 54 + CHART_PT + 58 + stack(told, per_line=128, line_pt=10.8)
+    taken += 11 * (lines(info.noun, 24) - 1) + 15 * (lines(info.noun, 36) - 1)
     if panel:
         taken += 62 + 10.8 * lines(len(wording), 110) + stack([a + b for a, b in info.support], per_line=56, line_pt=7)
     else:
@@ -92,7 +100,7 @@ def _events(book: Book, code: str) -> list[str]:
 def _tiles(case: findings.Case) -> list[str]:
     total, region = case.area.total, case.region.total
     beside = "" if case.whole_region else case.region.name
-    then = f"{words.whole(total.earlier)} {case.before}" if total.earlier is not None and case.before else ""
+    then = f"{words.whole(total.earlier)} {case.before}" if total.earlier is not None and total.comparable else ""
     out = [tile(words.capital(case.noun), count_words(total), then, wordy=total.incidents is None)]
     note = ""
     if total.rate is not None and total.rate_low is not None and total.rate_high is not None:

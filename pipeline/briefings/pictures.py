@@ -2,6 +2,7 @@
 
 import math
 from datetime import date
+from typing import Any
 
 import shapely
 
@@ -27,6 +28,9 @@ __all__ = [
 HALF_PT = 242.0
 MAP_PT = 334.0
 MOST_EVENTS = 3
+SPECK_M2 = 1e6
+LOCATOR_PT = 128.0
+"""Height of the locator with what stands above it."""
 _SHARE = 0.1
 """A hotspot belongs to every area that holds this share of it."""
 
@@ -83,7 +87,7 @@ def map_of(book: Book, code: str, *, height_pt: float) -> str:
     hot = hotspots_in(book, code)[: 6 if place.level == "borough" else 9]
     outline = shapely.union_all([p.shape for p in parts]) if parts else place.shape
     if place.level == "region":  # the river belongs to the region: no coast inside it
-        outline = shapely.union_all([outline.buffer(1.0), book.water])
+        outline = _without_specks(shapely.union_all([outline.buffer(1.0), book.water]))
     beside = [p for p in book.level(place.level) if p.code != code] if place.level != "region" else []
     svg = charts.area_map(
         f"map-{code}",
@@ -104,6 +108,14 @@ def map_of(book: Book, code: str, *, height_pt: float) -> str:
     return svg + legend(limits, keys, classes=rated)
 
 
+def _without_specks(shape: Any) -> Any:
+    """Drop the slivers and pinholes that simplified borders leave along a river."""
+    parts = [p for p in shapely.get_parts(shape) if p.area > SPECK_M2]
+    return shapely.MultiPolygon(
+        [shapely.Polygon(p.exterior, [r for r in p.interiors if shapely.Polygon(r).area > SPECK_M2]) for p in parts]
+    )
+
+
 _KEYS = (
     ("few", "too few for a rate"),
     ("withheld", "withheld"),
@@ -116,16 +128,18 @@ def _picture(rated: bool) -> str:  # noqa: FBT001 - one question, asked in one p
     return "shades show the rate per 10,000 residents" if rated else "circles show the number recorded"
 
 
-def locator_of(book: Book, place: Place) -> str:
-    """Draw where a borough lies in the region."""
+def locator_of(book: Book, place: Place, *, room_pt: float) -> str:
+    """Draw where a borough lies in the region, as large as there is room for; empty where there is hardly any."""
     beside = book.level(place.level)
-    if len(beside) < 2:
+    less = room_pt < LOCATOR_PT
+    if len(beside) < 2 or room_pt < LOCATOR_PT * 0.64:
         return ""
     return charts.locator(
         f"loc-{place.code}",
         shapes=[p.shape for p in beside],
         chosen=[p.code for p in beside].index(place.code),
-        width_pt=150.0,
+        width_pt=93.0 if less else 150.0,
+        role="loc less" if less else "loc",
         label=f"{place.name} within {book.info.region_name}",
     )
 
@@ -185,7 +199,7 @@ def trend_of(book: Book, code: str, *, height_pt: float) -> tuple[str, str, str]
 
 _NOTES = {
     True: "Each point is the 12 months to then, never across a break; thin line: single months × 12.",
-    False: "Each point is one period.",
+    False: "Each point is one period; none spans a break.",
 }
 
 
@@ -195,7 +209,7 @@ def _moment(day: str) -> float:
 
 
 def _brief(text: str) -> str:
-    return text if len(text) <= 30 else text[:29].rstrip() + "…"
+    return text if len(text) <= 24 else "break in the series"
 
 
 def _last(points: tuple[tuple[float, float | None], ...]) -> str:

@@ -175,7 +175,7 @@ def sources(book: Book) -> str:
     info = book.info
     years = sorted({p.population_year for p in book.places.values() if p.population_year})
     said = [f"Counts: {info.publisher.rstrip('.')}." if info.publisher else ""]
-    if years:
+    if years and "residents" not in info.publisher.lower():
         said.append(f"Residents: {' and '.join(map(str, years))}.")
     said.append(info.licence)
     return " ".join(part for part in said if part)

@@ -7,10 +7,13 @@ from pipeline.briefings.pictures import fill_of
 from pipeline.briefings.pieces import change_cell, count_words, long_class, outcome_words, rate_words, row_head
 from pipeline.findings import words
 
-__all__ = ["MOST_CATEGORIES", "category_table", "part_table"]
+__all__ = ["MOST_CATEGORIES", "ROWS_PT", "category_table", "part_table", "rows_pt"]
 
 MOST_CATEGORIES = 9
-ROW_PT, DENSE_ROW_PT = 15.7, 11.8
+ROWS_PT = (("", 15.7), ("dense", 11.8), ("tight", 10.8))
+"""Ways to set the rows of parts, and their height in points, roomiest first."""
+
+HEAD_PT = 42.0
 
 
 def _head(label: str, kind: str = "n") -> str:
@@ -28,8 +31,8 @@ def _outcome_head(case: findings.Case) -> str:
     return _head("Outcomes|per 100" if case.outcome_basis == "flow" else "Positive|outcome")
 
 
-def category_table(case: findings.Case) -> str:
-    """Write every category with its change, the region's change, and its outcomes; tighter on the panel page."""
+def category_table(case: findings.Case, *, dense: bool) -> str:
+    """Write every category with its change, the region's change, and its outcomes."""
     shown = [("all", "All"), *case.categories][: MOST_CATEGORIES + 1]
     most = max((case.area.figure(id_).incidents or 0 for id_, _ in shown[1:]), default=0)
     compare, outcomes = not case.whole_region, case.outcome_basis != "none"
@@ -58,11 +61,17 @@ def category_table(case: findings.Case) -> str:
     left = len(case.categories) + 1 - len(shown)
     if left:
         note += f" And {left} more in area_counts.csv."
-    kind = "st dense" if case.whole_region else "st"
+    kind = "st dense" if dense else "st"
     return (
         f'<table class="{kind}"><thead><tr>{"".join(heads)}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
         f'<p class="note">{page.text(note)}</p>'
     )
+
+
+def rows_pt(book: Book, case: findings.Case, row_pt: float) -> float:
+    """Return the height of the table of parts with rows of `row_pt`, in points."""
+    bare = sum(not p.covered for p in book.level("borough")) if case.whole_region else 0
+    return HEAD_PT + row_pt * (len(case.parts) + bare)
 
 
 def part_table(book: Book, case: findings.Case, *, height_pt: float) -> str:
@@ -72,9 +81,9 @@ def part_table(book: Book, case: findings.Case, *, height_pt: float) -> str:
     bare = [p for p in book.level("borough") if not p.covered] if case.whole_region else []
     if not parts:
         return f'<h2>By {page.text(one)}</h2><p class="note">This release has no figures by {page.text(one)}.</p>'
-    body_pt = height_pt - 44
-    dense = (len(parts) + len(bare)) * ROW_PT > body_pt
-    order, how = _ordered(case, parts, max(4, int(body_pt / (DENSE_ROW_PT if dense else ROW_PT)) - len(bare)))
+    kind, row_pt = next((way for way in ROWS_PT if rows_pt(book, case, way[1]) <= height_pt), ROWS_PT[-1])
+    fits = len(parts) if rows_pt(book, case, row_pt) <= height_pt else int((height_pt - HEAD_PT - 14) / row_pt)
+    order, how = _ordered(case, parts, max(4, fits - (len(bare) if fits < len(parts) else 0)))
     rate = case.region.total.rate
     axis = charts.LogAxis.over([(p.total.rate or 0.0, p.total.rate_low, p.total.rate_high) for p in order], rate)
     outcomes = case.whole_region and case.outcome_basis != "none"
@@ -90,7 +99,7 @@ def part_table(book: Book, case: findings.Case, *, height_pt: float) -> str:
     more = f'<p class="note">And {left} more in area_counts.csv.</p>' if left else ""
     return (
         f"<h2>By {page.text(one)} <span>{page.text(case.noun)} per 10,000 residents, {how}</span></h2>"
-        f'<table class="pt{" dense" if dense else ""}"><thead><tr>{"".join(heads)}</tr></thead>'
+        f'<table class="{f"pt {kind}".rstrip()}"><thead><tr>{"".join(heads)}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table>{more}"
     )
 

@@ -210,7 +210,7 @@ def _scale_bar(canvas: Canvas, frame: _Frame, labels: Labels) -> None:
     labels.block(canvas.width_pt - 9 - reach / 2, 14, reach / 2 + 4, 12)
 
 
-def locator(name: str, *, shapes: Sequence[Any], chosen: int, width_pt: float, label: str) -> str:
+def locator(name: str, *, shapes: Sequence[Any], chosen: int, width_pt: float, label: str, role: str = "loc") -> str:
     """Draw where the area lies in the region.
 
     Parameters
@@ -219,6 +219,8 @@ def locator(name: str, *, shapes: Sequence[Any], chosen: int, width_pt: float, l
         Outlines of all areas of its level, in metres.
     chosen
         Index of the area.
+    role
+        Class of the drawing.
     """
     bounds = shapely.total_bounds(list(shapes))
     across, up = max(float(bounds[2] - bounds[0]), 1.0), max(float(bounds[3] - bounds[1]), 1.0)
@@ -229,4 +231,4 @@ def locator(name: str, *, shapes: Sequence[Any], chosen: int, width_pt: float, l
         if k != chosen:
             _draw(frame.axes, shape.simplify(0.4 / frame.pt_per_m), "lo", fc=_C["ground"], ec=_C["paper"], lw=0.7)
     _draw(frame.axes, shapes[chosen], "lo", fc=_C["ink"], ec=_C["paper"], lw=0.7)
-    return canvas.svg(label, role="loc")
+    return canvas.svg(label, role=role)

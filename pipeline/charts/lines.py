@@ -108,7 +108,7 @@ def trend(
     for x, words in breaks:
         axes.plot([x, x], [0, top], color=_C["ctl"], lw=0.8, ls=(0, (2.5, 2.5)), clip_on=False)
         late = (x - first) > 0.55 * (last - first)
-        canvas.text(axes, x, 0, words, role="ax", anchor="end" if late else "start", dx=-3 if late else 3, dy=3)
+        canvas.text(axes, x, 0, words, role="ax on", anchor="end" if late else "start", dx=-3 if late else 3, dy=3)
     for x, number in events:
         axes.plot([x, x], [0, top], color=_C["ink-3"], lw=0.5, clip_on=False)
         canvas.text(axes, x, top, number, role="ev", dy=3)
@@ -211,8 +211,10 @@ def strip(
     if ends and len(dots) > 2:
         order = sorted(range(len(dots)), key=lambda k: (dots[k].value, dots[k].name))
         said = [f"{'Lowest' if k == order[0] else 'Highest'}: {_short(dots[k].name, 24)} {number[k]}" for k in order]
-        canvas.text(axes, 0, 4, said[0], role="ax", anchor="start", dx=-6)
-        canvas.text(axes, top, 4, said[-1], role="ax", anchor="end", dx=6)
+        if order[0] != chosen:
+            canvas.text(axes, 0, 4, said[0], role="ax", anchor="start", dx=-6)
+        if order[-1] != chosen:
+            canvas.text(axes, top, 4, said[-1], role="ax", anchor="end", dx=6)
     if chosen is not None:
         mine = dots[chosen]
         if mine.low is not None and mine.high is not None:

@@ -157,7 +157,7 @@ class Case:
     outcome_basis
         What outcomes are set against.
     break_text
-        Why the windows cannot be compared, where a break in the series says so.
+        Why the windows cannot be compared, as half a sentence, where a break in the series says so.
     """
 
     area: Profiled

@@ -94,7 +94,7 @@ def lead(case: Case) -> tuple[Segment, ...]:
     change = change_phrase(total, case.before)
     if total.change_word == "not comparable":
         reason = f": {case.break_text}" if case.break_text else ""
-        out.append((f". The figures are not comparable with {case.before or 'earlier ones'}{reason}.", False))
+        out.append((f". Not comparable with {case.before or 'earlier periods'}{reason}.", False))
     elif change:
         stressed, joint, rest = change.partition(" than ")
         out += [(", ", False), (stressed, True), (f"{joint}{rest}.", False)]

@@ -184,12 +184,14 @@ def _place(case: Case, category: str) -> str:
     _, best, worst, peers = ranked
     many = case.peer_words[1]
     if best == worst == 1:
-        return f" It is the highest rate of the {peers} {many}."
+        return f" It is the highest rate of the {peers} {many} that have one."
     if best == worst:
-        return f" It is {words.ordinal(best)} of the {peers} {many}."
+        return f" It is {words.ordinal(best)} of the {peers} {many} that have one."
     if (worst - best) * 3 > peers:
         return ""  # the interval leaves nearly every place open
-    return f" Among the {peers} {many} it lies between {words.ordinal(best)} and {words.ordinal(worst)}."
+    return (
+        f" Among the {peers} {many} with such a rate it lies between {words.ordinal(best)} and {words.ordinal(worst)}."
+    )
 
 
 def _outcomes(case: Case) -> Finding | None:
