@@ -1,12 +1,13 @@
 """The cell table of a release: every count that is published or implied, and what ties the counts together."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import geopandas as gpd
+import numpy as np
 import pandas as pd
 
 from pipeline.disclosure.released import CategoryInfo
+from pipeline.disclosure.spots import Spot, spot_rows
 from pipeline.periods import Period, month_range
 from pipeline.relations import (
     Relations,
@@ -19,9 +20,50 @@ from pipeline.relations import (
     window_atoms,
 )
 
-__all__ = ["COUNTS", "CellTable", "cell_table", "counted"]
+__all__ = ["COUNTS", "CellTable", "Layout", "cell_table", "counted", "long_cells", "shown_pairs"]
 
 COUNTS = ("incidents", "incidents_unplaced", "positive_outcomes", "known_outcomes")
+LEVELS = ("region", "borough", "ward")
+JOIN = "+"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What an attacker knows about the layout of a source: how areas, windows, categories and measures nest.
+
+    Attributes
+    ----------
+    parents
+        Area code to the code of the area it lies in, for every area that is covered, inside a release's scope or not.
+    pairs
+        Category and the category it is part of, for every two that may both be shown.
+    cohort
+        Whether positive outcomes belong to the incidents they stand beside, so that they never exceed them.
+    spots
+        Hotspots of each release, the new one's first.
+    """
+
+    parents: Mapping[str, str]
+    pairs: tuple[tuple[str, str], ...]
+    cohort: bool
+    spots: tuple[tuple[Spot, ...], ...] = ()
+
+    def relate(self, cells: pd.DataFrame) -> Relations:
+        """Write down every sum and subset that a table of cells implies (columns KEY and level)."""
+        table = cells.reset_index(drop=True)
+        rows = [area_sums(table, parents=self.parents, unplaced={"incidents": "incidents_unplaced"})]
+        for level in LEVELS:
+            at = np.flatnonzero(table["level"] == level).astype(np.int64)
+            if at.size:
+                part = table.iloc[at].reset_index(drop=True)
+                rows.append(period_sums(part, parts=_parts(part["period"].unique())).remap(at, cells=len(table)))
+        rows.append(category_subsets(table, pairs=self.pairs))
+        rows.append(measure_subsets(table, pairs=[("incidents_unplaced", "incidents")]))
+        if self.cohort:
+            chain = [("positive_outcomes", "known_outcomes"), ("known_outcomes", "incidents")]
+            rows.append(measure_subsets(table, pairs=chain))
+        rows += [spot_rows(table, spots=spots) for spots in self.spots]
+        return stack(*rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +73,8 @@ class CellTable:
     Attributes
     ----------
     cells
-        KEY columns, level, value, latent; `row` is the position in the counts, -1 for latent cells.
+        KEY columns, level, value, latent, known_low, known_high; `row` is the position in the counts, -1 for latent
+        cells.
     relations
         Those that hold in the data.
     dropped
@@ -47,10 +90,10 @@ def cell_table(
     counts: pd.DataFrame,
     *,
     months: pd.DataFrame,
-    areas: gpd.GeoDataFrame,
-    categories: Sequence[CategoryInfo],
+    layout: Layout,
     measures: Sequence[str],
-    cohort: bool,
+    spots: pd.DataFrame | None = None,
+    earlier: Mapping[str, Iterable[str]] | None = None,
 ) -> CellTable:
     """Lay out the cells of a release and tie them together.
 
@@ -60,38 +103,24 @@ def cell_table(
         True counts per area, period and category: the columns of COUNTS, null where there is nothing to publish.
     months
         The same per month, for pieces of windows that overlap; columns area_code, level, month, category and COUNTS.
-    areas
-        Table `areas`: parents and coverage.
-    categories
-        Categories shown, with parents.
+    layout
+        How the cells nest.
     measures
         Measures shown.
-    cohort
-        Whether positive outcomes belong to the incidents they stand beside, so that they never exceed them.
+    spots
+        Latent cells of the hotspots (see `spot_cells`).
+    earlier
+        Level to the windows of earlier releases: where they overlap with the new ones, the pieces become cells too.
     """
-    published = _long(counts, measures)
-    latent = _atoms(published, months, measures)
-    cells = pd.concat([published.assign(latent=False), latent.assign(latent=True, row=-1)], ignore_index=True)
-    covered = areas[areas["covered"].astype(bool) & areas["parent_code"].notna()]
-    parents = dict(zip(covered["area_code"], covered["parent_code"], strict=True))
-    windows = _windows(published)
-    nested = {
-        window: atoms
-        for window, atoms in window_atoms({w: list(m) for w, m in windows.items()}).items()
-        if len(atoms) > 1
-    }
-    names = {months: window for window, months in windows.items()}
-    parts = {window: [names.get(atom, _name(atom)) for atom in atoms] for window, atoms in nested.items()}
-    rows = [
-        area_sums(cells, parents=parents, unplaced={"incidents": "incidents_unplaced"}),
-        period_sums(cells, parts=parts),
-        category_subsets(cells, pairs=[(c.id, c.parent or "all") for c in categories if c.id != "all"]),
-        measure_subsets(cells, pairs=[("incidents_unplaced", "incidents")]),
-    ]
-    if cohort:
-        pairs = [("positive_outcomes", "known_outcomes"), ("known_outcomes", "incidents")]
-        rows.append(measure_subsets(cells, pairs=pairs))
-    kept, report = drop_violated(stack(*rows), values=cells["value"].to_numpy())
+    published = long_cells(counts, measures)
+    latent = _atoms(published, months, measures, earlier or {})
+    frames = [published.assign(latent=False), latent.assign(latent=True, row=-1)]
+    if spots is not None and len(spots):
+        frames.append(spots.assign(latent=True, row=-1))
+    cells = pd.concat(frames, ignore_index=True)
+    for column in ("known_low", "known_high"):
+        cells[column] = pd.to_numeric(cells[column]).astype("float64") if column in cells else np.nan
+    kept, report = drop_violated(layout.relate(cells), values=cells["value"].to_numpy(dtype=np.int64))
     return CellTable(cells, kept, report)
 
 
@@ -103,11 +132,23 @@ def counted(measures: Sequence[str]) -> tuple[str, ...]:
     return tuple(c for c in COUNTS if shown[c])
 
 
-def _long(counts: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
-    """One row per count."""
-    shown = [c for c in counted(measures) if c in counts.columns]
+def shown_pairs(every: Sequence[CategoryInfo], shown: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """Pair each shown category with the nearest shown one that it is part of; `all` holds every other."""
+    parents = {c.id: c.parent for c in every}
+    present = set(shown)
+    pairs = []
+    for category in (c.id for c in every if c.id in present and c.id != "all"):
+        above = parents[category]
+        while above is not None and above not in present:
+            above = parents.get(above)
+        pairs.append((category, above or "all"))
+    return tuple(pairs)
+
+
+def long_cells(counts: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
+    """Return one row per count that is not null: KEY, level, value and `row`, its position in the counts."""
     frames = []
-    for measure in shown:
+    for measure in (c for c in counted(measures) if c in counts.columns):
         known = counts[measure].notna().to_numpy()
         part = counts.loc[known, ["area_code", "level", "period", "category"]].copy()
         part["measure"] = measure
@@ -117,29 +158,41 @@ def _long(counts: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def _windows(published: pd.DataFrame) -> dict[str, tuple[int, ...]]:
-    """Every window of the release and its months."""
-    spans = {p: Period.parse(p) for p in sorted(published["period"].unique())}
-    return {p: month_range(s.first_month, s.last_month) for p, s in spans.items()}
+def _months_of(period: str) -> tuple[int, ...]:
+    """Return the months of a window, or of a piece of one."""
+    if JOIN in period or period.isdigit():
+        return tuple(int(month) for month in period.split(JOIN))
+    span = Period.parse(period)
+    return month_range(span.first_month, span.last_month)
 
 
-def _name(atom: tuple[int, ...]) -> str:
+def _name(months: tuple[int, ...]) -> str:
     """Name a piece of a window that is no window itself."""
-    return "+".join(str(month) for month in atom)
+    return JOIN.join(str(month) for month in months)
 
 
-def _atoms(published: pd.DataFrame, months: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
+def _parts(periods: Iterable[str]) -> dict[str, list[str]]:
+    """Say which cells make up each window: windows that lie inside it, or pieces that subtraction can reach."""
+    months = {p: _months_of(p) for p in sorted(periods)}
+    names = {m: p for p, m in sorted(months.items(), reverse=True)}
+    atoms = window_atoms({p: list(m) for p, m in months.items()})
+    return {p: [names.get(atom, _name(atom)) for atom in found] for p, found in atoms.items() if len(found) > 1}
+
+
+def _atoms(
+    published: pd.DataFrame, months: pd.DataFrame, measures: Sequence[str], earlier: Mapping[str, Iterable[str]]
+) -> pd.DataFrame:
     """Cells for the pieces that subtracting overlapping windows can reach, per level, where they are not published."""
     frames = []
     for level, group in published.groupby("level", sort=True):
-        windows = _windows(group)
-        own = set(windows.values())
+        own = {_months_of(p) for p in group["period"].unique()}
+        windows = own | {_months_of(p) for p in earlier.get(str(level), ())}
         pieces = {
             atom
-            for atoms in window_atoms({w: list(m) for w, m in windows.items()}).values()
+            for atoms in window_atoms({w: list(w) for w in sorted(windows)}).values()
             if len(atoms) > 1
             for atom in atoms
-            if atom not in own
+            if atom not in windows
         }
         here = months[months["level"] == level]
         frames += [_piece(here, atom, published=group, measures=measures) for atom in sorted(pieces)]

@@ -1,25 +1,40 @@
 """Withholding, rounding and the audit: true counts in, counts that may be seen out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import geopandas as gpd
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from pipeline.audit import audit
+from pipeline.audit import AuditResult, audit
+from pipeline.audit.system import propagate, reduce_system
 from pipeline.config import Profile
-from pipeline.disclosure.cells import COUNTS, cell_table, counted
-from pipeline.disclosure.released import CategoryInfo
+from pipeline.disclosure.blur import blurred, still_pinned
+from pipeline.disclosure.cells import COUNTS, CellTable, Layout, cell_table, counted
+from pipeline.disclosure.past import Past, closer, joined, readable
+from pipeline.disclosure.telling import hidden_columns, hidden_names, tally, told
 from pipeline.errors import DisclosureError
-from pipeline.suppress import suppress
+from pipeline.relations import KEY, Relations
+from pipeline.rounding import round_to_base
+from pipeline.suppress import AT_SOURCE, BEFORE, Suppression, suppress
 
-__all__ = ["Protected", "protect"]
+__all__ = ["NOT_AUDITED", "NOT_NEEDED", "PASSED", "Protected", "RefusedError", "protect"]
 
+PASSED, NOT_NEEDED, NOT_AUDITED = "passed", "not needed", "not audited: do not publish"
 PRUNE_CELLS = 150
 SMALL_TABLE = 5_000  # cells; taking secondary cells back one by one costs an attack each, too long on larger tables
-PASSED, NOT_NEEDED, NOT_AUDITED = "passed", "not needed", "not audited: do not publish"
+TRIES = 4  # of withholding for one audience what another's readers would need
+BoolArray = NDArray[np.bool_]
+
+
+class RefusedError(DisclosureError):
+    """A release that would give somebody away; `cells` names what could be worked out, for the internal log only."""
+
+    def __init__(self, message: str, cells: pd.DataFrame) -> None:
+        super().__init__(message)
+        self.cells = cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +48,30 @@ class Protected:
     verdict
         `passed`, `not needed`, or `not audited: do not publish`.
     record
-        What was withheld at which level and what the audit found, for release.json.
+        What release.json may say: nothing that tells a small count from one withheld for its sake.
+    log
+        What only the house may know: primary and secondary cells by level, relations that do not hold, revisions.
+    states
+        One row per withheld cell: key, state, reason. For the house.
     """
 
     counts: pd.DataFrame
     verdict: str
     record: dict[str, Any] = field(default_factory=dict)
+    log: dict[str, Any] = field(default_factory=dict)
+    states: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def protect(
     counts: pd.DataFrame,
     *,
     months: pd.DataFrame,
-    areas: gpd.GeoDataFrame,
-    categories: Sequence[CategoryInfo],
+    layout: Layout,
     profile: Profile,
-    cohort: bool,
+    spots: pd.DataFrame | None = None,
+    known: pd.DataFrame | None = None,
+    past: Sequence[Past] = (),
+    secret: bytes = b"",
 ) -> Protected:
     """Apply a profile's rules to the counts of every window, then attack the result.
 
@@ -56,58 +79,199 @@ def protect(
     ----------
     counts
         Columns area_code, level, period, category and COUNTS, dense; null where not covered.
-    months, areas, categories, cohort
+    months, layout, spots
         See `cell_table`.
     profile
         The rules.
+    known
+        Counts that anybody can look up elsewhere: KEY, value.
+    past
+        Releases that are out already, oldest first.
+    secret
+        Key of repeatable noise.
 
     Raises
     ------
-    DisclosureError
+    RefusedError
         If a withheld count could be worked out and no withholding helps.
     """
     shown = counts.copy()
     for column in COUNTS:
         if column not in counted(profile.measures) or column not in shown.columns:
             shown[column] = pd.array([pd.NA] * len(shown), dtype="Int64")
-    if profile.threshold <= 1 and profile.rounding <= 1:
-        return Protected(shown.assign(withheld=""), NOT_NEEDED, {"cells": _tally(shown, {})})
-    table = cell_table(
-        shown, months=months, areas=areas, categories=categories, measures=profile.measures, cohort=cohort
-    )
-    found = suppress(
-        table.cells,
-        relations=table.relations,
-        threshold=profile.threshold,
-        zero_rule=profile.zero_rule,
-        secondary=profile.secondary,
-        prune_cells=PRUNE_CELLS if len(table.cells) <= SMALL_TABLE else 0,
-    )
-    if len(found.unprotected):
-        raise DisclosureError(_refusal(profile, len(found.unprotected)))
-    verdict, attack = NOT_AUDITED, None
-    if profile.secondary:
-        attack = audit(found.cells, relations=table.relations, threshold=profile.threshold)
-        if not attack.safe:
-            raise DisclosureError(_refusal(profile, len(attack.pinned)))
-        verdict = PASSED
-    hidden = _hidden(found.cells, len(shown))
-    for column, mask in hidden.items():
-        values = shown[column].astype("Int64").mask(mask)
+    if profile.threshold <= 1:
         if profile.rounding > 1:
-            values = ((values + profile.rounding // 2) // profile.rounding) * profile.rounding
-        shown[column] = values
-    shown["withheld"] = _names(hidden, len(shown))
+            shown = _rounded(shown, profile)
+        shown["withheld"] = ""
+        return Protected(shown, NOT_NEEDED, {"cells": tally(shown, {})})
+    table = cell_table(
+        shown, months=months, layout=layout, measures=profile.measures, spots=spots, earlier=_windows(past)
+    )
+    if known is not None:
+        table = replace(table, cells=_with_known(table.cells, known))
+    guard = _Guard(table, layout, profile, tuple(past))
+    if profile.protection != "suppress":
+        return _blurred(shown, guard, months=months, secret=secret)
+    found, verdict, attack = guard.withhold()
+    hidden = hidden_columns(found.cells, len(shown))
+    for column, mask in hidden.items():
+        shown[column] = shown[column].astype("Int64").mask(mask)
+    if profile.rounding > 1:
+        shown = _rounded(shown, profile)
+    shown["withheld"] = hidden_names(hidden, len(shown))
+    return Protected(shown, verdict, *told(found, attack, tally(shown, hidden), table=table, earlier=guard.earlier))
+
+
+def _windows(past: Sequence[Past]) -> dict[str, set[str]]:
+    """Return the windows that earlier releases showed at each level."""
+    found: dict[str, set[str]] = {}
+    for release in past:
+        for level, group in release.cells.groupby("level", sort=True):
+            found.setdefault(str(level), set()).update(group["period"].unique())
+    return found
+
+
+def _with_known(cells: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+    """Mark the cells whose count anybody can look up."""
+    public = known.drop_duplicates(list(KEY)).set_index(list(KEY))["value"]
+    there = public.reindex(pd.MultiIndex.from_frame(cells[list(KEY)])).to_numpy(dtype=np.float64, na_value=np.nan)
+    return cells.assign(known=there == cells["value"].to_numpy(dtype=np.float64))
+
+
+@dataclass(frozen=True, slots=True)
+class _Guard:
+    """One release, the rules it is held to, and what is out already."""
+
+    table: CellTable
+    layout: Layout
+    profile: Profile
+    past: tuple[Past, ...]
+
+    @property
+    def earlier(self) -> int:
+        """How many earlier releases the readers may hold."""
+        return len(readable(self.past, audience=self.profile.audience))
+
+    def withhold(self) -> tuple[Suppression, str, AuditResult | None]:
+        """Choose what to withhold and attack it, for the readers of this release and for those who may read more.
+
+        Raises
+        ------
+        RefusedError
+            If no withholding helps.
+        """
+        declared = np.zeros(len(self.table.cells), dtype=bool)
+        for _ in range(TRIES):
+            found, attack = self._for(self.profile.audience, self.profile.threshold, declared)
+            if attack is None:
+                return found, NOT_AUDITED, None
+            more = self._for_closer(found)
+            if not more.any():
+                return found, PASSED, attack
+            declared |= more
+        raise RefusedError(_refusal(self.profile, int(declared.sum())), self.table.cells[declared])
+
+    def _joined(self, audience: str, threshold: int, declared: BoolArray) -> tuple[pd.DataFrame, Relations]:
+        cells = self.table.cells.assign(declared=declared)
+        mine = readable(self.past, audience=audience)
+        if not mine:
+            return cells, self.table.relations
+        history = joined(replace(self.table, cells=cells), layout=self.layout, past=mine, threshold=threshold)
+        return history.cells, history.relations
+
+    def _for(self, audience: str, threshold: int, declared: BoolArray) -> tuple[Suppression, AuditResult | None]:
+        cells, relations = self._joined(audience, threshold, declared)
+        found = suppress(
+            cells,
+            relations=relations,
+            threshold=threshold,
+            zero_rule=self.profile.zero_rule,
+            secondary=self.profile.secondary,
+            prune_cells=PRUNE_CELLS if len(cells) <= SMALL_TABLE else 0,
+        )
+        if len(found.unprotected):
+            raise RefusedError(_refusal(self.profile, len(found.unprotected)), found.cells.iloc[found.unprotected])
+        if not self.profile.secondary:
+            return found, None
+        attack = audit(found.cells, relations=relations, threshold=threshold)
+        pinned = np.setdiff1d(attack.pinned, _given_away(found.cells, relations, threshold))
+        if pinned.size:
+            raise RefusedError(_refusal(self.profile, int(pinned.size)), found.cells.iloc[pinned])
+        return found, attack
+
+    def _for_closer(self, found: Suppression) -> BoolArray:
+        """Return what must be withheld here so that readers who may hold more learn nothing from both."""
+        own, latent = len(self.table.cells), self.table.cells["latent"].to_numpy(dtype=bool)
+        first = found.cells["state"].iloc[:own].isin(["withheld", "band"]).to_numpy(dtype=bool)
+        hidden = first.copy()
+        for audience in closer(self.past, audience=self.profile.audience):
+            threshold = min(p.threshold for p in self.past if p.audience == audience)
+            cells, relations = self._joined(audience, threshold, hidden)
+            state = np.full(len(cells), "latent", dtype=object)
+            state[:own] = np.select([latent, hidden], ["latent", "withheld"], "published")
+            known = cells["fixed"] | cells["known"] if "known" in cells else cells["fixed"]
+            view = cells.assign(state=state, known=known.astype(bool))
+            if not audit(view, relations=relations, threshold=threshold).safe:
+                wider, _ = self._for(audience, threshold, hidden)
+                hidden |= wider.cells["state"].iloc[:own].isin(["withheld", "band"]).to_numpy(dtype=bool)
+        return np.asarray(hidden & ~first, dtype=np.bool_)
+
+
+def _given_away(cells: pd.DataFrame, relations: Relations, threshold: int) -> NDArray[np.int64]:
+    """Positions of cells that known tables and earlier releases give away by themselves, whatever is withheld here."""
+    known = cells["known"].to_numpy(dtype=bool)
+    if not known.any():
+        return np.empty(0, dtype=np.int64)
+    at_source = cells["status"].isin([AT_SOURCE, BEFORE]).to_numpy(dtype=bool)
+    value = cells["value"].to_numpy(dtype=np.float64)
+    system = propagate(reduce_system(relations, low=np.where(known, value, 0.0), high=np.where(known, value, np.inf)))
+    narrow = system.cells[system.high - system.low < threshold]
+    return np.union1d(np.flatnonzero(at_source), narrow).astype(np.int64)
+
+
+def _blurred(shown: pd.DataFrame, guard: _Guard, *, months: pd.DataFrame, secret: bytes) -> Protected:
+    """Round every count, or add noise; withhold as well where that alone would not protect."""
+    profile, table = guard.profile, guard.table
+    count = int((~table.cells["latent"].astype(bool)).sum())
+    blur = blurred(table.cells.iloc[:count], months=months, profile=profile, secret=secret)
+    nothing = np.zeros(count, dtype=bool)
+    hidden, found = nothing, None
+    if guard.past or still_pinned(table, blur, hidden=nothing, threshold=profile.threshold).size:
+        found, _, _ = guard.withhold()
+        hidden = found.cells["state"].iloc[:count].eq("withheld").to_numpy(dtype=bool)
+        if profile.protection == "round":
+            hidden |= found.cells["state"].iloc[:count].eq("band").to_numpy(dtype=bool)
+    at, measure = table.cells["row"].iloc[:count].to_numpy(), table.cells["measure"].iloc[:count].to_numpy()
+    masks: dict[str, BoolArray] = {}
+    for column in COUNTS:
+        mine = measure == column
+        values = np.zeros(len(shown), dtype=np.int64)
+        values[at[mine]] = blur.shown[mine]
+        masks[column] = np.zeros(len(shown), dtype=bool)
+        masks[column][at[mine]] = hidden[mine] | blur.banded[mine]
+        shown[column] = pd.Series(values, index=shown.index, dtype="Int64").mask(
+            shown[column].isna().to_numpy(dtype=bool) | masks[column]
+        )
+    shown["withheld"] = hidden_names(masks, len(shown))
     record = {
-        "cells": _tally(shown, hidden),
-        "primary": int(found.counts["primary"].sum()),
-        "secondary": int(found.counts["secondary"].sum()),
-        "withheld_per_primary": None if found.ratio is None else round(found.ratio, 2),
-        "by_level": found.counts.to_dict("records"),
-        "relations_dropped": table.dropped.to_dict("records"),
-        "audit": None if attack is None else {"cells_attacked": len(attack.cells), **attack.blocks},
+        "cells": tally(shown, masks),
+        "states": {},
+        "attack": {"counts_attacked": count},
+        "earlier_releases": guard.earlier,
     }
-    return Protected(shown, verdict, record)
+    log = {"withheld_outright": int(hidden.sum()), "relations_dropped": table.dropped.to_dict("records")}
+    return Protected(shown, PASSED, record, log)
+
+
+def _rounded(shown: pd.DataFrame, profile: Profile) -> pd.DataFrame:
+    """Round what is published; zeros stay zeros, and nothing falls under the threshold."""
+    out = shown.copy()
+    for column in COUNTS:
+        values = out[column].astype("Int64")
+        whole = values.fillna(0).to_numpy(dtype=np.int64)
+        told = round_to_base(whole, base=profile.rounding, threshold=profile.threshold).shown
+        out[column] = pd.Series(np.where(whole == 0, 0, told), index=out.index, dtype="Int64").mask(values.isna())
+    return out
 
 
 def _refusal(profile: Profile, number: int) -> str:
@@ -115,38 +279,3 @@ def _refusal(profile: Profile, number: int) -> str:
         f'profile "{profile.name}": {number} withheld counts could be worked out from what is published, and no '
         "further withholding helps. Nothing was written. Use longer windows, fewer categories or a higher threshold."
     )
-
-
-def _hidden(cells: pd.DataFrame, rows: int) -> dict[str, np.ndarray[Any, np.dtype[np.bool_]]]:
-    """Which rows of which column are withheld."""
-    hidden = {}
-    at = cells[~cells["latent"] & (cells["state"] != "published")]
-    for column in COUNTS:
-        mask = np.zeros(rows, dtype=bool)
-        mask[at.loc[at["measure"] == column, "row"].to_numpy()] = True
-        hidden[column] = mask
-    return hidden
-
-
-def _tally(shown: pd.DataFrame, hidden: dict[str, Any]) -> dict[str, Any]:
-    """Count what is shown and withheld by level and measure."""
-    nothing = np.zeros(len(shown), dtype=bool)
-    return {
-        str(level): {
-            column: {
-                "shown": int(group[column].notna().sum()),
-                "withheld": int(hidden.get(column, nothing)[group.index].sum()),
-            }
-            for column in COUNTS
-        }
-        for level, group in shown.reset_index(drop=True).groupby("level", sort=True)
-    }
-
-
-def _names(hidden: dict[str, Any], rows: int) -> list[str]:
-    """Return, for each row, the hidden columns joined by semicolons."""
-    words = [""] * rows
-    for column, mask in hidden.items():
-        for position in mask.nonzero()[0]:
-            words[position] = f"{words[position]};{column}" if words[position] else column
-    return words

@@ -1,33 +1,67 @@
 """Outlines that may be seen: hotspots and density bands under a profile's rules."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+from numpy.typing import NDArray
 
-from pipeline.bands import count_bands
+from pipeline.bands import Bands, count_bands
 from pipeline.config import Density, Profile
 from pipeline.density import density_bands, month_rows
 from pipeline.disclosure.windows import Windows
 from pipeline.grid import HexGrid
 from pipeline.schemas import DENSITY_LAYER, HOTSPOT_LAYER
 
-__all__ = ["Shapes", "release_density", "release_hotspots"]
+__all__ = ["Ground", "Shapes", "bands_of", "no_hotspots", "release_density", "release_hotspots"]
+
+SMALLEST_BAND = 5
+AT_PLACE_M = 50.0  # an incident this near an institution counts as one at it
 
 
 @dataclass(frozen=True, slots=True)
 class Shapes:
-    """A layer in the working system and a sentence on how it was made, or why it is empty."""
+    """A layer in the working system and a sentence on how it was made, or why it is empty.
+
+    `held` are the true incidents of each row, for the audit alone.
+    """
 
     layer: gpd.GeoDataFrame
     note: str
+    held: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What stands on the ground, where a layer of it was given.
+
+    Attributes
+    ----------
+    addresses
+        Eastings and northings of addresses, metres, shape (n, 2); None where no layer is given.
+    institutions
+        Points or polygons of single institutions, in the working system.
+    """
+
+    addresses: NDArray[np.float64] | None = None
+    institutions: NDArray[np.object_] = field(default_factory=lambda: np.empty(0, dtype=object))
+
+
+def bands_of(threshold: int) -> Bands:
+    """Return the bands that hotspot counts are given in."""
+    return count_bands(max(threshold, SMALLEST_BAND))
 
 
 def _empty(table: Any, areas: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(table.empty(), geometry=gpd.GeoSeries([], crs=areas.crs), crs=areas.crs)
+
+
+def no_hotspots(areas: gpd.GeoDataFrame, why: str) -> Shapes:
+    """Return the empty layer with its reason."""
+    return Shapes(_empty(HOTSPOT_LAYER, areas), why)
 
 
 def release_hotspots(
@@ -37,43 +71,79 @@ def release_hotspots(
     profile: Profile,
     windows: Windows,
     areas: gpd.GeoDataFrame,
+    ground: Ground,
 ) -> Shapes:
     """Choose the hotspots a profile may show, and blur their outlines and counts.
 
     Outside internal a hotspot needs the threshold in incidents and in distinct victims (where known), `min_locations`
-    distinct locations, no location over `max_location_share_pct`; its outline is the union of lattice hexagons that
-    hold its locations, its count a band, its density null. Ranks and ids are given anew to those that are left.
+    distinct locations, no location over `max_location_share_pct`, and `min_addresses` addresses in its outline (where
+    a layer of addresses is given); its outline is the union of lattice hexagons that hold its locations, its count a
+    band, its density null. In public no hotspot is shown that is a single institution: most of its incidents are at
+    one, or its outline is one hexagon with one inside. Ranks and ids are given anew to those that are left.
     """
     found = hotspots.get(windows.headline.id)
-    if not profile.hotspots or found is None or len(found) == 0:
-        why = "This profile shows no hotspots." if not profile.hotspots else "No hotspots were found."
+    if found is None or not profile.hotspots or len(found) == 0:
+        why = "No hotspots were found." if profile.hotspots else "This profile shows no hotspots."
         return Shapes(
             _empty(HOTSPOT_LAYER, areas), why if found is not None else "Hotspots need points; there are none."
         )
     boroughs = set(areas.loc[areas["level"] == "borough", "area_code"])
     kept = found[found["borough_code"].isin(boroughs)] if profile.scope else found
-    bands = count_bands(max(profile.threshold, 5))
+    bands = bands_of(profile.threshold)
     if profile.audience == "internal":
         layer = kept.assign(incidents_band=[bands.label(int(n)) for n in kept["incidents"]])
-        return Shapes(_conformed(layer, areas), "")
+        return Shapes(_conformed(layer, areas), "", tuple(int(n) for n in kept["incidents"]))
     enough = (kept["incidents"] >= profile.threshold) & (kept["distinct_locations"] >= profile.min_locations)
     enough &= kept["top_location_share_pct"] <= profile.max_location_share_pct
     victims = pd.to_numeric(kept["distinct_victims"]).astype("Float64")
     enough &= (victims.isna() | (victims >= profile.threshold)).astype(bool)
-    dropped, kept = int((~enough).sum()), kept[enough].sort_values("rank").copy()
+    before, kept = len(kept), kept[enough].sort_values("rank").copy()
+    places = members[windows.headline.id]
+    inside = {str(i): places[places["hotspot_id"] == i] for i in kept["hotspot_id"]}
+    if profile.lattice_m > 0:
+        kept.geometry = [_on_lattice(inside[str(i)], profile.lattice_m) for i in kept["hotspot_id"]]
+    safe = [
+        _addresses_in(shape, ground.addresses) >= profile.min_addresses
+        and not (profile.audience == "public" and _one_institution(shape, inside[str(i)], profile, ground))
+        for i, shape in zip(kept["hotspot_id"], kept.geometry, strict=True)
+    ]
+    kept = kept[np.asarray(safe, dtype=bool)].copy()
     if len(kept) == 0:
         return Shapes(_empty(HOTSPOT_LAYER, areas), "No hotspot is large enough to be shown without risk.")
-    kept["incidents_band"] = [bands.label(int(n)) for n in kept["incidents"]]
+    held = tuple(int(n) for n in kept["incidents"])
+    kept["incidents_band"] = [bands.label(n) for n in held]
     kept["rank"] = np.arange(1, len(kept) + 1)
-    places = members[windows.headline.id]
-    if profile.lattice_m > 0:
-        kept.geometry = [_on_lattice(places[places["hotspot_id"] == i], profile.lattice_m) for i in kept["hotspot_id"]]
     kept["hotspot_id"] = [f"H{rank:03d}" for rank in kept["rank"]]
     kept["area_km2"] = (kept.geometry.area / 1e6).round(4)
     kept["incidents"] = pd.NA
     kept["density_per_km2"] = np.nan
-    note = f"{dropped} smaller hotspots are not shown, to protect the people involved." if dropped else ""
-    return Shapes(_conformed(kept, areas), note)
+    # First and last month of the window: those of the incidents would date the first and the last of them.
+    kept["first_period"] = windows.headline.start.isoformat()[:7]
+    kept["last_period"] = windows.headline.end.isoformat()[:7]
+    note = "Hotspots that are too small are not shown, to protect the people involved." if before > len(kept) else ""
+    return Shapes(_conformed(kept, areas), note, held)
+
+
+def _addresses_in(shape: shapely.Geometry, addresses: NDArray[np.float64] | None) -> float:
+    """Count the addresses in an outline; without a layer nothing is known and nothing is asked."""
+    if addresses is None:
+        return np.inf
+    shapely.prepare(shape)
+    return float(shapely.intersects_xy(shape, addresses[:, 0], addresses[:, 1]).sum())
+
+
+def _one_institution(shape: shapely.Geometry, places: pd.DataFrame, profile: Profile, ground: Ground) -> bool:
+    """Whether an outline is as good as one institution's."""
+    near = ground.institutions[shapely.dwithin(ground.institutions, shape, AT_PLACE_M)]
+    if near.size == 0:
+        return False
+    points = shapely.points(places[["easting_m", "northing_m"]].to_numpy(dtype=np.float64))
+    share = [
+        100.0 * places.loc[shapely.dwithin(points, one, AT_PLACE_M), "incidents"].sum() / places["incidents"].sum()
+        for one in near
+    ]
+    hexagon_m2 = profile.lattice_m**2 * np.sqrt(3) / 2
+    return bool(max(share) > profile.max_location_share_pct or shapely.area(shape) < 1.5 * hexagon_m2)
 
 
 def _conformed(layer: gpd.GeoDataFrame, areas: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
@@ -97,10 +167,12 @@ def release_density(
     profile: Profile,
     windows: Windows,
     bandwidth_m: float | None,
+    ground: Ground,
 ) -> Shapes:
     """Make the density bands a profile may show: never under its bandwidth, never from few incidents.
 
-    Outside internal each patch of a band must also hold the threshold in incidents and `min_locations` places.
+    Outside internal each patch of a band must also hold the threshold in incidents, `min_locations` places, and
+    `min_addresses` addresses where a layer of them is given.
     """
     if bandwidth_m is None or len(locations) == 0:
         return Shapes(_empty(DENSITY_LAYER, areas), "Density needs points; there are none.")
@@ -122,7 +194,28 @@ def release_density(
         min_incidents=profile.threshold,
         min_total=profile.min_density_incidents,
     )
+    bands = made.bands
+    if profile.audience != "internal" and ground.addresses is not None:
+        bands = _addressed(bands, ground.addresses, profile.min_addresses)
+    if len(bands) == 0:
+        return Shapes(_empty(DENSITY_LAYER, areas), "No density band rests on enough incidents to be shown.")
     layer = gpd.GeoDataFrame(
-        DENSITY_LAYER.conform(pd.DataFrame(made.bands)), geometry=made.bands.geometry.to_numpy(), crs=areas.crs
+        DENSITY_LAYER.conform(pd.DataFrame(bands)), geometry=bands.geometry.to_numpy(), crs=areas.crs
     )
     return Shapes(layer, made.note)
+
+
+def _addressed(bands: gpd.GeoDataFrame, addresses: NDArray[np.float64], least: int) -> gpd.GeoDataFrame:
+    """Leave out patches, a connected piece of a band with everything above it, with too few addresses."""
+    kept, shapes = [], []
+    for number, row in enumerate(bands.itertuples()):
+        above = bands[(bands["category"] == row.category) & (bands["density_low"] >= row.density_low)]
+        patches = shapely.get_parts(shapely.union_all(above.geometry.to_numpy(), grid_size=0.001))
+        large = [p for p in patches if _addresses_in(p, addresses) >= least]
+        parts = shapely.get_parts(row.geometry)
+        inside = parts[[any(shapely.intersects(p, q) for p in large) for q in shapely.point_on_surface(parts)]]
+        if len(inside):
+            kept.append(number)
+            shapes.append(shapely.multipolygons(inside))
+    out = bands.iloc[kept].copy()
+    return out.set_geometry(gpd.GeoSeries(shapes, index=out.index, crs=bands.crs))

@@ -1,0 +1,234 @@
+"""One release in the making: windows, counts, outlines, protection, figures, words."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+
+from pipeline.config import Config, Profile
+from pipeline.counts import sum_periods
+from pipeline.disclosure.cells import Layout, long_cells, shown_pairs
+from pipeline.disclosure.derive import derive
+from pipeline.disclosure.detected import Detected
+from pipeline.disclosure.info import release_info
+from pipeline.disclosure.outlines import as_first_released
+from pipeline.disclosure.past import Past, readable
+from pipeline.disclosure.protect import Protected, protect
+from pipeline.disclosure.record import cautions_of, release_record
+from pipeline.disclosure.released import _SEAL, CategoryInfo, Released
+from pipeline.disclosure.shapes import Shapes, bands_of, release_density, release_hotspots
+from pipeline.disclosure.spots import Spot, spot_cells, spots_of
+from pipeline.disclosure.windows import Windows, choose_windows
+from pipeline.errors import ConfigError
+from pipeline.outcomes import leave_out_immature
+from pipeline.periods import month_of
+
+__all__ = ["Making", "Passed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A release, and what only the house may know of how it was made.
+
+    Attributes
+    ----------
+    released
+        The only thing that exports, maps and briefings accept.
+    log
+        Primary and secondary cells by level, relations that do not hold in the data.
+    states
+        One row per withheld cell: level, key, state, reason.
+    """
+
+    released: Released
+    log: dict[str, Any]
+    states: pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """One release in the making."""
+
+    detected: Detected
+    profile: Profile
+    config: Config
+    past: tuple[Past, ...]
+    categories: tuple[CategoryInfo, ...]
+    windows: Windows
+    areas: gpd.GeoDataFrame
+    months: pd.DataFrame
+    counts: pd.DataFrame
+
+    @classmethod
+    def start(cls, detected: Detected, profile: Profile, config: Config, past: tuple[Past, ...]) -> "Making":
+        """Choose windows, areas and categories, and count."""
+        categories = _categories(detected, profile)
+        windows = choose_windows(
+            profile,
+            config.periods,
+            first_date=detected.first_date,
+            last_date=detected.last_date,
+            compare=config.change.compare,
+        )
+        areas = _scope(detected.areas, profile)
+        months = _mature(detected, config)
+        counts = _counts(months, areas=areas, windows=windows, categories=[c.id for c in categories])
+        return cls(detected, profile, config, past, categories, windows, areas, months, counts)
+
+    def hotspots(self) -> Shapes:
+        """Return the hotspots that may be shown."""
+        made = release_hotspots(
+            self.detected.hotspots,
+            self.detected.members,
+            profile=self.profile,
+            windows=self.windows,
+            areas=self.areas,
+            ground=self.detected.ground,
+        )
+        return self._settled(made, "hotspots")
+
+    def _settled(self, made: Shapes, kind: str) -> Shapes:
+        if self.profile.audience == "internal":
+            return made
+        return as_first_released(
+            made,
+            kind=kind,
+            past=readable(self.past, audience=self.profile.audience),
+            who=(self.config.run.name, self.profile.name),
+            headline=self.windows.headline,
+        )
+
+    def protect(self, shapes: Shapes, secret: bytes) -> Protected:
+        """Withhold, round and attack."""
+        spots = self._spots(shapes)
+        layout = Layout(
+            parents=_parents(self.detected.areas),
+            pairs=shown_pairs(self.detected.categories, [c.id for c in self.categories]),
+            cohort=self.config.outcomes.basis == "cohort",
+            spots=(spots,),
+        )
+        truth = long_cells(self.counts, self.profile.measures)
+        latent = spot_cells(spots, held=shapes.held, counts=truth) if len(shapes.held) == len(spots) else None
+        return protect(
+            self.counts,
+            months=self.months,
+            layout=layout,
+            profile=self.profile,
+            spots=latent,
+            known=self.detected.known,
+            past=self.past if self.profile.audience != "internal" else (),
+            secret=secret,
+        )
+
+    def _spots(self, shapes: Shapes) -> tuple[Spot, ...]:
+        if self.profile.audience == "internal" or not shapes.held:
+            return ()
+        return spots_of(
+            shapes.layer,
+            areas=self.areas,
+            period=self.windows.headline.id,
+            lattice_m=self.profile.lattice_m,
+            bands=bands_of(self.profile.threshold),
+        )
+
+    def finish(self, guarded: Protected, hotspots: Shapes) -> Passed:
+        """Derive figures from what may be seen, and put the release together."""
+        profile, config, detected = self.profile, self.config, self.detected
+        figures = derive(
+            guarded.counts,
+            areas=self.areas,
+            windows=self.windows,
+            config=config,
+            profile=profile,
+            emerging=detected.emerging,
+        )
+        density = release_density(
+            detected.locations,
+            areas=self.areas,
+            settings=config.detect.density,
+            profile=profile,
+            windows=self.windows,
+            bandwidth_m=detected.bandwidth_m,
+            ground=detected.ground,
+        )
+        density = self._settled(density, "density")
+        info = release_info(
+            config,
+            profile,
+            self.windows,
+            categories=self.categories,
+            verdict=guarded.verdict,
+            has_points=detected.has_points,
+            hotspot_note=hotspots.note,
+            density_note=density.note,
+            cautions=cautions_of(guarded, profile),
+        )
+        released = Released(
+            info=info,
+            areas=self.areas,
+            counts=figures.counts,
+            hotspots=hotspots.layer,
+            density=density.layer,
+            record=release_record(info, config, profile, guarded, figures.notes),
+            seal=_SEAL,
+        )
+        return Passed(released, guarded.log, guarded.states)
+
+
+def _parents(areas: gpd.GeoDataFrame) -> dict[str, str]:
+    """Return the parent of every covered area, in the profile's scope or not."""
+    covered = areas[areas["covered"].astype(bool) & areas["parent_code"].notna()]
+    return dict(zip(covered["area_code"], covered["parent_code"], strict=True))
+
+
+def _categories(detected: Detected, profile: Profile) -> tuple[CategoryInfo, ...]:
+    known = {c.id for c in detected.categories}
+    unknown = [c for c in profile.categories if c not in known]
+    if unknown:
+        raise ConfigError(
+            f'profile "{profile.name}" names categories that do not exist: {", ".join(unknown)}. '
+            f"There are {', '.join(sorted(known))}"
+        )
+    wanted = set(profile.categories) or known
+    return tuple(c for c in detected.categories if c.id == "all" or c.id in wanted)
+
+
+def _scope(areas: gpd.GeoDataFrame, profile: Profile) -> gpd.GeoDataFrame:
+    """Keep the boroughs of the profile's scope, their wards, and the region."""
+    if not profile.scope:
+        return areas.reset_index(drop=True)
+    boroughs = set(areas.loc[areas["level"] == "borough", "area_code"])
+    unknown = [code for code in profile.scope if code not in boroughs]
+    if unknown:
+        raise ConfigError(f'profile "{profile.name}": scope names no borough with code {", ".join(unknown)}')
+    inside = set(profile.scope)
+    keep = areas["area_code"].isin(inside) | areas["parent_code"].isin(inside) | (areas["level"] == "region")
+    return areas[keep].reset_index(drop=True)
+
+
+def _mature(detected: Detected, config: Config) -> pd.DataFrame:
+    """Take outcomes that had no time to come out of a cohort; a flow has none to take out."""
+    if config.outcomes.basis != "cohort":
+        return detected.area_months.drop(columns="known_outcomes")
+    last, left_out = month_of(detected.last_date), config.outcomes.maturity_months
+    return leave_out_immature(detected.area_months, last_month=last, maturity_months=left_out)[0]
+
+
+def _counts(months: pd.DataFrame, *, areas: gpd.GeoDataFrame, windows: Windows, categories: list[str]) -> pd.DataFrame:
+    """Sum months to each level's own windows."""
+    frames = []
+    for level in ("region", "borough", "ward"):
+        some = areas[areas["level"] == level]
+        laid = windows.all_of(level)
+        frames.append(
+            sum_periods(
+                months[months["area_code"].isin(some["area_code"])],
+                laid,
+                areas=some[["area_code", "level"]],
+                categories=categories,
+                covered=list(some.loc[some["covered"].astype(bool), "area_code"]),
+                partial=[p for p in laid if windows.partial(p)],
+            )
+        )
+    return pd.concat([f for f in frames if len(f)], ignore_index=True)
