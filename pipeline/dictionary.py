@@ -42,14 +42,21 @@ In each profile's folder:
 | `boroughs.geojson`, `wards.geojson` | areas with the figures of the headline period |
 | `hotspots.geojson` | outlines of clusters |
 | `density.geojson` | bands of kernel density |
-| `hotspots.gpkg` | the same layers in the working system (GeoPackage 1.3) |
+| `hotspots.gpkg` | the same layers in the working system (GeoPackage 1.3), with styles for QGIS |
+| `hotspots.xml` | discovery metadata (UK GEMINI 2.3): title, abstract, extent, lineage, licence, contact |
+| `<layer>.parquet`, `<layer>.fgb` | the same layers as GeoParquet and FlatGeobuf, where `exports` asks for them |
 | `area_counts.csv` | one row per area, period and category; dense over what is covered, zeros written |
+| `area_counts.csv-metadata.json` | the columns of that file, for programs (CSV on the Web) |
 | `boroughs/<code>.html`, `panel.html` | a briefing for each borough, and for the region |
 | `release.json`, `protection.html` | what was withheld or rounded and why; the audit's verdict |
 
 GeoJSON follows RFC 7946: longitude and latitude (WGS 84) to six decimals, outer rings anticlockwise, `bbox`, and an `id`
 on every feature that repeats its key. Dates are ISO, periods include both ends. No file carries a point, a number or a
-date of a single incident.
+date of a single incident. [docs/gis.md](../docs/gis.md) shows how to load the layers.
+
+In `hotspots.gpkg`, GeoParquet and FlatGeobuf a `date` is a date, a `bool` true or false and an `int` 32 bits wide. CSV is
+UTF-8 with CRLF line ends; a text that a spreadsheet would run as a formula has an apostrophe in front. Short names are
+for shapefiles, whose columns hold ten characters; `hotspots.gpkg` repeats them, and the meanings, in `gpkg_data_columns`.
 
 """
 
@@ -67,15 +74,16 @@ def _table(table: Table, *, aliases: bool = False) -> str:
         lines.append(row + (f" `{column.short}` |" if aliases else ""))
     if table.open_prefix:
         row = f"| `{table.open_prefix}<category>` | int | yes | Incidents of each category in the period. |"
-        lines.append(row + ("  |" if aliases else ""))
+        lines.append(row + (" `inc_<category>`, cut |" if aliases else ""))
     return "\n".join(lines) + "\n\n"
 
 
 def data_dictionary() -> str:
     """Return the text of outputs/README.md."""
-    text = _FOLDER + f"{WITHHELD_NOTE}\n\n## Layers and tables of a released folder\n\n"
-    for table in (AREA_LAYER, HOTSPOT_LAYER, DENSITY_LAYER):
-        text += _table(table, aliases=True)
+    text = _FOLDER + f"## Layers and tables of a released folder\n\n{WITHHELD_NOTE}\n\n"
+    for table, files in ((AREA_LAYER, "boroughs, wards"), (HOTSPOT_LAYER, "hotspots"), (DENSITY_LAYER, "density")):
+        text += f"### {files.capitalize()}\n\n" + _table(table, aliases=True)
+    text += "### area_counts.csv\n\n"
     text += _table(AREA_COUNTS)
     text += "## Stage tables in `work/`\n\n"
     for table in (AREAS, INCIDENTS, QUARANTINE, PUBLISHED_COUNTS, AREA_MONTHS, LOCATIONS, CELLS):

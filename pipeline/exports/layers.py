@@ -67,16 +67,17 @@ def layers_of(released: Released) -> tuple[Layer, ...]:
         ("hotspots", HOTSPOT_LAYER, hotspot_layer(released), "hotspots"),
     )
     labels = {f"incidents_{c.id}": c.label for c in info.categories}
+    heads = [word if sum(w == word for *_, w in made) == 1 else f"{word} ({name})" for name, *_, word in made]
     return tuple(
         Layer(
             name=name,
             key=table.key[0],
-            title=f"{info.title}, {info.place}: {word}, {info.headline.label}",
+            title=f"{info.title}, {info.place}: {head}, {info.headline.label}",
             text=table.text,
             frame=frame.set_geometry(gpd.GeoSeries(polygons(frame.geometry), index=frame.index, crs=frame.crs)),
             fields=_fields(table, frame, labels),
         )
-        for name, table, frame, word in made
+        for (name, table, frame, _), head in zip(made, heads, strict=True)
     )
 
 

@@ -84,13 +84,15 @@ def _classes(column: str, limits: Sequence[float], colours: Sequence[str], edge:
 
 
 def _withheld(column: str) -> str:
-    return f"array_contains(string_to_array(coalesce(\"withheld\", ''), ';'), '{column}')"
+    """Return the test of a withheld figure; what is derived from a withheld number is withheld with it."""
+    names = "string_to_array(coalesce(\"withheld\", ''), ';')"
+    return " OR ".join(f"array_contains({names}, '{name}')" for name in dict.fromkeys((column, "incidents")))
 
 
 def _absent(column: str, edge: str, *, few: str) -> list[Rule]:
     """Return the rules of areas without a figure: withheld, too few, no data and not covered are told apart."""
     land, ground, ink = _INK["land"], _INK["ground"], _INK["pattern"]
-    empty, hidden = f'"covered" AND "{column}" IS NULL', _withheld(column)
+    empty, hidden = f'"covered" AND "{column}" IS NULL', f"({_withheld(column)})"
     rules = [Rule("Withheld", f"{empty} AND {hidden}", hatch(land, ink, edge=edge))]
     rest = f"{empty} AND NOT {hidden}"
     if few:
