@@ -287,9 +287,9 @@ def _subsets(cells: pd.DataFrame, *, column: str, pairs: Iterable[tuple[str, str
     found = child.merge(frame, on=list(KEY), suffixes=("", "_parent")).sort_values(["position_parent", "position"])
     small, large = (found[c].to_numpy(dtype=np.int64) for c in ("position", "position_parent"))
     row = np.arange(len(found), dtype=np.int64)
-    ones = np.ones_like(row)
-    triple = np.concatenate([np.column_stack([row, small, ones]), np.column_stack([row, large, -ones])])
-    return _rows(len(cells), triple, (np.full(row.size, -np.inf), np.zeros(row.size)), kind=f"{column}_subset", anchor=large)
+    triple = np.concatenate([np.column_stack([row, small, row * 0 + 1]), np.column_stack([row, large, row * 0 - 1])])
+    bounds = (np.full(row.size, -np.inf), np.zeros(row.size))
+    return _rows(len(cells), triple, bounds, kind=f"{column}_subset", anchor=large)
 
 
 def _rows(
