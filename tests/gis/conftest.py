@@ -10,7 +10,7 @@ import pytest
 from pipeline.exports import write_exports
 from tests.released_fixture import city, hostile_city
 
-PACKAGES = "gdal-bin python3-gdal python3-qgis postgresql postgresql-15-postgis-3"
+PACKAGES = "gdal-bin python3-gdal python3-qgis postgresql-postgis"
 
 
 def absent(what: str) -> None:
