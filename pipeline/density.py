@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from pipeline.areas import AreaIndex
+from pipeline.clusters import distinct
 from pipeline.config import Density
 from pipeline.isopleths import bands, mean_thresholds
 from pipeline.kde import (
@@ -37,7 +39,8 @@ class Bands:
 
 def month_rows(locations: pd.DataFrame, period: Period) -> pd.DataFrame:
     """Return the rows of `locations` whose month lies in the period."""
-    return locations[locations["month"].between(period.first_month, period.last_month)]
+    inside = locations["month"].between(period.first_month, period.last_month)
+    return locations if inside.all() else locations[inside]
 
 
 def places_of(locations: pd.DataFrame, *, category: str) -> tuple[Any, Any]:
@@ -47,9 +50,9 @@ def places_of(locations: pd.DataFrame, *, category: str) -> tuple[Any, Any]:
         named = locations["categories"].fillna("").drop_duplicates()
         having = {text for text in named if category in text.split(";")}
         rows = locations[locations["categories"].fillna("").isin(having)]
-    sums = rows.groupby(["easting_m", "northing_m"], sort=True)["incidents"].sum()
-    xy = sums.index.to_frame(index=False).to_numpy(dtype=np.float64).reshape(-1, 2)
-    return xy, sums.to_numpy(dtype=np.int64)
+    points = np.column_stack([rows[name].to_numpy(dtype=np.float64) for name in ("easting_m", "northing_m")])
+    xy, sums, _ = distinct(points, weights=rows["incidents"].to_numpy(dtype=np.int64))
+    return xy, sums
 
 
 def bandwidth_of(locations: pd.DataFrame, *, settings: Density) -> BandwidthChoice:
@@ -117,7 +120,7 @@ def density_bands(
     notes: list[str] = []
     for category in categories:
         xy, weights = places_of(locations, category=category)
-        held = shapely.intersects_xy(study_area, xy[:, 0], xy[:, 1]) if len(xy) else np.zeros(0, dtype=bool)
+        held = AreaIndex.build([study_area], ["all"], snap_m=0).locate(xy).code_index >= 0
         xy, weights = xy[held], weights[held]
         if weights.sum() < max(min_total, 1):
             notes.append(f"{category}: too few incidents for a surface")
@@ -160,18 +163,23 @@ def _enough(
     """Leave out patches (a connected piece of a band with everything above it) that hold too few incidents."""
     if min_incidents <= 0 or not found:
         return found
-    tree = shapely.STRtree(shapely.points(xy))
+    # Pieces of all bands, the highest first, so that a place on the line between two counts for the higher.
+    pieces, band = shapely.get_parts(np.array([shape for _, _, shape in found], dtype=object), return_index=True)
+    order = np.argsort(-band, kind="stable")
+    codes = np.empty(len(pieces), dtype=object)
+    codes[order] = [f"{i:09d}" for i in range(len(pieces))]
+    piece = AreaIndex.build(pieces, codes.tolist(), snap_m=0).locate(xy).code_index
+    held = np.bincount(piece[piece >= 0], weights=weights[piece >= 0], minlength=len(pieces))
+    inside = shapely.point_on_surface(pieces)
     kept = []
-    for number, (low, high, shape) in enumerate(found):
-        above = shapely.union_all([s for _, _, s in found[number:]], grid_size=0.001)
-        patches = shapely.get_parts(above)
-        patch, place = tree.query(patches, predicate="intersects")
-        held = np.bincount(patch, weights=weights[place], minlength=len(patches))
-        large = shapely.union_all(patches[held >= min_incidents]) if (held >= min_incidents).any() else None
-        if large is None:
-            continue
-        parts = shapely.get_parts(shape)
-        inside = parts[shapely.intersects(large, shapely.point_on_surface(parts))]
-        if len(inside):
-            kept.append((low, high, shapely.multipolygons(inside)))
+    for number, (low, high, _) in enumerate(found):
+        above = np.flatnonzero(band >= number)
+        patches = shapely.get_parts(shapely.union_all(pieces[above], grid_size=0.001))
+        patch, at = shapely.STRtree(inside[above]).query(patches, predicate="intersects")
+        sums = np.bincount(patch, weights=held[above[at]], minlength=len(patches))
+        large = np.zeros(len(pieces), dtype=bool)
+        large[above[at]] = sums[patch] >= min_incidents
+        mine = pieces[large & (band == number)]
+        if len(mine):
+            kept.append((low, high, shapely.multipolygons(mine)))
     return kept

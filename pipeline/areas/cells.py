@@ -5,7 +5,7 @@ import shapely
 from numpy.typing import NDArray
 
 from pipeline.areas.shapes import Geometries
-from pipeline.grid import cut_segments
+from pipeline.grid import cut_segments, grown
 
 __all__ = ["border_cells", "by_cell", "fill", "touches"]
 
@@ -84,10 +84,8 @@ def by_cell(border: Ints, *, shape: tuple[int, int], reach: int) -> tuple[Ints, 
 
     Cells within `reach` of a boundary are among them, without ranks, because a point there may have to be snapped.
     """
-    from scipy.ndimage import maximum_filter
-
     rank, cell = np.divmod(border, shape[0] * shape[1])
     order = np.lexsort((rank, cell))
     counts = np.bincount(cell, minlength=shape[0] * shape[1])
-    cells = np.flatnonzero(maximum_filter((counts > 0).reshape(shape), size=2 * reach + 1, mode="constant"))
+    cells = np.flatnonzero(grown((counts > 0).reshape(shape), reach=reach))
     return cells, np.concatenate(([0], np.cumsum(counts[cells]))), rank[order].astype(np.int32)

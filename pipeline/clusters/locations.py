@@ -45,6 +45,12 @@ def as_weights(weights: ArrayLike | None, n: int) -> Ints:
 def collapse(points: Floats) -> tuple[Ints, Ints]:
     """Return each location's first input row, and each row's location; locations sort by easting, then northing."""
     x, y = np.ascontiguousarray(points[:, 0]), np.ascontiguousarray(points[:, 1])
+    east = x[1:] > x[:-1]
+    level = x[1:] == x[:-1]
+    if (east | (level & (y[1:] >= y[:-1]))).all():  # tables of locations come sorted
+        first = np.ones(len(x), dtype=bool)
+        first[1:] = east | (y[1:] != y[:-1])
+        return np.flatnonzero(first), np.cumsum(first) - 1
     order = np.argsort(x, kind="stable")
     new = np.ones(len(x), dtype=bool)
     np.not_equal(x[order[1:]], x[order[:-1]], out=new[1:])

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
-from pipeline.grid import Grid
+from pipeline.grid import Grid, grown
 from pipeline.kde.binning import SCALE, Bins
 from pipeline.kde.kernels import AREA_SHARES, LINEAR_BINNING, stencil
 
@@ -53,7 +53,7 @@ def mass_inside(
 
 def convolve(values: Values, weights: Values) -> Values:
     """Convolve cells with a stencil, zero beyond the grid, same shape."""
-    from scipy.signal import oaconvolve
+    from scipy import fft  # not scipy.signal: it loads all of scipy.stats, which takes longer than the transform
 
     if not values.any():
         return np.zeros(values.shape)
@@ -61,7 +61,10 @@ def convolve(values: Values, weights: Values) -> Values:
     spare = (weights.shape[0] - side) // 2
     if spare > 0:
         weights = weights[spare:-spare, spare:-spare]
-    return np.asarray(oaconvolve(values, weights, mode="same"), dtype=np.float64)
+    shape = [fft.next_fast_len(n + k - 1, real=True) for n, k in zip(values.shape, weights.shape, strict=True)]
+    spread = fft.irfft2(fft.rfft2(values, shape) * fft.rfft2(weights, shape), shape)
+    row, col = ((k - 1) // 2 for k in weights.shape)
+    return np.ascontiguousarray(spread[row : row + values.shape[0], col : col + values.shape[1]], dtype=np.float64)
 
 
 def clean(values: Values) -> Values:
@@ -71,9 +74,7 @@ def clean(values: Values) -> Values:
 
 def trim(values: Values, inside: Values | None) -> Values:
     """Keep the study area and one ring of cells round it, so that contours reach the border before they are cut."""
-    from scipy.ndimage import maximum_filter
-
-    return values if inside is None else np.where(maximum_filter(inside, size=3, mode="constant") > 0, values, 0.0)
+    return values if inside is None else np.where(grown(inside > 0), values, 0.0)
 
 
 def check_edge(edge: str, inside: Any, grid: Grid) -> None:

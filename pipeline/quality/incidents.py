@@ -175,7 +175,7 @@ def repeated_share(locations: pd.DataFrame) -> dict[str, Any]:
 def _at_each_place(locations: pd.DataFrame) -> NDArray[np.int64]:
     """Incidents at each distinct place; rows that come in the order of their places are not sorted again."""
     x, y = (locations[name].to_numpy(dtype=np.float64) for name in ("easting_m", "northing_m"))
-    incidents = locations["incidents"].to_numpy(dtype=np.int64)
+    incidents: NDArray[np.int64] = locations["incidents"].to_numpy(dtype=np.int64)
     if not len(x):
         return incidents
     if ((x[1:] < x[:-1]) | ((x[1:] == x[:-1]) & (y[1:] < y[:-1]))).any():

@@ -174,11 +174,18 @@ def _victims(context: Context) -> pd.DataFrame | None:
 def _members(rows: pd.DataFrame, layer: gpd.GeoDataFrame) -> pd.DataFrame:
     """Return the places inside each hotspot's outline with their incidents."""
     columns = ["easting_m", "northing_m", "ward_code"]
-    places = rows.groupby(columns, dropna=False, sort=True)["incidents"].sum().reset_index()
-    tree = shapely.STRtree(shapely.points(places["easting_m"], places["northing_m"]))
-    hotspot, place = tree.query(layer.geometry.to_numpy(), predicate="intersects")
-    inside = places.iloc[place].reset_index(drop=True)
+    rows = rows.sort_values("easting_m", kind="stable", ignore_index=True)
+    x, y = (rows[name].to_numpy(dtype=np.float64) for name in columns[:2])
+    shapes = layer.geometry.to_numpy()
+    shapely.prepare(shapes)
+    held = []
+    for number, (shape, (west, _, east, _)) in enumerate(zip(shapes, shapely.bounds(shapes), strict=True)):
+        first, last = np.searchsorted(x, west, side="left"), np.searchsorted(x, east, side="right")
+        held.append((number, first + np.flatnonzero(shapely.intersects_xy(shape, x[first:last], y[first:last]))))
+    hotspot = np.repeat([n for n, _ in held], [len(at) for _, at in held]).astype(np.int64)
+    inside = rows.loc[np.concatenate([np.empty(0, dtype=np.int64), *(at for _, at in held)]), [*columns, "incidents"]]
     inside.insert(0, "hotspot_id", layer["hotspot_id"].to_numpy()[hotspot])
+    inside = inside.groupby(["hotspot_id", *columns], dropna=False, sort=True)["incidents"].sum().reset_index()
     return inside.sort_values(["hotspot_id", "easting_m", "northing_m"], ignore_index=True)
 
 
