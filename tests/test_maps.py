@@ -46,7 +46,17 @@ def data(text: str) -> dict[str, Any]:
 def cells(payload: dict[str, Any], level: str, period: str, category: str, key: str) -> list[str]:
     codes = payload["levels"][level]["code"]
     text = payload["levels"][level]["values"][period][category].get(key, "")
-    return text.split(",") if text else [""] * len(codes)
+    if not text:
+        return [""] * len(codes)
+    out: list[str] = []
+    for piece in text.split(","):
+        cell, star, count = piece.partition("*")
+        out.extend([cell] * int(count) if star else [cell])
+    assert len(out) == len(codes)
+    if key == "r":
+        events, people = cells(payload, level, period, category, "n"), payload["levels"][level]["people"]
+        out = [str(round(int(events[i]) / people[i] * 1e4, 4)) if c == "=" else c for i, c in enumerate(out)]
+    return out
 
 
 class Tags(HTMLParser):

@@ -88,7 +88,9 @@ def _level(released: Released, level: str, outlines: Any) -> dict[str, Any]:
     one, many = info.level_labels.get(level, (level, f"{level}s"))
     windows = {p.id: p for p in info.periods.get(level, ())}
     windows.setdefault(info.headline.id, info.headline)
-    values = encode_counts(released.counts[released.counts["level"] == level], codes, public=info.audience == "public")
+    counts = released.counts[released.counts["level"] == level]
+    people = [_whole(p) for p in frame["population"]]
+    values = encode_counts(counts, codes, people=people, public=info.audience == "public")
     periods = [_period(p) for p in sorted(windows.values(), key=lambda p: (p.start, p.end))]
     kinds = {p["id"]: p["kind"] for p in periods}
     out: dict[str, Any] = {
@@ -97,7 +99,7 @@ def _level(released: Released, level: str, outlines: Any) -> dict[str, Any]:
         "code": codes,
         "name": [_text(n) for n in frame["name"]],
         "parent": [_text(p) for p in frame["parent_code"]],
-        "people": [_whole(p) for p in frame["population"]],
+        "people": people,
         "year": _whole(frame["population_year"].dropna().max()) if frame["population_year"].notna().any() else None,
         "vintage": sorted({_text(v) for v in frame["vintage"]} - {""}),
         "covered": [bool(c) for c in frame["covered"]],
@@ -107,7 +109,7 @@ def _level(released: Released, level: str, outlines: Any) -> dict[str, Any]:
     if level in outlines.areas:
         out["rings"] = outlines.areas[level]
         out["labels"] = outlines.labels[level]
-        out["limits"] = limits(values, level=level, kinds=kinds)
+        out["limits"] = limits(counts, level=level, kinds=kinds)
     return out
 
 

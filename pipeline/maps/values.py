@@ -1,8 +1,10 @@
 """Numbers of a release as short strings: one per column, area after area; `w` where a number is withheld.
 
 A cell is a number, `w` (withheld) or nothing (no data). A column without any number is left out. Words become a letter.
+Three or more equal cells in a row are written once, as `cell*count`. A rate that is just incidents over people is `=`.
 """
 
+import itertools
 from typing import Any
 
 import pandas as pd
@@ -47,7 +49,11 @@ def _cell(value: Any, decimals: int | None) -> str:
     if value is None or value is pd.NA or value != value or value == "":  # noqa: PLR0124 - NaN is not itself
         return ""
     if decimals is None:
-        return CHANGE_WORDS.get(str(value)) or _RELIABILITY.get(str(value)) or str(value).replace(",", " ")
+        return (
+            CHANGE_WORDS.get(str(value))
+            or _RELIABILITY.get(str(value))
+            or str(value).replace(",", " ").replace("*", " ")
+        )
     number = round(float(value), decimals)
     return str(int(number)) if number == int(number) else repr(number)
 
@@ -58,7 +64,28 @@ def _cells(counts: pd.DataFrame, column: str, decimals: int | None, hidden: list
     return ["w" if mark else _cell(value, decimals) for mark, value in zip(marked, found, strict=True)]
 
 
-def encode_counts(counts: pd.DataFrame, codes: list[str], *, public: bool) -> dict[str, dict[str, dict[str, str]]]:
+def _joined(line: list[str]) -> str:
+    """Join cells with commas, long runs of one cell as `cell*count`."""
+    out: list[str] = []
+    for cell, run in itertools.groupby(line):
+        count = len(list(run))
+        out.extend([f"{cell}*{count}"] if count >= 3 else [cell] * count)
+    return ",".join(out)
+
+
+def _plain_rates(columns: dict[str, list[str]], people: list[int | None]) -> list[str]:
+    """Write `=` for every rate that the page can work out itself, to the same four decimals."""
+    out = []
+    for rate, events, residents in zip(columns["r"], columns["n"], people, strict=True):
+        known = rate not in {"", "w"} and events not in {"", "w"} and bool(residents)
+        same = known and float(rate) == round(int(events) / (residents or 1) * 10_000, 4)
+        out.append("=" if same else rate)
+    return out
+
+
+def encode_counts(
+    counts: pd.DataFrame, codes: list[str], *, people: list[int | None], public: bool
+) -> dict[str, dict[str, dict[str, str]]]:
     """Encode the rows of one level.
 
     Parameters
@@ -67,6 +94,8 @@ def encode_counts(counts: pd.DataFrame, codes: list[str], *, public: bool) -> di
         Rows of `area_counts` of one level.
     codes
         Area codes in the order of the page.
+    people
+        Residents of each, None where unknown.
     public
         Whether classes under zero ("lower recorded") are left out, as in every public release.
 
@@ -83,6 +112,7 @@ def encode_counts(counts: pd.DataFrame, codes: list[str], *, public: bool) -> di
     hidden = counts["withheld"].fillna("").astype(str).tolist()
     columns = {key: _cells(counts, name, decimals, hidden) for key, name, decimals in _COLUMNS if name in counts}
     place = [position[code] for code in counts["area_code"]]
+    columns["r"] = _plain_rates(columns, [people[i] for i in place])
     rows: dict[tuple[str, str], list[int]] = {}
     for row, pair in enumerate(zip(counts["period"].astype(str), counts["category"].astype(str), strict=True)):
         rows.setdefault(pair, []).append(row)
@@ -94,38 +124,38 @@ def encode_counts(counts: pd.DataFrame, codes: list[str], *, public: bool) -> di
             for row in members:
                 line[place[row]] = cells[row]
             if any(line):
-                texts[key] = ",".join(line)
+                texts[key] = _joined(line)
         out.setdefault(period, {})[category] = texts
     return out
 
 
-def limits(
-    values: dict[str, dict[str, dict[str, str]]], *, level: str, kinds: dict[str, str]
-) -> dict[str, dict[str, dict[str, list[float]]]]:
-    """Choose class limits from the encoded values, pooled over all periods of a kind.
+def limits(counts: pd.DataFrame, *, level: str, kinds: dict[str, str]) -> dict[str, dict[str, dict[str, list[float]]]]:
+    """Choose class limits from released values, pooled over all periods of a kind.
+
+    Parameters
+    ----------
+    counts
+        Rows of `area_counts` of the level.
+    level
+        Level, which sets the percentiles.
+    kinds
+        Period id to kind.
 
     Returns
     -------
     limits
-        Kind of period, category, measure, then four limits.
+        Kind of period, category, measure, then four limits. Rates called unreliable only count where
+        there are no others.
     """
-    keys = {measure: next(k for k, column, _ in _COLUMNS if column == name) for measure, name in _MEASURES.items()}
-    pools: dict[tuple[str, str, str], list[float]] = {}
-    for period, categories in values.items():
-        for category, cells in categories.items():
-            doubtful = cells.get("rel", "").split(",")
-            for measure, key in keys.items():
-                pool = pools.setdefault((kinds.get(period, "y"), category, measure), [])
-                found = cells.get(key, "").split(",")
-                steady = [
-                    c
-                    for i, c in enumerate(found)
-                    if measure != "rate" or i >= len(doubtful) or doubtful[i] not in {"u", "f"}
-                ]
-                chosen = [float(c) for c in steady if c not in {"", "w"}]
-                pool.extend(chosen or [float(c) for c in found if c not in {"", "w"}])
+    kind = counts["period"].map(lambda period: kinds.get(str(period), "y"))
+    weak = counts["reliability"].isin(list(_RELIABILITY))
     out: dict[str, dict[str, dict[str, list[float]]]] = {}
-    for (kind, category, measure), pool in sorted(pools.items()):
-        found_limits = palette.class_limits(pool, percentiles=_PERCENTILES[level])
-        out.setdefault(kind, {}).setdefault(category, {})[measure] = list(found_limits)
+    for (name, category), rows in counts.groupby([kind, "category"], sort=True):
+        steady = rows[~weak[rows.index]]
+        pools = {}
+        for measure, column in _MEASURES.items():
+            found = steady[column].dropna() if measure == "rate" else rows[column].dropna()
+            pool = (found if len(found) else rows[column].dropna()).astype(float)
+            pools[measure] = list(palette.class_limits(pool.round(4), percentiles=_PERCENTILES[level]))
+        out.setdefault(str(name), {})[str(category)] = pools
     return out

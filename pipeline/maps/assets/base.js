@@ -59,6 +59,9 @@ function limitText(v) {
   return v >= 1000 ? whole(v) : String(Number(v.toPrecision(4)));
 }
 
+/* Limits of bands are multiples of a mean: two figures are what they are good for. */
+function bandText(v) { return limitText(Number(v.toPrecision(2))); }
+
 function ordinal(n) {
   const ends = ["th", "st", "nd", "rd"];
   const rest = n % 100;

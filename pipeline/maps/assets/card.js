@@ -200,7 +200,7 @@ function trendPart(card, scene, i) {
   const numbers = own.filter((v) => typeof v === "number");
   if (!numbers.length) return;
   const what = { n: "Recorded", r: "Rate", s: "Outcomes" }[key];
-  const each = { y: "each point is a year", q: "each point is a quarter", m: "each point is a month" }[kind];
+  const each = { y: "each point is 12 months", q: "each point is a quarter", m: "each point is a month" }[kind];
   card.append(subhead(what + " over time", each));
   const label = what + " over " + periods.length + " periods, from " + text(numbers[0]) + " to " + text(numbers[numbers.length - 1]) +
     breaksAt(periods).map((b) => "; " + b.text + ", " + shortDate(b.month)).join("");

@@ -47,6 +47,17 @@ const BANDS = DATA.density.map((b) => Object.assign(b, { shape: shape(b.rings) }
 
 const WITHHELD = "w";
 
+/* Cells between commas; `cell*count` stands for a run of equal ones. */
+function unrolled(text) {
+  const out = [];
+  for (const piece of text.split(",")) {
+    const star = piece.indexOf("*");
+    if (star < 0) { out.push(piece); continue; }
+    for (let k = Number(piece.slice(star + 1)); k > 0; k--) out.push(piece.slice(0, star));
+  }
+  return out;
+}
+
 /* The cells of one column, decoded once: a number, a word, `w` (withheld) or null (no data). */
 function column(levelId, periodId, categoryId, key) {
   const level = LEVELS[levelId];
@@ -54,11 +65,12 @@ function column(levelId, periodId, categoryId, key) {
   let cells = level.cache.get(name);
   if (cells) return cells;
   const values = (level.values[periodId] || {})[categoryId] || {};
-  const text = Object.prototype.hasOwnProperty.call(values, key) ? values[key].split(",") : [];
+  const text = Object.prototype.hasOwnProperty.call(values, key) ? unrolled(values[key]) : [];
   cells = level.code.map((_, i) => {
     const cell = text[i];
     if (cell === undefined || cell === "") return null;
     if (cell === WITHHELD) return WITHHELD;
+    if (cell === "=") return Math.round((column(levelId, periodId, categoryId, "n")[i] / level.people[i]) * 1e8) / 1e4;
     const number = Number(cell);
     return Number.isNaN(number) ? cell : number;
   });

@@ -12,7 +12,7 @@ function statesPresent() {
     const scene = { level: id, mode: "areas", category: c.id, measure: m, period: p.id };
     if (m !== "count" && m !== "rate" && !hasMeasure(scene)) continue;
     LEVELS[id].code.forEach((_, i) => seen.add(valueOf(scene, i).state));
-    if (seen.size === 6) return seen;
+    if (seen.size === 7) return seen;
   }
   return seen;
 }
@@ -29,6 +29,7 @@ function drawGuide() {
   if (seen.has("withheld")) guideKey(list, "withheld", "Withheld. The number is small, or would give away another that is. It is left out to protect people.");
   if (seen.has("incomparable")) guideKey(list, "incomparable", "Not comparable: the recording system changed in between.");
   if (seen.has("nocover")) guideKey(list, "nocover", "Not covered by the source. Nothing is known, which is not the same as none.");
+  if (seen.has("norate")) guideKey(list, "norate", "No resident rate: most people present live elsewhere, so dividing by residents would mislead.");
   if (seen.has("nodata")) guideKey(list, "nodata", "No data for this measure and period.");
   if (list.children.length) host.append(list);
   if (SHOWN_MEASURES.includes("rate")) part("Rates", "Rates divide by the people who live in an area. Where most people present live elsewhere, as in city centres and around stations, rates run high without the risk to each person being higher. The 95% range says how far chance alone could move the rate.");

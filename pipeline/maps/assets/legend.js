@@ -17,8 +17,9 @@ function legendKeys(list, scenes) {
   if (seen.has("withheld")) keyRow(list, "url(#pt-withheld)", withheldKey());
   if (seen.has("incomparable")) keyRow(list, "url(#pt-incomparable)", "Not comparable");
   if (seen.has("nocover")) keyRow(list, "url(#pt-nocover)", "Not covered");
+  if (seen.has("norate")) keyRow(list, "url(#pt-norate)", "No resident rate");
   if (seen.has("nodata")) keyRow(list, "url(#pt-nodata)", "No data");
-  if (scenes[0].mode === "density") keyRow(list, palette.land, bandsOf(scenes[0].category).length ? "Under " + limitText(bandsOf(scenes[0].category)[0].low) : "No bands");
+  if (scenes[0].mode === "density") keyRow(list, palette.land, bandsOf(scenes[0].category).length ? "Under " + bandText(bandsOf(scenes[0].category)[0].low) : "No bands");
   if (state.hotspots && HOTSPOTS.length) {
     const picture = svgEl("svg", { viewBox: "0 0 18 12", "aria-hidden": "true" });
     picture.append(svgEl("rect", { x: 1.2, y: 1.2, width: 15.6, height: 9.6, rx: 4, fill: "none", stroke: palette.hot, "stroke-width": 2 }));
@@ -109,9 +110,9 @@ function densityLegend(host, scene) {
   const bar = rampBar([...colours.values()]);
   bar.classList.add("plain");
   bar.setAttribute("role", "img");
-  bar.setAttribute("aria-label", "Bands from " + [...colours.keys()].map(limitText).join(", ") + " per square kilometre");
+  bar.setAttribute("aria-label", "Bands from " + [...colours.keys()].map(bandText).join(", ") + " per square kilometre");
   const ticks = el("div", "ticks");
-  [...colours.keys()].forEach((low, k) => tick(ticks, limitText(low), (k / colours.size) * 100, k ? "" : "first"));
+  [...colours.keys()].forEach((low, k) => tick(ticks, bandText(low), (k / colours.size) * 100, k ? "" : "first"));
   add(host, bar, ticks);
 }
 

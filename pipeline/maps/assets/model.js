@@ -15,8 +15,8 @@ const FILL_OPACITY = INFO.tiles ? 0.78 : 1;
 
 /* Measures that hold at least one number, withheld or not, somewhere. */
 function measureExists(measure) {
-  const key = MEASURES[measure].key;
-  return MAPPED.some((id) => Object.values(LEVELS[id].values).some((p) => Object.values(p).some((c) => key in c)));
+  const keys = measure === "change" ? ["c", "cw"] : [MEASURES[measure].key];
+  return MAPPED.some((id) => Object.values(LEVELS[id].values).some((p) => Object.values(p).some((c) => keys.some((key) => key in c))));
 }
 const SHOWN_MEASURES = Object.keys(MEASURES).filter((m) => m === "count" || measureExists(m));
 const DENSITY_CATEGORIES = [...new Set(BANDS.map((b) => b.category))];
@@ -60,7 +60,7 @@ function hasMeasure(scene) {
   return column(scene.level, scene.period, scene.category, key).some((v) => v !== null) || words.some((v) => v !== null);
 }
 
-/* { state: ok | withheld | few | incomparable | nocover | nodata, value } of an area in a scene. */
+/* { state: ok | withheld | few | incomparable | norate | nocover | nodata, value } of an area in a scene. */
 function valueOf(scene, i) {
   const { level, period, category, measure } = scene;
   if (!LEVELS[level].covered[i]) return { state: "nocover", value: null };
@@ -76,6 +76,7 @@ function valueOf(scene, i) {
     if (word === "f") return { state: "few", value: null };
     if (word === "c") return { state: "incomparable", value: null };
   }
+  if (measure === "rate" && typeof n === "number") return { state: "norate", value: null };
   if (measure === "outcomes" && n === 0) return { state: "few", value: null };
   return { state: "nodata", value: null };
 }

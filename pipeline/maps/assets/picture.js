@@ -1,6 +1,6 @@
 /* A picture of the map, drawn on a canvas from the released data alone. */
 
-const PICTURE = { width: 1600, head: 190, foot: 250, margin: 56 };
+const PICTURE = { width: 1600, margin: 56 };
 
 function picturePatterns(context) {
   const tile = (size, draw) => {
@@ -20,6 +20,7 @@ function picturePatterns(context) {
     withheld: tile(10, (c) => { line(c, 0, 10, 10, 0); line(c, -2, 2, 2, -2); line(c, 8, 12, 12, 8); }),
     incomparable: tile(12, (c) => line(c, 0, 6, 12, 6)),
     nocover: tile(16, (c) => { c.fillStyle = palette.ground; c.fillRect(0, 0, 16, 16); line(c, 0, 0, 16, 16); line(c, 16, 0, 0, 16); }),
+    norate: tile(18, (c) => { c.fillStyle = palette.ground; c.fillRect(0, 0, 18, 18); line(c, 9, 5, 9, 13); line(c, 5, 9, 13, 9); }),
     nodata: palette.ground,
   };
 }
@@ -172,7 +173,7 @@ function pictureLegend(context, scene, x, y, width) {
   if (scene.mode === "density") {
     const colours = [...bandColours(scene.category)];
     title = capital(INFO.noun) + " per km\u00b2";
-    entries = colours.map(([low, colour]) => [colour, limitText(low) + " and more"]);
+    entries = colours.map(([low, colour]) => [colour, bandText(low) + " and more"]);
   } else if (scene.measure === "significance") entries = SIGNIFICANCE.filter((k) => !PUBLIC || k >= 0).map((k) => [palette.g[k + 3], significanceWord(k)]);
   else if (scene.measure !== "count") {
     const limits = sharedLimits();
@@ -181,7 +182,7 @@ function pictureLegend(context, scene, x, y, width) {
   }
   const patterns = picturePatterns(context);
   const seen = new Set(scene.mode === "density" ? [] : LEVELS[scene.level].code.map((_, i) => valueOf(scene, i).state));
-  const words = { few: "Too few to say", withheld: withheldKey(), incomparable: "Not comparable", nocover: "Not covered", nodata: "No data" };
+  const words = { few: "Too few to say", withheld: withheldKey(), incomparable: "Not comparable", nocover: "Not covered", norate: "No resident rate", nodata: "No data" };
   for (const key of Object.keys(words)) if (seen.has(key)) entries.push([patterns[key], words[key]]);
   context.font = "700 22px " + fontFamily;
   context.fillStyle = palette.ink;
@@ -207,7 +208,7 @@ function drawPicture() {
   const scenes = state.compare ? [mainScene(), otherScene()] : [mainScene()];
   const canvas = document.createElement("canvas");
   canvas.width = width;
-  canvas.height = 1560;
+  canvas.height = scenes.length > 1 ? 1160 : 1560;
   const context = canvas.getContext("2d");
   if (!fontFamily) fontFamily = getComputedStyle(document.body).fontFamily;
   context.fillStyle = palette.paper;
@@ -218,7 +219,7 @@ function drawPicture() {
   if (warnings.length) y = writeLines(context, warnings.join(" \u00b7 "), { x: margin, y: y - 10, width: inner, size: 22, weight: 700, colour: palette.hot }) + 18;
   y = writeLines(context, byId("heading").textContent, { x: margin, y: y + 8, width: inner, size: 46, weight: 700 }) + 2;
   y = writeLines(context, byId("subtitle").textContent + (INFO.place ? " \u00b7 " + INFO.place : ""), { x: margin, y: y - 6, width: inner, size: 27 });
-  const top = y, tall = 1560 - top - 300;
+  const top = y, tall = canvas.height - top - 300;
   const each = (inner - (scenes.length - 1) * 40) / scenes.length;
   scenes.forEach((scene, k) => {
     const left = margin + k * (each + 40);

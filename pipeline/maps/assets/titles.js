@@ -23,7 +23,7 @@ function drawStatics() {
   byId("banner").hidden = !INFO.audit;
   byId("banner").textContent = INFO.audit;
   const year = MAPPED.map((id) => LEVELS[id].year).find(Boolean);
-  byId("source").textContent = [isolate(INFO.publisher), year && SHOWN_MEASURES.includes("rate") ? "Population of " + year : ""].filter(Boolean).join(". ").replace(/\.\. /g, ". ");
+  byId("source").textContent = [isolate(INFO.publisher), year && !/resident|population/i.test(INFO.publisher) && SHOWN_MEASURES.includes("rate") ? "Population of " + year : ""].filter(Boolean).join(". ").replace(/\.\. /g, ". ");
   byId("hotspot-count").textContent = HOTSPOTS.length ? String(HOTSPOTS.length) : "";
   byId("check-hot").hidden = !HOTSPOTS.length;
   byId("credit").hidden = !INFO.credit;
@@ -46,6 +46,8 @@ function noticeFor() {
     const with_ = level.periods.slice().reverse().find((p) => hasMeasure(Object.assign({}, scene, { period: p.id })) && p.id !== scene.period);
     const what = { change: "Change", significance: "Clusters", outcomes: "Outcomes", rate: "Rates", count: "Numbers" }[scene.measure];
     if (with_ && !hasMeasure(scene)) return { text: what + (scene.measure === "rate" || scene.measure === "count" ? " are missing for this period." : " are not given for this period."), action: "Show the " + with_.label, run: () => setPeriod(with_.id) };
+    const system = INFO.breaks.length ? ": " + INFO.breaks.map((b) => b.text + ", " + shortDate(b.month)).join("; ") : ".";
+    if (rows.includes("incomparable")) return { text: "Nothing can be compared with the period before" + system };
     const all = rows.every((s) => s === "withheld" || s === "nocover");
     return { text: all ? "Every number on this map is withheld to protect people." : "There is nothing to show for this choice." };
   }

@@ -150,7 +150,7 @@ class View {
     this.groups.spots.clearLayers();
     this.badges = [];
     if (!state.hotspots) return;
-    const gap = isPhone() ? 16 : 18;
+    const gap = isPhone() ? 19 : 18;
     HOTSPOTS.forEach((spot, k) => {
       const on = state.hotspot === k;
       const outline = (style) => drawRings(spot.shape, Object.assign(this.in("spots"), style)).addTo(this.groups.spots);

@@ -5,6 +5,7 @@ const STATE_WORDS = {
   few: "too few to say",
   incomparable: "not comparable",
   nocover: "not covered",
+  norate: "no resident rate",
   nodata: "no data",
 };
 
@@ -136,6 +137,8 @@ function sentence(scene, i) {
     if (whole_ && level !== "region") add(line, ", ", bold(timesWords(rate / whole_)));
   } else if (cell(level, i, period, category, "rel") === "f") {
     return add(line, ". That is too few to give a reliable rate.");
+  } else if (rate === null && n > 0 && SHOWN_MEASURES.includes("rate")) {
+    return add(line, ". No rate is given here: residents are too few among the people present to divide by them.");
   }
   if (level === "region") {
     const change = cell(level, i, period, category, "c");
