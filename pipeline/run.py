@@ -17,6 +17,7 @@ from pipeline.engine import Engine
 from pipeline.engine_dask import DaskEngine
 from pipeline.engine_local import LocalEngine
 from pipeline.errors import ConfigError, InputError
+from pipeline.ledger import make_good, recorded
 from pipeline.manifest import Fingerprints, code_version, key_of, versions
 from pipeline.records import read_json, write_bytes, write_json, write_text
 from pipeline.stages import STAGES, Context, Progress, Stage, input_files
@@ -92,6 +93,7 @@ def run(
     outcome = Outcome(folder=workspace.folder)
     with workspace.locked():
         outcome.recovered = workspace.recover()
+        make_good(workspace.folder, outputs=workspace.folder.parent)
         prints = Fingerprints(workspace.folder / "manifest.json")
         states = _states(config, base, workspace.folder, prints)
         chosen = _choose(states, start=start, only=only, force=force)
@@ -104,7 +106,8 @@ def run(
             job = _Job(config=config, base=base, workspace=workspace, prints=prints, progress=progress, began=began)
             outcome.manifest = job.build(states, chosen)
             outcome.ran = chosen
-            workspace.swap()
+            with recorded(workspace.growing, outputs=workspace.folder.parent):
+                workspace.swap()
         except OSError as error:
             workspace.abandon()
             raise InputError(

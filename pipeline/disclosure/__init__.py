@@ -5,7 +5,7 @@ from pipeline.disclosure.gate import examine, release
 from pipeline.disclosure.layers import area_layer, density_layer, headline_rows, hotspot_layer
 from pipeline.disclosure.making import Passed
 from pipeline.disclosure.packing import Packed, pack, unpack
-from pipeline.disclosure.past import Past, past_of
+from pipeline.disclosure.past import AUDIENCES, Past, past_of
 from pipeline.disclosure.protect import RefusedError
 from pipeline.disclosure.released import Break, CategoryInfo, Event, PeriodInfo, Released, ReleaseInfo
 from pipeline.disclosure.shapes import Ground
@@ -13,6 +13,7 @@ from pipeline.disclosure.spots import Spot
 from pipeline.disclosure.windows import Windows, choose_windows
 
 __all__ = [
+    "AUDIENCES",
     "Break",
     "CategoryInfo",
     "Detected",

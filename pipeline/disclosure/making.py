@@ -11,6 +11,7 @@ from pipeline.counts import sum_periods
 from pipeline.disclosure.cells import Layout, long_cells, shown_pairs
 from pipeline.disclosure.derive import derive
 from pipeline.disclosure.detected import Detected
+from pipeline.disclosure.elsewhere import known_cells
 from pipeline.disclosure.info import release_info
 from pipeline.disclosure.outlines import as_first_released
 from pipeline.disclosure.past import Past, readable
@@ -116,7 +117,7 @@ class Making:
             layout=layout,
             profile=self.profile,
             spots=latent,
-            known=self.detected.known,
+            known=known_cells(self.detected.known, self.counts),
             past=self.past if self.profile.audience != "internal" else (),
             secret=secret,
         )

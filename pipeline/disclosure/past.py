@@ -56,8 +56,10 @@ class Past:
     def digest(self) -> str:
         """Return a digest of the published numbers: equal releases have equal digests, whatever they are called."""
         frame = self.cells.sort_values(list(KEY), ignore_index=True)
-        lines = frame[[*KEY, "level", "low"]].astype("str").assign(high=frame["high"].astype("Int64").astype("str"))
-        told = "\n".join(["|".join(row) for row in lines.itertuples(index=False)] + [repr(s) for s in self.spots])
+        high = frame["high"].astype("Int64").fillna(-1)
+        columns = [*(frame[k] for k in (*KEY, "level", "low")), high]
+        told = "\n".join("|".join(map(str, row)) for row in zip(*columns, strict=True))
+        told += "\n".join(repr(s) for s in self.spots)
         told += "".join(shapely.to_wkb(shapely.normalize(shape), hex=True) for shape in self.density.geometry)
         return hashlib.sha256(f"{self.audience} {self.threshold}\n{told}".encode()).hexdigest()
 
@@ -140,7 +142,7 @@ def joined(table: CellTable, *, layout: Layout, past: Sequence[Past], threshold:
     found = constraints_from_history(
         table.cells.drop(columns="row"),
         relations=table.relations,
-        earlier=[Earlier(p.name, p.cells[[*KEY, "level", "low", "high"]]) for p in past],
+        earlier=[Earlier(p.name, p.cells[[*KEY, "level", "low", "high"]].astype({"high": "float64"})) for p in past],
         relate=_but(known, table, layout),
         threshold=threshold,
     )
@@ -148,6 +150,9 @@ def joined(table: CellTable, *, layout: Layout, past: Sequence[Past], threshold:
     cells.iloc[: len(table.cells), cells.columns.get_loc("row")] = table.cells["row"].to_numpy()
     printed = (cells["release_id"] != "") & np.isfinite(cells["known_high"]) & (cells["known_low"] > 0)
     cells["protect"] = cells["protect"].astype(bool) & ~printed
+    # A number printed rounded before cannot hide anything now: it counts as known to the last unit.
+    close = np.isfinite(cells["known_high"]) & (cells["known_high"] - cells["known_low"] < threshold)
+    cells["fixed"] = cells["fixed"].astype(bool) | ((cells["release_id"] == "") & (cells["known_low"] > 0) & close)
     return replace(found, cells=cells)
 
 

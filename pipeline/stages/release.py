@@ -1,32 +1,72 @@
 """Release: each profile's tables through the gate, kept in work/ for publishing."""
 
 from datetime import date
+from pathlib import Path
 
 import pandas as pd
 
-from pipeline.disclosure import CategoryInfo, Detected, pack, release
+from pipeline.config import Profile
+from pipeline.disclosure import AUDIENCES, CategoryInfo, Detected, Passed, Past, RefusedError, examine, pack, past_of
+from pipeline.ledger import Ledger, keep_entry
 from pipeline.records import read_json, write_json
 from pipeline.schemas import AREA_COUNTS, AREA_MONTHS, AREAS, LOCATIONS
 from pipeline.stages import Context
+from pipeline.stages.surroundings import ground_of, known_of
 from pipeline.store import read_layer, read_table, write_layer, write_table
 
 __all__ = ["run"]
 
 
 def run(context: Context) -> None:
-    """Protect, derive, and keep what passed."""
+    """Protect, derive, and keep what passed: the folders that most people may read come first."""
     detected = _detected(context)
-    for number, profile in enumerate(context.config.profiles, start=1):
-        packed = pack(release(detected, profile=profile, config=context.config))
+    source = context.config.disclosure.data_source or context.config.run.name
+    ledger = Ledger.of(context.folder.parent, source=source)
+    past, head = list(ledger.releases(areas=detected.areas)), ledger.head
+    profiles = sorted(context.config.profiles, key=lambda p: AUDIENCES[p.audience])
+    for number, profile in enumerate(profiles, start=1):
+        passed = _examined(context, detected, profile, past)
         folder = context.work(f"release/{profile.name}")
-        write_layer(folder / "areas.parquet", packed.areas)
-        write_table(folder / "counts.parquet", AREA_COUNTS, packed.counts)
-        write_layer(folder / "hotspots.parquet", packed.hotspots)
-        write_layer(folder / "density.parquet", packed.density)
-        write_json(folder / "release.json", {"info": packed.info, "record": packed.record, "digest": packed.digest})
-        context.choices[f"audit {profile.name}"] = packed.info["audit"]
-        context.progress("releasing", number, len(context.config.profiles))
-    context.counters["profiles"] = len(context.config.profiles)
+        _keep(context, passed, profile)
+        if profile.audience != "internal":
+            mine = past_of(passed.released)
+            keep_entry(folder, mine, source=source, head=head, order=number)
+            past += [mine] if mine.digest not in {p.digest for p in past} else []
+        context.progress("releasing", number, len(profiles))
+    _refused_log(context).unlink(missing_ok=True)
+    context.counters["profiles"] = len(profiles)
+
+
+def _examined(context: Context, detected: Detected, profile: Profile, past: list[Past]) -> Passed:
+    """Take a profile through the gate; name the cells of a refusal in a log that stays in the house."""
+    try:
+        return examine(detected, profile=profile, config=context.config, past=past, secret=context.salt)
+    except RefusedError as error:
+        path = _refused_log(context)
+        columns = ["level", "area_code", "period", "category", "measure", "release_id"]
+        named = error.cells[[c for c in columns if c in error.cells]].astype("str").to_dict("records")
+        write_json(path, {"profile": profile.name, "why": str(error), "cells": named})
+        raise RefusedError(f"{error} The counts are named in {path}, which stays in the house.", error.cells) from None
+
+
+def _refused_log(context: Context) -> Path:
+    return context.folder.parent / f".{context.config.run.name}.refused.json"
+
+
+def _keep(context: Context, passed: Passed, profile: Profile) -> None:
+    """Write a release and the books on it."""
+    folder, packed = context.work(f"release/{profile.name}"), pack(passed.released)
+    write_layer(folder / "areas.parquet", packed.areas)
+    write_table(folder / "counts.parquet", AREA_COUNTS, packed.counts)
+    write_layer(folder / "hotspots.parquet", packed.hotspots)
+    write_layer(folder / "density.parquet", packed.density)
+    write_json(folder / "release.json", {"info": packed.info, "record": packed.record, "digest": packed.digest})
+    write_json(folder / "withheld.json", passed.log)
+    if len(passed.states):
+        passed.states.to_parquet(folder / "withheld.parquet", index=False, compression="zstd")
+    context.choices[f"audit {profile.name}"] = packed.info["audit"]
+    if passed.log.get("withheld_per_primary"):
+        context.choices[f"withheld per primary {profile.name}"] = passed.log["withheld_per_primary"]
 
 
 def _detected(context: Context) -> Detected:
@@ -48,4 +88,6 @@ def _detected(context: Context) -> Detected:
         bandwidth_m=found["bandwidth_m"],
         emerging=pd.read_parquet(history) if history.is_file() else None,
         has_points=record["kind"] == "incidents",
+        ground=ground_of(context),
+        known=known_of(context),
     )

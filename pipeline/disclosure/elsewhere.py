@@ -1,0 +1,50 @@
+"""Counts that anybody can look up: published months added up to the windows of a release."""
+
+import pandas as pd
+
+from pipeline.disclosure.cells import COUNTS
+from pipeline.periods import Period
+from pipeline.relations import KEY
+
+__all__ = ["known_cells"]
+
+
+def known_cells(known: pd.DataFrame | None, counts: pd.DataFrame) -> pd.DataFrame | None:
+    """Work out what a reader of the known tables knows of each count.
+
+    Parameters
+    ----------
+    known
+        Rows of the known tables: KEY, value. Where they hold single months a window that lies within their span is
+        the sum of its months, a month without a row being none.
+    counts
+        Counts of the release: area_code, period, category.
+
+    Returns
+    -------
+    cells
+        KEY, value: rows for windows of the release; None if no table is named.
+    """
+    if known is None:
+        return None
+    frames = [known[known["period"].isin(counts["period"].unique())]]
+    single = known[known["period"].str.len() == len("2024-08")]
+    for measure, rows in single.groupby("measure", sort=True):
+        if measure not in COUNTS:
+            continue
+        months = rows["period"].str.replace("-", "").astype("int64")
+        for period in sorted(counts["period"].unique()):
+            span = Period.parse(period)
+            if span.first_month < months.min() or span.last_month > months.max():
+                continue
+            inside = rows[months.between(span.first_month, span.last_month)]
+            sums = inside.groupby(["area_code", "category"])["value"].sum()
+            here = counts.loc[
+                (counts["period"] == period)
+                & counts["area_code"].isin(rows["area_code"].unique())
+                & counts["category"].isin(rows["category"].unique()),
+                ["area_code", "period", "category"],
+            ]
+            value = sums.reindex(pd.MultiIndex.from_frame(here[["area_code", "category"]]), fill_value=0)
+            frames.append(here.assign(measure=measure, value=value.to_numpy()))
+    return pd.concat(frames, ignore_index=True).drop_duplicates(list(KEY), ignore_index=True)
