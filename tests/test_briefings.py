@@ -303,6 +303,8 @@ def test_a_break_between_the_windows_is_said_everywhere(tmp_path: Path) -> None:
         said = Reader(html).text
         assert "Not comparable with the year before: the series breaks in September 2024." in said
         assert not re.search(r"\d% (?:fewer|more)", said)
+        assert "do not add them. Not comparable with the year before: the series breaks in September 2024." in said
+        assert not any("before" in cell for row in Reader(html).rows for cell in row)
 
 
 def test_events_outside_the_data_are_stated(tmp_path: Path) -> None:

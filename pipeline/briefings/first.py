@@ -135,11 +135,11 @@ def _change_tile(case: findings.Case) -> str:
     if not case.whole_region and region.change_pct is not None:
         size = words.signed(region.change_pct)
         theirs = f"{case.region.name} {size}"
-        if region.change_word == "no clear change":
+        if not region.sense:
             theirs = f"{case.region.name}: no clear change"
-    if total.change_word in {"higher", "lower"} and total.change_pct is not None:
+    if total.sense and total.change_pct is not None:
         return tile(label, words.signed(total.change_pct), theirs)
-    if total.change_word == "no clear change" and total.change_pct is not None:
+    if total.change_word in {"higher", "lower", "no clear change"} and total.change_pct is not None:
         size = f"{words.signed(total.change_pct)}, within chance"
         return tile(label, "No clear change", "; ".join(part for part in (size, theirs) if part), wordy=True)
     if total.change_word:

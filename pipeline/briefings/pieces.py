@@ -91,18 +91,16 @@ def outcome_words(figure: findings.Figure, basis: str) -> str:
     return words.rate_text(figure.share) if basis == "flow" else words.share_text(figure.share)
 
 
-def change_cell(figure: findings.Figure, *, muted: bool = False, narrow: bool = False) -> str:
+def change_cell(figure: findings.Figure, *, muted: bool = False) -> str:
     """Write a table cell of change: brackets round a percentage that is no clear change."""
     if {"change_pct", "change_word"} & figure.withheld or figure.hidden:
         said = "withheld"
-    elif figure.change_word in {"higher", "lower"} and figure.change_pct is not None:
+    elif figure.sense and figure.change_pct is not None:
         said = words.signed(figure.change_pct)
-    elif figure.change_word == "no clear change" and figure.change_pct is not None:
+    elif figure.change_word in {"higher", "lower", "no clear change"} and figure.change_pct is not None:
         said = f"({words.signed(figure.change_pct)})"
     else:
-        said = {"too few": "too few", "not comparable": "break" if narrow else "not comparable"}.get(
-            figure.change_word, "–"
-        )
+        said = figure.change_word if figure.change_word in {"too few", "not comparable"} else "–"
     quiet = muted or not said.startswith(("+", "\u2212"))
     return f'<td class="n{" mu" if quiet else ""}">{page.text(said)}</td>'
 

@@ -1,5 +1,7 @@
 """The two tables of a briefing: categories beside the region, and every part with the range of its rate."""
 
+from collections.abc import Iterable
+
 from pipeline import charts, findings, page
 from pipeline.briefings.book import Book, Place
 from pipeline.briefings.files import link_to
@@ -31,12 +33,26 @@ def _outcome_head(case: findings.Case) -> str:
     return _head("Outcomes|per 100" if case.outcome_basis == "flow" else "Positive|outcome")
 
 
+def _broken(figures: Iterable[findings.Figure]) -> bool:
+    """Whether a break in the series leaves no change to show: then one sentence says so in place of a column."""
+    said = {figure.change_word for figure in figures}
+    return "not comparable" in said and not said & {"higher", "lower", "no clear change", "too few"}
+
+
+def _break_words(case: findings.Case) -> str:
+    reason = f": {case.break_text}" if case.break_text else ""
+    return f"not comparable with {case.before or 'earlier periods'}{reason}"
+
+
 def category_table(case: findings.Case, *, dense: bool) -> str:
     """Write every category with its change, the region's change, and its outcomes."""
     shown = [("all", "All"), *case.categories][: MOST_CATEGORIES + 1]
     most = max((case.area.figure(id_).incidents or 0 for id_, _ in shown[1:]), default=0)
-    compare, outcomes = not case.whole_region, case.outcome_basis != "none"
-    heads = [_head("Category", ""), _head("Relative size", "br"), _head(words.capital(case.noun)), _change_head(case)]
+    broken = _broken(case.area.figure(id_) for id_, _ in shown)
+    compare, outcomes = not case.whole_region and not broken, case.outcome_basis != "none"
+    heads = [_head("Category", ""), _head("Relative size", "br"), _head(words.capital(case.noun))]
+    if not broken:
+        heads.append(_change_head(case))
     if compare:
         heads.append(_head(f"{case.region.name or 'Overall'}|change"))
     if outcomes:
@@ -48,16 +64,18 @@ def category_table(case: findings.Case, *, dense: bool) -> str:
         cells = [
             f'{row_head(label)}<td class="br">{size}</td>',
             f'<td class="{"n" if mine.incidents is not None else "n mu"}">{count_words(mine)}</td>',
-            change_cell(mine, narrow=True),
+            "" if broken else change_cell(mine),
         ]
         if compare:
-            cells.append(change_cell(case.region.figure(id_), muted=True, narrow=True))
+            cells.append(change_cell(case.region.figure(id_), muted=True))
         if outcomes:
             cells.append(f'<td class="n">{page.text(outcome_words(mine, case.outcome_basis))}</td>')
         rows.append(f"<tr{' class=all' if id_ == 'all' else ''}>{''.join(cells)}</tr>")
     note = "One offence can fall in several categories: do not add them."
     if any(case.area.figure(i).change_word == "no clear change" for i, _ in shown):
         note += " In brackets: no clear change."
+    if broken:
+        note += f" {words.capital(_break_words(case))}."
     left = len(case.categories) + 1 - len(shown)
     if left:
         note += f" And {left} more in area_counts.csv."
@@ -87,18 +105,20 @@ def part_table(book: Book, case: findings.Case, *, height_pt: float) -> str:
     rate = case.region.total.rate
     axis = charts.LogAxis.over([(p.total.rate or 0.0, p.total.rate_low, p.total.rate_high) for p in order], rate)
     outcomes = case.whole_region and case.outcome_basis != "none"
-    rows = [_part_row(book, case, p, axis, outcomes=outcomes) for p in order]
-    rows += [_bare_row(p, columns=6 if outcomes else 5) for p in bare]
+    broken = _broken(p.total for p in case.parts)
+    rows = [_part_row(book, case, p, axis, change=not broken, outcomes=outcomes) for p in order]
+    rows += [_bare_row(p, columns=4 + outcomes + (not broken)) for p in bare]
     line = f"; line: {case.region.name or 'all'} {words.rate_text(rate)}" if rate is not None else ""
     scale = f"95% range, log scale{page.text(line)}{axis.head() if axis else ''}"
     heads = [_head(words.capital(one), ""), _head(words.capital(case.noun)), _head("Rate")]
-    heads += [f'<th scope="col" class="br">{scale}</th>', _change_head(case)]
+    heads += [f'<th scope="col" class="br">{scale}</th>', *([] if broken else [_change_head(case)])]
     if outcomes:
         heads.append(_outcome_head(case))
     left = len(parts) - len(order)
     more = f'<p class="note">And {left} more in area_counts.csv.</p>' if left else ""
+    about = f"{case.noun} per 10,000 residents, {how}" + ("; not comparable with earlier periods" if broken else "")
     return (
-        f"<h2>By {page.text(one)} <span>{page.text(case.noun)} per 10,000 residents, {how}</span></h2>"
+        f"<h2>By {page.text(one)} <span>{page.text(about)}</span></h2>"
         f'<table class="{f"pt {kind}".rstrip()}"><thead><tr>{"".join(heads)}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table>{more}"
     )
@@ -119,7 +139,13 @@ def _bare_row(place: Place, *, columns: int) -> str:
 
 
 def _part_row(
-    book: Book, case: findings.Case, part: findings.Profiled, axis: charts.LogAxis | None, *, outcomes: bool
+    book: Book,
+    case: findings.Case,
+    part: findings.Profiled,
+    axis: charts.LogAxis | None,
+    *,
+    change: bool,
+    outcomes: bool,
 ) -> str:
     figure, level = part.total, book.places[part.code].level
     mark = reach = ""
@@ -129,13 +155,13 @@ def _part_row(
         if figure.rate_low is not None and figure.rate_high is not None:
             unsure = ", unreliable" if figure.reliability else ""
             reach = f"{words.rate_text(figure.rate_low)}–{words.rate_text(figure.rate_high)}{unsure}"
-            reach = f' <span class="rt">range {reach}</span>'
+            reach = f' <span class="rt"><span class="vh">range </span>{reach}</span>'
     link = f"boroughs/{link_to(part.code)}" if case.whole_region else ""
     cells = [
         row_head(part.name, link=link),
         f'<td class="{"n mu" if figure.incidents is None else "n"}">{count_words(figure)}</td>',
         f'<td class="{"n" if figure.rate is not None else "n mu"}">{rate_words(figure)}{reach}</td>',
-        f'<td class="br">{mark}</td>{change_cell(figure)}',
+        f'<td class="br">{mark}</td>{change_cell(figure) if change else ""}',
     ]
     if outcomes:
         cells.append(f'<td class="n">{page.text(outcome_words(figure, case.outcome_basis))}</td>')

@@ -62,11 +62,18 @@ class Figure:
         )
 
     @property
+    def sense(self) -> Literal[-1, 0, 1]:
+        """Direction that the word of change gives, unless the percentage points the other way."""
+        if self.change_word == "higher" and (self.change_pct is None or self.change_pct >= 0):
+            return 1
+        if self.change_word == "lower" and (self.change_pct is None or self.change_pct <= 0):
+            return -1
+        return 0
+
+    @property
     def changed(self) -> Literal[-1, 0, 1]:
         """Direction of a clear change between counts large enough to speak of; 0 otherwise."""
-        if not self.comparable:
-            return 0
-        return {"higher": 1, "lower": -1}.get(self.change_word, 0)  # type: ignore[return-value]
+        return self.sense if self.comparable else 0
 
 
 EMPTY = Figure()

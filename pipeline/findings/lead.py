@@ -16,10 +16,10 @@ def change_phrase(figure: Figure, before: str) -> str:
     '20% fewer than the year before'
     """
     pct = words.half_up(figure.change_pct or 0.0)
-    if figure.change_word in {"higher", "lower"}:
+    if figure.sense:
         size = f"{words.whole(abs(pct))}%" if pct else "slightly"
-        said = f"{size} {'more' if figure.change_word == 'higher' else 'fewer'} than"
-    elif figure.change_word == "no clear change":
+        said = f"{size} {'more' if figure.sense > 0 else 'fewer'} than"
+    elif figure.change_word in {"higher", "lower", "no clear change"}:
         said = "no clear change on" if pct or figure.change_pct is None else "about the same as"
     else:
         few = {"too few": "too few to compare with", "not comparable": "not comparable with"}

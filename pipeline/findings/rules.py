@@ -96,7 +96,7 @@ def _change(case: Case) -> Finding | None:
     senses = {f.changed for _, f in moved}
     if total.comparable and not total.changed and len(moved) > 1:
         verb = {frozenset({-1}): "fell", frozenset({1}): "rose"}.get(frozenset(senses), "changed")
-        each = words.listed([f"{label} {words.signed(f.change_pct or 0.0)}" for label, f in moved[:4]])
+        each = words.listed([f"{label} {_signed(f)}" for label, f in moved[:4]])
         more = f" and {words.small(len(moved) - 4)} more" if len(moved) > 4 else ""
         return Finding(
             "change",
@@ -111,6 +111,13 @@ def _change(case: Case) -> Finding | None:
     elif total.changed == -figure.changed:
         text += f" The total {'rose' if total.changed > 0 else 'fell'}."
     return Finding("change", head, f"{text}{_region_change(case, label)}".strip())
+
+
+def _signed(figure: Figure) -> str:
+    """Write a clear change with its sign, also where it rounds to nothing."""
+    if words.half_up(figure.change_pct or 0.0):
+        return words.signed(figure.change_pct or 0.0)
+    return "slightly up" if figure.changed > 0 else "slightly down"
 
 
 def _sized(figure: Figure) -> str:
@@ -136,7 +143,7 @@ def _region_change(case: Case, label: str) -> str:
     figure = case.region.figure(found)
     if not figure.comparable:
         return ""
-    change = words.signed(figure.change_pct or 0.0) if figure.changed else "no clear change"
+    change = _signed(figure) if figure.changed else "no clear change"
     return f" {case.region.name} as a whole: {change}."
 
 

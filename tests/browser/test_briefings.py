@@ -12,7 +12,7 @@ from pipeline.briefings import write_briefings
 from pipeline.briefings.book import Book
 from pipeline.briefings.sheets import make_page
 from pipeline.disclosure import Event, Released
-from tests.released_fixture import city, hostile_city, london
+from tests.released_fixture import city, hostile_city, london, sealed
 
 pytestmark = pytest.mark.browser
 
@@ -28,6 +28,16 @@ def browser(chromium: str) -> Iterator[Browser]:
         made.close()
 
 
+def as_flow(released: Released) -> Released:
+    """Outcomes per 100, and a table whose words for change differ in length."""
+    counts = released.counts.copy()
+    counts["outcome_share"] = counts["outcome_share"] * 100
+    counts[["outcome_low", "outcome_high"]] = float("nan")
+    some = counts["area_code"].isin(["B00", "B01"]) & counts["change_word"].notna()
+    counts["change_word"] = counts["change_word"].mask(some, "not comparable")
+    return sealed(released.info, released.areas, counts, released.hotspots, released.density)
+
+
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Pages of an ordinary release, a public one, a hostile one and one that is as full as can be."""
@@ -38,6 +48,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "hostile": hostile_city(columns=2, rows=1),
         "full": city(columns=2, rows=1, per_side=6, audit="not audited: do not publish", **full),
     }
+    made["flow"] = as_flow(city(columns=3, rows=2, outcome_basis="flow"))
     out = {}
     for name, released in made.items():
         out[name] = tmp_path_factory.mktemp(name)
@@ -66,6 +77,7 @@ def opened(browser: Browser, path: Path, width: int) -> tuple[Page, list[str]]:
         ("outside", "boroughs/B10"),
         ("full", "panel"),
         ("hostile", "panel"),
+        ("flow", "panel"),
     ],
 )
 def test_axe_finds_no_violation(browser: Browser, folders: dict[str, Path], kind: str, name: str, width: int) -> None:
