@@ -120,7 +120,7 @@ def density_bands(
     notes: list[str] = []
     for category in categories:
         xy, weights = places_of(locations, category=category)
-        held = AreaIndex.build([study_area], ["all"], snap_m=0).locate(xy).code_index >= 0
+        held = AreaIndex.build(np.array([study_area], dtype=object), ["all"], snap_m=0).locate(xy).code_index >= 0
         xy, weights = xy[held], weights[held]
         if weights.sum() < max(min_total, 1):
             notes.append(f"{category}: too few incidents for a surface")
@@ -135,7 +135,7 @@ def density_bands(
         found = bands(
             surface.density_per_km2,
             grid=grid,
-            thresholds_per_km2=mean_thresholds(surface.mean_inside_per_km2, multiples=settings.bands),
+            thresholds_per_km2=_told(mean_thresholds(surface.mean_inside_per_km2, multiples=settings.bands)),
             locations_per_km2=density(xy, **options).density_per_km2,
             location_peak_per_km2=peak_per_km2(settings.kernel, bandwidth_m),
             min_locations=min_locations,
@@ -155,6 +155,11 @@ def density_bands(
         f"no band from fewer than {min_locations} places."
     )
     return Bands(gpd.GeoDataFrame(frame, geometry=gpd.GeoSeries(shapes, crs=crs), crs=crs), note, tuple(notes))
+
+
+def _told(thresholds: Sequence[float]) -> tuple[float, ...]:
+    """Round band limits to two figures: readers can say them, and they do not give the exact total back."""
+    return tuple(sorted({float(f"{t:.2g}") for t in thresholds}))
 
 
 def _enough(

@@ -1,0 +1,84 @@
+"""Trials as a table for people and as JSON."""
+
+import json
+from collections.abc import Iterable, Sequence
+
+from pipeline.bench.measuring import Measured
+from pipeline.bench.trial import Trial
+
+__all__ = ["as_json", "as_table", "ratios"]
+
+# Steps that do the same work, on either side. Density is drawn in the release, so it stands with detection.
+PAIRS = (
+    ("start-up", ("start",), ("start",)),
+    ("read, place, count", ("ingest", "aggregate"), ("read", "wards and boroughs")),
+    ("density and clusters", ("detect", "release"), ("density", "clusters")),
+    ("maps and files", ("publish",), ("map",)),
+)
+_ALONE = ("audit", "rerun")
+
+
+def _cpu(steps: Iterable[Measured]) -> float:
+    return sum(m.cpu_seconds for m in steps)
+
+
+def ratios(trial: Trial) -> dict[str, float | None]:
+    """Return how many times the pipeline's CPU seconds the script took, for each kind of work and over all.
+
+    The audit has no counterpart and is taken out of the release. Steps the script did not survive are left out of both
+    sides; density that was extrapolated is in, and its measurement says so.
+    """
+    ours, theirs = {m.step: m for m in trial.product}, {m.step: m for m in trial.baseline}
+    audit = ours["audit"].cpu_seconds if "audit" in ours else 0.0
+    out: dict[str, float | None] = {}
+    total_ours = total_theirs = 0.0
+    for name, mine, other in PAIRS:
+        survived = [theirs[s] for s in other if s in theirs and (not theirs[s].fate or theirs[s].share < 1)]
+        spent = _cpu(ours[s] for s in mine if s in ours) - (audit if "release" in mine else 0.0)
+        out[name] = _cpu(survived) / spent if survived and spent > 0 else None
+        total_ours += spent
+        total_theirs += _cpu(survived)
+    out["end to end"] = total_theirs / total_ours if total_theirs and total_ours else None
+    return out
+
+
+def as_table(trials: Sequence[Trial]) -> str:
+    """Write trials as text: a block for each, a line for each step."""
+    return "\n\n".join(_block(trial) for trial in trials)
+
+
+def _block(trial: Trial) -> str:
+    steps = [m for m in trial.product if m.step not in _ALONE]
+    audit = next((m.cpu_seconds for m in trial.product if m.step == "audit"), 0.0)
+    lines = [
+        (
+            f"{trial.rows:,} incidents, {trial.variant}, {trial.bytes_read / 1e6:,.0f} MB in {trial.files} file(s), "
+            f"engine {trial.engine}, {trial.machine['cores']} cores"
+        ),
+        f"{'step':<28}{'CPU s':>9}{'wall s':>9}{'peak MB':>9}{'MB/s':>8}",
+    ]
+    for side, measured in (("pipeline", trial.product), ("analyst's script", trial.baseline)):
+        lines += [side, *(_line(m, trial) for m in measured)] if measured else []
+    everything = _cpu(steps)
+    peak = max((m.peak_mb for m in trial.product), default=0.0)
+    lines.append(
+        f"in all {everything:.1f} s of CPU ({everything - audit:.1f} s without the audit), "
+        f"{sum(m.wall_seconds for m in steps):.1f} s on the clock, {peak:,.0f} MB at most, "
+        f"{1e6 * (everything - audit) / trial.rows:.1f} s of CPU per million rows"
+    )
+    found = {name: value for name, value in ratios(trial).items() if value is not None}
+    if found:
+        lines.append("times as fast (CPU): " + ", ".join(f"{name} {value:,.1f}" for name, value in found.items()))
+    return "\n".join(lines)
+
+
+def _line(m: Measured, trial: Trial) -> str:
+    speed = f"{trial.bytes_read / 1e6 / m.wall_seconds:8.1f}" if m.step in {"ingest", "read"} and m.wall_seconds else ""
+    peak = f"{m.peak_mb:9,.0f}" if m.peak_mb else f"{'':9}"
+    return f"  {m.step:<26}{m.cpu_seconds:9.2f}{m.wall_seconds:9.2f}{peak}{speed}  {m.fate}".rstrip()
+
+
+def as_json(trials: Sequence[Trial]) -> str:
+    """Write trials as JSON."""
+    content = [{**trial.to_dict(), "ratios": ratios(trial)} for trial in trials]
+    return json.dumps(content, indent=2, sort_keys=True) + "\n"

@@ -1,0 +1,81 @@
+"""The benchmark itself, on few rows: that it measures both sides and says so, never how long they take."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.bench import Limits, Measured, Trial, as_table, bench, measure, ratios, write_incidents
+from pipeline.errors import ConfigError, InputError
+
+AREAS = Path(__file__).parents[2] / "data" / "sample"
+
+
+@pytest.mark.parametrize(("variant", "most", "least"), [("distinct", 5_000, 4_990), ("snapped", 4_990, 1_000)])
+def test_incidents_are_synthetic_rows_of_twelve_months(tmp_path: Path, variant: str, most: int, least: int) -> None:
+    (whole,) = write_incidents(tmp_path / "a.csv", rows=5_000, variant=variant, areas=AREAS)
+    rows = list(csv.DictReader(whole.read_text("utf-8").splitlines()))
+    assert len(rows) == 5_000
+    assert len({r["id"] for r in rows}) == 5_000
+    assert {r["date"][:7] for r in rows} == {f"2024-{m:02d}" for m in range(8, 13)} | {
+        f"2025-{m:02d}" for m in range(1, 8)
+    }
+    assert least <= len({(r["easting"], r["northing"]) for r in rows}) <= most
+    again = write_incidents(tmp_path / "b.csv", rows=5_000, variant=variant, areas=AREAS, files=3)
+    split = [line for p in again for line in p.read_text("utf-8").splitlines()[1:]]
+    assert split == whole.read_text("utf-8").splitlines()[1:]
+
+
+def test_both_sides_are_measured_step_by_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "bench.json"
+    bench(rows=[3_000], variants=["snapped"], areas=AREAS, folder=tmp_path / "work", out=out, density_seconds=0.05)
+    (trial,) = json.loads(out.read_text("utf-8"))
+    ours = {m["step"]: m for m in trial["product"]}
+    theirs = {m["step"]: m for m in trial["baseline"]}
+    assert list(ours) == ["start", "ingest", "aggregate", "detect", "release", "publish", "audit", "rerun"]
+    assert list(theirs) == ["start", "read", "wards and boroughs", "map", "density", "clusters"]
+    assert all(m["cpu_seconds"] > 0 for m in theirs.values())
+    assert 0 < theirs["density"]["share"] < 1
+    assert theirs["density"]["fate"].startswith("extrapolated from")
+    assert trial["ratios"]["end to end"] > 0
+    assert "times as fast (CPU)" in capsys.readouterr().out
+    assert not (tmp_path / "work" / "snapped-3000").exists()
+
+
+def test_a_process_over_its_limit_is_a_result_and_not_a_crash(tmp_path: Path) -> None:
+    found = measure("pipeline.bench.baseline", ["nothing.csv", "x", "y", "9", "1"], log=tmp_path / "l", limits=Limits())
+    assert found[-1].step == "read"
+    assert found[-1].fate.startswith("died: FileNotFoundError")
+    limits = Limits(seconds=0.01)
+    slow = measure("pipeline.bench.baseline", ["n", "x", "y", "9", "1"], log=tmp_path / "m", limits=limits)
+    assert slow[-1].fate == "not finished in 0 s"
+
+
+def test_ratios_leave_out_what_the_script_did_not_survive() -> None:
+    spent = {"start": 1, "ingest": 2, "aggregate": 2, "detect": 3, "release": 5, "publish": 1, "audit": 4}
+    ours = [Measured(step, 1, cpu, 10) for step, cpu in spent.items()]
+    theirs = [
+        Measured("start", 2, 2, 10),
+        Measured("read", 8, 8, 10),
+        Measured("wards and boroughs", 12, 12, 10),
+        Measured("density", 400, 400, 10, share=0.01, fate="extrapolated from 1 % of the cells"),
+        Measured("clusters", 90, 0, 10, fate="died: MemoryError"),
+        Measured("map", 3, 3, 10),
+    ]
+    trial = Trial(10, "snapped", "local", 1, 10**6, tuple(ours), tuple(theirs), {"cores": 2})
+    assert ratios(trial) == {
+        "start-up": 2.0,
+        "read, place, count": 5.0,
+        "density and clusters": 100.0,
+        "maps and files": 3.0,
+        "end to end": 42.5,
+    }
+    assert "died: MemoryError" in as_table([trial])
+
+
+def test_a_wrong_variant_or_folder_is_one_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="there is no variant spread: choose from distinct, snapped"):
+        bench(rows=[1], variants=["spread"], areas=AREAS, folder=tmp_path)
+    with pytest.raises(InputError, match=r"wards\.geojson is missing"):
+        bench(rows=[1], variants=["snapped"], areas=tmp_path, folder=tmp_path)
