@@ -177,3 +177,96 @@ def sample(
 
     made = write_sample(out, seed=seed, rows=rows)
     typer.echo(f"Wrote {made:,} synthetic incidents to {out}.")
+
+
+@app.command()
+def doctor(
+    config: _ConfigOption = Path("config.yaml"),
+    as_json: _JsonOption = False,
+    debug: _DebugOption = False,
+) -> None:
+    """Examine this computer: versions, projection grids, memory, disk, the output folder.
+
+    Example: hotspots doctor
+    """
+    from pipeline.doctor import doctor as examine
+
+    raise typer.Exit(examine(config, as_json=as_json))
+
+
+fetch = typer.Typer(help="Fetch public data: outlines, residents, police.uk crimes.", no_args_is_help=True)
+app.add_typer(fetch, name="fetch")
+
+_OutOption = Annotated[Path, typer.Option("--out", help="Folder to write to.")]
+_FromOption = Annotated[str | None, typer.Option("--from", help="Another address that answers in the same way.")]
+
+
+@fetch.command("boundaries")
+def fetch_boundaries(
+    out: _OutOption = Path("boundaries"),
+    year: Annotated[int, typer.Option(help="Edition of the outlines.")] = 2022,
+    within: Annotated[list[str] | None, typer.Option(help="Only these boroughs, by code; may be repeated.")] = None,
+    level: Annotated[str, typer.Option(help="wards, boroughs or both.")] = "both",
+    service: Annotated[str | None, typer.Option(help="Layer name of another edition.")] = None,
+    address: _FromOption = None,
+    as_json: _JsonOption = False,
+    debug: _DebugOption = False,
+) -> None:
+    """Fetch outlines of wards and boroughs from ONS Open Geography.
+
+    Example: hotspots fetch boundaries --year 2022 --out boundaries
+    """
+    from pipeline.fetch import command
+
+    done = command.boundaries(out, year=year, within=within or (), level=level, service=service, address=address)
+    command.print_fetched(done, as_json=as_json)
+
+
+@fetch.command("population")
+def fetch_population(
+    out: _OutOption = Path("population"),
+    level: Annotated[str, typer.Option(help="wards or boroughs.")] = "wards",
+    only: Annotated[Path | None, typer.Option(help="A boundary file fetched before: its areas alone.")] = None,
+    address: _FromOption = None,
+    as_json: _JsonOption = False,
+    debug: _DebugOption = False,
+) -> None:
+    """Fetch Census residents by area.
+
+    Example: hotspots fetch population --level wards --out population
+    """
+    from pipeline.fetch import command
+
+    command.print_fetched(command.residents(out, level=level, only=only, address=address), as_json=as_json)
+
+
+@fetch.command("police-uk")
+def fetch_police_uk(
+    out: _OutOption = Path("street"),
+    forces: Annotated[list[str] | None, typer.Option("--force-name", help="Whole forces; may be repeated.")] = None,
+    polygon: Annotated[str | None, typer.Option(help="One small area as lat,lon:lat,lon:...")] = None,
+    first: Annotated[str, typer.Option(help="First month, yyyy-mm.")] = "2025-01",
+    last: Annotated[str, typer.Option(help="Last month, yyyy-mm.")] = "2025-01",
+    archive: Annotated[str, typer.Option(help="Which archive: latest, or yyyy-mm.")] = "latest",
+    sha256: Annotated[str | None, typer.Option(help="Checksum the archive must have.")] = None,
+    address: _FromOption = None,
+    as_json: _JsonOption = False,
+    debug: _DebugOption = False,
+) -> None:
+    """Fetch street-level crimes from data.police.uk.
+
+    Example: hotspots fetch police-uk --force-name city-of-london --first 2025-01 --last 2025-06
+    """
+    from pipeline.fetch import command
+
+    done = command.police_uk(
+        out,
+        forces=forces or (),
+        polygon=polygon,
+        first=first,
+        last=last,
+        archive=archive,
+        sha256=sha256,
+        address=address,
+    )
+    command.print_fetched(done, as_json=as_json)
