@@ -16,6 +16,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
         **{
             "detect.scan": {"enabled": True, "simulations": 19, "max_radius_m": 600, "cell_m": 250},
             "detect.knox": {"enabled": True, "simulations": 19},
+            "detect.clusters": {"eps_m": 100, "min_samples": 6, "simulations": 19, "resamples": 9},
             "detect.density.risk": {"against": "population", "form": "ratio"},
             "page.briefings": False,
         },
@@ -49,6 +50,12 @@ def test_risk_is_known_only_where_people_live(outcome: Outcome) -> None:
     assert len(risk) > 100
     assert risk["value"].notna().all()
     assert (risk["value"] >= 0).all()
+
+
+def test_p_values_and_stability_only_where_asked_for(outcome: Outcome) -> None:
+    spots = pd.read_parquet(outcome.folder / "work" / "hotspots" / "2024-01..2024-12.parquet")
+    assert spots["p_value"].between(1 / 20, 1).all()
+    assert spots["stability"].between(0, 1).all()
 
 
 def test_every_choice_is_in_the_manifest(outcome: Outcome) -> None:

@@ -19,7 +19,7 @@ from pipeline.periods import Break, Period, is_partial, month_of, month_range, w
 from pipeline.records import read_json, write_json
 from pipeline.schemas import AREA_MONTHS, AREAS, CELLS, LOCATIONS
 from pipeline.stages import Context
-from pipeline.stages.patterns import near_repeats, risk, scan
+from pipeline.stages.patterns import background, near_repeats, risk, scan
 from pipeline.store import read_table, write_layer, write_table
 from pipeline.weights import contiguity
 
@@ -145,6 +145,8 @@ def _window(context: Context, locations: pd.DataFrame, areas: gpd.GeoDataFrame, 
             ward_names=wards.to_dict(),
             victims=_victims(context),
             resamples=settings.resamples,
+            simulations=settings.simulations,
+            background=background(areas) if settings.simulations else None,
             rng=np.random.default_rng(seed),
         )
         layer = gpd.GeoDataFrame(
@@ -156,6 +158,9 @@ def _window(context: Context, locations: pd.DataFrame, areas: gpd.GeoDataFrame, 
         for kind, frame in (("categories", found.by_category), ("periods", found.by_period)):
             frame.to_parquet(context.work(f"hotspots/{name}.{kind}.parquet"), index=False, compression="zstd")
         context.choices |= {f"eps_m {name}": found.eps_m, f"min_samples {name}": found.min_samples}
+        if found.eps_choice is not None:
+            context.choices[f"eps_reason {name}"] = found.eps_choice.note
+            context.choices[f"eps_curve {name}"] = [list(pair) for pair in found.eps_choice.curve]
         context.counters[f"hotspots {name}"] = len(found.table)
         notes["hotspots"] = list(found.notes)
     if context.config.detect.gistar.grid != "none":

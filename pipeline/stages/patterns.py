@@ -11,6 +11,7 @@ import pandas as pd
 
 from pipeline.density import month_rows, places_of
 from pipeline.grid import Grid
+from pipeline.hotspots import Background
 from pipeline.kde import bin_linear, density_from_bins, kde_grid
 from pipeline.knox import knox
 from pipeline.periods import Period
@@ -19,7 +20,9 @@ from pipeline.risk import population_bins, risk_surface
 from pipeline.scan import SpaceTimeCluster, space_time_scan
 from pipeline.stages.context import Context
 
-__all__ = ["near_repeats", "risk", "scan"]
+__all__ = ["background", "near_repeats", "risk", "scan"]
+
+NULL_CELL_M = 250.0  # places of a simulated null are drawn evenly inside cells of this side
 
 
 def scan(context: Context, locations: pd.DataFrame, region: Any, months: tuple[int, ...]) -> None:
@@ -84,6 +87,20 @@ def near_repeats(context: Context, period: Period) -> None:
     table = frame.where(frame.notna(), None).to_dict("records")
     write_json(context.work("near_repeats.json"), {"period": period.id, "table": table, "notes": list(found.notes)})
     context.choices["near_repeats"] = f"{len(rows):,} incidents, {found.permutations} permutations"
+
+
+def background(areas: gpd.GeoDataFrame) -> Background:
+    """Return where incidents would fall by chance: over the covered area, by residents where they are known."""
+    wards = areas[(areas["level"] == "ward") & areas["covered"].astype(bool)]
+    grid = Grid.covering(tuple(wards.total_bounds), cell_m=NULL_CELL_M)
+    peopled = bool(wards["population"].notna().all())
+    people = (
+        wards["population"].to_numpy(dtype=np.float64) if peopled else wards["area_km2"].to_numpy(np.float64) * 1000
+    )
+    weights = population_bins(list(wards.geometry), people, grid=grid).ravel().astype(np.float64)
+    index = np.flatnonzero(weights)
+    words = "over the covered area in proportion to residents" if peopled else "evenly over the covered area"
+    return Background(centres_m=grid.centre(index), weights=weights[index], cell_m=grid.cell_m, words=words)
 
 
 def risk(context: Context, rows: pd.DataFrame, areas: gpd.GeoDataFrame, bandwidth_m: float) -> None:
