@@ -28,6 +28,9 @@ from pipeline.periods import Period
 __all__ = ["Bands", "bandwidth_of", "density_bands", "month_rows", "places_of"]
 
 
+SNAP_M = 0.1  # neighbouring bands then share their corners, and no sliver lies between them
+
+
 @dataclass(frozen=True, slots=True)
 class Bands:
     """Bands of one or more categories (columns of the density layer), and how they were made, in a sentence."""
@@ -147,7 +150,7 @@ def density_bands(
             rows.append(
                 (f"{category}-{len(rows) + 1:02d}", category, round(low, 4), None if high is None else round(high, 4))
             )
-            shapes.append(shape)
+            shapes.append(shapely.set_precision(shape, SNAP_M))
     frame = pd.DataFrame(rows, columns=["density_id", "category", "density_low", "density_high"])
     note = (
         f"{settings.kernel.capitalize()} kernel, bandwidth {bandwidth_m:,.0f} m, cells of {cell:,.0f} m; "

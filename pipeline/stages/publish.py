@@ -14,11 +14,13 @@ __all__ = ["run"]
 
 def run(context: Context) -> None:
     """Write the folders that are handed over."""
-    profiles = context.config.profiles
+    profiles, exports = context.config.profiles, context.config.exports
     for number, profile in enumerate(profiles, start=1):
         released = _released(context, profile.name)
         folder = context.folder / profile.name
-        write_exports(released, folder, geopackage=context.config.exports.geopackage)
+        write_exports(
+            released, folder, geopackage=exports.geopackage, geoparquet=exports.geoparquet, flatgeobuf=exports.flatgeobuf
+        )
         write_map(released, folder / "index.html")
         if context.config.page.briefings:
             write_briefings(released, folder)
