@@ -12,16 +12,16 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import geopandas as gpd
-import pandas as pd
-import shapely
-
-from pipeline.disclosure import Past, Spot
 from pipeline.errors import DisclosureError, EngineError, InputError
 from pipeline.records import read_json, write_bytes, write_json
 from pipeline.workspace import Workspace
+
+if TYPE_CHECKING:  # a run in which nothing changed opens the ledger too, and must stay light
+    import geopandas as gpd
+
+    from pipeline.disclosure import Past
 
 __all__ = ["Ledger", "keep_entry", "make_good", "recorded"]
 
@@ -84,7 +84,7 @@ class Ledger:
         lines = self.path.read_text("utf-8").splitlines()
         return _digest(lines[-1]) if lines else ""
 
-    def releases(self, *, areas: gpd.GeoDataFrame) -> tuple[Past, ...]:
+    def releases(self, *, areas: "gpd.GeoDataFrame") -> "tuple[Past, ...]":
         """Return all releases, oldest first.
 
         Parameters
@@ -151,7 +151,7 @@ class Ledger:
             ) from None
 
 
-def keep_entry(folder: Path, past: Past, *, source: str, head: str, order: int) -> None:
+def keep_entry(folder: Path, past: "Past", *, source: str, head: str, order: int) -> None:
     """Keep beside a profile's stage tables what the ledger is to be told once the run is in place.
 
     Parameters
@@ -224,8 +224,10 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
-def _entry(past: Past) -> dict[str, Any]:
+def _entry(past: "Past") -> dict[str, Any]:
     """Return a release as a line holds it."""
+    import pandas as pd
+
     cells = past.cells.sort_values(list(KEYS), ignore_index=True)
     columns: dict[str, list[Any]] = {k: cells[k].astype("str").tolist() for k in KEYS}
     columns["low"] = [int(v) for v in cells["low"]]
@@ -249,8 +251,11 @@ def _entry(past: Past) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _layer(layer: gpd.GeoDataFrame) -> dict[str, Any]:
+def _layer(layer: "gpd.GeoDataFrame") -> dict[str, Any]:
     """Return a released layer as text: columns, and outlines as hexadecimal WKB."""
+    import pandas as pd
+    import shapely
+
     columns = [c for c in layer.columns if c != layer.geometry.name]
     return {
         "columns": {c: [None if pd.isna(v) else v for v in layer[c].astype(object)] for c in columns},
@@ -259,8 +264,14 @@ def _layer(layer: gpd.GeoDataFrame) -> dict[str, Any]:
     }
 
 
-def _past(line: dict[str, Any], *, crs: Any) -> Past:
+def _past(line: dict[str, Any], *, crs: Any) -> "Past":
     """Read a line."""
+    import geopandas as gpd
+    import pandas as pd
+    import shapely
+
+    from pipeline.disclosure import Past, Spot
+
     numbers = line["numbers"]
     cells = pd.DataFrame({k: pd.array(numbers[k], dtype="str") for k in KEYS})
     cells["low"] = pd.array(numbers["low"], dtype="int64")
