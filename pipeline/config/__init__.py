@@ -93,6 +93,8 @@ __all__ = [
 ]
 
 _AUDIENCE_THRESHOLD = {"internal": 0, "partner": 5, "public": 10}
+_MONTHS = {"month": 1, "quarter": 3}
+LEAST_LATTICE_M = 100.0
 
 
 def _default_profiles() -> tuple[Profile, ...]:
@@ -111,7 +113,8 @@ def _default_profiles() -> tuple[Profile, ...]:
             max_location_share_pct=100,
             marking="OFFICIAL-SENSITIVE: internal, not for release",
         ),
-        Profile(name="public", audience="public", threshold=10, rounding=5),
+        Profile(name="partner", audience="partner", threshold=5),
+        Profile(name="public", audience="public", threshold=10, rounding=5, borough_period="fixed"),
     )
 
 
@@ -206,7 +209,33 @@ def _profile_faults(config: Config) -> list[str]:
             faults.append('profile "work": the name is taken by the folder of stage tables')
         if p.protection == "round" and p.rounding < 2:
             faults.append(f'profile "{p.name}": protection "round" needs a rounding base of 2 or more')
+        faults += _contradictions(p)
     return faults
+
+
+def _contradictions(p: Profile) -> list[str]:
+    """Settings of a profile that cannot all be meant."""
+    found = []
+    if p.protection == "noise" and p.rounding > 1:
+        found.append('protection "noise" and rounding do not go together: set rounding to 0 or protection to "round"')
+    if p.protection != "suppress" and p.threshold <= 1:
+        found.append(f'protection "{p.protection}" needs a threshold of 2 or more: there is nothing it would protect')
+    if p.zero_rule == "band" and p.threshold <= 1:
+        found.append('zero_rule "band" needs a threshold of 2 or more: it names it')
+    if not p.measures:
+        found.append("measures is empty, so there is nothing to show: name incidents, positive_outcomes or both")
+    if p.audience != "internal":
+        if p.hotspots and p.lattice_m < LEAST_LATTICE_M:
+            found.append(
+                f"lattice_m {p.lattice_m:g} would draw hotspots round single places: set {LEAST_LATTICE_M:g} or more, "
+                "or hotspots to false"
+            )
+        if _MONTHS.get(p.ward_period, 12) < _MONTHS.get(p.borough_period, 12):
+            found.append(
+                f'ward_period "{p.ward_period}" is shorter than borough_period "{p.borough_period}": '
+                "smaller areas cannot have shorter periods"
+            )
+    return [f'profile "{p.name}": {fault}' for fault in found]
 
 
 def _known_keys(loc: tuple[int | str, ...]) -> list[str]:

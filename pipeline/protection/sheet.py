@@ -1,0 +1,214 @@
+"""The page itself: verdict, rules, what is withheld, what it costs, and the blocks an impact assessment asks for."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipeline.disclosure import Released, ReleaseInfo
+from pipeline.page import NOT_AUDITED, SYNTHETIC, colour_tokens, document, text
+from pipeline.protection.rules import attacker, rule_sentences
+
+__all__ = ["protection_html"]
+
+_STYLE = """
+*{box-sizing:border-box}
+body{margin:0;background:var(--ground);color:var(--ink);font:15px/22px var(--font);
+ font-variant-numeric:tabular-nums lining-nums}
+main{max-width:820px;margin:0 auto;padding:32px 28px 64px;background:var(--paper);min-height:100vh}
+.mast{display:flex;flex-wrap:wrap;justify-content:space-between;gap:4px 24px;border-top:4px solid var(--ink);
+ padding-top:8px;font-size:14px;line-height:20px;color:var(--ink-2)}
+.mast b{color:var(--ink)}
+h1{font-size:32px;line-height:38px;letter-spacing:-.014em;margin:18px 0 6px;overflow-wrap:anywhere}
+h2{font-size:20px;line-height:26px;letter-spacing:-.004em;margin:40px 0 10px;padding-top:14px;
+ border-top:1px solid var(--rule)}
+p{margin:0 0 8px;max-width:68ch}
+.lead{font-size:19px;line-height:27px;max-width:60ch;text-wrap:pretty}
+.tag{display:inline-block;border:1px solid var(--ctl);border-radius:2px;padding:0 6px;font-size:13px;font-weight:700}
+.tag.stop{background:var(--ink);color:var(--paper);border-color:var(--ink)}
+dl{margin:0;display:grid;grid-template-columns:minmax(150px,210px) 1fr}
+dt,dd{margin:0;padding:8px 0;border-bottom:1px solid var(--rule);overflow-wrap:anywhere}
+dt{font-weight:600;padding-right:16px}
+.todo{color:var(--ink-2);font-style:italic}
+ul{margin:0 0 8px;padding-left:20px}li{margin-bottom:4px;max-width:66ch}
+table{border-collapse:collapse;width:100%}
+caption{text-align:left;color:var(--ink-2);font-size:14px;padding-bottom:6px}
+th,td{text-align:left;padding:7px 14px 7px 0;border-bottom:1px solid var(--rule);vertical-align:top}
+th{font-size:14px;font-weight:600}
+thead th{color:var(--ink-2)}
+td.n,th.n{text-align:right;white-space:nowrap}
+.scroll{overflow-x:auto}
+.scroll:focus-visible,a:focus-visible{outline:3px solid var(--focus);outline-offset:2px;box-shadow:0 0 0 5px var(--ink)}
+a{color:var(--link)}
+.foot{margin-top:40px;padding-top:10px;border-top:1px solid var(--rule);font-size:13px;line-height:19px;
+ color:var(--ink-2)}
+@media (max-width:560px){main{padding:20px 16px 48px}h1{font-size:26px;line-height:32px}dl{display:block}
+ dt{border:0;padding-bottom:0}dd{padding-top:2px}}
+@media print{body{background:none}main{padding:0;max-width:none}h2{break-after:avoid}tr,dt,dd{break-inside:avoid}}
+"""
+
+_MEASURES = {
+    "incidents": "incidents",
+    "incidents_unplaced": "incidents without a smaller place",
+    "positive_outcomes": "positive outcomes",
+    "known_outcomes": "incidents whose outcome is known",
+}
+_BLOCKS = (
+    ("controller", "Controller"),
+    ("purpose", "Purpose"),
+    ("legal_condition", "Legal basis and condition for special-category data"),
+    ("sharing_gateway", "Gateway for sharing"),
+    ("intruder_test", "Motivated-intruder test"),
+    ("retention", "Retention"),
+    ("review_date", "Next review"),
+    ("contact", "Contact"),
+)
+_AUDIENCES = {
+    "internal": "For the analyst alone",
+    "partner": "For named partners under a sharing agreement",
+    "public": "For anybody",
+}
+_ORDER = {"region": 0, "borough": 1, "ward": 2}
+
+
+def protection_html(released: Released) -> str:
+    """Return the page; it says no more than the folder's other files do."""
+    info, record = released.info, released.record
+    marking = f'<span class="tag">{text(info.marking)}</span>' if info.marking else ""
+    body = ["<main>", f'<div class="mast"><b>{text(info.publisher or info.title)}</b><span>{marking}</span></div>']
+    body.append("<h1>How people are protected</h1>")
+    body.append(
+        f'<p class="lead">{text(info.title)}, {text(info.place)}, {text(info.headline.label)}. '
+        f"Folder “{text(info.profile)}”. {_AUDIENCES[info.audience]}.</p>"
+    )
+    if info.synthetic:
+        body.append(f'<p><span class="tag">Synthetic</span> {text(SYNTHETIC)}</p>')
+    body += ["<h2>Verdict</h2>", *_verdict(info, record)]
+    body += ["<h2>The rules</h2>", *_rules(released)]
+    if record.get("protected"):
+        body += ["<h2>The attacker</h2>", *_items(attacker(record["rules"], record))]
+        body += ["<h2>What is withheld</h2>", *_withheld(info, record)]
+    body += ["<h2>For the impact assessment</h2>", *_blocks(info)]
+    body += [*_foot(info), "</main>"]
+    return document(
+        language=info.language,
+        title=f"How people are protected: {info.title}, {info.profile}",
+        styles=[colour_tokens(), _STYLE],
+        body="\n".join(body),
+    )
+
+
+def _verdict(info: ReleaseInfo, record: Mapping[str, Any]) -> list[str]:
+    if info.audit == "passed":
+        attack = record.get("attack") or {}
+        number = f"{int(attack['counts_attacked']):,}" if attack.get("counts_attacked") is not None else "All"
+        lines = [
+            '<p><span class="tag">Passed</span></p>',
+            (
+                f"<p>The folder was attacked before it was written: {number} counts that are not shown were tried; "
+                "none can be worked out more narrowly than the rules promise.</p>"
+            ),
+            (
+                "<p>The promise is about numbers. It does not cover what somebody knows of an incident from elsewhere, "
+                "such as having witnessed it.</p>"
+            ),
+        ]
+    elif info.audit == "not needed":
+        lines = [
+            '<p><span class="tag">No audit</span></p>',
+            "<p>No count is withheld in this folder, so there is nothing to attack. It shows single incidents.</p>",
+        ]
+    else:
+        lines = [
+            f'<p><span class="tag stop">{text(NOT_AUDITED)}</span></p>',
+            "<p>Small counts are withheld, but nothing keeps arithmetic from giving them back.</p>",
+        ]
+    if record.get("everything_withheld"):
+        lines.append("<p><b>Every count is withheld.</b> The rules leave nothing to show for data this sparse.</p>")
+    return lines
+
+
+def _rules(released: Released) -> list[str]:
+    pairs = rule_sentences(released.info, released.record["rules"], has_density=len(released.density) > 0)
+    return ["<dl>", *(f"<dt>{text(name)}</dt><dd>{text(words)}</dd>" for name, words in pairs), "</dl>"]
+
+
+def _items(sentences: Sequence[str]) -> list[str]:
+    return ["<ul>", *(f"<li>{text(s)}</li>" for s in sentences), "</ul>"]
+
+
+def _withheld(info: ReleaseInfo, record: Mapping[str, Any]) -> list[str]:
+    rows = []
+    cells, states = record["withheld"]["cells"], record["withheld"]["states"]
+    for level in sorted(cells, key=lambda name: _ORDER.get(name, 9)):
+        word = info.level_labels.get(level, (level, level))[1]
+        for measure, tally in cells[level].items():
+            if tally["shown"] + tally["withheld"] == 0:
+                continue
+            state = states.get(level, {}).get(measure, {})
+            public = state.get("already public at source", 0)
+            ours = state.get("already released by us", 0)
+            rows.append(
+                (
+                    f"{word.capitalize()}, {_MEASURES[measure]}",
+                    tally["shown"],
+                    tally["withheld"] - public - ours,
+                    ours,
+                    public,
+                )
+            )
+    head = ("Counts of", "shown", "protected", "released before", "public at source")
+    lines = _table("Numbers over all periods and categories", head, rows)
+    lines.append(
+        "<p>“Protected” holds small counts and those withheld for their sake alike: telling the two apart would tell "
+        "which are small. No protection is claimed for counts that were released before or are public at their source; "
+        "a reader can look them up.</p>"
+    )
+    lost = record["information_lost"]
+    lines += _table(
+        "What that costs the reader",
+        ("Level", "counts not shown, %", "of the region's incidents shown, %"),
+        [
+            (
+                info.level_labels.get(level, (level, level))[1].capitalize(),
+                f"{lost[level]['counts_withheld_pct']:.1f}",
+                "not known"
+                if lost[level]["incidents_shown_pct"] is None
+                else f"{lost[level]['incidents_shown_pct']:.1f}",
+            )
+            for level in sorted(lost, key=lambda name: _ORDER.get(name, 9))
+        ],
+    )
+    return lines
+
+
+def _table(caption: str, head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+    def cell(value: object) -> str:
+        return f"{value:,}" if isinstance(value, int) else text(value)
+
+    heads = "".join(f'<th scope="col"{"" if i == 0 else " class=n"}>{text(h)}</th>' for i, h in enumerate(head))
+    lines = [f'<div class="scroll" tabindex="0" role="region" aria-label="{text(caption)}">', "<table>"]
+    lines += [f"<caption>{text(caption)}</caption>", f"<thead><tr>{heads}</tr></thead><tbody>"]
+    for name, *values in rows:
+        numbers = "".join(f'<td class="n">{cell(v)}</td>' for v in values)
+        lines.append(f'<tr><th scope="row">{text(name)}</th>{numbers}</tr>')
+    return [*lines, "</tbody></table></div>"]
+
+
+def _blocks(info: ReleaseInfo) -> list[str]:
+    lines = ["<dl>"]
+    for key, name in _BLOCKS:
+        said = str(info.protection.get(key, "")).strip()
+        words = (
+            text(said) if said else f'<span class="todo">To be filled in: protection.{key} in the configuration.</span>'
+        )
+        lines.append(f"<dt>{text(name)}</dt><dd>{words}</dd>")
+    return [*lines, "</dl>"]
+
+
+def _foot(info: ReleaseInfo) -> list[str]:
+    marking = f" {text(info.marking)}." if info.marking else ""
+    return [
+        (
+            f'<p class="foot">{text(info.licence)}{marking} The same statement for programs is in release.json. '
+            '<a href="index.html">Back to the map</a></p>'
+        )
+    ]
