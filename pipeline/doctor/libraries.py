@@ -18,11 +18,6 @@ _DRIVERS = ("GPKG", "GeoJSON", "ESRI Shapefile", "MapInfo File")
 # Ordnance Survey, "A guide to coordinate systems in Great Britain": Caister water tower, ETRS89 and OSGB36 by OSTN15.
 _TOWER_LONLAT, _TOWER_M = (1.7160739722, 52.6580078333), (651409.804, 313177.450)
 _OSTN15 = "OSTN15"
-_FORBIDDEN = {
-    "reading other folders": f"SELECT * FROM read_text('{Path(__file__).as_posix().replace(chr(39), chr(39) * 2)}')",
-    "loading extensions": "LOAD httpfs",
-    "changing its settings": "SET memory_limit = '64GB'",
-}
 
 
 def python(_: Situation) -> Iterator[Finding]:
@@ -115,7 +110,7 @@ def database(situation: Situation) -> Iterator[Finding]:
     """Open the database as a run does, and rattle at its door."""
     import duckdb
 
-    from pipeline.readers.sql import connect
+    from pipeline.readers.sql import connect, literal
 
     with tempfile.TemporaryDirectory(prefix="hotspots-doctor-") as made:
         connection = connect(memory_limit_mb=situation.memory_limit_mb, folders=[Path(made)], spill=Path(made))
@@ -124,7 +119,12 @@ def database(situation: Situation) -> Iterator[Finding]:
         (values,) = connection.sql(f"SELECT {asked}").fetchall()
         found = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in zip(names, values, strict=True))
         yield Finding("database", "DuckDB", OK, f"{duckdb.__version__}: {found}")
-        for name, sql in _FORBIDDEN.items():
+        forbidden = {
+            "reading other folders": f"SELECT * FROM read_text({literal(str(Path(__file__)))})",
+            "loading extensions": "LOAD httpfs",
+            "changing its settings": "SET memory_limit = '64GB'",
+        }
+        for name, sql in forbidden.items():
             try:
                 connection.execute(sql)
             except duckdb.Error:
