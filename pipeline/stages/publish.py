@@ -19,7 +19,11 @@ def run(context: Context) -> None:
         released = _released(context, profile.name)
         folder = context.folder / profile.name
         write_exports(
-            released, folder, geopackage=exports.geopackage, geoparquet=exports.geoparquet, flatgeobuf=exports.flatgeobuf
+            released,
+            folder,
+            geopackage=exports.geopackage,
+            geoparquet=exports.geoparquet,
+            flatgeobuf=exports.flatgeobuf,
         )
         write_map(released, folder / "index.html")
         if context.config.page.briefings:
