@@ -4,9 +4,9 @@
     |  A1  |  A2  |  B1  |     borough A: A1 (1,000 people), A2 (2,000); borough B: B1 (500)
     +------+------+------+     south-west corner at easting 530000, northing 180000
 
-Rows of 2024: A1 two a month (24), A2 one a month (12), B1 one a month from January to May (5), one online row that names
-borough A, one online row that names nothing: 43 incidents. Rows of 2023: A1 one a month (12). Beside these: one row that
-repeats an id word for word, one row dated 2035, one row at (0, 0). That makes 43 + 12 + 3 = 58 rows.
+Rows of 2024: A1 two a month (24), A2 one a month (12), B1 one a month from January to May (5), one online row that
+names borough A, one online row that names nothing: 43 incidents. Rows of 2023: A1 one a month (12). Beside these: one
+row that repeats an id word for word, one row dated 2035, one row at (0, 0). That makes 43 + 12 + 3 = 58 rows.
 """
 
 import textwrap
@@ -56,10 +56,10 @@ def city_rows() -> list[str]:
     """Return the rows of the extract."""
     rows, number = [], 0
 
-    def add(date: str, x: float | str, y: float | str, borough: str, strand: str, online: str, outcome: str) -> None:
+    def add(date: str, x: float | str, y: float | str, *about: str) -> None:
         nonlocal number
         number += 1
-        rows.append(f"R{number:03d},{date},{x},{y},{borough},{strand},{online},{outcome}")
+        rows.append(",".join([f"R{number:03d}", date, str(x), str(y), *about]))
 
     for month in range(1, 13):
         for day in (5, 20):
