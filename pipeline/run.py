@@ -1,10 +1,10 @@
 """One run: choose the stages that are stale, build beside the last run, swap, and leave a manifest."""
 
+import contextlib
 import os
 import secrets
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,9 +19,11 @@ from pipeline.engine_local import LocalEngine
 from pipeline.errors import ConfigError, InputError
 from pipeline.ledger import make_good, recorded
 from pipeline.manifest import Fingerprints, code_version, key_of, versions
-from pipeline.records import read_json, write_bytes, write_json, write_text
+from pipeline.records import read_json, write_json, write_text
 from pipeline.stages import STAGES, Context, Progress, Stage, input_files
 from pipeline.workspace import Workspace, link_tree
+
+SALT_BYTES = 32
 
 __all__ = ["Outcome", "load_config", "run", "stage_states"]
 
@@ -54,6 +56,10 @@ def load_config(path: Path) -> Config:
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read ({error}): save it as UTF-8 text") from None
+    except RecursionError:
+        raise ConfigError(
+            f"{path} is nested too deeply to be a configuration: write it again from a template"
+        ) from None
     except yaml.YAMLError as error:
         where = getattr(error, "problem_mark", None)
         line = f", line {where.line + 1}" if where else ""
@@ -138,7 +144,7 @@ def _states(config: Config, base: Path, folder: Path, prints: Fingerprints) -> l
     inputs = prints.of(input_files(config, base), base=base)
     last: dict[str, Any] = {}
     if (folder / "manifest.json").is_file():
-        with suppress(InputError):
+        with contextlib.suppress(InputError):
             last = read_json(folder / "manifest.json").get("stages", {})
     upstream = key_of({"code": code_version(), "inputs": inputs})
     settings = config.settings()
@@ -248,7 +254,9 @@ def _files(folder: Path) -> dict[str, int]:
 
 def _engine(config: Config) -> Engine:
     if config.run.engine == "dask":
-        return DaskEngine(scheduler=config.run.scheduler, workers=config.run.workers)
+        return DaskEngine(
+            scheduler=config.run.scheduler, workers=config.run.workers, memory_limit_mb=config.run.memory_limit_mb
+        )
     return LocalEngine()
 
 
@@ -259,6 +267,17 @@ def _salt(folder: Path) -> bytes:
         return given.encode()
     kept = folder.parent / ".salt"
     if not kept.is_file():
-        write_bytes(kept, secrets.token_bytes(32))
-        kept.chmod(0o600)
-    return kept.read_bytes()
+        with contextlib.suppress(FileExistsError), open(kept, "xb", opener=_private) as file:
+            file.write(secrets.token_bytes(SALT_BYTES))
+    salt = kept.read_bytes()
+    if len(salt) != SALT_BYTES:
+        raise InputError(
+            f"{kept} is damaged: it should hold {SALT_BYTES} bytes. Restore it, or delete it: victims' hashes then "
+            "no longer match those of earlier runs"
+        )
+    return salt
+
+
+def _private(path: str, flags: int) -> int:
+    """Open a new file that nobody else can read, from its first moment on."""
+    return os.open(path, flags, mode=0o600)

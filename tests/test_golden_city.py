@@ -111,7 +111,7 @@ def test_fresh_stages_are_skipped_and_stale_ones_are_not(tmp_path: Path) -> None
     assert run(config, progress=quiet).ran == ["ingest", "aggregate", "detect", "release", "publish"]
     second = run(config, progress=quiet)
     assert (second.ran, len(second.fresh)) == ([], 5)
-    write_city(tmp_path, **{"page.caveats": ["Read with care."]})
+    config.write_text(config.read_text("utf-8") + "page: {caveats: [Read with care.]}\n", encoding="utf-8")
     assert run(config, progress=quiet).ran == ["release", "publish"]
     assert run(config, progress=quiet, start="detect").ran == ["detect", "release", "publish"]
     with (tmp_path / "incidents.csv").open("a", encoding="utf-8") as file:

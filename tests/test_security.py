@@ -425,7 +425,6 @@ LINKED = (
     '{"type": "FeatureCollection", "crs": {"type": "link", "properties": {"href": "WAY"}}, "features": [{"type": '
     '"Feature", "properties": {"code": "A1", "name": "N"}, "geometry": {"type": "Point", "coordinates": [0, 51]}}]}'
 )
-KNOWN_WEAKNESS = pytest.mark.xfail(strict=False, reason="SECURITY.md, map files from strangers")
 
 
 def _boundaries(path: Path) -> None:
@@ -437,7 +436,6 @@ def _points(path: Path) -> None:
     open_vector(path, layer=None, folder=path.parent)
 
 
-@KNOWN_WEAKNESS
 @pytest.mark.parametrize("suffix", [".gpkg", ".geojson"])
 @pytest.mark.parametrize("kind", sorted(POINTERS))
 @pytest.mark.parametrize("reader", [_boundaries, _points])
@@ -457,7 +455,6 @@ def test_a_map_file_leads_nowhere_else(reader: Any, kind: str, suffix: str, tmp_
         assert site.asked == []
 
 
-@KNOWN_WEAKNESS
 @pytest.mark.parametrize("reader", [_boundaries, _points])
 def test_a_system_of_coordinates_is_not_fetched(reader: Any, tmp_path: Path) -> None:
     path = tmp_path / "wards.geojson"

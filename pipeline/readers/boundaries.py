@@ -14,6 +14,7 @@ from pipeline.areas import check_codes, repair
 from pipeline.config import AreaFile
 from pipeline.errors import InputError
 from pipeline.readers.files import existing
+from pipeline.readers.gdal import closed
 from pipeline.readers.opened import require_column
 
 __all__ = ["Boundaries", "assign_parents", "read_boundaries"]
@@ -139,10 +140,11 @@ def _load(path: Path, *, settings: AreaFile, level: str) -> tuple[Any, _Found]:
         from pyogrio.errors import DataLayerError, DataSourceError
 
         try:
-            layers = [str(n) for n in pyogrio.list_layers(path)[:, 0]]
-            if settings.layer is None and len(layers) > 1:
-                raise InputError(f"{path.name} has several layers ({', '.join(layers)}): set areas.{level}.layer")
-            whole = pyogrio.read_dataframe(path, layer=settings.layer)
+            with closed(path) as source:
+                layers = [str(n) for n in pyogrio.list_layers(source)[:, 0]]
+                if settings.layer is None and len(layers) > 1:
+                    raise InputError(f"{path.name} has several layers ({', '.join(layers)}): set areas.{level}.layer")
+                whole = pyogrio.read_dataframe(source, layer=settings.layer)
         except (DataSourceError, DataLayerError) as error:
             raise InputError(f"{path.name} cannot be read as boundaries (areas.{level}): {error}") from None
         if "geometry" not in whole.columns:

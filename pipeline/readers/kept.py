@@ -71,7 +71,7 @@ def keep_counts(
             pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), into / f"{name}.parquet")
         locations, victims = location_queries(asked.outcomes, placeholders=placeholders)
         for name, sql in (("locations", locations), ("victims", victims)):
-            reader = asked.connection.sql(sql.replace("PARTS", asked.scan)).to_arrow_reader(_BATCH_ROWS)
+            reader = asked.connection.sql(sql).to_arrow_reader(_BATCH_ROWS)
             _write(into / f"{name}.parquet", reader.schema, reader)
 
 

@@ -74,8 +74,8 @@ class OpenPart:
     outcomes: str
 
     def query(self, sql: str) -> pd.DataFrame:
-        """Run a query over the part, called PARTS in it."""
-        frame: pd.DataFrame = self.connection.sql(sql.replace("PARTS", self.scan)).to_arrow_table().to_pandas()
+        """Run a query over the part, which is the view PARTS."""
+        frame: pd.DataFrame = self.connection.sql(sql).to_arrow_table().to_pandas()
         return frame
 
 
@@ -95,6 +95,7 @@ def open_part(part: Path | OpenPart, *, memory_limit_mb: int = 1000) -> Iterator
         return
     with connect(memory_limit_mb=memory_limit_mb, folders=[part.parent], spill=part.parent / ".spill") as connection:
         scan = scan_parts([part])
+        connection.execute(f"CREATE TEMP VIEW parts AS SELECT * FROM {scan}")
         [(known,)] = connection.sql(f"SELECT count(outcome_class) FROM {scan}").fetchall()
         yield OpenPart(connection, scan, _KNOWN if known else _UNKNOWN)
 

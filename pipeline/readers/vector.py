@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.errors import InputError
+from pipeline.readers.gdal import closed
 from pipeline.readers.opened import NOT_A_POINT, Opened, StageWriter, clean_names
 from pipeline.readers.sql import identifier, literal
 
@@ -39,20 +40,23 @@ def open_vector(path: Path, *, layer: str | None, folder: Path) -> Opened:
     from pyogrio.errors import DataLayerError, DataSourceError
 
     try:
-        layers = [str(n) for n in pyogrio.list_layers(path)[:, 0]]
-        if layer is None and len(layers) > 1:
-            raise InputError(f"{path.name} has several layers ({', '.join(layers)}): set `layer` for this source")
-        if layer is not None and layer not in layers:
-            raise InputError(f"{path.name} has no layer {layer!r}; it has {', '.join(layers)}")
-        with pyogrio.raw.open_arrow(path, layer=layer, use_pyarrow=True, batch_size=STAGE_ROWS) as (meta, reader):
-            geometry = meta["geometry_name"] or "wkb_geometry"
-            names = [n for n in reader.schema.names if n not in {geometry, meta["fid_column"]}]
-            writer = StageWriter(folder / "rows.parquet", len(names))
-            for batch in reader:
-                x, y, fault = _coordinates(batch[geometry]) if geometry in batch.schema.names else (None, None, None)
-                fault = [None] * batch.num_rows if fault is None else fault
-                writer.write([_as_text(batch[n]) for n in names], fault=fault, x=x, y=y)
-            scan = writer.close()
+        with closed(path) as source:
+            layers = [str(n) for n in pyogrio.list_layers(source)[:, 0]]
+            if layer is None and len(layers) > 1:
+                raise InputError(f"{path.name} has several layers ({', '.join(layers)}): set `layer` for this source")
+            if layer is not None and layer not in layers:
+                raise InputError(f"{path.name} has no layer {layer!r}; it has {', '.join(layers)}")
+            with pyogrio.raw.open_arrow(source, layer=layer, use_pyarrow=True, batch_size=STAGE_ROWS) as (meta, reader):
+                geometry = meta["geometry_name"] or "wkb_geometry"
+                names = [n for n in reader.schema.names if n not in {geometry, meta["fid_column"]}]
+                writer = StageWriter(folder / "rows.parquet", len(names))
+                for batch in reader:
+                    x, y, fault = (
+                        _coordinates(batch[geometry]) if geometry in batch.schema.names else (None, None, None)
+                    )
+                    fault = [None] * batch.num_rows if fault is None else fault
+                    writer.write([_as_text(batch[n]) for n in names], fault=fault, x=x, y=y)
+                scan = writer.close()
     except (DataSourceError, DataLayerError) as error:
         raise InputError(f"{path.name} cannot be read as a map layer ({error}): check the file and `format`") from None
     return Opened(

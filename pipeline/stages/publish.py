@@ -1,7 +1,11 @@
 """Publish: maps, layers, tables and briefings of every profile, from what passed the gate and nothing else."""
 
+import dataclasses
+import os
+
 from pipeline.briefings import write_briefings
 from pipeline.disclosure import Packed, Released, unpack
+from pipeline.errors import ConfigError
 from pipeline.exports import write_exports
 from pipeline.maps import write_map
 from pipeline.records import read_json
@@ -16,7 +20,7 @@ def run(context: Context) -> None:
     """Write the folders that are handed over."""
     profiles, exports = context.config.profiles, context.config.exports
     for number, profile in enumerate(profiles, start=1):
-        released = _released(context, profile.name)
+        released = _with_tile_key(_released(context, profile.name), context)
         folder = context.folder / profile.name
         write_exports(
             released,
@@ -30,6 +34,21 @@ def run(context: Context) -> None:
             write_briefings(released, folder)
         context.progress("publishing", number, len(profiles))
     context.counters["folders"] = len(profiles)
+
+
+def _with_tile_key(released: Released, context: Context) -> Released:
+    """Put the key of background tiles into their address; it comes from the environment and stands in no other file."""
+    tiles = context.config.page.tiles
+    if "{key}" not in tiles.url:
+        return released
+    key = os.environ.get(tiles.key_env, "") if tiles.key_env else ""
+    if not key:
+        raise ConfigError(
+            "page.tiles.url needs a key: name an environment variable in page.tiles.key_env and set it, or leave "
+            "the url empty for a map without tiles"
+        )
+    address = tiles.url.replace("{key}", key)
+    return dataclasses.replace(released, info=dataclasses.replace(released.info, tiles_url=address))
 
 
 def _released(context: Context, name: str) -> Released:
