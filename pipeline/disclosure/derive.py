@@ -23,6 +23,11 @@ __all__ = ["Figures", "derive"]
 
 
 OUTCOME_FIGURES = ("outcome_share", "outcome_low", "outcome_high")
+FOLLOWS = {
+    "incidents": ("rate_per_10000", "rate_low", "rate_high", "rate_smoothed", "change_pct", "change_word"),
+    "positive_outcomes": OUTCOME_FIGURES,
+    "known_outcomes": OUTCOME_FIGURES,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,29 @@ def derive(
     if emerging is not None and profile.audience == "internal":
         latest = emerging.assign(period=windows.headline.id)
         figures = figures.merge(latest, on=["area_code", "period", "category"], how="left")
+    figures["withheld"] = _withheld(figures, areas=areas, headline=windows.headline.id)
     return Figures(AREA_COUNTS.conform(figures), (*words, *notes))
+
+
+def _withheld(figures: pd.DataFrame, *, areas: gpd.GeoDataFrame, headline: str) -> list[str]:
+    """Name what is missing because a count is withheld: the count, and the figures that would have come from it."""
+    given = figures["withheld"].fillna("").astype(str)
+    peopled = figures["area_code"].map(areas.set_index("area_code")["population"]).notna()
+    words = given.tolist()
+    for count, derived in FOLLOWS.items():
+        hidden = given.str.split(";").map(lambda names, count=count: count in names).to_numpy(dtype=bool)
+        if not hidden.any():
+            continue
+        for column in derived:
+            missing = hidden & figures[column].isna().to_numpy()
+            if column.startswith("rate_"):
+                missing &= peopled.to_numpy()
+            if column.startswith("change_"):
+                missing &= (figures["period"] == headline).to_numpy()
+            for at in np.flatnonzero(missing):
+                if column not in words[at].split(";"):
+                    words[at] += f";{column}"
+    return words
 
 
 def _changes(counts: pd.DataFrame, *, windows: Windows, config: Config) -> tuple[pd.DataFrame, tuple[str, ...]]:

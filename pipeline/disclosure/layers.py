@@ -47,7 +47,7 @@ def area_layer(released: Released, *, level: str) -> gpd.GeoDataFrame:
     )
     for column in AREA_LAYER.names[AREA_LAYER.names.index("incidents") :]:
         out[column] = rows[column].to_numpy()
-    withheld = out["withheld"].fillna("").str.split(";").map(lambda names: [n for n in names if n])
+    withheld = out["withheld"].fillna("").str.split(";").map(lambda names: [n for n in names if n in out])
     for category in released.info.categories:
         if category.id == "all":
             continue

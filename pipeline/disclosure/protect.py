@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.sparse import csc_array, csr_array
 
 from pipeline.audit import AuditResult, audit
 from pipeline.audit.system import propagate, reduce_system
@@ -18,13 +19,14 @@ from pipeline.disclosure.telling import hidden_columns, hidden_names, tally, tol
 from pipeline.errors import DisclosureError
 from pipeline.relations import KEY, Relations
 from pipeline.rounding import round_to_base
-from pipeline.suppress import AT_SOURCE, BEFORE, Suppression, suppress
+from pipeline.suppress import AT_SOURCE, Suppression, suppress
 
 __all__ = ["NOT_AUDITED", "NOT_NEEDED", "PASSED", "Protected", "RefusedError", "protect"]
 
 PASSED, NOT_NEEDED, NOT_AUDITED = "passed", "not needed", "not audited: do not publish"
 PRUNE_CELLS = 150
 SMALL_TABLE = 5_000  # cells; taking secondary cells back one by one costs an attack each, too long on larger tables
+WIDENINGS = 6
 TRIES = 4  # of withholding for one audience what another's readers would need
 BoolArray = NDArray[np.bool_]
 
@@ -180,24 +182,43 @@ class _Guard:
         return history.cells, history.relations
 
     def _for(self, audience: str, threshold: int, declared: BoolArray) -> tuple[Suppression, AuditResult | None]:
-        cells, relations = self._joined(audience, threshold, declared)
-        found = suppress(
-            cells,
-            relations=relations,
-            threshold=threshold,
-            zero_rule=self.profile.zero_rule,
-            secondary=self.profile.secondary,
-            prune_cells=PRUNE_CELLS if len(cells) <= SMALL_TABLE else 0,
-        )
-        if len(found.unprotected):
-            raise RefusedError(_refusal(self.profile, len(found.unprotected)), found.cells.iloc[found.unprotected])
-        if not self.profile.secondary:
-            return found, None
-        attack = audit(found.cells, relations=relations, threshold=threshold)
-        pinned = np.setdiff1d(attack.pinned, _given_away(found.cells, relations, threshold))
-        if pinned.size:
-            raise RefusedError(_refusal(self.profile, int(pinned.size)), found.cells.iloc[pinned])
-        return found, attack
+        """Withhold for one audience; where the cheapest choices do not suffice, more and more of what is tied to it."""
+        declared = declared.copy()
+        for _ in range(WIDENINGS):
+            cells, relations = self._joined(audience, threshold, declared)
+            found = suppress(
+                cells,
+                relations=relations,
+                threshold=threshold,
+                zero_rule=self.profile.zero_rule,
+                secondary=self.profile.secondary,
+                prune_cells=PRUNE_CELLS if len(cells) <= SMALL_TABLE else 0,
+            )
+            if not self.profile.secondary:
+                return found, None
+            attack = audit(found.cells, relations=relations, threshold=threshold)  # has the last word on what is safe
+            public = cells["known"].to_numpy(dtype=bool) if "known" in cells else np.zeros(len(cells), dtype=bool)
+            pinned = np.setdiff1d(attack.pinned, _given_away(found.cells, relations, public, threshold))
+            if pinned.size == 0:
+                return found, attack
+            more = self._tied(pinned, relations, found.cells)
+            if not more.any():
+                break
+            declared |= more
+        raise RefusedError(_refusal(self.profile, int(pinned.size)), found.cells.iloc[pinned])
+
+    def _tied(self, pinned: NDArray[np.int64], relations: Relations, cells: pd.DataFrame) -> BoolArray:
+        """Return published cells of this release that share a relation with pinned ones, or with withheld ones."""
+        own = len(self.table.cells)
+        matrix = csc_array(relations.matrix)
+        at = pinned
+        for _ in range(2):
+            rows = np.unique(matrix[:, at].indices)
+            at = np.unique(csr_array(relations.matrix)[rows].indices)
+        tied = np.zeros(len(cells), dtype=bool)
+        tied[at] = True
+        tied &= (cells["state"] == "published").to_numpy(dtype=bool) & ~cells["known"].to_numpy(dtype=bool)
+        return np.asarray(tied[:own], dtype=np.bool_)
 
     def _for_closer(self, found: Suppression) -> BoolArray:
         """Return what must be withheld here so that readers who may hold more learn nothing from both."""
@@ -217,14 +238,14 @@ class _Guard:
         return np.asarray(hidden & ~first, dtype=np.bool_)
 
 
-def _given_away(cells: pd.DataFrame, relations: Relations, threshold: int) -> NDArray[np.int64]:
-    """Positions of cells that known tables and earlier releases give away by themselves, whatever is withheld here."""
-    known = cells["known"].to_numpy(dtype=bool)
-    if not known.any():
+def _given_away(cells: pd.DataFrame, relations: Relations, public: BoolArray, threshold: int) -> NDArray[np.int64]:
+    """Positions of cells that the known tables give away by themselves, whatever is withheld here."""
+    if not public.any():
         return np.empty(0, dtype=np.int64)
-    at_source = cells["status"].isin([AT_SOURCE, BEFORE]).to_numpy(dtype=bool)
+    at_source = (cells["status"] == AT_SOURCE).to_numpy(dtype=bool)
     value = cells["value"].to_numpy(dtype=np.float64)
-    system = propagate(reduce_system(relations, low=np.where(known, value, 0.0), high=np.where(known, value, np.inf)))
+    low, high = np.where(public, value, 0.0), np.where(public, value, np.inf)
+    system = propagate(reduce_system(relations, low=low, high=high))
     narrow = system.cells[system.high - system.low < threshold]
     return np.union1d(np.flatnonzero(at_source), narrow).astype(np.int64)
 
