@@ -109,7 +109,7 @@ def run(
             outcome.seconds = time.monotonic() - began
             return outcome
         try:
-            job = _Job(config=config, base=base, workspace=workspace, prints=prints, progress=progress, began=began)
+            job = _Job(config, base, workspace, prints, progress, began, force)
             outcome.manifest = job.build(states, chosen)
             outcome.ran = chosen
             with recorded(workspace.growing, outputs=workspace.folder.parent):
@@ -188,6 +188,7 @@ class _Job:
     prints: Fingerprints
     progress: Progress
     began: float
+    force: bool
 
     def build(self, states: list[State], chosen: list[str]) -> dict[str, Any]:
         """Run the chosen stages in the growing folder, carry over what is fresh, and return the manifest."""
@@ -230,7 +231,7 @@ class _Job:
             config=self.config,
             base=self.base,
             folder=folder,
-            last=last,
+            last=None if self.force else last,
             engine=engine,
             progress=self.progress,
             salt=_salt(folder),

@@ -51,7 +51,7 @@ class Stopwatch:
 
     def begin(self, step: str) -> None:
         """Say which step is under way, in case it is the last thing that is heard."""
-        self._line({"begin": step})
+        self._line({"begin": step, "at": time.time()})
 
     @contextlib.contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -103,7 +103,7 @@ def measure(module: str, arguments: Sequence[str], *, log: Path, limits: Limits)
     """
     command = [sys.executable, "-m", module, str(log), *arguments]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-    began = time.monotonic()
+    began = time.time()
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)  # noqa: S603 our own module
     fate = ""
     try:
@@ -118,7 +118,7 @@ def measure(module: str, arguments: Sequence[str], *, log: Path, limits: Limits)
     lines = [json.loads(line) for line in log.read_text("utf-8").splitlines()] if log.is_file() else []
     done = [Measured(**line) for line in lines if "step" in line]
     if fate:
-        under_way = next((line["begin"] for line in reversed(lines) if "begin" in line), "start")
-        spent = time.monotonic() - began - sum(m.wall_seconds for m in done)
-        done.append(Measured(under_way, spent, 0.0, 0.0, fate=fate))
+        begun = [line for line in lines if "begin" in line]
+        under_way, at = (begun[-1]["begin"], begun[-1]["at"]) if begun else ("start", began)
+        done.append(Measured(under_way, time.time() - at, 0.0, 0.0, fate=fate))
     return done

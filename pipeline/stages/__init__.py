@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pipeline.config import Config
-from pipeline.errors import InputError
+from pipeline.errors import ConfigError, InputError
 from pipeline.stages.context import Context, Progress, Stage
 
 __all__ = ["STAGES", "Context", "Progress", "Stage", "expand", "input_files"]
@@ -28,9 +28,16 @@ def expand(patterns: tuple[str, ...], *, base: Path, key: str) -> tuple[Path, ..
     ------
     InputError
         Naming the first pattern that matches no file, and the folder looked in.
+    ConfigError
+        If a pattern is an address.
     """
     found: set[Path] = set()
     for pattern in patterns:
+        if "://" in pattern:
+            raise ConfigError(
+                f"{key}: {pattern!r} is an address, and files are read from a disk or a mounted network file system: "
+                "fetch it first (`hotspots fetch`), or mount the store and give the path"
+            )
         direct = base / pattern
         matched = [direct] if direct.is_file() else [p for p in _glob(pattern, base) if p.is_file()]
         if not matched:
