@@ -117,7 +117,8 @@ def test_released_met_counts_pass_the_audit(met: Outcome) -> None:
     assert not shown["incidents"].between(1, 9).any()
     # At most two and a half times the small counts themselves may be withheld.
     true = pd.read_csv(met.folder / "internal" / "area_counts.csv").set_index(["area_code", "period", "category"])
-    small = true["incidents"].reindex(pd.MultiIndex.from_frame(shown[["area_code", "period", "category"]])).between(1, 9)
+    rows = pd.MultiIndex.from_frame(shown[["area_code", "period", "category"]])
+    small = true["incidents"].reindex(rows).between(1, 9)
     withheld = shown["withheld"].fillna("").str.split(";").map(lambda names: "incidents" in names)
     assert small.sum() > 1000
     assert withheld.sum() <= 2.5 * small.sum()
