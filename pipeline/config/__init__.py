@@ -214,7 +214,7 @@ def _profile_faults(config: Config) -> list[str]:
 
 
 def _contradictions(p: Profile) -> list[str]:
-    """Settings of a profile that cannot all be meant."""
+    """Return settings of a profile that cannot all be meant."""
     found = []
     if p.protection == "noise" and p.rounding > 1:
         found.append('protection "noise" and rounding do not go together: set rounding to 0 or protection to "round"')

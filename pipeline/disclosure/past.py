@@ -18,7 +18,7 @@ from pipeline.history import Earlier, History, constraints_from_history
 from pipeline.relations import KEY, Relations
 from pipeline.rounding import rounding_interval
 
-__all__ = ["AUDIENCES", "Past", "closer", "joined", "past_of", "readable"]
+__all__ = ["AUDIENCES", "Past", "closer", "joined", "past_of", "readable", "windows_of"]
 
 AUDIENCES = {"public": 0, "partner": 1, "internal": 2}
 """Whoever may read a folder may read those of the audiences before it."""
@@ -131,6 +131,15 @@ def closer(past: Sequence[Past], *, audience: str) -> tuple[str, ...]:
     """Return the audiences that may read more than this one, and already did."""
     found = {p.audience for p in past if AUDIENCES[audience] < AUDIENCES[p.audience] < AUDIENCES["internal"]}
     return tuple(sorted(found, key=AUDIENCES.__getitem__))
+
+
+def windows_of(past: Sequence[Past]) -> dict[str, set[str]]:
+    """Return the windows that earlier releases showed at each level."""
+    found: dict[str, set[str]] = {}
+    for release in past:
+        for level, group in release.cells.groupby("level", sort=True):
+            found.setdefault(str(level), set()).update(group["period"].unique())
+    return found
 
 
 def joined(table: CellTable, *, layout: Layout, past: Sequence[Past], threshold: int) -> History:

@@ -14,7 +14,7 @@ from pipeline.audit.system import propagate, reduce_system
 from pipeline.config import Profile
 from pipeline.disclosure.blur import blurred, still_pinned
 from pipeline.disclosure.cells import COUNTS, CellTable, Layout, cell_table, counted
-from pipeline.disclosure.past import Past, closer, joined, readable
+from pipeline.disclosure.past import Past, closer, joined, readable, windows_of
 from pipeline.disclosure.telling import hidden_columns, hidden_names, tally, told
 from pipeline.errors import DisclosureError
 from pipeline.relations import KEY, Relations
@@ -107,7 +107,7 @@ def protect(
         shown["withheld"] = ""
         return Protected(shown, NOT_NEEDED, {"cells": tally(shown, {})})
     table = cell_table(
-        shown, months=months, layout=layout, measures=profile.measures, spots=spots, earlier=_windows(past)
+        shown, months=months, layout=layout, measures=profile.measures, spots=spots, earlier=windows_of(past)
     )
     if known is not None:
         table = replace(table, cells=_with_known(table.cells, known))
@@ -122,15 +122,6 @@ def protect(
         shown = _rounded(shown, profile)
     shown["withheld"] = hidden_names(hidden, len(shown))
     return Protected(shown, verdict, *told(found, attack, tally(shown, hidden), table=table, earlier=guard.earlier))
-
-
-def _windows(past: Sequence[Past]) -> dict[str, set[str]]:
-    """Return the windows that earlier releases showed at each level."""
-    found: dict[str, set[str]] = {}
-    for release in past:
-        for level, group in release.cells.groupby("level", sort=True):
-            found.setdefault(str(level), set()).update(group["period"].unique())
-    return found
 
 
 def _with_known(cells: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
