@@ -250,9 +250,8 @@ def _blurred(shown: pd.DataFrame, guard: _Guard, *, months: pd.DataFrame, secret
     hidden, found = nothing, None
     if guard.past or still_pinned(table, blur, hidden=nothing, threshold=profile.threshold).size:
         found, _, _ = guard.withhold()
-        hidden = found.cells["state"].iloc[:count].eq("withheld").to_numpy(dtype=bool)
-        if profile.protection == "round":
-            hidden |= found.cells["state"].iloc[:count].eq("band").to_numpy(dtype=bool)
+        gone = ["withheld", "band"] if profile.protection == "round" else ["withheld"]
+        hidden = found.cells["state"].iloc[:count].isin(gone).to_numpy(dtype=bool)
     at, measure = table.cells["row"].iloc[:count].to_numpy(), table.cells["measure"].iloc[:count].to_numpy()
     masks: dict[str, BoolArray] = {}
     for column in COUNTS:
