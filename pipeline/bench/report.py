@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 
 from pipeline.bench.measuring import Measured
+from pipeline.bench.settings import COMPACT
 from pipeline.bench.trial import Trial
 
 __all__ = ["as_json", "as_table", "ratios"]
@@ -32,13 +33,16 @@ def ratios(trial: Trial) -> dict[str, float | None]:
     audit = ours["audit"].cpu_seconds if "audit" in ours else 0.0
     out: dict[str, float | None] = {}
     total_ours = total_theirs = 0.0
-    for name, mine, other in PAIRS:
-        survived = [theirs[s] for s in other if s in theirs and (not theirs[s].fate or theirs[s].share < 1)]
+    for name, mine, same in PAIRS:
+        survived = [theirs[s] for s in same if s in theirs and (not theirs[s].fate or theirs[s].share < 1)]
         spent = _cpu(ours[s] for s in mine if s in ours) - (audit if "release" in mine else 0.0)
         out[name] = _cpu(survived) / spent if survived and spent > 0 else None
         total_ours += spent
         total_theirs += _cpu(survived)
     out["end to end"] = total_theirs / total_ours if total_theirs and total_ours else None
+    if COMPACT in theirs and "density" in theirs and total_ours:
+        compact = total_theirs - theirs["density"].cpu_seconds + theirs[COMPACT].cpu_seconds
+        out[f"end to end, {COMPACT}"] = compact / total_ours
     return out
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import yaml
 
-__all__ = ["EPS_M", "KDE_BANDWIDTH_M", "min_samples", "write_settings"]
+__all__ = ["COMPACT", "EPS_M", "KDE_BANDWIDTH_M", "min_samples", "write_settings"]
 
+COMPACT = "density, compact kernel"
 EPS_M = 200.0
 KDE_BANDWIDTH_M = 800.0
 _ROWS_PER_SAMPLE = 5000

@@ -89,7 +89,9 @@ def _outcomes(rows: pd.DataFrame, count: int) -> ExtensionArray:
 
 def by_category(rows: pd.DataFrame, *, ids: Sequence[str], categories: Sequence[str]) -> pd.DataFrame:
     """Count incidents by hotspot and category, zeros written; an incident counts in each of its categories."""
-    split = rows[["hotspot", "incidents"]].assign(category=rows["categories"].fillna("").str.split(";"))
+    few = rows[["hotspot", "incidents"]].assign(categories=rows["categories"].fillna(""))
+    few = few.groupby(["hotspot", "categories"], as_index=False)["incidents"].sum()
+    split = few[["hotspot", "incidents"]].assign(category=few["categories"].str.split(";"))
     sums = split.explode("category").groupby(["hotspot", "category"])["incidents"].sum()
     return _dense(sums, ids, "category", categories)
 
