@@ -278,14 +278,9 @@ def _past(line: dict[str, Any], *, crs: Any) -> "Past":
     cells["high"] = pd.array(numbers["high"], dtype="Int64")
     spots = tuple(
         Spot(
-            code=s["code"],
-            period=s["period"],
-            rank=s["rank"],
             wards=tuple(s["wards"]),
-            named=s["named"],
-            low=s["low"],
-            high=s["high"],
             inside=tuple((str(ward), int(n)) for ward, n in s["inside"]),
+            **{k: s[k] for k in ("code", "period", "rank", "named", "low", "high")},
         )
         for s in line["spots"]
     )
@@ -296,12 +291,8 @@ def _past(line: dict[str, Any], *, crs: Any) -> "Past":
         shapes = gpd.GeoSeries(shapely.from_wkb(kept["outlines"]), crs=crs)
         layers[name] = gpd.GeoDataFrame(frame, geometry=shapes, crs=crs)
     return Past(
-        run=line["run"],
-        profile=line["profile"],
-        audience=line["audience"],
-        threshold=line["threshold"],
-        headline=line["headline"],
         cells=cells[["area_code", "level", "period", "category", "measure", "low", "high"]],
         spots=spots,
+        **{k: line[k] for k in ("run", "profile", "audience", "threshold", "headline")},
         **layers,
     )

@@ -101,7 +101,7 @@ def _withheld(figures: pd.DataFrame, *, areas: gpd.GeoDataFrame, headline: str) 
     """Name what is missing because a count is withheld: the count, and the figures that would have come from it."""
     given = figures["withheld"].fillna("").astype(str)
     peopled = figures["area_code"].map(areas.set_index("area_code")["population"]).notna()
-    words = given.tolist()
+    words: list[str] = given.tolist()
     for count, derived in FOLLOWS.items():
         hidden = given.str.split(";").map(lambda names, count=count: count in names).to_numpy(dtype=bool)
         if not hidden.any():
