@@ -7,7 +7,7 @@ import shapely
 from hypothesis import given, settings
 
 from pipeline.errors import InputError
-from pipeline.grid import Grid, HexGrid
+from pipeline.grid import Grid, HexGrid, grown
 
 BOUNDS = (503_568.2, 155_850.8, 505_957.5, 157_933.9)
 
@@ -140,3 +140,13 @@ def test_covered_share_of_each_cell_equals_clipping_each_cell(seed) -> None:
 
 def test_covered_share_of_a_shape_that_misses_the_grid_is_nothing() -> None:
     assert Grid(0, 0, 10, 3, 4).fraction(shapely.box(500, 500, 600, 600)).tolist() == [[0.0] * 4] * 3
+
+
+@pytest.mark.parametrize("reach", [1, 2, 9])
+def test_growing_a_set_of_cells_is_a_square_maximum_filter(reach: int) -> None:
+    from scipy.ndimage import maximum_filter
+
+    cells = np.random.default_rng(reach).random((7, 5)) < 0.1
+    expected = maximum_filter(cells, size=2 * reach + 1, mode="constant")
+    assert np.array_equal(grown(cells, reach=reach), expected)
+    assert not grown(np.zeros((1, 1), dtype=bool)).any()

@@ -1,0 +1,123 @@
+"""Counts kept beside parts, merged in the database: the same as merging them in memory, and as counting by hand."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.readers import (
+    KEPT,
+    count_locations,
+    keep_counts,
+    merge_kept,
+    merge_locations,
+    merge_victims,
+    reduce_locations,
+)
+from pipeline.readers.parts import incidents_schema
+from pipeline.schemas import LOCATIONS
+from pipeline.store import read_table
+
+PLACES = ((530_000.1, 180_000.2, "W1"), (530_000.1, 180_500.0, "W1"), (531_000.0, 180_000.0, "W2"))
+
+
+def part(path: Path, rows: list[dict[str, Any]]) -> Path:
+    """Write a part of incidents; what a row does not say is empty."""
+    schema = incidents_schema()
+    fixed = {"date_precision": "day", "online": False, "snapped": False, "place": "point", "organisation": "police"}
+    columns = {f.name: [({**fixed, **row}).get(f.name) for row in rows] for f in schema}
+    pq.write_table(pa.table(columns, schema=schema), path)
+    return path
+
+
+def row(n: int, *, place: int, month: int, categories: str, victim: str | None, outcome: str) -> dict[str, Any]:
+    x, y, ward = PLACES[place]
+    return {
+        "incident_id": f"I{n}",
+        "occurred_on": f"2024-{month:02d}-03",
+        "month": 202400 + month,
+        "categories": categories,
+        "outcome_class": outcome,
+        "victim_hash": victim,
+        "source": "s/a.csv",
+        "source_row": n,
+        "easting_m": x,
+        "northing_m": y,
+        "ward_code": ward,
+        "borough_code": "B",
+    }
+
+
+def rows() -> list[dict[str, Any]]:
+    rng = np.random.default_rng(5)
+    return [
+        row(
+            n,
+            place=int(rng.integers(3)),
+            month=int(rng.integers(1, 4)),
+            categories=("", "race", "race;religion")[int(rng.integers(3))],
+            victim=(None, "v1", "v2", "v3")[int(rng.integers(4))],
+            outcome=("positive", "other", "pending")[int(rng.integers(3))],
+        )
+        for n in range(1, 121)
+    ]
+
+
+def kept(tmp_path: Path, split: list[list[dict[str, Any]]]) -> tuple[list[Path], list[Path]]:
+    parts = [part(tmp_path / f"p{i}.parquet", some) for i, some in enumerate(split)]
+    folders = [tmp_path / f"counts{i}" for i in range(len(parts))]
+    for made, folder in zip(parts, folders, strict=True):
+        keep_counts(made, into=folder, region_code="R")
+        assert sorted(p.stem for p in folder.iterdir()) == sorted(KEPT)
+    return parts, folders
+
+
+def test_merging_kept_counts_is_merging_in_memory_and_counting_by_hand(tmp_path: Path) -> None:
+    every = rows()
+    parts, folders = kept(tmp_path, [every[::2], [], every[1::2]])
+    written, places = merge_locations(folders, out=tmp_path / "l.parquet", months=(202401, 202403))
+    found = read_table(tmp_path / "l.parquet", LOCATIONS)
+    assert written == len(found)
+    pd.testing.assert_frame_equal(found, reduce_locations([count_locations(p) for p in parts]))
+    by_hand: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for r in every:
+        by_hand.setdefault((r["easting_m"], r["northing_m"], r["month"], r["categories"]), []).append(r)
+    assert found[["easting_m", "northing_m", "month", "categories"]].to_records(index=False).tolist() == sorted(by_hand)
+    for at, told in zip(found.to_dict("records"), (by_hand[k] for k in sorted(by_hand)), strict=True):
+        assert at["incidents"] == len(told)
+        assert at["positive_outcomes"] == sum(r["outcome_class"] == "positive" for r in told)
+        assert at["known_outcomes"] == sum(r["outcome_class"] != "pending" for r in told)
+        victims = {r["victim_hash"] for r in told} - {None}
+        assert (at["distinct_victims"] if victims else 0) == len(victims)
+    assert places["incidents"].sum() == 120
+
+
+def test_one_part_or_many_give_the_same_bytes(tmp_path: Path) -> None:
+    made = []
+    for name, split in (("one", [rows()]), ("three", [rows()[80:], rows()[:30], rows()[30:80]])):
+        (tmp_path / name).mkdir()
+        _, folders = kept(tmp_path / name, split)
+        out = tmp_path / name / "l.parquet"
+        merge_locations(folders, out=out, months=(202401, 202403))
+        merge_victims(folders, out=tmp_path / name / "v.parquet")
+        tables = [merge_kept(folders, name=n).to_csv(index=False) for n in ("area_months", "facets")]
+        made.append([out.read_bytes(), (tmp_path / name / "v.parquet").read_bytes(), *tables])
+    assert made[0] == made[1]
+
+
+def test_months_outside_the_span_are_left_out_but_counted_as_places(tmp_path: Path) -> None:
+    _, folders = kept(tmp_path, [rows()])
+    written, places = merge_locations(folders, out=tmp_path / "l.parquet", months=(202402, 202402))
+    assert set(read_table(tmp_path / "l.parquet", LOCATIONS)["month"]) == {202402}
+    assert written < len(places)
+    assert places["incidents"].sum() == 120
+    assert not [p for p in tmp_path.rglob("*") if "spill" in p.name]
+
+
+def test_no_point_at_all_is_an_empty_table(tmp_path: Path) -> None:
+    _, folders = kept(tmp_path, [[]])
+    assert merge_locations(folders, out=tmp_path / "l.parquet", months=(202401, 202412))[0] == 0
+    assert len(read_table(tmp_path / "l.parquet", LOCATIONS)) == 0
