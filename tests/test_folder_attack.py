@@ -150,12 +150,14 @@ def told_of(folder: Path) -> list[str]:
                 path.read_text("utf-8"),
                 flags=re.DOTALL,
             )
-            for sentence in re.split(r"[.;<>\"\n]", text):
+            found += [
+                sentence.strip()
+                for sentence in re.split(r"[.;<>\"\n]", text)
                 if any(
                     re.search(rf"{re.escape(n)}\b", sentence) and re.search(r"\b\d{1,2}\b", sentence.replace(n, ""))
                     for n in names
-                ):
-                    found.append(sentence.strip())
+                )
+            ]
     return found
 
 
