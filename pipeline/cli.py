@@ -270,3 +270,29 @@ def fetch_police_uk(
         address=address,
     )
     command.print_fetched(done, as_json=as_json)
+
+
+@app.command()
+def bench(
+    rows: Annotated[list[int] | None, typer.Option(min=100, help="Incidents; may be repeated.")] = None,
+    variant: Annotated[list[str] | None, typer.Option(help="distinct or snapped; may be repeated.")] = None,
+    folder: Annotated[Path, typer.Option(help="Where to work; needs room for the incidents.")] = Path("outputs/.bench"),
+    out: Annotated[Path | None, typer.Option(help="Write the measurements as JSON too.")] = None,
+    baseline: Annotated[bool, typer.Option(help="Run the analyst's own script beside it.")] = True,
+    debug: _DebugOption = False,
+) -> None:
+    """Measure a run against the script an analyst would write, stage by stage, on this machine.
+
+    Example: hotspots bench --rows 100000 --variant snapped
+    """
+    from pipeline.bench.command import bench as measure
+    from pipeline.samples import SAMPLE_FOLDER
+
+    measure(
+        rows=rows or [10_000, 100_000],
+        variants=variant or ["distinct", "snapped"],
+        areas=SAMPLE_FOLDER,
+        folder=folder,
+        out=out,
+        baseline=baseline,
+    )

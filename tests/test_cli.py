@@ -11,7 +11,7 @@ import yaml
 from pipeline.templates import TEMPLATES, template_text
 from tests.city import write_city
 
-COMMANDS = ("run", "check", "stages", "quarantine", "init", "sample", "backtest", "doctor")
+COMMANDS = ("run", "check", "stages", "quarantine", "init", "sample", "backtest", "doctor", "bench")
 
 
 def hotspots(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
