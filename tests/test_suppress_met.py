@@ -4,6 +4,7 @@ Ward years, borough months and years, London months and years; nine overlapping 
 area sums with unplaced parts, period sums and the subsets that hold.
 """
 
+import os
 import time
 from pathlib import Path
 
@@ -89,7 +90,8 @@ def met(real_data: Path) -> tuple[pd.DataFrame, Relations]:
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("threshold", [5, 10])
+# The whole run at threshold 10 is in tests/test_real_london.py; HOTSPOTS_LONG=1 runs it here too.
+@pytest.mark.parametrize("threshold", [5, 10] if os.environ.get("HOTSPOTS_LONG") else [5])
 def test_real_counts_pass_the_audit(met: tuple[pd.DataFrame, Relations], threshold: int) -> None:
     cells, relations = met
     begun = time.process_time()
