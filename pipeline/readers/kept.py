@@ -108,8 +108,8 @@ def merge_locations(
         if len(folders) > 1:
             sums = ", ".join(f"sum({n})::BIGINT AS {n}" for n in ("incidents", "positive_outcomes", "known_outcomes"))
             connection.execute(
-                f"CREATE TEMP TABLE merged AS SELECT {key}, any_value(ward_code) AS ward_code, "
-                f"any_value(borough_code) AS borough_code, {sums} FROM {kept} GROUP BY {key} ORDER BY {key}"
+                f"CREATE TEMP TABLE merged AS SELECT {key}, min(ward_code) AS ward_code, "
+                f"min(borough_code) AS borough_code, {sums} FROM {kept} GROUP BY {key} ORDER BY {key}"
             )
             counts = "merged"
         places = connection.sql(f"SELECT easting_m, northing_m, incidents FROM {counts}").to_arrow_table().to_pandas()

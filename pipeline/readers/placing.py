@@ -116,9 +116,7 @@ class Placer:
         rule = np.zeros(rows, dtype=np.int8)
         xy, asked = self._points(table, online=online, rule=rule)
         metres = np.full((rows, 2), np.nan)
-        if asked.any():
-            # To the millimetre before areas are found, so that rows at one place are in one area.
-            metres[asked] = np.round(crs.project(xy[asked], source=self.source_crs, working=self.working), 3)
+        metres[asked] = crs.project(xy[asked], source=self.source_crs, working=self.working) if asked.any() else 0
         near = asked & self._near(metres)
         if self.extent is not None:
             west, south, east, north = self.extent
@@ -174,8 +172,8 @@ class Placer:
         self._check_wards(table, wards, inside)
         hidden = ~near
         return Placed(
-            pa.array(metres[:, 0], mask=hidden),
-            pa.array(metres[:, 1], mask=hidden),
+            pa.array(np.round(metres[:, 0], 3), mask=hidden),
+            pa.array(np.round(metres[:, 1], 3), mask=hidden),
             strings(PLACES, place),
             snapped,
             wards,

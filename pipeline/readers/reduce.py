@@ -29,8 +29,7 @@ __all__ = [
 ]
 
 LOCATION_KEY = ("easting_m", "northing_m", "month", "categories")
-# Every row of a place has the same areas, so any will do.
-_IN_AREAS = "any_value(ward_code) AS ward_code, any_value(borough_code) AS borough_code"
+_IN_AREAS = "min(ward_code) AS ward_code, min(borough_code) AS borough_code"  # a place is in one ward
 _DELAY = """CASE WHEN recorded_on IS NULL OR date_precision <> 'day' THEN NULL
     WHEN recorded_on::DATE - occurred_on::DATE <= 0 THEN 'same day'
     WHEN recorded_on::DATE - occurred_on::DATE <= 7 THEN '1 to 7 days'
