@@ -12,8 +12,7 @@ from pipeline.periods import Period
 __all__ = ["as_first_released"]
 
 FIRST = "Shown as first released for this period; records that came later are not in it."
-SAME = 1e-4  # limits are printed to four decimals
-APART = "Not shown: outlines of a period that overlaps this one were released from other records."
+APART = "Not shown: other outlines of a period that overlaps this one were released before."
 
 
 def as_first_released(
@@ -52,7 +51,7 @@ def as_first_released(
             if _outlines(before) == _outlines(made.layer):
                 return made
             return Shapes(before, f"{made.note} {FIRST}".strip())
-        if len(made.layer) and not _same_records(before, made.layer, kind):
+        if len(made.layer) and not _same_records(before, made.layer):
             return Shapes(made.layer.iloc[:0], APART)
     return made
 
@@ -61,10 +60,17 @@ def _outlines(layer: gpd.GeoDataFrame) -> list[str]:
     return sorted(shapely.to_wkb(shapely.normalize(shape), hex=True) for shape in layer.geometry)
 
 
-def _same_records(before: gpd.GeoDataFrame, now: gpd.GeoDataFrame, kind: str) -> bool:
-    """Whether two layers come from the same incidents, as far as they tell."""
-    if kind == "hotspots":  # each profile shows a choice of the same clusters
-        one, other = set(_outlines(before)), set(_outlines(now))
-        return one <= other or other <= one
-    limits = [dict(layer.groupby("category")["density_low"].min()) for layer in (before, now)]
-    return all(abs(limits[0][c] - limits[1][c]) < SAME for c in set(limits[0]) & set(limits[1]))
+def _same_records(before: gpd.GeoDataFrame, now: gpd.GeoDataFrame) -> bool:
+    """Whether two layers draw the same outlines, but for pieces that only one of them may show."""
+    one, other = set(_pieces(before)), set(_pieces(now))
+    return one <= other or other <= one
+
+
+def _pieces(layer: gpd.GeoDataFrame) -> list[str]:
+    """Return every connected piece of a layer as text, with its category where it has one."""
+    kinds = layer["category"] if "category" in layer else [""] * len(layer)
+    return [
+        f"{kind} {shapely.to_wkb(shapely.normalize(piece), hex=True)}"
+        for kind, shape in zip(kinds, layer.geometry, strict=True)
+        for piece in shapely.get_parts(shape)
+    ]

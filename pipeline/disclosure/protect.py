@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_array, csr_array
 
 from pipeline.audit import AuditResult, audit
-from pipeline.audit.system import propagate, reduce_system
 from pipeline.config import Profile
 from pipeline.disclosure.blur import blurred, still_pinned
 from pipeline.disclosure.cells import COUNTS, CellTable, Layout, cell_table, counted
@@ -189,7 +188,9 @@ class _Guard:
                 return found, None
             attack = audit(found.cells, relations=relations, threshold=threshold)  # has the last word on what is safe
             public = cells["known"].to_numpy(dtype=bool) if "known" in cells else np.zeros(len(cells), dtype=bool)
-            pinned = np.setdiff1d(attack.pinned, _given_away(found.cells, relations, public, threshold))
+            given = _given_away(found.cells, relations, public, threshold, among=attack.pinned)
+            found = replace(found, cells=_at_source(found.cells, given))
+            pinned = np.setdiff1d(attack.pinned, given)
             if pinned.size == 0:
                 return found, attack
             more = self._tied(pinned, relations, found.cells)
@@ -229,16 +230,22 @@ class _Guard:
         return np.asarray(hidden & ~first, dtype=np.bool_)
 
 
-def _given_away(cells: pd.DataFrame, relations: Relations, public: BoolArray, threshold: int) -> NDArray[np.int64]:
-    """Positions of cells that the known tables give away by themselves, whatever is withheld here."""
-    if not public.any():
+def _given_away(
+    cells: pd.DataFrame, relations: Relations, public: BoolArray, threshold: int, *, among: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Positions among some that the known tables give away by themselves, whatever is withheld here."""
+    if not public.any() or not among.size:
         return np.empty(0, dtype=np.int64)
-    at_source = (cells["status"] == AT_SOURCE).to_numpy(dtype=bool)
-    value = cells["value"].to_numpy(dtype=np.float64)
-    low, high = np.where(public, value, 0.0), np.where(public, value, np.inf)
-    system = propagate(reduce_system(relations, low=low, high=high))
-    narrow = system.cells[system.high - system.low < threshold]
-    return np.union1d(np.flatnonzero(at_source), narrow).astype(np.int64)
+    gone = cells.assign(state=np.where(cells["latent"].astype(bool), "latent", "withheld"), known=public)
+    alone = audit(gone.drop(columns=["known_low", "known_high"]), relations=relations, threshold=threshold)
+    return np.intersect1d(among, alone.pinned).astype(np.int64)
+
+
+def _at_source(cells: pd.DataFrame, positions: NDArray[np.int64]) -> pd.DataFrame:
+    """Claim no protection for withheld cells that are given away elsewhere."""
+    at = np.zeros(len(cells), dtype=bool)
+    at[positions] = True
+    return cells.assign(status=cells["status"].mask(at & (cells["status"] != ""), AT_SOURCE))
 
 
 def _blurred(shown: pd.DataFrame, guard: _Guard, *, months: pd.DataFrame, secret: bytes) -> Protected:
