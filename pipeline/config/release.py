@@ -82,9 +82,6 @@ class Disclosure(Section):
     institutions: str | None = Field(
         None, description="Layer of single institutions that are never outlined in public."
     )
-    audit_seconds: int = Field(
-        600, ge=1, description="Longest the audit may take before the release is refused, in seconds."
-    )
 
 
 class Protection(Section):
