@@ -18,7 +18,7 @@ from pipeline.disclosure.released import _SEAL
 from pipeline.exports import write_exports
 from pipeline.maps import write_map
 from tests.folder_attacker import band, pinned, ranges, read_folder
-from tests.gated import PROFILES, X0, Y0, config_of, planted, small
+from tests.gated import PROFILES, X0, Y0, config_of, detected_of, planted, small
 
 CITIES = 200 if os.environ.get("HOTSPOTS_LONG") else 30
 HEADLINE = "2024-01..2024-12"
@@ -280,3 +280,30 @@ def test_the_hand_worked_city(name: str, tmp_path: Path) -> None:
     changes = {"profiles": rules, "page.briefings": False, "exports": {"geopackage": False}}
     outcome = run(write_city(tmp_path, **changes), progress=lambda *_: None)
     assert pinned(outcome.folder / name) == {}
+
+
+@pytest.mark.parametrize("profile", VARIANTS[:2], ids=["partner", "public"])
+def test_a_slice_of_the_sample(profile: dict[str, Any], tmp_path: Path) -> None:
+    """Two boroughs of the sample that comes with the project, two years of them."""
+    root = Path(__file__).parents[1] / "data" / "sample"
+    wards = gpd.read_file(root / "wards.geojson").to_crs("EPSG:27700")
+    chosen = sorted(wards["parent_code"].unique())[1:3]
+    wards = wards[wards["parent_code"].isin(chosen)]
+    rows = pd.read_csv(root / "incidents.csv.gz", dtype="str", keep_default_na=False)
+    for axis in ("easting", "northing"):
+        rows[axis] = pd.to_numeric(rows[axis], errors="coerce")
+    points = gpd.GeoDataFrame(rows, geometry=gpd.points_from_xy(rows["easting"], rows["northing"]), crs="EPSG:27700")
+    placed = gpd.sjoin(points, wards[["area_code", "geometry"]], predicate="within")
+    when = placed["occurred_on"]
+    placed = placed[when.str.match(r"202[34]-\d\d-\d\d$")]
+    month = (placed["occurred_on"].str[:4] + placed["occurred_on"].str[5:7]).astype(int)
+    counts: dict[tuple[str, int, str], tuple[int, int, int]] = {}
+    for ward, when_, strands in zip(placed["area_code"], month, placed["strands"], strict=True):
+        kinds = {k for k in ("race", "religion", "antisemitic", "islamophobic") if k in strands.split(";")}
+        kinds |= {"religion"} if kinds & {"antisemitic", "islamophobic"} else set()
+        for kind in {"all", *(kinds - {"islamophobic"})}:
+            counts[ward, when_, kind] = (counts.get((ward, when_, kind), (0, 0, 0))[0] + 1, 0, 0)
+    assert sum(n for (*_, kind), (n, _, _) in counts.items() if kind == "all") > 500
+    parents = dict(zip(wards["area_code"], wards["parent_code"], strict=True))
+    detected = detected_of(parents, counts, np.random.default_rng(0))
+    assert pinned(written(released_of(detected, {**profile, "measures": ["incidents"]}), tmp_path)) == {}
