@@ -39,9 +39,33 @@ POSIX = pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX's")
 # The source.
 
 
-@pytest.mark.parametrize("rule", [rules.dangers, rules.pasted])
-def test_no_code_from_data(rule: Any) -> None:
-    assert {where: found for where, tree in rules.trees() if (found := rule(tree))} == {}
+def test_no_code_from_data() -> None:
+    assert {where: found for where, tree in rules.trees() if (found := rules.dangers(tree, where))} == {}
+
+
+def test_no_sql_is_pasted_together() -> None:
+    assert {where: found for where, tree in rules.trees() if (found := rules.pasted(tree))} == {}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import subprocess\nsubprocess.run([sys.executable, '-m', 'x'])",
+        "import subprocess\nsubprocess.Popen(['sh', '-c', text])",
+        "import subprocess\nsubprocess.Popen(text)",
+        "import subprocess\nx = ['rm', path]\nsubprocess.Popen(x)",
+        "import subprocess\nsubprocess.Popen([sys.executable, '-m', 'x'], shell=True)",
+        "import subprocess\nsubprocess.Popen([sys.executable, '-c', text])",
+        "from subprocess import Popen",
+        "import pickle",
+    ],
+)
+def test_the_room_for_a_process_starts_our_own_python_alone(source: str) -> None:
+    (room,) = rules.PROCESS_ROOMS
+    assert rules.dangers(ast.parse(source), room)
+    own = "import subprocess\nx = [sys.executable, '-m', 'pipeline.bench']\nsubprocess.Popen(x)"
+    assert rules.dangers(ast.parse(own), room) == []
+    assert rules.dangers(ast.parse(own), "stages/publish.py") == ["subprocess"]
 
 
 @pytest.mark.parametrize("rule", [rules.network, rules.databases, rules.unquoted])
@@ -278,7 +302,7 @@ STRAND, OUTCOME = 'strand"; DROP TABLE incidents; --', "outcome'); COPY (SELECT 
 FILE = "inci'dents\"; --.csv"
 
 
-def hostile_city(folder: Path) -> Path:
+def hostile_city(folder: Path, tiles: dict[str, Any] | None = None) -> Path:
     """Write the city with column names, texts and a file name that quote their way out where they can."""
     config = write_city(folder)
     (folder / "incidents.csv").unlink()
@@ -294,9 +318,9 @@ def hostile_city(folder: Path) -> Path:
     (source,) = content["incidents"]
     source["paths"] = ["inci*.csv"]
     source["columns"] |= {"category": STRAND, "outcome": OUTCOME, "victim": "victim"}
-    tiles = {"url": "https://tiles.example.org/{z}/{x}/{y}.png?key={key}", "attribution": "Somebody",
+    asked = {"url": "https://tiles.example.org/{z}/{x}/{y}.png?key={key}", "attribution": "Somebody",
              "key_env": "HOTSPOTS_TILE_KEY"}  # fmt: skip
-    content["page"] = {"tiles": tiles}
+    content["page"] = {"tiles": asked | (tiles or {})}
     config.write_text(yaml.safe_dump(content), encoding="utf-8")
     return config
 
@@ -304,9 +328,12 @@ def hostile_city(folder: Path) -> Path:
 class Watched:
     """A run of the hostile city in a process of its own."""
 
-    def __init__(self, folder: Path, *stages: str, umask: int = 0o027, **environment: str) -> None:
+    def __init__(
+        self, folder: Path, *stages: str, umask: int = 0o027, tiles: dict[str, Any] | None = None, **environment: str
+    ) -> None:
+        folder.mkdir(exist_ok=True)
         self.folder = folder / "city"
-        hostile_city(self.folder)
+        hostile_city(self.folder, tiles)
         report = folder / "report.json"
         given = {k: v for k, v in os.environ.items() if k not in {"HOTSPOTS_SALT", "HOTSPOTS_TILE_KEY"}}
         how: dict[str, Any] = {"umask": umask} if os.name == "posix" else {}
@@ -371,6 +398,20 @@ def test_secrets_are_in_no_file_and_on_no_screen(watched: Watched) -> None:
     assert [f for f in forms if f in said] == []
     assert [(p.name, f) for p in watched.files for f in forms if f in content(p)] == []
     assert not (watched.outputs / ".salt").exists()
+    for profile in ("internal", "public"):  # the reader is asked for it instead
+        assert "?key={key}" in (watched.outputs / "city" / profile / "index.html").read_text("utf-8")
+
+
+def test_a_key_is_written_where_it_is_asked_for_and_nowhere_else(tmp_path: Path) -> None:
+    run = Watched(tmp_path, tiles={"write_key": True}, HOTSPOTS_TILE_KEY=TILE_KEY + "/&")
+    assert run.done.returncode == 0, run.done.stderr
+    places = [p for p in run.files if TILE_KEY.encode() in content(p)]
+    assert places == [run.outputs / "city" / "internal" / "index.html"]
+    assert f"?key={TILE_KEY}%2F%26" in places[0].read_text("utf-8")
+    assert TILE_KEY not in run.done.stdout + run.done.stderr
+    empty = Watched(tmp_path / "empty", tiles={"write_key": True})
+    assert empty.done.returncode == 2
+    assert "HOTSPOTS_TILE_KEY" in empty.done.stderr
 
 
 def test_a_victims_reference_is_in_no_file(watched: Watched) -> None:

@@ -169,6 +169,8 @@ def _input_faults(config: Config) -> list[str]:
     faults += [f'source name "{n}" is used twice' for n in sorted({n for n in names if names.count(n) > 1})]
     if config.page.tiles.url and not config.page.tiles.attribution:
         faults.append("page.tiles.url needs page.tiles.attribution")
+    if config.page.tiles.write_key and not ("{key}" in config.page.tiles.url and config.page.tiles.key_env):
+        faults.append("page.tiles.write_key needs a {key} in page.tiles.url, and page.tiles.key_env")
     return faults
 
 

@@ -100,9 +100,18 @@ class Protection(Section):
 class Tiles(Section):
     """Optional background tiles. The page asks for nothing unless this is set."""
 
-    url: str = Field("", description="XYZ template; `{key}` is filled from the environment variable key_env.")
+    url: str = Field(
+        "",
+        description="XYZ or WMTS template. Where it has a `{key}`, the page asks its reader for the key and keeps it "
+        "in memory alone.",
+    )
     attribution: str = Field("", description="Required with a url.")
-    key_env: str = Field("", description="Environment variable that holds the key.")
+    key_env: str = Field("", description="Environment variable that holds the key, for write_key.")
+    write_key: bool = Field(
+        default=False,
+        description="Write the key into the pages of internal profiles, so that nobody is asked; whoever has such a "
+        "page has the key. Other profiles always ask.",
+    )
 
 
 class Links(Section):

@@ -17,7 +17,7 @@ STYLES = ("frame.css", "panel.css", "map.css", "drawers.css", "narrow.css", "pap
 SCRIPTS = (
     "base.js", "data.js", "model.js", "words.js", "view.js", "names.js", "legend.js", "charts.js", "card.js",
     "spots.js", "table.js", "timebar.js", "search.js", "hash.js", "compare.js", "save.js", "picture.js", "guide.js",
-    "paper.js", "inset.js", "fit.js", "titles.js", "controls.js", "main.js",
+    "paper.js", "inset.js", "fit.js", "titles.js", "tiles.js", "controls.js", "main.js",
 )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+from urllib.parse import quote
 
 from pipeline.briefings import write_briefings
 from pipeline.disclosure import Packed, Released, unpack
@@ -37,17 +38,25 @@ def run(context: Context) -> None:
 
 
 def _with_tile_key(released: Released, context: Context) -> Released:
-    """Put the key of background tiles into their address; it comes from the environment and stands in no other file."""
+    """Put the key of background tiles into an internal page, if the configuration says so.
+
+    No other page has it: a page that is handed on would hand on the key. Its readers are asked instead.
+
+    Raises
+    ------
+    ConfigError
+        If the key is to be written and the environment does not hold it.
+    """
     tiles = context.config.page.tiles
-    if "{key}" not in tiles.url:
+    if not tiles.write_key or released.info.audience != "internal":
         return released
-    key = os.environ.get(tiles.key_env, "") if tiles.key_env else ""
+    key = os.environ.get(tiles.key_env, "")
     if not key:
         raise ConfigError(
-            "page.tiles.url needs a key: name an environment variable in page.tiles.key_env and set it, or leave "
-            "the url empty for a map without tiles"
+            f"page.tiles.write_key is set and the environment variable {tiles.key_env} is not: set it, or leave out "
+            "write_key, and the page asks its reader for the key"
         )
-    address = tiles.url.replace("{key}", key)
+    address = tiles.url.replace("{key}", quote(key, safe=""))
     return dataclasses.replace(released, info=dataclasses.replace(released.info, tiles_url=address))
 
 

@@ -110,6 +110,9 @@ RELEASES: dict[str, Callable[[], Released]] = {
     "dead-tiles": lambda: fixture.city(
         tiles_url="http://127.0.0.1:9/{z}/{x}/{y}.png", tiles_attribution="Example Maps"
     ),
+    "keyed-tiles": lambda: fixture.city(
+        tiles_url="https://tiles.example.org/{z}/{x}/{y}.png?key={key}", tiles_attribution="Example Maps"
+    ),
 }
 
 

@@ -65,7 +65,7 @@ def test_axe_finds_nothing_after_each_interaction(opened, axe: str) -> None:
         page.keyboard.press("Escape")
 
 
-@pytest.mark.parametrize("name", ["public", "unaudited", "long-name", "all-withheld"])
+@pytest.mark.parametrize("name", ["public", "unaudited", "long-name", "all-withheld", "keyed-tiles"])
 def test_axe_finds_nothing_on_a_phone_with_the_sheet_open(opened, axe: str, name: str) -> None:
     page = opened(name, bypass_csp=True, width=320, height=640).page
     page.locator("#peek").click()

@@ -152,19 +152,6 @@ def test_a_known_spike_lies_under_its_outline(opened, tmp_path: Path) -> None:
     assert wards.geometry[inside].contains(spike)
 
 
-def test_a_dead_tile_server_leaves_a_notice_and_a_working_map(opened) -> None:
-    seen = opened("dead-tiles", offline=False)
-    page = seen.page
-    expect(page.locator("#notice")).to_be_visible()
-    assert "background map could not be loaded" in page.locator("#notice-text").text_content()
-    assert all(r.startswith(("file:", "http://127.0.0.1:9/")) for r in seen.requests)
-    page.locator("input[name=measure][value=change]").check(force=True)
-    assert "change on the year before" in page.locator("#heading").text_content()
-    assert page.locator("#credit").text_content() == "Example Maps"
-    opacity = page.evaluate("document.querySelector('.leaflet-areas-pane path').getAttribute('fill-opacity')")
-    assert page.evaluate("getComputedStyle(document.querySelector('#legend .ramp i')).opacity") == opacity == "0.78"
-
-
 @pytest.mark.parametrize(
     "name", ["no-hotspots", "one-ward", "long-name", "gap", "all-withheld", "flow", "many", "unaudited"]
 )

@@ -2,7 +2,7 @@
 
 function keyRow(list, paint, text) {
   const picture = svgEl("svg", { viewBox: "0 0 18 12", "aria-hidden": "true" });
-  picture.append(svgEl("rect", { x: 0.5, y: 0.5, width: 17, height: 11, fill: paint, stroke: palette.ctl, "fill-opacity": paint.startsWith("url") ? 1 : FILL_OPACITY }));
+  picture.append(svgEl("rect", { x: 0.5, y: 0.5, width: 17, height: 11, fill: paint, stroke: palette.ctl, "fill-opacity": paint.startsWith("url") ? 1 : fillOpacity() }));
   list.append(add(el("li"), picture, text));
 }
 
@@ -42,7 +42,7 @@ function rampBar(colours) {
   for (const colour of colours) {
     const block = el("i");
     block.style.background = colour;
-    block.style.opacity = FILL_OPACITY;
+    block.style.opacity = fillOpacity();
     bar.append(block);
   }
   return bar;

@@ -28,19 +28,6 @@ function drawScale() {
   byId("scale-text").textContent = km < 1 ? km * 1000 + " m" : km + " km";
 }
 
-/* ---------- tiles, only where configured ---------- */
-
-let tilesFailed = false;
-
-function startTiles() {
-  if (!INFO.tiles) return;
-  const names = { TileMatrix: "z", TileCol: "x", TileRow: "y" };
-  const address = INFO.tiles.replace(/\{(TileMatrix|TileCol|TileRow)\}/g, (_, name) => "{" + names[name] + "}");
-  const layer = L.tileLayer(address, { attribution: "", referrerPolicy: "no-referrer", zIndex: 1 });
-  layer.on("tileerror", () => { if (!tilesFailed) { tilesFailed = true; drawNotice(); announce(byId("notice-text").textContent); layer.remove(); } });
-  layer.addTo(VIEWS[0].map);
-}
-
 /* ---------- everything ---------- */
 
 function redraw({ quiet } = {}) {

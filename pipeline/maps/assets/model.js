@@ -11,7 +11,11 @@ const CHANGE_LIMITS = [-25, -10, 10, 25];
 const SIGNIFICANCE = [-3, -2, -1, 0, 1, 2, 3];
 const PUBLIC = INFO.audience === "public";
 const CHANGE_WORDS = { h: "higher", l: "lower", n: "no clear change", f: "too few to say", c: "not comparable" };
-const FILL_OPACITY = INFO.tiles ? 0.78 : 1;
+const TILES_ASK = INFO.tiles.includes("{key}");
+let tilesShown = Boolean(INFO.tiles) && !TILES_ASK;
+
+/* Fills let the streets of a background map through, and nothing else. */
+function fillOpacity() { return tilesShown ? 0.78 : 1; }
 
 /* Measures that hold at least one number, withheld or not, somewhere. */
 function measureExists(measure) {

@@ -136,7 +136,7 @@ function tableRow(columns, i) {
     if (fill) {
       const swatch = el("i", "swatch");
       swatch.style.background = fill;
-      swatch.style.opacity = FILL_OPACITY;
+      swatch.style.opacity = fillOpacity();
       data.append(swatch);
     }
     data.append(isolate(c.text(i)));

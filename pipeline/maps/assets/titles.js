@@ -26,7 +26,7 @@ function drawStatics() {
   byId("source").textContent = [isolate(INFO.publisher), year && !/resident|population/i.test(INFO.publisher) && SHOWN_MEASURES.includes("rate") ? "Population of " + year : ""].filter(Boolean).join(". ").replace(/\.\. /g, ". ");
   byId("hotspot-count").textContent = HOTSPOTS.length ? String(HOTSPOTS.length) : "";
   byId("check-hot").hidden = !HOTSPOTS.length;
-  byId("credit").hidden = !INFO.credit;
+  byId("credit").hidden = !INFO.credit || TILES_ASK;
   byId("credit").textContent = INFO.credit;
   drawCare();
 }

@@ -59,14 +59,14 @@ class View {
     if (!this.map.hasLayer(group)) group.addTo(this.map);
     const count = scene.measure === "count" && !dense;
     const borough = scene.level === "borough";
-    this.edge.setStyle({ fill: true, fillColor: palette.land, fillOpacity: INFO.tiles ? 0.3 : 1, color: palette.edge, weight: this.small ? 1.6 : 2.4 });
+    this.edge.setStyle({ fill: true, fillColor: palette.land, fillOpacity: tilesShown ? 0.3 : 1, color: palette.edge, weight: this.small ? 1.6 : 2.4 });
     this.water.setStyle({ stroke: false, fillColor: palette.water, fillOpacity: 1 });
-    this.ground.setStyle({ stroke: false, fillColor: palette.land, fillOpacity: INFO.tiles ? 0.3 : 1 });
+    this.ground.setStyle({ stroke: false, fillColor: palette.land, fillOpacity: tilesShown ? 0.3 : 1 });
     paths.forEach((path, i) => {
       const plain = dense || (count && valueOf(scene, i).state === "ok");
       path.setStyle({
         fillColor: plain ? palette.land : fillOf(scene, i),
-        fillOpacity: dense ? 0 : FILL_OPACITY,
+        fillOpacity: dense ? 0 : fillOpacity(),
         color: dense || count ? palette.edge : palette.wardline,
         opacity: dense ? 0.22 : count ? 0.3 : 1,
         weight: borough && !dense && !count ? 0 : 0.5,
@@ -95,7 +95,7 @@ class View {
     const colours = bandColours(scene.category);
     for (const band of bandsOf(scene.category)) {
       drawRings(band.shape, Object.assign(this.in("bands"), {
-        fillColor: colours.get(band.low), fillOpacity: FILL_OPACITY, color: palette.halo, opacity: 0.35, weight: 0.6,
+        fillColor: colours.get(band.low), fillOpacity: fillOpacity(), color: palette.halo, opacity: 0.35, weight: 0.6,
       })).addTo(this.groups.bands);
     }
   }
