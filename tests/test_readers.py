@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import readers
-from pipeline.config import Areas
+from pipeline.config import Areas, Run
 from pipeline.errors import ConfigError, HotspotsError, InputError
 from pipeline.readers.files import file_format, plain_text
 from pipeline.readers.opened import clean_names
@@ -22,6 +22,7 @@ from pipeline.readers.sql import connect, identifier, literal
 from pipeline.schemas import AREAS
 from tests.reader_kit import CITY
 
+SMALL = Run.model_validate({"max_file_mb": 2})
 NASTY = st.text(alphabet=st.characters(exclude_characters="\0", exclude_categories=("Cs",)), min_size=1, max_size=20)
 
 
@@ -88,10 +89,10 @@ def test_text_comes_out_as_utf8_whatever_went_in(tmp_path: Path) -> None:
         ("both.csv.gz", gzip.compress(words.encode("cp1252")), "cp1252"),
     ):
         (tmp_path / name).write_bytes(data)
-        plain = plain_text(tmp_path / name, encoding=encoding, folder=tmp_path, max_mb=1)
+        plain = plain_text(tmp_path / name, encoding=encoding, folder=tmp_path, limits=SMALL)
         assert plain.read_bytes().decode("utf-8") == words, name
     (tmp_path / "plain.csv").write_text(words, encoding="utf-8")
-    plain = plain_text(tmp_path / "plain.csv", encoding="utf-8", folder=tmp_path, max_mb=1)
+    plain = plain_text(tmp_path / "plain.csv", encoding="utf-8", folder=tmp_path, limits=SMALL)
     assert plain == tmp_path / "plain.csv"
 
 
@@ -114,7 +115,7 @@ def test_text_that_cannot_be_read_is_one_error(  # noqa: PLR0917 one row of the 
 ) -> None:
     (tmp_path / name).write_bytes(data)
     with pytest.raises(kind, match=words):
-        plain_text(tmp_path / name, encoding=encoding, folder=tmp_path, max_mb=2)
+        plain_text(tmp_path / name, encoding=encoding, folder=tmp_path, limits=SMALL)
 
 
 def test_column_names_are_trimmed_named_and_told_apart() -> None:

@@ -52,6 +52,20 @@ class Run(Section):
         2000, ge=128, description="Memory that DuckDB may use before it spills to disk, in MB."
     )
     max_file_mb: int = Field(20000, ge=1, description="Largest input file accepted, in MB, after decompression.")
+    max_table_mb: int = Field(
+        2000,
+        ge=1,
+        description="Largest file accepted of those that are read whole (boundaries, residents, lookups, published "
+        "counts), in MB, after decompression.",
+    )
+    max_unpacked_ratio: int = Field(
+        200,
+        ge=2,
+        description="How many times its own size a compressed file (`.gz`, Parquet, a map layer) may unfold to; one "
+        "that unfolds to 50 MB or less always may. Real extracts unfold to 4 to 20 times their size.",
+    )
+    max_row_kb: int = Field(256, ge=1, le=16000, description="Longest line of a text file, in kB.")
+    max_columns: int = Field(2000, ge=1, le=100_000, description="Most columns of an input file.")
 
 
 class Crs(Section):

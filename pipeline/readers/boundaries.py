@@ -11,16 +11,19 @@ from numpy.typing import NDArray
 
 from pipeline import crs
 from pipeline.areas import check_codes, repair
-from pipeline.config import AreaFile
+from pipeline.config import AreaFile, Run
 from pipeline.errors import InputError
+from pipeline.readers.columnar import parquet_schema
 from pipeline.readers.files import existing
 from pipeline.readers.gdal import closed
-from pipeline.readers.opened import require_column
+from pipeline.readers.limits import DEFAULT_LIMITS, require_size
+from pipeline.readers.opened import first_line, require_column
 
 __all__ = ["Boundaries", "assign_parents", "read_boundaries"]
 
 Shapes = NDArray[np.object_]
 _POLYGONS = (3, 6)
+_MOST_AREAS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +56,9 @@ class Boundaries:
     vintage: str
 
 
-def read_boundaries(settings: AreaFile, *, base: Path, working: str, level: str) -> Boundaries:
+def read_boundaries(
+    settings: AreaFile, *, base: Path, working: str, level: str, limits: Run = DEFAULT_LIMITS
+) -> Boundaries:
     """Read the areas of one level.
 
     Parameters
@@ -66,6 +71,8 @@ def read_boundaries(settings: AreaFile, *, base: Path, working: str, level: str)
         The working system.
     level
         `wards` or `boroughs`: the key under `areas`, for messages.
+    limits
+        How long the file may be.
 
     Raises
     ------
@@ -74,7 +81,8 @@ def read_boundaries(settings: AreaFile, *, base: Path, working: str, level: str)
         shape is not a polygon.
     """
     path = existing(settings.path, base=base, what=f"areas.{level}")
-    frame, found = _load(path, settings=settings, level=level)
+    require_size(path, limits=limits, whole=True)
+    frame, found = _load(path, settings=settings, level=level, limits=limits)
     if not len(frame):
         raise InputError(f"{path.name} has no areas (areas.{level}): check the file and its layer")
     columns = [str(c) for c in frame.columns]
@@ -127,12 +135,17 @@ class _Found:
     system: Any
 
 
-def _load(path: Path, *, settings: AreaFile, level: str) -> tuple[Any, _Found]:
+def _load(path: Path, *, settings: AreaFile, level: str, limits: Run) -> tuple[Any, _Found]:
     """Read columns, shapes and the system they are in."""
     if path.suffix.casefold() in {".parquet", ".geoparquet"}:
         import geopandas as gpd
+        import pyarrow as pa
 
-        frame = gpd.read_parquet(path)
+        parquet_schema(path, limits=limits, whole=True)
+        try:
+            frame = gpd.read_parquet(path)
+        except (ValueError, TypeError, KeyError, OSError, pa.ArrowException) as error:
+            raise InputError(f"{path.name} cannot be read as boundaries (areas.{level}): {first_line(error)}") from None
         shapes, system = np.asarray(frame.geometry.array, dtype=object), frame.crs
         frame = frame.drop(columns=frame.geometry.name)
     else:
@@ -144,9 +157,11 @@ def _load(path: Path, *, settings: AreaFile, level: str) -> tuple[Any, _Found]:
                 layers = [str(n) for n in pyogrio.list_layers(source)[:, 0]]
                 if settings.layer is None and len(layers) > 1:
                     raise InputError(f"{path.name} has several layers ({', '.join(layers)}): set areas.{level}.layer")
-                whole = pyogrio.read_dataframe(source, layer=settings.layer)
+                whole = pyogrio.read_dataframe(source, layer=settings.layer, max_features=_MOST_AREAS + 1)
         except (DataSourceError, DataLayerError) as error:
             raise InputError(f"{path.name} cannot be read as boundaries (areas.{level}): {error}") from None
+        if len(whole) > _MOST_AREAS:
+            raise InputError(f"{path.name} has more than {_MOST_AREAS:,} areas (areas.{level}): name a layer of areas")
         if "geometry" not in whole.columns:
             raise InputError(f"{path.name} has no outlines (areas.{level}): it is a table. Give a boundary file")
         shapes, system = np.asarray(whole.geometry.array, dtype=object), whole.crs

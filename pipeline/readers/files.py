@@ -8,7 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from pipeline.config import Run
 from pipeline.errors import ConfigError, InputError
+from pipeline.readers.limits import require_size, unfolds
 
 __all__ = ["existing", "expand", "file_format", "plain_text", "source_labels"]
 
@@ -102,6 +104,8 @@ def file_format(path: Path, *, stated: str) -> str:
     if stated != "auto":
         return stated
     suffix = path.with_suffix("").suffix if path.suffix.casefold() == ".gz" else path.suffix
+    if suffix.casefold() == ".zip":
+        raise InputError(f"{path.name} is an archive: unpack it, and name the file in it")
     try:
         return _FORMATS[suffix.casefold()]
     except KeyError:
@@ -111,13 +115,14 @@ def file_format(path: Path, *, stated: str) -> str:
         ) from None
 
 
-def plain_text(path: Path, *, encoding: str, folder: Path, max_mb: int) -> Path:
+def plain_text(path: Path, *, encoding: str, folder: Path, limits: Run, whole: bool = False) -> Path:
     """Return a plain UTF-8 file with the text of `path`: itself, or a copy in `folder`.
 
     Raises
     ------
     InputError
-        If the file is empty, longer than `max_mb` after decompression, a broken archive, or not in `encoding`.
+        If the file is empty, holds more than the limits allow (those for files read whole, if `whole`), is a broken
+        archive, or not in `encoding`.
     ConfigError
         If the encoding is not one that Python knows.
     """
@@ -126,21 +131,20 @@ def plain_text(path: Path, *, encoding: str, folder: Path, max_mb: int) -> Path:
     except LookupError:
         raise ConfigError(f"encoding {encoding!r} is not known: use for example utf-8, latin-1 or cp1252") from None
     packed = path.suffix.casefold() == ".gz"
-    if path.stat().st_size == 0:
-        raise InputError(f"{path.name} is empty (0 bytes): check the export, or take the file out of `paths`")
+    require_size(path, limits=limits, whole=whole)
     with path.open("rb") as start:
         head = start.read(4)
     if codec.startswith("utf-8") and head[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
         raise InputError(f"{path.name} is UTF-16, not {encoding}: set `encoding: utf-16` for this source")
     utf8 = codec in {_UTF8, "utf-8-sig", "ascii"}
     if utf8 and not packed:
-        if path.stat().st_size > max_mb * 1_000_000:
-            raise InputError(f"{path.name} is longer than run.max_file_mb ({max_mb} MB): raise it, or split the file")
         return path
     copy = folder / "plain.txt"
     try:
         with gzip.open(path) if packed else path.open("rb") as source, copy.open("wb") as target:
-            for chunk in _recode(_chunks(source, name=path.name, max_mb=max_mb), codec=_UTF8 if utf8 else codec):
+            for chunk in _recode(
+                _chunks(source, path=path, limits=limits, whole=whole), codec=_UTF8 if utf8 else codec
+            ):
                 target.write(chunk)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise InputError(f"{path.name} cannot be unpacked ({error}): fetch or export it again") from None
@@ -153,12 +157,11 @@ def plain_text(path: Path, *, encoding: str, folder: Path, max_mb: int) -> Path:
     return copy
 
 
-def _chunks(source: BinaryIO | gzip.GzipFile, *, name: str, max_mb: int) -> Iterator[bytes]:
+def _chunks(source: BinaryIO | gzip.GzipFile, *, path: Path, limits: Run, whole: bool) -> Iterator[bytes]:
     length = 0
     while chunk := source.read(_CHUNK):
         length += len(chunk)
-        if length > max_mb * 1_000_000:
-            raise InputError(f"{name} is longer than run.max_file_mb ({max_mb} MB) unpacked: raise it, or split it")
+        unfolds(path, size=length, limits=limits, whole=whole)
         yield chunk
 
 

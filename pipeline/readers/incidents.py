@@ -18,10 +18,11 @@ from pipeline.config import Config, IncidentSource
 from pipeline.errors import InputError
 from pipeline.readers.account import PartReport, Tally
 from pipeline.readers.coded import coded
+from pipeline.readers.columnar import open_parquet
 from pipeline.readers.details import Details, plan_details
 from pipeline.readers.files import file_format, plain_text
 from pipeline.readers.moments import Moments, Unsettled, plan_moments
-from pipeline.readers.opened import FAULT, NOT_A_POINT, Opened, Unreadable
+from pipeline.readers.opened import FAULT, NOT_A_POINT, Opened, Unreadable, first_line
 from pipeline.readers.parts import PartWriter, incidents_schema, quarantine_schema
 from pipeline.readers.placing import Locate, Placer, plan_placing
 from pipeline.readers.recognise import Roles, find_roles
@@ -29,7 +30,7 @@ from pipeline.readers.rules import RULES, rule_code
 from pipeline.readers.sorting import Sorter, plan_sorting
 from pipeline.readers.sql import connect
 from pipeline.readers.text import open_text
-from pipeline.readers.vector import open_parquet, open_vector
+from pipeline.readers.vector import open_vector
 
 __all__ = ["read_incidents"]
 
@@ -130,7 +131,7 @@ def read_incidents(
                     whole = True
                 except (duckdb.Error, Unreadable) as error:
                     if careful or opened.staged or not opened.facts:
-                        raise InputError(f"{path.name} cannot be read: {_first_line(error)}") from error
+                        raise InputError(f"{path.name} cannot be read: {first_line(error)}") from error
                     careful = True
         finally:
             connection.close()
@@ -140,17 +141,13 @@ def _fault_rule(fault: str) -> int:
     return rule_code("geometry" if fault == NOT_A_POINT else "malformed") if fault else 0
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
-
-
 def _open(path: Path, *, source: IncidentSource, config: Config, folder: Path, careful: bool) -> Opened:
     kind = file_format(path, stated=source.format)
     if kind == "parquet":
-        return open_parquet(path, folder=folder)
+        return open_parquet(path, folder=folder, limits=config.run)
     if kind != "csv":
-        return open_vector(path, layer=source.layer, folder=folder)
-    plain = plain_text(path, encoding=source.encoding, folder=folder, max_mb=config.run.max_file_mb)
+        return open_vector(path, layer=source.layer, folder=folder, limits=config.run)
+    plain = plain_text(path, encoding=source.encoding, folder=folder, limits=config.run)
     return open_text(
         plain,
         name=path.name,
@@ -158,6 +155,7 @@ def _open(path: Path, *, source: IncidentSource, config: Config, folder: Path, c
         delimiter=source.delimiter,
         folder=folder,
         careful=careful,
+        limits=config.run,
     )
 
 

@@ -10,10 +10,11 @@ import pandas as pd
 import shapely
 
 from pipeline.areas import dissolve, level_agreement, overlap_km2
-from pipeline.config import Areas
+from pipeline.config import Areas, Run
 from pipeline.config.base import did_you_mean
 from pipeline.errors import ConfigError, InputError
 from pipeline.readers.boundaries import Boundaries, Shapes, assign_parents, read_boundaries
+from pipeline.readers.limits import DEFAULT_LIMITS
 from pipeline.readers.placing import BoroughNames
 from pipeline.readers.residents import Residents, read_residents
 from pipeline.schemas import AREAS
@@ -76,7 +77,7 @@ class _Boroughs:
     vintage: str
 
 
-def read_areas(areas: Areas, *, base: Path, working: str) -> AreaSet:
+def read_areas(areas: Areas, *, base: Path, working: str, limits: Run = DEFAULT_LIMITS) -> AreaSet:
     """Read boundaries and residents.
 
     Parameters
@@ -87,6 +88,8 @@ def read_areas(areas: Areas, *, base: Path, working: str) -> AreaSet:
         Folder that paths start from.
     working
         The working system, projected in metres.
+    limits
+        How long a file may be.
 
     Raises
     ------
@@ -95,10 +98,10 @@ def read_areas(areas: Areas, *, base: Path, working: str) -> AreaSet:
     ConfigError
         If a code of not_covered or visitor_areas is no area.
     """
-    wards = read_boundaries(areas.wards, base=base, working=working, level="wards")
+    wards = read_boundaries(areas.wards, base=base, working=working, level="wards", limits=limits)
     given = None
     if areas.boroughs is not None:
-        given = read_boundaries(areas.boroughs, base=base, working=working, level="boroughs")
+        given = read_boundaries(areas.boroughs, base=base, working=working, level="boroughs", limits=limits)
     parents, how = _parents(wards, given)
     boroughs, disagreement = _boroughs(wards, parents, given)
     codes = (areas.region.code, *boroughs.codes, *wards.codes)
@@ -108,7 +111,7 @@ def read_areas(areas: Areas, *, base: Path, working: str) -> AreaSet:
             f"codes must be unique over all levels, but these are used twice: {', '.join(repeats[:10])}. "
             "Check areas.region.code and the code columns of both files"
         )
-    residents = read_residents(areas.population, base=base, codes=codes)
+    residents = read_residents(areas.population, base=base, codes=codes, limits=limits)
     shapes = np.concatenate(([shapely.normalize(shapely.union_all(boroughs.shapes))], boroughs.shapes, wards.shapes))
     levels = ["region", *["borough"] * len(boroughs.codes), *["ward"] * len(wards.codes)]
     parent_codes = [None, *[areas.region.code] * len(boroughs.codes), *parents]

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from pipeline.config.base import did_you_mean
 from pipeline.errors import InputError
-from pipeline.readers.sql import identifier, literal
+from pipeline.readers.sql import exact, identifier, literal
 
 __all__ = [
     "BATCH_ROWS",
@@ -24,16 +24,25 @@ __all__ = [
     "StageWriter",
     "Unreadable",
     "clean_names",
+    "first_line",
     "require_column",
 ]
 
 BATCH_ROWS = 1 << 17
+BATCH_BYTES = 1 << 28  # rows wider than 2 kB come in smaller batches
+_READ_ROWS = 1 << 12
 FAULT, GEOMETRY_X, GEOMETRY_Y = "fault", "geometry_x", "geometry_y"
 NOT_A_POINT = "not a point"  # a fault; any other is an account of the line, as JSON
 
 
 class Unreadable(Exception):  # noqa: N818 not yet an error: the file may be read another way
     """The file does not keep the form it was opened with."""
+
+
+def first_line(error: Exception) -> str:
+    """Return what a library says of a fault, in one line."""
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
 
 
 def clean_names(names: Sequence[str]) -> tuple[str, ...]:
@@ -116,20 +125,23 @@ class Opened:
         Yields
         ------
         first_row, table
-            Number of the first row (1 for the first of the file) and `BATCH_ROWS` rows, fewer in the last.
+            Number of the first row (1 for the first of the file) and `BATCH_ROWS` rows, fewer in the last and where
+            they are so wide that they come to `BATCH_BYTES`.
         """
         more = "".join(f", {expression} AS {identifier(name)}" for name, expression in (extra or {}).items())
-        reader = connection.sql(f"SELECT *{more} FROM {self.scan}").to_arrow_reader(BATCH_ROWS)
-        first, held, waiting = 1, 0, []
+        reader = connection.sql(f"SELECT *{more} FROM {self.scan}").to_arrow_reader(_READ_ROWS)
+        first, held, size, waiting = 1, 0, 0, []
         for batch in _read_on(reader):
             waiting.append(batch)
             held += batch.num_rows
-            while held >= BATCH_ROWS:
+            size += batch.nbytes
+            while held >= BATCH_ROWS or size >= BATCH_BYTES:
                 table = pa.Table.from_batches(waiting)
-                yield first, table.slice(0, BATCH_ROWS).combine_chunks()
-                first += BATCH_ROWS
-                rest = table.slice(BATCH_ROWS)
-                held, waiting = rest.num_rows, rest.to_batches()
+                rows = min(held, BATCH_ROWS)
+                yield first, table.slice(0, rows).combine_chunks()
+                first += rows
+                rest = table.slice(rows)
+                held, size, waiting = rest.num_rows, rest.nbytes, rest.to_batches()
         if held:
             yield first, pa.Table.from_batches(waiting).combine_chunks()
 
@@ -142,7 +154,7 @@ def _read_on(reader: Any) -> Iterator[Any]:
         except StopIteration:
             return
         except (OSError, pa.ArrowException, duckdb.Error) as error:
-            raise Unreadable(str(error).strip().splitlines()[0]) from error
+            raise Unreadable(first_line(error)) from error
         yield batch
 
 
@@ -166,4 +178,4 @@ class StageWriter:
     def close(self) -> str:
         """Finish the file and return the table expression that reads it."""
         self._writer.close()
-        return f"read_parquet({literal(str(self.path))})"
+        return f"read_parquet({literal(exact(self.path))})"

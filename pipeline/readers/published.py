@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 
 from pipeline.categories import ROOT
-from pipeline.config import Areas, Config, PublishedSource
+from pipeline.config import Areas, Config, PublishedSource, Run
 from pipeline.errors import InputError
 from pipeline.readers.counted import COUNT_KEY, CountsPart, CountsReport, accounting, matched_pct, unmapped
 from pipeline.readers.files import existing
+from pipeline.readers.limits import DEFAULT_LIMITS
 from pipeline.readers.opened import FAULT, require_column
 from pipeline.readers.sorting import Lookup
 from pipeline.readers.table import read_text_table
@@ -32,7 +33,7 @@ COUNT_RULES = {
 }
 
 
-def read_lookup(areas: Areas, *, base: Path) -> dict[str, str]:
+def read_lookup(areas: Areas, *, base: Path, limits: Run = DEFAULT_LIMITS) -> dict[str, str]:
     """Read what codes of other editions are in this one; empty where no table is given.
 
     Raises
@@ -43,7 +44,7 @@ def read_lookup(areas: Areas, *, base: Path) -> dict[str, str]:
     if areas.lookup is None:
         return {}
     path = existing(areas.lookup, base=base, what="areas.lookup")
-    table = read_text_table(path, encoding="utf-8")
+    table = read_text_table(path, encoding="utf-8", limits=limits)
     columns = list(table.columns)
     old = table.iloc[:, require_column("from_code", columns, setting="areas.lookup", file=path.name)].str.strip()
     new = table.iloc[:, require_column("to_code", columns, setting="areas.lookup", file=path.name)].str.strip()
@@ -93,7 +94,7 @@ def read_counts(
         If the file or a column is missing, or a category is unknown and that is configured to be an error.
     """
     label = label or f"{source.name}/{path.name}"
-    raw = read_text_table(path, encoding=source.encoding, max_mb=config.run.max_file_mb, faults=True)
+    raw = read_text_table(path, encoding=source.encoding, limits=config.run, faults=True)
     texts = _named(raw, source=source, file=path.name)
     sorter = Lookup(config.categories)
     codes = {str(c): str(v) for c, v in zip(areas_table["area_code"], areas_table["level"], strict=True)}

@@ -7,9 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.config import PopulationFile
+from pipeline.config import PopulationFile, Run
 from pipeline.errors import InputError
 from pipeline.readers.files import existing
+from pipeline.readers.limits import DEFAULT_LIMITS
 from pipeline.readers.opened import require_column
 from pipeline.readers.table import read_text_table
 
@@ -38,7 +39,9 @@ class Residents:
     report: list[dict[str, Any]] = field(default_factory=list)
 
 
-def read_residents(files: Sequence[PopulationFile], *, base: Path, codes: Collection[str]) -> Residents:
+def read_residents(
+    files: Sequence[PopulationFile], *, base: Path, codes: Collection[str], limits: Run = DEFAULT_LIMITS
+) -> Residents:
     """Read every population file.
 
     Parameters
@@ -49,6 +52,8 @@ def read_residents(files: Sequence[PopulationFile], *, base: Path, codes: Collec
         Folder that paths start from.
     codes
         Codes of all areas, of every level.
+    limits
+        How long a file and its rows may be.
 
     Raises
     ------
@@ -60,7 +65,7 @@ def read_residents(files: Sequence[PopulationFile], *, base: Path, codes: Collec
     others = []
     report = []
     for settings in files:
-        found, account = _read(settings, base=base, codes=frozenset(codes))
+        found, account = _read(settings, base=base, codes=frozenset(codes), limits=limits)
         report.append(account)
         if settings.category is None:
             account["already_given"] = sum(code in figures for code in found)
@@ -71,9 +76,11 @@ def read_residents(files: Sequence[PopulationFile], *, base: Path, codes: Collec
     return Residents(figures, pd.DataFrame(others, columns=columns), report)
 
 
-def _read(settings: PopulationFile, *, base: Path, codes: frozenset[str]) -> tuple[dict[str, int], dict[str, Any]]:
+def _read(
+    settings: PopulationFile, *, base: Path, codes: frozenset[str], limits: Run
+) -> tuple[dict[str, int], dict[str, Any]]:
     path = existing(settings.path, base=base, what="areas.population")
-    table = read_text_table(path, encoding=settings.encoding)
+    table = read_text_table(path, encoding=settings.encoding, limits=limits)
     columns = list(table.columns)
     code_at = require_column(settings.code, columns, setting="areas.population.code", file=path.name)
     value_at = require_column(settings.value, columns, setting="areas.population.value", file=path.name)

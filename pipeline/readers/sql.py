@@ -6,7 +6,7 @@ from typing import Any
 
 import duckdb
 
-__all__ = ["connect", "identifier", "literal", "scan_parts"]
+__all__ = ["connect", "exact", "identifier", "literal", "scan_parts"]
 
 
 def identifier(name: str) -> str:
@@ -19,9 +19,14 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def exact(path: Path) -> str:
+    """Write a path so that DuckDB takes it for that one file: `[1]` or `*` in a name would match others."""
+    return "".join(f"[{c}]" if c in "*?[" else c for c in str(path))
+
+
 def scan_parts(parts: Sequence[Path]) -> str:
     """Write the table expression that reads Parquet files in the order given."""
-    return f"read_parquet([{', '.join(literal(str(p)) for p in parts)}])"
+    return f"read_parquet([{', '.join(literal(exact(p)) for p in parts)}])"
 
 
 def connect(*, memory_limit_mb: int, folders: Iterable[Path], spill: Path, threads: int | None = None) -> Any:
@@ -52,5 +57,6 @@ def connect(*, memory_limit_mb: int, folders: Iterable[Path], spill: Path, threa
     connection.execute(f"SET allowed_directories = [{', '.join(literal(f) for f in allowed)}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET enable_progress_bar = false")  # it would be drawn into what --json prints
     connection.execute("SET lock_configuration = true")
     return connection

@@ -7,8 +7,10 @@ import duckdb
 import pandas as pd
 import pyarrow.compute as pc
 
+from pipeline.config import Run
 from pipeline.errors import InputError
 from pipeline.readers.files import plain_text
+from pipeline.readers.limits import DEFAULT_LIMITS
 from pipeline.readers.opened import FAULT
 from pipeline.readers.sql import connect
 from pipeline.readers.text import open_text
@@ -17,7 +19,7 @@ __all__ = ["FAULT", "read_text_table"]
 
 
 def read_text_table(
-    path: Path, *, encoding: str, delimiter: str | None = None, max_mb: int = 2000, faults: bool = False
+    path: Path, *, encoding: str, delimiter: str | None = None, limits: Run = DEFAULT_LIMITS, faults: bool = False
 ) -> pd.DataFrame:
     """Read delimited text (also .gz) into a frame of texts.
 
@@ -27,8 +29,8 @@ def read_text_table(
         The file.
     encoding, delimiter
         As configured; a separator of None is recognised.
-    max_mb
-        Largest file accepted, in MB, unpacked.
+    limits
+        How long it and its rows may be.
     faults
         Keep malformed rows, blank, with the fault in a last column `fault` (empty for sound rows); otherwise they
         are an error.
@@ -40,12 +42,18 @@ def read_text_table(
     """
     with tempfile.TemporaryDirectory(prefix="hotspots-") as name:
         folder = Path(name)
-        plain = plain_text(path, encoding=encoding, folder=folder, max_mb=max_mb)
+        plain = plain_text(path, encoding=encoding, folder=folder, limits=limits, whole=True)
         connection = connect(memory_limit_mb=1000, folders=(path.parent, folder), spill=folder / "spill")
         try:
             for careful in (False, True):
                 opened = open_text(
-                    plain, name=path.name, encoding=encoding, delimiter=delimiter, folder=folder, careful=careful
+                    plain,
+                    name=path.name,
+                    encoding=encoding,
+                    delimiter=delimiter,
+                    folder=folder,
+                    careful=careful,
+                    limits=limits,
                 )
                 try:
                     table = connection.sql(f"SELECT * FROM {opened.scan}").to_arrow_table()

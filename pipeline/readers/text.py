@@ -6,21 +6,33 @@ that each bad row is named and every other is kept.
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from pipeline.config import Run
 from pipeline.errors import InputError
+from pipeline.readers.limits import DEFAULT_LIMITS, bounded_lines, require_columns
 from pipeline.readers.opened import Opened, StageWriter, clean_names
-from pipeline.readers.sql import literal
+from pipeline.readers.sql import exact, literal
 
 __all__ = ["open_text"]
 
 SEPARATORS = (",", ";", "\t", "|")
 _SEPARATOR_WORDS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 STAGE_ROWS = 50_000
+STAGE_CHARACTERS = 1 << 24
 
 
-def open_text(path: Path, *, name: str, encoding: str, delimiter: str | None, folder: Path, careful: bool) -> Opened:
+def open_text(
+    path: Path,
+    *,
+    name: str,
+    encoding: str,
+    delimiter: str | None,
+    folder: Path,
+    careful: bool,
+    limits: Run = DEFAULT_LIMITS,
+) -> Opened:
     """Open a plain UTF-8 text file (see `plain_text`).
 
     Parameters
@@ -37,24 +49,28 @@ def open_text(path: Path, *, name: str, encoding: str, delimiter: str | None, fo
         Where a file with bad rows is staged.
     careful
         Read it line by line: slower, and the way to do it once DuckDB has refused the file.
+    limits
+        How wide a row may be.
 
     Raises
     ------
     InputError
-        If it has no header, is not text in the encoding, or a quote is never closed.
+        If it has no header, is not text in the encoding, a quote is never closed, or a row is wider than it may be.
     """
     try:
-        header, separator, lines = _header(path, name=name, delimiter=delimiter)
+        header, separator, lines = _header(path, name=name, delimiter=delimiter, limits=limits)
+        _require_lines(path, name=name, limits=limits)
         columns = clean_names(header)
         types = ", ".join(f"{literal(f'c{i}')}: 'VARCHAR'" for i in range(len(columns)))
         scan = (
-            f"read_csv({literal(str(path))}, auto_detect=false, header=false, skip={lines}, "
+            f"read_csv({literal(exact(path))}, auto_detect=false, header=false, skip={lines}, "
             f"delim={literal(separator)}, quote='\"', escape='\"', strict_mode=true, "
-            f"nullstr={literal(chr(1))}, columns={{{types}}})"
+            f"nullstr={literal(chr(1))}, max_line_size={int(limits.max_row_kb) * 1000}, columns={{{types}}})"
         )
         facts = {"encoding": encoding, "delimiter": _SEPARATOR_WORDS.get(separator, separator)}
         if careful:
-            staged = _stage(path, name=name, separator=separator, lines=lines, columns=len(columns), folder=folder)
+            rows = _careful(path, name=name, separator=separator, lines=lines, columns=len(columns), limits=limits)
+            staged = _stage(rows, columns=len(columns), folder=folder)
             return Opened(name, columns, staged, staged=True, facts=facts | {"reading": "row by row (malformed rows)"})
     except UnicodeDecodeError as error:
         raise InputError(
@@ -64,24 +80,56 @@ def open_text(path: Path, *, name: str, encoding: str, delimiter: str | None, fo
     return Opened(name, columns, scan, facts=facts)
 
 
-def _header(path: Path, *, name: str, delimiter: str | None) -> tuple[list[str], str, int]:
+def _header(path: Path, *, name: str, delimiter: str | None, limits: Run) -> tuple[list[str], str, int]:
     """Read the first row: its cells, the separator, and how many lines it takes up."""
     with path.open(encoding="utf-8-sig", newline="") as file:
-        first = next((line for line in file if line.strip()), "")
+        first = next((line for line in bounded_lines(file, name=name, limits=limits) if line.strip()), "")
     if not first:
         raise InputError(f"{name} has no header row: the file is blank. Check the export")
-    separator = delimiter or max(SEPARATORS, key=lambda s: (len(next(csv.reader([first], delimiter=s))), s == ","))
+    if "\0" in first:
+        raise InputError(
+            f"{name} is not a text table: its first row holds NUL bytes. Set `encoding` if it is UTF-16 or UTF-32, or "
+            "export it again"
+        )
+    separator = delimiter or max(SEPARATORS, key=lambda s: (_cells_in(first, s), s == ","))
     with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, delimiter=separator)
-        cells = next(row for row in reader if any(cell.strip() for cell in row))
+        try:
+            reader = csv.reader(bounded_lines(file, name=name, limits=limits), delimiter=separator)
+            cells = next((row for row in reader if any(cell.strip() for cell in row)), [])
+        except csv.Error as error:
+            raise InputError(f"{name}: the header row cannot be read ({error}): repair the first lines") from None
+        if not cells:
+            raise InputError(f"{name} has no header row: its first row names no column. Check the export")
+        require_columns(len(cells), name=name, limits=limits)
         return cells, separator, reader.line_num
 
 
-def _stage(path: Path, *, name: str, separator: str, lines: int, columns: int, folder: Path) -> str:
+def _require_lines(path: Path, *, name: str, limits: Run) -> None:
+    """Refuse a line that is far too long: DuckDB, which reads in parallel, may pass over one without a word."""
+    most = limits.max_row_kb * 1000
+    with path.open("rb") as file:
+        for at, chunk in enumerate(iter(lambda: file.read(most), b"")):
+            if len(chunk) == most and b"\n" not in chunk and b"\r" not in chunk:
+                raise InputError(
+                    f"{name} has a line, {at * most:,} bytes from its start, that is longer than run.max_row_kb "
+                    f"({limits.max_row_kb} kB): check that the file is a table with line ends, or raise the limit"
+                )
+
+
+def _cells_in(line: str, separator: str) -> int:
+    """Count the cells of a line; none if it cannot be split that way."""
+    try:
+        return len(next(csv.reader([line], delimiter=separator)))
+    except csv.Error:
+        return 0
+
+
+def _stage(rows_and_faults: Iterable[tuple[list[str], str | None]], *, columns: int, folder: Path) -> str:
     """Read the rows one by one into a staged table, with a fault where one is malformed."""
     writer = StageWriter(folder / "rows.parquet", columns)
     rows: list[list[str]] = []
     faults: list[str | None] = []
+    held = 0
 
     def flush() -> None:
         if rows:
@@ -89,23 +137,26 @@ def _stage(path: Path, *, name: str, separator: str, lines: int, columns: int, f
             rows.clear()
             faults.clear()
 
-    for cells, fault in _careful(path, name=name, separator=separator, lines=lines, columns=columns):
+    for cells, fault in rows_and_faults:
         rows.append(cells)
         faults.append(fault)
-        if len(rows) == STAGE_ROWS:
+        held += sum(map(len, cells))
+        if len(rows) == STAGE_ROWS or held > STAGE_CHARACTERS:
             flush()
+            held = 0
     flush()
     return writer.close()
 
 
 def _careful(
-    path: Path, *, name: str, separator: str, lines: int, columns: int
+    path: Path, *, name: str, separator: str, lines: int, columns: int, limits: Run
 ) -> Iterator[tuple[list[str], str | None]]:
     blank = [""] * columns
     with path.open(encoding="utf-8-sig", newline="") as file:
+        text = bounded_lines(file, name=name, limits=limits)
         for _ in range(lines):
-            next(file)
-        reader = csv.reader(file, delimiter=separator, strict=True, skipinitialspace=True)
+            next(text)
+        reader = csv.reader(text, delimiter=separator, strict=True, skipinitialspace=True)
         while True:
             start = lines + reader.line_num + 1
             try:
@@ -118,7 +169,14 @@ def _careful(
                         f"{name}: a quotation mark opened in line {start} is never closed, so nothing after it can be "
                         "read. Repair that line"
                     ) from None
-                yield blank, json.dumps({"line": start, "fault": str(error)})
+                if "field limit" in str(error):
+                    raise InputError(
+                        f"{name}: a cell that begins in line {start} is longer than {csv.field_size_limit():,} "
+                        "characters: a quotation mark is probably never closed. Repair that line"
+                    ) from None
+                last = lines + reader.line_num
+                lost = {"last_line": last} if last > start else {}
+                yield blank, json.dumps({"line": start, **lost, "fault": str(error)})
                 continue
             if not row:
                 continue

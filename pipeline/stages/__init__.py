@@ -1,5 +1,6 @@
 """The stages of a run, in order: each loads, computes, saves, in a module of its name."""
 
+import os
 from pathlib import Path
 
 from pipeline.config import Config
@@ -46,7 +47,26 @@ def expand(patterns: tuple[str, ...], *, base: Path, key: str) -> tuple[Path, ..
                 "correct the path, which is relative to the configuration file"
             )
         found.update(matched)
+    unspeakable = [p for p in sorted(found) if not _is_text(p)]
+    if unspeakable:
+        raise InputError(
+            f"{key}: the name of {_shown(unspeakable[0])} is not UTF-8 text, so nothing could say where its rows came "
+            "from: rename the file or folder"
+        )
     return tuple(sorted(found))
+
+
+def _is_text(path: Path) -> bool:
+    """Whether a path can be written down: on some disks a name is any bytes."""
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _shown(path: Path) -> str:
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _glob(pattern: str, base: Path) -> list[Path]:

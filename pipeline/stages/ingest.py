@@ -60,7 +60,7 @@ def _areas(context: Context) -> AreaSet:
             context.choices |= record["choices"]
             table = read_table(context.work("areas.parquet"), AREAS, crs=config.crs.working)
             return AreaSet(table, pd.DataFrame(), record["report"])
-    areas = read_areas(config.areas, base=context.base, working=config.crs.working)
+    areas = read_areas(config.areas, base=context.base, working=config.crs.working, limits=config.run)
     write_table(context.work("areas.parquet"), AREAS, areas.table)
     choices: dict[str, Any] = {}
     if not config.published_counts:
@@ -144,7 +144,7 @@ def _incidents(context: Context, areas: AreaSet) -> dict[str, Any]:
 def _published(context: Context, areas: AreaSet) -> dict[str, Any]:
     """Read published counts and account for them to the last one."""
     config = context.config
-    lookup = read_lookup(config.areas, base=context.base)
+    lookup = read_lookup(config.areas, base=context.base, limits=config.run)
     parts = []
     for number, source in enumerate(config.published_counts):
         paths = expand(source.paths, base=context.base, key=f"published_counts[{number}].paths")

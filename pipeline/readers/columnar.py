@@ -1,0 +1,121 @@
+"""Parquet and GeoParquet, brought into the shape of a text file."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.config import Run
+from pipeline.errors import InputError
+from pipeline.readers.limits import DEFAULT_LIMITS, require_columns, require_size, unfolds
+from pipeline.readers.opened import Opened, StageWriter, clean_names, first_line
+from pipeline.readers.sql import exact, literal
+from pipeline.readers.vector import as_text, coordinates
+
+__all__ = ["open_parquet", "parquet_schema"]
+
+STAGE_ROWS = 50_000
+
+
+def parquet_schema(path: Path, *, limits: Run, whole: bool = False) -> Any:
+    """Return the Arrow schema of a Parquet file that keeps to the limits.
+
+    A Parquet file may hold a billion equal cells in a few bytes, so what it unfolds to is taken to be a byte for every
+    cell at least, as it would be in a text.
+
+    Raises
+    ------
+    InputError
+        If it is not a Parquet file, or holds more than it may.
+    """
+    require_size(path, limits=limits, whole=whole)
+    try:
+        found = pq.read_metadata(path)
+        schema = found.schema.to_arrow_schema()
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{path.name} cannot be read as Parquet ({first_line(error)}): check the file and `format`"
+        ) from None
+    require_columns(found.num_columns, name=path.name, limits=limits)
+    bytes_ = sum(found.row_group(i).total_byte_size for i in range(found.num_row_groups))
+    unfolds(path, size=max(bytes_, found.num_rows * found.num_columns), limits=limits, whole=whole)
+    return schema
+
+
+def open_parquet(path: Path, *, folder: Path, limits: Run = DEFAULT_LIMITS) -> Opened:
+    """Open a Parquet or GeoParquet file of rows.
+
+    Raises
+    ------
+    InputError
+        If it is not a Parquet file, holds more than it may, or its geometry is none that is known.
+    """
+    schema = parquet_schema(path, limits=limits)
+    if b"geo" in (schema.metadata or {}):
+        return _open_geoparquet(path, schema=schema, folder=folder)
+    # Columns by position: names may be blank, repeated, or differ in case alone, which a database does not tell apart.
+    places = range(len(schema.names))
+    chosen = ", ".join(f"CAST(p{i} AS VARCHAR) AS c{i}" for i in places)
+    named = ", ".join(f"p{i}" for i in places)
+    rows = f"read_parquet({literal(exact(path))}, hive_partitioning=false) AS rows_of_file({named})"
+    return Opened(path.name, clean_names(schema.names), f"(SELECT {chosen} FROM {rows})")
+
+
+def _open_geoparquet(path: Path, *, schema: Any, folder: Path) -> Opened:
+    """Stage the rows of a GeoParquet file, a bounded batch at a time."""
+    geometry, encoding, system = _geometry(path, schema)
+    at = schema.names.index(geometry)
+    others = [i for i in range(len(schema.names)) if i != at]
+    writer = StageWriter(folder / "rows.parquet", len(others))
+    try:
+        for batch in pq.ParquetFile(path).iter_batches(batch_size=STAGE_ROWS):
+            x, y, fault = coordinates(_wkb(batch.column(at), encoding))
+            writer.write([as_text(batch.column(i)) for i in others], fault=fault, x=x, y=y)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{path.name} cannot be read as GeoParquet ({first_line(error)}): export it again") from None
+    return Opened(
+        path.name,
+        clean_names([schema.names[i] for i in others]),
+        writer.close(),
+        staged=True,
+        has_geometry=True,
+        crs=system,
+        facts={"layer": geometry},
+    )
+
+
+def _geometry(path: Path, schema: Any) -> tuple[str, str, Any]:
+    """Return the geometry column, its encoding and its system, as the file's own description says."""
+    import pyproj
+
+    try:
+        described = json.loads(schema.metadata[b"geo"])
+        name = described["primary_column"]
+        about = described["columns"][name]
+        encoding = str(about.get("encoding", "WKB"))
+        given = about.get("crs", "OGC:CRS84")
+        system = None if given is None else pyproj.CRS.from_user_input(given)
+    except (ValueError, KeyError, TypeError, AttributeError, pyproj.exceptions.CRSError) as error:
+        raise InputError(
+            f"{path.name} describes its geometry wrongly ({first_line(error)}): export it as GeoParquet again"
+        ) from None
+    if name not in schema.names or encoding not in {"WKB", "point"}:
+        raise InputError(
+            f"{path.name} has no column {name!r} of points (its encoding is {encoding}): export points as GeoParquet "
+            "with WKB geometry"
+        )
+    return str(name), encoding, system
+
+
+def _wkb(values: Any, encoding: str) -> Any:
+    """Return a geometry column as WKB."""
+    if encoding == "WKB":
+        return values
+    import shapely
+
+    x, y = (np.asarray(values.field(n).to_numpy(zero_copy_only=False), dtype=float) for n in ("x", "y"))
+    points = np.where(np.asarray(values.is_null()) | np.isnan(x) | np.isnan(y), None, shapely.points(x, y))
+    return pa.array(shapely.to_wkb(points).tolist(), pa.binary())
