@@ -15,7 +15,7 @@ import pytest
 import shapely
 
 from pipeline.config import AreaFile, Run
-from pipeline.errors import InputError
+from pipeline.errors import ConfigError, InputError
 from pipeline.readers.boundaries import read_boundaries
 from pipeline.readers.limits import DEFAULT_LIMITS, require_size, unfolds
 from pipeline.stages import expand
@@ -176,6 +176,34 @@ def test_boundaries_are_held_to_the_limit_of_files_read_whole(tmp_path: Path) ->
         read_boundaries(area_file, base=tmp_path, working="EPSG:27700", level="wards", limits=limits)
     found = read_boundaries(area_file, base=tmp_path, working="EPSG:27700", level="wards")
     assert found.codes == CITY.codes
+
+
+# Addresses ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "allowed"),
+    [
+        ("https://tiles.example.org/{z}/{x}/{y}.png", True),
+        ("https://{s}.tiles.example.org:8443/{z}/{x}/{y}.png?key={key}", True),
+        ("http://127.0.0.1:8000/{z}/{x}/{y}.png", True),
+        ("http://localhost/{z}/{x}/{y}.png", True),
+        ("http://tiles.example.org/{z}/{x}/{y}.png", False),
+        ("HTTP://tiles.example.org/{z}/{x}/{y}.png", False),
+        ("http://localhost.example.org/{z}/{x}/{y}.png", False),
+        ("http://127.0.0.1@example.org/{z}/{x}/{y}.png", False),
+        ("ftp://tiles.example.org/{z}", False),
+        ("//tiles.example.org/{z}", False),
+        ("javascript:alert(1)", False),
+    ],
+)
+def test_tiles_come_over_https(url: str, allowed: bool) -> None:  # noqa: FBT001 one row of the table
+    page = {"tiles": {"url": url, "attribution": "Somebody"}}
+    if allowed:
+        assert settings(page=page).page.tiles.url == url
+    else:
+        with pytest.raises(ConfigError, match=r"page\.tiles\.url must begin with https://"):
+            settings(page=page)
 
 
 # Names ----------------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ Each stage is handed its own section. Unknown keys, contradictions and wrong typ
 together, each with its place and, where a key looks mistyped, the one that was probably meant.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -95,6 +96,7 @@ __all__ = [
 _AUDIENCE_THRESHOLD = {"internal": 0, "partner": 5, "public": 10}
 _MONTHS = {"month": 1, "quarter": 3}
 LEAST_LATTICE_M = 100.0
+_SAFE_TILES = re.compile(r"(https://[^/\s@]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)(/|$)", re.IGNORECASE)
 
 
 def _default_profiles() -> tuple[Profile, ...]:
@@ -169,6 +171,11 @@ def _input_faults(config: Config) -> list[str]:
     faults += [f'source name "{n}" is used twice' for n in sorted({n for n in names if names.count(n) > 1})]
     if config.page.tiles.url and not config.page.tiles.attribution:
         faults.append("page.tiles.url needs page.tiles.attribution")
+    if config.page.tiles.url and not _SAFE_TILES.match(config.page.tiles.url):
+        faults.append(
+            "page.tiles.url must begin with https:// and the name of a host (http:// only for 127.0.0.1 or localhost): "
+            "over http anybody on the way sees what is looked at, and can draw another map"
+        )
     if config.page.tiles.write_key and not ("{key}" in config.page.tiles.url and config.page.tiles.key_env):
         faults.append("page.tiles.write_key needs a {key} in page.tiles.url, and page.tiles.key_env")
     return faults
