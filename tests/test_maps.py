@@ -18,6 +18,7 @@ import shapely
 from pipeline import page, palette, simplify
 from pipeline.disclosure.released import Released
 from pipeline.errors import InputError
+from pipeline.intervals import wilson
 from pipeline.maps import map_html, write_map
 from tests import released_fixture as fixture
 
@@ -53,9 +54,24 @@ def cells(payload: dict[str, Any], level: str, period: str, category: str, key: 
         cell, star, count = piece.partition("*")
         out.extend([cell] * int(count) if star else [cell])
     assert len(out) == len(codes)
-    if key == "r":
-        events, people = cells(payload, level, period, category, "n"), payload["levels"][level]["people"]
-        out = [str(round(int(events[i]) / people[i] * 1e4, 4)) if c == "=" else c for i, c in enumerate(out)]
+    if "=" not in out:
+        return out
+    own = payload["levels"][level]
+    people = own["people"]
+    if key in {"lo", "hi"}:
+        (kind,) = [p["kind"] for p in own["periods"] if p["id"] == period]
+        table = {k: v.split(",") for k, v in own["ranges"][kind][category].items()}
+        known = dict(zip(table["n"], map(float, table[key]), strict=True))
+        rates = [known.get(n, 0.0) for n in cells(payload, level, period, category, "n")]
+        return [str(round(rates[i] / people[i] * 1e4, 4)) if c == "=" else c for i, c in enumerate(out)]
+    events, trials = (cells(payload, level, period, category, k) for k in (("n", "n") if key == "r" else ("o", "k")))
+    for i, c in enumerate(out):
+        if c == "=" and key == "r":
+            out[i] = str(round(int(events[i]) / people[i] * 1e4, 4))
+        elif c == "=" and key == "s":
+            out[i] = str(round(int(events[i]) / int(trials[i]), 4))
+        elif c == "=":
+            out[i] = str(round(float(wilson(int(events[i]), int(trials[i]))[["sl", "sh"].index(key)]), 4))
     return out
 
 

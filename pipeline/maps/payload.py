@@ -90,9 +90,9 @@ def _level(released: Released, level: str, outlines: Any) -> dict[str, Any]:
     windows.setdefault(info.headline.id, info.headline)
     counts = released.counts[released.counts["level"] == level]
     people = [_whole(p) for p in frame["population"]]
-    values = encode_counts(counts, codes, people=people, public=info.audience == "public")
     periods = [_period(p) for p in sorted(windows.values(), key=lambda p: (p.start, p.end))]
     kinds = {p["id"]: p["kind"] for p in periods}
+    values, ranges = encode_counts(counts, codes, people=people, kinds=kinds, public=info.audience == "public")
     out: dict[str, Any] = {
         "one": one,
         "many": many,
@@ -105,6 +105,7 @@ def _level(released: Released, level: str, outlines: Any) -> dict[str, Any]:
         "covered": [bool(c) for c in frame["covered"]],
         "periods": periods,
         "values": values,
+        "ranges": ranges,
     }
     if level in outlines.areas:
         out["rings"] = outlines.areas[level]

@@ -1,7 +1,7 @@
 """Numbers of a release as short strings: one per column, area after area; `w` where a number is withheld.
 
 A cell is a number, `w` (withheld) or nothing (no data). A column without any number is left out. Words become a letter.
-Three or more equal cells in a row are written once, as `cell*count`. A rate that is just incidents over people is `=`.
+Three or more equal cells in a row are written once, as `cell*count`. What the page works out itself is `=`.
 """
 
 import itertools
@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline import palette
+from pipeline.maps.derived import Line, Ranges, plain_numbers
 
 __all__ = ["CHANGE_WORDS", "encode_counts", "limits", "period_kind"]
 
@@ -20,6 +21,7 @@ _COLUMNS: tuple[tuple[str, str, int | None], ...] = (
     ("n", "incidents", 0),
     ("u", "incidents_unplaced", 0),
     ("o", "positive_outcomes", 0),
+    ("k", "known_outcomes", 0),
     ("r", "rate_per_10000", 4),
     ("lo", "rate_low", 4),
     ("hi", "rate_high", 4),
@@ -73,19 +75,9 @@ def _joined(line: list[str]) -> str:
     return ",".join(out)
 
 
-def _plain_rates(columns: dict[str, list[str]], people: list[int | None]) -> list[str]:
-    """Write `=` for every rate that the page can work out itself, to the same four decimals."""
-    out = []
-    for rate, events, residents in zip(columns["r"], columns["n"], people, strict=True):
-        known = rate not in {"", "w"} and events not in {"", "w"} and bool(residents)
-        same = known and float(rate) == round(int(events) / (residents or 1) * 10_000, 4)
-        out.append("=" if same else rate)
-    return out
-
-
 def encode_counts(
-    counts: pd.DataFrame, codes: list[str], *, people: list[int | None], public: bool
-) -> dict[str, dict[str, dict[str, str]]]:
+    counts: pd.DataFrame, codes: list[str], *, people: list[int | None], kinds: dict[str, str], public: bool
+) -> tuple[dict[str, dict[str, dict[str, str]]], Ranges]:
     """Encode the rows of one level.
 
     Parameters
@@ -96,6 +88,8 @@ def encode_counts(
         Area codes in the order of the page.
     people
         Residents of each, None where unknown.
+    kinds
+        Period id to kind.
     public
         Whether classes under zero ("lower recorded") are left out, as in every public release.
 
@@ -103,6 +97,8 @@ def encode_counts(
     -------
     values
         Period id, category id, column key, then cells joined by commas.
+    ranges
+        Limits behind counts, see `plain_numbers`.
     """
     position = {code: i for i, code in enumerate(codes)}
     counts = counts[counts["area_code"].isin(position)]
@@ -112,7 +108,12 @@ def encode_counts(
     hidden = counts["withheld"].fillna("").astype(str).tolist()
     columns = {key: _cells(counts, name, decimals, hidden) for key, name, decimals in _COLUMNS if name in counts}
     place = [position[code] for code in counts["area_code"]]
-    columns["r"] = _plain_rates(columns, [people[i] for i in place])
+    kept = Line(
+        people=[people[i] for i in place],
+        kinds=[kinds.get(str(p), "y") for p in counts["period"]],
+        categories=counts["category"].astype(str).tolist(),
+    )
+    ranges = plain_numbers(columns, kept)
     rows: dict[tuple[str, str], list[int]] = {}
     for row, pair in enumerate(zip(counts["period"].astype(str), counts["category"].astype(str), strict=True)):
         rows.setdefault(pair, []).append(row)
@@ -126,7 +127,7 @@ def encode_counts(
             if any(line):
                 texts[key] = _joined(line)
         out.setdefault(period, {})[category] = texts
-    return out
+    return out, ranges
 
 
 def limits(counts: pd.DataFrame, *, level: str, kinds: dict[str, str]) -> dict[str, dict[str, dict[str, list[float]]]]:

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pipeline.disclosure.released import Break, CategoryInfo, Released
+from pipeline.intervals import garwood, wilson
 from pipeline.maps import map_html
 from tests import released_fixture as fixture
 
@@ -75,6 +77,29 @@ def _all_withheld() -> Released:
     return _without(base, counts=fixture.withhold(base.counts, small))
 
 
+def _intervals() -> Released:
+    """Limits as a run makes them, by one dispersion for each category, but for two cells that no rule gives."""
+    base = fixture.city()
+    counts = base.counts.copy()
+    people = counts["area_code"].map(dict(zip(base.areas["area_code"], base.areas["population"], strict=True)))
+    rated = (counts["rate_per_10000"].notna() & people.notna()).to_numpy()
+    n = counts["incidents"].fillna(0).to_numpy(float)
+    low, high = garwood(n, dispersion=np.where(counts["category"] == "all", 1.7, 1.0))
+    for column, limit in (("rate_low", low), ("rate_high", high)):
+        counts[column] = np.where(rated, limit / people.fillna(1).to_numpy(float) * 1e4, np.nan)
+    counts.loc[counts.index[rated][[3, 50]], "rate_low"] = [0.1234, 0.4321]
+    known = np.floor(n * 0.8)
+    good = np.floor(known * 0.3)
+    counts["positive_outcomes"], counts["known_outcomes"] = good, known
+    counts = counts.astype({"positive_outcomes": "Int64", "known_outcomes": "Int64"})
+    share_low, share_high = wilson(good, known)
+    for column, value in (
+        ("outcome_share", good / np.maximum(known, 1)), ("outcome_low", share_low), ("outcome_high", share_high)
+    ):  # fmt: skip
+        counts[column] = np.where(known > 0, value, np.nan)
+    return _without(base, counts=counts)
+
+
 def _many() -> Released:
     yearly = fixture.windows(202308, 2, 12)
     return fixture.city(
@@ -87,6 +112,7 @@ def _many() -> Released:
 
 
 RELEASES: dict[str, Callable[[], Released]] = {
+    "intervals": _intervals,
     "city": fixture.city,
     "public": lambda: fixture.city(audience="public"),
     "london": fixture.london,

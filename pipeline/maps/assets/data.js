@@ -58,6 +58,39 @@ function unrolled(text) {
   return out;
 }
 
+/* Wilson's interval of a share, at 95 per cent. */
+function wilson(share, trials) {
+  const z = 1.959963984540054, square = z * z;
+  const below = 1 + square / trials;
+  const centre = (share + square / (2 * trials)) / below;
+  const half = (z / below) * Math.sqrt((share * (1 - share)) / trials + square / (4 * trials * trials));
+  return [Math.max(0, centre - half), Math.min(1, centre + half)];
+}
+
+/* The limits behind counts, in events: the same for every area within a category and a length of window. */
+function rangeTable(level, kind, categoryId) {
+  const name = "ranges|" + kind + "|" + categoryId;
+  if (!level.cache.has(name)) {
+    const given = (level.ranges[kind] || {})[categoryId] || { n: "", lo: "", hi: "" };
+    const [n, lo, hi] = [given.n, given.lo, given.hi].map((text) => text.split(",").map(Number));
+    level.cache.set(name, new Map(n.map((count, k) => [count, { lo: lo[k], hi: hi[k] }])));
+  }
+  return level.cache.get(name);
+}
+
+/* How a number that is not carried (`=`) is worked out from those that are; written by maps/derived.py. */
+function working(levelId, periodId, categoryId, key) {
+  const level = LEVELS[levelId];
+  const of = (other) => column(levelId, periodId, categoryId, other);
+  if (key === "r") return (i) => (of("n")[i] / level.people[i]) * 1e4;
+  if (key === "s") return (i) => (of("k")[i] ? of("o")[i] / of("k")[i] : (of("o")[i] / of("n")[i]) * 100);
+  if (key === "sl" || key === "sh") return (i) => wilson(of("o")[i] / of("k")[i], of("k")[i])[key === "sl" ? 0 : 1];
+  if (key !== "lo" && key !== "hi") return null;
+  const window = periodOf(levelId, periodId);
+  const limits = rangeTable(level, window ? window.kind : "y", categoryId);
+  return (i) => (limits.get(of("n")[i])[key] / level.people[i]) * 1e4;
+}
+
 /* The cells of one column, decoded once: a number, a word, `w` (withheld) or null (no data). */
 function column(levelId, periodId, categoryId, key) {
   const level = LEVELS[levelId];
@@ -66,11 +99,12 @@ function column(levelId, periodId, categoryId, key) {
   if (cells) return cells;
   const values = (level.values[periodId] || {})[categoryId] || {};
   const text = Object.prototype.hasOwnProperty.call(values, key) ? unrolled(values[key]) : [];
+  const work = working(levelId, periodId, categoryId, key);
   cells = level.code.map((_, i) => {
     const cell = text[i];
     if (cell === undefined || cell === "") return null;
     if (cell === WITHHELD) return WITHHELD;
-    if (cell === "=") return Math.round((column(levelId, periodId, categoryId, "n")[i] / level.people[i]) * 1e8) / 1e4;
+    if (cell === "=") return Math.floor(work(i) * 1e4 + 0.5) / 1e4;
     const number = Number(cell);
     return Number.isNaN(number) ? cell : number;
   });

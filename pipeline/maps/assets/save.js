@@ -25,7 +25,7 @@ function csvCell(value) {
 function csvText(rows) { return "\ufeff" + rows.map((row) => row.map(csvCell).join(",")).join("\r\n") + "\r\n"; }
 
 const FIELDS = [
-  ["incidents", "n"], ["incidents_unplaced", "u"], ["positive_outcomes", "o"], ["rate_per_10000", "r"], ["rate_low", "lo"],
+  ["incidents", "n"], ["incidents_unplaced", "u"], ["positive_outcomes", "o"], ["known_outcomes", "k"], ["rate_per_10000", "r"], ["rate_low", "lo"],
   ["rate_high", "hi"], ["reliability", "rel"], ["outcome_share", "s"], ["outcome_low", "sl"], ["outcome_high", "sh"],
   ["change_pct", "c"], ["change_word", "cw"], ["change_vs_region", "cr"], ["hotspot_class", "g"], ["moran_class", "m"], ["emerging_class", "e"],
 ];
