@@ -1,7 +1,6 @@
 """protection.html: what a data-protection officer reads, and that it tells no more than the folder does."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -126,15 +125,6 @@ def test_text_from_outside_stays_text() -> None:
     page = protection_html(made(PARTNER, protection={**BLOCKS, "purpose": "<script>{{ 7*7 }}</script>"}))
     assert "<script>" not in page
     assert "{{" not in page
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield running
-        running.close()
 
 
 @pytest.mark.browser

@@ -1,4 +1,4 @@
-"""One Chromium for all browser tests, the pages they open, and what each page asked for and complained of."""
+"""The pages that browser tests open, and what each page asked for and complained of."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -12,18 +12,6 @@ from pipeline.disclosure.released import Break, CategoryInfo, Released
 from pipeline.intervals import garwood, wilson
 from pipeline.maps import map_html
 from tests import released_fixture as fixture
-
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install .[test]")
-
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @dataclass
@@ -40,14 +28,6 @@ class Opened:
         """Seconds that the page's main thread has worked."""
         values = self.metrics.send("Performance.getMetrics")["metrics"]
         return next(v["value"] for v in values if v["name"] == "TaskDuration")
-
-
-@pytest.fixture(scope="session")
-def browser(chromium: str) -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        yield running
-        running.close()
 
 
 def _without(released: Released, **parts: Any) -> Released:

@@ -1,12 +1,11 @@
 """Briefings in a real browser: no accessibility fault, no sideways scroll, nothing fetched, two A4 sheets."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from axe_core_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from pipeline.briefings import write_briefings
 from pipeline.briefings.book import Book
@@ -18,14 +17,6 @@ pytestmark = pytest.mark.browser
 
 LONG = "A caveat about how places were recorded and what that means for those who read the numbers. " * 3
 EVENTS = tuple(Event(f"2024-{m:02d}-10", f"A dated event with a fairly long name, number {m}", ()) for m in (7, 9, 11))
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as driver:
-        made = driver.chromium.launch(executable_path=chromium)
-        yield made
-        made.close()
 
 
 def as_flow(released: Released) -> Released:
