@@ -40,11 +40,11 @@ def main() -> None:
     except Exception as error:
         if "--debug" in sys.argv:
             raise
-        typer.echo(
-            f"hotspots: something unforeseen happened ({type(error).__name__}: {error}). The last complete outputs are "
-            "as they were. Run again with --debug for the details, and please report them.",
-            err=True,
-        )
+        said = f"{type(error).__name__}: {error}. The last complete outputs are as they were"
+        if isinstance(error, ImportError | SyntaxError):
+            typer.echo(f"hotspots: not wholly installed ({said}). `hotspots doctor` names what is missing.", err=True)
+            raise SystemExit(7) from None
+        typer.echo(f"hotspots: something unforeseen ({said}). Run again with --debug and please report it.", err=True)
         raise SystemExit(1) from None
 
 

@@ -73,12 +73,14 @@ class Fingerprints:
         for path in paths:
             name = path.relative_to(base).as_posix() if path.is_relative_to(base) else path.as_posix()
             stat = path.stat()
+            # The time of change of the entry too: a tool or a clock set back may give other content its old time.
+            about = {"bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns, "ctime_ns": stat.st_ctime_ns}
             known = self._last.get(name)
-            if known and known["bytes"] == stat.st_size and known["mtime_ns"] == stat.st_mtime_ns:
+            if known and all(known.get(k) == v for k, v in about.items()):
                 checksum = str(known["sha256"])
             else:
                 checksum = digest(path)
-            entry = {"path": name, "bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns, "sha256": checksum}
+            entry = {"path": name, **about, "sha256": checksum}
             self.files[name] = entry
             self.checksums[path] = checksum
             found[name] = checksum

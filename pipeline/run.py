@@ -1,8 +1,6 @@
 """One run: choose the stages that are stale, build beside the last run, swap, and leave a manifest."""
 
 import contextlib
-import os
-import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,14 +14,13 @@ from pipeline.config import Config, parse_config
 from pipeline.engine import Engine
 from pipeline.engine_dask import DaskEngine
 from pipeline.engine_local import LocalEngine
-from pipeline.errors import ConfigError, InputError
+from pipeline.errors import ConfigError, EngineError, HotspotsError, InputError
 from pipeline.ledger import make_good, recorded
 from pipeline.manifest import Fingerprints, code_version, key_of, versions
 from pipeline.records import read_json, write_json, write_text
+from pipeline.salt import salt_of
 from pipeline.stages import STAGES, Context, Progress, Stage, input_files
 from pipeline.workspace import Workspace, link_tree
-
-SALT_BYTES = 32
 
 __all__ = ["Outcome", "load_config", "run", "stage_states"]
 
@@ -116,15 +113,26 @@ def run(
                 workspace.swap()
         except OSError as error:
             workspace.abandon()
-            raise InputError(
-                f"{error.filename or workspace.folder}: {error.strerror or error}: the run was stopped and the last "
-                "complete outputs were left as they were. Free the disk or mend the permission and run again."
-            ) from error
+            raise _stopped(error, workspace.folder) from error
         except BaseException:
             workspace.abandon()
             raise
     outcome.seconds = time.monotonic() - began
     return outcome
+
+
+def _stopped(error: OSError, folder: Path) -> HotspotsError:
+    """Say what an operator can do about what the disk said."""
+    where = error.filename if isinstance(error.filename, str | Path) else folder
+    if Path(where).is_relative_to(Path(__file__).parent):
+        return EngineError(
+            f"this installation is not whole ({where}: {error.strerror or error}): install the project again; "
+            "`hotspots doctor` names what is missing. The last complete outputs are as they were."
+        )
+    return InputError(
+        f"{where}: {error.strerror or error}: the run was stopped and the last complete outputs were left as they "
+        "were. Free the disk or mend the permission and run again."
+    )
 
 
 State = tuple[Stage, str, bool]
@@ -234,7 +242,7 @@ class _Job:
             last=None if self.force else last,
             engine=engine,
             progress=self.progress,
-            salt=_salt(folder),
+            salt=salt_of(folder.parent),
             checksums=self.prints.checksums,
         )
         before, at = _files(folder), time.monotonic()
@@ -259,26 +267,3 @@ def _engine(config: Config) -> Engine:
             scheduler=config.run.scheduler, workers=config.run.workers, memory_limit_mb=config.run.memory_limit_mb
         )
     return LocalEngine()
-
-
-def _salt(folder: Path) -> bytes:
-    """Return the salt of victim hashes: from HOTSPOTS_SALT, else one made once and kept beside the outputs."""
-    given = os.environ.get("HOTSPOTS_SALT")
-    if given:
-        return given.encode()
-    kept = folder.parent / ".salt"
-    if not kept.is_file():
-        with contextlib.suppress(FileExistsError), open(kept, "xb", opener=_private) as file:
-            file.write(secrets.token_bytes(SALT_BYTES))
-    salt = kept.read_bytes()
-    if len(salt) != SALT_BYTES:
-        raise InputError(
-            f"{kept} is damaged: it should hold {SALT_BYTES} bytes. Restore it, or delete it: victims' hashes then "
-            "no longer match those of earlier runs"
-        )
-    return salt
-
-
-def _private(path: str, flags: int) -> int:
-    """Open a new file that nobody else can read, from its first moment on."""
-    return os.open(path, flags, mode=0o600)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from pipeline.doctor import computer, libraries
+from pipeline.doctor import computer, installation, libraries
 from pipeline.doctor.finding import BROKEN, NOTE, OK, Finding, Situation, State
 from pipeline.errors import ConfigError
 
@@ -18,6 +18,7 @@ __all__ = ["BROKEN", "NOTE", "OK", "Finding", "Situation", "State", "doctor", "e
 _CHECKS: tuple[tuple[str, Callable[[Situation], Iterator[Finding]]], ...] = (
     ("Python", libraries.python),
     ("packages", libraries.packages),
+    ("installation", installation.installation),
     ("geography", libraries.geography),
     ("computer", computer.computer),
     ("folder", computer.folder),

@@ -77,7 +77,9 @@ class _Boroughs:
     vintage: str
 
 
-def read_areas(areas: Areas, *, base: Path, working: str, limits: Run = DEFAULT_LIMITS) -> AreaSet:
+def read_areas(
+    areas: Areas, *, base: Path, working: str, limits: Run = DEFAULT_LIMITS, scratch: Path | None = None
+) -> AreaSet:
     """Read boundaries and residents.
 
     Parameters
@@ -90,6 +92,8 @@ def read_areas(areas: Areas, *, base: Path, working: str, limits: Run = DEFAULT_
         The working system, projected in metres.
     limits
         How long a file may be.
+    scratch
+        Folder for what is needed while they are read; the system's if left out.
 
     Raises
     ------
@@ -111,7 +115,7 @@ def read_areas(areas: Areas, *, base: Path, working: str, limits: Run = DEFAULT_
             f"codes must be unique over all levels, but these are used twice: {', '.join(repeats[:10])}. "
             "Check areas.region.code and the code columns of both files"
         )
-    residents = read_residents(areas.population, base=base, codes=codes, limits=limits)
+    residents = read_residents(areas.population, base=base, codes=codes, limits=limits, scratch=scratch)
     shapes = np.concatenate(([shapely.normalize(shapely.union_all(boroughs.shapes))], boroughs.shapes, wards.shapes))
     levels = ["region", *["borough"] * len(boroughs.codes), *["ward"] * len(wards.codes)]
     parent_codes = [None, *[areas.region.code] * len(boroughs.codes), *parents]

@@ -33,7 +33,9 @@ COUNT_RULES = {
 }
 
 
-def read_lookup(areas: Areas, *, base: Path, limits: Run = DEFAULT_LIMITS) -> dict[str, str]:
+def read_lookup(
+    areas: Areas, *, base: Path, limits: Run = DEFAULT_LIMITS, scratch: Path | None = None
+) -> dict[str, str]:
     """Read what codes of other editions are in this one; empty where no table is given.
 
     Raises
@@ -44,7 +46,7 @@ def read_lookup(areas: Areas, *, base: Path, limits: Run = DEFAULT_LIMITS) -> di
     if areas.lookup is None:
         return {}
     path = existing(areas.lookup, base=base, what="areas.lookup")
-    table = read_text_table(path, encoding="utf-8", limits=limits)
+    table = read_text_table(path, encoding="utf-8", limits=limits, scratch=scratch)
     columns = list(table.columns)
     old = table.iloc[:, require_column("from_code", columns, setting="areas.lookup", file=path.name)].str.strip()
     new = table.iloc[:, require_column("to_code", columns, setting="areas.lookup", file=path.name)].str.strip()
@@ -67,6 +69,7 @@ def read_counts(
     areas_table: pd.DataFrame,
     lookup: Mapping[str, str] | None = None,
     label: str | None = None,
+    scratch: Path | None = None,
 ) -> CountsPart:
     """Read one file of published counts.
 
@@ -94,7 +97,7 @@ def read_counts(
         If the file or a column is missing, or a category is unknown and that is configured to be an error.
     """
     label = label or f"{source.name}/{path.name}"
-    raw = read_text_table(path, encoding=source.encoding, limits=config.run, faults=True)
+    raw = read_text_table(path, encoding=source.encoding, limits=config.run, faults=True, scratch=scratch)
     texts = _named(raw, source=source, file=path.name)
     sorter = Lookup(config.categories)
     codes = {str(c): str(v) for c, v in zip(areas_table["area_code"], areas_table["level"], strict=True)}

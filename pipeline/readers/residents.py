@@ -40,7 +40,12 @@ class Residents:
 
 
 def read_residents(
-    files: Sequence[PopulationFile], *, base: Path, codes: Collection[str], limits: Run = DEFAULT_LIMITS
+    files: Sequence[PopulationFile],
+    *,
+    base: Path,
+    codes: Collection[str],
+    limits: Run = DEFAULT_LIMITS,
+    scratch: Path | None = None,
 ) -> Residents:
     """Read every population file.
 
@@ -54,6 +59,8 @@ def read_residents(
         Codes of all areas, of every level.
     limits
         How long a file and its rows may be.
+    scratch
+        Folder for what is needed while they are read; the system's if left out.
 
     Raises
     ------
@@ -65,7 +72,7 @@ def read_residents(
     others = []
     report = []
     for settings in files:
-        found, account = _read(settings, base=base, codes=frozenset(codes), limits=limits)
+        found, account = _read(settings, base=base, codes=frozenset(codes), limits=limits, scratch=scratch)
         report.append(account)
         if settings.category is None:
             account["already_given"] = sum(code in figures for code in found)
@@ -77,10 +84,10 @@ def read_residents(
 
 
 def _read(
-    settings: PopulationFile, *, base: Path, codes: frozenset[str], limits: Run
+    settings: PopulationFile, *, base: Path, codes: frozenset[str], limits: Run, scratch: Path | None
 ) -> tuple[dict[str, int], dict[str, Any]]:
     path = existing(settings.path, base=base, what="areas.population")
-    table = read_text_table(path, encoding=settings.encoding, limits=limits)
+    table = read_text_table(path, encoding=settings.encoding, limits=limits, scratch=scratch)
     columns = list(table.columns)
     code_at = require_column(settings.code, columns, setting="areas.population.code", file=path.name)
     value_at = require_column(settings.value, columns, setting="areas.population.value", file=path.name)

@@ -19,7 +19,13 @@ __all__ = ["FAULT", "read_text_table"]
 
 
 def read_text_table(
-    path: Path, *, encoding: str, delimiter: str | None = None, limits: Run = DEFAULT_LIMITS, faults: bool = False
+    path: Path,
+    *,
+    encoding: str,
+    delimiter: str | None = None,
+    limits: Run = DEFAULT_LIMITS,
+    faults: bool = False,
+    scratch: Path | None = None,
 ) -> pd.DataFrame:
     """Read delimited text (also .gz) into a frame of texts.
 
@@ -34,13 +40,16 @@ def read_text_table(
     faults
         Keep malformed rows, blank, with the fault in a last column `fault` (empty for sound rows); otherwise they
         are an error.
+    scratch
+        Folder for what is needed while it is read; the system's if left out. What lies in a run's own folder is
+        cleared away even after the power failed.
 
     Raises
     ------
     InputError
         If the file cannot be read, or has malformed rows that are not asked for.
     """
-    with tempfile.TemporaryDirectory(prefix="hotspots-") as name:
+    with tempfile.TemporaryDirectory(prefix="hotspots-", dir=scratch) as name:
         folder = Path(name)
         plain = plain_text(path, encoding=encoding, folder=folder, limits=limits, whole=True)
         connection = connect(memory_limit_mb=1000, folders=(path.parent, folder), spill=folder / "spill")

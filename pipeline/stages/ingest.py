@@ -60,7 +60,9 @@ def _areas(context: Context) -> AreaSet:
             context.choices |= record["choices"]
             table = read_table(context.work("areas.parquet"), AREAS, crs=config.crs.working)
             return AreaSet(table, pd.DataFrame(), record["report"])
-    areas = read_areas(config.areas, base=context.base, working=config.crs.working, limits=config.run)
+    areas = read_areas(
+        config.areas, base=context.base, working=config.crs.working, limits=config.run, scratch=context.folder
+    )
     write_table(context.work("areas.parquet"), AREAS, areas.table)
     choices: dict[str, Any] = {}
     if not config.published_counts:
@@ -144,12 +146,20 @@ def _incidents(context: Context, areas: AreaSet) -> dict[str, Any]:
 def _published(context: Context, areas: AreaSet) -> dict[str, Any]:
     """Read published counts and account for them to the last one."""
     config = context.config
-    lookup = read_lookup(config.areas, base=context.base, limits=config.run)
+    lookup = read_lookup(config.areas, base=context.base, limits=config.run, scratch=context.folder)
     parts = []
     for number, source in enumerate(config.published_counts):
         paths = expand(source.paths, base=context.base, key=f"published_counts[{number}].paths")
         for path, label in zip(paths, source_labels(paths, name=source.name), strict=True):
-            part = read_counts(path, source=source, config=config, areas_table=areas.table, lookup=lookup, label=label)
+            part = read_counts(
+                path,
+                source=source,
+                config=config,
+                areas_table=areas.table,
+                lookup=lookup,
+                label=label,
+                scratch=context.folder,
+            )
             parts.append(part)
             context.progress("reading counts", len(parts), len(parts))
     table = merge_published(parts)
