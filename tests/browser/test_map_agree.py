@@ -171,7 +171,7 @@ def _check_table(page: Any, released: Released, rows: pd.DataFrame, covered: pd.
         elif COLUMN[measure] in str(row["withheld"]).split(";"):
             assert text == "withheld"
         elif pd.isna(value):
-            assert text in {"too few to say", "not comparable", "no data"}
+            assert text in {"too few", "not comparable", "no data"}
         elif measure != "significance":
             number = float(re.sub(r"[%+,]", "", text.replace("\u2212", "-")))
             value = float(value) * (100 if measure == "outcomes" else 1)

@@ -25,7 +25,7 @@ function peopleText(levelId, i) {
 
 function cardHead(card, name, below, paper) {
   const head = el("header"), words = el("div");
-  add(words, nameEl("h2", "", name), nameEl("p", "of", below));
+  add(words, nameEl("h2", "", name), below ? nameEl("p", "of", below) : "");
   head.append(words);
   if (!paper && state.area !== null) {
     const close = button("iconbutton", undefined, () => { chooseArea(null); byId("tab-area").focus(); });
@@ -38,7 +38,7 @@ function cardHead(card, name, below, paper) {
 
 function regionCard(card, paper) {
   const scene = mainScene();
-  cardHead(card, INFO.region || "All areas", INFO.place, paper);
+  cardHead(card, INFO.region || "All areas", LEVELS.region ? peopleText("region", 0) : "", paper);
   if (LEVELS.region) {
     const own = Object.assign({}, scene, { level: "region" });
     card.append(regionSentence(own));
@@ -117,7 +117,7 @@ function factsPart(card, scene, i) {
   }
   facts.append(fact("Recorded", whole(n)));
   const change = get("c");
-  facts.append(fact("On year before", typeof change === "number" ? signed(change) : "\u2013"));
+  if (typeof change === "number") facts.append(fact("On year before", signed(change)));
   card.append(facts);
 }
 

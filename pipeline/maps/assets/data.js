@@ -88,7 +88,7 @@ function working(levelId, periodId, categoryId, key) {
   if (key !== "lo" && key !== "hi") return null;
   const window = periodOf(levelId, periodId);
   const limits = rangeTable(level, window ? window.kind : "y", categoryId);
-  return (i) => (limits.get(of("n")[i])[key] / level.people[i]) * 1e4;
+  return (i) => ((limits.get(of("n")[i]) || {})[key] / level.people[i]) * 1e4;
 }
 
 /* The cells of one column, decoded once: a number, a word, `w` (withheld) or null (no data). */
@@ -104,7 +104,10 @@ function column(levelId, periodId, categoryId, key) {
     const cell = text[i];
     if (cell === undefined || cell === "") return null;
     if (cell === WITHHELD) return WITHHELD;
-    if (cell === "=") return Math.floor(work(i) * 1e4 + 0.5) / 1e4;
+    if (cell === "=") {
+      const value = work ? Math.floor(work(i) * 1e4 + 0.5) / 1e4 : NaN;
+      return Number.isFinite(value) ? value : null;
+    }
     const number = Number(cell);
     return Number.isNaN(number) ? cell : number;
   });

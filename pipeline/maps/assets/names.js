@@ -15,6 +15,15 @@ function nameLines(name, most) {
   return [words.slice(0, best).join(" "), words.slice(best).join(" ")];
 }
 
+/* What every name of a level ends with, in brackets, says nothing on the map. */
+function shortName(level, i) {
+  if (level.ending === undefined) {
+    const [, ending] = / (\([^()]+\))$/.exec(level.name[0]) || [];
+    level.ending = ending && level.name.length > 1 && level.name.every((n) => n.endsWith(" " + ending)) ? ending : "";
+  }
+  return level.ending ? level.name[i].slice(0, -level.ending.length - 1) : level.name[i];
+}
+
 class Placer {
   constructor(view) {
     this.view = view;
@@ -73,7 +82,7 @@ function placeNames(view) {
     const found = valueOf(scene, i);
     const ends = scene.measure === "change" ? [0, 4] : deep;
     const dark = scene.mode === "areas" && scene.measure !== "count" && found.state === "ok" && ends.includes(classOf(found.value, sharedLimits()));
-    placer.put("ward" + (dark ? " inverse" : ""), nameLines(LEVELS.ward.name[i], 11), latlng,
+    placer.put("ward" + (dark ? " inverse" : ""), nameLines(shortName(LEVELS.ward, i), 11), latlng,
       { font: "400 11px", height: 12.5, room: roomOf(map, latlng, r) * 1.25, offsets: [0] });
   });
 }
@@ -92,7 +101,7 @@ function placeBoroughNames(placer, scene) {
   const size = isPhone() || placer.view.small ? 10.5 : 11.5;
   order(LEVELS.borough).forEach(([[x, y, r], i]) => {
     const latlng = L.latLng(y / UNIT, x / UNIT);
-    const name = LEVELS.borough.name[i];
+    const name = shortName(LEVELS.borough, i);
     const room = roomOf(map, latlng, r) * 1.4 + 6;
     for (const lines of [nameLines(name, 11), [name.split(" ")[0]]]) {
       if (lines.length === 1 && lines[0] !== name && !/^City of /.test(name)) continue;

@@ -1,6 +1,7 @@
 /* The sheet of paper: light, whole, and without controls. */
 
 let onScreen = null;
+const SHEET = 1024; /* pixels of A4 between its margins, less a few */
 
 function toPaper() {
   if (onScreen) return;
@@ -22,10 +23,20 @@ function toPaper() {
   paperTable();
   const foot = byId("paper-foot");
   foot.textContent = "";
-  const support = INFO.support.map(([text, contact]) => text + ": " + contact).join("; ");
+  const support = INFO.support.map(([text, contact]) => text + (contact ? ": " + contact : "")).join("; ");
   for (const text of [[INFO.publisher, INFO.licence].filter(Boolean).join(". "), [INFO.synthetic, ...INFO.wording, ...INFO.caveats].filter(Boolean).join(" "), support && "Report or get support. " + support]) {
     if (text) foot.append(nameEl("p", "", text));
   }
+  fillSheet(foot);
+}
+
+/* The first sheet is complete: the map takes what the words leave of 273 mm, within reason. */
+function fillSheet(foot) {
+  const used = foot.getBoundingClientRect().bottom - document.querySelector(".app").getBoundingClientRect().top;
+  const tall = Math.round(Math.min(560, Math.max(300, 420 + SHEET - used)));
+  root.style.setProperty("--paper-map", tall + "px");
+  for (const v of VIEWS) v.map.invalidateSize({ animate: false, pan: false });
+  goHome();
 }
 
 /* The boroughs (or, where there are none, the first areas by name) with the measure on the map. */
@@ -59,6 +70,7 @@ function fromPaper() {
   const was = onScreen;
   onScreen = null;
   root.classList.remove("printing");
+  root.style.removeProperty("--paper-map");
   setTheme(was.theme);
   for (const v of VIEWS) {
     v.map.options.zoomSnap = was.snap;

@@ -121,8 +121,9 @@ function pictureNames(context, at, frame, badges) {
 function badgePlaces(at) {
   const placed = [];
   for (const spot of HOTSPOTS) {
-    const place = cornersOf(spot).map(at).find(([x, y]) => placed.every((other) => Math.hypot(x - other.x, y - other.y) > 34));
-    if (place) placed.push({ x: place[0], y: place[1], rank: spot.rank });
+    const project = (p) => { const [x, y] = at(Array.isArray(p) ? p : [p.lat, p.lng]); return { x, y }; };
+    const place = besideOf(spot, project, 12).find((p) => placed.every((other) => Math.hypot(p.x - other.x, p.y - other.y) > 34));
+    if (place) placed.push({ x: place.x, y: place.y, rank: spot.rank });
   }
   return placed;
 }

@@ -24,7 +24,7 @@ function numberColumn(id, title, scene, sortable) {
   return {
     id, title, sortable, number: true,
     order: (i) => { const v = valueOf(scene, i); return v.state === "ok" ? v.value : -Infinity; },
-    text: (i) => { const v = valueOf(scene, i); return v.state === "ok" ? figure(scene.measure, v.value) : STATE_WORDS[v.state]; },
+    text: (i) => { const v = valueOf(scene, i); return v.state !== "ok" ? STATE_WORDS[v.state] : figure(scene.measure, v.value).replace(" confidence", ""); },
     mute: (i) => valueOf(scene, i).state !== "ok",
     swatch: (i) => (scene.measure === state.measure && scene.measure !== "count" && state.mode === "areas" && valueOf(scene, i).state === "ok" ? fillOf(scene, i) : ""),
   };

@@ -33,7 +33,8 @@ function drawTime() {
     if (b.position / last < 0.2) text.className = "a";
     host.append(add(line, text));
   }
-  const marks = periods.length < 6 ? periods.map((_, k) => k) : [0, Math.round(last / 3), Math.round((2 * last) / 3), last];
+  const parts = periods.length < 6 ? last : [3, 4, 5].find((n) => last % n === 0) || 2;
+  const marks = Array.from({ length: parts + 1 }, (_, k) => Math.round((k * last) / parts)).filter((k) => k < periods.length);
   for (const k of marks) {
     const t = el("div", "tick" + (periods.length === 1 ? "" : k === 0 ? " a" : k === last ? " z" : " mid"), shortDate(periods[k].end));
     t.style.left = at(k);
@@ -50,9 +51,16 @@ function drawSlider(periods, chosen, total, dense) {
   slider.disabled = periods.length < 2;
   byId("play").disabled = periods.length < 2;
   slider.setAttribute("aria-valuetext", window.label + (total === null ? "" : ", " + whole(total) + " " + INFO.noun + " in " + (INFO.region || "all areas")) + (window.complete ? "" : ", incomplete"));
-  const [, lead, rest] = /^(.* to) (.+)$/.exec(window.label) || ["", dense ? "Density covers" : { m: "Month", q: "Quarter", y: "Period" }[window.kind], window.label];
-  byId("period-lead").textContent = dense ? "Density: only" : lead;
-  byId("period-now").textContent = (dense ? window.label : rest) + (window.complete ? "" : " (part)");
+  const alone = periods.length < 2;
+  byId("time").classList.toggle("alone", alone);
+  if (alone) {
+    byId("period-lead").textContent = dense ? "Density is given for one period" : "This map has one period";
+    byId("period-now").textContent = capital(window.label) + (window.complete ? "" : " (part)");
+    return;
+  }
+  const [, lead, rest] = /^(.* to) (.+)$/.exec(window.label) || ["", { m: "Month", q: "Quarter", y: "Period" }[window.kind], window.label];
+  byId("period-lead").textContent = lead;
+  byId("period-now").textContent = rest + (window.complete ? "" : " (part)");
 }
 
 function setPeriod(id) {

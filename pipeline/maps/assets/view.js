@@ -160,13 +160,10 @@ class View {
     HOTSPOTS.forEach((spot, k) => {
       const on = state.hotspot === k;
       if (this.hides && this.hides(spot)) return;
-      const place = cornersOf(spot).find((corner) => {
-        const point = this.map.project(corner);
-        return on || this.badges.every((other) => other.distanceTo(point) >= gap);
-      });
-      if (!place) return;
-      this.badges.push(this.map.project(place));
-      const mark = L.marker(place, {
+      const point = besideOf(spot, (p) => this.map.project(p), isPhone() ? 5 : 7).find((p) => on || this.badges.every((other) => other.distanceTo(p) >= gap));
+      if (!point) return;
+      this.badges.push(point);
+      const mark = L.marker(this.map.unproject(point), {
         keyboard: false, interactive: !this.small, zIndexOffset: 1000 - k,
         icon: L.divIcon({ className: on ? "spot on" : "spot", html: el("span", "badge", String(spot.rank)), iconSize: [20, 20] }),
       });
@@ -219,6 +216,17 @@ function cornersOf(spot) {
   const best = (a, b) => points.reduce((p, q) => (q[0] * a + q[1] * b > p[0] * a + p[1] * b ? q : p));
   spot.corners = [spot.at, best(1, -0.25), best(-1, 0.25), best(-1, -0.25)];
   return spot.corners;
+}
+
+/* The same places in pixels, a little outside, so that a badge stands beside a small outline and not on it. */
+function besideOf(spot, project, away) {
+  const middle = project(L.latLngBounds(spot.shape.flat()).getCenter());
+  return cornersOf(spot).map((corner) => {
+    const p = project(corner);
+    const out = L.point(p.x - middle.x, p.y - middle.y);
+    const long = Math.hypot(out.x, out.y) || 1;
+    return L.point(p.x + (out.x / long) * away, p.y + (out.y / long) * away);
+  });
 }
 
 /* Circles: area in proportion to the count; the largest of all periods fills about two typical areas. */

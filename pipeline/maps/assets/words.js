@@ -2,7 +2,7 @@
 
 const STATE_WORDS = {
   withheld: "withheld",
-  few: "too few to say",
+  few: "too few",
   incomparable: "not comparable",
   nocover: "not covered",
   norate: "no resident rate",
