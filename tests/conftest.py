@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -37,18 +38,27 @@ def real_data() -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def chromium() -> str:
-    """Path of a Chromium; absent means skip on a desk and fail in CI."""
-    import shutil
-
-    found = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)
+def _program(names: tuple[str, ...], what: str) -> str:
+    """Return the path of a program; absent means skip on a desk and fail in CI."""
+    found = next((p for n in names if (p := shutil.which(n))), None)
     if found is None:
-        message = "no Chromium found: install the system's chromium package to run this test"
+        message = f"no {what} found: install the system's {names[0]} package to run this test"
         if os.environ.get("CI"):
             pytest.fail(message)
         pytest.skip(message)
     return found
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of a Chromium."""
+    return _program(("chromium", "chromium-browser", "google-chrome"), "Chromium")
+
+
+@pytest.fixture(scope="session")
+def firefox() -> str:
+    """Path of a Firefox."""
+    return _program(("firefox-esr", "firefox"), "Firefox")
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """Pictures of a map to look at: `python tests/browser/shoot_maps.py OUTPUTS/PROFILE/index.html TARGET [NAME]`.
 
 Wide, dark, density, boroughs, compared, phone, narrow, and the printed sheet (as PNG where pdftoppm, from
-poppler-utils, is found). With Firefox installed, its own headless picture too.
+poppler-utils, is found). With Firefox installed, its own headless picture too. The README's pictures are made so.
 """
 
 import shutil
@@ -10,6 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
@@ -22,6 +23,13 @@ VIEWS = {
     "phone": ((390, 844, 2), ""),
     "narrow": ((320, 640, 2), ""),
 }
+
+
+def slim(picture: Path) -> None:
+    """Keep 256 colours: a map has few, and the file is a third."""
+    with Image.open(picture) as image:
+        few = image.convert("RGB").quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    few.save(picture, optimize=True)
 
 
 def shoot(path: Path, target: Path, name: str) -> None:
@@ -70,6 +78,8 @@ def shoot(path: Path, target: Path, name: str) -> None:
                 path.resolve().as_uri(),
             ]
             subprocess.run(command, check=True, timeout=120)
+    for picture in target.glob(f"{name}-*.png"):
+        slim(picture)
 
 
 if __name__ == "__main__":

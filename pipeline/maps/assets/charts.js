@@ -21,7 +21,7 @@ function compareBars(rows) {
 
 function monthIndex(iso) { return Number(iso.slice(0, 4)) * 12 + Number(iso.slice(5, 7)) - 1; }
 
-/* Values over the windows of one kind; the line stops where a number is missing. */
+/* Values over the windows of one kind; the line stops where a number is missing, and is only dotted across a break. */
 function trend({ periods, lines, chosen, text, label }) {
   const W = 308, H = 74, left = 2, right = 52, top = 14, base = 18;
   const picture = svgEl("svg", { class: "trend", viewBox: "0 0 " + W + " " + H, preserveAspectRatio: "xMinYMid meet", role: "img", "aria-label": label });
@@ -30,7 +30,9 @@ function trend({ periods, lines, chosen, text, label }) {
   const X = (k) => left + ((W - left - right) * k) / Math.max(1, periods.length - 1);
   const Y = (v) => top + (H - top - base) * (1 - v / most);
   picture.append(svgEl("line", { x1: left, x2: W - right, y1: Y(0), y2: Y(0), stroke: palette.rule }));
-  for (const at of breaksAt(periods)) {
+  const breaks = breaksAt(periods);
+  const broken = (k) => breaks.some((b) => b.position > k - 1 && b.position <= k);
+  for (const at of breaks) {
     const x = X(at.position);
     picture.append(svgEl("line", { x1: x, x2: x, y1: top - 8, y2: Y(0), stroke: palette.ctl, "stroke-dasharray": "3 3" }));
   }
@@ -40,15 +42,20 @@ function trend({ periods, lines, chosen, text, label }) {
   }
   const ends = [];
   lines.forEach((line, n) => {
-    let path = "", pen = false, last = null;
+    let path = "", across = "", pen = false, last = null, before = "";
     line.values.forEach((v, k) => {
       if (typeof v !== "number") { pen = false; return; }
-      path += (pen ? "L" : "M") + X(k).toFixed(1) + " " + Y(v).toFixed(1);
+      const here = X(k).toFixed(1) + " " + Y(v).toFixed(1);
+      if (pen && broken(k)) { across += "M" + before + "L" + here; pen = false; }
+      path += (pen ? "L" : "M") + here;
+      before = here;
       pen = true;
       last = v;
     });
     const main = n === lines.length - 1;
-    picture.append(svgEl("path", { d: path || "M0 0", fill: "none", stroke: main ? palette.ink : palette["bar-hover"], "stroke-width": main ? 2.2 : 1.6, "stroke-linejoin": "round", "stroke-linecap": "round" }));
+    const stroke = main ? palette.ink : palette["bar-hover"];
+    if (across) picture.append(svgEl("path", { d: across, fill: "none", stroke, "stroke-width": 1.6, "stroke-dasharray": "0.1 4", "stroke-linecap": "round" }));
+    picture.append(svgEl("path", { d: path || "M0 0", fill: "none", stroke, "stroke-width": main ? 2.2 : 1.6, "stroke-linejoin": "round", "stroke-linecap": "round" }));
     if (last !== null) ends.push({ y: Y(last) + 4, text: (main ? "" : clip(line.name, 8) + " ") + text(last), main });
   });
   ends.sort((a, b) => a.y - b.y);
