@@ -83,9 +83,9 @@ def _intervals() -> Released:
 def _many() -> Released:
     yearly = fixture.windows(202308, 2, 12)
     return fixture.city(
-        columns=5,
+        columns=6,
         rows=5,
-        per_side=14,
+        per_side=13,
         categories=fixture.CATEGORIES[:2],
         periods={"ward": yearly, "borough": yearly, "region": yearly},
     )

@@ -28,7 +28,7 @@ VIEWS = {
 def slim(picture: Path) -> None:
     """Keep 256 colours: a map has few, and the file is a third."""
     with Image.open(picture) as image:
-        few = image.convert("RGB").quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        few = image.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=2, dither=Image.Dither.NONE)
     few.save(picture, optimize=True)
 
 

@@ -37,6 +37,11 @@ class Placer {
     return !this.taken.some((q) => left < q[2] && right > q[0] && top < q[3] && bottom > q[1]);
   }
 
+  inside(left, top, right, bottom) {
+    const { min, max } = this.view.map.getPixelBounds();
+    return left > min.x && right < max.x && top > min.y && bottom < max.y;
+  }
+
   width(text, font) { textMeter.font = font + " " + fontFamily; return textMeter.measureText(text).width; }
 
   /* Put lines near a point; try a little up and down; give up rather than overlap. */
@@ -48,7 +53,7 @@ class Placer {
     for (const k of offsets) {
       const y = p.y + k * tall;
       const box = [p.x - wide / 2 - 3, y - tall / 2 - 1, p.x + wide / 2 + 3, y + tall / 2 + 1];
-      if (!this.free(...box)) continue;
+      if (!this.free(...box) || (this.view.small && !this.inside(...box))) continue;
       this.block(...box);
       this.mark(className, lines, this.view.map.unproject([p.x, y]));
       return true;

@@ -30,8 +30,22 @@ function toPaper() {
   fillSheet(foot);
 }
 
+/* Sources stand under the shorter column; further hotspots fill what is left beside them. */
+function fillColumns(foot) {
+  byId("paper").classList.remove("left");
+  const tall = (node) => node.getBoundingClientRect().height;
+  const rows = byId("paper-hotspots").querySelectorAll("li");
+  const card = tall(byId("paper-card").firstChild), spots = tall(byId("paper-hotspots")) + tall(byId("paper-hot-title"));
+  const left = rows.length > 0 && card < spots;
+  byId("paper").classList.toggle("left", left);
+  if (!left) return;
+  const more = Math.floor((card + tall(foot) - spots) / tall(rows[0]));
+  if (more > 0) fillHotspots(byId("paper-hotspots"), Math.min(12, rows.length + more), true);
+}
+
 /* The first sheet is complete: the map takes what the words leave of 273 mm, within reason. */
 function fillSheet(foot) {
+  fillColumns(foot);
   const used = foot.getBoundingClientRect().bottom - document.querySelector(".app").getBoundingClientRect().top;
   const tall = Math.round(Math.min(560, Math.max(300, 420 + SHEET - used)));
   root.style.setProperty("--paper-map", tall + "px");
