@@ -1,4 +1,4 @@
-"""What partnerships ask first: when, where, what and how reported, from incident records, as integers that add up.
+"""What partnerships ask first: when, where, what, how reported and what came of it, as whole numbers that add up.
 
 Organisations are separate measures: their figures are never one total, and neither are those of categories.
 """
@@ -9,18 +9,40 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipeline.categories import by_category
-from pipeline.errors import InputError
+from pipeline.categories import ROOT
 from pipeline.intervals import wilson
 from pipeline.periods import Period
+from pipeline.reasons import REASONS
 
-__all__ = ["DIMENSIONS", "NOT_STATED", "Dimension", "circumstance_counts", "circumstance_table"]
+__all__ = [
+    "DELAYS",
+    "DIMENSIONS",
+    "HOUR_BANDS",
+    "KEYS",
+    "NOT_STATED",
+    "OTHER",
+    "TOO_RECENT",
+    "TOTAL",
+    "WEEKDAYS",
+    "WHOLE",
+    "Dimension",
+    "add_shares",
+    "median_answer",
+    "window_counts",
+]
 
 NOT_STATED = "not stated"
+TOO_RECENT = "too recent to say"
+OTHER = "other kinds"
+TOTAL = "organisation"
+"""The question whose one answer is the organisation itself: how many incidents it recorded."""
+WHOLE = "*"
+"""Area code in facets of what is counted for the whole region only."""
+
+KEYS = ("area_code", "category", "organisation", "question", "answer")
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 HOUR_BANDS = tuple(f"{h:02d}:00 to {h + 2:02d}:59" for h in range(0, 24, 3))
 DELAYS = (
-    ("recorded before it happened", -1),  # a fault of the record, shown rather than hidden
     ("same day", 0),
     ("next day", 1),
     ("2 to 7 days", 7),
@@ -29,7 +51,7 @@ DELAYS = (
     ("91 to 365 days", 365),
     ("over a year", None),
 )
-"""Bands of days from occurrence to recording, with the last day of each."""
+"""Bands of days from occurrence to recording, with the last day of each. Records dated backwards state none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,109 +74,135 @@ DIMENSIONS = (
     Dimension("flag_status", "Flag", ("confirmed", "presumed")),
     Dimension("reporting_route", "How it was reported"),
     Dimension("delay", "From occurrence to recording", tuple(name for name, _ in DELAYS)),
+    Dimension("outcome", "Outcome so far", tuple(r.label for r in REASONS if r.id != "not_stated")),
+    Dimension("weekday_hour", "Day and time", tuple(f"{day}, {hours}" for day in WEEKDAYS for hours in HOUR_BANDS)),
 )
+_LABELS = {r.id: r.label for r in REASONS}
 
 
-def _answers(incidents: pd.DataFrame, dimension: str) -> "pd.Series[str]":
-    """Read one dimension of each incident, null where it is not stated or the extract has no such column."""
-    needed = {"weekday": ["occurred_on"], "delay": ["occurred_on", "recorded_on"]}.get(dimension, [dimension])
-    if not set(needed) <= set(incidents.columns):
-        return pd.Series(None, index=incidents.index, dtype="str")
-    column = incidents[needed[-1]]
-    if dimension in ("weekday", "delay"):
-        occurred = pd.to_datetime(incidents["occurred_on"])
-        if "date_precision" in incidents.columns:
-            occurred = occurred.where(incidents["date_precision"] == "day")  # a month has no weekday and no delay
-        if dimension == "weekday":
-            return occurred.dt.day_of_week.map(dict(enumerate(WEEKDAYS)))
-        days = (pd.to_datetime(incidents["recorded_on"]) - occurred).dt.days
-        limits = [limit for _, limit in DELAYS if limit is not None]
-        band = np.searchsorted(limits, days.fillna(0).to_numpy())
-        return pd.Series([DELAYS[i][0] for i in band], index=incidents.index, dtype="str").where(days.notna())
-    if dimension == "hour_band":
-        hours = column.astype("Float64")
-        if ((hours < 0) | (hours > 23)).any():
-            raise InputError("hour_band holds hours outside 0 to 23")
-        return (hours // 3).map(dict(enumerate(HOUR_BANDS)))
-    if dimension in ("aggravated", "online"):
-        return column.map({True: "yes", False: "no"})
-    return column.astype("str").where(column.notna() & (column.astype("str").str.strip() != ""))
+def _worded(question: str, value: str) -> str:
+    """Put a facet's value into words."""
+    if question == "hour_band":
+        return HOUR_BANDS[int(value) // 3]
+    if question == "weekday":
+        return WEEKDAYS[int(value) - 1]
+    if question == "weekday_hour":
+        day, hour = value.split(" ")
+        return f"{WEEKDAYS[int(day) - 1]}, {HOUR_BANDS[int(hour) // 3]}"
+    return _LABELS.get(value, value) if question == "outcome" else value
 
 
-def circumstance_counts(incidents: pd.DataFrame) -> pd.DataFrame:
-    """Count incidents by organisation, borough, month, category, dimension and answer.
+def window_counts(facets: pd.DataFrame, period: Period, *, region_code: str, mature_until: int = 0) -> pd.DataFrame:
+    """Sum facets over a window, for every borough and the region, with what is not stated beside the answers.
 
     Parameters
     ----------
-    incidents
-        organisation, borough_code (nullable), month (yyyymm), categories, and of the optional columns those the extract
-        has. hour_band is the hour, 0 to 23.
+    facets
+        organisation, area_code (borough; "" where unknown, `WHOLE` for what is counted for the region alone), month
+        (yyyymm), category, facet, value, incidents. Rows without a value are in no facet but `TOTAL`.
+    period
+        The window.
+    region_code
+        Code the region's rows get.
+    mature_until
+        Last month (yyyymm) whose outcomes had time to come: later incidents are `TOO_RECENT`. 0: no outcomes at all.
 
     Returns
     -------
     counts
-        organisation, borough_code ("" where unknown), month, category, dimension, value, incidents (int64). Counts of
-        several partitions may be stacked; `circumstance_table` adds them. What is not stated is counted as such.
+        `KEYS` and incidents. Answers are dense: those known beforehand in their order, others the most frequent of the
+        organisation's first, then what is not stated. Questions that no incident of an organisation answers are left
+        out. The answers of a question add up to its organisation's `TOTAL`.
     """
-    keys = ["organisation", "borough_code", "month", "category", "dimension", "value"]
-    base = incidents[["organisation", "month", "categories"]].assign(borough_code=incidents["borough_code"].fillna(""))
-    parts = []
-    for dimension in DIMENSIONS:
-        answers = _answers(incidents, dimension.id).astype("object").fillna(NOT_STATED)
-        rows = by_category(base.assign(dimension=dimension.id, value=answers))
-        parts.append(rows.groupby(keys, sort=True).size().rename("incidents").astype("int64").reset_index())
-    return pd.concat(parts, ignore_index=True)
+    inside = facets[facets["month"].between(period.first_month, period.last_month)]
+    late = inside["month"] > mature_until
+    fresh = inside[late & (inside["facet"] == TOTAL)].assign(facet="outcome", value=TOO_RECENT)
+    kept = inside[~((inside["facet"] == "outcome") & (late | (mature_until == 0)))]
+    if mature_until and (inside["facet"] == "outcome").any():
+        kept = pd.concat([kept, fresh], ignore_index=True)
+    pairs = kept[["facet", "value"]].drop_duplicates()
+    words = {pair: _worded(*pair) for pair in pairs.itertuples(index=False, name=None)}
+    said = kept.assign(answer=[words[p] for p in zip(kept["facet"], kept["value"], strict=True)])
+    said = said.rename(columns={"facet": "question"})
+    whole = said[said["question"] != "weekday_hour"].assign(area_code=region_code)
+    said["area_code"] = said["area_code"].replace(WHOLE, region_code)
+    sums = pd.concat([said, whole]).groupby(list(KEYS), sort=True)["incidents"].sum().astype("int64")
+    totals = sums.xs(TOTAL, level="question").droplevel("answer")
+    blocks = []
+    for (organisation, question), rows in sums.groupby(level=["organisation", "question"], sort=True):
+        if question == TOTAL:
+            blocks.append(rows.reset_index())
+            continue
+        wide = rows.reset_index().pivot_table(
+            index=["area_code", "category"], columns="answer", values="incidents", aggfunc="sum", fill_value=0
+        )
+        mine = totals.xs(organisation, level="organisation")
+        if question == "weekday_hour":
+            mine = mine[mine.index.get_level_values("area_code") == region_code]
+        wide = wide.reindex(mine.index, fill_value=0)
+        order = _order(question, wide.xs(region_code, level="area_code"))
+        if not wide.drop(columns=TOO_RECENT, errors="ignore").to_numpy().any():
+            continue
+        wide = wide.reindex(columns=order, fill_value=0)
+        wide[NOT_STATED] = mine - wide.sum(axis=1)
+        wide.columns.name = "answer"
+        long = wide.melt(ignore_index=False, value_name="incidents").reset_index()
+        blocks.append(long.assign(organisation=organisation, question=question))
+    if not blocks:
+        return sums.reset_index()
+    return pd.concat(blocks, ignore_index=True)[[*KEYS, "incidents"]].astype({"incidents": "int64"})
 
 
-def circumstance_table(
-    counts: pd.DataFrame,
-    period: Period,
-    *,
-    boroughs: Sequence[str] | None = None,
-    confidence: float = 0.95,
-) -> pd.DataFrame:
-    """Give the share of each answer among the incidents of a period that state one.
+def _order(question: str, of_region: pd.DataFrame) -> list[str]:
+    """Return the answers of a question: those known beforehand, then the others by how often the region has them."""
+    known = next((d.answers for d in DIMENSIONS if d.id == question), ())
+    often = of_region.loc[[ROOT]].sum() if ROOT in of_region.index else of_region.sum()
+    others = [a for a in often.index if a not in known and a != TOO_RECENT]
+    return [*known, *sorted(others, key=lambda a: (-int(often[a]), a)), *[TOO_RECENT] * (TOO_RECENT in often.index)]
+
+
+def add_shares(counts: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
+    """Add the share of each answer among the incidents that state one, from the numbers that are shown.
 
     Parameters
     ----------
     counts
-        As `circumstance_counts` gives them, of one or several partitions.
-    period
-        The window.
-    boroughs
-        Boroughs to take together; all, and rows without one, if not given.
+        `KEYS` and incidents (null where withheld), with the rows of `TOTAL`.
     confidence
         Coverage of the intervals.
 
     Returns
     -------
     shares
-        organisation, category, dimension, value, incidents, stated (incidents that state an answer), not_stated, share,
-        share_low, share_high. Dimensions in the order of `DIMENSIONS`, answers in their own order or the most frequent
-        first; questions that no incident answers are left out. Where the answers are known beforehand, those that
-        were not given are written as zero.
+        The rows given, with stated (incidents that state an answer: the organisation's total without what is not
+        stated and what is too recent), share, share_low and share_high (Wilson); null where a number they rest on is
+        withheld, and for answers that are none. Rounded counts may exceed their total: such a share is 1.
     """
-    chosen = counts[counts["month"].between(period.first_month, period.last_month)]
-    if boroughs is not None:
-        chosen = chosen[chosen["borough_code"].isin(list(boroughs))]
-    keys = ["organisation", "category", "dimension"]
-    tables = {key: rows.groupby("value")["incidents"].sum() for key, rows in chosen.groupby(keys, sort=True)}
-    rows = []
-    for organisation, category in dict.fromkeys(key[:2] for key in tables):
-        for dimension in DIMENSIONS:
-            sums = tables.get((organisation, category, dimension.id))
-            if sums is None:
-                continue
-            given = sums.drop(NOT_STATED, errors="ignore")
-            others = (
-                given[~given.index.isin(dimension.answers)].sort_index().sort_values(ascending=False, kind="stable")
-            )
-            stated, silent = int(given.sum()), int(sums.sum() - given.sum())
-            answers = [*dimension.answers, *others.index] if stated else []
-            rows += [
-                (organisation, category, dimension.id, one, int(given.get(one, 0)), stated, silent) for one in answers
-            ]
-    columns = [*keys, "value", "incidents", "stated", "not_stated"]
-    table = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[4:], "int64"))
-    low, high = wilson(table["incidents"], table["stated"], confidence=confidence)
-    return table.assign(share=table["incidents"] / table["stated"], share_low=low, share_high=high)
+    out = counts.copy()
+    out["incidents"] = out["incidents"].astype("Int64")
+    place = ["area_code", "category", "organisation"]
+    totals = out[out["question"] == TOTAL].set_index(place)["incidents"]
+    none = out[out["answer"].isin([NOT_STATED, TOO_RECENT])]
+    silent = none.groupby([*place, "question"], sort=True)["incidents"].apply(lambda s: s.sum(skipna=False))
+    stated = totals.reindex(pd.MultiIndex.from_frame(out[place])).reset_index(drop=True).set_axis(out.index)
+    stated = stated - silent.reindex(pd.MultiIndex.from_frame(out[[*place, "question"]])).set_axis(out.index)
+    stated = stated.clip(lower=0)
+    shown = out["incidents"].notna() & stated.notna() & (stated > 0) & (out["question"] != TOTAL)
+    shown &= ~out["answer"].isin([NOT_STATED, TOO_RECENT])
+    out["stated"] = stated.mask(out["question"] == TOTAL).astype("Int64")
+    n = stated.where(shown, 1).to_numpy(dtype=np.float64)
+    k = np.minimum(out["incidents"].where(shown, 0).to_numpy(dtype=np.float64), n)
+    low, high = wilson(k, n, confidence=confidence)
+    for name, values in (("share", k / n), ("share_low", low), ("share_high", high)):
+        out[name] = pd.Series(values, index=out.index, dtype="Float64").mask(~shown)
+    return out
+
+
+def median_answer(answers: Sequence[str], incidents: Sequence[int]) -> str:
+    """Name the answer in which the middle incident falls, of answers in their order; empty if there is none.
+
+    >>> median_answer(["same day", "next day", "2 to 7 days"], [4, 3, 3])
+    'next day'
+    """
+    reached = np.cumsum(incidents)
+    return answers[int(np.searchsorted(reached, reached[-1] / 2))] if len(reached) and reached[-1] else ""

@@ -8,6 +8,7 @@ from pipeline.schemas import (
     AREA_MONTHS,
     AREAS,
     CELLS,
+    CIRCUMSTANCES,
     DENSITY_LAYER,
     HOTSPOT_LAYER,
     INCIDENTS,
@@ -47,7 +48,10 @@ In each profile's folder:
 | `<layer>.parquet`, `<layer>.fgb` | the same layers as GeoParquet and FlatGeobuf, where `exports` asks for them |
 | `area_counts.csv` | one row per area, period and category; dense over what is covered, zeros written |
 | `area_counts.csv-metadata.json` | the columns of that file, for programs (CSV on the Web) |
+| `circumstances.csv` | time, day, place, offence, reporting and outcome of the incidents, where the data has them |
+| `circumstances.csv-metadata.json` | the columns of that file |
 | `boroughs/<code>.html`, `panel.html` | a briefing for each borough, and for the region |
+| `boroughs/<code>-circumstances.html`, `circumstances.html` | the same figures as `circumstances.csv`, drawn and in sentences |
 | `release.json`, `protection.html` | what was withheld or rounded and why; the audit's verdict |
 
 GeoJSON follows RFC 7946: longitude and latitude (WGS 84) to six decimals, outer rings anticlockwise, `bbox`, and an `id`
@@ -85,6 +89,8 @@ def data_dictionary() -> str:
         text += f"### {files.capitalize()}\n\n" + _table(table, aliases=True)
     text += "### area_counts.csv\n\n"
     text += _table(AREA_COUNTS)
+    text += "### circumstances.csv\n\n"
+    text += _table(CIRCUMSTANCES)
     text += "## Stage tables in `work/`\n\n"
     for table in (AREAS, INCIDENTS, QUARANTINE, PUBLISHED_COUNTS, AREA_MONTHS, LOCATIONS, CELLS):
         text += _table(table)

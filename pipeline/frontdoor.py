@@ -39,8 +39,10 @@ td.n,th.n{text-align:right;white-space:nowrap}
 _LINKS = (
     ("index.html", "Open the map"),
     ("panel.html", "Panel page"),
+    ("circumstances.html", "What partnerships ask first"),
     ("protection.html", "How people are protected"),
     ("area_counts.csv", "area_counts.csv"),
+    ("circumstances.csv", "circumstances.csv"),
     ("boroughs.geojson", "boroughs.geojson"),
     ("wards.geojson", "wards.geojson"),
     ("hotspots.geojson", "hotspots.geojson"),
@@ -95,7 +97,8 @@ def _card(folder: Path, profile: Mapping[str, Any]) -> list[str]:
     if profile["threshold"]:
         lines.append(f"<p>Counts from 1 to {profile['threshold'] - 1} are withheld.</p>")
     links = [(file, words) for file, words in _LINKS if (folder / name / file).is_file()]
-    briefings = sorted((folder / name / "boroughs").glob("*.html"))
+    pages = sorted((folder / name / "boroughs").glob("*.html"))
+    briefings = [page for page in pages if not page.stem.endswith("-circumstances")]
     for number, (file, words) in enumerate(links):
         if number == 1:
             lines.append("<ul>")

@@ -21,7 +21,7 @@ from pipeline.workspace import Workspace
 if TYPE_CHECKING:  # a run in which nothing changed opens the ledger too, and must stay light
     import geopandas as gpd
 
-    from pipeline.disclosure import Past
+    from pipeline.disclosure import Past, Told
 
 __all__ = ["Ledger", "keep_entry", "make_good", "recorded"]
 
@@ -98,7 +98,7 @@ class Ledger:
             If the ledger is damaged, or none of a release's areas is among these.
         """
         known = set(areas["area_code"])
-        found = []
+        found: dict[str, Past] = {}
         for line in self.lines():
             past = _past(line, crs=areas.crs)
             codes = set(past.cells.loc[past.cells["level"] != "hotspot", "area_code"])
@@ -107,8 +107,12 @@ class Ledger:
                     f"{self.path} lists a release of other areas ({past.name}; for example {min(codes)}): two data "
                     "sources share a ledger. Give each its own disclosure.data_source"
                 )
-            found.append(past)
-        return tuple(found)
+            found.setdefault(past.digest, past)  # again where only the circumstances are new
+        return tuple(found.values())
+
+    def circumstances(self) -> list[dict[str, Any]]:
+        """Return what was told of circumstances, oldest first, as `disclosure.Told` reads it."""
+        return [line["circumstances"] for line in self.lines() if "circumstances" in line]
 
     def add(self, entries: Sequence[dict[str, Any]]) -> int:
         """Add the entries whose numbers no earlier line of the same audience holds; return how many that were."""
@@ -151,23 +155,18 @@ class Ledger:
             ) from None
 
 
-def keep_entry(folder: Path, past: "Past", *, source: str, head: str, order: int) -> None:
-    """Keep beside a profile's stage tables what the ledger is to be told once the run is in place.
+def keep_entry(folder: Path, past: "Past", told: "Told | None" = None, *, source: str, head: str, order: int) -> None:
+    """Keep beside a profile's stage tables, in `folder`, what the ledger is to be told once the run is in place.
 
-    Parameters
-    ----------
-    folder
-        The profile's folder of stage tables.
-    past
-        The release.
-    source
-        Name of the ledger.
-    head
-        The ledger's last line when the release was made.
-    order
-        Place among the releases of the run: later ones were checked against the earlier.
+    `past` and `told` are the release and its circumstances, if it has any; `source` names the ledger, `head` is its
+    last line when the release was made, and `order` the place among the run's releases: later ones were checked against
+    the earlier.
     """
-    write_json(folder / KEPT, {"source": source, "head": head, "order": order, "entry": _entry(past)})
+    entry = _entry(past)
+    if told is not None:
+        mine = told.entry()
+        entry |= {"circumstances": mine, "digest": _digest(past.digest + json.dumps(mine, sort_keys=True))}
+    write_json(folder / KEPT, {"source": source, "head": head, "order": order, "entry": entry})
 
 
 def make_good(folder: Path, *, outputs: Path) -> None:

@@ -12,7 +12,7 @@ from pipeline.errors import InputError
 __all__ = ["FACET_KEY", "PLACE_KEY", "merge_counts", "with_victims"]
 
 PLACE_KEY = ("source", "borough_code", "month", "place", "online", "date_precision")
-FACET_KEY = ("area_code", "month", "category", "facet", "value")
+FACET_KEY = ("organisation", "area_code", "month", "category", "facet", "value")
 
 
 def merge_counts(frames: Sequence[pd.DataFrame], *, key: Sequence[str]) -> pd.DataFrame:

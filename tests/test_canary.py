@@ -23,23 +23,26 @@ FIELDS = (
     "route", "place_type", "organisation",
 )  # fmt: skip
 BIRDS = {name: f"Zq{name.replace('_', '')}7Canary" for name in FIELDS}
+NAMED = ("offence", "route", "place_type", "organisation")
+RARE = 4  # one under the lower threshold
 EXACT = (X0 + 123.4567, Y0 + 543.2109)  # one place whose digits occur nowhere else
 MOMENT = "2024-07-13"  # a day that is no end of any period
 HOUR = "03:47"
 
 
 def _rows() -> list[str]:
-    """60 incidents about one place, each field a canary."""
+    """60 incidents about one place, each field a canary; what circumstances may name is one where it is rare."""
     head = ["id", "date", "time", "easting", "northing", "borough", "strand", "online", "victim", "kind", "offence"]
     head += ["status", "outcome", "route", "place_type", "organisation", "note", "officer", "url", "place_name"]
     lines = [",".join(head)]
     for n in range(60):
+        rare = BIRDS if n < RARE else dict.fromkeys(NAMED, "common")
         x, y = (EXACT[0] + 9.37 * (n % 24), EXACT[1] + 0.011 * n) if n else EXACT
         row = {
             "id": f"{BIRDS['id']}{n}", "date": MOMENT, "time": HOUR, "easting": f"{x:.4f}", "northing": f"{y:.4f}",
             "borough": "Ashby", "strand": "race", "online": "no", "victim": f"{BIRDS['victim']}{n}",
-            "kind": "offence", "offence": BIRDS["offence"], "status": "confirmed", "outcome": BIRDS["outcome"],
-            "route": BIRDS["route"], "place_type": BIRDS["place_type"], "organisation": BIRDS["organisation"],
+            "kind": "offence", "offence": rare["offence"], "status": "confirmed", "outcome": BIRDS["outcome"],
+            "route": rare["route"], "place_type": rare["place_type"], "organisation": rare["organisation"],
             "note": BIRDS["note"], "officer": BIRDS["officer"], "url": BIRDS["url"], "place_name": BIRDS["place_name"],
         }  # fmt: skip
         lines.append(",".join(str(row[h]) for h in head))

@@ -439,8 +439,8 @@ def test_facets_count_what_was_described(tmp_path: Path) -> None:
     everything = found[(found["category"] == "all")].set_index(["facet", "value"])["incidents"].to_dict()
     assert everything == {
         ("weekday", "1"): 1, ("weekday", "7"): 1, ("hour_band", "22"): 2, ("delay", "same day"): 1,
-        ("delay", "8 to 28 days"): 1, ("kind", "offence"): 1, ("kind", "incident"): 1, ("organisation", "police"): 2,
-        ("online", "no"): 2,
+        ("delay", "8 to 30 days"): 1, ("kind", "offence"): 1, ("kind", "incident"): 1, ("organisation", "police"): 2,
+        ("online", "no"): 2, ("weekday_hour", "1 22"): 1, ("weekday_hour", "7 22"): 1,
     }  # fmt: skip
     faith = found[(found["category"] == "faith") & (found["facet"] == "weekday")]
     assert faith[["area_code", "month", "value", "incidents"]].to_numpy().tolist() == [["B0", 202501, "7", 1]]

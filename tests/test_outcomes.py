@@ -8,8 +8,9 @@ from scipy import stats
 
 from pipeline.counts import sum_periods
 from pipeline.errors import InputError
-from pipeline.outcomes import REASONS, add_outcomes, leave_out_immature, outcome_reasons, reason_counts
+from pipeline.outcomes import add_outcomes, leave_out_immature
 from pipeline.periods import Period
+from pipeline.reasons import reason_of
 from tests.met_counts import TREE, met_area_months, met_areas
 
 YEAR = Period.parse("2024-08..2025-07")
@@ -103,52 +104,17 @@ def test_months_without_time_for_an_outcome_are_left_out_and_told() -> None:
         ("Suspect not charged", "other"),
         ("Offender died before proceedings", "other"),
         ("", "not_stated"),
-        (None, "not_stated"),
     ],
 )  # fmt: skip
-def test_outcome_texts_of_the_home_office_and_police_uk(text: str | None, reason: str) -> None:
-    incidents = pd.DataFrame(
-        {"organisation": ["met"], "borough_code": [None], "month": [202501], "categories": [""], "outcome": [text]}
-    ).astype({"outcome": "str"})
-    assert reason_counts(incidents)["reason"].tolist() == [reason]
-    said = reason_counts(incidents.assign(outcome_class="positive"))
-    assert said["reason"].tolist() == ["positive"]
+def test_outcome_texts_of_the_home_office_and_police_uk(text: str, reason: str) -> None:
+    assert reason_of(text) == reason
+    assert reason_of(text, "positive") == "positive"
+    assert reason_of(text, "pending") == "pending"
 
 
-def incidents() -> pd.DataFrame:
-    return pd.DataFrame(
-        [
-            ("met", "B1", 202501, "racist", "Suspect charged"),
-            ("met", "B1", 202501, "racist", "Under investigation"),
-            ("met", None, 202502, "racist;faith", "Victim does not support further action"),
-            ("met", "B2", 202502, "", None),
-            ("met", "B2", 202506, "", "Suspect charged"),
-            ("btp", "B1", 202501, "", "No suspect identified"),
-        ],
-        columns=["organisation", "borough_code", "month", "categories", "outcome"],
-    )
-
-
-def test_reasons_are_shares_of_offences_with_time_for_an_outcome() -> None:
-    found = outcome_reasons(reason_counts(incidents()), YEAR, last_month=202507, maturity_months=3)
-    met = found[(found["organisation"] == "met") & (found["category"] == "all")]
-    assert met["reason"].tolist() == [r.id for r in REASONS]
-    assert met["incidents"].tolist() == [1, 1, 0, 0, 0, 1, 0, 1]
-    assert set(met["offences"]) == {4}
-    expected = stats.binomtest(1, 4).proportion_ci(method="wilson")
-    assert met[["share", "share_low", "share_high"]].iloc[0].tolist() == pytest.approx([0.25, *expected])
-    assert set(found["organisation"]) == {"btp", "met"}
-    one = outcome_reasons(reason_counts(incidents()), YEAR, last_month=202507, maturity_months=3, boroughs=["B2"])
-    assert set(one["offences"]) == {1}
-    assert outcome_reasons(reason_counts(incidents()), YEAR, last_month=202501, maturity_months=6).empty
-
-
-def test_reason_counts_of_parts_add_up_to_those_of_the_whole() -> None:
-    rows = incidents()
-    whole = reason_counts(rows)
-    parts = pd.concat([reason_counts(rows.iloc[:3]), reason_counts(rows.iloc[3:])])
-    arguments = {"last_month": 202507, "maturity_months": 0}
-    pd.testing.assert_frame_equal(outcome_reasons(parts, YEAR, **arguments), outcome_reasons(whole, YEAR, **arguments))
+def test_what_the_configuration_calls_no_positive_outcome_is_none() -> None:
+    assert reason_of("Suspect charged", "other") == "other"
+    assert reason_of("Victim does not support", "other") == "victim_does_not_support"
 
 
 @pytest.mark.real

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from pipeline.briefings.book import Book
+from pipeline.briefings.circumstances import circumstances_page, described, page_name
 from pipeline.briefings.files import file_name
 from pipeline.briefings.sheets import make_page
 from pipeline.disclosure import Released
@@ -12,6 +13,8 @@ __all__ = ["write_briefings"]
 
 def write_briefings(released: Released, folder: Path) -> list[Path]:
     """Write `boroughs/<code>.html` for every covered borough of a release, and `panel.html`.
+
+    Where the release describes incidents, `boroughs/<code>-circumstances.html` and `circumstances.html` too.
 
     Parameters
     ----------
@@ -23,7 +26,7 @@ def write_briefings(released: Released, folder: Path) -> list[Path]:
     Returns
     -------
     paths
-        Pages written, panel last. The same release gives the same bytes.
+        Pages written. The same release gives the same bytes.
     """
     book = Book(released)
     written = []
@@ -38,4 +41,10 @@ def write_briefings(released: Released, folder: Path) -> list[Path]:
         path = folder / "panel.html"
         path.write_text(make_page(book, released.info.region_code), "utf-8", newline="\n")
         written.append(path)
+    for place in (*covered, *book.level("region")):
+        if described(book, place.code):
+            region = place.level == "region"
+            path = folder / "circumstances.html" if region else folder / "boroughs" / page_name(place.code)
+            path.write_text(circumstances_page(book, place.code), "utf-8", newline="\n")
+            written.append(path)
     return written

@@ -8,6 +8,7 @@ import numpy as np
 import shapely
 
 from pipeline import findings, palette, simplify
+from pipeline.circumstances import TOTAL
 from pipeline.disclosure import PeriodInfo, Released, headline_rows
 from pipeline.findings import words
 
@@ -67,6 +68,28 @@ class Book:
         self.before = before_words(self.info.headline, self.info.earlier)
         self.water = self._water()
         self._known: dict[str, findings.Profiled] = {}
+        self._described, self.organisations = self._descriptions()
+
+    def _descriptions(self) -> tuple[dict[tuple[str, str], dict[str, list[dict[str, Any]]]], tuple[str, ...]]:
+        """Index circumstances of all categories together; organisations with most records in the region first."""
+        table = self.released.circumstances
+        table = table[table["category"] == "all"]
+        found: dict[tuple[str, str], dict[str, list[dict[str, Any]]]] = {}
+        for row in table.to_dict("records"):
+            found.setdefault((row["area_code"], row["organisation"]), {}).setdefault(row["question"], []).append(row)
+        whole = {o: _whole(q[TOTAL][0]["incidents"]) or 0 for (a, o), q in found.items() if a == self.info.region_code}
+        names = sorted({o for _, o in found}, key=lambda o: (-whole.get(o, 0), o))
+        return found, tuple(names)
+
+    def circumstances(self, code: str, organisation: str) -> dict[str, list[dict[str, Any]]]:
+        """Return what is shown of an area's circumstances: question to its rows."""
+        asked = self._described.get((code, organisation), {})
+        return {q: rows for q, rows in asked.items() if q != TOTAL}
+
+    def recorded(self, code: str, organisation: str) -> int | None:
+        """Return how many incidents of an area an organisation recorded, if that is shown."""
+        rows = self._described.get((code, organisation), {}).get(TOTAL, [])
+        return _whole(rows[0]["incidents"]) if rows else None
 
     def _read(self) -> dict[tuple[str, str, str], dict[str, Any]]:
         """Index the rows that briefings use: the two windows compared, and the history of the total above wards."""

@@ -42,14 +42,15 @@ def segments(parts: Iterable[findings.Segment]) -> str:
     return "".join(f"<b>{page.text(t)}</b>" if stressed else page.text(t) for t, stressed in parts)
 
 
-def mast(book: Book, code: str, number: int) -> str:
-    """Write the line at the head of a sheet, and what must be known before reading on."""
+def mast(book: Book, code: str, number: int = 0) -> str:
+    """Write the line at the head of a sheet (`number` 0: the only one), and what must be known before reading on."""
     info = book.info
     kind = "panel briefing" if book.places[code].level == "region" else "briefing"
     name = book.places[code].name
+    paged = f" · page {number} of 2" if number else ""
     return (
         f'<div class="mast"><span><b>{page.text(info.title)} {kind}</b> · {page.text(name)}</span>'
-        f"<span>{page.text(words.capital(info.headline.label))} · page {number} of 2</span></div>{banners(book)}"
+        f"<span>{page.text(words.capital(info.headline.label))}{paged}</span></div>{banners(book)}"
     )
 
 

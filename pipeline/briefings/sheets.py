@@ -4,11 +4,13 @@ from importlib import resources
 
 from pipeline import page
 from pipeline.briefings.book import Book
+from pipeline.briefings.circumstances import described, page_name
 from pipeline.briefings.first import first_sheet
 from pipeline.briefings.second import second_sheet
 
 __all__ = ["make_page"]
 
+_ASKED = "When, where and how"
 _PATTERNS = (
     '<svg class="defs" aria-hidden="true" focusable="false"><defs>'
     '<pattern id="few" width="4" height="4" patternUnits="userSpaceOnUse"><rect class="pl" width="4" height="4"/>'
@@ -27,6 +29,10 @@ def make_page(book: Book, code: str) -> str:
     links = [f'<a href="{up}index.html">Map</a>']
     if not panel and info.region_code in book.places:
         links.append(f'<a href="../panel.html">{page.text(info.region_name)}</a>')
+    if described(book, code):
+        links.append(f'<a href="{"circumstances.html" if panel else page_name(code)}">{_ASKED}</a>')
+    elif described(book, info.region_code):
+        links.append(f'<a href="../circumstances.html">{_ASKED}, {page.text(info.region_name)}</a>')
     body = (
         f'<nav class="top" aria-label="Pages">{"".join(links)}</nav>{_PATTERNS}'
         f"<main>{first_sheet(book, code)}\n{second_sheet(book, code)}</main>"

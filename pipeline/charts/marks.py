@@ -13,13 +13,19 @@ _C = palette.LIGHT
 _GRID = tuple(m * 10.0**p for p in range(-2, 6) for m in (1, 2, 5))
 
 
-def bar(share: float, *, strong: bool) -> str:
-    """Draw a bar of a share (0 to 1) of the cell."""
+def bar(share: float, *, strong: bool, mark: float | None = None) -> str:
+    """Draw a bar of a share (0 to 1) of the cell, and a line across it at `mark`, another share."""
     colour = _C["ink"] if strong else _C["ink-3"]
     wide = max(0.6, 200 * min(1.0, share)) if share > 0 else 0
+    x = 0.0 if mark is None else min(198.0, max(1.0, 200 * mark))
+    line = (
+        f'<rect x="{x - 2:.1f}" width="6" height="12" fill="{_C["paper"]}"/>'
+        f'<rect x="{x:.1f}" width="2" height="12" fill="{_C["hot"]}"/>'
+    )
+    line = "" if mark is None else line
     return (
         '<svg class="bar" viewBox="0 0 200 12" preserveAspectRatio="none" aria-hidden="true">'
-        f'<rect width="{wide:.1f}" height="12" fill="{colour}"/></svg>'
+        f'<rect width="{wide:.1f}" height="12" fill="{colour}"/>{line}</svg>'
     )
 
 

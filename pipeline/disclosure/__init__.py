@@ -10,6 +10,7 @@ from pipeline.disclosure.protect import RefusedError
 from pipeline.disclosure.released import Break, CategoryInfo, Event, PeriodInfo, Released, ReleaseInfo
 from pipeline.disclosure.shapes import Ground
 from pipeline.disclosure.spots import Spot
+from pipeline.disclosure.told import Told
 from pipeline.disclosure.windows import Windows, choose_windows
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "ReleaseInfo",
     "Released",
     "Spot",
+    "Told",
     "Windows",
     "area_layer",
     "choose_windows",

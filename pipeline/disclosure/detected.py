@@ -8,6 +8,7 @@ import pandas as pd
 
 from pipeline.disclosure.released import CategoryInfo
 from pipeline.disclosure.shapes import Ground
+from pipeline.disclosure.told import Told
 
 __all__ = ["Detected"]
 
@@ -43,6 +44,10 @@ class Detected:
     known
         Counts that anybody can look up elsewhere: area_code, period, category, measure, value; None where no table
         is named.
+    facets
+        Counts by what describes incidents (see `pipeline.circumstances`); None where there are no incident records.
+    told
+        Circumstances released before from the same data, oldest first.
     """
 
     areas: gpd.GeoDataFrame
@@ -58,3 +63,5 @@ class Detected:
     has_points: bool
     ground: Ground = field(default_factory=Ground)
     known: pd.DataFrame | None = None
+    facets: pd.DataFrame | None = None
+    told: tuple[Told, ...] = ()

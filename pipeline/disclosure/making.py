@@ -9,6 +9,7 @@ import pandas as pd
 from pipeline.config import Config, Profile
 from pipeline.counts import sum_periods
 from pipeline.disclosure.cells import Layout, long_cells, shown_pairs
+from pipeline.disclosure.circumstances import Circumstances, release_circumstances
 from pipeline.disclosure.derive import derive
 from pipeline.disclosure.detected import Detected
 from pipeline.disclosure.elsewhere import known_cells
@@ -16,14 +17,16 @@ from pipeline.disclosure.info import release_info
 from pipeline.disclosure.outlines import as_first_released
 from pipeline.disclosure.past import Past, readable
 from pipeline.disclosure.protect import Protected, protect
+from pipeline.disclosure.questions import Setting
 from pipeline.disclosure.record import cautions_of, release_record
 from pipeline.disclosure.released import _SEAL, CategoryInfo, Released
 from pipeline.disclosure.shapes import Shapes, bands_of, release_density, release_hotspots
 from pipeline.disclosure.spots import Spot, spot_cells, spots_of
+from pipeline.disclosure.told import Told
 from pipeline.disclosure.windows import Windows, choose_windows
 from pipeline.errors import ConfigError
 from pipeline.outcomes import leave_out_immature
-from pipeline.periods import month_of
+from pipeline.periods import add_months, month_of
 
 __all__ = ["Making", "Passed"]
 
@@ -40,11 +43,14 @@ class Passed:
         Primary and secondary cells by level, relations that do not hold in the data.
     states
         One row per withheld cell: level, key, state, reason.
+    told
+        What the ledger keeps of the circumstances; None where none are shown.
     """
 
     released: Released
     log: dict[str, Any]
     states: pd.DataFrame
+    told: Told | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,16 +171,36 @@ class Making:
             density_note=density.note,
             cautions=cautions_of(guarded, profile),
         )
+        described = self._circumstances(guarded)
         released = Released(
             info=info,
             areas=self.areas,
             counts=figures.counts,
             hotspots=hotspots.layer,
             density=density.layer,
-            record=release_record(info, config, profile, guarded, figures.notes),
+            record=release_record(info, config, profile, guarded, figures.notes) | {"circumstances": described.record},
+            circumstances=described.table,
             seal=_SEAL,
         )
-        return Passed(released, guarded.log, guarded.states)
+        return Passed(released, guarded.log, guarded.states, described.told)
+
+    def _circumstances(self, guarded: Protected) -> Circumstances:
+        """Describe the incidents of the headline window, in the light of the totals that are shown."""
+        outcomes, headline = self.config.outcomes, self.windows.headline
+        last = add_months(month_of(self.detected.last_date), -outcomes.maturity_months)
+        region = guarded.counts[(guarded.counts["level"] == "region") & (guarded.counts["category"] == "all")]
+        setting = Setting(
+            run=self.config.run.name,
+            profile=self.profile,
+            headline=headline,
+            areas=self.areas,
+            counts=guarded.counts[guarded.counts["period"] == headline.id],
+            mature_until=last if outcomes.basis == "cohort" else 0,
+            fewest=max(p.threshold for p in self.config.profiles),
+            region_whole=set(";".join(region["withheld"]).split(";")) <= {"", "incidents_unplaced"},
+            told=self.detected.told,
+        )
+        return release_circumstances(self.detected.facets, setting)
 
 
 def _parents(areas: gpd.GeoDataFrame) -> dict[str, str]:

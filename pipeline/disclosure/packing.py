@@ -18,20 +18,24 @@ _INFO: TypeAdapter[ReleaseInfo] = TypeAdapter(ReleaseInfo)
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """The parts of a release: tables, plain words, and a digest of the counts that left the gate."""
+    """The parts of a release: tables, plain words, and a digest of the numbers that left the gate."""
 
     info: dict[str, Any]
     areas: gpd.GeoDataFrame
     counts: pd.DataFrame
     hotspots: gpd.GeoDataFrame
     density: gpd.GeoDataFrame
+    circumstances: pd.DataFrame
     record: dict[str, Any]
     digest: str
 
 
-def _digest(counts: pd.DataFrame) -> str:
-    hashed = pd.util.hash_pandas_object(counts, index=False).to_numpy()
-    return hashlib.sha256(",".join(counts.columns).encode() + hashed.tobytes()).hexdigest()
+def _digest(*tables: pd.DataFrame) -> str:
+    digest = hashlib.sha256()
+    for table in tables:
+        digest.update(",".join(table.columns).encode())
+        digest.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
+    return digest.hexdigest()
 
 
 def pack(released: Released) -> Packed:
@@ -42,8 +46,9 @@ def pack(released: Released) -> Packed:
         counts=released.counts,
         hotspots=released.hotspots,
         density=released.density,
+        circumstances=released.circumstances,
         record=released.record,
-        digest=_digest(released.counts),
+        digest=_digest(released.counts, released.circumstances),
     )
 
 
@@ -55,7 +60,7 @@ def unpack(packed: Packed) -> Released:
     DisclosureError
         If the counts are not those that left the gate.
     """
-    if _digest(packed.counts) != packed.digest:
+    if _digest(packed.counts, packed.circumstances) != packed.digest:
         raise DisclosureError(
             "the stored release is not the one that passed the gate: run `hotspots run --from release` to make it again"
         )
@@ -65,6 +70,7 @@ def unpack(packed: Packed) -> Released:
         counts=packed.counts,
         hotspots=packed.hotspots,
         density=packed.density,
+        circumstances=packed.circumstances,
         record=packed.record,
         seal=_SEAL,
     )

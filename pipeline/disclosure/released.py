@@ -11,6 +11,7 @@ import geopandas as gpd
 import pandas as pd
 
 from pipeline.errors import DisclosureError
+from pipeline.schemas import CIRCUMSTANCES
 
 __all__ = ["Break", "CategoryInfo", "Event", "PeriodInfo", "ReleaseInfo", "Released"]
 
@@ -120,6 +121,8 @@ class Released:
         Tables `hotspots` and `density` with geometry in the working system; empty where the profile shows none.
     record
         What release.json says.
+    circumstances
+        Table CIRCUMSTANCES of the headline window; empty where nothing describes incidents or nothing may be shown.
     """
 
     info: ReleaseInfo
@@ -129,6 +132,7 @@ class Released:
     density: gpd.GeoDataFrame
     record: dict[str, Any]
     seal: object = None
+    circumstances: pd.DataFrame = field(default_factory=CIRCUMSTANCES.empty)
 
     def __post_init__(self) -> None:
         """Refuse to exist unless the gate made it."""

@@ -15,11 +15,9 @@ from pipeline.exports.styles import rate_limits, styles_of
 from pipeline.exports.tables import csv_text
 from pipeline.exports.words import Words, describe
 from pipeline.records import write_bytes, write_json, write_text
-from pipeline.schemas import AREA_COUNTS
+from pipeline.schemas import AREA_COUNTS, CIRCUMSTANCES
 
 __all__ = ["csv_text", "geojson_text", "layers_of", "rate_limits", "write_exports"]
-
-TABLE = "area_counts.csv"
 
 
 def write_exports(
@@ -30,7 +28,7 @@ def write_exports(
     geoparquet: bool = False,
     flatgeobuf: bool = False,
 ) -> None:
-    """Write the layers, the table, their metadata and release.json of one profile.
+    """Write the layers, the tables, their metadata and release.json of one profile.
 
     Parameters
     ----------
@@ -63,8 +61,13 @@ def write_exports(
         content = geopackage_bytes(layers, extra=extra, beside=folder / "hotspots.part.gpkg")
         write_bytes(folder / "hotspots.gpkg", content)
     write_text(folder / "hotspots.xml", record)
-    write_bytes(folder / TABLE, csv_text(AREA_COUNTS.conform(released.counts)).encode("utf-8"))
-    write_json(folder / f"{TABLE}-metadata.json", csvw(AREA_COUNTS, words, url=TABLE))
+    sheets = [(AREA_COUNTS, released.counts, "counts by area, period and category")]
+    if len(released.circumstances):
+        sheets.append((CIRCUMSTANCES, released.circumstances, "what partnerships ask first"))
+    for table, frame, title in sheets:
+        name = f"{table.name}.csv"
+        write_bytes(folder / name, csv_text(table.conform(frame)).encode("utf-8"))
+        write_json(folder / f"{name}-metadata.json", csvw(table, words, url=name, title=title))
     write_json(folder / "release.json", released.record)
 
 

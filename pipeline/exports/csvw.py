@@ -1,4 +1,4 @@
-"""A description of area_counts.csv that programs read: CSV on the Web (W3C, 2015)."""
+"""Descriptions of tables in CSV that programs read: CSV on the Web (W3C, 2015)."""
 
 from typing import Any
 
@@ -19,11 +19,12 @@ _RANGES: dict[str, tuple[int | None, int | None]] = {
     "incidents_unplaced": (0, None),
     "positive_outcomes": (0, None),
     "known_outcomes": (0, None),
+    "stated": (0, None),
     "hotspot_class": (-3, 3),
 }
 
 
-def csvw(table: Table, words: Words, *, url: str) -> dict[str, Any]:
+def csvw(table: Table, words: Words, *, url: str, title: str) -> dict[str, Any]:
     """Return the description of one table, beside which it stands as `<file>-metadata.json`.
 
     Parameters
@@ -34,11 +35,13 @@ def csvw(table: Table, words: Words, *, url: str) -> dict[str, Any]:
         The release in words.
     url
         Name of the file, relative to the description.
+    title
+        What the file holds.
     """
     return {
         "@context": ["http://www.w3.org/ns/csvw", {"@language": words.language.split("-")[0]}],
         "url": url,
-        "dc:title": f"{words.title}: counts by area, period and category",
+        "dc:title": f"{words.title}: {title}",
         "dc:description": f"{table.text} {words.abstract}",
         "dc:provenance": words.lineage,
         "dc:license": words.licence,

@@ -1,5 +1,6 @@
 """Sentences chosen by rule from released figures."""
 
+from pipeline.findings.answers import Answer, Asked, told
 from pipeline.findings.events import Window, before_and_after
 from pipeline.findings.figures import EMPTY, LEAST, Case, Figure, Profiled, figure_of, number
 from pipeline.findings.lead import Segment, amount, beside_region, change_phrase, lead, rank_range
@@ -8,6 +9,8 @@ from pipeline.findings.rules import Finding, findings
 __all__ = [
     "EMPTY",
     "LEAST",
+    "Answer",
+    "Asked",
     "Case",
     "Figure",
     "Finding",
@@ -23,4 +26,5 @@ __all__ = [
     "lead",
     "number",
     "rank_range",
+    "told",
 ]

@@ -8,7 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.circumstances import DELAYS, WHOLE
 from pipeline.readers.sql import connect, literal, scan_parts
+from pipeline.reasons import reason_of
 from pipeline.schemas import AREA_MONTHS, LOCATIONS
 from pipeline.tallies import FACET_KEY, PLACE_KEY, merge_counts, with_victims
 
@@ -30,12 +32,13 @@ __all__ = [
 
 LOCATION_KEY = ("easting_m", "northing_m", "month", "categories")
 _IN_AREAS = "min(ward_code) AS ward_code, min(borough_code) AS borough_code"  # a place is in one ward
-_DELAY = """CASE WHEN recorded_on IS NULL OR date_precision <> 'day' THEN NULL
-    WHEN recorded_on::DATE - occurred_on::DATE <= 0 THEN 'same day'
-    WHEN recorded_on::DATE - occurred_on::DATE <= 7 THEN '1 to 7 days'
-    WHEN recorded_on::DATE - occurred_on::DATE <= 28 THEN '8 to 28 days'
-    WHEN recorded_on::DATE - occurred_on::DATE <= 365 THEN '29 to 365 days'
-    ELSE 'over a year' END"""
+_BANDS = " ".join(
+    f"WHEN recorded_on::DATE - occurred_on::DATE <= {last} THEN {literal(words)}" if last is not None
+    else f"ELSE {literal(words)}"
+    for words, last in DELAYS
+)  # fmt: skip
+_DELAY = f"""CASE WHEN recorded_on IS NULL OR date_precision <> 'day' OR recorded_on::DATE < occurred_on::DATE THEN NULL
+    {_BANDS} END"""
 _FACETS = {
     "hour_band": "hour_band::VARCHAR",
     "weekday": "CASE WHEN date_precision = 'day' THEN isodow(occurred_on::DATE)::VARCHAR END",
@@ -48,8 +51,16 @@ _FACETS = {
     "organisation": "organisation",
     "online": "CASE WHEN online THEN 'yes' ELSE 'no' END",
     "delay": _DELAY,
+    "outcome": "nullif(concat(outcome_class, '|', outcome), '|')",
+    "weekday_hour": "CASE WHEN date_precision = 'day' THEN isodow(occurred_on::DATE) || ' ' || hour_band END",
 }
-_ALWAYS = {"weekday": "date_precision", "delay": "recorded_on", "online": "online"}  # facets of another column
+_ALWAYS = {
+    "weekday": "date_precision",
+    "delay": "recorded_on",
+    "online": "online",
+    "organisation": "online",
+    "weekday_hour": "hour_band",
+}  # facets of another column
 _UNKNOWN = "NULL::BIGINT AS positive_outcomes, NULL::BIGINT AS known_outcomes"
 _KNOWN = (
     "count(*) FILTER (WHERE outcome_class = 'positive') AS positive_outcomes, "
@@ -195,12 +206,12 @@ def reduce_area_months(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def count_facets(part: Path | OpenPart, *, memory_limit_mb: int = 1000) -> pd.DataFrame:
-    """Count one part by borough, month, category, and each value of each descriptive column.
+    """Count one part by organisation, borough, month, category, and each value of each descriptive column.
 
-    Columns area_code (borough; empty where a row has none), month, category, facet, value, incidents. Facets:
-    hour_band, weekday (1 Monday to 7 Sunday), place_type, offence_group, aggravated, reporting_route, kind,
-    flag_status, organisation, online, delay (from incident to record). Rows without the value, and points outside all
-    areas, are left out.
+    Columns organisation, area_code (borough; empty where a row has none), month, category, facet, value, incidents.
+    Facets: hour_band, weekday (1 Monday to 7 Sunday), place_type, offence_group, aggravated, reporting_route, kind,
+    flag_status, online, delay (from incident to record), outcome (its kind), organisation (every row), and for the
+    whole region (area_code `WHOLE`) weekday_hour. Rows without the value, and points outside all areas, are left out.
     """
     with open_part(part, memory_limit_mb=memory_limit_mb) as asked:
         columns = ["date_precision", *(n for n in _FACETS if n not in _ALWAYS), "recorded_on"]
@@ -208,27 +219,39 @@ def count_facets(part: Path | OpenPart, *, memory_limit_mb: int = 1000) -> pd.Da
         [held] = asked.connection.sql(f"SELECT {counts} FROM {asked.scan}").fetchall()
         met = {c for c, rows in zip(columns, held, strict=True) if rows}
         facets = {n: e for n, e in _FACETS.items() if _ALWAYS.get(n, n) in met | {"online"}}
-        values = ", ".join(f"{expression} AS {name}" for name, expression in facets.items())
-        sets = ", ".join(f"(area_code, month, categories, {name})" for name in facets)
-        pick = " ".join(f"WHEN GROUPING({name}) = 0 THEN '{name}'" for name in facets)
-        return asked.query(
+        values = ", ".join(f"{expression} AS of_{name}" for name, expression in facets.items())
+        sets = ", ".join(f"(organisation, area_code, month, categories, of_{name})" for name in facets)
+        sets = sets.replace("area_code, month, categories, of_weekday_hour", "month, categories, of_weekday_hour")
+        pick = " ".join(f"WHEN GROUPING(of_{name}) = 0 THEN '{name}'" for name in facets)
+        found = asked.query(
             f"""
             WITH told AS (
-                SELECT coalesce(borough_code, '') AS area_code, month, coalesce(categories, '') AS categories, {values}
+                SELECT organisation, coalesce(borough_code, '') AS area_code, month,
+                       coalesce(categories, '') AS categories, {values}
                 FROM PARTS WHERE place <> 'outside'
             ), small AS (
-                SELECT area_code, month, categories, CASE {pick} END AS facet,
-                       coalesce({", ".join(facets)}) AS value, count(*) AS incidents
+                SELECT organisation, CASE WHEN GROUPING(area_code) = 1 THEN {literal(WHOLE)} ELSE area_code END
+                       AS area_code, month, categories, CASE {pick} END AS facet,
+                       coalesce({", ".join(f"of_{name}" for name in facets)}) AS value, count(*) AS incidents
                 FROM told GROUP BY GROUPING SETS ({sets})
             ), long AS (
-                SELECT area_code, month, facet, value, incidents, unnest(list_prepend('all',
+                SELECT organisation, area_code, month, facet, value, incidents, unnest(list_prepend('all',
                     CASE WHEN categories = '' THEN []::VARCHAR[] ELSE string_split(categories, ';') END)) AS category
                 FROM small WHERE value IS NOT NULL
             )
-            SELECT area_code, month, category, facet, value, sum(incidents)::BIGINT AS incidents
+            SELECT organisation, area_code, month, category, facet, value, sum(incidents)::BIGINT AS incidents
             FROM long GROUP BY ALL ORDER BY ALL
             """
         )
+    return _by_kind_of_outcome(found)
+
+
+def _by_kind_of_outcome(facets: pd.DataFrame) -> pd.DataFrame:
+    """Replace outcomes as the source puts them by their kind, and add up."""
+    told = facets["facet"] == "outcome"
+    kinds = {v: reason_of(*v.split("|", 1)[::-1]) for v in facets.loc[told, "value"].unique()}
+    whole = facets.assign(value=facets["value"].where(~told, facets["value"].map(kinds)))
+    return whole.groupby(list(FACET_KEY), sort=True)["incidents"].sum().reset_index()
 
 
 def reduce_facets(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:

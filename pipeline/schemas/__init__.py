@@ -1,6 +1,6 @@
 """The table contracts: what passes between stages, and what users find in a released folder."""
 
-from pipeline.schemas.outputs import AREA_COUNTS, AREA_LAYER, DENSITY_LAYER, HOTSPOT_LAYER, WITHHELD_NOTE
+from pipeline.schemas.outputs import AREA_COUNTS, AREA_LAYER, CIRCUMSTANCES, DENSITY_LAYER, HOTSPOT_LAYER, WITHHELD_NOTE
 from pipeline.schemas.table import Column, Kind, Table
 from pipeline.schemas.work import AREA_MONTHS, AREAS, CELLS, INCIDENTS, LOCATIONS, PUBLISHED_COUNTS, QUARANTINE
 
@@ -10,6 +10,7 @@ __all__ = [
     "AREA_LAYER",
     "AREA_MONTHS",
     "CELLS",
+    "CIRCUMSTANCES",
     "DENSITY_LAYER",
     "HOTSPOT_LAYER",
     "INCIDENTS",

@@ -2,7 +2,7 @@
 
 from pipeline.schemas.table import Column, Table
 
-__all__ = ["AREA_COUNTS", "AREA_LAYER", "DENSITY_LAYER", "HOTSPOT_LAYER", "WITHHELD_NOTE"]
+__all__ = ["AREA_COUNTS", "AREA_LAYER", "CIRCUMSTANCES", "DENSITY_LAYER", "HOTSPOT_LAYER", "WITHHELD_NOTE"]
 
 WITHHELD_NOTE = "An empty cell whose column is named in `withheld` is withheld; any other empty cell is no data."
 
@@ -147,4 +147,30 @@ DENSITY_LAYER = Table(
         ),
     ),
     "Bands of kernel density in the headline period.",
+)
+
+CIRCUMSTANCES = Table(
+    "circumstances",
+    ("area_code", "period", "category", "organisation", "question", "answer"),
+    (
+        *_HEAD,
+        Column("period", "string", "Period id: first and last month `2024-08..2025-07`."),
+        *_SPAN,
+        Column("category", "string", "Category id; outside internal `all` only. Categories overlap and never add up."),
+        Column("organisation", "string", "Who recorded the incidents; organisations are never added up."),
+        Column(
+            "question",
+            "string",
+            "`organisation` (its incidents), `hour_band`, `weekday`, `place_type`, `online`, `kind`, `offence_group`, "
+            "`aggravated`, `flag_status`, `reporting_route`, `delay`, `outcome` or `weekday_hour` (internal only).",
+        ),
+        Column("answer", "string", "One answer, or `not stated`, `too recent to say`, `other kinds` (rare ones)."),
+        Column("incidents", "int", "Incidents with this answer; those of a question add up.", null=True),
+        Column("stated", "int", "Incidents that state an answer to the question.", null=True),
+        Column("share", "float", "Share of these with this answer, 0 to 1.", null=True),
+        Column("share_low", "float", "Lower end of the 95 % interval of the share.", null=True),
+        Column("share_high", "float", "Upper end of the 95 % interval of the share.", null=True),
+        _NUMBERS[12],
+    ),
+    "What partnerships ask first, in the headline period: when, where, what, how reported, what came of it.",
 )

@@ -10,7 +10,7 @@ from pipeline.errors import ConfigError
 from pipeline.exports import write_exports
 from pipeline.maps import write_map
 from pipeline.records import read_json
-from pipeline.schemas import AREA_COUNTS
+from pipeline.schemas import AREA_COUNTS, CIRCUMSTANCES
 from pipeline.stages import Context
 from pipeline.store import read_layer, read_table
 
@@ -71,6 +71,7 @@ def _released(context: Context, name: str) -> Released:
             counts=read_table(folder / "counts.parquet", AREA_COUNTS),
             hotspots=read_layer(folder / "hotspots.parquet"),
             density=read_layer(folder / "density.parquet"),
+            circumstances=read_table(folder / "circumstances.parquet", CIRCUMSTANCES),
             record=words["record"],
             digest=words["digest"],
         )

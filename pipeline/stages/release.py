@@ -1,15 +1,27 @@
 """Release: each profile's tables through the gate, kept in work/ for publishing."""
 
+import dataclasses
 from datetime import date
 from pathlib import Path
 
 import pandas as pd
 
 from pipeline.config import Profile
-from pipeline.disclosure import AUDIENCES, CategoryInfo, Detected, Passed, Past, RefusedError, examine, pack, past_of
+from pipeline.disclosure import (
+    AUDIENCES,
+    CategoryInfo,
+    Detected,
+    Passed,
+    Past,
+    RefusedError,
+    Told,
+    examine,
+    pack,
+    past_of,
+)
 from pipeline.ledger import Ledger, keep_entry
 from pipeline.records import read_json, write_json
-from pipeline.schemas import AREA_COUNTS, AREA_MONTHS, AREAS, LOCATIONS
+from pipeline.schemas import AREA_COUNTS, AREA_MONTHS, AREAS, CIRCUMSTANCES, LOCATIONS
 from pipeline.stages import Context
 from pipeline.stages.surroundings import ground_of, known_of
 from pipeline.store import read_layer, read_table, write_layer, write_table
@@ -23,6 +35,7 @@ def run(context: Context) -> None:
     source = context.config.disclosure.data_source or context.config.run.name
     ledger = Ledger.of(context.folder.parent, source=source)
     past, head = list(ledger.releases(areas=detected.areas)), ledger.head
+    detected = dataclasses.replace(detected, told=tuple(Told.of(entry) for entry in ledger.circumstances()))
     profiles = sorted(context.config.profiles, key=lambda p: AUDIENCES[p.audience])
     for number, profile in enumerate(profiles, start=1):
         passed = _examined(context, detected, profile, past)
@@ -30,7 +43,8 @@ def run(context: Context) -> None:
         _keep(context, passed, profile)
         if profile.audience != "internal":
             mine = past_of(passed.released)
-            keep_entry(folder, mine, source=source, head=head, order=number)
+            keep_entry(folder, mine, passed.told, source=source, head=head, order=number)
+            detected = dataclasses.replace(detected, told=(*detected.told, *([passed.told] if passed.told else [])))
             past += [mine] if mine.digest not in {p.digest for p in past} else []
         context.progress("releasing", number, len(profiles))
     _refused_log(context).unlink(missing_ok=True)
@@ -60,6 +74,7 @@ def _keep(context: Context, passed: Passed, profile: Profile) -> None:
     write_table(folder / "counts.parquet", AREA_COUNTS, packed.counts)
     write_layer(folder / "hotspots.parquet", packed.hotspots)
     write_layer(folder / "density.parquet", packed.density)
+    write_table(folder / "circumstances.parquet", CIRCUMSTANCES, packed.circumstances)
     write_json(folder / "release.json", {"info": packed.info, "record": packed.record, "digest": packed.digest})
     write_json(folder / "withheld.json", passed.log)
     if len(passed.states):
@@ -74,7 +89,7 @@ def _detected(context: Context) -> Detected:
     crs = context.config.crs.working
     found, span = read_json(context.work("detect.json")), read_json(context.work("span.json"))
     record = read_json(context.work("ingest.json"))
-    history = context.work("emerging.parquet")
+    history, facets = context.work("emerging.parquet"), context.work("facets.parquet")
     names = [n for n in found["windows"] if context.work(f"hotspots/{n}.parquet").is_file()]
     return Detected(
         areas=read_table(context.work("areas.parquet"), AREAS, crs=crs),
@@ -90,4 +105,5 @@ def _detected(context: Context) -> Detected:
         has_points=record["kind"] == "incidents",
         ground=ground_of(context),
         known=known_of(context),
+        facets=pd.read_parquet(facets) if facets.is_file() else None,
     )
