@@ -28,19 +28,20 @@ FIRST_YEAR, LAST_YEAR = 1900, 2199
 DECISIVE_SHARE = 0.99  # of the values that read one way only: what goes against this many is a slip
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
+# Digits are those of ASCII: others are read by no tool that wrote an extract.
 _CLOCK = re.compile(r"\b(\d{1,2})[:.](\d{2})(?:[:.]\d{2}(?:\.\d+)?)?\s*([ap])?\.?(?:m\b\.?)?", re.IGNORECASE)
 _CLOCK_IN_TEXT = re.compile(
     r"\b\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?\s*(?:[ap]\.?m\b\.?)?|\b\d{1,2}\s*[ap]\.?m\b\.?", re.IGNORECASE
 )
 _HOUR_WORD = re.compile(r"(\d{1,2})\s*([ap])\.?m\.?", re.IGNORECASE)
-_YMD = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?:[T ].*)?")
-_COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})")
-_YM = re.compile(r"(\d{4})[-/.]?(\d{2})")
-_MY = re.compile(r"(\d{1,2})[-/.](\d{4})")
-_TWO_WAYS = re.compile(r"(\d{1,2})([-/. ])(\d{1,2})\2(\d{4}|\d{2})(?:[T ].*)?")
+_YMD = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?:[T ].*)?", re.ASCII)
+_COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})", re.ASCII)
+_YM = re.compile(r"(\d{4})[-/.]?(\d{2})", re.ASCII)
+_MY = re.compile(r"(\d{1,2})[-/.](\d{4})", re.ASCII)
+_TWO_WAYS = re.compile(r"(\d{1,2})([-/. ])(\d{1,2})\2(\d{4}|\d{2})(?:[T ].*)?", re.ASCII)
 _DAY = r"(\d{1,2})(?:st|nd|rd|th)?"
-_NAME_FIRST = re.compile(rf"([a-z]+)\.?[\s/-]+(?:{_DAY}(?:,\s*|[\s/-]+))?(\d{{4}})")
-_DAY_FIRST = re.compile(rf"{_DAY}[\s/-]+(?:of\s+)?([a-z]+)\.?,?[\s/-]+(\d{{4}})")
+_NAME_FIRST = re.compile(rf"([a-z]+)\.?[\s/-]+(?:{_DAY}(?:,\s*|[\s/-]+))?(\d{{4}})", re.ASCII)
+_DAY_FIRST = re.compile(rf"{_DAY}[\s/-]+(?:of\s+)?([a-z]+)\.?,?[\s/-]+(\d{{4}})", re.ASCII)
 _WEEKDAY = re.compile(r"^(?:mon|tue|tues|wed|wednes|thu|thur|thurs|fri|sat|satur|sun)(?:day)?\.?,?\s+")
 _MONTH_NAME = re.compile(
     "jan(uary)?|feb(ruary)?|mar(ch)?|apr(il)?|may|june?|july?|aug(ust)?|sept?(ember)?|oct(ober)?|nov(ember)?|dec(ember)?"

@@ -24,6 +24,7 @@ __all__ = ["Boundaries", "assign_parents", "read_boundaries"]
 Shapes = NDArray[np.object_]
 _POLYGONS = (3, 6)
 _MOST_AREAS = 1_000_000
+_REACH_M = 1e8  # no projected system has coordinates beyond
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,6 +111,7 @@ def read_boundaries(
     _require_polygons(shapes, codes, file=path.name)
     projected = crs.project_geometries(shapes, source=found.system, working=working)
     projected, again = repair(projected)
+    _require_places(projected, codes, file=path.name, level=level)
     order = np.argsort(np.array(codes, dtype=object), kind="stable")
 
     def sorted_texts(part: str) -> tuple[str, ...] | None:
@@ -190,6 +192,18 @@ def _require_polygons(shapes: Shapes, codes: Sequence[str], *, file: str) -> Non
     if wrong.any():
         listed = ", ".join([c for c, bad in zip(codes, wrong, strict=True) if bad][:10])
         raise InputError(f"{file}: {int(wrong.sum())} areas have no polygon ({listed}): repair or remove them")
+
+
+def _require_places(shapes: Shapes, codes: Sequence[str], *, file: str, level: str) -> None:
+    """Refuse areas that are nowhere on Earth: in the wrong system, or damaged."""
+    reach = np.abs(shapely.bounds(shapes)).max(axis=1)
+    wrong = ~(reach < _REACH_M)
+    if wrong.any():
+        listed = ", ".join([c for c, bad in zip(codes, wrong, strict=True) if bad][:10])
+        raise InputError(
+            f"{file}: {int(wrong.sum())} areas lie nowhere on Earth ({listed}): check areas.{level}.crs, or export the "
+            "file again"
+        )
 
 
 def assign_parents(wards: Boundaries, boroughs: Boundaries) -> tuple[str, ...]:

@@ -128,7 +128,8 @@ def plain_text(path: Path, *, encoding: str, folder: Path, limits: Run, whole: b
     """
     try:
         codec = codecs.lookup(encoding).name
-    except LookupError:
+        "".encode(codec)  # refuses what turns no text into bytes, such as rot13 or base64
+    except (LookupError, ValueError):
         raise ConfigError(f"encoding {encoding!r} is not known: use for example utf-8, latin-1 or cp1252") from None
     packed = path.suffix.casefold() == ".gz"
     require_size(path, limits=limits, whole=whole)

@@ -4,6 +4,7 @@ GDAL opens a file by its content, and some of its formats are only pointers to o
 GDALG); even a GeoJSON may name an address as its coordinate system, which GDAL would then ask.
 """
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,6 +47,9 @@ def closed(path: Path) -> Iterator[str]:
     before = {name: pyogrio.get_gdal_config_option(name) for name in _NO_NETWORK}
     pyogrio.set_gdal_config_options(dict(_NO_NETWORK))
     try:
-        yield f"GeoJSON:{path.absolute()}" if head.startswith(b"{") else str(path)
+        with warnings.catch_warnings():
+            # What GDAL mutters about single shapes is seen again, and counted, when the rows are read.
+            warnings.simplefilter("ignore", RuntimeWarning)
+            yield f"GeoJSON:{path.absolute()}" if head.startswith(b"{") else str(path)
     finally:
         pyogrio.set_gdal_config_options(before)

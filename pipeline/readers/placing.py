@@ -98,7 +98,8 @@ class Placer:
         for name, role in zip(("at_x", "at_y"), pair, strict=True):
             text = f"trim(c{self.columns[role]})"
             number = f"replace({text}, ',', '.')" if self.decimal_comma else text
-            out[name] = f"TRY_CAST({number} AS DOUBLE)"
+            # A database reads 530_500 as a number; in an extract it is a slip.
+            out[name] = f"CASE WHEN contains({number}, '_') THEN NULL ELSE TRY_CAST({number} AS DOUBLE) END"
             out[f"{name}_blank"] = f"coalesce({text}, '') = ''"
         return out
 
@@ -172,8 +173,8 @@ class Placer:
         self._check_wards(table, wards, inside)
         hidden = ~near
         return Placed(
-            pa.array(np.round(metres[:, 0], 3), mask=hidden),
-            pa.array(np.round(metres[:, 1], 3), mask=hidden),
+            pa.array(np.round(np.where(hidden, 0, metres[:, 0]), 3), mask=hidden),
+            pa.array(np.round(np.where(hidden, 0, metres[:, 1]), 3), mask=hidden),
             strings(PLACES, place),
             snapped,
             wards,
@@ -228,7 +229,7 @@ def plan_placing(
     if roles.coordinates == "lonlat":
         system = crs.LONLAT
     elif roles.coordinates == "xy":
-        if source.crs is None:
+        if not source.crs:
             raise InputError(
                 f"{opened.name} has {opened.columns[roles.at['x']]!r} and {opened.columns[roles.at['y']]!r} but "
                 "nothing says which system they are in: set `crs` for this source, for example EPSG:27700 "

@@ -228,7 +228,7 @@ def _category_of(sorter: Lookup, config: Config) -> Callable[[str], str | None]:
 
 def _whole(text: str) -> int | None:
     plain = text.replace(",", "").removesuffix(".0")
-    return int(plain) if re.fullmatch(r"\d{1,15}", plain) else None
+    return int(plain) if re.fullmatch(r"[0-9]{1,15}", plain) else None
 
 
 def _key(text: str) -> str:

@@ -125,6 +125,7 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
     "location": ("location", "location_name", "street_name"),
 }
 _COORDINATES = (("lon", "lat"), ("x", "y"))
+_SHORT = 4  # "x" or "long" alone may mean anything; "northing" alone does not
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,11 +190,24 @@ def find_roles(opened: Opened, *, source: IncidentSource) -> Roles:
             f"{opened.name} has no date under a usual name: set incidents.columns.date to one of "
             f"{', '.join(map(repr, opened.columns))}"
         )
-    for pair in _COORDINATES:
-        if len(half := [role for role in pair if role in at]) == 1:  # an X without a Y is something else
-            del at[half[0]], found[half[0]]
+    lone = _drop_halves(opened, at=at, found=found)
     coordinates, note = _pair(opened, at=at, stated=stated)
+    if lone and not coordinates:
+        raise InputError(
+            f"{opened.name} has {lone[0]!r} but not the other coordinate under a usual name: set both in "
+            f"incidents.columns. Its columns are: {', '.join(map(repr, opened.columns))}"
+        )
     return Roles(at, found, coordinates, note)
+
+
+def _drop_halves(opened: Opened, *, at: dict[str, int], found: dict[str, str]) -> list[str]:
+    """Take back recognised halves of pairs: an X without a Y is something else. Return those whose name tells more."""
+    lone = []
+    for pair in _COORDINATES:
+        if len(half := [role for role in pair if role in at]) == 1:
+            lone.append(opened.columns[at.pop(half[0])])
+            del found[half[0]]
+    return [name for name in lone if len(_key(name)) > _SHORT]
 
 
 def _recognise(columns: Sequence[str], *, at: dict[str, int], found: dict[str, str]) -> None:
