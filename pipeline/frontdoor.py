@@ -147,7 +147,27 @@ def _quality(quality: Mapping[str, Any]) -> list[str]:
     refused = quality.get("quarantined_by_rule") or quality.get("rules") or {}
     if refused:
         lines += ["<p></p>", *_table(["Refused by rule", "Rows"], list(refused.items()), numbers=frozenset({1}))]
+    same = _same(quality)
+    if same:
+        lines += [
+            "<p></p>",
+            *_table(["May be the same; flagged, never merged", "Incidents"], same, numbers=frozenset({1})),
+        ]
     return [*lines, '<p><a href="quality.json">quality.json</a> has the rest, by area and month.</p>']
+
+
+def _same(quality: Mapping[str, Any]) -> list[tuple[str, object]]:
+    """Return what was counted of probable duplicates, repeat victims and repeat places."""
+    twice, again = quality.get("probable_duplicates", {}), quality.get("repeats", {})
+    rows: list[tuple[str, object]] = []
+    if "incidents_flagged" in twice:
+        rows.append(("probable duplicates across organisations", twice["incidents_flagged"]))
+    for by in ("victim", "place"):
+        found = again.get(by, {})
+        if found.get("identified"):
+            known = f"of {found['identified']:,} whose {by} is known, {again['period']}"
+            rows.append((f"of a {by} that comes back, {known}", found["repeat_incidents"]))
+    return rows
 
 
 def _choices(manifest: Mapping[str, Any]) -> list[str]:

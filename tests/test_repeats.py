@@ -1,6 +1,9 @@
 """Probable duplicates across organisations, repeat victims and places."""
 
 import datetime as dt
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -12,6 +15,11 @@ from scipy import stats
 from pipeline.errors import InputError
 from pipeline.periods import Period
 from pipeline.repeats import duplicate_summary, flagged, probable_duplicates, repeats
+from pipeline.stages.same import perhaps_the_same
+from tests.reader_kit import read, write
+
+if TYPE_CHECKING:
+    from pipeline.stages import Context
 
 YEAR = Period.parse("2025-01..2025-12")
 COLUMNS = ["organisation", "incident_id", "day", "categories", "easting_m", "northing_m", "ward_code", "borough_code"]
@@ -147,3 +155,44 @@ def test_repeat_places_leave_out_what_has_no_place() -> None:
         1,
         2,
     )
+
+
+def found_in(
+    folder: Path, organisations: tuple[str, ...], *, rows: int = 5, spots: tuple[Any, ...] = ()
+) -> dict[str, Any]:
+    text = "id,date,easting,northing,strand,organisation,victim\n" + ROWS
+    part = read(write(folder, text)).part
+    config = SimpleNamespace(detect=SimpleNamespace(placeholder_locations=spots))
+    context = cast("Context", SimpleNamespace(config=config))
+    return perhaps_the_same(context, [part], organisations, rows=rows, last_month=202506)
+
+
+ROWS = (
+    "1,2025-06-02,530500,180500,race,police,V1\n"
+    "2,2025-06-05,530520,180500,race,charity,V2\n"  # 20 m away and three days later: may be the first
+    "3,2025-06-20,530500,180500,race,police,V1\n"  # the same victim and place again
+    "4,2025-06,530500,180500,race,charity,\n"  # no day to compare
+    "5,2024-06-30,530500,180500,race,police,V1\n"  # before the twelve months
+)
+
+
+def test_what_may_be_the_same_is_counted_for_the_quality_report(tmp_path: Path) -> None:
+    found = found_in(tmp_path, ("charity", "police"))
+    assert found["probable_duplicates"]["incidents_flagged"] == 2
+    assert found["probable_duplicates"]["pairs"] == [
+        {"organisation_a": "charity", "organisation_b": "police", "precision": "point", "pairs": 1, "records_a": 1,
+         "records_b": 1}
+    ]  # fmt: skip
+    victim, place = found["repeats"]["victim"], found["repeats"]["place"]
+    assert found["repeats"]["period"] == "2024-07..2025-06"
+    assert (victim["identified"], victim["distinct"], victim["repeat_incidents"]) == (3, 2, 2)
+    assert (place["identified"], place["distinct"], place["repeat_incidents"]) == (4, 2, 3)
+    assert "V1" not in repr(found)
+
+
+def test_one_organisation_and_no_place_are_said(tmp_path: Path) -> None:
+    spot = SimpleNamespace(easting_m=530500.0, northing_m=180500.0)
+    found = found_in(tmp_path, ("police",), spots=(spot,))
+    assert found["probable_duplicates"] == {"note": "one organisation recorded everything"}
+    assert found["repeats"]["place"]["identified"] == 1
+    assert "more than" in found_in(tmp_path, ("police",), rows=2_000_001)["repeats"]["note"]

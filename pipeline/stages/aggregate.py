@@ -16,6 +16,7 @@ from pipeline.records import read_json, write_json
 from pipeline.schemas import AREA_MONTHS, AREAS, LOCATIONS, PUBLISHED_COUNTS
 from pipeline.stages import Context
 from pipeline.stages.parts import CountJob, count_part, guarded
+from pipeline.stages.same import perhaps_the_same
 from pipeline.store import read_table, write_table
 from pipeline.workspace import link_tree
 
@@ -91,11 +92,22 @@ def _merge(
         tables = {name: merge_kept(folders, name=name) for name in ("area_months", "facets", "places")}
     for name in ("facets", "places"):
         tables[name].to_parquet(context.work(f"{name}.parquet"), index=False, compression="zstd")
-    _account(context, record, tables["places"], at)
+    organisations = sorted(tables["facets"].loc[tables["facets"]["facet"] == "organisation", "value"].unique())
+    with guarded("what may be the same", damaged="a part that was read cannot be read back"):
+        same = perhaps_the_same(
+            context,
+            [context.folder / part["part"] for part in record["parts"]],
+            organisations,
+            rows=int(tables["places"]["incidents"].sum()),
+            last_month=window[1],
+        )
+    _account(context, record, tables["places"], at, same)
     return tables["area_months"], rows
 
 
-def _account(context: Context, record: dict[str, Any], places: pd.DataFrame, locations: pd.DataFrame) -> None:
+def _account(
+    context: Context, record: dict[str, Any], places: pd.DataFrame, locations: pd.DataFrame, same: dict[str, Any]
+) -> None:
     """Account for every row in quality.json; stop where too many were refused."""
     reports = [PartReport.restored(part["report"]) for part in record["parts"]]
     quality = incidents_quality(
@@ -107,7 +119,7 @@ def _account(context: Context, record: dict[str, Any], places: pd.DataFrame, loc
         max_quarantined_pct=context.config.quality.max_quarantined_pct,
         geocode_target_pct=context.config.quality.geocode_target_pct,
     )
-    write_json(context.folder / "quality.json", quality)
+    write_json(context.folder / "quality.json", quality | same)
 
 
 def _from_published(context: Context) -> pd.DataFrame:
