@@ -158,8 +158,8 @@ def times_words(ratio: float, place: str) -> str:
      'close to the London rate', '40% below the London rate']
     """
     if ratio >= 1.95:
-        near = half_up(ratio * 2) / 2 if ratio < 4.75 else float(half_up(ratio))
-        return f"about {near:g} times the {place} rate".replace(".5", "½")
+        near = f"{half_up(ratio * 2) / 2:g}".replace(".5", "½") if ratio < 4.75 else whole(ratio)
+        return f"about {near} times the {place} rate"
     if ratio >= 1.1:
         return f"{half_up((ratio - 1) * 100)}% above the {place} rate"
     if ratio > 0.9:

@@ -95,7 +95,7 @@ function figure(measure, value) {
 function timesWords(ratio) {
   const place = INFO.region || "overall";
   if (ratio >= 1.95) {
-    const near = ratio >= 2.95 ? String(Math.round(ratio)) : String(Math.round(ratio * 2) / 2).replace(".5", "\u00bd");
+    const near = ratio < 4.75 ? String(Math.round(ratio * 2) / 2).replace(".5", "\u00bd") : whole(ratio);
     return "about " + near + " times the " + place + " rate";
   }
   if (ratio >= 1.1) return Math.round((ratio - 1) * 100) + "% above the " + place + " rate";

@@ -1,0 +1,108 @@
+"""What partnerships ask first in a real browser; and maps and briefings compare rates in the same words."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_core_python.sync_playwright import Axe
+from playwright.sync_api import Browser, sync_playwright
+
+from pipeline.briefings import write_briefings
+from pipeline.findings import words
+from tests.described import described
+from tests.released_fixture import HOSTILE, city
+
+pytestmark = pytest.mark.browser
+
+ASSETS = Path(words.__file__).parents[1] / "maps" / "assets"
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as driver:
+        made = driver.chromium.launch(executable_path=chromium)
+        yield made
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    made = {
+        "inside": described(city(columns=2, rows=1)),
+        "partner": described(city(columns=2, rows=1, audience="partner", threshold=5)),
+        "hostile": described(city(columns=2, rows=1), names=HOSTILE),
+    }
+    out = {}
+    for name, released in made.items():
+        out[name] = tmp_path_factory.mktemp(name)
+        write_briefings(released, out[name])
+    return out
+
+
+@pytest.mark.parametrize("width", [1280, 320])
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("inside", "circumstances"), ("partner", "boroughs/B00-circumstances"), ("hostile", "circumstances")],
+)
+def test_axe_finds_no_violation(browser: Browser, folders: dict[str, Path], kind: str, name: str, width: int) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto((folders[kind] / f"{name}.html").as_uri())
+    found = Axe().run(page)["violations"]
+    assert [(v["id"], v["nodes"][0]["html"][:120]) for v in found] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert said == []
+    assert page.evaluate("window.pwned") is None
+    page.close()
+
+
+def test_printed_sheets_cut_no_question_in_two(browser: Browser, folders: dict[str, Path], tmp_path: Path) -> None:
+    page = browser.new_page(viewport={"width": 1000, "height": 900})
+    page.goto((folders["inside"] / "circumstances.html").as_uri())
+    page.emulate_media(media="print")
+    assert page.evaluate("[...document.querySelectorAll('.q')].every(q => getComputedStyle(q).breakInside === 'avoid')")
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    pdf = tmp_path / "page.pdf"
+    page.pdf(path=pdf, prefer_css_page_size=True, print_background=True)
+    [count] = re.findall(rb"/Type /Pages[^>]*?/Count (\d+)", pdf.read_bytes(), re.DOTALL)
+    assert 1 < int(count) <= 3
+    page.close()
+
+
+def test_maps_and_briefings_compare_rates_in_the_same_words(browser: Browser) -> None:
+    sources = [(ASSETS / name).read_text("utf-8") for name in ("base.js", "words.js")]
+    [whole] = re.findall(r"^function whole\(.*$", sources[0], re.MULTILINE)
+    [times] = re.findall(r"^function timesWords\(.*?^\}", sources[1], re.MULTILINE | re.DOTALL)
+    ratios = [
+        0.2,
+        0.6,
+        0.89,
+        0.91,
+        1,
+        1.09,
+        1.11,
+        1.3,
+        1.94,
+        1.96,
+        2.2,
+        2.3,
+        2.96,
+        3.5,
+        3.8,
+        4.4,
+        4.74,
+        4.76,
+        9.4,
+        1234.5,
+    ]
+    page = browser.new_page()
+    page.goto("about:blank")
+    said = page.evaluate(
+        f"ratios => {{ const INFO = {{region: 'London'}}; {whole}\n{times}\n return ratios.map(timesWords); }}", ratios
+    )
+    page.close()
+    assert said == [words.times_words(ratio, "London") for ratio in ratios]
+    assert "about 3½ times the London rate" in said

@@ -1,0 +1,65 @@
+"""Releases for tests that also describe their incidents: when, where, what and how reported, drawn at random."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.circumstances import TOTAL, WHOLE
+from pipeline.config import Profile
+from pipeline.disclosure import Released
+from pipeline.disclosure.circumstances import release_circumstances
+from pipeline.disclosure.questions import Setting
+from pipeline.periods import Period
+
+__all__ = ["described"]
+
+PLACES = ("street", "dwelling", "shop", "transport hub")
+DELAYS = ("same day", "next day", "2 to 7 days", "8 to 30 days")
+
+
+def described(released: Released, *, rows: int = 1200, names: tuple[str, ...] = PLACES, seed: int = 7) -> Released:
+    """The same release with circumstances of its boroughs, from two organisations, under rules of its audience."""
+    rng, info = np.random.default_rng(seed), released.info
+    period = Period.parse(info.headline.id)
+    boroughs = released.areas.loc[released.areas["level"] == "borough", "area_code"].tolist()
+    draw = {
+        "hour_band": [str(h) for h in rng.integers(0, 24, rows)],
+        "weekday": [str(d) for d in rng.integers(1, 8, rows)],
+        "place_type": rng.choice(names, rows),
+        "delay": rng.choice(DELAYS, rows, p=[0.6, 0.2, 0.15, 0.05]),
+        "online": rng.choice(["yes", "no"], rows, p=[0.1, 0.9]),
+        "outcome": rng.choice(["positive", "no_suspect", "victim_does_not_support"], rows),
+    }
+    base = pd.DataFrame(
+        {
+            "organisation": rng.choice(["police", names[0]], rows, p=[0.9, 0.1]),
+            "area_code": rng.choice(boroughs, rows),
+            "month": period.first_month,
+            "category": "all",
+        }
+    )
+    parts = [base.assign(facet=facet, value=value) for facet, value in draw.items()]
+    parts.append(base.assign(facet=TOTAL, value=base["organisation"]))
+    both = [f"{d} {h}" for d, h in zip(draw["weekday"], draw["hour_band"], strict=True)]
+    parts.append(base.assign(facet="weekday_hour", value=both, area_code=WHOLE))
+    facets = pd.concat(parts).value_counts().rename("incidents").reset_index()
+    rules: dict[str, Any] = {"name": info.profile, "audience": info.audience, "threshold": info.threshold}
+    counts = released.counts[released.counts["period"] == period.id].copy()
+    real = base["area_code"].value_counts().to_dict() | {info.region_code: rows}
+    counts["incidents"] = pd.array([real.get(a, 0) for a in counts["area_code"]], dtype="Int64")
+    found = release_circumstances(
+        facets,
+        Setting(
+            run=info.run_name,
+            profile=Profile.model_validate(rules | {"rounding": info.rounding, "borough_period": "fixed"}),
+            headline=period,
+            areas=released.areas,
+            counts=counts,
+            mature_until=period.last_month,
+            fewest=info.threshold,
+            region_whole=True,
+        ),
+    )
+    return dataclasses.replace(released, circumstances=found.table)
