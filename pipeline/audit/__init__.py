@@ -23,17 +23,18 @@ Bounds that a relaxation gives can only show that a cell is *unsafe*; that it is
 tables that agree with everything published and differ by the threshold in that cell (witnesses).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.audit.ranges import Ranges, feasible_ranges, witness_ranges
+from pipeline.audit.ranges import Ranges, Witness, feasible_ranges, witness_ranges
 from pipeline.errors import InputError
 from pipeline.relations import KEY, Relations
 
-__all__ = ["STATES", "AuditResult", "Ranges", "attacker_view", "audit", "feasible_ranges", "witness_ranges"]
+__all__ = ["STATES", "AuditResult", "Ranges", "Witness", "attacker_view", "audit", "feasible_ranges", "witness_ranges"]
 
 STATES = ("published", "withheld", "band", "latent")
 
@@ -110,7 +111,14 @@ def attacker_view(cells: pd.DataFrame, *, threshold: int) -> pd.DataFrame:
     return pd.DataFrame({"low": low, "high": high, "required": required})
 
 
-def audit(cells: pd.DataFrame, *, relations: Relations, threshold: int, exact: bool = False) -> AuditResult:
+def audit(
+    cells: pd.DataFrame,
+    *,
+    relations: Relations,
+    threshold: int,
+    exact: bool = False,
+    witnesses: Iterable[Witness] = (),
+) -> AuditResult:
     """Attack a release and say whether every withheld cell keeps its range.
 
     Published sums count as exact here even if the release rounds them: an attacker who sees rounded figures knows
@@ -126,6 +134,10 @@ def audit(cells: pd.DataFrame, *, relations: Relations, threshold: int, exact: b
         Smallest count other than 0 that may be published.
     exact
         Find every range exactly. Default: stop where a cell is shown to be wide enough, or too narrow.
+    witnesses
+        Tables that whoever chose what to withhold claims to be possible: the positions of the cells that differ from
+        the true one, and what they hold instead. Each is checked against every row and bound before it counts: they
+        save the search, not the proof.
 
     Raises
     ------
@@ -154,6 +166,7 @@ def audit(cells: pd.DataFrame, *, relations: Relations, threshold: int, exact: b
         required=required,
         truth=cells["value"].to_numpy(dtype=np.float64),
         exact=exact,
+        witnesses=witnesses,
     )
     low, high = view["low"].to_numpy(), view["high"].to_numpy()
     given = np.flatnonzero((low == high) & (required > 0))  # pinned before any arithmetic

@@ -1,25 +1,29 @@
 """The feasible whole-number range of each withheld cell, as far as it matters or exactly."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_array
 
-from pipeline.audit.search import TOLERANCE, exchange_moves, neighbourhood, optimise, pinned_to, whole_point
+from pipeline.audit.search import TOLERANCE, exchange_moves, neighbourhood, optimise, pinned_to, whole_point, witness
 from pipeline.audit.system import System, blocks_of, propagate, reduce_system
 from pipeline.errors import InputError
 from pipeline.relations import Relations
 
-__all__ = ["Ranges", "feasible_ranges", "witness_ranges"]
+__all__ = ["Ranges", "Witness", "feasible_ranges", "witness_ranges"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+Witness = tuple[IntArray, FloatArray]
+"""A possible table: positions of the cells that differ from the true one, and what they hold instead."""
 
 SEED = 20_250_802  # directions of the search; any value serves, a fixed one repeats
 ROUNDS = 12  # random directions per block before cells are taken one by one
 BATCH_COLUMNS = 1_500  # small blocks share a programme up to this size
 LOCAL_HOPS = (2, 4)
+LOCAL_CELLS = 3_000  # relatives beyond this many are not near
 
 
 @dataclass(slots=True)
@@ -57,14 +61,30 @@ class _Search:
     seen_low: FloatArray
     seen_high: FloatArray
     reach: float
+    points: list[FloatArray]
 
     @classmethod
     def start(cls, system: System, x: FloatArray, required: FloatArray) -> "_Search":
         """Begin from one point and its cheap exchanges."""
         least, most = exchange_moves(system, x)
-        return cls(
-            system, x, required.astype(np.float64), least, most, 2.0 * max(float(required.max(initial=1.0)), 1.0)
-        )
+        reach = 2.0 * max(float(required.max(initial=1.0)), 1.0)
+        return cls(system, x, required.astype(np.float64), least, most, reach, [])
+
+    def hear(self, witnesses: Iterable[Witness]) -> None:
+        """Take tables that somebody else found, each only if it satisfies everything here."""
+        unknown = self.system.cells
+        for cells, values in witnesses:
+            at = np.searchsorted(unknown, cells)
+            mine = unknown[at.clip(max=unknown.size - 1)] == cells
+            columns, point = at[mine], self.x.copy()
+            point[columns] = values[mine]
+            if self.system.holds(point):
+                self.see(columns, point[columns])
+
+    def tell(self) -> list[Witness]:
+        """Return the points found, as what differs from the known one."""
+        moved = [np.flatnonzero(p != self.x) for p in self.points]
+        return [(self.system.cells[m], p[m]) for m, p in zip(moved, self.points, strict=True) if m.size]
 
     def give_up(self) -> NDArray[np.bool_]:
         """Drop the cells whose outer bounds are too narrow already, and say which."""
@@ -94,6 +114,7 @@ def feasible_ranges(
     required: FloatArray,
     truth: FloatArray | None = None,
     exact: bool = False,
+    witnesses: Iterable[Witness] = (),
 ) -> Ranges:
     """Find how narrowly the relations pin each unknown cell.
 
@@ -109,6 +130,9 @@ def feasible_ranges(
         One whole-number point that satisfies everything. The house has it and saves a search; an outsider does not.
     exact
         Give every range exactly, instead of stopping where a cell is shown to be wide enough or too narrow.
+    witnesses
+        Whole-number tables that may save searching, each as the cells that differ from `truth` and what they hold
+        instead. None is taken on trust: what breaks a row or a bound is passed over.
 
     Raises
     ------
@@ -134,6 +158,7 @@ def feasible_ranges(
         settled = (tight.low == search.seen_low) & (tight.high == search.seen_high)
         search.need = np.where(settled, 0.0, np.inf)
     else:
+        search.hear(witnesses)
         doomed = search.give_up()
         _random_directions(search, block)
         shown = ~search.pending & ~doomed
@@ -151,7 +176,7 @@ def witness_ranges(
     required: FloatArray,
     truth: FloatArray,
     seen: tuple[FloatArray, FloatArray],
-) -> tuple[FloatArray, FloatArray]:
+) -> tuple[FloatArray, FloatArray, list[Witness]]:
     """Widen the ranges that witnesses show, without settling the cells that stay narrow.
 
     Parameters as for `feasible_ranges`; `seen` holds the lowest and highest value each cell of the table took in
@@ -161,9 +186,12 @@ def witness_ranges(
     -------
     seen_low, seen_high
         As `seen`, widened, shape (cells,) each.
+    witnesses
+        The tables found on the way: the cells that differ from `truth`, and what they hold instead.
     """
     tight = propagate(reduce_system(relations, low=low, high=high))
     seen_low, seen_high = seen[0].copy(), seen[1].copy()
+    told: list[Witness] = []
     if tight.cells.size:
         search = _Search.start(tight, truth[tight.cells].astype(np.float64), required[tight.cells])
         search.see(np.arange(tight.cells.size), seen_low[tight.cells])
@@ -171,7 +199,8 @@ def witness_ranges(
         search.give_up()
         _random_directions(search, blocks_of(tight))
         seen_low[tight.cells], seen_high[tight.cells] = search.seen_low, search.seen_high
-    return seen_low, seen_high
+        told = search.tell()
+    return seen_low, seen_high, told
 
 
 def _some_point(system: System, block: IntArray) -> FloatArray:
@@ -202,15 +231,16 @@ def _random_directions(search: _Search, block: IntArray) -> None:
     rng = np.random.default_rng(SEED)
     for _ in range(ROUNDS):
         before = int(search.pending.sum())
+        pair = (search.x.copy(), search.x.copy())
         for rows, columns in _batches(search.system, block, search.pending):
             cut = search.boxed(columns, search.system.block(rows, columns))
             lot = rng.choice([-1.0, 1.0], size=columns.size) * np.where(search.pending[columns], 1.0, 0.01)
-            for direction in (lot, -lot):
-                point = optimise(cut, direction).point
-                if point is None:
-                    point = optimise(cut, direction, integer=True, gap=0.2).point
+            for whole, direction in zip(pair, (lot, -lot), strict=True):
+                point = witness(cut, direction)
                 if point is not None:
                     search.see(columns, point)
+                    whole[columns] = point
+        search.points += pair
         gained = before - int(search.pending.sum())
         if gained <= before // 50:
             break
@@ -254,6 +284,8 @@ def _local(search: _Search, column: int) -> bool:
     """Look for witnesses among a cell's near relatives only, everything else held at the known point."""
     for hops in LOCAL_HOPS:
         rows, columns = neighbourhood(search.system, column, hops=hops)
+        if columns.size > LOCAL_CELLS:
+            return False
         cut = search.boxed(columns, pinned_to(search.system, search.x, rows, columns))
         cost = np.zeros(columns.size)
         at = int(np.searchsorted(columns, column))

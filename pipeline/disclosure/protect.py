@@ -186,7 +186,8 @@ class _Guard:
             )
             if not self.profile.secondary:
                 return found, None
-            attack = audit(found.cells, relations=relations, threshold=threshold)  # has the last word on what is safe
+            # has the last word on what is safe
+            attack = audit(found.cells, relations=relations, threshold=threshold, witnesses=found.witnesses)
             public = cells["known"].to_numpy(dtype=bool) if "known" in cells else np.zeros(len(cells), dtype=bool)
             given = _given_away(found.cells, relations, public, threshold, among=attack.pinned)
             found = replace(found, cells=_at_source(found.cells, given))

@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from pipeline.audit import Witness
 from pipeline.audit.system import propagate, reduce_system
 from pipeline.errors import InputError
 from pipeline.relations import Relations
@@ -51,11 +52,14 @@ class Suppression:
         `incidents_lost` (sum of the secondary cells' true counts).
     unprotected
         Positions of withheld cells that no withholding protects (earlier releases give them away): do not publish.
+    witnesses
+        Tables that agree with everything published, for the audit to check: what the search for protection found.
     """
 
     cells: pd.DataFrame
     counts: pd.DataFrame
     unprotected: NDArray[np.int64]
+    witnesses: tuple[Witness, ...] = ()
 
     @property
     def ratio(self) -> float | None:
@@ -146,7 +150,7 @@ def suppress(
         [seen & at_source, seen & flag["fixed"], added, seen], [AT_SOURCE, BEFORE, ADDED, PROTECTED], ""
     )
     lost = pattern.given_up | (start & (low == high) & (need > 0))
-    return Suppression(frame, _tally(frame), np.flatnonzero(lost).astype(np.int64))
+    return Suppression(frame, _tally(frame), np.flatnonzero(lost).astype(np.int64), pattern.witnesses)
 
 
 def _choose(table: Table, *, exact_cells: int, prune_cells: int) -> Pattern:
@@ -155,7 +159,7 @@ def _choose(table: Table, *, exact_cells: int, prune_cells: int) -> Pattern:
     given_up = outright.copy()
     label = table.labels()
     size = np.bincount(label)
-    rest = []
+    rest, witnesses = [], list[Witness]()
     for number in np.unique(label[table.hidden & table.movable]):
         columns = np.flatnonzero(label == number) if size[number] <= exact_cells else None
         found = cheapest_pattern(table.part(columns)) if columns is not None else None
@@ -170,7 +174,8 @@ def _choose(table: Table, *, exact_cells: int, prune_cells: int) -> Pattern:
         if 0 < int((pattern.hidden & ~part.hidden).sum() + pattern.outright.sum()) <= prune_cells:
             pattern = pruned(part, pattern)
         hidden[columns], outright[columns], given_up[columns] = pattern.hidden, pattern.outright, pattern.given_up
-    return Pattern(hidden, outright, given_up)
+        witnesses += [(columns[cells], values) for cells, values in pattern.witnesses]
+    return Pattern(hidden, outright, given_up, tuple(witnesses))
 
 
 def _at_source(relations: Relations, x: FloatArray, known: BoolArray, threshold: int) -> BoolArray:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.audit import witness_ranges
+from pipeline.audit import Witness, witness_ranges
 from pipeline.suppress.repair import Board, slide
 from pipeline.suppress.table import Table
 
@@ -18,11 +18,15 @@ ROUNDS = 40
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """What to hide: all hidden cells, those among them that lost their band, and those that nothing protects."""
+    """What to hide: all hidden cells, those among them that lost their band, and those that nothing protects.
+
+    `witnesses` are possible tables that show how far the hidden cells can move.
+    """
 
     hidden: BoolArray
     outright: BoolArray
     given_up: BoolArray
+    witnesses: tuple[Witness, ...] = ()
 
 
 def greedy_pattern(table: Table) -> Pattern:
@@ -35,13 +39,15 @@ def greedy_pattern(table: Table) -> Pattern:
     given_up = outright.copy()
     seen_low, seen_high = table.x.copy(), table.x.copy()
     board = Board.build(table)
+    witnesses: list[Witness] = []
     for _ in range(ROUNDS):
         now = table.promising_less(given_up).without_bands(outright)
         board = replace(board, table=now)
         low, high, required = now.view(hidden)
-        seen_low, seen_high = witness_ranges(
+        seen_low, seen_high, told = witness_ranges(
             now.relations, low=low, high=high, required=required, truth=now.x, seen=(seen_low, seen_high)
         )
+        witnesses += told
         narrow = np.flatnonzero(seen_high - seen_low < required)
         if narrow.size == 0:
             break
@@ -56,9 +62,10 @@ def greedy_pattern(table: Table) -> Pattern:
             hidden[found.cells] = True
             outright[found.cells[found.values > now.high[found.cells]]] = True
             if found.witness:
+                witnesses.append((found.cells, found.values))
                 seen_low[found.cells] = np.minimum(seen_low[found.cells], found.values)
                 seen_high[found.cells] = np.maximum(seen_high[found.cells], found.values)
-    return Pattern(hidden, outright, given_up)
+    return Pattern(hidden, outright, given_up, tuple(witnesses))
 
 
 def pruned(table: Table, pattern: Pattern) -> Pattern:
@@ -70,4 +77,4 @@ def pruned(table: Table, pattern: Pattern) -> Pattern:
             mask[cell] = False
             if table.without_bands(outright).failing(hidden).size:
                 mask[cell] = True
-    return Pattern(hidden, outright & hidden, pattern.given_up)
+    return replace(pattern, hidden=hidden, outright=outright & hidden)
