@@ -128,6 +128,14 @@ def test_every_way_of_writing_a_table_is_read(tmp_path: Path, data: bytes, expec
         assert found.incidents["occurred_on"].iloc[0] == "2025-01-02"
 
 
+def test_rows_drawn_into_one_by_a_stray_quotation_mark_are_named_by_their_lines(tmp_path: Path) -> None:
+    found = read(write(tmp_path, rows(GOOD, '1,2025-01-02,530500,180500,"race', GOOD, GOOD + '",more', GOOD)))
+    assert found.rules == {2: "malformed"}
+    told = json.loads(found.quarantine["raw"].iloc[0])
+    assert (told["line"], told["last_line"]) == (3, 5)
+    assert found.report.rows_read == 3
+
+
 def test_a_decimal_comma_goes_with_a_semicolon(tmp_path: Path) -> None:
     path = write(tmp_path, "id;date;x;y\n1;2025-01-02;530500,75;180500,25\n")
     found = read(path)

@@ -174,9 +174,7 @@ def _careful(
                         f"{name}: a cell that begins in line {start} is longer than {csv.field_size_limit():,} "
                         "characters: a quotation mark is probably never closed. Repair that line"
                     ) from None
-                last = lines + reader.line_num
-                lost = {"last_line": last} if last > start else {}
-                yield blank, json.dumps({"line": start, **lost, "fault": str(error)})
+                yield blank, json.dumps(_span(start, lines + reader.line_num) | {"fault": str(error)})
                 continue
             if not row:
                 continue
@@ -185,4 +183,10 @@ def _careful(
             if len(row) == columns:
                 yield row, None
             else:
-                yield blank, json.dumps({"line": start, "cells": len(row), "columns": columns})
+                span = _span(start, lines + reader.line_num)
+                yield blank, json.dumps(span | {"cells": len(row), "columns": columns})
+
+
+def _span(first: int, last: int) -> dict[str, int]:
+    """Say which lines a row takes up: a stray quotation mark may have drawn several into one."""
+    return {"line": first} if first == last else {"line": first, "last_line": last}
