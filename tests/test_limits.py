@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import geopandas as gpd
@@ -19,6 +20,7 @@ from pipeline.errors import ConfigError, InputError
 from pipeline.readers.boundaries import read_boundaries
 from pipeline.readers.limits import DEFAULT_LIMITS, require_size, unfolds
 from pipeline.stages import expand
+from pipeline.stages.surroundings import _shapes
 from tests.reader_kit import CITY, read, settings, write
 
 HEAD = "id,date,easting,northing,strand\n"
@@ -176,6 +178,17 @@ def test_boundaries_are_held_to_the_limit_of_files_read_whole(tmp_path: Path) ->
         read_boundaries(area_file, base=tmp_path, working="EPSG:27700", level="wards", limits=limits)
     found = read_boundaries(area_file, base=tmp_path, working="EPSG:27700", level="wards")
     assert found.codes == CITY.codes
+
+
+def test_layers_of_addresses_are_what_their_names_say(tmp_path: Path) -> None:
+    points = gpd.GeoDataFrame(geometry=[shapely.Point(530_500, 180_500)], crs=27700)
+    points.to_file(tmp_path / "there.geojson")
+    context: Any = SimpleNamespace(base=tmp_path, config=settings())
+    assert len(_shapes(context, "there.geojson", "disclosure.addresses")) == 1
+    pointer = "<OGRVRTDataSource><OGRVRTLayer name='there'><SrcDataSource relativeToVRT='1'>there.geojson"
+    write(tmp_path, f"{pointer}</SrcDataSource></OGRVRTLayer></OGRVRTDataSource>", "pointer.gpkg")
+    with pytest.raises(InputError, match=r"pointer\.gpkg is not what its ending says"):
+        _shapes(context, "pointer.gpkg", "disclosure.addresses")
 
 
 # Addresses ------------------------------------------------------------------------------------------------------------

@@ -4,9 +4,11 @@ from pipeline.readers.account import PartReport
 from pipeline.readers.counted import CountsPart, CountsReport, check_relations, declared_relations, merge_published
 from pipeline.readers.duplicates import DUPLICATES, Duplicates, settle_duplicates
 from pipeline.readers.files import expand, source_labels
+from pipeline.readers.gdal import closed
 from pipeline.readers.incidents import read_incidents
 from pipeline.readers.kept import KEPT, keep_counts, merge_kept, merge_locations, merge_victims
 from pipeline.readers.levels import AreaSet, read_areas
+from pipeline.readers.limits import require_size
 from pipeline.readers.published import COUNT_RULES, read_counts, read_lookup
 from pipeline.readers.reduce import (
     LocationCounts,
@@ -38,6 +40,7 @@ __all__ = [
     "OpenPart",
     "PartReport",
     "check_relations",
+    "closed",
     "count_area_months",
     "count_facets",
     "count_locations",
@@ -59,6 +62,7 @@ __all__ = [
     "reduce_facets",
     "reduce_locations",
     "reduce_places",
+    "require_size",
     "settle_duplicates",
     "source_labels",
 ]

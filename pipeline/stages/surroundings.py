@@ -10,7 +10,7 @@ import shapely
 from pipeline.config import KnownTable
 from pipeline.disclosure import Ground
 from pipeline.errors import ConfigError, InputError
-from pipeline.readers import read_counts, read_lookup
+from pipeline.readers import closed, read_counts, read_lookup, require_size
 from pipeline.schemas import AREAS
 from pipeline.stages.context import Context
 from pipeline.store import read_table
@@ -39,8 +39,10 @@ def _shapes(context: Context, path: str, key: str) -> Any:
     from pyogrio.errors import DataLayerError, DataSourceError
 
     file = context.base / path
+    require_size(file, limits=context.config.run)
     try:
-        layer = pyogrio.read_dataframe(file, columns=[])
+        with closed(file) as source:
+            layer = pyogrio.read_dataframe(source, columns=[])
     except (DataSourceError, DataLayerError) as error:
         raise InputError(f"{key}: {file.name} cannot be read as a map layer ({error})") from None
     if layer.crs is None:
