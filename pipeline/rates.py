@@ -38,24 +38,47 @@ class RateRules:
     too_few_under: int = 10
 
 
-def denominators(areas: pd.DataFrame) -> pd.DataFrame:
-    """Take residents from the area table, the region holding those of its covered boroughs only.
+def denominators(areas: pd.DataFrame, own: pd.DataFrame | None = None, *, measure: str = RESIDENTS) -> pd.DataFrame:
+    """Take people from the area table, the region holding those of its covered boroughs only.
 
     Parameters
     ----------
     areas
-        Columns area_code, level, population (people, nullable) and covered.
+        Columns area_code, level, parent_code (where `own` is given), population (people, nullable) and covered.
+    own
+        Denominators of one category only: area_code, category, population, measure. Larger areas left out hold the sum
+        of their covered parts.
+    measure
+        Who is counted in the area table.
 
     Returns
     -------
     population
-        area_code and population. That of the region is null where a covered borough's is missing.
+        area_code, population (the region's is null where a covered borough's is), category (null: all others), measure.
     """
     population = areas["population"].astype("Float64").mask(~areas["covered"].astype(bool))
     boroughs = population[(areas["level"] == "borough") & areas["covered"].astype(bool)]
     if len(boroughs):
         population = population.mask(areas["level"] == "region", boroughs.sum(skipna=False))
-    return pd.DataFrame({"area_code": areas["area_code"], "population": population}).reset_index(drop=True)
+    frame = pd.DataFrame({"area_code": areas["area_code"], "population": population, "category": None})
+    frames = [frame.assign(measure=measure).reset_index(drop=True)]
+    if own is not None:
+        frames += [_summed(areas, rows) for _, rows in own.groupby("category", sort=True)]
+    return pd.concat([f.astype({"category": "str"}) for f in frames], ignore_index=True)
+
+
+def _summed(areas: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
+    """Add up one category's denominators over larger areas that have none."""
+    covered = areas[areas["covered"].astype(bool)]
+    people = own.set_index("area_code")["population"].astype("Float64").reindex(covered["area_code"])
+    for part, whole in (("ward", "borough"), ("borough", "region")):
+        parts = covered.loc[covered["level"] == part, ["area_code", "parent_code"]]
+        sums = people.reindex(parts["area_code"]).groupby(parts["parent_code"].to_numpy()).sum(min_count=1)
+        known = people.reindex(parts["area_code"]).notna().groupby(parts["parent_code"].to_numpy()).all()
+        codes = covered.loc[covered["level"] == whole, "area_code"]
+        people = people.fillna(sums[known].reindex(codes).reindex(people.index))
+    first = own.iloc[0]
+    return people.rename("population").reset_index().assign(category=first["category"], measure=first["measure"])
 
 
 def empirical_bayes(events: npt.ArrayLike, population: npt.ArrayLike) -> Floats:

@@ -284,3 +284,22 @@ def test_a_part_of_a_category_reaches_the_total_where_its_parent_is_not_shown() 
     released = let_out(detected, {**PARTNER, "categories": ["antisemitic"]})
     assert {c.id for c in released.info.categories} == {"all", "antisemitic"}
     assert released.info.audit == "passed"
+
+
+def test_rates_of_a_category_rest_on_its_own_denominator() -> None:
+    """Religion over worshippers, everything else over residents, at every level of a released folder."""
+    detected = small(3, mean=2.0)
+    wards = detected.areas.loc[detected.areas["level"] == "ward", ["area_code", "parent_code"]]
+    own = wards.assign(category="religion", population=500, measure="worshippers")
+    rules = {"name": "all", "audience": "internal", "threshold": 0, "secondary": False, "borough_period": "fixed"}
+    config = config_of([rules])
+    given = dataclasses.replace(detected, denominators=own)
+    found = examine(given, profile=config.profiles[0], config=config).released
+    rows = found.counts[found.counts["rate_per_10000"].notna()].set_index(["category", "area_code", "period"])
+    worshippers = {"R": 500 * len(wards)} | (500 * wards["parent_code"].value_counts()).to_dict()
+    worshippers |= dict.fromkeys(wards["area_code"], 500)
+    residents = found.areas.set_index("area_code")["population"].to_dict()
+    assert {"religion", "race"} <= set(rows.index.get_level_values("category"))
+    for (category, area, _), row in rows.iterrows():
+        people = (worshippers if category == "religion" else residents)[area]
+        assert row["rate_per_10000"] == pytest.approx(row["incidents"] / people * 10_000, abs=1e-4)

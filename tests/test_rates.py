@@ -268,3 +268,23 @@ def test_met_totals_over_the_whole_file(real_data: Path) -> None:
     ).set_index("area_code")
     assert counts.loc["E12000007", "incidents"] == 95_668
     assert counts.loc["E12000007", "positive_outcomes"] == 10_572
+
+
+def test_a_category_of_its_own_is_summed_up_and_the_others_keep_residents() -> None:
+    areas = pd.DataFrame(
+        {
+            "area_code": ["R", "A", "B", "A1", "A2", "B1"],
+            "level": ["region", "borough", "borough", "ward", "ward", "ward"],
+            "parent_code": [None, "R", "R", "A", "A", "B"],
+            "population": pd.array([60, 30, 30, 10, 20, 30], dtype="Int64"),
+            "covered": True,
+        }
+    )
+    own = pd.DataFrame(
+        {"area_code": ["A1", "A2", "B1"], "category": "theft", "population": [1000, 2000, 3000], "measure": "workday"}
+    )
+    found = denominators(areas, own).set_index(["category", "area_code"])["population"]
+    assert found.loc["theft"].to_dict() == {"R": 6000, "A": 3000, "B": 3000, "A1": 1000, "A2": 2000, "B1": 3000}
+    gap = denominators(areas, own.iloc[:2]).set_index(["category", "area_code"])["population"]
+    assert gap.loc[("theft", "A")] == 3000
+    assert gap.loc["theft"].isna().to_dict() == {"R": True, "A": False, "B": True, "A1": False, "A2": False, "B1": True}

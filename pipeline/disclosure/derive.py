@@ -46,6 +46,7 @@ def derive(
     config: Config,
     profile: Profile,
     emerging: pd.DataFrame | None = None,
+    people: pd.DataFrame | None = None,
 ) -> Figures:
     """Compute all figures of a release from its protected counts.
 
@@ -62,6 +63,8 @@ def derive(
         Settings.
     emerging
         area_code, category, emerging_class from full data: internal only.
+    people
+        Denominators of single categories: area_code, category, population, measure.
 
     Returns
     -------
@@ -74,9 +77,10 @@ def derive(
         unreliable_under=config.rates.unreliable_under,
         too_few_under=max(config.rates.too_few_under, 1),
     )
-    rated = add_rates(
-        counts, denominators(areas), visitor_areas=config.areas.visitor_areas, rules=rules, smooth=config.rates.smooth
-    )
+    measures = [p.measure for p in config.areas.population if p.category is None]
+    of = denominators(areas, people, measure=measures[0] if len(set(measures)) == 1 else "residents")
+    visitors = config.areas.visitor_areas
+    rated = add_rates(counts, of, visitor_areas=visitors, rules=rules, smooth=config.rates.smooth)
     counted = add_outcomes(rated, basis=config.outcomes.basis, confidence=config.rates.confidence)
     figures = _described(counted, areas)
     changed, words = _changes(counts, windows=windows, config=config)

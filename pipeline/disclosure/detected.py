@@ -46,6 +46,8 @@ class Detected:
         is named.
     facets
         Counts by what describes incidents (see `pipeline.circumstances`); None where there are no incident records.
+    denominators
+        Populations used for one category only: area_code, category, population, measure; None where there are none.
     told
         Circumstances released before from the same data, oldest first.
     """
@@ -64,4 +66,5 @@ class Detected:
     ground: Ground = field(default_factory=Ground)
     known: pd.DataFrame | None = None
     facets: pd.DataFrame | None = None
+    denominators: pd.DataFrame | None = None
     told: tuple[Told, ...] = ()

@@ -149,6 +149,7 @@ class Making:
             config=config,
             profile=profile,
             emerging=detected.emerging,
+            people=detected.denominators,
         )
         density = release_density(
             detected.locations,

@@ -34,6 +34,7 @@ __all__ = ["run"]
 
 
 _INDEX = "areas.index.npz"
+_PEOPLE = "denominators.parquet"
 
 
 def run(context: Context) -> None:
@@ -49,7 +50,7 @@ def _areas(context: Context) -> AreaSet:
     """Read boundaries and residents and index the wards, or take over those of the last run if nothing changed."""
     config = context.config
     key = _areas_key(context)
-    kept = ("areas.parquet", "areas.json", *(() if config.published_counts else (_INDEX,)))
+    kept = ("areas.parquet", "areas.json", _PEOPLE, *(() if config.published_counts else (_INDEX,)))
     before = context.last / "work" if context.last else None
     if before and all((before / name).is_file() for name in kept):
         record = read_json(before / "areas.json")
@@ -59,11 +60,12 @@ def _areas(context: Context) -> AreaSet:
             context.counters["boundaries_taken_over"] = True
             context.choices |= record["choices"]
             table = read_table(context.work("areas.parquet"), AREAS, crs=config.crs.working)
-            return AreaSet(table, pd.DataFrame(), record["report"])
+            return AreaSet(table, pd.read_parquet(context.work(_PEOPLE)), record["report"])
     areas = read_areas(
         config.areas, base=context.base, working=config.crs.working, limits=config.run, scratch=context.folder
     )
     write_table(context.work("areas.parquet"), AREAS, areas.table)
+    areas.denominators.to_parquet(context.work(_PEOPLE), index=False, compression="zstd")
     choices: dict[str, Any] = {}
     if not config.published_counts:
         wards = areas.level("ward")

@@ -90,6 +90,7 @@ def _detected(context: Context) -> Detected:
     found, span = read_json(context.work("detect.json")), read_json(context.work("span.json"))
     record = read_json(context.work("ingest.json"))
     history, facets = context.work("emerging.parquet"), context.work("facets.parquet")
+    people = pd.read_parquet(context.work("denominators.parquet"))
     names = [n for n in found["windows"] if context.work(f"hotspots/{n}.parquet").is_file()]
     return Detected(
         areas=read_table(context.work("areas.parquet"), AREAS, crs=crs),
@@ -106,4 +107,5 @@ def _detected(context: Context) -> Detected:
         ground=ground_of(context),
         known=known_of(context),
         facets=pd.read_parquet(facets) if facets.is_file() else None,
+        denominators=people if len(people) else None,
     )
