@@ -1,6 +1,7 @@
 """Geometry of a release, stored once: shared arcs for every area, band and outline on the page."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ AGREE_PCT = 2.0
 """Boroughs are drawn from their wards where the two disagree by less than this share of the area, in per cent."""
 
 GRID_M = 1.0
+
+Shape = tuple[simplify.Ring, ...]
+Shapes = list[Shape]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,27 +106,29 @@ def _anchor(ring_sets: tuple[simplify.Ring, ...]) -> list[int]:
     return [x, y]
 
 
-def make_outlines(released: Released) -> Outlines:
-    """Simplify, dissolve and cut a release's shapes into arcs.
+@lru_cache(maxsize=1)  # the profiles of a run draw the same areas
+def _drawn(
+    areas: tuple[tuple[str, str, str, bytes], ...], tolerance_m: float, crs: str
+) -> tuple[list[str], dict[str, Shapes], dict[str, list[list[int]]], Shape, Shapes]:
+    """Simplify areas (level, code, parent, WKB): levels, rings and label spots of each, the outer edge, the water."""
+    import geopandas as gpd
 
-    Returns
-    -------
-    outlines
-        The same release gives the same bytes.
-    """
-    info, crs = released.info, released.info.working_crs
-    tolerance_m = info.simplify_m
-    rings: dict[str, list[tuple[simplify.Ring, ...]]] = {}
+    every = gpd.GeoDataFrame(
+        {"level": [a[0] for a in areas], "area_code": [a[1] for a in areas], "parent_code": [a[2] for a in areas]},
+        geometry=shapely.from_wkb([a[3] for a in areas]),
+        crs=crs,
+    )
+    rings: dict[str, Shapes] = {}
     labels: dict[str, list[list[int]]] = {}
     metric: dict[str, NDArray[Any]] = {}
-    present = [level for level in ("ward", "borough") if (released.areas["level"] == level).any()]
+    present = [level for level in ("ward", "borough") if (every["level"] == level).any()]
     for level in present:
-        frame = released.areas[released.areas["level"] == level]
+        frame = every[every["level"] == level]
         shapes = np.array([_polygonal(g) for g in frame.geometry], dtype=object)
         if not shapely.coverage_is_valid(shapes):  # neighbours digitised apart: bring them to one grid first
             shapes = np.array([_polygonal(g) for g in shapely.set_precision(shapes, GRID_M)], dtype=object)
         metric[level] = simplify.simplify_coverage(shapes, tolerance_m=tolerance_m)
-        wards = released.areas[released.areas["level"] == "ward"]
+        wards = every[every["level"] == "ward"]
         if level == "borough" and "ward" in rings and _dissolvable(frame, wards, metric["ward"]):
             parents = wards["parent_code"].tolist()
             rings[level] = [
@@ -135,17 +141,33 @@ def make_outlines(released: Released) -> Outlines:
         spots = np.rint(shapely.get_coordinates(_lonlat(centres, crs)) * simplify.UNITS_PER_DEGREE)
         labels[level] = [[int(x), int(y), int(r)] for (x, y), r in zip(spots, radii, strict=True)]
     top = present[-1]
-    edge = simplify.dissolve_rings(rings[top])
     water = simplify.water_gaps(shapely.union_all(metric[top]))
+    water_rings: Shapes = _rings(np.array([water], dtype=object), crs) if not water.is_empty else [()]
+    return present, rings, labels, simplify.dissolve_rings(rings[top]), water_rings
+
+
+def make_outlines(released: Released) -> Outlines:
+    """Simplify, dissolve and cut a release's shapes into arcs.
+
+    Returns
+    -------
+    outlines
+        The same release gives the same bytes.
+    """
+    info, crs = released.info, released.info.working_crs
+    tolerance_m = info.simplify_m
+    named = released.areas[released.areas["level"].isin(["ward", "borough"])]
+    columns = (named[c].astype("str").tolist() for c in ("level", "area_code", "parent_code"))
+    keys = tuple(zip(*columns, shapely.to_wkb(named.geometry.to_numpy()).tolist(), strict=True))
+    present, rings, labels, edge, water = _drawn(keys, tolerance_m, crs)
     hot_rings = _rings(np.array([_polygonal(g) for g in released.hotspots.geometry], dtype=object), crs)
     band_rings = _rings(_bands(released.density, min(tolerance_m, 25.0)), crs)
-    water_rings = _rings(np.array([water], dtype=object), crs) if not water.is_empty else [()]
-    made = simplify.topology([*(rings[level] for level in present), [edge], water_rings, hot_rings, band_rings])
+    made = simplify.topology([*(rings[level] for level in present), [edge], water, hot_rings, band_rings])
     layers = [[[list(ring) for ring in shape] for shape in layer] for layer in made.shapes]
     return Outlines(
         arcs=[simplify.delta_code(arc) for arc in made.arcs],
         areas=dict(zip(present, layers, strict=False)),
-        labels=labels,
+        labels={level: list(spots) for level, spots in labels.items()},
         region=layers[len(present)][0],
         water=layers[len(present) + 1][0],
         hotspots=layers[len(present) + 2],
