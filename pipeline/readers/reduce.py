@@ -220,8 +220,10 @@ def count_facets(part: Path | OpenPart, *, memory_limit_mb: int = 1000) -> pd.Da
         met = {c for c, rows in zip(columns, held, strict=True) if rows}
         facets = {n: e for n, e in _FACETS.items() if _ALWAYS.get(n, n) in met | {"online"}}
         values = ", ".join(f"{expression} AS of_{name}" for name, expression in facets.items())
-        sets = ", ".join(f"(organisation, area_code, month, categories, of_{name})" for name in facets)
-        sets = sets.replace("area_code, month, categories, of_weekday_hour", "month, categories, of_weekday_hour")
+        sets = ", ".join(
+            f"(organisation, {'' if name == 'weekday_hour' else 'area_code, '}month, categories, of_{name})"
+            for name in facets
+        )
         pick = " ".join(f"WHEN GROUPING(of_{name}) = 0 THEN '{name}'" for name in facets)
         found = asked.query(
             f"""
