@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -93,6 +94,18 @@ def test_public_shows_no_small_count(outcome: Outcome) -> None:
     assert "incidents" in barton["withheld"].split(";")
     # What is left of the region beside borough A would give it back: B, A or the region must be withheld as well.
     assert pd.isna(year(public, "B")["incidents"])
+
+
+@pytest.mark.parametrize("profile", ["internal", "public"])
+def test_every_documented_file_of_a_profile_is_written(outcome: Outcome, profile: str) -> None:
+    page = (Path(__file__).parents[1] / "outputs" / "README.md").read_text("utf-8")
+    table = page.split("In each profile's folder:")[1].split("|---|---|\n")[1].split("\n\n")[0]
+    named = [name for line in table.splitlines() for name in re.findall(r"`([^`]+)`", line.split("|")[1])]
+    # circumstances: only where there is something that may be told
+    plain = {n for n in named if "<" not in n and not n.startswith("circumstances")}
+    assert {"index.html", "protection.html", "release.json", "area_counts.csv", "panel.html"} <= plain
+    assert sorted(n for n in plain if not (outcome.folder / profile / n).is_file()) == []
+    assert (outcome.folder / profile / "boroughs" / "A.html").is_file()
 
 
 def test_two_runs_are_byte_identical(outcome: Outcome, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The one door to DuckDB: names and texts quoted, memory bounded, files confined, the door then locked."""
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,7 @@ def connect(*, memory_limit_mb: int, folders: Iterable[Path], spill: Path, threa
     connection.execute(f"SET allowed_directories = [{', '.join(literal(f) for f in allowed)}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET TimeZone = 'UTC'")
-    connection.execute("SET enable_progress_bar = false")  # it would be drawn into what --json prints
+    with contextlib.suppress(duckdb.InvalidInputException):  # a notebook without widgets draws none, and says so
+        connection.execute("SET enable_progress_bar = false")  # it would be drawn into what --json prints
     connection.execute("SET lock_configuration = true")
     return connection

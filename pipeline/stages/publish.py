@@ -9,6 +9,7 @@ from pipeline.disclosure import Packed, Released, unpack
 from pipeline.errors import ConfigError
 from pipeline.exports import write_exports
 from pipeline.maps import write_map
+from pipeline.protection import write_protection
 from pipeline.records import read_json
 from pipeline.schemas import AREA_COUNTS, CIRCUMSTANCES
 from pipeline.stages import Context
@@ -31,6 +32,7 @@ def run(context: Context) -> None:
             flatgeobuf=exports.flatgeobuf,
         )
         write_map(released, folder / "index.html")
+        write_protection(released, folder / "protection.html")
         if context.config.page.briefings:
             write_briefings(released, folder)
         context.progress("publishing", number, len(profiles))

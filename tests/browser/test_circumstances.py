@@ -1,12 +1,11 @@
 """What partnerships ask first in a real browser; and maps and briefings compare rates in the same words."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from axe_core_python.sync_playwright import Axe
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from pipeline.briefings import write_briefings
 from pipeline.findings import words
@@ -16,14 +15,6 @@ from tests.released_fixture import HOSTILE, city
 pytestmark = pytest.mark.browser
 
 ASSETS = Path(words.__file__).parents[1] / "maps" / "assets"
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as driver:
-        made = driver.chromium.launch(executable_path=chromium)
-        yield made
-        made.close()
 
 
 @pytest.fixture(scope="module")
