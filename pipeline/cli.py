@@ -75,17 +75,17 @@ def check(
     as_json: _JsonOption = False,
     debug: _DebugOption = False,
 ) -> None:
-    """Read the configuration, find every file, and say what a run would do; write nothing.
+    """Read the configuration, find every file and column, and say what a run would do; write nothing.
 
     Example: hotspots check --config config.yaml
     """
     from pipeline.run import load_config, stage_states
-    from pipeline.stages import input_files
+    from pipeline.stages.checks import check_inputs, settings_cautions
     from pipeline.terminal import print_check
 
     settings = load_config(config)
-    files = input_files(settings, config.resolve().parent)
-    print_check(settings, files, stage_states(config), as_json=as_json)
+    files = check_inputs(settings, config.resolve().parent)
+    print_check(settings, files, stage_states(config), settings_cautions(settings), as_json=as_json)
 
 
 @app.command()

@@ -29,8 +29,8 @@ run. Results are not kept in version control; this page is, and a test holds it 
 | path | what it is | who it is for |
 |---|---|---|
 | `index.html` | front door: profiles, maps, layers, quality | analyst |
-| `manifest.json` | inputs with SHA-256, settings, versions, what was chosen and counted, timings | analyst |
-| `quality.json` | every row accounted for: refused by which rule, geocode hit rate by area and month, repeated coordinates, what may be the same | analyst |
+| `manifest.json` | inputs with SHA-256, settings, versions, what was chosen and counted, what to look at first (`cautions`), timings | analyst |
+| `quality.json` | every row accounted for: refused by which rule, geocode hit rate by area and month, repeated coordinates, what may be the same, boroughs the files hardly reach (`scarce_boroughs`) | analyst |
 | `backtest.json`, `backtest.svg` | how well maps would have done, when asked for | analyst |
 | `work/` | stage tables; never leaves the building | analyst |
 | `<profile>/` | `internal`, `partner`, `public`, as configured: the only folders that are handed over | the profile's audience |

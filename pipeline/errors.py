@@ -2,8 +2,8 @@
 
 HotspotsError (1)
 ├── ConfigError (2)       a setting is missing, unknown, or contradicts another
-├── InputError (3)        a file or an argument cannot be used as it is
-├── SchemaError (4)       a table between stages breaks its contract
+├── InputError (3)        a file, one of its columns or an argument is missing or cannot be used as it is
+├── SchemaError (4)       a table that one stage hands to the next breaks its contract: a fault of the program
 ├── QualityError (5)      too much was quarantined to trust the rest
 ├── DisclosureError (6)   a release would give somebody away
 └── EngineError (7)       the place the work runs in failed
@@ -35,7 +35,7 @@ class ConfigError(HotspotsError):
 
 
 class InputError(HotspotsError):
-    """An input cannot be used as it is."""
+    """An input is missing, lacks a column, or cannot be used as it is."""
 
     exit_code = 3
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.page import SYNTHETIC, attribute, colour_tokens, document, text
+from pipeline.phrases import choice_name
 
 __all__ = ["front_door"]
 
@@ -57,6 +58,12 @@ _AUDIENCES = {
 }
 
 
+_AGAIN = {
+    "victim": "incidents with a known victim share the victim with another",
+    "place": "located incidents share their exact point with another (expected where points are snapped)",
+}
+
+
 def front_door(folder: Path, *, manifest: Mapping[str, Any], quality: Mapping[str, Any]) -> str:
     """Return the page for a finished run folder.
 
@@ -77,7 +84,8 @@ def front_door(folder: Path, *, manifest: Mapping[str, Any], quality: Mapping[st
     body.append(f'<p class="sub">{text(run["place"])} Run “{text(run["name"])}”. For the analyst: internal.</p>')
     if run["synthetic"]:
         body.append(f'<p class="note">{text(SYNTHETIC)}</p>')
-    body += ["<h2>Folders to hand over</h2>", '<div class="cards">']
+    body += [f'<p class="note">{text(caution)}</p>' for caution in _cautions(manifest)]
+    body += ["<h2>Folders</h2>", '<div class="cards">']
     for profile in manifest["settings"]["profiles"]:
         body += _card(folder, profile)
     body += ["</div>", "<h2>Quality of the data</h2>", *_quality(quality)]
@@ -89,6 +97,11 @@ def front_door(folder: Path, *, manifest: Mapping[str, Any], quality: Mapping[st
         styles=[colour_tokens(), _STYLE],
         body="\n".join(body),
     )
+
+
+def _cautions(manifest: Mapping[str, Any]) -> list[str]:
+    """Return what should be looked at before the folders are used."""
+    return [str(caution) for record in manifest["stages"].values() for caution in record.get("cautions", [])]
 
 
 def _card(folder: Path, profile: Mapping[str, Any]) -> list[str]:
@@ -147,6 +160,11 @@ def _quality(quality: Mapping[str, Any]) -> list[str]:
     refused = quality.get("quarantined_by_rule") or quality.get("rules") or {}
     if refused:
         lines += ["<p></p>", *_table(["Refused by rule", "Rows"], list(refused.items()), numbers=frozenset({1}))]
+    if "duplicates" in quality.get("accounting", {}):
+        lines.append(
+            "<p>Duplicates, rows whose id was read before, are dropped: each is counted above and listed in "
+            "work/duplicates.parquet. They are not quarantined, so they count towards no refusal.</p>"
+        )
     same = _same(quality)
     if same:
         lines += [
@@ -162,17 +180,17 @@ def _same(quality: Mapping[str, Any]) -> list[tuple[str, object]]:
     rows: list[tuple[str, object]] = []
     if "incidents_flagged" in twice:
         rows.append(("probable duplicates across organisations", twice["incidents_flagged"]))
-    for by in ("victim", "place"):
+    for by, words in _AGAIN.items():
         found = again.get(by, {})
         if found.get("identified"):
-            known = f"of {found['identified']:,} whose {by} is known, {again['period']}"
-            rows.append((f"of a {by} that comes back, {known}", found["repeat_incidents"]))
+            said = f"{found['repeat_incidents']:,} of {found['identified']:,} {words}"
+            rows.append((f"{said}, {again['period']}", found["repeat_incidents"]))
     return rows
 
 
 def _choices(manifest: Mapping[str, Any]) -> list[str]:
     rows = [
-        (stage, str(key).replace("_", " "), value if len(_plain(value)) < 300 else "see manifest.json")
+        (stage, choice_name(str(key)), value if len(_plain(value)) < 300 else "see manifest.json")
         for stage, record in manifest["stages"].items()
         for key, value in record.get("choices", {}).items()
     ]

@@ -252,6 +252,7 @@ class _Job:
             "carried_over": False,
             "choices": context.choices,
             "counters": context.counters,
+            "cautions": context.cautions,
             "outputs": {name: size for name, size in _files(folder).items() if name not in before},
         }
 

@@ -13,9 +13,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from pipeline.config import Config
+from pipeline.phrases import choice_name, counted
 from pipeline.run import Outcome
+from pipeline.stages import STAGES, Stage
 from pipeline.stages import Progress as Report
-from pipeline.stages import Stage
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,7 +63,8 @@ def _size(count: int) -> str:
 
 def print_outcome(outcome: Outcome, *, as_json: bool) -> None:
     """Say what ran, what was fresh, what was chosen, and where everything is."""
-    stages = outcome.manifest.get("stages", {})
+    held = outcome.manifest.get("stages", {})
+    stages = {stage.name: held[stage.name] for stage in STAGES if stage.name in held}
     if as_json:
         _emit(json.dumps({"folder": str(outcome.folder), "ran": outcome.ran, "fresh": outcome.fresh,
                           "seconds": round(outcome.seconds, 2), "stages": stages}, indent=2))  # fmt: skip
@@ -75,8 +77,8 @@ def print_outcome(outcome: Outcome, *, as_json: bool) -> None:
         table.add_column(name, justify="right" if name == "seconds" else "left")
     for name, record in stages.items():
         ran = name in outcome.ran
-        words = "; ".join(f"{k} {_words(v)}" for k, v in record.get("counters", {}).items() if not isinstance(v, dict))
-        table.add_row(name, "ran" if ran else "fresh", f"{record['seconds']:.1f}" if ran else "", words)
+        words = counted(record.get("counters", {}))
+        table.add_row(name, "ran" if ran else "fresh", f"{record['seconds']:.1f}" if ran else "", escape(words))
     console.print(table)
     choices = [
         (n, k, v) for n, r in stages.items() for k, v in r.get("choices", {}).items() if not isinstance(v, dict | list)
@@ -84,10 +86,19 @@ def print_outcome(outcome: Outcome, *, as_json: bool) -> None:
     if choices and outcome.ran:
         console.print("\n[bold]Chosen automatically or by default[/bold]")
         for _, key, value in choices:
-            console.print(f"  {key.replace('_', ' ')}: {_words(value)}")
+            console.print(f"  {escape(choice_name(key))}: {escape(_words(value))}")
+    _print_cautions(console, [caution for record in stages.values() for caution in record.get("cautions", [])])
     _print_files(console, outcome)
     done = "Everything is fresh; nothing was run" if not outcome.ran else "Done"
     console.print(f"\n{done} in {outcome.seconds:.1f} s. Open [bold]{_shown(outcome.folder / 'index.html')}[/bold]")
+
+
+def _print_cautions(console: Console, cautions: Sequence[str]) -> None:
+    """Say what should be looked at before the outputs are used."""
+    if cautions:
+        console.print("\n[bold]Look at this first[/bold]")
+        for caution in cautions:
+            console.print(f"  {escape(caution)}")
 
 
 def _print_files(console: Console, outcome: Outcome) -> None:
@@ -119,23 +130,38 @@ def _words(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
-def print_check(config: Config, files: Sequence[Path], states: Sequence[tuple[Stage, bool]], *, as_json: bool) -> None:
-    """Say which files would be read and which stages would run."""
+def print_check(
+    config: Config,
+    files: Sequence[Path],
+    states: Sequence[tuple[Stage, bool]],
+    cautions: Sequence[str],
+    *,
+    as_json: bool,
+) -> None:
+    """Say which files would be read, which stages would run, and what is allowed and yet hardly meant."""
     stale = [stage.name for stage, fresh in states if not fresh]
     if as_json:
         _emit(
             json.dumps(
-                {"files": [str(f) for f in files], "stale": stale, "profiles": [p.name for p in config.profiles]},
+                {
+                    "files": [str(f) for f in files],
+                    "stale": stale,
+                    "profiles": [p.name for p in config.profiles],
+                    "cautions": list(cautions),
+                },
                 indent=2,
             )
         )
         return
     console = _console()
-    console.print(f"[bold]{escape(config.run.title)}[/bold], run {config.run.name}: the configuration is sound.")
+    console.print(
+        f"[bold]{escape(config.run.title)}[/bold], run {config.run.name}: the configuration and the columns are sound."
+    )
     for file in files:
         console.print(f"  {escape(_shown(file))}  {_size(file.stat().st_size)}")
     would = ", ".join(stale) or "nothing, all is fresh"
     console.print(f"Profiles: {', '.join(p.name for p in config.profiles)}. Would run: {would}.")
+    _print_cautions(console, cautions)
 
 
 def print_stages(states: Sequence[tuple[Stage, bool]], *, as_json: bool) -> None:

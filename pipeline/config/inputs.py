@@ -119,7 +119,9 @@ class Areas(Section):
     )
     population: tuple[PopulationFile, ...] = Field((), description="Denominators, by area code.")
     not_covered: tuple[Code, ...] = Field(
-        (), description="Areas the data does not cover: shown as such, never as zero."
+        (),
+        description="Codes of areas the data does not cover: shown as such, never as zero. A run names boroughs with "
+        "under 5 % of the typical count, which may belong here.",
     )
     visitor_areas: tuple[Code, ...] = Field((), description="Areas where visitors dominate: no resident rate is given.")
     lookup: str | None = Field(None, description="CSV of from_code,to_code from other vintages to this one.")

@@ -5,6 +5,16 @@ What is counted twice in different ways must agree; where it does not, the progr
 
 from pipeline.quality.accounts import CountsAccount, PartAccount
 from pipeline.quality.counts import counts_quality
+from pipeline.quality.coverage import coverage_caution, scarce
 from pipeline.quality.incidents import hit_rates, incidents_quality, repeated_share
 
-__all__ = ["CountsAccount", "PartAccount", "counts_quality", "hit_rates", "incidents_quality", "repeated_share"]
+__all__ = [
+    "CountsAccount",
+    "PartAccount",
+    "counts_quality",
+    "coverage_caution",
+    "hit_rates",
+    "incidents_quality",
+    "repeated_share",
+    "scarce",
+]

@@ -1,15 +1,17 @@
 """Files in: incidents, published counts, boundaries and residents, read into the tables of the house."""
 
 from pipeline.readers.account import PartReport
+from pipeline.readers.boundaries import boundary_texts
 from pipeline.readers.counted import CountsPart, CountsReport, check_relations, declared_relations, merge_published
 from pipeline.readers.duplicates import DUPLICATES, Duplicates, settle_duplicates
 from pipeline.readers.files import expand, source_labels
 from pipeline.readers.gdal import closed
+from pipeline.readers.headers import require_incident_columns, require_text_columns
 from pipeline.readers.incidents import read_incidents
 from pipeline.readers.kept import KEPT, keep_counts, merge_kept, merge_locations, merge_victims
-from pipeline.readers.levels import AreaSet, read_areas
+from pipeline.readers.levels import AreaSet, read_areas, require_areas
 from pipeline.readers.limits import require_size
-from pipeline.readers.published import COUNT_RULES, read_counts, read_lookup
+from pipeline.readers.published import COUNT_RULES, LOOKUP_COLUMNS, count_columns, read_counts, read_lookup
 from pipeline.readers.reduce import (
     LocationCounts,
     OpenPart,
@@ -23,6 +25,7 @@ from pipeline.readers.reduce import (
     reduce_locations,
     reduce_places,
 )
+from pipeline.readers.residents import population_columns
 from pipeline.readers.rules import PLACE_RULES, RULES
 from pipeline.readers.sorting import merged_labels
 
@@ -30,6 +33,7 @@ __all__ = [
     "COUNT_RULES",
     "DUPLICATES",
     "KEPT",
+    "LOOKUP_COLUMNS",
     "PLACE_RULES",
     "RULES",
     "AreaSet",
@@ -39,9 +43,11 @@ __all__ = [
     "LocationCounts",
     "OpenPart",
     "PartReport",
+    "boundary_texts",
     "check_relations",
     "closed",
     "count_area_months",
+    "count_columns",
     "count_facets",
     "count_locations",
     "count_places",
@@ -54,6 +60,7 @@ __all__ = [
     "merge_victims",
     "merged_labels",
     "open_part",
+    "population_columns",
     "read_areas",
     "read_counts",
     "read_incidents",
@@ -62,7 +69,10 @@ __all__ = [
     "reduce_facets",
     "reduce_locations",
     "reduce_places",
+    "require_areas",
+    "require_incident_columns",
     "require_size",
+    "require_text_columns",
     "settle_duplicates",
     "source_labels",
 ]

@@ -17,11 +17,12 @@ from pipeline.readers.columnar import parquet_schema
 from pipeline.readers.files import existing
 from pipeline.readers.gdal import closed
 from pipeline.readers.limits import DEFAULT_LIMITS, require_size
-from pipeline.readers.opened import first_line, require_column
+from pipeline.readers.opened import find_columns, first_line
 
-__all__ = ["Boundaries", "assign_parents", "read_boundaries"]
+__all__ = ["Boundaries", "assign_parents", "boundary_texts", "read_boundaries"]
 
 Shapes = NDArray[np.object_]
+_PARTS = ("code", "name", "parent_code", "parent_name")
 _POLYGONS = (3, 6)
 _MOST_AREAS = 1_000_000
 _REACH_M = 1e8  # no projected system has coordinates beyond
@@ -86,23 +87,7 @@ def read_boundaries(
     frame, found = _load(path, settings=settings, level=level, limits=limits)
     if not len(frame):
         raise InputError(f"{path.name} has no areas (areas.{level}): check the file and its layer")
-    columns = [str(c) for c in frame.columns]
-    texts: dict[str, tuple[str, ...] | None] = {}
-    faults = []
-    for part in ("code", "name", "parent_code", "parent_name"):
-        wanted = getattr(settings, part)
-        try:
-            texts[part] = (
-                None
-                if wanted is None
-                else _texts(
-                    frame.iloc[:, require_column(wanted, columns, setting=f"areas.{level}.{part}", file=path.name)]
-                )
-            )
-        except InputError as error:
-            faults.append(str(error))
-    if faults:
-        raise InputError("; ".join(faults))
+    texts = _named(frame, settings=settings, level=level, file=path.name)
     try:
         codes = check_codes(texts["code"] or ())
     except InputError as error:
@@ -151,17 +136,7 @@ def _load(path: Path, *, settings: AreaFile, level: str, limits: Run) -> tuple[A
         shapes, system = np.asarray(frame.geometry.array, dtype=object), frame.crs
         frame = frame.drop(columns=frame.geometry.name)
     else:
-        import pyogrio
-        from pyogrio.errors import DataLayerError, DataSourceError
-
-        try:
-            with closed(path) as source:
-                layers = [str(n) for n in pyogrio.list_layers(source)[:, 0]]
-                if settings.layer is None and len(layers) > 1:
-                    raise InputError(f"{path.name} has several layers ({', '.join(layers)}): set areas.{level}.layer")
-                whole = pyogrio.read_dataframe(source, layer=settings.layer, max_features=_MOST_AREAS + 1)
-        except (DataSourceError, DataLayerError) as error:
-            raise InputError(f"{path.name} cannot be read as boundaries (areas.{level}): {error}") from None
+        whole = _layer(path, settings=settings, level=level, geometry=True)
         if len(whole) > _MOST_AREAS:
             raise InputError(f"{path.name} has more than {_MOST_AREAS:,} areas (areas.{level}): name a layer of areas")
         if "geometry" not in whole.columns:
@@ -176,6 +151,65 @@ def _load(path: Path, *, settings: AreaFile, level: str, limits: Run) -> tuple[A
             "EPSG:27700), or supply its .prj file"
         )
     return frame, _Found(shapes, crs.source_crs(system.to_wkt(), what=path.name))
+
+
+def _layer(path: Path, *, settings: AreaFile, level: str, geometry: bool) -> Any:
+    """Read a layer, with or without its outlines."""
+    import pyogrio
+    from pyogrio.errors import DataLayerError, DataSourceError
+
+    try:
+        with closed(path) as source:
+            layers = [str(n) for n in pyogrio.list_layers(source)[:, 0]]
+            if settings.layer is None and len(layers) > 1:
+                raise InputError(f"{path.name} has several layers ({', '.join(layers)}): set areas.{level}.layer")
+            return pyogrio.read_dataframe(
+                source, layer=settings.layer, max_features=_MOST_AREAS + 1, read_geometry=geometry
+            )
+    except (DataSourceError, DataLayerError) as error:
+        raise InputError(f"{path.name} cannot be read as boundaries (areas.{level}): {error}") from None
+
+
+def boundary_texts(
+    settings: AreaFile, *, base: Path, level: str, limits: Run = DEFAULT_LIMITS
+) -> dict[str, tuple[str, ...] | None]:
+    """Read the names and codes of a boundary file and none of its outlines.
+
+    Returns
+    -------
+    texts
+        `code`, `name`, `parent_code` and `parent_name` of each area as the file has them; None where not configured.
+
+    Raises
+    ------
+    InputError
+        If the file or a column is missing.
+    """
+    path = existing(settings.path, base=base, what=f"areas.{level}")
+    require_size(path, limits=limits, whole=True)
+    if path.suffix.casefold() in {".parquet", ".geoparquet"}:
+        import pyarrow.parquet as pq
+
+        names = parquet_schema(path, limits=limits, whole=True).names
+        wanted = {" ".join(name.split()).casefold() for _, name in _wanted(settings, level)}
+        chosen = [n for n in names if " ".join(n.split()).casefold() in wanted]
+        find_columns(_wanted(settings, level), names, file=path.name)
+        frame = pq.read_table(path, columns=chosen).to_pandas(ignore_metadata=True)
+    else:
+        frame = _layer(path, settings=settings, level=level, geometry=False)
+    return _named(frame, settings=settings, level=level, file=path.name)
+
+
+def _wanted(settings: AreaFile, level: str) -> list[tuple[str, str]]:
+    named = {part: getattr(settings, part) for part in _PARTS}
+    return [(f"areas.{level}.{part}", name) for part, name in named.items() if name is not None]
+
+
+def _named(frame: Any, *, settings: AreaFile, level: str, file: str) -> dict[str, tuple[str, ...] | None]:
+    wanted = _wanted(settings, level)
+    at = find_columns(wanted, [str(c) for c in frame.columns], file=file)
+    found = {key.rpartition(".")[2]: _texts(frame.iloc[:, i]) for (key, _), i in zip(wanted, at, strict=True)}
+    return {part: found.get(part) for part in _PARTS}
 
 
 def _texts(column: Any) -> tuple[str, ...]:

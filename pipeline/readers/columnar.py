@@ -15,7 +15,7 @@ from pipeline.readers.opened import Opened, StageWriter, clean_names, first_line
 from pipeline.readers.sql import exact, literal
 from pipeline.readers.vector import as_text, coordinates
 
-__all__ = ["open_parquet", "parquet_schema"]
+__all__ = ["open_parquet", "parquet_header", "parquet_schema"]
 
 STAGE_ROWS = 50_000
 
@@ -62,6 +62,22 @@ def open_parquet(path: Path, *, folder: Path, limits: Run = DEFAULT_LIMITS) -> O
     named = ", ".join(f"p{i}" for i in places)
     rows = f"read_parquet({literal(exact(path))}, hive_partitioning=false) AS rows_of_file({named})"
     return Opened(path.name, clean_names(schema.names), f"(SELECT {chosen} FROM {rows})")
+
+
+def parquet_header(path: Path, *, limits: Run = DEFAULT_LIMITS) -> tuple[tuple[str, ...], bool]:
+    """Return the columns of a Parquet file, as `open_parquet` finds them, and whether it has a geometry.
+
+    Raises
+    ------
+    InputError
+        As `open_parquet`.
+    """
+    schema = parquet_schema(path, limits=limits)
+    if b"geo" not in (schema.metadata or {}):
+        return clean_names(schema.names), False
+    geometry = _geometry(path, schema)[0]
+    at = schema.names.index(geometry)
+    return clean_names([n for i, n in enumerate(schema.names) if i != at]), True
 
 
 def _open_geoparquet(path: Path, *, schema: Any, folder: Path) -> Opened:

@@ -115,8 +115,10 @@ def file_format(path: Path, *, stated: str) -> str:
         ) from None
 
 
-def plain_text(path: Path, *, encoding: str, folder: Path, limits: Run, whole: bool = False) -> Path:
-    """Return a plain UTF-8 file with the text of `path`: itself, or a copy in `folder`.
+def plain_text(
+    path: Path, *, encoding: str, folder: Path, limits: Run, whole: bool = False, head: bool = False
+) -> Path:
+    """Return a plain UTF-8 file with the text of `path`: itself, or a copy in `folder` (of its `head` alone, if asked).
 
     Raises
     ------
@@ -134,8 +136,8 @@ def plain_text(path: Path, *, encoding: str, folder: Path, limits: Run, whole: b
     packed = path.suffix.casefold() == ".gz"
     require_size(path, limits=limits, whole=whole)
     with path.open("rb") as start:
-        head = start.read(4)
-    if codec.startswith("utf-8") and head[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        begins = start.read(4)
+    if codec.startswith("utf-8") and begins[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
         raise InputError(f"{path.name} is UTF-16, not {encoding}: set `encoding: utf-16` for this source")
     utf8 = codec in {_UTF8, "utf-8-sig", "ascii"}
     if utf8 and not packed:
@@ -147,6 +149,8 @@ def plain_text(path: Path, *, encoding: str, folder: Path, limits: Run, whole: b
                 _chunks(source, path=path, limits=limits, whole=whole), codec=_UTF8 if utf8 else codec
             ):
                 target.write(chunk)
+                if head and chunk:
+                    break
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise InputError(f"{path.name} cannot be unpacked ({error}): fetch or export it again") from None
     except UnicodeDecodeError as error:

@@ -1,6 +1,6 @@
 """Wards, boroughs and the region as one table, with residents and coverage, and an account of how they agree."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from pipeline.readers.placing import BoroughNames
 from pipeline.readers.residents import Residents, read_residents
 from pipeline.schemas import AREAS
 
-__all__ = ["AreaSet", "read_areas"]
+__all__ = ["AreaSet", "read_areas", "require_areas"]
 
 _M2_PER_KM2 = 1e6
 
@@ -119,6 +119,7 @@ def read_areas(
     shapes = np.concatenate(([shapely.normalize(shapely.union_all(boroughs.shapes))], boroughs.shapes, wards.shapes))
     levels = ["region", *["borough"] * len(boroughs.codes), *["ward"] * len(wards.codes)]
     parent_codes = [None, *[areas.region.code] * len(boroughs.codes), *parents]
+    require_areas(areas, dict(zip(codes, (areas.region.name, *boroughs.names, *wards.names), strict=True)))
     people = _people(codes, levels, parent_codes, residents)
     table = AREAS.conform(
         pd.DataFrame(
@@ -220,12 +221,34 @@ def _people(
     return people
 
 
-def _covered(codes: Sequence[str], levels: Sequence[str], parents: Sequence[str | None], *, areas: Areas) -> list[bool]:
-    unknown = {k: sorted(set(v) - set(codes)) for k, v in
-               (("not_covered", areas.not_covered), ("visitor_areas", areas.visitor_areas))}  # fmt: skip
-    faults = [f"areas.{k}: {c!r} is no area{did_you_mean(c, list(codes))}" for k, lost in unknown.items() for c in lost]
+def require_areas(areas: Areas, names: Mapping[str, str]) -> None:
+    """Refuse codes of not_covered and visitor_areas that are no area's.
+
+    Parameters
+    ----------
+    areas
+        Settings.
+    names
+        Name of every area by its code, the larger areas first.
+
+    Raises
+    ------
+    ConfigError
+        Naming each, and the code of the area of that name if there is one.
+    """
+    by_name = {name.casefold(): code for code, name in reversed(list(names.items()))}
+    example = next((code for code in names if code != areas.region.code), areas.region.code)
+    faults = [
+        f"areas.{key}: {given!r} is no area code{did_you_mean(given, list(names))}: use codes such as "
+        f"{by_name.get(given.casefold(), example)} (the codes of the boroughs or wards)"
+        for key, listed in (("not_covered", areas.not_covered), ("visitor_areas", areas.visitor_areas))
+        for given in sorted(set(listed) - set(names))
+    ]
     if faults:
         raise ConfigError("; ".join(faults))
+
+
+def _covered(codes: Sequence[str], levels: Sequence[str], parents: Sequence[str | None], *, areas: Areas) -> list[bool]:
     out = set(areas.not_covered)
     return [
         level == "region" or not ({code, parent} & out)

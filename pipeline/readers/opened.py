@@ -24,14 +24,15 @@ __all__ = [
     "StageWriter",
     "Unreadable",
     "clean_names",
+    "find_columns",
     "first_line",
-    "require_column",
 ]
 
 BATCH_ROWS = 1 << 17
 BATCH_BYTES = 1 << 28  # rows wider than 2 kB come in smaller batches
 _READ_ROWS = 1 << 12
 FAULT, GEOMETRY_X, GEOMETRY_Y = "fault", "geometry_x", "geometry_y"
+_LISTED = 60
 NOT_A_POINT = "not a point"  # a fault; any other is an account of the line, as JSON
 
 
@@ -56,22 +57,48 @@ def clean_names(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(out)
 
 
-def require_column(wanted: str, columns: Sequence[str], *, setting: str, file: str) -> int:
-    """Find a named column, blanks round it and letter case aside.
+def find_columns(wanted: Sequence[tuple[str, str]], columns: Sequence[str], *, file: str) -> tuple[int, ...]:
+    """Find named columns, blanks round them and letter case aside.
+
+    Parameters
+    ----------
+    wanted
+        Configuration key and name of each.
+    columns
+        The columns there are.
+    file
+        Name of their file, for messages.
+
+    Returns
+    -------
+    positions
+        In the order of `wanted`.
 
     Raises
     ------
     InputError
-        Naming the columns there are, and the one that was probably meant.
+        Naming every column that is missing with its key and what was probably meant, and the columns there are, once.
     """
-    exact = [i for i, c in enumerate(columns) if c == " ".join(wanted.split())]
-    found = exact or [i for i, c in enumerate(columns) if c.casefold() == " ".join(wanted.split()).casefold()]
-    if len(found) == 1:
-        return found[0]
-    raise InputError(
-        f"{file} has no column {wanted!r} ({setting}){did_you_mean(wanted, list(columns))}. Its columns are: "
-        f"{', '.join(map(repr, columns))}"
-    )
+    places = [_places(name, columns) for _, name in wanted]
+    lost = [
+        f"{name!r} ({setting}){did_you_mean(name, list(columns))}"
+        for (setting, name), found in zip(wanted, places, strict=True)
+        if len(found) != 1
+    ]
+    if lost:
+        more = f" and {len(columns) - _LISTED} more" if len(columns) > _LISTED else ""
+        raise InputError(
+            f"{file} has no column{'s' if len(lost) > 1 else ''} {', '.join(lost)}. It has: "
+            f"{', '.join(map(repr, columns[:_LISTED]))}{more}. Set these keys of the configuration to columns it "
+            "has"
+        )
+    return tuple(found[0] for found in places)
+
+
+def _places(name: str, columns: Sequence[str]) -> list[int]:
+    plain = " ".join(name.split())
+    exactly = [i for i, c in enumerate(columns) if c == plain]
+    return exactly or [i for i, c in enumerate(columns) if c.casefold() == plain.casefold()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,12 @@ from pipeline.errors import InputError
 from pipeline.readers.counted import COUNT_KEY, CountsPart, CountsReport, accounting, matched_pct, unmapped
 from pipeline.readers.files import existing
 from pipeline.readers.limits import DEFAULT_LIMITS
-from pipeline.readers.opened import FAULT, require_column
+from pipeline.readers.opened import FAULT, find_columns
 from pipeline.readers.sorting import Lookup
 from pipeline.readers.table import read_text_table
 from pipeline.schemas import PUBLISHED_COUNTS, QUARANTINE
 
-__all__ = ["COUNT_RULES", "read_counts", "read_lookup"]
+__all__ = ["COUNT_RULES", "LOOKUP_COLUMNS", "count_columns", "read_counts", "read_lookup"]
 
 COUNT_RULES = {
     "malformed": "The row cannot be read: it has more or fewer cells than there are columns.",
@@ -31,6 +31,15 @@ COUNT_RULES = {
     "value": "The value is not a whole number of 0 or more.",
     "category": "The category is none that is configured.",
 }
+
+
+LOOKUP_COLUMNS = (("areas.lookup", "from_code"), ("areas.lookup", "to_code"))
+
+
+def count_columns(source: PublishedSource) -> list[tuple[str, str]]:
+    """Return configuration key and name of every column a table of counts needs."""
+    named = {part: getattr(source.columns, part) for part in type(source.columns).model_fields}
+    return [(f"published_counts.columns.{part}", name) for part, name in named.items() if name is not None]
 
 
 def read_lookup(
@@ -47,9 +56,9 @@ def read_lookup(
         return {}
     path = existing(areas.lookup, base=base, what="areas.lookup")
     table = read_text_table(path, encoding="utf-8", limits=limits, scratch=scratch)
-    columns = list(table.columns)
-    old = table.iloc[:, require_column("from_code", columns, setting="areas.lookup", file=path.name)].str.strip()
-    new = table.iloc[:, require_column("to_code", columns, setting="areas.lookup", file=path.name)].str.strip()
+    old, new = (
+        table.iloc[:, at].str.strip() for at in find_columns(LOOKUP_COLUMNS, list(table.columns), file=path.name)
+    )
     pairs = sorted(set(zip(old, new, strict=True)))
     found = dict(pairs)
     if len(found) < len(pairs):
@@ -150,23 +159,10 @@ def read_counts(
 
 def _named(raw: pd.DataFrame, *, source: PublishedSource, file: str) -> dict[str, pd.Series]:
     """Texts of every column the counts need; empty where a column is not configured."""
-    columns = [c for c in raw.columns if c != FAULT]
-    faults = []
-    texts: dict[str, pd.Series] = {}
-    for part in type(source.columns).model_fields:
-        wanted = getattr(source.columns, part)
-        texts[part] = pd.Series("", index=raw.index, dtype="str")
-        if wanted is None:
-            continue
-        try:
-            at = require_column(wanted, columns, setting=f"published_counts.columns.{part}", file=file)
-        except InputError as error:
-            faults.append(str(error))
-            continue
-        texts[part] = raw.iloc[:, at].str.strip()
-    if faults:
-        raise InputError("; ".join(faults))
-    return texts
+    wanted = count_columns(source)
+    at = find_columns(wanted, [c for c in raw.columns if c != FAULT], file=file)
+    texts = dict.fromkeys(type(source.columns).model_fields, pd.Series("", index=raw.index, dtype="str"))
+    return texts | {key.rpartition(".")[2]: raw.iloc[:, i].str.strip() for (key, _), i in zip(wanted, at, strict=True)}
 
 
 def _mapped(texts: pd.Series, function: Callable[[str], Any]) -> pd.Series:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from pipeline.config import IncidentSource
 from pipeline.errors import InputError
-from pipeline.readers.opened import Opened, require_column
+from pipeline.readers.opened import Opened, find_columns
 
-__all__ = ["USUAL_NAMES", "Roles", "find_roles"]
+__all__ = ["USUAL_NAMES", "Roles", "find_roles", "role_columns"]
 
 # In order of preference; compared in lower case with everything but letters and digits made an underscore.
 USUAL_NAMES: dict[str, tuple[str, ...]] = {
@@ -155,6 +155,12 @@ def _key(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", words.casefold()).strip("_")
 
 
+def role_columns(source: IncidentSource) -> list[tuple[str, str]]:
+    """Return configuration key and name of every column that a source names."""
+    named = {role: getattr(source.columns, role) for role in type(source.columns).model_fields}
+    return [(f"incidents.columns.{role}", name) for role, name in named.items() if name is not None]
+
+
 def find_roles(opened: Opened, *, source: IncidentSource) -> Roles:
     """Find the columns a source needs.
 
@@ -167,15 +173,13 @@ def find_roles(opened: Opened, *, source: IncidentSource) -> Roles:
     at: dict[str, int] = {}
     found: dict[str, str] = {}
     faults = []
-    for role in type(source.columns).model_fields:
-        wanted = getattr(source.columns, role)
-        if wanted is None:
-            continue
-        try:
-            at[role] = require_column(wanted, opened.columns, setting=f"incidents.columns.{role}", file=opened.name)
-            found[role] = f"{opened.columns[at[role]]} (configured)"
-        except InputError as error:
-            faults.append(str(error))
+    wanted = role_columns(source)
+    try:
+        places = find_columns(wanted, opened.columns, file=opened.name)
+        at = {key.rpartition(".")[2]: place for (key, _), place in zip(wanted, places, strict=True)}
+        found = {role: f"{opened.columns[i]} (configured)" for role, i in at.items()}
+    except InputError as error:
+        faults.append(str(error))
     for pair in _COORDINATES:
         named = [role for role in pair if getattr(source.columns, role) is not None]
         if len(named) == 1:

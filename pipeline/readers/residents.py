@@ -11,10 +11,10 @@ from pipeline.config import PopulationFile, Run
 from pipeline.errors import InputError
 from pipeline.readers.files import existing
 from pipeline.readers.limits import DEFAULT_LIMITS
-from pipeline.readers.opened import require_column
+from pipeline.readers.opened import find_columns
 from pipeline.readers.table import read_text_table
 
-__all__ = ["Residents", "read_residents"]
+__all__ = ["Residents", "population_columns", "read_residents"]
 
 _MISSING = frozenset({"", ".", "..", "-", ":", "n/a", "na", "nan", "null"})
 _LISTED = 10
@@ -83,14 +83,17 @@ def read_residents(
     return Residents(figures, pd.DataFrame(others, columns=columns), report)
 
 
+def population_columns(settings: PopulationFile) -> list[tuple[str, str]]:
+    """Return configuration key and name of every column a population file needs."""
+    return [("areas.population.code", settings.code), ("areas.population.value", settings.value)]
+
+
 def _read(
     settings: PopulationFile, *, base: Path, codes: frozenset[str], limits: Run, scratch: Path | None
 ) -> tuple[dict[str, int], dict[str, Any]]:
     path = existing(settings.path, base=base, what="areas.population")
     table = read_text_table(path, encoding=settings.encoding, limits=limits, scratch=scratch)
-    columns = list(table.columns)
-    code_at = require_column(settings.code, columns, setting="areas.population.code", file=path.name)
-    value_at = require_column(settings.value, columns, setting="areas.population.value", file=path.name)
+    code_at, value_at = find_columns(population_columns(settings), list(table.columns), file=path.name)
     found: dict[str, int] = {}
     unknown: list[str] = []
     blank = rounded = 0

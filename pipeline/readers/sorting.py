@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.categories import slugs
-from pipeline.config import Categories, IncidentSource
+from pipeline.config import Categories, Category, IncidentSource
 from pipeline.errors import InputError
 from pipeline.readers.coded import Coded, coded, strings
-from pipeline.readers.opened import Opened, require_column
+from pipeline.readers.opened import Opened, find_columns
 from pipeline.readers.recognise import Roles
 
-__all__ = ["Lookup", "Sorter", "merged_labels", "plan_sorting"]
+__all__ = ["Lookup", "Sorter", "category_columns", "merged_labels", "plan_sorting"]
 
 
 @dataclass(slots=True)
@@ -152,6 +152,20 @@ def _contains(texts: tuple[str, ...]) -> Callable[[str], bool]:
     return lambda value: any(t in value.casefold() for t in wanted)
 
 
+def category_columns(categories: Categories) -> list[tuple[str, str]]:
+    """Return configuration key and name of every column that flags and rules look at."""
+    flags = [(_flag_key(c), c.flag) for c in categories.tree if c.flag]
+    return flags + [(_rule_key(c), name) for c in categories.tree for name in sorted(c.rule)]
+
+
+def _flag_key(category: Category) -> str:
+    return f"categories.{category.id}.flag"
+
+
+def _rule_key(category: Category) -> str:
+    return f"categories.{category.id}.rule"
+
+
 def plan_sorting(opened: Opened, *, roles: Roles, source: IncidentSource, categories: Categories) -> Sorter:
     """Find the columns that the categories need.
 
@@ -161,17 +175,15 @@ def plan_sorting(opened: Opened, *, roles: Roles, source: IncidentSource, catego
         If a flag or rule names a column that is missing, or texts are to be matched and no column holds them.
     """
     faults: list[str] = []
-
-    def at(column: str, setting: str) -> int:
-        try:
-            return require_column(column, opened.columns, setting=setting, file=opened.name)
-        except InputError as error:
-            faults.append(str(error))
-            return 0
-
-    flags = tuple((c.id, at(c.flag, f"categories.{c.id}.flag")) for c in categories.tree if c.flag)
+    wanted = category_columns(categories)
+    at: dict[tuple[str, str], int] = {}
+    try:
+        at = dict(zip(wanted, find_columns(wanted, opened.columns, file=opened.name), strict=True))
+    except InputError as error:
+        faults.append(str(error))
+    flags = tuple((c.id, at.get((_flag_key(c), c.flag), 0)) for c in categories.tree if c.flag)
     rules = tuple(
-        (c.id, tuple((at(name, f"categories.{c.id}.rule"), texts) for name, texts in sorted(c.rule.items())))
+        (c.id, tuple((at.get((_rule_key(c), name), 0), texts) for name, texts in sorted(c.rule.items())))
         for c in categories.tree
         if c.rule
     )

@@ -15,7 +15,7 @@ from pipeline.readers.limits import DEFAULT_LIMITS, bounded_lines, require_colum
 from pipeline.readers.opened import Opened, StageWriter, clean_names
 from pipeline.readers.sql import exact, literal
 
-__all__ = ["open_text"]
+__all__ = ["open_text", "text_header"]
 
 SEPARATORS = (",", ";", "\t", "|")
 _SEPARATOR_WORDS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
@@ -73,11 +73,31 @@ def open_text(
             staged = _stage(rows, columns=len(columns), folder=folder)
             return Opened(name, columns, staged, staged=True, facts=facts | {"reading": "row by row (malformed rows)"})
     except UnicodeDecodeError as error:
-        raise InputError(
-            f"{name} is not {encoding} text (byte 0x{error.object[error.start]:02x}): set `encoding` for this source, "
-            "for example latin-1 or cp1252"
-        ) from None
+        raise _not_text(name, encoding, error) from None
     return Opened(name, columns, scan, facts=facts)
+
+
+def text_header(
+    path: Path, *, name: str, encoding: str, delimiter: str | None, limits: Run = DEFAULT_LIMITS
+) -> tuple[str, ...]:
+    """Return the columns of a plain UTF-8 text file, as `open_text` finds them, without reading its rows.
+
+    Raises
+    ------
+    InputError
+        If it has no header that can be read.
+    """
+    try:
+        return clean_names(_header(path, name=name, delimiter=delimiter, limits=limits)[0])
+    except UnicodeDecodeError as error:
+        raise _not_text(name, encoding, error) from None
+
+
+def _not_text(name: str, encoding: str, error: UnicodeDecodeError) -> InputError:
+    return InputError(
+        f"{name} is not {encoding} text (byte 0x{error.object[error.start]:02x}): set `encoding` for this source, "
+        "for example latin-1 or cp1252"
+    )
 
 
 def _header(path: Path, *, name: str, delimiter: str | None, limits: Run) -> tuple[list[str], str, int]:

@@ -13,7 +13,7 @@ from pipeline.readers.gdal import closed
 from pipeline.readers.limits import DEFAULT_LIMITS, Unfolding, require_columns, require_size
 from pipeline.readers.opened import NOT_A_POINT, Opened, StageWriter, clean_names
 
-__all__ = ["as_text", "coordinates", "open_vector"]
+__all__ = ["as_text", "coordinates", "open_vector", "vector_header"]
 
 STAGE_ROWS = 50_000
 POINT = 0
@@ -45,11 +45,7 @@ def open_vector(path: Path, *, layer: str | None, folder: Path, limits: Run = DE
     unfolding = Unfolding(path, limits=limits)
     try:
         with closed(path) as source:
-            layers = [str(n) for n in pyogrio.list_layers(source)[:, 0]]
-            if layer is None and len(layers) > 1:
-                raise InputError(f"{path.name} has several layers ({', '.join(layers)}): set `layer` for this source")
-            if layer is not None and layer not in layers:
-                raise InputError(f"{path.name} has no layer {layer!r}; it has {', '.join(layers)}")
+            layers = _layers(source, path=path, layer=layer)
             with pyogrio.raw.open_arrow(source, layer=layer, use_pyarrow=True, batch_size=STAGE_ROWS) as (meta, reader):
                 geometry = meta["geometry_name"] or "wkb_geometry"
                 names = [n for n in reader.schema.names if n not in {geometry, meta["fid_column"]}]
@@ -62,7 +58,7 @@ def open_vector(path: Path, *, layer: str | None, folder: Path, limits: Run = DE
                     writer.write([as_text(batch[n]) for n in names], fault=fault, x=x, y=y)
                 scan = writer.close()
     except (DataSourceError, DataLayerError) as error:
-        raise InputError(f"{path.name} cannot be read as a map layer ({error}): check the file and `format`") from None
+        raise _no_layer(path, error) from None
     return Opened(
         path.name,
         clean_names(names),
@@ -72,6 +68,43 @@ def open_vector(path: Path, *, layer: str | None, folder: Path, limits: Run = DE
         crs=meta["crs"],
         facts={"layer": layer or layers[0]},
     )
+
+
+def vector_header(path: Path, *, layer: str | None, limits: Run = DEFAULT_LIMITS) -> tuple[tuple[str, ...], bool]:
+    """Return the columns of a layer, as `open_vector` finds them, and whether it has a geometry; no row is read.
+
+    Raises
+    ------
+    InputError
+        If GDAL cannot read it, or the layer must be named.
+    """
+    import pyogrio
+    from pyogrio.errors import DataLayerError, DataSourceError
+
+    require_size(path, limits=limits)
+    try:
+        with closed(path) as source:
+            _layers(source, path=path, layer=layer)
+            info = pyogrio.read_info(source, layer=layer)
+    except (DataSourceError, DataLayerError) as error:
+        raise _no_layer(path, error) from None
+    return clean_names([str(n) for n in info["fields"]]), info["geometry_type"] is not None
+
+
+def _layers(source: str, *, path: Path, layer: str | None) -> list[str]:
+    """Return the layers of a file; refuse one that is not there, or a choice that was not made."""
+    import pyogrio
+
+    layers = [str(n) for n in pyogrio.list_layers(source)[:, 0]]
+    if layer is None and len(layers) > 1:
+        raise InputError(f"{path.name} has several layers ({', '.join(layers)}): set `layer` for this source")
+    if layer is not None and layer not in layers:
+        raise InputError(f"{path.name} has no layer {layer!r}; it has {', '.join(layers)}")
+    return layers
+
+
+def _no_layer(path: Path, error: Exception) -> InputError:
+    return InputError(f"{path.name} cannot be read as a map layer ({error}): check the file and `format`")
 
 
 def as_text(values: Any) -> Any:

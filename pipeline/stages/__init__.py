@@ -7,7 +7,7 @@ from pipeline.config import Config
 from pipeline.errors import ConfigError, InputError
 from pipeline.stages.context import Context, Progress, Stage
 
-__all__ = ["STAGES", "Context", "Progress", "Stage", "expand", "input_files"]
+__all__ = ["STAGES", "Context", "Progress", "Stage", "expand", "input_files", "input_patterns"]
 
 STAGES = (
     Stage(
@@ -79,27 +79,27 @@ def _glob(pattern: str, base: Path) -> list[Path]:
     return sorted(base.glob("/".join(parts))) if parts else []
 
 
+def input_patterns(config: Config) -> dict[str, tuple[str, ...]]:
+    """Return the paths and globs of every input by configuration key."""
+    areas, disclosure = config.areas, config.disclosure
+    found = {f"incidents[{n}].paths": source.paths for n, source in enumerate(config.incidents)}
+    found |= {f"published_counts[{n}].paths": counts.paths for n, counts in enumerate(config.published_counts)}
+    single = {
+        "areas.wards.path": areas.wards.path,
+        "areas.boroughs.path": areas.boroughs.path if areas.boroughs else None,
+        **{f"areas.population[{n}].path": people.path for n, people in enumerate(areas.population)},
+        "areas.lookup": areas.lookup,
+        "disclosure.addresses": disclosure.addresses,
+        "disclosure.institutions": disclosure.institutions,
+        **{f"disclosure.known_tables[{n}].path": table.path for n, table in enumerate(disclosure.known_tables)},
+    }
+    return found | {key: (path,) for key, path in single.items() if path}
+
+
 def input_files(config: Config, base: Path) -> list[Path]:
     """Return every file the run reads, with the companions of Shapefile and MapInfo."""
-    files: list[Path] = []
-    for number, source in enumerate(config.incidents):
-        files += expand(source.paths, base=base, key=f"incidents[{number}].paths")
-    for number, counts in enumerate(config.published_counts):
-        files += expand(counts.paths, base=base, key=f"published_counts[{number}].paths")
-    files += expand((config.areas.wards.path,), base=base, key="areas.wards.path")
-    if config.areas.boroughs is not None:
-        files += expand((config.areas.boroughs.path,), base=base, key="areas.boroughs.path")
-    for number, population in enumerate(config.areas.population):
-        files += expand((population.path,), base=base, key=f"areas.population[{number}].path")
-    single = {
-        "areas.lookup": config.areas.lookup,
-        "disclosure.addresses": config.disclosure.addresses,
-        "disclosure.institutions": config.disclosure.institutions,
-    }
-    single |= {f"disclosure.known_tables[{n}].path": t.path for n, t in enumerate(config.disclosure.known_tables)}
-    for key, path in single.items():
-        if path:
-            files += expand((path,), base=base, key=key)
+    patterns = input_patterns(config).items()
+    files = [file for key, paths in patterns for file in expand(paths, base=base, key=key)]
     companions = [
         other
         for path in files

@@ -15,6 +15,7 @@ from pipeline.readers import KEPT, PartReport, merge_kept, merge_locations, merg
 from pipeline.records import read_json, write_json
 from pipeline.schemas import AREA_MONTHS, AREAS, LOCATIONS, PUBLISHED_COUNTS
 from pipeline.stages import Context
+from pipeline.stages.coverage import scarce_boroughs
 from pipeline.stages.parts import CountJob, count_part, guarded
 from pipeline.stages.same import perhaps_the_same
 from pipeline.store import read_table, write_table
@@ -101,7 +102,8 @@ def _merge(
             rows=int(tables["places"]["incidents"].sum()),
             last_month=window[1],
         )
-    _account(context, record, tables["places"], at, same)
+    scarce = scarce_boroughs(context, tables["area_months"])
+    _account(context, record, tables["places"], at, same | {"scarce_boroughs": scarce})
     return tables["area_months"], rows
 
 

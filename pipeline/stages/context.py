@@ -24,7 +24,8 @@ class Context:
     """One run in the making.
 
     `folder` is being built; `last` is the last complete run, or None; `checksums` are the SHA-256 of all input files.
-    A stage adds what it chose to `choices` and what it counted to `counters`: both go into the manifest.
+    A stage adds what it chose to `choices` and what it counted to `counters`; what a person should look
+    at before the outputs are used is a sentence in `cautions`. All go into the manifest, and none into a release.
     """
 
     config: Config
@@ -37,6 +38,7 @@ class Context:
     checksums: Mapping[Path, str]
     choices: dict[str, Any] = field(default_factory=dict)
     counters: dict[str, Any] = field(default_factory=dict)
+    cautions: list[str] = field(default_factory=list)
 
     def work(self, name: str) -> Path:
         """Return the place of a stage table."""

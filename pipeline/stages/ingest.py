@@ -26,6 +26,7 @@ from pipeline.readers import (
 from pipeline.records import read_json, write_json
 from pipeline.schemas import AREAS, PUBLISHED_COUNTS, QUARANTINE
 from pipeline.stages import Context, expand
+from pipeline.stages.coverage import scarce_boroughs
 from pipeline.stages.parts import ReadJob, guarded, part_name, read_part, save_index
 from pipeline.store import read_table, write_table
 from pipeline.workspace import link_tree
@@ -176,7 +177,8 @@ def _published(context: Context, areas: AreaSet) -> dict[str, Any]:
         min_matched_pct=config.areas.min_matched_pct,
         allow_low_match=config.areas.allow_low_match,
     )
-    write_json(context.folder / "quality.json", quality)
+    scarce = scarce_boroughs(context, _by_borough(table, areas, whole=config.categories.all_from))
+    write_json(context.folder / "quality.json", quality | {"scarce_boroughs": scarce})
     context.counters |= {"rows": sum(part.report.rows_read for part in parts), "quarantined": len(refused)}
     dropped = relations[relations["violations"] > 0]
     if len(dropped):
@@ -189,6 +191,17 @@ def _published(context: Context, areas: AreaSet) -> dict[str, Any]:
         "last_date": _first_day(max(part.report.last_month for part in parts)) if months else "",
         "parts": [],
     }
+
+
+def _by_borough(table: pd.DataFrame, areas: AreaSet, *, whole: str | None) -> pd.DataFrame:
+    """Return the published incidents of boroughs; those of their wards where the source gives no borough."""
+    rows = table[table["mapped"] & (table["measure"] == "incidents")]
+    rows = rows.assign(incidents=rows["value"], category=rows["category"].where(rows["category"] != whole, "all"))
+    if (rows["level"] == "borough").any():
+        return rows
+    parents = dict(zip(areas.ward_codes, areas.parents, strict=True))
+    wards = rows[rows["level"] == "ward"]
+    return wards.assign(area_code=wards["area_code"].map(parents), level="borough")
 
 
 def _first_day(month: int) -> str:

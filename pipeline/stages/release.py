@@ -23,6 +23,7 @@ from pipeline.ledger import Ledger, keep_entry
 from pipeline.records import read_json, write_json
 from pipeline.schemas import AREA_COUNTS, AREA_MONTHS, AREAS, CIRCUMSTANCES, LOCATIONS
 from pipeline.stages import Context
+from pipeline.stages.checks import settings_cautions
 from pipeline.stages.surroundings import ground_of, known_of
 from pipeline.store import read_layer, read_table, write_layer, write_table
 
@@ -49,6 +50,7 @@ def run(context: Context) -> None:
         context.progress("releasing", number, len(profiles))
     _refused_log(context).unlink(missing_ok=True)
     context.counters["profiles"] = len(profiles)
+    context.cautions += settings_cautions(context.config)
 
 
 def _examined(context: Context, detected: Detected, profile: Profile, past: list[Past]) -> Passed:

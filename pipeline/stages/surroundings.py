@@ -12,6 +12,7 @@ from pipeline.disclosure import Ground
 from pipeline.errors import ConfigError, InputError
 from pipeline.readers import closed, read_counts, read_lookup, require_size
 from pipeline.schemas import AREAS
+from pipeline.stages.checks import RELEASE_COLUMNS
 from pipeline.stages.context import Context
 from pipeline.store import read_table
 
@@ -68,7 +69,7 @@ def _of_release(path: Path, table: KnownTable) -> pd.DataFrame:
         frame = pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError, pd.errors.ParserError) as error:
         raise InputError(f'known table "{table.name}": {path.name} cannot be read ({error})') from None
-    missing = [c for c in ("area_code", "period", "category", "incidents") if c not in frame.columns]
+    missing = [c for c in RELEASE_COLUMNS if c not in frame.columns]
     if missing:
         raise InputError(
             f'known table "{table.name}": {path.name} has no column {", ".join(missing)}; it should be an '

@@ -7,8 +7,9 @@ from pipeline.config import did_you_mean
 from pipeline.errors import ConfigError
 from pipeline.records import write_text
 
-__all__ = ["TEMPLATES", "template_text", "write_template"]
+__all__ = ["LICENCE_TO_WRITE", "TEMPLATES", "template_text", "write_template"]
 
+LICENCE_TO_WRITE = "Say here whose boundaries and data these are and under which licence."  # in every template
 TEMPLATES = ("extract", "police-uk", "mps-dashboard")
 
 

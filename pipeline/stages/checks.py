@@ -1,0 +1,150 @@
+"""What can be known before a run: every file is there, its header has the columns, codes are those of areas."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+from pipeline.config import Config
+from pipeline.errors import ConfigError, HotspotsError, InputError
+from pipeline.readers import (
+    LOOKUP_COLUMNS,
+    boundary_texts,
+    count_columns,
+    population_columns,
+    require_areas,
+    require_incident_columns,
+    require_text_columns,
+)
+from pipeline.stages import expand, input_files, input_patterns
+from pipeline.templates import LICENCE_TO_WRITE
+
+__all__ = ["RELEASE_COLUMNS", "check_inputs", "settings_cautions"]
+
+RELEASE_COLUMNS = ("area_code", "period", "category", "incidents")  # of an area_counts.csv that is a known table
+_LISTED = 5
+Look = Callable[[Path], object]
+
+
+def check_inputs(config: Config, base: Path) -> list[Path]:
+    """Find every input and read its header; no row of data is read.
+
+    Parameters
+    ----------
+    config
+        Settings.
+    base
+        Folder that paths start from.
+
+    Returns
+    -------
+    files
+        Every file a run would read.
+
+    Raises
+    ------
+    HotspotsError
+        One error with all that was found: of the branch of the single fault; of several, ConfigError if one of them
+        is in the configuration alone, else InputError.
+    """
+    faults: list[HotspotsError] = []
+    found: dict[str, list[Path]] = {}
+    for key, patterns in input_patterns(config).items():
+        for pattern in patterns:
+            try:
+                found.setdefault(key, []).extend(expand((pattern,), base=base, key=key))
+            except HotspotsError as error:
+                faults.append(error)
+    for key, look in _looks(config):
+        faults += _refused(look, list(dict.fromkeys(found.get(key, []))))
+    faults += _areas(config, base, there=found)
+    if faults:
+        raise _together(faults)
+    return input_files(config, base)
+
+
+def settings_cautions(config: Config) -> list[str]:
+    """Say what is allowed and yet hardly meant."""
+    if " ".join(config.page.licence.split()) == LICENCE_TO_WRITE:
+        return ["page.licence is still the template's text and would be printed on public pages: write yours."]
+    return []
+
+
+def _looks(config: Config) -> Iterator[tuple[str, Look]]:
+    """Return for each input of rows its configuration key and what examines the header of one of its files."""
+    for n, source in enumerate(config.incidents):
+        look = partial(require_incident_columns, source=source, categories=config.categories, limits=config.run)
+        yield f"incidents[{n}].paths", look
+    text = partial(require_text_columns, limits=config.run)
+    for n, counts in enumerate(config.published_counts):
+        yield f"published_counts[{n}].paths", partial(text, wanted=count_columns(counts), encoding=counts.encoding)
+    for n, people in enumerate(config.areas.population):
+        look = partial(text, wanted=population_columns(people), encoding=people.encoding)
+        yield f"areas.population[{n}].path", look
+    yield "areas.lookup", partial(text, wanted=LOOKUP_COLUMNS, encoding="utf-8")
+    published = {s.name: s for s in config.published_counts}
+    for n, table in enumerate(config.disclosure.known_tables):
+        key = f"disclosure.known_tables[{n}]"
+        if table.source in published:
+            layout = published[table.source]
+            yield f"{key}.path", partial(text, wanted=count_columns(layout), encoding=layout.encoding)
+        elif not table.source:
+            wanted = [(f"{key}.path", name) for name in RELEASE_COLUMNS]
+            yield f"{key}.path", partial(text, wanted=wanted, encoding="utf-8")
+
+
+def _refused(look: Look, files: list[Path]) -> list[HotspotsError]:
+    """Examine files; say a fault that many of them share once."""
+    same: dict[tuple[type[HotspotsError], str], list[Path]] = {}
+    first: dict[tuple[type[HotspotsError], str], HotspotsError] = {}
+    for file in files:
+        try:
+            look(file)
+        except HotspotsError as error:
+            key = type(error), str(error).replace(file.name, "")
+            same.setdefault(key, []).append(file)
+            first.setdefault(key, error)
+    return [
+        error if len(same[key]) == 1 else type(error)(f"{error} (and so {_others(same[key][1:])})")
+        for key, error in first.items()
+    ]
+
+
+def _others(files: list[Path]) -> str:
+    more = f" and {len(files) - _LISTED} more" if len(files) > _LISTED else ""
+    return ", ".join(f.name for f in files[:_LISTED]) + more
+
+
+def _areas(config: Config, base: Path, *, there: dict[str, list[Path]]) -> list[HotspotsError]:
+    """Examine the boundary files and, if they are sound, the codes that settings name."""
+    faults: list[HotspotsError] = []
+    names = {config.areas.region.code: config.areas.region.name}
+    given = (("boroughs", config.areas.boroughs), ("wards", config.areas.wards))
+    levels = [(level, settings) for level, settings in given if settings is not None]
+    read = 0
+    for level, settings in levels:
+        if not there.get(f"areas.{level}.path"):
+            continue
+        try:
+            texts = boundary_texts(settings, base=base, level=level, limits=config.run)
+        except HotspotsError as error:
+            faults.append(error)
+            continue
+        if level == "wards" and config.areas.boroughs is None:
+            parents = texts["parent_code"] or texts["parent_name"] or ()
+            names |= dict(zip(parents, texts["parent_name"] or parents, strict=True))
+        names |= dict(zip(texts["code"] or (), texts["name"] or (), strict=True))
+        read += 1
+    if read == len(levels):
+        try:
+            require_areas(config.areas, names)
+        except ConfigError as error:
+            faults.append(error)
+    return faults
+
+
+def _together(faults: list[HotspotsError]) -> HotspotsError:
+    """Make one error of several."""
+    if len(faults) == 1:
+        return faults[0]
+    kind = ConfigError if any(isinstance(f, ConfigError) for f in faults) else InputError
+    return kind(f"{len(faults)} things to mend:\n" + "\n".join(f"- {fault}" for fault in faults))
