@@ -49,7 +49,7 @@ def before_words(headline: PeriodInfo, earlier: PeriodInfo | None) -> str:
         return "the year before"
     if (then.year + 1, then.month, then.day) == (start.year, start.month, start.day):
         return "the same months a year earlier"
-    return words.in_period(earlier.label).removeprefix("in ")
+    return words.named_period(earlier.label)
 
 
 def _whole(value: Any) -> int | None:

@@ -100,7 +100,7 @@ def _events(book: Book, code: str) -> list[str]:
 def _tiles(case: findings.Case) -> list[str]:
     total, region = case.area.total, case.region.total
     beside = "" if case.whole_region else case.region.name
-    then = f"{words.whole(total.earlier)} {case.before}" if total.earlier is not None and total.comparable else ""
+    then = f"{words.whole(total.earlier)} {case.back_then}" if total.earlier is not None and total.comparable else ""
     out = [tile(words.capital(case.noun), count_words(total), then, wordy=total.incidents is None)]
     note = ""
     if total.rate is not None and total.rate_low is not None and total.rate_high is not None:

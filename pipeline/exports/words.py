@@ -6,6 +6,7 @@ import shapely
 
 from pipeline.crs import to_lonlat
 from pipeline.disclosure import Released
+from pipeline.findings.words import named_period
 from pipeline.page import NOT_AUDITED, SYNTHETIC, fixed_wording
 from pipeline.schemas import WITHHELD_NOTE
 
@@ -61,7 +62,7 @@ def describe(released: Released) -> Words:
     doubts += [f"{NOT_AUDITED}."] if info.audit.startswith("not audited") else []
     own = info.abstract or (
         f"{info.title} recorded in {info.place}, by area, with outlines of hotspots and bands of density. "
-        f"Layers hold the {info.headline.label} ({info.headline.start} to {info.headline.end}); the table "
+        f"Layers hold {named_period(info.headline.label)} ({info.headline.start} to {info.headline.end}); the table "
         "area_counts holds every period."
     )
     starts, ends = released.counts["period_start"], released.counts["period_end"]

@@ -186,3 +186,9 @@ class Case:
     def whole_region(self) -> bool:
         """Whether the briefing is about the region itself."""
         return self.area.code == self.region.code
+
+    @property
+    def back_then(self) -> str:
+        """When the window compared with was, as it stands after a count: "the year before", "in Q1 2024"."""
+        relative = not self.before or self.before == "the year before" or self.before.endswith(" earlier")
+        return self.before if relative else f"in {self.before}"

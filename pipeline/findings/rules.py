@@ -132,7 +132,7 @@ def _against(figure: Figure, case: Case) -> str:
     now = f"{words.capital(_about(case))}{words.whole(figure.incidents)}"
     if figure.earlier is None:
         return f"{now} were recorded."
-    return f"{now} were recorded, against {words.whole(figure.earlier)} {case.before}."
+    return f"{now} were recorded, against {words.whole(figure.earlier)} {case.back_then}."
 
 
 def _region_change(case: Case, label: str) -> str:

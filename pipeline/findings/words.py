@@ -9,6 +9,7 @@ __all__ = [
     "in_period",
     "listed",
     "month_name",
+    "named_period",
     "ordinal",
     "rate_text",
     "share_text",
@@ -121,13 +122,24 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def in_period(label: str) -> str:
-    """Put a period's label into a sentence.
+def named_period(label: str) -> str:
+    """Name a period inside a sentence: with an article where its label wants one. Maps and briefings both ask here.
 
-    >>> in_period("12 months to July 2025"), in_period("2024"), in_period("financial year 2024/25")
-    ('in the 12 months to July 2025', 'in 2024', 'in the financial year 2024/25')
+    >>> named_period("12 months to July 2025"), named_period("financial year 2024/25")
+    ('the 12 months to July 2025', 'the financial year 2024/25')
+    >>> named_period("2024"), named_period("Q2 2024"), named_period("July 2025")
+    ('2024', 'Q2 2024', 'July 2025')
     """
-    return f"in {'the ' if ' months to ' in label or label.startswith('financial') else ''}{label}"
+    return f"the {label}" if " months to " in label or label.startswith("financial") else label
+
+
+def in_period(label: str) -> str:
+    """Say when, by a period's label.
+
+    >>> in_period("12 months to July 2025"), in_period("2024")
+    ('in the 12 months to July 2025', 'in 2024')
+    """
+    return f"in {named_period(label)}"
 
 
 def month_name(month: str) -> str:

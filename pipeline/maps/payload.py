@@ -6,6 +6,7 @@ import pandas as pd
 
 from pipeline import page
 from pipeline.disclosure.released import PeriodInfo, Released
+from pipeline.findings import words
 from pipeline.maps.outlines import LEVELS, make_outlines
 from pipeline.maps.values import encode_counts, limits, period_kind
 
@@ -35,6 +36,7 @@ def _period(period: PeriodInfo) -> dict[str, Any]:
     return {
         "id": period.id,
         "label": period.label,
+        "named": words.named_period(period.label),
         "start": period.start,
         "end": period.end,
         "complete": period.complete,
@@ -64,7 +66,8 @@ def _info(released: Released) -> dict[str, Any]:
         "region": info.region_name,
         "headline": info.headline.id,
         "headlineLabel": info.headline.label,
-        "earlierLabel": info.earlier.label if info.earlier else "",
+        "headlineNamed": words.named_period(info.headline.label),
+        "earlierNamed": words.named_period(info.earlier.label) if info.earlier else "",
         "breaks": [{"month": b.month, "text": b.text} for b in info.breaks],
         "events": [{"date": e.date, "label": e.label, "areas": list(e.areas)} for e in info.events],
         "outcomes": info.outcome_basis,

@@ -38,7 +38,7 @@ function drawGuide() {
   if (INFO.outcomes === "cohort") part("Outcomes", "The share of what was recorded in the period that has had a positive outcome so far. Recent offences have had less time.");
   if (INFO.outcomes === "flow") part("Outcomes", "Positive outcomes recorded in the period for every 100 recorded in the same period. They are not the same cases: the figure can pass 100.");
   part("Hotspots", spotNote());
-  part("Density", BANDS.length ? "Read it like a relief map: stronger bands hold more per square kilometre. It covers the " + INFO.headlineLabel + ". " + INFO.densityNote : INFO.densityNote || "There is no density surface in this release.");
+  part("Density", BANDS.length ? "Read it like a relief map: stronger bands hold more per square kilometre. It covers " + INFO.headlineNamed + ". " + INFO.densityNote : INFO.densityNote || "There is no density surface in this release.");
   if (CATEGORIES.length > 1) part("Categories overlap", "One offence can fall in several categories. Do not add them together.");
   for (const b of INFO.breaks) part("Break in the series: " + shortDate(b.month), isolate(b.text) + ". Do not compare figures across it.");
   if (INFO.rounding > 1) part("Rounding", "Every count is rounded to a multiple of " + INFO.rounding + ".");

@@ -62,7 +62,7 @@ function drawLegend() {
 
 function fillLegend(host, scene) {
   const title = el("h2");
-  if (scene.mode === "density") add(title, capital(INFO.noun) + " per km\u00b2 ", el("span", "", "in the " + INFO.headlineLabel));
+  if (scene.mode === "density") add(title, capital(INFO.noun) + " per km\u00b2 ", el("span", "", "in " + INFO.headlineNamed));
   else { const [unit, rest] = unitOf(scene); add(title, unit + " ", el("span", "", rest)); }
   host.append(title);
   if (scene.mode === "density") densityLegend(host, scene);
@@ -99,9 +99,14 @@ function rampLegend(host, scene) {
   if (!pointers.length) bar.classList.add("plain");
   const ticks = el("div", "ticks");
   words.forEach((text, k) => tick(ticks, text, ((k + 1) / colours.length) * 100));
-  tick(ticks, scene.measure === "change" ? "fall" : "lower", 0, "first");
-  tick(ticks, scene.measure === "change" ? "rise" : "higher", 100, "last");
+  const [low, high] = scene.measure === "change" ? ["fall", "rise"] : ["lower", "higher"];
   add(host, bar, ticks);
+  if (words[0].length > 4 || words[words.length - 1].length > 4) { // "1,000" would run into the word at its end
+    add(host, add(el("div", "ends"), el("span", "", low), el("span", "", high)));
+    return;
+  }
+  tick(ticks, low, 0, "first");
+  tick(ticks, high, 100, "last");
 }
 
 function densityLegend(host, scene) {
@@ -137,7 +142,7 @@ function circleLegend(host, scene) {
   const examples = [...new Set([big, nice(Math.max(1, big / 4)), nice(Math.max(1, big / 20))])];
   const radius = Math.min(60, size(big));
   const tall = Math.max(50, 2 * radius + 6);
-  const picture = svgEl("svg", { width: 2 * radius + 90, height: tall, "aria-hidden": "true" });
+  const picture = svgEl("svg", { width: 2 * radius + 90, "aria-hidden": "true" });
   let last = -Infinity;
   examples.forEach((n) => {
     const r = Math.min(60, size(n));
@@ -148,5 +153,6 @@ function circleLegend(host, scene) {
     picture.append(svgEl("line", { x1: radius + 3, x2: 2 * radius + 16, y1: top, y2: y - 4, stroke: palette.ctl, "stroke-width": 0.7 }));
     picture.append(svgEl("text", { x: 2 * radius + 20, y, "font-size": 12, fill: palette.ink }, whole(n)));
   });
+  picture.setAttribute("height", Math.max(tall, last + 5)); // labels keep their distance, and may end below the circles
   add(host, el("p", "vh", "Circles by area; examples: " + examples.map(whole).join(", ")), picture);
 }

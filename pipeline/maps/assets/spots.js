@@ -3,8 +3,8 @@
 function spotAmount(spot) { return typeof spot.n === "number" ? whole(spot.n) : spot.band.replace(/(\d)-(\d)/, "$1\u2013$2"); }
 
 function spotNote() {
-  if (!HOTSPOTS.length) return INFO.hotspotNote || (INFO.hasPoints ? "No hotspots were found in the " + INFO.headlineLabel + "." : "Hotspots need points; this release has counts by area only.");
-  return "Outlines where far more was recorded than around them, ranked by " + INFO.noun + " in the " + INFO.headlineLabel +
+  if (!HOTSPOTS.length) return INFO.hotspotNote || (INFO.hasPoints ? "No hotspots were found in " + INFO.headlineNamed + "." : "Hotspots need points; this release has counts by area only.");
+  return "Outlines where far more was recorded than around them, ranked by " + INFO.noun + " in " + INFO.headlineNamed +
     " (" + CATEGORIES[0].label + "). They do not follow borders." + (INFO.hotspotNote ? " " + INFO.hotspotNote : "");
 }
 

@@ -13,7 +13,7 @@ function levelWord(levelId, many) { const l = LEVELS[levelId]; return l ? (many 
 
 function capital(text) { return text.charAt(0).toUpperCase() + text.slice(1); }
 
-function inPeriod(period) { return (/^\d/.test(period.label) ? "in the " : "in ") + period.label; }
+function inPeriod(period) { return "in " + period.named; }
 
 /* "hate crimes" counted: singular for one. */
 function counted(n) {
@@ -26,7 +26,7 @@ function subjectOf(categoryId) {
   return category.id === CATEGORIES[0].id ? INFO.title : INFO.title + " (" + category.label + ")";
 }
 
-function changeAgainst() { return INFO.earlierLabel ? "the " + INFO.earlierLabel : "the period before"; }
+function changeAgainst() { return INFO.earlierNamed || "the period before"; }
 
 function headingOf(scene) {
   const subject = subjectOf(scene.category);
@@ -142,7 +142,7 @@ function sentence(scene, i) {
   }
   if (level === "region") {
     const change = cell(level, i, period, category, "c");
-    if (typeof change === "number") add(line, ", ", bold(changeWords(change)), " " + changeAgainst());
+    if (typeof change === "number") add(line, ", ", bold(changeWords(change)), " in " + changeAgainst());
   }
   return add(line, ".");
 }

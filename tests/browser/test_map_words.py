@@ -1,0 +1,105 @@
+"""Periods are named alike on the map, in briefings and in records; the words of the legend never touch."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.briefings.book import Book
+from pipeline.disclosure.released import PeriodInfo
+from pipeline.exports.words import describe
+from pipeline.findings import lead
+from pipeline.findings.words import in_period
+from pipeline.maps import write_map
+from pipeline.periods import Period
+from tests import released_fixture as fixture
+
+# first and last month, what it is compared with, and how both read inside a sentence
+KINDS = (
+    ((202507, 202507), (202407, 202407), "July 2025", "July 2024"),
+    ((202504, 202506), (202404, 202406), "Q2 2025", "Q2 2024"),
+    ((202404, 202503), (202304, 202403), "the financial year 2024/25", "the financial year 2023/24"),
+    ((202401, 202412), (202301, 202312), "2024", "2023"),
+    ((202408, 202507), (202308, 202407), "the 12 months to July 2025", "the 12 months to July 2024"),
+)
+IDS = ("month", "quarter", "financial year", "year", "12 months")
+TOUCHING = """() => {
+    const words = [...document.querySelectorAll('#legend .ticks span, #legend .ends span')]
+        .filter((node) => node.textContent.trim())
+        .map((node) => { const r = document.createRange(); r.selectNodeContents(node);
+            return [node.textContent, r.getBoundingClientRect()]; });
+    const found = [];
+    words.forEach(([a, p], i) => words.slice(i + 1).forEach(([b, q]) => {
+        if (p.left < q.right && q.left < p.right && p.top < q.bottom && q.top < p.bottom) found.push(a + ' / ' + b);
+    }));
+    return found;
+}"""
+
+
+def _window(months: tuple[int, int]) -> PeriodInfo:
+    p = Period(*months)
+    return PeriodInfo(p.id, p.label, p.start.isoformat(), p.end.isoformat(), p.days, complete=True)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=IDS)
+def test_the_map_names_a_period_as_the_briefing_does(opened, tmp_path: Path, kind) -> None:
+    months, before, named, named_before = kind
+    headline = _window(months)
+    released = fixture.city(headline=headline, earlier=_window(before))
+    write_map(released, tmp_path / "map.html")
+    page = opened(tmp_path / "map.html", "l=ward&m=change").page
+    card = page.locator("#pane-area .say").first.text_content()
+    assert f" were recorded in {named}, " in card
+    assert page.locator("#legend h2").text_content() == f"Change on {named_before}"
+    if " in " in card.split(named, 1)[1]:  # the fixture gives the region's change for whole years from August 2022
+        assert card.endswith(f" in {named_before}.")
+    page.locator("#tab-hotspots").click()
+    assert f"hate crimes in {named} (" in page.locator("#pane-hotspots").text_content()
+    page.locator("input[name=map][value=density]").check(force=True)
+    assert page.locator("#legend h2").text_content().endswith(f" in {named}")
+    page.locator("#open-how").click()
+    assert f"It covers {named}. " in page.locator("#guide").text_content()
+    book = Book(released)
+    assert f" in {named}" in "".join(text for text, _ in lead(book.case("E12000007")))
+    assert in_period(headline.label) == f"in {named}"
+    assert f"Layers hold {named} (" in describe(released).abstract
+
+
+def test_the_change_of_a_calendar_year_reads_as_a_sentence(opened, tmp_path: Path) -> None:
+    released = fixture.city(headline=_window((202401, 202412)), earlier=_window((202301, 202312)))
+    write_map(released, tmp_path / "map.html")
+    card = opened(tmp_path / "map.html").page.locator("#pane-area .say").first.text_content()
+    region = released.counts[(released.counts["level"] == "region") & (released.counts["category"] == "all")]
+    year = region[region["period"] == "2024-01..2024-12"].iloc[0]
+    size = abs(round(float(year["change_pct"])))
+    sense = "more" if year["change_pct"] > 0 else "fewer"
+    assert card.startswith(f"{year['incidents']:,} hate crimes were recorded in 2024, ")
+    assert card.endswith(f", {size}% {sense} than in 2023.")
+
+
+@pytest.mark.parametrize("width", [1280, 320])
+def test_large_limits_stand_clear_of_the_words_at_the_ends(opened, tmp_path: Path, width: int) -> None:
+    base = fixture.city()
+    areas, counts = base.areas.copy(), base.counts.copy()
+    areas["population"] = (areas["population"] // 90).astype("Int64")  # few residents among many visitors
+    rates = ["rate_per_10000", "rate_low", "rate_high", "rate_smoothed"]
+    counts[rates] *= 90
+    write_map(fixture.sealed(base.info, areas, counts, base.hotspots, base.density), tmp_path / "map.html")
+    page = opened(tmp_path / "map.html", "l=ward&m=rate", width=width, height=900).page
+    shown = page.locator("#legend .ticks, #legend .ends").all_inner_texts()
+    assert any("," in text for text in shown)  # the limits do reach a thousand
+    assert any("higher" in text for text in shown)
+    assert page.evaluate(TOUCHING) == []
+
+
+@pytest.mark.parametrize("name", ["city", "many"])
+def test_every_label_of_the_circles_lies_inside_its_picture(opened, name: str) -> None:
+    """Many small areas make small circles, whose labels need more height than they do."""
+    page = opened(name, "l=ward&m=count", height=900).page
+    outside = page.evaluate(
+        """() => { const picture = document.querySelector('#legend > svg'), box = picture.getBoundingClientRect();
+        return [...picture.querySelectorAll('text')].filter((t) => { const r = t.getBoundingClientRect();
+            return r.top < box.top - 3 || r.bottom > box.bottom || r.right > box.right; })
+            .map((t) => t.textContent); }"""
+    )
+    assert page.locator("#legend > svg text").count() >= 2
+    assert outside == []
