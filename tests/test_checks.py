@@ -63,7 +63,14 @@ def test_an_area_is_scarce_under_a_twentieth_of_the_median() -> None:
     assert scarce(counts) == ["f", "d"]
     assert scarce({"a": 100, "b": 0}) == []  # of two none is typical
     assert scarce({"a": 9, "b": 8, "c": 7}) == []
-    assert scarce({"a": 0, "b": 5000, "c": 0}) == ["a", "c"]  # a median of 0: what has nothing is still named
+    # Of a median of 0 nothing is less: a twentieth of the largest, 250, counts.
+    assert scarce({"a": 0, "b": 5000, "c": 0, "d": 249, "e": 0, "f": 250, "g": 0}) == ["a", "c", "e", "g", "d"]
+    assert (
+        "6 of 7 boroughs have under 5 % of the largest count ("
+        in coverage_caution(
+            {"a": 0, "b": 5000, "c": 0, "d": 9, "e": 0, "f": 9, "g": 0}, names={c: c for c in "abcdefg"}
+        )[1]
+    )
 
 
 def test_the_caution_names_each_and_what_to_do() -> None:

@@ -11,7 +11,7 @@ _LISTED = 10
 
 
 def scarce(counts: Mapping[str, int]) -> list[str]:
-    """Find areas whose count is 0 or under 5 per cent of the median area's.
+    """Find areas whose count is 0 or under 5 per cent of the median area's (of the largest, where the median is 0).
 
     Parameters
     ----------
@@ -25,7 +25,9 @@ def scarce(counts: Mapping[str, int]) -> list[str]:
     """
     if len(counts) < _FEWEST:
         return []
-    least = statistics.median(counts.values()) * SCARCE_PCT / 100
+    # Where more than half have nothing, the median says nothing either: strays beside the one that is covered stay few.
+    typical = statistics.median(counts.values()) or max(counts.values())
+    least = typical * SCARCE_PCT / 100
     return sorted((c for c, n in counts.items() if n == 0 or n < least), key=lambda c: (counts[c], c))
 
 
@@ -53,9 +55,10 @@ def coverage_caution(counts: Mapping[str, int], *, names: Mapping[str, str]) -> 
     listed = ", ".join(f"{names[code]} {counts[code]:,}" for code in codes[:_LISTED])
     more = f" and {len(codes) - _LISTED} more" if len(codes) > _LISTED else ""
     one = len(codes) == 1
-    least = "a count of 0" if not any(counts[code] for code in codes) else "under 5 % of the typical count"
+    beside = "typical" if statistics.median(counts.values()) else "largest"
+    least = f"under 5 % of the {beside} count" if any(counts[code] for code in codes) else "a count of 0"
     return found, (
         f"{len(codes)} of {len(counts)} boroughs {'has' if one else 'have'} {least} ({listed}{more}). If the files do "
-        f"not cover {'it, put its code' if one else 'them, put their codes'} in areas.not_covered: left out, they "
-        "count as zero on the map and in rates."
+        f"not cover {'it, put its code' if one else 'them, put their codes'} in areas.not_covered (quality.json lists "
+        "codes under scarce_boroughs): left out, they count as zero on the map and in rates."
     )
