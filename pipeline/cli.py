@@ -279,6 +279,8 @@ def bench(
     folder: Annotated[Path, typer.Option(help="Where to work; needs room for the incidents.")] = Path("outputs/.bench"),
     out: Annotated[Path | None, typer.Option(help="Write the measurements as JSON too.")] = None,
     baseline: Annotated[bool, typer.Option(help="Run the analyst's own script beside it.")] = True,
+    engine: Annotated[str, typer.Option(help="local or dask.")] = "local",
+    files: Annotated[int, typer.Option(min=1, help="Files the incidents come in.")] = 1,
     debug: _DebugOption = False,
 ) -> None:
     """Measure a run against the script an analyst would write, stage by stage, on this machine.
@@ -295,4 +297,6 @@ def bench(
         folder=folder,
         out=out,
         baseline=baseline,
+        engine=engine,
+        files=files,
     )
