@@ -20,6 +20,7 @@ from pipeline.readers.files import file_format, plain_text
 from pipeline.readers.opened import clean_names
 from pipeline.readers.sql import connect, identifier, literal
 from pipeline.schemas import AREAS
+from pipeline.stages import expand
 from tests.reader_kit import CITY
 
 SMALL = Run.model_validate({"max_file_mb": 2})
@@ -51,15 +52,15 @@ def test_files_are_listed_once_and_in_order(tmp_path: Path) -> None:
     for name in ("b.csv", "a.csv", "c.txt", "deep/d.csv"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x")
-    found = readers.expand(["b.csv", "*.csv", "**/d.csv"], base=tmp_path)
+    found = expand(("b.csv", "*.csv", "**/d.csv"), base=tmp_path, key="paths")
     assert [p.relative_to(tmp_path).as_posix() for p in found] == ["a.csv", "b.csv", "deep/d.csv"]
-    assert readers.expand([str(tmp_path / "c*.txt")], base=Path("/nowhere")) == (tmp_path / "c.txt",)
+    assert expand((str(tmp_path / "c*.txt"),), base=Path("/nowhere"), key="paths") == (tmp_path / "c.txt",)
 
 
-def test_every_path_that_means_nothing_is_named(tmp_path: Path) -> None:
+def test_a_path_that_means_nothing_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
-        readers.expand(["nothing.csv", "2018-*.csv"], base=tmp_path)
-    assert all(word in str(caught.value) for word in ("'nothing.csv'", "'2018-*.csv'", str(tmp_path)))
+        expand(("2018-*.csv",), base=tmp_path, key="incidents[0].paths")
+    assert all(word in str(caught.value) for word in ("incidents[0].paths", "'2018-*.csv'", str(tmp_path)))
 
 
 def test_labels_tell_files_of_one_name_apart() -> None:

@@ -4,7 +4,7 @@ from pipeline.readers.account import PartReport
 from pipeline.readers.boundaries import boundary_texts
 from pipeline.readers.counted import CountsPart, CountsReport, check_relations, declared_relations, merge_published
 from pipeline.readers.duplicates import DUPLICATES, Duplicates, settle_duplicates
-from pipeline.readers.files import expand, source_labels
+from pipeline.readers.files import source_labels
 from pipeline.readers.gdal import closed
 from pipeline.readers.headers import require_incident_columns, require_text_columns
 from pipeline.readers.incidents import read_incidents
@@ -52,7 +52,6 @@ __all__ = [
     "count_locations",
     "count_places",
     "declared_relations",
-    "expand",
     "keep_counts",
     "merge_kept",
     "merge_locations",

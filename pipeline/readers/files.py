@@ -12,10 +12,9 @@ from pipeline.config import Run
 from pipeline.errors import ConfigError, InputError
 from pipeline.readers.limits import require_size, unfolds
 
-__all__ = ["existing", "expand", "file_format", "plain_text", "source_labels"]
+__all__ = ["existing", "file_format", "plain_text", "source_labels"]
 
 _CHUNK = 1 << 20
-_GLOB = frozenset("*?[")
 _FORMATS = {
     ".csv": "csv",
     ".txt": "csv",
@@ -29,41 +28,6 @@ _FORMATS = {
     ".geoparquet": "parquet",
 }
 _UTF8 = "utf-8"
-
-
-def expand(paths: Iterable[str], *, base: Path) -> tuple[Path, ...]:
-    """List the files that paths and globs stand for, sorted, each once.
-
-    Parameters
-    ----------
-    paths
-        Files or globs (`*`, `?`, `**`), absolute or relative.
-    base
-        Folder that relative ones start from.
-
-    Raises
-    ------
-    InputError
-        Naming every pattern that means no file, and the folder looked in.
-    """
-    found: set[Path] = set()
-    faults = []
-    for text in paths:
-        pattern = Path(text)
-        if _GLOB & set(text):
-            root = Path(pattern.anchor) if pattern.is_absolute() else base
-            inner = pattern.relative_to(root) if pattern.is_absolute() else pattern
-            hits = [p for p in root.glob(str(inner)) if p.is_file()]
-            if not hits:
-                faults.append(f"no file matches {text!r} in {root}")
-            found.update(hits)
-        elif (base / pattern).is_file():
-            found.add(base / pattern)
-        else:
-            faults.append(f"{text!r} is not a file in {base}")
-    if faults:
-        raise InputError(f"{'; '.join(faults)}: check the paths of the source (they are relative to the configuration)")
-    return tuple(sorted(found))
 
 
 def existing(path: str, *, base: Path, what: str) -> Path:
