@@ -142,6 +142,15 @@ class Knox(Section):
     simulations: int = Field(99, ge=19, le=9999, description="Monte-Carlo replications.")
 
 
+class Placeholder(Section):
+    """A location that stands for `place unknown`."""
+
+    easting_m: float = Field(description="Easting in the working system, in metres.")
+    northing_m: float = Field(description="Northing in the working system, in metres.")
+    radius_m: float = Field(10.0, gt=0, description="Points within this distance are meant, in metres.")
+    name: str = Field("", description="What is there.")
+
+
 class Detect(Section):
     """Detection."""
 
@@ -150,18 +159,9 @@ class Detect(Section):
     gistar: Gistar = Field(default_factory=lambda: Gistar.model_validate({}), description="Significance.")
     scan: Scan = Field(default_factory=lambda: Scan.model_validate({}), description="Space-time scan.")
     knox: Knox = Field(default_factory=lambda: Knox.model_validate({}), description="Near repeats.")
-    placeholder_locations: tuple["Placeholder", ...] = Field(
+    placeholder_locations: tuple[Placeholder, ...] = Field(
         (), description="Places such as police stations whose incidents stay out of density and clusters."
     )
-
-
-class Placeholder(Section):
-    """A location that stands for `place unknown`."""
-
-    easting_m: float = Field(description="Easting in the working system, in metres.")
-    northing_m: float = Field(description="Northing in the working system, in metres.")
-    radius_m: float = Field(10.0, gt=0, description="Points within this distance are meant, in metres.")
-    name: str = Field("", description="What is there.")
 
 
 class Rates(Section):
