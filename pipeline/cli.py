@@ -290,8 +290,7 @@ def bench(
     from pipeline.bench.command import bench as measure
     from pipeline.samples import SAMPLE_FOLDER
 
-    counts, variants = rows or [10_000, 100_000], variant or ["distinct", "snapped"]
-    areas = SAMPLE_FOLDER
     measure(
-        rows=counts, variants=variants, areas=areas, folder=folder, out=out, baseline=baseline, engine=engine, files=files
+        rows=rows or [10_000, 100_000], variants=variant or ["distinct", "snapped"], areas=SAMPLE_FOLDER,
+        folder=folder, out=out, baseline=baseline, engine=engine, files=files,
     )  # fmt: skip
