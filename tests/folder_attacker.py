@@ -251,7 +251,7 @@ def ranges(book: Book, *, enough: float = inf) -> dict[Key, tuple[float, float]]
     tables: list[np.ndarray] = []
     if enough < inf:  # whole-number tables far apart settle most counts at once
         for lot in np.random.default_rng(0).choice([-1.0, 1.0], size=(4, len(keys))):
-            tables += [_solve(sign * lot, rows, low, high, whole=True, wall=200.0) for sign in (1.0, -1.0)]
+            tables += [_solve(sign * lot, rows, low, high, whole=True, wall=2_000.0) for sign in (1.0, -1.0)]
     found = {}
     for key in sorted(book.hidden):
         values = [t[at[key]] for t in tables]
@@ -284,7 +284,7 @@ def _solve(cost, rows: LinearConstraint, low, high, *, whole: bool, wall: float)
         constraints=rows if rows.A.shape[0] else None,
         bounds=Bounds(low, np.where(np.isinf(high), np.maximum(low, 0) + wall, high)),
         integrality=np.ones(low.size) if whole else None,
-        options={"presolve": False, "mip_rel_gap": 0.1 if wall < 1_000 else 0.0},
+        options={"presolve": False, "mip_rel_gap": 0.1 if wall < 5_000 else 0.0},
     )
     assert answer.x is not None, answer.message
     return np.round(answer.x) if whole else answer.x
