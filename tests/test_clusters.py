@@ -93,7 +93,7 @@ def test_labels_equal_scikit_learn_on_lattices(
     n=st.integers(1, 600),
     spread_m=st.sampled_from([1.0, 40.0, 400.0]),
     eps_m=st.floats(0.5, 120.0),
-    min_samples=st.sampled_from([1, 2, 4, 9, 30, 150]),
+    min_samples=st.sampled_from([1, 2, 4, 9, 30, 150, 400]),
 )
 def test_labels_equal_scikit_learn_on_clumps(
     seed: int, n: int, spread_m: float, eps_m: float, min_samples: int
@@ -108,6 +108,32 @@ def test_labels_equal_scikit_learn_on_clumps(
     found = dbscan(points, eps_m=eps_m, min_samples=min_samples, weights=weights)
     np.testing.assert_array_equal(found.labels, expected.labels)
     np.testing.assert_array_equal(found.core, expected.core)
+
+
+@pytest.mark.parametrize("halvings", [1, 2, 4])
+@pytest.mark.parametrize("cells_per_point", [32, -100])  # with a table of cells, and without
+def test_layers_of_cells_change_nothing(halvings: int, cells_per_point: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Large min_samples settle large cells first; here from one layer to four, on a city with a town far off.
+    from pipeline.clusters import counting, lattice
+
+    rng = np.random.default_rng(halvings)
+    city = np.concatenate((rng.normal(size=(4000, 2)) * 60, rng.uniform(-150, 150, (2000, 2))))
+    points = np.round(np.concatenate((city, rng.normal(size=(900, 2)) * 9 + [9000, 0], [[5e6, 0]])), 1)
+    weights = rng.integers(0, 3, len(points))
+    expected = sklearn_dbscan(points, 25.0, 300, weights)
+    monkeypatch.setattr(counting, "_fineness", lambda _: (3 * 2**halvings, halvings))
+    monkeypatch.setattr(lattice, "CELLS_PER_POINT", cells_per_point)
+    found = dbscan(points, eps_m=25.0, min_samples=300, weights=weights)
+    assert 1000 < found.core.sum() < 4000
+    np.testing.assert_array_equal(found.labels, expected.labels)
+    np.testing.assert_array_equal(found.core, expected.core)
+
+
+def test_cells_halve_until_eps_reaches_six() -> None:
+    from pipeline.clusters.counting import _fineness
+
+    # The square root of locations over pi: 3 at 30, 8 at 200, 25 at 2,000, never more than 64.
+    assert [_fineness(k) for k in (1, 30, 200, 2000, 1e6)] == [(3, 0), (3, 0), (8, 1), (24, 3), (64, 4)]
 
 
 @pytest.mark.parametrize("seed", range(8))

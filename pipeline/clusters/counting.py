@@ -1,12 +1,12 @@
 """Which locations are core: at least `min_samples` incidents within eps, counted exactly."""
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.clusters.lattice import Lattice, expand
+from pipeline.clusters.layers import Layer, settle, strips
 
 __all__ = ["core_mask"]
 
@@ -14,46 +14,34 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-PAIRS_AT_ONCE = 1 << 19  # bounds the memory of one batch of distances to about 100 MB
-SLACK = 1e-6  # of a cell: far above the rounding of cell numbers, far below anything that costs time
+PAIRS_AT_ONCE = 1 << 16  # one batch of distances stays in the processor's cache
+COARSEST = 6  # cells that eps reaches, at most, where whole cells are settled first
 
 
 def core_mask(x: Floats, y: Floats, weights: Ints, *, eps_m: float, min_samples: int) -> Bools:
     """Say of every location whether the incidents within `eps_m` (itself included) reach `min_samples`.
 
-    Sums over cells surely within and possibly within eps settle most locations without a distance. The rest add the
-    cells in between, nearest strip first, and drop out as soon as they are settled.
+    Sums over cells surely within and possibly within eps settle most locations without a distance: large cells first,
+    then halves of those that are not settled. The locations that are left add the cells in between, the strip with
+    most of them first, and drop out as soon as they are settled.
     """
     n = len(x)
     if n == 0 or int(weights.sum()) < min_samples:
         return np.zeros(n, dtype=bool)
-    # About one location per cell where it is touch and go whether a location is core.
-    fine = math.sqrt(min_samples / max(float(weights.mean()), 1.0) / math.pi)
-    m = min(max(round(fine), 3), 64)
+    m, halvings = _fineness(min_samples / max(float(weights.mean()), 1.0))
     lattice = Lattice.over(x, y, side=eps_m / m, reach=m + 1)
-    strips = list(_strips(m))
-    total = np.concatenate(([0], np.cumsum(weights[lattice.order])))
-
-    def between(keys: Ints, low: int, high: int) -> Ints:
-        return total[lattice.position(keys + (high + 1))] - total[lattice.position(keys + low)]
-
-    lower = np.zeros(len(lattice.cell_key), dtype=np.int64)
-    upper = np.zeros_like(lower)
-    for shift, inner, outer in strips:
-        keys = lattice.cell_key + shift * lattice.stride
-        if inner >= 0:
-            lower += between(keys, -inner, inner)
-        upper += between(keys, -outer, outer)
-
-    core_sorted = np.repeat(lower >= min_samples, lattice.sizes)
-    cells = np.flatnonzero((lower < min_samples) & (upper >= min_samples))
+    total = np.zeros(n + 1, dtype=np.int64)
+    np.cumsum(weights[lattice.order], out=total[1:])
+    finest = Layer(lattice.occupied, total[lattice.cell_start], lattice.stride, m)
+    core_cells, cells, lower, upper = settle(finest, coarser=halvings, min_samples=min_samples, things=n)
+    core_sorted = np.repeat(core_cells, lattice.sizes)
     if len(cells):
         places = x[lattice.order], y[lattice.order], weights[lattice.order]
-        at, _ = expand(lattice.cell_start[cells], lattice.sizes[cells])
         repeats = lattice.sizes[cells]
-        keys, sure, most = (np.repeat(a[cells], repeats) for a in (lattice.cell_key, lower, upper))
+        at, _ = expand(lattice.cell_start[cells], repeats)
+        keys, sure, most = (np.repeat(a, repeats) for a in (lattice.cell_key[cells], lower, upper))
         rest = most - sure
-        for shift, inner, outer in strips:
+        for shift, inner, outer in sorted(strips(m), key=_between):
             strip = keys + shift * lattice.stride
             for low, high in [(-outer, outer)] if inner < 0 else [(-outer, -inner - 1), (inner + 1, outer)]:
                 starts = lattice.position(strip + low)
@@ -70,16 +58,20 @@ def core_mask(x: Floats, y: Floats, weights: Ints, *, eps_m: float, min_samples:
     return core
 
 
-def _strips(m: int) -> Iterator[tuple[int, int, int]]:
-    """Yield (strip, inner, outer), nearest strip first: cells up to `inner` lie wholly within eps, past `outer` beyond.
+def _fineness(least_locations: float) -> tuple[int, int]:
+    """Return how many cells eps reaches, and how often that halves on the way to the coarsest.
 
-    Cells have side eps / m. `inner` is -1 where no cell of the strip is surely within.
+    About one location per cell where it is touch and go whether a location is core.
     """
-    for shift in sorted(range(-m - 1, m + 2), key=abs):
-        left = m * m * (1 - SLACK) - (abs(shift) + 1) ** 2
-        inner = math.floor(math.sqrt(left)) - 1 if left >= 0 else -1
-        gap = m * m * (1 + SLACK) - max(abs(shift) - 1, 0) ** 2
-        yield shift, inner, math.floor(math.sqrt(gap)) + 1
+    fine = min(math.sqrt(least_locations / math.pi), 64)
+    halvings = max(math.floor(math.log2(fine / COARSEST)) + 1, 0)
+    return max(round(fine / 2**halvings), 3) * 2**halvings, halvings
+
+
+def _between(strip: tuple[int, int, int]) -> int:
+    """Return how many cells of a strip are neither surely within eps nor beyond it, negative for sorting."""
+    _, inner, outer = strip
+    return -2 * (outer - inner) if inner >= 0 else -2 * outer - 1
 
 
 def _within(places: tuple[Floats, Floats, Ints], at: Ints, *, starts: Ints, lengths: Ints, eps2: float) -> Ints:

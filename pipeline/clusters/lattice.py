@@ -8,14 +8,61 @@ from numpy.typing import NDArray
 
 from pipeline.errors import InputError
 
-__all__ = ["Lattice", "expand"]
+__all__ = ["Lattice", "Occupied", "expand"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 # Rounding moves a point by about 1e-16 of its cell number; the tolerances of the callers (1e-6 of a cell) hold to here.
 MAX_CELLS_ACROSS = 1e9
-CELLS_PER_POINT = 64  # as one bit and a share of a rank each: 16 bytes per point
+CELLS_PER_POINT = 32  # of a table, one byte each
+BLOCK = 8  # bits of a key: so many occupied cells of a block lie before a cell that a byte holds their number
+
+
+@dataclass(frozen=True, slots=True)
+class Occupied:
+    """Cells that hold something, by key.
+
+    Attributes
+    ----------
+    key
+        Keys of the occupied cells, ascending, shape (c,).
+    blocks, within
+        Occupied cells before each block of 256 keys, and before each key inside its block. None where the keys range
+        too wide for a table: they are then searched for.
+    """
+
+    key: Ints
+    blocks: Ints | None
+    within: NDArray[np.uint8] | None
+
+    @classmethod
+    def at(cls, key: Ints, *, size: int, things: int) -> tuple[Self, Ints]:
+        """Collect the occupied cells of `key` (below `size`, in any order); return them, and the cell of each key.
+
+        A table is kept where `size` is no more than `things` points allow.
+        """
+        if size > roomy(things):
+            cells, number = np.unique(key, return_inverse=True)
+            return cls(cells, None, None), number
+        blocks, within = _table(key, size)
+        cells = np.empty(int(blocks[-1]), dtype=np.int64)
+        number = blocks[key >> BLOCK] + within[key]
+        cells[number] = key
+        return cls(cells, blocks, within), number
+
+    @classmethod
+    def of(cls, key: Ints, *, size: int, things: int) -> Self:
+        """Take over ascending keys of occupied cells, with a table as in `at`."""
+        blocks, within = _table(key, size) if size <= roomy(things) else (None, None)
+        return cls(key, blocks, within)
+
+    def before(self, keys: Ints) -> Ints:
+        """Count the occupied cells before each key."""
+        if self.blocks is None or self.within is None:
+            return np.searchsorted(self.key, keys)
+        before: Ints = self.blocks[keys >> BLOCK] + self.within[keys]
+        return before
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,25 +80,22 @@ class Lattice:
         Where each cell begins in `order`, shape (c + 1,).
     stride
         Cells in one strip, pads included.
-    bits, rank
-        One bit for every cell of the lattice, set where it is occupied, 64 to a word; and the occupied cells before
-        each word. None where the lattice is too large for its points: keys are then searched for.
+    occupied
+        The same keys, to be looked up.
     """
 
     order: Ints
     cell_key: Ints
     cell_start: Ints
     stride: int
-    bits: NDArray[np.uint64] | None
-    rank: Ints | None
+    occupied: Occupied
 
     @classmethod
     def over(cls, x: Floats, y: Floats, *, side: float, reach: int) -> Self:
         """Sort points into cells of the given side (metres) that look at most `reach` cells around them."""
         column, columns = _number(x, side, reach)
         row, rows = _number(y, side, reach)
-        roomy = CELLS_PER_POINT * len(x) + 4096
-        if columns * rows > roomy:
+        if columns * rows > roomy(len(x)):
             column, columns = _squeeze(column, reach)
             row, rows = _squeeze(row, reach)
         stride = rows
@@ -63,8 +107,8 @@ class Lattice:
         starts = np.flatnonzero(new)
         cell_key = key[starts]
         cell_start = np.append(starts, len(key))
-        bits, rank = _index(cell_key, columns * stride) if columns * stride <= roomy else (None, None)
-        return cls(order, cell_key, cell_start, stride, bits, rank)
+        occupied = Occupied.of(cell_key, size=columns * stride, things=len(x))
+        return cls(order, cell_key, cell_start, stride, occupied)
 
     @property
     def sizes(self) -> Ints:
@@ -73,30 +117,31 @@ class Lattice:
 
     def position(self, keys: Ints) -> Ints:
         """Return where in `order` the first point at or after each key stands."""
-        return self.cell_start[self._before(keys)]
+        return self.cell_start[self.occupied.before(keys)]
 
     def neighbour(self, shift: int) -> tuple[Ints, Ints]:
         """Return pairs of occupied cells whose keys differ by `shift`, as two arrays of cell numbers."""
         wanted = self.cell_key + shift
-        there = np.minimum(self._before(wanted), len(wanted) - 1)
+        there = np.minimum(self.occupied.before(wanted), len(wanted) - 1)
         here = np.flatnonzero(self.cell_key[there] == wanted)
         return here, there[here]
 
-    def _before(self, keys: Ints) -> Ints:
-        """Count the occupied cells before each key."""
-        if self.bits is None or self.rank is None:
-            return np.searchsorted(self.cell_key, keys)
-        word = keys >> 6
-        lower = (np.uint64(1) << (keys & 63).astype(np.uint64)) - np.uint64(1)
-        before: Ints = self.rank[word] + np.bitwise_count(self.bits[word] & lower)
-        return before
+
+def roomy(things: int) -> int:
+    """Return the most cells that a table over so many points may have."""
+    return CELLS_PER_POINT * things + 4096
 
 
-def _index(cell_key: Ints, size: int) -> tuple[NDArray[np.uint64], Ints]:
-    bits = np.zeros((size >> 6) + 1, dtype=np.uint64)
-    np.bitwise_or.at(bits, cell_key >> 6, np.uint64(1) << (cell_key & 63).astype(np.uint64))
-    filled = np.bitwise_count(bits).astype(np.int64)
-    return bits, np.cumsum(filled) - filled
+def _table(key: Ints, size: int) -> tuple[Ints, NDArray[np.uint8]]:
+    """Count the occupied cells before each block of keys (one block more than there are), and inside it before each."""
+    blocks = (size >> BLOCK) + 1
+    filled = np.zeros((blocks, 1 << BLOCK), dtype=np.uint8)
+    filled.reshape(-1)[key] = 1
+    counts = np.zeros(blocks + 1, dtype=np.int64)
+    np.cumsum(filled.sum(axis=1, dtype=np.int64), out=counts[1:])
+    within = np.cumsum(filled, axis=1, dtype=np.uint8)
+    within -= filled
+    return counts, within.reshape(-1)
 
 
 def _number(values: Floats, side: float, reach: int) -> tuple[Ints, int]:
