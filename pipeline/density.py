@@ -118,12 +118,13 @@ def density_bands(
     widest = ADAPTIVE_WIDEST if settings.adaptive else 1.0
     grid = kde_grid(study_area.bounds, bandwidth_m=bandwidth_m, kernel=settings.kernel, cell_m=cell, widest=widest)
     inside = grid.fraction(study_area)
+    whole = AreaIndex.build(np.array([study_area], dtype=object), ["all"], snap_m=0)
     rows: list[tuple[str, str, float, float | None]] = []
     shapes: list[Any] = []
     notes: list[str] = []
     for category in categories:
         xy, weights = places_of(locations, category=category)
-        held = AreaIndex.build(np.array([study_area], dtype=object), ["all"], snap_m=0).locate(xy).code_index >= 0
+        held = whole.locate(xy).code_index >= 0
         xy, weights = xy[held], weights[held]
         if weights.sum() < max(min_total, 1):
             notes.append(f"{category}: too few incidents for a surface")

@@ -67,6 +67,7 @@ class Book:
         self.limits = {level: self._limits(level) for level in ("borough", "ward")}
         self.before = before_words(self.info.headline, self.info.earlier)
         self.water = self._water()
+        self.hotspots = self._hotspots()
         self._known: dict[str, findings.Profiled] = {}
         self._described, self.organisations = self._descriptions()
 
@@ -120,6 +121,13 @@ class Book:
                     shape=shape,
                 )
         return out
+
+    def _hotspots(self) -> tuple[dict[str, Any], ...]:
+        """List the hotspots by their number, each with its outline as `shape`."""
+        frame = self.released.hotspots
+        if not len(frame):
+            return ()
+        return tuple(frame.sort_values("rank").rename_geometry("shape").to_dict("records"))
 
     def _water(self) -> Any:
         shapes = [p.shape for p in self.level("borough") or self.level("ward")]

@@ -46,16 +46,13 @@ def fill_of(figure: findings.Figure, limits: tuple[float, ...]) -> str:
     return f"s{palette.class_of(figure.rate, limits) + 1}"
 
 
-def hotspots_in(book: Book, code: str) -> list[dict[str, object]]:
+def hotspots_in(book: Book, code: str) -> list[dict[str, Any]]:
     """List the hotspots that lie in an area, by their number."""
-    frame = book.released.hotspots.sort_values("rank")
-    rows = frame.drop(columns=frame.geometry.name).to_dict("records") if len(frame) else []
-    shape = book.places[code].shape
-    out = []
-    for row, outline in zip(rows, frame.geometry if len(frame) else [], strict=True):
-        if book.places[code].level == "region" or outline.intersection(shape).area >= _SHARE * outline.area:
-            out.append({**row, "shape": outline})
-    return out
+    place = book.places[code]
+    if place.level == "region":
+        return list(book.hotspots)
+    near = [h for h in book.hotspots if h["shape"].intersects(place.shape)]
+    return [h for h in near if h["shape"].intersection(place.shape).area >= _SHARE * h["shape"].area]
 
 
 def map_unit(book: Book, code: str) -> str:

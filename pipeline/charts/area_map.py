@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import shapely
 
 from pipeline import palette
-from pipeline.charts.canvas import Canvas
+from pipeline.charts.canvas import Canvas, Plot
 from pipeline.charts.geometry import Labels, folded, patch_path
 
 __all__ = ["HotspotMark", "Neighbour", "Part", "area_map", "locator"]
@@ -47,12 +48,10 @@ class HotspotMark:
     number: str
 
 
-def _draw(axes: Any, shape: Any, role: str, **style: Any) -> None:
-    from matplotlib.patches import PathPatch
-
+def _draw(plot: Plot, shape: Any, role: str, **style: Any) -> None:
     path = patch_path(shape)
     if path is not None:
-        axes.add_artist(PathPatch(path, gid=f"k-{role}", joinstyle="round", **style))
+        plot.surface(path, role, joinstyle="round", **style)
 
 
 def _fill(fill: str) -> str:
@@ -69,9 +68,7 @@ class _Frame:
         x, y = (left + right) / 2, (low + high) / 2
         half_w, half_h = canvas.width_pt / 2 / self.pt_per_m, canvas.height_pt / 2 / self.pt_per_m
         self.box = (x - half_w, y - half_h, x + half_w, y + half_h)
-        self.axes = canvas.axes(0, 0, canvas.width_pt, canvas.height_pt)
-        self.axes.set_xlim(self.box[0], self.box[2])
-        self.axes.set_ylim(self.box[1], self.box[3])
+        self.plot = canvas.plot(0, 0, canvas.width_pt, canvas.height_pt, units=self.box)
 
     def points(self, x: float, y: float) -> tuple[float, float]:
         return (x - self.box[0]) * self.pt_per_m, (y - self.box[1]) * self.pt_per_m
@@ -110,24 +107,24 @@ def area_map(
     """
     canvas = Canvas(name, width_pt=width_pt, height_pt=height_pt)
     frame = _Frame(canvas, outline, margin)
-    axes = frame.axes
+    plot = frame.plot
     view = shapely.box(*frame.box)
     labels = Labels(width_pt, height_pt)
-    _draw(axes, view, "sea", fc=_C["paper-2"], ec="none")
+    _draw(plot, view, "sea", fc=_C["paper-2"], ec="none")
     ghosts = [Neighbour(n.shape.intersection(view.buffer(200)), n.name) for n in neighbours if n.shape.intersects(view)]
     for ghost in ghosts:
-        _draw(axes, ghost.shape, "ghost", fc=_C["ground"], ec=_C["pattern"], lw=0.5)
+        _draw(plot, ghost.shape, "ghost", fc=_C["ground"], ec=_C["pattern"], lw=0.5)
     if water is not None and not water.is_empty:
-        _draw(axes, water.intersection(view.buffer(200)), "water", fc=_C["water"], ec="none")
+        _draw(plot, water.intersection(view.buffer(200)), "water", fc=_C["water"], ec="none")
     for part in parts:
-        _draw(axes, part.shape, part.fill, fc=_fill(part.fill), ec=_C["wardline"], lw=0.6)
-    _draw(axes, outline, "edge", fc="none", ec=_C["ink"], lw=1.3)
+        _draw(plot, part.shape, part.fill, fc=_fill(part.fill), ec=_C["wardline"], lw=0.6)
+    _draw(plot, outline, "edge", fc="none", ec=_C["ink"], lw=1.3)
     for part in parts:
         if part.radius_pt:
-            _circle(axes, part, part.radius_pt / frame.pt_per_m)
+            _circle(plot, part, part.radius_pt / frame.pt_per_m)
     for mark in hotspots:
-        _draw(axes, mark.shape, "hot", fc="none", ec=_C["halo"], lw=3.4)
-        _draw(axes, mark.shape, "hot", fc="none", ec=_C["hot"], lw=1.6)
+        _draw(plot, mark.shape, "hot", fc="none", ec=_C["halo"], lw=3.4)
+        _draw(plot, mark.shape, "hot", fc="none", ec=_C["hot"], lw=1.6)
     _scale_bar(canvas, frame, labels)
     badges = [_badge_at(mark, frame, labels) for mark in hotspots]
     _part_names(canvas, frame, labels, parts)
@@ -135,16 +132,14 @@ def area_map(
     for mark, badge in zip(hotspots, badges, strict=True):
         if badge is not None:
             x, y = badge
-            axes.plot([x], [y], "o", ms=14, mfc=_C["hot"], mec=_C["halo"], mew=1.2, ls="none")
-            canvas.text(axes, x, y, mark.number, role="bd", dy=-2.8)
+            plot.line([x], [y], marker="o", ms=14, mfc=_C["hot"], mec=_C["halo"], mew=1.2, ls="none")
+            canvas.text(plot, x, y, mark.number, role="bd", dy=-2.8)
     return canvas.svg(label, role="map")
 
 
-def _circle(axes: Any, part: Part, radius_m: float) -> None:
-    from matplotlib.patches import Circle
-
+def _circle(plot: Plot, part: Part, radius_m: float) -> None:
     at = part.shape.representative_point()
-    axes.add_artist(Circle((at.x, at.y), radius_m, fc=_C["dot"], ec=_C["halo"], lw=0.7, gid="k-dot"))
+    plot.circle(at.x, at.y, radius_m, "dot", fc=_C["dot"], ec=_C["halo"], lw=0.7)
 
 
 def _badge_at(mark: HotspotMark, frame: _Frame, labels: Labels) -> tuple[float, float] | None:
@@ -196,7 +191,7 @@ def _lines(  # noqa: PLR0917 - a place, what stands there, and how
     x = frame.box[0] + place[0] / frame.pt_per_m
     y = frame.box[1] + place[1] / frame.pt_per_m
     for k, line in enumerate(lines):
-        canvas.text(frame.axes, x, y, line, role=role, dy=(len(lines) - 1) * step / 2 - k * step - step * 0.32)
+        canvas.text(frame.plot, x, y, line, role=role, dy=(len(lines) - 1) * step / 2 - k * step - step * 0.32)
 
 
 def _scale_bar(canvas: Canvas, frame: _Frame, labels: Labels) -> None:
@@ -204,9 +199,9 @@ def _scale_bar(canvas: Canvas, frame: _Frame, labels: Labels) -> None:
     reach = long_m * frame.pt_per_m
     right, low = frame.box[2] - 9 / frame.pt_per_m, frame.box[1] + 9 / frame.pt_per_m
     left, tick = right - long_m, 4 / frame.pt_per_m
-    frame.axes.plot([left, left, right, right], [low + tick, low, low, low + tick], color=_C["ink-2"], lw=1.0)
+    frame.plot.line([left, left, right, right], [low + tick, low, low, low + tick], color=_C["ink-2"], lw=1.0)
     words = f"{long_m // 1000} km" if long_m >= 1000 else f"{long_m} m"
-    canvas.text(frame.axes, (left + right) / 2, low, words, role="sc", dy=3.5)
+    canvas.text(frame.plot, (left + right) / 2, low, words, role="sc", dy=3.5)
     labels.block(canvas.width_pt - 9 - reach / 2, 14, reach / 2 + 4, 12)
 
 
@@ -222,6 +217,13 @@ def locator(name: str, *, shapes: Sequence[Any], chosen: int, width_pt: float, l
     role
         Class of the drawing.
     """
+    return _locator(name, tuple(shapes), chosen, width_pt, label, role)
+
+
+@lru_cache(maxsize=128)  # the profiles of a run have the same areas
+def _locator(  # noqa: PLR0917 - cached by all of them
+    name: str, shapes: tuple[Any, ...], chosen: int, width_pt: float, label: str, role: str
+) -> str:
     bounds = shapely.total_bounds(list(shapes))
     across, up = max(float(bounds[2] - bounds[0]), 1.0), max(float(bounds[3] - bounds[1]), 1.0)
     height_pt = min(1.2, up / across) * (width_pt - 4) + 4
@@ -229,6 +231,6 @@ def locator(name: str, *, shapes: Sequence[Any], chosen: int, width_pt: float, l
     frame = _Frame(canvas, shapely.box(*bounds), 0.01)
     for k, shape in enumerate(shapes):
         if k != chosen:
-            _draw(frame.axes, shape.simplify(0.4 / frame.pt_per_m), "lo", fc=_C["ground"], ec=_C["paper"], lw=0.7)
-    _draw(frame.axes, shapes[chosen], "lo", fc=_C["ink"], ec=_C["paper"], lw=0.7)
+            _draw(frame.plot, shape.simplify(0.4 / frame.pt_per_m), "lo", fc=_C["ground"], ec=_C["paper"], lw=0.7)
+    _draw(frame.plot, shapes[chosen], "lo", fc=_C["ink"], ec=_C["paper"], lw=0.7)
     return canvas.svg(label, role=role)

@@ -5,11 +5,12 @@ shapes as escaped text, so that installed fonts, mathematics between dollar sign
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree as ET
 
-__all__ = ["Canvas", "escape"]
+__all__ = ["Canvas", "Plot", "escape"]
 
 _SVG = "{http://www.w3.org/2000/svg}"
 _HREF = "{http://www.w3.org/1999/xlink}href"
@@ -53,9 +54,54 @@ class _Sink:
         """Nothing to do."""
 
 
+class Plot:
+    """A plotting area: a box of the drawing in points, and its own units from one corner to the other.
+
+    Parameters
+    ----------
+    figure
+        What is drawn on.
+    box, units
+        Left, bottom, right, top: in points of the drawing, and in the plot's units. What reaches over the box is drawn.
+    """
+
+    def __init__(
+        self, figure: Any, box: tuple[float, float, float, float], units: tuple[float, float, float, float]
+    ) -> None:
+        from matplotlib.transforms import Affine2D, Bbox, BboxTransform
+
+        self._figure = figure
+        self.right = units[2]
+        # Worked out once: a chain of transforms is walked again for every shape.
+        self._transform = Affine2D(BboxTransform(Bbox.from_extents(*units), Bbox.from_extents(*box)).get_matrix())
+
+    def points(self, x: float, y: float) -> tuple[float, float]:
+        """Return where a place lies on the drawing, in points."""
+        across, up = self._transform.transform((x, y))
+        return float(across), float(up)
+
+    def surface(self, path: Any, role: str, **style: Any) -> None:
+        """Fill a path; `role` becomes its class."""
+        from matplotlib.patches import PathPatch
+
+        self._figure.add_artist(PathPatch(path, gid=f"k-{role}", transform=self._transform, **style))
+
+    def circle(self, x: float, y: float, radius: float, role: str, **style: Any) -> None:
+        """Fill a circle; its radius in the plot's units."""
+        from matplotlib.patches import Circle
+
+        self._figure.add_artist(Circle((x, y), radius, gid=f"k-{role}", transform=self._transform, **style))
+
+    def line(self, xs: Sequence[float], ys: Sequence[float], **style: Any) -> None:
+        """Join places by a line, or mark them, as `matplotlib.lines.Line2D` is told."""
+        from matplotlib.lines import Line2D
+
+        self._figure.add_artist(Line2D(xs, ys, transform=self._transform, **style))
+
+
 @dataclass(frozen=True, slots=True)
 class _Text:
-    axes: Any
+    plot: Plot
     x: float
     y: float
     dx: float
@@ -77,17 +123,15 @@ class Canvas:
         self.figure = Figure(figsize=(width_pt / 72, height_pt / 72), dpi=72, frameon=False)
         self._texts: list[_Text] = []
 
-    def axes(self, left: float, bottom: float, width: float, height: float) -> Any:
-        """Add a bare plotting area; its box in points."""
-        w, h = self.width_pt, self.height_pt
-        axes = self.figure.add_axes((left / w, bottom / h, width / w, height / h))
-        axes.set_axis_off()
-        axes.set_autoscale_on(False)
-        return axes
+    def plot(
+        self, left: float, bottom: float, width: float, height: float, *, units: tuple[float, float, float, float]
+    ) -> Plot:
+        """Add a plotting area: its box in points, and left, bottom, right, top in its own units."""
+        return Plot(self.figure, (left, bottom, left + width, bottom + height), units)
 
     def text(
         self,
-        axes: Any,
+        plot: Plot,
         x: float,
         y: float,
         words: str,
@@ -97,11 +141,11 @@ class Canvas:
         dx: float = 0.0,
         dy: float = 0.0,
     ) -> None:
-        """Write words at a place in the units of `axes`, moved by points; `role` becomes the class.
+        """Write words at a place in the units of `plot`, moved by points; `role` becomes the class.
 
         `anchor` is `start`, `middle` or `end`; y is the baseline.
         """
-        self._texts.append(_Text(axes, x, y, dx, dy, role, anchor, words))
+        self._texts.append(_Text(plot, x, y, dx, dy, role, anchor, words))
 
     def svg(self, label: str, *, role: str = "chart") -> str:
         """Return the drawing as one element with an accessible name; hidden from screen readers without one."""
@@ -110,8 +154,7 @@ class Canvas:
 
         sink = _Sink()
         with mpl.rc_context():
-            mpl.rcdefaults()
-            mpl.rcParams.update(_SETTINGS | {"svg.hashsalt": self.name})
+            mpl.rcParams.update(_changed(mpl.rcParams, mpl.rcParamsDefault) | {"svg.hashsalt": self.name})
             blank = dict.fromkeys(("Date", "Creator", "Format", "Type"))
             FigureCanvasSVG(self.figure).print_svg(sink, metadata=blank)
         root = ET.fromstring("".join(sink.parts))  # noqa: S314 - written by matplotlib a line above
@@ -121,10 +164,17 @@ class Canvas:
         return f'<svg class="{escape(role)}" viewBox="{box}" {named}>{inner}</svg>'
 
     def _label(self, text: _Text) -> str:
-        across, up = text.axes.transData.transform((text.x, text.y))
+        across, up = text.plot.points(text.x, text.y)
         side = f' text-anchor="{text.anchor}"' if text.anchor != "start" else ""
         place = f'x="{_number(across + text.dx)}" y="{_number(self.height_pt - up - text.dy)}"'
         return f'<text class="{escape(text.role)}" {place}{side}>{escape(text.words)}</text>'
+
+
+def _changed(now: Any, plain: Any) -> dict[str, Any]:
+    """Return the settings that differ from what a drawing needs: setting all of them takes longer than drawing."""
+    held = dict(dict.items(now))  # the items themselves: asking for the backend would load one
+    wanted = {k: v for k, v in dict.items(plain) if not k.startswith("backend")} | _SETTINGS
+    return {k: v for k, v in wanted.items() if held.get(k) != v}
 
 
 def _write(node: ET.Element, role: str = "") -> str:

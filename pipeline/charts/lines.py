@@ -3,10 +3,9 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pipeline import palette
-from pipeline.charts.canvas import Canvas
+from pipeline.charts.canvas import Canvas, Plot
 
 __all__ = ["Curve", "Dot", "strip", "tick_step", "trend"]
 
@@ -55,12 +54,12 @@ def _split(points: Sequence[tuple[float, float | None]]) -> list[list[tuple[floa
     return [run for run in runs if run]
 
 
-def _draw_curve(axes: Any, curve: Curve, *, colour: str, width: float, dots: bool) -> None:
+def _draw_curve(plot: Plot, curve: Curve, *, colour: str, width: float, dots: bool) -> None:
     for run in _split(curve.points):
         xs, ys = zip(*run, strict=True)
-        axes.plot(xs, ys, color=colour, lw=width, solid_joinstyle="round", solid_capstyle="round", clip_on=False)
+        plot.line(xs, ys, color=colour, lw=width, solid_joinstyle="round", solid_capstyle="round")
         if dots or len(run) == 1:
-            axes.plot(xs, ys, "o", ms=3.4, mfc=colour, mec=_C["paper"], mew=0.5, ls="none", clip_on=False)
+            plot.line(xs, ys, marker="o", ms=3.4, mfc=colour, mec=_C["paper"], mew=0.5, ls="none")
 
 
 def trend(
@@ -98,37 +97,36 @@ def trend(
     step = tick_step(top)
     left = 8 + 4.3 * max(len(_tick(k * step)) for k in range(int(top / step) + 1))
     canvas = Canvas(name, width_pt=width_pt, height_pt=height_pt)
-    axes = canvas.axes(left, 15, max(40.0, width_pt - left - room), height_pt - 15 - (15 if events else 5))
     first, last = min(xs, default=0.0), max(xs, default=1.0)
-    axes.set_xlim(first, last if last > first else first + 1)
-    axes.set_ylim(0, top)
+    units = (first, 0.0, last if last > first else first + 1, top)
+    plot = canvas.plot(left, 15, max(40.0, width_pt - left - room), height_pt - 15 - (15 if events else 5), units=units)
     for k in range(int(top / step) + 1):
-        axes.axhline(k * step, color=_C["rule"] if k else _C["ink-2"], lw=0.6 if k else 0.8, clip_on=False)
-        canvas.text(axes, first, k * step, _tick(k * step), role="ax", anchor="end", dx=-4, dy=-2.6)
+        plot.line([first, units[2]], [k * step] * 2, color=_C["rule"] if k else _C["ink-2"], lw=0.6 if k else 0.8)
+        canvas.text(plot, first, k * step, _tick(k * step), role="ax", anchor="end", dx=-4, dy=-2.6)
     for x, words in breaks:
-        axes.plot([x, x], [0, top], color=_C["ctl"], lw=0.8, ls=(0, (2.5, 2.5)), clip_on=False)
+        plot.line([x, x], [0, top], color=_C["ctl"], lw=0.8, ls=(0, (2.5, 2.5)))
         late = (x - first) > 0.55 * (last - first)
-        canvas.text(axes, x, 0, words, role="ax on", anchor="end" if late else "start", dx=-3 if late else 3, dy=3)
+        canvas.text(plot, x, 0, words, role="ax on", anchor="end" if late else "start", dx=-3 if late else 3, dy=3)
     for x, number in events:
-        axes.plot([x, x], [0, top], color=_C["ink-3"], lw=0.5, clip_on=False)
-        canvas.text(axes, x, top, number, role="ev", dy=3)
+        plot.line([x, x], [0, top], color=_C["ink-3"], lw=0.5)
+        canvas.text(plot, x, top, number, role="ev", dy=3)
     if faint is not None:
-        _draw_curve(axes, faint, colour=_C["bar"], width=0.8, dots=False)
+        _draw_curve(plot, faint, colour=_C["bar"], width=0.8, dots=False)
     few = len([1 for _, y in area.points if y is not None]) <= 12
     if region is not None:
-        _draw_curve(axes, region, colour=_C["bar-hover"], width=1.3, dots=few)
-    _draw_curve(axes, area, colour=_C["ink"], width=1.9, dots=few)
-    _name_ends(canvas, axes, area, region, top=top, height=height_pt - 20)
+        _draw_curve(plot, region, colour=_C["bar-hover"], width=1.3, dots=few)
+    _draw_curve(plot, area, colour=_C["ink"], width=1.9, dots=few)
+    _name_ends(canvas, plot, area, region, top=top, height=height_pt - 20)
     per_month = (width_pt - left - room) / max(1.0, last - first)
     clear = float("inf")
     for x, words in reversed(ticks):
         if (clear - x) * per_month >= 36:
-            canvas.text(axes, x, 0, words, role="ax", dy=-11)
+            canvas.text(plot, x, 0, words, role="ax", dy=-11)
             clear = x
     return canvas.svg(label, role="tr")
 
 
-def _name_ends(canvas: Canvas, axes: Any, area: Curve, region: Curve | None, *, top: float, height: float) -> None:
+def _name_ends(canvas: Canvas, plot: Plot, area: Curve, region: Curve | None, *, top: float, height: float) -> None:
     found = [(c, end, role) for c, role in ((area, "en b"), (region, "en")) if c is not None and (end := c.last())]
     ys = [end[1] / top * height for _, end, _ in found]
     moves = [0.0] * len(found)
@@ -137,18 +135,16 @@ def _name_ends(canvas: Canvas, axes: Any, area: Curve, region: Curve | None, *, 
         low = max(0.0, 5 - middle)
         moves = [middle + low + 5 * sense - ys[0], middle + low - 5 * sense - ys[1]]
     for (curve, end, role), move in zip(found, moves, strict=True):
-        axes.plot(
+        plot.line(
             *[[v] for v in end],
-            "o",
+            marker="o",
             ms=4.4,
             mfc=_C["ink"] if role == "en b" else _C["bar-hover"],
             mec="none",
             ls="none",
-            clip_on=False,
         )
-        x = axes.get_xlim()[1]
         words = f"{_short(curve.name)} {curve.value}".strip()
-        canvas.text(axes, x, end[1], words, role=role, anchor="start", dx=6, dy=move - 2.8)
+        canvas.text(plot, plot.right, end[1], words, role=role, anchor="start", dx=6, dy=move - 2.8)
 
 
 def _tick(value: float) -> str:
@@ -190,45 +186,40 @@ def strip(
     """
     top = max([d.value for d in dots] + [d.high or 0.0 for k, d in enumerate(dots) if k == chosen] + [1e-9]) * 1.04
     canvas = Canvas(name, width_pt=width_pt, height_pt=height_pt)
-    axes = canvas.axes(6, 0, width_pt - 12, height_pt)
-    axes.set_xlim(0, top)
-    axes.set_ylim(0, height_pt)
+    plot = canvas.plot(6, 0, width_pt - 12, height_pt, units=(0.0, 0.0, top, height_pt))
     line = height_pt - 30
-    axes.plot([0, top], [line, line], color=_C["rule"], lw=0.8, clip_on=False)
+    plot.line([0, top], [line, line], color=_C["rule"], lw=0.8)
     step = tick_step(top)
     for k in range(int(top / step) + 1):
-        axes.plot([k * step] * 2, [line - 16, line - 12], color=_C["rule"], lw=0.6, clip_on=False)
-        canvas.text(axes, k * step, line - 25, _tick(k * step), role="ax")
+        plot.line([k * step] * 2, [line - 16, line - 12], color=_C["rule"], lw=0.6)
+        canvas.text(plot, k * step, line - 25, _tick(k * step), role="ax")
     scale = (width_pt - 12) / top
     lifts = _swarm([d.value * scale for d in dots], reach=5.4)
-    for k, dot in enumerate(dots):
-        if k != chosen:
-            _dot(axes, dot.value, line + lifts[k], size=6, colour=_C["bar"], rim=0.6)
+    others = [k for k in range(len(dots)) if k != chosen]
+    _dots(plot, [dots[k].value for k in others], [line + lifts[k] for k in others], size=6, colour=_C["bar"], rim=0.6)
     if region is not None:
-        axes.plot([region.value] * 2, [line - 12, line + 12], color=_C["ink"], lw=1.1, clip_on=False)
+        plot.line([region.value] * 2, [line - 12, line + 12], color=_C["ink"], lw=1.1)
         side = _side(region.value * scale, width_pt)
-        canvas.text(axes, region.value, line - 37, f"{_short(region.name)} {number[-1]}", role="en", anchor=side)
+        canvas.text(plot, region.value, line - 37, f"{_short(region.name)} {number[-1]}", role="en", anchor=side)
     if ends and len(dots) > 2:
         order = sorted(range(len(dots)), key=lambda k: (dots[k].value, dots[k].name))
         said = [f"{'Lowest' if k == order[0] else 'Highest'}: {_short(dots[k].name, 24)} {number[k]}" for k in order]
         if order[0] != chosen:
-            canvas.text(axes, 0, 4, said[0], role="ax", anchor="start", dx=-6)
+            canvas.text(plot, 0, 4, said[0], role="ax", anchor="start", dx=-6)
         if order[-1] != chosen:
-            canvas.text(axes, top, 4, said[-1], role="ax", anchor="end", dx=6)
+            canvas.text(plot, top, 4, said[-1], role="ax", anchor="end", dx=6)
     if chosen is not None:
         mine = dots[chosen]
         if mine.low is not None and mine.high is not None:
-            axes.plot(
-                [mine.low, mine.high], [line, line], color=_C["ink"], lw=1.8, solid_capstyle="butt", clip_on=False
-            )
-        _dot(axes, mine.value, line, size=9.5, colour=_C["ink"], rim=1.2)
+            plot.line([mine.low, mine.high], [line, line], color=_C["ink"], lw=1.8, solid_capstyle="butt")
+        _dots(plot, [mine.value], [line], size=9.5, colour=_C["ink"], rim=1.2)
         side = _side(mine.value * scale, width_pt)
-        canvas.text(axes, mine.value, line + 16, f"{_short(mine.name, 28)} {number[chosen]}", role="en b", anchor=side)
+        canvas.text(plot, mine.value, line + 16, f"{_short(mine.name, 28)} {number[chosen]}", role="en b", anchor=side)
     return canvas.svg(label, role="tr")
 
 
-def _dot(axes: Any, x: float, y: float, *, size: float, colour: str, rim: float) -> None:
-    axes.plot([x], [y], "o", ms=size, mfc=colour, mec=_C["paper"], mew=rim, ls="none", clip_on=False)
+def _dots(plot: Plot, xs: list[float], ys: list[float], *, size: float, colour: str, rim: float) -> None:
+    plot.line(xs, ys, marker="o", ms=size, mfc=colour, mec=_C["paper"], mew=rim, ls="none")
 
 
 def _side(x: float, width: float) -> str:

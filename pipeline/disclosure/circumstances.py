@@ -166,7 +166,9 @@ def _table(counts: pd.DataFrame, setting: Setting) -> pd.DataFrame:
     lost = {"incidents": table["incidents"].isna(), "stated": table["stated"].isna() & asked}
     unsure = asked & (lost["incidents"] | lost["stated"]) & ~table["answer"].isin([NOT_STATED])
     lost |= dict.fromkeys(("share", "share_low", "share_high"), unsure)
-    table["withheld"] = [";".join(name for name, mask in lost.items() if mask.iloc[i]) for i in range(len(table))]
+    pattern = sum(mask.to_numpy(dtype=np.int64) << bit for bit, mask in enumerate(lost.values()))
+    words = [";".join(n for bit, n in enumerate(lost) if code >> bit & 1) for code in range(1 << len(lost))]
+    table["withheld"] = np.array(words, dtype=object)[pattern]
     names = setting.areas.set_index("area_code")
     order = {d.id: n for n, d in enumerate(DIMENSIONS, start=1)} | {TOTAL: 0}
     categories = {c: n for n, c in enumerate(dict.fromkeys(setting.counts["category"]))}

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import geopandas as gpd
 import numpy as np
@@ -24,7 +25,7 @@ AUDIENCES = {"public": 0, "partner": 1, "internal": 2}
 """Whoever may read a folder may read those of the audiences before it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)  # no slots: the digest is worked out once
 class Past:
     """One release as its readers hold it: published numbers only.
 
@@ -52,7 +53,7 @@ class Past:
     hotspots: gpd.GeoDataFrame
     density: gpd.GeoDataFrame
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Return a digest of the published numbers: equal releases have equal digests, whatever they are called."""
         frame = self.cells.sort_values(list(KEY), ignore_index=True)
