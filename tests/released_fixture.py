@@ -73,6 +73,7 @@ def make_info(**changes: Any) -> ReleaseInfo:
         "run_name": "fixture",
         "title": "Hate crime",
         "noun": "hate crimes",
+        "recorder": "Police",
         "place": "Anytown police area",
         "publisher": "Anytown Police, taken on 2 August 2025",
         "licence": "Contains public sector information licensed under the Open Government Licence v3.0.",
@@ -430,6 +431,7 @@ def hostile_city(**changes: Any) -> Released:
     base = city(
         title=bad[0],
         noun=bad[1],
+        recorder=bad[2],
         place=bad[2],
         publisher=bad[3],
         licence=bad[4],

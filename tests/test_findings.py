@@ -70,6 +70,20 @@ def test_lead_reads_as_the_design_says() -> None:
 
 
 @pytest.mark.parametrize(
+    ("incidents", "rounding", "said"),
+    [
+        (1719, 0, "1,719 hate crimes were recorded in Westminster in the 12 months to July 2025."),
+        (1, 0, "1 hate crime was recorded in Westminster in the 12 months to July 2025."),
+        (1720, 5, "About 1,720 hate crimes were recorded in Westminster in the 12 months to July 2025."),
+    ],
+)
+def test_where_several_organisations_recorded_none_is_named(incidents: int, rounding: int, said: str) -> None:
+    mine = area("Westminster", figure(incidents, reliability="too few to say"), 204300)
+    made = case(mine, area("London", figure(21000), 8_700_000), recorder="", rounding=rounding)
+    assert "".join(t for t, _ in lead(made)).startswith(said)
+
+
+@pytest.mark.parametrize(
     ("change", "word", "said"),
     [
         (-20.4, "lower", "20% fewer than the year before"),

@@ -7,7 +7,7 @@ import sys
 import textwrap
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import geopandas as gpd
 import pyarrow as pa
@@ -19,8 +19,10 @@ from pipeline.config import AreaFile, Run
 from pipeline.errors import ConfigError, InputError
 from pipeline.readers.boundaries import read_boundaries
 from pipeline.readers.limits import DEFAULT_LIMITS, require_size, unfolds
+from pipeline.run import load_config
 from pipeline.stages import expand
-from pipeline.stages.surroundings import _shapes
+from pipeline.stages.surroundings import _shapes, known_of
+from tests.city import write_city
 from tests.reader_kit import CITY, read, settings, write
 
 HEAD = "id,date,easting,northing,strand\n"
@@ -185,6 +187,16 @@ def test_boundaries_are_held_to_the_limit_of_files_read_whole(tmp_path: Path) ->
         read_boundaries(area_file, base=tmp_path, working="EPSG:27700", level="wards", limits=limits)
     found = read_boundaries(area_file, base=tmp_path, working="EPSG:27700", level="wards")
     assert found.codes == CITY.codes
+
+
+def test_known_tables_are_held_to_the_limit_of_files_read_whole(tmp_path: Path) -> None:
+    table = tmp_path / "known.csv"
+    table.write_text("area_code,period,category,incidents\n" + "A,2024-01,all,1\n" * 80_000, encoding="utf-8")
+    known = {"known_tables": [{"name": "k", "path": "known.csv"}]}
+    config = load_config(write_city(tmp_path, **{"run.max_table_mb": 1, "disclosure": known}))
+    context = SimpleNamespace(config=config, base=tmp_path)
+    with pytest.raises(InputError, match=r"known\.csv is longer than run\.max_table_mb \(1 MB\)"):
+        known_of(cast("Any", context))
 
 
 def test_layers_of_addresses_are_what_their_names_say(tmp_path: Path) -> None:

@@ -198,6 +198,7 @@ class Book:
             parts=tuple(self.profiled(p.code) for p in self.parts(code)),
             categories=tuple((c.id, c.label) for c in info.categories if c.id != "all"),
             noun=info.noun,
+            recorder=info.recorder,
             period=info.headline.label,
             before=self.before,
             part_words=self.words_for(_BELOW.get(level, "ward")),

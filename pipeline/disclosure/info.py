@@ -19,6 +19,13 @@ def _period_info(period: Period, windows: Windows) -> PeriodInfo:
     )
 
 
+def _recorder(config: Config) -> str:
+    if config.run.recorded_by is not None:
+        return config.run.recorded_by.strip()
+    several = len(config.incidents) + len(config.published_counts) > 1
+    return "" if several or any(s.columns.organisation for s in config.incidents) else "Police"
+
+
 def release_info(
     config: Config,
     profile: Profile,
@@ -40,6 +47,7 @@ def release_info(
         run_name=config.run.name,
         title=config.run.title,
         noun=config.run.noun,
+        recorder=_recorder(config),
         place=config.run.place,
         publisher=config.run.publisher,
         licence=config.page.licence,

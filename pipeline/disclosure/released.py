@@ -63,6 +63,8 @@ class ReleaseInfo:
     run_name: str
     title: str
     noun: str
+    recorder: str
+    """Who recorded, where that was one organisation; empty where it was several."""
     place: str
     publisher: str
     licence: str

@@ -153,6 +153,8 @@ class Case:
         Id and label of every category but the total.
     noun
         What is counted, in the plural.
+    recorder
+        Who recorded; empty where it was several organisations.
     period, before
         Label of the window; how the one compared with is called ("the year before"), empty if there is none.
     part_words, peer_words
@@ -181,6 +183,7 @@ class Case:
     rounding: int = 0
     outcome_basis: Literal["cohort", "flow", "none"] = "none"
     break_text: str = ""
+    recorder: str = "Police"
 
     @property
     def whole_region(self) -> bool:

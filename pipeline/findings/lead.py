@@ -86,11 +86,11 @@ def lead(case: Case) -> tuple[Segment, ...]:
         )
     if total.incidents is None:
         return ((f"There are no figures for {place} {when}.", False),)
-    out: list[Segment] = [
-        ("Police recorded ", False),
-        (amount(total.incidents, case), True),
-        (f" in {place} {when}", False),
-    ]
+    said = amount(total.incidents, case)
+    out: list[Segment] = [(f"{case.recorder} recorded ", False), (said, True), (f" in {place} {when}", False)]
+    if not case.recorder:  # several did, or it is not said
+        verb = "was" if total.incidents == 1 and case.rounding <= 1 else "were"
+        out = [(words.capital(said), True), (f" {verb} recorded in {place} {when}", False)]
     change = change_phrase(total, case.before)
     if total.change_word == "not comparable":
         reason = f": {case.break_text}" if case.break_text else ""

@@ -60,6 +60,8 @@ def known_of(context: Context) -> pd.DataFrame | None:
 
 def _known(context: Context, table: KnownTable) -> pd.DataFrame:
     path = context.base / table.path
+    if path.is_file():  # one that is not there is named by what reads it
+        require_size(path, limits=context.config.run, whole=True)
     return _of_source(context, table, path) if table.source else _of_release(path, table)
 
 
