@@ -191,6 +191,25 @@ def test_reach_takes_the_lowest_label_in_mixed_cells() -> None:
     assert got.tolist() == [2, 2, -1, 0]
 
 
+@pytest.mark.parametrize("tree_from", [3, 1 << 18])
+@pytest.mark.parametrize("spread_m", [8.0, 60.0])
+def test_reach_is_the_lowest_label_of_all_pairs(
+    spread_m: float, tree_from: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipeline.clusters import joining
+
+    monkeypatch.setattr(joining, "TREE_FROM", tree_from)
+    rng = np.random.default_rng(int(spread_m))
+    points = np.concatenate((rng.normal(size=(900, 2)) * 60, rng.integers(-60, 60, (300, 2)) * 1.0))
+    cores = np.round(rng.normal(size=(700, 2)) * spread_m)
+    labels = rng.integers(0, 40, 700)
+    within = ((points[:, None] - cores[None]) ** 2).sum(axis=2) <= 13.0**2  # 5, 12, 13: exact ties
+    expected = np.where(within, labels, 99).min(axis=1)
+    expected[expected == 99] = -1
+    assert 0.05 < (expected == -1).mean() < 0.95
+    np.testing.assert_array_equal(reach(points, core_m=cores, core_labels=labels, eps_m=13.0), expected)
+
+
 def test_nothing_and_little_have_stated_results() -> None:
     nothing = dbscan(np.empty((0, 2)), eps_m=10.0, min_samples=3)
     assert nothing.labels.shape == (0,)

@@ -15,7 +15,7 @@ Bools = NDArray[np.bool_]
 
 REACH = 2  # a cell's side is eps / sqrt(2), so eps reaches two cells
 SIDE = (1 - 1e-6) / np.sqrt(2)  # a trifle less: rounding must not part two points of one cell
-PAIRS_AT_ONCE = 1 << 19
+PAIRS_AT_ONCE = 1 << 16  # one batch of distances stays in the processor's cache
 TREE_FROM = 1 << 18  # pairs between two cells from which a k-d tree is cheaper than all distances
 
 
@@ -153,30 +153,30 @@ class CoreCells:
         lowest = np.full(len(self.size), none)
         cells = np.flatnonzero(self.size)
         lowest[cells] = np.minimum.reduceat(label, self.first[cells])
-        best = np.full(len(x), none, dtype=np.int64)
         wanted = np.zeros(len(x), dtype=bool)
         wanted[rows] = True
         queue = wanted[self.lattice.order]
         before = np.concatenate(([0], np.cumsum(queue)))[self.lattice.cell_start]
         first, count = before[:-1], np.diff(before)
         waiting = self.lattice.order[queue]
-        doubtful: list[tuple[Ints, Ints]] = []
-        for shift in [e * self.lattice.stride + n for e in range(-REACH, REACH + 1) for n in range(-REACH, REACH + 1)]:
-            cell, near_cell = self.lattice.neighbour(shift)
-            held = (count[cell] > 0) & (self.size[near_cell] > 0)
-            cell, near_cell = cell[held], near_cell[held]
-            members, _ = expand(first[cell], count[cell])
-            row, to = waiting[members], np.repeat(near_cell, count[cell])
+        cell, near_cell, of_cell = self._rivals(x[waiting], y[waiting], first, count, lowest)
+        best = np.full(len(x), none, dtype=np.int64)
+        best[waiting] = np.repeat(of_cell, count)
+        doubtful: list[tuple[Ints, Ints, Floats]] = [(waiting[:0], waiting[:0], x[:0])]
+        for begin, end in _batches(count[cell]):
+            here, there = cell[begin:end], near_cell[begin:end]
+            members, _ = expand(first[here], count[here])
+            row, to = waiting[members], np.repeat(there, count[here])
             near, far = _box_distances(np.stack((x[row], y[row], x[row], y[row])), self.box[:, to])
             sure = far <= self.eps2
             np.minimum.at(best, row[sure], lowest[to[sure]])
             unsure = (near <= self.eps2) & ~sure
-            doubtful.append((row[unsure], to[unsure]))
-        row, to = (np.concatenate(part) for part in zip(*doubtful, strict=True))
+            doubtful.append((row[unsure], to[unsure], near[unsure]))
+        row, to, gap = (np.concatenate(part) for part in zip(*doubtful, strict=True))
         better = lowest[to] < best[row]
-        row, to = row[better], to[better]
+        row, to, gap = row[better], to[better], gap[better]
         by_cell = np.argsort(to, kind="stable")
-        row, to = row[by_cell], to[by_cell]
+        row, to, gap = row[by_cell], to[by_cell], gap[by_cell]
         crowd = np.bincount(to, minlength=len(self.size)) * self.size > TREE_FROM
         for at in np.flatnonzero(crowd).tolist():
             mine = row[slice(*np.searchsorted(to, [at, at + 1]))]
@@ -185,16 +185,62 @@ class CoreCells:
                 same = others[label[others] == value]
                 met = _near((x[mine], y[mine]), (self.x[same], self.y[same]), self.eps2)
                 np.minimum.at(best, mine[met], value)
-        row, to = row[~crowd[to]], to[~crowd[to]]
-        for begin, end in _batches(self.size[to]):
-            size = self.size[to[begin:end]]
-            others, _ = expand(self.first[to[begin:end]], size)
-            mine = np.repeat(row[begin:end], size)
-            dx, dy = self.x[others] - x[mine], self.y[others] - y[mine]
-            met = dx * dx + dy * dy <= self.eps2
-            np.minimum.at(best, mine[met], label[others[met]])
+        row, to, gap = row[~crowd[to]], to[~crowd[to]], gap[~crowd[to]]
+        # The nearest cell of each row first: most rows that reach a cluster reach it there.
+        by_gap = np.lexsort((gap, row))
+        row, to = row[by_gap], to[by_gap]
+        new = np.diff(row, prepend=-1) != 0
+        turn = np.arange(len(row)) - np.flatnonzero(new)[np.cumsum(new) - 1] if len(row) else row
+        for now in range(int(turn.max(initial=-1)) + 1):
+            ask = np.flatnonzero(turn == now)
+            ask = ask[lowest[to[ask]] < best[row[ask]]]
+            for begin, end in _batches(self.size[to[ask]]):
+                pair = ask[begin:end]
+                size = self.size[to[pair]]
+                others, stops = expand(self.first[to[pair]], size)
+                dx = self.x[others] - np.repeat(x[row[pair]], size)
+                dy = self.y[others] - np.repeat(y[row[pair]], size)
+                reached = np.where(dx * dx + dy * dy <= self.eps2, label[others], none)
+                best[row[pair]] = np.minimum(best[row[pair]], np.minimum.reduceat(reached, stops - size))
         best[best == none] = -1
         return best[rows]
+
+    def _rivals(self, x: Floats, y: Floats, first: Ints, count: Ints, lowest: Ints) -> tuple[Ints, Ints, Ints]:
+        """Return the pairs of cells that single rows must ask for a lower label than their whole cell surely reaches.
+
+        Parameters
+        ----------
+        x, y
+            Coordinates of the rows that wait, cell by cell, metres.
+        first, count
+            Where each cell's rows begin, and how many there are, shape (c,).
+        lowest
+            Lowest label of each cell, shape (c,).
+
+        Returns
+        -------
+        cell, near_cell, of_cell
+            Cells with rows, and cells of core locations beside them; and the lowest label surely within eps of every
+            row of a cell, shape (c,).
+        """
+        held = np.flatnonzero(count)
+        box = np.full((4, len(count)), np.nan)
+        for i, (reduce, values) in enumerate(((np.minimum, x), (np.minimum, y), (np.maximum, x), (np.maximum, y))):
+            box[i, held] = reduce.reduceat(values, first[held]) if len(held) else 0
+        of_cell = np.full(len(count), np.iinfo(np.int64).max)
+        rivals: list[tuple[Ints, Ints]] = []
+        for shift in [e * self.lattice.stride + n for e in range(-REACH, REACH + 1) for n in range(-REACH, REACH + 1)]:
+            cell, near_cell = self.lattice.neighbour(shift)
+            both = (count[cell] > 0) & (self.size[near_cell] > 0)
+            cell, near_cell = cell[both], near_cell[both]
+            near, far = _box_distances(box[:, cell], self.box[:, near_cell])
+            sure = far <= self.eps2
+            of_cell[cell[sure]] = np.minimum(of_cell[cell[sure]], lowest[near_cell[sure]])  # a cell once per shift
+            unsure = (near <= self.eps2) & ~sure
+            rivals.append((cell[unsure], near_cell[unsure]))
+        cell, near_cell = (np.concatenate(part) for part in zip(*rivals, strict=True))
+        lower = lowest[near_cell] < of_cell[cell]
+        return cell[lower], near_cell[lower], of_cell
 
 
 def _batches(lengths: Ints, *, at_once: int | None = None) -> list[tuple[int, int]]:
