@@ -53,7 +53,7 @@ def outline(core_m: ArrayLike, *, eps_m: float) -> "BaseGeometry":
         raise InputError(f"eps_m is {eps_m}: an outline needs a positive reach in metres")
     if not len(core) or not np.isfinite(core).all():
         raise InputError("an outline needs at least one core location, all with finite coordinates in metres")
-    core = np.unique(core, axis=0)
+    core = _sorted(core)
     parts = _discs(core, eps_m) if len(core) <= SNAP_ABOVE else _snapped(core, eps_m)
     drawn: Any = shapely.union_all(parts)
     closing = eps_m * CLOSING
@@ -113,9 +113,9 @@ def _snapped(core: Floats, eps_m: float) -> NDArray[np.object_]:
 
     side, radius = eps_m * SNAP_STEP, round(0.5 / SNAP_STEP)
     low = np.floor(core.min(axis=0) / side)
-    cells = np.unique((np.floor(core / side) - low).astype(np.int64), axis=0)
-    stride = int(cells[:, 1].max()) + 2 * radius + 2
-    key = (cells[:, 0] + radius) * stride + cells[:, 1] + radius
+    column, row = (np.floor(core / side) - low).astype(np.int64).T
+    stride = int(row.max()) + 2 * radius + 2
+    key = np.unique((column + radius) * stride + row + radius)
     filled = np.unique(np.concatenate([key + shift for shift in _around(radius - 1.2, stride, farthest=True)]))
     bare = np.zeros(len(key), dtype=bool)
     for shift in _around(radius, stride, farthest=False):
@@ -125,7 +125,16 @@ def _snapped(core: Floats, eps_m: float) -> NDArray[np.object_]:
     ends = np.append(begins[1:], len(filled)) - 1
     west, south = _corner(filled[begins], stride, radius, low, side)
     east, north = _corner(filled[ends], stride, radius, low + 1, side)
-    return np.concatenate((_discs((cells[bare] + low + 0.5) * side, eps_m), shapely.box(west, south, east, north)))
+    centres = np.column_stack(_corner(key[bare], stride, radius, low + 0.5, side))
+    return np.concatenate((_discs(centres, eps_m), shapely.box(west, south, east, north)))
+
+
+def _sorted(places: Floats) -> Floats:
+    """Return distinct places sorted by easting, then northing; tables of locations are so already."""
+    x, y = places[:, 0], places[:, 1]
+    if ((x[1:] > x[:-1]) | ((x[1:] == x[:-1]) & (y[1:] > y[:-1]))).all():
+        return places
+    return np.unique(places, axis=0)
 
 
 def _around(reach: float, stride: int, *, farthest: bool) -> list[int]:
