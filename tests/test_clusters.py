@@ -192,7 +192,7 @@ def test_reach_takes_the_lowest_label_in_mixed_cells() -> None:
 
 
 @pytest.mark.parametrize("tree_from", [3, 1 << 18])
-@pytest.mark.parametrize("spread_m", [8.0, 60.0])
+@pytest.mark.parametrize("spread_m", [8.0, 40.0])
 def test_reach_is_the_lowest_label_of_all_pairs(
     spread_m: float, tree_from: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
