@@ -45,8 +45,8 @@ class Run(Section):
     recorded_by: str | None = Field(
         None,
         max_length=80,
-        description="Who recorded, at the start of a briefing (`Police` gives: Police recorded 1,719 hate crimes); empty"
-        " names nobody. Left out, it is `Police` for a single source without an `organisation` column, else nobody.",
+        description="Who recorded, at the start of a briefing (`Police` gives: Police recorded 719 hate crimes); empty "
+        "names nobody. Left out, `Police` for a single source without an `organisation` column, else nobody.",
     )
     output_dir: str = Field("outputs", description="Folder that holds every run, relative to this file.")
     seed: int = Field(20250731, ge=0, description="Seed of every random draw (permutations, resamples).")
