@@ -58,7 +58,7 @@ class Past:
         """Return a digest of the published numbers: equal releases have equal digests, whatever they are called."""
         frame = self.cells.sort_values(list(KEY), ignore_index=True)
         high = frame["high"].astype("Int64").fillna(-1)
-        columns = [*(frame[k] for k in (*KEY, "level", "low")), high]
+        columns = [c.astype("object").tolist() for c in (*(frame[k] for k in (*KEY, "level", "low")), high)]
         told = "\n".join("|".join(map(str, row)) for row in zip(*columns, strict=True))
         told += "\n".join(repr(s) for s in self.spots)
         told += "".join(shapely.to_wkb(shapely.normalize(shape), hex=True) for shape in self.density.geometry)

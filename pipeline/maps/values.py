@@ -61,9 +61,10 @@ def _cell(value: Any, decimals: int | None) -> str:
 
 
 def _cells(counts: pd.DataFrame, column: str, decimals: int | None, hidden: list[str]) -> list[str]:
-    marked = [column in names.split(";") if names else False for names in hidden]
-    found = counts[column].astype(object).tolist()
-    return ["w" if mark else _cell(value, decimals) for mark, value in zip(marked, found, strict=True)]
+    gone = {names: column in names.split(";") for names in set(hidden)}
+    codes, values = pd.factorize(counts[column])
+    texts = [*(_cell(value, decimals) for value in values.tolist()), ""]  # the last one for no data, code -1
+    return ["w" if gone[names] else texts[code] for names, code in zip(hidden, codes.tolist(), strict=True)]
 
 
 def _joined(line: list[str]) -> str:
@@ -107,15 +108,16 @@ def encode_counts(
         counts = counts.assign(hotspot_class=counts["hotspot_class"].mask(cold, 0))
     hidden = counts["withheld"].fillna("").astype(str).tolist()
     columns = {key: _cells(counts, name, decimals, hidden) for key, name, decimals in _COLUMNS if name in counts}
-    place = [position[code] for code in counts["area_code"]]
+    place = [position[code] for code in counts["area_code"].tolist()]
     kept = Line(
         people=[people[i] for i in place],
-        kinds=[kinds.get(str(p), "y") for p in counts["period"]],
+        kinds=[kinds.get(p, "y") for p in counts["period"].astype(str).tolist()],
         categories=counts["category"].astype(str).tolist(),
     )
     ranges = plain_numbers(columns, kept)
     rows: dict[tuple[str, str], list[int]] = {}
-    for row, pair in enumerate(zip(counts["period"].astype(str), counts["category"].astype(str), strict=True)):
+    pairs = zip(*(counts[name].astype(str).tolist() for name in ("period", "category")), strict=True)
+    for row, pair in enumerate(pairs):
         rows.setdefault(pair, []).append(row)
     out: dict[str, dict[str, dict[str, str]]] = {}
     for (period, category), members in sorted(rows.items()):
