@@ -69,7 +69,7 @@ def keep_counts(
         }
         for name, frame in frames.items():
             pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), into / f"{name}.parquet")
-        locations, victims = location_queries(asked.outcomes, placeholders=placeholders)
+        locations, victims = location_queries(asked, placeholders=placeholders)
         for name, sql in (("locations", locations), ("victims", victims)):
             reader = asked.connection.sql(sql).to_arrow_reader(_BATCH_ROWS)
             _write(into / f"{name}.parquet", reader.schema, reader)

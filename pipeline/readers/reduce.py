@@ -31,7 +31,8 @@ __all__ = [
 ]
 
 LOCATION_KEY = ("easting_m", "northing_m", "month", "categories")
-_IN_AREAS = "min(ward_code) AS ward_code, min(borough_code) AS borough_code"  # a place is in one ward
+_CODED = ("categories", "ward_code", "borough_code")
+"""Texts with few values, grouped and sorted by number: many rows of text would cost most of the time and memory."""
 _BANDS = " ".join(
     f"WHEN recorded_on::DATE - occurred_on::DATE <= {last} THEN {literal(words)}" if last is not None
     else f"ELSE {literal(words)}"
@@ -127,21 +128,33 @@ def count_locations(
         Memory of the database, in MB.
     """
     with open_part(part, memory_limit_mb=memory_limit_mb) as asked:
-        counts, victims = location_queries(asked.outcomes, placeholders=placeholders)
+        counts, victims = location_queries(asked, placeholders=placeholders)
         return LocationCounts(asked.query(counts), asked.query(victims))
 
 
-def location_queries(outcomes: str, *, placeholders: Iterable[tuple[float, float]]) -> tuple[str, str]:
-    """Write the queries of a part's counts by location, and of the victims behind them."""
+def location_queries(part: OpenPart, *, placeholders: Iterable[tuple[float, float]]) -> tuple[str, str]:
+    """Write the queries of an open part's counts by location, and of the victims behind them."""
+    for name in _CODED:
+        # Numbered in the order of the texts, so that sorting by number is sorting by text; '' so that there is one.
+        values = f"SELECT '' UNION SELECT {name} FROM parts WHERE {name} IS NOT NULL ORDER BY 1"
+        part.connection.execute(f"DROP TYPE IF EXISTS of_{name}")
+        part.connection.execute(f"CREATE TYPE of_{name} AS ENUM ({values})")
     without = "".join(
         f" AND NOT (abs(easting_m - {float(x)!r}) <= 1 AND abs(northing_m - {float(y)!r}) <= 1)"
         for x, y in placeholders
     )
     key = ", ".join(LOCATION_KEY)
-    where = f"FROM PARTS WHERE place = 'point' AND NOT online{without}"
+    where = f"WHERE place = 'point' AND NOT online{without}"
+    coded = ", ".join(f"{name}::of_{name} AS {name}" for name in _CODED)
+    texts = ", ".join(f"{name}::VARCHAR AS {name}" for name in _CODED)
+    areas = "min(ward_code) AS ward_code, min(borough_code) AS borough_code"  # a place is in one ward
+    counted = (
+        f"SELECT {key}, {areas}, count(*) AS incidents, {part.outcomes} "
+        f"FROM (SELECT * REPLACE ({coded}) FROM PARTS {where}) GROUP BY {key} ORDER BY {key}"
+    )
     return (
-        f"SELECT {key}, {_IN_AREAS}, count(*) AS incidents, {outcomes} {where} GROUP BY {key} ORDER BY {key}",
-        f"SELECT DISTINCT {key}, victim_hash {where} AND victim_hash IS NOT NULL ORDER BY ALL",
+        f"SELECT * REPLACE ({texts}) FROM ({counted})",
+        f"SELECT DISTINCT {key}, victim_hash FROM PARTS {where} AND victim_hash IS NOT NULL ORDER BY ALL",
     )
 
 
