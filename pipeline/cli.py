@@ -281,6 +281,8 @@ def bench(
     baseline: Annotated[bool, typer.Option(help="Run the analyst's own script beside it.")] = True,
     engine: Annotated[str, typer.Option(help="local or dask.")] = "local",
     files: Annotated[int, typer.Option(min=1, help="Files the incidents come in.")] = 1,
+    seconds: Annotated[float, typer.Option(min=1, help="Longest that the script may run.")] = 900.0,
+    density_seconds: Annotated[float, typer.Option(min=1, help="After which its density is extrapolated.")] = 120.0,
     debug: _DebugOption = False,
 ) -> None:
     """Measure a run against the script an analyst would write, stage by stage, on this machine.
@@ -292,5 +294,6 @@ def bench(
 
     measure(
         rows=rows or [10_000, 100_000], variants=variant or ["distinct", "snapped"], areas=SAMPLE_FOLDER,
-        folder=folder, out=out, baseline=baseline, engine=engine, files=files,
+        folder=folder, out=out, baseline=baseline, engine=engine, files=files, seconds=seconds,
+        density_seconds=density_seconds,
     )  # fmt: skip

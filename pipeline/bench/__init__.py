@@ -3,7 +3,7 @@
 from pipeline.bench.command import bench
 from pipeline.bench.making import VARIANTS, write_incidents
 from pipeline.bench.measuring import Limits, Measured, Stopwatch, measure
-from pipeline.bench.report import as_json, as_table, ratios
+from pipeline.bench.report import as_json, as_summary, as_table, ratios
 from pipeline.bench.settings import write_settings
 from pipeline.bench.trial import Trial, run_trial
 
@@ -14,6 +14,7 @@ __all__ = [
     "Stopwatch",
     "Trial",
     "as_json",
+    "as_summary",
     "as_table",
     "bench",
     "measure",

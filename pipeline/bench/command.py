@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipeline.bench.making import VARIANTS
 from pipeline.bench.measuring import Limits
-from pipeline.bench.report import as_json, as_table
+from pipeline.bench.report import as_json, as_summary, as_table
 from pipeline.bench.trial import Trial, run_trial
 from pipeline.errors import ConfigError, InputError
 
@@ -68,4 +68,6 @@ def bench(
             if out is not None:
                 out.parent.mkdir(parents=True, exist_ok=True)
                 out.write_text(as_json(trials), encoding="utf-8")
+    if len(trials) > 1:
+        sys.stdout.write(as_summary(trials) + "\n")
     return trials

@@ -103,6 +103,7 @@ def measure(module: str, arguments: Sequence[str], *, log: Path, limits: Limits)
     """
     command = [sys.executable, "-m", module, str(log), *arguments]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed tool starts from compiled modules
     began = time.time()
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)  # noqa: S603 our own module
     fate = ""

@@ -7,7 +7,7 @@ from pipeline.bench.measuring import Measured
 from pipeline.bench.settings import COMPACT
 from pipeline.bench.trial import Trial
 
-__all__ = ["as_json", "as_table", "ratios"]
+__all__ = ["as_json", "as_summary", "as_table", "ratios"]
 
 # Steps that do the same work, on either side. Density is drawn in the release, so it stands with detection.
 PAIRS = (
@@ -33,12 +33,14 @@ def ratios(trial: Trial) -> dict[str, float | None]:
     audit = ours["audit"].cpu_seconds if "audit" in ours else 0.0
     out: dict[str, float | None] = {}
     total_ours = total_theirs = 0.0
+    died = {m.step for m in trial.baseline if m.fate and m.share == 1}
     for name, mine, same in PAIRS:
-        survived = [theirs[s] for s in same if s in theirs and (not theirs[s].fate or theirs[s].share < 1)]
+        survived = [theirs[s] for s in same if s in theirs and s not in died]
         spent = _cpu(ours[s] for s in mine if s in ours) - (audit if "release" in mine else 0.0)
         out[name] = _cpu(survived) / spent if survived and spent > 0 else None
-        total_ours += spent
-        total_theirs += _cpu(survived)
+        if survived:
+            total_ours += spent
+            total_theirs += _cpu(survived)
     out["end to end"] = total_theirs / total_ours if total_theirs and total_ours else None
     if COMPACT in theirs and "density" in theirs and total_ours:
         compact = total_theirs - theirs["density"].cpu_seconds + theirs[COMPACT].cpu_seconds
@@ -49,6 +51,28 @@ def ratios(trial: Trial) -> dict[str, float | None]:
 def as_table(trials: Sequence[Trial]) -> str:
     """Write trials as text: a block for each, a line for each step."""
     return "\n\n".join(_block(trial) for trial in trials)
+
+
+def as_summary(trials: Sequence[Trial]) -> str:
+    """Write trials as one table: a line for each, with what the script came to and what it did not survive."""
+    head = (
+        f"{'rows':>12} {'variant':<9}{'CPU s':>8}{'us/row':>10}{'clock s':>9}{'peak GB':>9}"
+        f"{'script s':>11}{'times':>9}{'compact':>9}  the script did not finish"
+    )
+    return "\n".join([head, *(_summed(trial) for trial in trials)])
+
+
+def _summed(trial: Trial) -> str:
+    steps = [m for m in trial.product if m.step not in _ALONE]
+    cpu, wall = _cpu(steps), sum(m.wall_seconds for m in steps)
+    peak = max((m.peak_mb for m in trial.product), default=0.0) / 1000
+    script = _cpu(m for m in trial.baseline if m.step != COMPACT)
+    found = ratios(trial)
+    times, compact = (found.get(k) for k in ("end to end", f"end to end, {COMPACT}"))
+    lost = [f"{m.step} ({m.fate})" for m in (*trial.product, *trial.baseline) if m.fate and m.share == 1]
+    line = f"{trial.rows:12,} {trial.variant:<9}{cpu:8.1f}{1e6 * cpu / trial.rows:10.1f}{wall:9.1f}{peak:9.2f}"
+    told = [f"{value:,.1f}" if value else "" for value in (script, times, compact)]
+    return f"{line}{told[0]:>11}{told[1]:>9}{told[2]:>9}  {'; '.join(lost)}".rstrip()
 
 
 def _block(trial: Trial) -> str:

@@ -12,6 +12,8 @@ from pipeline.bench.settings import write_settings
 
 __all__ = ["Trial", "run_trial"]
 
+_PATIENCE_S = 3600.0
+
 
 @dataclass(frozen=True, slots=True)
 class Trial:
@@ -70,7 +72,7 @@ def run_trial(
     baseline
         Whether to run the analyst's script too.
     limits
-        What each process may use.
+        What the script may use; the pipeline may run for an hour.
     density_seconds
         How long the script's density may take before it is extrapolated.
     memory_limit_mb
@@ -86,7 +88,8 @@ def run_trial(
     size = sum(p.stat().st_size for p in paths)
     config = folder / "config.yaml"
     write_settings(config, incidents=paths, areas=areas, rows=rows, engine=engine, memory_limit_mb=memory_limit_mb)
-    ours = measure("pipeline.bench.product", [str(config)], log=folder / "product.log", limits=limits)
+    patient = Limits(max(limits.seconds, _PATIENCE_S), limits.memory_gb)
+    ours = measure("pipeline.bench.product", [str(config)], log=folder / "product.log", limits=patient)
     theirs: list[Measured] = []
     if baseline:
         arguments = ["|".join(map(str, paths)), str(areas), str(folder), str(limits.memory_gb), str(density_seconds)]

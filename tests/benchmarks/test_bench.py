@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.bench import Limits, Measured, Trial, as_table, bench, measure, ratios, write_incidents
+from pipeline.bench import Limits, Measured, Trial, as_summary, as_table, bench, measure, ratios, write_incidents
 from pipeline.errors import ConfigError, InputError
 
 AREAS = Path(__file__).parents[2] / "data" / "sample"
@@ -65,7 +65,7 @@ def test_ratios_leave_out_what_the_script_did_not_survive() -> None:
         Measured("clusters", 90, 0, 10, fate="died: MemoryError"),
         Measured("map", 3, 3, 10),
     ]
-    trial = Trial(10, "snapped", "local", 1, 10**6, tuple(ours), tuple(theirs), {"cores": 2})
+    trial = Trial(10_000, "snapped", "local", 1, 10**6, tuple(ours), tuple(theirs), {"cores": 2})
     assert ratios(trial) == {
         "start-up": 2.0,
         "read, place, count": 5.0,
@@ -75,6 +75,17 @@ def test_ratios_leave_out_what_the_script_did_not_survive() -> None:
         "end to end, density, compact kernel": 4.5,
     }
     assert "died: MemoryError" in as_table([trial])
+    (line,) = as_summary([trial]).splitlines()[1:]
+    assert line.split()[:9] == ["10,000", "snapped", "14.0", "1400.0", "6.0", "0.01", "425.0", "42.5", "4.5"]
+    assert line.endswith("clusters (died: MemoryError)")
+
+
+def test_a_script_that_dies_at_once_is_compared_by_what_it_did() -> None:
+    ours = tuple(Measured(step, 1, cpu, 10) for step, cpu in {"start": 1, "ingest": 2, "detect": 3}.items())
+    theirs = (Measured("start", 2, 2, 10), Measured("read", 9, 0, 0, fate="died: MemoryError"))
+    trial = Trial(10, "snapped", "local", 1, 10**6, ours, theirs, {"cores": 2})
+    assert ratios(trial)["end to end"] == 2.0
+    assert ratios(trial)["read, place, count"] is None
 
 
 def test_a_wrong_variant_or_folder_is_one_clear_error(tmp_path: Path) -> None:
