@@ -96,6 +96,8 @@ def distinct(points_m: ArrayLike, *, weights: ArrayLike | None = None) -> tuple[
     points = as_points(points_m)
     counts = as_weights(weights, len(points))
     first, inverse = collapse(points)
+    if len(first) == len(points) and (np.diff(first) == 1).all():  # sorted already, and none repeats
+        return points, counts, inverse
     sums = np.zeros(len(first), dtype=np.int64)
     np.add.at(sums, inverse, counts)
     return points[first], sums, inverse

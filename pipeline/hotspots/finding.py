@@ -139,8 +139,10 @@ def find_hotspots(
         max_hotspots=max_hotspots,
     )
     notes = list(found.notes)
-    rows = now.assign(hotspot=found.member[found.place], place=found.place)
-    rows = rows[rows["hotspot"] >= 0]
+    hotspot = found.member[found.place]
+    inside = hotspot >= 0
+    rows = now.loc[inside, [n for n in now.columns if n not in {"easting_m", "northing_m"}]]
+    rows = rows.assign(hotspot=hotspot[inside], place=found.place[inside])
     columns = describe(rows, count=found.count, ward_names=ward_names or {}, total=int(found.weights.sum()))
     geometry = found.outlines()
     incidents = columns["incidents"]
@@ -187,8 +189,10 @@ def _check(locations: pd.DataFrame, span: Period, earlier: Period | None) -> Non
 
 def _in(frame: pd.DataFrame, span: Period) -> pd.DataFrame:
     """Return the rows of a window that hold incidents."""
-    kept = frame[frame["month"].between(span.first_month, span.last_month) & (frame["incidents"] != 0)]
-    return kept.reset_index(drop=True).astype({"incidents": "int64", "month": "int64"})
+    kept = frame["month"].between(span.first_month, span.last_month) & (frame["incidents"] != 0)
+    return (
+        (frame if kept.all() else frame[kept]).reset_index(drop=True).astype({"incidents": "int64", "month": "int64"})
+    )
 
 
 def _categories(rows: pd.DataFrame) -> list[str]:

@@ -178,20 +178,31 @@ def _victims(context: Context) -> pd.DataFrame | None:
 
 def _members(rows: pd.DataFrame, layer: gpd.GeoDataFrame) -> pd.DataFrame:
     """Return the places inside each hotspot's outline with their incidents."""
-    columns = ["easting_m", "northing_m", "ward_code"]
-    rows = rows.sort_values("easting_m", kind="stable", ignore_index=True)
-    x, y = (rows[name].to_numpy(dtype=np.float64) for name in columns[:2])
+    rows = rows[["easting_m", "northing_m", "ward_code", "incidents"]]
+    x, y = (rows[name].to_numpy(dtype=np.float64) for name in ("easting_m", "northing_m"))
+    if not ((x[1:] > x[:-1]) | ((x[1:] == x[:-1]) & (y[1:] >= y[:-1]))).all():  # they are written in this order
+        rows = rows.sort_values(["easting_m", "northing_m"], kind="stable")
+        x, y = (rows[name].to_numpy(dtype=np.float64) for name in ("easting_m", "northing_m"))
+    layer = layer.sort_values("hotspot_id")
     shapes = layer.geometry.to_numpy()
     shapely.prepare(shapes)
-    held = []
-    for number, (shape, (west, _, east, _)) in enumerate(zip(shapes, shapely.bounds(shapes), strict=True)):
+    held = [np.empty(0, dtype=np.int64)]
+    for shape, (west, _, east, _) in zip(shapes, shapely.bounds(shapes), strict=True):
         first, last = np.searchsorted(x, west, side="left"), np.searchsorted(x, east, side="right")
-        held.append((number, first + np.flatnonzero(shapely.intersects_xy(shape, x[first:last], y[first:last]))))
-    hotspot = np.repeat([n for n, _ in held], [len(at) for _, at in held]).astype(np.int64)
-    inside = rows.loc[np.concatenate([np.empty(0, dtype=np.int64), *(at for _, at in held)]), [*columns, "incidents"]]
-    inside.insert(0, "hotspot_id", layer["hotspot_id"].to_numpy()[hotspot])
-    inside = inside.groupby(["hotspot_id", *columns], dropna=False, sort=True)["incidents"].sum().reset_index()
-    return inside.sort_values(["hotspot_id", "easting_m", "northing_m"], ignore_index=True)
+        held.append(first + np.flatnonzero(shapely.intersects_xy(shape, x[first:last], y[first:last])))
+    at = np.concatenate(held)
+    hotspot = np.repeat(np.arange(-1, len(shapes)), [len(h) for h in held])
+    new = np.ones(len(at), dtype=bool)
+    for values in (hotspot, x[at], y[at]):
+        new[1:] &= values[1:] == values[:-1]
+    new[1:] = ~new[1:]
+    begins = np.flatnonzero(new)
+    inside = rows.iloc[at[begins]].reset_index(drop=True)
+    counts = rows["incidents"].to_numpy(dtype=np.int64)[at]
+    sums = np.add.reduceat(counts, begins) if len(at) else counts
+    inside["incidents"] = pd.array(sums, dtype=rows["incidents"].dtype)
+    inside.insert(0, "hotspot_id", layer["hotspot_id"].to_numpy()[hotspot[begins]])
+    return inside
 
 
 def _cells(context: Context, rows: pd.DataFrame, areas: gpd.GeoDataFrame) -> pd.DataFrame:
