@@ -65,9 +65,27 @@ def _read(path: Path) -> pd.DataFrame:
     import pyarrow.parquet as pq
 
     kinds = {pa.int64(): pd.Int64Dtype(), pa.int32(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
-    table = pq.read_table(path).replace_schema_metadata(None)
+    with pq.ParquetFile(path, read_dictionary=_few_texts(path)) as file:
+        table = file.read().replace_schema_metadata(None)
+    for i, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            table = table.set_column(i, field.name, table.column(i).cast(pa.large_string()))
     frame: pd.DataFrame = table.to_pandas(types_mapper=kinds.get, split_blocks=True, self_destruct=True)
     return frame
+
+
+def _few_texts(path: Path) -> list[str]:
+    """Name the columns of texts that repeat: they are read as numbers first, and written out in one go."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        if not file.metadata.num_row_groups:
+            return []
+        schema, group = file.schema_arrow, file.metadata.row_group(0)
+        texts = [i for i, field in enumerate(schema) if pa.types.is_string(field.type)]
+        chunks = {schema.names[i]: group.column(i) for i in texts} if group.num_columns == len(schema) else {}
+    return [n for n, c in chunks.items() if c.has_dictionary_page and c.total_uncompressed_size < 4 * c.num_values]
 
 
 def write_layer(path: Path, layer: Any) -> None:

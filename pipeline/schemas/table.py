@@ -91,18 +91,19 @@ class Table:
 
 def _ascends(frame: pd.DataFrame, key: tuple[str, ...]) -> bool:
     """Whether each row's key is greater than the one before: tables are written in order, and order is cheap to see."""
-    equal = np.arange(1, len(frame))
+    equal = None  # rows equal to the one before in the columns so far; at first, all that have one before
     for name in key:
-        if not len(equal):
-            return True
-        values = frame[name]
-        if values.isna().any():
+        if frame[name].isna().any():
             return False
-        here, before = values.iloc[equal], values.iloc[equal - 1].set_axis(values.index[equal])
+        values = frame[name].array
+        here, before = (values[1:], values[:-1]) if equal is None else (values.take(equal), values.take(equal - 1))
         if (here < before).any():
             return False
-        equal = equal[(here == before).to_numpy(dtype=bool)]
-    return not len(equal)
+        same = np.flatnonzero(np.asarray(here == before, dtype=bool))
+        equal = same + 1 if equal is None else equal[same]
+        if not len(equal):
+            return True
+    return False
 
 
 def _as_kind(series: pd.Series, kind: Kind) -> pd.Series:
