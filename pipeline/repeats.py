@@ -183,8 +183,11 @@ def repeats(incidents: pd.DataFrame, period: Period, *, by: Literal["victim", "p
         known &= ~inside["online"].fillna(value=False).astype(bool) if "online" in inside.columns else True
         known &= (inside["place"] == "point") if "place" in inside.columns else True
     chosen = inside.loc[known, wanted]
-    keys = chosen.round(0) if by == "place" else chosen
-    sizes = keys.groupby(wanted, sort=True).size().to_numpy(np.int64)
+    if by == "place":
+        east, north = chosen.to_numpy(dtype=np.float64).round().astype(np.int64).T
+        sizes = np.unique((east << 32) + north, return_counts=True)[1]  # metres: one number for both
+    else:
+        sizes = chosen.groupby(wanted, sort=False).size().to_numpy(np.int64)
     again, identified = int(sizes[sizes > 1].sum()), int(known.sum())
     if not identified:
         return Repeats(by, period, len(inside), 0, 0, 0, 0, None, None, None, f"The extract identifies no {by}.")

@@ -40,9 +40,10 @@ _BANDS = " ".join(
 )  # fmt: skip
 _DELAY = f"""CASE WHEN recorded_on IS NULL OR date_precision <> 'day' OR recorded_on::DATE < occurred_on::DATE THEN NULL
     {_BANDS} END"""
+_WEEKDAY = "isodow(try_cast(occurred_on AS DATE))"  # that cannot fail: tried once for each text, not for each row
 _FACETS = {
     "hour_band": "hour_band::VARCHAR",
-    "weekday": "CASE WHEN date_precision = 'day' THEN isodow(occurred_on::DATE)::VARCHAR END",
+    "weekday": f"CASE WHEN date_precision = 'day' THEN {_WEEKDAY}::VARCHAR END",
     "place_type": "place_type",
     "offence_group": "offence_group",
     "aggravated": "CASE aggravated WHEN true THEN 'yes' WHEN false THEN 'no' END",
@@ -53,7 +54,7 @@ _FACETS = {
     "online": "CASE WHEN online THEN 'yes' ELSE 'no' END",
     "delay": _DELAY,
     "outcome": "nullif(concat(outcome_class, '|', outcome), '|')",
-    "weekday_hour": "CASE WHEN date_precision = 'day' THEN isodow(occurred_on::DATE) || ' ' || hour_band END",
+    "weekday_hour": f"CASE WHEN date_precision = 'day' THEN {_WEEKDAY} || ' ' || hour_band END",
 }
 _ALWAYS = {
     "weekday": "date_precision",
