@@ -12,7 +12,7 @@ import shapely
 from pipeline.areas import AreaIndex
 from pipeline.clusters import distinct
 from pipeline.config import Density
-from pipeline.isopleths import bands, mean_thresholds
+from pipeline.isopleths import bands, lowered, mean_thresholds
 from pipeline.kde import (
     ADAPTIVE_WIDEST,
     BandwidthChoice,
@@ -153,10 +153,11 @@ def density_bands(
             )
             shapes.append(shapely.set_precision(shape, SNAP_M))
     frame = pd.DataFrame(rows, columns=["density_id", "category", "density_low", "density_high"])
+    least = f" or {min_incidents} incidents: such ground is drawn in the band below" if min_incidents > 0 else ""
     note = (
         f"{settings.kernel.capitalize()} kernel, bandwidth {bandwidth_m:,.0f} m, cells of {cell:,.0f} m; "
         f"bands at {', '.join(f'{b:g}' for b in settings.bands)} times the mean density; "
-        f"no band from fewer than {min_locations} places."
+        f"no band from fewer than {min_locations} places{least}."
     )
     return Bands(gpd.GeoDataFrame(frame, geometry=gpd.GeoSeries(shapes, crs=crs), crs=crs), note, tuple(notes))
 
@@ -169,26 +170,20 @@ def _told(thresholds: Sequence[float]) -> tuple[float, ...]:
 def _enough(
     found: list[tuple[float, float | None, Any]], xy: Any, weights: Any, min_incidents: int
 ) -> list[tuple[float, float | None, Any]]:
-    """Leave out patches (a connected piece of a band with everything above it) that hold too few incidents."""
+    """Lower patches (a connected piece of a band with everything above it) that hold too few incidents."""
     if min_incidents <= 0 or not found:
         return found
     # Pieces of all bands, the highest first, so that a place on the line between two counts for the higher.
-    pieces, band = shapely.get_parts(np.array([shape for _, _, shape in found], dtype=object), return_index=True)
+    shapes = np.array([shape for _, _, shape in found], dtype=object)
+    pieces, band = shapely.get_parts(shapes, return_index=True)
     order = np.argsort(-band, kind="stable")
     codes = np.empty(len(pieces), dtype=object)
     codes[order] = [f"{i:09d}" for i in range(len(pieces))]
     piece = AreaIndex.build(pieces, codes.tolist(), snap_m=0).locate(xy).code_index
     held = np.bincount(piece[piece >= 0], weights=weights[piece >= 0], minlength=len(pieces))
-    inside = shapely.point_on_surface(pieces)
-    kept = []
-    for number, (low, high, _) in enumerate(found):
-        above = np.flatnonzero(band >= number)
-        patches = shapely.get_parts(shapely.union_all(pieces[above], grid_size=0.001))
-        patch, at = shapely.STRtree(inside[above]).query(patches, predicate="intersects")
-        sums = np.bincount(patch, weights=held[above[at]], minlength=len(patches))
-        large = np.zeros(len(pieces), dtype=bool)
-        large[above[at]] = sums[patch] >= min_incidents
-        mine = pieces[large & (band == number)]
-        if len(mine):
-            kept.append((low, high, shapely.multipolygons(mine)))
-    return kept
+
+    def enough(patches: Any, patch: Any, at: Any) -> Any:
+        return np.bincount(patch, weights=held[at], minlength=len(patches)) >= min_incidents
+
+    kept = lowered(shapes, enough)
+    return [(low, high, shape) for (low, high, _), shape in zip(found, kept, strict=True) if not shape.is_empty]

@@ -1,6 +1,6 @@
 """Density bands as polygons: contours of a surface, with a rule that keeps lone incidents off the map."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 from pipeline.errors import InputError
 from pipeline.grid import Grid
 
-__all__ = ["DOUBLING_PER_KM2", "MEAN_MULTIPLES", "Band", "bands", "mean_thresholds"]
+__all__ = ["DOUBLING_PER_KM2", "MEAN_MULTIPLES", "Band", "bands", "lowered", "mean_thresholds"]
 
 DOUBLING_PER_KM2 = (5.0, 10.0, 20.0, 40.0, 80.0, 160.0)
 MEAN_MULTIPLES = (1.0, 2.0, 3.0, 5.0, 8.0)  # three times the mean and over is the usual cut for a hotspot
+PRECISION_M = 0.001
 LEAST_PART_M2 = 1.0  # what clipping leaves behind below this is dropped
 
 Values = NDArray[np.float64]
+Places = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,6 +118,41 @@ def bands(
         if not ground.is_empty:
             found.append(Band(low, high, ground))
     return tuple(found)
+
+
+def lowered(shapes: NDArray[Any], enough: Callable[[NDArray[Any], Places, Places], Any]) -> list[Any]:
+    """Draw ground whose patch does not rest on enough in the band below, or leave it out where none does.
+
+    A patch is a connected piece of a band with everything above it. Leaving a small one out would cut a hole into the
+    band round it: readers would see where the few are, and take the densest ground for the emptiest.
+
+    Parameters
+    ----------
+    shapes
+        Multipolygons of the bands, lowest first, shape (m,); they do not overlap.
+    enough
+        Takes patches, shape (n,), and pairs of a position in it and one among the pieces of all bands (in the order of
+        `shapely.get_parts(shapes)`); says of each patch whether it rests on enough, shape (n,).
+
+    Returns
+    -------
+    shapes
+        As many, empty where nothing is left of a band.
+    """
+    pieces, band = shapely.get_parts(shapes, return_index=True)
+    inside = shapely.point_on_surface(pieces)
+    drawn = np.full(len(pieces), -1)
+    for number in range(len(shapes)):
+        above = np.flatnonzero(band >= number)
+        patches = shapely.get_parts(shapely.union_all(pieces[above], grid_size=PRECISION_M))
+        patch, at = shapely.STRtree(inside[above]).query(patches, predicate="intersects")
+        drawn[above[at[enough(patches, patch, above[at])[patch]]]] = number
+    out = []
+    for number in range(len(shapes)):
+        mine = pieces[drawn == number]
+        moved = (band[drawn == number] != number).any()
+        out.append(_polygons(shapely.union_all(mine, grid_size=PRECISION_M)) if moved else shapely.multipolygons(mine))
+    return out
 
 
 def _checked_levels(thresholds_per_km2: Sequence[float]) -> list[float]:

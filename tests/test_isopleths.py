@@ -8,7 +8,7 @@ import shapely
 
 from pipeline.errors import InputError
 from pipeline.grid import Grid
-from pipeline.isopleths import DOUBLING_PER_KM2, Band, bands, mean_thresholds
+from pipeline.isopleths import DOUBLING_PER_KM2, Band, bands, lowered, mean_thresholds
 from pipeline.kde import density, kde_grid, peak_per_km2
 
 GRID = Grid(0.0, 0.0, 10.0, 61, 61)
@@ -93,6 +93,50 @@ def test_a_real_crowd_of_addresses_makes_a_band_where_the_crowd_is() -> None:
     assert len(drawn) == 1
     assert shapely.get_num_geometries(drawn[0].geometry) == 1
     assert drawn[0].geometry.centroid.distance(shapely.Point(2_000, 2_000)) < 50
+
+
+def box(*corners):
+    return shapely.MultiPolygon([shapely.box(*corners)])
+
+
+def holding(fewest, places):
+    """Say which patches hold at least so many of the places."""
+    points = shapely.points(places)
+
+    def enough(patches, _patch, _piece):
+        return np.array([shapely.contains(p, points).sum() >= fewest for p in patches], dtype=bool)
+
+    return enough
+
+
+def test_ground_on_too_few_is_drawn_in_the_band_below() -> None:
+    """A square of three rings: 6 places inside the outer edge, 4 inside the middle one, 1 inside the inner one."""
+    rings = [(0, 0, 90, 90), (30, 30, 60, 60), (40, 40, 50, 50)]
+    bands_ = [box(*rings[0]) - box(*rings[1]), box(*rings[1]) - box(*rings[2]), box(*rings[2])]
+    places = [(5, 5), (80, 80), (35, 35), (55, 35), (35, 55), (45, 45)]
+    sizes = {
+        fewest: [shape.area for shape in lowered(np.array(bands_), holding(fewest, places))]
+        for fewest in (1, 2, 4, 5, 7)
+    }
+    assert sizes == {
+        1: [8100 - 900, 900 - 100, 100],
+        2: [8100 - 900, 900, 0],
+        4: [8100 - 900, 900, 0],
+        5: [8100, 0, 0],
+        7: [0, 0, 0],
+    }
+    (whole,) = [shape for shape in lowered(np.array(bands_), holding(5, places)) if not shape.is_empty]
+    assert [len(part.interiors) for part in whole.geoms] == [0]  # no hole says where the few are
+    assert all(shape.is_valid for shape in lowered(np.array(bands_), holding(2, places)))
+
+
+def test_a_patch_apart_is_judged_by_itself() -> None:
+    ring, far = shapely.box(0, 0, 30, 30) - shapely.box(10, 10, 20, 20), shapely.box(100, 0, 130, 30)
+    bands_ = [shapely.MultiPolygon([ring, far]), box(10, 10, 20, 20)]
+    low, high = lowered(np.array(bands_), holding(2, [(5, 5), (15, 15), (110, 10)]))
+    assert low.area == 900
+    assert high.is_empty
+    assert not low.intersects(far)
 
 
 def test_levels_that_meet_at_a_corner_give_valid_shapes() -> None:

@@ -14,6 +14,7 @@ from pipeline.config import Density, Profile
 from pipeline.density import density_bands, month_rows
 from pipeline.disclosure.windows import Windows
 from pipeline.grid import HexGrid
+from pipeline.isopleths import lowered
 from pipeline.schemas import DENSITY_LAYER, HOTSPOT_LAYER
 
 __all__ = ["Ground", "Shapes", "bands_of", "no_hotspots", "release_density", "release_hotspots"]
@@ -206,16 +207,13 @@ def release_density(
 
 
 def _addressed(bands: gpd.GeoDataFrame, addresses: NDArray[np.float64], least: int) -> gpd.GeoDataFrame:
-    """Leave out patches, a connected piece of a band with everything above it, with too few addresses."""
-    kept, shapes = [], []
-    for number, row in enumerate(bands.itertuples()):
-        above = bands[(bands["category"] == row.category) & (bands["density_low"] >= row.density_low)]
-        patches = shapely.get_parts(shapely.union_all(above.geometry.to_numpy(), grid_size=0.001))
-        large = [p for p in patches if _addresses_in(p, addresses) >= least]
-        parts = shapely.get_parts(row.geometry)
-        inside = parts[[any(shapely.intersects(p, q) for p in large) for q in shapely.point_on_surface(parts)]]
-        if len(inside):
-            kept.append(number)
-            shapes.append(shapely.multipolygons(inside))
-    out = bands.iloc[kept].copy()
-    return out.set_geometry(gpd.GeoSeries(shapes, index=out.index, crs=bands.crs))
+    """Lower patches, a connected piece of a band with everything above it, that hold too few addresses."""
+
+    def enough(patches: NDArray[Any], _patch: object, _piece: object) -> NDArray[np.bool_]:
+        return np.array([_addresses_in(p, addresses) >= least for p in patches], dtype=bool)
+
+    shapes = pd.Series(index=bands.index, dtype="object")
+    for _, mine in bands.groupby("category", sort=False):
+        shapes[mine.index] = lowered(mine.geometry.to_numpy(), enough)
+    made = gpd.GeoSeries(shapes, index=bands.index, crs=bands.crs)
+    return bands.set_geometry(made)[~made.is_empty]
