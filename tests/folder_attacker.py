@@ -2,32 +2,31 @@
 
 He reads every file, writes down each number he finds for a count (printed, or worked back from a rate, a share, a
 percentage or a density), adds what he knows of the layout (wards make up boroughs, months years, categories nest),
-and solves for what was withheld: linear programmes first, whole-number programmes where these come out narrow.
+and solves for what was withheld (`folder_search`).
 """
 
 import csv
 import json
 import re
-from dataclasses import dataclass, field
-from math import ceil, floor, inf
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from math import inf
 from pathlib import Path
 
-import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import csr_array
+from tests.folder_layout import MEASURES, layout
+from tests.folder_search import Found, Line, bound
 
 Key = tuple[str, str, str, str]  # area, period, category, measure
-MEASURES = ("incidents", "incidents_unplaced", "positive_outcomes", "known_outcomes")
 TINY = 1e-6
 
 
 @dataclass
 class Book:
-    """What he wrote down: what each count may be, and lines ``low <= sum of coefficient x count <= high``."""
+    """What he wrote down: what each count may be, and what ties them together."""
 
     seen: dict[Key, tuple[float, float]] = field(default_factory=dict)
     hidden: set[Key] = field(default_factory=set)
-    lines: list[tuple[dict[Key, float], float, float]] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
     promise: int = 0
 
     def narrow(self, key: Key, low: float, high: float) -> None:
@@ -64,7 +63,15 @@ def read_folder(folder: Path) -> Book:
         _row(book, row, rules, people)
     _layers(book, layers, rules, page)
     _page(book, page, rules)
-    _layout(book, rows, parents, page, scope=rules["scope"])
+    lines = layout(
+        {(r["area_code"], r["period"], r["category"]): r["level"] for r in rows},
+        parents=parents,
+        above={c["id"]: c["parent"] or "all" for c in page["categories"]},
+        cohort=page["info"]["outcomes"] == "cohort",
+        scope=rules["scope"],
+        seen=book.seen,
+    )
+    book.lines += [line for line in lines if all(k in book.seen for k in line.weights)]
     _hotspots(book, layers["hotspots"], page["info"]["headline"])
     return book
 
@@ -143,68 +150,6 @@ def _page(book: Book, page: dict, rules: dict) -> None:
                         book.narrow(key, float(cell) * n / 10_000 - 0.01, float(cell) * n / 10_000 + 0.01)
 
 
-def _months(period: str) -> list[str]:
-    first, _, last = period.partition("..")
-    year, month = map(int, first.split("-"))
-    out = [first]
-    while last and out[-1] != last:
-        year, month = (year, month + 1) if month < 12 else (year + 1, 1)
-        out.append(f"{year:04d}-{month:02d}")
-    return out
-
-
-def _layout(book: Book, rows: list[dict], parents: dict, page: dict, *, scope: list[str]) -> None:
-    """Write down how counts nest."""
-    every = {(r["area_code"], r["period"], r["category"]): r["level"] for r in rows}
-    children: dict[str, list[str]] = {}
-    for child, parent in parents.items():
-        if parent:
-            children.setdefault(parent, []).append(child)
-    for (area, period, category), level in every.items():
-        kids = [(k, period, category) for k in children.get(area, [])]
-        if kids and all(k in every for k in kids):
-            for measure in ("incidents", "positive_outcomes", "known_outcomes"):
-                line = {(area, period, category, measure): 1.0, **{(*k, measure): -1.0 for k in kids}}
-                rest = (area, period, category, "incidents_unplaced")
-                whole = measure == "incidents" and rest in book.seen and not (scope and level == "region")
-                if whole:
-                    line[rest] = -1.0
-                book.lines.append((line, 0.0, 0.0 if whole else inf))
-        months = _months(period)
-        parts = [(area, m, category) for m in months] if len(months) > 1 else []
-        if parts and all(p in every for p in parts):
-            for measure in MEASURES:
-                line = {(area, period, category, measure): 1.0, **{(*p, measure): -1.0 for p in parts}}
-                book.lines.append((line, 0.0, 0.0))
-        for other in {p for a, p, c in every if a == area and c == category and p != period}:
-            inside = _months(other)
-            if len(inside) < len(months) and set(inside) < set(months):
-                for measure in MEASURES:
-                    book.lines.append(
-                        ({(area, other, category, measure): 1.0, (area, period, category, measure): -1.0}, -inf, 0.0)
-                    )
-        above = {c["id"]: c["parent"] or "all" for c in page["categories"]}
-        if category != "all" and (area, period, above[category]) in every:
-            for measure in MEASURES:
-                book.lines.append(
-                    (
-                        {(area, period, category, measure): 1.0, (area, period, above[category], measure): -1.0},
-                        -inf,
-                        0.0,
-                    )
-                )
-        if page["info"]["outcomes"] == "cohort":
-            for small, large in (
-                ("positive_outcomes", "known_outcomes"),
-                ("known_outcomes", "incidents"),
-                ("incidents_unplaced", "incidents"),
-            ):
-                book.lines.append(
-                    ({(area, period, category, small): 1.0, (area, period, category, large): -1.0}, -inf, 0.0)
-                )
-    book.lines = [(line, a, b) for line, a, b in book.lines if all(k in book.seen for k in line)]
-
-
 def _hotspots(book: Book, features: list[dict], period: str) -> None:
     """Read hotspots as parts of their wards."""
     for feature in features:
@@ -221,7 +166,7 @@ def _hotspots(book: Book, features: list[dict], period: str) -> None:
             book.narrow(key, told["incidents"], told["incidents"])
         wards = [(w, period, "all", "incidents") for w in told["ward_codes"].split(";") if w]
         if all(w in book.seen for w in wards):
-            book.lines.append(({key: 1.0, **dict.fromkeys(wards, -1.0)}, -inf, 0.0))
+            book.lines.append(Line({key: 1.0, **dict.fromkeys(wards, -1.0)}, -inf, 0.0))
             for ward in wards:
                 book.narrow(ward, 1, inf)
 
@@ -234,63 +179,32 @@ def band(words: str) -> tuple[float, float]:
     return (numbers[0], inf) if "more" in words else (numbers[0], numbers[-1])
 
 
-def ranges(book: Book, *, enough: float = inf) -> dict[Key, tuple[float, float]]:
-    """Return the smallest and largest whole number each hidden count can be.
-
-    A count that two tables he found already set `enough` apart is left at that.
-    """
-    keys = sorted(book.seen)
-    at = {k: i for i, k in enumerate(keys)}
-    entries = [(r, at[k], a) for r, (line, _, _) in enumerate(book.lines) for k, a in line.items()]
-    shape = (len(book.lines), len(keys))
-    r, c, a = (list(v) for v in zip(*entries, strict=True)) if entries else ([], [], [])
-    matrix = csr_array((a, (r, c)), shape=shape)
-    rows = LinearConstraint(matrix, [low for _, low, _ in book.lines], [high for *_, high in book.lines])
-    low = np.array([ceil(book.seen[k][0] - TINY) for k in keys], dtype=float)
-    high = np.array([floor(book.seen[k][1] + TINY) if book.seen[k][1] < inf else inf for k in keys])
-    tables: list[np.ndarray] = []
-    if enough < inf:  # whole-number tables far apart settle most counts at once
-        for lot in np.random.default_rng(0).choice([-1.0, 1.0], size=(4, len(keys))):
-            tables += [_solve(sign * lot, rows, low, high, whole=True, wall=2_000.0) for sign in (1.0, -1.0)]
-    found = {}
-    for key in sorted(book.hidden):
-        values = [t[at[key]] for t in tables]
-        if values and max(values) - min(values) >= enough:
-            found[key] = (min(values), max(values))
-            continue
-        ends = _ends(at[key], rows, low, high, tables, whole=False)
-        if ends[1] - ends[0] < enough + 3:
-            ends = _ends(at[key], rows, low, high, tables, whole=True)
-        found[key] = ends
-    return found
+def attack(book: Book, *, again: bool = False) -> Found:
+    """Solve for what is withheld; a rule that the folder contradicts somewhere is believed elsewhere if `again`."""
+    return bound(book.seen, book.hidden, book.lines, enough=book.promise, again=again)
 
 
-def _ends(position: int, rows: LinearConstraint, low, high, tables: list, *, whole: bool) -> tuple[float, float]:
-    ends = []
-    for sign in (1.0, -1.0):
-        cost = np.zeros(low.size)
-        cost[position] = sign
-        answer = _solve(cost, rows, low, high, whole=whole, wall=5_000.0)
-        if whole:
-            tables.append(answer)
-        ends.append(answer[position])
-    return ceil(ends[0] - 1e-5), floor(ends[1] + 1e-5)
+def ranges(book: Book, *, enough: float) -> dict[Key, tuple[float, float]]:
+    """Return the smallest and largest whole number each hidden count can be, if they are not `enough` apart."""
+    return bound(book.seen, book.hidden, book.lines, enough=enough, again=False).ends
 
 
-def _solve(cost, rows: LinearConstraint, low, high, *, whole: bool, wall: float) -> np.ndarray:
-    """Minimise; a far wall in place of infinity keeps every programme bounded, and no promise is that wide."""
-    answer = milp(
-        cost,
-        constraints=rows if rows.A.shape[0] else None,
-        bounds=Bounds(low, np.where(np.isinf(high), np.maximum(low, 0) + wall, high)),
-        integrality=np.ones(low.size) if whole else None,
-        options={"presolve": False, "mip_rel_gap": 0.1 if wall < 5_000 else 0.0},
-    )
-    assert answer.x is not None, answer.message
-    return np.round(answer.x) if whole else answer.x
+def enlightened(book: Book, truth: Mapping[Key, int]) -> Book:
+    """Tell him which of his lines the truth breaks, and on which side: nothing he goes by is false any more."""
+    lines = []
+    for line in book.lines:
+        total = sum(a * truth.get(k, 0) for k, a in line.weights.items())
+        low, high = (-inf if total < line.low else line.low), (inf if total > line.high else line.high)
+        lines.append(Line(line.weights, low, high))
+    return replace(book, lines=lines)
 
 
 def pinned(folder: Path) -> dict[Key, tuple[float, float]]:
     """Return every withheld count that the folder gives away more narrowly than it promises."""
     book = read_folder(folder)
-    return {k: ends for k, ends in ranges(book, enough=book.promise).items() if ends[1] - ends[0] < book.promise}
+    return narrow(attack(book), book.promise)
+
+
+def narrow(found: Found, promise: float) -> dict[Key, tuple[float, float]]:
+    """Return what he recovers more narrowly than promised."""
+    return {k: ends for k, ends in found.ends.items() if ends[1] - ends[0] < promise}

@@ -5,18 +5,15 @@ and real sums, not that these counts are secret.
 """
 
 import time
-from datetime import date
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.disclosure import CategoryInfo, Detected, Passed, Past, examine, past_of
-from pipeline.schemas import AREA_MONTHS, LOCATIONS
-from tests.gated import areas_of, config_of
-from tests.met_counts import TREE, met_area_months, met_areas
+from pipeline.disclosure import Detected, Passed, Past, examine, past_of
+from tests.gated import config_of
+from tests.met_counts import met_detected
 
 RULES: dict[str, dict[str, Any]] = {
     "public": {"audience": "public", "threshold": 10, "borough_period": "month"},
@@ -24,47 +21,9 @@ RULES: dict[str, dict[str, Any]] = {
 }
 
 
-def ward_parents(folder: Path) -> dict[str, str]:
-    wards = pd.read_csv(folder / "population" / "london_WD25_population_census2021_bestfit.csv")
-    return dict(zip(wards["WD25CD"], wards["LAD25CD"], strict=True))
-
-
 @pytest.fixture(scope="module")
 def met(real_data: Path) -> Detected:
-    months, places, parents = met_area_months(real_data), met_areas(real_data), ward_parents(real_data)
-    areas = areas_of(parents, np.random.default_rng(0))
-    covered = places.set_index("area_code")["covered"]
-    areas["covered"] = areas["area_code"].map(covered).fillna(value=True).astype(bool)
-    areas["area_code"] = areas["area_code"].replace({"R": "E12000007"})
-    areas["parent_code"] = areas["parent_code"].replace({"R": "E12000007"})
-    months = months[months["area_code"].isin(areas.loc[areas["covered"], "area_code"])]
-    inside = months[months["level"] == "ward"].assign(area_code=lambda f: f["area_code"].map(parents))
-    inside = inside.groupby(["area_code", "month", "category"])["incidents"].sum().rename("inside").reset_index()
-    months = months.merge(inside, on=["area_code", "month", "category"], how="left")
-    rest = (months["incidents"] - months["inside"].fillna(0)).clip(lower=0)
-    months["incidents_unplaced"] = rest.where(months["level"] == "borough", 0)
-    named = months[months["level"] == "borough"].groupby(["month", "category"])["incidents"].sum()
-    region = months["level"] == "region"
-    at = pd.MultiIndex.from_frame(months.loc[region, ["month", "category"]])
-    months.loc[region, "incidents_unplaced"] = (
-        months.loc[region, "incidents"].to_numpy() - named.reindex(at, fill_value=0).to_numpy()
-    ).clip(min=0)
-    months["known_outcomes"] = pd.NA
-    return Detected(
-        areas=areas,
-        area_months=AREA_MONTHS.conform(months.sort_values(["area_code", "month", "category"], ignore_index=True)),
-        categories=tuple(
-            CategoryInfo(i, TREE.labels[i], (TREE.ancestors(i) or (None,))[0] if i != "all" else None) for i in TREE.ids
-        ),
-        first_date=date(2021, 8, 1),
-        last_date=date(2025, 7, 31),
-        locations=LOCATIONS.empty(),
-        hotspots={},
-        members={},
-        bandwidth_m=None,
-        emerging=None,
-        has_points=False,
-    )
+    return met_detected(real_data)
 
 
 def through(

@@ -16,6 +16,7 @@ from pipeline.ledger import Ledger, keep_entry, make_good, recorded
 from pipeline.run import run
 from tests.city import write_city
 from tests.folder_attacker import Book, ranges
+from tests.folder_search import Line
 from tests.gated import config_of, detected_of, planted, small
 
 HEADLINE = "2024-01..2024-12"
@@ -60,7 +61,8 @@ def both(*releases: Released) -> Book:
         kids = [(k, period, category, measure) for k, p in chain.items() if p == area]
         rest = (area, period, category, "incidents_unplaced")
         if measure == "incidents" and kids and rest in book.seen and all(k in book.seen for k in kids):
-            book.lines.append(({(area, period, category, measure): 1.0, rest: -1.0, **dict.fromkeys(kids, -1.0)}, 0, 0))
+            whole = {(area, period, category, measure): 1.0, rest: -1.0, **dict.fromkeys(kids, -1.0)}
+            book.lines.append(Line(whole, 0, 0))
     return book
 
 
