@@ -19,7 +19,7 @@ from scipy.sparse import csc_array, csr_array, hstack
 from scipy.sparse.csgraph import connected_components
 
 TINY, NEAR = 1e-6, 1e-4
-LOTS = 3  # of tables in directions drawn at random, each there and back
+LOTS = 24  # of tables in directions drawn at random, each there and back, while they settle anything
 REACH, LARGE = 3, 1_000  # steps from a count that are searched before the whole of a block of so many counts is
 
 
@@ -238,10 +238,12 @@ class Search:
                 self.saw(block, block.bounds[0])
                 self.saw(block, block.bounds[1])
                 continue
-            for _ in range(LOTS):
+            left = block.counts.size + 1
+            for lot in range(LOTS):
                 wanted = hidden[block.counts] & self.open(block.counts)
-                if not wanted.any():
+                if not wanted.any() or (lot > 2 and wanted.sum() == left):
                     break
+                left = wanted.sum()
                 cost = np.where(wanted, draw.choice([-1.0, 1.0], size=wanted.size), 0.0)
                 for sign in (1.0, -1.0):
                     self.saw(block, block.solve(sign * cost, whole=True, gap=0.1))
