@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from pathlib import Path
 
+from tests.folder_facets import facet_lines, facets
 from tests.folder_layout import MEASURES, layout
 from tests.folder_search import Found, Line, bound
 
@@ -71,6 +72,13 @@ def read_folder(folder: Path) -> Book:
         scope=rules["scope"],
         seen=book.seen,
     )
+    told = folder / "circumstances.csv"
+    described = list(csv.DictReader(told.read_text("utf-8-sig").splitlines())) if told.exists() else []
+    for key, span in facets(described, lambda n: _span(n, rules)):
+        if span is None:
+            book.hidden.add(key)
+        book.narrow(key, *(span or (0, inf)))
+    lines = [*lines, *facet_lines(described, next(r["area_code"] for r in rows if r["level"] == "region"))]
     book.lines += [line for line in lines if all(k in book.seen for k in line.weights)]
     _hotspots(book, layers["hotspots"], page["info"]["headline"])
     return book

@@ -113,13 +113,8 @@ class System:
         members, lines = np.argsort(label, kind="stable"), np.argsort(label_of_row, kind="stable")
         for own, some in zip(_cut(label[members], members), _cut(label_of_row[lines], lines, label.max()), strict=True):
             counts, at = free[own], rows[some]
-            yield Block(
-                counts,
-                at,
-                csr_array(part[some][:, own]),
-                (self.least[at] - told[some], self.most[at] - told[some]),
-                (self.low[counts], self.high[counts]),
-            )
+            ends = (self.least[at] - told[some], self.most[at] - told[some])
+            yield Block(counts, at, csr_array(part[some][:, own]), ends, (self.low[counts], self.high[counts]))
 
 
 def _cut(labels: np.ndarray, values: np.ndarray, last: int | None = None) -> list[np.ndarray]:
@@ -208,7 +203,6 @@ class Search:
     table: np.ndarray
     lowest: np.ndarray
     highest: np.ndarray
-    by: Counter[str] = field(default_factory=Counter)
 
     @classmethod
     def start(cls, system: System, *, enough: float) -> "Search":
