@@ -89,6 +89,24 @@ def test_wards_five_one_one_under_borough_seven(tmp_path: Path) -> None:
     assert pinned(written(released_of(detected, PARTNER), tmp_path / "careful")) == {}
 
 
+def test_a_total_under_its_own_part_is_withheld_beside_it(tmp_path: Path) -> None:
+    """Three racist offences and none in all: a total of 0 would say that the withheld part is at least 1."""
+    counts = {
+        ("B1W0", 202406, "all"): (40, 0, 0),
+        ("B1W0", 202406, "race"): (20, 0, 0),
+        ("B1W1", 202406, "race"): (3, 0, 0),
+    }
+    counts |= {(f"B1W{n}", 202406, "all"): (25 + n, 0, 0) for n in (2, 3)}
+    detected = detected_of(dict.fromkeys(("B1W0", "B1W1", "B1W2", "B1W3"), "B1"), counts, np.random.default_rng(0))
+    released = released_of(detected, PARTNER)
+    rows = released.counts.query("period == @HEADLINE and area_code == 'B1W1'").set_index("category")["incidents"]
+    assert pd.isna(rows["race"])
+    assert pd.isna(rows["all"])
+    assert pinned(written(released, tmp_path)) == {}
+    whole = released_of(planted({"B1W0": 40, "B1W2": 27, "B1W3": 28}), PARTNER).counts
+    assert whole.query("period == @HEADLINE and category == 'all'")["incidents"].notna().all()  # only for its sake
+
+
 def test_secondary_suppression_switched_off(tmp_path: Path) -> None:
     caught = 0
     for seed in range(2):

@@ -2,8 +2,9 @@
 
 The Met's counts are public; they go through the gate as if they were confidential. In some wards more racist and
 religious offences are published than offences in all, so somebody who believes the categories everywhere concludes
-falsehoods. He is judged as the strongest attacker there can be: he is told which of his lines do not hold, on which
-side, and goes by all others, area by area.
+falsehoods. He is judged twice: by what he concludes from the folder alone, giving up the rules that it contradicts;
+and as the strongest attacker there can be, told which of his lines do not hold, on which side, and going by all others,
+area by area.
 """
 
 import os
@@ -76,6 +77,7 @@ def some(real_data: Path) -> Detected:
 def test_counts_that_break_their_own_categories_are_not_given_away(some: Detected, tmp_path: Path) -> None:
     found = judged(written(released(some, "public"), tmp_path / "public"), some)
     assert found["recovered"] == {}
+    assert found["believed"] == {}
     # The folder alone shows him where the categories cannot be believed; without that nothing would fit.
     assert any(rule[:3] == ("category", "racist_and_religious", "all") for rule in found["alone"].given_up)
     assert not any(rule[:2] == ("category", "antisemitic") for rule in found["alone"].given_up)
@@ -98,7 +100,9 @@ def test_the_whole_of_the_mets_folders(real_data: Path, tmp_path: Path) -> None:
     past: tuple[Past, ...] = ()
     for name in RULES:
         release = released(met, name, past)
-        assert judged(written(release, tmp_path / name), met)["recovered"] == {}
+        found = judged(written(release, tmp_path / name), met)
+        assert found["recovered"] == {}
+        assert found["believed"] == {}
         past = (*past, past_of(release))
 
 

@@ -77,12 +77,15 @@ class CellTable:
         cells.
     relations
         Those that hold in the data.
+    broken
+        Those that do not.
     dropped
-        A report of those that do not.
+        A report of both.
     """
 
     cells: pd.DataFrame
     relations: Relations
+    broken: Relations
     dropped: pd.DataFrame
 
 
@@ -120,8 +123,9 @@ def cell_table(
     cells = pd.concat(frames, ignore_index=True)
     for column in ("known_low", "known_high"):
         cells[column] = pd.to_numeric(cells[column]).astype("float64") if column in cells else np.nan
-    kept, report = drop_violated(layout.relate(cells), values=cells["value"].to_numpy(dtype=np.int64))
-    return CellTable(cells, kept, report)
+    every, values = layout.relate(cells), cells["value"].to_numpy(dtype=np.int64)
+    kept, report = drop_violated(every, values=values)
+    return CellTable(cells, kept, every.select(every.violated(values)), report)
 
 
 def counted(measures: Sequence[str]) -> tuple[str, ...]:

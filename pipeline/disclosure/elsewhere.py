@@ -1,12 +1,16 @@
 """Counts that anybody can look up: published months added up to the windows of a release."""
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from pipeline.audit import audit
 from pipeline.disclosure.cells import COUNTS
 from pipeline.periods import Period
-from pipeline.relations import KEY
+from pipeline.relations import KEY, Relations
+from pipeline.suppress import AT_SOURCE
 
-__all__ = ["known_cells"]
+__all__ = ["at_source", "given_away", "known_cells", "with_known"]
 
 
 def known_cells(known: pd.DataFrame | None, counts: pd.DataFrame) -> pd.DataFrame | None:
@@ -48,3 +52,28 @@ def known_cells(known: pd.DataFrame | None, counts: pd.DataFrame) -> pd.DataFram
             value = sums.reindex(pd.MultiIndex.from_frame(here[["area_code", "category"]]), fill_value=0)
             frames.append(here.assign(measure=measure, value=value.to_numpy()))
     return pd.concat(frames, ignore_index=True).drop_duplicates(list(KEY), ignore_index=True)
+
+
+def with_known(cells: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+    """Mark the cells whose count anybody can look up."""
+    public = known.drop_duplicates(list(KEY)).set_index(list(KEY))["value"]
+    there = public.reindex(pd.MultiIndex.from_frame(cells[list(KEY)])).to_numpy(dtype=np.float64, na_value=np.nan)
+    return cells.assign(known=there == cells["value"].to_numpy(dtype=np.float64))
+
+
+def given_away(
+    cells: pd.DataFrame, relations: Relations, public: NDArray[np.bool_], threshold: int, *, among: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Positions among some that the known tables give away by themselves, whatever is withheld here."""
+    if not public.any() or not among.size:
+        return np.empty(0, dtype=np.int64)
+    gone = cells.assign(state=np.where(cells["latent"].astype(bool), "latent", "withheld"), known=public)
+    alone = audit(gone.drop(columns=["known_low", "known_high"]), relations=relations, threshold=threshold)
+    return np.intersect1d(among, alone.pinned).astype(np.int64)
+
+
+def at_source(cells: pd.DataFrame, positions: NDArray[np.int64]) -> pd.DataFrame:
+    """Claim no protection for withheld cells that are given away elsewhere."""
+    at = np.zeros(len(cells), dtype=bool)
+    at[positions] = True
+    return cells.assign(status=cells["status"].mask(at & (cells["status"] != ""), AT_SOURCE))

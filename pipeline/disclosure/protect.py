@@ -13,12 +13,13 @@ from pipeline.audit import AuditResult, audit
 from pipeline.config import Profile
 from pipeline.disclosure.blur import blurred, still_pinned
 from pipeline.disclosure.cells import COUNTS, CellTable, Layout, cell_table, counted
+from pipeline.disclosure.elsewhere import at_source, given_away, with_known
 from pipeline.disclosure.past import Past, closer, joined, readable, windows_of
 from pipeline.disclosure.telling import hidden_columns, hidden_names, tally, told
 from pipeline.errors import DisclosureError
-from pipeline.relations import KEY, Relations
+from pipeline.relations import Relations
 from pipeline.rounding import round_to_base
-from pipeline.suppress import AT_SOURCE, Suppression, suppress
+from pipeline.suppress import Suppression, suppress
 
 __all__ = ["NOT_AUDITED", "NOT_NEEDED", "PASSED", "Protected", "RefusedError", "protect"]
 
@@ -26,6 +27,7 @@ PASSED, NOT_NEEDED, NOT_AUDITED = "passed", "not needed", "not audited: do not p
 PRUNE_CELLS = 150
 SMALL_TABLE = 5_000  # cells; taking secondary cells back one by one costs an attack each, too long on larger tables
 WIDENINGS = 6
+BELIEFS = 2  # times that totals are withheld for the sake of relations that do not hold
 TRIES = 4  # of withholding for one audience what another's readers would need
 BoolArray = NDArray[np.bool_]
 
@@ -109,7 +111,7 @@ def protect(
         shown, months=months, layout=layout, measures=profile.measures, spots=spots, earlier=windows_of(past)
     )
     if known is not None:
-        table = replace(table, cells=_with_known(table.cells, known))
+        table = replace(table, cells=with_known(table.cells, known))
     guard = _Guard(table, layout, profile, tuple(past))
     if profile.protection != "suppress":
         return _blurred(shown, guard, months=months, secret=secret)
@@ -121,13 +123,6 @@ def protect(
         shown = _rounded(shown, profile)
     shown["withheld"] = hidden_names(hidden, len(shown))
     return Protected(shown, verdict, *told(found, attack, tally(shown, hidden), table=table, earlier=guard.earlier))
-
-
-def _with_known(cells: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
-    """Mark the cells whose count anybody can look up."""
-    public = known.drop_duplicates(list(KEY)).set_index(list(KEY))["value"]
-    there = public.reindex(pd.MultiIndex.from_frame(cells[list(KEY)])).to_numpy(dtype=np.float64, na_value=np.nan)
-    return cells.assign(known=there == cells["value"].to_numpy(dtype=np.float64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +168,8 @@ class _Guard:
 
     def _for(self, audience: str, threshold: int, declared: BoolArray) -> tuple[Suppression, AuditResult | None]:
         """Withhold for one audience; where the cheapest choices do not suffice, more and more of what is tied to it."""
-        declared = declared.copy()
+        declared = declared | self._believed(self._small(threshold))
+        rounds = BELIEFS
         for _ in range(WIDENINGS):
             cells, relations = self._joined(audience, threshold, declared)
             found = suppress(
@@ -189,16 +185,37 @@ class _Guard:
             # has the last word on what is safe
             attack = audit(found.cells, relations=relations, threshold=threshold, witnesses=found.witnesses)
             public = cells["known"].to_numpy(dtype=bool) if "known" in cells else np.zeros(len(cells), dtype=bool)
-            given = _given_away(found.cells, relations, public, threshold, among=attack.pinned)
-            found = replace(found, cells=_at_source(found.cells, given))
+            given = given_away(found.cells, relations, public, threshold, among=attack.pinned)
+            found = replace(found, cells=at_source(found.cells, given))
             pinned = np.setdiff1d(attack.pinned, given)
             if pinned.size == 0:
-                return found, attack
-            more = self._tied(pinned, relations, found.cells)
+                own = found.cells["state"].iloc[: len(declared)].isin(["withheld", "band"]).to_numpy(dtype=bool)
+                more, rounds = self._believed(own) & ~own, rounds - 1
+                if rounds < 0 or not more.any():
+                    return found, attack
+            else:
+                more = self._tied(pinned, relations, found.cells)
             if not more.any():
                 break
             declared |= more
         raise RefusedError(_refusal(self.profile, int(pinned.size)), found.cells.iloc[pinned])
+
+    def _small(self, threshold: int) -> BoolArray:
+        cells = self.table.cells
+        value = cells["value"].to_numpy(dtype=np.int64)
+        return np.asarray((value > 0) & (value < threshold) & ~cells["latent"].to_numpy(dtype=bool), dtype=np.bool_)
+
+    def _believed(self, hidden: BoolArray) -> BoolArray:
+        """Return the totals of sums and subsets that do not hold and have a withheld member.
+
+        Whoever believes such a row works out a withheld count, mostly wrongly, but now and then not.
+        """
+        broken = self.table.broken
+        beside = np.abs(broken.matrix) @ hidden.astype(np.int64) > 0
+        told = np.zeros(len(hidden), dtype=bool)
+        told[broken.anchor[beside]] = True
+        known = self.table.cells.get("known", False)
+        return np.asarray(told & ~self.table.cells["latent"].astype(bool) & ~np.asarray(known), dtype=np.bool_)
 
     def _tied(self, pinned: NDArray[np.int64], relations: Relations, cells: pd.DataFrame) -> BoolArray:
         """Return published cells of this release that share a relation with pinned ones, or with withheld ones."""
@@ -229,24 +246,6 @@ class _Guard:
                 wider, _ = self._for(audience, threshold, hidden)
                 hidden |= wider.cells["state"].iloc[:own].isin(["withheld", "band"]).to_numpy(dtype=bool)
         return np.asarray(hidden & ~first, dtype=np.bool_)
-
-
-def _given_away(
-    cells: pd.DataFrame, relations: Relations, public: BoolArray, threshold: int, *, among: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """Positions among some that the known tables give away by themselves, whatever is withheld here."""
-    if not public.any() or not among.size:
-        return np.empty(0, dtype=np.int64)
-    gone = cells.assign(state=np.where(cells["latent"].astype(bool), "latent", "withheld"), known=public)
-    alone = audit(gone.drop(columns=["known_low", "known_high"]), relations=relations, threshold=threshold)
-    return np.intersect1d(among, alone.pinned).astype(np.int64)
-
-
-def _at_source(cells: pd.DataFrame, positions: NDArray[np.int64]) -> pd.DataFrame:
-    """Claim no protection for withheld cells that are given away elsewhere."""
-    at = np.zeros(len(cells), dtype=bool)
-    at[positions] = True
-    return cells.assign(status=cells["status"].mask(at & (cells["status"] != ""), AT_SOURCE))
 
 
 def _blurred(shown: pd.DataFrame, guard: _Guard, *, months: pd.DataFrame, secret: bytes) -> Protected:
