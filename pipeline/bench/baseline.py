@@ -19,7 +19,7 @@ __all__ = ["main"]
 
 CELL_M = 100.0
 GAUSSIAN_M = KDE_BANDWIDTH_M / 7**0.5  # the library's own kernel, as wide as a quartic of that radius
-CELLS_AT_ONCE = 500
+CELLS_AT_ONCE = 50  # ten million points make a cell take half a second
 
 
 def main(log: Path, files: list[Path], areas: Path, out: Path, *, memory_gb: float, seconds: float) -> None:
