@@ -26,8 +26,9 @@ def _cpu(steps: Iterable[Measured]) -> float:
 def ratios(trial: Trial) -> dict[str, float | None]:
     """Return how many times the pipeline's CPU seconds the script took, for each kind of work and over all.
 
-    The audit has no counterpart and is taken out of the release. Steps the script did not survive are left out of both
-    sides; density that was extrapolated is in, and its measurement says so.
+    The audit has no counterpart and is taken out of the release. Work the script did not finish is left out of both
+    sides, unless what it finished of it cost more than all of ours; over all there is a ratio only where it read and
+    placed the incidents. Density that was extrapolated is in, and its measurement says so.
     """
     ours, theirs = {m.step: m for m in trial.product}, {m.step: m for m in trial.baseline}
     audit = ours["audit"].cpu_seconds if "audit" in ours else 0.0
@@ -35,14 +36,17 @@ def ratios(trial: Trial) -> dict[str, float | None]:
     total_ours = total_theirs = 0.0
     died = {m.step for m in trial.baseline if m.fate and m.share == 1}
     for name, mine, same in PAIRS:
-        survived = [theirs[s] for s in same if s in theirs and s not in died]
+        survived = _cpu(theirs[s] for s in same if s in theirs and s not in died)
         spent = _cpu(ours[s] for s in mine if s in ours) - (audit if "release" in mine else 0.0)
-        out[name] = _cpu(survived) / spent if survived and spent > 0 else None
-        if survived:
+        whole = died.isdisjoint(same) and any(s in theirs for s in same)
+        counted = spent > 0 and (whole or survived > spent)
+        out[name] = survived / spent if counted else None
+        if counted:
             total_ours += spent
-            total_theirs += _cpu(survived)
-    out["end to end"] = total_theirs / total_ours if total_theirs and total_ours else None
-    if COMPACT in theirs and "density" in theirs and total_ours:
+            total_theirs += survived
+    read, drawn = out["read, place, count"] is not None, out["density and clusters"] is not None
+    out["end to end"] = total_theirs / total_ours if read else None
+    if read and drawn and COMPACT in theirs and "density" in theirs:
         compact = total_theirs - theirs["density"].cpu_seconds + theirs[COMPACT].cpu_seconds
         out[f"end to end, {COMPACT}"] = compact / total_ours
     return out

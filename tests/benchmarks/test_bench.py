@@ -84,8 +84,8 @@ def test_a_script_that_dies_at_once_is_compared_by_what_it_did() -> None:
     ours = tuple(Measured(step, 1, cpu, 10) for step, cpu in {"start": 1, "ingest": 2, "detect": 3}.items())
     theirs = (Measured("start", 2, 2, 10), Measured("read", 9, 0, 0, fate="died: MemoryError"))
     trial = Trial(10, "snapped", "local", 1, 10**6, ours, theirs, {"cores": 2})
-    assert ratios(trial)["end to end"] == 2.0
-    assert ratios(trial)["read, place, count"] is None
+    assert ratios(trial)["start-up"] == 2.0
+    assert ratios(trial)["read, place, count"] is ratios(trial)["end to end"] is None
 
 
 def test_a_wrong_variant_or_folder_is_one_clear_error(tmp_path: Path) -> None:
