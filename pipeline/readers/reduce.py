@@ -133,13 +133,13 @@ def count_locations(
         return LocationCounts(asked.query(counts), asked.query(victims))
 
 
-def location_queries(part: OpenPart, *, placeholders: Iterable[tuple[float, float]]) -> tuple[str, str]:
+def location_queries(asked: OpenPart, *, placeholders: Iterable[tuple[float, float]]) -> tuple[str, str]:
     """Write the queries of an open part's counts by location, and of the victims behind them."""
     for name in _CODED:
         # Numbered in the order of the texts, so that sorting by number is sorting by text; '' so that there is one.
         values = f"SELECT '' UNION SELECT {name} FROM parts WHERE {name} IS NOT NULL ORDER BY 1"
-        part.connection.execute(f"DROP TYPE IF EXISTS of_{name}")
-        part.connection.execute(f"CREATE TYPE of_{name} AS ENUM ({values})")
+        asked.connection.execute(f"DROP TYPE IF EXISTS of_{name}")
+        asked.connection.execute(f"CREATE TYPE of_{name} AS ENUM ({values})")
     without = "".join(
         f" AND NOT (abs(easting_m - {float(x)!r}) <= 1 AND abs(northing_m - {float(y)!r}) <= 1)"
         for x, y in placeholders
@@ -150,7 +150,7 @@ def location_queries(part: OpenPart, *, placeholders: Iterable[tuple[float, floa
     texts = ", ".join(f"{name}::VARCHAR AS {name}" for name in _CODED)
     areas = "min(ward_code) AS ward_code, min(borough_code) AS borough_code"  # a place is in one ward
     counted = (
-        f"SELECT {key}, {areas}, count(*) AS incidents, {part.outcomes} "
+        f"SELECT {key}, {areas}, count(*) AS incidents, {asked.outcomes} "
         f"FROM (SELECT * REPLACE ({coded}) FROM PARTS {where}) GROUP BY {key} ORDER BY {key}"
     )
     return (
