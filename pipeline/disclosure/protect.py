@@ -28,7 +28,6 @@ PRUNE_CELLS = 150
 SMALL_TABLE = 5_000  # cells; taking secondary cells back one by one costs an attack each, too long on larger tables
 WIDENINGS = 6
 BELIEFS = 2  # times more that totals are withheld for the sake of relations that do not hold
-LIKELY = 10  # thresholds under which a count may well be withheld for another's sake
 TRIES = 4  # of withholding for one audience what another's readers would need
 BoolArray = NDArray[np.bool_]
 
@@ -169,7 +168,7 @@ class _Guard:
 
     def _for(self, audience: str, threshold: int, declared: BoolArray) -> tuple[Suppression, AuditResult | None]:
         """Withhold for one audience; where the cheapest choices do not suffice, more and more of what is tied to it."""
-        declared = declared | self._believed(self._likely(threshold))
+        declared = declared | self._believed(self._small(threshold))
         rounds = BELIEFS
         for _ in range(WIDENINGS):
             cells, relations = self._joined(audience, threshold, declared)
@@ -201,9 +200,9 @@ class _Guard:
             declared |= more
         raise RefusedError(_refusal(self.profile, int(pinned.size)), found.cells.iloc[pinned])
 
-    def _likely(self, threshold: int) -> BoolArray:
-        """Return the counts that are withheld or may well be, so that one choice mostly is enough."""
-        few = self.table.cells["value"].between(1, LIKELY * threshold - 1) & ~self.table.cells["latent"].astype(bool)
+    def _small(self, threshold: int) -> BoolArray:
+        """Return the counts that are withheld for their own sake, so that one choice mostly is enough."""
+        few = self.table.cells["value"].between(1, threshold - 1) & ~self.table.cells["latent"].astype(bool)
         return np.asarray(few, dtype=np.bool_)
 
     def _believed(self, hidden: BoolArray) -> BoolArray:

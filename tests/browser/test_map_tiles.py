@@ -39,7 +39,7 @@ def test_a_tile_key_is_asked_of_the_reader_and_kept_nowhere(opened) -> None:
     assert asked == []
     page.locator("#tiles-key").fill(key)
     page.keyboard.press("Enter")
-    page.wait_for_function("document.querySelectorAll('.leaflet-tile-loaded').length > 0")
+    page.locator(".leaflet-tile-loaded").first.wait_for(state="attached")
     assert asked
     assert all(url.endswith("?key=secret%2Fkey%20%261") for url in asked)
     assert page.locator("#credit").is_visible()
