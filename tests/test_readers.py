@@ -8,6 +8,7 @@ import duckdb
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import shapely
 from hypothesis import given
@@ -18,6 +19,7 @@ from pipeline.config import Areas, Run
 from pipeline.errors import ConfigError, HotspotsError, InputError
 from pipeline.readers.files import file_format, plain_text
 from pipeline.readers.opened import clean_names
+from pipeline.readers.parts import PartWriter, quarantine_schema
 from pipeline.readers.sql import connect, identifier, literal
 from pipeline.schemas import AREAS
 from pipeline.stages import expand
@@ -348,3 +350,9 @@ def test_london_boundaries_of_five_editions(real_data: Path) -> None:
     assert (ours[both] == official[both]).all()
     with pytest.raises(InputError, match=r"LondonBoroughs_noprj\.shp.*areas\.wards\.crs"):
         read(wards={"path": "../messy/LondonBoroughs_noprj.shp", "code": "ons_label", "name": "name"})
+
+
+def test_a_part_that_cannot_be_written_says_so_though_it_is_written_in_a_thread(tmp_path: Path) -> None:
+    other = pa.table({"something": ["else"]})
+    with pytest.raises(ValueError, match="schema"), PartWriter(tmp_path / "p.parquet", quarantine_schema()) as writer:
+        writer.write(other)

@@ -1,5 +1,6 @@
 """Parquet parts with the same bytes for the same rows."""
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
@@ -33,7 +34,10 @@ _DISTINCT = frozenset({"incident_id", "victim_hash", "source_row", "easting_m", 
 
 
 class PartWriter:
-    """Writes a part batch by batch, so that memory does not grow with the file."""
+    """Writes a part batch by batch, in a thread of its own and one batch behind, so that memory does not grow.
+
+    A fault in writing is raised with the next batch, or at the end.
+    """
 
     def __init__(self, path: Path, schema: Any) -> None:
         self._writer = pq.ParquetWriter(
@@ -45,14 +49,26 @@ class PartWriter:
             use_dictionary=[n for n in schema.names if n not in _DISTINCT],
             column_encoding={"source_row": "DELTA_BINARY_PACKED"},
         )
+        self._beside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="part")
+        self._under_way: Future[None] | None = None
 
     def write(self, table: Any) -> None:
         """Append rows."""
         if table.num_rows:
-            self._writer.write_table(table)
+            self._wait()
+            self._under_way = self._beside.submit(self._writer.write_table, table)
+
+    def _wait(self) -> None:
+        under_way, self._under_way = self._under_way, None
+        if under_way is not None:
+            under_way.result()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._writer.close()
+        try:
+            self._wait()
+        finally:
+            self._beside.shutdown()
+            self._writer.close()
