@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from pathlib import Path
 
-from tests.folder_facets import facet_lines, facets
+from tests.folder_facets import facet_lines, facets, questions_of
 from tests.folder_layout import MEASURES, layout
+from tests.folder_pages import Guide, packages, pages
 from tests.folder_search import Found, Line, bound
 
 Key = tuple[str, str, str, str]  # area, period, category, measure
@@ -63,6 +64,8 @@ def read_folder(folder: Path) -> Book:
     for row in rows:
         _row(book, row, rules, people)
     _layers(book, layers, rules, page)
+    packed = list(packages(folder))
+    _layers(book, {n: [{"properties": r} for layer, r in packed if layer == n] for n in layers}, rules, page)
     _page(book, page, rules)
     lines = layout(
         {(r["area_code"], r["period"], r["category"]): r["level"] for r in rows},
@@ -80,7 +83,23 @@ def read_folder(folder: Path) -> Book:
         book.narrow(key, *(span or (0, inf)))
     lines = [*lines, *facet_lines(described, next(r["area_code"] for r in rows if r["level"] == "region"))]
     book.lines += [line for line in lines if all(k in book.seen for k in line.weights)]
+    guide = Guide(
+        names={r["area_code"]: r["area_name"] for r in rows},
+        parents=parents,
+        labels={c["id"]: c["label"] for c in page["categories"]},
+        people={area: float(n) for area, n in people.items() if n},
+        region=next(r["area_code"] for r in rows if r["level"] == "region"),
+        period=page["info"]["headline"],
+        noun=page["info"]["noun"],
+        span=lambda n: _span(n, rules),
+        seen=dict(book.seen),
+        answers=questions_of(described),
+    )
+    for key, span in pages(folder, guide):
+        if key in book.hidden:
+            book.narrow(key, *span)
     _hotspots(book, layers["hotspots"], page["info"]["headline"])
+    _hotspots(book, [{"properties": row} for layer, row in packed if layer == "hotspots"], page["info"]["headline"])
     return book
 
 

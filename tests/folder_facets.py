@@ -51,5 +51,15 @@ def facet_lines(rows: list[dict], region: str) -> Iterator[Line]:
         yield Line({whole: 1.0, **dict.fromkeys(parts, -1.0)}, 0.0, inf, ("facets", "boroughs"))
 
 
+def questions_of(rows: list[dict]) -> dict[str, dict[str, dict[str, dict[str, Key]]]]:
+    """Return the key of every answer by area, organisation, question and answer, as a page may spell them."""
+    found: dict[str, dict[str, dict[str, dict[str, Key]]]] = {}
+    for row in rows:
+        area, question = row["area_code"], row["question"]
+        asked = found.setdefault(area, {}).setdefault(row["organisation"].casefold(), {}).setdefault(question, {})
+        asked[row["answer"].casefold()] = _key(row, area, question, row["answer"])
+    return found
+
+
 def _key(row: dict, area: str, question: str, answer: str) -> Key:
     return area, row["period"], row["category"], f"{row['organisation']}/{question}/{answer}"

@@ -60,7 +60,7 @@ def category_table(case: findings.Case, *, dense: bool) -> str:
     rows = []
     for id_, label in shown:
         mine = case.area.figure(id_)
-        size = charts.bar((mine.incidents or 0) / most, strong=False) if most and id_ != "all" else ""
+        size = charts.bar(mine.incidents / most, strong=False) if mine.incidents and most and id_ != "all" else ""
         cells = [
             f'{row_head(label)}<td class="br">{size}</td>',
             f'<td class="{"n" if mine.incidents is not None else "n mu"}">{count_words(mine)}</td>',
