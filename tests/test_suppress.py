@@ -153,6 +153,20 @@ def test_declared_cells_are_withheld_whatever_they_hold() -> None:
     assert audit(result.cells, relations=relations, threshold=5).safe
 
 
+@given(cities, st.integers(0, 10**6), st.sampled_from(["show", "band"]))
+@settings(max_examples=8, deadline=None)
+def test_a_choice_built_on_another_is_as_safe(city, seed: int, zero_rule) -> None:
+    rules = {"relations": city.relations, "threshold": 5, "exact_cells": 0, "prune_cells": 0, "zero_rule": zero_rule}
+    before = suppress(city.cells, **rules)
+    declared = np.random.default_rng(seed).random(len(city.cells)) < 0.05
+    after = suppress(city.cells.assign(declared=declared), after=before, **rules)
+    assert audit(after.cells, relations=city.relations, threshold=5, witnesses=after.witnesses).safe
+    assert audit(after.cells, relations=city.relations, threshold=5).safe
+    held = after.cells["state"] != "published"
+    assert held[(before.cells["state"] != "published") | declared].all()
+    assert (after.cells.loc[before.cells["reason"] == "primary", "reason"] == "primary").all()
+
+
 def test_a_cell_that_cannot_be_protected_is_named() -> None:
     """An earlier release says that W0 is 3 or 4: no withholding takes that back."""
     cells, relations = one_borough(3, 7, 20, known_low=[None, 3, None, None], known_high=[None, 4, None, None])

@@ -169,7 +169,7 @@ class _Guard:
     def _for(self, audience: str, threshold: int, declared: BoolArray) -> tuple[Suppression, AuditResult | None]:
         """Withhold for one audience; where the cheapest choices do not suffice, more and more of what is tied to it."""
         declared = declared | self._believed(self._small(threshold))
-        rounds = BELIEFS
+        rounds, before = BELIEFS, None
         for _ in range(WIDENINGS):
             cells, relations = self._joined(audience, threshold, declared)
             found = suppress(
@@ -179,10 +179,10 @@ class _Guard:
                 zero_rule=self.profile.zero_rule,
                 secondary=self.profile.secondary,
                 prune_cells=PRUNE_CELLS if len(cells) <= SMALL_TABLE else 0,
+                after=before,
             )
             if not self.profile.secondary:
                 return found, None
-            # has the last word on what is safe
             attack = audit(found.cells, relations=relations, threshold=threshold, witnesses=found.witnesses)
             public = cells["known"].to_numpy(dtype=bool) if "known" in cells else np.zeros(len(cells), dtype=bool)
             given = given_away(found.cells, relations, public, threshold, among=attack.pinned)
@@ -198,6 +198,7 @@ class _Guard:
             if not more.any():
                 break
             declared |= more
+            before = found if len(cells) > SMALL_TABLE else None  # a small table is chosen anew, and loses less
         raise RefusedError(_refusal(self.profile, int(pinned.size)), found.cells.iloc[pinned])
 
     def _small(self, threshold: int) -> BoolArray:

@@ -6,6 +6,7 @@ withheld where needed; a total is withheld where no partner suffices. Primary an
 release; `reason` and `status` are for the house.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -78,6 +79,7 @@ def suppress(
     loss: Loss | FloatArray = "balanced",
     exact_cells: int = 18,
     prune_cells: int = 150,
+    after: "Suppression | None" = None,
 ) -> Suppression:
     """Choose what to withhold.
 
@@ -104,6 +106,8 @@ def suppress(
         Connected tables of up to this many cells are solved to the proven least loss.
     prune_cells
         Where at most this many secondary cells were chosen greedily, each is tried for publication again.
+    after
+        A choice for the same cells with fewer of them `declared`: it is built on, not made again. Bands are.
 
     Raises
     ------
@@ -122,6 +126,9 @@ def suppress(
     small = (x < threshold) & ((x > 0) | (zero_rule == "band")) & ~flag["latent"]
     band = small & (zero_rule == "band") & ~flag["declared"]
     start = small | flag["latent"] | flag["declared"]
+    after = None if band.any() else after
+    if after is not None:
+        start |= (after.cells["state"] == "withheld").to_numpy(dtype=bool)
     low, top = _bound(cells, "known_low", 0.0), _bound(cells, "known_high", np.inf)
     high = np.where(band, np.minimum(threshold - 1.0, top), top)
     given = flag["known"] | flag["fixed"]
@@ -136,7 +143,10 @@ def suppress(
     nothing = np.zeros(n, dtype=bool)
     pattern = Pattern(start, nothing, nothing)
     if secondary and start.any():
-        pattern = _choose(table, exact_cells=0 if band.any() else exact_cells, prune_cells=prune_cells)
+        known = after.witnesses if after is not None else ()
+        pattern = _choose(
+            table, exact_cells=0 if band.any() else exact_cells, prune_cells=prune_cells, witnesses=known
+        )
     hidden = pattern.hidden
     band &= ~pattern.outright
     frame = cells.assign(
@@ -153,13 +163,13 @@ def suppress(
     return Suppression(frame, _tally(frame), np.flatnonzero(lost).astype(np.int64), pattern.witnesses)
 
 
-def _choose(table: Table, *, exact_cells: int, prune_cells: int) -> Pattern:
-    """Solve small connected tables exactly and the rest greedily."""
+def _choose(table: Table, *, exact_cells: int, prune_cells: int, witnesses: Sequence[Witness]) -> Pattern:
+    """Solve small connected tables exactly and the rest greedily; `witnesses` are possible tables known already."""
     hidden, outright = table.hidden.copy(), np.zeros(table.x.size, dtype=bool)
     given_up = outright.copy()
     label = table.labels()
     size = np.bincount(label)
-    rest, witnesses = [], list[Witness]()
+    rest, told = [], list[Witness]()
     for number in np.unique(label[table.hidden & table.movable]):
         columns = np.flatnonzero(label == number) if size[number] <= exact_cells else None
         found = cheapest_pattern(table.part(columns)) if columns is not None else None
@@ -170,12 +180,13 @@ def _choose(table: Table, *, exact_cells: int, prune_cells: int) -> Pattern:
     columns = np.flatnonzero(np.isin(label, rest))
     if columns.size:
         part = table.part(columns)
-        pattern = greedy_pattern(part)
+        within = [(cells, values) for cells, values in witnesses if np.isin(cells, columns).all()]
+        pattern = greedy_pattern(part, [(np.searchsorted(columns, cells), values) for cells, values in within])
         if 0 < int((pattern.hidden & ~part.hidden).sum() + pattern.outright.sum()) <= prune_cells:
             pattern = pruned(part, pattern)
         hidden[columns], outright[columns], given_up[columns] = pattern.hidden, pattern.outright, pattern.given_up
-        witnesses += [(columns[cells], values) for cells, values in pattern.witnesses]
-    return Pattern(hidden, outright, given_up, tuple(witnesses))
+        told += [(columns[cells], values) for cells, values in pattern.witnesses]
+    return Pattern(hidden, outright, given_up, tuple(told))
 
 
 def _at_source(relations: Relations, x: FloatArray, known: BoolArray, threshold: int) -> BoolArray:

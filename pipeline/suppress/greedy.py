@@ -1,5 +1,6 @@
 """Secondary suppression of large tables: search for witnesses, repair what stays narrow, repeat."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,8 +30,10 @@ class Pattern:
     witnesses: tuple[Witness, ...] = ()
 
 
-def greedy_pattern(table: Table) -> Pattern:
+def greedy_pattern(table: Table, witnesses: Sequence[Witness] = ()) -> Pattern:
     """Hide more cells until every hidden cell is shown to keep its required width.
+
+    `witnesses` are possible tables that are known already.
 
     Each round searches for witnesses of what is hidden, then repairs the cells that stay narrow, cheapest first, by
     the slide of least loss. Hidden cells only ever gain, so the rounds end; what no slide can widen is given up.
@@ -39,7 +42,10 @@ def greedy_pattern(table: Table) -> Pattern:
     given_up = outright.copy()
     seen_low, seen_high = table.x.copy(), table.x.copy()
     board = Board.build(table)
-    witnesses: list[Witness] = []
+    witnesses = list(witnesses)
+    for cells, values in witnesses:
+        seen_low[cells] = np.minimum(seen_low[cells], values)
+        seen_high[cells] = np.maximum(seen_high[cells], values)
     for _ in range(ROUNDS):
         now = table.promising_less(given_up).without_bands(outright)
         board = replace(board, table=now)
