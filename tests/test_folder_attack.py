@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import shapely
 
+from pipeline.briefings import write_briefings
 from pipeline.disclosure import Detected, Released, release
 from pipeline.disclosure import protect as gate_protect
 from pipeline.disclosure.released import _SEAL
@@ -45,9 +46,12 @@ def _in_haste(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gate_protect, "PRUNE_CELLS", 0)
 
 
-def written(released: Released, folder: Path) -> Path:
-    write_exports(released, folder, geopackage=False)
+def written(released: Released, folder: Path, *, whole: bool = False) -> Path:
+    """Write the folder; the package and the briefings too if `whole`."""
+    write_exports(released, folder, geopackage=whole)
     write_map(released, folder / "index.html")
+    if whole:
+        write_briefings(released, folder)
     return folder
 
 

@@ -10,16 +10,13 @@ from typing import Any
 
 import pytest
 
-from pipeline.briefings import write_briefings
-from pipeline.exports import write_exports
-from pipeline.maps import write_map
 from pipeline.run import run
 from tests import folder_attacker
 from tests.city import write_city
 from tests.folder_attacker import narrow, pinned, read_folder
 from tests.folder_pages import Guide, pages
 from tests.gated import PROFILES, planted
-from tests.test_folder_attack import HEADLINE, PARTNER, released_of
+from tests.test_folder_attack import HEADLINE, PARTNER, released_of, written
 
 KEPT = ("B1W1", HEADLINE, "all", "incidents")
 
@@ -29,11 +26,7 @@ def careful(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two boroughs; wards of three and of four are withheld, and others beside them."""
     folder = tmp_path_factory.mktemp("partner")
     wards = {"B1W0": 40, "B1W1": 3, "B1W2": 30, "B1W3": 90, "B2W0": 4, "B2W1": 25, "B2W2": 36}
-    released = released_of(planted(wards), PARTNER)
-    write_exports(released, folder)
-    write_map(released, folder / "index.html")
-    write_briefings(released, folder)
-    return folder
+    return written(released_of(planted(wards), PARTNER), folder, whole=True)
 
 
 def in_page(pattern: str, into: str) -> Callable[[Path], None]:
