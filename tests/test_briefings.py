@@ -268,6 +268,19 @@ def test_without_residents_there_are_counts_and_no_rates(tmp_path: Path) -> None
     assert "number recorded" in said
 
 
+def test_where_visitors_dominate_numbers_are_drawn_and_no_rates(tmp_path: Path) -> None:
+    """No rate is given there, so none may be read off the history either; single months are too few in any case."""
+    base = small()
+    counts = base.counts.copy()
+    visited = counts["area_code"] == "B00"
+    for column in ("rate_per_10000", "rate_low", "rate_high", "rate_smoothed"):
+        counts.loc[visited, column] = float("nan")
+    pages = written(sealed(base.info, base.areas, counts, base.hotspots, base.density), tmp_path / "p")
+    unit = {code: re.search(r"Over time.{0,40}", Reader(pages[code]).text) for code in ("B00", "B10")}
+    assert "number recorded" in str(unit["B00"])
+    assert "per 10,000 residents" in str(unit["B10"])
+
+
 def test_no_hotspots_and_no_points_are_said(tmp_path: Path) -> None:
     base = small()
     none = sealed(base.info, base.areas, base.counts, base.hotspots.iloc[:0], base.density)

@@ -64,6 +64,30 @@ def test_nothing_small_is_shown_and_nothing_depends_on_chance(rule: str, seed: i
     assert one.info.audit == "passed"
 
 
+@pytest.mark.parametrize("rule", ["partner", "public"])
+def test_a_change_from_a_withheld_count_is_withheld(rule: str) -> None:
+    """Not "no earlier period": there is one, and its count may not be shown."""
+    released = let_out(small(3, mean=0.8, wards=3), RULES[rule])
+    info, counts = released.info, released.counts.set_index(["area_code", "category"])
+    assert info.earlier is not None
+    now = counts[counts["period"] == info.headline.id]
+    then = counts[counts["period"] == info.earlier.id].reindex(now.index)
+    hidden = then["withheld"].fillna("").str.split(";").map(lambda names: "incidents" in names)
+    shown = now["incidents"].notna() & now["change_word"].isna()
+    assert (hidden & shown).any()
+    named = now["withheld"].str.split(";").map(lambda names: "change_pct" in names)
+    assert named[hidden & shown].all()
+    assert now.loc[named, "change_pct"].isna().all()
+
+
+def test_no_ward_of_a_visitor_borough_has_a_rate() -> None:
+    counts = let_out(small(3, mean=2.5, wards=3), PARTNER, areas={"visitor_areas": ["B1"]}).counts
+    rated = counts[counts["rate_per_10000"].notna()]
+    assert set(rated["area_code"].str[:2]) == {"B2", "R"}
+    assert {"ward", "borough"} <= set(rated["level"])
+    assert counts.loc[counts["area_code"].str.startswith("B1"), "incidents"].notna().any()
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_published_sums_hold(seed: int) -> None:
     """Where all parts and their total are printed unrounded, they add up; and what is printed is the true count."""

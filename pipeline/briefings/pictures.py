@@ -161,9 +161,11 @@ def trend_of(book: Book, code: str, *, height_pt: float) -> tuple[str, str, str]
         few = "One period only: there is no trend to show."
         return "", "", few if len(windows) < 2 else "Too little is shown to draw a trend."
     info = book.info
-    mine = history(windows, population=place.population, breaks=info.breaks, years=book.years(code))
+    seen = [book.profiled(code).total, *(f for _, f in windows)]
+    people = None if any(f.unrated for f in seen) else place.population
+    mine = history(windows, population=people, breaks=info.breaks, years=book.years(code))
     theirs = None
-    if place.level != "region" and region.covered and region.population and place.population:
+    if place.level != "region" and region.covered and region.population and people:
         theirs = history(
             book.history(region.code),
             population=region.population,
@@ -188,9 +190,9 @@ def trend_of(book: Book, code: str, *, height_pt: float) -> tuple[str, str, str]
         ticks=tick_marks(int(first), int(last)),
         width_pt=HALF_PT,
         height_pt=height_pt,
-        label=_spoken(place.name, area, info.region_name, other, rates=bool(place.population)),
+        label=_spoken(place.name, area, info.region_name, other, rates=bool(people)),
     )
-    unit = "per 10,000 residents" if place.population else "number recorded"
+    unit = "per 10,000 residents" if people else "number recorded"
     return svg, unit, _NOTES[mine.yearly]
 
 

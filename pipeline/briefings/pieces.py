@@ -33,7 +33,8 @@ def row_head(name: str, *, link: str = "") -> str:
 
 def long_class(words_: str, other: str = "") -> str:
     """Return the class attribute of a cell: `other`, and `long` where a word would not fit a narrow column."""
-    kinds = [kind for kind in (other, "long" if max(map(len, words_.split()), default=0) > 14 else "") if kind]
+    longest = max(map(len, words_.replace("|", " ").split()), default=0)
+    kinds = [kind for kind in (other, "long" if longest > 14 else "") if kind]
     return f' class="{" ".join(kinds)}"' if kinds else ""
 
 

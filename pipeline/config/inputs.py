@@ -129,7 +129,9 @@ class Areas(Section):
         description="Codes of areas the data does not cover: shown as such, never as zero. A run names boroughs with "
         "under 5 % of the typical count, which may belong here.",
     )
-    visitor_areas: tuple[Code, ...] = Field((), description="Areas where visitors dominate: no resident rate is given.")
+    visitor_areas: tuple[Code, ...] = Field(
+        (), description="Areas where visitors dominate: no resident rate is given, nor for their wards."
+    )
     lookup: str | None = Field(None, description="CSV of from_code,to_code from other vintages to this one.")
     min_matched_pct: float = Field(
         99.0, ge=0, le=100, description="Least share of codes that must match the boundaries, in per cent."

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import geopandas as gpd
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from pipeline.change import ChangeRules, change, compare_windows
+from pipeline.change import ChangeRules, Comparison, change, compare_windows
 from pipeline.config import Config, Profile
 from pipeline.disclosure.windows import Windows
 from pipeline.outcomes import add_outcomes
@@ -79,11 +80,13 @@ def derive(
     )
     measures = [p.measure for p in config.areas.population if p.category is None]
     of = denominators(areas, people, measure=measures[0] if len(set(measures)) == 1 else "residents")
-    visitors = config.areas.visitor_areas
+    listed = list(config.areas.visitor_areas)
+    visitors = areas.loc[areas["area_code"].isin(listed) | areas["parent_code"].isin(listed), "area_code"].tolist()
     rated = add_rates(counts, of, visitor_areas=visitors, rules=rules, smooth=config.rates.smooth)
     counted = add_outcomes(rated, basis=config.outcomes.basis, confidence=config.rates.confidence)
     figures = _described(counted, areas)
-    changed, words = _changes(counts, windows=windows, config=config)
+    comparison = _comparison(windows, config)
+    changed, words = _changes(counts, comparison, config=config)
     figures = figures.merge(changed, on=["area_code", "period", "category"], how="left")
     significance, notes = _significance(figures, areas=areas, windows=windows, config=config)
     figures = figures.drop(columns=["gistar_z", "gistar_p", "hotspot_class", "moran_class"], errors="ignore")
@@ -97,41 +100,51 @@ def derive(
     if emerging is not None and profile.audience == "internal":
         latest = emerging.assign(period=windows.headline.id)
         figures = figures.merge(latest, on=["area_code", "period", "category"], how="left")
-    figures["withheld"] = _withheld(figures, areas=areas, headline=windows.headline.id)
+    figures["withheld"] = _withheld(figures, areas=areas, comparison=comparison)
     return Figures(AREA_COUNTS.conform(figures), (*words, *notes))
 
 
-def _withheld(figures: pd.DataFrame, *, areas: gpd.GeoDataFrame, headline: str) -> list[str]:
+def _withheld(figures: pd.DataFrame, *, areas: gpd.GeoDataFrame, comparison: Comparison) -> list[str]:
     """Name what is missing because a count is withheld: the count, and the figures that would have come from it."""
     given = figures["withheld"].fillna("").astype(str)
-    peopled = figures["area_code"].map(areas.set_index("area_code")["population"]).notna()
+    peopled = figures["area_code"].map(areas.set_index("area_code")["population"]).notna().to_numpy()
+    latest = (figures["period"] == comparison.later.id).to_numpy()
     words: list[str] = given.tolist()
     for count, derived in FOLLOWS.items():
         hidden = given.str.split(";").map(lambda names, count=count: count in names).to_numpy(dtype=bool)
         if not hidden.any():
             continue
+        before = latest & (hidden | _hidden_before(figures, hidden, comparison.earlier.id))
         for column in derived:
-            missing = hidden & figures[column].isna().to_numpy()
-            if column.startswith("rate_"):
-                missing &= peopled.to_numpy()
-            if column.startswith("change_"):
-                missing &= (figures["period"] == headline).to_numpy()
-            for at in np.flatnonzero(missing):
+            gone = hidden & peopled if column.startswith("rate_") else hidden
+            gone = before if column.startswith("change_") else gone
+            for at in np.flatnonzero(gone & figures[column].isna().to_numpy()):
                 if column not in words[at].split(";"):
-                    words[at] += f";{column}"
+                    words[at] += f";{column}" if words[at] else column
     return words
 
 
-def _changes(counts: pd.DataFrame, *, windows: Windows, config: Config) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Compare the headline window with the one declared earlier."""
+def _hidden_before(figures: pd.DataFrame, hidden: npt.NDArray[np.bool_], earlier: str) -> npt.NDArray[np.bool_]:
+    """Whether the count that a row is compared with is withheld."""
+    then = hidden & (figures["period"] == earlier).to_numpy()
+    key = pd.MultiIndex.from_frame(figures[["area_code", "category"]])
+    return np.asarray(key.isin(key[then]), dtype=bool)
+
+
+def _comparison(windows: Windows, config: Config) -> Comparison:
+    """Find the one window that changes compare with."""
     declared = () if config.periods.ignore_breaks else config.periods.breaks
-    comparison = compare_windows(
+    return compare_windows(
         windows.headline,
         first_date=windows.first_date,
         last_date=windows.last_date,
         basis=config.change.compare if windows.headline.months <= 12 else "previous",
         breaks=[Break(int(b.month.replace("-", "")), b.text) for b in declared],
     )
+
+
+def _changes(counts: pd.DataFrame, comparison: Comparison, *, config: Config) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Compare the headline window with the one declared earlier."""
     found = change(
         counts, comparison, rules=ChangeRules(fdr_q=config.change.fdr_q, min_earlier=config.change.min_earlier)
     )

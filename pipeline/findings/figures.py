@@ -51,6 +51,12 @@ class Figure:
         return "incidents" in self.withheld
 
     @property
+    def unrated(self) -> bool:
+        """Whether a count that could have a rate has none, as where visitors dominate."""
+        gone = self.hidden or "rate_per_10000" in self.withheld or self.reliability == "too few to say"
+        return bool(self.incidents) and self.rate is None and not gone
+
+    @property
     def comparable(self) -> bool:
         """Whether the count and the earlier one are both large enough to speak of their change."""
         return (

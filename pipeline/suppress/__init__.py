@@ -144,9 +144,7 @@ def suppress(
     pattern = Pattern(start, nothing, nothing)
     if secondary and start.any():
         known = after.witnesses if after is not None else ()
-        pattern = _choose(
-            table, exact_cells=0 if band.any() else exact_cells, prune_cells=prune_cells, witnesses=known
-        )
+        pattern = _choose(table, exact_cells=0 if band.any() else exact_cells, prune_cells=prune_cells, witnesses=known)
     hidden = pattern.hidden
     band &= ~pattern.outright
     frame = cells.assign(
