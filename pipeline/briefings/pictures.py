@@ -74,7 +74,7 @@ def map_of(book: Book, code: str, *, height_pt: float) -> str:
         charts.Part(
             p.shape,
             p.name,
-            fill_of(f, limits),
+            fill_of(f, limits) if rated or f.hidden else "none",
             0.0 if rated or not f.incidents else 15.0 * math.sqrt(f.incidents / biggest),
         )
         for p, f in zip(inside, figures, strict=True)
