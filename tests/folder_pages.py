@@ -133,6 +133,8 @@ def _table(table: str, area: str, guide: Guide) -> Iterator[tuple[Key, Span]]:
             key = (here[name], guide.period, "all", "incidents")
         else:
             continue
+        if "colspan" in cells:  # one cell for all columns says why there is nothing in any
+            continue
         for column, cell in zip(columns[1:], re.findall(r"<td[^>]*>(.*?)</td>", cells, re.DOTALL), strict=True):
             yield from _figure(column, text_of(cell), key, guide)
             wide = re.search(r'<svg class="bar".*?<rect width="([\d.]+)"', cell)

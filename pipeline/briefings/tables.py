@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pipeline import charts, findings, page
 from pipeline.briefings.book import Book, Place
 from pipeline.briefings.files import link_to
-from pipeline.briefings.pictures import fill_of
+from pipeline.briefings.pictures import fill_of, map_unit
 from pipeline.briefings.pieces import change_cell, count_words, long_class, outcome_words, rate_words, row_head
 from pipeline.findings import words
 
@@ -107,16 +107,18 @@ def part_table(book: Book, case: findings.Case, *, height_pt: float) -> str:
     outcomes = case.whole_region and case.outcome_basis != "none"
     broken = _broken(p.total for p in case.parts)
     rows = [_part_row(book, case, p, axis, change=not broken, outcomes=outcomes) for p in order]
-    rows += [_bare_row(p, columns=4 + outcomes + (not broken)) for p in bare]
+    rows += [_bare_row(p, columns=3 + bool(axis) + outcomes + (not broken)) for p in bare]
     line = f"; line: {case.region.name or 'all'} {words.rate_text(rate)}" if rate is not None else ""
-    scale = f"95% range, log scale{page.text(line)}{axis.head() if axis else ''}"
     heads = [_head(words.capital(one), ""), _head(words.capital(case.noun)), _head("Rate")]
-    heads += [f'<th scope="col" class="br">{scale}</th>', *([] if broken else [_change_head(case)])]
+    if axis:
+        heads.append(f'<th scope="col" class="br">95% range, log scale{page.text(line)}{axis.head()}</th>')
+    if not broken:
+        heads.append(_change_head(case))
     if outcomes:
         heads.append(_outcome_head(case))
     left = len(parts) - len(order)
     more = f'<p class="note">And {left} more in area_counts.csv.</p>' if left else ""
-    about = f"{case.noun} per 10,000 residents, {how}" + ("; not comparable with earlier periods" if broken else "")
+    about = f"{map_unit(book, case.area.code)}, {how}" + ("; not comparable with earlier periods" if broken else "")
     return (
         f"<h2>By {page.text(one)} <span>{page.text(about)}</span></h2>"
         f'<table class="{f"pt {kind}".rstrip()}"><thead><tr>{"".join(heads)}</tr></thead>'
@@ -161,7 +163,8 @@ def _part_row(
         row_head(part.name, link=link),
         f'<td class="{"n mu" if figure.incidents is None else "n"}">{count_words(figure)}</td>',
         f'<td class="{"n" if figure.rate is not None else "n mu"}">{rate_words(figure)}{reach}</td>',
-        f'<td class="br">{mark}</td>{change_cell(figure) if change else ""}',
+        f'<td class="br">{mark}</td>' if axis else "",
+        change_cell(figure) if change else "",
     ]
     if outcomes:
         cells.append(f'<td class="n">{page.text(outcome_words(figure, case.outcome_basis))}</td>')
