@@ -17,6 +17,7 @@ import yaml
 
 from pipeline.disclosure import Detected, Past, examine, past_of
 from pipeline.run import run
+from pipeline.templates import template_text
 from tests.folder_attacker import attack, enlightened, narrow, read_folder
 from tests.folder_layout import months_of
 from tests.folder_search import Found
@@ -41,9 +42,9 @@ def released(met: Detected, name: str, past: tuple[Past, ...] = (), **rules: Any
     return examine(met, profile=config.profiles[0], config=config, past=past).released
 
 
-def truth_of(met: Detected, periods: set[str]) -> dict[tuple[str, str, str, str], int]:
+def truth_of(months: pd.DataFrame, periods: set[str]) -> dict[tuple[str, str, str, str], int]:
     """Count every window again from its months; an absent row is a zero."""
-    rows = met.area_months[["area_code", "category", "month", *MEASURES]].copy()
+    rows = months[["area_code", "category", "month", *MEASURES]].copy()
     rows["month"] = (rows["month"] // 100).astype(str) + "-" + (rows["month"] % 100).astype(str).str.zfill(2)
     found = {}
     for period in sorted(periods):
@@ -53,10 +54,10 @@ def truth_of(met: Detected, periods: set[str]) -> dict[tuple[str, str, str, str]
     return found
 
 
-def judged(folder: Path, met: Detected) -> dict[str, Any]:
+def judged(folder: Path, months: pd.DataFrame) -> dict[str, Any]:
     """Attack twice, as he is and told which of his lines do not hold; say what he recovers then."""
     book = read_folder(folder)
-    truth = truth_of(met, {key[1] for key in book.seen})
+    truth = truth_of(months, {key[1] for key in book.seen})
     assert all(low <= truth.get(key, 0) <= high for key, (low, high) in book.seen.items())
     alone, told = attack(book), attack(enlightened(book, truth))
     say(folder, len(book.hidden), alone, book.promise)
@@ -75,7 +76,7 @@ def some(real_data: Path) -> Detected:
 
 @pytest.mark.real
 def test_counts_that_break_their_own_categories_are_not_given_away(some: Detected, tmp_path: Path) -> None:
-    found = judged(written(released(some, "public"), tmp_path / "public", whole=True), some)
+    found = judged(written(released(some, "public"), tmp_path / "public", whole=True), some.area_months)
     assert found["recovered"] == {}
     assert found["believed"] == {}
     # The folder alone shows him where the categories cannot be believed; without that nothing would fit.
@@ -89,7 +90,7 @@ def test_one_borough_without_secondary_suppression_is_found(some: Detected, tmp_
     inside = careful.areas.loc[careful.areas["parent_code"] == "E09000018", "area_code"]
     here = careful.counts["area_code"].isin(["E09000018", *inside])
     counts = pd.concat([careful.counts[~here], careless.counts[here]]).sort_index()
-    found = judged(written(replaced(careful, counts=counts), tmp_path / "partner"), some)
+    found = judged(written(replaced(careful, counts=counts), tmp_path / "partner"), some.area_months)
     assert {key[0] for key in found["recovered"]} & {"E09000018", *inside}
 
 
@@ -100,10 +101,31 @@ def test_the_whole_of_the_mets_folders(real_data: Path, tmp_path: Path) -> None:
     past: tuple[Past, ...] = ()
     for name in RULES:
         release = released(met, name, past)
-        found = judged(written(release, tmp_path / name, whole=True), met)
+        found = judged(written(release, tmp_path / name, whole=True), met.area_months)
         assert found["recovered"] == {}
         assert found["believed"] == {}
         past = (*past, past_of(release))
+
+
+@pytest.mark.real
+@LONG
+def test_the_whole_of_the_folders_that_the_template_makes(real_data: Path, tmp_path: Path) -> None:
+    """Quarters of boroughs for partners, counts rounded to 5 for the public, rates, and a borough without data."""
+    settings = yaml.safe_load(template_text("mps-dashboard"))
+    wards = real_data / "boundaries" / "london_wards_WD25_bestfit_from_LSOA21.gpkg"
+    people = real_data / "population" / "london_WD25_population_census2021_bestfit.csv"
+    settings["areas"]["wards"]["path"] = str(wards)
+    settings["areas"]["population"][0]["path"] = str(people)
+    settings["published_counts"][0]["paths"] = [
+        str(real_data / "mps_hate" / "mps_hate_crime_monthly_2021-08_2025-07.csv.gz")
+    ]
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(settings), "utf-8")
+    outcome = run(tmp_path / "config.yaml", progress=lambda *_: None)
+    months = pd.read_parquet(outcome.folder / "work" / "area_months.parquet")
+    for name in ("public", "partner"):
+        found = judged(outcome.folder / name, months)
+        assert found["recovered"] == {}
+        assert found["believed"] == {}
 
 
 @LONG
