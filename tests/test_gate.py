@@ -80,6 +80,14 @@ def test_a_change_from_a_withheld_count_is_withheld(rule: str) -> None:
     assert now.loc[named, "change_pct"].isna().all()
 
 
+def test_a_break_in_the_series_is_named_before_a_withheld_count() -> None:
+    breaks = {"breaks": [{"month": "2024-03", "text": "New recording system"}]}
+    counts = let_out(small(3, mean=0.8, wards=3), PARTNER, periods=breaks).counts
+    told = counts[counts["change_word"].notna()]
+    assert set(told["change_word"]) == {"not comparable"}
+    assert not told["withheld"].str.contains("change_").any()
+
+
 def test_no_ward_of_a_visitor_borough_has_a_rate() -> None:
     counts = let_out(small(3, mean=2.5, wards=3), PARTNER, areas={"visitor_areas": ["B1"]}).counts
     rated = counts[counts["rate_per_10000"].notna()]

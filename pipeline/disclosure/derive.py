@@ -109,12 +109,13 @@ def _withheld(figures: pd.DataFrame, *, areas: gpd.GeoDataFrame, comparison: Com
     given = figures["withheld"].fillna("").astype(str)
     peopled = figures["area_code"].map(areas.set_index("area_code")["population"]).notna().to_numpy()
     latest = (figures["period"] == comparison.later.id).to_numpy()
+    wordless = figures["change_word"].isna().to_numpy()  # else the word is the reason, such as a break in the series
     words: list[str] = given.tolist()
     for count, derived in FOLLOWS.items():
         hidden = given.str.split(";").map(lambda names, count=count: count in names).to_numpy(dtype=bool)
         if not hidden.any():
             continue
-        before = latest & (hidden | _hidden_before(figures, hidden, comparison.earlier.id))
+        before = latest & (hidden | (wordless & _hidden_before(figures, hidden, comparison.earlier.id)))
         for column in derived:
             gone = hidden & peopled if column.startswith("rate_") else hidden
             gone = before if column.startswith("change_") else gone
