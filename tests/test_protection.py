@@ -51,6 +51,9 @@ def test_it_says_the_rules_in_plain_words() -> None:
     assert "The two must lie at least 5 apart" in told
     assert "Passed" in told
     assert "OFFICIAL: named partners only" in told
+    assert "No count covers less than 12 months." in told
+    quarters = words(made({**PARTNER, "borough_period": "quarter"}))
+    assert "No count of a ward covers less than 12 months, none of a borough less than 3 months." in quarters
     public = words(made(PUBLIC))
     assert "Counts from 1 to 9 are withheld" in public
     assert "rounded to 5" in public

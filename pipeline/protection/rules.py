@@ -4,17 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.disclosure import ReleaseInfo
+from pipeline.periods import Period
 
 __all__ = ["attacker", "rule_sentences"]
-
-PERIODS = {
-    "month": "a month",
-    "quarter": "a quarter",
-    "fixed": "the length of the fixed windows",
-    "year": "a year",
-    "financial_year": "a financial year",
-    "rolling": "the length of the rolling windows",
-}
 
 
 def rule_sentences(info: ReleaseInfo, rules: Mapping[str, Any], *, has_density: bool) -> list[tuple[str, str]]:
@@ -29,9 +21,8 @@ def rule_sentences(info: ReleaseInfo, rules: Mapping[str, Any], *, has_density: 
         (
             "Shortest periods",
             (
-                f"Counts of wards cover at least {PERIODS[rules['ward_period']]}, counts of boroughs at least "
-                f"{PERIODS[rules['borough_period']]}. The windows of wards are fixed and never overlap, so that "
-                "subtracting one from another gives nothing back."
+                f"{_shortest(info)} The windows of wards are fixed and never overlap, so that subtracting one from "
+                "another gives nothing back."
             ),
         ),
         (
@@ -56,6 +47,16 @@ def rule_sentences(info: ReleaseInfo, rules: Mapping[str, Any], *, has_density: 
     if rules["scope"]:
         found.append(("Places", f"This folder covers {', '.join(rules['scope'])}, beside the totals of the region."))
     return found
+
+
+def _shortest(info: ReleaseInfo) -> str:
+    """Say how much time a count covers at least."""
+    windows = ([info.headline, *info.periods.get(level, ())] for level in ("ward", "borough"))
+    least = [min(Period.parse(w.id).months for w in mine) for mine in windows]
+    ward, borough = (f"{n} months" if n > 1 else "a month" for n in least)
+    if ward == borough:
+        return f"No count covers less than {ward}."
+    return f"No count of a ward covers less than {ward}, none of a borough less than {borough}."
 
 
 def _counts(rules: Mapping[str, Any], least: int) -> list[tuple[str, str]]:
