@@ -21,6 +21,7 @@ h1{font-size:32px;line-height:38px;letter-spacing:-.014em;margin:18px 0 6px;over
 h2{font-size:20px;line-height:26px;letter-spacing:-.004em;margin:40px 0 10px;padding-top:14px;
  border-top:1px solid var(--rule)}
 p{margin:0 0 8px;max-width:68ch}
+.scroll+p{margin-bottom:24px}
 .lead{font-size:19px;line-height:27px;max-width:60ch;text-wrap:pretty}
 .tag{display:inline-block;border:1px solid var(--ctl);border-radius:2px;padding:0 6px;font-size:13px;font-weight:700}
 .tag.stop{background:var(--ink);color:var(--paper);border-color:var(--ink)}
@@ -35,7 +36,7 @@ th,td{text-align:left;padding:7px 14px 7px 0;border-bottom:1px solid var(--rule)
 th{font-size:14px;font-weight:600}
 thead th{color:var(--ink-2)}
 td.n,th.n{text-align:right;white-space:nowrap}
-.scroll{overflow-x:auto}
+.scroll{overflow-x:auto;margin-bottom:12px}
 .scroll:focus-visible,a:focus-visible{outline:3px solid var(--focus);outline-offset:2px;box-shadow:0 0 0 5px var(--ink)}
 a{color:var(--link)}
 .foot{margin-top:40px;padding-top:10px;border-top:1px solid var(--rule);font-size:13px;line-height:19px;
@@ -100,10 +101,11 @@ def _verdict(info: ReleaseInfo, record: Mapping[str, Any]) -> list[str]:
     if info.audit == "passed":
         attack = record.get("attack") or {}
         number = f"{int(attack['counts_attacked']):,}" if attack.get("counts_attacked") is not None else "All"
+        where = "in it or in an earlier release" if int(record.get("earlier_releases") or 0) else "in it"
         lines = [
             '<p><span class="tag">Passed</span></p>',
             (
-                f"<p>The folder was attacked before it was written: {number} counts that are not shown were tried; "
+                f"<p>The folder was attacked before it was written: {number} counts not shown {where} were tried; "
                 "none can be worked out more narrowly than the rules promise.</p>"
             ),
             (
