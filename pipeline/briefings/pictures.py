@@ -57,8 +57,12 @@ def hotspots_in(book: Book, code: str) -> list[dict[str, Any]]:
 
 def map_unit(book: Book, code: str) -> str:
     """Say what the map shows."""
-    rated = any(book.profiled(p.code).total.rate is not None for p in book.parts(code))
-    return f"{book.info.noun} per 10,000 residents" if rated else f"{book.info.noun} recorded"
+    return f"{book.info.noun} per 10,000 residents" if _rated(book, code) else f"{book.info.noun} recorded"
+
+
+def _rated(book: Book, code: str) -> bool:
+    """Whether any part of an area has a rate; the map shows numbers otherwise."""
+    return any(book.profiled(p.code).total.rate is not None for p in book.parts(code))
 
 
 def map_of(book: Book, code: str, *, height_pt: float) -> str:
@@ -68,7 +72,7 @@ def map_of(book: Book, code: str, *, height_pt: float) -> str:
     level = inside[0].level if inside else "ward"
     limits = book.limits[level]
     figures = [book.profiled(p.code).total for p in inside]
-    rated = any(f.rate is not None for f in figures)
+    rated = _rated(book, code)
     biggest = max((f.incidents or 0 for f in figures), default=0)
     parts = [
         charts.Part(

@@ -107,17 +107,17 @@ def derive(
 def _withheld(figures: pd.DataFrame, *, areas: gpd.GeoDataFrame, comparison: Comparison) -> list[str]:
     """Name what is missing because a count is withheld: the count, and the figures that would have come from it."""
     given = figures["withheld"].fillna("").astype(str)
+    names = given.str.split(";")
+    hidden = {count: names.map(lambda held, count=count: count in held).to_numpy(dtype=bool) for count in FOLLOWS}
     peopled = figures["area_code"].map(areas.set_index("area_code")["population"]).notna().to_numpy()
     latest = (figures["period"] == comparison.later.id).to_numpy()
     wordless = figures["change_word"].isna().to_numpy()  # else the word is the reason, such as a break in the series
+    uncounted = hidden["incidents"]
+    before = latest & (uncounted | (wordless & _hidden_before(figures, uncounted, comparison.earlier.id)))
     words: list[str] = given.tolist()
     for count, derived in FOLLOWS.items():
-        hidden = given.str.split(";").map(lambda names, count=count: count in names).to_numpy(dtype=bool)
-        if not hidden.any():
-            continue
-        before = latest & (hidden | (wordless & _hidden_before(figures, hidden, comparison.earlier.id)))
         for column in derived:
-            gone = hidden & peopled if column.startswith("rate_") else hidden
+            gone = hidden[count] & peopled if column.startswith("rate_") else hidden[count]
             gone = before if column.startswith("change_") else gone
             for at in np.flatnonzero(gone & figures[column].isna().to_numpy()):
                 if column not in words[at].split(";"):

@@ -107,7 +107,8 @@ def suppress(
     prune_cells
         Where at most this many secondary cells were chosen greedily, each is tried for publication again.
     after
-        A choice for the same cells with fewer of them `declared`: it is built on, not made again. Bands are.
+        A choice for the same cells with fewer of them `declared`: it is built on, not made again. A choice
+        with bands is made anew all the same.
 
     Raises
     ------
