@@ -26,11 +26,11 @@ def test_swap_puts_the_new_run_in_place(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("there", "kept"),
     [
-        (("folder",), "last"),                            # nothing happened
-        (("folder", "growing"), "last"),                  # died while building
-        (("leaving", "growing"), "last"),                 # died between the two renames
-        (("folder", "leaving"), "new"),                   # died before the old one was deleted
-        (("growing",), None),                             # died in the very first run
+        (("folder",), "last"),  # nothing happened
+        (("folder", "growing"), "last"),  # died while building
+        (("leaving", "growing"), "last"),  # died between the two renames
+        (("folder", "leaving"), "new"),  # died before the old one was deleted
+        (("growing",), None),  # died in the very first run
     ],
 )
 def test_recovery_from_every_moment(there: tuple[str, ...], kept: str | None, tmp_path: Path) -> None:
