@@ -13,8 +13,8 @@ from pipeline.errors import InputError
 from pipeline.grid import Grid
 from pipeline.records import write_bytes, write_json
 from pipeline.run import load_config
-from pipeline.schemas import AREAS, LOCATIONS
 from pipeline.store import read_table
+from pipeline.tables import AREAS, LOCATIONS
 
 __all__ = ["run_backtest"]
 

@@ -117,8 +117,8 @@ def quarantine(
     Example: hotspots quarantine --rule future --limit 5
     """
     from pipeline.run import load_config
-    from pipeline.schemas import QUARANTINE
     from pipeline.store import read_table
+    from pipeline.tables import QUARANTINE
     from pipeline.terminal import print_quarantine
 
     settings = load_config(config)

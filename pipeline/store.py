@@ -9,7 +9,7 @@ import pandas as pd
 
 from pipeline.errors import InputError
 from pipeline.records import write_bytes
-from pipeline.schemas import Table
+from pipeline.tables import Table
 
 __all__ = ["read_layer", "read_table", "write_batches", "write_layer", "write_table"]
 

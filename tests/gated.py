@@ -10,7 +10,7 @@ import shapely
 
 from pipeline.config import Config, parse_config
 from pipeline.disclosure import CategoryInfo, Detected
-from pipeline.schemas import AREA_MONTHS, AREAS, LOCATIONS
+from pipeline.tables import AREA_MONTHS, AREAS, LOCATIONS
 
 X0, Y0 = 530_000.0, 180_000.0
 MONTHS = [202301 + m for m in range(12)] + [202401 + m for m in range(12)]

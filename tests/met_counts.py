@@ -9,7 +9,7 @@ import pandas as pd
 from pipeline.categories import Category, CategoryTree
 from pipeline.disclosure import CategoryInfo, Detected
 from pipeline.periods import Break
-from pipeline.schemas import AREA_MONTHS, LOCATIONS
+from pipeline.tables import AREA_MONTHS, LOCATIONS
 from tests.gated import areas_of
 
 TREE = CategoryTree(

@@ -8,8 +8,8 @@ import pandas as pd
 import pyogrio
 import pytest
 
-from pipeline.dictionary import data_dictionary
 from pipeline.exports import write_exports
+from pipeline.tables.dictionary import data_dictionary
 from tests.released_fixture import city
 
 ROOT = Path(__file__).parents[1]
@@ -39,7 +39,7 @@ def documented(table: str, categories: tuple[str, ...] = ()) -> list[dict[str, s
 
 
 def test_the_page_is_the_one_the_contracts_make() -> None:
-    assert data_dictionary() == README, "run: python -m pipeline.dictionary > outputs/README.md"
+    assert data_dictionary() == README, "run: python -m pipeline.tables.dictionary > outputs/README.md"
 
 
 @pytest.mark.parametrize("name", TABLE_OF)

@@ -16,7 +16,7 @@ import shapely
 
 from pipeline.errors import InputError
 from pipeline.exports import csv_text, layers_of, write_exports
-from pipeline.schemas import AREA_COUNTS
+from pipeline.tables import AREA_COUNTS
 from tests.released_fixture import city
 
 LAYERS = ("boroughs", "wards", "density", "hotspots")

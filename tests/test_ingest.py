@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from pipeline import readers
 from pipeline.errors import InputError
-from pipeline.schemas import AREA_MONTHS, INCIDENTS, LOCATIONS, QUARANTINE
+from pipeline.tables import AREA_MONTHS, INCIDENTS, LOCATIONS, QUARANTINE
 from tests.reader_kit import CITY, Read, read, settings, write
 
 TABLE = pd.DataFrame(

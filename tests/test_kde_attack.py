@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 
 from pipeline.disclosure import Detected, Past, Released, past_of, release
 from pipeline.disclosure import protect as gate_protect
-from pipeline.schemas import LOCATIONS
+from pipeline.tables import LOCATIONS
 from tests.gated import X0, Y0, config_of, detected_of
 
 SIDE = 12  # kilometres

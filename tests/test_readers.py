@@ -21,8 +21,8 @@ from pipeline.readers.files import file_format, plain_text
 from pipeline.readers.opened import clean_names
 from pipeline.readers.parts import PartWriter, quarantine_schema
 from pipeline.readers.sql import connect, identifier, literal
-from pipeline.schemas import AREAS
 from pipeline.stages import expand
+from pipeline.tables import AREAS
 from tests.reader_kit import CITY
 
 SMALL = Run.model_validate({"max_file_mb": 2})

@@ -14,7 +14,7 @@ from pipeline.disclosure.questions import Setting, hidden_cells
 from pipeline.disclosure.told import Told, shown_cells
 from pipeline.periods import Period
 from pipeline.rounding import round_to_base
-from pipeline.schemas import CIRCUMSTANCES
+from pipeline.tables import CIRCUMSTANCES
 
 __all__ = ["Circumstances", "release_circumstances"]
 

@@ -16,8 +16,8 @@ from pipeline.disclosure.windows import Windows
 from pipeline.outcomes import add_outcomes
 from pipeline.periods import Break, Period
 from pipeline.rates import RateRules, add_rates, denominators
-from pipeline.schemas import AREA_COUNTS
 from pipeline.significance import area_significance
+from pipeline.tables import AREA_COUNTS
 from pipeline.weights import contiguity
 
 __all__ = ["Figures", "derive"]

@@ -7,7 +7,7 @@ import geopandas as gpd
 import pandas as pd
 
 from pipeline.disclosure.released import Released
-from pipeline.schemas import AREA_LAYER, DENSITY_LAYER, HOTSPOT_LAYER
+from pipeline.tables import AREA_LAYER, DENSITY_LAYER, HOTSPOT_LAYER
 
 __all__ = ["area_layer", "density_layer", "headline_rows", "hotspot_layer"]
 

@@ -11,7 +11,7 @@ import geopandas as gpd
 import pandas as pd
 
 from pipeline.errors import DisclosureError
-from pipeline.schemas import CIRCUMSTANCES
+from pipeline.tables import CIRCUMSTANCES
 
 __all__ = ["Break", "CategoryInfo", "Event", "PeriodInfo", "ReleaseInfo", "Released"]
 

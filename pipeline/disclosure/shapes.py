@@ -15,7 +15,7 @@ from pipeline.density import density_bands, month_rows
 from pipeline.disclosure.windows import Windows
 from pipeline.grid import HexGrid
 from pipeline.isopleths import lowered
-from pipeline.schemas import DENSITY_LAYER, HOTSPOT_LAYER
+from pipeline.tables import DENSITY_LAYER, HOTSPOT_LAYER
 
 __all__ = ["Ground", "Shapes", "bands_of", "no_hotspots", "release_density", "release_hotspots"]
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from pipeline.exports.words import Words
-from pipeline.schemas import WITHHELD_NOTE, Column, Table
+from pipeline.tables import WITHHELD_NOTE, Column, Table
 
 __all__ = ["csvw"]
 

@@ -11,7 +11,7 @@ import shapely
 from numpy.typing import NDArray
 
 from pipeline.disclosure import Released, area_layer, density_layer, hotspot_layer
-from pipeline.schemas import AREA_LAYER, DENSITY_LAYER, HOTSPOT_LAYER, Kind, Table
+from pipeline.tables import AREA_LAYER, DENSITY_LAYER, HOTSPOT_LAYER, Kind, Table
 
 __all__ = ["Field", "Layer", "arrow_table", "layers_of", "polygons"]
 

@@ -8,7 +8,7 @@ from pipeline.crs import to_lonlat
 from pipeline.disclosure import Released
 from pipeline.findings.words import named_period
 from pipeline.page import NOT_AUDITED, SYNTHETIC, fixed_wording
-from pipeline.schemas import WITHHELD_NOTE
+from pipeline.tables import WITHHELD_NOTE
 
 __all__ = ["Words", "describe"]
 

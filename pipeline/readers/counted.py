@@ -8,7 +8,7 @@ import pandas as pd
 
 from pipeline.categories import ROOT, Subset, Union, relation_report
 from pipeline.config import Categories, PublishedSource
-from pipeline.schemas import PUBLISHED_COUNTS
+from pipeline.tables import PUBLISHED_COUNTS
 
 __all__ = [
     "COUNT_KEY",

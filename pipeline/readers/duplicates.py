@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from pipeline.errors import InputError
 from pipeline.readers.parts import PartWriter, incidents_schema
 from pipeline.readers.sql import connect, identifier, scan_parts
-from pipeline.schemas import Column, Table
+from pipeline.tables import Column, Table
 
 __all__ = ["DUPLICATES", "Duplicates", "settle_duplicates"]
 

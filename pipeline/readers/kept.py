@@ -25,7 +25,7 @@ from pipeline.readers.reduce import (
     reduce_places,
 )
 from pipeline.readers.sql import connect, scan_parts
-from pipeline.schemas import LOCATIONS
+from pipeline.tables import LOCATIONS
 
 __all__ = ["KEPT", "keep_counts", "merge_kept", "merge_locations", "merge_victims"]
 

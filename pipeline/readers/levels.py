@@ -17,7 +17,7 @@ from pipeline.readers.boundaries import Boundaries, Shapes, assign_parents, read
 from pipeline.readers.limits import DEFAULT_LIMITS
 from pipeline.readers.placing import BoroughNames
 from pipeline.readers.residents import Residents, read_residents
-from pipeline.schemas import AREAS
+from pipeline.tables import AREAS
 
 __all__ = ["AreaSet", "read_areas", "require_areas"]
 

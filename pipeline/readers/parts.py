@@ -7,7 +7,7 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.schemas import INCIDENTS, QUARANTINE, Table
+from pipeline.tables import INCIDENTS, QUARANTINE, Table
 
 __all__ = ["PartWriter", "incidents_schema", "quarantine_schema"]
 

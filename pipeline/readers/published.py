@@ -19,7 +19,7 @@ from pipeline.readers.limits import DEFAULT_LIMITS
 from pipeline.readers.opened import FAULT, find_columns
 from pipeline.readers.sorting import Lookup
 from pipeline.readers.table import read_text_table
-from pipeline.schemas import PUBLISHED_COUNTS, QUARANTINE
+from pipeline.tables import PUBLISHED_COUNTS, QUARANTINE
 
 __all__ = ["COUNT_RULES", "LOOKUP_COLUMNS", "count_columns", "read_counts", "read_lookup"]
 

@@ -11,7 +11,7 @@ import pandas as pd
 from pipeline.circumstances import DELAYS, WHOLE
 from pipeline.readers.sql import connect, literal, scan_parts
 from pipeline.reasons import reason_of
-from pipeline.schemas import AREA_MONTHS, LOCATIONS
+from pipeline.tables import AREA_MONTHS, LOCATIONS
 from pipeline.tallies import FACET_KEY, PLACE_KEY, merge_counts, with_victims
 
 __all__ = [

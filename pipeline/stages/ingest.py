@@ -24,11 +24,11 @@ from pipeline.readers import (
     source_labels,
 )
 from pipeline.records import read_json, write_json
-from pipeline.schemas import AREAS, PUBLISHED_COUNTS, QUARANTINE
 from pipeline.stages import Context, expand
 from pipeline.stages.coverage import scarce_boroughs
 from pipeline.stages.parts import ReadJob, guarded, part_name, read_part, save_index
 from pipeline.store import read_table, write_table
+from pipeline.tables import AREAS, PUBLISHED_COUNTS, QUARANTINE
 from pipeline.workspace import link_tree
 
 __all__ = ["run"]

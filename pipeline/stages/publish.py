@@ -11,9 +11,9 @@ from pipeline.exports import write_exports
 from pipeline.maps import write_map
 from pipeline.protection import write_protection
 from pipeline.records import read_json
-from pipeline.schemas import AREA_COUNTS, CIRCUMSTANCES
 from pipeline.stages import Context
 from pipeline.store import read_layer, read_table
+from pipeline.tables import AREA_COUNTS, CIRCUMSTANCES
 
 __all__ = ["run"]
 

@@ -11,10 +11,10 @@ from pipeline.config import KnownTable
 from pipeline.disclosure import Ground
 from pipeline.errors import ConfigError, InputError
 from pipeline.readers import closed, read_counts, read_lookup, require_size
-from pipeline.schemas import AREAS
 from pipeline.stages.checks import RELEASE_COLUMNS
 from pipeline.stages.context import Context
 from pipeline.store import read_table
+from pipeline.tables import AREAS
 
 __all__ = ["ground_of", "known_of"]
 

@@ -1,8 +1,8 @@
 """The table contracts: what passes between stages, and what users find in a released folder."""
 
-from pipeline.schemas.outputs import AREA_COUNTS, AREA_LAYER, CIRCUMSTANCES, DENSITY_LAYER, HOTSPOT_LAYER, WITHHELD_NOTE
-from pipeline.schemas.table import Column, Kind, Table
-from pipeline.schemas.work import AREA_MONTHS, AREAS, CELLS, INCIDENTS, LOCATIONS, PUBLISHED_COUNTS, QUARANTINE
+from pipeline.tables.outputs import AREA_COUNTS, AREA_LAYER, CIRCUMSTANCES, DENSITY_LAYER, HOTSPOT_LAYER, WITHHELD_NOTE
+from pipeline.tables.table import Column, Kind, Table
+from pipeline.tables.work import AREA_MONTHS, AREAS, CELLS, INCIDENTS, LOCATIONS, PUBLISHED_COUNTS, QUARANTINE
 
 __all__ = [
     "AREAS",

@@ -1,23 +1,10 @@
-"""The data dictionary, written from the table contracts: `python -m pipeline.dictionary > outputs/README.md`."""
+"""The data dictionary, written from the table contracts: `python -m pipeline.tables.dictionary > outputs/README.md`."""
 
 import sys
 
-from pipeline.schemas import (
-    AREA_COUNTS,
-    AREA_LAYER,
-    AREA_MONTHS,
-    AREAS,
-    CELLS,
-    CIRCUMSTANCES,
-    DENSITY_LAYER,
-    HOTSPOT_LAYER,
-    INCIDENTS,
-    LOCATIONS,
-    PUBLISHED_COUNTS,
-    QUARANTINE,
-    WITHHELD_NOTE,
-    Table,
-)
+from pipeline.tables.outputs import AREA_COUNTS, AREA_LAYER, CIRCUMSTANCES, DENSITY_LAYER, HOTSPOT_LAYER, WITHHELD_NOTE
+from pipeline.tables.table import Table
+from pipeline.tables.work import AREA_MONTHS, AREAS, CELLS, INCIDENTS, LOCATIONS, PUBLISHED_COUNTS, QUARANTINE
 
 __all__ = ["data_dictionary"]
 

@@ -1,6 +1,6 @@
 """Tables and layers of a released folder: the contract users rely on."""
 
-from pipeline.schemas.table import Column, Table
+from pipeline.tables.table import Column, Table
 
 __all__ = ["AREA_COUNTS", "AREA_LAYER", "CIRCUMSTANCES", "DENSITY_LAYER", "HOTSPOT_LAYER", "WITHHELD_NOTE"]
 

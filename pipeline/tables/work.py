@@ -1,6 +1,6 @@
 """Tables that pass between stages; they never leave the building."""
 
-from pipeline.schemas.table import Column, Table
+from pipeline.tables.table import Column, Table
 
 __all__ = ["AREAS", "AREA_MONTHS", "CELLS", "INCIDENTS", "LOCATIONS", "PUBLISHED_COUNTS", "QUARANTINE"]
 
