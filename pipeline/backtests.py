@@ -11,9 +11,9 @@ from pipeline.backtest import BacktestResult, Study, backtest, rolling_origins, 
 from pipeline.config import Config
 from pipeline.errors import InputError
 from pipeline.grid import Grid
-from pipeline.records import write_bytes, write_json
 from pipeline.run import load_config
-from pipeline.store import read_table
+from pipeline.storage.files import write_bytes, write_json
+from pipeline.storage.parquet import read_table
 from pipeline.tables import AREAS, LOCATIONS
 
 __all__ = ["run_backtest"]

@@ -117,7 +117,7 @@ def quarantine(
     Example: hotspots quarantine --rule future --limit 5
     """
     from pipeline.run import load_config
-    from pipeline.store import read_table
+    from pipeline.storage.parquet import read_table
     from pipeline.tables import QUARANTINE
     from pipeline.terminal import print_quarantine
 

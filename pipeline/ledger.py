@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import DisclosureError, EngineError, InputError
-from pipeline.records import read_json, write_bytes, write_json
-from pipeline.workspace import Workspace
+from pipeline.storage.files import read_json, write_bytes, write_json
+from pipeline.storage.workspace import Workspace
 
 if TYPE_CHECKING:  # a run in which nothing changed opens the ledger too, and must stay light
     import geopandas as gpd

@@ -16,11 +16,11 @@ from pipeline.engine_dask import DaskEngine
 from pipeline.engine_local import LocalEngine
 from pipeline.errors import ConfigError, EngineError, HotspotsError, InputError
 from pipeline.ledger import make_good, recorded
-from pipeline.manifest import Fingerprints, code_version, key_of, versions
-from pipeline.records import read_json, write_json, write_text
-from pipeline.salt import salt_of
 from pipeline.stages import STAGES, Context, Progress, Stage, input_files
-from pipeline.workspace import Workspace, link_tree
+from pipeline.storage.files import read_json, write_json, write_text
+from pipeline.storage.manifest import Fingerprints, code_version, key_of, versions
+from pipeline.storage.salt import salt_of
+from pipeline.storage.workspace import Workspace, link_tree
 
 __all__ = ["Outcome", "load_config", "run", "stage_states"]
 

@@ -8,8 +8,8 @@ import geopandas as gpd
 import pandas as pd
 
 from pipeline.errors import InputError
-from pipeline.records import write_bytes
 from pipeline.sample import Boroughs, incident_chunks, to_csv_text
+from pipeline.storage.files import write_bytes
 
 __all__ = ["SAMPLE_FOLDER", "sample_bytes", "write_sample"]
 

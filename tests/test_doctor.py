@@ -66,7 +66,7 @@ def test_the_database_is_confined(all_is_well: tuple[Finding, ...]) -> None:
 def test_a_door_left_open_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
     import duckdb
 
-    from pipeline.readers import sql
+    from pipeline.storage import duckdb as sql
 
     monkeypatch.setattr(sql, "connect", lambda **_how: duckdb.connect(":memory:"))
     rows = {f.name: f.state for f in libraries.database(Situation())}

@@ -20,8 +20,8 @@ from pipeline.errors import ConfigError, HotspotsError, InputError
 from pipeline.readers.files import file_format, plain_text
 from pipeline.readers.opened import clean_names
 from pipeline.readers.parts import PartWriter, quarantine_schema
-from pipeline.readers.sql import connect, identifier, literal
 from pipeline.stages import expand
+from pipeline.storage.duckdb import connect, identifier, literal
 from pipeline.tables import AREAS
 from tests.reader_kit import CITY
 

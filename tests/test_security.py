@@ -25,9 +25,9 @@ from hypothesis import strategies as st
 from pipeline.config import AreaFile
 from pipeline.errors import ConfigError, InputError
 from pipeline.readers.boundaries import read_boundaries
-from pipeline.readers.sql import connect, identifier, literal
 from pipeline.readers.vector import open_vector
 from pipeline.run import load_config
+from pipeline.storage.duckdb import connect, identifier, literal
 from tests import source_rules as rules
 from tests.city import HEADER, city_rows, write_city
 from tests.fetch_site import say, serving

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import EngineError
-from pipeline.workspace import Workspace, link_tree
+from pipeline.storage.workspace import Workspace, link_tree
 
 
 def complete(folder: Path, words: str) -> None:
@@ -70,7 +70,7 @@ def test_two_runs_at_once_are_refused_and_the_lock_goes_with_its_process(tmp_pat
 def test_links_do_not_tie_runs_together(tmp_path: Path) -> None:
     complete(tmp_path / "one" / "deep", "old")
     link_tree(tmp_path / "one", tmp_path / "two")
-    from pipeline.records import write_text
+    from pipeline.storage.files import write_text
 
     write_text(tmp_path / "two" / "deep" / "a.txt", "new")
     assert (tmp_path / "one" / "deep" / "a.txt").read_text("utf-8") == "old"

@@ -110,7 +110,7 @@ def database(situation: Situation) -> Iterator[Finding]:
     """Open the database as a run does, and rattle at its door."""
     import duckdb
 
-    from pipeline.readers.sql import connect, literal
+    from pipeline.storage.duckdb import connect, literal
 
     with tempfile.TemporaryDirectory(prefix="hotspots-doctor-") as made:
         connection = connect(memory_limit_mb=situation.memory_limit_mb, folders=[Path(made)], spill=Path(made))

@@ -14,7 +14,7 @@ from pipeline.exports.registers import Extra, Sheet
 from pipeline.exports.styles import rate_limits, styles_of
 from pipeline.exports.tables import csv_text
 from pipeline.exports.words import Words, describe
-from pipeline.records import write_bytes, write_json, write_text
+from pipeline.storage.files import write_bytes, write_json, write_text
 from pipeline.tables import AREA_COUNTS, CIRCUMSTANCES
 
 __all__ = ["csv_text", "geojson_text", "layers_of", "rate_limits", "write_exports"]

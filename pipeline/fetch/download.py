@@ -12,7 +12,7 @@ from pipeline.errors import InputError
 from pipeline.fetch.client import Client, Later, Limits, Response
 from pipeline.fetch.sidecar import Fetched, Source, describe, noted, sidecar_of
 from pipeline.fetch.words import cleaned
-from pipeline.records import digest, read_json, write_json
+from pipeline.storage.files import digest, read_json, write_json
 
 __all__ = ["CSV", "JSON", "ZIP", "Kind", "Progress", "download"]
 

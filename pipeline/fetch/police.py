@@ -17,7 +17,7 @@ from pipeline.fetch.client import Client
 from pipeline.fetch.download import JSON, ZIP, Progress, download
 from pipeline.fetch.sidecar import Fetched, Source, describe, keep, noted, sidecar_of
 from pipeline.fetch.words import checked_url, cleaned
-from pipeline.records import write_json
+from pipeline.storage.files import write_json
 
 __all__ = ["BASE", "COLUMNS", "fetch_archive", "fetch_street"]
 

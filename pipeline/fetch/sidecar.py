@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.errors import InputError
 from pipeline.fetch.client import AGENT
-from pipeline.records import digest, read_json, write_bytes, write_json
+from pipeline.storage.files import digest, read_json, write_bytes, write_json
 
 __all__ = ["OGL", "Fetched", "Source", "describe", "keep", "noted", "sidecar_of"]
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pipeline.disclosure import Released
 from pipeline.protection.sheet import protection_html
-from pipeline.records import write_text
+from pipeline.storage.files import write_text
 
 __all__ = ["protection_html", "write_protection"]
 

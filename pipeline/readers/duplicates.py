@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import InputError
 from pipeline.readers.parts import PartWriter, incidents_schema
-from pipeline.readers.sql import connect, identifier, scan_parts
+from pipeline.storage.duckdb import connect, identifier, scan_parts
 from pipeline.tables import Column, Table
 
 __all__ = ["DUPLICATES", "Duplicates", "settle_duplicates"]

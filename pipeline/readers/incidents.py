@@ -28,9 +28,9 @@ from pipeline.readers.placing import Locate, Placer, plan_placing
 from pipeline.readers.recognise import Roles, find_roles
 from pipeline.readers.rules import RULES, rule_code
 from pipeline.readers.sorting import Sorter, plan_sorting
-from pipeline.readers.sql import connect
 from pipeline.readers.text import open_text
 from pipeline.readers.vector import open_vector
+from pipeline.storage.duckdb import connect
 
 __all__ = ["read_incidents"]
 

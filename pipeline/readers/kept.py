@@ -24,7 +24,7 @@ from pipeline.readers.reduce import (
     reduce_facets,
     reduce_places,
 )
-from pipeline.readers.sql import connect, scan_parts
+from pipeline.storage.duckdb import connect, scan_parts
 from pipeline.tables import LOCATIONS
 
 __all__ = ["KEPT", "keep_counts", "merge_kept", "merge_locations", "merge_victims"]

@@ -16,7 +16,7 @@ from pipeline.readers.coded import coded
 from pipeline.readers.opened import Opened
 from pipeline.readers.recognise import Roles
 from pipeline.readers.rules import rule_code
-from pipeline.readers.sql import literal
+from pipeline.storage.duckdb import literal
 
 __all__ = ["DateColumn", "Moments", "Times", "Unsettled", "plan_moments"]
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from pipeline.config.base import did_you_mean
 from pipeline.errors import InputError
-from pipeline.readers.sql import exact, identifier, literal
+from pipeline.storage.duckdb import exact, identifier, literal
 
 __all__ = [
     "BATCH_ROWS",

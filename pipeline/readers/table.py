@@ -12,8 +12,8 @@ from pipeline.errors import InputError
 from pipeline.readers.files import plain_text
 from pipeline.readers.limits import DEFAULT_LIMITS
 from pipeline.readers.opened import FAULT
-from pipeline.readers.sql import connect
 from pipeline.readers.text import open_text
+from pipeline.storage.duckdb import connect
 
 __all__ = ["FAULT", "read_text_table"]
 

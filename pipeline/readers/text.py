@@ -13,7 +13,7 @@ from pipeline.config import Run
 from pipeline.errors import InputError
 from pipeline.readers.limits import DEFAULT_LIMITS, bounded_lines, require_columns
 from pipeline.readers.opened import Opened, StageWriter, clean_names
-from pipeline.readers.sql import exact, literal
+from pipeline.storage.duckdb import exact, literal
 
 __all__ = ["open_text", "text_header"]
 

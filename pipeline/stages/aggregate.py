@@ -8,18 +8,18 @@ import numpy as np
 import pandas as pd
 
 from pipeline.errors import InputError
-from pipeline.manifest import key_of
 from pipeline.periods import Period
 from pipeline.quality import incidents_quality
 from pipeline.readers import KEPT, PartReport, merge_kept, merge_locations, merge_victims
-from pipeline.records import read_json, write_json
 from pipeline.stages import Context
 from pipeline.stages.coverage import scarce_boroughs
 from pipeline.stages.parts import CountJob, count_part, guarded
 from pipeline.stages.same import perhaps_the_same
-from pipeline.store import read_table, write_table
+from pipeline.storage.files import read_json, write_json
+from pipeline.storage.manifest import key_of
+from pipeline.storage.parquet import read_table, write_table
+from pipeline.storage.workspace import link_tree
 from pipeline.tables import AREA_MONTHS, AREAS, LOCATIONS, PUBLISHED_COUNTS
-from pipeline.workspace import link_tree
 
 __all__ = ["run"]
 

@@ -16,10 +16,10 @@ from pipeline.gistar import gistar
 from pipeline.grid import Grid, HexGrid
 from pipeline.hotspots import find_hotspots
 from pipeline.periods import Break, Period, is_partial, month_of, month_range, windows
-from pipeline.records import read_json, write_json
 from pipeline.stages import Context
 from pipeline.stages.patterns import background, near_repeats, risk, scan
-from pipeline.store import read_table, write_layer, write_table
+from pipeline.storage.files import read_json, write_json
+from pipeline.storage.parquet import read_table, write_layer, write_table
 from pipeline.tables import AREA_MONTHS, AREAS, CELLS, LOCATIONS
 from pipeline.weights import contiguity
 

@@ -9,7 +9,6 @@ import pandas as pd
 from pipeline.areas import AreaIndex
 from pipeline.config import Config
 from pipeline.crs import working_crs
-from pipeline.manifest import code_version, key_of
 from pipeline.quality import counts_quality
 from pipeline.readers import (
     AreaSet,
@@ -23,13 +22,14 @@ from pipeline.readers import (
     settle_duplicates,
     source_labels,
 )
-from pipeline.records import read_json, write_json
 from pipeline.stages import Context, expand
 from pipeline.stages.coverage import scarce_boroughs
 from pipeline.stages.parts import ReadJob, guarded, part_name, read_part, save_index
-from pipeline.store import read_table, write_table
+from pipeline.storage.files import read_json, write_json
+from pipeline.storage.manifest import code_version, key_of
+from pipeline.storage.parquet import read_table, write_table
+from pipeline.storage.workspace import link_tree
 from pipeline.tables import AREAS, PUBLISHED_COUNTS, QUARANTINE
-from pipeline.workspace import link_tree
 
 __all__ = ["run"]
 

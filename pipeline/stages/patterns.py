@@ -15,10 +15,10 @@ from pipeline.hotspots import Background
 from pipeline.kde import bin_linear, density_from_bins, kde_grid
 from pipeline.knox import knox
 from pipeline.periods import Period
-from pipeline.records import read_json, write_json
 from pipeline.risk import population_bins, risk_surface
 from pipeline.scan import SpaceTimeCluster, space_time_scan
 from pipeline.stages.context import Context
+from pipeline.storage.files import read_json, write_json
 
 __all__ = ["background", "near_repeats", "risk", "scan"]
 

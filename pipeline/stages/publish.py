@@ -10,9 +10,9 @@ from pipeline.errors import ConfigError
 from pipeline.exports import write_exports
 from pipeline.maps import write_map
 from pipeline.protection import write_protection
-from pipeline.records import read_json
 from pipeline.stages import Context
-from pipeline.store import read_layer, read_table
+from pipeline.storage.files import read_json
+from pipeline.storage.parquet import read_layer, read_table
 from pipeline.tables import AREA_COUNTS, CIRCUMSTANCES
 
 __all__ = ["run"]

@@ -20,11 +20,11 @@ from pipeline.disclosure import (
     past_of,
 )
 from pipeline.ledger import Ledger, keep_entry
-from pipeline.records import read_json, write_json
 from pipeline.stages import Context
 from pipeline.stages.checks import settings_cautions
 from pipeline.stages.surroundings import ground_of, known_of
-from pipeline.store import read_layer, read_table, write_layer, write_table
+from pipeline.storage.files import read_json, write_json
+from pipeline.storage.parquet import read_layer, read_table, write_layer, write_table
 from pipeline.tables import AREA_COUNTS, AREA_MONTHS, AREAS, CIRCUMSTANCES, LOCATIONS
 
 __all__ = ["run"]

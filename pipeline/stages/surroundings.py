@@ -13,7 +13,7 @@ from pipeline.errors import ConfigError, InputError
 from pipeline.readers import closed, read_counts, read_lookup, require_size
 from pipeline.stages.checks import RELEASE_COLUMNS
 from pipeline.stages.context import Context
-from pipeline.store import read_table
+from pipeline.storage.parquet import read_table
 from pipeline.tables import AREAS
 
 __all__ = ["ground_of", "known_of"]

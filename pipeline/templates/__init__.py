@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipeline.config import did_you_mean
 from pipeline.errors import ConfigError
-from pipeline.records import write_text
+from pipeline.storage.files import write_text
 
 __all__ = ["LICENCE_TO_WRITE", "TEMPLATES", "template_text", "write_template"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.errors import InputError
-from pipeline.records import write_bytes
+from pipeline.storage.files import write_bytes
 from pipeline.tables import Table
 
 __all__ = ["read_layer", "read_table", "write_batches", "write_layer", "write_table"]

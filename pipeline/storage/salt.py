@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from pipeline.errors import EngineError, InputError
-from pipeline.workspace import Workspace
+from pipeline.storage.workspace import Workspace
 
 __all__ = ["salt_of"]
 

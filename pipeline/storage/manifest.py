@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pipeline.records import digest, read_json
+from pipeline.storage.files import digest, read_json
 
 __all__ = ["Fingerprints", "code_version", "key_of", "versions"]
 
@@ -35,7 +35,7 @@ _PACKAGES = (
 @cache
 def code_version() -> str:
     """Return a digest of this package's own files: other code makes every stage stale."""
-    root = Path(__file__).parent
+    root = Path(__file__).parents[1]  # the package, not this room
     total = hashlib.sha256()
     for path in sorted(p for p in root.rglob("*") if p.is_file() and p.suffix not in {".pyc", ".pyo"}):
         total.update(path.relative_to(root).as_posix().encode())

@@ -1,0 +1,1 @@
+"""Files, Parquet, DuckDB, the workspace of a run and its manifest."""
