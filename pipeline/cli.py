@@ -154,7 +154,7 @@ def init(
 
     Example: hotspots init police-uk --config config.yaml
     """
-    from pipeline.templates import write_template
+    from pipeline.config.templates import write_template
 
     write_template(template, config, force=force)
     typer.echo(f"Wrote {config}. Put your paths in, then: hotspots check --config {config}")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.templates import TEMPLATES, template_text
+from pipeline.config.templates import TEMPLATES, template_text
 from tests.city import write_city
 
 COMMANDS = ("run", "check", "stages", "quarantine", "init", "sample", "backtest", "doctor", "bench")

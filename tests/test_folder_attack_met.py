@@ -15,9 +15,9 @@ import pandas as pd
 import pytest
 import yaml
 
+from pipeline.config.templates import template_text
 from pipeline.disclosure import Detected, Past, examine, past_of
 from pipeline.run import run
-from pipeline.templates import template_text
 from tests.folder_attacker import attack, enlightened, narrow, read_folder
 from tests.folder_layout import months_of
 from tests.folder_search import Found

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 import yaml
 
+from pipeline.config.templates import template_text
 from pipeline.density import places_of
 from pipeline.kde import density, kde_grid
 from pipeline.run import Outcome, run
-from pipeline.templates import template_text
 
 pytestmark = pytest.mark.real
 

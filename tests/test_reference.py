@@ -8,8 +8,8 @@ import yaml
 from pydantic import BaseModel
 
 from pipeline.config import Config, parse_config
-from pipeline.reference import configuration_reference, configuration_schema
-from pipeline.templates import TEMPLATES, template_text
+from pipeline.config.reference import configuration_reference, configuration_schema
+from pipeline.config.templates import TEMPLATES, template_text
 
 ROOT = Path(__file__).parents[1]
 

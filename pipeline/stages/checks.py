@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.config import Config
+from pipeline.config.templates import LICENCE_TO_WRITE
 from pipeline.errors import ConfigError, HotspotsError, InputError
 from pipeline.readers import (
     LOOKUP_COLUMNS,
@@ -16,7 +17,6 @@ from pipeline.readers import (
     require_text_columns,
 )
 from pipeline.stages import expand, input_files, input_patterns
-from pipeline.templates import LICENCE_TO_WRITE
 
 __all__ = ["RELEASE_COLUMNS", "check_inputs", "settings_cautions"]
 

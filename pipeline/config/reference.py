@@ -1,6 +1,6 @@
 """The configuration's reference and JSON Schema, written from the settings themselves.
 
-`python -m pipeline.reference > docs/configuration.md`; with `--schema`, the schema that editors complete from.
+`python -m pipeline.config.reference > docs/configuration.md`; with `--schema`, the schema that editors complete from.
 """
 
 import json
