@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pipeline.domain.periods import Break, Period, breaks_within, earlier_window, is_partial
 from pipeline.errors import InputError
 from pipeline.fdr import Family, benjamini_hochberg
 from pipeline.intervals import Dispersion, dispersion
-from pipeline.periods import Break, Period, breaks_within, earlier_window, is_partial
 from pipeline.scoretest import against_rest, against_self
 
 __all__ = ["WORDS", "ChangeRules", "Changes", "Comparison", "change", "compare_windows"]

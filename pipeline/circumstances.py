@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipeline.categories import ROOT
+from pipeline.domain.categories import ROOT
+from pipeline.domain.outcome_kinds import REASONS
+from pipeline.domain.periods import Period
 from pipeline.intervals import wilson
-from pipeline.periods import Period
-from pipeline.reasons import REASONS
 
 __all__ = [
     "DELAYS",

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pipeline.domain.periods import Period, month_range, months_between
 from pipeline.errors import InputError
-from pipeline.periods import Period, month_range, months_between
 
 __all__ = ["MEASURES", "sum_periods"]
 

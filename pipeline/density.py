@@ -12,6 +12,7 @@ import shapely
 from pipeline.areas import AreaIndex
 from pipeline.clusters import distinct
 from pipeline.config import Density
+from pipeline.domain.periods import Period
 from pipeline.isopleths import bands, lowered, mean_thresholds
 from pipeline.kde import (
     ADAPTIVE_WIDEST,
@@ -23,7 +24,6 @@ from pipeline.kde import (
     kde_grid,
     peak_per_km2,
 )
-from pipeline.periods import Period
 
 __all__ = ["Bands", "bandwidth_of", "density_bands", "month_rows", "places_of"]
 

@@ -10,9 +10,9 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
+from pipeline.domain.periods import Break, add_months, breaks_within, month_of
 from pipeline.errors import InputError
 from pipeline.intervals import dispersion, garwood, rate_ratio
-from pipeline.periods import Break, add_months, breaks_within, month_of
 
 __all__ = ["Event", "EventRates", "Side", "around_event", "day_series", "month_series"]
 

@@ -10,9 +10,9 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from pipeline.domain.periods import Period, add_months, month_range
 from pipeline.errors import InputError
 from pipeline.intervals import wilson
-from pipeline.periods import Period, add_months, month_range
 
 __all__ = [
     "OutcomeBasis",

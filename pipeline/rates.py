@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pipeline.domain.periods import Period, without_overlap
 from pipeline.errors import InputError
 from pipeline.intervals import Dispersion, dispersion, garwood
-from pipeline.periods import Period, without_overlap
 
 __all__ = ["RateRules", "add_rates", "denominators", "dispersions", "empirical_bayes"]
 

@@ -11,10 +11,10 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from pipeline.categories import ROOT, by_category
+from pipeline.domain.categories import ROOT, by_category
+from pipeline.domain.periods import Period
 from pipeline.errors import InputError
 from pipeline.intervals import wilson
-from pipeline.periods import Period
 
 __all__ = ["Repeats", "duplicate_summary", "flagged", "probable_duplicates", "repeats"]
 

@@ -11,7 +11,7 @@ from pipeline.config import Profile
 from pipeline.disclosure import Released
 from pipeline.disclosure.circumstances import release_circumstances
 from pipeline.disclosure.questions import Setting
-from pipeline.periods import Period
+from pipeline.domain.periods import Period
 
 __all__ = ["described"]
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.bands import Bands, count_bands, fewer_than
+from pipeline.domain.bands import Bands, count_bands, fewer_than
 from pipeline.errors import InputError
 
 

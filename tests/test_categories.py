@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.categories import (
+from pipeline.domain.categories import (
     ROOT,
     Category,
     CategoryTree,

@@ -18,7 +18,7 @@ from pipeline.circumstances import (
     median_answer,
     window_counts,
 )
-from pipeline.periods import Period
+from pipeline.domain.periods import Period
 from tests.reader_kit import read, write
 
 YEAR = Period.parse("2025-01..2025-12")

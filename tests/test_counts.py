@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.counts import sum_periods
+from pipeline.domain.periods import Period, windows
 from pipeline.errors import InputError
-from pipeline.periods import Period, windows
 
 AREAS = pd.DataFrame({"area_code": ["R", "B1", "W1", "W2"], "level": ["region", "borough", "ward", "ward"]})
 YEAR = Period.parse("2024-08..2025-07")

@@ -13,7 +13,7 @@ from pipeline.density import density_bands
 from pipeline.disclosure.outlines import as_first_released
 from pipeline.disclosure.past import Past
 from pipeline.disclosure.shapes import Shapes
-from pipeline.periods import Period
+from pipeline.domain.periods import Period
 
 YEAR = Period.parse("2024-01..2024-12")
 SQUARE = shapely.box(0, 0, 6000, 6000)

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import InputError
-from pipeline.periods import (
+from pipeline.domain.periods import (
     Break,
     Period,
     add_months,
@@ -27,6 +26,7 @@ from pipeline.periods import (
     windows,
     without_overlap,
 )
+from pipeline.errors import InputError
 
 MET_BREAK = Break(202403, "The recording system changed.")
 months = st.builds(lambda y, m: y * 100 + m, st.integers(1990, 2060), st.integers(1, 12))

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pipeline.counts import sum_periods
+from pipeline.domain.periods import Period, windows
 from pipeline.errors import InputError
-from pipeline.periods import Period, windows
 from pipeline.rates import RateRules, add_rates, denominators, dispersions, empirical_bayes
 from tests.met_counts import TREE, met_area_months, met_areas
 

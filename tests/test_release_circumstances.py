@@ -13,7 +13,7 @@ from pipeline.config import Profile
 from pipeline.disclosure.circumstances import APART, FIRST, Circumstances, release_circumstances
 from pipeline.disclosure.questions import Setting
 from pipeline.disclosure.told import Told
-from pipeline.periods import Period
+from pipeline.domain.periods import Period
 
 YEAR = Period(202401, 202412)
 BOROUGHS = ("B1", "B2", "B3", "B4")

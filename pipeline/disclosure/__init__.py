@@ -11,7 +11,7 @@ from pipeline.disclosure.released import Break, CategoryInfo, Event, PeriodInfo,
 from pipeline.disclosure.shapes import Ground
 from pipeline.disclosure.spots import Spot
 from pipeline.disclosure.told import Told
-from pipeline.disclosure.windows import Windows, choose_windows
+from pipeline.domain.windows import Windows, choose_windows
 
 __all__ = [
     "AUDIENCES",

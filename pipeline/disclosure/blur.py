@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pipeline.audit import feasible_ranges
 from pipeline.config import Profile
 from pipeline.disclosure.cells import COUNTS, CellTable
-from pipeline.periods import Period
+from pipeline.domain.periods import Period
 from pipeline.rounding import Blurred, cell_noise, keys_of, round_to_base
 
 __all__ = ["NOISE_REACH", "blurred", "still_pinned"]

@@ -8,7 +8,7 @@ import pandas as pd
 
 from pipeline.disclosure.released import CategoryInfo
 from pipeline.disclosure.spots import Spot, spot_rows
-from pipeline.periods import Period, month_range
+from pipeline.domain.periods import Period, month_range
 from pipeline.relations import (
     Relations,
     area_sums,

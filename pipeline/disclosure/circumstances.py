@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.categories import ROOT
 from pipeline.circumstances import DIMENSIONS, KEYS, NOT_STATED, OTHER, TOO_RECENT, TOTAL, add_shares, window_counts
 from pipeline.config import Profile
 from pipeline.disclosure.past import AUDIENCES
 from pipeline.disclosure.questions import Setting, hidden_cells
 from pipeline.disclosure.told import Told, shown_cells
-from pipeline.periods import Period
+from pipeline.domain.categories import ROOT
+from pipeline.domain.periods import Period
 from pipeline.rounding import round_to_base
 from pipeline.tables import CIRCUMSTANCES
 

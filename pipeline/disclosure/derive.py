@@ -12,9 +12,9 @@ import pandas as pd
 
 from pipeline.change import ChangeRules, Comparison, change, compare_windows
 from pipeline.config import Config, Profile
-from pipeline.disclosure.windows import Windows
+from pipeline.domain.periods import Break, Period
+from pipeline.domain.windows import Windows
 from pipeline.outcomes import add_outcomes
-from pipeline.periods import Break, Period
 from pipeline.rates import RateRules, add_rates, denominators
 from pipeline.significance import area_significance
 from pipeline.tables import AREA_COUNTS

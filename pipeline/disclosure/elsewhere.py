@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from pipeline.audit import audit
 from pipeline.disclosure.cells import COUNTS
-from pipeline.periods import Period
+from pipeline.domain.periods import Period
 from pipeline.relations import KEY, Relations
 from pipeline.suppress import AT_SOURCE
 

@@ -2,8 +2,8 @@
 
 from pipeline.config import Config, Profile
 from pipeline.disclosure.released import Break, CategoryInfo, Event, PeriodInfo, ReleaseInfo
-from pipeline.disclosure.windows import Windows
-from pipeline.periods import Period
+from pipeline.domain.periods import Period
+from pipeline.domain.windows import Windows
 
 __all__ = ["release_info"]
 

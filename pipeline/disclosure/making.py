@@ -23,10 +23,10 @@ from pipeline.disclosure.released import _SEAL, CategoryInfo, Released
 from pipeline.disclosure.shapes import Shapes, bands_of, release_density, release_hotspots
 from pipeline.disclosure.spots import Spot, spot_cells, spots_of
 from pipeline.disclosure.told import Told
-from pipeline.disclosure.windows import Windows, choose_windows
+from pipeline.domain.periods import add_months, month_of
+from pipeline.domain.windows import Windows, choose_windows
 from pipeline.errors import ConfigError
 from pipeline.outcomes import leave_out_immature
-from pipeline.periods import add_months, month_of
 
 __all__ = ["Making", "Passed"]
 

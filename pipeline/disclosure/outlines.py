@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.disclosure.past import Past
 from pipeline.disclosure.shapes import Shapes
-from pipeline.periods import Period
+from pipeline.domain.periods import Period
 
 __all__ = ["as_first_released"]
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from pipeline.categories import ROOT
 from pipeline.circumstances import TOTAL
 from pipeline.config import Profile
 from pipeline.disclosure.answers import Sums, withheld_answers
 from pipeline.disclosure.told import Told
-from pipeline.periods import Period
+from pipeline.domain.categories import ROOT
+from pipeline.domain.periods import Period
 
 __all__ = ["Cell", "Setting", "hidden_cells"]
 

@@ -9,10 +9,10 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from pipeline.bands import Bands, count_bands
 from pipeline.config import Density, Profile
 from pipeline.density import density_bands, month_rows
-from pipeline.disclosure.windows import Windows
+from pipeline.domain.bands import Bands, count_bands
+from pipeline.domain.windows import Windows
 from pipeline.grid import HexGrid
 from pipeline.isopleths import lowered
 from pipeline.tables import DENSITY_LAYER, HOTSPOT_LAYER

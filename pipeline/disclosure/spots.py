@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from pipeline.bands import Bands
+from pipeline.domain.bands import Bands
 from pipeline.grid import HexGrid
 from pipeline.relations import Relations, generic_rows
 

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from pipeline.domain.periods import Break, Period, months_between, one_system
 from pipeline.emerging.mannkendall import Trend, mann_kendall
 from pipeline.errors import InputError
-from pipeline.periods import Break, Period, months_between, one_system
 
 __all__ = ["PATTERNS", "Emerging", "classify", "emerging"]
 

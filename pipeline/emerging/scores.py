@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pipeline.domain.periods import Period
 from pipeline.errors import InputError
 from pipeline.gistar import gistar
-from pipeline.periods import Period
 from pipeline.weights import Weights
 
 __all__ = ["Panel", "scores_by_period"]

@@ -6,10 +6,10 @@ from datetime import date
 
 import pandas as pd
 
+from pipeline.domain.periods import Break
 from pipeline.events import Event, EventRates, around_event
 from pipeline.findings import words
 from pipeline.findings.figures import LEAST
-from pipeline.periods import Break
 
 __all__ = ["Window", "before_and_after"]
 

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.api.extensions import ExtensionArray
 
-from pipeline.periods import month_range
+from pipeline.domain.periods import month_range
 
 __all__ = ["by_category", "by_period", "change_pct", "describe", "nullable", "numbered", "victims_in"]
 

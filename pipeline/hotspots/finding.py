@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from pandas.api.extensions import ExtensionArray
 
 from pipeline.clusters import EpsChoice, Method
+from pipeline.domain.periods import Period
 from pipeline.errors import InputError
 from pipeline.hotspots.describing import by_category, by_period, change_pct, describe, nullable, victims_in
 from pipeline.hotspots.detecting import Detection, detect
 from pipeline.hotspots.resampling import Background, monte_carlo_p, stability
-from pipeline.periods import Period
 
 __all__ = ["COLUMNS", "Hotspots", "find_hotspots"]
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.disclosure import ReleaseInfo
-from pipeline.periods import Period
+from pipeline.domain.periods import Period
 
 __all__ = ["attacker", "rule_sentences"]
 

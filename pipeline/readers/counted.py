@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from pipeline.categories import ROOT, Subset, Union, relation_report
 from pipeline.config import Categories, PublishedSource
+from pipeline.domain.categories import ROOT, Subset, Union, relation_report
 from pipeline.tables import PUBLISHED_COUNTS
 
 __all__ = [

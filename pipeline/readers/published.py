@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.categories import ROOT
 from pipeline.config import Areas, Config, PublishedSource, Run
+from pipeline.domain.categories import ROOT
 from pipeline.errors import InputError
 from pipeline.readers.counted import COUNT_KEY, CountsPart, CountsReport, accounting, matched_pct, unmapped
 from pipeline.readers.files import existing

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.circumstances import DELAYS, WHOLE
-from pipeline.reasons import reason_of
+from pipeline.domain.outcome_kinds import reason_of
 from pipeline.storage.duckdb import connect, literal, scan_parts
 from pipeline.tables import AREA_MONTHS, LOCATIONS
 from pipeline.tallies import FACET_KEY, PLACE_KEY, merge_counts, with_victims

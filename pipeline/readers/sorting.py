@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.categories import slugs
 from pipeline.config import Categories, Category, IncidentSource
+from pipeline.domain.categories import slugs
 from pipeline.errors import InputError
 from pipeline.readers.coded import Coded, coded, strings
 from pipeline.readers.opened import Opened, find_columns

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline.domain.periods import Period
 from pipeline.errors import InputError
-from pipeline.periods import Period
 from pipeline.quality import incidents_quality
 from pipeline.readers import KEPT, PartReport, merge_kept, merge_locations, merge_victims
 from pipeline.stages import Context

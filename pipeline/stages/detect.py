@@ -10,12 +10,12 @@ import shapely
 
 from pipeline.counts import sum_periods
 from pipeline.density import bandwidth_of, month_rows, places_of
-from pipeline.disclosure import Windows, choose_windows
+from pipeline.domain.periods import Break, Period, is_partial, month_of, month_range, windows
+from pipeline.domain.windows import Windows, choose_windows
 from pipeline.emerging import emerging, scores_by_period
 from pipeline.gistar import gistar
 from pipeline.grid import Grid, HexGrid
 from pipeline.hotspots import find_hotspots
-from pipeline.periods import Break, Period, is_partial, month_of, month_range, windows
 from pipeline.stages import Context
 from pipeline.stages.patterns import background, near_repeats, risk, scan
 from pipeline.storage.files import read_json, write_json

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from pipeline.density import month_rows, places_of
+from pipeline.domain.periods import Period
 from pipeline.grid import Grid
 from pipeline.hotspots import Background
 from pipeline.kde import bin_linear, density_from_bins, kde_grid
 from pipeline.knox import knox
-from pipeline.periods import Period
 from pipeline.risk import population_bins, risk_surface
 from pipeline.scan import SpaceTimeCluster, space_time_scan
 from pipeline.stages.context import Context

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from pipeline.periods import Period, add_months
+from pipeline.domain.periods import Period, add_months
 from pipeline.repeats import duplicate_summary, flagged, probable_duplicates, repeats
 from pipeline.stages.context import Context
 

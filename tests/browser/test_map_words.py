@@ -6,11 +6,11 @@ import pytest
 
 from pipeline.briefings.book import Book
 from pipeline.disclosure.released import PeriodInfo
+from pipeline.domain.periods import Period
 from pipeline.exports.words import describe
 from pipeline.findings import lead
 from pipeline.findings.words import in_period
 from pipeline.maps import write_map
-from pipeline.periods import Period
 from tests import released_fixture as fixture
 
 # first and last month, what it is compared with, and how both read inside a sentence

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from pipeline.config import Periods, Profile
-from pipeline.errors import ConfigError
-from pipeline.periods import (
+from pipeline.domain.periods import (
     Period,
     add_months,
     earlier_window,
@@ -16,6 +15,7 @@ from pipeline.periods import (
     windows,
     without_overlap,
 )
+from pipeline.errors import ConfigError
 
 __all__ = ["Windows", "choose_windows"]
 
