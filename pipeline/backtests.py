@@ -10,7 +10,7 @@ import pandas as pd
 from pipeline.backtest import BacktestResult, Study, backtest, rolling_origins, standard_methods
 from pipeline.config import Config
 from pipeline.errors import InputError
-from pipeline.grid import Grid
+from pipeline.geography.grid import Grid
 from pipeline.run import load_config
 from pipeline.storage.files import write_bytes, write_json
 from pipeline.storage.parquet import read_table

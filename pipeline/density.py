@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from pipeline.areas import AreaIndex
 from pipeline.clusters import distinct
 from pipeline.config import Density
 from pipeline.domain.periods import Period
+from pipeline.geography.areas import AreaIndex
 from pipeline.isopleths import bands, lowered, mean_thresholds
 from pipeline.kde import (
     ADAPTIVE_WIDEST,

@@ -9,7 +9,7 @@ from scipy.special import ndtr
 
 from pipeline.errors import InputError
 from pipeline.fdr import Family, benjamini_hochberg
-from pipeline.weights import Weights, conditional
+from pipeline.geography.neighbours import Weights, conditional
 
 __all__ = ["CLASS_LABELS", "GiStar", "class_labels", "gistar", "standardised_rates"]
 

@@ -10,7 +10,7 @@ import shapely
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
-from pipeline.grid import Grid
+from pipeline.geography.grid import Grid
 
 __all__ = ["DOUBLING_PER_KM2", "MEAN_MULTIPLES", "Band", "bands", "lowered", "mean_thresholds"]
 

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pipeline.errors import InputError
 from pipeline.fdr import Family, benjamini_hochberg
-from pipeline.weights import Weights, conditional
+from pipeline.geography.neighbours import Weights, conditional
 
 __all__ = ["QUADRANTS", "LocalMoran", "global_moran", "local_moran"]
 

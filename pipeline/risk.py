@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.errors import InputError
-from pipeline.grid import Grid
+from pipeline.geography.grid import Grid
 from pipeline.kde import SCALE, Surface
 
 __all__ = ["MEASURES", "RiskSurface", "population_bins", "risk_surface"]

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from pipeline.geography.neighbours import Weights
 from pipeline.gistar import gistar, standardised_rates
 from pipeline.moran import local_moran
-from pipeline.weights import Weights
 
 __all__ = ["COLUMNS", "Significance", "area_significance"]
 

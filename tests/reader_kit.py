@@ -10,8 +10,8 @@ import pandas as pd
 import shapely
 
 from pipeline import readers
-from pipeline.areas import AreaIndex
 from pipeline.config import Config, parse_config
+from pipeline.geography.areas import AreaIndex
 
 WEST, SOUTH = 530_000.0, 180_000.0
 SALT = b"a key for tests"

@@ -8,8 +8,8 @@ import pytest
 import shapely
 from hypothesis import given, settings
 
-from pipeline.areas import AreaIndex, check_codes, dissolve, level_agreement, overlap_km2, repair
 from pipeline.errors import InputError
+from pipeline.geography.areas import AreaIndex, check_codes, dissolve, level_agreement, overlap_km2, repair
 
 
 def oracle(shapes, codes, xy, snap_m):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pipeline.backtest import Method, Mosaic, Past, Study, backtest, cover, rolling_origins, standard_methods
 from pipeline.errors import InputError
-from pipeline.grid import Grid
+from pipeline.geography.grid import Grid
 
 GRID = Grid(0.0, 0.0, 250.0, 20, 20)
 SETTINGS = {"eps_m": 200, "min_samples": 5}

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import shapely
 
-from pipeline.crs import (
+from pipeline.errors import ConfigError, InputError
+from pipeline.geography.projection import (
     LONLAT,
     crs_label,
     operation_name,
@@ -20,7 +21,6 @@ from pipeline.crs import (
     utm_for,
     working_crs,
 )
-from pipeline.errors import ConfigError, InputError
 
 
 @pytest.mark.parametrize("text", ["EPSG:27700", "EPSG:32630", "EPSG:3035", "EPSG:26913", "EPSG:7405"])

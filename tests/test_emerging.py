@@ -10,7 +10,7 @@ from scipy.stats import kendalltau
 from pipeline.domain.periods import Break, Period, add_months
 from pipeline.emerging import PATTERNS, classify, emerging, mann_kendall, scores_by_period
 from pipeline.errors import InputError
-from pipeline.weights import contiguity, lattice
+from pipeline.geography.neighbours import contiguity, lattice
 
 QUARTERS = [Period(m := add_months(202101, 3 * i), add_months(m, 2)) for i in range(12)]
 

@@ -7,8 +7,8 @@ import pytest
 from scipy.stats import norm
 
 from pipeline.errors import InputError
+from pipeline.geography.neighbours import contiguity, from_pairs, lattice
 from pipeline.gistar import class_labels, gistar, standardised_rates
-from pipeline.weights import contiguity, from_pairs, lattice
 
 GRID = lattice(np.ones((12, 12), dtype=bool))
 

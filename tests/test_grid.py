@@ -7,7 +7,7 @@ import shapely
 from hypothesis import given, settings
 
 from pipeline.errors import InputError
-from pipeline.grid import Grid, HexGrid, grown
+from pipeline.geography.grid import Grid, HexGrid, grown
 
 BOUNDS = (503_568.2, 155_850.8, 505_957.5, 157_933.9)
 

@@ -7,7 +7,7 @@ import pytest
 import shapely
 
 from pipeline.errors import InputError
-from pipeline.grid import Grid
+from pipeline.geography.grid import Grid
 from pipeline.isopleths import DOUBLING_PER_KM2, Band, bands, lowered, mean_thresholds
 from pipeline.kde import density, kde_grid, peak_per_km2
 

@@ -7,7 +7,7 @@ import shapely
 from hypothesis import given, settings
 
 from pipeline.errors import InputError
-from pipeline.grid import Grid
+from pipeline.geography.grid import Grid
 from pipeline.kde import (
     KERNELS,
     SCALE,

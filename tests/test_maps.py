@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 import shapely
 
-from pipeline import page, palette, simplify
+from pipeline import page, palette
 from pipeline.disclosure.released import Released
 from pipeline.errors import InputError
+from pipeline.geography import topology as simplify
 from pipeline.intervals import wilson
 from pipeline.maps import map_html, write_map
 from tests import released_fixture as fixture

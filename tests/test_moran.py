@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from pipeline.errors import InputError
+from pipeline.geography.neighbours import from_pairs, lattice
 from pipeline.moran import QUADRANTS, global_moran, local_moran
-from pipeline.weights import from_pairs, lattice
 
 ROW = lattice(np.ones((1, 4)))
 GRID = lattice(np.ones((12, 12), dtype=bool))

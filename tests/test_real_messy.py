@@ -10,8 +10,8 @@ import pytest
 import shapely
 
 from pipeline import readers
-from pipeline.areas import AreaIndex
 from pipeline.errors import InputError, QualityError
+from pipeline.geography.areas import AreaIndex
 from pipeline.quality import incidents_quality
 from tests.reader_kit import SALT, City, Read, read, settings
 

@@ -9,7 +9,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import simplify
+from pipeline.geography import topology as simplify
 
 LEFT = ((0, 0), (10, 0), (10, 10), (0, 10))
 RIGHT = ((10, 0), (20, 0), (20, 10), (10, 10))

@@ -9,7 +9,7 @@ import pytest
 import shapely
 
 from pipeline.errors import InputError
-from pipeline.weights import conditional, contiguity, distance_band, from_pairs, hexagon, lattice
+from pipeline.geography.neighbours import conditional, contiguity, distance_band, from_pairs, hexagon, lattice
 
 
 def sets(weights) -> list[set[int]]:
@@ -143,7 +143,7 @@ def test_p_is_twice_the_smaller_tail_and_seeded() -> None:
 
 
 def test_draws_in_several_chunks_count_them_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    import pipeline.weights.permute as module
+    import pipeline.geography.neighbours as module
 
     weights = lattice(np.ones((6, 6), dtype=bool))
     values = np.random.default_rng(2).poisson(2, 36)

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from pipeline.backtest.study import Past
 from pipeline.clusters import dbscan
+from pipeline.geography.grid import Grid
+from pipeline.geography.neighbours import lattice
 from pipeline.gistar import gistar
-from pipeline.grid import Grid
 from pipeline.kde import density
-from pipeline.weights import lattice
 
 __all__ = ["Method", "kde_method", "standard_methods"]
 

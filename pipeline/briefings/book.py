@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import shapely
 
-from pipeline import findings, palette, simplify
+from pipeline import findings, palette
 from pipeline.circumstances import TOTAL
 from pipeline.disclosure import PeriodInfo, Released, headline_rows
 from pipeline.findings import words
+from pipeline.geography import topology as simplify
 
 __all__ = ["Book", "Place", "before_words"]
 

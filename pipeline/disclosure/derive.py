@@ -14,11 +14,11 @@ from pipeline.change import ChangeRules, Comparison, change, compare_windows
 from pipeline.config import Config, Profile
 from pipeline.domain.periods import Break, Period
 from pipeline.domain.windows import Windows
+from pipeline.geography.neighbours import contiguity
 from pipeline.outcomes import add_outcomes
 from pipeline.rates import RateRules, add_rates, denominators
 from pipeline.significance import area_significance
 from pipeline.tables import AREA_COUNTS
-from pipeline.weights import contiguity
 
 __all__ = ["Figures", "derive"]
 

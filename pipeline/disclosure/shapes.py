@@ -13,7 +13,7 @@ from pipeline.config import Density, Profile
 from pipeline.density import density_bands, month_rows
 from pipeline.domain.bands import Bands, count_bands
 from pipeline.domain.windows import Windows
-from pipeline.grid import HexGrid
+from pipeline.geography.grid import HexGrid
 from pipeline.isopleths import lowered
 from pipeline.tables import DENSITY_LAYER, HOTSPOT_LAYER
 

@@ -11,7 +11,7 @@ import pandas as pd
 import shapely
 
 from pipeline.domain.bands import Bands
-from pipeline.grid import HexGrid
+from pipeline.geography.grid import HexGrid
 from pipeline.relations import Relations, generic_rows
 
 __all__ = ["SPOT_LEVEL", "Spot", "spot_cells", "spot_rows", "spots_of"]

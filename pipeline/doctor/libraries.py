@@ -74,7 +74,7 @@ def geography(situation: Situation) -> Iterator[Finding]:
     import pyproj
     import shapely
 
-    from pipeline import crs
+    from pipeline.geography import projection as crs
 
     version = ".".join(str(n) for n in pyogrio.__gdal_version__)
     lacking = [d for d in _DRIVERS if d not in pyogrio.list_drivers()]

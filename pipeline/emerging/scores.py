@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from pipeline.domain.periods import Period
 from pipeline.errors import InputError
+from pipeline.geography.neighbours import Weights
 from pipeline.gistar import gistar
-from pipeline.weights import Weights
 
 __all__ = ["Panel", "scores_by_period"]
 

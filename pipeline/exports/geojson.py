@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from pipeline.crs import LONLAT
+from pipeline.geography.projection import LONLAT
 
 __all__ = ["geojson_text"]
 

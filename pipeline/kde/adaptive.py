@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.grid import Grid
+from pipeline.geography.grid import Grid
 from pipeline.kde.binning import Bins
 from pipeline.kde.kernels import check_bandwidth
 from pipeline.kde.smoothing import check_edge, checked_bins, smooth, trim

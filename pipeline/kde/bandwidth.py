@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.errors import InputError
-from pipeline.grid import Grid
+from pipeline.geography.grid import Grid
 from pipeline.kde.binning import SCALE, STEPS, Points, bin_linear, checked_points, corners, sample_linear
 from pipeline.kde.kernels import check_bandwidth, stencil
 from pipeline.kde.smoothing import convolve

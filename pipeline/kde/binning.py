@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.errors import InputError
-from pipeline.grid import Grid
+from pipeline.geography.grid import Grid
 
 __all__ = ["SCALE", "bin_discs", "bin_linear", "corners", "sample_linear"]
 

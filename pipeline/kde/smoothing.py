@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
-from pipeline.grid import Grid, grown
+from pipeline.geography.grid import Grid, grown
 from pipeline.kde.binning import SCALE, Bins
 from pipeline.kde.kernels import AREA_SHARES, LINEAR_BINNING, stencil
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.errors import InputError
-from pipeline.grid import Grid
+from pipeline.geography.grid import Grid
 from pipeline.kde.binning import SCALE, Bins, Points, bin_discs, bin_linear, checked_points, sample_linear
 from pipeline.kde.kernels import LINEAR_BINNING, check_bandwidth, reach_m, stencil
 from pipeline.kde.smoothing import LEAST_INSIDE, check_edge, checked_bins, clean, convolve, mass_inside, smooth, trim

@@ -9,10 +9,10 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from pipeline import crs
-from pipeline.areas import check_codes, repair
 from pipeline.config import AreaFile, Run
 from pipeline.errors import InputError
+from pipeline.geography import projection as crs
+from pipeline.geography.areas import check_codes, repair
 from pipeline.readers.columnar import parquet_schema
 from pipeline.readers.files import existing
 from pipeline.readers.gdal import closed

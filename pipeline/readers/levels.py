@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from pipeline.areas import dissolve, level_agreement, overlap_km2
 from pipeline.config import Areas, Run
 from pipeline.config.base import did_you_mean
 from pipeline.errors import ConfigError, InputError
+from pipeline.geography.areas import dissolve, level_agreement, overlap_km2
 from pipeline.readers.boundaries import Boundaries, Shapes, assign_parents, read_boundaries
 from pipeline.readers.limits import DEFAULT_LIMITS
 from pipeline.readers.placing import BoroughNames

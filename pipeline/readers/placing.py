@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipeline import crs
 from pipeline.config import IncidentSource
 from pipeline.errors import InputError
+from pipeline.geography import projection as crs
 from pipeline.readers.coded import coded, strings
 from pipeline.readers.opened import GEOMETRY_X, GEOMETRY_Y, Opened
 from pipeline.readers.recognise import Roles

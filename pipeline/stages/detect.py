@@ -13,15 +13,15 @@ from pipeline.density import bandwidth_of, month_rows, places_of
 from pipeline.domain.periods import Break, Period, is_partial, month_of, month_range, windows
 from pipeline.domain.windows import Windows, choose_windows
 from pipeline.emerging import emerging, scores_by_period
+from pipeline.geography.grid import Grid, HexGrid
+from pipeline.geography.neighbours import contiguity
 from pipeline.gistar import gistar
-from pipeline.grid import Grid, HexGrid
 from pipeline.hotspots import find_hotspots
 from pipeline.stages import Context
 from pipeline.stages.patterns import background, near_repeats, risk, scan
 from pipeline.storage.files import read_json, write_json
 from pipeline.storage.parquet import read_table, write_layer, write_table
 from pipeline.tables import AREA_MONTHS, AREAS, CELLS, LOCATIONS
-from pipeline.weights import contiguity
 
 __all__ = ["headline_windows", "run"]
 

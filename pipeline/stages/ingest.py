@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.areas import AreaIndex
 from pipeline.config import Config
-from pipeline.crs import working_crs
+from pipeline.geography.areas import AreaIndex
+from pipeline.geography.projection import working_crs
 from pipeline.quality import counts_quality
 from pipeline.readers import (
     AreaSet,

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.areas import AreaIndex
 from pipeline.config import Config, IncidentSource
 from pipeline.errors import EngineError, InputError
+from pipeline.geography.areas import AreaIndex
 from pipeline.readers import PartReport, keep_counts, read_incidents
 
 __all__ = ["CountJob", "ReadJob", "count_part", "guarded", "part_name", "read_part", "save_index"]

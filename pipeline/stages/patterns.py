@@ -11,7 +11,7 @@ import pandas as pd
 
 from pipeline.density import month_rows, places_of
 from pipeline.domain.periods import Period
-from pipeline.grid import Grid
+from pipeline.geography.grid import Grid
 from pipeline.hotspots import Background
 from pipeline.kde import bin_linear, density_from_bins, kde_grid
 from pipeline.knox import knox

@@ -8,7 +8,7 @@ import shapely
 from pyproj import Transformer
 
 from pipeline.backtest import Study, backtest, cover, rolling_origins, standard_methods
-from pipeline.grid import Grid
+from pipeline.geography.grid import Grid
 
 COLUMNS = ["Month", "Longitude", "Latitude", "Crime type", "queried_ward", "dup_id"]
 

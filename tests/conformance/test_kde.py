@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import shapely
 
-from pipeline.crs import LONLAT, project
+from pipeline.geography.projection import LONLAT, project
 from pipeline.kde import KERNELS, choose_bandwidth, density, kde_grid
 
 H = 500.0

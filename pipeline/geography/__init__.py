@@ -1,0 +1,1 @@
+"""Projection, areas and their index, grids, neighbours and topology."""
