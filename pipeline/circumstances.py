@@ -12,7 +12,7 @@ import pandas as pd
 from pipeline.domain.categories import ROOT
 from pipeline.domain.outcome_kinds import REASONS
 from pipeline.domain.periods import Period
-from pipeline.intervals import wilson
+from pipeline.statistics.intervals import wilson
 
 __all__ = [
     "DELAYS",

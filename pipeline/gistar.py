@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
 from pipeline.errors import InputError
-from pipeline.fdr import Family, benjamini_hochberg
 from pipeline.geography.neighbours import Weights, conditional
+from pipeline.statistics.false_discovery import Family, benjamini_hochberg
 
 __all__ = ["CLASS_LABELS", "GiStar", "class_labels", "gistar", "standardised_rates"]
 

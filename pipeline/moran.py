@@ -7,8 +7,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.errors import InputError
-from pipeline.fdr import Family, benjamini_hochberg
 from pipeline.geography.neighbours import Weights, conditional
+from pipeline.statistics.false_discovery import Family, benjamini_hochberg
 
 __all__ = ["QUADRANTS", "LocalMoran", "global_moran", "local_moran"]
 

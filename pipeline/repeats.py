@@ -14,7 +14,7 @@ import pandas as pd
 from pipeline.domain.categories import ROOT, by_category
 from pipeline.domain.periods import Period
 from pipeline.errors import InputError
-from pipeline.intervals import wilson
+from pipeline.statistics.intervals import wilson
 
 __all__ = ["Repeats", "duplicate_summary", "flagged", "probable_duplicates", "repeats"]
 

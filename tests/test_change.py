@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from pipeline.change import WORDS, ChangeRules, Comparison, change, compare_windows
 from pipeline.counts import sum_periods
 from pipeline.domain.periods import Break, Period, windows
 from pipeline.errors import InputError
+from pipeline.statistics.change import WORDS, ChangeRules, Comparison, change, compare_windows
 from tests.met_counts import BREAK, TREE, met_area_months, met_areas
 
 THIS, LAST = Period.parse("2024-08..2025-07"), Period.parse("2023-08..2024-07")

@@ -4,7 +4,7 @@ import importlib
 import pytest
 
 from pipeline.errors import InputError
-from pipeline.etest import etest
+from pipeline.statistics.change import etest
 
 
 def test_one_against_none_by_a_double_sum() -> None:
@@ -34,6 +34,6 @@ def test_bad_input_is_refused(arguments: dict) -> None:
 
 
 def test_the_examples_in_the_docstrings_hold() -> None:
-    result = doctest.testmod(importlib.import_module("pipeline.etest"))
+    result = doctest.testmod(importlib.import_module("pipeline.statistics.change"))
     assert result.attempted > 0
     assert result.failed == 0

@@ -9,7 +9,7 @@ from scipy import stats
 
 from pipeline.domain.periods import Break, month_range
 from pipeline.errors import InputError
-from pipeline.events import Event, around_event, day_series, month_series
+from pipeline.statistics.events import Event, around_event, day_series, month_series
 
 ATTACK = Event(date(2023, 10, 7), "Attack")
 MONTHS = month_range(202210, 202312)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import false_discovery_control
 
 from pipeline.errors import InputError
-from pipeline.fdr import Family, benjamini_hochberg, cut_off
+from pipeline.statistics.false_discovery import Family, benjamini_hochberg, cut_off
 
 PROBABILITIES = st.lists(st.floats(0, 1), min_size=1, max_size=60)
 
@@ -73,6 +73,6 @@ def test_a_family_says_how_many_tests_it_holds() -> None:
 
 
 def test_the_examples_in_the_docstrings_hold() -> None:
-    result = doctest.testmod(importlib.import_module("pipeline.fdr"))
+    result = doctest.testmod(importlib.import_module("pipeline.statistics.false_discovery"))
     assert result.attempted > 0
     assert result.failed == 0

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import optimize, stats
 
 from pipeline.errors import InputError
-from pipeline.intervals import Dispersion, dispersion, funnel_limits, garwood, rate_ratio, wilson
+from pipeline.statistics.intervals import Dispersion, dispersion, funnel_limits, garwood, rate_ratio, wilson
 
 confidences = st.sampled_from([0.8, 0.9, 0.95, 0.99, 0.998])
 

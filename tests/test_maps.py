@@ -19,8 +19,8 @@ from pipeline import page, palette
 from pipeline.disclosure.released import Released
 from pipeline.errors import InputError
 from pipeline.geography import topology as simplify
-from pipeline.intervals import wilson
 from pipeline.maps import map_html, write_map
+from pipeline.statistics.intervals import wilson
 from tests import released_fixture as fixture
 
 

@@ -10,7 +10,7 @@ from pipeline.counts import sum_periods
 from pipeline.domain.outcome_kinds import reason_of
 from pipeline.domain.periods import Period
 from pipeline.errors import InputError
-from pipeline.outcomes import add_outcomes, leave_out_immature
+from pipeline.statistics.outcomes import add_outcomes, leave_out_immature
 from tests.met_counts import TREE, met_area_months, met_areas
 
 YEAR = Period.parse("2024-08..2025-07")

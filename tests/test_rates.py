@@ -13,7 +13,7 @@ from scipy import stats
 from pipeline.counts import sum_periods
 from pipeline.domain.periods import Period, windows
 from pipeline.errors import InputError
-from pipeline.rates import RateRules, add_rates, denominators, dispersions, empirical_bayes
+from pipeline.statistics.rates import RateRules, add_rates, denominators, dispersions, empirical_bayes
 from tests.met_counts import TREE, met_area_months, met_areas
 
 YEAR = "2024-08..2025-07"

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pipeline.errors import InputError
-from pipeline.intervals import Dispersion
-from pipeline.scoretest import against_rest, against_self
+from pipeline.statistics.change import against_rest, against_self
+from pipeline.statistics.intervals import Dispersion
 
 POISSON = Dispersion()
 events = st.integers(0, 3000)

@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipeline.change import ChangeRules, Comparison, change, compare_windows
 from pipeline.config import Config, Profile
 from pipeline.domain.periods import Break, Period
 from pipeline.domain.windows import Windows
 from pipeline.geography.neighbours import contiguity
-from pipeline.outcomes import add_outcomes
-from pipeline.rates import RateRules, add_rates, denominators
 from pipeline.significance import area_significance
+from pipeline.statistics.change import ChangeRules, Comparison, change, compare_windows
+from pipeline.statistics.outcomes import add_outcomes
+from pipeline.statistics.rates import RateRules, add_rates, denominators
 from pipeline.tables import AREA_COUNTS
 
 __all__ = ["Figures", "derive"]

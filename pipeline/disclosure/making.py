@@ -26,7 +26,7 @@ from pipeline.disclosure.told import Told
 from pipeline.domain.periods import add_months, month_of
 from pipeline.domain.windows import Windows, choose_windows
 from pipeline.errors import ConfigError
-from pipeline.outcomes import leave_out_immature
+from pipeline.statistics.outcomes import leave_out_immature
 
 __all__ = ["Making", "Passed"]
 

@@ -7,9 +7,9 @@ from datetime import date
 import pandas as pd
 
 from pipeline.domain.periods import Break
-from pipeline.events import Event, EventRates, around_event
 from pipeline.findings import words
 from pipeline.findings.figures import LEAST
+from pipeline.statistics.events import Event, EventRates, around_event
 
 __all__ = ["Window", "before_and_after"]
 

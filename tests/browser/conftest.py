@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from pipeline.disclosure.released import Break, CategoryInfo, Released
-from pipeline.intervals import garwood, wilson
 from pipeline.maps import map_html
+from pipeline.statistics.intervals import garwood, wilson
 from tests import released_fixture as fixture
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pipeline.intervals import dispersion, garwood, rate_ratio, wilson
-from pipeline.rates import empirical_bayes
+from pipeline.statistics.intervals import dispersion, garwood, rate_ratio, wilson
+from pipeline.statistics.rates import empirical_bayes
 
 Record = Callable[[str, str, Any, Any], None]
 

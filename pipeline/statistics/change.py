@@ -12,14 +12,26 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from numpy.typing import NDArray
+from scipy import special
 
 from pipeline.domain.periods import Break, Period, breaks_within, earlier_window, is_partial
 from pipeline.errors import InputError
-from pipeline.fdr import Family, benjamini_hochberg
-from pipeline.intervals import Dispersion, dispersion
-from pipeline.scoretest import against_rest, against_self
+from pipeline.statistics.false_discovery import Family, benjamini_hochberg
+from pipeline.statistics.intervals import Dispersion, dispersion
 
-__all__ = ["WORDS", "ChangeRules", "Changes", "Comparison", "change", "compare_windows"]
+__all__ = [
+    "WORDS",
+    "ChangeRules",
+    "Changes",
+    "Comparison",
+    "against_rest",
+    "against_self",
+    "change",
+    "compare_windows",
+    "etest",
+]
+
 
 Floats = npt.NDArray[np.float64]
 Word = Literal["higher", "lower", "no clear change", "too few", "not comparable"]
@@ -278,3 +290,147 @@ def _words(
     higher, lower, unclear, few, broken = WORDS
     words = np.select([apart, ~enough, ~clear, up], [broken, few, unclear, higher], default=lower)
     return pd.Series(words, dtype="str").mask(~known)
+
+
+# Quasi-Poisson score tests of two windows: an area against itself, and against the rest of its region.
+#
+# Given the sum of both windows, the later count of Poisson events is binomial. Its variance is multiplied by the
+# dispersion that was estimated for counts of this kind, and the statistic is referred to Student's t with the degrees
+# of freedom of that estimate (to the normal distribution where there are none).
+
+
+def against_self(
+    later: npt.ArrayLike, earlier: npt.ArrayLike, *, days_later: float, days_earlier: float, spread: Dispersion
+) -> Floats:
+    """Test whether events per day were the same in both windows.
+
+    Parameters
+    ----------
+    later, earlier
+        Events, shape (n,).
+    days_later, days_earlier
+        Exposures, in days.
+    spread
+        Dispersion of such counts.
+
+    Returns
+    -------
+    p
+        Two-sided p-values, shape (n,); 1 where there are no events.
+
+    References
+    ----------
+    Gu et al. (2008), Biometrical Journal 50, 283-298, for the Poisson case; McCullagh and Nelder (1989), section 4.5.
+    """
+    if not min(days_later, days_earlier) > 0:
+        raise InputError("both windows need a length in days to be compared")
+    x2, x1 = np.asarray(later, dtype=np.float64), np.asarray(earlier, dtype=np.float64)
+    both, share = x1 + x2, days_later / (days_later + days_earlier)
+    return _two_sided(x2 - both * share, variance=both * share * (1 - share), spread=spread)
+
+
+def against_rest(
+    later: npt.ArrayLike,
+    earlier: npt.ArrayLike,
+    *,
+    rest_later: npt.ArrayLike,
+    rest_earlier: npt.ArrayLike,
+    spread: Dispersion,
+) -> Floats:
+    """Test whether an area changed by the same factor as the rest of its region.
+
+    Both are seen in the same windows, so their length does not matter. With a dispersion of 1 this is Pearson's
+    chi-squared test of the two-by-two table without continuity correction.
+
+    Parameters
+    ----------
+    later, earlier
+        Events of the areas, shape (n,).
+    rest_later, rest_earlier
+        Events of the region without the area, shape (n,).
+    spread
+        Dispersion of such counts.
+
+    Returns
+    -------
+    p
+        Two-sided p-values, shape (n,); 1 where a margin of the table is empty.
+    """
+    x2, x1, r2, r1 = (np.asarray(v, dtype=np.float64) for v in (later, earlier, rest_later, rest_earlier))
+    area, total = x1 + x2, x1 + x2 + r1 + r2
+    some = np.maximum(total, 1)
+    share = (x2 + r2) / some
+    # The share is estimated from the same table: only the rest's part of the variance is left.
+    variance = area * share * (1 - share) * (total - area) / some
+    return _two_sided(x2 - area * share, variance=variance, spread=spread)
+
+
+def _two_sided(excess: Floats, *, variance: Floats, spread: Dispersion) -> Floats:
+    free = variance > 0
+    z = np.divide(excess, np.sqrt(spread.value * variance), out=np.zeros(np.shape(excess)), where=free)
+    tail = special.stdtr(spread.df, -np.abs(z)) if spread.df else special.ndtr(-np.abs(z))
+    return np.asarray(2 * tail, dtype=np.float64)
+
+
+# The E-test: do two Poisson counts come from different rates.
+
+
+TAIL = 1e-14  # probability left out at either end of the sums
+EVEN = 1e-12  # statistics closer than this are ties
+
+
+def etest(first: int, second: int, *, first_exposure: float = 1.0, second_exposure: float = 1.0) -> float:
+    """Return the two-sided p-value that two Poisson counts differ in rate.
+
+    The statistic ``|k1/n1 - k2/n2| / sqrt(k1/n1^2 + k2/n2^2)`` is compared with its distribution under the
+    common rate ``(k1 + k2) / (n1 + n2)``, by summing over all pairs of counts.
+
+    Parameters
+    ----------
+    first, second
+        Counts k1, k2.
+    first_exposure, second_exposure
+        What they were counted over, n1, n2, both in the same unit: days, say.
+
+    Returns
+    -------
+    p
+        Between 0 and 1. 1 if both counts are 0.
+
+    Raises
+    ------
+    InputError
+        If a count is negative or an exposure not positive.
+
+    References
+    ----------
+    Krishnamoorthy and Thomson (2004), Journal of Statistical Planning and Inference 119, 23-35.
+
+    Examples
+    --------
+    >>> round(etest(6, 2), 7)
+    0.1748748
+    """
+    from scipy.stats import poisson
+
+    if min(first, second) < 0 or not min(first_exposure, second_exposure) > 0:
+        raise InputError(
+            f"counts {first} and {second} must be 0 or more, "
+            f"exposures {first_exposure:g} and {second_exposure:g} above 0"
+        )
+    rate = (first + second) / (first_exposure + second_exposure)
+    if rate == 0:
+        return 1.0
+    means = np.array([first_exposure * rate, second_exposure * rate])
+    low, high = poisson.ppf(TAIL, means), poisson.isf(TAIL, means) + 1
+    a, b = np.arange(low[0], high[0]), np.arange(low[1], high[1])
+    weight = np.outer(poisson.pmf(a, means[0]), poisson.pmf(b, means[1]))
+    seen = _statistic(np.array([[first]]), np.array([[second]]), first_exposure, second_exposure)
+    all_pairs = _statistic(a[:, None], b[None, :], first_exposure, second_exposure)
+    return float(min(1.0, weight[all_pairs >= seen - EVEN].sum()))
+
+
+def _statistic(k1: NDArray[np.float64], k2: NDArray[np.float64], n1: float, n2: float) -> NDArray[np.float64]:
+    gap, spread = np.abs(k1 / n1 - k2 / n2), np.sqrt(k1 / n1**2 + k2 / n2**2)
+    # Two empty counts show no difference: the statistic is 0 there.
+    return np.divide(gap, spread, out=np.zeros(gap.shape), where=spread > 0)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from pipeline.domain.periods import Period, add_months, month_range
 from pipeline.errors import InputError
-from pipeline.intervals import wilson
+from pipeline.statistics.intervals import wilson
 
 __all__ = [
     "OutcomeBasis",

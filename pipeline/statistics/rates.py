@@ -13,7 +13,7 @@ import pandas as pd
 
 from pipeline.domain.periods import Period, without_overlap
 from pipeline.errors import InputError
-from pipeline.intervals import Dispersion, dispersion, garwood
+from pipeline.statistics.intervals import Dispersion, dispersion, garwood
 
 __all__ = ["RateRules", "add_rates", "denominators", "dispersions", "empirical_bayes"]
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from pipeline.domain.periods import Break, add_months, breaks_within, month_of
 from pipeline.errors import InputError
-from pipeline.intervals import dispersion, garwood, rate_ratio
+from pipeline.statistics.intervals import dispersion, garwood, rate_ratio
 
 __all__ = ["Event", "EventRates", "Side", "around_event", "day_series", "month_series"]
 

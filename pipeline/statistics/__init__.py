@@ -1,0 +1,1 @@
+"""Rates, change, outcomes, events, their intervals and false discovery."""
