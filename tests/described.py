@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.circumstances import TOTAL, WHOLE
+from pipeline.aggregate.circumstances import TOTAL, WHOLE
 from pipeline.config import Profile
 from pipeline.disclosure import Released
 from pipeline.disclosure.circumstances import release_circumstances

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from pipeline.counts import sum_periods
+from pipeline.aggregate.counts import sum_periods
 from pipeline.domain.periods import Break, Period, windows
 from pipeline.errors import InputError
 from pipeline.statistics.change import WORDS, ChangeRules, Comparison, change, compare_windows

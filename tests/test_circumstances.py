@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from pipeline import readers
-from pipeline.circumstances import (
+from pipeline.aggregate.circumstances import (
     DELAYS,
     DIMENSIONS,
     NOT_STATED,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.counts import sum_periods
+from pipeline.aggregate.counts import sum_periods
 from pipeline.domain.periods import Period, windows
 from pipeline.errors import InputError
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.readers import (
+from pipeline.aggregate.reduce import (
     KEPT,
     count_locations,
     keep_counts,

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from pipeline.counts import sum_periods
+from pipeline.aggregate.counts import sum_periods
 from pipeline.domain.outcome_kinds import reason_of
 from pipeline.domain.periods import Period
 from pipeline.errors import InputError

@@ -12,10 +12,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from pipeline import quality, readers
+from pipeline.aggregate.reduce import PLACE_KEY, merge_counts, with_victims
 from pipeline.config import Areas, Config, parse_config
 from pipeline.errors import InputError, QualityError, SchemaError
 from pipeline.tables import PUBLISHED_COUNTS, QUARANTINE
-from pipeline.tallies import PLACE_KEY, merge_counts, with_victims
 from tests.reader_kit import read, write
 
 

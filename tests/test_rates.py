@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from pipeline.counts import sum_periods
+from pipeline.aggregate.counts import sum_periods
 from pipeline.domain.periods import Period, windows
 from pipeline.errors import InputError
 from pipeline.statistics.rates import RateRules, add_rates, denominators, dispersions, empirical_bayes

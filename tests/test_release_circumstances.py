@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from pipeline.circumstances import NOT_STATED, OTHER, TOTAL
+from pipeline.aggregate.circumstances import NOT_STATED, OTHER, TOTAL
 from pipeline.config import Profile
 from pipeline.disclosure.circumstances import APART, FIRST, Circumstances, release_circumstances
 from pipeline.disclosure.questions import Setting

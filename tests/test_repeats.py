@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from pipeline.aggregate.repeats import duplicate_summary, flagged, probable_duplicates, repeats
 from pipeline.domain.periods import Period
 from pipeline.errors import InputError
-from pipeline.repeats import duplicate_summary, flagged, probable_duplicates, repeats
 from pipeline.stages.same import perhaps_the_same
 from tests.reader_kit import read, write
 

@@ -8,7 +8,7 @@ import numpy as np
 import shapely
 
 from pipeline import findings, palette
-from pipeline.circumstances import TOTAL
+from pipeline.aggregate.circumstances import TOTAL
 from pipeline.disclosure import PeriodInfo, Released, headline_rows
 from pipeline.findings import words
 from pipeline.geography import topology as simplify

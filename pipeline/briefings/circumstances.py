@@ -5,10 +5,10 @@ from importlib import resources
 from typing import Any
 
 from pipeline import charts, findings, page
+from pipeline.aggregate.circumstances import DIMENSIONS, HOUR_BANDS, NOT_STATED, TOO_RECENT, WEEKDAYS
 from pipeline.briefings.book import Book
 from pipeline.briefings.files import link_to
 from pipeline.briefings.pieces import care, foot, mast, sources
-from pipeline.circumstances import DIMENSIONS, HOUR_BANDS, NOT_STATED, TOO_RECENT, WEEKDAYS
 from pipeline.findings import words
 
 __all__ = ["circumstances_page", "described", "page_name"]

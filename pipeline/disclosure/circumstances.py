@@ -6,7 +6,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.circumstances import DIMENSIONS, KEYS, NOT_STATED, OTHER, TOO_RECENT, TOTAL, add_shares, window_counts
+from pipeline.aggregate.circumstances import (
+    DIMENSIONS,
+    KEYS,
+    NOT_STATED,
+    OTHER,
+    TOO_RECENT,
+    TOTAL,
+    add_shares,
+    window_counts,
+)
 from pipeline.config import Profile
 from pipeline.disclosure.past import AUDIENCES
 from pipeline.disclosure.questions import Setting, hidden_cells

@@ -6,8 +6,8 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 
+from pipeline.aggregate.counts import sum_periods
 from pipeline.config import Config, Profile
-from pipeline.counts import sum_periods
 from pipeline.disclosure.cells import Layout, long_cells, shown_pairs
 from pipeline.disclosure.circumstances import Circumstances, release_circumstances
 from pipeline.disclosure.derive import derive

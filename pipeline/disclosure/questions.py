@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from pipeline.circumstances import TOTAL
+from pipeline.aggregate.circumstances import TOTAL
 from pipeline.config import Profile
 from pipeline.disclosure.answers import Sums, withheld_answers
 from pipeline.disclosure.told import Told

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.circumstances import KEYS
+from pipeline.aggregate.circumstances import KEYS
 from pipeline.rounding import rounding_interval
 
 __all__ = ["Told", "shown_cells"]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pipeline.circumstances import DELAYS, NOT_STATED, TOO_RECENT, median_answer
+from pipeline.aggregate.circumstances import DELAYS, NOT_STATED, TOO_RECENT, median_answer
 from pipeline.domain.outcome_kinds import REASONS
 from pipeline.findings import words
 

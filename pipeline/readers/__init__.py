@@ -1,5 +1,23 @@
 """Files in: incidents, published counts, boundaries and residents, read into the tables of the house."""
 
+from pipeline.aggregate.reduce import (
+    KEPT,
+    LocationCounts,
+    OpenPart,
+    count_area_months,
+    count_facets,
+    count_locations,
+    count_places,
+    keep_counts,
+    merge_kept,
+    merge_locations,
+    merge_victims,
+    open_part,
+    reduce_area_months,
+    reduce_facets,
+    reduce_locations,
+    reduce_places,
+)
 from pipeline.readers.account import PartReport
 from pipeline.readers.boundaries import boundary_texts
 from pipeline.readers.counted import CountsPart, CountsReport, check_relations, declared_relations, merge_published
@@ -8,23 +26,9 @@ from pipeline.readers.files import source_labels
 from pipeline.readers.gdal import closed
 from pipeline.readers.headers import require_incident_columns, require_text_columns
 from pipeline.readers.incidents import read_incidents
-from pipeline.readers.kept import KEPT, keep_counts, merge_kept, merge_locations, merge_victims
 from pipeline.readers.levels import AreaSet, read_areas, require_areas
 from pipeline.readers.limits import require_size
 from pipeline.readers.published import COUNT_RULES, LOOKUP_COLUMNS, count_columns, read_counts, read_lookup
-from pipeline.readers.reduce import (
-    LocationCounts,
-    OpenPart,
-    count_area_months,
-    count_facets,
-    count_locations,
-    count_places,
-    open_part,
-    reduce_area_months,
-    reduce_facets,
-    reduce_locations,
-    reduce_places,
-)
 from pipeline.readers.residents import population_columns
 from pipeline.readers.rules import PLACE_RULES, RULES
 from pipeline.readers.sorting import merged_labels

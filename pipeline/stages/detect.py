@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from pipeline.counts import sum_periods
+from pipeline.aggregate.counts import sum_periods
 from pipeline.density import bandwidth_of, month_rows, places_of
 from pipeline.domain.periods import Break, Period, is_partial, month_of, month_range, windows
 from pipeline.domain.windows import Windows, choose_windows

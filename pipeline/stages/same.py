@@ -8,8 +8,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from pipeline.aggregate.repeats import duplicate_summary, flagged, probable_duplicates, repeats
 from pipeline.domain.periods import Period, add_months
-from pipeline.repeats import duplicate_summary, flagged, probable_duplicates, repeats
 from pipeline.stages.context import Context
 
 __all__ = ["perhaps_the_same"]
