@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from pipeline.clusters import auto_eps, cluster, dbscan, hdbscan, joining_note, k_distances, optics
+from pipeline.detect.clusters import auto_eps, cluster, dbscan, hdbscan, joining_note, k_distances, optics
 from pipeline.errors import InputError
 
 

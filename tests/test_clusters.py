@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from pipeline.clusters import Clustering, dbscan, distinct, reach
+from pipeline.detect.clusters import Clustering, dbscan, distinct, reach
 from pipeline.errors import InputError
 
 # A city of nine points, eps 1, min_samples 3. Distances worked by hand:
@@ -114,7 +114,8 @@ def test_labels_equal_scikit_learn_on_clumps(
 @pytest.mark.parametrize("cells_per_point", [32, -100])  # with a table of cells, and without
 def test_layers_of_cells_change_nothing(halvings: int, cells_per_point: int, monkeypatch: pytest.MonkeyPatch) -> None:
     # Large min_samples settle large cells first; here from one layer to four, on a city with a town far off.
-    from pipeline.clusters import counting, lattice
+    from pipeline.detect.clusters import cells as lattice
+    from pipeline.detect.clusters import dbscan as counting
 
     rng = np.random.default_rng(halvings)
     city = np.concatenate((rng.normal(size=(4000, 2)) * 60, rng.uniform(-150, 150, (2000, 2))))
@@ -130,7 +131,7 @@ def test_layers_of_cells_change_nothing(halvings: int, cells_per_point: int, mon
 
 
 def test_cells_halve_until_eps_reaches_six() -> None:
-    from pipeline.clusters.counting import _fineness
+    from pipeline.detect.clusters.dbscan import _fineness
 
     # The square root of locations over pi: 3 at 30, 8 at 200, 25 at 2,000, never more than 64.
     assert [_fineness(k) for k in (1, 30, 200, 2000, 1e6)] == [(3, 0), (3, 0), (8, 1), (24, 3), (64, 4)]
@@ -139,7 +140,9 @@ def test_cells_halve_until_eps_reaches_six() -> None:
 @pytest.mark.parametrize("seed", range(8))
 def test_batches_trees_and_searches_change_nothing(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     # What only large inputs meet, met by small ones: batches of a few pairs, trees for crowded cells, no bit table.
-    from pipeline.clusters import counting, joining, lattice
+    from pipeline.detect.clusters import cells as joining
+    from pipeline.detect.clusters import cells as lattice
+    from pipeline.detect.clusters import dbscan as counting
 
     rng = np.random.default_rng(seed)
     points = np.concatenate((rng.integers(0, 25, (250, 2)) * 2.0, rng.normal(size=(250, 2)) * 6 + 20))
@@ -196,7 +199,7 @@ def test_reach_takes_the_lowest_label_in_mixed_cells() -> None:
 def test_reach_is_the_lowest_label_of_all_pairs(
     spread_m: float, tree_from: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pipeline.clusters import joining
+    from pipeline.detect.clusters import cells as joining
 
     monkeypatch.setattr(joining, "TREE_FROM", tree_from)
     rng = np.random.default_rng(int(spread_m))

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kendalltau
 
+from pipeline.detect.emerging import PATTERNS, classify, emerging, mann_kendall, scores_by_period
 from pipeline.domain.periods import Break, Period, add_months
-from pipeline.emerging import PATTERNS, classify, emerging, mann_kendall, scores_by_period
 from pipeline.errors import InputError
 from pipeline.geography.neighbours import contiguity, lattice
 
@@ -183,7 +183,7 @@ def test_bad_input_is_one_clear_error(call, words: str) -> None:
 
 
 def test_scores_by_period_are_gistar_of_each_column() -> None:
-    from pipeline.gistar import gistar
+    from pipeline.detect.gistar import gistar
 
     rng = np.random.default_rng(0)
     weights = lattice(np.ones((10, 10)))
@@ -250,6 +250,6 @@ def test_london_wards_since_the_new_recording_system(real_data) -> None:
 
 
 def test_the_examples_in_the_docstrings_hold() -> None:
-    result = doctest.testmod(importlib.import_module("pipeline.emerging.mannkendall"))
+    result = doctest.testmod(importlib.import_module("pipeline.detect.emerging"))
     assert result.attempted > 0
     assert result.failed == 0

@@ -9,7 +9,7 @@ import pytest
 import shapely
 
 from pipeline.config import Density
-from pipeline.density import density_bands
+from pipeline.detect.density import density_bands
 from pipeline.disclosure.outlines import as_first_released
 from pipeline.disclosure.past import Past
 from pipeline.disclosure.shapes import Shapes

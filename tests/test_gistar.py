@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
+from pipeline.detect.gistar import class_labels, gistar, standardised_rates
 from pipeline.errors import InputError
 from pipeline.geography.neighbours import contiguity, from_pairs, lattice
-from pipeline.gistar import class_labels, gistar, standardised_rates
 
 GRID = lattice(np.ones((12, 12), dtype=bool))
 
@@ -230,6 +230,6 @@ def test_london_wards_have_hot_and_plain_wards(real_data) -> None:
 
 
 def test_the_examples_in_the_docstrings_hold() -> None:
-    result = doctest.testmod(importlib.import_module("pipeline.gistar"))
+    result = doctest.testmod(importlib.import_module("pipeline.detect.gistar"))
     assert result.attempted > 0
     assert result.failed == 0

@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 import shapely
 
-from pipeline.clusters import dbscan
+from pipeline.detect.clusters import dbscan
+from pipeline.detect.hotspots import Background, find_hotspots, monte_carlo_p, stability
+from pipeline.detect.hotspots.finding import COLUMNS
+from pipeline.detect.hotspots.stability import Recipe, largest_cluster
 from pipeline.errors import InputError
-from pipeline.hotspots import Background, find_hotspots, monte_carlo_p, stability
-from pipeline.hotspots.finding import COLUMNS
-from pipeline.hotspots.resampling import Recipe, largest_cluster
 
 NAMES = {"W1": "Mill Hill", "W2": "Castle", "W3": "Docks"}
 

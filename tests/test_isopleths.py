@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import shapely
 
+from pipeline.detect.density import DOUBLING_PER_KM2, Band, bands, lowered, mean_thresholds
+from pipeline.detect.kde import density, kde_grid, peak_per_km2
 from pipeline.errors import InputError
 from pipeline.geography.grid import Grid
-from pipeline.isopleths import DOUBLING_PER_KM2, Band, bands, lowered, mean_thresholds
-from pipeline.kde import density, kde_grid, peak_per_km2
 
 GRID = Grid(0.0, 0.0, 10.0, 61, 61)
 

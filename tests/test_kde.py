@@ -6,9 +6,7 @@ import pytest
 import shapely
 from hypothesis import given, settings
 
-from pipeline.errors import InputError
-from pipeline.geography.grid import Grid
-from pipeline.kde import (
+from pipeline.detect.kde import (
     KERNELS,
     SCALE,
     bin_discs,
@@ -21,6 +19,8 @@ from pipeline.kde import (
     per_year,
     reach_m,
 )
+from pipeline.errors import InputError
+from pipeline.geography.grid import Grid
 
 BOUNDS = (0.0, 0.0, 6_000.0, 5_000.0)
 RNG = np.random.default_rng

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import shapely
 
-from pipeline.kde import (
+from pipeline.detect.kde import (
     ADAPTIVE_WIDEST,
     adaptive_density,
     bin_linear,

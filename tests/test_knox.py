@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from pipeline.detect.knox import knox
 from pipeline.errors import InputError
-from pipeline.knox import knox
 
 SMALL = {"distance_edges_m": (0.0, 1.0, 100.0, 200.0), "time_edges_days": (0.0, 7.0, 14.0), "permutations": 19}
 
@@ -107,6 +107,6 @@ def test_bad_input_is_one_clear_error(change: dict, words: str) -> None:
 
 
 def test_too_many_pairs_are_refused_with_advice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.knox.MAX_PAIRS", 2)
+    monkeypatch.setattr("pipeline.detect.knox.MAX_PAIRS", 2)
     with pytest.raises(InputError, match="lower the largest distance"):
         knox([(0, 0)] * 3, days=[1, 2, 3], **SMALL)

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from pipeline.detect.moran import QUADRANTS, global_moran, local_moran
 from pipeline.errors import InputError
 from pipeline.geography.neighbours import from_pairs, lattice
-from pipeline.moran import QUADRANTS, global_moran, local_moran
 
 ROW = lattice(np.ones((1, 4)))
 GRID = lattice(np.ones((12, 12), dtype=bool))

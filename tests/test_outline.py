@@ -8,9 +8,9 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.clusters import dbscan
+from pipeline.detect.clusters import dbscan
+from pipeline.detect.hotspots.outlines import cluster_outlines, outline
 from pipeline.errors import InputError
-from pipeline.outline import cluster_outlines, outline
 
 
 def test_one_location_is_a_disc_of_half_the_reach() -> None:

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from pipeline.config.templates import template_text
-from pipeline.density import places_of
-from pipeline.kde import density, kde_grid
+from pipeline.detect.density import places_of
+from pipeline.detect.kde import density, kde_grid
 from pipeline.run import Outcome, run
 
 pytestmark = pytest.mark.real

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import shapely
 
+from pipeline.detect.kde import SCALE, density, density_from_bins, kde_grid
+from pipeline.detect.risk import population_bins, risk_surface
 from pipeline.errors import InputError
-from pipeline.kde import SCALE, density, density_from_bins, kde_grid
-from pipeline.risk import population_bins, risk_surface
 
 BOUNDS = (0.0, 0.0, 4_000.0, 4_000.0)
 AREA = shapely.box(*BOUNDS)

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.backtest.study import Past
-from pipeline.clusters import dbscan
+from pipeline.detect.clusters import dbscan
+from pipeline.detect.gistar import gistar
+from pipeline.detect.kde import density
 from pipeline.geography.grid import Grid
 from pipeline.geography.neighbours import lattice
-from pipeline.gistar import gistar
-from pipeline.kde import density
 
 __all__ = ["Method", "kde_method", "standard_methods"]
 
@@ -73,7 +73,7 @@ def kde_method(bandwidth_m: float, *, kernel: str = "quartic") -> Method:
     bandwidth_m
         In metres.
     kernel
-        One of the kernels of `pipeline.kde`.
+        One of the kernels of `pipeline.detect.kde`.
     """
 
     def score(past: Past) -> Scores:

@@ -11,10 +11,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline.config import Config, Profile
+from pipeline.detect.gistar import area_significance
 from pipeline.domain.periods import Break, Period
 from pipeline.domain.windows import Windows
 from pipeline.geography.neighbours import contiguity
-from pipeline.significance import area_significance
 from pipeline.statistics.change import ChangeRules, Comparison, change, compare_windows
 from pipeline.statistics.outcomes import add_outcomes
 from pipeline.statistics.rates import RateRules, add_rates, denominators

@@ -10,11 +10,10 @@ import shapely
 from numpy.typing import NDArray
 
 from pipeline.config import Density, Profile
-from pipeline.density import density_bands, month_rows
+from pipeline.detect.density import density_bands, lowered, month_rows
 from pipeline.domain.bands import Bands, count_bands
 from pipeline.domain.windows import Windows
 from pipeline.geography.grid import HexGrid
-from pipeline.isopleths import lowered
 from pipeline.tables import DENSITY_LAYER, HOTSPOT_LAYER
 
 __all__ = ["Ground", "Shapes", "bands_of", "no_hotspots", "release_density", "release_hotspots"]

@@ -9,14 +9,14 @@ import pandas as pd
 import shapely
 
 from pipeline.aggregate.counts import sum_periods
-from pipeline.density import bandwidth_of, month_rows, places_of
+from pipeline.detect.density import bandwidth_of, month_rows, places_of
+from pipeline.detect.emerging import emerging, scores_by_period
+from pipeline.detect.gistar import gistar
+from pipeline.detect.hotspots import find_hotspots
 from pipeline.domain.periods import Break, Period, is_partial, month_of, month_range, windows
 from pipeline.domain.windows import Windows, choose_windows
-from pipeline.emerging import emerging, scores_by_period
 from pipeline.geography.grid import Grid, HexGrid
 from pipeline.geography.neighbours import contiguity
-from pipeline.gistar import gistar
-from pipeline.hotspots import find_hotspots
 from pipeline.stages import Context
 from pipeline.stages.patterns import background, near_repeats, risk, scan
 from pipeline.storage.files import read_json, write_json

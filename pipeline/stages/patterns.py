@@ -9,14 +9,14 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from pipeline.density import month_rows, places_of
+from pipeline.detect.density import month_rows, places_of
+from pipeline.detect.hotspots import Background
+from pipeline.detect.kde import bin_linear, density_from_bins, kde_grid
+from pipeline.detect.knox import knox
+from pipeline.detect.risk import population_bins, risk_surface
+from pipeline.detect.scan import SpaceTimeCluster, space_time_scan
 from pipeline.domain.periods import Period
 from pipeline.geography.grid import Grid
-from pipeline.hotspots import Background
-from pipeline.kde import bin_linear, density_from_bins, kde_grid
-from pipeline.knox import knox
-from pipeline.risk import population_bins, risk_surface
-from pipeline.scan import SpaceTimeCluster, space_time_scan
 from pipeline.stages.context import Context
 from pipeline.storage.files import read_json, write_json
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.clusters import dbscan
+from pipeline.detect.clusters import dbscan
 
 Record = Callable[[str, str, Any, Any], None]
 SOURCE = "sklearn.cluster.DBSCAN with sample_weight"

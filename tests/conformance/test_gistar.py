@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from scipy.stats import false_discovery_control
 
+from pipeline.detect.gistar import gistar, standardised_rates
 from pipeline.geography.neighbours import Weights, distance_band, from_pairs, lattice
-from pipeline.gistar import gistar, standardised_rates
 from pipeline.statistics.false_discovery import benjamini_hochberg, cut_off
 
 SIX_POINTS = [(10, 10), (20, 10), (40, 10), (15, 20), (30, 20), (30, 30)]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import shapely
 
+from pipeline.detect.kde import KERNELS, choose_bandwidth, density, kde_grid
 from pipeline.geography.projection import LONLAT, project
-from pipeline.kde import KERNELS, choose_bandwidth, density, kde_grid
 
 H = 500.0
 WITHIN_PCT_OF_PEAK = {"quartic": 0.1, "gaussian": 0.1, "epanechnikov": 0.25, "triangular": 0.25, "uniform": 1e-9}
@@ -110,7 +110,7 @@ def test_one_point_near_a_straight_edge(kernel, edge_x, conformance) -> None:
 @pytest.mark.parametrize("kernel", ["quartic", "gaussian"])
 @pytest.mark.parametrize("edge_x", [0.0, 17.0, 25.0])
 def test_kernel_mass_inside_a_half_plane(kernel, edge_x, conformance) -> None:
-    from pipeline.kde import mass_inside
+    from pipeline.detect.kde import mass_inside
 
     grid = kde_grid((-5 * H, -5 * H, 5 * H, 5 * H), kernel=kernel, bandwidth_m=H)
     got = mass_inside(grid.fraction(shapely.box(edge_x, -9e4, 9e4, 9e4)), grid=grid, kernel=kernel, bandwidth_m=H)

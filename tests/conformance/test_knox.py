@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from statsmodels.stats.rates import test_poisson_2indep as poisson_2indep
 
-from pipeline.knox import knox
+from pipeline.detect.knox import knox
 from pipeline.statistics.change import etest
 
 SPACE, TIME = (0.0, 1.0, 100.0, 200.0, 400.0), (0.0, 1.0, 7.0, 14.0, 28.0)

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.detect.moran import global_moran, local_moran
 from pipeline.geography.neighbours import from_pairs, lattice
-from pipeline.moran import global_moran, local_moran
 
 
 @pytest.mark.parametrize("rule", ["queen", "rook"])

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from pipeline.scan import space_time_scan
+from pipeline.detect.scan import space_time_scan
 
 
 def brute_force(points, counts, *, max_radius_m, max_share, max_periods, prospective):

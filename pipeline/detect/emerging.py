@@ -1,4 +1,4 @@
-"""Eight classes of history, and which part of a series may be classed."""
+"""Emerging hot spots: what each area's run of Gi* scores says, in one of eight classes."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,12 +7,91 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtr
 
+from pipeline.detect.gistar import gistar
 from pipeline.domain.periods import Break, Period, months_between, one_system
-from pipeline.emerging.mannkendall import Trend, mann_kendall
 from pipeline.errors import InputError
+from pipeline.geography.neighbours import Weights
 
-__all__ = ["PATTERNS", "Emerging", "classify", "emerging"]
+__all__ = ["PATTERNS", "Emerging", "Panel", "Trend", "classify", "emerging", "mann_kendall", "scores_by_period"]
+
+
+# The Mann-Kendall test: does a series rise or fall.
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """Mann-Kendall trend of each series.
+
+    Attributes
+    ----------
+    s
+        Later values above earlier ones minus later values below, over all pairs, shape (m,).
+    tau
+        Kendall's tau-b, s over the pairs that could differ, shape (m,). 0 for a flat series.
+    z, p
+        Standard score with continuity and tie correction, and two-sided p, shape (m,).
+    """
+
+    s: NDArray[np.int64]
+    tau: NDArray[np.float64]
+    z: NDArray[np.float64]
+    p: NDArray[np.float64]
+
+
+def mann_kendall(series: ArrayLike) -> Trend:
+    """Test each series for a monotonic trend.
+
+    ``S = sum over i < j of sign(x_j - x_i)``, ``var S = (n(n-1)(2n+5) - sum t(t-1)(2t+5)) / 18`` over groups of
+    t tied values, ``z = (S - sign S) / sqrt(var S)``. It takes periods as independent.
+
+    Parameters
+    ----------
+    series
+        One row per series, one column per period, shape (m, periods).
+
+    Returns
+    -------
+    trend
+        S, tau-b, z and p per series. A flat series has z 0 and p 1.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than three periods, or a value is missing.
+
+    References
+    ----------
+    Mann (1945), Econometrica 13, 245-259; Kendall (1975), Rank Correlation Methods.
+
+    Examples
+    --------
+    >>> mann_kendall([[1, 2, 3, 4, 5]]).s.tolist()
+    [10]
+    """
+    x = np.asarray(series, dtype=np.float64)
+    if x.ndim != 2 or x.shape[1] < 3 or not np.isfinite(x).all():
+        raise InputError(f"series have shape {x.shape}: give one row each, three or more periods, no value missing")
+    n = x.shape[1]
+    s, tied_pairs = np.zeros(x.shape[0], dtype=np.int64), np.zeros(x.shape[0])
+    for step in range(1, n):
+        change = np.sign(x[:, step:] - x[:, :-step])
+        s += change.sum(axis=1).astype(np.int64)
+        tied_pairs += (change == 0).sum(axis=1)
+    # Each value of a group of t ties sees t equal ones: summing (t-1)(2t+5) over values is the tie term.
+    t = np.stack([(x == x[:, [j]]).sum(axis=1) for j in range(n)], axis=1)
+    variance = (n * (n - 1) * (2 * n + 5) - ((t - 1) * (2 * t + 5)).sum(axis=1)) / 18.0
+    spread = np.sqrt(variance)
+    z = np.divide(s - np.sign(s), spread, out=np.zeros(s.size), where=spread > 0)
+    pairs = n * (n - 1) / 2
+    able = np.sqrt((pairs - tied_pairs) * pairs)
+    tau = np.divide(s, able, out=np.zeros(s.size), where=able > 0)
+    return Trend(s=s, tau=tau, z=z, p=2.0 * ndtr(-np.abs(z)))
+
+
+# Eight classes of history, and which part of a series may be classed.
+
 
 PATTERNS = {
     "new": "significant in the last period and never before",
@@ -205,3 +284,103 @@ def _patterns(
         "oscillating": on_and_off & opposite.any(axis=1),
         "historical": ~last & most,
     }
+
+
+# Gi* of every area in every period: what the classes are read from.
+
+
+PERMUTATIONS = 9_999  # every period is a family of its own: wards by the hundred need no more
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Gi* by area and period.
+
+    Attributes
+    ----------
+    z
+        Scores, shape (n, periods). 0 where not defined.
+    hotspot_class
+        Codes -3 to 3, shape (n, periods).
+    defined
+        False for areas that no period could test, shape (n,): they have no history to class.
+    notes
+        What was said of any period, each sentence once.
+    """
+
+    z: NDArray[np.float64]
+    hotspot_class: NDArray[np.int8]
+    defined: NDArray[np.bool_]
+    notes: tuple[str, ...]
+
+
+def scores_by_period(
+    counts: ArrayLike,
+    *,
+    weights: Weights,
+    periods: Sequence[Period],
+    layer: str,
+    population: ArrayLike | None = None,
+    covered: ArrayLike | None = None,
+    permutations: int = PERMUTATIONS,
+    seed: int = 0,
+) -> Panel:
+    """Test every period on its own, each a family of all areas in one layer, category and period.
+
+    Parameters
+    ----------
+    counts
+        Incidents per area and period, shape (n, periods).
+    weights
+        Neighbours, self not included.
+    periods
+        What the columns stand for.
+    layer
+        Layer and category in words, for the family.
+    population
+        Residents per area, shape (n,): rates are then tested.
+    covered
+        False for areas the source does not cover, shape (n,).
+    permutations
+        Conditional permutations; 0 takes the normal approximation.
+    seed
+        Of the permutations; each period draws from its own stream.
+
+    Returns
+    -------
+    panel
+        Scores and classes for `emerging`.
+
+    Raises
+    ------
+    InputError
+        If the counts have no column for each period, or as for `gistar`.
+    """
+    table = np.asarray(counts, dtype=np.float64)
+    if table.shape != (weights.n, len(periods)):
+        raise InputError(
+            f"counts have shape {table.shape}: give one row for each of {weights.n} areas and one column for each of "
+            f"{len(periods)} periods"
+        )
+    results = [
+        gistar(
+            table[:, i],
+            weights=weights,
+            family=f"{layer}, {period.label}",
+            population=population,
+            covered=covered,
+            inference="permutation" if permutations else "analytic",
+            permutations=permutations or 1,
+            seed=int(np.random.SeedSequence([seed, i]).generate_state(1)[0]),
+        )
+        for i, period in enumerate(periods)
+    ]
+    shape = table.shape
+    return Panel(
+        z=np.stack([r.z for r in results], axis=1) if results else np.zeros(shape),
+        hotspot_class=np.stack([r.hotspot_class for r in results], axis=1)
+        if results
+        else np.zeros(shape, dtype=np.int8),
+        defined=np.any([r.defined for r in results], axis=0) if results else np.zeros(shape[0], dtype=bool),
+        notes=tuple(dict.fromkeys(note for r in results for note in r.notes)),
+    )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pipeline.clusters import Clustering, Method, cluster
+from pipeline.detect.clusters import Clustering, Method, cluster
 from pipeline.errors import InputError
 
 __all__ = ["Background", "Recipe", "largest_cluster", "monte_carlo_p", "stability"]

@@ -5,11 +5,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pipeline.detect.kde.smoothing import (
+    SCALE,
+    STEPS,
+    Points,
+    bin_linear,
+    check_bandwidth,
+    checked_points,
+    convolve,
+    corners,
+    sample_linear,
+    stencil,
+)
 from pipeline.errors import InputError
 from pipeline.geography.grid import Grid
-from pipeline.kde.binning import SCALE, STEPS, Points, bin_linear, checked_points, corners, sample_linear
-from pipeline.kde.kernels import check_bandwidth, stencil
-from pipeline.kde.smoothing import convolve
 
 __all__ = ["LADDER_M", "BandwidthChoice", "choose_bandwidth"]
 

@@ -4,12 +4,28 @@ Incidents are shared linearly between the four nearest cell centres and convolve
 that sharing has been taken out. The cost does not depend on the number of incidents once they are binned.
 """
 
-from pipeline.kde.adaptive import ADAPTIVE_WIDEST, adaptive_density
-from pipeline.kde.bandwidth import LADDER_M, BandwidthChoice, choose_bandwidth
-from pipeline.kde.binning import SCALE, bin_discs, bin_linear
-from pipeline.kde.kernels import KERNELS, kernel_per_m2, peak_per_km2, reach_m
-from pipeline.kde.smoothing import EDGES, mass_inside
-from pipeline.kde.surface import CELLS_PER_BANDWIDTH, Surface, density, density_from_bins, kde_grid, per_year
+from pipeline.detect.kde.bandwidth import LADDER_M, BandwidthChoice, choose_bandwidth
+from pipeline.detect.kde.smoothing import (
+    EDGES,
+    KERNELS,
+    SCALE,
+    bin_discs,
+    bin_linear,
+    kernel_per_m2,
+    mass_inside,
+    peak_per_km2,
+    reach_m,
+)
+from pipeline.detect.kde.surface import (
+    ADAPTIVE_WIDEST,
+    CELLS_PER_BANDWIDTH,
+    Surface,
+    adaptive_density,
+    density,
+    density_from_bins,
+    kde_grid,
+    per_year,
+)
 
 __all__ = [
     "ADAPTIVE_WIDEST",

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pipeline.detect.kde import SCALE, Surface
 from pipeline.errors import InputError
 from pipeline.geography.grid import Grid
-from pipeline.kde import SCALE, Surface
 
 __all__ = ["MEASURES", "RiskSurface", "population_bins", "risk_surface"]
 

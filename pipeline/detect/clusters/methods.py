@@ -1,15 +1,184 @@
-"""How far a cluster reaches: the knee of the weighted k-distance curve, and a word when eps joins everything."""
+"""Clustering methods to choose from: exact DBSCAN, and HDBSCAN and OPTICS as scikit-learn has them."""
 
+import warnings
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pipeline.clusters.dbscan import Clustering, check_settings
-from pipeline.clusters.locations import distinct
+from pipeline.detect.clusters.dbscan import Clustering, check_settings, dbscan, distinct
 from pipeline.errors import InputError
 
-__all__ = ["EpsChoice", "auto_eps", "joining_note", "k_distances"]
+__all__ = [
+    "HDBSCAN_LIMIT",
+    "OPTICS_LIMIT",
+    "EpsChoice",
+    "Method",
+    "auto_eps",
+    "cluster",
+    "hdbscan",
+    "joining_note",
+    "k_distances",
+    "optics",
+]
+
+
+Method = Literal["dbscan", "hdbscan", "optics"]
+
+HDBSCAN_LIMIT = 200_000
+OPTICS_LIMIT = 20_000
+
+
+def hdbscan(points_m: ArrayLike, *, min_samples: int, min_locations: int = 5) -> Clustering:
+    """Find clusters of varying density with scikit-learn's HDBSCAN, on distinct locations.
+
+    Parameters
+    ----------
+    points_m
+        Eastings and northings in metres, shape (n, 2).
+    min_samples
+        Locations (not incidents: the method takes no weights) that make a neighbourhood.
+    min_locations
+        Fewest locations in a cluster, at least 2.
+
+    Returns
+    -------
+    clustering
+        Clusters numbered by their first point in input order; every member counts as core.
+
+    Raises
+    ------
+    InputError
+        If there are more than 200,000 distinct locations, or the input is unusable.
+
+    References
+    ----------
+    Campello, Moulavi and Sander (2013).
+    """
+    from sklearn.cluster import HDBSCAN
+
+    model = HDBSCAN(min_cluster_size=max(min_locations, 2), min_samples=min_samples, copy=True)
+    return _on_locations(points_m, model, "hdbscan", limit=HDBSCAN_LIMIT, needs=max(min_samples, min_locations, 2))
+
+
+def optics(
+    points_m: ArrayLike, *, min_samples: int, min_locations: int = 5, max_eps_m: float | None = None
+) -> Clustering:
+    """Find clusters in the reachability order of scikit-learn's OPTICS (xi 0.05), on distinct locations.
+
+    Parameters
+    ----------
+    points_m
+        Eastings and northings in metres, shape (n, 2).
+    min_samples
+        Locations (not incidents: the method takes no weights) that make a neighbourhood, at least 2.
+    min_locations
+        Fewest locations in a cluster, at least 2.
+    max_eps_m
+        Furthest that a neighbour is looked for, in metres; no limit by default.
+
+    Returns
+    -------
+    clustering
+        Clusters numbered by their first point in input order; every member counts as core.
+
+    Raises
+    ------
+    InputError
+        If there are more than 20,000 distinct locations, or the input is unusable.
+
+    References
+    ----------
+    Ankerst, Breunig, Kriegel and Sander (1999).
+    """
+    from sklearn.cluster import OPTICS
+
+    if max_eps_m is not None:
+        check_settings(eps_m=max_eps_m, min_samples=min_samples)
+    needs = max(min_samples, min_locations, 2)
+    model = OPTICS(
+        min_samples=max(min_samples, 2),
+        min_cluster_size=max(min_locations, 2),
+        max_eps=np.inf if max_eps_m is None else max_eps_m,
+    )
+    return _on_locations(points_m, model, "optics", limit=OPTICS_LIMIT, needs=needs)
+
+
+def cluster(
+    points_m: ArrayLike,
+    *,
+    eps_m: float,
+    min_samples: int,
+    weights: ArrayLike | None = None,
+    method: Method = "dbscan",
+    min_locations: int = 5,
+) -> Clustering:
+    """Cluster points by the method named; HDBSCAN and OPTICS leave the weights aside and say so.
+
+    Parameters
+    ----------
+    points_m
+        Eastings and northings in metres, shape (n, 2).
+    eps_m
+        Reach of DBSCAN, furthest neighbour of OPTICS, in metres; HDBSCAN needs none.
+    min_samples
+        Incidents (DBSCAN) or locations (the others) that make a neighbourhood.
+    weights
+        Incidents per point, shape (n,); one each by default.
+    method
+        `dbscan`, `hdbscan` or `optics`.
+    min_locations
+        Fewest locations in a cluster of HDBSCAN or OPTICS.
+
+    Raises
+    ------
+    InputError
+        If the method is not known, or as it does itself.
+    """
+    if method == "dbscan":
+        return dbscan(points_m, eps_m=eps_m, min_samples=min_samples, weights=weights)
+    if method == "hdbscan":
+        return hdbscan(points_m, min_samples=min_samples, min_locations=min_locations)
+    if method == "optics":
+        return optics(points_m, min_samples=min_samples, min_locations=min_locations, max_eps_m=eps_m)
+    raise InputError(f"{method!r} is no clustering method: choose dbscan, hdbscan or optics")
+
+
+def _on_locations(points_m: ArrayLike, model: Any, method: str, *, limit: int, needs: int) -> Clustering:
+    check_settings(min_samples=model.min_samples)
+    locations, counts, inverse = distinct(points_m)
+    if len(locations) > limit:
+        raise InputError(
+            f"{method} was asked for {len(locations):,} distinct locations and is limited to {limit:,}: "
+            "use dbscan, which has no limit, or cluster a smaller area or period"
+        )
+    notes = [f"{method} takes no weights: it ran on distinct locations, so min_samples counts locations, not incidents"]
+    if len(counts) < len(inverse):
+        notes.append(f"{len(inverse):,} points stand at {len(counts):,} distinct locations")
+    if len(locations) < needs:
+        notes.append(f"{len(locations)} distinct locations are too few for a cluster of {needs}")
+        label = np.full(len(locations), -1, dtype=np.int64)
+    else:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # "all reachability values are inf": no cluster, which the labels say
+            # Near the origin, so that squared coordinates keep their metres.
+            label = np.asarray(model.fit(locations - locations.mean(axis=0)).labels_, dtype=np.int64)
+    labels = _renumber(label[inverse])
+    return Clustering(labels, labels >= 0, method=method, notes=tuple(notes))
+
+
+def _renumber(labels: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Give clusters numbers by their first point in input order; anything negative is noise."""
+    names, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    kept = names >= 0
+    number = np.full(len(names), -1, dtype=np.int32)
+    number[np.flatnonzero(kept)[np.argsort(first[kept])]] = np.arange(int(kept.sum()))
+    return number[inverse]
+
+
+# How far a cluster reaches: the knee of the weighted k-distance curve, and a word when eps joins everything.
+
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
+from pipeline.detect.scan.zones import Best, Cylinders, lay_cylinders
 from pipeline.errors import InputError
-from pipeline.scan.cylinders import Best, Cylinders, lay_cylinders
 
 __all__ = ["ScanResult", "SpaceTimeCluster", "space_time_scan"]
 

@@ -1,0 +1,383 @@
+"""Density bands of a set of places: bandwidth, surface, contours and the rules that keep lone places out."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+
+from pipeline.config import Density
+from pipeline.detect.clusters import distinct
+from pipeline.detect.kde import (
+    ADAPTIVE_WIDEST,
+    BandwidthChoice,
+    adaptive_density,
+    bin_linear,
+    choose_bandwidth,
+    density,
+    kde_grid,
+    peak_per_km2,
+)
+from pipeline.domain.periods import Period
+from pipeline.errors import InputError
+from pipeline.geography.areas import AreaIndex
+from pipeline.geography.grid import Grid
+
+__all__ = [
+    "DOUBLING_PER_KM2",
+    "MEAN_MULTIPLES",
+    "Band",
+    "Bands",
+    "bands",
+    "bandwidth_of",
+    "density_bands",
+    "lowered",
+    "mean_thresholds",
+    "month_rows",
+    "places_of",
+]
+
+
+SNAP_M = 0.1  # neighbouring bands then share their corners, and no sliver lies between them
+
+
+@dataclass(frozen=True, slots=True)
+class Bands:
+    """Bands of one or more categories (columns of the density layer), and how they were made, in a sentence."""
+
+    bands: gpd.GeoDataFrame
+    note: str
+    notes: tuple[str, ...]
+
+
+def month_rows(locations: pd.DataFrame, period: Period) -> pd.DataFrame:
+    """Return the rows of `locations` whose month lies in the period."""
+    inside = locations["month"].between(period.first_month, period.last_month)
+    return locations if inside.all() else locations[inside]
+
+
+def places_of(locations: pd.DataFrame, *, category: str) -> tuple[Any, Any]:
+    """Return distinct places, shape (m, 2) in metres, and the incidents of a category at each, shape (m,)."""
+    rows = locations
+    if category != "all":
+        named = locations["categories"].fillna("").drop_duplicates()
+        having = {text for text in named if category in text.split(";")}
+        rows = locations[locations["categories"].fillna("").isin(having)]
+    points = np.column_stack([rows[name].to_numpy(dtype=np.float64) for name in ("easting_m", "northing_m")])
+    xy, sums, _ = distinct(points, weights=rows["incidents"].to_numpy(dtype=np.int64))
+    return xy, sums
+
+
+def bandwidth_of(locations: pd.DataFrame, *, settings: Density) -> BandwidthChoice:
+    """Choose the bandwidth: as configured, or by leave-one-out likelihood over all incidents."""
+    xy, weights = places_of(locations, category="all")
+    if settings.bandwidth_m != "auto":
+        return BandwidthChoice(
+            bandwidth_m=float(settings.bandwidth_m),
+            ladder_m=(),
+            log_likelihoods=(),
+            n_incidents=float(weights.sum()),
+            n_locations=len(xy),
+            repeated_share=float(weights[weights > 1].sum() / max(weights.sum(), 1)),
+            reason="as configured",
+        )
+    return choose_bandwidth(xy, kernel=settings.kernel, weights=weights, floor_m=settings.min_bandwidth_m)
+
+
+def density_bands(
+    locations: pd.DataFrame,
+    *,
+    study_area: Any,
+    crs: Any,
+    settings: Density,
+    bandwidth_m: float,
+    categories: Sequence[str],
+    min_locations: int,
+    min_incidents: int = 0,
+    min_total: int = 0,
+) -> Bands:
+    """Draw the bands of each category.
+
+    Parameters
+    ----------
+    locations
+        Rows of the table `locations` in one period.
+    study_area
+        Polygon the mean density is taken over and the bands are cut to.
+    crs
+        System of the result.
+    settings
+        Kernel, cells, edge correction, band limits as multiples of the mean.
+    bandwidth_m
+        Bandwidth, metres.
+    categories
+        Surfaces to make.
+    min_locations
+        Fewest distinct places a band rests on.
+    min_incidents
+        Fewest incidents inside a connected patch of a band and what lies above it; smaller patches are left out.
+    min_total
+        Fewest incidents of a category for a surface of its own.
+
+    Returns
+    -------
+    bands
+        Columns density_id, category, density_low, density_high (incidents per square kilometre in the period).
+    """
+    cell = settings.cell_m or bandwidth_m / 10
+    widest = ADAPTIVE_WIDEST if settings.adaptive else 1.0
+    grid = kde_grid(study_area.bounds, bandwidth_m=bandwidth_m, kernel=settings.kernel, cell_m=cell, widest=widest)
+    inside = grid.fraction(study_area)
+    whole = AreaIndex.build(np.array([study_area], dtype=object), ["all"], snap_m=0)
+    rows: list[tuple[str, str, float, float | None]] = []
+    shapes: list[Any] = []
+    notes: list[str] = []
+    for category in categories:
+        xy, weights = places_of(locations, category=category)
+        held = whole.locate(xy).code_index >= 0
+        xy, weights = xy[held], weights[held]
+        if weights.sum() < max(min_total, 1):
+            notes.append(f"{category}: too few incidents for a surface")
+            continue
+        options: dict[str, Any] = {"grid": grid, "bandwidth_m": bandwidth_m, "kernel": settings.kernel}
+        corrected: dict[str, Any] = {"edge": settings.edge, "inside": inside}
+        if settings.adaptive:
+            surface = adaptive_density(bin_linear(xy, grid=grid, weights=weights), **options, **corrected)
+        else:
+            surface = density(xy, **options, **corrected, weights=weights)
+        notes += [f"{category}: {note}" for note in surface.notes]
+        found = bands(
+            surface.density_per_km2,
+            grid=grid,
+            thresholds_per_km2=_told(mean_thresholds(surface.mean_inside_per_km2, multiples=settings.bands)),
+            locations_per_km2=density(xy, **options).density_per_km2,
+            location_peak_per_km2=peak_per_km2(settings.kernel, bandwidth_m),
+            min_locations=min_locations,
+            within=study_area,
+        )
+        for low, high, shape in _enough(
+            [(b.density_low, b.density_high, b.geometry) for b in found], xy, weights, min_incidents
+        ):
+            rows.append(
+                (f"{category}-{len(rows) + 1:02d}", category, round(low, 4), None if high is None else round(high, 4))
+            )
+            shapes.append(shapely.set_precision(shape, SNAP_M))
+    frame = pd.DataFrame(rows, columns=["density_id", "category", "density_low", "density_high"])
+    least = f" or {min_incidents} incidents: such ground is drawn in the band below" if min_incidents > 0 else ""
+    note = (
+        f"{settings.kernel.capitalize()} kernel, bandwidth {bandwidth_m:,.0f} m, cells of {cell:,.0f} m; "
+        f"bands at {', '.join(f'{b:g}' for b in settings.bands)} times the mean density; "
+        f"no band from fewer than {min_locations} places{least}."
+    )
+    return Bands(gpd.GeoDataFrame(frame, geometry=gpd.GeoSeries(shapes, crs=crs), crs=crs), note, tuple(notes))
+
+
+def _told(thresholds: Sequence[float]) -> tuple[float, ...]:
+    """Round band limits to two figures: readers can say them, and they do not give the exact total back."""
+    return tuple(sorted({float(f"{t:.2g}") for t in thresholds}))
+
+
+def _enough(
+    found: list[tuple[float, float | None, Any]], xy: Any, weights: Any, min_incidents: int
+) -> list[tuple[float, float | None, Any]]:
+    """Lower patches (a connected piece of a band with everything above it) that hold too few incidents."""
+    if min_incidents <= 0 or not found:
+        return found
+    # Pieces of all bands, the highest first, so that a place on the line between two counts for the higher.
+    shapes = np.array([shape for _, _, shape in found], dtype=object)
+    pieces, band = shapely.get_parts(shapes, return_index=True)
+    order = np.argsort(-band, kind="stable")
+    codes = np.empty(len(pieces), dtype=object)
+    codes[order] = [f"{i:09d}" for i in range(len(pieces))]
+    piece = AreaIndex.build(pieces, codes.tolist(), snap_m=0).locate(xy).code_index
+    held = np.bincount(piece[piece >= 0], weights=weights[piece >= 0], minlength=len(pieces))
+
+    def enough(patches: Any, patch: Any, at: Any) -> Any:
+        return np.bincount(patch, weights=held[at], minlength=len(patches)) >= min_incidents
+
+    kept = lowered(shapes, enough)
+    return [(low, high, shape) for (low, high, _), shape in zip(found, kept, strict=True) if not shape.is_empty]
+
+
+# Density bands as polygons: contours of a surface, with a rule that keeps lone incidents off the map.
+
+
+DOUBLING_PER_KM2 = (5.0, 10.0, 20.0, 40.0, 80.0, 160.0)
+MEAN_MULTIPLES = (1.0, 2.0, 3.0, 5.0, 8.0)  # three times the mean and over is the usual cut for a hotspot
+PRECISION_M = 0.001
+LEAST_PART_M2 = 1.0  # what clipping leaves behind below this is dropped
+
+Values = NDArray[np.float64]
+Places = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Band:
+    """The ground where density lies between two levels.
+
+    Attributes
+    ----------
+    density_low, density_high
+        Incidents per square kilometre, low included; None above the highest level.
+    geometry
+        A valid multipolygon in the grid's projection.
+    """
+
+    density_low: float
+    density_high: float | None
+    geometry: Any
+
+
+def mean_thresholds(mean_per_km2: float, *, multiples: Sequence[float] = MEAN_MULTIPLES) -> tuple[float, ...]:
+    """Return levels at multiples of the mean density inside the study area, per square kilometre.
+
+    An area without incidents has no levels.
+
+    Raises
+    ------
+    InputError
+        If the mean is negative or not finite, or a multiple is not above 0.
+    """
+    if not (np.isfinite(mean_per_km2) and mean_per_km2 >= 0):
+        raise InputError(f"a mean density of {mean_per_km2} per km2 cannot be multiplied: give 0 or more")
+    if not all(np.isfinite(m) and m > 0 for m in multiples):
+        raise InputError(f"multiples of the mean {tuple(multiples)} must all be above 0")
+    return tuple(sorted({float(m * mean_per_km2) for m in multiples})) if mean_per_km2 > 0 else ()
+
+
+def bands(
+    density_per_km2: Values,
+    *,
+    grid: Grid,
+    thresholds_per_km2: Sequence[float],
+    locations_per_km2: Values,
+    location_peak_per_km2: float,
+    min_locations: int = 5,
+    within: Any = None,
+) -> tuple[Band, ...]:
+    """Draw the bands of a surface.
+
+    A band reaches only where the density of *distinct locations*, surfaced with the same kernel, is at least
+    `min_locations` times what one location has at its own place (for the quartic: density x pi h^2 / 3 >= the minimum
+    number of locations). A lone incident, or ten at one address, is one location and makes no band.
+
+    Parameters
+    ----------
+    density_per_km2
+        Incidents per square kilometre at the cell centres, shape (rows, cols).
+    grid
+        The cells.
+    thresholds_per_km2
+        Levels, above 0; a band runs from each to the next, the last upwards.
+    locations_per_km2
+        Distinct locations per square kilometre, same kernel, same cells.
+    location_peak_per_km2
+        Density of one location at its own place, per square kilometre.
+    min_locations
+        Distinct locations a band must rest on, 1 or more.
+    within
+        Polygon to cut the bands to; None leaves them whole.
+
+    Returns
+    -------
+    bands
+        Lowest first; a band without ground is left out. Same input, same bytes.
+
+    Raises
+    ------
+    InputError
+        If shapes disagree, or a number cannot be used.
+    """
+    levels = _checked_levels(thresholds_per_km2)
+    for name, values in (("density", density_per_km2), ("location density", locations_per_km2)):
+        if values.shape != grid.shape or not np.isfinite(values).all():
+            raise InputError(f"the {name} must be finite numbers of shape {grid.shape}: got shape {values.shape}")
+    if min_locations < 1 or not location_peak_per_km2 > 0:
+        raise InputError(f"min_locations {min_locations} must be 1 or more, and one location's peak above 0")
+    if not levels or density_per_km2.max(initial=0.0) < levels[0]:
+        return ()
+    # A hair under the minimum, so that rounding in the transform does not undo locations that meet it exactly.
+    enough = _filled(locations_per_km2, grid, min_locations * location_peak_per_km2 * (1 - 1e-6), None)
+    if within is not None:
+        enough = _polygons(shapely.intersection(enough, within))
+    found = []
+    for low, high in zip(levels, [*levels[1:], None], strict=True):
+        ground = _polygons(shapely.intersection(_filled(density_per_km2, grid, low, high), enough))
+        if not ground.is_empty:
+            found.append(Band(low, high, ground))
+    return tuple(found)
+
+
+def lowered(shapes: NDArray[Any], enough: Callable[[NDArray[Any], Places, Places], Any]) -> list[Any]:
+    """Draw ground whose patch does not rest on enough in the band below, or leave it out where none does.
+
+    A patch is a connected piece of a band with everything above it. Leaving a small one out would cut a hole into the
+    band round it: readers would see where the few are, and take the densest ground for the emptiest.
+
+    Parameters
+    ----------
+    shapes
+        Multipolygons of the bands, lowest first, shape (m,); they do not overlap.
+    enough
+        Takes patches, shape (n,), and pairs of a position in it and one among the pieces of all bands (in the order of
+        `shapely.get_parts(shapes)`); says of each patch whether it rests on enough, shape (n,).
+
+    Returns
+    -------
+    shapes
+        As many, empty where nothing is left of a band.
+    """
+    pieces, band = shapely.get_parts(shapes, return_index=True)
+    inside = shapely.point_on_surface(pieces)
+    drawn = np.full(len(pieces), -1)
+    for number in range(len(shapes)):
+        above = np.flatnonzero(band >= number)
+        patches = shapely.get_parts(shapely.union_all(pieces[above], grid_size=PRECISION_M))
+        patch, at = shapely.STRtree(inside[above]).query(patches, predicate="intersects")
+        drawn[above[at[enough(patches, patch, above[at])[patch]]]] = number
+    out = []
+    for number in range(len(shapes)):
+        mine = pieces[drawn == number]
+        moved = (band[drawn == number] != number).any()
+        out.append(_polygons(shapely.union_all(mine, grid_size=PRECISION_M)) if moved else shapely.multipolygons(mine))
+    return out
+
+
+def _checked_levels(thresholds_per_km2: Sequence[float]) -> list[float]:
+    levels = [float(t) for t in thresholds_per_km2]
+    if not all(np.isfinite(t) and t > 0 for t in levels) or any(b <= a for a, b in pairwise(levels)):
+        raise InputError(f"band levels {levels} must be above 0 per km2 and ascending")
+    return levels
+
+
+def _filled(values: Values, grid: Grid, low: float, high: float | None) -> Any:
+    """Ground where low <= value < high, linear between centres, as a valid multipolygon."""
+    from contourpy import FillType, contour_generator
+
+    top = float(values.max(initial=0.0))
+    if top < low:
+        return shapely.MultiPolygon()
+    # A ring of zeros closes every contour before the grid ends.
+    padded = np.pad(values, 1)
+    x = grid.x0 + (np.arange(-1, grid.cols + 1) + 0.5) * grid.cell_m
+    y = grid.y0 + (np.arange(-1, grid.rows + 1) + 0.5) * grid.cell_m
+    maker = contour_generator(x, y, padded, name="serial", fill_type=FillType.OuterOffset)
+    shapes = []
+    for points, offsets in zip(*maker.filled(low, top + 1.0 if high is None else high), strict=True):
+        rings = [points[a:b] for a, b in pairwise(offsets)]
+        shapes.append(shapely.Polygon(rings[0], rings[1:]))
+    # Contours may meet at a corner, which makes a ring touch itself.
+    return _polygons(shapely.union_all(shapely.make_valid(np.array(shapes, dtype=object), method="structure")))
+
+
+def _polygons(shape: Any) -> Any:
+    """Keep the polygons of whatever an overlay gave, as one multipolygon in one order."""
+    parts = shapely.get_parts(np.atleast_1d(np.asarray(shape, dtype=object)))
+    parts = shapely.get_parts(parts)  # a collection may hold multipolygons
+    keep = parts[(shapely.get_dimensions(parts) == 2) & (shapely.area(parts) >= LEAST_PART_M2)]
+    return shapely.normalize(shapely.multipolygons(keep)) if len(keep) else shapely.MultiPolygon()

@@ -1,0 +1,546 @@
+"""Clusters of one window that count as hotspots, ranked by incidents."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from pandas.api.extensions import ExtensionArray
+
+from pipeline.detect.clusters import Clustering, EpsChoice, Method, auto_eps, distinct, joining_note, reach
+from pipeline.detect.hotspots.outlines import cluster_outlines
+from pipeline.detect.hotspots.stability import Background, Recipe, monte_carlo_p, stability
+from pipeline.domain.periods import Period, month_range
+from pipeline.errors import InputError
+
+__all__ = [
+    "COLUMNS",
+    "Detection",
+    "Hotspots",
+    "by_category",
+    "by_period",
+    "change_pct",
+    "describe",
+    "detect",
+    "find_hotspots",
+    "nullable",
+    "numbered",
+    "victims_in",
+]
+
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """Distinct locations of a window, their clusters, and which clusters are hotspots.
+
+    Attributes
+    ----------
+    places_m, weights
+        Distinct locations in metres, shape (m, 2), and incidents at each, shape (m,).
+    place
+        Location of every input row, shape (n,).
+    clustering
+        Cluster of every location.
+    hotspot_of
+        Hotspot of each label from 0 in order of rank, -1 for none; the last entry answers for label -1.
+    recipe
+        Settings used; None where no reach could be chosen.
+    choice
+        How an automatic reach was read, otherwise None.
+    notes
+        What a reader must know.
+    """
+
+    places_m: Floats
+    weights: Ints
+    place: Ints
+    clustering: Clustering
+    hotspot_of: Ints
+    recipe: Recipe | None
+    choice: EpsChoice | None
+    notes: tuple[str, ...]
+
+    @property
+    def count(self) -> int:
+        """Number of hotspots."""
+        return int(self.hotspot_of.max(initial=-1)) + 1
+
+    @property
+    def member(self) -> Ints:
+        """Hotspot of every location, -1 for none."""
+        return self.hotspot_of[self.clustering.labels]
+
+    def inside(self, points_m: ArrayLike) -> Ints:
+        """Return the hotspot of any points by the rule that takes in border points: a core location within reach."""
+        if self.recipe is None:
+            return np.full(len(np.asarray(points_m)), -1, dtype=np.int64)
+        core = self.clustering.core
+        labels = reach(
+            points_m, core_m=self.places_m[core], core_labels=self.clustering.labels[core], eps_m=self.recipe.eps_m
+        )
+        return self.hotspot_of[labels]
+
+    def outlines(self) -> NDArray[np.object_]:
+        """Draw every hotspot, in metres."""
+        if self.recipe is None:
+            return np.empty(0, dtype=object)
+        return cluster_outlines(
+            self.places_m, labels=self.member, core=self.clustering.core, eps_m=self.recipe.eps_m, count=self.count
+        )
+
+
+def detect(
+    rows: pd.DataFrame,
+    *,
+    eps_m: float | Literal["auto"],
+    min_samples: int,
+    method: Method,
+    min_locations: int,
+    max_hotspots: int | None,
+) -> Detection:
+    """Cluster the rows of a window (columns easting_m, northing_m, incidents) and keep what counts as a hotspot.
+
+    Parameters and errors are those of `find_hotspots`.
+    """
+    places, weights, place = distinct(rows[["easting_m", "northing_m"]], weights=rows["incidents"])
+    notes: list[str] = []
+    choice: EpsChoice | None = None
+    if eps_m == "auto":
+        if int(weights.sum()) < min_samples or not (weights < min_samples).any():
+            notes.append(
+                f"no hotspot: eps_m cannot be chosen from {int(weights.sum())} incidents at {len(places)} places "
+                f"with min_samples {min_samples}"
+            )
+            nothing = Clustering(np.full(len(places), -1, dtype=np.int32), np.zeros(len(places), dtype=bool), method)
+            return Detection(places, weights, place, nothing, np.array([-1]), None, None, tuple(notes))
+        choice = auto_eps(places, min_samples=min_samples, weights=weights)
+        notes.append(choice.note)
+    recipe = Recipe(choice.eps_m if choice else float(eps_m), min_samples, min_locations, method)
+    found = recipe.cluster(places, weights)
+    notes.extend(found.notes)
+    warning = joining_note(places, found, eps_m=recipe.eps_m, min_samples=min_samples, weights=weights)
+    notes.extend([warning] if warning else [])
+    order = _rank(found, weights, min_locations, max_hotspots, notes)
+    hotspot_of = np.full(found.count + 1, -1, dtype=np.int64)
+    hotspot_of[order] = np.arange(len(order))
+    return Detection(places, weights, place, found, hotspot_of, recipe, choice, tuple(notes))
+
+
+def _rank(
+    found: Clustering, weights: Ints, min_locations: int, max_hotspots: int | None, notes: list[str]
+) -> NDArray[np.intp]:
+    """List the labels that are hotspots: most incidents first, ties by the lower label."""
+    inside = found.labels >= 0
+    incidents = np.bincount(found.labels[inside], weights=weights[inside], minlength=found.count)
+    enough = np.bincount(found.labels[inside], minlength=found.count) >= min_locations
+    order = np.argsort(-incidents, kind="stable")
+    order = order[enough[order]]
+    if not enough.all():
+        notes.append(
+            f"{int((~enough).sum())} of {found.count} clusters have fewer than {min_locations} distinct locations "
+            "and are no hotspots"
+        )
+    if not len(order):
+        notes.append(f"no hotspot among {int(weights.sum())} incidents at {len(weights)} places")
+    if max_hotspots is not None and len(order) > max_hotspots:
+        notes.append(f"the {max_hotspots} largest of {len(order)} hotspots are kept")
+        order = order[:max_hotspots]
+    return order
+
+
+# What is said about each hotspot: sums, shares and names, all from the rows it holds.
+
+
+MIN_BEFORE = 20  # incidents in the earlier window below which a percentage says nothing
+NOWHERE = "Outside all wards"
+
+
+def nullable(values: Iterable[float | None], *, kind: str = "Float64") -> ExtensionArray:
+    """Make a column in which what is not known is null."""
+    return pd.array([None if v is None else v for v in values], dtype=kind)
+
+
+def describe(rows: pd.DataFrame, *, count: int, ward_names: Mapping[str, str], total: int) -> dict[str, Any]:
+    """Sum up each hotspot's rows.
+
+    Parameters
+    ----------
+    rows
+        Rows of the locations table that lie in a hotspot, with its number from 0 in `hotspot`, and the number of
+        its distinct location in `place`.
+    count
+        Number of hotspots; each has rows.
+    ward_names
+        Names by ward code; a code without a name stands for itself.
+    total
+        All incidents of the window, inside hotspots or not.
+    """
+    per_place = rows.groupby(["hotspot", "place"])["incidents"].sum()
+    repeated = per_place.where(per_place > 1, 0).groupby("hotspot").sum()
+    groups = rows.groupby("hotspot")
+    incidents = groups["incidents"].sum().to_numpy(dtype=np.int64)
+    wards, boroughs = (_codes(rows, column, count) for column in ("ward_code", "borough_code"))
+    named = [ward_names.get(codes[0], codes[0]) if codes else NOWHERE for codes in wards]
+    return {
+        "name": pd.array(numbered(named), dtype="str"),
+        "incidents": incidents,
+        "distinct_locations": per_place.groupby("hotspot").size().to_numpy(dtype=np.int64),
+        "share_of_all_pct": 100 * incidents / total,
+        "first_period": _months(groups["month"].min()),
+        "last_period": _months(groups["month"].max()),
+        "ward_codes": pd.array([";".join(sorted(codes)) for codes in wards], dtype="str"),
+        "borough_code": pd.array([codes[0] if codes else None for codes in boroughs], dtype="str"),
+        "repeat_location_share_pct": 100 * repeated.to_numpy() / incidents,
+        "top_location_share_pct": 100 * per_place.groupby("hotspot").max().to_numpy() / incidents,
+        "outcome_share_pct": _outcomes(rows, count),
+    }
+
+
+def _codes(rows: pd.DataFrame, column: str, count: int) -> list[list[str]]:
+    """List the codes of each hotspot, the one with most incidents first, ties by the lower code."""
+    sums = rows[rows[column].notna()].groupby(["hotspot", column])["incidents"].sum().reset_index()
+    sums = sums.sort_values(["hotspot", "incidents", column], ascending=[True, False, True], kind="stable")
+    codes: list[list[str]] = [[] for _ in range(count)]
+    for hotspot, code in zip(sums["hotspot"], sums[column], strict=True):
+        codes[int(hotspot)].append(str(code))
+    return codes
+
+
+def numbered(names: Sequence[str]) -> list[str]:
+    """Give numbers to names that occur more than once: (1), (2), ... in the order given."""
+    seen: dict[str, int] = {}
+    told = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        told.append(f"{name} ({seen[name]})" if names.count(name) > 1 else name)
+    return told
+
+
+def _outcomes(rows: pd.DataFrame, count: int) -> ExtensionArray:
+    """Return positive outcomes per 100 known ones, null where none is known."""
+    if not {"positive_outcomes", "known_outcomes"} <= set(rows.columns):
+        return nullable([None] * count)
+    told = rows[rows["positive_outcomes"].notna() & rows["known_outcomes"].notna()]
+    sums = told.groupby("hotspot")[["positive_outcomes", "known_outcomes"]].sum().reindex(range(count), fill_value=0)
+    pairs = zip(sums["positive_outcomes"], sums["known_outcomes"], strict=True)
+    return nullable([100 * int(good) / int(known) if known > 0 else None for good, known in pairs])
+
+
+def by_category(rows: pd.DataFrame, *, ids: Sequence[str], categories: Sequence[str]) -> pd.DataFrame:
+    """Count incidents by hotspot and category, zeros written; an incident counts in each of its categories."""
+    few = rows[["hotspot", "incidents"]].assign(categories=rows["categories"].fillna(""))
+    few = few.groupby(["hotspot", "categories"], as_index=False)["incidents"].sum()
+    split = few[["hotspot", "incidents"]].assign(category=few["categories"].str.split(";"))
+    sums = split.explode("category").groupby(["hotspot", "category"])["incidents"].sum()
+    return _dense(sums, ids, "category", categories)
+
+
+def by_period(rows: pd.DataFrame, *, ids: Sequence[str], window: tuple[int, int]) -> pd.DataFrame:
+    """Count incidents by hotspot and month of the window, zeros written."""
+    months = month_range(*window)
+    sums = rows.groupby(["hotspot", "month"])["incidents"].sum()
+    counted = _dense(sums, ids, "month", months)
+    return counted.assign(month=_months(counted["month"])).rename(columns={"month": "period"})
+
+
+def _dense(sums: "pd.Series[int]", ids: Sequence[str], name: str, values: Sequence[object]) -> pd.DataFrame:
+    full = pd.MultiIndex.from_product([range(len(ids)), values], names=["hotspot", name])
+    table = sums.reindex(full, fill_value=0).reset_index()
+    hotspot = table.pop("hotspot").to_numpy(dtype=np.int64)
+    table.insert(0, "hotspot_id", pd.array(np.asarray(ids, dtype=object)[hotspot], dtype="str"))
+    return table.astype({"incidents": "int64"})
+
+
+def change_pct(now: NDArray[np.int64], before: NDArray[np.int64], *, days_now: int, days_before: int) -> ExtensionArray:
+    """Return the change in incidents per day, per cent; null where there were fewer than 20 before."""
+    return nullable(
+        [
+            100 * ((n / days_now) / (b / days_before) - 1) if b >= MIN_BEFORE else None
+            for n, b in zip(now.tolist(), before.tolist(), strict=True)
+        ]
+    )
+
+
+def victims_in(hotspot: NDArray[np.int64], victims: "pd.Series[str]", *, count: int) -> ExtensionArray:
+    """Count the distinct known victims of each hotspot, null where none is known."""
+    known = pd.DataFrame({"hotspot": hotspot, "victim": victims.to_numpy(dtype=object)}).dropna()
+    sizes = known[known["hotspot"] >= 0].groupby("hotspot")["victim"].nunique().reindex(range(count))
+    return nullable([None if pd.isna(v) else int(v) for v in sizes], kind="Int64")
+
+
+def _months(months: Iterable[int]) -> ExtensionArray:
+    return pd.array([f"{int(m) // 100:04d}-{int(m) % 100:02d}" for m in months], dtype="str")
+
+
+# Find hotspots in the locations table: cluster, rank, outline, describe, and say how sure.
+
+
+Window = tuple[int, int]
+
+NEEDED = ("easting_m", "northing_m", "ward_code", "borough_code", "month", "categories", "incidents")
+COLUMNS = (
+    "hotspot_id", "rank", "name", "incidents", "distinct_locations", "area_km2", "density_per_km2",
+    "share_of_all_pct", "first_period", "last_period", "ward_codes", "borough_code", "repeat_location_share_pct",
+    "top_location_share_pct", "outcome_share_pct", "change_pct", "stability", "p_value", "distinct_victims",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Hotspots:
+    """Hotspots, most incidents first.
+
+    Attributes
+    ----------
+    table
+        One row for each hotspot, columns as in `COLUMNS`; what is not known is null, never NaN.
+    geometry
+        Outlines in metres, in the table's order.
+    by_category
+        hotspot_id, category, incidents: every category of the window, zeros written; categories overlap.
+    by_period
+        hotspot_id, period (yyyy-mm), incidents: every month of the window, zeros written.
+    eps_m, min_samples
+        The settings that were used.
+    eps_choice
+        How an automatic reach was read, otherwise None.
+    notes
+        What a reader must know.
+    """
+
+    table: pd.DataFrame
+    geometry: NDArray[np.object_]
+    by_category: pd.DataFrame
+    by_period: pd.DataFrame
+    eps_m: float | None
+    min_samples: int
+    eps_choice: EpsChoice | None
+    notes: tuple[str, ...]
+
+
+def find_hotspots(
+    locations: pd.DataFrame,
+    *,
+    window: Window,
+    eps_m: float | Literal["auto"],
+    min_samples: int,
+    previous: Window | None = None,
+    method: Method = "dbscan",
+    min_locations: int = 5,
+    max_hotspots: int | None = None,
+    ward_names: Mapping[str, str] | None = None,
+    victims: pd.DataFrame | None = None,
+    resamples: int = 0,
+    simulations: int = 0,
+    background: Background | None = None,
+    rng: np.random.Generator | None = None,
+) -> Hotspots:
+    """Find, rank and describe the hotspots of a window of months.
+
+    Parameters
+    ----------
+    locations
+        One row for each location, month and set of categories: `easting_m`, `northing_m` (metres), `ward_code`,
+        `borough_code` (may be null), `month` (yyyymm), `categories` (semicolon-joined, closed under ancestors),
+        `incidents`, and where known `positive_outcomes`, `known_outcomes`. Other months may be there.
+    window
+        First and last month of detection, both included.
+    eps_m
+        Reach of a cluster in metres, or `auto`.
+    min_samples
+        Incidents within reach that make a core location.
+    previous
+        Earlier window to compare with, not overlapping; none by default.
+    method
+        `dbscan`, `hdbscan` or `optics`.
+    min_locations
+        Fewest distinct locations in a hotspot: ten incidents at one address are none.
+    max_hotspots
+        Most hotspots kept; all by default.
+    ward_names
+        Names by ward code. A hotspot is named after the ward that holds most of its incidents.
+    victims
+        Rows of `easting_m`, `northing_m`, `month`, `victim_hash`, for counting distinct victims.
+    resamples
+        Resamples of locations for `stability`; 0 leaves it null.
+    simulations
+        Simulated nulls for `p_value`; 0 leaves it null.
+    background
+        Where incidents fall in a simulated null.
+    rng
+        Source of the draws of both.
+
+    Returns
+    -------
+    hotspots
+        The table, outlines and companions; empty, with the reason in `notes`, where there is none.
+
+    Raises
+    ------
+    InputError
+        If columns are missing, a value is unusable, windows overlap, or draws are asked for without what they need.
+    """
+    span, earlier = Period(*window), None if previous is None else Period(*previous)
+    _check(locations, span, earlier)
+    if (resamples or simulations) and rng is None:
+        raise InputError("stability and p-values draw at random: pass rng, a seeded numpy Generator")
+    if simulations and background is None:
+        raise InputError("a p-value needs a background: the cells of the study area and their weights")
+    now = _in(locations, span)
+    found = detect(
+        now,
+        eps_m=eps_m,
+        min_samples=min_samples,
+        method=method,
+        min_locations=min_locations,
+        max_hotspots=max_hotspots,
+    )
+    notes = list(found.notes)
+    hotspot = found.member[found.place]
+    inside = hotspot >= 0
+    rows = now.loc[inside, [n for n in now.columns if n not in {"easting_m", "northing_m"}]]
+    rows = rows.assign(hotspot=hotspot[inside], place=found.place[inside])
+    columns = describe(rows, count=found.count, ward_names=ward_names or {}, total=int(found.weights.sum()))
+    geometry = found.outlines()
+    incidents = columns["incidents"]
+    area_km2 = np.array([shape.area for shape in geometry], dtype=np.float64) / 1e6
+    columns["hotspot_id"] = pd.array([f"H{i + 1:03d}" for i in range(found.count)], dtype="str")
+    columns["rank"] = np.arange(1, found.count + 1)
+    columns["area_km2"], columns["density_per_km2"] = area_km2, incidents / area_km2
+    columns["change_pct"] = _change(found, now=now, locations=locations, span=span, earlier=earlier, notes=notes)
+    columns["distinct_victims"] = _victims(found, rows, victims, span, notes)
+    columns |= _certainty(
+        found,
+        incidents=incidents,
+        resamples=resamples,
+        simulations=simulations,
+        background=background,
+        rng=rng,
+        notes=notes,
+    )
+    table = pd.DataFrame({name: columns[name] for name in COLUMNS})
+    ids = table["hotspot_id"].tolist()
+    return Hotspots(
+        table=table,
+        geometry=geometry,
+        by_category=by_category(rows, ids=ids, categories=_categories(now)),
+        by_period=by_period(rows, ids=ids, window=window),
+        eps_m=found.recipe.eps_m if found.recipe else None,
+        min_samples=min_samples,
+        eps_choice=found.choice,
+        notes=tuple(notes),
+    )
+
+
+def _check(locations: pd.DataFrame, span: Period, earlier: Period | None) -> None:
+    missing = [name for name in NEEDED if name not in locations.columns]
+    if missing:
+        raise InputError(f"the locations table has no column {', '.join(missing)}: it needs {', '.join(NEEDED)}")
+    if locations["incidents"].isna().any() or locations["month"].isna().any():
+        raise InputError("the locations table has rows without month or incidents: both must be whole numbers")
+    if ((locations["incidents"] < 0) | (locations["incidents"] % 1 != 0)).any():
+        raise InputError("the locations table has incidents that are negative or not whole: each row is a count")
+    if earlier is not None and earlier.last_month >= span.first_month:
+        raise InputError(f"the earlier window {earlier.id} must end before the window {span.id} begins")
+
+
+def _in(frame: pd.DataFrame, span: Period) -> pd.DataFrame:
+    """Return the rows of a window that hold incidents."""
+    kept = frame["month"].between(span.first_month, span.last_month) & (frame["incidents"] != 0)
+    return (
+        (frame if kept.all() else frame[kept]).reset_index(drop=True).astype({"incidents": "int64", "month": "int64"})
+    )
+
+
+def _categories(rows: pd.DataFrame) -> list[str]:
+    words = {word for joined in rows["categories"].dropna().unique() for word in str(joined).split(";")}
+    return sorted(words - {""})
+
+
+def _change(
+    found: Detection,
+    *,
+    now: pd.DataFrame,
+    locations: pd.DataFrame,
+    span: Period,
+    earlier: Period | None,
+    notes: list[str],
+) -> ExtensionArray:
+    if earlier is None or not found.count:
+        return nullable([None] * found.count)
+    counts = []
+    for rows in (now, _in(locations, earlier)):
+        hotspot = found.inside(rows[["easting_m", "northing_m"]].to_numpy(dtype=np.float64))
+        inside = hotspot >= 0
+        sums = np.bincount(hotspot[inside], weights=rows["incidents"].to_numpy()[inside], minlength=found.count)
+        counts.append(sums.astype(np.int64))
+    notes.append(
+        f"change_pct: incidents per day against {earlier.id}, at the same places. They were picked for being high now, "
+        "so it leans upwards"
+    )
+    return change_pct(*counts, days_now=span.days, days_before=earlier.days)
+
+
+def _victims(
+    found: Detection, rows: pd.DataFrame, victims: pd.DataFrame | None, span: Period, notes: list[str]
+) -> ExtensionArray:
+    """Count victims from their list; from the locations table alone only "at least the largest row" is sure."""
+    if victims is not None:
+        known = victims[victims["month"].between(span.first_month, span.last_month)]
+        hotspot = found.inside(known[["easting_m", "northing_m"]].to_numpy(dtype=np.float64))
+        return victims_in(hotspot, known["victim_hash"], count=found.count)
+    if "distinct_victims" not in rows or rows["distinct_victims"].isna().all():
+        return nullable([None] * found.count, kind="Int64")
+    notes.append("distinct_victims: at least this many, the most in any one row of the locations table")
+    least = rows.groupby("hotspot")["distinct_victims"].max().reindex(range(found.count))
+    return nullable([None if pd.isna(v) else int(v) for v in least], kind="Int64")
+
+
+def _certainty(
+    found: Detection,
+    *,
+    incidents: Ints,
+    resamples: int,
+    simulations: int,
+    background: Background | None,
+    rng: np.random.Generator | None,
+    notes: list[str],
+) -> dict[str, ExtensionArray]:
+    """Fill stability and p_value where asked for; each has its own stream, so one does not move the other."""
+    told = {"stability": nullable([None] * found.count), "p_value": nullable([None] * found.count)}
+    if rng is None or found.recipe is None or not found.count:
+        return told
+    steady_rng, null_rng = rng.spawn(2)
+    if resamples:
+        told["stability"] = nullable(
+            stability(
+                found.places_m,
+                weights=found.weights,
+                members=found.member,
+                recipe=found.recipe,
+                resamples=resamples,
+                rng=steady_rng,
+            )
+        )
+        notes.append(f"stability: share of {resamples} resamples of locations in which half of the hotspot comes back")
+    if simulations and background is not None:
+        told["p_value"] = nullable(
+            monte_carlo_p(
+                incidents,
+                weights=found.weights,
+                background=background,
+                recipe=found.recipe,
+                simulations=simulations,
+                rng=null_rng,
+            )
+        )
+        notes.append(
+            f"p_value: against the largest cluster in each of {simulations} simulations that lay the same locations "
+            f"{background.words}"
+        )
+    return told
