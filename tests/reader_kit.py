@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from pipeline import readers
+from pipeline import ingest as readers
 from pipeline.config import Config, parse_config
 from pipeline.geography.areas import AreaIndex
 

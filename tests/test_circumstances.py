@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from pipeline import readers
+from pipeline import ingest as readers
 from pipeline.aggregate.circumstances import (
     DELAYS,
     DIMENSIONS,

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.dates import (
+from pipeline.errors import ConfigError, InputError
+from pipeline.ingest.incidents.date_formats import (
     DateExam,
     DateParts,
     check_format,
@@ -18,7 +19,6 @@ from pipeline.dates import (
     separator,
     time_style,
 )
-from pipeline.errors import ConfigError, InputError
 
 DAYS = st.dates(min_value=date(1900, 1, 1), max_value=date(2199, 12, 31))
 

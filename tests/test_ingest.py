@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from pipeline import readers
+from pipeline import ingest as readers
 from pipeline.errors import InputError
 from pipeline.tables import AREA_MONTHS, INCIDENTS, LOCATIONS, QUARANTINE
 from tests.reader_kit import CITY, Read, read, settings, write

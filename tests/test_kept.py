@@ -17,7 +17,7 @@ from pipeline.aggregate.reduce import (
     merge_victims,
     reduce_locations,
 )
-from pipeline.readers.parts import incidents_schema
+from pipeline.ingest.incidents.read import incidents_schema
 from pipeline.storage.parquet import read_table
 from pipeline.tables import LOCATIONS
 

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from pipeline import quality, readers
+from pipeline import ingest as readers
 from pipeline.aggregate.reduce import PLACE_KEY, merge_counts, with_victims
 from pipeline.config import Areas, Config, parse_config
 from pipeline.errors import InputError, QualityError, SchemaError
+from pipeline.ingest import quality
 from pipeline.tables import PUBLISHED_COUNTS, QUARANTINE
 from tests.reader_kit import read, write
 

@@ -14,12 +14,12 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import readers
+from pipeline import ingest as readers
 from pipeline.config import Areas, Run
 from pipeline.errors import ConfigError, HotspotsError, InputError
-from pipeline.readers.files import file_format, plain_text
-from pipeline.readers.opened import clean_names
-from pipeline.readers.parts import PartWriter, quarantine_schema
+from pipeline.ingest.formats.files import file_format, plain_text
+from pipeline.ingest.formats.source import clean_names
+from pipeline.ingest.incidents.read import PartWriter, quarantine_schema
 from pipeline.stages import expand
 from pipeline.storage.duckdb import connect, identifier, literal
 from pipeline.tables import AREAS

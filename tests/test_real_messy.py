@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 import shapely
 
-from pipeline import readers
+from pipeline import ingest as readers
 from pipeline.errors import InputError, QualityError
 from pipeline.geography.areas import AreaIndex
-from pipeline.quality import incidents_quality
+from pipeline.ingest.quality import incidents_quality
 from tests.reader_kit import SALT, City, Read, read, settings
 
 pytestmark = pytest.mark.real

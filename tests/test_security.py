@@ -24,8 +24,8 @@ from hypothesis import strategies as st
 
 from pipeline.config import AreaFile
 from pipeline.errors import ConfigError, InputError
-from pipeline.readers.boundaries import read_boundaries
-from pipeline.readers.vector import open_vector
+from pipeline.ingest.areas.boundaries import read_boundaries
+from pipeline.ingest.formats.vector import open_vector
 from pipeline.run import load_config
 from pipeline.storage.duckdb import connect, identifier, literal
 from tests import source_rules as rules

@@ -10,8 +10,8 @@ import pandas as pd
 from pipeline.aggregate.reduce import KEPT, merge_kept, merge_locations, merge_victims
 from pipeline.domain.periods import Period
 from pipeline.errors import InputError
-from pipeline.quality import incidents_quality
-from pipeline.readers import PartReport
+from pipeline.ingest import PartReport
+from pipeline.ingest.quality import incidents_quality
 from pipeline.stages import Context
 from pipeline.stages.coverage import scarce_boroughs
 from pipeline.stages.parts import CountJob, count_part, guarded

@@ -7,7 +7,7 @@ from pathlib import Path
 from pipeline.config import Config
 from pipeline.config.templates import LICENCE_TO_WRITE
 from pipeline.errors import ConfigError, HotspotsError, InputError
-from pipeline.readers import (
+from pipeline.ingest import (
     LOOKUP_COLUMNS,
     boundary_texts,
     count_columns,

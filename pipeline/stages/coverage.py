@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from pipeline.quality import coverage_caution
+from pipeline.ingest.quality import coverage_caution
 from pipeline.stages.context import Context
 
 __all__ = ["scarce_boroughs"]

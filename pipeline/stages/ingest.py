@@ -9,8 +9,7 @@ import pandas as pd
 from pipeline.config import Config
 from pipeline.geography.areas import AreaIndex
 from pipeline.geography.projection import working_crs
-from pipeline.quality import counts_quality
-from pipeline.readers import (
+from pipeline.ingest import (
     AreaSet,
     PartReport,
     check_relations,
@@ -22,6 +21,7 @@ from pipeline.readers import (
     settle_duplicates,
     source_labels,
 )
+from pipeline.ingest.quality import counts_quality
 from pipeline.stages import Context, expand
 from pipeline.stages.coverage import scarce_boroughs
 from pipeline.stages.parts import ReadJob, guarded, part_name, read_part, save_index

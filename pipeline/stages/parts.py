@@ -15,7 +15,7 @@ from pipeline.aggregate.reduce import keep_counts
 from pipeline.config import Config, IncidentSource
 from pipeline.errors import EngineError, InputError
 from pipeline.geography.areas import AreaIndex
-from pipeline.readers import PartReport, read_incidents
+from pipeline.ingest import PartReport, read_incidents
 
 __all__ = ["CountJob", "ReadJob", "count_part", "guarded", "part_name", "read_part", "save_index"]
 

@@ -20,7 +20,7 @@ import atheris
 with atheris.instrument_imports(include=["pipeline"]):
     from pipeline.config import Categories, parse_config
     from pipeline.errors import HotspotsError
-    from pipeline.readers.sorting import Lookup
+    from pipeline.ingest.incidents.categories import Lookup
     from pipeline.run import load_config
     from tests.city import CONFIG
     from tests.reader_kit import read, settings

@@ -9,7 +9,7 @@ import pandas as pd
 import yaml
 
 from pipeline.config import parse_config
-from pipeline.readers import read_counts
+from pipeline.ingest import read_counts
 from pipeline.run import load_config
 from tests.city import CONFIG
 from tests.fuzz.kit import Case, as_text, good_rows

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from pipeline.config import Config, parse_config
 from pipeline.errors import ConfigError, HotspotsError, InputError
-from pipeline.readers.sorting import Lookup
+from pipeline.ingest.incidents.categories import Lookup
 from pipeline.run import load_config
 from tests.city import CONFIG
 from tests.reader_kit import read

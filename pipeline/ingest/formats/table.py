@@ -9,10 +9,9 @@ import pyarrow.compute as pc
 
 from pipeline.config import Run
 from pipeline.errors import InputError
-from pipeline.readers.files import plain_text
-from pipeline.readers.limits import DEFAULT_LIMITS
-from pipeline.readers.opened import FAULT
-from pipeline.readers.text import open_text
+from pipeline.ingest.formats.files import DEFAULT_LIMITS, plain_text
+from pipeline.ingest.formats.source import FAULT
+from pipeline.ingest.formats.text import open_text
 from pipeline.storage.duckdb import connect
 
 __all__ = ["FAULT", "read_text_table"]

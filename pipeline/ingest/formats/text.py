@@ -11,8 +11,8 @@ from pathlib import Path
 
 from pipeline.config import Run
 from pipeline.errors import InputError
-from pipeline.readers.limits import DEFAULT_LIMITS, bounded_lines, require_columns
-from pipeline.readers.opened import Opened, StageWriter, clean_names
+from pipeline.ingest.formats.files import DEFAULT_LIMITS, bounded_lines, require_columns
+from pipeline.ingest.formats.source import Opened, StageWriter, clean_names
 from pipeline.storage.duckdb import exact, literal
 
 __all__ = ["open_text", "text_header"]

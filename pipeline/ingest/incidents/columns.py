@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pipeline.config import IncidentSource
 from pipeline.errors import InputError
-from pipeline.readers.opened import Opened, find_columns
+from pipeline.ingest.formats.source import Opened, find_columns
 
 __all__ = ["USUAL_NAMES", "Roles", "find_roles", "role_columns"]
 

@@ -18,20 +18,25 @@ from pipeline.aggregate.reduce import (
     reduce_locations,
     reduce_places,
 )
-from pipeline.readers.account import PartReport
-from pipeline.readers.boundaries import boundary_texts
-from pipeline.readers.counted import CountsPart, CountsReport, check_relations, declared_relations, merge_published
-from pipeline.readers.duplicates import DUPLICATES, Duplicates, settle_duplicates
-from pipeline.readers.files import source_labels
-from pipeline.readers.gdal import closed
-from pipeline.readers.headers import require_incident_columns, require_text_columns
-from pipeline.readers.incidents import read_incidents
-from pipeline.readers.levels import AreaSet, read_areas, require_areas
-from pipeline.readers.limits import require_size
-from pipeline.readers.published import COUNT_RULES, LOOKUP_COLUMNS, count_columns, read_counts, read_lookup
-from pipeline.readers.residents import population_columns
-from pipeline.readers.rules import PLACE_RULES, RULES
-from pipeline.readers.sorting import merged_labels
+from pipeline.ingest.areas.boundaries import boundary_texts
+from pipeline.ingest.areas.parents import AreaSet, read_areas, require_areas
+from pipeline.ingest.areas.residents import population_columns
+from pipeline.ingest.counts.account import (
+    CountsPart,
+    CountsReport,
+    check_relations,
+    declared_relations,
+    merge_published,
+)
+from pipeline.ingest.counts.read import COUNT_RULES, LOOKUP_COLUMNS, count_columns, read_counts, read_lookup
+from pipeline.ingest.formats.files import require_size, source_labels
+from pipeline.ingest.formats.headers import require_incident_columns, require_text_columns
+from pipeline.ingest.formats.vector import closed
+from pipeline.ingest.incidents.account import PartReport
+from pipeline.ingest.incidents.categories import merged_labels
+from pipeline.ingest.incidents.duplicates import DUPLICATES, Duplicates, settle_duplicates
+from pipeline.ingest.incidents.quarantine import PLACE_RULES, RULES
+from pipeline.ingest.incidents.read import read_incidents
 
 __all__ = [
     "COUNT_RULES",

@@ -10,12 +10,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipeline import dates
 from pipeline.config import IncidentSource
-from pipeline.readers.coded import coded
-from pipeline.readers.opened import Opened
-from pipeline.readers.recognise import Roles
-from pipeline.readers.rules import rule_code
+from pipeline.ingest.formats.source import Opened
+from pipeline.ingest.incidents import date_formats as dates
+from pipeline.ingest.incidents.coded import coded
+from pipeline.ingest.incidents.columns import Roles
+from pipeline.ingest.incidents.quarantine import rule_code
 from pipeline.storage.duckdb import literal
 
 __all__ = ["DateColumn", "Moments", "Times", "Unsettled", "plan_moments"]

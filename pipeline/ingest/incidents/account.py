@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipeline.readers.moments import Times
-from pipeline.readers.placing import PLACES, Placed
-from pipeline.readers.rules import PLACE_RULES, RULES, rule_code
+from pipeline.ingest.incidents.dates import Times
+from pipeline.ingest.incidents.places import PLACES, Placed
+from pipeline.ingest.incidents.quarantine import PLACE_RULES, RULES, rule_code
 
 __all__ = ["PartReport", "Tally"]
 

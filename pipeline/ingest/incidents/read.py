@@ -3,36 +3,39 @@
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.config import Config, IncidentSource
 from pipeline.errors import InputError
-from pipeline.readers.account import PartReport, Tally
-from pipeline.readers.coded import coded
-from pipeline.readers.columnar import open_parquet
-from pipeline.readers.details import Details, plan_details
-from pipeline.readers.files import file_format, plain_text
-from pipeline.readers.moments import Moments, Unsettled, plan_moments
-from pipeline.readers.opened import FAULT, NOT_A_POINT, Opened, Unreadable, first_line
-from pipeline.readers.parts import PartWriter, incidents_schema, quarantine_schema
-from pipeline.readers.placing import Locate, Placer, plan_placing
-from pipeline.readers.recognise import Roles, find_roles
-from pipeline.readers.rules import RULES, rule_code
-from pipeline.readers.sorting import Sorter, plan_sorting
-from pipeline.readers.text import open_text
-from pipeline.readers.vector import open_vector
+from pipeline.ingest.formats.files import file_format, plain_text
+from pipeline.ingest.formats.parquet import open_parquet
+from pipeline.ingest.formats.source import FAULT, NOT_A_POINT, Opened, Unreadable, first_line
+from pipeline.ingest.formats.text import open_text
+from pipeline.ingest.formats.vector import open_vector
+from pipeline.ingest.incidents.account import PartReport, Tally
+from pipeline.ingest.incidents.categories import Sorter, plan_sorting
+from pipeline.ingest.incidents.coded import coded
+from pipeline.ingest.incidents.columns import Roles, find_roles
+from pipeline.ingest.incidents.dates import Moments, Unsettled, plan_moments
+from pipeline.ingest.incidents.details import Details, plan_details
+from pipeline.ingest.incidents.places import Locate, Placer, plan_placing
+from pipeline.ingest.incidents.quarantine import RULES, rule_code
 from pipeline.storage.duckdb import connect
+from pipeline.tables import INCIDENTS, QUARANTINE, Table
 
-__all__ = ["read_incidents"]
+__all__ = ["PartWriter", "incidents_schema", "quarantine_schema", "read_incidents"]
+
 
 _REDACTED = "[redacted]"
 
@@ -295,3 +298,69 @@ class _Reading:
             has_outcomes=self.details.has_outcomes,
             decisions=decisions,
         )
+
+
+# Parquet parts with the same bytes for the same rows.
+
+
+_TYPES = {"string": pa.string(), "date": pa.string(), "float": pa.float64(), "bool": pa.bool_(), "int": pa.int64()}
+_SMALL = {"month": pa.int32(), "hour_band": pa.int8()}
+
+
+def _schema(table: Table) -> Any:
+    return pa.schema([pa.field(c.name, _SMALL.get(c.name, _TYPES[c.kind]), nullable=c.null) for c in table.columns])
+
+
+def incidents_schema() -> Any:
+    """Arrow schema of INCIDENTS."""
+    return _schema(INCIDENTS)
+
+
+def quarantine_schema() -> Any:
+    """Arrow schema of QUARANTINE."""
+    return _schema(QUARANTINE)
+
+
+# Columns of mostly different values: a dictionary of them would only be tried and thrown away.
+_DISTINCT = frozenset({"incident_id", "victim_hash", "source_row", "easting_m", "northing_m", "raw"})
+
+
+class PartWriter:
+    """Writes a part batch by batch, in a thread of its own and one batch behind, so that memory does not grow.
+
+    A fault in writing is raised with the next batch, or at the end.
+    """
+
+    def __init__(self, path: Path, schema: Any) -> None:
+        self._writer = pq.ParquetWriter(
+            path,
+            schema,
+            compression="zstd",
+            compression_level=1,
+            store_schema=False,
+            use_dictionary=[n for n in schema.names if n not in _DISTINCT],
+            column_encoding={"source_row": "DELTA_BINARY_PACKED"},
+        )
+        self._beside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="part")
+        self._under_way: Future[None] | None = None
+
+    def write(self, table: Any) -> None:
+        """Append rows."""
+        if table.num_rows:
+            self._wait()
+            self._under_way = self._beside.submit(self._writer.write_table, table)
+
+    def _wait(self) -> None:
+        under_way, self._under_way = self._under_way, None
+        if under_way is not None:
+            under_way.result()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._wait()
+        finally:
+            self._beside.shutdown()
+            self._writer.close()

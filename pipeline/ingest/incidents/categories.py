@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from pipeline.config import Categories, Category, IncidentSource
 from pipeline.domain.categories import slugs
 from pipeline.errors import InputError
-from pipeline.readers.coded import Coded, coded, strings
-from pipeline.readers.opened import Opened, find_columns
-from pipeline.readers.recognise import Roles
+from pipeline.ingest.formats.source import Opened, find_columns
+from pipeline.ingest.incidents.coded import Coded, coded, strings
+from pipeline.ingest.incidents.columns import Roles
 
 __all__ = ["Lookup", "Sorter", "category_columns", "merged_labels", "plan_sorting"]
 

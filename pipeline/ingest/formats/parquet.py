@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 
 from pipeline.config import Run
 from pipeline.errors import InputError
-from pipeline.readers.limits import DEFAULT_LIMITS, require_columns, require_size, unfolds
-from pipeline.readers.opened import Opened, StageWriter, clean_names, first_line
-from pipeline.readers.vector import as_text, coordinates
+from pipeline.ingest.formats.files import DEFAULT_LIMITS, require_columns, require_size, unfolds
+from pipeline.ingest.formats.source import Opened, StageWriter, clean_names, first_line
+from pipeline.ingest.formats.vector import as_text, coordinates
 from pipeline.storage.duckdb import exact, literal
 
 __all__ = ["open_parquet", "parquet_header", "parquet_schema"]

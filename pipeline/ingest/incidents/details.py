@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipeline.config import IncidentSource
-from pipeline.readers.coded import Coded, coded
-from pipeline.readers.recognise import Roles
+from pipeline.ingest.incidents.coded import Coded, coded
+from pipeline.ingest.incidents.columns import Roles
 
 __all__ = ["Detailed", "Details", "plan_details"]
 

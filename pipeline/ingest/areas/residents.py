@@ -9,10 +9,9 @@ import pandas as pd
 
 from pipeline.config import PopulationFile, Run
 from pipeline.errors import InputError
-from pipeline.readers.files import existing
-from pipeline.readers.limits import DEFAULT_LIMITS
-from pipeline.readers.opened import find_columns
-from pipeline.readers.table import read_text_table
+from pipeline.ingest.formats.files import DEFAULT_LIMITS, existing
+from pipeline.ingest.formats.source import find_columns
+from pipeline.ingest.formats.table import read_text_table
 
 __all__ = ["Residents", "population_columns", "read_residents"]
 

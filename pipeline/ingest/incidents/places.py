@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from pipeline.config import IncidentSource
 from pipeline.errors import InputError
 from pipeline.geography import projection as crs
-from pipeline.readers.coded import coded, strings
-from pipeline.readers.opened import GEOMETRY_X, GEOMETRY_Y, Opened
-from pipeline.readers.recognise import Roles
-from pipeline.readers.rules import rule_code
+from pipeline.ingest.formats.source import GEOMETRY_X, GEOMETRY_Y, Opened
+from pipeline.ingest.incidents.coded import coded, strings
+from pipeline.ingest.incidents.columns import Roles
+from pipeline.ingest.incidents.quarantine import rule_code
 
 __all__ = ["FAR_M", "PLACES", "BoroughNames", "Locate", "Placed", "Placer", "plan_placing"]
 

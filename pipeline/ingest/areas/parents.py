@@ -13,10 +13,10 @@ from pipeline.config import Areas, Run
 from pipeline.config.base import did_you_mean
 from pipeline.errors import ConfigError, InputError
 from pipeline.geography.areas import dissolve, level_agreement, overlap_km2
-from pipeline.readers.boundaries import Boundaries, Shapes, assign_parents, read_boundaries
-from pipeline.readers.limits import DEFAULT_LIMITS
-from pipeline.readers.placing import BoroughNames
-from pipeline.readers.residents import Residents, read_residents
+from pipeline.ingest.areas.boundaries import Boundaries, Shapes, assign_parents, read_boundaries
+from pipeline.ingest.areas.residents import Residents, read_residents
+from pipeline.ingest.formats.files import DEFAULT_LIMITS
+from pipeline.ingest.incidents.places import BoroughNames
 from pipeline.tables import AREAS
 
 __all__ = ["AreaSet", "read_areas", "require_areas"]

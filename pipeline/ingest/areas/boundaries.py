@@ -13,11 +13,10 @@ from pipeline.config import AreaFile, Run
 from pipeline.errors import InputError
 from pipeline.geography import projection as crs
 from pipeline.geography.areas import check_codes, repair
-from pipeline.readers.columnar import parquet_schema
-from pipeline.readers.files import existing
-from pipeline.readers.gdal import closed
-from pipeline.readers.limits import DEFAULT_LIMITS, require_size
-from pipeline.readers.opened import find_columns, first_line
+from pipeline.ingest.formats.files import DEFAULT_LIMITS, existing, require_size
+from pipeline.ingest.formats.parquet import parquet_schema
+from pipeline.ingest.formats.source import find_columns, first_line
+from pipeline.ingest.formats.vector import closed
 
 __all__ = ["Boundaries", "assign_parents", "boundary_texts", "read_boundaries"]
 

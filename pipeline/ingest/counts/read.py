@@ -13,12 +13,11 @@ import pandas as pd
 from pipeline.config import Areas, Config, PublishedSource, Run
 from pipeline.domain.categories import ROOT
 from pipeline.errors import InputError
-from pipeline.readers.counted import COUNT_KEY, CountsPart, CountsReport, accounting, matched_pct, unmapped
-from pipeline.readers.files import existing
-from pipeline.readers.limits import DEFAULT_LIMITS
-from pipeline.readers.opened import FAULT, find_columns
-from pipeline.readers.sorting import Lookup
-from pipeline.readers.table import read_text_table
+from pipeline.ingest.counts.account import COUNT_KEY, CountsPart, CountsReport, accounting, matched_pct, unmapped
+from pipeline.ingest.formats.files import DEFAULT_LIMITS, existing
+from pipeline.ingest.formats.source import FAULT, find_columns
+from pipeline.ingest.formats.table import read_text_table
+from pipeline.ingest.incidents.categories import Lookup
 from pipeline.tables import PUBLISHED_COUNTS, QUARANTINE
 
 __all__ = ["COUNT_RULES", "LOOKUP_COLUMNS", "count_columns", "read_counts", "read_lookup"]

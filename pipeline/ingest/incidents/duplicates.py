@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import InputError
-from pipeline.readers.parts import PartWriter, incidents_schema
+from pipeline.ingest.incidents.read import PartWriter, incidents_schema
 from pipeline.storage.duckdb import connect, identifier, scan_parts
 from pipeline.tables import Column, Table
 

@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.config import Categories, IncidentSource, Run
-from pipeline.readers.columnar import parquet_header
-from pipeline.readers.files import file_format, plain_text
-from pipeline.readers.limits import DEFAULT_LIMITS
-from pipeline.readers.opened import Opened, find_columns
-from pipeline.readers.recognise import find_roles, role_columns
-from pipeline.readers.sorting import category_columns, plan_sorting
-from pipeline.readers.text import text_header
-from pipeline.readers.vector import vector_header
+from pipeline.ingest.formats.files import DEFAULT_LIMITS, file_format, plain_text
+from pipeline.ingest.formats.parquet import parquet_header
+from pipeline.ingest.formats.source import Opened, find_columns
+from pipeline.ingest.formats.text import text_header
+from pipeline.ingest.formats.vector import vector_header
+from pipeline.ingest.incidents.categories import category_columns, plan_sorting
+from pipeline.ingest.incidents.columns import find_roles, role_columns
 
 __all__ = ["require_incident_columns", "require_text_columns"]
 

@@ -1,0 +1,1 @@
+"""Boundaries, parents and residents."""

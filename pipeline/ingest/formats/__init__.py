@@ -1,0 +1,1 @@
+"""How tables get in: one reader a format, each with its limits."""

@@ -1,0 +1,1 @@
+"""Incidents: columns, dates, places and categories of a row, and the account of all rows."""

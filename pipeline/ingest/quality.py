@@ -1,0 +1,447 @@
+"""The account of a run's data: every row read is an incident, refused with a reason, or a duplicate, and none is lost.
+
+What is counted twice in different ways must agree; where it does not, the program is wrong and says so.
+"""
+
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.errors import InputError, QualityError, SchemaError
+
+__all__ = [
+    "LISTED",
+    "PLACED",
+    "CountsAccount",
+    "PartAccount",
+    "broken",
+    "counts_quality",
+    "coverage_caution",
+    "hit_rates",
+    "incidents_quality",
+    "largest",
+    "pct",
+    "records",
+    "repeated_share",
+    "require_kept",
+    "scarce",
+    "summed",
+]
+
+
+# What reading gives of each file, and how such accounts are added up and checked.
+
+
+LISTED = 20
+
+
+class PartAccount(Protocol):
+    """The account of one input file, as reading it gives."""
+
+    @property
+    def source(self) -> str: ...  # noqa: D102 the names say it
+    @property
+    def rows_read(self) -> int: ...  # noqa: D102
+    @property
+    def incidents(self) -> int: ...  # noqa: D102
+    @property
+    def quarantined(self) -> Mapping[str, int]: ...  # noqa: D102
+    @property
+    def lost_places(self) -> Mapping[int, int]: ...  # noqa: D102
+    @property
+    def unknown_categories(self) -> Mapping[str, int]: ...  # noqa: D102
+    @property
+    def unknown_boroughs(self) -> Mapping[str, int]: ...  # noqa: D102
+    @property
+    def unreadable(self) -> Mapping[str, int]: ...  # noqa: D102
+    @property
+    def ward_checks(self) -> Mapping[str, int]: ...  # noqa: D102
+    @property
+    def without_id(self) -> int: ...  # noqa: D102
+
+
+class CountsAccount(Protocol):
+    """The account of one file of published counts."""
+
+    @property
+    def source(self) -> str: ...  # noqa: D102
+    @property
+    def rows_read(self) -> int: ...  # noqa: D102
+    @property
+    def quarantined(self) -> Mapping[str, int]: ...  # noqa: D102
+    @property
+    def ignored_categories(self) -> Mapping[str, int]: ...  # noqa: D102
+    @property
+    def accounting(self) -> pd.DataFrame: ...  # noqa: D102
+    @property
+    def unmapped(self) -> pd.DataFrame: ...  # noqa: D102
+    @property
+    def matched_pct(self) -> float | None: ...  # noqa: D102
+
+
+def require_kept(read: int, rules: Mapping[str, int], *, max_pct: float, files: int) -> None:
+    """Stop where too many rows were refused to trust the rest.
+
+    Raises
+    ------
+    InputError
+        If no row was read.
+    QualityError
+        If more than `max_pct` per cent of the rows were refused, or all of them.
+    """
+    refused = sum(rules.values())
+    if read == 0:
+        raise InputError(f"no row of data in {files} input file(s): check the paths and the exports")
+    if refused == read or 100 * refused > max_pct * read:
+        told = ", ".join(f"{rule} {rows}" for rule, rows in sorted(rules.items(), key=lambda r: (-r[1], r[0])))
+        raise QualityError(
+            f"{refused} of {read} rows ({100 * refused / read:.1f} per cent) were refused, more than "
+            f"quality.max_quarantined_pct allows ({max_pct:g}): {told}. Look at them with `hotspots quarantine`, "
+            "correct the settings or the data, or raise the limit if this is expected"
+        )
+
+
+def broken(what: str) -> SchemaError:
+    """Say that two ways of counting disagree."""
+    return SchemaError(f"the account does not add up: {what}. This is a fault of the program: please report it.")
+
+
+def summed(counts: Iterable[Mapping[Any, int]]) -> Counter[Any]:
+    """Add counts up."""
+    total: Counter[Any] = Counter()
+    for count in counts:
+        total.update(count)
+    return total
+
+
+def largest(counts: Counter[Any]) -> dict[str, Any]:
+    """Texts by rows, the most frequent first, so many as are worth reading."""
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    listed = {str(text): rows for text, rows in ordered[:LISTED]}
+    return {"texts": len(ordered), "rows": sum(counts.values()), "listed": listed}
+
+
+def pct(part: int, whole: int) -> float | None:
+    """Share in per cent; None of nothing."""
+    return round(100 * part / whole, 3) if whole else None
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as plain values that JSON knows."""
+    return [{str(k): v.item() if hasattr(v, "item") else v for k, v in row.items()} for row in frame.to_dict("records")]
+
+
+# The account of a run on published counts.
+
+
+def counts_quality(
+    parts: Sequence[CountsAccount],
+    *,
+    relations: pd.DataFrame,
+    max_quarantined_pct: float,
+    min_matched_pct: float,
+    allow_low_match: bool,
+) -> dict[str, Any]:
+    """Assemble quality.json of a run on published counts.
+
+    Parameters
+    ----------
+    parts
+        The account of every file.
+    relations
+        What testing the declared relations gave (`categories.relation_report`).
+    max_quarantined_pct, min_matched_pct
+        Limits, in per cent.
+    allow_low_match
+        Go on where fewer codes match than `min_matched_pct`.
+
+    Raises
+    ------
+    QualityError
+        If more rows than allowed were refused.
+    InputError
+        If no file has a row, or too few codes are in the boundaries.
+    SchemaError
+        If an account does not add up.
+    """
+    rules = summed(p.quarantined for p in parts)
+    read = sum(p.rows_read for p in parts)
+    require_kept(read, rules, max_pct=max_quarantined_pct, files=len(parts))
+    key = ["level", "measure", "category"]
+    account = pd.concat([p.accounting for p in parts]).groupby(key, sort=True).sum().reset_index()
+    sums = account[["mapped", "unmapped", "quarantined", "ignored"]].sum(axis=1)
+    if (account["published"] != sums).any():
+        raise broken(f"values of {account.loc[account['published'] != sums, key].to_dict('records')}")
+    matched = [p.matched_pct for p in parts if p.matched_pct is not None]
+    if matched and min(matched) < min_matched_pct and not allow_low_match:
+        worst = min(parts, key=lambda p: 100.0 if p.matched_pct is None else p.matched_pct)
+        codes = sorted(set(worst.unmapped["area_code"]))
+        raise InputError(
+            f"{worst.source}: only {worst.matched_pct} per cent of its area codes are in the boundaries (at least "
+            f"{min_matched_pct} wanted): {', '.join(codes[:LISTED])}. Use boundaries of the edition of the counts, "
+            "give areas.lookup, or set areas.allow_low_match"
+        )
+    listed = [p.unmapped.assign(file=p.source) for p in parts if len(p.unmapped)]
+    return {
+        "accounting": {"rows_read": read, "rows_quarantined": sum(rules.values())},
+        "quarantined_pct": pct(sum(rules.values()), read),
+        "max_quarantined_pct": max_quarantined_pct,
+        "quarantined_by_rule": dict(sorted(rules.items())),
+        "values": records(account),
+        "unmapped": records(pd.concat(listed, ignore_index=True)) if listed else [],
+        "matched_pct": min(matched) if matched else None,
+        "ignored_categories": largest(summed(p.ignored_categories for p in parts)),
+        "relations": records(relations),
+    }
+
+
+# Boroughs that the files hardly reach: a count of nothing is drawn as nothing, whoever was never asked.
+
+
+SCARCE_PCT = 5.0
+_FEWEST = 3
+_LISTED = 10
+
+
+def scarce(counts: Mapping[str, int]) -> list[str]:
+    """Find areas whose count is 0 or under 5 per cent of the median area's (of the largest, where the median is 0).
+
+    Parameters
+    ----------
+    counts
+        Incidents of each area over the whole data; areas said not to be covered are left out.
+
+    Returns
+    -------
+    codes
+        Fewest first; none where there are fewer than three areas, of which none is typical.
+    """
+    if len(counts) < _FEWEST:
+        return []
+    # Where more than half have nothing, the median says nothing either: strays beside the one that is covered stay few.
+    typical = statistics.median(counts.values()) or max(counts.values())
+    least = typical * SCARCE_PCT / 100
+    return sorted((c for c, n in counts.items() if n == 0 or n < least), key=lambda c: (counts[c], c))
+
+
+def coverage_caution(counts: Mapping[str, int], *, names: Mapping[str, str]) -> tuple[list[dict[str, object]], str]:
+    """Say which areas the files may not cover.
+
+    Parameters
+    ----------
+    counts
+        As for `scarce`.
+    names
+        Name of each area.
+
+    Returns
+    -------
+    found, caution
+        Code, name and count of each such area, and a sentence; none and an empty text where all is well.
+    """
+    codes = scarce(counts)
+    found: list[dict[str, object]] = [
+        {"area_code": code, "name": names[code], "incidents": counts[code]} for code in codes
+    ]
+    if not codes:
+        return [], ""
+    listed = ", ".join(f"{names[code]} {counts[code]:,}" for code in codes[:_LISTED])
+    more = f" and {len(codes) - _LISTED} more" if len(codes) > _LISTED else ""
+    one = len(codes) == 1
+    beside = "typical" if statistics.median(counts.values()) else "largest"
+    least = f"under 5 % of the {beside} count" if any(counts[code] for code in codes) else "a count of 0"
+    return found, (
+        f"{len(codes)} of {len(counts)} boroughs {'has' if one else 'have'} {least} ({listed}{more}). If the files do "
+        f"not cover {'it, put its code' if one else 'them, put their codes'} in areas.not_covered (quality.json lists "
+        "codes under scarce_boroughs): left out, they count as zero on the map and in rates."
+    )
+
+
+# The account of a run on incidents.
+
+
+PLACED = ("point", "outside")
+
+
+def incidents_quality(
+    parts: Sequence[PartAccount],
+    *,
+    duplicates: Mapping[str, int],
+    conflicting: int,
+    places: pd.DataFrame,
+    locations: pd.DataFrame,
+    max_quarantined_pct: float,
+    geocode_target_pct: float,
+) -> dict[str, Any]:
+    """Assemble quality.json of a run on incidents.
+
+    Parameters
+    ----------
+    parts
+        The account of every file, before repeated ids are settled.
+    duplicates
+        Rows left out because their id repeats, per file.
+    conflicting
+        How many of them said something else than the row kept.
+    places
+        Incidents kept in the end by source, borough_code (empty where none), month, place, online, date_precision,
+        with the measures incidents and snapped.
+    locations
+        Distinct places with the measure incidents (LOCATIONS).
+    max_quarantined_pct, geocode_target_pct
+        Limits, in per cent.
+
+    Raises
+    ------
+    QualityError
+        If more rows than allowed were refused, or all.
+    InputError
+        If no file has a row.
+    SchemaError
+        If an account does not add up.
+    """
+    rules = summed(p.quarantined for p in parts)
+    read, refused, left_out = sum(p.rows_read for p in parts), sum(rules.values()), sum(duplicates.values())
+    require_kept(read, rules, max_pct=max_quarantined_pct, files=len(parts))
+    by_place = places.groupby("place")["incidents"].sum()
+    kept = int(places["incidents"].sum())
+    inside, outside = int(by_place.get("point", 0)), int(by_place.get("outside", 0))
+    borough, none = int(by_place.get("borough", 0)), int(by_place.get("none", 0))
+    kept_by_source = places.groupby("source")["incidents"].sum()
+    for part in parts:
+        left = int(kept_by_source.get(part.source, 0)) + duplicates.get(part.source, 0)
+        if part.rows_read != part.incidents + sum(part.quarantined.values()) or part.incidents != left:
+            raise broken(f"rows of {part.source}: {part.rows_read} read, {part.quarantined} refused, {left} kept")
+    if kept != inside + outside + borough + none:
+        raise broken(f"{kept} incidents, but {inside} inside, {outside} outside, {borough + none} without a place")
+    rates = hit_rates(places, lost=summed(p.lost_places for p in parts), target_pct=geocode_target_pct)
+    online = int(places.loc[places["online"].astype(bool), "incidents"].sum())
+    return {
+        "accounting": {
+            "rows_read": read,
+            "incidents": kept,
+            "quarantined": refused,
+            "duplicates": left_out,
+            "incidents_inside_areas": inside,
+            "incidents_outside_areas": outside,
+            "incidents_without_a_place": borough + none,
+        },
+        "quarantined_pct": pct(refused, read),
+        "max_quarantined_pct": max_quarantined_pct,
+        "quarantined_by_rule": dict(sorted(rules.items())),
+        "duplicates": {"identical": left_out - conflicting, "conflicting": conflicting},
+        "without_a_place": {"borough_named": borough, "no_borough": none, "online": online},
+        "snapped": int(places["snapped"].sum()),
+        "month_only": int(places.loc[places["date_precision"] == "month", "incidents"].sum()),
+        "without_id": sum(p.without_id for p in parts),
+        "geocode": rates,
+        "repeated_coordinates": repeated_share(locations),
+        "unknown_categories": largest(summed(p.unknown_categories for p in parts)),
+        "unknown_boroughs": largest(summed(p.unknown_boroughs for p in parts)),
+        "unreadable_values": dict(sorted(summed(p.unreadable for p in parts).items())),
+        "ward_checks": _ward_checks(summed(p.ward_checks for p in parts)),
+        "files": [
+            {
+                "file": p.source,
+                "rows_read": p.rows_read,
+                "incidents": int(kept_by_source.get(p.source, 0)),
+                "quarantined": sum(p.quarantined.values()),
+                "duplicates": duplicates.get(p.source, 0),
+            }
+            for p in parts
+        ],
+    }
+
+
+def hit_rates(places: pd.DataFrame, *, lost: Mapping[int, int], target_pct: float) -> dict[str, Any]:
+    """Share of rows with a usable place: overall, by borough, by month, and by both.
+
+    Parameters
+    ----------
+    places
+        As for `incidents_quality`. Online rows have no place by nature and count on neither side.
+    lost
+        Rows refused for their place, by month (0 where unknown): they should have had one, and belong to no borough.
+    target_pct
+        Rule of thumb, in per cent (Ratcliffe 2004: 85).
+
+    Returns
+    -------
+    rates
+        Rows and `placed_pct` (None where there is no row), areas and months under the target marked.
+    """
+    due = places[~places["online"].astype(bool)]
+    table = pd.DataFrame(
+        {
+            "area_code": due["borough_code"].astype("str"),
+            "month": due["month"].astype("int64"),
+            "rows": due["incidents"].astype("int64"),
+            "placed": due["incidents"].where(due["place"].isin(PLACED), 0).astype("int64"),
+        }
+    )
+    failed = pd.DataFrame(
+        [("", month, rows, 0) for month, rows in sorted(lost.items())], columns=["area_code", "month", "rows", "placed"]
+    ).astype({"area_code": "str", "month": "int64", "rows": "int64", "placed": "int64"})
+    table = pd.concat([table, failed], ignore_index=True)
+
+    def by(*keys: str) -> list[dict[str, Any]]:
+        sums = table.groupby(list(keys), sort=True)[["rows", "placed"]].sum().reset_index()
+        out = []
+        for row in sums.to_dict("records"):
+            share = pct(int(row["placed"]), int(row["rows"]))
+            names = {k: int(row[k]) if k == "month" else str(row[k]) for k in keys}
+            below = share is not None and share < target_pct
+            out.append({**names, "rows": int(row["rows"]), "placed_pct": share, "under_target": below})
+        return out
+
+    rows, placed = int(table["rows"].sum()), int(table["placed"].sum())
+    share = pct(placed, rows)
+    return {
+        "target_pct": target_pct,
+        "rows": rows,
+        "placed": placed,
+        "placed_pct": share,
+        "under_target": share is not None and share < target_pct,
+        "by_area": by("area_code"),
+        "by_month": by("month"),
+        "by_area_and_month": by("area_code", "month"),
+    }
+
+
+def repeated_share(locations: pd.DataFrame) -> dict[str, Any]:
+    """How much of the data shares its coordinates with other rows: high where points are snapped to map points."""
+    at = _at_each_place(locations)
+    total, repeated = int(at.sum()), int(at[at > 1].sum())
+    return {
+        "incidents": total,
+        "distinct_places": len(at),
+        "repeated_pct": pct(repeated, total),
+        "largest_place_pct": pct(int(at.max()) if len(at) else 0, total),
+    }
+
+
+def _at_each_place(locations: pd.DataFrame) -> NDArray[np.int64]:
+    """Incidents at each distinct place; rows that come in the order of their places are not sorted again."""
+    x, y = (locations[name].to_numpy(dtype=np.float64) for name in ("easting_m", "northing_m"))
+    incidents: NDArray[np.int64] = locations["incidents"].to_numpy(dtype=np.int64)
+    if not len(x):
+        return incidents
+    if ((x[1:] < x[:-1]) | ((x[1:] == x[:-1]) & (y[1:] < y[:-1]))).any():
+        order = np.lexsort((y, x))
+        x, y, incidents = x[order], y[order], incidents[order]
+    starts = np.flatnonzero(np.concatenate(([True], (x[1:] != x[:-1]) | (y[1:] != y[:-1]))))
+    sums: NDArray[np.int64] = np.add.reduceat(incidents, starts)
+    return sums
+
+
+def _ward_checks(counts: Counter[Any]) -> dict[str, Any]:
+    return {
+        "compared": counts["compared"],
+        "same": counts["same"],
+        "same_pct": pct(counts["same"], counts["compared"]),
+    }
