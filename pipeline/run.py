@@ -15,7 +15,7 @@ from pipeline.engine import Engine
 from pipeline.engine_dask import DaskEngine
 from pipeline.engine_local import LocalEngine
 from pipeline.errors import ConfigError, EngineError, HotspotsError, InputError
-from pipeline.ledger import make_good, recorded
+from pipeline.release.ledger import make_good, recorded
 from pipeline.stages import STAGES, Context, Progress, Stage, input_files
 from pipeline.storage.files import read_json, write_json, write_text
 from pipeline.storage.manifest import Fingerprints, code_version, key_of, versions

@@ -8,10 +8,9 @@ import pandas as pd
 
 from pipeline.aggregate.circumstances import TOTAL, WHOLE
 from pipeline.config import Profile
-from pipeline.disclosure import Released
-from pipeline.disclosure.circumstances import release_circumstances
-from pipeline.disclosure.questions import Setting
 from pipeline.domain.periods import Period
+from pipeline.release import Released
+from pipeline.release.circumstances import Setting, release_circumstances
 
 __all__ = ["described"]
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.disclosure import CategoryInfo, Detected
 from pipeline.domain.categories import Category, CategoryTree
 from pipeline.domain.periods import Break
+from pipeline.release import CategoryInfo, Detected
 from pipeline.tables import AREA_MONTHS, LOCATIONS
 from tests.gated import areas_of
 

@@ -15,15 +15,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from pipeline.disclosure.released import (
-    _SEAL,
-    Break,
-    CategoryInfo,
-    Event,
-    PeriodInfo,
-    Released,
-    ReleaseInfo,
-)
+from pipeline.release.released import _SEAL, Break, CategoryInfo, Event, PeriodInfo, Released, ReleaseInfo
 
 __all__ = ["HOSTILE", "city", "hostile_city", "london", "make_info", "sealed", "windows"]
 

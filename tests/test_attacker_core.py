@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.audit import audit
-from pipeline.relations import area_sums, category_subsets, stack
-from pipeline.suppress import suppress
+from pipeline.release.audit import audit
+from pipeline.release.relations import area_sums, category_subsets, stack
+from pipeline.release.suppression import suppress
 from tests.attacker import every_table, integer_ranges, linear_ranges, read_release, study
 from tests.small_cities import UNPLACED, City, shown, small_city
 

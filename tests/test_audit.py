@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.audit import audit, feasible_ranges
 from pipeline.errors import InputError
-from pipeline.relations import area_sums, generic_rows, period_sums, window_atoms
+from pipeline.release.audit import audit, feasible_ranges
+from pipeline.release.relations import area_sums, generic_rows, period_sums, window_atoms
 
 
 def plain(**values: int) -> pd.DataFrame:

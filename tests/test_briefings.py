@@ -11,7 +11,7 @@ import pytest
 
 from pipeline import page
 from pipeline.briefings import write_briefings
-from pipeline.disclosure import Event, Released
+from pipeline.release import Event, Released
 from tests.released_fixture import HOSTILE, city, hostile_city, make_info, sealed, windows
 
 

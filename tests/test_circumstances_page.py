@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from pipeline.briefings import write_briefings
-from pipeline.disclosure import Released
 from pipeline.exports import write_exports
 from pipeline.findings import Answer, Asked, told, words
 from pipeline.page import fixed_wording
+from pipeline.release import Released
 from tests.described import described
 from tests.released_fixture import HOSTILE, city
 

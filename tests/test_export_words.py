@@ -12,11 +12,11 @@ import numpy as np
 import pyogrio
 import pytest
 
-from pipeline.disclosure import area_layer
 from pipeline.exports import write_exports
 from pipeline.exports.gemini import gemini_xml
 from pipeline.exports.qml import quoted
 from pipeline.exports.words import describe
+from pipeline.publish.exports.layer_tables import area_layer
 from tests.released_fixture import HOSTILE, city, hostile_city
 
 

@@ -10,10 +10,10 @@ import shapely
 
 from pipeline.config import Density
 from pipeline.detect.density import density_bands
-from pipeline.disclosure.outlines import as_first_released
-from pipeline.disclosure.past import Past
-from pipeline.disclosure.shapes import Shapes
 from pipeline.domain.periods import Period
+from pipeline.release.hotspots import Shapes
+from pipeline.release.outline_history import as_first_released
+from pipeline.release.previous_releases import Past
 
 YEAR = Period.parse("2024-01..2024-12")
 SQUARE = shapely.box(0, 0, 6000, 6000)

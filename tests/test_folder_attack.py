@@ -13,11 +13,11 @@ import pytest
 import shapely
 
 from pipeline.briefings import write_briefings
-from pipeline.disclosure import Detected, Released, release
-from pipeline.disclosure import protect as gate_protect
-from pipeline.disclosure.released import _SEAL
 from pipeline.exports import write_exports
 from pipeline.maps import write_map
+from pipeline.release import Detected, Released, release
+from pipeline.release import protect as gate_protect
+from pipeline.release.released import _SEAL
 from tests.folder_attacker import band, pinned, ranges, read_folder
 from tests.gated import PROFILES, X0, Y0, config_of, detected_of, planted, small
 
@@ -268,8 +268,8 @@ def test_what_a_ward_holds_beside_its_hotspot_is_protected() -> None:
 
 def test_rolling_windows_a_month_apart(tmp_path: Path) -> None:
     """Two windows a month apart, the months at either end known: the gate makes a cell of every piece."""
-    from pipeline.disclosure.cells import Layout, cell_table
     from pipeline.errors import ConfigError
+    from pipeline.release.cells import Layout, cell_table
 
     with pytest.raises(ConfigError, match="rolling ward windows overlap"):
         config_of([{**PARTNER, "ward_period": "rolling"}])

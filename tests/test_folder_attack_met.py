@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from pipeline.config.templates import template_text
-from pipeline.disclosure import Detected, Past, examine, past_of
+from pipeline.release import Detected, Past, examine, past_of
 from pipeline.run import run
 from tests.folder_attacker import attack, enlightened, narrow, read_folder
 from tests.folder_layout import months_of

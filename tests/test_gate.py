@@ -10,12 +10,11 @@ import pandas as pd
 import pytest
 import shapely
 
-from pipeline.disclosure import Detected, Ground, Released, examine, release
-from pipeline.disclosure import protect as gate_protect
-from pipeline.disclosure.elsewhere import known_cells
-from pipeline.disclosure.shapes import bands_of
-from pipeline.disclosure.spots import spot_cells, spot_rows, spots_of
 from pipeline.errors import ConfigError
+from pipeline.release import Detected, Ground, Released, examine, release
+from pipeline.release import protect as gate_protect
+from pipeline.release.hotspots import bands_of, spot_cells, spot_rows, spots_of
+from pipeline.release.known_tables import known_cells
 from tests.gated import X0, Y0, config_of, detected_of, planted, small
 from tests.test_folder_attack import hotspot_of
 

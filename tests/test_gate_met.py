@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pipeline.disclosure import Detected, Passed, Past, examine, past_of
+from pipeline.release import Detected, Passed, Past, examine, past_of
 from tests.gated import config_of
 from tests.met_counts import met_detected
 

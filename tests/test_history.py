@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.audit import audit
 from pipeline.errors import InputError
-from pipeline.history import Earlier, constraints_from_history
-from pipeline.relations import Relations, area_sums, category_subsets, generic_rows, stack
-from pipeline.suppress import BEFORE, suppress
+from pipeline.release.audit import audit
+from pipeline.release.previous_releases import Earlier, constraints_from_history
+from pipeline.release.relations import Relations, area_sums, category_subsets, generic_rows, stack
+from pipeline.release.suppression import BEFORE, suppress
 from tests.small_cities import UNPLACED, small_city
 
 THRESHOLD = 5

@@ -10,8 +10,8 @@ import shapely
 from scipy.optimize import nnls
 from scipy.spatial import cKDTree
 
-from pipeline.disclosure import Detected, Past, Released, past_of, release
-from pipeline.disclosure import protect as gate_protect
+from pipeline.release import Detected, Past, Released, past_of, release
+from pipeline.release import protect as gate_protect
 from pipeline.tables import LOCATIONS
 from tests.gated import X0, Y0, config_of, detected_of
 
@@ -159,7 +159,7 @@ def test_another_folder_of_other_records_shows_no_surface(first: Released) -> No
 
 
 def test_patches_need_addresses(first: Released) -> None:
-    from pipeline.disclosure import Ground
+    from pipeline.release import Ground
 
     west, lone = places()
     crowded = np.random.default_rng(3).uniform([X0, Y0], [X0 + 12_000, Y0 + 5_000], size=(4_000, 2))

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.disclosure import Past, Released, examine, past_of
-from pipeline.disclosure import protect as gate_protect
 from pipeline.errors import DisclosureError, EngineError, HotspotsError, InputError
-from pipeline.ledger import Ledger, keep_entry, make_good, recorded
+from pipeline.release import Past, Released, examine, past_of
+from pipeline.release import protect as gate_protect
+from pipeline.release.ledger import Ledger, keep_entry, make_good, recorded
 from pipeline.run import run
 from tests.city import write_city
 from tests.folder_attacker import Book, ranges
@@ -274,7 +274,7 @@ def test_the_ledger_is_held_by_one_run_at_a_time(tmp_path: Path) -> None:
 
 def test_a_refusal_names_its_cells_in_the_house_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Make every audit fail: nothing is written, the message has no area in it, the log has."""
-    from pipeline.audit import AuditResult, audit
+    from pipeline.release.audit import AuditResult, audit
 
     def never_safe(cells: Any, **rest: Any) -> AuditResult:
         found = audit(cells, **rest)

@@ -16,10 +16,10 @@ import pytest
 import shapely
 
 from pipeline import page, palette
-from pipeline.disclosure.released import Released
 from pipeline.errors import InputError
 from pipeline.geography import topology as simplify
 from pipeline.maps import map_html, write_map
+from pipeline.release.released import Released
 from pipeline.statistics.intervals import wilson
 from tests import released_fixture as fixture
 

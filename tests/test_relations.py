@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from pipeline.errors import InputError
-from pipeline.relations import (
+from pipeline.release.relations import (
     Relations,
     area_sums,
     category_subsets,

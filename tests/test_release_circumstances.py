@@ -10,10 +10,8 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 from pipeline.aggregate.circumstances import NOT_STATED, OTHER, TOTAL
 from pipeline.config import Profile
-from pipeline.disclosure.circumstances import APART, FIRST, Circumstances, release_circumstances
-from pipeline.disclosure.questions import Setting
-from pipeline.disclosure.told import Told
 from pipeline.domain.periods import Period
+from pipeline.release.circumstances import APART, FIRST, Circumstances, Setting, Told, release_circumstances
 
 YEAR = Period(202401, 202412)
 BOROUGHS = ("B1", "B2", "B3", "B4")

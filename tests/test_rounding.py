@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import InputError
-from pipeline.rounding import cell_noise, keys_of, noise_table, round_to_base, rounding_interval, sum_keys
+from pipeline.release.rounding import cell_noise, keys_of, noise_table, round_to_base, rounding_interval, sum_keys
 
 SECRET = b"0123456789abcdef"
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.audit import audit
 from pipeline.errors import InputError
-from pipeline.relations import Relations, area_sums, period_sums, stack
-from pipeline.suppress import ADDED, AT_SOURCE, PROTECTED, suppress
+from pipeline.release.audit import audit
+from pipeline.release.relations import Relations, area_sums, period_sums, stack
+from pipeline.release.suppression import ADDED, AT_SOURCE, PROTECTED, suppress
 from tests.small_cities import small_city
 
 

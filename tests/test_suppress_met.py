@@ -11,9 +11,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipeline.audit import audit
-from pipeline.relations import Relations, area_sums, category_subsets, drop_violated, period_sums, stack
-from pipeline.suppress import suppress
+from pipeline.release.audit import audit
+from pipeline.release.relations import Relations, area_sums, category_subsets, drop_violated, period_sums, stack
+from pipeline.release.suppression import suppress
 
 LONDON = "E12000007"
 RELIGIOUS = "Racist and Religious Crime"

@@ -44,7 +44,7 @@ class _Audit:
         """Time the audit wherever a loaded module calls it."""
         import time
 
-        for module in [m for n, m in sys.modules.items() if n.startswith("pipeline.disclosure.") and m is not None]:
+        for module in [m for n, m in sys.modules.items() if n.startswith("pipeline.release.") and m is not None]:
             call = getattr(module, "audit", None)
             if not callable(call) or hasattr(call, "timed"):
                 continue

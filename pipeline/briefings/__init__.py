@@ -6,7 +6,7 @@ from pipeline.briefings.book import Book
 from pipeline.briefings.circumstances import circumstances_page, described, page_name
 from pipeline.briefings.files import file_name
 from pipeline.briefings.sheets import make_page
-from pipeline.disclosure import Released
+from pipeline.release import Released
 
 __all__ = ["write_briefings"]
 

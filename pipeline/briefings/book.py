@@ -9,9 +9,10 @@ import shapely
 
 from pipeline import findings, palette
 from pipeline.aggregate.circumstances import TOTAL
-from pipeline.disclosure import PeriodInfo, Released, headline_rows
 from pipeline.findings import words
 from pipeline.geography import topology as simplify
+from pipeline.publish.exports.layer_tables import headline_rows
+from pipeline.release import PeriodInfo, Released
 
 __all__ = ["Book", "Place", "before_words"]
 

@@ -10,8 +10,8 @@ from pipeline import charts, findings, palette
 from pipeline.briefings.book import Book, Place
 from pipeline.briefings.pieces import legend, rate_words
 from pipeline.briefings.series import history, month_number, tick_marks
-from pipeline.disclosure import Event
 from pipeline.findings import words
+from pipeline.release import Event
 
 __all__ = [
     "MOST_EVENTS",

@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-from pipeline.disclosure import Released
 from pipeline.exports.columnar import flatgeobuf_bytes, geoparquet_bytes
 from pipeline.exports.csvw import csvw
 from pipeline.exports.gemini import gemini_xml, qgis_metadata
@@ -14,6 +13,7 @@ from pipeline.exports.registers import Extra, Sheet
 from pipeline.exports.styles import rate_limits, styles_of
 from pipeline.exports.tables import csv_text
 from pipeline.exports.words import Words, describe
+from pipeline.release import Released
 from pipeline.storage.files import write_bytes, write_json, write_text
 from pipeline.tables import AREA_COUNTS, CIRCUMSTANCES
 

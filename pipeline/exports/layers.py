@@ -10,7 +10,8 @@ import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
 
-from pipeline.disclosure import Released, area_layer, density_layer, hotspot_layer
+from pipeline.publish.exports.layer_tables import area_layer, density_layer, hotspot_layer
+from pipeline.release import Released
 from pipeline.tables import AREA_LAYER, DENSITY_LAYER, HOTSPOT_LAYER, Kind, Table
 
 __all__ = ["Field", "Layer", "arrow_table", "layers_of", "polygons"]

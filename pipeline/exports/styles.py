@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import pandas as pd
 
 from pipeline import palette
-from pipeline.disclosure import Released
 from pipeline.exports.layers import Layer
 from pipeline.exports.qml import Label, Paint, Rule, Symbol, circle, document, fill, hatch, line, quoted, stipple
 from pipeline.exports.registers import Style
+from pipeline.release import Released
 
 __all__ = ["rate_limits", "styles_of"]
 

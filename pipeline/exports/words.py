@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import shapely
 
-from pipeline.disclosure import Released
 from pipeline.findings.words import named_period
 from pipeline.geography.projection import to_lonlat
 from pipeline.page import NOT_AUDITED, SYNTHETIC, fixed_wording
+from pipeline.release import Released
 from pipeline.tables import WITHHELD_NOTE
 
 __all__ = ["Words", "describe"]

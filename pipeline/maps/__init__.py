@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from pipeline.disclosure.released import Released
 from pipeline.maps.document import map_html
+from pipeline.release.released import Released
 
 __all__ = ["map_html", "write_map"]
 

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import folium
 
 from pipeline import page
-from pipeline.disclosure.released import Released
 from pipeline.errors import InputError
 from pipeline.maps.payload import make_payload
+from pipeline.release.released import Released
 
 __all__ = ["map_html"]
 

@@ -8,8 +8,8 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from pipeline.disclosure.released import Released
 from pipeline.geography import topology as simplify
+from pipeline.release.released import Released
 
 __all__ = ["LEVELS", "Outlines", "make_outlines"]
 

@@ -5,10 +5,10 @@ from typing import Any
 import pandas as pd
 
 from pipeline import page
-from pipeline.disclosure.released import PeriodInfo, Released
 from pipeline.findings import words
 from pipeline.maps.outlines import LEVELS, make_outlines
 from pipeline.maps.values import encode_counts, limits, period_kind
+from pipeline.release.released import PeriodInfo, Released
 
 __all__ = ["make_payload"]
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from pipeline.disclosure import Released
 from pipeline.protection.sheet import protection_html
+from pipeline.release import Released
 from pipeline.storage.files import write_text
 
 __all__ = ["protection_html", "write_protection"]

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.disclosure import ReleaseInfo
 from pipeline.domain.periods import Period
+from pipeline.release import ReleaseInfo
 
 __all__ = ["attacker", "rule_sentences"]
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.disclosure import Released, ReleaseInfo
 from pipeline.page import NOT_AUDITED, SYNTHETIC, colour_tokens, document, text
 from pipeline.protection.rules import attacker, rule_sentences
+from pipeline.release import Released, ReleaseInfo
 
 __all__ = ["protection_html"]
 

@@ -5,11 +5,11 @@ import os
 from urllib.parse import quote
 
 from pipeline.briefings import write_briefings
-from pipeline.disclosure import Packed, Released, unpack
 from pipeline.errors import ConfigError
 from pipeline.exports import write_exports
 from pipeline.maps import write_map
 from pipeline.protection import write_protection
+from pipeline.release import Packed, Released, unpack
 from pipeline.stages import Context
 from pipeline.storage.files import read_json
 from pipeline.storage.parquet import read_layer, read_table

@@ -7,19 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.config import Profile
-from pipeline.disclosure import (
-    AUDIENCES,
-    CategoryInfo,
-    Detected,
-    Passed,
-    Past,
-    RefusedError,
-    Told,
-    examine,
-    pack,
-    past_of,
-)
-from pipeline.ledger import Ledger, keep_entry
+from pipeline.release import AUDIENCES, CategoryInfo, Detected, Passed, Past, RefusedError, Told, examine, pack, past_of
+from pipeline.release.ledger import Ledger, keep_entry
 from pipeline.stages import Context
 from pipeline.stages.checks import settings_cautions
 from pipeline.stages.surroundings import ground_of, known_of

@@ -8,9 +8,9 @@ import pandas as pd
 import shapely
 
 from pipeline.config import KnownTable
-from pipeline.disclosure import Ground
 from pipeline.errors import ConfigError, InputError
 from pipeline.ingest import closed, read_counts, read_lookup, require_size
+from pipeline.release import Ground
 from pipeline.stages.checks import RELEASE_COLUMNS
 from pipeline.stages.context import Context
 from pipeline.storage.parquet import read_table

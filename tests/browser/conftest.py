@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.disclosure.released import Break, CategoryInfo, Released
 from pipeline.maps import map_html
+from pipeline.release.released import Break, CategoryInfo, Released
 from pipeline.statistics.intervals import garwood, wilson
 from tests import released_fixture as fixture
 

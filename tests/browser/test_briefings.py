@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page
 from pipeline.briefings import write_briefings
 from pipeline.briefings.book import Book
 from pipeline.briefings.sheets import make_page
-from pipeline.disclosure import Event, Released
+from pipeline.release import Event, Released
 from tests.released_fixture import city, hostile_city, london, sealed
 
 pytestmark = pytest.mark.browser

@@ -15,7 +15,7 @@ import shapely
 from PIL import Image
 
 from pipeline import palette
-from pipeline.disclosure.released import Released
+from pipeline.release.released import Released
 
 HEADLINE = "2024-08..2025-07"
 COLUMN = {

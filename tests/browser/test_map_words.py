@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from pipeline.briefings.book import Book
-from pipeline.disclosure.released import PeriodInfo
 from pipeline.domain.periods import Period
 from pipeline.exports.words import describe
 from pipeline.findings import lead
 from pipeline.findings.words import in_period
 from pipeline.maps import write_map
+from pipeline.release.released import PeriodInfo
 from tests import released_fixture as fixture
 
 # first and last month, what it is compared with, and how both read inside a sentence

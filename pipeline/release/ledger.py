@@ -21,7 +21,8 @@ from pipeline.storage.workspace import Workspace
 if TYPE_CHECKING:  # a run in which nothing changed opens the ledger too, and must stay light
     import geopandas as gpd
 
-    from pipeline.disclosure import Past, Told
+    from pipeline.release.circumstances import Told
+    from pipeline.release.previous_releases import Past
 
 __all__ = ["Ledger", "keep_entry", "make_good", "recorded"]
 
@@ -269,7 +270,8 @@ def _past(line: dict[str, Any], *, crs: Any) -> "Past":
     import pandas as pd
     import shapely
 
-    from pipeline.disclosure import Past, Spot
+    from pipeline.release.hotspots import Spot
+    from pipeline.release.previous_releases import Past
 
     numbers = line["numbers"]
     cells = pd.DataFrame({k: pd.array(numbers[k], dtype="str") for k in KEYS})

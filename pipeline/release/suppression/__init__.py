@@ -15,13 +15,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from pipeline.audit import Witness
-from pipeline.audit.system import propagate, reduce_system
 from pipeline.errors import InputError
-from pipeline.relations import Relations
-from pipeline.suppress.exact import cheapest_pattern
-from pipeline.suppress.greedy import Pattern, greedy_pattern, pruned
-from pipeline.suppress.table import Table
+from pipeline.release.audit import Witness
+from pipeline.release.audit.system import propagate, reduce_system
+from pipeline.release.relations import Relations
+from pipeline.release.suppression.choose import Pattern, cheapest_pattern, greedy_pattern, pruned
+from pipeline.release.suppression.table import Table
 
 __all__ = ["ADDED", "AT_SOURCE", "BEFORE", "PROTECTED", "Loss", "Suppression", "ZeroRule", "suppress"]
 

@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from pipeline.errors import InputError
-from pipeline.relations import Relations
+from pipeline.release.relations import Relations
 
 __all__ = ["System", "blocks_of", "propagate", "reduce_system"]
 

@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 
 from pipeline.config import Config, Profile
-from pipeline.disclosure.blur import NOISE_REACH
-from pipeline.disclosure.protect import NOT_NEEDED, Protected
-from pipeline.disclosure.released import ReleaseInfo
+from pipeline.release.protect import NOT_NEEDED, Protected
+from pipeline.release.released import ReleaseInfo
+from pipeline.release.rounding import NOISE_REACH
 
 __all__ = ["NOTHING_SHOWN", "cautions_of", "release_record"]
 

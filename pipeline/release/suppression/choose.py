@@ -1,6 +1,12 @@
-"""Withholding more where a cell can be pinned: the cheapest slide that moves it far enough."""
+"""The cheapest set of cells to withhold, proven, for tables small enough.
 
-from dataclasses import dataclass
+Withholding more never narrows a range, so every set that fails can be grown to a largest set that still fails, and
+any set that works holds a cell outside it. Those statements are the constraints of a small hitting-set programme,
+added one by one until its cheapest answer passes the audit.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -8,13 +14,143 @@ from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csc_array, csr_array
 
-from pipeline.suppress.table import Table
+from pipeline.release.audit import Witness, witness_ranges
+from pipeline.release.suppression.table import Table
 
-__all__ = ["Board", "Slide", "slide"]
+__all__ = ["Board", "Pattern", "Slide", "cheapest_pattern", "greedy_pattern", "pruned", "slide"]
+
 
 FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
+
+MAX_CUTS = 400
+
+
+def cheapest_pattern(table: Table) -> BoolArray | None:
+    """Find the cells to hide with the least loss so that every hidden cell keeps its required width.
+
+    Returns
+    -------
+    pattern
+        All hidden cells, or None where no pattern works or the search grew too long.
+    """
+    allowed = table.hidden | table.movable
+    bounds = Bounds(table.hidden.astype(np.float64), allowed.astype(np.float64))
+    cuts: list[FloatArray] = []
+    while len(cuts) < MAX_CUTS:
+        constraint = LinearConstraint(np.asarray(cuts), 0.0, np.inf) if cuts else ()
+        answer = milp(table.loss, constraints=constraint, bounds=bounds, integrality=np.ones(table.x.size))
+        if answer.x is None:
+            return None
+        pattern = np.asarray(answer.x > 0.5, dtype=np.bool_)
+        failing = table.failing(pattern)
+        if failing.size == 0:
+            return pattern
+        for target in failing:
+            outside = allowed & ~_grown(table, pattern, int(target), allowed)
+            if not outside.any():
+                return None
+            cut = outside.astype(np.float64)
+            cut[target] = -1.0  # a cell that is not hidden after all needs no partner
+            cuts.append(cut)
+    return None
+
+
+def _grown(table: Table, pattern: BoolArray, target: int, allowed: BoolArray) -> BoolArray:
+    """Hide more cells, dearest last, as long as the target still fails; halving finds the few that end it."""
+    grown = pattern.copy()
+    order = np.argsort(table.loss, kind="stable")
+    waiting = [order[allowed[order] & ~grown[order]]]
+    while waiting:
+        cells = waiting.pop()
+        grown[cells] = True
+        if cells.size and table.failing(grown, only=target).size == 0:
+            grown[cells] = False
+            if cells.size > 1:
+                half = cells.size // 2
+                waiting += [cells[half:], cells[:half]]
+    return grown
+
+
+# Secondary suppression of large tables: search for witnesses, repair what stays narrow, repeat.
+
+
+ROUNDS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """What to hide: all hidden cells, those among them that lost their band, and those that nothing protects.
+
+    `witnesses` are possible tables that show how far the hidden cells can move.
+    """
+
+    hidden: BoolArray
+    outright: BoolArray
+    given_up: BoolArray
+    witnesses: tuple[Witness, ...] = ()
+
+
+def greedy_pattern(table: Table, witnesses: Sequence[Witness] = ()) -> Pattern:
+    """Hide more cells until every hidden cell is shown to keep its required width.
+
+    `witnesses` are possible tables that are known already.
+
+    Each round searches for witnesses of what is hidden, then repairs the cells that stay narrow, cheapest first, by
+    the slide of least loss. Hidden cells only ever gain, so the rounds end; what no slide can widen is given up.
+    """
+    hidden, outright = table.hidden.copy(), np.zeros(table.x.size, dtype=bool)
+    given_up = outright.copy()
+    seen_low, seen_high = table.x.copy(), table.x.copy()
+    board = Board.build(table)
+    witnesses = list(witnesses)
+    for cells, values in witnesses:
+        seen_low[cells] = np.minimum(seen_low[cells], values)
+        seen_high[cells] = np.maximum(seen_high[cells], values)
+    for _ in range(ROUNDS):
+        now = table.promising_less(given_up).without_bands(outright)
+        board = replace(board, table=now)
+        low, high, required = now.view(hidden)
+        seen_low, seen_high, told = witness_ranges(
+            now.relations, low=low, high=high, required=required, truth=now.x, seen=(seen_low, seen_high)
+        )
+        witnesses += told
+        narrow = np.flatnonzero(seen_high - seen_low < required)
+        if narrow.size == 0:
+            break
+        for target in np.repeat(narrow[np.argsort(now.loss[narrow], kind="stable")], 2):  # once up, once down
+            seen = (float(seen_low[target]), float(seen_high[target]))
+            if seen[1] - seen[0] >= required[target] or given_up[target]:
+                continue
+            found = slide(board, target=int(target), seen=seen, need=float(required[target]), hidden=hidden)
+            if found is None:
+                given_up[target] = True
+                continue
+            hidden[found.cells] = True
+            outright[found.cells[found.values > now.high[found.cells]]] = True
+            if found.witness:
+                witnesses.append((found.cells, found.values))
+                seen_low[found.cells] = np.minimum(seen_low[found.cells], found.values)
+                seen_high[found.cells] = np.maximum(seen_high[found.cells], found.values)
+    return Pattern(hidden, outright, given_up, tuple(witnesses))
+
+
+def pruned(table: Table, pattern: Pattern) -> Pattern:
+    """Publish again, dearest first, every secondary cell that the others turn out not to need; then restore bands."""
+    table = table.promising_less(pattern.given_up)
+    hidden, outright = pattern.hidden.copy(), pattern.outright.copy()
+    for mask, cells in ((hidden, np.flatnonzero(hidden & ~table.hidden)), (outright, np.flatnonzero(outright))):
+        for cell in cells[np.argsort(-table.loss[cells], kind="stable")]:
+            mask[cell] = False
+            if table.without_bands(outright).failing(hidden).size:
+                mask[cell] = True
+    return replace(pattern, hidden=hidden, outright=outright & hidden)
+
+
+# Withholding more where a cell can be pinned: the cheapest slide that moves it far enough.
+
+
+IntArray = NDArray[np.int64]
 
 WIDENING = ("s", "ss", "css", "iscss", "isisisis")
 LEAN = ("css", "iscss")  # neighbourhoods that leave out published zeros, of which there are many

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.audit import audit
-from pipeline.disclosure.cells import COUNTS
 from pipeline.domain.periods import Period
-from pipeline.relations import KEY, Relations
-from pipeline.suppress import AT_SOURCE
+from pipeline.release.audit import audit
+from pipeline.release.cells import COUNTS
+from pipeline.release.relations import KEY, Relations
+from pipeline.release.suppression import AT_SOURCE
 
 __all__ = ["at_source", "given_away", "known_cells", "with_known"]
 

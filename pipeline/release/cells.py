@@ -6,10 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipeline.disclosure.released import CategoryInfo
-from pipeline.disclosure.spots import Spot, spot_rows
 from pipeline.domain.periods import Period, month_range
-from pipeline.relations import (
+from pipeline.release.hotspots import Spot, spot_rows
+from pipeline.release.relations import (
     Relations,
     area_sums,
     category_subsets,
@@ -19,6 +18,7 @@ from pipeline.relations import (
     stack,
     window_atoms,
 )
+from pipeline.release.released import CategoryInfo
 
 __all__ = ["COUNTS", "CellTable", "Layout", "cell_table", "counted", "long_cells", "shown_pairs"]
 

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_array, csr_array
 from scipy.sparse.csgraph import connected_components
 
-from pipeline.audit import feasible_ranges
-from pipeline.relations import Relations
+from pipeline.release.audit import feasible_ranges
+from pipeline.release.relations import Relations
 
 __all__ = ["Table"]
 

@@ -1,6 +1,8 @@
-"""One release in the making: windows, counts, outlines, protection, figures, words."""
+"""What goes into the gate: everything the earlier stages found, unprotected."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import geopandas as gpd
@@ -8,27 +10,92 @@ import pandas as pd
 
 from pipeline.aggregate.counts import sum_periods
 from pipeline.config import Config, Profile
-from pipeline.disclosure.cells import Layout, long_cells, shown_pairs
-from pipeline.disclosure.circumstances import Circumstances, release_circumstances
-from pipeline.disclosure.derive import derive
-from pipeline.disclosure.detected import Detected
-from pipeline.disclosure.elsewhere import known_cells
-from pipeline.disclosure.info import release_info
-from pipeline.disclosure.outlines import as_first_released
-from pipeline.disclosure.past import Past, readable
-from pipeline.disclosure.protect import Protected, protect
-from pipeline.disclosure.questions import Setting
-from pipeline.disclosure.record import cautions_of, release_record
-from pipeline.disclosure.released import _SEAL, CategoryInfo, Released
-from pipeline.disclosure.shapes import Shapes, bands_of, release_density, release_hotspots
-from pipeline.disclosure.spots import Spot, spot_cells, spots_of
-from pipeline.disclosure.told import Told
 from pipeline.domain.periods import add_months, month_of
 from pipeline.domain.windows import Windows, choose_windows
 from pipeline.errors import ConfigError
+from pipeline.release.cells import Layout, long_cells, shown_pairs
+from pipeline.release.circumstances import Circumstances, Setting, Told, release_circumstances
+from pipeline.release.figures import derive
+from pipeline.release.hotspots import (
+    Ground,
+    Shapes,
+    Spot,
+    bands_of,
+    no_hotspots,
+    release_density,
+    release_hotspots,
+    spot_cells,
+    spots_of,
+)
+from pipeline.release.known_tables import known_cells
+from pipeline.release.outline_history import as_first_released
+from pipeline.release.previous_releases import Past, past_of, readable
+from pipeline.release.protect import Protected, RefusedError, protect
+from pipeline.release.record import cautions_of, release_record
+from pipeline.release.released import _SEAL, CategoryInfo, Released, release_info
 from pipeline.statistics.outcomes import leave_out_immature
 
-__all__ = ["Making", "Passed"]
+__all__ = ["Detected", "Making", "Passed", "examine", "release"]
+
+
+@dataclass(frozen=True, slots=True)
+class Detected:
+    """Everything the earlier stages found, unprotected.
+
+    Attributes
+    ----------
+    areas
+        Table `areas`.
+    area_months
+        Table `area_months`.
+    categories
+        Categories in the order they are shown, `all` first.
+    first_date, last_date
+        First and last day the data covers completely.
+    locations
+        Table `locations`; empty where the source has no points.
+    hotspots
+        Headline window id to its hotspots (all attributes, geometry in the working system).
+    members
+        Headline window id to the locations of each hotspot: hotspot_id, easting_m, northing_m, ward_code, incidents.
+    bandwidth_m
+        Bandwidth the surface is made with, in metres; None where there are no points.
+    emerging
+        area_code, category, emerging_class; None where the series is too short.
+    has_points
+        Whether the source has points at all.
+    ground
+        Addresses and institutions, where layers of them are given.
+    known
+        Counts that anybody can look up elsewhere: area_code, period, category, measure, value; None where no table
+        is named.
+    facets
+        Counts by what describes incidents (see `pipeline.aggregate.circumstances`); None where there are no incident records.
+    denominators
+        Populations used for one category only: area_code, category, population, measure; None where there are none.
+    told
+        Circumstances released before from the same data, oldest first.
+    """
+
+    areas: gpd.GeoDataFrame
+    area_months: pd.DataFrame
+    categories: tuple[CategoryInfo, ...]
+    first_date: date
+    last_date: date
+    locations: pd.DataFrame
+    hotspots: dict[str, gpd.GeoDataFrame]
+    members: dict[str, pd.DataFrame]
+    bandwidth_m: float | None
+    emerging: pd.DataFrame | None
+    has_points: bool
+    ground: Ground = field(default_factory=Ground)
+    known: pd.DataFrame | None = None
+    facets: pd.DataFrame | None = None
+    denominators: pd.DataFrame | None = None
+    told: tuple[Told, ...] = ()
+
+
+# One release in the making: windows, counts, outlines, protection, figures, words.
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,3 +327,66 @@ def _counts(months: pd.DataFrame, *, areas: gpd.GeoDataFrame, windows: Windows, 
             )
         )
     return pd.concat([f for f in frames if len(f)], ignore_index=True)
+
+
+# The gate: what was detected goes in, one profile's `Released` comes out, and nothing else can make one.
+
+
+def release(
+    detected: Detected, *, profile: Profile, config: Config, past: Sequence[Past] = (), secret: bytes = b""
+) -> Released:
+    """Make one profile's release; see `examine`."""
+    return examine(detected, profile=profile, config=config, past=past, secret=secret).released
+
+
+def examine(
+    detected: Detected, *, profile: Profile, config: Config, past: Sequence[Past] = (), secret: bytes = b""
+) -> Passed:
+    """Make one profile's release and keep the books on it.
+
+    If the last release of the same run and profile would come out again as it was, from what had been released until
+    then, it does: nothing new is told, whatever was released since.
+
+    Parameters
+    ----------
+    detected
+        Unprotected results.
+    profile
+        The rules of the audience.
+    config
+        The whole configuration: texts, rates, windows.
+    past
+        Releases of the same data source that are out already, oldest first.
+    secret
+        Key of repeatable noise, at least 16 bytes; needed for ``protection: noise`` alone.
+
+    Raises
+    ------
+    DisclosureError
+        If a count could be worked out and no withholding helps.
+    ConfigError
+        If the profile names categories or boroughs that do not exist.
+    """
+    own = [i for i, p in enumerate(past) if (p.run, p.profile) == (config.run.name, profile.name)]
+    if own and profile.audience != "internal":
+        try:
+            again = _once(detected, profile, config, tuple(past[: own[-1]]), secret)
+        except RefusedError:
+            again = None
+        if again is not None and past_of(again.released).digest == past[own[-1]].digest:
+            return again
+    return _once(detected, profile, config, tuple(past), secret)
+
+
+def _once(detected: Detected, profile: Profile, config: Config, past: tuple[Past, ...], secret: bytes) -> Passed:
+    """Make a release in the light of some earlier ones; without its hotspots if these would tell too much."""
+    making = Making.start(detected, profile, config, past)
+    shapes = making.hotspots()
+    try:
+        guarded = making.protect(shapes, secret)
+    except RefusedError:
+        if not len(shapes.layer):
+            raise
+        shapes = no_hotspots(making.areas, "Hotspots are not shown: beside the counts they would tell too much.")
+        guarded = making.protect(shapes, secret)
+    return making.finish(guarded, shapes)

@@ -7,9 +7,9 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from pipeline.disclosure.past import Past
-from pipeline.disclosure.shapes import Shapes
 from pipeline.domain.periods import Period
+from pipeline.release.hotspots import Shapes
+from pipeline.release.previous_releases import Past
 
 __all__ = ["as_first_released"]
 

@@ -6,7 +6,7 @@ Every writer (GeoJSON, GeoPackage, pages) takes its layers from here, so that al
 import geopandas as gpd
 import pandas as pd
 
-from pipeline.disclosure.released import Released
+from pipeline.release.released import Released
 from pipeline.tables import AREA_LAYER, DENSITY_LAYER, HOTSPOT_LAYER
 
 __all__ = ["area_layer", "density_layer", "headline_rows", "hotspot_layer"]

@@ -1,0 +1,542 @@
+"""Circumstances that are out already: what their readers hold, as the ledger keeps it."""
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.aggregate.circumstances import (
+    DIMENSIONS,
+    KEYS,
+    NOT_STATED,
+    OTHER,
+    TOO_RECENT,
+    TOTAL,
+    add_shares,
+    window_counts,
+)
+from pipeline.config import Profile
+from pipeline.domain.categories import ROOT
+from pipeline.domain.periods import Period
+from pipeline.release.audit import audit
+from pipeline.release.previous_releases import AUDIENCES
+from pipeline.release.relations import Relations, generic_rows
+from pipeline.release.rounding import round_to_base, rounding_interval
+from pipeline.release.suppression import suppress
+from pipeline.tables import CIRCUMSTANCES
+
+__all__ = [
+    "Cell",
+    "Circumstances",
+    "Setting",
+    "Sums",
+    "Told",
+    "hidden_cells",
+    "release_circumstances",
+    "shown_cells",
+    "withheld_answers",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The circumstances of an earlier release, as its readers hold them: `KEYS` and incidents, null where withheld."""
+
+    run: str
+    profile: str
+    audience: str
+    threshold: int
+    rounding: int
+    headline: str
+    counts: pd.DataFrame
+
+    def entry(self) -> dict[str, Any]:
+        """Return plain values for the ledger."""
+        names = ("run", "profile", "audience", "threshold", "rounding", "headline")
+        counts = self.counts.astype(object).where(self.counts.notna(), None)
+        return {n: getattr(self, n) for n in names} | {"counts": {c: counts[c].tolist() for c in counts.columns}}
+
+    @classmethod
+    def of(cls, entry: dict[str, Any]) -> "Told":
+        """Read what `entry` wrote."""
+        counts = pd.DataFrame({c: pd.Series(entry["counts"][c], dtype="str") for c in KEYS})
+        counts["incidents"] = pd.array(entry["counts"]["incidents"], dtype="Int64")
+        return cls(**{k: v for k, v in entry.items() if k != "counts"}, counts=counts)
+
+    def fits(self, counts: pd.DataFrame) -> bool:
+        """Whether these counts would show what was shown: then no reader can tell that anything changed."""
+        now = counts.set_index(list(KEYS))["incidents"]
+        shown = self.counts[self.counts["incidents"].notna()]
+        present = now.reindex(pd.MultiIndex.from_frame(shown[list(KEYS)])).to_numpy(dtype=np.float64)
+        said = shown["incidents"].to_numpy(dtype=np.int64)
+        low, high = said, said
+        if self.rounding > 1:
+            low, high = rounding_interval(said, base=self.rounding, threshold=self.threshold)
+            low, high = np.where(said == 0, 0, low), np.where(said == 0, 0, high)
+        return bool(((present >= low) & (present <= high)).all())
+
+
+def shown_cells(told: Sequence[Told]) -> set[tuple[str, ...]]:
+    """Return what readers of earlier releases see: organisation, question, area, answer."""
+    return {
+        (o, q, a, v)
+        for t in told
+        for a, o, q, v in t.counts.loc[
+            t.counts["incidents"].notna(), ["area_code", "organisation", "question", "answer"]
+        ].itertuples(index=False, name=None)
+    }
+
+
+# Which answers to which questions a release of circumstances shows, organisation by organisation.
+
+
+REGION_ONLY = ("outcome",)
+"""Asked of the region alone outside internal: their total is of other months, which borough counts may withhold."""
+TYPICAL = 10
+"""Answers are given by borough where an organisation's typical borough has this many times the threshold."""
+PLACED = ("online", "place_type")
+"""What these say of a borough is close to how many of its incidents have no place, which may be withheld."""
+
+
+Cell = tuple[str, ...]
+"""Organisation, question, area, answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a release of circumstances stands in.
+
+    Attributes
+    ----------
+    run, profile, headline
+        Whose, under which rules, and of which window.
+    areas
+        Table `areas` of the profile's scope.
+    counts
+        Released counts of the headline window: the totals that readers have.
+    mature_until
+        Last month whose outcomes had time to come (yyyymm), 0 for no outcomes.
+    fewest
+        Answers that are not known beforehand are named from this many incidents in the region on.
+    region_whole
+        Whether the region's counts of all categories together are shown in every window.
+    told
+        Circumstances released before from the same data, oldest first.
+    """
+
+    run: str
+    profile: Profile
+    headline: Period
+    areas: pd.DataFrame
+    counts: pd.DataFrame
+    mature_until: int
+    fewest: int
+    region_whole: bool
+    told: tuple[Told, ...] = ()
+
+    @property
+    def region(self) -> str:
+        """Code of the region."""
+        return str(self.areas.loc[self.areas["level"] == "region", "area_code"].iloc[0])
+
+    def total(self, area: str, measure: str = "incidents") -> bool:
+        """Whether the count of an area is shown."""
+        row = self.counts[(self.counts["area_code"] == area) & (self.counts["category"] == ROOT)]
+        return bool(len(row) and row[measure].notna().all())
+
+    def withheld(self, area: str, measure: str) -> bool:
+        """Whether a count of an area is withheld, rather than absent."""
+        row = self.counts[(self.counts["area_code"] == area) & (self.counts["category"] == ROOT)]
+        return any(measure in str(names).split(";") for names in row["withheld"])
+
+
+def hidden_cells(
+    counts: pd.DataFrame, setting: Setting, *, known: AbstractSet[Cell], least: AbstractSet[Cell] | None
+) -> dict[Cell, bool]:
+    """Say of every cell whether it is withheld; cells that are not named are.
+
+    `known` is what readers hold; `least`, if given, is all that readers of a closer folder hold: no more is shown.
+    """
+    region = setting.region
+    if setting.profile.audience == "partner":
+        every = [region, *sorted(set(counts["area_code"]) - {region, ""}), ""]
+        found = _over(every, counts, setting, known=known, least=least)
+        if found is not None:
+            return found
+    if any(a != region for _, _, a, _ in known):
+        return {}
+    return _over([region], counts, setting, known=known, least=least) or {}
+
+
+def _over(
+    every: list[str],
+    counts: pd.DataFrame,
+    setting: Setting,
+    *,
+    known: AbstractSet[Cell],
+    least: AbstractSet[Cell] | None,
+) -> dict[Cell, bool] | None:
+    """Choose over some areas, the region first; None if the totals of organisations cannot be shown."""
+    profile, region = setting.profile, setting.region
+    outside = set(every) - set(setting.areas["area_code"])
+    totals = counts[counts["question"] == TOTAL].pivot_table(
+        index="area_code", columns="organisation", values="incidents", aggfunc="sum", fill_value=0
+    )
+    totals = totals.reindex(every, fill_value=0)
+    of_total = {(q, a, v) for o, q, a, v in known if q == TOTAL}
+    unknown = {a for a in every if a and not setting.total(a)}
+    hidden = withheld_answers(
+        Sums(
+            totals,
+            region,
+            totals={a for a in every if a not in unknown and (a or not unknown)},
+            closed=unknown | outside,
+            known={(a, v) for _, a, v in of_total},
+            declared=_beyond(least, totals, TOTAL, None),
+        ),
+        profile,
+    )
+    if hidden is None:
+        return None
+    out: dict[Cell, bool] = {(o, TOTAL, a, o): bool(hidden.loc[a, o]) for a in every for o in totals.columns}
+    rest = counts[counts["question"] != TOTAL]
+    for (organisation, question), rows in rest.groupby(["organisation", "question"], sort=True):
+        wide = rows.pivot_table(index="area_code", columns="answer", values="incidents", aggfunc="sum", fill_value=0)
+        open_ = _open_totals(hidden[organisation])
+        if region not in open_:
+            continue
+        alone = question in REGION_ONLY or not _enough(totals[organisation], setting)
+        if question in REGION_ONLY and not setting.region_whole:
+            continue
+        shut = {a for a in every if question in PLACED and setting.withheld(a, "incidents_unplaced")} - {region}
+        mine = {(a, v) for o, q, a, v in known if (o, q) == (organisation, question)}
+        for areas in ([region],) if alone else (every, [region]):
+            if any(a not in areas for a, _ in mine):
+                continue
+            sums = Sums(
+                wide.reindex(areas, fill_value=0),
+                region,
+                totals=open_ & set(areas),
+                closed=(set(areas) - open_) | shut & set(areas) | outside & set(areas),
+                known=mine,
+                declared=_beyond(least, wide.reindex(areas), question, organisation),
+            )
+            gone = withheld_answers(sums, profile)
+            if gone is not None:
+                out |= {(organisation, question, a, v): bool(gone.loc[a, v]) for a in areas for v in wide.columns}
+                break
+    return out
+
+
+def _enough(totals: "pd.Series[int]", setting: Setting) -> bool:
+    """Whether an organisation recorded enough in a typical borough for its answers to be more than gaps."""
+    by_borough = totals.drop([setting.region, ""], errors="ignore")
+    return bool(len(by_borough) and by_borough.median() >= TYPICAL * setting.profile.threshold)
+
+
+def _open_totals(hidden: "pd.Series[bool]") -> set[str]:
+    """Return the areas whose total readers know: those shown, and what is in no borough where all others are shown."""
+    shown = {str(a) for a in hidden.index if a and not hidden[a]}
+    return shown | {""} if len(shown) == len(hidden) - 1 and "" in hidden.index else shown
+
+
+def _beyond(
+    least: AbstractSet[Cell] | None, wide: pd.DataFrame, question: str, organisation: str | None
+) -> set[tuple[str, str]]:
+    """Return the cells that readers of a closer folder do not hold."""
+    if least is None:
+        return set()
+    return {(a, v) for a in wide.index for v in wide.columns if (organisation or v, question, a, v) not in least}
+
+
+# One question's answers by area, protected: small ones withheld, and as many more as keep sums from giving them back.
+#
+# The attacker knows how many incidents each organisation recorded in each area wherever that is shown, that the answers
+# of an area add up to that number, and that boroughs add up to the region. Two questions about the same incidents share
+# nothing but these totals, so each is protected by itself: any answers to one go with any answers to another. An area
+# whose total is withheld shows no answer to any question, so that no question says more of its total than the totals do.
+
+
+AREA_TOTAL = "(total)"
+AreaAnswer = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """True counts of one question, and what may be shown or is known of them.
+
+    Attributes
+    ----------
+    counts
+        One row per area, the region first, "" for what is in no borough; one column per answer. Columns without any
+        incident and rows without any are left out by `withheld_answers`.
+    region
+        Code of the region.
+    totals
+        Areas whose sum over the answers the attacker knows.
+    closed
+        Areas that show nothing.
+    known
+        Cells (area, answer) that readers have from other folders.
+    declared
+        Cells that must be withheld.
+    """
+
+    counts: pd.DataFrame
+    region: str
+    totals: AbstractSet[str]
+    closed: AbstractSet[str] = frozenset()
+    known: AbstractSet[AreaAnswer] = frozenset()
+    declared: AbstractSet[AreaAnswer] = field(default_factory=frozenset)
+
+
+def withheld_answers(sums: Sums, profile: Profile) -> pd.DataFrame | None:
+    """Choose which answers to withhold, and attack the choice.
+
+    Parameters
+    ----------
+    sums
+        What there is.
+    profile
+        The rules.
+
+    Returns
+    -------
+    hidden
+        True where withheld, in the shape of `sums.counts`; None if the attack finds a count whatever is withheld.
+    """
+    band = profile.zero_rule == "band"
+    counts = sums.counts.loc[
+        sums.counts.sum(axis=1).gt(0) | band, sums.counts.columns[sums.counts.loc[sums.region].gt(0) | band]
+    ]
+    hidden = pd.DataFrame(data=False, index=sums.counts.index, columns=sums.counts.columns)
+    hidden.loc[[a for a in hidden.index if a in sums.closed or a == ""]] = True
+    if not counts.size:
+        return hidden
+    cells = _cells(counts, sums)
+    found = suppress(
+        cells,
+        relations=_rows(cells, counts),
+        threshold=profile.threshold,
+        zero_rule=profile.zero_rule,
+        secondary=profile.secondary,
+        prune_cells=0,
+    )
+    if profile.secondary:
+        attack = audit(found.cells, relations=_rows(cells, counts), threshold=profile.threshold)
+        if not attack.safe:
+            return None
+    gone = found.cells["state"].ne("published").to_numpy(dtype=bool)[len(counts) :].reshape(counts.shape)
+    hidden.loc[counts.index, counts.columns] |= gone
+    return hidden
+
+
+def _cells(counts: pd.DataFrame, sums: Sums) -> pd.DataFrame:
+    """Lay out totals first, then answers area by area, as `suppress` and `audit` take them."""
+    areas, answers = [str(a) for a in counts.index], [str(a) for a in counts.columns]
+    pairs = [(a, AREA_TOTAL) for a in areas] + [(a, b) for a in areas for b in answers]
+    values = np.concatenate([counts.sum(axis=1).to_numpy(), counts.to_numpy().ravel()]).astype(np.int64)
+    total = np.array([b == AREA_TOTAL for _, b in pairs])
+    told = np.array([a in sums.totals for a, _ in pairs])
+    shut = np.array([a in sums.closed for a, _ in pairs])
+    nowhere = np.array([a == "" for a, _ in pairs])
+    return pd.DataFrame(
+        {
+            "area_code": [a for a, _ in pairs],
+            "level": "answers",
+            "period": "",
+            "category": [b for _, b in pairs],
+            "measure": "incidents",
+            "value": values,
+            "latent": (total & ~told) | (nowhere & ~total),
+            "known": (total & told) | np.array([pair in sums.known for pair in pairs]),
+            "declared": ~total & (shut | np.array([pair in sums.declared for pair in pairs])) & ~nowhere,
+            "protect": total & ~told,
+        }
+    )
+
+
+def _rows(cells: pd.DataFrame, counts: pd.DataFrame) -> Relations:
+    """Answers add up to their area's total, and areas to the region, which comes first."""
+    areas, answers = counts.shape
+    at = areas + np.arange(counts.size, dtype=np.int64).reshape(counts.shape)
+    rows = [({a: -1, **dict.fromkeys(at[a].tolist(), 1)}, 0.0, 0.0) for a in range(areas)]
+    if areas > 1:
+        rows += [({int(at[0, b]): -1, **dict.fromkeys(at[1:, b].tolist(), 1)}, 0.0, 0.0) for b in range(answers)]
+    return generic_rows(cells, rows, kind="answer_sum")
+
+
+# What partnerships ask first, through the gate: one window, all categories together, one question at a time.
+
+
+FIRST = "Shown as first released for this period; records that came later are not in it."
+APART = "Not shown: other figures of a period that overlaps this one were released before."
+ABSENT = "The data does not describe its incidents."
+BLURRED = "Not shown: the counts of this folder are blurred, and these are not."
+HIDDEN = "Not shown: the numbers are too small."
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """A table CIRCUMSTANCES that may be shown, a note for readers, how it was protected, and what the ledger keeps."""
+
+    table: pd.DataFrame
+    note: str
+    record: dict[str, Any]
+    told: Told | None = None
+
+
+def release_circumstances(facets: pd.DataFrame | None, setting: Setting) -> Circumstances:
+    """Make the table of one profile.
+
+    Internal sees every question by borough and category. Partners see all categories together, by borough where the
+    attack finds nothing, else for the region; the public sees the region. A window is released once: with other
+    records its figures would single out what changed.
+
+    Parameters
+    ----------
+    facets
+        As `window_counts` takes them; None where the source has no incident records.
+    setting
+        Whose release it is.
+    """
+    if setting.profile.protection != "suppress":
+        return _none(BLURRED)
+    if facets is None or not len(facets) or "incidents" not in setting.profile.measures:
+        return _none(ABSENT)
+    inside = setting.profile.audience == "internal" or setting.profile.threshold <= 1
+    if not inside:
+        facets = facets[(facets["category"] == ROOT) & (facets["facet"] != "weekday_hour")]
+    counts = window_counts(facets, setting.headline, region_code=setting.region, mature_until=setting.mature_until)
+    if set(counts["question"]) <= {TOTAL}:
+        return _none(ABSENT)
+    if inside:
+        kept = counts["area_code"].isin(setting.areas["area_code"])
+        kept &= counts["category"].isin(setting.counts["category"])
+        return Circumstances(_table(_rounded(counts[kept], setting.profile), setting), "", {"rule": "none needed"})
+    return _protected(_lumped(counts, setting), setting)
+
+
+def _none(note: str) -> Circumstances:
+    return Circumstances(CIRCUMSTANCES.empty(), note, {"rule": "nothing shown", "note": note})
+
+
+def _lumped(counts: pd.DataFrame, setting: Setting) -> pd.DataFrame:
+    """Put rare answers of a source's own wording together, with the next larger one, so that none is known as rare."""
+    known = {(d.id, a) for d in DIMENSIONS for a in (*d.answers, NOT_STATED, TOO_RECENT)}
+    free = [(q, a) not in known and q != TOTAL for q, a in zip(counts["question"], counts["answer"], strict=True)]
+    of_region = counts[np.array(free) & (counts["area_code"] == setting.region).to_numpy()]
+    rare = set()
+    for (organisation, question), rows in of_region.groupby(["organisation", "question"], sort=True):
+        order = rows.sort_values(["incidents", "answer"])
+        few = int((order["incidents"] < setting.fewest).sum())
+        rare |= {(organisation, question, a) for a in order["answer"].iloc[: few + 1 if few else 0]}
+    keys = zip(counts["organisation"], counts["question"], counts["answer"], strict=True)
+    answer = counts["answer"].mask(np.array([key in rare for key in keys], dtype=bool), OTHER)
+    return counts.assign(answer=answer).groupby(list(KEYS), sort=False)["incidents"].sum().reset_index()
+
+
+def _protected(counts: pd.DataFrame, setting: Setting) -> Circumstances:
+    """Withhold question by question, in the light of what readers hold already."""
+    profile = setting.profile
+    mine = [t for t in setting.told if Period.parse(t.headline).overlaps(setting.headline)]
+    readable = [t for t in mine if AUDIENCES[t.audience] <= AUDIENCES[profile.audience]]
+    for told in readable:
+        if told.headline != setting.headline.id:
+            return _none(APART)
+        same = (told.run, told.profile, told.threshold, told.rounding)
+        if same == (setting.run, profile.name, profile.threshold, profile.rounding):
+            return _again(told, counts, setting)
+        if not told.fits(counts):
+            return _none(APART)
+    closer = [t for t in mine if AUDIENCES[profile.audience] < AUDIENCES[t.audience] < AUDIENCES["internal"]]
+    if any(t.headline != setting.headline.id for t in closer) or not setting.total(setting.region):
+        return _none(APART if closer else HIDDEN)
+    shown = shown_cells(readable)
+    hidden = hidden_cells(counts, setting, known=shown, least=shown_cells(closer) if closer else None)
+    keys = list(zip(*(counts[k] for k in KEYS), strict=True))
+    gone = np.array([hidden.get((o, q, a, v), True) for a, _, o, q, v in keys], dtype=bool)
+    told = counts.assign(incidents=counts["incidents"].astype("Int64").mask(gone))
+    told = told[_listed(told, setting)].reset_index(drop=True)
+    if told["incidents"].isna().all():
+        return _none(HIDDEN)
+    return _made(_rounded(told, profile), setting, "")
+
+
+def _listed(counts: pd.DataFrame, setting: Setting) -> "pd.Series[bool]":
+    """Keep areas of the profile; and of each area, the questions of which anything is shown."""
+    shown = [setting.region] if setting.profile.audience == "public" else setting.areas["area_code"]
+    here = counts["area_code"].isin(shown)
+    some = counts["incidents"].notna().groupby([counts[k] for k in KEYS[:-1]]).transform("any")
+    named = counts["incidents"].notna().groupby(counts["organisation"]).transform("any")
+    return here & named & (some | (counts["question"] == TOTAL))
+
+
+def _again(told: Told, counts: pd.DataFrame, setting: Setting) -> Circumstances:
+    """Show what was released for this window."""
+    here = told.counts["area_code"].isin(setting.areas["area_code"])
+    return _made(told.counts[here].reset_index(drop=True), setting, "" if told.fits(counts) else FIRST)
+
+
+def _made(counts: pd.DataFrame, setting: Setting, note: str) -> Circumstances:
+    """Put the table together, and what is told and kept of it."""
+    profile = setting.profile
+    parts = counts[counts["question"] != TOTAL]
+    by_borough = bool(parts.loc[parts["area_code"] != setting.region, "incidents"].notna().any())
+    record = {
+        "rule": "each question by itself: small counts withheld, then what sums would give back; attacked",
+        "areas": "boroughs and region" if by_borough else "region",
+        "categories": "all together",
+        "named_from": setting.fewest,
+        "shown": int(counts["incidents"].notna().sum()),
+        "withheld": int(counts["incidents"].isna().sum()),
+        "audit": "passed" if profile.secondary else "not audited: do not publish",
+        "note": note,
+    }
+    told = Told(
+        setting.run, profile.name, profile.audience, profile.threshold, profile.rounding, setting.headline.id,
+        counts[[*KEYS, "incidents"]].reset_index(drop=True),
+    )  # fmt: skip
+    return Circumstances(_table(counts, setting), note, record, told)
+
+
+def _rounded(counts: pd.DataFrame, profile: Profile) -> pd.DataFrame:
+    """Round what is shown as the other counts are; zeros stay zeros."""
+    shown = counts["incidents"].astype("Int64")
+    if profile.rounding > 1:
+        whole = shown.fillna(0).to_numpy(dtype=np.int64)
+        told = round_to_base(whole, base=profile.rounding, threshold=profile.threshold).shown
+        shown = pd.Series(np.where(whole == 0, 0, told), index=counts.index, dtype="Int64").mask(shown.isna())
+    return counts.assign(incidents=shown)
+
+
+def _table(counts: pd.DataFrame, setting: Setting) -> pd.DataFrame:
+    """Add shares from what is shown, and the words of areas and window."""
+    table = add_shares(counts)
+    asked = table["question"] != TOTAL
+    lost = {"incidents": table["incidents"].isna(), "stated": table["stated"].isna() & asked}
+    unsure = asked & (lost["incidents"] | lost["stated"]) & ~table["answer"].isin([NOT_STATED])
+    lost |= dict.fromkeys(("share", "share_low", "share_high"), unsure)
+    pattern = sum(mask.to_numpy(dtype=np.int64) << bit for bit, mask in enumerate(lost.values()))
+    words = [";".join(n for bit, n in enumerate(lost) if code >> bit & 1) for code in range(1 << len(lost))]
+    table["withheld"] = np.array(words, dtype=object)[pattern]
+    names = setting.areas.set_index("area_code")
+    order = {d.id: n for n, d in enumerate(DIMENSIONS, start=1)} | {TOTAL: 0}
+    categories = {c: n for n, c in enumerate(dict.fromkeys(setting.counts["category"]))}
+    table = table.assign(
+        area_name=table["area_code"].map(names["name"]),
+        level=table["area_code"].map(names["level"]),
+        period=setting.headline.id,
+        period_start=setting.headline.start.isoformat(),
+        period_end=setting.headline.end.isoformat(),
+        _level=table["area_code"].map(names["level"]).map({"region": 0, "borough": 1}),
+        _category=table["category"].map(categories),
+        _question=table["question"].map(order),
+    )
+    table = table.sort_values(
+        ["_level", "area_code", "_category", "organisation", "_question"], kind="stable", ignore_index=True
+    )
+    return CIRCUMSTANCES.conform(table)

@@ -1,0 +1,312 @@
+"""What may leave the building: the only type that exports, maps and briefings accept.
+
+A `Released` can be made by `disclosure.release` alone, so an unprotected number cannot reach a file by mistake.
+Everything in it is already protected: counts, and whatever was derived from those counts.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import geopandas as gpd
+import pandas as pd
+from pydantic import TypeAdapter
+
+from pipeline.config import Config, Profile
+from pipeline.domain.periods import Period
+from pipeline.domain.windows import Windows
+from pipeline.errors import DisclosureError
+from pipeline.tables import CIRCUMSTANCES
+
+__all__ = [
+    "Break",
+    "CategoryInfo",
+    "Event",
+    "Packed",
+    "PeriodInfo",
+    "ReleaseInfo",
+    "Released",
+    "pack",
+    "release_info",
+    "unpack",
+]
+
+
+_SEAL = object()
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryInfo:
+    """A category as readers see it; `all` comes first."""
+
+    id: str
+    label: str
+    parent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodInfo:
+    """A window of the series of one level; both ends are inclusive ISO dates."""
+
+    id: str
+    label: str
+    start: str
+    end: str
+    days: int
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """A change of recording system: nothing is compared across it."""
+
+    month: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A dated event for charts."""
+
+    date: str
+    label: str
+    areas: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseInfo:
+    """The words and choices that go with the numbers."""
+
+    run_name: str
+    title: str
+    noun: str
+    recorder: str
+    """Who recorded, where that was one organisation; empty where it was several."""
+    place: str
+    publisher: str
+    licence: str
+    synthetic: bool
+    language: str
+    profile: str
+    audience: Literal["internal", "partner", "public"]
+    marking: str
+    threshold: int
+    rounding: int
+    zero_rule: Literal["show", "band"]
+    audit: str
+    """`passed`, `not needed` (internal), or `not audited: do not publish`."""
+    region_code: str
+    region_name: str
+    level_labels: dict[str, tuple[str, str]]
+    """Level to singular and plural: {"ward": ("ward", "wards"), ...}."""
+    categories: tuple[CategoryInfo, ...]
+    headline: PeriodInfo
+    earlier: PeriodInfo | None
+    """The window that changes compare with."""
+    periods: dict[str, tuple[PeriodInfo, ...]]
+    """Level to its windows, oldest first; the headline is among each level's windows or beside them."""
+    breaks: tuple[Break, ...]
+    events: tuple[Event, ...]
+    outcome_basis: Literal["cohort", "flow", "none"]
+    measures: tuple[str, ...]
+    has_points: bool
+    working_crs: str
+    support: tuple[tuple[str, str], ...]
+    """Where to report and find support: text and contact."""
+    caveats: tuple[str, ...]
+    density_note: str
+    """Bandwidth and kernel in words, or why there is no density."""
+    hotspot_note: str
+    """Method in words, or why there are none."""
+    simplify_m: float
+    tiles_url: str = ""
+    tiles_attribution: str = ""
+    contact: str = ""
+    abstract: str = ""
+    protection: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """One profile's tables after the gate.
+
+    Attributes
+    ----------
+    areas
+        Table `areas`: region, boroughs, wards in the working system (a scope leaves out others).
+    counts
+        Table `area_counts`: the windows of `info.periods` and the headline, every category shown.
+    hotspots, density
+        Tables `hotspots` and `density` with geometry in the working system; empty where the profile shows none.
+    record
+        What release.json says.
+    circumstances
+        Table CIRCUMSTANCES of the headline window; empty where nothing describes incidents or nothing may be shown.
+    """
+
+    info: ReleaseInfo
+    areas: gpd.GeoDataFrame
+    counts: pd.DataFrame
+    hotspots: gpd.GeoDataFrame
+    density: gpd.GeoDataFrame
+    record: dict[str, Any]
+    seal: object = None
+    circumstances: pd.DataFrame = field(default_factory=CIRCUMSTANCES.empty)
+
+    def __post_init__(self) -> None:
+        """Refuse to exist unless the gate made it."""
+        if self.seal is not _SEAL:
+            raise DisclosureError(
+                "a Released table can only be made by disclosure.release(): pass the tables through it"
+            )
+
+
+# The words and choices that go with the numbers of a release.
+
+
+def _period_info(period: Period, windows: Windows) -> PeriodInfo:
+    return PeriodInfo(
+        id=period.id,
+        label=period.label,
+        start=period.start.isoformat(),
+        end=period.end.isoformat(),
+        days=period.days,
+        complete=not windows.partial(period),
+    )
+
+
+def _recorder(config: Config) -> str:
+    if config.run.recorded_by is not None:
+        return config.run.recorded_by.strip()
+    several = len(config.incidents) + len(config.published_counts) > 1
+    return "" if several or any(s.columns.organisation for s in config.incidents) else "Police"
+
+
+def release_info(
+    config: Config,
+    profile: Profile,
+    windows: Windows,
+    *,
+    categories: tuple[CategoryInfo, ...],
+    verdict: str,
+    has_points: bool,
+    hotspot_note: str,
+    density_note: str,
+    cautions: tuple[str, ...] = (),
+) -> ReleaseInfo:
+    """Put together what pages say of a profile's release; `cautions` come before the configured ones."""
+    wards, boroughs = config.areas.wards, config.areas.boroughs
+    borough_word = (boroughs.label if boroughs else "") or "borough"
+    borough_plural = (boroughs.label_plural if boroughs else "") or f"{borough_word}s"
+    ward_word = wards.label or "ward"
+    return ReleaseInfo(
+        run_name=config.run.name,
+        title=config.run.title,
+        noun=config.run.noun,
+        recorder=_recorder(config),
+        place=config.run.place,
+        publisher=config.run.publisher,
+        licence=config.page.licence,
+        synthetic=config.run.synthetic,
+        language=config.page.language,
+        profile=profile.name,
+        audience=profile.audience,
+        marking=profile.marking,
+        threshold=profile.threshold,
+        rounding=profile.rounding,
+        zero_rule=profile.zero_rule,
+        audit=verdict,
+        region_code=config.areas.region.code,
+        region_name=config.areas.region.name,
+        level_labels={
+            "region": ("region", "regions"),
+            "borough": (borough_word, borough_plural),
+            "ward": (ward_word, wards.label_plural or f"{ward_word}s"),
+        },
+        categories=categories,
+        headline=_period_info(windows.headline, windows),
+        earlier=_period_info(windows.earlier, windows) if windows.earlier else None,
+        periods={level: tuple(_period_info(p, windows) for p in laid) for level, laid in windows.series.items()},
+        breaks=() if config.periods.ignore_breaks else tuple(Break(b.month, b.text) for b in config.periods.breaks),
+        events=tuple(Event(e.date, e.label, e.areas) for e in config.periods.events),
+        outcome_basis=config.outcomes.basis if "positive_outcomes" in profile.measures else "none",
+        measures=profile.measures,
+        has_points=has_points,
+        working_crs=config.crs.working,
+        support=tuple((link.text, link.contact) for link in config.page.support),
+        caveats=(*cautions, *config.page.caveats),
+        density_note=density_note,
+        hotspot_note=hotspot_note,
+        simplify_m=config.page.simplify_m,
+        tiles_url=config.page.tiles.url,
+        tiles_attribution=config.page.tiles.attribution,
+        contact=config.exports.contact,
+        abstract=config.exports.abstract,
+        protection=config.protection.settings(),
+    )
+
+
+# A `Released` taken apart for the stage store, and put together again unchanged.
+
+
+_INFO: TypeAdapter[ReleaseInfo] = TypeAdapter(ReleaseInfo)
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """The parts of a release: tables, plain words, and a digest of the numbers that left the gate."""
+
+    info: dict[str, Any]
+    areas: gpd.GeoDataFrame
+    counts: pd.DataFrame
+    hotspots: gpd.GeoDataFrame
+    density: gpd.GeoDataFrame
+    circumstances: pd.DataFrame
+    record: dict[str, Any]
+    digest: str
+
+
+def _digest(*tables: pd.DataFrame) -> str:
+    digest = hashlib.sha256()
+    for table in tables:
+        digest.update(",".join(table.columns).encode())
+        digest.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
+    return digest.hexdigest()
+
+
+def pack(released: Released) -> Packed:
+    """Take a release apart."""
+    return Packed(
+        info=_INFO.dump_python(released.info, mode="json"),
+        areas=released.areas,
+        counts=released.counts,
+        hotspots=released.hotspots,
+        density=released.density,
+        circumstances=released.circumstances,
+        record=released.record,
+        digest=_digest(released.counts, released.circumstances),
+    )
+
+
+def unpack(packed: Packed) -> Released:
+    """Put a release together again.
+
+    Raises
+    ------
+    DisclosureError
+        If the counts are not those that left the gate.
+    """
+    if _digest(packed.counts, packed.circumstances) != packed.digest:
+        raise DisclosureError(
+            "the stored release is not the one that passed the gate: run `hotspots run --from release` to make it again"
+        )
+    return Released(
+        info=_INFO.validate_python(packed.info),
+        areas=packed.areas,
+        counts=packed.counts,
+        hotspots=packed.hotspots,
+        density=packed.density,
+        circumstances=packed.circumstances,
+        record=packed.record,
+        seal=_SEAL,
+    )
