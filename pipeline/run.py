@@ -228,7 +228,7 @@ class _Job:
                 link_tree(path, folder / path.name)
         manifest["seconds"] = round(time.monotonic() - self.began, 3)
         write_json(folder / "manifest.json", manifest)
-        from pipeline.frontdoor import front_door
+        from pipeline.publish.run_page import front_door
 
         quality = read_json(folder / "quality.json") if (folder / "quality.json").is_file() else {}
         write_text(folder / "index.html", front_door(folder, manifest=manifest, quality=quality))

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from pipeline.config import Config
-from pipeline.phrases import choice_name, counted
+from pipeline.publish.phrases import choice_name, counted
 from pipeline.run import Outcome
 from pipeline.stages import STAGES, Stage
 from pipeline.stages import Progress as Report

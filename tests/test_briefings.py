@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pipeline import page
-from pipeline.briefings import write_briefings
+from pipeline.publish import page
+from pipeline.publish.briefings import write_briefings
 from pipeline.release import Event, Released
 from tests.released_fixture import HOSTILE, city, hostile_city, make_info, sealed, windows
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipeline.briefings import write_briefings
-from pipeline.exports import write_exports
-from pipeline.findings import Answer, Asked, told, words
-from pipeline.page import fixed_wording
+from pipeline.publish.briefings import write_briefings
+from pipeline.publish.exports import write_exports
+from pipeline.publish.findings import Answer, Asked, told, words
+from pipeline.publish.page import fixed_wording
 from pipeline.release import Released
 from tests.described import described
 from tests.released_fixture import HOSTILE, city

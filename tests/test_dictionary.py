@@ -8,7 +8,7 @@ import pandas as pd
 import pyogrio
 import pytest
 
-from pipeline.exports import write_exports
+from pipeline.publish.exports import write_exports
 from pipeline.tables.dictionary import data_dictionary
 from tests.released_fixture import city
 

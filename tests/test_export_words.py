@@ -12,11 +12,11 @@ import numpy as np
 import pyogrio
 import pytest
 
-from pipeline.exports import write_exports
-from pipeline.exports.gemini import gemini_xml
-from pipeline.exports.qml import quoted
-from pipeline.exports.words import describe
+from pipeline.publish.exports import write_exports
+from pipeline.publish.exports.gemini import gemini_xml
 from pipeline.publish.exports.layer_tables import area_layer
+from pipeline.publish.exports.qgis_styles import quoted
+from pipeline.publish.exports.words import describe
 from tests.released_fixture import HOSTILE, city, hostile_city
 
 

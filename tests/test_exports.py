@@ -15,7 +15,7 @@ import pytest
 import shapely
 
 from pipeline.errors import InputError
-from pipeline.exports import csv_text, layers_of, write_exports
+from pipeline.publish.exports import csv_text, layers_of, write_exports
 from pipeline.tables import AREA_COUNTS
 from tests.released_fixture import city
 

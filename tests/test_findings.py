@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from pipeline.findings import (
+from pipeline.publish.findings import (
     Case,
     Figure,
     Profiled,
@@ -293,7 +293,7 @@ def test_events_say_why_there_is_no_comparison(
 
 @pytest.mark.parametrize(("module", "least"), [("words", 12), ("lead", 1)])
 def test_words_are_doctested(module: str, least: int) -> None:
-    result = doctest.testmod(importlib.import_module(f"pipeline.findings.{module}"))
+    result = doctest.testmod(importlib.import_module(f"pipeline.publish.findings.{module}"))
     assert result.attempted >= least
     assert result.failed == 0
 

@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 import shapely
 
-from pipeline.briefings import write_briefings
-from pipeline.exports import write_exports
-from pipeline.maps import write_map
+from pipeline.publish.briefings import write_briefings
+from pipeline.publish.exports import write_exports
+from pipeline.publish.map import write_map
 from pipeline.release import Detected, Released, release
 from pipeline.release import protect as gate_protect
 from pipeline.release.released import _SEAL

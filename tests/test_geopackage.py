@@ -14,11 +14,11 @@ import pyogrio
 import pytest
 import shapely
 
-from pipeline import palette
-from pipeline.exports import layers_of, rate_limits, write_exports
-from pipeline.exports.layers import polygons
-from pipeline.exports.styles import styles_of
-from pipeline.maps.payload import make_payload
+from pipeline.publish import palette
+from pipeline.publish.exports import layers_of, rate_limits, write_exports
+from pipeline.publish.exports.layers import polygons
+from pipeline.publish.exports.qgis_styles import styles_of
+from pipeline.publish.map.payload import make_payload
 from tests.released_fixture import city, london, sealed
 
 LAYERS = ("boroughs", "wards", "density", "hotspots")

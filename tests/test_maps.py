@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 import shapely
 
-from pipeline import page, palette
 from pipeline.errors import InputError
 from pipeline.geography import topology as simplify
-from pipeline.maps import map_html, write_map
+from pipeline.publish import page, palette
+from pipeline.publish.map import map_html, write_map
 from pipeline.release.released import Released
 from pipeline.statistics.intervals import wilson
 from tests import released_fixture as fixture

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from pipeline import palette
+from pipeline.publish import palette
 
 # Machado, Oliveira and Fernandes (2009), severity 1.0, on linear RGB.
 VISION = {

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pipeline.protection import protection_html, write_protection
+from pipeline.publish.protection import protection_html, write_protection
 from pipeline.release import Released, release
 from pipeline.release import protect as gate_protect
 from tests.gated import config_of, planted

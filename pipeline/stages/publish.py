@@ -4,11 +4,11 @@ import dataclasses
 import os
 from urllib.parse import quote
 
-from pipeline.briefings import write_briefings
 from pipeline.errors import ConfigError
-from pipeline.exports import write_exports
-from pipeline.maps import write_map
-from pipeline.protection import write_protection
+from pipeline.publish.briefings import write_briefings
+from pipeline.publish.exports import write_exports
+from pipeline.publish.map import write_map
+from pipeline.publish.protection import write_protection
 from pipeline.release import Packed, Released, unpack
 from pipeline.stages import Context
 from pipeline.storage.files import read_json

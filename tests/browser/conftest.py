@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.maps import map_html
+from pipeline.publish.map import map_html
 from pipeline.release.released import Break, CategoryInfo, Released
 from pipeline.statistics.intervals import garwood, wilson
 from tests import released_fixture as fixture

@@ -7,9 +7,9 @@ import pytest
 from axe_core_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
-from pipeline.briefings import write_briefings
-from pipeline.briefings.book import Book
-from pipeline.briefings.sheets import make_page
+from pipeline.publish.briefings import write_briefings
+from pipeline.publish.briefings.book import Book
+from pipeline.publish.briefings.sheets import make_page
 from pipeline.release import Event, Released
 from tests.released_fixture import city, hostile_city, london, sealed
 

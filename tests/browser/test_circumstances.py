@@ -7,14 +7,14 @@ import pytest
 from axe_core_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
-from pipeline.briefings import write_briefings
-from pipeline.findings import words
+from pipeline.publish.briefings import write_briefings
+from pipeline.publish.findings import words
 from tests.described import described
 from tests.released_fixture import HOSTILE, city
 
 pytestmark = pytest.mark.browser
 
-ASSETS = Path(words.__file__).parents[1] / "maps" / "assets"
+ASSETS = Path(words.__file__).parents[1] / "map" / "assets"
 
 
 @pytest.fixture(scope="module")

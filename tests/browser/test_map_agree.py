@@ -14,7 +14,7 @@ import pytest
 import shapely
 from PIL import Image
 
-from pipeline import palette
+from pipeline.publish import palette
 from pipeline.release.released import Released
 
 HEADLINE = "2024-08..2025-07"

@@ -9,7 +9,7 @@ import pytest
 import shapely
 from playwright.sync_api import expect
 
-from pipeline.maps import write_map
+from pipeline.publish.map import write_map
 from tests import released_fixture as fixture
 
 STATES = [

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.briefings.book import Book
 from pipeline.domain.periods import Period
-from pipeline.exports.words import describe
-from pipeline.findings import lead
-from pipeline.findings.words import in_period
-from pipeline.maps import write_map
+from pipeline.publish.briefings.book import Book
+from pipeline.publish.exports.words import describe
+from pipeline.publish.findings import lead
+from pipeline.publish.findings.words import in_period
+from pipeline.publish.map import write_map
 from pipeline.release.released import PeriodInfo
 from tests import released_fixture as fixture
 

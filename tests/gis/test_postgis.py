@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.exports import layers_of
+from pipeline.publish.exports import layers_of
 
 
 @pytest.fixture(scope="module")

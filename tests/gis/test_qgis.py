@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import palette
-from pipeline.exports import layers_of, rate_limits
+from pipeline.publish import palette
+from pipeline.publish.exports import layers_of, rate_limits
 from tests.released_fixture import HOSTILE
 
 CLIENT = Path(__file__).with_name("qgis_client.py")

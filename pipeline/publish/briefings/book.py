@@ -1,0 +1,251 @@
+"""A release, opened at one area: its figures, its parts, its neighbours and its history."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import shapely
+
+from pipeline.aggregate.circumstances import TOTAL
+from pipeline.geography import topology as simplify
+from pipeline.publish import findings, palette
+from pipeline.publish.exports.layer_tables import headline_rows
+from pipeline.publish.findings import words
+from pipeline.release import PeriodInfo, Released
+
+__all__ = ["Book", "Place", "before_words"]
+
+_PERCENTILES = {"ward": (22, 47, 76, 93), "borough": (20, 45, 72, 90)}
+_KEY = ("area_code", "period", "category")
+_FIGURES = (
+    *("incidents", "positive_outcomes", "rate_per_10000", "rate_low", "rate_high", "reliability"),
+    *("outcome_share", "outcome_low", "outcome_high", "change_pct", "change_word", "change_vs_region", "withheld"),
+)
+_BELOW = {"region": "borough", "borough": "ward"}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An area as the release lists it."""
+
+    code: str
+    name: str
+    level: str
+    parent: str
+    population: int | None
+    population_year: int | None
+    covered: bool
+    area_km2: float
+    shape: Any
+    """Outline in the working system, simplified together with its neighbours."""
+
+
+def before_words(headline: PeriodInfo, earlier: PeriodInfo | None) -> str:
+    """Name the window that changes compare with, as it stands after "than"; empty if there is none."""
+    if earlier is None:
+        return ""
+    start, then = date.fromisoformat(headline.start), date.fromisoformat(earlier.start)
+    follows = date.fromisoformat(earlier.end) + timedelta(days=1) == start
+    if follows and 364 <= headline.days <= 366 and 364 <= earlier.days <= 366:
+        return "the year before"
+    if (then.year + 1, then.month, then.day) == (start.year, start.month, start.day):
+        return "the same months a year earlier"
+    return words.named_period(earlier.label)
+
+
+def _whole(value: Any) -> int | None:
+    return None if value is None or value != value or str(value) == "<NA>" else int(value)  # noqa: PLR0124 - NaN
+
+
+class Book:
+    """Look-ups in one release. Nothing here computes a figure: it finds the released one."""
+
+    def __init__(self, released: Released) -> None:
+        self.released = released
+        self.info = released.info
+        self.places = self._places()
+        self._rows = self._read()
+        self.limits = {level: self._limits(level) for level in ("borough", "ward")}
+        self.before = before_words(self.info.headline, self.info.earlier)
+        self.water = self._water()
+        self.hotspots = self._hotspots()
+        self._known: dict[str, findings.Profiled] = {}
+        self._described, self.organisations = self._descriptions()
+
+    def _descriptions(self) -> tuple[dict[tuple[str, str], dict[str, list[dict[str, Any]]]], tuple[str, ...]]:
+        """Index circumstances of all categories together; organisations with most records in the region first."""
+        table = self.released.circumstances
+        table = table[table["category"] == "all"]
+        found: dict[tuple[str, str], dict[str, list[dict[str, Any]]]] = {}
+        for row in table.to_dict("records"):
+            found.setdefault((row["area_code"], row["organisation"]), {}).setdefault(row["question"], []).append(row)
+        whole = {o: _whole(q[TOTAL][0]["incidents"]) or 0 for (a, o), q in found.items() if a == self.info.region_code}
+        names = sorted({o for _, o in found}, key=lambda o: (-whole.get(o, 0), o))
+        return found, tuple(names)
+
+    def circumstances(self, code: str, organisation: str) -> dict[str, list[dict[str, Any]]]:
+        """Return what is shown of an area's circumstances: question to its rows."""
+        asked = self._described.get((code, organisation), {})
+        return {q: rows for q, rows in asked.items() if q != TOTAL}
+
+    def recorded(self, code: str, organisation: str) -> int | None:
+        """Return how many incidents of an area an organisation recorded, if that is shown."""
+        rows = self._described.get((code, organisation), {}).get(TOTAL, [])
+        return _whole(rows[0]["incidents"]) if rows else None
+
+    def _read(self) -> dict[tuple[str, str, str], dict[str, Any]]:
+        """Index the rows that briefings use: the two windows compared, and the history of the total above wards."""
+        counts, earlier = self.released.counts, self.info.earlier
+        now = counts["period"].isin([self.info.headline.id, *([earlier.id] if earlier else [])])
+        past = (counts["category"] == "all") & (counts["level"] != "ward")
+        used = counts.loc[now | past, [*_KEY, *_FIGURES]]
+        keys = zip(*(used[name].astype(str) for name in _KEY), strict=True)
+        return dict(zip(keys, used[list(_FIGURES)].to_dict("records"), strict=True))
+
+    def _places(self) -> dict[str, Place]:
+        out: dict[str, Place] = {}
+        for level in ("region", "borough", "ward"):
+            frame = self.released.areas[self.released.areas["level"] == level].sort_values("area_code")
+            shapes = np.array([shapely.make_valid(g) for g in frame.geometry], dtype=object)
+            if level != "region" and len(shapes) and shapely.coverage_is_valid(shapes):
+                shapes = simplify.simplify_coverage(shapes, tolerance_m=self.info.simplify_m)
+            for row, shape in zip(frame.to_dict("records"), shapes, strict=True):
+                out[str(row["area_code"])] = Place(
+                    code=str(row["area_code"]),
+                    name=str(row["name"]),
+                    level=level,
+                    parent=str(row["parent_code"]),
+                    population=_whole(row["population"]),
+                    population_year=_whole(row["population_year"]),
+                    covered=bool(row["covered"]),
+                    area_km2=float(row["area_km2"]),
+                    shape=shape,
+                )
+        return out
+
+    def _hotspots(self) -> tuple[dict[str, Any], ...]:
+        """List the hotspots by their number, each with its outline as `shape`."""
+        frame = self.released.hotspots
+        if not len(frame):
+            return ()
+        return tuple(frame.sort_values("rank").rename_geometry("shape").to_dict("records"))
+
+    def _water(self) -> Any:
+        shapes = [p.shape for p in self.level("borough") or self.level("ward")]
+        return simplify.water_gaps(shapely.union_all(shapes)) if shapes else shapely.MultiPolygon()
+
+    def _limits(self, level: str) -> tuple[float, ...]:
+        """Choose the classes of the total's rate over all windows as long as the headline, as the map does."""
+        counts = self.released.counts
+        long = {p.id for p in self.info.periods.get(level, ()) if _kind(p.days) == _kind(self.info.headline.days)}
+        mine = counts[
+            (counts["level"] == level)
+            & counts["period"].isin({*long, self.info.headline.id})
+            & (counts["category"] == "all")
+        ]
+        steady = mine[~mine["reliability"].isin(["unreliable", "too few to say"])]
+        rates = steady["rate_per_10000"].dropna().tolist() or mine["rate_per_10000"].dropna().tolist()
+        return palette.class_limits(rates, percentiles=_PERCENTILES[level])
+
+    def level(self, level: str) -> list[Place]:
+        """List the areas of a level by code."""
+        return [p for p in self.places.values() if p.level == level]
+
+    def parts(self, code: str) -> list[Place]:
+        """List the covered areas one level down, by name."""
+        below = _BELOW.get(self.places[code].level, "")
+        region = self.places[code].level == "region"
+        found = [p for p in self.level(below) if p.covered and (region or p.parent == code)]
+        return sorted(found, key=lambda p: (p.name, p.code))
+
+    def words_for(self, level: str) -> tuple[str, str]:
+        """Return what areas of a level are called, one and many."""
+        return self.info.level_labels.get(level, (level, f"{level}s"))
+
+    def row(self, code: str, period: str, category: str = "all") -> dict[str, Any] | None:
+        """Find one row of `area_counts`."""
+        return self._rows.get((code, period, category))
+
+    def profiled(self, code: str) -> findings.Profiled:
+        """Read an area's figures of the headline window."""
+        if code not in self._known:
+            place = self.places[code]
+            earlier = self.info.earlier
+            figures = {
+                c.id: findings.figure_of(
+                    self.row(code, self.info.headline.id, c.id),
+                    earlier=self.row(code, earlier.id, c.id) if earlier else None,
+                )
+                for c in self.info.categories
+            }
+            self._known[code] = findings.Profiled(code, place.name, place.population, place.covered, figures)
+        return self._known[code]
+
+    def region(self) -> findings.Profiled:
+        """Read the region's figures; an area without figures where the release leaves the region out."""
+        code = self.info.region_code
+        if code in self.places:
+            return self.profiled(code)
+        return findings.Profiled(code, self.info.region_name, None, covered=False)
+
+    def case(self, code: str) -> findings.Case:
+        """Gather what the sentences about an area may rest on."""
+        info, level = self.info, self.places[code].level
+        peers = [p for p in self.level(level) if p.covered] if level != "region" else []
+        return findings.Case(
+            area=self.profiled(code),
+            region=self.region(),
+            peers=tuple(self.profiled(p.code) for p in peers),
+            parts=tuple(self.profiled(p.code) for p in self.parts(code)),
+            categories=tuple((c.id, c.label) for c in info.categories if c.id != "all"),
+            noun=info.noun,
+            recorder=info.recorder,
+            period=info.headline.label,
+            before=self.before,
+            part_words=self.words_for(_BELOW.get(level, "ward")),
+            peer_words=self.words_for(level),
+            audience=info.audience,
+            rounding=info.rounding,
+            outcome_basis=info.outcome_basis,
+            break_text=self._break_text(),
+        )
+
+    def _break_text(self) -> str:
+        if self.info.earlier is None:
+            return ""
+        first, last = self.info.earlier.start[:7], self.info.headline.end[:7]
+        inside = [b for b in self.info.breaks if first < b.month <= last]
+        return f"the series breaks in {words.month_name(inside[0].month)}" if inside else ""
+
+    def regional(self) -> bool:
+        """Whether the release has headline figures of the region."""
+        return not headline_rows(self.released, level="region").empty
+
+    def years(self, code: str) -> dict[int, int | None]:
+        """List the released counts of twelve months, by the number of their last month."""
+        known = [*self.info.periods.get(self.places[code].level, ()), self.info.headline, self.info.earlier]
+        found = {p.id: p for p in known if p is not None and p.complete and _months(p) == 12}
+        rows = {p.end: row for p in found.values() if (row := self.row(code, p.id)) is not None}
+        return {
+            int(end[:4]) * 12 + int(end[5:7]) - 1: findings.figure_of(row).incidents
+            for end, row in sorted(rows.items())
+        }
+
+    def history(self, code: str) -> tuple[tuple[PeriodInfo, findings.Figure], ...]:
+        """List an area's complete windows of the length most of its series has, oldest first."""
+        windows = self.info.periods.get(self.places[code].level, ())
+        kinds = [_kind(p.days) for p in windows]
+        if not kinds:
+            return ()
+        usual = max(sorted(set(kinds)), key=kinds.count)
+        chosen = [p for p in windows if _kind(p.days) == usual and p.complete]
+        return tuple((p, findings.figure_of(self.row(code, p.id))) for p in chosen)
+
+
+def _months(period: PeriodInfo) -> int:
+    return int(period.end[:4]) * 12 + int(period.end[5:7]) - int(period.start[:4]) * 12 - int(period.start[5:7]) + 1
+
+
+def _kind(days: int) -> str:
+    return "m" if days <= 31 else "q" if days <= 92 else "y"

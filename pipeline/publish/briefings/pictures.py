@@ -1,0 +1,259 @@
+"""The pictures of a briefing, drawn from released figures."""
+
+import math
+from datetime import date
+from typing import Any
+
+import shapely
+
+from pipeline.publish import charts, findings, palette
+from pipeline.publish.briefings.book import Book, Place
+from pipeline.publish.briefings.pieces import legend, rate_words
+from pipeline.publish.briefings.series import history, month_number, tick_marks
+from pipeline.publish.findings import words
+from pipeline.release import Event
+
+__all__ = [
+    "MOST_EVENTS",
+    "events_of",
+    "fill_of",
+    "hotspots_in",
+    "locator_of",
+    "map_of",
+    "map_unit",
+    "strip_of",
+    "trend_of",
+]
+
+HALF_PT = 242.0
+MAP_PT = 334.0
+MOST_EVENTS = 3
+SPECK_M2 = 1e6
+LOCATOR_PT = 128.0
+"""Height of the locator with what stands above it."""
+_SHARE = 0.1
+"""A hotspot belongs to every area that holds this share of it."""
+
+
+def fill_of(figure: findings.Figure, limits: tuple[float, ...]) -> str:
+    """Choose how an area is filled: a class of the rate, or why there is none."""
+    if figure.hidden or "rate_per_10000" in figure.withheld:
+        return "withheld"
+    if figure.reliability == "too few to say":
+        return "few"
+    if figure.rate is None:
+        return "none"
+    return f"s{palette.class_of(figure.rate, limits) + 1}"
+
+
+def hotspots_in(book: Book, code: str) -> list[dict[str, Any]]:
+    """List the hotspots that lie in an area, by their number."""
+    place = book.places[code]
+    if place.level == "region":
+        return list(book.hotspots)
+    near = [h for h in book.hotspots if h["shape"].intersects(place.shape)]
+    return [h for h in near if h["shape"].intersection(place.shape).area >= _SHARE * h["shape"].area]
+
+
+def map_unit(book: Book, code: str) -> str:
+    """Say what the map shows."""
+    return f"{book.info.noun} per 10,000 residents" if _rated(book, code) else f"{book.info.noun} recorded"
+
+
+def _rated(book: Book, code: str) -> bool:
+    """Whether any part of an area has a rate; the map shows numbers otherwise."""
+    return any(book.profiled(p.code).total.rate is not None for p in book.parts(code))
+
+
+def map_of(book: Book, code: str, *, height_pt: float) -> str:
+    """Draw the map of an area's parts with its key."""
+    place, many = book.places[code], book.words_for("borough" if book.places[code].level == "region" else "ward")[1]
+    inside = book.parts(code)
+    level = inside[0].level if inside else "ward"
+    limits = book.limits[level]
+    figures = [book.profiled(p.code).total for p in inside]
+    rated = _rated(book, code)
+    biggest = max((f.incidents or 0 for f in figures), default=0)
+    parts = [
+        charts.Part(
+            p.shape,
+            p.name,
+            fill_of(f, limits) if rated or f.hidden else "none",
+            0.0 if rated or not f.incidents else 15.0 * math.sqrt(f.incidents / biggest),
+        )
+        for p, f in zip(inside, figures, strict=True)
+    ]
+    bare = [p for p in book.level(level) if not p.covered and (place.level == "region" or p.parent == code)]
+    parts += [charts.Part(p.shape, p.name, "bare") for p in bare]
+    hot = hotspots_in(book, code)[: 6 if place.level == "borough" else 9]
+    outline = shapely.union_all([p.shape for p in parts]) if parts else place.shape
+    if place.level == "region":  # the river belongs to the region: no coast inside it
+        outline = _without_specks(shapely.union_all([outline.buffer(1.0), book.water]))
+    beside = [p for p in book.level(place.level) if p.code != code] if place.level != "region" else []
+    svg = charts.area_map(
+        f"map-{code}",
+        outline=outline,
+        parts=[p for _, p in sorted(enumerate(parts), key=lambda pair: pair[0])],
+        neighbours=[charts.Neighbour(p.shape, p.name) for p in beside],
+        water=book.water,
+        hotspots=[charts.HotspotMark(h["shape"], str(h["rank"])) for h in hot],
+        width_pt=MAP_PT,
+        height_pt=height_pt,
+        label=f"Map of {place.name} by {many}: {_picture(rated)}. All figures are in the table.",
+    )
+    fills = {p.fill for p in parts}
+    keys = [("hot", "hotspot")] if hot else []
+    keys += [(kind, said) for kind, said in _KEYS if kind in fills and (rated or kind != "none")]
+    if not rated and biggest:
+        keys.append(("dot", f"circle: {book.info.noun} recorded, largest {words.whole(biggest)}"))
+    return svg + legend(limits, keys, classes=rated)
+
+
+def _without_specks(shape: Any) -> Any:
+    """Drop the slivers and pinholes that simplified borders leave along a river."""
+    parts = [p for p in shapely.get_parts(shape) if p.area > SPECK_M2]
+    return shapely.MultiPolygon(
+        [shapely.Polygon(p.exterior, [r for r in p.interiors if shapely.Polygon(r).area > SPECK_M2]) for p in parts]
+    )
+
+
+_KEYS = (
+    ("few", "too few for a rate"),
+    ("withheld", "withheld"),
+    ("none", "no rate"),
+    ("bare", "not covered"),
+)
+
+
+def _picture(rated: bool) -> str:  # noqa: FBT001 - one question, asked in one place
+    return "shades show the rate per 10,000 residents" if rated else "circles show the number recorded"
+
+
+def locator_of(book: Book, place: Place, *, room_pt: float) -> str:
+    """Draw where a borough lies in the region, as large as there is room for; empty where there is hardly any."""
+    beside = book.level(place.level)
+    less = room_pt < LOCATOR_PT
+    if len(beside) < 2 or room_pt < LOCATOR_PT * 0.64:
+        return ""
+    return charts.locator(
+        f"loc-{place.code}",
+        shapes=[p.shape for p in beside],
+        chosen=[p.code for p in beside].index(place.code),
+        width_pt=93.0 if less else 150.0,
+        role="loc less" if less else "loc",
+        label=f"{place.name} within {book.info.region_name}",
+    )
+
+
+def events_of(book: Book, code: str) -> list[Event]:
+    """List the dated events that concern an area, oldest first."""
+    mine = {code, book.info.region_code}
+    return sorted((e for e in book.info.events if not e.areas or mine & set(e.areas)), key=lambda e: (e.date, e.label))
+
+
+def trend_of(book: Book, code: str, *, height_pt: float) -> tuple[str, str, str]:
+    """Draw an area's history beside the region's.
+
+    Returns
+    -------
+    svg, unit, note
+        The chart (empty if one window is all there is), its unit, and what its lines are or why there is none.
+    """
+    place, region = book.places[code], book.region()
+    windows = book.history(code)
+    if sum(f.incidents is not None for _, f in windows) < 2:
+        few = "One period only: there is no trend to show."
+        return "", "", few if len(windows) < 2 else "Too little is shown to draw a trend."
+    info = book.info
+    seen = [book.profiled(code).total, *(f for _, f in windows)]
+    people = None if any(f.unrated for f in seen) else place.population
+    mine = history(windows, population=people, breaks=info.breaks, years=book.years(code))
+    theirs = None
+    if place.level != "region" and region.covered and region.population and people:
+        theirs = history(
+            book.history(region.code),
+            population=region.population,
+            breaks=info.breaks,
+            years=book.years(region.code),
+        )
+    xs = [x for x, _ in mine.main]
+    first, last = xs[0], xs[-1]
+    told = list(enumerate(events_of(book, code)[-MOST_EVENTS:], 1))
+    drawn = [(k, e) for k, e in told if first <= _moment(e.date) <= last]
+    area = charts.Curve(mine.main, place.name, _last(mine.main))
+    other = charts.Curve(theirs.main, info.region_name, _last(theirs.main)) if theirs else None
+    svg = charts.trend(
+        f"trend-{code}",
+        area=area,
+        region=other,
+        faint=charts.Curve(mine.single) if mine.single else None,
+        breaks=[
+            (month_number(b.month) - 0.5, _brief(b.text)) for b in info.breaks if first < month_number(b.month) <= last
+        ],
+        events=[(_moment(e.date), str(k)) for k, e in drawn],
+        ticks=tick_marks(int(first), int(last)),
+        width_pt=HALF_PT,
+        height_pt=height_pt,
+        label=_spoken(place.name, area, info.region_name, other, rates=bool(people)),
+    )
+    unit = "per 10,000 residents" if people else "number recorded"
+    return svg, unit, _NOTES[mine.yearly]
+
+
+_NOTES = {
+    True: "Each point is the 12 months to then, never across a break; thin line: single months × 12.",
+    False: "Each point is one period; none spans a break.",
+}
+
+
+def _moment(day: str) -> float:
+    found = date.fromisoformat(day)
+    return month_number(day) - 0.5 + (found.day - 1) / 31
+
+
+def _brief(text: str) -> str:
+    return text if len(text) <= 24 else "break in the series"
+
+
+def _last(points: tuple[tuple[float, float | None], ...]) -> str:
+    found = [y for _, y in points if y is not None]
+    return words.rate_text(found[-1]) if found else ""
+
+
+def _spoken(name: str, area: charts.Curve, region_name: str, region: charts.Curve | None, *, rates: bool) -> str:
+    said = []
+    for label, curve in ((name, area), (region_name, region)):
+        known = [y for _, y in curve.points if y is not None] if curve else []
+        if known:
+            said.append(f"{label} from {words.rate_text(known[0])} to {words.rate_text(known[-1])}")
+    return f"{'Rate per 10,000 residents' if rates else 'Number recorded'} over time: {', '.join(said)}"
+
+
+def strip_of(book: Book, code: str, *, height_pt: float) -> str:
+    """Draw all boroughs on one axis of rates; empty where fewer than three have one."""
+    level = "borough"
+    rated = [p for p in book.level(level) if p.covered and book.profiled(p.code).total.rate is not None]
+    if len(rated) < 3:
+        return ""
+    figures = [book.profiled(p.code).total for p in rated]
+    codes = [p.code for p in rated]
+    chosen = codes.index(code) if code in codes else None
+    region = book.region()
+    whole = region.total
+    many = book.words_for(level)[1]
+    label = f"Rates of {len(rated)} {many}"
+    if chosen is not None:
+        label += f"; {rated[chosen].name} {rate_words(figures[chosen])}"
+    if whole.rate is not None:
+        label += f"; {book.info.region_name} {rate_words(whole)}"
+    return charts.strip(
+        f"strip-{code}",
+        dots=[charts.Dot(p.name, f.rate or 0.0, f.rate_low, f.rate_high) for p, f in zip(rated, figures, strict=True)],
+        chosen=chosen,
+        region=charts.Dot(book.info.region_name, whole.rate) if whole.rate is not None else None,
+        ends=book.info.audience != "public",
+        number=[*(rate_words(f) for f in figures), rate_words(whole)],
+        width_pt=HALF_PT,
+        height_pt=height_pt,
+        label=label,
+    )

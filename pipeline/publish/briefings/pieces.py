@@ -1,0 +1,186 @@
+"""The parts that every sheet shares: mast, banners, figures in words, tables, cautions, feet."""
+
+from collections.abc import Iterable, Sequence
+
+from pipeline.publish import findings, page
+from pipeline.publish.briefings.book import Book
+from pipeline.publish.findings import words
+
+__all__ = [
+    "banners",
+    "care",
+    "change_cell",
+    "count_words",
+    "foot",
+    "legend",
+    "long_class",
+    "mast",
+    "outcome_words",
+    "rate_words",
+    "row_head",
+    "segments",
+    "sources",
+    "subject_of",
+    "tile",
+]
+
+
+def row_head(name: str, *, link: str = "") -> str:
+    """Write the name of a table row; a name with a very long word may break inside it."""
+    shown = f'<a href="{page.attribute(link)}">{page.text(name)}</a>' if link else page.text(name)
+    return f'<th scope="row"{long_class(name)}>{shown}</th>'
+
+
+def long_class(words_: str, other: str = "") -> str:
+    """Return the class attribute of a cell: `other`, and `long` where a word would not fit a narrow column."""
+    longest = max(map(len, words_.replace("|", " ").split()), default=0)
+    kinds = [kind for kind in (other, "long" if longest > 14 else "") if kind]
+    return f' class="{" ".join(kinds)}"' if kinds else ""
+
+
+def segments(parts: Iterable[findings.Segment]) -> str:
+    """Write sentences with their stressed words."""
+    return "".join(f"<b>{page.text(t)}</b>" if stressed else page.text(t) for t, stressed in parts)
+
+
+def mast(book: Book, code: str, number: int = 0) -> str:
+    """Write the line at the head of a sheet (`number` 0: the only one), and what must be known before reading on."""
+    info = book.info
+    kind = "panel briefing" if book.places[code].level == "region" else "briefing"
+    name = book.places[code].name
+    paged = f" · page {number} of 2" if number else ""
+    return (
+        f'<div class="mast"><span><b>{page.text(info.title)} {kind}</b> · {page.text(name)}</span>'
+        f"<span>{page.text(words.capital(info.headline.label))}{paged}</span></div>{banners(book)}"
+    )
+
+
+def banners(book: Book) -> str:
+    """Write handling marking, audit verdict and the notice that data is made up, where they apply."""
+    info = book.info
+    found = []
+    if info.marking:
+        found.append(f'<span class="tag">{page.text(info.marking)}</span>')
+    if info.audit not in {"passed", "not needed"}:
+        found.append(f'<span class="tag stop">{page.text(page.NOT_AUDITED)}</span>')
+    if info.synthetic:
+        found.append(f'<span class="made">{page.text(page.SYNTHETIC)}</span>')
+    return f'<p class="banner">{" ".join(found)}</p>' if found else ""
+
+
+def count_words(figure: findings.Figure) -> str:
+    """Write a count, or in a word why there is none."""
+    if figure.hidden:
+        return "withheld"
+    return "no data" if figure.incidents is None else words.whole(figure.incidents)
+
+
+def rate_words(figure: findings.Figure) -> str:
+    """Write a rate, or in words why there is none."""
+    if "rate_per_10000" in figure.withheld or figure.hidden:
+        return "withheld"
+    if figure.reliability == "too few to say":
+        return "too few"
+    return "no rate" if figure.rate is None else words.rate_text(figure.rate)
+
+
+def outcome_words(figure: findings.Figure, basis: str) -> str:
+    """Write the share or the flow of positive outcomes, or why there is none."""
+    if {"positive_outcomes", "outcome_share"} & figure.withheld or figure.hidden:
+        return "withheld"
+    if figure.share is None or figure.incidents == 0:
+        return "no data"
+    return words.rate_text(figure.share) if basis == "flow" else words.share_text(figure.share)
+
+
+def change_cell(figure: findings.Figure, *, muted: bool = False) -> str:
+    """Write a table cell of change: brackets round a percentage that is no clear change."""
+    if {"change_pct", "change_word"} & figure.withheld or figure.hidden:
+        said = "withheld"
+    elif figure.sense and figure.change_pct is not None:
+        said = words.signed(figure.change_pct)
+    elif figure.change_word in {"higher", "lower", "no clear change"} and figure.change_pct is not None:
+        said = f"({words.signed(figure.change_pct)})"
+    else:
+        said = figure.change_word if figure.change_word in {"too few", "not comparable"} else "–"
+    quiet = muted or not said.startswith(("+", "\u2212"))
+    return f'<td class="n{" mu" if quiet else ""}">{page.text(said)}</td>'
+
+
+def tile(label: str, value: str, note: str = "", *, wordy: bool = False) -> str:
+    """Write one of the four figures; `wordy` is for words in place of a number."""
+    small = f"<small>{page.text(note)}</small>" if note else ""
+    kind = ' class="wordy"' if wordy else ""
+    return f"<div><dt>{page.text(label)}</dt><dd{kind}>{page.text(value)}{small}</dd></div>"
+
+
+def legend(limits: Sequence[float], keys: Sequence[tuple[str, str]], *, classes: bool) -> str:
+    """Write the key to a map: five classes with their limits, and what else stands on it."""
+    steps = ""
+    if classes:
+        first = f"under {words.rate_text(limits[0])}"
+        named = [first, *(f"{words.rate_text(v)} or more" for v in limits)]
+        shown = ["lower", *(words.rate_text(v) for v in limits)]
+        steps = "".join(
+            f'<li><span class="sw s{k + 1}"></span><span class="vh">{page.text(long)}</span>'
+            f'<span class="tk" aria-hidden="true">{page.text(short)}</span></li>'
+            for k, (long, short) in enumerate(zip(named, shown, strict=True))
+        )
+        steps = f'<ol class="ramp">{steps}</ol>'
+    marks = "".join(f'<li><span class="key {kind}"></span>{page.text(said)}</li>' for kind, said in keys)
+    return f'<div class="lg">{steps}<ul class="keys">{marks}</ul></div>' if steps or marks else ""
+
+
+def subject_of(book: Book) -> str:
+    """Name what is recorded, in the middle of a sentence."""
+    title = book.info.title
+    return title[:1].lower() + title[1:]
+
+
+def care(book: Book, cautions: Sequence[tuple[str, str]] = (), *, room: int = 0, whole: bool = True) -> str:
+    """Write the fixed wording, where to turn, the cautions of this sheet and the caveats of the data.
+
+    Parameters
+    ----------
+    cautions
+        Bold word and sentence.
+    room
+        Letters of caveats there is room for; the rest is counted. 0 leaves them to another sheet.
+    whole
+        Whether the fixed wording and where to turn stand here too.
+    """
+    info = book.info
+    items = [f"<b>{page.text(line)}</b>" for line in page.fixed_wording(subject_of(book))] if whole else []
+    items += [f"<b>{page.text(head)}</b> {page.text(line)}" for head, line in cautions]
+    kept: list[str] = []
+    for line in info.caveats:
+        if sum(map(len, kept)) + len(line) <= room:
+            kept.append(line)
+    items += [page.text(line) for line in kept]
+    left = len(info.caveats) - len(kept)
+    if left and room:
+        items.append(f"{words.capital(words.small(left))} more on the map page.")
+    out = "<h2>Read with care</h2><ul>" + "".join(f"<li>{item}</li>" for item in items) + "</ul>"
+    if whole and info.support:
+        ways = "".join(
+            f"<li><b>{page.text(what)}</b>{': ' + page.text(contact) if contact else ''}</li>"
+            for what, contact in info.support
+        )
+        out += f'<h2 class="where">Report and get support</h2><ul class="ways">{ways}</ul>'
+    return f'<div class="care">{out}</div>'
+
+
+def sources(book: Book) -> str:
+    """Name who counted, which residents the rates use, and the licence."""
+    info = book.info
+    years = sorted({p.population_year for p in book.places.values() if p.population_year})
+    said = [f"Counts: {info.publisher.rstrip('.')}." if info.publisher else ""]
+    if years and "residents" not in info.publisher.lower():
+        said.append(f"Residents: {' and '.join(map(str, years))}.")
+    said.append(info.licence)
+    return " ".join(part for part in said if part)
+
+
+def foot(*lines: str) -> str:
+    """Write the foot of a sheet."""
+    return '<div class="foot">' + "".join(f"<p>{page.text(line)}</p>" for line in lines if line) + "</div>"

@@ -1,0 +1,236 @@
+"""The map of an area: its parts filled by class, neighbours as ghosts, water, hotspots; and where it lies."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import shapely
+
+from pipeline.publish import palette
+from pipeline.publish.charts.canvas import Canvas, Plot
+from pipeline.publish.charts.geometry import Labels, folded, patch_path
+
+__all__ = ["HotspotMark", "Neighbour", "Part", "area_map", "locator"]
+
+_C = palette.LIGHT
+_INVERSE = {"s4", "s5"}
+"""Fills so dark that names turn white."""
+
+_PART_PT = 7.0
+_NEIGHBOUR_PT = 7.8
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the area: outline in metres, name, and fill: `s1` to `s5`, `few`, `withheld` or `none`."""
+
+    shape: Any
+    name: str
+    fill: str
+    radius_pt: float = 0.0
+    """Radius of a circle of the count, where there are no rates to fill with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """An area beside it."""
+
+    shape: Any
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class HotspotMark:
+    """An outline with the number on its badge."""
+
+    shape: Any
+    number: str
+
+
+def _draw(plot: Plot, shape: Any, role: str, **style: Any) -> None:
+    path = patch_path(shape)
+    if path is not None:
+        plot.surface(path, role, joinstyle="round", **style)
+
+
+def _fill(fill: str) -> str:
+    return _C[fill] if fill in _C else _C["land"]
+
+
+class _Frame:
+    """Metres to points: the area in the middle, a margin round it."""
+
+    def __init__(self, canvas: Canvas, outline: Any, margin: float) -> None:
+        left, low, right, high = outline.bounds
+        width, height = max(right - left, 1.0) * (1 + 2 * margin), max(high - low, 1.0) * (1 + 2 * margin)
+        self.pt_per_m = min(canvas.width_pt / width, canvas.height_pt / height)
+        x, y = (left + right) / 2, (low + high) / 2
+        half_w, half_h = canvas.width_pt / 2 / self.pt_per_m, canvas.height_pt / 2 / self.pt_per_m
+        self.box = (x - half_w, y - half_h, x + half_w, y + half_h)
+        self.plot = canvas.plot(0, 0, canvas.width_pt, canvas.height_pt, units=self.box)
+
+    def points(self, x: float, y: float) -> tuple[float, float]:
+        return (x - self.box[0]) * self.pt_per_m, (y - self.box[1]) * self.pt_per_m
+
+
+def area_map(
+    name: str,
+    *,
+    outline: Any,
+    parts: Sequence[Part],
+    neighbours: Sequence[Neighbour],
+    water: Any,
+    hotspots: Sequence[HotspotMark],
+    width_pt: float,
+    height_pt: float,
+    label: str,
+    margin: float = 0.05,
+) -> str:
+    """Draw the map.
+
+    Parameters
+    ----------
+    name
+        Unique on the page: identifiers inside the drawing start from it.
+    outline, parts, neighbours, water, hotspots
+        Shapes in metres, in one projected system.
+    label
+        What the picture shows, for those who do not see it.
+    margin
+        Room round the area, as a share of its size.
+
+    Returns
+    -------
+    svg
+        One element. Names that do not fit are left out: the table has them all.
+    """
+    canvas = Canvas(name, width_pt=width_pt, height_pt=height_pt)
+    frame = _Frame(canvas, outline, margin)
+    plot = frame.plot
+    view = shapely.box(*frame.box)
+    labels = Labels(width_pt, height_pt)
+    _draw(plot, view, "sea", fc=_C["paper-2"], ec="none")
+    ghosts = [Neighbour(n.shape.intersection(view.buffer(200)), n.name) for n in neighbours if n.shape.intersects(view)]
+    for ghost in ghosts:
+        _draw(plot, ghost.shape, "ghost", fc=_C["ground"], ec=_C["pattern"], lw=0.5)
+    if water is not None and not water.is_empty:
+        _draw(plot, water.intersection(view.buffer(200)), "water", fc=_C["water"], ec="none")
+    for part in parts:
+        _draw(plot, part.shape, part.fill, fc=_fill(part.fill), ec=_C["wardline"], lw=0.6)
+    _draw(plot, outline, "edge", fc="none", ec=_C["ink"], lw=1.3)
+    for part in parts:
+        if part.radius_pt:
+            _circle(plot, part, part.radius_pt / frame.pt_per_m)
+    for mark in hotspots:
+        _draw(plot, mark.shape, "hot", fc="none", ec=_C["halo"], lw=3.4)
+        _draw(plot, mark.shape, "hot", fc="none", ec=_C["hot"], lw=1.6)
+    _scale_bar(canvas, frame, labels)
+    badges = [_badge_at(mark, frame, labels) for mark in hotspots]
+    _part_names(canvas, frame, labels, parts)
+    _neighbour_names(canvas, frame, labels, ghosts, view)
+    for mark, badge in zip(hotspots, badges, strict=True):
+        if badge is not None:
+            x, y = badge
+            plot.line([x], [y], marker="o", ms=14, mfc=_C["hot"], mec=_C["halo"], mew=1.2, ls="none")
+            canvas.text(plot, x, y, mark.number, role="bd", dy=-2.8)
+    return canvas.svg(label, role="map")
+
+
+def _circle(plot: Plot, part: Part, radius_m: float) -> None:
+    at = part.shape.representative_point()
+    plot.circle(at.x, at.y, radius_m, "dot", fc=_C["dot"], ec=_C["halo"], lw=0.7)
+
+
+def _badge_at(mark: HotspotMark, frame: _Frame, labels: Labels) -> tuple[float, float] | None:
+    """Put the badge on the north-east rim inside the picture, so that the middle stays in sight."""
+    inside = mark.shape.intersection(shapely.box(*frame.box).buffer(-9 / frame.pt_per_m))
+    points = shapely.get_coordinates(inside)
+    if len(points) == 0:
+        return None
+    x, y = max(points.tolist(), key=lambda p: (p[1] + 0.3 * p[0], p))
+    labels.block(*frame.points(x, y), 8, 8)
+    return x, y
+
+
+def _part_names(canvas: Canvas, frame: _Frame, labels: Labels, parts: Sequence[Part]) -> None:
+    for part in sorted(parts, key=lambda p: (-p.shape.area, p.name)):
+        circle = shapely.maximum_inscribed_circle(_largest(part.shape), tolerance=max(10.0, part.shape.length / 500))
+        centre = shapely.get_point(circle, 0)
+        if shapely.length(circle) * frame.pt_per_m < 4.5:
+            continue
+        lines = folded(part.name)
+        if not lines:
+            continue
+        place = labels.place(*frame.points(centre.x, centre.y), lines, size_pt=_PART_PT)
+        if place is not None:
+            role = "wl inv" if part.fill in _INVERSE else "wl"
+            _lines(canvas, frame, place, lines, _PART_PT * 1.1, role)
+
+
+def _neighbour_names(canvas: Canvas, frame: _Frame, labels: Labels, ghosts: Sequence[Neighbour], view: Any) -> None:
+    for ghost in sorted(ghosts, key=lambda g: (-g.shape.area, g.name)):
+        seen = ghost.shape.intersection(view)
+        if seen.area * frame.pt_per_m**2 < 900:
+            continue
+        centre = shapely.get_point(shapely.maximum_inscribed_circle(_largest(seen), tolerance=40.0), 0)
+        lines = folded(ghost.name)
+        place = labels.place(*frame.points(centre.x, centre.y), lines, size_pt=_NEIGHBOUR_PT) if lines else None
+        if place is not None:
+            _lines(canvas, frame, place, lines, _NEIGHBOUR_PT * 1.12, "nb")
+
+
+def _largest(shape: Any) -> Any:
+    parts = [p for p in shapely.get_parts(shape) if p.geom_type == "Polygon"]
+    return max(parts, key=lambda p: p.area) if parts else shape
+
+
+def _lines(  # noqa: PLR0917 - a place, what stands there, and how
+    canvas: Canvas, frame: _Frame, place: tuple[float, float], lines: Sequence[str], step: float, role: str
+) -> None:
+    x = frame.box[0] + place[0] / frame.pt_per_m
+    y = frame.box[1] + place[1] / frame.pt_per_m
+    for k, line in enumerate(lines):
+        canvas.text(frame.plot, x, y, line, role=role, dy=(len(lines) - 1) * step / 2 - k * step - step * 0.32)
+
+
+def _scale_bar(canvas: Canvas, frame: _Frame, labels: Labels) -> None:
+    long_m = next((m for m in (50000, 20000, 10000, 5000, 2000, 1000, 500, 200) if m * frame.pt_per_m < 70), 100)
+    reach = long_m * frame.pt_per_m
+    right, low = frame.box[2] - 9 / frame.pt_per_m, frame.box[1] + 9 / frame.pt_per_m
+    left, tick = right - long_m, 4 / frame.pt_per_m
+    frame.plot.line([left, left, right, right], [low + tick, low, low, low + tick], color=_C["ink-2"], lw=1.0)
+    words = f"{long_m // 1000} km" if long_m >= 1000 else f"{long_m} m"
+    canvas.text(frame.plot, (left + right) / 2, low, words, role="sc", dy=3.5)
+    labels.block(canvas.width_pt - 9 - reach / 2, 14, reach / 2 + 4, 12)
+
+
+def locator(name: str, *, shapes: Sequence[Any], chosen: int, width_pt: float, label: str, role: str = "loc") -> str:
+    """Draw where the area lies in the region.
+
+    Parameters
+    ----------
+    shapes
+        Outlines of all areas of its level, in metres.
+    chosen
+        Index of the area.
+    role
+        Class of the drawing.
+    """
+    return _locator(name, tuple(shapes), chosen, width_pt, label, role)
+
+
+@lru_cache(maxsize=128)  # the profiles of a run have the same areas
+def _locator(  # noqa: PLR0917 - cached by all of them
+    name: str, shapes: tuple[Any, ...], chosen: int, width_pt: float, label: str, role: str
+) -> str:
+    bounds = shapely.total_bounds(list(shapes))
+    across, up = max(float(bounds[2] - bounds[0]), 1.0), max(float(bounds[3] - bounds[1]), 1.0)
+    height_pt = min(1.2, up / across) * (width_pt - 4) + 4
+    canvas = Canvas(name, width_pt=width_pt, height_pt=height_pt)
+    frame = _Frame(canvas, shapely.box(*bounds), 0.01)
+    for k, shape in enumerate(shapes):
+        if k != chosen:
+            _draw(frame.plot, shape.simplify(0.4 / frame.pt_per_m), "lo", fc=_C["ground"], ec=_C["paper"], lw=0.7)
+    _draw(frame.plot, shapes[chosen], "lo", fc=_C["ink"], ec=_C["paper"], lw=0.7)
+    return canvas.svg(label, role=role)

@@ -1,0 +1,239 @@
+"""Charts of rates: a line over time with its breaks and events, and one axis with a dot for every area."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline.publish import palette
+from pipeline.publish.charts.canvas import Canvas, Plot
+
+__all__ = ["Curve", "Dot", "strip", "tick_step", "trend"]
+
+_C = palette.LIGHT
+_STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500)
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Values over time; x in months, None where there is nothing to join."""
+
+    points: tuple[tuple[float, float | None], ...]
+    name: str = ""
+    value: str = ""
+
+    def last(self) -> tuple[float, float] | None:
+        """Return the last point that has a value."""
+        return next(((x, y) for x, y in reversed(self.points) if y is not None), None)
+
+
+def tick_step(top: float, *, most: int = 4) -> float:
+    """Choose a step for ticks from zero.
+
+    >>> tick_step(112.0), tick_step(9.0)
+    (50, 5)
+    """
+    scale = 1.0
+    while True:
+        for step in _STEPS:
+            if top / (step * scale) < most - 0.3:
+                return step * scale
+        scale *= 1000
+
+
+def _short(words: str, most: int = 17) -> str:
+    return words if len(words) <= most else words[: most - 1].rstrip() + "…"
+
+
+def _split(points: Sequence[tuple[float, float | None]]) -> list[list[tuple[float, float]]]:
+    runs: list[list[tuple[float, float]]] = [[]]
+    for x, y in points:
+        if y is None:
+            runs.append([])
+        else:
+            runs[-1].append((x, y))
+    return [run for run in runs if run]
+
+
+def _draw_curve(plot: Plot, curve: Curve, *, colour: str, width: float, dots: bool) -> None:
+    for run in _split(curve.points):
+        xs, ys = zip(*run, strict=True)
+        plot.line(xs, ys, color=colour, lw=width, solid_joinstyle="round", solid_capstyle="round")
+        if dots or len(run) == 1:
+            plot.line(xs, ys, marker="o", ms=3.4, mfc=colour, mec=_C["paper"], mew=0.5, ls="none")
+
+
+def trend(
+    name: str,
+    *,
+    area: Curve,
+    region: Curve | None,
+    faint: Curve | None,
+    breaks: Sequence[tuple[float, str]],
+    events: Sequence[tuple[float, str]],
+    ticks: Sequence[tuple[float, str]],
+    width_pt: float,
+    height_pt: float,
+    label: str,
+) -> str:
+    """Draw an area's rate beside the region's.
+
+    Parameters
+    ----------
+    area, region
+        The two lines, named at their ends.
+    faint
+        Single windows behind the area's line.
+    breaks, events
+        Place on the time axis (months) and words; events are numbered marks at the top.
+    ticks
+        Place and words of the time axis.
+    """
+    curves = [c for c in (area, region, faint) if c is not None]
+    values = [y for c in curves for _, y in c.points if y is not None]
+    top = max([*values, 1e-9]) * 1.08
+    xs = [x for c in curves for x, _ in c.points]
+    ends = [c for c in (area, region) if c is not None and c.last() is not None]
+    room = 12 + max((len(f"{_short(c.name)} {c.value}") for c in ends), default=0) * 4.35
+    step = tick_step(top)
+    left = 8 + 4.3 * max(len(_tick(k * step)) for k in range(int(top / step) + 1))
+    canvas = Canvas(name, width_pt=width_pt, height_pt=height_pt)
+    first, last = min(xs, default=0.0), max(xs, default=1.0)
+    units = (first, 0.0, last if last > first else first + 1, top)
+    plot = canvas.plot(left, 15, max(40.0, width_pt - left - room), height_pt - 15 - (15 if events else 5), units=units)
+    for k in range(int(top / step) + 1):
+        plot.line([first, units[2]], [k * step] * 2, color=_C["rule"] if k else _C["ink-2"], lw=0.6 if k else 0.8)
+        canvas.text(plot, first, k * step, _tick(k * step), role="ax", anchor="end", dx=-4, dy=-2.6)
+    for x, words in breaks:
+        plot.line([x, x], [0, top], color=_C["ctl"], lw=0.8, ls=(0, (2.5, 2.5)))
+        late = (x - first) > 0.55 * (last - first)
+        canvas.text(plot, x, 0, words, role="ax on", anchor="end" if late else "start", dx=-3 if late else 3, dy=3)
+    for x, number in events:
+        plot.line([x, x], [0, top], color=_C["ink-3"], lw=0.5)
+        canvas.text(plot, x, top, number, role="ev", dy=3)
+    if faint is not None:
+        _draw_curve(plot, faint, colour=_C["bar"], width=0.8, dots=False)
+    few = len([1 for _, y in area.points if y is not None]) <= 12
+    if region is not None:
+        _draw_curve(plot, region, colour=_C["bar-hover"], width=1.3, dots=few)
+    _draw_curve(plot, area, colour=_C["ink"], width=1.9, dots=few)
+    _name_ends(canvas, plot, area, region, top=top, height=height_pt - 20)
+    per_month = (width_pt - left - room) / max(1.0, last - first)
+    clear = float("inf")
+    for x, words in reversed(ticks):
+        if (clear - x) * per_month >= 36:
+            canvas.text(plot, x, 0, words, role="ax", dy=-11)
+            clear = x
+    return canvas.svg(label, role="tr")
+
+
+def _name_ends(canvas: Canvas, plot: Plot, area: Curve, region: Curve | None, *, top: float, height: float) -> None:
+    found = [(c, end, role) for c, role in ((area, "en b"), (region, "en")) if c is not None and (end := c.last())]
+    ys = [end[1] / top * height for _, end, _ in found]
+    moves = [0.0] * len(found)
+    if len(found) == 2 and abs(ys[0] - ys[1]) < 10:
+        middle, sense = (ys[0] + ys[1]) / 2, 1 if ys[0] >= ys[1] else -1
+        low = max(0.0, 5 - middle)
+        moves = [middle + low + 5 * sense - ys[0], middle + low - 5 * sense - ys[1]]
+    for (curve, end, role), move in zip(found, moves, strict=True):
+        plot.line(
+            *[[v] for v in end],
+            marker="o",
+            ms=4.4,
+            mfc=_C["ink"] if role == "en b" else _C["bar-hover"],
+            mec="none",
+            ls="none",
+        )
+        words = f"{_short(curve.name)} {curve.value}".strip()
+        canvas.text(plot, plot.right, end[1], words, role=role, anchor="start", dx=6, dy=move - 2.8)
+
+
+def _tick(value: float) -> str:
+    return f"{value:,.1f}".removesuffix(".0") if value < 10 else f"{value:,.0f}"
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """An area on the axis, with the range of its value."""
+
+    name: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+def strip(
+    name: str,
+    *,
+    dots: Sequence[Dot],
+    chosen: int | None,
+    region: Dot | None,
+    ends: bool,
+    number: Sequence[str],
+    width_pt: float,
+    height_pt: float,
+    label: str,
+) -> str:
+    """Draw one dot per area along a rate axis, the chosen one large with its range, the region as a line.
+
+    Parameters
+    ----------
+    chosen
+        Index of the area of the page; None on the region's own page.
+    ends
+        Whether the lowest and highest areas are named.
+    number
+        Each dot's value in words; the region's last.
+    """
+    top = max([d.value for d in dots] + [d.high or 0.0 for k, d in enumerate(dots) if k == chosen] + [1e-9]) * 1.04
+    canvas = Canvas(name, width_pt=width_pt, height_pt=height_pt)
+    plot = canvas.plot(6, 0, width_pt - 12, height_pt, units=(0.0, 0.0, top, height_pt))
+    line = height_pt - 30
+    plot.line([0, top], [line, line], color=_C["rule"], lw=0.8)
+    step = tick_step(top)
+    for k in range(int(top / step) + 1):
+        plot.line([k * step] * 2, [line - 16, line - 12], color=_C["rule"], lw=0.6)
+        canvas.text(plot, k * step, line - 25, _tick(k * step), role="ax")
+    scale = (width_pt - 12) / top
+    lifts = _swarm([d.value * scale for d in dots], reach=5.4)
+    others = [k for k in range(len(dots)) if k != chosen]
+    _dots(plot, [dots[k].value for k in others], [line + lifts[k] for k in others], size=6, colour=_C["bar"], rim=0.6)
+    if region is not None:
+        plot.line([region.value] * 2, [line - 12, line + 12], color=_C["ink"], lw=1.1)
+        side = _side(region.value * scale, width_pt)
+        canvas.text(plot, region.value, line - 37, f"{_short(region.name)} {number[-1]}", role="en", anchor=side)
+    if ends and len(dots) > 2:
+        order = sorted(range(len(dots)), key=lambda k: (dots[k].value, dots[k].name))
+        said = [f"{'Lowest' if k == order[0] else 'Highest'}: {_short(dots[k].name, 24)} {number[k]}" for k in order]
+        if order[0] != chosen:
+            canvas.text(plot, 0, 4, said[0], role="ax", anchor="start", dx=-6)
+        if order[-1] != chosen:
+            canvas.text(plot, top, 4, said[-1], role="ax", anchor="end", dx=6)
+    if chosen is not None:
+        mine = dots[chosen]
+        if mine.low is not None and mine.high is not None:
+            plot.line([mine.low, mine.high], [line, line], color=_C["ink"], lw=1.8, solid_capstyle="butt")
+        _dots(plot, [mine.value], [line], size=9.5, colour=_C["ink"], rim=1.2)
+        side = _side(mine.value * scale, width_pt)
+        canvas.text(plot, mine.value, line + 16, f"{_short(mine.name, 28)} {number[chosen]}", role="en b", anchor=side)
+    return canvas.svg(label, role="tr")
+
+
+def _dots(plot: Plot, xs: list[float], ys: list[float], *, size: float, colour: str, rim: float) -> None:
+    plot.line(xs, ys, marker="o", ms=size, mfc=colour, mec=_C["paper"], mew=rim, ls="none")
+
+
+def _side(x: float, width: float) -> str:
+    return "start" if x < 0.22 * width else "end" if x > 0.72 * width else "middle"
+
+
+def _swarm(xs: Sequence[float], *, reach: float) -> list[float]:
+    """Lift dots off the line, up and down in turn, so that none hides another."""
+    lifts = [0.0] * len(xs)
+    placed: list[tuple[float, float]] = []
+    for k in sorted(range(len(xs)), key=lambda k: (xs[k], k)):
+        for lift in (0.0, 3.2, -3.2, 6.4, -6.4, 9.6, -9.6):
+            if all(math.hypot(xs[k] - x, lift - y) >= reach for x, y in placed):
+                lifts[k] = lift
+                break
+        placed.append((xs[k], lifts[k]))
+    return lifts

@@ -1,0 +1,452 @@
+"""QGIS style documents: rules, symbols, labels as XML, in the older forms of each element, which all of QGIS 3 reads.
+
+Data comes in as attribute values only, and ElementTree escapes those.
+"""
+
+import math
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from pipeline.publish import palette
+from pipeline.publish.exports.layers import Layer
+from pipeline.publish.exports.registers import Style
+from pipeline.release import Released
+
+__all__ = [
+    "Label",
+    "Paint",
+    "Rule",
+    "Symbol",
+    "circle",
+    "document",
+    "fill",
+    "hatch",
+    "line",
+    "quoted",
+    "rate_limits",
+    "stipple",
+    "styles_of",
+    "xml_safe",
+]
+
+
+_RIM = "closest_point($geometry, make_point(x_max($geometry), y_max($geometry)))"
+
+
+def xml_safe(value: str) -> str:
+    """Replace characters that XML 1.0 cannot hold, escaped or not."""
+    return re.sub("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", value)
+
+
+def quoted(value: str) -> str:
+    """Return a text constant of the expression language."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """How to draw: a kind (fill, line or marker) and layers of paint, lowest first."""
+
+    kind: str
+    layers: tuple["Paint", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Paint:
+    """One layer of a symbol: its class in QGIS, its settings, what it repeats, and settings that follow the data."""
+
+    name: str
+    settings: Mapping[str, str]
+    inner: Symbol | None = None
+    following: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A class of features: a filter in the expression language, words for the legend, a symbol or further rules."""
+
+    label: str
+    filter: str = ""
+    symbol: Symbol | None = None
+    rules: tuple["Rule", ...] = ()
+    shown: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """Text on features; with `badge`, in a filled circle of that colour on the north-east rim, as on the map."""
+
+    expression: str
+    colour: str
+    size_pt: float
+    halo: str = ""
+    badge: str = ""
+    bold: bool = True
+
+
+def _colour(text: str, alpha: float = 1.0) -> str:
+    """Turn #RRGGBB into what QGIS writes: red,green,blue,alpha."""
+    return ",".join(str(int(text[i : i + 2], 16)) for i in (1, 3, 5)) + f",{round(alpha * 255)}"
+
+
+def _fill(colour: str, edge: str = "", width_mm: float = 0.1, alpha: float = 1.0) -> Paint:
+    settings = {
+        "color": _colour(colour or "#000000", alpha),
+        "style": "solid" if colour else "no",
+        "outline_color": _colour(edge or "#000000"),
+        "outline_style": "solid" if edge else "no",
+        "outline_width": f"{width_mm:g}",
+        "outline_width_unit": "MM",
+        "joinstyle": "round",
+    }
+    return Paint("SimpleFill", settings)
+
+
+def fill(colour: str, *, edge: str = "", width_mm: float = 0.1, alpha: float = 1.0) -> Symbol:
+    """Return a plain surface; an empty colour leaves it open, an empty edge draws none."""
+    return Symbol("fill", (_fill(colour, edge, width_mm, alpha),))
+
+
+def hatch(
+    ground: str, ink: str, *, edge: str, angle: float = 45.0, apart_mm: float = 1.3, cross: bool = False
+) -> Symbol:
+    """Return a surface of parallel lines; `cross` adds the other diagonal."""
+    stroke = Symbol("line", (line(ink, width_mm=0.35),))
+    angles = (angle, angle + 90) if cross else (angle,)
+    strokes = [
+        Paint("LinePatternFill", {"angle": f"{a:g}", "distance": f"{apart_mm:g}", "distance_unit": "MM"}, stroke)
+        for a in angles
+    ]
+    return Symbol("fill", (_fill(ground), *strokes, _fill("", edge)))
+
+
+def stipple(ground: str, ink: str, *, edge: str, apart_mm: float = 1.3) -> Symbol:
+    """Return a surface of small dots."""
+    settings = {f"distance_{axis}": f"{apart_mm:g}" for axis in "xy"} | {f"distance_{axis}_unit": "MM" for axis in "xy"}
+    dot = Symbol("marker", (circle(ink, size_mm=0.55),))
+    return Symbol("fill", (_fill(ground), Paint("PointPatternFill", settings, dot), _fill("", edge)))
+
+
+def line(colour: str, *, width_mm: float) -> Paint:
+    """Return a stroke: of a line, or of the rim of a surface."""
+    settings = {
+        "line_color": _colour(colour),
+        "line_width": f"{width_mm:g}",
+        "line_width_unit": "MM",
+        "line_style": "solid",
+        "joinstyle": "round",
+        "capstyle": "round",
+    }
+    return Paint("SimpleLine", settings)
+
+
+def circle(colour: str, *, size_mm: float, edge: str = "", size: str = "", alpha: float = 1.0) -> Paint:
+    """Return a round marker; `size` is an expression in millimetres that the marker follows."""
+    settings = {
+        "name": "circle",
+        "color": _colour(colour, alpha),
+        "outline_color": _colour(edge or colour),
+        "outline_style": "solid" if edge else "no",
+        "outline_width": "0.2",
+        "size": f"{size_mm:g}",
+        "size_unit": "MM",
+    }
+    return Paint("SimpleMarker", settings, following={"size": (3, size)} if size else {})
+
+
+def document(rules: Sequence[Rule], *, label: Label | None = None, opacity: float = 1.0) -> str:
+    """Return a style document that QGIS loads as QML."""
+    root = ET.Element(
+        "qgis",
+        {"version": "3.22.0", "styleCategories": "Symbology|Labeling", "labelsEnabled": str(int(label is not None))},
+    )
+    renderer = ET.SubElement(
+        root, "renderer-v2", {"type": "RuleRenderer", "forceraster": "0", "symbollevels": "0", "enableorderby": "0"}
+    )
+    tree = ET.SubElement(renderer, "rules", {"key": "{root}"})
+    symbols: list[Symbol] = []
+    for number, rule in enumerate(rules):
+        _rule(tree, rule, f"{number}", symbols)
+    listed = ET.SubElement(renderer, "symbols")
+    for number, symbol in enumerate(symbols):
+        _symbol(listed, symbol, str(number))
+    if label is not None:
+        _label(root, label)
+    for tag, value in (("blendMode", "0"), ("featureBlendMode", "0"), ("layerOpacity", f"{opacity:g}")):
+        ET.SubElement(root, tag).text = value
+    ET.indent(root, " ")
+    head = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
+    return head + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _rule(parent: ET.Element, rule: Rule, key: str, symbols: list[Symbol]) -> None:
+    attributes = {"key": f"{{rule-{key}}}", "label": xml_safe(rule.label)}
+    if rule.filter:
+        attributes["filter"] = xml_safe(rule.filter)
+    if rule.symbol is not None:
+        attributes["symbol"] = str(len(symbols))
+        symbols.append(rule.symbol)
+    if not rule.shown:
+        attributes["checkstate"] = "0"
+    element = ET.SubElement(parent, "rule", attributes)
+    for number, child in enumerate(rule.rules):
+        _rule(element, child, f"{key}-{number}", symbols)
+
+
+def _symbol(parent: ET.Element, symbol: Symbol, name: str) -> None:
+    attributes = {"type": symbol.kind, "name": name, "alpha": "1", "clip_to_extent": "1", "force_rhr": "0"}
+    element = ET.SubElement(parent, "symbol", attributes)
+    for number, paint in enumerate(symbol.layers):
+        layer = ET.SubElement(element, "layer", {"class": paint.name, "enabled": "1", "locked": "0", "pass": "0"})
+        for key, value in sorted(paint.settings.items()):
+            ET.SubElement(layer, "prop", {"k": key, "v": value})
+        if paint.following:
+            _following(layer, paint.following)
+        if paint.inner is not None:
+            _symbol(layer, paint.inner, f"@{name}@{number}")
+
+
+def _following(parent: ET.Element, following: Mapping[str, tuple[int, str]]) -> None:
+    """Write settings that follow the data; the number is the kind of property (3: an expression)."""
+    outer = ET.SubElement(ET.SubElement(parent, "data_defined_properties"), "Option", {"type": "Map"})
+    ET.SubElement(outer, "Option", {"name": "name", "type": "QString", "value": ""})
+    listed = ET.SubElement(outer, "Option", {"name": "properties", "type": "Map"})
+    for name, (kind, expression) in sorted(following.items()):
+        one = ET.SubElement(listed, "Option", {"name": name, "type": "Map"})
+        ET.SubElement(one, "Option", {"name": "active", "type": "bool", "value": "true"})
+        ET.SubElement(one, "Option", {"name": "expression", "type": "QString", "value": xml_safe(expression)})
+        ET.SubElement(one, "Option", {"name": "type", "type": "int", "value": str(kind)})
+    ET.SubElement(outer, "Option", {"name": "type", "type": "QString", "value": "collection"})
+
+
+def _label(root: ET.Element, label: Label) -> None:
+    settings = ET.SubElement(ET.SubElement(root, "labeling", {"type": "simple"}), "settings", {"calloutType": "simple"})
+    weight = {"fontWeight": "75", "namedStyle": "Bold"} if label.bold else {"fontWeight": "50"}
+    style = {
+        "fieldName": xml_safe(label.expression),
+        "isExpression": "1",
+        "fontFamily": "Arial",
+        "fontSize": f"{label.size_pt:g}",
+        "fontSizeUnit": "Point",
+        "textColor": _colour(label.colour),
+        "textOpacity": "1",
+        "multilineHeight": "0.9",
+        **weight,
+    }
+    text = ET.SubElement(settings, "text-style", style)
+    halo = {
+        "bufferDraw": str(int(bool(label.halo))),
+        "bufferSize": "0.8",
+        "bufferSizeUnits": "MM",
+        "bufferOpacity": "1",
+    }
+    ET.SubElement(
+        text, "text-buffer", halo | {"bufferColor": _colour(label.halo or "#FFFFFF"), "bufferJoinStyle": "128"}
+    )
+    if label.badge:
+        shape = {
+            "shapeDraw": "1",
+            "shapeType": "3",
+            "shapeSizeType": "1",
+            "shapeSizeUnit": "MM",
+            "shapeSizeX": "4.2",
+            "shapeSizeY": "4.2",
+        }
+        rim = {
+            "shapeBorderColor": _colour("#FFFFFF"),
+            "shapeBorderWidth": "0.4",
+            "shapeBorderWidthUnit": "MM",
+            "shapeOpacity": "1",
+        }
+        ET.SubElement(text, "background", shape | rim | {"shapeFillColor": _colour(label.badge)})
+    wrap = {"autoWrapLength": "14", "useMaxLineLengthForAutoWrap": "1", "multilineAlign": "1"}
+    ET.SubElement(settings, "text-format", {} if label.badge else wrap)
+    over = {
+        "placement": "1",
+        "quadOffset": "4",
+        "centroidInside": "1",
+        "centroidWhole": "1",
+        "polygonPlacementFlags": "2",
+    }
+    rim_point = {"geometryGenerator": _RIM, "geometryGeneratorEnabled": "1", "geometryGeneratorType": "PointGeometry"}
+    ET.SubElement(settings, "placement", over | rim_point if label.badge else over)
+    ET.SubElement(
+        settings,
+        "rendering",
+        {"displayAll": str(int(bool(label.badge))), "obstacle": "1", "drawLabels": "1", "labelPerPart": "0"},
+    )
+
+
+# Styles for QGIS: the same classes and the same colours as the map, from the same palette.
+
+
+_INK = palette.LIGHT
+_RANKS = {"ward": (22, 47, 76, 93), "borough": (20, 45, 72, 90)}
+_MOST_MM = {"ward": 7.0, "borough": 14.0}
+_SIGNIFICANCE = {
+    -3: "Lower recorded, 99 per cent",
+    -2: "Lower recorded, 95 per cent",
+    -1: "Lower recorded, 90 per cent",
+    0: "Not significant",
+    1: "Higher, 90 per cent",
+    2: "Higher, 95 per cent",
+    3: "Higher, 99 per cent",
+}
+
+
+def styles_of(released: Released, layers: Sequence[Layer]) -> tuple[Style, ...]:
+    """Return the styles of every layer; one of each layer is its default."""
+    styles: list[Style] = []
+    for layer in layers:
+        if layer.name == "density":
+            styles.append(_density(released, layer))
+        elif layer.name == "hotspots":
+            styles.append(_hotspots(layer))
+        else:
+            styles += _areas(released, layer, "borough" if layer.name == "boroughs" else "ward")
+    return tuple(styles)
+
+
+def rate_limits(released: Released, *, level: str) -> tuple[float, ...]:
+    """Choose the limits between the five classes of rates, as the map does.
+
+    Rates of all offences are pooled over every window of the level that is as long as the headline; windows of months,
+    quarters and years never share a scale. Rates marked unreliable are left out of a window that has others.
+    """
+    counts, headline = released.counts, released.info.headline
+    windows = {p.id: p for p in released.info.periods.get(level, ())} | {headline.id: headline}
+    alike = [name for name, period in windows.items() if _length(period.days) == _length(headline.days)]
+    rows = counts[(counts["level"] == level) & (counts["category"] == "all") & counts["period"].isin(alike)]
+    rows = rows[rows["rate_per_10000"].notna()]
+    pool: list[float] = []
+    for _, window in rows.groupby("period", sort=True, observed=True):
+        steady = window[~window["reliability"].isin(["unreliable", "too few to say"])]
+        pool += (steady if len(steady) else window)["rate_per_10000"].round(4).tolist()
+    return palette.class_limits(pool, percentiles=_RANKS[level])
+
+
+def _length(days: int) -> str:
+    return "month" if days <= 31 else "quarter" if days <= 92 else "year"
+
+
+def _number(value: float) -> str:
+    """Write a limit for people: 1,500 or 0.25."""
+    return f"{value:,.0f}" if value == round(value) else f"{value:,g}"
+
+
+def _classes(column: str, limits: Sequence[float], colours: Sequence[str], edge: str) -> list[Rule]:
+    """Return a rule for each class; class k holds values from limit k up to, not including, limit k + 1."""
+    rules = []
+    for k, colour in enumerate(colours):
+        low, high = (limits[k - 1] if k else None), (limits[k] if k < len(limits) else None)
+        tests = ([f'"{column}" >= {low!r}'] if low is not None else []) + (
+            [f'"{column}" < {high!r}'] if high is not None else []
+        )
+        if low is None:
+            words = f"under {_number(high or 0.0)}"
+        else:
+            words = f"{_number(low)} or more" if high is None else f"{_number(low)} to under {_number(high)}"
+        rules.append(Rule(words, " AND ".join(tests), fill(colour, edge=edge)))
+    return rules
+
+
+def _withheld(column: str) -> str:
+    """Return the test of a withheld figure; what is derived from a withheld number is withheld with it."""
+    names = "string_to_array(coalesce(\"withheld\", ''), ';')"
+    return " OR ".join(f"array_contains({names}, '{name}')" for name in dict.fromkeys((column, "incidents")))
+
+
+def _absent(column: str, edge: str, *, few: str) -> list[Rule]:
+    """Return the rules of areas without a figure: withheld, too few, no data and not covered are told apart."""
+    land, ground, ink = _INK["land"], _INK["ground"], _INK["pattern"]
+    empty, hidden = f'"covered" AND "{column}" IS NULL', f"({_withheld(column)})"
+    rules = [Rule("Withheld", f"{empty} AND {hidden}", hatch(land, ink, edge=edge))]
+    rest = f"{empty} AND NOT {hidden}"
+    if few:
+        rules.append(Rule("Too few to say", f"{rest} AND {few}", stipple(land, ink, edge=edge)))
+        rest += f" AND NOT coalesce({few}, false)"
+    rules.append(Rule("No data", rest, fill(ground, edge=edge)))
+    rules.append(Rule("Not covered", 'NOT "covered"', hatch(ground, ink, edge=edge, apart_mm=2.0, cross=True)))
+    return rules
+
+
+def _areas(released: Released, layer: Layer, level: str) -> list[Style]:
+    info, frame = released.info, layer.frame
+    edge = _INK["wardline"] if level == "ward" else _INK["boroline"]
+    has_rate = bool(frame["rate_per_10000"].notna().any())
+    names = None if level == "ward" else Label('"area_name"', _INK["ink"], 7.5, halo=_INK["halo"])
+    noun, when = info.noun[:1].upper() + info.noun[1:], info.headline.label
+    limits = rate_limits(released, level=level)
+    rate = _classes("rate_per_10000", limits, palette.ramp("sequential"), edge)
+    change = _classes("change_pct", palette.CHANGE_LIMITS, palette.ramp("diverging"), edge)
+    change = [Rule(_signed(rule.label), rule.filter, rule.symbol) for rule in change]
+    shown = [k for k in _SIGNIFICANCE if info.audience != "public" or k >= 0]
+    ramp = palette.ramp("significance")
+    classes = [Rule(_SIGNIFICANCE[k], f'"hotspot_class" = {k}', fill(ramp[k + 3], edge=edge)) for k in shown]
+    rate_few, change_few = '"incidents" IS NOT NULL AND "population" > 0', "\"change_word\" = 'too few'"
+    made = (
+        (
+            "Rate",
+            f"{noun} per 10,000 people, {when}",
+            [*rate, *_absent("rate_per_10000", edge, few=rate_few)],
+            has_rate,
+        ),
+        ("Number", f"{noun}, {when}", _sizes(frame["incidents"], level, edge), not has_rate),
+        ("Change", f"Change in per cent, {when}", [*change, *_absent("change_pct", edge, few=change_few)], False),
+        ("Significance", f"Gi* significance, {when}", [*classes, *_absent("hotspot_class", edge, few="")], False),
+    )
+    styles = [
+        Style(layer.name, name, text, document(rules, label=names), default) for name, text, rules, default in made
+    ]
+    rim = fill("", edge=_INK["boroline"], width_mm=0.35) if names else fill("", edge=_INK["ctl"], width_mm=0.12)
+    outline = document([Rule("", "", rim)], label=names)
+    return [*styles, Style(layer.name, "Outline", "Outlines alone, to lie on other layers", outline, default=False)]
+
+
+def _signed(words: str) -> str:
+    return words.replace("-", "\N{MINUS SIGN}")
+
+
+def _sizes(incidents: pd.Series, level: str, edge: str) -> list[Rule]:
+    """Return circles whose area follows the number, on open land."""
+    most = max(1, int(incidents.max())) if incidents.notna().any() else 1
+    size = f'{_MOST_MM[level] / math.sqrt(most):.6g} * sqrt("incidents")'
+    dot = Symbol("marker", (circle(_INK["dot"], size_mm=2, edge=_INK["halo"], size=size, alpha=0.75),))
+    land = fill(_INK["land"], edge=_INK["rule"]).layers
+    inside = {"point_on_surface": "1", "point_on_all_parts": "0", "clip_points": "0"}
+    known = Symbol("fill", (*land, Paint("CentroidFill", inside, dot)))
+    return [Rule(f"Number (largest: {most:,})", '"incidents" IS NOT NULL', known), *_absent("incidents", edge, few="")]
+
+
+def _density(released: Released, layer: Layer) -> Style:
+    """Return the relief: one group of bands for each surface, all offences shown and the others ready to be shown."""
+    frame = layer.frame
+    labels = {c.id: c.label for c in released.info.categories}
+    order = [c for c in labels if c in set(frame["category"])]
+    order += sorted(set(frame["category"]) - set(order))
+    groups = []
+    for place, category in enumerate(order):
+        lows = sorted({float(v) for v in frame.loc[frame["category"] == category, "density_low"]})
+        bands = []
+        for k, low in enumerate(lows):
+            high = lows[k + 1] if k + 1 < len(lows) else None
+            colour = palette.ramp("terrain")[palette.terrain_index(k, len(lows))]
+            words = f"{_number(low)} or more" if high is None else f"{_number(low)} to {_number(high)}"
+            test = f'"density_low" >= {low!r}' + (f' AND "density_low" < {high!r}' if high is not None else "")
+            bands.append(Rule(f"{words} per km²", test, fill(colour, edge=_INK["halo"], width_mm=0.1)))
+        test = f'"category" = {quoted(category)}'
+        groups.append(Rule(labels.get(category, category), test, rules=tuple(bands), shown=place == 0))
+    text = f"{released.info.noun[:1].upper()}{released.info.noun[1:]} per square kilometre, as a relief"
+    return Style(layer.name, "Relief", text, document(groups, opacity=0.85), default=True)
+
+
+def _hotspots(layer: Layer) -> Style:
+    rim = Symbol("fill", (line(_INK["halo"], width_mm=1.1), line(_INK["hot"], width_mm=0.55)))
+    label = Label('"rank"', _INK["hot-on"], 7.5, badge=_INK["hot"])
+    return Style(
+        layer.name, "Rank", "Outlines with their rank", document([Rule("Hotspot", "", rim)], label=label), True
+    )

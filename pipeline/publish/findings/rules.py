@@ -1,0 +1,240 @@
+"""Which findings a briefing states: chosen by rule from released figures, at most three, never at odds with each other.
+
+Every rule looks at one question and answers with one finding or none. A change that is "no clear change" is never
+called a rise or a fall; nothing rests on fewer than `LEAST` incidents; places are named or ranked only where the
+audience allows it.
+"""
+
+from dataclasses import dataclass
+
+from pipeline.publish.findings import words
+from pipeline.publish.findings.figures import LEAST, Case, Figure
+from pipeline.publish.findings.lead import beside_region, rank_range
+
+__all__ = ["Finding", "findings"]
+
+TOP = 3
+CONCENTRATED = 1.5
+"""The top parts hold this many times an even share before that is worth saying."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A bold first line, and what stands under it."""
+
+    kind: str
+    head: str
+    text: str
+
+
+def findings(case: Case, *, most: int = 3) -> tuple[Finding, ...]:
+    """Choose the findings of a briefing, most telling first.
+
+    Parameters
+    ----------
+    case
+        Released figures and their setting.
+    most
+        How many there is room for.
+    """
+    rules = (_change, _concentration, _standing, _outcomes, _withheld)
+    found = [finding for rule in rules if (finding := rule(case)) is not None]
+    order = ("concentration", "change", "standing", "outcomes", "spread", "steady", "withheld")
+    return tuple(sorted(found, key=lambda f: order.index(f.kind))[:most])
+
+
+def _about(case: Case) -> str:
+    return "about " if case.rounding > 1 else ""
+
+
+def _concentration(case: Case) -> Finding | None:
+    """Say what share of the total the top parts hold, or that no few of them hold much."""
+    total = case.area.total.incidents
+    known = [p for p in case.parts if p.total.incidents is not None]
+    if total is None or total < LEAST or len(case.parts) < 2 * TOP or len(known) < TOP:
+        return None
+    top = sorted(known, key=lambda p: (-(p.total.incidents or 0), p.code))[:TOP]
+    held = sum(p.total.incidents or 0 for p in top)
+    if held < LEAST or held > total:
+        return None
+    share, even = held / total, TOP / len(case.parts)
+    one, many = case.part_words
+    pct = f"{_about(case)}{words.share_text(share)}"
+    if share < CONCENTRATED * even:
+        if len(known) < len(case.parts):
+            return None  # a withheld part could be among the largest
+        return Finding(
+            "spread",
+            f"Spread over many {many}.",
+            f"The three {many} with the most hold {pct} of the total; an even share is {words.share_text(even)}.",
+        )
+    head = f"{words.capital(words.small(TOP))} of {len(case.parts)} {many} hold {pct} of {case.noun}."
+    people = [p.population for p in top]
+    home = ""
+    if case.area.population and all(people):
+        part = sum(n or 0 for n in people) / case.area.population
+        home = f"{words.share_text(min(1.0, part))} of residents live there"
+    if case.audience == "public":
+        text = f"{words.capital(home)}. " if home else ""
+        note = f"Busy places record more: the rate of a {one} says little about its residents."
+        return Finding("concentration", head, text + note)
+    names = words.listed([p.name for p in top])
+    text = f"{names} recorded {_about(case)}{words.whole(held)}"
+    return Finding("concentration", head, f"{text}; {home}." if home else f"{text}.")
+
+
+def _change(case: Case) -> Finding | None:
+    """Name the category that changed most, or say how categories and total differ."""
+    if not case.before:
+        return None
+    tested = [(label, f) for id_, label in case.categories if (f := case.area.figure(id_)).comparable]
+    moved = [(label, f) for label, f in tested if f.changed]
+    total = case.area.total
+    if not moved:
+        return _steady(case, tested)
+    moved.sort(key=lambda pair: (-abs(pair[1].change_pct or 0.0), pair[0]))
+    senses = {f.changed for _, f in moved}
+    if total.comparable and not total.changed and len(moved) > 1:
+        verb = {frozenset({-1}): "fell", frozenset({1}): "rose"}.get(frozenset(senses), "changed")
+        each = words.listed([f"{label} {_signed(f)}" for label, f in moved[:4]])
+        more = f" and {words.small(len(moved) - 4)} more" if len(moved) > 4 else ""
+        return Finding(
+            "change",
+            f"{words.capital(words.small(len(moved)))} categories {verb}, the total shows no clear change.",
+            f"{each}{more}. One offence can fall in several categories, so they do not add up.",
+        )
+    label, figure = moved[0]
+    head = f"{label}: {_sized(figure)}."
+    text = _against(figure, case)
+    if total.comparable and total.changed == 0:
+        text += " The total shows no clear change."
+    elif total.changed == -figure.changed:
+        text += f" The total {'rose' if total.changed > 0 else 'fell'}."
+    return Finding("change", head, f"{text}{_region_change(case, label)}".strip())
+
+
+def _signed(figure: Figure) -> str:
+    """Write a clear change with its sign, also where it rounds to nothing."""
+    if words.half_up(figure.change_pct or 0.0):
+        return words.signed(figure.change_pct or 0.0)
+    return "slightly up" if figure.changed > 0 else "slightly down"
+
+
+def _sized(figure: Figure) -> str:
+    pct = abs(words.half_up(figure.change_pct or 0.0))
+    sense = "more" if figure.changed > 0 else "fewer"
+    return f"{words.whole(pct)}% {sense} recorded" if pct else f"slightly {sense} recorded"
+
+
+def _against(figure: Figure, case: Case) -> str:
+    if figure.incidents is None:
+        return ""
+    now = f"{words.capital(_about(case))}{words.whole(figure.incidents)}"
+    if figure.earlier is None:
+        return f"{now} were recorded."
+    return f"{now} were recorded, against {words.whole(figure.earlier)} {case.back_then}."
+
+
+def _region_change(case: Case, label: str) -> str:
+    """Say how the region changed in the same category."""
+    if case.whole_region:
+        return ""
+    found = next((id_ for id_, name in case.categories if name == label), "")
+    figure = case.region.figure(found)
+    if not figure.comparable:
+        return ""
+    change = _signed(figure) if figure.changed else "no clear change"
+    return f" {case.region.name} as a whole: {change}."
+
+
+def _steady(case: Case, tested: list[tuple[str, Figure]]) -> Finding | None:
+    if len(tested) < 2:
+        return None
+    return Finding(
+        "steady",
+        "No category changed clearly.",
+        f"In none of the {words.small(len(tested))} categories with enough {case.noun} to compare does the change on "
+        f"{case.before} go beyond what chance explains.",
+    )
+
+
+def _standing(case: Case) -> Finding | None:
+    """Name the category whose rate stands furthest above the region's, with its place among the peers."""
+    best: tuple[float, str, str, Figure] | None = None
+    for id_, label in case.categories:
+        mine, theirs = case.area.figure(id_), case.region.figure(id_)
+        if not mine.rate or not theirs.rate or mine.rate_low is None or (mine.incidents or 0) < LEAST:
+            continue
+        ratio = mine.rate / theirs.rate
+        if ratio >= 1.1 and mine.rate_low > theirs.rate and (best is None or ratio > best[0]):
+            best = (ratio, id_, label, mine)
+    if best is None or case.whole_region:
+        return None
+    _, id_, label, mine = best
+    beside = beside_region(mine, case.region.figure(id_), case.region.name)
+    if not beside:
+        return None
+    reach = ""
+    if mine.rate_low is not None and mine.rate_high is not None:
+        reach = f" (95% range {words.rate_text(mine.rate_low)} to {words.rate_text(mine.rate_high)})"
+    text = (
+        f"{words.capital(_about(case))}{words.whole(mine.incidents or 0)} were recorded, "
+        f"{words.rate_text(mine.rate or 0.0)} for every 10,000 residents{reach}."
+    )
+    return Finding("standing", f"{label}: {beside}.", text + _place(case, id_))
+
+
+def _place(case: Case, category: str) -> str:
+    ranked = rank_range(case, category)
+    if ranked is None:
+        return ""
+    _, best, worst, peers = ranked
+    many = case.peer_words[1]
+    if best == worst == 1:
+        return f" It is the highest rate of the {peers} {many} that have one."
+    if best == worst:
+        return f" It is {words.ordinal(best)} of the {peers} {many} that have one."
+    if (worst - best) * 3 > peers:
+        return ""  # the interval leaves nearly every place open
+    return (
+        f" Among the {peers} {many} with such a rate it lies between {words.ordinal(best)} and {words.ordinal(worst)}."
+    )
+
+
+def _outcomes(case: Case) -> Finding | None:
+    """Say how many outcomes were recorded, and how that compares with the region."""
+    mine, theirs = case.area.total, case.region.total
+    if case.outcome_basis == "none" or mine.share is None or mine.outcomes is None:
+        return None
+    if (mine.incidents or 0) < LEAST:
+        return None
+    flow = case.outcome_basis == "flow"
+    if flow:
+        head = f"{words.rate_text(mine.share)} positive outcomes recorded per 100 {case.noun} recorded."
+        text = f"{words.whole(mine.outcomes)} outcomes, some of them for {case.noun} recorded earlier."
+    else:
+        head = f"{words.share_text(mine.share)} had a positive outcome."
+        text = f"{words.whole(mine.outcomes)} {case.noun} so far."
+    if case.whole_region or theirs.share is None:
+        return Finding("outcomes", head, text)
+    other = words.rate_text(theirs.share) if flow else words.share_text(theirs.share)
+    place = case.region.name
+    if flow or mine.share_low is None or mine.share_high is None:
+        return Finding("outcomes", head, f"{text} {place}: {other}.")
+    if mine.share_low <= theirs.share <= mine.share_high:
+        return Finding("outcomes", head, f"{text} That is not clearly different from {place}, {other}.")
+    sense = "above" if mine.share > theirs.share else "below"
+    return Finding("outcomes", head, f"{text} That is {sense} {place}, {other}.")
+
+
+def _withheld(case: Case) -> Finding | None:
+    """Say so where too many figures are missing to describe the parts."""
+    hidden = sum(p.total.hidden for p in case.parts)
+    if not case.parts or hidden * 10 < len(case.parts) * 4:
+        return None
+    one, many = case.part_words
+    return Finding(
+        "withheld",
+        f"{words.capital(words.small(hidden))} of {len(case.parts)} {many} are withheld.",
+        f"The exact numbers are withheld to protect the people involved; a missing {one} is not a low one.",
+    )

@@ -1,0 +1,463 @@
+"""The one JSON block of a map page, made from a release and from nothing else."""
+
+import itertools
+import math
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from pipeline.publish import page, palette
+from pipeline.publish.findings import words
+from pipeline.publish.map.outlines import LEVELS, make_outlines
+from pipeline.release.released import PeriodInfo, Released
+
+__all__ = ["CHANGE_WORDS", "Line", "encode_counts", "limits", "make_payload", "period_kind", "plain_numbers"]
+
+
+# Numbers the page works out itself instead of carrying them: written as `=`, wherever that gives the same decimals.
+#
+# Rates are incidents over people; shares are positive over known outcomes (or over recorded offences, in a flow), with
+# Wilson's interval. The interval of a rate depends on the count alone within one category and length of window: its
+# limits are carried once for every count, and divided by the people of an area. Whatever does not come out the same to
+# the last of four decimals stays as it is. The same arithmetic, in the same order, is in data.js.
+
+
+SAME = "="
+_Z = 1.959963984540054
+_HOLLOW = frozenset({"", "w", SAME})
+Ranges = dict[str, dict[str, dict[str, str]]]
+Columns = dict[str, list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What the rows are: residents of each row's area (None where unknown), kind of window, and category."""
+
+    people: list[int | None]
+    kinds: list[str]
+    categories: list[str]
+
+
+def _decimals(value: float) -> float:
+    """Round to four decimals as a browser does: halves go up."""
+    return math.floor(value * 1e4 + 0.5) / 1e4
+
+
+def _wilson(share: float, trials: int) -> tuple[float, float]:
+    square = _Z * _Z
+    below = 1 + square / trials
+    centre = (share + square / (2 * trials)) / below
+    half = (_Z / below) * math.sqrt((share * (1 - share)) / trials + square / (4 * trials * trials))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def _plain_rates(columns: Columns, line: Line) -> None:
+    for i, (rate, events) in enumerate(zip(columns["r"], columns["n"], strict=True)):
+        people = line.people[i]
+        if rate not in _HOLLOW and events not in _HOLLOW and people:
+            columns["r"][i] = SAME if float(rate) == _decimals(int(events) / people * 1e4) else rate
+
+
+def _plain_shares(columns: Columns) -> None:
+    all_known = columns.get("k", [""] * len(columns["s"]))
+    for i, (share, events) in enumerate(zip(columns["s"], columns["o"], strict=True)):
+        if share in _HOLLOW or events in _HOLLOW:
+            continue
+        known, recorded = all_known[i], columns["n"][i]
+        if known not in _HOLLOW and int(known):
+            exact, trials = int(events) / int(known), int(known)
+        elif recorded not in _HOLLOW and int(recorded) and columns["sl"][i] == "":
+            exact, trials = int(events) / int(recorded) * 100, 0
+        else:
+            continue
+        if float(share) != _decimals(exact):
+            continue
+        columns["s"][i] = SAME
+        limits = _wilson(exact, trials) if trials else (0.0, 0.0)
+        for key, limit in zip(("sl", "sh"), limits, strict=True):
+            cell = columns[key][i]
+            if trials and cell not in _HOLLOW and float(cell) == _decimals(limit):
+                columns[key][i] = SAME
+
+
+def _behind(rates: list[tuple[float, int]]) -> str:
+    """Find the number of events that gives these rates, each known to four decimals, over these people."""
+    low = max((rate - 5e-5) * people / 1e4 for rate, people in rates)
+    high = min((rate + 5e-5) * people / 1e4 for rate, people in rates)
+    return f"{max(0.0, (low + high) / 2):.9g}"
+
+
+def _plain_limits(columns: Columns, line: Line) -> Ranges:
+    """Carry the limits of every count that occurs twice once, in events."""
+    keys = list(zip(line.kinds, line.categories, columns["n"], strict=True))
+    whole = [
+        bool(line.people[i]) and not {n, columns["lo"][i], columns["hi"][i]} & _HOLLOW
+        for i, (_, _, n) in enumerate(keys)
+    ]
+    often = Counter(itertools.compress(keys, whole))
+    rows = [i for i in itertools.compress(range(len(keys)), whole) if often[keys[i]] > 1]
+    found: dict[tuple[str, str, str], tuple[str, str]] = {}
+    for key, members in itertools.groupby(sorted(rows, key=lambda i: keys[i]), key=lambda i: keys[i]):
+        same = list(members)
+        low, high = (_behind([(float(columns[end][i]), line.people[i] or 1) for i in same]) for end in ("lo", "hi"))
+        found[key] = (low, high)
+        for i, (end, limit) in itertools.product(same, (("lo", low), ("hi", high))):
+            if float(columns[end][i]) == _decimals(float(limit) / (line.people[i] or 1) * 1e4):
+                columns[end][i] = SAME
+    out: Ranges = {}
+    for kind, category, n in sorted(found, key=lambda key: (key[0], key[1], int(key[2]))):
+        table = out.setdefault(kind, {}).setdefault(category, {"n": "", "lo": "", "hi": ""})
+        for key, text in zip(("n", "lo", "hi"), (n, *found[kind, category, n]), strict=True):
+            table[key] += ("," if table[key] else "") + text
+    return out
+
+
+def plain_numbers(columns: Columns, line: Line) -> Ranges:
+    """Write `=` for what the page works out itself.
+
+    Parameters
+    ----------
+    columns
+        Cells by key, row by row: `n` incidents, `o` positive and `k` known outcomes (may be absent), `r`, `lo`, `hi`
+        the rate and its limits, `s`, `sl`, `sh` the share and its limits. Changed in place.
+    line
+        What the rows are.
+
+    Returns
+    -------
+    ranges
+        Kind of window, category, then `n`, `lo` and `hi`: counts and the limits behind them, in events.
+    """
+    _plain_rates(columns, line)
+    _plain_shares(columns)
+    return _plain_limits(columns, line)
+
+
+# Numbers of a release as short strings: one per column, area after area; `w` where a number is withheld.
+#
+# A cell is a number, `w` (withheld) or nothing (no data). A column without any number is left out. Words become a letter.
+# Three or more equal cells in a row are written once, as `cell*count`. What the page works out itself is `=`.
+
+
+CHANGE_WORDS = {"higher": "h", "lower": "l", "no clear change": "n", "too few": "f", "not comparable": "c"}
+_RELIABILITY = {"unreliable": "u", "too few to say": "f"}
+
+_COLUMNS: tuple[tuple[str, str, int | None], ...] = (
+    ("n", "incidents", 0),
+    ("u", "incidents_unplaced", 0),
+    ("o", "positive_outcomes", 0),
+    ("k", "known_outcomes", 0),
+    ("r", "rate_per_10000", 4),
+    ("lo", "rate_low", 4),
+    ("hi", "rate_high", 4),
+    ("rel", "reliability", None),
+    ("s", "outcome_share", 4),
+    ("sl", "outcome_low", 4),
+    ("sh", "outcome_high", 4),
+    ("c", "change_pct", 2),
+    ("cw", "change_word", None),
+    ("cr", "change_vs_region", None),
+    ("g", "hotspot_class", 0),
+    ("m", "moran_class", None),
+    ("e", "emerging_class", None),
+)
+"""Key on the page, column of the table, decimals (None for words)."""
+
+_MEASURES = {"rate": "rate_per_10000", "count": "incidents", "outcomes": "outcome_share"}
+_PERCENTILES = {"ward": (22, 47, 76, 93), "borough": (20, 45, 72, 90)}
+
+
+def period_kind(days: int) -> str:
+    """Sort a window by length: `m` up to a month, `q` up to a quarter, `y` longer. Kinds never share a scale."""
+    return "m" if days <= 31 else "q" if days <= 92 else "y"
+
+
+def _cell(value: Any, decimals: int | None) -> str:
+    if value is None or value is pd.NA or value != value or value == "":  # noqa: PLR0124 - NaN is not itself
+        return ""
+    if decimals is None:
+        return (
+            CHANGE_WORDS.get(str(value))
+            or _RELIABILITY.get(str(value))
+            or str(value).replace(",", " ").replace("*", " ")
+        )
+    number = round(float(value), decimals)
+    return str(int(number)) if number == int(number) else repr(number)
+
+
+def _cells(counts: pd.DataFrame, column: str, decimals: int | None, hidden: list[str]) -> list[str]:
+    gone = {names: column in names.split(";") for names in set(hidden)}
+    codes, values = pd.factorize(counts[column])
+    texts = [*(_cell(value, decimals) for value in values.tolist()), ""]  # the last one for no data, code -1
+    return ["w" if gone[names] else texts[code] for names, code in zip(hidden, codes.tolist(), strict=True)]
+
+
+def _joined(line: list[str]) -> str:
+    """Join cells with commas, long runs of one cell as `cell*count`."""
+    out: list[str] = []
+    for cell, run in itertools.groupby(line):
+        count = len(list(run))
+        out.extend([f"{cell}*{count}"] if count >= 3 else [cell] * count)
+    return ",".join(out)
+
+
+def encode_counts(
+    counts: pd.DataFrame, codes: list[str], *, people: list[int | None], kinds: dict[str, str], public: bool
+) -> tuple[dict[str, dict[str, dict[str, str]]], Ranges]:
+    """Encode the rows of one level.
+
+    Parameters
+    ----------
+    counts
+        Rows of `area_counts` of one level.
+    codes
+        Area codes in the order of the page.
+    people
+        Residents of each, None where unknown.
+    kinds
+        Period id to kind.
+    public
+        Whether classes under zero ("lower recorded") are left out, as in every public release.
+
+    Returns
+    -------
+    values
+        Period id, category id, column key, then cells joined by commas.
+    ranges
+        Limits behind counts, see `plain_numbers`.
+    """
+    position = {code: i for i, code in enumerate(codes)}
+    counts = counts[counts["area_code"].isin(position)]
+    if public:
+        cold = (counts["hotspot_class"] < 0).fillna(value=False)
+        counts = counts.assign(hotspot_class=counts["hotspot_class"].mask(cold, 0))
+    hidden = counts["withheld"].fillna("").astype(str).tolist()
+    columns = {key: _cells(counts, name, decimals, hidden) for key, name, decimals in _COLUMNS if name in counts}
+    place = [position[code] for code in counts["area_code"].tolist()]
+    kept = Line(
+        people=[people[i] for i in place],
+        kinds=[kinds.get(p, "y") for p in counts["period"].astype(str).tolist()],
+        categories=counts["category"].astype(str).tolist(),
+    )
+    ranges = plain_numbers(columns, kept)
+    rows: dict[tuple[str, str], list[int]] = {}
+    pairs = zip(*(counts[name].astype(str).tolist() for name in ("period", "category")), strict=True)
+    for row, pair in enumerate(pairs):
+        rows.setdefault(pair, []).append(row)
+    out: dict[str, dict[str, dict[str, str]]] = {}
+    for (period, category), members in sorted(rows.items()):
+        texts = {}
+        for key, cells in columns.items():
+            line = [""] * len(codes)
+            for row in members:
+                line[place[row]] = cells[row]
+            if any(line):
+                texts[key] = _joined(line)
+        out.setdefault(period, {})[category] = texts
+    return out, ranges
+
+
+def limits(counts: pd.DataFrame, *, level: str, kinds: dict[str, str]) -> dict[str, dict[str, dict[str, list[float]]]]:
+    """Choose class limits from released values, pooled over all periods of a kind.
+
+    Parameters
+    ----------
+    counts
+        Rows of `area_counts` of the level.
+    level
+        Level, which sets the percentiles.
+    kinds
+        Period id to kind.
+
+    Returns
+    -------
+    limits
+        Kind of period, category, measure, then four limits. Rates called unreliable only count where
+        there are no others.
+    """
+    kind = counts["period"].map(lambda period: kinds.get(str(period), "y"))
+    weak = counts["reliability"].isin(list(_RELIABILITY))
+    out: dict[str, dict[str, dict[str, list[float]]]] = {}
+    for (name, category), rows in counts.groupby([kind, "category"], sort=True):
+        steady = rows[~weak[rows.index]]
+        pools = {}
+        for measure, column in _MEASURES.items():
+            found = steady[column].dropna() if measure == "rate" else rows[column].dropna()
+            pool = (found if len(found) else rows[column].dropna()).astype(float)
+            pools[measure] = list(palette.class_limits(pool.round(4), percentiles=_PERCENTILES[level]))
+        out.setdefault(str(name), {})[str(category)] = pools
+    return out
+
+
+def _null(value: Any) -> Any:
+    return None if value is None or value is pd.NA or value != value else value  # noqa: PLR0124 - NaN is not itself
+
+
+def _text(value: Any) -> str:
+    found = _null(value)
+    return "" if found is None else str(found)
+
+
+def _whole(value: Any) -> int | None:
+    found = _null(value)
+    return None if found is None else int(found)
+
+
+def _decimal(value: Any, places: int) -> float | None:
+    found = _null(value)
+    return None if found is None else round(float(found), places)
+
+
+def _period(period: PeriodInfo) -> dict[str, Any]:
+    return {
+        "id": period.id,
+        "label": period.label,
+        "named": words.named_period(period.label),
+        "start": period.start,
+        "end": period.end,
+        "complete": period.complete,
+        "kind": period_kind(period.days),
+    }
+
+
+def _info(released: Released) -> dict[str, Any]:
+    info = released.info
+    subject = info.title[:1].lower() + info.title[1:]
+    return {
+        "title": info.title,
+        "subject": subject,
+        "noun": info.noun,
+        "place": info.place,
+        "publisher": info.publisher,
+        "licence": info.licence,
+        "synthetic": page.SYNTHETIC if info.synthetic else "",
+        "language": info.language,
+        "profile": info.profile,
+        "audience": info.audience,
+        "marking": info.marking,
+        "threshold": info.threshold,
+        "rounding": info.rounding,
+        "zeroRule": info.zero_rule,
+        "audit": page.NOT_AUDITED if info.audit not in {"passed", "not needed"} else "",
+        "region": info.region_name,
+        "headline": info.headline.id,
+        "headlineLabel": info.headline.label,
+        "headlineNamed": words.named_period(info.headline.label),
+        "earlierNamed": words.named_period(info.earlier.label) if info.earlier else "",
+        "breaks": [{"month": b.month, "text": b.text} for b in info.breaks],
+        "events": [{"date": e.date, "label": e.label, "areas": list(e.areas)} for e in info.events],
+        "outcomes": info.outcome_basis,
+        "hasPoints": info.has_points,
+        "support": [list(pair) for pair in info.support],
+        "caveats": list(info.caveats),
+        "densityNote": info.density_note,
+        "hotspotNote": info.hotspot_note,
+        "wording": list(page.fixed_wording(subject)),
+        "tiles": info.tiles_url,
+        "credit": info.tiles_attribution,
+        "contact": info.contact,
+        "runName": info.run_name,
+    }
+
+
+def _level(released: Released, level: str, outlines: Any) -> dict[str, Any]:
+    info = released.info
+    frame = released.areas[released.areas["level"] == level]
+    codes = [str(c) for c in frame["area_code"]]
+    one, many = info.level_labels.get(level, (level, f"{level}s"))
+    windows = {p.id: p for p in info.periods.get(level, ())}
+    windows.setdefault(info.headline.id, info.headline)
+    counts = released.counts[released.counts["level"] == level]
+    people = [_whole(p) for p in frame["population"]]
+    periods = [_period(p) for p in sorted(windows.values(), key=lambda p: (p.start, p.end))]
+    kinds = {p["id"]: p["kind"] for p in periods}
+    values, ranges = encode_counts(counts, codes, people=people, kinds=kinds, public=info.audience == "public")
+    out: dict[str, Any] = {
+        "one": one,
+        "many": many,
+        "code": codes,
+        "name": [_text(n) for n in frame["name"]],
+        "parent": [_text(p) for p in frame["parent_code"]],
+        "people": people,
+        "year": _whole(frame["population_year"].dropna().max()) if frame["population_year"].notna().any() else None,
+        "vintage": sorted({_text(v) for v in frame["vintage"]} - {""}),
+        "covered": [bool(c) for c in frame["covered"]],
+        "periods": periods,
+        "values": values,
+        "ranges": ranges,
+    }
+    if level in outlines.areas:
+        out["rings"] = outlines.areas[level]
+        out["labels"] = outlines.labels[level]
+        out["limits"] = limits(counts, level=level, kinds=kinds)
+    return out
+
+
+def _hotspots(released: Released, outlines: Any) -> list[dict[str, Any]]:
+    names = dict(zip(released.areas["area_code"], released.areas["name"], strict=True))
+    parents = dict(zip(released.areas["area_code"], released.areas["parent_code"], strict=True))
+    found = []
+    for i, row in enumerate(released.hotspots.to_dict("records")):
+        wards = [w for w in _text(row.get("ward_codes")).split(";") if w]
+        boroughs = list(dict.fromkeys(_text(names.get(parents.get(w))) for w in wards))
+        found.append(
+            {
+                "id": _text(row["hotspot_id"]),
+                "rank": int(row["rank"]),
+                "name": _text(row["name"]),
+                "n": _whole(row.get("incidents")),
+                "band": _text(row.get("incidents_band")),
+                "km2": _decimal(row["area_km2"], 3),
+                "density": _decimal(row.get("density_per_km2"), 1),
+                "wards": wards,
+                "in": [b for b in boroughs if b],
+                "first": _text(row.get("first_period")),
+                "last": _text(row.get("last_period")),
+                "rings": outlines.hotspots[i],
+                "at": outlines.anchors[i],
+            }
+        )
+    return sorted(found, key=lambda h: (h["rank"], h["id"]))
+
+
+def _density(released: Released, outlines: Any) -> list[dict[str, Any]]:
+    bands = [
+        {
+            "id": _text(row["density_id"]),
+            "category": _text(row["category"]),
+            "low": _decimal(row["density_low"], 2),
+            "high": _decimal(row.get("density_high"), 2),
+            "rings": outlines.density[i],
+        }
+        for i, row in enumerate(released.density.to_dict("records"))
+    ]
+    return sorted(bands, key=lambda b: (b["category"], b["low"]))
+
+
+def make_payload(released: Released) -> dict[str, Any]:
+    """Collect what the page shows.
+
+    Parameters
+    ----------
+    released
+        What came through the gate.
+
+    Returns
+    -------
+    payload
+        Plain values in a fixed order, ready for `page.json_block`.
+    """
+    outlines = make_outlines(released)
+    present = [level for level in LEVELS if (released.areas["level"] == level).any()]
+    return {
+        "info": _info(released),
+        "categories": [{"id": c.id, "label": c.label, "parent": c.parent} for c in released.info.categories],
+        "arcs": outlines.arcs,
+        "edge": outlines.region,
+        "water": outlines.water,
+        "levels": {level: _level(released, level, outlines) for level in present},
+        "hotspots": _hotspots(released, outlines),
+        "density": _density(released, outlines),
+    }

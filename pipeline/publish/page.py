@@ -1,0 +1,241 @@
+"""What every page shares: words that are fixed, escaping, colours as style-sheet variables, and a policy of hashes.
+
+Data reaches a page in one way only: as an escaped JSON block, or as text escaped by `text`. Nothing is ever parsed as a
+template after data was put in.
+"""
+
+import base64
+import hashlib
+import html as html_module
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import InputError
+from pipeline.publish import palette
+
+__all__ = [
+    "NOT_AUDITED",
+    "SYNTHETIC",
+    "attribute",
+    "colour_tokens",
+    "content_security_policy",
+    "document",
+    "fixed_wording",
+    "inert",
+    "json_block",
+    "leaflet",
+    "text",
+    "tile_origin",
+]
+
+NOT_AUDITED = "Not audited: do not publish"
+SYNTHETIC = "Synthetic data: these incidents are made up and say nothing about real places."
+
+FONT = '-apple-system,BlinkMacSystemFont,"Segoe UI",Roboto,"Helvetica Neue",Arial,"Liberation Sans",sans-serif'
+
+
+def fixed_wording(subject: str) -> tuple[str, ...]:
+    """Return the sentences that stand on every map and briefing, most important first.
+
+    Parameters
+    ----------
+    subject
+        What is recorded, in the middle of a sentence: "hate crime".
+    """
+    unreported = "many incidents are never reported, and a low figure may mean low trust"
+    return (
+        f"This shows recorded, not experienced, {subject}: {unreported}.",
+        "Figures describe where offences were recorded, not the people who live there.",
+        "Not for stop-and-search, enforcement targeting or decisions about individuals.",
+    )
+
+
+def text(value: object) -> str:
+    """Escape for the text of an element."""
+    return inert(html_module.escape(str(value), quote=False))
+
+
+def attribute(value: object) -> str:
+    """Escape for a double-quoted attribute."""
+    return inert(html_module.escape(str(value), quote=True))
+
+
+def inert(markup: str) -> str:
+    """Break up every template opener, so that no template engine finds anything to run."""
+    return re.sub(r"\{(?=[{%#])", "&#123;", markup)
+
+
+def json_block(data: object) -> str:
+    r"""Serialise for `<script type="application/json">`: no markup and no template opener survives.
+
+    Parameters
+    ----------
+    data
+        Plain lists, dicts, strings, finite numbers, booleans and None.
+
+    Raises
+    ------
+    InputError
+        If a number is NaN or infinite.
+
+    Examples
+    --------
+    >>> json_block(["</script>", "{{ x }}"])
+    '["\\u003c/script\\u003e","\\u007b{ x }}"]'
+    """
+    try:
+        raw = json.dumps(data, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    except ValueError as error:
+        raise InputError(f"a page cannot hold this value: {error}; write it as null before it comes here") from error
+    for mark, code in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026"), ("`", "\\u0060"), ("${", "\\u0024{")):
+        raw = raw.replace(mark, code)
+    # A brace that opens an object is never followed by another brace, so this only touches braces inside strings.
+    return re.sub(r"\{(?=[{%#])", r"\\u007b", raw)
+
+
+def colour_tokens() -> str:
+    """Return the style-sheet rules that define every colour of both themes, and nothing else."""
+
+    def rules(theme: dict[str, str]) -> str:
+        return "".join(f"--{name}:{colour};" for name, colour in theme.items())
+
+    shades = (
+        "--shade:rgba(16,24,31,.16);--lit:rgba(255,255,255,.55);",
+        "--shade:rgba(0,0,0,.55);--lit:rgba(255,240,210,.2);",
+    )
+    return (
+        f":root{{{rules(palette.LIGHT)}{shades[0]}--font:{FONT};color-scheme:light}}\n"
+        f":root[data-theme=dark]{{{rules(palette.DARK)}{shades[1]}color-scheme:dark}}\n"
+    )
+
+
+def _digest(body: str) -> str:
+    return "'sha256-" + base64.b64encode(hashlib.sha256(body.encode()).digest()).decode() + "'"
+
+
+def content_security_policy(html: str, *, image_origin: str = "") -> str:
+    """Return a policy that allows exactly the scripts and styles in this page and no network.
+
+    Parameters
+    ----------
+    html
+        The finished page, apart from the policy itself.
+    image_origin
+        The one host that pictures may come from, such as "https://tiles.example.org"; empty for none.
+
+    Returns
+    -------
+    policy
+        Value of the Content-Security-Policy header or meta element.
+    """
+    found = re.findall(r"<script([^>]*)>(.*?)</script>", html, re.DOTALL)
+    scripts = [body for attributes, body in found if "application/json" not in attributes]
+    styles = re.findall(r"<style[^>]*>(.*?)</style>", html, re.DOTALL)
+
+    def sources(bodies: list[str]) -> str:
+        return " ".join(dict.fromkeys(_digest(body) for body in bodies)) or "'none'"
+
+    images = f"data: {image_origin}".rstrip()
+    return (
+        f"default-src 'none'; script-src {sources(scripts)}; style-src {sources(styles)}; img-src {images}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def tile_origin(url: str) -> str:
+    """Return scheme and host of a tile address, for the policy.
+
+    Raises
+    ------
+    InputError
+        If the address is not http(s) or its host holds a placeholder other than `{s}`.
+    """
+    if not url:
+        return ""
+    found = re.match(r"^(https?)://([^/?#;,'\"\s]+)", url)
+    if found is None:
+        raise InputError(
+            "page.tiles.url is not an http(s) address: give an XYZ or WMTS template that starts with https://"
+        )
+    host = found[2].replace("{s}", "*")
+    if "{" in host or "@" in host:
+        raise InputError("page.tiles.url has a placeholder or a password in its host: only {s} is allowed there")
+    return f"{found[1]}://{host}"
+
+
+def leaflet() -> tuple[str, str]:
+    """Return Leaflet's script, with its licence notice, and its style sheet without pictures.
+
+    The pictures belong to controls and markers that the map does not use.
+    """
+    import xstatic.pkg.leaflet
+
+    folder = Path(xstatic.pkg.leaflet.BASE_DIR)
+    script = re.sub(r"//# sourceMappingURL=\S*", "", (folder / "leaflet.js").read_text("utf-8")).strip()
+    notice = (
+        "/*! Leaflet 1.9.3, (c) 2010-2022 Vladimir Agafonkin, (c) 2010-2011 CloudMade. BSD 2-Clause License: "
+        "redistribution and use in source and binary forms, with or without modification, are permitted provided that "
+        "the copyright notice, the conditions and the disclaimer of that licence are kept. "
+        'THIS SOFTWARE IS PROVIDED BY THE COPYRIGHT HOLDERS AND CONTRIBUTORS "AS IS" AND ANY EXPRESS OR IMPLIED '
+        "WARRANTIES ARE DISCLAIMED. */\n"
+    )
+    style = (folder / "leaflet.css").read_text("utf-8").replace("\r", "")
+    style = re.sub(r"url\((?!#)[^)]+\)", "none", style)
+    return notice + script, style
+
+
+def document(
+    *,
+    language: str,
+    title: str,
+    styles: list[str],
+    body: str,
+    data: Any = None,
+    scripts: tuple[str, ...] = (),
+    image_origin: str = "",
+) -> str:
+    """Put a whole page together: one file, no address in it, and the policy that keeps it so.
+
+    Parameters
+    ----------
+    language
+        Language tag.
+    title
+        Plain text; escaped here.
+    styles
+        Style sheets, in order.
+    body
+        Markup whose data is escaped already.
+    data
+        What the script reads from the element `data`; None leaves it out.
+    scripts
+        Scripts, in order, run after the body.
+    image_origin
+        See `content_security_policy`.
+
+    Returns
+    -------
+    html
+        Ends with a newline.
+    """
+    head = [
+        f'<html lang="{attribute(language)}" data-theme="light">',
+        "<head>",
+        '<meta charset="utf-8">',
+        "@policy@",
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        '<meta name="referrer" content="no-referrer">',
+        '<link rel="icon" href="data:,">',
+        f"<title>{text(title)}</title>",
+        *(f"<style>{style}</style>" for style in styles),
+        "</head>",
+        "<body>",
+    ]
+    tail = [] if data is None else [f'<script type="application/json" id="data">{json_block(data)}</script>']
+    tail += [f"<script>{script}</script>" for script in scripts]
+    lines = ["<!DOCTYPE html>", *head, body, *tail, "</body>", "</html>", ""]
+    policy = content_security_policy("\n".join(lines), image_origin=image_origin)
+    lines[lines.index("@policy@")] = f'<meta http-equiv="Content-Security-Policy" content="{attribute(policy)}">'
+    return "\n".join(lines)
