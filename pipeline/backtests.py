@@ -11,7 +11,7 @@ from pipeline.backtest import BacktestResult, Study, backtest, rolling_origins, 
 from pipeline.config import Config
 from pipeline.errors import InputError
 from pipeline.geography.grid import Grid
-from pipeline.run import load_config
+from pipeline.stages.runner import load_config
 from pipeline.storage.files import write_bytes, write_json
 from pipeline.storage.parquet import read_table
 from pipeline.tables import AREAS, LOCATIONS

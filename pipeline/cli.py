@@ -61,7 +61,7 @@ def run(
 
     Example: hotspots run --config config.yaml
     """
-    from pipeline.run import run as run_all
+    from pipeline.stages.runner import run as run_all
     from pipeline.terminal import print_outcome, progress_bar
 
     with progress_bar() as progress:
@@ -79,8 +79,8 @@ def check(
 
     Example: hotspots check --config config.yaml
     """
-    from pipeline.run import load_config, stage_states
     from pipeline.stages.checks import check_inputs, settings_cautions
+    from pipeline.stages.runner import load_config, stage_states
     from pipeline.terminal import print_check
 
     settings = load_config(config)
@@ -98,7 +98,7 @@ def stages(
 
     Example: hotspots stages
     """
-    from pipeline.run import stage_states
+    from pipeline.stages.runner import stage_states
     from pipeline.terminal import print_stages
 
     print_stages(stage_states(config), as_json=as_json)
@@ -116,7 +116,7 @@ def quarantine(
 
     Example: hotspots quarantine --rule future --limit 5
     """
-    from pipeline.run import load_config
+    from pipeline.stages.runner import load_config
     from pipeline.storage.parquet import read_table
     from pipeline.tables import QUARANTINE
     from pipeline.terminal import print_quarantine

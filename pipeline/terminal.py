@@ -14,9 +14,9 @@ from rich.table import Table
 
 from pipeline.config import Config
 from pipeline.publish.phrases import choice_name, counted
-from pipeline.run import Outcome
 from pipeline.stages import STAGES, Stage
 from pipeline.stages import Progress as Report
+from pipeline.stages.runner import Outcome
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.run import run
+from pipeline.stages.runner import run
 from tests.city import X0, Y0, write_city
 
 FIELDS = (

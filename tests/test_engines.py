@@ -11,11 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipeline.engine_dask import DaskEngine, fitting
-from pipeline.engine_local import LocalEngine
 from pipeline.errors import EngineError, InputError
-from pipeline.run import run
+from pipeline.stages.engines import DaskEngine, LocalEngine, fitting
 from pipeline.stages.parts import CountJob, count_part, guarded
+from pipeline.stages.runner import run
 from tests.city import HEADER, X0, Y0, city_rows, write_city
 
 Progress = Callable[[str, int, int], None]

@@ -295,7 +295,7 @@ def test_rolling_windows_a_month_apart(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["partner", "public"])
 def test_the_hand_worked_city(name: str, tmp_path: Path) -> None:
-    from pipeline.run import run
+    from pipeline.stages.runner import run
     from tests.city import write_city
 
     rules = [{**p, "ward_period": "fixed"} for p in PROFILES]

@@ -17,7 +17,7 @@ import yaml
 
 from pipeline.config.templates import template_text
 from pipeline.release import Detected, Past, examine, past_of
-from pipeline.run import run
+from pipeline.stages.runner import run
 from tests.folder_attacker import attack, enlightened, narrow, read_folder
 from tests.folder_layout import months_of
 from tests.folder_search import Found

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.run import run
+from pipeline.stages.runner import run
 from tests import folder_attacker
 from tests.city import write_city
 from tests.folder_attacker import narrow, pinned, read_folder

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipeline.run import Outcome, run
+from pipeline.stages.runner import Outcome, run
 from tests.city import write_city
 
 PUBLIC_THRESHOLD = 10

@@ -13,7 +13,7 @@ from pipeline.errors import DisclosureError, EngineError, HotspotsError, InputEr
 from pipeline.release import Past, Released, examine, past_of
 from pipeline.release import protect as gate_protect
 from pipeline.release.ledger import Ledger, keep_entry, make_good, recorded
-from pipeline.run import run
+from pipeline.stages.runner import run
 from tests.city import write_city
 from tests.folder_attacker import Book, ranges
 from tests.folder_search import Line

@@ -19,8 +19,8 @@ from pipeline.config import AreaFile, Run
 from pipeline.errors import ConfigError, InputError
 from pipeline.ingest.areas.boundaries import read_boundaries
 from pipeline.ingest.formats.files import DEFAULT_LIMITS, require_size, unfolds
-from pipeline.run import load_config
 from pipeline.stages import expand
+from pipeline.stages.runner import load_config
 from pipeline.stages.surroundings import _shapes, known_of
 from tests.city import write_city
 from tests.reader_kit import CITY, read, settings, write

@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from pipeline.run import Outcome, run
+from pipeline.stages.runner import Outcome, run
 from tests.city import write_city
 
 

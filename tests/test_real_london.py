@@ -11,7 +11,7 @@ import yaml
 from pipeline.config.templates import template_text
 from pipeline.detect.density import places_of
 from pipeline.detect.kde import density, kde_grid
-from pipeline.run import Outcome, run
+from pipeline.stages.runner import Outcome, run
 
 pytestmark = pytest.mark.real
 

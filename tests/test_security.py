@@ -26,7 +26,7 @@ from pipeline.config import AreaFile
 from pipeline.errors import ConfigError, InputError
 from pipeline.ingest.areas.boundaries import read_boundaries
 from pipeline.ingest.formats.vector import open_vector
-from pipeline.run import load_config
+from pipeline.stages.runner import load_config
 from pipeline.storage.duckdb import connect, identifier, literal
 from tests import source_rules as rules
 from tests.city import HEADER, city_rows, write_city

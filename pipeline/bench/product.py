@@ -14,8 +14,8 @@ def main(log: Path, config: Path) -> None:
     """Run everything once with every stage timed, and the release audit on its own."""
     watch = Stopwatch(log)
     with watch.step("start"):
-        from pipeline.run import run
         from pipeline.stages import Stage
+        from pipeline.stages.runner import run
     audit = _Audit()
     plain = Stage.run
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline.config import Config
-from pipeline.engine import Engine
+from pipeline.stages.engines import Engine
 
 __all__ = ["Context", "Progress", "Stage"]
 

@@ -21,7 +21,7 @@ with atheris.instrument_imports(include=["pipeline"]):
     from pipeline.config import Categories, parse_config
     from pipeline.errors import HotspotsError
     from pipeline.ingest.incidents.categories import Lookup
-    from pipeline.run import load_config
+    from pipeline.stages.runner import load_config
     from tests.city import CONFIG
     from tests.reader_kit import read, settings
 

@@ -10,7 +10,7 @@ import yaml
 
 from pipeline.config import parse_config
 from pipeline.ingest import read_counts
-from pipeline.run import load_config
+from pipeline.stages.runner import load_config
 from tests.city import CONFIG
 from tests.fuzz.kit import Case, as_text, good_rows
 from tests.reader_kit import read

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pipeline.config import Config, parse_config
 from pipeline.errors import ConfigError, HotspotsError, InputError
 from pipeline.ingest.incidents.categories import Lookup
-from pipeline.run import load_config
+from pipeline.stages.runner import load_config
 from tests.city import CONFIG
 from tests.reader_kit import read
 from tests.reader_kit import settings as one_source

@@ -1,7 +1,6 @@
-"""The engine of many machines: parts go to the workers of a Dask cluster, and a lost worker costs a retry.
+"""Where the per-file work runs: an engine applies one function to many parts and returns the answers in order.
 
-Parts are files, and what comes back is small: workers and this process share the folder of the inputs and that of the
-outputs (one machine's disk, or a network file system), under the same paths.
+Methods are written once, elsewhere; an engine only decides which process calls them.
 """
 
 import logging
@@ -9,14 +8,54 @@ import os
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from pipeline.errors import EngineError, HotspotsError
 
-__all__ = ["DaskEngine"]
+__all__ = ["DaskEngine", "Engine", "LocalEngine"]
+
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+class Engine(Protocol):
+    """Anything that can map a picklable function over parts."""
+
+    name: str
+
+    def map(self, function: Callable[[T], R], parts: Sequence[T], *, done: Callable[[int], None]) -> list[R]:
+        """Return `[function(p) for p in parts]`; call `done(count)` as parts finish."""
+
+    def close(self) -> None:
+        """Let go of workers."""
+
+
+# The engine of one machine: parts one after another, DuckDB and NumPy using the cores inside each.
+
+
+class LocalEngine:
+    """Runs parts in this process."""
+
+    name = "local"
+
+    def map(self, function: Callable[[T], R], parts: Sequence[T], *, done: Callable[[int], None]) -> list[R]:
+        """Return the answers in the order of the parts."""
+        answers = []
+        for number, part in enumerate(parts, start=1):
+            answers.append(function(part))
+            done(number)
+        return answers
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+# The engine of many machines: parts go to the workers of a Dask cluster, and a lost worker costs a retry.
+#
+# Parts are files, and what comes back is small: workers and this process share the folder of the inputs and that of the
+# outputs (one machine's disk, or a network file system), under the same paths.
+
 
 _ATTEMPTS = 3
 _CONNECT_SECONDS = 10

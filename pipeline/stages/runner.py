@@ -11,12 +11,10 @@ from typing import Any
 import yaml
 
 from pipeline.config import Config, parse_config
-from pipeline.engine import Engine
-from pipeline.engine_dask import DaskEngine
-from pipeline.engine_local import LocalEngine
 from pipeline.errors import ConfigError, EngineError, HotspotsError, InputError
 from pipeline.release.ledger import make_good, recorded
 from pipeline.stages import STAGES, Context, Progress, Stage, input_files
+from pipeline.stages.engines import DaskEngine, Engine, LocalEngine
 from pipeline.storage.files import read_json, write_json, write_text
 from pipeline.storage.manifest import Fingerprints, code_version, key_of, versions
 from pipeline.storage.salt import salt_of
@@ -124,7 +122,7 @@ def run(
 def _stopped(error: OSError, folder: Path) -> HotspotsError:
     """Say what an operator can do about what the disk said."""
     where = error.filename if isinstance(error.filename, str | Path) else folder
-    if Path(where).is_relative_to(Path(__file__).parent):
+    if Path(where).is_relative_to(Path(__file__).parents[1]):
         return EngineError(
             f"this installation is not whole ({where}: {error.strerror or error}): install the project again; "
             "`hotspots doctor` names what is missing. The last complete outputs are as they were."
