@@ -61,8 +61,8 @@ def run(
 
     Example: hotspots run --config config.yaml
     """
+    from pipeline.commands.terminal import print_outcome, progress_bar
     from pipeline.stages.runner import run as run_all
-    from pipeline.terminal import print_outcome, progress_bar
 
     with progress_bar() as progress:
         outcome = run_all(config, progress=progress, start=start, only=only or (), force=force)
@@ -79,9 +79,9 @@ def check(
 
     Example: hotspots check --config config.yaml
     """
+    from pipeline.commands.terminal import print_check
     from pipeline.stages.checks import check_inputs, settings_cautions
     from pipeline.stages.runner import load_config, stage_states
-    from pipeline.terminal import print_check
 
     settings = load_config(config)
     files = check_inputs(settings, config.resolve().parent)
@@ -98,8 +98,8 @@ def stages(
 
     Example: hotspots stages
     """
+    from pipeline.commands.terminal import print_stages
     from pipeline.stages.runner import stage_states
-    from pipeline.terminal import print_stages
 
     print_stages(stage_states(config), as_json=as_json)
 
@@ -116,10 +116,10 @@ def quarantine(
 
     Example: hotspots quarantine --rule future --limit 5
     """
+    from pipeline.commands.terminal import print_quarantine
     from pipeline.stages.runner import load_config
     from pipeline.storage.parquet import read_table
     from pipeline.tables import QUARANTINE
-    from pipeline.terminal import print_quarantine
 
     settings = load_config(config)
     folder = config.resolve().parent / settings.run.output_dir / settings.run.name
@@ -136,8 +136,8 @@ def backtest(
 
     Example: hotspots backtest --config config.yaml
     """
-    from pipeline.backtests import run_backtest
-    from pipeline.terminal import print_backtest
+    from pipeline.commands.backtest import run_backtest
+    from pipeline.commands.terminal import print_backtest
 
     result, folder = run_backtest(config)
     print_backtest(result, folder, as_json=as_json)
@@ -173,7 +173,7 @@ def sample(
 
     Example: hotspots sample --out data/sample/incidents.csv.gz --rows 40000
     """
-    from pipeline.samples import write_sample
+    from pipeline.commands.sample import write_sample
 
     made = write_sample(out, seed=seed, rows=rows)
     typer.echo(f"Wrote {made:,} synthetic incidents to {out}.")
@@ -189,7 +189,7 @@ def doctor(
 
     Example: hotspots doctor
     """
-    from pipeline.doctor import doctor as examine
+    from pipeline.commands.doctor import doctor as examine
 
     raise typer.Exit(examine(config, as_json=as_json))
 
@@ -290,7 +290,7 @@ def bench(
     Example: hotspots bench --rows 100000 --variant snapped
     """
     from pipeline.bench.command import bench as measure
-    from pipeline.samples import SAMPLE_FOLDER
+    from pipeline.commands.sample import SAMPLE_FOLDER
 
     measure(
         rows=rows or [10_000, 100_000], variants=variant or ["distinct", "snapped"], areas=SAMPLE_FOLDER,

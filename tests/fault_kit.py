@@ -198,7 +198,7 @@ def _nursery() -> None:
     for name in (
         "folium", "geopandas", "matplotlib", "pandas", "pipeline.cli", "pipeline.publish.run_page", "pipeline.stages.runner",
         "pipeline.stages.aggregate", "pipeline.stages.detect", "pipeline.stages.ingest", "pipeline.stages.publish",
-        "pipeline.stages.release", "pipeline.terminal", "pyarrow.dataset", "pyogrio", "scipy.optimize",
+        "pipeline.stages.release", "pipeline.commands.terminal", "pyarrow.dataset", "pyogrio", "scipy.optimize",
     ):  # fmt: skip
         importlib.import_module(name)
     with tempfile.TemporaryDirectory() as folder:

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import doctor as package
-from pipeline.doctor import BROKEN, NOTE, OK, Finding, Situation, computer, examine, libraries
+from pipeline.commands import doctor as computer
+from pipeline.commands import doctor as libraries
+from pipeline.commands import doctor as package
+from pipeline.commands.doctor import BROKEN, NOTE, OK, Finding, Situation, examine
 from tests.city import write_city
 
 ROOT = Path(__file__).parents[1]
@@ -228,6 +230,6 @@ def test_the_table_for_people(
 
 def test_importing_the_doctor_loads_nothing_heavy() -> None:
     heavy = "{'pandas', 'numpy', 'geopandas', 'duckdb', 'pyproj', 'pydantic'}"
-    code = f"import sys, pipeline.doctor; print(sorted({heavy} & set(sys.modules)))"
+    code = f"import sys, pipeline.commands.doctor; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -315,8 +315,7 @@ def test_the_doctor_names_what_an_installation_lacks(tmp_path: Path, monkeypatch
     import hashlib
     import importlib.metadata
 
-    from pipeline.doctor import BROKEN, OK, Situation
-    from pipeline.doctor.installation import installation
+    from pipeline.commands.doctor import BROKEN, OK, Situation, installation
 
     root = Path(__file__).parents[1]
     digest = base64.urlsafe_b64encode(hashlib.sha256((root / "pipeline" / "cli.py").read_bytes()).digest())

@@ -13,7 +13,7 @@ from pipeline.storage.files import write_bytes
 
 __all__ = ["SAMPLE_FOLDER", "sample_bytes", "write_sample"]
 
-SAMPLE_FOLDER = Path(__file__).parents[1] / "data" / "sample"
+SAMPLE_FOLDER = Path(__file__).parents[2] / "data" / "sample"
 
 
 def sample_bytes(*, seed: int, rows: int, compressed: bool, folder: Path = SAMPLE_FOLDER) -> tuple[bytes, int]:
