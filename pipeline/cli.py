@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.errors import HotspotsError
+from pipeline.errors import ConfigError, HotspotsError
 
 __all__ = ["app", "main"]
 
@@ -272,28 +272,16 @@ def fetch_police_uk(
     command.print_fetched(done, as_json=as_json)
 
 
-@app.command()
-def bench(
-    rows: Annotated[list[int] | None, typer.Option(min=100, help="Incidents; may be repeated.")] = None,
-    variant: Annotated[list[str] | None, typer.Option(help="distinct or snapped; may be repeated.")] = None,
-    folder: Annotated[Path, typer.Option(help="Where to work; needs room for the incidents.")] = Path("outputs/.bench"),
-    out: Annotated[Path | None, typer.Option(help="Write the measurements as JSON too.")] = None,
-    baseline: Annotated[bool, typer.Option(help="Run the analyst's own script beside it.")] = True,
-    engine: Annotated[str, typer.Option(help="local or dask.")] = "local",
-    files: Annotated[int, typer.Option(min=1, help="Files the incidents come in.")] = 1,
-    seconds: Annotated[float, typer.Option(min=1, help="Longest that the script may run.")] = 900.0,
-    density_seconds: Annotated[float, typer.Option(min=1, help="After which its density is extrapolated.")] = 120.0,
-    debug: _DebugOption = False,
-) -> None:
-    """Measure a run against the script an analyst would write, stage by stage, on this machine.
+@app.command(hidden=True, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def bench() -> None:
+    """Say where the benchmark is now.
 
-    Example: hotspots bench --rows 100000 --variant snapped
+    Raises
+    ------
+    ConfigError
+        Always.
     """
-    from pipeline.bench.command import bench as measure
-    from pipeline.commands.sample import SAMPLE_FOLDER
-
-    measure(
-        rows=rows or [10_000, 100_000], variants=variant or ["distinct", "snapped"], areas=SAMPLE_FOLDER,
-        folder=folder, out=out, baseline=baseline, engine=engine, files=files, seconds=seconds,
-        density_seconds=density_seconds,
-    )  # fmt: skip
+    raise ConfigError(
+        "the benchmark is not part of the installed package: run `python -m tests.benchmarks --rows 100000` "
+        "in a checkout of the project"
+    )

@@ -1,13 +1,13 @@
-"""Make the incidents of a benchmark: python tests/benchmarks/make.py ROWS VARIANT FILE.csv [FILES].
+"""Make the incidents of a benchmark: python -m tests.benchmarks.make ROWS VARIANT FILE.csv [FILES].
 
-`hotspots bench` makes its own; this is for trying a configuration of your own on as many rows as you like. Nothing in
+`python -m tests.benchmarks` makes its own; this is for trying a configuration of your own on as many rows as you like. Nothing in
 them ever happened.
 """
 
 import sys
 from pathlib import Path
 
-from pipeline.bench import write_incidents
+from tests.benchmarks.making import write_incidents
 
 AREAS = Path(__file__).parents[2] / "data" / "sample"
 

@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.bench import Limits, Measured, Trial, as_summary, as_table, bench, measure, ratios, write_incidents
 from pipeline.errors import ConfigError, InputError
+from tests.benchmarks.command import bench
+from tests.benchmarks.making import write_incidents
+from tests.benchmarks.measuring import Limits, Measured, measure
+from tests.benchmarks.report import as_summary, as_table, ratios
+from tests.benchmarks.trial import Trial
 
 AREAS = Path(__file__).parents[2] / "data" / "sample"
 
@@ -45,11 +49,13 @@ def test_both_sides_are_measured_step_by_step(tmp_path: Path, capsys: pytest.Cap
 
 
 def test_a_process_over_its_limit_is_a_result_and_not_a_crash(tmp_path: Path) -> None:
-    found = measure("pipeline.bench.baseline", ["nothing.csv", "x", "y", "9", "1"], log=tmp_path / "l", limits=Limits())
+    found = measure(
+        "tests.benchmarks.baseline", ["nothing.csv", "x", "y", "9", "1"], log=tmp_path / "l", limits=Limits()
+    )
     assert found[-1].step == "read"
     assert found[-1].fate.startswith("died: FileNotFoundError")
     limits = Limits(seconds=0.01)
-    slow = measure("pipeline.bench.baseline", ["n", "x", "y", "9", "1"], log=tmp_path / "m", limits=limits)
+    slow = measure("tests.benchmarks.baseline", ["n", "x", "y", "9", "1"], log=tmp_path / "m", limits=limits)
     assert slow[-1].fate == "not finished in 0 s"
 
 

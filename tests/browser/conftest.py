@@ -11,7 +11,7 @@ import pytest
 from pipeline.publish.map import map_html
 from pipeline.release.released import Break, CategoryInfo, Released
 from pipeline.statistics.intervals import garwood, wilson
-from tests import released_fixture as fixture
+from tests.kit import released as fixture
 
 
 @dataclass

@@ -11,7 +11,7 @@ from pipeline.publish.briefings import write_briefings
 from pipeline.publish.briefings.book import Book
 from pipeline.publish.briefings.sheets import make_page
 from pipeline.release import Event, Released
-from tests.released_fixture import city, hostile_city, london, sealed
+from tests.kit.released import city, hostile_city, london, sealed
 
 pytestmark = pytest.mark.browser
 

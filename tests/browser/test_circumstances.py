@@ -9,8 +9,8 @@ from playwright.sync_api import Browser
 
 from pipeline.publish.briefings import write_briefings
 from pipeline.publish.findings import words
-from tests.described import described
-from tests.released_fixture import HOSTILE, city
+from tests.kit.described import described
+from tests.kit.released import HOSTILE, city
 
 pytestmark = pytest.mark.browser
 

@@ -4,7 +4,7 @@ import csv
 import io
 from pathlib import Path
 
-from tests.released_fixture import HOSTILE
+from tests.kit.released import HOSTILE
 
 MEASURE = "input[name=measure][value={}]"
 

@@ -10,7 +10,7 @@ import shapely
 from playwright.sync_api import expect
 
 from pipeline.publish.map import write_map
-from tests import released_fixture as fixture
+from tests.kit import released as fixture
 
 STATES = [
     "l=ward&m=change&c=racist&p=2024-08..2025-07&a=B00-11",

@@ -11,7 +11,7 @@ from pipeline.publish.findings import lead
 from pipeline.publish.findings.words import in_period
 from pipeline.publish.map import write_map
 from pipeline.release.released import PeriodInfo
-from tests import released_fixture as fixture
+from tests.kit import released as fixture
 
 # first and last month, what it is compared with, and how both read inside a sentence
 KINDS = (

@@ -22,8 +22,8 @@ with atheris.instrument_imports(include=["pipeline"]):
     from pipeline.errors import HotspotsError
     from pipeline.ingest.incidents.categories import Lookup
     from pipeline.stages.runner import load_config
-    from tests.city import CONFIG
-    from tests.reader_kit import read, settings
+    from tests.kit.city import CONFIG
+    from tests.kit.readers import read, settings
 
 FOLDER = Path(tempfile.mkdtemp(prefix="hotspots-fuzz-"))
 HEAD = b"id,date,easting,northing,strand\n"

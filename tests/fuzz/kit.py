@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import HotspotsError
-from tests.reader_kit import Read, read, settings
+from tests.kit.readers import Read, read, settings
 
 COLUMNS = ("id", "date", "easting", "northing", "strand", "note")
 Row = dict[str, str]

@@ -15,7 +15,7 @@ import shapely
 from pipeline.config import AreaFile
 from pipeline.ingest.areas.boundaries import read_boundaries
 from tests.fuzz.kit import Case, adds_up, as_text, gives, good_rows, reading
-from tests.reader_kit import CITY
+from tests.kit.readers import CITY
 
 __all__ = ["FAMILIES"]
 

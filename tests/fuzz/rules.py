@@ -11,9 +11,9 @@ import yaml
 from pipeline.config import parse_config
 from pipeline.ingest import read_counts
 from pipeline.stages.runner import load_config
-from tests.city import CONFIG
 from tests.fuzz.kit import Case, as_text, good_rows
-from tests.reader_kit import read
+from tests.kit.city import CONFIG
+from tests.kit.readers import read
 
 __all__ = ["FAMILIES"]
 

@@ -17,9 +17,9 @@ from pipeline.config import Config, parse_config
 from pipeline.errors import ConfigError, HotspotsError, InputError
 from pipeline.ingest.incidents.categories import Lookup
 from pipeline.stages.runner import load_config
-from tests.city import CONFIG
-from tests.reader_kit import read
-from tests.reader_kit import settings as one_source
+from tests.kit.city import CONFIG
+from tests.kit.readers import read
+from tests.kit.readers import settings as one_source
 
 MANY = 400 if os.environ.get("HOTSPOTS_LONG") else 40
 often = settings(max_examples=MANY, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

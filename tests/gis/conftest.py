@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.publish.exports import write_exports
-from tests.released_fixture import city, hostile_city
+from tests.kit.released import city, hostile_city
 
 PACKAGES = "gdal-bin python3-gdal python3-qgis postgresql-postgis"
 

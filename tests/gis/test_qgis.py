@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.publish import palette
 from pipeline.publish.exports import layers_of, rate_limits
-from tests.released_fixture import HOSTILE
+from tests.kit.released import HOSTILE
 
 CLIENT = Path(__file__).with_name("qgis_client.py")
 LAYERS = ("boroughs", "wards", "density", "hotspots")

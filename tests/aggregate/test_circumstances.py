@@ -1,0 +1,154 @@
+"""When, where, what, how reported and what came of it."""
+
+import datetime as dt
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from scipy import stats
+
+from pipeline import ingest as readers
+from pipeline.aggregate.circumstances import (
+    DELAYS,
+    DIMENSIONS,
+    NOT_STATED,
+    TOO_RECENT,
+    TOTAL,
+    add_shares,
+    median_answer,
+    window_counts,
+)
+from pipeline.domain.periods import Period
+from tests.kit.readers import read, write
+
+YEAR = Period.parse("2025-01..2025-12")
+ORDER = {d.id: d.answers for d in DIMENSIONS}
+HEAD = "date,time,recorded,easting,northing,strand,place_type,aggravated,organisation,outcome\n"
+
+
+def row(
+    day: str, recorded: str = "", *, hour: str = "", x: int = 530500, strand: str = "", more: str = ",,met,"
+) -> str:
+    return f"{day},{hour},{recorded},{x},180500,{strand},{more}\n"
+
+
+TEXT = HEAD + "".join(
+    [
+        row("2025-01-01", "2025-01-01", hour="0", strand="race", more="street,yes,met,Suspect charged"),  # a Wednesday
+        row("2025-01-01", "2025-01-02", hour="2", strand="race", more="street,no,met,Under investigation"),
+        row("2025-01-04", "2026-03-01", hour="23", x=531500, more="home,no,met,"),
+        row("2025-02-03", "2025-02-01", hour="3", x=531500, strand="faith", more="street,,met,Suspect charged"),
+        row("2025-01-01", hour="12", strand="faith", more=",,charity,"),
+        row("2025-06-02", hour="12", more="street,,met,Suspect charged"),
+    ]
+)
+
+
+@pytest.fixture
+def facets(tmp_path: Path) -> pd.DataFrame:
+    return readers.reduce_facets([readers.count_facets(read(write(tmp_path, TEXT)).part)])
+
+
+def counted(facets: pd.DataFrame, question: str, *, organisation: str = "met", **chosen: str) -> dict[str, int]:
+    found = window_counts(facets, YEAR, region_code="R", mature_until=202503)
+    where = {"area_code": "R", "category": "all", "question": question, "organisation": organisation, **chosen}
+    for name, value in where.items():
+        found = found[found[name] == value]
+    return dict(zip(found["answer"], found["incidents"], strict=True))
+
+
+def test_hours_fall_into_bands_of_three_with_zeros_written(facets: pd.DataFrame) -> None:
+    found = counted(facets, "hour_band")
+    assert list(found) == [*ORDER["hour_band"], NOT_STATED]
+    assert list(found.values()) == [2, 1, 0, 0, 1, 0, 0, 1, 0]
+
+
+def test_weekdays_and_delays(facets: pd.DataFrame) -> None:
+    assert {a: n for a, n in counted(facets, "weekday").items() if n} == {"Monday": 2, "Wednesday": 2, "Saturday": 1}
+    # One is dated after it was recorded, one has no date of recording: neither states how long it took.
+    found = counted(facets, "delay")
+    assert {a: n for a, n in found.items() if n} == {"same day": 1, "next day": 1, "over a year": 1, NOT_STATED: 2}
+
+
+@pytest.mark.parametrize(
+    ("days", "band"),
+    [(0, 0), (1, 1), (2, 2), (7, 2), (8, 3), (30, 3), (31, 4), (90, 4), (91, 5), (365, 5), (366, 6)],
+)
+def test_limits_of_the_delay_bands(tmp_path: Path, days: int, band: int) -> None:
+    recorded = dt.date(2025, 1, 1) + dt.timedelta(days=days)
+    part = read(write(tmp_path, HEAD + row("2025-01-01", recorded.isoformat()))).part
+    found = counted(readers.reduce_facets([readers.count_facets(part)]), "delay")
+    assert [a for a, n in found.items() if n] == [DELAYS[band][0]]
+
+
+def test_answers_without_an_order_come_by_frequency(facets: pd.DataFrame) -> None:
+    assert counted(facets, "place_type") == {"street": 4, "home": 1, NOT_STATED: 0}
+    assert counted(facets, "aggravated") == {"yes": 1, "no": 2, NOT_STATED: 2}
+
+
+def test_outcomes_by_kind_leave_out_what_is_too_recent(facets: pd.DataFrame) -> None:
+    found = counted(facets, "outcome")
+    assert {a: n for a, n in found.items() if n} == {
+        "Positive outcome": 2, "Under investigation or awaiting a decision": 1, TOO_RECENT: 1, NOT_STATED: 1
+    }  # fmt: skip
+    none = window_counts(facets, YEAR, region_code="R", mature_until=0)
+    assert "outcome" not in set(none["question"])  # a flow links no outcome to its offence
+
+
+def test_day_and_time_together_are_counted_for_the_region(facets: pd.DataFrame) -> None:
+    assert counted(facets, "weekday_hour")["Wednesday, 00:00 to 02:59"] == 2
+    assert counted(facets, "weekday_hour", area_code="B0") == {}
+
+
+def test_organisations_and_categories_are_never_one_total(facets: pd.DataFrame) -> None:
+    assert counted(facets, TOTAL) == {"met": 5}
+    assert counted(facets, TOTAL, organisation="charity") == {"charity": 1}
+    assert sum(counted(facets, "hour_band", category="race").values()) == 2
+    assert counted(facets, "place_type", organisation="charity") == {}  # it states none
+
+
+def test_every_question_adds_up_to_what_was_recorded(facets: pd.DataFrame) -> None:
+    found = window_counts(facets, YEAR, region_code="R", mature_until=202503)
+    key = ["area_code", "category", "organisation"]
+    totals = found[found["question"] == TOTAL].set_index(key)["incidents"]
+    sums = found.groupby([*key, "question"])["incidents"].sum().reset_index("question")
+    assert (sums["incidents"] == totals.reindex(sums.index)).all()
+    assert totals.loc[["R"]].xs("all", level="category").sum() == 6
+    assert totals.loc[["B0", "B1"]].xs("all", level="category").sum() == 6
+
+
+def test_an_extract_without_these_columns_has_none(tmp_path: Path) -> None:
+    part = read(write(tmp_path, "date,easting,northing,strand\n2025-01,530500,180500,race\n")).part
+    facets = readers.reduce_facets([readers.count_facets(part)])
+    found = window_counts(facets, YEAR, region_code="R", mature_until=202503)
+    assert set(found["question"]) == {TOTAL, "online"}
+
+
+def shown(*counts: int | None) -> pd.DataFrame:
+    """Three answers, what is not stated, and the total, which comes last."""
+    names = ["same day", "next day", "over a year", NOT_STATED, "met"]
+    frame = pd.DataFrame({"answer": names, "incidents": pd.array(counts, dtype="Int64")})
+    frame["question"] = [*["delay"] * 4, TOTAL]
+    return frame.assign(area_code="R", category="all", organisation="met")
+
+
+def test_shares_are_of_what_states_an_answer_with_wilson_intervals() -> None:
+    found = add_shares(shown(6, 3, 1, 5, 15))
+    assert found["stated"].tolist()[:4] == [10, 10, 10, 10]
+    assert found["share"].tolist()[:3] == [0.6, 0.3, 0.1]
+    expected = stats.binomtest(6, 10).proportion_ci(method="wilson")
+    assert found.loc[0, ["share_low", "share_high"]].tolist() == pytest.approx(list(expected))
+    assert found.loc[[3, 4], "share"].isna().all()
+
+
+def test_shares_rest_on_nothing_withheld() -> None:
+    assert add_shares(shown(6, 3, 1, None, 15))["share"].isna().all()
+    assert add_shares(shown(6, 3, 1, 5, None))["share"].isna().all()
+    one = add_shares(shown(6, None, None, 5, 15))
+    assert one["share"].isna().tolist() == [False, True, True, True, True]
+
+
+def test_the_middle_incident() -> None:
+    assert median_answer(["a", "b", "c"], [1, 1, 8]) == "c"
+    assert median_answer(["a", "b", "c"], [5, 3, 2]) == "a"
+    assert median_answer(["a"], [0]) == ""

@@ -1,0 +1,66 @@
+"""The pipeline under the stopwatch, in a process of its own: python -m tests.benchmarks.product LOG CONFIG."""
+
+import functools
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks.measuring import Measured, Stopwatch, cpu_now
+
+__all__ = ["main"]
+
+
+def main(log: Path, config: Path) -> None:
+    """Run everything once with every stage timed, and the release audit on its own."""
+    watch = Stopwatch(log)
+    with watch.step("start"):
+        from pipeline.stages import Stage
+        from pipeline.stages.runner import run
+    audit = _Audit()
+    plain = Stage.run
+
+    def timed(self: Any, context: Any) -> None:
+        with watch.step(self.name):
+            plain(self, context)
+            audit.lay()
+
+    stage: Any = Stage  # a stopwatch laid round the stages of this process alone
+    stage.run = timed
+    audit.lay()
+    run(config, progress=lambda _label, _done, _total: None, force=True)
+    watch.add(Measured("audit", audit.wall, audit.cpu, 0.0))
+    stage.run = plain
+    with watch.step("rerun"):
+        run(config, progress=lambda _label, _done, _total: None)
+
+
+class _Audit:
+    """Adds up what the attack on each release takes; it is inside the stage `release`, and given on its own."""
+
+    def __init__(self) -> None:
+        self.wall = self.cpu = 0.0
+
+    def lay(self) -> None:
+        """Time the audit wherever a loaded module calls it."""
+        import time
+
+        for module in [m for n, m in sys.modules.items() if n.startswith("pipeline.release.") and m is not None]:
+            call = getattr(module, "audit", None)
+            if not callable(call) or hasattr(call, "timed"):
+                continue
+
+            @functools.wraps(call)
+            def timed(*args: Any, _call: Any = call, **named: Any) -> Any:
+                wall, cpu = time.monotonic(), cpu_now()
+                try:
+                    return _call(*args, **named)
+                finally:
+                    self.wall += time.monotonic() - wall
+                    self.cpu += cpu_now() - cpu
+
+            timed.timed = True  # type: ignore[attr-defined]
+            setattr(module, "audit", timed)  # noqa: B010 the module is a stranger here
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

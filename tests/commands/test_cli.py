@@ -1,0 +1,134 @@
+"""The command line: exit codes, one-paragraph errors, help with an example, JSON for programs."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline.config.templates import TEMPLATES, template_text
+from tests.kit.city import write_city
+
+COMMANDS = ("run", "check", "stages", "quarantine", "init", "sample", "backtest", "doctor", "bench")
+
+
+def hotspots(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pipeline", *words], cwd=cwd, capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+def refused(*words: str, cwd: Path, code: int) -> str:
+    """Run, expect the exit code and one paragraph without a traceback, and return it."""
+    done = hotspots(*words, cwd=cwd)
+    assert done.returncode == code, done.stderr
+    assert done.stderr.startswith("hotspots: ")
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_ends_in_an_example(command: str, tmp_path: Path) -> None:
+    done = hotspots(command, "--help", cwd=tmp_path)
+    assert done.returncode == 0
+    assert f"Example: hotspots {command}" in done.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_in_the_readme(command: str) -> None:
+    assert f"hotspots {command}" in (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+
+
+def test_help_is_light() -> None:
+    heavy = "{'pandas', 'numpy', 'geopandas', 'duckdb', 'pydantic'}"
+    code = f"import sys, pipeline.cli; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_init_writes_a_template_and_never_over_a_file(name: str, tmp_path: Path) -> None:
+    assert hotspots("init", name, cwd=tmp_path).returncode == 0
+    assert (tmp_path / "config.yaml").read_text("utf-8") == template_text(name)
+    assert "--force" in refused("init", name, cwd=tmp_path, code=2)
+    assert hotspots("init", name, "--force", cwd=tmp_path).returncode == 0
+
+
+def test_an_unknown_template_names_the_nearest(tmp_path: Path) -> None:
+    assert 'did you mean "extract"' in refused("init", "extrct", cwd=tmp_path, code=2)
+
+
+def test_missing_configuration(tmp_path: Path) -> None:
+    assert "hotspots init" in refused("run", cwd=tmp_path, code=2)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("run.nmae", "x", 'run.nmae: unknown key (did you mean "name"?)'),
+        ("crs.working", "EPSG:4326", "metres"),
+        ("areas.wards.path", "nowhere.gpkg", "nowhere.gpkg"),
+        ("profiles.1.threshold", 3, "threshold_reason"),
+        ("areas.wards.code", "cod", "cod"),
+    ],
+)
+def test_wrong_settings(key: str, value: object, words: str, tmp_path: Path) -> None:
+    config = write_city(tmp_path)
+    settings = yaml.safe_load(config.read_text("utf-8"))
+    *path, last = key.split(".")
+    at = settings
+    for part in path:
+        at = at[int(part)] if part.isdigit() else at[part]
+    at[last] = value
+    config.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    done = hotspots("run", cwd=tmp_path)
+    assert done.returncode in {2, 3}
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_errors_keep_the_last_outputs(tmp_path: Path) -> None:
+    write_city(tmp_path)
+    assert hotspots("run", cwd=tmp_path).returncode == 0
+    before = {p: p.read_bytes() for p in (tmp_path / "outputs").rglob("*") if p.is_file()}
+    (tmp_path / "incidents.csv").write_text("id,date\n1,2024-01-01\n", encoding="utf-8")
+    assert hotspots("run", cwd=tmp_path).returncode != 0
+    assert {p: p.read_bytes() for p in (tmp_path / "outputs").rglob("*") if p.is_file()} == before
+
+
+def test_run_says_what_it_wrote_and_where(tmp_path: Path) -> None:
+    write_city(tmp_path)
+    said = hotspots("run", cwd=tmp_path).stdout
+    for words in ("outputs/city/internal", "outputs/city/public", "outputs/city/index.html", "58"):
+        assert words in said
+    again = hotspots("run", cwd=tmp_path).stdout
+    assert "Everything is fresh" in again
+    answer = json.loads(hotspots("run", "--json", cwd=tmp_path).stdout)
+    assert answer["fresh"] == ["ingest", "aggregate", "detect", "release", "publish"]
+
+
+def test_stages_and_check_and_quarantine(tmp_path: Path) -> None:
+    write_city(tmp_path)
+    assert "incidents.csv" in hotspots("check", cwd=tmp_path).stdout
+    assert all(not s["fresh"] for s in json.loads(hotspots("stages", "--json", cwd=tmp_path).stdout))
+    assert "hotspots run" in refused("quarantine", cwd=tmp_path, code=3)
+    hotspots("run", cwd=tmp_path)
+    assert all(s["fresh"] for s in json.loads(hotspots("stages", "--json", cwd=tmp_path).stdout))
+    rows = json.loads(hotspots("quarantine", "--json", cwd=tmp_path).stdout)
+    assert {r["rule"] for r in rows} == {"date_future", "zero"}
+    assert all(r["reason"] and r["source_row"] > 0 for r in rows)
+
+
+def test_only_needs_what_comes_before(tmp_path: Path) -> None:
+    write_city(tmp_path)
+    assert "stale" in refused("run", "--only", "publish", cwd=tmp_path, code=2)
+    assert "there is no stage" in refused("run", "--from", "publsh", cwd=tmp_path, code=2)
+
+
+def test_sample_is_seeded(tmp_path: Path) -> None:
+    for name in ("one.csv", "two.csv"):
+        assert hotspots("sample", "--out", name, "--rows", "200", "--seed", "5", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "two.csv").read_bytes()
+    assert hotspots("sample", "--out", "x.csv", "--rows", "0", cwd=tmp_path).returncode == 2

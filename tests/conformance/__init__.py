@@ -1,1 +1,0 @@
-"""Numbers from elsewhere: published tables, other libraries, independent computations."""

@@ -1,0 +1,275 @@
+"""Rules that the package's own source must obey, as functions over its syntax trees."""
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[2] / "pipeline"
+
+# Code from data, other processes, and stores that run code when they are read.
+IMPORTS = frozenset({
+    "pickle", "_pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "subprocess", "pty", "code", "codeop",
+    "ctypes", "cffi", "webbrowser", "telnetlib", "ftplib", "smtplib", "xmlrpc", "runpy", "imp",
+})  # fmt: skip
+CALLS = frozenset({
+    "eval", "exec", "compile", "__import__", "system", "popen", "execv", "execve", "execvp", "spawnl", "spawnv",
+    "posix_spawn", "startfile", "read_pickle", "to_pickle", "mktemp", "unsafe_load", "unsafe_load_all", "full_load",
+    "full_load_all", "_create_unverified_context", "enable_load_extension", "load_extension", "fork", "set_unsafe",
+})  # fmt: skip
+CALLS_OF = frozenset({("yaml", "load"), ("yaml", "load_all"), ("np", "load"), ("numpy", "load"), ("re", "template")})
+KEYWORDS = frozenset({("shell", True), ("allow_pickle", True), ("verify", False), ("check_hostname", False)})
+HARMLESS = frozenset({("re", "compile"), ("platform", "system")})
+YAML = frozenset({"safe_load", "safe_dump", "YAMLError"})
+
+# The benchmark measures a stage in a process of its own, so that its peak of memory is its own; it starts this
+# package's modules with the Python that runs it, and no run calls it.
+PROCESS_ROOMS = frozenset({"bench/measuring.py"})
+PROCESS_NAMES = frozenset({"Popen", "PIPE", "TimeoutExpired"})
+
+# Modules that speak to other computers. `hotspots fetch` is the only door; Dask's own is opened by its engine.
+NETWORK = ("socket", "ssl", "http", "urllib.request", "urllib.error", "urllib.robotparser", "requests", "httpx",
+           "aiohttp", "urllib3", "distributed", "fsspec", "asyncio")  # fmt: skip
+NETWORK_ROOMS = {"fetch": NETWORK, "engine_dask.py": ("distributed",), "bench": ("distributed",)}
+
+# Rooms that may hold a database: the locked DuckDB of the readers, and GeoPackages, which are SQLite.
+DATABASE_ROOMS = ("readers/", "doctor/", "exports/geopackage.py", "exports/registers.py", "bench/")
+QUOTED = frozenset({"identifier", "literal", "scan_parts"})
+SQL = re.compile(
+    r"\b(SELECT|FROM|COPY|ATTACH|INSERT INTO|CREATE TABLE|ORDER BY|GROUP BY|WHERE|CASE WHEN|PRAGMA|read_csv\(|"
+    r"read_parquet\(|split_part\(|strpos\(|trim\(c|SET \w+ =)"
+)
+# What is put into SQL and comes from outside the function that writes it, and why it is not data.
+REVIEWED = {
+    "readers/opened.py": {"expression": "written by callers in this package", "self.scan": "made with literal()",
+                          "rows": "an integer", "column": "an integer"},
+    "readers/moments.py": {"self.column": "an integer", "column": "an integer", "time_column": "an integer"},
+    "readers/kept.py": {"kept": "a table's name", "victims": "a table's name"},
+    "readers/reduce.py": {"asked.outcomes": "constants", "outcomes": "constants", "asked.scan": "by scan_parts()"},
+    "readers/table.py": {"opened.scan": "made with literal()"},
+    "readers/text.py": {"lines": "an integer"},
+    "readers/placing.py": {"self.columns[role]": "an integer"},
+}  # fmt: skip
+
+
+@cache
+def trees() -> tuple[tuple[str, ast.Module], ...]:
+    """Return every file of the package, by its path in it."""
+    files = sorted(PACKAGE.rglob("*.py"))
+    return tuple((path.relative_to(PACKAGE).as_posix(), ast.parse(path.read_text("utf-8"))) for path in files)
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """Yield the dotted name of every import."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def dangers(tree: ast.AST, where: str = "") -> list[str]:
+    """List what could run code from data or start a process; one room may start our own Python."""
+    own = where in PROCESS_ROOMS
+    found = [name for name in imported(tree) if name.split(".")[0] in IMPORTS and not (own and name == "subprocess")]
+    found += _strange_processes(tree) if own else []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "yaml":
+            found += [f"yaml.{node.attr}"] if node.attr not in YAML else []
+        if not isinstance(node, ast.Call):
+            continue
+        owner = node.func.value.id if isinstance(getattr(node.func, "value", None), ast.Name) else ""
+        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        plain = any(w.arg == "allow_pickle" and getattr(w.value, "value", None) is False for w in node.keywords)
+        if (name in CALLS or ((owner, name) in CALLS_OF and not plain)) and (owner, name) not in HARMLESS:
+            found.append(f"{owner}.{name}".lstrip("."))
+        for word in node.keywords:
+            if isinstance(word.value, ast.Constant) and (word.arg, word.value.value) in KEYWORDS:
+                found.append(f"{word.arg}={word.value.value}")
+    return found
+
+
+def _strange_processes(tree: ast.AST) -> list[str]:
+    """List uses of subprocess other than `Popen([sys.executable, "-m", ...])`, written as a list without a shell."""
+    lists = {
+        target.id: node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.List)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "subprocess":
+            found += [] if node.attr in PROCESS_NAMES else [ast.unparse(node)]
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "subprocess.Popen":
+            given = node.args[0] if node.args else None
+            whole = lists.get(given.id) if isinstance(given, ast.Name) else given
+            start = [ast.unparse(e) for e in whole.elts[:2]] if isinstance(whole, ast.List) else []
+            found += [] if start == ["sys.executable", "'-m'"] else [ast.unparse(node)[:80]]
+    return found
+
+
+def network(where: str, tree: ast.AST) -> list[str]:
+    """List imports that reach other computers, beside those this room may have."""
+    allowed = next((names for room, names in NETWORK_ROOMS.items() if where.startswith(room)), ())
+    names = [name for name in imported(tree) for n in NETWORK if name == n or name.startswith(n + ".")]
+    return [name for name in names if not any(name == a or name.startswith(a + ".") for a in allowed)]
+
+
+def databases(where: str, tree: ast.AST) -> list[str]:
+    """List calls of a database outside the rooms for it; naming its errors is no call."""
+    if where.startswith(DATABASE_ROOMS):
+        return []
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            name, owner = node.func.attr, ast.unparse(node.func.value)
+            asks = name in {"sql", "execute", "executemany", "executescript", "from_query"}
+            if asks or (name == "connect" and owner in {"duckdb", "sqlite3"}):
+                found.append(ast.unparse(node)[:80])
+    return found
+
+
+def unquoted(where: str, tree: ast.AST) -> list[str]:
+    """List what is put into SQL without being a constant, a number, quoted by the one function for it, or reviewed."""
+    return list(_unquoted(tree, Trust({}, frozenset(REVIEWED.get(where, {}))).with_names_of(tree)))
+
+
+def _unquoted(node: ast.AST, trust: "Trust") -> Iterator[str]:
+    if isinstance(node, SCOPES):
+        trust = trust.with_names_of(node)
+    if isinstance(node, ast.JoinedStr):
+        text = "".join(str(v.value) for v in node.values if isinstance(v, ast.Constant))
+        parts = [p.value for p in node.values if isinstance(p, ast.FormattedValue)] if SQL.search(text) else []
+        yield from (f"{ast.unparse(part)} (line {node.lineno})" for part in parts if not trust.of(part))
+    for child in ast.iter_child_nodes(node):
+        yield from _unquoted(child, trust)
+
+
+def pasted(tree: ast.AST) -> list[str]:
+    """List SQL put together by other means than f-strings: %, +, format."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Mod):
+            found += [ast.unparse(node)[:80] for side in (node.left, node.right) if _sql_text(side)]
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "format":
+            found += [ast.unparse(node)[:80]] if _sql_text(node.func.value) else []
+    return found
+
+
+def _sql_text(node: ast.AST) -> bool:
+    text = node.value if isinstance(node, ast.Constant) else None
+    return isinstance(text, str) and bool(re.match(r"\s*(SELECT|COPY|WITH)\b", text))
+
+
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+COMPREHENSIONS = (ast.GeneratorExp, ast.ListComp, ast.SetComp, ast.DictComp)
+SCOPES = (*FUNCTIONS, *COMPREHENSIONS)
+MADE_OF = (ast.JoinedStr, ast.FormattedValue, ast.BinOp, ast.BoolOp, ast.Tuple, ast.List, ast.Starred, ast.Dict)
+Names = dict[str, list[ast.AST | None]]
+
+
+class Trust:
+    """Whether an expression can hold nothing but what this package wrote: constants, numbers, and quoted texts.
+
+    A name is trusted if everything assigned to it in its function is; parameters and attributes only if reviewed.
+    """
+
+    def __init__(self, names: Names, reviewed: frozenset[str]) -> None:
+        self.names = names
+        self.reviewed = reviewed
+        self.asked: set[str] = set()
+
+    def with_names_of(self, scope: ast.AST) -> "Trust":
+        """Return the trust inside a function or a comprehension: its own names hide those outside."""
+        found: Names = {}
+        for node in _own(scope):
+            _collect(node, found)
+        return Trust(self.names | found, self.reviewed)
+
+    def of(self, node: ast.AST | None) -> bool:
+        """Whether an expression is trusted."""
+        if node is None:
+            return False
+        if isinstance(node, ast.Constant) or ast.unparse(node) in self.reviewed:
+            return True
+        if isinstance(node, ast.Name):
+            return node.id.isupper() or self._assigned(node.id)
+        if isinstance(node, ast.Call):
+            return self._call(node)
+        return self._made(node)
+
+    def _made(self, node: ast.AST) -> bool:
+        if isinstance(node, ast.Attribute | ast.Subscript):
+            constant = isinstance(node.value, ast.Name) and node.value.id.isupper()
+            return constant or (isinstance(node, ast.Subscript) and self.of(node.value))
+        if isinstance(node, ast.IfExp):
+            return self.of(node.body) and self.of(node.orelse)
+        if isinstance(node, ast.GeneratorExp | ast.ListComp):
+            return self.with_names_of(node).of(node.elt)
+        if isinstance(node, ast.DictComp):
+            inside = self.with_names_of(node)
+            return inside.of(node.key) and inside.of(node.value)
+        parts = [c for c in ast.iter_child_nodes(node) if isinstance(c, ast.expr)]
+        return isinstance(node, MADE_OF) and all(map(self.of, parts))
+
+    def _assigned(self, name: str) -> bool:
+        if name in self.asked:  # made of itself: what else it was made of counts
+            return True
+        self.asked.add(name)
+        good = all(map(self.of, self.names.get(name, [None])))
+        self.asked.discard(name)
+        return good
+
+    def _call(self, node: ast.Call) -> bool:
+        name = getattr(node.func, "id", "")
+        if name in QUOTED | {"int", "float", "len", "range"}:
+            return True
+        inner = name in {"sorted", "tuple", "list", "repr"} or getattr(node.func, "attr", "") == "join"
+        return inner and all(map(self.of, node.args))
+
+
+def _own(scope: ast.AST) -> Iterator[ast.AST]:
+    """Yield what belongs to a scope itself, not to the scopes inside it."""
+    for child in ast.iter_child_nodes(scope):
+        yield child
+        if not isinstance(child, SCOPES):
+            yield from _own(child)
+
+
+def _collect(node: ast.AST, names: Names) -> None:
+    if isinstance(node, ast.Assign):
+        for target in node.targets:
+            _bind(target, node.value, names)
+    elif isinstance(node, ast.AnnAssign | ast.AugAssign | ast.NamedExpr) and node.value is not None:
+        _bind(node.target, node.value, names)
+    elif isinstance(node, ast.For | ast.comprehension):
+        _bind_each(node.target, node.iter, names)
+    elif isinstance(node, ast.withitem) and node.optional_vars is not None:
+        _bind(node.optional_vars, None, names)
+    elif isinstance(node, ast.arg):
+        names.setdefault(node.arg, []).append(None)
+
+
+def _bind(target: ast.AST, value: ast.AST | None, names: Names) -> None:
+    if isinstance(target, ast.Name):
+        names.setdefault(target.id, []).append(value)
+    elif isinstance(target, ast.Tuple | ast.List):
+        whole = value.elts if isinstance(value, ast.Tuple | ast.List) else []
+        for i, inner in enumerate(target.elts):
+            _bind(inner, whole[i] if len(whole) == len(target.elts) else None, names)
+
+
+def _bind_each(target: ast.AST, source: ast.AST, names: Names) -> None:
+    called = source.func if isinstance(source, ast.Call) else None
+    if isinstance(target, ast.Tuple) and isinstance(source, ast.Call) and getattr(called, "id", "") == "enumerate":
+        _bind(target.elts[0], ast.Constant(0), names)
+        _bind_each(target.elts[1], source.args[0], names)
+    elif isinstance(target, ast.Tuple):
+        items = isinstance(called, ast.Attribute) and called.attr == "items"
+        for inner in target.elts:
+            _bind(inner, called.value if items and isinstance(called, ast.Attribute) else source, names)
+    else:
+        _bind(target, source, names)

@@ -1,0 +1,373 @@
+"""Briefings say what area_counts says, in every kind of release, offline and the same every time."""
+
+import dataclasses
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from pipeline.publish import page
+from pipeline.publish.briefings import write_briefings
+from pipeline.release import Event, Released
+from tests.kit.released import HOSTILE, city, hostile_city, make_info, sealed, windows
+
+
+class Reader(HTMLParser):
+    """Texts of a page, table rows, and every element with its attributes."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.rows: list[list[str]] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self._cell = self._quiet = False
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag == "tr":
+            self.rows.append([])
+        if tag in {"td", "th"}:
+            self._cell = True
+            self.rows[-1].append("")
+        self._quiet = tag in {"style", "script"}
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in {"td", "th"}:
+            self._cell = False
+        self._quiet = False
+
+    def handle_data(self, data: str) -> None:
+        if not self._quiet:
+            self.words.append(data)
+        if self._cell:
+            self.rows[-1][-1] += data
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", "".join(self.words))
+
+
+def written(released: Released, folder: Path) -> dict[str, str]:
+    folder.mkdir(exist_ok=True)
+    return {p.stem: p.read_text("utf-8") for p in write_briefings(released, folder)}
+
+
+@pytest.fixture(scope="module")
+def inside(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return written(city(), tmp_path_factory.mktemp("inside"))
+
+
+@pytest.fixture(scope="module")
+def outside(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return written(city(audience="public"), tmp_path_factory.mktemp("outside"))
+
+
+def small(**changes: Any) -> Released:
+    """Two boroughs of four wards."""
+    return city(columns=2, rows=1, per_side=2, **changes)
+
+
+def number(said: str) -> int:
+    return int(said.replace(",", ""))
+
+
+def test_one_page_for_every_covered_borough_and_the_panel(inside: dict[str, str]) -> None:
+    assert sorted(inside) == ["B00", "B01", "B10", "B11", "B21", "panel"]  # B20 is not covered
+    rows = {row[0]: row for row in Reader(inside["panel"]).rows if row}
+    assert rows["Borough C1"][1] == "not covered"
+
+
+@pytest.mark.parametrize("audience", ["internal", "partner", "public"])
+def test_every_number_equals_the_one_in_area_counts(audience: str, tmp_path: Path) -> None:
+    """Both are read: the table as exported, and the page as people see it."""
+    released = city(audience=audience)
+    released.counts.to_csv(tmp_path / "area_counts.csv", index=False)
+    table = pd.read_csv(tmp_path / "area_counts.csv", dtype={"withheld": str}, keep_default_na=True)
+    now = table[(table["period"] == released.info.headline.id)]
+    labels = {c.id: c.label for c in released.info.categories}
+    checked = 0
+    for stem, html in written(released, tmp_path / "p").items():
+        code = released.info.region_code if stem == "panel" else stem
+        rows = {row[0]: row for row in Reader(html).rows if row}
+        mine = now[now["area_code"] == code].set_index("category")
+        for id_, label in labels.items():
+            row = rows["All" if id_ == "all" else label]
+            assert number(row[2]) == mine.loc[id_, "incidents"]
+            share = mine.loc[id_, "outcome_share"]
+            assert row[-1] == f"{int(share * 100 + 0.5)}%"
+            change, word = mine.loc[id_, "change_pct"], mine.loc[id_, "change_word"]
+            if word in {"higher", "lower", "no clear change"}:
+                assert row[3].strip("()").replace("\u2212", "-") in {f"{change:+.0f}%", "0%", f"{change:+.1f}%"}
+                assert row[3].startswith("(") == (word == "no clear change")
+            checked += 1
+        level = "borough" if stem == "panel" else "ward"
+        inner = now[(now["level"] == level) & (now["category"] == "all")]
+        for part in inner.to_dict("records"):
+            if stem != "panel" and not part["area_code"].startswith(stem):
+                continue
+            row = rows[part["area_name"]]
+            if pd.isna(part["incidents"]):
+                assert row[1] == "withheld"
+            else:
+                assert number(row[1]) == part["incidents"]
+                if not pd.isna(part["rate_per_10000"]):
+                    rate = part["rate_per_10000"]
+                    assert row[2].split()[0] == (f"{rate:.1f}" if rate < 9.95 else f"{int(rate + 0.5):,}")
+            checked += 1
+    assert checked == 6 * 5 + 5 * 9 + 5
+
+
+def test_headline_figures_stand_in_the_lead(inside: dict[str, str]) -> None:
+    released = city()
+    row = released.counts[
+        (released.counts["area_code"] == "B01")
+        & (released.counts["period"] == released.info.headline.id)
+        & (released.counts["category"] == "all")
+    ].iloc[0]
+    said = Reader(inside["B01"]).text
+    assert f"Police recorded {row['incidents']:,} hate crimes in Borough A2 in the 12 months to July 2025" in said
+
+
+@pytest.mark.parametrize("kind", ["inside", "outside"])
+def test_fixed_wording_and_support_stand_on_every_page(kind: str, request: pytest.FixtureRequest) -> None:
+    for html in request.getfixturevalue(kind).values():
+        said = Reader(html).text
+        for line in page.fixed_wording("hate crime"):
+            assert line in said
+        assert "report-it.org.uk" in said
+        assert "101, or 999 in an emergency" in said
+        assert said.count(page.SYNTHETIC) == 2  # once a sheet
+        assert "Break in the series. March 2024: New recording system." in said
+
+
+def test_marking_and_missing_audit_stand_on_both_sheets(tmp_path: Path) -> None:
+    made = small(marking="OFFICIAL: partners only", audit="not audited: do not publish")
+    for html in written(made, tmp_path / "p").values():
+        said = Reader(html).text
+        assert said.count("OFFICIAL: partners only") == 2
+        assert said.count(page.NOT_AUDITED) == 2
+
+
+def test_nothing_is_fetched_run_or_styled_inline(inside: dict[str, str]) -> None:
+    for html in inside.values():
+        reader = Reader(html)
+        policy = next(a["content"] for t, a in reader.elements if a.get("http-equiv") == "Content-Security-Policy")
+        assert policy is not None
+        assert "unsafe" not in policy
+        assert "default-src 'none'" in policy
+        for tag, attributes in reader.elements:
+            assert tag != "script"
+            assert "style" not in attributes
+            assert not any(name.startswith("on") for name in attributes)
+            for name in ("src", "href"):
+                target = attributes.get(name) or ""
+                assert not re.match(r"(?:[a-z]+:)?//", target)
+        assert "xlink" not in html
+        ids = [a["id"] for _, a in reader.elements if "id" in a]
+        assert len(ids) == len(set(ids))
+
+
+def test_the_same_release_gives_the_same_bytes(tmp_path: Path, inside: dict[str, str]) -> None:
+    assert written(city(), tmp_path / "again") == inside
+    shuffled = city()
+    counts = shuffled.counts.sample(frac=1, random_state=3).reset_index(drop=True)
+    areas = shuffled.areas.sample(frac=1, random_state=4).reset_index(drop=True)
+    again = sealed(shuffled.info, areas, counts, shuffled.hotspots.iloc[::-1], shuffled.density)
+    assert written(again, tmp_path / "shuffled") == inside
+
+
+def test_public_pages_rank_no_ward_and_give_bands(inside: dict[str, str], outside: dict[str, str]) -> None:
+    for stem, html in outside.items():
+        said = Reader(html).text
+        assert "Rank by rate" not in said
+        assert "highest first" not in said
+        assert "Lowest" not in said
+        assert not re.search(r"\b\d+(?:st|nd|rd|th) of\b", said)
+        names = [row[0] for row in Reader(html).rows if row and row[0].startswith(("Ward", "Borough "))]
+        assert names == sorted(names) or stem == "panel"
+    assert "Rank by rate" in inside["B01"]
+    spots = [Reader(html).text for html in outside.values()]
+    assert any("50 to 99 hate crimes in" in said for said in spots)
+    assert not any("London density" in said or "Anytown density" in said for said in spots)
+
+
+def test_hostile_strings_stay_text(tmp_path: Path) -> None:
+    released = hostile_city(columns=2, rows=1)
+    for html in written(released, tmp_path / "p").values():
+        reader = Reader(html)
+        assert not [a for t, a in reader.elements if t in {"script", "img"}]
+        said = "".join(reader.words)
+        for bad in HOSTILE[:5]:
+            assert bad in said
+            assert not re.search(r"\{[{%#]", re.sub(r"<style>.*?</style>", "", html, flags=re.DOTALL))
+
+
+def test_everything_withheld_is_said_in_words(tmp_path: Path) -> None:
+    released = city(audience="public")
+    counts = released.counts.copy()
+    for column in counts.select_dtypes("number").columns:
+        counts[column] = counts[column].mask(counts[column].notna())
+    counts[["change_word", "change_vs_region", "emerging_class", "moran_class"]] = None
+    counts["reliability"] = ""
+    counts["withheld"] = "incidents;rate_per_10000;positive_outcomes;outcome_share;change_pct;change_word"
+    empty = sealed(released.info, released.areas, counts, released.hotspots.iloc[:0], released.density.iloc[:0])
+    pages = written(empty, tmp_path / "p")
+    assert len(pages) == 6
+    for html in pages.values():
+        said = Reader(html).text
+        assert "withheld to protect the people involved" in said
+        assert "Too little is shown to draw a trend." in said
+        assert "nan" not in said.lower()
+        assert "None" not in said
+
+
+def one_period() -> Released:
+    released = small()
+    only = released.info.headline
+    info = dataclasses.replace(
+        released.info, earlier=None, periods=dict.fromkeys(released.info.periods, (only,)), breaks=(), events=()
+    )
+    counts = released.counts[released.counts["period"] == only.id].copy()
+    counts["change_pct"], counts["change_word"], counts["change_vs_region"] = float("nan"), None, None
+    return sealed(info, released.areas, counts, released.hotspots, released.density)
+
+
+def no_people() -> Released:
+    released = small()
+    areas = released.areas.copy()
+    areas["population"] = pd.array([None] * len(areas), dtype="Int64")
+    areas["population_year"] = pd.array([None] * len(areas), dtype="Int64")
+    counts = released.counts.copy()
+    for column in ("rate_per_10000", "rate_low", "rate_high", "rate_smoothed"):
+        counts[column] = float("nan")
+    counts["reliability"] = ""
+    return sealed(released.info, areas, counts, released.hotspots, released.density)
+
+
+def test_one_period_has_no_trend_and_no_change(tmp_path: Path) -> None:
+    for html in written(one_period(), tmp_path / "p").values():
+        said = Reader(html).text
+        assert "One period only: there is no trend to show." in said
+        assert "No earlier period" in said
+        assert "year before" not in said
+
+
+def test_without_residents_there_are_counts_and_no_rates(tmp_path: Path) -> None:
+    pages = written(no_people(), tmp_path / "p")
+    said = Reader(pages["B00"]).text
+    assert "circle: hate crimes recorded" in said
+    assert "no rate" in said
+    assert 'class="ramp"' not in pages["B00"]
+    assert "number recorded" in said
+
+
+def test_where_visitors_dominate_numbers_are_drawn_and_no_rates(tmp_path: Path) -> None:
+    """No rate is given there, so none may be read off the history either; single months are too few in any case."""
+    base = small()
+    counts = base.counts.copy()
+    visited = counts["area_code"] == "B00"
+    for column in ("rate_per_10000", "rate_low", "rate_high", "rate_smoothed"):
+        counts.loc[visited, column] = float("nan")
+    pages = written(sealed(base.info, base.areas, counts, base.hotspots, base.density), tmp_path / "p")
+    unit = {code: re.search(r"Over time.{0,40}", Reader(pages[code]).text) for code in ("B00", "B10")}
+    assert "number recorded" in str(unit["B00"])
+    assert "per 10,000 residents" in str(unit["B10"])
+
+
+def test_no_hotspots_and_no_points_are_said(tmp_path: Path) -> None:
+    base = small()
+    none = sealed(base.info, base.areas, base.counts, base.hotspots.iloc[:0], base.density)
+    assert "No hotspot is shown in Borough A1." in Reader(written(none, tmp_path / "a")["B00"]).text
+    info = dataclasses.replace(base.info, has_points=False)
+    bare = sealed(info, base.areas, base.counts, base.hotspots.iloc[:0], base.density.iloc[:0])
+    assert "no points, so no hotspots" in Reader(written(bare, tmp_path / "b")["B00"]).text
+
+
+def test_flow_is_never_called_a_share(tmp_path: Path) -> None:
+    base = small()
+    counts = base.counts.copy()
+    counts["outcome_share"] = (counts["outcome_share"] * 100).round(2)
+    counts[["outcome_low", "outcome_high"]] = float("nan")
+    info = dataclasses.replace(base.info, outcome_basis="flow")
+    flow = sealed(info, base.areas, counts, base.hotspots, base.density)
+    said = Reader(written(flow, tmp_path / "p")["panel"]).text
+    assert "recorded per 100 hate crimes recorded" in said
+    assert "had a positive outcome" not in said
+    none = dataclasses.replace(base.info, outcome_basis="none")
+    quiet = sealed(none, base.areas, base.counts, base.hotspots, base.density)
+    assert "The data has no outcomes." in Reader(written(quiet, tmp_path / "q")["B00"]).text
+
+
+def test_a_break_between_the_windows_is_said_everywhere(tmp_path: Path) -> None:
+    base = small()
+    info = dataclasses.replace(base.info, breaks=(dataclasses.replace(base.info.breaks[0], month="2024-09"),))
+    counts = base.counts.copy()
+    counts["change_word"] = counts["change_word"].where(counts["change_word"].isna(), "not comparable")
+    counts["change_pct"] = float("nan")
+    broken = sealed(info, base.areas, counts, base.hotspots, base.density)
+    for html in written(broken, tmp_path / "p").values():
+        said = Reader(html).text
+        assert "Not comparable with the year before: the series breaks in September 2024." in said
+        assert not re.search(r"\d% (?:fewer|more)", said)
+        assert "do not add them. Not comparable with the year before: the series breaks in September 2024." in said
+        assert not any("before" in cell for row in Reader(html).rows for cell in row)
+
+
+def test_events_outside_the_data_are_stated(tmp_path: Path) -> None:
+    made = small(events=(Event("2031-01-01", "Election", ()), Event("2024-07-30", "Elsewhere", ("B10",))))
+    pages = written(made, tmp_path / "p")
+    assert "Election (1 January 2031): outside the data." in Reader(pages["B00"]).text
+    assert "Elsewhere" not in Reader(pages["B00"]).text
+    assert "Elsewhere (30 July 2024)" in Reader(pages["B10"]).text
+
+
+def test_a_release_without_its_region_has_no_panel(tmp_path: Path) -> None:
+    base = small()
+    kept = base.areas[(base.areas["area_code"] == "B00") | (base.areas["parent_code"] == "B00")]
+    counts = base.counts[base.counts["area_code"].isin(kept["area_code"])]
+    alone = sealed(make_info(region_code="E99"), kept, counts, base.hotspots.iloc[:0], base.density.iloc[:0])
+    pages = written(alone, tmp_path / "p")
+    assert sorted(pages) == ["B00"]
+    assert "panel.html" not in pages["B00"]
+
+
+def test_codes_that_are_no_file_names_are_encoded(tmp_path: Path) -> None:
+    base = small()
+    areas, counts = base.areas.copy(), base.counts.copy()
+    for frame, column in ((areas, "area_code"), (areas, "parent_code"), (counts, "area_code")):
+        frame[column] = frame[column].replace("B00", "../B 00")
+    odd = sealed(base.info, areas, counts, base.hotspots, base.density)
+    folder = tmp_path / "p"
+    folder.mkdir()
+    paths = write_briefings(odd, folder)
+    assert all(p.resolve().is_relative_to(folder.resolve()) for p in paths)
+    link = next(
+        a["href"]
+        for _, a in Reader((folder / "panel.html").read_text("utf-8")).elements
+        if "%252F" in (a.get("href") or "")
+    )
+    assert link == "boroughs/..%252FB%252000.html"
+    assert (folder / "boroughs" / "..%2FB%2000.html").exists()
+
+
+def test_long_tables_end_in_a_count_of_what_is_left_out(tmp_path: Path) -> None:
+    many = city(columns=1, rows=1, per_side=7)
+    reader = Reader(written(many, tmp_path / "p")["B00"])
+    shown = sum(1 for row in reader.rows if row and row[0].startswith("Ward A1"))
+    assert 10 < shown < 49
+    assert f"And {49 - shown} more in area_counts.csv." in reader.text
+
+
+def test_quarterly_series_and_partial_windows(tmp_path: Path) -> None:
+    quarters = windows(202108, 16, 3)
+    partial = (*quarters[:-1], dataclasses.replace(quarters[-1], complete=False))
+    made = small(periods={"ward": windows(202108, 4, 12), "borough": partial, "region": partial})
+    said = Reader(written(made, tmp_path / "p")["B00"]).text
+    assert "Each point is one period; none spans a break." in said

@@ -1,0 +1,371 @@
+"""The map page as a file: what is in it, what must never be in it, and that it is the same every time."""
+
+import base64
+import dataclasses
+import hashlib
+import json
+import re
+from collections import Counter
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import shapely
+
+from pipeline.errors import InputError
+from pipeline.geography import topology as simplify
+from pipeline.publish import page, palette
+from pipeline.publish.map import map_html, write_map
+from pipeline.release.released import Released
+from pipeline.statistics.intervals import wilson
+from tests.kit import released as fixture
+
+
+@cache
+def release(name: str) -> Released:
+    return {
+        "city": fixture.city,
+        "public": lambda: fixture.city(audience="public"),
+        "hostile": fixture.hostile_city,
+        "london": fixture.london,
+    }[name]()
+
+
+@cache
+def html(name: str) -> str:
+    return map_html(release(name))
+
+
+def data(text: str) -> dict[str, Any]:
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
+    assert found
+    return json.loads(found[1])
+
+
+def cells(payload: dict[str, Any], level: str, period: str, category: str, key: str) -> list[str]:
+    codes = payload["levels"][level]["code"]
+    text = payload["levels"][level]["values"][period][category].get(key, "")
+    if not text:
+        return [""] * len(codes)
+    out: list[str] = []
+    for piece in text.split(","):
+        cell, star, count = piece.partition("*")
+        out.extend([cell] * int(count) if star else [cell])
+    assert len(out) == len(codes)
+    if "=" not in out:
+        return out
+    own = payload["levels"][level]
+    people = own["people"]
+    if key in {"lo", "hi"}:
+        (kind,) = [p["kind"] for p in own["periods"] if p["id"] == period]
+        table = {k: v.split(",") for k, v in own["ranges"][kind][category].items()}
+        known = dict(zip(table["n"], map(float, table[key]), strict=True))
+        rates = [known.get(n, 0.0) for n in cells(payload, level, period, category, "n")]
+        return [str(round(rates[i] / people[i] * 1e4, 4)) if c == "=" else c for i, c in enumerate(out)]
+    events, trials = (cells(payload, level, period, category, k) for k in (("n", "n") if key == "r" else ("o", "k")))
+    for i, c in enumerate(out):
+        if c == "=" and key == "r":
+            out[i] = str(round(int(events[i]) / people[i] * 1e4, 4))
+        elif c == "=" and key == "s":
+            out[i] = str(round(int(events[i]) / int(trials[i]), 4))
+        elif c == "=":
+            out[i] = str(round(float(wilson(int(events[i]), int(trials[i]))[["sl", "sh"].index(key)]), 4))
+    return out
+
+
+class Tags(HTMLParser):
+    """Every tag with its attributes."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+
+def without_scripts(text: str) -> str:
+    return re.sub(r"<script([^>]*)>.*?</script>", r"<script\1></script>", text, flags=re.DOTALL)
+
+
+def test_two_builds_are_byte_identical(tmp_path: Path) -> None:
+    write_map(fixture.city(), tmp_path / "a.html")
+    write_map(fixture.city(), tmp_path / "b.html")
+    assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
+    assert (tmp_path / "a.html").read_bytes().endswith(b"</html>\n")
+
+
+def test_the_page_refers_to_nothing_outside_itself() -> None:
+    text = html("city")
+    for tag, attributes in Tags(without_scripts(text)).tags:
+        for name in ("src", "href", "srcset", "action", "data", "poster"):
+            value = attributes.get(name)
+            assert value is None or value.startswith(("#", "data:")), (tag, name, value)
+        assert "style" not in attributes
+        assert not [a for a in attributes if a.startswith("on")]
+    styles = "".join(re.findall(r"<style>(.*?)</style>", text, re.DOTALL))
+    assert not [u for u in re.findall(r"url\(([^)]*)\)", styles) if not u.startswith("#")]
+    assert "@import" not in styles
+
+
+def test_the_policy_allows_these_scripts_and_styles_and_nothing_unsafe() -> None:
+    text = html("city")
+    policies = [
+        a["content"] for t, a in Tags(without_scripts(text)).tags if a.get("http-equiv") == "Content-Security-Policy"
+    ]
+    assert len(policies) == 1
+    rules = dict(part.strip().split(" ", 1) for part in str(policies[0]).split(";"))
+    assert rules["default-src"] == "'none'"
+    assert rules["img-src"] == "data:"
+    assert rules["base-uri"] == rules["form-action"] == "'none'"
+    assert "unsafe" not in str(policies[0])
+    for kind, pattern in (("script-src", r"<script>(.*?)</script>"), ("style-src", r"<style>(.*?)</style>")):
+        bodies = re.findall(pattern, text, re.DOTALL)
+        hashes = {"'sha256-" + base64.b64encode(hashlib.sha256(b.encode()).digest()).decode() + "'" for b in bodies}
+        assert set(rules[kind].split()) == hashes
+        assert len(bodies) >= 2
+
+
+def test_leaflet_comes_with_its_notice_and_folium_makes_the_map() -> None:
+    text = html("city")
+    assert "Vladimir Agafonkin" in text
+    assert "BSD 2-Clause" in text
+    assert "var map_hotspots = L.map(" in text
+
+
+def test_the_numbers_are_those_of_the_release() -> None:
+    released, payload = release("city"), data(html("city"))
+    checked = Counter()
+    for row in released.counts.to_dict("records"):
+        at = payload["levels"][row["level"]]["code"].index(row["area_code"])
+        for key, column in (
+            ("n", "incidents"),
+            ("o", "positive_outcomes"),
+            ("r", "rate_per_10000"),
+            ("lo", "rate_low"),
+            ("c", "change_pct"),
+            ("s", "outcome_share"),
+            ("g", "hotspot_class"),
+        ):
+            text = cells(payload, row["level"], row["period"], row["category"], key)[at]
+            value = row[column]
+            if value is None or value != value or str(value) == "<NA>":  # noqa: PLR0124
+                assert text == ""
+            else:
+                assert float(text) == pytest.approx(float(value), abs=1e-9)
+                checked[key] += 1
+    assert min(checked[k] for k in ("n", "o", "r", "lo", "c", "s", "g")) >= 40
+
+
+def test_a_withheld_number_is_nowhere_in_the_file() -> None:
+    whole, protected = release("city"), release("public")
+    payload = data(html("public"))
+    hidden = 0
+    for before, after in zip(whole.counts.to_dict("records"), protected.counts.to_dict("records"), strict=True):
+        at = payload["levels"][after["level"]]["code"].index(after["area_code"])
+        text = cells(payload, after["level"], after["period"], after["category"], "n")[at]
+        if "incidents" in after["withheld"].split(";"):
+            hidden += 1
+            assert 0 < before["incidents"] < 10
+            for key in ("n", "r", "lo", "hi", "o", "s"):
+                assert cells(payload, after["level"], after["period"], after["category"], key)[at] in {"w", ""}
+            assert text == "w"
+        else:
+            assert text == str(before["incidents"])
+    assert hidden > 50
+
+
+def test_public_pages_hold_no_cold_spots_no_hotspot_counts_and_no_density_figures_of_hotspots() -> None:
+    base = release("city")
+    weak = (base.counts["hotspot_class"] == 1).fillna(value=False)
+    counts = base.counts.assign(hotspot_class=base.counts["hotspot_class"].mask(weak, -2))
+    info = dataclasses.replace(release("public").info, audience="public")
+    payload = data(map_html(fixture.sealed(info, base.areas, counts, release("public").hotspots, base.density)))
+    values = cells(payload, "ward", base.info.headline.id, "all", "g")
+    assert {v for v in values if v} <= {"0", "1", "2", "3"}
+    untested = cells(payload, "ward", "2021-08..2022-07", "all", "g")
+    assert set(untested) == {""}  # not tested is not the same as nothing found
+    assert "0" in values
+    assert all(h["n"] is None and h["density"] is None and h["band"] for h in payload["hotspots"])
+
+
+def test_class_limits_come_from_released_values_and_hold_for_every_period() -> None:
+    released, payload = release("public"), data(html("public"))
+    rows = released.counts
+    pool = rows[
+        (rows["level"] == "ward")
+        & (rows["category"] == "all")
+        & ~rows["reliability"].isin(["unreliable", "too few to say"])
+    ]
+    expected = palette.class_limits(pool["rate_per_10000"].dropna().round(4), percentiles=(22, 47, 76, 93))
+    assert payload["levels"]["ward"]["limits"]["y"]["all"]["rate"] == list(expected)
+    months = rows[(rows["level"] == "borough") & (rows["category"] == "racist") & (rows["period"].str.len() == 7)]
+    expected = palette.class_limits(months["incidents"].dropna(), percentiles=(20, 45, 72, 90))
+    assert payload["levels"]["borough"]["limits"]["m"]["racist"]["count"] == list(expected)
+
+
+def test_hostile_strings_stay_inside_the_data_block() -> None:
+    text = html("hostile")
+    outside = re.sub(r'<script type="application/json" id="data">.*?</script>', "", text, flags=re.DOTALL)
+    assert "pwned" not in re.sub(r"<title>.*?</title>", "", outside)
+    assert "49" not in re.findall(r"<title>(.*?)</title>", text)[0]
+    block = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
+    assert block
+    for opener in ("<", ">", "&", "`", "${", "{{", "{%", "{#"):
+        assert opener not in block[1]
+    payload = data(text)
+    assert payload["info"]["title"] == fixture.HOSTILE[0]
+    assert set(fixture.HOSTILE) <= set(payload["info"]["caveats"])
+    assert len(re.findall(r"<script", text)) == 4
+
+
+def test_a_number_that_is_not_finite_is_refused() -> None:
+    with pytest.raises(InputError, match="write it as null"):
+        page.json_block({"rate": float("nan")})
+
+
+@cache
+def london_geometry() -> tuple[dict[str, Any], list[tuple[tuple[int, int], ...]]]:
+    payload = data(html("london"))
+    return payload, [simplify.decode_arc(code) for code in payload["arcs"]]
+
+
+def rings_of(arcs: list[tuple[tuple[int, int], ...]], shape: list[list[int]]) -> list[list[tuple[int, int]]]:
+    out = []
+    for refs in shape:
+        points: list[tuple[int, int]] = []
+        for r in refs:
+            points.extend((arcs[r] if r >= 0 else arcs[-r - 1][::-1])[:-1])
+        out.append(points)
+    return out
+
+
+def test_a_london_of_33_boroughs_and_650_wards_stays_under_two_megabytes() -> None:
+    text, released = html("london"), release("london")
+    assert len(text.encode()) <= 2_000_000
+    level = data(text)["levels"]
+    assert len(level["borough"]["code"]) == 33
+    assert len(level["ward"]["code"]) >= 630
+    choices = [
+        (p, c, k)
+        for p, cats in level["ward"]["values"].items()
+        for c, cols in cats.items()
+        for k in cols
+        if k in "nrcgs"
+    ]
+    assert len(choices) >= 60
+    assert len(released.density) >= 4
+    assert len(released.hotspots) == 12
+
+
+def test_every_border_is_stored_once() -> None:
+    payload, arcs = london_geometry()
+    areas = {
+        abs(r) if r >= 0 else -r - 1
+        for level in ("ward", "borough")
+        for s in payload["levels"][level]["rings"]
+        for ring in s
+        for r in ring
+    }
+    pieces = Counter(frozenset(pair) for k in sorted(areas) for pair in zip(arcs[k], arcs[k][1:], strict=False))
+    assert max(pieces.values()) == 1
+    wards = {r if r >= 0 else -r - 1 for s in payload["levels"]["ward"]["rings"] for ring in s for r in ring}
+    boroughs = {r if r >= 0 else -r - 1 for s in payload["levels"]["borough"]["rings"] for ring in s for r in ring}
+    edge = {r if r >= 0 else -r - 1 for ring in payload["edge"] for r in ring}
+    assert boroughs <= wards  # drawn from the same wards
+    assert edge <= boroughs
+
+
+def test_wards_neither_gape_nor_overlap_after_simplification() -> None:
+    payload, arcs = london_geometry()
+    walks: Counter[tuple[Any, Any]] = Counter()
+    total = 0.0
+    for shape in payload["levels"]["ward"]["rings"]:
+        for points in rings_of(arcs, shape):
+            walks.update(zip(points, [*points[1:], points[0]], strict=True))
+            total += sum(a[0] * b[1] - b[0] * a[1] for a, b in zip(points, [*points[1:], points[0]], strict=True)) / 2
+    assert max(walks.values()) == 1  # no two wards on the same side of a border
+    outer = [pair for pair in walks if pair[::-1] not in walks]
+    edge = [pair for ring in rings_of(arcs, payload["edge"]) for pair in zip(ring, [*ring[1:], ring[0]], strict=True)]
+    assert set(outer) == set(edge)  # every other border has a ward on both sides
+    unit = simplify.UNITS_PER_DEGREE
+    whole = release("london").areas.query("level == 'region'").to_crs("EPSG:4326").geometry.iloc[0]
+    assert total / unit**2 == pytest.approx(whole.area, rel=2e-3)
+
+
+def test_simplified_outlines_stay_near_the_originals() -> None:
+    payload, arcs = london_geometry()
+    released = release("london")
+    frame = released.areas[released.areas["level"] == "ward"].to_crs("EPSG:4326")
+    unit = simplify.UNITS_PER_DEGREE
+    overlap = []
+    for shape, original in zip(payload["levels"]["ward"]["rings"], frame.geometry, strict=True):
+        parts = [shapely.make_valid(shapely.Polygon(np.array(ring) / unit)) for ring in rings_of(arcs, shape)]
+        drawn = max(parts, key=lambda p: p.area)
+        largest = max(shapely.get_parts(original), key=lambda p: p.area)
+        overlap.append(drawn.intersection(largest).area / drawn.union(largest).area)
+    assert np.median(overlap) > 0.98
+    assert min(overlap) > 0.75
+
+
+def test_density_bands_and_hotspots_are_where_they_were() -> None:
+    released, payload = release("city"), data(html("city"))
+    arcs = [simplify.decode_arc(code) for code in payload["arcs"]]
+    unit = simplify.UNITS_PER_DEGREE
+    frame = released.hotspots.to_crs("EPSG:4326").set_index("hotspot_id")
+    for spot in payload["hotspots"]:
+        drawn = shapely.Polygon(np.array(rings_of(arcs, spot["rings"])[0]) / unit)
+        original = frame.geometry[spot["id"]]
+        assert drawn.intersection(original).area / drawn.union(original).area > 0.97
+        assert original.distance(shapely.Point(np.array(spot["at"]) / unit)) < 2e-5
+    assert [h["rank"] for h in payload["hotspots"]] == sorted(h["rank"] for h in payload["hotspots"])
+    assert [b["low"] for b in payload["density"]] == sorted(released.density["density_low"])
+
+
+def test_tiles_open_the_policy_for_their_host_alone() -> None:
+    url = "https://{s}.tiles.example.org/{z}/{x}/{y}.png?key=abc"
+    text = map_html(fixture.city(tiles_url=url, tiles_attribution="Example Maps"))
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text)
+    assert policy
+    assert "img-src data: https://*.tiles.example.org;" in policy[1]
+    assert policy[1].count("https:") == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "credit", "message"),
+    [
+        ("https://tiles.example.org/{z}/{x}/{y}.png", "", "tiles.attribution"),
+        ("ftp://tiles.example.org/{z}", "Maps", "https://"),
+        ("https://{key}.example.org/{z}", "Maps", "placeholder"),
+        ("https://user@example.org/{z}", "Maps", "password"),
+        ("https://a.example.org;script-src *//{z}", "Maps", ""),
+    ],
+)
+def test_tiles_without_credit_or_with_an_odd_address(url: str, credit: str, message: str) -> None:
+    if message:
+        with pytest.raises(InputError, match=message):
+            map_html(fixture.city(tiles_url=url, tiles_attribution=credit))
+    else:  # what follows the host never reaches the policy
+        assert page.tile_origin(url) == "https://a.example.org"
+
+
+def test_the_fixed_wording_is_on_the_page() -> None:
+    wording = " ".join(data(html("city"))["info"]["wording"])
+    for words in (
+        "recorded, not experienced, hate crime",
+        "many incidents are never reported",
+        "low figure may mean low trust",
+        "where offences were recorded, not the people who live there",
+        "Not for stop-and-search, enforcement targeting or decisions about individuals",
+    ):
+        assert words in wording
+
+
+def test_markings_and_the_audit_travel_with_the_page() -> None:
+    info = data(map_html(fixture.city(marking="OFFICIAL", audit="not audited: do not publish")))["info"]
+    assert (info["marking"], info["audit"]) == ("OFFICIAL", "Not audited: do not publish")
+    assert data(html("public"))["info"]["audit"] == ""

@@ -1,0 +1,336 @@
+"""The gate's own promises: nothing small is shown, sums hold, nothing depends on chance, shapes keep their rules."""
+
+import dataclasses
+import json
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+
+from pipeline.errors import ConfigError
+from pipeline.release import Detected, Ground, Released, examine, release
+from pipeline.release import protect as gate_protect
+from pipeline.release.hotspots import bands_of, spot_cells, spot_rows, spots_of
+from pipeline.release.known_tables import known_cells
+from tests.kit.gated import X0, Y0, config_of, detected_of, planted, small
+from tests.release.test_folder_attack import hotspot_of
+
+HEADLINE = "2024-01..2024-12"
+PARTNER = {"name": "partner", "audience": "partner", "threshold": 5, "borough_period": "fixed"}
+PUBLIC = {"name": "public", "audience": "public", "threshold": 10, "rounding": 5, "borough_period": "fixed"}
+COUNTS = ("incidents", "incidents_unplaced", "positive_outcomes", "known_outcomes")
+
+
+@pytest.fixture(autouse=True)
+def _in_haste(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate_protect, "PRUNE_CELLS", 0)
+
+
+def let_out(detected: Detected, profile: dict[str, Any], *, secret: bytes = b"", **changes: Any) -> Released:
+    config = config_of([profile], **{"detect": {"gistar": {"enabled": False}}, **changes})
+    return release(detected, profile=config.profiles[0], config=config, secret=secret)
+
+
+RULES: dict[str, dict[str, Any]] = {
+    "partner": PARTNER,
+    "public": PUBLIC,
+    "band": {**PARTNER, "zero_rule": "band"},
+    "round": {**PUBLIC, "protection": "round"},
+    "noise": {**PARTNER, "protection": "noise"},
+    "quarters": {**PARTNER, "borough_period": "quarter", "measures": ["incidents"]},
+}
+
+
+@pytest.mark.parametrize("rule", list(RULES))
+@pytest.mark.parametrize("seed", [3])
+def test_nothing_small_is_shown_and_nothing_depends_on_chance(rule: str, seed: int) -> None:
+    detected = small(seed, mean=0.8, wards=3)
+    secret = b"sixteen bytes or more"
+    one, two = (let_out(detected, RULES[rule], secret=secret) for _ in range(2))
+    pd.testing.assert_frame_equal(one.counts, two.counts)
+    assert json.dumps(one.record, sort_keys=True) == json.dumps(two.record, sort_keys=True)
+    for column in COUNTS:
+        shown = one.counts[column].dropna().astype(int)
+        assert not shown.between(1, RULES[rule]["threshold"] - 1).any(), column
+        assert (
+            one.counts.loc[one.counts["withheld"].str.split(";").map(lambda w, c=column: c in w), column].isna().all()
+        )
+        if RULES[rule].get("protection", "suppress") != "noise" and RULES[rule].get("rounding", 0) > 1:
+            assert (shown % RULES[rule]["rounding"] == 0).all()
+    assert one.info.audit == "passed"
+
+
+@pytest.mark.parametrize("rule", ["partner", "public"])
+def test_a_change_from_a_withheld_count_is_withheld(rule: str) -> None:
+    """Not "no earlier period": there is one, and its count may not be shown."""
+    released = let_out(small(3, mean=0.8, wards=3), RULES[rule])
+    info, counts = released.info, released.counts.set_index(["area_code", "category"])
+    assert info.earlier is not None
+    now = counts[counts["period"] == info.headline.id]
+    then = counts[counts["period"] == info.earlier.id].reindex(now.index)
+    hidden = then["withheld"].fillna("").str.split(";").map(lambda names: "incidents" in names)
+    shown = now["incidents"].notna() & now["change_word"].isna()
+    assert (hidden & shown).any()
+    named = now["withheld"].str.split(";").map(lambda names: "change_pct" in names)
+    assert named[hidden & shown].all()
+    assert now.loc[named, "change_pct"].isna().all()
+
+
+def test_a_break_in_the_series_is_named_before_a_withheld_count() -> None:
+    breaks = {"breaks": [{"month": "2024-03", "text": "New recording system"}]}
+    counts = let_out(small(3, mean=0.8, wards=3), PARTNER, periods=breaks).counts
+    told = counts[counts["change_word"].notna()]
+    assert set(told["change_word"]) == {"not comparable"}
+    assert not told["withheld"].str.contains("change_").any()
+
+
+def test_no_ward_of_a_visitor_borough_has_a_rate() -> None:
+    counts = let_out(small(3, mean=2.5, wards=3), PARTNER, areas={"visitor_areas": ["B1"]}).counts
+    rated = counts[counts["rate_per_10000"].notna()]
+    assert set(rated["area_code"].str[:2]) == {"B2", "R"}
+    assert {"ward", "borough"} <= set(rated["level"])
+    assert counts.loc[counts["area_code"].str.startswith("B1"), "incidents"].notna().any()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_published_sums_hold(seed: int) -> None:
+    """Where all parts and their total are printed unrounded, they add up; and what is printed is the true count."""
+    detected = small(seed, mean=2.5, wards=3)
+    counts = let_out(detected, PARTNER).counts
+    parents = detected.areas.set_index("area_code")["parent_code"].to_dict()
+    shown = counts.set_index(["area_code", "period", "category"])["incidents"]
+    checked = 0
+    for (area, period, category), total in shown.items():
+        kids = [shown.get((k, period, category)) for k, p in parents.items() if p == area]
+        rest = counts.set_index(["area_code", "period", "category"])["incidents_unplaced"].get((area, period, category))
+        if kids and not pd.isna(total) and not pd.isna(rest) and not any(pd.isna(k) for k in kids):
+            assert total == sum(kids) + rest
+            checked += 1
+    assert checked > 0
+    months = detected.area_months
+    true = months[months["month"] >= 202401].groupby(["area_code", "category"])["incidents"].sum()
+    for (area, period, category), n in shown[shown.notna()].items():
+        if period == HEADLINE:
+            assert n == true.get((area, category), 0)
+
+
+def test_derived_figures_come_from_what_is_shown() -> None:
+    """From the released counts alone the same figures follow, whatever the withheld counts were."""
+    detected = planted({"B1W0": 43, "B1W1": 3, "B1W2": 31, "B1W3": 57, "B1W4": 28})
+    released = let_out(detected, PUBLIC, detect={"gistar": {"permutations": 99}})
+    rows = released.counts[released.counts["period"] == HEADLINE].set_index(["area_code", "category"])
+    people = released.areas.set_index("area_code")["population"]
+    for (area, _), row in rows.iterrows():
+        if pd.isna(row["incidents"]):
+            derived = ["rate_per_10000", "rate_low", "rate_high", "rate_smoothed", "change_pct", "outcome_share"]
+            assert row[derived].isna().all()
+        elif not pd.isna(row["rate_per_10000"]):
+            assert row["rate_per_10000"] == pytest.approx(row["incidents"] / people[area] * 10_000, abs=1e-4)
+            assert row["incidents"] % 5 == 0
+    assert rows[["gistar_z", "gistar_p"]].isna().all(axis=None)
+    assert rows["emerging_class"].isna().all()
+    other = let_out(
+        planted({"B1W0": 43, "B1W1": 4, "B1W2": 30, "B1W3": 57, "B1W4": 28}),
+        PUBLIC,
+        detect={"gistar": {"permutations": 99}},
+    )
+    same = other.counts[other.counts["period"] == HEADLINE].set_index(["area_code", "category"])
+    pd.testing.assert_frame_equal(rows, same)  # other true counts behind the same numbers: nothing else may differ
+
+
+def test_the_record_does_not_tell_small_from_withheld_for_its_sake() -> None:
+    passed = examine_of(small(4, mean=1.0, wards=3), PARTNER)
+    words = json.dumps(passed.released.record)
+    for told in ("primary", '"secondary": 1', "incidents_lost", "added by us", "dropped"):
+        assert told not in words
+    assert passed.log["primary"] > 0
+    assert set(passed.states["state"]) <= {"protected", "added by us"}
+    tally = passed.released.record["withheld"]["cells"]["ward"]["incidents"]
+    ward = passed.released.counts[passed.released.counts["level"] == "ward"]
+    assert tally["shown"] == int(ward["incidents"].notna().sum())
+
+
+def examine_of(detected: Detected, profile: dict[str, Any]) -> Any:
+    config = config_of([profile], detect={"gistar": {"enabled": False}})
+    return examine(detected, profile=config.profiles[0], config=config)
+
+
+def test_a_folder_that_withholds_everything_says_so() -> None:
+    released = let_out(planted({"B1W0": 2, "B1W1": 1, "B1W2": 3}), {**PUBLIC, "zero_rule": "band"})
+    assert released.counts["incidents"].isna().all()
+    assert released.record["everything_withheld"]
+    assert released.info.caveats[0].startswith("Every count is withheld")
+    assert released.info.audit == "passed"
+    some = let_out(planted({"B1W0": 200, "B1W1": 100}), PUBLIC)
+    assert not some.record["everything_withheld"]
+
+
+def test_known_months_add_up_to_known_windows() -> None:
+    known = pd.DataFrame(
+        [("W", f"2024-{m:02d}", "all", "incidents", 2) for m in range(1, 13)]
+        + [("V", "2024-05", "all", "incidents", 7)],
+        columns=["area_code", "period", "category", "measure", "value"],
+    )
+    counts = pd.DataFrame(
+        [(a, p, "all") for a in ("W", "V", "X") for p in (HEADLINE, "2023-01..2023-12", "2024-05")],
+        columns=["area_code", "period", "category"],
+    )
+    found = known_cells(known, counts)
+    assert found is not None
+    told = {(r.area_code, r.period): r.value for r in found.itertuples()}
+    assert told == {("W", HEADLINE): 24, ("V", HEADLINE): 7, ("W", "2024-05"): 2, ("V", "2024-05"): 7}
+
+
+def test_what_is_public_at_its_source_is_not_claimed() -> None:
+    detected = planted({"B1W0": 40, "B1W1": 3, "B1W2": 30})
+    known = pd.DataFrame(
+        [("B1W1", HEADLINE, "all", "incidents", 3)], columns=["area_code", "period", "category", "measure", "value"]
+    )
+    released = let_out(dataclasses.replace(detected, known=known), PARTNER)
+    year = released.counts[(released.counts["period"] == HEADLINE) & (released.counts["category"] == "all")]
+    shown = year.set_index("area_code")["incidents"]
+    assert pd.isna(shown["B1W1"])
+    assert released.record["withheld"]["states"] == {"ward": {"incidents": {"already public at source": 1}}}
+    assert shown[["B1W0", "B1W2", "B1"]].notna().all()  # no partner is withheld for what anybody can look up
+    assert any("public at their source" in c for c in released.info.caveats)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"threshold": 0}, "say why in threshold_reason"),
+        ({"protection": "noise", "rounding": 5}, "do not go together"),
+        ({"protection": "noise", "threshold": 0, "threshold_reason": "x"}, "needs a threshold of 2"),
+        ({"zero_rule": "band", "threshold": 1, "threshold_reason": "x"}, 'zero_rule "band" needs'),
+        ({"measures": []}, "nothing to show"),
+        ({"lattice_m": 0}, "round single places"),
+        ({"ward_period": "month", "borough_period": "quarter"}, "cannot have shorter periods"),
+        ({"protection": "round", "rounding": 0}, "needs a rounding base"),
+    ],
+)
+def test_settings_that_contradict_each_other(change: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        config_of([{**PARTNER, **change}])
+
+
+def test_a_scope_of_no_borough_is_refused() -> None:
+    with pytest.raises(ConfigError, match="no borough with code B9"):
+        let_out(planted({"B1W0": 40}), {**PARTNER, "scope": ["B9"]})
+
+
+def test_a_lowered_threshold_is_recorded_with_its_reason() -> None:
+    released = let_out(
+        planted({"B1W0": 40, "B1W1": 4}), {**PARTNER, "threshold": 3, "threshold_reason": "agreed in May"}
+    )
+    assert released.record["rules"]["threshold_reason"] == "agreed in May"
+
+
+# --- hotspots -------------------------------------------------------------------------------------------------------
+
+
+def with_hotspot(places: int = 24, *, ground: Ground | None = None, wards: dict[str, int] | None = None) -> Detected:
+    base = planted(wards or {"B1W0": 60, "B1W1": 40})
+    hotspots, members = hotspot_of(base, places=places, ward="B1W0")
+    return dataclasses.replace(base, hotspots=hotspots, members=members, has_points=True, ground=ground or Ground())
+
+
+def spot_of(released: Released) -> gpd.GeoDataFrame:
+    return released.hotspots
+
+
+def test_an_outline_needs_eight_addresses() -> None:
+    inside = np.column_stack([X0 + 300 + 20.0 * np.arange(7), np.full(7, Y0 + 505.0)])
+    assert len(spot_of(let_out(with_hotspot(ground=Ground(inside)), PARTNER))) == 0
+    eighth = np.vstack([inside, [X0 + 500, Y0 + 510]])
+    assert len(spot_of(let_out(with_hotspot(ground=Ground(eighth)), PARTNER))) == 1
+    assert len(spot_of(let_out(with_hotspot(), PARTNER))) == 1
+
+
+def test_a_single_institution_is_never_outlined_in_public() -> None:
+    mosque = np.array([shapely.box(X0 + 280, Y0 + 450, X0 + 700, Y0 + 550)], dtype=object)
+    elsewhere = np.array([shapely.Point(X0 + 300, Y0 + 500)], dtype=object)
+    public = {**PUBLIC, "min_locations": 10}
+    assert len(spot_of(let_out(with_hotspot(ground=Ground(None, mosque)), public))) == 0
+    assert len(spot_of(let_out(with_hotspot(ground=Ground(None, elsewhere)), public))) == 1
+    assert len(spot_of(let_out(with_hotspot(ground=Ground(None, mosque)), PARTNER))) == 1
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("incidents", 4), ("distinct_locations", 9), ("top_location_share_pct", 51.0), ("distinct_victims", 4)],
+)
+def test_small_hotspots_are_not_shown(column: str, value: float) -> None:
+    detected = with_hotspot()
+    layer = detected.hotspots[HEADLINE].copy()
+    layer[column] = value
+    spoilt = dataclasses.replace(detected, hotspots={HEADLINE: layer})
+    assert len(spot_of(let_out(spoilt, PARTNER))) == 0
+    note = let_out(spoilt, PARTNER).info.hotspot_note
+    assert not any(sign.isdigit() for sign in note)
+
+
+def test_hexagons_of_an_outline_count_as_incidents_of_their_ward() -> None:
+    """A ward that holds n whole hexagons of an outline holds at least n incidents."""
+    released = let_out(with_hotspot(places=40), PARTNER)
+    (spot,) = spots_of(released.hotspots, areas=released.areas, period=HEADLINE, lattice_m=250.0, bands=bands_of(5))
+    hexagon = 250.0**2 * np.sqrt(3) / 2
+    whole = released.hotspots.geometry.iloc[0].area / hexagon
+    ward = dict(spot.inside)["B1W0"]
+    assert 1 <= ward <= round(whole)
+    cells = pd.DataFrame(
+        {
+            "area_code": ["B1W0", "B1W1"],
+            "period": HEADLINE,
+            "category": "all",
+            "measure": "incidents",
+            "level": "ward",
+            "value": [60, 40],
+        }
+    )
+    latent = spot_cells([spot], held=[40], counts=cells)
+    assert latent["value"].tolist() == [40, 20]  # the hotspot, and what its ward holds beside it
+    table = pd.concat([cells, latent], ignore_index=True)
+    rows = spot_rows(table, spots=[spot])
+    assert not rows.violated(table["value"].to_numpy()).any()
+    too_few = table["value"].to_numpy().copy()
+    too_few[0] = ward - 1
+    assert rows.violated(too_few).any()
+
+
+def test_hotspots_that_tell_too_much_are_left_out() -> None:
+    detected = with_hotspot(20, wards={"B1W0": 21})
+    released = let_out(detected, {**PARTNER, "measures": ["incidents"]})
+    year = released.counts[(released.counts["period"] == HEADLINE) & (released.counts["area_code"] == "B1W0")]
+    assert len(released.hotspots) == 0 or year["incidents"].isna().any()
+
+
+def test_a_part_of_a_category_reaches_the_total_where_its_parent_is_not_shown() -> None:
+    """Antisemitic shown, religion not: it is still part of all."""
+    counts = {("B1W0", 202406, "all"): (40, 0, 0), ("B1W0", 202406, "antisemitic"): (3, 0, 0)}
+    counts |= {("B1W0", 202406, "religion"): (9, 0, 0), ("B1W1", 202406, "all"): (4, 0, 0)}
+    detected = detected_of({"B1W0": "B1", "B1W1": "B1"}, counts, np.random.default_rng(0))
+    released = let_out(detected, {**PARTNER, "categories": ["antisemitic"]})
+    assert {c.id for c in released.info.categories} == {"all", "antisemitic"}
+    assert released.info.audit == "passed"
+
+
+def test_rates_of_a_category_rest_on_its_own_denominator() -> None:
+    """Religion over worshippers, everything else over residents, at every level of a released folder."""
+    detected = small(3, mean=2.0)
+    wards = detected.areas.loc[detected.areas["level"] == "ward", ["area_code", "parent_code"]]
+    own = wards.assign(category="religion", population=500, measure="worshippers")
+    rules = {"name": "all", "audience": "internal", "threshold": 0, "secondary": False, "borough_period": "fixed"}
+    config = config_of([rules])
+    given = dataclasses.replace(detected, denominators=own)
+    found = examine(given, profile=config.profiles[0], config=config).released
+    rows = found.counts[found.counts["rate_per_10000"].notna()].set_index(["category", "area_code", "period"])
+    worshippers = {"R": 500 * len(wards)} | (500 * wards["parent_code"].value_counts()).to_dict()
+    worshippers |= dict.fromkeys(wards["area_code"], 500)
+    residents = found.areas.set_index("area_code")["population"].to_dict()
+    assert {"religion", "race"} <= set(rows.index.get_level_values("category"))
+    for (category, area, _), row in rows.iterrows():
+        people = (worshippers if category == "religion" else residents)[area]
+        assert row["rate_per_10000"] == pytest.approx(row["incidents"] / people * 10_000, abs=1e-4)

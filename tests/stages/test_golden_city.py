@@ -1,0 +1,132 @@
+"""The whole run on the hand-worked city: every number here was worked out on paper (see tests/city.py)."""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pipeline.stages.runner import Outcome, run
+from tests.kit.city import write_city
+
+PUBLIC_THRESHOLD = 10
+
+
+def quiet(_label: str, _done: int, _total: int) -> None:
+    return
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    return run(write_city(tmp_path_factory.mktemp("city")), progress=quiet)
+
+
+@pytest.fixture(scope="module")
+def counts(outcome: Outcome) -> pd.DataFrame:
+    return pd.read_csv(outcome.folder / "internal" / "area_counts.csv", keep_default_na=False, na_values=[""])
+
+
+def year(counts: pd.DataFrame, area: str, category: str = "all") -> pd.Series:
+    rows = counts[
+        (counts["area_code"] == area) & (counts["period"] == "2024-01..2024-12") & (counts["category"] == category)
+    ]
+    assert len(rows) == 1
+    return rows.iloc[0]
+
+
+def test_every_row_is_accounted_for(outcome: Outcome) -> None:
+    counters = outcome.manifest["stages"]["ingest"]["counters"]
+    assert (counters["rows"], counters["incidents"], counters["quarantined"], counters["duplicates"]) == (58, 55, 2, 1)
+    quality = json.loads((outcome.folder / "quality.json").read_text("utf-8"))
+    assert quality["accounting"]["rows_read"] == 58
+
+
+@pytest.mark.parametrize(
+    ("area", "incidents", "unplaced"), [("R1", 43, 1), ("A", 37, 1), ("B", 5, 0), ("A1", 24, None), ("B1", 5, None)]
+)
+def test_counts_of_the_year(counts: pd.DataFrame, area: str, incidents: int, unplaced: int | None) -> None:
+    row = year(counts, area)
+    assert row["incidents"] == incidents
+    assert (None if pd.isna(row["incidents_unplaced"]) else row["incidents_unplaced"]) == unplaced
+
+
+def test_categories_overlap_and_are_never_summed(counts: pd.DataFrame) -> None:
+    # Race: 24 in A1 and 12 in A2. Religion: the same 12 in A2, 5 in B1, 2 online. Together 55, but 43 incidents.
+    assert year(counts, "R1", "race")["incidents"] == 36
+    assert year(counts, "R1", "religion")["incidents"] == 19
+    assert year(counts, "R1")["incidents"] == 43
+
+
+def test_rates_per_10000(counts: pd.DataFrame) -> None:
+    assert year(counts, "A1")["rate_per_10000"] == pytest.approx(240.0)
+    assert year(counts, "A2")["rate_per_10000"] == pytest.approx(60.0)
+    assert year(counts, "A")["rate_per_10000"] == pytest.approx(37 / 3000 * 10_000, abs=1e-4)
+    assert year(counts, "R1")["rate_per_10000"] == pytest.approx(43 / 3500 * 10_000, abs=1e-4)
+    # Five events are too few for a rate.
+    assert pd.isna(year(counts, "B1")["rate_per_10000"])
+    assert year(counts, "B1")["reliability"] == "too few to say"
+
+
+def test_garwood_interval(counts: pd.DataFrame) -> None:
+    # Published table (Garwood 1936; Ulm 1990): 24 events, 95 %: 15.38 to 35.71.
+    row = year(counts, "A1")
+    assert row["rate_low"] == pytest.approx(153.8, abs=0.1)
+    assert row["rate_high"] == pytest.approx(357.1, abs=0.1)
+
+
+def test_the_hotspot_is_the_line_in_a1(outcome: Outcome) -> None:
+    # A1's 24 places of 2024 lie on one line 125 m long; A2's are 20 m apart, so 12 within reach: a second cluster.
+    spots = json.loads((outcome.folder / "internal" / "hotspots.geojson").read_text("utf-8"))["features"]
+    assert [(f["properties"]["rank"], f["properties"]["incidents"]) for f in spots] == [(1, 24), (2, 12)]
+    assert spots[0]["properties"]["name"] == "North"
+    assert spots[0]["properties"]["ward_codes"] == "A1"
+
+
+def test_public_shows_no_small_count(outcome: Outcome) -> None:
+    public = pd.read_csv(outcome.folder / "public" / "area_counts.csv")
+    for column in ("incidents", "incidents_unplaced", "positive_outcomes"):
+        shown = public[column].dropna()
+        assert not ((shown > 0) & (shown < PUBLIC_THRESHOLD)).any(), column
+    barton = year(public, "B1")
+    assert pd.isna(barton["incidents"])
+    assert "incidents" in barton["withheld"].split(";")
+    # What is left of the region beside borough A would give it back: B, A or the region must be withheld as well.
+    assert pd.isna(year(public, "B")["incidents"])
+
+
+@pytest.mark.parametrize("profile", ["internal", "public"])
+def test_every_documented_file_of_a_profile_is_written(outcome: Outcome, profile: str) -> None:
+    page = (Path(__file__).parents[2] / "outputs" / "README.md").read_text("utf-8")
+    table = page.split("In each profile's folder:")[1].split("|---|---|\n")[1].split("\n\n")[0]
+    named = [name for line in table.splitlines() for name in re.findall(r"`([^`]+)`", line.split("|")[1])]
+    # circumstances: only where there is something that may be told
+    plain = {n for n in named if "<" not in n and not n.startswith("circumstances")}
+    assert {"index.html", "protection.html", "release.json", "area_counts.csv", "panel.html"} <= plain
+    assert sorted(n for n in plain if not (outcome.folder / profile / n).is_file()) == []
+    assert (outcome.folder / profile / "boroughs" / "A.html").is_file()
+
+
+def test_two_runs_are_byte_identical(outcome: Outcome, tmp_path: Path) -> None:
+    again = run(write_city(tmp_path / "again"), progress=quiet)
+    files = sorted(p.relative_to(outcome.folder) for p in outcome.folder.rglob("*") if p.is_file())
+    assert files == sorted(p.relative_to(again.folder) for p in again.folder.rglob("*") if p.is_file())
+    released = [f for f in files if f.parts[0] in {"internal", "public"}]
+    assert len(released) >= 16
+    for file in released:
+        one, two = (hashlib.sha256((o.folder / file).read_bytes()).hexdigest() for o in (outcome, again))
+        assert one == two, file
+
+
+def test_fresh_stages_are_skipped_and_stale_ones_are_not(tmp_path: Path) -> None:
+    config = write_city(tmp_path)
+    assert run(config, progress=quiet).ran == ["ingest", "aggregate", "detect", "release", "publish"]
+    second = run(config, progress=quiet)
+    assert (second.ran, len(second.fresh)) == ([], 5)
+    config.write_text(config.read_text("utf-8") + "page: {caveats: [Read with care.]}\n", encoding="utf-8")
+    assert run(config, progress=quiet).ran == ["release", "publish"]
+    assert run(config, progress=quiet, start="detect").ran == ["detect", "release", "publish"]
+    with (tmp_path / "incidents.csv").open("a", encoding="utf-8") as file:
+        file.write("R999,2024-12-30,530100,180500,Ashby,race,no,\n")
+    assert run(config, progress=quiet).ran[0] == "ingest"

@@ -1,0 +1,130 @@
+"""What a second run does again, and what it takes over: told by the manifest's counters, never by a clock."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.stages.runner import run
+from tests.kit.city import HEADER, X0, Y0, city_rows, write_city
+
+
+def quiet(_label: str, _done: int, _total: int) -> None:
+    """Report nothing."""
+
+
+def month_of(row: str) -> str:
+    return row.split(",")[1][:7]
+
+
+def write_months(folder: Path, months: list[str]) -> None:
+    for month in months:
+        rows = [row for row in city_rows() if month_of(row) == month]
+        (folder / f"extract-{month}.csv").write_text("\n".join([HEADER, *rows]) + "\n", encoding="utf-8")
+
+
+def counters(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Counters of the stages that read and count."""
+    keys = ("files_read", "files_taken_over", "parts_counted", "parts_taken_over", "boundaries_taken_over")
+    found = manifest["stages"]["ingest"]["counters"] | manifest["stages"]["aggregate"]["counters"]
+    return {key: found[key] for key in keys}
+
+
+INTERNAL = {
+    "name": "internal",
+    "audience": "internal",
+    "threshold": 0,
+    "secondary": False,
+    "ward_period": "rolling",
+    "min_bandwidth_m": 0,
+    "min_density_incidents": 0,
+    "lattice_m": 0,
+}
+MONTHS = [f"2024-{m:02d}" for m in range(1, 13)]
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("months")
+    light = {"exports.geopackage": False, "page.briefings": False, "profiles": [INTERNAL]}
+    made = write_city(folder, **{"incidents.0.paths": ["extract-*.csv"], **light})
+    write_months(folder, MONTHS[:11])
+    run(made, progress=quiet)
+    return made
+
+
+def test_an_appended_month_is_the_only_one_read_and_counted(config: Path, tmp_path: Path) -> None:
+    write_months(config.parent, MONTHS[11:])
+    outcome = run(config, progress=quiet)
+    assert counters(outcome.manifest) == {
+        "files_read": 1,
+        "files_taken_over": 11,
+        "parts_counted": 1,
+        "parts_taken_over": 11,
+        "boundaries_taken_over": True,
+    }
+    # What was taken over and what is made in one go are the same, byte for byte.
+    for file in config.parent.glob("*.*"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "outputs").mkdir()
+    (tmp_path / "outputs" / ".salt").write_bytes((config.parent / "outputs" / ".salt").read_bytes())
+    fresh = run(tmp_path / "config.yaml", progress=quiet)
+    assert counters(fresh.manifest)["files_read"] == 12
+    made, again = (c.parent / "outputs" / "city" for c in (config, tmp_path / "config.yaml"))
+    for name in ("area_months", "locations", "facets", "places", "victims", "areas"):
+        assert (made / "work" / f"{name}.parquet").read_bytes() == (again / "work" / f"{name}.parquet").read_bytes()
+    assert (made / "internal" / "area_counts.csv").read_bytes() == (again / "internal" / "area_counts.csv").read_bytes()
+
+
+def test_a_row_moved_to_an_earlier_file_has_both_parts_counted_again(config: Path) -> None:
+    run(config, progress=quiet)
+    first, second = (config.parent / f"extract-2024-0{m}.csv" for m in (2, 3))
+    repeated = second.read_text("utf-8").splitlines()[1]
+    first.write_text(first.read_text("utf-8") + repeated + "\n", encoding="utf-8")
+    outcome = run(config, progress=quiet)
+    # One file was read; the other was not, but lost a row to it and is counted again.
+    assert counters(outcome.manifest)["files_read"] == 1
+    assert counters(outcome.manifest)["parts_counted"] == 2
+    assert outcome.manifest["stages"]["ingest"]["counters"]["duplicates"] == 2
+
+
+def test_other_people_move_no_incident_but_the_boundaries_are_read_again(config: Path) -> None:
+    run(config, progress=quiet)
+    (config.parent / "people.csv").write_text("code,people\nA1,1001\nA2,2000\nB1,500\n", encoding="utf-8")
+    assert counters(run(config, progress=quiet).manifest)["boundaries_taken_over"] is False
+
+
+def test_a_file_that_was_only_touched_is_known_by_its_content(config: Path) -> None:
+    run(config, progress=quiet)
+    os.utime(config.parent / "extract-2024-05.csv", (1, 1))
+    assert run(config, progress=quiet).ran == []
+
+
+def test_a_damaged_count_of_the_last_run_is_named_and_force_mends_it(config: Path) -> None:
+    from pipeline.errors import InputError
+
+    run(config, progress=quiet)
+    (kept,) = (config.parent / "outputs" / "city" / "work" / "counts").glob("*2024-05*")
+    (kept / "facets.parquet").write_bytes(b"PAR1 nothing of the kind")
+    (config.parent / "extract-2025-01.csv").write_text(
+        f"{HEADER}\nN1,2025-01-05,{X0 + 100},{Y0 + 500},Ashby,race,no,\n", encoding="utf-8"
+    )
+    with pytest.raises(InputError, match=r"cannot be read back.*--force"):
+        run(config, progress=quiet)
+    assert run(config, progress=quiet, force=True).ran[0] == "ingest"
+
+
+def test_a_run_with_nothing_to_do_loads_no_heavy_library(config: Path) -> None:
+    heavy = "{'pandas', 'numpy', 'geopandas', 'duckdb', 'pyarrow', 'shapely', 'scipy', 'matplotlib', 'folium', 'dask'}"
+    code = (
+        "import sys; from pathlib import Path; from pipeline.stages.runner import run; import pipeline.commands.terminal;"
+        "done = run(Path(sys.argv[1]), progress=lambda *_: None);"
+        f"print(done.ran, sorted({heavy} & set(sys.modules)))"
+    )
+    command = [sys.executable, "-c", code, str(config)]
+    subprocess.run(command, capture_output=True, check=True)  # whatever is stale is brought up to date
+    said = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "[] []"

@@ -1,0 +1,63 @@
+"""What the analyst may ask for beside the map: scan, near repeats, risk; written to work/ and to no released folder."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from pipeline.stages.runner import Outcome, run
+from tests.kit.city import write_city
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    config = write_city(
+        tmp_path_factory.mktemp("patterns"),
+        **{
+            "detect.scan": {"enabled": True, "simulations": 19, "max_radius_m": 600, "cell_m": 250},
+            "detect.knox": {"enabled": True, "simulations": 19},
+            "detect.clusters": {"eps_m": 100, "min_samples": 6, "simulations": 19, "resamples": 9},
+            "detect.density.risk": {"against": "population", "form": "ratio"},
+            "page.briefings": False,
+        },
+    )
+    return run(config, progress=lambda *_: None, only=["ingest", "aggregate", "detect"])
+
+
+def test_scan_clusters_have_a_place_a_window_and_a_p(outcome: Outcome) -> None:
+    found = json.loads((outcome.folder / "work" / "scan.json").read_text("utf-8"))
+    assert found["clusters"]
+    for cluster in found["clusters"]:
+        assert 530_000 <= cluster["easting_m"] <= 533_000
+        assert 0 < cluster["p"] <= 1
+        assert cluster["observed"] > cluster["expected"]
+        assert cluster["window"].startswith(("2023", "2024"))
+    assert all(alert in found["clusters"] for alert in found["alerts"])
+
+
+def test_near_repeats_count_the_pairs_of_the_city(outcome: Outcome) -> None:
+    # In A1 the 5th and the 20th of a month are 15 days and 15 m apart: 12 pairs. From the 20th to the next 5th are 15
+    # or 16 days and 5 m: 10 pairs, and one of 14 days from February to March 2024. All other pairs of the year are 29
+    # days or more apart.
+    table = json.loads((outcome.folder / "work" / "near_repeats.json").read_text("utf-8"))["table"]
+    near = {r["time_band"]: r["observed"] for r in table if r["distance_band"] == "1 to under 100 m"}
+    assert near == {"0 to under 8 days": 0, "8 to under 15 days": 1, "15 to under 29 days": 22}
+    assert all(0 < r["p"] <= 1 for r in table)
+
+
+def test_risk_is_known_only_where_people_live(outcome: Outcome) -> None:
+    risk = pd.read_parquet(outcome.folder / "work" / "risk.parquet")
+    assert len(risk) > 100
+    assert risk["value"].notna().all()
+    assert (risk["value"] >= 0).all()
+
+
+def test_p_values_and_stability_only_where_asked_for(outcome: Outcome) -> None:
+    spots = pd.read_parquet(outcome.folder / "work" / "hotspots" / "2024-01..2024-12.parquet")
+    assert spots["p_value"].between(1 / 20, 1).all()
+    assert spots["stability"].between(0, 1).all()
+
+
+def test_every_choice_is_in_the_manifest(outcome: Outcome) -> None:
+    choices = outcome.manifest["stages"]["detect"]["choices"]
+    assert {"scan", "near_repeats", "risk_surface", "bandwidth_m"} <= set(choices)

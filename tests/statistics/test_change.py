@@ -1,0 +1,214 @@
+"""Change: the words, the family, the breaks, and the real counts."""
+
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from pipeline.aggregate.counts import sum_periods
+from pipeline.domain.periods import Break, Period, windows
+from pipeline.errors import InputError
+from pipeline.statistics.change import WORDS, ChangeRules, Comparison, change, compare_windows
+from tests.kit.met_counts import BREAK, TREE, met_area_months, met_areas
+
+THIS, LAST = Period.parse("2024-08..2025-07"), Period.parse("2023-08..2024-07")
+COVERED = {"first_date": date(2021, 8, 1), "last_date": date(2025, 7, 31)}
+PLAIN = Comparison(LAST, THIS)
+
+
+def table(pairs: list[tuple[int | None, int | None]], *, category: str = "all", level: str = "ward") -> pd.DataFrame:
+    rows = [
+        (f"{level[0].upper()}{i}", level, period.id, category, count)
+        for i, pair in enumerate(pairs)
+        for period, count in zip((LAST, THIS), pair, strict=True)
+    ]
+    frame = pd.DataFrame(rows, columns=["area_code", "level", "period", "category", "incidents"])
+    return frame.astype({"incidents": "Int64"})
+
+
+def steady(seed: int, areas: int = 60) -> list[tuple[int | None, int | None]]:
+    rng = np.random.default_rng(seed)
+    level = rng.uniform(30, 120, areas)
+    return [(int(a), int(b)) for a, b in rng.poisson(np.column_stack([level, level]))]
+
+
+def test_words_of_hand_made_wards() -> None:
+    pairs = [(100, 180), (100, 40), (100, 101), (19, 90), (0, 0), *steady(1, 300)]
+    found = change(table(pairs), PLAIN).table
+    assert found["change_word"].tolist()[:5] == ["higher", "lower", "no clear change", "too few", "too few"]
+    assert found["change_pct"].tolist()[:5] == [pytest.approx(80), pytest.approx(-60), pytest.approx(1), pd.NA, pd.NA]
+    assert found["incidents_earlier"].tolist()[:4] == [100, 100, 100, 19]
+    assert set(found["change_word"]) <= set(WORDS)
+
+
+def test_p_values_are_those_of_the_stated_test() -> None:
+    """The dispersion from SciPy's chi-squared of wards by windows, then a t test on the score, then SciPy's BH."""
+    pairs = [(100, 180), (100, 40), (60, 75), (19, 90), *steady(2)]
+    x1, x2 = np.array(pairs, dtype=float).T
+    chi2 = stats.chi2_contingency(np.column_stack([x1, x2]), correction=False)
+    phi, d1, d2 = max(chi2.statistic / chi2.dof, 1.0), 366, 365
+    z = (x2 * d1 - x1 * d2) / np.sqrt(phi * (x1 + x2) * d1 * d2)
+    tested = x1 >= 20
+    p = 2 * stats.t.sf(np.abs(z), chi2.dof)[tested]
+    done = change(table(pairs), PLAIN)
+    assert done.table.loc[tested, "change_p"].to_numpy(float) == pytest.approx(p, rel=1e-8)
+    assert done.table.loc[tested, "change_q"].to_numpy(float) == pytest.approx(stats.false_discovery_control(p))
+    assert done.table.loc[~tested, ["change_p", "change_q", "change_pct"]].isna().all(axis=None)
+    assert [f.tests for f in done.families] == [int(tested.sum())]
+    assert done.spread["dispersion"].tolist() == pytest.approx([phi])
+    assert done.spread["dispersion_from"].tolist() == ["areas"]
+
+
+def test_the_family_holds_every_category() -> None:
+    """A borderline change that stands alone does not stand among many quiet categories."""
+    alone = table([(100, 165), *[(100, 100)] * 30])
+    quiet = [table([(100, 100)] * 31, category=f"c{i}") for i in range(40)]
+    first = change(alone, PLAIN, rules=ChangeRules(fdr_q=0.05)).table.iloc[0]
+    many = change(pd.concat([alone, *quiet]), PLAIN, rules=ChangeRules(fdr_q=0.05))
+    same = many.table[(many.table["area_code"] == "W0") & (many.table["category"] == "all")].iloc[0]
+    assert (first["change_word"], same["change_word"]) == ("higher", "no clear change")
+    assert same["change_p"] == first["change_p"]
+    assert [f.tests for f in many.families] == [31 * 41]
+
+
+def test_against_the_region_everything_that_rises_together_is_no_news() -> None:
+    pairs = [(a, round(a * 1.5)) for a, _ in steady(4) if a is not None]
+    pairs[0] = (100, 60)
+    region = table([(sum(a for a, _ in pairs), sum(b for _, b in pairs))], level="region")
+    found = change(pd.concat([region, table(pairs)]), PLAIN).table
+    ward = found[found["level"] == "ward"]
+    assert (ward["change_word"].iloc[1:] == "higher").mean() > 0.5
+    assert ward["change_vs_region"].iloc[0] == "lower"
+    assert set(ward["change_vs_region"].iloc[1:]) == {"no clear change"}
+    assert found.loc[found["level"] == "region", "change_vs_region"].isna().all()
+
+
+def test_against_the_region_means_against_the_rest_of_it() -> None:
+    pairs = [(100, 180), *steady(5, 20)]
+    whole = (sum(a or 0 for a, _ in pairs), sum(b or 0 for _, b in pairs))
+    done = change(pd.concat([table([whole], level="region"), table(pairs)]), PLAIN)
+    phi = done.spread.set_index("level").loc["ward"]
+    chi2 = stats.chi2_contingency([[100, 180], [whole[0] - 100, whole[1] - 180]], correction=False).statistic
+    row = done.table[done.table["area_code"] == "W0"].iloc[0]
+    expected = 2 * stats.t.sf(np.sqrt(chi2 / phi["dispersion"]), phi["dispersion_df"])
+    assert row["change_vs_region_p"] == pytest.approx(expected, rel=1e-8)
+
+
+def test_withheld_and_uncovered_counts_stay_empty() -> None:
+    found = change(table([(None, 50), (50, None), (None, None), (50, 55), *steady(6)]), PLAIN).table
+    assert found[["change_pct", "change_word", "change_p", "change_vs_region"]].iloc[:3].isna().all(axis=None)
+    assert found["change_word"].iloc[3] == "no clear change"
+
+
+def test_a_ward_of_one_vintage_only_is_not_comparable() -> None:
+    counts = table([(30, 90), (30, 90), *steady(7)])
+    counts = counts[~((counts["area_code"] == "W0") & (counts["period"] == LAST.id))]
+    found = change(counts, PLAIN, not_comparable=["W0", "W1"]).table
+    assert found["change_word"].tolist()[:2] == ["not comparable"] * 2
+    assert found[["change_pct", "change_p"]].iloc[:2].isna().all(axis=None)
+
+
+def test_a_break_between_or_inside_makes_nothing_comparable() -> None:
+    broken = compare_windows(THIS, **COVERED, breaks=[BREAK])
+    assert broken.obstacle == BREAK.text
+    found = change(table([(100, 300), (5, 9)]), broken).table
+    assert found["change_word"].tolist() == ["not comparable"] * 2
+    assert found["change_pct"].isna().all()
+    assert compare_windows(THIS, **COVERED).obstacle == ""
+    assert compare_windows(THIS, **COVERED, breaks=[Break(202308, "x")]).obstacle == ""
+    july = Period(202507, 202507)
+    assert compare_windows(july, **COVERED, breaks=[BREAK]).obstacle == ""
+
+
+@pytest.mark.parametrize(
+    ("later", "covered", "words"),
+    [
+        (THIS, {"first_date": date(2024, 8, 1), "last_date": date(2025, 7, 31)}, "begin on 2024-08-01"),
+        (THIS, COVERED | {"last_date": date(2025, 7, 30)}, "12 months to July 2025 only in part"),
+        (THIS, COVERED | {"missing": [202311]}, "12 months to July 2024 only in part"),
+    ],
+)
+def test_one_period_only_a_partial_one_and_a_gap_are_told(later: Period, covered: dict, words: str) -> None:
+    declared = compare_windows(later, **covered)
+    assert words in declared.obstacle
+    one = table([(None, 50)])
+    assert change(one[one["period"] == THIS.id], declared).table["change_word"].tolist() == ["not comparable"]
+
+
+def test_percentages_of_months_of_different_length_are_per_day() -> None:
+    march, february = Period.parse("2025-03"), Period.parse("2025-02")
+    counts = table([(280, 310), *steady(8)]).replace({THIS.id: march.id, LAST.id: february.id})
+    found = change(counts, compare_windows(march, **COVERED, basis="previous")).table
+    assert found["change_pct"].iloc[0] == pytest.approx(0)
+    assert found["change_p"].iloc[0] == pytest.approx(1)
+    assert PLAIN.same_months
+    assert PLAIN.label == "12 months to July 2025 against 12 months to July 2024"
+
+
+def test_a_region_takes_its_dispersion_from_its_months() -> None:
+    rng = np.random.default_rng(9)
+    months = windows("month", first=LAST.first_month, last=THIS.last_month)
+    series = rng.negative_binomial(20.0, 0.1, len(months))
+    frame = pd.DataFrame(
+        {
+            "area_code": "R0",
+            "level": "region",
+            "period": [m.id for m in months],
+            "category": "all",
+            "incidents": pd.array(series, dtype="Int64"),
+        }
+    )
+    whole = table([(int(series[:12].sum()), int(series[12:].sum()))], level="region")
+    done = change(pd.concat([whole, frame]), PLAIN)
+    chi2 = sum(
+        stats.chisquare(part, part.sum() * np.array(days) / sum(days)).statistic
+        for part, days in ((series[:12], [m.days for m in months[:12]]), (series[12:], [m.days for m in months[12:]]))
+    )
+    assert done.spread["dispersion"].tolist() == pytest.approx([chi2 / 22])
+    assert done.spread["dispersion_df"].tolist() == [22]
+    assert done.spread["dispersion_from"].tolist() == ["months"]
+
+
+def test_without_months_a_region_borrows_the_largest_and_without_areas_it_says_so() -> None:
+    pairs = steady(10)
+    whole = table([(sum(a or 0 for a, _ in pairs), sum(b or 0 for _, b in pairs))], level="region")
+    spread = change(pd.concat([whole, table(pairs)]), PLAIN).spread.set_index("level")
+    assert spread.loc["region", "dispersion_from"] == "level ward"
+    assert spread.loc["region", "dispersion"] == spread.loc["ward", "dispersion"]
+    assert change(whole, PLAIN).spread["dispersion_from"].tolist() == ["not estimated"]
+
+
+def test_counts_that_cannot_be_compared_are_refused() -> None:
+    counts = table([(30, 40)])
+    with pytest.raises(InputError, match="hold no window"):
+        change(counts[counts["period"] == LAST.id], PLAIN)
+    with pytest.raises(InputError, match="two counts"):
+        change(pd.concat([counts, counts]), PLAIN)
+
+
+@pytest.mark.real
+def test_met_changes_with_the_break_on_and_off(real_data: Path) -> None:
+    areas = met_areas(real_data)
+    spans = [LAST, THIS, *windows("month", first=LAST.first_month, last=THIS.last_month)]
+    data = met_area_months(real_data)
+    covered = areas.loc[areas["covered"], "area_code"].tolist()
+    counts = sum_periods(data, spans, areas=areas, categories=TREE.ids, covered=covered)
+    on = change(counts, compare_windows(THIS, **COVERED, breaks=[BREAK])).table
+    assert set(on.loc[on["area_code"].isin(covered), "change_word"]) == {"not comparable"}
+    assert on.loc[on["area_code"] == "E09000001", "change_word"].isna().all()
+    done = change(counts, compare_windows(THIS, **COVERED))
+    off = done.table.set_index(["area_code", "category"])
+    london = off.loc[("E12000007", "all")]
+    raw = data[(data["level"] == "region") & (data["category"] == "all")].set_index("month")["incidents"]
+    one, other = raw.loc[202308:202407].sum(), raw.loc[202408:202507].sum()
+    assert london["change_pct"] == pytest.approx((other / one - 1) * 100)
+    assert london["change_word"] == "lower"
+    spread = done.spread.set_index(["level", "category"])
+    assert 1.5 <= spread.loc[("ward", "all"), "dispersion"] <= 1.9
+    assert spread.loc[("region", "all"), "dispersion_from"] == "months"
+    ward = off[off["level"] == "ward"]
+    assert set(ward["change_word"].dropna()) == {"lower", "no clear change", "too few"}
+    assert (ward.loc[ward["incidents_earlier"] < 20, "change_word"] == "too few").all()
