@@ -310,8 +310,8 @@ def reduce_places(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 # The counts of a part, kept on disk beside it, so that a part that has not changed is never counted again.
 #
-# Merging reads these files alone. The locations stay in the database until they are written: their number grows with the
-# rows where coordinates are measured, and memory must not.
+# Merging reads these files alone. The locations stay in the database until they are written: their number grows with
+# the rows where coordinates are measured, and memory must not.
 
 
 KEPT = ("area_months", "facets", "locations", "places", "victims")

@@ -257,7 +257,8 @@ def _beyond(
 # The attacker knows how many incidents each organisation recorded in each area wherever that is shown, that the answers
 # of an area add up to that number, and that boroughs add up to the region. Two questions about the same incidents share
 # nothing but these totals, so each is protected by itself: any answers to one go with any answers to another. An area
-# whose total is withheld shows no answer to any question, so that no question says more of its total than the totals do.
+# whose total is withheld shows no answer to any question, so that no question says more of its total than the totals
+# do.
 
 
 AREA_TOTAL = "(total)"

@@ -70,7 +70,8 @@ class Detected:
         Counts that anybody can look up elsewhere: area_code, period, category, measure, value; None where no table
         is named.
     facets
-        Counts by what describes incidents (see `pipeline.aggregate.circumstances`); None where there are no incident records.
+        Counts by what describes incidents (see `pipeline.aggregate.circumstances`); None where there are no incident
+        records.
     denominators
         Populations used for one category only: area_code, category, population, measure; None where there are none.
     told

@@ -1,4 +1,4 @@
-"""Measure a run against the script an analyst would write: python -m tests.benchmarks --rows 100000 --variant snapped."""
+"""Measure a run against an analyst's script: python -m tests.benchmarks --rows 100000 --variant snapped."""
 
 import sys
 from pathlib import Path

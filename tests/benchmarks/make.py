@@ -1,7 +1,7 @@
 """Make the incidents of a benchmark: python -m tests.benchmarks.make ROWS VARIANT FILE.csv [FILES].
 
-`python -m tests.benchmarks` makes its own; this is for trying a configuration of your own on as many rows as you like. Nothing in
-them ever happened.
+`python -m tests.benchmarks` makes its own; this is for trying a configuration of your own on as many rows as you like.
+Nothing in them ever happened.
 """
 
 import sys

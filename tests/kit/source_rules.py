@@ -23,18 +23,14 @@ KEYWORDS = frozenset({("shell", True), ("allow_pickle", True), ("verify", False)
 HARMLESS = frozenset({("re", "compile"), ("platform", "system")})
 YAML = frozenset({"safe_load", "safe_dump", "YAMLError"})
 
-# The benchmark measures a stage in a process of its own, so that its peak of memory is its own; it starts this
-# package's modules with the Python that runs it, and no run calls it.
-PROCESS_ROOMS = frozenset({"bench/measuring.py"})
-PROCESS_NAMES = frozenset({"Popen", "PIPE", "TimeoutExpired"})
-
 # Modules that speak to other computers. `hotspots fetch` is the only door; Dask's own is opened by its engine.
 NETWORK = ("socket", "ssl", "http", "urllib.request", "urllib.error", "urllib.robotparser", "requests", "httpx",
            "aiohttp", "urllib3", "distributed", "fsspec", "asyncio")  # fmt: skip
-NETWORK_ROOMS = {"fetch": NETWORK, "engine_dask.py": ("distributed",), "bench": ("distributed",)}
+NETWORK_ROOMS = {"fetch/": NETWORK, "stages/engines.py": ("distributed",)}
 
 # Rooms that may hold a database: the locked DuckDB of the readers, and GeoPackages, which are SQLite.
-DATABASE_ROOMS = ("readers/", "doctor/", "exports/geopackage.py", "exports/registers.py", "bench/")
+DATABASE_ROOMS = ("ingest/", "aggregate/reduce.py", "storage/duckdb.py", "commands/doctor.py",
+                  "publish/exports/geopackage.py", "publish/exports/registers.py")  # fmt: skip
 QUOTED = frozenset({"identifier", "literal", "scan_parts"})
 SQL = re.compile(
     r"\b(SELECT|FROM|COPY|ATTACH|INSERT INTO|CREATE TABLE|ORDER BY|GROUP BY|WHERE|CASE WHEN|PRAGMA|read_csv\(|"
@@ -42,14 +38,14 @@ SQL = re.compile(
 )
 # What is put into SQL and comes from outside the function that writes it, and why it is not data.
 REVIEWED = {
-    "readers/opened.py": {"expression": "written by callers in this package", "self.scan": "made with literal()",
-                          "rows": "an integer", "column": "an integer"},
-    "readers/moments.py": {"self.column": "an integer", "column": "an integer", "time_column": "an integer"},
-    "readers/kept.py": {"kept": "a table's name", "victims": "a table's name"},
-    "readers/reduce.py": {"asked.outcomes": "constants", "outcomes": "constants", "asked.scan": "by scan_parts()"},
-    "readers/table.py": {"opened.scan": "made with literal()"},
-    "readers/text.py": {"lines": "an integer"},
-    "readers/placing.py": {"self.columns[role]": "an integer"},
+    "ingest/formats/source.py": {"expression": "written by callers in this package", "self.scan": "made with literal()",
+                                 "rows": "an integer", "column": "an integer"},
+    "ingest/incidents/dates.py": {"self.column": "an integer", "column": "an integer", "time_column": "an integer"},
+    "aggregate/reduce.py": {"kept": "a table's name", "victims": "a table's name", "asked.outcomes": "constants",
+                            "outcomes": "constants", "asked.scan": "by scan_parts()"},
+    "ingest/formats/table.py": {"opened.scan": "made with literal()"},
+    "ingest/formats/text.py": {"lines": "an integer"},
+    "ingest/incidents/places.py": {"self.columns[role]": "an integer"},
 }  # fmt: skip
 
 
@@ -69,11 +65,9 @@ def imported(tree: ast.AST) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def dangers(tree: ast.AST, where: str = "") -> list[str]:
-    """List what could run code from data or start a process; one room may start our own Python."""
-    own = where in PROCESS_ROOMS
-    found = [name for name in imported(tree) if name.split(".")[0] in IMPORTS and not (own and name == "subprocess")]
-    found += _strange_processes(tree) if own else []
+def dangers(tree: ast.AST) -> list[str]:
+    """List what could run code from data or start a process."""
+    found = [name for name in imported(tree) if name.split(".")[0] in IMPORTS]
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "yaml":
             found += [f"yaml.{node.attr}"] if node.attr not in YAML else []
@@ -87,27 +81,6 @@ def dangers(tree: ast.AST, where: str = "") -> list[str]:
         for word in node.keywords:
             if isinstance(word.value, ast.Constant) and (word.arg, word.value.value) in KEYWORDS:
                 found.append(f"{word.arg}={word.value.value}")
-    return found
-
-
-def _strange_processes(tree: ast.AST) -> list[str]:
-    """List uses of subprocess other than `Popen([sys.executable, "-m", ...])`, written as a list without a shell."""
-    lists = {
-        target.id: node.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.List)
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    }
-    found = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "subprocess":
-            found += [] if node.attr in PROCESS_NAMES else [ast.unparse(node)]
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "subprocess.Popen":
-            given = node.args[0] if node.args else None
-            whole = lists.get(given.id) if isinstance(given, ast.Name) else given
-            start = [ast.unparse(e) for e in whole.elts[:2]] if isinstance(whole, ast.List) else []
-            found += [] if start == ["sys.executable", "'-m'"] else [ast.unparse(node)[:80]]
     return found
 
 

@@ -137,8 +137,8 @@ def plain_numbers(columns: Columns, line: Line) -> Ranges:
 
 # Numbers of a release as short strings: one per column, area after area; `w` where a number is withheld.
 #
-# A cell is a number, `w` (withheld) or nothing (no data). A column without any number is left out. Words become a letter.
-# Three or more equal cells in a row are written once, as `cell*count`. What the page works out itself is `=`.
+# A cell is a number, `w` (withheld) or nothing (no data). A column without any number is left out. Words become a
+# letter. # Three or more equal cells in a row are written once, as `cell*count`. What the page works out itself is `=`.
 
 
 CHANGE_WORDS = {"higher": "h", "lower": "l", "no clear change": "n", "too few": "f", "not comparable": "c"}
