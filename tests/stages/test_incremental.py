@@ -120,7 +120,8 @@ def test_a_damaged_count_of_the_last_run_is_named_and_force_mends_it(config: Pat
 def test_a_run_with_nothing_to_do_loads_no_heavy_library(config: Path) -> None:
     heavy = "{'pandas', 'numpy', 'geopandas', 'duckdb', 'pyarrow', 'shapely', 'scipy', 'matplotlib', 'folium', 'dask'}"
     code = (
-        "import sys; from pathlib import Path; from pipeline.stages.runner import run; import pipeline.commands.terminal;"
+        "import sys; from pathlib import Path; from pipeline.stages.runner import run;"
+        "import pipeline.commands.terminal;"
         "done = run(Path(sys.argv[1]), progress=lambda *_: None);"
         f"print(done.ran, sorted({heavy} & set(sys.modules)))"
     )
