@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline.domain.periods import Period
 from pipeline.publish.page import NOT_AUDITED, SYNTHETIC, colour_tokens, document, text
-from pipeline.release import Released, ReleaseInfo
+from pipeline.release.released import Released, ReleaseInfo
 from pipeline.storage.files import write_text
 
 __all__ = ["attacker", "protection_html", "rule_sentences", "write_protection"]

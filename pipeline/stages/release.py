@@ -7,8 +7,12 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.config import Profile
-from pipeline.release import AUDIENCES, CategoryInfo, Detected, Passed, Past, RefusedError, Told, examine, pack, past_of
+from pipeline.release.circumstances import Told
+from pipeline.release.gate import Detected, Passed, examine
 from pipeline.release.ledger import Ledger, keep_entry
+from pipeline.release.previous_releases import AUDIENCES, Past, past_of
+from pipeline.release.protect import RefusedError
+from pipeline.release.released import CategoryInfo, pack
 from pipeline.stages import Context
 from pipeline.stages.checks import settings_cautions
 from pipeline.stages.surroundings import ground_of, known_of

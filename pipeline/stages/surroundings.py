@@ -10,7 +10,7 @@ import shapely
 from pipeline.config import KnownTable
 from pipeline.errors import ConfigError, InputError
 from pipeline.ingest import closed, read_counts, read_lookup, require_size
-from pipeline.release import Ground
+from pipeline.release.hotspots import Ground
 from pipeline.stages.checks import RELEASE_COLUMNS
 from pipeline.stages.context import Context
 from pipeline.storage.parquet import read_table

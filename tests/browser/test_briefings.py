@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page
 from pipeline.publish.briefings import write_briefings
 from pipeline.publish.briefings.book import Book
 from pipeline.publish.briefings.sheets import make_page
-from pipeline.release import Event, Released
+from pipeline.release.released import Event, Released
 from tests.kit.released import city, hostile_city, london, sealed
 
 pytestmark = pytest.mark.browser

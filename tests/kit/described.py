@@ -9,8 +9,8 @@ import pandas as pd
 from pipeline.aggregate.circumstances import TOTAL, WHOLE
 from pipeline.config import Profile
 from pipeline.domain.periods import Period
-from pipeline.release import Released
 from pipeline.release.circumstances import Setting, release_circumstances
+from pipeline.release.released import Released
 
 __all__ = ["described"]
 

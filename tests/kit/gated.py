@@ -9,7 +9,8 @@ import pandas as pd
 import shapely
 
 from pipeline.config import Config, parse_config
-from pipeline.release import CategoryInfo, Detected
+from pipeline.release.gate import Detected
+from pipeline.release.released import CategoryInfo
 from pipeline.tables import AREA_MONTHS, AREAS, LOCATIONS
 
 X0, Y0 = 530_000.0, 180_000.0

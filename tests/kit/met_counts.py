@@ -8,7 +8,8 @@ import pandas as pd
 
 from pipeline.domain.categories import Category, CategoryTree
 from pipeline.domain.periods import Break
-from pipeline.release import CategoryInfo, Detected
+from pipeline.release.gate import Detected
+from pipeline.release.released import CategoryInfo
 from pipeline.tables import AREA_MONTHS, LOCATIONS
 from tests.kit.gated import areas_of
 

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.publish import page
 from pipeline.publish.briefings import write_briefings
-from pipeline.release import Event, Released
+from pipeline.release.released import Event, Released
 from tests.kit.released import HOSTILE, city, hostile_city, make_info, sealed, windows
 
 

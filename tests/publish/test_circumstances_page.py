@@ -12,7 +12,7 @@ from pipeline.publish.briefings import write_briefings
 from pipeline.publish.exports import write_exports
 from pipeline.publish.findings import Answer, Asked, told, words
 from pipeline.publish.page import fixed_wording
-from pipeline.release import Released
+from pipeline.release.released import Released
 from tests.kit.described import described
 from tests.kit.released import HOSTILE, city
 

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from pipeline.publish.protection import protection_html, write_protection
-from pipeline.release import Released, release
 from pipeline.release import protect as gate_protect
+from pipeline.release.gate import release
+from pipeline.release.released import Released
 from tests.kit.gated import config_of, planted
 
 PARTNER = {

@@ -15,9 +15,9 @@ import shapely
 from pipeline.publish.briefings import write_briefings
 from pipeline.publish.exports import write_exports
 from pipeline.publish.map import write_map
-from pipeline.release import Detected, Released, release
 from pipeline.release import protect as gate_protect
-from pipeline.release.released import _SEAL
+from pipeline.release.gate import Detected, release
+from pipeline.release.released import _SEAL, Released
 from tests.kit.folder_attacker import band, pinned, ranges, read_folder
 from tests.kit.gated import PROFILES, X0, Y0, config_of, detected_of, planted, small
 

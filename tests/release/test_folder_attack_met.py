@@ -16,7 +16,8 @@ import pytest
 import yaml
 
 from pipeline.config.templates import template_text
-from pipeline.release import Detected, Past, examine, past_of
+from pipeline.release.gate import Detected, examine
+from pipeline.release.previous_releases import Past, past_of
 from pipeline.stages.runner import run
 from tests.kit.folder_attacker import attack, enlightened, narrow, read_folder
 from tests.kit.folder_layout import months_of

@@ -11,10 +11,11 @@ import pytest
 import shapely
 
 from pipeline.errors import ConfigError
-from pipeline.release import Detected, Ground, Released, examine, release
 from pipeline.release import protect as gate_protect
-from pipeline.release.hotspots import bands_of, spot_cells, spot_rows, spots_of
+from pipeline.release.gate import Detected, examine, release
+from pipeline.release.hotspots import Ground, bands_of, spot_cells, spot_rows, spots_of
 from pipeline.release.known_tables import known_cells
+from pipeline.release.released import Released
 from tests.kit.gated import X0, Y0, config_of, detected_of, planted, small
 from tests.release.test_folder_attack import hotspot_of
 

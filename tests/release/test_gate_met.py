@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pipeline.release import Detected, Passed, Past, examine, past_of
+from pipeline.release.gate import Detected, Passed, examine
+from pipeline.release.previous_releases import Past, past_of
 from tests.kit.gated import config_of
 from tests.kit.met_counts import met_detected
 

@@ -10,8 +10,10 @@ import shapely
 from scipy.optimize import nnls
 from scipy.spatial import cKDTree
 
-from pipeline.release import Detected, Past, Released, past_of, release
 from pipeline.release import protect as gate_protect
+from pipeline.release.gate import Detected, release
+from pipeline.release.previous_releases import Past, past_of
+from pipeline.release.released import Released
 from pipeline.tables import LOCATIONS
 from tests.kit.gated import X0, Y0, config_of, detected_of
 
@@ -159,7 +161,7 @@ def test_another_folder_of_other_records_shows_no_surface(first: Released) -> No
 
 
 def test_patches_need_addresses(first: Released) -> None:
-    from pipeline.release import Ground
+    from pipeline.release.hotspots import Ground
 
     west, lone = places()
     crowded = np.random.default_rng(3).uniform([X0, Y0], [X0 + 12_000, Y0 + 5_000], size=(4_000, 2))

@@ -10,9 +10,11 @@ import pandas as pd
 import pytest
 
 from pipeline.errors import DisclosureError, EngineError, HotspotsError, InputError
-from pipeline.release import Past, Released, examine, past_of
 from pipeline.release import protect as gate_protect
+from pipeline.release.gate import examine
 from pipeline.release.ledger import Ledger, keep_entry, make_good, recorded
+from pipeline.release.previous_releases import Past, past_of
+from pipeline.release.released import Released
 from pipeline.stages.runner import run
 from tests.kit.city import write_city
 from tests.kit.folder_attacker import Book, ranges

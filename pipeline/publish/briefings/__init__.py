@@ -6,7 +6,7 @@ from pipeline.publish.briefings.book import Book
 from pipeline.publish.briefings.circumstances import circumstances_page, described, page_name
 from pipeline.publish.briefings.files import file_name
 from pipeline.publish.briefings.sheets import make_page
-from pipeline.release import Released
+from pipeline.release.released import Released
 
 __all__ = ["write_briefings"]
 

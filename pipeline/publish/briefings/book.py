@@ -12,7 +12,7 @@ from pipeline.geography import topology as simplify
 from pipeline.publish import findings, palette
 from pipeline.publish.exports.layer_tables import headline_rows
 from pipeline.publish.findings import words
-from pipeline.release import PeriodInfo, Released
+from pipeline.release.released import PeriodInfo, Released
 
 __all__ = ["Book", "Place", "before_words"]
 

@@ -11,7 +11,7 @@ from pipeline.publish.briefings.book import Book, Place
 from pipeline.publish.briefings.pieces import legend, rate_words
 from pipeline.publish.briefings.series import history, month_number, tick_marks
 from pipeline.publish.findings import words
-from pipeline.release import Event
+from pipeline.release.released import Event
 
 __all__ = [
     "MOST_EVENTS",

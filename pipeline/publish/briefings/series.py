@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.publish import findings
-from pipeline.release import Break, PeriodInfo
+from pipeline.release.released import Break, PeriodInfo
 
 __all__ = ["History", "history", "month_number", "tick_marks"]
 

@@ -13,7 +13,7 @@ from pipeline.publish.exports.qgis_styles import rate_limits, styles_of
 from pipeline.publish.exports.registers import Extra, Sheet
 from pipeline.publish.exports.tables import csv_text
 from pipeline.publish.exports.words import Words, describe
-from pipeline.release import Released
+from pipeline.release.released import Released
 from pipeline.storage.files import write_bytes, write_json, write_text
 from pipeline.tables import AREA_COUNTS, CIRCUMSTANCES
 

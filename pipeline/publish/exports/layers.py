@@ -11,7 +11,7 @@ import shapely
 from numpy.typing import NDArray
 
 from pipeline.publish.exports.layer_tables import area_layer, density_layer, hotspot_layer
-from pipeline.release import Released
+from pipeline.release.released import Released
 from pipeline.tables import AREA_LAYER, DENSITY_LAYER, HOTSPOT_LAYER, Kind, Table
 
 __all__ = ["Field", "Layer", "arrow_table", "layers_of", "polygons"]

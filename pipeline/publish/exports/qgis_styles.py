@@ -14,7 +14,7 @@ import pandas as pd
 from pipeline.publish import palette
 from pipeline.publish.exports.layers import Layer
 from pipeline.publish.exports.registers import Style
-from pipeline.release import Released
+from pipeline.release.released import Released
 
 __all__ = [
     "Label",

@@ -7,7 +7,7 @@ import shapely
 from pipeline.geography.projection import to_lonlat
 from pipeline.publish.findings.words import named_period
 from pipeline.publish.page import NOT_AUDITED, SYNTHETIC, fixed_wording
-from pipeline.release import Released
+from pipeline.release.released import Released
 from pipeline.tables import WITHHELD_NOTE
 
 __all__ = ["Words", "describe"]
