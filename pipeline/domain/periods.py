@@ -9,7 +9,8 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Literal, Self, get_args
+from enum import StrEnum
+from typing import Literal, Self
 
 from pipeline.errors import InputError
 
@@ -33,7 +34,17 @@ __all__ = [
     "without_overlap",
 ]
 
-WindowKind = Literal["month", "quarter", "financial_year", "year", "rolling", "fixed"]
+
+class WindowKind(StrEnum):
+    """How windows follow each other: calendar units, or windows of a stated length."""
+
+    MONTH = "month"
+    QUARTER = "quarter"
+    FINANCIAL_YEAR = "financial_year"
+    YEAR = "year"
+    ROLLING = "rolling"
+    FIXED = "fixed"
+
 
 _ID = re.compile(r"(\d{4})-(\d{2})(?:\.\.(\d{4})-(\d{2}))?")
 _NAMES = "January February March April May June July August September October November December"
@@ -172,17 +183,26 @@ def _calendar(first: int, last: int, length: int, phase: int) -> tuple[Period, .
     return tuple(Period(_from_index(i), _from_index(i + length - 1)) for i in range(start, stop + 1, length))
 
 
+_CALENDAR: dict[str, tuple[int, int]] = {
+    WindowKind.MONTH: (1, 0),
+    WindowKind.QUARTER: (3, 0),
+    WindowKind.FINANCIAL_YEAR: (12, 3),
+    WindowKind.YEAR: (12, 0),
+}
+"""Length in months, and the month of the year that windows begin in (January is 0; modulo the length)."""
+
+
 def windows(
-    kind: WindowKind, *, first: int, last: int, months: int = 12, anchor: int | None = None, step: int = 1
+    kind: str, *, first: int, last: int, months: int = 12, anchor: int | None = None, step: int = 1
 ) -> tuple[Period, ...]:
     """Lay windows of one kind over the months of the data, in time order.
 
     Parameters
     ----------
     kind
-        ``month``; ``quarter`` (calendar); ``financial_year`` (from April); ``year`` (calendar); ``rolling``
-        (`months` months, inside the data); ``fixed`` (windows of `months` months that never
-        overlap, counted in both directions from one that ends in `anchor`).
+        One of `WindowKind`: ``month``; ``quarter`` (calendar); ``financial_year`` (from April); ``year`` (calendar);
+        ``rolling`` (`months` months, inside the data); ``fixed`` (windows of `months` months that never overlap,
+        counted in both directions from one that ends in `anchor`).
     first, last
         First and last month with data, as yyyymm.
     months, step
@@ -196,18 +216,16 @@ def windows(
     windows
         Every window that holds a month of data. The outermost may reach beyond the data: ask `is_partial`.
     """
-    if kind not in get_args(WindowKind):
-        raise InputError(f"unknown kind of period {kind!r}: choose one of {', '.join(get_args(WindowKind))}")
+    if kind not in tuple(WindowKind):
+        raise InputError(f"unknown kind of period {kind!r}: choose one of {', '.join(WindowKind)}")
     if months < 1 or step < 1:
         raise InputError(f"windows of {months} months every {step} months cannot be laid: give 1 or more")
     if months_between(first, last) < 1:
         raise InputError(f"the data end ({last}) before they begin ({first})")
-    if kind == "rolling":
+    if kind == WindowKind.ROLLING:
         ends = month_range(add_months(first, months - 1), last)[::-step]
         return tuple(Period(add_months(end, 1 - months), end) for end in reversed(ends))
-    length, phase = {"month": (1, 0), "quarter": (3, 0), "financial_year": (12, 3), "year": (12, 0)}.get(
-        kind, (months, _index(last if anchor is None else anchor) + 1)
-    )
+    length, phase = _CALENDAR.get(kind, (months, _index(last if anchor is None else anchor) + 1))
     return _calendar(first, last, length, phase)
 
 
@@ -261,7 +279,7 @@ def latest_fixed(
     span = complete_span(first_date=first_date, last_date=last_date, missing=missing)
     if span is None:
         return None
-    series = windows("fixed", first=span.first_month, last=span.last_month, months=months, anchor=anchor)
+    series = windows(WindowKind.FIXED, first=span.first_month, last=span.last_month, months=months, anchor=anchor)
     whole = [w for w in series if w.first_month >= span.first_month and w.last_month <= span.last_month]
     return whole[-1] if whole else None
 

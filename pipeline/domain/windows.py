@@ -6,6 +6,7 @@ from datetime import date
 from pipeline.config import Periods, Profile
 from pipeline.domain.periods import (
     Period,
+    WindowKind,
     add_months,
     earlier_window,
     headline,
@@ -16,6 +17,7 @@ from pipeline.domain.periods import (
     without_overlap,
 )
 from pipeline.errors import ConfigError
+from pipeline.tables import Level
 
 __all__ = ["Windows", "choose_windows"]
 
@@ -62,27 +64,29 @@ def choose_windows(profile: Profile, periods: Periods, *, first_date: date, last
     anchor = int(periods.anchor.replace("-", "")) if periods.anchor else add_months(first, periods.months - 1)
     main = _headline(profile, periods, first_date=first_date, last_date=last_date, anchor=anchor)
     series: dict[str, tuple[Period, ...]] = {}
-    for level, kind in (
-        ("region", profile.borough_period),
-        ("borough", profile.borough_period),
-        ("ward", profile.ward_period),
+    for level, chosen in (
+        (Level.REGION, profile.borough_period),
+        (Level.BOROUGH, profile.borough_period),
+        (Level.WARD, profile.ward_period),
     ):
-        if kind == "rolling":
-            every = windows("rolling", first=first, last=main.last_month, months=main.months)
+        kind = WindowKind(chosen)
+        if kind == WindowKind.ROLLING:
+            every = windows(kind, first=first, last=main.last_month, months=main.months)
             laid = tuple(sorted(every[::-1][:: periods.rolling_step_months]))
         else:
             laid = windows(kind, first=first, last=last, months=periods.months, anchor=anchor)
             whole = tuple(p for p in laid if not is_partial(p, first_date=first_date, last_date=last_date))
             laid = whole or laid[-1:]
-        if level == "ward" and profile.audience != "internal":
+        if level == Level.WARD and profile.audience != "internal":
             laid = without_overlap([p for p in laid if p == main or not p.overlaps(main)] + [main])
         series[level] = laid
     by_level = {
-        level: tuple(sorted({*laid, *series["ward"]} if level != "ward" else laid)) for level, laid in series.items()
+        level: tuple(sorted(laid if level == Level.WARD else {*laid, *series[Level.WARD]}))
+        for level, laid in series.items()
     }
     earlier = earlier_window(main, basis="previous" if compare == "previous" or main.months > 12 else "year_before")
     known = not is_partial(earlier, first_date=first_date, last_date=last_date)
-    allowed = known and (profile.audience == "internal" or earlier in series["ward"])
+    allowed = known and (profile.audience == "internal" or earlier in series[Level.WARD])
     return Windows(main, earlier if allowed else None, series, by_level, first_date, last_date)
 
 

@@ -7,37 +7,52 @@ One family of tests is adjusted together: all areas of a level and all categorie
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import special
 
 from pipeline.domain.periods import Break, Period, breaks_within, earlier_window, is_partial
 from pipeline.errors import InputError
 from pipeline.statistics.false_discovery import Family, benjamini_hochberg
 from pipeline.statistics.intervals import Dispersion, dispersion
+from pipeline.tables import Level
 
 __all__ = [
-    "WORDS",
+    "CLEAR",
+    "COMPARED",
     "ChangeRules",
+    "ChangeWord",
     "Changes",
     "Comparison",
     "against_rest",
     "against_self",
     "change",
     "compare_windows",
-    "etest",
 ]
 
 
 Floats = npt.NDArray[np.float64]
-Word = Literal["higher", "lower", "no clear change", "too few", "not comparable"]
-WORDS: tuple[Word, ...] = ("higher", "lower", "no clear change", "too few", "not comparable")
 KEYS = ["area_code", "level", "category"]
 FEWEST_AREAS = 5  # a level with fewer areas cannot tell its own noise from what all areas share
+
+
+class ChangeWord(StrEnum):
+    """What is reported about a change: a direction only where the test finds one."""
+
+    HIGHER = "higher"
+    LOWER = "lower"
+    NO_CLEAR_CHANGE = "no clear change"
+    TOO_FEW = "too few"
+    NOT_COMPARABLE = "not comparable"
+
+
+CLEAR = frozenset({ChangeWord.HIGHER, ChangeWord.LOWER})
+COMPARED = CLEAR | {ChangeWord.NO_CLEAR_CHANGE}
+"""Words of the areas that were tested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +183,7 @@ def change(
     known = ~np.isnan(x2) & (~np.isnan(x1) | apart)
     enough = known & ~apart & (x1 >= rules.min_earlier)
     rest1, rest2 = _rest(pair)
-    against = ~np.isnan(rest1) & ~np.isnan(rest2) & (pair["level"] != "region").to_numpy()
+    against = ~np.isnan(rest1) & ~np.isnan(rest2) & (pair["level"] != Level.REGION).to_numpy()
     rest_enough = enough & against & (rest1 >= rules.min_earlier) & (rest2 > 0)
     days1, days2 = comparison.earlier.days, comparison.later.days
     p_self, p_region = np.ones(len(pair)), np.ones(len(pair))
@@ -197,7 +212,7 @@ def change(
     table["change_p"], table["change_q"] = _shown(p_self, enough), _shown(q_self, enough)
     table["change_vs_region"] = _words(
         apart, rest_enough, up=ahead, clear=q_region <= rules.fdr_q, known=known & (against | apart)
-    ).mask(pair["level"] == "region")
+    ).mask(pair["level"] == Level.REGION)
     table["change_vs_region_p"] = _shown(p_region, rest_enough)
     table["change_vs_region_q"] = _shown(q_region, rest_enough)
     return Changes(table, comparison, spread, tuple(families))
@@ -221,7 +236,7 @@ def _pair(counts: pd.DataFrame, comparison: Comparison) -> pd.DataFrame:
 
 def _rest(pair: pd.DataFrame) -> tuple[Floats, Floats]:
     """Count the region without the area in both windows; NaN where the region is not known."""
-    region = pair.loc[pair["level"] == "region", ["category", "earlier", "later"]]
+    region = pair.loc[pair["level"] == Level.REGION, ["category", "earlier", "later"]]
     if region["category"].duplicated().any():
         raise InputError("counts hold two regions: areas are compared with one")
     whole = pair[["category"]].merge(region, how="left", on="category")
@@ -287,8 +302,11 @@ def _words(
     clear: npt.NDArray[np.bool_],
     known: npt.NDArray[np.bool_],
 ) -> "pd.Series[str]":
-    higher, lower, unclear, few, broken = WORDS
-    words = np.select([apart, ~enough, ~clear, up], [broken, few, unclear, higher], default=lower)
+    words = np.select(
+        [apart, ~enough, ~clear, up],
+        [ChangeWord.NOT_COMPARABLE, ChangeWord.TOO_FEW, ChangeWord.NO_CLEAR_CHANGE, ChangeWord.HIGHER],
+        default=ChangeWord.LOWER,
+    )
     return pd.Series(words, dtype="str").mask(~known)
 
 
@@ -370,67 +388,3 @@ def _two_sided(excess: Floats, *, variance: Floats, spread: Dispersion) -> Float
     z = np.divide(excess, np.sqrt(spread.value * variance), out=np.zeros(np.shape(excess)), where=free)
     tail = special.stdtr(spread.df, -np.abs(z)) if spread.df else special.ndtr(-np.abs(z))
     return np.asarray(2 * tail, dtype=np.float64)
-
-
-# The E-test: do two Poisson counts come from different rates.
-
-
-TAIL = 1e-14  # probability left out at either end of the sums
-EVEN = 1e-12  # statistics closer than this are ties
-
-
-def etest(first: int, second: int, *, first_exposure: float = 1.0, second_exposure: float = 1.0) -> float:
-    """Return the two-sided p-value that two Poisson counts differ in rate.
-
-    The statistic ``|k1/n1 - k2/n2| / sqrt(k1/n1^2 + k2/n2^2)`` is compared with its distribution under the
-    common rate ``(k1 + k2) / (n1 + n2)``, by summing over all pairs of counts.
-
-    Parameters
-    ----------
-    first, second
-        Counts k1, k2.
-    first_exposure, second_exposure
-        What they were counted over, n1, n2, both in the same unit: days, say.
-
-    Returns
-    -------
-    p
-        Between 0 and 1. 1 if both counts are 0.
-
-    Raises
-    ------
-    InputError
-        If a count is negative or an exposure not positive.
-
-    References
-    ----------
-    Krishnamoorthy and Thomson (2004), Journal of Statistical Planning and Inference 119, 23-35.
-
-    Examples
-    --------
-    >>> round(etest(6, 2), 7)
-    0.1748748
-    """
-    from scipy.stats import poisson
-
-    if min(first, second) < 0 or not min(first_exposure, second_exposure) > 0:
-        raise InputError(
-            f"counts {first} and {second} must be 0 or more, "
-            f"exposures {first_exposure:g} and {second_exposure:g} above 0"
-        )
-    rate = (first + second) / (first_exposure + second_exposure)
-    if rate == 0:
-        return 1.0
-    means = np.array([first_exposure * rate, second_exposure * rate])
-    low, high = poisson.ppf(TAIL, means), poisson.isf(TAIL, means) + 1
-    a, b = np.arange(low[0], high[0]), np.arange(low[1], high[1])
-    weight = np.outer(poisson.pmf(a, means[0]), poisson.pmf(b, means[1]))
-    seen = _statistic(np.array([[first]]), np.array([[second]]), first_exposure, second_exposure)
-    all_pairs = _statistic(a[:, None], b[None, :], first_exposure, second_exposure)
-    return float(min(1.0, weight[all_pairs >= seen - EVEN].sum()))
-
-
-def _statistic(k1: NDArray[np.float64], k2: NDArray[np.float64], n1: float, n2: float) -> NDArray[np.float64]:
-    gap, spread = np.abs(k1 / n1 - k2 / n2), np.sqrt(k1 / n1**2 + k2 / n2**2)
-    # Two empty counts show no difference: the statistic is 0 there.
-    return np.divide(gap, spread, out=np.zeros(gap.shape), where=spread > 0)

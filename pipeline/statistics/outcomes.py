@@ -5,6 +5,7 @@ come. A *flow* sets the outcomes recorded in a period against the offences recor
 the two are of different offences, so there is no share, no interval, and nothing for small areas or short periods.
 """
 
+from enum import StrEnum
 from typing import Literal
 
 import numpy as np
@@ -13,16 +14,28 @@ import pandas as pd
 from pipeline.domain.periods import Period, add_months, month_range
 from pipeline.errors import InputError
 from pipeline.statistics.intervals import wilson
+from pipeline.tables import Level
 
 __all__ = [
     "OutcomeBasis",
+    "OutcomeNote",
     "add_outcomes",
     "leave_out_immature",
 ]
 
 OutcomeBasis = Literal["cohort", "flow", "none"]
-FLOW_LEVELS = ("borough", "region")
+FLOW_LEVELS = (Level.BOROUGH, Level.REGION)
 FLOW_MONTHS = 12
+
+
+class OutcomeNote(StrEnum):
+    """Why there is no share or ratio of outcomes; empty where there is one."""
+
+    NONE = ""
+    NO_OUTCOMES = "no outcomes"
+    NO_OFFENCES = "no offences"
+    SMALL_AREA = "not for small areas"
+    SHORT_PERIOD = "not for under a year"
 
 
 def leave_out_immature(
@@ -109,10 +122,10 @@ def add_outcomes(counts: pd.DataFrame, *, basis: OutcomeBasis, confidence: float
         )
     note = np.select(
         [small, short, ~known, n == 0],
-        ["not for small areas", "not for under a year", "no outcomes", "no offences"],
-        default="",
+        [OutcomeNote.SMALL_AREA, OutcomeNote.SHORT_PERIOD, OutcomeNote.NO_OUTCOMES, OutcomeNote.NO_OFFENCES],
+        default=OutcomeNote.NONE,
     )
-    given = note == ""
+    given = note == OutcomeNote.NONE
     share = np.divide(k, n, out=np.zeros(size), where=n > 0) * (100 if basis == "flow" else 1)
     low, high = (
         wilson(np.where(given, k, 0), np.where(given, n, 0), confidence=confidence)

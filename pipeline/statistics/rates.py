@@ -6,6 +6,7 @@ that is null gives nulls, and the dispersion, the smoothing and the region's rat
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
@@ -14,14 +15,56 @@ import pandas as pd
 from pipeline.domain.periods import Period, without_overlap
 from pipeline.errors import InputError
 from pipeline.statistics.intervals import Dispersion, dispersion, garwood
+from pipeline.tables import Level
 
-__all__ = ["RateRules", "add_rates", "denominators", "dispersions", "empirical_bayes"]
+__all__ = [
+    "WEAK",
+    "FunnelClass",
+    "RateNote",
+    "RateRules",
+    "Reliability",
+    "add_rates",
+    "denominators",
+    "dispersions",
+    "empirical_bayes",
+]
 
 Floats = npt.NDArray[np.float64]
 RESIDENTS = "residents"
 FEWEST_AREAS = 5  # a level with fewer areas (the region) cannot tell its own noise from what all areas share
 OUTER = 0.998
 INNER = 0.95
+
+
+class Reliability(StrEnum):
+    """How far a rate can be relied on, from its number of events alone."""
+
+    SOUND = ""
+    UNRELIABLE = "unreliable"
+    TOO_FEW = "too few to say"
+
+
+WEAK = frozenset({Reliability.UNRELIABLE, Reliability.TOO_FEW})
+
+
+class RateNote(StrEnum):
+    """Why there is no rate; empty where there is one."""
+
+    NONE = ""
+    NO_COUNT = "no count"
+    NO_POPULATION = "no population"
+    VISITORS = "visitors dominate"
+    TOO_FEW = "too few to say"
+
+
+class FunnelClass(StrEnum):
+    """Where a rate lies about the region's: beyond the outer or the inner limits of the funnel, or within."""
+
+    LOW_998 = "low_998"
+    LOW_95 = "low_95"
+    WITHIN = "within"
+    HIGH_95 = "high_95"
+    HIGH_998 = "high_998"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +100,9 @@ def denominators(areas: pd.DataFrame, own: pd.DataFrame | None = None, *, measur
         area_code, population (the region's is null where a covered borough's is), category (null: all others), measure.
     """
     population = areas["population"].astype("Float64").mask(~areas["covered"].astype(bool))
-    boroughs = population[(areas["level"] == "borough") & areas["covered"].astype(bool)]
+    boroughs = population[(areas["level"] == Level.BOROUGH) & areas["covered"].astype(bool)]
     if len(boroughs):
-        population = population.mask(areas["level"] == "region", boroughs.sum(skipna=False))
+        population = population.mask(areas["level"] == Level.REGION, boroughs.sum(skipna=False))
     frame = pd.DataFrame({"area_code": areas["area_code"], "population": population, "category": None})
     frames = [frame.assign(measure=measure).reset_index(drop=True)]
     if own is not None:
@@ -71,7 +114,7 @@ def _summed(areas: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
     """Add up one category's denominators over larger areas that have none."""
     covered = areas[areas["covered"].astype(bool)]
     people = own.set_index("area_code")["population"].astype("Float64").reindex(covered["area_code"])
-    for part, whole in (("ward", "borough"), ("borough", "region")):
+    for part, whole in ((Level.WARD, Level.BOROUGH), (Level.BOROUGH, Level.REGION)):
         parts = covered.loc[covered["level"] == part, ["area_code", "parent_code"]]
         sums = people.reindex(parts["area_code"]).groupby(parts["parent_code"].to_numpy()).sum(min_count=1)
         known = people.reindex(parts["area_code"]).notna().groupby(parts["parent_code"].to_numpy()).all()
@@ -210,15 +253,15 @@ def add_rates(
     few = (events > 0) & (events < rules.too_few_under)
     note = np.select(
         [np.isnan(events), np.isnan(people), visited, few],
-        ["no count", "no population", "visitors dominate", "too few to say"],
-        default="",
+        [RateNote.NO_COUNT, RateNote.NO_POPULATION, RateNote.VISITORS, RateNote.TOO_FEW],
+        default=RateNote.NONE,
     )
     counted = ~np.isnan(events) & ~np.isnan(people) & ~visited
     keys = counts[["level", "category"]].assign(months=_months(counts["period"]))
     phi = keys.merge(spread, how="left", on=["level", "category", "months"])["dispersion"].fillna(1.0).to_numpy()
     x, n = np.where(counted, events, 0.0), np.where(counted, people, 1.0)
     low, high = garwood(x, confidence=rules.confidence, dispersion=phi)
-    given = note == ""
+    given = note == RateNote.NONE
     smoothed = _smoothed(counts, events=x, people=n, counted=counted & smooth)
     rated = counts.copy()
     for name, value, shown in (
@@ -231,7 +274,9 @@ def add_rates(
         rated[name] = rated[name].mask(~shown)
     rated["funnel_class"] = _funnel(counts, events=x, people=n, given=given, phi=phi)
     weak = np.select(
-        [events < rules.too_few_under, events < rules.unreliable_under], ["too few to say", "unreliable"], ""
+        [events < rules.too_few_under, events < rules.unreliable_under],
+        [Reliability.TOO_FEW, Reliability.UNRELIABLE],
+        default=Reliability.SOUND,
     )
     rated["reliability"] = pd.Series(weak, index=counts.index, dtype="str").mask(np.isnan(events))
     rated["rate_note"] = pd.Series(note, index=counts.index, dtype="str")
@@ -280,7 +325,7 @@ def _funnel(
     counts: pd.DataFrame, *, events: Floats, people: Floats, given: npt.NDArray[np.bool_], phi: Floats
 ) -> "pd.Series[str]":
     """Say on which side of the region's rate an interval lies, if on one."""
-    region = (counts["level"] == "region").to_numpy() & given
+    region = (counts["level"] == Level.REGION).to_numpy() & given
     reference = pd.DataFrame({"period": counts["period"], "category": counts["category"], "rate": events / people})[
         region
     ]
@@ -292,7 +337,7 @@ def _funnel(
     inner, outer = (garwood(events, confidence=c, dispersion=phi) for c in (INNER, OUTER))
     words = np.select(
         [outer[0] > expected, outer[1] < expected, inner[0] > expected, inner[1] < expected],
-        ["high_998", "low_998", "high_95", "low_95"],
-        default="within",
+        [FunnelClass.HIGH_998, FunnelClass.LOW_998, FunnelClass.HIGH_95, FunnelClass.LOW_95],
+        default=FunnelClass.WITHIN,
     )
     return pd.Series(words, index=counts.index, dtype="str").mask(~tested)

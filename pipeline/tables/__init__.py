@@ -1,5 +1,6 @@
 """The table contracts: what passes between stages, and what users find in a released folder."""
 
+from pipeline.tables.keys import Level, Measure
 from pipeline.tables.outputs import AREA_COUNTS, AREA_LAYER, CIRCUMSTANCES, DENSITY_LAYER, HOTSPOT_LAYER, WITHHELD_NOTE
 from pipeline.tables.table import Column, Kind, Table
 from pipeline.tables.work import AREA_MONTHS, AREAS, CELLS, INCIDENTS, LOCATIONS, PUBLISHED_COUNTS, QUARANTINE
@@ -20,5 +21,7 @@ __all__ = [
     "WITHHELD_NOTE",
     "Column",
     "Kind",
+    "Level",
+    "Measure",
     "Table",
 ]

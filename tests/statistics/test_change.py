@@ -11,7 +11,7 @@ from scipy import stats
 from pipeline.aggregate.counts import sum_periods
 from pipeline.domain.periods import Break, Period, windows
 from pipeline.errors import InputError
-from pipeline.statistics.change import WORDS, ChangeRules, Comparison, change, compare_windows
+from pipeline.statistics.change import ChangeRules, ChangeWord, Comparison, change, compare_windows
 from tests.kit.met_counts import BREAK, TREE, met_area_months, met_areas
 
 THIS, LAST = Period.parse("2024-08..2025-07"), Period.parse("2023-08..2024-07")
@@ -41,7 +41,7 @@ def test_words_of_hand_made_wards() -> None:
     assert found["change_word"].tolist()[:5] == ["higher", "lower", "no clear change", "too few", "too few"]
     assert found["change_pct"].tolist()[:5] == [pytest.approx(80), pytest.approx(-60), pytest.approx(1), pd.NA, pd.NA]
     assert found["incidents_earlier"].tolist()[:4] == [100, 100, 100, 19]
-    assert set(found["change_word"]) <= set(WORDS)
+    assert set(found["change_word"]) <= set(ChangeWord)
 
 
 def test_p_values_are_those_of_the_stated_test() -> None:

@@ -1,0 +1,22 @@
+"""Values of key columns: the levels of areas, and what is counted in them."""
+
+from enum import StrEnum
+
+__all__ = ["Level", "Measure"]
+
+
+class Level(StrEnum):
+    """Level of an area, from the largest: each is made up of areas of the next."""
+
+    REGION = "region"
+    BOROUGH = "borough"
+    WARD = "ward"
+
+
+class Measure(StrEnum):
+    """What a count counts, named as its column. The configuration offers the first two; the others follow from them."""
+
+    INCIDENTS = "incidents"
+    POSITIVE_OUTCOMES = "positive_outcomes"
+    KNOWN_OUTCOMES = "known_outcomes"
+    INCIDENTS_UNPLACED = "incidents_unplaced"
