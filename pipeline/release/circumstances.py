@@ -22,8 +22,8 @@ from pipeline.config import Profile
 from pipeline.domain.categories import ROOT
 from pipeline.domain.periods import Period
 from pipeline.release.audit import audit
+from pipeline.release.linked_tables import Relations, generic_rows
 from pipeline.release.previous_releases import AUDIENCES
-from pipeline.release.relations import Relations, generic_rows
 from pipeline.release.rounding import round_to_base, rounding_interval
 from pipeline.release.suppression import suppress
 from pipeline.tables import CIRCUMSTANCES

@@ -13,25 +13,13 @@ from pipeline.config import Config, Profile
 from pipeline.domain.periods import add_months, month_of
 from pipeline.domain.windows import Windows, choose_windows
 from pipeline.errors import ConfigError
-from pipeline.release.cells import Layout, long_cells, shown_pairs
 from pipeline.release.circumstances import Circumstances, Setting, Told, release_circumstances
 from pipeline.release.figures import derive
-from pipeline.release.hotspots import (
-    Ground,
-    Shapes,
-    Spot,
-    bands_of,
-    no_hotspots,
-    release_density,
-    release_hotspots,
-    spot_cells,
-    spots_of,
-)
+from pipeline.release.hotspots import Ground, Shapes, bands_of, no_hotspots, release_density, release_hotspots, spots_of
 from pipeline.release.known_tables import known_cells
-from pipeline.release.outline_history import as_first_released
-from pipeline.release.previous_releases import Past, past_of, readable
-from pipeline.release.protect import Protected, RefusedError, protect
-from pipeline.release.record import cautions_of, release_record
+from pipeline.release.linked_tables import Layout, Spot, long_cells, shown_pairs, spot_cells
+from pipeline.release.previous_releases import Past, as_first_released, past_of, readable
+from pipeline.release.protect import Protected, RefusedError, cautions_of, protect, release_record
 from pipeline.release.released import _SEAL, CategoryInfo, Released, release_info
 from pipeline.statistics.outcomes import leave_out_immature
 

@@ -6,8 +6,7 @@ from numpy.typing import NDArray
 
 from pipeline.domain.periods import Period
 from pipeline.release.audit import audit
-from pipeline.release.cells import COUNTS
-from pipeline.release.relations import KEY, Relations
+from pipeline.release.linked_tables import COUNTS, KEY, Relations
 from pipeline.release.suppression import AT_SOURCE
 
 __all__ = ["at_source", "given_away", "known_cells", "with_known"]

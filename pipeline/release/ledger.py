@@ -270,7 +270,7 @@ def _past(line: dict[str, Any], *, crs: Any) -> "Past":
     import pandas as pd
     import shapely
 
-    from pipeline.release.hotspots import Spot
+    from pipeline.release.linked_tables import Spot
     from pipeline.release.previous_releases import Past
 
     numbers = line["numbers"]

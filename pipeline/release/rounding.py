@@ -18,7 +18,7 @@ from pipeline.config import Profile
 from pipeline.domain.periods import Period
 from pipeline.errors import InputError
 from pipeline.release.audit import feasible_ranges
-from pipeline.release.cells import COUNTS, CellTable
+from pipeline.release.linked_tables import COUNTS, CellTable
 
 __all__ = [
     "NOISE_REACH",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipeline.release.relations import Relations, area_sums, category_subsets, period_sums, stack
+from pipeline.release.linked_tables import Relations, area_sums, category_subsets, period_sums, stack
 
 HALVES = {"2024": ["2024-H1", "2024-H2"]}
 UNPLACED = {"incidents": "incidents_unplaced"}

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from pipeline.release.audit import audit
-from pipeline.release.relations import area_sums, category_subsets, stack
+from pipeline.release.linked_tables import area_sums, category_subsets, stack
 from pipeline.release.suppression import suppress
 from tests.kit.attacker import every_table, integer_ranges, linear_ranges, read_release, study
 from tests.kit.small_cities import UNPLACED, City, shown, small_city

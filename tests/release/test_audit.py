@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import InputError
 from pipeline.release.audit import audit, feasible_ranges
-from pipeline.release.relations import area_sums, generic_rows, period_sums, window_atoms
+from pipeline.release.linked_tables import area_sums, generic_rows, period_sums, window_atoms
 
 
 def plain(**values: int) -> pd.DataFrame:

@@ -12,8 +12,7 @@ from pipeline.config import Density
 from pipeline.detect.density import density_bands
 from pipeline.domain.periods import Period
 from pipeline.release.hotspots import Shapes
-from pipeline.release.outline_history import as_first_released
-from pipeline.release.previous_releases import Past
+from pipeline.release.previous_releases import Past, as_first_released
 
 YEAR = Period.parse("2024-01..2024-12")
 SQUARE = shapely.box(0, 0, 6000, 6000)

@@ -269,7 +269,7 @@ def test_what_a_ward_holds_beside_its_hotspot_is_protected() -> None:
 def test_rolling_windows_a_month_apart(tmp_path: Path) -> None:
     """Two windows a month apart, the months at either end known: the gate makes a cell of every piece."""
     from pipeline.errors import ConfigError
-    from pipeline.release.cells import Layout, cell_table
+    from pipeline.release.linked_tables import Layout, cell_table
 
     with pytest.raises(ConfigError, match="rolling ward windows overlap"):
         config_of([{**PARTNER, "ward_period": "rolling"}])

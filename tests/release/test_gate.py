@@ -13,8 +13,9 @@ import shapely
 from pipeline.errors import ConfigError
 from pipeline.release import protect as gate_protect
 from pipeline.release.gate import Detected, examine, release
-from pipeline.release.hotspots import Ground, bands_of, spot_cells, spot_rows, spots_of
+from pipeline.release.hotspots import Ground, bands_of, spots_of
 from pipeline.release.known_tables import known_cells
+from pipeline.release.linked_tables import spot_cells, spot_rows
 from pipeline.release.released import Released
 from tests.kit.gated import X0, Y0, config_of, detected_of, planted, small
 from tests.release.test_folder_attack import hotspot_of

@@ -8,8 +8,8 @@ import pytest
 
 from pipeline.errors import InputError
 from pipeline.release.audit import audit
+from pipeline.release.linked_tables import Relations, area_sums, category_subsets, generic_rows, stack
 from pipeline.release.previous_releases import Earlier, constraints_from_history
-from pipeline.release.relations import Relations, area_sums, category_subsets, generic_rows, stack
 from pipeline.release.suppression import BEFORE, suppress
 from tests.kit.small_cities import UNPLACED, small_city
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from pipeline.errors import InputError
-from pipeline.release.relations import (
+from pipeline.release.linked_tables import (
     Relations,
     area_sums,
     category_subsets,

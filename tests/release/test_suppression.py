@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import InputError
 from pipeline.release.audit import audit
-from pipeline.release.relations import Relations, area_sums, period_sums, stack
+from pipeline.release.linked_tables import Relations, area_sums, period_sums, stack
 from pipeline.release.suppression import ADDED, AT_SOURCE, PROTECTED, suppress
 from tests.kit.small_cities import small_city
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from pipeline.release.audit import audit
-from pipeline.release.relations import Relations, area_sums, category_subsets, drop_violated, period_sums, stack
+from pipeline.release.linked_tables import Relations, area_sums, category_subsets, drop_violated, period_sums, stack
 from pipeline.release.suppression import suppress
 
 LONDON = "E12000007"

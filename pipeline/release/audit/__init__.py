@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import InputError
 from pipeline.release.audit.intervals import Ranges, Witness, feasible_ranges, witness_ranges
-from pipeline.release.relations import KEY, Relations
+from pipeline.release.linked_tables import KEY, Relations
 
 __all__ = ["STATES", "AuditResult", "Ranges", "Witness", "attacker_view", "audit", "feasible_ranges", "witness_ranges"]
 
@@ -147,7 +147,7 @@ def audit(
     Examples
     --------
     >>> import pandas as pd
-    >>> from pipeline.release.relations import area_sums
+    >>> from pipeline.release.linked_tables import area_sums
     >>> cells = pd.DataFrame({
     ...     "area_code": ["B", "W1", "W2", "W3"], "period": "2024", "category": "all", "measure": "incidents",
     ...     "value": [7, 5, 1, 1], "state": ["published", "published", "withheld", "withheld"]})

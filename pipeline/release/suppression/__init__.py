@@ -17,10 +17,9 @@ from scipy.sparse import csr_array
 
 from pipeline.errors import InputError
 from pipeline.release.audit import Witness
-from pipeline.release.audit.system import propagate, reduce_system
-from pipeline.release.relations import Relations
-from pipeline.release.suppression.choose import Pattern, cheapest_pattern, greedy_pattern, pruned
-from pipeline.release.suppression.table import Table
+from pipeline.release.audit.intervals import propagate, reduce_system
+from pipeline.release.linked_tables import Relations
+from pipeline.release.suppression.search import Pattern, Table, cheapest_pattern, greedy_pattern, pruned
 
 __all__ = ["ADDED", "AT_SOURCE", "BEFORE", "PROTECTED", "Loss", "Suppression", "ZeroRule", "suppress"]
 
