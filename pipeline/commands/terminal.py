@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from pipeline.config import Config
-from pipeline.publish.phrases import choice_name, counted
+from pipeline.publish.words import choice_name, counters_text
 from pipeline.stages import STAGES, Stage
 from pipeline.stages import Progress as Report
 from pipeline.stages.runner import Outcome
@@ -77,7 +77,7 @@ def print_outcome(outcome: Outcome, *, as_json: bool) -> None:
         table.add_column(name, justify="right" if name == "seconds" else "left")
     for name, record in stages.items():
         ran = name in outcome.ran
-        words = counted(record.get("counters", {}))
+        words = counters_text(record.get("counters", {}))
         table.add_row(name, "ran" if ran else "fresh", f"{record['seconds']:.1f}" if ran else "", escape(words))
     console.print(table)
     choices = [

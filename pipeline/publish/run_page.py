@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.publish.page import SYNTHETIC, attribute, colour_tokens, document, text
-from pipeline.publish.phrases import choice_name
+from pipeline.publish.words import choice_name
 
 __all__ = ["front_door"]
 

@@ -8,8 +8,8 @@ from axe_core_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from pipeline.publish.briefings import write_briefings
-from pipeline.publish.briefings.book import Book
-from pipeline.publish.briefings.sheets import make_page
+from pipeline.publish.briefings.briefing import make_page
+from pipeline.publish.briefings.release_index import Book
 from pipeline.release.released import Event, Released
 from tests.kit.released import city, hostile_city, london, sealed
 

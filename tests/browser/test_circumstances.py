@@ -7,8 +7,8 @@ import pytest
 from axe_core_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
+from pipeline.publish import words
 from pipeline.publish.briefings import write_briefings
-from pipeline.publish.findings import words
 from tests.kit.described import described
 from tests.kit.released import HOSTILE, city
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from pipeline.domain.periods import Period
-from pipeline.publish.briefings.book import Book
-from pipeline.publish.exports.words import describe
+from pipeline.publish.briefings.release_index import Book
+from pipeline.publish.exports.description import describe
 from pipeline.publish.findings import lead
-from pipeline.publish.findings.words import in_period
 from pipeline.publish.map import write_map
+from pipeline.publish.words import in_period
 from pipeline.release.released import PeriodInfo
 from tests.kit import released as fixture
 

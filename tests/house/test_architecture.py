@@ -36,7 +36,7 @@ IMPURE = (
     "publish/exports/",
     "publish/map/",
     "publish/page.py",
-    "publish/protection.py",
+    "publish/protection_page.py",
     "publish/run_page.py",
     "release/ledger.py",
     "stages/",

@@ -30,7 +30,7 @@ NETWORK_ROOMS = {"fetch/": NETWORK, "stages/engines.py": ("distributed",)}
 
 # Rooms that may hold a database: the locked DuckDB of the readers, and GeoPackages, which are SQLite.
 DATABASE_ROOMS = ("ingest/", "aggregate/reduce.py", "storage/duckdb.py", "commands/doctor.py",
-                  "publish/exports/geopackage.py", "publish/exports/registers.py")  # fmt: skip
+                  "publish/exports/geopackage.py")  # fmt: skip
 QUOTED = frozenset({"identifier", "literal", "scan_parts"})
 SQL = re.compile(
     r"\b(SELECT|FROM|COPY|ATTACH|INSERT INTO|CREATE TABLE|ORDER BY|GROUP BY|WHERE|CASE WHEN|PRAGMA|read_csv\(|"

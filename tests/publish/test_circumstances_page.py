@@ -8,9 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from pipeline.publish import words
 from pipeline.publish.briefings import write_briefings
 from pipeline.publish.exports import write_exports
-from pipeline.publish.findings import Answer, Asked, told, words
+from pipeline.publish.findings import Answer, Asked, told
 from pipeline.publish.page import fixed_wording
 from pipeline.release.released import Released
 from tests.kit.described import described

@@ -13,10 +13,10 @@ import pyogrio
 import pytest
 
 from pipeline.publish.exports import write_exports
+from pipeline.publish.exports.description import describe
 from pipeline.publish.exports.gemini import gemini_xml
-from pipeline.publish.exports.layer_tables import area_layer
+from pipeline.publish.exports.layers import area_layer
 from pipeline.publish.exports.qgis_styles import quoted
-from pipeline.publish.exports.words import describe
 from tests.kit.released import HOSTILE, city, hostile_city
 
 

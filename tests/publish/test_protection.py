@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pipeline.publish.protection import protection_html, write_protection
+from pipeline.publish.protection_page import protection_html, write_protection
 from pipeline.release import protect as gate_protect
 from pipeline.release.gate import release
 from pipeline.release.released import Released

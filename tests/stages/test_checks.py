@@ -14,7 +14,7 @@ from pipeline.commands.terminal import print_check, print_outcome
 from pipeline.config.templates import LICENCE_TO_WRITE, TEMPLATES, template_text
 from pipeline.errors import ConfigError, HotspotsError, InputError
 from pipeline.ingest.quality import coverage_caution, scarce
-from pipeline.publish.phrases import choice_name, counted
+from pipeline.publish.words import choice_name, counters_text
 from pipeline.stages.checks import check_inputs, settings_cautions
 from pipeline.stages.runner import Outcome, load_config, run
 from tests.kit.city import X0, Y0, write_city
@@ -269,7 +269,7 @@ def test_the_licence_of_a_template_is_a_placeholder(tmp_path: Path, capsys: pyte
 def test_counters_are_said_in_words_and_in_order() -> None:
     counters = {"files_taken_over": 1, "rows": 1234, "files_read": 24, "boundaries_taken_over": True,
                 "hotspots 2024-01..2024-12": 1, "something_new": 3}  # fmt: skip
-    assert counted(counters) == (
+    assert counters_text(counters) == (
         "1,234 rows read, 24 files read, 1 reused, 1 hotspot (2024-01..2024-12), boundaries reused, something new: 3"
     )
     assert choice_name("withheld per primary public") == "withheld counts for each that had to be (public)"

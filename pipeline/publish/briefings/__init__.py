@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from pipeline.publish.briefings.book import Book
+from pipeline.publish.briefings.briefing import make_page
 from pipeline.publish.briefings.circumstances import circumstances_page, described, page_name
-from pipeline.publish.briefings.files import file_name
-from pipeline.publish.briefings.sheets import make_page
+from pipeline.publish.briefings.elements import file_name
+from pipeline.publish.briefings.release_index import Book
 from pipeline.release.released import Released
 
 __all__ = ["write_briefings"]

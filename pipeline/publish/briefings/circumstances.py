@@ -5,11 +5,9 @@ from importlib import resources
 from typing import Any
 
 from pipeline.aggregate.circumstances import DIMENSIONS, HOUR_BANDS, NOT_STATED, TOO_RECENT, WEEKDAYS
-from pipeline.publish import charts, findings, page
-from pipeline.publish.briefings.book import Book
-from pipeline.publish.briefings.files import link_to
-from pipeline.publish.briefings.pieces import care, foot, mast, sources
-from pipeline.publish.findings import words
+from pipeline.publish import charts, findings, page, words
+from pipeline.publish.briefings.elements import care, foot, link_to, mast, sources
+from pipeline.publish.briefings.release_index import Book
 
 __all__ = ["circumstances_page", "described", "page_name"]
 

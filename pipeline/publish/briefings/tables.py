@@ -2,12 +2,18 @@
 
 from collections.abc import Iterable
 
-from pipeline.publish import charts, findings, page
-from pipeline.publish.briefings.book import Book, Place
-from pipeline.publish.briefings.files import link_to
+from pipeline.publish import charts, findings, page, words
+from pipeline.publish.briefings.elements import (
+    change_cell,
+    count_words,
+    link_to,
+    long_class,
+    outcome_words,
+    rate_words,
+    row_head,
+)
 from pipeline.publish.briefings.pictures import fill_of, map_unit
-from pipeline.publish.briefings.pieces import change_cell, count_words, long_class, outcome_words, rate_words, row_head
-from pipeline.publish.findings import words
+from pipeline.publish.briefings.release_index import Book, Place
 
 __all__ = ["MOST_CATEGORIES", "ROWS_PT", "category_table", "part_table", "rows_pt"]
 

@@ -3,16 +3,14 @@
 import json
 from pathlib import Path
 
-from pipeline.publish.exports.csvw import csvw
+from pipeline.publish.exports.csv_tables import csv_text, csvw
+from pipeline.publish.exports.description import Words, describe
 from pipeline.publish.exports.gemini import gemini_xml, qgis_metadata
 from pipeline.publish.exports.geojson import geojson_text
-from pipeline.publish.exports.geopackage import geopackage_bytes
+from pipeline.publish.exports.geopackage import Extra, Sheet, geopackage_bytes
 from pipeline.publish.exports.geoparquet import flatgeobuf_bytes, geoparquet_bytes
 from pipeline.publish.exports.layers import Layer, layers_of
 from pipeline.publish.exports.qgis_styles import rate_limits, styles_of
-from pipeline.publish.exports.registers import Extra, Sheet
-from pipeline.publish.exports.tables import csv_text
-from pipeline.publish.exports.words import Words, describe
 from pipeline.release.released import Released
 from pipeline.storage.files import write_bytes, write_json, write_text
 from pipeline.tables import AREA_COUNTS, CIRCUMSTANCES

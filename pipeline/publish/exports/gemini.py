@@ -5,9 +5,9 @@ import uuid
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 
+from pipeline.publish.exports.description import Words
 from pipeline.publish.exports.layers import Layer
 from pipeline.publish.exports.qgis_styles import xml_safe
-from pipeline.publish.exports.words import Words
 
 __all__ = ["gemini_xml", "qgis_metadata"]
 

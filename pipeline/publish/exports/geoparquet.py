@@ -7,8 +7,8 @@ import pyarrow.parquet as pq
 import pyogrio
 import shapely
 
+from pipeline.publish.exports.description import Words
 from pipeline.publish.exports.layers import Layer, arrow_table
-from pipeline.publish.exports.words import Words
 
 __all__ = ["flatgeobuf_bytes", "geoparquet_bytes"]
 

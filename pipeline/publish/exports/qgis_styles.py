@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from pipeline.publish import palette
+from pipeline.publish.exports.geopackage import Style
 from pipeline.publish.exports.layers import Layer
-from pipeline.publish.exports.registers import Style
 from pipeline.release.released import Released
 
 __all__ = [

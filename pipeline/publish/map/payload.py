@@ -8,8 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.publish import page, palette
-from pipeline.publish.findings import words
+from pipeline.publish import page, palette, words
 from pipeline.publish.map.outlines import LEVELS, make_outlines
 from pipeline.release.released import PeriodInfo, Released
 

@@ -9,9 +9,8 @@ import shapely
 
 from pipeline.aggregate.circumstances import TOTAL
 from pipeline.geography import topology as simplify
-from pipeline.publish import findings, palette
-from pipeline.publish.exports.layer_tables import headline_rows
-from pipeline.publish.findings import words
+from pipeline.publish import findings, palette, words
+from pipeline.publish.exports.layers import headline_rows
 from pipeline.release.released import PeriodInfo, Released
 
 __all__ = ["Book", "Place", "before_words"]

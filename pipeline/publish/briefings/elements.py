@@ -1,18 +1,21 @@
-"""The parts that every sheet shares: mast, banners, figures in words, tables, cautions, feet."""
+"""Names of pages, for files and for links."""
 
+import re
 from collections.abc import Iterable, Sequence
+from urllib.parse import quote
 
-from pipeline.publish import findings, page
-from pipeline.publish.briefings.book import Book
-from pipeline.publish.findings import words
+from pipeline.publish import findings, page, words
+from pipeline.publish.briefings.release_index import Book
 
 __all__ = [
     "banners",
     "care",
     "change_cell",
     "count_words",
+    "file_name",
     "foot",
     "legend",
+    "link_to",
     "long_class",
     "mast",
     "outcome_words",
@@ -23,6 +26,24 @@ __all__ = [
     "subject_of",
     "tile",
 ]
+
+
+def file_name(code: str) -> str:
+    """Return the file name of an area's page; a code with signs that no file name should hold is percent-encoded.
+
+    >>> file_name("E09000033"), file_name("a/b")
+    ('E09000033.html', 'a%2Fb.html')
+    """
+    plain = code if re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", code) else quote(code, safe="")
+    return f"{plain}.html"
+
+
+def link_to(code: str) -> str:
+    """Return the relative address of an area's page, as seen from its folder."""
+    return quote(file_name(code))
+
+
+# The parts that every sheet shares: mast, banners, figures in words, tables, cautions, feet.
 
 
 def row_head(name: str, *, link: str = "") -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from pipeline.aggregate.circumstances import DELAYS, NOT_STATED, TOO_RECENT, median_answer
 from pipeline.domain.outcome_kinds import REASONS
-from pipeline.publish.findings import words
+from pipeline.publish import words
 
 __all__ = ["Answer", "Asked", "told"]
 

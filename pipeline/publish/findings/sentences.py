@@ -1,17 +1,141 @@
-"""Which findings a briefing states: chosen by rule from released figures, at most three, never at odds with each other.
+"""The first sentences of a briefing: how much, more or fewer, and beside the region."""
 
-Every rule looks at one question and answers with one finding or none. A change that is "no clear change" is never
-called a rise or a fall; nothing rests on fewer than `LEAST` incidents; places are named or ranked only where the
-audience allows it.
-"""
-
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
-from pipeline.publish.findings import words
+import pandas as pd
+
+from pipeline.domain.periods import Break
+from pipeline.publish import words
 from pipeline.publish.findings.figures import LEAST, Case, Figure
-from pipeline.publish.findings.lead import beside_region, rank_range
+from pipeline.statistics.events import Event, EventRates, around_event
 
-__all__ = ["Finding", "findings"]
+__all__ = [
+    "Finding",
+    "Segment",
+    "Window",
+    "amount",
+    "before_and_after",
+    "beside_region",
+    "change_phrase",
+    "findings",
+    "lead",
+    "rank_range",
+]
+
+
+Segment = tuple[str, bool]
+"""Words, and whether they are stressed."""
+
+
+def change_phrase(figure: Figure, before: str) -> str:
+    """Say in words how a count changed, never more than its change word allows.
+
+    >>> change_phrase(Figure(100, 125, change_pct=-20.0, change_word="lower"), "the year before")
+    '20% fewer than the year before'
+    """
+    pct = words.half_up(figure.change_pct or 0.0)
+    if figure.sense:
+        size = f"{words.whole(abs(pct))}%" if pct else "slightly"
+        said = f"{size} {'more' if figure.sense > 0 else 'fewer'} than"
+    elif figure.change_word in {"higher", "lower", "no clear change"}:
+        said = "no clear change on" if pct or figure.change_pct is None else "about the same as"
+    else:
+        few = {"too few": "too few to compare with", "not comparable": "not comparable with"}
+        said = few.get(figure.change_word, "")
+    return f"{said} {before}" if said and before else ""
+
+
+def beside_region(figure: Figure, region: Figure, place: str) -> str:
+    """Say how a rate compares with the region's; a difference inside the interval is no difference.
+
+    Empty where either rate is missing or rests on fewer than `LEAST` incidents.
+    """
+    if not figure.rate or not region.rate or figure.reliability or (figure.incidents or 0) < LEAST:
+        return ""
+    ratio = figure.rate / region.rate
+    apart = 0.9 < ratio < 1.1
+    if not apart and figure.rate_low is not None and figure.rate_high is not None:
+        apart = figure.rate_low <= region.rate <= figure.rate_high
+        if apart:
+            return f"not clearly different from the {place} rate"
+    return words.times_words(ratio, place)
+
+
+def rank_range(case: Case, category: str = "all") -> tuple[int, int, int, int] | None:
+    """Place a rate among its peers, with the places that its interval leaves open.
+
+    Returns
+    -------
+    rank, best, worst, peers
+        1 is the highest rate. `best` counts the peers whose whole interval lies above, `worst` those whose whole
+        interval lies below. None in public, and where the rate or its interval is missing.
+    """
+    mine = case.area.figure(category)
+    if case.audience == "public" or mine.rate is None or mine.rate_low is None or mine.rate_high is None:
+        return None
+    others = [p.figure(category) for p in case.peers if p.code != case.area.code]
+    known = [f for f in others if f.rate is not None and f.rate_low is not None and f.rate_high is not None]
+    if len(known) < 2 or (mine.incidents or 0) < LEAST:
+        return None
+    rank = 1 + sum(f.rate > mine.rate for f in known if f.rate is not None)
+    best = 1 + sum(f.rate_low > mine.rate_high for f in known if f.rate_low is not None)
+    worst = len(known) + 1 - sum(f.rate_high < mine.rate_low for f in known if f.rate_high is not None)
+    return rank, best, worst, len(known) + 1
+
+
+def amount(incidents: int, case: Case) -> str:
+    """Write a count with what is counted; a rounded one says that it is."""
+    if case.rounding <= 1:
+        return words.counted(incidents, case.noun)
+    if incidents == 0:
+        return f"fewer than {case.rounding} {case.noun}"
+    return f"about {words.counted(incidents, case.noun)}"
+
+
+def lead(case: Case) -> tuple[Segment, ...]:
+    """Write the opening sentences."""
+    total, when = case.area.total, words.in_period(case.period)
+    place = case.area.name
+    if total.hidden:
+        return (
+            (f"The number of {case.noun} recorded in {place} {when} is ", False),
+            ("withheld", True),
+            (" to protect the people involved.", False),
+        )
+    if total.incidents is None:
+        return ((f"There are no figures for {place} {when}.", False),)
+    said = amount(total.incidents, case)
+    out: list[Segment] = [(f"{case.recorder} recorded ", False), (said, True), (f" in {place} {when}", False)]
+    if not case.recorder:  # several did, or it is not said
+        verb = "was" if total.incidents == 1 and case.rounding <= 1 else "were"
+        out = [(words.capital(said), True), (f" {verb} recorded in {place} {when}", False)]
+    change = change_phrase(total, case.before)
+    if total.change_word == "not comparable":
+        reason = f": {case.break_text}" if case.break_text else ""
+        out.append((f". Not comparable with {case.before or 'earlier periods'}{reason}.", False))
+    elif change:
+        stressed, joint, rest = change.partition(" than ")
+        out += [(", ", False), (stressed, True), (f"{joint}{rest}.", False)]
+    else:
+        out.append((".", False))
+    beside = "" if case.whole_region else beside_region(total, case.region.total, case.region.name)
+    if beside:
+        out.append((f" The rate is {beside}.", False))
+    elif not case.whole_region and total.reliability == "too few to say":
+        out.append((" That is too few for a rate.", False))
+    elif case.whole_region and total.rate is not None:
+        out.append((f" That is {words.rate_text(total.rate)} for every 10,000 residents.", False))
+    return tuple(out)
+
+
+# Which findings a briefing states: chosen by rule from released figures, at most three, never at odds with each other.
+#
+# Every rule looks at one question and answers with one finding or none. A change that is "no clear change" is never
+# called a rise or a fall; nothing rests on fewer than `LEAST` incidents; places are named or ranked only where the
+# audience allows it.
+
 
 TOP = 3
 CONCENTRATED = 1.5
@@ -237,4 +361,84 @@ def _withheld(case: Case) -> Finding | None:
         "withheld",
         f"{words.capital(words.small(hidden))} of {len(case.parts)} {many} are withheld.",
         f"The exact numbers are withheld to protect the people involved; a missing {one} is not a low one.",
+    )
+
+
+# What was recorded before and after a dated event, in a sentence: a ratio with its interval, or why there is none.
+
+
+SPAN_DAYS = 80
+"""Windows on each side reach at least this far: three months, or one quarter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One window of a series; ISO dates, both included; no count where it is withheld or missing."""
+
+    start: str
+    end: str
+    days: int
+    incidents: int | None
+
+
+def before_and_after(day: str, label: str, series: Sequence[Window], *, breaks: Sequence[str]) -> str:
+    """Compare the windows from an event on with as many before it.
+
+    Parameters
+    ----------
+    day
+        Date of the event, ISO.
+    label
+        What happened.
+    series
+        Windows of one length that do not overlap, oldest first.
+    breaks
+        First months of new recording systems, "2024-03".
+
+    Returns
+    -------
+    sentence
+        Counts and the ratio of the rates with its 95 % interval, or why they cannot be given. The window that holds
+        the event counts as after it, unless less than a week of it was left.
+    """
+    name = f"{label} ({words.month_name(day)})"
+    at = next((k for k, w in enumerate(series) if w.start <= day <= w.end), None)
+    if at is None:
+        return f"{name}: outside the data."
+    if (date.fromisoformat(series[at].end) - date.fromisoformat(day)).days < 7:
+        at += 1
+    steps = -(-SPAN_DAYS // series[0].days)
+    if at < steps or at + steps > len(series):
+        return f"{name}: too close to the ends of the data to compare before and after."
+    frame = pd.DataFrame(
+        {
+            "start": [date.fromisoformat(w.start) for w in series],
+            "days": [w.days for w in series],
+            "incidents": pd.array([w.incidents for w in series], dtype="Int64"),
+        }
+    )
+    rates = around_event(
+        frame,
+        Event(date.fromisoformat(series[at].start), label),
+        steps_before=steps,
+        steps_after=steps,
+        breaks=[Break(int(month.replace("-", "")), "new recording system") for month in breaks],
+    )
+    return f"{name}: {_said(rates, series[at].start[:7], steps * round(series[0].days / 30.4))}"
+
+
+def _said(rates: EventRates, first: str, months: int) -> str:
+    before, after = rates.before, rates.after
+    if before is None or after is None:
+        return "counts around it are withheld or missing."
+    if rates.ratio is None and "Not comparable" in rates.note:
+        return "not comparable, the recording system changed near it."
+    if min(before.incidents, after.incidents) < LEAST or None in {rates.ratio, rates.ratio_low, rates.ratio_high}:
+        return "too few to compare before and after."
+    ratio, low, high = rates.ratio or 0.0, rates.ratio_low or 0.0, rates.ratio_high or 0.0
+    clear = "more" if low > 1 else "fewer" if high < 1 else "no clear difference"
+    return (
+        f"{words.whole(after.incidents)} in the {words.small(months)} months from {words.month_name(first)}, "
+        f"{words.whole(before.incidents)} in the {words.small(months)} before; {clear}, ratio {ratio:.2f} "
+        f"(95% range {low:.2f} to {high:.2f}), seasons not taken out."
     )

@@ -1,0 +1,364 @@
+"""How much fits on a sheet: heights in points, estimated from the number of letters. A sheet never runs over."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+from pipeline.publish import findings, page, words
+from pipeline.publish.briefings.circumstances import described, page_name
+from pipeline.publish.briefings.elements import (
+    care,
+    count_words,
+    foot,
+    mast,
+    outcome_words,
+    rate_words,
+    segments,
+    sources,
+    subject_of,
+    tile,
+)
+from pipeline.publish.briefings.pictures import (
+    MOST_EVENTS,
+    events_of,
+    hotspots_in,
+    locator_of,
+    map_of,
+    map_unit,
+    strip_of,
+    trend_of,
+)
+from pipeline.publish.briefings.release_index import Book
+from pipeline.publish.briefings.tables import MOST_CATEGORIES, ROWS_PT, category_table, part_table, rows_pt
+
+__all__ = ["SHEET_PT", "first_sheet", "hotspot_list", "lines", "make_page", "second_sheet", "stack"]
+
+
+SHEET_PT = 776.0
+"""Height inside the margins of an A4 sheet, with a little to spare."""
+
+
+def lines(text: str | int, per_line: int) -> int:
+    """Estimate how many lines a text takes; words break, so lines are not quite full."""
+    letters = text if isinstance(text, int) else len(text)
+    return max(1, math.ceil(letters * 1.04 / per_line)) if letters else 0
+
+
+def stack(texts: Iterable[str], *, per_line: int, line_pt: float, gap_pt: float = 0.0) -> float:
+    """Estimate the height of paragraphs on top of each other, in points."""
+    return sum(lines(text, per_line) * line_pt + gap_pt for text in texts)
+
+
+# Hotspots of an area as a numbered list: counts inside, bands outside.
+
+
+def hotspot_list(book: Book, code: str, *, most: int, brief: bool = False) -> str:
+    """Write the hotspots that lie in an area, at most `most` of them spelled out; `brief` keeps to the numbers."""
+    info, found = book.info, hotspots_in(book, code)
+    if not info.has_points and not found:
+        return '<p class="note">The data has no points, so no hotspots are drawn.</p>'
+    if not found:
+        where = f"No hotspot is shown in {book.places[code].name}."
+        return f'<p class="note">{page.text(where)} {page.text(info.hotspot_note)}</p>'
+    items = [
+        f'<li><span class="badge">{page.text(row["rank"])}</span><div><b>{page.text(row["name"])}</b><br>'
+        f"{page.text(_size(book, row, brief=brief))}</div></li>"
+        for row in found[:most]
+    ]
+    left = len(found) - most
+    note = "Numbered as on the map; outlines cross borders."
+    note += f" {words.capital(words.small(left))} more on the map." if left > 0 else ""
+    return f'<ul class="hl">{"".join(items)}</ul><p class="note">{page.text(note)}</p>'
+
+
+def _size(book: Book, row: dict[str, Any], *, brief: bool) -> str:
+    info = book.info
+    size = f"{row['area_km2']:.1f} km²"
+    count, density = findings.number(row.get("incidents")), findings.number(row.get("density_per_km2"))
+    if count is None:
+        band = row.get("incidents_band")
+        return f"{band} {info.noun} in {size}" if isinstance(band, str) and band else size
+    said = f"{words.counted(int(count), info.noun)} in {size}"
+    region, total = book.places.get(info.region_code), book.region().total.incidents
+    if not brief and density and region and total and region.area_km2:
+        times = density * region.area_km2 / total
+        if times >= 2:
+            said += f", {words.whole(times)} times the {info.region_name} density".replace("  ", " ")
+    return said
+
+
+# The first sheet: how much, beside whom, where, what stands out, and since when.
+
+
+CHART_PT = 92.0
+
+
+def first_sheet(book: Book, code: str) -> str:
+    """Write the first sheet of an area's briefing."""
+    info, place, case = book.info, book.places[code], book.case(code)
+    trend, unit, lines_note = trend_of(book, code, height_pt=CHART_PT)
+    strip = strip_of(book, code, height_pt=CHART_PT)
+    said, found, told = findings.lead(case), findings.findings(case), _events(book, code)
+    height_pt = _map_height(book, code, said, told)
+    panel = case.whole_region
+    spare_pt = height_pt + 30 - _column_height(found)
+    locator = "" if panel else locator_of(book, place, room_pt=spare_pt)
+    end = care(book) if panel else foot(*page.fixed_wording(subject_of(book)))
+    below = words.capital(case.part_words[0])
+    among = f"Among {info.region_name} {book.words_for('borough')[1]}".replace("  ", " ")
+    note = f'<p class="note">{page.text(lines_note)}</p>' if lines_note else ""
+    dated = "".join(f"<li>{page.text(line)}</li>" for line in told)
+    return f"""<section class="pg" aria-label="Page 1">{mast(book, code, 1)}
+<h1>{page.text(place.name)}</h1>
+<p class="lead">{segments(said)}</p>
+<dl class="kf">{"".join(_tiles(case))}</dl>
+<div class="two"><div><h2>{page.text(f"{below} by {below.lower()}")} <span>{page.text(map_unit(book, code))}</span></h2>
+{map_of(book, code, height_pt=height_pt)}</div>
+<div><h2>What stands out</h2>{_findings(found)}
+{locator}</div></div>
+<div class="half"><div><h2>Over time <span>{page.text(unit)}</span></h2>{trend}{note}</div>
+<div><h2>{page.text(among)} <span>per 10,000 residents</span></h2>
+{strip or '<p class="note">Too few of them have a rate to be shown on one axis.</p>'}</div></div>
+{f'<ol class="events">{dated}</ol>' if dated else ""}
+{end}</section>"""
+
+
+def _map_height(book: Book, code: str, said: tuple[findings.Segment, ...], told: list[str]) -> float:
+    """Give the map the height that the rest of the sheet leaves, in points."""
+    info, panel = book.info, book.places[code].level == "region"
+    banner = len(info.marking) + (50 if info.audit not in {"passed", "not needed"} else 0) + 90 * info.synthetic
+    wording = " ".join(page.fixed_wording(subject_of(book)))
+    taken = (
+        20.0
+        + 12 * (lines(f"{info.title} panel briefing · {book.places[code].name}", 78) - 1)
+        + lines(banner, 120) * 11
+        + 4
+        + 9
+        + 33 * min(2, lines(book.places[code].name, 30))
+    )
+    taken += 2 + 18.8 * lines("".join(t for t, _ in said), 78)
+    taken += 77 + 54 + CHART_PT + 58 + stack(told, per_line=128, line_pt=10.8)
+    taken += 11 * (lines(info.noun, 24) - 1) + 15 * (lines(info.noun, 36) - 1)
+    if panel:
+        taken += 62 + 10.8 * lines(len(wording), 110) + stack([a + b for a, b in info.support], per_line=56, line_pt=7)
+    else:
+        taken += 6 + 10 * lines(len(wording), 140)
+    return max(150.0, min(262.0 if panel else 330.0, SHEET_PT - taken))
+
+
+def _column_height(found: tuple[findings.Finding, ...]) -> float:
+    return stack((f.head for f in found), per_line=29, line_pt=13.2) + stack(
+        (f.text for f in found), per_line=34, line_pt=12.6, gap_pt=14
+    )
+
+
+def _findings(found: tuple[findings.Finding, ...]) -> str:
+    if not found:
+        return '<p class="note">Nothing stands out: too little is recorded or shown to choose findings by rule.</p>'
+    items = "".join(f"<li><b>{page.text(f.head)}</b>{page.text(f.text)}</li>" for f in found)
+    return f'<ul class="fi">{items}</ul>'
+
+
+def _events(book: Book, code: str) -> list[str]:
+    """Say what was recorded before and after each dated event; the latest three at most."""
+    series = [findings.Window(p.start, p.end, p.days, f.incidents) for p, f in book.history(code)]
+    breaks = [b.month for b in book.info.breaks]
+    return [
+        findings.before_and_after(e.date, e.label, series, breaks=breaks) for e in events_of(book, code)[-MOST_EVENTS:]
+    ]
+
+
+def _tiles(case: findings.Case) -> list[str]:
+    total, region = case.area.total, case.region.total
+    beside = "" if case.whole_region else case.region.name
+    then = f"{words.whole(total.earlier)} {case.back_then}" if total.earlier is not None and total.comparable else ""
+    out = [tile(words.capital(case.noun), count_words(total), then, wordy=total.incidents is None)]
+    note = ""
+    if total.rate is not None and total.rate_low is not None and total.rate_high is not None:
+        note = f"95% range {words.rate_text(total.rate_low)} to {words.rate_text(total.rate_high)}"
+        if beside and region.rate is not None:
+            note = f"{beside} {words.rate_text(region.rate)}"
+    out.append(tile("Per 10,000 residents", rate_words(total), note, wordy=total.rate is None))
+    out.append(_change_tile(case))
+    ranked = findings.rank_range(case)
+    if ranked is not None:
+        rank, best, worst, peers = ranked
+        reach = "" if best == worst else f"; range {words.ordinal(best)} to {words.ordinal(worst)}"
+        out.append(tile("Rank by rate", words.ordinal(rank), f"of {peers} {case.peer_words[1]}{reach}"))
+    elif case.outcome_basis != "none":
+        label = "Positive outcomes"
+        label += " per 100 recorded" if case.outcome_basis == "flow" else ", share"
+        said = outcome_words(total, case.outcome_basis)
+        note = f"{beside} {outcome_words(region, case.outcome_basis)}" if beside and region.share is not None else ""
+        out.append(tile(label, said, note, wordy=not said[:1].isdigit()))
+    else:
+        rated = sum(p.total.rate is not None for p in case.parts)
+        out.append(
+            tile(f"{words.capital(case.part_words[1])} with a rate", words.whole(rated), f"of {len(case.parts)}")
+        )
+    return out
+
+
+def _change_tile(case: findings.Case) -> str:
+    total, region = case.area.total, case.region.total
+    label = f"On {case.before.removeprefix('the ')}" if case.before else "Change"
+    theirs = ""
+    if not case.whole_region and region.change_pct is not None:
+        size = words.signed(region.change_pct)
+        theirs = f"{case.region.name} {size}"
+        if not region.sense:
+            theirs = f"{case.region.name}: no clear change"
+    if total.sense and total.change_pct is not None:
+        return tile(label, words.signed(total.change_pct), theirs)
+    if total.change_word in {"higher", "lower", "no clear change"} and total.change_pct is not None:
+        size = f"{words.signed(total.change_pct)}, within chance"
+        return tile(label, "No clear change", "; ".join(part for part in (size, theirs) if part), wordy=True)
+    if total.change_word:
+        return tile(label, words.capital(total.change_word), theirs, wordy=True)
+    said = "Withheld" if "change_pct" in total.withheld or total.hidden else "No earlier period"
+    return tile(label, said, wordy=True)
+
+
+# The second sheet: categories, hotspots, outcomes, every part with its range, cautions, and where to turn.
+
+
+CAVEAT_LETTERS = 420
+MOST, BRIEF = 3, 2
+"""Hotspots spelled out on a briefing, and on the panel page."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How the second sheet is laid out: what is set small, where outcomes stand, what is left for the parts."""
+
+    dense: bool
+    aside: bool
+    parts_pt: float
+
+
+def second_sheet(book: Book, code: str) -> str:
+    """Write the second sheet of an area's briefing."""
+    case = book.case(code)
+    cautions = _cautions(book, case)
+    panel = case.whole_region
+    plan = _plan(book, case, cautions)
+    hotspots = f"<h2>Hotspots</h2>{hotspot_list(book, code, most=BRIEF if panel else MOST, brief=panel)}"
+    outcomes = _outcomes(case)
+    end = care(book, cautions, room=CAVEAT_LETTERS, whole=not panel)
+    return f"""<section class="pg" aria-label="Page 2">{mast(book, code, 2)}
+<div class="two"><div><h2>By category</h2>{category_table(case, dense=plan.dense)}{"" if plan.aside else outcomes}</div>
+<div>{hotspots}{outcomes if plan.aside else ""}</div></div>
+<div class="wt">{part_table(book, case, height_pt=plan.parts_pt)}</div>
+{end}
+{foot(sources(book), "Every figure here is also in the map’s table and in area_counts.csv.")}</section>"""
+
+
+def _plan(book: Book, case: findings.Case, cautions: list[tuple[str, str]]) -> _Plan:
+    """Choose the roomiest layout in which all parts fit, in points."""
+    panel = case.whole_region
+    rest = _rest(book, case, cautions)
+    found = len(hotspots_in(book, case.area.code))
+    right = 15 + (44 if not found else min(found, BRIEF if panel else MOST) * (28 if panel else 44) + 26)
+    plan = _Plan(dense=True, aside=True, parts_pt=0.0)
+    for dense in (False, True):
+        left = 56 + (11.8 if dense else 15.7) * (min(len(case.categories), MOST_CATEGORIES) + 1)
+        aside = right + 76 <= max(left, right) + 50
+        sides = max(left, right + 76) if aside else max(left + 52, right)
+        plan = _Plan(dense, aside, rest - sides)
+        if rows_pt(book, case, ROWS_PT[0 if not dense else 1][1]) <= plan.parts_pt:
+            break
+    return plan
+
+
+def _rest(book: Book, case: findings.Case, cautions: list[tuple[str, str]]) -> float:
+    """Estimate what mast, cautions and foot leave for both tables, in points."""
+    info, panel = book.info, case.whole_region
+    marked = len(info.marking) + 90 * info.synthetic + (50 if info.audit not in {"passed", "not needed"} else 0)
+    noted = [f"{a} {b}" for a, b in cautions] + list(info.caveats)
+    box = 40.0
+    if not panel:
+        noted += page.fixed_wording(subject_of(book))
+        box += 15 + stack([a + b for a, b in info.support], per_line=52, line_pt=6.0, gap_pt=1.5)
+    kept = min(stack(noted, per_line=57, line_pt=5.5, gap_pt=1.3), 105.0)
+    feet = 9 + 10 * lines(len(sources(book)) + 70, 140)
+    named = 12 * (lines(f"{info.title} panel briefing · {case.area.name}", 78) - 1)
+    return SHEET_PT - named - 24 - 11 * lines(marked, 120) - 10 - 9 - 9 - box - kept - feet + 12
+
+
+def _outcomes(case: findings.Case) -> str:
+    """Say what came of it."""
+    mine, theirs = case.area.total, case.region.total
+    head = '<h2 class="next">Outcomes</h2>'
+    if case.outcome_basis == "none":
+        return f'{head}<p class="note">The data has no outcomes.</p>'
+    said = outcome_words(mine, case.outcome_basis)
+    if mine.outcomes is None or mine.share is None:
+        return f'{head}<p class="note">Positive outcomes: {page.text(said)}.</p>'
+    if case.outcome_basis == "flow":
+        line = f"{words.whole(mine.outcomes)} positive outcomes: {said} recorded per 100 {case.noun} recorded"
+        caveat = "Outcomes may belong to earlier years."
+    else:
+        line = f"{words.whole(mine.outcomes)} with a positive outcome: {said}"
+        if mine.share_low is not None and mine.share_high is not None:
+            line += f" (95% range {words.share_text(mine.share_low)} to {words.share_text(mine.share_high)})"
+        caveat = "Recent offences may still get one."
+    if not case.whole_region and theirs.share is not None:
+        line += f"; {case.region.name} {outcome_words(theirs, case.outcome_basis)}"
+    return f'{head}<p class="out">{page.text(line)}. <span class="mu">{caveat}</span></p>'
+
+
+def _cautions(book: Book, case: findings.Case) -> list[tuple[str, str]]:
+    """Choose the cautions that concern this sheet."""
+    info = book.info
+    out = [("Small numbers.", "Ranges that overlap may differ by chance alone; hollow marks rest on fewer than 20.")]
+    if any(p.total.rate is not None for p in case.parts):
+        out.append(("Visitors.", "Rates divide by residents, so places with many visitors look high."))
+    if info.breaks:
+        texts = "; ".join(f"{words.month_name(b.month)}: {b.text}" for b in info.breaks[:2])
+        out.append(("Break in the series.", f"{texts}. Nothing is compared across it."))
+    if any(p.total.hidden for p in (*case.parts, case.area)):
+        out.append(("Withheld.", "Some numbers are withheld to protect the people involved; they are not zeros."))
+    if info.rounding > 1:
+        out.append(("Rounded.", f"Counts are rounded to {info.rounding}; parts need not add up."))
+    return out
+
+
+# A whole page: both sheets, the way to the other pages, and the style.
+
+
+_ASKED = "When, where and how"
+_PATTERNS = (
+    '<svg class="defs" aria-hidden="true" focusable="false"><defs>'
+    '<pattern id="few" width="4" height="4" patternUnits="userSpaceOnUse"><rect class="pl" width="4" height="4"/>'
+    '<circle class="pd" cx="2" cy="2" r=".75"/></pattern>'
+    '<pattern id="hidden" width="4" height="4" patternUnits="userSpaceOnUse"><rect class="pl" width="4" height="4"/>'
+    '<path class="ps" d="M-1 1L1-1M0 4L4 0M3 5L5 3"/></pattern></defs></svg>'
+)
+
+
+def make_page(book: Book, code: str) -> str:
+    """Write the page of an area: a borough's briefing, or the panel page of the region."""
+    info, place = book.info, book.places[code]
+    panel = place.level == "region"
+    style = resources.files(__package__).joinpath("briefing.css").read_text("utf-8")
+    up = "" if panel else "../"
+    links = [f'<a href="{up}index.html">Map</a>']
+    if not panel and info.region_code in book.places:
+        links.append(f'<a href="../panel.html">{page.text(info.region_name)}</a>')
+    if described(book, code):
+        links.append(f'<a href="{"circumstances.html" if panel else page_name(code)}">{_ASKED}</a>')
+    elif described(book, info.region_code):
+        links.append(f'<a href="../circumstances.html">{_ASKED}, {page.text(info.region_name)}</a>')
+    body = (
+        f'<nav class="top" aria-label="Pages">{"".join(links)}</nav>{_PATTERNS}'
+        f"<main>{first_sheet(book, code)}\n{second_sheet(book, code)}</main>"
+    )
+    kind = "panel briefing" if panel else "briefing"
+    return page.document(
+        language=info.language,
+        title=f"{info.title} {kind}: {place.name}, {info.headline.label}",
+        styles=[page.colour_tokens(), style],
+        body=body,
+    )
