@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.domain.categories import ROOT
-from pipeline.domain.outcome_kinds import REASONS
+from pipeline.domain.outcome_kinds import OutcomeKind
 from pipeline.domain.periods import Period
 from pipeline.statistics.intervals import wilson
 
@@ -74,10 +74,10 @@ DIMENSIONS = (
     Dimension("flag_status", "Flag", ("confirmed", "presumed")),
     Dimension("reporting_route", "How it was reported"),
     Dimension("delay", "From occurrence to recording", tuple(name for name, _ in DELAYS)),
-    Dimension("outcome", "Outcome so far", tuple(r.label for r in REASONS if r.id != "not_stated")),
+    Dimension("outcome", "Outcome so far", tuple(k.label for k in OutcomeKind if k != OutcomeKind.NOT_STATED)),
     Dimension("weekday_hour", "Day and time", tuple(f"{day}, {hours}" for day in WEEKDAYS for hours in HOUR_BANDS)),
 )
-_LABELS = {r.id: r.label for r in REASONS}
+_LABELS = {kind.value: kind.label for kind in OutcomeKind}
 
 
 def _worded(question: str, value: str) -> str:

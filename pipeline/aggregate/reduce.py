@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.aggregate.circumstances import DELAYS, WHOLE
-from pipeline.domain.outcome_kinds import reason_of
+from pipeline.domain.outcome_kinds import kind_of_outcome
 from pipeline.errors import InputError
 from pipeline.storage.duckdb import connect, literal, scan_parts
 from pipeline.tables import AREA_MONTHS, LOCATIONS
@@ -277,7 +277,7 @@ def count_facets(part: Path | OpenPart, *, memory_limit_mb: int = 1000) -> pd.Da
 def _by_kind_of_outcome(facets: pd.DataFrame) -> pd.DataFrame:
     """Replace outcomes as the source puts them by their kind, and add up."""
     told = facets["facet"] == "outcome"
-    kinds = {v: reason_of(*v.split("|", 1)[::-1]) for v in facets.loc[told, "value"].unique()}
+    kinds = {v: kind_of_outcome(*v.split("|", 1)[::-1]) for v in facets.loc[told, "value"].unique()}
     whole = facets.assign(value=facets["value"].where(~told, facets["value"].map(kinds)))
     return whole.groupby(list(FACET_KEY), sort=True)["incidents"].sum().reset_index()
 

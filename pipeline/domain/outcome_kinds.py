@@ -1,59 +1,88 @@
-"""Kinds of outcome: what came of an offence, or why nothing did, told from the words of the source."""
+"""Kinds of outcome: what came of an offence, or why nothing did, read from the words of the source."""
 
-from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
 
-__all__ = ["REASONS", "Reason", "reason_of"]
+__all__ = ["OutcomeKind", "kind_of_outcome"]
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """A kind of outcome: id, words for readers, and lower-case texts one of which tells it."""
+class OutcomeKind(StrEnum):
+    """A kind of outcome: its id, a label for readers, and lower-case words by one of which a text is recognised.
 
-    id: str
+    Members stand in the order in which they are shown; `_TRIED` is the order in which texts are compared with them.
+
+    Examples
+    --------
+    >>> OutcomeKind.POSITIVE, OutcomeKind.POSITIVE.label
+    (<OutcomeKind.POSITIVE: 'positive'>, 'Positive outcome')
+    """
+
     label: str
-    texts: tuple[str, ...] = ()
+    texts: tuple[str, ...]
 
+    def __new__(cls, value: str, label: str = "", *texts: str) -> Self:
+        """Make a member of its id, its label and its words."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.label = label
+        member.texts = texts
+        return member
 
-REASONS = (
-    Reason(
+    POSITIVE = (
         "positive",
         "Positive outcome",
-        ("charge", "summons", "caution", "resolution", "penalty notice", "taken into consideration", "offender ",
-         "diversionary"),
-    ),
-    Reason(
+        "charge",
+        "summons",
+        "caution",
+        "resolution",
+        "penalty notice",
+        "taken into consideration",
+        "offender ",
+        "diversionary",
+    )
+    VICTIM_DOES_NOT_SUPPORT = (
         "victim_does_not_support",
         "Victim does not support action",
-        ("victim does not support", "victim declines", "evidential difficulties (victim"),
-    ),
-    Reason("no_suspect", "No suspect identified", ("no suspect", "suspect not identified", "unidentified")),
-    Reason("evidential_difficulties", "Evidential difficulties", ("evidential difficulties", "unable to prosecute")),
-    Reason("not_in_public_interest", "Not in the public interest", ("public interest",)),
-    Reason(
+        "victim does not support",
+        "victim declines",
+        "evidential difficulties (victim",
+    )
+    NO_SUSPECT = "no_suspect", "No suspect identified", "no suspect", "suspect not identified", "unidentified"
+    EVIDENTIAL_DIFFICULTIES = (
+        "evidential_difficulties",
+        "Evidential difficulties",
+        "evidential difficulties",
+        "unable to prosecute",
+    )
+    NOT_IN_PUBLIC_INTEREST = "not_in_public_interest", "Not in the public interest", "public interest"
+    PENDING = (
         "pending",
         "Under investigation or awaiting a decision",
-        ("under investigation", "awaiting", "pending", "court result unavailable"),
-    ),
-    Reason("other", "Other outcome"),
-    Reason("not_stated", "No outcome stated"),
-)  # fmt: skip
-"""Kinds of outcome in the order they are shown. The order in which texts are tried is that of `_TRIED`."""
+        "under investigation",
+        "awaiting",
+        "pending",
+        "court result unavailable",
+    )
+    OTHER = "other", "Other outcome"
+    NOT_STATED = "not_stated", "No outcome stated"
+
 
 # "Evidential difficulties: victim does not support" is about the victim, and "prosecution of the offender is not in the
-# public interest" is no positive outcome: the telling words are tried before the general ones.
+# public interest" is not a positive outcome: kinds with specific words are tried before those with general ones.
 _TRIED = (
-    "pending",
-    "victim_does_not_support",
-    "no_suspect",
-    "not_in_public_interest",
-    "evidential_difficulties",
-    "positive",
+    OutcomeKind.PENDING,
+    OutcomeKind.VICTIM_DOES_NOT_SUPPORT,
+    OutcomeKind.NO_SUSPECT,
+    OutcomeKind.NOT_IN_PUBLIC_INTEREST,
+    OutcomeKind.EVIDENTIAL_DIFFICULTIES,
+    OutcomeKind.POSITIVE,
 )
+# These hold words of a positive outcome ("charge", "offender ") but say that there was none.
 _NO_ACTION = ("not charged", "no charge", "offender died", "offender has died", "too ill")
 
 
-def reason_of(text: str, outcome_class: str = "") -> str:
-    """Tell the kind of an outcome (id of `REASONS`) from its text; what the configuration says of it comes first.
+def kind_of_outcome(text: str, outcome_class: str = "") -> OutcomeKind:
+    """Find the kind of an outcome from its text; what the configuration says of it comes first.
 
     Parameters
     ----------
@@ -64,16 +93,21 @@ def reason_of(text: str, outcome_class: str = "") -> str:
 
     Examples
     --------
-    >>> reason_of("Evidential difficulties: victim does not support"), reason_of("charged", "other")
-    ('victim_does_not_support', 'other')
+    >>> str(kind_of_outcome("Evidential difficulties: victim does not support"))
+    'victim_does_not_support'
+    >>> str(kind_of_outcome("charged")), str(kind_of_outcome("charged", "other")), str(kind_of_outcome(""))
+    ('positive', 'other', 'not_stated')
     """
-    if outcome_class in ("positive", "pending"):
-        return outcome_class
+    if outcome_class in (OutcomeKind.POSITIVE, OutcomeKind.PENDING):
+        return OutcomeKind(outcome_class)
     words = " ".join(text.casefold().replace(":", " ").replace("-", " ").split())
     if not words:
-        return "not_stated"
+        return OutcomeKind.NOT_STATED
     if any(part in words for part in _NO_ACTION):
-        return "other"
-    texts = {r.id: r.texts for r in REASONS}
-    found = next((r for r in _TRIED if any(part in f"{words} " for part in texts[r])), "other")
-    return "other" if (outcome_class, found) == ("other", "positive") else found
+        return OutcomeKind.OTHER
+    # A space is added because "offender " must match the last word of a text too, but not "offenders".
+    found = next((kind for kind in _TRIED if any(part in f"{words} " for part in kind.texts)), OutcomeKind.OTHER)
+    # The configuration may deny that an outcome is positive; it does not deny the more specific kinds.
+    if outcome_class == OutcomeKind.OTHER and found == OutcomeKind.POSITIVE:
+        return OutcomeKind.OTHER
+    return found

@@ -12,14 +12,18 @@ from datetime import date, timedelta
 from enum import StrEnum
 from typing import Literal, Self
 
-from pipeline.errors import InputError
+from pipeline.config import Periods, Profile
+from pipeline.errors import ConfigError, InputError
+from pipeline.tables import Level
 
 __all__ = [
     "Break",
     "Period",
     "WindowKind",
+    "Windows",
     "add_months",
     "breaks_within",
+    "choose_windows",
     "complete_span",
     "earlier_window",
     "gaps",
@@ -315,3 +319,90 @@ def without_overlap(periods: Sequence[Period]) -> tuple[Period, ...]:
         if not chosen or period.last_month < chosen[-1].first_month:
             chosen.append(period)
     return tuple(reversed(chosen))
+
+
+# Which windows a profile is given.
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Windows by level, oldest first; `earlier` is what the headline is compared with, if the data reaches that far.
+
+    `series` is the run of windows readers step through at each level; `by_level` holds those of smaller areas too, so
+    that every ward count stands beside its borough's.
+    """
+
+    headline: Period
+    earlier: Period | None
+    series: dict[str, tuple[Period, ...]]
+    by_level: dict[str, tuple[Period, ...]]
+    first_date: date
+    last_date: date
+
+    def all_of(self, level: str) -> tuple[Period, ...]:
+        """Return the windows of a level with the headline and the earlier window among them, oldest first."""
+        extra = [p for p in (self.headline, self.earlier) if p is not None]
+        return tuple(sorted({*self.by_level[level], *extra}))
+
+    def partial(self, period: Period) -> bool:
+        """Whether the data covers the window only in part."""
+        return is_partial(period, first_date=self.first_date, last_date=self.last_date)
+
+
+def choose_windows(profile: Profile, periods: Periods, *, first_date: date, last_date: date, compare: str) -> Windows:
+    """Choose the windows of one profile.
+
+    Fixed windows are counted from `periods.anchor`, else from the first month of the data, so that a month that is
+    added later moves none of them. Outside internal, ward windows never overlap.
+
+    Raises
+    ------
+    ConfigError
+        If the stated headline lies outside the data.
+    InputError
+        If not one month is complete.
+    """
+    first, last = month_of(first_date), month_of(last_date)
+    anchor = int(periods.anchor.replace("-", "")) if periods.anchor else add_months(first, periods.months - 1)
+    main = _headline(profile, periods, first_date=first_date, last_date=last_date, anchor=anchor)
+    series: dict[str, tuple[Period, ...]] = {}
+    for level, chosen in (
+        (Level.REGION, profile.borough_period),
+        (Level.BOROUGH, profile.borough_period),
+        (Level.WARD, profile.ward_period),
+    ):
+        kind = WindowKind(chosen)
+        if kind == WindowKind.ROLLING:
+            every = windows(kind, first=first, last=main.last_month, months=main.months)
+            laid = tuple(sorted(every[::-1][:: periods.rolling_step_months]))
+        else:
+            laid = windows(kind, first=first, last=last, months=periods.months, anchor=anchor)
+            whole = tuple(p for p in laid if not is_partial(p, first_date=first_date, last_date=last_date))
+            laid = whole or laid[-1:]
+        if level == Level.WARD and profile.audience != "internal":
+            laid = without_overlap([p for p in laid if p == main or not p.overlaps(main)] + [main])
+        series[level] = laid
+    by_level = {
+        level: tuple(sorted(laid if level == Level.WARD else {*laid, *series[Level.WARD]}))
+        for level, laid in series.items()
+    }
+    earlier = earlier_window(main, basis="previous" if compare == "previous" or main.months > 12 else "year_before")
+    known = not is_partial(earlier, first_date=first_date, last_date=last_date)
+    allowed = known and (profile.audience == "internal" or earlier in series[Level.WARD])
+    return Windows(main, earlier if allowed else None, series, by_level, first_date, last_date)
+
+
+def _headline(profile: Profile, periods: Periods, *, first_date: date, last_date: date, anchor: int) -> Period:
+    if periods.headline != "latest":
+        stated = Period.parse(periods.headline)
+        if is_partial(stated, first_date=first_date, last_date=last_date):
+            raise ConfigError(
+                f"periods.headline is {stated.id}, but the data covers {first_date} to {last_date}: "
+                "choose a window inside, or `latest`"
+            )
+        return stated
+    if profile.audience != "internal":
+        fixed = latest_fixed(first_date=first_date, last_date=last_date, months=periods.months, anchor=anchor)
+        if fixed is not None:
+            return fixed
+    return headline(first_date=first_date, last_date=last_date, months=periods.months)

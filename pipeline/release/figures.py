@@ -12,8 +12,7 @@ import pandas as pd
 
 from pipeline.config import Config, Profile
 from pipeline.detect.gistar import area_significance
-from pipeline.domain.periods import Break, Period
-from pipeline.domain.windows import Windows
+from pipeline.domain.periods import Break, Period, Windows
 from pipeline.geography.neighbours import contiguity
 from pipeline.statistics.change import ChangeRules, Comparison, change, compare_windows
 from pipeline.statistics.outcomes import add_outcomes

@@ -10,8 +10,7 @@ import pandas as pd
 
 from pipeline.aggregate.counts import sum_periods
 from pipeline.config import Config, Profile
-from pipeline.domain.periods import add_months, month_of
-from pipeline.domain.windows import Windows, choose_windows
+from pipeline.domain.periods import Windows, add_months, choose_windows, month_of
 from pipeline.errors import ConfigError
 from pipeline.release.circumstances import Circumstances, Setting, Told, release_circumstances
 from pipeline.release.figures import derive

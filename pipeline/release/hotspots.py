@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pipeline.config import Density, Profile
 from pipeline.detect.density import density_bands, lowered, month_rows
 from pipeline.domain.bands import Bands, count_bands
-from pipeline.domain.windows import Windows
+from pipeline.domain.periods import Windows
 from pipeline.geography.grid import HexGrid
 from pipeline.release.linked_tables import Spot
 from pipeline.tables import DENSITY_LAYER, HOTSPOT_LAYER

@@ -13,8 +13,7 @@ import pandas as pd
 from pydantic import TypeAdapter
 
 from pipeline.config import Config, Profile
-from pipeline.domain.periods import Period
-from pipeline.domain.windows import Windows
+from pipeline.domain.periods import Period, Windows
 from pipeline.errors import DisclosureError
 from pipeline.tables import CIRCUMSTANCES
 

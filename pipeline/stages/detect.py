@@ -13,8 +13,7 @@ from pipeline.detect.density import bandwidth_of, month_rows, places_of
 from pipeline.detect.emerging import emerging, scores_by_period
 from pipeline.detect.gistar import gistar
 from pipeline.detect.hotspots import find_hotspots
-from pipeline.domain.periods import Break, Period, is_partial, month_of, month_range, windows
-from pipeline.domain.windows import Windows, choose_windows
+from pipeline.domain.periods import Break, Period, Windows, choose_windows, is_partial, month_of, month_range, windows
 from pipeline.geography.grid import Grid, HexGrid
 from pipeline.geography.neighbours import contiguity
 from pipeline.stages import Context

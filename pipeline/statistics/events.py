@@ -10,11 +10,11 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from pipeline.domain.periods import Break, add_months, breaks_within, month_of
+from pipeline.domain.periods import Break, breaks_within, month_of
 from pipeline.errors import InputError
 from pipeline.statistics.intervals import dispersion, garwood, rate_ratio
 
-__all__ = ["Event", "EventRates", "Side", "around_event", "day_series", "month_series"]
+__all__ = ["Event", "EventRates", "Side", "around_event"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -64,23 +64,6 @@ class EventRates:
     note: str = ""
 
 
-def month_series(counts: "pd.Series[int]") -> pd.DataFrame:
-    """Make a series of months: index months as yyyymm, values incidents; columns start, days, incidents."""
-    months = [int(m) for m in counts.index]
-    starts = [date(m // 100, m % 100, 1) for m in months]
-    following = [add_months(m, 1) for m in months]
-    days = [(date(f // 100, f % 100, 1) - start).days for f, start in zip(following, starts, strict=True)]
-    frame = pd.DataFrame({"start": starts, "days": days, "incidents": counts.to_numpy()})
-    return frame.sort_values("start", ignore_index=True)
-
-
-def day_series(counts: "pd.Series[int]", *, first_date: date, last_date: date) -> pd.DataFrame:
-    """Make a series of days from counts by date, with zeros for days without any."""
-    days = pd.date_range(first_date, last_date, freq="D")
-    values = counts.set_axis(pd.DatetimeIndex(counts.index)).reindex(days, fill_value=0)
-    return pd.DataFrame({"start": days.date, "days": 1, "incidents": values.to_numpy(np.int64)})
-
-
 def around_event(
     series: pd.DataFrame,
     event: Event,
@@ -96,7 +79,7 @@ def around_event(
     ----------
     series
         start (dates), days (length of the step) and incidents (nullable), one row for each step (day or month), in
-        time order; see `month_series` and `day_series`.
+        time order.
     event
         The step that holds its day counts as after; the note says how many earlier days that step holds.
     steps_before, steps_after

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pipeline.errors import InputError
 
-__all__ = ["Family", "benjamini_hochberg", "cut_off"]
+__all__ = ["Family", "benjamini_hochberg"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,39 +77,6 @@ def benjamini_hochberg(p: ArrayLike, *, included: ArrayLike | None = None) -> ND
         adjusted[order] = np.minimum.accumulate(ranked[::-1])[::-1]
         q[tested] = np.minimum(adjusted, 1.0)
     return q
-
-
-def cut_off(p: ArrayLike, *, alpha: float) -> float:
-    """Return the largest p-value that counts as a discovery at level alpha.
-
-    Parameters
-    ----------
-    p
-        P-values of one family.
-    alpha
-        Share of false discoveries to allow, between 0 and 1.
-
-    Returns
-    -------
-    threshold
-        ``alpha k / m`` for the last k whose p-value passes it; ``alpha / m`` (Bonferroni) if none does.
-
-    Raises
-    ------
-    InputError
-        If there is no p-value, or one is not between 0 and 1.
-
-    References
-    ----------
-    Caldas de Castro and Singer (2006), Geographical Analysis 38, 180-208.
-    """
-    values = np.sort(np.asarray(p, dtype=np.float64).ravel())
-    if not values.size:
-        raise InputError("no p-values were given: a cut-off needs at least one test")
-    _check(values)
-    limits = alpha * np.arange(1, values.size + 1) / values.size
-    passed = np.flatnonzero(values <= limits)
-    return float(limits[passed[-1]] if passed.size else limits[0])
 
 
 def _check(values: NDArray[np.float64]) -> None:

@@ -14,7 +14,7 @@ from scipy import special
 
 from pipeline.errors import InputError
 
-__all__ = ["Dispersion", "dispersion", "funnel_limits", "garwood", "rate_ratio", "wilson"]
+__all__ = ["Dispersion", "dispersion", "garwood", "rate_ratio", "wilson"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -77,42 +77,6 @@ def garwood(
     low = np.where(x > 0, special.gammaincinv(np.where(x > 0, effective, 1.0), tail), 0.0)
     high = special.gammaincinv(effective + 1, 1 - tail)
     return phi * low, phi * high
-
-
-def funnel_limits(
-    expected: npt.ArrayLike, *, confidence: float = 0.95, dispersion: npt.ArrayLike = 1.0
-) -> tuple[Floats, Floats]:
-    """Bound the counts that agree with an expected number of events: the funnel round a reference rate.
-
-    A count lies beyond a limit exactly when the `garwood` interval of the count leaves the expectation out.
-
-    Returns
-    -------
-    low, high
-        Limits in events, not rounded. `low` is 0 where even a count of nothing agrees with the expectation.
-    """
-    mu, phi = np.broadcast_arrays(np.asarray(expected, dtype=np.float64), np.asarray(dispersion, dtype=np.float64))
-    _check("expected events", mu, confidence=confidence)
-    _check("dispersion - 1", phi - 1)
-    tail = (1 - confidence) / 2
-    m = mu / phi
-    reachable = np.exp(-m) < tail
-    low = np.where(reachable, special.pdtrik(tail, np.where(reachable, m, 50.0)), 0.0)
-    # P(X >= x) = tail is P(X <= x - 1) = 1 - tail. With so little expected that one event surprises, the limit is
-    # under 1, where the distribution function of a count says nothing: solve the continuous one instead.
-    rare = np.exp(-m) > 1 - tail
-    high = 1 + special.pdtrik(1 - tail, np.where(rare, 1.0, m))
-    return phi * low, phi * np.where(rare, _rare_limit(np.where(rare, m, 0.0), tail), high)
-
-
-def _rare_limit(m: Floats, tail: float) -> Floats:
-    """Find x in (0, 1] with ``gammainc(x, m) = tail`` by halving: the upper funnel limit of tiny expectations."""
-    low, high = np.zeros_like(m), np.ones_like(m)
-    for _ in range(60):
-        middle = (low + high) / 2
-        above = special.gammainc(middle, m) > tail
-        low, high = np.where(above, middle, low), np.where(above, high, middle)
-    return np.asarray(high, dtype=np.float64)
 
 
 def wilson(successes: npt.ArrayLike, trials: npt.ArrayLike, *, confidence: float = 0.95) -> tuple[Floats, Floats]:

@@ -6,27 +6,26 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.domain.categories import Category, CategoryTree
 from pipeline.domain.periods import Break
 from pipeline.release.gate import Detected
 from pipeline.release.released import CategoryInfo
 from pipeline.tables import AREA_MONTHS, LOCATIONS
 from tests.kit.gated import areas_of
 
-TREE = CategoryTree(
-    (
-        Category("racist_and_religious", "Racist and Religious Crime"),
-        Category("racist", "Racist Crime", "racist_and_religious"),
-        Category("faith", "Faith Crime", "racist_and_religious"),
-        Category("antisemitic", "AntiSemitic", "faith"),
-        Category("islamophobic", "Islamophobic Crime", "faith"),
-        Category("homophobic", "Homophobic Crime"),
-        Category("disability", "Disability Crime"),
-        Category("transphobic", "Transphobic Crime"),
-    ),
-    root_label="All hate crime",
-    root_aliases=("Hate crime",),
+CATEGORIES = (
+    CategoryInfo("all", "All hate crime", None),
+    CategoryInfo("racist_and_religious", "Racist and Religious Crime", "all"),
+    CategoryInfo("racist", "Racist Crime", "racist_and_religious"),
+    CategoryInfo("faith", "Faith Crime", "racist_and_religious"),
+    CategoryInfo("antisemitic", "AntiSemitic", "faith"),
+    CategoryInfo("islamophobic", "Islamophobic Crime", "faith"),
+    CategoryInfo("homophobic", "Homophobic Crime", "all"),
+    CategoryInfo("disability", "Disability Crime", "all"),
+    CategoryInfo("transphobic", "Transphobic Crime", "all"),
 )
+CATEGORY_IDS = tuple(category.id for category in CATEGORIES)
+ID_OF = {category.label: category.id for category in CATEGORIES} | {"Hate crime": "all"}
+"""Ids by the names of the source."""
 REGION = "E12000007"
 BREAK = Break(202403, "The Met changed its recording system: counts before and from March 2024 are not comparable.")
 LEVELS = {"Borough": "borough", "Safer Neighbourhood Teams": "ward"}
@@ -44,7 +43,7 @@ def met_area_months(real_data: Path) -> pd.DataFrame:
             "level": raw["area_type"].map(LEVELS),
             "month": raw["month_year"].str.slice(0, 4).astype(int) * 100
             + raw["month_year"].str.slice(5, 7).astype(int),
-            "category": raw["crime_subtype"].map({c: TREE.resolve(c) for c in raw["crime_subtype"].unique()}),
+            "category": raw["crime_subtype"].map(ID_OF),
             "measure": raw["measure"].map(MEASURES),
             "value": raw["count"].astype("int64"),
         }
@@ -118,9 +117,7 @@ def met_detected(real_data: Path, *, boroughs: tuple[str, ...] = ()) -> Detected
     return Detected(
         areas=areas,
         area_months=AREA_MONTHS.conform(months.sort_values(["area_code", "month", "category"], ignore_index=True)),
-        categories=tuple(
-            CategoryInfo(i, TREE.labels[i], (TREE.ancestors(i) or (None,))[0] if i != "all" else None) for i in TREE.ids
-        ),
+        categories=CATEGORIES,
         first_date=date(2021, 8, 1),
         last_date=date(2025, 7, 31),
         locations=LOCATIONS.empty(),

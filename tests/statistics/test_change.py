@@ -12,7 +12,7 @@ from pipeline.aggregate.counts import sum_periods
 from pipeline.domain.periods import Break, Period, windows
 from pipeline.errors import InputError
 from pipeline.statistics.change import ChangeRules, ChangeWord, Comparison, change, compare_windows
-from tests.kit.met_counts import BREAK, TREE, met_area_months, met_areas
+from tests.kit.met_counts import BREAK, CATEGORY_IDS, met_area_months, met_areas
 
 THIS, LAST = Period.parse("2024-08..2025-07"), Period.parse("2023-08..2024-07")
 COVERED = {"first_date": date(2021, 8, 1), "last_date": date(2025, 7, 31)}
@@ -195,7 +195,7 @@ def test_met_changes_with_the_break_on_and_off(real_data: Path) -> None:
     spans = [LAST, THIS, *windows("month", first=LAST.first_month, last=THIS.last_month)]
     data = met_area_months(real_data)
     covered = areas.loc[areas["covered"], "area_code"].tolist()
-    counts = sum_periods(data, spans, areas=areas, categories=TREE.ids, covered=covered)
+    counts = sum_periods(data, spans, areas=areas, categories=CATEGORY_IDS, covered=covered)
     on = change(counts, compare_windows(THIS, **COVERED, breaks=[BREAK])).table
     assert set(on.loc[on["area_code"].isin(covered), "change_word"]) == {"not comparable"}
     assert on.loc[on["area_code"] == "E09000001", "change_word"].isna().all()

@@ -7,25 +7,23 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from pipeline.domain.periods import Break, month_range
+from pipeline.domain.periods import Break, Period, month_range
 from pipeline.errors import InputError
-from pipeline.statistics.events import Event, around_event, day_series, month_series
+from pipeline.statistics.events import Event, around_event
 
 ATTACK = Event(date(2023, 10, 7), "Attack")
 MONTHS = month_range(202210, 202312)
 
 
 def months(*counts: int) -> pd.DataFrame:
-    return month_series(pd.Series(counts, index=MONTHS[: len(counts)]))
+    spans = [Period(month, month) for month in MONTHS[: len(counts)]]
+    return pd.DataFrame({"start": [s.start for s in spans], "days": [s.days for s in spans], "incidents": counts})
 
 
 def test_rates_and_their_ratio_of_a_steady_series() -> None:
     """100 a day for a year, then 200 a day: less dispersed than chance, so the intervals are the exact ones."""
-    series = day_series(
-        pd.Series([100] * 365 + [200] * 30, index=pd.date_range("2022-10-07", periods=395)),
-        first_date=date(2022, 10, 7),
-        last_date=date(2023, 11, 5),
-    )
+    days = pd.date_range("2022-10-07", periods=395)
+    series = pd.DataFrame({"start": days.date, "days": 1, "incidents": [100] * 365 + [200] * 30})
     found = around_event(series, ATTACK, steps_before=365, steps_after=30)
     assert (found.before.incidents, found.before.days) == (36_500, 365)
     assert (found.after.incidents, found.after.days) == (6000, 30)
@@ -91,14 +89,6 @@ def test_no_earlier_events_bound_no_ratio() -> None:
     found = around_event(months(*[0] * 12, 5, 4, 6), ATTACK)
     assert (found.ratio, found.ratio_high) == (None, None)
     assert found.ratio_low > 1
-
-
-def test_days_without_incidents_are_zeros() -> None:
-    series = day_series(
-        pd.Series([3], index=[pd.Timestamp(2025, 1, 2)]), first_date=date(2025, 1, 1), last_date=date(2025, 1, 3)
-    )
-    assert series["incidents"].tolist() == [0, 3, 0]
-    assert series["start"].tolist() == [date(2025, 1, d) for d in (1, 2, 3)]
 
 
 def test_a_series_out_of_order_is_refused() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import false_discovery_control
 
 from pipeline.errors import InputError
-from pipeline.statistics.false_discovery import Family, benjamini_hochberg, cut_off
+from pipeline.statistics.false_discovery import Family, benjamini_hochberg
 
 PROBABILITIES = st.lists(st.floats(0, 1), min_size=1, max_size=60)
 
@@ -39,7 +39,6 @@ def test_the_table_of_the_1995_paper() -> None:
         1,
     ]
     assert (benjamini_hochberg(p) <= 0.05).tolist() == [True] * 4 + [False] * 11
-    assert cut_off(p, alpha=0.05) == pytest.approx(4 * 0.05 / 15)
 
 
 def test_units_without_a_test_are_not_counted() -> None:
@@ -57,15 +56,11 @@ def test_no_test_at_all_gives_no_discovery() -> None:
 def test_a_missing_or_impossible_p_is_refused(p: list[float]) -> None:
     with pytest.raises(InputError, match="outside 0 to 1"):
         benjamini_hochberg(p)
-    with pytest.raises(InputError, match="outside 0 to 1"):
-        cut_off(p, alpha=0.05)
 
 
-def test_flags_must_match_and_a_cut_off_needs_tests() -> None:
+def test_flags_must_match() -> None:
     with pytest.raises(InputError, match="one flag per p-value"):
         benjamini_hochberg([0.1, 0.2], included=[True])
-    with pytest.raises(InputError, match="at least one test"):
-        cut_off([], alpha=0.05)
 
 
 def test_a_family_says_how_many_tests_it_holds() -> None:

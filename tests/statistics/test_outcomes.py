@@ -7,11 +7,10 @@ import pytest
 from scipy import stats
 
 from pipeline.aggregate.counts import sum_periods
-from pipeline.domain.outcome_kinds import reason_of
 from pipeline.domain.periods import Period
 from pipeline.errors import InputError
 from pipeline.statistics.outcomes import add_outcomes, leave_out_immature
-from tests.kit.met_counts import TREE, met_area_months, met_areas
+from tests.kit.met_counts import CATEGORY_IDS, met_area_months, met_areas
 
 YEAR = Period.parse("2024-08..2025-07")
 NUMBERS = ["outcome_share", "outcome_low", "outcome_high"]
@@ -86,42 +85,11 @@ def test_months_without_time_for_an_outcome_are_left_out_and_told() -> None:
     assert leave_out_immature(months, last_month=202507, maturity_months=0)[1] == ()
 
 
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("Suspect charged", "positive"),
-        ("Charge/Summons", "positive"),
-        ("Offender given a caution", "positive"),
-        ("Local resolution", "positive"),
-        ("Investigation complete; no suspect identified", "no_suspect"),
-        ("Unable to prosecute suspect", "evidential_difficulties"),
-        ("Evidential difficulties: named suspect; victim does not support action", "victim_does_not_support"),
-        ("Evidential difficulties: suspect identified; victim supports action", "evidential_difficulties"),
-        ("Formal action is not in the public interest", "not_in_public_interest"),
-        ("Under investigation", "pending"),
-        ("Awaiting court outcome", "pending"),
-        ("Action to be taken by another organisation", "other"),
-        ("Suspect not charged", "other"),
-        ("Offender died before proceedings", "other"),
-        ("", "not_stated"),
-    ],
-)  # fmt: skip
-def test_outcome_texts_of_the_home_office_and_police_uk(text: str, reason: str) -> None:
-    assert reason_of(text) == reason
-    assert reason_of(text, "positive") == "positive"
-    assert reason_of(text, "pending") == "pending"
-
-
-def test_what_the_configuration_calls_no_positive_outcome_is_none() -> None:
-    assert reason_of("Suspect charged", "other") == "other"
-    assert reason_of("Victim does not support", "other") == "victim_does_not_support"
-
-
 @pytest.mark.real
 def test_met_outcomes_are_a_flow(real_data: Path) -> None:
     """10,572 positive outcomes to 95,668 offences over the file; as a cohort the wards refuse."""
     areas = met_areas(real_data)
-    counts = sum_periods(met_area_months(real_data), [Period(202108, 202507)], areas=areas, categories=TREE.ids)
+    counts = sum_periods(met_area_months(real_data), [Period(202108, 202507)], areas=areas, categories=CATEGORY_IDS)
     found = add_outcomes(counts, basis="flow").set_index(["area_code", "category"])
     assert found.loc[("E12000007", "all"), "outcome_share"] == pytest.approx(10_572 / 95_668 * 100)
     assert found.loc[found["level"] == "ward", "outcome_share"].isna().all()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pipeline.aggregate.circumstances import DELAYS, NOT_STATED, TOO_RECENT, median_answer
-from pipeline.domain.outcome_kinds import REASONS
+from pipeline.domain.outcome_kinds import OutcomeKind
 from pipeline.publish import words
 
 __all__ = ["Answer", "Asked", "told"]
@@ -130,8 +130,9 @@ def _middle(asked: Asked) -> str:
 
 def _outcome(asked: Asked) -> str:
     """Say how many had a positive outcome, and what stood most often in its way."""
-    labels = {r.id: r.label for r in REASONS}
-    positive, unsupported = (asked.answer(labels[r]) for r in ("positive", "victim_does_not_support"))
+    positive, unsupported = (
+        asked.answer(kind.label) for kind in (OutcomeKind.POSITIVE, OutcomeKind.VICTIM_DOES_NOT_SUPPORT)
+    )
     said = []
     if positive and positive.share is not None:
         said.append(f"{_pct(asked, positive)} had a positive outcome.{_beside(asked, positive)}")
