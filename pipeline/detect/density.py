@@ -23,6 +23,7 @@ from pipeline.detect.kde import (
     kde_grid,
     peak_per_km2,
 )
+from pipeline.detect.method import DetectInput, Findings, Method, Need, Scope
 from pipeline.domain.periods import Period
 from pipeline.errors import InputError
 from pipeline.geography.areas import AreaIndex
@@ -31,6 +32,7 @@ from pipeline.geography.grid import Grid
 __all__ = [
     "DOUBLING_PER_KM2",
     "MEAN_MULTIPLES",
+    "METHOD",
     "Band",
     "Bands",
     "bands",
@@ -381,3 +383,33 @@ def _polygons(shape: Any) -> Any:
     parts = shapely.get_parts(parts)  # a collection may hold multipolygons
     keep = parts[(shapely.get_dimensions(parts) == 2) & (shapely.area(parts) >= LEAST_PART_M2)]
     return shapely.normalize(shapely.multipolygons(keep)) if len(keep) else shapely.MultiPolygon()
+
+
+# The entry in the registry. The bands themselves are drawn by the release stage, under each profile's own rules: the
+# detect stage settles the bandwidth, so that every profile's surface has the same.
+
+
+def _report_bandwidth(data: DetectInput) -> Findings:
+    """Record the bandwidth, why it was chosen, and how well each candidate did."""
+    choice = data.bandwidth
+    if choice is None:
+        return Findings()
+    ladder = zip(choice.ladder_m, choice.log_likelihoods, strict=True)
+    return Findings(
+        state={"bandwidth_m": choice.bandwidth_m},
+        choices={
+            "bandwidth_m": choice.bandwidth_m,
+            "bandwidth_reason": choice.reason,
+            "bandwidth_ladder": {f"{h:g} m": score for h, score in ladder},
+        },
+    )
+
+
+METHOD = Method(
+    name="density",
+    section="detect.density",
+    needs=frozenset({Need.POINTS}),
+    scope=Scope.RUN,
+    enabled=lambda _: True,  # the risk surface and the release need a bandwidth even where no bands are drawn
+    run=_report_bandwidth,
+)

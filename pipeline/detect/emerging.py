@@ -10,11 +10,22 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
 from pipeline.detect.gistar import gistar
-from pipeline.domain.periods import Break, Period, months_between, one_system
+from pipeline.detect.method import DetectInput, Findings, Method, Need, Scope
+from pipeline.domain.periods import Break, Period, is_partial, month_of, months_between, one_system, windows
 from pipeline.errors import InputError
-from pipeline.geography.neighbours import Weights
+from pipeline.geography.neighbours import Weights, contiguity
 
-__all__ = ["PATTERNS", "Emerging", "Panel", "Trend", "classify", "emerging", "mann_kendall", "scores_by_period"]
+__all__ = [
+    "METHOD",
+    "PATTERNS",
+    "Emerging",
+    "Panel",
+    "Trend",
+    "classify",
+    "emerging",
+    "mann_kendall",
+    "scores_by_period",
+]
 
 
 # The Mann-Kendall test: does a series rise or fall.
@@ -384,3 +395,60 @@ def scores_by_period(
         defined=np.any([r.defined for r in results], axis=0) if results else np.zeros(shape[0], dtype=bool),
         notes=tuple(dict.fromkeys(note for r in results for note in r.notes)),
     )
+
+
+# The entry in the registry: the class of every covered ward, for each category that Gi* tests.
+
+
+GAP_M = 1.0  # boundaries are generalised to about a metre, so neighbours may be that far apart
+
+
+def _classify_wards(data: DetectInput) -> Findings:
+    """Class every covered ward by its run of Gi*, or say why there is no class."""
+    settings, config = data.config.emerging, data.config
+    first, last = data.span
+    # A period that the data covers in part would look like a fall: only whole ones make a history.
+    periods = windows(settings.kind, first=month_of(first), last=month_of(last))
+    periods = tuple(p for p in periods if not is_partial(p, first_date=first, last_date=last))
+    wards = data.wards.sort_values("area_code")
+    weights = contiguity(wards.geometry.to_numpy(), snap_m=GAP_M)
+    people = wards["population"].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
+    breaks = () if config.periods.ignore_breaks else config.periods.breaks
+    frames, choices = [], {}
+    for category in config.detect.gistar.categories:
+        counts = data.ward_counts(periods, [category])
+        table = counts.pivot_table(index="area_code", columns="period", values="incidents", aggfunc="sum")
+        table = table.reindex(index=wards["area_code"], columns=[p.id for p in periods])
+        panel = scores_by_period(
+            table.to_numpy(dtype=np.float64),
+            weights=weights,
+            periods=periods,
+            layer=f"wards, {category}",
+            # Rates need residents everywhere: one ward without them and all are tested on counts.
+            population=people if (people > 0).all() else None,
+            permutations=config.detect.gistar.permutations,
+            seed=config.run.seed,
+        )
+        found = emerging(
+            panel.z,
+            hotspot_class=panel.hotspot_class,
+            periods=periods,
+            breaks=[Break(int(b.month.replace("-", "")), b.text) for b in breaks],
+            min_periods=settings.min_periods,
+        )
+        choices[f"emerging {category}"] = found.reason or f"{len(found.periods)} {settings.kind}s"
+        if found.pattern:
+            frame = pd.DataFrame({"area_code": wards["area_code"].to_numpy(), "category": category})
+            frames.append(frame.assign(emerging_class=list(found.pattern)))
+    tables = {"emerging.parquet": pd.concat(frames, ignore_index=True)} if frames else {}
+    return Findings(tables=tables, choices=choices)
+
+
+METHOD = Method(
+    name="emerging",
+    section="emerging",
+    needs=frozenset({Need.MONTHS}),
+    scope=Scope.RUN,
+    enabled=lambda config: config.emerging.enabled,
+    run=_classify_wards,
+)

@@ -5,17 +5,23 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import shapely
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
+from pipeline.detect.density import month_rows, places_of
+from pipeline.detect.method import DetectInput, Findings, Method, Need, Scope
 from pipeline.detect.moran import local_moran
 from pipeline.errors import InputError
-from pipeline.geography.neighbours import Weights, conditional
+from pipeline.geography.grid import Grid, HexGrid
+from pipeline.geography.neighbours import Weights, conditional, contiguity
 from pipeline.statistics.false_discovery import Family, benjamini_hochberg
+from pipeline.tables import CELLS
 
 __all__ = [
     "CLASS_LABELS",
     "COLUMNS",
+    "METHOD",
     "GiStar",
     "Significance",
     "area_significance",
@@ -372,3 +378,70 @@ def area_significance(
         notes.append(f"{category}: Gi* on {found.measure}, {found.inference}, {found.family}")
     table = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(COLUMNS))
     return Significance(table, tuple(notes))
+
+
+# Gi* on equal cells: the entry in the registry.
+
+
+SHARED_CORNER_M = 0.01  # cells that meet do so exactly but for rounding: a centimetre joins them and nothing else
+
+
+def _cells(data: DetectInput) -> Findings:
+    """Test the analysis cells of one window."""
+    settings = data.config.detect.gistar
+    region = data.region
+    grid: Grid | HexGrid
+    if settings.grid == "square":
+        grid = Grid.covering(region.bounds, cell_m=settings.cell_m)
+    else:
+        grid = HexGrid.covering(region.bounds, size_m=settings.cell_m)
+    # Cells wholly outside the study area cannot hold an incident: their zeros would make all others look hot.
+    index = np.arange(len(grid))
+    shapes = grid.polygons(index)
+    shapely.prepare(region)
+    index = index[shapely.intersects(region, shapes)]
+    weights = contiguity(shapes[index], snap_m=SHARED_CORNER_M)
+    centres = grid.centre(index)
+    rows = month_rows(data.locations, data.window.headline)
+    frames = []
+    for category in settings.categories:
+        xy, incidents = places_of(rows, category=category)
+        cell = np.maximum(grid.cell_of(xy), 0)  # a place off the grid falls in the corner cell, outside the area
+        counts = np.bincount(cell, weights=incidents, minlength=len(grid))[index]
+        found = gistar(
+            counts,
+            weights=weights,
+            family=f"all cells, {category}, one period",
+            inference="permutation" if settings.permutations else "analytic",
+            permutations=settings.permutations or 1,
+            seed=data.config.run.seed,
+        )
+        frame = found.frame()
+        frames.append(
+            pd.DataFrame(
+                {
+                    "cell_id": grid.ids(index),
+                    "category": category,
+                    "easting_m": centres[:, 0],
+                    "northing_m": centres[:, 1],
+                    "incidents": counts.astype(np.int64),
+                    "density_per_km2": counts / grid.cell_km2,
+                    "gistar_z": frame["gistar_z"].to_numpy(dtype=np.float64, na_value=np.nan),
+                    "gistar_p": frame["gistar_p"].to_numpy(dtype=np.float64, na_value=np.nan),
+                    "hotspot_class": frame["hotspot_class"].to_numpy(),
+                }
+            )
+        )
+    cells = pd.concat(frames, ignore_index=True)
+    name = data.window.headline.id
+    return Findings(tables={f"cells/{name}.parquet": cells}, contract=CELLS, counters={f"cells {name}": len(cells)})
+
+
+METHOD = Method(
+    name="cells",
+    section="detect.gistar",
+    needs=frozenset({Need.POINTS}),
+    scope=Scope.WINDOW,
+    enabled=lambda config: config.detect.gistar.grid != "none",
+    run=_cells,
+)

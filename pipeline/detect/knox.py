@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from pipeline.detect.density import month_rows
+from pipeline.detect.method import DetectInput, Findings, Method, Need, Scope
 from pipeline.errors import InputError
 
-__all__ = ["Knox", "knox"]
+__all__ = ["METHOD", "Knox", "knox"]
 
 MAX_PAIRS = 20_000_000
 DISTANCE_EDGES_M = (0.0, 1.0, 100.0, 200.0, 300.0, 400.0)  # the first band is "the same place"
@@ -215,3 +217,42 @@ def _notes(day: NDArray[np.int64], pairs: int, none: NDArray[np.bool_]) -> list[
 
 def _band(edges: tuple[float, ...], i: int, unit: str) -> str:
     return f"{edges[i]:g} to under {edges[i + 1]:g} {unit}"
+
+
+# The entry in the registry.
+
+
+def _near_repeats(data: DetectInput) -> Findings:
+    """Build the Knox table of the incidents in the headline window whose place and day are known."""
+    if data.incidents is None:
+        return Findings()
+    settings, period = data.config.detect.knox, data.window.headline
+    rows = month_rows(data.incidents, period)
+    # An incident known to its month only, or that happened online, is near nothing in place and time.
+    rows = rows[(rows["place"] == "point") & (rows["date_precision"] == "day") & ~rows["online"].astype(bool)]
+    if len(rows) < 2:
+        return Findings(choices={"near_repeats": "none: fewer than two incidents with a point and a day"})
+    found = knox(
+        rows[["easting_m", "northing_m"]].to_numpy(dtype=np.float64),
+        days=pd.to_datetime(rows["occurred_on"]).to_numpy().astype("datetime64[D]").astype(np.int64),
+        distance_edges_m=settings.distance_bands_m,
+        time_edges_days=settings.time_bands_days,
+        permutations=settings.simulations,
+        seed=data.config.run.seed,
+    )
+    frame = found.frame().astype(object)
+    table = frame.where(frame.notna(), None).to_dict("records")
+    return Findings(
+        records={"near_repeats.json": {"period": period.id, "table": table, "notes": list(found.notes)}},
+        choices={"near_repeats": f"{len(rows):,} incidents, {found.permutations} permutations"},
+    )
+
+
+METHOD = Method(
+    name="near_repeats",
+    section="detect.knox",
+    needs=frozenset({Need.POINTS, Need.DAYS}),
+    scope=Scope.RUN,
+    enabled=lambda config: config.detect.knox.enabled,
+    run=_near_repeats,
+)

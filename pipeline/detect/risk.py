@@ -2,15 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from pipeline.detect.kde import SCALE, Surface
+from pipeline.detect.density import month_rows, places_of
+from pipeline.detect.kde import SCALE, Surface, bin_linear, density_from_bins, kde_grid
+from pipeline.detect.method import DetectInput, Findings, Method, Need, Scope
 from pipeline.errors import InputError
 from pipeline.geography.grid import Grid
 
-__all__ = ["MEASURES", "RiskSurface", "population_bins", "risk_surface"]
+__all__ = ["MEASURES", "METHOD", "RiskSurface", "population_bins", "risk_surface"]
 
 MEASURES = ("ratio", "difference", "log_ratio")
 FLOOR_SHARE = 0.05  # of the base's mean density, where the caller names no floor
@@ -180,3 +184,46 @@ def _span(low: float, high: float, origin: float, cell_m: float, count: int) -> 
     first = int(np.floor((low - origin) / cell_m))
     last = int(np.floor((high - origin) / cell_m)) + 1
     return max(first, 0), min(last, count)
+
+
+# The entry in the registry.
+
+
+PER_RESIDENTS = 10_000.0  # the base of every rate in the outputs
+
+
+def _incidents_over_residents(data: DetectInput) -> Findings:
+    """Divide the density of incidents by that of residents, cell by cell."""
+    settings = data.config.detect.density
+    if data.bandwidth is None:
+        return Findings()
+    bandwidth_m = data.bandwidth.bandwidth_m
+    wards = data.areas[(data.areas["level"] == "ward") & data.areas["population"].notna()]
+    grid = kde_grid(data.region.bounds, bandwidth_m=bandwidth_m, kernel=settings.kernel, cell_m=settings.cell_m)
+    # One kernel, bandwidth and grid for both, so that where risk is even their ratio is even.
+    options: dict[str, Any] = {"grid": grid, "bandwidth_m": bandwidth_m, "kernel": settings.kernel}
+    xy, weights = places_of(month_rows(data.locations, data.window.headline), category="all")
+    residents = population_bins(list(wards.geometry), wards["population"].to_numpy(dtype=np.float64), grid=grid)
+    found = risk_surface(
+        density_from_bins(bin_linear(xy, grid=grid, weights=weights), **options),
+        base=density_from_bins(residents, **options),
+        measure=settings.risk.form,
+        per=PER_RESIDENTS,
+    )
+    index = np.flatnonzero(found.known.ravel())
+    centres = grid.centre(index)
+    table = pd.DataFrame({"easting_m": centres[:, 0], "northing_m": centres[:, 1], "value": found.value.ravel()[index]})
+    return Findings(
+        tables={"risk.parquet": table},
+        choices={"risk_surface": f"{settings.risk.form} to residents, {len(table):,} cells known"},
+    )
+
+
+METHOD = Method(
+    name="risk_surface",
+    section="detect.density.risk",
+    needs=frozenset({Need.POINTS, Need.POPULATION}),
+    scope=Scope.RUN,
+    enabled=lambda config: config.detect.density.risk.against == "population",
+    run=_incidents_over_residents,
+)

@@ -1,5 +1,7 @@
 """Clusters: hand-worked cases, scikit-learn as the oracle, and what is refused."""
 
+import importlib
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -115,7 +117,8 @@ def test_labels_equal_scikit_learn_on_clumps(
 def test_layers_of_cells_change_nothing(halvings: int, cells_per_point: int, monkeypatch: pytest.MonkeyPatch) -> None:
     # Large min_samples settle large cells first; here from one layer to four, on a city with a town far off.
     from pipeline.detect.clusters import cells as lattice
-    from pipeline.detect.clusters import dbscan as counting
+
+    counting = importlib.import_module("pipeline.detect.clusters.dbscan")  # the function of that name hides it
 
     rng = np.random.default_rng(halvings)
     city = np.concatenate((rng.normal(size=(4000, 2)) * 60, rng.uniform(-150, 150, (2000, 2))))
@@ -142,7 +145,8 @@ def test_batches_trees_and_searches_change_nothing(seed: int, monkeypatch: pytes
     # What only large inputs meet, met by small ones: batches of a few pairs, trees for crowded cells, no bit table.
     from pipeline.detect.clusters import cells as joining
     from pipeline.detect.clusters import cells as lattice
-    from pipeline.detect.clusters import dbscan as counting
+
+    counting = importlib.import_module("pipeline.detect.clusters.dbscan")  # the function of that name hides it
 
     rng = np.random.default_rng(seed)
     points = np.concatenate((rng.integers(0, 25, (250, 2)) * 2.0, rng.normal(size=(250, 2)) * 6 + 20))

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import shapely
 
-from pipeline.stages.detect import _members
+from pipeline.detect.hotspots.finding import members_of
 
 # Two outlines that overlap between x = 10 and 20; H1000 comes before H999, as texts sort.
 OUTLINES = gpd.GeoDataFrame(
@@ -30,10 +30,10 @@ def frame(rows: list[tuple], *first: str) -> pd.DataFrame:
 
 @pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)])
 def test_members_of_outlines_that_overlap(order: slice) -> None:
-    pd.testing.assert_frame_equal(_members(frame(ROWS[order]), OUTLINES), frame(EXPECTED, "hotspot_id"))
+    pd.testing.assert_frame_equal(members_of(frame(ROWS[order]), OUTLINES), frame(EXPECTED, "hotspot_id"))
 
 
 def test_no_outline_has_no_member() -> None:
-    found = _members(frame(ROWS), OUTLINES.iloc[:0])
+    found = members_of(frame(ROWS), OUTLINES.iloc[:0])
     assert found.empty
     assert list(found.columns) == ["hotspot_id", "easting_m", "northing_m", "ward_code", "incidents"]

@@ -2,8 +2,8 @@
 
 from pipeline.detect.clusters.dbscan import Clustering, dbscan, distinct, reach
 from pipeline.detect.clusters.methods import (
+    ClusterMethod,
     EpsChoice,
-    Method,
     auto_eps,
     cluster,
     hdbscan,
@@ -13,9 +13,9 @@ from pipeline.detect.clusters.methods import (
 )
 
 __all__ = [
+    "ClusterMethod",
     "Clustering",
     "EpsChoice",
-    "Method",
     "auto_eps",
     "cluster",
     "dbscan",

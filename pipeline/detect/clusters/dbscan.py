@@ -336,7 +336,7 @@ class Clustering:
     core
         Whether each point is a core point of its cluster, shape (n,).
     method
-        `dbscan`, `hdbscan` or `optics`.
+        Name of the clustering method that made them, see `ClusterMethod`.
     notes
         What a reader must know about how the labels were made; empty if nothing.
     """

@@ -1,8 +1,14 @@
-"""Clustering methods to choose from: exact DBSCAN, and HDBSCAN and OPTICS as scikit-learn has them."""
+"""Clustering methods to choose from, and how far a cluster of DBSCAN reaches.
+
+The methods are the entries of `CLUSTER_METHODS`: our exact DBSCAN, and HDBSCAN and OPTICS of scikit-learn.
+"""
 
 import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,10 +17,11 @@ from pipeline.detect.clusters.dbscan import Clustering, check_settings, dbscan, 
 from pipeline.errors import InputError
 
 __all__ = [
+    "CLUSTER_METHODS",
     "HDBSCAN_LIMIT",
     "OPTICS_LIMIT",
+    "ClusterMethod",
     "EpsChoice",
-    "Method",
     "auto_eps",
     "cluster",
     "hdbscan",
@@ -24,8 +31,15 @@ __all__ = [
 ]
 
 
-Method = Literal["dbscan", "hdbscan", "optics"]
+class ClusterMethod(StrEnum):
+    """Names of the clustering methods, as `detect.clusters.method` writes them."""
 
+    DBSCAN = "dbscan"
+    HDBSCAN = "hdbscan"
+    OPTICS = "optics"
+
+
+# Distinct locations: about a minute of work each. Beyond them the time grows with the square, or the memory runs out.
 HDBSCAN_LIMIT = 200_000
 OPTICS_LIMIT = 20_000
 
@@ -59,7 +73,9 @@ def hdbscan(points_m: ArrayLike, *, min_samples: int, min_locations: int = 5) ->
     from sklearn.cluster import HDBSCAN
 
     model = HDBSCAN(min_cluster_size=max(min_locations, 2), min_samples=min_samples, copy=True)
-    return _on_locations(points_m, model, "hdbscan", limit=HDBSCAN_LIMIT, needs=max(min_samples, min_locations, 2))
+    return _on_locations(
+        points_m, model, ClusterMethod.HDBSCAN, limit=HDBSCAN_LIMIT, needs=max(min_samples, min_locations, 2)
+    )
 
 
 def optics(
@@ -102,7 +118,29 @@ def optics(
         min_cluster_size=max(min_locations, 2),
         max_eps=np.inf if max_eps_m is None else max_eps_m,
     )
-    return _on_locations(points_m, model, "optics", limit=OPTICS_LIMIT, needs=needs)
+    return _on_locations(points_m, model, ClusterMethod.OPTICS, limit=OPTICS_LIMIT, needs=needs)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What any of the methods may be told."""
+
+    points_m: ArrayLike
+    eps_m: float
+    min_samples: int
+    weights: ArrayLike | None
+    min_locations: int
+
+
+CLUSTER_METHODS: Mapping[ClusterMethod, Callable[[_Asked], Clustering]] = MappingProxyType(
+    {
+        ClusterMethod.DBSCAN: lambda a: dbscan(a.points_m, eps_m=a.eps_m, min_samples=a.min_samples, weights=a.weights),
+        ClusterMethod.HDBSCAN: lambda a: hdbscan(a.points_m, min_samples=a.min_samples, min_locations=a.min_locations),
+        ClusterMethod.OPTICS: lambda a: optics(
+            a.points_m, min_samples=a.min_samples, min_locations=a.min_locations, max_eps_m=a.eps_m
+        ),
+    }
+)
 
 
 def cluster(
@@ -111,7 +149,7 @@ def cluster(
     eps_m: float,
     min_samples: int,
     weights: ArrayLike | None = None,
-    method: Method = "dbscan",
+    method: str = ClusterMethod.DBSCAN,
     min_locations: int = 5,
 ) -> Clustering:
     """Cluster points by the method named; HDBSCAN and OPTICS leave the weights aside and say so.
@@ -127,7 +165,7 @@ def cluster(
     weights
         Incidents per point, shape (n,); one each by default.
     method
-        `dbscan`, `hdbscan` or `optics`.
+        A `ClusterMethod`, by its name.
     min_locations
         Fewest locations in a cluster of HDBSCAN or OPTICS.
 
@@ -136,16 +174,13 @@ def cluster(
     InputError
         If the method is not known, or as it does itself.
     """
-    if method == "dbscan":
-        return dbscan(points_m, eps_m=eps_m, min_samples=min_samples, weights=weights)
-    if method == "hdbscan":
-        return hdbscan(points_m, min_samples=min_samples, min_locations=min_locations)
-    if method == "optics":
-        return optics(points_m, min_samples=min_samples, min_locations=min_locations, max_eps_m=eps_m)
-    raise InputError(f"{method!r} is no clustering method: choose dbscan, hdbscan or optics")
+    if method not in CLUSTER_METHODS:
+        *names, last = CLUSTER_METHODS
+        raise InputError(f"{method!r} is no clustering method: choose {', '.join(names)} or {last}")
+    return CLUSTER_METHODS[ClusterMethod(method)](_Asked(points_m, eps_m, min_samples, weights, min_locations))
 
 
-def _on_locations(points_m: ArrayLike, model: Any, method: str, *, limit: int, needs: int) -> Clustering:
+def _on_locations(points_m: ArrayLike, model: Any, method: ClusterMethod, *, limit: int, needs: int) -> Clustering:
     check_settings(min_samples=model.min_samples)
     locations, counts, inverse = distinct(points_m)
     if len(locations) > limit:
@@ -358,7 +393,7 @@ def joining_note(
     gaps = k_distances(locations, weights=counts, min_samples=min_samples, at=at)
     middle = _quantiles(gaps, counts[at], np.array([50.0]))[0]
     held = f"{100 * sizes.max() / total:.0f} % of all {total:,} incidents"
-    if clustering.method != "dbscan":
+    if clustering.method != ClusterMethod.DBSCAN:
         return (
             f"one cluster of {clustering.method} holds {held}: it says little; dbscan with its own eps_m may say more"
         )

@@ -4,19 +4,26 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 from numpy.typing import ArrayLike, NDArray
 from pandas.api.extensions import ExtensionArray
 
-from pipeline.detect.clusters import Clustering, EpsChoice, Method, auto_eps, distinct, joining_note, reach
+from pipeline.detect.clusters import Clustering, ClusterMethod, EpsChoice, auto_eps, distinct, joining_note, reach
+from pipeline.detect.density import month_rows
 from pipeline.detect.hotspots.outlines import cluster_outlines
 from pipeline.detect.hotspots.stability import Background, Recipe, monte_carlo_p, stability
+from pipeline.detect.method import DetectInput, Findings, Method, Need, Scope
+from pipeline.detect.risk import population_bins
 from pipeline.domain.periods import Period, month_range
 from pipeline.errors import InputError
+from pipeline.geography.grid import Grid
 
 __all__ = [
     "COLUMNS",
+    "METHOD",
     "Detection",
     "Hotspots",
     "by_category",
@@ -25,6 +32,7 @@ __all__ = [
     "describe",
     "detect",
     "find_hotspots",
+    "members_of",
     "nullable",
     "numbered",
     "victims_in",
@@ -100,7 +108,7 @@ def detect(
     *,
     eps_m: float | Literal["auto"],
     min_samples: int,
-    method: Method,
+    method: str,
     min_locations: int,
     max_hotspots: int | None,
 ) -> Detection:
@@ -330,7 +338,7 @@ def find_hotspots(
     eps_m: float | Literal["auto"],
     min_samples: int,
     previous: Window | None = None,
-    method: Method = "dbscan",
+    method: str = ClusterMethod.DBSCAN,
     min_locations: int = 5,
     max_hotspots: int | None = None,
     ward_names: Mapping[str, str] | None = None,
@@ -357,7 +365,7 @@ def find_hotspots(
     previous
         Earlier window to compare with, not overlapping; none by default.
     method
-        `dbscan`, `hdbscan` or `optics`.
+        A `ClusterMethod`, by its name.
     min_locations
         Fewest distinct locations in a hotspot: ten incidents at one address are none.
     max_hotspots
@@ -544,3 +552,121 @@ def _certainty(
             f"{background.words}"
         )
     return told
+
+
+# The entry in the registry: the hotspots of one window, and the places inside each outline.
+
+
+NULL_CELL_M = 250.0  # in a simulated null, places are drawn evenly inside cells of this side
+RESIDENTS_PER_KM2 = 1000  # stands in for residents where none are known: any one number spreads incidents evenly
+
+
+def _find(data: DetectInput) -> Findings:
+    """Find the hotspots of one window."""
+    settings, window = data.config.detect.clusters, data.window
+    headline, earlier, name = window.headline, window.earlier, window.headline.id
+    wards = data.areas[data.areas["level"] == "ward"].set_index("area_code")["name"]
+    found = find_hotspots(
+        data.locations,
+        window=(headline.first_month, headline.last_month),
+        previous=(earlier.first_month, earlier.last_month) if earlier else None,
+        eps_m=settings.eps_m,
+        min_samples=settings.min_samples,
+        method=settings.method,
+        min_locations=settings.min_locations,
+        max_hotspots=settings.max_hotspots,
+        ward_names=wards.to_dict(),
+        victims=data.victims,
+        resamples=settings.resamples,
+        simulations=settings.simulations,
+        background=_background(data) if settings.simulations else None,
+        rng=np.random.default_rng(data.config.run.seed),
+    )
+    crs = data.areas.crs
+    layer = gpd.GeoDataFrame(found.table, geometry=gpd.GeoSeries(list(found.geometry), crs=crs), crs=crs)
+    choices: dict[str, Any] = {f"eps_m {name}": found.eps_m, f"min_samples {name}": found.min_samples}
+    if found.eps_choice is not None:
+        choices[f"eps_reason {name}"] = found.eps_choice.note
+        choices[f"eps_curve {name}"] = [list(pair) for pair in found.eps_choice.curve]
+    return Findings(
+        tables={
+            f"hotspots/{name}.parquet": layer,
+            f"hotspots/{name}.members.parquet": members_of(month_rows(data.locations, headline), layer),
+            f"hotspots/{name}.categories.parquet": found.by_category,
+            f"hotspots/{name}.periods.parquet": found.by_period,
+        },
+        state={"hotspots": list(found.notes)},
+        choices=choices,
+        counters={f"hotspots {name}": len(found.table)},
+    )
+
+
+def members_of(rows: pd.DataFrame, outlines: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Return the places inside each hotspot's outline, from which the release stage counts what it may show.
+
+    Parameters
+    ----------
+    rows
+        Columns easting_m, northing_m, ward_code and incidents; a place may have several rows.
+    outlines
+        Column hotspot_id, and outlines in the same system. They may overlap: a place counts in each that holds it.
+
+    Returns
+    -------
+    members
+        hotspot_id, easting_m, northing_m, ward_code, incidents: a row per hotspot and place, sorted by the first three.
+    """
+    rows = rows[["easting_m", "northing_m", "ward_code", "incidents"]]
+    x, y = (rows[name].to_numpy(dtype=np.float64) for name in ("easting_m", "northing_m"))
+    # The table of locations is written in this order already; sorting it again would double the time.
+    if not ((x[1:] > x[:-1]) | ((x[1:] == x[:-1]) & (y[1:] >= y[:-1]))).all():
+        rows = rows.sort_values(["easting_m", "northing_m"], kind="stable")
+        x, y = (rows[name].to_numpy(dtype=np.float64) for name in ("easting_m", "northing_m"))
+    outlines = outlines.sort_values("hotspot_id")
+    shapes = outlines.geometry.to_numpy()
+    shapely.prepare(shapes)
+    # Sorted by easting, the candidates of an outline are one slice: only they are tested against its polygon.
+    held = [np.empty(0, dtype=np.int64)]
+    for shape, (west, _, east, _) in zip(shapes, shapely.bounds(shapes), strict=True):
+        first, last = np.searchsorted(x, west, side="left"), np.searchsorted(x, east, side="right")
+        held.append(first + np.flatnonzero(shapely.intersects_xy(shape, x[first:last], y[first:last])))
+    at = np.concatenate(held)
+    hotspot = np.repeat(np.arange(-1, len(shapes)), [len(h) for h in held])
+    # Rows of one place follow one another within a hotspot: sum each run.
+    new = np.ones(len(at), dtype=bool)
+    for values in (hotspot, x[at], y[at]):
+        new[1:] &= values[1:] == values[:-1]
+    new[1:] = ~new[1:]
+    begins = np.flatnonzero(new)
+    inside = rows.iloc[at[begins]].reset_index(drop=True)
+    counts = rows["incidents"].to_numpy(dtype=np.int64)[at]
+    sums = np.add.reduceat(counts, begins) if len(at) else counts
+    inside["incidents"] = pd.array(sums, dtype=rows["incidents"].dtype)
+    inside.insert(0, "hotspot_id", outlines["hotspot_id"].to_numpy()[hotspot[begins]])
+    return inside
+
+
+def _background(data: DetectInput) -> Background:
+    """Return where incidents would fall by chance: over the covered area, by residents where they are known."""
+    wards = data.wards
+    grid = Grid.covering(tuple(wards.total_bounds), cell_m=NULL_CELL_M)
+    populated = bool(wards["population"].notna().all())
+    people = (
+        wards["population"].to_numpy(dtype=np.float64)
+        if populated
+        else wards["area_km2"].to_numpy(np.float64) * RESIDENTS_PER_KM2
+    )
+    weights = population_bins(list(wards.geometry), people, grid=grid).ravel().astype(np.float64)
+    index = np.flatnonzero(weights)
+    words = "over the covered area in proportion to residents" if populated else "evenly over the covered area"
+    return Background(centres_m=grid.centre(index), weights=weights[index], cell_m=grid.cell_m, words=words)
+
+
+METHOD = Method(
+    name="hotspots",
+    section="detect.clusters",
+    needs=frozenset({Need.POINTS}),
+    scope=Scope.WINDOW,
+    enabled=lambda config: config.detect.clusters.enabled,
+    run=_find,
+)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pipeline.detect.clusters import Clustering, Method, cluster
+from pipeline.detect.clusters import Clustering, ClusterMethod, cluster
 from pipeline.errors import InputError
 
 __all__ = ["Background", "Recipe", "largest_cluster", "monte_carlo_p", "stability"]
@@ -21,7 +21,7 @@ class Recipe:
     eps_m: float
     min_samples: int
     min_locations: int = 5
-    method: Method = "dbscan"
+    method: str = ClusterMethod.DBSCAN
 
     def cluster(self, places_m: Floats, weights: Ints) -> Clustering:
         """Cluster places with their weights."""

@@ -1,15 +1,19 @@
 """Search every cylinder, shuffle the dates, search again: the scan itself."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
+from pipeline.detect.method import DetectInput, Findings, Method, Need, Scope
 from pipeline.detect.scan.zones import Best, Cylinders, lay_cylinders
+from pipeline.domain.periods import Period, month_of, month_range
 from pipeline.errors import InputError
+from pipeline.geography.grid import Grid
 
-__all__ = ["ScanResult", "SpaceTimeCluster", "space_time_scan"]
+__all__ = ["METHOD", "ScanResult", "SpaceTimeCluster", "space_time_scan"]
 
 MAX_CYLINDERS = 60_000_000
 EVEN = 1e-9  # ratios closer than this are ties
@@ -275,3 +279,61 @@ def _clusters(
             )
         )
     return tuple(clusters)
+
+
+# The entry in the registry.
+
+
+def _scan(data: DetectInput) -> Findings:
+    """Search all months for clusters in space and time; those alive in the last month are alerts."""
+    settings = data.config.detect.scan
+    months = month_range(*map(month_of, data.span))
+    # Places are summed to cells first: the search costs as much as there are circles, one for each pair in reach.
+    locations = data.locations
+    grid = Grid.covering(data.region.bounds, cell_m=settings.cell_m)
+    cell = grid.cell_of(locations[["easting_m", "northing_m"]].to_numpy(dtype=np.float64))
+    used, row = np.unique(cell, return_inverse=True)
+    counts = np.zeros((len(used), len(months)), dtype=np.int64)
+    np.add.at(counts, (row, np.searchsorted(months, locations["month"])), locations["incidents"].astype("int64"))
+    centres = grid.centre(used)
+    found = space_time_scan(
+        centres,
+        counts=counts,
+        max_radius_m=settings.max_radius_m,
+        max_periods=settings.max_months,
+        permutations=settings.simulations,
+        seed=data.config.run.seed,
+    )
+    clusters = [_plain(c, months, centres) for c in found.clusters]
+    alerts = [_plain(c, months, centres) for c in found.alerts]
+    return Findings(
+        records={"scan.json": {"clusters": clusters, "alerts": alerts, "notes": list(found.notes)}},
+        counters={"scan_clusters": len(clusters), "scan_alerts": len(alerts)},
+        choices={"scan": f"{found.cylinders:,} cylinders, {found.permutations} permutations, seed {found.seed}"},
+    )
+
+
+def _plain(cluster: SpaceTimeCluster, months: tuple[int, ...], centres: NDArray[np.float64]) -> dict[str, Any]:
+    """Return a cluster as plain values: centre and radius in metres, window in months."""
+    easting, northing = centres[cluster.centre]
+    return {
+        "easting_m": float(easting),
+        "northing_m": float(northing),
+        "radius_m": round(cluster.radius_m, 1),
+        "cells": len(cluster.locations),
+        "window": Period(months[cluster.first_period], months[cluster.last_period]).id,
+        "observed": cluster.observed,
+        "expected": round(cluster.expected, 2),
+        "log_ratio": round(cluster.log_ratio, 4),
+        "p": cluster.p,
+    }
+
+
+METHOD = Method(
+    name="scan",
+    section="detect.scan",
+    needs=frozenset({Need.POINTS}),
+    scope=Scope.RUN,
+    enabled=lambda config: config.detect.scan.enabled,
+    run=_scan,
+)

@@ -1,0 +1,143 @@
+"""What a detection method is: what it is given, what it finds, and its entry in the registry `METHODS`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+
+from pipeline.config import Config
+from pipeline.detect.kde import BandwidthChoice
+from pipeline.domain.periods import Period, Windows
+from pipeline.tables import Table
+
+__all__ = ["DetectInput", "Findings", "Method", "Need", "Scope"]
+
+
+class Need(StrEnum):
+    """What a method cannot do without. The stage loads it, and leaves out methods whose need the data does not meet."""
+
+    POINTS = "points"
+    """Incidents at places (`locations`): published counts by area have none."""
+    POPULATION = "population"
+    """Residents of at least one ward."""
+    MONTHS = "months"
+    """Counts per ward and month (`ward_counts`)."""
+    DAYS = "days"
+    """Incidents one by one, with their day (`incidents`)."""
+
+
+class Scope(StrEnum):
+    """How often a method runs."""
+
+    WINDOW = "window"
+    """Once for each distinct headline window: `DetectInput.window` is that window."""
+    RUN = "run"
+    """Once: `DetectInput.window` is the window of the first profile."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectInput:
+    """All that detection methods may read, loaded once by the stage.
+
+    Attributes
+    ----------
+    config
+        All settings; a method reads its own section.
+    areas
+        Table `areas`, every level, outlines in the working system.
+    locations
+        Table `locations`: incidents per place, month and set of categories; no row where the source has no points.
+    victims
+        Columns easting_m, northing_m, month, victim_hash; None where the source does not identify victims.
+    incidents
+        Columns easting_m, northing_m, occurred_on, date_precision, month, place, online: one row per incident. None
+        unless an enabled method needs days.
+    ward_counts
+        Sums the counts of covered wards over periods: takes periods and categories, returns area_code, period,
+        category, incidents.
+    span
+        First and last day that the data covers.
+    window
+        Headline window, and the earlier one that it is compared with.
+    bandwidth
+        Kernel bandwidth of the first profile's headline; None where the source has no points.
+    """
+
+    config: Config
+    areas: gpd.GeoDataFrame
+    locations: pd.DataFrame
+    victims: pd.DataFrame | None
+    incidents: pd.DataFrame | None
+    ward_counts: Callable[[Sequence[Period], Sequence[str]], pd.DataFrame]
+    span: tuple[date, date]
+    window: Windows
+    bandwidth: BandwidthChoice | None
+
+    @property
+    def region(self) -> Any:
+        """Outline of the whole study area, in the working system."""
+        return self.areas.loc[self.areas["level"] == "region"].geometry.iloc[0]
+
+    @property
+    def wards(self) -> gpd.GeoDataFrame:
+        """The wards that the source covers."""
+        return self.areas[(self.areas["level"] == "ward") & self.areas["covered"].astype(bool)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What a method found, for the stage to save.
+
+    Attributes
+    ----------
+    tables
+        Tables by file name in `work/`, ending in `.parquet`; one with geometry is written as GeoParquet.
+    contract
+        Contract that each of `tables` is held to, if it has one.
+    records
+        Plain values by file name in `work/`, ending in `.json`.
+    state
+        What later stages read from `work/detect.json`: under the window's id for a method that runs once per window,
+        at the top for one that runs once.
+    choices, counters
+        What was chosen automatically and what was counted, for the manifest.
+    """
+
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    contract: Table | None = None
+    records: Mapping[str, Any] = field(default_factory=dict)
+    state: Mapping[str, Any] = field(default_factory=dict)
+    choices: Mapping[str, Any] = field(default_factory=dict)
+    counters: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    """One entry of the registry.
+
+    Attributes
+    ----------
+    name
+        Name in the manifest, where a method that cannot run says why.
+    section
+        Its settings in `config.yaml`, as a dotted key.
+    needs
+        What it cannot do without.
+    scope
+        How often it runs.
+    enabled
+        Whether the settings ask for it.
+    run
+        The method itself: opens no file, draws no unseeded random number.
+    """
+
+    name: str
+    section: str
+    needs: frozenset[Need]
+    scope: Scope
+    enabled: Callable[[Config], bool]
+    run: Callable[[DetectInput], Findings]
