@@ -1,45 +1,53 @@
-"""What partnerships ask first: when, where, what, how reported and what came of it, as whole numbers that add up.
+"""The circumstances of incidents: when, where, what, how reported and what came of it, as whole numbers that add up.
+
+`VARIABLES` is the registry: one entry is all that a new variable needs to be counted, released and drawn.
 
 Organisations are separate measures: their figures are never one total, and neither are those of categories.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 import pandas as pd
 
 from pipeline.domain.categories import ROOT
-from pipeline.domain.outcome_kinds import OutcomeKind
+from pipeline.domain.outcome_kinds import OutcomeKind, kind_of_outcome
 from pipeline.domain.periods import Period
 from pipeline.statistics.intervals import wilson
 
 __all__ = [
     "DELAYS",
-    "DIMENSIONS",
     "HOUR_BANDS",
     "KEYS",
     "NOT_STATED",
     "OTHER",
     "TOO_RECENT",
     "TOTAL",
+    "VARIABLES",
     "WEEKDAYS",
     "WHOLE",
-    "Dimension",
+    "Detail",
+    "Grid",
+    "Summary",
+    "Variable",
     "add_shares",
     "median_answer",
     "window_counts",
 ]
 
 NOT_STATED = "not stated"
+"""The unknown value of every variable: the incidents counted in `TOTAL` for which the source gives none."""
 TOO_RECENT = "too recent to say"
 OTHER = "other kinds"
 TOTAL = "organisation"
-"""The question whose one answer is the organisation itself: how many incidents it recorded."""
+"""The variable whose one value is the organisation itself: how many incidents it recorded."""
 WHOLE = "*"
 """Area code in facets of what is counted for the whole region only."""
 
 KEYS = ("area_code", "category", "organisation", "question", "answer")
+"""Key of the counts. The columns `question` and `answer` hold variable and value: released files call them so."""
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 HOUR_BANDS = tuple(f"{h:02d}:00 to {h + 2:02d}:59" for h in range(0, 24, 3))
 DELAYS = (
@@ -54,42 +62,218 @@ DELAYS = (
 """Bands of days from occurrence to recording, with the last day of each. Records dated backwards state none."""
 
 
+class Detail(StrEnum):
+    """For which areas a variable may be released outside the internal folder."""
+
+    BOROUGHS = "boroughs"
+    REGION = "region"
+    INTERNAL = "internal"
+
+
+class Summary(StrEnum):
+    """Which sentence sums a variable up."""
+
+    MOST_FREQUENT = "most frequent"
+    ONE_VALUE = "one value"
+    DELAY = "delay"
+    OUTCOME = "outcome"
+
+
 @dataclass(frozen=True, slots=True)
-class Dimension:
-    """One question: id, words for readers, and the order of its answers (none: by how often they occur)."""
+class Grid:
+    """Two variables crossed: a value is `<row>, <column>`. `rows_are` heads the rows, `unknown` names what is left."""
+
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    rows_are: str
+    unknown: str
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """Every cell, row by row."""
+        return tuple(f"{row}, {column}" for row in self.rows for column in self.columns)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """One variable: what it is counted from, its values, and how it may be released and is drawn.
+
+    Attributes
+    ----------
+    id
+        Its name in the column `question`.
+    label
+        Its heading on the page.
+    sql
+        Expression over the columns of INCIDENTS: the value as text, NULL where the source states none. Constants only.
+    source
+        Column of INCIDENTS that must hold something for the variable to be counted; empty: it is always counted.
+    known_values
+        Values known beforehand, in the order shown. Others follow, the most frequent in the region first.
+    group
+        Value as the source puts it to the value counted, applied to each distinct text.
+    describe
+        Value counted to the words for readers; without it the value stands as it is.
+    grid
+        Set where the variable crosses two others: it is counted for the region alone and drawn as a table of cells.
+    matures
+        Whether the value takes months to come: incidents of recent months count as `TOO_RECENT`.
+    detail
+        Where it may be shown outside the internal folder.
+    tells_unplaced
+        Whether a borough's figures come close to the number of its incidents without a place, which may be withheld.
+    first
+        Whether it stands before the others on the page.
+    summary, highlight
+        The sentence; for `Summary.ONE_VALUE`, the value whose share it gives and the words after the share.
+    """
 
     id: str
     label: str
-    answers: tuple[str, ...] = ()
+    sql: str
+    source: str = ""
+    known_values: tuple[str, ...] = ()
+    group: Callable[[str], str] | None = None
+    describe: Callable[[str], str] | None = None
+    grid: Grid | None = None
+    matures: bool = False
+    detail: Detail = Detail.BOROUGHS
+    tells_unplaced: bool = False
+    first: bool = False
+    summary: Summary = Summary.MOST_FREQUENT
+    highlight: tuple[str, str] = ("", "")
+
+    def words(self, value: str) -> str:
+        """Return a counted value as readers see it."""
+        return value if self.describe is None else self.describe(value)
 
 
-DIMENSIONS = (
-    Dimension("hour_band", "Time of day", HOUR_BANDS),
-    Dimension("weekday", "Day of the week", WEEKDAYS),
-    Dimension("place_type", "Kind of place"),
-    Dimension("online", "Online", ("yes", "no")),
-    Dimension("kind", "Offence or non-crime incident", ("offence", "incident")),
-    Dimension("offence_group", "Offence group"),
-    Dimension("aggravated", "Aggravated offence", ("yes", "no")),
-    Dimension("flag_status", "Flag", ("confirmed", "presumed")),
-    Dimension("reporting_route", "How it was reported"),
-    Dimension("delay", "From occurrence to recording", tuple(name for name, _ in DELAYS)),
-    Dimension("outcome", "Outcome so far", tuple(k.label for k in OutcomeKind if k != OutcomeKind.NOT_STATED)),
-    Dimension("weekday_hour", "Day and time", tuple(f"{day}, {hours}" for day in WEEKDAYS for hours in HOUR_BANDS)),
+def _hour_band(hour: str) -> str:
+    return HOUR_BANDS[int(hour) // 3]
+
+
+def _weekday(number: str) -> str:
+    return WEEKDAYS[int(number) - 1]
+
+
+def _weekday_hour(both: str) -> str:
+    day, hour = both.split(" ")
+    return f"{_weekday(day)}, {_hour_band(hour)}"
+
+
+def _outcome_kind(text: str) -> str:
+    """Return the kind of an outcome, from `<outcome_class>|<outcome>`."""
+    outcome_class, _, outcome = text.partition("|")
+    return kind_of_outcome(outcome, outcome_class).value
+
+
+def _outcome_label(kind: str) -> str:
+    return OutcomeKind(kind).label if kind in set(OutcomeKind) else kind
+
+
+# An incident that is dated to a month or a year has no weekday and no delay. `try_cast` cannot fail, so DuckDB tries it
+# once for each distinct text, not for each row.
+_WEEKDAY = "isodow(try_cast(occurred_on AS DATE))"
+_DELAY_BANDS = " ".join(
+    f"ELSE '{name}'" if last is None else f"WHEN recorded_on::DATE - occurred_on::DATE <= {last} THEN '{name}'"
+    for name, last in DELAYS
 )
-_LABELS = {kind.value: kind.label for kind in OutcomeKind}
+_DELAY = f"""CASE WHEN recorded_on IS NULL OR date_precision <> 'day' OR recorded_on::DATE < occurred_on::DATE THEN NULL
+    {_DELAY_BANDS} END"""
 
-
-def _worded(question: str, value: str) -> str:
-    """Put a facet's value into words."""
-    if question == "hour_band":
-        return HOUR_BANDS[int(value) // 3]
-    if question == "weekday":
-        return WEEKDAYS[int(value) - 1]
-    if question == "weekday_hour":
-        day, hour = value.split(" ")
-        return f"{WEEKDAYS[int(day) - 1]}, {HOUR_BANDS[int(hour) // 3]}"
-    return _LABELS.get(value, value) if question == "outcome" else value
+_ENTRIES = (
+    Variable(
+        id="hour_band",
+        label="Time of day",
+        sql="hour_band::VARCHAR",
+        source="hour_band",
+        known_values=HOUR_BANDS,
+        describe=_hour_band,
+        first=True,
+    ),
+    Variable(
+        id="weekday",
+        label="Day of the week",
+        sql=f"CASE WHEN date_precision = 'day' THEN {_WEEKDAY}::VARCHAR END",
+        source="date_precision",
+        known_values=WEEKDAYS,
+        describe=_weekday,
+        first=True,
+    ),
+    Variable(id="place_type", label="Kind of place", sql="place_type", source="place_type", tells_unplaced=True),
+    Variable(
+        id="online",
+        label="Online",
+        sql="CASE WHEN online THEN 'yes' ELSE 'no' END",
+        known_values=("yes", "no"),
+        tells_unplaced=True,
+        summary=Summary.ONE_VALUE,
+        highlight=("yes", "happened online"),
+    ),
+    Variable(
+        id="kind",
+        label="Offence or non-crime incident",
+        sql="kind",
+        source="kind",
+        known_values=("offence", "incident"),
+        summary=Summary.ONE_VALUE,
+        highlight=("offence", "were offences, not non-crime incidents"),
+    ),
+    Variable(id="offence_group", label="Offence group", sql="offence_group", source="offence_group"),
+    Variable(
+        id="aggravated",
+        label="Aggravated offence",
+        sql="CASE aggravated WHEN true THEN 'yes' WHEN false THEN 'no' END",
+        source="aggravated",
+        known_values=("yes", "no"),
+        summary=Summary.ONE_VALUE,
+        highlight=("yes", "were aggravated offences"),
+    ),
+    Variable(
+        id="flag_status",
+        label="Flag",
+        sql="flag_status",
+        source="flag_status",
+        known_values=("confirmed", "presumed"),
+        summary=Summary.ONE_VALUE,
+        highlight=("presumed", "carry a flag that is presumed, not confirmed"),
+    ),
+    Variable(id="reporting_route", label="How it was reported", sql="reporting_route", source="reporting_route"),
+    Variable(
+        id="delay",
+        label="From occurrence to recording",
+        sql=_DELAY,
+        source="recorded_on",
+        known_values=tuple(name for name, _ in DELAYS),
+        first=True,
+        summary=Summary.DELAY,
+    ),
+    Variable(
+        id="outcome",
+        label="Outcome so far",
+        sql="nullif(concat(outcome_class, '|', outcome), '|')",
+        source="outcome",
+        known_values=tuple(kind.label for kind in OutcomeKind if kind is not OutcomeKind.NOT_STATED),
+        group=_outcome_kind,
+        describe=_outcome_label,
+        matures=True,
+        detail=Detail.REGION,  # its total is of other months than the counts released by borough, which may be withheld
+        first=True,
+        summary=Summary.OUTCOME,
+    ),
+    Variable(
+        id="weekday_hour",
+        label="Day and time of day",
+        sql=f"CASE WHEN date_precision = 'day' THEN {_WEEKDAY} || ' ' || hour_band END",
+        source="hour_band",
+        known_values=Grid(WEEKDAYS, HOUR_BANDS, "Day", "Day or time not stated").values,
+        describe=_weekday_hour,
+        grid=Grid(WEEKDAYS, HOUR_BANDS, "Day", "Day or time not stated"),
+        detail=Detail.INTERNAL,  # 56 cells: nearly all of them are small
+    ),
+)
+VARIABLES: dict[str, Variable] = {entry.id: entry for entry in _ENTRIES}
+"""Every variable by its id, in the order of tables: reducer, release, pages and dictionary read this."""
 
 
 def window_counts(facets: pd.DataFrame, period: Period, *, region_code: str, mature_until: int = 0) -> pd.DataFrame:
@@ -115,18 +299,19 @@ def window_counts(facets: pd.DataFrame, period: Period, *, region_code: str, mat
         out. The answers of a question add up to its organisation's `TOTAL`.
     """
     inside = facets[facets["month"].between(period.first_month, period.last_month)]
-    late = inside["month"] > mature_until
-    fresh = inside[late & (inside["facet"] == TOTAL)].assign(facet="outcome", value=TOO_RECENT)
-    kept = inside[~((inside["facet"] == "outcome") & (late | (mature_until == 0)))]
-    if mature_until and (inside["facet"] == "outcome").any():
-        kept = pd.concat([kept, fresh], ignore_index=True)
+    kept = _matured(inside, mature_until)
     pairs = kept[["facet", "value"]].drop_duplicates()
-    words = {pair: _worded(*pair) for pair in pairs.itertuples(index=False, name=None)}
-    said = kept.assign(answer=[words[p] for p in zip(kept["facet"], kept["value"], strict=True)])
-    said = said.rename(columns={"facet": "question"})
-    whole = said[said["question"] != "weekday_hour"].assign(area_code=region_code)
-    said["area_code"] = said["area_code"].replace(WHOLE, region_code)
-    sums = pd.concat([said, whole]).groupby(list(KEYS), sort=True)["incidents"].sum().astype("int64")
+    words = {
+        (facet, value): VARIABLES[facet].words(value) if facet in VARIABLES else value
+        for facet, value in pairs.itertuples(index=False, name=None)
+    }
+    named = kept.assign(answer=[words[p] for p in zip(kept["facet"], kept["value"], strict=True)])
+    named = named.rename(columns={"facet": "question"})
+    # Boroughs add up to the region; what is counted for the region alone must not be added to it again.
+    crossed = [v.id for v in VARIABLES.values() if v.grid is not None]
+    of_region = named[~named["question"].isin(crossed)].assign(area_code=region_code)
+    named["area_code"] = named["area_code"].replace(WHOLE, region_code)
+    sums = pd.concat([named, of_region]).groupby(list(KEYS), sort=True)["incidents"].sum().astype("int64")
     totals = sums.xs(TOTAL, level="question").droplevel("answer")
     blocks = []
     for (organisation, question), rows in sums.groupby(level=["organisation", "question"], sort=True):
@@ -137,7 +322,7 @@ def window_counts(facets: pd.DataFrame, period: Period, *, region_code: str, mat
             index=["area_code", "category"], columns="answer", values="incidents", aggfunc="sum", fill_value=0
         )
         mine = totals.xs(organisation, level="organisation")
-        if question == "weekday_hour":
+        if question in crossed:
             mine = mine[mine.index.get_level_values("area_code") == region_code]
         wide = wide.reindex(mine.index, fill_value=0)
         order = _order(question, wide.xs(region_code, level="area_code"))
@@ -153,9 +338,21 @@ def window_counts(facets: pd.DataFrame, period: Period, *, region_code: str, mat
     return pd.concat(blocks, ignore_index=True)[[*KEYS, "incidents"]].astype({"incidents": "int64"})
 
 
+def _matured(facets: pd.DataFrame, mature_until: int) -> pd.DataFrame:
+    """Replace values that need time by `TOO_RECENT` in months later than `mature_until`; drop them if that is 0."""
+    late = facets["month"] > mature_until
+    slow = [v.id for v in VARIABLES.values() if v.matures and (facets["facet"] == v.id).any()]
+    kept = facets[~(facets["facet"].isin(slow) & (late | (mature_until == 0)))]
+    if not mature_until or not slow:
+        return kept
+    # Every late incident is too recent, also one that has a value already: early values are not like those to come.
+    fresh = facets[late & (facets["facet"] == TOTAL)]
+    return pd.concat([kept, *(fresh.assign(facet=name, value=TOO_RECENT) for name in slow)], ignore_index=True)
+
+
 def _order(question: str, of_region: pd.DataFrame) -> list[str]:
-    """Return the answers of a question: those known beforehand, then the others by how often the region has them."""
-    known = next((d.answers for d in DIMENSIONS if d.id == question), ())
+    """Return the values of a variable: those known beforehand, then the others by how often the region has them."""
+    known = VARIABLES[question].known_values if question in VARIABLES else ()
     often = of_region.loc[[ROOT]].sum() if ROOT in of_region.index else of_region.sum()
     others = [a for a in often.index if a not in known and a != TOO_RECENT]
     return [*known, *sorted(others, key=lambda a: (-int(often[a]), a)), *[TOO_RECENT] * (TOO_RECENT in often.index)]

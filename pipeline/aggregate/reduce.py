@@ -10,10 +10,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.aggregate.circumstances import DELAYS, WHOLE
-from pipeline.domain.outcome_kinds import kind_of_outcome
+from pipeline.aggregate.circumstances import TOTAL, VARIABLES, WHOLE, Variable
 from pipeline.errors import InputError
-from pipeline.storage.duckdb import connect, literal, scan_parts
+from pipeline.storage.duckdb import connect, identifier, literal, scan_parts
 from pipeline.tables import AREA_MONTHS, LOCATIONS
 
 __all__ = [
@@ -45,36 +44,8 @@ __all__ = [
 LOCATION_KEY = ("easting_m", "northing_m", "month", "categories")
 _CODED = ("categories", "ward_code", "borough_code")
 """Texts with few values, grouped and sorted by number: many rows of text would cost most of the time and memory."""
-_BANDS = " ".join(
-    f"WHEN recorded_on::DATE - occurred_on::DATE <= {last} THEN {literal(words)}" if last is not None
-    else f"ELSE {literal(words)}"
-    for words, last in DELAYS
-)  # fmt: skip
-_DELAY = f"""CASE WHEN recorded_on IS NULL OR date_precision <> 'day' OR recorded_on::DATE < occurred_on::DATE THEN NULL
-    {_BANDS} END"""
-_WEEKDAY = "isodow(try_cast(occurred_on AS DATE))"  # that cannot fail: tried once for each text, not for each row
-_FACETS = {
-    "hour_band": "hour_band::VARCHAR",
-    "weekday": f"CASE WHEN date_precision = 'day' THEN {_WEEKDAY}::VARCHAR END",
-    "place_type": "place_type",
-    "offence_group": "offence_group",
-    "aggravated": "CASE aggravated WHEN true THEN 'yes' WHEN false THEN 'no' END",
-    "reporting_route": "reporting_route",
-    "kind": "kind",
-    "flag_status": "flag_status",
-    "organisation": "organisation",
-    "online": "CASE WHEN online THEN 'yes' ELSE 'no' END",
-    "delay": _DELAY,
-    "outcome": "nullif(concat(outcome_class, '|', outcome), '|')",
-    "weekday_hour": f"CASE WHEN date_precision = 'day' THEN {_WEEKDAY} || ' ' || hour_band END",
-}
-_ALWAYS = {
-    "weekday": "date_precision",
-    "delay": "recorded_on",
-    "online": "online",
-    "organisation": "online",
-    "weekday_hour": "hour_band",
-}  # facets of another column
+_RECORDED = Variable(id=TOTAL, label="", sql="organisation")
+"""Counts every row: the total that the values of each variable add up to."""
 _UNKNOWN = "NULL::BIGINT AS positive_outcomes, NULL::BIGINT AS known_outcomes"
 _KNOWN = (
     "count(*) FILTER (WHERE outcome_class = 'positive') AS positive_outcomes, "
@@ -235,33 +206,35 @@ def count_facets(part: Path | OpenPart, *, memory_limit_mb: int = 1000) -> pd.Da
     """Count one part by organisation, borough, month, category, and each value of each descriptive column.
 
     Columns organisation, area_code (borough; empty where a row has none), month, category, facet, value, incidents.
-    Facets: hour_band, weekday (1 Monday to 7 Sunday), place_type, offence_group, aggravated, reporting_route, kind,
-    flag_status, online, delay (from incident to record), outcome (its kind), organisation (every row), and for the
-    whole region (area_code `WHOLE`) weekday_hour. Rows without the value, and points outside all areas, are left out.
+    Facets: the ids of `VARIABLES`, and `TOTAL` (every row). A variable that crosses two others is counted for the whole
+    region (area_code `WHOLE`). Rows without a value are in no facet but `TOTAL`, points outside all areas in none.
     """
     with open_part(part, memory_limit_mb=memory_limit_mb) as asked:
-        columns = ["date_precision", *(n for n in _FACETS if n not in _ALWAYS), "recorded_on"]
-        counts = ", ".join(f"count({name})" for name in columns)
-        [held] = asked.connection.sql(f"SELECT {counts} FROM {asked.scan}").fetchall()
-        met = {c for c, rows in zip(columns, held, strict=True) if rows}
-        facets = {n: e for n, e in _FACETS.items() if _ALWAYS.get(n, n) in met | {"online"}}
-        values = ", ".join(f"{expression} AS of_{name}" for name, expression in facets.items())
+        # A column that is empty throughout costs a grouping and gives nothing: such variables are left out beforehand.
+        columns = sorted({v.source for v in VARIABLES.values()} - {""})
+        held = ", ".join(f"count({identifier(name)})" for name in columns)
+        [numbers] = asked.connection.sql(f"SELECT {held} FROM {asked.scan}").fetchall()
+        filled = {"", *(name for name, rows in zip(columns, numbers, strict=True) if rows)}
+        counted = [_RECORDED, *(variable for variable in VARIABLES.values() if variable.source in filled)]
+        values = ", ".join(f"{variable.sql} AS {_column(variable)}" for variable in counted)
+        stated = ", ".join(_column(variable) for variable in counted)
+        # One grouping set for each variable: together they would give a row for nearly every incident.
         sets = ", ".join(
-            f"(organisation, {'' if name == 'weekday_hour' else 'area_code, '}month, categories, of_{name})"
-            for name in facets
+            f"(organisation, {'' if variable.grid else 'area_code, '}month, categories, {_column(variable)})"
+            for variable in counted
         )
-        pick = " ".join(f"WHEN GROUPING(of_{name}) = 0 THEN '{name}'" for name in facets)
+        pick = " ".join(f"WHEN GROUPING({_column(variable)}) = 0 THEN {literal(variable.id)}" for variable in counted)
         found = asked.query(
             f"""
-            WITH told AS (
+            WITH described AS (
                 SELECT organisation, coalesce(borough_code, '') AS area_code, month,
                        coalesce(categories, '') AS categories, {values}
                 FROM PARTS WHERE place <> 'outside'
             ), small AS (
                 SELECT organisation, CASE WHEN GROUPING(area_code) = 1 THEN {literal(WHOLE)} ELSE area_code END
                        AS area_code, month, categories, CASE {pick} END AS facet,
-                       coalesce({", ".join(f"of_{name}" for name in facets)}) AS value, count(*) AS incidents
-                FROM told GROUP BY GROUPING SETS ({sets})
+                       coalesce({stated}) AS value, count(*) AS incidents
+                FROM described GROUP BY GROUPING SETS ({sets})
             ), long AS (
                 SELECT organisation, area_code, month, facet, value, incidents, unnest(list_prepend('all',
                     CASE WHEN categories = '' THEN []::VARCHAR[] ELSE string_split(categories, ';') END)) AS category
@@ -271,15 +244,23 @@ def count_facets(part: Path | OpenPart, *, memory_limit_mb: int = 1000) -> pd.Da
             FROM long GROUP BY ALL ORDER BY ALL
             """
         )
-    return _by_kind_of_outcome(found)
+    return _grouped(found)
 
 
-def _by_kind_of_outcome(facets: pd.DataFrame) -> pd.DataFrame:
-    """Replace outcomes as the source puts them by their kind, and add up."""
-    told = facets["facet"] == "outcome"
-    kinds = {v: kind_of_outcome(*v.split("|", 1)[::-1]) for v in facets.loc[told, "value"].unique()}
-    whole = facets.assign(value=facets["value"].where(~told, facets["value"].map(kinds)))
-    return whole.groupby(list(FACET_KEY), sort=True)["incidents"].sum().reset_index()
+def _column(variable: Variable) -> str:
+    """Quote the column that holds a variable's value: prefixed, since the source may have one of the same name."""
+    return identifier(f"of_{variable.id}")
+
+
+def _grouped(facets: pd.DataFrame) -> pd.DataFrame:
+    """Replace values as the source puts them by those counted, where a variable groups them, and add up."""
+    value = facets["value"]
+    for name, variable in VARIABLES.items():
+        if variable.group is not None:
+            mine = facets["facet"] == name
+            groups = {text: variable.group(text) for text in value[mine].unique()}
+            value = value.where(~mine, value.map(groups))
+    return facets.assign(value=value).groupby(list(FACET_KEY), sort=True)["incidents"].sum().reset_index()
 
 
 def reduce_facets(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:

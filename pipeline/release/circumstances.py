@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 
 from pipeline.aggregate.circumstances import (
-    DIMENSIONS,
     KEYS,
     NOT_STATED,
     OTHER,
     TOO_RECENT,
     TOTAL,
+    VARIABLES,
+    Detail,
     add_shares,
     window_counts,
 )
@@ -93,12 +94,8 @@ def shown_cells(told: Sequence[Told]) -> set[tuple[str, ...]]:
 # Which answers to which questions a release of circumstances shows, organisation by organisation.
 
 
-REGION_ONLY = ("outcome",)
-"""Asked of the region alone outside internal: their total is of other months, which borough counts may withhold."""
 TYPICAL = 10
 """Answers are given by borough where an organisation's typical borough has this many times the threshold."""
-PLACED = ("online", "place_type")
-"""What these say of a borough is close to how many of its incidents have no place, which may be withheld."""
 
 
 Cell = tuple[str, ...]
@@ -208,10 +205,13 @@ def _over(
         open_ = _open_totals(hidden[organisation])
         if region not in open_:
             continue
-        alone = question in REGION_ONLY or not _enough(totals[organisation], setting)
-        if question in REGION_ONLY and not setting.region_whole:
+        regional = VARIABLES[question].detail is Detail.REGION
+        alone = regional or not _enough(totals[organisation], setting)
+        if regional and not setting.region_whole:
             continue
-        shut = {a for a in every if question in PLACED and setting.withheld(a, "incidents_unplaced")} - {region}
+        shut = {
+            a for a in every if VARIABLES[question].tells_unplaced and setting.withheld(a, "incidents_unplaced")
+        } - {region}
         mine = {(a, v) for o, q, a, v in known if (o, q) == (organisation, question)}
         for areas in ([region],) if alone else (every, [region]):
             if any(a not in areas for a, _ in mine):
@@ -410,7 +410,8 @@ def release_circumstances(facets: pd.DataFrame | None, setting: Setting) -> Circ
         return _none(ABSENT)
     inside = setting.profile.audience == "internal" or setting.profile.threshold <= 1
     if not inside:
-        facets = facets[(facets["category"] == ROOT) & (facets["facet"] != "weekday_hour")]
+        internal = [v.id for v in VARIABLES.values() if v.detail is Detail.INTERNAL]
+        facets = facets[(facets["category"] == ROOT) & ~facets["facet"].isin(internal)]
     counts = window_counts(facets, setting.headline, region_code=setting.region, mature_until=setting.mature_until)
     if set(counts["question"]) <= {TOTAL}:
         return _none(ABSENT)
@@ -427,7 +428,7 @@ def _none(note: str) -> Circumstances:
 
 def _lumped(counts: pd.DataFrame, setting: Setting) -> pd.DataFrame:
     """Put rare answers of a source's own wording together, with the next larger one, so that none is known as rare."""
-    known = {(d.id, a) for d in DIMENSIONS for a in (*d.answers, NOT_STATED, TOO_RECENT)}
+    known = {(v.id, a) for v in VARIABLES.values() for a in (*v.known_values, NOT_STATED, TOO_RECENT)}
     free = [(q, a) not in known and q != TOTAL for q, a in zip(counts["question"], counts["answer"], strict=True)]
     of_region = counts[np.array(free) & (counts["area_code"] == setting.region).to_numpy()]
     rare = set()
@@ -525,7 +526,7 @@ def _table(counts: pd.DataFrame, setting: Setting) -> pd.DataFrame:
     words = [";".join(n for bit, n in enumerate(lost) if code >> bit & 1) for code in range(1 << len(lost))]
     table["withheld"] = np.array(words, dtype=object)[pattern]
     names = setting.areas.set_index("area_code")
-    order = {d.id: n for n, d in enumerate(DIMENSIONS, start=1)} | {TOTAL: 0}
+    order = {name: n for n, name in enumerate(VARIABLES, start=1)} | {TOTAL: 0}
     categories = {c: n for n, c in enumerate(dict.fromkeys(setting.counts["category"]))}
     table = table.assign(
         area_name=table["area_code"].map(names["name"]),

@@ -10,10 +10,10 @@ from scipy import stats
 from pipeline import ingest as readers
 from pipeline.aggregate.circumstances import (
     DELAYS,
-    DIMENSIONS,
     NOT_STATED,
     TOO_RECENT,
     TOTAL,
+    VARIABLES,
     add_shares,
     median_answer,
     window_counts,
@@ -22,7 +22,7 @@ from pipeline.domain.periods import Period
 from tests.kit.readers import read, write
 
 YEAR = Period.parse("2025-01..2025-12")
-ORDER = {d.id: d.answers for d in DIMENSIONS}
+ORDER = {v.id: v.known_values for v in VARIABLES.values()}
 HEAD = "date,time,recorded,easting,northing,strand,place_type,aggravated,organisation,outcome\n"
 
 

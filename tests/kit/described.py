@@ -12,7 +12,7 @@ from pipeline.domain.periods import Period
 from pipeline.release.circumstances import Setting, release_circumstances
 from pipeline.release.released import Released
 
-__all__ = ["described"]
+__all__ = ["described", "released_with"]
 
 PLACES = ("street", "dwelling", "shop", "transport hub")
 DELAYS = ("same day", "next day", "2 to 7 days", "8 to 30 days")
@@ -44,9 +44,17 @@ def described(released: Released, *, rows: int = 1200, names: tuple[str, ...] = 
     both = [f"{d} {h}" for d, h in zip(draw["weekday"], draw["hour_band"], strict=True)]
     parts.append(base.assign(facet="weekday_hour", value=both, area_code=WHOLE))
     facets = pd.concat(parts).value_counts().rename("incidents").reset_index()
+    return released_with(released, facets)
+
+
+def released_with(released: Released, facets: pd.DataFrame) -> Released:
+    """The same release with the circumstances that facets hold, under rules of its audience."""
+    info, period = released.info, Period.parse(released.info.headline.id)
+    recorded = facets[(facets["facet"] == TOTAL) & (facets["category"] == "all")]
     rules: dict[str, Any] = {"name": info.profile, "audience": info.audience, "threshold": info.threshold}
     counts = released.counts[released.counts["period"] == period.id].copy()
-    real = base["area_code"].value_counts().to_dict() | {info.region_code: rows}
+    real = recorded.groupby("area_code")["incidents"].sum().to_dict()
+    real[info.region_code] = int(recorded["incidents"].sum())
     counts["incidents"] = pd.array([real.get(a, 0) for a in counts["area_code"]], dtype="Int64")
     found = release_circumstances(
         facets,

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from pipeline.aggregate.circumstances import VARIABLES
 from pipeline.publish import words
 from pipeline.publish.briefings import write_briefings
 from pipeline.publish.exports import write_exports
@@ -96,7 +97,7 @@ def test_a_release_that_describes_nothing_has_no_such_page(tmp_path: Path) -> No
 
 
 def asked(question: str, *answers: Answer, **more: object) -> str:
-    return told(Asked(question, "", answers, "offences", **more))  # type: ignore[arg-type]
+    return told(Asked(VARIABLES[question], answers, "offences", **more))  # type: ignore[arg-type]
 
 
 def test_sentences() -> None:

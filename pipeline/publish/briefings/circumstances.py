@@ -4,16 +4,15 @@ from collections.abc import Iterator
 from importlib import resources
 from typing import Any
 
-from pipeline.aggregate.circumstances import DIMENSIONS, HOUR_BANDS, NOT_STATED, TOO_RECENT, WEEKDAYS
+from pipeline.aggregate.circumstances import HOUR_BANDS, NOT_STATED, TOO_RECENT, VARIABLES, Grid, Variable
 from pipeline.publish import charts, findings, page, words
 from pipeline.publish.briefings.elements import care, foot, link_to, mast, sources
 from pipeline.publish.briefings.release_index import Book
 
 __all__ = ["circumstances_page", "described", "page_name"]
 
-HEAT = 5
-HEADS = {"hour_band", "weekday", "delay", "outcome"}
-"""Questions that stand first, in this order of importance for readers; the others follow in their own."""
+SHADES = 5
+"""Shades of the grid, classes h1 to h5 of the style sheet."""
 
 
 def page_name(code: str) -> str:
@@ -89,23 +88,21 @@ def _organisations(book: Book, code: str) -> Iterator[str]:
             continue
         total = book.recorded(code, organisation)
         count = "" if total is None else f" <span>{page.text(words.counted(total, book.info.noun))} recorded</span>"
-        ordered = sorted(DIMENSIONS, key=lambda d: d.id not in HEADS)
-        blocks = "".join(_block(book, code, organisation, d.id, asked) for d in ordered if d.id in asked)
+        ordered = sorted(VARIABLES.values(), key=lambda v: not v.first)
+        blocks = "".join(_block(book, code, organisation, v, asked[v.id]) for v in ordered if v.id in asked)
         yield f'<h2 class="org">{name}{count}</h2><div class="asked">{blocks}</div>'
 
 
-def _block(book: Book, code: str, organisation: str, question: str, asked: dict[str, list[dict[str, Any]]]) -> str:
-    """Write one question."""
-    rows = asked[question]
-    if question == "weekday_hour":
-        return _heat(rows)
+def _block(book: Book, code: str, organisation: str, variable: Variable, rows: list[dict[str, Any]]) -> str:
+    """Write one variable: its sentence, its values with their bars, and what is not known."""
+    if variable.grid is not None:
+        return _grid(variable.label, variable.grid, rows)
     beside = {} if code == book.info.region_code else book.circumstances(book.info.region_code, organisation)
-    theirs = {r["answer"]: float(r["share"]) for r in beside.get(question, []) if _number(r["share"]) is not None}
-    label = next(d.label for d in DIMENSIONS if d.id == question)
+    theirs = {r["answer"]: float(r["share"]) for r in beside.get(variable.id, []) if _number(r["share"]) is not None}
+    label = variable.label
     said = findings.told(
         findings.Asked(
-            question,
-            label,
+            variable,
             tuple(_answer(r) for r in rows),
             noun=book.info.noun,
             about="about " if book.info.rounding > 1 else "",
@@ -154,23 +151,33 @@ def _silent(row: dict[str, Any]) -> str:
     return f"{row['answer']}: {'withheld' if count is None else words.whole(count)}"
 
 
-def _heat(rows: list[dict[str, Any]]) -> str:
-    """Write days against hours, shaded by how many; the counts stand in the cells."""
+def _grid(label: str, grid: Grid, rows: list[dict[str, Any]]) -> str:
+    """Write rows against columns, shaded by how many; the counts stand in the cells."""
     count = {str(r["answer"]): int(_number(r["incidents"]) or 0) for r in rows}
-    most = max((n for answer, n in count.items() if answer != NOT_STATED), default=0)
-    heads = "".join(f'<th scope="col">{page.text(hours[:2])}–{int(hours[:2]) + 3:02d}</th>' for hours in HOUR_BANDS)
+    most = max((n for value, n in count.items() if value != NOT_STATED), default=0)
+    heads = "".join(f'<th scope="col">{page.text(_short(column))}</th>' for column in grid.columns)
     lines = []
-    for day in WEEKDAYS:
+    for row in grid.rows:
         cells = ""
-        for hours in HOUR_BANDS:
-            held = count.get(f"{day}, {hours}", 0)
-            step = 1 + min(HEAT - 1, HEAT * held // (most + 1)) if most else 1
-            cells += f'<td class="n h{step}">{words.whole(held)}</td>'
-        lines.append(f'<tr><th scope="row">{day}</th>{cells}</tr>')
+        for column in grid.columns:
+            held = count.get(f"{row}, {column}", 0)
+            shade = 1 + min(SHADES - 1, SHADES * held // (most + 1)) if most else 1
+            cells += f'<td class="n h{shade}">{words.whole(held)}</td>'
+        lines.append(f'<tr><th scope="row">{page.text(row)}</th>{cells}</tr>')
     left = count.get(NOT_STATED, 0)
-    note = f'<p class="note">Day or time not stated: {words.whole(left)}.</p>' if left else ""
+    note = f'<p class="note">{page.text(grid.unknown)}: {words.whole(left)}.</p>' if left else ""
     return (
-        '<section class="q wide"><h3>Day and time of day</h3><div class="scroll" role="group" tabindex="0" '
-        'aria-label="Day and time of day"><table class="heat"><thead><tr><th scope="col">Day</th>'
-        f"{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>{note}</section>"
+        f'<section class="q wide"><h3>{page.text(label)}</h3><div class="scroll" role="group" tabindex="0" '
+        f'aria-label="{page.attribute(label)}"><table class="heat"><thead><tr>'
+        f'<th scope="col">{page.text(grid.rows_are)}</th>{heads}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
+        f"</div>{note}</section>"
     )
+
+
+def _short(band: str) -> str:
+    """Shorten a band of hours for a narrow column; any other word stands as it is.
+
+    >>> _short("09:00 to 11:59"), _short("street")
+    ('09\u201312', 'street')
+    """
+    return f"{band[:2]}\u2013{int(band[:2]) + 3:02d}" if band in HOUR_BANDS else band

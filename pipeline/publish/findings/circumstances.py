@@ -3,18 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pipeline.aggregate.circumstances import DELAYS, NOT_STATED, TOO_RECENT, median_answer
+from pipeline.aggregate.circumstances import DELAYS, NOT_STATED, TOO_RECENT, Summary, Variable, median_answer
 from pipeline.domain.outcome_kinds import OutcomeKind
 from pipeline.publish import words
 
 __all__ = ["Answer", "Asked", "told"]
 
-_ONE = {
-    "online": ("yes", "happened online"),
-    "kind": ("offence", "were offences, not non-crime incidents"),
-    "aggravated": ("yes", "were aggravated offences"),
-    "flag_status": ("presumed", "carry a flag that is presumed, not confirmed"),
-}
 _WITHIN_7 = tuple(name for name, last in DELAYS if last is not None and last <= 7)
 
 
@@ -33,8 +27,7 @@ class Answer:
 class Asked:
     """One question in one area: its answers in order, and the region's shares beside which they stand."""
 
-    id: str
-    label: str
+    variable: Variable
     answers: tuple[Answer, ...]
     noun: str
     about: str = ""
@@ -56,18 +49,21 @@ def told(asked: Asked) -> str:
 
     Examples
     --------
-    >>> told(Asked("online", "Online", (Answer("yes", 10, 0.1), Answer("no", 90, 0.9)), "offences"))
+    >>> from pipeline.aggregate.circumstances import VARIABLES
+    >>> told(Asked(VARIABLES["online"], (Answer("yes", 10, 0.1), Answer("no", 90, 0.9)), "offences"))
     '10% happened online.'
     """
-    if asked.id in _ONE:
-        name, said = _ONE[asked.id]
-        one = asked.answer(name)
-        return f"{_pct(asked, one)} {said}.{_beside(asked, one)}" if one and one.share is not None else ""
-    if asked.id == "delay":
-        return _delay(asked)
-    if asked.id == "outcome":
-        return _outcome(asked)
-    return _most(asked)
+    match asked.variable.summary:
+        case Summary.ONE_VALUE:
+            value, words_after = asked.variable.highlight
+            one = asked.answer(value)
+            return f"{_pct(asked, one)} {words_after}.{_beside(asked, one)}" if one and one.share is not None else ""
+        case Summary.DELAY:
+            return _delay(asked)
+        case Summary.OUTCOME:
+            return _outcome(asked)
+        case _:
+            return _most(asked)
 
 
 def _pct(asked: Asked, one: Answer) -> str:
