@@ -68,7 +68,11 @@ def _from_index(index: int) -> int:
 
 
 def add_months(month: int, count: int) -> int:
-    """Return the month `count` months later (earlier if negative): ``add_months(202411, 3)`` is 202502."""
+    """Return the month `count` months later (earlier if negative).
+
+    >>> add_months(202411, 3), add_months(202501, -1)
+    (202502, 202412)
+    """
     return _from_index(_index(month) + count)
 
 
@@ -78,7 +82,11 @@ def months_between(first: int, last: int) -> int:
 
 
 def month_range(first: int, last: int) -> tuple[int, ...]:
-    """List the months from `first` to `last`, both included; empty when `last` is earlier."""
+    """List the months from `first` to `last`, both included; empty when `last` is earlier.
+
+    >>> month_range(202411, 202502)
+    (202411, 202412, 202501, 202502)
+    """
     return tuple(_from_index(i) for i in range(_index(first), _index(last) + 1))
 
 
@@ -97,7 +105,16 @@ def _iso(month: int) -> str:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Period:
-    """A window of whole months, both ends included, ordered by first and then last month."""
+    """A window of whole months, both ends included, ordered by first and then last month.
+
+    Examples
+    --------
+    >>> year = Period.parse("2024-08..2025-07")
+    >>> year.label, year.months, year.days, year.shifted(-12).id
+    ('12 months to July 2025', 12, 365, '2023-08..2024-07')
+    >>> Period.parse("2025-04..2025-06").label
+    'Q2 2025'
+    """
 
     first_month: int
     last_month: int
@@ -161,7 +178,7 @@ class Period:
         return f"{self.months} months to {_name(self.last_month)}"
 
     def overlaps(self, other: "Period") -> bool:
-        """Tell whether the two windows share a month."""
+        """Return whether the two windows share a month."""
         return self.first_month <= other.last_month and other.first_month <= self.last_month
 
     def shifted(self, count: int) -> "Period":
@@ -182,6 +199,7 @@ class Break:
 
 def _calendar(first: int, last: int, length: int, phase: int) -> tuple[Period, ...]:
     """Tile months with windows of one length whose first month index is `phase` modulo the length."""
+    # Step back to the window that holds the first month: it may begin before the data.
     start, stop = _index(first), _index(last)
     start -= (start - phase) % length
     return tuple(Period(_from_index(i), _from_index(i + length - 1)) for i in range(start, stop + 1, length))
@@ -199,7 +217,7 @@ _CALENDAR: dict[str, tuple[int, int]] = {
 def windows(
     kind: str, *, first: int, last: int, months: int = 12, anchor: int | None = None, step: int = 1
 ) -> tuple[Period, ...]:
-    """Lay windows of one kind over the months of the data, in time order.
+    """Cover the months of the data with windows of one kind, in time order.
 
     Parameters
     ----------
@@ -219,6 +237,15 @@ def windows(
     -------
     windows
         Every window that holds a month of data. The outermost may reach beyond the data: ask `is_partial`.
+
+    Examples
+    --------
+    >>> [w.id for w in windows("quarter", first=202501, last=202507)]
+    ['2025-01..2025-03', '2025-04..2025-06', '2025-07..2025-09']
+    >>> [w.id for w in windows("fixed", first=202401, last=202507, months=12, anchor=202507)]
+    ['2023-08..2024-07', '2024-08..2025-07']
+    >>> [w.id for w in windows("rolling", first=202401, last=202503, months=12, step=2)]
+    ['2024-02..2025-01', '2024-04..2025-03']
     """
     if kind not in tuple(WindowKind):
         raise InputError(f"unknown kind of period {kind!r}: choose one of {', '.join(WindowKind)}")
@@ -240,7 +267,7 @@ def gaps(months: Iterable[int]) -> tuple[int, ...]:
 
 
 def is_partial(period: Period, *, first_date: date, last_date: date, missing: Collection[int] = ()) -> bool:
-    """Tell whether the data cover a window only in part.
+    """Return whether the data cover a window only in part.
 
     They run from `first_date` to `last_date`, both days included, without the months `missing` (see `gaps`).
     """
@@ -263,6 +290,9 @@ def headline(*, first_date: date, last_date: date, months: int = 12, missing: Co
     """Return the latest complete months, at most `months` of them; an error if not one month is complete.
 
     Shorter data give a shorter headline period: its label says how long it is.
+
+    >>> headline(first_date=date(2023, 1, 1), last_date=date(2025, 7, 30)).id
+    '2024-07..2025-06'
     """
     span = complete_span(first_date=first_date, last_date=last_date, missing=missing)
     if span is None:
@@ -299,9 +329,13 @@ def earlier_window(period: Period, *, basis: Literal["previous", "year_before"] 
 
 
 def breaks_within(first_month: int, last_month: int, breaks: Iterable[Break]) -> tuple[Break, ...]:
-    """List the breaks that part the months from `first_month` to `last_month`, in time order.
+    """List the breaks that divide the months from `first_month` to `last_month`, in time order.
 
-    A break in the first month itself parts nothing: all of these months are recorded the new way.
+    A break in the first month itself divides nothing: all of these months are recorded the new way.
+
+    >>> met = Break(202403, "New recording system.")
+    >>> breaks_within(202308, 202507, [met]) == (met,), breaks_within(202403, 202507, [met])
+    (True, ())
     """
     return tuple(sorted(b for b in breaks if first_month < b.month <= last_month))
 
@@ -322,6 +356,10 @@ def without_overlap(periods: Sequence[Period]) -> tuple[Period, ...]:
 
 
 # Which windows a profile is given.
+#
+# A release is compared with the ones before it. Windows of smaller areas therefore never overlap outside internal (the
+# difference of two overlapping windows is the count of the months that only one of them holds), and they are counted
+# from a fixed month, so that next month's release does not move them.
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,6 +404,7 @@ def choose_windows(profile: Profile, periods: Periods, *, first_date: date, last
     anchor = int(periods.anchor.replace("-", "")) if periods.anchor else add_months(first, periods.months - 1)
     main = _headline(profile, periods, first_date=first_date, last_date=last_date, anchor=anchor)
     series: dict[str, tuple[Period, ...]] = {}
+    # The series of each level. Region and borough share a kind of window, so that a borough stands beside its region.
     for level, chosen in (
         (Level.REGION, profile.borough_period),
         (Level.BOROUGH, profile.borough_period),
@@ -374,18 +413,21 @@ def choose_windows(profile: Profile, periods: Periods, *, first_date: date, last
         kind = WindowKind(chosen)
         if kind == WindowKind.ROLLING:
             every = windows(kind, first=first, last=main.last_month, months=main.months)
-            laid = tuple(sorted(every[::-1][:: periods.rolling_step_months]))
+            given = tuple(sorted(every[::-1][:: periods.rolling_step_months]))
         else:
-            laid = windows(kind, first=first, last=last, months=periods.months, anchor=anchor)
-            whole = tuple(p for p in laid if not is_partial(p, first_date=first_date, last_date=last_date))
-            laid = whole or laid[-1:]
+            every = windows(kind, first=first, last=last, months=periods.months, anchor=anchor)
+            complete = tuple(p for p in every if not is_partial(p, first_date=first_date, last_date=last_date))
+            given = complete or every[-1:]
+        # Wards outside internal: the headline, and of the others those that share no month with it or with each other.
         if level == Level.WARD and profile.audience != "internal":
-            laid = without_overlap([p for p in laid if p == main or not p.overlaps(main)] + [main])
-        series[level] = laid
+            given = without_overlap([p for p in given if p == main or not p.overlaps(main)] + [main])
+        series[level] = given
     by_level = {
-        level: tuple(sorted(laid if level == Level.WARD else {*laid, *series[Level.WARD]}))
-        for level, laid in series.items()
+        level: tuple(sorted(given if level == Level.WARD else {*given, *series[Level.WARD]}))
+        for level, given in series.items()
     }
+    # The headline is compared with the same months a year earlier (seasons cancel) unless that would overlap with it.
+    # Outside internal the earlier window must be one of the wards' series, which is released anyway.
     earlier = earlier_window(main, basis="previous" if compare == "previous" or main.months > 12 else "year_before")
     known = not is_partial(earlier, first_date=first_date, last_date=last_date)
     allowed = known and (profile.audience == "internal" or earlier in series[Level.WARD])

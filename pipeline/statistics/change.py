@@ -1,7 +1,8 @@
 """What is rising: one window against an earlier one, for each area against itself and against the rest of the region.
 
-The tests are the quasi-Poisson score tests of `scoretest`, with the dispersion estimated for each level and category.
-One family of tests is adjusted together: all areas of a level and all categories in the one declared comparison.
+The tests are quasi-Poisson score tests (at the end of this module), with the dispersion estimated for each level and
+category. One family of tests is adjusted together: all areas of a level and all categories in the one declared
+comparison. The comparison is declared before the counts are looked at, so that nobody picks the window that shows most.
 """
 
 from collections.abc import Collection
@@ -18,7 +19,7 @@ from scipy import special
 from pipeline.domain.periods import Break, Period, breaks_within, earlier_window, is_partial
 from pipeline.errors import InputError
 from pipeline.statistics.false_discovery import Family, benjamini_hochberg
-from pipeline.statistics.intervals import Dispersion, dispersion
+from pipeline.statistics.intervals import FEWEST_AREAS, Dispersion, dispersion
 from pipeline.tables import Level
 
 __all__ = [
@@ -37,7 +38,6 @@ __all__ = [
 
 Floats = npt.NDArray[np.float64]
 KEYS = ["area_code", "level", "category"]
-FEWEST_AREAS = 5  # a level with fewer areas cannot tell its own noise from what all areas share
 
 
 class ChangeWord(StrEnum):
@@ -57,7 +57,16 @@ COMPARED = CLEAR | {ChangeWord.NO_CLEAR_CHANGE}
 
 @dataclass(frozen=True, slots=True)
 class ChangeRules:
-    """When a change is told: at most `fdr_q` false discoveries, from at least `min_earlier` earlier events."""
+    """When a change is reported.
+
+    Attributes
+    ----------
+    fdr_q
+        Largest expected share of false changes among those reported.
+    min_earlier
+        Fewest events in the earlier window. From fewer than 20 a percentage is mostly noise (the standard error of a
+        count of 20 is 22 %), and the tests below, which hold for large counts, are no longer good approximations.
+    """
 
     fdr_q: float = 0.05
     min_earlier: int = 20
@@ -116,7 +125,7 @@ def compare_windows(
     breaks: Collection[Break] = (),
     missing: Collection[int] = (),
 ) -> Comparison:
-    """Declare a comparison, and say why not where the data cannot bear it.
+    """Declare a comparison, with the obstacle where the data do not allow it.
 
     Parameters
     ----------
@@ -130,6 +139,14 @@ def compare_windows(
         Declared changes of recording; none of them may lie between or inside the windows.
     missing
         Months without data.
+
+    Examples
+    --------
+    >>> covered = {"first_date": date(2023, 1, 1), "last_date": date(2024, 12, 31)}
+    >>> compare_windows(Period.parse("2024-01..2024-12"), **covered).label
+    '2024 against 2023'
+    >>> compare_windows(Period.parse("2023-01..2023-12"), **covered).obstacle
+    'The data begin on 2023-01-01: 2022 is not in them.'
     """
     earlier = earlier_window(later, basis=basis)
     if earlier.start < first_date:
@@ -160,7 +177,7 @@ def change(
     comparison
         What to compare.
     rules
-        When a change is told.
+        When a change is reported.
     not_comparable
         Areas that are not the same in both windows, such as wards of one vintage only.
 
@@ -174,10 +191,33 @@ def change(
     ------
     InputError
         If the later window is not among the counts, or a key comes twice.
+
+    Examples
+    --------
+    Six wards, of which one doubles and one has too few earlier events:
+
+    >>> year = {"2023-01..2023-12": [100, 90, 110, 95, 105, 3], "2024-01..2024-12": [210, 92, 108, 99, 101, 9]}
+    >>> counts = pd.concat(
+    ...     pd.DataFrame({"area_code": list("ABCDEF"), "level": "ward", "period": period, "category": "all",
+    ...                   "incidents": pd.array(values, dtype="Int64")})
+    ...     for period, values in year.items()
+    ... )
+    >>> windows = Comparison(Period.parse("2023-01..2023-12"), Period.parse("2024-01..2024-12"))
+    >>> found = change(counts, windows).table
+    >>> found["change_word"].tolist()
+    ['no clear change', 'no clear change', 'no clear change', 'no clear change', 'no clear change', 'too few']
+    >>> found["change_pct"].round(1).tolist()
+    [110.0, 2.2, -1.8, 4.2, -3.8, <NA>]
+
+    Even the ward that doubled is no clear change: with so few wards it is itself most of the variation that it is
+    compared with.
     """
     rules = rules or ChangeRules()
     pair = _pair(counts, comparison)
     spread, estimates = _spread(counts, pair, comparison)
+
+    # Which areas can be tested. `apart`: not comparable at all. `known`: both counts are given. `enough`: against
+    # itself. `rest_enough`: against the rest of the region, which needs the region's count too.
     apart = np.full(len(pair), bool(comparison.obstacle)) | pair["area_code"].isin(list(not_comparable)).to_numpy()
     x1, x2 = pair["earlier"].to_numpy(), pair["later"].to_numpy()
     known = ~np.isnan(x2) & (~np.isnan(x1) | apart)
@@ -185,6 +225,8 @@ def change(
     rest1, rest2 = _rest(pair)
     against = ~np.isnan(rest1) & ~np.isnan(rest2) & (pair["level"] != Level.REGION).to_numpy()
     rest_enough = enough & against & (rest1 >= rules.min_earlier) & (rest2 > 0)
+
+    # The tests of each level and category, with the dispersion of such counts. An area without a test keeps p = 1.
     days1, days2 = comparison.earlier.days, comparison.later.days
     p_self, p_region = np.ones(len(pair)), np.ones(len(pair))
     for key, rows in sorted(pair.groupby(["level", "category"]).indices.items()):
@@ -194,16 +236,22 @@ def change(
         p_region[own] = against_rest(
             x2[own], x1[own], rest_later=rest2[own], rest_earlier=rest1[own], spread=estimates[key]
         )
+
+    # One family for each level: whoever reads the list of wards sees all categories of all of them at once.
     q_self, q_region = np.ones(len(pair)), np.ones(len(pair))
     families = []
     for level, rows in sorted(pair.groupby("level").indices.items()):
         q_self[rows] = benjamini_hochberg(p_self[rows], included=enough[rows])
         q_region[rows] = benjamini_hochberg(p_region[rows], included=rest_enough[rows])
         families.append(Family(f"{level}, all categories, {comparison.label}", int(enough[rows].sum())))
+
+    # Directions from products of counts, not from rounded ratios: a tie stays a tie. The percentage of windows with the
+    # same calendar months is that of the counts (29 February is ignored, as readers expect); otherwise of counts a day.
     rising = x2 * days1 > x1 * days2
     ahead = x2 * np.where(rest_enough, rest1, 1) > x1 * np.where(rest_enough, rest2, 1)
     ratio = np.divide(x2, x1, out=np.zeros(len(pair)), where=enough & (x1 > 0))
     pct = (ratio * (1 if comparison.same_months else days1 / days2) - 1) * 100
+
     table = pair[["area_code", "level", "period", "category"]].copy()
     table["incidents_earlier"] = pd.array(np.where(np.isnan(x1), 0, x1), dtype="Int64")
     table["incidents_earlier"] = table["incidents_earlier"].mask(np.isnan(x1))
@@ -255,6 +303,8 @@ def _spread(
             found[key] = own, "areas"
         elif (months := _monthly(counts, level=key[0], category=key[1], comparison=comparison)).df:
             found[key] = months, "months"
+    # A level without an estimate of its own takes the largest of the other levels of its category: too wide an interval
+    # is the safer error.
     rows, estimates = [], {}
     for key in sorted(pair.groupby(["level", "category"]).indices):
         others = [(d.value, level, d) for (level, category), (d, _) in sorted(found.items()) if category == key[1]]
@@ -312,9 +362,10 @@ def _words(
 
 # Quasi-Poisson score tests of two windows: an area against itself, and against the rest of its region.
 #
-# Given the sum of both windows, the later count of Poisson events is binomial. Its variance is multiplied by the
-# dispersion that was estimated for counts of this kind, and the statistic is referred to Student's t with the degrees
-# of freedom of that estimate (to the normal distribution where there are none).
+# Given the sum of both windows, the later count of Poisson events is binomial (Przyborowski and Wilenski 1940). Its
+# variance is multiplied by the dispersion that was estimated for counts of this kind, and the statistic is referred to
+# Student's t with the degrees of freedom of that estimate (to the normal distribution where there are none). An exact
+# conditional test would not do: it assumes that the variance is the mean, which recorded crime exceeds severalfold.
 
 
 def against_self(
@@ -339,6 +390,15 @@ def against_self(
     References
     ----------
     Gu et al. (2008), Biometrical Journal 50, 283-298, for the Poisson case; McCullagh and Nelder (1989), section 4.5.
+
+    Examples
+    --------
+    130 events after 100 in windows of one length: z is 30 over the root of 230; a dispersion of 4 halves it.
+
+    >>> against_self([130], [100], days_later=365, days_earlier=365, spread=Dispersion()).round(4).tolist()
+    [0.0479]
+    >>> against_self([130], [100], days_later=365, days_earlier=365, spread=Dispersion(4.0)).round(4).tolist()
+    [0.3226]
     """
     if not min(days_later, days_earlier) > 0:
         raise InputError("both windows need a length in days to be compared")
@@ -373,6 +433,13 @@ def against_rest(
     -------
     p
         Two-sided p-values, shape (n,); 1 where a margin of the table is empty.
+
+    Examples
+    --------
+    An area that rose from 10 to 20 while the rest of the region stayed at 100:
+
+    >>> against_rest([20], [10], rest_later=[100], rest_earlier=[100], spread=Dispersion()).round(4).tolist()
+    [0.0884]
     """
     x2, x1, r2, r1 = (np.asarray(v, dtype=np.float64) for v in (later, earlier, rest_later, rest_earlier))
     area, total = x1 + x2, x1 + x2 + r1 + r2
@@ -384,7 +451,7 @@ def against_rest(
 
 
 def _two_sided(excess: Floats, *, variance: Floats, spread: Dispersion) -> Floats:
-    free = variance > 0
+    free = variance > 0  # no variance: no events, or none that could have fallen otherwise; z is 0 and p is 1
     z = np.divide(excess, np.sqrt(spread.value * variance), out=np.zeros(np.shape(excess)), where=free)
     tail = special.stdtr(spread.df, -np.abs(z)) if spread.df else special.ndtr(-np.abs(z))
     return np.asarray(2 * tail, dtype=np.float64)

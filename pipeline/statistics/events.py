@@ -83,7 +83,7 @@ def around_event(
     event
         The step that holds its day counts as after; the note says how many earlier days that step holds.
     steps_before, steps_after
-        Length of the windows, in steps. Where the series is shorter, what there is is used and said so.
+        Length of the windows, in steps. Where the series is shorter, what there is is used, and the note says so.
     breaks
         Declared changes of recording: no ratio is given across one.
     confidence
@@ -98,6 +98,16 @@ def around_event(
     ------
     InputError
         If the windows have no length or the steps are not in time order.
+
+    Examples
+    --------
+    >>> series = pd.DataFrame({"start": [date(2024, month, 1) for month in range(1, 7)],
+    ...                        "days": [31, 29, 31, 30, 31, 30], "incidents": [50, 50, 50, 80, 75, 85]})
+    >>> found = around_event(series, Event(date(2024, 4, 1), "Match"), steps_before=3)
+    >>> found.before.incidents, found.after.incidents, round(found.ratio, 2)
+    (150, 240, 1.6)
+    >>> round(found.ratio_low, 2), round(found.ratio_high, 2), found.note
+    (1.3, 1.98, '')
     """
     if min(steps_before, steps_after) < 1:
         raise InputError("an event needs at least one step before and one after it")
@@ -108,9 +118,13 @@ def around_event(
     if not starts or not starts[0] <= event.day <= ends[-1].date():
         span = f"from {starts[0].isoformat()} to {ends[-1].date().isoformat()}" if starts else "empty"
         return EventRates(event, note=f"{event.label} lies outside the data ({span}).")
+
+    # The step that holds the event is the first one after it.
     at = next(i for i, end in enumerate(ends) if event.day <= end.date())
     if event.day < starts[at]:
         return EventRates(event, note=f"{event.label} falls into a gap of the data.")
+
+    # The windows on both sides, and what limits their comparison.
     windows = series.iloc[max(at - steps_before, 0) : at], series.iloc[at : at + steps_after]
     if any(w["incidents"].isna().any() for w in windows):
         return EventRates(event, note=f"Counts around {event.label} are missing or withheld.")
@@ -135,6 +149,8 @@ def around_event(
 def _rates(
     event: Event, before: pd.DataFrame, after: pd.DataFrame, *, comparable: bool, note: str, confidence: float
 ) -> EventRates:
+    # The variation of the steps about the rate of their own side, pooled over both sides: the step from one side to the
+    # other is what is asked about, so it must not count as variation.
     parts = [dispersion(w["incidents"].to_numpy(np.float64), days=w["days"]) for w in (before, after) if len(w)]
     df = sum(p.df for p in parts)
     spread = max(sum((p.raw or 0.0) * p.df for p in parts) / df, 1.0) if df else 1.0

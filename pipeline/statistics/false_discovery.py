@@ -71,6 +71,8 @@ def benjamini_hochberg(p: ArrayLike, *, included: ArrayLike | None = None) -> ND
     _check(values)
     q = np.ones(given.shape)
     if values.size:
+        # The k-th smallest of m p-values times m / k; then, from the largest down, no value above one that came before
+        # it, so that a smaller p never has a larger adjusted value.
         order = np.argsort(values, kind="stable")
         ranked = values[order] * values.size / np.arange(1, values.size + 1)
         adjusted = np.empty(values.size)

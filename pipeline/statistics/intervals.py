@@ -3,7 +3,8 @@
 Recorded crime varies more than a Poisson count with the same mean: offences come in series, and recording comes in
 batches. `Dispersion.value` is the factor by which the variance exceeds the mean. Where an interval is widened by it,
 `x` events count as ``x / value`` independent ones, each of which stands for `value` events: the interval is exact when
-the factor is 1, never goes below zero, and widens by about the root of the factor otherwise.
+the factor is 1, never goes below zero, and widens by about the root of the factor otherwise. The usual alternative,
+a normal interval with a standard error multiplied by that root, goes below zero for the small counts of wards.
 """
 
 from dataclasses import dataclass
@@ -14,9 +15,12 @@ from scipy import special
 
 from pipeline.errors import InputError
 
-__all__ = ["Dispersion", "dispersion", "garwood", "rate_ratio", "wilson"]
+__all__ = ["FEWEST_AREAS", "Dispersion", "dispersion", "garwood", "rate_ratio", "wilson"]
 
 Floats = npt.NDArray[np.float64]
+FEWEST_AREAS = 5
+"""A level with fewer areas (the region) cannot tell its own noise from what all areas share: its dispersion is taken
+from elsewhere, and its rates are not smoothed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +70,28 @@ def garwood(
 
     References
     ----------
-    Garwood (1936), Biometrika 28, 437-442; widened as described at the head of this module.
+    Garwood (1936), Biometrika 28, 437-442; Ulm (1990), American Journal of Epidemiology 131, 373-375, for the same
+    limits from the chi-squared distribution. Widened as described at the head of this module.
+
+    Examples
+    --------
+    The limits of 0, 10 and 100 events, as in tables of exact Poisson limits:
+
+    >>> low, high = garwood([0, 10, 100])
+    >>> low.round(2).tolist(), high.round(2).tolist()
+    ([0.0, 4.8, 81.36], [3.69, 18.39, 121.63])
+
+    With a variance of four times the mean, 100 events are as uncertain as 25 independent ones, four times over:
+
+    >>> [round(float(limit), 2) for limit in garwood(100, dispersion=4)]
+    [64.71, 147.62]
     """
     x, phi = np.broadcast_arrays(np.asarray(events, dtype=np.float64), np.asarray(dispersion, dtype=np.float64))
     _check("events", x, confidence=confidence)
     _check("dispersion - 1", phi - 1)
+    # The limits are the means under which as many events or more, and as few or fewer, have probability `tail` each.
+    # The Poisson sum over counts is an incomplete gamma function of the mean, so they are its inverse; this also serves
+    # the fractions of an event that division by the dispersion leaves.
     tail = (1 - confidence) / 2
     effective = x / phi
     # The lower limit of no events is 0; the function is not defined there, so ask it about 1 and discard the answer.
@@ -101,15 +122,24 @@ def wilson(successes: npt.ArrayLike, trials: npt.ArrayLike, *, confidence: float
 
     References
     ----------
-    Wilson (1927), Journal of the American Statistical Association 22, 209-212.
+    Wilson (1927), Journal of the American Statistical Association 22, 209-212; recommended for small counts by
+    Newcombe (1998), Statistics in Medicine 17, 857-872, whose first example is 81 of 263.
+
+    Examples
+    --------
+    >>> low, high = wilson([81, 0, 20], [263, 20, 20])
+    >>> low.round(4).tolist(), high.round(4).tolist()
+    ([0.2553, 0.0, 0.8389], [0.3662, 0.1611, 1.0])
     """
     k, n = np.broadcast_arrays(np.asarray(successes, dtype=np.float64), np.asarray(trials, dtype=np.float64))
     _check("successes", k, confidence=confidence)
     _check("trials", n)
     if (k > n).any():
         raise InputError("there are more successes than trials: a share needs both counted in one cohort")
+    # The limits are the shares that a score test at this confidence would not refuse. They are the two roots of a
+    # quadratic: a centre, drawn from the share towards one half, and half a width.
     z = float(special.ndtri((1 + confidence) / 2))
-    size = np.where(n > 0, n, 1.0)
+    size = np.where(n > 0, n, 1.0)  # where nothing was tried, any size will do: the answer is replaced below
     share = k / size
     centre = (share + z * z / (2 * size)) / (1 + z * z / size)
     half = z / (1 + z * z / size) * np.sqrt(share * (1 - share) / size + z * z / (4 * size * size))
@@ -143,6 +173,22 @@ def dispersion(counts: npt.ArrayLike, *, days: npt.ArrayLike | None = None) -> D
     References
     ----------
     McCullagh and Nelder (1989), Generalized Linear Models, section 6.2.4.
+
+    Examples
+    --------
+    Three wards in two years. The year is 1.5 times the one before in all of them together; what the wards depart from
+    that is compared with chance.
+
+    >>> dispersion([[20, 30], [40, 60], [10, 15]])
+    Dispersion(value=1.0, raw=0.0, df=2)
+    >>> found = dispersion([[20, 60], [40, 40], [10, 5]])
+    >>> round(found.value, 2), found.df
+    (7.64, 2)
+
+    A series of four months of different length:
+
+    >>> round(dispersion([31, 90, 31, 30], days=[31, 28, 31, 30]).value, 2)
+    23.13
     """
     table = np.asarray(counts, dtype=np.float64)
     _check("counts", table)
@@ -150,11 +196,14 @@ def dispersion(counts: npt.ArrayLike, *, days: npt.ArrayLike | None = None) -> D
         exposure = np.ones(table.size) if days is None else np.asarray(days, dtype=np.float64)
         if exposure.shape != table.shape or not (exposure > 0).all():
             raise InputError("days must be positive, one for each count of the series")
+        # One rate for all windows: each is expected to hold its share of the days.
         df = table.size - 1
         expected = table.sum() * exposure / exposure.sum() if table.size else table
     elif table.ndim == 2:
         if days is not None:
             raise InputError("days are for a series: in a table the windows' own factors account for their length")
+        # Independence of areas and windows: what is expected is row total times column total over the whole. A row or
+        # column of zeros has nothing to depart from; kept, it would add degrees of freedom and no variation.
         table = table[table.sum(axis=1) > 0]
         table = table[:, table.sum(axis=0) > 0]
         df = max(table.shape[0] - 1, 0) * max(table.shape[1] - 1, 0)
@@ -194,12 +243,22 @@ def rate_ratio(
 
     References
     ----------
-    Clopper and Pearson (1934), Biometrika 26, 404-413, for the share of events that fall into the later window.
+    Clopper and Pearson (1934), Biometrika 26, 404-413, for the share of events that fall into the later window;
+    Przyborowski and Wilenski (1940), Biometrika 31, 313-323, for conditioning on the sum.
+
+    Examples
+    --------
+    >>> [round(limit, 3) for limit in rate_ratio(30, 20, days_later=365, days_earlier=365)]
+    [1.5, 0.824, 2.787]
+    >>> rate_ratio(3, 0, days_later=365, days_earlier=365)[::2]
+    (None, None)
     """
     values = np.array([later, earlier, days_later, days_earlier, dispersion - 1], dtype=np.float64)
     _check("events, days and dispersion - 1", values, confidence=confidence)
     if not min(days_later, days_earlier) > 0:
         raise InputError("both windows need a length in days to be compared")
+    # Given the sum of two Poisson counts, the later one is binomial. Exact limits for its share (inverse incomplete
+    # beta functions) become limits for the ratio of the rates: share / (1 - share), times the ratio of the exposures.
     tail = (1 - confidence) / 2
     x, y = later / dispersion, earlier / dispersion
     scale = days_earlier / days_later

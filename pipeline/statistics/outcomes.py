@@ -24,6 +24,8 @@ __all__ = [
 ]
 
 OutcomeBasis = Literal["cohort", "flow", "none"]
+# Outcomes of a flow belong to offences of earlier periods. In small areas and short periods the two have so little to
+# do with each other that ratios over 100 are common; a year of a borough evens most of it out.
 FLOW_LEVELS = (Level.BOROUGH, Level.REGION)
 FLOW_MONTHS = 12
 
@@ -57,6 +59,14 @@ def leave_out_immature(
     mature, left_out
         A copy in which neither outcomes nor the incidents they are a share of (known_outcomes) count in those months,
         and the months, which the text must state.
+
+    Examples
+    --------
+    >>> months = pd.DataFrame({"month": [202505, 202506, 202507], "incidents": [50, 60, 70],
+    ...                        "positive_outcomes": [5, 3, 0]})
+    >>> mature, left_out = leave_out_immature(months, last_month=202507, maturity_months=2)
+    >>> left_out, mature["positive_outcomes"].tolist(), mature["known_outcomes"].tolist()
+    ((202506, 202507), [5, 0, 0], [50, 0, 0])
     """
     mature = area_months.copy()
     if "known_outcomes" not in mature.columns:
@@ -94,6 +104,16 @@ def add_outcomes(counts: pd.DataFrame, *, basis: OutcomeBasis, confidence: float
     ------
     InputError
         If a cohort holds more outcomes than offences: these are not outcomes *of* the offences.
+
+    Examples
+    --------
+    >>> counts = pd.DataFrame({"level": ["borough", "ward"], "period": "2024-01..2024-12", "category": "all",
+    ...                        "incidents": [148, 20], "positive_outcomes": [15, 0]})
+    >>> shares = add_outcomes(counts, basis="cohort")
+    >>> shares[["outcome_share", "outcome_low", "outcome_high"]].round(4).to_numpy().tolist()
+    [[0.1014, 0.0624, 0.1605], [0.0, 0.0, 0.1611]]
+    >>> add_outcomes(counts, basis="flow")[["outcome_share", "outcome_note"]].to_numpy().tolist()
+    [[10.135135135135135, ''], [<NA>, 'not for small areas']]
     """
     if basis not in ("cohort", "flow", "none"):
         raise InputError(f"unknown basis of outcomes {basis!r}: choose cohort, flow or none")
@@ -106,6 +126,8 @@ def add_outcomes(counts: pd.DataFrame, *, basis: OutcomeBasis, confidence: float
         if basis == "cohort" and "known_outcomes" in counts.columns
         else incidents
     )
+
+    # Where there is none, and why. A cohort divides by offences whose outcome is known, a flow by all of the period.
     known = (positive.notna() & of.notna()).to_numpy() & (basis != "none")
     k, n = positive.fillna(0).to_numpy(np.float64), of.fillna(0).to_numpy(np.float64)
     small, short = np.zeros(size, dtype=bool), np.zeros(size, dtype=bool)
@@ -126,6 +148,8 @@ def add_outcomes(counts: pd.DataFrame, *, basis: OutcomeBasis, confidence: float
         default=OutcomeNote.NONE,
     )
     given = note == OutcomeNote.NONE
+
+    # Only a cohort has an interval: the outcomes of a flow are no part of the offences that they are divided by.
     share = np.divide(k, n, out=np.zeros(size), where=n > 0) * (100 if basis == "flow" else 1)
     low, high = (
         wilson(np.where(given, k, 0), np.where(given, n, 0), confidence=confidence)

@@ -1,4 +1,4 @@
-"""Rates per head: exact intervals, smoothing, the funnel round the region's rate, and words for weak numbers.
+"""Rates per head: exact intervals, smoothing, the funnel round the region's rate, and which rates are weak.
 
 Everything is a function of the counts that are given. Given released counts it never says more than they do: a count
 that is null gives nulls, and the dispersion, the smoothing and the region's rate come from the counts that are left.
@@ -14,7 +14,7 @@ import pandas as pd
 
 from pipeline.domain.periods import Period, without_overlap
 from pipeline.errors import InputError
-from pipeline.statistics.intervals import Dispersion, dispersion, garwood
+from pipeline.statistics.intervals import FEWEST_AREAS, Dispersion, dispersion, garwood
 from pipeline.tables import Level
 
 __all__ = [
@@ -31,7 +31,9 @@ __all__ = [
 
 Floats = npt.NDArray[np.float64]
 RESIDENTS = "residents"
-FEWEST_AREAS = 5  # a level with fewer areas (the region) cannot tell its own noise from what all areas share
+# Limits of the funnel: about two and three standard errors, as is usual in funnel plots of institutions (Spiegelhalter
+# 2005, Statistics in Medicine 24, 1185-1202). By chance one ward in 20 lies beyond the inner and one in 500 beyond the
+# outer limits.
 OUTER = 0.998
 INNER = 0.95
 
@@ -69,10 +71,20 @@ class FunnelClass(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RateRules:
-    """How rates are stated: per `base` people, with intervals of coverage `confidence`, and when they are weak.
+    """How rates are stated, and when they are weak.
 
-    A rate from 1 to `too_few_under` - 1 events is not given; one from fewer than `unreliable_under` is called so. A
-    count of nothing is no weak number: its rate is 0, with an upper limit.
+    Attributes
+    ----------
+    base
+        People that a rate is stated for.
+    confidence
+        Coverage of the intervals.
+    unreliable_under
+        A rate from fewer events is called unreliable: its standard error is over 22 % of it. Statistics offices draw
+        the line at 20 too.
+    too_few_under
+        A rate from 1 to `too_few_under` - 1 events is not given. A count of 0 is not weak: its rate is 0, with an
+        upper limit.
     """
 
     base: int = 10_000
@@ -98,6 +110,15 @@ def denominators(areas: pd.DataFrame, own: pd.DataFrame | None = None, *, measur
     -------
     population
         area_code, population (the region's is null where a covered borough's is), category (null: all others), measure.
+
+    Examples
+    --------
+    The borough that is not covered counts neither by itself nor in the region:
+
+    >>> areas = pd.DataFrame({"area_code": ["R", "B1", "B2"], "level": ["region", "borough", "borough"],
+    ...                       "population": [300, 200, 100], "covered": [True, True, False]})
+    >>> denominators(areas)["population"].tolist()
+    [200.0, 200.0, <NA>]
     """
     population = areas["population"].astype("Float64").mask(~areas["covered"].astype(bool))
     boroughs = population[(areas["level"] == Level.BOROUGH) & areas["covered"].astype(bool)]
@@ -140,12 +161,23 @@ def empirical_bayes(events: npt.ArrayLike, population: npt.ArrayLike) -> Floats:
     References
     ----------
     Marshall (1991), Applied Statistics 40, 283-294: the global estimator by the method of moments.
+
+    Examples
+    --------
+    Two wards with 40 events per 1,000 people and a large one with 12, together 14.8: the smallest moves most.
+
+    >>> rates = empirical_bayes([4, 40, 120], [100, 1_000, 10_000])
+    >>> (rates * 1_000).round(1).tolist()
+    [22.6, 35.4, 12.1]
     """
     e, b = np.asarray(events, dtype=np.float64), np.asarray(population, dtype=np.float64)
     if not ((b > 0).all() and (e >= 0).all()):
         raise InputError("smoothing needs people in every area and no negative counts: leave the other areas out")
     if not e.sum() > 0:
         return np.zeros(e.shape)
+    # Variance between areas: the variance of the rates about their mean, less what chance alone adds to it (a Poisson
+    # rate of `mean` in an area of average size). Each area keeps the share of its own rate that this variance has in
+    # the variance of its rate; with few people, chance is most of it.
     mean = e.sum() / b.sum()
     rate = e / b
     between = max((b * (rate - mean) ** 2).sum() / b.sum() - mean / b.mean(), 0.0)
@@ -167,11 +199,25 @@ def dispersions(counts: pd.DataFrame) -> pd.DataFrame:
         level, category, months, dispersion (at least 1), dispersion_df and dispersion_from: ``own`` (areas by windows
         that do not overlap), ``shorter windows`` of the same level, ``level borough`` and the like (where a level has
         under five areas), or ``not estimated`` (1 then stands for want of better, and the text must say so).
+
+    Examples
+    --------
+    >>> quarters = {"2024-01..2024-03": [20, 40, 10, 30, 25], "2024-04..2024-06": [60, 40, 5, 28, 30]}
+    >>> counts = pd.concat(
+    ...     pd.DataFrame({"area_code": list("ABCDE"), "level": "ward", "period": period, "category": "all",
+    ...                   "incidents": pd.array(values, dtype="Int64")})
+    ...     for period, values in quarters.items()
+    ... )
+    >>> found = dispersions(counts).iloc[0]
+    >>> round(float(found["dispersion"]), 2), int(found["dispersion_df"]), found["dispersion_from"]
+    (4.37, 4, 'own')
     """
     whole = counts[counts["complete"].astype(bool)] if "complete" in counts.columns else counts
     lengths = {p: Period.parse(p).months for p in counts["period"].unique()}
     found: dict[tuple[str, str, int], Dispersion] = {}
     keyed = whole.assign(months=whole["period"].map(lengths))
+    # Windows of one length that share no month: overlapping ones would repeat the same events and seem to vary less.
+    # Areas with a missing window drop out, as the expected counts need a full table.
     for (level, category, months), group in keyed.groupby(["level", "category", "months"], sort=True):
         apart = [p.id for p in without_overlap([Period.parse(p) for p in group["period"].unique()])]
         apart_rows = group[group["period"].isin(apart)]
@@ -193,6 +239,9 @@ def _borrowed(
     found: dict[tuple[str, str, int], Dispersion], *, level: str, category: str, months: int
 ) -> tuple[str, Dispersion]:
     """Choose the estimate for one level, category and length: its own, or the nearest that there is."""
+    # From the nearest to the most distant: shorter windows of the same areas (the longest of them), then another level,
+    # for the same length of window if there is one. Among levels the largest estimate is taken: too wide an interval is
+    # the safer error.
     if (level, category, months) in found:
         return "own", found[level, category, months]
     shorter = [key for key in found if key[:2] == (level, category) and key[2] < months]
@@ -244,10 +293,23 @@ def add_rates(
     ------
     InputError
         If an area has two denominators for one category, or a population is negative.
+
+    Examples
+    --------
+    >>> counts = pd.DataFrame({"area_code": list("ABCD"), "level": "ward", "period": "2024-01..2024-12",
+    ...                        "category": "all", "incidents": pd.array([100, 12, 3, None], dtype="Int64")})
+    >>> people = pd.DataFrame({"area_code": list("ABCD"), "population": [10_000] * 4})
+    >>> rated = add_rates(counts, people)
+    >>> rated[["rate_per_10000", "rate_low", "rate_high"]].round(2).to_numpy().tolist()[:3]
+    [[100.0, 81.36, 121.63], [12.0, 6.2, 20.96], [<NA>, <NA>, <NA>]]
+    >>> rated["rate_note"].tolist(), rated["reliability"].tolist()
+    (['', '', 'too few to say', 'no count'], ['', 'unreliable', 'too few to say', nan])
     """
     rules = rules or RateRules()
     spread = dispersions(counts) if spread is None else spread
     people, residents = _people(counts, population)
+
+    # Why a row has no rate; the first reason that applies is given.
     events = counts["incidents"].astype("Float64").to_numpy(np.float64, na_value=np.nan)
     visited = residents & counts["area_code"].isin(list(visitor_areas)).to_numpy()
     few = (events > 0) & (events < rules.too_few_under)
@@ -256,6 +318,10 @@ def add_rates(
         [RateNote.NO_COUNT, RateNote.NO_POPULATION, RateNote.VISITORS, RateNote.TOO_FEW],
         default=RateNote.NONE,
     )
+
+    # Intervals, widened by the dispersion of counts of the same level, category and length of window. Rows without a
+    # rate are computed with placeholders (0 events, 1 person) and blanked below. Rows with too few events keep their
+    # count here: they take part in the smoothing, which is there for them.
     counted = ~np.isnan(events) & ~np.isnan(people) & ~visited
     keys = counts[["level", "category"]].assign(months=_months(counts["period"]))
     phi = keys.merge(spread, how="left", on=["level", "category", "months"])["dispersion"].fillna(1.0).to_numpy()
@@ -288,7 +354,10 @@ def _months(periods: "pd.Series[str]") -> "pd.Series[int]":
 
 
 def _people(counts: pd.DataFrame, population: pd.DataFrame) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """Find each row's denominator (its category's own where there is one) and whether it counts residents."""
+    """Find each row's denominator (its category's own where there is one) and whether it counts residents.
+
+    A denominator of all other categories is stored under the empty category.
+    """
     table = pd.DataFrame(
         {
             "area_code": population["area_code"].astype("str"),
@@ -332,6 +401,8 @@ def _funnel(
     if reference.duplicated(["period", "category"]).any():
         raise InputError("counts hold two regions: a funnel is drawn round the rate of one")
     rate = counts[["period", "category"]].merge(reference, how="left", on=["period", "category"])["rate"].to_numpy()
+    # The region's rate is taken as known: it rests on so many more events that its own error does not matter. A rate
+    # lies beyond the limits exactly when its interval leaves out the count that the region's rate would give.
     tested = given & ~region & ~np.isnan(rate)
     expected = np.where(tested, rate, 0.0) * people
     inner, outer = (garwood(events, confidence=c, dispersion=phi) for c in (INNER, OUTER))

@@ -6,7 +6,8 @@ __all__ = ["AREA_COUNTS", "AREA_LAYER", "CIRCUMSTANCES", "DENSITY_LAYER", "HOTSP
 
 WITHHELD_NOTE = "An empty cell whose column is named in `withheld` is withheld; any other empty cell is no data."
 
-_HEAD = (
+# Columns that several tables hold, in groups that always stand together; a single column has a name of its own.
+_AREA = (
     Column("area_code", "string", "Unique code of the area.", alias="area_code"),
     Column("area_name", "string", "Name of the area.", alias="area_name"),
     Column("level", "string", "`ward`, `borough` or `region`.", alias="level"),
@@ -15,7 +16,7 @@ _SPAN = (
     Column("period_start", "date", "First day of the period, ISO.", alias="per_start"),
     Column("period_end", "date", "Last day of the period, ISO, inclusive.", alias="per_end"),
 )
-_NUMBERS = (
+_COUNTS = (
     Column(
         "incidents", "int", "Incidents of the category (or all) recorded in the period.", null=True, alias="incidents"
     ),
@@ -26,6 +27,8 @@ _NUMBERS = (
         null=True,
         alias="unplaced",
     ),
+)
+_RATES = (
     Column(
         "rate_per_10000",
         "float",
@@ -35,14 +38,16 @@ _NUMBERS = (
     ),
     Column("rate_low", "float", "Lower end of the 95 % interval of the rate.", null=True, alias="rate_low"),
     Column("rate_high", "float", "Upper end of the 95 % interval of the rate.", null=True, alias="rate_high"),
-    Column("positive_outcomes", "int", "Positive outcomes.", null=True, alias="pos_outc"),
-    Column(
-        "outcome_share",
-        "float",
-        "Cohort: share with a positive outcome, 0 to 1. Flow: outcomes recorded per 100 incidents recorded.",
-        null=True,
-        alias="outc_share",
-    ),
+)
+_POSITIVE_OUTCOMES = Column("positive_outcomes", "int", "Positive outcomes.", null=True, alias="pos_outc")
+_OUTCOME_SHARE = Column(
+    "outcome_share",
+    "float",
+    "Cohort: share with a positive outcome, 0 to 1. Flow: outcomes recorded per 100 incidents recorded.",
+    null=True,
+    alias="outc_share",
+)
+_CHANGE = (
     Column("change_pct", "float", "Change on the window compared with, in per cent.", null=True, alias="chg_pct"),
     Column(
         "change_word",
@@ -51,6 +56,8 @@ _NUMBERS = (
         null=True,
         alias="chg_word",
     ),
+)
+_GISTAR = (
     Column("gistar_z", "float", "Gi* z (internal only).", null=True, alias="gi_z"),
     Column("gistar_p", "float", "Two-sided p of Gi* (internal only).", null=True, alias="gi_p"),
     Column(
@@ -60,16 +67,16 @@ _NUMBERS = (
         null=True,
         alias="hot_class",
     ),
-    Column(
-        "withheld", "string", "Columns withheld in this row, joined by semicolons; empty if none.", alias="withheld"
-    ),
+)
+_WITHHELD = Column(
+    "withheld", "string", "Columns withheld in this row, joined by semicolons; empty if none.", alias="withheld"
 )
 
 AREA_LAYER = Table(
     "areas",
     ("area_code",),
     (
-        *_HEAD,
+        *_AREA,
         Column("parent_code", "string", "Code of the area it lies in.", null=True, alias="par_code"),
         Column("parent_name", "string", "Name of the area it lies in.", null=True, alias="par_name"),
         Column("area_vintage", "string", "Edition of the boundaries.", null=True, alias="vintage"),
@@ -77,7 +84,13 @@ AREA_LAYER = Table(
         Column("population_year", "int", "Year of the denominator.", null=True, alias="pop_year"),
         Column("covered", "bool", "Whether the data covers the area.", alias="covered"),
         *_SPAN,
-        *_NUMBERS,
+        *_COUNTS,
+        *_RATES,
+        _POSITIVE_OUTCOMES,
+        _OUTCOME_SHARE,
+        *_CHANGE,
+        *_GISTAR,
+        _WITHHELD,
     ),
     "Areas of one level with the figures of the headline period.",
     open_prefix="incidents_",
@@ -87,30 +100,30 @@ AREA_COUNTS = Table(
     "area_counts",
     ("area_code", "period", "category"),
     (
-        *_HEAD,
+        *_AREA,
         Column("period", "string", "Period id: `2025-07`, or first and last month `2024-08..2025-07`."),
         *_SPAN,
         Column("complete", "bool", "Whether the data covers the whole period."),
         Column(
             "category", "string", "Category id; `all` counts each incident once. Categories overlap and never add up."
         ),
-        *_NUMBERS[:2],
-        _NUMBERS[5],
+        *_COUNTS,
+        _POSITIVE_OUTCOMES,
         Column(
             "known_outcomes", "int", "Cohort: incidents whose outcome is known, the latest months left out.", null=True
         ),
-        *_NUMBERS[2:5],
+        *_RATES,
         Column("rate_smoothed", "float", "Empirical-Bayes smoothed rate per 10,000.", null=True),
         Column("reliability", "string", "Empty, `unreliable` or `too few to say`.", null=True),
-        _NUMBERS[6],
+        _OUTCOME_SHARE,
         Column("outcome_low", "float", "Lower end of the interval of a cohort share.", null=True),
         Column("outcome_high", "float", "Upper end of the interval of a cohort share.", null=True),
-        *_NUMBERS[7:9],
+        *_CHANGE,
         Column("change_vs_region", "string", "The same words, against the region's change.", null=True),
-        *_NUMBERS[9:12],
+        *_GISTAR,
         Column("moran_class", "string", "Local Moran quadrant: `HH`, `LL`, `HL`, `LH`, or `ns`.", null=True),
         Column("emerging_class", "string", "Emerging hot spot class of the area's history.", null=True),
-        _NUMBERS[12],
+        _WITHHELD,
     ),
     "One row per area, period and category; dense over what is covered, zeros written.",
 )
@@ -153,7 +166,7 @@ CIRCUMSTANCES = Table(
     "circumstances",
     ("area_code", "period", "category", "organisation", "question", "answer"),
     (
-        *_HEAD,
+        *_AREA,
         Column("period", "string", "Period id: first and last month `2024-08..2025-07`."),
         *_SPAN,
         Column("category", "string", "Category id; outside internal `all` only. Categories overlap and never add up."),
@@ -170,7 +183,7 @@ CIRCUMSTANCES = Table(
         Column("share", "float", "Share of these with this answer, 0 to 1.", null=True),
         Column("share_low", "float", "Lower end of the 95 % interval of the share.", null=True),
         Column("share_high", "float", "Upper end of the 95 % interval of the share.", null=True),
-        _NUMBERS[12],
+        _WITHHELD,
     ),
     "What partnerships ask first, in the headline period: when, where, what, how reported, what came of it.",
 )

@@ -9,6 +9,9 @@ import pyogrio
 import pytest
 
 from pipeline.publish.exports import write_exports
+from pipeline.statistics.change import ChangeWord
+from pipeline.statistics.rates import Reliability
+from pipeline.tables import AREA_COUNTS, AREAS, PUBLISHED_COUNTS, Level, Measure, Table
 from pipeline.tables.dictionary import data_dictionary
 from tests.kit.released import city
 
@@ -40,6 +43,21 @@ def documented(table: str, categories: tuple[str, ...] = ()) -> list[dict[str, s
 
 def test_the_page_is_the_one_the_contracts_make() -> None:
     assert data_dictionary() == README, "run: python -m pipeline.tables.dictionary > outputs/README.md"
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "words"),
+    [
+        (AREA_COUNTS, "change_word", ChangeWord),
+        (AREA_COUNTS, "reliability", [word for word in Reliability if word]),
+        (AREA_COUNTS, "level", Level),
+        (AREAS, "level", Level),
+        (PUBLISHED_COUNTS, "measure", [Measure.INCIDENTS, Measure.POSITIVE_OUTCOMES]),
+    ],
+)
+def test_the_meaning_of_a_column_names_every_word_it_holds(table: Table, column: str, words: list[str]) -> None:
+    (text,) = (c.text for c in table.columns if c.name == column)
+    assert set(re.findall(r"`([^`]+)`", text)) == set(words)
 
 
 @pytest.mark.parametrize("name", TABLE_OF)
