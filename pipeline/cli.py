@@ -2,16 +2,31 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from pipeline.errors import ConfigError, HotspotsError
 
 __all__ = ["app", "main"]
 
+# As somebody new uses them, from a configuration to maps; then what helps when something is odd.
+_ORDER = ("init", "fetch", "check", "run", "stages", "quarantine", "backtest", "sample", "doctor")
+
+
+class _InOrder(TyperGroup):
+    """Commands in the order of `_ORDER`: typer itself would list the group `fetch` after all others."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of the commands, hidden ones last."""
+        names = super().list_commands(ctx)
+        return sorted(names, key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER))
+
+
 app = typer.Typer(
     name="hotspots",
+    cls=_InOrder,
     help="Crime-hotspot maps that agencies can open and victims can trust.\n\nExample: hotspots run",
     no_args_is_help=True,
     add_completion=True,
@@ -40,11 +55,11 @@ def main() -> None:
     except Exception as error:
         if "--debug" in sys.argv:
             raise
-        said = f"{type(error).__name__}: {error}. The last complete outputs are as they were"
+        what = f"{type(error).__name__}: {error}. The last complete outputs are as they were"
         if isinstance(error, ImportError | SyntaxError):
-            typer.echo(f"hotspots: not wholly installed ({said}). `hotspots doctor` names what is missing.", err=True)
+            typer.echo(f"hotspots: not wholly installed ({what}). `hotspots doctor` names what is missing.", err=True)
             raise SystemExit(7) from None
-        typer.echo(f"hotspots: something unforeseen ({said}). Run again with --debug and please report it.", err=True)
+        typer.echo(f"hotspots: something unforeseen ({what}). Run again with --debug and please report it.", err=True)
         raise SystemExit(1) from None
 
 
@@ -80,8 +95,9 @@ def check(
     Example: hotspots check --config config.yaml
     """
     from pipeline.commands.terminal import print_check
+    from pipeline.config.loading import load_config
     from pipeline.stages.checks import check_inputs, settings_cautions
-    from pipeline.stages.runner import load_config, stage_states
+    from pipeline.stages.freshness import stage_states
 
     settings = load_config(config)
     files = check_inputs(settings, config.resolve().parent)
@@ -99,7 +115,7 @@ def stages(
     Example: hotspots stages
     """
     from pipeline.commands.terminal import print_stages
-    from pipeline.stages.runner import stage_states
+    from pipeline.stages.freshness import stage_states
 
     print_stages(stage_states(config), as_json=as_json)
 
@@ -117,7 +133,7 @@ def quarantine(
     Example: hotspots quarantine --rule future --limit 5
     """
     from pipeline.commands.terminal import print_quarantine
-    from pipeline.stages.runner import load_config
+    from pipeline.config.loading import load_config
     from pipeline.storage.parquet import read_table
     from pipeline.tables import QUARANTINE
 
@@ -272,15 +288,10 @@ def fetch_police_uk(
     command.print_fetched(done, as_json=as_json)
 
 
+# The benchmark left the package, but people remember the command: it answers with where to go instead of "no such".
 @app.command(hidden=True, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def bench() -> None:
-    """Say where the benchmark is now.
-
-    Raises
-    ------
-    ConfigError
-        Always.
-    """
+    """Say where the benchmark is: python -m tests.benchmarks."""
     raise ConfigError(
         "the benchmark is not part of the installed package: run `python -m tests.benchmarks --rows 100000` "
         "in a checkout of the project"

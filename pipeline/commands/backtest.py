@@ -9,9 +9,9 @@ import pandas as pd
 
 from pipeline.backtest import BacktestResult, Study, backtest, rolling_origins, standard_methods
 from pipeline.config import Config
+from pipeline.config.loading import load_config
 from pipeline.errors import InputError
 from pipeline.geography.grid import Grid
-from pipeline.stages.runner import load_config
 from pipeline.storage.files import write_bytes, write_json
 from pipeline.storage.parquet import read_table
 from pipeline.tables import AREAS, LOCATIONS

@@ -14,8 +14,9 @@ from rich.table import Table
 
 from pipeline.config import Config
 from pipeline.publish.words import choice_name, counters_text
-from pipeline.stages import STAGES, Stage
+from pipeline.stages import STAGES
 from pipeline.stages import Progress as Report
+from pipeline.stages.freshness import State
 from pipeline.stages.runner import Outcome
 
 if TYPE_CHECKING:
@@ -26,7 +27,11 @@ if TYPE_CHECKING:
 __all__ = ["print_backtest", "print_check", "print_outcome", "print_quarantine", "print_stages", "progress_bar"]
 
 
-_FOLDERS = {"work": "stage tables: never leave the building", "internal": "for the analyst: everything is shown"}
+# What a folder of the run holds; every other folder is a profile's.
+_FOLDERS = {
+    "work": "stage tables: never leave the building",
+    "internal": "for the analyst alone: everything is shown",
+}
 
 
 def _console() -> Console:
@@ -109,12 +114,7 @@ def _print_files(console: Console, outcome: Outcome) -> None:
     folders = sorted(p for p in outcome.folder.iterdir() if p.is_dir())
     for folder in folders:
         files = [p for p in folder.rglob("*") if p.is_file()]
-        what = (
-            "stage tables: never leave the building"
-            if folder.name == "work"
-            else "for handing over: map, layers, tables"
-        )
-        what = "for the analyst alone: everything is shown" if folder.name == "internal" else what
+        what = _FOLDERS.get(folder.name, "for handing over: map, layers, tables")
         table.add_row(_shown(folder), str(len(files)), _size(sum(p.stat().st_size for p in files)), what)
     console.print()
     console.print(table)
@@ -133,13 +133,13 @@ def _words(value: Any) -> str:
 def print_check(
     config: Config,
     files: Sequence[Path],
-    states: Sequence[tuple[Stage, bool]],
+    states: Sequence[State],
     cautions: Sequence[str],
     *,
     as_json: bool,
 ) -> None:
     """Say which files would be read, which stages would run, and what is allowed and yet hardly meant."""
-    stale = [stage.name for stage, fresh in states if not fresh]
+    stale = [state.stage.name for state in states if not state.fresh]
     if as_json:
         _emit(
             json.dumps(
@@ -164,16 +164,17 @@ def print_check(
     _print_cautions(console, cautions)
 
 
-def print_stages(states: Sequence[tuple[Stage, bool]], *, as_json: bool) -> None:
+def print_stages(states: Sequence[State], *, as_json: bool) -> None:
     """List the stages and their state."""
     if as_json:
-        _emit(json.dumps([{"stage": s.name, "fresh": fresh, "does": s.does} for s, fresh in states], indent=2))
+        listed = [{"stage": s.stage.name, "fresh": s.fresh, "does": s.stage.does} for s in states]
+        _emit(json.dumps(listed, indent=2))
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("stage", "state", "does"):
         table.add_column(name)
-    for stage, fresh in states:
-        table.add_row(stage.name, "fresh" if fresh else "stale", stage.does)
+    for state in states:
+        table.add_row(state.stage.name, "fresh" if state.fresh else "stale", state.stage.does)
     _console().print(table)
 
 

@@ -16,7 +16,7 @@ from pipeline.ingest import (
     require_incident_columns,
     require_text_columns,
 )
-from pipeline.stages import expand, input_files, input_patterns
+from pipeline.stages.inputs import expand, input_files, input_patterns
 
 __all__ = ["RELEASE_COLUMNS", "check_inputs", "settings_cautions"]
 

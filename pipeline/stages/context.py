@@ -1,4 +1,4 @@
-"""What a stage is, and what it is handed."""
+"""What a stage is, and what it works with."""
 
 import importlib
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ __all__ = ["Context", "Progress", "Stage"]
 
 
 class Progress(Protocol):
-    """Told how far a long step has come."""
+    """Called as a long step advances."""
 
     def __call__(self, label: str, done: int, total: int) -> None:
         """`done` of `total` parts of the step called `label`."""
@@ -47,7 +47,7 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One step of the run: what it does, and which settings it obeys.
+    """One step of the run: what it does, and which sections of the configuration it depends on.
 
     Its work is `run(context)` in the module of its name, imported when it is needed.
     """
@@ -58,4 +58,5 @@ class Stage:
 
     def run(self, context: Context) -> None:
         """Load, compute, save."""
+        # Imported by name and late: listing the stages, or finding all of them fresh, loads no array library.
         importlib.import_module(f"pipeline.stages.{self.name}").run(context)

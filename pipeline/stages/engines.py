@@ -1,6 +1,6 @@
-"""Where the per-file work runs: an engine applies one function to many parts and returns the answers in order.
+"""Where the per-file work runs: an engine applies one function to many parts and returns the results in order.
 
-Methods are written once, elsewhere; an engine only decides which process calls them.
+Methods are written once, in their rooms; an engine only decides which process calls them.
 """
 
 import logging
@@ -10,10 +10,16 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any, Protocol, TypeVar
 
+from pipeline.config import Run
 from pipeline.errors import EngineError, HotspotsError
 
-__all__ = ["DaskEngine", "Engine", "LocalEngine"]
+__all__ = ["DaskEngine", "Engine", "LocalEngine", "engine_of"]
 
+_ATTEMPTS = 3  # a part that ended three workers would end a fourth
+_CONNECT_SECONDS = 10
+_LOST_SECONDS = 30  # workers started together with the scheduler need some seconds to register
+_WORKER_OVERHEAD_MB = 700  # libraries, and a batch in flight beside the database
+_UNCHANGED = "The last complete outputs are as they were."
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -22,50 +28,33 @@ R = TypeVar("R")
 class Engine(Protocol):
     """Anything that can map a picklable function over parts."""
 
-    name: str
-
     def map(self, function: Callable[[T], R], parts: Sequence[T], *, done: Callable[[int], None]) -> list[R]:
         """Return `[function(p) for p in parts]`; call `done(count)` as parts finish."""
 
     def close(self) -> None:
-        """Let go of workers."""
-
-
-# The engine of one machine: parts one after another, DuckDB and NumPy using the cores inside each.
+        """End what the engine started."""
 
 
 class LocalEngine:
-    """Runs parts in this process."""
-
-    name = "local"
+    """Runs parts in this process, one after another; DuckDB and NumPy use the cores inside each part."""
 
     def map(self, function: Callable[[T], R], parts: Sequence[T], *, done: Callable[[int], None]) -> list[R]:
-        """Return the answers in the order of the parts."""
-        answers = []
+        """Return the results in the order of the parts."""
+        results = []
         for number, part in enumerate(parts, start=1):
-            answers.append(function(part))
+            results.append(function(part))
             done(number)
-        return answers
+        return results
 
     def close(self) -> None:
-        """Nothing to let go of."""
-
-
-# The engine of many machines: parts go to the workers of a Dask cluster, and a lost worker costs a retry.
-#
-# Parts are files, and what comes back is small: workers and this process share the folder of the inputs and that of the
-# outputs (one machine's disk, or a network file system), under the same paths.
-
-
-_ATTEMPTS = 3
-_CONNECT_SECONDS = 10
-_LOST_SECONDS = 30
-_WORKER_OVERHEAD_MB = 700  # libraries, and a batch in flight beside the database
-_STAYS = "The last complete outputs are as they were."
+        """Do nothing: nothing was started."""
 
 
 class DaskEngine:
     """Runs parts on a Dask scheduler, or on a local cluster of worker processes made for this run.
+
+    Parts are files, and what comes back is small: workers and this process share the folder of the inputs and that of
+    the outputs (one machine's disk, or a network file system), under the same paths. A lost worker costs a retry.
 
     Parameters
     ----------
@@ -82,8 +71,6 @@ class DaskEngine:
         If Dask is not installed or the scheduler does not answer.
     """
 
-    name = "dask"
-
     def __init__(self, *, scheduler: str, workers: int, memory_limit_mb: int = 2000) -> None:
         try:
             import dask
@@ -95,6 +82,7 @@ class DaskEngine:
             ) from None
         self._where = scheduler or "this machine"
         self._open = ExitStack()
+        # What Dask logs when a worker is lost is for its developers; the errors below say it once, for people.
         for noisy in ("distributed", "tornado"):
             logging.getLogger(noisy).setLevel(logging.CRITICAL)
         try:
@@ -124,7 +112,7 @@ class DaskEngine:
             ) from None
 
     def map(self, function: Callable[[T], R], parts: Sequence[T], *, done: Callable[[int], None]) -> list[R]:
-        """Return the answers in the order of the parts; a part whose worker dies is tried again elsewhere.
+        """Return the results in the order of the parts; a part whose worker dies is tried again on another.
 
         Raises
         ------
@@ -139,8 +127,11 @@ class DaskEngine:
             return []
         if not self._client.scheduler_info(n_workers=1)["workers"]:
             self._await_workers()
+        # Not pure: a part writes files, so an earlier result under the same key must not stand in for the work.
         futures = self._client.map(function, list(parts), pure=False, batch_size=64)
         try:
+            # Waited for as they finish, so that the first error ends the run at once; collected in order, so that the
+            # result does not depend on which worker was faster.
             for number, future in enumerate(as_completed(futures, loop=self._client.loop), start=1):
                 future.result()
                 done(number)
@@ -150,14 +141,15 @@ class DaskEngine:
         except KilledWorker as error:
             raise EngineError(
                 f"a part of the work was given up after {_ATTEMPTS} workers died on it ({error.task}): "
-                f"give the workers more memory, lower run.memory_limit_mb, or look at their logs. {_STAYS}"
+                f"give the workers more memory, lower run.memory_limit_mb, or look at their logs. {_UNCHANGED}"
             ) from None
         except (OSError, TimeoutError, RuntimeError) as error:
+            # With a number it comes from the disk, inside a part, and the runner explains it. Dask's own have none.
             if isinstance(error, OSError) and error.errno is not None:
                 raise
             raise EngineError(
                 f"the Dask scheduler at {self._where} was lost ({type(error).__name__}: {error}): look at its log, "
-                f"start it again and run again. {_STAYS}"
+                f"start it again and run again. {_UNCHANGED}"
             ) from None
         finally:
             self._client.cancel(futures, force=True)
@@ -169,12 +161,25 @@ class DaskEngine:
         except TimeoutError:
             raise EngineError(
                 f"the Dask scheduler at {self._where} has no worker: start some with `dask worker {self._where}`. "
-                f"{_STAYS}"
+                f"{_UNCHANGED}"
             ) from None
 
     def close(self) -> None:
-        """Let go of the scheduler, and end the local cluster and its scratch folder."""
+        """Leave the scheduler, and end the local cluster and its scratch folder."""
         self._open.close()
+
+
+def engine_of(run: Run) -> Engine:
+    """Start the engine that the configuration names.
+
+    Raises
+    ------
+    EngineError
+        If it cannot be started.
+    """
+    if run.engine == "dask":  # `Run.engine` is a Literal: mypy refuses a name that no setting can have
+        return DaskEngine(scheduler=run.scheduler, workers=run.workers, memory_limit_mb=run.memory_limit_mb)
+    return LocalEngine()
 
 
 def fitting(workers: int, *, memory_limit_mb: int, available_mb: int) -> int:

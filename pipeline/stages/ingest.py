@@ -22,8 +22,9 @@ from pipeline.ingest import (
     source_labels,
 )
 from pipeline.ingest.quality import counts_quality
-from pipeline.stages import Context, expand
+from pipeline.stages import Context
 from pipeline.stages.coverage import scarce_boroughs
+from pipeline.stages.inputs import expand
 from pipeline.stages.parts import ReadJob, guarded, part_name, read_part, save_index
 from pipeline.storage.files import read_json, write_json
 from pipeline.storage.manifest import code_version, key_of

@@ -1,6 +1,5 @@
 """One run: choose the stages that are stale, build beside the last run, swap, and leave a manifest."""
 
-import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,24 +7,38 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from pipeline.config import Config, parse_config
+from pipeline.config import Config
+from pipeline.config.loading import load_config
 from pipeline.errors import ConfigError, EngineError, HotspotsError, InputError
 from pipeline.release.ledger import make_good, recorded
-from pipeline.stages import STAGES, Context, Progress, Stage, input_files
-from pipeline.stages.engines import DaskEngine, Engine, LocalEngine
+from pipeline.stages import Context, Progress, Stage
+from pipeline.stages.engines import Engine, engine_of
+from pipeline.stages.freshness import State, states_of
 from pipeline.storage.files import read_json, write_json, write_text
-from pipeline.storage.manifest import Fingerprints, code_version, key_of, versions
+from pipeline.storage.manifest import Fingerprints, code_version, versions
 from pipeline.storage.salt import salt_of
 from pipeline.storage.workspace import Workspace, link_tree
 
-__all__ = ["Outcome", "load_config", "run", "stage_states"]
+__all__ = ["Outcome", "run"]
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What a run did."""
+    """What a run did.
+
+    Attributes
+    ----------
+    folder
+        Where the complete run stands.
+    ran, fresh
+        Names of the stages that ran, and of those that were fresh.
+    seconds
+        Wall-clock time of all of it.
+    recovered
+        What was cleared up or put back after an interrupted run, in words; None if nothing was.
+    manifest
+        What `manifest.json` holds.
+    """
 
     folder: Path
     ran: list[str] = field(default_factory=list)
@@ -33,35 +46,6 @@ class Outcome:
     seconds: float = 0.0
     recovered: str | None = None
     manifest: dict[str, Any] = field(default_factory=dict)
-
-
-def load_config(path: Path) -> Config:
-    """Read and check the configuration.
-
-    Raises
-    ------
-    ConfigError
-        If the file is missing, is not YAML, or a setting is wrong.
-    """
-    try:
-        data = yaml.safe_load(path.read_text("utf-8-sig"))
-    except FileNotFoundError:
-        raise ConfigError(
-            f"{path} does not exist: write one with `hotspots init extract`, or name another with --config"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read ({error}): save it as UTF-8 text") from None
-    except RecursionError:
-        raise ConfigError(
-            f"{path} is nested too deeply to be a configuration: write it again from a template"
-        ) from None
-    except yaml.YAMLError as error:
-        where = getattr(error, "problem_mark", None)
-        line = f", line {where.line + 1}" if where else ""
-        raise ConfigError(f"{path}{line} is not YAML: {getattr(error, 'problem', error)}") from None
-    if not isinstance(data, dict):
-        raise ConfigError(f"{path} holds no settings: write one with `hotspots init extract --force`")
-    return parse_config(data, where=str(path))
 
 
 def run(
@@ -74,7 +58,7 @@ def run(
     config_path
         The configuration; paths in it are relative to its folder.
     progress
-        Told how far long steps have come.
+        Called as long steps advance.
     start
         Run this stage and all after it, fresh or not.
     only
@@ -92,27 +76,33 @@ def run(
     base = config_path.resolve().parent
     workspace = Workspace(base / config.run.output_dir / config.run.name)
     outcome = Outcome(folder=workspace.folder)
+    # Everything that reads the last run is under the lock: another process may be about to swap it.
     with workspace.locked():
         outcome.recovered = workspace.recover()
+        # A process that died after its swap had released what the ledger does not yet know. This comes before anything
+        # is chosen: the next release is checked against the ledger, which must hold every release that anybody has.
         make_good(workspace.folder, outputs=workspace.folder.parent)
         prints = Fingerprints(workspace.folder / "manifest.json")
-        states = _states(config, base, workspace.folder, prints)
+        states = states_of(config, base, workspace.folder, prints)
         chosen = _choose(states, start=start, only=only, force=force)
-        outcome.fresh = [s.name for s, _, fresh in states if fresh and s.name not in chosen]
+        outcome.fresh = [s.stage.name for s in states if s.fresh and s.stage.name not in chosen]
         if not chosen:
             outcome.manifest = read_json(workspace.folder / "manifest.json")
             outcome.seconds = time.monotonic() - began
             return outcome
         try:
-            job = _Job(config, base, workspace, prints, progress, began, force)
-            outcome.manifest = job.build(states, chosen)
+            building = _Building(config, base, workspace, prints, progress, began, force)
+            outcome.manifest = building.build(states, chosen)
             outcome.ran = chosen
+            # `recorded` writes the ledger only once the swap is done: a release that never came into place must not
+            # bind later ones. It holds the ledger's lock across the swap, so that no other run on the same data is
+            # checked against a ledger that lacks this release.
             with recorded(workspace.growing, outputs=workspace.folder.parent):
                 workspace.swap()
         except OSError as error:
             workspace.abandon()
             raise _stopped(error, workspace.folder) from error
-        except BaseException:
+        except BaseException:  # also Ctrl-C: whatever ends the run, the last one stays and the new one goes
             workspace.abandon()
             raise
     outcome.seconds = time.monotonic() - began
@@ -120,8 +110,9 @@ def run(
 
 
 def _stopped(error: OSError, folder: Path) -> HotspotsError:
-    """Say what an operator can do about what the disk said."""
+    """Explain an operating-system error in terms of what an operator can do about it."""
     where = error.filename if isinstance(error.filename, str | Path) else folder
+    # A file of this package that cannot be read is no input of the reader's: the installation is incomplete.
     if Path(where).is_relative_to(Path(__file__).parents[1]):
         return EngineError(
             f"this installation is not whole ({where}: {error.strerror or error}): install the project again; "
@@ -133,60 +124,36 @@ def _stopped(error: OSError, folder: Path) -> HotspotsError:
     )
 
 
-State = tuple[Stage, str, bool]
+def _choose(states: Sequence[State], *, start: str | None, only: Sequence[str], force: bool) -> list[str]:
+    """Return the names of the stages to run, in order.
 
-
-def stage_states(config_path: Path) -> list[tuple[Stage, bool]]:
-    """Return every stage and whether its outputs are fresh."""
-    config = load_config(config_path)
-    base = config_path.resolve().parent
-    folder = base / config.run.output_dir / config.run.name
-    prints = Fingerprints(folder / "manifest.json")
-    return [(stage, fresh) for stage, _, fresh in _states(config, base, folder, prints)]
-
-
-def _states(config: Config, base: Path, folder: Path, prints: Fingerprints) -> list[State]:
-    """Work out each stage's key (settings, inputs, code, everything upstream) and whether the last run has it."""
-    inputs = prints.of(input_files(config, base), base=base)
-    last: dict[str, Any] = {}
-    if (folder / "manifest.json").is_file():
-        with contextlib.suppress(InputError):
-            last = read_json(folder / "manifest.json").get("stages", {})
-    upstream = key_of({"code": code_version(), "inputs": inputs})
-    settings = config.settings()
-    states, all_fresh = [], True
-    for stage in STAGES:
-        upstream = key_of({"before": upstream, "settings": {s: settings[s] for s in stage.sections}})
-        record = last.get(stage.name, {})
-        whole = all((folder / name).is_file() and (folder / name).stat().st_size == size
-                    for name, size in record.get("outputs", {}).items())  # fmt: skip
-        all_fresh = all_fresh and record.get("key") == upstream and whole
-        states.append((stage, upstream, all_fresh))
-    return states
-
-
-def _choose(states: list[State], *, start: str | None, only: Sequence[str], force: bool) -> list[str]:
-    names = [stage.name for stage, _, _ in states]
+    Raises
+    ------
+    ConfigError
+        If an option names no stage, or `only` would build on stale outputs.
+    """
+    names = [state.stage.name for state in states]
     for name in (*([start] if start else []), *only):
         if name not in names:
             raise ConfigError(f'there is no stage "{name}": the stages are {", ".join(names)}')
     if force:
         return names
     if only:
-        chosen = [n for n in names if n in only]
-        before = [s.name for s, _, fresh in states[: names.index(chosen[0])] if not fresh]
+        chosen = [name for name in names if name in only]
+        # Outputs of a stale stage are of other settings or inputs: what is built on them would be of two minds.
+        before = [s.stage.name for s in states[: names.index(chosen[0])] if not s.fresh]
         if before:
             raise ConfigError(
                 f"--only {chosen[0]} needs the stages before it, but {', '.join(before)} is stale: run without --only"
             )
         return chosen
-    stale = next((i for i, (_, _, fresh) in enumerate(states) if not fresh), len(names))
+    stale = next((number for number, state in enumerate(states) if not state.fresh), len(names))
     return names[min(stale, names.index(start) if start else len(names)) :]
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
-    """What building a run needs to know."""
+class _Building:
+    """A run being built beside the last one."""
 
     config: Config
     base: Path
@@ -196,7 +163,7 @@ class _Job:
     began: float
     force: bool
 
-    def build(self, states: list[State], chosen: list[str]) -> dict[str, Any]:
+    def build(self, states: Sequence[State], chosen: Sequence[str]) -> dict[str, Any]:
         """Run the chosen stages in the growing folder, carry over what is fresh, and return the manifest."""
         folder = self.workspace.begin()
         last = self.workspace.folder if (self.workspace.folder / "manifest.json").is_file() else None
@@ -210,17 +177,21 @@ class _Job:
             "inputs": sorted(self.prints.files.values(), key=lambda entry: str(entry["path"])),
             "stages": {},
         }
-        engine = _engine(self.config)
+        engine = engine_of(self.config.run)
         try:
-            for stage, key, _ in states:
-                if stage.name in chosen:
-                    manifest["stages"][stage.name] = {"key": key, **self._run(stage, folder, last, engine)}
-                elif last and stage.name in old:
-                    for name in old[stage.name]["outputs"]:
-                        link_tree(last / name, folder / name)
-                    manifest["stages"][stage.name] = {**old[stage.name], "carried_over": True}
+            for state in states:
+                name = state.stage.name
+                if name in chosen:
+                    manifest["stages"][name] = {"key": state.key, **self._run(state.stage, folder, last, engine)}
+                elif last and name in old:
+                    # The manifest lists exactly what each stage wrote, so nothing of a stage that runs again, or that
+                    # no longer exists, comes along.
+                    for output in old[name]["outputs"]:
+                        link_tree(last / output, folder / output)
+                    manifest["stages"][name] = {**old[name], "carried_over": True}
         finally:
             engine.close()
+        # A backtest is no stage but reads what aggregate wrote: it stays true as long as that does.
         if last and "aggregate" not in chosen:
             for path in sorted(last.glob("backtest.*")):
                 link_tree(path, folder / path.name)
@@ -233,16 +204,18 @@ class _Job:
         return manifest
 
     def _run(self, stage: Stage, folder: Path, last: Path | None, engine: Engine) -> dict[str, Any]:
+        """Run one stage and return its entry in the manifest."""
         context = Context(
             config=self.config,
             base=self.base,
             folder=folder,
-            last=None if self.force else last,
+            last=None if self.force else last,  # with --force no part of the last run is taken over either
             engine=engine,
             progress=self.progress,
             salt=salt_of(folder.parent),
             checksums=self.prints.checksums,
         )
+        # What a stage wrote is what is there now and was not before: no stage can forget to declare an output.
         before, at = _files(folder), time.monotonic()
         stage.run(context)
         return {
@@ -258,11 +231,3 @@ class _Job:
 def _files(folder: Path) -> dict[str, int]:
     """Return every file of the folder and its size."""
     return {p.relative_to(folder).as_posix(): p.stat().st_size for p in sorted(folder.rglob("*")) if p.is_file()}
-
-
-def _engine(config: Config) -> Engine:
-    if config.run.engine == "dask":
-        return DaskEngine(
-            scheduler=config.run.scheduler, workers=config.run.workers, memory_limit_mb=config.run.memory_limit_mb
-        )
-    return LocalEngine()

@@ -1,7 +1,6 @@
 """Stage tables on disk: Parquet, held to their contract when written and when read."""
 
 import io
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from pipeline.errors import InputError
 from pipeline.storage.files import write_bytes
 from pipeline.tables import Table
 
-__all__ = ["read_layer", "read_table", "write_batches", "write_layer", "write_table"]
+__all__ = ["read_layer", "read_table", "write_layer", "write_table"]
 
 _LEVEL = 1  # of zstd: stage tables are read again within the minute
 
@@ -27,21 +26,6 @@ def write_table(path: Path, table: Table, frame: pd.DataFrame) -> None:
     buffer = io.BytesIO()
     out.to_parquet(buffer, index=False, compression="zstd", compression_level=_LEVEL)
     write_bytes(path, buffer.getvalue())
-
-
-def write_batches(path: Path, schema: Any, batches: Iterable[Any]) -> int:
-    """Write Arrow batches as they come, so that memory does not grow with them; return how many rows there were."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside, rows = path.with_name(path.name + ".part"), 0
-    with pq.ParquetWriter(beside, schema, compression="zstd", compression_level=_LEVEL) as writer:
-        for batch in batches:
-            rows += batch.num_rows
-            writer.write_table(pa.Table.from_batches([batch]).cast(schema))
-    beside.replace(path)
-    return rows
 
 
 def read_table(path: Path, table: Table, *, crs: str | None = None) -> Any:

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from pipeline.errors import EngineError
 
 __all__ = ["Workspace", "link_tree"]
@@ -43,30 +45,36 @@ class Workspace:
             If another process holds it, or the folder cannot be written to.
         """
         path = self.folder.with_name(f".{self.folder.name}.lock")
+        # The operating system's own lock, which it drops when the process dies: after a power cut nobody has to delete
+        # a stale file. A file system without such locks is refused, because a mere marker file would outlive a crash.
+        lock = FileLock(path, timeout=0, fallback_to_soft=False)
         try:
             self.folder.parent.mkdir(parents=True, exist_ok=True)
-            file = path.open("a+b")
+            lock.acquire()
+        except Timeout:
+            raise EngineError(
+                f"another run is writing {self.folder}: wait for it to end, or give this one another run.name. "
+                "Nothing was changed."
+            ) from None
         except OSError as error:
             raise EngineError(
                 f"{self.folder.parent} cannot be written to ({error.strerror}): "
                 "choose another run.output_dir or free the folder. Nothing was changed."
             ) from None
-        with file:
-            if not _try_lock(file.fileno()) or not _still_there(path, file.fileno()):
-                raise EngineError(
-                    f"another run is writing {self.folder}: wait for it to end, or give this one another run.name. "
-                    "Nothing was changed."
-                )
-            try:
-                yield
-            finally:
-                _unlock(file.fileno())
-                with contextlib.suppress(OSError):
-                    path.unlink()
+        try:
+            yield
+        finally:
+            # Removed while it is still held: a process that opened it before and locks it after finds a file without
+            # a name, which filelock does not count as the lock, and is refused. Windows keeps open files; so be it.
+            with contextlib.suppress(OSError):
+                path.unlink()
+            lock.release()
 
     def recover(self) -> str | None:
         """Put the last complete run back if a swap was cut short; return what was done, in words."""
         done = None
+        # What is in place says how far the swap had come: both there, the new run was in and only the deletion was
+        # missing; the old one alone, the power failed between the two renames and nothing else is complete.
         if self.leaving.exists():
             if self.folder.exists():
                 shutil.rmtree(self.leaving)
@@ -74,6 +82,7 @@ class Workspace:
             else:
                 self.leaving.replace(self.folder)
                 done = "put the last complete run back after an interrupted swap"
+        # A run that was still being built may lack anything: it is never finished, always built anew.
         if self.growing.exists():
             shutil.rmtree(self.growing)
             done = done or "cleared the remains of an interrupted run"
@@ -86,6 +95,8 @@ class Workspace:
 
     def swap(self) -> None:
         """Put the finished run in place of the last one."""
+        # Two renames, each of which happens whole or not at all, because no system exchanges two folders in one step.
+        # Deleting comes last: until the new run is in place the old one can be put back (`recover`).
         if self.folder.exists():
             self.folder.replace(self.leaving)
         self.growing.replace(self.folder)
@@ -97,44 +108,6 @@ class Workspace:
         shutil.rmtree(self.growing, ignore_errors=True)
 
 
-def _try_lock(descriptor: int) -> bool:
-    if os.name == "nt":  # pragma: no cover - Windows only
-        import msvcrt
-
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-        except OSError:
-            return False
-        return True
-    import fcntl
-
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
-def _still_there(path: Path, descriptor: int) -> bool:
-    """Whether the locked file is the one others will find: an ending run may have removed it in between."""
-    try:
-        return os.path.samestat(path.stat(), os.fstat(descriptor))
-    except OSError:
-        return False
-
-
-def _unlock(descriptor: int) -> None:
-    if os.name == "nt":  # pragma: no cover - Windows only
-        import msvcrt
-
-        with contextlib.suppress(OSError):
-            msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-        return
-    import fcntl
-
-    fcntl.flock(descriptor, fcntl.LOCK_UN)
-
-
 def link_tree(source: Path, target: Path) -> None:
     """Make `target` hold the same files as `source`, by hard link where the disk can, else by copy."""
     if source.is_dir():
@@ -143,6 +116,8 @@ def link_tree(source: Path, target: Path) -> None:
             link_tree(child, target / child.name)
         return
     target.parent.mkdir(parents=True, exist_ok=True)
+    # A link costs no space and no time. It is safe because nothing here writes into a file that exists: every writer
+    # makes a new file and renames it (`storage.files.write_bytes`), which leaves the other name with the old content.
     try:
         os.link(source, target)
     except OSError:

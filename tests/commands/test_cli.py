@@ -11,7 +11,7 @@ import yaml
 from pipeline.config.templates import TEMPLATES, template_text
 from tests.kit.city import write_city
 
-COMMANDS = ("run", "check", "stages", "quarantine", "init", "sample", "backtest", "doctor", "bench")
+COMMANDS = ("run", "check", "stages", "quarantine", "init", "sample", "backtest", "doctor")
 
 
 def hotspots(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -39,6 +39,19 @@ def test_help_ends_in_an_example(command: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_is_in_the_readme(command: str) -> None:
     assert f"hotspots {command}" in (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+
+
+def test_bench_says_where_the_benchmark_is(tmp_path: Path) -> None:
+    assert "python -m tests.benchmarks" in refused("bench", "--rows", "10", cwd=tmp_path, code=2)
+    assert "bench" not in hotspots("--help", cwd=tmp_path).stdout
+
+
+def test_commands_are_listed_in_the_order_of_use(tmp_path: Path) -> None:
+    listed = hotspots("--help", cwd=tmp_path).stdout.split("Commands:")[1].splitlines()
+    names = [line.split()[0] for line in listed if line.startswith("  ") and not line.startswith("   ")]
+    assert names == [
+        "init", "fetch", "check", "run", "stages", "quarantine", "backtest", "sample", "doctor",
+    ]  # fmt: skip
 
 
 def test_help_is_light() -> None:

@@ -19,9 +19,9 @@ import atheris
 
 with atheris.instrument_imports(include=["pipeline"]):
     from pipeline.config import Categories, parse_config
+    from pipeline.config.loading import load_config
     from pipeline.errors import HotspotsError
     from pipeline.ingest.incidents.categories import Lookup
-    from pipeline.stages.runner import load_config
     from tests.kit.city import CONFIG
     from tests.kit.readers import read, settings
 

@@ -9,8 +9,8 @@ import pandas as pd
 import yaml
 
 from pipeline.config import parse_config
+from pipeline.config.loading import load_config
 from pipeline.ingest import read_counts
-from pipeline.stages.runner import load_config
 from tests.fuzz.kit import Case, as_text, good_rows
 from tests.kit.city import CONFIG
 from tests.kit.readers import read

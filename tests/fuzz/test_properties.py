@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.config import Config, parse_config
+from pipeline.config.loading import load_config
 from pipeline.errors import ConfigError, HotspotsError, InputError
 from pipeline.ingest.incidents.categories import Lookup
-from pipeline.stages.runner import load_config
 from tests.kit.city import CONFIG
 from tests.kit.readers import read
 from tests.kit.readers import settings as one_source

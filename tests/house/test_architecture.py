@@ -24,6 +24,7 @@ IMPURE = (
     "aggregate/reduce.py",
     "cli.py",
     "commands/",
+    "config/loading.py",
     "config/reference.py",
     "config/templates/",
     "fetch/",

@@ -23,10 +23,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.config import AreaFile
+from pipeline.config.loading import load_config
 from pipeline.errors import ConfigError, InputError
 from pipeline.ingest.areas.boundaries import read_boundaries
 from pipeline.ingest.formats.vector import open_vector
-from pipeline.stages.runner import load_config
 from pipeline.storage.duckdb import connect, identifier, literal
 from tests.kit import source_rules as rules
 from tests.kit.city import HEADER, city_rows, write_city

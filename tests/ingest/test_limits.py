@@ -16,11 +16,11 @@ import pytest
 import shapely
 
 from pipeline.config import AreaFile, Run
+from pipeline.config.loading import load_config
 from pipeline.errors import ConfigError, InputError
 from pipeline.ingest.areas.boundaries import read_boundaries
 from pipeline.ingest.formats.files import DEFAULT_LIMITS, require_size, unfolds
-from pipeline.stages import expand
-from pipeline.stages.runner import load_config
+from pipeline.stages.inputs import expand
 from pipeline.stages.surroundings import _shapes, known_of
 from tests.kit.city import write_city
 from tests.kit.readers import CITY, read, settings, write

@@ -67,6 +67,29 @@ def test_two_runs_at_once_are_refused_and_the_lock_goes_with_its_process(tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_lock_file_that_an_ending_run_removed_is_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    plain = fcntl.flock
+
+    def removed_meanwhile(descriptor: int, how: int) -> None:
+        (tmp_path / ".run.lock").unlink(missing_ok=True)
+        plain(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", removed_meanwhile)
+    with pytest.raises(EngineError, match="another run is writing"), Workspace(tmp_path / "run").locked():
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_workspaces_of_one_process_do_not_share_a_lock(tmp_path: Path) -> None:
+    space = Workspace(tmp_path / "run")
+    with space.locked():
+        with pytest.raises(EngineError, match="another run is writing"), Workspace(tmp_path / "run").locked():
+            pass
+        assert [p.name for p in tmp_path.iterdir()] == [".run.lock"]
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_links_do_not_tie_runs_together(tmp_path: Path) -> None:
     complete(tmp_path / "one" / "deep", "old")
     link_tree(tmp_path / "one", tmp_path / "two")

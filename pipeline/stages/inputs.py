@@ -1,0 +1,99 @@
+"""Which files a run reads: the paths and globs of the configuration, expanded."""
+
+import os
+from pathlib import Path
+
+from pipeline.config import Config
+from pipeline.errors import ConfigError, InputError
+
+__all__ = ["expand", "input_files", "input_patterns"]
+
+
+def expand(patterns: tuple[str, ...], *, base: Path, key: str) -> tuple[Path, ...]:
+    """Return the files that paths and globs name, sorted.
+
+    Raises
+    ------
+    InputError
+        Naming the first pattern that matches no file, and the folder looked in.
+    ConfigError
+        If a pattern is an address.
+    """
+    found: set[Path] = set()
+    for pattern in patterns:
+        if "://" in pattern:
+            raise ConfigError(
+                f"{key}: {pattern!r} is an address, and files are read from a disk or a mounted network file system: "
+                "fetch it first (`hotspots fetch`), or mount the store and give the path"
+            )
+        direct = base / pattern
+        matched = [direct] if direct.is_file() else [p for p in _glob(pattern, base) if p.is_file()]
+        if not matched:
+            raise InputError(
+                f"{key}: no file matches {pattern!r} in {base}: "
+                "correct the path, which is relative to the configuration file"
+            )
+        found.update(matched)
+    unreadable = [p for p in sorted(found) if not _is_text(p)]
+    if unreadable:
+        raise InputError(
+            f"{key}: the name of {_shown(unreadable[0])} is not UTF-8 text, so nothing could say where its rows came "
+            "from: rename the file or folder"
+        )
+    return tuple(sorted(found))
+
+
+def _is_text(path: Path) -> bool:
+    """Whether a path can be written down: on some disks a name is any bytes."""
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _shown(path: Path) -> str:
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _glob(pattern: str, base: Path) -> list[Path]:
+    """Return what a pattern matches; `Path.glob` refuses absolute patterns and does not go up by `..`."""
+    path = Path(pattern)
+    if path.is_absolute():
+        return sorted(Path(path.anchor).glob(path.relative_to(path.anchor).as_posix()))
+    parts = path.parts
+    while parts and parts[0] == "..":
+        base, parts = base.parent, parts[1:]
+    return sorted(base.glob("/".join(parts))) if parts else []
+
+
+def input_patterns(config: Config) -> dict[str, tuple[str, ...]]:
+    """Return the paths and globs of every input by configuration key."""
+    areas, disclosure = config.areas, config.disclosure
+    found = {f"incidents[{n}].paths": source.paths for n, source in enumerate(config.incidents)}
+    found |= {f"published_counts[{n}].paths": counts.paths for n, counts in enumerate(config.published_counts)}
+    single = {
+        "areas.wards.path": areas.wards.path,
+        "areas.boroughs.path": areas.boroughs.path if areas.boroughs else None,
+        **{f"areas.population[{n}].path": people.path for n, people in enumerate(areas.population)},
+        "areas.lookup": areas.lookup,
+        "disclosure.addresses": disclosure.addresses,
+        "disclosure.institutions": disclosure.institutions,
+        **{f"disclosure.known_tables[{n}].path": table.path for n, table in enumerate(disclosure.known_tables)},
+    }
+    return found | {key: (path,) for key, path in single.items() if path}
+
+
+def input_files(config: Config, base: Path) -> list[Path]:
+    """Return every file the run reads, with the companions of Shapefile and MapInfo."""
+    patterns = input_patterns(config).items()
+    files = [file for key, paths in patterns for file in expand(paths, base=base, key=key)]
+    # A Shapefile or MapInfo layer is several files. All are read, so a change in any of them makes the stages stale.
+    companions = [
+        other
+        for path in files
+        if path.suffix.lower() in {".shp", ".tab"}
+        for other in path.parent.glob(f"{path.stem}.*")
+        if other.is_file()
+    ]
+    return sorted({*files, *companions})
