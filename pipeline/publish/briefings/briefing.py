@@ -32,6 +32,7 @@ from pipeline.publish.briefings.pictures import (
 )
 from pipeline.publish.briefings.release_index import Book
 from pipeline.publish.briefings.tables import MOST_CATEGORIES, ROWS_PT, category_table, part_table, rows_pt
+from pipeline.statistics.change import COMPARED
 
 __all__ = ["SHEET_PT", "first_sheet", "hotspot_list", "lines", "make_page", "second_sheet", "stack"]
 
@@ -212,7 +213,7 @@ def _change_tile(case: findings.Case) -> str:
             theirs = f"{case.region.name}: no clear change"
     if total.sense and total.change_pct is not None:
         return tile(label, words.signed(total.change_pct), theirs)
-    if total.change_word in {"higher", "lower", "no clear change"} and total.change_pct is not None:
+    if total.change_word in COMPARED and total.change_pct is not None:
         size = f"{words.signed(total.change_pct)}, within chance"
         return tile(label, "No clear change", "; ".join(part for part in (size, theirs) if part), wordy=True)
     if total.change_word:

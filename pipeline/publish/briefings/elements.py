@@ -6,6 +6,8 @@ from urllib.parse import quote
 
 from pipeline.publish import findings, page, words
 from pipeline.publish.briefings.release_index import Book
+from pipeline.statistics.change import COMPARED, ChangeWord
+from pipeline.statistics.rates import Reliability
 
 __all__ = [
     "banners",
@@ -100,7 +102,7 @@ def rate_words(figure: findings.Figure) -> str:
     """Write a rate, or in words why there is none."""
     if "rate_per_10000" in figure.withheld or figure.hidden:
         return "withheld"
-    if figure.reliability == "too few to say":
+    if figure.reliability == Reliability.TOO_FEW:
         return "too few"
     return "no rate" if figure.rate is None else words.rate_text(figure.rate)
 
@@ -120,10 +122,10 @@ def change_cell(figure: findings.Figure, *, muted: bool = False) -> str:
         said = "withheld"
     elif figure.sense and figure.change_pct is not None:
         said = words.signed(figure.change_pct)
-    elif figure.change_word in {"higher", "lower", "no clear change"} and figure.change_pct is not None:
+    elif figure.change_word in COMPARED and figure.change_pct is not None:
         said = f"({words.signed(figure.change_pct)})"
     else:
-        said = figure.change_word if figure.change_word in {"too few", "not comparable"} else "–"
+        said = figure.change_word if figure.change_word in {ChangeWord.TOO_FEW, ChangeWord.NOT_COMPARABLE} else "–"
     quiet = muted or not said.startswith(("+", "\u2212"))
     return f'<td class="n{" mu" if quiet else ""}">{page.text(said)}</td>'
 

@@ -12,6 +12,7 @@ from pipeline.publish import charts, findings, palette, words
 from pipeline.publish.briefings.elements import legend, rate_words
 from pipeline.publish.briefings.release_index import Book, Place
 from pipeline.release.released import Break, Event, PeriodInfo
+from pipeline.statistics.rates import Reliability
 
 __all__ = [
     "MOST_EVENTS",
@@ -137,7 +138,7 @@ def fill_of(figure: findings.Figure, limits: tuple[float, ...]) -> str:
     """Choose how an area is filled: a class of the rate, or why there is none."""
     if figure.hidden or "rate_per_10000" in figure.withheld:
         return "withheld"
-    if figure.reliability == "too few to say":
+    if figure.reliability == Reliability.TOO_FEW:
         return "few"
     if figure.rate is None:
         return "none"

@@ -12,6 +12,7 @@ from pipeline.geography import topology as simplify
 from pipeline.publish import findings, palette, words
 from pipeline.publish.exports.layers import headline_rows
 from pipeline.release.released import PeriodInfo, Released
+from pipeline.statistics.rates import WEAK
 
 __all__ = ["Book", "Place", "before_words"]
 
@@ -143,7 +144,7 @@ class Book:
             & counts["period"].isin({*long, self.info.headline.id})
             & (counts["category"] == "all")
         ]
-        steady = mine[~mine["reliability"].isin(["unreliable", "too few to say"])]
+        steady = mine[~mine["reliability"].isin(tuple(WEAK))]
         rates = steady["rate_per_10000"].dropna().tolist() or mine["rate_per_10000"].dropna().tolist()
         return palette.class_limits(rates, percentiles=_PERCENTILES[level])
 

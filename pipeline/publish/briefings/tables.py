@@ -14,6 +14,7 @@ from pipeline.publish.briefings.elements import (
 )
 from pipeline.publish.briefings.pictures import fill_of, map_unit
 from pipeline.publish.briefings.release_index import Book, Place
+from pipeline.statistics.change import COMPARED, ChangeWord
 
 __all__ = ["MOST_CATEGORIES", "ROWS_PT", "category_table", "part_table", "rows_pt"]
 
@@ -42,7 +43,7 @@ def _outcome_head(case: findings.Case) -> str:
 def _broken(figures: Iterable[findings.Figure]) -> bool:
     """Whether a break in the series leaves no change to show: then one sentence says so in place of a column."""
     said = {figure.change_word for figure in figures}
-    return "not comparable" in said and not said & {"higher", "lower", "no clear change", "too few"}
+    return ChangeWord.NOT_COMPARABLE in said and not said & {*COMPARED, ChangeWord.TOO_FEW}
 
 
 def _break_words(case: findings.Case) -> str:
@@ -78,7 +79,7 @@ def category_table(case: findings.Case, *, dense: bool) -> str:
             cells.append(f'<td class="n">{page.text(outcome_words(mine, case.outcome_basis))}</td>')
         rows.append(f"<tr{' class=all' if id_ == 'all' else ''}>{''.join(cells)}</tr>")
     note = "One offence can fall in several categories: do not add them."
-    if any(case.area.figure(i).change_word == "no clear change" for i, _ in shown):
+    if any(case.area.figure(i).change_word == ChangeWord.NO_CLEAR_CHANGE for i, _ in shown):
         note += " In brackets: no clear change."
     if broken:
         note += f" {words.capital(_break_words(case))}."

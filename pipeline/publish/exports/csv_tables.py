@@ -8,7 +8,9 @@ import pandas as pd
 
 from pipeline.errors import InputError
 from pipeline.publish.exports.description import Words
-from pipeline.tables import WITHHELD_NOTE, Column, Table
+from pipeline.statistics.change import ChangeWord
+from pipeline.statistics.rates import Reliability
+from pipeline.tables import WITHHELD_NOTE, Column, Level, Table
 
 __all__ = ["csv_text", "csvw"]
 
@@ -78,10 +80,10 @@ def _quoted(text: str) -> str:
 
 
 _CHOICES = {
-    "level": "ward|borough|region",
-    "change_word": "higher|lower|no clear change|too few|not comparable",
-    "change_vs_region": "higher|lower|no clear change|too few|not comparable",
-    "reliability": "unreliable|too few to say",
+    "level": "|".join(reversed(tuple(Level))),
+    "change_word": "|".join(ChangeWord),
+    "change_vs_region": "|".join(ChangeWord),
+    "reliability": "|".join(word for word in Reliability if word),
     "moran_class": "HH|LL|HL|LH|ns",
 }
 _RANGES: dict[str, tuple[int | None, int | None]] = {

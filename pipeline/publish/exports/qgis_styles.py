@@ -15,6 +15,7 @@ from pipeline.publish import palette
 from pipeline.publish.exports.geopackage import Style
 from pipeline.publish.exports.layers import Layer
 from pipeline.release.released import Released
+from pipeline.statistics.rates import WEAK
 
 __all__ = [
     "Label",
@@ -324,7 +325,7 @@ def rate_limits(released: Released, *, level: str) -> tuple[float, ...]:
     rows = rows[rows["rate_per_10000"].notna()]
     pool: list[float] = []
     for _, window in rows.groupby("period", sort=True, observed=True):
-        steady = window[~window["reliability"].isin(["unreliable", "too few to say"])]
+        steady = window[~window["reliability"].isin(tuple(WEAK))]
         pool += (steady if len(steady) else window)["rate_per_10000"].round(4).tolist()
     return palette.class_limits(pool, percentiles=_RANKS[level])
 

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from pipeline.statistics.change import COMPARED, ChangeWord
+from pipeline.statistics.rates import Reliability
+
 __all__ = ["EMPTY", "LEAST", "Case", "Figure", "Profiled", "figure_of", "number"]
 
 LEAST = 20
@@ -53,7 +56,7 @@ class Figure:
     @property
     def unrated(self) -> bool:
         """Whether a count that could have a rate has none, as where visitors dominate."""
-        gone = self.hidden or "rate_per_10000" in self.withheld or self.reliability == "too few to say"
+        gone = self.hidden or "rate_per_10000" in self.withheld or self.reliability == Reliability.TOO_FEW
         return bool(self.incidents) and self.rate is None and not gone
 
     @property
@@ -64,15 +67,15 @@ class Figure:
             and self.incidents >= LEAST
             and (self.earlier is None or self.earlier >= LEAST)
             and self.change_pct is not None
-            and self.change_word in {"higher", "lower", "no clear change"}
+            and self.change_word in COMPARED
         )
 
     @property
     def sense(self) -> Literal[-1, 0, 1]:
         """Direction that the word of change gives, unless the percentage points the other way."""
-        if self.change_word == "higher" and (self.change_pct is None or self.change_pct >= 0):
+        if self.change_word == ChangeWord.HIGHER and (self.change_pct is None or self.change_pct >= 0):
             return 1
-        if self.change_word == "lower" and (self.change_pct is None or self.change_pct <= 0):
+        if self.change_word == ChangeWord.LOWER and (self.change_pct is None or self.change_pct <= 0):
             return -1
         return 0
 

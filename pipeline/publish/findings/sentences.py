@@ -9,7 +9,9 @@ import pandas as pd
 from pipeline.domain.periods import Break
 from pipeline.publish import words
 from pipeline.publish.findings.figures import LEAST, Case, Figure
+from pipeline.statistics.change import COMPARED, ChangeWord
 from pipeline.statistics.events import Event, EventRates, around_event
+from pipeline.statistics.rates import Reliability
 
 __all__ = [
     "Finding",
@@ -39,10 +41,13 @@ def change_phrase(figure: Figure, before: str) -> str:
     if figure.sense:
         size = f"{words.whole(abs(pct))}%" if pct else "slightly"
         said = f"{size} {'more' if figure.sense > 0 else 'fewer'} than"
-    elif figure.change_word in {"higher", "lower", "no clear change"}:
+    elif figure.change_word in COMPARED:
         said = "no clear change on" if pct or figure.change_pct is None else "about the same as"
     else:
-        few = {"too few": "too few to compare with", "not comparable": "not comparable with"}
+        few = {
+            ChangeWord.TOO_FEW.value: "too few to compare with",
+            ChangeWord.NOT_COMPARABLE.value: "not comparable with",
+        }
         said = few.get(figure.change_word, "")
     return f"{said} {before}" if said and before else ""
 
@@ -112,7 +117,7 @@ def lead(case: Case) -> tuple[Segment, ...]:
         verb = "was" if total.incidents == 1 and case.rounding <= 1 else "were"
         out = [(words.capital(said), True), (f" {verb} recorded in {place} {when}", False)]
     change = change_phrase(total, case.before)
-    if total.change_word == "not comparable":
+    if total.change_word == ChangeWord.NOT_COMPARABLE:
         reason = f": {case.break_text}" if case.break_text else ""
         out.append((f". Not comparable with {case.before or 'earlier periods'}{reason}.", False))
     elif change:
@@ -123,7 +128,7 @@ def lead(case: Case) -> tuple[Segment, ...]:
     beside = "" if case.whole_region else beside_region(total, case.region.total, case.region.name)
     if beside:
         out.append((f" The rate is {beside}.", False))
-    elif not case.whole_region and total.reliability == "too few to say":
+    elif not case.whole_region and total.reliability == Reliability.TOO_FEW:
         out.append((" That is too few for a rate.", False))
     elif case.whole_region and total.rate is not None:
         out.append((f" That is {words.rate_text(total.rate)} for every 10,000 residents.", False))

@@ -11,6 +11,8 @@ import pandas as pd
 from pipeline.publish import page, palette, words
 from pipeline.publish.map.outlines import LEVELS, make_outlines
 from pipeline.release.released import PeriodInfo, Released
+from pipeline.statistics.change import ChangeWord
+from pipeline.statistics.rates import Reliability
 
 __all__ = ["CHANGE_WORDS", "Line", "encode_counts", "limits", "make_payload", "period_kind", "plain_numbers"]
 
@@ -140,8 +142,14 @@ def plain_numbers(columns: Columns, line: Line) -> Ranges:
 # letter. # Three or more equal cells in a row are written once, as `cell*count`. What the page works out itself is `=`.
 
 
-CHANGE_WORDS = {"higher": "h", "lower": "l", "no clear change": "n", "too few": "f", "not comparable": "c"}
-_RELIABILITY = {"unreliable": "u", "too few to say": "f"}
+CHANGE_WORDS: dict[str, str] = {
+    ChangeWord.HIGHER: "h",
+    ChangeWord.LOWER: "l",
+    ChangeWord.NO_CLEAR_CHANGE: "n",
+    ChangeWord.TOO_FEW: "f",
+    ChangeWord.NOT_COMPARABLE: "c",
+}
+_RELIABILITY: dict[str, str] = {Reliability.UNRELIABLE: "u", Reliability.TOO_FEW: "f"}
 
 _COLUMNS: tuple[tuple[str, str, int | None], ...] = (
     ("n", "incidents", 0),
