@@ -30,7 +30,6 @@ from pipeline.geography.areas import AreaIndex
 from pipeline.geography.grid import Grid
 
 __all__ = [
-    "DOUBLING_PER_KM2",
     "MEAN_MULTIPLES",
     "METHOD",
     "Band",
@@ -209,7 +208,6 @@ def _enough(
 # Density bands as polygons: contours of a surface, with a rule that keeps lone incidents off the map.
 
 
-DOUBLING_PER_KM2 = (5.0, 10.0, 20.0, 40.0, 80.0, 160.0)
 MEAN_MULTIPLES = (1.0, 2.0, 3.0, 5.0, 8.0)  # three times the mean and over is the usual cut for a hotspot
 PRECISION_M = 0.001
 LEAST_PART_M2 = 1.0  # what clipping leaves behind below this is dropped

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import pairwise
 
 import numpy as np
@@ -20,6 +21,7 @@ __all__ = [
     "PATTERNS",
     "Emerging",
     "Panel",
+    "Pattern",
     "Trend",
     "classify",
     "emerging",
@@ -104,19 +106,33 @@ def mann_kendall(series: ArrayLike) -> Trend:
 # Eight classes of history, and which part of a series may be classed.
 
 
+class Pattern(StrEnum):
+    """How often, and when, an area was significantly hot (or cold)."""
+
+    NEW = "new"
+    CONSECUTIVE = "consecutive"
+    INTENSIFYING = "intensifying"
+    PERSISTENT = "persistent"
+    DIMINISHING = "diminishing"
+    SPORADIC = "sporadic"
+    OSCILLATING = "oscillating"
+    HISTORICAL = "historical"
+    NONE = "no pattern"
+
+
 PATTERNS = {
-    "new": "significant in the last period and never before",
-    "consecutive": "significant in an unbroken run of at least two last periods, never before, under 90 % of all",
-    "intensifying": "significant in 90 % of periods and in the last, and rising",
-    "persistent": "significant in 90 % of periods and in the last, neither rising nor falling",
-    "diminishing": "significant in 90 % of periods and in the last, and falling",
-    "sporadic": "significant in the last period and on and off before, in under 90 % of all, never the opposite",
-    "oscillating": "significant in the last period, the opposite at some time before, under 90 % of all",
-    "historical": "significant in 90 % of periods but not in the last",
-    "no pattern": "none of these",
+    Pattern.NEW: "significant in the last period and never before",
+    Pattern.CONSECUTIVE: "significant in an unbroken run of at least two last periods, never before, under 90 % of all",
+    Pattern.INTENSIFYING: "significant in 90 % of periods and in the last, and rising",
+    Pattern.PERSISTENT: "significant in 90 % of periods and in the last, neither rising nor falling",
+    Pattern.DIMINISHING: "significant in 90 % of periods and in the last, and falling",
+    Pattern.SPORADIC: "significant in the last period and on and off before, in under 90 % of all, never the opposite",
+    Pattern.OSCILLATING: "significant in the last period, the opposite at some time before, under 90 % of all",
+    Pattern.HISTORICAL: "significant in 90 % of periods but not in the last",
+    Pattern.NONE: "none of these",
 }
-MOST = 0.9
-MIN_PERIODS = 10
+MOST = 0.9  # of the periods, as Esri defines it
+MIN_PERIODS = 10  # what the Mann-Kendall test needs for a trend to be seen at all, and Esri's own minimum
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +142,7 @@ class Emerging:
     Attributes
     ----------
     pattern
-        A key of `PATTERNS`, followed by ``" hot spot"`` or ``" cold spot"``; or ``"no pattern"``. Empty if
-        `reason` is given.
+        A `Pattern`, followed by ``" hot spot"`` or ``" cold spot"``; or ``"no pattern"``. Empty if `reason` is given.
     trend
         Of Gi* z over the periods used; None if `reason` is given.
     periods
@@ -193,7 +208,7 @@ def classify(hotspot_class: ArrayLike, *, trend: Trend, level: int = 1, trend_al
             f"classes have shape {codes.shape} and there are {trend.s.size} trends; level {level} of 1 to 3"
         )
     direction = np.where(trend.p <= trend_alpha, np.sign(trend.s), 0).astype(np.int64)
-    pattern = np.full(codes.shape[0], "no pattern", dtype=object)
+    pattern = np.full(codes.shape[0], Pattern.NONE.value, dtype=object)
     for side, word in ((-1, "cold spot"), (1, "hot spot")):  # hot is written last: it comes first
         for name, fits in _patterns(side * codes >= level, side * codes <= -level, side * direction).items():
             pattern[fits] = f"{name} {word}"
@@ -277,7 +292,7 @@ def _first_usable(periods: Sequence[Period], breaks: Iterable[Break]) -> tuple[i
 
 def _patterns(
     hot: NDArray[np.bool_], opposite: NDArray[np.bool_], direction: NDArray[np.int64]
-) -> dict[str, NDArray[np.bool_]]:
+) -> dict[Pattern, NDArray[np.bool_]]:
     """Return which areas fit each pattern on one side; no area fits two."""
     n = hot.shape[1]
     total, last = hot.sum(axis=1), hot[:, -1]
@@ -286,14 +301,14 @@ def _patterns(
     first_time = last & (final_run == total)
     on_and_off = last & ~first_time & ~most
     return {
-        "new": first_time & (total == 1),
-        "consecutive": first_time & (total >= 2) & ~most,
-        "intensifying": last & most & (direction > 0),
-        "persistent": last & most & (direction == 0),
-        "diminishing": last & most & (direction < 0),
-        "sporadic": on_and_off & ~opposite.any(axis=1),
-        "oscillating": on_and_off & opposite.any(axis=1),
-        "historical": ~last & most,
+        Pattern.NEW: first_time & (total == 1),
+        Pattern.CONSECUTIVE: first_time & (total >= 2) & ~most,
+        Pattern.INTENSIFYING: last & most & (direction > 0),
+        Pattern.PERSISTENT: last & most & (direction == 0),
+        Pattern.DIMINISHING: last & most & (direction < 0),
+        Pattern.SPORADIC: on_and_off & ~opposite.any(axis=1),
+        Pattern.OSCILLATING: on_and_off & opposite.any(axis=1),
+        Pattern.HISTORICAL: ~last & most,
     }
 
 

@@ -1,7 +1,12 @@
-"""Getis-Ord Gi*: areas and cells whose neighbourhood holds more, or less, than chance would put there."""
+"""Local statistics: Getis-Ord Gi* and local Moran's I of areas and cells.
+
+Gi* finds neighbourhoods that hold more, or less, than chance would put there; local Moran's I finds areas that are like
+their neighbours, or unlike them. Both are tested by conditional permutation and adjusted for the number of tests.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum, StrEnum
 
 import numpy as np
 import pandas as pd
@@ -11,7 +16,6 @@ from scipy.special import ndtr
 
 from pipeline.detect.density import month_rows, places_of
 from pipeline.detect.method import DetectInput, Findings, Method, Need, Scope
-from pipeline.detect.moran import local_moran
 from pipeline.errors import InputError
 from pipeline.geography.grid import Grid, HexGrid
 from pipeline.geography.neighbours import Weights, conditional, contiguity
@@ -19,30 +23,45 @@ from pipeline.statistics.false_discovery import Family, benjamini_hochberg
 from pipeline.tables import CELLS
 
 __all__ = [
-    "CLASS_LABELS",
     "COLUMNS",
     "METHOD",
+    "QUADRANTS",
     "GiStar",
+    "HotspotClass",
+    "LocalMoran",
+    "MoranClass",
     "Significance",
     "area_significance",
-    "class_labels",
     "gistar",
+    "local_moran",
     "standardised_rates",
 ]
 
-
-CLASS_LABELS = {
-    3: "hot 99",
-    2: "hot 95",
-    1: "hot 90",
-    0: "not significant",
-    -1: "cold 90",
-    -2: "cold 95",
-    -3: "cold 99",
-}
-LEVELS = (0.10, 0.05, 0.01)  # a class is one step further for each level the adjusted p is at or under
-PERMUTATIONS = 99_999  # fewer cannot reach the 99 % class once thousands of p-values are adjusted together
+# Adjusted for thousands of tests together, a p-value must start out near 1e-5 to reach the 99 % class: fewer
+# permutations cannot give one so small.
+PERMUTATIONS = 99_999
+# With fewer units the neighbourhood is most of the map, and no part can stand out from the whole: 33 boroughs are
+# too few, 650 wards are enough.
 MIN_UNITS = 50
+
+
+# Getis-Ord Gi*
+# -------------
+
+
+class HotspotClass(IntEnum):
+    """How surely a unit is in a hot (above 0) or cold (below 0) neighbourhood: column hotspot_class."""
+
+    COLD_99 = -3
+    COLD_95 = -2
+    COLD_90 = -1
+    NOT_SIGNIFICANT = 0
+    HOT_90 = 1
+    HOT_95 = 2
+    HOT_99 = 3
+
+
+LEVELS = (0.10, 0.05, 0.01)  # a class is one step further for each level that the adjusted p is at or under
 NOTED_SHARE = 0.005  # of all units: a class that small need not be mentioned as out of reach
 
 
@@ -57,7 +76,7 @@ class GiStar:
     p, q
         Two-sided p-values and their Benjamini-Hochberg adjusted values, shape (n,). 1 where not defined.
     hotspot_class
-        -3 to 3, see `CLASS_LABELS`, shape (n,).
+        Codes of `HotspotClass`, shape (n,).
     defined
         False where no statistic exists: no neighbours, no population, not covered, no variation, too few units.
     measure
@@ -87,21 +106,6 @@ class GiStar:
         table["hotspot_class"] = pd.array(self.hotspot_class, dtype="Int8")
         table.loc[~self.defined] = pd.NA
         return table
-
-
-def class_labels(codes: ArrayLike) -> list[str]:
-    """Return the words for class codes -3 to 3.
-
-    Raises
-    ------
-    InputError
-        If a code is outside -3 to 3.
-    """
-    wanted = [int(c) for c in np.asarray(codes).ravel().tolist()]
-    unknown = sorted(set(wanted) - set(CLASS_LABELS))
-    if unknown:
-        raise InputError(f"hotspot classes {unknown} do not exist: codes run from -3 (cold 99) to 3 (hot 99)")
-    return [CLASS_LABELS[c] for c in wanted]
 
 
 def standardised_rates(counts: ArrayLike, *, population: ArrayLike) -> NDArray[np.float64]:
@@ -143,10 +147,13 @@ def standardised_rates(counts: ArrayLike, *, population: ArrayLike) -> NDArray[n
         raise InputError("every area needs a population above zero: leave out areas without residents")
     if not (np.isfinite(events).all() and bool((events >= 0).all())):
         raise InputError("every area needs a count of zero or more: fill or leave out areas without one")
+    # The common rate is that of all areas together, not the mean of their rates: a hamlet counts for a hamlet.
     common = events.sum() / people.sum() if people.size else 0.0
     if common == 0.0:
         return np.zeros(events.shape)
     rate = events / people
+    # Rates vary between areas (`between`) and by chance, the more the fewer live there (`chance`). The estimate of the
+    # first may come out negative where chance explains all: then chance alone scales the rate.
     between = (people * (rate - common) ** 2).sum() / people.sum() - common / people.mean()
     chance = common / people
     variance = between + chance
@@ -209,6 +216,7 @@ def gistar(
     """
     if inference not in {"permutation", "analytic"}:
         raise InputError(f"inference {inference!r} is unknown: choose permutation or analytic")
+    # Units without a usable value leave, and the others' neighbourhoods shrink: a hole is not a zero.
     x, taking_part, notes = _values(counts, population, covered, weights.n)
     around = weights.subset(taking_part)
     z, p, tested, direction = np.zeros(x.size), np.ones(x.size), ~around.isolated, np.zeros(x.size)
@@ -224,8 +232,12 @@ def gistar(
         if around.isolated.any():
             notes.append(f"{int(around.isolated.sum())} units have no neighbours and were not tested.")
         if inference == "permutation":
+            # Conditional: the unit keeps its value and the others trade places, so that p says whether its neighbours
+            # are more, or less, than others drawn at random. The normal approximation overstates sparse counts.
             drawn = conditional(x, weights=around, permutations=permutations, seed=seed)
             p, direction = drawn.p, np.sign(drawn.below - drawn.above)
+            # The smallest p that so many permutations can give. After the adjustment the 99 % class is reached only if
+            # floor x tests / (units in the class) <= 1 %: say so where that needs an improbably large class.
             floor = 2 / (permutations + 1)
             share = floor / LEVELS[-1]
             if share > NOTED_SHARE and floor * int(tested.sum()) > LEVELS[-1]:
@@ -234,6 +246,7 @@ def gistar(
         else:
             p, direction = 2.0 * ndtr(-np.abs(z)), np.sign(z)
     z, p = np.where(tested, z, 0.0), np.where(tested, p, 1.0)
+    # One test per unit: without adjustment one in twenty units would be "hot 95" on a map of pure noise.
     q = benjamini_hochberg(p, included=tested)
     how = f"{permutations:,} conditional permutations, seed {seed}" if inference == "permutation" else "analytic"
     # A lone peak among empty neighbours has z > 0 from its own value but a neighbourhood lower than chance: no class.
@@ -278,7 +291,7 @@ def _values(
 
 def _score(x: NDArray[np.float64], around: Weights) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Return z, and where it exists: a unit that neighbours all others has nothing to be compared with."""
-    size = around.neighbours + 1.0
+    size = around.neighbours + 1.0  # W_i: the unit itself is part of its neighbourhood, the star in Gi*
     total = around.lag(x) + x
     spread = x.std() * np.sqrt((x.size * size - size**2) / (x.size - 1))
     possible = size < x.size
@@ -291,11 +304,160 @@ def _spread(values: ArrayLike, where: NDArray[np.bool_], rest: float) -> NDArray
     return out
 
 
-# Gi* and local Moran's I on areas, as a table: which of them stand out from the rest, and how sure that is.
+# Local Moran's I
+# ---------------
+
+
+class MoranClass(StrEnum):
+    """Where a unit and its neighbours lie against the mean, if that is significant: column moran_class."""
+
+    HIGH_HIGH = "HH"
+    LOW_HIGH = "LH"
+    LOW_LOW = "LL"
+    HIGH_LOW = "HL"
+    NOT_SIGNIFICANT = "ns"
+
+
+QUADRANTS = (
+    MoranClass.NOT_SIGNIFICANT,
+    MoranClass.HIGH_HIGH,
+    MoranClass.LOW_HIGH,
+    MoranClass.LOW_LOW,
+    MoranClass.HIGH_LOW,
+)
+"""Class of each quadrant code, 0 to 4: the codes are those of esda and GeoDa."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalMoran:
+    """Local Moran's I of every unit.
+
+    Attributes
+    ----------
+    i
+        Local statistic, shape (n,). Positive: like near like. 0 where not defined; never NaN.
+    p, q
+        Two-sided p from conditional permutations and its Benjamini-Hochberg adjusted value, shape (n,).
+    quadrant
+        Where the unit and the mean of its neighbours lie against the overall mean, significant or not:
+        codes of `QUADRANTS`, 0 where not defined, shape (n,).
+    cluster
+        The quadrant where q is at most alpha, otherwise 0, shape (n,).
+    defined
+        False where no statistic exists, shape (n,).
+    alpha
+        Share of false discoveries allowed in `cluster`.
+    family
+        What was adjusted together.
+    notes
+        Limits of this result, one sentence each.
+    """
+
+    i: NDArray[np.float64]
+    p: NDArray[np.float64]
+    q: NDArray[np.float64]
+    quadrant: NDArray[np.int8]
+    cluster: NDArray[np.int8]
+    defined: NDArray[np.bool_]
+    alpha: float
+    family: Family
+    notes: tuple[str, ...]
+
+
+def local_moran(
+    values: ArrayLike,
+    *,
+    weights: Weights,
+    family: str,
+    alpha: float = 0.05,
+    permutations: int = PERMUTATIONS,
+    seed: int = 0,
+    min_units: int = MIN_UNITS,
+) -> LocalMoran:
+    """Find areas that are like their neighbours (high-high, low-low) or unlike them (high-low, low-high).
+
+    ``I_i = (n - 1) z_i mean_j z_j / sum z^2`` with z the deviations from the mean and the inner mean
+    over the neighbours of i.
+
+    Parameters
+    ----------
+    values
+        Counts on equal cells, standardised rates on areas, shape (n,).
+    weights
+        Binary neighbours, self not included.
+    family
+        What is adjusted together, in words: one layer, one category, one period.
+    alpha
+        Share of false discoveries allowed among the areas named.
+    permutations, seed
+        How many conditional draws, from which seed.
+    min_units
+        With fewer units than this nothing is computed and a note says so.
+
+    Returns
+    -------
+    result
+        Statistics, p-values, quadrants, clusters, notes.
+
+    Raises
+    ------
+    InputError
+        If there is not one finite number per unit.
+
+    References
+    ----------
+    Anselin (1995), Geographical Analysis 27, 93-115.
+    """
+    z = _deviations(values, weights.n)
+    tested = ~weights.isolated
+    notes: list[str] = []
+    if weights.n < min_units:
+        notes.append(f"Local Moran's I needs at least {min_units} units; there are {weights.n}.")
+        tested[:] = False
+    elif not z.any():
+        notes.append("All units have the same value, so none is like or unlike its neighbours.")
+        tested[:] = False
+    elif weights.isolated.any():
+        notes.append(f"{int(weights.isolated.sum())} units have no neighbours and were not tested.")
+    local, p = np.zeros(weights.n), np.ones(weights.n)
+    quadrant = np.zeros(weights.n, dtype=np.int8)
+    if tested.any():
+        # Row-standardised: the mean of the neighbours, so that areas with many do not score higher for it.
+        around = weights.lag(z) / np.maximum(weights.neighbours, 1)
+        local = np.where(tested, (weights.n - 1) * z * around / float(z @ z), 0.0)
+        high, near_high = z > 0, around > 0
+        quadrant = np.select([high & near_high, ~high & near_high, ~high], [1, 2, 3], 4).astype(np.int8)
+        quadrant[~tested] = 0
+        drawn = conditional(np.asarray(values), weights=weights, permutations=permutations, seed=seed)
+        p = np.where(tested, drawn.p, 1.0)
+    q = benjamini_hochberg(p, included=tested)
+    return LocalMoran(
+        i=local,
+        p=p,
+        q=q,
+        quadrant=quadrant,
+        cluster=np.where(tested & (q <= alpha), quadrant, 0).astype(np.int8),
+        defined=tested,
+        alpha=alpha,
+        family=Family(name=family, tests=int(tested.sum())),
+        notes=tuple(notes),
+    )
+
+
+def _deviations(values: ArrayLike, n: int) -> NDArray[np.float64]:
+    given = np.asarray(values, dtype=np.float64)
+    if given.shape != (n,) or not np.isfinite(given).all():
+        raise InputError(f"values have shape {given.shape}: give one finite number for each of the {n} units")
+    if given.size and float(np.ptp(given)) == 0.0:
+        return np.zeros(n)
+    return np.asarray(given - given.mean(), dtype=np.float64) if given.size else given
+
+
+# Both on areas, as one table
+# ---------------------------
 
 
 COLUMNS = ("area_code", "category", "gistar_z", "gistar_p", "hotspot_class", "moran_class")
-_MORAN_CODES = {0: "ns", 1: "HH", 2: "LH", 3: "LL", 4: "HL"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,7 +510,9 @@ def area_significance(
     for category in categories:
         rows = counts[counts["category"] == category].set_index("area_code")["incidents"]
         values = pd.to_numeric(rows.reindex(codes)).astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
+        # A withheld or unknown count is no zero: the area takes no part.
         known = np.isfinite(values)
+        # Rates need residents in every area that has a count; otherwise counts are tested, and a note says so.
         rated = bool(known.any()) and bool((people[known] > 0).all())
         family = f"all areas, {category}, one period"
         found = gistar(
@@ -371,8 +535,10 @@ def area_significance(
             local = local_moran(
                 tested, weights=weights.subset(known), family=family, permutations=permutations, seed=seed
             )
-            words = [_MORAN_CODES[int(c)] if ok else None for c, ok in zip(local.cluster, local.defined, strict=True)]
-            frame.loc[known, "moran_class"] = words
+            classes = [
+                QUADRANTS[int(c)].value if ok else None for c, ok in zip(local.cluster, local.defined, strict=True)
+            ]
+            frame.loc[known, "moran_class"] = classes
         frames.append(frame)
         notes += [f"{category}: {note}" for note in found.notes]
         notes.append(f"{category}: Gi* on {found.measure}, {found.inference}, {found.family}")
@@ -380,7 +546,8 @@ def area_significance(
     return Significance(table, tuple(notes))
 
 
-# Gi* on equal cells: the entry in the registry.
+# Gi* on equal cells: the entry in the registry
+# ---------------------------------------------
 
 
 SHARED_CORNER_M = 0.01  # cells that meet do so exactly but for rounding: a centimetre joins them and nothing else

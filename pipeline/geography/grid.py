@@ -273,23 +273,6 @@ class HexGrid:
         y = (up[:, None] + ring[:, 1]) * (self.size_m / sqrt(12))
         return np.asarray(shapely.polygons(np.stack((x, y), axis=-1)), dtype=object)
 
-    def neighbours(self, index: ArrayLike) -> Index:
-        """Numbers of the six hexagons round each: east, north-east, north-west, west, south-west, south-east.
-
-        Returns
-        -------
-        neighbours
-            Shape (n, 6); -1 where the grid ends.
-        """
-        row, col = self._row_col(index)
-        odd = row & 1
-        zero = np.zeros_like(row)
-        rows = row[:, None] + np.array([0, 1, 1, 0, -1, -1])
-        cols = col[:, None] + np.stack((zero + 1, odd, odd - 1, zero - 1, odd - 1, odd), axis=1)
-        rows, cols = rows - self.first_row, cols - self.first_col
-        inside = (rows >= 0) & (rows < self.rows) & (cols >= 0) & (cols < self.cols)
-        return np.where(inside, rows * self.cols + cols, -1)
-
     def ids(self, index: ArrayLike) -> NDArray[np.str_]:
         """Stable names: hexagon size, then column and row counted from the origin, such as ``h250mC2124R831``."""
         row, col = self._row_col(index)

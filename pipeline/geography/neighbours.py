@@ -9,13 +9,9 @@ from scipy import sparse
 
 from pipeline.errors import InputError
 
-__all__ = ["Exceedance", "Weights", "conditional", "contiguity", "distance_band", "from_pairs", "hexagon", "lattice"]
+__all__ = ["Exceedance", "Weights", "conditional", "contiguity", "from_pairs", "lattice"]
 
 
-# Who neighbours whom: binary weights between areas or cells, and how their sums vary by chance.
-
-
-HEXAGON_STEPS = ((1, 0), (0, 1), (1, -1))  # axial coordinates; the other three are these, reversed
 LATTICE_STEPS = {"rook": ((0, 1), (1, 0)), "queen": ((0, 1), (1, 0), (1, 1), (1, -1))}
 
 
@@ -194,61 +190,6 @@ def lattice(inside: ArrayLike, *, rule: str = "queen") -> Weights:
     row, column = np.nonzero(mask)
     left, right = _steps(row, column, LATTICE_STEPS[rule])
     return from_pairs(left, right, n=row.size, rule=f"{rule} contiguity of square cells")
-
-
-def hexagon(q: ArrayLike, r: ArrayLike) -> Weights:
-    """Join hexagonal cells with the six that share an edge.
-
-    Parameters
-    ----------
-    q, r
-        Axial coordinates of the cells, whole numbers, shape (n,). A cell (q, r) touches
-        (q+1, r), (q, r+1), (q+1, r-1) and their opposites.
-
-    Returns
-    -------
-    weights
-        Units in the order given.
-
-    Raises
-    ------
-    InputError
-        If a cell appears twice.
-    """
-    across, down = np.asarray(q, dtype=np.int64), np.asarray(r, dtype=np.int64)
-    if np.unique(np.stack([across, down]), axis=1).shape[1] != across.size:
-        raise InputError("a hexagon appears twice: give each cell once")
-    left, right = _steps(across, down, HEXAGON_STEPS)
-    return from_pairs(left, right, n=across.size, rule="shared edges of hexagonal cells")
-
-
-def distance_band(points_m: ArrayLike, *, distance_m: float) -> Weights:
-    """Join units whose points lie at most a distance apart.
-
-    Parameters
-    ----------
-    points_m
-        Eastings and northings in metres, shape (n, 2).
-    distance_m
-        Largest distance in metres, included.
-
-    Returns
-    -------
-    weights
-        Units in the order of `points_m`.
-
-    Raises
-    ------
-    InputError
-        If the distance is not positive or a coordinate is missing.
-    """
-    from scipy.spatial import cKDTree
-
-    points = np.asarray(points_m, dtype=np.float64)
-    if distance_m <= 0 or not np.isfinite(points).all():
-        raise InputError(f"distance_m is {distance_m} and coordinates must be finite: give a positive reach in metres")
-    pairs = cKDTree(points).query_pairs(distance_m, output_type="ndarray")
-    return from_pairs(pairs[:, 0], pairs[:, 1], n=points.shape[0], rule=f"within {distance_m:g} m")
 
 
 def _steps(

@@ -23,7 +23,6 @@ __all__ = [
     "operation_name",
     "project",
     "project_geometries",
-    "require_same_crs",
     "same_crs",
     "source_crs",
     "to_lonlat",
@@ -140,18 +139,6 @@ def same_crs(one: CRS | str, other: CRS | str) -> bool:
         return True
     left_code, right_code = left.to_authority(min_confidence=70), right.to_authority(min_confidence=70)
     return left_code is not None and left_code == right_code
-
-
-def require_same_crs(one: CRS | str, other: CRS | str, *, one_name: str, other_name: str, setting: str) -> None:
-    """Refuse two systems that differ, naming both sides and the setting that mends it.
-
-    Raises
-    ------
-    InputError
-        If they differ.
-    """
-    if not same_crs(one, other):
-        raise InputError(f"{one_name} are {crs_label(one)}, {other_name} are {crs_label(other)}: set {setting}")
 
 
 def transformer(source: CRS | str, working: CRS | str) -> Transformer:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline.config import Config, Profile
-from pipeline.detect.gistar import area_significance
+from pipeline.detect.gistar import MoranClass, area_significance
 from pipeline.domain.periods import Break, Period, Windows
 from pipeline.geography.neighbours import contiguity
 from pipeline.statistics.change import ChangeRules, Comparison, change, compare_windows
@@ -95,7 +95,9 @@ def derive(
     if profile.audience == "public":
         # A cold spot is a claim about people who did not report; the public map does not make it.
         figures["hotspot_class"] = figures["hotspot_class"].where(figures["hotspot_class"].fillna(0) >= 0, 0)
-        figures["moran_class"] = figures["moran_class"].where(figures["moran_class"] != "LL", "ns")
+        figures["moran_class"] = figures["moran_class"].where(
+            figures["moran_class"] != MoranClass.LOW_LOW, MoranClass.NOT_SIGNIFICANT.value
+        )
     if emerging is not None and profile.audience == "internal":
         latest = emerging.assign(period=windows.headline.id)
         figures = figures.merge(latest, on=["area_code", "period", "category"], how="left")

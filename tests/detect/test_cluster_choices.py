@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from pipeline.detect.clusters import auto_eps, cluster, dbscan, hdbscan, joining_note, k_distances, optics
+from pipeline.detect.clusters import ClusterSettings, auto_eps, dbscan, hdbscan, joining_note, k_distances, optics
 from pipeline.errors import InputError
 
 
@@ -21,7 +21,7 @@ def town() -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("method", ["dbscan", "hdbscan", "optics"])
 def test_each_method_finds_the_clumps(method: str, town: tuple[np.ndarray, np.ndarray]) -> None:
     points, truth = town
-    found = cluster(points, method=method, eps_m=60.0, min_samples=8, min_locations=20)
+    found = ClusterSettings(method=method, eps_m=60.0, min_samples=8, min_locations=20).cluster(points)
     assert found.method == method
     assert found.labels.dtype == np.int32
     assert found.count == 3
@@ -69,19 +69,19 @@ def test_too_many_locations_are_refused_with_what_to_do() -> None:
 
 @pytest.mark.parametrize("method", ["hdbscan", "optics"])
 def test_few_points_are_no_cluster(method: str) -> None:
-    assert cluster(np.empty((0, 2)), method=method, eps_m=50.0, min_samples=5).labels.tolist() == []
-    three = cluster([[0.0, 0.0], [1.0, 0.0], [2.0, 0.0]], method=method, eps_m=50.0, min_samples=5)
+    assert ClusterSettings(method=method, eps_m=50.0, min_samples=5).cluster(np.empty((0, 2))).labels.tolist() == []
+    three = ClusterSettings(method=method, eps_m=50.0, min_samples=5).cluster([[0.0, 0.0], [1.0, 0.0], [2.0, 0.0]])
     assert three.labels.tolist() == [-1, -1, -1]
     assert "too few" in three.notes[-1]
     with pytest.raises(InputError, match="no finite easting"):
-        cluster([[0.0, float("nan")]], method=method, eps_m=50.0, min_samples=5)
+        ClusterSettings(method=method, eps_m=50.0, min_samples=5).cluster([[0.0, float("nan")]])
     with pytest.raises(InputError, match="min_samples is 0"):
-        cluster([[0.0, 1.0]], method=method, eps_m=50.0, min_samples=0)
+        ClusterSettings(method=method, eps_m=50.0, min_samples=0).cluster([[0.0, 1.0]])
 
 
 def test_an_unknown_method_is_refused() -> None:
     with pytest.raises(InputError, match="choose dbscan, hdbscan or optics"):
-        cluster([[0.0, 0.0]], method="kmeans", eps_m=1.0, min_samples=1)  # type: ignore[arg-type]
+        ClusterSettings(method="kmeans", eps_m=1.0, min_samples=1).cluster([[0.0, 0.0]])
 
 
 def test_k_distances_by_hand() -> None:

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
-from pipeline.detect.gistar import class_labels, gistar, standardised_rates
+from pipeline.detect.gistar import HotspotClass, gistar, standardised_rates
 from pipeline.errors import InputError
 from pipeline.geography.neighbours import contiguity, from_pairs, lattice
 
@@ -59,7 +59,7 @@ def test_a_cold_block_is_cold() -> None:
     values[3:8, 3:8] = 0
     result = gistar(values.ravel(), weights=GRID, family="x")
     assert result.hotspot_class.reshape(12, 12)[5, 5] == -3
-    assert class_labels([result.hotspot_class[5 * 12 + 5]]) == ["cold 99"]
+    assert HotspotClass(result.hotspot_class[5 * 12 + 5]) is HotspotClass.COLD_99
 
 
 @pytest.mark.parametrize("at_one_place", [1, 10])
@@ -197,12 +197,12 @@ def test_standardised_rates_refuse_areas_without_people() -> None:
     assert standardised_rates([0, 0], population=[3, 5]).tolist() == [0, 0]
 
 
-def test_labels_cover_every_code_and_refuse_others() -> None:
-    assert class_labels([3, 2, 1, 0, -1, -2, -3]) == [
-        "hot 99", "hot 95", "hot 90", "not significant", "cold 90", "cold 95", "cold 99",
+def test_classes_cover_every_code_and_refuse_others() -> None:
+    assert [HotspotClass(code).name for code in (3, 2, 1, 0, -1, -2, -3)] == [
+        "HOT_99", "HOT_95", "HOT_90", "NOT_SIGNIFICANT", "COLD_90", "COLD_95", "COLD_99",
     ]  # fmt: skip
-    with pytest.raises(InputError, match="-3"):
-        class_labels([4])
+    with pytest.raises(ValueError, match="4"):
+        HotspotClass(4)
 
 
 @pytest.mark.real

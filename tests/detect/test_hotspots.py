@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 import shapely
 
-from pipeline.detect.clusters import dbscan
+from pipeline.detect.clusters import ClusterSettings, dbscan
 from pipeline.detect.hotspots import Background, find_hotspots, monte_carlo_p, stability
 from pipeline.detect.hotspots.finding import COLUMNS
-from pipeline.detect.hotspots.stability import Recipe, largest_cluster
+from pipeline.detect.hotspots.stability import largest_cluster
 from pipeline.errors import InputError
 
 NAMES = {"W1": "Mill Hill", "W2": "Castle", "W3": "Docks"}
@@ -204,16 +204,16 @@ def test_stability_parts_the_solid_from_the_marginal() -> None:
     solid = np.column_stack((rng.uniform(0, 100, 200), rng.uniform(0, 100, 200)))
     marginal = np.column_stack((5000 + 50.0 * np.arange(10), np.zeros(10)))
     places = np.concatenate((solid, marginal))
-    recipe = Recipe(eps_m=250.0, min_samples=10)
+    settings = ClusterSettings(eps_m=250.0, min_samples=10)
     labels = dbscan(places, eps_m=250.0, min_samples=10).labels
     assert sorted(set(labels.tolist())) == [0, 1]
     weights = np.ones(len(places), dtype=np.int64)
     members = np.where(np.arange(len(places)) < 200, 0, 1)
     shares = stability(
-        places, weights=weights, members=members, recipe=recipe, resamples=60, rng=np.random.default_rng(1)
+        places, weights=weights, members=members, settings=settings, resamples=60, rng=np.random.default_rng(1)
     )
     again = stability(
-        places, weights=weights, members=members, recipe=recipe, resamples=60, rng=np.random.default_rng(1)
+        places, weights=weights, members=members, settings=settings, resamples=60, rng=np.random.default_rng(1)
     )
     assert shares[0] == 1.0
     assert 0.2 < shares[1] < 0.9
@@ -224,7 +224,7 @@ def test_stability_by_hand() -> None:
     # Two places far apart, each a cluster by weight alone. With two draws from two places, a place is drawn 0, 1 or 2
     # times with chance 1/4, 1/2, 1/4: it comes back whenever drawn, so in 3 of 4 resamples.
     shares = stability(
-        [[0.0, 0.0], [9000.0, 0.0]], weights=[10, 10], members=[0, 1], recipe=Recipe(10.0, 5), resamples=250,
+        [[0.0, 0.0], [9000.0, 0.0]], weights=[10, 10], members=[0, 1], settings=ClusterSettings(10.0, 5), resamples=250,
         rng=np.random.default_rng(2),
     )  # fmt: skip
     assert shares == pytest.approx([0.75, 0.75], abs=0.09)
@@ -257,13 +257,13 @@ def test_a_planted_cluster_is_told_from_chance() -> None:
 
 def test_the_p_value_holds_its_size_under_chance() -> None:
     # Under the null, P(p <= 0.1) is 0.1: 50 towns laid at random, 9 simulations each. Binomial sd 0.042.
-    background, recipe, rng = uniform(2000), Recipe(150.0, 4), np.random.default_rng(77)
+    background, settings, rng = uniform(2000), ClusterSettings(150.0, 4), np.random.default_rng(77)
     weights = np.random.default_rng(1).integers(1, 3, 80)
     rejected = 0
     for _ in range(50):
-        labels = recipe.cluster(background.draw(80, rng=rng), weights).labels
+        labels = settings.cluster(background.draw(80, rng=rng), weights).labels
         top = largest_cluster(labels, weights, min_locations=5)
-        p = monte_carlo_p([top], weights=weights, background=background, recipe=recipe, simulations=9, rng=rng)[0]
+        p = monte_carlo_p([top], weights=weights, background=background, settings=settings, simulations=9, rng=rng)[0]
         rejected += p <= 0.1
     assert 0.0 < rejected / 50 <= 0.24
 

@@ -1,12 +1,10 @@
 """Bands: right ground, right levels, and none for a lone incident."""
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 import shapely
 
-from pipeline.detect.density import DOUBLING_PER_KM2, Band, bands, lowered, mean_thresholds
+from pipeline.detect.density import Band, bands, lowered, mean_thresholds
 from pipeline.detect.kde import density, kde_grid, peak_per_km2
 from pipeline.errors import InputError
 from pipeline.geography.grid import Grid
@@ -158,8 +156,6 @@ def test_same_surface_same_bytes() -> None:
 def test_thresholds() -> None:
     assert mean_thresholds(2.0, multiples=(3, 1, 5)) == (2.0, 6.0, 10.0)
     assert mean_thresholds(0.0) == ()
-    assert all(b == 2 * a for a, b in pairwise(DOUBLING_PER_KM2))
-    assert (DOUBLING_PER_KM2[0], DOUBLING_PER_KM2[-1]) == (5.0, 160.0)
     for bad in (-1.0, float("nan")):
         with pytest.raises(InputError, match="mean density"):
             mean_thresholds(bad)

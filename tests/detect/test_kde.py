@@ -16,7 +16,6 @@ from pipeline.detect.kde import (
     kde_grid,
     kernel_per_m2,
     peak_per_km2,
-    per_year,
     reach_m,
 )
 from pipeline.errors import InputError
@@ -230,10 +229,3 @@ def test_bins_of_another_grid_or_below_zero_are_refused() -> None:
         density_from_bins(np.zeros((3, 3), np.int64), grid=grid, bandwidth_m=400.0)
     with pytest.raises(InputError, match="negative"):
         density_from_bins(np.full(grid.shape, -1, np.int64), grid=grid, bandwidth_m=400.0)
-
-
-def test_density_per_year() -> None:
-    # 12 incidents per km2 in the 365 days of 2023 are 12 x 365.25 / 365 a year.
-    assert per_year(np.array([12.0]), days=365)[0] == pytest.approx(12.008219, abs=1e-6)
-    with pytest.raises(InputError, match="0 days"):
-        per_year(np.array([12.0]), days=0)

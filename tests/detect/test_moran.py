@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipeline.detect.moran import QUADRANTS, global_moran, local_moran
+from pipeline.detect.gistar import QUADRANTS, MoranClass, local_moran
 from pipeline.errors import InputError
 from pipeline.geography.neighbours import from_pairs, lattice
 
@@ -25,7 +25,7 @@ def test_four_cells_in_a_row_by_hand() -> None:
     result = local_moran([1, 2, 3, 6], weights=ROW, family="x", min_units=1)
     np.testing.assert_allclose(result.i, [6 / 14, 3 / 14, 0, 0], atol=1e-15)
     assert result.quadrant.tolist() == [3, 3, 2, 4]
-    assert global_moran([1, 2, 3, 6], weights=ROW) == pytest.approx(3 / 14)
+    assert result.i.sum() / 3 == pytest.approx(3 / 14)  # the local statistics add up to n - 1 times the global
 
 
 def test_the_four_kinds_are_found() -> None:
@@ -36,9 +36,8 @@ def test_the_four_kinds_are_found() -> None:
     assert kind[9, 9] == 4
     assert 3 in kind[7:, 7:]
     assert (result.cluster[result.q > 0.05] == 0).all()
-    assert QUADRANTS[int(kind[9, 9])] == "high-low"
-    frame = result.frame()
-    assert frame["moran_cluster"].iloc[3 * 12 + 3] == "low-high"
+    assert QUADRANTS[int(kind[9, 9])] is MoranClass.HIGH_LOW
+    assert QUADRANTS[int(kind[3, 3])] == "LH"
 
 
 @pytest.mark.parametrize("value", [0.0, 2.5])
@@ -47,8 +46,7 @@ def test_equal_values_give_a_stated_nothing(value: float) -> None:
     assert not result.defined.any()
     assert (result.i == 0).all()
     assert any("same value" in n for n in result.notes)
-    assert global_moran(np.full(144, value), weights=GRID) is None
-    assert result.frame().isna().all(axis=None)
+    assert (result.cluster == 0).all()
 
 
 def test_islands_and_too_few_units_are_stated() -> None:
@@ -60,13 +58,14 @@ def test_islands_and_too_few_units_are_stated() -> None:
     assert any("1 units have no neighbours" in n for n in result.notes)
     few = local_moran(np.arange(4.0), weights=ROW, family="x")
     assert few.notes == ("Local Moran's I needs at least 50 units; there are 4.",)
-    assert global_moran([1, 2], weights=from_pairs([], [], n=2, rule="none")) is None
+    alone = local_moran(np.arange(60.0), weights=from_pairs([], [], n=60, rule="none"), family="x")
+    assert not alone.defined.any()
 
 
 def test_bad_values_are_refused() -> None:
     for call in (
         lambda: local_moran([1, np.nan, 2, 3], weights=ROW, family="x"),
-        lambda: global_moran([1], weights=ROW),
+        lambda: local_moran([1], weights=ROW, family="x"),
     ):
         with pytest.raises(InputError, match="one finite number"):
             call()

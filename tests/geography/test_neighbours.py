@@ -9,7 +9,8 @@ import pytest
 import shapely
 
 from pipeline.errors import InputError
-from pipeline.geography.neighbours import conditional, contiguity, distance_band, from_pairs, hexagon, lattice
+from pipeline.geography.grid import HexGrid
+from pipeline.geography.neighbours import conditional, contiguity, from_pairs, lattice
 
 
 def sets(weights) -> list[set[int]]:
@@ -40,11 +41,12 @@ def test_a_row_does_not_wrap_into_the_next() -> None:
 
 
 def test_hexagons_join_where_centres_are_one_width_apart() -> None:
-    cells = [(q, r) for q in range(-3, 4) for r in range(-3, 4) if (q + 2 * r) % 11 != 4]
-    # Pointy-top centres for width 1: x = q + r / 2, y = r sqrt(3) / 2 (Red Blob Games, "Hexagonal grids").
-    centre = [(q + r / 2, r * math.sqrt(3) / 2) for q, r in cells]
-    expected = [{j for j, b in enumerate(centre) if 0 < math.dist(a, b) < 1.01} for a in centre]
-    ours = hexagon([c[0] for c in cells], [c[1] for c in cells])
+    # Some cells are left out, as those outside a study area are.
+    grid = HexGrid.covering((-500, -500, 500, 500), size_m=250.0)
+    cells = np.array([i for i in range(len(grid)) if i % 11 != 4])
+    centre = grid.centre(cells).tolist()
+    expected = [{j for j, b in enumerate(centre) if 0 < math.dist(a, b) < 252.5} for a in centre]
+    ours = contiguity(grid.polygons(cells), snap_m=0.01)
     assert sets(ours) == expected
     assert ours.neighbours.max() == 6
 
@@ -76,11 +78,6 @@ def test_contiguity_equals_libpysal_on_london_wards(real_data) -> None:
     assert min(map(len, ours)) >= 1
 
 
-def test_distance_band_takes_pairs_at_exactly_the_distance() -> None:
-    points = [(0, 0), (3, 4), (6, 8), (100, 100)]
-    assert sets(distance_band(points, distance_m=5)) == [{1}, {0, 2}, {1}, set()]
-
-
 def test_lag_and_subset_leave_self_and_the_dropped_out() -> None:
     weights = from_pairs([0, 1, 1, 2, 2], [1, 0, 2, 3, 2], n=4, rule="a path")
     assert weights.lag([1, 10, 100, 1000]).tolist() == [10, 101, 1010, 100]
@@ -96,9 +93,6 @@ def test_lag_and_subset_leave_self_and_the_dropped_out() -> None:
         (lambda: contiguity([shapely.box(0, 0, 1, 1)], snap_m=-1), "cannot be negative"),
         (lambda: lattice(np.ones(3)), "1 dimensions"),
         (lambda: lattice(np.ones((2, 2)), rule="bishop"), "queen or rook"),
-        (lambda: hexagon([0, 0], [1, 1]), "twice"),
-        (lambda: distance_band([(0, 0)], distance_m=0), "positive reach"),
-        (lambda: distance_band([(0, np.nan)], distance_m=1), "finite"),
         (lambda: lattice(np.ones((2, 2))).lag([1, 2]), "one per unit"),
         (lambda: lattice(np.ones((2, 2))).subset([True]), "one flag"),
         (lambda: conditional([1, 2], weights=lattice(np.ones((2, 2))), permutations=9, seed=0), "finite number"),

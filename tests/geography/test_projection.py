@@ -13,7 +13,6 @@ from pipeline.geography.projection import (
     operation_name,
     project,
     project_geometries,
-    require_same_crs,
     same_crs,
     source_crs,
     to_lonlat,
@@ -130,15 +129,12 @@ def test_the_operation_is_one_and_named_with_its_accuracy() -> None:
     assert "accuracy" in name
 
 
-def test_two_systems_are_compared_by_meaning_and_both_are_named() -> None:
+def test_two_systems_are_compared_by_meaning() -> None:
     wkt = source_crs("EPSG:27700", what="wards").to_wkt("WKT1_ESRI")
     assert same_crs(wkt, "EPSG:27700")
     assert same_crs("OGC:CRS84", LONLAT)
     assert not same_crs("EPSG:32630", "EPSG:27700")
     assert crs_label(wkt) == "EPSG:27700"
-    require_same_crs(wkt, "EPSG:27700", one_name="incidents", other_name="wards", setting="incidents.crs")
-    with pytest.raises(InputError, match=r"incidents are EPSG:4326, wards are EPSG:27700: set incidents.crs"):
-        require_same_crs(LONLAT, "EPSG:27700", one_name="incidents", other_name="wards", setting="incidents.crs")
 
 
 def test_unknown_sources_and_shapes_are_refused() -> None:

@@ -2,10 +2,11 @@
 
 from pipeline.detect.clusters.dbscan import Clustering, dbscan, distinct, reach
 from pipeline.detect.clusters.methods import (
+    CLUSTER_METHODS,
     ClusterMethod,
+    ClusterSettings,
     EpsChoice,
     auto_eps,
-    cluster,
     hdbscan,
     joining_note,
     k_distances,
@@ -13,11 +14,12 @@ from pipeline.detect.clusters.methods import (
 )
 
 __all__ = [
+    "CLUSTER_METHODS",
     "ClusterMethod",
+    "ClusterSettings",
     "Clustering",
     "EpsChoice",
     "auto_eps",
-    "cluster",
     "dbscan",
     "distinct",
     "hdbscan",

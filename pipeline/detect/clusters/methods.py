@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -21,9 +20,9 @@ __all__ = [
     "HDBSCAN_LIMIT",
     "OPTICS_LIMIT",
     "ClusterMethod",
+    "ClusterSettings",
     "EpsChoice",
     "auto_eps",
-    "cluster",
     "hdbscan",
     "joining_note",
     "k_distances",
@@ -122,62 +121,59 @@ def optics(
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """What any of the methods may be told."""
+class ClusterSettings:
+    """How points are clustered: fixed once, so that resamples and simulations repeat exactly the same.
 
-    points_m: ArrayLike
-    eps_m: float
-    min_samples: int
-    weights: ArrayLike | None
-    min_locations: int
-
-
-CLUSTER_METHODS: Mapping[ClusterMethod, Callable[[_Asked], Clustering]] = MappingProxyType(
-    {
-        ClusterMethod.DBSCAN: lambda a: dbscan(a.points_m, eps_m=a.eps_m, min_samples=a.min_samples, weights=a.weights),
-        ClusterMethod.HDBSCAN: lambda a: hdbscan(a.points_m, min_samples=a.min_samples, min_locations=a.min_locations),
-        ClusterMethod.OPTICS: lambda a: optics(
-            a.points_m, min_samples=a.min_samples, min_locations=a.min_locations, max_eps_m=a.eps_m
-        ),
-    }
-)
-
-
-def cluster(
-    points_m: ArrayLike,
-    *,
-    eps_m: float,
-    min_samples: int,
-    weights: ArrayLike | None = None,
-    method: str = ClusterMethod.DBSCAN,
-    min_locations: int = 5,
-) -> Clustering:
-    """Cluster points by the method named; HDBSCAN and OPTICS leave the weights aside and say so.
-
-    Parameters
+    Attributes
     ----------
-    points_m
-        Eastings and northings in metres, shape (n, 2).
     eps_m
         Reach of DBSCAN, furthest neighbour of OPTICS, in metres; HDBSCAN needs none.
     min_samples
         Incidents (DBSCAN) or locations (the others) that make a neighbourhood.
-    weights
-        Incidents per point, shape (n,); one each by default.
+    min_locations
+        Fewest distinct locations in a cluster that counts; HDBSCAN and OPTICS form no smaller one.
     method
         A `ClusterMethod`, by its name.
-    min_locations
-        Fewest locations in a cluster of HDBSCAN or OPTICS.
-
-    Raises
-    ------
-    InputError
-        If the method is not known, or as it does itself.
     """
-    if method not in CLUSTER_METHODS:
-        *names, last = CLUSTER_METHODS
-        raise InputError(f"{method!r} is no clustering method: choose {', '.join(names)} or {last}")
-    return CLUSTER_METHODS[ClusterMethod(method)](_Asked(points_m, eps_m, min_samples, weights, min_locations))
+
+    eps_m: float
+    min_samples: int
+    min_locations: int = 5
+    method: str = ClusterMethod.DBSCAN
+
+    def cluster(self, points_m: ArrayLike, weights: ArrayLike | None = None) -> Clustering:
+        """Cluster points; HDBSCAN and OPTICS leave the weights aside and say so.
+
+        Parameters
+        ----------
+        points_m
+            Eastings and northings in metres, shape (n, 2).
+        weights
+            Incidents per point, shape (n,); one each by default.
+
+        Raises
+        ------
+        InputError
+            If the method is not known, or as it does itself.
+        """
+        if self.method not in CLUSTER_METHODS:
+            *names, last = CLUSTER_METHODS
+            raise InputError(f"{self.method!r} is no clustering method: choose {', '.join(names)} or {last}")
+        return CLUSTER_METHODS[ClusterMethod(self.method)](points_m, weights, self)
+
+
+CLUSTER_METHODS: Mapping[ClusterMethod, Callable[[ArrayLike, ArrayLike | None, ClusterSettings], Clustering]] = {
+    ClusterMethod.DBSCAN: lambda points, weights, s: dbscan(
+        points, eps_m=s.eps_m, min_samples=s.min_samples, weights=weights
+    ),
+    ClusterMethod.HDBSCAN: lambda points, _, s: hdbscan(
+        points, min_samples=s.min_samples, min_locations=s.min_locations
+    ),
+    ClusterMethod.OPTICS: lambda points, _, s: optics(
+        points, min_samples=s.min_samples, min_locations=s.min_locations, max_eps_m=s.eps_m
+    ),
+}
+"""Every clustering method: takes points, weights and settings. A new one is a name above and an entry here."""
 
 
 def _on_locations(points_m: ArrayLike, model: Any, method: ClusterMethod, *, limit: int, needs: int) -> Clustering:

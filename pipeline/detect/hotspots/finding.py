@@ -1,8 +1,9 @@
 """Clusters of one window that count as hotspots, ranked by incidents."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import geopandas as gpd
 import numpy as np
@@ -11,10 +12,18 @@ import shapely
 from numpy.typing import ArrayLike, NDArray
 from pandas.api.extensions import ExtensionArray
 
-from pipeline.detect.clusters import Clustering, ClusterMethod, EpsChoice, auto_eps, distinct, joining_note, reach
+from pipeline.detect.clusters import (
+    Clustering,
+    ClusterMethod,
+    ClusterSettings,
+    EpsChoice,
+    auto_eps,
+    distinct,
+    joining_note,
+    reach,
+)
 from pipeline.detect.density import month_rows
-from pipeline.detect.hotspots.outlines import cluster_outlines
-from pipeline.detect.hotspots.stability import Background, Recipe, monte_carlo_p, stability
+from pipeline.detect.hotspots.stability import Background, monte_carlo_p, stability
 from pipeline.detect.method import DetectInput, Findings, Method, Need, Scope
 from pipeline.detect.risk import population_bins
 from pipeline.domain.periods import Period, month_range
@@ -29,17 +38,163 @@ __all__ = [
     "by_category",
     "by_period",
     "change_pct",
+    "cluster_outlines",
     "describe",
     "detect",
     "find_hotspots",
     "members_of",
     "nullable",
     "numbered",
+    "outline",
     "victims_in",
 ]
 
 
+# Outlines that follow a cluster: discs round its core locations, never a convex hull.
+
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
+
+
 Floats = NDArray[np.float64]
+
+SNAP_ABOVE = 2000  # core locations from which they are snapped to a grid before discs are drawn
+SNAP_STEP = 1 / 8  # of eps: moves a disc by at most eps / 11
+CLOSING = 1 / 4  # of eps: fills gaps narrower than eps / 2, so discs that only touch become one piece
+TOLERANCE = 1 / 100  # of eps: how far simplifying may move a line
+QUARTER_SEGMENTS = 8
+
+
+def outline(core_m: ArrayLike, *, eps_m: float) -> "BaseGeometry":
+    """Draw round the core locations of one cluster.
+
+    The union of discs of radius eps / 2, closed (grown and shrunk by eps / 4, which joins discs that only touch) and
+    simplified by at most eps / 100. Over 2,000 core locations are snapped to a grid of eps / 8 first, which moves the
+    line by at most eps / 11, so that memory follows the outline's length and not the number of incidents.
+
+    Parameters
+    ----------
+    core_m
+        Core locations in metres, shape (m, 2), at least one.
+    eps_m
+        Reach of the clustering in metres.
+
+    Returns
+    -------
+    outline
+        A valid polygon in metres; in several pieces only if the locations are not linked within eps.
+
+    Raises
+    ------
+    InputError
+        If there is no location, a coordinate is not finite, or `eps_m` is not positive.
+    """
+    import shapely
+
+    core = np.asarray(core_m, dtype=np.float64).reshape(-1, 2)
+    if not (math.isfinite(eps_m) and eps_m > 0):
+        raise InputError(f"eps_m is {eps_m}: an outline needs a positive reach in metres")
+    if not len(core) or not np.isfinite(core).all():
+        raise InputError("an outline needs at least one core location, all with finite coordinates in metres")
+    core = _sorted(core)
+    parts = _discs(core, eps_m) if len(core) <= SNAP_ABOVE else _snapped(core, eps_m)
+    drawn: Any = shapely.union_all(parts)
+    closing = eps_m * CLOSING
+    drawn = shapely.buffer(shapely.buffer(drawn, closing, quad_segs=QUARTER_SEGMENTS), -closing, quad_segs=4)
+    drawn = shapely.simplify(drawn, eps_m * TOLERANCE, preserve_topology=True)
+    return shapely.normalize(drawn if shapely.is_valid(drawn) else shapely.make_valid(drawn))
+
+
+def cluster_outlines(
+    points_m: ArrayLike, *, labels: ArrayLike, core: ArrayLike, eps_m: float, count: int | None = None
+) -> NDArray[np.object_]:
+    """Draw every cluster: an array of polygons, one for each label from 0.
+
+    Parameters
+    ----------
+    points_m
+        Locations in metres, shape (n, 2).
+    labels
+        Cluster of each location, -1 for none, shape (n,).
+    core
+        Whether each location is a core point, shape (n,).
+    eps_m
+        Reach of the clustering in metres.
+    count
+        Number of clusters, by default the highest label plus one.
+
+    Raises
+    ------
+    InputError
+        If a cluster has no core location, or as `outline` does.
+    """
+    points, label = np.asarray(points_m, dtype=np.float64).reshape(-1, 2), np.asarray(labels, dtype=np.int64)
+    use = np.flatnonzero(np.asarray(core, dtype=bool) & (label >= 0))
+    use = use[np.argsort(label[use], kind="stable")]
+    total = int(label.max(initial=-1)) + 1 if count is None else count
+    cuts = np.searchsorted(label[use], np.arange(total + 1))
+    drawn = np.empty(total, dtype=object)
+    for i in range(total):
+        drawn[i] = outline(points[use[cuts[i] : cuts[i + 1]]], eps_m=eps_m)
+    return drawn
+
+
+def _discs(centres: Floats, eps_m: float) -> NDArray[np.object_]:
+    import shapely
+
+    discs: NDArray[np.object_] = shapely.buffer(shapely.points(centres), eps_m / 2, quad_segs=QUARTER_SEGMENTS)
+    return discs
+
+
+def _snapped(core: Floats, eps_m: float) -> NDArray[np.object_]:
+    """Draw the discs of occupied grid cells: squares where they surely cover, discs only where squares do not suffice.
+
+    Every square within two cells of an occupied cell lies inside its disc of four cells' radius, so the union is that
+    of all discs, at the cost of those along the edge.
+    """
+    import shapely
+
+    side, radius = eps_m * SNAP_STEP, round(0.5 / SNAP_STEP)
+    low = np.floor(core.min(axis=0) / side)
+    column, row = (np.floor(core / side) - low).astype(np.int64).T
+    stride = int(row.max()) + 2 * radius + 2
+    key = np.unique((column + radius) * stride + row + radius)
+    filled = np.unique(np.concatenate([key + shift for shift in _around(radius - 1.2, stride, farthest=True)]))
+    bare = np.zeros(len(key), dtype=bool)
+    for shift in _around(radius, stride, farthest=False):
+        at = np.minimum(np.searchsorted(filled, key + shift), len(filled) - 1)
+        bare |= filled[at] != key + shift
+    begins = np.flatnonzero(np.diff(filled, prepend=-2) != 1)
+    ends = np.append(begins[1:], len(filled)) - 1
+    west, south = _corner(filled[begins], stride, radius, low, side)
+    east, north = _corner(filled[ends], stride, radius, low + 1, side)
+    centres = np.column_stack(_corner(key[bare], stride, radius, low + 0.5, side))
+    return np.concatenate((_discs(centres, eps_m), shapely.box(west, south, east, north)))
+
+
+def _sorted(places: Floats) -> Floats:
+    """Return distinct places sorted by easting, then northing; tables of locations are so already."""
+    x, y = places[:, 0], places[:, 1]
+    if ((x[1:] > x[:-1]) | ((x[1:] == x[:-1]) & (y[1:] > y[:-1]))).all():
+        return places
+    return np.unique(places, axis=0)
+
+
+def _around(reach: float, stride: int, *, farthest: bool) -> list[int]:
+    """List shifts to cells whose farthest (else nearest) point is within so many sides of a cell's centre."""
+    half = 0.5 if farthest else -0.5
+    steps = range(-math.ceil(reach), math.ceil(reach) + 1)
+    return [
+        i * stride + j for i in steps for j in steps if math.hypot(max(abs(i) + half, 0), max(abs(j) + half, 0)) < reach
+    ]
+
+
+def _corner(key: NDArray[np.int64], stride: int, pad: int, low: Floats, side: float) -> tuple[Floats, Floats]:
+    column, row = np.divmod(key, stride)
+    return (column - pad + low[0]) * side, (row - pad + low[1]) * side
+
+
 Ints = NDArray[np.int64]
 
 
@@ -57,7 +212,7 @@ class Detection:
         Cluster of every location.
     hotspot_of
         Hotspot of each label from 0 in order of rank, -1 for none; the last entry answers for label -1.
-    recipe
+    settings
         Settings used; None where no reach could be chosen.
     choice
         How an automatic reach was read, otherwise None.
@@ -70,7 +225,7 @@ class Detection:
     place: Ints
     clustering: Clustering
     hotspot_of: Ints
-    recipe: Recipe | None
+    settings: ClusterSettings | None
     choice: EpsChoice | None
     notes: tuple[str, ...]
 
@@ -86,20 +241,20 @@ class Detection:
 
     def inside(self, points_m: ArrayLike) -> Ints:
         """Return the hotspot of any points by the rule that takes in border points: a core location within reach."""
-        if self.recipe is None:
+        if self.settings is None:
             return np.full(len(np.asarray(points_m)), -1, dtype=np.int64)
         core = self.clustering.core
         labels = reach(
-            points_m, core_m=self.places_m[core], core_labels=self.clustering.labels[core], eps_m=self.recipe.eps_m
+            points_m, core_m=self.places_m[core], core_labels=self.clustering.labels[core], eps_m=self.settings.eps_m
         )
         return self.hotspot_of[labels]
 
     def outlines(self) -> NDArray[np.object_]:
         """Draw every hotspot, in metres."""
-        if self.recipe is None:
+        if self.settings is None:
             return np.empty(0, dtype=object)
         return cluster_outlines(
-            self.places_m, labels=self.member, core=self.clustering.core, eps_m=self.recipe.eps_m, count=self.count
+            self.places_m, labels=self.member, core=self.clustering.core, eps_m=self.settings.eps_m, count=self.count
         )
 
 
@@ -129,15 +284,15 @@ def detect(
             return Detection(places, weights, place, nothing, np.array([-1]), None, None, tuple(notes))
         choice = auto_eps(places, min_samples=min_samples, weights=weights)
         notes.append(choice.note)
-    recipe = Recipe(choice.eps_m if choice else float(eps_m), min_samples, min_locations, method)
-    found = recipe.cluster(places, weights)
+    used = ClusterSettings(choice.eps_m if choice else float(eps_m), min_samples, min_locations, method)
+    found = used.cluster(places, weights)
     notes.extend(found.notes)
-    warning = joining_note(places, found, eps_m=recipe.eps_m, min_samples=min_samples, weights=weights)
+    warning = joining_note(places, found, eps_m=used.eps_m, min_samples=min_samples, weights=weights)
     notes.extend([warning] if warning else [])
     order = _rank(found, weights, min_locations, max_hotspots, notes)
     hotspot_of = np.full(found.count + 1, -1, dtype=np.int64)
     hotspot_of[order] = np.arange(len(order))
-    return Detection(places, weights, place, found, hotspot_of, recipe, choice, tuple(notes))
+    return Detection(places, weights, place, found, hotspot_of, used, choice, tuple(notes))
 
 
 def _rank(
@@ -438,7 +593,7 @@ def find_hotspots(
         geometry=geometry,
         by_category=by_category(rows, ids=ids, categories=_categories(now)),
         by_period=by_period(rows, ids=ids, window=window),
-        eps_m=found.recipe.eps_m if found.recipe else None,
+        eps_m=found.settings.eps_m if found.settings else None,
         min_samples=min_samples,
         eps_choice=found.choice,
         notes=tuple(notes),
@@ -521,7 +676,7 @@ def _certainty(
 ) -> dict[str, ExtensionArray]:
     """Fill stability and p_value where asked for; each has its own stream, so one does not move the other."""
     told = {"stability": nullable([None] * found.count), "p_value": nullable([None] * found.count)}
-    if rng is None or found.recipe is None or not found.count:
+    if rng is None or found.settings is None or not found.count:
         return told
     steady_rng, null_rng = rng.spawn(2)
     if resamples:
@@ -530,7 +685,7 @@ def _certainty(
                 found.places_m,
                 weights=found.weights,
                 members=found.member,
-                recipe=found.recipe,
+                settings=found.settings,
                 resamples=resamples,
                 rng=steady_rng,
             )
@@ -542,7 +697,7 @@ def _certainty(
                 incidents,
                 weights=found.weights,
                 background=background,
-                recipe=found.recipe,
+                settings=found.settings,
                 simulations=simulations,
                 rng=null_rng,
             )

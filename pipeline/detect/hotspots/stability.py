@@ -5,34 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pipeline.detect.clusters import Clustering, ClusterMethod, cluster
+from pipeline.detect.clusters import ClusterSettings
 from pipeline.errors import InputError
 
-__all__ = ["Background", "Recipe", "largest_cluster", "monte_carlo_p", "stability"]
+__all__ = ["Background", "largest_cluster", "monte_carlo_p", "stability"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """The settings a clustering is repeated with."""
-
-    eps_m: float
-    min_samples: int
-    min_locations: int = 5
-    method: str = ClusterMethod.DBSCAN
-
-    def cluster(self, places_m: Floats, weights: Ints) -> Clustering:
-        """Cluster places with their weights."""
-        return cluster(
-            places_m,
-            eps_m=self.eps_m,
-            min_samples=self.min_samples,
-            weights=weights,
-            method=self.method,
-            min_locations=self.min_locations,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +57,7 @@ def stability(
     *,
     weights: ArrayLike,
     members: ArrayLike,
-    recipe: Recipe,
+    settings: ClusterSettings,
     resamples: int,
     rng: np.random.Generator,
 ) -> Floats:
@@ -96,7 +75,7 @@ def stability(
         Incidents at each, shape (m,).
     members
         Hotspot of each location, from 0, -1 for none, shape (m,).
-    recipe
+    settings
         Settings of the clustering.
     resamples
         Number of resamples, at least 1.
@@ -121,7 +100,7 @@ def stability(
         drawn = np.bincount(rng.integers(0, len(places), len(places)), minlength=len(places))
         kept = np.flatnonzero(drawn)
         carried = incidents[kept] * drawn[kept]
-        label = recipe.cluster(places[kept], carried).labels
+        label = settings.cluster(places[kept], carried).labels
         both = (label >= 0) & (member[kept] >= 0)
         found = np.zeros((count, int(label.max(initial=-1)) + 2))
         np.add.at(found, (member[kept][both], label[both]), carried[both])
@@ -144,7 +123,7 @@ def monte_carlo_p(
     *,
     weights: ArrayLike,
     background: Background,
-    recipe: Recipe,
+    settings: ClusterSettings,
     simulations: int,
     rng: np.random.Generator,
 ) -> Floats:
@@ -162,7 +141,7 @@ def monte_carlo_p(
         Incidents at each location of the whole study area, shape (m,).
     background
         Where they would fall by chance.
-    recipe
+    settings
         Settings of the clustering.
     simulations
         Number of simulations, at least 1.
@@ -177,6 +156,6 @@ def monte_carlo_p(
     observed = np.asarray(incidents, dtype=np.int64)
     as_large = np.zeros(len(observed))
     for _ in range(simulations if len(observed) else 0):
-        labels = recipe.cluster(background.draw(len(carried), rng=rng), carried).labels
-        as_large += largest_cluster(labels, carried, min_locations=recipe.min_locations) >= observed
+        labels = settings.cluster(background.draw(len(carried), rng=rng), carried).labels
+        as_large += largest_cluster(labels, carried, min_locations=settings.min_locations) >= observed
     return (1 + as_large) / (1 + simulations)

@@ -5,26 +5,23 @@ that sharing has been taken out. The cost does not depend on the number of incid
 """
 
 from pipeline.detect.kde.bandwidth import LADDER_M, BandwidthChoice, choose_bandwidth
-from pipeline.detect.kde.smoothing import (
+from pipeline.detect.kde.surface import (
+    ADAPTIVE_WIDEST,
+    CELLS_PER_BANDWIDTH,
     EDGES,
     KERNELS,
     SCALE,
+    Surface,
+    adaptive_density,
     bin_discs,
     bin_linear,
+    density,
+    density_from_bins,
+    kde_grid,
     kernel_per_m2,
     mass_inside,
     peak_per_km2,
     reach_m,
-)
-from pipeline.detect.kde.surface import (
-    ADAPTIVE_WIDEST,
-    CELLS_PER_BANDWIDTH,
-    Surface,
-    adaptive_density,
-    density,
-    density_from_bins,
-    kde_grid,
-    per_year,
 )
 
 __all__ = [
@@ -46,6 +43,5 @@ __all__ = [
     "kernel_per_m2",
     "mass_inside",
     "peak_per_km2",
-    "per_year",
     "reach_m",
 ]

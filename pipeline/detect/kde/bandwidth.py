@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pipeline.detect.kde.smoothing import (
+from pipeline.detect.kde.surface import (
     SCALE,
     STEPS,
     Points,
