@@ -11,6 +11,7 @@ import pandas as pd
 
 from pipeline.domain.periods import Period, month_range, months_between
 from pipeline.errors import InputError
+from pipeline.tables import Level
 
 __all__ = ["MEASURES", "sum_periods"]
 
@@ -92,7 +93,7 @@ def sum_periods(
     for measure in (m for m in MEASURES if m in area_months.columns):
         values, unknown = _over_periods(wanted[measure], cells=cells, shape=shape, months=months, periods=periods)
         nothing_known = measure != "incidents" and bool(area_months[measure].isna().all())
-        no_part = (result["level"] == "ward") if measure == "incidents_unplaced" else False
+        no_part = (result["level"] == Level.WARD) if measure == "incidents_unplaced" else False
         result[measure] = pd.Series(values, dtype="Int64").mask(unknown | hidden | no_part | nothing_known)
     return result
 

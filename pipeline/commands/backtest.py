@@ -14,7 +14,7 @@ from pipeline.errors import InputError
 from pipeline.geography.grid import Grid
 from pipeline.storage.files import write_bytes, write_json
 from pipeline.storage.parquet import read_table
-from pipeline.tables import AREAS, LOCATIONS
+from pipeline.tables import AREAS, LOCATIONS, Level
 
 __all__ = ["run_backtest"]
 
@@ -43,8 +43,8 @@ def run_backtest(config_path: Path) -> tuple[BacktestResult, Path]:
 
 def _result(config: Config, locations: pd.DataFrame, areas: Any) -> BacktestResult:
     settings = config.backtest
-    region = areas.loc[areas["level"] == "region"].geometry.iloc[0]
-    wards = areas[areas["level"] == "ward"].reset_index(drop=True)
+    region = areas.loc[areas["level"] == Level.REGION].geometry.iloc[0]
+    wards = areas[areas["level"] == Level.WARD].reset_index(drop=True)
     grid = Grid.covering(region.bounds, cell_m=settings.cell_m)
     rows = locations.loc[locations.index.repeat(locations["incidents"].astype(int))]
     months = rows["month"].to_numpy(dtype=np.int64)

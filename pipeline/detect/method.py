@@ -12,7 +12,7 @@ import pandas as pd
 from pipeline.config import Config
 from pipeline.detect.kde import BandwidthChoice
 from pipeline.domain.periods import Period, Windows
-from pipeline.tables import Table
+from pipeline.tables import Level, Table
 
 __all__ = ["DetectInput", "Findings", "Method", "Need", "Scope"]
 
@@ -80,12 +80,12 @@ class DetectInput:
     @property
     def region(self) -> Any:
         """Outline of the whole study area, in the working system."""
-        return self.areas.loc[self.areas["level"] == "region"].geometry.iloc[0]
+        return self.areas.loc[self.areas["level"] == Level.REGION].geometry.iloc[0]
 
     @property
     def wards(self) -> gpd.GeoDataFrame:
         """The wards that the source covers."""
-        return self.areas[(self.areas["level"] == "ward") & self.areas["covered"].astype(bool)]
+        return self.areas[(self.areas["level"] == Level.WARD) & self.areas["covered"].astype(bool)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from pipeline.storage.files import read_json, write_json
 from pipeline.storage.manifest import key_of
 from pipeline.storage.parquet import read_table, write_table
 from pipeline.storage.workspace import link_tree
-from pipeline.tables import AREA_MONTHS, AREAS, LOCATIONS, PUBLISHED_COUNTS
+from pipeline.tables import AREA_MONTHS, AREAS, LOCATIONS, PUBLISHED_COUNTS, Level
 
 __all__ = ["run"]
 
@@ -135,25 +135,25 @@ def _from_published(context: Context) -> pd.DataFrame:
     areas = read_table(context.work("areas.parquet"), AREAS, crs=context.config.crs.working)
     table["category"] = table["category"].where(table["category"] != context.config.categories.all_from, "all")
     region = context.config.areas.region.code
-    boroughs = table[table["level"] == "borough"]
-    has_region = bool((table["level"] == "region").any())
-    whole = table[table["level"] == "region"] if has_region else boroughs.assign(area_code=region, level="region")
+    boroughs = table[table["level"] == Level.BOROUGH]
+    has_region = bool((table["level"] == Level.REGION).any())
+    whole = table[table["level"] == Level.REGION] if has_region else boroughs.assign(area_code=region, level="region")
     lost = boroughs[~boroughs["mapped"]].assign(area_code=region, level="region")
-    mapped = pd.concat([table[table["mapped"] & (table["level"] != "region")], whole], ignore_index=True)
+    mapped = pd.concat([table[table["mapped"] & (table["level"] != Level.REGION)], whole], ignore_index=True)
     key = ["area_code", "level", "month", "category"]
     wide = mapped.pivot_table(index=key, columns="measure", values="value", aggfunc="sum", fill_value=0)
     wide = wide.reindex(columns=["incidents", "positive_outcomes"]).astype("Int64").reset_index()
     wide["incidents"] = wide["incidents"].fillna(0)
     parents = areas.set_index("area_code")["parent_code"]
-    wards = wide[wide["level"] == "ward"].assign(parent=lambda f: f["area_code"].map(parents))
+    wards = wide[wide["level"] == Level.WARD].assign(parent=lambda f: f["area_code"].map(parents))
     inside = wards.groupby(["parent", "month", "category"])["incidents"].sum().rename("inside").reset_index()
     wide = wide.merge(
         inside, left_on=["area_code", "month", "category"], right_on=["parent", "month", "category"], how="left"
     )
     beyond = (wide["incidents"] - wide["inside"].fillna(0)).clip(lower=0)
-    wide["incidents_unplaced"] = np.where(wide["level"] == "borough", beyond, 0)
+    wide["incidents_unplaced"] = np.where(wide["level"] == Level.BOROUGH, beyond, 0)
     unplaced = lost[lost["measure"] == "incidents"].groupby(["month", "category"])["value"].sum()
-    at_region = wide["level"] == "region"
+    at_region = wide["level"] == Level.REGION
     index = pd.MultiIndex.from_frame(wide.loc[at_region, ["month", "category"]])
     wide.loc[at_region, "incidents_unplaced"] = unplaced.reindex(index).fillna(0).to_numpy()
     wide["known_outcomes"] = pd.NA

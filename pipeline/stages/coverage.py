@@ -4,6 +4,7 @@ import pandas as pd
 
 from pipeline.ingest.quality import coverage_caution
 from pipeline.stages.context import Context
+from pipeline.tables import Level
 
 __all__ = ["scarce_boroughs"]
 
@@ -24,8 +25,8 @@ def scarce_boroughs(context: Context, counts: pd.DataFrame) -> list[dict[str, ob
         Code, name and count of each, for quality.json.
     """
     areas = pd.read_parquet(context.work("areas.parquet"), columns=["area_code", "level", "name", "covered"])
-    boroughs = areas[(areas["level"] == "borough") & areas["covered"].astype(bool)]
-    told = counts[(counts["level"] == "borough") & (counts["category"] == "all")]
+    boroughs = areas[(areas["level"] == Level.BOROUGH) & areas["covered"].astype(bool)]
+    told = counts[(counts["level"] == Level.BOROUGH) & (counts["category"] == "all")]
     sums = told.groupby("area_code")["incidents"].sum().to_dict()
     names = {str(code): str(name) for code, name in zip(boroughs["area_code"], boroughs["name"], strict=True)}
     found, caution = coverage_caution({code: int(sums.get(code, 0)) for code in names}, names=names)

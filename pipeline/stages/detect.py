@@ -14,7 +14,7 @@ from pipeline.domain.periods import Period, Windows, choose_windows
 from pipeline.stages.context import Context
 from pipeline.storage.files import read_json, write_json
 from pipeline.storage.parquet import read_table, write_layer, write_table
-from pipeline.tables import AREA_MONTHS, AREAS, LOCATIONS
+from pipeline.tables import AREA_MONTHS, AREAS, LOCATIONS, Level
 
 __all__ = ["headline_windows", "run"]
 
@@ -61,7 +61,7 @@ def _load(context: Context, window: Windows, *, needs: frozenset[Need]) -> Detec
     def ward_counts(periods: Sequence[Period], categories: Sequence[str]) -> pd.DataFrame:
         months = read_table(context.work("area_months.parquet"), AREA_MONTHS)
         wards = data.wards.sort_values("area_code")[["area_code", "level"]]
-        return sum_periods(months[months["level"] == "ward"], periods, areas=wards, categories=categories)
+        return sum_periods(months[months["level"] == Level.WARD], periods, areas=wards, categories=categories)
 
     in_headline = month_rows(locations, window.headline)
     data = DetectInput(
@@ -80,7 +80,7 @@ def _load(context: Context, window: Windows, *, needs: frozenset[Need]) -> Detec
 
 def _missing(data: DetectInput) -> frozenset[Need]:
     """Return what the source does not have."""
-    people = data.areas.loc[data.areas["level"] == "ward", "population"].notna().any()
+    people = data.areas.loc[data.areas["level"] == Level.WARD, "population"].notna().any()
     found = {Need.POINTS: len(data.locations) > 0, Need.POPULATION: bool(people)}
     return frozenset(need for need, has in found.items() if not has)
 

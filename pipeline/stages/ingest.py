@@ -30,7 +30,7 @@ from pipeline.storage.files import read_json, write_json
 from pipeline.storage.manifest import code_version, key_of
 from pipeline.storage.parquet import read_table, write_table
 from pipeline.storage.workspace import link_tree
-from pipeline.tables import AREAS, PUBLISHED_COUNTS, QUARANTINE
+from pipeline.tables import AREAS, PUBLISHED_COUNTS, QUARANTINE, Level
 
 __all__ = ["run"]
 
@@ -198,10 +198,10 @@ def _by_borough(table: pd.DataFrame, areas: AreaSet, *, whole: str | None) -> pd
     """Return the published incidents of boroughs; those of their wards where the source gives no borough."""
     rows = table[table["mapped"] & (table["measure"] == "incidents")]
     rows = rows.assign(incidents=rows["value"], category=rows["category"].where(rows["category"] != whole, "all"))
-    if (rows["level"] == "borough").any():
+    if (rows["level"] == Level.BOROUGH).any():
         return rows
     parents = dict(zip(areas.ward_codes, areas.parents, strict=True))
-    wards = rows[rows["level"] == "ward"]
+    wards = rows[rows["level"] == Level.WARD]
     return wards.assign(area_code=wards["area_code"].map(parents), level="borough")
 
 

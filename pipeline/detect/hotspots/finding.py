@@ -29,6 +29,7 @@ from pipeline.detect.risk import population_bins
 from pipeline.domain.periods import Period, month_range
 from pipeline.errors import InputError
 from pipeline.geography.grid import Grid
+from pipeline.tables import Level
 
 __all__ = [
     "COLUMNS",
@@ -720,7 +721,7 @@ def _find(data: DetectInput) -> Findings:
     """Find the hotspots of one window."""
     settings, window = data.config.detect.clusters, data.window
     headline, earlier, name = window.headline, window.earlier, window.headline.id
-    wards = data.areas[data.areas["level"] == "ward"].set_index("area_code")["name"]
+    wards = data.areas[data.areas["level"] == Level.WARD].set_index("area_code")["name"]
     found = find_hotspots(
         data.locations,
         window=(headline.first_month, headline.last_month),

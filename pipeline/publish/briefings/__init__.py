@@ -7,6 +7,7 @@ from pipeline.publish.briefings.circumstances import circumstances_page, describ
 from pipeline.publish.briefings.elements import file_name
 from pipeline.publish.briefings.release_index import Book
 from pipeline.release.released import Released
+from pipeline.tables import Level
 
 __all__ = ["write_briefings"]
 
@@ -43,7 +44,7 @@ def write_briefings(released: Released, folder: Path) -> list[Path]:
         written.append(path)
     for place in (*covered, *book.level("region")):
         if described(book, place.code):
-            region = place.level == "region"
+            region = place.level == Level.REGION
             path = folder / "circumstances.html" if region else folder / "boroughs" / page_name(place.code)
             path.write_text(circumstances_page(book, place.code), "utf-8", newline="\n")
             written.append(path)

@@ -33,6 +33,7 @@ from pipeline.publish.briefings.pictures import (
 from pipeline.publish.briefings.release_index import Book
 from pipeline.publish.briefings.tables import MOST_CATEGORIES, ROWS_PT, category_table, part_table, rows_pt
 from pipeline.statistics.change import COMPARED
+from pipeline.tables import Level
 
 __all__ = ["SHEET_PT", "first_sheet", "hotspot_list", "lines", "make_page", "second_sheet", "stack"]
 
@@ -128,7 +129,7 @@ def first_sheet(book: Book, code: str) -> str:
 
 def _map_height(book: Book, code: str, said: tuple[findings.Segment, ...], told: list[str]) -> float:
     """Give the map the height that the rest of the sheet leaves, in points."""
-    info, panel = book.info, book.places[code].level == "region"
+    info, panel = book.info, book.places[code].level == Level.REGION
     banner = len(info.marking) + (50 if info.audit not in {"passed", "not needed"} else 0) + 90 * info.synthetic
     wording = " ".join(page.fixed_wording(subject_of(book)))
     taken = (
@@ -342,7 +343,7 @@ _PATTERNS = (
 def make_page(book: Book, code: str) -> str:
     """Write the page of an area: a borough's briefing, or the panel page of the region."""
     info, place = book.info, book.places[code]
-    panel = place.level == "region"
+    panel = place.level == Level.REGION
     style = resources.files(__package__).joinpath("briefing.css").read_text("utf-8")
     up = "" if panel else "../"
     links = [f'<a href="{up}index.html">Map</a>']

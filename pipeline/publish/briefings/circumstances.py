@@ -8,6 +8,7 @@ from pipeline.aggregate.circumstances import HOUR_BANDS, NOT_STATED, TOO_RECENT,
 from pipeline.publish import charts, findings, page, words
 from pipeline.publish.briefings.elements import care, foot, link_to, mast, sources
 from pipeline.publish.briefings.release_index import Book
+from pipeline.tables import Level
 
 __all__ = ["circumstances_page", "described", "page_name"]
 
@@ -32,7 +33,7 @@ def described(book: Book, code: str) -> bool:
 def circumstances_page(book: Book, code: str) -> str:
     """Write the page of one area."""
     info, place = book.info, book.places[code]
-    region = place.level == "region"
+    region = place.level == Level.REGION
     style = resources.files(__package__).joinpath("briefing.css").read_text("utf-8")
     links = [f'<a href="{"" if region else "../"}index.html">Map</a>']
     if info.region_code in book.places:

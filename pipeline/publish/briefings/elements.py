@@ -8,6 +8,7 @@ from pipeline.publish import findings, page, words
 from pipeline.publish.briefings.release_index import Book
 from pipeline.statistics.change import COMPARED, ChangeWord
 from pipeline.statistics.rates import Reliability
+from pipeline.tables import Level
 
 __all__ = [
     "banners",
@@ -69,7 +70,7 @@ def segments(parts: Iterable[findings.Segment]) -> str:
 def mast(book: Book, code: str, number: int = 0) -> str:
     """Write the line at the head of a sheet (`number` 0: the only one), and what must be known before reading on."""
     info = book.info
-    kind = "panel briefing" if book.places[code].level == "region" else "briefing"
+    kind = "panel briefing" if book.places[code].level == Level.REGION else "briefing"
     name = book.places[code].name
     paged = f" · page {number} of 2" if number else ""
     return (

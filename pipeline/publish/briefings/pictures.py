@@ -13,6 +13,7 @@ from pipeline.publish.briefings.elements import legend, rate_words
 from pipeline.publish.briefings.release_index import Book, Place
 from pipeline.release.released import Break, Event, PeriodInfo
 from pipeline.statistics.rates import Reliability
+from pipeline.tables import Level
 
 __all__ = [
     "MOST_EVENTS",
@@ -148,7 +149,7 @@ def fill_of(figure: findings.Figure, limits: tuple[float, ...]) -> str:
 def hotspots_in(book: Book, code: str) -> list[dict[str, Any]]:
     """List the hotspots that lie in an area, by their number."""
     place = book.places[code]
-    if place.level == "region":
+    if place.level == Level.REGION:
         return list(book.hotspots)
     near = [h for h in book.hotspots if h["shape"].intersects(place.shape)]
     return [h for h in near if h["shape"].intersection(place.shape).area >= _SHARE * h["shape"].area]
@@ -166,7 +167,7 @@ def _rated(book: Book, code: str) -> bool:
 
 def map_of(book: Book, code: str, *, height_pt: float) -> str:
     """Draw the map of an area's parts with its key."""
-    place, many = book.places[code], book.words_for("borough" if book.places[code].level == "region" else "ward")[1]
+    place, many = book.places[code], book.words_for("borough" if book.places[code].level == Level.REGION else "ward")[1]
     inside = book.parts(code)
     level = inside[0].level if inside else "ward"
     limits = book.limits[level]
@@ -182,13 +183,13 @@ def map_of(book: Book, code: str, *, height_pt: float) -> str:
         )
         for p, f in zip(inside, figures, strict=True)
     ]
-    bare = [p for p in book.level(level) if not p.covered and (place.level == "region" or p.parent == code)]
+    bare = [p for p in book.level(level) if not p.covered and (place.level == Level.REGION or p.parent == code)]
     parts += [charts.Part(p.shape, p.name, "bare") for p in bare]
-    hot = hotspots_in(book, code)[: 6 if place.level == "borough" else 9]
+    hot = hotspots_in(book, code)[: 6 if place.level == Level.BOROUGH else 9]
     outline = shapely.union_all([p.shape for p in parts]) if parts else place.shape
-    if place.level == "region":  # the river belongs to the region: no coast inside it
+    if place.level == Level.REGION:  # the river belongs to the region: no coast inside it
         outline = _without_specks(shapely.union_all([outline.buffer(1.0), book.water]))
-    beside = [p for p in book.level(place.level) if p.code != code] if place.level != "region" else []
+    beside = [p for p in book.level(place.level) if p.code != code] if place.level != Level.REGION else []
     svg = charts.area_map(
         f"map-{code}",
         outline=outline,
@@ -268,7 +269,7 @@ def trend_of(book: Book, code: str, *, height_pt: float) -> tuple[str, str, str]
     people = None if any(f.unrated for f in seen) else place.population
     mine = history(windows, population=people, breaks=info.breaks, years=book.years(code))
     theirs = None
-    if place.level != "region" and region.covered and region.population and people:
+    if place.level != Level.REGION and region.covered and region.population and people:
         theirs = history(
             book.history(region.code),
             population=region.population,

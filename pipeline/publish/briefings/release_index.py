@@ -13,6 +13,7 @@ from pipeline.publish import findings, palette, words
 from pipeline.publish.exports.layers import headline_rows
 from pipeline.release.released import PeriodInfo, Released
 from pipeline.statistics.rates import WEAK
+from pipeline.tables import Level
 
 __all__ = ["Book", "Place", "before_words"]
 
@@ -98,7 +99,7 @@ class Book:
         """Index the rows that briefings use: the two windows compared, and the history of the total above wards."""
         counts, earlier = self.released.counts, self.info.earlier
         now = counts["period"].isin([self.info.headline.id, *([earlier.id] if earlier else [])])
-        past = (counts["category"] == "all") & (counts["level"] != "ward")
+        past = (counts["category"] == "all") & (counts["level"] != Level.WARD)
         used = counts.loc[now | past, [*_KEY, *_FIGURES]]
         keys = zip(*(used[name].astype(str) for name in _KEY), strict=True)
         return dict(zip(keys, used[list(_FIGURES)].to_dict("records"), strict=True))
@@ -108,7 +109,7 @@ class Book:
         for level in ("region", "borough", "ward"):
             frame = self.released.areas[self.released.areas["level"] == level].sort_values("area_code")
             shapes = np.array([shapely.make_valid(g) for g in frame.geometry], dtype=object)
-            if level != "region" and len(shapes) and shapely.coverage_is_valid(shapes):
+            if level != Level.REGION and len(shapes) and shapely.coverage_is_valid(shapes):
                 shapes = simplify.simplify_coverage(shapes, tolerance_m=self.info.simplify_m)
             for row, shape in zip(frame.to_dict("records"), shapes, strict=True):
                 out[str(row["area_code"])] = Place(
@@ -155,7 +156,7 @@ class Book:
     def parts(self, code: str) -> list[Place]:
         """List the covered areas one level down, by name."""
         below = _BELOW.get(self.places[code].level, "")
-        region = self.places[code].level == "region"
+        region = self.places[code].level == Level.REGION
         found = [p for p in self.level(below) if p.covered and (region or p.parent == code)]
         return sorted(found, key=lambda p: (p.name, p.code))
 
@@ -192,7 +193,7 @@ class Book:
     def case(self, code: str) -> findings.Case:
         """Gather what the sentences about an area may rest on."""
         info, level = self.info, self.places[code].level
-        peers = [p for p in self.level(level) if p.covered] if level != "region" else []
+        peers = [p for p in self.level(level) if p.covered] if level != Level.REGION else []
         return findings.Case(
             area=self.profiled(code),
             region=self.region(),

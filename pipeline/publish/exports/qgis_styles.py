@@ -16,6 +16,7 @@ from pipeline.publish.exports.geopackage import Style
 from pipeline.publish.exports.layers import Layer
 from pipeline.release.released import Released
 from pipeline.statistics.rates import WEAK
+from pipeline.tables import Level
 
 __all__ = [
     "Label",
@@ -377,9 +378,9 @@ def _absent(column: str, edge: str, *, few: str) -> list[Rule]:
 
 def _areas(released: Released, layer: Layer, level: str) -> list[Style]:
     info, frame = released.info, layer.frame
-    edge = _INK["wardline"] if level == "ward" else _INK["boroline"]
+    edge = _INK["wardline"] if level == Level.WARD else _INK["boroline"]
     has_rate = bool(frame["rate_per_10000"].notna().any())
-    names = None if level == "ward" else Label('"area_name"', _INK["ink"], 7.5, halo=_INK["halo"])
+    names = None if level == Level.WARD else Label('"area_name"', _INK["ink"], 7.5, halo=_INK["halo"])
     noun, when = info.noun[:1].upper() + info.noun[1:], info.headline.label
     limits = rate_limits(released, level=level)
     rate = _classes("rate_per_10000", limits, palette.ramp("sequential"), edge)

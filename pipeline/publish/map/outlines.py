@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from pipeline.geography import topology as simplify
 from pipeline.release.released import Released
+from pipeline.tables import Level
 
 __all__ = ["LEVELS", "Outlines", "make_outlines"]
 
-LEVELS = ("region", "borough", "ward")
+LEVELS: tuple[str, ...] = tuple(Level)
 """Largest first."""
 
 AGREE_PCT = 2.0
@@ -128,8 +129,8 @@ def _drawn(
         if not shapely.coverage_is_valid(shapes):  # neighbours digitised apart: bring them to one grid first
             shapes = np.array([_polygonal(g) for g in shapely.set_precision(shapes, GRID_M)], dtype=object)
         metric[level] = simplify.simplify_coverage(shapes, tolerance_m=tolerance_m)
-        wards = every[every["level"] == "ward"]
-        if level == "borough" and "ward" in rings and _dissolvable(frame, wards, metric["ward"]):
+        wards = every[every["level"] == Level.WARD]
+        if level == Level.BOROUGH and "ward" in rings and _dissolvable(frame, wards, metric["ward"]):
             parents = wards["parent_code"].tolist()
             rings[level] = [
                 simplify.dissolve_rings([r for r, p in zip(rings["ward"], parents, strict=True) if p == code])
