@@ -1,21 +1,26 @@
-"""Counts per area, period and category: exact integer sums of months, dense over what is covered.
+"""Counts per area, month, period and category: exact integer sums, dense over what is covered.
 
 Categories overlap: nothing here or anywhere else adds one category to another. The total is the category `all`.
 """
 
 from collections.abc import Collection, Sequence
+from datetime import date, timedelta
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipeline.domain.periods import Period, month_range, months_between
+from pipeline.config import Periods
+from pipeline.domain.categories import ROOT
+from pipeline.domain.periods import Period, month_of, month_range, months_between
 from pipeline.errors import InputError
-from pipeline.tables import Level
+from pipeline.tables import AREA_MONTHS, Level, Measure
 
-__all__ = ["MEASURES", "sum_periods"]
+__all__ = ["MEASURES", "data_span", "published_months", "sum_periods"]
 
-MEASURES = ("incidents", "positive_outcomes", "known_outcomes", "incidents_unplaced")
+MEASURES = tuple(
+    m.value for m in (Measure.INCIDENTS, Measure.POSITIVE_OUTCOMES, Measure.KNOWN_OUTCOMES, Measure.INCIDENTS_UNPLACED)
+)
 """Counted columns, in their order in the result; those that a source does not have are left out."""
 
 
@@ -120,3 +125,90 @@ def _over_periods(
     stops = starts + [months_between(p.first_month, p.last_month) for p in periods]
     total, unknown = (r[:, stops] - r[:, starts] for r in running)
     return total.ravel(), unknown.ravel() > 0
+
+
+def published_months(
+    table: pd.DataFrame, *, parents: "pd.Series[str]", region_code: str, whole: str | None
+) -> pd.DataFrame:
+    """Turn published counts into AREA_MONTHS: each level from the source's own rows, never summed from the level below.
+
+    Parameters
+    ----------
+    table
+        PUBLISHED_COUNTS.
+    parents
+        Borough of each ward, by its code.
+    region_code
+        Code of the region.
+    whole
+        The category that is the whole, called `all` in the result.
+
+    Returns
+    -------
+    area_months
+        One row per area, month and category with a count.
+    """
+    table = table.assign(category=table["category"].where(table["category"] != whole, ROOT))
+    boroughs = table[table["level"] == Level.BOROUGH]
+
+    # Without rows of its own the region is the sum of all borough rows, those included that no boundary matches: these
+    # are its unplaced ones. A source publishes them because they happened in its area, wherever that was.
+    as_region = {"area_code": region_code, "level": Level.REGION.value}
+    own = table[table["level"] == Level.REGION]
+    region = own if len(own) else boroughs.assign(**as_region)
+    lost = boroughs[~boroughs["mapped"]].assign(**as_region)
+    mapped = pd.concat([table[table["mapped"] & (table["level"] != Level.REGION)], region], ignore_index=True)
+    key = ["area_code", "level", "month", "category"]
+    wide = mapped.pivot_table(index=key, columns="measure", values="value", aggfunc="sum", fill_value=0)
+    wide = wide.reindex(columns=["incidents", "positive_outcomes"]).astype("Int64").reset_index()
+    wide["incidents"] = wide["incidents"].fillna(0)
+
+    # What a borough's row has beyond its wards' rows is its unplaced part: the source could not put it in a ward.
+    wards = wide[wide["level"] == Level.WARD].assign(parent=lambda f: f["area_code"].map(parents))
+    inside = wards.groupby(["parent", "month", "category"])["incidents"].sum().rename("inside").reset_index()
+    wide = wide.merge(
+        inside, left_on=["area_code", "month", "category"], right_on=["parent", "month", "category"], how="left"
+    )
+    beyond = (wide["incidents"] - wide["inside"].fillna(0)).clip(lower=0)
+    wide["incidents_unplaced"] = np.where(wide["level"] == Level.BOROUGH, beyond, 0)
+    unplaced = lost[lost["measure"] == Measure.INCIDENTS].groupby(["month", "category"])["value"].sum()
+    at_region = wide["level"] == Level.REGION
+    index = pd.MultiIndex.from_frame(wide.loc[at_region, ["month", "category"]])
+    wide.loc[at_region, "incidents_unplaced"] = unplaced.reindex(index).fillna(0).to_numpy()
+    wide["known_outcomes"] = pd.NA  # a source of counts does not say how many outcomes are still open
+    return AREA_MONTHS.conform(wide.sort_values(["area_code", "month", "category"], ignore_index=True))
+
+
+def data_span(first_date: str, last_date: str, *, periods: Periods) -> tuple[date, date]:
+    """Return the first and last day the data covers, as the configuration states or the rows show.
+
+    Parameters
+    ----------
+    first_date, last_date
+        ISO dates of the rows; empty where no row has one.
+    periods
+        Settings that narrow it, or say up to which day the data is complete.
+
+    Raises
+    ------
+    InputError
+        If no row has a date, or less than a month is covered.
+    """
+    if not first_date:
+        raise InputError(
+            "no row has a usable date inside the areas: see `hotspots quarantine` for what was refused and why"
+        )
+    first = date.fromisoformat(first_date).replace(day=1)
+    month = month_of(date.fromisoformat(last_date))
+    last = Period(month, month).end  # an extract is cut at month ends unless the configuration says otherwise
+    if periods.last_complete_date:
+        last = date.fromisoformat(periods.last_complete_date)
+    if periods.first_month:
+        first = max(first, Period.parse(periods.first_month).start)
+    if periods.last_month:
+        last = min(last, Period.parse(periods.last_month).end)
+    if last < first + timedelta(days=27):
+        raise InputError(
+            f"the data covers {first} to {last}, less than a month: check periods and the dates of the source"
+        )
+    return first, last

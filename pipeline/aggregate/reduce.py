@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from pipeline.aggregate.circumstances import TOTAL, VARIABLES, WHOLE, Variable
 from pipeline.errors import InputError
-from pipeline.storage.duckdb import connect, identifier, literal, scan_parts
+from pipeline.storage.duckdb import connect, guarded, identifier, literal, scan_parts
 from pipeline.tables import AREA_MONTHS, LOCATIONS
 
 __all__ = [
@@ -20,13 +20,14 @@ __all__ = [
     "KEPT",
     "LOCATION_KEY",
     "PLACE_KEY",
+    "CountJob",
     "LocationCounts",
     "OpenPart",
     "count_area_months",
     "count_facets",
     "count_locations",
+    "count_part",
     "count_places",
-    "keep_counts",
     "location_queries",
     "merge_counts",
     "merge_kept",
@@ -303,18 +304,14 @@ _BATCH_ROWS = 1 << 17
 _TYPES = {"string": pa.string(), "float": pa.float64(), "int": pa.int64()}
 
 
-def keep_counts(
-    part: Path,
-    *,
-    into: Path,
-    region_code: str,
-    placeholders: Iterable[tuple[float, float]] = (),
-    memory_limit_mb: int = 1000,
-) -> None:
-    """Count one part and keep the counts.
+@dataclass(frozen=True, slots=True)
+class CountJob:
+    """One part to count; it can be sent to a worker.
 
-    Parameters
+    Attributes
     ----------
+    label
+        Its source label, for messages.
     part
         A part of INCIDENTS, settled.
     into
@@ -326,19 +323,45 @@ def keep_counts(
     memory_limit_mb
         Memory of the database, in MB.
     """
-    into.mkdir(parents=True, exist_ok=True)
-    with open_part(part, memory_limit_mb=memory_limit_mb) as asked:
+
+    label: str
+    part: Path
+    into: Path
+    region_code: str
+    placeholders: tuple[tuple[float, float], ...] = ()
+    memory_limit_mb: int = 1000
+
+
+def count_part(job: CountJob) -> None:
+    """Count one part and keep the counts: whole numbers only, so that any order of merging gives the same.
+
+    Raises
+    ------
+    InputError
+        If the part is damaged.
+    EngineError
+        If the disk or the memory allowed is full.
+    """
+    job.into.mkdir(parents=True, exist_ok=True)
+    with (
+        guarded(
+            f"{job.label} while it was counted",
+            damaged=f"the part of {job.label} that an earlier step wrote ({job.part.name}) cannot be read back",
+        ),
+        open_part(job.part, memory_limit_mb=job.memory_limit_mb) as asked,
+    ):
         frames = {
-            "area_months": count_area_months(asked, region_code=region_code),
+            "area_months": count_area_months(asked, region_code=job.region_code),
             "facets": count_facets(asked),
             "places": count_places(asked),
         }
         for name, frame in frames.items():
-            pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), into / f"{name}.parquet")
-        locations, victims = location_queries(asked, placeholders=placeholders)
+            pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), job.into / f"{name}.parquet")
+        # Locations may be as many as rows: they go from the database to the disk without a frame between.
+        locations, victims = location_queries(asked, placeholders=job.placeholders)
         for name, sql in (("locations", locations), ("victims", victims)):
             reader = asked.connection.sql(sql).to_arrow_reader(_BATCH_ROWS)
-            _write(into / f"{name}.parquet", reader.schema, reader)
+            _write(job.into / f"{name}.parquet", reader.schema, reader)
 
 
 def merge_kept(folders: Sequence[Path], *, name: str) -> pd.DataFrame:

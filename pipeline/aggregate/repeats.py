@@ -4,19 +4,21 @@ Probable duplicates are flagged and counted, never merged: each organisation's f
 victim leaves this module, only counts.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from itertools import combinations
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import pandas as pd
 
 from pipeline.domain.categories import ROOT, by_category
-from pipeline.domain.periods import Period
+from pipeline.domain.periods import Period, add_months
 from pipeline.errors import InputError
 from pipeline.statistics.intervals import wilson
+from pipeline.tables import Place
 
-__all__ = ["Repeats", "duplicate_summary", "flagged", "probable_duplicates", "repeats"]
+__all__ = ["Repeats", "duplicate_summary", "flagged", "probable_duplicates", "repeats", "repeats_report"]
 
 PRECISIONS = ("point", "ward", "borough")  # finest first; two records are compared at the coarser of theirs
 NEIGHBOURS = ((0, 0), (0, 1), (1, 0), (1, 1), (0, -1), (-1, 0), (-1, -1), (1, -1), (-1, 1))
@@ -181,7 +183,7 @@ def repeats(incidents: pd.DataFrame, period: Period, *, by: Literal["victim", "p
     known = inside[wanted].notna().all(axis=1)
     if by == "place":
         known &= ~inside["online"].fillna(value=False).astype(bool) if "online" in inside.columns else True
-        known &= (inside["place"] == "point") if "place" in inside.columns else True
+        known &= (inside["place"] == Place.POINT) if "place" in inside.columns else True
     chosen = inside.loc[known, wanted]
     if by == "place":
         east, north = chosen.to_numpy(dtype=np.float64).round().astype(np.int64).T
@@ -196,3 +198,80 @@ def repeats(incidents: pd.DataFrame, period: Period, *, by: Literal["victim", "p
     return Repeats(
         by, period, len(inside), identified, len(sizes), int((sizes > 1).sum()), again, share, float(low), float(high)
     )
+
+
+# Both, counted for quality.json.
+
+
+MOST_ROWS = 2_000_000
+"""Records compared at most: beyond, the pairs would take the memory of the whole run."""
+MONTHS = 12
+_COMPARED = ("incident_id", "organisation", "occurred_on", "date_precision", "categories", "easting_m", "northing_m",
+             "ward_code", "borough_code")  # fmt: skip
+_COUNTED = ("month", "victim_hash", "easting_m", "northing_m", "online", "place")
+
+
+class ReadColumns(Protocol):
+    """Reads columns of all incidents, of some months where these are given: only what is asked for is in memory."""
+
+    def __call__(self, columns: Sequence[str], *, months: tuple[int, int] | None = None) -> pd.DataFrame:
+        """Return the columns; `months` are the first and the last (yyyymm)."""
+
+
+def repeats_report(
+    read: ReadColumns,
+    *,
+    organisations: Sequence[str],
+    rows: int,
+    last_month: int,
+    placeholders: Sequence[tuple[float, float]],
+) -> dict[str, Any]:
+    """Count what may be the same; nothing is merged, and no identifier is returned.
+
+    Parameters
+    ----------
+    read
+        Reads columns of INCIDENTS, settled.
+    organisations
+        Who recorded them; with one alone there is nothing to compare, and nothing is read for it.
+    rows
+        Incidents in all.
+    last_month
+        Last complete month (yyyymm): repeats are counted over the twelve months to it.
+    placeholders
+        Eastings and northings (metres) that stand for no place: they are no repeated places.
+
+    Returns
+    -------
+    found
+        probable_duplicates (pairs by organisations and precision, and how many incidents are flagged) and repeats
+        (by victim and by place); each with a note where there is nothing.
+    """
+    window = Period(add_months(last_month, 1 - MONTHS), last_month)
+    if rows > MOST_ROWS:
+        note = f"not looked for: more than {MOST_ROWS:,} incidents"
+        return {"probable_duplicates": {"note": note}, "repeats": {"note": note}}
+    counted = read(_COUNTED, months=(window.first_month, window.last_month))
+    for easting_m, northing_m in placeholders:
+        near = (counted["easting_m"] - easting_m).abs().le(1) & (counted["northing_m"] - northing_m).abs().le(1)
+        counted.loc[near, ["easting_m", "northing_m"]] = np.nan
+    by: tuple[Literal["victim", "place"], ...] = ("victim", "place")
+    again = {b: {k: v for k, v in asdict(repeats(counted, window, by=b)).items() if k != "period"} for b in by}
+    return {
+        "probable_duplicates": _compared(read, organisations),
+        "repeats": {"period": window.id, **again},
+    }
+
+
+def _compared(read: ReadColumns, organisations: Sequence[str]) -> dict[str, Any]:
+    """Compare the records of different organisations that have a day."""
+    if len(organisations) < 2:
+        return {"note": "one organisation recorded everything"}
+    records = read(_COMPARED)
+    records = records[records["date_precision"] == "day"]
+    pairs = probable_duplicates(records)
+    return {
+        "rule": "two organisations, a common category, within 7 days, the same place; flagged, never merged",
+        "incidents_flagged": int(flagged(records, pairs).sum()),
+        "pairs": duplicate_summary(pairs).to_dict("records"),
+    }

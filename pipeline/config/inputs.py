@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from pipeline.config.base import Section
+from pipeline.storage.formats import FormatName
 
 __all__ = [
     "AreaFile",
@@ -174,9 +175,7 @@ class IncidentSource(Section):
 
     name: str = Field("police", pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,79}$", description="Recording organisation.")
     paths: tuple[str, ...] = Field(min_length=1, description="Files or globs, relative to this file.")
-    format: Literal["auto", "csv", "geojson", "gpkg", "shapefile", "tab", "parquet"] = Field(
-        "auto", description="File format."
-    )
+    format: FormatName = Field("auto", description="File format.")
     layer: str | None = Field(None, description="Layer name, where a file has several.")
     encoding: str = Field("utf-8", description="Text encoding, for example `latin-1`.")
     delimiter: str | None = Field(None, max_length=1, description="Column separator; recognised if left out.")

@@ -1,86 +1,59 @@
-"""Files in: incidents, published counts, boundaries and residents, read into the tables of the house."""
+"""Stage 1, files in: incidents, published counts, boundaries and residents, every row accounted for.
 
-from pipeline.aggregate.reduce import (
-    KEPT,
-    LocationCounts,
-    OpenPart,
-    count_area_months,
-    count_facets,
-    count_locations,
-    count_places,
-    keep_counts,
-    merge_kept,
-    merge_locations,
-    merge_victims,
-    open_part,
-    reduce_area_months,
-    reduce_facets,
-    reduce_locations,
-    reduce_places,
-)
+`formats` brings any file into one shape; `incidents` reads it row by row; `counts` reads what is already counted by
+area; `areas` makes wards, boroughs and the region one table; `quality` holds the account together.
+"""
+
 from pipeline.ingest.areas.boundaries import boundary_texts
-from pipeline.ingest.areas.parents import AreaSet, read_areas, require_areas
-from pipeline.ingest.areas.residents import population_columns
-from pipeline.ingest.counts.account import (
-    CountsPart,
-    CountsReport,
+from pipeline.ingest.areas.read import AreaLookup, AreaSet, population_columns, read_areas, require_areas, save_index
+from pipeline.ingest.counts import (
+    LOOKUP_COLUMNS,
     check_relations,
-    declared_relations,
+    count_columns,
+    first_day,
+    incidents_by_borough,
     merge_published,
+    read_counts,
+    read_lookup,
 )
-from pipeline.ingest.counts.read import COUNT_RULES, LOOKUP_COLUMNS, count_columns, read_counts, read_lookup
+from pipeline.ingest.formats import require_text_columns
 from pipeline.ingest.formats.files import require_size, source_labels
-from pipeline.ingest.formats.headers import require_incident_columns, require_text_columns
 from pipeline.ingest.formats.vector import closed
-from pipeline.ingest.incidents.account import PartReport
-from pipeline.ingest.incidents.categories import merged_labels
-from pipeline.ingest.incidents.duplicates import DUPLICATES, Duplicates, settle_duplicates
-from pipeline.ingest.incidents.quarantine import PLACE_RULES, RULES
-from pipeline.ingest.incidents.read import read_incidents
+from pipeline.ingest.incidents.account import PartReport, decisions
+from pipeline.ingest.incidents.categories import listed_categories, merged_labels
+from pipeline.ingest.incidents.duplicates import settle_duplicates
+from pipeline.ingest.incidents.read import ReadJob, read_incidents, require_incident_columns
+from pipeline.ingest.quality import counts_quality, incidents_quality, scarce_boroughs
 
 __all__ = [
-    "COUNT_RULES",
-    "DUPLICATES",
-    "KEPT",
     "LOOKUP_COLUMNS",
-    "PLACE_RULES",
-    "RULES",
+    "AreaLookup",
     "AreaSet",
-    "CountsPart",
-    "CountsReport",
-    "Duplicates",
-    "LocationCounts",
-    "OpenPart",
     "PartReport",
+    "ReadJob",
     "boundary_texts",
     "check_relations",
     "closed",
-    "count_area_months",
     "count_columns",
-    "count_facets",
-    "count_locations",
-    "count_places",
-    "declared_relations",
-    "keep_counts",
-    "merge_kept",
-    "merge_locations",
+    "counts_quality",
+    "decisions",
+    "first_day",
+    "incidents_by_borough",
+    "incidents_quality",
+    "listed_categories",
     "merge_published",
-    "merge_victims",
     "merged_labels",
-    "open_part",
     "population_columns",
     "read_areas",
     "read_counts",
     "read_incidents",
     "read_lookup",
-    "reduce_area_months",
-    "reduce_facets",
-    "reduce_locations",
-    "reduce_places",
     "require_areas",
     "require_incident_columns",
     "require_size",
     "require_text_columns",
+    "save_index",
+    "scarce_boroughs",
     "settle_duplicates",
     "source_labels",
 ]

@@ -12,7 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pipeline.domain.categories import ROOT
 from pipeline.errors import InputError, QualityError, SchemaError
+from pipeline.tables import Level, Place
 
 __all__ = [
     "LISTED",
@@ -30,6 +32,7 @@ __all__ = [
     "repeated_share",
     "require_kept",
     "scarce",
+    "scarce_boroughs",
     "summed",
 ]
 
@@ -262,10 +265,32 @@ def coverage_caution(counts: Mapping[str, int], *, names: Mapping[str, str]) -> 
     )
 
 
+def scarce_boroughs(counts: pd.DataFrame, *, areas: pd.DataFrame) -> tuple[list[dict[str, object]], str]:
+    """Find the covered boroughs that the files hardly reach: what is not said to be uncovered counts as zero.
+
+    Parameters
+    ----------
+    counts
+        Rows of level, area_code, category and incidents, each incident in one row of its borough with category `all`.
+    areas
+        area_code, level, name and covered of every area.
+
+    Returns
+    -------
+    found, caution
+        As `coverage_caution`.
+    """
+    boroughs = areas[(areas["level"] == Level.BOROUGH) & areas["covered"].astype(bool)]
+    whole = counts[(counts["level"] == Level.BOROUGH) & (counts["category"] == ROOT)]
+    sums = whole.groupby("area_code")["incidents"].sum().to_dict()
+    names = {str(code): str(name) for code, name in zip(boroughs["area_code"], boroughs["name"], strict=True)}
+    return coverage_caution({code: int(sums.get(code, 0)) for code in names}, names=names)
+
+
 # The account of a run on incidents.
 
 
-PLACED = ("point", "outside")
+PLACED = (Place.POINT, Place.OUTSIDE)
 
 
 def incidents_quality(
@@ -310,8 +335,7 @@ def incidents_quality(
     require_kept(read, rules, max_pct=max_quarantined_pct, files=len(parts))
     by_place = places.groupby("place")["incidents"].sum()
     kept = int(places["incidents"].sum())
-    inside, outside = int(by_place.get("point", 0)), int(by_place.get("outside", 0))
-    borough, none = int(by_place.get("borough", 0)), int(by_place.get("none", 0))
+    inside, outside, borough, none = (int(by_place.get(place, 0)) for place in Place)
     kept_by_source = places.groupby("source")["incidents"].sum()
     for part in parts:
         left = int(kept_by_source.get(part.source, 0)) + duplicates.get(part.source, 0)

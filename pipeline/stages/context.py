@@ -3,13 +3,21 @@
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline.config import Config
 from pipeline.stages.engines import Engine
 
-__all__ = ["Context", "Progress", "Stage"]
+__all__ = ["Context", "Progress", "RecordKind", "Stage"]
+
+
+class RecordKind(StrEnum):
+    """What a run is made from, as `ingest.json` records it."""
+
+    INCIDENTS = "incidents"
+    PUBLISHED = "published"
 
 
 class Progress(Protocol):

@@ -1,31 +1,42 @@
 """Ingest: boundaries, residents and data in; every row kept, refused with a reason, or counted as a duplicate."""
 
 import dataclasses
+import hashlib
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import pandas as pd
 
-from pipeline.config import Config
+from pipeline.config import IncidentSource, PublishedSource
 from pipeline.geography.areas import AreaIndex
 from pipeline.geography.projection import working_crs
 from pipeline.ingest import (
     AreaSet,
     PartReport,
+    ReadJob,
     check_relations,
+    counts_quality,
+    decisions,
+    first_day,
+    incidents_by_borough,
+    listed_categories,
     merge_published,
     merged_labels,
     read_areas,
     read_counts,
+    read_incidents,
     read_lookup,
+    save_index,
+    scarce_boroughs,
     settle_duplicates,
     source_labels,
 )
-from pipeline.ingest.quality import counts_quality
 from pipeline.stages import Context
-from pipeline.stages.coverage import scarce_boroughs
+from pipeline.stages.context import RecordKind
 from pipeline.stages.inputs import expand
-from pipeline.stages.parts import ReadJob, guarded, part_name, read_part, save_index
+from pipeline.storage.duckdb import guarded
 from pipeline.storage.files import read_json, write_json
 from pipeline.storage.manifest import code_version, key_of
 from pipeline.storage.parquet import read_table, write_table
@@ -34,7 +45,7 @@ from pipeline.tables import AREAS, PUBLISHED_COUNTS, QUARANTINE, Level
 
 __all__ = ["run"]
 
-
+Source = TypeVar("Source", IncidentSource, PublishedSource)
 _INDEX = "areas.index.npz"
 _PEOPLE = "denominators.parquet"
 
@@ -42,13 +53,13 @@ _PEOPLE = "denominators.parquet"
 def run(context: Context) -> None:
     """Read boundaries, then incidents or published counts, and account for every row."""
     working_crs(context.config.crs.working)
-    areas = _areas(context)
-    context.counters |= {"wards": len(areas.level("ward")), "boroughs": len(areas.level("borough"))}
-    record = _published(context, areas) if context.config.published_counts else _incidents(context, areas)
+    areas, key = _areas(context)
+    context.counters |= {"wards": len(areas.level(Level.WARD)), "boroughs": len(areas.level(Level.BOROUGH))}
+    record = _published(context, areas) if context.config.published_counts else _incidents(context, areas, key)
     write_json(context.work("ingest.json"), {**record, "areas": areas.report})
 
 
-def _areas(context: Context) -> AreaSet:
+def _areas(context: Context) -> tuple[AreaSet, str]:
     """Read boundaries and residents and index the wards, or take over those of the last run if nothing changed."""
     config = context.config
     key = _areas_key(context)
@@ -62,24 +73,26 @@ def _areas(context: Context) -> AreaSet:
             context.counters["boundaries_taken_over"] = True
             context.choices |= record["choices"]
             table = read_table(context.work("areas.parquet"), AREAS, crs=config.crs.working)
-            return AreaSet(table, pd.read_parquet(context.work(_PEOPLE)), record["report"])
+            return AreaSet(table, pd.read_parquet(context.work(_PEOPLE)), record["report"]), key
+
     areas = read_areas(
         config.areas, base=context.base, working=config.crs.working, limits=config.run, scratch=context.folder
     )
-    write_table(context.work("areas.parquet"), AREAS, areas.table)
-    areas.denominators.to_parquet(context.work(_PEOPLE), index=False, compression="zstd")
     choices: dict[str, Any] = {}
     if not config.published_counts:
-        wards = areas.level("ward")
+        wards = areas.level(Level.WARD)
         index = AreaIndex.build(
             wards.geometry.to_numpy(), list(wards["area_code"]), cell_m=config.areas.cell_m, snap_m=config.areas.snap_m
         )
         save_index(context.work(_INDEX), index)
         choices = {"area_index_cell_m": index.cell_m, "snap_m": index.snap_m}
+
+    write_table(context.work("areas.parquet"), AREAS, areas.table)
+    areas.denominators.to_parquet(context.work(_PEOPLE), index=False, compression="zstd")
     context.choices |= choices
     context.counters["boundaries_taken_over"] = False
     write_json(context.work("areas.json"), {"key": key, "choices": choices, "report": areas.report})
-    return areas
+    return areas, key
 
 
 def _areas_key(context: Context) -> str:
@@ -93,9 +106,9 @@ def _areas_key(context: Context) -> str:
     )
 
 
-def _incidents(context: Context, areas: AreaSet) -> dict[str, Any]:
+def _incidents(context: Context, areas: AreaSet, areas_key: str) -> dict[str, Any]:
     """Read every file into its part, taking over parts whose file and settings are those of the last run."""
-    jobs = _jobs(context, areas)
+    jobs = _jobs(context, areas, areas_key)
     keys = {job.label: _part_key(context, job) for job in jobs}
     last = _last_parts(context)
     todo = [job for job in jobs if last.get(job.label, {}).get("key") != keys[job.label]]
@@ -103,11 +116,15 @@ def _incidents(context: Context, areas: AreaSet) -> dict[str, Any]:
         if job not in todo and context.last is not None:
             for path in (job.out, job.quarantine_out):
                 link_tree(context.last / path.relative_to(context.folder), path)
+
     total = len(todo)
-    fresh = context.engine.map(read_part, todo, done=lambda n: context.progress("reading incidents", n, total))
+    fresh = context.engine.map(read_incidents, todo, done=lambda n: context.progress("reading incidents", n, total))
     reports = {job.label: last[job.label]["report"] for job in jobs if job not in todo}
     reports |= {job.label: dataclasses.asdict(report) for job, report in zip(todo, fresh, strict=True)}
     parts = [PartReport.restored(reports[job.label]) for job in jobs]
+
+    # Ids repeat across files too, so they are settled once all parts are there. The parts as read stay beside the
+    # settled ones: another file may join in the next run, and they are settled again with it.
     with guarded("the ids while repeats were looked for", damaged="a part that was read cannot be read back"):
         settled = settle_duplicates(
             [job.out for job in jobs],
@@ -115,6 +132,7 @@ def _incidents(context: Context, areas: AreaSet) -> dict[str, Any]:
             into=context.work("incidents"),
         )
     lost = {str(label): rows["source_row"].tolist() for label, rows in settled.frame.groupby("source", sort=True)}
+
     write_table(context.work("duplicates.parquet"), settled.table, settled.frame)
     refused = [pd.read_parquet(job.quarantine_out) for job in jobs]
     write_table(context.work("quarantine.parquet"), QUARANTINE, pd.concat(refused, ignore_index=True))
@@ -126,10 +144,10 @@ def _incidents(context: Context, areas: AreaSet) -> dict[str, Any]:
         "files_read": len(todo),
         "files_taken_over": len(jobs) - len(todo),
     }
-    _decisions(context, parts)
+    context.choices |= decisions(parts)
     return {
-        "kind": "incidents",
-        "categories": _categories(context.config, merged_labels([p.labels for p in parts])),
+        "kind": RecordKind.INCIDENTS,
+        "categories": listed_categories(context.config.categories, merged_labels([p.labels for p in parts])),
         "first_date": min((p.first_date for p in parts if p.first_date), default=""),
         "last_date": max((p.last_date for p in parts if p.last_date), default=""),
         "parts": [
@@ -147,113 +165,47 @@ def _incidents(context: Context, areas: AreaSet) -> dict[str, Any]:
     }
 
 
-def _published(context: Context, areas: AreaSet) -> dict[str, Any]:
-    """Read published counts and account for them to the last one."""
-    config = context.config
-    lookup = read_lookup(config.areas, base=context.base, limits=config.run, scratch=context.folder)
-    parts = []
-    for number, source in enumerate(config.published_counts):
-        paths = expand(source.paths, base=context.base, key=f"published_counts[{number}].paths")
-        for path, label in zip(paths, source_labels(paths, name=source.name), strict=True):
-            part = read_counts(
-                path,
-                source=source,
-                config=config,
-                areas_table=areas.table,
-                lookup=lookup,
-                label=label,
-                scratch=context.folder,
-            )
-            parts.append(part)
-            context.progress("reading counts", len(parts), len(parts))
-    table = merge_published(parts)
-    write_table(context.work("published_counts.parquet"), PUBLISHED_COUNTS, table)
-    refused = pd.concat([part.quarantine for part in parts], ignore_index=True)
-    write_table(context.work("quarantine.parquet"), QUARANTINE, refused)
-    relations = check_relations(table, sources=config.published_counts, categories=config.categories)
-    quality = counts_quality(
-        [part.report for part in parts],
-        relations=relations,
-        max_quarantined_pct=config.quality.max_quarantined_pct,
-        min_matched_pct=config.areas.min_matched_pct,
-        allow_low_match=config.areas.allow_low_match,
-    )
-    scarce = scarce_boroughs(context, _by_borough(table, areas, whole=config.categories.all_from))
-    write_json(context.folder / "quality.json", quality | {"scarce_boroughs": scarce})
-    context.counters |= {"rows": sum(part.report.rows_read for part in parts), "quarantined": len(refused)}
-    dropped = relations[relations["violations"] > 0]
-    if len(dropped):
-        context.choices["relations_dropped"] = "; ".join(sorted(set(dropped["relation"])))
-    months = [part.report.first_month for part in parts if part.report.first_month]
-    return {
-        "kind": "published",
-        "categories": _categories(config, merged_labels([part.report.labels for part in parts])),
-        "first_date": _first_day(min(months)) if months else "",
-        "last_date": _first_day(max(part.report.last_month for part in parts)) if months else "",
-        "parts": [],
-    }
-
-
-def _by_borough(table: pd.DataFrame, areas: AreaSet, *, whole: str | None) -> pd.DataFrame:
-    """Return the published incidents of boroughs; those of their wards where the source gives no borough."""
-    rows = table[table["mapped"] & (table["measure"] == "incidents")]
-    rows = rows.assign(incidents=rows["value"], category=rows["category"].where(rows["category"] != whole, "all"))
-    if (rows["level"] == Level.BOROUGH).any():
-        return rows
-    parents = dict(zip(areas.ward_codes, areas.parents, strict=True))
-    wards = rows[rows["level"] == Level.WARD]
-    return wards.assign(area_code=wards["area_code"].map(parents), level="borough")
-
-
-def _first_day(month: int) -> str:
-    return f"{month // 100:04d}-{month % 100:02d}-01"
-
-
-def _jobs(context: Context, areas: AreaSet) -> list[ReadJob]:
-    wards, boroughs = areas.level("ward"), areas.level("borough")
-    config = context.config
-    index_key = read_json(context.work("areas.json"))["key"]
+def _jobs(context: Context, areas: AreaSet, areas_key: str) -> list[ReadJob]:
+    """Return what is to be read, in the order of the labels: that of the rows in every later table."""
+    lookup = areas.lookup(context.work(_INDEX), key=areas_key)
     today = datetime.now(UTC).date().isoformat()
     jobs = []
-    for number, source in enumerate(config.incidents):
-        paths = expand(source.paths, base=context.base, key=f"incidents[{number}].paths")
-        for path, label in zip(paths, source_labels(paths, name=source.name), strict=True):
-            name = part_name(label)
-            jobs.append(
-                ReadJob(
-                    path=path,
-                    label=label,
-                    source=source,
-                    config=config,
-                    index=context.work(_INDEX),
-                    index_key=index_key,
-                    ward_codes=tuple(wards["area_code"]),
-                    parents=tuple(wards["parent_code"]),
-                    borough_names=dict(zip(boroughs["area_code"], boroughs["name"], strict=True)),
-                    bounds=_bounds(areas),
-                    out=context.work(f"read/{name}.parquet"),
-                    quarantine_out=context.work(f"quarantine/{name}.parquet"),
-                    salt=context.salt,
-                    today=today,
-                )
+    for source, path, label in _files(context, "incidents", context.config.incidents):
+        # A file name that can be read, and different for different labels.
+        plain = "".join(c if c.isalnum() or c in "-_." else "-" for c in label)[-80:]
+        name = f"{plain}-{hashlib.sha256(label.encode()).hexdigest()[:8]}.parquet"
+        jobs.append(
+            ReadJob(
+                path=path,
+                source=source,
+                config=context.config,
+                areas=lookup,
+                out=context.work(f"read/{name}"),
+                quarantine_out=context.work(f"quarantine/{name}"),
+                salt=context.salt,
+                label=label,
+                today=today,
             )
+        )
     return sorted(jobs, key=lambda job: job.label)
 
 
-def _bounds(areas: AreaSet) -> tuple[float, float, float, float]:
-    west, south, east, north = (float(v) for v in areas.table.total_bounds)
-    return west, south, east, north
+def _files(context: Context, section: str, sources: tuple[Source, ...]) -> Iterator[tuple[Source, Path, str]]:
+    """Yield every file of the sources with its source and its label."""
+    for number, source in enumerate(sources):
+        paths = expand(source.paths, base=context.base, key=f"{section}[{number}].paths")
+        for path, label in zip(paths, source_labels(paths, name=source.name), strict=True):
+            yield source, path, label
 
 
 def _part_key(context: Context, job: ReadJob) -> str:
     """Return what a part depends on: its file, its settings, the boundaries (among the other inputs), the code."""
     config = context.config
+    stem = job.path.with_suffix("")  # a Shapefile's companions count as the file
     return key_of(
         {
-            "file": [
-                c for path, c in sorted(context.checksums.items()) if path.with_suffix("") == job.path.with_suffix("")
-            ],
-            "boundaries": job.index_key,
+            "file": [c for path, c in sorted(context.checksums.items()) if path.with_suffix("") == stem],
+            "boundaries": job.areas.key,
             "label": job.label,
             "source": job.source.settings(),
             "categories": config.categories.settings(),
@@ -271,17 +223,54 @@ def _last_parts(context: Context) -> dict[str, dict[str, Any]]:
     return {p["label"]: p for p in parts if (context.last / p["read"]).is_file()}
 
 
-def _categories(config: Config, labels: dict[str, str]) -> list[dict[str, Any]]:
-    """Return the categories in the order they are shown, the whole first."""
-    shown = [{"id": c.id, "label": c.label or c.id, "parent": c.parent} for c in config.categories.tree]
-    shown = shown or [{"id": i, "label": labels[i], "parent": None} for i in sorted(labels)]
-    shown = [c for c in shown if c["id"] != config.categories.all_from]
-    return [{"id": "all", "label": config.categories.all_label, "parent": None}, *shown]
+def _published(context: Context, areas: AreaSet) -> dict[str, Any]:
+    """Read published counts and account for them to the last one."""
+    config = context.config
+    lookup = read_lookup(config.areas, base=context.base, limits=config.run, scratch=context.folder)
+    parts = []
+    for source, path, label in _files(context, "published_counts", config.published_counts):
+        parts.append(
+            read_counts(
+                path,
+                source=source,
+                config=config,
+                areas_table=areas.table,
+                lookup=lookup,
+                label=label,
+                scratch=context.folder,
+            )
+        )
+        context.progress("reading counts", len(parts), len(parts))
 
+    reports = [part.report for part in parts]
+    table = merge_published(parts)
+    refused = pd.concat([part.quarantine for part in parts], ignore_index=True)
+    write_table(context.work("published_counts.parquet"), PUBLISHED_COUNTS, table)
+    write_table(context.work("quarantine.parquet"), QUARANTINE, refused)
+    relations = check_relations(table, sources=config.published_counts, categories=config.categories)
+    quality = counts_quality(
+        reports,
+        relations=relations,
+        max_quarantined_pct=config.quality.max_quarantined_pct,
+        min_matched_pct=config.areas.min_matched_pct,
+        allow_low_match=config.areas.allow_low_match,
+    )
+    wards = areas.level(Level.WARD)
+    parents = dict(zip(wards["area_code"], wards["parent_code"], strict=True))
+    by_borough = incidents_by_borough(table, parents=parents, whole=config.categories.all_from)
+    scarce, caution = scarce_boroughs(by_borough, areas=areas.table)
 
-def _decisions(context: Context, parts: list[PartReport]) -> None:
-    """Say what was recognised or settled, once for each distinct decision."""
-    for key in ("encoding", "delimiter", "coordinates", "operation", "dates"):
-        seen = sorted({str(p.decisions[key]) for p in parts if p.decisions.get(key)})
-        if seen:
-            context.choices[f"reading_{key}"] = "; ".join(seen)
+    write_json(context.folder / "quality.json", quality | {"scarce_boroughs": scarce})
+    context.cautions += [caution] if caution else []
+    context.counters |= {"rows": sum(report.rows_read for report in reports), "quarantined": len(refused)}
+    dropped = relations[relations["violations"] > 0]
+    if len(dropped):
+        context.choices["relations_dropped"] = "; ".join(sorted(set(dropped["relation"])))
+    months = [report.first_month for report in reports if report.first_month]
+    return {
+        "kind": RecordKind.PUBLISHED,
+        "categories": listed_categories(config.categories, merged_labels([report.labels for report in reports])),
+        "first_date": first_day(min(months)) if months else "",
+        "last_date": first_day(max(report.last_month for report in reports)) if months else "",
+        "parts": [],
+    }

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pipeline.config import Config
 from pipeline.errors import ConfigError, InputError
+from pipeline.storage.formats import by_ending
 
 __all__ = ["expand", "input_files", "input_patterns"]
 
@@ -92,7 +93,7 @@ def input_files(config: Config, base: Path) -> list[Path]:
     companions = [
         other
         for path in files
-        if path.suffix.lower() in {".shp", ".tab"}
+        if (kind := by_ending(path)) and kind.companions
         for other in path.parent.glob(f"{path.stem}.*")
         if other.is_file()
     ]

@@ -15,6 +15,7 @@ from pipeline.release.protect import RefusedError
 from pipeline.release.released import CategoryInfo, pack
 from pipeline.stages import Context
 from pipeline.stages.checks import settings_cautions
+from pipeline.stages.context import RecordKind
 from pipeline.stages.surroundings import ground_of, known_of
 from pipeline.storage.files import read_json, write_json
 from pipeline.storage.parquet import read_layer, read_table, write_layer, write_table
@@ -98,7 +99,7 @@ def _detected(context: Context) -> Detected:
         members={n: pd.read_parquet(context.work(f"hotspots/{n}.members.parquet")) for n in names},
         bandwidth_m=found["bandwidth_m"],
         emerging=pd.read_parquet(history) if history.is_file() else None,
-        has_points=record["kind"] == "incidents",
+        has_points=record["kind"] == RecordKind.INCIDENTS,
         ground=ground_of(context),
         known=known_of(context),
         facets=pd.read_parquet(facets) if facets.is_file() else None,

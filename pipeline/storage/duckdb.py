@@ -1,13 +1,16 @@
 """The one door to DuckDB: names and texts quoted, memory bounded, files confined, the door then locked."""
 
 import contextlib
-from collections.abc import Iterable, Sequence
+import errno
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-__all__ = ["connect", "exact", "identifier", "literal", "scan_parts"]
+from pipeline.errors import EngineError, InputError
+
+__all__ = ["connect", "exact", "guarded", "identifier", "literal", "scan_parts"]
 
 
 def identifier(name: str) -> str:
@@ -62,3 +65,49 @@ def connect(*, memory_limit_mb: int, folders: Iterable[Path], spill: Path, threa
         connection.execute("SET enable_progress_bar = false")  # it would be drawn into what --json prints
     connection.execute("SET lock_configuration = true")
     return connection
+
+
+@contextlib.contextmanager
+def guarded(what: str, *, damaged: str) -> Iterator[None]:
+    """Turn what a database or a disk reports into the error an operator can act on.
+
+    Parameters
+    ----------
+    what
+        What was under way, for messages: `crimes.csv while it was read`.
+    damaged
+        What is to be said where a file is damaged.
+
+    Raises
+    ------
+    EngineError
+        If the disk is full, or the memory allowed was not enough and could not be spilled.
+    InputError
+        If a file is damaged.
+    """
+    import pyarrow as pa
+
+    try:
+        yield
+    except (duckdb.OutOfMemoryException, duckdb.IOException, OSError) as error:
+        text = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if _is_full(error, text):
+            raise EngineError(
+                f"the disk or the memory allowed was full at {what} ({text}): free disk space beside the outputs, or "
+                "raise run.memory_limit_mb. The last complete outputs are as they were."
+            ) from None
+        if isinstance(error, OSError) and not isinstance(error, pa.ArrowInvalid):
+            raise
+        raise InputError(f"{damaged} ({text}): fetch or export the file again, and run with --force") from None
+    except (duckdb.Error, pa.ArrowInvalid) as error:
+        text = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{damaged} ({text}): fetch or export the file again, and run with --force") from None
+
+
+def _is_full(error: Exception, text: str) -> bool:
+    words = ("no space left", "disk full", "failed to offload", "max_temp_directory_size", "could not write")
+    return (
+        isinstance(error, duckdb.OutOfMemoryException)
+        or (isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT})
+        or any(word in text.casefold() for word in words)
+    )

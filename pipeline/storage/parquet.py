@@ -1,6 +1,7 @@
 """Stage tables on disk: Parquet, held to their contract when written and when read."""
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from pipeline.errors import InputError
 from pipeline.storage.files import write_bytes
 from pipeline.tables import Table
 
-__all__ = ["read_layer", "read_table", "write_layer", "write_table"]
+__all__ = ["read_columns", "read_layer", "read_table", "write_layer", "write_table"]
 
 _LEVEL = 1  # of zstd: stage tables are read again within the minute
 
@@ -77,6 +78,15 @@ def write_layer(path: Path, layer: Any) -> None:
     buffer = io.BytesIO()
     layer.to_parquet(buffer, index=False, compression="zstd")
     write_bytes(path, buffer.getvalue())
+
+
+def read_columns(
+    parts: Sequence[Path], columns: Sequence[str], *, months: tuple[int, int] | None = None
+) -> pd.DataFrame:
+    """Read some columns of parts of one table, put together; `months` are the first and last wanted (yyyymm)."""
+    chosen = None if months is None else [("month", ">=", months[0]), ("month", "<=", months[1])]
+    frames = [pd.read_parquet(part, columns=list(columns), filters=chosen) for part in parts]
+    return pd.concat(frames, ignore_index=True)
 
 
 def read_layer(path: Path) -> Any:

@@ -1,6 +1,6 @@
 """The table contracts: what passes between stages, and what users find in a released folder."""
 
-from pipeline.tables.keys import Level, Measure
+from pipeline.tables.keys import Level, Measure, Place
 from pipeline.tables.outputs import AREA_COUNTS, AREA_LAYER, CIRCUMSTANCES, DENSITY_LAYER, HOTSPOT_LAYER, WITHHELD_NOTE
 from pipeline.tables.table import Column, Kind, Table
 from pipeline.tables.work import AREA_MONTHS, AREAS, CELLS, INCIDENTS, LOCATIONS, PUBLISHED_COUNTS, QUARANTINE
@@ -23,5 +23,6 @@ __all__ = [
     "Kind",
     "Level",
     "Measure",
+    "Place",
     "Table",
 ]

@@ -1,8 +1,8 @@
-"""Values of key columns: the levels of areas, and what is counted in them."""
+"""Values of key columns: the levels of areas, what is counted in them, and how an incident is placed."""
 
 from enum import StrEnum
 
-__all__ = ["Level", "Measure"]
+__all__ = ["Level", "Measure", "Place"]
 
 
 class Level(StrEnum):
@@ -20,3 +20,12 @@ class Measure(StrEnum):
     POSITIVE_OUTCOMES = "positive_outcomes"
     KNOWN_OUTCOMES = "known_outcomes"
     INCIDENTS_UNPLACED = "incidents_unplaced"
+
+
+class Place(StrEnum):
+    """How an incident is placed. Only a `POINT` is in a ward; `BOROUGH` has no usable point but names its borough."""
+
+    POINT = "point"
+    OUTSIDE = "outside"
+    BOROUGH = "borough"
+    NONE = "none"

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from pipeline import ingest as readers
+from pipeline.aggregate import reduce
 from pipeline.aggregate.circumstances import (
     DELAYS,
     NOT_STATED,
@@ -46,7 +46,7 @@ TEXT = HEAD + "".join(
 
 @pytest.fixture
 def facets(tmp_path: Path) -> pd.DataFrame:
-    return readers.reduce_facets([readers.count_facets(read(write(tmp_path, TEXT)).part)])
+    return reduce.reduce_facets([reduce.count_facets(read(write(tmp_path, TEXT)).part)])
 
 
 def counted(facets: pd.DataFrame, question: str, *, organisation: str = "met", **chosen: str) -> dict[str, int]:
@@ -77,7 +77,7 @@ def test_weekdays_and_delays(facets: pd.DataFrame) -> None:
 def test_limits_of_the_delay_bands(tmp_path: Path, days: int, band: int) -> None:
     recorded = dt.date(2025, 1, 1) + dt.timedelta(days=days)
     part = read(write(tmp_path, HEAD + row("2025-01-01", recorded.isoformat()))).part
-    found = counted(readers.reduce_facets([readers.count_facets(part)]), "delay")
+    found = counted(reduce.reduce_facets([reduce.count_facets(part)]), "delay")
     assert [a for a, n in found.items() if n] == [DELAYS[band][0]]
 
 
@@ -119,7 +119,7 @@ def test_every_question_adds_up_to_what_was_recorded(facets: pd.DataFrame) -> No
 
 def test_an_extract_without_these_columns_has_none(tmp_path: Path) -> None:
     part = read(write(tmp_path, "date,easting,northing,strand\n2025-01,530500,180500,race\n")).part
-    facets = readers.reduce_facets([readers.count_facets(part)])
+    facets = reduce.reduce_facets([reduce.count_facets(part)])
     found = window_counts(facets, YEAR, region_code="R", mature_until=202503)
     assert set(found["question"]) == {TOTAL, "online"}
 

@@ -10,8 +10,9 @@ import pyarrow.parquet as pq
 
 from pipeline.aggregate.reduce import (
     KEPT,
+    CountJob,
     count_locations,
-    keep_counts,
+    count_part,
     merge_kept,
     merge_locations,
     merge_victims,
@@ -70,7 +71,7 @@ def kept(tmp_path: Path, split: list[list[dict[str, Any]]]) -> tuple[list[Path],
     parts = [part(tmp_path / f"p{i}.parquet", some) for i, some in enumerate(split)]
     folders = [tmp_path / f"counts{i}" for i in range(len(parts))]
     for made, folder in zip(parts, folders, strict=True):
-        keep_counts(made, into=folder, region_code="R")
+        count_part(CountJob(label=made.stem, part=made, into=folder, region_code="R"))
         assert sorted(p.stem for p in folder.iterdir()) == sorted(KEPT)
     return parts, folders
 

@@ -1,9 +1,9 @@
 """Probable duplicates across organisations, repeat victims and places."""
 
 import datetime as dt
+from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,14 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from pipeline.aggregate.repeats import duplicate_summary, flagged, probable_duplicates, repeats
+from pipeline.aggregate.repeats import duplicate_summary, flagged, probable_duplicates, repeats, repeats_report
 from pipeline.domain.periods import Period
 from pipeline.errors import InputError
-from pipeline.stages.same import perhaps_the_same
+from pipeline.storage.parquet import read_columns
 from tests.kit.readers import read, write
-
-if TYPE_CHECKING:
-    from pipeline.stages import Context
 
 YEAR = Period.parse("2025-01..2025-12")
 COLUMNS = ["organisation", "incident_id", "day", "categories", "easting_m", "northing_m", "ward_code", "borough_code"]
@@ -158,13 +155,11 @@ def test_repeat_places_leave_out_what_has_no_place() -> None:
 
 
 def found_in(
-    folder: Path, organisations: tuple[str, ...], *, rows: int = 5, spots: tuple[Any, ...] = ()
+    folder: Path, organisations: tuple[str, ...], *, rows: int = 5, placeholders: tuple[tuple[float, float], ...] = ()
 ) -> dict[str, Any]:
     text = "id,date,easting,northing,strand,organisation,victim\n" + ROWS
-    part = read(write(folder, text)).part
-    config = SimpleNamespace(detect=SimpleNamespace(placeholder_locations=spots))
-    context = cast("Context", SimpleNamespace(config=config))
-    return perhaps_the_same(context, [part], organisations, rows=rows, last_month=202506)
+    columns = partial(read_columns, [read(write(folder, text)).part])
+    return repeats_report(columns, organisations=organisations, rows=rows, last_month=202506, placeholders=placeholders)
 
 
 ROWS = (
@@ -191,8 +186,7 @@ def test_what_may_be_the_same_is_counted_for_the_quality_report(tmp_path: Path) 
 
 
 def test_one_organisation_and_no_place_are_said(tmp_path: Path) -> None:
-    spot = SimpleNamespace(easting_m=530500.0, northing_m=180500.0)
-    found = found_in(tmp_path, ("police",), spots=(spot,))
+    found = found_in(tmp_path, ("police",), placeholders=((530500.0, 180500.0),))
     assert found["probable_duplicates"] == {"note": "one organisation recorded everything"}
     assert found["repeats"]["place"]["identified"] == 1
     assert "more than" in found_in(tmp_path, ("police",), rows=2_000_001)["repeats"]["note"]

@@ -29,7 +29,7 @@ IMPURE = (
     "config/templates/",
     "fetch/",
     "ingest/areas/",
-    "ingest/counts/read.py",
+    "ingest/counts.py",
     "ingest/formats/",
     "ingest/incidents/duplicates.py",
     "ingest/incidents/read.py",

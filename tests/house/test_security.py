@@ -26,7 +26,8 @@ from pipeline.config import AreaFile
 from pipeline.config.loading import load_config
 from pipeline.errors import ConfigError, InputError
 from pipeline.ingest.areas.boundaries import read_boundaries
-from pipeline.ingest.formats.vector import open_vector
+from pipeline.ingest.formats.opened import Opening
+from pipeline.ingest.formats.vector import open_rows
 from pipeline.storage.duckdb import connect, identifier, literal
 from tests.kit import source_rules as rules
 from tests.kit.city import HEADER, city_rows, write_city
@@ -453,7 +454,7 @@ def _boundaries(path: Path) -> None:
 
 
 def _points(path: Path) -> None:
-    open_vector(path, layer=None, folder=path.parent)
+    open_rows(path, Opening(path.parent))
 
 
 @pytest.mark.parametrize("suffix", [".gpkg", ".geojson"])

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import ConfigError, InputError
-from pipeline.ingest.incidents.date_formats import (
+from pipeline.ingest.incidents.dates import (
     DateExam,
     DateParts,
     check_format,
@@ -16,7 +16,7 @@ from pipeline.ingest.incidents.date_formats import (
     parse_clock,
     parse_date,
     parse_stated,
-    separator,
+    separator_of,
     time_style,
 )
 
@@ -126,10 +126,10 @@ def test_dates_that_mean_one_day_need_no_order() -> None:
 
 
 def test_separator_is_what_most_values_have() -> None:
-    assert separator(["2018-05-01T00:00:00", "2018-05-02T10:00:00", "2018"]) == "T"
-    assert separator(["06/01/2019 12:00:00 AM", "1/7/2010 0:00"]) == " "
-    assert separator(["2018-05-01", "14 June 2019", "12:45 a.m. June 14, 2019"]) == ""
-    assert separator([]) == ""
+    assert separator_of(["2018-05-01T00:00:00", "2018-05-02T10:00:00", "2018"]) == "T"
+    assert separator_of(["06/01/2019 12:00:00 AM", "1/7/2010 0:00"]) == " "
+    assert separator_of(["2018-05-01", "14 June 2019", "12:45 a.m. June 14, 2019"]) == ""
+    assert separator_of([]) == ""
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from pipeline import ingest as readers
+from pipeline.aggregate import reduce
 from pipeline.errors import InputError
 from pipeline.tables import AREA_MONTHS, INCIDENTS, LOCATIONS, QUARANTINE
 from tests.kit.readers import CITY, Read, read, settings, write
@@ -366,7 +367,7 @@ OUTCOMES: dict[str, Any] = {"positive_outcomes": ["charged"], "pending_outcomes"
 
 def test_counts_by_area_and_month_are_those_of_a_hand_count(tmp_path: Path) -> None:
     part = read(write(tmp_path, EVENTS), settings(OUTCOMES)).part
-    months = readers.reduce_area_months([readers.count_area_months(part, region_code="R")])
+    months = reduce.reduce_area_months([reduce.count_area_months(part, region_code="R")])
     AREA_MONTHS.check(months)
     got = {
         (r.area_code, r.month, r.category): (r.incidents, r.incidents_unplaced, r.positive_outcomes, r.known_outcomes)
@@ -386,7 +387,7 @@ def test_counts_by_area_and_month_are_those_of_a_hand_count(tmp_path: Path) -> N
 
 def test_places_with_weights_leave_out_what_has_no_place(tmp_path: Path) -> None:
     part = read(write(tmp_path, EVENTS), settings(OUTCOMES)).part
-    found = readers.reduce_locations([readers.count_locations(part)])
+    found = reduce.reduce_locations([reduce.count_locations(part)])
     LOCATIONS.check(found)
     rows = found[["easting_m", "month", "categories", "incidents", "positive_outcomes", "known_outcomes"]]
     assert rows.to_numpy().tolist() == [
@@ -397,15 +398,15 @@ def test_places_with_weights_leave_out_what_has_no_place(tmp_path: Path) -> None
         1,
         None,
     ]
-    placeholder = readers.reduce_locations([readers.count_locations(part, placeholders=[(530_500.4, 180_500.0)])])
+    placeholder = reduce.reduce_locations([reduce.count_locations(part, placeholders=[(530_500.4, 180_500.0)])])
     assert placeholder["easting_m"].tolist() == [531500.0]
 
 
 def test_without_outcomes_there_are_none_rather_than_zero(tmp_path: Path) -> None:
     part = read(write(tmp_path, EVENTS), settings()).part
-    months = readers.reduce_area_months([readers.count_area_months(part, region_code="R")])
+    months = reduce.reduce_area_months([reduce.count_area_months(part, region_code="R")])
     assert months[["positive_outcomes", "known_outcomes"]].isna().all(axis=None)
-    assert readers.reduce_locations([readers.count_locations(part)])["positive_outcomes"].isna().all()
+    assert reduce.reduce_locations([reduce.count_locations(part)])["positive_outcomes"].isna().all()
 
 
 def test_any_split_into_files_gives_the_same_counts(tmp_path: Path) -> None:
@@ -417,10 +418,10 @@ def test_any_split_into_files_gives_the_same_counts(tmp_path: Path) -> None:
 
     def counts(found: list[Path]) -> list[pd.DataFrame]:
         return [
-            readers.reduce_area_months([readers.count_area_months(p, region_code="R") for p in found]),
-            readers.reduce_locations([readers.count_locations(p) for p in found]),
-            readers.reduce_facets([readers.count_facets(p) for p in found]),
-            readers.reduce_places([readers.count_places(p).assign(source="") for p in found]),
+            reduce.reduce_area_months([reduce.count_area_months(p, region_code="R") for p in found]),
+            reduce.reduce_locations([reduce.count_locations(p) for p in found]),
+            reduce.reduce_facets([reduce.count_facets(p) for p in found]),
+            reduce.reduce_places([reduce.count_places(p).assign(source="") for p in found]),
         ]
 
     for one, many in zip(counts(whole), counts(split), strict=True):
@@ -435,7 +436,7 @@ def test_facets_count_what_was_described(tmp_path: Path) -> None:
         "2025-01-12,,2027-01-20,900000,180500,race,incident\n"
     )
     part = read(write(tmp_path, text)).part
-    found = readers.reduce_facets([readers.count_facets(part)])
+    found = reduce.reduce_facets([reduce.count_facets(part)])
     everything = found[(found["category"] == "all")].set_index(["facet", "value"])["incidents"].to_dict()
     assert everything == {
         ("weekday", "1"): 1, ("weekday", "7"): 1, ("hour_band", "22"): 2, ("delay", "same day"): 1,

@@ -12,10 +12,12 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from pipeline import ingest as readers
+from pipeline.aggregate import reduce
 from pipeline.aggregate.reduce import PLACE_KEY, merge_counts, with_victims
 from pipeline.config import Areas, Config, parse_config
 from pipeline.errors import InputError, QualityError, SchemaError
 from pipeline.ingest import quality
+from pipeline.ingest.counts import CountsPart
 from pipeline.tables import PUBLISHED_COUNTS, QUARANTINE
 from tests.kit.readers import read, write
 
@@ -142,8 +144,8 @@ def test_the_report_of_a_file_that_was_really_read(tmp_path: Path) -> None:
         [found.report],
         duplicates=settled.by_source,
         conflicting=settled.conflicting,
-        places=readers.reduce_places([readers.count_places(found.part)]),
-        locations=readers.reduce_locations([readers.count_locations(found.part)]),
+        places=reduce.reduce_places([reduce.count_places(found.part)]),
+        locations=reduce.reduce_locations([reduce.count_locations(found.part)]),
         max_quarantined_pct=20,
         geocode_target_pct=85,
     )
@@ -220,7 +222,7 @@ def counts_config(source: dict[str, Any] | None = None, **categories: Any) -> Co
     )
 
 
-def counts(tmp_path: Path, text: str, config: Config | None = None, **more: Any) -> readers.CountsPart:
+def counts(tmp_path: Path, text: str, config: Config | None = None, **more: Any) -> CountsPart:
     config = config or counts_config()
     found = readers.read_counts(
         write(tmp_path, HEAD + text, "x.csv"),
@@ -335,7 +337,7 @@ def test_relations_are_tested_against_the_whole_and_broken_ones_counted(tmp_path
     ]
 
 
-def assemble_counts(part: readers.CountsPart, **more: Any) -> dict[str, Any]:
+def assemble_counts(part: CountsPart, **more: Any) -> dict[str, Any]:
     limits: dict[str, Any] = {"max_quarantined_pct": 20, "min_matched_pct": 50, "allow_low_match": False, **more}
     return quality.counts_quality([part.report], relations=pd.DataFrame(), **limits)
 

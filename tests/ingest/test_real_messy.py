@@ -10,6 +10,7 @@ import pytest
 import shapely
 
 from pipeline import ingest as readers
+from pipeline.aggregate import reduce
 from pipeline.errors import InputError, QualityError
 from pipeline.geography.areas import AreaIndex
 from pipeline.ingest.quality import incidents_quality
@@ -31,14 +32,14 @@ def account(found: list[Read], **limits: float) -> dict[str, Any]:
     settled = readers.settle_duplicates([f.part for f in found])
     counts = []
     for f in found:
-        with readers.open_part(f.part) as part:
-            counts.append((readers.count_places(part), readers.count_locations(part)))
+        with reduce.open_part(f.part) as part:
+            counts.append((reduce.count_places(part), reduce.count_locations(part)))
     return incidents_quality(
         [f.report for f in found],
         duplicates=settled.by_source,
         conflicting=settled.conflicting,
-        places=readers.reduce_places([places for places, _ in counts]),
-        locations=readers.reduce_locations([locations for _, locations in counts]),
+        places=reduce.reduce_places([places for places, _ in counts]),
+        locations=reduce.reduce_locations([locations for _, locations in counts]),
         **{"max_quarantined_pct": 20.0, "geocode_target_pct": 85.0, **limits},
     )
 
@@ -200,23 +201,22 @@ def test_a_month_of_london_falls_in_the_wards_the_police_name(real_data: Path, t
     wards = gpd.read_file(real_data / "boundaries" / "london_wards_2018_27700.gpkg").sort_values("GSS_CODE")
     index = AreaIndex.build(wards.geometry.to_numpy(), list(wards["GSS_CODE"]), cell_m=100.0)
 
-    def locate(xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        found = index.locate(xy)
-        return found.code_index, found.snapped
-
+    west, south, east, north = (float(v) for v in wards.total_bounds)
+    names = dict(zip(wards["LAGSSCODE"], wards["DISTRICT"], strict=True))
+    areas = readers.AreaLookup(index.codes, tuple(wards["LAGSSCODE"]), names, (west, south, east, north), index)
     config = settings({"crs": None, "columns": {"ward": "queried_ward"}})
     report = readers.read_incidents(
-        path,
-        source=config.incidents[0],
-        config=config,
-        locate=locate,
-        ward_codes=index.codes,
-        parents=list(wards["LAGSSCODE"]),
-        borough_names=dict(zip(wards["LAGSSCODE"], wards["DISTRICT"], strict=True)),
-        bounds=tuple(wards.total_bounds),
-        out=tmp_path / "part.parquet",
-        quarantine_out=tmp_path / "refused.parquet",
-        salt=SALT,
+        readers.ReadJob(
+            path=path,
+            source=config.incidents[0],
+            config=config,
+            areas=areas,
+            out=tmp_path / "part.parquet",
+            quarantine_out=tmp_path / "refused.parquet",
+            salt=SALT,
+            label=f"police/{path.name}",
+            today="2025-12-31",
+        )
     )
     raw = csv(path)
     assert report.rows_read == report.incidents == len(raw)

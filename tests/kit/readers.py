@@ -54,14 +54,16 @@ class City:
     def names(self) -> dict[str, str]:
         return {f"B{c}": name for c, name in zip(range(self.columns), ("Ash & Elm", "Birch", "Cedar"), strict=False)}
 
-    def locate(self, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        found = _index(self).locate(xy)
-        return found.code_index, found.snapped
+    @property
+    def lookup(self) -> readers.AreaLookup:
+        return _lookup(self)
 
 
 @cache
-def _index(city: City) -> AreaIndex:
-    return AreaIndex.build(city.shapes, city.codes, cell_m=city.side / 20, snap_m=0)
+def _lookup(city: City) -> readers.AreaLookup:
+    west, south, east, north = (float(v) for v in shapely.total_bounds(city.shapes))
+    index = AreaIndex.build(city.shapes, city.codes, cell_m=city.side / 20, snap_m=0)
+    return readers.AreaLookup(city.codes, city.parents, city.names, (west, south, east, north), index)
 
 
 CITY = City()
@@ -100,18 +102,16 @@ def read(path: Path, config: Config | None = None, *, city: City = CITY, out: Pa
     folder = out or path.parent / "out"
     name = path.name
     report = readers.read_incidents(
-        path,
-        source=config.incidents[0],
-        config=config,
-        locate=city.locate,
-        ward_codes=city.codes,
-        parents=city.parents,
-        borough_names=city.names,
-        bounds=tuple(shapely.total_bounds(city.shapes)),
-        out=folder / f"{name}.parquet",
-        quarantine_out=folder / "quarantine" / f"{name}.parquet",
-        salt=SALT,
-        **more,
+        readers.ReadJob(
+            path=path,
+            source=config.incidents[0],
+            config=config,
+            areas=city.lookup,
+            out=folder / f"{name}.parquet",
+            quarantine_out=folder / "quarantine" / f"{name}.parquet",
+            salt=SALT,
+            **{"label": f"{config.incidents[0].name}/{name}", "today": "2026-01-01", **more},
+        )
     )
     incidents = pd.read_parquet(folder / f"{name}.parquet")
     quarantine = pd.read_parquet(folder / "quarantine" / f"{name}.parquet")

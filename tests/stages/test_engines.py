@@ -11,10 +11,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from pipeline.aggregate.reduce import CountJob, count_part
 from pipeline.errors import EngineError, InputError
 from pipeline.stages.engines import DaskEngine, LocalEngine, fitting
-from pipeline.stages.parts import CountJob, count_part, guarded
 from pipeline.stages.runner import run
+from pipeline.storage.duckdb import guarded
 from tests.kit.city import HEADER, X0, Y0, city_rows, write_city
 
 Progress = Callable[[str, int, int], None]

@@ -13,17 +13,15 @@ from pipeline.config import AreaFile, Run
 from pipeline.errors import InputError
 from pipeline.geography import projection as crs
 from pipeline.geography.areas import check_codes, repair
+from pipeline.ingest.formats import area_reader
 from pipeline.ingest.formats.files import DEFAULT_LIMITS, existing, require_size
-from pipeline.ingest.formats.parquet import parquet_schema
-from pipeline.ingest.formats.source import find_columns, first_line
-from pipeline.ingest.formats.vector import closed
+from pipeline.ingest.formats.opened import AreaLayer, AreaRequest, find_columns
 
 __all__ = ["Boundaries", "assign_parents", "boundary_texts", "read_boundaries"]
 
 Shapes = NDArray[np.object_]
 _PARTS = ("code", "name", "parent_code", "parent_name")
 _POLYGONS = (3, 6)
-_MOST_AREAS = 1_000_000
 _REACH_M = 1e8  # no projected system has coordinates beyond
 
 
@@ -83,17 +81,19 @@ def read_boundaries(
     """
     path = existing(settings.path, base=base, what=f"areas.{level}")
     require_size(path, limits=limits, whole=True)
-    frame, found = _load(path, settings=settings, level=level, limits=limits)
-    if not len(frame):
+    request = _request(settings, level=level, limits=limits, shapes=True)
+    layer = area_reader(path).read_areas(path, request)
+    system = _system(layer, settings=settings, level=level, file=path.name)
+    if not len(layer.frame):
         raise InputError(f"{path.name} has no areas (areas.{level}): check the file and its layer")
-    texts = _named(frame, settings=settings, level=level, file=path.name)
+    texts = _named(layer.frame, request, file=path.name)
     try:
         codes = check_codes(texts["code"] or ())
     except InputError as error:
         raise InputError(f"{path.name} (areas.{level}.code is {settings.code!r}): {error}") from None
-    shapes, repaired = repair(found.shapes)
+    shapes, repaired = repair(layer.shapes)
     _require_polygons(shapes, codes, file=path.name)
-    projected = crs.project_geometries(shapes, source=found.system, working=working)
+    projected = crs.project_geometries(shapes, source=system, working=working)
     projected, again = repair(projected)
     _require_places(projected, codes, file=path.name, level=level)
     order = np.argsort(np.array(codes, dtype=object), kind="stable")
@@ -110,63 +110,9 @@ def read_boundaries(
         sorted_texts("parent_name"),
         projected[order],
         repaired + again,
-        crs.operation_name(found.system, working),
+        crs.operation_name(system, working),
         settings.vintage,
     )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Found:
-    shapes: Shapes
-    system: Any
-
-
-def _load(path: Path, *, settings: AreaFile, level: str, limits: Run) -> tuple[Any, _Found]:
-    """Read columns, shapes and the system they are in."""
-    if path.suffix.casefold() in {".parquet", ".geoparquet"}:
-        import geopandas as gpd
-        import pyarrow as pa
-
-        parquet_schema(path, limits=limits, whole=True)
-        try:
-            frame = gpd.read_parquet(path)
-        except (ValueError, TypeError, KeyError, OSError, pa.ArrowException) as error:
-            raise InputError(f"{path.name} cannot be read as boundaries (areas.{level}): {first_line(error)}") from None
-        shapes, system = np.asarray(frame.geometry.array, dtype=object), frame.crs
-        frame = frame.drop(columns=frame.geometry.name)
-    else:
-        whole = _layer(path, settings=settings, level=level, geometry=True)
-        if len(whole) > _MOST_AREAS:
-            raise InputError(f"{path.name} has more than {_MOST_AREAS:,} areas (areas.{level}): name a layer of areas")
-        if "geometry" not in whole.columns:
-            raise InputError(f"{path.name} has no outlines (areas.{level}): it is a table. Give a boundary file")
-        shapes, system = np.asarray(whole.geometry.array, dtype=object), whole.crs
-        frame = whole.drop(columns="geometry")
-    if settings.crs is not None:
-        system = crs.source_crs(settings.crs, what=f"areas.{level}.crs")
-    if system is None:
-        raise InputError(
-            f"{path.name} does not say which coordinate system it is in: set areas.{level}.crs (for example "
-            "EPSG:27700), or supply its .prj file"
-        )
-    return frame, _Found(shapes, crs.source_crs(system.to_wkt(), what=path.name))
-
-
-def _layer(path: Path, *, settings: AreaFile, level: str, geometry: bool) -> Any:
-    """Read a layer, with or without its outlines."""
-    import pyogrio
-    from pyogrio.errors import DataLayerError, DataSourceError
-
-    try:
-        with closed(path) as source:
-            layers = [str(n) for n in pyogrio.list_layers(source)[:, 0]]
-            if settings.layer is None and len(layers) > 1:
-                raise InputError(f"{path.name} has several layers ({', '.join(layers)}): set areas.{level}.layer")
-            return pyogrio.read_dataframe(
-                source, layer=settings.layer, max_features=_MOST_AREAS + 1, read_geometry=geometry
-            )
-    except (DataSourceError, DataLayerError) as error:
-        raise InputError(f"{path.name} cannot be read as boundaries (areas.{level}): {error}") from None
 
 
 def boundary_texts(
@@ -186,26 +132,30 @@ def boundary_texts(
     """
     path = existing(settings.path, base=base, what=f"areas.{level}")
     require_size(path, limits=limits, whole=True)
-    if path.suffix.casefold() in {".parquet", ".geoparquet"}:
-        import pyarrow.parquet as pq
-
-        names = parquet_schema(path, limits=limits, whole=True).names
-        wanted = {" ".join(name.split()).casefold() for _, name in _wanted(settings, level)}
-        chosen = [n for n in names if " ".join(n.split()).casefold() in wanted]
-        find_columns(_wanted(settings, level), names, file=path.name)
-        frame = pq.read_table(path, columns=chosen).to_pandas(ignore_metadata=True)
-    else:
-        frame = _layer(path, settings=settings, level=level, geometry=False)
-    return _named(frame, settings=settings, level=level, file=path.name)
+    request = _request(settings, level=level, limits=limits, shapes=False)
+    frame = area_reader(path).read_areas(path, request).frame
+    return _named(frame, request, file=path.name)
 
 
-def _wanted(settings: AreaFile, level: str) -> list[tuple[str, str]]:
+def _request(settings: AreaFile, *, level: str, limits: Run, shapes: bool) -> AreaRequest:
     named = {part: getattr(settings, part) for part in _PARTS}
-    return [(f"areas.{level}.{part}", name) for part, name in named.items() if name is not None]
+    columns = tuple((f"areas.{level}.{part}", name) for part, name in named.items() if name is not None)
+    return AreaRequest(f"areas.{level}", columns, settings.layer, shapes=shapes, limits=limits)
 
 
-def _named(frame: Any, *, settings: AreaFile, level: str, file: str) -> dict[str, tuple[str, ...] | None]:
-    wanted = _wanted(settings, level)
+def _system(layer: AreaLayer, *, settings: AreaFile, level: str, file: str) -> Any:
+    """Return the system of the shapes: the one configured, else what the file says."""
+    system = layer.system if settings.crs is None else crs.source_crs(settings.crs, what=f"areas.{level}.crs")
+    if system is None:
+        raise InputError(
+            f"{file} does not say which coordinate system it is in: set areas.{level}.crs (for example "
+            "EPSG:27700), or supply its .prj file"
+        )
+    return crs.source_crs(system.to_wkt(), what=file)
+
+
+def _named(frame: Any, request: AreaRequest, *, file: str) -> dict[str, tuple[str, ...] | None]:
+    wanted = request.columns
     at = find_columns(wanted, [str(c) for c in frame.columns], file=file)
     found = {key.rpartition(".")[2]: _texts(frame.iloc[:, i]) for (key, _), i in zip(wanted, at, strict=True)}
     return {part: found.get(part) for part in _PARTS}

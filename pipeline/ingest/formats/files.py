@@ -10,6 +10,7 @@ from typing import BinaryIO, TextIO
 
 from pipeline.config import Run
 from pipeline.errors import ConfigError, InputError
+from pipeline.storage.formats import FORMATS, Format, by_ending, endings
 
 __all__ = [
     "DEFAULT_LIMITS",
@@ -26,18 +27,6 @@ __all__ = [
 
 
 _CHUNK = 1 << 20
-_FORMATS = {
-    ".csv": "csv",
-    ".txt": "csv",
-    ".tsv": "csv",
-    ".geojson": "geojson",
-    ".json": "geojson",
-    ".gpkg": "gpkg",
-    ".shp": "shapefile",
-    ".tab": "tab",
-    ".parquet": "parquet",
-    ".geoparquet": "parquet",
-}
 _UTF8 = "utf-8"
 
 
@@ -68,26 +57,26 @@ def source_labels(paths: Sequence[Path], *, name: str) -> tuple[str, ...]:
             depth[p] += 1
 
 
-def file_format(path: Path, *, stated: str) -> str:
-    """Tell the format of a file by its ending, unless it is stated.
+def file_format(path: Path, *, stated: str) -> Format:
+    """Recognise the format of a file by its ending, unless it is stated.
 
     Raises
     ------
     InputError
-        If the ending says nothing.
+        If the ending is that of no format.
     """
     if stated != "auto":
-        return stated
-    suffix = path.with_suffix("").suffix if path.suffix.casefold() == ".gz" else path.suffix
-    if suffix.casefold() == ".zip":
+        return next(f for f in FORMATS if f.name == stated)
+    inner = path.with_suffix("") if path.suffix.casefold() == ".gz" else path
+    if inner.suffix.casefold() == ".zip":
         raise InputError(f"{path.name} is an archive: unpack it, and name the file in it")
-    try:
-        return _FORMATS[suffix.casefold()]
-    except KeyError:
+    found = by_ending(inner)
+    if found is None:
         raise InputError(
-            f"{path.name}: the ending {suffix!r} is none that is known ({', '.join(_FORMATS)}, also .csv.gz). "
+            f"{path.name}: the ending {inner.suffix!r} is none that is known ({', '.join(endings())}, also .csv.gz). "
             "Set `format` for this source"
-        ) from None
+        )
+    return found
 
 
 def plain_text(

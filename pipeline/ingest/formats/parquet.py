@@ -1,4 +1,4 @@
-"""Parquet and GeoParquet, brought into the shape of a text file."""
+"""Parquet and GeoParquet: rows as text, areas as shapes."""
 
 import json
 from pathlib import Path
@@ -10,12 +10,22 @@ import pyarrow.parquet as pq
 
 from pipeline.config import Run
 from pipeline.errors import InputError
-from pipeline.ingest.formats.files import DEFAULT_LIMITS, require_columns, require_size, unfolds
-from pipeline.ingest.formats.source import Opened, StageWriter, clean_names, first_line
+from pipeline.ingest.formats.files import require_columns, require_size, unfolds
+from pipeline.ingest.formats.opened import (
+    AreaLayer,
+    AreaRequest,
+    Header,
+    Opened,
+    Opening,
+    StageWriter,
+    clean_names,
+    find_columns,
+    first_line,
+)
 from pipeline.ingest.formats.vector import as_text, coordinates
 from pipeline.storage.duckdb import exact, literal
 
-__all__ = ["open_parquet", "parquet_header", "parquet_schema"]
+__all__ = ["open_rows", "read_areas", "read_header"]
 
 STAGE_ROWS = 50_000
 
@@ -45,17 +55,17 @@ def parquet_schema(path: Path, *, limits: Run, whole: bool = False) -> Any:
     return schema
 
 
-def open_parquet(path: Path, *, folder: Path, limits: Run = DEFAULT_LIMITS) -> Opened:
-    """Open a Parquet or GeoParquet file of rows.
+def open_rows(path: Path, how: Opening) -> Opened:
+    """Open a Parquet or GeoParquet file of rows (see `Reader`).
 
     Raises
     ------
     InputError
         If it is not a Parquet file, holds more than it may, or its geometry is none that is known.
     """
-    schema = parquet_schema(path, limits=limits)
+    schema = parquet_schema(path, limits=how.limits)
     if b"geo" in (schema.metadata or {}):
-        return _open_geoparquet(path, schema=schema, folder=folder)
+        return _open_geoparquet(path, schema=schema, folder=how.folder)
     # Columns by position: names may be blank, repeated, or differ in case alone, which a database does not tell apart.
     places = range(len(schema.names))
     chosen = ", ".join(f"CAST(p{i} AS VARCHAR) AS c{i}" for i in places)
@@ -64,20 +74,44 @@ def open_parquet(path: Path, *, folder: Path, limits: Run = DEFAULT_LIMITS) -> O
     return Opened(path.name, clean_names(schema.names), f"(SELECT {chosen} FROM {rows})")
 
 
-def parquet_header(path: Path, *, limits: Run = DEFAULT_LIMITS) -> tuple[tuple[str, ...], bool]:
-    """Return the columns of a Parquet file, as `open_parquet` finds them, and whether it has a geometry.
+def read_header(path: Path, how: Opening) -> Header:
+    """Return the columns of a Parquet file, as `open_rows` finds them, and whether it has a geometry.
 
     Raises
     ------
     InputError
-        As `open_parquet`.
+        As `open_rows`.
     """
-    schema = parquet_schema(path, limits=limits)
+    schema = parquet_schema(path, limits=how.limits)
     if b"geo" not in (schema.metadata or {}):
-        return clean_names(schema.names), False
+        return Header(clean_names(schema.names))
     geometry = _geometry(path, schema)[0]
     at = schema.names.index(geometry)
-    return clean_names([n for i, n in enumerate(schema.names) if i != at]), True
+    return Header(clean_names([n for i, n in enumerate(schema.names) if i != at]), has_geometry=True)
+
+
+def read_areas(path: Path, request: AreaRequest) -> AreaLayer:
+    """Read areas from GeoParquet; without their shapes, only the columns that are wanted (see `Reader`).
+
+    Raises
+    ------
+    InputError
+        If it is not a GeoParquet file, holds more than it may, or lacks a column.
+    """
+    schema = parquet_schema(path, limits=request.limits, whole=True)
+    if not request.shapes:
+        find_columns(request.columns, schema.names, file=path.name)
+        wanted = {" ".join(name.split()).casefold() for _, name in request.columns}
+        chosen = [n for n in schema.names if " ".join(n.split()).casefold() in wanted]
+        return AreaLayer(pq.read_table(path, columns=chosen).to_pandas(ignore_metadata=True))
+    import geopandas as gpd
+
+    try:
+        frame = gpd.read_parquet(path)
+    except (ValueError, TypeError, KeyError, OSError, pa.ArrowException) as error:
+        raise InputError(f"{path.name} cannot be read as boundaries ({request.key}): {first_line(error)}") from None
+    shapes = np.asarray(frame.geometry.array, dtype=object)
+    return AreaLayer(frame.drop(columns=frame.geometry.name), shapes, frame.crs)
 
 
 def _open_geoparquet(path: Path, *, schema: Any, folder: Path) -> Opened:

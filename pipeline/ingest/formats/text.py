@@ -6,21 +6,48 @@ that each bad row is named and every other is kept.
 
 import csv
 import json
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import duckdb
+import pandas as pd
+import pyarrow.compute as pc
+
 from pipeline.config import Run
 from pipeline.errors import InputError
-from pipeline.ingest.formats.files import DEFAULT_LIMITS, bounded_lines, require_columns
-from pipeline.ingest.formats.source import Opened, StageWriter, clean_names
-from pipeline.storage.duckdb import exact, literal
+from pipeline.ingest.formats.files import DEFAULT_LIMITS, bounded_lines, plain_text, require_columns
+from pipeline.ingest.formats.opened import FAULT, Header, Opened, Opening, StageWriter, clean_names
+from pipeline.storage.duckdb import connect, exact, literal
 
-__all__ = ["open_text", "text_header"]
+__all__ = ["open_rows", "open_text", "read_header", "read_table"]
+
 
 SEPARATORS = (",", ";", "\t", "|")
 _SEPARATOR_WORDS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 STAGE_ROWS = 50_000
 STAGE_CHARACTERS = 1 << 24
+
+
+def open_rows(path: Path, how: Opening) -> Opened:
+    """Open delimited text, also .gz, in any encoding that Python knows (see `Reader`)."""
+    plain = plain_text(path, encoding=how.encoding, folder=how.folder, limits=how.limits)
+    return open_text(
+        plain,
+        name=path.name,
+        encoding=how.encoding,
+        delimiter=how.delimiter,
+        folder=how.folder,
+        careful=how.careful,
+        limits=how.limits,
+    )
+
+
+def read_header(path: Path, how: Opening) -> Header:
+    """Return the columns of delimited text; its first block alone is unpacked (see `Reader`)."""
+    head = plain_text(path, encoding=how.encoding, folder=how.folder, limits=how.limits, whole=how.whole, head=True)
+    found = text_header(head, name=path.name, encoding=how.encoding, delimiter=how.delimiter, limits=how.limits)
+    return Header(found)
 
 
 def open_text(
@@ -74,7 +101,7 @@ def open_text(
             return Opened(name, columns, staged, staged=True, facts=facts | {"reading": "row by row (malformed rows)"})
     except UnicodeDecodeError as error:
         raise _not_text(name, encoding, error) from None
-    return Opened(name, columns, scan, facts=facts)
+    return Opened(name, columns, scan, again=True, facts=facts)
 
 
 def text_header(
@@ -210,3 +237,74 @@ def _careful(
 def _span(first: int, last: int) -> dict[str, int]:
     """Say which lines a row takes up: a stray quotation mark may have drawn several into one."""
     return {"line": first} if first == last else {"line": first, "last_line": last}
+
+
+# A small text table read whole.
+
+
+def read_table(
+    path: Path,
+    *,
+    encoding: str,
+    delimiter: str | None = None,
+    limits: Run = DEFAULT_LIMITS,
+    faults: bool = False,
+    scratch: Path | None = None,
+) -> pd.DataFrame:
+    """Read delimited text (also .gz) into a frame of texts.
+
+    Parameters
+    ----------
+    path
+        The file.
+    encoding, delimiter
+        As configured; a separator of None is recognised.
+    limits
+        How long it and its rows may be.
+    faults
+        Keep malformed rows, blank, with the fault in a last column `fault` (empty for sound rows); otherwise they
+        are an error.
+    scratch
+        Folder for what is needed while it is read; the system's if left out. What lies in a run's own folder is
+        cleared away even after the power failed.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or has malformed rows that are not asked for.
+    """
+    with tempfile.TemporaryDirectory(prefix="hotspots-", dir=scratch) as name:
+        folder = Path(name)
+        plain = plain_text(path, encoding=encoding, folder=folder, limits=limits, whole=True)
+        connection = connect(memory_limit_mb=1000, folders=(path.parent, folder), spill=folder / "spill")
+        try:
+            for careful in (False, True):
+                opened = open_text(
+                    plain,
+                    name=path.name,
+                    encoding=encoding,
+                    delimiter=delimiter,
+                    folder=folder,
+                    careful=careful,
+                    limits=limits,
+                )
+                try:
+                    table = connection.sql(f"SELECT * FROM {opened.scan}").to_arrow_table()
+                except duckdb.Error:
+                    if careful:
+                        raise
+                    continue
+                break
+        finally:
+            connection.close()
+    frame = pd.DataFrame(
+        {n: pc.fill_null(table[f"c{i}"], "").to_pandas() for i, n in enumerate(opened.columns)}, dtype="str"
+    )
+    marks = pc.fill_null(table[FAULT], "").to_pandas() if opened.staged else pd.Series("", index=frame.index)
+    bad = marks[marks != ""]
+    if len(bad) and not faults:
+        raise InputError(
+            f"{path.name} has {len(bad)} malformed rows (the first: {bad.iloc[0]}): each row needs as many cells as "
+            "the header. Repair them"
+        )
+    return frame.assign(**{FAULT: marks.astype("str")}) if faults else frame

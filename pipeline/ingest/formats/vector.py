@@ -1,4 +1,4 @@
-"""Vector formats, brought into the shape of a text file."""
+"""Map files that GDAL reads (GeoJSON, GeoPackage, Shapefile, MapInfo TAB): points as rows of text, areas as shapes."""
 
 import warnings
 from collections.abc import Iterator
@@ -10,31 +10,30 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.config import Run
 from pipeline.errors import InputError
-from pipeline.ingest.formats.files import DEFAULT_LIMITS, Unfolding, require_columns, require_size
-from pipeline.ingest.formats.source import NOT_A_POINT, Opened, StageWriter, clean_names
+from pipeline.ingest.formats.files import Unfolding, require_columns, require_size
+from pipeline.ingest.formats.opened import (
+    NOT_A_POINT,
+    AreaLayer,
+    AreaRequest,
+    Header,
+    Opened,
+    Opening,
+    StageWriter,
+    clean_names,
+)
+from pipeline.storage.formats import FORMATS, by_ending
 
-__all__ = ["as_text", "closed", "coordinates", "open_vector", "vector_header"]
+__all__ = ["as_text", "closed", "coordinates", "open_rows", "read_areas", "read_header"]
 
 
 STAGE_ROWS = 50_000
+MOST_AREAS = 1_000_000
 POINT = 0
 
 
-def open_vector(path: Path, *, layer: str | None, folder: Path, limits: Run = DEFAULT_LIMITS) -> Opened:
-    """Open a layer of points: GeoJSON, GeoPackage, Shapefile or MapInfo TAB.
-
-    Parameters
-    ----------
-    path
-        The file.
-    layer
-        Its layer, needed where there are several.
-    folder
-        Where the rows are staged.
-    limits
-        How long and how wide it may be.
+def open_rows(path: Path, how: Opening) -> Opened:
+    """Open a layer of points that GDAL reads (see `Reader`).
 
     Raises
     ------
@@ -44,6 +43,7 @@ def open_vector(path: Path, *, layer: str | None, folder: Path, limits: Run = DE
     import pyogrio
     from pyogrio.errors import DataLayerError, DataSourceError
 
+    limits, layer = how.limits, how.layer
     require_size(path, limits=limits)
     unfolding = Unfolding(path, limits=limits)
     try:
@@ -53,7 +53,7 @@ def open_vector(path: Path, *, layer: str | None, folder: Path, limits: Run = DE
                 geometry = meta["geometry_name"] or "wkb_geometry"
                 names = [n for n in reader.schema.names if n not in {geometry, meta["fid_column"]}]
                 require_columns(len(names), name=path.name, limits=limits)
-                writer = StageWriter(folder / "rows.parquet", len(names))
+                writer = StageWriter(how.folder / "rows.parquet", len(names))
                 for batch in reader:
                     unfolding.add(batch.nbytes)
                     x, y, fault = coordinates(batch[geometry]) if geometry in batch.schema.names else (None, None, None)
@@ -73,8 +73,8 @@ def open_vector(path: Path, *, layer: str | None, folder: Path, limits: Run = DE
     )
 
 
-def vector_header(path: Path, *, layer: str | None, limits: Run = DEFAULT_LIMITS) -> tuple[tuple[str, ...], bool]:
-    """Return the columns of a layer, as `open_vector` finds them, and whether it has a geometry; no row is read.
+def read_header(path: Path, how: Opening) -> Header:
+    """Return the columns of a layer, as `open_rows` finds them, and whether it has a geometry; no row is read.
 
     Raises
     ------
@@ -84,14 +84,46 @@ def vector_header(path: Path, *, layer: str | None, limits: Run = DEFAULT_LIMITS
     import pyogrio
     from pyogrio.errors import DataLayerError, DataSourceError
 
-    require_size(path, limits=limits)
+    require_size(path, limits=how.limits)
     try:
         with closed(path) as source:
-            _layers(source, path=path, layer=layer)
-            info = pyogrio.read_info(source, layer=layer)
+            _layers(source, path=path, layer=how.layer)
+            info = pyogrio.read_info(source, layer=how.layer)
     except (DataSourceError, DataLayerError) as error:
         raise _no_layer(path, error) from None
-    return clean_names([str(n) for n in info["fields"]]), info["geometry_type"] is not None
+    return Header(clean_names([str(n) for n in info["fields"]]), info["geometry_type"] is not None)
+
+
+def read_areas(path: Path, request: AreaRequest) -> AreaLayer:
+    """Read a layer of areas that GDAL reads (see `Reader`).
+
+    Raises
+    ------
+    InputError
+        If GDAL cannot read it, the layer must be named, or it has too many areas or none that have an outline.
+    """
+    import pyogrio
+    from pyogrio.errors import DataLayerError, DataSourceError
+
+    key = request.key
+    try:
+        with closed(path) as source:
+            layers = [str(n) for n in pyogrio.list_layers(source)[:, 0]]
+            if request.layer is None and len(layers) > 1:
+                raise InputError(f"{path.name} has several layers ({', '.join(layers)}): set {key}.layer")
+            # One more than is allowed is enough to see that there are too many.
+            frame = pyogrio.read_dataframe(
+                source, layer=request.layer, max_features=MOST_AREAS + 1, read_geometry=request.shapes
+            )
+    except (DataSourceError, DataLayerError) as error:
+        raise InputError(f"{path.name} cannot be read as boundaries ({key}): {error}") from None
+    if not request.shapes:
+        return AreaLayer(frame)
+    if len(frame) > MOST_AREAS:
+        raise InputError(f"{path.name} has more than {MOST_AREAS:,} areas ({key}): name a layer of areas")
+    if "geometry" not in frame.columns:
+        raise InputError(f"{path.name} has no outlines ({key}): it is a table. Give a boundary file")
+    return AreaLayer(frame.drop(columns="geometry"), np.asarray(frame.geometry.array, dtype=object), frame.crs)
 
 
 def _layers(source: str, *, path: Path, layer: str | None) -> list[str]:
@@ -140,8 +172,6 @@ def coordinates(wkb: Any) -> tuple[Any, Any, list[str | None]]:
 # GDALG); even a GeoJSON may name an address as its coordinate system, which GDAL would then ask.
 
 
-_BEGINS = {".gpkg": b"SQLite format 3\0", ".shp": b"\x00\x00\x27\x0a", ".tab": b"!table"}
-_JSON = frozenset({".geojson", ".json"})
 # A proxy that is not there: whatever still asks for an address gets no further than this computer.
 _NO_NETWORK = {
     "GDAL_HTTP_PROXY": "http://127.0.0.1:1",
@@ -162,14 +192,16 @@ def closed(path: Path) -> Iterator[str]:
     """
     import pyogrio
 
-    suffix = path.suffix.casefold()
     with path.open("rb") as file:
         head = file.read(256).removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    begins = [b"{"] if suffix in _JSON else [_BEGINS[suffix]] if suffix in _BEGINS else [b"{", *_BEGINS.values()]
+    # A stated format may have any ending: such a file may begin as any map file does, and as nothing else.
+    maps = [f for f in FORMATS if f.begins]
+    meant = by_ending(path)
+    begins = [meant.begins] if meant and meant.begins else [f.begins for f in maps]
     if not any(head.startswith(b.lstrip().lower()) for b in begins):
         raise InputError(
-            f"{path.name} is not what its ending says: a map file is GeoJSON, GeoPackage, Shapefile, MapInfo TAB or "
-            "GeoParquet. Export it again"
+            f"{path.name} is not what its ending says: a map file is {', '.join(f.label for f in maps)} or GeoParquet. "
+            "Export it again"
         )
     before = {name: pyogrio.get_gdal_config_option(name) for name in _NO_NETWORK}
     pyogrio.set_gdal_config_options(dict(_NO_NETWORK))

@@ -1,21 +1,42 @@
-"""The account of one input file: what was read, kept, refused, and what was met on the way."""
+"""What becomes of a row, and the account of a file: the rules that refuse rows, and what was read, kept and met.
 
-from collections import Counter
-from collections.abc import Mapping
+A rule is one entry of `RULES`: its name, its place in the order, and the reason that the quarantine gives. The module
+that checks it (`dates`, `places`, `read`) sets its code on the rows that break it.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-import pyarrow.compute as pc
-from numpy.typing import NDArray
+__all__ = ["PLACE_RULES", "RULES", "PartReport", "decisions", "rule_code"]
 
-from pipeline.ingest.incidents.dates import Times
-from pipeline.ingest.incidents.places import PLACES, Placed
-from pipeline.ingest.incidents.quarantine import PLACE_RULES, RULES, rule_code
 
-__all__ = ["PartReport", "Tally"]
+# The rules that refuse a row, in the order in which they are applied, and their reasons in words.
 
-_PLACE_CODES = np.array([rule_code(name) for name in PLACE_RULES], dtype=np.int8)
+
+RULES: dict[str, str] = {
+    "malformed": "The row cannot be read: it has more or fewer cells than columns, or its quotes do not close.",
+    "geometry": "The geometry is not a point.",
+    "date_missing": "No date is given.",
+    "date_unreadable": "The date is none in the form of this column.",
+    "date_early": "The date is before the first one accepted (first_date).",
+    "date_future": "The date is after the day of the extract (last_date).",
+    "category_unknown": "A category is given that is not in the configuration.",
+    "coordinates_half": "One coordinate is given without the other.",
+    "coordinates_unreadable": "A coordinate is not a number.",
+    "not_finite": "A coordinate is not a finite number.",
+    "zero": "Both coordinates are 0, which stands for no place.",
+    "swapped": "The coordinates lie in the areas only if they are exchanged.",
+    "far": "The place is more than 50 km from every area, or outside the extent given for the source.",
+}
+PLACE_RULES = ("geometry", "coordinates_half", "coordinates_unreadable", "not_finite", "zero", "swapped", "far")
+
+_CODES = {name: code for code, name in enumerate(RULES, start=1)}
+
+
+def rule_code(name: str) -> int:
+    """Return the number of a rule; 0 stands for a row that none refuses."""
+    return _CODES[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,47 +100,10 @@ class PartReport:
         return cls(**{**values, "lost_places": {int(m): n for m, n in values["lost_places"].items()}})
 
 
-@dataclass(slots=True)
-class Tally:
-    """The account while it grows."""
+_DECISIONS = ("encoding", "delimiter", "coordinates", "operation", "dates")
 
-    rows: int = 0
-    kept: int = 0
-    rules: Counter[str] = field(default_factory=Counter)
-    places: Counter[str] = field(default_factory=Counter)
-    lost: Counter[int] = field(default_factory=Counter)
-    online: int = 0
-    snapped: int = 0
-    month_only: int = 0
-    without_id: int = 0
-    first: str = ""
-    last: str = ""
 
-    def add(
-        self,
-        times: Times,
-        placed: Placed,
-        *,
-        online: NDArray[np.bool_],
-        rule: NDArray[np.int8],
-        own_id: NDArray[np.bool_],
-    ) -> None:
-        """Count a batch."""
-        good = rule == 0
-        self.rows += len(rule)
-        self.kept += int(good.sum())
-        self.online += int((online & good).sum())
-        self.snapped += int((placed.snapped & good).sum())
-        self.without_id += int((~own_id & good).sum())
-        for name, count in zip(RULES, np.bincount(rule, minlength=len(RULES) + 1)[1:], strict=True):
-            self.rules[name] += int(count)
-        for name, count in zip(PLACES, np.bincount(placed.place_code[good], minlength=len(PLACES)), strict=True):
-            self.places[name] += int(count)
-        months, counts = np.unique(times.month[np.isin(rule, _PLACE_CODES)], return_counts=True)
-        self.lost.update({int(m): int(n) for m, n in zip(months, counts, strict=True)})
-        kept_dates = times.occurred_on.filter(good)
-        if len(kept_dates):
-            self.month_only += int(pc.sum(pc.equal(times.precision.filter(good), "month")).as_py())
-            span = pc.min_max(kept_dates).as_py()
-            self.first = min(self.first or span["min"], span["min"])
-            self.last = max(self.last, span["max"])
+def decisions(parts: Sequence[PartReport]) -> dict[str, str]:
+    """Return what was recognised or settled on reading, once for each distinct decision, for the manifest."""
+    found = {key: sorted({str(p.decisions[key]) for p in parts if p.decisions.get(key)}) for key in _DECISIONS}
+    return {f"reading_{key}": "; ".join(seen) for key, seen in found.items() if seen}

@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config import Categories, Category, IncidentSource
-from pipeline.domain.categories import slugs
+from pipeline.domain.categories import ROOT, slugs
 from pipeline.errors import InputError
-from pipeline.ingest.formats.source import Opened, find_columns
-from pipeline.ingest.incidents.coded import Coded, coded, strings
-from pipeline.ingest.incidents.columns import Roles
+from pipeline.ingest.formats.opened import Opened, find_columns
+from pipeline.ingest.incidents.columns import Coded, Roles, coded, strings
 
-__all__ = ["Lookup", "Sorter", "category_columns", "merged_labels", "plan_sorting"]
+__all__ = ["Lookup", "Sorter", "category_columns", "listed_categories", "merged_labels", "plan_sorting"]
 
 
 @dataclass(slots=True)
@@ -221,3 +220,26 @@ def merged_labels(found: Iterable[Mapping[str, str]]) -> dict[str, str]:
             + ". Give these categories ids of their own in categories.tree"
         )
     return {made: min(held[made]) for made in sorted(held)}
+
+
+def listed_categories(settings: Categories, labels: Mapping[str, str]) -> list[dict[str, str | None]]:
+    """List the categories in the order they are shown, the whole first.
+
+    Parameters
+    ----------
+    settings
+        The configured categories; where there are none, those made from texts are listed by id.
+    labels
+        Ids and labels made from texts (`merged_labels`).
+
+    Returns
+    -------
+    categories
+        id, label and parent (None at the top) of each.
+    """
+    shown: list[dict[str, str | None]] = [
+        {"id": c.id, "label": c.label or c.id, "parent": c.parent} for c in settings.tree
+    ]
+    shown = shown or [{"id": i, "label": labels[i], "parent": None} for i in sorted(labels)]
+    shown = [c for c in shown if c["id"] != settings.all_from]
+    return [{"id": ROOT, "label": settings.all_label, "parent": None}, *shown]

@@ -1,14 +1,83 @@
 """Which column plays which part: named in the configuration, or recognised under its usual names."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from pipeline.config import IncidentSource
 from pipeline.errors import InputError
-from pipeline.ingest.formats.source import Opened, find_columns
+from pipeline.ingest.formats.opened import Opened, find_columns
 
-__all__ = ["USUAL_NAMES", "Roles", "find_roles", "role_columns"]
+__all__ = [
+    "USUAL_NAMES",
+    "Coded",
+    "Detailed",
+    "Details",
+    "Roles",
+    "coded",
+    "find_roles",
+    "plan_details",
+    "role_columns",
+    "strings",
+]
+
+
+# A column of a batch as distinct texts and codes, so that work is done once per text and not once per row.
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Coded:
+    """Texts, trimmed; a missing one is empty."""
+
+    codes: NDArray[np.int32]
+    values: tuple[str, ...]
+
+    def flags(self, test: Callable[[str], bool]) -> NDArray[np.bool_]:
+        """Apply a test to every row."""
+        return np.fromiter((test(v) for v in self.values), dtype=bool, count=len(self.values))[self.codes]
+
+    def numbers(self, number: Callable[[str], int]) -> NDArray[np.int32]:
+        """Apply a function to every row."""
+        return np.fromiter((number(v) for v in self.values), dtype=np.int32, count=len(self.values))[self.codes]
+
+    def texts(self, text: Callable[[str], str | None]) -> Any:
+        """Apply a function to every row; an Arrow array of texts, null for None."""
+        return strings([text(v) for v in self.values], self.codes)
+
+    def counts(self) -> dict[str, int]:
+        """Rows per text."""
+        rows = np.bincount(self.codes, minlength=len(self.values))
+        out: dict[str, int] = {}
+        for value, count in zip(self.values, rows, strict=True):
+            if count:
+                out[value] = out.get(value, 0) + int(count)
+        return out
+
+
+def coded(column: Any) -> Coded:
+    """Code an Arrow column of texts."""
+    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if isinstance(whole, pa.ChunkedArray):
+        whole = pa.concat_arrays(whole.chunks) if whole.num_chunks else pa.array([], pa.string())
+    made = whole.dictionary_encode()
+    values = [" ".join(v.split()) for v in made.dictionary.to_pylist()]
+    codes = np.asarray(made.indices.fill_null(len(values)), dtype=np.int32)
+    return Coded(codes, (*values, ""))
+
+
+def strings(values: Sequence[str | None], codes: NDArray[Any]) -> Any:
+    """Spread distinct texts over rows as an Arrow array."""
+    return pa.array(values, pa.string()).take(pa.array(codes))
+
 
 # In order of preference; compared in lower case with everything but letters and digits made an underscore.
 USUAL_NAMES: dict[str, tuple[str, ...]] = {
@@ -239,3 +308,115 @@ def _pair(opened: Opened, *, at: dict[str, int], stated: frozenset[str]) -> tupl
         why = "the geometry of the layer" if chosen == "geometry" else "longitude and latitude need no setting"
     others = [kind for kind, there in have.items() if there and kind != chosen]
     return chosen, f"{chosen} taken ({why}); {', '.join(others)} not used" if others else ""
+
+
+# The descriptive columns of an incident: kind, flags, outcome, victim, organisation.
+
+
+_FALSE = frozenset({"no", "n", "false", "f", "0"})
+_TEXTS = ("offence_group", "place_type", "reporting_route", "outcome")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detailed:
+    """Columns of a batch by name, and which rows happened online."""
+
+    columns: dict[str, Any]
+    online: NDArray[np.bool_]
+
+
+@dataclass(slots=True)
+class Details:
+    """How the descriptive columns of a file are read."""
+
+    at: dict[str, int]
+    organisation: str
+    true_values: frozenset[str]
+    positive: frozenset[str]
+    pending: frozenset[str]
+    unreadable: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def has_outcomes(self) -> bool:
+        """Whether outcomes can be classed."""
+        return "outcome" in self.at and bool(self.positive)
+
+    def read(self, table: Any, *, salt: bytes) -> Detailed:
+        """Read a batch."""
+        rows = table.num_rows
+        nothing = pa.nulls(rows, pa.string())
+
+        def column(role: str) -> Coded | None:
+            return coded(table[f"c{self.at[role]}"]) if role in self.at else None
+
+        def texts(role: str, read: Callable[[str], str | None]) -> Any:
+            found = column(role)
+            return nothing if found is None else found.texts(read)
+
+        columns = {role: texts(role, lambda v: v or None) for role in _TEXTS}
+        columns["kind"] = texts("kind", self._checked("kind", _kind, column("kind")))
+        columns["flag_status"] = texts("flag_status", self._checked("flag_status", _flag, column("flag_status")))
+        columns["outcome_class"] = texts("outcome", self._outcome)
+        columns["victim_hash"] = texts("victim", lambda v: hashed(v, salt) if v else None)
+        columns["organisation"] = pc.fill_null(texts("organisation", lambda v: v or None), self.organisation)
+        found = column("aggravated")
+        columns["aggravated"] = (
+            pa.nulls(rows, pa.bool_())
+            if found is None
+            else pc.equal(found.texts(self._checked("aggravated", self._yes_no, found)), "yes")
+        )
+        online = column("online")
+        shown = (
+            np.zeros(rows, dtype=bool) if online is None else online.flags(lambda v: v.casefold() in self.true_values)
+        )
+        return Detailed(columns, shown)
+
+    def _yes_no(self, text: str) -> str | None:
+        if text.casefold() in self.true_values:
+            return "yes"
+        return "no" if text.casefold() in _FALSE else None
+
+    def _outcome(self, text: str) -> str | None:
+        if not text or not self.has_outcomes:
+            return None
+        key = text.casefold()
+        return "positive" if key in self.positive else "pending" if key in self.pending else "other"
+
+    def _checked(
+        self, role: str, read: Callable[[str], str | None], found: Coded | None
+    ) -> Callable[[str], str | None]:
+        """Count the texts that the column should not hold."""
+        if found is not None:
+            lost = sum(rows for text, rows in found.counts().items() if text and read(text) is None)
+            if lost:
+                self.unreadable[role] += lost
+        return read
+
+
+def _kind(text: str) -> str | None:
+    key = text.casefold()
+    if "incident" in key or key.startswith("non"):
+        return "incident"
+    return "offence" if "offence" in key or "offense" in key or "crime" in key else None
+
+
+def _flag(text: str) -> str | None:
+    key = text.casefold()
+    return key if key in {"confirmed", "presumed"} else None
+
+
+@lru_cache(maxsize=1 << 17)
+def hashed(text: str, salt: bytes) -> str:
+    """Hash a victim reference under a key, so that nobody without the key can try references one by one."""
+    return blake2b(text.encode(), key=salt[:64], digest_size=16).hexdigest()
+
+
+def plan_details(roles: Roles, *, source: IncidentSource) -> Details:
+    """Prepare to read the descriptive columns of a file."""
+    return Details(
+        roles.at,
+        source.name,
+        frozenset(v.casefold() for v in source.true_values),
+        frozenset(" ".join(v.split()).casefold() for v in source.positive_outcomes),
+        frozenset(" ".join(v.split()).casefold() for v in source.pending_outcomes),
+    )

@@ -1,8 +1,7 @@
 """Where: coordinates checked, projected and given to areas; rows without a place given to the borough they name."""
 
-import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,45 +13,20 @@ from numpy.typing import NDArray
 from pipeline.config import IncidentSource
 from pipeline.errors import InputError
 from pipeline.geography import projection as crs
-from pipeline.ingest.formats.source import GEOMETRY_X, GEOMETRY_Y, Opened
-from pipeline.ingest.incidents.coded import coded, strings
-from pipeline.ingest.incidents.columns import Roles
-from pipeline.ingest.incidents.quarantine import rule_code
+from pipeline.ingest.areas.read import AreaLookup, BoroughNames, Bounds
+from pipeline.ingest.formats.opened import GEOMETRY_X, GEOMETRY_Y, Opened
+from pipeline.ingest.incidents.account import rule_code
+from pipeline.ingest.incidents.columns import Roles, coded, strings
+from pipeline.tables import Place
 
-__all__ = ["FAR_M", "PLACES", "BoroughNames", "Locate", "Placed", "Placer", "plan_placing"]
+__all__ = ["FAR_M", "PLACES", "Placed", "Placer", "plan_placing"]
 
 FAR_M = 50_000.0
 Points = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-Locate = Callable[[Points], tuple[NDArray[Any], Bools]]
-Bounds = tuple[float, float, float, float]
-PLACES = ("point", "outside", "borough", "none")
-_POINT, _OUTSIDE, _BOROUGH, _NONE = range(4)
-
-
-def _plain(name: str) -> str:
-    words = re.sub(r"[^a-z0-9]+", " ", name.casefold().replace("&", " and ").replace("'", "").replace("’", "")).split()
-    text = " ".join(words)
-    for around in ("london borough of ", "royal borough of ", "city of ", "borough of "):
-        text = text.removeprefix(around)
-    return text
-
-
-class BoroughNames:
-    """Boroughs by code or name, small differences of spelling aside."""
-
-    def __init__(self, names: Mapping[str, str]) -> None:
-        self._by_code = {code.casefold(): code for code in names}
-        plain: dict[str, list[str]] = {}
-        for code, name in names.items():
-            plain.setdefault(_plain(name), []).append(code)
-        exact = {" ".join(name.split()).casefold(): code for code, name in names.items()}
-        self._by_name = {name: codes[0] for name, codes in plain.items() if len(codes) == 1} | exact
-
-    def code(self, text: str) -> str | None:
-        """Code of the borough a text names, or None."""
-        key = text.casefold()
-        return self._by_code.get(key) or self._by_name.get(key) or self._by_name.get(_plain(text))
+PLACES = tuple(Place)
+"""Places in the order of their codes: text is written once per code, not once per row."""
+_POINT, _OUTSIDE, _BOROUGH, _NONE = (PLACES.index(p) for p in (Place.POINT, Place.OUTSIDE, Place.BOROUGH, Place.NONE))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,13 +51,10 @@ class Placer:
     source_crs: str
     working: str
     operation: str
-    extent: Bounds | None
-    bounds: Bounds
-    locate: Locate
-    ward_codes: Sequence[str]
-    parents: Sequence[str]
+    areas: AreaLookup
     boroughs: BoroughNames
     columns: Mapping[str, int]
+    extent: Bounds | None
     decimal_comma: bool
     no_location: frozenset[str]
     unknown_boroughs: Counter[str] = field(default_factory=Counter)
@@ -118,18 +89,21 @@ class Placer:
         xy, asked = self._points(table, online=online, rule=rule)
         metres = np.full((rows, 2), np.nan)
         metres[asked] = crs.project(xy[asked], source=self.source_crs, working=self.working) if asked.any() else 0
+        # A point far from every area is a slip of the pen or another system, not an incident somewhere else.
         near = asked & self._near(metres)
         if self.extent is not None:
             west, south, east, north = self.extent
             near &= (xy[:, 0] >= west) & (xy[:, 0] <= east) & (xy[:, 1] >= south) & (xy[:, 1] <= north)
         lost = asked & ~near
         if lost.any():
+            # Exchanged coordinates are the commonest slip: said so, it is repaired in the export at once.
             turned = crs.project(xy[lost][:, ::-1], source=self.source_crs, working=self.working)
             rule[lost] = np.where(self._near(turned, margin=0.0), rule_code("swapped"), rule_code("far"))
         ward = np.full(rows, -1, dtype=np.int64)
         snapped = np.zeros(rows, dtype=bool)
         if near.any():
-            ward[near], snapped[near] = self.locate(np.ascontiguousarray(metres[near]))
+            found = self.areas.locate(np.ascontiguousarray(metres[near]))
+            ward[near], snapped[near] = found.code_index, found.snapped
         return self._placed(table, metres=metres, near=near, ward=ward, snapped=snapped, rule=rule)
 
     def _points(self, table: Any, *, online: Bools, rule: NDArray[np.int8]) -> tuple[Points, Bools]:
@@ -155,7 +129,7 @@ class Placer:
         return xy, ~without & (rule == 0)
 
     def _near(self, metres: Points, *, margin: float = FAR_M) -> Bools:
-        west, south, east, north = self.bounds
+        west, south, east, north = self.areas.bounds
         x, y = metres[:, 0], metres[:, 1]
         return np.asarray((x >= west - margin) & (x <= east + margin) & (y >= south - margin) & (y <= north + margin))
 
@@ -166,8 +140,8 @@ class Placer:
         inside = ward >= 0
         place = np.full(rows, _NONE, dtype=np.int8)
         place[near] = np.where(inside[near], _POINT, _OUTSIDE)
-        from_point = strings([*self.parents, None], np.where(inside, ward, len(self.parents)))
-        wards = strings([*self.ward_codes, None], np.where(inside, ward, len(self.ward_codes)))
+        from_point = strings([*self.areas.parents, None], np.where(inside, ward, len(self.areas.parents)))
+        wards = strings([*self.areas.ward_codes, None], np.where(inside, ward, len(self.areas.ward_codes)))
         named = self._named(table, only=(place == _NONE) & (rule == 0))
         place[(place == _NONE) & np.asarray(pc.is_valid(named))] = _BOROUGH
         self._check_wards(table, wards, inside)
@@ -201,23 +175,12 @@ class Placer:
         if "ward" not in self.columns:
             return
         given = coded(table[f"c{self.columns['ward']}"])
-        known = given.flags(frozenset(self.ward_codes).__contains__) & inside
+        known = given.flags(frozenset(self.areas.ward_codes).__contains__) & inside
         same = np.asarray(pc.fill_null(pc.equal(given.texts(lambda v: v), wards), fill_value=False)) & known
         self.ward_checks.update({"compared": int(known.sum()), "same": int(same.sum())})
 
 
-def plan_placing(
-    opened: Opened,
-    *,
-    roles: Roles,
-    source: IncidentSource,
-    working: str,
-    bounds: Bounds,
-    locate: Locate,
-    ward_codes: Sequence[str],
-    parents: Sequence[str],
-    borough_names: Mapping[str, str],
-) -> Placer:
+def plan_placing(opened: Opened, *, roles: Roles, source: IncidentSource, working: str, areas: AreaLookup) -> Placer:
     """Settle which system the coordinates are in and how they come into the working one.
 
     Raises
@@ -239,19 +202,19 @@ def plan_placing(
     elif roles.coordinates == "geometry":
         system = _geometry_system(opened, source=source)
     return Placer(
-        roles.coordinates,
-        system,
-        working,
-        crs.operation_name(crs.source_crs(system, what=opened.name), working) if system else "none (no coordinates)",
-        source.extent,
-        bounds,
-        locate,
-        ward_codes,
-        parents,
-        BoroughNames(borough_names),
-        roles.at,
-        opened.facts.get("delimiter") == "semicolon",
-        frozenset(t.casefold() for t in source.no_location),
+        coordinates=roles.coordinates,
+        source_crs=system,
+        working=working,
+        operation=(
+            crs.operation_name(crs.source_crs(system, what=opened.name), working) if system else "none (no coordinates)"
+        ),
+        areas=areas,
+        boroughs=BoroughNames(areas.borough_names),
+        columns=roles.at,
+        extent=source.extent,
+        # Files that separate columns with semicolons come from places that write decimals with a comma.
+        decimal_comma=opened.facts.get("delimiter") == "semicolon",
+        no_location=frozenset(t.casefold() for t in source.no_location),
     )
 
 

@@ -2,10 +2,9 @@
 
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,170 +15,222 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipeline.config import Config, IncidentSource
+from pipeline.config import Categories, Config, IncidentSource, Run
 from pipeline.errors import InputError
-from pipeline.ingest.formats.files import file_format, plain_text
-from pipeline.ingest.formats.parquet import open_parquet
-from pipeline.ingest.formats.source import FAULT, NOT_A_POINT, Opened, Unreadable, first_line
-from pipeline.ingest.formats.text import open_text
-from pipeline.ingest.formats.vector import open_vector
-from pipeline.ingest.incidents.account import PartReport, Tally
-from pipeline.ingest.incidents.categories import Sorter, plan_sorting
-from pipeline.ingest.incidents.coded import coded
-from pipeline.ingest.incidents.columns import Roles, find_roles
-from pipeline.ingest.incidents.dates import Moments, Unsettled, plan_moments
-from pipeline.ingest.incidents.details import Details, plan_details
-from pipeline.ingest.incidents.places import Locate, Placer, plan_placing
-from pipeline.ingest.incidents.quarantine import RULES, rule_code
-from pipeline.storage.duckdb import connect
+from pipeline.ingest.areas.read import AreaLookup
+from pipeline.ingest.formats import row_reader
+from pipeline.ingest.formats.files import DEFAULT_LIMITS
+from pipeline.ingest.formats.opened import (
+    FAULT,
+    NOT_A_POINT,
+    Opened,
+    Opening,
+    Unreadable,
+    find_columns,
+    first_line,
+)
+from pipeline.ingest.incidents.account import PLACE_RULES, RULES, PartReport, rule_code
+from pipeline.ingest.incidents.categories import Sorter, category_columns, plan_sorting
+from pipeline.ingest.incidents.columns import Details, Roles, coded, find_roles, plan_details, role_columns
+from pipeline.ingest.incidents.dates import Moments, Times, Unsettled, plan_moments
+from pipeline.ingest.incidents.places import PLACES, Placed, Placer, plan_placing
+from pipeline.storage.duckdb import connect, guarded
 from pipeline.tables import INCIDENTS, QUARANTINE, Table
 
-__all__ = ["PartWriter", "incidents_schema", "quarantine_schema", "read_incidents"]
+__all__ = [
+    "PartWriter",
+    "ReadJob",
+    "incidents_schema",
+    "quarantine_schema",
+    "read_incidents",
+    "require_incident_columns",
+]
 
 
 _REDACTED = "[redacted]"
 
 
-def read_incidents(
-    path: Path,
-    *,
-    source: IncidentSource,
-    config: Config,
-    locate: Locate,
-    ward_codes: Sequence[str],
-    parents: Sequence[str],
-    borough_names: Mapping[str, str],
-    bounds: tuple[float, float, float, float],
-    out: Path,
-    quarantine_out: Path,
-    salt: bytes,
-    label: str | None = None,
-    today: str | None = None,
-) -> PartReport:
-    """Read one file into one part.
+@dataclass(frozen=True, slots=True)
+class ReadJob:
+    """One file to read into one part, with all that reading needs; it can be sent to a worker.
 
-    Parameters
+    Attributes
     ----------
     path
-        CSV (also .gz), GeoJSON, GeoPackage, Shapefile, MapInfo TAB or Parquet.
+        A file in any format of `pipeline.storage.formats`.
     source, config
         Settings of the source and of the run.
-    locate
-        Takes eastings and northings, shape (n, 2), to positions in `ward_codes` (-1 outside) and whether each was
-        given to the nearest.
-    ward_codes, parents
-        Wards and the borough of each, in the order `locate` knows.
-    borough_names
-        Name per borough code.
-    bounds
-        West, south, east, north of all areas, in metres.
+    areas
+        The areas incidents are placed in.
     out, quarantine_out
         Parquet files to write (INCIDENTS and QUARANTINE), sorted by row, byte-identical for identical input.
     salt
         Key of the victims' hashes, at most 64 bytes.
     label
-        What the `source` column says; source name and file name if left out (see `source_labels`).
+        What the `source` column says (see `source_labels`).
     today
         ISO date after which a date lies in the future, unless the source gives last_date.
+    """
+
+    path: Path
+    source: IncidentSource
+    config: Config
+    areas: AreaLookup
+    out: Path
+    quarantine_out: Path
+    salt: bytes
+    label: str
+    today: str
+
+
+def read_incidents(job: ReadJob) -> PartReport:
+    """Read one file into one part: every row becomes an incident or is refused with the first rule that it breaks.
 
     Raises
     ------
     InputError
         If the file cannot be used as it is.
+    EngineError
+        If the disk or the memory allowed is full.
     """
-    label = label or f"{source.name}/{path.name}"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    quarantine_out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".reading-") as name:
+    job.out.parent.mkdir(parents=True, exist_ok=True)
+    job.quarantine_out.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        guarded(f"{job.path.name} while it was read", damaged=f"{job.path.name} cannot be read"),
+        tempfile.TemporaryDirectory(dir=job.out.parent, prefix=".reading-") as name,
+    ):
         folder = Path(name)
         connection = connect(
-            memory_limit_mb=config.run.memory_limit_mb, folders=(path.parent, folder), spill=folder / "spill"
+            memory_limit_mb=job.config.run.memory_limit_mb, folders=(job.path.parent, folder), spill=folder / "spill"
         )
         try:
-            careful = whole = False
-            while True:
-                opened = _open(path, source=source, config=config, folder=folder, careful=careful)
-                try:
-                    roles = find_roles(opened, source=source)
-                    reading = _Reading(
-                        opened,
-                        roles,
-                        plan_moments(
-                            opened,
-                            roles=roles,
-                            source=source,
-                            today=today or date.today().isoformat(),  # noqa: DTZ011 the analyst's own day
-                            connection=connection,
-                            whole=whole,
-                        ),
-                        plan_placing(
-                            opened,
-                            roles=roles,
-                            source=source,
-                            working=config.crs.working,
-                            bounds=bounds,
-                            locate=locate,
-                            ward_codes=ward_codes,
-                            parents=parents,
-                            borough_names=borough_names,
-                        ),
-                        plan_sorting(opened, roles=roles, source=source, categories=config.categories),
-                        plan_details(roles, source=source),
-                        salt,
-                        label,
-                        config.categories.unknown,
-                    )
-                    return reading.run(connection, out=out, quarantine_out=quarantine_out)
-                except Unsettled:
-                    whole = True
-                except (duckdb.Error, Unreadable) as error:
-                    if careful or opened.staged or not opened.facts:
-                        raise InputError(f"{path.name} cannot be read: {first_line(error)}") from error
-                    careful = True
+            return _read(job, connection, folder=folder)
         finally:
             connection.close()
+
+
+def _read(job: ReadJob, connection: Any, *, folder: Path) -> PartReport:
+    """Read the fast way first, and again where the file does not keep what its first rows promised."""
+    source = job.source
+    how = Opening(folder, job.config.run, encoding=source.encoding, delimiter=source.delimiter, layer=source.layer)
+    whole = False
+    reader = row_reader(job.path, stated=source.format)
+    while True:
+        opened = reader.open_rows(job.path, how)
+        try:
+            roles = find_roles(opened, source=source)
+            reading = _Reading(
+                job,
+                opened,
+                roles,
+                plan_moments(opened, roles=roles, source=source, today=job.today, connection=connection, whole=whole),
+                plan_placing(opened, roles=roles, source=source, working=job.config.crs.working, areas=job.areas),
+                plan_sorting(opened, roles=roles, source=source, categories=job.config.categories),
+                plan_details(roles, source=source),
+            )
+            return reading.run(connection)
+        except Unsettled:
+            # A date of a form that the first rows did not have: examine the whole column before reading again.
+            whole = True
+        except (duckdb.Error, Unreadable) as error:
+            # DuckDB reads strictly and refuses the file for one bad row: read row by row, so that only it is lost.
+            if not opened.again:
+                raise InputError(f"{job.path.name} cannot be read: {first_line(error)}") from error
+            how = replace(how, careful=True)
+
+
+def require_incident_columns(
+    path: Path, *, source: IncidentSource, categories: Categories, limits: Run = DEFAULT_LIMITS
+) -> None:
+    """Refuse a file of incidents whose header lacks what the source or the categories name, before any row is read.
+
+    Raises
+    ------
+    InputError
+        Naming every column that is missing, or the part that no column plays; or if the header cannot be read.
+    """
+    reader = row_reader(path, stated=source.format)
+    with tempfile.TemporaryDirectory(prefix="hotspots-") as folder:
+        how = Opening(Path(folder), limits, encoding=source.encoding, delimiter=source.delimiter, layer=source.layer)
+        header = reader.read_header(path, how)
+    opened = Opened(path.name, header.columns, scan="", has_geometry=header.has_geometry)
+    find_columns([*role_columns(source), *category_columns(categories)], header.columns, file=path.name)
+    roles = find_roles(opened, source=source)
+    plan_sorting(opened, roles=roles, source=source, categories=categories)
 
 
 def _fault_rule(fault: str) -> int:
     return rule_code("geometry" if fault == NOT_A_POINT else "malformed") if fault else 0
 
 
-def _open(path: Path, *, source: IncidentSource, config: Config, folder: Path, careful: bool) -> Opened:
-    kind = file_format(path, stated=source.format)
-    if kind == "parquet":
-        return open_parquet(path, folder=folder, limits=config.run)
-    if kind != "csv":
-        return open_vector(path, layer=source.layer, folder=folder, limits=config.run)
-    plain = plain_text(path, encoding=source.encoding, folder=folder, limits=config.run)
-    return open_text(
-        plain,
-        name=path.name,
-        encoding=source.encoding,
-        delimiter=source.delimiter,
-        folder=folder,
-        careful=careful,
-        limits=config.run,
-    )
+_PLACE_CODES = np.array([rule_code(name) for name in PLACE_RULES], dtype=np.int8)
+
+
+@dataclass(slots=True)
+class Tally:
+    """The account while it grows."""
+
+    rows: int = 0
+    kept: int = 0
+    rules: Counter[str] = field(default_factory=Counter)
+    places: Counter[str] = field(default_factory=Counter)
+    lost: Counter[int] = field(default_factory=Counter)
+    online: int = 0
+    snapped: int = 0
+    month_only: int = 0
+    without_id: int = 0
+    first: str = ""
+    last: str = ""
+
+    def add(
+        self,
+        times: Times,
+        placed: Placed,
+        *,
+        online: NDArray[np.bool_],
+        rule: NDArray[np.int8],
+        own_id: NDArray[np.bool_],
+    ) -> None:
+        """Count a batch."""
+        good = rule == 0
+        self.rows += len(rule)
+        self.kept += int(good.sum())
+        self.online += int((online & good).sum())
+        self.snapped += int((placed.snapped & good).sum())
+        self.without_id += int((~own_id & good).sum())
+        for name, count in zip(RULES, np.bincount(rule, minlength=len(RULES) + 1)[1:], strict=True):
+            self.rules[name] += int(count)
+        for name, count in zip(PLACES, np.bincount(placed.place_code[good], minlength=len(PLACES)), strict=True):
+            self.places[name] += int(count)
+        months, counts = np.unique(times.month[np.isin(rule, _PLACE_CODES)], return_counts=True)
+        self.lost.update({int(m): int(n) for m, n in zip(months, counts, strict=True)})
+        kept_dates = times.occurred_on.filter(good)
+        if len(kept_dates):
+            self.month_only += int(pc.sum(pc.equal(times.precision.filter(good), "month")).as_py())
+            span = pc.min_max(kept_dates).as_py()
+            self.first = min(self.first or span["min"], span["min"])
+            self.last = max(self.last, span["max"])
 
 
 @dataclass(slots=True)
 class _Reading:
     """One pass over one file."""
 
+    job: ReadJob
     opened: Opened
     roles: Roles
     moments: Moments
     placer: Placer
     sorter: Sorter
     details: Details
-    salt: bytes
-    label: str
-    unknown: str
 
-    def run(self, connection: Any, *, out: Path, quarantine_out: Path) -> PartReport:
+    def run(self, connection: Any) -> PartReport:
         """Stream the file."""
         tally = Tally()
-        with PartWriter(out, incidents_schema()) as kept, PartWriter(quarantine_out, quarantine_schema()) as refused:
+        with (
+            PartWriter(self.job.out, incidents_schema()) as kept,
+            PartWriter(self.job.quarantine_out, quarantine_schema()) as refused,
+        ):
             for first, table in self.opened.batches(connection, extra=self.moments.extra() | self.placer.extra()):
                 rows, rule = self._incidents(first, table, tally)
                 good = pa.array(rule == 0)
@@ -194,15 +245,17 @@ class _Reading:
         rows = table.num_rows
         numbers = pa.array(np.arange(first, first + rows, dtype=np.int64))
         times = self.moments.read(table)
-        details = self.details.read(table, salt=self.salt)
+        details = self.details.read(table, salt=self.job.salt)
         placed = self.placer.place(table, online=details.online)
         categories, unknown = self.sorter.sort(table)
+        # A row is refused by the first rule it breaks, in the order of RULES, so that it is counted under one alone:
+        # what cannot be read, then when, then what, then where. New rules join in their place.
         rule = np.zeros(rows, dtype=np.int8)
         if self.opened.staged:
             rule = coded(table[FAULT]).numbers(_fault_rule).astype(np.int8)
-        for more in (times.rule, np.where(unknown & (self.unknown == "quarantine"), rule_code("category_unknown"), 0)):
-            rule = np.where(rule == 0, more, rule).astype(np.int8)
-        rule = np.where(rule == 0, placed.rule, rule).astype(np.int8)
+        quarantined = unknown & (self.job.config.categories.unknown == "quarantine")
+        for broken in (times.rule, np.where(quarantined, rule_code("category_unknown"), 0), placed.rule):
+            rule = np.where(rule == 0, broken, rule).astype(np.int8)
         given, own = self._ids(table, numbers)
         tally.add(times, placed, online=details.online, rule=rule, own_id=own)
         columns = {
@@ -215,7 +268,7 @@ class _Reading:
             "categories": categories,
             **details.columns,
             "online": pa.array(details.online),
-            "source": pa.array([self.label], pa.string()).take(pa.array(np.zeros(rows, dtype=np.int8))),
+            "source": pa.array([self.job.label], pa.string()).take(pa.array(np.zeros(rows, dtype=np.int8))),
             "source_row": numbers,
             "easting_m": placed.easting_m,
             "northing_m": placed.northing_m,
@@ -229,7 +282,7 @@ class _Reading:
 
     def _ids(self, table: Any, numbers: Any) -> tuple[Any, NDArray[np.bool_]]:
         """Ids, made from label and row where the source gives none, and which rows have one of their own."""
-        made = pc.binary_join_element_wise(self.label, pc.cast(numbers, pa.string()), "#")
+        made = pc.binary_join_element_wise(self.job.label, pc.cast(numbers, pa.string()), "#")
         if "id" not in self.roles.at:
             return made, np.zeros(table.num_rows, dtype=bool)
         given = pc.utf8_trim_whitespace(pc.fill_null(table[f"c{self.roles.at['id']}"], ""))
@@ -253,7 +306,7 @@ class _Reading:
         schema = quarantine_schema()
         return pa.Table.from_pydict(
             {
-                "source": [self.label] * len(bad),
+                "source": [self.job.label] * len(bad),
                 "source_row": (bad + first).tolist(),
                 "rule": rules,
                 "reason": [RULES[r] for r in rules],
@@ -263,7 +316,7 @@ class _Reading:
         )
 
     def _report(self, tally: Tally) -> PartReport:
-        if self.unknown == "error" and self.sorter.unknown:
+        if self.job.config.categories.unknown == "error" and self.sorter.unknown:
             texts = ", ".join(f"{t!r} ({n} rows)" for t, n in sorted(self.sorter.unknown.items()))
             raise InputError(
                 f"{self.opened.name} has categories that the configuration does not know: {texts}. Add them to "
@@ -278,11 +331,11 @@ class _Reading:
             "last_date": self.moments.last_date,
         }
         return PartReport(
-            source=self.label,
+            source=self.job.label,
             rows_read=tally.rows,
             incidents=tally.kept,
             quarantined={name: tally.rules[name] for name in RULES if tally.rules[name]},
-            places={name: tally.places[name] for name in ("point", "outside", "borough", "none")},
+            places={name: tally.places[name] for name in PLACES},
             online=tally.online,
             snapped=tally.snapped,
             month_only=tally.month_only,

@@ -1,8 +1,13 @@
-"""Counts already published by area: read, mapped to the boundaries, and accounted for to the last one."""
+"""Counts already published by area: read, matched to the boundaries, and every value accounted for.
+
+A value is mapped (its code is an area of its level here), unmapped (it is not), quarantined (its row cannot be used) or
+ignored (its category is none that is wanted); the four add up to what the file publishes.
+"""
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,17 +15,209 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.config import Areas, Config, PublishedSource, Run
-from pipeline.domain.categories import ROOT
+from pipeline.config import Areas, Categories, Config, PublishedSource, Run
+from pipeline.domain.categories import ROOT, Subset, Union, relation_report
 from pipeline.errors import InputError
-from pipeline.ingest.counts.account import COUNT_KEY, CountsPart, CountsReport, accounting, matched_pct, unmapped
+from pipeline.ingest.formats import table_reader
 from pipeline.ingest.formats.files import DEFAULT_LIMITS, existing
-from pipeline.ingest.formats.source import FAULT, find_columns
-from pipeline.ingest.formats.table import read_text_table
+from pipeline.ingest.formats.opened import FAULT, find_columns
 from pipeline.ingest.incidents.categories import Lookup
-from pipeline.tables import PUBLISHED_COUNTS, QUARANTINE
+from pipeline.tables import PUBLISHED_COUNTS, QUARANTINE, Level, Measure
 
-__all__ = ["COUNT_RULES", "LOOKUP_COLUMNS", "count_columns", "read_counts", "read_lookup"]
+__all__ = [
+    "COUNT_KEY",
+    "COUNT_RULES",
+    "LOOKUP_COLUMNS",
+    "CountsPart",
+    "CountsReport",
+    "accounting",
+    "check_relations",
+    "count_columns",
+    "declared_relations",
+    "matched_pct",
+    "merge_published",
+    "read_counts",
+    "read_lookup",
+    "unmapped",
+]
+
+
+COUNTED = (Measure.INCIDENTS, Measure.POSITIVE_OUTCOMES)
+"""Measures that a source of published counts may give."""
+COUNT_KEY = ("source", "area_code", "level", "month", "category", "measure")
+_ACCOUNT = ["level", "measure", "category"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CountsReport:
+    """The account of one file of counts.
+
+    Attributes
+    ----------
+    source
+        Label of the file.
+    rows_read
+        Data rows of the file; each is counted, refused, or left out as an unknown category.
+    accounting
+        Per level, measure and category: published, mapped, unmapped, quarantined, ignored (sums of values), and
+        ``published == mapped + unmapped + quarantined + ignored``. A value that is no number counts 0 here; its row
+        is in the quarantine.
+    unmapped
+        Every code that is not in the boundaries: level, area_code, area_name, reason, and the sums of values per
+        measure over all categories that are the whole (or over every category where none is).
+    matched_pct
+        Of the distinct codes that look like codes of the boundaries, how many are among them, in per cent; None where
+        there are none.
+    repeated_keys
+        Rows whose area, month, category and measure another row has too; such rows are added up.
+    looked_up
+        Rows whose code was taken over from another edition.
+    quarantined
+        Refused rows by rule.
+    labels
+        Ids and labels of categories made from the texts themselves.
+    ignored_categories
+        Texts no category matched, with rows.
+    first_month, last_month
+        As yyyymm; 0 where there is no row.
+    """
+
+    source: str
+    rows_read: int
+    accounting: pd.DataFrame
+    unmapped: pd.DataFrame
+    matched_pct: float | None
+    repeated_keys: int
+    looked_up: int
+    quarantined: dict[str, int] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    ignored_categories: dict[str, int] = field(default_factory=dict)
+    first_month: int = 0
+    last_month: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CountsPart:
+    """One file of counts: PUBLISHED_COUNTS, the refused rows (QUARANTINE), and the account."""
+
+    table: pd.DataFrame
+    quarantine: pd.DataFrame
+    report: CountsReport
+
+
+def accounting(rows: pd.DataFrame, texts: Mapping[str, pd.Series]) -> pd.DataFrame:
+    """Sum values by fate; the identity holds in every row by construction of the fates, and is checked by `quality`."""
+    told = rows.assign(value=rows["value"].fillna(0).astype("int64"))
+    for part in _ACCOUNT:
+        told[part] = rows[part].where(rows[part].notna(), texts[part]).astype("str")
+    wide = told.pivot_table(index=_ACCOUNT, columns="fate", values="value", aggfunc="sum", fill_value=0)
+    wide = wide.reindex(columns=["mapped", "unmapped", "quarantined", "ignored"], fill_value=0)
+    wide.insert(0, "published", told.groupby(_ACCOUNT)["value"].sum())
+    return wide.astype("int64").reset_index().rename_axis(columns=None)
+
+
+def _shape(code: str) -> str:
+    return re.sub(r"[A-Za-z]", "A", re.sub(r"\d", "9", code))
+
+
+def unmapped(rows: pd.DataFrame, codes: Mapping[str, str]) -> pd.DataFrame:
+    """List what is not in the boundaries, with a reason, for the whole where the source has one."""
+    whole = rows[rows["category"] == ROOT] if (rows["category"] == ROOT).any() else rows
+    shapes = {_shape(c) for c in codes}
+
+    def reason(code: str, level: str) -> str:
+        if not code:
+            return "no code"
+        if code in codes:
+            return f"the code of a {codes[code]} in a row of level {level}"
+        return "not in these boundaries" if _shape(code) in shapes else "not an area code"
+
+    keys = ["level", "area_code", "area_name", "measure"]
+    out = whole.groupby(keys, sort=True, as_index=False)["value"].sum()
+    out.insert(3, "reason", [reason(c, v) for c, v in zip(out["area_code"], out["level"], strict=True)])
+    return out
+
+
+def matched_pct(rows: pd.DataFrame, codes: Mapping[str, str]) -> float | None:
+    """Share of the codes shaped like those of the boundaries that are among them, in per cent."""
+    shapes = {_shape(c) for c in codes}
+    pairs = rows[["area_code", "mapped"]].drop_duplicates()
+    like = pairs[pairs["area_code"].map(_shape).isin(shapes)]
+    return round(100 * float(like["mapped"].mean()), 3) if len(like) else None
+
+
+def merge_published(parts: Sequence[CountsPart]) -> pd.DataFrame:
+    """Put the files of a run together: one row per key, values of files that share a key added up."""
+    whole = pd.concat([p.table for p in parts], ignore_index=True)
+    return PUBLISHED_COUNTS.conform(whole.groupby([*COUNT_KEY, "mapped"], sort=True, as_index=False)["value"].sum())
+
+
+def incidents_by_borough(table: pd.DataFrame, *, parents: Mapping[str, str], whole: str | None) -> pd.DataFrame:
+    """Return the published incidents of boroughs; those of their wards where the source gives no borough.
+
+    Parameters
+    ----------
+    table
+        PUBLISHED_COUNTS.
+    parents
+        Borough of each ward.
+    whole
+        The category that is the whole, called `all` in the result.
+    """
+    rows = table[table["mapped"] & (table["measure"] == Measure.INCIDENTS)]
+    rows = rows.assign(incidents=rows["value"], category=rows["category"].where(rows["category"] != whole, ROOT))
+    if (rows["level"] == Level.BOROUGH).any():
+        return rows
+    wards = rows[rows["level"] == Level.WARD]
+    return wards.assign(area_code=wards["area_code"].map(parents), level=Level.BOROUGH.value)
+
+
+def first_day(month: int) -> str:
+    """Return the ISO date of the first day of a month (yyyymm)."""
+    return f"{month // 100:04d}-{month % 100:02d}-01"
+
+
+def declared_relations(source: PublishedSource, *, categories: Categories) -> tuple[Subset | Union, ...]:
+    """List the relations a source declares, with the category that is the whole called `all`."""
+
+    def name(category: str) -> str:
+        return ROOT if category == categories.all_from else category
+
+    found: list[Subset | Union] = []
+    for relation in source.relations:
+        if relation.subset is not None:
+            child, parent = relation.subset
+            found.append(Subset(name(child), name(parent)))
+        elif relation.union is not None:
+            whole, *parts = relation.union
+            found.append(Union(name(whole), tuple(name(p) for p in parts)))
+    return tuple(found)
+
+
+def check_relations(table: pd.DataFrame, *, sources: Sequence[PublishedSource], categories: Categories) -> pd.DataFrame:
+    """Test what the sources declare on their counts in the boundaries: where it is violated, how often, by how much.
+
+    Parameters
+    ----------
+    table
+        PUBLISHED_COUNTS.
+    sources, categories
+        Settings.
+
+    Returns
+    -------
+    report
+        As `categories.relation_report`, one block per source.
+    """
+    reports = []
+    for source in sources:
+        rows = table[(table["source"] == source.name) & table["mapped"]]
+        reports.append(relation_report(rows, declared_relations(source, categories=categories)))
+    return pd.concat(reports, ignore_index=True)
+
+
+# Reading one file.
+
 
 COUNT_RULES = {
     "malformed": "The row cannot be read: it has more or fewer cells than there are columns.",
@@ -54,7 +251,7 @@ def read_lookup(
     if areas.lookup is None:
         return {}
     path = existing(areas.lookup, base=base, what="areas.lookup")
-    table = read_text_table(path, encoding="utf-8", limits=limits, scratch=scratch)
+    table = table_reader(path).read_table(path, encoding="utf-8", limits=limits, scratch=scratch)
     old, new = (
         table.iloc[:, at].str.strip() for at in find_columns(LOOKUP_COLUMNS, list(table.columns), file=path.name)
     )
@@ -105,7 +302,7 @@ def read_counts(
         If the file or a column is missing, or a category is unknown and that is configured to be an error.
     """
     label = label or f"{source.name}/{path.name}"
-    raw = read_text_table(path, encoding=source.encoding, limits=config.run, faults=True, scratch=scratch)
+    raw = table_reader(path).read_table(path, encoding=source.encoding, limits=config.run, faults=True, scratch=scratch)
     texts = _named(raw, source=source, file=path.name)
     sorter = Lookup(config.categories)
     codes = {str(c): str(v) for c, v in zip(areas_table["area_code"], areas_table["level"], strict=True)}
@@ -177,16 +374,17 @@ def _level_of(
 ) -> Callable[[str], Any]:
     if source.columns.level is None:
         present = sorted({codes[c] for c in texts["area_code"].unique() if c in codes})
-        only = present[0] if len(present) == 1 else "ward"
+        only = present[0] if len(present) == 1 else Level.WARD.value
         return lambda _: only
-    named = {_key(t): level for t, level in source.levels.items()} or {n: n for n in ("ward", "borough", "region")}
+    named = {_key(t): level for t, level in source.levels.items()} or {n.value: n.value for n in Level}
     return lambda text: named.get(_key(text))
 
 
 def _measure_of(source: PublishedSource) -> Callable[[str], Any]:
     if source.columns.measure is None:
-        return lambda _: "incidents"
-    named = {_key(t): m for t, m in source.measures.items()} or {n: n for n in ("incidents", "positive_outcomes")}
+        return lambda _: Measure.INCIDENTS.value
+    named: dict[str, str] = {_key(t): m for t, m in source.measures.items()}
+    named = named or {n.value: n.value for n in COUNTED}
     return lambda text: named.get(_key(text))
 
 

@@ -1,25 +1,174 @@
-"""Wards, boroughs and the region as one table, with residents and coverage, and an account of how they agree."""
+"""Wards, boroughs and the region as one table, with residents, parents and coverage; and the lookup that finds one."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import shapely
+from numpy.typing import NDArray
 
-from pipeline.config import Areas, Run
+from pipeline.config import Areas, PopulationFile, Run
 from pipeline.config.base import did_you_mean
 from pipeline.errors import ConfigError, InputError
-from pipeline.geography.areas import dissolve, level_agreement, overlap_km2
+from pipeline.geography.areas import AreaIndex, LocateResult, dissolve, level_agreement, overlap_km2
 from pipeline.ingest.areas.boundaries import Boundaries, Shapes, assign_parents, read_boundaries
-from pipeline.ingest.areas.residents import Residents, read_residents
-from pipeline.ingest.formats.files import DEFAULT_LIMITS
-from pipeline.ingest.incidents.places import BoroughNames
-from pipeline.tables import AREAS
+from pipeline.ingest.formats import table_reader
+from pipeline.ingest.formats.files import DEFAULT_LIMITS, existing
+from pipeline.ingest.formats.opened import find_columns
+from pipeline.tables import AREAS, Level
 
-__all__ = ["AreaSet", "read_areas", "require_areas"]
+__all__ = [
+    "AreaLookup",
+    "AreaSet",
+    "BoroughNames",
+    "Bounds",
+    "Residents",
+    "population_columns",
+    "read_areas",
+    "read_residents",
+    "require_areas",
+    "save_index",
+]
+
+
+# Residents by area, from one or several tables that may mix levels.
+
+
+_MISSING = frozenset({"", ".", "..", "-", ":", "n/a", "na", "nan", "null"})
+_LISTED = 10
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Residents:
+    """People by area.
+
+    Attributes
+    ----------
+    figures
+        Number and year per area code, for the denominator of all categories.
+    others
+        Denominators of single categories: area_code, category, population, population_year, measure.
+    report
+        Per file: rows, areas matched, rows without a figure, codes that are in no boundary file.
+    """
+
+    figures: dict[str, tuple[int, int]]
+    others: pd.DataFrame
+    report: list[dict[str, Any]] = field(default_factory=list)
+
+
+def read_residents(
+    files: Sequence[PopulationFile],
+    *,
+    base: Path,
+    codes: Collection[str],
+    limits: Run = DEFAULT_LIMITS,
+    scratch: Path | None = None,
+) -> Residents:
+    """Read every population file.
+
+    Parameters
+    ----------
+    files
+        The files; the first that has a figure for an area gives it.
+    base
+        Folder that paths start from.
+    codes
+        Codes of all areas, of every level.
+    limits
+        How long a file and its rows may be.
+    scratch
+        Folder for what is needed while they are read; the system's if left out.
+
+    Raises
+    ------
+    InputError
+        If a file or column is missing, a figure is not a number, an area has two figures in one file, or a code is
+        unknown and not expected to be.
+    """
+    figures: dict[str, tuple[int, int]] = {}
+    others = []
+    report = []
+    for settings in files:
+        found, account = _read(settings, base=base, codes=frozenset(codes), limits=limits, scratch=scratch)
+        report.append(account)
+        if settings.category is None:
+            account["already_given"] = sum(code in figures for code in found)
+            figures = {code: (people, settings.year) for code, people in found.items()} | figures
+        else:
+            others += [(c, settings.category, n, settings.year, settings.measure) for c, n in sorted(found.items())]
+    columns = ["area_code", "category", "population", "population_year", "measure"]
+    return Residents(figures, pd.DataFrame(others, columns=columns), report)
+
+
+def population_columns(settings: PopulationFile) -> list[tuple[str, str]]:
+    """Return configuration key and name of every column a population file needs."""
+    return [("areas.population.code", settings.code), ("areas.population.value", settings.value)]
+
+
+def _read(
+    settings: PopulationFile, *, base: Path, codes: frozenset[str], limits: Run, scratch: Path | None
+) -> tuple[dict[str, int], dict[str, Any]]:
+    path = existing(settings.path, base=base, what="areas.population")
+    table = table_reader(path).read_table(path, encoding=settings.encoding, limits=limits, scratch=scratch)
+    code_at, value_at = find_columns(population_columns(settings), list(table.columns), file=path.name)
+    found: dict[str, int] = {}
+    unknown: list[str] = []
+    blank = rounded = 0
+    faults = []
+    for row, (code, text) in enumerate(zip(table.iloc[:, code_at], table.iloc[:, value_at], strict=True), start=1):
+        key = code.strip()
+        if not key or text.strip().casefold() in _MISSING:
+            blank += 1
+            continue
+        people = _number(text)
+        if people is None:
+            faults.append(f"row {row}: {text!r} is not a number of people")
+            continue
+        if key not in codes:
+            unknown.append(key)
+            continue
+        rounded += people != int(people)
+        if found.setdefault(key, round(people)) != round(people):
+            faults.append(f"row {row}: {key} has {round(people)}, but an earlier row says {found[key]}")
+    if unknown and not settings.ignore_unknown:
+        more = f" and {len(unknown) - _LISTED} more" if len(unknown) > _LISTED else ""
+        faults.append(
+            f"{len(unknown)} codes are in no boundary file ({', '.join(unknown[:_LISTED])}{more}): use residents of "
+            "the same edition as the boundaries, or set ignore_unknown if such rows are expected"
+        )
+    if faults:
+        raise InputError(f"{path.name} cannot be used as population: " + "; ".join(faults[:_LISTED]))
+    return found, {
+        "file": path.name,
+        "year": settings.year,
+        "measure": settings.measure,
+        "category": settings.category,
+        "rows": len(table),
+        "matched": len(found),
+        "without_figure": blank,
+        "rounded": rounded,
+        "unknown": len(unknown),
+        "unknown_codes": sorted(set(unknown))[:100],
+    }
+
+
+def _number(text: str) -> float | None:
+    plain = text.strip().replace(",", "").replace(" ", "").replace("\u00a0", "")
+    try:
+        value = float(plain)
+    except ValueError:
+        return None
+    return value if 0 <= value < 1e10 else None
+
+
+# All areas of a run, and an account of how the levels agree.
+
 
 _M2_PER_KM2 = 1e6
 
@@ -46,27 +195,18 @@ class AreaSet:
         """Rows of one level."""
         return self.table[self.table["level"] == name].reset_index(drop=True)
 
-    @property
-    def ward_codes(self) -> list[str]:
-        """Ward codes, sorted."""
-        return [str(c) for c in self.level("ward")["area_code"]]
-
-    @property
-    def parents(self) -> list[str]:
-        """Borough of each ward, in the order of `ward_codes`."""
-        return [str(c) for c in self.level("ward")["parent_code"]]
-
-    @property
-    def borough_names(self) -> dict[str, str]:
-        """Name per borough code."""
-        rows = self.level("borough")
-        return dict(zip(rows["area_code"].astype(str), rows["name"].astype(str), strict=True))
-
-    @property
-    def bounds(self) -> tuple[float, float, float, float]:
-        """West, south, east, north of everything, in metres."""
-        west, south, east, north = (float(v) for v in shapely.total_bounds(np.asarray(self.table.geometry)))
-        return west, south, east, north
+    def lookup(self, index: "AreaIndex | Path", *, key: str = "") -> "AreaLookup":
+        """Return what placing incidents needs of these areas; `index` is of the wards, in the order of their codes."""
+        wards, boroughs = self.level(Level.WARD), self.level(Level.BOROUGH)
+        west, south, east, north = (float(v) for v in self.table.total_bounds)
+        return AreaLookup(
+            tuple(str(c) for c in wards["area_code"]),
+            tuple(str(c) for c in wards["parent_code"]),
+            dict(zip(boroughs["area_code"].astype(str), boroughs["name"].astype(str), strict=True)),
+            (west, south, east, north),
+            index,
+            key,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -254,3 +394,91 @@ def _covered(codes: Sequence[str], levels: Sequence[str], parents: Sequence[str 
         level == "region" or not ({code, parent} & out)
         for code, level, parent in zip(codes, levels, parents, strict=True)
     ]
+
+
+# Finding an area: by a point, through an index that is built once and kept; or by a code or name as sources write it.
+
+
+Bounds = tuple[float, float, float, float]
+Points = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class AreaLookup:
+    """What placing incidents needs of the areas, in one object that can be sent to a worker.
+
+    Attributes
+    ----------
+    ward_codes, parents
+        Wards in the order of the index, and the borough of each.
+    borough_names
+        Name per borough code.
+    bounds
+        West, south, east, north of all areas, metres.
+    index
+        The index of the wards: itself, or the file `save_index` kept it in, which each process loads once.
+    key
+        What the boundaries depend on; tells two indexes kept at one path apart.
+    """
+
+    ward_codes: tuple[str, ...]
+    parents: tuple[str, ...]
+    borough_names: Mapping[str, str]
+    bounds: Bounds
+    index: AreaIndex | Path
+    key: str = ""
+
+    def locate(self, xy: Points) -> LocateResult:
+        """Find the ward of every point.
+
+        Parameters
+        ----------
+        xy
+            Eastings and northings in metres, shape (n, 2).
+
+        Returns
+        -------
+        result
+            Positions in `ward_codes` (-1 in none), and which points were given to the nearest ward.
+        """
+        index = self.index if isinstance(self.index, AreaIndex) else _load_index(self.index, self.key)
+        return index.locate(xy)
+
+
+def save_index(path: Path, index: AreaIndex) -> None:
+    """Keep the index of the wards for workers and later runs."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        np.savez(file, allow_pickle=False, **index.to_arrays())
+
+
+@lru_cache(maxsize=1)
+def _load_index(path: Path, key: str) -> AreaIndex:  # noqa: ARG001 the key tells indexes of one path apart
+    """Load the index once in each process: a worker reads many files, and the index is larger than most of them."""
+    with np.load(path, allow_pickle=False) as arrays:
+        return AreaIndex.from_arrays(arrays)
+
+
+def _plain(name: str) -> str:
+    words = re.sub(r"[^a-z0-9]+", " ", name.casefold().replace("&", " and ").replace("'", "").replace("’", "")).split()
+    text = " ".join(words)
+    for around in ("london borough of ", "royal borough of ", "city of ", "borough of "):
+        text = text.removeprefix(around)
+    return text
+
+
+class BoroughNames:
+    """Boroughs by code or name, small differences of spelling aside."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self._by_code = {code.casefold(): code for code in names}
+        plain: dict[str, list[str]] = {}
+        for code, name in names.items():
+            plain.setdefault(_plain(name), []).append(code)
+        exact = {" ".join(name.split()).casefold(): code for code, name in names.items()}
+        self._by_name = {name: codes[0] for name, codes in plain.items() if len(codes) == 1} | exact
+
+    def code(self, text: str) -> str | None:
+        """Code of the borough a text names, or None."""
+        key = text.casefold()
+        return self._by_code.get(key) or self._by_name.get(key) or self._by_name.get(_plain(text))

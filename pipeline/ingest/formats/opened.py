@@ -10,8 +10,10 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.config import Run
 from pipeline.config.base import did_you_mean
 from pipeline.errors import InputError
+from pipeline.ingest.formats.files import DEFAULT_LIMITS
 from pipeline.storage.duckdb import exact, identifier, literal
 
 __all__ = [
@@ -20,7 +22,11 @@ __all__ = [
     "GEOMETRY_X",
     "GEOMETRY_Y",
     "NOT_A_POINT",
+    "AreaLayer",
+    "AreaRequest",
+    "Header",
     "Opened",
+    "Opening",
     "StageWriter",
     "Unreadable",
     "clean_names",
@@ -102,6 +108,77 @@ def _places(name: str, columns: Sequence[str]) -> list[int]:
 
 
 @dataclass(frozen=True, slots=True)
+class Opening:
+    """How an input is to be opened: what its settings say, and where rows may be kept meanwhile.
+
+    Attributes
+    ----------
+    folder
+        Where rows are staged until they are read.
+    limits
+        How long and how wide a file may be.
+    encoding, delimiter
+        Of text; a separator of None is recognised.
+    layer
+        Which layer, where a file has several.
+    careful
+        Read row by row, so that each bad row is named: slower, once the fast way has failed.
+    whole
+        It is read whole, not streamed: `run.max_table_mb` counts, not `run.max_file_mb`.
+    """
+
+    folder: Path
+    limits: Run = DEFAULT_LIMITS
+    encoding: str = "utf-8"
+    delimiter: str | None = None
+    layer: str | None = None
+    careful: bool = False
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What is known of a file before a row is read: names of its columns, cleaned, and whether it has a geometry."""
+
+    columns: tuple[str, ...]
+    has_geometry: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AreaRequest:
+    """What is wanted of a boundary file.
+
+    Attributes
+    ----------
+    key
+        Its key in the configuration, for messages: `areas.wards`.
+    columns
+        Configuration key and name of every column.
+    layer
+        Which layer, where it has several.
+    shapes
+        Whether the outlines are wanted too.
+    limits
+        How long the file may be.
+    """
+
+    key: str
+    columns: tuple[tuple[str, str], ...]
+    layer: str | None = None
+    shapes: bool = True
+    limits: Run = DEFAULT_LIMITS
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AreaLayer:
+    """A layer of areas: its columns, and where asked for its shapes and the system they are in (None if not given)."""
+
+    frame: Any
+    shapes: Any = None
+    system: Any = None
+
+
+@dataclass(frozen=True, slots=True)
 class Opened:
     """One input, ready to be streamed.
 
@@ -115,6 +192,8 @@ class Opened:
         Table expression for DuckDB: all columns as text, in file order.
     staged
         Whether the scan also has `fault` (why a row is malformed) and the coordinates of a geometry.
+    again
+        Whether it may be opened once more, carefully, if its rows do not keep the form it was opened with.
     crs
         System of the geometry, as text; None where there is none.
     facts
@@ -125,6 +204,7 @@ class Opened:
     columns: tuple[str, ...]
     scan: str
     staged: bool = False
+    again: bool = False
     has_geometry: bool = False
     crs: Any = None
     facts: Mapping[str, str] = field(default_factory=dict)

@@ -1,1 +1,0 @@
-"""Published counts by area and month."""
