@@ -232,7 +232,7 @@ def fetch_boundaries(
 
     Example: hotspots fetch boundaries --year 2022 --out boundaries
     """
-    from pipeline.fetch import command
+    from pipeline.commands import fetch as command
 
     done = command.boundaries(out, year=year, within=within or (), level=level, service=service, address=address)
     command.print_fetched(done, as_json=as_json)
@@ -251,7 +251,7 @@ def fetch_population(
 
     Example: hotspots fetch population --level wards --out population
     """
-    from pipeline.fetch import command
+    from pipeline.commands import fetch as command
 
     command.print_fetched(command.residents(out, level=level, only=only, address=address), as_json=as_json)
 
@@ -273,7 +273,7 @@ def fetch_police_uk(
 
     Example: hotspots fetch police-uk --force-name city-of-london --first 2025-01 --last 2025-06
     """
-    from pipeline.fetch import command
+    from pipeline.commands import fetch as command
 
     done = command.police_uk(
         out,

@@ -6,10 +6,9 @@ Nothing here runs unless a person types `hotspots fetch`; a run of the pipeline 
 from pipeline.fetch.archive import Unpacking, unpack
 from pipeline.fetch.boundaries import fetch_boundaries
 from pipeline.fetch.client import Client, Limits
-from pipeline.fetch.download import CSV, JSON, ZIP, Kind, download
+from pipeline.fetch.download import CSV, JSON, ZIP, Fetched, Kind, Source, download
 from pipeline.fetch.police import fetch_archive, fetch_street
 from pipeline.fetch.population import fetch_population
-from pipeline.fetch.sidecar import Fetched, Source
 
 __all__ = [
     "CSV",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from pipeline.errors import InputError
-from pipeline.fetch.words import cleaned
+from pipeline.fetch.untrusted import cleaned
 
 __all__ = ["Unpacking", "unpack"]
 

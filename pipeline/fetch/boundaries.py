@@ -12,9 +12,8 @@ from urllib.parse import urlencode
 
 from pipeline.errors import InputError
 from pipeline.fetch.client import Client
-from pipeline.fetch.download import JSON, Progress, download
-from pipeline.fetch.sidecar import Fetched, Source, keep
-from pipeline.fetch.words import checked_url, cleaned, plain_name
+from pipeline.fetch.download import JSON, Fetched, Progress, Source, download, keep
+from pipeline.fetch.untrusted import checked_url, cleaned, plain_name
 
 __all__ = ["BASE", "EDITIONS", "LEVELS", "fetch_boundaries", "read_json_page"]
 

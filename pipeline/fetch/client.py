@@ -1,34 +1,39 @@
-"""One polite conversation with a public server: one request at a time, named, patient, and never past a closed door."""
+"""One polite conversation with a public server: one request at a time, named, patient, and as robots.txt allows.
+
+httpx sends each request and checks certificates. What is decided here is what httpx leaves to its caller: whether an
+address may be asked (robots.txt, https only), how far apart requests are, which failures are worth another attempt,
+how long to wait for it, and when to stop.
+"""
 
 import email.utils
-import http.client
 import importlib.metadata
 import secrets
 import ssl
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 from urllib.parse import urljoin, urlsplit
+from urllib.robotparser import RobotFileParser
+
+import httpx
 
 from pipeline.errors import InputError
-from pipeline.fetch.robots import Robots
-from pipeline.fetch.words import checked_url, cleaned
+from pipeline.fetch.untrusted import checked_url, cleaned
 
 __all__ = ["AGENT", "Client", "Later", "Limits"]
 
 AGENT = f"hotspots/{importlib.metadata.version('hotspots')} (crime-hotspot maps; one request at a time)"
+# Answers that mean "not now": timeout, too early, too many requests, and a server or gateway in trouble.
 _RETRY = frozenset({408, 425, 429, 500, 502, 503, 504})
 _MOVED = frozenset({301, 302, 303, 307, 308})
-_CHUNK = 1 << 16
-_MOST_MOVES = 5
-_PROGRESS_BYTES = 1 << 16
+_MOST_MOVES = 5  # a chain longer than this is a circle
+_PROGRESS_BYTES = 1 << 16  # an attempt that brought this much was no failure: a slow line may break off many times
 
 Take = TypeVar("Take")
-Response = http.client.HTTPResponse
+Error = TypeVar("Error", bound=BaseException)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,33 @@ class Later(Exception):  # noqa: N818 - not an error yet: the exchange is tried 
         self.gained = gained
 
 
+@dataclass(frozen=True, slots=True)
+class _Robots:
+    """Rules of one server; without a file everything is allowed (RFC 9309, section 2.3.1.3)."""
+
+    rules: RobotFileParser | None = None
+    name: ClassVar[str] = "hotspots"
+    most_bytes: ClassVar[int] = 512_000  # RFC 9309 asks for 500 KiB at least
+    longest_delay_s: ClassVar[float] = 60.0
+
+    @classmethod
+    def read(cls, body: bytes) -> "_Robots":
+        """Read the rules from the file's bytes."""
+        rules = RobotFileParser()
+        rules.parse(body[: cls.most_bytes].decode("utf-8", "replace").splitlines())
+        return cls(rules)
+
+    def allows(self, url: str) -> bool:
+        """Whether the address may be asked for."""
+        return self.rules is None or self.rules.can_fetch(self.name, url)
+
+    @property
+    def delay_s(self) -> float:
+        """Pause between requests that the server asks for, in seconds, at most a minute."""
+        asked = self.rules.crawl_delay(self.name) if self.rules else None
+        return min(float(asked), self.longest_delay_s) if asked else 0.0
+
+
 @dataclass(slots=True)
 class Client:
     """Asks servers for files.
@@ -84,11 +116,17 @@ class Client:
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
     jitter: Callable[[], float] = field(default_factory=lambda: secrets.SystemRandom().random)
-    _robots: dict[str, Robots] = field(default_factory=dict)
+    _robots: dict[str, _Robots] = field(default_factory=dict)
     _last: float | None = None
+    _session: httpx.Client | None = None
 
     def exchange(
-        self, url: str, *, headers: Callable[[], Mapping[str, str]], take: Callable[[Response], Take], limits: Limits
+        self,
+        url: str,
+        *,
+        headers: Callable[[], Mapping[str, str]],
+        take: Callable[[httpx.Response], Take],
+        limits: Limits,
     ) -> Take:
         """Ask until there is an answer that `take` accepts.
 
@@ -111,10 +149,12 @@ class Client:
         began, failures = self.clock(), 0
         while True:
             try:
-                with self._ask(checked_url(url, setting="address"), headers(), limits) as answer:
+                with closing(self._ask(checked_url(url, setting="address"), headers(), limits)) as answer:
                     _refuse_for_now(answer)
                     return take(answer)
             except Later as later:
+                # A loop, not a library's decorator: the count starts again after progress, the server may name the
+                # wait, and one deadline covers all attempts and waits together.
                 failures = 1 if later.gained >= _PROGRESS_BYTES else failures + 1
                 wait = self._wait(later, failures, limits)
                 spent = self.clock() - began
@@ -125,21 +165,22 @@ class Client:
                     ) from None
                 self.sleep(wait)
 
-    def chunks(self, answer: Response, *, limits: Limits, began: float) -> Iterator[bytes]:
-        """Yield the body as it comes; a body cut off, or one that takes for ever, is a `Later`."""
+    def chunks(self, answer: httpx.Response, *, limits: Limits, began: float) -> Iterator[bytes]:
+        """Yield the body as it comes; a body that was cut off, or that takes too long, is a `Later`."""
         promised = answer.headers.get("Content-Length", "")
         length = 0
-        while True:
-            try:
-                piece = answer.read1(_CHUNK)
-            except (OSError, http.client.HTTPException, ValueError) as error:
+        try:
+            # Raw: what goes to the disk are the bytes that were sent, so that a part can be continued by its length.
+            for piece in answer.iter_raw():
+                length += len(piece)
+                yield piece
+                # The time-out of httpx is for one silence; a server that sends a byte now and then never meets it.
+                if self.clock() - began > limits.deadline_s:
+                    raise Later(f"it was still sending after {limits.deadline_s:.0f} s", gained=0)
+        except httpx.TransportError as error:
+            # httpx also notices that a body ended early; the lengths say it better than its words do.
+            if not (isinstance(error, httpx.RemoteProtocolError) and promised.isdecimal() and length < int(promised)):
                 raise Later(f"the connection broke ({_reason(error)})", gained=length) from None
-            if not piece:
-                break
-            length += len(piece)
-            yield piece
-            if self.clock() - began > limits.deadline_s:
-                raise Later(f"it was still sending after {limits.deadline_s:.0f} s", gained=0)
         if promised.isdecimal() and length != int(promised):
             raise Later(f"it was cut off after {length:,} of {int(promised):,} bytes", gained=length)
 
@@ -151,43 +192,70 @@ class Client:
             raise InputError(f"{later}; it asks to come back in {later.wait_s:,.0f} s: do so, nothing is lost")
         return later.wait_s
 
-    def _ask(self, url: str, headers: Mapping[str, str], limits: Limits) -> Response:
+    def _ask(self, url: str, headers: Mapping[str, str], limits: Limits) -> httpx.Response:
         """Send one request, following moves that robots.txt and the rules for addresses allow."""
         for _ in range(_MOST_MOVES + 1):
             self._admitted(url, limits)
             answer = self._send(url, headers, limits)
-            if answer.status not in _MOVED:
+            if answer.status_code not in _MOVED:
                 return answer
             where = answer.headers.get("Location", "")
             answer.close()
             target = urljoin(url, where)
+            # Followed by hand, not by httpx: each new address must be https too and pass its own server's robots.txt.
             if urlsplit(url).scheme == "https" and urlsplit(target).scheme != "https":
                 raise InputError(f"{_host(url)} sends to {cleaned(target)!r}, which is not encrypted: not followed")
             url = checked_url(target, setting="the address moved to,")
         raise InputError(f"{_host(url)} sends from address to address without end: try again later")
 
-    def _send(self, url: str, headers: Mapping[str, str], limits: Limits) -> Response:
+    def _send(self, url: str, headers: Mapping[str, str], limits: Limits) -> httpx.Response:
+        """Send one request, no sooner after the last than the server wants; the body is still to be read."""
         since = None if self._last is None else self.clock() - self._last
-        delay = max(limits.delay_s, self._robots.get(_origin(url), Robots()).delay_s)
+        delay = max(limits.delay_s, self._robots.get(_origin(url), _Robots()).delay_s)
         if since is not None and since < delay:
             self.sleep(delay - since)
-        request = urllib.request.Request(  # noqa: S310 - http and https only: `checked_url`, and no other handler
-            url, headers={"User-Agent": AGENT, "Accept-Encoding": "identity", **headers}
-        )
+        session = self._opened()
         try:
-            answer: Response = _opener().open(request, timeout=limits.timeout_s)
-        except urllib.error.URLError as error:
-            if isinstance(error.reason, ssl.SSLCertVerificationError):
+            request = session.build_request("GET", url, headers=headers, timeout=limits.timeout_s)
+            return session.send(request, stream=True)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
+            refused = _within(error, ssl.SSLCertVerificationError)
+            if refused is not None:  # no attempt later makes it trustworthy
                 raise InputError(
-                    f"{_host(url)} does not prove who it is ({cleaned(error.reason.verify_message)}): check the "
+                    f"{_host(url)} does not prove who it is ({cleaned(refused.verify_message)}): check the "
                     "computer's clock and certificates, or ask your network's administrator"
                 ) from None
-            raise Later(f"it cannot be reached ({_reason(error.reason)})") from None
-        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise Later(f"it cannot be reached ({_reason(error)})") from None
+        except (httpx.TransportError, httpx.InvalidURL, ValueError) as error:
             raise Later(f"the connection broke ({_reason(error)})") from None
         finally:
             self._last = self.clock()
-        return answer
+
+    def _opened(self) -> httpx.Client:
+        """Return the session of httpx, made at the first request.
+
+        Raises
+        ------
+        InputError
+            If the proxy that the environment names cannot be used.
+        """
+        if self._session is None:
+            try:
+                self._session = httpx.Client(
+                    # The system's certificates rather than httpx's own: offices add theirs there.
+                    verify=ssl.create_default_context(),
+                    # One connection, closed after each answer: pauses are long, and servers drop idle ones.
+                    limits=httpx.Limits(max_connections=1, max_keepalive_connections=0),
+                    # Uncompressed, so that lengths and ranges are those of the file.
+                    headers={"User-Agent": AGENT, "Accept-Encoding": "identity"},
+                    follow_redirects=False,
+                )
+            except (ImportError, ValueError) as error:
+                raise InputError(
+                    f"the proxy that this computer's environment names cannot be used ({cleaned(error)}): correct "
+                    "HTTPS_PROXY and its like, or ask your network's administrator"
+                ) from None
+        return self._session
 
     def _admitted(self, url: str, limits: Limits) -> None:
         """Ask robots.txt, once for each server.
@@ -206,33 +274,26 @@ class Client:
                 "browser, or name another server with --from"
             )
 
-    def _read_robots(self, origin: str, limits: Limits) -> Robots:
+    def _read_robots(self, origin: str, limits: Limits) -> _Robots:
         url: str = origin + "/robots.txt"
         for _ in range(_MOST_MOVES + 1):
-            with self._send(url, {}, limits) as answer:
-                if answer.status in _MOVED:
+            with closing(self._send(url, {}, limits)) as answer:
+                if answer.status_code in _MOVED:
                     url = checked_url(urljoin(url, answer.headers.get("Location", "")), setting="robots.txt moved to")
                     continue
+                # A server in trouble is asked again: without its rules nothing else on it is asked.
                 _refuse_for_now(answer)
                 body = b""
-                if answer.status == 200:  # RFC 9309: any other refusal means there are no rules
+                if answer.status_code == 200:  # RFC 9309: any other refusal means there are no rules
                     for piece in self.chunks(answer, limits=limits, began=self.clock()):
                         body += piece
-                        if len(body) >= Robots.most_bytes:
+                        if len(body) >= _Robots.most_bytes:
                             break
-                return Robots.read(body)
-        return Robots()
+                return _Robots.read(body)
+        return _Robots()
 
 
-def _opener() -> urllib.request.OpenerDirector:
-    """Return an opener for http and https alone: no files, no FTP, no redirects of its own, no errors raised."""
-    opener = urllib.request.OpenerDirector()
-    for handler in (urllib.request.ProxyHandler(), urllib.request.HTTPHandler(), urllib.request.HTTPSHandler()):
-        opener.add_handler(handler)
-    return opener
-
-
-def _retry_after(answer: Response) -> float | None:
+def _retry_after(answer: httpx.Response) -> float | None:
     """Read Retry-After, seconds or a date."""
     text = answer.headers.get("Retry-After", "").strip()
     if text.isdecimal():
@@ -245,15 +306,27 @@ def _retry_after(answer: Response) -> float | None:
     return max(0.0, (when - datetime.now(UTC)).total_seconds())
 
 
-def _refuse_for_now(answer: Response) -> None:
+def _refuse_for_now(answer: httpx.Response) -> None:
     """Raise `Later` for the answers that mean: not now."""
-    if answer.status in _RETRY:
-        words = f"it answered {answer.status} {cleaned(answer.reason, most=60)}".strip()
+    if answer.status_code in _RETRY:
+        words = f"it answered {answer.status_code} {cleaned(answer.reason_phrase, most=60)}".strip()
         raise Later(words, wait_s=_retry_after(answer))
 
 
-def _reason(error: object) -> str:
-    return cleaned(getattr(error, "strerror", None) or error) or type(error).__name__
+def _within(error: BaseException, kind: type[Error]) -> Error | None:
+    """Return the first error of a kind among an error and what caused it: httpx wraps what the system reported."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, kind):
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
+def _reason(error: BaseException) -> str:
+    """Return what went wrong in the system's words, or else in httpx's."""
+    system = _within(error, OSError)
+    return cleaned((system and system.strerror) or error) or type(error).__name__
 
 
 def _origin(url: str) -> str:

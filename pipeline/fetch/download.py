@@ -1,22 +1,118 @@
-"""One file from one address: resumed where it broke off, left where nothing is new, checked before it is kept."""
+"""One file from one address, and the record beside it of where it came from.
+
+A file is continued where it broke off, left alone where nothing is new, and checked before it is kept. Its record
+(`NAME.source.json`) states checksum, address, day, publisher and licence.
+"""
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import InputError
-from pipeline.fetch.client import Client, Later, Limits, Response
-from pipeline.fetch.sidecar import Fetched, Source, describe, noted, sidecar_of
-from pipeline.fetch.words import cleaned
-from pipeline.storage.files import digest, read_json, write_json
+import httpx
 
-__all__ = ["CSV", "JSON", "ZIP", "Kind", "Progress", "download"]
+from pipeline.errors import InputError
+from pipeline.fetch.client import AGENT, Client, Later, Limits
+from pipeline.fetch.untrusted import cleaned
+from pipeline.storage.files import digest, read_json, write_bytes, write_json
+
+__all__ = [
+    "CSV",
+    "JSON",
+    "OGL",
+    "ZIP",
+    "Fetched",
+    "Kind",
+    "Progress",
+    "Source",
+    "describe",
+    "download",
+    "keep",
+    "noted",
+    "sidecar_of",
+]
 
 Progress = Callable[[str, int, int], None]
+
+OGL = {
+    "name": "Open Government Licence v3.0",
+    "url": "https://www.nationalarchives.gov.uk/doc/open-government-licence/version/3/",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Who publishes a file, and how to credit them."""
+
+    publisher: str
+    attribution: str
+    licence: Mapping[str, str] = field(default_factory=lambda: dict(OGL))
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """One file that is now on the disk.
+
+    Attributes
+    ----------
+    path
+        The file.
+    record
+        What its sidecar says.
+    changed
+        Whether its bytes are new; False if the server's copy, or the result, is what was here already.
+    """
+
+    path: Path
+    record: Mapping[str, Any]
+    changed: bool
+
+
+def sidecar_of(path: Path) -> Path:
+    """Name the sidecar of a file."""
+    return path.with_name(path.name + ".source.json")
+
+
+def noted(path: Path) -> dict[str, Any] | None:
+    """Return what the sidecar says, if the file is there and still has that checksum."""
+    try:
+        record = read_json(sidecar_of(path))
+        sound = isinstance(record, dict) and path.is_file() and record.get("sha256") == digest(path)
+    except (InputError, OSError):
+        return None
+    return record if sound else None
+
+
+def describe(path: Path, *, url: str, source: Source, more: Mapping[str, Any]) -> dict[str, Any]:
+    """Make the record of a file that is in place."""
+    return {
+        "file": path.name,
+        "bytes": path.stat().st_size,
+        "sha256": digest(path),
+        "url": url,
+        "retrieved": datetime.now(UTC).isoformat(timespec="seconds"),
+        "publisher": source.publisher,
+        "attribution": source.attribution,
+        "licence": dict(source.licence),
+        "agent": AGENT,
+        **more,
+    }
+
+
+def keep(path: Path, content: bytes, *, url: str, source: Source, more: Mapping[str, Any]) -> Fetched:
+    """Write a file made from what was fetched, and its sidecar; leave both alone where nothing is new."""
+    before = noted(path)
+    if before is not None and before["url"] == url and path.read_bytes() == content:
+        return Fetched(path, before, changed=False)
+    write_bytes(path, content)
+    record = describe(path, url=url, source=source, more=more)
+    write_json(sidecar_of(path), record)
+    return Fetched(path, record, changed=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,20 +231,20 @@ class _Job:
             return 0, ""
         return length, validator
 
-    def take(self, answer: Response) -> bool:
+    def take(self, answer: httpx.Response) -> bool:
         """Read an answer into the part; False means that the file here is still the server's."""
-        if answer.status == 304:
+        if answer.status_code == 304:
             return False
-        if answer.status == 416:  # the part is as long as the file or longer: begin again
+        if answer.status_code == 416:  # the part is as long as the file or longer: begin again
             self.drop()
             raise Later("the part here does not fit the file there any more")
-        if answer.status not in {200, 206}:
+        if answer.status_code not in {200, 206}:
             raise InputError(
-                f"{cleaned(self.url)} answered {answer.status} {cleaned(answer.reason, most=60)}: check the address "
-                "(--from) and what was asked for"
+                f"{cleaned(self.url)} answered {answer.status_code} {cleaned(answer.reason_phrase, most=60)}: check "
+                "the address (--from) and what was asked for"
             )
         self._refuse_other_kinds(answer)
-        start = self._continued(answer) if answer.status == 206 else 0
+        start = self._continued(answer) if answer.status_code == 206 else 0
         promised = answer.headers.get("Content-Length", "")
         total = start + int(promised) if promised.isdecimal() else 0
         self._refuse_too_long(total, start)
@@ -164,7 +260,7 @@ class _Job:
             raise Later(str(later), gained=later.gained if self._resumable()[1] else 0) from None
         return True
 
-    def _receive(self, answer: Response, start: int, total: int) -> None:
+    def _receive(self, answer: httpx.Response, start: int, total: int) -> None:
         length = start
         with self.part.open("ab" if start else "wb") as file:
             for piece in self.client.chunks(answer, limits=self.limits, began=self.began):
@@ -175,7 +271,7 @@ class _Job:
             file.flush()
             os.fsync(file.fileno())
 
-    def _continued(self, answer: Response) -> int:
+    def _continued(self, answer: httpx.Response) -> int:
         """Return where the answer goes on, or begin again if that is not where the part ends."""
         here = self.part.stat().st_size if self.part.is_file() else 0
         span = answer.headers.get("Content-Range", "")
@@ -184,8 +280,10 @@ class _Job:
             raise Later(f"it sent another piece than the one asked for ({cleaned(span) or 'no range'})")
         return here
 
-    def _refuse_other_kinds(self, answer: Response) -> None:
-        given = answer.headers.get_content_type() if answer.headers.get("Content-Type") else "application/octet-stream"
+    def _refuse_other_kinds(self, answer: httpx.Response) -> None:
+        header = Message()  # for its reading of "text/csv; charset=utf-8"
+        header["Content-Type"] = answer.headers.get("Content-Type", "application/octet-stream")
+        given = header.get_content_type()
         packed = answer.headers.get("Content-Encoding", "identity")
         if given not in self.kind.types or packed != "identity":
             what = given if packed == "identity" else f"{given}, packed with {packed}"

@@ -14,9 +14,8 @@ from pipeline.errors import InputError
 from pipeline.fetch.archive import Unpacking, unpack
 from pipeline.fetch.boundaries import read_json_page
 from pipeline.fetch.client import Client
-from pipeline.fetch.download import JSON, ZIP, Progress, download
-from pipeline.fetch.sidecar import Fetched, Source, describe, keep, noted, sidecar_of
-from pipeline.fetch.words import checked_url, cleaned
+from pipeline.fetch.download import JSON, ZIP, Fetched, Progress, Source, describe, download, keep, noted, sidecar_of
+from pipeline.fetch.untrusted import checked_url, cleaned
 from pipeline.storage.files import write_json
 
 __all__ = ["BASE", "COLUMNS", "fetch_archive", "fetch_street"]

@@ -11,9 +11,8 @@ from urllib.parse import urlencode
 from pipeline.errors import InputError
 from pipeline.fetch.boundaries import read_json_page
 from pipeline.fetch.client import Client
-from pipeline.fetch.download import CSV, Progress, download
-from pipeline.fetch.sidecar import Fetched, Source, keep
-from pipeline.fetch.words import checked_url, cleaned
+from pipeline.fetch.download import CSV, Fetched, Progress, Source, download, keep
+from pipeline.fetch.untrusted import checked_url, cleaned
 
 __all__ = ["BASE", "GEOGRAPHIES", "fetch_population"]
 

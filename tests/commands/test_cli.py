@@ -55,7 +55,7 @@ def test_commands_are_listed_in_the_order_of_use(tmp_path: Path) -> None:
 
 
 def test_help_is_light() -> None:
-    heavy = "{'pandas', 'numpy', 'geopandas', 'duckdb', 'pydantic'}"
+    heavy = "{'pandas', 'numpy', 'geopandas', 'duckdb', 'pydantic', 'httpx', 'filelock'}"
     code = f"import sys, pipeline.cli; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

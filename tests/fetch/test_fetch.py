@@ -6,19 +6,22 @@ import hashlib
 import io
 import itertools
 import json
+import shutil
+import ssl
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from pipeline.commands.fetch import boundaries, police_uk, print_fetched
 from pipeline.errors import InputError
 from pipeline.fetch import CSV, JSON, Client, Fetched, Kind, Limits, Source, download
 from pipeline.fetch.boundaries import fetch_boundaries
-from pipeline.fetch.command import boundaries, police_uk, print_fetched
 from pipeline.fetch.police import COLUMNS, fetch_street
 from pipeline.fetch.population import fetch_population
-from pipeline.fetch.words import checked_url
+from pipeline.fetch.untrusted import checked_url
 from tests.kit.fetch_site import Answer, Site, kept, say, serving, silent
 
 SOURCE = Source("A publisher", "Credit to them.")
@@ -224,6 +227,50 @@ def test_nobody_there(client: Client, tmp_path: Path) -> None:
         address = gone.address
     with pytest.raises(InputError, match="cannot be reached"):
         download(client, f"{address}/file", tmp_path / "a.json", kind=JSON, source=SOURCE)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if not shutil.which("openssl"):
+        pytest.skip("openssl is not here to make a certificate")
+    path = tmp_path_factory.mktemp("certificate") / "both.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test", "-addext",
+         "subjectAltName=IP:127.0.0.1", "-keyout", path, "-out", path.with_suffix(".crt")],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    path.write_text(path.read_text("ascii") + path.with_suffix(".crt").read_text("ascii"), "ascii")
+    return path
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_server_that_does_not_prove_who_it_is_is_not_asked_again(
+    client: Client, certificate: Path, tmp_path: Path, waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with serving(context) as site:
+        site.pages["/file"] = kept(BODY)
+        with pytest.raises(InputError, match=r"does not prove who it is \(self-signed certificate\)"):
+            get(client, site, tmp_path / "a.json")
+        assert (site.asked, waits) == ([], [])
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))  # as an office adds its own authority to the system's
+        patient = Client(Limits(delay_s=0, timeout_s=3))
+        assert get(patient, site, tmp_path / "a.json").path.read_bytes() == BODY
+
+
+def test_a_proxy_that_cannot_be_used(client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "nonsense://127.0.0.1:1")
+    with pytest.raises(InputError, match="HTTPS_PROXY"):
+        download(client, "https://example.org/file", tmp_path / "a.json", kind=JSON, source=SOURCE)
+
+
+def test_connections_are_closed_one_after_another(client: Client, site: Site, tmp_path: Path) -> None:
+    site.pages["/file"] = kept(BODY)
+    get(client, site, tmp_path / "a.json")
+    get(client, site, tmp_path / "b.json")
+    assert {headers["Accept-Encoding"] for _, headers in site.asked} == {"identity"}
+    assert not client._session._transport._pool.connections
 
 
 def test_requests_keep_their_distance(site: Site, tmp_path: Path, waits: list[float]) -> None:

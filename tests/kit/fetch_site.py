@@ -1,6 +1,7 @@
 """A web site on this computer whose every answer a test writes down beforehand: slow, broken, rude or right."""
 
 import contextlib
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -75,8 +76,8 @@ class Site:
 
 
 @contextlib.contextmanager
-def serving() -> Iterator[Site]:
-    """Run a site until the block ends."""
+def serving(secret: ssl.SSLContext | None = None) -> Iterator[Site]:
+    """Run a site until the block ends, over TLS where a context with its certificate is given."""
     site = Site()
 
     class Handler(BaseHTTPRequestHandler):
@@ -93,7 +94,9 @@ def serving() -> Iterator[Site]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
-        site.address = f"http://127.0.0.1:{server.server_address[1]}"
+        if secret is not None:
+            server.socket = secret.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        site.address = f"http{'s' if secret else ''}://127.0.0.1:{server.server_address[1]}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
         try:

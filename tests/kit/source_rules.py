@@ -26,7 +26,7 @@ YAML = frozenset({"safe_load", "safe_dump", "YAMLError"})
 # Modules that speak to other computers. `hotspots fetch` is the only door; Dask's own is opened by its engine.
 NETWORK = ("socket", "ssl", "http", "urllib.request", "urllib.error", "urllib.robotparser", "requests", "httpx",
            "aiohttp", "urllib3", "distributed", "fsspec", "asyncio")  # fmt: skip
-NETWORK_ROOMS = {"fetch/": NETWORK, "stages/engines.py": ("distributed",)}
+NETWORK_ROOMS = {"fetch/": ("httpx", "ssl", "urllib.robotparser"), "stages/engines.py": ("distributed",)}
 
 # Rooms that may hold a database: the locked DuckDB of the readers, and GeoPackages, which are SQLite.
 DATABASE_ROOMS = ("ingest/", "aggregate/reduce.py", "storage/duckdb.py", "commands/doctor.py",

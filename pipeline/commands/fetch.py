@@ -9,8 +9,7 @@ from pipeline.errors import InputError
 from pipeline.fetch import boundaries as outlines
 from pipeline.fetch import police, population
 from pipeline.fetch.client import Client
-from pipeline.fetch.download import Progress
-from pipeline.fetch.sidecar import Fetched
+from pipeline.fetch.download import Fetched, Progress
 
 __all__ = ["boundaries", "police_uk", "print_fetched", "residents"]
 
