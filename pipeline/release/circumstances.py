@@ -1,4 +1,8 @@
-"""Circumstances that are out already: what their readers hold, as the ledger keeps it."""
+"""Circumstances: when, where and how incidents happened and were reported, one variable at a time, through the gate.
+
+One window, all categories together (but for internal). Each variable is a table of areas by values that is suppressed
+and audited by itself; the only links between variables are the totals of each area.
+"""
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
@@ -21,30 +25,31 @@ from pipeline.aggregate.circumstances import (
 )
 from pipeline.config import Profile
 from pipeline.domain.categories import ROOT
-from pipeline.domain.periods import Period
-from pipeline.release.audit import audit
+from pipeline.domain.periods import Period, add_months, month_of
+from pipeline.release.audit import CellState, audit
 from pipeline.release.linked_tables import Relations, generic_rows
 from pipeline.release.previous_releases import AUDIENCES
+from pipeline.release.released import ReleasePlan
 from pipeline.release.rounding import round_to_base, rounding_interval
 from pipeline.release.suppression import suppress
-from pipeline.tables import CIRCUMSTANCES
+from pipeline.tables import CIRCUMSTANCES, Level, Measure
 
 __all__ = [
     "Cell",
     "Circumstances",
+    "ReleasedCircumstances",
     "Setting",
     "Sums",
-    "Told",
     "hidden_cells",
     "release_circumstances",
     "shown_cells",
-    "withheld_answers",
+    "withheld_values",
 ]
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """The circumstances of an earlier release, as its readers hold them: `KEYS` and incidents, null where withheld."""
+class ReleasedCircumstances:
+    """The circumstances of a previous release, as its readers hold them: `KEYS` and incidents, null where withheld."""
 
     run: str
     profile: str
@@ -61,50 +66,50 @@ class Told:
         return {n: getattr(self, n) for n in names} | {"counts": {c: counts[c].tolist() for c in counts.columns}}
 
     @classmethod
-    def of(cls, entry: dict[str, Any]) -> "Told":
+    def of(cls, entry: dict[str, Any]) -> "ReleasedCircumstances":
         """Read what `entry` wrote."""
         counts = pd.DataFrame({c: pd.Series(entry["counts"][c], dtype="str") for c in KEYS})
         counts["incidents"] = pd.array(entry["counts"]["incidents"], dtype="Int64")
         return cls(**{k: v for k, v in entry.items() if k != "counts"}, counts=counts)
 
     def fits(self, counts: pd.DataFrame) -> bool:
-        """Whether these counts would show what was shown: then no reader can tell that anything changed."""
+        """Whether these counts would show what was shown: then no reader can see that anything changed."""
         now = counts.set_index(list(KEYS))["incidents"]
         shown = self.counts[self.counts["incidents"].notna()]
         present = now.reindex(pd.MultiIndex.from_frame(shown[list(KEYS)])).to_numpy(dtype=np.float64)
-        said = shown["incidents"].to_numpy(dtype=np.int64)
-        low, high = said, said
+        printed = shown["incidents"].to_numpy(dtype=np.int64)
+        low, high = printed, printed
         if self.rounding > 1:
-            low, high = rounding_interval(said, base=self.rounding, threshold=self.threshold)
-            low, high = np.where(said == 0, 0, low), np.where(said == 0, 0, high)
+            low, high = rounding_interval(printed, base=self.rounding, threshold=self.threshold)
+            low, high = np.where(printed == 0, 0, low), np.where(printed == 0, 0, high)
         return bool(((present >= low) & (present <= high)).all())
 
 
-def shown_cells(told: Sequence[Told]) -> set[tuple[str, ...]]:
-    """Return what readers of earlier releases see: organisation, question, area, answer."""
+def shown_cells(previous: Sequence[ReleasedCircumstances]) -> set[tuple[str, ...]]:
+    """Return what readers of previous releases see: organisation, variable, area, value."""
     return {
         (o, q, a, v)
-        for t in told
+        for t in previous
         for a, o, q, v in t.counts.loc[
             t.counts["incidents"].notna(), ["area_code", "organisation", "question", "answer"]
         ].itertuples(index=False, name=None)
     }
 
 
-# Which answers to which questions a release of circumstances shows, organisation by organisation.
+# Which values of which variables a release shows, organisation by organisation.
 
 
 TYPICAL = 10
-"""Answers are given by borough where an organisation's typical borough has this many times the threshold."""
+"""Values are shown by borough where an organisation's typical borough has this many times the threshold."""
 
 
 Cell = tuple[str, ...]
-"""Organisation, question, area, answer."""
+"""Organisation, variable, area, value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a release of circumstances stands in.
+    """What a release of circumstances covers, and what its readers hold already.
 
     Attributes
     ----------
@@ -113,14 +118,14 @@ class Setting:
     areas
         Table `areas` of the profile's scope.
     counts
-        Released counts of the headline window: the totals that readers have.
+        Protected counts of the headline window, the totals that readers have; `withheld` is a set for each row.
     mature_until
         Last month whose outcomes had time to come (yyyymm), 0 for no outcomes.
     fewest
-        Answers that are not known beforehand are named from this many incidents in the region on.
+        Values that are not in the product's own lists are named from this many incidents in the region on.
     region_whole
         Whether the region's counts of all categories together are shown in every window.
-    told
+    previous
         Circumstances released before from the same data, oldest first.
     """
 
@@ -132,7 +137,25 @@ class Setting:
     mature_until: int
     fewest: int
     region_whole: bool
-    told: tuple[Told, ...] = ()
+    previous: tuple[ReleasedCircumstances, ...] = ()
+
+    @classmethod
+    def of(cls, plan: ReleasePlan, counts: pd.DataFrame) -> "Setting":
+        """Take the setting of one release from its plan and its protected counts."""
+        config, headline = plan.config, plan.windows.headline
+        last = add_months(month_of(plan.windows.last_date), -config.outcomes.maturity_months)
+        region = counts[(counts["level"] == Level.REGION) & (counts["category"] == ROOT)]
+        return cls(
+            run=config.run.name,
+            profile=plan.profile,
+            headline=headline,
+            areas=plan.areas,
+            counts=counts[counts["period"] == headline.id],
+            mature_until=last if config.outcomes.basis == "cohort" else 0,
+            fewest=max(p.threshold for p in config.profiles),
+            region_whole=frozenset().union(*region["withheld"]) <= {Measure.INCIDENTS_UNPLACED},
+            previous=plan.previous_circumstances,
+        )
 
     @property
     def region(self) -> str:
@@ -147,15 +170,16 @@ class Setting:
     def withheld(self, area: str, measure: str) -> bool:
         """Whether a count of an area is withheld, rather than absent."""
         row = self.counts[(self.counts["area_code"] == area) & (self.counts["category"] == ROOT)]
-        return any(measure in str(names).split(";") for names in row["withheld"])
+        return any(measure in names for names in row["withheld"])
 
 
 def hidden_cells(
     counts: pd.DataFrame, setting: Setting, *, known: AbstractSet[Cell], least: AbstractSet[Cell] | None
 ) -> dict[Cell, bool]:
-    """Say of every cell whether it is withheld; cells that are not named are.
+    """Decide for every cell whether it is withheld; cells that are not named are.
 
-    `known` is what readers hold; `least`, if given, is all that readers of a closer folder hold: no more is shown.
+    `known` is what readers hold; `least`, if given, is all that readers of a folder for fewer people hold: no more is
+    shown.
     """
     region = setting.region
     if setting.profile.audience == "partner":
@@ -185,7 +209,7 @@ def _over(
     totals = totals.reindex(every, fill_value=0)
     of_total = {(q, a, v) for o, q, a, v in known if q == TOTAL}
     unknown = {a for a in every if a and not setting.total(a)}
-    hidden = withheld_answers(
+    hidden = withheld_values(
         Sums(
             totals,
             region,
@@ -209,9 +233,9 @@ def _over(
         alone = regional or not _enough(totals[organisation], setting)
         if regional and not setting.region_whole:
             continue
-        shut = {
-            a for a in every if VARIABLES[question].tells_unplaced and setting.withheld(a, "incidents_unplaced")
-        } - {region}
+        # Such a variable comes close to the number without a place in a borough, which may be withheld.
+        near_unplaced = VARIABLES[question].tells_unplaced
+        shut = {a for a in every if near_unplaced and setting.withheld(a, Measure.INCIDENTS_UNPLACED)} - {region}
         mine = {(a, v) for o, q, a, v in known if (o, q) == (organisation, question)}
         for areas in ([region],) if alone else (every, [region]):
             if any(a not in areas for a, _ in mine):
@@ -224,7 +248,7 @@ def _over(
                 known=mine,
                 declared=_beyond(least, wide.reindex(areas), question, organisation),
             )
-            gone = withheld_answers(sums, profile)
+            gone = withheld_values(sums, profile)
             if gone is not None:
                 out |= {(organisation, question, a, v): bool(gone.loc[a, v]) for a in areas for v in wide.columns}
                 break
@@ -232,7 +256,7 @@ def _over(
 
 
 def _enough(totals: "pd.Series[int]", setting: Setting) -> bool:
-    """Whether an organisation recorded enough in a typical borough for its answers to be more than gaps."""
+    """Whether an organisation recorded enough in a typical borough for most values to be shown."""
     by_borough = totals.drop([setting.region, ""], errors="ignore")
     return bool(len(by_borough) and by_borough.median() >= TYPICAL * setting.profile.threshold)
 
@@ -246,42 +270,42 @@ def _open_totals(hidden: "pd.Series[bool]") -> set[str]:
 def _beyond(
     least: AbstractSet[Cell] | None, wide: pd.DataFrame, question: str, organisation: str | None
 ) -> set[tuple[str, str]]:
-    """Return the cells that readers of a closer folder do not hold."""
+    """Return the cells that readers of a folder for fewer people do not hold."""
     if least is None:
         return set()
     return {(a, v) for a in wide.index for v in wide.columns if (organisation or v, question, a, v) not in least}
 
 
-# One question's answers by area, protected: small ones withheld, and as many more as keep sums from giving them back.
+# One variable's values by area: primary suppression of small ones, secondary suppression, audit.
 #
-# The attacker knows how many incidents each organisation recorded in each area wherever that is shown, that the answers
-# of an area add up to that number, and that boroughs add up to the region. Two questions about the same incidents share
-# nothing but these totals, so each is protected by itself: any answers to one go with any answers to another. An area
-# whose total is withheld shows no answer to any question, so that no question says more of its total than the totals
-# do.
+# The attacker knows how many incidents each organisation recorded in each area wherever that is shown, that the values
+# of an area add up to that number, and that boroughs add up to the region. Two variables of the same incidents share
+# nothing but these totals, so each is protected by itself: any values of one go with any values of another. An area
+# whose total is withheld shows no value of any variable, so that no variable discloses more of its total than the
+# totals do.
 
 
 AREA_TOTAL = "(total)"
-AreaAnswer = tuple[str, str]
+AreaValue = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """True counts of one question, and what may be shown or is known of them.
+    """True counts of one variable, and what may be shown or is known of them.
 
     Attributes
     ----------
     counts
-        One row per area, the region first, "" for what is in no borough; one column per answer. Columns without any
-        incident and rows without any are left out by `withheld_answers`.
+        One row per area, the region first, "" for what is in no borough; one column per value. Columns without any
+        incident and rows without any are left out by `withheld_values`.
     region
         Code of the region.
     totals
-        Areas whose sum over the answers the attacker knows.
+        Areas whose sum over the values the attacker knows.
     closed
         Areas that show nothing.
     known
-        Cells (area, answer) that readers have from other folders.
+        Cells (area, value) that readers have from other folders.
     declared
         Cells that must be withheld.
     """
@@ -290,12 +314,12 @@ class Sums:
     region: str
     totals: AbstractSet[str]
     closed: AbstractSet[str] = frozenset()
-    known: AbstractSet[AreaAnswer] = frozenset()
-    declared: AbstractSet[AreaAnswer] = field(default_factory=frozenset)
+    known: AbstractSet[AreaValue] = frozenset()
+    declared: AbstractSet[AreaValue] = field(default_factory=frozenset)
 
 
-def withheld_answers(sums: Sums, profile: Profile) -> pd.DataFrame | None:
-    """Choose which answers to withhold, and attack the choice.
+def withheld_values(sums: Sums, profile: Profile) -> pd.DataFrame | None:
+    """Choose which values to withhold, and attack the choice.
 
     Parameters
     ----------
@@ -330,18 +354,18 @@ def withheld_answers(sums: Sums, profile: Profile) -> pd.DataFrame | None:
         attack = audit(found.cells, relations=_rows(cells, counts), threshold=profile.threshold)
         if not attack.safe:
             return None
-    gone = found.cells["state"].ne("published").to_numpy(dtype=bool)[len(counts) :].reshape(counts.shape)
+    gone = found.cells["state"].ne(CellState.PUBLISHED).to_numpy(dtype=bool)[len(counts) :].reshape(counts.shape)
     hidden.loc[counts.index, counts.columns] |= gone
     return hidden
 
 
 def _cells(counts: pd.DataFrame, sums: Sums) -> pd.DataFrame:
-    """Lay out totals first, then answers area by area, as `suppress` and `audit` take them."""
-    areas, answers = [str(a) for a in counts.index], [str(a) for a in counts.columns]
-    pairs = [(a, AREA_TOTAL) for a in areas] + [(a, b) for a in areas for b in answers]
-    values = np.concatenate([counts.sum(axis=1).to_numpy(), counts.to_numpy().ravel()]).astype(np.int64)
+    """Lay out totals first, then values area by area, as `suppress` and `audit` take them."""
+    areas, values = [str(a) for a in counts.index], [str(a) for a in counts.columns]
+    pairs = [(a, AREA_TOTAL) for a in areas] + [(a, b) for a in areas for b in values]
+    numbers = np.concatenate([counts.sum(axis=1).to_numpy(), counts.to_numpy().ravel()]).astype(np.int64)
     total = np.array([b == AREA_TOTAL for _, b in pairs])
-    told = np.array([a in sums.totals for a, _ in pairs])
+    open_total = np.array([a in sums.totals for a, _ in pairs])
     shut = np.array([a in sums.closed for a, _ in pairs])
     nowhere = np.array([a == "" for a, _ in pairs])
     return pd.DataFrame(
@@ -351,32 +375,32 @@ def _cells(counts: pd.DataFrame, sums: Sums) -> pd.DataFrame:
             "period": "",
             "category": [b for _, b in pairs],
             "measure": "incidents",
-            "value": values,
-            "latent": (total & ~told) | (nowhere & ~total),
-            "known": (total & told) | np.array([pair in sums.known for pair in pairs]),
+            "value": numbers,
+            "latent": (total & ~open_total) | (nowhere & ~total),
+            "known": (total & open_total) | np.array([pair in sums.known for pair in pairs]),
             "declared": ~total & (shut | np.array([pair in sums.declared for pair in pairs])) & ~nowhere,
-            "protect": total & ~told,
+            "protect": total & ~open_total,
         }
     )
 
 
 def _rows(cells: pd.DataFrame, counts: pd.DataFrame) -> Relations:
-    """Answers add up to their area's total, and areas to the region, which comes first."""
-    areas, answers = counts.shape
+    """Values add up to their area's total, and areas to the region, which comes first."""
+    areas, values = counts.shape
     at = areas + np.arange(counts.size, dtype=np.int64).reshape(counts.shape)
     rows = [({a: -1, **dict.fromkeys(at[a].tolist(), 1)}, 0.0, 0.0) for a in range(areas)]
     if areas > 1:
-        rows += [({int(at[0, b]): -1, **dict.fromkeys(at[1:, b].tolist(), 1)}, 0.0, 0.0) for b in range(answers)]
+        rows += [({int(at[0, b]): -1, **dict.fromkeys(at[1:, b].tolist(), 1)}, 0.0, 0.0) for b in range(values)]
     return generic_rows(cells, rows, kind="answer_sum")
 
 
-# What partnerships ask first, through the gate: one window, all categories together, one question at a time.
+# The released table of one profile.
 
 
 FIRST = "Shown as first released for this period; records that came later are not in it."
 APART = "Not shown: other figures of a period that overlaps this one were released before."
 ABSENT = "The data does not describe its incidents."
-BLURRED = "Not shown: the counts of this folder are blurred, and these are not."
+PERTURBED = "Not shown: the counts of this folder are blurred, and these are not."
 HIDDEN = "Not shown: the numbers are too small."
 
 
@@ -387,13 +411,13 @@ class Circumstances:
     table: pd.DataFrame
     note: str
     record: dict[str, Any]
-    told: Told | None = None
+    released: ReleasedCircumstances | None = None
 
 
 def release_circumstances(facets: pd.DataFrame | None, setting: Setting) -> Circumstances:
     """Make the table of one profile.
 
-    Internal sees every question by borough and category. Partners see all categories together, by borough where the
+    Internal sees every variable by borough and category. Partners see all categories together, by borough where the
     attack finds nothing, else for the region; the public sees the region. A window is released once: with other
     records its figures would single out what changed.
 
@@ -405,7 +429,7 @@ def release_circumstances(facets: pd.DataFrame | None, setting: Setting) -> Circ
         Whose release it is.
     """
     if setting.profile.protection != "suppress":
-        return _none(BLURRED)
+        return _none(PERTURBED)
     if facets is None or not len(facets) or "incidents" not in setting.profile.measures:
         return _none(ABSENT)
     inside = setting.profile.audience == "internal" or setting.profile.threshold <= 1
@@ -419,15 +443,15 @@ def release_circumstances(facets: pd.DataFrame | None, setting: Setting) -> Circ
         kept = counts["area_code"].isin(setting.areas["area_code"])
         kept &= counts["category"].isin(setting.counts["category"])
         return Circumstances(_table(_rounded(counts[kept], setting.profile), setting), "", {"rule": "none needed"})
-    return _protected(_lumped(counts, setting), setting)
+    return _protected(_with_rare_values_merged(counts, setting), setting)
 
 
 def _none(note: str) -> Circumstances:
     return Circumstances(CIRCUMSTANCES.empty(), note, {"rule": "nothing shown", "note": note})
 
 
-def _lumped(counts: pd.DataFrame, setting: Setting) -> pd.DataFrame:
-    """Put rare answers of a source's own wording together, with the next larger one, so that none is known as rare."""
+def _with_rare_values_merged(counts: pd.DataFrame, setting: Setting) -> pd.DataFrame:
+    """Merge rare values of a source's own wording, with the next larger one, so that none is known as rare."""
     known = {(v.id, a) for v in VARIABLES.values() for a in (*v.known_values, NOT_STATED, TOO_RECENT)}
     free = [(q, a) not in known and q != TOTAL for q, a in zip(counts["question"], counts["answer"], strict=True)]
     of_region = counts[np.array(free) & (counts["area_code"] == setting.region).to_numpy()]
@@ -442,34 +466,33 @@ def _lumped(counts: pd.DataFrame, setting: Setting) -> pd.DataFrame:
 
 
 def _protected(counts: pd.DataFrame, setting: Setting) -> Circumstances:
-    """Withhold question by question, in the light of what readers hold already."""
+    """Withhold variable by variable, in the light of what readers hold already."""
     profile = setting.profile
-    mine = [t for t in setting.told if Period.parse(t.headline).overlaps(setting.headline)]
+    mine = [t for t in setting.previous if Period.parse(t.headline).overlaps(setting.headline)]
     readable = [t for t in mine if AUDIENCES[t.audience] <= AUDIENCES[profile.audience]]
-    for told in readable:
-        if told.headline != setting.headline.id:
+    for earlier in readable:
+        if earlier.headline != setting.headline.id:
             return _none(APART)
-        same = (told.run, told.profile, told.threshold, told.rounding)
+        same = (earlier.run, earlier.profile, earlier.threshold, earlier.rounding)
         if same == (setting.run, profile.name, profile.threshold, profile.rounding):
-            return _again(told, counts, setting)
-        if not told.fits(counts):
+            return _as_first_released(earlier, counts, setting)
+        if not earlier.fits(counts):
             return _none(APART)
     closer = [t for t in mine if AUDIENCES[profile.audience] < AUDIENCES[t.audience] < AUDIENCES["internal"]]
     if any(t.headline != setting.headline.id for t in closer) or not setting.total(setting.region):
         return _none(APART if closer else HIDDEN)
-    shown = shown_cells(readable)
-    hidden = hidden_cells(counts, setting, known=shown, least=shown_cells(closer) if closer else None)
+    hidden = hidden_cells(counts, setting, known=shown_cells(readable), least=shown_cells(closer) if closer else None)
     keys = list(zip(*(counts[k] for k in KEYS), strict=True))
     gone = np.array([hidden.get((o, q, a, v), True) for a, _, o, q, v in keys], dtype=bool)
-    told = counts.assign(incidents=counts["incidents"].astype("Int64").mask(gone))
-    told = told[_listed(told, setting)].reset_index(drop=True)
-    if told["incidents"].isna().all():
+    protected = counts.assign(incidents=counts["incidents"].astype("Int64").mask(gone))
+    protected = protected[_listed(protected, setting)].reset_index(drop=True)
+    if protected["incidents"].isna().all():
         return _none(HIDDEN)
-    return _made(_rounded(told, profile), setting, "")
+    return _made(_rounded(protected, profile), setting, "")
 
 
 def _listed(counts: pd.DataFrame, setting: Setting) -> "pd.Series[bool]":
-    """Keep areas of the profile; and of each area, the questions of which anything is shown."""
+    """Keep areas of the profile; and of each area, the variables of which anything is shown."""
     shown = [setting.region] if setting.profile.audience == "public" else setting.areas["area_code"]
     here = counts["area_code"].isin(shown)
     some = counts["incidents"].notna().groupby([counts[k] for k in KEYS[:-1]]).transform("any")
@@ -477,14 +500,14 @@ def _listed(counts: pd.DataFrame, setting: Setting) -> "pd.Series[bool]":
     return here & named & (some | (counts["question"] == TOTAL))
 
 
-def _again(told: Told, counts: pd.DataFrame, setting: Setting) -> Circumstances:
+def _as_first_released(first: ReleasedCircumstances, counts: pd.DataFrame, setting: Setting) -> Circumstances:
     """Show what was released for this window."""
-    here = told.counts["area_code"].isin(setting.areas["area_code"])
-    return _made(told.counts[here].reset_index(drop=True), setting, "" if told.fits(counts) else FIRST)
+    here = first.counts["area_code"].isin(setting.areas["area_code"])
+    return _made(first.counts[here].reset_index(drop=True), setting, "" if first.fits(counts) else FIRST)
 
 
 def _made(counts: pd.DataFrame, setting: Setting, note: str) -> Circumstances:
-    """Put the table together, and what is told and kept of it."""
+    """Put the table together, with its note and what the ledger keeps of it."""
     profile = setting.profile
     parts = counts[counts["question"] != TOTAL]
     by_borough = bool(parts.loc[parts["area_code"] != setting.region, "incidents"].notna().any())
@@ -498,11 +521,11 @@ def _made(counts: pd.DataFrame, setting: Setting, note: str) -> Circumstances:
         "audit": "passed" if profile.secondary else "not audited: do not publish",
         "note": note,
     }
-    told = Told(
+    released = ReleasedCircumstances(
         setting.run, profile.name, profile.audience, profile.threshold, profile.rounding, setting.headline.id,
         counts[[*KEYS, "incidents"]].reset_index(drop=True),
     )  # fmt: skip
-    return Circumstances(_table(counts, setting), note, record, told)
+    return Circumstances(_table(counts, setting), note, record, released)
 
 
 def _rounded(counts: pd.DataFrame, profile: Profile) -> pd.DataFrame:
@@ -510,17 +533,17 @@ def _rounded(counts: pd.DataFrame, profile: Profile) -> pd.DataFrame:
     shown = counts["incidents"].astype("Int64")
     if profile.rounding > 1:
         whole = shown.fillna(0).to_numpy(dtype=np.int64)
-        told = round_to_base(whole, base=profile.rounding, threshold=profile.threshold).shown
-        shown = pd.Series(np.where(whole == 0, 0, told), index=counts.index, dtype="Int64").mask(shown.isna())
+        rounded = round_to_base(whole, base=profile.rounding, threshold=profile.threshold).shown
+        shown = pd.Series(np.where(whole == 0, 0, rounded), index=counts.index, dtype="Int64").mask(shown.isna())
     return counts.assign(incidents=shown)
 
 
 def _table(counts: pd.DataFrame, setting: Setting) -> pd.DataFrame:
     """Add shares from what is shown, and the words of areas and window."""
     table = add_shares(counts)
-    asked = table["question"] != TOTAL
-    lost = {"incidents": table["incidents"].isna(), "stated": table["stated"].isna() & asked}
-    unsure = asked & (lost["incidents"] | lost["stated"]) & ~table["answer"].isin([NOT_STATED])
+    of_variable = table["question"] != TOTAL
+    lost = {"incidents": table["incidents"].isna(), "stated": table["stated"].isna() & of_variable}
+    unsure = of_variable & (lost["incidents"] | lost["stated"]) & ~table["answer"].isin([NOT_STATED])
     lost |= dict.fromkeys(("share", "share_low", "share_high"), unsure)
     pattern = sum(mask.to_numpy(dtype=np.int64) << bit for bit, mask in enumerate(lost.values()))
     words = [";".join(n for bit, n in enumerate(lost) if code >> bit & 1) for code in range(1 << len(lost))]

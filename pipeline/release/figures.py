@@ -10,10 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipeline.config import Config, Profile
+from pipeline.config import Config
 from pipeline.detect.gistar import MoranClass, area_significance
 from pipeline.domain.periods import Break, Period, Windows
 from pipeline.geography.neighbours import contiguity
+from pipeline.release.linked_tables import COUNTS
+from pipeline.release.released import ReleasePlan, join_withheld
 from pipeline.statistics.change import ChangeRules, Comparison, change, compare_windows
 from pipeline.statistics.outcomes import add_outcomes
 from pipeline.statistics.rates import RateRules, add_rates, denominators
@@ -23,6 +25,7 @@ __all__ = ["Figures", "derive"]
 
 
 OUTCOME_FIGURES = ("outcome_share", "outcome_low", "outcome_high")
+# Figures made from each count. Whoever has the figure and its other term has the count: they are withheld together.
 FOLLOWS = {
     "incidents": ("rate_per_10000", "rate_low", "rate_high", "rate_smoothed", "change_pct", "change_word"),
     "positive_outcomes": OUTCOME_FIGURES,
@@ -41,10 +44,7 @@ class Figures:
 def derive(
     counts: pd.DataFrame,
     *,
-    areas: gpd.GeoDataFrame,
-    windows: Windows,
-    config: Config,
-    profile: Profile,
+    plan: ReleasePlan,
     emerging: pd.DataFrame | None = None,
     people: pd.DataFrame | None = None,
 ) -> Figures:
@@ -53,14 +53,10 @@ def derive(
     Parameters
     ----------
     counts
-        area_code, level, period, complete, category, incidents, incidents_unplaced, positive_outcomes, withheld, and
-        known_outcomes where there are any.
-    areas
-        Table `areas`.
-    windows
-        The windows of the profile.
-    config, profile
-        Settings.
+        area_code, level, period, complete, category, incidents, incidents_unplaced, positive_outcomes, `withheld` (the
+        set of withheld columns of each row), and known_outcomes where there are any.
+    plan
+        What the release covers, and its rules.
     emerging
         area_code, category, emerging_class from full data: internal only.
     people
@@ -71,6 +67,7 @@ def derive(
     figures
         One row per area, period and category, sorted by level (region, borough, ward), area, period, category.
     """
+    areas, windows, config, audience = plan.areas, plan.windows, plan.config, plan.profile.audience
     rules = RateRules(
         base=config.rates.base,
         confidence=config.rates.confidence,
@@ -90,15 +87,15 @@ def derive(
     significance, notes = _significance(figures, areas=areas, windows=windows, config=config)
     figures = figures.drop(columns=["gistar_z", "gistar_p", "hotspot_class", "moran_class"], errors="ignore")
     figures = figures.merge(significance, on=["area_code", "period", "category"], how="left")
-    if profile.audience != "internal":
+    if audience != "internal":
         figures[["gistar_z", "gistar_p"]] = np.nan
-    if profile.audience == "public":
+    if audience == "public":
         # A cold spot is a claim about people who did not report; the public map does not make it.
         figures["hotspot_class"] = figures["hotspot_class"].where(figures["hotspot_class"].fillna(0) >= 0, 0)
         figures["moran_class"] = figures["moran_class"].where(
             figures["moran_class"] != MoranClass.LOW_LOW, MoranClass.NOT_SIGNIFICANT.value
         )
-    if emerging is not None and profile.audience == "internal":
+    if emerging is not None and audience == "internal":
         latest = emerging.assign(period=windows.headline.id)
         figures = figures.merge(latest, on=["area_code", "period", "category"], how="left")
     figures["withheld"] = _withheld(figures, areas=areas, comparison=comparison)
@@ -107,23 +104,22 @@ def derive(
 
 def _withheld(figures: pd.DataFrame, *, areas: gpd.GeoDataFrame, comparison: Comparison) -> list[str]:
     """Name what is missing because a count is withheld: the count, and the figures that would have come from it."""
-    given = figures["withheld"].fillna("").astype(str)
-    names = given.str.split(";")
-    hidden = {count: names.map(lambda held, count=count: count in held).to_numpy(dtype=bool) for count in FOLLOWS}
+    withheld = [set(names) for names in figures["withheld"]]
+    hidden = {count: np.array([count in names for names in withheld], dtype=bool) for count in FOLLOWS}
     peopled = figures["area_code"].map(areas.set_index("area_code")["population"]).notna().to_numpy()
     latest = (figures["period"] == comparison.later.id).to_numpy()
     wordless = figures["change_word"].isna().to_numpy()  # else the word is the reason, such as a break in the series
     uncounted = hidden["incidents"]
     before = latest & (uncounted | (wordless & _hidden_before(figures, uncounted, comparison.earlier.id)))
-    words: list[str] = given.tolist()
     for count, derived in FOLLOWS.items():
         for column in derived:
+            # An area without residents has no rate to withhold; only the headline window has a change.
             gone = hidden[count] & peopled if column.startswith("rate_") else hidden[count]
             gone = before if column.startswith("change_") else gone
             for at in np.flatnonzero(gone & figures[column].isna().to_numpy()):
-                if column not in words[at].split(";"):
-                    words[at] += f";{column}" if words[at] else column
-    return words
+                withheld[at].add(column)
+    order = dict.fromkeys((*COUNTS, *(column for derived in FOLLOWS.values() for column in derived)))
+    return join_withheld(withheld, order=tuple(order))
 
 
 def _hidden_before(figures: pd.DataFrame, hidden: npt.NDArray[np.bool_], earlier: str) -> npt.NDArray[np.bool_]:

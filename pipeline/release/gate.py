@@ -1,7 +1,11 @@
-"""What goes into the gate: everything the earlier stages found, unprotected."""
+"""The gate: unprotected results in, one profile's `Released` out, and nothing else can make one.
+
+`examine` is the whole of disclosure control for one profile, in order: outlines that may be drawn, primary and
+secondary suppression with its audit (or rounding, or noise), then every figure, computed from protected counts alone.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -10,19 +14,19 @@ import pandas as pd
 
 from pipeline.aggregate.counts import sum_periods
 from pipeline.config import Config, Profile
-from pipeline.domain.periods import Windows, add_months, choose_windows, month_of
+from pipeline.domain.periods import choose_windows, month_of
 from pipeline.errors import ConfigError
-from pipeline.release.circumstances import Circumstances, Setting, Told, release_circumstances
+from pipeline.release.circumstances import ReleasedCircumstances, Setting, release_circumstances
 from pipeline.release.figures import derive
-from pipeline.release.hotspots import Ground, Shapes, bands_of, no_hotspots, release_density, release_hotspots, spots_of
-from pipeline.release.known_tables import known_cells
-from pipeline.release.linked_tables import Layout, Spot, long_cells, shown_pairs, spot_cells
-from pipeline.release.previous_releases import Past, as_first_released, past_of, readable
-from pipeline.release.protect import Protected, RefusedError, cautions_of, protect, release_record
-from pipeline.release.released import _SEAL, CategoryInfo, Released, release_info
+from pipeline.release.hotspots import Outlines, Premises, no_hotspots, release_density, release_hotspots
+from pipeline.release.linked_tables import category_pairs
+from pipeline.release.previous_releases import PreviousRelease, as_first_released, as_previous_release, readable
+from pipeline.release.protect import RefusedError, cautions_of, protect, release_record
+from pipeline.release.released import _SEAL, CategoryInfo, Released, ReleasePlan, release_info
 from pipeline.statistics.outcomes import leave_out_immature
+from pipeline.tables import Level
 
-__all__ = ["Detected", "Making", "Passed", "examine", "release"]
+__all__ = ["Detected", "Passed", "examine", "release"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +55,16 @@ class Detected:
         area_code, category, emerging_class; None where the series is too short.
     has_points
         Whether the source has points at all.
-    ground
+    premises
         Addresses and institutions, where layers of them are given.
-    known
-        Counts that anybody can look up elsewhere: area_code, period, category, measure, value; None where no table
-        is named.
+    known_tables
+        Counts that the public can look up: area_code, period, category, measure, value; None where no table is named.
     facets
         Counts by what describes incidents (see `pipeline.aggregate.circumstances`); None where there are no incident
         records.
     denominators
         Populations used for one category only: area_code, category, population, measure; None where there are none.
-    told
+    previous_circumstances
         Circumstances released before from the same data, oldest first.
     """
 
@@ -76,19 +79,16 @@ class Detected:
     bandwidth_m: float | None
     emerging: pd.DataFrame | None
     has_points: bool
-    ground: Ground = field(default_factory=Ground)
-    known: pd.DataFrame | None = None
+    premises: Premises = field(default_factory=Premises)
+    known_tables: pd.DataFrame | None = None
     facets: pd.DataFrame | None = None
     denominators: pd.DataFrame | None = None
-    told: tuple[Told, ...] = ()
-
-
-# One release in the making: windows, counts, outlines, protection, figures, words.
+    previous_circumstances: tuple[ReleasedCircumstances, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """A release, and what only the house may know of how it was made.
+    """A release, and what only the data owner may know of how it was made.
 
     Attributes
     ----------
@@ -98,171 +98,162 @@ class Passed:
         Primary and secondary cells by level, relations that do not hold in the data.
     states
         One row per withheld cell: level, key, state, reason.
-    told
+    circumstances
         What the ledger keeps of the circumstances; None where none are shown.
     """
 
     released: Released
     log: dict[str, Any]
     states: pd.DataFrame
-    told: Told | None = None
+    circumstances: ReleasedCircumstances | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Making:
-    """One release in the making."""
-
-    detected: Detected
-    profile: Profile
-    config: Config
-    past: tuple[Past, ...]
-    categories: tuple[CategoryInfo, ...]
-    windows: Windows
-    areas: gpd.GeoDataFrame
-    months: pd.DataFrame
-    counts: pd.DataFrame
-
-    @classmethod
-    def start(cls, detected: Detected, profile: Profile, config: Config, past: tuple[Past, ...]) -> "Making":
-        """Choose windows, areas and categories, and count."""
-        categories = _categories(detected, profile)
-        windows = choose_windows(
-            profile,
-            config.periods,
-            first_date=detected.first_date,
-            last_date=detected.last_date,
-            compare=config.change.compare,
-        )
-        areas = _scope(detected.areas, profile)
-        months = _mature(detected, config)
-        counts = _counts(months, areas=areas, windows=windows, categories=[c.id for c in categories])
-        return cls(detected, profile, config, past, categories, windows, areas, months, counts)
-
-    def hotspots(self) -> Shapes:
-        """Return the hotspots that may be shown."""
-        made = release_hotspots(
-            self.detected.hotspots,
-            self.detected.members,
-            profile=self.profile,
-            windows=self.windows,
-            areas=self.areas,
-            ground=self.detected.ground,
-        )
-        return self._settled(made, "hotspots")
-
-    def _settled(self, made: Shapes, kind: str) -> Shapes:
-        if self.profile.audience == "internal":
-            return made
-        return as_first_released(
-            made,
-            kind=kind,
-            past=readable(self.past, audience=self.profile.audience),
-            who=(self.config.run.name, self.profile.name),
-            headline=self.windows.headline,
-        )
-
-    def protect(self, shapes: Shapes, secret: bytes) -> Protected:
-        """Withhold, round and attack."""
-        spots = self._spots(shapes)
-        layout = Layout(
-            parents=_parents(self.detected.areas),
-            pairs=shown_pairs(self.detected.categories, [c.id for c in self.categories]),
-            cohort=self.config.outcomes.basis == "cohort",
-            spots=(spots,),
-        )
-        truth = long_cells(self.counts, self.profile.measures)
-        latent = spot_cells(spots, held=shapes.held, counts=truth) if len(shapes.held) == len(spots) else None
-        return protect(
-            self.counts,
-            months=self.months,
-            layout=layout,
-            profile=self.profile,
-            spots=latent,
-            known=known_cells(self.detected.known, self.counts),
-            past=self.past if self.profile.audience != "internal" else (),
-            secret=secret,
-        )
-
-    def _spots(self, shapes: Shapes) -> tuple[Spot, ...]:
-        if self.profile.audience == "internal" or not shapes.held:
-            return ()
-        return spots_of(
-            shapes.layer,
-            areas=self.areas,
-            period=self.windows.headline.id,
-            lattice_m=self.profile.lattice_m,
-            bands=bands_of(self.profile.threshold),
-        )
-
-    def finish(self, guarded: Protected, hotspots: Shapes) -> Passed:
-        """Derive figures from what may be seen, and put the release together."""
-        profile, config, detected = self.profile, self.config, self.detected
-        figures = derive(
-            guarded.counts,
-            areas=self.areas,
-            windows=self.windows,
-            config=config,
-            profile=profile,
-            emerging=detected.emerging,
-            people=detected.denominators,
-        )
-        density = release_density(
-            detected.locations,
-            areas=self.areas,
-            settings=config.detect.density,
-            profile=profile,
-            windows=self.windows,
-            bandwidth_m=detected.bandwidth_m,
-            ground=detected.ground,
-        )
-        density = self._settled(density, "density")
-        info = release_info(
-            config,
-            profile,
-            self.windows,
-            categories=self.categories,
-            verdict=guarded.verdict,
-            has_points=detected.has_points,
-            hotspot_note=hotspots.note,
-            density_note=density.note,
-            cautions=cautions_of(guarded, profile),
-        )
-        described = self._circumstances(guarded)
-        released = Released(
-            info=info,
-            areas=self.areas,
-            counts=figures.counts,
-            hotspots=hotspots.layer,
-            density=density.layer,
-            record=release_record(info, config, profile, guarded, figures.notes) | {"circumstances": described.record},
-            circumstances=described.table,
-            seal=_SEAL,
-        )
-        return Passed(released, guarded.log, guarded.states, described.told)
-
-    def _circumstances(self, guarded: Protected) -> Circumstances:
-        """Describe the incidents of the headline window, in the light of the totals that are shown."""
-        outcomes, headline = self.config.outcomes, self.windows.headline
-        last = add_months(month_of(self.detected.last_date), -outcomes.maturity_months)
-        region = guarded.counts[(guarded.counts["level"] == "region") & (guarded.counts["category"] == "all")]
-        setting = Setting(
-            run=self.config.run.name,
-            profile=self.profile,
-            headline=headline,
-            areas=self.areas,
-            counts=guarded.counts[guarded.counts["period"] == headline.id],
-            mature_until=last if outcomes.basis == "cohort" else 0,
-            fewest=max(p.threshold for p in self.config.profiles),
-            region_whole=set(";".join(region["withheld"]).split(";")) <= {"", "incidents_unplaced"},
-            told=self.detected.told,
-        )
-        return release_circumstances(self.detected.facets, setting)
+def release(
+    detected: Detected,
+    *,
+    profile: Profile,
+    config: Config,
+    previous: Sequence[PreviousRelease] = (),
+    secret: bytes = b"",
+) -> Released:
+    """Make one profile's release; see `examine`."""
+    return examine(detected, profile=profile, config=config, previous=previous, secret=secret).released
 
 
-def _parents(areas: gpd.GeoDataFrame) -> dict[str, str]:
-    """Return the parent of every covered area, in the profile's scope or not."""
-    covered = areas[areas["covered"].astype(bool) & areas["parent_code"].notna()]
-    return dict(zip(covered["area_code"], covered["parent_code"], strict=True))
+def examine(
+    detected: Detected,
+    *,
+    profile: Profile,
+    config: Config,
+    previous: Sequence[PreviousRelease] = (),
+    secret: bytes = b"",
+) -> Passed:
+    """Make one profile's release and report how it was made.
+
+    If the last release of the same run and profile would come out again as it was, given what had been released until
+    then, that release is repeated: nothing new is disclosed, whatever was released since.
+
+    Parameters
+    ----------
+    detected
+        Unprotected results.
+    profile
+        The rules of the audience.
+    config
+        The whole configuration: texts, rates, windows.
+    previous
+        Earlier releases of the same data source, oldest first.
+    secret
+        Key of repeatable noise, at least 16 bytes; needed for ``protection: noise`` alone.
+
+    Raises
+    ------
+    DisclosureError
+        If a count could be worked out and no further suppression helps.
+    ConfigError
+        If the profile names categories or boroughs that do not exist.
+    """
+    plan = _plan(detected, profile, config, tuple(previous), secret)
+    own = [i for i, p in enumerate(previous) if (p.run, p.profile) == (config.run.name, profile.name)]
+    if own and not plan.internal:
+        last = previous[own[-1]]
+        try:
+            again = _pass(detected, replace(plan, previous=tuple(previous[: own[-1]])))
+        except RefusedError:
+            again = None
+        if again is not None and as_previous_release(again.released).digest == last.digest:
+            return again
+    return _pass(detected, plan)
+
+
+def _pass(detected: Detected, plan: ReleasePlan) -> Passed:
+    """Take one release through the gate, given the previous releases of its plan."""
+    config, profile = plan.config, plan.profile
+    months = _mature(detected, config)
+    counts = _window_counts(months, plan)
+
+    # Outlines first: a hotspot's band, rank and name bound the counts of its wards, so suppression must know them.
+    hotspots = release_hotspots(detected.hotspots, detected.members, plan=plan)
+    hotspots = _unchanged_outlines(hotspots, "hotspots", plan)
+    try:
+        protected = protect(counts, months=months, hotspots=hotspots, plan=plan)
+    except RefusedError:
+        # The counts may be safe without the hotspots; a release without either is refused.
+        if not len(hotspots.layer):
+            raise
+        hotspots = no_hotspots(plan.areas, "Hotspots are not shown: beside the counts they would tell too much.")
+        protected = protect(counts, months=months, hotspots=hotspots, plan=plan)
+
+    # From here on only protected counts are used. Density has rules of its own and shows no count.
+    figures = derive(protected.counts, plan=plan, emerging=detected.emerging, people=detected.denominators)
+    density = release_density(detected.locations, bandwidth_m=detected.bandwidth_m, plan=plan)
+    density = _unchanged_outlines(density, "density", plan)
+    described = release_circumstances(detected.facets, Setting.of(plan, protected.counts))
+
+    info = release_info(
+        plan,
+        verdict=protected.verdict,
+        has_points=detected.has_points,
+        hotspot_note=hotspots.note,
+        density_note=density.note,
+        cautions=cautions_of(protected, profile),
+    )
+    record = release_record(info, config, profile, protected, figures.notes)
+    released = Released(
+        info=info,
+        areas=plan.areas,
+        counts=figures.counts,
+        hotspots=hotspots.layer,
+        density=density.layer,
+        record=record | {"circumstances": described.record},
+        circumstances=described.table,
+        seal=_SEAL,
+    )
+    return Passed(released, protected.log, protected.states, described.released)
+
+
+def _plan(
+    detected: Detected, profile: Profile, config: Config, previous: tuple[PreviousRelease, ...], secret: bytes
+) -> ReleasePlan:
+    """Settle what the release covers, before any number of it is made."""
+    categories = _categories(detected, profile)
+    windows = choose_windows(
+        profile,
+        config.periods,
+        first_date=detected.first_date,
+        last_date=detected.last_date,
+        compare=config.change.compare,
+    )
+    # Areas outside the profile's scope keep their parents: an attacker knows that they exist.
+    covered = detected.areas[detected.areas["covered"].astype(bool) & detected.areas["parent_code"].notna()]
+    internal = profile.audience == "internal"
+    return ReleasePlan(
+        config=config,
+        profile=profile,
+        windows=windows,
+        areas=_scope(detected.areas, profile),
+        categories=categories,
+        parents=dict(zip(covered["area_code"], covered["parent_code"], strict=True)),
+        category_pairs=category_pairs(detected.categories, [c.id for c in categories]),
+        previous=() if internal else previous,
+        previous_circumstances=detected.previous_circumstances,
+        known_tables=detected.known_tables,
+        premises=detected.premises,
+        secret=secret,
+    )
+
+
+def _unchanged_outlines(made: Outlines, kind: str, plan: ReleasePlan) -> Outlines:
+    """Draw a window's outlines as they were first released, for everybody but the data owner."""
+    if plan.internal:
+        return made
+    return as_first_released(
+        made,
+        kind=kind,
+        previous=readable(plan.previous, audience=plan.profile.audience),
+        who=(plan.config.run.name, plan.profile.name),
+        headline=plan.windows.headline,
+    )
 
 
 def _categories(detected: Detected, profile: Profile) -> tuple[CategoryInfo, ...]:
@@ -281,100 +272,38 @@ def _scope(areas: gpd.GeoDataFrame, profile: Profile) -> gpd.GeoDataFrame:
     """Keep the boroughs of the profile's scope, their wards, and the region."""
     if not profile.scope:
         return areas.reset_index(drop=True)
-    boroughs = set(areas.loc[areas["level"] == "borough", "area_code"])
+    boroughs = set(areas.loc[areas["level"] == Level.BOROUGH, "area_code"])
     unknown = [code for code in profile.scope if code not in boroughs]
     if unknown:
         raise ConfigError(f'profile "{profile.name}": scope names no borough with code {", ".join(unknown)}')
     inside = set(profile.scope)
-    keep = areas["area_code"].isin(inside) | areas["parent_code"].isin(inside) | (areas["level"] == "region")
+    keep = areas["area_code"].isin(inside) | areas["parent_code"].isin(inside) | (areas["level"] == Level.REGION)
     return areas[keep].reset_index(drop=True)
 
 
 def _mature(detected: Detected, config: Config) -> pd.DataFrame:
-    """Take outcomes that had no time to come out of a cohort; a flow has none to take out."""
+    """Leave out outcomes that had no time to be recorded in a cohort; a flow has none to leave out."""
     if config.outcomes.basis != "cohort":
         return detected.area_months.drop(columns="known_outcomes")
     last, left_out = month_of(detected.last_date), config.outcomes.maturity_months
     return leave_out_immature(detected.area_months, last_month=last, maturity_months=left_out)[0]
 
 
-def _counts(months: pd.DataFrame, *, areas: gpd.GeoDataFrame, windows: Windows, categories: list[str]) -> pd.DataFrame:
+def _window_counts(months: pd.DataFrame, plan: ReleasePlan) -> pd.DataFrame:
     """Sum months to each level's own windows."""
+    areas, windows = plan.areas, plan.windows
     frames = []
-    for level in ("region", "borough", "ward"):
+    for level in Level:
         some = areas[areas["level"] == level]
-        laid = windows.all_of(level)
+        periods = windows.all_of(level)
         frames.append(
             sum_periods(
                 months[months["area_code"].isin(some["area_code"])],
-                laid,
+                periods,
                 areas=some[["area_code", "level"]],
-                categories=categories,
+                categories=[c.id for c in plan.categories],
                 covered=list(some.loc[some["covered"].astype(bool), "area_code"]),
-                partial=[p for p in laid if windows.partial(p)],
+                partial=[p for p in periods if windows.partial(p)],
             )
         )
     return pd.concat([f for f in frames if len(f)], ignore_index=True)
-
-
-# The gate: what was detected goes in, one profile's `Released` comes out, and nothing else can make one.
-
-
-def release(
-    detected: Detected, *, profile: Profile, config: Config, past: Sequence[Past] = (), secret: bytes = b""
-) -> Released:
-    """Make one profile's release; see `examine`."""
-    return examine(detected, profile=profile, config=config, past=past, secret=secret).released
-
-
-def examine(
-    detected: Detected, *, profile: Profile, config: Config, past: Sequence[Past] = (), secret: bytes = b""
-) -> Passed:
-    """Make one profile's release and keep the books on it.
-
-    If the last release of the same run and profile would come out again as it was, from what had been released until
-    then, it does: nothing new is told, whatever was released since.
-
-    Parameters
-    ----------
-    detected
-        Unprotected results.
-    profile
-        The rules of the audience.
-    config
-        The whole configuration: texts, rates, windows.
-    past
-        Releases of the same data source that are out already, oldest first.
-    secret
-        Key of repeatable noise, at least 16 bytes; needed for ``protection: noise`` alone.
-
-    Raises
-    ------
-    DisclosureError
-        If a count could be worked out and no withholding helps.
-    ConfigError
-        If the profile names categories or boroughs that do not exist.
-    """
-    own = [i for i, p in enumerate(past) if (p.run, p.profile) == (config.run.name, profile.name)]
-    if own and profile.audience != "internal":
-        try:
-            again = _once(detected, profile, config, tuple(past[: own[-1]]), secret)
-        except RefusedError:
-            again = None
-        if again is not None and past_of(again.released).digest == past[own[-1]].digest:
-            return again
-    return _once(detected, profile, config, tuple(past), secret)
-
-
-def _once(detected: Detected, profile: Profile, config: Config, past: tuple[Past, ...], secret: bytes) -> Passed:
-    """Make a release in the light of some earlier ones; without its hotspots if these would tell too much."""
-    making = Making.start(detected, profile, config, past)
-    shapes = making.hotspots()
-    try:
-        guarded = making.protect(shapes, secret)
-    except RefusedError:
-        if not len(shapes.layer):
-            raise
-        shapes = no_hotspots(making.areas, "Hotspots are not shown: beside the counts they would tell too much.")
-        guarded = making.protect(shapes, secret)
-    return making.finish(guarded, shapes)

@@ -11,22 +11,21 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from pipeline.config import Density, Profile
 from pipeline.detect.density import density_bands, lowered, month_rows
 from pipeline.domain.bands import Bands, count_bands
-from pipeline.domain.periods import Windows
 from pipeline.geography.grid import HexGrid
-from pipeline.release.linked_tables import Spot
+from pipeline.release.linked_tables import HotspotFacts
+from pipeline.release.released import ReleasePlan
 from pipeline.tables import DENSITY_LAYER, HOTSPOT_LAYER
 
 __all__ = [
-    "Ground",
-    "Shapes",
+    "Outlines",
+    "Premises",
     "bands_of",
     "no_hotspots",
+    "read_hotspot_facts",
     "release_density",
     "release_hotspots",
-    "spots_of",
 ]
 
 
@@ -35,19 +34,19 @@ AT_PLACE_M = 50.0  # an incident this near an institution counts as one at it
 
 
 @dataclass(frozen=True, slots=True)
-class Shapes:
+class Outlines:
     """A layer in the working system and a sentence on how it was made, or why it is empty.
 
-    `held` are the true incidents of each row, for the audit alone.
+    `true_counts` are the incidents of each row, for the audit alone; empty where they are not known.
     """
 
     layer: gpd.GeoDataFrame
     note: str
-    held: tuple[int, ...] = ()
+    true_counts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class Premises:
     """What stands on the ground, where a layer of it was given.
 
     Attributes
@@ -71,21 +70,18 @@ def _empty(table: Any, areas: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(table.empty(), geometry=gpd.GeoSeries([], crs=areas.crs), crs=areas.crs)
 
 
-def no_hotspots(areas: gpd.GeoDataFrame, why: str) -> Shapes:
+def no_hotspots(areas: gpd.GeoDataFrame, why: str) -> Outlines:
     """Return the empty layer with its reason."""
-    return Shapes(_empty(HOTSPOT_LAYER, areas), why)
+    return Outlines(_empty(HOTSPOT_LAYER, areas), why)
 
 
 def release_hotspots(
     hotspots: dict[str, gpd.GeoDataFrame],
     members: dict[str, pd.DataFrame],
     *,
-    profile: Profile,
-    windows: Windows,
-    areas: gpd.GeoDataFrame,
-    ground: Ground,
-) -> Shapes:
-    """Choose the hotspots a profile may show, and blur their outlines and counts.
+    plan: ReleasePlan,
+) -> Outlines:
+    """Choose the hotspots a profile may show, and coarsen their outlines and counts.
 
     Outside internal a hotspot needs the threshold in incidents and in distinct victims (where known), `min_locations`
     distinct locations, no location over `max_location_share_pct`, and `min_addresses` addresses in its outline (where
@@ -93,35 +89,36 @@ def release_hotspots(
     band, its density null. In public no hotspot is shown that is a single institution: most of its incidents are at
     one, or its outline is one hexagon with one inside. Ranks and ids are given anew to those that are left.
     """
-    found = hotspots.get(windows.headline.id)
+    profile, areas, headline = plan.profile, plan.areas, plan.windows.headline
+    found = hotspots.get(headline.id)
     if found is None or not profile.hotspots or len(found) == 0:
         why = "No hotspots were found." if profile.hotspots else "This profile shows no hotspots."
-        return Shapes(
+        return Outlines(
             _empty(HOTSPOT_LAYER, areas), why if found is not None else "Hotspots need points; there are none."
         )
     boroughs = set(areas.loc[areas["level"] == "borough", "area_code"])
     kept = found[found["borough_code"].isin(boroughs)] if profile.scope else found
     bands = bands_of(profile.threshold)
-    if profile.audience == "internal":
+    if plan.internal:
         layer = kept.assign(incidents_band=[bands.label(int(n)) for n in kept["incidents"]])
-        return Shapes(_conformed(layer, areas), "", tuple(int(n) for n in kept["incidents"]))
+        return Outlines(_conformed(layer, areas), "", tuple(int(n) for n in kept["incidents"]))
     enough = (kept["incidents"] >= profile.threshold) & (kept["distinct_locations"] >= profile.min_locations)
     enough &= kept["top_location_share_pct"] <= profile.max_location_share_pct
     victims = pd.to_numeric(kept["distinct_victims"]).astype("Float64")
     enough &= (victims.isna() | (victims >= profile.threshold)).astype(bool)
     before, kept = len(kept), kept[enough].sort_values("rank").copy()
-    places = members[windows.headline.id]
+    places = members[headline.id]
     inside = {str(i): places[places["hotspot_id"] == i] for i in kept["hotspot_id"]}
     if profile.lattice_m > 0:
         kept.geometry = [_on_lattice(inside[str(i)], profile.lattice_m) for i in kept["hotspot_id"]]
     safe = [
-        _addresses_in(shape, ground.addresses) >= profile.min_addresses
-        and not (profile.audience == "public" and _one_institution(shape, inside[str(i)], profile, ground))
+        _addresses_in(shape, plan.premises.addresses) >= profile.min_addresses
+        and not (profile.audience == "public" and _one_institution(shape, inside[str(i)], plan))
         for i, shape in zip(kept["hotspot_id"], kept.geometry, strict=True)
     ]
     kept = kept[np.asarray(safe, dtype=bool)].copy()
     if len(kept) == 0:
-        return Shapes(_empty(HOTSPOT_LAYER, areas), "No hotspot is large enough to be shown without risk.")
+        return Outlines(_empty(HOTSPOT_LAYER, areas), "No hotspot is large enough to be shown without risk.")
     held = tuple(int(n) for n in kept["incidents"])
     kept["incidents_band"] = [bands.label(n) for n in held]
     kept["rank"] = np.arange(1, len(kept) + 1)
@@ -130,10 +127,10 @@ def release_hotspots(
     kept["incidents"] = pd.NA
     kept["density_per_km2"] = np.nan
     # First and last month of the window: those of the incidents would date the first and the last of them.
-    kept["first_period"] = windows.headline.start.isoformat()[:7]
-    kept["last_period"] = windows.headline.end.isoformat()[:7]
+    kept["first_period"] = headline.start.isoformat()[:7]
+    kept["last_period"] = headline.end.isoformat()[:7]
     note = "Hotspots that are too small are not shown, to protect the people involved." if before > len(kept) else ""
-    return Shapes(_conformed(kept, areas), note, held)
+    return Outlines(_conformed(kept, areas), note, held)
 
 
 def _addresses_in(shape: shapely.Geometry, addresses: NDArray[np.float64] | None) -> float:
@@ -144,9 +141,10 @@ def _addresses_in(shape: shapely.Geometry, addresses: NDArray[np.float64] | None
     return float(shapely.intersects_xy(shape, addresses[:, 0], addresses[:, 1]).sum())
 
 
-def _one_institution(shape: shapely.Geometry, places: pd.DataFrame, profile: Profile, ground: Ground) -> bool:
+def _one_institution(shape: shapely.Geometry, places: pd.DataFrame, plan: ReleasePlan) -> bool:
     """Whether an outline is as good as one institution's."""
-    near = ground.institutions[shapely.dwithin(ground.institutions, shape, AT_PLACE_M)]
+    profile, institutions = plan.profile, plan.premises.institutions
+    near = institutions[shapely.dwithin(institutions, shape, AT_PLACE_M)]
     if near.size == 0:
         return False
     points = shapely.points(places[["easting_m", "northing_m"]].to_numpy(dtype=np.float64))
@@ -174,27 +172,24 @@ def _on_lattice(places: pd.DataFrame, size_m: float) -> shapely.Geometry:
 def release_density(
     locations: pd.DataFrame,
     *,
-    areas: gpd.GeoDataFrame,
-    settings: Density,
-    profile: Profile,
-    windows: Windows,
     bandwidth_m: float | None,
-    ground: Ground,
-) -> Shapes:
+    plan: ReleasePlan,
+) -> Outlines:
     """Make the density bands a profile may show: never under its bandwidth, never from few incidents.
 
     Outside internal each patch of a band must also hold the threshold in incidents, `min_locations` places, and
     `min_addresses` addresses where a layer of them is given.
     """
+    profile, areas, settings = plan.profile, plan.areas, plan.config.detect.density
     if bandwidth_m is None or len(locations) == 0:
-        return Shapes(_empty(DENSITY_LAYER, areas), "Density needs points; there are none.")
+        return Outlines(_empty(DENSITY_LAYER, areas), "Density needs points; there are none.")
     if not (settings.enabled and profile.density):
-        return Shapes(_empty(DENSITY_LAYER, areas), "This profile shows no density.")
-    chosen = month_rows(locations, windows.headline)
+        return Outlines(_empty(DENSITY_LAYER, areas), "This profile shows no density.")
+    chosen = month_rows(locations, plan.windows.headline)
     total = int(chosen["incidents"].sum())
     if total < profile.min_density_incidents:
         note = f"Density is shown from {profile.min_density_incidents:,} incidents on: there are fewer in the period."
-        return Shapes(_empty(DENSITY_LAYER, areas), note)
+        return Outlines(_empty(DENSITY_LAYER, areas), note)
     made = density_bands(
         chosen,
         study_area=shapely.union_all(areas.loc[areas["level"] == "borough"].geometry.to_numpy()),
@@ -207,14 +202,14 @@ def release_density(
         min_total=profile.min_density_incidents,
     )
     bands = made.bands
-    if profile.audience != "internal" and ground.addresses is not None:
-        bands = _addressed(bands, ground.addresses, profile.min_addresses)
+    if not plan.internal and plan.premises.addresses is not None:
+        bands = _addressed(bands, plan.premises.addresses, profile.min_addresses)
     if len(bands) == 0:
-        return Shapes(_empty(DENSITY_LAYER, areas), "No density band rests on enough incidents to be shown.")
+        return Outlines(_empty(DENSITY_LAYER, areas), "No density band rests on enough incidents to be shown.")
     layer = gpd.GeoDataFrame(
         DENSITY_LAYER.conform(pd.DataFrame(bands)), geometry=bands.geometry.to_numpy(), crs=areas.crs
     )
-    return Shapes(layer, made.note)
+    return Outlines(layer, made.note)
 
 
 def _addressed(bands: gpd.GeoDataFrame, addresses: NDArray[np.float64], least: int) -> gpd.GeoDataFrame:
@@ -236,9 +231,9 @@ def _addressed(bands: gpd.GeoDataFrame, addresses: NDArray[np.float64], least: i
 TOUCH_M = 0.01
 
 
-def spots_of(
+def read_hotspot_facts(
     hotspots: gpd.GeoDataFrame, *, areas: gpd.GeoDataFrame, period: str, lattice_m: float, bands: Bands
-) -> tuple[Spot, ...]:
+) -> tuple[HotspotFacts, ...]:
     """Read released hotspots the way an attacker who knows the lattice does.
 
     Parameters
@@ -265,7 +260,7 @@ def spots_of(
         low, high = bands.interval(str(row["incidents_band"]))
         digest = hashlib.sha256(shapely.to_wkb(shapely.normalize(shape)) + period.encode()).hexdigest()[:16]
         found.append(
-            Spot(
+            HotspotFacts(
                 code=f"hotspot {digest}",
                 period=period,
                 rank=int(row["rank"]),

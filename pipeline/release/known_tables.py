@@ -1,18 +1,18 @@
-"""Counts that anybody can look up: published months added up to the windows of a release."""
+"""Known tables: counts that the public can look up, added up to the windows of a release."""
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.domain.periods import Period
-from pipeline.release.audit import audit
+from pipeline.release.audit import CellState, audit
 from pipeline.release.linked_tables import COUNTS, KEY, Relations
-from pipeline.release.suppression import AT_SOURCE
+from pipeline.release.suppression import Status
 
-__all__ = ["at_source", "given_away", "known_cells", "with_known"]
+__all__ = ["claim_no_protection", "disclosed_by_known_tables", "known_cells", "mark_known"]
 
 
-def known_cells(known: pd.DataFrame | None, counts: pd.DataFrame) -> pd.DataFrame | None:
+def known_cells(known: pd.DataFrame, counts: pd.DataFrame) -> pd.DataFrame:
     """Work out what a reader of the known tables knows of each count.
 
     Parameters
@@ -26,10 +26,8 @@ def known_cells(known: pd.DataFrame | None, counts: pd.DataFrame) -> pd.DataFram
     Returns
     -------
     cells
-        KEY, value: rows for windows of the release; None if no table is named.
+        KEY, value: rows for windows of the release.
     """
-    if known is None:
-        return None
     frames = [known[known["period"].isin(counts["period"].unique())]]
     single = known[known["period"].str.len() == len("2024-08")]
     for measure, rows in single.groupby("measure", sort=True):
@@ -53,26 +51,28 @@ def known_cells(known: pd.DataFrame | None, counts: pd.DataFrame) -> pd.DataFram
     return pd.concat(frames, ignore_index=True).drop_duplicates(list(KEY), ignore_index=True)
 
 
-def with_known(cells: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
-    """Mark the cells whose count anybody can look up."""
+def mark_known(cells: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+    """Mark the cells whose count is in a known table."""
     public = known.drop_duplicates(list(KEY)).set_index(list(KEY))["value"]
     there = public.reindex(pd.MultiIndex.from_frame(cells[list(KEY)])).to_numpy(dtype=np.float64, na_value=np.nan)
     return cells.assign(known=there == cells["value"].to_numpy(dtype=np.float64))
 
 
-def given_away(
+def disclosed_by_known_tables(
     cells: pd.DataFrame, relations: Relations, public: NDArray[np.bool_], threshold: int, *, among: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Positions among some that the known tables give away by themselves, whatever is withheld here."""
-    if not public.any() or not among.size:
+    """Return those of some positions that the known tables disclose by themselves, whatever is withheld here."""
+    if not among.size:
         return np.empty(0, dtype=np.int64)
-    gone = cells.assign(state=np.where(cells["latent"].astype(bool), "latent", "withheld"), known=public)
+    gone = cells.assign(
+        state=np.where(cells["latent"].astype(bool), CellState.LATENT, CellState.WITHHELD), known=public
+    )
     alone = audit(gone.drop(columns=["known_low", "known_high"]), relations=relations, threshold=threshold)
-    return np.intersect1d(among, alone.pinned).astype(np.int64)
+    return np.intersect1d(among, alone.too_narrow).astype(np.int64)
 
 
-def at_source(cells: pd.DataFrame, positions: NDArray[np.int64]) -> pd.DataFrame:
-    """Claim no protection for withheld cells that are given away elsewhere."""
+def claim_no_protection(cells: pd.DataFrame, positions: NDArray[np.int64]) -> pd.DataFrame:
+    """Claim no protection for withheld cells that the known tables disclose."""
     at = np.zeros(len(cells), dtype=bool)
     at[positions] = True
-    return cells.assign(status=cells["status"].mask(at & (cells["status"] != ""), AT_SOURCE))
+    return cells.assign(status=cells["status"].mask(at & (cells["status"] != ""), Status.AT_SOURCE.value))

@@ -21,8 +21,8 @@ from pipeline.storage.workspace import Workspace
 if TYPE_CHECKING:  # a run in which nothing changed opens the ledger too, and must stay light
     import geopandas as gpd
 
-    from pipeline.release.circumstances import Told
-    from pipeline.release.previous_releases import Past
+    from pipeline.release.circumstances import ReleasedCircumstances
+    from pipeline.release.previous_releases import PreviousRelease
 
 __all__ = ["Ledger", "keep_entry", "make_good", "recorded"]
 
@@ -85,7 +85,7 @@ class Ledger:
         lines = self.path.read_text("utf-8").splitlines()
         return _digest(lines[-1]) if lines else ""
 
-    def releases(self, *, areas: "gpd.GeoDataFrame") -> "tuple[Past, ...]":
+    def releases(self, *, areas: "gpd.GeoDataFrame") -> "tuple[PreviousRelease, ...]":
         """Return all releases, oldest first.
 
         Parameters
@@ -99,20 +99,20 @@ class Ledger:
             If the ledger is damaged, or none of a release's areas is among these.
         """
         known = set(areas["area_code"])
-        found: dict[str, Past] = {}
+        found: dict[str, PreviousRelease] = {}
         for line in self.lines():
-            past = _past(line, crs=areas.crs)
-            codes = set(past.cells.loc[past.cells["level"] != "hotspot", "area_code"])
+            previous = _previous_release(line, crs=areas.crs)
+            codes = set(previous.cells.loc[previous.cells["level"] != "hotspot", "area_code"])
             if codes and not codes & known:
                 raise InputError(
-                    f"{self.path} lists a release of other areas ({past.name}; for example {min(codes)}): two data "
+                    f"{self.path} lists a release of other areas ({previous.name}; for example {min(codes)}): two data "
                     "sources share a ledger. Give each its own disclosure.data_source"
                 )
-            found.setdefault(past.digest, past)  # again where only the circumstances are new
+            found.setdefault(previous.digest, previous)  # again where only the circumstances are new
         return tuple(found.values())
 
     def circumstances(self) -> list[dict[str, Any]]:
-        """Return what was told of circumstances, oldest first, as `disclosure.Told` reads it."""
+        """Return the circumstances released so far, oldest first, as `ReleasedCircumstances.of` reads them."""
         return [line["circumstances"] for line in self.lines() if "circumstances" in line]
 
     def add(self, entries: Sequence[dict[str, Any]]) -> int:
@@ -156,22 +156,39 @@ class Ledger:
             ) from None
 
 
-def keep_entry(folder: Path, past: "Past", told: "Told | None" = None, *, source: str, head: str, order: int) -> None:
-    """Keep beside a profile's stage tables, in `folder`, what the ledger is to be told once the run is in place.
+def keep_entry(
+    folder: Path,
+    release: "PreviousRelease",
+    circumstances: "ReleasedCircumstances | None" = None,
+    *,
+    source: str,
+    head: str,
+    order: int,
+) -> None:
+    """Keep beside a profile's stage tables the line that the ledger gets once the run is in place.
 
-    `past` and `told` are the release and its circumstances, if it has any; `source` names the ledger, `head` is its
-    last line when the release was made, and `order` the place among the run's releases: later ones were checked against
-    the earlier.
+    Parameters
+    ----------
+    folder
+        Of the profile's stage tables.
+    release, circumstances
+        The release as its readers hold it, and its circumstances, if it has any.
+    source
+        Names the ledger.
+    head
+        Last line of the ledger when the release was made.
+    order
+        Place among the run's releases: later ones were checked against the earlier.
     """
-    entry = _entry(past)
-    if told is not None:
-        mine = told.entry()
-        entry |= {"circumstances": mine, "digest": _digest(past.digest + json.dumps(mine, sort_keys=True))}
+    entry = _entry(release)
+    if circumstances is not None:
+        mine = circumstances.entry()
+        entry |= {"circumstances": mine, "digest": _digest(release.digest + json.dumps(mine, sort_keys=True))}
     write_json(folder / KEPT, {"source": source, "head": head, "order": order, "entry": entry})
 
 
 def make_good(folder: Path, *, outputs: Path) -> None:
-    """Tell the ledger of a run that is in place, should the last one have died between the swap and the telling."""
+    """Enter the releases of a run that is in place, in case the last run died between the swap and the entry."""
     kept = _kept(folder)
     for source in sorted({k["source"] for k in kept}):
         ledger = Ledger.of(outputs, source=source)
@@ -186,7 +203,7 @@ def _kept(folder: Path) -> list[dict[str, Any]]:
 
 @contextlib.contextmanager
 def recorded(building: Path, *, outputs: Path) -> Iterator[None]:
-    """Tell the ledger of a run's releases if what is done inside (the swap) succeeds.
+    """Enter a run's releases in the ledger if what is done inside (the swap) succeeds.
 
     Parameters
     ----------
@@ -224,30 +241,30 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
-def _entry(past: "Past") -> dict[str, Any]:
+def _entry(previous: "PreviousRelease") -> dict[str, Any]:
     """Return a release as a line holds it."""
     import pandas as pd
 
-    cells = past.cells.sort_values(list(KEYS), ignore_index=True)
+    cells = previous.cells.sort_values(list(KEYS), ignore_index=True)
     columns: dict[str, list[Any]] = {k: cells[k].astype("str").tolist() for k in KEYS}
     columns["low"] = [int(v) for v in cells["low"]]
     columns["high"] = [None if pd.isna(v) else int(v) for v in cells["high"]]
     return {
-        "digest": past.digest,
-        "run": past.run,
-        "profile": past.profile,
-        "audience": past.audience,
-        "threshold": past.threshold,
-        "headline": past.headline,
+        "digest": previous.digest,
+        "run": previous.run,
+        "profile": previous.profile,
+        "audience": previous.audience,
+        "threshold": previous.threshold,
+        "headline": previous.headline,
         "numbers": columns,
         "spots": [
             {
                 "code": s.code, "period": s.period, "rank": s.rank, "wards": list(s.wards), "named": s.named,
                 "low": s.low, "high": s.high, "inside": [list(pair) for pair in s.inside],
             }
-            for s in past.spots
+            for s in previous.hotspot_facts
         ],
-        "layers": {name: _layer(getattr(past, name)) for name in _LAYERS},
+        "layers": {name: _layer(getattr(previous, name)) for name in _LAYERS},
     }  # fmt: skip
 
 
@@ -264,21 +281,21 @@ def _layer(layer: "gpd.GeoDataFrame") -> dict[str, Any]:
     }
 
 
-def _past(line: dict[str, Any], *, crs: Any) -> "Past":
+def _previous_release(line: dict[str, Any], *, crs: Any) -> "PreviousRelease":
     """Read a line."""
     import geopandas as gpd
     import pandas as pd
     import shapely
 
-    from pipeline.release.linked_tables import Spot
-    from pipeline.release.previous_releases import Past
+    from pipeline.release.linked_tables import HotspotFacts
+    from pipeline.release.previous_releases import PreviousRelease
 
     numbers = line["numbers"]
     cells = pd.DataFrame({k: pd.array(numbers[k], dtype="str") for k in KEYS})
     cells["low"] = pd.array(numbers["low"], dtype="int64")
     cells["high"] = pd.array(numbers["high"], dtype="Int64")
-    spots = tuple(
-        Spot(
+    hotspot_facts = tuple(
+        HotspotFacts(
             wards=tuple(s["wards"]),
             inside=tuple((str(ward), int(n)) for ward, n in s["inside"]),
             **{k: s[k] for k in ("code", "period", "rank", "named", "low", "high")},
@@ -291,9 +308,9 @@ def _past(line: dict[str, Any], *, crs: Any) -> "Past":
         frame = pd.DataFrame({c: pd.Series(v, dtype=kept["kinds"][c]) for c, v in kept["columns"].items()})
         shapes = gpd.GeoSeries(shapely.from_wkb(kept["outlines"]), crs=crs)
         layers[name] = gpd.GeoDataFrame(frame, geometry=shapes, crs=crs)
-    return Past(
+    return PreviousRelease(
         cells=cells[["area_code", "level", "period", "category", "measure", "low", "high"]],
-        spots=spots,
+        hotspot_facts=hotspot_facts,
         **{k: line[k] for k in ("run", "profile", "audience", "threshold", "headline")},
         **layers,
     )

@@ -6,7 +6,7 @@ look only at the keys, never at the values, so the same builder serves the relea
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Any
 
@@ -21,26 +21,26 @@ from pipeline.release.released import CategoryInfo
 
 __all__ = [
     "COUNTS",
+    "HOTSPOT_LEVEL",
     "KEY",
-    "SPOT_LEVEL",
     "CellTable",
+    "HotspotFacts",
     "Layout",
     "Relations",
-    "Spot",
     "area_sums",
+    "category_pairs",
     "category_subsets",
     "category_unions",
     "cell_table",
     "counted",
     "drop_violated",
     "generic_rows",
+    "hotspot_cells",
     "hotspot_parts",
+    "hotspot_relations",
     "long_cells",
     "measure_subsets",
     "period_sums",
-    "shown_pairs",
-    "spot_cells",
-    "spot_rows",
     "stack",
     "window_atoms",
 ]
@@ -318,14 +318,14 @@ def _rows(
 # What a released hotspot discloses about its wards: by its band, its rank, its name, and the hexagons it covers.
 
 
-SPOT_LEVEL = "hotspot"
+HOTSPOT_LEVEL = "hotspot"
 
 
 REST = "rest of "
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class HotspotFacts:
     """One released hotspot as a reader sees it.
 
     Attributes
@@ -355,8 +355,14 @@ class Spot:
     high: int | None
     inside: tuple[tuple[str, int], ...]
 
+    @property
+    def text(self) -> str:
+        """The facts as the digests in ledgers have them; ledgers written before must still be recognised."""
+        named = ", ".join(f"{f.name}={getattr(self, f.name)!r}" for f in fields(self))
+        return f"Spot({named})"
 
-def spot_cells(spots: Sequence[Spot], *, held: Sequence[int], counts: pd.DataFrame) -> pd.DataFrame:
+
+def hotspot_cells(hotspot_facts: Sequence[HotspotFacts], *, held: Sequence[int], counts: pd.DataFrame) -> pd.DataFrame:
     """Return latent cells for hotspots and for what their wards hold beside them.
 
     Parameters
@@ -375,9 +381,9 @@ def spot_cells(spots: Sequence[Spot], *, held: Sequence[int], counts: pd.DataFra
     """
     true = counts[(counts["category"] == "all") & (counts["measure"] == "incidents")]
     value = dict(zip(zip(true["area_code"], true["period"], strict=True), true["value"], strict=True))
-    number = dict(zip((s.code for s in spots), held, strict=True))
-    rows = [(s.code, s.period, number[s.code], float(s.low), s.high) for s in spots]
-    for group in _groups(spots):
+    number = dict(zip((s.code for s in hotspot_facts), held, strict=True))
+    rows = [(s.code, s.period, number[s.code], float(s.low), s.high) for s in hotspot_facts]
+    for group in _groups(hotspot_facts):
         wards = _wards(group)
         if all((w, group[0].period) in value for w in wards):
             rest = sum(int(value[w, group[0].period]) for w in wards) - sum(number[s.code] for s in group)
@@ -386,44 +392,46 @@ def spot_cells(spots: Sequence[Spot], *, held: Sequence[int], counts: pd.DataFra
     frame = pd.DataFrame(rows, columns=["area_code", "period", "value", "known_low", "known_high"])
     frame = frame.drop_duplicates("area_code", ignore_index=True)
     frame["known_high"] = pd.to_numeric(frame["known_high"]).astype("float64")
-    return frame.assign(level=SPOT_LEVEL, category="all", measure="incidents")
+    return frame.assign(level=HOTSPOT_LEVEL, category="all", measure="incidents")
 
 
-def spot_rows(cells: pd.DataFrame, *, spots: Sequence[Spot]) -> Relations:
+def hotspot_relations(cells: pd.DataFrame, *, hotspot_facts: Sequence[HotspotFacts]) -> Relations:
     """Return the rows that tie hotspots to wards and to one another, over the positions of `cells`."""
     keys = cells.reset_index(drop=True)
     keys = keys[(keys["category"] == "all") & (keys["measure"] == "incidents")]
     at = {(a, p): i for i, a, p in zip(keys.index, keys["area_code"], keys["period"], strict=True)}
     rows: list[tuple[dict[int, int], float, float]] = []
-    present = [s for s in spots if (s.code, s.period) in at]
+    present = [s for s in hotspot_facts if (s.code, s.period) in at]
     for group in _groups(present):
         rows += _group_rows(group, at)
     for one, other in pairwise(present):
         if one.period == other.period and one.rank < other.rank:
             rows.append(({at[one.code, one.period]: 1, at[other.code, other.period]: -1}, 0.0, np.inf))
     least: dict[int, int] = {}
-    for spot in present:
-        for ward, hexagons in spot.inside:
-            if (ward, spot.period) in at:
-                least[at[ward, spot.period]] = least.get(at[ward, spot.period], 0) + hexagons
-        touched = {w for w, _ in spot.inside}
-        for ward in spot.wards:
-            if ward not in touched and (ward, spot.period) in at:
-                least[at[ward, spot.period]] = least.get(at[ward, spot.period], 0) + 1
+    for hotspot in present:
+        for ward, hexagons in hotspot.inside:
+            if (ward, hotspot.period) in at:
+                least[at[ward, hotspot.period]] = least.get(at[ward, hotspot.period], 0) + hexagons
+        touched = {w for w, _ in hotspot.inside}
+        for ward in hotspot.wards:
+            if ward not in touched and (ward, hotspot.period) in at:
+                least[at[ward, hotspot.period]] = least.get(at[ward, hotspot.period], 0) + 1
     rows += [({position: 1}, float(n), np.inf) for position, n in sorted(least.items())]
     return generic_rows(cells, rows, kind="hotspot_part")
 
 
-def _group_rows(group: Sequence[Spot], at: Mapping[tuple[str, str], int]) -> list[tuple[dict[int, int], float, float]]:
+def _group_rows(
+    group: Sequence[HotspotFacts], at: Mapping[tuple[str, str], int]
+) -> list[tuple[dict[int, int], float, float]]:
     """Tie hotspots that share wards to these wards: no more than they hold, and their rest where it is a cell."""
     rows: list[tuple[dict[int, int], float, float]] = []
     period = group[0].period
-    for spot in group:
-        around = [(w, period) for w in spot.wards]
+    for hotspot in group:
+        around = [(w, period) for w in hotspot.wards]
         if around and all(k in at for k in around):
-            rows.append(({at[spot.code, period]: 1, **{at[k]: -1 for k in around}}, -np.inf, 0.0))
-        if (spot.named, period) in at:
-            rows.append(({at[spot.named, period]: len(spot.wards), at[spot.code, period]: -1}, 0.0, np.inf))
+            rows.append(({at[hotspot.code, period]: 1, **{at[k]: -1 for k in around}}, -np.inf, 0.0))
+        if (hotspot.named, period) in at:
+            rows.append(({at[hotspot.named, period]: len(hotspot.wards), at[hotspot.code, period]: -1}, 0.0, np.inf))
     wards = [(w, period) for w in _wards(group)]
     if all(k in at for k in wards):
         line = {at[s.code, period]: 1 for s in group} | {at[k]: -1 for k in wards}
@@ -432,20 +440,22 @@ def _group_rows(group: Sequence[Spot], at: Mapping[tuple[str, str], int]) -> lis
     return rows
 
 
-def _groups(spots: Sequence[Spot]) -> list[list[Spot]]:
+def _groups(hotspot_facts: Sequence[HotspotFacts]) -> list[list[HotspotFacts]]:
     """Join hotspots of one window that share wards."""
-    groups: list[list[Spot]] = []
-    for spot in spots:
-        touching = [g for g in groups if any(o.period == spot.period and set(o.wards) & set(spot.wards) for o in g)]
-        groups = [g for g in groups if g not in touching] + [[*(s for g in touching for s in g), spot]]
+    groups: list[list[HotspotFacts]] = []
+    for hotspot in hotspot_facts:
+        touching = [
+            g for g in groups if any(o.period == hotspot.period and set(o.wards) & set(hotspot.wards) for o in g)
+        ]
+        groups = [g for g in groups if g not in touching] + [[*(s for g in touching for s in g), hotspot]]
     return groups
 
 
-def _wards(group: Sequence[Spot]) -> list[str]:
+def _wards(group: Sequence[HotspotFacts]) -> list[str]:
     return sorted({w for s in group for w in s.wards})
 
 
-def _name(group: Sequence[Spot]) -> str:
+def _name(group: Sequence[HotspotFacts]) -> str:
     return "+".join(sorted(s.code for s in group))
 
 
@@ -469,14 +479,14 @@ class Layout:
         Category and the category it is part of, for every two that may both be shown.
     cohort
         Whether positive outcomes belong to the incidents they stand beside, so that they never exceed them.
-    spots
-        Hotspots of each release, the new one's first.
+    hotspot_facts
+        Facts of the hotspots of each release, the new one's first.
     """
 
     parents: Mapping[str, str]
     pairs: tuple[tuple[str, str], ...]
     cohort: bool
-    spots: tuple[tuple[Spot, ...], ...] = ()
+    hotspot_facts: tuple[tuple[HotspotFacts, ...], ...] = ()
 
     def relate(self, cells: pd.DataFrame) -> Relations:
         """Write down every sum and subset that a table of cells implies (columns KEY and level)."""
@@ -492,7 +502,7 @@ class Layout:
         if self.cohort:
             chain = [("positive_outcomes", "known_outcomes"), ("known_outcomes", "incidents")]
             rows.append(measure_subsets(table, pairs=chain))
-        rows += [spot_rows(table, spots=spots) for spots in self.spots]
+        rows += [hotspot_relations(table, hotspot_facts=facts) for facts in self.hotspot_facts]
         return stack(*rows)
 
 
@@ -525,7 +535,7 @@ def cell_table(
     months: pd.DataFrame,
     layout: Layout,
     measures: Sequence[str],
-    spots: pd.DataFrame | None = None,
+    latent: pd.DataFrame | None = None,
     earlier: Mapping[str, Iterable[str]] | None = None,
 ) -> CellTable:
     """Lay out the cells of a release and tie them together.
@@ -540,16 +550,16 @@ def cell_table(
         How the cells nest.
     measures
         Measures shown.
-    spots
-        Latent cells of the hotspots (see `spot_cells`).
+    latent
+        Latent cells of the hotspots (see `hotspot_cells`).
     earlier
         Level to the windows of earlier releases: where they overlap with the new ones, the pieces become cells too.
     """
     published = long_cells(counts, measures)
-    latent = _atoms(published, months, measures, earlier or {})
-    frames = [published.assign(latent=False), latent.assign(latent=True, row=-1)]
-    if spots is not None and len(spots):
-        frames.append(spots.assign(latent=True, row=-1))
+    atoms = _atoms(published, months, measures, earlier or {})
+    frames = [published.assign(latent=False), atoms.assign(latent=True, row=-1)]
+    if latent is not None and len(latent):
+        frames.append(latent.assign(latent=True, row=-1))
     cells = pd.concat(frames, ignore_index=True)
     for column in ("known_low", "known_high"):
         cells[column] = pd.to_numeric(cells[column]).astype("float64") if column in cells else np.nan
@@ -566,7 +576,7 @@ def counted(measures: Sequence[str]) -> tuple[str, ...]:
     return tuple(c for c in COUNTS if shown[c])
 
 
-def shown_pairs(every: Sequence[CategoryInfo], shown: Iterable[str]) -> tuple[tuple[str, str], ...]:
+def category_pairs(every: Sequence[CategoryInfo], shown: Iterable[str]) -> tuple[tuple[str, str], ...]:
     """Pair each shown category with the nearest shown one that it is part of; `all` holds every other."""
     parents = {c.id: c.parent for c in every}
     present = set(shown)
@@ -600,7 +610,7 @@ def _months_of(period: str) -> tuple[int, ...]:
     return month_range(span.first_month, span.last_month)
 
 
-def _cells_name(months: tuple[int, ...]) -> str:
+def _atom_name(months: tuple[int, ...]) -> str:
     """Name a piece of a window that is no window itself."""
     return JOIN.join(str(month) for month in months)
 
@@ -610,7 +620,7 @@ def _parts(periods: Iterable[str]) -> dict[str, list[str]]:
     months = {p: _months_of(p) for p in sorted(periods)}
     names = {m: p for p, m in sorted(months.items(), reverse=True)}
     atoms = window_atoms({p: list(m) for p, m in months.items()})
-    return {p: [names.get(atom, _cells_name(atom)) for atom in found] for p, found in atoms.items() if len(found) > 1}
+    return {p: [names.get(atom, _atom_name(atom)) for atom in found] for p, found in atoms.items() if len(found) > 1}
 
 
 def _atoms(
@@ -645,5 +655,5 @@ def _piece(
     long = sums.melt(["area_code", "category"], var_name="measure", value_name="value")
     out = keys.merge(long, on=["area_code", "category", "measure"], how="left")
     out["value"] = out["value"].fillna(0).astype("int64")
-    out["period"] = _cells_name(atom)
+    out["period"] = _atom_name(atom)
     return out

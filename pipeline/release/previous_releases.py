@@ -33,21 +33,21 @@ from scipy.sparse import csc_array, eye_array, hstack
 
 from pipeline.domain.periods import Period
 from pipeline.errors import InputError
-from pipeline.release.hotspots import Shapes, bands_of, spots_of
-from pipeline.release.linked_tables import COUNTS, KEY, SPOT_LEVEL, CellTable, Layout, Relations, Spot, stack
-from pipeline.release.released import Released
+from pipeline.release.hotspots import Outlines, bands_of, read_hotspot_facts
+from pipeline.release.linked_tables import COUNTS, HOTSPOT_LEVEL, KEY, CellTable, HotspotFacts, Layout, Relations, stack
+from pipeline.release.released import Released, split_withheld
 from pipeline.release.rounding import rounding_interval
 
 __all__ = [
     "AUDIENCES",
     "Earlier",
     "History",
-    "Past",
+    "PreviousRelease",
     "as_first_released",
-    "closer",
+    "as_previous_release",
+    "closer_audiences",
     "constraints_from_history",
     "joined",
-    "past_of",
     "readable",
     "windows_of",
 ]
@@ -145,9 +145,9 @@ def constraints_from_history(
     together = relate(joined.iloc[newest].reset_index(drop=True))
     everything = stack(*(part.remap(place, cells=n) for part, place in pieces), together.remap(newest, cells=n))
     value = joined["value"].to_numpy(dtype=np.float64)
-    past = (joined["release_id"] != "").to_numpy()
-    low = np.where(past, joined["known_low"].to_numpy(), value)
-    high = np.where(past, joined["known_high"].to_numpy(), value)
+    previous = (joined["release_id"] != "").to_numpy()
+    low = np.where(previous, joined["known_low"].to_numpy(), value)
+    high = np.where(previous, joined["known_high"].to_numpy(), value)
     value = _nearest(everything, value, low=low, high=high, cost=np.ones(n))
     joined["value"] = value.astype(np.int64)
     report = pd.concat(revised, ignore_index=True) if revised else pd.DataFrame(columns=[*KEY, "release_id"])
@@ -242,7 +242,7 @@ AUDIENCES = {"public": 0, "partner": 1, "internal": 2}
 
 
 @dataclass(frozen=True, eq=False)  # no slots: the digest is worked out once
-class Past:
+class PreviousRelease:
     """One release as its readers hold it: published numbers only.
 
     Attributes
@@ -265,7 +265,7 @@ class Past:
     threshold: int
     headline: str
     cells: pd.DataFrame
-    spots: tuple[Spot, ...]
+    hotspot_facts: tuple[HotspotFacts, ...]
     hotspots: gpd.GeoDataFrame
     density: gpd.GeoDataFrame
 
@@ -275,10 +275,10 @@ class Past:
         frame = self.cells.sort_values(list(KEY), ignore_index=True)
         high = frame["high"].astype("Int64").fillna(-1)
         columns = [c.astype("object").tolist() for c in (*(frame[k] for k in (*KEY, "level", "low")), high)]
-        told = "\n".join("|".join(map(str, row)) for row in zip(*columns, strict=True))
-        told += "\n".join(repr(s) for s in self.spots)
-        told += "".join(shapely.to_wkb(shapely.normalize(shape), hex=True) for shape in self.density.geometry)
-        return hashlib.sha256(f"{self.audience} {self.threshold}\n{told}".encode()).hexdigest()
+        text = "\n".join("|".join(map(str, row)) for row in zip(*columns, strict=True))
+        text += "\n".join(s.text for s in self.hotspot_facts)
+        text += "".join(shapely.to_wkb(shapely.normalize(shape), hex=True) for shape in self.density.geometry)
+        return hashlib.sha256(f"{self.audience} {self.threshold}\n{text}".encode()).hexdigest()
 
     @property
     def name(self) -> str:
@@ -286,22 +286,23 @@ class Past:
         return f"{self.run}/{self.profile} {self.headline} {self.digest[:12]}"
 
 
-def past_of(released: Released) -> Past:
+def as_previous_release(released: Released) -> PreviousRelease:
     """Read a release the way the ledger keeps it, from what it shows and nothing else."""
     info, rules = released.info, released.record["rules"]
+    withheld = split_withheld(released.counts["withheld"])
     frames = []
     for measure in COUNTS:
         part = released.counts[["area_code", "level", "period", "category"]].assign(measure=measure)
         value = released.counts[measure].astype("Int64")
-        hidden = released.counts["withheld"].fillna("").map(lambda names, m=measure: m in names.split(";")).astype(bool)
+        hidden = np.array([measure in names for names in withheld], dtype=bool)
         low, high = _interval(value, info.threshold, rules)
         part["low"] = low
         part["high"] = pd.array(high, dtype="Int64")
         part.loc[hidden, "low"] = 0
         part.loc[hidden, "high"] = pd.NA
-        frames.append(part[(value.notna() | hidden).to_numpy(dtype=bool)])
+        frames.append(part[value.notna().to_numpy(dtype=bool) | hidden])
     cells = pd.concat(frames, ignore_index=True)
-    spots = spots_of(
+    hotspot_facts = read_hotspot_facts(
         released.hotspots,
         areas=released.areas,
         period=info.headline.id,
@@ -309,18 +310,19 @@ def past_of(released: Released) -> Past:
         bands=bands_of(info.threshold),
     )
     shown = pd.DataFrame(
-        [(s.code, SPOT_LEVEL, s.period, "all", "incidents", s.low, s.high) for s in spots], columns=cells.columns
+        [(s.code, HOTSPOT_LEVEL, s.period, "all", "incidents", s.low, s.high) for s in hotspot_facts],
+        columns=cells.columns,
     )
-    cells = pd.concat([cells, shown.astype(cells.dtypes)], ignore_index=True) if spots else cells
+    cells = pd.concat([cells, shown.astype(cells.dtypes)], ignore_index=True) if hotspot_facts else cells
     cells = cells.drop_duplicates(list(KEY)).sort_values(list(KEY), ignore_index=True)
-    return Past(
+    return PreviousRelease(
         run=info.run_name,
         profile=info.profile,
         audience=info.audience,
         threshold=info.threshold,
         headline=info.headline.id,
         cells=cells,
-        spots=spots,
+        hotspot_facts=hotspot_facts,
         hotspots=released.hotspots,
         density=released.density,
     )
@@ -339,37 +341,39 @@ def _interval(value: "pd.Series[int]", threshold: int, rules: dict[str, object])
     return shown.tolist(), shown.tolist()
 
 
-def readable(past: Sequence[Past], *, audience: str) -> tuple[Past, ...]:
+def readable(previous: Sequence[PreviousRelease], *, audience: str) -> tuple[PreviousRelease, ...]:
     """Return the earlier releases that readers of a new one may hold, oldest first."""
-    return tuple(p for p in past if AUDIENCES[p.audience] <= AUDIENCES[audience])
+    return tuple(p for p in previous if AUDIENCES[p.audience] <= AUDIENCES[audience])
 
 
-def closer(past: Sequence[Past], *, audience: str) -> tuple[str, ...]:
+def closer_audiences(previous: Sequence[PreviousRelease], *, audience: str) -> tuple[str, ...]:
     """Return the audiences that may read more than this one, and already did."""
-    found = {p.audience for p in past if AUDIENCES[audience] < AUDIENCES[p.audience] < AUDIENCES["internal"]}
+    found = {p.audience for p in previous if AUDIENCES[audience] < AUDIENCES[p.audience] < AUDIENCES["internal"]}
     return tuple(sorted(found, key=AUDIENCES.__getitem__))
 
 
-def windows_of(past: Sequence[Past]) -> dict[str, set[str]]:
+def windows_of(previous: Sequence[PreviousRelease]) -> dict[str, set[str]]:
     """Return the windows that earlier releases showed at each level."""
     found: dict[str, set[str]] = {}
-    for release in past:
+    for release in previous:
         for level, group in release.cells.groupby("level", sort=True):
             found.setdefault(str(level), set()).update(group["period"].unique())
     return found
 
 
-def joined(table: CellTable, *, layout: Layout, past: Sequence[Past], threshold: int) -> History:
+def joined(table: CellTable, *, layout: Layout, previous: Sequence[PreviousRelease], threshold: int) -> History:
     """Join a release with the earlier ones its readers hold.
 
     A printed number that was rounded, or a hotspot's band, is no withheld cell: nothing is promised for it.
     """
-    known = replace(layout, spots=(*layout.spots, *(p.spots for p in past)))
+    known = replace(layout, hotspot_facts=(*layout.hotspot_facts, *(p.hotspot_facts for p in previous)))
     found = constraints_from_history(
         table.cells.drop(columns="row"),
         relations=table.relations,
-        earlier=[Earlier(p.name, p.cells[[*KEY, "level", "low", "high"]].astype({"high": "float64"})) for p in past],
-        relate=_but(known, table, layout),
+        earlier=[
+            Earlier(p.name, p.cells[[*KEY, "level", "low", "high"]].astype({"high": "float64"})) for p in previous
+        ],
+        relate=_without_broken(known, table, layout),
         threshold=threshold,
     )
     cells = found.cells.assign(row=-1)
@@ -382,7 +386,7 @@ def joined(table: CellTable, *, layout: Layout, past: Sequence[Past], threshold:
     return replace(found, cells=cells)
 
 
-def _but(known: Layout, table: CellTable, layout: Layout) -> Callable[[pd.DataFrame], Relations]:
+def _without_broken(known: Layout, table: CellTable, layout: Layout) -> Callable[[pd.DataFrame], Relations]:
     """Return the relations of a table without those that the data breaks: an attacker who assumes them errs."""
     rows = layout.relate(table.cells)
     broken = rows.select(rows.violated(table.cells["value"].to_numpy(dtype=np.int64)))
@@ -410,13 +414,13 @@ APART = "Not shown: other outlines of a period that overlaps this one were relea
 
 
 def as_first_released(
-    made: Shapes,
+    made: Outlines,
     *,
     kind: str,
-    past: Sequence[Past],
+    previous: Sequence[PreviousRelease],
     who: tuple[str, str],
     headline: Period,
-) -> Shapes:
+) -> Outlines:
     """Keep a layer as it was first released for its window, or leave it out where other outlines are too near it.
 
     One incident more moves the contours of a surface in a disc about it, and adds a hexagon to an outline: whoever
@@ -435,18 +439,18 @@ def as_first_released(
     headline
         Window of the layer.
     """
-    for release in past:
+    for release in previous:
         before: gpd.GeoDataFrame = getattr(release, kind)
         if not len(before) or not Period.parse(release.headline).overlaps(headline):
             continue
         if release.headline != headline.id:
-            return Shapes(made.layer.iloc[:0], APART)
+            return Outlines(made.layer.iloc[:0], APART)
         if (release.run, release.profile) == who:
             if _outlines(before) == _outlines(made.layer):
                 return made
-            return Shapes(before, f"{made.note} {FIRST}".strip())
+            return Outlines(before, f"{made.note} {FIRST}".strip())
         if len(made.layer) and not _same_records(before, made.layer):
-            return Shapes(made.layer.iloc[:0], APART)
+            return Outlines(made.layer.iloc[:0], APART)
     return made
 
 

@@ -1,7 +1,12 @@
-"""Withholding, rounding and the audit: true counts in, counts that may be seen out."""
+"""Suppression, rounding or noise, and the audit: true counts in, counts that may be seen out.
 
-from collections.abc import Sequence
+The order is that of Hundepool et al. (2012), chapter 4: lay out the cells and what links them, primary suppression,
+secondary suppression, audit; repeated for the readers of every audience that may hold more than this release.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -11,42 +16,49 @@ from scipy.sparse import csc_array, csr_array
 
 from pipeline.config import Config, Profile
 from pipeline.errors import DisclosureError
-from pipeline.release.audit import AuditResult, audit
-from pipeline.release.known_tables import at_source, given_away, with_known
-from pipeline.release.linked_tables import COUNTS, KEY, CellTable, Layout, Relations, cell_table, counted
-from pipeline.release.previous_releases import Past, closer, joined, readable, windows_of
-from pipeline.release.released import ReleaseInfo
-from pipeline.release.rounding import NOISE_REACH, blurred, round_to_base, still_pinned
-from pipeline.release.suppression import ADDED, PROTECTED, Suppression, suppress
+from pipeline.release.audit import AuditResult, CellState, audit
+from pipeline.release.hotspots import Outlines, bands_of, read_hotspot_facts
+from pipeline.release.known_tables import claim_no_protection, disclosed_by_known_tables, known_cells, mark_known
+from pipeline.release.linked_tables import (
+    COUNTS,
+    KEY,
+    CellTable,
+    HotspotFacts,
+    Layout,
+    Relations,
+    cell_table,
+    counted,
+    hotspot_cells,
+    long_cells,
+)
+from pipeline.release.previous_releases import closer_audiences, joined, readable, windows_of
+from pipeline.release.released import ReleaseInfo, ReleasePlan
+from pipeline.release.rounding import NOISE_REACH, narrow_after_perturbation, perturb, round_to_base
+from pipeline.release.suppression import Reason, Status, Suppression, suppress
 
-__all__ = [
-    "NOTHING_SHOWN",
-    "NOT_AUDITED",
-    "NOT_NEEDED",
-    "PASSED",
-    "Protected",
-    "RefusedError",
-    "cautions_of",
-    "hidden_columns",
-    "hidden_names",
-    "protect",
-    "release_record",
-    "tally",
-    "told",
-]
+__all__ = ["NOTHING_SHOWN", "Protected", "RefusedError", "Verdict", "cautions_of", "protect", "release_record"]
 
 
-PASSED, NOT_NEEDED, NOT_AUDITED = "passed", "not needed", "not audited: do not publish"
-PRUNE_CELLS = 150
+class Verdict(StrEnum):
+    """What the audit found."""
+
+    PASSED = "passed"
+    NOT_NEEDED = "not needed"
+    NOT_AUDITED = "not audited: do not publish"
+
+
+PRUNE_CELLS = 150  # as `suppress` has it: above, trying every secondary cell again takes longer than it is worth
 SMALL_TABLE = 5_000  # cells; taking secondary cells back one by one costs an attack each, too long on larger tables
-WIDENINGS = 6
-BELIEFS = 2  # times more that totals are withheld for the sake of relations that do not hold
+WIDENINGS = 6  # rounds of suppressing the neighbours of disclosed cells; each reaches two relations farther
+BROKEN_ROUNDS = 2  # times more that totals are withheld for the sake of relations that do not hold
 TRIES = 4  # of withholding for one audience what another's readers would need
 BoolArray = NDArray[np.bool_]
+# States in which a count is not printed. A band still shows that the count is under the threshold.
+NOT_PRINTED = (CellState.WITHHELD, CellState.BAND)
 
 
 class RefusedError(DisclosureError):
-    """A release that would give somebody away; `cells` names what could be worked out, for the internal log only."""
+    """A release that would disclose a count; `cells` names what could be worked out, for the internal log only."""
 
     def __init__(self, message: str, cells: pd.DataFrame) -> None:
         super().__init__(message)
@@ -60,239 +72,266 @@ class Protected:
     Attributes
     ----------
     counts
-        As given, with nulls where withheld and a column `withheld` that names them.
+        As given, with nulls where withheld and a column `withheld`, the set of withheld columns of each row.
     verdict
-        `passed`, `not needed`, or `not audited: do not publish`.
+        What the audit found.
     record
-        What release.json may say: nothing that tells a small count from one withheld for its sake.
+        What release.json may report: nothing that distinguishes primary from secondary suppression.
     log
-        What only the house may know: primary and secondary cells by level, relations that do not hold, revisions.
+        For the data owner only: primary and secondary cells by level, relations that do not hold, revisions.
     states
-        One row per withheld cell: key, state, reason. For the house.
+        One row per withheld cell: key, state, reason. For the data owner only.
     """
 
     counts: pd.DataFrame
-    verdict: str
+    verdict: Verdict
     record: dict[str, Any] = field(default_factory=dict)
     log: dict[str, Any] = field(default_factory=dict)
     states: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
-def protect(
-    counts: pd.DataFrame,
-    *,
-    months: pd.DataFrame,
-    layout: Layout,
-    profile: Profile,
-    spots: pd.DataFrame | None = None,
-    known: pd.DataFrame | None = None,
-    past: Sequence[Past] = (),
-    secret: bytes = b"",
-) -> Protected:
+def protect(counts: pd.DataFrame, *, months: pd.DataFrame, hotspots: Outlines, plan: ReleasePlan) -> Protected:
     """Apply a profile's rules to the counts of every window, then attack the result.
 
     Parameters
     ----------
     counts
         Columns area_code, level, period, category and COUNTS, dense; null where not covered.
-    months, layout, spots
-        See `cell_table`.
-    profile
-        The rules.
-    known
-        Counts that anybody can look up elsewhere: KEY, value.
-    past
-        Releases that are out already, oldest first.
-    secret
-        Key of repeatable noise.
+    months
+        The same per month (see `cell_table`).
+    hotspots
+        The hotspots of the release: what they disclose about their wards is part of the attacker's problem.
+    plan
+        What the release covers, its rules, and what its readers hold already.
 
     Raises
     ------
     RefusedError
-        If a withheld count could be worked out and no withholding helps.
+        If a withheld count could be worked out and no further suppression helps.
     """
+    profile = plan.profile
     shown = counts.copy()
     for column in COUNTS:
         if column not in counted(profile.measures) or column not in shown.columns:
             shown[column] = pd.array([pd.NA] * len(shown), dtype="Int64")
+
+    # No primary cells: nothing to protect.
     if profile.threshold <= 1:
         if profile.rounding > 1:
             shown = _rounded(shown, profile)
-        shown["withheld"] = ""
-        return Protected(shown, NOT_NEEDED, {"cells": tally(shown, {})})
-    table = cell_table(
-        shown, months=months, layout=layout, measures=profile.measures, spots=spots, earlier=windows_of(past)
+        shown["withheld"] = [frozenset()] * len(shown)
+        return Protected(shown, Verdict.NOT_NEEDED, {"cells": _tally(shown, {})})
+
+    # The cells of the release and everything that links them, as an attacker sees it.
+    facts = () if plan.internal or not hotspots.true_counts else _facts(hotspots, plan)
+    layout = Layout(
+        parents=plan.parents,
+        pairs=plan.category_pairs,
+        cohort=plan.config.outcomes.basis == "cohort",
+        hotspot_facts=(facts,),
     )
-    if known is not None:
-        table = replace(table, cells=with_known(table.cells, known))
-    guard = _Guard(table, layout, profile, tuple(past))
+    latent = None
+    if len(hotspots.true_counts) == len(facts):  # outlines of an earlier release come without their true counts
+        latent = hotspot_cells(facts, held=hotspots.true_counts, counts=long_cells(counts, profile.measures))
+    table = cell_table(
+        shown, months=months, layout=layout, measures=profile.measures, latent=latent, earlier=windows_of(plan.previous)
+    )
+    if plan.known_tables is not None:
+        table = replace(table, cells=mark_known(table.cells, known_cells(plan.known_tables, counts)))
+
+    suppressor = _Suppressor(table, layout, plan)
     if profile.protection != "suppress":
-        return _blurred(shown, guard, months=months, secret=secret)
-    found, verdict, attack = guard.withhold()
-    hidden = hidden_columns(found.cells, len(shown))
+        return _perturbed(shown, suppressor, months=months)
+    found, verdict, attack = suppressor.withhold()
+    hidden = _withheld_by_column(found.cells, len(shown))
     for column, mask in hidden.items():
         shown[column] = shown[column].astype("Int64").mask(mask)
     if profile.rounding > 1:
         shown = _rounded(shown, profile)
-    shown["withheld"] = hidden_names(hidden, len(shown))
-    return Protected(shown, verdict, *told(found, attack, tally(shown, hidden), table=table, earlier=guard.earlier))
+    shown["withheld"] = _withheld_by_row(hidden, len(shown))
+    record, log, states = _report(found, attack, _tally(shown, hidden), table=table, previous=suppressor.readable)
+    return Protected(shown, verdict, record, log, states)
+
+
+def _facts(hotspots: Outlines, plan: ReleasePlan) -> tuple[HotspotFacts, ...]:
+    return read_hotspot_facts(
+        hotspots.layer,
+        areas=plan.areas,
+        period=plan.windows.headline.id,
+        lattice_m=plan.profile.lattice_m,
+        bands=bands_of(plan.profile.threshold),
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class _Guard:
-    """One release, the rules it is held to, and what is out already."""
+class _Suppressor:
+    """Suppression and audit of one release, for its own readers and for those who may hold more."""
 
     table: CellTable
     layout: Layout
-    profile: Profile
-    past: tuple[Past, ...]
+    plan: ReleasePlan
 
     @property
-    def earlier(self) -> int:
-        """How many earlier releases the readers may hold."""
-        return len(readable(self.past, audience=self.profile.audience))
+    def readable(self) -> int:
+        """How many previous releases the readers may hold."""
+        return len(readable(self.plan.previous, audience=self.plan.profile.audience))
 
-    def withhold(self) -> tuple[Suppression, str, AuditResult | None]:
+    def withhold(self) -> tuple[Suppression, Verdict, AuditResult | None]:
         """Choose what to withhold and attack it, for the readers of this release and for those who may read more.
 
         Raises
         ------
         RefusedError
-            If no withholding helps.
+            If no suppression helps.
         """
+        profile = self.plan.profile
         declared = np.zeros(len(self.table.cells), dtype=bool)
         for _ in range(TRIES):
-            found, attack = self._for(self.profile.audience, self.profile.threshold, declared)
+            found, attack = self._for_audience(profile.audience, profile.threshold, declared)
             if attack is None:
-                return found, NOT_AUDITED, None
-            more = self._for_closer(found)
+                return found, Verdict.NOT_AUDITED, None
+            # Partners hold the public folder too. What the two together disclose is withheld here, then all again.
+            more = self._for_closer_audiences(found)
             if not more.any():
-                return found, PASSED, attack
+                return found, Verdict.PASSED, attack
             declared |= more
-        raise RefusedError(_refusal(self.profile, int(declared.sum())), self.table.cells[declared])
+        raise RefusedError(_refusal(profile, int(declared.sum())), self.table.cells[declared])
 
     def _joined(self, audience: str, threshold: int, declared: BoolArray) -> tuple[pd.DataFrame, Relations]:
+        """Link the cells to those of the previous releases that an audience holds."""
         cells = self.table.cells.assign(declared=declared)
-        mine = readable(self.past, audience=audience)
+        mine = readable(self.plan.previous, audience=audience)
         if not mine:
             return cells, self.table.relations
-        history = joined(replace(self.table, cells=cells), layout=self.layout, past=mine, threshold=threshold)
+        history = joined(replace(self.table, cells=cells), layout=self.layout, previous=mine, threshold=threshold)
         return history.cells, history.relations
 
-    def _for(self, audience: str, threshold: int, declared: BoolArray) -> tuple[Suppression, AuditResult | None]:
-        """Withhold for one audience; where the cheapest choices do not suffice, more and more of what is tied to it."""
-        declared = declared | self._believed(self._small(threshold))
-        rounds, before = BELIEFS, None
+    def _for_audience(
+        self, audience: str, threshold: int, declared: BoolArray
+    ) -> tuple[Suppression, AuditResult | None]:
+        """Suppress for one audience; where the cheapest choice does not pass the audit, more of the linked cells."""
+        # Totals of relations that the data breaks: the primary cells are known at once, so that one choice of secondary
+        # cells mostly is enough.
+        declared = declared | self._totals_of_broken_relations(self._primary(threshold))
+        rounds, before = BROKEN_ROUNDS, None
         for _ in range(WIDENINGS):
             cells, relations = self._joined(audience, threshold, declared)
             found = suppress(
                 cells,
                 relations=relations,
                 threshold=threshold,
-                zero_rule=self.profile.zero_rule,
-                secondary=self.profile.secondary,
+                zero_rule=self.plan.profile.zero_rule,
+                secondary=self.plan.profile.secondary,
                 prune_cells=PRUNE_CELLS if len(cells) <= SMALL_TABLE else 0,
                 after=before,
             )
-            if not self.profile.secondary:
+            if not self.plan.profile.secondary:
                 return found, None
             attack = audit(found.cells, relations=relations, threshold=threshold, witnesses=found.witnesses)
+            # What the known tables disclose by themselves no suppression can protect: no protection is claimed.
             public = cells["known"].to_numpy(dtype=bool) if "known" in cells else np.zeros(len(cells), dtype=bool)
-            given = given_away(found.cells, relations, public, threshold, among=attack.pinned)
-            found = replace(found, cells=at_source(found.cells, given))
-            pinned = np.setdiff1d(attack.pinned, given)
-            if pinned.size == 0:
-                own = found.cells["state"].iloc[: len(declared)].isin(["withheld", "band"]).to_numpy(dtype=bool)
-                more, rounds = self._believed(own) & ~own, rounds - 1
+            disclosed = attack.too_narrow
+            if public.any():
+                given = disclosed_by_known_tables(found.cells, relations, public, threshold, among=disclosed)
+                found = replace(found, cells=claim_no_protection(found.cells, given))
+                disclosed = np.setdiff1d(disclosed, given)
+            if disclosed.size == 0:
+                # The audit passed. Secondary cells may have joined further broken relations: withhold their totals too.
+                own = found.cells["state"].iloc[: len(declared)].isin(NOT_PRINTED).to_numpy(dtype=bool)
+                more, rounds = self._totals_of_broken_relations(own) & ~own, rounds - 1
                 if rounds < 0 or not more.any():
                     return found, attack
             else:
-                more = self._tied(pinned, relations, found.cells)
+                more = self._linked_cells(disclosed, relations, found.cells)
             if not more.any():
                 break
             declared |= more
             before = found if len(cells) > SMALL_TABLE else None  # a small table is chosen anew, and loses less
-        raise RefusedError(_refusal(self.profile, int(pinned.size)), found.cells.iloc[pinned])
+        raise RefusedError(_refusal(self.plan.profile, int(disclosed.size)), found.cells.iloc[disclosed])
 
-    def _small(self, threshold: int) -> BoolArray:
-        """Return the counts that are withheld for their own sake, so that one choice mostly is enough."""
+    def _primary(self, threshold: int) -> BoolArray:
+        """Return the cells of primary suppression."""
         few = self.table.cells["value"].between(1, threshold - 1) & ~self.table.cells["latent"].astype(bool)
         return np.asarray(few, dtype=np.bool_)
 
-    def _believed(self, hidden: BoolArray) -> BoolArray:
-        """Return the totals of sums and subsets that do not hold and have a withheld member.
+    def _totals_of_broken_relations(self, hidden: BoolArray) -> BoolArray:
+        """Return the totals of sums and subsets that do not hold in the data and have a withheld member.
 
-        Whoever believes such a row works out a withheld count, mostly wrongly, but now and then not.
+        Whoever assumes that such a row holds works out a withheld count, mostly wrongly, but now and then not.
         """
         broken = self.table.broken
         beside = np.abs(broken.matrix) @ hidden.astype(np.int64) > 0
-        told = np.zeros(len(hidden), dtype=bool)
-        told[broken.anchor[beside]] = True
+        totals = np.zeros(len(hidden), dtype=bool)
+        totals[broken.anchor[beside]] = True
         known = self.table.cells.get("known", False)
-        return np.asarray(told & ~self.table.cells["latent"].astype(bool) & ~np.asarray(known), dtype=np.bool_)
+        return np.asarray(totals & ~self.table.cells["latent"].astype(bool) & ~np.asarray(known), dtype=np.bool_)
 
-    def _tied(self, pinned: NDArray[np.int64], relations: Relations, cells: pd.DataFrame) -> BoolArray:
-        """Return published cells of this release that share a relation with pinned ones, or with withheld ones."""
+    def _linked_cells(self, disclosed: NDArray[np.int64], relations: Relations, cells: pd.DataFrame) -> BoolArray:
+        """Return the published cells of this release within two relations of the disclosed ones."""
         own = len(self.table.cells)
         matrix = csc_array(relations.matrix)
-        at = pinned
+        at = disclosed
         for _ in range(2):
             rows = np.unique(matrix[:, at].indices)
             at = np.unique(csr_array(relations.matrix)[rows].indices)
-        tied = np.zeros(len(cells), dtype=bool)
-        tied[at] = True
-        tied &= (cells["state"] == "published").to_numpy(dtype=bool) & ~cells["known"].to_numpy(dtype=bool)
-        return np.asarray(tied[:own], dtype=np.bool_)
+        linked = np.zeros(len(cells), dtype=bool)
+        linked[at] = True
+        linked &= (cells["state"] == CellState.PUBLISHED).to_numpy(dtype=bool) & ~cells["known"].to_numpy(dtype=bool)
+        return np.asarray(linked[:own], dtype=np.bool_)
 
-    def _for_closer(self, found: Suppression) -> BoolArray:
+    def _for_closer_audiences(self, found: Suppression) -> BoolArray:
         """Return what must be withheld here so that readers who may hold more learn nothing from both."""
+        previous = self.plan.previous
         own, latent = len(self.table.cells), self.table.cells["latent"].to_numpy(dtype=bool)
-        first = found.cells["state"].iloc[:own].isin(["withheld", "band"]).to_numpy(dtype=bool)
+        first = found.cells["state"].iloc[:own].isin(NOT_PRINTED).to_numpy(dtype=bool)
         hidden = first.copy()
-        for audience in closer(self.past, audience=self.profile.audience):
-            threshold = min(p.threshold for p in self.past if p.audience == audience)
+        for audience in closer_audiences(previous, audience=self.plan.profile.audience):
+            threshold = min(p.threshold for p in previous if p.audience == audience)
             cells, relations = self._joined(audience, threshold, hidden)
-            state = np.full(len(cells), "latent", dtype=object)
-            state[:own] = np.select([latent, hidden], ["latent", "withheld"], "published")
+            # The release as it stands, in the eyes of these readers: everything not withheld here is published, and
+            # what only earlier releases have is latent.
+            state = np.full(len(cells), CellState.LATENT.value, dtype=object)
+            state[:own] = np.select([latent, hidden], [CellState.LATENT, CellState.WITHHELD], CellState.PUBLISHED)
             known = cells["fixed"] | cells["known"] if "known" in cells else cells["fixed"]
             view = cells.assign(state=state, known=known.astype(bool))
             if not audit(view, relations=relations, threshold=threshold).safe:
-                wider, _ = self._for(audience, threshold, hidden)
-                hidden |= wider.cells["state"].iloc[:own].isin(["withheld", "band"]).to_numpy(dtype=bool)
+                wider, _ = self._for_audience(audience, threshold, hidden)
+                hidden |= wider.cells["state"].iloc[:own].isin(NOT_PRINTED).to_numpy(dtype=bool)
         return np.asarray(hidden & ~first, dtype=np.bool_)
 
 
-def _blurred(shown: pd.DataFrame, guard: _Guard, *, months: pd.DataFrame, secret: bytes) -> Protected:
-    """Round every count, or add noise; withhold as well where that alone would not protect."""
-    profile, table = guard.profile, guard.table
+def _perturbed(shown: pd.DataFrame, suppressor: _Suppressor, *, months: pd.DataFrame) -> Protected:
+    """Round every count, or add noise; suppress as well where that alone would not protect."""
+    profile, table = suppressor.plan.profile, suppressor.table
     count = int((~table.cells["latent"].astype(bool)).sum())
-    blur = blurred(table.cells.iloc[:count], months=months, profile=profile, secret=secret)
-    nothing = np.zeros(count, dtype=bool)
-    hidden, found = nothing, None
-    if guard.past or still_pinned(table, blur, hidden=nothing, threshold=profile.threshold).size:
-        found, _, _ = guard.withhold()
-        gone = ["withheld", "band"] if profile.protection == "round" else ["withheld"]
+    perturbed = perturb(table.cells.iloc[:count], months=months, profile=profile, secret=suppressor.plan.secret)
+    hidden = np.zeros(count, dtype=bool)
+    previous, threshold = suppressor.plan.previous, profile.threshold
+    if previous or narrow_after_perturbation(table, perturbed, hidden=hidden, threshold=threshold).size:
+        found, _, _ = suppressor.withhold()
+        # Rounding shows what is under the threshold as a band of its own; noise has none.
+        gone = NOT_PRINTED if profile.protection == "round" else (CellState.WITHHELD,)
         hidden = found.cells["state"].iloc[:count].isin(gone).to_numpy(dtype=bool)
     at, measure = table.cells["row"].iloc[:count].to_numpy(), table.cells["measure"].iloc[:count].to_numpy()
     masks: dict[str, BoolArray] = {}
     for column in COUNTS:
         mine = measure == column
         values = np.zeros(len(shown), dtype=np.int64)
-        values[at[mine]] = blur.shown[mine]
+        values[at[mine]] = perturbed.shown[mine]
         masks[column] = np.zeros(len(shown), dtype=bool)
-        masks[column][at[mine]] = hidden[mine] | blur.banded[mine]
+        masks[column][at[mine]] = hidden[mine] | perturbed.banded[mine]
         shown[column] = pd.Series(values, index=shown.index, dtype="Int64").mask(
             shown[column].isna().to_numpy(dtype=bool) | masks[column]
         )
-    shown["withheld"] = hidden_names(masks, len(shown))
+    shown["withheld"] = _withheld_by_row(masks, len(shown))
     record = {
-        "cells": tally(shown, masks),
+        "cells": _tally(shown, masks),
         "states": {},
         "attack": {"counts_attacked": count},
-        "earlier_releases": guard.earlier,
+        "earlier_releases": suppressor.readable,
     }
     log = {"withheld_outright": int(hidden.sum()), "relations_dropped": table.dropped.to_dict("records")}
-    return Protected(shown, PASSED, record, log)
+    return Protected(shown, Verdict.PASSED, record, log)
 
 
 def _rounded(shown: pd.DataFrame, profile: Profile) -> pd.DataFrame:
@@ -301,8 +340,8 @@ def _rounded(shown: pd.DataFrame, profile: Profile) -> pd.DataFrame:
     for column in COUNTS:
         values = out[column].astype("Int64")
         whole = values.fillna(0).to_numpy(dtype=np.int64)
-        told = round_to_base(whole, base=profile.rounding, threshold=profile.threshold).shown
-        out[column] = pd.Series(np.where(whole == 0, 0, told), index=out.index, dtype="Int64").mask(values.isna())
+        rounded = round_to_base(whole, base=profile.rounding, threshold=profile.threshold).shown
+        out[column] = pd.Series(np.where(whole == 0, 0, rounded), index=out.index, dtype="Int64").mask(values.isna())
     return out
 
 
@@ -313,42 +352,31 @@ def _refusal(profile: Profile, number: int) -> str:
     )
 
 
-# What is told of the withholding: to readers, and to the house alone.
+# What the release reports about suppression: to readers, and to the data owner alone.
 
 
-def told(
-    found: Suppression, attack: AuditResult | None, cells: dict[str, Any], *, table: CellTable, earlier: int
+def _report(
+    found: Suppression, attack: AuditResult | None, cells: dict[str, Any], *, table: CellTable, previous: int
 ) -> tuple[dict[str, Any], dict[str, Any], pd.DataFrame]:
-    """Return what release.json may say, what only the house may know, and every withheld cell with its state."""
+    """Return what release.json may report, what is for the data owner only, and every withheld cell with its state."""
     own = found.cells[(found.cells["status"] != "") & ~found.cells["latent"].astype(bool)]
-    # "Added by us" would tell the small counts from the others: readers are told of both as protected.
-    told = own.assign(state=own["status"].replace({ADDED: PROTECTED}))
+    # "Added by us" would separate secondary from primary cells: readers see both as protected.
+    reported = own.assign(state=own["status"].replace({Status.ADDED.value: Status.PROTECTED.value}))
     record: dict[str, Any] = {
         "cells": cells,
-        "states": _states(told),
+        "states": _states(reported),
         "attack": None if attack is None else {"counts_attacked": len(attack.cells), **attack.blocks},
-        "earlier_releases": earlier,
+        "earlier_releases": previous,
     }
     log = {
-        "primary": int(found.counts["primary"].sum()),
-        "secondary": int(found.counts["secondary"].sum()),
+        "primary": int(found.counts[Reason.PRIMARY].sum()),
+        "secondary": int(found.counts[Reason.SECONDARY].sum()),
         "withheld_per_primary": None if found.ratio is None else round(found.ratio, 3),
         "by_level": found.counts.to_dict("records"),
         "states": _states(own.assign(state=own["status"])),
         "relations_dropped": table.dropped.to_dict("records"),
     }
     return record, log, own[["level", *KEY, "status", "reason"]].rename(columns={"status": "state"})
-
-
-def hidden_columns(cells: pd.DataFrame, rows: int) -> dict[str, BoolArray]:
-    """Which rows of which column are withheld."""
-    hidden = {}
-    at = cells[~cells["latent"].astype(bool) & (cells["state"] != "published")]
-    for column in COUNTS:
-        mask = np.zeros(rows, dtype=bool)
-        mask[at.loc[at["measure"] == column, "row"].to_numpy(dtype=np.int64)] = True
-        hidden[column] = mask
-    return hidden
 
 
 def _states(cells: pd.DataFrame) -> dict[str, dict[str, dict[str, int]]]:
@@ -359,7 +387,23 @@ def _states(cells: pd.DataFrame) -> dict[str, dict[str, dict[str, int]]]:
     return found
 
 
-def tally(shown: pd.DataFrame, hidden: dict[str, BoolArray]) -> dict[str, Any]:
+def _withheld_by_column(cells: pd.DataFrame, rows: int) -> dict[str, BoolArray]:
+    """Which rows of which column of counts are withheld."""
+    hidden = {}
+    at = cells[~cells["latent"].astype(bool) & (cells["state"] != CellState.PUBLISHED)]
+    for column in COUNTS:
+        mask = np.zeros(rows, dtype=bool)
+        mask[at.loc[at["measure"] == column, "row"].to_numpy(dtype=np.int64)] = True
+        hidden[column] = mask
+    return hidden
+
+
+def _withheld_by_row(hidden: Mapping[str, BoolArray], rows: int) -> list[frozenset[str]]:
+    """Return the withheld columns of each row."""
+    return [frozenset(column for column, mask in hidden.items() if mask[row]) for row in range(rows)]
+
+
+def _tally(shown: pd.DataFrame, hidden: Mapping[str, BoolArray]) -> dict[str, Any]:
     """Count what is shown and withheld by level and measure."""
     nothing = np.zeros(len(shown), dtype=bool)
     return {
@@ -374,35 +418,25 @@ def tally(shown: pd.DataFrame, hidden: dict[str, BoolArray]) -> dict[str, Any]:
     }
 
 
-def hidden_names(hidden: dict[str, BoolArray], rows: int) -> list[str]:
-    """Return, for each row, the hidden columns joined by semicolons."""
-    words = [""] * rows
-    for column, mask in hidden.items():
-        for position in mask.nonzero()[0]:
-            words[position] = f"{words[position]};{column}" if words[position] else column
-    return words
-
-
-# What release.json says: the rules, the verdict, what is withheld and in which state, and what that costs the reader.
+# What release.json reports: the rules, the verdict, what is withheld and in which state, and what that costs readers.
 #
-# Nothing here tells a small count from one that is withheld for its sake: how many of each there are, their sums, and
-# which relations the data breaks stay in the house.
+# Nothing here distinguishes primary from secondary suppression: how many cells of each there are, their sums, and which
+# relations the data breaks are for the data owner only.
 
 
 NOTHING_SHOWN = (
     "Every count is withheld under the rules of this folder: the numbers are too small to be shown without risk to "
     "the people involved. Ask for longer periods, larger areas or fewer categories."
 )
-AT_SOURCE = "already public at source"
 
 
-def cautions_of(guarded: Protected, profile: Profile) -> tuple[str, ...]:
-    """Say so where the rules leave nothing to show, or where what is withheld can be looked up elsewhere."""
-    counts = guarded.counts
+def cautions_of(protected: Protected, profile: Profile) -> tuple[str, ...]:
+    """Return the cautions due where nothing can be shown, or where known tables hold what is withheld."""
+    counts = protected.counts
     if "incidents" in profile.measures and len(counts) and counts["incidents"].isna().all():
         return (NOTHING_SHOWN,)
     public = any(
-        AT_SOURCE in states for level in guarded.record.get("states", {}).values() for states in level.values()
+        Status.AT_SOURCE in states for level in protected.record.get("states", {}).values() for states in level.values()
     )
     if public:
         return ("Some numbers withheld here are public at their source; no protection is claimed for them.",)
@@ -410,10 +444,10 @@ def cautions_of(guarded: Protected, profile: Profile) -> tuple[str, ...]:
 
 
 def release_record(
-    info: ReleaseInfo, config: Config, profile: Profile, guarded: Protected, notes: tuple[str, ...]
+    info: ReleaseInfo, config: Config, profile: Profile, protected: Protected, notes: tuple[str, ...]
 ) -> dict[str, Any]:
-    """Return what release.json says."""
-    shown = guarded.record
+    """Return what release.json reports."""
+    shown = protected.record
     return {
         "profile": info.profile,
         "audience": info.audience,
@@ -423,9 +457,9 @@ def release_record(
         "headline": {"start": info.headline.start, "end": info.headline.end},
         "audit": info.audit,
         "attack": shown.get("attack"),
-        "rules": rules_of(profile),
+        "rules": _rules_of(profile),
         "withheld": {"cells": shown["cells"], "states": shown.get("states", {})},
-        "information_lost": information_lost(guarded.counts, guarded.record["cells"]),
+        "information_lost": _information_lost(protected.counts, protected.record["cells"]),
         "known_tables": [t.name for t in config.disclosure.known_tables],
         "earlier_releases": shown.get("earlier_releases", 0),
         "everything_withheld": NOTHING_SHOWN in info.caveats,
@@ -434,11 +468,11 @@ def release_record(
         "method_notes": list(notes) if info.audience == "internal" else [],
         "licence": info.licence,
         "publisher": info.publisher,
-        "protected": guarded.verdict != NOT_NEEDED,
+        "protected": protected.verdict != Verdict.NOT_NEEDED,
     }
 
 
-def rules_of(profile: Profile) -> dict[str, Any]:
+def _rules_of(profile: Profile) -> dict[str, Any]:
     """Return the rules of a profile as release.json states them."""
     return {
         "threshold": profile.threshold,
@@ -460,7 +494,7 @@ def rules_of(profile: Profile) -> dict[str, Any]:
     }
 
 
-def information_lost(counts: pd.DataFrame, cells: dict[str, Any]) -> dict[str, Any]:
+def _information_lost(counts: pd.DataFrame, cells: dict[str, Any]) -> dict[str, Any]:
     """Return, per level, what is not shown, from what is shown alone.
 
     `counts_withheld_pct` is the share of the numbers of each measure; `incidents_shown_pct` is what the shown counts

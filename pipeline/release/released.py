@@ -1,12 +1,14 @@
-"""What may leave the building: the only type that exports, maps and briefings accept.
+"""One release: its frozen plan, the sealed type that exports, maps and briefings accept, and how that type is stored.
 
-A `Released` can be made by `disclosure.release` alone, so an unprotected number cannot reach a file by mistake.
-Everything in it is already protected: counts, and whatever was derived from those counts.
+A `Released` can be made by the gate alone, so an unprotected number cannot reach a file by mistake. Everything in it is
+already protected: counts, and whatever was derived from those counts.
 """
 
 import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import geopandas as gpd
 import pandas as pd
@@ -17,6 +19,11 @@ from pipeline.domain.periods import Period, Windows
 from pipeline.errors import DisclosureError
 from pipeline.tables import CIRCUMSTANCES
 
+if TYPE_CHECKING:  # these modules import this one
+    from pipeline.release.circumstances import ReleasedCircumstances
+    from pipeline.release.hotspots import Premises
+    from pipeline.release.previous_releases import PreviousRelease
+
 __all__ = [
     "Break",
     "CategoryInfo",
@@ -24,14 +31,17 @@ __all__ = [
     "Packed",
     "PeriodInfo",
     "ReleaseInfo",
+    "ReleasePlan",
     "Released",
+    "join_withheld",
     "pack",
     "release_info",
+    "split_withheld",
     "unpack",
 ]
 
 
-_SEAL = object()
+_SEAL = object()  # known to the gate and to `unpack`; a test holds that nothing else in the package names it
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +80,55 @@ class Event:
     date: str
     label: str
     areas: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReleasePlan:
+    """What is settled about one release before any number of it is made.
+
+    Attributes
+    ----------
+    config, profile
+        All settings, and the rules of the audience.
+    windows
+        Headline, earlier window and series of each level.
+    areas
+        Table `areas` of the profile's scope.
+    categories
+        Categories shown, `all` first.
+    parents
+        Area code to the code of the area it lies in, for every covered area, in the profile's scope or not.
+    category_pairs
+        Category and the category it is part of, for every two that are both shown.
+    previous
+        Previous releases from the same data, oldest first; none for internal, whose readers hold the data.
+    previous_circumstances
+        Circumstances released before from the same data, oldest first.
+    known_tables
+        Counts that the public can look up: area_code, period, category, measure, value; None where no table is named.
+    premises
+        Addresses and institutions, where layers of them are given.
+    secret
+        Key of repeatable noise.
+    """
+
+    config: Config
+    profile: Profile
+    windows: Windows
+    areas: gpd.GeoDataFrame
+    categories: tuple[CategoryInfo, ...]
+    parents: Mapping[str, str]
+    category_pairs: tuple[tuple[str, str], ...]
+    previous: "tuple[PreviousRelease, ...]"
+    previous_circumstances: "tuple[ReleasedCircumstances, ...]"
+    known_tables: pd.DataFrame | None
+    premises: "Premises"
+    secret: bytes
+
+    @property
+    def internal(self) -> bool:
+        """Whether the release is for the data owner alone, who holds the data."""
+        return self.profile.audience == "internal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +212,26 @@ class Released:
     circumstances: pd.DataFrame = field(default_factory=CIRCUMSTANCES.empty)
 
     def __post_init__(self) -> None:
-        """Refuse to exist unless the gate made it."""
+        """Raise unless the gate made this object."""
         if self.seal is not _SEAL:
             raise DisclosureError(
                 "a Released table can only be made by disclosure.release(): pass the tables through it"
             )
+
+
+# A released table names the withheld columns of a row in one text column. Inside the gate they are sets.
+
+_WITHHELD_SEPARATOR = ";"
+
+
+def join_withheld(withheld: Iterable[AbstractSet[str]], *, order: Sequence[str]) -> list[str]:
+    """Return each row's withheld columns as the released table writes them."""
+    return [_WITHHELD_SEPARATOR.join(c for c in order if c in names) for names in withheld]
+
+
+def split_withheld(column: "pd.Series[str]") -> list[frozenset[str]]:
+    """Read what `join_withheld` wrote."""
+    return [frozenset(names.split(_WITHHELD_SEPARATOR)) - {""} for names in column.fillna("")]
 
 
 # The words and choices that go with the numbers of a release.
@@ -182,18 +256,16 @@ def _recorder(config: Config) -> str:
 
 
 def release_info(
-    config: Config,
-    profile: Profile,
-    windows: Windows,
+    plan: ReleasePlan,
     *,
-    categories: tuple[CategoryInfo, ...],
     verdict: str,
     has_points: bool,
     hotspot_note: str,
     density_note: str,
     cautions: tuple[str, ...] = (),
 ) -> ReleaseInfo:
-    """Put together what pages say of a profile's release; `cautions` come before the configured ones."""
+    """Put together what pages state about a profile's release; `cautions` come before the configured ones."""
+    config, profile, windows = plan.config, plan.profile, plan.windows
     wards, boroughs = config.areas.wards, config.areas.boroughs
     borough_word = (boroughs.label if boroughs else "") or "borough"
     borough_plural = (boroughs.label_plural if boroughs else "") or f"{borough_word}s"
@@ -222,7 +294,7 @@ def release_info(
             "borough": (borough_word, borough_plural),
             "ward": (ward_word, wards.label_plural or f"{ward_word}s"),
         },
-        categories=categories,
+        categories=plan.categories,
         headline=_period_info(windows.headline, windows),
         earlier=_period_info(windows.earlier, windows) if windows.earlier else None,
         periods={level: tuple(_period_info(p, windows) for p in laid) for level, laid in windows.series.items()},

@@ -17,19 +17,19 @@ from numpy.typing import ArrayLike, NDArray
 from pipeline.config import Profile
 from pipeline.domain.periods import Period
 from pipeline.errors import InputError
-from pipeline.release.audit import feasible_ranges
+from pipeline.release.audit import feasibility_intervals
 from pipeline.release.linked_tables import COUNTS, CellTable
 
 __all__ = [
     "NOISE_REACH",
-    "Blurred",
-    "blurred",
+    "Perturbed",
     "cell_noise",
     "keys_of",
+    "narrow_after_perturbation",
     "noise_table",
+    "perturb",
     "round_to_base",
     "rounding_interval",
-    "still_pinned",
     "sum_keys",
 ]
 
@@ -41,7 +41,7 @@ MIN_SECRET_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Blurred:
+class Perturbed:
     """Counts that may be shown, and what each says about the true one.
 
     Attributes
@@ -62,7 +62,7 @@ class Blurred:
         return np.asarray(self.shown < 0, dtype=np.bool_)
 
 
-def round_to_base(counts: ArrayLike, *, base: int, threshold: int) -> Blurred:
+def round_to_base(counts: ArrayLike, *, base: int, threshold: int) -> Perturbed:
     """Round counts to the nearest multiple of a base, halves up; band what is under the threshold.
 
     A count at or above the threshold never rounds below it: the smallest number shown is the first multiple that is
@@ -84,7 +84,7 @@ def round_to_base(counts: ArrayLike, *, base: int, threshold: int) -> Blurred:
     rounded = np.maximum((2 * values + base) // (2 * base) * base, _first(base, threshold))
     shown = np.where(values < threshold, -1, rounded)
     low, high = rounding_interval(shown, base=base, threshold=threshold)
-    return Blurred(shown, low, high)
+    return Perturbed(shown, low, high)
 
 
 def rounding_interval(shown: ArrayLike, *, base: int, threshold: int) -> tuple[IntArray, IntArray]:
@@ -139,7 +139,7 @@ def sum_keys(record_keys: NDArray[np.uint32], *, cell: IntArray, cells: int) -> 
     return (total & np.uint64(2**KEY_BITS - 1)).astype(np.uint32)
 
 
-def cell_noise(counts: ArrayLike, *, keys: NDArray[np.uint32], threshold: int, reach: int = 3) -> Blurred:
+def cell_noise(counts: ArrayLike, *, keys: NDArray[np.uint32], threshold: int, reach: int = 3) -> Perturbed:
     """Add noise that depends on the cell key alone.
 
     * 0 stays 0.
@@ -168,7 +168,7 @@ def cell_noise(counts: ArrayLike, *, keys: NDArray[np.uint32], threshold: int, r
     low = np.maximum(shown - reach, (shown + threshold + 1) // 2)
     low = np.where(shown == 0, 0, np.where(shown == threshold, 1, low))
     high = np.where(shown == 0, threshold - 1, shown + reach)
-    return Blurred(shown, low, high)
+    return Perturbed(shown, low, high)
 
 
 def _counts(counts: ArrayLike) -> IntArray:
@@ -189,7 +189,7 @@ def _first(base: int, threshold: int) -> int:
 NOISE_REACH = 3
 
 
-def blurred(cells: pd.DataFrame, *, months: pd.DataFrame, profile: Profile, secret: bytes) -> Blurred:
+def perturb(cells: pd.DataFrame, *, months: pd.DataFrame, profile: Profile, secret: bytes) -> Perturbed:
     """Blur every published cell of a table by the rule of the profile.
 
     Parameters
@@ -230,7 +230,9 @@ def _keys(cells: pd.DataFrame, months: pd.DataFrame, secret: bytes) -> NDArray[n
     return (total & np.uint64(2**32 - 1)).astype(np.uint32)
 
 
-def still_pinned(table: CellTable, blur: Blurred, *, hidden: NDArray[np.bool_], threshold: int) -> IntArray:
+def narrow_after_perturbation(
+    table: CellTable, perturbed: Perturbed, *, hidden: NDArray[np.bool_], threshold: int
+) -> IntArray:
     """Return the positions of small cells that the blurred figures together give away.
 
     A count of 1 to threshold - 1 must stay as uncertain as a count known only to be under the threshold, or, where
@@ -248,20 +250,20 @@ def still_pinned(table: CellTable, blur: Blurred, *, hidden: NDArray[np.bool_], 
         The profile's.
     """
     value = table.cells["value"].to_numpy(dtype=np.float64)
-    count = blur.shown.size
+    count = perturbed.shown.size
     low = pd.to_numeric(table.cells["known_low"]).fillna(0.0).to_numpy(dtype=np.float64).copy()
     high = pd.to_numeric(table.cells["known_high"]).fillna(np.inf).to_numpy(dtype=np.float64).copy()
-    low[:count] = np.where(hidden, 0.0, blur.low)
-    high[:count] = np.where(hidden, np.inf, blur.high)
+    low[:count] = np.where(hidden, 0.0, perturbed.low)
+    high[:count] = np.where(hidden, np.inf, perturbed.high)
     small = (value > 0) & (value < threshold)
     latent = table.cells["latent"].to_numpy(dtype=bool)
     banded = np.zeros(value.size, dtype=bool)
-    banded[:count] = blur.banded
+    banded[:count] = perturbed.banded
     gone = np.zeros(value.size, dtype=bool)
     gone[:count] = hidden
     required = np.where(small | banded, threshold - 1.0, 0.0)
     required = np.where(gone | (latent & small), float(threshold), required)
-    found = feasible_ranges(table.relations, low=low, high=high, required=required, truth=value)
+    found = feasibility_intervals(table.relations, low=low, high=high, required=required, truth=value)
     narrow = found.cells[found.high - found.low < required[found.cells]]
     given = np.flatnonzero((low == high) & (required > 0))
     return np.asarray(np.union1d(narrow, given), dtype=np.int64)

@@ -10,19 +10,19 @@ import shapely
 from pipeline.config import KnownTable
 from pipeline.errors import ConfigError, InputError
 from pipeline.ingest import closed, read_counts, read_lookup, require_size
-from pipeline.release.hotspots import Ground
+from pipeline.release.hotspots import Premises
 from pipeline.stages.checks import RELEASE_COLUMNS
 from pipeline.stages.context import Context
 from pipeline.storage.parquet import read_table
 from pipeline.tables import AREAS
 
-__all__ = ["ground_of", "known_of"]
+__all__ = ["read_known_tables", "read_premises"]
 
 _KEY = ["area_code", "period", "category", "measure"]
 _MEASURES = ("incidents", "incidents_unplaced", "positive_outcomes", "known_outcomes")
 
 
-def ground_of(context: Context) -> Ground:
+def read_premises(context: Context) -> Premises:
     """Read the layers of addresses and institutions, where they are configured."""
     settings = context.config.disclosure
     addresses = _shapes(context, settings.addresses, "disclosure.addresses") if settings.addresses else None
@@ -31,7 +31,7 @@ def ground_of(context: Context) -> Ground:
     if addresses is not None:
         centres = shapely.point_on_surface(addresses)
         places = np.column_stack([shapely.get_x(centres), shapely.get_y(centres)])
-    return Ground(addresses=places, institutions=np.empty(0, dtype=object) if institutions is None else institutions)
+    return Premises(addresses=places, institutions=np.empty(0, dtype=object) if institutions is None else institutions)
 
 
 def _shapes(context: Context, path: str, key: str) -> Any:
@@ -52,7 +52,7 @@ def _shapes(context: Context, path: str, key: str) -> Any:
     return shapes[~(shapely.is_missing(shapes) | shapely.is_empty(shapes))]
 
 
-def known_of(context: Context) -> pd.DataFrame | None:
+def read_known_tables(context: Context) -> pd.DataFrame | None:
     """Read the tables an attacker has anyway: area_code, period, category, measure, value."""
     frames = [_known(context, table) for table in context.config.disclosure.known_tables]
     return pd.concat(frames, ignore_index=True) if frames else None

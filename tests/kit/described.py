@@ -10,7 +10,7 @@ from pipeline.aggregate.circumstances import TOTAL, WHOLE
 from pipeline.config import Profile
 from pipeline.domain.periods import Period
 from pipeline.release.circumstances import Setting, release_circumstances
-from pipeline.release.released import Released
+from pipeline.release.released import Released, split_withheld
 
 __all__ = ["described", "released_with"]
 
@@ -53,6 +53,7 @@ def released_with(released: Released, facets: pd.DataFrame) -> Released:
     recorded = facets[(facets["facet"] == TOTAL) & (facets["category"] == "all")]
     rules: dict[str, Any] = {"name": info.profile, "audience": info.audience, "threshold": info.threshold}
     counts = released.counts[released.counts["period"] == period.id].copy()
+    counts["withheld"] = split_withheld(counts["withheld"])
     real = recorded.groupby("area_code")["incidents"].sum().to_dict()
     real[info.region_code] = int(recorded["incidents"].sum())
     counts["incidents"] = pd.array([real.get(a, 0) for a in counts["area_code"]], dtype="Int64")

@@ -226,7 +226,7 @@ def enlightened(book: Book, truth: Mapping[Key, int]) -> Book:
     return replace(book, lines=lines)
 
 
-def pinned(folder: Path) -> dict[Key, tuple[float, float]]:
+def too_narrow(folder: Path) -> dict[Key, tuple[float, float]]:
     """Return every withheld count that the folder gives away more narrowly than it promises."""
     book = read_folder(folder)
     return narrow(attack(book), book.promise)

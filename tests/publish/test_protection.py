@@ -109,7 +109,7 @@ def test_known_tables_are_named() -> None:
         detect={"gistar": {"enabled": False}},
         disclosure={"known_tables": [{"name": "The dashboard", "path": "d.csv"}]},
     )
-    detected = dataclasses.replace(planted({"B1W0": 40, "B1W1": 3, "B1W2": 30}), known=known)
+    detected = dataclasses.replace(planted({"B1W0": 40, "B1W1": 3, "B1W2": 30}), known_tables=known)
     told = words(release(detected, profile=config.profiles[0], config=config))
     assert "public elsewhere: The dashboard" in told
     assert "public at source" in told

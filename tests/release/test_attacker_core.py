@@ -127,9 +127,9 @@ def test_secondary_suppression_switched_off_is_caught() -> None:
         city = small_city(np.random.default_rng(seed), mean=5.0)
         plain = suppress(city.cells, relations=city.relations, threshold=THRESHOLD, secondary=False)
         attack = linear_ranges(notes_of(city, plain.cells))
-        pinned = any(high - low < THRESHOLD for low, high in attack.values())
-        assert audit(plain.cells, relations=city.relations, threshold=THRESHOLD).safe == (not pinned)
-        caught += pinned
+        too_narrow = any(high - low < THRESHOLD for low, high in attack.values())
+        assert audit(plain.cells, relations=city.relations, threshold=THRESHOLD).safe == (not too_narrow)
+        caught += too_narrow
     assert caught > 5
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import InputError
-from pipeline.release.audit import audit, feasible_ranges
+from pipeline.release.audit import audit, feasibility_intervals
 from pipeline.release.linked_tables import area_sums, generic_rows, period_sums, window_atoms
 
 
@@ -42,7 +42,7 @@ def test_exact_ranges_are_those_of_enumeration(lines, truth: list[int], with_tru
         total = float(np.dot(weights, x))
         given_rows.append((dict(enumerate(weights)), total if equal else -np.inf, total))
     relations = generic_rows(pd.DataFrame(index=range(4)), given_rows)
-    found = feasible_ranges(
+    found = feasibility_intervals(
         relations,
         low=np.zeros(4),
         high=np.full(4, 4.0),
@@ -68,8 +68,8 @@ def test_verdict_without_exactness_is_the_same(lines, truth: list[int], width: i
     ]
     relations = generic_rows(pd.DataFrame(index=range(4)), given_rows)
     known = {"low": np.zeros(4), "high": np.full(4, 4.0), "required": np.full(4, float(width))}
-    quick = feasible_ranges(relations, truth=x.astype(float), **known)
-    exact = feasible_ranges(relations, exact=True, **known)
+    quick = feasibility_intervals(relations, truth=x.astype(float), **known)
+    exact = feasibility_intervals(relations, exact=True, **known)
     assert np.array_equal(quick.high - quick.low >= width, exact.high - exact.low >= width)
     shown = quick.method == "witness"
     assert np.all((exact.low <= quick.low)[shown] & (exact.high >= quick.high)[shown])
@@ -111,7 +111,7 @@ def test_bands_must_stay_whole() -> None:
     """Under a total of 3 two cells shown as "fewer than 5" are not in [0, 4] but in [0, 3]."""
     cells = plain(B=3, W1=1, W2=2).assign(state=["published", "band", "band"])
     relations = area_sums(cells, parents={"W1": "B", "W2": "B"}, unplaced={"n": None})
-    assert audit(cells, relations=relations, threshold=5).pinned.tolist() == [1, 2]
+    assert audit(cells, relations=relations, threshold=5).too_narrow.tolist() == [1, 2]
     cells.loc[0, ["value", "state"]] = [3, "band"]
     assert audit(cells, relations=relations, threshold=5).safe
 
@@ -122,7 +122,7 @@ def test_known_tables_pin_and_are_not_promised() -> None:
     relations = area_sums(cells, parents=dict.fromkeys(("W1", "W2", "W3"), "B"), unplaced={"n": None})
     assert audit(cells, relations=relations, threshold=5).safe
     told = audit(cells.assign(known=[False, False, True, False]), relations=relations, threshold=5)
-    assert told.pinned.tolist() == [1]
+    assert told.too_narrow.tolist() == [1]
     assert audit(cells.assign(known=[False, True, True, False]), relations=relations, threshold=5).safe
 
 

@@ -11,8 +11,8 @@ import shapely
 from pipeline.config import Density
 from pipeline.detect.density import density_bands
 from pipeline.domain.periods import Period
-from pipeline.release.hotspots import Shapes
-from pipeline.release.previous_releases import Past, as_first_released
+from pipeline.release.hotspots import Outlines
+from pipeline.release.previous_releases import PreviousRelease, as_first_released
 
 YEAR = Period.parse("2024-01..2024-12")
 SQUARE = shapely.box(0, 0, 6000, 6000)
@@ -38,16 +38,16 @@ def bands(fewest: int, **changes: int) -> gpd.GeoDataFrame:
     return made.bands
 
 
-def past(layer: gpd.GeoDataFrame) -> Past:
-    return Past(
+def previous(layer: gpd.GeoDataFrame) -> PreviousRelease:
+    return PreviousRelease(
         run="run", profile="public", audience="public", threshold=10, headline=YEAR.id, cells=pd.DataFrame(),
-        spots=(), hotspots=layer.iloc[:0], density=layer,
+        hotspot_facts=(), hotspots=layer.iloc[:0], density=layer,
     )  # fmt: skip
 
 
-def beside(now: gpd.GeoDataFrame, before: gpd.GeoDataFrame, **changes: Any) -> Shapes:
-    options: dict[str, Any] = {"kind": "density", "past": [past(before)], "who": WHO, "headline": YEAR}
-    return as_first_released(Shapes(now, "made"), **(options | changes))
+def beside(now: gpd.GeoDataFrame, before: gpd.GeoDataFrame, **changes: Any) -> Outlines:
+    options: dict[str, Any] = {"kind": "density", "previous": [previous(before)], "who": WHO, "headline": YEAR}
+    return as_first_released(Outlines(now, "made"), **(options | changes))
 
 
 def test_small_patches_leave_no_hole() -> None:

@@ -18,7 +18,7 @@ from pipeline.publish.map import write_map
 from pipeline.release import protect as gate_protect
 from pipeline.release.gate import Detected, release
 from pipeline.release.released import _SEAL, Released
-from tests.kit.folder_attacker import band, pinned, ranges, read_folder
+from tests.kit.folder_attacker import band, ranges, read_folder, too_narrow
 from tests.kit.gated import PROFILES, X0, Y0, config_of, detected_of, planted, small
 
 CITIES = 200 if os.environ.get("HOTSPOTS_LONG") else 30
@@ -88,9 +88,9 @@ def test_wards_five_one_one_under_borough_seven(tmp_path: Path) -> None:
     detected = planted(FIVE_ONE_ONE)
     careless = released_of(detected, {**PARTNER, "secondary": False})
     assert careless.info.audit == "not audited: do not publish"
-    found = pinned(written(careless, tmp_path / "careless"))
+    found = too_narrow(written(careless, tmp_path / "careless"))
     assert found["B1W1", HEADLINE, "all", "incidents"][1] <= 2
-    assert pinned(written(released_of(detected, PARTNER), tmp_path / "careful")) == {}
+    assert too_narrow(written(released_of(detected, PARTNER), tmp_path / "careful")) == {}
 
 
 def test_a_total_under_its_own_part_is_withheld_beside_it(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_a_total_under_its_own_part_is_withheld_beside_it(tmp_path: Path) -> Non
     rows = released.counts.query("period == @HEADLINE and area_code == 'B1W1'").set_index("category")["incidents"]
     assert pd.isna(rows["race"])
     assert pd.isna(rows["all"])
-    assert pinned(written(released, tmp_path)) == {}
+    assert too_narrow(written(released, tmp_path)) == {}
     whole = released_of(planted({"B1W0": 40, "B1W2": 27, "B1W3": 28}), PARTNER).counts
     assert whole.query("period == @HEADLINE and category == 'all'")["incidents"].notna().all()  # only for its sake
 
@@ -115,7 +115,7 @@ def test_secondary_suppression_switched_off(tmp_path: Path) -> None:
     caught = 0
     for seed in range(2):
         careless = released_of(small(seed, mean=1.0, wards=3), {**PARTNER, "secondary": False})
-        caught += bool(pinned(written(careless, tmp_path / str(seed))))
+        caught += bool(too_narrow(written(careless, tmp_path / str(seed))))
     assert caught == 2
 
 
@@ -136,8 +136,8 @@ def test_an_unrounded_rate(tmp_path: Path) -> None:
         rate = counts["area_code"].map(true) / counts["area_code"].map(people) * 10_000
         return counts["rate_per_10000"].where(~here, rate.astype("float64"))
 
-    assert pinned(written(careful, tmp_path / "careful")) == {}
-    found = pinned(written(spoilt(careful, "rate_per_10000", true_rate), tmp_path / "careless"))
+    assert too_narrow(written(careful, tmp_path / "careful")) == {}
+    found = too_narrow(written(spoilt(careful, "rate_per_10000", true_rate), tmp_path / "careless"))
     assert found["B1W1", HEADLINE, "all", "incidents"] == (3, 3)
 
 
@@ -148,7 +148,7 @@ def test_a_number_left_on_the_map_page(tmp_path: Path) -> None:
     assert '"n":"40,w,w"' in page or '"n":"w,w,30"' in page
     spoilt_page = page.replace('"n":"40,w,w"', '"n":"40,3,w"').replace('"n":"w,w,30"', '"n":"w,3,30"')
     (folder / "index.html").write_text(spoilt_page, "utf-8")
-    assert pinned(folder)["B1W1", HEADLINE, "all", "incidents"] == (3, 3)
+    assert too_narrow(folder)["B1W1", HEADLINE, "all", "incidents"] == (3, 3)
 
 
 def told_of(folder: Path) -> list[str]:
@@ -251,10 +251,10 @@ def test_a_hotspots_density_times_its_area(tmp_path: Path) -> None:
     assert careful.hotspots["density_per_km2"].isna().all()
     assert band(careful.hotspots["incidents_band"].iloc[0]) == (20, 49)
     assert careful.hotspots["first_period"].iloc[0] == "2024-01"  # not the month of its first incident
-    assert pinned(written(careful, tmp_path / "careful")) == {}
+    assert too_narrow(written(careful, tmp_path / "careful")) == {}
     layer = careful.hotspots.copy()
     layer["density_per_km2"] = 23 / layer["area_km2"]
-    found = pinned(written(replaced(careful, hotspots=layer), tmp_path / "careless"))
+    found = too_narrow(written(replaced(careful, hotspots=layer), tmp_path / "careless"))
     assert found["H001", HEADLINE, "all", "incidents"] == (23, 23)
 
 
@@ -301,7 +301,7 @@ def test_the_hand_worked_city(name: str, tmp_path: Path) -> None:
     rules = [{**p, "ward_period": "fixed"} for p in PROFILES]
     changes = {"profiles": rules, "page.briefings": False, "exports": {"geopackage": False}}
     outcome = run(write_city(tmp_path, **changes), progress=lambda *_: None)
-    assert pinned(outcome.folder / name) == {}
+    assert too_narrow(outcome.folder / name) == {}
 
 
 @pytest.mark.parametrize("profile", VARIANTS[:2], ids=["partner", "public"])
@@ -328,4 +328,4 @@ def test_a_slice_of_the_sample(profile: dict[str, Any], tmp_path: Path) -> None:
     assert sum(n for (*_, kind), (n, _, _) in counts.items() if kind == "all") > 500
     parents = dict(zip(wards["area_code"], wards["parent_code"], strict=True))
     detected = detected_of(parents, counts, np.random.default_rng(0))
-    assert pinned(written(released_of(detected, {**profile, "measures": ["incidents"]}), tmp_path)) == {}
+    assert too_narrow(written(released_of(detected, {**profile, "measures": ["incidents"]}), tmp_path)) == {}

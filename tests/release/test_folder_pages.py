@@ -13,7 +13,7 @@ import pytest
 from pipeline.stages.runner import run
 from tests.kit import folder_attacker
 from tests.kit.city import write_city
-from tests.kit.folder_attacker import narrow, pinned, read_folder
+from tests.kit.folder_attacker import narrow, read_folder, too_narrow
 from tests.kit.folder_pages import Guide, pages
 from tests.kit.gated import PROFILES, planted
 from tests.release.test_folder_attack import HEADLINE, PARTNER, released_of, written
@@ -63,7 +63,7 @@ LEFT: dict[str, Callable[[Path], None]] = {
 def test_nothing_is_left_in_careful_pages(careful: Path) -> None:
     book = read_folder(careful)
     assert KEPT in book.hidden
-    assert pinned(careful) == {}
+    assert too_narrow(careful) == {}
 
 
 @pytest.mark.parametrize("what", LEFT)

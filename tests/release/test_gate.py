@@ -13,9 +13,9 @@ import shapely
 from pipeline.errors import ConfigError
 from pipeline.release import protect as gate_protect
 from pipeline.release.gate import Detected, examine, release
-from pipeline.release.hotspots import Ground, bands_of, spots_of
+from pipeline.release.hotspots import Premises, bands_of, read_hotspot_facts
 from pipeline.release.known_tables import known_cells
-from pipeline.release.linked_tables import spot_cells, spot_rows
+from pipeline.release.linked_tables import hotspot_cells, hotspot_relations
 from pipeline.release.released import Released
 from tests.kit.gated import X0, Y0, config_of, detected_of, planted, small
 from tests.release.test_folder_attack import hotspot_of
@@ -191,7 +191,7 @@ def test_what_is_public_at_its_source_is_not_claimed() -> None:
     known = pd.DataFrame(
         [("B1W1", HEADLINE, "all", "incidents", 3)], columns=["area_code", "period", "category", "measure", "value"]
     )
-    released = let_out(dataclasses.replace(detected, known=known), PARTNER)
+    released = let_out(dataclasses.replace(detected, known_tables=known), PARTNER)
     year = released.counts[(released.counts["period"] == HEADLINE) & (released.counts["category"] == "all")]
     shown = year.set_index("area_code")["incidents"]
     assert pd.isna(shown["B1W1"])
@@ -233,10 +233,14 @@ def test_a_lowered_threshold_is_recorded_with_its_reason() -> None:
 # --- hotspots -------------------------------------------------------------------------------------------------------
 
 
-def with_hotspot(places: int = 24, *, ground: Ground | None = None, wards: dict[str, int] | None = None) -> Detected:
+def with_hotspot(
+    places: int = 24, *, premises: Premises | None = None, wards: dict[str, int] | None = None
+) -> Detected:
     base = planted(wards or {"B1W0": 60, "B1W1": 40})
     hotspots, members = hotspot_of(base, places=places, ward="B1W0")
-    return dataclasses.replace(base, hotspots=hotspots, members=members, has_points=True, ground=ground or Ground())
+    return dataclasses.replace(
+        base, hotspots=hotspots, members=members, has_points=True, premises=premises or Premises()
+    )
 
 
 def spot_of(released: Released) -> gpd.GeoDataFrame:
@@ -245,9 +249,9 @@ def spot_of(released: Released) -> gpd.GeoDataFrame:
 
 def test_an_outline_needs_eight_addresses() -> None:
     inside = np.column_stack([X0 + 300 + 20.0 * np.arange(7), np.full(7, Y0 + 505.0)])
-    assert len(spot_of(let_out(with_hotspot(ground=Ground(inside)), PARTNER))) == 0
+    assert len(spot_of(let_out(with_hotspot(premises=Premises(inside)), PARTNER))) == 0
     eighth = np.vstack([inside, [X0 + 500, Y0 + 510]])
-    assert len(spot_of(let_out(with_hotspot(ground=Ground(eighth)), PARTNER))) == 1
+    assert len(spot_of(let_out(with_hotspot(premises=Premises(eighth)), PARTNER))) == 1
     assert len(spot_of(let_out(with_hotspot(), PARTNER))) == 1
 
 
@@ -255,9 +259,9 @@ def test_a_single_institution_is_never_outlined_in_public() -> None:
     mosque = np.array([shapely.box(X0 + 280, Y0 + 450, X0 + 700, Y0 + 550)], dtype=object)
     elsewhere = np.array([shapely.Point(X0 + 300, Y0 + 500)], dtype=object)
     public = {**PUBLIC, "min_locations": 10}
-    assert len(spot_of(let_out(with_hotspot(ground=Ground(None, mosque)), public))) == 0
-    assert len(spot_of(let_out(with_hotspot(ground=Ground(None, elsewhere)), public))) == 1
-    assert len(spot_of(let_out(with_hotspot(ground=Ground(None, mosque)), PARTNER))) == 1
+    assert len(spot_of(let_out(with_hotspot(premises=Premises(None, mosque)), public))) == 0
+    assert len(spot_of(let_out(with_hotspot(premises=Premises(None, elsewhere)), public))) == 1
+    assert len(spot_of(let_out(with_hotspot(premises=Premises(None, mosque)), PARTNER))) == 1
 
 
 @pytest.mark.parametrize(
@@ -277,10 +281,12 @@ def test_small_hotspots_are_not_shown(column: str, value: float) -> None:
 def test_hexagons_of_an_outline_count_as_incidents_of_their_ward() -> None:
     """A ward that holds n whole hexagons of an outline holds at least n incidents."""
     released = let_out(with_hotspot(places=40), PARTNER)
-    (spot,) = spots_of(released.hotspots, areas=released.areas, period=HEADLINE, lattice_m=250.0, bands=bands_of(5))
+    (hotspot,) = read_hotspot_facts(
+        released.hotspots, areas=released.areas, period=HEADLINE, lattice_m=250.0, bands=bands_of(5)
+    )
     hexagon = 250.0**2 * np.sqrt(3) / 2
     whole = released.hotspots.geometry.iloc[0].area / hexagon
-    ward = dict(spot.inside)["B1W0"]
+    ward = dict(hotspot.inside)["B1W0"]
     assert 1 <= ward <= round(whole)
     cells = pd.DataFrame(
         {
@@ -292,10 +298,10 @@ def test_hexagons_of_an_outline_count_as_incidents_of_their_ward() -> None:
             "value": [60, 40],
         }
     )
-    latent = spot_cells([spot], held=[40], counts=cells)
+    latent = hotspot_cells([hotspot], held=[40], counts=cells)
     assert latent["value"].tolist() == [40, 20]  # the hotspot, and what its ward holds beside it
     table = pd.concat([cells, latent], ignore_index=True)
-    rows = spot_rows(table, spots=[spot])
+    rows = hotspot_relations(table, hotspot_facts=[hotspot])
     assert not rows.violated(table["value"].to_numpy()).any()
     too_few = table["value"].to_numpy().copy()
     too_few[0] = ward - 1

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from pipeline.release.gate import Detected, Passed, examine
-from pipeline.release.previous_releases import Past, past_of
+from pipeline.release.previous_releases import PreviousRelease, as_previous_release
 from tests.kit.gated import config_of
 from tests.kit.met_counts import met_detected
 
@@ -28,7 +28,7 @@ def met(real_data: Path) -> Detected:
 
 
 def through(
-    met: Detected, name: str, past: tuple[Past, ...], known: pd.DataFrame | None = None
+    met: Detected, name: str, previous: tuple[PreviousRelease, ...], known: pd.DataFrame | None = None
 ) -> tuple[Passed, float]:
     import dataclasses
 
@@ -40,23 +40,23 @@ def through(
     )
     profile = config.profiles[0]
     begun = time.perf_counter()
-    passed = examine(dataclasses.replace(met, known=known), profile=profile, config=config, past=past)
+    passed = examine(dataclasses.replace(met, known_tables=known), profile=profile, config=config, previous=previous)
     return passed, time.perf_counter() - begun
 
 
 @pytest.mark.real
 def test_public_and_partner_pass_on_real_counts(met: Detected) -> None:
     """Ward years and borough months of every sub-type; the partner's folder is audited beside the public one."""
-    past: tuple[Past, ...] = ()
+    previous: tuple[PreviousRelease, ...] = ()
     for name in ("public", "partner"):
-        passed, seconds = through(met, name, past)
+        passed, seconds = through(met, name, previous)
         log, released = passed.log, passed.released
         print(f"\n{name}: {seconds:.0f} s, {log}, {released.record['attack']}")
         assert released.info.audit == "passed"
         assert log["withheld_per_primary"] <= 2.5
         shown = released.counts["incidents"].dropna()
         assert not shown.between(1, RULES[name]["threshold"] - 1).any()
-        past = (*past, past_of(released))
+        previous = (*previous, as_previous_release(released))
 
 
 @pytest.mark.real

@@ -10,7 +10,7 @@ from pipeline.errors import InputError
 from pipeline.release.audit import audit
 from pipeline.release.linked_tables import Relations, area_sums, category_subsets, generic_rows, stack
 from pipeline.release.previous_releases import Earlier, constraints_from_history
-from pipeline.release.suppression import BEFORE, suppress
+from pipeline.release.suppression import Status, suppress
 from tests.kit.small_cities import UNPLACED, small_city
 
 THRESHOLD = 5
@@ -50,10 +50,10 @@ def released(cells: pd.DataFrame, *, hidden: tuple[str, ...] = ()) -> pd.DataFra
 
 
 def next_release(new: pd.DataFrame, old: pd.DataFrame):
-    past = constraints_from_history(
+    previous = constraints_from_history(
         new, relations=relate(new), earlier=[Earlier("r1", old)], relate=relate, threshold=THRESHOLD
     )
-    return past, suppress(past.cells, relations=past.relations, threshold=THRESHOLD)
+    return previous, suppress(previous.cells, relations=previous.relations, threshold=THRESHOLD)
 
 
 def state(result, code: str) -> str:
@@ -65,12 +65,12 @@ def test_an_identical_release_adds_nothing() -> None:
     first = table(B=40, W1=3, W2=8, W3=12, W4=17)
     alone = suppress(first, relations=relate(first), threshold=THRESHOLD)
     hidden = tuple(alone.cells.loc[alone.cells["state"] == "withheld", "area_code"])
-    past, again = next_release(first, released(first, hidden=hidden))
-    assert len(past.cells) == len(first)
-    assert len(past.relations) == len(relate(first))
+    previous, again = next_release(first, released(first, hidden=hidden))
+    assert len(previous.cells) == len(first)
+    assert len(previous.relations) == len(relate(first))
     assert again.cells["state"].tolist() == alone.cells["state"].tolist()
     assert again.unprotected.size == 0
-    assert past.revised.empty
+    assert previous.revised.empty
 
 
 def test_a_borough_folder_beside_the_whole_is_caught_and_withheld() -> None:
@@ -78,11 +78,13 @@ def test_a_borough_folder_beside_the_whole_is_caught_and_withheld() -> None:
     whole = table(B=40, W1=3, W2=8, W3=12, W4=17)
     folder = table(W2=8)
     assert suppress(folder, relations=relate(folder), threshold=THRESHOLD).cells["state"].tolist() == ["published"]
-    past, result = next_release(folder, released(whole, hidden=("W1", "W2")))
+    previous, result = next_release(folder, released(whole, hidden=("W1", "W2")))
     assert state(result, "W2") == "withheld"
     assert result.unprotected.size == 0
-    naive = past.cells.assign(state=np.where(past.cells["latent"], "latent", "published"), known=past.cells["fixed"])
-    found = audit(naive, relations=past.relations, threshold=THRESHOLD)
+    naive = previous.cells.assign(
+        state=np.where(previous.cells["latent"], "latent", "published"), known=previous.cells["fixed"]
+    )
+    found = audit(naive, relations=previous.relations, threshold=THRESHOLD)
     assert not found.safe
     assert found.cells.set_index("area_code").loc["W1", ["lo", "hi"]].tolist() == [3, 3]
 
@@ -90,16 +92,16 @@ def test_a_borough_folder_beside_the_whole_is_caught_and_withheld() -> None:
 def test_a_merged_ward_is_caught_and_withheld() -> None:
     """W2 = 8 is out; the merged ward at 11 would give W1 = 3."""
     before = table(B=40, W1=3, W2=8, W3=12, W4=17)
-    past, result = next_release(table(W12=11), released(before, hidden=("W1", "W3")))
+    previous, result = next_release(table(W12=11), released(before, hidden=("W1", "W3")))
     assert state(result, "W12") == "withheld"
-    assert not past.cells["value"].isna().any()
+    assert not previous.cells["value"].isna().any()
 
 
 def test_a_late_record_is_declared() -> None:
     """One more record in W4 after the first release: 17 became 18, the borough 40 became 41."""
     before, now = table(B=40, W1=6, W2=5, W3=12, W4=17), table(B=41, W1=6, W2=5, W3=12, W4=18)
-    past, result = next_release(now, released(before))
-    assert past.revised[["area_code", "before", "now", "declared"]].to_numpy().tolist() == [
+    previous, result = next_release(now, released(before))
+    assert previous.revised[["area_code", "before", "now", "declared"]].to_numpy().tolist() == [
         ["B", 40, 41, True],
         ["W4", 17, 18, True],
     ]
@@ -109,21 +111,21 @@ def test_a_late_record_is_declared() -> None:
 
 def test_a_large_revision_is_published() -> None:
     before, now = table(B=40, W1=6, W2=5, W3=12, W4=17), table(B=60, W1=6, W2=5, W3=12, W4=37)
-    past, result = next_release(now, released(before))
-    assert not past.revised["declared"].any()
+    previous, result = next_release(now, released(before))
+    assert not previous.revised["declared"].any()
     assert set(result.cells.loc[result.cells["release_id"] == "", "state"]) == {"published"}
 
 
 def test_counts_behind_a_revised_release_satisfy_its_sums() -> None:
     """W1 and W2 were withheld; W1 rose by 6 since, which only the borough's number shows."""
     before, now = table(B=40, W1=3, W2=8, W3=12, W4=17), table(B=46, W1=9, W2=8, W3=12, W4=17)
-    past, result = next_release(now, released(before, hidden=("W1", "W2")))
-    assert past.dropped == {"r1": 0}
-    extra = past.cells[past.cells["latent"]].set_index("area_code")["value"]
+    previous, result = next_release(now, released(before, hidden=("W1", "W2")))
+    assert previous.dropped == {"r1": 0}
+    extra = previous.cells[previous.cells["latent"]].set_index("area_code")["value"]
     counts = {**now.set_index("area_code")["value"].to_dict(), **extra.to_dict()}
     assert counts["B"] == 40
     assert counts["W1"] + counts["W2"] == 11
-    assert not past.relations.violated(past.cells["value"].to_numpy()).any()
+    assert not previous.relations.violated(previous.cells["value"].to_numpy()).any()
     assert result.unprotected.size == 0
 
 
@@ -132,7 +134,7 @@ def test_what_a_partner_was_given_is_not_claimed_as_protected() -> None:
     cells = table(B=40, W1=4, W2=7, W3=12, W4=17)
     _, result = next_release(cells, released(cells))
     row = result.cells.set_index("area_code").loc["W1"]
-    assert (row["state"], row["status"]) == ("withheld", BEFORE)
+    assert (row["state"], row["status"]) == ("withheld", Status.ALREADY_RELEASED)
     assert result.unprotected.size == 0
 
 
@@ -161,12 +163,12 @@ def test_both_releases_of_small_cities_stay_wide(seed: int) -> None:
     for area in ("B1W0", "B1", "R"):
         late = (later["area_code"] == area) & (later["category"] == "all") & (later["measure"] == "incidents")
         later.loc[late, "value"] += int(seed % 4 + 1)
-    past = constraints_from_history(
+    previous = constraints_from_history(
         later, relations=build(later), earlier=[Earlier("r1", old)], relate=build, threshold=THRESHOLD
     )
-    result = suppress(past.cells, relations=past.relations, threshold=THRESHOLD, exact_cells=0)
+    result = suppress(previous.cells, relations=previous.relations, threshold=THRESHOLD, exact_cells=0)
     assert result.unprotected.size == 0
-    assert audit(result.cells, relations=past.relations, threshold=THRESHOLD).safe
+    assert audit(result.cells, relations=previous.relations, threshold=THRESHOLD).safe
     shown = result.cells[(result.cells["release_id"] == "") & (result.cells["state"] == "published")]
     both = shown.merge(old, on=["area_code", "period", "category", "measure"])
     both = both[both["low"] == both["high"]]

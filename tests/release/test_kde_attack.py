@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 
 from pipeline.release import protect as gate_protect
 from pipeline.release.gate import Detected, release
-from pipeline.release.previous_releases import Past, past_of
+from pipeline.release.previous_releases import PreviousRelease, as_previous_release
 from pipeline.release.released import Released
 from pipeline.tables import LOCATIONS
 from tests.kit.gated import X0, Y0, config_of, detected_of
@@ -63,11 +63,11 @@ def town(xy: np.ndarray) -> Detected:
     )
 
 
-def let_out(detected: Detected, past: tuple[Past, ...] = (), **rule: object) -> Released:
+def let_out(detected: Detected, previous: tuple[PreviousRelease, ...] = (), **rule: object) -> Released:
     config = config_of(
         [{**PUBLIC, **rule}], detect={"gistar": {"enabled": False}, "density": {"bandwidth_m": BANDWIDTH_M}}
     )
-    return release(detected, profile=config.profiles[0], config=config, past=past)
+    return release(detected, profile=config.profiles[0], config=config, previous=previous)
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +139,7 @@ def test_subtracting_two_releases_finds_nothing(first: Released) -> None:
     alone = let_out(more)
     careless = found_by_subtraction(first, alone)
     assert careless is not None  # two versions side by side do differ where a record came late
-    together = let_out(more, (past_of(first),))
+    together = let_out(more, (as_previous_release(first),))
     assert found_by_subtraction(first, together) is None
     assert "as first released" in together.info.density_note
 
@@ -154,18 +154,18 @@ def test_no_surface_from_few_incidents() -> None:
 def test_another_folder_of_other_records_shows_no_surface(first: Released) -> None:
     west, lone = places()
     more = town(np.vstack([west, lone, LATE]))
-    other = let_out(more, (past_of(first),), name="public-b")
+    other = let_out(more, (as_previous_release(first),), name="public-b")
     assert len(other.density) == 0
-    same = let_out(dataclasses.replace(town(np.vstack([west, lone]))), (past_of(first),), name="public-c")
+    same = let_out(dataclasses.replace(town(np.vstack([west, lone]))), (as_previous_release(first),), name="public-c")
     assert len(same.density) == len(first.density)
 
 
 def test_patches_need_addresses(first: Released) -> None:
-    from pipeline.release.hotspots import Ground
+    from pipeline.release.hotspots import Premises
 
     west, lone = places()
     crowded = np.random.default_rng(3).uniform([X0, Y0], [X0 + 12_000, Y0 + 5_000], size=(4_000, 2))
-    detected = dataclasses.replace(town(np.vstack([west, lone])), ground=Ground(crowded))
+    detected = dataclasses.replace(town(np.vstack([west, lone])), premises=Premises(crowded))
     north = shapely.box(X0, Y0 + 5_900, X0 + 12_000, Y0 + 12_000)
     shown = let_out(detected).density.geometry.union_all()
     before = first.density.geometry.union_all()

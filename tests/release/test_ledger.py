@@ -13,7 +13,7 @@ from pipeline.errors import DisclosureError, EngineError, HotspotsError, InputEr
 from pipeline.release import protect as gate_protect
 from pipeline.release.gate import examine
 from pipeline.release.ledger import Ledger, keep_entry, make_good, recorded
-from pipeline.release.previous_releases import Past, past_of
+from pipeline.release.previous_releases import PreviousRelease, as_previous_release
 from pipeline.release.released import Released
 from pipeline.stages.runner import run
 from tests.kit.city import write_city
@@ -32,9 +32,11 @@ def _in_haste(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gate_protect, "PRUNE_CELLS", 0)
 
 
-def let_out(detected: Any, profile: dict[str, Any], past: tuple[Past, ...] = (), **run_: Any) -> Released:
+def let_out(
+    detected: Any, profile: dict[str, Any], previous: tuple[PreviousRelease, ...] = (), **run_: Any
+) -> Released:
     config = config_of([profile], detect={"gistar": {"enabled": False}}, run=run_)
-    return examine(detected, profile=config.profiles[0], config=config, past=past).released
+    return examine(detected, profile=config.profiles[0], config=config, previous=previous).released
 
 
 def year(released: Released, category: str = "all") -> dict[str, int | None]:
@@ -51,8 +53,8 @@ def town(**counts: int) -> Any:
 def both(*releases: Released) -> Book:
     """What somebody knows who holds several releases of the same records: all numbers, and how areas nest."""
     book = Book(promise=5)
-    for past in map(past_of, releases):
-        for row in past.cells.itertuples():
+    for previous in map(as_previous_release, releases):
+        for row in previous.cells.itertuples():
             key = (row.area_code, row.period, row.category, row.measure)
             book.narrow(key, row.low, np.inf if pd.isna(row.high) else row.high)
             if pd.isna(row.high):
@@ -81,7 +83,7 @@ def test_an_identical_release_adds_nothing(tmp_path: Path) -> None:
 
 def test_the_ledger_holds_published_numbers_only(tmp_path: Path) -> None:
     released = let_out(planted({"B1W0": 40, "B1W1": 3, "B1W2": 30}), PARTNER)
-    keep_entry(tmp_path / "work" / "release" / "partner", past_of(released), source="s", head="", order=1)
+    keep_entry(tmp_path / "work" / "release" / "partner", as_previous_release(released), source="s", head="", order=1)
     make_good(tmp_path, outputs=tmp_path)
     (line,) = Ledger.of(tmp_path, source="s").lines()
     numbers = pd.DataFrame(line["numbers"])
@@ -90,8 +92,8 @@ def test_the_ledger_holds_published_numbers_only(tmp_path: Path) -> None:
     assert told["low"].tolist() == [0]
     assert told["high"].isna().all()
     (back,) = Ledger.of(tmp_path, source="s").releases(areas=released.areas)
-    assert back.digest == past_of(released).digest
-    pd.testing.assert_frame_equal(back.cells, past_of(released).cells, check_dtype=False)
+    assert back.digest == as_previous_release(released).digest
+    pd.testing.assert_frame_equal(back.cells, as_previous_release(released).cells, check_dtype=False)
 
 
 def test_a_record_that_came_late_is_not_the_difference_of_two_releases() -> None:
@@ -99,7 +101,7 @@ def test_a_record_that_came_late_is_not_the_difference_of_two_releases() -> None
     first = let_out(before, PARTNER)
     alone = let_out(after, PARTNER)
     assert (year(first)["B1W0"], year(alone)["B1W0"]) == (40, 41)  # one late record of one victim
-    second = let_out(after, PARTNER, (past_of(first),))
+    second = let_out(after, PARTNER, (as_previous_release(first),))
     shown = year(second)
     assert shown["B1W0"] is None
     assert shown["B1"] is None
@@ -110,8 +112,8 @@ def test_a_record_that_came_late_is_not_the_difference_of_two_releases() -> None
 def test_the_release_of_an_earlier_month_stands_again_unchanged() -> None:
     detected = town(B1W0=40, B1W1=3, B1W2=8, B2W0=25, B2W1=12)
     first = let_out(detected, PARTNER)
-    other = let_out(detected, {**PARTNER, "name": "b", "scope": ["B1"]}, (past_of(first),))
-    again = let_out(detected, PARTNER, (past_of(first), past_of(other)))
+    other = let_out(detected, {**PARTNER, "name": "b", "scope": ["B1"]}, (as_previous_release(first),))
+    again = let_out(detected, PARTNER, (as_previous_release(first), as_previous_release(other)))
     pd.testing.assert_frame_equal(first.counts, again.counts)
 
 
@@ -126,7 +128,7 @@ def test_a_boroughs_own_folder_beside_londons() -> None:
     found = ranges(both(london, alone), enough=5)
     careless = {k for k, (low, high) in found.items() if high - low < 5}
     assert ("B1", HEADLINE, "all", "incidents") in careless  # R - B2: the mistake
-    together = let_out(detected, scope, (past_of(london),))
+    together = let_out(detected, scope, (as_previous_release(london),))
     kept = ranges(both(london, together), enough=5)
     assert {k: v for k, v in kept.items() if v[1] - v[0] < 5} == {}
     assert together.record["earlier_releases"] == 1
@@ -144,7 +146,7 @@ def test_a_merged_ward_does_not_give_its_half_back() -> None:
         ("B2W0", 202406, "all"): (30, 0, 0),
     }
     detected = detected_of(merged, counts, np.random.default_rng(0))
-    second = let_out(detected, PARTNER, (past_of(first),))
+    second = let_out(detected, PARTNER, (as_previous_release(first),))
     told = {**year(first), "B1W9": year(second)["B1W9"]}
     if told["B1W1"] is not None:  # W9 - W1 would be the small ward
         assert told["B1W9"] is None
@@ -167,16 +169,16 @@ def test_a_new_month_of_data_moves_no_window(tmp_path: Path) -> None:
 def test_partners_may_hold_what_the_public_holds() -> None:
     detected = small(3, mean=1.0, wards=3)
     public = let_out(detected, PUBLIC)
-    partner = let_out(detected, PARTNER, (past_of(public),))
+    partner = let_out(detected, PARTNER, (as_previous_release(public),))
     assert partner.record["earlier_releases"] == 1
-    assert let_out(detected, PUBLIC, (past_of(partner),)).record["earlier_releases"] == 0
+    assert let_out(detected, PUBLIC, (as_previous_release(partner),)).record["earlier_releases"] == 0
 
 
 def test_the_public_release_leaves_partners_none_the_wiser() -> None:
     """A public release made after a partner's must not print what hides the partner's small counts."""
     detected = town(B1W0=3, B1W1=14, B1W2=26, B2W0=40, B2W1=35)
     partner = let_out(detected, PARTNER)
-    public = let_out(detected, {**PUBLIC, "rounding": 0}, (past_of(partner),))
+    public = let_out(detected, {**PUBLIC, "rounding": 0}, (as_previous_release(partner),))
     found = ranges(both(partner, public), enough=5)
     assert {k: v for k, v in found.items() if v[1] - v[0] < 5} == {}
 
@@ -194,16 +196,16 @@ def test_outlines_of_a_window_are_released_once() -> None:
     first = let_out(with_places(23), PARTNER)
     later = let_out(with_places(40), PARTNER)
     assert not first.hotspots.geometry.iloc[0].equals(later.hotspots.geometry.iloc[0])  # what would single out records
-    again = let_out(with_places(40), PARTNER, (past_of(first),))
+    again = let_out(with_places(40), PARTNER, (as_previous_release(first),))
     assert again.hotspots.geometry.iloc[0].equals(first.hotspots.geometry.iloc[0])
     assert "as first released" in again.info.hotspot_note
-    other = let_out(with_places(40), {**PARTNER, "name": "another"}, (past_of(first),))
+    other = let_out(with_places(40), {**PARTNER, "name": "another"}, (as_previous_release(first),))
     assert len(other.hotspots) == 0
 
 
 def test_a_ledger_of_another_place_is_refused(tmp_path: Path) -> None:
     released = let_out(planted({"B1W0": 40}), PARTNER)
-    keep_entry(tmp_path / "work" / "release" / "partner", past_of(released), source="s", head="", order=1)
+    keep_entry(tmp_path / "work" / "release" / "partner", as_previous_release(released), source="s", head="", order=1)
     make_good(tmp_path, outputs=tmp_path)
     areas = released.areas.assign(area_code="X" + released.areas["area_code"])
     with pytest.raises(InputError, match="data_source"):
@@ -215,7 +217,13 @@ def test_a_damaged_ledger_is_refused(tmp_path: Path, harm: str) -> None:
     ledger = Ledger.of(tmp_path, source="s")
     for n, ward in enumerate(("B1W0", "B1W1")):
         released = let_out(planted({"B1W0": 40, "B1W1": 30, ward: 50 + n}), PARTNER)
-        keep_entry(tmp_path / "work" / "release" / "partner", past_of(released), source="s", head=ledger.head, order=1)
+        keep_entry(
+            tmp_path / "work" / "release" / "partner",
+            as_previous_release(released),
+            source="s",
+            head=ledger.head,
+            order=1,
+        )
         make_good(tmp_path, outputs=tmp_path)
     assert len(ledger.lines()) == 2
     lines = ledger.path.read_text("utf-8").splitlines()
@@ -232,7 +240,7 @@ def test_a_damaged_ledger_is_refused(tmp_path: Path, harm: str) -> None:
 def test_nothing_is_recorded_when_the_swap_fails(tmp_path: Path) -> None:
     released = let_out(planted({"B1W0": 40}), PARTNER)
     building = tmp_path / ".run.new"
-    keep_entry(building / "work" / "release" / "partner", past_of(released), source="s", head="", order=1)
+    keep_entry(building / "work" / "release" / "partner", as_previous_release(released), source="s", head="", order=1)
     with pytest.raises(OSError, match="disk"), recorded(building, outputs=tmp_path):
         raise OSError("disk")
     assert Ledger.of(tmp_path, source="s").lines() == []
@@ -245,8 +253,8 @@ def test_a_run_checked_against_an_older_ledger_is_refused(tmp_path: Path) -> Non
     ledger = Ledger.of(tmp_path, source="s")
     mine, theirs = tmp_path / ".mine.new", tmp_path / ".theirs.new"
     for building, n in ((mine, 40), (theirs, 60)):
-        past = past_of(let_out(planted({"B1W0": n}), PARTNER))
-        keep_entry(building / "work" / "release" / "partner", past, source="s", head=ledger.head, order=1)
+        previous = as_previous_release(let_out(planted({"B1W0": n}), PARTNER))
+        keep_entry(building / "work" / "release" / "partner", previous, source="s", head=ledger.head, order=1)
     with recorded(theirs, outputs=tmp_path):
         pass
     with pytest.raises(DisclosureError, match="run again"), recorded(mine, outputs=tmp_path):

@@ -11,7 +11,14 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from pipeline.aggregate.circumstances import NOT_STATED, OTHER, TOTAL
 from pipeline.config import Profile
 from pipeline.domain.periods import Period
-from pipeline.release.circumstances import APART, FIRST, Circumstances, Setting, Told, release_circumstances
+from pipeline.release.circumstances import (
+    APART,
+    FIRST,
+    Circumstances,
+    ReleasedCircumstances,
+    Setting,
+    release_circumstances,
+)
 
 YEAR = Period(202401, 202412)
 BOROUGHS = ("B1", "B2", "B3", "B4")
@@ -51,7 +58,8 @@ def facets_of(rows: pd.DataFrame) -> pd.DataFrame:
 
 def setting(rows: pd.DataFrame, rules: Profile, **changes: Any) -> Setting:
     counts = rows["area_code"].value_counts().to_dict() | {"R": len(rows)}
-    shown = pd.DataFrame({"area_code": ["R", *BOROUGHS], "category": "all", "incidents_unplaced": 0, "withheld": ""})
+    shown = pd.DataFrame({"area_code": ["R", *BOROUGHS], "category": "all", "incidents_unplaced": 0})
+    shown["withheld"] = [frozenset[str]()] * len(shown)
     shown["incidents"] = pd.array([counts.get(a, 0) for a in shown["area_code"]], dtype="Int64")
     areas = pd.DataFrame({"area_code": ["R", *BOROUGHS], "name": ["Region", *BOROUGHS], "level": "borough"})
     areas.loc[0, "level"] = "region"
@@ -205,18 +213,18 @@ def test_a_source_with_few_records_is_described_for_the_region() -> None:
 def test_a_window_is_released_once() -> None:
     rows = incidents(4)
     first = released(rows)
-    assert first.told is not None
-    again = released(rows, told=(Told.of(first.told.entry()),))
+    assert first.released is not None
+    again = released(rows, previous=(ReleasedCircumstances.of(first.released.entry()),))
     pd.testing.assert_frame_equal(again.table, first.table)
     assert again.note == ""
     late = pd.concat([rows, rows.iloc[[0] * 7]], ignore_index=True)
-    after = released(late, told=(first.told,))
+    after = released(late, previous=(first.released,))
     pd.testing.assert_frame_equal(after.table, first.table)
     assert after.note == FIRST
-    other = released(rows, headline=Period(202402, 202501), told=(first.told,))
+    other = released(rows, headline=Period(202402, 202501), previous=(first.released,))
     assert other.table.empty
     assert other.note == APART
-    apart = released(late, profile(name="second"), told=(first.told,))
+    apart = released(late, profile(name="second"), previous=(first.released,))
     assert apart.note == APART
 
 
@@ -224,28 +232,29 @@ def test_folders_of_two_audiences_say_no_more_together() -> None:
     rows = incidents(5, rows=2000, charity=100)
     public = profile(name="public", audience="public", threshold=10)
     first = released(rows, public, fewest=10)
-    assert first.told is not None
-    partner = released(rows, told=(first.told,), fewest=10)
+    assert first.released is not None
+    partner = released(rows, previous=(first.released,), fewest=10)
     shown = first.table[first.table["incidents"].notna()]
     both = pd.concat([partner.table, shown], ignore_index=True)
     assert Attack(rows, both).given_away() == []
     # The other way round the public sees no more than partners do.
     alone = released(rows, fewest=10)
-    assert alone.told is not None
-    later = released(rows, public, told=(alone.told,), fewest=10)
+    assert alone.released is not None
+    later = released(rows, public, previous=(alone.released,), fewest=10)
     key = ["area_code", "organisation", "question", "answer"]
     held = set(map(tuple, alone.table.loc[alone.table["incidents"].notna(), key].to_numpy()))
     assert set(map(tuple, later.table.loc[later.table["incidents"].notna(), key].to_numpy())) <= held
     assert len(later.table)
 
 
-def test_blurred_folders_and_withheld_totals_show_none() -> None:
+def test_perturbed_folders_and_withheld_totals_show_none() -> None:
     rows = incidents(0)
     assert released(rows, profile(protection="round", rounding=5)).table.empty
     made = setting(rows, profile())
     counts = made.counts.copy()
-    counts.loc[counts["area_code"] == "B4", ["incidents", "withheld"]] = [pd.NA, "incidents"]
-    counts.loc[counts["area_code"] == "B3", ["incidents", "withheld"]] = [pd.NA, "incidents"]
+    gone = counts["area_code"].isin(["B3", "B4"])
+    counts.loc[gone, "incidents"] = pd.NA
+    counts["withheld"] = [frozenset({"incidents"}) if g else frozenset() for g in gone]
     table = release_circumstances(facets_of(rows), replace(made, counts=counts)).table
     assert table.loc[table["area_code"].isin(["B3", "B4"]), "incidents"].isna().all()
     assert release_circumstances(None, made).table.empty

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pipeline.errors import InputError
 from pipeline.release.audit import audit
 from pipeline.release.linked_tables import Relations, area_sums, period_sums, stack
-from pipeline.release.suppression import ADDED, AT_SOURCE, PROTECTED, suppress
+from pipeline.release.suppression import Status, suppress
 from tests.kit.small_cities import small_city
 
 
@@ -133,8 +133,8 @@ def test_words_for_every_withheld_cell() -> None:
     cells, relations = one_borough(3, 2, 7, 20, known=[False, True, False, False, False])
     result = suppress(cells, relations=relations, threshold=5)
     status = dict(zip(result.cells["area_code"], result.cells["status"], strict=True))
-    assert (status["W0"], status["W1"]) == (AT_SOURCE, PROTECTED)
-    assert [status[c] for c in ("B", "W2", "W3")].count(ADDED) >= 1
+    assert (status["W0"], status["W1"]) == (Status.AT_SOURCE, Status.PROTECTED)
+    assert [status[c] for c in ("B", "W2", "W3")].count(Status.ADDED) >= 1
     assert result.ratio == pytest.approx((result.cells["state"] == "withheld").sum() / 2)
 
 
@@ -142,7 +142,7 @@ def test_what_a_known_table_gives_away_by_arithmetic_is_not_claimed() -> None:
     """Everything but W0 is public at source, so W0 is too."""
     cells, relations = one_borough(3, 7, 20, known=[True, False, True, True])
     result = suppress(cells, relations=relations, threshold=5)
-    assert result.cells["status"].tolist() == ["", AT_SOURCE, "", ""]
+    assert result.cells["status"].tolist() == ["", Status.AT_SOURCE, "", ""]
     assert result.unprotected.size == 0
 
 

@@ -25,18 +25,28 @@ tables that agree with everything published and differ by the threshold in that 
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
-from pipeline.release.audit.intervals import Ranges, Witness, feasible_ranges, witness_ranges
+from pipeline.release.audit.intervals import Intervals, Witness, feasibility_intervals
 from pipeline.release.linked_tables import KEY, Relations
 
-__all__ = ["STATES", "AuditResult", "Ranges", "Witness", "attacker_view", "audit", "feasible_ranges", "witness_ranges"]
+__all__ = ["AuditResult", "CellState", "Intervals", "Witness", "attacker_view", "audit", "feasibility_intervals"]
 
-STATES = ("published", "withheld", "band", "latent")
+
+class CellState(StrEnum):
+    """How a release shows a cell."""
+
+    PUBLISHED = "published"
+    WITHHELD = "withheld"
+    BAND = "band"
+    """Shown as "fewer than the threshold"."""
+    LATENT = "latent"
+    """Never published, but implied: a piece of a window, a hotspot, a count of an earlier release."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +71,7 @@ class AuditResult:
     blocks: dict[str, int]
 
     @property
-    def pinned(self) -> NDArray[np.int64]:
+    def too_narrow(self) -> NDArray[np.int64]:
         """Positions of the cells that are pinned more narrowly than promised; for the internal log only."""
         return np.asarray(self.cells.loc[~self.cells["safe"], "position"], dtype=np.int64)
 
@@ -72,7 +82,7 @@ def attacker_view(cells: pd.DataFrame, *, threshold: int) -> pd.DataFrame:
     Parameters
     ----------
     cells
-        Columns `state` (one of `STATES`; ``latent``: never published, such as a piece of a window), `value`, and, where
+        Columns `state` (a `CellState`), `value`, and, where
         wanted, `known` (the attacker has the value from elsewhere), `shown_low` and `shown_high` (a published cell was
         rounded or blurred: the values it may stand for), `known_low` and `known_high` (bounds from earlier releases).
         Nulls in the last four mean that nothing is added.
@@ -90,12 +100,12 @@ def attacker_view(cells: pd.DataFrame, *, threshold: int) -> pd.DataFrame:
         If a state is unknown, or two sources of bounds contradict each other.
     """
     state = cells["state"].astype(str).to_numpy()
-    wrong = sorted(set(state) - set(STATES))
+    wrong = sorted(set(state) - set(CellState))
     if wrong:
-        raise InputError(f"cell states are {', '.join(STATES)}; found {', '.join(wrong)}.")
+        raise InputError(f"cell states are {', '.join(CellState)}; found {', '.join(wrong)}.")
     value = cells["value"].to_numpy(dtype=np.float64)
     known = cells["known"].to_numpy(dtype=bool) if "known" in cells else np.zeros(len(cells), dtype=bool)
-    shown, band, hidden = state == "published", state == "band", state == "withheld"
+    shown, band, hidden = (state == s for s in (CellState.PUBLISHED, CellState.BAND, CellState.WITHHELD))
     low, high = np.zeros(len(cells)), np.where(band, threshold - 1.0, np.inf)
     at_least, at_most = _column(cells, "shown_low", value), _column(cells, "shown_high", value)
     low, high = np.where(shown, at_least, low), np.where(shown, at_most, high)
@@ -104,9 +114,9 @@ def attacker_view(cells: pd.DataFrame, *, threshold: int) -> pd.DataFrame:
     if np.any(low > high):
         at = cells.iloc[int(np.argmax(low > high))][list(KEY)].to_dict()
         raise InputError(f"what is published and what was published earlier contradict each other at {at}.")
-    small = (state == "latent") & (value > 0) & (value < threshold)
+    small = (state == CellState.LATENT) & (value > 0) & (value < threshold)
     if "protect" in cells:
-        small |= (state == "latent") & cells["protect"].to_numpy(dtype=bool)
+        small |= (state == CellState.LATENT) & cells["protect"].to_numpy(dtype=bool)
     required = np.select([known, hidden | small, band], [0.0, float(threshold), threshold - 1.0], 0.0)
     return pd.DataFrame({"low": low, "high": high, "required": required})
 
@@ -159,7 +169,7 @@ def audit(
         raise InputError(f"relations speak of {relations.matrix.shape[1]} cells, the table has {len(cells)}.")
     view = attacker_view(cells, threshold=threshold)
     required = view["required"].to_numpy()
-    found = feasible_ranges(
+    found = feasibility_intervals(
         relations,
         low=view["low"].to_numpy(),
         high=view["high"].to_numpy(),

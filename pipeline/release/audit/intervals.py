@@ -15,21 +15,21 @@ from pipeline.release.linked_tables import Relations
 
 __all__ = [
     "TOLERANCE",
+    "Intervals",
     "Optimum",
-    "Ranges",
     "System",
     "Witness",
     "blocks_of",
     "exchange_moves",
-    "feasible_ranges",
+    "feasibility_intervals",
     "neighbourhood",
     "optimise",
-    "pinned_to",
     "propagate",
     "reduce_system",
     "whole_point",
+    "with_others_fixed",
     "witness",
-    "witness_ranges",
+    "witnessed_intervals",
 ]
 
 
@@ -199,7 +199,7 @@ LOCAL_CELLS = 3_000  # relatives beyond this many are not near
 
 
 @dataclass(slots=True)
-class Ranges:
+class Intervals:
     """Feasible range of each cell of the table that is not known, by position in `cells`.
 
     Attributes
@@ -242,7 +242,7 @@ class _Search:
         reach = 2.0 * max(float(required.max(initial=1.0)), 1.0)
         return cls(system, x, required.astype(np.float64), least, most, reach, [])
 
-    def hear(self, witnesses: Iterable[Witness]) -> None:
+    def accept(self, witnesses: Iterable[Witness]) -> None:
         """Take tables that somebody else found, each only if it satisfies everything here."""
         unknown = self.system.cells
         for cells, values in witnesses:
@@ -251,14 +251,14 @@ class _Search:
             columns, point = at[mine], self.x.copy()
             point[columns] = values[mine]
             if self.system.holds(point):
-                self.see(columns, point[columns])
+                self.record(columns, point[columns])
 
-    def tell(self) -> list[Witness]:
+    def found_tables(self) -> list[Witness]:
         """Return the points found, as what differs from the known one."""
         moved = [np.flatnonzero(p != self.x) for p in self.points]
         return [(self.system.cells[m], p[m]) for m, p in zip(moved, self.points, strict=True) if m.size]
 
-    def give_up(self) -> NDArray[np.bool_]:
+    def drop_hopeless(self) -> NDArray[np.bool_]:
         """Drop the cells whose outer bounds are too narrow already, and say which."""
         doomed = self.system.high - self.system.low < self.need
         self.need = np.where(doomed, 0.0, self.need)
@@ -268,7 +268,7 @@ class _Search:
     def pending(self) -> NDArray[np.bool_]:
         return self.seen_high - self.seen_low < self.need
 
-    def see(self, columns: IntArray, point: FloatArray) -> None:
+    def record(self, columns: IntArray, point: FloatArray) -> None:
         self.seen_low[columns] = np.minimum(self.seen_low[columns], point)
         self.seen_high[columns] = np.maximum(self.seen_high[columns], point)
 
@@ -278,7 +278,7 @@ class _Search:
         return replace(cut, low=np.maximum(cut.low, x - self.reach), high=np.minimum(cut.high, x + self.reach))
 
 
-def feasible_ranges(
+def feasibility_intervals(
     relations: Relations,
     *,
     low: FloatArray,
@@ -287,7 +287,7 @@ def feasible_ranges(
     truth: FloatArray | None = None,
     exact: bool = False,
     witnesses: Iterable[Witness] = (),
-) -> Ranges:
+) -> Intervals:
     """Find how narrowly the relations pin each unknown cell.
 
     Parameters
@@ -314,11 +314,11 @@ def feasible_ranges(
     loose = reduce_system(relations, low=low, high=high)
     tight = propagate(loose)
     block = blocks_of(tight)
-    ranges = Ranges(
+    intervals = Intervals(
         tight.cells, tight.low.copy(), tight.high.copy(), np.full(block.size, "bounds", dtype=object), block
     )
     if block.size == 0:
-        return ranges
+        return intervals
     if truth is None:
         x = _some_point(tight, block)
     else:
@@ -330,17 +330,17 @@ def feasible_ranges(
         settled = (tight.low == search.seen_low) & (tight.high == search.seen_high)
         search.need = np.where(settled, 0.0, np.inf)
     else:
-        search.hear(witnesses)
-        doomed = search.give_up()
+        search.accept(witnesses)
+        doomed = search.drop_hopeless()
         _random_directions(search, block)
         shown = ~search.pending & ~doomed
-        ranges.low[shown], ranges.high[shown] = search.seen_low[shown], search.seen_high[shown]
-        ranges.method[shown] = "witness"
-    _one_by_one(search, ranges, block, exact=exact)
-    return ranges
+        intervals.low[shown], intervals.high[shown] = search.seen_low[shown], search.seen_high[shown]
+        intervals.method[shown] = "witness"
+    _one_by_one(search, intervals, block, exact=exact)
+    return intervals
 
 
-def witness_ranges(
+def witnessed_intervals(
     relations: Relations,
     *,
     low: FloatArray,
@@ -351,7 +351,7 @@ def witness_ranges(
 ) -> tuple[FloatArray, FloatArray, list[Witness]]:
     """Widen the ranges that witnesses show, without settling the cells that stay narrow.
 
-    Parameters as for `feasible_ranges`; `seen` holds the lowest and highest value each cell of the table took in
+    Parameters as for `feasibility_intervals`; `seen` holds the lowest and highest value each cell of the table took in
     tables found feasible before, shape (cells,) each. What was feasible stays so when more is withheld.
 
     Returns
@@ -363,16 +363,16 @@ def witness_ranges(
     """
     tight = propagate(reduce_system(relations, low=low, high=high))
     seen_low, seen_high = seen[0].copy(), seen[1].copy()
-    told: list[Witness] = []
+    witnessed: list[Witness] = []
     if tight.cells.size:
         search = _Search.start(tight, truth[tight.cells].astype(np.float64), required[tight.cells])
-        search.see(np.arange(tight.cells.size), seen_low[tight.cells])
-        search.see(np.arange(tight.cells.size), seen_high[tight.cells])
-        search.give_up()
+        search.record(np.arange(tight.cells.size), seen_low[tight.cells])
+        search.record(np.arange(tight.cells.size), seen_high[tight.cells])
+        search.drop_hopeless()
         _random_directions(search, blocks_of(tight))
         seen_low[tight.cells], seen_high[tight.cells] = search.seen_low, search.seen_high
-        told = search.tell()
-    return seen_low, seen_high, told
+        witnessed = search.found_tables()
+    return seen_low, seen_high, witnessed
 
 
 def _some_point(system: System, block: IntArray) -> FloatArray:
@@ -410,7 +410,7 @@ def _random_directions(search: _Search, block: IntArray) -> None:
             for whole, direction in zip(pair, (lot, -lot), strict=True):
                 point = witness(cut, direction)
                 if point is not None:
-                    search.see(columns, point)
+                    search.record(columns, point)
                     whole[columns] = point
         search.points += pair
         gained = before - int(search.pending.sum())
@@ -418,23 +418,23 @@ def _random_directions(search: _Search, block: IntArray) -> None:
             break
 
 
-def _one_by_one(search: _Search, ranges: Ranges, block: IntArray, *, exact: bool) -> None:
+def _one_by_one(search: _Search, intervals: Intervals, block: IntArray, *, exact: bool) -> None:
     """Settle what is pending cell by cell: near relatives, then the linear programme, then the integer one."""
     by_column = csc_array(search.system.matrix)
     for column in np.flatnonzero(search.pending):
         if not exact and (not search.pending[column] or _local(search, int(column))):
-            ranges.low[column], ranges.high[column] = search.seen_low[column], search.seen_high[column]
-            ranges.method[column] = "witness"
+            intervals.low[column], intervals.high[column] = search.seen_low[column], search.seen_high[column]
+            intervals.method[column] = "witness"
             continue
         columns = np.flatnonzero(block == block[column])
         cut = search.system.block(np.unique(by_column[:, columns].indices), columns)
         at = int(np.searchsorted(columns, column))
         least, most, whole = _ends(search, cut, columns, at, integer=False)
-        ranges.method[column] = "linear"
+        intervals.method[column] = "linear"
         if not whole and (exact or most - least >= search.need[column]):
             least, most, _ = _ends(search, cut, columns, at, integer=True)
-            ranges.method[column] = "integer"
-        ranges.low[column], ranges.high[column] = least, most
+            intervals.method[column] = "integer"
+        intervals.low[column], intervals.high[column] = least, most
 
 
 def _ends(search: _Search, cut: System, columns: IntArray, at: int, *, integer: bool) -> tuple[float, float, bool]:
@@ -446,7 +446,7 @@ def _ends(search: _Search, cut: System, columns: IntArray, at: int, *, integer: 
         best = optimise(cut, cost, integer=integer)
         ends.append(sign * best.value)
         if best.point is not None:
-            search.see(columns, best.point)
+            search.record(columns, best.point)
         elif not np.isinf(best.value):
             whole = False
     return float(np.ceil(ends[0] - TOLERANCE)), float(np.floor(ends[1] + TOLERANCE)), whole
@@ -458,14 +458,14 @@ def _local(search: _Search, column: int) -> bool:
         rows, columns = neighbourhood(search.system, column, hops=hops)
         if columns.size > LOCAL_CELLS:
             return False
-        cut = search.boxed(columns, pinned_to(search.system, search.x, rows, columns))
+        cut = search.boxed(columns, with_others_fixed(search.system, search.x, rows, columns))
         cost = np.zeros(columns.size)
         at = int(np.searchsorted(columns, column))
         for sign in (1.0, -1.0):
             cost[at] = sign
             point = optimise(cut, cost).point
             if point is not None:
-                search.see(columns, point)
+                search.record(columns, point)
         if not search.pending[column]:
             return True
     return False
@@ -480,8 +480,8 @@ def _local(search: _Search, column: int) -> bool:
 TOLERANCE = 1e-6
 INFEASIBLE = 2  # status of scipy.optimize.milp
 WHOLE = 1e-4  # how far from a whole number the solver may leave one
-MENDED_CELLS = 3_000
-MENDED_GAP = 0.2
+REPAIR_CELLS = 3_000
+REPAIR_GAP = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -519,9 +519,9 @@ def witness(system: System, cost: FloatArray) -> FloatArray | None:
         return point
     by_column = csc_array(system.matrix)
     columns = np.flatnonzero(np.abs(np.round(x) - x) >= WHOLE).astype(np.int64)
-    while columns.size <= MENDED_CELLS:
+    while columns.size <= REPAIR_CELLS:
         rows = np.unique(by_column[:, columns].indices).astype(np.int64)
-        found = _try(pinned_to(system, np.round(x), rows, columns), cost[columns], gap=MENDED_GAP)
+        found = _try(with_others_fixed(system, np.round(x), rows, columns), cost[columns], gap=REPAIR_GAP)
         if found is not None:
             point = np.round(x)
             point[columns] = np.round(found)
@@ -634,7 +634,7 @@ def neighbourhood(system: System, column: int, *, hops: int) -> tuple[IntArray, 
     return np.unique(by_column[:, columns].indices).astype(np.int64), columns.astype(np.int64)
 
 
-def pinned_to(system: System, x: FloatArray, rows: IntArray, columns: IntArray) -> System:
+def with_others_fixed(system: System, x: FloatArray, rows: IntArray, columns: IntArray) -> System:
     """Cut out a neighbourhood with everything outside it held at `x`."""
     outside = x.copy()
     outside[columns] = 0.0

@@ -8,6 +8,7 @@ release; `reason` and `status` are for the house.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Literal
 
 import numpy as np
@@ -16,17 +17,32 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from pipeline.errors import InputError
-from pipeline.release.audit import Witness
+from pipeline.release.audit import CellState, Witness
 from pipeline.release.audit.intervals import propagate, reduce_system
 from pipeline.release.linked_tables import Relations
 from pipeline.release.suppression.search import Pattern, Table, cheapest_pattern, greedy_pattern, pruned
 
-__all__ = ["ADDED", "AT_SOURCE", "BEFORE", "PROTECTED", "Loss", "Suppression", "ZeroRule", "suppress"]
+__all__ = ["Loss", "Reason", "Status", "Suppression", "ZeroRule", "suppress"]
 
-PROTECTED = "protected"
-AT_SOURCE = "already public at source"
-BEFORE = "already released by us"
-ADDED = "added by us"
+
+class Reason(StrEnum):
+    """Why a cell is withheld; for the data owner only."""
+
+    PRIMARY = "primary"
+    SECONDARY = "secondary"
+    DECLARED = "declared"
+    """Whatever its value: a small revision, or a cell that other readers would need to be withheld."""
+
+
+class Status(StrEnum):
+    """What is promised for a withheld cell."""
+
+    PROTECTED = "protected"
+    AT_SOURCE = "already public at source"
+    ALREADY_RELEASED = "already released by us"
+    ADDED = "added by us"
+    """Secondary: protected as well, and reported to readers as `PROTECTED`."""
+
 
 ZeroRule = Literal["show", "band"]
 Loss = Literal["cells", "incidents", "balanced"]
@@ -43,9 +59,8 @@ class Suppression:
     Attributes
     ----------
     cells
-        The cells given, with `state` (``published``, ``withheld``, ``band``, ``latent``), `known`, `reason`
-        (``primary``, ``secondary``, ``declared``, or empty) and `status` (`PROTECTED`, `AT_SOURCE`, `BEFORE`, `ADDED`,
-        or empty).
+        The cells given, with `state` (a `CellState`), `known`, `reason` (a `Reason`, or empty) and `status` (a
+        `Status`, or empty).
     counts
         One row per level and measure: `cells`, `published`, `withheld`, `band`, `primary`, `secondary`, `declared` and
         `incidents_lost` (sum of the secondary cells' true counts).
@@ -63,8 +78,8 @@ class Suppression:
     @property
     def ratio(self) -> float | None:
         """Withheld cells per primary one, or None where nothing is primary."""
-        primary = int(self.counts["primary"].sum())
-        return float(self.counts[["primary", "secondary"]].to_numpy().sum()) / primary if primary else None
+        primary = int(self.counts[Reason.PRIMARY].sum())
+        return float(self.counts[[Reason.PRIMARY, Reason.SECONDARY]].to_numpy().sum()) / primary if primary else None
 
 
 def suppress(
@@ -127,11 +142,11 @@ def suppress(
     start = small | flag["latent"] | flag["declared"]
     after = None if band.any() else after
     if after is not None:
-        start |= (after.cells["state"] == "withheld").to_numpy(dtype=bool)
+        start |= (after.cells["state"] == CellState.WITHHELD).to_numpy(dtype=bool)
     low, top = _bound(cells, "known_low", 0.0), _bound(cells, "known_high", np.inf)
     high = np.where(band, np.minimum(threshold - 1.0, top), top)
     given = flag["known"] | flag["fixed"]
-    at_source = flag["known"] | _at_source(relations, x, flag["known"], threshold)
+    at_source = flag["known"] | _narrow_by_known_tables(relations, x, flag["known"], threshold)
     low, high, top = (np.where(given, x, bound) for bound in (low, high, top))
     if np.any(low > x) or np.any(high < x):
         raise InputError("earlier releases' bounds exclude the true counts: they speak of other data.")
@@ -147,14 +162,20 @@ def suppress(
     hidden = pattern.hidden
     band &= ~pattern.outright
     frame = cells.assign(
-        state=np.select([flag["latent"], band, hidden], ["latent", "band", "withheld"], "published"),
+        state=np.select(
+            [flag["latent"], band, hidden], [CellState.LATENT, CellState.BAND, CellState.WITHHELD], CellState.PUBLISHED
+        ),
         known=given,
     )
     seen = hidden & ~flag["latent"]
-    frame["reason"] = np.select([seen & small, seen & flag["declared"], seen], ["primary", "declared", "secondary"], "")
-    added = (frame["reason"] == "secondary").to_numpy()
+    frame["reason"] = np.select(
+        [seen & small, seen & flag["declared"], seen], [Reason.PRIMARY, Reason.DECLARED, Reason.SECONDARY], ""
+    )
+    added = (frame["reason"] == Reason.SECONDARY).to_numpy()
     frame["status"] = np.select(
-        [seen & at_source, seen & flag["fixed"], added, seen], [AT_SOURCE, BEFORE, ADDED, PROTECTED], ""
+        [seen & at_source, seen & flag["fixed"], added, seen],
+        [Status.AT_SOURCE, Status.ALREADY_RELEASED, Status.ADDED, Status.PROTECTED],
+        "",
     )
     lost = pattern.given_up | (start & (low == high) & (need > 0))
     return Suppression(frame, _tally(frame), np.flatnonzero(lost).astype(np.int64), pattern.witnesses)
@@ -166,7 +187,7 @@ def _choose(table: Table, *, exact_cells: int, prune_cells: int, witnesses: Sequ
     given_up = outright.copy()
     label = table.labels()
     size = np.bincount(label)
-    rest, told = [], list[Witness]()
+    rest, witnessed = [], list[Witness]()
     for number in np.unique(label[table.hidden & table.movable]):
         columns = np.flatnonzero(label == number) if size[number] <= exact_cells else None
         found = cheapest_pattern(table.part(columns)) if columns is not None else None
@@ -182,17 +203,17 @@ def _choose(table: Table, *, exact_cells: int, prune_cells: int, witnesses: Sequ
         if 0 < int((pattern.hidden & ~part.hidden).sum() + pattern.outright.sum()) <= prune_cells:
             pattern = pruned(part, pattern)
         hidden[columns], outright[columns], given_up[columns] = pattern.hidden, pattern.outright, pattern.given_up
-        told += [(columns[cells], values) for cells, values in pattern.witnesses]
-    return Pattern(hidden, outright, given_up, tuple(told))
+        witnessed += [(columns[cells], values) for cells, values in pattern.witnesses]
+    return Pattern(hidden, outright, given_up, tuple(witnessed))
 
 
-def _at_source(relations: Relations, x: FloatArray, known: BoolArray, threshold: int) -> BoolArray:
+def _narrow_by_known_tables(relations: Relations, x: FloatArray, known: BoolArray, threshold: int) -> BoolArray:
     """Cells that the known tables alone give away by arithmetic, whatever this release does."""
-    pinned = np.zeros(x.size, dtype=bool)
+    too_narrow = np.zeros(x.size, dtype=bool)
     if known.any():
         system = propagate(reduce_system(relations, low=np.where(known, x, 0.0), high=np.where(known, x, np.inf)))
-        pinned[system.cells] = system.high - system.low < threshold
-    return pinned
+        too_narrow[system.cells] = system.high - system.low < threshold
+    return too_narrow
 
 
 def _loss(loss: Loss | FloatArray, x: FloatArray, relations: Relations) -> FloatArray:
@@ -238,8 +259,9 @@ def _bound(cells: pd.DataFrame, name: str, default: float) -> FloatArray:
 def _tally(frame: pd.DataFrame) -> pd.DataFrame:
     """Count cells by level and measure."""
     tally: dict[str, Any] = {"cells": 1}
-    tally |= {s: (frame["state"] == s).astype(np.int64) for s in ("published", "withheld", "band")}
-    tally |= {r: (frame["reason"] == r).astype(np.int64) for r in ("primary", "secondary", "declared")}
-    tally["incidents_lost"] = frame["value"].where(frame["reason"] == "secondary", 0).astype(np.int64)
-    counted = frame[["level", "measure"]].assign(**tally)[frame["state"] != "latent"]
+    shown = (CellState.PUBLISHED, CellState.WITHHELD, CellState.BAND)
+    tally |= {s.value: (frame["state"] == s).astype(np.int64) for s in shown}
+    tally |= {r.value: (frame["reason"] == r).astype(np.int64) for r in Reason}
+    tally["incidents_lost"] = frame["value"].where(frame["reason"] == Reason.SECONDARY, 0).astype(np.int64)
+    counted = frame[["level", "measure"]].assign(**tally)[frame["state"] != CellState.LATENT]
     return counted.groupby(["level", "measure"], sort=True).sum().reset_index()

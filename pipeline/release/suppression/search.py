@@ -10,10 +10,20 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csc_array, csr_array
 from scipy.sparse.csgraph import connected_components
 
-from pipeline.release.audit import Witness, feasible_ranges, witness_ranges
+from pipeline.release.audit import Witness, feasibility_intervals
+from pipeline.release.audit.intervals import witnessed_intervals
 from pipeline.release.linked_tables import Relations
 
-__all__ = ["Board", "Pattern", "Slide", "Table", "cheapest_pattern", "greedy_pattern", "pruned", "slide"]
+__all__ = [
+    "Adjustment",
+    "IndexedTable",
+    "Pattern",
+    "Table",
+    "cheapest_adjustment",
+    "cheapest_pattern",
+    "greedy_pattern",
+    "pruned",
+]
 
 
 FloatArray = NDArray[np.float64]
@@ -70,7 +80,7 @@ class Table:
         low, high, required = self.view(pattern)
         if only is not None:
             required = np.where(np.arange(required.size) == only, required, 0.0)
-        found = feasible_ranges(self.relations, low=low, high=high, required=required, truth=self.x)
+        found = feasibility_intervals(self.relations, low=low, high=high, required=required, truth=self.x)
         return np.asarray(found.cells[found.high - found.low < required[found.cells]], dtype=np.int64)
 
     def promising_less(self, cells: BoolArray) -> "Table":
@@ -204,19 +214,19 @@ def greedy_pattern(table: Table, witnesses: Sequence[Witness] = ()) -> Pattern:
     hidden, outright = table.hidden.copy(), np.zeros(table.x.size, dtype=bool)
     given_up = outright.copy()
     seen_low, seen_high = table.x.copy(), table.x.copy()
-    board = Board.build(table)
+    indexed = IndexedTable.build(table)
     witnesses = list(witnesses)
     for cells, values in witnesses:
         seen_low[cells] = np.minimum(seen_low[cells], values)
         seen_high[cells] = np.maximum(seen_high[cells], values)
     for _ in range(ROUNDS):
         now = table.promising_less(given_up).without_bands(outright)
-        board = replace(board, table=now)
+        indexed = replace(indexed, table=now)
         low, high, required = now.view(hidden)
-        seen_low, seen_high, told = witness_ranges(
+        seen_low, seen_high, witnessed = witnessed_intervals(
             now.relations, low=low, high=high, required=required, truth=now.x, seen=(seen_low, seen_high)
         )
-        witnesses += told
+        witnesses += witnessed
         narrow = np.flatnonzero(seen_high - seen_low < required)
         if narrow.size == 0:
             break
@@ -224,7 +234,9 @@ def greedy_pattern(table: Table, witnesses: Sequence[Witness] = ()) -> Pattern:
             seen = (float(seen_low[target]), float(seen_high[target]))
             if seen[1] - seen[0] >= required[target] or given_up[target]:
                 continue
-            found = slide(board, target=int(target), seen=seen, need=float(required[target]), hidden=hidden)
+            found = cheapest_adjustment(
+                indexed, target=int(target), seen=seen, need=float(required[target]), hidden=hidden
+            )
             if found is None:
                 given_up[target] = True
                 continue
@@ -261,7 +273,7 @@ KEPT = 1e-3  # cost per unit of sliding a cell that is withheld already: keeps s
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
+class IndexedTable:
     """A table with its matrix in both orders."""
 
     table: Table
@@ -270,7 +282,7 @@ class Board:
     equal: BoolArray
 
     @classmethod
-    def build(cls, table: Table) -> "Board":
+    def build(cls, table: Table) -> "IndexedTable":
         """Prepare both orders once."""
         matrix = csr_array(table.relations.matrix).astype(np.float64)
         return cls(table, matrix, csc_array(matrix), table.relations.equal)
@@ -302,7 +314,7 @@ class Board:
 
 
 @dataclass(frozen=True, slots=True)
-class Slide:
+class Adjustment:
     """Cells that move, the counts they move to, and whether that is a whole-number table (a witness)."""
 
     cells: IntArray
@@ -310,7 +322,9 @@ class Slide:
     witness: bool
 
 
-def slide(board: Board, *, target: int, seen: tuple[float, float], need: float, hidden: BoolArray) -> Slide | None:
+def cheapest_adjustment(
+    indexed: IndexedTable, *, target: int, seen: tuple[float, float], need: float, hidden: BoolArray
+) -> Adjustment | None:
     """Find the cheapest set of cells whose counts can slide so that the target's range reaches `need`.
 
     The target is moved up (or down) until the widest pair of witnesses is `need` apart, or as far as its own bounds let
@@ -337,13 +351,13 @@ def slide(board: Board, *, target: int, seen: tuple[float, float], need: float, 
     slide
         None if the table allows none.
     """
-    table = board.table
+    table = indexed.table
     rise, fall = min(seen[0] + need, table.top[target]), max(seen[1] - need, table.low[target])
     goals = [g for g in (rise, fall) if not seen[0] <= g <= seen[1]]
     for steps in WIDENING:
-        cells = _near(board, target, steps, hidden)
-        best: tuple[float, Slide] | None = None
-        constraint = board.neighbourhood(cells)
+        cells = _near(indexed, target, steps, hidden)
+        best: tuple[float, Adjustment] | None = None
+        constraint = indexed.neighbourhood(cells)
         for goal in goals:
             moved = _cheapest(
                 table, cells, constraint, target=target, goal=goal, hidden=hidden, last=steps == WIDENING[-1]
@@ -356,8 +370,8 @@ def slide(board: Board, *, target: int, seen: tuple[float, float], need: float, 
             cost = float(table.loss[cells[fresh]].sum()) + KEPT * float(step.sum())
             if best is None or cost < best[0]:
                 values = np.round(moved[changed])
-                whole = bool(np.all(np.abs(values - moved[changed]) < NEAR)) and _holds(board, cells[changed], values)
-                best = (cost, Slide(cells[changed], values, whole))
+                whole = bool(np.all(np.abs(values - moved[changed]) < NEAR)) and _holds(indexed, cells[changed], values)
+                best = (cost, Adjustment(cells[changed], values, whole))
             if not fresh.any() or cells.size > LARGE:
                 break
         if best is not None:
@@ -365,17 +379,17 @@ def slide(board: Board, *, target: int, seen: tuple[float, float], need: float, 
     return None
 
 
-def _holds(board: Board, cells: IntArray, values: FloatArray) -> bool:
+def _holds(indexed: IndexedTable, cells: IntArray, values: FloatArray) -> bool:
     """Whether the rows still hold after some cells moved."""
-    rows = board.rows_of(cells)
-    moved = board.table.x.copy()
+    rows = indexed.rows_of(cells)
+    moved = indexed.table.x.copy()
     moved[cells] = values
-    total = board.rows[rows] @ moved
-    relations = board.table.relations
+    total = indexed.rows[rows] @ moved
+    relations = indexed.table.relations
     return bool(np.all(total >= relations.lower[rows]) and np.all(total <= relations.upper[rows]))
 
 
-def _near(board: Board, target: int, steps: str, hidden: BoolArray) -> IntArray:
+def _near(indexed: IndexedTable, target: int, steps: str, hidden: BoolArray) -> IntArray:
     """Grow a neighbourhood from the target.
 
     Steps: ``s`` adds all cells of its sums; ``i`` all cells of its inequalities; ``c`` the chains above and below
@@ -383,25 +397,25 @@ def _near(board: Board, target: int, steps: str, hidden: BoolArray) -> IntArray:
     published zeros.
     """
     cells = np.asarray([target], dtype=np.int64)
-    useful = board.table.movable
+    useful = indexed.table.movable
     if steps in LEAN:
-        useful = useful & (hidden | (board.table.x > 0))
+        useful = useful & (hidden | (indexed.table.x > 0))
     for step in steps:
         if step == "c":
-            cells = np.union1d(_chain(board, cells, 1), _chain(board, cells, -1))
+            cells = np.union1d(_chain(indexed, cells, 1), _chain(indexed, cells, -1))
         else:
-            rows = board.rows_of(cells)
-            cells = np.union1d(cells, board.cells_of(rows[board.equal[rows] == (step == "s")]))
+            rows = indexed.rows_of(cells)
+            cells = np.union1d(cells, indexed.cells_of(rows[indexed.equal[rows] == (step == "s")]))
         cells = cells[useful[cells] | (cells == target)]
     return cells.astype(np.int64)
 
 
-def _chain(board: Board, cells: IntArray, sign: int) -> IntArray:
+def _chain(indexed: IndexedTable, cells: IntArray, sign: int) -> IntArray:
     """Follow the inequalities in which a cell has coefficients of one sign, until no cell is new."""
     while True:
-        at = _slices(board.columns.indptr, cells)
-        rows = np.unique(board.columns.indices[at][np.sign(board.columns.data[at]) == sign])
-        grown = np.union1d(cells, board.cells_of(rows[~board.equal[rows]]))
+        at = _slices(indexed.columns.indptr, cells)
+        rows = np.unique(indexed.columns.indices[at][np.sign(indexed.columns.data[at]) == sign])
+        grown = np.union1d(cells, indexed.cells_of(rows[~indexed.equal[rows]]))
         if grown.size == cells.size:
             return cells
         cells = grown.astype(np.int64)
