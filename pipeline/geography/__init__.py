@@ -1,1 +1,7 @@
-"""Projection, areas and their index, grids, neighbours and topology."""
+"""Geography that knows nothing of crime: projection, areas and their index, grids, neighbours, topology.
+
+Import from the modules: `projection` (one transformation for points and boundaries), `areas` (which area holds a
+point), `grid` (square and hexagonal cells), `neighbours` (weights and permutations), `topology` (shared outlines).
+"""
+
+__all__: list[str] = []

@@ -33,8 +33,8 @@ __all__ = [
 Geometries = NDArray[np.object_]
 
 
-# Which area holds a point: an exact grid index over polygons.
-#
+# Which area holds a point: an exact grid index over polygons
+# ------------------------------------------------------------
 # Square cells are laid over the areas. A cell that no boundary crosses lies wholly inside one area or outside all, so
 # its points are looked up by integer division; only points in the cells along a boundary are tested against polygons.
 # The answer is that of testing every point against every polygon, many times faster.
@@ -43,7 +43,7 @@ Geometries = NDArray[np.object_]
 
 
 MAX_CELLS = 64_000_000  # 256 MB of int32: above that the cells double until they fit
-CHUNK_POINTS = 1 << 20
+CHUNK_POINTS = 1 << 20  # located together: a dozen temporary arrays of 8 MB each, whatever the file's length
 _ARRAYS = ("_order", "_full", "_border_full", "_starts", "_candidates")
 
 Points = NDArray[np.float64]
@@ -122,9 +122,13 @@ class AreaIndex:
         shapes = checked_shapes(geometries, names)
         if not (np.isfinite(cell_m) and cell_m > 0 and np.isfinite(snap_m) and snap_m >= 0):
             raise InputError(f"cell_m {cell_m}, snap_m {snap_m}: give metres, the cell above 0 and the snap 0 or more")
+        # Areas are ranked by code once, so that "the code that sorts first" becomes "the lowest rank" in every
+        # comparison.
         order = np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.int32)
         areas = shapes[order]
         west, south, east, north = shapely.total_bounds(areas)
+        # The margin leaves every point that may still be snapped on the grid, and two cells so that no boundary touches
+        # its edge. Too many cells double in side: an index that is coarse is slower, never wrong.
         cell = float(cell_m)
         while (margin := snap_m + 2 * cell) and (east - west + 2 * margin) * (north - south + 2 * margin) > (
             MAX_CELLS * cell * cell
@@ -133,10 +137,14 @@ class AreaIndex:
         x0, y0 = west - margin, south - margin
         cols, rows = int((east + margin - x0) / cell) + 1, int((north + margin - y0) / cell) + 1
 
+        # Three passes: cells that a boundary crosses; runs of cells between them, settled by one point each; and for
+        # the border cells the areas to test. Cells near a boundary count as border cells too if a point in them may be
+        # snapped.
         border = border_cells(areas, x0=x0, y0=y0, cell=cell, shape=(rows, cols))
         full = fill(border, areas, x0=x0, y0=y0, cell=cell, shape=(rows, cols))
         cells, starts, candidates = by_cell(border, shape=(rows, cols), reach=int(np.ceil(snap_m / cell)))
         border_full = full[cells]
+        # One array answers both questions: a rank, -1 for outside, or (below -1) the number of the border cell to ask.
         full[cells] = -2 - np.arange(len(cells), dtype=np.int32)
         return cls(names, cell, float(snap_m), order, areas, x0, y0, rows, cols, full, border_full, starts, candidates)
 
@@ -200,15 +208,18 @@ class AreaIndex:
     def _locate(self, x: Points, y: Points) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
         """Rank of the area of each point of one chunk, and whether it was snapped."""
         col, row = (x - self._x0) / self.cell_m, (y - self._y0) / self.cell_m
-        laid = (col >= 0) & (col < self._cols) & (row >= 0) & (row < self._rows)
-        if not laid.all():
-            col, row = np.where(laid, col, 0.0), np.where(laid, row, 0.0)
+        on_grid = (col >= 0) & (col < self._cols) & (row >= 0) & (row < self._rows)
+        if not on_grid.all():
+            col, row = np.where(on_grid, col, 0.0), np.where(on_grid, row, 0.0)
         rank = self._full[row.astype(np.int64) * self._cols + col.astype(np.int64)]
-        rank[~laid] = -1
+        rank[~on_grid] = -1
+        # Most points stop here: theirs was one division and one look-up.
         at = np.flatnonzero(rank <= -2)
         rank[at] = self._test(-2 - rank[at], x[at], y[at])
         snapped = np.zeros(len(x), dtype=bool)
         if self.snap_m > 0:
+            # Points outside every area but near one: rounding of coordinates puts some of a riverside ward into the
+            # river.
             out = at[rank[at] < 0]
             near = self._nearest(x[out], y[out])
             rank[out] = near
@@ -219,6 +230,8 @@ class AreaIndex:
         """Test points of border cells against the cells' candidates, lowest rank first."""
         rank = self._border_full[border]
         first, last = self._starts[border], self._starts[border + 1]
+        # All points try their first candidate together, then those without an answer their second, and so on:
+        # candidates are in order of rank, so the first hit is the area whose code sorts first.
         waiting = np.arange(len(border))
         step = 0
         while len(waiting):
@@ -238,6 +251,7 @@ class AreaIndex:
         rank = np.full(len(x), -1, dtype=np.int32)
         tree = shapely.STRtree(self._areas)
         grow = self.snap_m
+        # The tree finds areas whose boxes are near; the exact distance decides among them.
         point, area = tree.query(shapely.box(x - grow, y - grow, x + grow, y + grow))
         if not len(point):
             return rank
@@ -248,15 +262,17 @@ class AreaIndex:
         away = np.zeros(len(point))
         # Micrometres, so that rounding does not decide between neighbours that share the nearest corner.
         away[rivals] = np.round(shapely.distance(self._areas[area[rivals]], places[rivals]), 6)
+        # Written from the farthest to the nearest: the last write, which stays, is the nearest area of lowest rank.
         best = np.lexsort((area, away, point))[::-1]
         rank[point[best]] = area[best]
         return rank
 
 
-# Square cells under a set of areas: which a boundary crosses, which lie wholly inside one.
+# Building the index: which cells a boundary crosses, and which lie wholly inside one area
+# ------------------------------------------------------------------------------------------
 
 
-CHUNK_PIECES = 1 << 20
+CHUNK_PIECES = 1 << 20  # pieces of boundary cut at once: bounds the memory on coastlines of millions of points
 GROW_M = 1e-6  # wider than any rounding of a crossing point, far narrower than any map
 
 Ints = NDArray[np.int64]
@@ -279,18 +295,22 @@ def border_cells(areas: Geometries, *, x0: float, y0: float, cell: float, shape:
     a micrometre so that a boundary along a grid line counts on both sides.
     """
     rows, cols = shape
+    # All boundaries as one array of segments, each with the rank of its area.
     parts, part_area = shapely.get_parts(areas, return_index=True)
     rings, ring_part = shapely.get_rings(parts, return_index=True)
     xy, ring = shapely.get_coordinates(rings, return_index=True)
     same = np.flatnonzero(ring[1:] == ring[:-1])
     rank = part_area[ring_part[ring[same]]].astype(np.int64)
     a, b = (xy[same] - (x0, y0)) / cell, (xy[same + 1] - (x0, y0)) / cell  # in cells
+    # A segment is cut where it crosses a grid line: this many pieces, plus its two ends.
     lengths = np.abs(np.floor(b) - np.floor(a)).sum(axis=1) + 2
     found: list[Ints] = []
     chunk = np.cumsum(lengths) // CHUNK_PIECES
     for part in np.split(np.arange(len(same)), np.flatnonzero(np.diff(chunk)) + 1) if len(same) else ():
         at, segment = cut_segments(a[part], b[part])
         owner = rank[part][segment]
+        # A piece lies in one cell, so its midpoint names it; its ends lie on grid lines and name the cells on either
+        # side.
         ends = np.flatnonzero(segment[1:] == segment[:-1])
         middle = (at[ends] + at[ends + 1]) / 2
         places, owner = np.concatenate((at, middle)), np.concatenate((owner, owner[ends]))
@@ -313,9 +333,12 @@ def fill(
     """
     rows, cols = shape
     full = np.full(rows * cols, -1, dtype=np.int32)
+    # Keys are sorted by area, row, column: a gap between neighbours in one row is a run of cells that the boundary
+    # of this area does not cross, all inside it or all outside.
     line, col = np.divmod(border, cols)
     run = np.flatnonzero((line[1:] == line[:-1]) & (np.diff(col) > 1))
     rank, row = np.divmod(line[run], rows)
+    # The centre of the run's first cell decides for the whole run.
     inside = touches(areas, rank.astype(np.int32), x0 + (col[run] + 1.5) * cell, y0 + (row + 0.5) * cell)
     run, rank, row = run[inside], rank[inside], row[inside]
     first, length = row * cols + col[run] + 1, np.diff(col)[run] - 1
@@ -337,11 +360,12 @@ def by_cell(border: Ints, *, shape: tuple[int, int], reach: int) -> tuple[Ints, 
     return cells, np.concatenate(([0], np.cumsum(counts[cells]))), rank[order].astype(np.int32)
 
 
-# What a set of areas must be before anything is measured on it: one code each, sound polygons.
+# What a set of areas must be before anything is measured on it: one code each, valid polygons
+# ---------------------------------------------------------------------------------------------
 
 
-POLYGON, MULTIPOLYGON, COLLECTION = 3, 6, 7
-LISTED = 10
+POLYGON, MULTIPOLYGON = 3, 6  # as `shapely.get_type_id` numbers them
+LISTED = 10  # offenders named in a message; more would not be read
 
 
 def check_codes(codes: Sequence[str]) -> tuple[str, ...]:
@@ -379,6 +403,7 @@ def checked_shapes(geometries: Geometries, codes: Sequence[str]) -> Geometries:
     if len(shapes) != len(codes):
         raise InputError(f"{len(shapes)} geometries came with {len(codes)} codes: give one code per area")
     kind = shapely.get_type_id(shapes)
+    # Collect every fault before refusing: a boundary file is put right once, not area by area.
     faults = {
         "no geometry": shapely.is_missing(shapes) | shapely.is_empty(shapes),
         "a geometry that is not a polygon": ~np.isin(kind, (-1, POLYGON, MULTIPOLYGON)),
@@ -418,6 +443,8 @@ def repair(geometries: Geometries) -> tuple[Geometries, int]:
     shapes = _as_array(geometries)
     bad = np.flatnonzero(~shapely.is_missing(shapes) & ~shapely.is_valid(shapes))
     for at in bad:
+        # "structure" reads rings as shells and holes, as the file meant them; the other method would turn overlaps into
+        # holes.
         shapes[at] = _polygonal(shapely.make_valid(shapes[at], method="structure", keep_collapsed=False))
     return shapes, len(bad)
 
@@ -441,7 +468,8 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:LISTED]) + more
 
 
-# Two levels of areas: the upper one made from the lower, and how far a given upper level disagrees with it.
+# Two levels of areas: the upper one made from the lower, and how far a given upper level disagrees with it
+# ----------------------------------------------------------------------------------------------------------
 
 
 M2_PER_KM2 = 1e6
@@ -498,6 +526,7 @@ def dissolve(geometries: Geometries, parent_codes: Sequence[str]) -> tuple[tuple
     parents = np.array(parent_codes, dtype=object)
     joined = np.empty(len(codes), dtype=object)
     for at, code in enumerate(codes):
+        # Normalised, so that the outline starts at the same point whatever the order of the areas.
         joined[at] = shapely.normalize(shapely.union_all(shapes[parents == code]))
     return codes, joined
 
@@ -541,5 +570,7 @@ def level_agreement(
 def overlap_km2(geometries: Geometries) -> float:
     """Area covered more than once, each time counted, square kilometres; 0 for a clean partition."""
     shapes = np.asarray(geometries, dtype=object)
+    # What the areas add up to beyond their union is covered twice; rounded because the union is not exact to the last
+    # bit.
     excess = float(shapely.area(shapes).sum() - shapely.area(shapely.union_all(shapes))) / M2_PER_KM2
     return max(round(excess, 9), 0.0)

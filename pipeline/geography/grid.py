@@ -16,7 +16,8 @@ from pipeline.errors import InputError
 __all__ = ["Grid", "HexGrid", "checked", "cut_segments", "grown", "metres_text", "refuse_too_many"]
 
 
-# Square cells.
+# Square cells
+# ------------
 
 
 Points = NDArray[np.float64]
@@ -46,7 +47,7 @@ class Grid:
 
     @classmethod
     def covering(cls, bounds: tuple[float, float, float, float], *, cell_m: float, margin_m: float = 0.0) -> Self:
-        """Lay cells over a rectangle grown by a margin.
+        """Cover a rectangle, grown by a margin, with cells.
 
         Parameters
         ----------
@@ -63,6 +64,7 @@ class Grid:
             If a number is not usable, or the cells would not fit in memory.
         """
         west, south, east, north = checked(bounds, size_m=cell_m, margin_m=margin_m)
+        # Whole multiples of the side from the system's origin, not from the data: a new month moves no cell.
         col, row = floor(west / cell_m), floor(south / cell_m)
         cols, rows = floor(east / cell_m) + 1 - col, floor(north / cell_m) + 1 - row
         refuse_too_many(rows, cols, cell_m)
@@ -140,16 +142,21 @@ class Grid:
         rings, owner = shapely.get_rings(parts, return_index=True)
         if not len(rings):
             return np.zeros(self.shape)
+        # Shells counter-clockwise and holes clockwise, so that the signed areas of holes subtract themselves.
         shell = np.concatenate(([True], owner[1:] != owner[:-1]))
         rings = np.where(shapely.is_ccw(rings) == shell, rings, shapely.reverse(rings))
         xy, ring = shapely.get_coordinates(rings, return_index=True)
         places = (xy - (self.x0, self.y0)) / self.cell_m
         along = np.flatnonzero(ring[1:] == ring[:-1])
+        # Cut at the grid lines, every piece lies in one cell and is straight.
         cut, segment = cut_segments(places[along], places[along + 1])
         piece = np.flatnonzero(segment[1:] == segment[:-1])
         middle, rise = (cut[piece] + cut[piece + 1]) / 2, cut[piece + 1, 1] - cut[piece, 1]
+        # A piece on the very edge of the grid may round past it; clipping keeps it in the last cell.
         col, row = np.clip(np.floor(middle.T), 0, [[self.cols], [self.rows - 1]]).astype(np.int64)
         width = self.cols + 2
+        # For a piece of height `rise` whose middle is `west` of a cell's width from its west side, the strip from the
+        # piece to the cell's east side has area rise x (1 - west); every cell further east gets the whole height.
         flat = row * width + col
         west = np.clip(middle[:, 0] - col, 0.0, 1.0)
         # Shells run counter-clockwise, so a piece that falls has its inside to the east.
@@ -163,7 +170,8 @@ def _within(area: Any, bounds: tuple[float, float, float, float]) -> bool:
     return bool(west >= bounds[0] and south >= bounds[1] and east <= bounds[2] and north <= bounds[3])
 
 
-# Hexagonal cells with a point to the north.
+# Hexagonal cells with a point to the north
+# -----------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +198,7 @@ class HexGrid:
 
     @classmethod
     def covering(cls, bounds: tuple[float, float, float, float], *, size_m: float, margin_m: float = 0.0) -> Self:
-        """Lay hexagons over a rectangle grown by a margin.
+        """Cover a rectangle, grown by a margin, with hexagons.
 
         Parameters
         ----------
@@ -207,6 +215,7 @@ class HexGrid:
             If a number is not usable, or the cells would not fit in memory.
         """
         west, south, east, north = checked(bounds, size_m=size_m, margin_m=margin_m)
+        # An even first row, counted from the origin: which rows are shifted does not depend on the extent.
         pitch = size_m * sqrt(3) / 2
         row, col = 2 * floor((south / pitch - 1) / 2), floor(west / size_m) - 1
         rows, cols = ceil(north / pitch) + 2 - row, ceil(east / size_m) + 2 - col
@@ -236,6 +245,8 @@ class HexGrid:
         x, y = np.where(np.isfinite(points), points, 0.0).T
         best = np.full(len(points), -1, dtype=np.int64)
         nearest = np.full(len(points), np.inf)
+        # The nearest centre of each of the two lattices by rounding, then the nearer of the two: exact, and no
+        # trigonometry.
         for odd in (0, 1):
             row = 2 * np.floor((y / self.pitch_m - odd) / 2 + 0.5) + odd
             col = np.floor(x / self.size_m - odd / 2 + 0.5)
@@ -284,7 +295,8 @@ class HexGrid:
         return row + self.first_row, col + self.first_col
 
 
-# Segments cut where they cross the lines of a grid.
+# Segments cut where they cross the lines of a grid
+# -------------------------------------------------
 
 
 Ints = NDArray[np.int64]
@@ -307,6 +319,7 @@ def cut_segments(a: Points, b: Points) -> tuple[Points, Ints]:
     """
     parts = [np.zeros(len(a)), np.ones(len(a))]
     owners = [np.arange(len(a)), np.arange(len(a))]
+    # Vertical lines, then horizontal ones: the share of the way along the segment at which it meets each.
     for axis in (0, 1):
         low, high = np.floor(a[:, axis]), np.floor(b[:, axis])
         crossed = np.abs(high - low).astype(np.int64)
@@ -316,15 +329,17 @@ def cut_segments(a: Points, b: Points) -> tuple[Points, Ints]:
         parts.append(np.clip((line - a[owner, axis]) / (b[owner, axis] - a[owner, axis]), 0.0, 1.0))
         owners.append(owner)
     t, segment = np.concatenate(parts), np.concatenate(owners)
+    # Crossings of both kinds in the order in which the segment meets them.
     order = np.lexsort((t, segment))
     t, segment = t[order, None], segment[order]
     return a[segment] * (1 - t) + b[segment] * t, segment
 
 
-# What must hold before cells are laid, and how a cell writes its size.
+# What must hold before a grid is made, and how a cell writes its size
+# --------------------------------------------------------------------
 
 
-MAX_CELLS = 400_000_000
+MAX_CELLS = 400_000_000  # 3.2 GB of one float each: more is a stray coordinate, not a study area
 
 
 def metres_text(metres: float) -> str:
@@ -355,7 +370,8 @@ def refuse_too_many(rows: int, cols: int, size_m: float) -> None:
         )
 
 
-# A set of cells grown by its neighbours.
+# A set of cells grown by its neighbours
+# --------------------------------------
 
 
 def grown(cells: NDArray[np.bool_], *, reach: int = 1) -> NDArray[np.bool_]:
@@ -367,6 +383,7 @@ def grown(cells: NDArray[np.bool_], *, reach: int = 1) -> NDArray[np.bool_]:
     [[True, True, False]]
     """
     out = cells.copy()
+    # First along rows, then along columns: the second pass carries the first along, which takes in the diagonals.
     for axis in (0, 1):
         before = np.moveaxis(out.copy(), axis, 0)
         after = np.moveaxis(out, axis, 0)

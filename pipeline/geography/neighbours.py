@@ -1,4 +1,4 @@
-"""Who neighbours whom, and how the sums over neighbours vary by chance."""
+"""Which areas or cells are neighbours (binary weights), and how sums over neighbours vary by chance."""
 
 from dataclasses import dataclass, field
 
@@ -117,6 +117,7 @@ def from_pairs(left: ArrayLike, right: ArrayLike, *, n: int, rule: str) -> Weigh
     a, b = np.asarray(left, dtype=np.int64), np.asarray(right, dtype=np.int64)
     if a.size and (min(a.min(), b.min()) < 0 or max(a.max(), b.max()) >= n):
         raise InputError(f"a neighbour pair names a unit outside 0 to {n - 1}: number units by their row")
+    # Each pair in both directions, so the matrix is symmetric; repeats collapse to one.
     apart = a != b
     rows, columns = np.concatenate([a[apart], b[apart]]), np.concatenate([b[apart], a[apart]])
     matrix = sparse.coo_array((np.ones(rows.size), (rows, columns)), shape=(n, n)).tocsr()
@@ -153,6 +154,8 @@ def contiguity(polygons: ArrayLike, *, snap_m: float = 0.0) -> Weights:
     if snap_m < 0:
         raise InputError(f"snap_m is {snap_m}: a gap cannot be negative")
     tree = shapely.STRtree(shapes)
+    # Published boundaries are often generalised ward by ward, so neighbours may miss each other by centimetres:
+    # `snap_m` joins them all the same.
     left, right = (
         tree.query(shapes, predicate="dwithin", distance=snap_m)
         if snap_m > 0
@@ -198,6 +201,7 @@ def _steps(
     """Pair each cell with the cell one step further, where there is one."""
     if not first.size:
         return first, first
+    # One number per cell, with an empty column at either side so that a step off a row's end meets no cell of the next.
     low_a, low_b = int(first.min()) - 1, int(second.min()) - 1
     width = int(second.max()) - low_b + 2
     key = (first - low_a) * width + (second - low_b)
@@ -213,11 +217,12 @@ def _steps(
     return np.concatenate(left), np.concatenate(right)
 
 
-# How neighbour sums vary when every other unit's value could be anywhere: conditional permutations.
+# Conditional permutations: how neighbour sums vary when every other unit's value could be anywhere
+# --------------------------------------------------------------------------------------------------
 
 
 FIXED_POINT = 2.0**40  # real values become whole numbers of their range: sums and ties are then exact
-CELLS_AT_ONCE = 4_000_000
+CELLS_AT_ONCE = 4_000_000  # unit numbers drawn at once, 32 MB: bounds the memory whatever the permutations
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +253,7 @@ def conditional(values: ArrayLike, *, weights: Weights, permutations: int, seed:
 
     A draw is k+1 different units out of all n. Dropping the unit itself (or, where it is not among
     them, the last) leaves k of the n-1 others, each set equally likely. So units with equally many
-    neighbours share one sorted list of sums, and only draws that hold the unit itself are put right:
+    neighbours share one sorted list of sums, and only draws that hold the unit itself are corrected:
     the cost is that of drawing, not of units times permutations.
 
     Parameters
@@ -278,12 +283,15 @@ def conditional(values: ArrayLike, *, weights: Weights, permutations: int, seed:
     """
     if permutations < 1:
         raise InputError(f"permutations is {permutations}: draw at least one")
+    # Sums of whole numbers are exact in any order, so ties with the observed sum are ties and not rounding.
     whole = _whole(values, weights.n)
     observed = _lag(whole, weights)
     above = np.where(weights.isolated, permutations, 0)
     below = above.copy()
     sizes = [int(k) for k in np.unique(weights.neighbours) if k]
     if sizes:
+        # One matrix of draws serves units of every size: those with k neighbours read its first k columns (and column k
+        # + 1 as the stand-in), instead of drawing anew for each unit.
         rng = np.random.default_rng(seed)
         wide = sizes[-1] + 1
         at_once = max(1, CELLS_AT_ONCE // wide)
@@ -321,6 +329,7 @@ def _draw(n: int, wide: int, *, rows: int, rng: np.random.Generator) -> NDArray[
     drawn = np.empty((rows, wide), dtype=np.int64)
     for column in range(wide):
         wanted = np.arange(rows)
+        # Draw again where a number repeats: as even as shuffling all n, at the cost of a few columns.
         while wanted.size:
             drawn[wanted, column] = rng.integers(0, n, size=wanted.size)
             before = drawn[wanted, :column]
@@ -336,10 +345,13 @@ def _count(
     sums: NDArray[np.int64],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Count sums at least and at most the observed ones, for units with the same number of neighbours."""
+    # First as if no draw held the unit itself: one sorted list answers for all units of this size.
     ranked = np.sort(sums)
     target = observed[units]
     up = ranked.size - np.searchsorted(ranked, target, side="left")
     down = np.searchsorted(ranked, target, side="right")
+    # Then the draws that do hold a unit: there its own value is replaced by the last column's, and the count changes by
+    # at most one for each.
     place = np.full(whole.size, -1, dtype=np.int64)
     place[units] = np.arange(units.size)
     row, column = np.nonzero(place[drawn[:, :-1]] >= 0)

@@ -1,4 +1,4 @@
-"""Projection rules: one working system in metres, one road into it, the same road out of it.
+"""Projection rules: one working system in metres, one transformation into it, and its inverse out of it.
 
 Points and boundaries must be transformed by the same PROJ operation: mixing operations shifts one
 against the other by up to two metres in London, enough to move points to another ward.
@@ -145,7 +145,7 @@ def transformer(source: CRS | str, working: CRS | str) -> Transformer:
     """Return the one operation used between two systems, x (or longitude) first.
 
     PROJ may otherwise choose an operation point by point. Here the best one it has for the area where the working
-    system is used is chosen once, so that every input takes the same road.
+    system is used is chosen once, so that every input uses the same transformation.
 
     Raises
     ------
@@ -230,7 +230,7 @@ def project(xy: Points, *, source: CRS | str, working: CRS | str) -> Points:
 
 
 def project_geometries(geometries: Geometries, *, source: CRS | str, working: CRS | str) -> Geometries:
-    """Bring geometries into the working system by the road that `project` takes; new objects, two dimensions."""
+    """Bring geometries into the working system by the same transformation as `project`; new objects, two dimensions."""
     import shapely
 
     flat = shapely.force_2d(np.asarray(geometries, dtype=object))

@@ -72,6 +72,7 @@ def simplify_coverage(shapes: NDArray[Any], *, tolerance_m: float) -> NDArray[An
     if tolerance_m <= 0 or len(shapes) == 0:
         return shapes.copy()
     simple = shapely.coverage_simplify(shapes, tolerance_m)
+    # A tiny island may vanish: it is kept whole, because an area without an outline cannot be clicked or printed.
     lost = shapely.is_empty(simple) | shapely.is_missing(simple)
     return np.where(lost, shapes, simple)
 
@@ -118,6 +119,7 @@ def water_gaps(outline: Any, *, closing_m: float = 900.0, smallest_km2: float = 
     gaps
         Multipolygon in the same system.
     """
+    # Morphological closing: grow, then shrink by as much. What is filled and was not there is narrower than twice that.
     closed = outline.buffer(closing_m, quad_segs=4).buffer(-closing_m, quad_segs=4)
     parts = shapely.get_parts(closed.difference(outline.buffer(1.0)))
     keep = [p for p in parts if p.geom_type == "Polygon" and p.area > smallest_km2 * 1e6]
@@ -133,6 +135,7 @@ def quantised_rings(shape: Any) -> tuple[Ring, ...]:
     for part in shapely.get_parts(shapely.orient_polygons(shape)):
         for line in (part.exterior, *part.interiors):
             grid = np.rint(shapely.get_coordinates(line)[:-1] * UNITS_PER_DEGREE).astype(np.int64)
+            # Rounding makes neighbours equal: each point once.
             keep = np.any(grid != np.roll(grid, 1, axis=0), axis=1)
             points = tuple((int(x), int(y)) for x, y in grid[keep])
             if len(set(points)) >= 3:
@@ -158,12 +161,15 @@ def dissolve_rings(shapes: Sequence[Sequence[Ring]]) -> tuple[Ring, ...]:
     rings
         What is left, oriented alike. Exact on the grid: it cannot fail on a shape that rounding made touch itself.
     """
+    # A border between two shapes runs once in each direction: the second cancels the first, and what stays is the
+    # outline.
     edges: dict[tuple[Point, Point], int] = defaultdict(int)
     for a, b in _segments(ring for rings in shapes for ring in rings):
         if edges.get((b, a), 0) > 0:
             edges[b, a] -= 1
         else:
             edges[a, b] += 1
+    # Walk from point to point until the ring closes; always the lowest next point, so that the result has one order.
     after: dict[Point, list[Point]] = defaultdict(list)
     for (a, b), n in edges.items():
         after[a].extend([b] * n)
@@ -194,6 +200,7 @@ def topology(layers: Sequence[Sequence[Sequence[Ring]]]) -> Topology:
     topology
         Arcs in order of first use: the same input gives the same arcs.
     """
+    # A node is a point where more or fewer than two borders meet: arcs run from node to node.
     near: dict[Point, set[Point]] = defaultdict(set)
     for a, b in _segments(ring for layer in layers for shape in layer for ring in shape):
         near[a].add(b)
@@ -203,6 +210,7 @@ def topology(layers: Sequence[Sequence[Sequence[Ring]]]) -> Topology:
     known: dict[Ring, int] = {}
 
     def number(chain: Ring) -> int:
+        # An arc and its reverse are one: the smaller of the two is kept, and the other is its negative number.
         back = chain[::-1]
         key = min(chain, back)
         if key not in known:
@@ -217,6 +225,7 @@ def topology(layers: Sequence[Sequence[Sequence[Ring]]]) -> Topology:
             start = ring.index(min(ring))
             loop = ring[start:] + ring[: start + 1]
             return (number(loop),)
+        # Start the ring at its first node, so that no arc is cut by where the ring happened to begin.
         turned = ring[at[0] :] + ring[: at[0] + 1]
         stops = [i - at[0] for i in at] + [len(ring)]
         return tuple(number(turned[a : b + 1]) for a, b in itertools.pairwise(stops))
