@@ -133,6 +133,7 @@ def density_bands(
     cell = settings.cell_m or bandwidth_m / 10
     widest = ADAPTIVE_WIDEST if settings.adaptive else 1.0
     grid = kde_grid(study_area.bounds, bandwidth_m=bandwidth_m, kernel=settings.kernel, cell_m=cell, widest=widest)
+    # The mean, the edge correction and the bands all refer to the study area, so incidents outside it stay out.
     inside = grid.fraction(study_area)
     whole = AreaIndex.build(np.array([study_area], dtype=object), ["all"], snap_m=0)
     rows: list[tuple[str, str, float, float | None]] = []
@@ -152,16 +153,18 @@ def density_bands(
         else:
             surface = density(xy, **options, **corrected, weights=weights)
         notes += [f"{category}: {note}" for note in surface.notes]
+        # Limits are multiples of the mean inside the study area: the same words mean the same concentration in a small
+        # borough and in all of London.
         found = bands(
             surface.density_per_km2,
             grid=grid,
-            thresholds_per_km2=_told(mean_thresholds(surface.mean_inside_per_km2, multiples=settings.bands)),
+            thresholds_per_km2=_rounded_limits(mean_thresholds(surface.mean_inside_per_km2, multiples=settings.bands)),
             locations_per_km2=density(xy, **options).density_per_km2,
             location_peak_per_km2=peak_per_km2(settings.kernel, bandwidth_m),
             min_locations=min_locations,
             within=study_area,
         )
-        for low, high, shape in _enough(
+        for low, high, shape in _without_small_patches(
             [(b.density_low, b.density_high, b.geometry) for b in found], xy, weights, min_incidents
         ):
             rows.append(
@@ -178,12 +181,12 @@ def density_bands(
     return Bands(gpd.GeoDataFrame(frame, geometry=gpd.GeoSeries(shapes, crs=crs), crs=crs), note, tuple(notes))
 
 
-def _told(thresholds: Sequence[float]) -> tuple[float, ...]:
-    """Round band limits to two figures: readers can say them, and they do not give the exact total back."""
+def _rounded_limits(thresholds: Sequence[float]) -> tuple[float, ...]:
+    """Round band limits to two figures: readers can quote them, and the exact total cannot be computed from them."""
     return tuple(sorted({float(f"{t:.2g}") for t in thresholds}))
 
 
-def _enough(
+def _without_small_patches(
     found: list[tuple[float, float | None, Any]], xy: Any, weights: Any, min_incidents: int
 ) -> list[tuple[float, float | None, Any]]:
     """Lower patches (a connected piece of a band with everything above it) that hold too few incidents."""
@@ -205,11 +208,12 @@ def _enough(
     return [(low, high, shape) for (low, high, _), shape in zip(found, kept, strict=True) if not shape.is_empty]
 
 
-# Density bands as polygons: contours of a surface, with a rule that keeps lone incidents off the map.
+# Density bands as polygons: contours of a surface, with a rule that keeps lone incidents off the map
+# ----------------------------------------------------------------------------------------------------
 
 
 MEAN_MULTIPLES = (1.0, 2.0, 3.0, 5.0, 8.0)  # three times the mean and over is the usual cut for a hotspot
-PRECISION_M = 0.001
+PRECISION_M = 0.001  # a millimetre: overlays snap to it, so that rounding leaves no hair-thin gaps
 LEAST_PART_M2 = 1.0  # what clipping leaves behind below this is dropped
 
 Values = NDArray[np.float64]
@@ -302,6 +306,8 @@ def bands(
     if not levels or density_per_km2.max(initial=0.0) < levels[0]:
         return ()
     # A hair under the minimum, so that rounding in the transform does not undo locations that meet it exactly.
+    # Where fewer than the minimum of *distinct* locations contribute no band is drawn: a kernel round one address would
+    # mark it as exactly as a pin.
     enough = _filled(locations_per_km2, grid, min_locations * location_peak_per_km2 * (1 - 1e-6), None)
     if within is not None:
         enough = _polygons(shapely.intersection(enough, within))
@@ -337,6 +343,8 @@ def lowered(shapes: NDArray[Any], enough: Callable[[NDArray[Any], Places, Places
     drawn = np.full(len(pieces), -1)
     for number in range(len(shapes)):
         above = np.flatnonzero(band >= number)
+        # From the lowest band up: join everything at or above it into patches, and let each piece keep the highest band
+        # at which its patch still rests on enough.
         patches = shapely.get_parts(shapely.union_all(pieces[above], grid_size=PRECISION_M))
         patch, at = shapely.STRtree(inside[above]).query(patches, predicate="intersects")
         drawn[above[at[enough(patches, patch, above[at])[patch]]]] = number
@@ -383,7 +391,9 @@ def _polygons(shape: Any) -> Any:
     return shapely.normalize(shapely.multipolygons(keep)) if len(keep) else shapely.MultiPolygon()
 
 
-# The entry in the registry. The bands themselves are drawn by the release stage, under each profile's own rules: the
+# The entry in the registry
+# -------------------------
+# The bands themselves are drawn by the release stage, under each profile's own rules: the
 # detect stage settles the bandwidth, so that every profile's surface has the same.
 
 

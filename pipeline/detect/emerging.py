@@ -30,7 +30,8 @@ __all__ = [
 ]
 
 
-# The Mann-Kendall test: does a series rise or fall.
+# The Mann-Kendall test: does a series rise or fall
+# -------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ def mann_kendall(series: ArrayLike) -> Trend:
         raise InputError(f"series have shape {x.shape}: give one row each, three or more periods, no value missing")
     n = x.shape[1]
     s, tied_pairs = np.zeros(x.shape[0], dtype=np.int64), np.zeros(x.shape[0])
+    # All pairs that are `step` periods apart at once: n - 1 passes over arrays in place of n (n - 1) / 2 comparisons.
     for step in range(1, n):
         change = np.sign(x[:, step:] - x[:, :-step])
         s += change.sum(axis=1).astype(np.int64)
@@ -95,6 +97,7 @@ def mann_kendall(series: ArrayLike) -> Trend:
     # Each value of a group of t ties sees t equal ones: summing (t-1)(2t+5) over values is the tie term.
     t = np.stack([(x == x[:, [j]]).sum(axis=1) for j in range(n)], axis=1)
     variance = (n * (n - 1) * (2 * n + 5) - ((t - 1) * (2 * t + 5)).sum(axis=1)) / 18.0
+    # Continuity correction: S moves in steps of two, so one is taken off before it is compared with a normal curve.
     spread = np.sqrt(variance)
     z = np.divide(s - np.sign(s), spread, out=np.zeros(s.size), where=spread > 0)
     pairs = n * (n - 1) / 2
@@ -103,7 +106,8 @@ def mann_kendall(series: ArrayLike) -> Trend:
     return Trend(s=s, tau=tau, z=z, p=2.0 * ndtr(-np.abs(z)))
 
 
-# Eight classes of history, and which part of a series may be classed.
+# Eight classes of history, and which part of a series may be classed
+# -------------------------------------------------------------------
 
 
 class Pattern(StrEnum):
@@ -275,6 +279,7 @@ def emerging(
 def _first_usable(periods: Sequence[Period], breaks: Iterable[Break]) -> tuple[int, list[str]]:
     """Return the first column after the last break and the last gap, and what to say about it."""
     notes: list[str] = []
+    # After a change of recording system counts rise or fall for reasons that have nothing to do with crime.
     system = one_system(Period(periods[0].first_month, periods[-1].last_month), breaks)
     first = sum(p.first_month < system.first_month for p in periods)
     if first:
@@ -296,6 +301,7 @@ def _patterns(
     """Return which areas fit each pattern on one side; no area fits two."""
     n = hot.shape[1]
     total, last = hot.sum(axis=1), hot[:, -1]
+    # Length of the unbroken hot run that ends with the last period.
     final_run = np.where(hot.all(axis=1), n, np.argmin(hot[:, ::-1], axis=1))
     most = total >= MOST * n - 1e-9
     first_time = last & (final_run == total)
@@ -312,7 +318,8 @@ def _patterns(
     }
 
 
-# Gi* of every area in every period: what the classes are read from.
+# Gi* of every area in every period: what the classes are read from
+# -----------------------------------------------------------------
 
 
 PERMUTATIONS = 9_999  # every period is a family of its own: wards by the hundred need no more
@@ -331,7 +338,7 @@ class Panel:
     defined
         False for areas that no period could test, shape (n,): they have no history to class.
     notes
-        What was said of any period, each sentence once.
+        Notes on any of the periods, each sentence once.
     """
 
     z: NDArray[np.float64]
@@ -412,7 +419,8 @@ def scores_by_period(
     )
 
 
-# The entry in the registry: the class of every covered ward, for each category that Gi* tests.
+# The entry in the registry: the class of every covered ward, for each category that Gi* tests
+# ---------------------------------------------------------------------------------------------
 
 
 GAP_M = 1.0  # boundaries are generalised to about a metre, so neighbours may be that far apart

@@ -13,9 +13,9 @@ from pipeline.errors import InputError
 
 __all__ = ["METHOD", "Knox", "knox"]
 
-MAX_PAIRS = 20_000_000
+MAX_PAIRS = 20_000_000  # three arrays of 160 MB; each permutation looks at every pair once
 DISTANCE_EDGES_M = (0.0, 1.0, 100.0, 200.0, 300.0, 400.0)  # the first band is "the same place"
-TIME_EDGES_DAYS = (0.0, 8.0, 15.0, 29.0)
+TIME_EDGES_DAYS = (0.0, 8.0, 15.0, 29.0)  # up to one, two and four weeks apart, as near repeats are published
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +122,7 @@ def knox(
         raise InputError(
             f"permutations is {permutations} and expectation {expectation!r}: use 1 or more, median or mean"
         )
+    # Places do not move when dates are shuffled, so pairs and their distance bands are found once.
     left, right, row = _pairs(points, distance_edges_m)
     shape = (len(distance_edges_m) - 1, len(time_edges_days) - 1)
     longest = int(day.max() - day.min()) if day.size else 0
@@ -137,9 +138,12 @@ def knox(
 
     observed = table(day)
     rng = np.random.default_rng(seed)
+    # Shuffling dates among the incidents keeps where and when each happens as often as it does: only their link is
+    # broken, which is what the test is about.
     shuffled = np.stack([table(rng.permutation(day)) for _ in range(permutations)])
     centre = np.median(shuffled, axis=0) if expectation == "median" else shuffled.mean(axis=0)
     expected = np.asarray(centre, dtype=np.float64)
+    # No pair expected: a ratio would divide by zero. It is absent, not infinite.
     none = expected == 0
     ratio = np.ma.MaskedArray(np.divide(observed, expected, out=np.zeros(shape), where=~none), mask=none)
     return Knox(
@@ -189,6 +193,8 @@ def _pairs(
         return nothing, nothing, nothing
     tree = cKDTree(points)
     reach = edges[-1] * (1 + 1e-9)
+    # Count before forming: too many pairs would fill the memory before any message. The tree counts each pair twice and
+    # each point with itself.
     formed = (int(tree.count_neighbors(tree, reach)) - points.shape[0]) // 2
     if formed > MAX_PAIRS:
         raise InputError(
@@ -219,7 +225,8 @@ def _band(edges: tuple[float, ...], i: int, unit: str) -> str:
     return f"{edges[i]:g} to under {edges[i + 1]:g} {unit}"
 
 
-# The entry in the registry.
+# The entry in the registry
+# -------------------------
 
 
 def _near_repeats(data: DetectInput) -> Findings:

@@ -18,7 +18,7 @@ from pipeline.tables import Level
 __all__ = ["MEASURES", "METHOD", "RiskSurface", "population_bins", "risk_surface"]
 
 MEASURES = ("ratio", "difference", "log_ratio")
-FLOOR_SHARE = 0.05  # of the base's mean density, where the caller names no floor
+FLOOR_SHARE = 0.05  # of the base's mean density: in parks and on water a handful of residents would make any risk huge
 
 Values = NDArray[np.float64]
 
@@ -102,6 +102,7 @@ def risk_surface(
         raise InputError(f"a floor of {floor} per km2 under the base would divide by nothing: give a number above 0")
 
     f, g = incidents.density_per_km2, base.density_per_km2
+    # Where hardly anyone lives the ratio is noise over nearly nothing: it is unknown there, not high.
     known = g >= floor
     if incidents.inside is not None:
         known = known & (incidents.inside > 0)
@@ -164,6 +165,7 @@ def population_bins(geometries: Sequence[object], population: ArrayLike, *, grid
     bins = np.zeros(grid.shape, dtype=np.int64)
     for shape, residents in zip(geometries, people.tolist(), strict=True):
         west, south, east, north = shapely.bounds(shape)
+        # Only the cells under the area's own box: the whole grid for every ward would be wards x cells of work.
         first_col, last_col = _span(west, east, grid.x0, grid.cell_m, grid.cols)
         first_row, last_row = _span(south, north, grid.y0, grid.cell_m, grid.rows)
         if first_col >= last_col or first_row >= last_row:
@@ -175,6 +177,7 @@ def population_bins(geometries: Sequence[object], population: ArrayLike, *, grid
             last_row - first_row,
             last_col - first_col,
         )
+        # The exact share of the area that each cell holds; residents are spread evenly over it, in fixed point.
         share = window.fraction(shape) * window.cell_km2 * 1e6 / shapely.area(shape)
         bins[first_row:last_row, first_col:last_col] += np.rint(share * residents * SCALE).astype(np.int64)
     return bins
@@ -187,7 +190,8 @@ def _span(low: float, high: float, origin: float, cell_m: float, count: int) -> 
     return max(first, 0), min(last, count)
 
 
-# The entry in the registry.
+# The entry in the registry
+# -------------------------
 
 
 PER_RESIDENTS = 10_000.0  # the base of every rate in the outputs

@@ -17,7 +17,7 @@ Ints = NDArray[np.int64]
 
 # Rounding moves a point by about 1e-16 of its cell number; the tolerances of the callers (1e-6 of a cell) hold to here.
 MAX_CELLS_ACROSS = 1e9
-CELLS_PER_POINT = 32  # of a table, one byte each
+CELLS_PER_POINT = 32  # of a table, one byte each: no more memory than the coordinates and a few indices
 BLOCK = 8  # bits of a key: so many occupied cells of a block lie before a cell that a byte holds their number
 
 
@@ -95,6 +95,8 @@ class Lattice:
     @classmethod
     def over(cls, x: Floats, y: Floats, *, side: float, reach: int) -> Self:
         """Sort points into cells of the given side (metres) that look at most `reach` cells around them."""
+        # Numbered strip by strip, the cells that eps reaches in one strip are consecutive: a run of keys, and because
+        # points are sorted by key, a slice of the points.
         column, columns = _number(x, side, reach)
         row, rows = _number(y, side, reach)
         if columns * rows > roomy(len(x)):
@@ -123,6 +125,7 @@ class Lattice:
 
     def neighbour(self, shift: int) -> tuple[Ints, Ints]:
         """Return pairs of occupied cells whose keys differ by `shift`, as two arrays of cell numbers."""
+        # Keys are sorted, so the neighbour at a fixed shift is found for all cells in one look-up.
         wanted = self.cell_key + shift
         there = np.minimum(self.occupied.before(wanted), len(wanted) - 1)
         here = np.flatnonzero(self.cell_key[there] == wanted)
@@ -136,6 +139,8 @@ def roomy(things: int) -> int:
 
 def _table(key: Ints, size: int) -> tuple[Ints, NDArray[np.uint8]]:
     """Count the occupied cells before each block of keys (one block more than there are), and inside it before each."""
+    # A rank over a table of bytes in two levels: blocks of 256 keys hold how many occupied cells lie before them, bytes
+    # how many lie before within the block. Constant time, one byte per cell.
     blocks = (size >> BLOCK) + 1
     filled = np.zeros((blocks, 1 << BLOCK), dtype=np.uint8)
     filled.reshape(-1)[key] = 1
@@ -161,6 +166,7 @@ def _number(values: Floats, side: float, reach: int) -> tuple[Ints, int]:
 
 def _squeeze(number: Ints, reach: int) -> tuple[Ints, int]:
     """Close gaps wider than the reach, so that one far point does not stretch the lattice."""
+    # Gaps of more than the reach can shrink to just over it: nothing in them is a neighbour either way.
     used, inverse = np.unique(number, return_inverse=True)
     steps = np.minimum(np.diff(used, prepend=used[0] - reach), reach + 1)
     steps[0] = reach
@@ -177,13 +183,17 @@ def expand(starts: Ints, lengths: Ints) -> tuple[Ints, Ints]:
     return members, ends
 
 
-# Core locations joined into clusters, and the cluster each other location can reach.
+# Core locations joined into clusters, and the cluster that each other location reaches
+# --------------------------------------------------------------------------------------
+# After Gunawan (2013): in cells of side eps / sqrt(2) any two points are within eps of each other (the diagonal is
+# eps), so all core locations of a cell belong to one cluster. What is left is which *cells* are within eps of each
+# other, and eps reaches no further than two cells: 12 pairs of neighbours per cell in place of all pairs of points.
 
 
 Bools = NDArray[np.bool_]
 
-REACH = 2  # a cell's side is eps / sqrt(2), so eps reaches two cells
-SIDE = (1 - 1e-6) / np.sqrt(2)  # a trifle less: rounding must not part two points of one cell
+REACH = 2  # eps is 1.41 cells, so it ends in the second cell away
+SIDE = (1 - 1e-6) / np.sqrt(2)  # slightly less, so that rounding cannot place two points of one cell beyond eps
 PAIRS_AT_ONCE = 1 << 16  # one batch of distances stays in the processor's cache
 TREE_FROM = 1 << 18  # pairs between two cells from which a k-d tree is cheaper than all distances
 
@@ -217,10 +227,13 @@ class CoreCells:
 
     def join(self) -> Ints:
         """Return the component of every cell, shape (c,); cells without core locations stay on their own."""
+        # Cheapest evidence first. Cells whose boxes are wholly within eps join without any distance; then one witness
+        # per pair; only pairs that still lie in different clusters compare all their points. Most never get there.
         a, b, sure = self._neighbours()
         component = self._components(a[sure], b[sure], np.arange(len(self.size)))
         a, b = a[~sure], b[~sure]
         cost = self.size[a] * self.size[b]
+        # Small pairs first: each join may make a costly comparison unnecessary.
         by_cost = np.argsort(cost, kind="stable")
         a, b = a[by_cost], b[by_cost]
         for test in (self._witness, self._any_pair):
@@ -238,6 +251,7 @@ class CoreCells:
     def _neighbours(self) -> tuple[Ints, Ints, Bools]:
         """Return pairs of core cells possibly within eps, each once, and which are surely within."""
         found: list[tuple[Ints, Ints, Bools]] = []
+        # Half of the neighbours, so that each pair of cells comes once.
         for east in range(REACH + 1):
             for north in range(-REACH if east else 1, REACH + 1):
                 a, b = self.lattice.neighbour(east * self.lattice.stride + north)
@@ -254,6 +268,7 @@ class CoreCells:
         from scipy.sparse.csgraph import connected_components
 
         n = len(component)
+        # Union-find, as connected components of a sparse graph: one call in compiled code.
         links = coo_array((np.ones(len(a), dtype=np.int8), (component[a], component[b])), shape=(n, n))
         joined: Ints = connected_components(links, directed=False)[1].astype(np.int64)
         return joined[component]
@@ -281,6 +296,7 @@ class CoreCells:
     def _any_pair(self, a: Ints, b: Ints) -> Bools:
         """Say of each pair of cells whether any two of their core locations are within eps, leaving none untried."""
         met = np.zeros(len(a), dtype=bool)
+        # Only points within eps of the other cell's box can be part of a pair.
         rows_a, of_a = self._facing(a, b)
         rows_b, of_b = self._facing(b, a)
         count_a, count_b = (np.bincount(of, minlength=len(a)) for of in (of_a, of_b))
@@ -328,6 +344,8 @@ class CoreCells:
         before = np.concatenate(([0], np.cumsum(queue)))[self.lattice.cell_start]
         first, count = before[:-1], np.diff(before)
         waiting = self.lattice.order[queue]
+        # Bounds of whole cells settle most rows at once; the others go on to the pairs of cells that could give a lower
+        # label.
         cell, near_cell, of_cell = self._rivals(x[waiting], y[waiting], first, count, lowest)
         best = np.full(len(x), none, dtype=np.int64)
         best[waiting] = np.repeat(of_cell, count)
@@ -346,6 +364,7 @@ class CoreCells:
         row, to, gap = row[better], to[better], gap[better]
         by_cell = np.argsort(to, kind="stable")
         row, to, gap = row[by_cell], to[by_cell], gap[by_cell]
+        # Many rows against a crowded cell: a k-d tree per label is cheaper than all distances.
         crowd = np.bincount(to, minlength=len(self.size)) * self.size > TREE_FROM
         for at in np.flatnonzero(crowd).tolist():
             mine = row[slice(*np.searchsorted(to, [at, at + 1]))]
@@ -429,6 +448,7 @@ def _near(here: tuple[Floats, Floats], there: tuple[Floats, Floats], eps2: float
 
     mine, others = np.column_stack(here), np.column_stack(there)
     _, nearest = KDTree(others).query(mine)
+    # Compared again in the caller's arithmetic: the tree computes distances in another order.
     d2 = ((mine - others[nearest]) ** 2).sum(axis=1)
     met: Bools = d2 <= eps2
     # The tree rounds as it descends, so a nearest that is just too far may hide an exact tie.

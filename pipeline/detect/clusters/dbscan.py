@@ -1,4 +1,8 @@
-"""Distinct places and how many incidents each holds: what every clustering method runs on."""
+"""Exact DBSCAN (Ester et al. 1996) on weighted distinct locations, at any size.
+
+Three steps, each exact: collapse repeated coordinates to locations with weights; count incidents within eps, by sums
+over square cells, to find the core locations; join core locations by cells of side eps / sqrt(2) (module `cells`).
+"""
 
 import math
 from collections.abc import Iterator
@@ -123,7 +127,8 @@ def distinct(points_m: ArrayLike, *, weights: ArrayLike | None = None) -> tuple[
     return points[first], sums, inverse
 
 
-# Cells of one side after another, coarse first: sums settle whole cells, and only the rest is looked at finer.
+# Counting, for whole cells: coarse cells first, and only cells that their sums do not settle are halved
+# ------------------------------------------------------------------------------------------------------
 
 
 Bools = NDArray[np.bool_]
@@ -168,11 +173,12 @@ class Layer:
     def bounds(self, cells: Ints) -> tuple[Ints, Ints]:
         """Return the incidents in cells surely, and in cells possibly, within eps of a place in each of `cells`."""
         lower, upper = np.zeros(len(cells), dtype=np.int64), np.zeros(len(cells), dtype=np.int64)
-        laid = list(strips(self.m))
+        reached = list(strips(self.m))
         for first in range(0, len(cells), CELLS_AT_ONCE):
             batch = slice(first, first + CELLS_AT_ONCE)
             middle, sure, most = self.occupied.key[cells[batch]], lower[batch], upper[batch]
-            for shift, inner, outer in laid:
+            for shift, inner, outer in reached:
+                # Two look-ups per strip give the sum of a run of cells, however long it is.
                 key = middle + shift * self.stride
                 if inner >= 0:
                     sure += self.between(key - inner, key + (inner + 1))
@@ -214,6 +220,8 @@ def settle(finest: Layer, *, coarser: int, min_samples: int, things: int) -> tup
     cells = np.arange(len(core))
     while True:
         layer = layers.pop()
+        # `lower` counts cells that lie wholly within eps of anywhere in the cell, `upper` those that touch it: at or
+        # above min_samples the whole cell is core, below it none of it is.
         lower, upper = layer.bounds(cells)
         core[cells[lower >= min_samples]] = True
         open_ = (lower < min_samples) & (upper >= min_samples)
@@ -232,17 +240,20 @@ def strips(m: int) -> Iterator[tuple[int, int, int]]:
     Cells have side eps / m. `inner` is -1 where no cell of the strip is surely within.
     """
     for shift in sorted(range(-m - 1, m + 2), key=abs):
+        # Two cells `shift` strips and k cells apart hold no two points further than sqrt((shift+1)^2 + (k+1)^2) sides
+        # from each other, and none nearer than sqrt((shift-1)^2 + (k-1)^2).
         left = m * m * (1 - SLACK) - (abs(shift) + 1) ** 2
         inner = math.floor(math.sqrt(left)) - 1 if left >= 0 else -1
         gap = m * m * (1 + SLACK) - max(abs(shift) - 1, 0) ** 2
         yield shift, inner, math.floor(math.sqrt(gap)) + 1
 
 
-# Which locations are core: at least `min_samples` incidents within eps, counted exactly.
+# Counting, for single locations: which are core, with at least `min_samples` incidents within eps
+# ------------------------------------------------------------------------------------------------
 
 
 PAIRS_AT_ONCE = 1 << 16  # one batch of distances stays in the processor's cache
-COARSEST = 6  # cells that eps reaches, at most, where whole cells are settled first
+COARSEST = 6  # cells that eps reaches on the coarsest layer: wider ones settle too little, finer ones cost more sums
 
 
 def core_mask(x: Floats, y: Floats, weights: Ints, *, eps_m: float, min_samples: int) -> Bools:
@@ -255,6 +266,7 @@ def core_mask(x: Floats, y: Floats, weights: Ints, *, eps_m: float, min_samples:
     n = len(x)
     if n == 0 or int(weights.sum()) < min_samples:
         return np.zeros(n, dtype=bool)
+    # The fewer locations it takes to be core, the coarser the cells may be.
     m, halvings = _fineness(min_samples / max(float(weights.mean()), 1.0))
     lattice = Lattice.over(x, y, side=eps_m / m, reach=m + 1)
     total = np.zeros(n + 1, dtype=np.int64)
@@ -268,6 +280,8 @@ def core_mask(x: Floats, y: Floats, weights: Ints, *, eps_m: float, min_samples:
         at, _ = expand(lattice.cell_start[cells], repeats)
         keys, sure, most = (np.repeat(a, repeats) for a in (lattice.cell_key[cells], lower, upper))
         rest = most - sure
+        # Only cells between surely within and surely beyond need distances. The strip that holds most of them comes
+        # first, because it settles most locations; those that are settled drop out.
         for shift, inner, outer in sorted(strips(m), key=_between):
             strip = keys + shift * lattice.stride
             for low, high in [(-outer, outer)] if inner < 0 else [(-outer, -inner - 1), (inner + 1, outer)]:
@@ -288,8 +302,9 @@ def core_mask(x: Floats, y: Floats, weights: Ints, *, eps_m: float, min_samples:
 def _fineness(least_locations: float) -> tuple[int, int]:
     """Return how many cells eps reaches, and how often that halves on the way to the coarsest.
 
-    About one location per cell where it is touch and go whether a location is core.
+    About one location per cell in places where the count is close to `min_samples`.
     """
+    # A circle of radius m cells covers pi m^2 of them: about as many as the locations needed. 64 bounds the strips.
     fine = min(math.sqrt(least_locations / math.pi), 64)
     halvings = max(math.floor(math.log2(fine / COARSEST)) + 1, 0)
     return max(round(fine / 2**halvings), 3) * 2**halvings, halvings
@@ -322,7 +337,8 @@ def _within(places: tuple[Floats, Floats, Ints], at: Ints, *, starts: Ints, leng
     return sums
 
 
-# Exact DBSCAN on weighted locations, in memory proportional to the points.
+# DBSCAN itself: memory in proportion to the points, because no neighbour list is ever kept
+# -----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -407,6 +423,7 @@ def dbscan(points_m: ArrayLike, *, eps_m: float, min_samples: int, weights: Arra
     places = np.zeros(len(first), dtype=np.int64)
     np.add.at(places, inverse, counts)
     x, y = np.ascontiguousarray(points[first, 0]), np.ascontiguousarray(points[first, 1])
+    # Core, then joined, then border: the three kinds of point of Ester et al.
     core = core_mask(x, y, places, eps_m=eps_m, min_samples=int(min_samples))
     labels = np.full(len(first), -1, dtype=np.int64)
     idle = len(points) > 0 and not places.any()
@@ -415,6 +432,8 @@ def dbscan(points_m: ArrayLike, *, eps_m: float, min_samples: int, weights: Arra
         cells = CoreCells(x, y, core, eps_m=eps_m)
         label = _number(cells, first)
         labels[cells.rows] = label
+        # A border point may be within eps of several clusters. scikit-learn gives it to the one it meets first, which
+        # is the lowest number.
         border = np.flatnonzero(~core)
         labels[border] = cells.reach(x, y, border, label)
     return Clustering(labels[inverse].astype(np.int32), core[inverse], notes=notes)
@@ -426,6 +445,7 @@ def _number(cells: CoreCells, first: NDArray[np.int64]) -> NDArray[np.int64]:
     held = np.flatnonzero(cells.size)
     earliest = np.full(int(component.max()) + 1, np.iinfo(np.int64).max)
     np.minimum.at(earliest, component[held], np.minimum.reduceat(first[cells.rows], cells.first[held]))
+    # Components come in no useful order; clusters are numbered as a reader of the input would meet them.
     used = np.unique(component[held])
     number = np.full(len(earliest), -1, dtype=np.int64)
     number[used[np.argsort(earliest[used], kind="stable")]] = np.arange(len(used))

@@ -38,7 +38,7 @@ class ClusterMethod(StrEnum):
     OPTICS = "optics"
 
 
-# Distinct locations: about a minute of work each. Beyond them the time grows with the square, or the memory runs out.
+# Most distinct locations: the time of both grows with the square of their number, that of OPTICS the faster.
 HDBSCAN_LIMIT = 200_000
 OPTICS_LIMIT = 20_000
 
@@ -208,7 +208,8 @@ def _renumber(labels: NDArray[np.int64]) -> NDArray[np.int32]:
     return number[inverse]
 
 
-# How far a cluster reaches: the knee of the weighted k-distance curve, and a word when eps joins everything.
+# How far a cluster reaches: the knee of the weighted k-distance curve, and a warning when eps joins everything
+# --------------------------------------------------------------------------------------------------------------
 
 
 Floats = NDArray[np.float64]
@@ -216,7 +217,7 @@ Ints = NDArray[np.int64]
 
 SAMPLE = 20_000  # locations the curve is measured at; more change the knee by less than its rounding
 TAIL_PCT = 95  # the last incidents are the lone ones: they say how large the map is, not how tight a cluster
-NEIGHBOURS_AT_ONCE = 1 << 20
+NEIGHBOURS_AT_ONCE = 1 << 20  # distances held at once, 8 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +276,8 @@ def k_distances(
     if not len(locations_m) or int(weights.sum()) < min_samples:
         return reached
     tree = KDTree(locations_m)
+    # Few neighbours first, four times as many for those that have not enough incidents yet: where weights are large, a
+    # handful of places holds min_samples.
     waiting = np.arange(len(rows))
     k = min(8, min_samples, len(locations_m))
     while len(waiting):
@@ -329,6 +332,8 @@ def auto_eps(points_m: ArrayLike, *, min_samples: int, weights: ArrayLike | None
             f"{int(counts.sum())} incidents are fewer than min_samples ({min_samples}), so eps_m cannot be chosen: "
             "set eps_m in metres, or lower min_samples"
         )
+    # A place that holds min_samples alone has distance zero whatever eps is: it says nothing about eps, and hundreds of
+    # them would bend the curve.
     open_places = np.flatnonzero(counts < min_samples)
     if not len(open_places):
         raise InputError(
@@ -400,7 +405,7 @@ def joining_note(
 
 
 def _spread(rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Pick rows evenly, at most SAMPLE of them: locations are sorted, so every part of the map is heard."""
+    """Pick rows evenly, at most SAMPLE of them: locations are sorted, so every part of the map is represented."""
     picked: NDArray[np.int64] = rows[np.arange(0, len(rows), max(len(rows) / SAMPLE, 1.0)).astype(np.int64)]
     return picked
 
@@ -416,6 +421,7 @@ def _quantiles(values: Floats, weights: Ints, shares_pct: Floats) -> Floats:
 
 def _knee(curve: Floats) -> int:
     """Return the index of the point furthest below the chord; the first where the curve is flat."""
+    # Both axes scaled to one: the knee must not depend on whether the map is in metres or kilometres.
     rise = float(curve[-1] - curve[0])
     if rise <= 0:
         return 0

@@ -51,7 +51,8 @@ __all__ = [
 ]
 
 
-# Outlines that follow a cluster: discs round its core locations, never a convex hull.
+# Outlines that follow a cluster: discs round its core locations, never a convex hull
+# ------------------------------------------------------------------------------------
 
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ SNAP_ABOVE = 2000  # core locations from which they are snapped to a grid before
 SNAP_STEP = 1 / 8  # of eps: moves a disc by at most eps / 11
 CLOSING = 1 / 4  # of eps: fills gaps narrower than eps / 2, so discs that only touch become one piece
 TOLERANCE = 1 / 100  # of eps: how far simplifying may move a line
-QUARTER_SEGMENTS = 8
+QUARTER_SEGMENTS = 8  # of a quarter circle: 32 corners, within 0.5 % of the radius of a true disc
 
 
 def outline(core_m: ArrayLike, *, eps_m: float) -> "BaseGeometry":
@@ -98,9 +99,11 @@ def outline(core_m: ArrayLike, *, eps_m: float) -> "BaseGeometry":
         raise InputError(f"eps_m is {eps_m}: an outline needs a positive reach in metres")
     if not len(core) or not np.isfinite(core).all():
         raise InputError("an outline needs at least one core location, all with finite coordinates in metres")
+    # Sorted, so that the same places in another order draw the same outline, byte for byte.
     core = _sorted(core)
     parts = _discs(core, eps_m) if len(core) <= SNAP_ABOVE else _snapped(core, eps_m)
     drawn: Any = shapely.union_all(parts)
+    # A union of discs is scalloped and may touch itself in points; closing fills what is narrower than eps / 2.
     closing = eps_m * CLOSING
     drawn = shapely.buffer(shapely.buffer(drawn, closing, quad_segs=QUARTER_SEGMENTS), -closing, quad_segs=4)
     drawn = shapely.simplify(drawn, eps_m * TOLERANCE, preserve_topology=True)
@@ -161,6 +164,8 @@ def _snapped(core: Floats, eps_m: float) -> NDArray[np.object_]:
     column, row = (np.floor(core / side) - low).astype(np.int64).T
     stride = int(row.max()) + 2 * radius + 2
     key = np.unique((column + radius) * stride + row + radius)
+    # Cells inside some disc wholly are drawn as boxes, joined along rows; discs are drawn only for cells whose
+    # surroundings are not all filled, which are those along the edge.
     filled = np.unique(np.concatenate([key + shift for shift in _around(radius - 1.2, stride, farthest=True)]))
     bare = np.zeros(len(key), dtype=bool)
     for shift in _around(radius, stride, farthest=False):
@@ -303,6 +308,8 @@ def _rank(
     inside = found.labels >= 0
     incidents = np.bincount(found.labels[inside], weights=weights[inside], minlength=found.count)
     enough = np.bincount(found.labels[inside], minlength=found.count) >= min_locations
+    # A cluster at fewer than `min_locations` distinct places is an address, not a hotspot: to show it would point at
+    # one.
     order = np.argsort(-incidents, kind="stable")
     order = order[enough[order]]
     if not enough.all():
@@ -318,7 +325,8 @@ def _rank(
     return order
 
 
-# What is said about each hotspot: sums, shares and names, all from the rows it holds.
+# The columns of a hotspot: sums, shares and names, all from the rows it holds
+# ----------------------------------------------------------------------------
 
 
 MIN_BEFORE = 20  # incidents in the earlier window below which a percentage says nothing
@@ -379,19 +387,21 @@ def _codes(rows: pd.DataFrame, column: str, count: int) -> list[list[str]]:
 def numbered(names: Sequence[str]) -> list[str]:
     """Give numbers to names that occur more than once: (1), (2), ... in the order given."""
     seen: dict[str, int] = {}
-    told = []
+    numbered_names = []
     for name in names:
         seen[name] = seen.get(name, 0) + 1
-        told.append(f"{name} ({seen[name]})" if names.count(name) > 1 else name)
-    return told
+        numbered_names.append(f"{name} ({seen[name]})" if names.count(name) > 1 else name)
+    return numbered_names
 
 
 def _outcomes(rows: pd.DataFrame, count: int) -> ExtensionArray:
     """Return positive outcomes per 100 known ones, null where none is known."""
     if not {"positive_outcomes", "known_outcomes"} <= set(rows.columns):
         return nullable([None] * count)
-    told = rows[rows["positive_outcomes"].notna() & rows["known_outcomes"].notna()]
-    sums = told.groupby("hotspot")[["positive_outcomes", "known_outcomes"]].sum().reindex(range(count), fill_value=0)
+    known_rows = rows[rows["positive_outcomes"].notna() & rows["known_outcomes"].notna()]
+    sums = (
+        known_rows.groupby("hotspot")[["positive_outcomes", "known_outcomes"]].sum().reindex(range(count), fill_value=0)
+    )
     pairs = zip(sums["positive_outcomes"], sums["known_outcomes"], strict=True)
     return nullable([100 * int(good) / int(known) if known > 0 else None for good, known in pairs])
 
@@ -442,7 +452,8 @@ def _months(months: Iterable[int]) -> ExtensionArray:
     return pd.array([f"{int(m) // 100:04d}-{int(m) % 100:02d}" for m in months], dtype="str")
 
 
-# Find hotspots in the locations table: cluster, rank, outline, describe, and say how sure.
+# Find hotspots in the locations table: cluster, rank, outline, describe, test
+# ----------------------------------------------------------------------------
 
 
 Window = tuple[int, int]
@@ -565,6 +576,7 @@ def find_hotspots(
         max_hotspots=max_hotspots,
     )
     notes = list(found.notes)
+    # Every row of the window takes the hotspot of its place; what follows is sums over these rows.
     hotspot = found.member[found.place]
     inside = hotspot >= 0
     rows = now.loc[inside, [n for n in now.columns if n not in {"easting_m", "northing_m"}]]
@@ -639,6 +651,7 @@ def _change(
         return nullable([None] * found.count)
     counts = []
     for rows in (now, _in(locations, earlier)):
+        # Both windows by the same rule, a core location within reach, so that the change is that of the same places.
         hotspot = found.inside(rows[["easting_m", "northing_m"]].to_numpy(dtype=np.float64))
         inside = hotspot >= 0
         sums = np.bincount(hotspot[inside], weights=rows["incidents"].to_numpy()[inside], minlength=found.count)
@@ -676,12 +689,13 @@ def _certainty(
     notes: list[str],
 ) -> dict[str, ExtensionArray]:
     """Fill stability and p_value where asked for; each has its own stream, so one does not move the other."""
-    told = {"stability": nullable([None] * found.count), "p_value": nullable([None] * found.count)}
+    columns = {"stability": nullable([None] * found.count), "p_value": nullable([None] * found.count)}
     if rng is None or found.settings is None or not found.count:
-        return told
+        return columns
+    # Each has a stream of its own: asking for one does not change the numbers of the other.
     steady_rng, null_rng = rng.spawn(2)
     if resamples:
-        told["stability"] = nullable(
+        columns["stability"] = nullable(
             stability(
                 found.places_m,
                 weights=found.weights,
@@ -693,7 +707,7 @@ def _certainty(
         )
         notes.append(f"stability: share of {resamples} resamples of locations in which half of the hotspot comes back")
     if simulations and background is not None:
-        told["p_value"] = nullable(
+        columns["p_value"] = nullable(
             monte_carlo_p(
                 incidents,
                 weights=found.weights,
@@ -707,10 +721,11 @@ def _certainty(
             f"p_value: against the largest cluster in each of {simulations} simulations that lay the same locations "
             f"{background.words}"
         )
-    return told
+    return columns
 
 
-# The entry in the registry: the hotspots of one window, and the places inside each outline.
+# The entry in the registry: the hotspots of one window, and the places inside each outline
+# ------------------------------------------------------------------------------------------
 
 
 NULL_CELL_M = 250.0  # in a simulated null, places are drawn evenly inside cells of this side
@@ -774,7 +789,7 @@ def members_of(rows: pd.DataFrame, outlines: gpd.GeoDataFrame) -> pd.DataFrame:
     """
     rows = rows[["easting_m", "northing_m", "ward_code", "incidents"]]
     x, y = (rows[name].to_numpy(dtype=np.float64) for name in ("easting_m", "northing_m"))
-    # The table of locations is written in this order already; sorting it again would double the time.
+    # The table of locations is written in this order already.
     if not ((x[1:] > x[:-1]) | ((x[1:] == x[:-1]) & (y[1:] >= y[:-1]))).all():
         rows = rows.sort_values(["easting_m", "northing_m"], kind="stable")
         x, y = (rows[name].to_numpy(dtype=np.float64) for name in ("easting_m", "northing_m"))

@@ -97,6 +97,8 @@ def stability(
     size = np.bincount(member[member >= 0], weights=incidents[member >= 0], minlength=count)
     back = np.zeros(count)
     for _ in range(resamples if count else 0):
+        # Locations are drawn, not incidents: repeated incidents at one address are not independent evidence of a
+        # hotspot.
         drawn = np.bincount(rng.integers(0, len(places), len(places)), minlength=len(places))
         kept = np.flatnonzero(drawn)
         carried = incidents[kept] * drawn[kept]
@@ -104,6 +106,8 @@ def stability(
         both = (label >= 0) & (member[kept] >= 0)
         found = np.zeros((count, int(label.max(initial=-1)) + 2))
         np.add.at(found, (member[kept][both], label[both]), carried[both])
+        # Half or more of it in one cluster: split in two or merged into a large neighbour, it still counts if it stays
+        # together.
         back += 2 * found.max(axis=1) >= size
     return back / resamples
 
@@ -129,9 +133,9 @@ def monte_carlo_p(
 ) -> Floats:
     """Return how often chance alone makes a cluster as large, for each hotspot.
 
-    Each simulation lays all locations, with the incidents they carry, anew over the background, clusters them with
-    the same settings, and keeps the incidents of its largest cluster. p = (1 + simulations whose largest cluster is
-    at least as large) / (1 + simulations). Comparing with the largest anywhere allows for the search over all places.
+    Each simulation places all locations, with the incidents they carry, at random over the background, clusters them
+    with the same settings, and keeps the incidents of its largest cluster. p = (1 + simulations whose largest cluster
+    is at least as large) / (1 + simulations). Comparing with the largest anywhere allows for the search over places.
 
     Parameters
     ----------
@@ -156,6 +160,8 @@ def monte_carlo_p(
     observed = np.asarray(incidents, dtype=np.int64)
     as_large = np.zeros(len(observed))
     for _ in range(simulations if len(observed) else 0):
+        # The largest anywhere, not the one at the same place: hotspots were picked for being the largest (Kulldorff
+        # 1997).
         labels = settings.cluster(background.draw(len(carried), rng=rng), carried).labels
         as_large += largest_cluster(labels, carried, min_locations=settings.min_locations) >= observed
     return (1 + as_large) / (1 + simulations)

@@ -1,4 +1,4 @@
-"""Automatic bandwidth: the one under which each incident is best foretold by the others."""
+"""Automatic bandwidth: the one under which the other incidents best predict each incident."""
 
 from dataclasses import dataclass
 
@@ -22,10 +22,11 @@ from pipeline.geography.grid import Grid
 
 __all__ = ["LADDER_M", "BandwidthChoice", "choose_bandwidth"]
 
+# Candidates a fifth to a half apart: the likelihood is flat near its top, and finer steps would only read noise.
 LADDER_M = (100.0, 150.0, 200.0, 250.0, 300.0, 400.0, 500.0, 600.0, 800.0, 1000.0, 1250.0, 1500.0, 2000.0, 3000.0)
 FEWEST_LOCATIONS = 10  # below it the likelihood says more about the sample than about the place
 CELLS_PER_BANDWIDTH = 5  # enough to compare bandwidths: the bias is taken out and the own share is exact
-MAX_CELLS = 50_000_000
+MAX_CELLS = 50_000_000  # 0.4 GB of floats; a narrow candidate over a large area is not tried
 BIN_AND_READ = -1 / 6  # cell units: binning and reading linearly each spread by a variance of 1/6 per axis
 
 Values = NDArray[np.float64]
@@ -33,7 +34,7 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class BandwidthChoice:
-    """A bandwidth and how it was come by, for the manifest.
+    """A bandwidth and how it was chosen, for the manifest.
 
     Attributes
     ----------
@@ -74,7 +75,7 @@ def choose_bandwidth(
 
     For each candidate h every place is given the density that all *other* places give it, and the logarithms are
     averaged over the incidents; the h with the highest mean wins. Whole places are left out: where coordinates
-    repeat, leaving out one incident would let its twins foretell it and the bandwidth would collapse. A place out of
+    repeat, leaving out one incident would let its twins predict it and the bandwidth would collapse. A place out of
     every other's reach counts as if the incidents were spread evenly and only one of them mattered: 1 / (n A) with A
     the area of the bounding rectangle.
 
@@ -127,9 +128,11 @@ def choose_bandwidth(
     if not tried:
         reason = "The area is too large for every candidate: the fallback is used. Give a ladder of larger bandwidths."
         return BandwidthChoice(max(fallback_m, floor_m), ladder, scores, total, len(places), repeated, reason)
+    # Of equal likelihoods the narrower: it keeps more of the pattern.
     best = max(tried, key=lambda pair: (pair[0], -pair[1]))[1]
     reason = f"Highest leave-one-out likelihood of {len(tried)} candidates."
     if len(tried) > 1 and best in (tried[0][1], tried[-1][1]):
+        # A maximum at either end of the ladder is no maximum: say so, because the analyst can extend it.
         end = "lowest" if best == tried[0][1] else "highest"
         held = ", which is the floor" if end == "lowest" and 0 < floor_m == best else ""
         reason += f" It is the {end} candidate{held}: the likelihood may rise further beyond it."
@@ -142,6 +145,7 @@ def _distinct(points: Points, units: NDArray[np.int64]) -> tuple[Points, Values,
     points, units = points[used], units[used]
     if not len(points):
         return points, np.zeros(0), 0.0
+    # Snapped coordinates repeat, so incidents are grouped by place, and a whole place is left out at a time.
     order = np.lexsort((points[:, 1], points[:, 0]))
     points, units = points[order], units[order]
     new = np.concatenate(([True], (points[1:] != points[:-1]).any(axis=1)))
@@ -165,6 +169,8 @@ def _log_likelihood(places: Points, weight: Values, *, kernel: str, bandwidth_m:
     snapped = lattice * cell + (grid.x0, grid.y0)
     weights = stencil(kernel=kernel, bandwidth_m=bandwidth_m, cell_m=cell, curvature=BIN_AND_READ)
     spread = convolve(bin_linear(snapped, grid=grid, weights=weight) / SCALE, weights)
+    # What all incidents give a place, less what its own give it, is what the others give it: one convolution in place
+    # of n. A place's own share is known exactly, because binning, convolving and reading are all linear.
     others = sample_linear(spread, snapped, grid=grid) - weight * _own_share(snapped, grid, weights)
     total = weight.sum()
     density_m2 = others / (total - weight) / cell**2

@@ -41,8 +41,8 @@ __all__ = [
 ]
 
 
-# Kernels: what one incident spreads over its surroundings.
-#
+# Kernels: what one incident spreads over its surroundings
+# --------------------------------------------------------
 # Each integrates to one over the plane, so a sum of kernels is incidents per area.
 
 
@@ -139,21 +139,26 @@ def stencil(*, kernel: str, bandwidth_m: float, cell_m: float, curvature: float 
     InputError
         If the kernel or the bandwidth cannot be used.
     """
+    # One cell more than the reach: the correction spreads one cell further.
     cells = ceil(reach_m(kernel, bandwidth_m) / cell_m) + 1
     offset = np.arange(-cells, cells + 1) * cell_m
     sampled = kernel_per_m2(np.hypot(offset[:, None], offset[None]), kernel=kernel, bandwidth_m=bandwidth_m)
+    # Sampling at centres loses or gains a little mass; rescaled, an incident stays one incident.
     sampled /= sampled.sum()
+    # Linear binning spreads a point with a variance of 1/6 cell per axis. Convolving with K + c Laplace(K) takes a
+    # variance of -2 c off again, so c = -1/12 undoes it to second order, at no cost per incident.
     padded = np.pad(sampled, 1)
     laplace = padded[2:, 1:-1] + padded[:-2, 1:-1] + padded[1:-1, 2:] + padded[1:-1, :-2] - 4 * sampled
     return sampled + curvature * laplace
 
 
-# Incidents laid on cells as whole numbers, so that partial sums add up to the same bits in any order.
+# Binning: incidents shared between cells as whole numbers, so that partial sums agree to the bit in any order
+# -----------------------------------------------------------------------------------------------------------
 
 
 STEPS = 1 << 10  # positions per cell side that are told apart: 5 cm in a 50 m cell
 SCALE = STEPS * STEPS  # fixed point: this many units are one incident
-CHUNK_POINTS = 1 << 18
+CHUNK_POINTS = 1 << 18  # points binned together: bounds the memory of a dozen temporary arrays
 MAX_WEIGHT = float(1 << 22)  # of one row: its product with SCALE twice must fit in 63 bits
 
 Points = NDArray[np.float64]
@@ -187,6 +192,9 @@ def bin_linear(points_m: Points, *, grid: Grid, weights: ArrayLike | None = None
     bins = np.zeros(len(grid), dtype=np.int64)
     for start in range(0, len(points), CHUNK_POINTS):
         part = slice(start, start + CHUNK_POINTS)
+        # Shares of a cell are rounded to 1/1024, so that every product is a whole number and sums do not depend on
+        # order: the same bytes whatever the partitioning. The last corner takes the rest, so no mass is lost to
+        # rounding.
         cell, east, north = corners(points[part], grid)
         x, y, unit = np.rint(east * STEPS).astype(np.int64), np.rint(north * STEPS).astype(np.int64), units[part]
         south_west = unit * ((STEPS - x) * (STEPS - y)) >> 20
@@ -228,6 +236,8 @@ def bin_discs(points_m: Points, *, grid: Grid, radius_m: float, weights: ArrayLi
         part = slice(start, start + CHUNK_POINTS)
         corners(points[part], grid)
         x, y = points[part].T
+        # In each row within reach the disc covers the centres from `first` up to `past`: add the weight where the run
+        # begins, subtract it where it ends, and one running sum along the rows fills in all runs at once.
         nearest = np.rint((y - grid.y0) / grid.cell_m - 0.5).astype(np.int64)
         for step in range(-reach, reach + 1):
             row = nearest + step
@@ -300,7 +310,8 @@ def checked_points(points_m: Points, weights: ArrayLike | None) -> tuple[Points,
     return points, np.rint(values * SCALE).astype(np.int64)
 
 
-# Binned incidents spread by convolution, and the correction for what a study area's edge cuts off.
+# Convolution, and the correction for what the edge of a study area cuts off
+# --------------------------------------------------------------------------
 
 
 EDGES = ("uniform", "diggle", "none")
@@ -346,10 +357,13 @@ def convolve(values: Values, weights: Values) -> Values:
 
     if not values.any():
         return np.zeros(values.shape)
-    side = 2 * max(values.shape) + 1  # what reaches across the whole grid cannot matter further out
+    # What reaches across the whole grid cannot matter further out: a huge bandwidth costs no more than the grid.
+    side = 2 * max(values.shape) + 1
     spare = (weights.shape[0] - side) // 2
     if spare > 0:
         weights = weights[spare:-spare, spare:-spare]
+    # Padded to the full length, so that the transform's wrap-around falls on zeros; to a length of small prime factors,
+    # which is much faster than a prime one.
     shape = [fft.next_fast_len(n + k - 1, real=True) for n, k in zip(values.shape, weights.shape, strict=True)]
     spread = fft.irfft2(fft.rfft2(values, shape) * fft.rfft2(weights, shape), shape)
     row, col = ((k - 1) // 2 for k in weights.shape)
@@ -524,6 +538,7 @@ def density(
     Diggle (1985), Applied Statistics 34, 138-147; Jones (1993), Statistics and Computing 3, 135-146;
     `density.ppp` of spatstat for both corrections.
     """
+    # Refuse first: nothing below looks at its input again.
     check_edge(edge, inside, grid)
     check_bandwidth(kernel, bandwidth_m)
     points, units = checked_points(points_m, weights)
@@ -625,11 +640,14 @@ def _place_notes(points: Points, units: Bins) -> tuple[str, ...]:
     return ()
 
 
-# Adaptive density: narrow kernels where incidents crowd, wide ones where they are sparse.
+# Adaptive density: narrow kernels where incidents crowd, wide ones where they are sparse
+# ---------------------------------------------------------------------------------------
 
 
-ADAPTIVE_NARROWEST, ADAPTIVE_WIDEST = 0.4, 2.5  # times the pilot bandwidth
-CLASSES = 12
+# Times the pilot bandwidth. Unbounded, the square-root law would give a lone incident a kernel as wide as the map, and
+# a crowded place one narrower than its cells.
+ADAPTIVE_NARROWEST, ADAPTIVE_WIDEST = 0.4, 2.5
+CLASSES = 12  # one convolution each; neighbouring classes then differ by under 20 % in bandwidth
 
 
 def adaptive_density(
@@ -679,6 +697,8 @@ def adaptive_density(
     held = mass > 0
     if not held.any():
         return pilot
+    # A convolution has one bandwidth, so local bandwidths are put into classes, on a logarithmic scale because their
+    # ratio is what matters.
     local = _local_bandwidths(pilot.density_per_km2[held], mass[held], bandwidth_m)
     low, high = float(local.min()), float(local.max())
     ladder = np.geomspace(low, high, CLASSES) if high > low * (1 + 1e-9) else np.array([low])
@@ -700,6 +720,7 @@ def adaptive_density(
 def _local_bandwidths(pilot: Values, mass: Values, bandwidth_m: float) -> Values:
     """Abramson's square-root law, held within bounds; `pilot` and `mass` are those of the cells that hold incidents."""
     positive = np.maximum(pilot, pilot.max() * 1e-9)  # a cell's own incident makes it positive but for clipping
+    # Geometric mean over incidents, as Abramson and Silverman scale it: the typical incident keeps the pilot bandwidth.
     typical = np.exp((mass * np.log(positive)).sum() / mass.sum())
     local: Values = bandwidth_m * np.clip(np.sqrt(typical / positive), ADAPTIVE_NARROWEST, ADAPTIVE_WIDEST)
     return local

@@ -8,15 +8,15 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from pipeline.detect.method import DetectInput, Findings, Method, Need, Scope
-from pipeline.detect.scan.zones import Best, Cylinders, lay_cylinders
+from pipeline.detect.scan.zones import Best, Cylinders, cylinders_over
 from pipeline.domain.periods import Period, month_of, month_range
 from pipeline.errors import InputError
 from pipeline.geography.grid import Grid
 
 __all__ = ["METHOD", "ScanResult", "SpaceTimeCluster", "space_time_scan"]
 
-MAX_CYLINDERS = 60_000_000
-EVEN = 1e-9  # ratios closer than this are ties
+MAX_CYLINDERS = 60_000_000  # the first shuffled data set, and the real one, compute the log ratio of each
+EVEN = 1e-9  # log ratios closer than this are ties: equal cylinders differ by rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ def space_time_scan(
     if total < 2:
         notes.append(f"There are {total} cases: a scan needs at least two.")
     else:
-        cylinders = lay_cylinders(
+        cylinders = cylinders_over(
             points,
             table=table,
             max_radius_m=max_radius_m,
@@ -229,6 +229,7 @@ def _shuffled_maxima(
     largest = np.zeros(permutations)
     bound, needed = 0.0, None
     for i in range(permutations):
+        # Dates trade places among cases: each place keeps its total and so does each period (Kulldorff et al. 2005).
         cell = place * periods + rng.permutation(period)
         shuffled = np.bincount(cell, minlength=table.size).reshape(locations, periods).astype(np.int32)
         if needed is None:
@@ -237,6 +238,7 @@ def _shuffled_maxima(
             needed = cylinders.needed(bound) if bound > EVEN else None
             continue
         largest[i] = cylinders.maximum(shuffled, needed)
+        # No cylinder reached the bound, so the maximum is below it: lower the bound and search again, until one does.
         while largest[i] < bound:
             bound *= 0.7
             if bound <= EVEN:
@@ -262,6 +264,7 @@ def _clusters(
         if clusters and p > max_p:
             break
         inside = circles.member[start[k] : best.row[k] + 1]
+        # Overlapping circles tell the same story: only clusters that share no place are reported.
         if taken[inside].any():
             continue
         taken[inside] = True
@@ -281,7 +284,8 @@ def _clusters(
     return tuple(clusters)
 
 
-# The entry in the registry.
+# The entry in the registry
+# -------------------------
 
 
 def _scan(data: DetectInput) -> Findings:

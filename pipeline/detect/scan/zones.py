@@ -11,9 +11,9 @@ __all__ = [
     "Block",
     "Circles",
     "Cylinders",
+    "circles_round",
+    "cylinders_over",
     "largest_expected",
-    "lay_circles",
-    "lay_cylinders",
     "log_ratio",
     "smallest_count",
 ]
@@ -61,6 +61,7 @@ def largest_expected(*, total: int, at_least: float) -> NDArray[np.float64]:
         The bound on the log ratio, above 0.
     """
     counts = np.arange(1, total + 1)
+    # Halving 50 times gives the limit to 15 figures: it is computed once per bound, not per cylinder.
     low, high = np.zeros(total), counts.astype(np.float64)
     for _ in range(50):
         middle = (low + high) / 2
@@ -90,11 +91,12 @@ def smallest_count(expected: NDArray[np.float64], *, limits: NDArray[np.float64]
     return (np.searchsorted(limits * (1 + 1e-12), expected, side="left") + 1).astype(np.int32)
 
 
-# Circles of growing radius round every location, laid out so that one running sum counts them all.
+# Circles of growing radius round every location, in an order in which one running sum counts them all
+# ----------------------------------------------------------------------------------------------------
 
 
 ROWS_TIMES_PERIODS = 3_000_000  # table cells held at once: bounds the memory of a pass
-SAME_DISTANCE_M = 1e-6
+SAME_DISTANCE_M = 1e-6  # micrometres: cells of a grid at one distance must enter a circle together
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,10 +190,10 @@ class Block:
         return table
 
 
-def lay_circles(
+def circles_round(
     points_m: NDArray[np.float64], *, cases: NDArray[np.int64], max_radius_m: float, max_share: float
 ) -> Circles:
-    """Lay circles round every location, through every other up to the largest radius and share of cases.
+    """Draw circles round every location, through every other up to the largest radius and share of cases.
 
     Parameters
     ----------
@@ -217,11 +219,14 @@ def lay_circles(
     centre = np.repeat(np.arange(sizes.size, dtype=np.int64), sizes)
     member = np.concatenate([np.asarray(f, dtype=np.int64) for f in found])
     apart = points_m[member] - points_m[centre]
+    # Whole micrometres, so that distances which are equal on paper are equal here.
     steps = np.rint(np.hypot(apart[:, 0], apart[:, 1]) / SAME_DISTANCE_M)
     within = steps <= np.rint(max_radius_m / SAME_DISTANCE_M)
     centre, member, steps = centre[within], member[within], steps[within]
     order = np.lexsort((member, steps, centre))
     centre, member, steps = centre[order], member[order], steps[order]
+    # Nearest first, the cases in every circle of a centre are one running sum; a circle ends at the last of several
+    # locations at one distance.
     running = np.concatenate([[0], np.cumsum(cases[member])])
     inside = running[1:] - running[np.searchsorted(centre, centre)]
     last = np.append((np.diff(centre) != 0) | (np.diff(steps) != 0), True)
@@ -234,7 +239,8 @@ def lay_circles(
     )
 
 
-# Every circle through every window of time: the cylinders, and the best of them for a table of counts.
+# Every circle through every window of time: the cylinders, and the best of them for a table of counts
+# ----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,6 +347,7 @@ class Cylinders:
             inside, by_chance = self._inside(running, window), self._expected(block, window)
             ratio = log_ratio(inside, by_chance, total=self.total)
             at = ratio.argmax(axis=1)
+            # Windows grow longer: of equal ratios the shortest was met first and stays.
             better = ratio[each, at] > top + 1e-12
             for kept, found in (
                 (top, ratio[each, at]),
@@ -365,7 +372,7 @@ class Cylinders:
         return np.asarray(block.cases[:, None] * self._in_window(window)[None, :] / self.total)
 
 
-def lay_cylinders(
+def cylinders_over(
     points_m: NDArray[np.float64],
     *,
     table: NDArray[np.int64],
@@ -374,7 +381,7 @@ def lay_cylinders(
     longest: int,
     prospective: bool,
 ) -> Cylinders:
-    """Lay all circles within reach through all windows up to the longest.
+    """Combine all circles within reach with all windows up to the longest.
 
     Parameters
     ----------
@@ -390,7 +397,7 @@ def lay_cylinders(
         Only windows that reach the last period.
     """
     periods = table.shape[1]
-    circles = lay_circles(points_m, cases=table.sum(axis=1), max_radius_m=max_radius_m, max_share=max_share)
+    circles = circles_round(points_m, cases=table.sum(axis=1), max_radius_m=max_radius_m, max_share=max_share)
     return Cylinders(
         circles=circles,
         blocks=tuple(circles.blocks(periods)),
