@@ -1,1 +1,11 @@
-"""Small values of the field that know their rules: periods, categories, bands, kinds of outcome."""
+"""Small values of the field that know their rules.
+
+periods
+    Months, windows, breaks in a series, and the windows that a profile is given.
+categories
+    Ids of categories, and the relations declared between them.
+bands
+    Counts in bands.
+outcome_kinds
+    What came of an offence, read from the words of the source.
+"""

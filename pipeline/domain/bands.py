@@ -1,4 +1,4 @@
-"""Counts in bands: what a page may say of a number it does not print.
+"""Counts in bands: the interval that is released in place of a number.
 
 A band is written the way people write it: "10-19", "500 or more", "fewer than 10".
 """
@@ -11,7 +11,7 @@ from pipeline.errors import InputError
 
 __all__ = ["Bands", "count_bands", "fewer_than"]
 
-STEPS = (1, 2, 5)
+STEPS = (1, 2, 5)  # of each power of ten: limits that people read easily, each about twice the one before
 
 
 @dataclass(frozen=True, slots=True)

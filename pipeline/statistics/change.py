@@ -20,7 +20,7 @@ from pipeline.domain.periods import Break, Period, breaks_within, earlier_window
 from pipeline.errors import InputError
 from pipeline.statistics.false_discovery import Family, benjamini_hochberg
 from pipeline.statistics.intervals import FEWEST_AREAS, Dispersion, dispersion
-from pipeline.tables import Level
+from pipeline.tables import Level, nullable
 
 __all__ = [
     "CLEAR",
@@ -255,14 +255,14 @@ def change(
     table = pair[["area_code", "level", "period", "category"]].copy()
     table["incidents_earlier"] = pd.array(np.where(np.isnan(x1), 0, x1), dtype="Int64")
     table["incidents_earlier"] = table["incidents_earlier"].mask(np.isnan(x1))
-    table["change_pct"] = _shown(pct, enough & (x1 > 0))
+    table["change_pct"] = nullable(pct, given=enough & (x1 > 0))
     table["change_word"] = _words(apart, enough, up=rising, clear=q_self <= rules.fdr_q, known=known)
-    table["change_p"], table["change_q"] = _shown(p_self, enough), _shown(q_self, enough)
+    table["change_p"], table["change_q"] = nullable(p_self, given=enough), nullable(q_self, given=enough)
     table["change_vs_region"] = _words(
         apart, rest_enough, up=ahead, clear=q_region <= rules.fdr_q, known=known & (against | apart)
     ).mask(pair["level"] == Level.REGION)
-    table["change_vs_region_p"] = _shown(p_region, rest_enough)
-    table["change_vs_region_q"] = _shown(q_region, rest_enough)
+    table["change_vs_region_p"] = nullable(p_region, given=rest_enough)
+    table["change_vs_region_q"] = nullable(q_region, given=rest_enough)
     return Changes(table, comparison, spread, tuple(families))
 
 
@@ -338,10 +338,6 @@ def _monthly(counts: pd.DataFrame, *, level: str, category: str, comparison: Com
 def _is_month_of(period: str, window: Period) -> bool:
     month = Period.parse(period)
     return month.months == 1 and month != window and month.overlaps(window)
-
-
-def _shown(values: Floats, where: npt.NDArray[np.bool_]) -> "pd.Series[float]":
-    return pd.Series(np.where(where, values, 0.0), dtype="Float64").mask(~where)
 
 
 def _words(

@@ -1,6 +1,6 @@
 """Dated events on a series: the rate before and after, each with its interval, and their ratio.
 
-The rates say what was recorded around a date. They do not say that the event was the cause.
+The rates are what was recorded around a date. They do not show that the event was the cause.
 """
 
 from collections.abc import Iterable

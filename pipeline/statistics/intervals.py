@@ -19,8 +19,8 @@ __all__ = ["FEWEST_AREAS", "Dispersion", "dispersion", "garwood", "rate_ratio", 
 
 Floats = npt.NDArray[np.float64]
 FEWEST_AREAS = 5
-"""A level with fewer areas (the region) cannot tell its own noise from what all areas share: its dispersion is taken
-from elsewhere, and its rates are not smoothed."""
+"""With fewer areas in a level (the region), noise cannot be separated from what all areas share: the dispersion is
+taken from months or another level, and rates are not smoothed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ def dispersion(counts: npt.ArrayLike, *, days: npt.ArrayLike | None = None) -> D
     -------
     dispersion
         With ``df = (areas - 1) (windows - 1)``, or ``windows - 1`` for a series. For Poisson counts the raw value is 1
-        on average, however small they are; of overdispersed counts it says a little too little where they are small.
+        on average, however small they are; for small overdispersed counts it is a little too low.
 
     References
     ----------

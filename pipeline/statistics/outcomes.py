@@ -14,7 +14,7 @@ import pandas as pd
 from pipeline.domain.periods import Period, add_months, month_range
 from pipeline.errors import InputError
 from pipeline.statistics.intervals import wilson
-from pipeline.tables import Level
+from pipeline.tables import Level, nullable
 
 __all__ = [
     "OutcomeBasis",
@@ -162,6 +162,6 @@ def add_outcomes(counts: pd.DataFrame, *, basis: OutcomeBasis, confidence: float
         ("outcome_low", low, given & (basis == "cohort")),
         ("outcome_high", high, given & (basis == "cohort")),
     ):
-        counted[name] = pd.Series(np.where(shown, values, 0.0), index=counts.index, dtype="Float64").mask(~shown)
+        counted[name] = nullable(values, given=shown)
     counted["outcome_note"] = pd.Series(note, index=counts.index, dtype="str")
     return counted

@@ -15,7 +15,7 @@ import pandas as pd
 from pipeline.domain.periods import Period, without_overlap
 from pipeline.errors import InputError
 from pipeline.statistics.intervals import FEWEST_AREAS, Dispersion, dispersion, garwood
-from pipeline.tables import Level
+from pipeline.tables import Level, nullable
 
 __all__ = [
     "WEAK",
@@ -271,7 +271,7 @@ def add_rates(
         area_code, level ("region", "borough", "ward"), period, category, incidents (nullable).
     population
         area_code and population (people; null or 0 where there are none). Optional columns: category (this row is the
-        denominator of that category only) and measure (who is counted; `residents` if not said).
+        denominator of that category only) and measure (who is counted; `residents` where it is missing).
     visitor_areas
         Areas where visitors dominate: no rate against residents is given there, nor do they enter the smoothing.
     rules
@@ -336,8 +336,7 @@ def add_rates(
         ("rate_high", high / n, given),
         ("rate_smoothed", smoothed, ~np.isnan(smoothed)),
     ):
-        rated[name] = pd.array(np.where(shown, value * rules.base, 0.0), dtype="Float64")
-        rated[name] = rated[name].mask(~shown)
+        rated[name] = nullable(value * rules.base, given=shown)
     rated["funnel_class"] = _funnel(counts, events=x, people=n, given=given, phi=phi)
     weak = np.select(
         [events < rules.too_few_under, events < rules.unreliable_under],

@@ -2,7 +2,7 @@
 
 from pipeline.tables.keys import Level, Measure, Place
 from pipeline.tables.outputs import AREA_COUNTS, AREA_LAYER, CIRCUMSTANCES, DENSITY_LAYER, HOTSPOT_LAYER, WITHHELD_NOTE
-from pipeline.tables.table import Column, Kind, Table
+from pipeline.tables.table import Column, Kind, Table, nullable
 from pipeline.tables.work import AREA_MONTHS, AREAS, CELLS, INCIDENTS, LOCATIONS, PUBLISHED_COUNTS, QUARANTINE
 
 __all__ = [
@@ -25,4 +25,5 @@ __all__ = [
     "Measure",
     "Place",
     "Table",
+    "nullable",
 ]

@@ -1,17 +1,20 @@
 """What a table contract is, and how a frame is held to it."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from pipeline.errors import SchemaError
 
-__all__ = ["Column", "Kind", "Table"]
+__all__ = ["Column", "Kind", "Table", "nullable"]
 
 Kind = Literal["string", "int", "float", "bool", "date", "geometry"]
 
+# pandas type of each kind. Whole numbers and truth values use the nullable types, so that an empty cell does not turn a
+# count into a float; dates stay ISO texts, which sort as dates do and are written as they are.
 _EMPTY = {"string": "str", "int": "Int64", "float": "float64", "bool": "boolean", "date": "str", "geometry": "object"}
 
 
@@ -33,7 +36,18 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table: its key, its columns in order, and whether others (categories) may follow."""
+    """A table: its key, its columns in order, and whether others (categories) may follow.
+
+    Examples
+    --------
+    >>> table = Table("counts", ("code",), (Column("code", "string", "Code."), Column("n", "int", "Count.", null=True)),
+    ...               "Counts.")
+    >>> table.conform(pd.DataFrame({"n": [3, None], "code": ["A", "B"]}))["n"].tolist()
+    [3, <NA>]
+    >>> table.conform(pd.DataFrame({"code": ["A", "A"]}))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    pipeline.errors.SchemaError: table counts breaks its contract: 1 rows repeat the key (code). This is ...
+    """
 
     name: str
     key: tuple[str, ...]
@@ -87,6 +101,17 @@ class Table:
                 f"table {self.name} breaks its contract: {'; '.join(faults)}. "
                 "This is a fault of the program: please report it."
             )
+
+
+def nullable(values: npt.ArrayLike, *, given: npt.NDArray[np.bool_]) -> Any:
+    """Make a column of numbers that is empty where no number is given.
+
+    >>> nullable([1.5, 2.5], given=np.array([True, False])).tolist()
+    [1.5, <NA>]
+    """
+    column = pd.array(np.where(given, values, 0.0), dtype="Float64")
+    column[~given] = pd.NA
+    return column
 
 
 def _ascends(frame: pd.DataFrame, key: tuple[str, ...]) -> bool:
