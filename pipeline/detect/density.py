@@ -418,6 +418,6 @@ METHOD = Method(
     section="detect.density",
     needs=frozenset({Need.POINTS}),
     scope=Scope.RUN,
-    enabled=lambda _: True,  # the risk surface and the release need a bandwidth even where no bands are drawn
+    switch=None,  # the risk surface and the release need a bandwidth even where no bands are drawn
     run=_report_bandwidth,
 )

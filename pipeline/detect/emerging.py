@@ -472,6 +472,6 @@ METHOD = Method(
     section="emerging",
     needs=frozenset({Need.MONTHS}),
     scope=Scope.RUN,
-    enabled=lambda config: config.emerging.enabled,
+    switch="emerging.enabled",
     run=_classify_wards,
 )

@@ -609,6 +609,6 @@ METHOD = Method(
     section="detect.gistar",
     needs=frozenset({Need.POINTS}),
     scope=Scope.WINDOW,
-    enabled=lambda config: config.detect.gistar.grid != "none",
+    switch="detect.gistar.grid",
     run=_cells,
 )

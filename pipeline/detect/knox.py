@@ -260,6 +260,6 @@ METHOD = Method(
     section="detect.knox",
     needs=frozenset({Need.POINTS, Need.DAYS}),
     scope=Scope.RUN,
-    enabled=lambda config: config.detect.knox.enabled,
+    switch="detect.knox.enabled",
     run=_near_repeats,
 )

@@ -129,8 +129,8 @@ class Method:
         What it cannot do without.
     scope
         How often it runs.
-    enabled
-        Whether the settings ask for it.
+    switch
+        The setting that asks for it, as a dotted key: false and `none` leave it out. None for one that always runs.
     run
         The method itself: opens no file, draws no unseeded random number.
     """
@@ -139,5 +139,14 @@ class Method:
     section: str
     needs: frozenset[Need]
     scope: Scope
-    enabled: Callable[[Config], bool]
+    switch: str | None
     run: Callable[[DetectInput], Findings]
+
+    def enabled(self, config: Config) -> bool:
+        """Whether the settings ask for it."""
+        if self.switch is None:
+            return True
+        asked: Any = config
+        for key in self.switch.split("."):
+            asked = getattr(asked, key)
+        return asked not in (False, "none")

@@ -229,6 +229,6 @@ METHOD = Method(
     section="detect.density.risk",
     needs=frozenset({Need.POINTS, Need.POPULATION}),
     scope=Scope.RUN,
-    enabled=lambda config: config.detect.density.risk.against == "population",
+    switch="detect.density.risk.against",
     run=_incidents_over_residents,
 )

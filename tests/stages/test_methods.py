@@ -32,7 +32,7 @@ def toy(*needs: Need) -> Method:
         section="detect.centre",
         needs=frozenset(needs),
         scope=Scope.WINDOW,
-        enabled=lambda _: True,
+        switch=None,
         run=centre_of_gravity,
     )
 

@@ -838,6 +838,6 @@ METHOD = Method(
     section="detect.clusters",
     needs=frozenset({Need.POINTS}),
     scope=Scope.WINDOW,
-    enabled=lambda config: config.detect.clusters.enabled,
+    switch="detect.clusters.enabled",
     run=_find,
 )

@@ -338,6 +338,6 @@ METHOD = Method(
     section="detect.scan",
     needs=frozenset({Need.POINTS}),
     scope=Scope.RUN,
-    enabled=lambda config: config.detect.scan.enabled,
+    switch="detect.scan.enabled",
     run=_scan,
 )
