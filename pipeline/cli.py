@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from pipeline.errors import ConfigError, HotspotsError
+import pipeline
 
 __all__ = ["app", "main"]
 
@@ -42,6 +42,14 @@ _DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback 
 
 def main() -> None:
     """Run the command line; errors end as one paragraph and their exit code."""
+    if problem := _shadowed():
+        advice = (
+            "Take its folder out of PYTHONPATH, or keep hotspots in a virtual environment of its own. Nothing was done."
+        )
+        typer.echo(f"hotspots: another package named `pipeline` is in the way: {problem}. {advice}", err=True)
+        raise SystemExit(7)
+    from pipeline.errors import HotspotsError
+
     try:
         app(standalone_mode=True)
     except HotspotsError as error:
@@ -61,6 +69,23 @@ def main() -> None:
             raise SystemExit(7) from None
         typer.echo(f"hotspots: something unforeseen ({what}). Run again with --debug and please report it.", err=True)
         raise SystemExit(1) from None
+
+
+def _shadowed() -> str:
+    """Return what stands in for this package, or between its parts, in words; nothing if all is well.
+
+    It comes before any other import of ours: modules of another package may answer to our names.
+    """
+    here = Path(__file__).resolve().parent
+    folders = [Path(folder).resolve() for folder in pipeline.__path__]
+    if pipeline.__file__:
+        folders.insert(0, Path(pipeline.__file__).resolve().parent)
+    others = [str(folder) for folder in dict.fromkeys(folders) if folder != here]
+    if others:
+        return f"Python takes modules from {', '.join(others)} as well as from {here}"
+    from pipeline.commands.shadowing import another_version
+
+    return another_version()
 
 
 @app.command()
@@ -292,6 +317,8 @@ def fetch_police_uk(
 @app.command(hidden=True, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def bench() -> None:
     """Say where the benchmark is: python -m tests.benchmarks."""
+    from pipeline.errors import ConfigError
+
     raise ConfigError(
         "the benchmark is not part of the installed package: run `python -m tests.benchmarks --rows 100000` "
         "in a checkout of the project"

@@ -17,15 +17,13 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import Literal
 
+from pipeline.commands.shadowing import HERE, installed_folder, other_distributions, other_packages
 from pipeline.errors import ConfigError, HotspotsError
 
 __all__ = [
-    "BROKEN",
-    "NOTE",
-    "OK",
     "Finding",
     "Situation",
     "State",
@@ -39,17 +37,17 @@ __all__ = [
     "packages",
     "programs",
     "python",
+    "shadowing",
     "text",
 ]
 
 
-# What a doctor finds.
+class State(StrEnum):
+    """How one thing stands."""
 
-
-State = Literal["ok", "note", "broken"]
-OK: State = "ok"
-NOTE: State = "note"
-BROKEN: State = "broken"
+    OK = "ok"
+    NOTE = "note"  # a run works, but a person should know
+    BROKEN = "broken"  # a run fails or cannot be trusted
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,7 @@ class Finding:
     name
         What was looked at.
     state
-        `ok`, `note` (a run works, but a person should know) or `broken` (a run fails or cannot be trusted).
+        Sound, to be noted, or broken.
     found
         What is the case.
     advice
@@ -100,20 +98,22 @@ _PROGRAMS = {
 
 def computer(situation: Situation) -> Iterator[Finding]:
     """Look at processors, memory and disk."""
-    yield Finding("computer", "processors", OK, str(len(os.sched_getaffinity(0)) if _LINUX else os.cpu_count() or 1))
+    yield Finding(
+        "computer", "processors", State.OK, str(len(os.sched_getaffinity(0)) if _LINUX else os.cpu_count() or 1)
+    )
     total, free = _memory_mb()
     if total is None or free is None:
         yield Finding(
-            "computer", "memory", NOTE, "not known on this system", "a run of a million rows needs about 1 GB"
+            "computer", "memory", State.NOTE, "not known on this system", "a run of a million rows needs about 1 GB"
         )
     else:
         tight = free < situation.memory_limit_mb
         advice = f"run.memory_limit_mb is {situation.memory_limit_mb}: lower it to {max(128, int(free * 0.7))}"
         found = f"{total:,.0f} MB, {free:,.0f} free"
-        yield Finding("computer", "memory", NOTE if tight else OK, found, advice if tight else "")
+        yield Finding("computer", "memory", State.NOTE if tight else State.OK, found, advice if tight else "")
     free_bytes = shutil.disk_usage(_nearest(situation.folder)).free
-    state = BROKEN if free_bytes < _LEAST_DISK else NOTE if free_bytes < _SCANT_DISK else OK
-    advice = "" if state == OK else "make room: a run keeps the last outputs until the new ones are whole"
+    state = State.BROKEN if free_bytes < _LEAST_DISK else State.NOTE if free_bytes < _SCANT_DISK else State.OK
+    advice = "" if state == State.OK else "make room: a run keeps the last outputs until the new ones are whole"
     yield Finding("computer", "disk", state, f"{free_bytes / 1e6:,.0f} MB free at {_nearest(situation.folder)}", advice)
 
 
@@ -149,38 +149,44 @@ def folder(situation: Situation) -> Iterator[Finding]:
             (place / f"{Path(made).name}.moved").replace(made)
     except OSError as error:
         advice = "choose another run.output_dir, on a disk that allows folders to be renamed"
-        yield Finding("folder", str(place), BROKEN, f"cannot be written to ({error.strerror or error})", advice)
+        yield Finding("folder", str(place), State.BROKEN, f"cannot be written to ({error.strerror or error})", advice)
         return
-    yield Finding("folder", str(situation.folder), OK, "can be written, and folders in it renamed")
+    yield Finding("folder", str(situation.folder), State.OK, "can be written, and folders in it renamed")
     if os.name == "posix":
         mask = os.umask(0o077)
         os.umask(mask)
         open_to = "everybody on this computer" if not mask & 0o004 else "your group" if not mask & 0o040 else ""
         found = f"umask {mask:03o}: new files can be read by {open_to or 'you alone'}"
         advice = "work/ and internal/ hold personal data: run with umask 077, or keep outputs in a closed folder"
-        yield Finding("folder", "privacy", NOTE if open_to else OK, found, advice if open_to else "")
+        yield Finding("folder", "privacy", State.NOTE if open_to else State.OK, found, advice if open_to else "")
     given = bool(os.environ.get("HOTSPOTS_SALT"))
     found = "from HOTSPOTS_SALT (not shown)" if given else "made by the first run, kept in .salt beside the outputs"
-    yield Finding("folder", "salt of victim references", OK, found)
+    yield Finding("folder", "salt of victim references", State.OK, found)
 
 
 def text(_: Situation) -> Iterator[Finding]:
     """Look at encodings."""
     files = sys.getfilesystemencoding()
     good = files.casefold() == "utf-8"
-    yield Finding("text", "file names", OK if good else BROKEN, files, "" if good else "set PYTHONUTF8=1")
+    yield Finding("text", "file names", State.OK if good else State.BROKEN, files, "" if good else "set PYTHONUTF8=1")
     shown = getattr(sys.stdout, "encoding", None) or "unknown"
     good = shown.casefold().replace("-", "") == "utf8"
-    yield Finding("text", "output", OK if good else NOTE, shown, "" if good else "set PYTHONUTF8=1: names may look odd")
+    yield Finding(
+        "text",
+        "output",
+        State.OK if good else State.NOTE,
+        shown,
+        "" if good else "set PYTHONUTF8=1: names may look odd",
+    )
     here = ".".join(part for part in locale.getlocale() if part) or "C"
-    yield Finding("text", "locale", OK, f"{here} (files do not depend on it)")
+    yield Finding("text", "locale", State.OK, f"{here} (files do not depend on it)")
 
 
 def programs(_: Situation) -> Iterator[Finding]:
     """Look for programs that are good to have."""
     for name, (commands, use) in _PROGRAMS.items():
         found = next((path for command in commands if (path := shutil.which(command))), None)
-        yield Finding("programs", name, OK, found or f"not here (optional: {use})")
+        yield Finding("programs", name, State.OK, found or f"not here (optional: {use})")
 
 
 # Is the project itself all there: an installation that was cut short may start, and fail only half-way.
@@ -205,14 +211,34 @@ def installation(_: Situation) -> Iterator[Finding]:
     yield Finding(
         "installation",
         "modules",
-        BROKEN if failed else OK,
+        State.BROKEN if failed else State.OK,
         _few(failed) if failed else f"all {modules} load",
         _AGAIN if failed else "",
     )
     listed, wrong = _held_against_list(root)
     text = f"{listed} as they came" if listed else "used from its own folder: there is no list of its files"
-    yield Finding("installation", "files", BROKEN if wrong else OK, _few(wrong) if wrong else text,
+    yield Finding("installation", "files", State.BROKEN if wrong else State.OK, _few(wrong) if wrong else text,
                   _AGAIN if wrong else "")  # fmt: skip
+
+
+def shadowing(_: Situation) -> Iterator[Finding]:
+    """Look for other packages of the same name: Python takes the first it finds."""
+    owners = other_distributions()
+    if owners:
+        found = f"{', '.join(owners)} also installs a package `pipeline` and may have replaced files"
+        advice = "keep hotspots in a virtual environment of its own, and install it again there"
+        yield Finding("installation", "name", State.BROKEN, found, advice)
+    others = other_packages()
+    if others:
+        found = f"another `pipeline` is at {_few([str(path) for path in others])}"
+        advice = "start with `hotspots`: `python -m pipeline` takes the one in the current folder"
+        yield Finding("installation", "name", State.NOTE, found, advice)
+    if not owners and not others:
+        yield Finding("installation", "name", State.OK, "no other package `pipeline` is in sight")
+    installed = installed_folder()
+    if installed is not None and installed != HERE:
+        advice = "well, if this is a checkout you are working on: else take its folder out of PYTHONPATH"
+        yield Finding("installation", "place", State.NOTE, f"runs from {HERE}; installed is {installed}", advice)
 
 
 def _held_against_list(root: Path) -> tuple[int, list[str]]:
@@ -254,11 +280,17 @@ def python(_: Situation) -> Iterator[Finding]:
     """Look at the interpreter."""
     new = sys.version_info >= (3, 11)
     yield Finding(
-        "Python", "version", OK if new else BROKEN, platform.python_version(), "" if new else "use 3.11 or later"
+        "Python",
+        "version",
+        State.OK if new else State.BROKEN,
+        platform.python_version(),
+        "" if new else "use 3.11 or later",
     )
     wide = sys.maxsize > 2**32
-    yield Finding("Python", "word", OK if wide else BROKEN, f"{64 if wide else 32} bit", "" if wide else "use 64 bit")
-    yield Finding("Python", "system", OK, f"{platform.system()} {platform.release()} {platform.machine()}")
+    yield Finding(
+        "Python", "word", State.OK if wide else State.BROKEN, f"{64 if wide else 32} bit", "" if wide else "use 64 bit"
+    )
+    yield Finding("Python", "system", State.OK, f"{platform.system()} {platform.release()} {platform.machine()}")
 
 
 def packages(_: Situation) -> Iterator[Finding]:
@@ -275,19 +307,19 @@ def packages(_: Situation) -> Iterator[Finding]:
             importlib.import_module(_MODULES.get(wanted.name, wanted.name))
         except importlib.metadata.PackageNotFoundError:
             yield Finding(
-                "packages", wanted.name, BROKEN, "not installed", f"pip install '{wanted.name}{wanted.specifier}'"
+                "packages", wanted.name, State.BROKEN, "not installed", f"pip install '{wanted.name}{wanted.specifier}'"
             )
             continue
         except ImportError as error:
-            yield Finding("packages", wanted.name, BROKEN, f"cannot be loaded: {error}", "install it again")
+            yield Finding("packages", wanted.name, State.BROKEN, f"cannot be loaded: {error}", "install it again")
             continue
         with_version = tested.get(wanted.name.casefold())
         if not wanted.specifier.contains(version, prereleases=True):
-            yield Finding("packages", wanted.name, BROKEN, version, f"needs {wanted.specifier}")
+            yield Finding("packages", wanted.name, State.BROKEN, version, f"needs {wanted.specifier}")
         elif with_version is not None and with_version != version:
-            yield Finding("packages", wanted.name, NOTE, version, f"tested with {with_version} (constraints.txt)")
+            yield Finding("packages", wanted.name, State.NOTE, version, f"tested with {with_version} (constraints.txt)")
         else:
-            yield Finding("packages", wanted.name, OK, version)
+            yield Finding("packages", wanted.name, State.OK, version)
 
 
 def _constraints() -> dict[str, str]:
@@ -309,35 +341,36 @@ def geography(situation: Situation) -> Iterator[Finding]:
     version = ".".join(str(n) for n in pyogrio.__gdal_version__)
     lacking = [d for d in _DRIVERS if d not in pyogrio.list_drivers()]
     advice = f"lacks {', '.join(lacking)}: install pyogrio from its wheel" if lacking else ""
-    yield Finding("geography", "GDAL", BROKEN if lacking else OK, version, advice)
-    yield Finding("geography", "GEOS", OK, shapely.geos_version_string)
-    yield Finding("geography", "PROJ", OK, f"{pyproj.proj_version_str}, data in {pyproj.datadir.get_data_dir()}")
+    yield Finding("geography", "GDAL", State.BROKEN if lacking else State.OK, version, advice)
+    yield Finding("geography", "GEOS", State.OK, shapely.geos_version_string)
+    yield Finding("geography", "PROJ", State.OK, f"{pyproj.proj_version_str}, data in {pyproj.datadir.get_data_dir()}")
     online = pyproj.network.is_network_enabled()
     advice = "results depend on what it fetches: unset PROJ_NETWORK" if online else ""
-    yield Finding("geography", "PROJ network", NOTE if online else OK, "on" if online else "off", advice)
+    yield Finding("geography", "PROJ network", State.NOTE if online else State.OK, "on" if online else "off", advice)
     try:
         working = crs.working_crs(situation.working)
         name = crs.operation_name(crs.LONLAT, working)
     except HotspotsError as error:
-        yield Finding("geography", situation.working, BROKEN, str(error))
+        yield Finding("geography", situation.working, State.BROKEN, str(error))
         return
     lesser = "is not installed" in name
     advice = (
-        "harmless while points and areas take the same road, which they do; `projsync --file uk_os_OSTN15` fetches it"
+        "harmless while points and boundaries use the same transformation, which they do; "
+        "`projsync --file uk_os_OSTN15` fetches it"
         if lesser and _OSTN15 in name
         else ""
     )
-    yield Finding("geography", f"lon/lat to {situation.working}", NOTE if lesser else OK, name, advice)
+    yield Finding("geography", f"lon/lat to {situation.working}", State.NOTE if lesser else State.OK, name, advice)
     if crs.same_crs(working, "EPSG:27700"):
         east, north = crs.transformer(crs.LONLAT, working).transform(*_TOWER_LONLAT)
         off = ((east - _TOWER_M[0]) ** 2 + (north - _TOWER_M[1]) ** 2) ** 0.5
-        state = OK if off < 0.01 else NOTE if off < 5 else BROKEN
-        advice = "PROJ's data is damaged: install pyproj again" if state == BROKEN else ""
+        state = State.OK if off < 0.01 else State.NOTE if off < 5 else State.BROKEN
+        advice = "PROJ's data is damaged: install pyproj again" if state == State.BROKEN else ""
         yield Finding("geography", "Ordnance Survey's test point", state, f"{off:.2f} m off", advice)
 
 
 def database(situation: Situation) -> Iterator[Finding]:
-    """Open the database as a run does, and rattle at its door."""
+    """Open the database as a run does, and try what it must refuse."""
     import duckdb
 
     from pipeline.storage.duckdb import connect, literal
@@ -348,7 +381,7 @@ def database(situation: Situation) -> Iterator[Finding]:
         asked = ", ".join(f"current_setting('{name}')" for name in names)
         (values,) = connection.sql(f"SELECT {asked}").fetchall()
         found = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in zip(names, values, strict=True))
-        yield Finding("database", "DuckDB", OK, f"{duckdb.__version__}: {found}")
+        yield Finding("database", "DuckDB", State.OK, f"{duckdb.__version__}: {found}")
         forbidden = {
             "reading other folders": f"SELECT * FROM read_text({literal(str(Path(__file__)))})",
             "loading extensions": "LOAD httpfs",
@@ -358,15 +391,16 @@ def database(situation: Situation) -> Iterator[Finding]:
             try:
                 connection.execute(sql)
             except duckdb.Error:
-                yield Finding("database", name, OK, "refused, as it should be")
+                yield Finding("database", name, State.OK, "refused, as it should be")
             else:
-                yield Finding("database", name, BROKEN, "possible", "report this: the database is not confined")
+                yield Finding("database", name, State.BROKEN, "possible", "report this: the database is not confined")
 
 
 _CHECKS: tuple[tuple[str, Callable[[Situation], Iterator[Finding]]], ...] = (
     ("Python", python),
     ("packages", packages),
     ("installation", installation),
+    ("installation", shadowing),
     ("geography", geography),
     ("computer", computer),
     ("folder", folder),
@@ -380,7 +414,7 @@ def doctor(config: Path, *, as_json: bool) -> int:
     """Examine the computer, print what was found, and return the exit code: 1 if anything is broken, else 0."""
     situation, first = _situation(config)
     findings = (first, *examine(situation))
-    broken = [f for f in findings if f.state == BROKEN]
+    broken = [f for f in findings if f.state == State.BROKEN]
     if as_json:
         answer = {"sound": not broken, "findings": [asdict(f) for f in findings]}
         sys.stdout.write(json.dumps(answer, ensure_ascii=False, indent=2) + "\n")
@@ -398,9 +432,9 @@ def _guarded(about: str, check: Callable[[Situation], Iterator[Finding]], situat
     try:
         yield from check(situation)
     except Exception as error:  # noqa: BLE001 - the point of a doctor: whatever is wrong is a finding
-        said = f"{type(error).__name__}: {error}".splitlines()[0]
+        what = f"{type(error).__name__}: {error}".splitlines()[0]
         yield Finding(
-            about, "examination", BROKEN, said, "install the project again: pip install -c constraints.txt -e ."
+            about, "examination", State.BROKEN, what, "install the project again: pip install -c constraints.txt -e ."
         )
 
 
@@ -412,13 +446,13 @@ def _situation(config: Path) -> tuple[Situation, Finding]:
         settings = load_config(config)
     except ConfigError as error:
         if config.is_file():
-            return Situation(), Finding("configuration", str(config), BROKEN, str(error))
-        return Situation(), Finding("configuration", str(config), NOTE, "not there: defaults are examined")
+            return Situation(), Finding("configuration", str(config), State.BROKEN, str(error))
+        return Situation(), Finding("configuration", str(config), State.NOTE, "not there: defaults are examined")
     except Exception as error:  # noqa: BLE001 - a missing package must not stop the doctor from naming it
-        return Situation(), Finding("configuration", str(config), BROKEN, f"{type(error).__name__}: {error}")
+        return Situation(), Finding("configuration", str(config), State.BROKEN, f"{type(error).__name__}: {error}")
     folder = config.resolve().parent / settings.run.output_dir
     found = Situation(folder, settings.crs.working, settings.run.memory_limit_mb)
-    return found, Finding("configuration", str(config), OK, f"run {settings.run.name}, {settings.crs.working}")
+    return found, Finding("configuration", str(config), State.OK, f"run {settings.run.name}, {settings.crs.working}")
 
 
 def _print(findings: tuple[Finding, ...]) -> None:
@@ -432,11 +466,11 @@ def _print(findings: tuple[Finding, ...]) -> None:
         table.add_column(column, overflow="fold")
     last = ""
     for f in findings:
-        mark = f.state if f.state == OK else f"[bold]{f.state}[/bold]"
+        mark = f.state if f.state == State.OK else f"[bold]{f.state}[/bold]"
         found = escape(f.found) + (f"\n[italic]{escape(f.advice)}[/italic]" if f.advice else "")
         table.add_row("" if f.about == last else f.about, escape(f.name), mark, found)
         last = f.about
     console.print(table)
-    broken, notes = (sum(f.state == s for f in findings) for s in (BROKEN, NOTE))
+    broken, notes = (sum(f.state == s for f in findings) for s in (State.BROKEN, State.NOTE))
     verdict = f"{broken} broken: see above." if broken else "Nothing is broken."
     console.print(f"\n{verdict}" + (f" {notes} notes to read." if notes else ""))

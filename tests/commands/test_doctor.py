@@ -15,7 +15,7 @@ import pytest
 from pipeline.commands import doctor as computer
 from pipeline.commands import doctor as libraries
 from pipeline.commands import doctor as package
-from pipeline.commands.doctor import BROKEN, NOTE, OK, Finding, Situation, examine
+from pipeline.commands.doctor import Finding, Situation, State, examine
 from tests.kit.city import write_city
 
 ROOT = Path(__file__).parents[2]
@@ -32,8 +32,8 @@ def all_is_well(tmp_path_factory: pytest.TempPathFactory) -> tuple[Finding, ...]
 
 
 def test_nothing_is_broken_here(all_is_well: tuple[Finding, ...]) -> None:
-    assert [f for f in all_is_well if f.state == BROKEN] == []
-    assert all(f.advice for f in all_is_well if f.state != OK and f.name != "Ordnance Survey's test point")
+    assert [f for f in all_is_well if f.state == State.BROKEN] == []
+    assert all(f.advice for f in all_is_well if f.state != State.OK and f.name != "Ordnance Survey's test point")
 
 
 def test_every_requirement_is_looked_at(all_is_well: tuple[Finding, ...]) -> None:
@@ -55,8 +55,10 @@ def test_the_test_point_of_the_ordnance_survey(all_is_well: tuple[Finding, ...])
     by_seven = ((651411.218 - 651409.804) ** 2 + (313180.597 - 313177.450) ** 2) ** 0.5
     point, road = found(all_is_well, "Ordnance Survey's test point"), found(all_is_well, "lon/lat to EPSG:27700")
     metres = float(point.found.split()[0])
-    assert metres == pytest.approx(0 if road.state == OK else by_seven, abs=0.01)
-    assert road.state == OK or ("OSTN15" in road.found and "accuracy 2 m" in road.found and "projsync" in road.advice)
+    assert metres == pytest.approx(0 if road.state == State.OK else by_seven, abs=0.01)
+    assert road.state == State.OK or (
+        "OSTN15" in road.found and "accuracy 2 m" in road.found and "projsync" in road.advice
+    )
 
 
 def test_the_database_is_confined(all_is_well: tuple[Finding, ...]) -> None:
@@ -72,8 +74,8 @@ def test_a_door_left_open_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(sql, "connect", lambda **_how: duckdb.connect(":memory:"))
     rows = {f.name: f.state for f in libraries.database(Situation())}
-    assert rows["reading other folders"] == BROKEN
-    assert rows["changing its settings"] == BROKEN
+    assert rows["reading other folders"] == State.BROKEN
+    assert rows["changing its settings"] == State.BROKEN
 
 
 def test_versions_beside_those_tested(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,7 +83,7 @@ def test_versions_beside_those_tested(monkeypatch: pytest.MonkeyPatch) -> None:
     other = {"shapely": "2.1.99", "numpy": "1.26.0"}
     monkeypatch.setattr(importlib.metadata, "version", lambda name: other.get(name) or real(name))
     rows = list(libraries.packages(Situation()))
-    assert (found(rows, "shapely").state, found(rows, "numpy").state) == (NOTE, BROKEN)
+    assert (found(rows, "shapely").state, found(rows, "numpy").state) == (State.NOTE, State.BROKEN)
     assert "tested with" in found(rows, "shapely").advice
     assert found(rows, "numpy").advice == "needs >=2.1"
 
@@ -103,16 +105,16 @@ def test_a_package_that_is_missing_or_does_not_load(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(importlib, "import_module", load)
     rows = list(libraries.packages(Situation()))
     assert found(rows, "folium") == Finding(
-        "packages", "folium", BROKEN, "not installed", "pip install 'folium<0.21,>=0.20'"
+        "packages", "folium", State.BROKEN, "not installed", "pip install 'folium<0.21,>=0.20'"
     )
     assert "libgomp" in found(rows, "scikit-learn").found
-    assert sum(f.state == BROKEN for f in rows) == 2
+    assert sum(f.state == State.BROKEN for f in rows) == 2
 
 
 @pytest.mark.parametrize("working", ["EPSG:4326", "EPSG:3857", "nonsense"])
 def test_a_system_that_cannot_carry_distances(working: str) -> None:
     row = found(libraries.geography(Situation(working=working)), working)
-    assert row.state == BROKEN
+    assert row.state == State.BROKEN
     assert "crs.working" in row.found
 
 
@@ -121,11 +123,11 @@ def test_drivers_that_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(pyogrio, "list_drivers", lambda: {"GPKG": "rw", "GeoJSON": "rw"})
     row = found(libraries.geography(Situation()), "GDAL")
-    assert row.state == BROKEN
+    assert row.state == State.BROKEN
     assert "ESRI Shapefile, MapInfo File" in row.advice
 
 
-@pytest.mark.parametrize(("free", "state"), [(10**7, BROKEN), (10**9, NOTE), (10**11, OK)])
+@pytest.mark.parametrize(("free", "state"), [(10**7, State.BROKEN), (10**9, State.NOTE), (10**11, State.OK)])
 def test_room_on_the_disk(free: int, state: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _p: usage._replace(free=free))
@@ -135,11 +137,11 @@ def test_room_on_the_disk(free: int, state: str, monkeypatch: pytest.MonkeyPatch
 def test_memory_beside_what_is_configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(computer, "_memory_mb", lambda: (2000.0, 1000.0))
     row = found(computer.computer(Situation(tmp_path, memory_limit_mb=4000)), "memory")
-    assert (row.state, row.found) == (NOTE, "2,000 MB, 1,000 free")
+    assert (row.state, row.found) == (State.NOTE, "2,000 MB, 1,000 free")
     assert row.advice == "run.memory_limit_mb is 4000: lower it to 700"
-    assert found(computer.computer(Situation(tmp_path, memory_limit_mb=900)), "memory").state == OK
+    assert found(computer.computer(Situation(tmp_path, memory_limit_mb=900)), "memory").state == State.OK
     monkeypatch.setattr(computer, "_memory_mb", lambda: (None, None))
-    assert found(computer.computer(Situation(tmp_path)), "memory").state == NOTE
+    assert found(computer.computer(Situation(tmp_path)), "memory").state == State.NOTE
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's own figures are on Linux")
@@ -157,7 +159,7 @@ def test_a_folder_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
     monkeypatch.setattr(Path, "replace", refuse)
     (row,) = computer.folder(Situation(tmp_path / "outputs"))
-    assert row.state == BROKEN
+    assert row.state == State.BROKEN
     assert "Permission denied" in row.found
     monkeypatch.undo()
     assert list(tmp_path.iterdir()) == []
@@ -165,7 +167,8 @@ def test_a_folder_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 @pytest.mark.skipif(os.name != "posix", reason="umask is POSIX")
 @pytest.mark.parametrize(
-    ("mask", "state", "who"), [(0o022, NOTE, "everybody"), (0o027, NOTE, "your group"), (0o077, OK, "you alone")]
+    ("mask", "state", "who"),
+    [(0o022, State.NOTE, "everybody"), (0o027, State.NOTE, "your group"), (0o077, State.OK, "you alone")],
 )
 def test_who_can_read_the_outputs(mask: int, state: str, who: str, tmp_path: Path) -> None:
     before = os.umask(mask)
@@ -191,7 +194,7 @@ def test_a_check_that_falls_over_is_a_finding(monkeypatch: pytest.MonkeyPatch, t
 
     monkeypatch.setattr(package, "_CHECKS", (("computer", falls), ("text", computer.text)))
     rows = examine(Situation(tmp_path))
-    assert (rows[0].state, rows[0].found) == (BROKEN, "RuntimeError: no /proc here")
+    assert (rows[0].state, rows[0].found) == (State.BROKEN, "RuntimeError: no /proc here")
     assert rows[-1].about == "text"
 
 
@@ -219,7 +222,7 @@ def test_the_table_for_people(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def rows(_situation: Situation) -> object:
-        yield Finding("geography", "GDAL", BROKEN, "3.0 [old]", "install it again")
+        yield Finding("geography", "GDAL", State.BROKEN, "3.0 [old]", "install it again")
 
     monkeypatch.setattr(package, "_CHECKS", (("geography", rows),))
     assert package.doctor(write_city(tmp_path), as_json=False) == 1

@@ -315,7 +315,7 @@ def test_the_doctor_names_what_an_installation_lacks(tmp_path: Path, monkeypatch
     import hashlib
     import importlib.metadata
 
-    from pipeline.commands.doctor import BROKEN, OK, Situation, installation
+    from pipeline.commands.doctor import Situation, State, installation
 
     root = Path(__file__).parents[2]
     digest = base64.urlsafe_b64encode(hashlib.sha256((root / "pipeline" / "cli.py").read_bytes()).digest())
@@ -329,10 +329,10 @@ def test_the_doctor_names_what_an_installation_lacks(tmp_path: Path, monkeypatch
     monkeypatch.setattr(importlib.metadata, "files", lambda _: found.files)
     whole_line = f"pipeline/cli.py,sha256={digest.rstrip(b'=').decode()},9"
     listing(whole_line)
-    assert [f.state for f in installation(Situation())] == [OK, OK]
+    assert [f.state for f in installation(Situation())] == [State.OK, State.OK]
     listing(whole_line, "pipeline/gone.py,sha256=x,9", "pipeline/errors.py,sha256=x,9")
     modules, files = installation(Situation())
-    assert (modules.state, files.state) == (OK, BROKEN)
+    assert (modules.state, files.state) == (State.OK, State.BROKEN)
     assert "gone.py is missing" in files.found.replace("\\", "/")
     assert "errors.py is not as it came" in files.found.replace("\\", "/")
     assert "cli.py" not in files.found
