@@ -21,6 +21,25 @@ CHROMIUM_ARGUMENTS = [
 ]
 
 
+collect_ignore = ["fuzz/atheris_inputs.py", "gis/qgis_client.py"]  # programs that tests start, not tests
+OTHER = {"slow", "browser", "real", "long"}
+PROGRAMS = {"browser", "gis"}  # folders whose tests start a program of the system
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest chooses by mark
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that start programs or read real data, skip long forms unless asked for; the rest is fast."""
+    for item in items:
+        if item.path.relative_to(ROOT).parts[1] in PROGRAMS:
+            item.add_marker(pytest.mark.browser)
+        if "real_data" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.real)
+        if item.get_closest_marker("long") and not os.environ.get("HOTSPOTS_LONG"):
+            item.add_marker(pytest.mark.skip(reason="takes minutes: HOTSPOTS_LONG=1 runs it"))
+        if not OTHER & {mark.name for mark in item.iter_markers()}:
+            item.add_marker(pytest.mark.fast)
+
+
 def pytest_report_header() -> str:
     names = ("numpy", "pandas", "geopandas", "shapely", "pyproj", "pyogrio", "duckdb", "scikit-learn", "folium")
     return "versions: " + ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)

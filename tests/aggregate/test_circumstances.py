@@ -70,6 +70,7 @@ def test_weekdays_and_delays(facets: pd.DataFrame) -> None:
     assert {a: n for a, n in found.items() if n} == {"same day": 1, "next day": 1, "over a year": 1, NOT_STATED: 2}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("days", "band"),
     [(0, 0), (1, 1), (2, 2), (7, 2), (8, 3), (30, 3), (31, 4), (90, 4), (91, 5), (365, 5), (366, 6)],

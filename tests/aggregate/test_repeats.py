@@ -80,6 +80,7 @@ def test_nothing_is_merged_only_flagged_and_counted() -> None:
     assert duplicate_summary(probable_duplicates(rows.iloc[:3])).empty
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32 - 1), st.integers(0, 9), st.sampled_from([20.0, 50.0, 120.0]))
 @settings(max_examples=25, deadline=None)
 def test_the_join_misses_no_pair_and_makes_none_up(seed: int, days: int, metres: float) -> None:

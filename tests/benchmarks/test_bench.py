@@ -13,6 +13,8 @@ from tests.benchmarks.measuring import Limits, Measured, measure
 from tests.benchmarks.report import as_summary, as_table, ratios
 from tests.benchmarks.trial import Trial
 
+pytestmark = pytest.mark.slow
+
 AREAS = Path(__file__).parents[2] / "data" / "sample"
 
 

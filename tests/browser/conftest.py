@@ -176,9 +176,3 @@ def opened(browser: Any, map_file: Callable[[str], Path]) -> Iterator[Callable[.
     yield get
     for here in contexts:
         here.close()
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if "browser" in Path(str(item.fspath)).parts:
-            item.add_marker(pytest.mark.browser)

@@ -11,6 +11,8 @@ import yaml
 from pipeline.config.templates import TEMPLATES, template_text
 from tests.kit.city import write_city
 
+pytestmark = pytest.mark.slow
+
 COMMANDS = ("run", "check", "stages", "quarantine", "init", "sample", "backtest", "doctor")
 
 

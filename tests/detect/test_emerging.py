@@ -1,6 +1,3 @@
-import doctest
-import importlib
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -247,9 +244,3 @@ def test_london_wards_since_the_new_recording_system(real_data) -> None:
         np.zeros((3, 15)), hotspot_class=np.zeros((3, 15)), periods=quarters, breaks=[Break(202403, "new system")]
     )
     assert short.reason is not None
-
-
-def test_the_examples_in_the_docstrings_hold() -> None:
-    result = doctest.testmod(importlib.import_module("pipeline.detect.emerging"))
-    assert result.attempted > 0
-    assert result.failed == 0

@@ -1,6 +1,3 @@
-import doctest
-import importlib
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -227,9 +224,3 @@ def test_london_wards_have_hot_and_plain_wards(real_data) -> None:
     assert (result.hotspot_class[central] == 3).sum() >= 5
     assert (result.hotspot_class == 0).mean() > 0.5
     assert not result.defined[(wards["LAD25NM"] == "City of London").to_numpy()].any()
-
-
-def test_the_examples_in_the_docstrings_hold() -> None:
-    result = doctest.testmod(importlib.import_module("pipeline.detect.gistar"))
-    assert result.attempted > 0
-    assert result.failed == 0

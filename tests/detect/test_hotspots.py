@@ -255,6 +255,7 @@ def test_a_planted_cluster_is_told_from_chance() -> None:
     assert with_stability.table["p_value"].tolist() == found.table["p_value"].tolist()
 
 
+@pytest.mark.slow
 def test_the_p_value_holds_its_size_under_chance() -> None:
     # Under the null, P(p <= 0.1) is 0.1: 50 towns laid at random, 9 simulations each. Binomial sd 0.042.
     background, settings, rng = uniform(2000), ClusterSettings(150.0, 4), np.random.default_rng(77)

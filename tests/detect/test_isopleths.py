@@ -137,6 +137,7 @@ def test_a_patch_apart_is_judged_by_itself() -> None:
     assert not low.intersects(far)
 
 
+@pytest.mark.slow
 def test_levels_that_meet_at_a_corner_give_valid_shapes() -> None:
     saddle = np.zeros(GRID.shape)
     saddle[10:20, 10:20] = saddle[20:30, 20:30] = 40.0

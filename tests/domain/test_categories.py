@@ -35,6 +35,7 @@ def test_slugs(label: str, expected: str) -> None:
     assert slug(label) == expected
 
 
+@pytest.mark.slow
 @given(st.text(max_size=20))
 def test_a_slug_is_an_id_or_an_error(label: str) -> None:
     try:

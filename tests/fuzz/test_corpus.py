@@ -32,6 +32,7 @@ def test_the_corpus_holds_five_hundred() -> None:
     assert sum(count for count, _ in FAMILIES.values()) == 500
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAMILIES)
 def test_bad_inputs(name: str, tmp_path: Path) -> None:
     count, make = FAMILIES[name]

@@ -81,6 +81,7 @@ def test_any_category_tree_sorts_into_itself_or_is_refused(tree: list[dict[str, 
 COLUMNS = st.sampled_from(["id", "date", "easting", "northing", "lat", "lon", "strand", "", "x"])
 
 
+@pytest.mark.slow
 @given(head=st.lists(COLUMNS, max_size=7), body=st.text(st.sampled_from('ab1290-/.:,;"\n\r\t |é\0'), max_size=80))
 @often
 def test_any_table_is_accounted_for_or_one_error(head: list[str], body: str, tmp_path: Path) -> None:

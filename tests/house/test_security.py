@@ -40,6 +40,7 @@ POSIX = pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX's")
 # The source.
 
 
+@pytest.mark.slow
 def test_no_code_from_data() -> None:
     assert {where: found for where, tree in rules.trees() if (found := rules.dangers(tree))} == {}
 
@@ -48,6 +49,7 @@ def test_no_sql_is_pasted_together() -> None:
     assert {where: found for where, tree in rules.trees() if (found := rules.pasted(tree))} == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", [rules.network, rules.databases, rules.unquoted])
 def test_every_door_is_in_its_room(rule: Any) -> None:
     assert {where: found for where, tree in rules.trees() if (found := rule(where, tree))} == {}
@@ -343,6 +345,7 @@ def content(path: Path) -> bytes:
     return raw + gzip.decompress(raw) if path.suffix == ".gz" else raw
 
 
+@pytest.mark.slow
 def test_hostile_names_change_no_count(watched: Watched) -> None:
     manifest = json.loads((watched.outputs / "city" / "manifest.json").read_text("utf-8"))
     counters = manifest["stages"]["ingest"]["counters"]
@@ -382,6 +385,7 @@ def test_secrets_are_in_no_file_and_on_no_screen(watched: Watched) -> None:
         assert "?key={key}" in (watched.outputs / "city" / profile / "index.html").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_a_key_is_written_where_it_is_asked_for_and_nowhere_else(tmp_path: Path) -> None:
     run = Watched(tmp_path, tiles={"write_key": True}, HOTSPOTS_TILE_KEY=TILE_KEY + "/&")
     assert run.done.returncode == 0, run.done.stderr
@@ -423,6 +427,7 @@ def test_files_are_made_with_the_umask(watched: Watched) -> None:
     assert wrong == {}
 
 
+@pytest.mark.slow
 @POSIX
 def test_the_salt_is_the_owners_alone(tmp_path: Path) -> None:
     run = Watched(tmp_path, "--only", "ingest", umask=0o022)

@@ -85,6 +85,7 @@ def test_two_readings_are_the_same_bytes(tmp_path: Path) -> None:
     assert first.quarantine_part.read_bytes() == second.quarantine_part.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_file_longer_than_a_batch_keeps_its_order_and_numbers(tmp_path: Path) -> None:
     count = 2**17 * 2 + 1
     frame = pd.DataFrame({"id": np.arange(1, count + 1), "date": "2025-01-02", "easting": 530_500, "northing": 180_500})
@@ -338,6 +339,7 @@ def test_one_number_of_two_organisations_is_two_incidents(tmp_path: Path) -> Non
     assert len(readers.settle_duplicates([p.part for p in found]).frame) == 0
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(st.sampled_from(["", "a", "b", "c"]), max_size=6), min_size=1, max_size=3))
 @hypothesis_settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_rows_are_kept_or_listed(tmp_path: Path, files: list[list[str]]) -> None:

@@ -136,6 +136,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, int]]
     return {name: (words, peak) for name, (words, peak) in json.loads(done.stdout).items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_is_one_paragraph_and_little_memory(said: dict[str, tuple[str, int]], name: str) -> None:
     words, peak_mb = said[name]

@@ -287,6 +287,7 @@ def test_codes_of_another_edition_are_taken_over_where_a_table_says_so(tmp_path:
     assert readers.read_lookup(Areas.model_validate({"wards": {"path": "w.gpkg"}}), base=tmp_path) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "rule", "value"),
     [

@@ -20,7 +20,7 @@ from pipeline.errors import ConfigError, HotspotsError, InputError
 from pipeline.ingest.formats.files import file_format, plain_text
 from pipeline.ingest.formats.opened import clean_names
 from pipeline.ingest.incidents.read import PartWriter, quarantine_schema
-from pipeline.stages import expand
+from pipeline.stages.inputs import expand
 from pipeline.storage.duckdb import connect, identifier, literal
 from pipeline.tables import AREAS
 from tests.kit.readers import CITY

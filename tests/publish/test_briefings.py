@@ -14,6 +14,8 @@ from pipeline.publish.briefings import write_briefings
 from pipeline.release.released import Event, Released
 from tests.kit.released import HOSTILE, city, hostile_city, make_info, sealed, windows
 
+pytestmark = pytest.mark.slow
+
 
 class Reader(HTMLParser):
     """Texts of a page, table rows, and every element with its attributes."""

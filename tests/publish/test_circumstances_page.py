@@ -33,6 +33,7 @@ def written(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return released, folder
 
 
+@pytest.mark.slow
 def test_every_number_equals_the_one_in_the_table(written: tuple[Released, Path]) -> None:
     released, folder = written
     with (folder / "circumstances.csv").open(encoding="utf-8", newline="") as file:

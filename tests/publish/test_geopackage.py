@@ -129,6 +129,7 @@ def test_rows_in_another_order_give_equal_bytes(public, folder: Path, tmp_path: 
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
 
 
+@pytest.mark.slow
 def test_a_release_without_hotspots_and_density_still_exports(tmp_path: Path) -> None:
     full = city()
     bare = sealed(full.info, full.areas, full.counts, full.hotspots.iloc[:0], full.density.iloc[:0])

@@ -244,6 +244,7 @@ def rings_of(arcs: list[tuple[tuple[int, int], ...]], shape: list[list[int]]) ->
     return out
 
 
+@pytest.mark.slow
 def test_a_london_of_33_boroughs_and_650_wards_stays_under_two_megabytes() -> None:
     text, released = html("london"), release("london")
     assert len(text.encode()) <= 2_000_000
@@ -335,6 +336,7 @@ def test_tiles_open_the_policy_for_their_host_alone() -> None:
     assert policy[1].count("https:") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("url", "credit", "message"),
     [

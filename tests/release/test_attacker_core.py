@@ -22,6 +22,7 @@ def notes_of(city: City, cells: pd.DataFrame):
     return study(released, parents=city.parents, windows=city.windows, subsets=[("racist", "all")], unplaced=UNPLACED)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(20))
 def test_attacker_learns_no_more_than_promised(seed: int) -> None:
     """Bounds from linear programmes over everything released, for every withheld cell of 20 times 10 cities."""
@@ -35,6 +36,7 @@ def test_attacker_learns_no_more_than_promised(seed: int) -> None:
     learns_no_more(cities, result.cells)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8))
 def test_attacker_learns_no_more_where_the_least_loss_is_found(seed: int) -> None:
     """The same where the choice is exact, or pruned to the last cell: nothing is withheld to spare."""
@@ -69,6 +71,7 @@ def test_whole_number_search_confirms_the_width(seed: int) -> None:
         assert high - low >= 3, f"{key} takes values from {low} to {high} only"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(15))
 def test_audit_equals_enumeration(seed: int) -> None:
     """Exact ranges against every table that agrees with a release which withholds primary cells only."""

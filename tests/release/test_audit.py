@@ -152,6 +152,7 @@ def test_rolling_windows_a_month_apart_are_caught() -> None:
     assert found.cells.loc[~found.cells["safe"], ["period", "lo", "hi"]].to_numpy().tolist() == [[("mar",), 2, 2]]
 
 
+@pytest.mark.slow
 @given(st.data())
 @settings(max_examples=60, deadline=None)
 def test_what_is_claimed_to_be_possible_is_checked(data: st.DataObject) -> None:

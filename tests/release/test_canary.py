@@ -141,6 +141,7 @@ def coordinates() -> list[bytes]:
     return [*out, f"{lon:.6f}".encode(), f"{lat:.6f}".encode()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", ["partner", "public"])
 def test_no_canary_sings(outputs: Path, profile: str) -> None:
     files = sorted(p for p in (outputs / profile).rglob("*") if p.is_file())

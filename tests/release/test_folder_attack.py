@@ -21,6 +21,8 @@ from pipeline.release.released import _SEAL, Released
 from tests.kit.folder_attacker import band, ranges, read_folder, too_narrow
 from tests.kit.gated import PROFILES, X0, Y0, config_of, detected_of, planted, small
 
+pytestmark = pytest.mark.slow
+
 CITIES = 200 if os.environ.get("HOTSPOTS_LONG") else 30
 HEADLINE = "2024-01..2024-12"
 VARIANTS: tuple[dict[str, Any], ...] = (

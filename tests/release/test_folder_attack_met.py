@@ -7,7 +7,6 @@ and as the strongest attacker there can be, told which of his lines do not hold,
 area by area.
 """
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,6 @@ from tests.release.test_folder_attack import replaced, written
 from tests.release.test_gate_met import RULES
 
 ROOT = Path(__file__).parents[2]
-LONG = pytest.mark.skipif(not os.environ.get("HOTSPOTS_LONG"), reason="minutes for each folder: HOTSPOTS_LONG=1")
 BROKEN = ("E09000006", "E09000018", "E09000031")  # boroughs whose counts break their categories at every level
 MEASURES = ["incidents", "incidents_unplaced", "positive_outcomes"]
 
@@ -96,7 +94,7 @@ def test_one_borough_without_secondary_suppression_is_found(some: Detected, tmp_
 
 
 @pytest.mark.real
-@LONG
+@pytest.mark.long
 def test_the_whole_of_the_mets_folders(real_data: Path, tmp_path: Path) -> None:
     met = met_detected(real_data)
     previous: tuple[PreviousRelease, ...] = ()
@@ -109,7 +107,7 @@ def test_the_whole_of_the_mets_folders(real_data: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.real
-@LONG
+@pytest.mark.long
 def test_the_whole_of_the_folders_that_the_template_makes(real_data: Path, tmp_path: Path) -> None:
     """Quarters of boroughs for partners, counts rounded to 5 for the public, rates, and a borough without data."""
     settings = yaml.safe_load(template_text("mps-dashboard"))
@@ -129,7 +127,7 @@ def test_the_whole_of_the_folders_that_the_template_makes(real_data: Path, tmp_p
         assert found["believed"] == {}
 
 
-@LONG
+@pytest.mark.long
 def test_the_whole_of_the_samples_folders(tmp_path: Path) -> None:
     settings = yaml.safe_load((ROOT / "config.yaml").read_text("utf-8"))
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(settings), "utf-8")

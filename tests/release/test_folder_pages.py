@@ -18,6 +18,8 @@ from tests.kit.folder_pages import Guide, pages
 from tests.kit.gated import PROFILES, planted
 from tests.release.test_folder_attack import HEADLINE, PARTNER, released_of, written
 
+pytestmark = pytest.mark.slow
+
 KEPT = ("B1W1", HEADLINE, "all", "incidents")
 
 

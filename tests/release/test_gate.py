@@ -20,6 +20,8 @@ from pipeline.release.released import Released
 from tests.kit.gated import X0, Y0, config_of, detected_of, planted, small
 from tests.release.test_folder_attack import hotspot_of
 
+pytestmark = pytest.mark.slow
+
 HEADLINE = "2024-01..2024-12"
 PARTNER = {"name": "partner", "audience": "partner", "threshold": 5, "borough_period": "fixed"}
 PUBLIC = {"name": "public", "audience": "public", "threshold": 10, "rounding": 5, "borough_period": "fixed"}

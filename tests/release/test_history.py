@@ -145,6 +145,7 @@ def test_bounds_upside_down_are_refused() -> None:
         next_release(cells, wrong)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8))
 def test_both_releases_of_small_cities_stay_wide(seed: int) -> None:
     """A release, then late records, then another: no cell of either is pinned by both together."""

@@ -17,6 +17,8 @@ from pipeline.release.released import Released
 from pipeline.tables import LOCATIONS
 from tests.kit.gated import X0, Y0, config_of, detected_of
 
+pytestmark = pytest.mark.slow
+
 SIDE = 12  # kilometres
 HEADLINE = "2024-01..2024-12"
 BANDWIDTH_M = 800.0

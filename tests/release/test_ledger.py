@@ -21,6 +21,8 @@ from tests.kit.folder_attacker import Book, ranges
 from tests.kit.folder_search import Line
 from tests.kit.gated import config_of, detected_of, planted, small
 
+pytestmark = pytest.mark.slow
+
 HEADLINE = "2024-01..2024-12"
 PARTNER = {"name": "partner", "audience": "partner", "threshold": 5, "borough_period": "fixed"}
 PUBLIC = {"name": "public", "audience": "public", "threshold": 10, "rounding": 5, "borough_period": "fixed"}

@@ -20,6 +20,8 @@ from pipeline.release.circumstances import (
     release_circumstances,
 )
 
+pytestmark = pytest.mark.slow
+
 YEAR = Period(202401, 202412)
 BOROUGHS = ("B1", "B2", "B3", "B4")
 ROUTES = ("telephone", "in person", "online form", "officer")

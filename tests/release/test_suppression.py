@@ -38,6 +38,7 @@ cities = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(cities, st.integers(2, 10), st.sampled_from(["show", "band"]))
 @settings(max_examples=12, deadline=None)
 def test_release_keeps_its_rules(city, threshold: int, zero_rule) -> None:
@@ -153,6 +154,7 @@ def test_declared_cells_are_withheld_whatever_they_hold() -> None:
     assert audit(result.cells, relations=relations, threshold=5).safe
 
 
+@pytest.mark.slow
 @given(cities, st.integers(0, 10**6), st.sampled_from(["show", "band"]))
 @settings(max_examples=8, deadline=None)
 def test_a_choice_built_on_another_is_as_safe(city, seed: int, zero_rule) -> None:

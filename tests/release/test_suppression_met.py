@@ -4,7 +4,6 @@ Ward years, borough months and years, London months and years; nine overlapping 
 area sums with unplaced parts, period sums and the subsets that hold.
 """
 
-import os
 import time
 from pathlib import Path
 
@@ -91,7 +90,7 @@ def met(real_data: Path) -> tuple[pd.DataFrame, Relations]:
 
 @pytest.mark.real
 # The gate meets the same counts at both thresholds in test_gate_met.py, with one measure less.
-@pytest.mark.skipif(not os.environ.get("HOTSPOTS_LONG"), reason="two minutes: HOTSPOTS_LONG=1 runs it")
+@pytest.mark.long
 @pytest.mark.parametrize("threshold", [5, 10])
 def test_real_counts_pass_the_audit(met: tuple[pd.DataFrame, Relations], threshold: int) -> None:
     cells, relations = met

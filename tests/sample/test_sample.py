@@ -1,7 +1,6 @@
 """The sample: areas that fit exactly, incidents that follow published proportions, faults in known numbers."""
 
 import csv
-import doctest
 import gzip
 import io
 import json
@@ -17,8 +16,6 @@ import shapely
 from pyproj import Transformer
 from scipy.spatial import cKDTree
 
-import pipeline.sample.faults
-import pipeline.sample.incidents
 from pipeline.errors import InputError
 from pipeline.sample import COLUMNS, Boroughs, incident_chunks, make_incidents, planted_faults, to_csv_text
 from pipeline.sample.strands import draw_strands, strand_odds
@@ -446,13 +443,6 @@ def test_csv_text_survives_awkward_cells() -> None:
     frame = pd.DataFrame([cells, ["y"] * len(COLUMNS)], columns=list(COLUMNS), dtype="str")
     assert list(csv.reader(io.StringIO(to_csv_text(frame), newline=""))) == [list(COLUMNS), cells, ["y"] * len(COLUMNS)]
     assert to_csv_text(frame).splitlines()[1:] == to_csv_text(frame, header=False).splitlines()
-
-
-@pytest.mark.parametrize("module", [pipeline.sample.faults, pipeline.sample.incidents])
-def test_examples_in_docstrings(module: object) -> None:
-    result = doctest.testmod(module)
-    assert result.attempted
-    assert not result.failed
 
 
 @pytest.mark.parametrize("name", ["README.md", "boroughs.geojson", "wards.geojson"])

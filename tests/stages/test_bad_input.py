@@ -24,6 +24,7 @@ def rows(*lines: str, head: str = HEAD) -> str:
     return "\n".join([head, *lines, ""])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "rule"),
     [
@@ -284,6 +285,7 @@ CELL = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(CELL, min_size=1, max_size=7), max_size=8))
 @hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_stands_in_a_file_no_row_is_lost(tmp_path: Path, table: list[list[str]]) -> None:

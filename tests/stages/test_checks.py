@@ -88,6 +88,7 @@ def test_the_caution_names_each_and_what_to_do() -> None:
     assert "x09 0 and 2 more)" in coverage_caution(many, names={c: c for c in many})[1]
 
 
+@pytest.mark.slow
 def test_a_borough_no_file_covers_is_named_everywhere_but_in_releases(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -123,6 +124,7 @@ def test_a_borough_no_file_covers_is_named_everywhere_but_in_releases(
     assert cautions(run(config, progress=quiet)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", ["borough", "ward"])
 def test_published_counts_that_leave_a_borough_out_say_so(tmp_path: Path, level: str) -> None:
     areas = {"borough": ["A", "B"], "ward": ["A1", "B1"]}[level]

@@ -18,6 +18,8 @@ from pipeline.stages.runner import run
 from pipeline.storage.duckdb import guarded
 from tests.kit.city import HEADER, X0, Y0, city_rows, write_city
 
+pytestmark = pytest.mark.slow
+
 Progress = Callable[[str, int, int], None]
 
 

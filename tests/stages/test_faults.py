@@ -23,6 +23,8 @@ if os.name != "posix":
 from tests.kit.city import write_city
 from tests.kit.faults import Ended, Nursery, result, whole
 
+pytestmark = pytest.mark.slow
+
 LONG = bool(os.environ.get("HOTSPOTS_LONG"))
 STAGES = ("ingest", "aggregate", "detect", "release", "publish")
 INTERNAL = {"name": "internal", "audience": "internal", "threshold": 0, "secondary": False, "ward_period": "rolling",

@@ -11,6 +11,8 @@ import pytest
 from pipeline.stages.runner import Outcome, run
 from tests.kit.city import write_city
 
+pytestmark = pytest.mark.slow
+
 PUBLIC_THRESHOLD = 10
 
 

@@ -11,6 +11,8 @@ import pytest
 from pipeline.stages.runner import run
 from tests.kit.city import HEADER, X0, Y0, city_rows, write_city
 
+pytestmark = pytest.mark.slow
+
 
 def quiet(_label: str, _done: int, _total: int) -> None:
     """Report nothing."""

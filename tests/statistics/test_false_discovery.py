@@ -1,6 +1,3 @@
-import doctest
-import importlib
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -65,9 +62,3 @@ def test_flags_must_match() -> None:
 
 def test_a_family_says_how_many_tests_it_holds() -> None:
     assert str(Family(name="wards, all, 2024", tests=1234)) == "wards, all, 2024 (1,234 tests)"
-
-
-def test_the_examples_in_the_docstrings_hold() -> None:
-    result = doctest.testmod(importlib.import_module("pipeline.statistics.false_discovery"))
-    assert result.attempted > 0
-    assert result.failed == 0

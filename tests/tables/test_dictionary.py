@@ -107,6 +107,7 @@ def test_the_examples_for_gis_teams_run(folder: Path, monkeypatch: pytest.Monkey
     assert max(map(len, made["fields"])) <= 10
 
 
+@pytest.mark.slow
 def test_the_gis_page_names_every_layer_and_style(folder: Path) -> None:
     for layer, style in pyogrio.read_dataframe(folder / "hotspots.gpkg", layer="layer_styles")[
         ["f_table_name", "styleName"]
