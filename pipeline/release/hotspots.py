@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 
-SMALLEST_BAND = 5
+SMALLEST_BAND = 5  # bands of hotspot counts start no lower, however small the threshold
 AT_PLACE_M = 50.0  # an incident this near an institution counts as one at it
 
 
@@ -134,7 +134,7 @@ def release_hotspots(
 
 
 def _addresses_in(shape: shapely.Geometry, addresses: NDArray[np.float64] | None) -> float:
-    """Count the addresses in an outline; without a layer nothing is known and nothing is asked."""
+    """Count the addresses in an outline; without a layer nothing is required."""
     if addresses is None:
         return np.inf
     shapely.prepare(shape)
@@ -225,10 +225,10 @@ def _addressed(bands: gpd.GeoDataFrame, addresses: NDArray[np.float64], least: i
     return bands.set_geometry(made)[~made.is_empty]
 
 
-# What a released hotspot tells about its wards: by its band, its rank, its name, and the hexagons it covers.
+# What a released hotspot discloses about its wards: by its band, its rank, its name, and the hexagons it covers.
 
 
-TOUCH_M = 0.01
+TOUCH_M = 0.01  # outlines are stored to the centimetre
 
 
 def read_hotspot_facts(

@@ -1,4 +1,4 @@
-"""What ties published cells together: sums over areas and periods, subsets, unions, parts.
+"""Linked tables: the cells of a release and the relations between them (sums over areas and periods, subsets, parts).
 
 A cell table has one row per (area_code, period, category, measure); a relation is a row of a sparse matrix over the
 positions of that table: ``lower <= matrix @ values <= upper``. Sums are equalities, subsets are inequalities. Builders
@@ -36,7 +36,6 @@ __all__ = [
     "drop_violated",
     "generic_rows",
     "hotspot_cells",
-    "hotspot_parts",
     "hotspot_relations",
     "long_cells",
     "measure_subsets",
@@ -191,7 +190,7 @@ def area_sums(
 def period_sums(cells: pd.DataFrame, *, parts: Mapping[Any, Sequence[Any]]) -> Relations:
     """Relate each window's cell to those of the periods that make it up, within area, category and measure.
 
-    `parts` maps a window's period to its periods (12 months, say). Where a part's cell is missing the row says only
+    `parts` maps a window's period to its periods (12 months, say). Where a part's cell is missing the row states only
     that the parts present do not exceed the window.
     """
     frame = _keyed(cells)
@@ -208,17 +207,17 @@ def period_sums(cells: pd.DataFrame, *, parts: Mapping[Any, Sequence[Any]]) -> R
 
 
 def category_subsets(cells: pd.DataFrame, *, pairs: Iterable[tuple[str, str]]) -> Relations:
-    """Say that a child category never exceeds its parent, in one area, period and measure."""
+    """Relate each category to the one it is part of and never exceeds, in one area, period and measure."""
     return _subsets(cells, column="category", pairs=pairs)
 
 
 def measure_subsets(cells: pd.DataFrame, *, pairs: Iterable[tuple[str, str]]) -> Relations:
-    """Say that one measure never exceeds another (outcomes of a cohort, a kind, a flag status), cell by cell."""
+    """Relate measures of which one never exceeds the other (outcomes of a cohort, a kind, a flag), cell by cell."""
     return _subsets(cells, column="measure", pairs=pairs)
 
 
 def category_unions(cells: pd.DataFrame, *, unions: Mapping[str, Sequence[str]]) -> Relations:
-    """Say that a category is covered by others: parent <= sum of its children, where all children are in the table."""
+    """Relate a category to others that cover it: parent <= sum of its children, where all children are in the table."""
     frame = _keyed(cells)
     table = pd.DataFrame([(c, p) for p, group in unions.items() for c in group], columns=["category", "union"])
     child = frame.merge(table, on="category").drop(columns="category").rename(columns={"union": "category"})
@@ -229,31 +228,6 @@ def category_unions(cells: pd.DataFrame, *, unions: Mapping[str, Sequence[str]])
     pairs = pairs[pairs["position_parent"].isin(total)]
     found = _sums(len(cells), total, pairs, closed=np.zeros(total.size, dtype=bool), kind="category_union")
     return Relations(found.matrix, np.full(total.size, -np.inf), np.zeros(total.size), found.kind, found.anchor)
-
-
-def hotspot_parts(cells: pd.DataFrame, *, wards: Mapping[str, Sequence[str]]) -> Relations:
-    """Say that hotspots hold no more than the wards they lie in, singly and all together.
-
-    `wards` maps a hotspot's area code to the codes of every ward it touches. Hotspots never share an incident, so
-    those that share wards are also bounded together by the union of their wards.
-    """
-    frame = _keyed(cells).set_index(list(KEY))["position"]
-    groups: list[set[str]] = []
-    for hotspot in sorted(wards):
-        touching = [g for g in groups if any(set(wards[hotspot]) & set(wards[other]) for other in g)]
-        groups = [g for g in groups if g not in touching] + [{hotspot}.union(*touching)]
-    sets = {frozenset(g) for g in groups} | {frozenset({h}) for h in wards}
-    rows = []
-    for _, *rest in frame.index[frame.index.isin(list(wards), level=0)]:
-        for group in sets:
-            inside = [(h, *rest) for h in sorted(group)]
-            around = [(w, *rest) for w in sorted({w for h in group for w in wards[h]})]
-            if all(k in frame.index for k in around):
-                weights = {int(frame[k]): 1 for k in inside if k in frame.index}
-                weights.update({int(frame[k]): -1 for k in around})
-                rows.append(tuple(sorted(weights.items())))
-    unique = sorted({r for r in rows if any(a > 0 for _, a in r)})
-    return generic_rows(cells, [(dict(r), -np.inf, 0.0) for r in unique], kind="hotspot_part")
 
 
 def window_atoms(windows: Mapping[Any, Sequence[Any]]) -> dict[Any, tuple[tuple[Any, ...], ...]]:
@@ -339,7 +313,7 @@ class HotspotFacts:
     wards
         Codes of the wards it touches.
     named
-        The ward it is named after, which holds the largest part of it; empty where the name does not tell.
+        The ward it is named after, which holds the largest part of it; empty where the name does not settle it.
     low, high
         Fewest and most incidents by its band; None where the band has no end.
     inside
@@ -367,7 +341,7 @@ def hotspot_cells(hotspot_facts: Sequence[HotspotFacts], *, held: Sequence[int],
 
     Parameters
     ----------
-    spots
+    hotspot_facts
         Hotspots of the release.
     held
         True incidents of each.
@@ -459,7 +433,7 @@ def _name(group: Sequence[HotspotFacts]) -> str:
     return "+".join(sorted(s.code for s in group))
 
 
-# The cell table of a release: every count that is published or implied, and what ties the counts together.
+# The cell table of a release: every count that is published or implied, and the relations between them.
 
 
 COUNTS = ("incidents", "incidents_unplaced", "positive_outcomes", "known_outcomes")
@@ -538,7 +512,7 @@ def cell_table(
     latent: pd.DataFrame | None = None,
     earlier: Mapping[str, Iterable[str]] | None = None,
 ) -> CellTable:
-    """Lay out the cells of a release and tie them together.
+    """Lay out the cells of a release and relate them.
 
     Parameters
     ----------
@@ -616,7 +590,7 @@ def _atom_name(months: tuple[int, ...]) -> str:
 
 
 def _parts(periods: Iterable[str]) -> dict[str, list[str]]:
-    """Say which cells make up each window: windows that lie inside it, or pieces that subtraction can reach."""
+    """Return the cells that make up each window: windows that lie inside it, or pieces that subtraction can reach."""
     months = {p: _months_of(p) for p in sorted(periods)}
     names = {m: p for p, m in sorted(months.items(), reverse=True)}
     atoms = window_atoms({p: list(m) for p, m in months.items()})

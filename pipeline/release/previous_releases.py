@@ -1,4 +1,4 @@
-"""What earlier releases of the same source tell about this one.
+"""Previous releases: what those of the same source disclose about this one.
 
 A release is never alone: last month's folder, the partner's, a borough's own are out, and subtraction works across
 them. The ledger keeps published numbers only, so the true counts behind an earlier withheld cell are not known any
@@ -79,7 +79,7 @@ class Earlier:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The release together with its past.
+    """The release together with the previous ones.
 
     Attributes
     ----------
@@ -252,7 +252,7 @@ class PreviousRelease:
     cells
         KEY, level, low, high: the values each count may have by what is shown. Equal where a number is printed
         unrounded; high null where the count is withheld.
-    spots
+    hotspot_facts
         Its hotspots as an attacker reads them.
     hotspots, density
         Its layers, in the working system; outlines that differ between two releases of one window would single out
@@ -329,7 +329,7 @@ def as_previous_release(released: Released) -> PreviousRelease:
 
 
 def _interval(value: "pd.Series[int]", threshold: int, rules: dict[str, object]) -> tuple[list[int], list[int]]:
-    """Say which true counts a printed number may stand for."""
+    """Return which true counts a printed number may stand for, low and high."""
     shown = value.fillna(0).to_numpy(dtype=np.int64)
     base, reach = int(str(rules["rounding"])), int(str(rules.get("noise_reach") or 0))
     if rules["protection"] == "noise":
@@ -408,7 +408,7 @@ def _signature(rows: Relations, cells: pd.DataFrame) -> NDArray[np.int64]:
 # Outlines of one window are released once: two versions side by side would single out what changed between them.
 
 
-APART_M = 0.25
+APART_M = 0.25  # metres that a corner may move where pieces of a band were joined and its corners rounded
 FIRST = "Shown as first released for this period; records that came later are not in it."
 APART = "Not shown: other outlines of a period that overlaps this one were released before."
 
@@ -432,7 +432,7 @@ def as_first_released(
         The layer as it would be released now.
     kind
         Which layer of the earlier releases to compare with: ``hotspots`` or ``density``.
-    past
+    previous
         Earlier releases that the readers may hold, oldest first.
     who
         Run and profile of the release.

@@ -1,4 +1,4 @@
-"""Blurring counts instead of withholding them: rounding to a base, or noise that repeats.
+"""Perturbation instead of suppression: rounding to a base, or cell-key noise that repeats.
 
 Both never show 1 to threshold - 1. Rounding shows everything under the threshold, zeros too, as one band, and every
 total is rounded on its own, so that rounded parts need not add up to a rounded total. Cell-key noise gives the same
@@ -36,13 +36,13 @@ __all__ = [
 
 IntArray = NDArray[np.int64]
 
-KEY_BITS = 32
+KEY_BITS = 32  # keys are added modulo 2**32
 MIN_SECRET_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Perturbed:
-    """Counts that may be shown, and what each says about the true one.
+    """Counts that may be shown, and what each discloses about the true one.
 
     Attributes
     ----------
@@ -88,7 +88,7 @@ def round_to_base(counts: ArrayLike, *, base: int, threshold: int) -> Perturbed:
 
 
 def rounding_interval(shown: ArrayLike, *, base: int, threshold: int) -> tuple[IntArray, IntArray]:
-    """Say which true counts a rounded number (-1: the band) may stand for, low and high, shape (n,) each."""
+    """Return which true counts a rounded number (-1: the band) may stand for, low and high, shape (n,) each."""
     number = np.asarray(shown, dtype=np.int64)
     low = np.maximum(number - base // 2, threshold)
     low = np.where(number == _first(base, threshold), threshold, low)
@@ -183,14 +183,14 @@ def _first(base: int, threshold: int) -> int:
     return -(-threshold // base) * base
 
 
-# Counts that are shown blurred instead of withheld: rounded to a base, or with noise that repeats.
+# A table of counts by the rule of a profile.
 
 
-NOISE_REACH = 3
+NOISE_REACH = 3  # largest error of a printed count, so that release.json can state it
 
 
 def perturb(cells: pd.DataFrame, *, months: pd.DataFrame, profile: Profile, secret: bytes) -> Perturbed:
-    """Blur every published cell of a table by the rule of the profile.
+    """Round every published cell of a table, or add noise, by the rule of the profile.
 
     Parameters
     ----------
@@ -202,7 +202,7 @@ def perturb(cells: pd.DataFrame, *, months: pd.DataFrame, profile: Profile, secr
     profile
         `protection`: ``round`` or ``noise``.
     secret
-        Key of the noise, at least 16 bytes; it must stay the same and stay in the house.
+        Key of the noise, at least 16 bytes; it must stay the same and stay with the data owner.
     """
     value = cells["value"].to_numpy(dtype=np.int64)
     if profile.protection == "round":
@@ -218,22 +218,22 @@ def _keys(cells: pd.DataFrame, months: pd.DataFrame, secret: bytes) -> NDArray[n
         frames.append(part)
     held = pd.concat(frames, ignore_index=True)
     names = held["area_code"] + "|" + held["month"].astype("str") + "|" + held["category"] + "|" + held["measure"]
-    held["key"] = keys_of(names, secret=secret).astype(np.uint64)
-    total = np.zeros(len(cells), dtype=np.uint64)
+    record_keys = keys_of(names, secret=secret)
+    total = np.zeros(len(cells), dtype=np.uint32)
     index = ["area_code", "category", "measure"]
     for period, rows in cells.reset_index(drop=True).groupby("period", sort=True):
         span = Period.parse(str(period))
-        inside = held[held["month"].between(span.first_month, span.last_month)]
-        sums = inside.groupby(index)["key"].sum()
-        at = pd.MultiIndex.from_frame(rows[index])
-        total[rows.index.to_numpy()] = sums.reindex(at, fill_value=0).to_numpy(dtype=np.uint64)
-    return (total & np.uint64(2**32 - 1)).astype(np.uint32)
+        inside = held["month"].between(span.first_month, span.last_month).to_numpy()
+        cell = pd.MultiIndex.from_frame(rows[index]).get_indexer(pd.MultiIndex.from_frame(held.loc[inside, index]))
+        shown = cell >= 0
+        total[rows.index.to_numpy()] = sum_keys(record_keys[inside][shown], cell=cell[shown], cells=len(rows))
+    return total
 
 
 def narrow_after_perturbation(
     table: CellTable, perturbed: Perturbed, *, hidden: NDArray[np.bool_], threshold: int
 ) -> IntArray:
-    """Return the positions of small cells that the blurred figures together give away.
+    """Return the positions of small cells that the perturbed figures together disclose.
 
     A count of 1 to threshold - 1 must stay as uncertain as a count known only to be under the threshold, or, where
     it is withheld outright, as the threshold itself.
@@ -242,7 +242,7 @@ def narrow_after_perturbation(
     ----------
     table
         All cells; the first rows are the published ones.
-    blur
+    perturbed
         What is shown of the published cells.
     hidden
         Published cells that are withheld outright, shape (published cells,).

@@ -1,4 +1,4 @@
-"""What the gate is told of the world outside the data: tables anybody can look up, addresses, institutions."""
+"""Known tables, addresses and institutions, read for the gate."""
 
 from pathlib import Path
 from typing import Any

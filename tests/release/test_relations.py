@@ -6,13 +6,14 @@ import pytest
 
 from pipeline.errors import InputError
 from pipeline.release.linked_tables import (
+    HotspotFacts,
     Relations,
     area_sums,
     category_subsets,
     category_unions,
     drop_violated,
     generic_rows,
-    hotspot_parts,
+    hotspot_relations,
     measure_subsets,
     period_sums,
     stack,
@@ -86,12 +87,17 @@ def test_union_needs_every_part() -> None:
 
 
 def test_hotspots_are_bounded_alone_and_together() -> None:
-    cells = table(*[(a, "y", "all", "n") for a in ("H1", "H2", "W1", "W2", "W3")])
-    found = hotspot_parts(cells, wards={"H1": ["W1", "W2"], "H2": ["W2"]})
-    assert sorted(written(found, cells)) == [
-        "H1/y/all/n + H2/y/all/n <= W1/y/all/n + W2/y/all/n",
-        "H1/y/all/n <= W1/y/all/n + W2/y/all/n",
-        "H2/y/all/n <= W2/y/all/n",
+    cells = table(*[(a, "y", "all", "incidents") for a in ("H1", "H2", "W1", "W2", "W3")])
+    facts = [
+        HotspotFacts("H1", "y", rank=1, wards=("W1", "W2"), named="", low=5, high=None, inside=()),
+        HotspotFacts("H2", "y", rank=2, wards=("W2",), named="", low=5, high=None, inside=()),
+    ]
+    rows = hotspot_relations(cells, hotspot_facts=facts)
+    found = written(rows.select(rows.upper == 0), cells)  # the others are the ranks, and one incident a hexagon
+    assert sorted(line.replace("/y/all/incidents", "") for line in found) == [
+        "H1 + H2 <= W1 + W2",
+        "H1 <= W1 + W2",
+        "H2 <= W2",
     ]
 
 

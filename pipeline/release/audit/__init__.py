@@ -1,7 +1,7 @@
-"""The attacker's problem: how narrowly the published figures pin each withheld count.
+"""The audit: the attacker's problem, solved for the feasibility interval of every withheld count.
 
 **What the attacker knows.** Every published number, the relations between cells (sums, subsets, unions, parts), the
-tables that are public elsewhere, earlier releases, and the rules. The rules tell this much about a withheld cell:
+known tables, previous releases, and the rules. The rules disclose this much about a withheld cell:
 
 * *Primary* cells hold 1 to threshold - 1, but *secondary* ones hold anything, look the same, and may be zeros: from
   its marker alone a withheld cell is any whole number from 0 up.
@@ -60,7 +60,7 @@ class AuditResult:
     cells
         One row per cell that the attacker does not know: position in the cell table, its key, `lo`, `hi` (null: nothing
         bounds it), `width`, `required`, `method`, `block` (-1:
-        pinned by what is known of it alone), `safe`. Where `method` is ``witness`` the range was widened
+        settled by what is known of it alone), `safe`. Where `method` is ``witness`` the range was widened
         only until it sufficed and may be wider.
     blocks
         Connected components: `blocks`, `largest` (cells), and the number of cells settled by each method.
@@ -72,19 +72,19 @@ class AuditResult:
 
     @property
     def too_narrow(self) -> NDArray[np.int64]:
-        """Positions of the cells that are pinned more narrowly than promised; for the internal log only."""
+        """Positions of the cells whose feasibility interval is narrower than promised; for the internal log only."""
         return np.asarray(self.cells.loc[~self.cells["safe"], "position"], dtype=np.int64)
 
 
 def attacker_view(cells: pd.DataFrame, *, threshold: int) -> pd.DataFrame:
-    """Say what is known of each cell alone, and what it was promised.
+    """Return what is known of each cell alone, and its protection level.
 
     Parameters
     ----------
     cells
-        Columns `state` (a `CellState`), `value`, and, where
-        wanted, `known` (the attacker has the value from elsewhere), `shown_low` and `shown_high` (a published cell was
-        rounded or blurred: the values it may stand for), `known_low` and `known_high` (bounds from earlier releases).
+        Columns `state` (a `CellState`), `value`, and, where wanted, `known` (the attacker has the value from a known
+        table), `shown_low` and `shown_high` (a published cell was rounded or perturbed: the values it may stand for),
+        `known_low` and `known_high` (bounds from previous releases).
         Nulls in the last four mean that nothing is added.
     threshold
         Smallest count other than 0 that may be published.
@@ -129,7 +129,7 @@ def audit(
     exact: bool = False,
     witnesses: Iterable[Witness] = (),
 ) -> AuditResult:
-    """Attack a release and say whether every withheld cell keeps its range.
+    """Attack a release: test whether every withheld cell keeps its protection level.
 
     Published sums count as exact here even if the release rounds them: an attacker who sees rounded figures knows
     less, so a release that passes unrounded passes rounded. Give `shown_low` and `shown_high` to audit rounding itself.
@@ -179,7 +179,7 @@ def audit(
         witnesses=witnesses,
     )
     low, high = view["low"].to_numpy(), view["high"].to_numpy()
-    given = np.flatnonzero((low == high) & (required > 0))  # pinned before any arithmetic
+    given = np.flatnonzero((low == high) & (required > 0))  # known before any arithmetic
     position = np.concatenate([given, found.cells])
     lo, hi = np.concatenate([low[given], found.low]), np.concatenate([high[given], found.high])
     frame = cells.iloc[position][[c for c in ("level", *KEY) if c in cells]].reset_index(drop=True)

@@ -39,7 +39,7 @@ __all__ = [
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-MAX_SWEEPS = 60
+MAX_SWEEPS = 60  # bound on the sweeps; fewer leave the intervals wider, never wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +194,7 @@ Witness = tuple[IntArray, FloatArray]
 SEED = 20_250_802  # directions of the search; any value serves, a fixed one repeats
 ROUNDS = 12  # random directions per block before cells are taken one by one
 BATCH_COLUMNS = 1_500  # small blocks share a programme up to this size
-LOCAL_HOPS = (2, 4)
+LOCAL_HOPS = (2, 4)  # relations from a cell within which a witness is sought before its whole block is solved
 LOCAL_CELLS = 3_000  # relatives beyond this many are not near
 
 
@@ -259,7 +259,7 @@ class _Search:
         return [(self.system.cells[m], p[m]) for m, p in zip(moved, self.points, strict=True) if m.size]
 
     def drop_hopeless(self) -> NDArray[np.bool_]:
-        """Drop the cells whose outer bounds are too narrow already, and say which."""
+        """Drop the cells whose outer bounds are too narrow already, and return which."""
         doomed = self.system.high - self.system.low < self.need
         self.need = np.where(doomed, 0.0, self.need)
         return doomed
@@ -288,7 +288,7 @@ def feasibility_intervals(
     exact: bool = False,
     witnesses: Iterable[Witness] = (),
 ) -> Intervals:
-    """Find how narrowly the relations pin each unknown cell.
+    """Find the feasibility interval of each unknown cell.
 
     Parameters
     ----------
@@ -299,7 +299,8 @@ def feasibility_intervals(
     required
         Width ``high - low`` each cell must keep, shape (cells,); 0 where nothing is promised.
     truth
-        One whole-number point that satisfies everything. The house has it and saves a search; an outsider does not.
+        One whole-number point that satisfies everything. The data owner has it and saves a search; an attacker does
+        not.
     exact
         Give every range exactly, instead of stopping where a cell is shown to be wide enough or too narrow.
     witnesses
@@ -477,11 +478,13 @@ def _local(search: _Search, column: int) -> bool:
 # attacker's range of that cell is at least w wide; no bound from a relaxation can prove that.
 
 
-TOLERANCE = 1e-6
+TOLERANCE = 1e-6  # of the solver's objective, before it is rounded outwards
 INFEASIBLE = 2  # status of scipy.optimize.milp
 WHOLE = 1e-4  # how far from a whole number the solver may leave one
-REPAIR_CELLS = 3_000
-REPAIR_GAP = 0.2
+REPAIR_CELLS = (
+    3_000  # a fractional vertex that needs more cells than this solved anew is given up, for the time it takes
+)
+REPAIR_GAP = 0.2  # any witness far enough will do, not the farthest
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
-"""What to withhold: small counts, and as little more as keeps arithmetic from giving them back.
+"""Primary and secondary suppression: small counts, and as few others as keep arithmetic from disclosing them.
 
 Primary cells hold 1 to threshold - 1. Secondary cells are chosen so that every withheld cell keeps the range that the
 audit demands, with the least loss found: proven least where a table is small, greedy with repair otherwise. Zeros are
 withheld where needed; a total is withheld where no partner suffices. Primary and secondary look the same in the
-release; `reason` and `status` are for the house.
+release; `reason` and `status` are for the data owner.
 """
 
 from collections.abc import Sequence
@@ -47,7 +47,7 @@ class Status(StrEnum):
 ZeroRule = Literal["show", "band"]
 Loss = Literal["cells", "incidents", "balanced"]
 TOTAL_WEIGHT = 2.0  # a total costs this many times what one of its parts would
-MAX_HEIGHT = 8
+MAX_HEIGHT = 8  # bound on the levels of sums that are counted, so that relations in a circle end
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
@@ -100,7 +100,7 @@ def suppress(
     ----------
     cells
         Cell table: `KEY` columns, `level`, `value` (true counts), and optionally `latent` (never published; protected
-        where small, or where `protect`), `known` (public elsewhere: withheld where small, never claimed as protected),
+        where small, or where `protect`), `known` (in a known table: withheld where small, never claimed as protected),
         `declared` (withheld whatever its value), `known_low`, `known_high` (bounds an attacker has from earlier
         releases; null: none) and `fixed` (released before with this value: no protection is claimed).
     relations
@@ -137,12 +137,14 @@ def suppress(
     if np.any(x < 0) or np.any(relations.violated(x.astype(np.int64))):
         raise InputError("counts are negative or break a relation: test the relations on the data (drop_violated).")
     flag = {c: _flag(cells, c) for c in ("latent", "protect", "known", "declared", "fixed")}
+    # Primary suppression: counts of 1 to threshold - 1, and zeros too where they are shown as a band.
     small = (x < threshold) & ((x > 0) | (zero_rule == "band")) & ~flag["latent"]
     band = small & (zero_rule == "band") & ~flag["declared"]
     start = small | flag["latent"] | flag["declared"]
     after = None if band.any() else after
     if after is not None:
         start |= (after.cells["state"] == CellState.WITHHELD).to_numpy(dtype=bool)
+    # What the attacker knows of each cell once it is withheld.
     low, top = _bound(cells, "known_low", 0.0), _bound(cells, "known_high", np.inf)
     high = np.where(band, np.minimum(threshold - 1.0, top), top)
     given = flag["known"] | flag["fixed"]
@@ -150,6 +152,8 @@ def suppress(
     low, high, top = (np.where(given, x, bound) for bound in (low, high, top))
     if np.any(low > x) or np.any(high < x):
         raise InputError("earlier releases' bounds exclude the true counts: they speak of other data.")
+    # The protection level of each cell, once withheld: the threshold, or the whole band. None is promised for what is
+    # public already, nor for latent cells that are not small.
     free = at_source | flag["fixed"] | (flag["latent"] & ~flag["protect"] & ~((x > 0) & (x < threshold)))
     outright = np.where(free, 0.0, float(threshold))
     need = np.where(band & ~free, threshold - 1.0, outright)

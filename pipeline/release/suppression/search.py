@@ -33,7 +33,7 @@ IntArray = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Cells and what ties them, all arrays of shape (cells,).
+    """Cells and their relations, all arrays of shape (cells,).
 
     Attributes
     ----------
@@ -71,12 +71,12 @@ class Table:
         return np.asarray(self.low < self.high, dtype=np.bool_)
 
     def view(self, pattern: BoolArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Say what is known and required of each cell when `pattern` is hidden: low, high, required."""
+        """Return what is known and required of each cell when `pattern` is hidden: low, high, required."""
         low, high = np.where(pattern, self.low, self.x), np.where(pattern, self.high, self.x)
         return low, high, np.where(pattern, self.required, 0.0)
 
     def failing(self, pattern: BoolArray, *, only: int | None = None) -> IntArray:
-        """Audit a pattern: positions of hidden cells (or the one asked for) pinned too narrowly."""
+        """Audit a pattern: positions of hidden cells (or of `only` one) whose feasibility interval is too narrow."""
         low, high, required = self.view(pattern)
         if only is not None:
             required = np.where(np.arange(required.size) == only, required, 0.0)
@@ -135,7 +135,7 @@ class Table:
 # added one by one until its cheapest answer passes the audit.
 
 
-MAX_CUTS = 400
+MAX_CUTS = 400  # constraints of the hitting-set programme, after which the table is left to the greedy method
 
 
 def cheapest_pattern(table: Table) -> BoolArray | None:
@@ -187,7 +187,7 @@ def _grown(table: Table, pattern: BoolArray, target: int, allowed: BoolArray) ->
 # Secondary suppression of large tables: search for witnesses, repair what stays narrow, repeat.
 
 
-ROUNDS = 40
+ROUNDS = 40  # bound on rounds of search and repair; hidden cells only ever grow, so the rounds end by themselves
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,15 +261,20 @@ def pruned(table: Table, pattern: Pattern) -> Pattern:
     return replace(pattern, hidden=hidden, outright=outright & hidden)
 
 
-# Withholding more where a cell can be pinned: the cheapest slide that moves it far enough.
+# Secondary suppression of one cell: the cheapest change of other cells that moves it far enough.
 
 
+# Neighbourhoods of a cell in which its protection is sought, smallest first, in the steps of `_near`: the programme
+# over a small one is solved fast, and what is chosen in it lies near the cell. Its own sums (s) come first, then the
+# sums that cross them (ss). Chains of subsets (c) and inequalities (i) follow, for cells that a category or a hotspot
+# limits. The last one alternates both four times; a cell that finds no protection there is given up.
 WIDENING = ("s", "ss", "css", "iscss", "isisisis")
 LEAN = ("css", "iscss")  # neighbourhoods that leave out published zeros, of which there are many
+# Further solutions, at prices divided by what each cell moved in the one before: favours few cells that move far.
 REWEIGHTS = 1
-NEAR = 1e-6
+NEAR = 1e-6  # tolerance of the solver
 LARGE = 600  # cells of a neighbourhood above which the first direction that works is taken
-KEPT = 1e-3  # cost per unit of sliding a cell that is withheld already: keeps slides short
+KEPT = 1e-3  # cost per unit of moving a cell that is withheld already: keeps adjustments short
 
 
 @dataclass(frozen=True, slots=True)
