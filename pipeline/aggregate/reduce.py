@@ -396,19 +396,22 @@ def merge_locations(
         counts = kept  # one part's counts are in order already
         if len(folders) > 1:
             sums = ", ".join(f"sum({n})::BIGINT AS {n}" for n in ("incidents", "positive_outcomes", "known_outcomes"))
+            # Out of core: the database spills what does not fit. Sums are of whole numbers, so neither the order of
+            # the parts nor the number of threads changes a byte; one sort here serves places and locations both.
             connection.execute(
                 f"CREATE TEMP TABLE merged AS SELECT {key}, min(ward_code) AS ward_code, "
                 f"min(borough_code) AS borough_code, {sums} FROM {kept} GROUP BY {key} ORDER BY {key}"
             )
             counts = "merged"
         places = connection.sql(f"SELECT easting_m, northing_m, incidents FROM {counts}").to_arrow_table().to_pandas()
-        joined, told, order = "", "NULL::BIGINT", ""
+        # Victims are counted across parts, not added up: the same person may be in two files at one place.
+        joined, distinct, order = "", "NULL::BIGINT", ""
         if connection.sql(f"SELECT 1 FROM {victims} LIMIT 1").fetchall():
             same = " AND ".join(f"counts.{n} IS NOT DISTINCT FROM v.{n}" for n in LOCATION_KEY)
             many = f"SELECT {key}, count(DISTINCT victim_hash) AS distinct_victims FROM {victims} GROUP BY {key}"
-            joined, told = f"LEFT JOIN ({many}) v ON {same}", "v.distinct_victims"
+            joined, distinct = f"LEFT JOIN ({many}) v ON {same}", "v.distinct_victims"
             order = "ORDER BY " + ", ".join(f"counts.{n}" for n in LOCATION_KEY)
-        columns = ", ".join(f"{told} AS {n}" if n == "distinct_victims" else f"counts.{n}" for n in LOCATIONS.names)
+        columns = ", ".join(f"{distinct} AS {n}" if n == "distinct_victims" else f"counts.{n}" for n in LOCATIONS.names)
         reader = connection.sql(
             f"SELECT {columns} FROM {counts} AS counts {joined} "
             f"WHERE counts.month BETWEEN {int(months[0])} AND {int(months[1])} {order}"
@@ -438,6 +441,8 @@ def _merging(folders: Sequence[Path], name: str, *, near: Path, memory_limit_mb:
 
 def _write(path: Path, schema: Any, batches: Iterable[Any]) -> int:
     """Write batches as they come; rows per group are fixed, so the bytes are too."""
+    # Batches come as the database makes them; they are joined and cut anew so that every row group but the last has
+    # exactly _BATCH_ROWS rows.
     rows, held, waiting = 0, 0, []
     texts = [f.name for f in schema if f.type == pa.string()]
     with pq.ParquetWriter(path, schema, compression="lz4", use_dictionary=texts, store_schema=False) as writer:

@@ -107,12 +107,12 @@ class CountsPart:
 
 def accounting(rows: pd.DataFrame, texts: Mapping[str, pd.Series]) -> pd.DataFrame:
     """Sum values by fate; the identity holds in every row by construction of the fates, and is checked by `quality`."""
-    told = rows.assign(value=rows["value"].fillna(0).astype("int64"))
+    counted = rows.assign(value=rows["value"].fillna(0).astype("int64"))
     for part in _ACCOUNT:
-        told[part] = rows[part].where(rows[part].notna(), texts[part]).astype("str")
-    wide = told.pivot_table(index=_ACCOUNT, columns="fate", values="value", aggfunc="sum", fill_value=0)
+        counted[part] = rows[part].where(rows[part].notna(), texts[part]).astype("str")
+    wide = counted.pivot_table(index=_ACCOUNT, columns="fate", values="value", aggfunc="sum", fill_value=0)
     wide = wide.reindex(columns=["mapped", "unmapped", "quarantined", "ignored"], fill_value=0)
-    wide.insert(0, "published", told.groupby(_ACCOUNT)["value"].sum())
+    wide.insert(0, "published", counted.groupby(_ACCOUNT)["value"].sum())
     return wide.astype("int64").reset_index().rename_axis(columns=None)
 
 
@@ -327,6 +327,8 @@ def read_counts(
             f"{', '.join(f'{t!r} ({n} rows)' for t, n in unknown.items())}. Add them to categories.tree, or set "
             "categories.unknown to quarantine or ignore"
         )
+    # The fates exclude each other, and the later assignment wins: a row that cannot be used is not also unmapped.
+    # A code counts as mapped only at its own level, or a borough's code among wards would be added to both.
     rows["mapped"] = rows["area_code"].map(codes) == rows["level"]
     rows["fate"] = "mapped"
     rows.loc[~rows["mapped"], "fate"] = "unmapped"

@@ -101,10 +101,10 @@ def require_kept(read: int, rules: Mapping[str, int], *, max_pct: float, files: 
     if read == 0:
         raise InputError(f"no row of data in {files} input file(s): check the paths and the exports")
     if refused == read or 100 * refused > max_pct * read:
-        told = ", ".join(f"{rule} {rows}" for rule, rows in sorted(rules.items(), key=lambda r: (-r[1], r[0])))
+        listed = ", ".join(f"{rule} {rows}" for rule, rows in sorted(rules.items(), key=lambda r: (-r[1], r[0])))
         raise QualityError(
             f"{refused} of {read} rows ({100 * refused / read:.1f} per cent) were refused, more than "
-            f"quality.max_quarantined_pct allows ({max_pct:g}): {told}. Look at them with `hotspots quarantine`, "
+            f"quality.max_quarantined_pct allows ({max_pct:g}): {listed}. Look at them with `hotspots quarantine`, "
             "correct the settings or the data, or raise the limit if this is expected"
         )
 
@@ -337,6 +337,7 @@ def incidents_quality(
     kept = int(places["incidents"].sum())
     inside, outside, borough, none = (int(by_place.get(place, 0)) for place in Place)
     kept_by_source = places.groupby("source")["incidents"].sum()
+    # Counted twice in different ways: by the reader row by row, and by the database over what was kept.
     for part in parts:
         left = int(kept_by_source.get(part.source, 0)) + duplicates.get(part.source, 0)
         if part.rows_read != part.incidents + sum(part.quarantined.values()) or part.incidents != left:

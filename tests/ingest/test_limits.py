@@ -21,7 +21,7 @@ from pipeline.errors import ConfigError, InputError
 from pipeline.ingest.areas.boundaries import read_boundaries
 from pipeline.ingest.formats.files import DEFAULT_LIMITS, require_size, unfolds
 from pipeline.stages.inputs import expand
-from pipeline.stages.surroundings import _shapes, known_of
+from pipeline.stages.surroundings import _shapes, read_known_tables
 from tests.kit.city import write_city
 from tests.kit.readers import CITY, read, settings, write
 
@@ -197,7 +197,7 @@ def test_known_tables_are_held_to_the_limit_of_files_read_whole(tmp_path: Path) 
     config = load_config(write_city(tmp_path, **{"run.max_table_mb": 1, "disclosure": known}))
     context = SimpleNamespace(config=config, base=tmp_path)
     with pytest.raises(InputError, match=r"known\.csv is longer than run\.max_table_mb \(1 MB\)"):
-        known_of(cast("Any", context))
+        read_known_tables(cast("Any", context))
 
 
 def test_layers_of_addresses_are_what_their_names_say(tmp_path: Path) -> None:

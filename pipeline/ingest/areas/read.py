@@ -333,8 +333,8 @@ def _boroughs(wards: Boundaries, parents: Sequence[str], given: Boundaries | Non
     """Return the boroughs, given or dissolved, and where the two levels disagree."""
     if given is None:
         codes, shapes = dissolve(wards.shapes, parents)
-        told = dict(zip(parents, wards.parent_names or parents, strict=True))
-        return _Boroughs(codes, tuple(told[c] or c for c in codes), shapes, wards.vintage), {}
+        names = dict(zip(parents, wards.parent_names or parents, strict=True))
+        return _Boroughs(codes, tuple(names[c] or c for c in codes), shapes, wards.vintage), {}
     agreement = level_agreement(wards.shapes, parents, given=given.shapes, given_codes=given.codes)
     worst = agreement.only_in_members_km2 + agreement.only_in_given_km2
     return _Boroughs(given.codes, given.names, given.shapes, given.vintage), {
@@ -349,6 +349,8 @@ def _people(
     codes: Sequence[str], levels: Sequence[str], parents: Sequence[str | None], residents: Residents
 ) -> dict[str, tuple[int | None, int | None]]:
     """Residents of every area: the files' figure, else the sum of the level below where all of it is known."""
+    # Boroughs before the region, so that the region can be the sum of summed boroughs; a single unknown ward leaves
+    # its borough unknown, because a sum without it would be too small.
     people: dict[str, tuple[int | None, int | None]] = {c: residents.figures.get(c, (None, None)) for c in codes}
     for level in ("borough", "region"):
         for code, at in zip(codes, levels, strict=True):

@@ -237,6 +237,7 @@ class Opened:
         """
         more = "".join(f", {expression} AS {identifier(name)}" for name, expression in (extra or {}).items())
         reader = connection.sql(f"SELECT *{more} FROM {self.scan}").to_arrow_reader(_READ_ROWS)
+        # Small reads are joined to whole batches: a batch ends after BATCH_ROWS rows, or earlier where they are wide.
         first, held, size, waiting = 1, 0, 0, []
         for batch in _read_on(reader):
             waiting.append(batch)

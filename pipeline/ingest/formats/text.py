@@ -225,6 +225,7 @@ def _careful(
                 continue
             if not row:
                 continue
+            # Blank cells beyond the last column come from spreadsheets, and lose nothing.
             if len(row) > columns and not any(cell.strip() for cell in row[columns:]):
                 row = row[:columns]
             if len(row) == columns:

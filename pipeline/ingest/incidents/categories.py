@@ -133,6 +133,7 @@ class Sorter:
 
     def _joined(self, signals: list[Signal], rows: int) -> Any:
         """Put all signals of a row together: few distinct combinations, each named once."""
+        # Each signal multiplies the combinations so far; only those that occur are kept, so their number stays small.
         code = np.zeros(rows, dtype=np.int64)
         held: list[frozenset[str]] = [frozenset()]
         for more, ids in signals:

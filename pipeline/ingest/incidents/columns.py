@@ -68,6 +68,7 @@ def coded(column: Any) -> Coded:
     whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if isinstance(whole, pa.ChunkedArray):
         whole = pa.concat_arrays(whole.chunks) if whole.num_chunks else pa.array([], pa.string())
+    # A batch of 131,072 rows has a few hundred distinct texts per column: Python sees these alone.
     made = whole.dictionary_encode()
     values = [" ".join(v.split()) for v in made.dictionary.to_pylist()]
     codes = np.asarray(made.indices.fill_null(len(values)), dtype=np.int32)
@@ -288,6 +289,7 @@ def _recognise(columns: Sequence[str], *, at: dict[str, int], found: dict[str, s
     for role, names in USUAL_NAMES.items():
         if role in at:
             continue
+        # The order of the names decides, not that of the columns; a column plays one part only.
         for name in names:
             free = [i for i, key in enumerate(keys) if key == name and i not in at.values()]
             if free:

@@ -124,6 +124,7 @@ def examine(counts: Mapping[str, int]) -> DateExam:
     for text in sorted(counts):
         if not text.strip():
             continue
+        # Read both ways: the same day twice (or never) says nothing of the order, one reading alone settles it.
         as_day, as_month = parse_date(text, day_first=True), parse_date(text, day_first=False)
         if as_day == as_month:
             kind = "unreadable" if as_day is None else "plain"
@@ -159,6 +160,8 @@ def day_order(exam: DateExam, *, stated: bool | None, what: str) -> bool | None:
     """
     if stated is not None:
         return stated
+    # Values such as 25/12/2024 read one way only, and vote; 03/04/2025 reads both ways, and has no vote. A few votes
+    # against a clear majority are slips, whose rows are quarantined; a real mixture is refused.
     settled = exam.day_first + exam.month_first
     if not settled and not exam.either:
         return None
@@ -380,6 +383,7 @@ class DateColumn:
             If it is an a/b/year, and only the first rows were examined, which have none.
         """
         found = _read(text, self.day_first, self.date_format)
+        # Reads both as day and as month first, yet differently: the order matters after all, and was not examined.
         if found is None and not self.whole and _read(text, True, None) != _read(text, False, None):
             raise Unsettled
         return found
@@ -454,6 +458,7 @@ class Moments:
             return rule_code("date_missing")
         if parts is None:
             return rule_code("date_unreadable")
+        # A date of month precision is the first of its month: it is early only if its whole month is.
         if self.first_date and parts.iso < (self.first_date if parts.precision == "day" else self.first_date[:7]):
             return rule_code("date_early")
         return rule_code("date_future") if parts.iso > self.last_date else 0
@@ -544,6 +549,8 @@ def _plan_column(opened: Opened, column: int, *, source: IncidentSource, connect
     if source.date_format is not None:
         check_format(source.date_format)
         return DateColumn(column, "", None, source.date_format, True, f"{source.date_format} (stated)")
+    # The first thousand rows decide whether the form can be ambiguous at all; only then is the whole column examined,
+    # because that reads the file once more.
     first = opened.first(connection, f"trim(c{column})")
     separator = separator_of(first)
     exam = examine(Counter(text.split(separator)[0] if separator else text for text in first))

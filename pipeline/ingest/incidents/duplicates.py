@@ -94,6 +94,7 @@ def settle_duplicates(parts: Sequence[Path], *, memory_limit_mb: int = 1000, int
         into.mkdir(parents=True, exist_ok=True)
     frame = _repeats(parts, memory_limit_mb=memory_limit_mb) if parts else DUPLICATES.empty()
     lost = {str(s): g["source_row"].to_numpy(dtype=np.int64) for s, g in frame.groupby("source", sort=True)}
+    # Most parts lose nothing: they are linked, not copied.
     for part in parts:
         target = part if into is None else into / part.name
         rows = lost.get(_label(part))
@@ -105,6 +106,13 @@ def settle_duplicates(parts: Sequence[Path], *, memory_limit_mb: int = 1000, int
 
 
 def _repeats(parts: Sequence[Path], *, memory_limit_mb: int) -> pd.DataFrame:
+    """Find the rows to leave out.
+
+    `seen` holds the ids that may repeat, `own` their rows, `ids` those that do repeat, `met` all rows of these, and
+    `judged` sets each beside the first of its id. To settle repeats by another rule, change the order in `same`.
+    """
+    # Ids repeat within a source, not across sources: two organisations may number alike. An id made from label and row
+    # (`read._ids`) is no id of the source, and is unique anyway.
     content = ", ".join(identifier(c.name) for c in _CONTENT)
     origin, has_own = "split_part(source, '/', 1)", "incident_id <> concat(source, '#', source_row)"
     key = f"hash({origin}, incident_id)"
@@ -116,13 +124,13 @@ def _repeats(parts: Sequence[Path], *, memory_limit_mb: int) -> pd.DataFrame:
         ), met AS (
             SELECT own.origin, own.incident_id, source, source_row, row({content}) AS content
             FROM own JOIN ids ON own.origin = ids.origin AND own.incident_id = ids.incident_id
-        ), told AS (
+        ), judged AS (
             SELECT source, source_row, incident_id,
                    first_value(source) OVER same AS kept_source, first_value(source_row) OVER same AS kept_row,
                    content IS NOT DISTINCT FROM first_value(content) OVER same AS identical
             FROM met WINDOW same AS (PARTITION BY origin, incident_id ORDER BY source, source_row)
         )
-        SELECT * FROM told WHERE source <> kept_source OR source_row <> kept_row ORDER BY source, source_row
+        SELECT * FROM judged WHERE source <> kept_source OR source_row <> kept_row ORDER BY source, source_row
     """
     spill = parts[0].parent / ".spill"
     with connect(memory_limit_mb=memory_limit_mb, folders={p.parent for p in parts}, spill=spill) as connection:
@@ -150,6 +158,7 @@ def _label(part: Path) -> str:
 
 def _without(part: Path, rows: np.ndarray, target: Path) -> None:
     """Write a part again without some rows."""
+    # Group by group, so that memory does not grow with the part; under another name until it is whole.
     new = target.with_name(f".{target.name}.new")
     with pq.ParquetFile(part) as file, PartWriter(new, incidents_schema()) as writer:
         for group in range(file.num_row_groups):

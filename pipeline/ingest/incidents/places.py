@@ -116,9 +116,11 @@ class Placer:
         absent = [np.asarray(pc.is_null(c)) for c in columns]
         xy = np.column_stack([np.asarray(pc.fill_null(c, np.nan), dtype=np.float64) for c in columns])
         blank = absent if self.coordinates == "geometry" else [np.asarray(table[f"{n}_blank"]) for n in names]
+        # Online incidents carry the address of a person or a station at best: it is not where they happened.
         without = (blank[0] & blank[1]) | online
         if "location" in self.columns and self.no_location:
             without |= coded(table[f"c{self.columns['location']}"]).flags(lambda v: v.casefold() in self.no_location)
+        # Each fault only where no earlier one applies, so that a row is counted under one.
         half = ~without & (blank[0] ^ blank[1])
         unreadable = ~without & ~half & (absent[0] | absent[1])
         endless = ~without & ~half & ~unreadable & ~np.isfinite(xy).all(axis=1)
@@ -138,6 +140,8 @@ class Placer:
     ) -> Placed:
         rows = table.num_rows
         inside = ward >= 0
+        # A point inside an area is that area's, whatever borough the row names; the name counts only where there is no
+        # usable point. A row refused for its place takes no borough: it is in the quarantine, not in a total.
         place = np.full(rows, _NONE, dtype=np.int8)
         place[near] = np.where(inside[near], _POINT, _OUTSIDE)
         from_point = strings([*self.areas.parents, None], np.where(inside, ward, len(self.areas.parents)))
@@ -147,6 +151,7 @@ class Placer:
         self._check_wards(table, wards, inside)
         hidden = ~near
         return Placed(
+            # Millimetres: the same place from two files is then the same number.
             pa.array(np.round(np.where(hidden, 0, metres[:, 0]), 3), mask=hidden),
             pa.array(np.round(np.where(hidden, 0, metres[:, 1]), 3), mask=hidden),
             strings(PLACES, place),

@@ -256,6 +256,7 @@ class _Reading:
         quarantined = unknown & (self.job.config.categories.unknown == "quarantine")
         for broken in (times.rule, np.where(quarantined, rule_code("category_unknown"), 0), placed.rule):
             rule = np.where(rule == 0, broken, rule).astype(np.int8)
+        # Every row is counted, the refused ones too: rows read = incidents + quarantined is checked on the other side.
         given, own = self._ids(table, numbers)
         tally.add(times, placed, online=details.online, rule=rule, own_id=own)
         columns = {
@@ -293,6 +294,7 @@ class _Reading:
     def _refused(self, first: int, table: Any, bad: NDArray[np.int64], rule: NDArray[np.int8]) -> Any:
         names = list(RULES)
         chosen = table.take(pa.array(bad))
+        # The quarantine keeps the row as it came, for people to correct; a victim's reference never stays in the clear.
         secret = self.roles.at.get("victim")
         cells = [chosen[f"c{i}"].to_pylist() for i in range(len(self.opened.columns))]
         if secret is not None:
