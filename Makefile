@@ -22,7 +22,7 @@ format:  ## Format the code and sort imports
 	$(BIN)/ruff check --fix --select I . && $(BIN)/ruff format .
 
 docs:  ## Write the pages that are made from the code: the data dictionary and the configuration reference
-	$(BIN)/python -m pipeline.tables.dictionary > outputs/README.md
+	$(BIN)/python -m pipeline.publish.dictionary > outputs/README.md
 	$(BIN)/python -m pipeline.config.reference > docs/configuration.md
 	$(BIN)/python -m pipeline.config.reference --schema > docs/config.schema.json
 

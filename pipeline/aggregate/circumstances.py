@@ -33,7 +33,8 @@ __all__ = [
     "Summary",
     "Variable",
     "add_shares",
-    "median_answer",
+    "median_value",
+    "variable_list",
     "window_counts",
 ]
 
@@ -269,15 +270,24 @@ _ENTRIES = (
         known_values=Grid(WEEKDAYS, HOUR_BANDS, "Day", "Day or time not stated").values,
         describe=_weekday_hour,
         grid=Grid(WEEKDAYS, HOUR_BANDS, "Day", "Day or time not stated"),
-        detail=Detail.INTERNAL,  # 56 cells: nearly all of them are small
+        detail=Detail.INTERNAL,  # 56 cells share one total: most are small
     ),
 )
 VARIABLES: dict[str, Variable] = {entry.id: entry for entry in _ENTRIES}
 """Every variable by its id, in the order of tables: reducer, release, pages and dictionary read this."""
 
 
+def variable_list() -> str:
+    """List the ids of all variables, for the description of the column `question`."""
+    names = [
+        f"`{variable.id}`" + (" (internal only)" if variable.detail is Detail.INTERNAL else "")
+        for variable in VARIABLES.values()
+    ]
+    return f"{', '.join(names[:-1])} or {names[-1]}"
+
+
 def window_counts(facets: pd.DataFrame, period: Period, *, region_code: str, mature_until: int = 0) -> pd.DataFrame:
-    """Sum facets over a window, for every borough and the region, with what is not stated beside the answers.
+    """Sum facets over a window, for every borough and the region, with what is not stated beside the values.
 
     Parameters
     ----------
@@ -294,9 +304,9 @@ def window_counts(facets: pd.DataFrame, period: Period, *, region_code: str, mat
     Returns
     -------
     counts
-        `KEYS` and incidents. Answers are dense: those known beforehand in their order, others the most frequent of the
-        organisation's first, then what is not stated. Questions that no incident of an organisation answers are left
-        out. The answers of a question add up to its organisation's `TOTAL`.
+        `KEYS` and incidents. Values are dense: those known beforehand in their order, others the most frequent of the
+        organisation's first, then what is not stated. Variables that no incident of an organisation states are left
+        out. The values of a variable add up to its organisation's `TOTAL`.
     """
     inside = facets[facets["month"].between(period.first_month, period.last_month)]
     kept = _matured(inside, mature_until)
@@ -321,14 +331,18 @@ def window_counts(facets: pd.DataFrame, period: Period, *, region_code: str, mat
         wide = rows.reset_index().pivot_table(
             index=["area_code", "category"], columns="answer", values="incidents", aggfunc="sum", fill_value=0
         )
+        # Every area and category in which the organisation recorded anything gets every value, zeros written: a value
+        # that is missing from one area would otherwise look withheld.
         mine = totals.xs(organisation, level="organisation")
         if question in crossed:
             mine = mine[mine.index.get_level_values("area_code") == region_code]
         wide = wide.reindex(mine.index, fill_value=0)
+        # The order is the region's, so that the tables of all areas can be read side by side.
         order = _order(question, wide.xs(region_code, level="area_code"))
         if not wide.drop(columns=TOO_RECENT, errors="ignore").to_numpy().any():
             continue
         wide = wide.reindex(columns=order, fill_value=0)
+        # What is not stated is what is left of the total, so that the values always add up to it.
         wide[NOT_STATED] = mine - wide.sum(axis=1)
         wide.columns.name = "answer"
         long = wide.melt(ignore_index=False, value_name="incidents").reset_index()
@@ -359,7 +373,7 @@ def _order(question: str, of_region: pd.DataFrame) -> list[str]:
 
 
 def add_shares(counts: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
-    """Add the share of each answer among the incidents that state one, from the numbers that are shown.
+    """Add the share of each value among the incidents that state one, from the numbers that are shown.
 
     Parameters
     ----------
@@ -371,22 +385,23 @@ def add_shares(counts: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFram
     Returns
     -------
     shares
-        The rows given, with stated (incidents that state an answer: the organisation's total without what is not
+        The rows given, with stated (incidents that state a value: the organisation's total without what is not
         stated and what is too recent), share, share_low and share_high (Wilson); null where a number they rest on is
-        withheld, and for answers that are none. Rounded counts may exceed their total: such a share is 1.
+        withheld, and for values that are none. Rounded counts may exceed their total: such a share is 1.
     """
     out = counts.copy()
     out["incidents"] = out["incidents"].astype("Int64")
     place = ["area_code", "category", "organisation"]
     totals = out[out["question"] == TOTAL].set_index(place)["incidents"]
     none = out[out["answer"].isin([NOT_STATED, TOO_RECENT])]
-    silent = none.groupby([*place, "question"], sort=True)["incidents"].apply(lambda s: s.sum(skipna=False))
+    unknown = none.groupby([*place, "question"], sort=True)["incidents"].apply(lambda s: s.sum(skipna=False))
     stated = totals.reindex(pd.MultiIndex.from_frame(out[place])).reset_index(drop=True).set_axis(out.index)
-    stated = stated - silent.reindex(pd.MultiIndex.from_frame(out[[*place, "question"]])).set_axis(out.index)
-    stated = stated.clip(lower=0)
+    stated = stated - unknown.reindex(pd.MultiIndex.from_frame(out[[*place, "question"]])).set_axis(out.index)
+    stated = stated.clip(lower=0)  # rounded numbers may leave less than nothing
     shown = out["incidents"].notna() & stated.notna() & (stated > 0) & (out["question"] != TOTAL)
     shown &= ~out["answer"].isin([NOT_STATED, TOO_RECENT])
     out["stated"] = stated.mask(out["question"] == TOTAL).astype("Int64")
+    # Rows without a share divide 0 by 1 and are masked below; a rounded count is cut to its rounded total.
     n = stated.where(shown, 1).to_numpy(dtype=np.float64)
     k = np.minimum(out["incidents"].where(shown, 0).to_numpy(dtype=np.float64), n)
     low, high = wilson(k, n, confidence=confidence)
@@ -395,11 +410,11 @@ def add_shares(counts: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFram
     return out
 
 
-def median_answer(answers: Sequence[str], incidents: Sequence[int]) -> str:
-    """Name the answer in which the middle incident falls, of answers in their order; empty if there is none.
+def median_value(values: Sequence[str], incidents: Sequence[int]) -> str:
+    """Name the value in which the middle incident falls, of values in their order; empty if there is none.
 
-    >>> median_answer(["same day", "next day", "2 to 7 days"], [4, 3, 3])
+    >>> median_value(["same day", "next day", "2 to 7 days"], [4, 3, 3])
     'next day'
     """
     reached = np.cumsum(incidents)
-    return answers[int(np.searchsorted(reached, reached[-1] / 2))] if len(reached) and reached[-1] else ""
+    return values[int(np.searchsorted(reached, reached[-1] / 2))] if len(reached) and reached[-1] else ""

@@ -20,10 +20,8 @@ __all__ = [
     "SYNTHETIC",
     "attribute",
     "colour_tokens",
-    "content_security_policy",
     "document",
     "fixed_wording",
-    "inert",
     "json_block",
     "leaflet",
     "text",
@@ -54,15 +52,15 @@ def fixed_wording(subject: str) -> tuple[str, ...]:
 
 def text(value: object) -> str:
     """Escape for the text of an element."""
-    return inert(html_module.escape(str(value), quote=False))
+    return _inert(html_module.escape(str(value), quote=False))
 
 
 def attribute(value: object) -> str:
     """Escape for a double-quoted attribute."""
-    return inert(html_module.escape(str(value), quote=True))
+    return _inert(html_module.escape(str(value), quote=True))
 
 
-def inert(markup: str) -> str:
+def _inert(markup: str) -> str:
     """Break up every template opener, so that no template engine finds anything to run."""
     return re.sub(r"\{(?=[{%#])", "&#123;", markup)
 
@@ -91,6 +89,7 @@ def json_block(data: object) -> str:
         raise InputError(f"a page cannot hold this value: {error}; write it as null before it comes here") from error
     for mark, code in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026"), ("`", "\\u0060"), ("${", "\\u0024{")):
         raw = raw.replace(mark, code)
+    # folium renders a page as a Jinja template a second time, so an opener in the data would be run as code.
     # A brace that opens an object is never followed by another brace, so this only touches braces inside strings.
     return re.sub(r"\{(?=[{%#])", r"\\u007b", raw)
 
@@ -115,7 +114,7 @@ def _digest(body: str) -> str:
     return "'sha256-" + base64.b64encode(hashlib.sha256(body.encode()).digest()).decode() + "'"
 
 
-def content_security_policy(html: str, *, image_origin: str = "") -> str:
+def _security_policy(html: str, *, image_origin: str = "") -> str:
     """Return a policy that allows exactly the scripts and styles in this page and no network.
 
     Parameters
@@ -213,7 +212,7 @@ def document(
     scripts
         Scripts, in order, run after the body.
     image_origin
-        See `content_security_policy`.
+        The one host that pictures may come from, such as "https://tiles.example.org"; empty for none.
 
     Returns
     -------
@@ -236,6 +235,7 @@ def document(
     tail = [] if data is None else [f'<script type="application/json" id="data">{json_block(data)}</script>']
     tail += [f"<script>{script}</script>" for script in scripts]
     lines = ["<!DOCTYPE html>", *head, body, *tail, "</body>", "</html>", ""]
-    policy = content_security_policy("\n".join(lines), image_origin=image_origin)
+    # The policy lists the hash of every script and style, so it can only be written once all of them are in place.
+    policy = _security_policy("\n".join(lines), image_origin=image_origin)
     lines[lines.index("@policy@")] = f'<meta http-equiv="Content-Security-Policy" content="{attribute(policy)}">'
     return "\n".join(lines)

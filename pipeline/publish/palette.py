@@ -10,24 +10,27 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from pipeline.tables import Level
+
 __all__ = [
     "CHANGE_LIMITS",
     "DARK",
-    "DENSITY_STEPS",
     "LIGHT",
+    "PERCENTILES",
     "RAMPS",
     "class_limits",
     "class_of",
     "nice_number",
     "ramp",
     "terrain_index",
+    "window_kind",
 ]
 
 CHANGE_LIMITS = (-25.0, -10.0, 10.0, 25.0)
 """Limits of the five classes of change, in per cent."""
 
-DENSITY_STEPS = (5.0, 10.0, 20.0, 40.0, 80.0, 160.0)
-"""Doubling steps of density for a style without a release at hand, incidents per square kilometre."""
+PERCENTILES: dict[str, tuple[float, ...]] = {Level.WARD: (22, 47, 76, 93), Level.BOROUGH: (20, 45, 72, 90)}
+"""Where the limits between five classes lie before rounding, in per cent. The top class is meant to be rare."""
 
 RAMPS = {"sequential": 5, "diverging": 5, "significance": 7, "terrain": 6}
 """Ramps and how many colours each has; token names are the first letter and a number from 1."""
@@ -199,6 +202,15 @@ def class_limits(values: Iterable[float], *, percentiles: Sequence[float] = (22,
             nice = round(_LADDER[bisect.bisect_right(_LADDER, limits[-1] * (1 + 1e-9))], 9)
         limits.append(nice)
     return tuple(limits)
+
+
+def window_kind(days: int) -> str:
+    """Sort a window by length: `m` up to a month, `q` up to a quarter, `y` longer. Kinds never share a scale.
+
+    >>> window_kind(31), window_kind(92), window_kind(365)
+    ('m', 'q', 'y')
+    """
+    return "m" if days <= 31 else "q" if days <= 92 else "y"
 
 
 def class_of(value: float, limits: Sequence[float]) -> int:

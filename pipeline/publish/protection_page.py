@@ -8,14 +8,15 @@ from pipeline.domain.periods import Period
 from pipeline.publish.page import NOT_AUDITED, SYNTHETIC, colour_tokens, document, text
 from pipeline.release.released import Released, ReleaseInfo
 from pipeline.storage.files import write_text
+from pipeline.tables import Level, Measure
 
-__all__ = ["attacker", "protection_html", "rule_sentences", "write_protection"]
+__all__ = ["protection_html", "write_protection"]
 
 
 # The rules of a release in plain words.
 
 
-def rule_sentences(info: ReleaseInfo, rules: Mapping[str, Any], *, has_density: bool) -> list[tuple[str, str]]:
+def _rule_sentences(info: ReleaseInfo, rules: Mapping[str, Any], *, has_density: bool) -> list[tuple[str, str]]:
     """Return the rules in force, each with a short name; rules that do not apply are left out."""
     if info.audience == "internal":
         return [
@@ -148,7 +149,7 @@ def _shapes(info: ReleaseInfo, rules: Mapping[str, Any], least: int, *, has_dens
     return found
 
 
-def attacker(rules: Mapping[str, Any], record: Mapping[str, Any]) -> list[str]:
+def _attacker_sentences(rules: Mapping[str, Any], record: Mapping[str, Any]) -> list[str]:
     """Return what the attacker of the audit is given, as sentences."""
     least = int(rules["threshold"])
     found = ["He knows these rules and every file of this folder, and that parts add up to their totals."]
@@ -207,11 +208,11 @@ a{color:var(--link)}
 @media print{body{background:none}main{padding:0;max-width:none}h2{break-after:avoid}tr,dt,dd{break-inside:avoid}}
 """
 
-_MEASURES = {
-    "incidents": "incidents",
-    "incidents_unplaced": "incidents without a smaller place",
-    "positive_outcomes": "positive outcomes",
-    "known_outcomes": "incidents whose outcome is known",
+_MEASURES: dict[str, str] = {
+    Measure.INCIDENTS: "incidents",
+    Measure.INCIDENTS_UNPLACED: "incidents without a smaller place",
+    Measure.POSITIVE_OUTCOMES: "positive outcomes",
+    Measure.KNOWN_OUTCOMES: "incidents whose outcome is known",
 }
 _BLOCKS = (
     ("controller", "Controller"),
@@ -228,7 +229,7 @@ _AUDIENCES = {
     "partner": "For named partners under a sharing agreement",
     "public": "For anybody",
 }
-_ORDER = {"region": 0, "borough": 1, "ward": 2}
+_ORDER: dict[str, int] = {level: place for place, level in enumerate(Level)}
 
 
 def protection_html(released: Released) -> str:
@@ -246,7 +247,7 @@ def protection_html(released: Released) -> str:
     body += ["<h2>Verdict</h2>", *_verdict(info, record)]
     body += ["<h2>The rules</h2>", *_rules(released)]
     if record.get("protected"):
-        body += ["<h2>The attacker</h2>", *_items(attacker(record["rules"], record))]
+        body += ["<h2>The attacker</h2>", *_items(_attacker_sentences(record["rules"], record))]
         body += ["<h2>What is withheld</h2>", *_withheld(info, record)]
     body += ["<h2>For the impact assessment</h2>", *_blocks(info)]
     body += [*_foot(info), "</main>"]
@@ -290,7 +291,7 @@ def _verdict(info: ReleaseInfo, record: Mapping[str, Any]) -> list[str]:
 
 
 def _rules(released: Released) -> list[str]:
-    pairs = rule_sentences(released.info, released.record["rules"], has_density=len(released.density) > 0)
+    pairs = _rule_sentences(released.info, released.record["rules"], has_density=len(released.density) > 0)
     return ["<dl>", *(f"<dt>{text(name)}</dt><dd>{text(words)}</dd>" for name, words in pairs), "</dl>"]
 
 
@@ -359,10 +360,9 @@ def _table(caption: str, head: Sequence[str], rows: Sequence[Sequence[object]]) 
 def _blocks(info: ReleaseInfo) -> list[str]:
     lines = ["<dl>"]
     for key, name in _BLOCKS:
-        said = str(info.protection.get(key, "")).strip()
-        words = (
-            text(said) if said else f'<span class="todo">To be filled in: protection.{key} in the configuration.</span>'
-        )
+        given = str(info.protection.get(key, "")).strip()
+        missing = f'<span class="todo">To be filled in: protection.{key} in the configuration.</span>'
+        words = text(given) if given else missing
         lines.append(f"<dt>{text(name)}</dt><dd>{words}</dd>")
     return [*lines, "</dl>"]
 

@@ -183,8 +183,8 @@ def _same(quality: Mapping[str, Any]) -> list[tuple[str, object]]:
     for by, words in _AGAIN.items():
         found = again.get(by, {})
         if found.get("identified"):
-            said = f"{found['repeat_incidents']:,} of {found['identified']:,} {words}"
-            rows.append((f"{said}, {again['period']}", found["repeat_incidents"]))
+            wording = f"{found['repeat_incidents']:,} of {found['identified']:,} {words}"
+            rows.append((f"{wording}, {again['period']}", found["repeat_incidents"]))
     return rows
 
 

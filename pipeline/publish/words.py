@@ -184,7 +184,7 @@ def times_words(ratio: float, place: str) -> str:
 
 # Counters and choices of a run's record: manifest.json keeps short keys for programs; people read these.
 
-# Counter: the words for one and for any other number, in the order they are said.
+# Counter: the words for one and for any other number, in the order in which they are listed.
 _COUNTERS = {
     "wards": ("ward", "wards"),
     "boroughs": ("borough", "boroughs"),
@@ -238,18 +238,18 @@ def counters_text(counters: Mapping[str, Any]) -> str:
         As in manifest.json; a name may end in what it was counted in: `hotspots 2024-01..2024-12`.
     """
     order = list(_COUNTERS)
-    said = []
+    wording = []
     for name in sorted(counters, key=lambda n: order.index(k) if (k := n.partition(" ")[0]) in order else len(order)):
         value = counters[name]
         kind, _, of = name.partition(" ")
         if name == "boundaries_taken_over":
-            said.append("boundaries reused" if value else "boundaries read")
+            wording.append("boundaries reused" if value else "boundaries read")
         elif kind in _COUNTERS and isinstance(value, int):
             one, many = _COUNTERS[kind]
-            said.append(f"{value:,} {one if value == 1 else many}" + (f" ({of})" if of else ""))
+            wording.append(f"{value:,} {one if value == 1 else many}" + (f" ({of})" if of else ""))
         elif not isinstance(value, Mapping):
-            said.append(f"{name.replace('_', ' ')}: {value}")
-    return ", ".join(said)
+            wording.append(f"{name.replace('_', ' ')}: {value}")
+    return ", ".join(wording)
 
 
 def choice_name(key: str) -> str:

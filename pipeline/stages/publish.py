@@ -22,7 +22,13 @@ def run(context: Context) -> None:
     """Write the folders that are handed over."""
     profiles, exports = context.config.profiles, context.config.exports
     for number, profile in enumerate(profiles, start=1):
-        released = _with_tile_key(_released(context, profile.name), context)
+        # Load what passed the gate.
+        released = _load(context, profile.name)
+
+        # Compute: pages and layers work out what they show as they are written; only the address of tiles is set here.
+        released = _with_tile_key(released, context)
+
+        # Save the layers and tables, the map, the page on protection, the briefings.
         folder = context.folder / profile.name
         write_exports(
             released,
@@ -62,19 +68,19 @@ def _with_tile_key(released: Released, context: Context) -> Released:
     return dataclasses.replace(released, info=dataclasses.replace(released.info, tiles_url=address))
 
 
-def _released(context: Context, name: str) -> Released:
+def _load(context: Context, name: str) -> Released:
     """Load one profile's release."""
     folder = context.work(f"release/{name}")
-    words = read_json(folder / "release.json")
+    stored = read_json(folder / "release.json")
     return unpack(
         Packed(
-            info=words["info"],
+            info=stored["info"],
             areas=read_layer(folder / "areas.parquet"),
             counts=read_table(folder / "counts.parquet", AREA_COUNTS),
             hotspots=read_layer(folder / "hotspots.parquet"),
             density=read_layer(folder / "density.parquet"),
             circumstances=read_table(folder / "circumstances.parquet", CIRCUMSTANCES),
-            record=words["record"],
-            digest=words["digest"],
+            record=stored["record"],
+            digest=stored["digest"],
         )
     )

@@ -174,8 +174,7 @@ CIRCUMSTANCES = Table(
         Column(
             "question",
             "string",
-            "`organisation` (its incidents), `hour_band`, `weekday`, `place_type`, `online`, `kind`, `offence_group`, "
-            "`aggravated`, `flag_status`, `reporting_route`, `delay`, `outcome` or `weekday_hour` (internal only).",
+            "`organisation` (its incidents), {variables}.",  # filled in from the registry, which stands above
         ),
         Column("answer", "string", "One answer, or `not stated`, `too recent to say`, `other kinds` (rare ones)."),
         Column("incidents", "int", "Incidents with this answer; those of a question add up.", null=True),

@@ -1,6 +1,6 @@
 """What a table contract is, and how a frame is held to it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -59,6 +59,19 @@ class Table:
     def names(self) -> list[str]:
         """Column names in order."""
         return [c.name for c in self.columns]
+
+    def described(self, **lists: str) -> "Table":
+        """Return the table with `{name}` in the texts of its columns replaced by what `lists` gives for that name.
+
+        A text that lists the entries of a registry cannot be written here: registries stand above the tables.
+        """
+        columns = []
+        for column in self.columns:
+            text = column.text
+            for name, listed in lists.items():
+                text = text.replace(f"{{{name}}}", listed)
+            columns.append(replace(column, text=text))
+        return replace(self, columns=tuple(columns))
 
     def empty(self) -> pd.DataFrame:
         """Return the table without rows."""

@@ -15,7 +15,7 @@ from pipeline.aggregate.circumstances import (
     TOTAL,
     VARIABLES,
     add_shares,
-    median_answer,
+    median_value,
     window_counts,
 )
 from pipeline.domain.periods import Period
@@ -150,6 +150,6 @@ def test_shares_rest_on_nothing_withheld() -> None:
 
 
 def test_the_middle_incident() -> None:
-    assert median_answer(["a", "b", "c"], [1, 1, 8]) == "c"
-    assert median_answer(["a", "b", "c"], [5, 3, 2]) == "a"
-    assert median_answer(["a"], [0]) == ""
+    assert median_value(["a", "b", "c"], [1, 1, 8]) == "c"
+    assert median_value(["a", "b", "c"], [5, 3, 2]) == "a"
+    assert median_value(["a"], [0]) == ""

@@ -8,8 +8,8 @@ from axe_core_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from pipeline.publish.briefings import write_briefings
-from pipeline.publish.briefings.briefing import make_page
-from pipeline.publish.briefings.release_index import Book
+from pipeline.publish.briefings.briefing import briefing_page
+from pipeline.publish.briefings.release_index import ReleaseIndex
 from pipeline.release.released import Event, Released
 from tests.kit.released import city, hostile_city, london, sealed
 
@@ -131,10 +131,10 @@ def test_words_are_never_too_small(browser: Browser, folders: dict[str, Path]) -
 
 def test_a_city_of_650_wards_fits(browser: Browser, tmp_path: Path) -> None:
     """The region with 33 boroughs in its table, and the boroughs with the most wards and the longest names."""
-    book = Book(london(audience="public"))
+    book = ReleaseIndex(london(audience="public"))
     for code in ("E12000007", "E09000003", "E09000020"):
         path = tmp_path / f"{code}.html"
-        path.write_text(make_page(book, code), "utf-8")
+        path.write_text(briefing_page(book, code), "utf-8")
         page, said = opened(browser, path, 1000)
         page.emulate_media(media="print")
         low = page.evaluate(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.domain.periods import Period
-from pipeline.publish.briefings.release_index import Book
+from pipeline.publish.briefings.release_index import ReleaseIndex
 from pipeline.publish.exports.description import describe
 from pipeline.publish.findings import lead
 from pipeline.publish.map import write_map
@@ -58,7 +58,7 @@ def test_the_map_names_a_period_as_the_briefing_does(opened, tmp_path: Path, kin
     assert page.locator("#legend h2").text_content().endswith(f" in {named}")
     page.locator("#open-how").click()
     assert f"It covers {named}. " in page.locator("#guide").text_content()
-    book = Book(released)
+    book = ReleaseIndex(released)
     assert f" in {named}" in "".join(text for text, _ in lead(book.case("E12000007")))
     assert in_period(headline.label) == f"in {named}"
     assert f"Layers hold {named} (" in describe(released).abstract

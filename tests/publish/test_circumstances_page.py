@@ -12,7 +12,8 @@ from pipeline.aggregate.circumstances import VARIABLES
 from pipeline.publish import words
 from pipeline.publish.briefings import write_briefings
 from pipeline.publish.exports import write_exports
-from pipeline.publish.findings import Answer, Asked, told
+from pipeline.publish.findings import ValueFigures as Value
+from pipeline.publish.findings import VariableFigures, summary_sentence
 from pipeline.publish.page import fixed_wording
 from pipeline.release.released import Released
 from tests.kit.described import described
@@ -97,30 +98,30 @@ def test_a_release_that_describes_nothing_has_no_such_page(tmp_path: Path) -> No
     assert "circumstances" not in (tmp_path / "panel.html").read_text("utf-8")
 
 
-def asked(question: str, *answers: Answer, **more: object) -> str:
-    return told(Asked(VARIABLES[question], answers, "offences", **more))  # type: ignore[arg-type]
+def asked(question: str, *answers: Value, **more: object) -> str:
+    return summary_sentence(VariableFigures(VARIABLES[question], answers, "offences", **more))  # type: ignore[arg-type]
 
 
 def test_sentences() -> None:
-    street, shop = Answer("street", 60, 0.6, 0.5, 0.7), Answer("shop", 40, 0.4, 0.3, 0.5)
+    street, shop = Value("street", 60, 0.6, 0.5, 0.7), Value("shop", 40, 0.4, 0.3, 0.5)
     assert asked("place_type", street, shop) == "Most often street (60%), then shop (40%)."
-    near = Answer("shop", 55, 0.55, 0.45, 0.65)
+    near = Value("shop", 55, 0.55, 0.45, 0.65)
     assert asked("place_type", street, near) == "No single answer stands out: street, the most frequent, is 60%."
     assert asked("place_type", street, shop, place="London", region={"street": 0.45}).endswith(" London: 45%.")
-    assert asked("place_type", Answer("street", 9, 1.0)) == "Every record says street."
-    assert asked("place_type", street, Answer("shop", None), Answer("park", None)) == ""
-    assert asked("aggravated", Answer("yes", 0, 0.0), Answer("no", 9, 1.0)) == "None were aggravated offences."
-    assert asked("aggravated", Answer("yes", None), Answer("no", 9)) == ""
+    assert asked("place_type", Value("street", 9, 1.0)) == "Every record says street."
+    assert asked("place_type", street, Value("shop", None), Value("park", None)) == ""
+    assert asked("aggravated", Value("yes", 0, 0.0), Value("no", 9, 1.0)) == "None were aggravated offences."
+    assert asked("aggravated", Value("yes", None), Value("no", 9)) == ""
 
 
 def test_the_sentence_on_days_to_recording() -> None:
-    days = [Answer("same day", 30, 0.3), Answer("next day", 30, 0.3), Answer("2 to 7 days", 20, 0.2)]
-    late = Answer("8 to 30 days", 20, 0.2)
+    days = [Value("same day", 30, 0.3), Value("next day", 30, 0.3), Value("2 to 7 days", 20, 0.2)]
+    late = Value("8 to 30 days", 20, 0.2)
     assert asked("delay", *days, late) == "80% were recorded within 7 days; half of them by the next day."
     region = {"same day": 0.5, "next day": 0.3, "2 to 7 days": 0.1}
-    said = asked("delay", *days, Answer("8 to 30 days", None), place="London", region=region)
+    said = asked("delay", *days, Value("8 to 30 days", None), place="London", region=region)
     assert said == "80% were recorded within 7 days (London: 90%)."
-    assert asked("delay", Answer("same day", None), *days[1:]) == ""
+    assert asked("delay", Value("same day", None), *days[1:]) == ""
 
 
 def test_the_table_keeps_its_contract(written: tuple[Released, Path]) -> None:

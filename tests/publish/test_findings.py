@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from pipeline.publish.findings import (
+    AreaProfile,
     Case,
     Figure,
-    Profiled,
     Window,
     before_and_after,
-    beside_region,
     change_phrase,
+    compared_with_region,
     findings,
     lead,
     rank_range,
@@ -34,11 +34,11 @@ def figure(incidents: int, change_pct: float | None = None, word: str = "", **mo
     return Figure(incidents, earlier, change_pct=change_pct, change_word=word, **(base | more))  # type: ignore[arg-type]
 
 
-def area(name: str, total: Figure, population: int = 10000, **categories: Figure) -> Profiled:
-    return Profiled(name, name, population, covered=True, figures={"all": total, **categories})
+def area(name: str, total: Figure, population: int = 10000, **categories: Figure) -> AreaProfile:
+    return AreaProfile(name, name, population, covered=True, figures={"all": total, **categories})
 
 
-def case(mine: Profiled, region: Profiled, **changes: object) -> Case:
+def case(mine: AreaProfile, region: AreaProfile, **changes: object) -> Case:
     base = {
         "peers": (mine,),
         "parts": (),
@@ -110,9 +110,9 @@ def test_change_says_no_more_than_its_word(change: float | None, word: str, said
 )
 def test_a_rate_beside_london(rate: float, low: float, high: float, said: str) -> None:
     mine = Figure(200, rate=rate, rate_low=low, rate_high=high)
-    assert beside_region(mine, Figure(9000, rate=20.0), "London") == said
+    assert compared_with_region(mine, Figure(9000, rate=20.0), "London") == said
     few = dataclasses.replace(mine, incidents=19)
-    assert not beside_region(few, Figure(9000, rate=20.0), "London")
+    assert not compared_with_region(few, Figure(9000, rate=20.0), "London")
 
 
 def test_total_level_while_strands_fell_is_one_sentence() -> None:
@@ -144,7 +144,7 @@ def test_nothing_rests_on_fewer_than_twenty() -> None:
     assert findings(case(mine, LONDON, parts=parts)) == ()
 
 
-def wards(*counts: int | None) -> tuple[Profiled, ...]:
+def wards(*counts: int | None) -> tuple[AreaProfile, ...]:
     hidden = Figure(withheld=frozenset({"incidents"}))
     return tuple(area(f"Ward {k}", hidden if n is None else figure(n), 2000) for k, n in enumerate(counts))
 

@@ -1,11 +1,16 @@
-"""Borough briefings and the panel page: one offline page each, printable on two A4 sheets."""
+"""Briefings: pages of words, tables and charts about one area, offline and printable.
+
+`write_briefings` writes them all. `briefing` is the two-page briefing of a borough and the panel page of the region,
+`circumstances` the page of when, where and how; both take figures from `release_index`, and share `elements`,
+`tables` and `pictures`.
+"""
 
 from pathlib import Path
 
-from pipeline.publish.briefings.briefing import make_page
-from pipeline.publish.briefings.circumstances import circumstances_page, described, page_name
+from pipeline.publish.briefings.briefing import briefing_page
+from pipeline.publish.briefings.circumstances import circumstances_page, has_circumstances, page_name
 from pipeline.publish.briefings.elements import file_name
-from pipeline.publish.briefings.release_index import Book
+from pipeline.publish.briefings.release_index import ReleaseIndex
 from pipeline.release.released import Released
 from pipeline.tables import Level
 
@@ -29,23 +34,23 @@ def write_briefings(released: Released, folder: Path) -> list[Path]:
     paths
         Pages written. The same release gives the same bytes.
     """
-    book = Book(released)
+    index = ReleaseIndex(released)
     written = []
-    covered = [p for p in book.level("borough") if p.covered]
+    covered = [p for p in index.level("borough") if p.covered]
     if covered:
         (folder / "boroughs").mkdir(exist_ok=True)
     for place in covered:
         path = folder / "boroughs" / file_name(place.code)
-        path.write_text(make_page(book, place.code), "utf-8", newline="\n")
+        path.write_text(briefing_page(index, place.code), "utf-8", newline="\n")
         written.append(path)
-    if released.info.region_code in book.places:
+    if released.info.region_code in index.places:
         path = folder / "panel.html"
-        path.write_text(make_page(book, released.info.region_code), "utf-8", newline="\n")
+        path.write_text(briefing_page(index, released.info.region_code), "utf-8", newline="\n")
         written.append(path)
-    for place in (*covered, *book.level("region")):
-        if described(book, place.code):
+    for place in (*covered, *index.level("region")):
+        if has_circumstances(index, place.code):
             region = place.level == Level.REGION
             path = folder / "circumstances.html" if region else folder / "boroughs" / page_name(place.code)
-            path.write_text(circumstances_page(book, place.code), "utf-8", newline="\n")
+            path.write_text(circumstances_page(index, place.code), "utf-8", newline="\n")
             written.append(path)
     return written

@@ -1,4 +1,8 @@
-"""How much fits on a sheet: heights in points, estimated from the number of letters. A sheet never runs over."""
+"""The briefing of a borough, and the panel page of the region: two A4 pages each that never run over.
+
+Browsers are not asked how high a text is: heights are estimated from the number of letters, in points, and what takes
+too much is set smaller or cut with a note of what is left out.
+"""
 
 import math
 from collections.abc import Iterable
@@ -7,14 +11,14 @@ from importlib import resources
 from typing import Any
 
 from pipeline.publish import findings, page, words
-from pipeline.publish.briefings.circumstances import described, page_name
+from pipeline.publish.briefings.circumstances import has_circumstances, page_name
 from pipeline.publish.briefings.elements import (
-    care,
     count_words,
-    foot,
-    mast,
     outcome_words,
+    page_footer,
+    page_header,
     rate_words,
+    reading_notes,
     segments,
     sources,
     subject_of,
@@ -30,43 +34,43 @@ from pipeline.publish.briefings.pictures import (
     strip_of,
     trend_of,
 )
-from pipeline.publish.briefings.release_index import Book
+from pipeline.publish.briefings.release_index import ReleaseIndex
 from pipeline.publish.briefings.tables import MOST_CATEGORIES, ROWS_PT, category_table, part_table, rows_pt
 from pipeline.statistics.change import COMPARED
 from pipeline.tables import Level
 
-__all__ = ["SHEET_PT", "first_sheet", "hotspot_list", "lines", "make_page", "second_sheet", "stack"]
+__all__ = ["briefing_page"]
 
 
-SHEET_PT = 776.0
-"""Height inside the margins of an A4 sheet, with a little to spare."""
+PAGE_PT = 776.0
+"""Height inside the margins of an A4 page, with a little to spare."""
 
 
-def lines(text: str | int, per_line: int) -> int:
+def line_count(text: str | int, per_line: int) -> int:
     """Estimate how many lines a text takes; words break, so lines are not quite full."""
     letters = text if isinstance(text, int) else len(text)
     return max(1, math.ceil(letters * 1.04 / per_line)) if letters else 0
 
 
-def stack(texts: Iterable[str], *, per_line: int, line_pt: float, gap_pt: float = 0.0) -> float:
+def stacked_pt(texts: Iterable[str], *, per_line: int, line_pt: float, gap_pt: float = 0.0) -> float:
     """Estimate the height of paragraphs on top of each other, in points."""
-    return sum(lines(text, per_line) * line_pt + gap_pt for text in texts)
+    return sum(line_count(text, per_line) * line_pt + gap_pt for text in texts)
 
 
-# Hotspots of an area as a numbered list: counts inside, bands outside.
+# Hotspots of an area as a numbered list: counts in the internal folder, bands in the others.
 
 
-def hotspot_list(book: Book, code: str, *, most: int, brief: bool = False) -> str:
+def hotspot_list(index: ReleaseIndex, code: str, *, most: int, brief: bool = False) -> str:
     """Write the hotspots that lie in an area, at most `most` of them spelled out; `brief` keeps to the numbers."""
-    info, found = book.info, hotspots_in(book, code)
+    info, found = index.info, hotspots_in(index, code)
     if not info.has_points and not found:
         return '<p class="note">The data has no points, so no hotspots are drawn.</p>'
     if not found:
-        where = f"No hotspot is shown in {book.places[code].name}."
+        where = f"No hotspot is shown in {index.places[code].name}."
         return f'<p class="note">{page.text(where)} {page.text(info.hotspot_note)}</p>'
     items = [
         f'<li><span class="badge">{page.text(row["rank"])}</span><div><b>{page.text(row["name"])}</b><br>'
-        f"{page.text(_size(book, row, brief=brief))}</div></li>"
+        f"{page.text(_size(index, row, brief=brief))}</div></li>"
         for row in found[:most]
     ]
     left = len(found) - most
@@ -75,49 +79,50 @@ def hotspot_list(book: Book, code: str, *, most: int, brief: bool = False) -> st
     return f'<ul class="hl">{"".join(items)}</ul><p class="note">{page.text(note)}</p>'
 
 
-def _size(book: Book, row: dict[str, Any], *, brief: bool) -> str:
-    info = book.info
+def _size(index: ReleaseIndex, row: dict[str, Any], *, brief: bool) -> str:
+    info = index.info
     size = f"{row['area_km2']:.1f} km²"
     count, density = findings.number(row.get("incidents")), findings.number(row.get("density_per_km2"))
     if count is None:
         band = row.get("incidents_band")
         return f"{band} {info.noun} in {size}" if isinstance(band, str) and band else size
-    said = f"{words.counted(int(count), info.noun)} in {size}"
-    region, total = book.places.get(info.region_code), book.region().total.incidents
+    wording = f"{words.counted(int(count), info.noun)} in {size}"
+    region, total = index.places.get(info.region_code), index.region().total.incidents
     if not brief and density and region and total and region.area_km2:
         times = density * region.area_km2 / total
         if times >= 2:
-            said += f", {words.whole(times)} times the {info.region_name} density".replace("  ", " ")
-    return said
+            wording += f", {words.whole(times)} times the {info.region_name} density".replace("  ", " ")
+    return wording
 
 
-# The first sheet: how much, beside whom, where, what stands out, and since when.
+# Page 1: how much, compared with the region, where, what stands out, and since when.
 
 
 CHART_PT = 92.0
+"""Height of the two charts at the foot of page 1."""
 
 
-def first_sheet(book: Book, code: str) -> str:
-    """Write the first sheet of an area's briefing."""
-    info, place, case = book.info, book.places[code], book.case(code)
-    trend, unit, lines_note = trend_of(book, code, height_pt=CHART_PT)
-    strip = strip_of(book, code, height_pt=CHART_PT)
-    said, found, told = findings.lead(case), findings.findings(case), _events(book, code)
-    height_pt = _map_height(book, code, said, told)
+def first_page(index: ReleaseIndex, code: str) -> str:
+    """Write the first page of an area's briefing."""
+    info, place, case = index.info, index.places[code], index.case(code)
+    trend, unit, lines_note = trend_of(index, code, height_pt=CHART_PT)
+    strip = strip_of(index, code, height_pt=CHART_PT)
+    opening, found, events = findings.lead(case), findings.findings(case), _events(index, code)
+    height_pt = _map_height(index, code, opening, events)
     panel = case.whole_region
     spare_pt = height_pt + 30 - _column_height(found)
-    locator = "" if panel else locator_of(book, place, room_pt=spare_pt)
-    end = care(book) if panel else foot(*page.fixed_wording(subject_of(book)))
-    below = words.capital(case.part_words[0])
-    among = f"Among {info.region_name} {book.words_for('borough')[1]}".replace("  ", " ")
+    locator = "" if panel else locator_of(index, place, available_pt=spare_pt)
+    end = reading_notes(index) if panel else page_footer(*page.fixed_wording(subject_of(index)))
+    below, unit_of_map = words.capital(case.part_words[0]), map_unit(index, code)
+    among = f"Among {info.region_name} {index.words_for('borough')[1]}".replace("  ", " ")
     note = f'<p class="note">{page.text(lines_note)}</p>' if lines_note else ""
-    dated = "".join(f"<li>{page.text(line)}</li>" for line in told)
-    return f"""<section class="pg" aria-label="Page 1">{mast(book, code, 1)}
+    dated = "".join(f"<li>{page.text(line)}</li>" for line in events)
+    return f"""<section class="pg" aria-label="Page 1">{page_header(index, code, 1)}
 <h1>{page.text(place.name)}</h1>
-<p class="lead">{segments(said)}</p>
+<p class="lead">{segments(opening)}</p>
 <dl class="kf">{"".join(_tiles(case))}</dl>
-<div class="two"><div><h2>{page.text(f"{below} by {below.lower()}")} <span>{page.text(map_unit(book, code))}</span></h2>
-{map_of(book, code, height_pt=height_pt)}</div>
+<div class="two"><div><h2>{page.text(f"{below} by {below.lower()}")} <span>{page.text(unit_of_map)}</span></h2>
+{map_of(index, code, height_pt=height_pt)}</div>
 <div><h2>What stands out</h2>{_findings(found)}
 {locator}</div></div>
 <div class="half"><div><h2>Over time <span>{page.text(unit)}</span></h2>{trend}{note}</div>
@@ -127,31 +132,39 @@ def first_sheet(book: Book, code: str) -> str:
 {end}</section>"""
 
 
-def _map_height(book: Book, code: str, said: tuple[findings.Segment, ...], told: list[str]) -> float:
-    """Give the map the height that the rest of the sheet leaves, in points."""
-    info, panel = book.info, book.places[code].level == Level.REGION
+def _map_height(index: ReleaseIndex, code: str, opening: tuple[findings.Segment, ...], events: list[str]) -> float:
+    """Give the map the height that the rest of the page leaves, in points.
+
+    The numbers stand for the heights of header, banners, title, opening, figures, charts, events and footer in the
+    style sheet, with the letters that fit on a line of each.
+    """
+    info, panel = index.info, index.places[code].level == Level.REGION
     banner = len(info.marking) + (50 if info.audit not in {"passed", "not needed"} else 0) + 90 * info.synthetic
-    wording = " ".join(page.fixed_wording(subject_of(book)))
+    wording = " ".join(page.fixed_wording(subject_of(index)))
     taken = (
         20.0
-        + 12 * (lines(f"{info.title} panel briefing · {book.places[code].name}", 78) - 1)
-        + lines(banner, 120) * 11
+        + 12 * (line_count(f"{info.title} panel briefing · {index.places[code].name}", 78) - 1)
+        + line_count(banner, 120) * 11
         + 4
         + 9
-        + 33 * min(2, lines(book.places[code].name, 30))
+        + 33 * min(2, line_count(index.places[code].name, 30))
     )
-    taken += 2 + 18.8 * lines("".join(t for t, _ in said), 78)
-    taken += 77 + 54 + CHART_PT + 58 + stack(told, per_line=128, line_pt=10.8)
-    taken += 11 * (lines(info.noun, 24) - 1) + 15 * (lines(info.noun, 36) - 1)
+    taken += 2 + 18.8 * line_count("".join(t for t, _ in opening), 78)
+    taken += 77 + 54 + CHART_PT + 58 + stacked_pt(events, per_line=128, line_pt=10.8)
+    taken += 11 * (line_count(info.noun, 24) - 1) + 15 * (line_count(info.noun, 36) - 1)
     if panel:
-        taken += 62 + 10.8 * lines(len(wording), 110) + stack([a + b for a, b in info.support], per_line=56, line_pt=7)
+        taken += (
+            62
+            + 10.8 * line_count(len(wording), 110)
+            + stacked_pt([a + b for a, b in info.support], per_line=56, line_pt=7)
+        )
     else:
-        taken += 6 + 10 * lines(len(wording), 140)
-    return max(150.0, min(262.0 if panel else 330.0, SHEET_PT - taken))
+        taken += 6 + 10 * line_count(len(wording), 140)
+    return max(150.0, min(262.0 if panel else 330.0, PAGE_PT - taken))
 
 
 def _column_height(found: tuple[findings.Finding, ...]) -> float:
-    return stack((f.head for f in found), per_line=29, line_pt=13.2) + stack(
+    return stacked_pt((f.head for f in found), per_line=29, line_pt=13.2) + stacked_pt(
         (f.text for f in found), per_line=34, line_pt=12.6, gap_pt=14
     )
 
@@ -163,12 +176,12 @@ def _findings(found: tuple[findings.Finding, ...]) -> str:
     return f'<ul class="fi">{items}</ul>'
 
 
-def _events(book: Book, code: str) -> list[str]:
+def _events(index: ReleaseIndex, code: str) -> list[str]:
     """Say what was recorded before and after each dated event; the latest three at most."""
-    series = [findings.Window(p.start, p.end, p.days, f.incidents) for p, f in book.history(code)]
-    breaks = [b.month for b in book.info.breaks]
+    series = [findings.Window(p.start, p.end, p.days, f.incidents) for p, f in index.history(code)]
+    breaks = [b.month for b in index.info.breaks]
     return [
-        findings.before_and_after(e.date, e.label, series, breaks=breaks) for e in events_of(book, code)[-MOST_EVENTS:]
+        findings.before_and_after(e.date, e.label, series, breaks=breaks) for e in events_of(index, code)[-MOST_EVENTS:]
     ]
 
 
@@ -192,9 +205,9 @@ def _tiles(case: findings.Case) -> list[str]:
     elif case.outcome_basis != "none":
         label = "Positive outcomes"
         label += " per 100 recorded" if case.outcome_basis == "flow" else ", share"
-        said = outcome_words(total, case.outcome_basis)
+        wording = outcome_words(total, case.outcome_basis)
         note = f"{beside} {outcome_words(region, case.outcome_basis)}" if beside and region.share is not None else ""
-        out.append(tile(label, said, note, wordy=not said[:1].isdigit()))
+        out.append(tile(label, wording, note, wordy=not wording[:1].isdigit()))
     else:
         rated = sum(p.total.rate is not None for p in case.parts)
         out.append(
@@ -210,58 +223,59 @@ def _change_tile(case: findings.Case) -> str:
     if not case.whole_region and region.change_pct is not None:
         size = words.signed(region.change_pct)
         theirs = f"{case.region.name} {size}"
-        if not region.sense:
+        if not region.direction:
             theirs = f"{case.region.name}: no clear change"
-    if total.sense and total.change_pct is not None:
+    if total.direction and total.change_pct is not None:
         return tile(label, words.signed(total.change_pct), theirs)
     if total.change_word in COMPARED and total.change_pct is not None:
         size = f"{words.signed(total.change_pct)}, within chance"
         return tile(label, "No clear change", "; ".join(part for part in (size, theirs) if part), wordy=True)
     if total.change_word:
         return tile(label, words.capital(total.change_word), theirs, wordy=True)
-    said = "Withheld" if "change_pct" in total.withheld or total.hidden else "No earlier period"
-    return tile(label, said, wordy=True)
+    wording = "Withheld" if "change_pct" in total.withheld or total.hidden else "No earlier period"
+    return tile(label, wording, wordy=True)
 
 
-# The second sheet: categories, hotspots, outcomes, every part with its range, cautions, and where to turn.
+# Page 2: categories, hotspots, outcomes, every part with its range, cautions, and where to get support.
 
 
 CAVEAT_LETTERS = 420
+"""Letters of the data's own caveats that fit under the cautions."""
 MOST, BRIEF = 3, 2
 """Hotspots spelled out on a briefing, and on the panel page."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """How the second sheet is laid out: what is set small, where outcomes stand, what is left for the parts."""
+    """How the second page is laid out: what is set small, where outcomes stand, what is left for the parts."""
 
     dense: bool
     aside: bool
     parts_pt: float
 
 
-def second_sheet(book: Book, code: str) -> str:
-    """Write the second sheet of an area's briefing."""
-    case = book.case(code)
-    cautions = _cautions(book, case)
+def second_page(index: ReleaseIndex, code: str) -> str:
+    """Write the second page of an area's briefing."""
+    case = index.case(code)
+    cautions = _cautions(index, case)
     panel = case.whole_region
-    plan = _plan(book, case, cautions)
-    hotspots = f"<h2>Hotspots</h2>{hotspot_list(book, code, most=BRIEF if panel else MOST, brief=panel)}"
+    plan = _plan(index, case, cautions)
+    hotspots = f"<h2>Hotspots</h2>{hotspot_list(index, code, most=BRIEF if panel else MOST, brief=panel)}"
     outcomes = _outcomes(case)
-    end = care(book, cautions, room=CAVEAT_LETTERS, whole=not panel)
-    return f"""<section class="pg" aria-label="Page 2">{mast(book, code, 2)}
+    end = reading_notes(index, cautions, letters=CAVEAT_LETTERS, whole=not panel)
+    return f"""<section class="pg" aria-label="Page 2">{page_header(index, code, 2)}
 <div class="two"><div><h2>By category</h2>{category_table(case, dense=plan.dense)}{"" if plan.aside else outcomes}</div>
 <div>{hotspots}{outcomes if plan.aside else ""}</div></div>
-<div class="wt">{part_table(book, case, height_pt=plan.parts_pt)}</div>
+<div class="wt">{part_table(index, case, height_pt=plan.parts_pt)}</div>
 {end}
-{foot(sources(book), "Every figure here is also in the map’s table and in area_counts.csv.")}</section>"""
+{page_footer(sources(index), "Every figure here is also in the map’s table and in area_counts.csv.")}</section>"""
 
 
-def _plan(book: Book, case: findings.Case, cautions: list[tuple[str, str]]) -> _Plan:
+def _plan(index: ReleaseIndex, case: findings.Case, cautions: list[tuple[str, str]]) -> _Plan:
     """Choose the roomiest layout in which all parts fit, in points."""
     panel = case.whole_region
-    rest = _rest(book, case, cautions)
-    found = len(hotspots_in(book, case.area.code))
+    rest = _rest(index, case, cautions)
+    found = len(hotspots_in(index, case.area.code))
     right = 15 + (44 if not found else min(found, BRIEF if panel else MOST) * (28 if panel else 44) + 26)
     plan = _Plan(dense=True, aside=True, parts_pt=0.0)
     for dense in (False, True):
@@ -269,24 +283,24 @@ def _plan(book: Book, case: findings.Case, cautions: list[tuple[str, str]]) -> _
         aside = right + 76 <= max(left, right) + 50
         sides = max(left, right + 76) if aside else max(left + 52, right)
         plan = _Plan(dense, aside, rest - sides)
-        if rows_pt(book, case, ROWS_PT[0 if not dense else 1][1]) <= plan.parts_pt:
+        if rows_pt(index, case, ROWS_PT[0 if not dense else 1][1]) <= plan.parts_pt:
             break
     return plan
 
 
-def _rest(book: Book, case: findings.Case, cautions: list[tuple[str, str]]) -> float:
-    """Estimate what mast, cautions and foot leave for both tables, in points."""
-    info, panel = book.info, case.whole_region
+def _rest(index: ReleaseIndex, case: findings.Case, cautions: list[tuple[str, str]]) -> float:
+    """Estimate what header, cautions and footer leave for both tables, in points."""
+    info, panel = index.info, case.whole_region
     marked = len(info.marking) + 90 * info.synthetic + (50 if info.audit not in {"passed", "not needed"} else 0)
     noted = [f"{a} {b}" for a, b in cautions] + list(info.caveats)
     box = 40.0
     if not panel:
-        noted += page.fixed_wording(subject_of(book))
-        box += 15 + stack([a + b for a, b in info.support], per_line=52, line_pt=6.0, gap_pt=1.5)
-    kept = min(stack(noted, per_line=57, line_pt=5.5, gap_pt=1.3), 105.0)
-    feet = 9 + 10 * lines(len(sources(book)) + 70, 140)
-    named = 12 * (lines(f"{info.title} panel briefing · {case.area.name}", 78) - 1)
-    return SHEET_PT - named - 24 - 11 * lines(marked, 120) - 10 - 9 - 9 - box - kept - feet + 12
+        noted += page.fixed_wording(subject_of(index))
+        box += 15 + stacked_pt([a + b for a, b in info.support], per_line=52, line_pt=6.0, gap_pt=1.5)
+    kept = min(stacked_pt(noted, per_line=57, line_pt=5.5, gap_pt=1.3), 105.0)
+    feet = 9 + 10 * line_count(len(sources(index)) + 70, 140)
+    named = 12 * (line_count(f"{info.title} panel briefing · {case.area.name}", 78) - 1)
+    return PAGE_PT - named - 24 - 11 * line_count(marked, 120) - 10 - 9 - 9 - box - kept - feet + 12
 
 
 def _outcomes(case: findings.Case) -> str:
@@ -295,14 +309,14 @@ def _outcomes(case: findings.Case) -> str:
     head = '<h2 class="next">Outcomes</h2>'
     if case.outcome_basis == "none":
         return f'{head}<p class="note">The data has no outcomes.</p>'
-    said = outcome_words(mine, case.outcome_basis)
+    wording = outcome_words(mine, case.outcome_basis)
     if mine.outcomes is None or mine.share is None:
-        return f'{head}<p class="note">Positive outcomes: {page.text(said)}.</p>'
+        return f'{head}<p class="note">Positive outcomes: {page.text(wording)}.</p>'
     if case.outcome_basis == "flow":
-        line = f"{words.whole(mine.outcomes)} positive outcomes: {said} recorded per 100 {case.noun} recorded"
+        line = f"{words.whole(mine.outcomes)} positive outcomes: {wording} recorded per 100 {case.noun} recorded"
         caveat = "Outcomes may belong to earlier years."
     else:
-        line = f"{words.whole(mine.outcomes)} with a positive outcome: {said}"
+        line = f"{words.whole(mine.outcomes)} with a positive outcome: {wording}"
         if mine.share_low is not None and mine.share_high is not None:
             line += f" (95% range {words.share_text(mine.share_low)} to {words.share_text(mine.share_high)})"
         caveat = "Recent offences may still get one."
@@ -311,9 +325,9 @@ def _outcomes(case: findings.Case) -> str:
     return f'{head}<p class="out">{page.text(line)}. <span class="mu">{caveat}</span></p>'
 
 
-def _cautions(book: Book, case: findings.Case) -> list[tuple[str, str]]:
-    """Choose the cautions that concern this sheet."""
-    info = book.info
+def _cautions(index: ReleaseIndex, case: findings.Case) -> list[tuple[str, str]]:
+    """Choose the cautions that concern this page."""
+    info = index.info
     out = [("Small numbers.", "Ranges that overlap may differ by chance alone; hollow marks rest on fewer than 20.")]
     if any(p.total.rate is not None for p in case.parts):
         out.append(("Visitors.", "Rates divide by residents, so places with many visitors look high."))
@@ -327,10 +341,10 @@ def _cautions(book: Book, case: findings.Case) -> list[tuple[str, str]]:
     return out
 
 
-# A whole page: both sheets, the way to the other pages, and the style.
+# The file: both pages, links to the other files, and the style.
 
 
-_ASKED = "When, where and how"
+_CIRCUMSTANCES_LINK = "When, where and how"
 _PATTERNS = (
     '<svg class="defs" aria-hidden="true" focusable="false"><defs>'
     '<pattern id="few" width="4" height="4" patternUnits="userSpaceOnUse"><rect class="pl" width="4" height="4"/>'
@@ -340,22 +354,22 @@ _PATTERNS = (
 )
 
 
-def make_page(book: Book, code: str) -> str:
+def briefing_page(index: ReleaseIndex, code: str) -> str:
     """Write the page of an area: a borough's briefing, or the panel page of the region."""
-    info, place = book.info, book.places[code]
+    info, place = index.info, index.places[code]
     panel = place.level == Level.REGION
     style = resources.files(__package__).joinpath("briefing.css").read_text("utf-8")
     up = "" if panel else "../"
     links = [f'<a href="{up}index.html">Map</a>']
-    if not panel and info.region_code in book.places:
+    if not panel and info.region_code in index.places:
         links.append(f'<a href="../panel.html">{page.text(info.region_name)}</a>')
-    if described(book, code):
-        links.append(f'<a href="{"circumstances.html" if panel else page_name(code)}">{_ASKED}</a>')
-    elif described(book, info.region_code):
-        links.append(f'<a href="../circumstances.html">{_ASKED}, {page.text(info.region_name)}</a>')
+    if has_circumstances(index, code):
+        links.append(f'<a href="{"circumstances.html" if panel else page_name(code)}">{_CIRCUMSTANCES_LINK}</a>')
+    elif has_circumstances(index, info.region_code):
+        links.append(f'<a href="../circumstances.html">{_CIRCUMSTANCES_LINK}, {page.text(info.region_name)}</a>')
     body = (
         f'<nav class="top" aria-label="Pages">{"".join(links)}</nav>{_PATTERNS}'
-        f"<main>{first_sheet(book, code)}\n{second_sheet(book, code)}</main>"
+        f"<main>{first_page(index, code)}\n{second_page(index, code)}</main>"
     )
     kind = "panel briefing" if panel else "briefing"
     return page.document(

@@ -1,28 +1,27 @@
-"""Names of pages, for files and for links."""
+"""What the pages of briefings share: file names, header, figures in words, table cells, notes and footer."""
 
 import re
 from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
 from pipeline.publish import findings, page, words
-from pipeline.publish.briefings.release_index import Book
+from pipeline.publish.briefings.release_index import ReleaseIndex
 from pipeline.statistics.change import COMPARED, ChangeWord
 from pipeline.statistics.rates import Reliability
 from pipeline.tables import Level
 
 __all__ = [
-    "banners",
-    "care",
     "change_cell",
     "count_words",
     "file_name",
-    "foot",
     "legend",
     "link_to",
     "long_class",
-    "mast",
     "outcome_words",
+    "page_footer",
+    "page_header",
     "rate_words",
+    "reading_notes",
     "row_head",
     "segments",
     "sources",
@@ -46,7 +45,7 @@ def link_to(code: str) -> str:
     return quote(file_name(code))
 
 
-# The parts that every sheet shares: mast, banners, figures in words, tables, cautions, feet.
+# Elements in the order of a page: header and banners, figures in words, table cells, key to the map, notes, footer.
 
 
 def row_head(name: str, *, link: str = "") -> str:
@@ -67,21 +66,21 @@ def segments(parts: Iterable[findings.Segment]) -> str:
     return "".join(f"<b>{page.text(t)}</b>" if stressed else page.text(t) for t, stressed in parts)
 
 
-def mast(book: Book, code: str, number: int = 0) -> str:
-    """Write the line at the head of a sheet (`number` 0: the only one), and what must be known before reading on."""
-    info = book.info
-    kind = "panel briefing" if book.places[code].level == Level.REGION else "briefing"
-    name = book.places[code].name
+def page_header(index: ReleaseIndex, code: str, number: int = 0) -> str:
+    """Write the line at the head of a page (`number` 0: the only one), and what must be known before reading on."""
+    info = index.info
+    kind = "panel briefing" if index.places[code].level == Level.REGION else "briefing"
+    name = index.places[code].name
     paged = f" · page {number} of 2" if number else ""
     return (
         f'<div class="mast"><span><b>{page.text(info.title)} {kind}</b> · {page.text(name)}</span>'
-        f"<span>{page.text(words.capital(info.headline.label))}{paged}</span></div>{banners(book)}"
+        f"<span>{page.text(words.capital(info.headline.label))}{paged}</span></div>{_banners(index)}"
     )
 
 
-def banners(book: Book) -> str:
+def _banners(index: ReleaseIndex) -> str:
     """Write handling marking, audit verdict and the notice that data is made up, where they apply."""
-    info = book.info
+    info = index.info
     found = []
     if info.marking:
         found.append(f'<span class="tag">{page.text(info.marking)}</span>')
@@ -120,15 +119,15 @@ def outcome_words(figure: findings.Figure, basis: str) -> str:
 def change_cell(figure: findings.Figure, *, muted: bool = False) -> str:
     """Write a table cell of change: brackets round a percentage that is no clear change."""
     if {"change_pct", "change_word"} & figure.withheld or figure.hidden:
-        said = "withheld"
-    elif figure.sense and figure.change_pct is not None:
-        said = words.signed(figure.change_pct)
+        wording = "withheld"
+    elif figure.direction and figure.change_pct is not None:
+        wording = words.signed(figure.change_pct)
     elif figure.change_word in COMPARED and figure.change_pct is not None:
-        said = f"({words.signed(figure.change_pct)})"
+        wording = f"({words.signed(figure.change_pct)})"
     else:
-        said = figure.change_word if figure.change_word in {ChangeWord.TOO_FEW, ChangeWord.NOT_COMPARABLE} else "–"
-    quiet = muted or not said.startswith(("+", "\u2212"))
-    return f'<td class="n{" mu" if quiet else ""}">{page.text(said)}</td>'
+        wording = figure.change_word if figure.change_word in set(ChangeWord) - COMPARED else "–"
+    quiet = muted or not wording.startswith(("+", "\u2212"))
+    return f'<td class="n{" mu" if quiet else ""}">{page.text(wording)}</td>'
 
 
 def tile(label: str, value: str, note: str = "", *, wordy: bool = False) -> str:
@@ -151,38 +150,40 @@ def legend(limits: Sequence[float], keys: Sequence[tuple[str, str]], *, classes:
             for k, (long, short) in enumerate(zip(named, shown, strict=True))
         )
         steps = f'<ol class="ramp">{steps}</ol>'
-    marks = "".join(f'<li><span class="key {kind}"></span>{page.text(said)}</li>' for kind, said in keys)
+    marks = "".join(f'<li><span class="key {kind}"></span>{page.text(wording)}</li>' for kind, wording in keys)
     return f'<div class="lg">{steps}<ul class="keys">{marks}</ul></div>' if steps or marks else ""
 
 
-def subject_of(book: Book) -> str:
+def subject_of(index: ReleaseIndex) -> str:
     """Name what is recorded, in the middle of a sentence."""
-    title = book.info.title
+    title = index.info.title
     return title[:1].lower() + title[1:]
 
 
-def care(book: Book, cautions: Sequence[tuple[str, str]] = (), *, room: int = 0, whole: bool = True) -> str:
-    """Write the fixed wording, where to turn, the cautions of this sheet and the caveats of the data.
+def reading_notes(
+    index: ReleaseIndex, cautions: Sequence[tuple[str, str]] = (), *, letters: int = 0, whole: bool = True
+) -> str:
+    """Write the fixed wording, where to turn, the cautions of this page and the caveats of the data.
 
     Parameters
     ----------
     cautions
         Bold word and sentence.
-    room
-        Letters of caveats there is room for; the rest is counted. 0 leaves them to another sheet.
+    letters
+        Letters of caveats that fit; the rest is counted. 0 leaves them to another page.
     whole
         Whether the fixed wording and where to turn stand here too.
     """
-    info = book.info
-    items = [f"<b>{page.text(line)}</b>" for line in page.fixed_wording(subject_of(book))] if whole else []
+    info = index.info
+    items = [f"<b>{page.text(line)}</b>" for line in page.fixed_wording(subject_of(index))] if whole else []
     items += [f"<b>{page.text(head)}</b> {page.text(line)}" for head, line in cautions]
     kept: list[str] = []
     for line in info.caveats:
-        if sum(map(len, kept)) + len(line) <= room:
+        if sum(map(len, kept)) + len(line) <= letters:
             kept.append(line)
     items += [page.text(line) for line in kept]
     left = len(info.caveats) - len(kept)
-    if left and room:
+    if left and letters:
         items.append(f"{words.capital(words.small(left))} more on the map page.")
     out = "<h2>Read with care</h2><ul>" + "".join(f"<li>{item}</li>" for item in items) + "</ul>"
     if whole and info.support:
@@ -194,17 +195,17 @@ def care(book: Book, cautions: Sequence[tuple[str, str]] = (), *, room: int = 0,
     return f'<div class="care">{out}</div>'
 
 
-def sources(book: Book) -> str:
+def sources(index: ReleaseIndex) -> str:
     """Name who counted, which residents the rates use, and the licence."""
-    info = book.info
-    years = sorted({p.population_year for p in book.places.values() if p.population_year})
-    said = [f"Counts: {info.publisher.rstrip('.')}." if info.publisher else ""]
+    info = index.info
+    years = sorted({p.population_year for p in index.places.values() if p.population_year})
+    wording = [f"Counts: {info.publisher.rstrip('.')}." if info.publisher else ""]
     if years and "residents" not in info.publisher.lower():
-        said.append(f"Residents: {' and '.join(map(str, years))}.")
-    said.append(info.licence)
-    return " ".join(part for part in said if part)
+        wording.append(f"Residents: {' and '.join(map(str, years))}.")
+    wording.append(info.licence)
+    return " ".join(part for part in wording if part)
 
 
-def foot(*lines: str) -> str:
-    """Write the foot of a sheet."""
+def page_footer(*lines: str) -> str:
+    """Write the footer of a page."""
     return '<div class="foot">' + "".join(f"<p>{page.text(line)}</p>" for line in lines if line) + "</div>"

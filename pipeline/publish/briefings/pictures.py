@@ -1,4 +1,4 @@
-"""The pictures of a briefing, drawn from released figures."""
+"""The pictures of a briefing, drawn from released figures: map, locator, trend, and one axis of all boroughs."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,29 +10,25 @@ import shapely
 
 from pipeline.publish import charts, findings, palette, words
 from pipeline.publish.briefings.elements import legend, rate_words
-from pipeline.publish.briefings.release_index import Book, Place
+from pipeline.publish.briefings.release_index import Place, ReleaseIndex
 from pipeline.release.released import Break, Event, PeriodInfo
 from pipeline.statistics.rates import Reliability
 from pipeline.tables import Level
 
 __all__ = [
     "MOST_EVENTS",
-    "History",
     "events_of",
     "fill_of",
-    "history",
     "hotspots_in",
     "locator_of",
     "map_of",
     "map_unit",
-    "month_number",
     "strip_of",
-    "tick_marks",
     "trend_of",
 ]
 
 
-# The history of an area as the lines of a chart: twelve months inside one recording system, and single windows.
+# The history of an area as lines of a chart: sums of twelve months inside one recording system, and single windows.
 
 
 History = Sequence[tuple[PeriodInfo, findings.Figure]]
@@ -65,7 +61,7 @@ def month_number(day: str) -> int:
     return int(day[:4]) * 12 + int(day[5:7]) - 1
 
 
-def history(
+def rate_lines(
     windows: History, *, population: int | None, breaks: Sequence[Break], years: Mapping[int, int | None]
 ) -> Lines:
     """Make the lines of one area.
@@ -129,6 +125,7 @@ HALF_PT = 242.0
 MAP_PT = 334.0
 MOST_EVENTS = 3
 SPECK_M2 = 1e6
+"""Parts and holes under this area are traces of simplified borders along a river, not land or water."""
 LOCATOR_PT = 128.0
 """Height of the locator with what stands above it."""
 _SHARE = 0.1
@@ -138,64 +135,67 @@ _SHARE = 0.1
 def fill_of(figure: findings.Figure, limits: tuple[float, ...]) -> str:
     """Choose how an area is filled: a class of the rate, or why there is none."""
     if figure.hidden or "rate_per_10000" in figure.withheld:
-        return "withheld"
+        return charts.NoClass.WITHHELD
     if figure.reliability == Reliability.TOO_FEW:
-        return "few"
+        return charts.NoClass.TOO_FEW
     if figure.rate is None:
-        return "none"
+        return charts.NoClass.NO_RATE
     return f"s{palette.class_of(figure.rate, limits) + 1}"
 
 
-def hotspots_in(book: Book, code: str) -> list[dict[str, Any]]:
+def hotspots_in(index: ReleaseIndex, code: str) -> list[dict[str, Any]]:
     """List the hotspots that lie in an area, by their number."""
-    place = book.places[code]
+    place = index.places[code]
     if place.level == Level.REGION:
-        return list(book.hotspots)
-    near = [h for h in book.hotspots if h["shape"].intersects(place.shape)]
+        return list(index.hotspots)
+    near = [h for h in index.hotspots if h["shape"].intersects(place.shape)]
     return [h for h in near if h["shape"].intersection(place.shape).area >= _SHARE * h["shape"].area]
 
 
-def map_unit(book: Book, code: str) -> str:
+def map_unit(index: ReleaseIndex, code: str) -> str:
     """Say what the map shows."""
-    return f"{book.info.noun} per 10,000 residents" if _rated(book, code) else f"{book.info.noun} recorded"
+    return f"{index.info.noun} per 10,000 residents" if _rated(index, code) else f"{index.info.noun} recorded"
 
 
-def _rated(book: Book, code: str) -> bool:
+def _rated(index: ReleaseIndex, code: str) -> bool:
     """Whether any part of an area has a rate; the map shows numbers otherwise."""
-    return any(book.profiled(p.code).total.rate is not None for p in book.parts(code))
+    return any(index.area_profile(p.code).total.rate is not None for p in index.parts(code))
 
 
-def map_of(book: Book, code: str, *, height_pt: float) -> str:
+def map_of(index: ReleaseIndex, code: str, *, height_pt: float) -> str:
     """Draw the map of an area's parts with its key."""
-    place, many = book.places[code], book.words_for("borough" if book.places[code].level == Level.REGION else "ward")[1]
-    inside = book.parts(code)
+    place, many = (
+        index.places[code],
+        index.words_for("borough" if index.places[code].level == Level.REGION else "ward")[1],
+    )
+    inside = index.parts(code)
     level = inside[0].level if inside else "ward"
-    limits = book.limits[level]
-    figures = [book.profiled(p.code).total for p in inside]
-    rated = _rated(book, code)
+    limits = index.limits[level]
+    figures = [index.area_profile(p.code).total for p in inside]
+    rated = _rated(index, code)
     biggest = max((f.incidents or 0 for f in figures), default=0)
     parts = [
         charts.Part(
             p.shape,
             p.name,
-            fill_of(f, limits) if rated or f.hidden else "none",
+            fill_of(f, limits) if rated or f.hidden else charts.NoClass.NO_RATE,
             0.0 if rated or not f.incidents else 15.0 * math.sqrt(f.incidents / biggest),
         )
         for p, f in zip(inside, figures, strict=True)
     ]
-    bare = [p for p in book.level(level) if not p.covered and (place.level == Level.REGION or p.parent == code)]
-    parts += [charts.Part(p.shape, p.name, "bare") for p in bare]
-    hot = hotspots_in(book, code)[: 6 if place.level == Level.BOROUGH else 9]
+    uncovered = [p for p in index.level(level) if not p.covered and (place.level == Level.REGION or p.parent == code)]
+    parts += [charts.Part(p.shape, p.name, charts.NoClass.NOT_COVERED) for p in uncovered]
+    hot = hotspots_in(index, code)[: 6 if place.level == Level.BOROUGH else 9]
     outline = shapely.union_all([p.shape for p in parts]) if parts else place.shape
     if place.level == Level.REGION:  # the river belongs to the region: no coast inside it
-        outline = _without_specks(shapely.union_all([outline.buffer(1.0), book.water]))
-    beside = [p for p in book.level(place.level) if p.code != code] if place.level != Level.REGION else []
+        outline = _without_specks(shapely.union_all([outline.buffer(1.0), index.water]))
+    beside = [p for p in index.level(place.level) if p.code != code] if place.level != Level.REGION else []
     svg = charts.area_map(
         f"map-{code}",
         outline=outline,
         parts=[p for _, p in sorted(enumerate(parts), key=lambda pair: pair[0])],
         neighbours=[charts.Neighbour(p.shape, p.name) for p in beside],
-        water=book.water,
+        water=index.water,
         hotspots=[charts.HotspotMark(h["shape"], str(h["rank"])) for h in hot],
         width_pt=MAP_PT,
         height_pt=height_pt,
@@ -203,9 +203,9 @@ def map_of(book: Book, code: str, *, height_pt: float) -> str:
     )
     fills = {p.fill for p in parts}
     keys = [("hot", "hotspot")] if hot else []
-    keys += [(kind, said) for kind, said in _KEYS if kind in fills and (rated or kind != "none")]
+    keys += [(kind, wording) for kind, wording in _KEYS if kind in fills and (rated or kind != charts.NoClass.NO_RATE)]
     if not rated and biggest:
-        keys.append(("dot", f"circle: {book.info.noun} recorded, largest {words.whole(biggest)}"))
+        keys.append(("dot", f"circle: {index.info.noun} recorded, largest {words.whole(biggest)}"))
     return svg + legend(limits, keys, classes=rated)
 
 
@@ -218,22 +218,22 @@ def _without_specks(shape: Any) -> Any:
 
 
 _KEYS = (
-    ("few", "too few for a rate"),
-    ("withheld", "withheld"),
-    ("none", "no rate"),
-    ("bare", "not covered"),
+    (charts.NoClass.TOO_FEW, "too few for a rate"),
+    (charts.NoClass.WITHHELD, "withheld"),
+    (charts.NoClass.NO_RATE, "no rate"),
+    (charts.NoClass.NOT_COVERED, "not covered"),
 )
 
 
-def _picture(rated: bool) -> str:  # noqa: FBT001 - one question, asked in one place
+def _picture(rated: bool) -> str:  # noqa: FBT001 - one flag, used in one place
     return "shades show the rate per 10,000 residents" if rated else "circles show the number recorded"
 
 
-def locator_of(book: Book, place: Place, *, room_pt: float) -> str:
-    """Draw where a borough lies in the region, as large as there is room for; empty where there is hardly any."""
-    beside = book.level(place.level)
-    less = room_pt < LOCATOR_PT
-    if len(beside) < 2 or room_pt < LOCATOR_PT * 0.64:
+def locator_of(index: ReleaseIndex, place: Place, *, available_pt: float) -> str:
+    """Draw where a borough lies in the region, as large as fits; empty where hardly anything does."""
+    beside = index.level(place.level)
+    less = available_pt < LOCATOR_PT
+    if len(beside) < 2 or available_pt < LOCATOR_PT * 0.64:
         return ""
     return charts.locator(
         f"loc-{place.code}",
@@ -241,17 +241,17 @@ def locator_of(book: Book, place: Place, *, room_pt: float) -> str:
         chosen=[p.code for p in beside].index(place.code),
         width_pt=93.0 if less else 150.0,
         role="loc less" if less else "loc",
-        label=f"{place.name} within {book.info.region_name}",
+        label=f"{place.name} within {index.info.region_name}",
     )
 
 
-def events_of(book: Book, code: str) -> list[Event]:
+def events_of(index: ReleaseIndex, code: str) -> list[Event]:
     """List the dated events that concern an area, oldest first."""
-    mine = {code, book.info.region_code}
-    return sorted((e for e in book.info.events if not e.areas or mine & set(e.areas)), key=lambda e: (e.date, e.label))
+    mine = {code, index.info.region_code}
+    return sorted((e for e in index.info.events if not e.areas or mine & set(e.areas)), key=lambda e: (e.date, e.label))
 
 
-def trend_of(book: Book, code: str, *, height_pt: float) -> tuple[str, str, str]:
+def trend_of(index: ReleaseIndex, code: str, *, height_pt: float) -> tuple[str, str, str]:
     """Draw an area's history beside the region's.
 
     Returns
@@ -259,27 +259,27 @@ def trend_of(book: Book, code: str, *, height_pt: float) -> tuple[str, str, str]
     svg, unit, note
         The chart (empty if one window is all there is), its unit, and what its lines are or why there is none.
     """
-    place, region = book.places[code], book.region()
-    windows = book.history(code)
+    place, region = index.places[code], index.region()
+    windows = index.history(code)
     if sum(f.incidents is not None for _, f in windows) < 2:
         few = "One period only: there is no trend to show."
         return "", "", few if len(windows) < 2 else "Too little is shown to draw a trend."
-    info = book.info
-    seen = [book.profiled(code).total, *(f for _, f in windows)]
+    info = index.info
+    seen = [index.area_profile(code).total, *(f for _, f in windows)]
     people = None if any(f.unrated for f in seen) else place.population
-    mine = history(windows, population=people, breaks=info.breaks, years=book.years(code))
+    mine = rate_lines(windows, population=people, breaks=info.breaks, years=index.years(code))
     theirs = None
     if place.level != Level.REGION and region.covered and region.population and people:
-        theirs = history(
-            book.history(region.code),
+        theirs = rate_lines(
+            index.history(region.code),
             population=region.population,
             breaks=info.breaks,
-            years=book.years(region.code),
+            years=index.years(region.code),
         )
     xs = [x for x, _ in mine.main]
     first, last = xs[0], xs[-1]
-    told = list(enumerate(events_of(book, code)[-MOST_EVENTS:], 1))
-    drawn = [(k, e) for k, e in told if first <= _moment(e.date) <= last]
+    numbered = list(enumerate(events_of(index, code)[-MOST_EVENTS:], 1))
+    drawn = [(k, e) for k, e in numbered if first <= _moment(e.date) <= last]
     area = charts.Curve(mine.main, place.name, _last(mine.main))
     other = charts.Curve(theirs.main, info.region_name, _last(theirs.main)) if theirs else None
     svg = charts.trend(
@@ -294,7 +294,7 @@ def trend_of(book: Book, code: str, *, height_pt: float) -> tuple[str, str, str]
         ticks=tick_marks(int(first), int(last)),
         width_pt=HALF_PT,
         height_pt=height_pt,
-        label=_spoken(place.name, area, info.region_name, other, rates=bool(people)),
+        label=_alternative_text(place.name, area, info.region_name, other, rates=bool(people)),
     )
     unit = "per 10,000 residents" if people else "number recorded"
     return svg, unit, _NOTES[mine.yearly]
@@ -320,38 +320,40 @@ def _last(points: tuple[tuple[float, float | None], ...]) -> str:
     return words.rate_text(found[-1]) if found else ""
 
 
-def _spoken(name: str, area: charts.Curve, region_name: str, region: charts.Curve | None, *, rates: bool) -> str:
-    said = []
+def _alternative_text(
+    name: str, area: charts.Curve, region_name: str, region: charts.Curve | None, *, rates: bool
+) -> str:
+    wording = []
     for label, curve in ((name, area), (region_name, region)):
         known = [y for _, y in curve.points if y is not None] if curve else []
         if known:
-            said.append(f"{label} from {words.rate_text(known[0])} to {words.rate_text(known[-1])}")
-    return f"{'Rate per 10,000 residents' if rates else 'Number recorded'} over time: {', '.join(said)}"
+            wording.append(f"{label} from {words.rate_text(known[0])} to {words.rate_text(known[-1])}")
+    return f"{'Rate per 10,000 residents' if rates else 'Number recorded'} over time: {', '.join(wording)}"
 
 
-def strip_of(book: Book, code: str, *, height_pt: float) -> str:
+def strip_of(index: ReleaseIndex, code: str, *, height_pt: float) -> str:
     """Draw all boroughs on one axis of rates; empty where fewer than three have one."""
     level = "borough"
-    rated = [p for p in book.level(level) if p.covered and book.profiled(p.code).total.rate is not None]
+    rated = [p for p in index.level(level) if p.covered and index.area_profile(p.code).total.rate is not None]
     if len(rated) < 3:
         return ""
-    figures = [book.profiled(p.code).total for p in rated]
+    figures = [index.area_profile(p.code).total for p in rated]
     codes = [p.code for p in rated]
     chosen = codes.index(code) if code in codes else None
-    region = book.region()
+    region = index.region()
     whole = region.total
-    many = book.words_for(level)[1]
+    many = index.words_for(level)[1]
     label = f"Rates of {len(rated)} {many}"
     if chosen is not None:
         label += f"; {rated[chosen].name} {rate_words(figures[chosen])}"
     if whole.rate is not None:
-        label += f"; {book.info.region_name} {rate_words(whole)}"
+        label += f"; {index.info.region_name} {rate_words(whole)}"
     return charts.strip(
         f"strip-{code}",
         dots=[charts.Dot(p.name, f.rate or 0.0, f.rate_low, f.rate_high) for p, f in zip(rated, figures, strict=True)],
         chosen=chosen,
-        region=charts.Dot(book.info.region_name, whole.rate) if whole.rate is not None else None,
-        ends=book.info.audience != "public",
+        region=charts.Dot(index.info.region_name, whole.rate) if whole.rate is not None else None,
+        ends=index.info.audience != "public",
         number=[*(rate_words(f) for f in figures), rate_words(whole)],
         width_pt=HALF_PT,
         height_pt=height_pt,

@@ -1,4 +1,4 @@
-"""A release, opened at one area: its figures, its parts, its neighbours and its history."""
+"""An index of one release by area: its figures, its parts, its peers and its history, for the briefings."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -10,20 +10,18 @@ import shapely
 from pipeline.aggregate.circumstances import TOTAL
 from pipeline.geography import topology as simplify
 from pipeline.publish import findings, palette, words
-from pipeline.publish.exports.layers import headline_rows
 from pipeline.release.released import PeriodInfo, Released
 from pipeline.statistics.rates import WEAK
 from pipeline.tables import Level
 
-__all__ = ["Book", "Place", "before_words"]
+__all__ = ["Place", "ReleaseIndex"]
 
-_PERCENTILES = {"ward": (22, 47, 76, 93), "borough": (20, 45, 72, 90)}
 _KEY = ("area_code", "period", "category")
 _FIGURES = (
     *("incidents", "positive_outcomes", "rate_per_10000", "rate_low", "rate_high", "reliability"),
     *("outcome_share", "outcome_low", "outcome_high", "change_pct", "change_word", "change_vs_region", "withheld"),
 )
-_BELOW = {"region": "borough", "borough": "ward"}
+_BELOW: dict[str, str] = {Level.REGION: Level.BOROUGH, Level.BOROUGH: Level.WARD}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +40,12 @@ class Place:
     """Outline in the working system, simplified together with its neighbours."""
 
 
-def before_words(headline: PeriodInfo, earlier: PeriodInfo | None) -> str:
+def _before_words(headline: PeriodInfo, earlier: PeriodInfo | None) -> str:
     """Name the window that changes compare with, as it stands after "than"; empty if there is none."""
     if earlier is None:
         return ""
     start, then = date.fromisoformat(headline.start), date.fromisoformat(earlier.start)
+    # Exactly one year apart is "a year earlier" only if the months are the same; a leap year makes 366 days.
     follows = date.fromisoformat(earlier.end) + timedelta(days=1) == start
     if follows and 364 <= headline.days <= 366 and 364 <= earlier.days <= 366:
         return "the year before"
@@ -55,11 +54,7 @@ def before_words(headline: PeriodInfo, earlier: PeriodInfo | None) -> str:
     return words.named_period(earlier.label)
 
 
-def _whole(value: Any) -> int | None:
-    return None if value is None or value != value or str(value) == "<NA>" else int(value)  # noqa: PLR0124 - NaN
-
-
-class Book:
+class ReleaseIndex:
     """Look-ups in one release. Nothing here computes a figure: it finds the released one."""
 
     def __init__(self, released: Released) -> None:
@@ -68,10 +63,10 @@ class Book:
         self.places = self._places()
         self._rows = self._read()
         self.limits = {level: self._limits(level) for level in ("borough", "ward")}
-        self.before = before_words(self.info.headline, self.info.earlier)
+        self.before = _before_words(self.info.headline, self.info.earlier)
         self.water = self._water()
         self.hotspots = self._hotspots()
-        self._known: dict[str, findings.Profiled] = {}
+        self._known: dict[str, findings.AreaProfile] = {}
         self._described, self.organisations = self._descriptions()
 
     def _descriptions(self) -> tuple[dict[tuple[str, str], dict[str, list[dict[str, Any]]]], tuple[str, ...]]:
@@ -81,19 +76,23 @@ class Book:
         found: dict[tuple[str, str], dict[str, list[dict[str, Any]]]] = {}
         for row in table.to_dict("records"):
             found.setdefault((row["area_code"], row["organisation"]), {}).setdefault(row["question"], []).append(row)
-        whole = {o: _whole(q[TOTAL][0]["incidents"]) or 0 for (a, o), q in found.items() if a == self.info.region_code}
+        whole = {
+            o: findings.whole_number(q[TOTAL][0]["incidents"]) or 0
+            for (a, o), q in found.items()
+            if a == self.info.region_code
+        }
         names = sorted({o for _, o in found}, key=lambda o: (-whole.get(o, 0), o))
         return found, tuple(names)
 
     def circumstances(self, code: str, organisation: str) -> dict[str, list[dict[str, Any]]]:
-        """Return what is shown of an area's circumstances: question to its rows."""
+        """Return what is shown of an area's circumstances: variable to its rows."""
         asked = self._described.get((code, organisation), {})
         return {q: rows for q, rows in asked.items() if q != TOTAL}
 
     def recorded(self, code: str, organisation: str) -> int | None:
         """Return how many incidents of an area an organisation recorded, if that is shown."""
         rows = self._described.get((code, organisation), {}).get(TOTAL, [])
-        return _whole(rows[0]["incidents"]) if rows else None
+        return findings.whole_number(rows[0]["incidents"]) if rows else None
 
     def _read(self) -> dict[tuple[str, str, str], dict[str, Any]]:
         """Index the rows that briefings use: the two windows compared, and the history of the total above wards."""
@@ -117,8 +116,8 @@ class Book:
                     name=str(row["name"]),
                     level=level,
                     parent=str(row["parent_code"]),
-                    population=_whole(row["population"]),
-                    population_year=_whole(row["population_year"]),
+                    population=findings.whole_number(row["population"]),
+                    population_year=findings.whole_number(row["population_year"]),
                     covered=bool(row["covered"]),
                     area_km2=float(row["area_km2"]),
                     shape=shape,
@@ -139,15 +138,16 @@ class Book:
     def _limits(self, level: str) -> tuple[float, ...]:
         """Choose the classes of the total's rate over all windows as long as the headline, as the map does."""
         counts = self.released.counts
-        long = {p.id for p in self.info.periods.get(level, ()) if _kind(p.days) == _kind(self.info.headline.days)}
+        kind = palette.window_kind(self.info.headline.days)
+        long = {p.id for p in self.info.periods.get(level, ()) if palette.window_kind(p.days) == kind}
         mine = counts[
             (counts["level"] == level)
             & counts["period"].isin({*long, self.info.headline.id})
             & (counts["category"] == "all")
         ]
-        steady = mine[~mine["reliability"].isin(tuple(WEAK))]
+        steady = mine[~mine["reliability"].isin(WEAK)]
         rates = steady["rate_per_10000"].dropna().tolist() or mine["rate_per_10000"].dropna().tolist()
-        return palette.class_limits(rates, percentiles=_PERCENTILES[level])
+        return palette.class_limits(rates, percentiles=palette.PERCENTILES[level])
 
     def level(self, level: str) -> list[Place]:
         """List the areas of a level by code."""
@@ -168,7 +168,7 @@ class Book:
         """Find one row of `area_counts`."""
         return self._rows.get((code, period, category))
 
-    def profiled(self, code: str) -> findings.Profiled:
+    def area_profile(self, code: str) -> findings.AreaProfile:
         """Read an area's figures of the headline window."""
         if code not in self._known:
             place = self.places[code]
@@ -180,25 +180,25 @@ class Book:
                 )
                 for c in self.info.categories
             }
-            self._known[code] = findings.Profiled(code, place.name, place.population, place.covered, figures)
+            self._known[code] = findings.AreaProfile(code, place.name, place.population, place.covered, figures)
         return self._known[code]
 
-    def region(self) -> findings.Profiled:
+    def region(self) -> findings.AreaProfile:
         """Read the region's figures; an area without figures where the release leaves the region out."""
         code = self.info.region_code
         if code in self.places:
-            return self.profiled(code)
-        return findings.Profiled(code, self.info.region_name, None, covered=False)
+            return self.area_profile(code)
+        return findings.AreaProfile(code, self.info.region_name, None, covered=False)
 
     def case(self, code: str) -> findings.Case:
         """Gather what the sentences about an area may rest on."""
         info, level = self.info, self.places[code].level
         peers = [p for p in self.level(level) if p.covered] if level != Level.REGION else []
         return findings.Case(
-            area=self.profiled(code),
+            area=self.area_profile(code),
             region=self.region(),
-            peers=tuple(self.profiled(p.code) for p in peers),
-            parts=tuple(self.profiled(p.code) for p in self.parts(code)),
+            peers=tuple(self.area_profile(p.code) for p in peers),
+            parts=tuple(self.area_profile(p.code) for p in self.parts(code)),
             categories=tuple((c.id, c.label) for c in info.categories if c.id != "all"),
             noun=info.noun,
             recorder=info.recorder,
@@ -219,10 +219,6 @@ class Book:
         inside = [b for b in self.info.breaks if first < b.month <= last]
         return f"the series breaks in {words.month_name(inside[0].month)}" if inside else ""
 
-    def regional(self) -> bool:
-        """Whether the release has headline figures of the region."""
-        return not headline_rows(self.released, level="region").empty
-
     def years(self, code: str) -> dict[int, int | None]:
         """List the released counts of twelve months, by the number of their last month."""
         known = [*self.info.periods.get(self.places[code].level, ()), self.info.headline, self.info.earlier]
@@ -236,17 +232,13 @@ class Book:
     def history(self, code: str) -> tuple[tuple[PeriodInfo, findings.Figure], ...]:
         """List an area's complete windows of the length most of its series has, oldest first."""
         windows = self.info.periods.get(self.places[code].level, ())
-        kinds = [_kind(p.days) for p in windows]
+        kinds = [palette.window_kind(p.days) for p in windows]
         if not kinds:
             return ()
         usual = max(sorted(set(kinds)), key=kinds.count)
-        chosen = [p for p in windows if _kind(p.days) == usual and p.complete]
+        chosen = [p for p in windows if palette.window_kind(p.days) == usual and p.complete]
         return tuple((p, findings.figure_of(self.row(code, p.id))) for p in chosen)
 
 
 def _months(period: PeriodInfo) -> int:
     return int(period.end[:4]) * 12 + int(period.end[5:7]) - int(period.start[:4]) * 12 - int(period.start[5:7]) + 1
-
-
-def _kind(days: int) -> str:
-    return "m" if days <= 31 else "q" if days <= 92 else "y"

@@ -13,7 +13,7 @@ from pipeline.publish.briefings.elements import (
     row_head,
 )
 from pipeline.publish.briefings.pictures import fill_of, map_unit
-from pipeline.publish.briefings.release_index import Book, Place
+from pipeline.publish.briefings.release_index import Place, ReleaseIndex
 from pipeline.statistics.change import COMPARED, ChangeWord
 
 __all__ = ["MOST_CATEGORIES", "ROWS_PT", "category_table", "part_table", "rows_pt"]
@@ -42,8 +42,8 @@ def _outcome_head(case: findings.Case) -> str:
 
 def _broken(figures: Iterable[findings.Figure]) -> bool:
     """Whether a break in the series leaves no change to show: then one sentence says so in place of a column."""
-    said = {figure.change_word for figure in figures}
-    return ChangeWord.NOT_COMPARABLE in said and not said & {*COMPARED, ChangeWord.TOO_FEW}
+    wording = {figure.change_word for figure in figures}
+    return ChangeWord.NOT_COMPARABLE in wording and not wording & (COMPARED | {ChangeWord.TOO_FEW})
 
 
 def _break_words(case: findings.Case) -> str:
@@ -93,28 +93,28 @@ def category_table(case: findings.Case, *, dense: bool) -> str:
     )
 
 
-def rows_pt(book: Book, case: findings.Case, row_pt: float) -> float:
+def rows_pt(index: ReleaseIndex, case: findings.Case, row_pt: float) -> float:
     """Return the height of the table of parts with rows of `row_pt`, in points."""
-    bare = sum(not p.covered for p in book.level("borough")) if case.whole_region else 0
-    return HEAD_PT + row_pt * (len(case.parts) + bare)
+    uncovered = sum(not p.covered for p in index.level("borough")) if case.whole_region else 0
+    return HEAD_PT + row_pt * (len(case.parts) + uncovered)
 
 
-def part_table(book: Book, case: findings.Case, *, height_pt: float) -> str:
-    """Write the areas one level down, by name in public and highest first elsewhere, as many as there is room for."""
+def part_table(index: ReleaseIndex, case: findings.Case, *, height_pt: float) -> str:
+    """Write the areas one level down, by name in public and highest first otherwise, as many as fit."""
     one = case.part_words[0]
     parts = list(case.parts)
-    bare = [p for p in book.level("borough") if not p.covered] if case.whole_region else []
+    uncovered = [p for p in index.level("borough") if not p.covered] if case.whole_region else []
     if not parts:
         return f'<h2>By {page.text(one)}</h2><p class="note">This release has no figures by {page.text(one)}.</p>'
-    kind, row_pt = next((way for way in ROWS_PT if rows_pt(book, case, way[1]) <= height_pt), ROWS_PT[-1])
-    fits = len(parts) if rows_pt(book, case, row_pt) <= height_pt else int((height_pt - HEAD_PT - 14) / row_pt)
-    order, how = _ordered(case, parts, max(4, fits - (len(bare) if fits < len(parts) else 0)))
+    kind, row_pt = next((way for way in ROWS_PT if rows_pt(index, case, way[1]) <= height_pt), ROWS_PT[-1])
+    fits = len(parts) if rows_pt(index, case, row_pt) <= height_pt else int((height_pt - HEAD_PT - 14) / row_pt)
+    order, how = _ordered(case, parts, max(4, fits - (len(uncovered) if fits < len(parts) else 0)))
     rate = case.region.total.rate
     axis = charts.LogAxis.over([(p.total.rate or 0.0, p.total.rate_low, p.total.rate_high) for p in order], rate)
     outcomes = case.whole_region and case.outcome_basis != "none"
     broken = _broken(p.total for p in case.parts)
-    rows = [_part_row(book, case, p, axis, change=not broken, outcomes=outcomes) for p in order]
-    rows += [_bare_row(p, columns=3 + bool(axis) + outcomes + (not broken)) for p in bare]
+    rows = [_part_row(index, case, p, axis, change=not broken, outcomes=outcomes) for p in order]
+    rows += [_uncovered_row(p, columns=3 + bool(axis) + outcomes + (not broken)) for p in uncovered]
     line = f"; line: {case.region.name or 'all'} {words.rate_text(rate)}" if rate is not None else ""
     heads = [_head(words.capital(one), ""), _head(words.capital(case.noun)), _head("Rate")]
     if axis:
@@ -125,7 +125,7 @@ def part_table(book: Book, case: findings.Case, *, height_pt: float) -> str:
         heads.append(_outcome_head(case))
     left = len(parts) - len(order)
     more = f'<p class="note">And {left} more in area_counts.csv.</p>' if left else ""
-    about = f"{map_unit(book, case.area.code)}, {how}" + ("; not comparable with earlier periods" if broken else "")
+    about = f"{map_unit(index, case.area.code)}, {how}" + ("; not comparable with earlier periods" if broken else "")
     return (
         f"<h2>By {page.text(one)} <span>{page.text(about)}</span></h2>"
         f'<table class="{f"pt {kind}".rstrip()}"><thead><tr>{"".join(heads)}</tr></thead>'
@@ -133,33 +133,35 @@ def part_table(book: Book, case: findings.Case, *, height_pt: float) -> str:
     )
 
 
-def _ordered(case: findings.Case, parts: list[findings.Profiled], room: int) -> tuple[list[findings.Profiled], str]:
+def _ordered(
+    case: findings.Case, parts: list[findings.AreaProfile], most: int
+) -> tuple[list[findings.AreaProfile], str]:
     """Choose and order the rows. In public nothing tells which parts are higher: all by name, the first that fit."""
     if case.audience == "public":
-        return parts[:room], "by name"
-    kept = sorted(parts, key=lambda p: (-(p.total.incidents or 0), p.name, p.code))[:room]
+        return parts[:most], "by name"
+    kept = sorted(parts, key=lambda p: (-(p.total.incidents or 0), p.name, p.code))[:most]
     if all(p.total.rate is None for p in kept):
         return kept, "most first"
     return sorted(kept, key=lambda p: (-(p.total.rate if p.total.rate is not None else -1.0), p.name)), "highest first"
 
 
-def _bare_row(place: Place, *, columns: int) -> str:
+def _uncovered_row(place: Place, *, columns: int) -> str:
     return f'<tr>{row_head(place.name)}<td class="mu" colspan="{columns - 1}">not covered</td></tr>'
 
 
 def _part_row(
-    book: Book,
+    index: ReleaseIndex,
     case: findings.Case,
-    part: findings.Profiled,
+    part: findings.AreaProfile,
     axis: charts.LogAxis | None,
     *,
     change: bool,
     outcomes: bool,
 ) -> str:
-    figure, level = part.total, book.places[part.code].level
+    figure, level = part.total, index.places[part.code].level
     mark = reach = ""
     if axis and figure.rate is not None and not figure.hidden:
-        fill = fill_of(figure, book.limits[level])
+        fill = fill_of(figure, index.limits[level])
         mark = axis.row(figure.rate, figure.rate_low, figure.rate_high, fill=fill, sure=not figure.reliability)
         if figure.rate_low is not None and figure.rate_high is not None:
             unsure = ", unreliable" if figure.reliability else ""

@@ -1,17 +1,19 @@
-"""Charts as inline SVG for pages without network or inline styles."""
+"""Charts as inline SVG for pages without network or inline styles.
 
-from pipeline.publish.charts.area_map import HotspotMark, Neighbour, Part, area_map, locator
-from pipeline.publish.charts.canvas import Canvas
+Functions take released figures and return one `<svg>` element; what a picture shows is also in a table beside it.
+"""
+
+from pipeline.publish.charts.area_map import HotspotMark, Neighbour, NoClass, Part, area_map, locator
 from pipeline.publish.charts.lines import Curve, Dot, strip, trend
 from pipeline.publish.charts.marks import LogAxis, bar
 
 __all__ = [
-    "Canvas",
     "Curve",
     "Dot",
     "HotspotMark",
     "LogAxis",
     "Neighbour",
+    "NoClass",
     "Part",
     "area_map",
     "bar",

@@ -1,7 +1,8 @@
-"""The map of an area: its parts filled by class, neighbours as ghosts, water, hotspots; and where it lies."""
+"""The map of an area: its parts filled by class, pale neighbours, water, hotspots; and where it lies."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
@@ -11,17 +12,17 @@ import shapely
 from pipeline.publish import palette
 from pipeline.publish.charts.canvas import Canvas, Plot
 
-__all__ = ["HotspotMark", "Labels", "Neighbour", "Part", "area_map", "folded", "locator", "patch_path"]
+__all__ = ["HotspotMark", "Labels", "Neighbour", "NoClass", "Part", "area_map", "folded", "locator"]
 
 
-# Polygons as matplotlib paths, and room for words: where a label fits without touching another.
+# Polygons as matplotlib paths, and places for labels where they touch no other.
 
 
 _WIDE = 0.54
 """Mean width of a letter, in ems of the page's sans-serif."""
 
 
-def patch_path(shape: Any) -> Any:
+def _patch_path(shape: Any) -> Any:
     """Return the rings of a polygon or multipolygon as one closed matplotlib path; None if it has no surface."""
     from matplotlib.path import Path
 
@@ -66,7 +67,7 @@ class Labels:
         self.taken.append((x - half_width, y - half_height, x + half_width, y + half_height))
 
     def place(self, x: float, y: float, lines: Sequence[str], *, size_pt: float) -> tuple[float, float] | None:
-        """Find room for centred lines near a place, and take it.
+        """Find a free place for centred lines near a point, and take it.
 
         Returns
         -------
@@ -95,9 +96,18 @@ _PART_PT = 7.0
 _NEIGHBOUR_PT = 7.8
 
 
+class NoClass(StrEnum):
+    """Why an area has no class of the rate; each value is a class of the style sheet."""
+
+    TOO_FEW = "few"
+    WITHHELD = "withheld"
+    NO_RATE = "none"
+    NOT_COVERED = "bare"
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of the area: outline in metres, name, and fill: `s1` to `s5`, `few`, `withheld` or `none`."""
+    """A part of the area: outline in metres, name, and fill: `s1` to `s5` or a value of `NoClass`."""
 
     shape: Any
     name: str
@@ -123,7 +133,7 @@ class HotspotMark:
 
 
 def _draw(plot: Plot, shape: Any, role: str, **style: Any) -> None:
-    path = patch_path(shape)
+    path = _patch_path(shape)
     if path is not None:
         plot.surface(path, role, joinstyle="round", **style)
 
@@ -185,9 +195,11 @@ def area_map(
     view = shapely.box(*frame.box)
     labels = Labels(width_pt, height_pt)
     _draw(plot, view, "sea", fc=_C["paper-2"], ec="none")
-    ghosts = [Neighbour(n.shape.intersection(view.buffer(200)), n.name) for n in neighbours if n.shape.intersects(view)]
-    for ghost in ghosts:
-        _draw(plot, ghost.shape, "ghost", fc=_C["ground"], ec=_C["pattern"], lw=0.5)
+    clipped = [
+        Neighbour(n.shape.intersection(view.buffer(200)), n.name) for n in neighbours if n.shape.intersects(view)
+    ]
+    for neighbour in clipped:
+        _draw(plot, neighbour.shape, "ghost", fc=_C["ground"], ec=_C["pattern"], lw=0.5)
     if water is not None and not water.is_empty:
         _draw(plot, water.intersection(view.buffer(200)), "water", fc=_C["water"], ec="none")
     for part in parts:
@@ -202,7 +214,7 @@ def area_map(
     _scale_bar(canvas, frame, labels)
     badges = [_badge_at(mark, frame, labels) for mark in hotspots]
     _part_names(canvas, frame, labels, parts)
-    _neighbour_names(canvas, frame, labels, ghosts, view)
+    _neighbour_names(canvas, frame, labels, clipped, view)
     for mark, badge in zip(hotspots, badges, strict=True):
         if badge is not None:
             x, y = badge
@@ -242,13 +254,13 @@ def _part_names(canvas: Canvas, frame: _Frame, labels: Labels, parts: Sequence[P
             _lines(canvas, frame, place, lines, _PART_PT * 1.1, role)
 
 
-def _neighbour_names(canvas: Canvas, frame: _Frame, labels: Labels, ghosts: Sequence[Neighbour], view: Any) -> None:
-    for ghost in sorted(ghosts, key=lambda g: (-g.shape.area, g.name)):
-        seen = ghost.shape.intersection(view)
+def _neighbour_names(canvas: Canvas, frame: _Frame, labels: Labels, clipped: Sequence[Neighbour], view: Any) -> None:
+    for neighbour in sorted(clipped, key=lambda g: (-g.shape.area, g.name)):
+        seen = neighbour.shape.intersection(view)
         if seen.area * frame.pt_per_m**2 < 900:
             continue
         centre = shapely.get_point(shapely.maximum_inscribed_circle(_largest(seen), tolerance=40.0), 0)
-        lines = folded(ghost.name)
+        lines = folded(neighbour.name)
         place = labels.place(*frame.points(centre.x, centre.y), lines, size_pt=_NEIGHBOUR_PT) if lines else None
         if place is not None:
             _lines(canvas, frame, place, lines, _NEIGHBOUR_PT * 1.12, "nb")

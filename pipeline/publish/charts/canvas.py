@@ -93,7 +93,7 @@ class Plot:
         self._figure.add_artist(Circle((x, y), radius, gid=f"k-{role}", transform=self._transform, **style))
 
     def line(self, xs: Sequence[float], ys: Sequence[float], **style: Any) -> None:
-        """Join places by a line, or mark them, as `matplotlib.lines.Line2D` is told."""
+        """Join places by a line, or mark them; `style` goes to `matplotlib.lines.Line2D`."""
         from matplotlib.lines import Line2D
 
         self._figure.add_artist(Line2D(xs, ys, transform=self._transform, **style))

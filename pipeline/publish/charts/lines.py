@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pipeline.publish import palette
 from pipeline.publish.charts.canvas import Canvas, Plot
 
-__all__ = ["Curve", "Dot", "strip", "tick_step", "trend"]
+__all__ = ["Curve", "Dot", "strip", "trend"]
 
 _C = palette.LIGHT
 _STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500)
@@ -26,10 +26,10 @@ class Curve:
         return next(((x, y) for x, y in reversed(self.points) if y is not None), None)
 
 
-def tick_step(top: float, *, most: int = 4) -> float:
+def _tick_step(top: float, *, most: int = 4) -> float:
     """Choose a step for ticks from zero.
 
-    >>> tick_step(112.0), tick_step(9.0)
+    >>> _tick_step(112.0), _tick_step(9.0)
     (50, 5)
     """
     scale = 1.0
@@ -93,13 +93,15 @@ def trend(
     top = max([*values, 1e-9]) * 1.08
     xs = [x for c in curves for x, _ in c.points]
     ends = [c for c in (area, region) if c is not None and c.last() is not None]
-    room = 12 + max((len(f"{_short(c.name)} {c.value}") for c in ends), default=0) * 4.35
-    step = tick_step(top)
+    label_pt = 12 + max((len(f"{_short(c.name)} {c.value}") for c in ends), default=0) * 4.35
+    step = _tick_step(top)
     left = 8 + 4.3 * max(len(_tick(k * step)) for k in range(int(top / step) + 1))
     canvas = Canvas(name, width_pt=width_pt, height_pt=height_pt)
     first, last = min(xs, default=0.0), max(xs, default=1.0)
     units = (first, 0.0, last if last > first else first + 1, top)
-    plot = canvas.plot(left, 15, max(40.0, width_pt - left - room), height_pt - 15 - (15 if events else 5), units=units)
+    plot = canvas.plot(
+        left, 15, max(40.0, width_pt - left - label_pt), height_pt - 15 - (15 if events else 5), units=units
+    )
     for k in range(int(top / step) + 1):
         plot.line([first, units[2]], [k * step] * 2, color=_C["rule"] if k else _C["ink-2"], lw=0.6 if k else 0.8)
         canvas.text(plot, first, k * step, _tick(k * step), role="ax", anchor="end", dx=-4, dy=-2.6)
@@ -117,7 +119,7 @@ def trend(
         _draw_curve(plot, region, colour=_C["bar-hover"], width=1.3, dots=few)
     _draw_curve(plot, area, colour=_C["ink"], width=1.9, dots=few)
     _name_ends(canvas, plot, area, region, top=top, height=height_pt - 20)
-    per_month = (width_pt - left - room) / max(1.0, last - first)
+    per_month = (width_pt - left - label_pt) / max(1.0, last - first)
     clear = float("inf")
     for x, words in reversed(ticks):
         if (clear - x) * per_month >= 36:
@@ -131,9 +133,9 @@ def _name_ends(canvas: Canvas, plot: Plot, area: Curve, region: Curve | None, *,
     ys = [end[1] / top * height for _, end, _ in found]
     moves = [0.0] * len(found)
     if len(found) == 2 and abs(ys[0] - ys[1]) < 10:
-        middle, sense = (ys[0] + ys[1]) / 2, 1 if ys[0] >= ys[1] else -1
+        middle, direction = (ys[0] + ys[1]) / 2, 1 if ys[0] >= ys[1] else -1
         low = max(0.0, 5 - middle)
-        moves = [middle + low + 5 * sense - ys[0], middle + low - 5 * sense - ys[1]]
+        moves = [middle + low + 5 * direction - ys[0], middle + low - 5 * direction - ys[1]]
     for (curve, end, role), move in zip(found, moves, strict=True):
         plot.line(
             *[[v] for v in end],
@@ -189,7 +191,7 @@ def strip(
     plot = canvas.plot(6, 0, width_pt - 12, height_pt, units=(0.0, 0.0, top, height_pt))
     line = height_pt - 30
     plot.line([0, top], [line, line], color=_C["rule"], lw=0.8)
-    step = tick_step(top)
+    step = _tick_step(top)
     for k in range(int(top / step) + 1):
         plot.line([k * step] * 2, [line - 16, line - 12], color=_C["rule"], lw=0.6)
         canvas.text(plot, k * step, line - 25, _tick(k * step), role="ax")
@@ -203,11 +205,11 @@ def strip(
         canvas.text(plot, region.value, line - 37, f"{_short(region.name)} {number[-1]}", role="en", anchor=side)
     if ends and len(dots) > 2:
         order = sorted(range(len(dots)), key=lambda k: (dots[k].value, dots[k].name))
-        said = [f"{'Lowest' if k == order[0] else 'Highest'}: {_short(dots[k].name, 24)} {number[k]}" for k in order]
+        named = [f"{'Lowest' if k == order[0] else 'Highest'}: {_short(dots[k].name, 24)} {number[k]}" for k in order]
         if order[0] != chosen:
-            canvas.text(plot, 0, 4, said[0], role="ax", anchor="start", dx=-6)
+            canvas.text(plot, 0, 4, named[0], role="ax", anchor="start", dx=-6)
         if order[-1] != chosen:
-            canvas.text(plot, top, 4, said[-1], role="ax", anchor="end", dx=6)
+            canvas.text(plot, top, 4, named[-1], role="ax", anchor="end", dx=6)
     if chosen is not None:
         mine = dots[chosen]
         if mine.low is not None and mine.high is not None:

@@ -1,13 +1,18 @@
-"""The files of a released folder, pages apart. Only a `Released` gets this far."""
+"""The files of a released folder that are not pages: layers, tables, their descriptions and release.json.
+
+`write_exports` writes them all. `layers` makes the layers once for every format; `description` holds the words that
+each format repeats about the release; the other modules write one format each.
+"""
 
 import json
 from pathlib import Path
 
+from pipeline.aggregate.circumstances import variable_list
 from pipeline.publish.exports.csv_tables import csv_text, csvw
-from pipeline.publish.exports.description import Words, describe
+from pipeline.publish.exports.description import Description, describe
 from pipeline.publish.exports.gemini import gemini_xml, qgis_metadata
 from pipeline.publish.exports.geojson import geojson_text
-from pipeline.publish.exports.geopackage import Extra, Sheet, geopackage_bytes
+from pipeline.publish.exports.geopackage import GeoPackageExtras, MetadataDocument, geopackage_bytes
 from pipeline.publish.exports.geoparquet import flatgeobuf_bytes, geoparquet_bytes
 from pipeline.publish.exports.layers import Layer, layers_of
 from pipeline.publish.exports.qgis_styles import rate_limits, styles_of
@@ -39,53 +44,62 @@ def write_exports(
     geoparquet, flatgeobuf
         Whether to write <layer>.parquet and <layer>.fgb too.
     """
-    layers, words = layers_of(released), describe(released)
+    layers, description = layers_of(released), describe(released)
     formats = [("GeoJSON (RFC 7946)", ""), ("CSV (RFC 4180)", "")]
     formats += [("GeoPackage", "1.3")] if geopackage else []
     formats += [("GeoParquet", "1.1.0")] if geoparquet else []
     formats += [("FlatGeobuf", "3")] if flatgeobuf else []
-    record = gemini_xml(words, formats)
+    record = gemini_xml(description, formats)
     for layer in layers:
-        members = _members(layer, words)
+        members = _members(layer, description)
         write_text(
             folder / f"{layer.name}.geojson", geojson_text(layer.frame, key=layer.key, name=layer.name, members=members)
         )
         if geoparquet:
-            write_bytes(folder / f"{layer.name}.parquet", geoparquet_bytes(layer, words))
+            write_bytes(folder / f"{layer.name}.parquet", geoparquet_bytes(layer, description))
         if flatgeobuf:
-            write_bytes(folder / f"{layer.name}.fgb", flatgeobuf_bytes(layer, words))
+            write_bytes(folder / f"{layer.name}.fgb", flatgeobuf_bytes(layer, description))
     if geopackage:
-        extra = Extra(styles_of(released, layers), _sheets(released, layers, words, record), words.stamp)
+        extra = GeoPackageExtras(
+            styles_of(released, layers), _metadata_documents(released, layers, description, record), description.stamp
+        )
         content = geopackage_bytes(layers, extra=extra, beside=folder / "hotspots.part.gpkg")
         write_bytes(folder / "hotspots.gpkg", content)
     write_text(folder / "hotspots.xml", record)
-    sheets = [(AREA_COUNTS, released.counts, "counts by area, period and category")]
+    tables = [(AREA_COUNTS, released.counts, "counts by area, period and category")]
     if len(released.circumstances):
-        sheets.append((CIRCUMSTANCES, released.circumstances, "what partnerships ask first"))
-    for table, frame, title in sheets:
+        tables.append(
+            (CIRCUMSTANCES.described(variables=variable_list()), released.circumstances, "what partnerships ask first")
+        )
+    for table, frame, title in tables:
         name = f"{table.name}.csv"
         write_bytes(folder / name, csv_text(table.conform(frame)).encode("utf-8"))
-        write_json(folder / f"{name}-metadata.json", csvw(table, words, url=name, title=title))
+        write_json(folder / f"{name}-metadata.json", csvw(table, description, url=name, title=title))
     write_json(folder / "release.json", released.record)
 
 
-def _members(layer: Layer, words: Words) -> dict[str, str]:
+def _members(layer: Layer, description: Description) -> dict[str, str]:
     """Return what a GeoJSON file says about itself, as foreign members of the collection."""
     return {
         "title": layer.title,
-        "description": f"{layer.text} {words.abstract}",
-        "attribution": words.publisher,
-        "licence": words.licence,
-        "lineage": words.lineage,
-        "contact": words.contact,
+        "description": f"{layer.text} {description.abstract}",
+        "attribution": description.publisher,
+        "licence": description.licence,
+        "lineage": description.lineage,
+        "contact": description.contact,
     }
 
 
-def _sheets(released: Released, layers: tuple[Layer, ...], words: Words, record: str) -> tuple[Sheet, ...]:
+def _metadata_documents(
+    released: Released, layers: tuple[Layer, ...], description: Description, record: str
+) -> tuple[MetadataDocument, ...]:
     """Return the metadata of the GeoPackage: the GEMINI record, release.json, and what QGIS shows on each layer."""
     decision = json.dumps(released.record, ensure_ascii=False, sort_keys=True, default=str)
     return (
-        Sheet("http://www.isotc211.org/2005/gmd", "text/xml", record),
-        Sheet("https://www.rfc-editor.org/rfc/rfc8259", "application/json", decision),
-        *(Sheet("http://mrcc.com/qgis.dtd", "text/xml", qgis_metadata(words, layer), layer.name) for layer in layers),
+        MetadataDocument("http://www.isotc211.org/2005/gmd", "text/xml", record),
+        MetadataDocument("https://www.rfc-editor.org/rfc/rfc8259", "application/json", decision),
+        *(
+            MetadataDocument("http://mrcc.com/qgis.dtd", "text/xml", qgis_metadata(description, layer), layer.name)
+            for layer in layers
+        ),
     )

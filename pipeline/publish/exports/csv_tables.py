@@ -1,4 +1,4 @@
-"""CSV that a spreadsheet can open without running anything."""
+"""CSV that a spreadsheet can open without running anything, and its description for programs."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.errors import InputError
-from pipeline.publish.exports.description import Words
+from pipeline.publish.exports.description import Description
 from pipeline.statistics.change import ChangeWord
 from pipeline.statistics.rates import Reliability
 from pipeline.tables import WITHHELD_NOTE, Column, Level, Table
@@ -15,6 +15,7 @@ from pipeline.tables import WITHHELD_NOTE, Column, Level, Table
 __all__ = ["csv_text", "csvw"]
 
 
+# Full-width signs count too: spreadsheets of East Asian locales read them as formulas.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _SPECIAL = ('"', ",", "\r", "\n")
 
@@ -76,11 +77,12 @@ def _quoted(text: str) -> str:
     return '"' + text.replace('"', '""') + '"' if any(mark in text for mark in _SPECIAL) else text
 
 
-# Descriptions of tables in CSV that programs read: CSV on the Web (W3C, 2015).
+# The description of a table for programs: CSV on the Web (W3C, 2015). A reader finds it by its name alone, the name of
+# the file with `-metadata.json` appended, so it must lie beside the file.
 
 
 _CHOICES = {
-    "level": "|".join(reversed(tuple(Level))),
+    "level": "|".join(reversed(Level)),
     "change_word": "|".join(ChangeWord),
     "change_vs_region": "|".join(ChangeWord),
     "reliability": "|".join(word for word in Reliability if word),
@@ -96,31 +98,31 @@ _RANGES: dict[str, tuple[int | None, int | None]] = {
 }
 
 
-def csvw(table: Table, words: Words, *, url: str, title: str) -> dict[str, Any]:
+def csvw(table: Table, description: Description, *, url: str, title: str) -> dict[str, Any]:
     """Return the description of one table, beside which it stands as `<file>-metadata.json`.
 
     Parameters
     ----------
     table
         Contract of the file.
-    words
-        The release in words.
+    description
+        What every format repeats about the release.
     url
         Name of the file, relative to the description.
     title
         What the file holds.
     """
     return {
-        "@context": ["http://www.w3.org/ns/csvw", {"@language": words.language.split("-")[0]}],
+        "@context": ["http://www.w3.org/ns/csvw", {"@language": description.language.split("-")[0]}],
         "url": url,
-        "dc:title": f"{words.title}: {title}",
-        "dc:description": f"{table.text} {words.abstract}",
-        "dc:provenance": words.lineage,
-        "dc:license": words.licence,
-        "dc:publisher": words.publisher,
-        "dc:subject": list(words.keywords),
-        "dc:spatial": words.place,
-        "dc:temporal": f"{words.begin}/{words.end}",
+        "dc:title": f"{description.title}: {title}",
+        "dc:description": f"{table.text} {description.abstract}",
+        "dc:provenance": description.lineage,
+        "dc:license": description.licence,
+        "dc:publisher": description.publisher,
+        "dc:subject": list(description.keywords),
+        "dc:spatial": description.place,
+        "dc:temporal": f"{description.begin}/{description.end}",
         "rdfs:comment": (
             f"{WITHHELD_NOTE} `withheld` lists column names joined by semicolons. A text that a spreadsheet would run "
             "as a formula has an apostrophe in front."
@@ -137,7 +139,7 @@ def csvw(table: Table, words: Words, *, url: str, title: str) -> dict[str, Any]:
             "columns": [_column(column) for column in table.columns],
             "primaryKey": list(table.key),
         },
-    } | ({"dc:contactPoint": words.contact} if words.contact else {})
+    } | ({"dc:contactPoint": description.contact} if description.contact else {})
 
 
 def _column(column: Column) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pipeline.publish.words import named_period
 from pipeline.release.released import Released
 from pipeline.tables import WITHHELD_NOTE
 
-__all__ = ["Words", "describe"]
+__all__ = ["Description", "describe"]
 
 _PROTECTION = {
     "internal": "Every count is shown. Not for release outside the organisation.",
@@ -20,8 +20,8 @@ _PROTECTION = {
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """A release in words.
+class Description:
+    """What every format repeats about a release.
 
     Attributes
     ----------
@@ -54,8 +54,8 @@ class Words:
     identity: str
 
 
-def describe(released: Released) -> Words:
-    """Put a release into words."""
+def describe(released: Released) -> Description:
+    """Describe a release."""
     info = released.info
     limits = (*fixed_wording(info.title[:1].lower() + info.title[1:]), *info.caveats)
     doubts = ([info.marking] if info.marking else []) + ([SYNTHETIC] if info.synthetic else [])
@@ -66,7 +66,7 @@ def describe(released: Released) -> Words:
         "area_counts holds every period."
     )
     starts, ends = released.counts["period_start"], released.counts["period_end"]
-    return Words(
+    return Description(
         title=f"{info.title}: {info.place}",
         headline=info.headline.label,
         abstract=" ".join([*doubts, own, _PROTECTION[info.audience], WITHHELD_NOTE, *limits]),

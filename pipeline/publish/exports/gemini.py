@@ -5,7 +5,7 @@ import uuid
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 
-from pipeline.publish.exports.description import Words
+from pipeline.publish.exports.description import Description
 from pipeline.publish.exports.layers import Layer
 from pipeline.publish.exports.qgis_styles import xml_safe
 
@@ -68,18 +68,18 @@ def _anchor(parent: ET.Element, path: str, href: str, value: str) -> None:
     element.text = xml_safe(value)
 
 
-def _language(parent: ET.Element, words: Words) -> None:
-    code, name = _LANGUAGES.get(words.language[:2].lower(), _LANGUAGES["en"])
+def _language(parent: ET.Element, description: Description) -> None:
+    code, name = _LANGUAGES.get(description.language[:2].lower(), _LANGUAGES["en"])
     lists = "http://www.loc.gov/standards/iso639-2/php/code_list.php"
     _add(parent, "language/LanguageCode", codeList=lists, codeListValue=code).text = name
 
 
-def _party(parent: ET.Element, path: str, words: Words) -> None:
+def _party(parent: ET.Element, path: str, description: Description) -> None:
     party = _add(parent, f"{path}/CI_ResponsibleParty")
-    mail = _EMAIL.search(words.contact)
-    if words.contact and (mail is None or mail.group() != words.contact):
-        _text(party, "positionName", words.contact)
-    _text(party, "organisationName", words.publisher or words.place)
+    mail = _EMAIL.search(description.contact)
+    if description.contact and (mail is None or mail.group() != description.contact):
+        _text(party, "positionName", description.contact)
+    _text(party, "organisationName", description.publisher or description.place)
     party[:] = sorted(party, key=lambda element: element.tag.endswith("positionName"))  # the order of the standard
     _text(party, "contactInfo/CI_Contact/address/CI_Address/electronicMailAddress", mail.group() if mail else "")
     _code(party, "role/CI_RoleCode", "pointOfContact")
@@ -91,13 +91,13 @@ def _date(parent: ET.Element, path: str, day: str, kind: str) -> None:
     _code(date, "dateType/CI_DateTypeCode", kind)
 
 
-def gemini_xml(words: Words, formats: Sequence[tuple[str, str]]) -> str:
+def gemini_xml(description: Description, formats: Sequence[tuple[str, str]]) -> str:
     """Return the record of a release.
 
     Parameters
     ----------
-    words
-        The release in words.
+    description
+        What every format repeats about the release.
     formats
         Names and versions of the formats it comes in; an empty version means that the format has none.
 
@@ -108,20 +108,20 @@ def gemini_xml(words: Words, formats: Sequence[tuple[str, str]]) -> str:
     for prefix, uri in _NAMES.items():
         ET.register_namespace(prefix, uri)
     root = ET.Element(_tag("gmd:MD_Metadata"))
-    _text(root, "fileIdentifier", str(uuid.uuid5(uuid.NAMESPACE_URL, words.identity)))
-    _language(root, words)
+    _text(root, "fileIdentifier", str(uuid.uuid5(uuid.NAMESPACE_URL, description.identity)))
+    _language(root, description)
     _code(root, "hierarchyLevel/MD_ScopeCode", "dataset")
-    _party(root, "contact", words)
-    _text(root, "dateStamp", words.stamp, "gco:Date")
+    _party(root, "contact", description)
+    _text(root, "dateStamp", description.stamp, "gco:Date")
     _anchor(root, "metadataStandardName", "http://vocab.nerc.ac.uk/collection/M25/current/GEMINI/", "UK GEMINI")
     _text(root, "metadataStandardVersion", "2.3")
     identifier = _add(root, "referenceSystemInfo/MD_ReferenceSystem/referenceSystemIdentifier/RS_Identifier")
-    authority, _, code = words.crs.partition(":")
+    authority, _, code = description.crs.partition(":")
     if code.isdigit():
-        _anchor(identifier, "code", f"http://www.opengis.net/def/crs/{authority}/0/{code}", words.crs)
+        _anchor(identifier, "code", f"http://www.opengis.net/def/crs/{authority}/0/{code}", description.crs)
     else:
-        _text(identifier, "code", words.crs)
-    _identification(_add(root, "identificationInfo/MD_DataIdentification"), words)
+        _text(identifier, "code", description.crs)
+    _identification(_add(root, "identificationInfo/MD_DataIdentification"), description)
     distribution = _add(root, "distributionInfo/MD_Distribution")
     for name, version in formats:
         one = _add(distribution, "distributionFormat/MD_Format")
@@ -130,43 +130,43 @@ def gemini_xml(words: Words, formats: Sequence[tuple[str, str]]) -> str:
             _text(one, "version", version)
         else:
             _add(one, "version").set(_tag("gco:nilReason"), "inapplicable")
-    _quality(_add(root, "dataQualityInfo/DQ_DataQuality"), words)
+    _quality(_add(root, "dataQualityInfo/DQ_DataQuality"), description)
     ET.indent(root, "  ")
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
 
-def _identification(data: ET.Element, words: Words) -> None:
+def _identification(data: ET.Element, description: Description) -> None:
     citation = _add(data, "citation/CI_Citation")
-    _text(citation, "title", f"{words.title}, {words.headline}")
-    _date(citation, "date", words.stamp, "revision")
-    _text(citation, "identifier/MD_Identifier/code", words.identity)
-    _text(data, "abstract", words.abstract)
-    _party(data, "pointOfContact", words)
+    _text(citation, "title", f"{description.title}, {description.headline}")
+    _date(citation, "date", description.stamp, "revision")
+    _text(citation, "identifier/MD_Identifier/code", description.identity)
+    _text(data, "abstract", description.abstract)
+    _party(data, "pointOfContact", description)
     _code(
         data,
         "resourceMaintenance/MD_MaintenanceInformation/maintenanceAndUpdateFrequency/MD_MaintenanceFrequencyCode",
         "asNeeded",
     )
     keywords = _add(data, "descriptiveKeywords/MD_Keywords")
-    for keyword in words.keywords:
+    for keyword in description.keywords:
         _text(keywords, "keyword", keyword)
     legal = _add(data, "resourceConstraints/MD_LegalConstraints")
     _code(legal, "accessConstraints/MD_RestrictionCode", "otherRestrictions")
-    code, sentence = _OPEN if words.audience == "public" else _CLOSED
+    code, sentence = _OPEN if description.audience == "public" else _CLOSED
     _anchor(legal, "otherConstraints", _ACCESS + code, sentence)
     use = _add(data, "resourceConstraints/MD_LegalConstraints")
-    for limit in words.limits:
+    for limit in description.limits:
         _text(use, "useLimitation", limit)
     _code(use, "useConstraints/MD_RestrictionCode", "otherRestrictions")
-    _text(use, "otherConstraints", words.licence)
+    _text(use, "otherConstraints", description.licence)
     _code(data, "spatialRepresentationType/MD_SpatialRepresentationTypeCode", "vector")
     _add(data, "spatialResolution").set(_tag("gco:nilReason"), "inapplicable")
-    _language(data, words)
+    _language(data, description)
     _code(data, "characterSet/MD_CharacterSetCode", "utf8")
     _add(data, "topicCategory/MD_TopicCategoryCode").text = "society"
     extent = _add(data, "extent/EX_Extent")
     box = _add(extent, "geographicElement/EX_GeographicBoundingBox")
-    west, south, east, north = words.extent
+    west, south, east, north = description.extent
     sides = {
         "westBoundLongitude": west,
         "eastBoundLongitude": east,
@@ -175,14 +175,16 @@ def _identification(data: ET.Element, words: Words) -> None:
     }
     for side, degrees in sides.items():
         _text(box, side, f"{degrees:.6f}", "gco:Decimal")
-    _text(extent, "geographicElement/EX_GeographicDescription/geographicIdentifier/MD_Identifier/code", words.place)
+    _text(
+        extent, "geographicElement/EX_GeographicDescription/geographicIdentifier/MD_Identifier/code", description.place
+    )
     period = _add(extent, "temporalElement/EX_TemporalExtent/extent/gml:TimePeriod")
     period.set(_tag("gml:id"), "period")
-    _add(period, "gml:beginPosition").text = words.begin
-    _add(period, "gml:endPosition").text = words.end
+    _add(period, "gml:beginPosition").text = description.begin
+    _add(period, "gml:endPosition").text = description.end
 
 
-def _quality(quality: ET.Element, words: Words) -> None:
+def _quality(quality: ET.Element, description: Description) -> None:
     _code(quality, "scope/DQ_Scope/level/MD_ScopeCode", "dataset")
     result = _add(quality, "report/DQ_DomainConsistency/result/DQ_ConformanceResult")
     specification = _add(result, "specification/CI_Citation")
@@ -190,38 +192,38 @@ def _quality(quality: ET.Element, words: Words) -> None:
     _date(specification, "date", "2010-12-08", "publication")
     _text(result, "explanation", "Not evaluated: statistics outside the INSPIRE themes.")
     _add(result, "pass").set(_tag("gco:nilReason"), "unknown")
-    _text(quality, "lineage/LI_Lineage/statement", words.lineage)
+    _text(quality, "lineage/LI_Lineage/statement", description.lineage)
 
 
-def qgis_metadata(words: Words, layer: Layer) -> str:
+def qgis_metadata(description: Description, layer: Layer) -> str:
     """Return what QGIS shows under Metadata in the properties of a layer."""
     root = ET.Element("qgis", {"version": "3.22.0"})
 
     def put(tag: str, value: str, **attributes: str) -> None:
         ET.SubElement(root, tag, attributes).text = xml_safe(value)
 
-    put("identifier", f"{words.identity}/{layer.name}")
-    put("language", words.language)
+    put("identifier", f"{description.identity}/{layer.name}")
+    put("language", description.language)
     put("type", "dataset")
     put("title", layer.title)
-    put("abstract", f"{layer.text} {words.abstract}")
+    put("abstract", f"{layer.text} {description.abstract}")
     keywords = ET.SubElement(root, "keywords", {"vocabulary": "gmd:topicCategory"})
     ET.SubElement(keywords, "keyword").text = "Society"
     contact = ET.SubElement(root, "contact")
-    mail = _EMAIL.search(words.contact)
+    mail = _EMAIL.search(description.contact)
     listed = {
-        "organization": words.publisher,
-        "position": words.contact,
+        "organization": description.publisher,
+        "position": description.contact,
         "email": mail.group() if mail else "",
         "role": "pointOfContact",
     }
     for tag, value in listed.items():
         ET.SubElement(contact, tag).text = xml_safe(value)
     put("fees", "")
-    put("rights", words.publisher)
-    put("license", words.licence)
-    for limit in words.limits:
+    put("rights", description.publisher)
+    put("license", description.licence)
+    for limit in description.limits:
         put("constraints", limit, type="use")
-    put("history", words.lineage)
+    put("history", description.lineage)
     ET.indent(root, " ")
     return ET.tostring(root, encoding="unicode") + "\n"

@@ -64,15 +64,15 @@ def geojson_text(layer: gpd.GeoDataFrame, *, key: str, name: str, members: Mappi
 
 
 def _rounded(shapes: Any) -> Any:
-    """Round coordinates, mend what rounding folded over, and wind outer rings anticlockwise."""
+    """Round coordinates, repair what rounding folded over, and wind outer rings anticlockwise."""
     out = shapely.transform(shapes, lambda xy: np.round(xy, _DECIMALS))
     broken = ~shapely.is_valid(out)
     if broken.any():
-        mended = shapely.make_valid(out[broken], method="structure", keep_collapsed=False)
-        mended = shapely.transform(mended, lambda xy: np.round(xy, _DECIMALS))
-        empty = shapely.is_empty(mended)
-        mended[empty] = shapes[broken][empty]
-        out[broken] = mended
+        repaired = shapely.make_valid(out[broken], method="structure", keep_collapsed=False)
+        repaired = shapely.transform(repaired, lambda xy: np.round(xy, _DECIMALS))
+        empty = shapely.is_empty(repaired)  # smaller than a decimal: unrounded rather than a null geometry
+        repaired[empty] = shapes[broken][empty]
+        out[broken] = repaired
     return shapely.orient_polygons(out, exterior_cw=False)
 
 

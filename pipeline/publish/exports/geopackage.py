@@ -10,10 +10,10 @@ import pyogrio
 
 from pipeline.publish.exports.layers import Layer, arrow_table
 
-__all__ = ["GEOMETRY", "Extra", "Sheet", "Style", "geopackage_bytes", "register"]
+__all__ = ["GeoPackageExtras", "MetadataDocument", "Style", "geopackage_bytes"]
 
 
-# The tables of a GeoPackage that are not layers: descriptions of columns, metadata, styles.
+# The tables beside the layers: descriptions of columns, metadata, styles.
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Style:
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class MetadataDocument:
     """A metadata document; `layer` is empty for one that is about the whole file."""
 
     standard: str
@@ -38,11 +38,11 @@ class Sheet:
 
 
 @dataclass(frozen=True, slots=True)
-class Extra:
+class GeoPackageExtras:
     """What goes into a GeoPackage beside its layers; `stamp` is the ISO date of every time stamp."""
 
     styles: tuple[Style, ...]
-    sheets: tuple[Sheet, ...]
+    documents: tuple[MetadataDocument, ...]
     stamp: str
 
 
@@ -113,7 +113,7 @@ _EXTENSIONS = (
 )
 
 
-def register(connection: sqlite3.Connection, layers: Sequence[Layer], extra: Extra) -> None:
+def _write_registers(connection: sqlite3.Connection, layers: Sequence[Layer], extra: GeoPackageExtras) -> None:
     """Write titles, descriptions, metadata and styles. Every text is a bound value: nothing is built from data."""
     stamp = f"{extra.stamp}T00:00:00.000Z"
     for statement in filter(str.strip, _TABLES.split(";\n")):
@@ -132,15 +132,15 @@ def register(connection: sqlite3.Connection, layers: Sequence[Layer], extra: Ext
             "INSERT INTO gpkg_data_columns (table_name, column_name, name, title, description) VALUES (?, ?, ?, ?, ?)",
             [(layer.name, f.name, f.short, f.title, f.text) for f in layer.fields],
         )
-    for number, sheet in enumerate(extra.sheets, start=1):
+    for number, document in enumerate(extra.documents, start=1):
         connection.execute(
             "INSERT INTO gpkg_metadata (id, md_scope, md_standard_uri, mime_type, metadata) VALUES (?, ?, ?, ?, ?)",
-            (number, "dataset", sheet.standard, sheet.mime, sheet.content),
+            (number, "dataset", document.standard, document.mime, document.content),
         )
         connection.execute(
             "INSERT INTO gpkg_metadata_reference (reference_scope, table_name, timestamp, md_file_id) "
             "VALUES (?, ?, ?, ?)",
-            ("table" if sheet.layer else "geopackage", sheet.layer or None, stamp, number),
+            ("table" if document.layer else "geopackage", document.layer or None, stamp, number),
         )
     connection.execute(
         "INSERT INTO gpkg_contents (table_name, data_type, identifier, description, last_change) VALUES "
@@ -159,7 +159,7 @@ GEOMETRY = "geom"
 """Name of the geometry column."""
 
 
-def geopackage_bytes(layers: Sequence[Layer], *, extra: Extra, beside: Path) -> bytes:
+def geopackage_bytes(layers: Sequence[Layer], *, extra: GeoPackageExtras, beside: Path) -> bytes:
     """Write layers into one GeoPackage 1.3 and return the file.
 
     Parameters
@@ -176,6 +176,7 @@ def geopackage_bytes(layers: Sequence[Layer], *, extra: Extra, beside: Path) -> 
     content
         The same bytes for the same layers: journal mode `delete`, no free page, no clock.
     """
+    # GDAL stamps `last_change` with the clock unless told a date, and writes version 1.4, at which older readers warn.
     options = ("OGR_CURRENT_DATE", "OGR_SQLITE_SYNCHRONOUS")
     before = {name: pyogrio.get_gdal_config_option(name) for name in options}
     pyogrio.set_gdal_config_options(dict(zip(options, (f"{extra.stamp}T00:00:00.000Z", "OFF"), strict=True)))
@@ -202,14 +203,14 @@ def geopackage_bytes(layers: Sequence[Layer], *, extra: Extra, beside: Path) -> 
         beside.unlink(missing_ok=True)
 
 
-def _finish(path: Path, layers: Sequence[Layer], extra: Extra) -> None:
+def _finish(path: Path, layers: Sequence[Layer], extra: GeoPackageExtras) -> None:
     """Add what readers want to know, and leave no journal beside the file and no free page inside it."""
     connection = sqlite3.connect(os.fspath(path))
     try:
         connection.execute("PRAGMA journal_mode=DELETE")
         connection.execute("PRAGMA synchronous=OFF")
         with connection:
-            register(connection, layers, extra)
-        connection.execute("VACUUM")
+            _write_registers(connection, layers, extra)
+        connection.execute("VACUUM")  # rewrites every page in order: free pages would hold what was deleted
     finally:
         connection.close()

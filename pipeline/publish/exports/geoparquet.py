@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pyogrio
 import shapely
 
-from pipeline.publish.exports.description import Words
+from pipeline.publish.exports.description import Description
 from pipeline.publish.exports.layers import Layer, arrow_table
 
 __all__ = ["flatgeobuf_bytes", "geoparquet_bytes"]
@@ -15,7 +15,7 @@ __all__ = ["flatgeobuf_bytes", "geoparquet_bytes"]
 GEOMETRY = "geometry"
 
 
-def geoparquet_bytes(layer: Layer, words: Words) -> bytes:
+def geoparquet_bytes(layer: Layer, description: Description) -> bytes:
     """Return a layer as GeoParquet 1.1, with title, licence and column descriptions in the file's metadata."""
     frame = layer.frame
     column = {
@@ -37,19 +37,19 @@ def geoparquet_bytes(layer: Layer, words: Words) -> bytes:
     notes = {
         "geo": json.dumps(geo),
         "title": layer.title,
-        "description": f"{layer.text} {words.abstract}",
-        "lineage": words.lineage,
-        "licence": words.licence,
-        "contact": words.contact,
+        "description": f"{layer.text} {description.abstract}",
+        "lineage": description.lineage,
+        "licence": description.licence,
+        "contact": description.contact,
     }
     buffer = io.BytesIO()
     pq.write_table(table.replace_schema_metadata(notes), buffer, compression="zstd")
     return buffer.getvalue()
 
 
-def flatgeobuf_bytes(layer: Layer, words: Words) -> bytes:
+def flatgeobuf_bytes(layer: Layer, description: Description) -> bytes:
     """Return a layer as FlatGeobuf with its spatial index, title, description and terms."""
-    notes = {"lineage": words.lineage, "licence": words.licence, "contact": words.contact}
+    notes = {"lineage": description.lineage, "licence": description.licence, "contact": description.contact}
     buffer = io.BytesIO()
     pyogrio.write_arrow(
         arrow_table(layer, geometry=GEOMETRY),
@@ -62,7 +62,7 @@ def flatgeobuf_bytes(layer: Layer, words: Words) -> bytes:
         layer_options={
             "SPATIAL_INDEX": "YES",
             "TITLE": layer.title,
-            "DESCRIPTION": f"{layer.text} {words.abstract} "
+            "DESCRIPTION": f"{layer.text} {description.abstract} "
             + " ".join(f"{k.capitalize()}: {v}" for k, v in notes.items() if v),
         },
     )

@@ -13,25 +13,14 @@ from numpy.typing import NDArray
 from pipeline.release.released import Released
 from pipeline.tables import AREA_LAYER, DENSITY_LAYER, HOTSPOT_LAYER, Kind, Table
 
-__all__ = [
-    "Field",
-    "Layer",
-    "area_layer",
-    "arrow_table",
-    "density_layer",
-    "headline_rows",
-    "hotspot_layer",
-    "layers_of",
-    "polygons",
-]
+__all__ = ["Field", "Layer", "area_layer", "arrow_table", "layers_of", "polygons"]
 
 
-# The layers of a release: the headline period as one row per area, hotspots and density bands.
-#
-# Every writer (GeoJSON, GeoPackage, pages) takes its layers from here, so that all of them say the same.
+# Tables of the layers: the headline period as one row per area, hotspots and density bands. Every writer takes its
+# layers from here, so that all formats hold the same.
 
 
-def headline_rows(released: Released, *, level: str, category: str = "all") -> pd.DataFrame:
+def _headline_rows(released: Released, *, level: str, category: str = "all") -> pd.DataFrame:
     """Return the area_counts rows of the headline period for one level and category, indexed by area code."""
     counts = released.counts
     chosen = counts[
@@ -48,7 +37,7 @@ def area_layer(released: Released, *, level: str) -> gpd.GeoDataFrame:
     """
     areas = released.areas[released.areas["level"] == level].sort_values("area_code")
     names = released.areas.set_index("area_code")["name"]
-    rows = headline_rows(released, level=level).reindex(areas["area_code"])
+    rows = _headline_rows(released, level=level).reindex(areas["area_code"])
     out = pd.DataFrame(
         {
             "area_code": areas["area_code"].to_numpy(),
@@ -64,14 +53,14 @@ def area_layer(released: Released, *, level: str) -> gpd.GeoDataFrame:
             "period_end": released.info.headline.end,
         }
     )
-    for column in AREA_LAYER.names[AREA_LAYER.names.index("incidents") :]:
+    for column in (name for name in AREA_LAYER.names if name not in out):  # what is left are the figures of the period
         out[column] = rows[column].to_numpy()
     withheld = out["withheld"].fillna("").str.split(";").map(lambda names: [n for n in names if n in out])
     for category in released.info.categories:
         if category.id == "all":
             continue
         column = f"incidents_{category.id}"
-        part = headline_rows(released, level=level, category=category.id).reindex(areas["area_code"])
+        part = _headline_rows(released, level=level, category=category.id).reindex(areas["area_code"])
         out[column] = part["incidents"].astype("Int64").to_numpy()
         hidden = part["withheld"].fillna("").str.split(";").map(lambda names: "incidents" in names).to_numpy()
         withheld = pd.Series(
@@ -85,14 +74,14 @@ def area_layer(released: Released, *, level: str) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(checked, geometry=areas.geometry.to_numpy(), crs=released.info.working_crs)
 
 
-def hotspot_layer(released: Released) -> gpd.GeoDataFrame:
+def _hotspot_layer(released: Released) -> gpd.GeoDataFrame:
     """Return the hotspots of the release, by rank."""
     frame = HOTSPOT_LAYER.conform(pd.DataFrame(released.hotspots).sort_values("rank"))
     shapes = released.hotspots.sort_values("rank").geometry.to_numpy()
     return gpd.GeoDataFrame(frame, geometry=shapes, crs=released.info.working_crs)
 
 
-def density_layer(released: Released) -> gpd.GeoDataFrame:
+def _density_layer(released: Released) -> gpd.GeoDataFrame:
     """Return the density bands of the release, by category and from low to high."""
     ordered = released.density.sort_values(["category", "density_low"])
     frame = DENSITY_LAYER.conform(pd.DataFrame(ordered))
@@ -147,8 +136,8 @@ def layers_of(released: Released) -> tuple[Layer, ...]:
     made = (
         ("boroughs", AREA_LAYER, area_layer(released, level="borough"), words["borough"]),
         ("wards", AREA_LAYER, area_layer(released, level="ward"), words["ward"]),
-        ("density", DENSITY_LAYER, density_layer(released), "density"),
-        ("hotspots", HOTSPOT_LAYER, hotspot_layer(released), "hotspots"),
+        ("density", DENSITY_LAYER, _density_layer(released), "density"),
+        ("hotspots", HOTSPOT_LAYER, _hotspot_layer(released), "hotspots"),
     )
     labels = {f"incidents_{c.id}": c.label for c in info.categories}
     heads = [word if sum(w == word for *_, w in made) == 1 else f"{word} ({name})" for name, *_, word in made]
@@ -169,7 +158,7 @@ def polygons(shapes: Any) -> NDArray[Any]:
     """Return multipolygons: the surfaces of each shape, without any line or point that clipping left."""
     out = np.empty(len(shapes), dtype=object)
     for i, shape in enumerate(shapes):
-        parts = shapely.get_parts(shapely.get_parts(shape))
+        parts = shapely.get_parts(shapely.get_parts(shape))  # twice: a collection may hold multipolygons
         out[i] = shapely.multipolygons([p for p in parts if p.geom_type == "Polygon" and not p.is_empty])
     return out
 

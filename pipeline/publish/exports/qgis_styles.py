@@ -1,6 +1,7 @@
-"""QGIS style documents: rules, symbols, labels as XML, in the older forms of each element, which all of QGIS 3 reads.
+"""Styles for QGIS: rules, symbols and labels as XML, in the older forms of each element, which all of QGIS 3 reads.
 
-Data comes in as attribute values only, and ElementTree escapes those.
+The first half writes the language of QGIS, the second the styles of our layers. Data comes in as attribute values only,
+and ElementTree escapes those.
 """
 
 import math
@@ -15,27 +16,14 @@ from pipeline.publish import palette
 from pipeline.publish.exports.geopackage import Style
 from pipeline.publish.exports.layers import Layer
 from pipeline.release.released import Released
+from pipeline.statistics.change import ChangeWord
 from pipeline.statistics.rates import WEAK
 from pipeline.tables import Level
 
-__all__ = [
-    "Label",
-    "Paint",
-    "Rule",
-    "Symbol",
-    "circle",
-    "document",
-    "fill",
-    "hatch",
-    "line",
-    "quoted",
-    "rate_limits",
-    "stipple",
-    "styles_of",
-    "xml_safe",
-]
+__all__ = ["quoted", "rate_limits", "styles_of", "xml_safe"]
 
 
+# The point of the outline nearest to the north-east corner of its box: where the map puts the badge of a hotspot.
 _RIM = "closest_point($geometry, make_point(x_max($geometry), y_max($geometry)))"
 
 
@@ -114,7 +102,7 @@ def fill(colour: str, *, edge: str = "", width_mm: float = 0.1, alpha: float = 1
 
 
 def hatch(
-    ground: str, ink: str, *, edge: str, angle: float = 45.0, apart_mm: float = 1.3, cross: bool = False
+    background: str, ink: str, *, edge: str, angle: float = 45.0, apart_mm: float = 1.3, cross: bool = False
 ) -> Symbol:
     """Return a surface of parallel lines; `cross` adds the other diagonal."""
     stroke = Symbol("line", (line(ink, width_mm=0.35),))
@@ -123,14 +111,14 @@ def hatch(
         Paint("LinePatternFill", {"angle": f"{a:g}", "distance": f"{apart_mm:g}", "distance_unit": "MM"}, stroke)
         for a in angles
     ]
-    return Symbol("fill", (_fill(ground), *strokes, _fill("", edge)))
+    return Symbol("fill", (_fill(background), *strokes, _fill("", edge)))
 
 
-def stipple(ground: str, ink: str, *, edge: str, apart_mm: float = 1.3) -> Symbol:
+def stipple(background: str, ink: str, *, edge: str, apart_mm: float = 1.3) -> Symbol:
     """Return a surface of small dots."""
     settings = {f"distance_{axis}": f"{apart_mm:g}" for axis in "xy"} | {f"distance_{axis}_unit": "MM" for axis in "xy"}
     dot = Symbol("marker", (circle(ink, size_mm=0.55),))
-    return Symbol("fill", (_fill(ground), Paint("PointPatternFill", settings, dot), _fill("", edge)))
+    return Symbol("fill", (_fill(background), Paint("PointPatternFill", settings, dot), _fill("", edge)))
 
 
 def line(colour: str, *, width_mm: float) -> Paint:
@@ -283,11 +271,10 @@ def _label(root: ET.Element, label: Label) -> None:
     )
 
 
-# Styles for QGIS: the same classes and the same colours as the map, from the same palette.
+# The styles themselves: the same classes and colours as the map, from the same palette.
 
 
 _INK = palette.LIGHT
-_RANKS = {"ward": (22, 47, 76, 93), "borough": (20, 45, 72, 90)}
 _MOST_MM = {"ward": 7.0, "borough": 14.0}
 _SIGNIFICANCE = {
     -3: "Lower recorded, 99 per cent",
@@ -321,18 +308,18 @@ def rate_limits(released: Released, *, level: str) -> tuple[float, ...]:
     """
     counts, headline = released.counts, released.info.headline
     windows = {p.id: p for p in released.info.periods.get(level, ())} | {headline.id: headline}
-    alike = [name for name, period in windows.items() if _length(period.days) == _length(headline.days)]
+    alike = [
+        name
+        for name, period in windows.items()
+        if palette.window_kind(period.days) == palette.window_kind(headline.days)
+    ]
     rows = counts[(counts["level"] == level) & (counts["category"] == "all") & counts["period"].isin(alike)]
     rows = rows[rows["rate_per_10000"].notna()]
     pool: list[float] = []
     for _, window in rows.groupby("period", sort=True, observed=True):
-        steady = window[~window["reliability"].isin(tuple(WEAK))]
+        steady = window[~window["reliability"].isin(WEAK)]
         pool += (steady if len(steady) else window)["rate_per_10000"].round(4).tolist()
-    return palette.class_limits(pool, percentiles=_RANKS[level])
-
-
-def _length(days: int) -> str:
-    return "month" if days <= 31 else "quarter" if days <= 92 else "year"
+    return palette.class_limits(pool, percentiles=palette.PERCENTILES[level])
 
 
 def _number(value: float) -> str:
@@ -363,16 +350,16 @@ def _withheld(column: str) -> str:
 
 
 def _absent(column: str, edge: str, *, few: str) -> list[Rule]:
-    """Return the rules of areas without a figure: withheld, too few, no data and not covered are told apart."""
-    land, ground, ink = _INK["land"], _INK["ground"], _INK["pattern"]
+    """Return the rules of areas without a figure: withheld, too few, no data and not covered each look different."""
+    land, background, ink = _INK["land"], _INK["ground"], _INK["pattern"]
     empty, hidden = f'"covered" AND "{column}" IS NULL', f"({_withheld(column)})"
     rules = [Rule("Withheld", f"{empty} AND {hidden}", hatch(land, ink, edge=edge))]
     rest = f"{empty} AND NOT {hidden}"
     if few:
         rules.append(Rule("Too few to say", f"{rest} AND {few}", stipple(land, ink, edge=edge)))
         rest += f" AND NOT coalesce({few}, false)"
-    rules.append(Rule("No data", rest, fill(ground, edge=edge)))
-    rules.append(Rule("Not covered", 'NOT "covered"', hatch(ground, ink, edge=edge, apart_mm=2.0, cross=True)))
+    rules.append(Rule("No data", rest, fill(background, edge=edge)))
+    rules.append(Rule("Not covered", 'NOT "covered"', hatch(background, ink, edge=edge, apart_mm=2.0, cross=True)))
     return rules
 
 
@@ -389,7 +376,7 @@ def _areas(released: Released, layer: Layer, level: str) -> list[Style]:
     shown = [k for k in _SIGNIFICANCE if info.audience != "public" or k >= 0]
     ramp = palette.ramp("significance")
     classes = [Rule(_SIGNIFICANCE[k], f'"hotspot_class" = {k}', fill(ramp[k + 3], edge=edge)) for k in shown]
-    rate_few, change_few = '"incidents" IS NOT NULL AND "population" > 0', "\"change_word\" = 'too few'"
+    rate_few, change_few = '"incidents" IS NOT NULL AND "population" > 0', f"\"change_word\" = '{ChangeWord.TOO_FEW}'"
     made = (
         (
             "Rate",

@@ -1,39 +1,41 @@
-"""Sentences chosen by rule from released figures."""
+"""Sentences chosen by rule from released figures: what a briefing states, and what it must not.
 
-from pipeline.publish.findings.circumstances import Answer, Asked, told
-from pipeline.publish.findings.figures import EMPTY, LEAST, Case, Figure, Profiled, figure_of, number
+`figures` reads the figures, `sentences` states what they show of an area, `circumstances` sums up one variable. Nothing
+here reads a release or writes HTML, so every rule is tested on plain numbers.
+"""
+
+from pipeline.publish.findings.circumstances import ValueFigures, VariableFigures, summary_sentence
+from pipeline.publish.findings.figures import LEAST, AreaProfile, Case, Figure, figure_of, number, whole_number
 from pipeline.publish.findings.sentences import (
     Finding,
     Segment,
     Window,
-    amount,
     before_and_after,
-    beside_region,
     change_phrase,
+    compared_with_region,
     findings,
     lead,
     rank_range,
 )
 
 __all__ = [
-    "EMPTY",
     "LEAST",
-    "Answer",
-    "Asked",
+    "AreaProfile",
     "Case",
     "Figure",
     "Finding",
-    "Profiled",
     "Segment",
+    "ValueFigures",
+    "VariableFigures",
     "Window",
-    "amount",
     "before_and_after",
-    "beside_region",
     "change_phrase",
+    "compared_with_region",
     "figure_of",
     "findings",
     "lead",
     "number",
     "rank_range",
-    "told",
+    "summary_sentence",
+    "whole_number",
 ]

@@ -1,20 +1,20 @@
-"""One sentence for each thing partnerships ask first, chosen by rule from the released shares."""
+"""One sentence for each variable of the circumstances, chosen by rule from the released shares."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pipeline.aggregate.circumstances import DELAYS, NOT_STATED, TOO_RECENT, Summary, Variable, median_answer
+from pipeline.aggregate.circumstances import DELAYS, NOT_STATED, TOO_RECENT, Summary, Variable, median_value
 from pipeline.domain.outcome_kinds import OutcomeKind
 from pipeline.publish import words
 
-__all__ = ["Answer", "Asked", "told"]
+__all__ = ["ValueFigures", "VariableFigures", "summary_sentence"]
 
 _WITHIN_7 = tuple(name for name, last in DELAYS if last is not None and last <= 7)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """One answer: how many gave it (None: withheld), their share and its interval (None: not known)."""
+class ValueFigures:
+    """One value: how many incidents have it (None: withheld), their share and its interval (None: not known)."""
 
     name: str
     incidents: int | None
@@ -24,114 +24,117 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One question in one area: its answers in order, and the region's shares beside which they stand."""
+class VariableFigures:
+    """One variable in one area: its values in order, and the region's shares to compare them with."""
 
     variable: Variable
-    answers: tuple[Answer, ...]
+    rows: tuple[ValueFigures, ...]
     noun: str
     about: str = ""
     place: str = ""
     region: Mapping[str, float] = field(default_factory=dict)
 
     @property
-    def given(self) -> tuple[Answer, ...]:
-        """The answers proper."""
-        return tuple(a for a in self.answers if a.name not in (NOT_STATED, TOO_RECENT))
+    def stated(self) -> tuple[ValueFigures, ...]:
+        """The rows of incidents whose value is known."""
+        return tuple(a for a in self.rows if a.name not in (NOT_STATED, TOO_RECENT))
 
-    def answer(self, name: str) -> Answer | None:
-        """Find one answer."""
-        return next((a for a in self.answers if a.name == name), None)
+    def row(self, name: str) -> ValueFigures | None:
+        """Find the row of one value."""
+        return next((a for a in self.rows if a.name == name), None)
 
 
-def told(asked: Asked) -> str:
-    """Say what the answers come to; empty where too much is withheld to say anything.
+def summary_sentence(figures: VariableFigures) -> str:
+    """Sum the variable up; empty where too much is withheld for any sentence.
 
     Examples
     --------
     >>> from pipeline.aggregate.circumstances import VARIABLES
-    >>> told(Asked(VARIABLES["online"], (Answer("yes", 10, 0.1), Answer("no", 90, 0.9)), "offences"))
+    >>> rows = (ValueFigures("yes", 10, 0.1), ValueFigures("no", 90, 0.9))
+    >>> summary_sentence(VariableFigures(VARIABLES["online"], rows, "offences"))
     '10% happened online.'
     """
-    match asked.variable.summary:
+    match figures.variable.summary:
         case Summary.ONE_VALUE:
-            value, words_after = asked.variable.highlight
-            one = asked.answer(value)
-            return f"{_pct(asked, one)} {words_after}.{_beside(asked, one)}" if one and one.share is not None else ""
+            value, words_after = figures.variable.highlight
+            one = figures.row(value)
+            return (
+                f"{_pct(figures, one)} {words_after}.{_beside(figures, one)}" if one and one.share is not None else ""
+            )
         case Summary.DELAY:
-            return _delay(asked)
+            return _delay(figures)
         case Summary.OUTCOME:
-            return _outcome(asked)
+            return _outcome(figures)
         case _:
-            return _most(asked)
+            return _most(figures)
 
 
-def _pct(asked: Asked, one: Answer) -> str:
+def _pct(figures: VariableFigures, one: ValueFigures) -> str:
     if one.share in (0.0, 1.0):
         return "All" if one.share else "None"
-    return words.capital(f"{asked.about}{words.share_text(one.share or 0.0)}")
+    return words.capital(f"{figures.about}{words.share_text(one.share or 0.0)}")
 
 
-def _beside(asked: Asked, one: Answer | None) -> str:
+def _beside(figures: VariableFigures, one: ValueFigures | None) -> str:
     """Give the region's share where it lies outside the interval."""
-    if one is None or one.low is None or one.high is None or one.name not in asked.region:
+    if one is None or one.low is None or one.high is None or one.name not in figures.region:
         return ""
-    theirs = asked.region[one.name]
-    return "" if one.low <= theirs <= one.high else f" {asked.place}: {words.share_text(theirs)}."
+    theirs = figures.region[one.name]
+    return "" if one.low <= theirs <= one.high else f" {figures.place}: {words.share_text(theirs)}."
 
 
-def _most(asked: Asked) -> str:
-    """Name the most frequent answer, if it stands out, or say that none does."""
-    known = [a for a in asked.given if a.share is not None]
+def _most(figures: VariableFigures) -> str:
+    """Name the most frequent value, if it stands out, or say that none does."""
+    known = [a for a in figures.stated if a.share is not None]
     ranked = sorted(known, key=lambda a: -(a.share or 0.0))
-    hidden = [a for a in asked.given if a.incidents is None]
-    if not ranked or not ranked[0].share or len(hidden) * 2 > len(asked.given):
+    hidden = [a for a in figures.stated if a.incidents is None]
+    if not ranked or not ranked[0].share or len(hidden) * 2 > len(figures.stated):
         return ""
     first = ranked[0]
     if first.share == 1:
         return f"Every record says {first.name}."
-    share = f"{asked.about}{words.share_text(first.share or 0.0)}"
+    share = f"{figures.about}{words.share_text(first.share or 0.0)}"
     if len(ranked) > 1 and first.low is not None and first.low <= (ranked[1].share or 0.0):
         return f"No single answer stands out: {first.name}, the most frequent, is {share}."
     second = ""
     if len(ranked) > 1 and ranked[1].share:
         second = f", then {ranked[1].name} ({words.share_text(ranked[1].share)})"
-    return f"Most often {first.name} ({share}){second}.{_beside(asked, first)}"
+    return f"Most often {first.name} ({share}){second}.{_beside(figures, first)}"
 
 
-def _delay(asked: Asked) -> str:
+def _delay(figures: VariableFigures) -> str:
     """Say how many were recorded within a week, and when half of them were."""
-    within = [a for a in asked.given if a.name in _WITHIN_7]
+    within = [a for a in figures.stated if a.name in _WITHIN_7]
     if any(a.share is None or a.incidents is None for a in within) or not within:
         return ""
     share = min(1.0, sum(a.share or 0.0 for a in within))
-    said = f"{words.capital(asked.about + words.share_text(share))} were recorded within 7 days"
-    theirs = [asked.region[a.name] for a in within if a.name in asked.region]
+    wording = f"{words.capital(figures.about + words.share_text(share))} were recorded within 7 days"
+    theirs = [figures.region[a.name] for a in within if a.name in figures.region]
     if theirs:
-        said += f" ({asked.place}: {words.share_text(min(1.0, sum(theirs)))})"
-    middle = _middle(asked)
-    return f"{said}{middle}."
+        wording += f" ({figures.place}: {words.share_text(min(1.0, sum(theirs)))})"
+    middle = _middle(figures)
+    return f"{wording}{middle}."
 
 
-def _middle(asked: Asked) -> str:
+def _middle(figures: VariableFigures) -> str:
     """Say in which band the middle incident falls, where nothing withheld can move it."""
-    if any(a.incidents is None for a in asked.given):
+    if any(a.incidents is None for a in figures.stated):
         return ""
-    middle = median_answer([a.name for a in asked.given], [a.incidents or 0 for a in asked.given])
+    middle = median_value([a.name for a in figures.stated], [a.incidents or 0 for a in figures.stated])
     if not middle:
         return ""
     halves = {"same day": "half of them on the same day", "next day": "half of them by the next day"}
     return f"; {halves.get(middle, f'the middle one after {middle}')}"
 
 
-def _outcome(asked: Asked) -> str:
+def _outcome(figures: VariableFigures) -> str:
     """Say how many had a positive outcome, and what stood most often in its way."""
     positive, unsupported = (
-        asked.answer(kind.label) for kind in (OutcomeKind.POSITIVE, OutcomeKind.VICTIM_DOES_NOT_SUPPORT)
+        figures.row(kind.label) for kind in (OutcomeKind.POSITIVE, OutcomeKind.VICTIM_DOES_NOT_SUPPORT)
     )
-    said = []
+    wording = []
     if positive and positive.share is not None:
-        said.append(f"{_pct(asked, positive)} had a positive outcome.{_beside(asked, positive)}")
+        wording.append(f"{_pct(figures, positive)} had a positive outcome.{_beside(figures, positive)}")
     if unsupported and unsupported.share:
-        said.append(f"In {asked.about}{words.share_text(unsupported.share)} the victim did not support action.")
-    return " ".join(said)
+        wording.append(f"In {figures.about}{words.share_text(unsupported.share)} the victim did not support action.")
+    return " ".join(wording)

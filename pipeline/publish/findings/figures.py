@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pipeline.statistics.change import COMPARED, ChangeWord
 from pipeline.statistics.rates import Reliability
 
-__all__ = ["EMPTY", "LEAST", "Case", "Figure", "Profiled", "figure_of", "number"]
+__all__ = ["EMPTY", "LEAST", "AreaProfile", "Case", "Figure", "figure_of", "number", "whole_number"]
 
 LEAST = 20
 """No sentence rests on fewer incidents than this, on either side of a comparison."""
@@ -24,7 +24,7 @@ class Figure:
     rate, rate_low, rate_high
         Per 10,000 people in the whole window, with the 95 % interval.
     reliability
-        Empty, `unreliable` or `too few to say`.
+        A value of `Reliability`.
     share, share_low, share_high
         Cohort: share with a positive outcome, 0 to 1. Flow: outcomes recorded per 100 recorded, no interval.
     change_pct, change_word, versus_word
@@ -71,7 +71,7 @@ class Figure:
         )
 
     @property
-    def sense(self) -> Literal[-1, 0, 1]:
+    def direction(self) -> Literal[-1, 0, 1]:
         """Direction that the word of change gives, unless the percentage points the other way."""
         if self.change_word == ChangeWord.HIGHER and (self.change_pct is None or self.change_pct >= 0):
             return 1
@@ -82,7 +82,7 @@ class Figure:
     @property
     def changed(self) -> Literal[-1, 0, 1]:
         """Direction of a clear change between counts large enough to speak of; 0 otherwise."""
-        return self.sense if self.comparable else 0
+        return self.direction if self.comparable else 0
 
 
 EMPTY = Figure()
@@ -93,7 +93,8 @@ def _null(value: Any) -> Any:
     return None if value is None or value != value or str(value) == "<NA>" else value  # noqa: PLR0124 - NaN
 
 
-def _whole(value: Any) -> int | None:
+def whole_number(value: Any) -> int | None:
+    """Read a cell that holds a count; None where it is empty."""
     found = _null(value)
     return None if found is None else int(found)
 
@@ -109,9 +110,9 @@ def figure_of(row: Mapping[str, Any] | None, *, earlier: Mapping[str, Any] | Non
     if row is None:
         return EMPTY
     return Figure(
-        incidents=_whole(row["incidents"]),
-        earlier=None if earlier is None else _whole(earlier["incidents"]),
-        outcomes=_whole(row["positive_outcomes"]),
+        incidents=whole_number(row["incidents"]),
+        earlier=None if earlier is None else whole_number(earlier["incidents"]),
+        outcomes=whole_number(row["positive_outcomes"]),
         rate=number(row["rate_per_10000"]),
         rate_low=number(row["rate_low"]),
         rate_high=number(row["rate_high"]),
@@ -127,7 +128,7 @@ def figure_of(row: Mapping[str, Any] | None, *, earlier: Mapping[str, Any] | Non
 
 
 @dataclass(frozen=True, slots=True)
-class Profiled:
+class AreaProfile:
     """An area with its figures by category; `all` is the total."""
 
     code: str
@@ -178,10 +179,10 @@ class Case:
         Why the windows cannot be compared, as half a sentence, where a break in the series says so.
     """
 
-    area: Profiled
-    region: Profiled
-    peers: tuple[Profiled, ...]
-    parts: tuple[Profiled, ...]
+    area: AreaProfile
+    region: AreaProfile
+    peers: tuple[AreaProfile, ...]
+    parts: tuple[AreaProfile, ...]
     categories: tuple[tuple[str, str], ...]
     noun: str
     period: str

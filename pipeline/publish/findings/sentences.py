@@ -1,4 +1,4 @@
-"""The first sentences of a briefing: how much, more or fewer, and beside the region."""
+"""Sentences about an area: the opening, what stands out, and what was recorded before and after an event."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ __all__ = [
     "Window",
     "amount",
     "before_and_after",
-    "beside_region",
     "change_phrase",
+    "compared_with_region",
     "findings",
     "lead",
     "rank_range",
@@ -38,21 +38,18 @@ def change_phrase(figure: Figure, before: str) -> str:
     '20% fewer than the year before'
     """
     pct = words.half_up(figure.change_pct or 0.0)
-    if figure.sense:
+    if figure.direction:
         size = f"{words.whole(abs(pct))}%" if pct else "slightly"
-        said = f"{size} {'more' if figure.sense > 0 else 'fewer'} than"
+        wording = f"{size} {'more' if figure.direction > 0 else 'fewer'} than"
     elif figure.change_word in COMPARED:
-        said = "no clear change on" if pct or figure.change_pct is None else "about the same as"
+        wording = "no clear change on" if pct or figure.change_pct is None else "about the same as"
     else:
-        few = {
-            ChangeWord.TOO_FEW.value: "too few to compare with",
-            ChangeWord.NOT_COMPARABLE.value: "not comparable with",
-        }
-        said = few.get(figure.change_word, "")
-    return f"{said} {before}" if said and before else ""
+        few = {ChangeWord.TOO_FEW: "too few to compare with", ChangeWord.NOT_COMPARABLE: "not comparable with"}
+        wording = next((text for word, text in few.items() if figure.change_word == word), "")
+    return f"{wording} {before}" if wording and before else ""
 
 
-def beside_region(figure: Figure, region: Figure, place: str) -> str:
+def compared_with_region(figure: Figure, region: Figure, place: str) -> str:
     """Say how a rate compares with the region's; a difference inside the interval is no difference.
 
     Empty where either rate is missing or rests on fewer than `LEAST` incidents.
@@ -60,11 +57,12 @@ def beside_region(figure: Figure, region: Figure, place: str) -> str:
     if not figure.rate or not region.rate or figure.reliability or (figure.incidents or 0) < LEAST:
         return ""
     ratio = figure.rate / region.rate
-    apart = 0.9 < ratio < 1.1
-    if not apart and figure.rate_low is not None and figure.rate_high is not None:
-        apart = figure.rate_low <= region.rate <= figure.rate_high
-        if apart:
-            return f"not clearly different from the {place} rate"
+    # Within a tenth is "close" whatever the interval; beyond it, a rate whose interval holds the region's is no
+    # difference that a sentence may state.
+    close = 0.9 < ratio < 1.1
+    low, high = figure.rate_low, figure.rate_high
+    if not close and low is not None and high is not None and low <= region.rate <= high:
+        return f"not clearly different from the {place} rate"
     return words.times_words(ratio, place)
 
 
@@ -111,11 +109,11 @@ def lead(case: Case) -> tuple[Segment, ...]:
         )
     if total.incidents is None:
         return ((f"There are no figures for {place} {when}.", False),)
-    said = amount(total.incidents, case)
-    out: list[Segment] = [(f"{case.recorder} recorded ", False), (said, True), (f" in {place} {when}", False)]
-    if not case.recorder:  # several did, or it is not said
+    wording = amount(total.incidents, case)
+    out: list[Segment] = [(f"{case.recorder} recorded ", False), (wording, True), (f" in {place} {when}", False)]
+    if not case.recorder:  # several organisations did, or the configuration does not name one
         verb = "was" if total.incidents == 1 and case.rounding <= 1 else "were"
-        out = [(words.capital(said), True), (f" {verb} recorded in {place} {when}", False)]
+        out = [(words.capital(wording), True), (f" {verb} recorded in {place} {when}", False)]
     change = change_phrase(total, case.before)
     if total.change_word == ChangeWord.NOT_COMPARABLE:
         reason = f": {case.break_text}" if case.break_text else ""
@@ -125,7 +123,7 @@ def lead(case: Case) -> tuple[Segment, ...]:
         out += [(", ", False), (stressed, True), (f"{joint}{rest}.", False)]
     else:
         out.append((".", False))
-    beside = "" if case.whole_region else beside_region(total, case.region.total, case.region.name)
+    beside = "" if case.whole_region else compared_with_region(total, case.region.total, case.region.name)
     if beside:
         out.append((f" The rate is {beside}.", False))
     elif not case.whole_region and total.reliability == Reliability.TOO_FEW:
@@ -135,14 +133,14 @@ def lead(case: Case) -> tuple[Segment, ...]:
     return tuple(out)
 
 
-# Which findings a briefing states: chosen by rule from released figures, at most three, never at odds with each other.
+# What stands out: at most three findings that do not contradict each other.
 #
-# Every rule looks at one question and answers with one finding or none. A change that is "no clear change" is never
-# called a rise or a fall; nothing rests on fewer than `LEAST` incidents; places are named or ranked only where the
-# audience allows it.
+# Each rule looks at one matter and gives one finding or none. A change that is "no clear change" is never called a rise
+# or a fall; nothing rests on fewer than `LEAST` incidents; places are named or ranked only where the audience allows.
 
 
 TOP = 3
+"""Parts that the finding on concentration adds up: as many as one sentence can name."""
 CONCENTRATED = 1.5
 """The top parts hold this many times an even share before that is worth saying."""
 
@@ -157,14 +155,14 @@ class Finding:
 
 
 def findings(case: Case, *, most: int = 3) -> tuple[Finding, ...]:
-    """Choose the findings of a briefing, most telling first.
+    """Choose the findings of a briefing, the most important first.
 
     Parameters
     ----------
     case
         Released figures and their setting.
     most
-        How many there is room for.
+        How many fit on the page.
     """
     rules = (_change, _concentration, _standing, _outcomes, _withheld)
     found = [finding for rule in rules if (finding := rule(case)) is not None]
@@ -222,9 +220,9 @@ def _change(case: Case) -> Finding | None:
     if not moved:
         return _steady(case, tested)
     moved.sort(key=lambda pair: (-abs(pair[1].change_pct or 0.0), pair[0]))
-    senses = {f.changed for _, f in moved}
+    directions = {f.changed for _, f in moved}
     if total.comparable and not total.changed and len(moved) > 1:
-        verb = {frozenset({-1}): "fell", frozenset({1}): "rose"}.get(frozenset(senses), "changed")
+        verb = {frozenset({-1}): "fell", frozenset({1}): "rose"}.get(frozenset(directions), "changed")
         each = words.listed([f"{label} {_signed(f)}" for label, f in moved[:4]])
         more = f" and {words.small(len(moved) - 4)} more" if len(moved) > 4 else ""
         return Finding(
@@ -251,8 +249,8 @@ def _signed(figure: Figure) -> str:
 
 def _sized(figure: Figure) -> str:
     pct = abs(words.half_up(figure.change_pct or 0.0))
-    sense = "more" if figure.changed > 0 else "fewer"
-    return f"{words.whole(pct)}% {sense} recorded" if pct else f"slightly {sense} recorded"
+    direction = "more" if figure.changed > 0 else "fewer"
+    return f"{words.whole(pct)}% {direction} recorded" if pct else f"slightly {direction} recorded"
 
 
 def _against(figure: Figure, case: Case) -> str:
@@ -300,7 +298,7 @@ def _standing(case: Case) -> Finding | None:
     if best is None or case.whole_region:
         return None
     _, id_, label, mine = best
-    beside = beside_region(mine, case.region.figure(id_), case.region.name)
+    beside = compared_with_region(mine, case.region.figure(id_), case.region.name)
     if not beside:
         return None
     reach = ""
@@ -352,8 +350,8 @@ def _outcomes(case: Case) -> Finding | None:
         return Finding("outcomes", head, f"{text} {place}: {other}.")
     if mine.share_low <= theirs.share <= mine.share_high:
         return Finding("outcomes", head, f"{text} That is not clearly different from {place}, {other}.")
-    sense = "above" if mine.share > theirs.share else "below"
-    return Finding("outcomes", head, f"{text} That is {sense} {place}, {other}.")
+    direction = "above" if mine.share > theirs.share else "below"
+    return Finding("outcomes", head, f"{text} That is {direction} {place}, {other}.")
 
 
 def _withheld(case: Case) -> Finding | None:
@@ -369,7 +367,7 @@ def _withheld(case: Case) -> Finding | None:
     )
 
 
-# What was recorded before and after a dated event, in a sentence: a ratio with its interval, or why there is none.
+# Before and after a dated event: a ratio of rates with its interval, or why there is none.
 
 
 SPAN_DAYS = 80
@@ -411,8 +409,8 @@ def before_and_after(day: str, label: str, series: Sequence[Window], *, breaks: 
     if at is None:
         return f"{name}: outside the data."
     if (date.fromisoformat(series[at].end) - date.fromisoformat(day)).days < 7:
-        at += 1
-    steps = -(-SPAN_DAYS // series[0].days)
+        at += 1  # nearly all of this window came before the event
+    steps = -(-SPAN_DAYS // series[0].days)  # rounded up
     if at < steps or at + steps > len(series):
         return f"{name}: too close to the ends of the data to compare before and after."
     frame = pd.DataFrame(
@@ -429,10 +427,10 @@ def before_and_after(day: str, label: str, series: Sequence[Window], *, breaks: 
         steps_after=steps,
         breaks=[Break(int(month.replace("-", "")), "new recording system") for month in breaks],
     )
-    return f"{name}: {_said(rates, series[at].start[:7], steps * round(series[0].days / 30.4))}"
+    return f"{name}: {_ratio_sentence(rates, series[at].start[:7], steps * round(series[0].days / 30.4))}"
 
 
-def _said(rates: EventRates, first: str, months: int) -> str:
+def _ratio_sentence(rates: EventRates, first: str, months: int) -> str:
     before, after = rates.before, rates.after
     if before is None or after is None:
         return "counts around it are withheld or missing."

@@ -1,4 +1,8 @@
-"""The map of a release: one file that opens anywhere, without a network."""
+"""The map of a release: one file that opens anywhere, without a network.
+
+`payload` encodes what is shown, `outlines` the shapes, `document` writes the page round them. `assets` holds the
+script and the style sheets.
+"""
 
 from pathlib import Path
 

@@ -14,13 +14,14 @@ from pipeline.tables import Level
 
 __all__ = ["LEVELS", "Outlines", "make_outlines"]
 
-LEVELS: tuple[str, ...] = tuple(Level)
+LEVELS = tuple(Level)
 """Largest first."""
 
 AGREE_PCT = 2.0
 """Boroughs are drawn from their wards where the two disagree by less than this share of the area, in per cent."""
 
 GRID_M = 1.0
+"""Grid to which outlines are snapped that do not fit together as they come, in metres."""
 
 Shape = tuple[simplify.Ring, ...]
 Shapes = list[Shape]
@@ -37,7 +38,8 @@ class Outlines:
     areas
         Level to rings of each area, in the order of `released.areas`.
     labels
-        Level to longitude and latitude (in units of 1e-5 degree) and room (radius in metres) for each area's label.
+        Level to longitude, latitude (in units of 1e-5 degree) and radius in metres of the largest circle inside each
+        area: where its label goes, and how much fits.
     region
         Outer edge.
     water
@@ -111,7 +113,7 @@ def _anchor(ring_sets: tuple[simplify.Ring, ...]) -> list[int]:
 def _drawn(
     areas: tuple[tuple[str, str, str, bytes], ...], tolerance_m: float, crs: str
 ) -> tuple[list[str], dict[str, Shapes], dict[str, list[list[int]]], Shape, Shapes]:
-    """Simplify areas (level, code, parent, WKB): levels, rings and label spots of each, the outer edge, the water."""
+    """Simplify areas (level, code, parent, WKB): levels, rings and label points of each, outer edge, water."""
     import geopandas as gpd
 
     every = gpd.GeoDataFrame(
@@ -123,6 +125,8 @@ def _drawn(
     labels: dict[str, list[list[int]]] = {}
     metric: dict[str, NDArray[Any]] = {}
     present = [level for level in ("ward", "borough") if (every["level"] == level).any()]
+    # Simplified one by one, neighbours would part or overlap along their border; as one coverage, a shared border is
+    # simplified once. Boroughs are dissolved from the simplified wards, so that both levels share their arcs.
     for level in present:
         frame = every[every["level"] == level]
         shapes = np.array([_polygonal(g) for g in frame.geometry], dtype=object)
@@ -139,8 +143,8 @@ def _drawn(
         else:
             rings[level] = _rings(metric[level], crs)
         radii, centres = simplify.inscribed_circles(metric[level])
-        spots = np.rint(shapely.get_coordinates(_lonlat(centres, crs)) * simplify.UNITS_PER_DEGREE)
-        labels[level] = [[int(x), int(y), int(r)] for (x, y), r in zip(spots, radii, strict=True)]
+        label_points = np.rint(shapely.get_coordinates(_lonlat(centres, crs)) * simplify.UNITS_PER_DEGREE)
+        labels[level] = [[int(x), int(y), int(r)] for (x, y), r in zip(label_points, radii, strict=True)]
     top = present[-1]
     water = simplify.water_gaps(shapely.union_all(metric[top]))
     water_rings: Shapes = _rings(np.array([water], dtype=object), crs) if not water.is_empty else [()]
@@ -162,13 +166,14 @@ def make_outlines(released: Released) -> Outlines:
     keys = tuple(zip(*columns, shapely.to_wkb(named.geometry.to_numpy()).tolist(), strict=True))
     present, rings, labels, edge, water = _drawn(keys, tolerance_m, crs)
     hot_rings = _rings(np.array([_polygonal(g) for g in released.hotspots.geometry], dtype=object), crs)
+    # Bands are simplified less: a band is as narrow as the surface is steep.
     band_rings = _rings(_bands(released.density, min(tolerance_m, 25.0)), crs)
     made = simplify.topology([*(rings[level] for level in present), [edge], water, hot_rings, band_rings])
     layers = [[[list(ring) for ring in shape] for shape in layer] for layer in made.shapes]
     return Outlines(
         arcs=[simplify.delta_code(arc) for arc in made.arcs],
         areas=dict(zip(present, layers, strict=False)),
-        labels={level: list(spots) for level, spots in labels.items()},
+        labels={level: list(label_points) for level, label_points in labels.items()},
         region=layers[len(present)][0],
         water=layers[len(present) + 1][0],
         hotspots=layers[len(present) + 2],

@@ -12,28 +12,31 @@ from pipeline.publish import page, palette, words
 from pipeline.publish.map.outlines import LEVELS, make_outlines
 from pipeline.release.released import PeriodInfo, Released
 from pipeline.statistics.change import ChangeWord
-from pipeline.statistics.rates import Reliability
+from pipeline.statistics.rates import WEAK, Reliability
 
-__all__ = ["CHANGE_WORDS", "Line", "encode_counts", "limits", "make_payload", "period_kind", "plain_numbers"]
+__all__ = ["make_payload"]
 
 
-# Numbers the page works out itself instead of carrying them: written as `=`, wherever that gives the same decimals.
+# Numbers the page works out itself instead of carrying them: written as `=`, wherever that gives the same decimals. The
+# page is one file that people send to each other, so it has to stay small.
 #
 # Rates are incidents over people; shares are positive over known outcomes (or over recorded offences, in a flow), with
 # Wilson's interval. The interval of a rate depends on the count alone within one category and length of window: its
 # limits are carried once for every count, and divided by the people of an area. Whatever does not come out the same to
-# the last of four decimals stays as it is. The same arithmetic, in the same order, is in data.js.
-
+# the last of four decimals stays as it is. The same arithmetic, in the same order, is in data.js: in another
+# order a result may differ in its last bit, and then in the fourth decimal.
 
 SAME = "="
 _Z = 1.959963984540054
-_HOLLOW = frozenset({"", "w", SAME})
+"""Normal quantile of a two-sided interval of 95 %, to every digit of a double, as data.js has it."""
+WITHHELD = "w"
+_NO_NUMBER = frozenset({"", WITHHELD, SAME})
 Ranges = dict[str, dict[str, dict[str, str]]]
 Columns = dict[str, list[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Rows:
     """What the rows are: residents of each row's area (None where unknown), kind of window, and category."""
 
     people: list[int | None]
@@ -54,22 +57,22 @@ def _wilson(share: float, trials: int) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def _plain_rates(columns: Columns, line: Line) -> None:
+def _plain_rates(columns: Columns, line: Rows) -> None:
     for i, (rate, events) in enumerate(zip(columns["r"], columns["n"], strict=True)):
         people = line.people[i]
-        if rate not in _HOLLOW and events not in _HOLLOW and people:
+        if rate not in _NO_NUMBER and events not in _NO_NUMBER and people:
             columns["r"][i] = SAME if float(rate) == _decimals(int(events) / people * 1e4) else rate
 
 
 def _plain_shares(columns: Columns) -> None:
     all_known = columns.get("k", [""] * len(columns["s"]))
     for i, (share, events) in enumerate(zip(columns["s"], columns["o"], strict=True)):
-        if share in _HOLLOW or events in _HOLLOW:
+        if share in _NO_NUMBER or events in _NO_NUMBER:
             continue
         known, recorded = all_known[i], columns["n"][i]
-        if known not in _HOLLOW and int(known):
+        if known not in _NO_NUMBER and int(known):
             exact, trials = int(events) / int(known), int(known)
-        elif recorded not in _HOLLOW and int(recorded) and columns["sl"][i] == "":
+        elif recorded not in _NO_NUMBER and int(recorded) and columns["sl"][i] == "":
             exact, trials = int(events) / int(recorded) * 100, 0
         else:
             continue
@@ -79,24 +82,26 @@ def _plain_shares(columns: Columns) -> None:
         limits = _wilson(exact, trials) if trials else (0.0, 0.0)
         for key, limit in zip(("sl", "sh"), limits, strict=True):
             cell = columns[key][i]
-            if trials and cell not in _HOLLOW and float(cell) == _decimals(limit):
+            if trials and cell not in _NO_NUMBER and float(cell) == _decimals(limit):
                 columns[key][i] = SAME
 
 
 def _behind(rates: list[tuple[float, int]]) -> str:
     """Find the number of events that gives these rates, each known to four decimals, over these people."""
+    # Each rate gives a range for the number; what lies in all of them reproduces every rate when divided again.
     low = max((rate - 5e-5) * people / 1e4 for rate, people in rates)
     high = min((rate + 5e-5) * people / 1e4 for rate, people in rates)
     return f"{max(0.0, (low + high) / 2):.9g}"
 
 
-def _plain_limits(columns: Columns, line: Line) -> Ranges:
+def _plain_limits(columns: Columns, line: Rows) -> Ranges:
     """Carry the limits of every count that occurs twice once, in events."""
     keys = list(zip(line.kinds, line.categories, columns["n"], strict=True))
     whole = [
-        bool(line.people[i]) and not {n, columns["lo"][i], columns["hi"][i]} & _HOLLOW
+        bool(line.people[i]) and not {n, columns["lo"][i], columns["hi"][i]} & _NO_NUMBER
         for i, (_, _, n) in enumerate(keys)
     ]
+    # A limit that is needed once would cost as much in the table as in the row.
     often = Counter(itertools.compress(keys, whole))
     rows = [i for i in itertools.compress(range(len(keys)), whole) if often[keys[i]] > 1]
     found: dict[tuple[str, str, str], tuple[str, str]] = {}
@@ -115,7 +120,7 @@ def _plain_limits(columns: Columns, line: Line) -> Ranges:
     return out
 
 
-def plain_numbers(columns: Columns, line: Line) -> Ranges:
+def _plain_numbers(columns: Columns, line: Rows) -> Ranges:
     """Write `=` for what the page works out itself.
 
     Parameters
@@ -139,17 +144,19 @@ def plain_numbers(columns: Columns, line: Line) -> Ranges:
 # Numbers of a release as short strings: one per column, area after area; `w` where a number is withheld.
 #
 # A cell is a number, `w` (withheld) or nothing (no data). A column without any number is left out. Words become a
-# letter. # Three or more equal cells in a row are written once, as `cell*count`. What the page works out itself is `=`.
+# letter. Three or more equal cells in a row are written once, as `cell*count`. What the page works out itself is `=`.
 
 
-CHANGE_WORDS: dict[str, str] = {
+_LETTERS: dict[str, str] = {
     ChangeWord.HIGHER: "h",
     ChangeWord.LOWER: "l",
     ChangeWord.NO_CLEAR_CHANGE: "n",
     ChangeWord.TOO_FEW: "f",
     ChangeWord.NOT_COMPARABLE: "c",
+    Reliability.UNRELIABLE: "u",
+    Reliability.TOO_FEW: "f",
 }
-_RELIABILITY: dict[str, str] = {Reliability.UNRELIABLE: "u", Reliability.TOO_FEW: "f"}
+"""One letter for each word; words.js turns them back."""
 
 _COLUMNS: tuple[tuple[str, str, int | None], ...] = (
     ("n", "incidents", 0),
@@ -173,23 +180,14 @@ _COLUMNS: tuple[tuple[str, str, int | None], ...] = (
 """Key on the page, column of the table, decimals (None for words)."""
 
 _MEASURES = {"rate": "rate_per_10000", "count": "incidents", "outcomes": "outcome_share"}
-_PERCENTILES = {"ward": (22, 47, 76, 93), "borough": (20, 45, 72, 90)}
-
-
-def period_kind(days: int) -> str:
-    """Sort a window by length: `m` up to a month, `q` up to a quarter, `y` longer. Kinds never share a scale."""
-    return "m" if days <= 31 else "q" if days <= 92 else "y"
 
 
 def _cell(value: Any, decimals: int | None) -> str:
     if value is None or value is pd.NA or value != value or value == "":  # noqa: PLR0124 - NaN is not itself
         return ""
     if decimals is None:
-        return (
-            CHANGE_WORDS.get(str(value))
-            or _RELIABILITY.get(str(value))
-            or str(value).replace(",", " ").replace("*", " ")
-        )
+        # Commas separate cells and stars count them, so neither may stand in a cell.
+        return _LETTERS.get(str(value), str(value).replace(",", " ").replace("*", " "))
     number = round(float(value), decimals)
     return str(int(number)) if number == int(number) else repr(number)
 
@@ -198,7 +196,7 @@ def _cells(counts: pd.DataFrame, column: str, decimals: int | None, hidden: list
     gone = {names: column in names.split(";") for names in set(hidden)}
     codes, values = pd.factorize(counts[column])
     texts = [*(_cell(value, decimals) for value in values.tolist()), ""]  # the last one for no data, code -1
-    return ["w" if gone[names] else texts[code] for names, code in zip(hidden, codes.tolist(), strict=True)]
+    return [WITHHELD if gone[names] else texts[code] for names, code in zip(hidden, codes.tolist(), strict=True)]
 
 
 def _joined(line: list[str]) -> str:
@@ -210,7 +208,7 @@ def _joined(line: list[str]) -> str:
     return ",".join(out)
 
 
-def encode_counts(
+def _encode_counts(
     counts: pd.DataFrame, codes: list[str], *, people: list[int | None], kinds: dict[str, str], public: bool
 ) -> tuple[dict[str, dict[str, dict[str, str]]], Ranges]:
     """Encode the rows of one level.
@@ -233,7 +231,7 @@ def encode_counts(
     values
         Period id, category id, column key, then cells joined by commas.
     ranges
-        Limits behind counts, see `plain_numbers`.
+        Limits behind counts, see `_plain_numbers`.
     """
     position = {code: i for i, code in enumerate(codes)}
     counts = counts[counts["area_code"].isin(position)]
@@ -243,12 +241,12 @@ def encode_counts(
     hidden = counts["withheld"].fillna("").astype(str).tolist()
     columns = {key: _cells(counts, name, decimals, hidden) for key, name, decimals in _COLUMNS if name in counts}
     place = [position[code] for code in counts["area_code"].tolist()]
-    kept = Line(
+    kept = Rows(
         people=[people[i] for i in place],
         kinds=[kinds.get(p, "y") for p in counts["period"].astype(str).tolist()],
         categories=counts["category"].astype(str).tolist(),
     )
-    ranges = plain_numbers(columns, kept)
+    ranges = _plain_numbers(columns, kept)
     rows: dict[tuple[str, str], list[int]] = {}
     pairs = zip(*(counts[name].astype(str).tolist() for name in ("period", "category")), strict=True)
     for row, pair in enumerate(pairs):
@@ -266,7 +264,7 @@ def encode_counts(
     return out, ranges
 
 
-def limits(counts: pd.DataFrame, *, level: str, kinds: dict[str, str]) -> dict[str, dict[str, dict[str, list[float]]]]:
+def _limits(counts: pd.DataFrame, *, level: str, kinds: dict[str, str]) -> dict[str, dict[str, dict[str, list[float]]]]:
     """Choose class limits from released values, pooled over all periods of a kind.
 
     Parameters
@@ -285,7 +283,7 @@ def limits(counts: pd.DataFrame, *, level: str, kinds: dict[str, str]) -> dict[s
         there are no others.
     """
     kind = counts["period"].map(lambda period: kinds.get(str(period), "y"))
-    weak = counts["reliability"].isin(list(_RELIABILITY))
+    weak = counts["reliability"].isin(WEAK)
     out: dict[str, dict[str, dict[str, list[float]]]] = {}
     for (name, category), rows in counts.groupby([kind, "category"], sort=True):
         steady = rows[~weak[rows.index]]
@@ -293,7 +291,7 @@ def limits(counts: pd.DataFrame, *, level: str, kinds: dict[str, str]) -> dict[s
         for measure, column in _MEASURES.items():
             found = steady[column].dropna() if measure == "rate" else rows[column].dropna()
             pool = (found if len(found) else rows[column].dropna()).astype(float)
-            pools[measure] = list(palette.class_limits(pool.round(4), percentiles=_PERCENTILES[level]))
+            pools[measure] = list(palette.class_limits(pool.round(4), percentiles=palette.PERCENTILES[level]))
         out.setdefault(str(name), {})[str(category)] = pools
     return out
 
@@ -325,7 +323,7 @@ def _period(period: PeriodInfo) -> dict[str, Any]:
         "start": period.start,
         "end": period.end,
         "complete": period.complete,
-        "kind": period_kind(period.days),
+        "kind": palette.window_kind(period.days),
     }
 
 
@@ -380,7 +378,7 @@ def _level(released: Released, level: str, outlines: Any) -> dict[str, Any]:
     people = [_whole(p) for p in frame["population"]]
     periods = [_period(p) for p in sorted(windows.values(), key=lambda p: (p.start, p.end))]
     kinds = {p["id"]: p["kind"] for p in periods}
-    values, ranges = encode_counts(counts, codes, people=people, kinds=kinds, public=info.audience == "public")
+    values, ranges = _encode_counts(counts, codes, people=people, kinds=kinds, public=info.audience == "public")
     out: dict[str, Any] = {
         "one": one,
         "many": many,
@@ -398,7 +396,7 @@ def _level(released: Released, level: str, outlines: Any) -> dict[str, Any]:
     if level in outlines.areas:
         out["rings"] = outlines.areas[level]
         out["labels"] = outlines.labels[level]
-        out["limits"] = limits(counts, level=level, kinds=kinds)
+        out["limits"] = _limits(counts, level=level, kinds=kinds)
     return out
 
 

@@ -8,11 +8,11 @@ import pandas as pd
 import pyogrio
 import pytest
 
+from pipeline.publish.dictionary import data_dictionary
 from pipeline.publish.exports import write_exports
 from pipeline.statistics.change import ChangeWord
 from pipeline.statistics.rates import Reliability
 from pipeline.tables import AREA_COUNTS, AREAS, PUBLISHED_COUNTS, Level, Measure, Table
-from pipeline.tables.dictionary import data_dictionary
 from tests.kit.released import city
 
 ROOT = Path(__file__).parents[2]
@@ -42,7 +42,7 @@ def documented(table: str, categories: tuple[str, ...] = ()) -> list[dict[str, s
 
 
 def test_the_page_is_the_one_the_contracts_make() -> None:
-    assert data_dictionary() == README, "run: python -m pipeline.tables.dictionary > outputs/README.md"
+    assert data_dictionary() == README, "run: python -m pipeline.publish.dictionary > outputs/README.md"
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
-"""The data dictionary, written from the table contracts: `python -m pipeline.tables.dictionary > outputs/README.md`."""
+"""The data dictionary, written from the table contracts: `python -m pipeline.publish.dictionary > outputs/README.md`."""
 
 import sys
 
+from pipeline.aggregate.circumstances import variable_list
 from pipeline.tables.outputs import AREA_COUNTS, AREA_LAYER, CIRCUMSTANCES, DENSITY_LAYER, HOTSPOT_LAYER, WITHHELD_NOTE
 from pipeline.tables.table import Table
 from pipeline.tables.work import AREA_MONTHS, AREAS, CELLS, INCIDENTS, LOCATIONS, PUBLISHED_COUNTS, QUARANTINE
@@ -77,7 +78,7 @@ def data_dictionary() -> str:
     text += "### area_counts.csv\n\n"
     text += _table(AREA_COUNTS)
     text += "### circumstances.csv\n\n"
-    text += _table(CIRCUMSTANCES)
+    text += _table(CIRCUMSTANCES.described(variables=variable_list()))
     text += "## Stage tables in `work/`\n\n"
     for table in (AREAS, INCIDENTS, QUARANTINE, PUBLISHED_COUNTS, AREA_MONTHS, LOCATIONS, CELLS):
         text += _table(table)
