@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipeline import ingest as readers
+from pipeline.aggregate import reduce
 from pipeline.aggregate.circumstances import TOTAL, VARIABLES, Variable
 from pipeline.publish.briefings import write_briefings
 from pipeline.publish.exports import write_exports
@@ -30,7 +30,7 @@ def test_a_toy_variable_is_counted_released_and_drawn(tmp_path: Path, monkeypatc
     days = [*["03"] * 6, *["20"] * 2]
     rows = [f"{year}-12-{day},,,{530500 + 1000 * (n % 2)},180500,,street,,met,\n" for n, day in enumerate(days)]
     head = "date,time,recorded,easting,northing,strand,place_type,aggravated,organisation,outcome\n"
-    facets = readers.reduce_facets([readers.count_facets(read(write(tmp_path, head + "".join(rows))).part)])
+    facets = reduce.reduce_facets([reduce.count_facets(read(write(tmp_path, head + "".join(rows))).part)])
     mine = facets[(facets["facet"] == TOY.id) & (facets["category"] == "all")]
     assert mine.groupby("value")["incidents"].sum().to_dict() == {"early": 6, "late": 2}
 
