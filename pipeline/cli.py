@@ -173,7 +173,7 @@ def backtest(
     as_json: _JsonOption = False,
     debug: _DebugOption = False,
 ) -> None:
-    """Ask how well each method would have foretold what came next, on the last run.
+    """Measure how well each method would have predicted the months that followed.
 
     Example: hotspots backtest --config config.yaml
     """

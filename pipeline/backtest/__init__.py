@@ -1,9 +1,8 @@
 """How well would the map have done: predictions made from the past alone, scored on what came after."""
 
-from pipeline.backtest.accuracy import Covered, cover
 from pipeline.backtest.methods import Method, standard_methods
-from pipeline.backtest.result import BacktestResult, Interval, MethodScore
 from pipeline.backtest.rolling import backtest, rolling_origins
+from pipeline.backtest.scores import BacktestResult, Covered, Interval, MethodScore, cover
 from pipeline.backtest.study import Mosaic, Past, Study
 
 __all__ = [

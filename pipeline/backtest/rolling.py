@@ -5,10 +5,19 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pipeline.backtest.accuracy import Covered, cover
 from pipeline.backtest.methods import Method, kde_method
-from pipeline.backtest.pooling import FEWEST_ORIGINS, Track, pool, ratio, track, verdict
-from pipeline.backtest.result import BacktestResult, Rung
+from pipeline.backtest.scores import (
+    FEWEST_ORIGINS,
+    BacktestResult,
+    Covered,
+    Rung,
+    Track,
+    cover,
+    pool,
+    ratio,
+    track,
+    verdict,
+)
 from pipeline.backtest.study import Mosaic, Study
 from pipeline.errors import InputError
 

@@ -1,4 +1,4 @@
-"""`hotspots backtest`: how well would each method have foretold what came next, on a finished run."""
+"""`hotspots backtest`: how well each method would have predicted the months that followed, on a finished run."""
 
 import io
 from pathlib import Path

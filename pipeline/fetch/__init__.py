@@ -1,5 +1,6 @@
 """Public data fetched politely: boundaries, residents and police.uk crimes. The only place that opens the network.
 
+`Client` sends the requests, `download` keeps one file, the `fetch_...` functions know one publisher each.
 Nothing here runs unless a person types `hotspots fetch`; a run of the pipeline never asks the network for anything.
 """
 

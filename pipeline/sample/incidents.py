@@ -1,21 +1,238 @@
-"""Synthetic incidents, put together: borough, strands, day, place, details, faults."""
+"""Synthetic incidents, row by row: day, rows that follow others, details, and all of it put together with faults."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
-from pipeline.sample.days import draw_days, draw_delays
-from pipeline.sample.details import describe, draw_online
 from pipeline.sample.faults import plant_faults, planted_faults
-from pipeline.sample.layout import COLUMNS, EXTRACT_DAY, FIRST_DAY, Columns, generator
-from pipeline.sample.pairs import pair_up
+from pipeline.sample.layout import COLUMNS, DAYS, EXTRACT_DAY, FIRST_DAY, Columns, draw, generator, pick
 from pipeline.sample.places import Boroughs, borough_shapes_m, draw_places, lay_towns
-from pipeline.sample.strands import Strands, draw_strands, labels, strand_odds
+from pipeline.sample.strands import GROUPS, Strands, draw_strands, labels, strand_odds
 
-__all__ = ["DEFAULT_ROWS", "DEFAULT_SEED", "incident_chunks", "make_incidents", "to_csv_text"]
+__all__ = [
+    "DEFAULT_ROWS",
+    "DEFAULT_SEED",
+    "incident_chunks",
+    "make_incidents",
+    "to_csv_text",
+]
+
+
+# When it happened: seasons, weekends, a mild trend for each borough, and one invented surge, so that the methods for
+# change and for emerging hotspots have something to find.
+
+WEEKEND = np.array([0.95, 0.94, 0.97, 0.99, 1.07, 1.10, 0.98])  # Monday first
+SURGE = (620, 670, 1.8)  # first and last day, factor; rows of religion only
+
+Index = NDArray[np.int64]
+
+
+def draw_days(rng: np.random.Generator, *, seed: int, borough: Index, group: Index, boroughs: int) -> Index:
+    """Draw the day of each row, shape (n,), from 0 to DAYS - 1.
+
+    Parameters
+    ----------
+    rng
+        Source of chance for the rows.
+    seed
+        Seed of the sample: trends belong to it, so chunks share them.
+    borough, group
+        Position of the borough and strand group of each row, shape (n,).
+    boroughs
+        Number of boroughs.
+    """
+    day = np.arange(DAYS)
+    year = day / 365.25
+    of_year = (FIRST_DAY + day - (FIRST_DAY + day).astype("datetime64[Y]").astype("datetime64[D]")).astype(np.int64)
+    weekday = (FIRST_DAY.astype(np.int64) + 3 + day) % 7  # 1970-01-01 was a Thursday
+    common = (1.0 + 0.14 * np.cos(2 * np.pi * (of_year - 185) / 365.25)) * WEEKEND[weekday]
+    trend = 0.02 + 0.11 * generator(seed, 3).standard_normal(boroughs)
+    odds = common * np.exp(trend[:, None] * (year - 1.5))
+    odds = np.repeat(odds[:, None, :], len(GROUPS), axis=1)
+    first, last, factor = SURGE
+    odds[:, GROUPS.index("religion"), first : last + 1] *= factor
+    return draw(rng, odds.reshape(-1, DAYS), borough * len(GROUPS) + group)
+
+
+def draw_delays(rng: np.random.Generator, count: int) -> Index:
+    """Draw days from occurrence to record, shape (count,): most the same day, a few after months."""
+    kind = rng.random(count)
+    late = 2 + (-16.0 * np.log1p(-rng.random(count))).astype(np.int64)
+    return np.where(kind < 0.62, 0, np.where(kind < 0.82, 1, late))
+
+
+# Rows that follow another: repeat victims, near repeats, and third-party reports of what the police also recorded.
+
+REPEATS = 0.055  # of rows with a place
+ECHOES = 0.012
+SAME_SPOT = 0.6  # of the pairs; the rest are a short walk apart
+MEAN_GAP_DAYS = 9.0
+ECHO_DAYS = 7
+NO_VICTIM = 0.18  # rows without an individual victim
+GOLDEN = 2_654_435_761  # odd, so that multiplying by it modulo 2^32 never gives two victims one number
+
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Positions of first and following rows, shape (pairs,); no row is in two pairs."""
+
+    first: Index
+    later: Index
+    echo: Flags
+    same: Flags
+
+    def follow(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Give each following row its first one's value."""
+        copied = values.copy()
+        copied[self.later] = copied[self.first]
+        return copied
+
+    def days_after(self, rng: np.random.Generator, day: Index) -> Index:
+        """Put each following row days after its first one, or before it where the last day is too near."""
+        wait = 1 + (-MEAN_GAP_DAYS * np.log1p(-rng.random(len(self.first)))).astype(np.int64)
+        gap = np.where(self.echo, rng.integers(0, ECHO_DAYS, len(self.first)), wait)
+        after = day[self.first] + gap
+        moved = day.copy()
+        moved[self.later] = np.clip(np.where(after < DAYS, after, day[self.first] - gap), 0, DAYS - 1)
+        return moved
+
+    def near(self, rng: np.random.Generator, points_m: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Put each following row at its first one's spot, or a short walk from it (metres)."""
+        reach = np.where(self.same, 0.0, np.where(self.echo, 15.0, 50.0))[:, None]
+        moved = points_m.copy()
+        moved[self.later] = points_m[self.first] + np.round(rng.standard_normal((len(self.first), 2)) * reach)
+        return moved
+
+    def victims(self, rng: np.random.Generator, third: Flags, *, start: int) -> NDArray[np.object_]:
+        """Write made-up victims, shape (n,): one for both rows of a repeat on the spot, none from third parties."""
+        serial = start + np.arange(len(third))
+        known = self.same & ~self.echo
+        serial[self.later[known]] = serial[self.first[known]]
+        words = np.array([f"SYN-V{value:08x}" for value in serial * GOLDEN % (1 << 32)], dtype=object)
+        blank = rng.random(len(third)) < NO_VICTIM
+        blank[self.first[known]] = blank[self.later[known]] = False
+        words[blank | third] = ""
+        return words
+
+
+def pair_up(rng: np.random.Generator, borough: Index, online: Flags) -> Pairs:
+    """Choose pairs among the rows of one borough that have a place."""
+    deck = rng.permutation(np.flatnonzero(~online))
+    deck = deck[np.argsort(borough[deck], kind="stable")]
+    first, later = deck[0 : len(deck) - 1 : 2], deck[1::2]
+    chance = rng.random(len(first))
+    keep = (borough[first] == borough[later]) & (chance < 2 * (REPEATS + ECHOES))
+    first, later, echo = first[keep], later[keep], chance[keep] >= 2 * REPEATS
+    return Pairs(first=first, later=later, echo=echo, same=rng.random(len(first)) < SAME_SPOT)
+
+
+# What else an extract states about a row: kind, offence, place type, route, outcome.
+
+OFFENCES = {
+    "Public order": 0.41,
+    "Violence against the person": 0.36,
+    "Harassment": 0.10,
+    "Criminal damage": 0.08,
+    "Theft": 0.02,
+    "Sexual offences": 0.01,
+    "Other": 0.02,
+}
+ONLINE_OFFENCES = {"Malicious communications": 0.62, "Harassment": 0.30, "Public order": 0.05, "Other": 0.03}
+CENTRAL_PLACES = {
+    "street": 0.38,
+    "transport hub": 0.16,
+    "shop": 0.15,
+    "licensed premises": 0.10,
+    "dwelling": 0.08,
+    "workplace": 0.05,
+    "place of worship": 0.03,
+    "school or college": 0.03,
+    "park": 0.02,
+}
+OTHER_PLACES = {
+    "street": 0.37,
+    "dwelling": 0.34,
+    "school or college": 0.07,
+    "shop": 0.07,
+    "park": 0.06,
+    "workplace": 0.05,
+    "place of worship": 0.02,
+    "hospital": 0.02,
+}
+ROUTES = {"telephone": 0.52, "in person": 0.20, "online form": 0.17, "officer": 0.08, "": 0.03}
+OUTCOMES = {
+    "no suspect identified": 0.43,
+    "victim does not support": 0.27,
+    "evidential difficulties": 0.135,
+    "charged": 0.105,
+    "community resolution": 0.03,
+    "caution": 0.015,
+    "not in the public interest": 0.015,
+}
+# Odds by hour of the day, midnight first.
+HOURS = np.array(
+    [30, 24, 19, 13, 9, 8, 12, 22, 38, 40, 40, 43, 50, 50, 52, 62, 66, 66, 62, 57, 50, 46, 44, 38], dtype=float
+)
+NO_HOUR = 0.06
+PENDING_DAYS = 80.0  # time constant of an investigation
+
+
+def draw_online(rng: np.random.Generator, strands: Strands) -> Flags:
+    """Decide which rows happened online, more of the antisemitic and transphobic ones, shape (n,)."""
+    chance = 0.09 + 0.10 * strands.antisemitic + 0.08 * strands.transgender
+    return rng.random(len(chance)) < chance
+
+
+def describe(
+    rng: np.random.Generator,
+    strands: Strands,
+    *,
+    central: Flags,
+    online: Flags,
+    third: Flags,
+    age_days: NDArray[np.int64],
+) -> Columns:
+    """Write the descriptive columns.
+
+    Parameters
+    ----------
+    rng
+        Source of chance.
+    strands
+        Strands of the rows.
+    central, online, third
+        Whether each row belongs to a centre, happened online, comes from a third-party organisation; shape (n,).
+    age_days
+        Days from the record to the extract, shape (n,): the younger, the likelier still pending.
+    """
+    count = len(central)
+    offence = ~third & (rng.random(count) < 0.91)
+    hour = draw(rng, HOURS[None, :], np.zeros(count, dtype=np.int64)).astype(str).astype(object)
+    hour[rng.random(count) < NO_HOUR] = ""
+    group = np.where(online, pick(rng, ONLINE_OFFENCES, count), pick(rng, OFFENCES, count))
+    worse = (strands.race | strands.religion) & (rng.random(count) < 0.64)
+    place = np.where(central, pick(rng, CENTRAL_PLACES, count), pick(rng, OTHER_PLACES, count))
+    outcome = pick(rng, OUTCOMES, count)
+    outcome[rng.random(count) < 0.97 * np.exp(-age_days / PENDING_DAYS)] = "pending"
+    return {
+        "hour": hour,
+        "offence_group": np.where(offence, group, "Non-crime incident"),
+        "kind": np.where(offence, "offence", "incident").astype(object),
+        "aggravated": np.where(offence & worse, "yes", "no").astype(object),
+        "flag_status": pick(rng, {"confirmed": 0.88, "presumed": 0.12}, count),
+        "place_type": np.where(online, "online", place),
+        "reporting_route": np.where(third, "third party", pick(rng, ROUTES, count)),
+        "online": np.where(online, "yes", "no").astype(object),
+        "outcome": np.where(offence, outcome, ""),
+    }
+
 
 DEFAULT_SEED = 2025
 DEFAULT_ROWS = 40_000

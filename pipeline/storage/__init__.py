@@ -1,1 +1,1 @@
-"""Files, Parquet, DuckDB, the workspace of a run and its manifest."""
+"""Files, Parquet, DuckDB, the workspace of a run and its manifest. Nothing is exported: import from the module."""
