@@ -18,10 +18,10 @@ whatever `pipeline` is there (`python -P -m pipeline` does not).
 
 import importlib.metadata
 import json
+import os
 import sys
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
+from urllib.parse import unquote, urlsplit
 
 import pipeline
 
@@ -32,11 +32,14 @@ HERE = Path(__file__).resolve().parents[1]
 
 def another_version() -> str:
     """Return what is wrong if this is a copy of another version than the installed one and hides it, else nothing."""
-    folder = installed_folder()
-    if folder is None or folder == HERE:
+    try:
+        version = importlib.metadata.version("hotspots")
+    except importlib.metadata.PackageNotFoundError:
         return ""
-    version = importlib.metadata.version("hotspots")
-    if version == pipeline.__version__:
+    if version == pipeline.__version__:  # nearly always, so the rest costs the start of a command nothing
+        return ""
+    folder = installed_folder()
+    if folder is None or folder == HERE:  # an editable installation whose version was raised: `pip install -e .` again
         return ""
     return (
         f"version {pipeline.__version__} in {HERE} stands in front of version {version}, which is installed in {folder}"
@@ -51,7 +54,8 @@ def installed_folder() -> Path | None:
     except (importlib.metadata.PackageNotFoundError, ValueError):
         return None
     if origin.get("dir_info", {}).get("editable"):  # the files stayed where they were
-        root = Path(url2pathname(urlsplit(origin["url"]).path))
+        path = unquote(urlsplit(origin["url"]).path)
+        root = Path(path.lstrip("/") if os.name == "nt" else path)  # file:///C:/... and file:///home/...
     else:
         root = Path(str(installed.locate_file("")))
     return (root / HERE.name).resolve()
