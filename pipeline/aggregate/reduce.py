@@ -156,7 +156,8 @@ def count_area_months(part: Path | OpenPart, *, region_code: str, memory_limit_m
     """Count one part by area, month and category.
 
     A ward holds the points inside it. A borough holds the points in its wards and the rows that name it without a
-    point. The region holds all of these and the rows without any borough; points outside all areas are in none.
+    point. The region holds all of these and the rows without any borough; points outside all areas, and rows in areas
+    that the data does not cover, are in none.
     Every incident counts once in `all` and once in each of its categories.
 
     Parameters
@@ -175,7 +176,7 @@ def count_area_months(part: Path | OpenPart, *, region_code: str, memory_limit_m
             f"""
             WITH small AS (
                 SELECT ward_code, borough_code, place, month, categories, count(*) AS incidents, {asked.outcomes}
-                FROM PARTS WHERE place <> 'outside' GROUP BY ALL
+                FROM PARTS WHERE place NOT IN ('outside', 'not_covered') GROUP BY ALL
             ), long AS (
                 SELECT * EXCLUDE categories, unnest(list_prepend('all', CASE WHEN coalesce(categories, '') = ''
                     THEN []::VARCHAR[] ELSE string_split(categories, ';') END)) AS category
@@ -208,7 +209,7 @@ def count_facets(part: Path | OpenPart, *, memory_limit_mb: int = 1000) -> pd.Da
 
     Columns organisation, area_code (borough; empty where a row has none), month, category, facet, value, incidents.
     Facets: the ids of `VARIABLES`, and `TOTAL` (every row). A variable that crosses two others is counted for the whole
-    region (area_code `WHOLE`). Rows without a value are in no facet but `TOTAL`, points outside all areas in none.
+    region (area_code `WHOLE`). Rows without a value are in no facet but `TOTAL`, rows outside the study area in none.
     """
     with open_part(part, memory_limit_mb=memory_limit_mb) as asked:
         # A column that is empty throughout costs a grouping and gives nothing: such variables are left out beforehand.
@@ -230,7 +231,7 @@ def count_facets(part: Path | OpenPart, *, memory_limit_mb: int = 1000) -> pd.Da
             WITH described AS (
                 SELECT organisation, coalesce(borough_code, '') AS area_code, month,
                        coalesce(categories, '') AS categories, {values}
-                FROM PARTS WHERE place <> 'outside'
+                FROM PARTS WHERE place NOT IN ('outside', 'not_covered')
             ), small AS (
                 SELECT organisation, CASE WHEN GROUPING(area_code) = 1 THEN {literal(WHOLE)} ELSE area_code END
                        AS area_code, month, categories, CASE {pick} END AS facet,

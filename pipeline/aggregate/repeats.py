@@ -207,7 +207,7 @@ MOST_ROWS = 2_000_000
 """Records compared at most: beyond, the pairs would take the memory of the whole run."""
 MONTHS = 12
 _COMPARED = ("incident_id", "organisation", "occurred_on", "date_precision", "categories", "easting_m", "northing_m",
-             "ward_code", "borough_code")  # fmt: skip
+             "ward_code", "borough_code", "place")  # fmt: skip
 _COUNTED = ("month", "victim_hash", "easting_m", "northing_m", "online", "place")
 
 
@@ -252,6 +252,7 @@ def repeats_report(
         note = f"not looked for: more than {MOST_ROWS:,} incidents"
         return {"probable_duplicates": {"note": note}, "repeats": {"note": note}}
     counted = read(_COUNTED, months=(window.first_month, window.last_month))
+    counted = counted[counted["place"] != Place.NOT_COVERED].copy()
     for easting_m, northing_m in placeholders:
         near = (counted["easting_m"] - easting_m).abs().le(1) & (counted["northing_m"] - northing_m).abs().le(1)
         counted.loc[near, ["easting_m", "northing_m"]] = np.nan
@@ -268,7 +269,7 @@ def _compared(read: ReadColumns, organisations: Sequence[str]) -> dict[str, Any]
     if len(organisations) < 2:
         return {"note": "one organisation recorded everything"}
     records = read(_COMPARED)
-    records = records[records["date_precision"] == "day"]
+    records = records[(records["date_precision"] == "day") & (records["place"] != Place.NOT_COVERED)]
     pairs = probable_duplicates(records)
     return {
         "rule": "two organisations, a common category, within 7 days, the same place; flagged, never merged",

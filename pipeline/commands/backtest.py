@@ -11,10 +11,11 @@ from pipeline.backtest import BacktestResult, Study, backtest, rolling_origins, 
 from pipeline.config import Config
 from pipeline.config.loading import load_config
 from pipeline.errors import InputError
+from pipeline.geography.coverage import StudyArea
 from pipeline.geography.grid import Grid
 from pipeline.storage.files import write_bytes, write_json
 from pipeline.storage.parquet import read_table
-from pipeline.tables import AREAS, LOCATIONS, Level
+from pipeline.tables import AREAS, LOCATIONS
 
 __all__ = ["run_backtest"]
 
@@ -43,9 +44,9 @@ def run_backtest(config_path: Path) -> tuple[BacktestResult, Path]:
 
 def _result(config: Config, locations: pd.DataFrame, areas: Any) -> BacktestResult:
     settings = config.backtest
-    region = areas.loc[areas["level"] == Level.REGION].geometry.iloc[0]
-    wards = areas[areas["level"] == Level.WARD].reset_index(drop=True)
-    grid = Grid.covering(region.bounds, cell_m=settings.cell_m)
+    ground = StudyArea.of(areas)
+    wards = ground.wards.reset_index(drop=True)
+    grid = Grid.covering(ground.outline.bounds, cell_m=settings.cell_m)
     rows = locations.loc[locations.index.repeat(locations["incidents"].astype(int))]
     months = rows["month"].to_numpy(dtype=np.int64)
     when = months // 100 * 12 + months % 100
@@ -54,7 +55,7 @@ def _result(config: Config, locations: pd.DataFrame, areas: Any) -> BacktestResu
         rows[["easting_m", "northing_m"]].to_numpy(dtype=np.float64),
         when=when,
         grid=grid,
-        inside=grid.fraction(region),
+        inside=grid.fraction(ground.outline),
         area_of=pd.Index(wards["area_code"]).get_indexer(rows["ward_code"]),
         area_km2=wards["area_km2"].to_numpy(dtype=np.float64),
         population=people,

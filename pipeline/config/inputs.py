@@ -127,8 +127,9 @@ class Areas(Section):
     population: tuple[PopulationFile, ...] = Field((), description="Denominators, by area code.")
     not_covered: tuple[Code, ...] = Field(
         (),
-        description="Codes of areas the data does not cover: shown as such, never as zero. A run names boroughs with "
-        "under 5 % of the typical count, which may belong here.",
+        description="Codes of boroughs or wards the data does not cover: shown as such, never as zero, and no part of "
+        "any mean, rate, background or test; incidents in them are counted in quality.json alone. A run names boroughs "
+        "with under 5 % of the typical count, which may belong here.",
     )
     visitor_areas: tuple[Code, ...] = Field(
         (), description="Areas where visitors dominate: no resident rate is given, nor for their wards."

@@ -433,7 +433,7 @@ def _classify_wards(data: DetectInput) -> Findings:
     # A period that the data covers in part would look like a fall: only whole ones make a history.
     periods = windows(settings.kind, first=month_of(first), last=month_of(last))
     periods = tuple(p for p in periods if not is_partial(p, first_date=first, last_date=last))
-    wards = data.wards.sort_values("area_code")
+    wards = data.study.wards.sort_values("area_code")
     weights = contiguity(wards.geometry.to_numpy(), snap_m=GAP_M)
     people = wards["population"].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
     breaks = () if config.periods.ignore_breaks else config.periods.breaks

@@ -556,17 +556,17 @@ SHARED_CORNER_M = 0.01  # cells that meet do so exactly but for rounding: a cent
 def _cells(data: DetectInput) -> Findings:
     """Test the analysis cells of one window."""
     settings = data.config.detect.gistar
-    region = data.region
+    ground = data.study.outline
     grid: Grid | HexGrid
     if settings.grid == "square":
-        grid = Grid.covering(region.bounds, cell_m=settings.cell_m)
+        grid = Grid.covering(ground.bounds, cell_m=settings.cell_m)
     else:
-        grid = HexGrid.covering(region.bounds, size_m=settings.cell_m)
+        grid = HexGrid.covering(ground.bounds, size_m=settings.cell_m)
     # Cells wholly outside the study area cannot hold an incident: their zeros would make all others look hot.
     index = np.arange(len(grid))
     shapes = grid.polygons(index)
-    shapely.prepare(region)
-    index = index[shapely.intersects(region, shapes)]
+    shapely.prepare(ground)
+    index = index[shapely.intersects(ground, shapes)]
     weights = contiguity(shapes[index], snap_m=SHARED_CORNER_M)
     centres = grid.centre(index)
     rows = month_rows(data.locations, data.window.headline)

@@ -12,7 +12,8 @@ import pandas as pd
 from pipeline.config import Config
 from pipeline.detect.kde import BandwidthChoice
 from pipeline.domain.periods import Period, Windows
-from pipeline.tables import Level, Table
+from pipeline.geography.coverage import StudyArea
+from pipeline.tables import Table
 
 __all__ = ["DetectInput", "Findings", "Method", "Need", "Scope"]
 
@@ -49,6 +50,8 @@ class DetectInput:
         All settings; a method reads its own section.
     areas
         Table `areas`, every level, outlines in the working system.
+    study
+        The part of the areas that the data covers: what every mean, background and test refers to.
     locations
         Table `locations`: incidents per place, month and set of categories; no row where the source has no points.
     victims
@@ -69,6 +72,7 @@ class DetectInput:
 
     config: Config
     areas: gpd.GeoDataFrame
+    study: StudyArea
     locations: pd.DataFrame
     victims: pd.DataFrame | None
     incidents: pd.DataFrame | None
@@ -76,16 +80,6 @@ class DetectInput:
     span: tuple[date, date]
     window: Windows
     bandwidth: BandwidthChoice | None
-
-    @property
-    def region(self) -> Any:
-        """Outline of the whole study area, in the working system."""
-        return self.areas.loc[self.areas["level"] == Level.REGION].geometry.iloc[0]
-
-    @property
-    def wards(self) -> gpd.GeoDataFrame:
-        """The wards that the source covers."""
-        return self.areas[(self.areas["level"] == Level.WARD) & self.areas["covered"].astype(bool)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,6 @@ from pipeline.detect.kde import SCALE, Surface, bin_linear, density_from_bins, k
 from pipeline.detect.method import DetectInput, Findings, Method, Need, Scope
 from pipeline.errors import InputError
 from pipeline.geography.grid import Grid
-from pipeline.tables import Level
 
 __all__ = ["MEASURES", "METHOD", "RiskSurface", "population_bins", "risk_surface"]
 
@@ -203,8 +202,8 @@ def _incidents_over_residents(data: DetectInput) -> Findings:
     if data.bandwidth is None:
         return Findings()
     bandwidth_m = data.bandwidth.bandwidth_m
-    wards = data.areas[(data.areas["level"] == Level.WARD) & data.areas["population"].notna()]
-    grid = kde_grid(data.region.bounds, bandwidth_m=bandwidth_m, kernel=settings.kernel, cell_m=settings.cell_m)
+    wards = data.study.wards[data.study.wards["population"].notna()]
+    grid = kde_grid(data.study.outline.bounds, bandwidth_m=bandwidth_m, kernel=settings.kernel, cell_m=settings.cell_m)
     # One kernel, bandwidth and grid for both, so that where risk is even their ratio is even.
     options: dict[str, Any] = {"grid": grid, "bandwidth_m": bandwidth_m, "kernel": settings.kernel}
     xy, weights = places_of(month_rows(data.locations, data.window.headline), category="all")

@@ -23,7 +23,7 @@ from pipeline.ingest.incidents.account import PartReport, decisions
 from pipeline.ingest.incidents.categories import listed_categories, merged_labels
 from pipeline.ingest.incidents.duplicates import settle_duplicates
 from pipeline.ingest.incidents.read import ReadJob, read_incidents, require_incident_columns
-from pipeline.ingest.quality import counts_quality, incidents_quality, scarce_boroughs
+from pipeline.ingest.quality import counts_quality, incidents_quality, scarce_boroughs, uncovered_caution
 
 __all__ = [
     "LOOKUP_COLUMNS",
@@ -56,4 +56,5 @@ __all__ = [
     "scarce_boroughs",
     "settle_duplicates",
     "source_labels",
+    "uncovered_caution",
 ]

@@ -34,6 +34,7 @@ __all__ = [
     "scarce",
     "scarce_boroughs",
     "summed",
+    "uncovered_caution",
 ]
 
 
@@ -287,6 +288,37 @@ def scarce_boroughs(counts: pd.DataFrame, *, areas: pd.DataFrame) -> tuple[list[
     return coverage_caution({code: int(sums.get(code, 0)) for code in names}, names=names)
 
 
+def uncovered_caution(counts: Mapping[str, int], *, names: Mapping[str, str]) -> tuple[list[dict[str, object]], str]:
+    """Name the areas that settings call not covered and that have incidents all the same.
+
+    Parameters
+    ----------
+    counts
+        Incidents by the code of such an area, or of the borough that it is a part of.
+    names
+        Name of each area.
+
+    Returns
+    -------
+    found, caution
+        Code, name and count of each such area, most first, and a sentence; none and an empty text where there are none.
+    """
+    codes = sorted((c for c, n in counts.items() if n > 0), key=lambda c: (-counts[c], c))
+    found: list[dict[str, object]] = [
+        {"area_code": code, "name": names.get(code, code), "incidents": counts[code]} for code in codes
+    ]
+    if not codes:
+        return [], ""
+    total = sum(counts[code] for code in codes)
+    listed = ", ".join(f"{names.get(code, code)} {counts[code]:,}" for code in codes[:_LISTED])
+    more = f" and {len(codes) - _LISTED} more" if len(codes) > _LISTED else ""
+    return found, (
+        f"{total:,} {'incident lies' if total == 1 else 'incidents lie'} in areas that areas.not_covered names "
+        f"({listed}{more}): counted in quality.json under not_covered, in no figure, map or method. If the files do "
+        "cover them, take their codes out."
+    )
+
+
 # The account of a run on incidents.
 
 
@@ -335,15 +367,18 @@ def incidents_quality(
     require_kept(read, rules, max_pct=max_quarantined_pct, files=len(parts))
     by_place = places.groupby("place")["incidents"].sum()
     kept = int(places["incidents"].sum())
-    inside, outside, borough, none = (int(by_place.get(place, 0)) for place in Place)
+    inside, outside, uncovered, borough, none = (int(by_place.get(place, 0)) for place in Place)
     kept_by_source = places.groupby("source")["incidents"].sum()
     # Counted twice in different ways: by the reader row by row, and by the database over what was kept.
     for part in parts:
         left = int(kept_by_source.get(part.source, 0)) + duplicates.get(part.source, 0)
         if part.rows_read != part.incidents + sum(part.quarantined.values()) or part.incidents != left:
             raise broken(f"rows of {part.source}: {part.rows_read} read, {part.quarantined} refused, {left} kept")
-    if kept != inside + outside + borough + none:
-        raise broken(f"{kept} incidents, but {inside} inside, {outside} outside, {borough + none} without a place")
+    if kept != inside + outside + uncovered + borough + none:
+        raise broken(
+            f"{kept} incidents, but {inside} inside, {outside} outside, {uncovered} in areas that are not covered, "
+            f"{borough + none} without a place"
+        )
     rates = hit_rates(places, lost=summed(p.lost_places for p in parts), target_pct=geocode_target_pct)
     online = int(places.loc[places["online"].astype(bool), "incidents"].sum())
     return {
@@ -354,6 +389,7 @@ def incidents_quality(
             "duplicates": left_out,
             "incidents_inside_areas": inside,
             "incidents_outside_areas": outside,
+            "incidents_not_covered": uncovered,
             "incidents_without_a_place": borough + none,
         },
         "quarantined_pct": pct(refused, read),
@@ -392,6 +428,7 @@ def hit_rates(places: pd.DataFrame, *, lost: Mapping[int, int], target_pct: floa
         As for `incidents_quality`. Online rows have no place by nature and count on neither side.
     lost
         Rows refused for their place, by month (0 where unknown): they should have had one, and belong to no borough.
+        Rows in areas that are not covered count on neither side either.
     target_pct
         Rule of thumb, in per cent (Ratcliffe 2004: 85).
 
@@ -400,7 +437,7 @@ def hit_rates(places: pd.DataFrame, *, lost: Mapping[int, int], target_pct: floa
     rates
         Rows and `placed_pct` (None where there is no row), areas and months under the target marked.
     """
-    due = places[~places["online"].astype(bool)]
+    due = places[~places["online"].astype(bool) & (places["place"] != Place.NOT_COVERED)]
     table = pd.DataFrame(
         {
             "area_code": due["borough_code"].astype("str"),

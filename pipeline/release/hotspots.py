@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.detect.density import density_bands, lowered, month_rows
 from pipeline.domain.bands import Bands, count_bands
+from pipeline.geography.coverage import StudyArea
 from pipeline.geography.grid import HexGrid
 from pipeline.release.linked_tables import HotspotFacts
 from pipeline.release.released import ReleasePlan
@@ -190,9 +191,12 @@ def release_density(
     if total < profile.min_density_incidents:
         note = f"Density is shown from {profile.min_density_incidents:,} incidents on: there are fewer in the period."
         return Outlines(_empty(DENSITY_LAYER, areas), note)
+    ground = StudyArea.of(areas).outline
+    if ground.is_empty:
+        return Outlines(_empty(DENSITY_LAYER, areas), "Density is not shown: the data does not cover these areas.")
     made = density_bands(
         chosen,
-        study_area=shapely.union_all(areas.loc[areas["level"] == "borough"].geometry.to_numpy()),
+        study_area=ground,
         crs=areas.crs,
         settings=settings,
         bandwidth_m=max(bandwidth_m, profile.min_bandwidth_m),

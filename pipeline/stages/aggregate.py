@@ -10,7 +10,7 @@ from pipeline.aggregate.counts import data_span, published_months
 from pipeline.aggregate.reduce import KEPT, CountJob, count_part, merge_kept, merge_locations, merge_victims
 from pipeline.aggregate.repeats import repeats_report
 from pipeline.domain.periods import month_of
-from pipeline.ingest import PartReport, incidents_quality, scarce_boroughs
+from pipeline.ingest import PartReport, incidents_quality, scarce_boroughs, uncovered_caution
 from pipeline.stages import Context
 from pipeline.stages.context import RecordKind
 from pipeline.storage.duckdb import guarded
@@ -18,7 +18,7 @@ from pipeline.storage.files import read_json, write_json
 from pipeline.storage.manifest import key_of
 from pipeline.storage.parquet import read_columns, read_table, write_table
 from pipeline.storage.workspace import link_tree
-from pipeline.tables import AREA_MONTHS, AREAS, LOCATIONS, PUBLISHED_COUNTS
+from pipeline.tables import AREA_MONTHS, AREAS, LOCATIONS, PUBLISHED_COUNTS, Place
 
 __all__ = ["run"]
 
@@ -34,8 +34,9 @@ def run(context: Context) -> None:
         months, places = _merge(context, record, _count(context, record), window=(first, last))
     else:
         areas = read_table(context.work("areas.parquet"), AREAS, crs=config.crs.working)
+        table = read_table(context.work("published_counts.parquet"), PUBLISHED_COUNTS)
         months = published_months(
-            read_table(context.work("published_counts.parquet"), PUBLISHED_COUNTS),
+            table[~table["area_code"].isin(areas.loc[~areas["covered"].astype(bool), "area_code"])],
             parents=areas.set_index("area_code")["parent_code"],
             region_code=config.areas.region.code,
             whole=config.categories.all_from,
@@ -110,7 +111,12 @@ def _merge(
             placeholders=[(p.easting_m, p.northing_m) for p in config.detect.placeholder_locations],
         )
     areas = pd.read_parquet(context.work("areas.parquet"), columns=["area_code", "level", "name", "covered"])
-    scarce, caution = scarce_boroughs(tables["area_months"], areas=areas)
+    scarce, hardly = scarce_boroughs(tables["area_months"], areas=areas)
+    left_out = places[places["place"] == Place.NOT_COVERED].groupby("borough_code")["incidents"].sum()
+    uncovered, beside = uncovered_caution(
+        {str(code): int(n) for code, n in left_out.items()},
+        names=dict(zip(areas["area_code"], areas["name"], strict=True)),
+    )
     quality = incidents_quality(
         [PartReport.restored(part["report"]) for part in record["parts"]],
         duplicates=record["duplicates"]["by_source"],
@@ -123,6 +129,7 @@ def _merge(
 
     for name in ("facets", "places"):
         tables[name].to_parquet(context.work(f"{name}.parquet"), index=False, compression="zstd")
-    write_json(context.folder / "quality.json", quality | same | {"scarce_boroughs": scarce})
-    context.cautions += [caution] if caution else []
+    named = {"scarce_boroughs": scarce, "not_covered": uncovered}
+    write_json(context.folder / "quality.json", quality | same | named)
+    context.cautions += [caution for caution in (hardly, beside) if caution]
     return tables["area_months"], rows

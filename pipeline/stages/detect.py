@@ -11,6 +11,7 @@ from pipeline.aggregate.counts import sum_periods
 from pipeline.detect import METHODS, DetectInput, Findings, Need, Scope
 from pipeline.detect.density import bandwidth_of, month_rows
 from pipeline.domain.periods import Period, Windows, choose_windows
+from pipeline.geography.coverage import StudyArea
 from pipeline.stages.context import Context
 from pipeline.storage.files import read_json, write_json
 from pipeline.storage.parquet import read_table, write_layer, write_table
@@ -60,13 +61,14 @@ def _load(context: Context, window: Windows, *, needs: frozenset[Need]) -> Detec
 
     def ward_counts(periods: Sequence[Period], categories: Sequence[str]) -> pd.DataFrame:
         months = read_table(context.work("area_months.parquet"), AREA_MONTHS)
-        wards = data.wards.sort_values("area_code")[["area_code", "level"]]
+        wards = data.study.wards.sort_values("area_code")[["area_code", "level"]]
         return sum_periods(months[months["level"] == Level.WARD], periods, areas=wards, categories=categories)
 
     in_headline = month_rows(locations, window.headline)
     data = DetectInput(
         config=config,
         areas=areas,
+        study=StudyArea.of(areas),
         locations=locations,
         victims=victims if victims is not None and len(victims) else None,
         incidents=incidents,
@@ -80,7 +82,7 @@ def _load(context: Context, window: Windows, *, needs: frozenset[Need]) -> Detec
 
 def _missing(data: DetectInput) -> frozenset[Need]:
     """Return what the source does not have."""
-    people = data.areas.loc[data.areas["level"] == Level.WARD, "population"].notna().any()
+    people = data.study.wards["population"].notna().any()
     found = {Need.POINTS: len(data.locations) > 0, Need.POPULATION: bool(people)}
     return frozenset(need for need, has in found.items() if not has)
 

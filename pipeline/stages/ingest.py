@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from pipeline.config import IncidentSource, PublishedSource
+from pipeline.domain.categories import ROOT
 from pipeline.geography.areas import AreaIndex
 from pipeline.geography.projection import working_crs
 from pipeline.ingest import (
@@ -32,6 +33,7 @@ from pipeline.ingest import (
     scarce_boroughs,
     settle_duplicates,
     source_labels,
+    uncovered_caution,
 )
 from pipeline.stages import Context
 from pipeline.stages.context import RecordKind
@@ -76,7 +78,12 @@ def _areas(context: Context) -> tuple[AreaSet, str]:
             return AreaSet(table, pd.read_parquet(context.work(_PEOPLE)), record["report"]), key
 
     areas = read_areas(
-        config.areas, base=context.base, working=config.crs.working, limits=config.run, scratch=context.folder
+        config.areas,
+        base=context.base,
+        working=config.crs.working,
+        limits=config.run,
+        scratch=context.folder,
+        own_boroughs=bool(config.published_counts),
     )
     choices: dict[str, Any] = {}
     if not config.published_counts:
@@ -258,10 +265,15 @@ def _published(context: Context, areas: AreaSet) -> dict[str, Any]:
     wards = areas.level(Level.WARD)
     parents = dict(zip(wards["area_code"], wards["parent_code"], strict=True))
     by_borough = incidents_by_borough(table, parents=parents, whole=config.categories.all_from)
-    scarce, caution = scarce_boroughs(by_borough, areas=areas.table)
+    scarce, hardly = scarce_boroughs(by_borough, areas=areas.table)
+    uncovered, beside = uncovered_caution(
+        _left_out(by_borough, areas=areas.table),
+        names=dict(zip(areas.table["area_code"], areas.table["name"], strict=True)),
+    )
 
-    write_json(context.folder / "quality.json", quality | {"scarce_boroughs": scarce})
-    context.cautions += [caution] if caution else []
+    named = {"scarce_boroughs": scarce, "not_covered": uncovered}
+    write_json(context.folder / "quality.json", quality | named)
+    context.cautions += [caution for caution in (hardly, beside) if caution]
     context.counters |= {"rows": sum(report.rows_read for report in reports), "quarantined": len(refused)}
     dropped = relations[relations["violations"] > 0]
     if len(dropped):
@@ -274,3 +286,10 @@ def _published(context: Context, areas: AreaSet) -> dict[str, Any]:
         "last_date": first_day(max(report.last_month for report in reports)) if months else "",
         "parts": [],
     }
+
+
+def _left_out(by_borough: pd.DataFrame, *, areas: pd.DataFrame) -> dict[str, int]:
+    """Return the published incidents of boroughs that settings call not covered."""
+    out = areas.loc[~areas["covered"].astype(bool), "area_code"]
+    rows = by_borough[(by_borough["category"] == ROOT) & by_borough["area_code"].isin(out)]
+    return {str(code): int(n) for code, n in rows.groupby("area_code")["incidents"].sum().items()}

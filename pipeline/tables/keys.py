@@ -23,9 +23,14 @@ class Measure(StrEnum):
 
 
 class Place(StrEnum):
-    """How an incident is placed. Only a `POINT` is in a ward; `BOROUGH` has no usable point but names its borough."""
+    """How an incident is placed. Only a `POINT` is in a ward; `BOROUGH` has no usable point but names its borough.
+
+    `NOT_COVERED` lies in an area that the settings say the data does not cover: like one `OUTSIDE` all areas it is
+    accounted for, and is part of no count, rate or method.
+    """
 
     POINT = "point"
     OUTSIDE = "outside"
+    NOT_COVERED = "not_covered"
     BOROUGH = "borough"
     NONE = "none"

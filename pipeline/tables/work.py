@@ -42,7 +42,8 @@ INCIDENTS = Table(
         Column(
             "place",
             "string",
-            "`point`, `outside` (a point outside all areas), `borough` (no point, borough named) or `none`.",
+            "`point`, `outside` (a point outside all areas), `not_covered` (in an area of `areas.not_covered`), "
+            "`borough` (no point, borough named) or `none`.",
         ),
         Column("snapped", "bool", "Outside all areas, given to the nearest."),
         Column("ward_code", "string", "Ward.", null=True),
@@ -88,10 +89,10 @@ AREAS = Table(
         Column("level", "string", "`ward`, `borough` or `region`."),
         Column("name", "string", "Name."),
         Column("parent_code", "string", "Code of the area it lies in.", null=True),
-        Column("population", "int", "Residents.", null=True),
+        Column("population", "int", "Residents; of an area that is covered in part, those of the part.", null=True),
         Column("population_year", "int", "Year of the population.", null=True),
         Column("vintage", "string", "Edition of the boundaries.", null=True),
-        Column("area_km2", "float", "Area in square kilometres."),
+        Column("area_km2", "float", "Square kilometres; of an area that is covered in part, those of the part."),
         Column("covered", "bool", "Whether the data covers it."),
         Column("geometry", "geometry", "Outline in the working system."),
     ),

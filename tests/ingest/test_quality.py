@@ -66,7 +66,7 @@ def test_every_row_is_somewhere() -> None:
     found = assemble(part, where, duplicates={"police/a.csv": 2}, conflicting=1)
     assert found["accounting"] == {
         "rows_read": 100, "incidents": 88, "quarantined": 10, "duplicates": 2, "incidents_inside_areas": 70,
-        "incidents_outside_areas": 5, "incidents_without_a_place": 13,
+        "incidents_outside_areas": 5, "incidents_not_covered": 0, "incidents_without_a_place": 13,
     }  # fmt: skip
     assert found["quarantined_pct"] == 10
     assert found["quarantined_by_rule"] == {"date_missing": 3, "far": 7}
@@ -151,7 +151,7 @@ def test_the_report_of_a_file_that_was_really_read(tmp_path: Path) -> None:
     )
     assert report["accounting"] == {
         "rows_read": 5, "incidents": 3, "quarantined": 1, "duplicates": 1, "incidents_inside_areas": 1,
-        "incidents_outside_areas": 1, "incidents_without_a_place": 1,
+        "incidents_outside_areas": 1, "incidents_not_covered": 0, "incidents_without_a_place": 1,
     }  # fmt: skip
     assert report["geocode"]["placed_pct"] == 50.0  # two of four: one without a place, one at (0, 0)
 

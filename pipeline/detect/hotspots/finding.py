@@ -819,7 +819,7 @@ def members_of(rows: pd.DataFrame, outlines: gpd.GeoDataFrame) -> pd.DataFrame:
 
 def _background(data: DetectInput) -> Background:
     """Return where incidents would fall by chance: over the covered area, by residents where they are known."""
-    wards = data.wards
+    wards = data.study.wards
     grid = Grid.covering(tuple(wards.total_bounds), cell_m=NULL_CELL_M)
     populated = bool(wards["population"].notna().all())
     people = (

@@ -294,7 +294,7 @@ def _scan(data: DetectInput) -> Findings:
     months = month_range(*map(month_of, data.span))
     # Places are summed to cells first: the search costs as much as there are circles, one for each pair in reach.
     locations = data.locations
-    grid = Grid.covering(data.region.bounds, cell_m=settings.cell_m)
+    grid = Grid.covering(data.study.outline.bounds, cell_m=settings.cell_m)
     cell = grid.cell_of(locations[["easting_m", "northing_m"]].to_numpy(dtype=np.float64))
     used, row = np.unique(cell, return_inverse=True)
     counts = np.zeros((len(used), len(months)), dtype=np.int64)

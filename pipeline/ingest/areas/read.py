@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from pipeline.config import Areas, PopulationFile, Run
 from pipeline.config.base import did_you_mean
 from pipeline.errors import ConfigError, InputError
 from pipeline.geography.areas import AreaIndex, LocateResult, dissolve, level_agreement, overlap_km2
+from pipeline.geography.coverage import Coverage, coverage
 from pipeline.ingest.areas.boundaries import Boundaries, Shapes, assign_parents, read_boundaries
 from pipeline.ingest.formats import table_reader
 from pipeline.ingest.formats.files import DEFAULT_LIMITS, existing
@@ -206,6 +207,7 @@ class AreaSet:
             (west, south, east, north),
             index,
             key,
+            frozenset(self.table.loc[~self.table["covered"].astype(bool), "area_code"].astype(str)),
         )
 
 
@@ -218,7 +220,13 @@ class _Boroughs:
 
 
 def read_areas(
-    areas: Areas, *, base: Path, working: str, limits: Run = DEFAULT_LIMITS, scratch: Path | None = None
+    areas: Areas,
+    *,
+    base: Path,
+    working: str,
+    limits: Run = DEFAULT_LIMITS,
+    scratch: Path | None = None,
+    own_boroughs: bool = False,
 ) -> AreaSet:
     """Read boundaries and residents.
 
@@ -234,6 +242,9 @@ def read_areas(
         How long a file may be.
     scratch
         Folder for what is needed while they are read; the system's if left out.
+    own_boroughs
+        Whether the data counts boroughs by themselves (published counts do): a borough with a ward that is not covered
+        then has all its residents. Where boroughs are the sum of points, only those of its covered wards count.
 
     Raises
     ------
@@ -260,7 +271,11 @@ def read_areas(
     levels = ["region", *["borough"] * len(boroughs.codes), *["ward"] * len(wards.codes)]
     parent_codes = [None, *[areas.region.code] * len(boroughs.codes), *parents]
     require_areas(areas, dict(zip(codes, (areas.region.name, *boroughs.names, *wards.names), strict=True)))
-    people = _people(codes, levels, parent_codes, residents)
+    covers = coverage(codes, levels=levels, parents=parent_codes, not_covered=areas.not_covered)
+    if own_boroughs:
+        covers = replace(covers, partial=covers.partial & {areas.region.code})
+    people = _people(codes, levels, parent_codes, residents, covers=covers)
+    areas_km2 = _ground(codes, levels, parent_codes, shapes, covers=covers)
     table = AREAS.conform(
         pd.DataFrame(
             {
@@ -275,8 +290,8 @@ def read_areas(
                     *[boroughs.vintage or None] * len(boroughs.codes),
                     *[wards.vintage or None] * len(wards.codes),
                 ],
-                "area_km2": shapely.area(shapes) / _M2_PER_KM2,
-                "covered": _covered(codes, levels, parent_codes, areas=areas),
+                "area_km2": areas_km2,
+                "covered": covers.covered,
                 "geometry": shapes,
             }
         )
@@ -295,7 +310,10 @@ def read_areas(
     import geopandas as gpd
 
     frame = gpd.GeoDataFrame(table.drop(columns="geometry"), geometry=gpd.GeoSeries(list(shapes), crs=working))
-    return AreaSet(frame, residents.others, report)
+    # One category's own denominator of an area that is covered in part would count people of whom nothing is known;
+    # left out, it is summed from the covered areas inside.
+    others = residents.others[~residents.others["area_code"].isin(covers.partial)]
+    return AreaSet(frame, others.reset_index(drop=True), report)
 
 
 def _parents(wards: Boundaries, given: Boundaries | None) -> tuple[tuple[str, ...], str]:
@@ -346,21 +364,47 @@ def _boroughs(wards: Boundaries, parents: Sequence[str], given: Boundaries | Non
 
 
 def _people(
-    codes: Sequence[str], levels: Sequence[str], parents: Sequence[str | None], residents: Residents
+    codes: Sequence[str],
+    levels: Sequence[str],
+    parents: Sequence[str | None],
+    residents: Residents,
+    *,
+    covers: Coverage,
 ) -> dict[str, tuple[int | None, int | None]]:
-    """Residents of every area: the files' figure, else the sum of the level below where all of it is known."""
+    """Residents of every area: the files' figure, else the sum of the level below where all of it is known.
+
+    Of an area that is covered in part only those of the covered areas in it count: a rate of its incidents over
+    everybody who lives there would be too low.
+    """
     # Boroughs before the region, so that the region can be the sum of summed boroughs; a single unknown ward leaves
     # its borough unknown, because a sum without it would be too small.
-    people: dict[str, tuple[int | None, int | None]] = {c: residents.figures.get(c, (None, None)) for c in codes}
+    people: dict[str, tuple[int | None, int | None]] = {
+        c: (None, None) if c in covers.partial else residents.figures.get(c, (None, None)) for c in codes
+    }
+    covered = dict(zip(codes, covers.covered, strict=True))
     for level in ("borough", "region"):
         for code, at in zip(codes, levels, strict=True):
             if at == level and people[code][0] is None:
-                members = [people[c] for c, p in zip(codes, parents, strict=True) if p == code]
+                inside = [c for c, p in zip(codes, parents, strict=True) if p == code]
+                # An area without any cover is shown with all its residents; nothing is divided by them.
+                members = [people[c] for c in inside if covered[c] or not covered[code]]
                 known = [(n, y) for n, y in members if n is not None]
                 if known and len(known) == len(members):
                     years = {y for _, y in known}
                     people[code] = sum(n for n, _ in known), years.pop() if len(years) == 1 else None
     return people
+
+
+def _ground(
+    codes: Sequence[str], levels: Sequence[str], parents: Sequence[str | None], shapes: Shapes, *, covers: Coverage
+) -> list[float]:
+    """Square kilometres of every area, of one that is covered in part those of the covered areas in it."""
+    km2 = dict(zip(codes, (shapely.area(shapes) / _M2_PER_KM2).tolist(), strict=True))
+    covered = dict(zip(codes, covers.covered, strict=True))
+    for level in ("borough", "region"):
+        for code in (c for c, at in zip(codes, levels, strict=True) if at == level and c in covers.partial):
+            km2[code] = sum(km2[c] for c, p in zip(codes, parents, strict=True) if p == code and covered[c])
+    return list(km2.values())
 
 
 def require_areas(areas: Areas, names: Mapping[str, str]) -> None:
@@ -390,14 +434,6 @@ def require_areas(areas: Areas, names: Mapping[str, str]) -> None:
         raise ConfigError("; ".join(faults))
 
 
-def _covered(codes: Sequence[str], levels: Sequence[str], parents: Sequence[str | None], *, areas: Areas) -> list[bool]:
-    out = set(areas.not_covered)
-    return [
-        level == "region" or not ({code, parent} & out)
-        for code, level, parent in zip(codes, levels, parents, strict=True)
-    ]
-
-
 # Finding an area: by a point, through an index that is built once and kept; or by a code or name as sources write it.
 
 
@@ -421,6 +457,8 @@ class AreaLookup:
         The index of the wards: itself, or the file `save_index` kept it in, which each process loads once.
     key
         What the boundaries depend on; tells two indexes kept at one path apart.
+    not_covered
+        Codes of the wards and boroughs that the data does not cover.
     """
 
     ward_codes: tuple[str, ...]
@@ -429,6 +467,7 @@ class AreaLookup:
     bounds: Bounds
     index: AreaIndex | Path
     key: str = ""
+    not_covered: frozenset[str] = frozenset()
 
     def locate(self, xy: Points) -> LocateResult:
         """Find the ward of every point.

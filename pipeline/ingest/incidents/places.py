@@ -19,7 +19,7 @@ from pipeline.ingest.incidents.account import rule_code
 from pipeline.ingest.incidents.columns import Roles, coded, strings
 from pipeline.tables import Place
 
-__all__ = ["FAR_M", "PLACES", "Placed", "Placer", "plan_placing"]
+__all__ = ["FAR_M", "NOT_COVERED", "PLACES", "Placed", "Placer", "plan_placing"]
 
 FAR_M = 50_000.0
 Points = NDArray[np.float64]
@@ -27,6 +27,7 @@ Bools = NDArray[np.bool_]
 PLACES = tuple(Place)
 """Places in the order of their codes: text is written once per code, not once per row."""
 _POINT, _OUTSIDE, _BOROUGH, _NONE = (PLACES.index(p) for p in (Place.POINT, Place.OUTSIDE, Place.BOROUGH, Place.NONE))
+NOT_COVERED = PLACES.index(Place.NOT_COVERED)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -150,6 +151,8 @@ class Placer:
         place[(place == _NONE) & np.asarray(pc.is_valid(named))] = _BOROUGH
         self._check_wards(table, wards, inside)
         hidden = ~near
+        boroughs = pc.coalesce(from_point, named)
+        place[self._uncovered(wards) | self._uncovered(boroughs)] = NOT_COVERED
         return Placed(
             # Millimetres: the same place from two files is then the same number.
             pa.array(np.round(np.where(hidden, 0, metres[:, 0]), 3), mask=hidden),
@@ -157,7 +160,7 @@ class Placer:
             strings(PLACES, place),
             snapped,
             wards,
-            pc.coalesce(from_point, named),
+            boroughs,
             place,
             rule,
         )
@@ -174,6 +177,12 @@ class Placer:
                 self.unknown_boroughs[text] += int(count)
         spread = strings(found, texts.codes)
         return pc.if_else(pa.array(only), spread, pa.scalar(None, pa.string()))
+
+    def _uncovered(self, codes: Any) -> Bools:
+        """Rows in an area that the settings say the data does not cover: read and accounted for, and in no method."""
+        if not self.areas.not_covered:
+            return np.zeros(len(codes), dtype=bool)
+        return np.asarray(pc.is_in(codes, value_set=pa.array(sorted(self.areas.not_covered))), dtype=bool)
 
     def _check_wards(self, table: Any, wards: Any, inside: Bools) -> None:
         """Count how often the ward the source gives is the one the point is in."""

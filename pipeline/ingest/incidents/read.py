@@ -33,7 +33,7 @@ from pipeline.ingest.incidents.account import PLACE_RULES, RULES, PartReport, ru
 from pipeline.ingest.incidents.categories import Sorter, category_columns, plan_sorting
 from pipeline.ingest.incidents.columns import Details, Roles, coded, find_roles, plan_details, role_columns
 from pipeline.ingest.incidents.dates import Moments, Times, Unsettled, plan_moments
-from pipeline.ingest.incidents.places import PLACES, Placed, Placer, plan_placing
+from pipeline.ingest.incidents.places import NOT_COVERED, PLACES, Placed, Placer, plan_placing
 from pipeline.storage.duckdb import connect, guarded
 from pipeline.tables import INCIDENTS, QUARANTINE, Table
 
@@ -204,6 +204,8 @@ class Tally:
             self.places[name] += int(count)
         months, counts = np.unique(times.month[np.isin(rule, _PLACE_CODES)], return_counts=True)
         self.lost.update({int(m): int(n) for m, n in zip(months, counts, strict=True)})
+        # What lies in areas that are not covered is no part of the data, so it does not say from when to when that is.
+        good &= placed.place_code != NOT_COVERED
         kept_dates = times.occurred_on.filter(good)
         if len(kept_dates):
             self.month_only += int(pc.sum(pc.equal(times.precision.filter(good), "month")).as_py())
