@@ -180,6 +180,11 @@ class IncidentSource(Section):
     layer: str | None = Field(None, description="Layer name, where a file has several.")
     encoding: str = Field("utf-8", description="Text encoding, for example `latin-1`.")
     delimiter: str | None = Field(None, max_length=1, description="Column separator; recognised if left out.")
+    missing_values: tuple[str, ...] = Field(
+        ("NULL", "null", "N/A", "NA", "NaN", "None", "-", "."),
+        description="Texts that mean no value is given, in every column and format, in any case; a blank cell "
+        "always does. A text that a category, an outcome list or `true_values` names is never missing there.",
+    )
     crs: str | None = Field(None, description="System of easting/northing columns or of a geometry without one.")
     columns: Columns = Field(default_factory=lambda: Columns.model_validate({}), description="Column names.")
     date_format: str | None = Field(

@@ -40,7 +40,7 @@ __all__ = [
 # Residents by area, from one or several tables that may mix levels.
 
 
-_MISSING = frozenset({"", ".", "..", "-", ":", "n/a", "na", "nan", "null"})
+_MISSING = frozenset({"", ".", "..", "-", ":", "n/a", "na", "nan", "none", "null"})
 _LISTED = 10
 
 

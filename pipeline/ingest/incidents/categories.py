@@ -82,6 +82,7 @@ class Sorter:
     flags: tuple[tuple[str, int], ...]
     rules: tuple[tuple[str, tuple[tuple[int, tuple[str, ...]], ...]], ...]
     true_values: frozenset[str]
+    missing: frozenset[str] = frozenset()
     unknown: Counter[str] = field(default_factory=Counter)
 
     def sort(self, table: Any) -> tuple[Any, NDArray[np.bool_]]:
@@ -116,16 +117,21 @@ class Sorter:
         for category, parts in self.rules:
             hit = np.ones(rows, dtype=bool)
             for at, texts_found in parts:
-                hit &= column(at).flags(_contains(texts_found))
+                hit &= column(at).flags(_contains(texts_found, self.missing))
             signals.append(_yes_no(category, hit))
         return self._joined(signals, rows), unknown
 
     def _read(self, text: str) -> tuple[frozenset[str], list[str]]:
-        separator = self.lookup.settings.separator
-        whole = self.lookup.of(text) if text and self.lookup.settings.tree else None
+        separator, tree = self.lookup.settings.separator, self.lookup.settings.tree
+        whole = self.lookup.of(text) if text and tree else None
         if whole is not None:
             return whole, []
         tokens = [t.strip() for t in (text.split(separator) if separator else [text]) if t.strip()]
+        # `None` or `-` may be the name of a category: a text that a category matches is never missing.
+        missing = self.missing
+        tokens = [t for t in tokens if _key(t) not in missing or (tree and self.lookup.of(t) is not None)]
+        if _key(text) in missing:
+            tokens = []
         found = {t: self.lookup.of(t) for t in tokens}
         return frozenset().union(*(ids for ids in found.values() if ids)), [
             t for t, ids in found.items() if ids is None
@@ -147,9 +153,15 @@ def _yes_no(category: str, hit: NDArray[np.bool_]) -> Signal:
     return hit.astype(np.int64), [frozenset(), frozenset({category})]
 
 
-def _contains(texts: tuple[str, ...]) -> Callable[[str], bool]:
+def _contains(texts: tuple[str, ...], missing: frozenset[str]) -> Callable[[str], bool]:
     wanted = tuple(t.casefold() for t in texts)
-    return lambda value: any(t in value.casefold() for t in wanted)
+
+    def found(value: str) -> bool:
+        key = value.casefold()
+        # What stands for a missing value holds no other text: `NULL` is not found by a rule that looks for `l`.
+        return key in wanted if key in missing else any(t in key for t in wanted)
+
+    return found
 
 
 def category_columns(categories: Categories) -> list[tuple[str, str]]:
@@ -198,7 +210,8 @@ def plan_sorting(opened: Opened, *, roles: Roles, source: IncidentSource, catego
         raise InputError("; ".join(faults))
     if column is not None and categories.tree and (flags or rules) and not matched:
         column = None if source.columns.category is None else column  # the rows are sorted by flags and rules alone
-    return Sorter(Lookup(categories), column, flags, rules, frozenset(v.casefold() for v in source.true_values))
+    true_values = frozenset(v.casefold() for v in source.true_values)
+    return Sorter(Lookup(categories), column, flags, rules, true_values, roles.missing)
 
 
 def merged_labels(found: Iterable[Mapping[str, str]]) -> dict[str, str]:

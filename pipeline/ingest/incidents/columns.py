@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pipeline.config import IncidentSource
 from pipeline.errors import InputError
 from pipeline.ingest.formats.opened import Opened, find_columns
+from pipeline.storage.duckdb import literal
 
 __all__ = [
     "USUAL_NAMES",
@@ -23,8 +24,10 @@ __all__ = [
     "Detailed",
     "Details",
     "Roles",
+    "cell_text",
     "coded",
     "find_roles",
+    "missing_texts",
     "plan_details",
     "role_columns",
     "strings",
@@ -63,14 +66,16 @@ class Coded:
         return out
 
 
-def coded(column: Any) -> Coded:
-    """Code an Arrow column of texts."""
+def coded(column: Any, missing: frozenset[str] = frozenset()) -> Coded:
+    """Code an Arrow column of texts; those that stand for a missing value (see `missing_texts`) become empty."""
     whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if isinstance(whole, pa.ChunkedArray):
         whole = pa.concat_arrays(whole.chunks) if whole.num_chunks else pa.array([], pa.string())
     # A batch of 131,072 rows has a few hundred distinct texts per column: Python sees these alone.
     made = whole.dictionary_encode()
     values = [" ".join(v.split()) for v in made.dictionary.to_pylist()]
+    if missing:
+        values = ["" if v.casefold() in missing else v for v in values]
     codes = np.asarray(made.indices.fill_null(len(values)), dtype=np.int32)
     return Coded(codes, (*values, ""))
 
@@ -78,6 +83,28 @@ def coded(column: Any) -> Coded:
 def strings(values: Sequence[str | None], codes: NDArray[Any]) -> Any:
     """Spread distinct texts over rows as an Arrow array."""
     return pa.array(values, pa.string()).take(pa.array(codes))
+
+
+_LIST_MARK = chr(31)
+_SPACES_AROUND = 8  # a missing value with more spaces than this around it is read as text
+
+
+def missing_texts(source: IncidentSource) -> frozenset[str]:
+    """Return the texts that stand for a missing value, in lower case and with single spaces, as `coded` compares."""
+    return frozenset(" ".join(v.split()).casefold() for v in source.missing_values) - {""}
+
+
+def cell_text(column: int, missing: frozenset[str]) -> str:
+    """Return the SQL of a cell's text, trimmed; empty where it stands for a missing value."""
+    text = f"trim(c{column})"
+    if not missing:
+        return text
+    # Long cells are passed by at once. The texts are looked up in one list as text: `IN` and `list_contains` become a
+    # join when there are many, which loses the order of the rows.
+    listed = literal(_LIST_MARK + _LIST_MARK.join(sorted(missing)) + _LIST_MARK)
+    held = f"contains({listed}, {literal(_LIST_MARK)} || lower({text}) || {literal(_LIST_MARK)})"
+    longest = max(map(len, missing)) + _SPACES_AROUND
+    return f"CASE WHEN length(c{column}) > {longest} THEN {text} WHEN {held} THEN '' ELSE {text} END"
 
 
 # In order of preference; compared in lower case with everything but letters and digits made an underscore.
@@ -212,12 +239,15 @@ class Roles:
         `lonlat`, `xy`, `geometry`, or empty where the file has no coordinates.
     note
         Which of several pairs of coordinates was taken and why; empty where there was no choice.
+    missing
+        Texts that stand for a missing value (see `missing_texts`).
     """
 
     at: dict[str, int]
     found: dict[str, str]
     coordinates: str
     note: str = ""
+    missing: frozenset[str] = frozenset()
 
 
 def _key(name: str) -> str:
@@ -271,7 +301,7 @@ def find_roles(opened: Opened, *, source: IncidentSource) -> Roles:
             f"{opened.name} has {lone[0]!r} but not the other coordinate under a usual name: set both in "
             f"incidents.columns. Its columns are: {', '.join(map(repr, opened.columns))}"
         )
-    return Roles(at, found, coordinates, note)
+    return Roles(at, found, coordinates, note, missing_texts(source))
 
 
 def _drop_halves(opened: Opened, *, at: dict[str, int], found: dict[str, str]) -> list[str]:
@@ -336,6 +366,7 @@ class Details:
     true_values: frozenset[str]
     positive: frozenset[str]
     pending: frozenset[str]
+    missing: frozenset[str] = frozenset()
     unreadable: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -349,7 +380,14 @@ class Details:
         nothing = pa.nulls(rows, pa.string())
 
         def column(role: str) -> Coded | None:
-            return coded(table[f"c{self.at[role]}"]) if role in self.at else None
+            # A text that the settings name for this column means what they say, not that nothing is given.
+            named = {
+                "outcome": self.positive | self.pending,
+                "aggravated": self.true_values,
+                "online": self.true_values,
+            }
+            missing = self.missing - named.get(role, frozenset())
+            return coded(table[f"c{self.at[role]}"], missing) if role in self.at else None
 
         def texts(role: str, read: Callable[[str], str | None]) -> Any:
             found = column(role)
@@ -421,4 +459,5 @@ def plan_details(roles: Roles, *, source: IncidentSource) -> Details:
         frozenset(v.casefold() for v in source.true_values),
         frozenset(" ".join(v.split()).casefold() for v in source.positive_outcomes),
         frozenset(" ".join(v.split()).casefold() for v in source.pending_outcomes),
+        roles.missing,
     )

@@ -20,7 +20,7 @@ from pipeline.config import IncidentSource
 from pipeline.errors import ConfigError, InputError
 from pipeline.ingest.formats.opened import Opened
 from pipeline.ingest.incidents.account import rule_code
-from pipeline.ingest.incidents.columns import Roles, coded
+from pipeline.ingest.incidents.columns import Roles, cell_text, coded
 from pipeline.storage.duckdb import literal
 
 __all__ = [
@@ -347,6 +347,8 @@ class DateColumn:
         Whether the whole column was examined, not only its first rows.
     note
         What was settled, for the manifest.
+    missing
+        Texts that stand for a missing date.
     """
 
     column: int
@@ -355,6 +357,7 @@ class DateColumn:
     date_format: str | None
     whole: bool
     note: str
+    missing: frozenset[str] = frozenset()
 
     def more(self, name: str) -> dict[str, str]:
         """Expressions of the date and of the time behind it."""
@@ -363,12 +366,12 @@ class DateColumn:
     @property
     def head(self) -> str:
         """SQL of the date's text."""
-        return _head(self.column, self.separator)
+        return _head(cell_text(self.column, self.missing), self.separator)
 
     @property
     def tail(self) -> str:
         """SQL of the text after the separator."""
-        text = f"trim(c{self.column})"
+        text = cell_text(self.column, self.missing)
         if not self.separator:
             return "''"
         at = f"strpos({text}, {literal(self.separator)})"
@@ -396,8 +399,8 @@ def _read(text: str, day_first: bool | None, date_format: str | None) -> DatePar
     return parse_date(text, day_first=day_first)
 
 
-def _head(column: int, separator: str) -> str:
-    return f"split_part(trim(c{column}), {literal(separator)}, 1)" if separator else f"trim(c{column})"
+def _head(text: str, separator: str) -> str:
+    return f"split_part({text}, {literal(separator)}, 1)" if separator else text
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -424,6 +427,7 @@ class Moments:
     first_date: str
     last_date: str
     whole: bool
+    missing: frozenset[str] = frozenset()
     unreadable: Counter[str] = field(default_factory=Counter)
 
     def extra(self) -> dict[str, str]:
@@ -464,7 +468,7 @@ class Moments:
         return rule_code("date_future") if parts.iso > self.last_date else 0
 
     def _hours(self, column: Any) -> Any:
-        times = coded(column)
+        times = coded(column, self.missing)
         hours = [parse_clock(v, style=self.time_style) for v in times.values]
         if not self.whole:
             self._require_announced(times.values, hours)
@@ -516,17 +520,17 @@ def plan_moments(
     InputError
         If the order of day and month cannot be told.
     """
-    occurred = _plan_column(opened, roles.at["date"], source=source, connection=connection, whole=whole)
+    occurred = _plan_column(opened, "date", roles=roles, source=source, connection=connection, whole=whole)
     recorded = None
     if "recorded" in roles.at:
-        recorded = _plan_column(opened, roles.at["recorded"], source=source, connection=connection, whole=whole)
+        recorded = _plan_column(opened, "recorded", roles=roles, source=source, connection=connection, whole=whole)
 
     def texts(expression: str) -> list[str]:
         return list(opened.distinct(connection, expression) if whole else opened.first(connection, expression))
 
     time_column, style, tail_is_time = roles.at.get("time"), "hour", False
     if time_column is not None:
-        style = time_style(texts(f"trim(c{time_column})"))
+        style = time_style(texts(cell_text(time_column, roles.missing)))
     elif occurred.separator:
         tails = [t for t in texts(occurred.tail) if t]
         # Midnight in every row is what a date turns into when it is saved as a date with time.
@@ -541,22 +545,27 @@ def plan_moments(
         source.first_date or "",
         source.last_date or today,
         whole,
+        roles.missing,
     )
 
 
-def _plan_column(opened: Opened, column: int, *, source: IncidentSource, connection: Any, whole: bool) -> DateColumn:
+def _plan_column(
+    opened: Opened, role: str, *, roles: Roles, source: IncidentSource, connection: Any, whole: bool
+) -> DateColumn:
+    column, missing = roles.at[role], roles.missing
+    cell = cell_text(column, missing)
     what = f"{opened.name}, column {opened.columns[column]!r}"
     if source.date_format is not None:
         check_format(source.date_format)
-        return DateColumn(column, "", None, source.date_format, True, f"{source.date_format} (stated)")
+        return DateColumn(column, "", None, source.date_format, True, f"{source.date_format} (stated)", missing)
     # The first thousand rows decide whether the form can be ambiguous at all; only then is the whole column examined,
     # because that reads the file once more.
-    first = opened.first(connection, f"trim(c{column})")
+    first = opened.first(connection, cell)
     separator = separator_of(first)
     exam = examine(Counter(text.split(separator)[0] if separator else text for text in first))
     if whole or exam.day_first or exam.month_first or exam.either:
         whole = True
-        exam = examine(opened.distinct(connection, _head(column, separator)))
+        exam = examine(opened.distinct(connection, _head(cell, separator)))
     order = day_order(exam, stated=source.day_first, what=what)
     words = {
         None: "one reading only",
@@ -564,4 +573,4 @@ def _plan_column(opened: Opened, column: int, *, source: IncidentSource, connect
         False: f"month first ({exam.month_first} rows read no other way)",
     }
     note = f"{words[order]}, stated" if source.day_first is not None else words[order]
-    return DateColumn(column, separator, order, None, whole, note)
+    return DateColumn(column, separator, order, None, whole, note, missing)

@@ -16,7 +16,7 @@ from pipeline.geography import projection as crs
 from pipeline.ingest.areas.read import AreaLookup, BoroughNames, Bounds
 from pipeline.ingest.formats.opened import GEOMETRY_X, GEOMETRY_Y, Opened
 from pipeline.ingest.incidents.account import rule_code
-from pipeline.ingest.incidents.columns import Roles, coded, strings
+from pipeline.ingest.incidents.columns import Roles, cell_text, coded, strings
 from pipeline.tables import Place
 
 __all__ = ["FAR_M", "NOT_COVERED", "PLACES", "Placed", "Placer", "plan_placing"]
@@ -58,6 +58,7 @@ class Placer:
     extent: Bounds | None
     decimal_comma: bool
     no_location: frozenset[str]
+    missing: frozenset[str] = frozenset()
     unknown_boroughs: Counter[str] = field(default_factory=Counter)
     ward_checks: Counter[str] = field(default_factory=Counter)
 
@@ -68,7 +69,7 @@ class Placer:
             return {}
         out = {}
         for name, role in zip(("at_x", "at_y"), pair, strict=True):
-            text = f"trim(c{self.columns[role]})"
+            text = cell_text(self.columns[role], self.missing)
             number = f"replace({text}, ',', '.')" if self.decimal_comma else text
             # A database reads 530_500 as a number; in an extract it is a slip.
             out[name] = f"CASE WHEN contains({number}, '_') THEN NULL ELSE TRY_CAST({number} AS DOUBLE) END"
@@ -169,7 +170,7 @@ class Placer:
         """Boroughs that rows without a point name."""
         if "borough" not in self.columns:
             return pa.nulls(table.num_rows, pa.string())
-        texts = coded(table[f"c{self.columns['borough']}"])
+        texts = coded(table[f"c{self.columns['borough']}"], self.missing)
         found = [self.boroughs.code(v) if v else None for v in texts.values]
         met = np.bincount(texts.codes[only], minlength=len(found))
         for text, code, count in zip(texts.values, found, met, strict=True):
@@ -188,7 +189,7 @@ class Placer:
         """Count how often the ward the source gives is the one the point is in."""
         if "ward" not in self.columns:
             return
-        given = coded(table[f"c{self.columns['ward']}"])
+        given = coded(table[f"c{self.columns['ward']}"], self.missing)
         known = given.flags(frozenset(self.areas.ward_codes).__contains__) & inside
         same = np.asarray(pc.fill_null(pc.equal(given.texts(lambda v: v), wards), fill_value=False)) & known
         self.ward_checks.update({"compared": int(known.sum()), "same": int(same.sum())})
@@ -229,6 +230,7 @@ def plan_placing(opened: Opened, *, roles: Roles, source: IncidentSource, workin
         # Files that separate columns with semicolons come from places that write decimals with a comma.
         decimal_comma=opened.facts.get("delimiter") == "semicolon",
         no_location=frozenset(t.casefold() for t in source.no_location),
+        missing=roles.missing,
     )
 
 

@@ -291,6 +291,12 @@ class _Reading:
         given = pc.utf8_trim_whitespace(pc.fill_null(table[f"c{self.roles.at['id']}"], ""))
         given = given.combine_chunks() if isinstance(given, pa.ChunkedArray) else given
         own = pc.not_equal(given, "")
+        if self.roles.missing:
+            # Ids are many and long: only those short enough to stand for a missing value are compared.
+            short = pc.less_equal(pc.utf8_length(given), max(map(len, self.roles.missing)))
+            if bool(pc.any(short).as_py()):
+                gone = pc.is_in(pc.utf8_lower(given), value_set=pa.array(sorted(self.roles.missing), pa.string()))
+                own = pc.and_not(own, pc.and_(short, gone))
         return pc.if_else(own, given, made), np.asarray(own)
 
     def _refused(self, first: int, table: Any, bad: NDArray[np.int64], rule: NDArray[np.int8]) -> Any:
