@@ -90,8 +90,9 @@ _SPACES_AROUND = 8  # a missing value with more spaces than this around it is re
 
 
 def missing_texts(source: IncidentSource) -> frozenset[str]:
-    """Return the texts that stand for a missing value, in lower case and with single spaces, as `coded` compares."""
-    return frozenset(" ".join(v.split()).casefold() for v in source.missing_values) - {""}
+    """Return the texts that stand for a missing value, in lower case: as given, and with single spaces, as coded."""
+    given = [v.strip().casefold() for v in source.missing_values]
+    return frozenset((*given, *(" ".join(v.split()) for v in given))) - {""}
 
 
 def cell_text(column: int, missing: frozenset[str]) -> str:
