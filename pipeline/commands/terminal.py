@@ -18,6 +18,7 @@ from pipeline.stages import STAGES
 from pipeline.stages import Progress as Report
 from pipeline.stages.freshness import State
 from pipeline.stages.runner import Outcome
+from pipeline.storage.manifest import cautions_in
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,6 +86,7 @@ def print_outcome(outcome: Outcome, *, as_json: bool) -> None:
         words = counters_text(record.get("counters", {}))
         table.add_row(name, "ran" if ran else "fresh", f"{record['seconds']:.1f}" if ran else "", escape(words))
     console.print(table)
+    _print_cautions(console, cautions_in(stages))
     choices = [
         (n, k, v) for n, r in stages.items() for k, v in r.get("choices", {}).items() if not isinstance(v, dict | list)
     ]
@@ -92,7 +94,6 @@ def print_outcome(outcome: Outcome, *, as_json: bool) -> None:
         console.print("\n[bold]Chosen automatically or by default[/bold]")
         for _, key, value in choices:
             console.print(f"  {escape(choice_name(key))}: {escape(_words(value))}")
-    _print_cautions(console, [caution for record in stages.values() for caution in record.get("cautions", [])])
     _print_files(console, outcome)
     done = "Everything is fresh; nothing was run" if not outcome.ran else "Done"
     console.print(f"\n{done} in {outcome.seconds:.1f} s. Open [bold]{_shown(outcome.folder / 'index.html')}[/bold]")

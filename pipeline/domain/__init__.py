@@ -6,6 +6,8 @@ categories
     Ids of categories, and the relations declared between them.
 bands
     Counts in bands.
+extent
+    How much of the data lies inside the areas.
 outcome_kinds
     What came of an offence, read from the words of the source.
 """

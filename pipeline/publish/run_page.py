@@ -9,6 +9,7 @@ from typing import Any
 
 from pipeline.publish.page import SYNTHETIC, attribute, colour_tokens, document, text
 from pipeline.publish.words import choice_name
+from pipeline.storage.manifest import cautions_in
 
 __all__ = ["front_door"]
 
@@ -84,7 +85,7 @@ def front_door(folder: Path, *, manifest: Mapping[str, Any], quality: Mapping[st
     body.append(f'<p class="sub">{text(run["place"])} Run “{text(run["name"])}”. For the analyst: internal.</p>')
     if run["synthetic"]:
         body.append(f'<p class="note">{text(SYNTHETIC)}</p>')
-    body += [f'<p class="note">{text(caution)}</p>' for caution in _cautions(manifest)]
+    body += [f'<p class="note">{text(caution)}</p>' for caution in cautions_in(manifest["stages"])]
     body += ["<h2>Folders</h2>", '<div class="cards">']
     for profile in manifest["settings"]["profiles"]:
         body += _card(folder, profile)
@@ -97,11 +98,6 @@ def front_door(folder: Path, *, manifest: Mapping[str, Any], quality: Mapping[st
         styles=[colour_tokens(), _STYLE],
         body="\n".join(body),
     )
-
-
-def _cautions(manifest: Mapping[str, Any]) -> list[str]:
-    """Return what should be looked at before the folders are used."""
-    return [str(caution) for record in manifest["stages"].values() for caution in record.get("cautions", [])]
 
 
 def _card(folder: Path, profile: Mapping[str, Any]) -> list[str]:

@@ -14,6 +14,7 @@ import pandas as pd
 
 from pipeline.aggregate.counts import sum_periods
 from pipeline.config import Config, Profile
+from pipeline.domain.extent import Extent
 from pipeline.domain.periods import choose_windows, month_of
 from pipeline.errors import ConfigError
 from pipeline.release.circumstances import ReleasedCircumstances, Setting, release_circumstances
@@ -66,6 +67,8 @@ class Detected:
         Populations used for one category only: area_code, category, population, measure; None where there are none.
     previous_circumstances
         Circumstances released before from the same data, oldest first.
+    extent
+        How much of the data lies inside the areas.
     """
 
     areas: gpd.GeoDataFrame
@@ -84,6 +87,7 @@ class Detected:
     facets: pd.DataFrame | None = None
     denominators: pd.DataFrame | None = None
     previous_circumstances: tuple[ReleasedCircumstances, ...] = ()
+    extent: Extent = field(default_factory=Extent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +200,7 @@ def _pass(detected: Detected, plan: ReleasePlan) -> Passed:
         has_points=detected.has_points,
         hotspot_note=hotspots.note,
         density_note=density.note,
+        inside_note=detected.extent.note(exact=plan.internal),
         cautions=cautions_of(protected, profile),
     )
     record = release_record(info, config, profile, protected, figures.notes)

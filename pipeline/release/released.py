@@ -182,6 +182,8 @@ class ReleaseInfo:
     contact: str = ""
     abstract: str = ""
     protection: dict[str, str] = field(default_factory=dict)
+    inside_note: str = ""
+    """Where much of the data lies outside the areas: that figures speak of the part inside. Also the first caveat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +264,7 @@ def release_info(
     has_points: bool,
     hotspot_note: str,
     density_note: str,
+    inside_note: str = "",
     cautions: tuple[str, ...] = (),
 ) -> ReleaseInfo:
     """Put together what pages state about a profile's release; `cautions` come before the configured ones."""
@@ -305,7 +308,7 @@ def release_info(
         has_points=has_points,
         working_crs=config.crs.working,
         support=tuple((link.text, link.contact) for link in config.page.support),
-        caveats=(*cautions, *config.page.caveats),
+        caveats=(*([inside_note] if inside_note else []), *cautions, *config.page.caveats),
         density_note=density_note,
         hotspot_note=hotspot_note,
         simplify_m=config.page.simplify_m,
@@ -314,6 +317,7 @@ def release_info(
         contact=config.exports.contact,
         abstract=config.exports.abstract,
         protection=config.protection.settings(),
+        inside_note=inside_note,
     )
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from pipeline.aggregate.counts import data_span, published_months
 from pipeline.aggregate.reduce import KEPT, CountJob, count_part, merge_kept, merge_locations, merge_victims
 from pipeline.aggregate.repeats import repeats_report
+from pipeline.domain.extent import Extent
 from pipeline.domain.periods import month_of
 from pipeline.ingest import PartReport, incidents_quality, scarce_boroughs, uncovered_caution
 from pipeline.stages import Context
@@ -129,6 +130,9 @@ def _merge(
 
     for name in ("facets", "places"):
         tables[name].to_parquet(context.work(f"{name}.parquet"), index=False, compression="zstd")
+    account = quality["accounting"]
+    outside = Extent(account["incidents"], account["incidents_outside_areas"]).caution()
+    context.first_cautions += [outside] if outside else []
     named = {"scarce_boroughs": scarce, "not_covered": uncovered}
     write_json(context.folder / "quality.json", quality | same | named)
     context.cautions += [caution for caution in (hardly, beside) if caution]

@@ -33,7 +33,8 @@ class Context:
 
     `folder` is being built; `last` is the last complete run, or None; `checksums` are the SHA-256 of all input files.
     A stage adds what it chose to `choices` and what it counted to `counters`; what a person should look
-    at before the outputs are used is a sentence in `cautions`. All go into the manifest, and none into a release.
+    at before the outputs are used is a sentence in `cautions`, or in `first_cautions` if it bears on every number. All
+    go into the manifest, and none into a release.
     """
 
     config: Config
@@ -46,6 +47,7 @@ class Context:
     checksums: Mapping[Path, str]
     choices: dict[str, Any] = field(default_factory=dict)
     counters: dict[str, Any] = field(default_factory=dict)
+    first_cautions: list[str] = field(default_factory=list)
     cautions: list[str] = field(default_factory=list)
 
     def work(self, name: str) -> Path:

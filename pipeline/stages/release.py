@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.config import Profile
+from pipeline.domain.extent import Extent
 from pipeline.release.circumstances import ReleasedCircumstances
 from pipeline.release.gate import Detected, Passed, examine
 from pipeline.release.hotspots import Premises
@@ -76,7 +77,14 @@ def _load(context: Context) -> Detected:
         known_tables=read_known_tables(context) if settings.known_tables else None,
         facets=pd.read_parquet(facets) if facets.is_file() else None,
         denominators=people if len(people) else None,
+        extent=_extent(context),
     )
+
+
+def _extent(context: Context) -> Extent:
+    """Return how much of the data lies inside the areas; published counts have no points outside."""
+    account = read_json(context.folder / "quality.json")["accounting"]
+    return Extent(account.get("incidents", 0), account.get("incidents_outside_areas", 0))
 
 
 def _examine(context: Context, detected: Detected, profile: Profile, previous: list[PreviousRelease]) -> Passed:

@@ -223,6 +223,7 @@ class _Building:
             "carried_over": False,
             "choices": context.choices,
             "counters": context.counters,
+            "first_cautions": context.first_cautions,
             "cautions": context.cautions,
             "outputs": {name: size for name, size in _files(folder).items() if name not in before},
         }

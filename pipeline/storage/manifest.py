@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline.storage.files import digest, read_json
 
-__all__ = ["Fingerprints", "code_version", "key_of", "versions"]
+__all__ = ["Fingerprints", "cautions_in", "code_version", "key_of", "versions"]
 
 _PACKAGES = (
     "contourpy",
@@ -49,6 +49,12 @@ def versions() -> dict[str, str]:
     for name in _PACKAGES:
         found[name] = importlib.metadata.version(name)
     return found
+
+
+def cautions_in(stages: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return what should be looked at before the outputs are used: what bears on every number comes first."""
+    keys = ("first_cautions", "cautions")
+    return [str(text) for key in keys for record in stages.values() for text in record.get(key, [])]
 
 
 def key_of(content: Mapping[str, Any]) -> str:

@@ -210,6 +210,7 @@ class ReleaseIndex:
             rounding=info.rounding,
             outcome_basis=info.outcome_basis,
             break_text=self._break_text(),
+            inside_note=info.inside_note,
         )
 
     def _break_text(self) -> str:

@@ -177,6 +177,8 @@ class Case:
         What outcomes are set against.
     break_text
         Why the windows cannot be compared, as half a sentence, where a break in the series says so.
+    inside_note
+        Where much of the data lies outside the areas: that figures speak of the part inside.
     """
 
     area: AreaProfile
@@ -194,6 +196,7 @@ class Case:
     outcome_basis: Literal["cohort", "flow", "none"] = "none"
     break_text: str = ""
     recorder: str = "Police"
+    inside_note: str = ""
 
     @property
     def whole_region(self) -> bool:

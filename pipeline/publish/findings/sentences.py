@@ -100,7 +100,9 @@ def amount(incidents: int, case: Case) -> str:
 def lead(case: Case) -> tuple[Segment, ...]:
     """Write the opening sentences."""
     total, when = case.area.total, words.in_period(case.period)
-    place = case.area.name
+    # A borough or ward is the part that its sentence names; the region's sentence must say that it is the part inside.
+    part = case.whole_region and bool(case.inside_note)
+    place = f"the areas of {case.area.name}" if part else case.area.name
     if total.hidden:
         return (
             (f"The number of {case.noun} recorded in {place} {when} is ", False),
@@ -130,6 +132,8 @@ def lead(case: Case) -> tuple[Segment, ...]:
         out.append((" That is too few for a rate.", False))
     elif case.whole_region and total.rate is not None:
         out.append((f" That is {words.rate_text(total.rate)} for every 10,000 residents.", False))
+    if part:
+        out.append((f" {case.inside_note}", False))
     return tuple(out)
 
 

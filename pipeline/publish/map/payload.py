@@ -357,6 +357,7 @@ def _info(released: Released) -> dict[str, Any]:
         "hasPoints": info.has_points,
         "support": [list(pair) for pair in info.support],
         "caveats": list(info.caveats),
+        "insideNote": info.inside_note,
         "densityNote": info.density_note,
         "hotspotNote": info.hotspot_note,
         "wording": list(page.fixed_wording(subject)),

@@ -5,7 +5,7 @@ function drawTitles() {
   const window = periodOf(scene.level, scene.period);
   const heading = headingOf(scene);
   byId("heading").textContent = isolate(heading);
-  byId("subtitle").textContent = capital(window ? window.label : "") + (scene.mode === "density" ? "" : ", by " + levelWord(scene.level));
+  byId("subtitle").textContent = capital(window ? window.label : "") + (scene.mode === "density" ? "" : ", by " + levelWord(scene.level)) + (INFO.insideNote ? ". " + INFO.insideNote : "");
   document.title = heading + ", " + (INFO.region || INFO.place) + ", " + (window ? window.label : "");
   const i = state.area;
   byId("peek-name").textContent = i === null ? INFO.region || "All areas" : LEVELS[scene.level].name[i];
