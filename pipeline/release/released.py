@@ -316,7 +316,7 @@ def release_info(
         tiles_attribution=config.page.tiles.attribution,
         contact=config.exports.contact,
         abstract=config.exports.abstract,
-        protection=config.protection.settings(),
+        protection=config.protection.model_dump(mode="json"),
         inside_note=inside_note,
     )
 

@@ -11,6 +11,7 @@ from pipeline.publish.map import write_map
 from pipeline.publish.protection_page import write_protection
 from pipeline.release.released import Packed, Released, unpack
 from pipeline.stages import Context
+from pipeline.stages.checks import settings_cautions
 from pipeline.storage.files import read_json
 from pipeline.storage.parquet import read_layer, read_table
 from pipeline.tables import AREA_COUNTS, CIRCUMSTANCES
@@ -43,6 +44,7 @@ def run(context: Context) -> None:
             write_briefings(released, folder)
         context.progress("publishing", number, len(profiles))
     context.counters["folders"] = len(profiles)
+    context.cautions += settings_cautions(context.config)
 
 
 def _with_tile_key(released: Released, context: Context) -> Released:

@@ -16,7 +16,6 @@ from pipeline.release.previous_releases import AUDIENCES, PreviousRelease, as_pr
 from pipeline.release.protect import RefusedError
 from pipeline.release.released import CategoryInfo, pack
 from pipeline.stages import Context
-from pipeline.stages.checks import settings_cautions
 from pipeline.stages.context import RecordKind
 from pipeline.stages.surroundings import read_known_tables, read_premises
 from pipeline.storage.files import read_json, write_json
@@ -50,7 +49,6 @@ def run(context: Context) -> None:
 
     _refused_log(context).unlink(missing_ok=True)
     context.counters["profiles"] = len(profiles)
-    context.cautions += settings_cautions(context.config)
 
 
 def _load(context: Context) -> Detected:
@@ -96,7 +94,9 @@ def _examine(context: Context, detected: Detected, profile: Profile, previous: l
         columns = ["level", "area_code", "period", "category", "measure", "release_id"]
         named = error.cells[[c for c in columns if c in error.cells]].astype("str").to_dict("records")
         write_json(path, {"profile": profile.name, "why": str(error), "cells": named})
-        raise RefusedError(f"{error} The counts are named in {path}, which stays in the house.", error.cells) from None
+        raise RefusedError(
+            f"{error} The counts are named in {path}, which is for the data owner alone.", error.cells
+        ) from None
 
 
 def _save(context: Context, passed: Passed, profile: Profile) -> None:

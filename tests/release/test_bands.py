@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.domain.bands import Bands, count_bands, fewer_than
 from pipeline.errors import InputError
+from pipeline.release.hotspots import Bands, count_bands, fewer_than
 
 
 @given(st.sets(st.integers(1, 3000), min_size=1, max_size=8), st.integers(0, 4000))
