@@ -309,6 +309,8 @@ def window_counts(facets: pd.DataFrame, period: Period, *, region_code: str, mat
         out. The values of a variable add up to its organisation's `TOTAL`.
     """
     inside = facets[facets["month"].between(period.first_month, period.last_month)]
+    if not len(inside):  # grouping no row at all loses the names of the keys
+        return pd.DataFrame(columns=[*KEYS, "incidents"]).astype({"incidents": "int64"})
     kept = _matured(inside, mature_until)
     pairs = kept[["facet", "value"]].drop_duplicates()
     words = {

@@ -99,6 +99,8 @@ class Findings:
         at the top for one that runs once.
     choices, counters
         What was chosen automatically and what was counted, for the manifest.
+    cautions
+        What a person should look at before the outputs are used, a sentence each.
     """
 
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
@@ -107,6 +109,7 @@ class Findings:
     state: Mapping[str, Any] = field(default_factory=dict)
     choices: Mapping[str, Any] = field(default_factory=dict)
     counters: Mapping[str, int] = field(default_factory=dict)
+    cautions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,7 @@ __all__ = [
     "fill",
     "level_agreement",
     "overlap_km2",
+    "overlaps",
     "repair",
     "touches",
 ]
@@ -473,6 +474,8 @@ def _listed(names: Sequence[str]) -> str:
 
 
 M2_PER_KM2 = 1e6
+OVERLAP_M2 = 10_000.0  # neighbours that were generalised one by one share slivers: a metre along a border is no overlap
+OVERLAP_SHARE = 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -565,6 +568,35 @@ def level_agreement(
         shapely.area(shapely.difference(left, right)) / M2_PER_KM2,
         shapely.area(shapely.difference(right, left)) / M2_PER_KM2,
     )
+
+
+def overlaps(geometries: Geometries, codes: Sequence[str]) -> list[tuple[str, str, float]]:
+    """List the pairs of areas that overlap by more than generalised borders do, the largest first.
+
+    Parameters
+    ----------
+    geometries
+        Valid polygons in metres.
+    codes
+        One code per geometry.
+
+    Returns
+    -------
+    pairs
+        Two codes, the lower first, and what they share in square kilometres: at least a hectare, or a hundredth of the
+        smaller area.
+    """
+    shapes = np.asarray(geometries, dtype=object)
+    one, other = shapely.STRtree(shapes).query(shapes, predicate="intersects")
+    pairs = one < other
+    one, other = one[pairs], other[pairs]
+    shared = shapely.area(shapely.intersection(shapes[one], shapes[other]))
+    smaller = np.minimum(shapely.area(shapes[one]), shapely.area(shapes[other]))
+    kept = np.flatnonzero((shared >= OVERLAP_M2) | (shared >= OVERLAP_SHARE * smaller))
+    found = [
+        (*sorted((codes[one[i]], codes[other[i]])), round(float(shared[i]) / M2_PER_KM2, 4)) for i in kept.tolist()
+    ]
+    return sorted(found, key=lambda pair: (-pair[2], pair[0], pair[1]))
 
 
 def overlap_km2(geometries: Geometries) -> float:

@@ -5,7 +5,15 @@ area; `areas` makes wards, boroughs and the region one table; `quality` holds th
 """
 
 from pipeline.ingest.areas.boundaries import boundary_texts
-from pipeline.ingest.areas.read import AreaLookup, AreaSet, population_columns, read_areas, require_areas, save_index
+from pipeline.ingest.areas.read import (
+    AreaLookup,
+    AreaSet,
+    boundary_cautions,
+    population_columns,
+    read_areas,
+    require_areas,
+    save_index,
+)
 from pipeline.ingest.counts import (
     LOOKUP_COLUMNS,
     check_relations,
@@ -23,7 +31,14 @@ from pipeline.ingest.incidents.account import PartReport, decisions
 from pipeline.ingest.incidents.categories import listed_categories, merged_labels
 from pipeline.ingest.incidents.duplicates import settle_duplicates
 from pipeline.ingest.incidents.read import ReadJob, read_incidents, require_incident_columns
-from pipeline.ingest.quality import counts_quality, incidents_quality, scarce_boroughs, uncovered_caution
+from pipeline.ingest.quality import (
+    at_each_place,
+    counts_quality,
+    incidents_quality,
+    scarce_boroughs,
+    uncovered_caution,
+)
+from pipeline.ingest.snapping import looks_snapped, near_border_pct, police_layout, snapped_caution
 
 __all__ = [
     "LOOKUP_COLUMNS",
@@ -31,6 +46,8 @@ __all__ = [
     "AreaSet",
     "PartReport",
     "ReadJob",
+    "at_each_place",
+    "boundary_cautions",
     "boundary_texts",
     "check_relations",
     "closed",
@@ -41,8 +58,11 @@ __all__ = [
     "incidents_by_borough",
     "incidents_quality",
     "listed_categories",
+    "looks_snapped",
     "merge_published",
     "merged_labels",
+    "near_border_pct",
+    "police_layout",
     "population_columns",
     "read_areas",
     "read_counts",
@@ -55,6 +75,7 @@ __all__ = [
     "save_index",
     "scarce_boroughs",
     "settle_duplicates",
+    "snapped_caution",
     "source_labels",
     "uncovered_caution",
 ]

@@ -21,6 +21,7 @@ __all__ = [
     "PLACED",
     "CountsAccount",
     "PartAccount",
+    "at_each_place",
     "broken",
     "counts_quality",
     "coverage_caution",
@@ -477,7 +478,7 @@ def hit_rates(places: pd.DataFrame, *, lost: Mapping[int, int], target_pct: floa
 
 def repeated_share(locations: pd.DataFrame) -> dict[str, Any]:
     """How much of the data shares its coordinates with other rows: high where points are snapped to map points."""
-    at = _at_each_place(locations)
+    _, at = at_each_place(locations)
     total, repeated = int(at.sum()), int(at[at > 1].sum())
     return {
         "incidents": total,
@@ -487,18 +488,18 @@ def repeated_share(locations: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _at_each_place(locations: pd.DataFrame) -> NDArray[np.int64]:
-    """Incidents at each distinct place; rows that come in the order of their places are not sorted again."""
+def at_each_place(locations: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Distinct places in metres, shape (n, 2), and incidents at each; rows in order are not sorted again."""
     x, y = (locations[name].to_numpy(dtype=np.float64) for name in ("easting_m", "northing_m"))
     incidents: NDArray[np.int64] = locations["incidents"].to_numpy(dtype=np.int64)
     if not len(x):
-        return incidents
+        return np.empty((0, 2)), incidents
     if ((x[1:] < x[:-1]) | ((x[1:] == x[:-1]) & (y[1:] < y[:-1]))).any():
         order = np.lexsort((y, x))
         x, y, incidents = x[order], y[order], incidents[order]
     starts = np.flatnonzero(np.concatenate(([True], (x[1:] != x[:-1]) | (y[1:] != y[:-1]))))
     sums: NDArray[np.int64] = np.add.reduceat(incidents, starts)
-    return sums
+    return np.column_stack((x[starts], y[starts])), sums
 
 
 def _ward_checks(counts: Counter[Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Aggregate: whole-number counts by area, month and category; points reduced to distinct places."""
 
+from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,19 @@ from pipeline.aggregate.reduce import KEPT, CountJob, count_part, merge_kept, me
 from pipeline.aggregate.repeats import repeats_report
 from pipeline.domain.extent import Extent
 from pipeline.domain.periods import month_of
-from pipeline.ingest import PartReport, incidents_quality, scarce_boroughs, uncovered_caution
+from pipeline.errors import InputError
+from pipeline.geography.coverage import StudyArea
+from pipeline.ingest import (
+    PartReport,
+    at_each_place,
+    incidents_quality,
+    looks_snapped,
+    near_border_pct,
+    police_layout,
+    scarce_boroughs,
+    snapped_caution,
+    uncovered_caution,
+)
 from pipeline.stages import Context
 from pipeline.stages.context import RecordKind
 from pipeline.storage.duckdb import guarded
@@ -19,7 +32,7 @@ from pipeline.storage.files import read_json, write_json
 from pipeline.storage.manifest import key_of
 from pipeline.storage.parquet import read_columns, read_table, write_table
 from pipeline.storage.workspace import link_tree
-from pipeline.tables import AREA_MONTHS, AREAS, LOCATIONS, PUBLISHED_COUNTS, Place
+from pipeline.tables import AREA_MONTHS, AREAS, LOCATIONS, PUBLISHED_COUNTS, Level, Place
 
 __all__ = ["run"]
 
@@ -28,6 +41,7 @@ def run(context: Context) -> None:
     """Reduce parts (or published counts) to area_months, locations and facets, and settle the span of the data."""
     record = read_json(context.work("ingest.json"))
     config = context.config
+    _require_inside(record)
     first_day, last_day = data_span(record["first_date"], record["last_date"], periods=config.periods)
     first, last = month_of(first_day), month_of(last_day)
 
@@ -50,6 +64,28 @@ def run(context: Context) -> None:
     write_json(context.work("span.json"), {"first": first_day.isoformat(), "last": last_day.isoformat()})
     context.choices |= {"data_from": first_day.isoformat(), "data_complete_to": last_day.isoformat()}
     context.counters |= {"area_months": len(months), "locations": places}
+
+
+def _require_inside(record: dict[str, Any]) -> None:
+    """Refuse data of which nothing lies inside the covered areas: every figure would be a zero that means nothing."""
+    places = Counter[str]()
+    for part in record["parts"]:
+        places.update(part["report"]["places"])
+    elsewhere = {place: places[place] for place in (Place.OUTSIDE, Place.NOT_COVERED)}
+    if not places.total() or places.total() > sum(elsewhere.values()):
+        return
+    where = " and ".join(
+        f"{number:,} {words}"
+        for number, words in (
+            (elsewhere[Place.OUTSIDE], "outside all areas"),
+            (elsewhere[Place.NOT_COVERED], "in areas that areas.not_covered names"),
+        )
+        if number
+    )
+    raise InputError(
+        f"no incident lies inside the covered areas: {where}. Give boundaries of the place that the files are about "
+        "(areas.wards), or check incidents.crs and areas.not_covered"
+    )
 
 
 def _count(context: Context, record: dict[str, Any]) -> list[Path]:
@@ -130,10 +166,26 @@ def _merge(
 
     for name in ("facets", "places"):
         tables[name].to_parquet(context.work(f"{name}.parquet"), index=False, compression="zstd")
+    snapped, moved = _snapped(context, record, at, repeated=quality["repeated_coordinates"])
+    quality["repeated_coordinates"] |= snapped
     account = quality["accounting"]
     outside = Extent(account["incidents"], account["incidents_outside_areas"]).caution()
     context.first_cautions += [outside] if outside else []
     named = {"scarce_boroughs": scarce, "not_covered": uncovered}
     write_json(context.folder / "quality.json", quality | same | named)
-    context.cautions += [caution for caution in (hardly, beside) if caution]
+    context.cautions += [caution for caution in (hardly, beside, moved) if caution]
     return tables["area_months"], rows
+
+
+def _snapped(
+    context: Context, record: dict[str, Any], at: pd.DataFrame, *, repeated: dict[str, Any]
+) -> tuple[dict[str, Any], str]:
+    """Find out whether the publisher snapped the points; return what quality.json says of it, and a caution."""
+    police = police_layout(part["report"]["decisions"]["columns"] for part in record["parts"])
+    if not len(at) or not (police or looks_snapped(repeated)):
+        return {"snapped_by_publisher": False, "near_ward_border_pct": None}, ""
+    areas = read_table(context.work("areas.parquet"), AREAS, crs=context.config.crs.working)
+    near = near_border_pct(*at_each_place(at), wards=StudyArea.of(areas).wards.geometry.to_numpy())
+    label = context.config.areas.wards.label or Level.WARD.value
+    caution = snapped_caution(repeated, police=police, near_pct=near, ward=label)
+    return {"snapped_by_publisher": True, "near_ward_border_pct": near}, caution

@@ -8,9 +8,10 @@ from typing import Any
 import pandas as pd
 
 from pipeline.aggregate.counts import sum_periods
-from pipeline.detect import METHODS, DetectInput, Findings, Need, Scope
+from pipeline.detect import METHODS, DetectInput, Findings, Method, Need, Scope
 from pipeline.detect.density import bandwidth_of, month_rows
 from pipeline.domain.periods import Period, Windows, choose_windows
+from pipeline.errors import InputError
 from pipeline.geography.coverage import StudyArea
 from pipeline.stages.context import Context
 from pipeline.storage.files import read_json, write_json
@@ -30,7 +31,7 @@ def run(context: Context) -> None:
     missing = _missing(data)
     state: dict[str, Any] = {"bandwidth_m": None, "windows": {}}
     if Need.POINTS in missing:
-        context.choices["density_and_clusters"] = "none: the source has no points, and both need them"
+        context.choices["density_and_clusters"] = "none: the data has no points inside the areas, and both need them"
         every = []
     elif Need.POPULATION in missing:
         left_out = [m for m in enabled if Need.POPULATION in m.needs]
@@ -40,11 +41,11 @@ def run(context: Context) -> None:
     for number, window in enumerate(every, start=1):
         found: dict[str, Any] = {}
         for method in (m for m in able if m.scope is Scope.WINDOW):
-            found |= _save(context, method.run(replace(data, window=window)))
+            found |= _save(context, _find(method, replace(data, window=window)))
         state["windows"][window.headline.id] = found
         context.progress("finding hotspots", number, len(every))
     for method in (m for m in able if m.scope is Scope.RUN):
-        state |= _save(context, method.run(data))
+        state |= _save(context, _find(method, data))
     write_json(context.work("detect.json"), state)
 
 
@@ -80,6 +81,19 @@ def _load(context: Context, window: Windows, *, needs: frozenset[Need]) -> Detec
     return data
 
 
+def _find(method: Method, data: DetectInput) -> Findings:
+    """Run a method; one that cannot work on what there is leaves a sentence, and the run goes on without it."""
+    try:
+        return method.run(data)
+    except InputError as error:
+        why = str(error)
+        name = method.name.replace("_", " ")
+        return Findings(
+            choices={method.name: f"none: {why}"},
+            cautions=(f"{name[:1].upper()}{name[1:]} was left out ({data.window.headline.label}): {why}.",),
+        )
+
+
 def _missing(data: DetectInput) -> frozenset[Need]:
     """Return what the source does not have."""
     people = data.study.wards["population"].notna().any()
@@ -98,6 +112,7 @@ def _save(context: Context, findings: Findings) -> dict[str, Any]:
         write_json(context.work(name), record)
     context.choices |= findings.choices
     context.counters |= findings.counters
+    context.cautions += findings.cautions
     return dict(findings.state)
 
 

@@ -17,6 +17,7 @@ from pipeline.ingest import (
     AreaSet,
     PartReport,
     ReadJob,
+    boundary_cautions,
     check_relations,
     counts_quality,
     decisions,
@@ -57,6 +58,8 @@ def run(context: Context) -> None:
     working_crs(context.config.crs.working)
     areas, key = _areas(context)
     context.counters |= {"wards": len(areas.level(Level.WARD)), "boroughs": len(areas.level(Level.BOROUGH))}
+    names = dict(zip(areas.table["area_code"], areas.table["name"], strict=True))
+    context.cautions += boundary_cautions(areas.report, names=names)
     record = _published(context, areas) if context.config.published_counts else _incidents(context, areas, key)
     write_json(context.work("ingest.json"), {**record, "areas": areas.report})
 

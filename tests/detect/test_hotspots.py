@@ -7,7 +7,7 @@ import shapely
 
 from pipeline.detect.clusters import ClusterSettings, dbscan
 from pipeline.detect.hotspots import Background, find_hotspots, monte_carlo_p, stability
-from pipeline.detect.hotspots.finding import COLUMNS
+from pipeline.detect.hotspots.finding import COLUMNS, lower_min_samples
 from pipeline.detect.hotspots.stability import largest_cluster
 from pipeline.errors import InputError
 
@@ -312,3 +312,25 @@ def test_unusable_input_is_refused(change: dict, words: str) -> None:
 def test_a_background_must_be_usable(centres: np.ndarray, weights: np.ndarray, cell_m: float, words: str) -> None:
     with pytest.raises(InputError, match=words):
         Background(centres, weights, cell_m)
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        # Five places ten metres apart, four incidents at each: 20 within reach, so that 20 would find it.
+        pytest.param(400, (12, 1), id="halved five times"),
+        pytest.param(21, (10, 1), id="halved once"),
+        pytest.param(3, None, id="half of three is too few to try"),
+    ],
+)
+def test_a_smaller_min_samples_that_finds_some_is_named(asked: int, found: tuple[int, int] | None) -> None:
+    rows = pd.DataFrame([row(100 + 10 * i, 100, "W", 202401, 4) for i in range(5)])
+    settings = {"eps_m": 150.0, "method": "dbscan", "min_locations": 5}
+    assert lower_min_samples(rows, min_samples=asked, **settings) == found
+    if found:
+        assert find_hotspots(rows, window=(202401, 202401), min_samples=found[0], **settings).table.shape[0] == found[1]
+
+
+def test_where_no_min_samples_finds_any_none_is_named() -> None:
+    rows = pd.DataFrame([row(1000 * i, 0, "W", 202401, 50) for i in range(9)])
+    assert lower_min_samples(rows, eps_m=150.0, min_samples=400, method="dbscan", min_locations=5) is None

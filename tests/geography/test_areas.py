@@ -9,7 +9,7 @@ import shapely
 from hypothesis import given, settings
 
 from pipeline.errors import InputError
-from pipeline.geography.areas import AreaIndex, check_codes, dissolve, level_agreement, overlap_km2, repair
+from pipeline.geography.areas import AreaIndex, check_codes, dissolve, level_agreement, overlap_km2, overlaps, repair
 
 
 def oracle(shapes, codes, xy, snap_m):
@@ -218,3 +218,10 @@ def test_london_wards_equal_testing_every_point(real_data) -> None:
     shapely.prepare(london)
     outside = np.setdiff1d(np.arange(len(xy)), point)
     np.testing.assert_array_equal(result.snapped[outside], shapely.dwithin(london, shapely.points(xy[outside]), 25.0))
+
+
+def test_areas_that_overlap_are_paired_and_slivers_are_not() -> None:
+    # A and B share 100 m x 1 km; B and C a sliver of half a metre along their border; D lies inside A.
+    boxes = shapely.box([0, 900, 1999.5, 100], [0, 0, 0, 100], [1000, 2000, 3000, 200], [1000, 1000, 1000, 200])
+    assert overlaps(boxes, ["B", "A", "C", "D"]) == [("A", "B", 0.1), ("B", "D", 0.01)]
+    assert overlaps(shapely.box([0, 1000], [0, 0], [1000, 2000], [1000, 1000]), ["A", "B"]) == []

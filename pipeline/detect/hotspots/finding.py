@@ -43,6 +43,7 @@ __all__ = [
     "describe",
     "detect",
     "find_hotspots",
+    "lower_min_samples",
     "members_of",
     "nullable",
     "numbered",
@@ -728,6 +729,7 @@ def _certainty(
 # ------------------------------------------------------------------------------------------
 
 
+FEWEST_SAMPLES = 2  # two incidents near each other: fewer would make every place a cluster
 NULL_CELL_M = 250.0  # in a simulated null, places are drawn evenly inside cells of this side
 RESIDENTS_PER_KM2 = 1000  # stands in for residents where none are known: any one number spreads incidents evenly
 
@@ -769,7 +771,64 @@ def _find(data: DetectInput) -> Findings:
         state={"hotspots": list(found.notes)},
         choices=choices,
         counters={f"hotspots {name}": len(found.table)},
+        cautions=() if len(found.table) else (_none_found(data),),
     )
+
+
+def _none_found(data: DetectInput) -> str:
+    """Say that there is no hotspot, and which smaller `min_samples` would find some."""
+    settings, headline = data.config.detect.clusters, data.window.headline
+    rows = month_rows(data.locations, headline)
+    total = int(rows["incidents"].sum())
+    none = f"No hotspot was found ({headline.label})"
+    if not total:
+        return f"{none}: no incident of that period has a point."
+    fewer = lower_min_samples(
+        rows,
+        eps_m=settings.eps_m,
+        min_samples=settings.min_samples,
+        method=settings.method,
+        min_locations=settings.min_locations,
+    )
+    if fewer is None:
+        return (
+            f"{none} ({total:,} incidents), and no lower detect.clusters.min_samples finds one: nowhere do incidents "
+            f"lie at {settings.min_locations} places (min_locations) near one another."
+        )
+    least, count = fewer
+    there = "there is 1 hotspot" if count == 1 else f"there are {count} hotspots"
+    return (
+        f"{none}: {total:,} incidents are few for the settings. With detect.clusters.min_samples {least} {there} (it "
+        f"is set to {settings.min_samples})."
+    )
+
+
+def lower_min_samples(
+    rows: pd.DataFrame,
+    *,
+    eps_m: float | Literal["auto"],
+    min_samples: int,
+    method: str,
+    min_locations: int,
+) -> tuple[int, int] | None:
+    """Halve `min_samples` until clusters that count as hotspots appear: as many runs as it has binary digits, at most.
+
+    Parameters are those of `detect`.
+
+    Returns
+    -------
+    min_samples, hotspots
+        The largest of the halves that finds any, and how many; None where none does.
+    """
+    tried = min_samples // 2
+    while tried >= FEWEST_SAMPLES:
+        found = detect(
+            rows, eps_m=eps_m, min_samples=tried, method=method, min_locations=min_locations, max_hotspots=None
+        )
+        if found.count:
+            return tried, found.count
+        tried //= 2
+    return None
 
 
 def members_of(rows: pd.DataFrame, outlines: gpd.GeoDataFrame) -> pd.DataFrame:

@@ -38,7 +38,7 @@ class Boundaries:
     shapes
         Sound polygons in the working system.
     repaired
-        How many polygons had to be repaired.
+        Codes of the areas whose outline had to be repaired, sorted.
     operation
         Transformation into the working system.
     vintage
@@ -50,7 +50,7 @@ class Boundaries:
     parent_codes: tuple[str, ...] | None
     parent_names: tuple[str, ...] | None
     shapes: Shapes
-    repaired: int
+    repaired: tuple[str, ...]
     operation: str
     vintage: str
 
@@ -91,10 +91,12 @@ def read_boundaries(
         codes = check_codes(texts["code"] or ())
     except InputError as error:
         raise InputError(f"{path.name} (areas.{level}.code is {settings.code!r}): {error}") from None
-    shapes, repaired = repair(layer.shapes)
+    shapes, _ = repair(layer.shapes)
+    unsound = ~shapely.is_missing(layer.shapes) & ~shapely.is_valid(layer.shapes)
     _require_polygons(shapes, codes, file=path.name)
     projected = crs.project_geometries(shapes, source=system, working=working)
-    projected, again = repair(projected)
+    unsound |= ~shapely.is_missing(projected) & ~shapely.is_valid(projected)
+    projected, _ = repair(projected)
     _require_places(projected, codes, file=path.name, level=level)
     order = np.argsort(np.array(codes, dtype=object), kind="stable")
 
@@ -109,7 +111,7 @@ def read_boundaries(
         sorted_texts("parent_code"),
         sorted_texts("parent_name"),
         projected[order],
-        repaired + again,
+        tuple(sorted(code for code, bad in zip(codes, unsound, strict=True) if bad)),
         crs.operation_name(system, working),
         settings.vintage,
     )

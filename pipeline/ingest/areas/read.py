@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pipeline.config import Areas, PopulationFile, Run
 from pipeline.config.base import did_you_mean
 from pipeline.errors import ConfigError, InputError
-from pipeline.geography.areas import AreaIndex, LocateResult, dissolve, level_agreement, overlap_km2
+from pipeline.geography.areas import AreaIndex, LocateResult, dissolve, level_agreement, overlap_km2, overlaps
 from pipeline.geography.coverage import Coverage, coverage
 from pipeline.ingest.areas.boundaries import Boundaries, Shapes, assign_parents, read_boundaries
 from pipeline.ingest.formats import table_reader
@@ -297,14 +297,16 @@ def read_areas(
         )
     )
     report = {
-        "wards": {"areas": len(wards.codes), "repaired": wards.repaired, "vintage": wards.vintage,
+        "wards": {"areas": len(wards.codes), "repaired": len(wards.repaired), "vintage": wards.vintage,
                   "operation": wards.operation, "overlap_km2": overlap_km2(wards.shapes)},
-        "boroughs": {"areas": len(boroughs.codes), "repaired": given.repaired if given else 0,
+        "boroughs": {"areas": len(boroughs.codes), "repaired": len(given.repaired) if given else 0,
                      "vintage": boroughs.vintage,
                      "operation": given.operation if given else "dissolved from the wards"},
         "parents": how,
         **disagreement,
         "population": residents.report,
+        "repaired": [*(given.repaired if given else ()), *wards.repaired],
+        "overlaps": [*(_overlaps(given) if given else ()), *_overlaps(wards)],
         "without_population": sorted(c for c in codes if people[c][0] is None)[:100],
     }  # fmt: skip
     import geopandas as gpd
@@ -314,6 +316,46 @@ def read_areas(
     # left out, it is summed from the covered areas inside.
     others = residents.others[~residents.others["area_code"].isin(covers.partial)]
     return AreaSet(frame, others.reset_index(drop=True), report)
+
+
+LEAST_OVERLAP_KM2 = 1e-4  # a hundred square metres in all: below it no pair is looked for
+LISTED = 5
+
+
+def _overlaps(level: Boundaries) -> list[tuple[str, str, float]]:
+    """List the areas of one level that overlap; a sound file, the usual case, costs one union."""
+    return overlaps(level.shapes, level.codes) if overlap_km2(level.shapes) > LEAST_OVERLAP_KM2 else []
+
+
+def boundary_cautions(report: Mapping[str, Any], *, names: Mapping[str, str]) -> list[str]:
+    """Say what was wrong with the boundaries and what was done about it.
+
+    Parameters
+    ----------
+    report
+        `AreaSet.report`.
+    names
+        Name of each area by its code.
+    """
+    cautions = []
+    if pairs := report["overlaps"]:
+        listed = ", ".join(f"{names[a]} and {names[b]} {km2:g} km2" for a, b, km2 in pairs[:LISTED])
+        more = f" and {len(pairs) - LISTED} more" if len(pairs) > LISTED else ""
+        many = "1 pair of areas overlaps" if len(pairs) == 1 else f"{len(pairs)} pairs of areas overlap"
+        cautions.append(
+            f"In the boundaries {many} ({listed}{more}): a point in both counts once, in the area whose code "
+            "sorts first. Use boundaries that do not overlap if this is not meant."
+        )
+    if codes := report["repaired"]:
+        listed = ", ".join(names[code] for code in codes[:LISTED])
+        more = f" and {len(codes) - LISTED} more" if len(codes) > LISTED else ""
+        several = len(codes) > 1
+        cautions.append(
+            f"{len(codes)} {'outlines' if several else 'outline'} in the boundaries {'were' if several else 'was'} "
+            f"invalid and {'were' if several else 'was'} repaired ({listed}{more}): look at "
+            f"{'them' if several else 'it'} on the map."
+        )
+    return cautions
 
 
 def _parents(wards: Boundaries, given: Boundaries | None) -> tuple[tuple[str, ...], str]:
