@@ -155,9 +155,9 @@ def reduce_locations(parts: Sequence[LocationCounts]) -> pd.DataFrame:
 def count_area_months(part: Path | OpenPart, *, region_code: str, memory_limit_mb: int = 1000) -> pd.DataFrame:
     """Count one part by area, month and category.
 
-    A ward holds the points inside it. A borough holds the points in its wards and the rows that name it without a
-    point. The region holds all of these and the rows without any borough; points outside all areas, and rows in areas
-    that the data does not cover, are in none.
+    A ward holds the points inside it and the rows that name it without a point. A borough holds what its wards hold
+    and the rows that name it alone. The region holds all of these and the rows without any borough; points outside all
+    areas, and rows in areas that the data does not cover, are in none.
     Every incident counts once in `all` and once in each of its categories.
 
     Parameters
@@ -184,7 +184,7 @@ def count_area_months(part: Path | OpenPart, *, region_code: str, memory_limit_m
             )
             SELECT ward_code AS area_code, 'ward' AS level, month, category, {sums},
                    0::BIGINT AS incidents_unplaced, {outcomes}
-            FROM long WHERE place = 'point' GROUP BY ALL
+            FROM long WHERE ward_code IS NOT NULL GROUP BY ALL
             UNION ALL
             SELECT borough_code, 'borough', month, category, {sums},
                    coalesce(sum(incidents) FILTER (WHERE place = 'borough'), 0)::BIGINT, {outcomes}

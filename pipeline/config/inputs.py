@@ -134,7 +134,11 @@ class Areas(Section):
     visitor_areas: tuple[Code, ...] = Field(
         (), description="Areas where visitors dominate: no resident rate is given, nor for their wards."
     )
-    lookup: str | None = Field(None, description="CSV of from_code,to_code from other vintages to this one.")
+    lookup: str | None = Field(
+        None,
+        description="CSV of from_code,to_code: from codes of other vintages to those of this one, and for "
+        "columns.lsoa and columns.msoa from LSOA and MSOA codes to wards.",
+    )
     min_matched_pct: float = Field(
         99.0, ge=0, le=100, description="Least share of codes that must match the boundaries, in per cent."
     )
@@ -158,7 +162,17 @@ class Columns(Section):
     lat: str | None = Field(None, description="Latitude, EPSG:4326.")
     category: str | None = Field(None, description="Category or strand column.")
     borough: str | None = Field(None, description="Borough code or name, used where there is no point.")
-    ward: str | None = Field(None, description="Ward code or name the source gives, used for checks only.")
+    ward: str | None = Field(
+        None,
+        description="Ward code or name: a row without a point counts in that ward. Where a row has both, the point "
+        "wins and the disagreement is counted.",
+    )
+    lsoa: str | None = Field(
+        None, description="LSOA code: a row without a point counts in the ward that areas.lookup gives for it."
+    )
+    msoa: str | None = Field(
+        None, description="MSOA code, used like lsoa where every MSOA lies in one ward of areas.lookup."
+    )
     kind: str | None = Field(None, description="Offence or non-crime incident.")
     offence_group: str | None = Field(None, description="Offence group.")
     aggravated: str | None = Field(None, description="Aggravated offence, yes or no.")

@@ -63,6 +63,8 @@ class PartAccount(Protocol):
     @property
     def unknown_boroughs(self) -> Mapping[str, int]: ...  # noqa: D102
     @property
+    def unknown_areas(self) -> Mapping[str, int]: ...  # noqa: D102
+    @property
     def unreadable(self) -> Mapping[str, int]: ...  # noqa: D102
     @property
     def ward_checks(self) -> Mapping[str, int]: ...  # noqa: D102
@@ -323,7 +325,7 @@ def uncovered_caution(counts: Mapping[str, int], *, names: Mapping[str, str]) ->
 # The account of a run on incidents.
 
 
-PLACED = (Place.POINT, Place.OUTSIDE)
+PLACED = (Place.POINT, Place.OUTSIDE, Place.AREA)
 
 
 def incidents_quality(
@@ -368,7 +370,8 @@ def incidents_quality(
     require_kept(read, rules, max_pct=max_quarantined_pct, files=len(parts))
     by_place = places.groupby("place")["incidents"].sum()
     kept = int(places["incidents"].sum())
-    inside, outside, uncovered, borough, none = (int(by_place.get(place, 0)) for place in Place)
+    point, outside, uncovered, area, borough, none = (int(by_place.get(place, 0)) for place in Place)
+    inside = point + area
     kept_by_source = places.groupby("source")["incidents"].sum()
     # Counted twice in different ways: by the reader row by row, and by the database over what was kept.
     for part in parts:
@@ -398,6 +401,7 @@ def incidents_quality(
         "quarantined_by_rule": dict(sorted(rules.items())),
         "duplicates": {"identical": left_out - conflicting, "conflicting": conflicting},
         "without_a_place": {"borough_named": borough, "no_borough": none, "online": online},
+        "placed_by": {"point": point + outside, "area": area},
         "snapped": int(places["snapped"].sum()),
         "month_only": int(places.loc[places["date_precision"] == "month", "incidents"].sum()),
         "without_id": sum(p.without_id for p in parts),
@@ -405,6 +409,7 @@ def incidents_quality(
         "repeated_coordinates": repeated_share(locations),
         "unknown_categories": largest(summed(p.unknown_categories for p in parts)),
         "unknown_boroughs": largest(summed(p.unknown_boroughs for p in parts)),
+        "unknown_areas": largest(summed(p.unknown_areas for p in parts)),
         "unreadable_values": dict(sorted(summed(p.unreadable for p in parts).items())),
         "ward_checks": _ward_checks(summed(p.ward_checks for p in parts)),
         "files": [
@@ -507,4 +512,6 @@ def _ward_checks(counts: Counter[Any]) -> dict[str, Any]:
         "compared": counts["compared"],
         "same": counts["same"],
         "same_pct": pct(counts["same"], counts["compared"]),
+        "differ": counts["compared"] - counts["same"],
+        "point_outside": counts["outside"],
     }

@@ -177,7 +177,8 @@ def _incidents(context: Context, areas: AreaSet, areas_key: str) -> dict[str, An
 
 def _jobs(context: Context, areas: AreaSet, areas_key: str) -> list[ReadJob]:
     """Return what is to be read, in the order of the labels: that of the rows in every later table."""
-    lookup = areas.lookup(context.work(_INDEX), key=areas_key)
+    other = read_lookup(context.config.areas, base=context.base, limits=context.config.run, scratch=context.folder)
+    lookup = areas.lookup(context.work(_INDEX), key=areas_key, other_codes=other)
     today = datetime.now(UTC).date().isoformat()
     jobs = []
     for source, path, label in _files(context, "incidents", context.config.incidents):

@@ -23,14 +23,16 @@ class Measure(StrEnum):
 
 
 class Place(StrEnum):
-    """How an incident is placed. Only a `POINT` is in a ward; `BOROUGH` has no usable point but names its borough.
+    """How an incident is placed. A `POINT` is in a ward, and so is an `AREA`, which has no usable point but names one.
 
-    `NOT_COVERED` lies in an area that the settings say the data does not cover: like one `OUTSIDE` all areas it is
-    accounted for, and is part of no count, rate or method.
+    `BOROUGH` has no usable point and names its borough alone. Only a `POINT` enters what needs points: density,
+    clusters, cells, pairs. `NOT_COVERED` lies in an area that the settings say the data does not cover: like one
+    `OUTSIDE` all areas it is accounted for, and is part of no count, rate or method.
     """
 
     POINT = "point"
     OUTSIDE = "outside"
     NOT_COVERED = "not_covered"
+    AREA = "area"
     BOROUGH = "borough"
     NONE = "none"

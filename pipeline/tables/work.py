@@ -43,7 +43,14 @@ INCIDENTS = Table(
             "place",
             "string",
             "`point`, `outside` (a point outside all areas), `not_covered` (in an area of `areas.not_covered`), "
-            "`borough` (no point, borough named) or `none`.",
+            "`area` (no point, ward named), `borough` (no point, borough named) or `none`.",
+        ),
+        Column(
+            "place_precision",
+            "string",
+            "What the place is known by: `point`, `area` (the code or name of a ward, or a smaller area's code) or "
+            "`borough`; empty where nothing is known.",
+            null=True,
         ),
         Column("snapped", "bool", "Outside all areas, given to the nearest."),
         Column("ward_code", "string", "Ward.", null=True),

@@ -29,6 +29,7 @@ __all__ = [
     "BoroughNames",
     "Bounds",
     "Residents",
+    "WardNames",
     "population_columns",
     "read_areas",
     "read_residents",
@@ -196,7 +197,9 @@ class AreaSet:
         """Rows of one level."""
         return self.table[self.table["level"] == name].reset_index(drop=True)
 
-    def lookup(self, index: "AreaIndex | Path", *, key: str = "") -> "AreaLookup":
+    def lookup(
+        self, index: "AreaIndex | Path", *, key: str = "", other_codes: Mapping[str, str] | None = None
+    ) -> "AreaLookup":
         """Return what placing incidents needs of these areas; `index` is of the wards, in the order of their codes."""
         wards, boroughs = self.level(Level.WARD), self.level(Level.BOROUGH)
         west, south, east, north = (float(v) for v in self.table.total_bounds)
@@ -208,6 +211,8 @@ class AreaSet:
             index,
             key,
             frozenset(self.table.loc[~self.table["covered"].astype(bool), "area_code"].astype(str)),
+            tuple(str(n) for n in wards["name"]),
+            dict(other_codes or {}),
         )
 
 
@@ -501,6 +506,10 @@ class AreaLookup:
         What the boundaries depend on; tells two indexes kept at one path apart.
     not_covered
         Codes of the wards and boroughs that the data does not cover.
+    ward_names
+        Names in the order of `ward_codes`.
+    other_codes
+        Codes of other editions and of smaller areas, and what they are here (`areas.lookup`).
     """
 
     ward_codes: tuple[str, ...]
@@ -510,6 +519,8 @@ class AreaLookup:
     index: AreaIndex | Path
     key: str = ""
     not_covered: frozenset[str] = frozenset()
+    ward_names: tuple[str, ...] = ()
+    other_codes: Mapping[str, str] = field(default_factory=dict)
 
     def locate(self, xy: Points) -> LocateResult:
         """Find the ward of every point.
@@ -565,3 +576,46 @@ class BoroughNames:
         """Code of the borough a text names, or None."""
         key = text.casefold()
         return self._by_code.get(key) or self._by_name.get(key) or self._by_name.get(_plain(text))
+
+
+class WardNames:
+    """Wards by code, by a code that `areas.lookup` gives, or by name.
+
+    A name counts where one ward alone has it, or one ward of the borough named beside it. A code that is not known is
+    never taken for a name.
+    """
+
+    def __init__(self, areas: AreaLookup) -> None:
+        self._parents = areas.parents
+        self._by_code = {code.casefold(): at for at, code in enumerate(areas.ward_codes)}
+        self._other = {
+            old.casefold(): self._by_code[new.casefold()]
+            for old, new in areas.other_codes.items()
+            if new.casefold() in self._by_code
+        }
+        self._by_name: dict[str, list[int]] = {}
+        for at, name in enumerate(areas.ward_names):
+            self._by_name.setdefault(_plain(name), []).append(at)
+
+    def of_code(self, text: str) -> int:
+        """Position of the ward that a code means, directly or through the lookup; -1 for none."""
+        key = text.casefold()
+        return self._by_code.get(key, self._other.get(key, -1))
+
+    def of(self, text: str, *, borough: str | None = None) -> int:
+        """Position of the ward that a code or name means; -1 for none.
+
+        Parameters
+        ----------
+        text
+            Code or name.
+        borough
+            Code of the borough that the same row names: a ward's name counts in it alone.
+        """
+        at = self.of_code(text)
+        if at >= 0:
+            return at
+        named = self._by_name.get(_plain(text), [])
+        if borough is not None:
+            named = [n for n in named if self._parents[n] == borough]
+        return named[0] if len(named) == 1 else -1

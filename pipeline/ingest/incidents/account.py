@@ -52,20 +52,22 @@ class PartReport:
     quarantined
         Refused rows by rule.
     places
-        Kept rows by place: point, outside, borough, none.
+        Kept rows by place: point, outside, area, borough, none.
     online, snapped, month_only, without_id
         Kept rows that happened online, were given to the nearest area, have no day, have no id.
     lost_places
         Rows refused for their place, by month (yyyymm; 0 where the date is lost too): they count against the
         geocode hit rate.
-    unknown_categories, unknown_boroughs
-        Texts that matched nothing, with rows.
+    unknown_categories, unknown_boroughs, unknown_areas
+        Texts that matched nothing, with rows; `unknown_areas` are codes of wards, LSOAs and MSOAs in rows without a
+        point.
     labels
         Ids and labels of categories made from the texts themselves (no categories configured).
     unreadable
         Values of optional columns that could not be read, by column; their rows are kept.
     ward_checks
-        `compared` and `same`: how often the ward the source names is the one the point is in.
+        `compared` and `same`: how often the ward the source names is the one the point is in. `outside`: rows that
+        name a ward although their point lies outside all areas.
     first_date, last_date
         ISO dates of the kept rows; empty if there are none.
     has_outcomes
@@ -86,6 +88,7 @@ class PartReport:
     lost_places: dict[int, int] = field(default_factory=dict)
     unknown_categories: dict[str, int] = field(default_factory=dict)
     unknown_boroughs: dict[str, int] = field(default_factory=dict)
+    unknown_areas: dict[str, int] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     unreadable: dict[str, int] = field(default_factory=dict)
     ward_checks: dict[str, int] = field(default_factory=dict)

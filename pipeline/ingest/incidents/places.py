@@ -1,7 +1,7 @@
-"""Where: coordinates checked, projected and given to areas; rows without a place given to the borough they name."""
+"""Where: coordinates checked, projected and given to areas; rows without a point given to the ward or borough named."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from pipeline.config import IncidentSource
 from pipeline.errors import InputError
 from pipeline.geography import projection as crs
-from pipeline.ingest.areas.read import AreaLookup, BoroughNames, Bounds
+from pipeline.ingest.areas.read import AreaLookup, BoroughNames, Bounds, WardNames
 from pipeline.ingest.formats.opened import GEOMETRY_X, GEOMETRY_Y, Opened
 from pipeline.ingest.incidents.account import rule_code
-from pipeline.ingest.incidents.columns import Roles, cell_text, coded, strings
+from pipeline.ingest.incidents.columns import Coded, Roles, cell_text, coded, strings
 from pipeline.tables import Place
 
 __all__ = ["FAR_M", "NOT_COVERED", "PLACES", "Placed", "Placer", "plan_placing"]
@@ -26,8 +26,16 @@ Points = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 PLACES = tuple(Place)
 """Places in the order of their codes: text is written once per code, not once per row."""
-_POINT, _OUTSIDE, _BOROUGH, _NONE = (PLACES.index(p) for p in (Place.POINT, Place.OUTSIDE, Place.BOROUGH, Place.NONE))
+_POINT, _OUTSIDE, _AREA, _BOROUGH, _NONE = (
+    PLACES.index(p) for p in (Place.POINT, Place.OUTSIDE, Place.AREA, Place.BOROUGH, Place.NONE)
+)
 NOT_COVERED = PLACES.index(Place.NOT_COVERED)
+_PRECISION = {Place.POINT: "point", Place.OUTSIDE: "point", Place.AREA: "area", Place.BOROUGH: "borough"}
+_SMALL_AREAS = ("lsoa", "msoa")
+_ORIGIN_M = 100.0
+"""A point this near the origin of the working system, far from every area, is 0,0 that was converted on its way."""
+_FEWEST_NINES = 3
+"""999 stands for an unknown number; 9 and 99 may be one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,11 +45,25 @@ class Placed:
     easting_m: Any
     northing_m: Any
     place: Any
+    precision: Any
     snapped: Bools
     ward_code: Any
     borough_code: Any
     place_code: NDArray[np.int8]
     rule: NDArray[np.int8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Named:
+    """What the rows of a batch name: a ward (its position, -1 for none), a borough (its code), and what is neither.
+
+    Texts that matched nothing come as a column with the rows in which it failed.
+    """
+
+    ward: NDArray[np.int64]
+    borough: Any
+    unknown_areas: tuple[tuple[Coded, Bools], ...]
+    unknown_boroughs: tuple[tuple[Coded, Bools], ...]
 
 
 @dataclass(slots=True)
@@ -53,6 +75,7 @@ class Placer:
     working: str
     operation: str
     areas: AreaLookup
+    wards: WardNames
     boroughs: BoroughNames
     columns: Mapping[str, int]
     extent: Bounds | None
@@ -60,6 +83,7 @@ class Placer:
     no_location: frozenset[str]
     missing: frozenset[str] = frozenset()
     unknown_boroughs: Counter[str] = field(default_factory=Counter)
+    unknown_areas: Counter[str] = field(default_factory=Counter)
     ward_checks: Counter[str] = field(default_factory=Counter)
 
     def extra(self) -> dict[str, str]:
@@ -88,7 +112,9 @@ class Placer:
         """
         rows = table.num_rows
         rule = np.zeros(rows, dtype=np.int8)
-        xy, asked = self._points(table, online=online, rule=rule)
+        named = self._named(table)
+        says_where = (named.ward >= 0) | np.asarray(pc.is_valid(named.borough))
+        xy, asked = self._points(table, online=online, says_where=says_where, rule=rule)
         metres = np.full((rows, 2), np.nan)
         metres[asked] = crs.project(xy[asked], source=self.source_crs, working=self.working) if asked.any() else 0
         # A point far from every area is a slip of the pen or another system, not an incident somewhere else.
@@ -98,6 +124,10 @@ class Placer:
             near &= (xy[:, 0] >= west) & (xy[:, 0] <= east) & (xy[:, 1] >= south) & (xy[:, 1] <= north)
         lost = asked & ~near
         if lost.any():
+            # 0,0 in another system, or all nines, stand for no place: what else the row says then counts.
+            stand_in = lost & ((np.abs(metres) <= _ORIGIN_M).all(axis=1) | _all_nines(xy))
+            rule[stand_in & ~says_where] = rule_code("zero")
+            lost &= ~stand_in
             # Exchanged coordinates are the commonest slip: said so, it is repaired in the export at once.
             turned = crs.project(xy[lost][:, ::-1], source=self.source_crs, working=self.working)
             rule[lost] = np.where(self._near(turned, margin=0.0), rule_code("swapped"), rule_code("far"))
@@ -106,9 +136,9 @@ class Placer:
         if near.any():
             found = self.areas.locate(np.ascontiguousarray(metres[near]))
             ward[near], snapped[near] = found.code_index, found.snapped
-        return self._placed(table, metres=metres, near=near, ward=ward, snapped=snapped, rule=rule)
+        return self._placed(named, metres=metres, near=near, online=online, ward=ward, snapped=snapped, rule=rule)
 
-    def _points(self, table: Any, *, online: Bools, rule: NDArray[np.int8]) -> tuple[Points, Bools]:
+    def _points(self, table: Any, *, online: Bools, says_where: Bools, rule: NDArray[np.int8]) -> tuple[Points, Bools]:
         """Coordinates as given, and which rows have usable ones; the faults of the others go into `rule`."""
         rows = table.num_rows
         if not self.coordinates:
@@ -126,7 +156,11 @@ class Placer:
         half = ~without & (blank[0] ^ blank[1])
         unreadable = ~without & ~half & (absent[0] | absent[1])
         endless = ~without & ~half & ~unreadable & ~np.isfinite(xy).all(axis=1)
+        # 0,0 is how many systems write an empty cell: a row that names its borough or ward counts there, as it does
+        # where the cells are empty. Where it names nothing, nobody knows where it was, and it is refused.
         zero = ~without & (xy == 0).all(axis=1)
+        without |= zero & says_where
+        zero &= ~says_where
         faults = {"coordinates_half": half, "coordinates_unreadable": unreadable, "not_finite": endless, "zero": zero}
         for name, mask in faults.items():
             rule[mask] = rule_code(name)
@@ -138,46 +172,56 @@ class Placer:
         return np.asarray((x >= west - margin) & (x <= east + margin) & (y >= south - margin) & (y <= north + margin))
 
     def _placed(
-        self, table: Any, *, metres: Points, near: Bools, ward: NDArray[Any], snapped: Bools, rule: NDArray[np.int8]
+        self,
+        named: _Named,
+        *,
+        metres: Points,
+        near: Bools,
+        online: Bools,
+        ward: NDArray[np.int64],
+        snapped: Bools,
+        rule: NDArray[np.int8],
     ) -> Placed:
-        rows = table.num_rows
         inside = ward >= 0
-        # A point inside an area is that area's, whatever borough the row names; the name counts only where there is no
-        # usable point. A row refused for its place takes no borough: it is in the quarantine, not in a total.
-        place = np.full(rows, _NONE, dtype=np.int8)
+        # A point inside an area is that area's, whatever the row names; names count only where there is no usable
+        # point. A row refused for its place takes no area: it is in the quarantine, not in a total.
+        place = np.full(len(ward), _NONE, dtype=np.int8)
         place[near] = np.where(inside[near], _POINT, _OUTSIDE)
-        from_point = strings([*self.areas.parents, None], np.where(inside, ward, len(self.areas.parents)))
-        wards = strings([*self.areas.ward_codes, None], np.where(inside, ward, len(self.areas.ward_codes)))
-        named = self._named(table, only=(place == _NONE) & (rule == 0))
-        place[(place == _NONE) & np.asarray(pc.is_valid(named))] = _BOROUGH
-        self._check_wards(table, wards, inside)
+        self.ward_checks.update(
+            {
+                "compared": int((inside & (named.ward >= 0)).sum()),
+                "same": int((inside & (named.ward == ward)).sum()),
+                "outside": int((near & ~inside & (named.ward >= 0)).sum()),
+            }
+        )
+        free = (place == _NONE) & (rule == 0)
+        _count_texts(self.unknown_areas, named.unknown_areas, only=free)
+        _count_texts(self.unknown_boroughs, named.unknown_boroughs, only=free)
+        # The ward of an online incident is that of a home or a police station, not where it happened: it counts in the
+        # borough alone.
+        by_code = free & (named.ward >= 0)
+        place[by_code & ~online] = _AREA
+        ward = np.where(by_code, named.ward, ward)
+        parents = strings([*self.areas.parents, None], np.where(ward >= 0, ward, len(self.areas.parents)))
+        ward = np.where(by_code & online, -1, ward)
+        borough = pc.if_else(pa.array(free), pc.coalesce(parents, named.borough), parents)
+        place[(place == _NONE) & np.asarray(pc.is_valid(borough))] = _BOROUGH
+        precision = strings([_PRECISION.get(p) for p in PLACES], place)
+        wards = strings([*self.areas.ward_codes, None], np.where(ward >= 0, ward, len(self.areas.ward_codes)))
+        place[self._uncovered(wards) | self._uncovered(borough)] = NOT_COVERED
         hidden = ~near
-        boroughs = pc.coalesce(from_point, named)
-        place[self._uncovered(wards) | self._uncovered(boroughs)] = NOT_COVERED
         return Placed(
             # Millimetres: the same place from two files is then the same number.
             pa.array(np.round(np.where(hidden, 0, metres[:, 0]), 3), mask=hidden),
             pa.array(np.round(np.where(hidden, 0, metres[:, 1]), 3), mask=hidden),
             strings(PLACES, place),
+            precision,
             snapped,
             wards,
-            boroughs,
+            borough,
             place,
             rule,
         )
-
-    def _named(self, table: Any, *, only: Bools) -> Any:
-        """Boroughs that rows without a point name."""
-        if "borough" not in self.columns:
-            return pa.nulls(table.num_rows, pa.string())
-        texts = coded(table[f"c{self.columns['borough']}"], self.missing)
-        found = [self.boroughs.code(v) if v else None for v in texts.values]
-        met = np.bincount(texts.codes[only], minlength=len(found))
-        for text, code, count in zip(texts.values, found, met, strict=True):
-            if text and code is None and count:
-                self.unknown_boroughs[text] += int(count)
-        spread = strings(found, texts.codes)
-        return pc.if_else(pa.array(only), spread, pa.scalar(None, pa.string()))
 
     def _uncovered(self, codes: Any) -> Bools:
         """Rows in an area that the settings say the data does not cover: read and accounted for, and in no method."""
@@ -185,14 +229,58 @@ class Placer:
             return np.zeros(len(codes), dtype=bool)
         return np.asarray(pc.is_in(codes, value_set=pa.array(sorted(self.areas.not_covered))), dtype=bool)
 
-    def _check_wards(self, table: Any, wards: Any, inside: Bools) -> None:
-        """Count how often the ward the source gives is the one the point is in."""
-        if "ward" not in self.columns:
-            return
-        given = coded(table[f"c{self.columns['ward']}"], self.missing)
-        known = given.flags(frozenset(self.areas.ward_codes).__contains__) & inside
-        same = np.asarray(pc.fill_null(pc.equal(given.texts(lambda v: v), wards), fill_value=False)) & known
-        self.ward_checks.update({"compared": int(known.sum()), "same": int(same.sum())})
+    def _texts(self, table: Any, role: str) -> Coded | None:
+        return coded(table[f"c{self.columns[role]}"], self.missing) if role in self.columns else None
+
+    def _named(self, table: Any) -> _Named:
+        """Read what every row names: its ward by code or name, else by a smaller area's code, and its borough."""
+        rows = table.num_rows
+        ward = np.full(rows, -1, dtype=np.int64)
+        borough = pa.nulls(rows, pa.string())
+        unknown_boroughs: list[tuple[Coded, Bools]] = []
+        unknown_areas: list[tuple[Coded, Bools]] = []
+        texts = self._texts(table, "borough")
+        boroughs: list[str | None] = [None]
+        borough_of = np.zeros(rows, dtype=np.int64)
+        if texts is not None:
+            boroughs = [self.boroughs.code(v) if v else None for v in texts.values]
+            borough_of = texts.codes.astype(np.int64)
+            borough = strings(boroughs, borough_of)
+            unknown_boroughs = [(texts, np.asarray(pc.is_null(borough)))]
+        texts = self._texts(table, "ward")
+        if texts is not None:
+            # Once for each pair of ward and borough that occurs: wards of one name lie in several boroughs.
+            pairs, pair_of = np.unique(texts.codes * np.int64(len(boroughs)) + borough_of, return_inverse=True)
+            found = [
+                self.wards.of(texts.values[pair // len(boroughs)], borough=boroughs[pair % len(boroughs)])
+                if texts.values[pair // len(boroughs)]
+                else -1
+                for pair in pairs.tolist()
+            ]
+            ward = np.array([*found, -1], dtype=np.int64)[pair_of]
+            unknown_areas.append((texts, ward < 0))
+        for role in _SMALL_AREAS:
+            texts = self._texts(table, role)
+            if texts is not None:
+                at = texts.numbers(lambda v: self.wards.of_code(v) if v else -1)
+                unknown_areas.append((texts, at < 0))
+                ward = np.where(ward >= 0, ward, at)
+        return _Named(ward, borough, tuple(unknown_areas), tuple(unknown_boroughs))
+
+
+def _count_texts(counter: Counter[str], columns: Sequence[tuple[Coded, Bools]], *, only: Bools) -> None:
+    """Count the texts that matched nothing, in some rows."""
+    for texts, lost in columns:
+        met = np.bincount(texts.codes[lost & only], minlength=len(texts.values))
+        counter.update({text: int(met[at]) for at, text in enumerate(texts.values) if text and met[at]})
+
+
+def _all_nines(xy: Points) -> Bools:
+    """Whether both numbers of a pair are written with nines alone, as in 999999 for an unknown place."""
+    whole = np.abs(xy) + 1
+    with np.errstate(divide="ignore", invalid="ignore"):
+        digits = np.log10(whole)
+    return np.asarray(((digits >= _FEWEST_NINES) & (digits == np.round(digits))).all(axis=1))
 
 
 def plan_placing(opened: Opened, *, roles: Roles, source: IncidentSource, working: str, areas: AreaLookup) -> Placer:
@@ -201,8 +289,15 @@ def plan_placing(opened: Opened, *, roles: Roles, source: IncidentSource, workin
     Raises
     ------
     InputError
-        If the system is not given anywhere, or the file and the configuration name different ones.
+        If the system is not given anywhere, or the file and the configuration name different ones; or if a column of
+        LSOA or MSOA codes is named, but nothing says which ward each lies in.
     """
+    named = [role for role in _SMALL_AREAS if role in roles.at]
+    if named and not areas.other_codes:
+        raise InputError(
+            f"incidents.columns.{named[0]} names {opened.columns[roles.at[named[0]]]!r}, but nothing says which ward "
+            f"each of them lies in: set areas.lookup to a CSV of from_code,to_code ({named[0].upper()} to ward)"
+        )
     system = ""
     if roles.coordinates == "lonlat":
         system = crs.LONLAT
@@ -224,6 +319,7 @@ def plan_placing(opened: Opened, *, roles: Roles, source: IncidentSource, workin
             crs.operation_name(crs.source_crs(system, what=opened.name), working) if system else "none (no coordinates)"
         ),
         areas=areas,
+        wards=WardNames(areas),
         boroughs=BoroughNames(areas.borough_names),
         columns=roles.at,
         extent=source.extent,
