@@ -514,4 +514,5 @@ def _ward_checks(counts: Counter[Any]) -> dict[str, Any]:
         "same_pct": pct(counts["same"], counts["compared"]),
         "differ": counts["compared"] - counts["same"],
         "point_outside": counts["outside"],
+        "unused": counts["unused"],
     }

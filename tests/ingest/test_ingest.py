@@ -284,7 +284,7 @@ def test_the_ward_a_source_gives_is_compared_and_not_believed(tmp_path: Path) ->
     )
     found = read(write(tmp_path, text))
     assert set(found.incidents["ward_code"]) == {"W00"}
-    assert found.report.ward_checks == {"compared": 2, "same": 1}
+    assert found.report.ward_checks == {"compared": 2, "same": 1, "outside": 0, "unused": 0}
 
 
 # Repeated ids ---------------------------------------------------------------------------------------------------------

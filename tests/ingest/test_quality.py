@@ -33,6 +33,7 @@ class Part:
     lost_places: dict[int, int] = field(default_factory=dict)
     unknown_categories: dict[str, int] = field(default_factory=dict)
     unknown_boroughs: dict[str, int] = field(default_factory=dict)
+    unknown_areas: dict[str, int] = field(default_factory=dict)
     unreadable: dict[str, int] = field(default_factory=dict)
     ward_checks: dict[str, int] = field(default_factory=dict)
     without_id: int = 0

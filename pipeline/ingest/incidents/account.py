@@ -67,7 +67,8 @@ class PartReport:
         Values of optional columns that could not be read, by column; their rows are kept.
     ward_checks
         `compared` and `same`: how often the ward the source names is the one the point is in. `outside`: rows that
-        name a ward although their point lies outside all areas.
+        name a ward although their point lies outside all areas. `unused`: rows without a point that name one in a
+        column that no setting names.
     first_date, last_date
         ISO dates of the kept rows; empty if there are none.
     has_outcomes

@@ -57,10 +57,12 @@ class Placed:
 class _Named:
     """What the rows of a batch name: a ward (its position, -1 for none), a borough (its code), and what is neither.
 
-    Texts that matched nothing come as a column with the rows in which it failed.
+    `counted_in` is the ward that a row without a point counts in: -1 where only a column that no setting names gives
+    one. Texts that matched nothing come as a column with the rows in which it failed.
     """
 
     ward: NDArray[np.int64]
+    counted_in: NDArray[np.int64]
     borough: Any
     unknown_areas: tuple[tuple[Coded, Bools], ...]
     unknown_boroughs: tuple[tuple[Coded, Bools], ...]
@@ -80,6 +82,7 @@ class Placer:
     columns: Mapping[str, int]
     extent: Bounds | None
     decimal_comma: bool
+    ward_places: bool
     no_location: frozenset[str]
     missing: frozenset[str] = frozenset()
     unknown_boroughs: Counter[str] = field(default_factory=Counter)
@@ -113,7 +116,7 @@ class Placer:
         rows = table.num_rows
         rule = np.zeros(rows, dtype=np.int8)
         named = self._named(table)
-        says_where = (named.ward >= 0) | np.asarray(pc.is_valid(named.borough))
+        says_where = (named.counted_in >= 0) | np.asarray(pc.is_valid(named.borough))
         xy, asked = self._points(table, online=online, says_where=says_where, rule=rule)
         metres = np.full((rows, 2), np.nan)
         metres[asked] = crs.project(xy[asked], source=self.source_crs, working=self.working) if asked.any() else 0
@@ -187,21 +190,22 @@ class Placer:
         # point. A row refused for its place takes no area: it is in the quarantine, not in a total.
         place = np.full(len(ward), _NONE, dtype=np.int8)
         place[near] = np.where(inside[near], _POINT, _OUTSIDE)
+        free = (place == _NONE) & (rule == 0)
         self.ward_checks.update(
             {
                 "compared": int((inside & (named.ward >= 0)).sum()),
                 "same": int((inside & (named.ward == ward)).sum()),
                 "outside": int((near & ~inside & (named.ward >= 0)).sum()),
+                "unused": int((free & ~online & (named.ward >= 0) & (named.counted_in < 0)).sum()),
             }
         )
-        free = (place == _NONE) & (rule == 0)
         _count_texts(self.unknown_areas, named.unknown_areas, only=free)
         _count_texts(self.unknown_boroughs, named.unknown_boroughs, only=free)
         # The ward of an online incident is that of a home or a police station, not where it happened: it counts in the
         # borough alone.
-        by_code = free & (named.ward >= 0)
+        by_code = free & (named.counted_in >= 0)
         place[by_code & ~online] = _AREA
-        ward = np.where(by_code, named.ward, ward)
+        ward = np.where(by_code, named.counted_in, ward)
         parents = strings([*self.areas.parents, None], np.where(ward >= 0, ward, len(self.areas.parents)))
         ward = np.where(by_code & online, -1, ward)
         borough = pc.if_else(pa.array(free), pc.coalesce(parents, named.borough), parents)
@@ -258,14 +262,19 @@ class Placer:
                 for pair in pairs.tolist()
             ]
             ward = np.array([*found, -1], dtype=np.int64)[pair_of]
-            unknown_areas.append((texts, ward < 0))
+            if self.ward_places:
+                unknown_areas.append((texts, ward < 0))
+        # A column that was only recognised by its name may hold something else, or wards of long ago: it is compared
+        # with the points, and places nothing until a setting names it.
+        counted_in = ward if self.ward_places else np.full(rows, -1, dtype=np.int64)
         for role in _SMALL_AREAS:
             texts = self._texts(table, role)
             if texts is not None:
                 at = texts.numbers(lambda v: self.wards.of_code(v) if v else -1)
                 unknown_areas.append((texts, at < 0))
                 ward = np.where(ward >= 0, ward, at)
-        return _Named(ward, borough, tuple(unknown_areas), tuple(unknown_boroughs))
+                counted_in = np.where(counted_in >= 0, counted_in, at)
+        return _Named(ward, counted_in, borough, tuple(unknown_areas), tuple(unknown_boroughs))
 
 
 def _count_texts(counter: Counter[str], columns: Sequence[tuple[Coded, Bools]], *, only: Bools) -> None:
@@ -325,6 +334,7 @@ def plan_placing(opened: Opened, *, roles: Roles, source: IncidentSource, workin
         extent=source.extent,
         # Files that separate columns with semicolons come from places that write decimals with a comma.
         decimal_comma=opened.facts.get("delimiter") == "semicolon",
+        ward_places=source.columns.ward is not None,
         no_location=frozenset(t.casefold() for t in source.no_location),
         missing=roles.missing,
     )
