@@ -26,6 +26,7 @@ from pipeline.ingest import (
     listed_categories,
     merge_published,
     merged_labels,
+    months_named,
     read_areas,
     read_counts,
     read_incidents,
@@ -51,6 +52,7 @@ __all__ = ["run"]
 Source = TypeVar("Source", IncidentSource, PublishedSource)
 _INDEX = "areas.index.npz"
 _PEOPLE = "denominators.parquet"
+_OF_THE_SPAN = ("empty_months", "missing_months")  # these settings change no row of a part
 
 
 def run(context: Context) -> None:
@@ -163,6 +165,8 @@ def _incidents(context: Context, areas: AreaSet, areas_key: str) -> dict[str, An
         "parts": [
             {
                 "label": job.label,
+                "name": job.source.name,
+                "named_months": list(months_named(job.path)),
                 "key": keys[job.label],
                 "read": job.out.relative_to(context.folder).as_posix(),
                 "part": f"work/incidents/{job.out.name}",
@@ -218,7 +222,7 @@ def _part_key(context: Context, job: ReadJob) -> str:
             "file": [c for path, c in sorted(context.checksums.items()) if path.with_suffix("") == stem],
             "boundaries": job.areas.key,
             "label": job.label,
-            "source": job.source.settings(),
+            "source": {k: v for k, v in job.source.settings().items() if k not in _OF_THE_SPAN},
             "categories": config.categories.settings(),
             "salt": key_of({"salt": context.salt.hex()}),
             "today": "" if job.source.last_date else job.today,
@@ -276,7 +280,7 @@ def _published(context: Context, areas: AreaSet) -> dict[str, Any]:
     )
 
     named = {"scarce_boroughs": scarce, "not_covered": uncovered}
-    write_json(context.folder / "quality.json", quality | named)
+    write_json(context.work("quality.json"), quality | named)
     context.cautions += [caution for caution in (hardly, beside) if caution]
     context.counters |= {"rows": sum(report.rows_read for report in reports), "quarantined": len(refused)}
     dropped = relations[relations["violations"] > 0]
