@@ -1,8 +1,9 @@
 """Settings that say where the data is and how to read it."""
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from pipeline.config.base import Section
 from pipeline.storage.formats import FormatName
@@ -27,8 +28,6 @@ __all__ = [
 Code = Annotated[str, Field(min_length=1, max_length=120)]
 CategoryId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
-Months = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])(\.\.\d{4}-(0[1-9]|1[0-2]))?$")]
-"""One month, or a stretch of months such as `2020-01..2022-12`."""
 
 
 class Run(Section):
@@ -210,27 +209,51 @@ class IncidentSource(Section):
         None, description="Settles dates such as 03/04/2025, where a whole file leaves it open."
     )
     first_date: str | None = Field(None, description="Dates before this (ISO) are quarantined.")
-    last_date: str | None = Field(None, description="Dates after this (ISO) are quarantined as in the future.")
+    last_date: str | None = Field(
+        None,
+        description="Dates after this (ISO) are quarantined as in the future; dates up to it are never refused as far "
+        "from all others (`date_outlier`).",
+    )
+    repeated_id: Literal["auto", "categories", "newest", "first", "error"] = Field(
+        "auto",
+        description="What rows of one id are. `auto`: equal rows count once; rows that differ only in their categories "
+        "are one incident with all of them; otherwise the row of the file issued last counts. Where nothing says which "
+        "file that is, the first row counts, and the run stops (exit 5) if this concerns more than 1 % of the ids. "
+        "`categories`: one incident with all categories, whatever else differs. `newest`: the file issued last, also "
+        "for categories. `first`: the first row by file and row. `error`: stop.",
+    )
+    issued: str | None = Field(
+        None,
+        description="Regular expression on the path of a file whose first group is when it was issued, for example "
+        "`(\\d{4}-\\d{2})` for extract-2025-01.csv. Left out, the last month (yyyy-mm) in the name of an archive or "
+        "folder decides, else the latest month that the files of the folder name; never the time of the file.",
+    )
+    overlap: Literal["count", "replace"] = Field(
+        "count",
+        description="What rows of one month in several files are. `replace`: of each month only the rows of the file "
+        "issued last count. `count`: all count; equal rows without an id are named. Files that police.uk names alike "
+        "(`2025-01-force-street`) always replace each other.",
+    )
     no_location: tuple[str, ...] = Field(
         ("No Location", "No location"), description="Location texts that mean no place is known."
     )
     positive_outcomes: tuple[str, ...] = Field((), description="Outcome texts counted as positive, any case.")
     pending_outcomes: tuple[str, ...] = Field((), description="Outcome texts that mean still open, any case.")
     true_values: tuple[str, ...] = Field(("yes", "y", "true", "t", "1"), description="Texts that mean yes, any case.")
-    empty_months: tuple[Months, ...] = Field(
-        (),
-        description="Months (`2025-06`, or a stretch `2020-01..2022-12`) in which nothing was recorded: they count as "
-        "0. Otherwise a month without rows is missing if file names name months and none names it, or if 0 rows would "
-        "be a rare chance (under 1 in 1,000) given the median month.",
-    )
-    missing_months: tuple[Months, ...] = Field(
-        (),
-        description="Months that the files lack or hold only in part: windows over them are incomplete.",
-    )
     extent: tuple[float, float, float, float] | None = Field(
         None,
         description="Bounds (west, south, east, north, in the file's system) outside which a point is quarantined.",
     )
+
+    @field_validator("issued")
+    @classmethod
+    def _is_a_pattern(cls, text: str | None) -> str | None:
+        if text is not None:
+            try:
+                re.compile(text)
+            except re.error as error:
+                raise ValueError(f"{text!r} is not a regular expression: {error}") from None
+        return text
 
 
 class CountColumns(Section):
@@ -278,16 +301,6 @@ class PublishedSource(Section):
     period_format: str = Field("%Y-%m-%d", description="strptime format of the month.")
     absent: Literal["zero", "unknown"] = Field(
         "unknown", description="What a missing row means inside the covered areas and months."
-    )
-    empty_months: tuple[Months, ...] = Field(
-        (),
-        description="Months (`2025-06`, or a stretch `2020-01..2022-12`) in which nothing was recorded: they count as "
-        "0. Otherwise a month without rows is missing if file names name months and none names it, or if 0 rows would "
-        "be a rare chance (under 1 in 1,000) given the median month.",
-    )
-    missing_months: tuple[Months, ...] = Field(
-        (),
-        description="Months that the files lack or hold only in part: windows over them are incomplete.",
     )
     relations: tuple[Relation, ...] = Field((), description="Relations between categories, tested on reading.")
 

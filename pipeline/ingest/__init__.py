@@ -25,17 +25,21 @@ from pipeline.ingest.counts import (
     read_lookup,
 )
 from pipeline.ingest.formats import require_text_columns
-from pipeline.ingest.formats.files import months_named, require_size, source_labels
+from pipeline.ingest.formats.files import require_size, source_labels
 from pipeline.ingest.formats.vector import closed
 from pipeline.ingest.incidents.account import PartReport, decisions
 from pipeline.ingest.incidents.categories import listed_categories, merged_labels
-from pipeline.ingest.incidents.duplicates import settle_duplicates
+from pipeline.ingest.incidents.editions import Edition
 from pipeline.ingest.incidents.read import ReadJob, read_incidents, require_incident_columns
+from pipeline.ingest.incidents.settling import Part, RepeatedId, Settled, SourceRules, settle
 from pipeline.ingest.quality import (
     at_each_place,
     counts_quality,
     incidents_quality,
     scarce_boroughs,
+    settled_cautions,
+    settled_record,
+    summed,
     uncovered_caution,
 )
 from pipeline.ingest.snapping import looks_snapped, near_border_pct, police_layout, snapped_caution
@@ -44,8 +48,13 @@ __all__ = [
     "LOOKUP_COLUMNS",
     "AreaLookup",
     "AreaSet",
+    "Edition",
+    "Part",
     "PartReport",
     "ReadJob",
+    "RepeatedId",
+    "Settled",
+    "SourceRules",
     "at_each_place",
     "boundary_cautions",
     "boundary_texts",
@@ -61,7 +70,6 @@ __all__ = [
     "looks_snapped",
     "merge_published",
     "merged_labels",
-    "months_named",
     "near_border_pct",
     "police_layout",
     "population_columns",
@@ -75,8 +83,11 @@ __all__ = [
     "require_text_columns",
     "save_index",
     "scarce_boroughs",
-    "settle_duplicates",
+    "settle",
+    "settled_cautions",
+    "settled_record",
     "snapped_caution",
     "source_labels",
+    "summed",
     "uncovered_caution",
 ]

@@ -1,4 +1,4 @@
-"""The account of a run's data: every row read is an incident, refused with a reason, or a duplicate, and none is lost.
+"""The account of a run's data: every row read is an incident, refused, a duplicate, merged or replaced; none is lost.
 
 What is counted twice in different ways must agree; where it does not, the program is wrong and says so.
 """
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from pipeline.domain.categories import ROOT
 from pipeline.errors import InputError, QualityError, SchemaError
+from pipeline.ingest.incidents.settling import Fate, Settled, SourceRules, Strays
 from pipeline.tables import Level, Place
 
 __all__ = [
@@ -34,6 +35,8 @@ __all__ = [
     "require_kept",
     "scarce",
     "scarce_boroughs",
+    "settled_cautions",
+    "settled_record",
     "summed",
     "uncovered_caution",
 ]
@@ -326,13 +329,16 @@ def uncovered_caution(counts: Mapping[str, int], *, names: Mapping[str, str]) ->
 
 
 PLACED = (Place.POINT, Place.OUTSIDE, Place.AREA)
+FATES = ("duplicates", "merged", "replaced")
+OUTLIER = "date_outlier"
+EQUAL_PCT = 1.0
+_WORST = 3
 
 
 def incidents_quality(
     parts: Sequence[PartAccount],
     *,
-    duplicates: Mapping[str, int],
-    conflicting: int,
+    settled: Mapping[str, Any],
     places: pd.DataFrame,
     locations: pd.DataFrame,
     max_quarantined_pct: float,
@@ -343,11 +349,9 @@ def incidents_quality(
     Parameters
     ----------
     parts
-        The account of every file, before repeated ids are settled.
-    duplicates
-        Rows left out because their id repeats, per file.
-    conflicting
-        How many of them said something else than the row kept.
+        The account of every file, before it is settled which rows count.
+    settled
+        What became of the other rows: `account` by file, and what `settled_record` gives.
     places
         Incidents kept in the end by source, borough_code (empty where none), month, place, online, date_precision,
         with the measures incidents and snapped.
@@ -365,41 +369,48 @@ def incidents_quality(
     SchemaError
         If an account does not add up.
     """
-    rules = summed(p.quarantined for p in parts)
-    read, refused, left_out = sum(p.rows_read for p in parts), sum(rules.values()), sum(duplicates.values())
-    require_kept(read, rules, max_pct=max_quarantined_pct, files=len(parts))
+    # Of a file that another one stands for no row counts, so none of it is refused either.
+    whole = {str(r["file"]) for r in settled["replaced_files"]}
+    counted = [p for p in parts if p.source not in whole]
+    lost: Mapping[str, Mapping[str, int]] = settled["account"]
+    fates = summed(lost.values())
+    rules = summed([*(p.quarantined for p in counted), {OUTLIER: fates[OUTLIER]} if fates[OUTLIER] else {}])
+    read, refused = sum(p.rows_read for p in parts), sum(rules.values())
+    judged = sum(p.rows_read for p in counted)
+    require_kept(judged, rules, max_pct=max_quarantined_pct, files=len(parts))
     by_place = places.groupby("place")["incidents"].sum()
     kept = int(places["incidents"].sum())
     point, outside, uncovered, area, borough, none = (int(by_place.get(place, 0)) for place in Place)
     inside = point + area
     kept_by_source = places.groupby("source")["incidents"].sum()
+    files = [_file(p, lost.get(p.source, {}), kept=int(kept_by_source.get(p.source, 0)), whole=whole) for p in parts]
     # Counted twice in different ways: by the reader row by row, and by the database over what was kept.
-    for part in parts:
-        left = int(kept_by_source.get(part.source, 0)) + duplicates.get(part.source, 0)
-        if part.rows_read != part.incidents + sum(part.quarantined.values()) or part.incidents != left:
-            raise broken(f"rows of {part.source}: {part.rows_read} read, {part.quarantined} refused, {left} kept")
+    for part, file in zip(parts, files, strict=True):
+        accounted = sum(file[key] for key in ("incidents", "quarantined", *FATES))
+        if part.rows_read != part.incidents + sum(part.quarantined.values()) or part.rows_read != accounted:
+            raise broken(f"rows of {part.source}: {part.rows_read} read, but {file}")
     if kept != inside + outside + uncovered + borough + none:
         raise broken(
             f"{kept} incidents, but {inside} inside, {outside} outside, {uncovered} in areas that are not covered, "
             f"{borough + none} without a place"
         )
-    rates = hit_rates(places, lost=summed(p.lost_places for p in parts), target_pct=geocode_target_pct)
+    rates = hit_rates(places, lost=summed(p.lost_places for p in counted), target_pct=geocode_target_pct)
     online = int(places.loc[places["online"].astype(bool), "incidents"].sum())
     return {
         "accounting": {
             "rows_read": read,
             "incidents": kept,
             "quarantined": refused,
-            "duplicates": left_out,
+            **{fate: fates[fate] for fate in FATES},
             "incidents_inside_areas": inside,
             "incidents_outside_areas": outside,
             "incidents_not_covered": uncovered,
             "incidents_without_a_place": borough + none,
         },
-        "quarantined_pct": pct(refused, read),
+        "quarantined_pct": pct(refused, judged),
         "max_quarantined_pct": max_quarantined_pct,
         "quarantined_by_rule": dict(sorted(rules.items())),
-        "duplicates": {"identical": left_out - conflicting, "conflicting": conflicting},
+        **{key: value for key, value in settled.items() if key != "account"},
         "without_a_place": {"borough_named": borough, "no_borough": none, "online": online},
         "placed_by": {"point": point + outside, "area": area},
         "snapped": int(places["snapped"].sum()),
@@ -412,17 +423,117 @@ def incidents_quality(
         "unknown_areas": largest(summed(p.unknown_areas for p in parts)),
         "unreadable_values": dict(sorted(summed(p.unreadable for p in parts).items())),
         "ward_checks": _ward_checks(summed(p.ward_checks for p in parts)),
-        "files": [
+        "files": files,
+    }
+
+
+def _file(part: PartAccount, lost: Mapping[str, int], *, kept: int, whole: set[str]) -> dict[str, Any]:
+    """Account for the rows of one file."""
+    refused = 0 if part.source in whole else sum(part.quarantined.values())
+    return {
+        "file": part.source,
+        "rows_read": part.rows_read,
+        "incidents": kept,
+        "quarantined": refused + lost.get(OUTLIER, 0),
+        **{fate: lost.get(fate, 0) for fate in FATES},
+    }
+
+
+# What settling gave: which rows do not count, and what is to be said of it.
+
+
+def settled_record(settled: Settled) -> dict[str, Any]:
+    """Return what settling gave, as quality.json lists it."""
+    differing = Counter(settled.conflicts["column"])
+    return {
+        "duplicates": {"identical": settled.rows(Fate.DUPLICATE), "conflicting": settled.conflicting},
+        "repeated_ids": {
+            "merged": settled.rows(Fate.MERGED),
+            "newest_kept": settled.rows(Fate.REPLACED),
+            "first_kept": settled.rows(Fate.CONFLICT),
+            "ids_without_an_answer": dict(sorted(settled.unsettled.items())),
+            "columns_that_differ_in_sample": dict(sorted(differing.items())),
+        },
+        "replaced_files": [{"file": r.label, "by": r.by, "same_bytes": r.same} for r in settled.replaced_files],
+        "replaced_months": [
+            {"file": label, "month": _iso(month), "rows": rows}
+            for label, months in sorted(settled.replaced_months.items())
+            for month, rows in sorted(months.items())
+        ],
+        "equal_rows_in_overlapping_files": [
+            {"file": label, "equal": equal, "rows_without_id": rows, "equal_pct": pct(equal, rows)}
+            for label, (equal, rows) in sorted(settled.equal.items())
+        ],
+        "stray_dates": [
             {
-                "file": p.source,
-                "rows_read": p.rows_read,
-                "incidents": int(kept_by_source.get(p.source, 0)),
-                "quarantined": sum(p.quarantined.values()),
-                "duplicates": duplicates.get(p.source, 0),
+                "source": s.source,
+                "rows": s.rows,
+                "first_date": s.first_date,
+                "last_date": s.last_date,
+                "data_from": _iso(s.body_first),
+                "data_to": _iso(s.body_last),
+                "refused": s.late,
             }
-            for p in parts
+            for s in settled.strays
         ],
     }
+
+
+def settled_cautions(settled: Settled, *, rules: Mapping[str, SourceRules]) -> list[str]:
+    """Say what a person should look at: conflicts without an answer, files that overlap, dates far from all others."""
+    said = []
+    for source, ids in sorted(settled.unsettled.items()):
+        columns = ", ".join(sorted(set(settled.conflicts["column"])))
+        said.append(
+            f"{_number(ids, 'id')} of {source} {_has(ids)} rows in conflict (they differ in {columns}), and nothing "
+            "says which row counts: the first was kept. work/conflicts.csv lists the first of them. Set "
+            f"{rules[source].key}.issued if a later file should count, or {rules[source].key}.repeated_id."
+        )
+    copies = [r for r in settled.replaced_files if r.same]
+    if copies:
+        said.append(
+            f"{_number(len(copies), 'file')} {'is a copy' if len(copies) == 1 else 'are copies'} of another "
+            f"({copies[0].label} of {copies[0].by}{' and others' if len(copies) > 1 else ''}): each row counts once."
+        )
+    many = {f: (equal, rows) for f, (equal, rows) in settled.equal.items() if 100 * equal >= EQUAL_PCT * rows}
+    if many:
+        worst = sorted(many, key=lambda f: (-many[f][0] / many[f][1], f))[:_WORST]
+        listed = "; ".join(f"{f}: {many[f][0]:,} of {many[f][1]:,}, {pct(*many[f]):g} %" for f in worst)
+        more = f"; and {len(many) - _WORST} more files" if len(many) > _WORST else ""
+        key = rules[worst[0].partition("/")[0]].key
+        said.append(
+            f"Files overlap: rows without an id are equal to rows of another file with the same months "
+            f"({listed}{more}). All of them count. If the files repeat each other, set {key}.overlap: replace, or name "
+            "each file once."
+        )
+    return said + [_stray_caution(s, rules[s.source].key) for s in settled.strays]
+
+
+def _stray_caution(strays: Strays, key: str) -> str:
+    when = strays.first_date if strays.rows == 1 else f"{strays.first_date} to {strays.last_date}"
+    if strays.late:
+        return (
+            f"{_number(strays.rows, 'row')} of {strays.source} {_has(strays.rows)} a date long after the last month "
+            f"with data, {_iso(strays.body_last)} ({when}), and {'was' if strays.rows == 1 else 'were'} refused "
+            f"(date_outlier). If the date is right, set {key}.last_date to it."
+        )
+    return (
+        f"{_number(strays.rows, 'incident')} of {strays.source} {_has(strays.rows)} a date before the first month that "
+        f"the data cover, {_iso(strays.body_first)} ({when}): counted among the incidents, and shown in no period. Set "
+        f"periods.first_month to {strays.first_date[:7]} to show {'it' if strays.rows == 1 else 'them'}."
+    )
+
+
+def _iso(month: int) -> str:
+    return f"{month // 100}-{month % 100:02d}"
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _has(count: int) -> str:
+    return "has" if count == 1 else "have"
 
 
 def hit_rates(places: pd.DataFrame, *, lost: Mapping[int, int], target_pct: float) -> dict[str, Any]:

@@ -158,9 +158,15 @@ def _quality(quality: Mapping[str, Any]) -> list[str]:
         lines += ["<p></p>", *_table(["Refused by rule", "Rows"], list(refused.items()), numbers=frozenset({1}))]
     if "duplicates" in quality.get("accounting", {}):
         lines.append(
-            "<p>Duplicates, rows whose id was read before, are dropped: each is counted above and listed in "
-            "work/duplicates.parquet. They are not quarantined, so they count towards no refusal.</p>"
+            "<p>Duplicates, rows whose id was read before, are dropped; merged rows gave their categories to a row of "
+            "the same id; replaced rows are of a file that a later one stands for. Each is counted above; those with "
+            "an id are listed in work/left_out.parquet. They are not quarantined, so they count towards no refusal.</p>"
         )
+    settled = _settled(quality)
+    if settled:
+        lines += ["<p></p>", *_table(["How rows were settled", "Number"], settled, numbers=frozenset({1}))]
+        if quality.get("duplicates", {}).get("conflicting"):
+            lines.append("<p>work/conflicts.csv shows the first rows in conflict, column by column.</p>")
     same = _same(quality)
     if same:
         lines += [
@@ -168,6 +174,32 @@ def _quality(quality: Mapping[str, Any]) -> list[str]:
             *_table(["May be the same; flagged, never merged", "Incidents"], same, numbers=frozenset({1})),
         ]
     return [*lines, '<p><a href="quality.json">quality.json</a> has the rest, by area and month.</p>']
+
+
+def _settled(quality: Mapping[str, Any]) -> list[tuple[str, object]]:
+    """Return what was settled of rows with one id, of files that replace each other, and of stray dates."""
+    ids, files = quality.get("repeated_ids", {}), quality.get("replaced_files", [])
+    columns = ", ".join(ids.get("columns_that_differ_in_sample", {}))
+    copies = sum(bool(file["same_bytes"]) for file in files)
+    rows: list[tuple[str, object]] = [
+        (
+            f"rows in conflict with another row of their id ({columns})",
+            quality.get("duplicates", {}).get("conflicting"),
+        ),
+        ("of them, replaced because a later file has the id", ids.get("newest_kept")),
+        ("of them, left out because the first row counts", ids.get("first_kept")),
+        ("rows whose categories were added to another row of their id", ids.get("merged")),
+        ("files replaced by a file of the same month and force that was issued later", len(files) - copies),
+        ("files that are copies of another", copies),
+        ("rows of months that a later file replaces", sum(m["rows"] for m in quality.get("replaced_months", []))),
+    ]
+    for stray in quality.get("stray_dates", []):
+        where = (
+            f"after {stray['data_to']}, refused" if stray["refused"] else f"before {stray['data_from']}, in no period"
+        )
+        dates = f"{stray['first_date']} to {stray['last_date']}"
+        rows.append((f"rows of {stray['source']} dated {where} ({dates})", stray["rows"]))
+    return [(words, count) for words, count in rows if count]
 
 
 def _same(quality: Mapping[str, Any]) -> list[tuple[str, object]]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,15 +10,20 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from pipeline.config import IncidentSource, PublishedSource
+from pipeline.config import Config, IncidentSource, PublishedSource
 from pipeline.domain.categories import ROOT
+from pipeline.domain.periods import Period
 from pipeline.geography.areas import AreaIndex
 from pipeline.geography.projection import working_crs
 from pipeline.ingest import (
     AreaSet,
+    Edition,
+    Part,
     PartReport,
     ReadJob,
     boundary_cautions,
+    RepeatedId,
+    SourceRules,
     check_relations,
     counts_quality,
     decisions,
@@ -26,22 +32,24 @@ from pipeline.ingest import (
     listed_categories,
     merge_published,
     merged_labels,
-    months_named,
     read_areas,
     read_counts,
     read_incidents,
     read_lookup,
     save_index,
     scarce_boroughs,
-    settle_duplicates,
+    settle,
+    settled_cautions,
+    settled_record,
     source_labels,
+    summed,
     uncovered_caution,
 )
 from pipeline.stages import Context
 from pipeline.stages.context import RecordKind
 from pipeline.stages.inputs import expand
 from pipeline.storage.duckdb import guarded
-from pipeline.storage.files import read_json, write_json
+from pipeline.storage.files import read_json, write_json, write_private
 from pipeline.storage.manifest import code_version, key_of
 from pipeline.storage.parquet import read_table, write_table
 from pipeline.storage.workspace import link_tree
@@ -52,7 +60,7 @@ __all__ = ["run"]
 Source = TypeVar("Source", IncidentSource, PublishedSource)
 _INDEX = "areas.index.npz"
 _PEOPLE = "denominators.parquet"
-_OF_THE_SPAN = ("empty_months", "missing_months")  # these settings change no row of a part
+_SETTLING = frozenset({"repeated_id", "issued", "overlap"})
 
 
 def run(context: Context) -> None:
@@ -135,48 +143,86 @@ def _incidents(context: Context, areas: AreaSet, areas_key: str) -> dict[str, An
     reports |= {job.label: dataclasses.asdict(report) for job, report in zip(todo, fresh, strict=True)}
     parts = [PartReport.restored(reports[job.label]) for job in jobs]
 
-    # Ids repeat across files too, so they are settled once all parts are there. The parts as read stay beside the
-    # settled ones: another file may join in the next run, and they are settled again with it.
-    with guarded("the ids while repeats were looked for", damaged="a part that was read cannot be read back"):
-        settled = settle_duplicates(
-            [job.out for job in jobs],
-            memory_limit_mb=context.config.run.memory_limit_mb,
+    # Which rows count is settled once all parts are there. The parts as read stay beside the settled ones: another file
+    # may join in the next run, and they are settled again with it.
+    read = [Part(job.out, _edition(context, job), part) for job, part in zip(jobs, parts, strict=True)]
+    with guarded("the rows while they were settled", damaged="a part that was read cannot be read back"):
+        settled = settle(
+            read,
+            rules=_rules(context.config),
             into=context.work("incidents"),
+            memory_limit_mb=context.config.run.memory_limit_mb,
         )
-    lost = {str(label): rows["source_row"].tolist() for label, rows in settled.frame.groupby("source", sort=True)}
+    account = settled.account(read)
+    lost = summed(account.values())
+    whole = {replaced.label for replaced in settled.replaced_files}
 
-    write_table(context.work("duplicates.parquet"), settled.table, settled.frame)
-    refused = [pd.read_parquet(job.quarantine_out) for job in jobs]
-    write_table(context.work("quarantine.parquet"), QUARANTINE, pd.concat(refused, ignore_index=True))
+    write_table(context.work("left_out.parquet"), settled.table, settled.left_out)
+    refused = [pd.read_parquet(job.quarantine_out) for job in jobs if job.label not in whole]
+    table = pd.concat([*refused, settled.refused], ignore_index=True)
+    write_table(
+        context.work("quarantine.parquet"), QUARANTINE, table.sort_values(["source", "source_row"], ignore_index=True)
+    )
+    if len(settled.conflicts):
+        write_private(context.work("conflicts.csv"), settled.conflicts.to_csv(index=False, lineterminator="\n"))
+    rows = sum(p.rows_read for p in parts)
+    quarantined = sum(sum(p.quarantined.values()) for p in parts if p.source not in whole) + lost["date_outlier"]
+    fates = {fate: lost[fate] for fate in ("duplicates", "merged", "replaced")}
     context.counters |= {
-        "rows": sum(p.rows_read for p in parts),
-        "incidents": sum(p.incidents for p in parts) - len(settled.frame),
-        "quarantined": sum(sum(p.quarantined.values()) for p in parts),
-        "duplicates": len(settled.frame),
+        "rows": rows,
+        "incidents": rows - quarantined - sum(fates.values()),
+        "quarantined": quarantined,
+        **{fate: count for fate, count in fates.items() if count or fate == "duplicates"},
         "files_read": len(todo),
         "files_taken_over": len(jobs) - len(todo),
     }
+    context.cautions += settled_cautions(settled, rules=_rules(context.config))
     context.choices |= decisions(parts)
     return {
         "kind": RecordKind.INCIDENTS,
         "categories": listed_categories(context.config.categories, merged_labels([p.labels for p in parts])),
-        "first_date": min((p.first_date for p in parts if p.first_date), default=""),
-        "last_date": max((p.last_date for p in parts if p.last_date), default=""),
+        "first_date": settled.first_date,
+        "last_date": settled.last_date,
         "parts": [
             {
                 "label": job.label,
-                "name": job.source.name,
-                "named_months": list(months_named(job.path)),
                 "key": keys[job.label],
                 "read": job.out.relative_to(context.folder).as_posix(),
                 "part": f"work/incidents/{job.out.name}",
-                "settled": key_of({"read": keys[job.label], "lost": lost.get(job.label, [])}),
+                "settled": key_of({"read": keys[job.label], "change": settled.changes.get(job.label, "")}),
                 "report": reports[job.label],
             }
             for job in jobs
         ],
-        "duplicates": {"by_source": settled.by_source, "conflicting": settled.conflicting},
+        "settled": {"account": account, **settled_record(settled)},
     }
+
+
+def _edition(context: Context, job: ReadJob) -> Edition:
+    """Return what names and bytes say of a file; its path from the configuration's folder, on any system."""
+    path = os.path.relpath(job.path, context.base).replace(os.sep, "/")
+    return Edition(job.label, path, context.checksums.get(job.path, ""))
+
+
+def _rules(config: Config) -> dict[str, SourceRules]:
+    """Return the settings that settle which rows of a source count, by its name."""
+    periods = config.periods
+    complete = periods.last_complete_date
+    return {
+        source.name: SourceRules(
+            key=f"incidents[{number}]",
+            repeated_id=RepeatedId(source.repeated_id),
+            issued=source.issued,
+            overlap_replaces=source.overlap == "replace",
+            first_month=Period.parse(periods.first_month).first_month if periods.first_month else None,
+            last_month=max((_month(d) for d in (complete, source.last_date) if d), default=None),
+        )
+        for number, source in enumerate(config.incidents)
+    }
+
+
+def _month(iso: str) -> int:
+    return int(iso[:4]) * 100 + int(iso[5:7])
 
 
 def _jobs(context: Context, areas: AreaSet, areas_key: str) -> list[ReadJob]:
@@ -222,7 +268,8 @@ def _part_key(context: Context, job: ReadJob) -> str:
             "file": [c for path, c in sorted(context.checksums.items()) if path.with_suffix("") == stem],
             "boundaries": job.areas.key,
             "label": job.label,
-            "source": {k: v for k, v in job.source.settings().items() if k not in _OF_THE_SPAN},
+            # What settles rows of several files is no part of reading one.
+            "source": {k: v for k, v in job.source.settings().items() if k not in _SETTLING},
             "categories": config.categories.settings(),
             "salt": key_of({"salt": context.salt.hex()}),
             "today": "" if job.source.last_date else job.today,
@@ -280,7 +327,7 @@ def _published(context: Context, areas: AreaSet) -> dict[str, Any]:
     )
 
     named = {"scarce_boroughs": scarce, "not_covered": uncovered}
-    write_json(context.work("quality.json"), quality | named)
+    write_json(context.folder / "quality.json", quality | named)
     context.cautions += [caution for caution in (hardly, beside) if caution]
     context.counters |= {"rows": sum(report.rows_read for report in reports), "quarantined": len(refused)}
     dropped = relations[relations["violations"] > 0]

@@ -8,18 +8,23 @@ from typing import Any
 
 from pipeline.errors import InputError
 
-__all__ = ["digest", "read_json", "write_bytes", "write_json", "write_text"]
+__all__ = ["digest", "read_json", "write_bytes", "write_json", "write_private", "write_text"]
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file so that it is either the old one or the whole new one."""
+def write_bytes(path: Path, content: bytes, *, mode: int = 0o666) -> None:
+    """Write a file so that it is either the old one or the whole new one, with permissions no wider than `mode`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(path.name + ".part")
-    with beside.open("wb") as file:
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write UTF-8 text that only the owner of the file may read."""
+    write_bytes(path, text.encode("utf-8"), mode=0o600)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -31,7 +31,7 @@ IMPURE = (
     "ingest/areas/",
     "ingest/counts.py",
     "ingest/formats/",
-    "ingest/incidents/duplicates.py",
+    "ingest/incidents/settling.py",
     "ingest/incidents/read.py",
     "publish/briefings/",
     "publish/exports/",

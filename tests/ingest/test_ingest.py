@@ -17,7 +17,7 @@ from pipeline import ingest as readers
 from pipeline.aggregate import reduce
 from pipeline.errors import InputError
 from pipeline.tables import AREA_MONTHS, INCIDENTS, LOCATIONS, QUARANTINE
-from tests.kit.readers import CITY, Read, read, settings, write
+from tests.kit.readers import CITY, Read, read, settings, settle, write
 
 TABLE = pd.DataFrame(
     {
@@ -308,16 +308,16 @@ def test_the_first_row_of_an_id_is_kept_across_files(tmp_path: Path) -> None:
         "d,2025-01-02,530500,180500\n",
     )
     before = {p.part: p.part.read_bytes() for p in read_parts}
-    settled = readers.settle_duplicates([p.part for p in read_parts], into=tmp_path / "settled")
-    settled.table.check(settled.frame)
-    assert settled.frame.to_dict("records") == [
+    settled = settle(read_parts, tmp_path / "settled", repeated_id=readers.RepeatedId.FIRST)
+    settled.table.check(settled.left_out)
+    assert settled.left_out.to_dict("records") == [
         {"source": "police/f0.csv", "source_row": 3, "incident_id": "a", "kept_source": "police/f0.csv", "kept_row": 1,
-         "identical": True},
+         "fate": "duplicate"},
         {"source": "police/f1.csv", "source_row": 1, "incident_id": "b", "kept_source": "police/f0.csv", "kept_row": 2,
-         "identical": False},
+         "fate": "conflict"},
     ]  # fmt: skip
-    assert (settled.identical, settled.conflicting) == (1, 1)
-    assert settled.by_source == {"police/f0.csv": 1, "police/f1.csv": 1}
+    assert settled.fates == {"police/f0.csv": {"duplicate": 1}, "police/f1.csv": {"conflict": 1}}
+    assert set(settled.conflicts["column"]) == {"northing_m"}
     after = {p.name: pd.read_parquet(p) for p in sorted((tmp_path / "settled").glob("*.parquet"))}
     assert after["f0.csv.parquet"]["source_row"].tolist() == [1, 2]
     assert after["f1.csv.parquet"]["source_row"].tolist() == [2, 3, 4]
@@ -325,18 +325,20 @@ def test_the_first_row_of_an_id_is_kept_across_files(tmp_path: Path) -> None:
     assert (tmp_path / "settled" / "f2.csv.parquet").read_bytes() == before[read_parts[2].part]
 
 
-def test_settling_in_place_and_twice_is_the_same(tmp_path: Path) -> None:
-    found = [p.part for p in parts(tmp_path, "a,2025-01-02,,\na,2025-01-03,,\nb,2025-01-02,,\n", "a,2025-01-02,,\n")]
-    readers.settle_duplicates(found)
-    once = [p.read_bytes() for p in found]
-    assert len(readers.settle_duplicates(found).frame) == 0
-    assert [p.read_bytes() for p in found] == once
-    assert [len(pd.read_parquet(p)) for p in found] == [2, 0]
+def test_settling_twice_is_the_same(tmp_path: Path) -> None:
+    found = parts(tmp_path, "a,2025-01-02,,\na,2025-01-03,,\nb,2025-01-02,,\n", "a,2025-01-02,,\n")
+    once, twice = (
+        [(tmp_path / into / f.part.name).read_bytes() for f in found]
+        for into in ("one", "two")
+        if settle(found, tmp_path / into, repeated_id=readers.RepeatedId.FIRST)
+    )
+    assert once == twice
+    assert [len(pd.read_parquet(tmp_path / "one" / f.part.name)) for f in found] == [2, 0]
 
 
 def test_one_number_of_two_organisations_is_two_incidents(tmp_path: Path) -> None:
     found = parts(tmp_path, "1,2025-01-02,,\n", "1,2025-01-02,,\n", names=("police", "charity"))
-    assert len(readers.settle_duplicates([p.part for p in found]).frame) == 0
+    assert len(settle(found, tmp_path / "settled").left_out) == 0
 
 
 @pytest.mark.slow
@@ -345,11 +347,11 @@ def test_one_number_of_two_organisations_is_two_incidents(tmp_path: Path) -> Non
 def test_rows_are_kept_or_listed(tmp_path: Path, files: list[list[str]]) -> None:
     texts = ["".join(f"{i},2025-01-02,,\n" for i in ids) for ids in files]
     found = parts(tmp_path, *texts)
-    settled = readers.settle_duplicates([p.part for p in found], into=tmp_path / "settled")
+    settled = settle(found, tmp_path / "settled")
     kept = pd.concat([pd.read_parquet(tmp_path / "settled" / p.part.name) for p in found])
     whole = [i for ids in files for i in ids]
     assert len(kept) == len([i for i in whole if not i]) + len({i for i in whole if i})
-    assert len(kept) + len(settled.frame) == len(whole)
+    assert len(kept) + len(settled.left_out) == len(whole)
 
 
 # Counts made from parts -----------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from pipeline.errors import InputError, QualityError, SchemaError
 from pipeline.ingest import quality
 from pipeline.ingest.counts import CountsPart
 from pipeline.tables import PUBLISHED_COUNTS, QUARANTINE
-from tests.kit.readers import read, write
+from tests.kit.readers import read, settle, settled_account, write
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,8 @@ LIMITS = {"max_quarantined_pct": 20.0, "geocode_target_pct": 85.0}
 
 
 def assemble(part: Part, where: pd.DataFrame, **more: Any) -> dict[str, Any]:
-    given: dict[str, Any] = {"duplicates": {}, "conflicting": 0, "locations": LOCATIONS, **LIMITS, **more}
+    settled = {"account": {}, "replaced_files": [], **more.pop("settled", {})}
+    given: dict[str, Any] = {"settled": settled, "locations": LOCATIONS, **LIMITS, **more}
     return quality.incidents_quality([part], places=where, **given)
 
 
@@ -63,15 +64,21 @@ def test_every_row_is_somewhere() -> None:
         ("B0", 202501, "point", False, 70), ("", 202501, "outside", False, 5), ("B1", 202501, "borough", True, 4),
         ("B1", 202501, "borough", False, 6), ("", 202501, "none", False, 3),
     )  # fmt: skip
-    part = Part(rows_read=100, incidents=90, quarantined={"far": 7, "date_missing": 3}, lost_places={202501: 7})
-    found = assemble(part, where, duplicates={"police/a.csv": 2}, conflicting=1)
+    part = Part(rows_read=103, incidents=93, quarantined={"far": 7, "date_missing": 3}, lost_places={202501: 7})
+    lost = {"duplicates": 2, "merged": 1, "replaced": 1, "date_outlier": 1}
+    found = assemble(part, where, settled={"account": {"police/a.csv": lost}, "repeated_ids": {"merged": 1}})
     assert found["accounting"] == {
-        "rows_read": 100, "incidents": 88, "quarantined": 10, "duplicates": 2, "incidents_inside_areas": 70,
+        "rows_read": 103, "incidents": 88, "quarantined": 11, "duplicates": 2, "merged": 1, "replaced": 1,
+        "incidents_inside_areas": 70,
         "incidents_outside_areas": 5, "incidents_not_covered": 0, "incidents_without_a_place": 13,
     }  # fmt: skip
-    assert found["quarantined_pct"] == 10
-    assert found["quarantined_by_rule"] == {"date_missing": 3, "far": 7}
-    assert found["duplicates"] == {"identical": 1, "conflicting": 1}
+    assert found["quarantined_pct"] == pytest.approx(100 * 11 / 103, abs=0.001)
+    assert found["quarantined_by_rule"] == {"date_missing": 3, "date_outlier": 1, "far": 7}
+    assert found["repeated_ids"] == {"merged": 1}
+    assert found["files"] == [
+        {"file": "police/a.csv", "rows_read": 103, "incidents": 88, "quarantined": 11, "duplicates": 2, "merged": 1,
+         "replaced": 1}
+    ]  # fmt: skip
     assert found["without_a_place"] == {"borough_named": 10, "no_borough": 3, "online": 4}
     # 75 of 84 rows that should have a place, and 7 more whose place was refused: 75 / 91.
     assert found["geocode"]["rows"] == 91
@@ -90,16 +97,34 @@ def test_every_row_is_somewhere() -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "duplicates"),
+    ("part", "lost"),
     [
         (Part(rows_read=11, incidents=10), {}),  # a row nobody knows of
-        (Part(rows_read=10, incidents=10), {"police/a.csv": 1}),  # a duplicate that is still there
+        (Part(rows_read=10, incidents=10), {"duplicates": 1}),  # a duplicate that is still there
+        (Part(rows_read=10, incidents=10), {"merged": 1}),
+        (Part(rows_read=10, incidents=10), {"replaced": 1}),
+        (Part(rows_read=10, incidents=10), {"date_outlier": 1}),
         (Part(rows_read=12, incidents=11, quarantined={"far": 1}), {}),  # an incident that went missing
     ],
 )
-def test_an_account_that_does_not_add_up_is_a_fault_of_ours(part: Part, duplicates: dict[str, int]) -> None:
+def test_an_account_that_does_not_add_up_is_a_fault_of_ours(part: Part, lost: dict[str, int]) -> None:
+    where = places(("B0", 202501, "point", False, 10))
     with pytest.raises(SchemaError, match=r"does not add up.*police/a\.csv"):
-        assemble(part, places(("B0", 202501, "point", False, 10)), duplicates=duplicates)
+        assemble(part, where, settled={"account": {"police/a.csv": lost} if lost else {}})
+
+
+def test_of_a_replaced_file_no_row_counts_and_none_is_refused() -> None:
+    whole = Part(source="police/old.csv", rows_read=10, incidents=6, quarantined={"far": 4}, lost_places={202501: 4})
+    part = Part(rows_read=10, incidents=10)
+    settled = {
+        "account": {"police/old.csv": {"replaced": 10}},
+        "replaced_files": [{"file": "police/old.csv", "by": "police/a.csv", "same_bytes": False}],
+    }
+    where = places(("B0", 202501, "point", False, 10))
+    found = quality.incidents_quality([part, whole], settled=settled, places=where, locations=LOCATIONS, **LIMITS)
+    kept = {k: found["accounting"][k] for k in ("rows_read", "incidents", "quarantined", "replaced")}
+    assert kept == {"rows_read": 20, "incidents": 10, "quarantined": 0, "replaced": 10}
+    assert found["geocode"]["rows"] == 10
 
 
 @pytest.mark.parametrize(("refused", "fails"), [(20, False), (21, True)])
@@ -140,18 +165,18 @@ def test_the_report_of_a_file_that_was_really_read(tmp_path: Path) -> None:
         "c,2025-01-02,,\nd,2025-01-02,533000,180500\n"
     )
     found = read(write(tmp_path, text))
-    settled = readers.settle_duplicates([found.part])
+    settled = settle([found], tmp_path / "settled")
     report = quality.incidents_quality(
         [found.report],
-        duplicates=settled.by_source,
-        conflicting=settled.conflicting,
-        places=reduce.reduce_places([reduce.count_places(found.part)]),
-        locations=reduce.reduce_locations([reduce.count_locations(found.part)]),
+        settled=settled_account([found], settled),
+        places=reduce.reduce_places([reduce.count_places(tmp_path / "settled" / found.part.name)]),
+        locations=reduce.reduce_locations([reduce.count_locations(tmp_path / "settled" / found.part.name)]),
         max_quarantined_pct=20,
         geocode_target_pct=85,
     )
     assert report["accounting"] == {
-        "rows_read": 5, "incidents": 3, "quarantined": 1, "duplicates": 1, "incidents_inside_areas": 1,
+        "rows_read": 5, "incidents": 3, "quarantined": 1, "duplicates": 1, "merged": 0, "replaced": 0,
+        "incidents_inside_areas": 1,
         "incidents_outside_areas": 1, "incidents_not_covered": 0, "incidents_without_a_place": 1,
     }  # fmt: skip
     assert report["geocode"]["placed_pct"] == 50.0  # two of four: one without a place, one at (0, 0)

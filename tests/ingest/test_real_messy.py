@@ -14,7 +14,7 @@ from pipeline.aggregate import reduce
 from pipeline.errors import InputError, QualityError
 from pipeline.geography.areas import AreaIndex
 from pipeline.ingest.quality import incidents_quality
-from tests.kit.readers import SALT, City, Read, read, settings
+from tests.kit.readers import SALT, City, Read, read, settings, settle, settled_account
 
 pytestmark = pytest.mark.real
 
@@ -29,15 +29,15 @@ def around(lon: float, lat: float, *, crs: str, side: float) -> City:
 
 def account(found: list[Read], **limits: float) -> dict[str, Any]:
     """Settle repeated ids and put the account together, which checks that it adds up."""
-    settled = readers.settle_duplicates([f.part for f in found])
+    into = found[0].part.parent / "settled"
+    settled = settle(found, into)
     counts = []
     for f in found:
-        with reduce.open_part(f.part) as part:
+        with reduce.open_part(into / f.part.name) as part:
             counts.append((reduce.count_places(part), reduce.count_locations(part)))
     return incidents_quality(
         [f.report for f in found],
-        duplicates=settled.by_source,
-        conflicting=settled.conflicting,
+        settled=settled_account(found, settled),
         places=reduce.reduce_places([places for places, _ in counts]),
         locations=reduce.reduce_locations([locations for _, locations in counts]),
         **{"max_quarantined_pct": 20.0, "geocode_target_pct": 85.0, **limits},
@@ -220,9 +220,10 @@ def test_a_month_of_london_falls_in_the_wards_the_police_name(real_data: Path, t
     )
     raw = csv(path)
     assert report.rows_read == report.incidents == len(raw)
-    settled = readers.settle_duplicates([tmp_path / "part.parquet"])
-    assert len(settled.frame) == len(raw) - raw["id"].nunique()
-    kept = pd.read_parquet(tmp_path / "part.parquet")
+    part = readers.Part(tmp_path / "part.parquet", readers.Edition(report.source, path.name), report)
+    settled = readers.settle([part], rules={"police": readers.SourceRules()}, into=tmp_path / "settled")
+    assert len(settled.left_out) == len(raw) - raw["id"].nunique()
+    kept = pd.read_parquet(tmp_path / "settled" / "part.parquet")
     assert kept["incident_id"].is_unique
     named = raw.groupby("id")["queried_ward"].agg(set)
     agree = [ward in named[i] for i, ward in zip(kept["incident_id"], kept["ward_code"], strict=True)]

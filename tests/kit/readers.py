@@ -1,5 +1,6 @@
 """A small city of four square wards, and one call that reads a file into it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -122,6 +123,19 @@ def read(path: Path, config: Config | None = None, *, city: City = CITY, out: Pa
     assert quarantine["rule"].value_counts().to_dict() == report.quarantined
     assert incidents["source_row"].is_monotonic_increasing
     return Read(report, incidents, quarantine, folder / f"{name}.parquet", folder / "quarantine" / f"{name}.parquet")
+
+
+def settle(found: Sequence[Read], into: Path, **rules: Any) -> readers.Settled:
+    """Settle which rows of files that were read count; `rules` are those of every source."""
+    parts = [readers.Part(f.part, readers.Edition(f.report.source, f.report.source), f.report) for f in found]
+    names = {part.source for part in parts}
+    return readers.settle(parts, rules={name: readers.SourceRules(**rules) for name in names}, into=into)
+
+
+def settled_account(found: Sequence[Read], settled: readers.Settled) -> dict[str, Any]:
+    """Return what a run's record says of the settling."""
+    parts = [readers.Part(f.part, readers.Edition(f.report.source, f.report.source), f.report) for f in found]
+    return {"account": settled.account(parts), **readers.settled_record(settled)}
 
 
 def write(folder: Path, text: str | bytes, name: str = "rows.csv") -> Path:

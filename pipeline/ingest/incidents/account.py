@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["PLACE_RULES", "RULES", "PartReport", "decisions", "rule_code"]
+__all__ = ["PLACE_RULES", "RULES", "PartReport", "decisions", "is_street_file", "rule_code"]
 
 
 # The rules that refuse a row, in the order in which they are applied, and their reasons in words.
@@ -21,6 +21,7 @@ RULES: dict[str, str] = {
     "date_unreadable": "The date is none in the form of this column.",
     "date_early": "The date is before the first one accepted (first_date).",
     "date_future": "The date is after the day of the extract (last_date).",
+    "date_outlier": "The date lies far after those of all other rows of the source.",
     "category_unknown": "A category is given that is not in the configuration.",
     "coordinates_half": "One coordinate is given without the other.",
     "coordinates_unreadable": "A coordinate is not a number.",
@@ -102,6 +103,12 @@ class PartReport:
     def restored(cls, values: Mapping[str, Any]) -> "PartReport":
         """Make a report from its values as JSON keeps them: keys that are months come back as whole numbers."""
         return cls(**{**values, "lost_places": {int(m): n for m, n in values["lost_places"].items()}})
+
+
+def is_street_file(report: PartReport) -> bool:
+    """Whether a file has the columns of police.uk's street files, which list one crime at several places."""
+    names = {str(text).rpartition(" (")[0] for text in report.decisions.get("columns", {}).values()}
+    return {"Crime ID", "Month", "Crime type", "Last outcome category"} <= names
 
 
 _DECISIONS = ("encoding", "delimiter", "coordinates", "operation", "dates")

@@ -1,0 +1,698 @@
+"""Which of the rows read count: files that others replace, ids that repeat, and dates far from all others.
+
+It happens once all files of a run are read, because each of these is known only from all of them. Only what repeats is
+looked at closely; parts that lose nothing are linked, not copied.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from pipeline.errors import InputError, QualityError
+from pipeline.ingest.incidents.account import RULES, PartReport, is_street_file
+from pipeline.ingest.incidents.editions import Edition, Replaced, issue_ranks, replaced_files
+from pipeline.ingest.incidents.read import PartWriter, incidents_schema
+from pipeline.ingest.incidents.strays import main_body
+from pipeline.storage.duckdb import connect, identifier, literal, scan_parts
+from pipeline.tables import QUARANTINE, Column, Table
+
+__all__ = ["LEFT_OUT", "Fate", "Part", "RepeatedId", "Settled", "SourceRules", "Strays", "settle"]
+
+LEFT_OUT = Table(
+    "left_out",
+    ("source", "source_row"),
+    (
+        Column("source", "string", "Input file of the row left out."),
+        Column("source_row", "int", "Its row."),
+        Column("incident_id", "string", "The id that repeats."),
+        Column("kept_source", "string", "Input file of the row kept."),
+        Column("kept_row", "int", "Its row."),
+        Column(
+            "fate",
+            "string",
+            "`duplicate` (equal to a row before it), `merged` (its categories were added to the row kept), `replaced` "
+            "(the row kept is of a file issued later) or `conflict` (the row kept is the first).",
+        ),
+    ),
+    "Rows that are no incident of their own because another row has their id.",
+)
+MOST_CONFLICTS = 0.01  # share of a source's ids that may conflict without an answer
+_SAMPLE_ROWS = 200
+_LISTED = 3
+# 2.4E+11: what a spreadsheet makes of a long number. Several numbers become one text.
+_MANGLED = "[0-9]([.,][0-9]+)?[eE][+]?[0-9]+"
+
+
+_CONFLICT_COLUMNS = (
+    "incident_id", "column", "kept_source", "kept_row", "kept_value", "source", "source_row", "value", "fate",
+)  # fmt: skip
+
+
+class RepeatedId(StrEnum):
+    """What rows of one id are: `incidents[].repeated_id`."""
+
+    AUTO = "auto"
+    CATEGORIES = "categories"
+    NEWEST = "newest"
+    FIRST = "first"
+    ERROR = "error"
+
+
+class Fate(StrEnum):
+    """What became of a row that is no incident of its own."""
+
+    DUPLICATE = "duplicate"
+    MERGED = "merged"
+    REPLACED = "replaced"
+    CONFLICT = "conflict"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRules:
+    """What the configuration says of one source.
+
+    Attributes
+    ----------
+    key
+        Its place in the configuration, for messages: `incidents[0]`.
+    repeated_id, issued, overlap_replaces
+        Its settings.
+    first_month, last_month
+        Months (yyyymm) that the configuration says the data cover: no date between them is a stray.
+    """
+
+    key: str = "incidents[0]"
+    repeated_id: RepeatedId = RepeatedId.AUTO
+    issued: str | None = None
+    overlap_replaces: bool = False
+    first_month: int | None = None
+    last_month: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A file as it was read: its rows, its place among the others, its account."""
+
+    path: Path
+    edition: Edition
+    report: PartReport
+
+    @property
+    def label(self) -> str:
+        """What the `source` column says of the file."""
+        return self.edition.label
+
+    @property
+    def source(self) -> str:
+        """Name of its source."""
+        return self.label.partition("/")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Strays:
+    """Rows of a source dated before or after the months that its data cover."""
+
+    source: str
+    late: bool
+    rows: int
+    first_date: str
+    last_date: str
+    body_first: int
+    body_last: int
+
+
+@dataclass(slots=True, eq=False)
+class Settled:
+    """What became of the rows.
+
+    Attributes
+    ----------
+    left_out
+        One row per row left out for its id (the contract LEFT_OUT), sorted by source and row.
+    replaced_files
+        Files of which no row counts.
+    replaced_months
+        Rows replaced by month (yyyymm) and file, where `overlap: replace` says so.
+    fates
+        Rows by file and fate; those of replaced files and months are not among them.
+    refused
+        Rows refused for their date (the contract QUARANTINE).
+    strays
+        Dates outside the months covered, early and late, by source.
+    first_date, last_date
+        First and last date within the months covered; empty where there is no row.
+    conflicts
+        A sample of rows that say something else than the row kept, one row per column that differs.
+    unsettled
+        By source, ids whose rows differ without anything that says which counts.
+    equal
+        By file, how many of its rows without an id stand in an overlapping file too, and how many there are.
+    changes
+        By file, a digest of what it lost or gained; files without one stayed as they were read.
+    """
+
+    left_out: pd.DataFrame
+    replaced_files: list[Replaced] = field(default_factory=list)
+    replaced_months: dict[str, dict[int, int]] = field(default_factory=dict)
+    fates: dict[str, dict[str, int]] = field(default_factory=dict)
+    refused: pd.DataFrame = field(default_factory=QUARANTINE.empty)
+    strays: list[Strays] = field(default_factory=list)
+    first_date: str = ""
+    last_date: str = ""
+    conflicts: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(_CONFLICT_COLUMNS)))
+    conflicting: int = 0
+    unsettled: dict[str, int] = field(default_factory=dict)
+    equal: dict[str, tuple[int, int]] = field(default_factory=dict)
+    changes: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def table(self) -> Table:
+        """The contract of `left_out`."""
+        return LEFT_OUT
+
+    def rows(self, fate: Fate) -> int:
+        """Rows left out for their id with one fate."""
+        return sum(by_fate.get(fate, 0) for by_fate in self.fates.values())
+
+    def account(self, parts: Sequence[Part]) -> dict[str, dict[str, int]]:
+        """Return what each file lost, by file: duplicates, merged, replaced, date_outlier; nothing for the others."""
+        refused = Counter(self.refused["source"])
+        found: dict[str, dict[str, int]] = {}
+        whole = {r.label for r in self.replaced_files}
+        for part in parts:
+            fates = self.fates.get(part.label, {})
+            # Of a file that another stands for no row counts, the refused ones included.
+            months = sum(self.replaced_months.get(part.label, {}).values())
+            gone = part.report.rows_read if part.label in whole else months
+            lost = {
+                "duplicates": fates.get(Fate.DUPLICATE, 0) + fates.get(Fate.CONFLICT, 0),
+                "merged": fates.get(Fate.MERGED, 0),
+                "replaced": fates.get(Fate.REPLACED, 0) + gone,
+                "date_outlier": refused.get(part.label, 0),
+            }
+            if any(lost.values()):
+                found[part.label] = lost
+        return found
+
+
+_KEYS = frozenset({"incident_id", "source", "source_row"})
+_CONTENT = tuple(c for c in incidents_schema().names if c not in _KEYS)
+_BESIDE_CATEGORIES = tuple(c for c in _CONTENT if c != "categories")
+
+
+def settle(
+    parts: Sequence[Part], *, rules: Mapping[str, SourceRules], into: Path, memory_limit_mb: int = 1000
+) -> Settled:
+    """Settle which rows count, and write the parts without the others.
+
+    Parameters
+    ----------
+    parts
+        Parts of INCIDENTS as they were read, in the order of their labels. They stay as they are, so that they can be
+        settled again with others.
+    rules
+        Settings by name of source.
+    into
+        Folder for the settled parts, under their names.
+    memory_limit_mb
+        Memory of the database, in MB.
+
+    Raises
+    ------
+    QualityError
+        If rows of one id, or files of one month and force, differ and nothing says which counts.
+    InputError
+        If ids were mangled by a spreadsheet, or two parts have one name.
+    """
+    if len({p.path.name for p in parts}) < len(parts):
+        raise InputError("parts to settle must have different file names")
+    into.mkdir(parents=True, exist_ok=True)
+    settled = Settled(LEFT_OUT.empty())
+    if not parts:
+        return settled
+    ranks: dict[str, int | None] = {}
+    for name, of_source in _by_source(parts).items():
+        editions = [p.edition for p in of_source]
+        ranks |= issue_ranks(editions, issued=rules[name].issued)
+        first = rules[name].repeated_id == RepeatedId.FIRST
+        settled.replaced_files += replaced_files(editions, ranks, keep_first=first)
+    whole = {r.label for r in settled.replaced_files}
+    left = [p for p in parts if p.label not in whole]
+
+    folders = {p.path.parent for p in parts}
+    spill = parts[0].path.parent / ".spill"
+    with connect(memory_limit_mb=memory_limit_mb, folders=folders, spill=spill) as connection:
+        database = _Database(connection, left, ranks, rules)
+        gone = database.replace_months()
+        merged = database.settle_ids(settled)
+        late = database.find_strays(settled)
+        database.find_equal_rows(settled)
+    settled.replaced_months = gone
+    _write(parts, settled, gone=gone, merged=merged, late=late, into=into)
+    return settled
+
+
+def _by_source(parts: Iterable[Part]) -> dict[str, list[Part]]:
+    found: dict[str, list[Part]] = defaultdict(list)
+    for part in parts:
+        found[part.source].append(part)
+    return dict(found)
+
+
+_ORIGIN = "split_part(source, '/', 1)"
+# An id made from label and row (`read._ids`) is no id of the source, and is unique anyway.
+_HAS_OWN = "incident_id <> concat(source, '#', source_row)"
+
+
+def _hashed(columns: Sequence[str]) -> str:
+    # Compared only between rows of one id, or counted for a caution: 64 bits are enough.
+    return f"hash({', '.join(identifier(c) for c in columns)})"
+
+
+@dataclass(slots=True)
+class _Database:
+    """The rows of the parts that count, and the questions asked of them."""
+
+    connection: Any
+    parts: Sequence[Part]
+    ranks: Mapping[str, int | None]
+    rules: Mapping[str, SourceRules]
+    scan: str = ""
+
+    def __post_init__(self) -> None:
+        self.scan = scan_parts([p.path for p in self.parts])
+        # Small tables that the larger queries are joined with: where each file stands, and what its source's rule is.
+        self.connection.execute(
+            "CREATE TEMP TABLE editions (source VARCHAR, rank INTEGER, rule VARCHAR, place INTEGER, many BOOLEAN)"
+        )
+        rows = []
+        for part in self.parts:
+            rank, rule = self.ranks[part.label], self.rules[part.source].repeated_id
+            # The newest first; where the first row counts all files stand in one place, and their labels decide.
+            place = 0 if rule == RepeatedId.FIRST or rank is None else -rank
+            many = is_street_file(part.report)
+            rows.append([part.label, rank, rule.value, place, many])
+        self.connection.executemany("INSERT INTO editions VALUES (?, ?, ?, ?, ?)", rows)
+
+    def ask(self, sql: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query."""
+        found: list[tuple[Any, ...]] = self.connection.sql(sql).fetchall()
+        return found
+
+    def frame(self, sql: str) -> pd.DataFrame:
+        """Return a query as a frame."""
+        found: pd.DataFrame = self.connection.sql(sql).to_arrow_table().to_pandas()
+        return found
+
+    # Months that a later file replaces.
+
+    def replace_months(self) -> dict[str, dict[int, int]]:
+        """Find the months of files that a file issued later replaces, and leave their rows out from here on."""
+        gone: dict[str, dict[int, int]] = {}
+        for name, of_source in _by_source(self.parts).items():
+            if self.rules[name].overlap_replaces and len(of_source) > 1:
+                gone |= self._replaced_months(of_source, self.rules[name])
+        if gone:
+            self.connection.execute("CREATE TEMP TABLE gone (source VARCHAR, month INTEGER)")
+            rows = [[label, month] for label, months in gone.items() for month in months]
+            self.connection.executemany("INSERT INTO gone VALUES (?, ?)", rows)
+            self.scan = f"(SELECT * FROM {self.scan} ANTI JOIN gone USING (source, month))"
+        return gone
+
+    def _replaced_months(self, of_source: Sequence[Part], rules: SourceRules) -> dict[str, dict[int, int]]:
+        counts: dict[str, dict[int, int]] = defaultdict(dict)
+        scan = scan_parts([p.path for p in of_source])
+        for source, month, rows in self.ask(f"SELECT source, month, count(*) FROM {scan} GROUP BY ALL ORDER BY ALL"):
+            counts[source][int(month)] = int(rows)
+        bodies = {label: main_body(months) for label, months in counts.items()}
+        gone: dict[str, dict[int, int]] = defaultdict(dict)
+        for label, months in sorted(counts.items()):
+            for month, rows in months.items():
+                # A file speaks for the months that its data cover, not for that of a single stray date.
+                others = [o for o, b in bodies.items() if o != label and b.first <= month <= b.last]
+                rank = self.ranks[label]
+                if any(_later(self.ranks[other], rank) for other in others):
+                    gone[label][month] = rows
+                elif tie := [o for o in others if self.ranks[o] == rank or None in {self.ranks[o], rank}]:
+                    raise QualityError(
+                        f"{label} and {tie[0]} both have rows of {month // 100}-{month % 100:02d}, {rules.key}.overlap "
+                        "is replace, and nothing says which file was issued later: set "
+                        f"{rules.key}.issued to a pattern that finds the date in the path"
+                    )
+        return dict(gone)
+
+    # Ids that repeat.
+
+    def settle_ids(self, settled: Settled) -> dict[str, dict[int, str]]:
+        """Settle ids that repeat; return the categories of rows that others were merged into, by file and row."""
+        key = f"hash({_ORIGIN}, incident_id)"
+        # Numbers first, which are a quarter of the work: texts are compared only where their numbers meet.
+        self.connection.execute(
+            f"CREATE TEMP TABLE seen AS SELECT {key} AS key FROM {self.scan} WHERE {_HAS_OWN} "
+            "GROUP BY 1 HAVING count(*) > 1"
+        )
+        if not self.ask("SELECT 1 FROM seen LIMIT 1"):
+            return {}
+        self.connection.execute(f"""
+            CREATE TEMP TABLE met AS
+            SELECT {_ORIGIN} AS origin, incident_id, source, source_row, month,
+                   coalesce(categories, '') AS categories, {_hashed(_BESIDE_CATEGORIES)} AS rest
+            FROM {self.scan} WHERE {_HAS_OWN} AND {key} IN (SELECT key FROM seen)
+        """)
+        self._require_sound_ids()
+        # Beside each row the one of its id that counts (`kept_`), and which time its content stands here (`nth`).
+        self.connection.execute(f"""
+            CREATE TEMP TABLE judged AS
+            WITH beside AS (
+                SELECT met.*, rank, rule, many,
+                       first_value(source) OVER same AS kept_source, first_value(source_row) OVER same AS kept_row,
+                       first_value(rest) OVER same AS kept_rest, first_value(rank) OVER same AS kept_rank,
+                       row_number() OVER (
+                           PARTITION BY origin, incident_id, rest, categories ORDER BY place, source, source_row
+                       ) AS nth
+                FROM met JOIN editions USING (source)
+                WINDOW same AS (PARTITION BY origin, incident_id ORDER BY place, source, source_row)
+            ), fated AS (
+                SELECT *, CASE
+                    WHEN nth > 1 THEN '{Fate.DUPLICATE}'
+                    WHEN rule = '{RepeatedId.CATEGORIES}' THEN '{Fate.MERGED}'
+                    WHEN rule = '{RepeatedId.FIRST}' THEN '{Fate.CONFLICT}'
+                    WHEN rank < kept_rank THEN '{Fate.REPLACED}'
+                    WHEN rule = '{RepeatedId.AUTO}' AND rest = kept_rest THEN '{Fate.MERGED}'
+                    ELSE '{Fate.CONFLICT}'
+                END AS fate
+                FROM beside WHERE source <> kept_source OR source_row <> kept_row
+            )
+            SELECT *, fate IN ('{Fate.REPLACED}', '{Fate.CONFLICT}') OR (fate = '{Fate.MERGED}' AND rest <> kept_rest)
+                          AS conflicting,
+                   fate = '{Fate.CONFLICT}' AND rule <> '{RepeatedId.FIRST}' AS unsettled
+            FROM fated
+        """)
+        self._require_answers(settled)
+        columns = ", ".join(LEFT_OUT.names)
+        settled.left_out = LEFT_OUT.conform(self.frame(f"SELECT {columns} FROM judged ORDER BY source, source_row"))
+        fates: dict[str, dict[str, int]] = defaultdict(dict)
+        for source, fate, rows in self.ask("SELECT source, fate, count(*) FROM judged GROUP BY ALL ORDER BY ALL"):
+            fates[source][fate] = int(rows)
+        settled.fates = dict(fates)
+        return self._merged()
+
+    def _merged(self) -> dict[str, dict[int, str]]:
+        merged: dict[str, dict[int, str]] = defaultdict(dict)
+        sql = f"""
+            WITH rows AS (SELECT * FROM judged WHERE fate = '{Fate.MERGED}'), texts AS (
+                SELECT kept_source, kept_row, categories FROM rows
+                UNION SELECT source, source_row, categories FROM met SEMI JOIN rows
+                    ON met.source = rows.kept_source AND met.source_row = rows.kept_row
+            ), ids AS (
+                SELECT DISTINCT kept_source, kept_row, unnest(string_split(categories, ';')) AS id FROM texts
+            )
+            SELECT kept_source, kept_row, string_agg(id, ';' ORDER BY id) FROM ids WHERE id <> '' GROUP BY ALL
+        """
+        for source, row, categories in self.ask(sql):
+            merged[source][int(row)] = str(categories)
+        return dict(merged)
+
+    def _own_rows(self, origin: str) -> int:
+        ((rows,),) = self.ask(f"SELECT count(*) FROM {self.scan} WHERE {_HAS_OWN} AND {_ORIGIN} = {literal(origin)}")
+        return int(rows)
+
+    def _require_sound_ids(self) -> None:
+        """Refuse ids that a spreadsheet has turned into few rounded numbers."""
+        for origin, ids, rows, example in self.ask(f"""
+            SELECT origin, count(DISTINCT incident_id), count(DISTINCT (incident_id, rest, categories)),
+                   min(incident_id)
+            FROM met WHERE regexp_full_match(incident_id, {literal(_MANGLED)}) GROUP BY 1 ORDER BY 1
+        """):
+            own = self._own_rows(origin)
+            if rows - ids > MOST_CONFLICTS * own:
+                (part, *_) = [p for p in self.parts if p.source == origin]
+                column = str(part.report.decisions.get("columns", {}).get("id", "id")).rpartition(" (")[0] or "id"
+                raise InputError(
+                    f"a spreadsheet has rounded the ids in column {column!r} of {origin}: {rows:,} different rows "
+                    f"share {ids:,} values such as {example!r}. Export the file again with this column as text (in a "
+                    f"spreadsheet, format it as text before opening the export), or take {self.rules[origin].key}."
+                    "columns.id out of the configuration and rename the column, so that every row counts by itself"
+                )
+
+    def _require_answers(self, settled: Settled) -> None:
+        """Stop where ids have different rows, more than a few, and nothing says which counts."""
+        ((settled.conflicting,),) = self.ask("SELECT count(*) FROM judged WHERE conflicting")
+        self._sample(settled)
+        stopped = self.ask(f"""
+            SELECT origin, count(DISTINCT incident_id) FROM judged
+            WHERE rule = '{RepeatedId.ERROR}' GROUP BY 1 ORDER BY 1
+        """)
+        for origin, ids in stopped:
+            key = self.rules[origin].key
+            raise QualityError(
+                f"{ids:,} ids of {origin} stand in several rows: {self._examples(origin)}. {key}.repeated_id is error: "
+                "correct the files, or choose auto, categories, newest or first"
+            )
+        for origin, ids in self.ask(
+            "SELECT origin, count(DISTINCT incident_id) FROM judged WHERE unsettled GROUP BY 1 ORDER BY 1"
+        ):
+            settled.unsettled[origin] = int(ids)
+        # police.uk lists one crime at several places within a file, with one id: that is its way, and no mix-up.
+        for origin, ids in self.ask("""
+            SELECT origin, count(DISTINCT incident_id) FROM judged
+            WHERE unsettled AND NOT (many AND source = kept_source) GROUP BY 1 ORDER BY 1
+        """):
+            surplus = f"SELECT count(*) - count(DISTINCT incident_id) FROM met WHERE origin = {literal(origin)}"
+            distinct = self._own_rows(origin) - int(self.ask(surplus)[0][0])
+            if ids > MOST_CONFLICTS * distinct:
+                key = self.rules[origin].key
+                columns = ", ".join(sorted(set(settled.conflicts["column"])))
+                examples = self._examples(origin, "AND unsettled")
+                raise QualityError(
+                    f"{ids:,} of {distinct:,} ids of {origin} ({100 * ids / distinct:.1f} %) stand in several rows "
+                    f"that differ ({columns}), and nothing says which row counts: {examples}. If "
+                    f"the files were issued one after another, set {key}.issued to a pattern that finds the date in "
+                    f"the path; otherwise set {key}.repeated_id to first or categories, or {key}.columns.id to the "
+                    "column that tells incidents apart"
+                )
+
+    def _examples(self, origin: str, which: str = "") -> str:
+        rows = self.ask(f"""
+            SELECT incident_id, kept_source, kept_row, source, source_row FROM judged
+            WHERE origin = {literal(origin)} {which} ORDER BY incident_id, source, source_row LIMIT {_LISTED}
+        """)
+        return "; ".join(f"{i} ({a} row {b}, {c} row {d})" for i, a, b, c, d in rows)
+
+    def _sample(self, settled: Settled) -> None:
+        """Set the first rows in conflict beside the rows kept, column by column."""
+        pairs = self.frame(f"""
+            SELECT {", ".join(LEFT_OUT.names)} FROM judged WHERE conflicting
+            ORDER BY incident_id, source, source_row LIMIT {_SAMPLE_ROWS}
+        """)
+        if pairs.empty:
+            return
+        wanted: dict[str, set[int]] = defaultdict(set)
+        for pair in pairs.itertuples():
+            wanted[pair.source].add(pair.source_row)
+            wanted[pair.kept_source].add(pair.kept_row)
+        rows: dict[tuple[str, int], dict[str, Any]] = {}
+        for part in self.parts:
+            if part.label in wanted:
+                chosen = [("source_row", "in", sorted(wanted[part.label]))]
+                for row in pq.read_table(part.path, filters=chosen).to_pylist():
+                    rows[part.label, row["source_row"]] = row
+        found = []
+        for pair in pairs.itertuples():
+            kept, other = rows[pair.kept_source, pair.kept_row], rows[pair.source, pair.source_row]
+            for column in _CONTENT:
+                if kept[column] != other[column]:
+                    secret = column == "victim_hash"
+                    values = ("", "") if secret else (str(kept[column] or ""), str(other[column] or ""))
+                    found.append((pair.incident_id, column, pair.kept_source, pair.kept_row, values[0],
+                                  pair.source, pair.source_row, values[1], pair.fate))  # fmt: skip
+        settled.conflicts = pd.DataFrame(found, columns=list(_CONFLICT_COLUMNS))
+
+    # Dates far from all others.
+
+    def find_strays(self, settled: Settled) -> dict[str, set[int]]:
+        """Find the months each source covers; return those after them, whose rows are refused, by source."""
+        counts: dict[str, dict[int, int]] = defaultdict(dict)
+        dates: dict[tuple[str, int], tuple[str, str]] = {}
+        for origin, month, rows, first, last in self.ask(f"""
+            SELECT {_ORIGIN} AS origin, month, count(*), min(occurred_on), max(occurred_on)
+            FROM {self.scan} GROUP BY 1, 2 ORDER BY 1, 2
+        """):
+            counts[origin][int(month)] = int(rows)
+            dates[origin, int(month)] = (first, last)
+        if settled.fates:
+            for origin, month, rows in self.ask("SELECT origin, month, count(*) FROM judged GROUP BY 1, 2"):
+                counts[origin][int(month)] -= int(rows)
+        late: dict[str, set[int]] = {}
+        spans = []
+        for origin, months in sorted(counts.items()):
+            held = {m: n for m, n in months.items() if n}
+            rules = self.rules[origin]
+            body = main_body(held, first_month=rules.first_month, last_month=rules.last_month)
+            spans.append((dates[origin, body.first][0], dates[origin, body.last][1]))
+            for months_out, is_late in ((body.early, False), (body.late, True)):
+                if months_out:
+                    rows = sum(held[m] for m in months_out)
+                    ends = dates[origin, months_out[0]][0], dates[origin, months_out[-1]][1]
+                    settled.strays.append(Strays(origin, is_late, rows, *ends, body.first, body.last))
+            late[origin] = set(body.late)
+        settled.first_date = min((first for first, _ in spans), default="")
+        settled.last_date = max((last for _, last in spans), default="")
+        return late
+
+    # Rows without an id in files that overlap.
+
+    def find_equal_rows(self, settled: Settled) -> None:
+        """Count the rows without an id that stand in another file of the source too, where files share months."""
+        overlapping = [
+            part.path
+            for name, of_source in _by_source(self.parts).items()
+            if not self.rules[name].overlap_replaces
+            for part in _sharing_months([p for p in of_source if p.report.without_id])
+        ]
+        if not overlapping:
+            return
+        for source, equal, rows in self.ask(f"""
+            WITH held AS (
+                SELECT source, {_ORIGIN} AS origin, {_hashed(_CONTENT)} AS content, count(*) AS rows
+                FROM {scan_parts(overlapping)} WHERE NOT ({_HAS_OWN}) GROUP BY ALL
+            ), shared AS (
+                SELECT origin, content, sum(rows) AS total FROM held GROUP BY ALL HAVING count(*) > 1
+            )
+            SELECT source, sum(least(rows, total - rows)), sum(rows)
+            FROM held LEFT JOIN shared USING (origin, content) GROUP BY 1 ORDER BY 1
+        """):
+            if equal:
+                settled.equal[source] = (int(equal), int(rows))
+
+
+def _later(other: int | None, rank: int | None) -> bool:
+    return other is not None and rank is not None and other > rank
+
+
+def _sharing_months(parts: Sequence[Part]) -> list[Part]:
+    """Choose the files whose first to last month meet those of another."""
+    ordered = sorted((p for p in parts if p.report.first_date), key=lambda p: (p.report.first_date[:7], p.label))
+    found: dict[str, Part] = {}
+    reach: Part | None = None
+    for part in ordered:
+        if reach is not None and part.report.first_date[:7] <= reach.report.last_date[:7]:
+            found |= {reach.label: reach, part.label: part}
+        if reach is None or part.report.last_date[:7] > reach.report.last_date[:7]:
+            reach = part
+    return [found[label] for label in sorted(found)]
+
+
+# Parts without the rows that do not count.
+
+
+def _write(
+    parts: Sequence[Part],
+    settled: Settled,
+    *,
+    gone: Mapping[str, Mapping[int, int]],
+    merged: Mapping[str, Mapping[int, str]],
+    late: Mapping[str, set[int]],
+    into: Path,
+) -> None:
+    whole = {r.label for r in settled.replaced_files}
+    lost = {
+        str(label): rows["source_row"].to_numpy(dtype=np.int64)
+        for label, rows in settled.left_out.groupby("source", sort=True)
+    }
+    refused: list[dict[str, Any]] = []
+    for part in parts:
+        label, target = part.label, into / part.path.name
+        if label in whole:
+            with PartWriter(target, incidents_schema()):
+                pass
+            settled.changes[label] = "replaced"
+            continue
+        after = late.get(part.source, set())
+        has_late = bool(after) and int(part.report.last_date[:7].replace("-", "") or 0) >= min(after)
+        if label not in lost and label not in merged and label not in gone and not has_late:
+            _link(part.path, target)
+            continue
+        rows_lost = lost.get(label, np.array([], dtype=np.int64))
+        change = _Change(rows_lost, merged.get(label, {}), set(gone.get(label, {})), after)
+        rows = _rewrite(part.path, target, change)
+        refused += [_refusal(row) for row in rows]
+        settled.changes[label] = change.digest
+    settled.refused = QUARANTINE.conform(pd.DataFrame(refused, columns=list(QUARANTINE.names)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What a part loses or gains: rows by number, categories by row, rows by month replaced or refused."""
+
+    lost: NDArray[np.int64]
+    merged: Mapping[int, str]
+    gone: set[int]
+    late: set[int]
+
+    @property
+    def digest(self) -> str:
+        """A short text that differs where the change differs."""
+        rest = json.dumps([sorted(self.merged.items()), sorted(self.gone), sorted(self.late)])
+        return hashlib.sha256(self.lost.tobytes() + rest.encode()).hexdigest()
+
+
+def _rewrite(part: Path, target: Path, change: _Change) -> list[dict[str, Any]]:
+    """Write a part again under a change; return the rows refused for their month."""
+    # Group by group, so that memory does not grow with the part; under another name until it is whole.
+    new = target.with_name(f".{target.name}.new")
+    refused: list[dict[str, Any]] = []
+    gone, late = (np.array(sorted(months), dtype=np.int64) for months in (change.gone, change.late))
+    merged = np.array(sorted(change.merged), dtype=np.int64)
+    with pq.ParquetFile(part) as file, PartWriter(new, incidents_schema()) as writer:
+        for group in range(file.num_row_groups):
+            table = file.read_row_group(group).cast(incidents_schema())
+            rows, months = np.asarray(table["source_row"]), np.asarray(table["month"])
+            kept = ~np.isin(rows, change.lost) & ~np.isin(months, gone)
+            too_late = kept & np.isin(months, late)
+            refused += table.filter(pa.array(too_late)).to_pylist()
+            at = np.flatnonzero(np.isin(rows, merged))
+            if len(at):
+                texts = pa.array([change.merged[int(rows[i])] for i in at], pa.string())
+                mask = np.zeros(len(rows), dtype=bool)
+                mask[at] = True
+                place = table.schema.get_field_index("categories")
+                column = pc.replace_with_mask(table["categories"].combine_chunks(), pa.array(mask), texts)
+                table = table.set_column(place, table.schema.field(place), column)
+            writer.write(table.filter(pa.array(kept & ~too_late)))
+    new.replace(target)
+    return refused
+
+
+def _refusal(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the row of QUARANTINE for an incident whose date lies after all others; a victim's hash stays out."""
+    raw = {k: v for k, v in row.items() if v is not None and k not in {"source", "source_row", "victim_hash"}}
+    return {
+        "source": row["source"],
+        "source_row": row["source_row"],
+        "rule": "date_outlier",
+        "reason": RULES["date_outlier"],
+        "raw": json.dumps(raw, ensure_ascii=False),
+    }
+
+
+def _link(part: Path, target: Path) -> None:
+    target.unlink(missing_ok=True)
+    try:
+        os.link(part, target)
+    except OSError:  # another disk, or a file system without links
+        shutil.copyfile(part, target)
