@@ -46,6 +46,12 @@ REVIEWED = {
                             "variable.sql": "constants of VARIABLES", "_column(variable)": "by identifier()"},
     "ingest/formats/text.py": {"lines": "an integer", "opened.scan": "made with literal()"},
     "ingest/incidents/places.py": {"self.columns[role]": "an integer"},
+    "ingest/incidents/settling.py": {"self.scan": "by scan_parts()", "which": "a constant of the caller",
+                                     "_hashed(_CONTENT)": "by identifier()",
+                                     "_hashed(_BESIDE_CATEGORIES)": "by identifier()",
+                                     **dict.fromkeys(("Fate.DUPLICATE", "Fate.MERGED", "Fate.CONFLICT", "Fate.REPLACED",
+                                                      "RepeatedId.CATEGORIES", "RepeatedId.FIRST", "RepeatedId.AUTO",
+                                                      "RepeatedId.ERROR"), "a member of an enum")},
 }  # fmt: skip
 
 
