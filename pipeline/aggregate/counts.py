@@ -4,19 +4,17 @@ Categories overlap: nothing here or anywhere else adds one category to another. 
 """
 
 from collections.abc import Collection, Sequence
-from datetime import date, timedelta
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipeline.config import Periods
 from pipeline.domain.categories import ROOT
-from pipeline.domain.periods import Period, month_of, month_range, months_between
+from pipeline.domain.periods import Period, month_range, months_between
 from pipeline.errors import InputError
 from pipeline.tables import AREA_MONTHS, Level, Measure
 
-__all__ = ["MEASURES", "data_span", "published_months", "sum_periods"]
+__all__ = ["MEASURES", "published_months", "sum_periods"]
 
 MEASURES = tuple(
     m.value for m in (Measure.INCIDENTS, Measure.POSITIVE_OUTCOMES, Measure.KNOWN_OUTCOMES, Measure.INCIDENTS_UNPLACED)
@@ -177,38 +175,3 @@ def published_months(
     wide.loc[at_region, "incidents_unplaced"] = unplaced.reindex(index).fillna(0).to_numpy()
     wide["known_outcomes"] = pd.NA  # a source of counts does not say how many outcomes are still open
     return AREA_MONTHS.conform(wide.sort_values(["area_code", "month", "category"], ignore_index=True))
-
-
-def data_span(first_date: str, last_date: str, *, periods: Periods) -> tuple[date, date]:
-    """Return the first and last day the data covers, as the configuration states or the rows show.
-
-    Parameters
-    ----------
-    first_date, last_date
-        ISO dates of the rows; empty where no row has one.
-    periods
-        Settings that narrow it, or say up to which day the data is complete.
-
-    Raises
-    ------
-    InputError
-        If no row has a date, or less than a month is covered.
-    """
-    if not first_date:
-        raise InputError(
-            "no row has a usable date inside the areas: see `hotspots quarantine` for what was refused and why"
-        )
-    first = date.fromisoformat(first_date).replace(day=1)
-    month = month_of(date.fromisoformat(last_date))
-    last = Period(month, month).end  # an extract is cut at month ends unless the configuration says otherwise
-    if periods.last_complete_date:
-        last = date.fromisoformat(periods.last_complete_date)
-    if periods.first_month:
-        first = max(first, Period.parse(periods.first_month).start)
-    if periods.last_month:
-        last = min(last, Period.parse(periods.last_month).end)
-    if last < first + timedelta(days=27):
-        raise InputError(
-            f"the data covers {first} to {last}, less than a month: check periods and the dates of the source"
-        )
-    return first, last

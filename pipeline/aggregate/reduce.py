@@ -16,6 +16,7 @@ from pipeline.storage.duckdb import connect, guarded, identifier, literal, scan_
 from pipeline.tables import AREA_MONTHS, LOCATIONS
 
 __all__ = [
+    "DAY_KEY",
     "FACET_KEY",
     "KEPT",
     "LOCATION_KEY",
@@ -24,6 +25,7 @@ __all__ = [
     "LocationCounts",
     "OpenPart",
     "count_area_months",
+    "count_days",
     "count_facets",
     "count_locations",
     "count_part",
@@ -35,6 +37,7 @@ __all__ = [
     "merge_victims",
     "open_part",
     "reduce_area_months",
+    "reduce_days",
     "reduce_facets",
     "reduce_locations",
     "reduce_places",
@@ -286,6 +289,25 @@ def count_places(part: Path | OpenPart, *, memory_limit_mb: int = 1000) -> pd.Da
         )
 
 
+def count_days(part: Path | OpenPart, *, memory_limit_mb: int = 1000) -> pd.DataFrame:
+    """Count one part by day: what the gaps between rows are seen from. Rows known to their month only are left out.
+
+    Columns source, day (ISO), incidents.
+    """
+    with open_part(part, memory_limit_mb=memory_limit_mb) as asked:
+        return asked.query(
+            """
+            SELECT source, occurred_on AS day, count(*) AS incidents
+            FROM PARTS WHERE date_precision = 'day' GROUP BY ALL ORDER BY ALL
+            """
+        )
+
+
+def reduce_days(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Merge counts by day."""
+    return merge_counts(parts, key=DAY_KEY)
+
+
 def reduce_places(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Merge counts by place."""
     return merge_counts(parts, key=PLACE_KEY)
@@ -297,10 +319,15 @@ def reduce_places(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
 # the rows where coordinates are measured, and memory must not.
 
 
-KEPT = ("area_months", "facets", "locations", "places", "victims")
+KEPT = ("area_months", "days", "facets", "locations", "places", "victims")
 """Files of one part's counts, without their ending."""
 
-_MERGE = {"area_months": reduce_area_months, "facets": reduce_facets, "places": reduce_places}
+_MERGE = {
+    "area_months": reduce_area_months,
+    "days": reduce_days,
+    "facets": reduce_facets,
+    "places": reduce_places,
+}
 _BATCH_ROWS = 1 << 17
 _TYPES = {"string": pa.string(), "float": pa.float64(), "int": pa.int64()}
 
@@ -354,6 +381,7 @@ def count_part(job: CountJob) -> None:
         frames = {
             "area_months": count_area_months(asked, region_code=job.region_code),
             "facets": count_facets(asked),
+            "days": count_days(asked),
             "places": count_places(asked),
         }
         for name, frame in frames.items():
@@ -366,7 +394,7 @@ def count_part(job: CountJob) -> None:
 
 
 def merge_kept(folders: Sequence[Path], *, name: str) -> pd.DataFrame:
-    """Merge the area_months, facets or places of parts."""
+    """Merge the area_months, days, facets or places of parts."""
     return _MERGE[name]([pd.read_parquet(folder / f"{name}.parquet") for folder in folders])
 
 
@@ -466,6 +494,7 @@ def _write(path: Path, schema: Any, batches: Iterable[Any]) -> int:
 # A measure that no file knows stays empty; one that some know is their sum.
 
 
+DAY_KEY = ("source", "day")
 PLACE_KEY = ("source", "borough_code", "month", "place", "online", "date_precision")
 FACET_KEY = ("organisation", "area_code", "month", "category", "facet", "value")
 

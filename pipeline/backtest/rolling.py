@@ -1,5 +1,6 @@
 """Roll an origin through time: predict from before it, score on what follows, pool over origins."""
 
+from collections.abc import Collection
 from itertools import pairwise
 
 import numpy as np
@@ -28,7 +29,9 @@ RANK_BY = 0.05
 RANDOM_ORDERS = 200
 
 
-def rolling_origins(when: ArrayLike, *, count: int, horizon: int = 1, history: int = 1) -> tuple[int, ...]:
+def rolling_origins(
+    when: ArrayLike, *, count: int, horizon: int = 1, history: int = 1, lacking: Collection[int] = ()
+) -> tuple[int, ...]:
     """Return the latest origins that have a whole horizon after and at least so much history before them.
 
     Parameters
@@ -39,6 +42,8 @@ def rolling_origins(when: ArrayLike, *, count: int, horizon: int = 1, history: i
         How many origins at most; they are one horizon apart, so that no incident is tested twice.
     horizon, history
         Periods predicted, and fewest periods before the first origin.
+    lacking
+        Numbers of periods that the data lacks: nothing is tested there, where every method would seem to fail.
 
     Returns
     -------
@@ -49,8 +54,9 @@ def rolling_origins(when: ArrayLike, *, count: int, horizon: int = 1, history: i
     if not periods.size:
         return ()
     first, end = int(periods.min()), int(periods.max()) + 1
-    origins = [end - horizon * (i + 1) for i in range(count)]
-    return tuple(o for o in reversed(origins) if o - history >= first)
+    every = range(end - horizon, first + history - 1, -horizon)
+    whole = [o for o in every if not any(o <= period < o + horizon for period in lacking)]
+    return tuple(reversed(whole[:count]))
 
 
 def backtest(

@@ -1,6 +1,7 @@
 """`hotspots backtest`: how well each method would have predicted the months that followed, on a finished run."""
 
 import io
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,11 @@ import pandas as pd
 from pipeline.backtest import BacktestResult, Study, backtest, rolling_origins, standard_methods
 from pipeline.config import Config
 from pipeline.config.loading import load_config
+from pipeline.domain.missing_months import Span, without_months
 from pipeline.errors import InputError
 from pipeline.geography.coverage import StudyArea
 from pipeline.geography.grid import Grid
-from pipeline.storage.files import write_bytes, write_json
+from pipeline.storage.files import read_json, write_bytes, write_json
 from pipeline.storage.parquet import read_table
 from pipeline.tables import AREAS, LOCATIONS
 
@@ -36,13 +38,14 @@ def run_backtest(config_path: Path) -> tuple[BacktestResult, Path]:
     if len(locations) == 0:
         raise InputError("the run has no points: a backtest ranks places, and published counts have none")
     areas = read_table(folder / "work" / "areas.parquet", AREAS, crs=config.crs.working)
-    result = _result(config, locations, areas)
+    lacking = Span.restored(read_json(folder / "work" / "span.json")).lacking.months
+    result = _result(config, without_months(locations, lacking), areas, lacking=lacking)
     write_json(folder / "backtest.json", result.as_dict())
     write_bytes(folder / "backtest.svg", _plot(result.frame(), config.run.title))
     return result, folder
 
 
-def _result(config: Config, locations: pd.DataFrame, areas: Any) -> BacktestResult:
+def _result(config: Config, locations: pd.DataFrame, areas: Any, *, lacking: Collection[int]) -> BacktestResult:
     settings = config.backtest
     ground = StudyArea.of(areas)
     wards = ground.wards.reset_index(drop=True)
@@ -61,7 +64,11 @@ def _result(config: Config, locations: pd.DataFrame, areas: Any) -> BacktestResu
         population=people,
     )
     origins = rolling_origins(
-        when, count=settings.origins, horizon=settings.horizon_months, history=settings.history_months
+        when,
+        count=settings.origins,
+        horizon=settings.horizon_months,
+        history=settings.history_months,
+        lacking=[month // 100 * 12 + month % 100 for month in lacking],
     )
     if not origins:
         raise InputError(

@@ -54,7 +54,9 @@ class Periods(Section):
     first_month: Month | None = Field(None, description="Leave out what lies before.")
     last_month: Month | None = Field(None, description="Leave out what lies after.")
     last_complete_date: str | None = Field(
-        None, description="Last day the data covers (ISO); the last row's month end if left out."
+        None,
+        description="Last day the data covers (ISO). Left out, it is the end of the last month, or of the month before "
+        "where the last rows stop short of its end by more days than the gaps between rows usually have.",
     )
     breaks: tuple[SeriesBreak, ...] = Field(
         (), description="Changes of recording system: nothing is compared across them."

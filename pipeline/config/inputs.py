@@ -28,6 +28,8 @@ __all__ = [
 Code = Annotated[str, Field(min_length=1, max_length=120)]
 CategoryId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+Months = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])(\.\.\d{4}-(0[1-9]|1[0-2]))?$")]
+"""One month, or a stretch of months such as `2020-01..2022-12`."""
 
 
 class Run(Section):
@@ -240,6 +242,16 @@ class IncidentSource(Section):
     positive_outcomes: tuple[str, ...] = Field((), description="Outcome texts counted as positive, any case.")
     pending_outcomes: tuple[str, ...] = Field((), description="Outcome texts that mean still open, any case.")
     true_values: tuple[str, ...] = Field(("yes", "y", "true", "t", "1"), description="Texts that mean yes, any case.")
+    empty_months: tuple[Months, ...] = Field(
+        (),
+        description="Months (`2025-06`, or a stretch `2020-01..2022-12`) in which nothing was recorded: they count as "
+        "0. Otherwise a month without rows is missing if file names name months and none names it, or if 0 rows would "
+        "be a rare chance (under 1 in 1,000) given the median month.",
+    )
+    missing_months: tuple[Months, ...] = Field(
+        (),
+        description="Months that the files lack or hold only in part: windows over them are incomplete.",
+    )
     extent: tuple[float, float, float, float] | None = Field(
         None,
         description="Bounds (west, south, east, north, in the file's system) outside which a point is quarantined.",
@@ -301,6 +313,16 @@ class PublishedSource(Section):
     period_format: str = Field("%Y-%m-%d", description="strptime format of the month.")
     absent: Literal["zero", "unknown"] = Field(
         "unknown", description="What a missing row means inside the covered areas and months."
+    )
+    empty_months: tuple[Months, ...] = Field(
+        (),
+        description="Months (`2025-06`, or a stretch `2020-01..2022-12`) in which nothing was recorded: they count as "
+        "0. Otherwise a month without rows is missing if file names name months and none names it, or if 0 rows would "
+        "be a rare chance (under 1 in 1,000) given the median month.",
+    )
+    missing_months: tuple[Months, ...] = Field(
+        (),
+        description="Months that the files lack or hold only in part: windows over them are incomplete.",
     )
     relations: tuple[Relation, ...] = Field((), description="Relations between categories, tested on reading.")
 

@@ -426,13 +426,26 @@ def scores_by_period(
 GAP_M = 1.0  # boundaries are generalised to about a metre, so neighbours may be that far apart
 
 
+def _whole_periods(data: DetectInput) -> tuple[Period, ...]:
+    """Return the periods that the data covers from first to last day: one covered in part would look like a fall."""
+    first, last, lacking = data.span.first, data.span.last, data.span.lacking.months
+    every = windows(data.config.emerging.kind, first=month_of(first), last=month_of(last))
+    return tuple(p for p in every if not is_partial(p, first_date=first, last_date=last, missing=lacking))
+
+
+def _too_short(data: DetectInput) -> str:
+    """Say how many periods are needed, where the data has not so many."""
+    settings = data.config.emerging
+    need, there = max(3, settings.min_periods), len(_whole_periods(data))
+    if there >= need:
+        return ""
+    return f"{need} whole {settings.kind}s are needed (emerging.min_periods), and the data has {there}"
+
+
 def _classify_wards(data: DetectInput) -> Findings:
     """Class every covered ward by its run of Gi*, or say why there is no class."""
     settings, config = data.config.emerging, data.config
-    first, last = data.span
-    # A period that the data covers in part would look like a fall: only whole ones make a history.
-    periods = windows(settings.kind, first=month_of(first), last=month_of(last))
-    periods = tuple(p for p in periods if not is_partial(p, first_date=first, last_date=last))
+    periods = _whole_periods(data)
     wards = data.study.wards.sort_values("area_code")
     weights = contiguity(wards.geometry.to_numpy(), snap_m=GAP_M)
     people = wards["population"].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
@@ -474,4 +487,5 @@ METHOD = Method(
     scope=Scope.RUN,
     switch="emerging.enabled",
     run=_classify_wards,
+    obstacle=_too_short,
 )

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from enum import StrEnum
 from typing import Any
 
@@ -11,7 +10,9 @@ import pandas as pd
 
 from pipeline.config import Config
 from pipeline.detect.kde import BandwidthChoice
-from pipeline.domain.periods import Period, Windows
+from pipeline.domain.missing_months import Span
+from pipeline.domain.periods import Period
+from pipeline.domain.profile_windows import Windows
 from pipeline.geography.coverage import StudyArea
 from pipeline.tables import Table
 
@@ -19,7 +20,7 @@ __all__ = ["DetectInput", "Findings", "Method", "Need", "Scope"]
 
 
 class Need(StrEnum):
-    """What a method cannot do without. The stage loads it, and leaves out methods whose need the data does not meet."""
+    """What a method cannot do without. The stage loads it, and skips methods whose need the data does not meet."""
 
     POINTS = "points"
     """Incidents at places (`locations`): published counts by area have none."""
@@ -63,7 +64,7 @@ class DetectInput:
         Sums the counts of covered wards over periods: takes periods and categories, returns area_code, period,
         category, incidents.
     span
-        First and last day that the data covers.
+        First and last day that the data covers, and the months that it lacks.
     window
         Headline window, and the earlier one that it is compared with.
     bandwidth
@@ -77,7 +78,7 @@ class DetectInput:
     victims: pd.DataFrame | None
     incidents: pd.DataFrame | None
     ward_counts: Callable[[Sequence[Period], Sequence[str]], pd.DataFrame]
-    span: tuple[date, date]
+    span: Span
     window: Windows
     bandwidth: BandwidthChoice | None
 
@@ -130,6 +131,9 @@ class Method:
         The setting that asks for it, as a dotted key: false and `none` leave it out. None for one that always runs.
     run
         The method itself: opens no file, draws no unseeded random number.
+    obstacle
+        What else the method needs, such as a number of months: the sentence that says why it cannot run on the data,
+        empty where it can.
     """
 
     name: str
@@ -138,6 +142,12 @@ class Method:
     scope: Scope
     switch: str | None
     run: Callable[[DetectInput], Findings]
+    obstacle: Callable[[DetectInput], str] | None = None
+
+    def cannot_run(self, data: DetectInput) -> str:
+        """Return why the method cannot run on the data, in words for the manifest; empty where it can."""
+        unmet = next((why for need, why in _unmet(data).items() if need in self.needs), "")
+        return unmet or (self.obstacle(data) if self.obstacle else "")
 
     def enabled(self, config: Config) -> bool:
         """Whether the settings ask for it."""
@@ -147,3 +157,13 @@ class Method:
         for key in self.switch.split("."):
             asked = getattr(asked, key)
         return asked not in (False, "none")
+
+
+def _unmet(data: DetectInput) -> dict[Need, str]:
+    """Return what the data does not have, with the reason as it is reported."""
+    found = {}
+    if not len(data.locations):
+        found[Need.POINTS] = "the data has no points inside the areas"
+    if not data.study.wards["population"].notna().any():
+        found[Need.POPULATION] = "no ward has a population"
+    return found

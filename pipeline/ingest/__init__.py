@@ -25,7 +25,7 @@ from pipeline.ingest.counts import (
     read_lookup,
 )
 from pipeline.ingest.formats import require_text_columns
-from pipeline.ingest.formats.files import require_size, source_labels
+from pipeline.ingest.formats.files import months_named, require_size, source_labels
 from pipeline.ingest.formats.vector import closed
 from pipeline.ingest.incidents.account import PartReport, decisions
 from pipeline.ingest.incidents.categories import listed_categories, merged_labels
@@ -70,6 +70,7 @@ __all__ = [
     "looks_snapped",
     "merge_published",
     "merged_labels",
+    "months_named",
     "near_border_pct",
     "police_layout",
     "population_columns",

@@ -51,6 +51,8 @@ def _rule_sentences(info: ReleaseInfo, rules: Mapping[str, Any], *, has_density:
             ),
         )
     )
+    if info.lacking:
+        found.append(("Months that are missing", " ".join(info.lacking)))
     if rules["scope"]:
         found.append(("Places", f"This folder covers {', '.join(rules['scope'])}, beside the totals of the region."))
     return found

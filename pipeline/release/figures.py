@@ -12,7 +12,8 @@ import pandas as pd
 
 from pipeline.config import Config
 from pipeline.detect.gistar import MoranClass, area_significance
-from pipeline.domain.periods import Break, Period, Windows
+from pipeline.domain.periods import Break, Period
+from pipeline.domain.profile_windows import Windows
 from pipeline.geography.neighbours import contiguity
 from pipeline.release.linked_tables import COUNTS
 from pipeline.release.released import ReleasePlan, join_withheld
@@ -21,7 +22,7 @@ from pipeline.statistics.outcomes import add_outcomes
 from pipeline.statistics.rates import RateRules, add_rates, denominators
 from pipeline.tables import AREA_COUNTS
 
-__all__ = ["Figures", "derive"]
+__all__ = ["Figures", "derive", "without_unknown_zeros"]
 
 
 OUTCOME_FIGURES = ("outcome_share", "outcome_low", "outcome_high")
@@ -78,6 +79,7 @@ def derive(
     of = denominators(areas, people, measure=measures[0] if len(set(measures)) == 1 else "residents")
     listed = list(config.areas.visitor_areas)
     visitors = areas.loc[areas["area_code"].isin(listed) | areas["parent_code"].isin(listed), "area_code"].tolist()
+    counts = without_unknown_zeros(counts)
     rated = add_rates(counts, of, visitor_areas=visitors, rules=rules, smooth=config.rates.smooth)
     counted = add_outcomes(rated, basis=config.outcomes.basis, confidence=config.rates.confidence)
     figures = _described(counted, areas)
@@ -100,6 +102,20 @@ def derive(
         figures = figures.merge(latest, on=["area_code", "period", "category"], how="left")
     figures["withheld"] = _withheld(figures, areas=areas, comparison=comparison)
     return Figures(AREA_COUNTS.conform(figures), (*words, *notes))
+
+
+def without_unknown_zeros(counts: pd.DataFrame) -> pd.DataFrame:
+    """Blank zeros of windows that the data covers in part: nothing in the months that are there is not nothing.
+
+    The readers of a release can tell that such a count was 0 (it is empty and not withheld), and `as_previous_release`
+    keeps it so.
+    """
+    out = counts.copy()
+    part = ~out["complete"].astype(bool)
+    for name in COUNTS:
+        if name in out.columns:
+            out[name] = out[name].mask(part & (out[name] == 0).fillna(value=False))
+    return out
 
 
 def _withheld(figures: pd.DataFrame, *, areas: gpd.GeoDataFrame, comparison: Comparison) -> list[str]:
@@ -136,6 +152,7 @@ def _comparison(windows: Windows, config: Config) -> Comparison:
         windows.headline,
         first_date=windows.first_date,
         last_date=windows.last_date,
+        missing=sorted(windows.lacking.months),
         basis=config.change.compare if windows.headline.months <= 12 else "previous",
         breaks=[Break(int(b.month.replace("-", "")), b.text) for b in declared],
     )
@@ -173,6 +190,8 @@ def _significance(
     wards = areas[(areas["level"] == "ward") & areas["covered"].astype(bool)].sort_values("area_code")
     if not config.detect.gistar.enabled or len(wards) == 0:
         return pd.DataFrame(columns=columns), ("Gi* is switched off.",)
+    if any(windows.headline.first_month <= month <= windows.headline.last_month for month in windows.lacking.uneven):
+        return pd.DataFrame(columns=columns), ("Gi* is left out: one source lacks months that another has.",)
     rows = figures[(figures["level"] == "ward") & (figures["period"] == windows.headline.id)]
     shown = set(rows["category"])
     found = area_significance(

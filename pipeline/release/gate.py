@@ -15,7 +15,9 @@ import pandas as pd
 from pipeline.aggregate.counts import sum_periods
 from pipeline.config import Config, Profile
 from pipeline.domain.extent import Extent
-from pipeline.domain.periods import choose_windows, month_of
+from pipeline.domain.missing_months import MissingMonths
+from pipeline.domain.periods import month_of
+from pipeline.domain.profile_windows import choose_windows
 from pipeline.errors import ConfigError
 from pipeline.release.circumstances import ReleasedCircumstances, Setting, release_circumstances
 from pipeline.release.figures import derive
@@ -43,7 +45,7 @@ class Detected:
     categories
         Categories in the order they are shown, `all` first.
     first_date, last_date
-        First and last day the data covers completely.
+        First and last day the data covers.
     locations
         Table `locations`; empty where the source has no points.
     hotspots
@@ -69,6 +71,8 @@ class Detected:
         Circumstances released before from the same data, oldest first.
     extent
         How much of the data lies inside the areas.
+    lacking
+        Months in between that some source lacks: no window over them is whole.
     """
 
     areas: gpd.GeoDataFrame
@@ -88,6 +92,7 @@ class Detected:
     denominators: pd.DataFrame | None = None
     previous_circumstances: tuple[ReleasedCircumstances, ...] = ()
     extent: Extent = field(default_factory=Extent)
+    lacking: MissingMonths = field(default_factory=MissingMonths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +233,7 @@ def _plan(
         first_date=detected.first_date,
         last_date=detected.last_date,
         compare=config.change.compare,
+        lacking=detected.lacking,
     )
     # Areas outside the profile's scope keep their parents: an attacker knows that they exist.
     covered = detected.areas[detected.areas["covered"].astype(bool) & detected.areas["parent_code"].notna()]

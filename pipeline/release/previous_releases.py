@@ -37,6 +37,7 @@ from pipeline.release.hotspots import Outlines, bands_of, read_hotspot_facts
 from pipeline.release.linked_tables import COUNTS, HOTSPOT_LEVEL, KEY, CellTable, HotspotFacts, Layout, Relations, stack
 from pipeline.release.released import Released, split_withheld
 from pipeline.release.rounding import rounding_interval
+from pipeline.tables import Measure
 
 __all__ = [
     "AUDIENCES",
@@ -290,11 +291,16 @@ def as_previous_release(released: Released) -> PreviousRelease:
     """Read a release the way the ledger keeps it, from what it shows and nothing else."""
     info, rules = released.info, released.record["rules"]
     withheld = split_withheld(released.counts["withheld"])
+    # A window that the data covers in part shows no zero: a count that is empty and not withheld is one all the same.
+    covered = set(released.areas.loc[released.areas["covered"].astype(bool), "area_code"])
+    part_zero = ~released.counts["complete"].astype(bool) & released.counts["area_code"].isin(covered)
     frames = []
     for measure in COUNTS:
         part = released.counts[["area_code", "level", "period", "category"]].assign(measure=measure)
         value = released.counts[measure].astype("Int64")
         hidden = np.array([measure in names for names in withheld], dtype=bool)
+        if measure == Measure.INCIDENTS:
+            value = value.mask(part_zero & value.isna() & ~hidden, 0)
         low, high = _interval(value, info.threshold, rules)
         part["low"] = low
         part["high"] = pd.array(high, dtype="Int64")

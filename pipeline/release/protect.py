@@ -455,6 +455,7 @@ def release_record(
         "title": info.title,
         "synthetic": info.synthetic,
         "headline": {"start": info.headline.start, "end": info.headline.end},
+        "missing_months": list(info.lacking),
         "audit": info.audit,
         "attack": shown.get("attack"),
         "rules": _rules_of(profile),

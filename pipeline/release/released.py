@@ -15,7 +15,8 @@ import pandas as pd
 from pydantic import TypeAdapter
 
 from pipeline.config import Config, Profile
-from pipeline.domain.periods import Period, Windows
+from pipeline.domain.periods import Period
+from pipeline.domain.profile_windows import Windows
 from pipeline.errors import DisclosureError
 from pipeline.tables import CIRCUMSTANCES
 
@@ -63,6 +64,8 @@ class PeriodInfo:
     end: str
     days: int
     complete: bool
+    lacking: tuple[str, ...] = ()
+    """Months in it that a source did not send, or sent in part: "2025-06"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +187,8 @@ class ReleaseInfo:
     protection: dict[str, str] = field(default_factory=dict)
     inside_note: str = ""
     """Where much of the data lies outside the areas: that figures speak of the part inside. Also the first caveat."""
+    lacking: tuple[str, ...] = ()
+    """Which months of the windows shown are missing from which source, one sentence each; among the caveats too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +252,9 @@ def _period_info(period: Period, windows: Windows) -> PeriodInfo:
         end=period.end.isoformat(),
         days=period.days,
         complete=not windows.partial(period),
+        lacking=tuple(
+            Period(m, m).id for m in sorted(windows.lacking.months) if period.first_month <= m <= period.last_month
+        ),
     )
 
 
@@ -273,6 +281,7 @@ def release_info(
     borough_word = (boroughs.label if boroughs else "") or "borough"
     borough_plural = (boroughs.label_plural if boroughs else "") or f"{borough_word}s"
     ward_word = wards.label or "ward"
+    lacking = windows.lacking.sentences(*windows.shown)
     return ReleaseInfo(
         run_name=config.run.name,
         title=config.run.title,
@@ -308,7 +317,8 @@ def release_info(
         has_points=has_points,
         working_crs=config.crs.working,
         support=tuple((link.text, link.contact) for link in config.page.support),
-        caveats=(*([inside_note] if inside_note else []), *cautions, *config.page.caveats),
+        caveats=(*([inside_note] if inside_note else []), *lacking, *cautions, *config.page.caveats),
+        lacking=lacking,
         density_note=density_note,
         hotspot_note=hotspot_note,
         simplify_m=config.page.simplify_m,

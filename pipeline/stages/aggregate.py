@@ -7,9 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.aggregate.counts import data_span, published_months
+from pipeline.aggregate.counts import published_months
 from pipeline.aggregate.reduce import KEPT, CountJob, count_part, merge_kept, merge_locations, merge_victims
 from pipeline.aggregate.repeats import repeats_report
+from pipeline.aggregate.span import SpanReport, incident_sources, published_sources, settle_span
 from pipeline.domain.extent import Extent
 from pipeline.domain.periods import month_of
 from pipeline.errors import InputError
@@ -40,29 +41,18 @@ __all__ = ["run"]
 def run(context: Context) -> None:
     """Reduce parts (or published counts) to area_months, locations and facets, and settle the span of the data."""
     record = read_json(context.work("ingest.json"))
-    config = context.config
     _require_inside(record)
-    first_day, last_day = data_span(record["first_date"], record["last_date"], periods=config.periods)
-    first, last = month_of(first_day), month_of(last_day)
-
     if record["kind"] == RecordKind.INCIDENTS:
-        months, places = _merge(context, record, _count(context, record), window=(first, last))
+        months, places, settled = _merge(context, record, _count(context, record))
     else:
-        areas = read_table(context.work("areas.parquet"), AREAS, crs=config.crs.working)
-        table = read_table(context.work("published_counts.parquet"), PUBLISHED_COUNTS)
-        months = published_months(
-            table[~table["area_code"].isin(areas.loc[~areas["covered"].astype(bool), "area_code"])],
-            parents=areas.set_index("area_code")["parent_code"],
-            region_code=config.areas.region.code,
-            whole=config.categories.all_from,
-        )
-        places = 0
-        write_table(context.work("locations.parquet"), LOCATIONS, LOCATIONS.empty())
+        months, places, settled = _published(context, record)
+    first, last = month_of(settled.span.first), month_of(settled.span.last)
     months = months[months["month"].between(first, last)].reset_index(drop=True)
 
     write_table(context.work("area_months.parquet"), AREA_MONTHS, months)
-    write_json(context.work("span.json"), {"first": first_day.isoformat(), "last": last_day.isoformat()})
-    context.choices |= {"data_from": first_day.isoformat(), "data_complete_to": last_day.isoformat()}
+    write_json(context.work("span.json"), settled.span.plain())
+    context.choices |= settled.choices
+    context.cautions += settled.cautions
     context.counters |= {"area_months": len(months), "locations": places}
 
 
@@ -86,6 +76,28 @@ def _require_inside(record: dict[str, Any]) -> None:
         f"no incident lies inside the covered areas: {where}. Give boundaries of the place that the files are about "
         "(areas.wards), or check incidents.crs and areas.not_covered"
     )
+
+
+def _published(context: Context, record: dict[str, Any]) -> tuple[pd.DataFrame, int, SpanReport]:
+    """Turn published counts into area_months; they have no places."""
+    config = context.config
+    areas = read_table(context.work("areas.parquet"), AREAS, crs=config.crs.working)
+    table = read_table(context.work("published_counts.parquet"), PUBLISHED_COUNTS)
+    settled = settle_span(
+        published_sources(config.published_counts, table),
+        periods=config.periods,
+        first_date=record["first_date"],
+        last_date=record["last_date"],
+    )
+    months = published_months(
+        table[~table["area_code"].isin(areas.loc[~areas["covered"].astype(bool), "area_code"])],
+        parents=areas.set_index("area_code")["parent_code"],
+        region_code=config.areas.region.code,
+        whole=config.categories.all_from,
+    )
+    write_table(context.work("locations.parquet"), LOCATIONS, LOCATIONS.empty())
+    write_json(context.folder / "quality.json", read_json(context.work("quality.json")) | {"months": settled.quality})
+    return months, 0, settled
 
 
 def _count(context: Context, record: dict[str, Any]) -> list[Path]:
@@ -128,15 +140,20 @@ def _take_over(context: Context, folder: Path, key: str) -> bool:
     return True
 
 
-def _merge(
-    context: Context, record: dict[str, Any], folders: list[Path], *, window: tuple[int, int]
-) -> tuple[pd.DataFrame, int]:
-    """Merge all parts' counts and account for every row; return the area_months and how many locations there are."""
+def _merge(context: Context, record: dict[str, Any], folders: list[Path]) -> tuple[pd.DataFrame, int, SpanReport]:
+    """Merge all parts' counts and account for every row; return area_months, the number of locations, and the span."""
     config, limit = context.config, context.config.run.memory_limit_mb
     with guarded("the counts while they were merged", damaged="counts that an earlier step wrote cannot be read back"):
+        tables = {name: merge_kept(folders, name=name) for name in ("area_months", "days", "facets", "places")}
+        settled = settle_span(
+            incident_sources(config.incidents, parts=record["parts"], days=tables["days"], places=tables["places"]),
+            periods=config.periods,
+            first_date=record["first_date"],
+            last_date=record["last_date"],
+        )
+        window = (month_of(settled.span.first), month_of(settled.span.last))
         rows, at = merge_locations(folders, out=context.work("locations.parquet"), months=window, memory_limit_mb=limit)
         merge_victims(folders, out=context.work("victims.parquet"), memory_limit_mb=limit)
-        tables = {name: merge_kept(folders, name=name) for name in ("area_months", "facets", "places")}
 
     places, facets = tables["places"], tables["facets"]
     with guarded("what may be the same", damaged="a part that was read cannot be read back"):
@@ -170,10 +187,10 @@ def _merge(
     account = quality["accounting"]
     outside = Extent(account["incidents"], account["incidents_outside_areas"]).caution()
     context.first_cautions += [outside] if outside else []
-    named = {"scarce_boroughs": scarce, "not_covered": uncovered}
+    named = {"scarce_boroughs": scarce, "not_covered": uncovered, "months": settled.quality}
     write_json(context.folder / "quality.json", quality | same | named)
     context.cautions += [caution for caution in (hardly, beside, moved) if caution]
-    return tables["area_months"], rows
+    return tables["area_months"], rows, settled
 
 
 def _snapped(

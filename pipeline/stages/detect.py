@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
 from typing import Any
 
 import pandas as pd
@@ -10,7 +9,9 @@ import pandas as pd
 from pipeline.aggregate.counts import sum_periods
 from pipeline.detect import METHODS, DetectInput, Findings, Method, Need, Scope
 from pipeline.detect.density import bandwidth_of, month_rows
-from pipeline.domain.periods import Period, Windows, choose_windows
+from pipeline.domain.missing_months import Span, without_months
+from pipeline.domain.periods import Period
+from pipeline.domain.profile_windows import Windows, choose_windows
 from pipeline.errors import InputError
 from pipeline.geography.coverage import StudyArea
 from pipeline.stages.context import Context
@@ -28,15 +29,15 @@ def run(context: Context) -> None:
     enabled = [method for method in METHODS if method.enabled(context.config)]
     every = headline_windows(context)
     data = _load(context, every[0], needs=frozenset().union(*(method.needs for method in enabled)))
-    missing = _missing(data)
     state: dict[str, Any] = {"bandwidth_m": None, "windows": {}}
-    if Need.POINTS in missing:
+    # A method that cannot run on what there is leaves its reason, and the run goes on.
+    skipped = {method.name: why for method in enabled if (why := method.cannot_run(data))}
+    if not len(data.locations):
         context.choices["density_and_clusters"] = "none: the data has no points inside the areas, and both need them"
+        skipped |= {method.name: "" for method in enabled if Need.POINTS in method.needs}
         every = []
-    elif Need.POPULATION in missing:
-        left_out = [m for m in enabled if Need.POPULATION in m.needs]
-        context.choices |= {method.name: "none: no ward has a population" for method in left_out}
-    able = [method for method in enabled if not method.needs & missing]
+    context.choices |= {name: f"skipped: {why}" for name, why in skipped.items() if why}
+    able = [method for method in enabled if method.name not in skipped]
 
     for number, window in enumerate(every, start=1):
         found: dict[str, Any] = {}
@@ -53,12 +54,17 @@ def _load(context: Context, window: Windows, *, needs: frozenset[Need]) -> Detec
     """Read the tables that the enabled methods need."""
     config = context.config
     areas = read_table(context.work("areas.parquet"), AREAS, crs=config.crs.working)
-    locations = read_table(context.work("locations.parquet"), LOCATIONS)
-    victims = pd.read_parquet(context.work("victims.parquet")) if len(locations) else None
+    # What a month holds that one of the sources lacks is left aside: it would show the places of the others alone.
+    span = _span(context)
+    locations = without_months(read_table(context.work("locations.parquet"), LOCATIONS), span.lacking.uneven)
+    victims = None
+    if len(locations):
+        victims = without_months(pd.read_parquet(context.work("victims.parquet")), span.lacking.uneven)
     incidents = None
     if Need.DAYS in needs and len(locations):
         parts = [context.folder / part["part"] for part in read_json(context.work("ingest.json"))["parts"]]
-        incidents = pd.concat([pd.read_parquet(part, columns=DATED) for part in parts])
+        read = pd.concat([pd.read_parquet(part, columns=DATED) for part in parts])
+        incidents = without_months(read, span.lacking.uneven)
 
     def ward_counts(periods: Sequence[Period], categories: Sequence[str]) -> pd.DataFrame:
         months = read_table(context.work("area_months.parquet"), AREA_MONTHS)
@@ -74,7 +80,7 @@ def _load(context: Context, window: Windows, *, needs: frozenset[Need]) -> Detec
         victims=victims if victims is not None and len(victims) else None,
         incidents=incidents,
         ward_counts=ward_counts,
-        span=_span(context),
+        span=span,
         window=window,
         bandwidth=bandwidth_of(in_headline, settings=config.detect.density) if len(locations) else None,
     )
@@ -89,16 +95,9 @@ def _find(method: Method, data: DetectInput) -> Findings:
         why = str(error)
         name = method.name.replace("_", " ")
         return Findings(
-            choices={method.name: f"none: {why}"},
+            choices={method.name: f"skipped: {why}"},
             cautions=(f"{name[:1].upper()}{name[1:]} was left out ({data.window.headline.label}): {why}.",),
         )
-
-
-def _missing(data: DetectInput) -> frozenset[Need]:
-    """Return what the source does not have."""
-    people = data.study.wards["population"].notna().any()
-    found = {Need.POINTS: len(data.locations) > 0, Need.POPULATION: bool(people)}
-    return frozenset(need for need, has in found.items() if not has)
 
 
 def _save(context: Context, findings: Findings) -> dict[str, Any]:
@@ -116,22 +115,22 @@ def _save(context: Context, findings: Findings) -> dict[str, Any]:
     return dict(findings.state)
 
 
-def _span(context: Context) -> tuple[date, date]:
-    span = read_json(context.work("span.json"))
-    return date.fromisoformat(span["first"]), date.fromisoformat(span["last"])
+def _span(context: Context) -> Span:
+    return Span.restored(read_json(context.work("span.json")))
 
 
 def headline_windows(context: Context) -> list[Windows]:
     """Return the windows of every profile, one for each distinct headline."""
-    first, last = _span(context)
+    span = _span(context)
     found: dict[str, Windows] = {}
     for profile in context.config.profiles:
         windows = choose_windows(
             profile,
             context.config.periods,
-            first_date=first,
-            last_date=last,
+            first_date=span.first,
+            last_date=span.last,
             compare=context.config.change.compare,
+            lacking=span.lacking,
         )
         found.setdefault(windows.headline.id, windows)
     return list(found.values())

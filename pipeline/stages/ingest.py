@@ -32,6 +32,7 @@ from pipeline.ingest import (
     listed_categories,
     merge_published,
     merged_labels,
+    months_named,
     read_areas,
     read_counts,
     read_incidents,
@@ -60,7 +61,8 @@ __all__ = ["run"]
 Source = TypeVar("Source", IncidentSource, PublishedSource)
 _INDEX = "areas.index.npz"
 _PEOPLE = "denominators.parquet"
-_SETTLING = frozenset({"repeated_id", "issued", "overlap"})
+# Settings that say what the rows of all files mean together; they change no row of a part.
+_TOGETHER = frozenset({"empty_months", "missing_months", "repeated_id", "issued", "overlap"})
 
 
 def run(context: Context) -> None:
@@ -186,6 +188,8 @@ def _incidents(context: Context, areas: AreaSet, areas_key: str) -> dict[str, An
         "parts": [
             {
                 "label": job.label,
+                "name": job.source.name,
+                "named_months": list(months_named(job.path)),
                 "key": keys[job.label],
                 "read": job.out.relative_to(context.folder).as_posix(),
                 "part": f"work/incidents/{job.out.name}",
@@ -268,8 +272,7 @@ def _part_key(context: Context, job: ReadJob) -> str:
             "file": [c for path, c in sorted(context.checksums.items()) if path.with_suffix("") == stem],
             "boundaries": job.areas.key,
             "label": job.label,
-            # What settles rows of several files is no part of reading one.
-            "source": {k: v for k, v in job.source.settings().items() if k not in _SETTLING},
+            "source": {k: v for k, v in job.source.settings().items() if k not in _TOGETHER},
             "categories": config.categories.settings(),
             "salt": key_of({"salt": context.salt.hex()}),
             "today": "" if job.source.last_date else job.today,
@@ -327,7 +330,7 @@ def _published(context: Context, areas: AreaSet) -> dict[str, Any]:
     )
 
     named = {"scarce_boroughs": scarce, "not_covered": uncovered}
-    write_json(context.folder / "quality.json", quality | named)
+    write_json(context.work("quality.json"), quality | named)
     context.cautions += [caution for caution in (hardly, beside) if caution]
     context.counters |= {"rows": sum(report.rows_read for report in reports), "quarantined": len(refused)}
     dropped = relations[relations["violations"] > 0]

@@ -1,13 +1,13 @@
 """Release: each profile's tables through the gate, kept in work/ for publishing."""
 
 import dataclasses
-from datetime import date
 from pathlib import Path
 
 import pandas as pd
 
 from pipeline.config import Profile
 from pipeline.domain.extent import Extent
+from pipeline.domain.missing_months import Span, without_months
 from pipeline.release.circumstances import ReleasedCircumstances
 from pipeline.release.gate import Detected, Passed, examine
 from pipeline.release.hotspots import Premises
@@ -54,7 +54,7 @@ def run(context: Context) -> None:
 def _load(context: Context) -> Detected:
     """Gather what the earlier stages found."""
     settings, crs = context.config.disclosure, context.config.crs.working
-    found, span = read_json(context.work("detect.json")), read_json(context.work("span.json"))
+    found, span = read_json(context.work("detect.json")), Span.restored(read_json(context.work("span.json")))
     record = read_json(context.work("ingest.json"))
     history, facets = context.work("emerging.parquet"), context.work("facets.parquet")
     people = pd.read_parquet(context.work("denominators.parquet"))
@@ -63,9 +63,11 @@ def _load(context: Context) -> Detected:
         areas=read_table(context.work("areas.parquet"), AREAS, crs=crs),
         area_months=read_table(context.work("area_months.parquet"), AREA_MONTHS),
         categories=tuple(CategoryInfo(c["id"], c["label"], c["parent"]) for c in record["categories"]),
-        first_date=date.fromisoformat(span["first"]),
-        last_date=date.fromisoformat(span["last"]),
-        locations=read_table(context.work("locations.parquet"), LOCATIONS),
+        first_date=span.first,
+        last_date=span.last,
+        lacking=span.lacking,
+        # Where sources differ, a month that one of them lacks would draw only the places of the others.
+        locations=without_months(read_table(context.work("locations.parquet"), LOCATIONS), span.lacking.uneven),
         hotspots={n: read_layer(context.work(f"hotspots/{n}.parquet")) for n in names},
         members={n: pd.read_parquet(context.work(f"hotspots/{n}.members.parquet")) for n in names},
         bandwidth_m=found["bandwidth_m"],

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
+from pipeline.domain.missing_months import month_names
 from pipeline.domain.periods import Break, Period, breaks_within, earlier_window, is_partial
 from pipeline.errors import InputError
 from pipeline.statistics.false_discovery import Family, benjamini_hochberg
@@ -155,7 +156,9 @@ def compare_windows(
         )
     for window in (earlier, later):
         if is_partial(window, first_date=first_date, last_date=last_date, missing=missing):
-            return Comparison(earlier, later, f"The data cover {window.label} only in part.")
+            gone = [month for month in missing if window.first_month <= month <= window.last_month]
+            why = f": {month_names(gone)} {'is' if len(gone) == 1 else 'are'} missing or incomplete" if gone else ""
+            return Comparison(earlier, later, f"The data cover {window.label} only in part{why}.")
     between = breaks_within(earlier.first_month, later.last_month, breaks)
     return Comparison(earlier, later, between[0].text if between else "")
 

@@ -54,6 +54,7 @@ class RateNote(StrEnum):
 
     NONE = ""
     NO_COUNT = "no count"
+    INCOMPLETE = "incomplete period"
     NO_POPULATION = "no population"
     VISITORS = "visitors dominate"
     TOO_FEW = "too few to say"
@@ -268,7 +269,8 @@ def add_rates(
     Parameters
     ----------
     counts
-        area_code, level ("region", "borough", "ward"), period, category, incidents (nullable).
+        area_code, level ("region", "borough", "ward"), period, category, incidents (nullable), optionally complete: a
+        window that the data cover in part has no rate.
     population
         area_code and population (people; null or 0 where there are none). Optional columns: category (this row is the
         denominator of that category only) and measure (who is counted; `residents` where it is missing).
@@ -286,7 +288,8 @@ def add_rates(
     rated
         A copy of `counts` with rate_per_10000 (events in the whole period per `base` people), rate_low, rate_high,
         rate_smoothed, funnel_class, reliability ("", "unreliable", "too few to say") and rate_note, which says why
-        there is no rate ("", "no count", "no population", "visitors dominate", "too few to say"). funnel_class says
+        there is no rate ("", "no count", "incomplete period", "no population", "visitors dominate", "too few to say").
+        funnel_class says
         where the rate lies about the region's: low_998, low_95, within, high_95 or high_998.
 
     Raises
@@ -313,16 +316,19 @@ def add_rates(
     events = counts["incidents"].astype("Float64").to_numpy(np.float64, na_value=np.nan)
     visited = residents & counts["area_code"].isin(list(visitor_areas)).to_numpy()
     few = (events > 0) & (events < rules.too_few_under)
+    part = np.zeros(len(counts), dtype=bool)
+    if "complete" in counts.columns:
+        part = ~counts["complete"].to_numpy(dtype=bool)
     note = np.select(
-        [np.isnan(events), np.isnan(people), visited, few],
-        [RateNote.NO_COUNT, RateNote.NO_POPULATION, RateNote.VISITORS, RateNote.TOO_FEW],
+        [np.isnan(events), part, np.isnan(people), visited, few],
+        [RateNote.NO_COUNT, RateNote.INCOMPLETE, RateNote.NO_POPULATION, RateNote.VISITORS, RateNote.TOO_FEW],
         default=RateNote.NONE,
     )
 
     # Intervals, widened by the dispersion of counts of the same level, category and length of window. Rows without a
     # rate are computed with placeholders (0 events, 1 person) and blanked below. Rows with too few events keep their
     # count here: they take part in the smoothing, which is there for them.
-    counted = ~np.isnan(events) & ~np.isnan(people) & ~visited
+    counted = ~np.isnan(events) & ~np.isnan(people) & ~visited & ~part
     keys = counts[["level", "category"]].assign(months=_months(counts["period"]))
     phi = keys.merge(spread, how="left", on=["level", "category", "months"])["dispersion"].fillna(1.0).to_numpy()
     x, n = np.where(counted, events, 0.0), np.where(counted, people, 1.0)

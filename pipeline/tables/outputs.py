@@ -18,7 +18,12 @@ _SPAN = (
 )
 _COUNTS = (
     Column(
-        "incidents", "int", "Incidents of the category (or all) recorded in the period.", null=True, alias="incidents"
+        "incidents",
+        "int",
+        "Incidents of the category (or all) recorded in the period; empty, not 0, where only a part of the period is "
+        "known and nothing is in it.",
+        null=True,
+        alias="incidents",
     ),
     Column(
         "incidents_unplaced",
@@ -103,7 +108,7 @@ AREA_COUNTS = Table(
         *_AREA,
         Column("period", "string", "Period id: `2025-07`, or first and last month `2024-08..2025-07`."),
         *_SPAN,
-        Column("complete", "bool", "Whether the data covers the whole period."),
+        Column("complete", "bool", "Whether the data covers the whole period; false where a source lacks a month."),
         Column(
             "category", "string", "Category id; `all` counts each incident once. Categories overlap and never add up."
         ),

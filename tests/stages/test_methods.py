@@ -55,7 +55,7 @@ def test_a_method_that_needs_residents_is_left_out_with_a_reason(
 ) -> None:
     monkeypatch.setattr("pipeline.stages.detect.METHODS", (*METHODS, toy(Need.POINTS, Need.POPULATION)))
     outcome = run(write_city(tmp_path, **{"areas.population": []}), progress=lambda *_: None, only=STAGES)
-    assert outcome.manifest["stages"]["detect"]["choices"]["centre"] == "none: no ward has a population"
+    assert outcome.manifest["stages"]["detect"]["choices"]["centre"] == "skipped: no ward has a population"
     assert not (outcome.folder / "work" / "centre").exists()
 
 

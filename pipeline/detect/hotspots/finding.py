@@ -1,7 +1,7 @@
 """Clusters of one window that count as hotspots, ranked by incidents."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -416,9 +416,11 @@ def by_category(rows: pd.DataFrame, *, ids: Sequence[str], categories: Sequence[
     return _dense(sums, ids, "category", categories)
 
 
-def by_period(rows: pd.DataFrame, *, ids: Sequence[str], window: tuple[int, int]) -> pd.DataFrame:
-    """Count incidents by hotspot and month of the window, zeros written."""
-    months = month_range(*window)
+def by_period(
+    rows: pd.DataFrame, *, ids: Sequence[str], window: tuple[int, int], lacking: Collection[int] = ()
+) -> pd.DataFrame:
+    """Count incidents by hotspot and month of the window, zeros written; months that the data lacks have no row."""
+    months = [month for month in month_range(*window) if month not in lacking]
     sums = rows.groupby(["hotspot", "month"])["incidents"].sum()
     counted = _dense(sums, ids, "month", months)
     return counted.assign(month=_months(counted["month"])).rename(columns={"month": "period"})
@@ -506,6 +508,7 @@ def find_hotspots(
     eps_m: float | Literal["auto"],
     min_samples: int,
     previous: Window | None = None,
+    lacking: Collection[int] = (),
     method: str = ClusterMethod.DBSCAN,
     min_locations: int = 5,
     max_hotspots: int | None = None,
@@ -532,6 +535,8 @@ def find_hotspots(
         Incidents within reach that make a core location.
     previous
         Earlier window to compare with, not overlapping; none by default.
+    lacking
+        Months of the window that the data lacks: they have no row in `by_period`.
     method
         A `ClusterMethod`, by its name.
     min_locations
@@ -606,7 +611,7 @@ def find_hotspots(
         table=table,
         geometry=geometry,
         by_category=by_category(rows, ids=ids, categories=_categories(now)),
-        by_period=by_period(rows, ids=ids, window=window),
+        by_period=by_period(rows, ids=ids, window=window, lacking=lacking),
         eps_m=found.settings.eps_m if found.settings else None,
         min_samples=min_samples,
         eps_choice=found.choice,
@@ -738,11 +743,14 @@ def _find(data: DetectInput) -> Findings:
     """Find the hotspots of one window."""
     settings, window = data.config.detect.clusters, data.window
     headline, earlier, name = window.headline, window.earlier, window.headline.id
+    # Counts are set beside earlier ones only where both windows are whole.
+    compared = earlier is not None and not window.partial(headline) and not window.partial(earlier)
     wards = data.areas[data.areas["level"] == Level.WARD].set_index("area_code")["name"]
     found = find_hotspots(
         data.locations,
         window=(headline.first_month, headline.last_month),
-        previous=(earlier.first_month, earlier.last_month) if earlier else None,
+        previous=(earlier.first_month, earlier.last_month) if compared and earlier else None,
+        lacking=window.lacking.months,
         eps_m=settings.eps_m,
         min_samples=settings.min_samples,
         method=settings.method,

@@ -288,12 +288,30 @@ def _clusters(
 # -------------------------
 
 
+FEWEST_MONTHS = 2
+"""A cluster in time stands out against other times: one month has none."""
+
+
+def _months(data: DetectInput) -> tuple[int, ...]:
+    """Return the months to search: one that a source lacks would look like an end of every cluster."""
+    every = month_range(month_of(data.span.first), month_of(data.span.last))
+    return tuple(m for m in every if m not in data.span.lacking.months)
+
+
+def _too_short(data: DetectInput) -> str:
+    """Say how many months are needed, where the data has not so many."""
+    there = len(_months(data))
+    if there >= FEWEST_MONTHS:
+        return ""
+    return f"{FEWEST_MONTHS} whole months are needed to compare, and the data has {there}"
+
+
 def _scan(data: DetectInput) -> Findings:
     """Search all months for clusters in space and time; those alive in the last month are alerts."""
     settings = data.config.detect.scan
-    months = month_range(*map(month_of, data.span))
+    months = _months(data)
     # Places are summed to cells first: the search costs as much as there are circles, one for each pair in reach.
-    locations = data.locations
+    locations = data.locations[data.locations["month"].isin(months)]
     grid = Grid.covering(data.study.outline.bounds, cell_m=settings.cell_m)
     cell = grid.cell_of(locations[["easting_m", "northing_m"]].to_numpy(dtype=np.float64))
     used, row = np.unique(cell, return_inverse=True)
@@ -340,4 +358,5 @@ METHOD = Method(
     scope=Scope.RUN,
     switch="detect.scan.enabled",
     run=_scan,
+    obstacle=_too_short,
 )

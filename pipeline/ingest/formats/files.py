@@ -2,6 +2,7 @@
 
 import codecs
 import gzip
+import re
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from pipeline.config import Run
+from pipeline.domain.periods import month_range
 from pipeline.errors import ConfigError, InputError
 from pipeline.storage.formats import FORMATS, Format, by_ending, endings
 
@@ -18,6 +20,7 @@ __all__ = [
     "bounded_lines",
     "existing",
     "file_format",
+    "months_named",
     "plain_text",
     "require_columns",
     "require_size",
@@ -55,6 +58,28 @@ def source_labels(paths: Sequence[Path], *, name: str) -> tuple[str, ...]:
             return tuple(labels[p] for p in paths)
         for p in again:
             depth[p] += 1
+
+
+_MONTH = re.compile(r"(?<!\d)((?:19|20)\d\d)(-?)(0[1-9]|1[0-2])(?!-?\d)")
+
+
+def months_named(path: Path) -> tuple[int, ...]:
+    """Return the months (yyyymm) that the name of a file says it holds, else those of its folder's name.
+
+    A date such as 2025-06-30 is no month. Two months are the ends of a stretch.
+
+    >>> months_named(Path("street/2025-06-northshire-street.csv")), months_named(Path("2025-06/street.csv"))
+    ((202506,), (202506,))
+    >>> months_named(Path("2024-11_2025-01.csv")), months_named(Path("extract_2025-06-30.csv"))
+    ((202411, 202412, 202501), ())
+    """
+    for name in (path.name, path.parent.name):
+        found = [int(year + month) for year, _, month in _MONTH.findall(name)]
+        if len(found) == 2 and found[0] <= found[1]:
+            return month_range(*found)
+        if found:
+            return tuple(sorted(set(found)))
+    return ()
 
 
 def file_format(path: Path, *, stated: str) -> Format:

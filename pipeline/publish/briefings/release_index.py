@@ -8,6 +8,7 @@ import numpy as np
 import shapely
 
 from pipeline.aggregate.circumstances import TOTAL
+from pipeline.domain.missing_months import month_names
 from pipeline.geography import topology as simplify
 from pipeline.publish import findings, palette, words
 from pipeline.release.released import PeriodInfo, Released
@@ -211,9 +212,13 @@ class ReleaseIndex:
             outcome_basis=info.outcome_basis,
             break_text=self._break_text(),
             inside_note=info.inside_note,
+            lacking=month_names(int(m.replace("-", "")) for m in info.headline.lacking),
         )
 
     def _break_text(self) -> str:
+        windows = [w for w in (self.info.headline, self.info.earlier) if w is not None]
+        if gone := sorted({int(m.replace("-", "")) for w in windows for m in w.lacking}):
+            return f"{month_names(gone)} {'is' if len(gone) == 1 else 'are'} not complete in the data"
         if self.info.earlier is None:
             return ""
         first, last = self.info.earlier.start[:7], self.info.headline.end[:7]
@@ -231,14 +236,19 @@ class ReleaseIndex:
         }
 
     def history(self, code: str) -> tuple[tuple[PeriodInfo, findings.Figure], ...]:
-        """List an area's complete windows of the length most of its series has, oldest first."""
+        """List an area's windows of the length most of its series has, oldest first.
+
+        A window that the data covers in part has no figure: it is a gap in the line, and none at either end.
+        """
         windows = self.info.periods.get(self.places[code].level, ())
         kinds = [palette.window_kind(p.days) for p in windows]
         if not kinds:
             return ()
         usual = max(sorted(set(kinds)), key=kinds.count)
-        chosen = [p for p in windows if palette.window_kind(p.days) == usual and p.complete]
-        return tuple((p, findings.figure_of(self.row(code, p.id))) for p in chosen)
+        alike = [p for p in windows if palette.window_kind(p.days) == usual]
+        whole = [k for k, p in enumerate(alike) if p.complete]
+        chosen = alike[whole[0] : whole[-1] + 1] if whole else []
+        return tuple((p, findings.figure_of(self.row(code, p.id) if p.complete else None)) for p in chosen)
 
 
 def _months(period: PeriodInfo) -> int:

@@ -175,6 +175,8 @@ class Case:
         Base that counts were rounded to; 0 or 1 for exact ones.
     outcome_basis
         What outcomes are set against.
+    lacking
+        Months of the window that the data lacks, in words; empty where it is whole.
     break_text
         Why the windows cannot be compared, as half a sentence, where a break in the series says so.
     inside_note
@@ -195,6 +197,7 @@ class Case:
     rounding: int = 0
     outcome_basis: Literal["cohort", "flow", "none"] = "none"
     break_text: str = ""
+    lacking: str = ""
     recorder: str = "Police"
     inside_note: str = ""
 

@@ -97,9 +97,14 @@ def amount(incidents: int, case: Case) -> str:
     return f"about {words.counted(incidents, case.noun)}"
 
 
+def _when(case: Case) -> str:
+    """Write the window, with the months that it lacks."""
+    return words.in_period(case.period) + (f" (without {case.lacking})" if case.lacking else "")
+
+
 def lead(case: Case) -> tuple[Segment, ...]:
     """Write the opening sentences."""
-    total, when = case.area.total, words.in_period(case.period)
+    total, when = case.area.total, _when(case)
     # A borough or ward is the part that its sentence names; the region's sentence must say that it is the part inside.
     part = case.whole_region and bool(case.inside_note)
     place = f"the areas of {case.area.name}" if part else case.area.name

@@ -193,8 +193,9 @@ function trendPart(card, scene, i) {
   if (periods.length < 2) return;
   const key = scene.measure === "count" || scene.mode === "density" ? "n" : scene.measure === "outcomes" ? "s" : "r";
   const text = key === "n" ? whole : key === "s" ? shareText : rateText;
-  const own = periods.map((p) => cell(levelId, i === null ? 0 : i, p.id, scene.category, key));
-  const all = periods.map((p) => regional(p.id, scene.category, key));
+  // A window that the data covers in part is a gap in the line, not a fall.
+  const own = periods.map((p) => (p.complete ? cell(levelId, i === null ? 0 : i, p.id, scene.category, key) : null));
+  const all = periods.map((p) => (p.complete ? regional(p.id, scene.category, key) : null));
   const lines = [{ name: "", values: own }];
   if (i !== null && key !== "n" && all.some((v) => v !== null)) lines.unshift({ name: INFO.region || "All", values: all });
   const numbers = own.filter((v) => typeof v === "number");

@@ -80,6 +80,8 @@ function valueOf(scene, i) {
     if (word === "f") return { state: "few", value: null };
     if (word === "c") return { state: "incomparable", value: null };
   }
+  const window = periodOf(level, period);
+  if (window && !window.complete) return { state: "nodata", value: null };
   if (measure === "rate" && typeof n === "number") return { state: "norate", value: null };
   if (measure === "outcomes" && n === 0) return { state: "few", value: null };
   return { state: "nodata", value: null };

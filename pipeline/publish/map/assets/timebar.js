@@ -15,7 +15,7 @@ function drawTime() {
   const chosen = Math.max(0, periods.findIndex((p) => p.id === state.period));
   const last = Math.max(1, periods.length - 1);
   const at = (k) => (periods.length === 1 ? "50%" : "calc(10px + " + k / last + " * (100% - 20px))");
-  const totals = periods.map((p) => regional(p.id, state.category, "n"));
+  const totals = periods.map((p) => (p.complete ? regional(p.id, state.category, "n") : null));
   const most = Math.max(...totals.map((n) => n || 0), 1);
   totals.forEach((n, k) => {
     const bar = el("div", k === chosen ? "tbar on" : "tbar");

@@ -1,0 +1,468 @@
+"""The span of the data: its first and last day, the months that a source did not send, and those that were quiet.
+
+A month without a row is not a month in which nothing happened. It is missing for a source if the source's files name
+the months that they hold and none names it, or if no row at all would be a rare chance given the source's median month;
+otherwise it is a quiet month, and counts as zero. A month that the data begins or ends in is incomplete if the days
+without a row at its edge are more than the source's own gaps between rows usually are.
+
+Everything here follows from whole numbers of rows by source, day and month, so that any split of the input into parts
+gives the same span.
+"""
+
+import math
+import statistics
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pandas as pd
+
+from pipeline.config import IncidentSource, Periods, PublishedSource
+from pipeline.domain.missing_months import MissingMonths, Span, month_names
+from pipeline.domain.periods import Period, add_months, headline, month_of, month_range
+from pipeline.errors import InputError
+from pipeline.tables import Measure
+
+__all__ = ["SourceMonths", "SpanReport", "incident_sources", "named_by_files", "published_sources", "settle_span"]
+
+RARE = 0.001
+"""A month without a row is taken for missing if chance alone would give one less often than this."""
+USUAL = 0.99
+"""Share of a source's gaps between rows that its last days without a row are compared with."""
+LATE_MONTHS = 3
+"""A source that is this far behind the others sends late; one further behind may have ended, and is named instead."""
+IN_MONTH = 0.9
+"""Share of a file's rows that lie in the month that its name says: under it, the name says something else."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceMonths:
+    """What one source sent, by day and by month.
+
+    Attributes
+    ----------
+    name
+        Its name in the configuration.
+    key
+        Its place in the configuration, such as `incidents[0]`, for advice.
+    days
+        ISO day to rows whose day is known.
+    months
+        Month (yyyymm) to rows, whether their day is known or not.
+    named
+        Months that its files name; None where files do not name the months that they hold.
+    empty, missing
+        Months that the configuration says were empty, or are missing.
+    """
+
+    name: str
+    key: str
+    days: Mapping[str, int] = field(default_factory=dict)
+    months: Mapping[int, int] = field(default_factory=dict)
+    named: frozenset[int] | None = None
+    empty: frozenset[int] = frozenset()
+    missing: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class SpanReport:
+    """A span, and how it came about.
+
+    Attributes
+    ----------
+    span
+        The span.
+    choices
+        What was chosen, for the manifest.
+    cautions
+        What should be looked at first, one paragraph each.
+    quality
+        By source: first and last row, median month, usual gap, months that are missing, incomplete or quiet.
+    """
+
+    span: Span
+    choices: dict[str, str]
+    cautions: tuple[str, ...]
+    quality: list[dict[str, Any]]
+
+
+def named_by_files(files: Iterable[tuple[Sequence[int], Mapping[int, int]]]) -> frozenset[int] | None:
+    """Return the months that a source's files name, if their names say which months they hold.
+
+    Parameters
+    ----------
+    files
+        For each file the months that its name says, and its rows by month.
+
+    Returns
+    -------
+    months
+        None unless every file names a month, and at least nine in ten of its rows lie there: the month in the name of
+        an extract is often that of its making.
+
+    Examples
+    --------
+    >>> sorted(named_by_files([([202405], {202405: 31}), ([202407], {})]))
+    [202405, 202407]
+    >>> named_by_files([([202506], {202401: 30, 202402: 28, 202506: 2})]) is None
+    True
+    """
+    found: set[int] = set()
+    some = False
+    for named, rows in files:
+        total = sum(rows.values())
+        if not named or sum(n for m, n in rows.items() if m in set(named)) < IN_MONTH * total:
+            return None
+        found |= set(named)
+        some = True
+    return frozenset(found) if some else None
+
+
+def incident_sources(
+    settings: Sequence[IncidentSource], *, parts: Sequence[Mapping[str, Any]], days: pd.DataFrame, places: pd.DataFrame
+) -> list[SourceMonths]:
+    """Gather what each source of incidents sent; entries of one name are one source.
+
+    Parameters
+    ----------
+    settings
+        The sources as configured.
+    parts
+        For each file its `label`, the `name` of its source, and `named_months`.
+    days
+        source (the label), day, incidents.
+    places
+        source (the label), month, incidents, summed here over the other columns.
+    """
+    of = {str(part["label"]): str(part["name"]) for part in parts}
+    by_file = places.groupby(["source", "month"], sort=True)["incidents"].sum()
+    rows: dict[str, dict[int, int]] = {label: {} for label in of}
+    for (label, month), count in by_file.items():
+        rows[label][int(month)] = int(count)
+    by_day = days.assign(name=days["source"].map(of)).groupby(["name", "day"], sort=True)["incidents"].sum()
+    found = []
+    for name in dict.fromkeys(s.name for s in settings):
+        entries = [(n, s) for n, s in enumerate(settings) if s.name == name]
+        mine = [part for part in parts if part["name"] == name]
+        months: Counter[int] = Counter()
+        for part in mine:
+            months.update(rows[part["label"]])
+        found.append(
+            SourceMonths(
+                name=name,
+                key=" or ".join(f"incidents[{n}]" for n, _ in entries),
+                days={str(day): int(n) for (of_name, day), n in by_day.items() if of_name == name},
+                months=dict(months),
+                named=named_by_files((part["named_months"], rows[part["label"]]) for part in mine),
+                empty=_stated(m for _, s in entries for m in s.empty_months),
+                missing=_stated(m for _, s in entries for m in s.missing_months),
+            )
+        )
+    return found
+
+
+def published_sources(settings: Sequence[PublishedSource], table: pd.DataFrame) -> list[SourceMonths]:
+    """Gather which months each publisher has rows for.
+
+    A table with rows of zeros says what was zero, so a month without any row is missing however few the counts are;
+    where a missing row means zero, a month without rows is judged by the counts of the others.
+    """
+    found = []
+    for name in dict.fromkeys(s.name for s in settings):
+        entries = [(n, s) for n, s in enumerate(settings) if s.name == name]
+        rows = table[(table["source"] == name) & (table["measure"] == Measure.INCIDENTS)]
+        # Levels and categories repeat the same incidents: the largest sum of a month is nearest to their number.
+        sums = rows.groupby(["month", "level", "category"])["value"].sum().groupby("month").max()
+        zero = all(s.absent == "zero" for _, s in entries)
+        found.append(
+            SourceMonths(
+                name=name,
+                key=" or ".join(f"published_counts[{n}]" for n, _ in entries),
+                months={int(month): max(int(value), 1) for month, value in sums.items()},
+                named=None if zero else frozenset(int(month) for month in sums.index),
+                empty=_stated(m for _, s in entries for m in s.empty_months),
+                missing=_stated(m for _, s in entries for m in s.missing_months),
+            )
+        )
+    return found
+
+
+def _stated(months: Iterable[str]) -> frozenset[int]:
+    """Read months and stretches of months of the configuration."""
+    periods = [Period.parse(text) for text in months]
+    return frozenset(m for p in periods for m in month_range(p.first_month, p.last_month))
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """One source by itself: the months between its first and its last, and what is wrong with some of them."""
+
+    source: SourceMonths
+    first: int
+    last: int
+    median: float
+    gap_days: int | None
+    missing: frozenset[int]
+    quiet: frozenset[int]
+    incomplete: Mapping[int, str]
+
+    @property
+    def whole(self) -> tuple[int, ...]:
+        """Months that are there from first to last day."""
+        return tuple(
+            m for m in month_range(self.first, self.last) if m not in self.missing and m not in self.incomplete
+        )
+
+
+def _judge(source: SourceMonths, *, first_day: str, last_day: str, periods: Periods) -> _Judged | None:
+    """Judge every month of one source; None if it has no row between the two days."""
+    low, high = (month_of(date.fromisoformat(day)) for day in (first_day, last_day))
+    rows = {m: n for m, n in source.months.items() if n and low <= m <= high}
+    days = {d: n for d, n in source.days.items() if n and first_day <= d <= last_day}
+    if not rows:
+        return None
+    median = float(statistics.median(rows.values()))
+    improbable = math.exp(-median) < RARE
+    # A month before the first or after the last row belongs to the source where a file names it and it may be quiet.
+    beside = {m for m in source.named or () if not improbable} | source.empty
+    first, last = min({*rows, *beside}), max({*rows, *beside})
+
+    between = month_range(first, last)
+    silent = frozenset(m for m in between if m not in rows)
+    unnamed = frozenset(m for m in between if source.named is not None and m not in source.named)
+    lost = (silent if improbable else frozenset()) | unnamed | source.missing.intersection(between)
+    lost -= source.empty
+    gap = _usual_gap(days, without=lost)
+    # What the configuration says of the edges wins: a first month that it names, and the last complete day.
+    stated = {Period.parse(periods.first_month).first_month} if periods.first_month else set()
+    incomplete = _edges(
+        days,
+        months=(first, last),
+        rows=rows,
+        gap=gap,
+        settled=source.empty | stated,
+        last_settled=periods.last_complete_date is not None,
+    )
+    return _Judged(source, first, last, median, gap, lost, silent - lost, incomplete)
+
+
+def _usual_gap(days: Iterable[str], *, without: Collection[int]) -> int | None:
+    """Return the days that 99 in 100 gaps between one day with rows and the next do not exceed; None without a gap.
+
+    A gap over a month that is missing says nothing about how often rows come.
+    """
+    ordered = [date.fromisoformat(day) for day in sorted(days)]
+    gaps = sorted(
+        (later - earlier).days
+        for earlier, later in pairwise(ordered)
+        if not any(m in without for m in month_range(month_of(earlier), month_of(later)))
+    )
+    return gaps[math.ceil(USUAL * len(gaps)) - 1] if gaps else None
+
+
+def _edges(
+    days: Mapping[str, int],
+    *,
+    months: tuple[int, int],
+    rows: Mapping[int, int],
+    gap: int | None,
+    settled: Collection[int],
+    last_settled: bool,
+) -> dict[int, str]:
+    """Return the first or last month if its rows do not reach its edge, with the reason.
+
+    Where the rows of the month have no day, the month is what the file says.
+    """
+    reasons: dict[int, list[str]] = {}
+    for month, late in ((months[0], False), (months[1], True)):
+        within = [d for d in days if month_of(date.fromisoformat(d)) == month]
+        undated = 2 * sum(days[d] for d in within) < rows.get(month, 0)
+        if gap is None or not within or undated or month in settled or (late and last_settled):
+            continue
+        whole, edge = Period(month, month), date.fromisoformat(max(within) if late else min(within))
+        apart = (whole.end - edge).days if late else (edge - whole.start).days
+        if apart > gap:
+            row, end = ("last", "before it ends") if late else ("first", "after it begins")
+            reasons.setdefault(month, []).append(f"the {row} row is of {_day(edge)}, {_days(apart)} {end}")
+    usual = f"99 % of the gaps between days with rows are {_days(gap or 0)} or less"
+    return {m: f"{Period(m, m).label} is incomplete: {', '.join(said)}; {usual}" for m, said in reasons.items()}
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%B %Y}"
+
+
+def _days(number: int) -> str:
+    return f"{number} day{'' if number == 1 else 's'}"
+
+
+def settle_span(sources: Sequence[SourceMonths], *, periods: Periods, first_date: str, last_date: str) -> SpanReport:
+    """Settle which days and months the data covers.
+
+    Parameters
+    ----------
+    sources
+        What each source sent.
+    periods
+        Settings that narrow the span, or say up to which day the data is complete.
+    first_date, last_date
+        ISO dates of the first and last row that count; empty where no row has a date.
+
+    Raises
+    ------
+    InputError
+        If no row has a date, or the settings leave less than a month.
+    """
+    if not first_date:
+        raise InputError(
+            "no row has a usable date inside the areas: see `hotspots quarantine` for what was refused and why"
+        )
+    judged = [
+        j for s in sources if (j := _judge(s, first_day=first_date, last_day=last_date, periods=periods)) is not None
+    ]
+    first, last = _bounds(judged, periods=periods, first_date=first_date, last_date=last_date)
+    if last < first + timedelta(days=27):
+        raise InputError(
+            f"the data covers {first} to {last}, less than a month: check periods and the dates of the source"
+        )
+    span = Span(first, last, _lacking(judged, month_range(month_of(first), month_of(last))))
+    return SpanReport(span, _choices(judged, span), _cautions(judged, span, periods), _quality(judged, span))
+
+
+def _bounds(judged: Sequence[_Judged], *, periods: Periods, first_date: str, last_date: str) -> tuple[date, date]:
+    """Return the first and last day of the months to count: from the first whole month of any source to the last."""
+    low, high = (month_of(date.fromisoformat(day)) for day in (first_date, last_date))
+    whole = [j.whole for j in judged if j.whole]
+    # Where not one month is whole, all that there is is counted, and every window over it is incomplete.
+    first = min(months[0] for months in whole) if whole else min((j.first for j in judged), default=low)
+    last = max(months[-1] for months in whole) if whole else max((j.last for j in judged), default=high)
+    if whole and not periods.last_complete_date:
+        last = _last_for_all(judged, first, last)
+    start, end = Period(first, first).start, Period(last, last).end
+    if periods.last_complete_date:
+        end = date.fromisoformat(periods.last_complete_date)
+    if periods.first_month:
+        start = max(start, Period.parse(periods.first_month).start)
+    if periods.last_month:
+        end = min(end, Period.parse(periods.last_month).end)
+    return start, end
+
+
+def _last_for_all(judged: Sequence[_Judged], first: int, last: int) -> int:
+    """Step back to the last month that no source lacks, where that is not far: sources are sent at different times."""
+    months = month_range(max(first, add_months(last, -LATE_MONTHS)), last)
+    lacking = _lacking(judged, months).months
+    return next((month for month in reversed(months) if month not in lacking), last)
+
+
+def _lacking(judged: Sequence[_Judged], months: Sequence[int]) -> MissingMonths:
+    """Return the months that each source lacks.
+
+    Before a source's first and after its last month it is expected if another source, one that it overlaps with, has
+    data there. Two sources that follow each other, such as an old system and a new one, do not wait for each other.
+    """
+    missing: dict[str, set[int]] = {}
+    incomplete: dict[str, set[int]] = {}
+    for one in judged:
+        beside = [o for o in judged if o is not one and o.first <= one.last and one.first <= o.last]
+        for month in months:
+            inside = one.first <= month <= one.last
+            expected = inside or any(o.first <= month <= o.last for o in beside)
+            if month in one.incomplete:
+                incomplete.setdefault(one.source.name, set()).add(month)
+            elif month in one.missing or (expected and not inside and month not in one.source.empty):
+                missing.setdefault(one.source.name, set()).add(month)
+    lacked = {m for table in (missing, incomplete) for found in table.values() for m in found}
+    tables = (missing, incomplete)
+    has = {
+        m
+        for one in judged
+        for m in lacked
+        if one.source.months.get(m) and not any(m in table.get(one.source.name, ()) for table in tables)
+    }
+    whole, part = ({name: tuple(sorted(found)) for name, found in table.items()} for table in tables)
+    return MissingMonths(whole, part, frozenset(has))
+
+
+def _quiet(judged: Sequence[_Judged], span: Span) -> dict[str, tuple[int, ...]]:
+    """Return months of the span without a row that count as zero."""
+    months = month_range(month_of(span.first), month_of(span.last))
+    found = {
+        j.source.name: tuple(m for m in months if m in j.quiet or (m in j.source.empty and not j.source.months.get(m)))
+        for j in judged
+    }
+    return {name: quiet for name, quiet in found.items() if quiet}
+
+
+def _choices(judged: Sequence[_Judged], span: Span) -> dict[str, str]:
+    choices = {"data_from": span.first.isoformat(), "data_complete_to": span.last.isoformat()}
+    for name, months in _quiet(judged, span).items():
+        choices[f"quiet_months {name}"] = f"{month_names(months)}"
+    for kind, table in (("missing_months", span.lacking.missing), ("incomplete_months", span.lacking.incomplete)):
+        choices |= {f"{kind} {name}": month_names(months) for name, months in table.items()}
+    return choices
+
+
+def _cautions(judged: Sequence[_Judged], span: Span, periods: Periods) -> tuple[str, ...]:
+    """Say which months are left out or missing, and what to do about it."""
+    said = []
+    kept = month_range(month_of(span.first), month_of(span.last))
+    for one in judged:
+        for month, why in one.incomplete.items():
+            rows = one.source.months.get(month, 0)
+            if month in kept:
+                what = "Its counts are incomplete, and have no rate or change."
+            else:
+                what = f"Its {rows:,} row{'' if rows == 1 else 's'} are in no window."
+            if month == one.last:
+                remedy = f"set periods.last_complete_date to {Period(month, month).end.isoformat()}"
+            else:
+                remedy = f"set periods.first_month to {Period(month, month).id}"
+            of = f' Source: "{one.source.name}".' if len(judged) > 1 else ""
+            said.append(f"{why}.{of} {what} If the month is complete, {remedy}.")
+    sentences = span.lacking.sentences() if span.lacking.absent else ()
+    if sentences:
+        keys = " or ".join(j.source.key for j in judged if span.lacking.missing.get(j.source.name))
+        whole = _whole_window(span, periods)
+        said.append(
+            " ".join(sentences)
+            + " Windows over a missing month have no rate, change or rank. Add its file, or, if nothing was recorded, "
+            f"list the month in {keys}.empty_months."
+            + (f" To show the latest window without a gap, set periods.headline to {whole}." if whole else "")
+        )
+    return tuple(said)
+
+
+def _whole_window(span: Span, periods: Periods) -> str:
+    """Return the latest window without a gap; empty if there is none."""
+    try:
+        found = headline(first_date=span.first, last_date=span.last, months=periods.months, missing=span.lacking.months)
+    except InputError:
+        return ""
+    return found.id
+
+
+def _quality(judged: Sequence[_Judged], span: Span) -> list[dict[str, Any]]:
+    quiet = _quiet(judged, span)
+    ids = span.lacking.plain()
+    return [
+        {
+            "source": j.source.name,
+            "first_month": Period(j.first, j.first).id,
+            "last_month": Period(j.last, j.last).id,
+            "first_day": min(j.source.days, default=None),
+            "last_day": max(j.source.days, default=None),
+            "median_rows_a_month": j.median,
+            "usual_gap_days": j.gap_days,
+            "files_name_months": j.source.named is not None,
+            "missing_months": ids["missing"].get(j.source.name, []),
+            "incomplete_months": sorted({Period(m, m).id for m in j.incomplete}),
+            "incomplete_because": list(j.incomplete.values()),
+            "quiet_months": [Period(m, m).id for m in quiet.get(j.source.name, ())],
+            "notes": list(span.lacking.sentences()) if len(judged) == 1 else [],
+        }
+        for j in judged
+    ]

@@ -1,0 +1,132 @@
+"""Which windows a profile is given.
+
+A release is compared with the ones before it. Windows of smaller areas therefore never overlap outside internal (the
+difference of two overlapping windows is the count of the months that only one of them holds), and they are counted
+from a fixed month, so that next month's release does not move them. A month that a source did not send moves none
+either: the windows over it stay where they are and are incomplete.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date
+
+from pipeline.config import Periods, Profile
+from pipeline.domain.missing_months import MissingMonths
+from pipeline.domain.periods import (
+    Period,
+    WindowKind,
+    add_months,
+    earlier_window,
+    headline,
+    is_partial,
+    latest_fixed,
+    month_of,
+    windows,
+    without_overlap,
+)
+from pipeline.errors import ConfigError
+from pipeline.tables import Level
+
+__all__ = ["Windows", "choose_windows"]
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Windows by level, oldest first; `earlier` is what the headline is compared with, if the data reaches that far.
+
+    `series` is the run of windows readers step through at each level; `by_level` holds those of smaller areas too, so
+    that every ward count stands beside its borough's. `lacking` are the months that no window over them is whole for.
+    """
+
+    headline: Period
+    earlier: Period | None
+    series: dict[str, tuple[Period, ...]]
+    by_level: dict[str, tuple[Period, ...]]
+    first_date: date
+    last_date: date
+    lacking: MissingMonths = field(default_factory=MissingMonths)
+
+    def all_of(self, level: str) -> tuple[Period, ...]:
+        """Return the windows of a level with the headline and the earlier window among them, oldest first."""
+        extra = [p for p in (self.headline, self.earlier) if p is not None]
+        return tuple(sorted({*self.by_level[level], *extra}))
+
+    def partial(self, period: Period) -> bool:
+        """Whether the data covers the window only in part."""
+        return is_partial(period, first_date=self.first_date, last_date=self.last_date, missing=self.lacking.months)
+
+    @property
+    def shown(self) -> tuple[Period, ...]:
+        """Every window of any level, oldest first."""
+        return tuple(sorted({p for level in self.by_level for p in self.all_of(level)}))
+
+
+def choose_windows(
+    profile: Profile,
+    periods: Periods,
+    *,
+    first_date: date,
+    last_date: date,
+    compare: str,
+    lacking: MissingMonths | None = None,
+) -> Windows:
+    """Choose the windows of one profile.
+
+    Fixed windows are counted from `periods.anchor`, else from the first month of the data, so that a month that is
+    added later moves none of them. Outside internal, ward windows never overlap.
+
+    Raises
+    ------
+    ConfigError
+        If the stated headline lies outside the data.
+    InputError
+        If not one month is complete.
+    """
+    first, last = month_of(first_date), month_of(last_date)
+    anchor = int(periods.anchor.replace("-", "")) if periods.anchor else add_months(first, periods.months - 1)
+    main = _headline(profile, periods, first_date=first_date, last_date=last_date, anchor=anchor)
+    series: dict[str, tuple[Period, ...]] = {}
+    # The series of each level. Region and borough share a kind of window, so that a borough stands beside its region.
+    for level, chosen in (
+        (Level.REGION, profile.borough_period),
+        (Level.BOROUGH, profile.borough_period),
+        (Level.WARD, profile.ward_period),
+    ):
+        kind = WindowKind(chosen)
+        if kind == WindowKind.ROLLING:
+            every = windows(kind, first=first, last=main.last_month, months=main.months)
+            given = tuple(sorted(every[::-1][:: periods.rolling_step_months]))
+        else:
+            every = windows(kind, first=first, last=last, months=periods.months, anchor=anchor)
+            complete = tuple(p for p in every if not is_partial(p, first_date=first_date, last_date=last_date))
+            given = complete or every[-1:]
+        # Wards outside internal: the headline, and of the others those that share no month with it or with each other.
+        if level == Level.WARD and profile.audience != "internal":
+            given = without_overlap([p for p in given if p == main or not p.overlaps(main)] + [main])
+        series[level] = given
+    by_level = {
+        level: tuple(sorted(given if level == Level.WARD else {*given, *series[Level.WARD]}))
+        for level, given in series.items()
+    }
+    # The headline is compared with the same months a year earlier (seasons cancel) unless that would overlap with it.
+    # Outside internal the earlier window must be one of the wards' series, which is released anyway.
+    earlier = earlier_window(main, basis="previous" if compare == "previous" or main.months > 12 else "year_before")
+    lacking = lacking or MissingMonths()
+    known = not is_partial(earlier, first_date=first_date, last_date=last_date)
+    allowed = known and (profile.audience == "internal" or earlier in series[Level.WARD])
+    return Windows(main, earlier if allowed else None, series, by_level, first_date, last_date, lacking)
+
+
+def _headline(profile: Profile, periods: Periods, *, first_date: date, last_date: date, anchor: int) -> Period:
+    if periods.headline != "latest":
+        stated = Period.parse(periods.headline)
+        if is_partial(stated, first_date=first_date, last_date=last_date):
+            raise ConfigError(
+                f"periods.headline is {stated.id}, but the data covers {first_date} to {last_date}: "
+                "choose a window inside, or `latest`"
+            )
+        return stated
+    if profile.audience != "internal":
+        fixed = latest_fixed(first_date=first_date, last_date=last_date, months=periods.months, anchor=anchor)
+        if fixed is not None:
+            return fixed
+    return headline(first_date=first_date, last_date=last_date, months=periods.months)
