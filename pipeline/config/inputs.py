@@ -90,6 +90,11 @@ class AreaFile(Section):
     path: str = Field(description="Boundary file: GeoJSON, GeoPackage, Shapefile, MapInfo TAB or GeoParquet.")
     layer: str | None = Field(None, description="Layer name, where the file has several.")
     crs: str | None = Field(None, description="System of the file, where the file does not say or says it wrongly.")
+    encoding: str | None = Field(
+        None,
+        description="Encoding of the texts of a Shapefile or MapInfo TAB, for example `latin-1`, where the file does "
+        "not say or says it wrongly (names such as `BrÃ¼cke`); left out, what the file says.",
+    )
     code: str = Field("area_code", description="Column with the area's unique code.")
     name: str = Field("area_name", description="Column with the area's name.")
     parent_code: str | None = Field(None, description="Column with the code of the borough a ward lies in.")

@@ -18,9 +18,9 @@ import pandas as pd
 from pipeline.config import Areas, Categories, Config, PublishedSource, Run
 from pipeline.domain.categories import ROOT, Subset, Union, relation_report
 from pipeline.errors import InputError
-from pipeline.ingest.formats import table_reader
+from pipeline.ingest.formats import header_explained, table_reader
 from pipeline.ingest.formats.files import DEFAULT_LIMITS, existing
-from pipeline.ingest.formats.opened import FAULT, find_columns
+from pipeline.ingest.formats.opened import FAULT, Opening, find_columns
 from pipeline.ingest.incidents.categories import Lookup
 from pipeline.tables import PUBLISHED_COUNTS, QUARANTINE, Level, Measure
 
@@ -251,10 +251,10 @@ def read_lookup(
     if areas.lookup is None:
         return {}
     path = existing(areas.lookup, base=base, what="areas.lookup")
-    table = table_reader(path).read_table(path, encoding="utf-8", limits=limits, scratch=scratch)
-    old, new = (
-        table.iloc[:, at].str.strip() for at in find_columns(LOOKUP_COLUMNS, list(table.columns), file=path.name)
-    )
+    with header_explained(path, LOOKUP_COLUMNS, Opening(path.parent, limits, whole=True)):
+        table = table_reader(path).read_table(path, encoding="utf-8", limits=limits, scratch=scratch)
+        places = find_columns(LOOKUP_COLUMNS, list(table.columns), file=path.name)
+    old, new = (table.iloc[:, at].str.strip() for at in places)
     pairs = sorted(set(zip(old, new, strict=True)))
     found = dict(pairs)
     if len(found) < len(pairs):
@@ -303,7 +303,10 @@ def read_counts(
     """
     label = label or f"{source.name}/{path.name}"
     raw = table_reader(path).read_table(path, encoding=source.encoding, limits=config.run, faults=True, scratch=scratch)
-    texts = _named(raw, source=source, file=path.name)
+    with header_explained(
+        path, count_columns(source), Opening(path.parent, config.run, encoding=source.encoding, whole=True)
+    ):
+        texts = _named(raw, source=source, file=path.name)
     sorter = Lookup(config.categories)
     codes = {str(c): str(v) for c, v in zip(areas_table["area_code"], areas_table["level"], strict=True)}
     rows = pd.DataFrame(

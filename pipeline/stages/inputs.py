@@ -6,6 +6,7 @@ from pathlib import Path
 from pipeline.config import Config
 from pipeline.errors import ConfigError, InputError
 from pipeline.storage.formats import by_ending
+from pipeline.storage.unread import refusal
 
 __all__ = ["expand", "input_files", "input_patterns"]
 
@@ -28,7 +29,11 @@ def expand(patterns: tuple[str, ...], *, base: Path, key: str) -> tuple[Path, ..
                 "fetch it first (`hotspots fetch`), or mount the store and give the path"
             )
         direct = base / pattern
-        matched = [direct] if direct.is_file() else [p for p in _glob(pattern, base) if p.is_file()]
+        met = [direct] if direct.exists() else _glob(pattern, base)
+        matched = [p for p in met if p.is_file()]
+        # A folder that was named in place of a file, such as a geodatabase, is no path that matches nothing.
+        if met and not matched and (reason := refusal(met[0], meant=None)):
+            raise InputError(f"{key}: {reason}")
         if not matched:
             raise InputError(
                 f"{key}: no file matches {pattern!r} in {base}: "

@@ -79,7 +79,9 @@ def test_formats_follow_the_ending_unless_stated() -> None:
                "a.shp": "shapefile", "a.TAB": "tab", "a.parquet": "parquet"}  # fmt: skip
     assert {name: file_format(Path(name), stated="auto").name for name in endings} == endings
     assert file_format(Path("a.dat"), stated="csv").name == "csv"
-    with pytest.raises(InputError, match=r"a\.xlsx.*\.xlsx.*format"):
+    with pytest.raises(InputError, match=r"a\.dat.*\.dat.*format"):
+        file_format(Path("a.dat"), stated="auto")
+    with pytest.raises(InputError, match=r"a\.xlsx is an Excel workbook.*save the sheet as `CSV UTF-8"):
         file_format(Path("a.xlsx"), stated="auto")
 
 

@@ -15,13 +15,20 @@ from pipeline.geography import projection as crs
 from pipeline.geography.areas import check_codes, repair
 from pipeline.ingest.formats import area_reader
 from pipeline.ingest.formats.files import DEFAULT_LIMITS, existing, require_size
-from pipeline.ingest.formats.opened import AreaLayer, AreaRequest, find_columns
+from pipeline.ingest.formats.opened import (
+    HALF_CIRCLE,
+    QUARTER_CIRCLE,
+    AreaLayer,
+    AreaRequest,
+    find_columns,
+)
 
 __all__ = ["Boundaries", "assign_parents", "boundary_texts", "read_boundaries"]
 
 Shapes = NDArray[np.object_]
 _PARTS = ("code", "name", "parent_code", "parent_name")
 _POLYGONS = (3, 6)
+_COLLECTION = 7
 _REACH_M = 1e8  # no projected system has coordinates beyond
 
 
@@ -91,13 +98,16 @@ def read_boundaries(
         codes = check_codes(texts["code"] or ())
     except InputError as error:
         raise InputError(f"{path.name} (areas.{level}.code is {settings.code!r}): {error}") from None
-    shapes, _ = repair(layer.shapes)
-    unsound = ~shapely.is_missing(layer.shapes) & ~shapely.is_valid(layer.shapes)
-    _require_polygons(shapes, codes, file=path.name)
+    given = _polygons(layer.shapes)
+    shapes, _ = repair(given)
+    unsound = ~shapely.is_missing(given) & ~shapely.is_valid(given)
+    _require_polygons(shapes, layer.shapes, codes, file=path.name)
+    _require_degrees(shapes, system, settings=settings, level=level, file=path.name)
+    _require_axes(shapes, system, working=working, level=level, file=path.name)
     projected = crs.project_geometries(shapes, source=system, working=working)
+    _require_places(projected, codes, file=path.name, level=level)
     unsound |= ~shapely.is_missing(projected) & ~shapely.is_valid(projected)
     projected, _ = repair(projected)
-    _require_places(projected, codes, file=path.name, level=level)
     order = np.argsort(np.array(codes, dtype=object), kind="stable")
 
     def sorted_texts(part: str) -> tuple[str, ...] | None:
@@ -142,7 +152,9 @@ def boundary_texts(
 def _request(settings: AreaFile, *, level: str, limits: Run, shapes: bool) -> AreaRequest:
     named = {part: getattr(settings, part) for part in _PARTS}
     columns = tuple((f"areas.{level}.{part}", name) for part, name in named.items() if name is not None)
-    return AreaRequest(f"areas.{level}", columns, settings.layer, shapes=shapes, limits=limits)
+    return AreaRequest(
+        f"areas.{level}", columns, settings.layer, shapes=shapes, limits=limits, encoding=settings.encoding
+    )
 
 
 def _system(layer: AreaLayer, *, settings: AreaFile, level: str, file: str) -> Any:
@@ -172,11 +184,78 @@ def _texts(column: Any) -> tuple[str, ...]:
     )
 
 
-def _require_polygons(shapes: Shapes, codes: Sequence[str], *, file: str) -> None:
+def _polygons(shapes: Shapes) -> Shapes:
+    """Take the polygons out of geometry collections and drop heights; all else stays as it is.
+
+    Tools that cut or merge areas leave collections: the area, and lines or points where areas only touched.
+    """
+    out: Shapes = shapely.force_2d(np.asarray(shapes, dtype=object))
+    for at in np.flatnonzero(shapely.get_type_id(out) == _COLLECTION):
+        parts = [out[at]]
+        while any(p.geom_type == "GeometryCollection" for p in parts):  # a collection may hold collections
+            parts = [inner for p in parts for inner in getattr(p, "geoms", [p])]
+        areas = [p for p in parts if shapely.get_type_id(p) in _POLYGONS]
+        out[at] = shapely.union_all(repair(np.array(areas, dtype=object))[0]) if areas else out[at]
+    return out
+
+
+def _require_polygons(shapes: Shapes, given: Shapes, codes: Sequence[str], *, file: str) -> None:
     wrong = shapely.is_missing(shapes) | shapely.is_empty(shapes) | ~np.isin(shapely.get_type_id(shapes), _POLYGONS)
     if wrong.any():
-        listed = ", ".join([c for c, bad in zip(codes, wrong, strict=True) if bad][:10])
-        raise InputError(f"{file}: {int(wrong.sum())} areas have no polygon ({listed}): repair or remove them")
+        kinds = [
+            "empty" if g is None or g.is_empty else g.geom_type for g, bad in zip(given, wrong, strict=True) if bad
+        ]
+        listed = ", ".join(f"{c}: {k}" for c, k in zip(np.array(codes, dtype=object)[wrong][:10], kinds, strict=False))
+        raise InputError(
+            f"{file}: {int(wrong.sum())} areas have no polygon ({listed}): give the outlines of these areas, or remove "
+            "them from the file"
+        )
+
+
+def _require_degrees(shapes: Shapes, system: Any, *, settings: AreaFile, level: str, file: str) -> None:
+    """Refuse metres that pass for degrees: GeoJSON without a known system is in degrees (RFC 7946)."""
+    if not system.is_geographic:
+        return
+    west, south, east, north = shapely.bounds(shapes).T
+    beyond = (west < -HALF_CIRCLE) | (east > HALF_CIRCLE) | (south < -QUARTER_CIRCLE) | (north > QUARTER_CIRCLE)
+    # Outlines that cross the date line may reach a little beyond 180 degrees; most areas of a file cannot.
+    if 2 * int(beyond.sum()) > len(shapes):
+        why = (
+            f"areas.{level}.crs says degrees ({crs.crs_label(system)})"
+            if settings.crs is not None
+            else f"{file} names no coordinate system that is known, which means degrees ({crs.crs_label(system)})"
+        )
+        raise InputError(
+            f"{file}: {why}, but its coordinates reach {east.max():,.0f} and {north.max():,.0f}: they are metres or "
+            f"feet. Set areas.{level}.crs to the system they are in, for example EPSG:27700"
+        )
+
+
+def _require_axes(shapes: Shapes, system: Any, *, working: str, level: str, file: str) -> None:
+    """Refuse boundaries whose axes are exchanged: outside where the working system is used, and inside when turned."""
+    used = crs.working_crs(working).area_of_use
+    if used is None:
+        return
+    west, south, east, north = (float(v) for v in shapely.total_bounds(shapes))
+    corners = np.array([[x, y] for x in (west, east) for y in (south, north)])
+    if _used_there(corners, system, used) or not _used_there(corners[:, ::-1], system, used):
+        return
+    asked = "longitude first, then latitude" if system.is_geographic else "easting first, then northing"
+    raise InputError(
+        f"{file} (areas.{level}) has its axes exchanged: read as {asked}, it reaches from {west:,.6g}, {south:,.6g} to "
+        f"{east:,.6g}, {north:,.6g}, which is outside the area of {crs.crs_label(working)} ({used.name}); with "
+        "latitude and longitude swapped it would lie inside. Export it with x before y, or swap the axes (in QGIS: "
+        "Swap X and Y coordinates)"
+    )
+
+
+def _used_there(corners: Any, system: Any, used: Any) -> bool:
+    """Whether corners of a box lie in the area of use of a system."""
+    lonlat = crs.project(corners, source=system, working=crs.LONLAT)
+    if not np.isfinite(lonlat).all():
+        return False
+    lon, lat = lonlat.mean(axis=0)
+    return bool(used.west <= lon <= used.east and used.south <= lat <= used.north)
 
 
 def _require_places(shapes: Shapes, codes: Sequence[str], *, file: str, level: str) -> None:

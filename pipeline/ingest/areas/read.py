@@ -1,5 +1,6 @@
 """Wards, boroughs and the region as one table, with residents, parents and coverage; and the lookup that finds one."""
 
+import contextlib
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,9 +19,9 @@ from pipeline.errors import ConfigError, InputError
 from pipeline.geography.areas import AreaIndex, LocateResult, dissolve, level_agreement, overlap_km2, overlaps
 from pipeline.geography.coverage import Coverage, coverage
 from pipeline.ingest.areas.boundaries import Boundaries, Shapes, assign_parents, read_boundaries
-from pipeline.ingest.formats import table_reader
+from pipeline.ingest.formats import header_explained, table_reader
 from pipeline.ingest.formats.files import DEFAULT_LIMITS, existing
-from pipeline.ingest.formats.opened import find_columns
+from pipeline.ingest.formats.opened import Opening, find_columns
 from pipeline.tables import AREAS, Level
 
 __all__ = [
@@ -117,8 +118,10 @@ def _read(
     settings: PopulationFile, *, base: Path, codes: frozenset[str], limits: Run, scratch: Path | None
 ) -> tuple[dict[str, int], dict[str, Any]]:
     path = existing(settings.path, base=base, what="areas.population")
-    table = table_reader(path).read_table(path, encoding=settings.encoding, limits=limits, scratch=scratch)
-    code_at, value_at = find_columns(population_columns(settings), list(table.columns), file=path.name)
+    wanted = population_columns(settings)
+    with header_explained(path, wanted, Opening(path.parent, limits, encoding=settings.encoding, whole=True)):
+        table = table_reader(path).read_table(path, encoding=settings.encoding, limits=limits, scratch=scratch)
+        code_at, value_at = find_columns(wanted, list(table.columns), file=path.name)
     found: dict[str, int] = {}
     unknown: list[str] = []
     blank = rounded = 0
@@ -360,7 +363,32 @@ def boundary_cautions(report: Mapping[str, Any], *, names: Mapping[str, str]) ->
             f"invalid and {'were' if several else 'was'} repaired ({listed}{more}): look at "
             f"{'them' if several else 'it'} on the map."
         )
+    if garbled := sorted({name for name in names.values() if is_garbled(name)}):
+        listed = ", ".join(garbled[:LISTED]) + (f" and {len(garbled) - LISTED} more" if len(garbled) > LISTED else "")
+        cautions.append(
+            f"The names of {len(garbled)} areas look as if they were read in the wrong encoding ({listed}): for a "
+            "Shapefile or MapInfo TAB set areas.wards.encoding or areas.boroughs.encoding (for example latin-1, cp1252 "
+            "or utf-8); any other file has to be exported again as UTF-8."
+        )
     return cautions
+
+
+def is_garbled(name: str) -> bool:
+    """Whether a name holds what is left of letters that were read in another encoding than they were written in.
+
+    Examples
+    --------
+    >>> [is_garbled(name) for name in ("Brücke", "BrÃ¼cke", "Br\ufffdcke", "Tŷ Gwyn")]
+    [False, True, True, False]
+    """
+    if "\ufffd" in name:
+        return True
+    # UTF-8 that was read as latin-1 or cp1252 turns back into shorter text; real letters hardly ever do.
+    for encoding in ("latin-1", "cp1252"):
+        with contextlib.suppress(UnicodeError):
+            if name.encode(encoding).decode("utf-8") != name:
+                return True
+    return False
 
 
 def _parents(wards: Boundaries, given: Boundaries | None) -> tuple[tuple[str, ...], str]:

@@ -6,16 +6,19 @@ has the functions of `Reader` that make sense for it; nothing else needs to know
 
 import importlib
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 from pipeline.config import Run
-from pipeline.ingest.formats.files import DEFAULT_LIMITS, file_format
+from pipeline.errors import HotspotsError, InputError
+from pipeline.ingest.formats.files import DEFAULT_LIMITS, file_format, plain_text, require_kind
 from pipeline.ingest.formats.opened import AreaLayer, AreaRequest, Header, Opened, Opening, find_columns
+from pipeline.ingest.formats.text import line_of_header
 from pipeline.storage.formats import FORMATS, by_ending
 
-__all__ = ["FORMATS", "Reader", "area_reader", "require_text_columns", "row_reader", "table_reader"]
+__all__ = ["FORMATS", "Reader", "area_reader", "header_explained", "require_text_columns", "row_reader", "table_reader"]
 
 _GDAL, _TEXT = "pipeline.ingest.formats.vector", "pipeline.ingest.formats.text"
 
@@ -53,20 +56,37 @@ def row_reader(path: Path, *, stated: str) -> Reader:
     Raises
     ------
     InputError
-        If its ending is that of no format.
+        If its ending is that of no format, or the file is of another kind than that.
     """
-    return _module(file_format(path, stated=stated).reader)
+    meant = file_format(path, stated=stated)
+    require_kind(path, meant=meant, key="format")
+    return _module(meant.reader)
 
 
 def area_reader(path: Path) -> Reader:
-    """Return what reads a boundary file: the reader of its ending, or GDAL, which refuses what is no map file."""
+    """Return what reads a boundary file: the reader of its ending, or GDAL, which refuses what is no map file.
+
+    Raises
+    ------
+    InputError
+        If the file is of another kind than its ending says, or of one that is not read.
+    """
+    require_kind(path, meant=by_ending(path))
     return _offering("read_areas", path, otherwise=_GDAL)
 
 
 def table_reader(path: Path) -> Reader:
-    """Return what reads a small table: the reader of its ending, or that of text, whatever the ending."""
+    """Return what reads a small table: the reader of its ending, or that of text, whatever the ending.
+
+    Raises
+    ------
+    InputError
+        If the file is of a kind that no table is read from.
+    """
     inner = path.with_suffix("") if path.suffix.casefold() == ".gz" else path
-    return _offering("read_table", inner, otherwise=_TEXT)
+    reader = _offering("read_table", inner, otherwise=_TEXT)
+    require_kind(path, meant=next((f for f in FORMATS if _module(f.reader) is reader), None))
+    return reader
 
 
 def require_text_columns(
@@ -92,7 +112,52 @@ def require_text_columns(
     """
     with tempfile.TemporaryDirectory(prefix="hotspots-") as folder:
         how = Opening(Path(folder), limits, encoding=encoding, whole=True)
-        find_columns(wanted, table_reader(path).read_header(path, how).columns, file=path.name)
+        reader = table_reader(path)
+        with header_explained(path, wanted, how):
+            find_columns(wanted, reader.read_header(path, how).columns, file=path.name)
+
+
+@contextmanager
+def header_explained(path: Path, wanted: Sequence[tuple[str, str]], how: Opening) -> Iterator[None]:
+    """Answer a refusal of a text table with the line of its header, where a report has lines above it.
+
+    Parameters
+    ----------
+    path
+        The table.
+    wanted
+        Configuration key and name of each column that is asked for.
+    how
+        How it is opened: encoding, separator and limits.
+
+    Raises
+    ------
+    InputError
+        The refusal itself, or the line that the names of the columns are probably in.
+    """
+    try:
+        yield
+    except InputError as error:
+        inner = path.with_suffix("") if path.suffix.casefold() == ".gz" else path
+        if _offering("read_table", inner, otherwise=_TEXT) is not _module(_TEXT) or not path.is_file():
+            raise
+        with tempfile.TemporaryDirectory(prefix="hotspots-") as folder:
+            try:
+                plain = plain_text(
+                    path, encoding=how.encoding, folder=Path(folder), limits=how.limits, whole=how.whole, head=True
+                )
+                found = line_of_header(
+                    plain,
+                    name=path.name,
+                    delimiter=how.delimiter,
+                    wanted=[name for _, name in wanted],
+                    limits=how.limits,
+                )
+            except HotspotsError:
+                found = ""  # the file cannot even be looked at: the first refusal says why
+        if found:
+            raise InputError(found) from error
+        raise
 
 
 def _offering(what: str, path: Path, *, otherwise: str) -> Reader:

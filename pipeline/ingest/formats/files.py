@@ -13,6 +13,7 @@ from pipeline.config import Run
 from pipeline.domain.periods import month_range
 from pipeline.errors import ConfigError, InputError
 from pipeline.storage.formats import FORMATS, Format, by_ending, endings
+from pipeline.storage.unread import refusal
 
 __all__ = [
     "DEFAULT_LIMITS",
@@ -23,6 +24,7 @@ __all__ = [
     "months_named",
     "plain_text",
     "require_columns",
+    "require_kind",
     "require_size",
     "source_labels",
     "unfolds",
@@ -42,6 +44,8 @@ def existing(path: str, *, base: Path, what: str) -> Path:
         If there is none.
     """
     full = base / path
+    if full.is_dir() and (reason := refusal(full, meant=None)):
+        raise InputError(f"{what}: {reason}")
     if not full.is_file():
         raise InputError(f"{what}: there is no file {path!r} in {base}. Check the path (relative to the configuration)")
     return full
@@ -93,15 +97,27 @@ def file_format(path: Path, *, stated: str) -> Format:
     if stated != "auto":
         return next(f for f in FORMATS if f.name == stated)
     inner = path.with_suffix("") if path.suffix.casefold() == ".gz" else path
-    if inner.suffix.casefold() == ".zip":
-        raise InputError(f"{path.name} is an archive: unpack it, and name the file in it")
     found = by_ending(inner)
     if found is None:
+        if reason := refusal(path, meant=None, key="format"):
+            raise InputError(reason)
         raise InputError(
             f"{path.name}: the ending {inner.suffix!r} is none that is known ({', '.join(endings())}, also .csv.gz). "
             "Set `format` for this source"
         )
     return found
+
+
+def require_kind(path: Path, *, meant: Format | None, key: str = "") -> None:
+    """Refuse a file that is of another kind than it is meant to be, or of one that is not read.
+
+    Raises
+    ------
+    InputError
+        Naming what the file is, by its content, and what to do.
+    """
+    if reason := refusal(path, meant=meant, key=key):
+        raise InputError(reason)
 
 
 def plain_text(

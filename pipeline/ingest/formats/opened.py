@@ -1,5 +1,6 @@
 """An input file as the readers see it: named columns of text, in order, a bounded batch at a time."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.config import Run
@@ -21,7 +24,9 @@ __all__ = [
     "FAULT",
     "GEOMETRY_X",
     "GEOMETRY_Y",
+    "HALF_CIRCLE",
     "NOT_A_POINT",
+    "QUARTER_CIRCLE",
     "AreaLayer",
     "AreaRequest",
     "Header",
@@ -32,6 +37,7 @@ __all__ = [
     "clean_names",
     "find_columns",
     "first_line",
+    "require_long",
 ]
 
 BATCH_ROWS = 1 << 17
@@ -39,6 +45,7 @@ BATCH_BYTES = 1 << 28  # rows wider than 2 kB come in smaller batches
 _READ_ROWS = 1 << 12
 FAULT, GEOMETRY_X, GEOMETRY_Y = "fault", "geometry_x", "geometry_y"
 _LISTED = 60
+HALF_CIRCLE, QUARTER_CIRCLE = 180.0, 90.0  # degrees: no longitude or latitude lies beyond
 NOT_A_POINT = "not a point"  # a fault; any other is an account of the line, as JSON
 
 
@@ -92,6 +99,7 @@ def find_columns(wanted: Sequence[tuple[str, str]], columns: Sequence[str], *, f
         if len(found) != 1
     ]
     if lost:
+        require_long(columns, file=file)
         more = f" and {len(columns) - _LISTED} more" if len(columns) > _LISTED else ""
         raise InputError(
             f"{file} has no column{'s' if len(lost) > 1 else ''} {', '.join(lost)}. It has: "
@@ -99,6 +107,44 @@ def find_columns(wanted: Sequence[tuple[str, str]], columns: Sequence[str], *, f
             "has"
         )
     return tuple(found[0] for found in places)
+
+
+_MONTH_NAMES = "|".join(
+    f"{name[:3]}({name[3:]})?" if len(name) > 3 else name
+    for name in ("january", "february", "march", "april", "may", "june", "july", "august", "sept", "september",
+                 "october", "november", "december")
+)  # fmt: skip
+_MONTH_TITLE = re.compile(
+    rf"(19|20)\d\d[-_/. ]?(0[1-9]|1[0-2])([-_/. ]?[0-3]\d)?|(0?[1-9]|1[0-2])[-_/. ](19|20)\d\d"
+    rf"|({_MONTH_NAMES})[-_/. ']*((19|20)?\d\d)?|(19|20)\d\d[-_/. ]*({_MONTH_NAMES})",
+    re.IGNORECASE,
+)
+_FEWEST_MONTHS = 3  # two columns may be two dates; three are a series
+
+
+def require_long(columns: Sequence[str], *, file: str) -> None:
+    """Refuse a table whose months are columns, once it lacks a column that was asked for.
+
+    Raises
+    ------
+    InputError
+        Naming the first and the last of these columns, and how to bring the table into long form.
+
+    Examples
+    --------
+    >>> require_long(["Code", "Jan-24", "Feb-24", "Mar-24"], file="counts.csv")
+    Traceback (most recent call last):
+    ...
+    pipeline.errors.InputError: counts.csv is a wide table: 3 of its columns are months ('Jan-24' to 'Mar-24'). ...
+    """
+    titled = [c for c in columns if _MONTH_TITLE.fullmatch(c.strip())]
+    if len(titled) >= _FEWEST_MONTHS:
+        raise InputError(
+            f"{file} is a wide table: {len(titled)} of its columns are months ({titled[0]!r} to {titled[-1]!r}). Bring "
+            "it into long form, one row for each area and month with the month in one column and the figure in "
+            "another (Unpivot Columns in a spreadsheet's Power Query, or `pandas.melt`), and name these columns in the "
+            "configuration"
+        )
 
 
 def _places(name: str, columns: Sequence[str]) -> list[int]:
@@ -160,6 +206,8 @@ class AreaRequest:
         Whether the outlines are wanted too.
     limits
         How long the file may be.
+    encoding
+        Encoding of the texts of a Shapefile or MapInfo TAB, where the file does not say or says it wrongly.
     """
 
     key: str
@@ -167,6 +215,7 @@ class AreaRequest:
     layer: str | None = None
     shapes: bool = True
     limits: Run = DEFAULT_LIMITS
+    encoding: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -196,6 +245,8 @@ class Opened:
         Whether it may be opened once more, carefully, if its rows do not keep the form it was opened with.
     crs
         System of the geometry, as text; None where there is none.
+    beyond_degrees
+        Whether most of the coordinates of the geometry can be no degrees.
     facts
         What was recognised on opening, for the manifest.
     """
@@ -207,6 +258,7 @@ class Opened:
     again: bool = False
     has_geometry: bool = False
     crs: Any = None
+    beyond_degrees: bool = False
     facts: Mapping[str, str] = field(default_factory=dict)
 
     def distinct(self, connection: Any, expression: str) -> dict[str, int]:
@@ -274,6 +326,12 @@ class StageWriter:
         texts = [(f"c{i}", pa.string()) for i in range(columns)]
         self.schema = pa.schema([*texts, (FAULT, pa.string()), (GEOMETRY_X, pa.float64()), (GEOMETRY_Y, pa.float64())])
         self._writer = pq.ParquetWriter(path, self.schema, compression="zstd")
+        self._points = self._beyond = 0
+
+    @property
+    def beyond_degrees(self) -> bool:
+        """Whether most of the points so far lie beyond 180 degrees of longitude or 90 of latitude."""
+        return self._points > 0 and 2 * self._beyond > self._points
 
     def write(self, texts: Iterable[Any], *, fault: Any, x: Any = None, y: Any = None) -> None:
         """Append rows given as columns; `x` and `y` are arrays of the geometry's coordinates."""
@@ -281,6 +339,10 @@ class StageWriter:
         fault = pa.array(fault, pa.string())
         blank = pa.nulls(len(fault), pa.float64())
         places = [blank if v is None else pa.array(v, pa.float64()) for v in (x, y)]
+        if x is not None and y is not None:
+            across, up = (np.abs(np.asarray(pc.fill_null(v, np.nan))) for v in places)
+            self._points += int((~np.isnan(across)).sum())
+            self._beyond += int(((across > HALF_CIRCLE) | (up > QUARTER_CIRCLE)).sum())
         self._writer.write_table(pa.Table.from_arrays([*arrays, fault, *places], schema=self.schema))
 
     def close(self) -> str:

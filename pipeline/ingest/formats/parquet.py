@@ -133,6 +133,7 @@ def _open_geoparquet(path: Path, *, schema: Any, folder: Path) -> Opened:
         staged=True,
         has_geometry=True,
         crs=system,
+        beyond_degrees=writer.beyond_degrees,
         facts={"layer": geometry},
     )
 

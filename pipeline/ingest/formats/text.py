@@ -7,7 +7,8 @@ that each bad row is named and every other is kept.
 import csv
 import json
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import duckdb
@@ -20,7 +21,7 @@ from pipeline.ingest.formats.files import DEFAULT_LIMITS, bounded_lines, plain_t
 from pipeline.ingest.formats.opened import FAULT, Header, Opened, Opening, StageWriter, clean_names
 from pipeline.storage.duckdb import connect, exact, literal
 
-__all__ = ["open_rows", "open_text", "read_header", "read_table"]
+__all__ = ["line_of_header", "open_rows", "open_text", "read_header", "read_table"]
 
 
 SEPARATORS = (",", ";", "\t", "|")
@@ -118,6 +119,77 @@ def text_header(
         return clean_names(_header(path, name=name, delimiter=delimiter, limits=limits)[0])
     except UnicodeDecodeError as error:
         raise _not_text(name, encoding, error) from None
+
+
+_LOOKED_AT = 60  # lines: titles and filters of a report take fewer
+_NAMED = 6
+
+
+def line_of_header(
+    path: Path, *, name: str, delimiter: str | None, wanted: Sequence[str] = (), limits: Run = DEFAULT_LIMITS
+) -> str:
+    """Say in which line the column names probably are, where a report has lines above them.
+
+    Parameters
+    ----------
+    path
+        A plain UTF-8 text file, or its start.
+    name
+        Name of the file it came from.
+    delimiter
+        Separator, as configured.
+    wanted
+        Names of columns that the configuration asks for.
+    limits
+        How long a line may be.
+
+    Returns
+    -------
+    refusal
+        What to do about it; empty where the first line may well be the header.
+    """
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        lines = list(islice(bounded_lines(file, name=name, limits=limits), _LOOKED_AT))
+    separator = delimiter or max(SEPARATORS, key=lambda s: (sum(_cells_in(line, s) for line in lines), s == ","))
+    rows: list[tuple[int, list[str]]] = []
+    reader, start = csv.reader(lines, delimiter=separator), 1
+    try:
+        for row in reader:
+            filled = [cell.strip() for cell in row if cell.strip()]
+            if filled:
+                rows.append((start, filled))
+            start = reader.line_num + 1
+    except csv.Error:
+        return ""
+    if not rows:
+        return ""
+    asked = {" ".join(w.split()).casefold() for w in wanted}
+
+    def met(row: list[str]) -> int:
+        return len(asked & {" ".join(cell.split()).casefold() for cell in row})
+
+    first = rows[0][1]
+    widest = max(len(row) for _, row in rows)
+    if met(first):
+        return ""
+    # The names that the configuration asks for settle it; without them, the first row that is as wide as the widest
+    # and holds no number is taken for the header.
+    named = max(rows, key=lambda r: met(r[1]))
+    wide = next(((at, row) for at, row in rows if len(row) == widest and not any(map(_is_number, row))), None)
+    found = named if met(named[1]) else wide if len(first) < widest and widest > 1 else None
+    if found is None or found[1] is first:
+        return ""
+    at, row = found
+    listed = ", ".join(row[:_NAMED]) + (", ..." if len(row) > _NAMED else "")
+    return (
+        f"{name} has lines above its header: line {rows[0][0]} is {first[0][:60]!r}, and the names of the columns are "
+        f"probably in line {at} ({listed}). Delete the lines above line {at}, and any notes below the table, and save "
+        "the file again"
+    )
+
+
+def _is_number(cell: str) -> bool:
+    return cell.replace(",", "").replace(".", "").lstrip("-").isdigit()
 
 
 def _not_text(name: str, encoding: str, error: UnicodeDecodeError) -> InputError:

@@ -1,5 +1,6 @@
 """Map files that GDAL reads (GeoJSON, GeoPackage, Shapefile, MapInfo TAB): points as rows of text, areas as shapes."""
 
+import codecs
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.errors import InputError
+from pipeline.errors import ConfigError, InputError
 from pipeline.ingest.formats.files import Unfolding, require_columns, require_size
 from pipeline.ingest.formats.opened import (
     NOT_A_POINT,
@@ -69,6 +70,7 @@ def open_rows(path: Path, how: Opening) -> Opened:
         staged=True,
         has_geometry=meta["geometry_type"] is not None,
         crs=meta["crs"],
+        beyond_degrees=writer.beyond_degrees,
         facts={"layer": layer or layers[0]},
     )
 
@@ -113,10 +115,19 @@ def read_areas(path: Path, request: AreaRequest) -> AreaLayer:
                 raise InputError(f"{path.name} has several layers ({', '.join(layers)}): set {key}.layer")
             # One more than is allowed is enough to see that there are too many.
             frame = pyogrio.read_dataframe(
-                source, layer=request.layer, max_features=MOST_AREAS + 1, read_geometry=request.shapes
+                source,
+                layer=request.layer,
+                max_features=MOST_AREAS + 1,
+                read_geometry=request.shapes,
+                encoding=_encoding(path, request),
             )
     except (DataSourceError, DataLayerError) as error:
         raise InputError(f"{path.name} cannot be read as boundaries ({key}): {error}") from None
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path.name} ({key}): a text is not {request.encoding or error.encoding} "
+            f"(byte 0x{error.object[error.start]:02x}): set {key}.encoding, for example latin-1 or cp1252"
+        ) from None
     if not request.shapes:
         return AreaLayer(frame)
     if len(frame) > MOST_AREAS:
@@ -124,6 +135,23 @@ def read_areas(path: Path, request: AreaRequest) -> AreaLayer:
     if "geometry" not in frame.columns:
         raise InputError(f"{path.name} has no outlines ({key}): it is a table. Give a boundary file")
     return AreaLayer(frame.drop(columns="geometry"), np.asarray(frame.geometry.array, dtype=object), frame.crs)
+
+
+def _encoding(path: Path, request: AreaRequest) -> str | None:
+    """Return the encoding to read texts in: only Shapefile and MapInfo TAB, the older formats, leave a choice."""
+    if request.encoding is None:
+        return None
+    kind = by_ending(path)
+    if kind is None or not kind.companions:
+        raise ConfigError(
+            f"{request.key}.encoding is for Shapefile and MapInfo TAB, but {path.name} is always UTF-8: take it out"
+        )
+    try:
+        return codecs.lookup(request.encoding).name
+    except LookupError:
+        raise ConfigError(
+            f"{request.key}.encoding: {request.encoding!r} is not known: use for example utf-8, latin-1 or cp1252"
+        ) from None
 
 
 def _layers(source: str, *, path: Path, layer: str | None) -> list[str]:
@@ -200,8 +228,8 @@ def closed(path: Path) -> Iterator[str]:
     begins = [meant.begins] if meant and meant.begins else [f.begins for f in maps]
     if not any(head.startswith(b.lstrip().lower()) for b in begins):
         raise InputError(
-            f"{path.name} is not what its ending says: a map file is {', '.join(f.label for f in maps)} or GeoParquet. "
-            "Export it again"
+            f"{path.name} is not what its ending says: a map file is {', '.join(f.label for f in maps)} or GeoParquet, "
+            "and begins as one. Name a file of one of these formats"
         )
     before = {name: pyogrio.get_gdal_config_option(name) for name in _NO_NETWORK}
     pyogrio.set_gdal_config_options(dict(_NO_NETWORK))

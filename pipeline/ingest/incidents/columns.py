@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import IncidentSource
 from pipeline.errors import InputError
-from pipeline.ingest.formats.opened import Opened, find_columns
+from pipeline.ingest.formats.opened import Opened, find_columns, require_long
 from pipeline.storage.duckdb import literal
 
 __all__ = [
@@ -291,6 +291,7 @@ def find_roles(opened: Opened, *, source: IncidentSource) -> Roles:
     stated = frozenset(at)
     _recognise(opened.columns, at=at, found=found)
     if "date" not in at:
+        require_long(opened.columns, file=opened.name)
         raise InputError(
             f"{opened.name} has no date under a usual name: set incidents.columns.date to one of "
             f"{', '.join(map(repr, opened.columns))}"

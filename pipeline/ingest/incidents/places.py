@@ -349,6 +349,15 @@ def _geometry_system(opened: Opened, *, source: IncidentSource) -> str:
     if opened.crs is None:
         return str(source.crs)
     inside = crs.source_crs(str(opened.crs), what=opened.name)
+    if opened.beyond_degrees and inside.is_geographic:
+        # GeoJSON says degrees unless it says otherwise in words that GDAL knows, so what the file says is no answer.
+        if source.crs is not None and not crs.source_crs(source.crs, what="incidents.crs").is_geographic:
+            return source.crs
+        raise InputError(
+            f"{opened.name} should be in {crs.crs_label(inside)} (GeoJSON is, where it names no other system that is "
+            "known), but most of its coordinates lie beyond 180 and 90 degrees: they are metres or feet. Set "
+            "incidents.crs (`crs` of this source) to the system they are in, for example EPSG:27700"
+        )
     if source.crs is not None:
         stated = crs.source_crs(source.crs, what="incidents.crs")
         if not crs.same_crs(inside, stated):

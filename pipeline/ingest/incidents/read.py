@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pipeline.config import Categories, Config, IncidentSource, Run
 from pipeline.errors import InputError
 from pipeline.ingest.areas.read import AreaLookup
-from pipeline.ingest.formats import row_reader
+from pipeline.ingest.formats import header_explained, row_reader
 from pipeline.ingest.formats.files import DEFAULT_LIMITS
 from pipeline.ingest.formats.opened import (
     FAULT,
@@ -118,7 +118,8 @@ def _read(job: ReadJob, connection: Any, *, folder: Path) -> PartReport:
     while True:
         opened = reader.open_rows(job.path, how)
         try:
-            roles = find_roles(opened, source=source)
+            with header_explained(job.path, role_columns(source), how):
+                roles = find_roles(opened, source=source)
             reading = _Reading(
                 job,
                 opened,
@@ -154,8 +155,10 @@ def require_incident_columns(
         how = Opening(Path(folder), limits, encoding=source.encoding, delimiter=source.delimiter, layer=source.layer)
         header = reader.read_header(path, how)
     opened = Opened(path.name, header.columns, scan="", has_geometry=header.has_geometry)
-    find_columns([*role_columns(source), *category_columns(categories)], header.columns, file=path.name)
-    roles = find_roles(opened, source=source)
+    wanted = [*role_columns(source), *category_columns(categories)]
+    with header_explained(path, wanted, how):
+        find_columns(wanted, header.columns, file=path.name)
+        roles = find_roles(opened, source=source)
     plan_sorting(opened, roles=roles, source=source, categories=categories)
 
 

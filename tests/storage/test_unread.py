@@ -1,0 +1,134 @@
+"""Files of kinds that are not read: recognised by content under any name, answered with what to do."""
+
+import gzip
+import io
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from pipeline.storage.formats import FORMATS, by_ending
+from pipeline.storage.unread import UNREAD, refusal
+
+CSV = next(f for f in FORMATS if f.name == "csv")
+
+
+def zipped(*names: str) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name in names:
+            archive.writestr(name, "x")
+    return buffer.getvalue()
+
+
+def tarred() -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        about = tarfile.TarInfo("a.csv")
+        about.size = 4
+        archive.addfile(about, io.BytesIO(b"a,b\n"))
+    return gzip.compress(buffer.getvalue())
+
+
+KML = b'<?xml version="1.0"?>\n<kml xmlns="http://www.opengis.net/kml/2.2"><Document/></kml>'
+GML = b'<?xml version="1.0"?><wfs:FeatureCollection xmlns:gml="http://www.opengis.net/gml/3.2"/>'
+GEOJSON = b'{"type": "FeatureCollection", "features": []}'
+CONTENTS = {
+    "Excel workbook": zipped("[Content_Types].xml", "xl/workbook.xml"),
+    "OpenDocument": zipped("mimetype", "content.xml"),
+    "zip archive of a Shapefile": zipped("London/wards.shp", "London/wards.dbf"),
+    "zipped Esri file geodatabase": zipped("b.gdb/a00000001.gdbtable"),
+    "KMZ": zipped("doc.kml"),
+    "zip archive of CSV": zipped("2025-01/2025-01-kent-street.csv"),
+    "a zip archive,": zipped("readme.txt"),
+    "Excel 97-2003": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600),
+    "compressed archive": b"7z\xbc\xaf\x27\x1c" + bytes(40),
+    "compressed archive (tar.gz)": tarred(),
+    "PDF": b"%PDF-1.7\n",
+    "KML file": KML,
+    "GML file": GML,
+    "GPX": b'<?xml version="1.0"?><gpx version="1.1"></gpx>',
+    "Excel 2003": b'<?xml version="1.0"?><Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet"/>',
+    "web page": b"\n<!DOCTYPE html>\n<html><body>Log in</body></html>",
+    "FlatGeobuf": b"fgb\x03fgb\x00" + bytes(20),
+    "police.uk": b'[{"category": "burglary", "persistent_id": "a"}]',
+    "list of objects": b'\n[ {"date": "2024-01-01"} ]',
+    "TopoJSON": b'{"type":"Topology","objects":{}}',
+    "Esri service": b'{"displayFieldName":"","geometryType":"esriGeometryPolygon","features":[]}',
+    "object a line": b'{"type":"Feature","geometry":null}\n{"type":"Feature","geometry":null}\n',
+    "gzip-compressed, and what is inside is a KML": gzip.compress(KML),
+    "GeoJSON compressed with gzip: unpack it": gzip.compress(GEOJSON),
+}
+
+
+@pytest.mark.parametrize("name", ["extract.csv", "wards.geojson", "wards.gpkg", "wards.shp", "a.parquet", "a.dat"])
+@pytest.mark.parametrize("label", CONTENTS)
+def test_a_file_is_called_what_it_is_under_any_name(tmp_path: Path, label: str, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(CONTENTS[label])
+    said = refusal(path, meant=by_ending(path), key="format")
+    assert said is not None
+    assert said.startswith(f"{name} is ")
+    assert label in said
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", b"id,date\n1,2024-01-01\n"),
+        ("a.csv", "id;Datum\n1;2024-01-01\n".encode("utf-16")),
+        ("a.csv", b"\xef\xbb\xbfid,date\n"),
+        ("a.csv", b'"{""type"": ""Feature""}",date\n'),
+        ("a.csv", b"<5,date\n"),
+        ("a.csv", b""),
+        ("a.csv.gz", gzip.compress(b"id,date\n")),
+        ("a.csv.gz", b"\x1f\x8bbroken"),
+        ("a.geojson", GEOJSON),
+        ("a.json", b'{"features": [], "name": "late", "type": "FeatureCollection"}'),
+        ("a.gpkg", b"SQLite format 3\0" + bytes(100)),
+        ("a.shp", b"\0\0\x27\x0a" + bytes(100)),
+        ("a.tab", b"!table\n!version 300\n"),
+        ("a.parquet", b"PAR1" + bytes(10)),
+    ],
+)
+def test_what_is_read_is_not_refused(tmp_path: Path, name: str, content: bytes) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    inner = path.with_suffix("") if path.suffix == ".gz" else path
+    assert refusal(path, meant=by_ending(inner), key="format") is None
+
+
+def test_formats_that_are_read_are_named_under_another_ending(tmp_path: Path) -> None:
+    path = tmp_path / "extract.csv"
+    path.write_bytes(GEOJSON)
+    assert refusal(path, meant=CSV, key="format") == (
+        "extract.csv is GeoJSON, not CSV: rename it to end in .geojson and name that file, or set `format: geojson`"
+    )
+    path.write_bytes(gzip.compress(b"id,date\n"))
+    assert "rename it to extract.csv.gz" in str(refusal(path, meant=CSV))
+    text = tmp_path / "extract.tab"
+    text.write_bytes(b"id\tdate\n")
+    said = str(refusal(text, meant=by_ending(text), key="format"))
+    assert "delimited text, not MapInfo TAB" in said
+    assert "`format: csv`" in said
+
+
+def test_folders_are_named(tmp_path: Path) -> None:
+    folder = tmp_path / "wards.gdb"
+    folder.mkdir()
+    assert "Esri file geodatabase" in str(refusal(folder, meant=None))
+    assert "ogr2ogr wards.gpkg wards.gdb" in str(refusal(folder, meant=None))
+    plain = tmp_path / "street"
+    plain.mkdir()
+    assert "is a folder: name the file" in str(refusal(plain, meant=None))
+
+
+@pytest.mark.parametrize("ending", sorted({e for kind in UNREAD for e in kind.endings}))
+def test_no_ending_that_is_read_is_called_unread_and_each_has_a_remedy(ending: str) -> None:
+    path = Path(f"extract{ending}")
+    assert by_ending(path) is None
+    said = str(refusal(path, meant=None))
+    assert said.startswith(f"extract{ending} is ")
+    assert ", which is not read: " in said
+    assert "{" not in said
