@@ -92,7 +92,7 @@ def _find(method: Method, data: DetectInput) -> Findings:
     try:
         return method.run(data)
     except InputError as error:
-        why = str(error)
+        why = str(error).rstrip(".")
         name = method.name.replace("_", " ")
         return Findings(
             choices={method.name: f"skipped: {why}"},

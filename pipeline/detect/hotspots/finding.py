@@ -800,7 +800,7 @@ def _none_found(data: DetectInput) -> str:
     )
     if fewer is None:
         return (
-            f"{none} ({total:,} incidents), and no lower detect.clusters.min_samples finds one: nowhere do incidents "
+            f"{none}, and no lower detect.clusters.min_samples would find one: nowhere do incidents ({total:,} in all) "
             f"lie at {settings.min_locations} places (min_locations) near one another."
         )
     least, count = fewer

@@ -322,7 +322,7 @@ def _scan(data: DetectInput) -> Findings:
         centres,
         counts=counts,
         max_radius_m=settings.max_radius_m,
-        max_periods=settings.max_months,
+        max_periods=min(settings.max_months, len(months)),  # a cluster may last as long as the data, not longer
         permutations=settings.simulations,
         seed=data.config.run.seed,
     )
