@@ -168,6 +168,9 @@ class Columns(Section):
     y: str | None = Field(None, description="Second coordinate in `crs`.")
     lon: str | None = Field(None, description="Longitude, EPSG:4326.")
     lat: str | None = Field(None, description="Latitude, EPSG:4326.")
+    grid_reference: str | None = Field(
+        None, description="Reference to the National Grid of Great Britain, such as TQ 29810 80460 or TQ298804."
+    )
     category: str | None = Field(None, description="Category or strand column.")
     borough: str | None = Field(None, description="Borough code or name, used where there is no point.")
     ward: str | None = Field(
@@ -208,6 +211,14 @@ class IncidentSource(Section):
         "always does. A text that a category, an outcome list or `true_values` names is never missing there.",
     )
     crs: str | None = Field(None, description="System of easting/northing columns or of a geometry without one.")
+    thousands: Literal["", ",", ".", " ", "'"] | None = Field(
+        None,
+        description="What stands between thousands in coordinates such as `528,240`; empty for nothing. Recognised if "
+        "left out, and asked for where a file can be read in two ways. A space stands for spaces of every width.",
+    )
+    decimal: Literal[".", ","] | None = Field(
+        None, description="What stands before decimals in coordinates; recognised if left out."
+    )
     columns: Columns = Field(default_factory=lambda: Columns.model_validate({}), description="Column names.")
     date_format: str | None = Field(
         None, description="strptime format, for example `%d/%m/%Y`; recognised if left out."
@@ -271,6 +282,12 @@ class IncidentSource(Section):
             except re.error as error:
                 raise ValueError(f"{text!r} is not a regular expression: {error}") from None
         return text
+
+    @model_validator(mode="after")
+    def _two_marks(self) -> "IncidentSource":
+        if self.thousands and self.thousands == self.decimal:
+            raise ValueError(f"thousands and decimal are both {self.decimal!r}: they must differ")
+        return self
 
 
 class CountColumns(Section):

@@ -63,6 +63,7 @@ _INDEX = "areas.index.npz"
 _PEOPLE = "denominators.parquet"
 # Settings that say what the rows of all files mean together; they change no row of a part.
 _TOGETHER = frozenset({"empty_months", "missing_months", "repeated_id", "issued", "overlap"})
+_FILES_NAMED = 3
 
 
 def run(context: Context) -> None:
@@ -180,6 +181,7 @@ def _incidents(context: Context, areas: AreaSet, areas_key: str) -> dict[str, An
     }
     context.cautions += settled_cautions(settled, rules=_rules(context.config))
     context.choices |= decisions(parts)
+    context.cautions += _first_of_each([caution for part in parts for caution in part.cautions])
     return {
         "kind": RecordKind.INCIDENTS,
         "categories": listed_categories(context.config.categories, merged_labels([p.labels for p in parts])),
@@ -227,6 +229,12 @@ def _rules(config: Config) -> dict[str, SourceRules]:
 
 def _month(iso: str) -> int:
     return int(iso[:4]) * 100 + int(iso[5:7])
+
+
+def _first_of_each(cautions: list[str]) -> list[str]:
+    """Return what is said of single files, of the first few alone where many have the same fault."""
+    more = len(cautions) - _FILES_NAMED
+    return cautions[:_FILES_NAMED] + ([f"The like holds for {more} more files."] if more > 0 else [])
 
 
 def _jobs(context: Context, areas: AreaSet, areas_key: str) -> list[ReadJob]:

@@ -31,7 +31,7 @@ NETWORK_ROOMS = {"fetch/": ("httpx", "ssl", "urllib.robotparser"), "stages/engin
 # Rooms that may hold a database: the locked DuckDB of the readers, and GeoPackages, which are SQLite.
 DATABASE_ROOMS = ("ingest/", "aggregate/reduce.py", "storage/duckdb.py", "commands/doctor.py",
                   "publish/exports/geopackage.py")  # fmt: skip
-QUOTED = frozenset({"identifier", "literal", "scan_parts"})
+QUOTED = frozenset({"identifier", "literal", "scan_parts", "cell_text"})
 SQL = re.compile(
     r"\b(SELECT|FROM|COPY|ATTACH|INSERT INTO|CREATE TABLE|ORDER BY|GROUP BY|WHERE|CASE WHEN|PRAGMA|read_csv\(|"
     r"read_parquet\(|split_part\(|strpos\(|trim\(c|SET \w+ =)"
@@ -40,12 +40,15 @@ SQL = re.compile(
 REVIEWED = {
     "ingest/formats/opened.py": {"expression": "written by callers in this package", "self.scan": "made with literal()",
                                  "rows": "an integer", "column": "an integer"},
-    "ingest/incidents/dates.py": {"self.column": "an integer", "column": "an integer", "time_column": "an integer"},
+    "ingest/incidents/columns.py": {"column": "an integer"},
+    "ingest/incidents/coordinates.py": {"cells": "by cell_text()", "cells[0]": "by cell_text()",
+                                        "cells[1]": "by cell_text()", "cell": "by cell_text()",
+                                        "opened.scan": "made with literal()"},
+    "ingest/incidents/dates.py": {"text": "by cell_text()"},
     "aggregate/reduce.py": {"kept": "a table's name", "victims": "a table's name", "asked.outcomes": "constants",
                             "outcomes": "constants", "asked.scan": "by scan_parts()",
                             "variable.sql": "constants of VARIABLES", "_column(variable)": "by identifier()"},
     "ingest/formats/text.py": {"lines": "an integer", "opened.scan": "made with literal()"},
-    "ingest/incidents/places.py": {"self.columns[role]": "an integer"},
     "ingest/incidents/settling.py": {"self.scan": "by scan_parts()", "which": "a constant of the caller",
                                      "_hashed(_CONTENT)": "by identifier()",
                                      "_hashed(_BESIDE_CATEGORIES)": "by identifier()",

@@ -76,6 +76,8 @@ class PartReport:
         Whether outcomes can be classed (an outcome column and `positive_outcomes`).
     decisions
         What was recognised or settled, for the manifest.
+    cautions
+        What should be looked at before the outputs are used, in sentences.
     """
 
     source: str
@@ -98,6 +100,7 @@ class PartReport:
     last_date: str = ""
     has_outcomes: bool = False
     decisions: dict[str, Any] = field(default_factory=dict)
+    cautions: list[str] = field(default_factory=list)
 
     @classmethod
     def restored(cls, values: Mapping[str, Any]) -> "PartReport":

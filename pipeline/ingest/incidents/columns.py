@@ -104,7 +104,7 @@ def cell_text(column: int, missing: frozenset[str]) -> str:
     # join when there are many, which loses the order of the rows.
     listed = literal(_LIST_MARK + _LIST_MARK.join(sorted(missing)) + _LIST_MARK)
     held = f"contains({listed}, {literal(_LIST_MARK)} || lower({text}) || {literal(_LIST_MARK)})"
-    longest = max(map(len, missing)) + _SPACES_AROUND
+    longest = int(max(map(len, missing)) + _SPACES_AROUND)
     return f"CASE WHEN length(c{column}) > {longest} THEN {text} WHEN {held} THEN '' ELSE {text} END"
 
 
@@ -191,6 +191,16 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
         "bng_northing",
         "y",
     ),
+    "grid_reference": (
+        "grid_reference",
+        "grid_ref",
+        "gridref",
+        "os_grid_reference",
+        "os_grid_ref",
+        "national_grid_reference",
+        "osgr",
+        "ngr",
+    ),
     "category": (
         "crime_type",
         "strands",
@@ -237,7 +247,7 @@ class Roles:
     found
         Name of the column per role and whether it was configured or recognised, for the manifest.
     coordinates
-        `lonlat`, `xy`, `geometry`, or empty where the file has no coordinates.
+        `lonlat`, `xy`, `grid` (references to the National Grid), `geometry`, or empty where the file has none.
     note
         Which of several pairs of coordinates was taken and why; empty where there was no choice.
     missing
@@ -285,7 +295,10 @@ def find_roles(opened: Opened, *, source: IncidentSource) -> Roles:
         named = [role for role in pair if getattr(source.columns, role) is not None]
         if len(named) == 1:
             other = pair[0] if named[0] == pair[1] else pair[1]
-            faults.append(f"incidents.columns names {named[0]} but not {other}: give both")
+            faults.append(
+                f"incidents.columns names {named[0]} but not {other}: give both (one column of OS grid references is "
+                "incidents.columns.grid_reference)"
+            )
     if faults:
         raise InputError("; ".join(faults))
     stated = frozenset(at)
@@ -332,13 +345,17 @@ def _recognise(columns: Sequence[str], *, at: dict[str, int], found: dict[str, s
 
 def _pair(opened: Opened, *, at: dict[str, int], stated: frozenset[str]) -> tuple[str, str]:
     """Choose between lon/lat, easting/northing and the geometry."""
-    have = {"lonlat": {"lon", "lat"} <= set(at), "xy": {"x", "y"} <= set(at), "geometry": opened.has_geometry}
-    chosen_by_name = [kind for kind, roles in (("lonlat", {"lon", "lat"}), ("xy", {"x", "y"})) if roles <= stated]
+    pairs = (("lonlat", {"lon", "lat"}), ("xy", {"x", "y"}), ("grid", {"grid_reference"}))
+    have = {kind: roles <= set(at) for kind, roles in pairs} | {"geometry": opened.has_geometry}
+    if have["xy"] and at["x"] == at["y"]:
+        # One column named for both is a column of grid references: `TQ 29810 80460`.
+        return "grid", ""
+    chosen_by_name = [kind for kind, roles in pairs if roles <= stated]
     if chosen_by_name:
         chosen = chosen_by_name[0]
         why = "named in the configuration"
     else:
-        chosen = next((kind for kind in ("geometry", "lonlat", "xy") if have[kind]), "")
+        chosen = next((kind for kind in ("geometry", "lonlat", "xy", "grid") if have[kind]), "")
         why = "the geometry of the layer" if chosen == "geometry" else "longitude and latitude need no setting"
     others = [kind for kind, there in have.items() if there and kind != chosen]
     return chosen, f"{chosen} taken ({why}); {', '.join(others)} not used" if others else ""

@@ -16,7 +16,8 @@ from pipeline.geography import projection as crs
 from pipeline.ingest.areas.read import AreaLookup, BoroughNames, Bounds, WardNames
 from pipeline.ingest.formats.opened import GEOMETRY_X, GEOMETRY_Y, Opened
 from pipeline.ingest.incidents.account import rule_code
-from pipeline.ingest.incidents.columns import Coded, Roles, cell_text, coded, strings
+from pipeline.ingest.incidents.columns import Coded, Roles, coded, strings
+from pipeline.ingest.incidents.coordinates import GRID_CRS, Coordinates, plan_coordinates
 from pipeline.tables import Place
 
 __all__ = ["FAR_M", "NOT_COVERED", "PLACES", "Placed", "Placer", "plan_placing"]
@@ -68,6 +69,23 @@ class _Named:
     unknown_boroughs: tuple[tuple[Coded, Bools], ...]
 
 
+_MOST_PLACES = 10_000
+_COARSE_FIGURES = 6
+
+
+@dataclass(slots=True)
+class _Stacked:
+    """How many points lie on how many places, where digits were lost: counted up to `_MOST_PLACES`."""
+
+    points: int = 0
+    places: NDArray[np.complex128] = field(default_factory=lambda: np.empty(0, dtype=np.complex128))
+
+    def add(self, xy: Points) -> None:
+        self.points += len(xy)
+        if len(self.places) <= _MOST_PLACES:
+            self.places = np.unique(np.concatenate([self.places, xy[:, 0] + 1j * xy[:, 1]]))
+
+
 @dataclass(slots=True)
 class Placer:
     """How the places of a file are found, with what was met on the way."""
@@ -81,27 +99,18 @@ class Placer:
     boroughs: BoroughNames
     columns: Mapping[str, int]
     extent: Bounds | None
-    decimal_comma: bool
+    written: Coordinates | None
     ward_places: bool
     no_location: frozenset[str]
     missing: frozenset[str] = frozenset()
     unknown_boroughs: Counter[str] = field(default_factory=Counter)
     unknown_areas: Counter[str] = field(default_factory=Counter)
     ward_checks: Counter[str] = field(default_factory=Counter)
+    stacked: _Stacked = field(default_factory=_Stacked)
 
     def extra(self) -> dict[str, str]:
         """Columns that the scan must give besides the file's own: coordinates as numbers."""
-        pair = {"lonlat": ("lon", "lat"), "xy": ("x", "y")}.get(self.coordinates)
-        if pair is None:
-            return {}
-        out = {}
-        for name, role in zip(("at_x", "at_y"), pair, strict=True):
-            text = cell_text(self.columns[role], self.missing)
-            number = f"replace({text}, ',', '.')" if self.decimal_comma else text
-            # A database reads 530_500 as a number; in an extract it is a slip.
-            out[name] = f"CASE WHEN contains({number}, '_') THEN NULL ELSE TRY_CAST({number} AS DOUBLE) END"
-            out[f"{name}_blank"] = f"coalesce({text}, '') = ''"
-        return out
+        return {} if self.written is None else self.written.extra()
 
     def place(self, table: Any, *, online: Bools) -> Placed:
         """Place a batch.
@@ -146,11 +155,14 @@ class Placer:
         rows = table.num_rows
         if not self.coordinates:
             return np.full((rows, 2), np.nan), np.zeros(rows, dtype=bool)
-        names = (GEOMETRY_X, GEOMETRY_Y) if self.coordinates == "geometry" else ("at_x", "at_y")
-        columns = [table[name] for name in names]
+        blank: Sequence[Bools]
+        if self.written is not None:
+            columns, blank = self.written.read(table)
+        else:
+            columns = (table[GEOMETRY_X], table[GEOMETRY_Y])
+            blank = [np.asarray(pc.is_null(c)) for c in columns]
         absent = [np.asarray(pc.is_null(c)) for c in columns]
         xy = np.column_stack([np.asarray(pc.fill_null(c, np.nan), dtype=np.float64) for c in columns])
-        blank = absent if self.coordinates == "geometry" else [np.asarray(table[f"{n}_blank"]) for n in names]
         # Online incidents carry the address of a person or a station at best: it is not where they happened.
         without = (blank[0] & blank[1]) | online
         if "location" in self.columns and self.no_location:
@@ -167,7 +179,44 @@ class Placer:
         faults = {"coordinates_half": half, "coordinates_unreadable": unreadable, "not_finite": endless, "zero": zero}
         for name, mask in faults.items():
             rule[mask] = rule_code(name)
-        return xy, ~without & (rule == 0)
+        asked = ~without & (rule == 0)
+        if self.written is not None and self.written.rounded is not None:
+            self.stacked.add(xy[asked])
+        return xy, asked
+
+    def by_the_areas(self, xy: Points) -> Bools:
+        """Whether points, as given in the file, lie by the areas; one that is no number does not."""
+        sound = np.isfinite(xy).all(axis=1)
+        found = np.zeros(len(xy), dtype=bool)
+        if sound.any():
+            found[sound] = self._near(crs.project(xy[sound], source=self.source_crs, working=self.working))
+        return found
+
+    def cautions(self) -> list[str]:
+        """Say what of the coordinates should be looked at before the maps are used."""
+        written = self.written
+        if written is None:
+            return []
+        found = []
+        if written.rounded is not None and len(self.stacked.places):
+            text, step = written.rounded
+            places = len(self.stacked.places)
+            many = f"more than {_MOST_PLACES:,}" if places > _MOST_PLACES else f"{places:,}"
+            found.append(
+                f"{written.names[0]} and {written.names[1]} are in scientific notation (such as {text}), which a "
+                f"spreadsheet has rounded to steps of {step:,g}: {self.stacked.points:,} points lie on {many} places, "
+                "so wards, hotspots and density are wrong. Export both columns as whole numbers."
+            )
+        coarse = sum(n for figures, n in written.figures.items() if figures <= _COARSE_FIGURES)
+        if coarse > sum(written.figures.values()) / 2:
+            sides = {4: "1 km", 6: "100 m"}
+            named = " and ".join(f"{n:,} of {f} figures" for f, n in sorted(written.figures.items()) if f in sides)
+            side = sides[min(f for f in written.figures if f in sides)]
+            found.append(
+                f"the grid references in {written.names[0]} name squares of up to {side} ({named}): each incident is "
+                "placed in the middle of its square, so points stack up and may fall in a neighbouring ward."
+            )
+        return found
 
     def _near(self, metres: Points, *, margin: float = FAR_M) -> Bools:
         west, south, east, north = self.areas.bounds
@@ -292,14 +341,37 @@ def _all_nines(xy: Points) -> Bools:
     return np.asarray(((digits >= _FEWEST_NINES) & (digits == np.round(digits))).all(axis=1))
 
 
-def plan_placing(opened: Opened, *, roles: Roles, source: IncidentSource, working: str, areas: AreaLookup) -> Placer:
-    """Settle which system the coordinates are in and how they come into the working one.
+def plan_placing(
+    opened: Opened,
+    *,
+    roles: Roles,
+    source: IncidentSource,
+    key: str,
+    working: str,
+    areas: AreaLookup,
+    connection: Any,
+    whole: bool,
+) -> Placer:
+    """Settle which system the coordinates are in, how they are written, and how they come into the working system.
+
+    Parameters
+    ----------
+    opened, roles, source
+        The file, its columns and its settings.
+    key
+        Where the source stands in the configuration, for messages: `incidents[0]`.
+    working, areas
+        The system and the areas to place points in.
+    connection
+        Database that may read the file.
+    whole
+        Look at every row to settle how coordinates are written, not only at the first ones.
 
     Raises
     ------
     InputError
-        If the system is not given anywhere, or the file and the configuration name different ones; or if a column of
-        LSOA or MSOA codes is named, but nothing says which ward each lies in.
+        If the system is not given anywhere, the file and the configuration name different ones, or the coordinates can
+        be read in two ways; or if a column of LSOA or MSOA codes is named, but nothing says which ward each lies in.
     """
     named = [role for role in _SMALL_AREAS if role in roles.at]
     if named and not areas.other_codes:
@@ -318,26 +390,38 @@ def plan_placing(opened: Opened, *, roles: Roles, source: IncidentSource, workin
                 "for British eastings and northings"
             )
         system = source.crs
+    elif roles.coordinates == "grid":
+        system = GRID_CRS
     elif roles.coordinates == "geometry":
         system = _geometry_system(opened, source=source)
-    return Placer(
+    known = crs.source_crs(system, what=opened.name) if system else None
+    placer = Placer(
         coordinates=roles.coordinates,
         source_crs=system,
         working=working,
-        operation=(
-            crs.operation_name(crs.source_crs(system, what=opened.name), working) if system else "none (no coordinates)"
-        ),
+        operation=crs.operation_name(known, working) if known is not None else "none (no coordinates)",
         areas=areas,
         wards=WardNames(areas),
         boroughs=BoroughNames(areas.borough_names),
         columns=roles.at,
         extent=source.extent,
-        # Files that separate columns with semicolons come from places that write decimals with a comma.
-        decimal_comma=opened.facts.get("delimiter") == "semicolon",
         ward_places=source.columns.ward is not None,
+        written=None,
         no_location=frozenset(t.casefold() for t in source.no_location),
         missing=roles.missing,
     )
+    if known is not None and roles.coordinates != "geometry":
+        placer.written = plan_coordinates(
+            opened,
+            roles=roles,
+            source=source,
+            key=key,
+            geographic=known.is_geographic,
+            near=placer.by_the_areas,
+            connection=connection,
+            whole=whole,
+        )
+    return placer
 
 
 def _geometry_system(opened: Opened, *, source: IncidentSource) -> str:

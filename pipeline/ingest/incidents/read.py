@@ -82,6 +82,12 @@ class ReadJob:
     label: str
     today: str
 
+    @property
+    def key(self) -> str:
+        """Where the source stands in the configuration, for messages: `incidents[0]`."""
+        at = next((n for n, source in enumerate(self.config.incidents) if source == self.source), 0)
+        return f"incidents[{at}]"
+
 
 def read_incidents(job: ReadJob) -> PartReport:
     """Read one file into one part: every row becomes an incident or is refused with the first rule that it breaks.
@@ -125,13 +131,22 @@ def _read(job: ReadJob, connection: Any, *, folder: Path) -> PartReport:
                 opened,
                 roles,
                 plan_moments(opened, roles=roles, source=source, today=job.today, connection=connection, whole=whole),
-                plan_placing(opened, roles=roles, source=source, working=job.config.crs.working, areas=job.areas),
+                plan_placing(
+                    opened,
+                    roles=roles,
+                    source=source,
+                    key=job.key,
+                    working=job.config.crs.working,
+                    areas=job.areas,
+                    connection=connection,
+                    whole=whole,
+                ),
                 plan_sorting(opened, roles=roles, source=source, categories=job.config.categories),
                 plan_details(roles, source=source),
             )
             return reading.run(connection)
         except Unsettled:
-            # A date of a form that the first rows did not have: examine the whole column before reading again.
+            # A date or coordinate of a form that the first rows did not have: examine whole columns, then read again.
             whole = True
         except (duckdb.Error, Unreadable) as error:
             # DuckDB reads strictly and refuses the file for one bad row: read row by row, so that only it is lost.
@@ -339,7 +354,14 @@ class _Reading:
         decisions = {
             **self.opened.facts,
             "columns": self.roles.found,
-            "coordinates": self.roles.note or self.roles.coordinates or "none",
+            "coordinates": "; ".join(
+                part
+                for part in (
+                    self.roles.note or self.roles.coordinates or "none",
+                    self.placer.written.note if self.placer.written else "",
+                )
+                if part
+            ),
             "operation": self.placer.operation,
             "dates": self.moments.occurred.note,
             "last_date": self.moments.last_date,
@@ -365,6 +387,7 @@ class _Reading:
             last_date=tally.last,
             has_outcomes=self.details.has_outcomes,
             decisions=decisions,
+            cautions=[f"{self.job.label}: {caution}" for caution in self.placer.cautions()],
         )
 
 
