@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from pipeline.config.base import Section
+from pipeline.config.base import Section, did_you_mean
 from pipeline.storage.formats import FormatName
 
 __all__ = [
@@ -52,6 +52,12 @@ class Run(Section):
         description="Who recorded, at the start of a briefing (`Police` gives: Police recorded 719 hate crimes); empty "
         "names nobody. Left out, `Police` for a single source without an `organisation` column, else nobody.",
     )
+    time_zone: str | None = Field(
+        None,
+        description="IANA name of the local time of the data: `Europe/London`. Times with an offset from UTC (`Z`, "
+        "`+02:00`) are moved to it; times without one are local already. Left out, that of the working system where it "
+        "has one (EPSG:27700 Europe/London, EPSG:2157 and EPSG:29902 Europe/Dublin).",
+    )
     output_dir: str = Field("outputs", description="Folder that holds every run, relative to this file.")
     seed: int = Field(20250731, ge=0, description="Seed of every random draw (permutations, resamples).")
     synthetic: bool = Field(default=False, description="The data is made up: every page and file says so.")
@@ -76,6 +82,21 @@ class Run(Section):
     )
     max_row_kb: int = Field(256, ge=1, le=16000, description="Longest line of a text file, in kB.")
     max_columns: int = Field(2000, ge=1, le=100_000, description="Most columns of an input file.")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str | None) -> str | None:
+        if name is not None:
+            import zoneinfo
+
+            try:
+                zoneinfo.ZoneInfo(name)
+            except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+                hint = did_you_mean(name, sorted(zoneinfo.available_timezones()))
+                raise ValueError(
+                    f"{name!r} is no IANA time zone{hint}. Examples: Europe/London, Europe/Dublin, America/Chicago"
+                ) from None
+        return name
 
 
 class Crs(Section):

@@ -29,6 +29,7 @@ from pipeline.ingest.formats.files import months_named, require_size, source_lab
 from pipeline.ingest.formats.vector import closed
 from pipeline.ingest.incidents.account import PartReport, decisions
 from pipeline.ingest.incidents.categories import listed_categories, merged_labels
+from pipeline.ingest.incidents.clock import local_time
 from pipeline.ingest.incidents.editions import Edition
 from pipeline.ingest.incidents.read import ReadJob, read_incidents, require_incident_columns
 from pipeline.ingest.incidents.settling import Part, RepeatedId, Settled, SourceRules, settle
@@ -67,6 +68,7 @@ __all__ = [
     "incidents_by_borough",
     "incidents_quality",
     "listed_categories",
+    "local_time",
     "looks_snapped",
     "merge_published",
     "merged_labels",

@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import os
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,6 +30,7 @@ from pipeline.ingest import (
     first_day,
     incidents_by_borough,
     listed_categories,
+    local_time,
     merge_published,
     merged_labels,
     months_named,
@@ -241,7 +242,7 @@ def _jobs(context: Context, areas: AreaSet, areas_key: str) -> list[ReadJob]:
     """Return what is to be read, in the order of the labels: that of the rows in every later table."""
     other = read_lookup(context.config.areas, base=context.base, limits=context.config.run, scratch=context.folder)
     lookup = areas.lookup(context.work(_INDEX), key=areas_key, other_codes=other)
-    today = datetime.now(UTC).date().isoformat()
+    today = datetime.now(local_time(context.config).zone).date().isoformat()
     jobs = []
     for source, path, label in _files(context, "incidents", context.config.incidents):
         # A file name that can be read, and different for different labels.
@@ -282,6 +283,7 @@ def _part_key(context: Context, job: ReadJob) -> str:
             "label": job.label,
             "source": {k: v for k, v in job.source.settings().items() if k not in _TOGETHER},
             "categories": config.categories.settings(),
+            "local_time": local_time(config).name,
             "salt": key_of({"salt": context.salt.hex()}),
             "today": "" if job.source.last_date else job.today,
         }

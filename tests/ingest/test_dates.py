@@ -7,17 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import ConfigError, InputError
+from pipeline.ingest.incidents.clock import parse_clock, time_style
 from pipeline.ingest.incidents.dates import (
     DateExam,
     DateParts,
     check_format,
     day_order,
     examine,
-    parse_clock,
     parse_date,
     parse_stated,
     separator_of,
-    time_style,
 )
 
 DAYS = st.dates(min_value=date(1900, 1, 1), max_value=date(2199, 12, 31))

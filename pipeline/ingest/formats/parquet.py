@@ -67,9 +67,12 @@ def open_rows(path: Path, how: Opening) -> Opened:
     if b"geo" in (schema.metadata or {}):
         return _open_geoparquet(path, schema=schema, folder=how.folder)
     # Columns by position: names may be blank, repeated, or differ in case alone, which a database does not tell apart.
-    places = range(len(schema.names))
-    chosen = ", ".join(f"CAST(p{i} AS VARCHAR) AS c{i}" for i in places)
-    named = ", ".join(f"p{i}" for i in places)
+    # A time of day has no zone: what writes Parquet marks it as UTC by habit.
+    chosen = ", ".join(
+        f"CAST(CAST(p{i} AS TIME) AS VARCHAR) AS c{i}" if pa.types.is_time(t) else f"CAST(p{i} AS VARCHAR) AS c{i}"
+        for i, t in enumerate(schema.types)
+    )
+    named = ", ".join(f"p{i}" for i in range(len(schema.names)))
     rows = f"read_parquet({literal(exact(path))}, hive_partitioning=false) AS rows_of_file({named})"
     return Opened(path.name, clean_names(schema.names), f"(SELECT {chosen} FROM {rows})")
 

@@ -50,7 +50,11 @@ def open_rows(path: Path, how: Opening) -> Opened:
     try:
         with closed(path) as source:
             layers = _layers(source, path=path, layer=layer)
-            with pyogrio.raw.open_arrow(source, layer=layer, use_pyarrow=True, batch_size=STAGE_ROWS) as (meta, reader):
+            # Times as text keep the offset of each row; as timestamps GDAL moves them all to one, also those without.
+            opening = pyogrio.raw.open_arrow(
+                source, layer=layer, use_pyarrow=True, batch_size=STAGE_ROWS, datetime_as_string=True
+            )
+            with opening as (meta, reader):
                 geometry = meta["geometry_name"] or "wkb_geometry"
                 names = [n for n in reader.schema.names if n not in {geometry, meta["fid_column"]}]
                 require_columns(len(names), name=path.name, limits=limits)
@@ -171,7 +175,10 @@ def _no_layer(path: Path, error: Exception) -> InputError:
 
 
 def as_text(values: Any) -> Any:
-    """Return a column of any type as text, as people write it."""
+    """Return a column of any type as text, as people write it; a timestamp with a zone as UTC, which it says."""
+    if pa.types.is_timestamp(values.type) and values.type.tz is not None:
+        instants = pc.cast(pc.cast(values, pa.int64()), pa.timestamp(values.type.unit))
+        return pc.strftime(instants, format="%Y-%m-%dT%H:%M:%SZ")
     if pa.types.is_timestamp(values.type) or pa.types.is_date(values.type):
         return pc.strftime(values, format="%Y-%m-%d %H:%M:%S" if pa.types.is_timestamp(values.type) else "%Y-%m-%d")
     if pa.types.is_binary(values.type) or pa.types.is_nested(values.type):

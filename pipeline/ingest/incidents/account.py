@@ -114,7 +114,7 @@ def is_street_file(report: PartReport) -> bool:
     return {"Crime ID", "Month", "Crime type", "Last outcome category"} <= names
 
 
-_DECISIONS = ("encoding", "delimiter", "coordinates", "operation", "dates")
+_DECISIONS = ("encoding", "delimiter", "coordinates", "operation", "dates", "times")
 
 
 def decisions(parts: Sequence[PartReport]) -> dict[str, str]:

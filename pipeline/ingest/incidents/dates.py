@@ -7,8 +7,8 @@ all of them, and a column that stays open is refused, never guessed.
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -20,7 +20,8 @@ from pipeline.config import IncidentSource
 from pipeline.errors import ConfigError, InputError
 from pipeline.ingest.formats.opened import Opened
 from pipeline.ingest.incidents.account import rule_code
-from pipeline.ingest.incidents.columns import Roles, cell_text, coded
+from pipeline.ingest.incidents.clock import DAY, UTC_OFFSET, Clock, LocalTime, read_clock, time_style
+from pipeline.ingest.incidents.columns import Coded, Roles, cell_text, coded, strings
 from pipeline.storage.duckdb import literal
 
 __all__ = [
@@ -33,31 +34,27 @@ __all__ = [
     "check_format",
     "day_order",
     "examine",
-    "parse_clock",
     "parse_date",
     "parse_stated",
     "plan_moments",
     "separator_of",
-    "time_style",
 ]
 
-# How single texts read: dates and times of day in the forms that extracts use.
+# How single texts read: dates in the forms that extracts use.
 
 FIRST_YEAR, LAST_YEAR = 1900, 2199
 DECISIVE_SHARE = 0.99  # of the values that read one way only: what goes against this many is a slip
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 # Digits are those of ASCII: others are read by no tool that wrote an extract.
-_CLOCK = re.compile(r"\b(\d{1,2})[:.](\d{2})(?:[:.]\d{2}(?:\.\d+)?)?\s*([ap])?\.?(?:m\b\.?)?", re.IGNORECASE)
 _CLOCK_IN_TEXT = re.compile(
     r"\b\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?\s*(?:[ap]\.?m\b\.?)?|\b\d{1,2}\s*[ap]\.?m\b\.?", re.IGNORECASE
 )
-_HOUR_WORD = re.compile(r"(\d{1,2})\s*([ap])\.?m\.?", re.IGNORECASE)
-_YMD = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?:[T ].*)?", re.ASCII)
+_YMD = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?:[Tt ](.*)|Z|[+-]\d{2}:\d{2})?", re.ASCII)
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})", re.ASCII)
 _YM = re.compile(r"(\d{4})[-/.]?(\d{2})", re.ASCII)
 _MY = re.compile(r"(\d{1,2})[-/.](\d{4})", re.ASCII)
-_TWO_WAYS = re.compile(r"(\d{1,2})([-/. ])(\d{1,2})\2(\d{4}|\d{2})(?:[T ].*)?", re.ASCII)
+_TWO_WAYS = re.compile(r"(\d{1,2})([-/. ])(\d{1,2})\2(\d{4}|\d{2})(?:[Tt ](.*))?", re.ASCII)
 _DAY = r"(\d{1,2})(?:st|nd|rd|th)?"
 _NAME_FIRST = re.compile(rf"([a-z]+)\.?[\s/-]+(?:{_DAY}(?:,\s*|[\s/-]+))?(\d{{4}})", re.ASCII)
 _DAY_FIRST = re.compile(rf"{_DAY}[\s/-]+(?:of\s+)?([a-z]+)\.?,?[\s/-]+(\d{{4}})", re.ASCII)
@@ -67,15 +64,20 @@ _MONTH_NAME = re.compile(
 )
 _DIRECTIVE_DAY = re.compile(r"%-?[djDxcFuwa]")
 _DIRECTIVE_HOUR = re.compile(r"%-?[HIcXTR]")
+_LETTER_Z = re.compile(r"%-?[MSfXTRp] ?'?Z'?$")
 
 
 @dataclass(frozen=True, slots=True)
 class DateParts:
-    """What a text says: ISO date (first of the month where no day is given), `day` or `month`, and any hour."""
+    """What a text says: ISO date (first of the month where no day is given), `day` or `month`, and any hour.
+
+    `clock` is the time behind the date where it moves the date: one with an offset from UTC, or 24:00.
+    """
 
     iso: str
     precision: str
     hour: int | None = None
+    clock: Clock | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +187,7 @@ def parse_date(text: str, *, day_first: bool | None) -> DateParts | None:  # noq
     ----------
     text
         ISO (with or without time and offset), yyyymmdd, yyyy-mm, yyyymm, mm/yyyy, a/b/yyyy, or with the month's name,
-        also as prose. The date is taken as written: an offset does not move it.
+        also as prose. The date is as written: what a time with an offset makes of it is for `Moments`.
     day_first
         How a/b/yyyy reads; None where the column holds none of these.
 
@@ -196,7 +198,7 @@ def parse_date(text: str, *, day_first: bool | None) -> DateParts | None:  # noq
     """
     plain = text.strip()
     if match := _YMD.fullmatch(plain):
-        return _day(match[1], match[3], match[4])
+        return _timed(_day(match[1], match[3], match[4]), match[5])
     if match := _COMPACT.fullmatch(plain):
         return _day(match[1], match[2], match[3])
     if match := _YM.fullmatch(plain):
@@ -207,14 +209,26 @@ def parse_date(text: str, *, day_first: bool | None) -> DateParts | None:  # noq
         if day_first is None:
             return None
         dd, mm = (match[1], match[3]) if day_first else (match[3], match[1])
-        return _day(_full_year(match[4]), mm, dd)
+        return _timed(_day(_full_year(match[4]), mm, dd), match[5])
     return _named(plain)
+
+
+def _timed(found: DateParts | None, tail: str | None, *, keep_hour: bool = False) -> DateParts | None:
+    """Add the time behind a date: where it moves the date, or where its hour is to be kept."""
+    clock = read_clock(tail, "hhmm") if found and tail else None
+    if found is None or clock is None:
+        return found
+    moves = clock.offset is not None or clock.seconds == DAY
+    return replace(found, hour=clock.hour if keep_hour or moves else None, clock=clock if moves else None)
 
 
 def _named(plain: str) -> DateParts | None:
     """Read a date with the name of its month, wherever a time stands."""
-    clock = _CLOCK_IN_TEXT.search(plain)
-    rest = f"{plain[: clock.start()]} {plain[clock.end() :]}" if clock else plain
+    clock, end = _CLOCK_IN_TEXT.search(plain), 0
+    if clock:
+        offset = UTC_OFFSET.match(plain, clock.end())
+        end = offset.end() if offset else clock.end()
+    rest = f"{plain[: clock.start()]} {plain[end:]}" if clock else plain
     rest = _WEEKDAY.sub("", " ".join(rest.split()).casefold()).strip(" ,")
     if match := _NAME_FIRST.fullmatch(rest):
         name, dd, year = match.groups()
@@ -228,7 +242,7 @@ def _named(plain: str) -> DateParts | None:
     found = _month(year, month) if dd is None else _day(year, month, dd)
     if found is None or clock is None:
         return found
-    return DateParts(found.iso, found.precision, parse_clock(clock.group(), style="clock"))
+    return _timed(found, plain[clock.start() : end], keep_hour=True)
 
 
 def _full_year(text: str) -> str:
@@ -259,7 +273,7 @@ def check_format(text: str) -> None:
         If it has no year or month, or strptime does not know a directive.
     """
     try:
-        back = datetime.strptime(datetime(2001, 2, 3, 4, 5, 6).strftime(text), text)  # noqa: DTZ001, DTZ007 no zone
+        back = datetime.strptime(datetime(2001, 2, 3, 4, 5, 6, tzinfo=UTC).strftime(text), text)  # noqa: DTZ007
     except ValueError as error:
         raise ConfigError(f"date_format {text!r} is not a strptime format: {error}. Example: %d/%m/%Y") from None
     if (back.year, back.month) != (2001, 2):
@@ -275,49 +289,16 @@ def parse_stated(text: str, date_format: str) -> DateParts | None:
     if not FIRST_YEAR <= found.year <= LAST_YEAR:
         return None
     precise = _DIRECTIVE_DAY.search(date_format) is not None
-    hour = found.hour if _DIRECTIVE_HOUR.search(date_format) else None
     iso = found.date().isoformat()
-    return DateParts(iso, "day", hour) if precise else DateParts(iso[:8] + "01", "month")
-
-
-def time_style(texts: Sequence[str]) -> str:
-    """Say how bare numbers of a time column read: ``hour`` (0 to 24) or ``hhmm`` (30 is half past midnight)."""
-    numbers = [int(t.strip()) for t in texts if t.strip().isascii() and t.strip().isdigit()]
-    long = any(len(t.strip()) > 2 for t in texts if t.strip().isascii() and t.strip().isdigit())
-    return "hhmm" if long or any(n > 24 for n in numbers) else "hour"
-
-
-def parse_clock(text: str, *, style: str) -> int | None:
-    """Read the hour of a time: 14:30, 2.30 pm, 2 p.m., 1430 or 14.
-
-    Parameters
-    ----------
-    text
-        A time, also with seconds or an offset.
-    style
-        What `time_style` says of bare numbers.
-
-    Returns
-    -------
-    hour
-        0 to 23 (24:00 is midnight, 0); None where the text is no time.
-    """
-    plain = text.strip().lstrip("T").strip()
-    if plain.isascii() and plain.isdigit():
-        number = int(plain)
-        hour, minute = divmod(number, 100) if style == "hhmm" else (number, 0)
-        return _hour(hour, minute, "")
-    if match := _CLOCK.match(plain):
-        return _hour(int(match[1]), int(match[2]), (match[3] or "").casefold())
-    if match := _HOUR_WORD.fullmatch(plain):
-        return _hour(int(match[1]), 0, match[2].casefold())
-    return None
-
-
-def _hour(hour: int, minute: int, half: str) -> int | None:
-    if minute > 59 or hour > 24 or (hour == 24 and minute) or (half and not 1 <= hour <= 12):
-        return None
-    return hour % 12 + (12 if half == "p" else 0) if half else hour % 24
+    if not precise:
+        return DateParts(iso[:8] + "01", "month")
+    if not _DIRECTIVE_HOUR.search(date_format):
+        return DateParts(iso, "day")
+    # An offset that the format reads, or a Z that it holds as a letter behind the time.
+    east = found.utcoffset()
+    offset = round(east.total_seconds()) if east is not None else 0 if _LETTER_Z.search(date_format) else None
+    clock = Clock(found.hour * 3600 + found.minute * 60 + found.second, offset)
+    return DateParts(iso, "day", found.hour, None if offset is None else clock)
 
 
 # How a column reads: its form is settled once for the whole file, before any row is kept.
@@ -349,6 +330,11 @@ class DateColumn:
         What was settled, for the manifest.
     missing
         Texts that stand for a missing date.
+    moves, hours
+        Whether the times behind the dates move them, and whether their hours say anything: not where every row has
+        midnight, which is what a date turns into when it is saved as a date with time.
+    offsets
+        Offsets from UTC among the times examined.
     """
 
     column: int
@@ -358,6 +344,9 @@ class DateColumn:
     whole: bool
     note: str
     missing: frozenset[str] = frozenset()
+    moves: bool = True
+    hours: bool = True
+    offsets: frozenset[int] = frozenset()
 
     def more(self, name: str) -> dict[str, str]:
         """Expressions of the date and of the time behind it."""
@@ -419,16 +408,23 @@ class Times:
 class Moments:
     """How the dates and times of a file are read, with what was met on the way."""
 
+    opened: Opened
     occurred: DateColumn
     recorded: DateColumn | None
     time_column: int | None
     time_style: str
-    tail_is_time: bool
     first_date: str
     last_date: str
     whole: bool
+    local: LocalTime
     missing: frozenset[str] = frozenset()
     unreadable: Counter[str] = field(default_factory=Counter)
+    converted: int = 0
+
+    @property
+    def note(self) -> str:
+        """What was made of times with an offset from UTC, for the manifest; empty where there are none."""
+        return f"moved to {self.local.name} ({self.local.why})" if self.converted else ""
 
     def extra(self) -> dict[str, str]:
         """Columns that the scan must give besides the file's own."""
@@ -439,22 +435,81 @@ class Moments:
         """Read a batch."""
         heads = coded(table["occurred_head"])
         found = [self.occurred.read(v) for v in heads.values]
-        rules = [self._rule(v, p) for v, p in zip(heads.values, found, strict=True)]
-        months = [int(p.iso[:4]) * 100 + int(p.iso[5:7]) if p else 0 for p in found]
-        codes = heads.codes
-        taken = pa.array(codes)
-        hours = pa.array([p.hour if p else None for p in found], pa.int8()).take(taken)
+        tails, style = (table["occurred_tail"] if self.occurred.separator else None), "hhmm"
         if self.time_column is not None:
-            hours = self._hours(table[f"c{self.time_column}"])
-        elif self.occurred.separator:
-            hours = self._hours(table["occurred_tail"])
+            self._require_dates(tails)
+            tails, style = table[f"c{self.time_column}"], self.time_style
+        # A time with an offset, and 24:00, may be of another day than the date beside it: such rows get a date of
+        # their own, behind those that the file names.
+        day = self._moved(self.occurred, heads, found, tails, style=style)
+        texts = [*heads.values, *(p.iso if p else "" for p in day.parts[len(found) :])]
+        rules = [self._rule(v, p) for v, p in zip(texts, day.parts, strict=True)]
+        months = [int(p.iso[:4]) * 100 + int(p.iso[5:7]) if p else 0 for p in day.parts]
+        taken = pa.array(day.codes)
         return Times(
-            pa.array([p.iso if p else None for p in found], pa.string()).take(taken),
-            pa.array([p.precision if p else None for p in found], pa.string()).take(taken),
-            np.array(months, dtype=np.int32)[codes],
-            hours,
+            pa.array([p.iso if p else None for p in day.parts], pa.string()).take(taken),
+            pa.array([p.precision if p else None for p in day.parts], pa.string()).take(taken),
+            np.array(months, dtype=np.int32)[day.codes],
+            pa.array(day.hours, mask=day.hours < 0),
             self._recorded(table),
-            np.array(rules, dtype=np.int8)[codes],
+            np.array(rules, dtype=np.int8)[day.codes],
+        )
+
+    def _moved(
+        self, column: DateColumn, heads: Coded, found: list[DateParts | None], tails: Any, *, style: str
+    ) -> "_Days":
+        """Join dates with the times behind them, or in their own column, as days and hours of local time."""
+        clocks = [p.clock if p else None for p in found]
+        hours = np.array([p.hour if p and p.hour is not None else -1 for p in found], dtype=np.int8)[heads.codes]
+        seconds, offset = (values[heads.codes] for values in _numbers(clocks))
+        times = None if tails is None else coded(tails, self.missing)
+        if times is not None:
+            clocks = [read_clock(v, style) if v else None for v in times.values]
+            self._require_announced(column, times.values, clocks)
+            if self._timed(column):
+                hours = np.array([c.hour if c else -1 for c in clocks], dtype=np.int8)[times.codes]
+                lost = {v for v, c in zip(times.values, clocks, strict=True) if v and c is None}
+                if lost and column is self.occurred:
+                    self.unreadable["time"] += sum(n for v, n in times.counts().items() if v in lost)
+            if self._timed(column) or column.moves:
+                more, known = (values[times.codes] for values in _numbers(clocks))
+                seconds, offset = np.where(more >= 0, more, seconds), np.where(more >= 0, known, offset)
+        # A month has no time, whatever stands behind it.
+        days = np.array([p is not None and p.precision == "day" for p in found], dtype=bool)[heads.codes]
+        aware = days & (seconds >= 0) & (offset != _NAIVE)
+        moved = aware | (days & (seconds == DAY))
+        if not moved.any():
+            return _Days(heads.codes, found, hours)
+        if aware.any() and not self.local.name:
+            at = int(np.flatnonzero(aware)[0])
+            raise self._zone_wanted(column, heads, times, at)
+        day = np.array([_day_number(p.iso) if p else 0 for p in found], dtype=np.int64)[heads.codes]
+        shown = day * DAY + np.maximum(seconds, 0)
+        shown[aware] = self.local.seconds(shown[aware] - offset[aware])
+        self.converted += int(np.count_nonzero(aware))
+        distinct, at_which = np.unique(shown[moved] // DAY, return_inverse=True)
+        codes = heads.codes.copy()
+        codes[moved] = len(found) + at_which
+        late = (shown[moved] % DAY // 3600).astype(np.int8)
+        if column.separator and not column.hours:
+            if not self.whole and late.any():
+                raise Unsettled
+        else:
+            hours[moved] = late
+        return _Days(codes, [*found, *(DateParts(_iso(d), "day") for d in distinct.tolist())], hours)
+
+    def _timed(self, column: DateColumn) -> bool:
+        """Whether the times read with a column of dates are times of day."""
+        return column.hours if self.time_column is None or column is not self.occurred else True
+
+    def _zone_wanted(self, column: DateColumn, heads: Coded, times: Coded | None, at: int) -> ConfigError:
+        behind = times.values[times.codes[at]] if times is not None else ""
+        apart = column.separator if self.time_column is None or column is not self.occurred else " "
+        value = heads.values[heads.codes[at]] + (f"{apart}{behind}" if behind else "")
+        return ConfigError(
+            f"{self.opened.name}, column {self.opened.columns[column.column]!r}: {value} carries an offset from UTC, "
+            "and the local time of the data is not known. Set run.time_zone to its zone, for example Europe/London: "
+            "months, days and hours are those of local clocks"
         )
 
     def _rule(self, text: str, parts: DateParts | None) -> int:
@@ -467,37 +522,73 @@ class Moments:
             return rule_code("date_early")
         return rule_code("date_future") if parts.iso > self.last_date else 0
 
-    def _hours(self, column: Any) -> Any:
-        times = coded(column, self.missing)
-        hours = [parse_clock(v, style=self.time_style) for v in times.values]
-        if not self.whole:
-            self._require_announced(times.values, hours)
-        if self.time_column is None and not self.tail_is_time:
-            return pa.nulls(len(times.codes), pa.int8())
-        lost = {v for v, h in zip(times.values, hours, strict=True) if v and h is None}
-        if lost:
-            self.unreadable["time"] += sum(rows for text, rows in times.counts().items() if text in lost)
-        return pa.array(hours, pa.int8()).take(pa.array(times.codes))
+    def _require_dates(self, tails: Any) -> None:
+        """Stop where dates that have a column of times beside them turn out to carry times with an offset."""
+        if tails is not None and not self.whole:
+            clocks = [read_clock(v, "hhmm") for v in coded(tails, self.missing).values if v]
+            if any(c and c.offset is not None and not _idle(c) for c in clocks):
+                raise Unsettled
 
-    def _require_announced(self, texts: Sequence[str], hours: Sequence[int | None]) -> None:
+    def _require_announced(self, column: DateColumn, texts: Sequence[str], clocks: Sequence[Clock | None]) -> None:
         """Stop where later rows have a form of time that the first rows left open."""
-        hhmm = self.time_column is not None and self.time_style == "hour" and time_style(texts) == "hhmm"
-        late = self.time_column is None and not self.tail_is_time and any(hours)
-        if hhmm or late:
+        if self.whole:
+            return
+        if self.time_column is not None and column is self.occurred:
+            late = self.time_style == "hour" and time_style(texts) == "hhmm"
+        else:
+            known = {None, *column.offsets}
+            late = not column.moves and any(c and (not _idle(c) or c.offset not in known) for c in clocks)
+        if late:
             raise Unsettled
 
     def _recorded(self, table: Any) -> Any:
         if self.recorded is None:
             return pa.nulls(table.num_rows, pa.string())
         heads = coded(table["recorded_head"])
-        found = {v: self.recorded.read(v) for v in heads.values}
-        if any(v and p is None for v, p in found.items()):
-            self.unreadable["recorded"] += sum(n for v, n in heads.counts().items() if v and found[v] is None)
-        return heads.texts(lambda v: p.iso if (p := found[v]) else None)
+        found = [self.recorded.read(v) for v in heads.values]
+        lost = {v for v, p in zip(heads.values, found, strict=True) if v and p is None}
+        if lost:
+            self.unreadable["recorded"] += sum(n for v, n in heads.counts().items() if v in lost)
+        tails = table["recorded_tail"] if self.recorded.separator else None
+        day = self._moved(self.recorded, heads, found, tails, style="hhmm")
+        return strings([p.iso if p else None for p in day.parts], day.codes)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Days:
+    """Dates of a batch: a code per row, what each code stands for, and the hour per row (-1 for none)."""
+
+    codes: NDArray[np.int32]
+    parts: list[DateParts | None]
+    hours: NDArray[np.int8]
+
+
+_NAIVE = 1 << 30  # stands for no offset; offsets are under a day
+_FEW_TIMES = 8  # a date saved as a time has at most a few: midnight before and after clocks change
+
+
+def _numbers(clocks: Sequence[Clock | None]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return seconds of the day (-1 for no time) and offsets (`_NAIVE` for none)."""
+    seconds = [c.seconds if c else -1 for c in clocks]
+    offsets = [_NAIVE if c is None or c.offset is None else c.offset for c in clocks]
+    return np.array(seconds, dtype=np.int64), np.array(offsets, dtype=np.int64)
+
+
+def _idle(clock: Clock) -> bool:
+    """Whether a time may be that of a date without one: midnight, or without an offset the first hour."""
+    return clock.seconds < 3600 if clock.offset is None else clock.seconds == 0
+
+
+def _day_number(iso: str) -> int:
+    return (date.fromisoformat(iso) - date(1970, 1, 1)).days
+
+
+def _iso(day: int) -> str:
+    return (date(1970, 1, 1) + timedelta(days=day)).isoformat()
 
 
 def plan_moments(
-    opened: Opened, *, roles: Roles, source: IncidentSource, today: str, connection: Any, whole: bool
+    opened: Opened, *, roles: Roles, source: IncidentSource, local: LocalTime, today: str, connection: Any, whole: bool
 ) -> Moments:
     """Examine the date and time columns of a file.
 
@@ -508,6 +599,8 @@ def plan_moments(
     ----------
     opened, roles, source
         The file, its columns and its settings.
+    local
+        The local time of the data.
     today
         ISO date after which dates lie in the future, where the source gives no last_date.
     connection
@@ -520,37 +613,40 @@ def plan_moments(
     InputError
         If the order of day and month cannot be told.
     """
-    occurred = _plan_column(opened, "date", roles=roles, source=source, connection=connection, whole=whole)
-    recorded = None
-    if "recorded" in roles.at:
-        recorded = _plan_column(opened, "recorded", roles=roles, source=source, connection=connection, whole=whole)
-
-    def texts(expression: str) -> list[str]:
-        return list(opened.distinct(connection, expression) if whole else opened.first(connection, expression))
-
-    time_column, style, tail_is_time = roles.at.get("time"), "hour", False
+    columns = {
+        role: _plan_column(opened, role, roles=roles, source=source, local=local, connection=connection, whole=whole)
+        for role in ("date", "recorded")
+        if role in roles.at
+    }
+    occurred, time_column, style = columns["date"], roles.at.get("time"), "hour"
+    if time_column is not None and occurred.hours and occurred.offsets:
+        time_column = None  # the date names an instant: a column of times beside it adds nothing
     if time_column is not None:
-        style = time_style(texts(cell_text(time_column, roles.missing)))
-    elif occurred.separator:
-        tails = [t for t in texts(occurred.tail) if t]
-        # Midnight in every row is what a date turns into when it is saved as a date with time.
-        tail_is_time = {parse_clock(t, style="hhmm") for t in tails} - {0, None} != set()
-        style = "hhmm"
+        cell = cell_text(time_column, roles.missing)
+        style = time_style(list(opened.distinct(connection, cell) if whole else opened.first(connection, cell)))
     return Moments(
+        opened,
         occurred,
-        recorded,
+        columns.get("recorded"),
         time_column,
         style,
-        tail_is_time,
         source.first_date or "",
         source.last_date or today,
         whole,
+        local,
         roles.missing,
     )
 
 
 def _plan_column(
-    opened: Opened, role: str, *, roles: Roles, source: IncidentSource, connection: Any, whole: bool
+    opened: Opened,
+    role: str,
+    *,
+    roles: Roles,
+    source: IncidentSource,
+    local: LocalTime,
+    connection: Any,
+    whole: bool,
 ) -> DateColumn:
     column, missing = roles.at[role], roles.missing
     cell = cell_text(column, missing)
@@ -573,4 +669,26 @@ def _plan_column(
         False: f"month first ({exam.month_first} rows read no other way)",
     }
     note = f"{words[order]}, stated" if source.day_first is not None else words[order]
-    return DateColumn(column, separator, order, None, whole, note, missing)
+    planned = DateColumn(column, separator, order, None, whole, note, missing)
+    return _with_times(planned, opened, local=local, connection=connection) if separator else planned
+
+
+def _with_times(column: DateColumn, opened: Opened, *, local: LocalTime, connection: Any) -> DateColumn:
+    """Settle what the times behind the dates of a column are: times of day, or what is left of saving a date."""
+    look = opened.distinct if column.whole else opened.first
+    clocks = {read_clock(t, "hhmm") for t in look(connection, column.tail) if t} - {None}
+    offsets = frozenset(c.offset for c in clocks if c and c.offset is not None)
+    if len(offsets) < 2 and all(_idle(c) for c in clocks if c):
+        return replace(column, moves=False, hours=False, offsets=offsets)
+    hours = True
+    if offsets and local.name and len(clocks) <= _FEW_TIMES:
+        # Local midnight saved in UTC is 23:00 in summer and 00:00 in winter: such dates move, but have no hour.
+        mark = chr(31)
+        pairs = [t.split(mark) for t in look(connection, f"concat({column.head}, chr(31), {column.tail})")]
+        known = [(column.read(head), read_clock(tail, "hhmm")) for head, tail in pairs if tail]
+        instants = [
+            _day_number(p.iso) * DAY + c.seconds - c.offset for p, c in known if p and c and c.offset is not None
+        ]
+        beside = any(c and c.offset is None and not _idle(c) for _, c in known)
+        hours = beside or bool((local.seconds(np.array(instants, dtype=np.int64)) % DAY).any())
+    return replace(column, hours=hours, offsets=offsets)

@@ -31,6 +31,7 @@ from pipeline.ingest.formats.opened import (
 )
 from pipeline.ingest.incidents.account import PLACE_RULES, RULES, PartReport, rule_code
 from pipeline.ingest.incidents.categories import Sorter, category_columns, plan_sorting
+from pipeline.ingest.incidents.clock import local_time
 from pipeline.ingest.incidents.columns import Details, Roles, coded, find_roles, plan_details, role_columns
 from pipeline.ingest.incidents.dates import Moments, Times, Unsettled, plan_moments
 from pipeline.ingest.incidents.places import NOT_COVERED, PLACES, Placed, Placer, plan_placing
@@ -130,7 +131,15 @@ def _read(job: ReadJob, connection: Any, *, folder: Path) -> PartReport:
                 job,
                 opened,
                 roles,
-                plan_moments(opened, roles=roles, source=source, today=job.today, connection=connection, whole=whole),
+                plan_moments(
+                    opened,
+                    roles=roles,
+                    source=source,
+                    local=local_time(job.config),
+                    today=job.today,
+                    connection=connection,
+                    whole=whole,
+                ),
                 plan_placing(
                     opened,
                     roles=roles,
@@ -364,6 +373,7 @@ class _Reading:
             ),
             "operation": self.placer.operation,
             "dates": self.moments.occurred.note,
+            "times": self.moments.note,
             "last_date": self.moments.last_date,
         }
         return PartReport(
