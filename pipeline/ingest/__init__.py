@@ -28,6 +28,7 @@ from pipeline.ingest.formats import require_text_columns
 from pipeline.ingest.formats.files import months_named, require_size, source_labels
 from pipeline.ingest.formats.vector import closed
 from pipeline.ingest.incidents.account import PartReport, decisions
+from pipeline.ingest.incidents.alike import require_alike
 from pipeline.ingest.incidents.categories import listed_categories, merged_labels
 from pipeline.ingest.incidents.clock import local_time
 from pipeline.ingest.incidents.editions import Edition
@@ -80,6 +81,7 @@ __all__ = [
     "read_counts",
     "read_incidents",
     "read_lookup",
+    "require_alike",
     "require_areas",
     "require_incident_columns",
     "require_size",

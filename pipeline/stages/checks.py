@@ -12,6 +12,7 @@ from pipeline.ingest import (
     boundary_texts,
     count_columns,
     population_columns,
+    require_alike,
     require_areas,
     require_incident_columns,
     require_text_columns,
@@ -54,6 +55,7 @@ def check_inputs(config: Config, base: Path) -> list[Path]:
                 found.setdefault(key, []).extend(expand((pattern,), base=base, key=key))
             except HotspotsError as error:
                 faults.append(error)
+    faults += _alike(config, found)
     for key, look in _looks(config):
         faults += _refused(look, list(dict.fromkeys(found.get(key, []))))
     faults += _areas(config, base, there=found)
@@ -90,6 +92,18 @@ def _looks(config: Config) -> Iterator[tuple[str, Look]]:
         elif not table.source:
             wanted = [(f"{key}.path", name) for name in RELEASE_COLUMNS]
             yield f"{key}.path", partial(text, wanted=wanted, encoding="utf-8")
+
+
+def _alike(config: Config, found: dict[str, list[Path]]) -> list[HotspotsError]:
+    """Find files of another kind among those of a source."""
+    faults: list[HotspotsError] = []
+    for n, source in enumerate(config.incidents):
+        files = sorted(set(found.get(f"incidents[{n}].paths", [])))
+        try:
+            require_alike(files, source=source, categories=config.categories, limits=config.run, key=f"incidents[{n}]")
+        except HotspotsError as error:
+            faults.append(error)
+    return faults
 
 
 def _refused(look: Look, files: list[Path]) -> list[HotspotsError]:

@@ -38,6 +38,7 @@ from pipeline.ingest import (
     read_counts,
     read_incidents,
     read_lookup,
+    require_alike,
     save_index,
     scarce_boroughs,
     settle,
@@ -141,6 +142,15 @@ def _incidents(context: Context, areas: AreaSet, areas_key: str) -> dict[str, An
             for path in (job.out, job.quarantine_out):
                 link_tree(context.last / path.relative_to(context.folder), path)
 
+    for number, source in enumerate(context.config.incidents):
+        files = [job.path for job in jobs if job.source is source]
+        require_alike(
+            files,
+            source=source,
+            categories=context.config.categories,
+            limits=context.config.run,
+            key=f"incidents[{number}]",
+        )
     total = len(todo)
     fresh = context.engine.map(read_incidents, todo, done=lambda n: context.progress("reading incidents", n, total))
     reports = {job.label: last[job.label]["report"] for job in jobs if job not in todo}

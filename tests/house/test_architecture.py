@@ -31,6 +31,7 @@ IMPURE = (
     "ingest/areas/",
     "ingest/counts.py",
     "ingest/formats/",
+    "ingest/incidents/alike.py",
     "ingest/incidents/settling.py",
     "ingest/incidents/read.py",
     "publish/briefings/",
