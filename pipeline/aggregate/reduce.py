@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from pipeline.aggregate.circumstances import TOTAL, VARIABLES, WHOLE, Variable
 from pipeline.errors import InputError
 from pipeline.storage.duckdb import connect, guarded, identifier, literal, scan_parts
-from pipeline.tables import AREA_MONTHS, LOCATIONS
+from pipeline.tables import AREA_MONTHS, LOCATIONS, Place
 
 __all__ = [
     "DAY_KEY",
@@ -155,7 +155,16 @@ def reduce_locations(parts: Sequence[LocationCounts]) -> pd.DataFrame:
     return LOCATIONS.conform(frame.sort_values(order, kind="stable", ignore_index=True))
 
 
-def count_area_months(part: Path | OpenPart, *, region_code: str, memory_limit_mb: int = 1000) -> pd.DataFrame:
+def _elsewhere(unplaced_inside: bool) -> str:  # noqa: FBT001 named at each call
+    """Return the places that are in no total, as SQL."""
+    return ", ".join(
+        literal(p) for p in (Place.OUTSIDE, Place.NOT_COVERED, *(() if unplaced_inside else (Place.NONE,)))
+    )
+
+
+def count_area_months(
+    part: Path | OpenPart, *, region_code: str, unplaced_inside: bool = True, memory_limit_mb: int = 1000
+) -> pd.DataFrame:
     """Count one part by area, month and category.
 
     A ward holds the points inside it and the rows that name it without a point. A borough holds what its wards hold
@@ -169,6 +178,8 @@ def count_area_months(part: Path | OpenPart, *, region_code: str, memory_limit_m
         A part of INCIDENTS.
     region_code
         Code of the region.
+    unplaced_inside
+        Whether rows without any place count in the region.
     memory_limit_mb
         Memory of the database, in MB.
     """
@@ -179,7 +190,7 @@ def count_area_months(part: Path | OpenPart, *, region_code: str, memory_limit_m
             f"""
             WITH small AS (
                 SELECT ward_code, borough_code, place, month, categories, count(*) AS incidents, {asked.outcomes}
-                FROM PARTS WHERE place NOT IN ('outside', 'not_covered') GROUP BY ALL
+                FROM PARTS WHERE place NOT IN ({_elsewhere(unplaced_inside)}) GROUP BY ALL
             ), long AS (
                 SELECT * EXCLUDE categories, unnest(list_prepend('all', CASE WHEN coalesce(categories, '') = ''
                     THEN []::VARCHAR[] ELSE string_split(categories, ';') END)) AS category
@@ -207,12 +218,13 @@ def reduce_area_months(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return AREA_MONTHS.conform(merged)
 
 
-def count_facets(part: Path | OpenPart, *, memory_limit_mb: int = 1000) -> pd.DataFrame:
+def count_facets(part: Path | OpenPart, *, unplaced_inside: bool = True, memory_limit_mb: int = 1000) -> pd.DataFrame:
     """Count one part by organisation, borough, month, category, and each value of each descriptive column.
 
     Columns organisation, area_code (borough; empty where a row has none), month, category, facet, value, incidents.
     Facets: the ids of `VARIABLES`, and `TOTAL` (every row). A variable that crosses two others is counted for the whole
-    region (area_code `WHOLE`). Rows without a value are in no facet but `TOTAL`, rows outside the study area in none.
+    region (area_code `WHOLE`). Rows without a value are in no facet but `TOTAL`, rows outside the study area in none,
+    nor rows without any place unless `unplaced_inside`.
     """
     with open_part(part, memory_limit_mb=memory_limit_mb) as asked:
         # A column that is empty throughout costs a grouping and gives nothing: such variables are left out beforehand.
@@ -234,7 +246,7 @@ def count_facets(part: Path | OpenPart, *, memory_limit_mb: int = 1000) -> pd.Da
             WITH described AS (
                 SELECT organisation, coalesce(borough_code, '') AS area_code, month,
                        coalesce(categories, '') AS categories, {values}
-                FROM PARTS WHERE place NOT IN ('outside', 'not_covered')
+                FROM PARTS WHERE place NOT IN ({_elsewhere(unplaced_inside)})
             ), small AS (
                 SELECT organisation, CASE WHEN GROUPING(area_code) = 1 THEN {literal(WHOLE)} ELSE area_code END
                        AS area_code, month, categories, CASE {pick} END AS facet,
@@ -348,6 +360,8 @@ class CountJob:
         Code of the region.
     placeholders
         Places that stand for no place (see `count_locations`).
+    unplaced_inside
+        Whether rows without any place count in the region.
     memory_limit_mb
         Memory of the database, in MB.
     """
@@ -357,6 +371,7 @@ class CountJob:
     into: Path
     region_code: str
     placeholders: tuple[tuple[float, float], ...] = ()
+    unplaced_inside: bool = True
     memory_limit_mb: int = 1000
 
 
@@ -379,8 +394,8 @@ def count_part(job: CountJob) -> None:
         open_part(job.part, memory_limit_mb=job.memory_limit_mb) as asked,
     ):
         frames = {
-            "area_months": count_area_months(asked, region_code=job.region_code),
-            "facets": count_facets(asked),
+            "area_months": count_area_months(asked, region_code=job.region_code, unplaced_inside=job.unplaced_inside),
+            "facets": count_facets(asked, unplaced_inside=job.unplaced_inside),
             "days": count_days(asked),
             "places": count_places(asked),
         }

@@ -278,6 +278,11 @@ class IncidentSource(Section):
     )
     positive_outcomes: tuple[str, ...] = Field((), description="Outcome texts counted as positive, any case.")
     pending_outcomes: tuple[str, ...] = Field((), description="Outcome texts that mean still open, any case.")
+    all_inside: bool | None = Field(
+        None,
+        description="Whether rows without any place happened inside the region, and count in it. Left out, they do "
+        "unless more than 2 % of the source's other rows lie outside the areas.",
+    )
     true_values: tuple[str, ...] = Field(("yes", "y", "true", "t", "1"), description="Texts that mean yes, any case.")
     empty_months: tuple[Months, ...] = Field(
         (),

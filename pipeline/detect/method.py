@@ -164,6 +164,8 @@ def _unmet(data: DetectInput) -> dict[Need, str]:
     found = {}
     if not len(data.locations):
         found[Need.POINTS] = "the data has no points inside the areas"
+    if not len(data.study.wards):
+        found[Need.MONTHS] = "no ward has a count"
     if not data.study.wards["population"].notna().any():
         found[Need.POPULATION] = "no ward has a population"
     return found

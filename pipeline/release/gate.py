@@ -4,7 +4,7 @@
 secondary suppression with its audit (or rounding, or noise), then every figure, computed from protected counts alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -73,6 +73,8 @@ class Detected:
         How much of the data lies inside the areas.
     lacking
         Months in between that some source lacks: no window over them is whole.
+    levels
+        Levels at which nothing can be placed (`no_data`: reason by level), and what pages say of it (`notes`).
     """
 
     areas: gpd.GeoDataFrame
@@ -93,6 +95,7 @@ class Detected:
     previous_circumstances: tuple[ReleasedCircumstances, ...] = ()
     extent: Extent = field(default_factory=Extent)
     lacking: MissingMonths = field(default_factory=MissingMonths)
+    levels: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,9 +209,11 @@ def _pass(detected: Detected, plan: ReleasePlan) -> Passed:
         hotspot_note=hotspots.note,
         density_note=density.note,
         inside_note=detected.extent.note(exact=plan.internal),
-        cautions=cautions_of(protected, profile),
+        cautions=(*detected.levels.get("notes", ()), *cautions_of(protected, profile)),
     )
     record = release_record(info, config, profile, protected, figures.notes)
+    # The reason is about the source, not about anybody's record: every audience may know why a level is empty.
+    record["levels_without_data"] = dict(detected.levels.get("no_data", {}))
     released = Released(
         info=info,
         areas=plan.areas,

@@ -8,6 +8,14 @@ from typing import Any
 import pandas as pd
 
 from pipeline.aggregate.counts import published_months
+from pipeline.aggregate.levels import (
+    LevelReport,
+    levels_of_counts,
+    levels_of_places,
+    source_of,
+    unplaced_inside,
+    with_levels,
+)
 from pipeline.aggregate.reduce import KEPT, CountJob, count_part, merge_kept, merge_locations, merge_victims
 from pipeline.aggregate.repeats import repeats_report
 from pipeline.aggregate.span import SpanReport, incident_sources, published_sources, settle_span
@@ -81,7 +89,7 @@ def _require_inside(record: dict[str, Any]) -> None:
 def _published(context: Context, record: dict[str, Any]) -> tuple[pd.DataFrame, int, SpanReport]:
     """Turn published counts into area_months; they have no places."""
     config = context.config
-    areas = read_table(context.work("areas.parquet"), AREAS, crs=config.crs.working)
+    areas = read_table(context.work("boundaries.parquet"), AREAS, crs=config.crs.working)
     table = read_table(context.work("published_counts.parquet"), PUBLISHED_COUNTS)
     settled = settle_span(
         published_sources(config.published_counts, table),
@@ -95,9 +103,21 @@ def _published(context: Context, record: dict[str, Any]) -> tuple[pd.DataFrame, 
         region_code=config.areas.region.code,
         whole=config.categories.all_from,
     )
+    levels = levels_of_counts(months, summed={}, source=", ".join(s.name for s in config.published_counts))
+    _save_levels(context, levels)
     write_table(context.work("locations.parquet"), LOCATIONS, LOCATIONS.empty())
-    write_json(context.folder / "quality.json", read_json(context.work("quality.json")) | {"months": settled.quality})
+    named = {"levels": levels.quality, "months": settled.quality}
+    write_json(context.folder / "quality.json", read_json(context.work("quality.json")) | named)
     return months, 0, settled
+
+
+def _save_levels(context: Context, levels: LevelReport) -> pd.DataFrame:
+    """Write the areas with those not covered that no row can be placed in, and why; return them without outlines."""
+    areas = with_levels(read_table(context.work("boundaries.parquet"), AREAS, crs=context.config.crs.working), levels)
+    write_table(context.work("areas.parquet"), AREAS, areas)
+    write_json(context.work("levels.json"), levels.plain())
+    context.cautions += levels.cautions
+    return pd.DataFrame(areas.drop(columns="geometry"))
 
 
 def _count(context: Context, record: dict[str, Any]) -> list[Path]:
@@ -107,7 +127,11 @@ def _count(context: Context, record: dict[str, Any]) -> list[Path]:
         "region_code": config.areas.region.code,
         "placeholders": tuple((p.easting_m, p.northing_m) for p in config.detect.placeholder_locations),
     }
-    keys = {part["label"]: key_of({"part": part["settled"], **rules}) for part in record["parts"]}
+    inside = unplaced_inside(((part["label"], part["report"]["places"]) for part in record["parts"]), config.incidents)
+    own: dict[str, dict[str, Any]] = {
+        part["label"]: {"unplaced_inside": inside[source_of(part["label"])]} for part in record["parts"]
+    }
+    keys = {part["label"]: key_of({"part": part["settled"], **rules, **own[part["label"]]}) for part in record["parts"]}
     folders = {part["label"]: context.work(f"counts/{Path(part['part']).stem}") for part in record["parts"]}
     todo = [part for part in record["parts"] if not _take_over(context, folders[part["label"]], keys[part["label"]])]
     jobs = [
@@ -117,6 +141,7 @@ def _count(context: Context, record: dict[str, Any]) -> list[Path]:
             into=folders[part["label"]],
             memory_limit_mb=config.run.memory_limit_mb,
             **rules,
+            **own[part["label"]],
         )
         for part in todo
     ]
@@ -164,7 +189,10 @@ def _merge(context: Context, record: dict[str, Any], folders: list[Path]) -> tup
             last_month=window[1],
             placeholders=[(p.easting_m, p.northing_m) for p in config.detect.placeholder_locations],
         )
-    areas = pd.read_parquet(context.work("areas.parquet"), columns=["area_code", "level", "name", "covered"])
+    before = pd.read_parquet(context.work("boundaries.parquet"), columns=["area_code", "level", "name"])
+    boroughs = before[before["level"] == Level.BOROUGH]
+    levels = levels_of_places(places, names=dict(zip(boroughs["area_code"], boroughs["name"], strict=True)))
+    areas = _save_levels(context, levels)
     scarce, hardly = scarce_boroughs(tables["area_months"], areas=areas)
     left_out = places[places["place"] == Place.NOT_COVERED].groupby("borough_code")["incidents"].sum()
     uncovered, beside = uncovered_caution(
@@ -187,9 +215,16 @@ def _merge(context: Context, record: dict[str, Any], folders: list[Path]) -> tup
     account = quality["accounting"]
     outside = Extent(account["incidents"], account["incidents_outside_areas"]).caution()
     context.first_cautions += [outside] if outside else []
-    named = {"scarce_boroughs": scarce, "not_covered": uncovered, "months": settled.quality}
+    left_out_rows, nowhere = _unplaced(context, record, places)
+    quality["without_a_place"] |= left_out_rows
+    named = {
+        "levels": levels.quality,
+        "scarce_boroughs": scarce,
+        "not_covered": uncovered,
+        "months": settled.quality,
+    }
     write_json(context.folder / "quality.json", quality | same | named)
-    context.cautions += [caution for caution in (hardly, beside, moved) if caution]
+    context.cautions += [caution for caution in (hardly, beside, moved, nowhere) if caution]
     return tables["area_months"], rows, settled
 
 
@@ -205,3 +240,21 @@ def _snapped(
     label = context.config.areas.wards.label or Level.WARD.value
     caution = snapped_caution(repeated, police=police, near_pct=near, ward=label)
     return {"snapped_by_publisher": True, "near_ward_border_pct": near}, caution
+
+
+def _unplaced(context: Context, record: dict[str, Any], places: pd.DataFrame) -> tuple[dict[str, Any], str]:
+    """Return what quality.json says of rows without any place, and a caution where they count nowhere."""
+    config = context.config
+    inside = unplaced_inside(((part["label"], part["report"]["places"]) for part in record["parts"]), config.incidents)
+    rows = places[places["place"] == Place.NONE].assign(source=lambda f: f["source"].map(source_of))
+    by_source = {str(name): int(n) for name, n in rows.groupby("source")["incidents"].sum().items()}
+    out = {name: n for name, n in by_source.items() if not inside[name]}
+    found = {"in_region": sum(by_source.values()) - sum(out.values()), "in_no_total": sum(out.values())}
+    if not out:
+        return found, ""
+    listed = ", ".join(f"{n:,} of {name}" for name, n in sorted(out.items()))
+    return found, (
+        f"Incidents without a place, borough or ward count in no total ({listed}): nothing says that they happened in "
+        f"{config.areas.region.name}, and more than 2 % of the source's other rows lie outside the areas. If its files "
+        "hold only what happened inside, set all_inside: true for this source."
+    )

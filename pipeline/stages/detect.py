@@ -57,6 +57,10 @@ def _load(context: Context, window: Windows, *, needs: frozenset[Need]) -> Detec
     # What a month holds that one of the sources lacks is left aside: it would show the places of the others alone.
     span = _span(context)
     locations = without_months(read_table(context.work("locations.parquet"), LOCATIONS), span.lacking.uneven)
+    study = StudyArea.of(areas)
+    if not len(study.wards):
+        # Hardly a row has a point where no ward has data: the few would be mapped as if they were all there is.
+        locations = locations.iloc[:0]
     victims = None
     if len(locations):
         victims = without_months(pd.read_parquet(context.work("victims.parquet")), span.lacking.uneven)
@@ -75,7 +79,7 @@ def _load(context: Context, window: Windows, *, needs: frozenset[Need]) -> Detec
     data = DetectInput(
         config=config,
         areas=areas,
-        study=StudyArea.of(areas),
+        study=study,
         locations=locations,
         victims=victims if victims is not None and len(victims) else None,
         incidents=incidents,

@@ -83,7 +83,7 @@ def _areas(context: Context) -> tuple[AreaSet, str]:
     """Read boundaries and residents and index the wards, or take over those of the last run if nothing changed."""
     config = context.config
     key = _areas_key(context)
-    kept = ("areas.parquet", "areas.json", _PEOPLE, *(() if config.published_counts else (_INDEX,)))
+    kept = ("boundaries.parquet", "areas.json", _PEOPLE, *(() if config.published_counts else (_INDEX,)))
     before = context.last / "work" if context.last else None
     if before and all((before / name).is_file() for name in kept):
         record = read_json(before / "areas.json")
@@ -92,7 +92,7 @@ def _areas(context: Context) -> tuple[AreaSet, str]:
                 link_tree(before / name, context.work(name))
             context.counters["boundaries_taken_over"] = True
             context.choices |= record["choices"]
-            table = read_table(context.work("areas.parquet"), AREAS, crs=config.crs.working)
+            table = read_table(context.work("boundaries.parquet"), AREAS, crs=config.crs.working)
             return AreaSet(table, pd.read_parquet(context.work(_PEOPLE)), record["report"]), key
 
     areas = read_areas(
@@ -112,7 +112,7 @@ def _areas(context: Context) -> tuple[AreaSet, str]:
         save_index(context.work(_INDEX), index)
         choices = {"area_index_cell_m": index.cell_m, "snap_m": index.snap_m}
 
-    write_table(context.work("areas.parquet"), AREAS, areas.table)
+    write_table(context.work("boundaries.parquet"), AREAS, areas.table)
     areas.denominators.to_parquet(context.work(_PEOPLE), index=False, compression="zstd")
     context.choices |= choices
     context.counters["boundaries_taken_over"] = False

@@ -78,6 +78,7 @@ def _load(context: Context) -> Detected:
         facets=pd.read_parquet(facets) if facets.is_file() else None,
         denominators=people if len(people) else None,
         extent=_extent(context),
+        levels=read_json(context.work("levels.json")),
     )
 
 
