@@ -100,7 +100,7 @@ def _find(method: Method, data: DetectInput) -> Findings:
         name = method.name.replace("_", " ")
         return Findings(
             choices={method.name: f"skipped: {why}"},
-            cautions=(f"{name[:1].upper()}{name[1:]} was left out ({data.window.headline.label}): {why}.",),
+            cautions=(f"Left out ({data.window.headline.label}): {name}, because {why}.",),
         )
 
 
