@@ -65,7 +65,8 @@ def _lead(index: ReleaseIndex) -> str:
 def _notes(index: ReleaseIndex, *, region: bool) -> str:
     """Say what must be known before reading on."""
     info = index.info
-    wording = ["Shares are of those records that state an answer."]
+    wording = [info.inside_note] if region and info.inside_note else []
+    wording.append("Shares are of those records that state an answer.")
     if len(index.organisations) > 1:
         wording.append("Organisations record in their own ways: their figures stand apart and are never added up.")
     if not region and has_circumstances(index, info.region_code):
