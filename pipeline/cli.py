@@ -153,18 +153,17 @@ def quarantine(
     as_json: _JsonOption = False,
     debug: _DebugOption = False,
 ) -> None:
-    """Show the rows the last run refused, and why.
+    """Show the rows that the latest attempt refused, also one that failed, and why.
 
     Example: hotspots quarantine --rule future --limit 5
     """
     from pipeline.commands.terminal import print_quarantine
     from pipeline.config.loading import load_config
-    from pipeline.storage.parquet import read_table
-    from pipeline.tables import QUARANTINE
+    from pipeline.stages.attempts import latest_attempt
 
     settings = load_config(config)
     folder = config.resolve().parent / settings.run.output_dir / settings.run.name
-    print_quarantine(read_table(folder / "work" / "quarantine.parquet", QUARANTINE), rule, limit, as_json=as_json)
+    print_quarantine(latest_attempt(folder), rule, limit, as_json=as_json)
 
 
 @app.command()

@@ -21,9 +21,8 @@ from pipeline.stages.runner import Outcome
 from pipeline.storage.manifest import cautions_in
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from pipeline.backtest import BacktestResult
+    from pipeline.stages.attempts import Attempt
 
 __all__ = ["print_backtest", "print_check", "print_outcome", "print_quarantine", "print_stages", "progress_bar"]
 
@@ -179,17 +178,31 @@ def print_stages(states: Sequence[State], *, as_json: bool) -> None:
     _console().print(table)
 
 
-def print_quarantine(frame: "pd.DataFrame", rule: str | None, limit: int, *, as_json: bool) -> None:
-    """Show how many rows each rule refused, and the first of them."""
+def print_quarantine(attempt: "Attempt", rule: str | None, limit: int, *, as_json: bool) -> None:
+    """Say which attempt it was, how many rows each rule refused, and show the first of them."""
+    frame = attempt.refused
     chosen = frame[frame["rule"] == rule] if rule else frame
+    counts = {str(r): int(n) for r, n in frame["rule"].value_counts().sort_index().items()}
+    outcome = "failed" if attempt.failed else "complete"
     if as_json:
-        _emit(chosen.head(limit).to_json(orient="records", indent=2, force_ascii=False))
+        which: dict[str, Any] = {"time": attempt.time, "outcome": outcome}
+        if attempt.failed:
+            which |= {"error": attempt.error, "exit_code": attempt.exit_code, "cautions": attempt.cautions}
+        rows = json.loads(chosen.head(limit).to_json(orient="records", force_ascii=False))
+        _emit(json.dumps({"attempt": which, "refused": counts, "rows": rows}, indent=2, ensure_ascii=False))
         return
     console = _console()
-    counts = frame["rule"].value_counts().sort_index()
-    console.print(
-        f"{len(frame):,} rows were refused: " + (", ".join(f"{r} {n:,}" for r, n in counts.items()) or "none") + "."
-    )
+    listed = ", ".join(f"{r} {n:,}" for r, n in counts.items())
+    if attempt.failed:
+        console.print(
+            f"The latest attempt (ended {attempt.time}) failed with exit code {attempt.exit_code}: "
+            f"{escape(attempt.error)}\nThe last complete outputs, if any, are as they were."
+        )
+        refused = f"{len(frame):,} rows had been refused: {listed}" if len(frame) else "No row had been refused by then"
+        console.print(f"{refused}.")
+    else:
+        console.print(f"The latest attempt (begun {attempt.time}) is complete.")
+        console.print(f"{len(frame):,} rows were refused: {listed or 'none'}.")
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("file", "row", "rule", "reason"):
         table.add_column(name, overflow="fold")

@@ -12,6 +12,7 @@ from pipeline.config.loading import load_config
 from pipeline.errors import ConfigError, EngineError, HotspotsError, InputError
 from pipeline.release.ledger import make_good, recorded
 from pipeline.stages import Context, Progress, Stage
+from pipeline.stages.attempts import forget_failed, keep_failed
 from pipeline.stages.engines import Engine, engine_of
 from pipeline.stages.freshness import State, states_of
 from pipeline.storage.files import read_json, write_json, write_text
@@ -87,11 +88,12 @@ def run(
         chosen = _choose(states, start=start, only=only, force=force)
         outcome.fresh = [s.stage.name for s in states if s.fresh and s.stage.name not in chosen]
         if not chosen:
+            forget_failed(workspace)
             outcome.manifest = read_json(workspace.folder / "manifest.json")
             outcome.seconds = time.monotonic() - began
             return outcome
+        building = _Building(config, base, workspace, prints, progress, began, force)
         try:
-            building = _Building(config, base, workspace, prints, progress, began, force)
             outcome.manifest = building.build(states, chosen)
             outcome.ran = chosen
             # `recorded` writes the ledger only once the swap is done: a release that never came into place must not
@@ -100,11 +102,18 @@ def run(
             with recorded(workspace.growing, outputs=workspace.folder.parent):
                 workspace.swap()
         except OSError as error:
+            stopped = _stopped(error, workspace.folder)
+            keep_failed(workspace, stopped, cautions=building.cautions)
             workspace.abandon()
-            raise _stopped(error, workspace.folder) from error
-        except BaseException:  # also Ctrl-C: whatever ends the run, the last one stays and the new one goes
+            raise stopped from error
+        except Exception as error:
+            keep_failed(workspace, error, cautions=building.cautions)
             workspace.abandon()
             raise
+        except BaseException:  # Ctrl-C: whatever ends the run, the last one stays and the new one goes
+            workspace.abandon()
+            raise
+        forget_failed(workspace)
     outcome.seconds = time.monotonic() - began
     return outcome
 
@@ -162,6 +171,7 @@ class _Building:
     progress: Progress
     began: float
     force: bool
+    cautions: list[str] = field(default_factory=list)  # of the stages so far, also of one that fails
 
     def build(self, states: Sequence[State], chosen: Sequence[str]) -> dict[str, Any]:
         """Run the chosen stages in the growing folder, carry over what is fresh, and return the manifest."""
@@ -217,7 +227,10 @@ class _Building:
         )
         # What a stage wrote is what is there now and was not before: no stage can forget to declare an output.
         before, at = _files(folder), time.monotonic()
-        stage.run(context)
+        try:
+            stage.run(context)
+        finally:
+            self.cautions.extend(context.cautions)
         return {
             "seconds": round(time.monotonic() - at, 3),
             "carried_over": False,

@@ -35,6 +35,11 @@ class Workspace:
         """Where the last run stands for the moment of the swap."""
         return self.folder.with_name(f".{self.folder.name}.old")
 
+    @property
+    def failed(self) -> Path:
+        """What is kept of the latest attempt, if it failed."""
+        return self.folder.with_name(f".{self.folder.name}.failed")
+
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the run to one process at a time; the lock goes with the process, however it ends.

@@ -131,8 +131,11 @@ def test_stages_and_check_and_quarantine(tmp_path: Path) -> None:
     assert "hotspots run" in refused("quarantine", cwd=tmp_path, code=3)
     hotspots("run", cwd=tmp_path)
     assert all(s["fresh"] for s in json.loads(hotspots("stages", "--json", cwd=tmp_path).stdout))
-    rows = json.loads(hotspots("quarantine", "--json", cwd=tmp_path).stdout)
-    assert {r["rule"] for r in rows} == {"date_future", "zero"}
+    found = json.loads(hotspots("quarantine", "--json", cwd=tmp_path).stdout)
+    assert found["attempt"]["outcome"] == "complete"
+    rows = found["rows"]
+    assert found["refused"] == {r["rule"]: 1 for r in rows}
+    assert {r["rule"] for r in rows} == {"date_future"}
     assert all(r["reason"] and r["source_row"] > 0 for r in rows)
 
 
