@@ -1,7 +1,7 @@
 """Settings that say where the data is and how to read it."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -30,6 +30,9 @@ CategoryId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
 Months = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])(\.\.\d{4}-(0[1-9]|1[0-2]))?$")]
 """One month, or a stretch of months such as `2020-01..2022-12`."""
+
+
+TRUTHS = _YES, _NO = ("true", "yes", "y", "t", "1"), ("false", "no", "n", "f", "0")
 
 
 class Run(Section):
@@ -226,6 +229,13 @@ class IncidentSource(Section):
     layer: str | None = Field(None, description="Layer name, where a file has several.")
     encoding: str = Field("utf-8", description="Text encoding, for example `latin-1`.")
     delimiter: str | None = Field(None, max_length=1, description="Column separator; recognised if left out.")
+    where: dict[str, tuple[str, ...] | dict[Literal["not"], tuple[str, ...]]] = Field(
+        default_factory=dict,
+        description="Rows to count, by column: a text or a list of texts, `Crime type: [Burglary]`, or those to leave "
+        "out, `Crime type: {not: [Anti-social behaviour]}`; a cell matches as a whole, in any case, and a missing one "
+        "as an empty text. Every column must match. The others are counted as left out, and are neither refused nor "
+        "duplicates.",
+    )
     missing_values: tuple[str, ...] = Field(
         ("NULL", "null", "N/A", "NA", "NaN", "None", "-", "."),
         description="Texts that mean no value is given, in every column and format, in any case; a blank cell "
@@ -314,6 +324,38 @@ class IncidentSource(Section):
         if self.thousands and self.thousands == self.decimal:
             raise ValueError(f"thousands and decimal are both {self.decimal!r}: they must differ")
         return self
+
+    @field_validator("where", mode="before")
+    @classmethod
+    def _as_texts(cls, given: object) -> object:
+        if not isinstance(given, dict):
+            return given
+        return {
+            str(column): {k: _texts(v) for k, v in value.items()} if isinstance(value, dict) else _texts(value)
+            for column, value in given.items()
+        }
+
+    @field_validator("where")
+    @classmethod
+    def _says_something(cls, where: dict[str, Any]) -> dict[str, Any]:
+        for column, value in where.items():
+            texts = value.get("not") if isinstance(value, dict) else value
+            if not texts:
+                raise ValueError(f"{column}: give a text, a list of texts, or not: with a list of texts")
+        return where
+
+
+def _texts(value: object) -> object:
+    """Return what YAML makes of a cell as the texts it may be written as: `yes` unquoted is a truth value there."""
+    if isinstance(value, bool):
+        return _YES if value else _NO
+    if isinstance(value, list | tuple):
+        return tuple(t for v in value for t in (_texts(v) if isinstance(v, bool) else (_plain(v),)))  # type: ignore[attr-defined]
+    return (_plain(value),)
+
+
+def _plain(value: object) -> object:
+    return "" if value is None else value if isinstance(value, str | dict) else str(value)
 
 
 class CountColumns(Section):

@@ -33,6 +33,7 @@ from pipeline.ingest.incidents.categories import listed_categories, merged_label
 from pipeline.ingest.incidents.clock import local_time
 from pipeline.ingest.incidents.editions import Edition
 from pipeline.ingest.incidents.read import ReadJob, read_incidents, require_incident_columns
+from pipeline.ingest.incidents.selection import require_selected
 from pipeline.ingest.incidents.settling import Part, RepeatedId, Settled, SourceRules, settle
 from pipeline.ingest.quality import (
     at_each_place,
@@ -84,6 +85,7 @@ __all__ = [
     "require_alike",
     "require_areas",
     "require_incident_columns",
+    "require_selected",
     "require_size",
     "require_text_columns",
     "save_index",

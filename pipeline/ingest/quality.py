@@ -58,6 +58,8 @@ class PartAccount(Protocol):
     @property
     def incidents(self) -> int: ...  # noqa: D102
     @property
+    def left_out(self) -> int: ...  # noqa: D102
+    @property
     def quarantined(self) -> Mapping[str, int]: ...  # noqa: D102
     @property
     def lost_places(self) -> Mapping[int, int]: ...  # noqa: D102
@@ -376,7 +378,9 @@ def incidents_quality(
     fates = summed(lost.values())
     rules = summed([*(p.quarantined for p in counted), {OUTLIER: fates[OUTLIER]} if fates[OUTLIER] else {}])
     read, refused = sum(p.rows_read for p in parts), sum(rules.values())
-    judged = sum(p.rows_read for p in counted)
+    left_out = sum(p.left_out for p in counted)
+    # Rows that `where` leaves out are meant to be left out: they count on neither side of the share refused.
+    judged = sum(p.rows_read for p in counted) - left_out
     require_kept(judged, rules, max_pct=max_quarantined_pct, files=len(parts))
     by_place = places.groupby("place")["incidents"].sum()
     kept = int(places["incidents"].sum())
@@ -386,8 +390,9 @@ def incidents_quality(
     files = [_file(p, lost.get(p.source, {}), kept=int(kept_by_source.get(p.source, 0)), whole=whole) for p in parts]
     # Counted twice in different ways: by the reader row by row, and by the database over what was kept.
     for part, file in zip(parts, files, strict=True):
-        accounted = sum(file[key] for key in ("incidents", "quarantined", *FATES))
-        if part.rows_read != part.incidents + sum(part.quarantined.values()) or part.rows_read != accounted:
+        accounted = sum(file[key] for key in ("incidents", "quarantined", *FATES, "left_out_by_where"))
+        as_read = part.incidents + sum(part.quarantined.values()) + part.left_out
+        if not part.rows_read == as_read == accounted:
             raise broken(f"rows of {part.source}: {part.rows_read} read, but {file}")
     if kept != inside + outside + uncovered + borough + none:
         raise broken(
@@ -402,6 +407,7 @@ def incidents_quality(
             "incidents": kept,
             "quarantined": refused,
             **{fate: fates[fate] for fate in FATES},
+            "left_out_by_where": left_out,
             "incidents_inside_areas": inside,
             "incidents_outside_areas": outside,
             "incidents_not_covered": uncovered,
@@ -436,6 +442,7 @@ def _file(part: PartAccount, lost: Mapping[str, int], *, kept: int, whole: set[s
         "incidents": kept,
         "quarantined": refused + lost.get(OUTLIER, 0),
         **{fate: lost.get(fate, 0) for fate in FATES},
+        "left_out_by_where": 0 if part.source in whole else part.left_out,
     }
 
 

@@ -162,6 +162,11 @@ def _quality(quality: Mapping[str, Any]) -> list[str]:
             "the same id; replaced rows are of a file that a later one stands for. Each is counted above; those with "
             "an id are listed in work/left_out.parquet. They are not quarantined, so they count towards no refusal.</p>"
         )
+    if quality.get("accounting", {}).get("left_out_by_where"):
+        lines.append(
+            "<p>Left out by where: rows that incidents[].where does not ask for. They are neither refused nor "
+            "duplicates, and are part of no figure.</p>"
+        )
     settled = _settled(quality)
     if settled:
         lines += ["<p></p>", *_table(["How rows were settled", "Number"], settled, numbers=frozenset({1}))]

@@ -39,6 +39,7 @@ from pipeline.ingest import (
     read_incidents,
     read_lookup,
     require_alike,
+    require_selected,
     save_index,
     scarce_boroughs,
     settle,
@@ -156,6 +157,10 @@ def _incidents(context: Context, areas: AreaSet, areas_key: str) -> dict[str, An
     reports = {job.label: last[job.label]["report"] for job in jobs if job not in todo}
     reports |= {job.label: dataclasses.asdict(report) for job, report in zip(todo, fresh, strict=True)}
     parts = [PartReport.restored(reports[job.label]) for job in jobs]
+
+    for number, source in enumerate(context.config.incidents):
+        of_source = [part for job, part in zip(jobs, parts, strict=True) if job.source is source]
+        context.cautions += require_selected(source, of_source, key=f"incidents[{number}]")
 
     # Which rows count is settled once all parts are there. The parts as read stay beside the settled ones: another file
     # may join in the next run, and they are settled again with it.

@@ -36,6 +36,7 @@ class Part:
     unknown_areas: dict[str, int] = field(default_factory=dict)
     unreadable: dict[str, int] = field(default_factory=dict)
     ward_checks: dict[str, int] = field(default_factory=dict)
+    left_out: int = 0
     without_id: int = 0
 
 
@@ -69,15 +70,15 @@ def test_every_row_is_somewhere() -> None:
     found = assemble(part, where, settled={"account": {"police/a.csv": lost}, "repeated_ids": {"merged": 1}})
     assert found["accounting"] == {
         "rows_read": 103, "incidents": 88, "quarantined": 11, "duplicates": 2, "merged": 1, "replaced": 1,
-        "incidents_inside_areas": 70,
-        "incidents_outside_areas": 5, "incidents_not_covered": 0, "incidents_without_a_place": 13,
+        "left_out_by_where": 0, "incidents_inside_areas": 70, "incidents_outside_areas": 5, "incidents_not_covered": 0,
+        "incidents_without_a_place": 13,
     }  # fmt: skip
     assert found["quarantined_pct"] == pytest.approx(100 * 11 / 103, abs=0.001)
     assert found["quarantined_by_rule"] == {"date_missing": 3, "date_outlier": 1, "far": 7}
     assert found["repeated_ids"] == {"merged": 1}
     assert found["files"] == [
         {"file": "police/a.csv", "rows_read": 103, "incidents": 88, "quarantined": 11, "duplicates": 2, "merged": 1,
-         "replaced": 1}
+         "replaced": 1, "left_out_by_where": 0}
     ]  # fmt: skip
     assert found["without_a_place"] == {"borough_named": 10, "no_borough": 3, "online": 4}
     # 75 of 84 rows that should have a place, and 7 more whose place was refused: 75 / 91.
@@ -96,9 +97,22 @@ def test_every_row_is_somewhere() -> None:
     assert json.loads(json.dumps(found)) == found
 
 
+def test_rows_left_out_by_where_count_towards_no_refusal() -> None:
+    where = places(("B0", 202501, "point", False, 8))
+    part = Part(rows_read=100, incidents=8, left_out=90, quarantined={"far": 2})
+    found = assemble(part, where)
+    kept = {k: found["accounting"][k] for k in ("rows_read", "incidents", "quarantined", "left_out_by_where")}
+    assert kept == {"rows_read": 100, "incidents": 8, "quarantined": 2, "left_out_by_where": 90}
+    # Two of the ten that are meant, not two of a hundred: over the limit of a tenth.
+    assert found["quarantined_pct"] == pytest.approx(20)
+    with pytest.raises(QualityError, match="2 of 10 rows"):
+        assemble(part, where, max_quarantined_pct=10)
+
+
 @pytest.mark.parametrize(
     ("part", "lost"),
     [
+        (Part(rows_read=10, incidents=10, left_out=1), {}),
         (Part(rows_read=11, incidents=10), {}),  # a row nobody knows of
         (Part(rows_read=10, incidents=10), {"duplicates": 1}),  # a duplicate that is still there
         (Part(rows_read=10, incidents=10), {"merged": 1}),
@@ -176,6 +190,7 @@ def test_the_report_of_a_file_that_was_really_read(tmp_path: Path) -> None:
     )
     assert report["accounting"] == {
         "rows_read": 5, "incidents": 3, "quarantined": 1, "duplicates": 1, "merged": 0, "replaced": 0,
+        "left_out_by_where": 0,
         "incidents_inside_areas": 1,
         "incidents_outside_areas": 1, "incidents_not_covered": 0, "incidents_without_a_place": 1,
     }  # fmt: skip

@@ -49,7 +49,9 @@ class PartReport:
     source
         Label of the file, as in the `source` column.
     rows_read, incidents
-        Rows of the file, and rows kept. ``rows_read == incidents + sum(quarantined.values())``.
+        Rows of the file, and rows kept. ``rows_read == incidents + sum(quarantined.values()) + left_out``.
+    left_out, where
+        Rows that `incidents[].where` leaves out, and rows by text of each column that it names.
     quarantined
         Refused rows by rule.
     places
@@ -83,6 +85,8 @@ class PartReport:
     source: str
     rows_read: int = 0
     incidents: int = 0
+    left_out: int = 0
+    where: dict[str, dict[str, int]] = field(default_factory=dict)
     quarantined: dict[str, int] = field(default_factory=dict)
     places: dict[str, int] = field(default_factory=dict)
     online: int = 0

@@ -35,6 +35,7 @@ from pipeline.ingest.incidents.clock import local_time
 from pipeline.ingest.incidents.columns import Details, Roles, coded, find_roles, plan_details, role_columns
 from pipeline.ingest.incidents.dates import Moments, Times, Unsettled, plan_moments
 from pipeline.ingest.incidents.places import NOT_COVERED, PLACES, Placed, Placer, plan_placing
+from pipeline.ingest.incidents.selection import Selection, plan_selection, where_columns
 from pipeline.storage.duckdb import connect, guarded
 from pipeline.tables import INCIDENTS, QUARANTINE, Table
 
@@ -152,6 +153,7 @@ def _read(job: ReadJob, connection: Any, *, folder: Path) -> PartReport:
                 ),
                 plan_sorting(opened, roles=roles, source=source, categories=job.config.categories),
                 plan_details(roles, source=source),
+                plan_selection(opened, roles=roles, source=source, key=job.key),
             )
             return reading.run(connection)
         except Unsettled:
@@ -179,7 +181,7 @@ def require_incident_columns(
         how = Opening(Path(folder), limits, encoding=source.encoding, delimiter=source.delimiter, layer=source.layer)
         header = reader.read_header(path, how)
     opened = Opened(path.name, header.columns, scan="", has_geometry=header.has_geometry)
-    wanted = [*role_columns(source), *category_columns(categories)]
+    wanted = [*role_columns(source), *category_columns(categories), *where_columns(source)]
     with header_explained(path, wanted, how):
         find_columns(wanted, header.columns, file=path.name)
         roles = find_roles(opened, source=source)
@@ -252,6 +254,7 @@ class _Reading:
     placer: Placer
     sorter: Sorter
     details: Details
+    selection: Selection
 
     def run(self, connection: Any) -> PartReport:
         """Stream the file."""
@@ -260,19 +263,36 @@ class _Reading:
             PartWriter(self.job.out, incidents_schema()) as kept,
             PartWriter(self.job.quarantine_out, quarantine_schema()) as refused,
         ):
-            for first, table in self.opened.batches(connection, extra=self.moments.extra() | self.placer.extra()):
-                rows, rule = self._incidents(first, table, tally)
+            for first, whole in self.opened.batches(connection, extra=self.moments.extra() | self.placer.extra()):
+                table, numbers = self._selected(first, whole)
+                if not len(numbers):
+                    continue
+                rows, rule = self._incidents(numbers, table, tally)
                 good = pa.array(rule == 0)
                 kept.write(rows if bool(pc.all(good).as_py()) else rows.filter(good))
                 bad = np.flatnonzero(rule)
                 if len(bad):
-                    refused.write(self._refused(first, table, bad, rule))
+                    refused.write(self._refused(numbers, table, bad, rule))
         return self._report(tally)
 
-    def _incidents(self, first: int, table: Any, tally: Tally) -> tuple[Any, NDArray[np.int8]]:
+    def _selected(self, first: int, table: Any) -> tuple[Any, NDArray[np.int64]]:
+        """Return the rows of a batch that `where` keeps, with their numbers in the file."""
+        numbers = np.arange(first, first + table.num_rows, dtype=np.int64)
+        if not self.selection.criteria:
+            return table, numbers
+        kept = self.selection.keep(table)
+        if self.opened.staged:
+            # A row that cannot be read does not say whether it is meant: it is refused, never left out.
+            kept |= coded(table[FAULT]).flags(lambda fault: fault not in {"", NOT_A_POINT})
+        if kept.all():
+            return table, numbers
+        self.selection.left_out += int(np.count_nonzero(~kept))
+        return table.filter(pa.array(kept)).combine_chunks(), numbers[kept]
+
+    def _incidents(self, at: NDArray[np.int64], table: Any, tally: Tally) -> tuple[Any, NDArray[np.int8]]:
         """Turn a batch into incidents, with the rule that refuses each row (0 for none)."""
         rows = table.num_rows
-        numbers = pa.array(np.arange(first, first + rows, dtype=np.int64))
+        numbers = pa.array(at)
         times = self.moments.read(table)
         details = self.details.read(table, salt=self.job.salt)
         placed = self.placer.place(table, online=details.online)
@@ -327,7 +347,7 @@ class _Reading:
                 own = pc.and_not(own, pc.and_(short, gone))
         return pc.if_else(own, given, made), np.asarray(own)
 
-    def _refused(self, first: int, table: Any, bad: NDArray[np.int64], rule: NDArray[np.int8]) -> Any:
+    def _refused(self, numbers: NDArray[np.int64], table: Any, bad: NDArray[np.int64], rule: NDArray[np.int8]) -> Any:
         names = list(RULES)
         chosen = table.take(pa.array(bad))
         # The quarantine keeps the row as it came, for people to correct; a victim's reference never stays in the clear.
@@ -345,7 +365,7 @@ class _Reading:
         return pa.Table.from_pydict(
             {
                 "source": [self.job.label] * len(bad),
-                "source_row": (bad + first).tolist(),
+                "source_row": numbers[bad].tolist(),
                 "rule": rules,
                 "reason": [RULES[r] for r in rules],
                 "raw": raw,
@@ -378,7 +398,9 @@ class _Reading:
         }
         return PartReport(
             source=self.job.label,
-            rows_read=tally.rows,
+            rows_read=tally.rows + self.selection.left_out,
+            left_out=self.selection.left_out,
+            where=self.selection.report(),
             incidents=tally.kept,
             quarantined={name: tally.rules[name] for name in RULES if tally.rules[name]},
             places={name: tally.places[name] for name in PLACES},
