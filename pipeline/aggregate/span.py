@@ -22,7 +22,16 @@ import pandas as pd
 
 from pipeline.config import IncidentSource, Periods, PublishedSource
 from pipeline.domain.missing_months import MissingMonths, Span, month_names
-from pipeline.domain.periods import Period, add_months, headline, month_of, month_range
+from pipeline.domain.periods import (
+    Period,
+    WindowKind,
+    add_months,
+    headline,
+    is_partial,
+    month_of,
+    month_range,
+    windows,
+)
 from pipeline.errors import InputError
 from pipeline.tables import Measure
 
@@ -431,18 +440,21 @@ def _cautions(judged: Sequence[_Judged], span: Span, periods: Periods) -> tuple[
             " ".join(sentences)
             + " Windows over a missing month have no rate, change or rank. Add its file, or, if nothing was recorded, "
             f"list the month in {keys}.empty_months."
-            + (f" To show the latest window without a gap, set periods.headline to {whole}." if whole else "")
+            + (f" For a window without a gap, set periods.headline to {whole}." if whole else "")
         )
     return tuple(said)
 
 
 def _whole_window(span: Span, periods: Periods) -> str:
-    """Return the latest window without a gap; empty if there is none."""
+    """Return the latest window without a gap, and the latest as long as wanted if that is another; empty if none is."""
+    covered: dict[str, Any] = {"first_date": span.first, "last_date": span.last, "missing": span.lacking.months}
     try:
-        found = headline(first_date=span.first, last_date=span.last, months=periods.months, missing=span.lacking.months)
+        found = [headline(**covered, months=periods.months)]
     except InputError:
         return ""
-    return found.id
+    every = windows(WindowKind.ROLLING, first=month_of(span.first), last=month_of(span.last), months=periods.months)
+    found += [window for window in every[::-1] if not is_partial(window, **covered)][:1]
+    return " or ".join(dict.fromkeys(window.id for window in found))
 
 
 def _quality(judged: Sequence[_Judged], span: Span) -> list[dict[str, Any]]:

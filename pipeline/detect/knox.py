@@ -229,16 +229,26 @@ def _band(edges: tuple[float, ...], i: int, unit: str) -> str:
 # -------------------------
 
 
+def _dated_points(data: DetectInput) -> pd.DataFrame:
+    """Return the incidents of the headline window whose place and day are known.
+
+    One known to its month only, or that happened online, is near nothing in place and time.
+    """
+    if data.incidents is None:
+        return pd.DataFrame()
+    rows = month_rows(data.incidents, data.window.headline)
+    return rows[(rows["place"] == "point") & (rows["date_precision"] == "day") & ~rows["online"].astype(bool)]
+
+
+def _too_few(data: DetectInput) -> str:
+    """Say that no pair can be made, where that is so."""
+    there = len(_dated_points(data))
+    return "" if there >= 2 else f"two incidents with a point and a day are needed, and the data has {there}"
+
+
 def _near_repeats(data: DetectInput) -> Findings:
     """Build the Knox table of the incidents in the headline window whose place and day are known."""
-    if data.incidents is None:
-        return Findings()
-    settings, period = data.config.detect.knox, data.window.headline
-    rows = month_rows(data.incidents, period)
-    # An incident known to its month only, or that happened online, is near nothing in place and time.
-    rows = rows[(rows["place"] == "point") & (rows["date_precision"] == "day") & ~rows["online"].astype(bool)]
-    if len(rows) < 2:
-        return Findings(choices={"near_repeats": "none: fewer than two incidents with a point and a day"})
+    settings, period, rows = data.config.detect.knox, data.window.headline, _dated_points(data)
     found = knox(
         rows[["easting_m", "northing_m"]].to_numpy(dtype=np.float64),
         days=pd.to_datetime(rows["occurred_on"]).to_numpy().astype("datetime64[D]").astype(np.int64),
@@ -262,4 +272,5 @@ METHOD = Method(
     scope=Scope.RUN,
     switch="detect.knox.enabled",
     run=_near_repeats,
+    obstacle=_too_few,
 )

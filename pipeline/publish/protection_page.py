@@ -18,10 +18,10 @@ __all__ = ["protection_html", "write_protection"]
 
 def _rule_sentences(info: ReleaseInfo, rules: Mapping[str, Any], *, has_density: bool) -> list[tuple[str, str]]:
     """Return the rules in force, each with a short name; rules that do not apply are left out."""
+    missing = [("Months that are missing", " ".join(info.lacking))] if info.lacking else []
     if info.audience == "internal":
-        return [
-            ("Everything is shown", "This folder is the analyst's own. It holds every count and is not for release.")
-        ]
+        own = "This folder is the analyst's own. It holds every count and is not for release."
+        return [("Everything is shown", own), *missing]
     least = int(rules["threshold"])
     found = _counts(rules, least) if least > 1 else [("No threshold", "No count is withheld for being small.")]
     found += [
@@ -51,8 +51,7 @@ def _rule_sentences(info: ReleaseInfo, rules: Mapping[str, Any], *, has_density:
             ),
         )
     )
-    if info.lacking:
-        found.append(("Months that are missing", " ".join(info.lacking)))
+    found += missing
     if rules["scope"]:
         found.append(("Places", f"This folder covers {', '.join(rules['scope'])}, beside the totals of the region."))
     return found
