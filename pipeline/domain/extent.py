@@ -1,6 +1,8 @@
 """How much of the data lies inside the areas: where much of it does not, every count says which part it speaks of."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 __all__ = ["NOTED_PCT", "Extent"]
 
@@ -10,6 +12,15 @@ NOTED_PCT = 2.0  # below, it is points on the border and slips; above, the files
 @dataclass(frozen=True, slots=True)
 class Extent:
     """Incidents of the data, and how many of them lie outside all areas.
+
+    Attributes
+    ----------
+    incidents
+        All incidents of the data.
+    outside
+        Those with a point outside all areas.
+    uncounted
+        Others in no total: in areas that are not covered, or with nothing that says they are inside.
 
     Examples
     --------
@@ -21,6 +32,17 @@ class Extent:
 
     incidents: int = 0
     outside: int = 0
+    uncounted: int = 0
+
+    @classmethod
+    def of_quality(cls, quality: Mapping[str, Any]) -> "Extent":
+        """Read it from the content of quality.json; published counts have no points, so none of them lies outside."""
+        account, without = quality["accounting"], quality.get("without_a_place", {})
+        return cls(
+            incidents=account.get("incidents", 0),
+            outside=account.get("incidents_outside_areas", 0),
+            uncounted=account.get("incidents_not_covered", 0) + without.get("in_no_total", 0),
+        )
 
     @property
     def outside_pct(self) -> float:
@@ -35,7 +57,7 @@ class Extent:
     @property
     def inside_words(self) -> str:
         """How many lie inside, in a clause, for the data owner alone."""
-        inside = self.incidents - self.outside
+        inside = self.incidents - self.outside - self.uncounted
         return f"{inside:,} of {self.incidents:,} incidents in the data ({self._pct(inside)}) lie inside the areas"
 
     def caution(self) -> str:

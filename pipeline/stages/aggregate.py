@@ -212,11 +212,10 @@ def _merge(context: Context, record: dict[str, Any], folders: list[Path]) -> tup
         tables[name].to_parquet(context.work(f"{name}.parquet"), index=False, compression="zstd")
     snapped, moved = _snapped(context, record, at, repeated=quality["repeated_coordinates"])
     quality["repeated_coordinates"] |= snapped
-    account = quality["accounting"]
-    outside = Extent(account["incidents"], account["incidents_outside_areas"]).caution()
-    context.first_cautions += [outside] if outside else []
     left_out_rows, nowhere = _unplaced(context, record, places)
     quality["without_a_place"] |= left_out_rows
+    outside = Extent.of_quality(quality).caution()
+    context.first_cautions += [outside] if outside else []
     named = {
         "levels": levels.quality,
         "scarce_boroughs": scarce,

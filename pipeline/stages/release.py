@@ -77,15 +77,9 @@ def _load(context: Context) -> Detected:
         known_tables=read_known_tables(context) if settings.known_tables else None,
         facets=pd.read_parquet(facets) if facets.is_file() else None,
         denominators=people if len(people) else None,
-        extent=_extent(context),
+        extent=Extent.of_quality(read_json(context.folder / "quality.json")),
         levels=read_json(context.work("levels.json")),
     )
-
-
-def _extent(context: Context) -> Extent:
-    """Return how much of the data lies inside the areas; published counts have no points outside."""
-    account = read_json(context.folder / "quality.json")["accounting"]
-    return Extent(account.get("incidents", 0), account.get("incidents_outside_areas", 0))
 
 
 def _examine(context: Context, detected: Detected, profile: Profile, previous: list[PreviousRelease]) -> Passed:

@@ -34,3 +34,13 @@ def test_only_the_owner_of_the_data_reads_numbers(incidents: int, outside: int) 
         inside = f"{incidents - extent.outside:,} of {incidents:,}"
         assert inside in extent.note(exact=True)
         assert inside in extent.caution()
+
+
+def test_rows_that_no_total_holds_are_not_said_to_lie_inside() -> None:
+    # Of 200, 60 lie outside, 5 in an area that is not covered, and of 15 nothing says where they were.
+    quality = {
+        "accounting": {"incidents": 200, "incidents_outside_areas": 60, "incidents_not_covered": 5},
+        "without_a_place": {"in_no_total": 15},
+    }
+    assert "120 of 200 incidents in the data (60 %) lie inside" in Extent.of_quality(quality).note(exact=True)
+    assert Extent.of_quality({"accounting": {"rows_read": 9}}) == Extent()
