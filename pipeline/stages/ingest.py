@@ -170,13 +170,13 @@ def _incidents(context: Context, areas: AreaSet, areas_key: str) -> dict[str, An
             read,
             rules=_rules(context.config),
             into=context.work("incidents"),
+            left_out=context.work("left_out.parquet"),
             memory_limit_mb=context.config.run.memory_limit_mb,
         )
     account = settled.account(read)
     lost = summed(account.values())
     whole = {replaced.label for replaced in settled.replaced_files}
 
-    write_table(context.work("left_out.parquet"), settled.table, settled.left_out)
     refused = [pd.read_parquet(job.quarantine_out) for job in jobs if job.label not in whole]
     table = pd.concat([*refused, settled.refused], ignore_index=True)
     write_table(

@@ -221,8 +221,9 @@ def test_a_month_of_london_falls_in_the_wards_the_police_name(real_data: Path, t
     raw = csv(path)
     assert report.rows_read == report.incidents == len(raw)
     part = readers.Part(tmp_path / "part.parquet", readers.Edition(report.source, path.name), report)
-    settled = readers.settle([part], rules={"police": readers.SourceRules()}, into=tmp_path / "settled")
-    assert len(settled.left_out) == len(raw) - raw["id"].nunique()
+    into, left_out = tmp_path / "settled", tmp_path / "left_out.parquet"
+    readers.settle([part], rules={"police": readers.SourceRules()}, into=into, left_out=left_out)
+    assert len(pd.read_parquet(left_out)) == len(raw) - raw["id"].nunique()
     kept = pd.read_parquet(tmp_path / "settled" / "part.parquet")
     assert kept["incident_id"].is_unique
     named = raw.groupby("id")["queried_ward"].agg(set)

@@ -129,7 +129,12 @@ def settle(found: Sequence[Read], into: Path, **rules: Any) -> readers.Settled:
     """Settle which rows of files that were read count; `rules` are those of every source."""
     parts = [readers.Part(f.part, readers.Edition(f.report.source, f.report.source), f.report) for f in found]
     names = {part.source for part in parts}
-    return readers.settle(parts, rules={name: readers.SourceRules(**rules) for name in names}, into=into)
+    return readers.settle(
+        parts,
+        rules={name: readers.SourceRules(**rules) for name in names},
+        into=into,
+        left_out=into.with_name(f"{into.name}-left-out.parquet"),
+    )
 
 
 def settled_account(found: Sequence[Read], settled: readers.Settled) -> dict[str, Any]:

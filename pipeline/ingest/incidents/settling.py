@@ -51,6 +51,7 @@ LEFT_OUT = Table(
     "Rows that are no incident of their own because another row has their id.",
 )
 MOST_CONFLICTS = 0.01  # share of a source's ids that may conflict without an answer
+_BATCH_ROWS = 1 << 17
 _SAMPLE_ROWS = 200
 _LISTED = 3
 # 2.4E+11: what a spreadsheet makes of a long number. Several numbers become one text.
@@ -142,7 +143,7 @@ class Settled:
     Attributes
     ----------
     left_out
-        One row per row left out for its id (the contract LEFT_OUT), sorted by source and row.
+        Parquet file with one row per row left out for its id (the contract LEFT_OUT), sorted by source and row.
     replaced_files
         Files of which no row counts.
     replaced_months
@@ -165,7 +166,7 @@ class Settled:
         By file, a digest of what it lost or gained; files without one stayed as they were read.
     """
 
-    left_out: pd.DataFrame
+    left_out: Path
     replaced_files: list[Replaced] = field(default_factory=list)
     replaced_months: dict[str, dict[int, int]] = field(default_factory=dict)
     fates: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -178,11 +179,6 @@ class Settled:
     unsettled: dict[str, int] = field(default_factory=dict)
     equal: dict[str, tuple[int, int]] = field(default_factory=dict)
     changes: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def table(self) -> Table:
-        """The contract of `left_out`."""
-        return LEFT_OUT
 
     def rows(self, fate: Fate) -> int:
         """Rows left out for their id with one fate."""
@@ -215,7 +211,7 @@ _BESIDE_CATEGORIES = tuple(c for c in _CONTENT if c != "categories")
 
 
 def settle(
-    parts: Sequence[Part], *, rules: Mapping[str, SourceRules], into: Path, memory_limit_mb: int = 1000
+    parts: Sequence[Part], *, rules: Mapping[str, SourceRules], into: Path, left_out: Path, memory_limit_mb: int = 1000
 ) -> Settled:
     """Settle which rows count, and write the parts without the others.
 
@@ -228,6 +224,8 @@ def settle(
         Settings by name of source.
     into
         Folder for the settled parts, under their names.
+    left_out
+        Parquet file to write: what was left out because another row has its id.
     memory_limit_mb
         Memory of the database, in MB.
 
@@ -241,8 +239,9 @@ def settle(
     if len({p.path.name for p in parts}) < len(parts):
         raise InputError("parts to settle must have different file names")
     into.mkdir(parents=True, exist_ok=True)
-    settled = Settled(LEFT_OUT.empty())
+    settled = Settled(left_out)
     if not parts:
+        _write_left_out(left_out, ())
         return settled
     ranks: dict[str, int | None] = {}
     for name, of_source in _by_source(parts).items():
@@ -281,6 +280,10 @@ _HAS_OWN = "incident_id <> concat(source, '#', source_row)"
 def _hashed(columns: Sequence[str]) -> str:
     # Compared only between rows of one id, or counted for a caution: 64 bits are enough.
     return f"hash({', '.join(identifier(c) for c in columns)})"
+
+
+# By file: rows whose categories are to be replaced, ascending, and their new categories.
+Merged = dict[str, tuple[NDArray[np.int64], Any]]
 
 
 @dataclass(slots=True)
@@ -357,7 +360,7 @@ class _Database:
 
     # Ids that repeat.
 
-    def settle_ids(self, settled: Settled) -> dict[str, dict[int, str]]:
+    def settle_ids(self, settled: Settled) -> Merged:
         """Settle ids that repeat; return the categories of rows that others were merged into, by file and row."""
         key = f"hash({_ORIGIN}, incident_id)"
         # Numbers first, which are a quarter of the work: texts are compared only where their numbers meet.
@@ -366,6 +369,7 @@ class _Database:
             "GROUP BY 1 HAVING count(*) > 1"
         )
         if not self.ask("SELECT 1 FROM seen LIMIT 1"):
+            _write_left_out(settled.left_out, ())
             return {}
         self.connection.execute(f"""
             CREATE TEMP TABLE met AS
@@ -404,15 +408,16 @@ class _Database:
         """)
         self._require_answers(settled)
         columns = ", ".join(LEFT_OUT.names)
-        settled.left_out = LEFT_OUT.conform(self.frame(f"SELECT {columns} FROM judged ORDER BY source, source_row"))
+        # Batch by batch: where a file repeats another there are as many as it has rows.
+        rows = self.connection.sql(f"SELECT {columns} FROM judged ORDER BY source, source_row")
+        _write_left_out(settled.left_out, rows.to_arrow_reader(_BATCH_ROWS))
         fates: dict[str, dict[str, int]] = defaultdict(dict)
         for source, fate, rows in self.ask("SELECT source, fate, count(*) FROM judged GROUP BY ALL ORDER BY ALL"):
             fates[source][fate] = int(rows)
         settled.fates = dict(fates)
         return self._merged()
 
-    def _merged(self) -> dict[str, dict[int, str]]:
-        merged: dict[str, dict[int, str]] = defaultdict(dict)
+    def _merged(self) -> Merged:
         sql = f"""
             WITH rows AS (SELECT * FROM judged WHERE fate = '{Fate.MERGED}'), texts AS (
                 SELECT kept_source, kept_row, categories FROM rows
@@ -421,11 +426,16 @@ class _Database:
             ), ids AS (
                 SELECT DISTINCT kept_source, kept_row, unnest(string_split(categories, ';')) AS id FROM texts
             )
-            SELECT kept_source, kept_row, string_agg(id, ';' ORDER BY id) FROM ids WHERE id <> '' GROUP BY ALL
+            SELECT kept_source, kept_row, string_agg(id, ';' ORDER BY id) AS categories
+            FROM ids WHERE id <> '' GROUP BY 1, 2 ORDER BY 1, 2
         """
-        for source, row, categories in self.ask(sql):
-            merged[source][int(row)] = str(categories)
-        return dict(merged)
+        found = self.connection.sql(sql).to_arrow_table()
+        texts = found["categories"].combine_chunks().dictionary_encode()
+        numbers = found["kept_row"].to_numpy()
+        return {
+            source: (numbers[rows], texts.take(pa.array(rows)))
+            for source, rows in _rows_by_text(found["kept_source"].combine_chunks())
+        }
 
     def _own_rows(self, origin: str) -> int:
         ((rows,),) = self.ask(f"SELECT count(*) FROM {self.scan} WHERE {_HAS_OWN} AND {_ORIGIN} = {literal(origin)}")
@@ -605,15 +615,12 @@ def _write(
     settled: Settled,
     *,
     gone: Mapping[str, Mapping[int, int]],
-    merged: Mapping[str, Mapping[int, str]],
+    merged: Merged,
     late: Mapping[str, set[int]],
     into: Path,
 ) -> None:
     whole = {r.label for r in settled.replaced_files}
-    lost = {
-        str(label): rows["source_row"].to_numpy(dtype=np.int64)
-        for label, rows in settled.left_out.groupby("source", sort=True)
-    }
+    lost = _lost(settled.left_out)
     refused: list[dict[str, Any]] = []
     for part in parts:
         label, target = part.label, into / part.path.name
@@ -627,10 +634,10 @@ def _write(
         if label not in lost and label not in merged and label not in gone and not has_late:
             _link(part.path, target)
             continue
-        rows_lost = lost.get(label, np.array([], dtype=np.int64))
-        change = _Change(rows_lost, merged.get(label, {}), set(gone.get(label, {})), after)
-        rows = _rewrite(part.path, target, change)
-        refused += [_refusal(row) for row in rows]
+        none = np.array([], dtype=np.int64)
+        rows, texts = merged.get(label, (none, pa.array([], pa.string())))
+        change = _Change(lost.get(label, none), rows, texts, set(gone.get(label, {})), after)
+        refused += [_refusal(row) for row in _rewrite(part.path, target, change)]
         settled.changes[label] = change.digest
     settled.refused = QUARANTINE.conform(pd.DataFrame(refused, columns=list(QUARANTINE.names)))
 
@@ -640,15 +647,19 @@ class _Change:
     """What a part loses or gains: rows by number, categories by row, rows by month replaced or refused."""
 
     lost: NDArray[np.int64]
-    merged: Mapping[int, str]
+    merged: NDArray[np.int64]
+    categories: Any
     gone: set[int]
     late: set[int]
 
     @property
     def digest(self) -> str:
         """A short text that differs where the change differs."""
-        rest = json.dumps([sorted(self.merged.items()), sorted(self.gone), sorted(self.late)])
-        return hashlib.sha256(self.lost.tobytes() + rest.encode()).hexdigest()
+        rest = json.dumps([sorted(self.gone), sorted(self.late)])
+        made = hashlib.sha256(rest.encode())
+        for content in (self.lost.tobytes(), self.merged.tobytes(), "\n".join(self.categories.to_pylist()).encode()):
+            made.update(len(content).to_bytes(8, "big") + content)
+        return made.hexdigest()
 
 
 def _rewrite(part: Path, target: Path, change: _Change) -> list[dict[str, Any]]:
@@ -657,7 +668,6 @@ def _rewrite(part: Path, target: Path, change: _Change) -> list[dict[str, Any]]:
     new = target.with_name(f".{target.name}.new")
     refused: list[dict[str, Any]] = []
     gone, late = (np.array(sorted(months), dtype=np.int64) for months in (change.gone, change.late))
-    merged = np.array(sorted(change.merged), dtype=np.int64)
     with pq.ParquetFile(part) as file, PartWriter(new, incidents_schema()) as writer:
         for group in range(file.num_row_groups):
             table = file.read_row_group(group).cast(incidents_schema())
@@ -665,11 +675,9 @@ def _rewrite(part: Path, target: Path, change: _Change) -> list[dict[str, Any]]:
             kept = ~np.isin(rows, change.lost) & ~np.isin(months, gone)
             too_late = kept & np.isin(months, late)
             refused += table.filter(pa.array(too_late)).to_pylist()
-            at = np.flatnonzero(np.isin(rows, merged))
-            if len(at):
-                texts = pa.array([change.merged[int(rows[i])] for i in at], pa.string())
-                mask = np.zeros(len(rows), dtype=bool)
-                mask[at] = True
+            mask = np.isin(rows, change.merged)
+            if mask.any():
+                texts = change.categories.take(pa.array(np.searchsorted(change.merged, rows[mask]))).cast(pa.string())
                 place = table.schema.get_field_index("categories")
                 column = pc.replace_with_mask(table["categories"].combine_chunks(), pa.array(mask), texts)
                 table = table.set_column(place, table.schema.field(place), column)
@@ -688,6 +696,32 @@ def _refusal(row: Mapping[str, Any]) -> dict[str, Any]:
         "reason": RULES["date_outlier"],
         "raw": json.dumps(raw, ensure_ascii=False),
     }
+
+
+def _write_left_out(path: Path, batches: Iterable[Any]) -> None:
+    types = {"string": pa.string(), "int": pa.int64()}
+    schema = pa.schema([pa.field(c.name, types[c.kind]) for c in LEFT_OUT.columns])
+    with pq.ParquetWriter(path, schema, compression="zstd", compression_level=1, store_schema=False) as writer:
+        for batch in batches:
+            writer.write_table(pa.Table.from_batches([batch]).cast(schema))
+
+
+def _lost(left_out: Path) -> dict[str, NDArray[np.int64]]:
+    """Read which rows each file loses."""
+    found: dict[str, list[NDArray[np.int64]]] = defaultdict(list)
+    with pq.ParquetFile(left_out) as file:
+        for batch in file.iter_batches(_BATCH_ROWS, columns=["source", "source_row"]):
+            numbers = batch.column(1).to_numpy()
+            for source, rows in _rows_by_text(batch.column(0)):
+                found[source].append(numbers[rows])
+    return {source: np.concatenate(numbers) for source, numbers in found.items()}
+
+
+def _rows_by_text(column: Any) -> list[tuple[str, NDArray[np.int64]]]:
+    """Return each distinct text of an Arrow column with the positions it stands at."""
+    made = column.dictionary_encode()
+    codes = np.asarray(made.indices)
+    return [(text, np.flatnonzero(codes == code)) for code, text in enumerate(made.dictionary.to_pylist())]
 
 
 def _link(part: Path, target: Path) -> None:
