@@ -112,21 +112,33 @@ def run(
 @app.command()
 def check(
     config: _ConfigOption = Path("config.yaml"),
+    rows: Annotated[
+        int, typer.Option(min=0, help="Rows to read of each source, shared out over its files; 0 reads headers alone.")
+    ] = 10_000,
     as_json: _JsonOption = False,
     debug: _DebugOption = False,
 ) -> None:
-    """Read the configuration, find every file and column, and say what a run would do; write nothing.
+    """Find every file and column, try the first rows of each source, and say what a run would do; write nothing.
 
     Example: hotspots check --config config.yaml
     """
     from pipeline.commands.terminal import print_check
     from pipeline.config.loading import load_config
     from pipeline.stages.checks import check_inputs, settings_cautions
-    from pipeline.stages.freshness import stage_states
+    from pipeline.stages.freshness import states_of
+    from pipeline.stages.trial import Trial, try_rows
+    from pipeline.storage.manifest import Fingerprints
 
     settings = load_config(config)
-    files = check_inputs(settings, config.resolve().parent)
-    print_check(settings, files, stage_states(config), settings_cautions(settings), as_json=as_json)
+    base = config.resolve().parent
+    files = check_inputs(settings, base)
+    folder = base / settings.run.output_dir / settings.run.name
+    prints = Fingerprints(folder / "manifest.json")
+    states = states_of(settings, base, folder, prints)
+    trial = try_rows(settings, base, rows=rows, checksums=prints.checksums) if rows else Trial()
+    print_check(settings, files, states, settings_cautions(settings), trial, as_json=as_json)
+    if trial.error is not None:
+        raise trial.error
 
 
 @app.command()

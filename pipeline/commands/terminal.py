@@ -3,7 +3,7 @@
 import contextlib
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from pipeline.storage.manifest import cautions_in
 if TYPE_CHECKING:
     from pipeline.backtest import BacktestResult
     from pipeline.stages.attempts import Attempt
+    from pipeline.stages.trial import Trial
 
 __all__ = ["print_backtest", "print_check", "print_outcome", "print_quarantine", "print_stages", "progress_bar"]
 
@@ -135,10 +136,12 @@ def print_check(
     files: Sequence[Path],
     states: Sequence[State],
     cautions: Sequence[str],
+    trial: "Trial",
     *,
     as_json: bool,
 ) -> None:
-    """Say which files would be read, which stages would run, and what is allowed and yet hardly meant."""
+    """Say which files would be read, what their first rows hold, which stages would run, and what to look at."""
+    cautions = [*cautions, *trial.cautions]
     stale = [state.stage.name for state in states if not state.fresh]
     if as_json:
         _emit(
@@ -148,20 +151,91 @@ def print_check(
                     "stale": stale,
                     "profiles": [p.name for p in config.profiles],
                     "cautions": list(cautions),
+                    "sources": trial.sources,
+                    "every_row_read": trial.whole,
+                    "error": None if trial.error is None else str(trial.error),
                 },
                 indent=2,
+                ensure_ascii=False,
             )
         )
         return
     console = _console()
-    console.print(
-        f"[bold]{escape(config.run.title)}[/bold], run {config.run.name}: the configuration and the columns are sound."
-    )
+    sound = "the configuration and the columns are sound" if trial.error is None else "a run would stop"
+    console.print(f"[bold]{escape(config.run.title)}[/bold], run {config.run.name}: {sound}.")
     for file in files:
         console.print(f"  {escape(_shown(file))}  {_size(file.stat().st_size)}")
+    for source in trial.sources:
+        _print_source(console, source)
     would = ", ".join(stale) or "nothing, all is fresh"
     console.print(f"Profiles: {', '.join(p.name for p in config.profiles)}. Would run: {would}.")
     _print_cautions(console, cautions)
+
+
+_FEW = 12  # names or months in a line
+
+
+def _print_source(console: Console, source: Mapping[str, Any]) -> None:
+    """Say what the rows of a source that were read hold."""
+    limit, files = source["rows_per_file"], source["files"]
+    many = "1 file" if files == 1 else f"{files} files"
+    rows = f"{source['rows_read']:,} rows"
+    read = f"all {rows}" if source["all_rows"] else f"{rows} (the first {limit:,} of each file)"
+    console.print(f"\n[bold]{escape(source['source'])}[/bold]: {many}, {read}, {source['incidents']:,} kept")
+    lines: list[tuple[str, str]] = [
+        ("columns", _listed([f"{role} = {name}" for role, name in source["columns"].items()], every=True)),
+        ("dates", "; ".join(source["dates"]) + _in_brackets(source.get("date_forms", ()))),
+    ]
+    for rule in source["refused"]:
+        values = f", for example {' | '.join(rule['examples'])}" if rule["examples"] else ""
+        lines.append(("refused", f"{rule['rule']} {rule['rows']:,} ({rule['pct']:g} %){values}. {rule['reason']}"))
+    if not source["refused"]:
+        lines.append(("refused", "none"))
+    if source.get("points"):
+        lines.append(
+            (
+                "places",
+                f"{source['points']:,} points, {source['inside_pct']:g} % inside the areas; they reach "
+                f"{_box(source['points_extent_m'])}, the areas {_box(source['areas_extent_m'])}"
+                + (f"; {source['outside']:,} outside: {_box(source['outside_extent_m'])}" if source["outside"] else ""),
+            )
+        )
+    elif "points" in source:
+        lines.append(("places", "no row has a point"))
+    months = [f"{month} {count:,}" for month, count in source["months"].items()]
+    lines.append(("months", _listed(months)))
+    if source["months_without_rows"]:
+        lines.append(("no rows in", _listed(source["months_without_rows"])))
+    lines += [
+        (f"empty {level}", f"{len(empty):,} without a row: {_listed(empty)}")
+        for level in ("boroughs", "wards")
+        if (empty := source.get(f"{level}_without_incidents"))
+    ]
+    lines.append(("categories", _listed([f"{c} {n:,}" for c, n in source["categories"].items()]) or "none"))
+    if source["unknown_categories"]:
+        lines.append(("unknown", _listed([f"{c!r} {n:,}" for c, n in source["unknown_categories"].items()])))
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column()
+    table.add_column(overflow="fold")
+    for name, words in lines:
+        table.add_row(f"  {name}", escape(words))
+    console.print(table)
+
+
+def _in_brackets(words: Sequence[str]) -> str:
+    return f" ({_listed(words)})" if words else ""
+
+
+def _listed(words: Sequence[str], *, every: bool = False) -> str:
+    """List words; of many the first and the last, which say where a series begins and ends."""
+    if every or len(words) <= _FEW:
+        return ", ".join(words)
+    return f"{', '.join(words[: _FEW - 2])}, ... ({len(words) - _FEW:,} more), {', '.join(words[-2:])}"
+
+
+def _box(bounds: Sequence[int]) -> str:
+    west, south, east, north = bounds
+    return f"{west:,} to {east:,} east, {south:,} to {north:,} north"
 
 
 def print_stages(states: Sequence[State], *, as_json: bool) -> None:

@@ -31,7 +31,8 @@ class Progress(Protocol):
 class Context:
     """One run in the making.
 
-    `folder` is being built; `last` is the last complete run, or None; `checksums` are the SHA-256 of all input files.
+    `folder` is being built; `last` is the last complete run, or None; `checksums` are the SHA-256 of all input files;
+    `rows` says how many rows are read of each file of a source, by its name, in a trial (`trial`): a run reads all.
     A stage adds what it chose to `choices` and what it counted to `counters`; what a person should look
     at before the outputs are used is a sentence in `cautions`, or in `first_cautions` if it bears on every number. All
     go into the manifest, and none into a release.
@@ -45,6 +46,7 @@ class Context:
     progress: Progress
     salt: bytes
     checksums: Mapping[Path, str]
+    rows: Mapping[str, int] = field(default_factory=dict)
     choices: dict[str, Any] = field(default_factory=dict)
     counters: dict[str, Any] = field(default_factory=dict)
     first_cautions: list[str] = field(default_factory=list)

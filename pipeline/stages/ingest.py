@@ -274,6 +274,7 @@ def _jobs(context: Context, areas: AreaSet, areas_key: str) -> list[ReadJob]:
                 salt=context.salt,
                 label=label,
                 today=today,
+                rows=context.rows.get(source.name),
             )
         )
     return sorted(jobs, key=lambda job: job.label)

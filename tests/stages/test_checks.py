@@ -18,6 +18,7 @@ from pipeline.ingest.quality import coverage_caution, scarce
 from pipeline.publish.words import choice_name, counters_text
 from pipeline.stages.checks import check_inputs, settings_cautions
 from pipeline.stages.runner import Outcome, run
+from pipeline.stages.trial import Trial
 from tests.kit.city import X0, Y0, write_city
 
 INTERNAL = {
@@ -260,7 +261,7 @@ def test_the_licence_of_a_template_is_a_placeholder(tmp_path: Path, capsys: pyte
         assert settings["page"]["licence"] == LICENCE_TO_WRITE
         assert "not_covered" in settings["areas"]
     config = load_config(write_city(tmp_path, **{"page.licence": LICENCE_TO_WRITE}))
-    print_check(config, [], [], settings_cautions(config), as_json=True)
+    print_check(config, [], [], settings_cautions(config), Trial(), as_json=True)
     (caution,) = json.loads(capsys.readouterr().out)["cautions"]
     assert caution == "page.licence is still the template's text and would be printed on public pages: write yours."
     assert settings_cautions(load_config(write_city(tmp_path))) == []

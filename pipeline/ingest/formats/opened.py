@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -260,6 +260,10 @@ class Opened:
     crs: Any = None
     beyond_degrees: bool = False
     facts: Mapping[str, str] = field(default_factory=dict)
+
+    def first_rows(self, rows: int | None) -> "Opened":
+        """Return the same input with its first rows alone; with all where `rows` is None."""
+        return self if rows is None else replace(self, scan=f"(SELECT * FROM {self.scan} LIMIT {int(rows)})")
 
     def distinct(self, connection: Any, expression: str) -> dict[str, int]:
         """Rows per distinct value of an expression over the columns, blanks included as an empty text."""

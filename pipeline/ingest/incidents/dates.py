@@ -335,6 +335,8 @@ class DateColumn:
         midnight, which is what a date turns into when it is saved as a date with time.
     offsets
         Offsets from UTC among the times examined.
+    forms
+        Forms of the first dates, the most frequent first, for people: `yyyy-mm-dd`.
     """
 
     column: int
@@ -347,6 +349,7 @@ class DateColumn:
     moves: bool = True
     hours: bool = True
     offsets: frozenset[int] = frozenset()
+    forms: tuple[str, ...] = ()
 
     def more(self, name: str) -> dict[str, str]:
         """Expressions of the date and of the time behind it."""
@@ -638,6 +641,35 @@ def plan_moments(
     )
 
 
+def forms_of(texts: Sequence[str], *, day_first: bool | None) -> tuple[str, ...]:
+    """Return the forms of dates as people write them, the most frequent first.
+
+    Examples
+    --------
+    >>> forms_of(["2024-01-03", "2024-02-04", "03/01/2024", "3 Jan 2024", ""], day_first=True)
+    ('yyyy-mm-dd', 'dd/mm/yyyy', 'd mmm yyyy')
+    """
+    met = Counter(_form(text.strip(), day_first=day_first) for text in texts if text.strip())
+    return tuple(form for form, _ in met.most_common())
+
+
+def _form(text: str, *, day_first: bool | None) -> str:
+    parts = re.split(r"([^0-9A-Za-z]+)", text)
+    if re.fullmatch(r"(19|20)\d{4}(\d\d)?", text):
+        return "yyyymmdd"[: len(text)]
+    if not text[:1].isdigit() or sum(part.isdigit() for part in parts) < len(parts[::2]) - 1:
+        return re.sub(r"[A-Za-z]+", "text", re.sub(r"[0-9]", "9", text))
+    # What stands first is a year of four digits, else the day or the month as the column was settled.
+    letters = ["yyyy", "mm", "dd"] if len(parts[0]) == len("yyyy") else ["mm", "dd", "yyyy"]
+    if letters[0] == "mm" and (day_first or any(part.isalpha() for part in parts)):
+        letters = ["dd", "mm", "yyyy"]
+    out = []
+    for at, part in enumerate(parts):
+        letter = letters[at // 2] if at // 2 < len(letters) else "9"
+        out.append(part if at % 2 else ("m" * min(len(part), 4) if part.isalpha() else letter[0] * len(part)))
+    return "".join(out)
+
+
 def _plan_column(
     opened: Opened,
     role: str,
@@ -669,7 +701,8 @@ def _plan_column(
         False: f"month first ({exam.month_first} rows read no other way)",
     }
     note = f"{words[order]}, stated" if source.day_first is not None else words[order]
-    planned = DateColumn(column, separator, order, None, whole, note, missing)
+    forms = forms_of([text.split(separator)[0] if separator else text for text in first], day_first=order)
+    planned = DateColumn(column, separator, order, None, whole, note, missing, forms=forms)
     return _with_times(planned, opened, local=local, connection=connection) if separator else planned
 
 

@@ -72,6 +72,8 @@ class ReadJob:
         What the `source` column says (see `source_labels`).
     today
         ISO date after which a date lies in the future, unless the source gives last_date.
+    rows
+        How many rows to read, from the first; None for all.
     """
 
     path: Path
@@ -83,6 +85,7 @@ class ReadJob:
     salt: bytes
     label: str
     today: str
+    rows: int | None = None
 
     @property
     def key(self) -> str:
@@ -124,7 +127,7 @@ def _read(job: ReadJob, connection: Any, *, folder: Path) -> PartReport:
     whole = False
     reader = row_reader(job.path, stated=source.format)
     while True:
-        opened = reader.open_rows(job.path, how)
+        opened = reader.open_rows(job.path, how).first_rows(job.rows)
         try:
             with header_explained(job.path, role_columns(source), how):
                 roles = find_roles(opened, source=source)
@@ -393,6 +396,7 @@ class _Reading:
             ),
             "operation": self.placer.operation,
             "dates": self.moments.occurred.note,
+            "date_forms": list(self.moments.occurred.forms),
             "times": self.moments.note,
             "last_date": self.moments.last_date,
         }
