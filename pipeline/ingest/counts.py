@@ -251,8 +251,9 @@ def read_lookup(
     if areas.lookup is None:
         return {}
     path = existing(areas.lookup, base=base, what="areas.lookup")
-    with header_explained(path, LOOKUP_COLUMNS, Opening(path.parent, limits, whole=True)):
-        table = table_reader(path).read_table(path, encoding="utf-8", limits=limits, scratch=scratch)
+    reader = table_reader(path)
+    with header_explained(path, LOOKUP_COLUMNS, Opening(path.parent, limits, whole=True), reader=reader):
+        table = reader.read_table(path, encoding="utf-8", limits=limits, scratch=scratch)
         places = find_columns(LOOKUP_COLUMNS, list(table.columns), file=path.name)
     old, new = (table.iloc[:, at].str.strip() for at in places)
     pairs = sorted(set(zip(old, new, strict=True)))
@@ -302,10 +303,10 @@ def read_counts(
         If the file or a column is missing, or a category is unknown and that is configured to be an error.
     """
     label = label or f"{source.name}/{path.name}"
-    raw = table_reader(path).read_table(path, encoding=source.encoding, limits=config.run, faults=True, scratch=scratch)
-    with header_explained(
-        path, count_columns(source), Opening(path.parent, config.run, encoding=source.encoding, whole=True)
-    ):
+    reader = table_reader(path)
+    raw = reader.read_table(path, encoding=source.encoding, limits=config.run, faults=True, scratch=scratch)
+    how = Opening(path.parent, config.run, encoding=source.encoding, whole=True)
+    with header_explained(path, count_columns(source), how, reader=reader):
         texts = _named(raw, source=source, file=path.name)
     sorter = Lookup(config.categories)
     codes = {str(c): str(v) for c, v in zip(areas_table["area_code"], areas_table["level"], strict=True)}

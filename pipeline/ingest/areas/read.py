@@ -119,8 +119,9 @@ def _read(
 ) -> tuple[dict[str, int], dict[str, Any]]:
     path = existing(settings.path, base=base, what="areas.population")
     wanted = population_columns(settings)
-    with header_explained(path, wanted, Opening(path.parent, limits, encoding=settings.encoding, whole=True)):
-        table = table_reader(path).read_table(path, encoding=settings.encoding, limits=limits, scratch=scratch)
+    reader, how = table_reader(path), Opening(path.parent, limits, encoding=settings.encoding, whole=True)
+    with header_explained(path, wanted, how, reader=reader):
+        table = reader.read_table(path, encoding=settings.encoding, limits=limits, scratch=scratch)
         code_at, value_at = find_columns(wanted, list(table.columns), file=path.name)
     found: dict[str, int] = {}
     unknown: list[str] = []

@@ -113,12 +113,12 @@ def require_text_columns(
     with tempfile.TemporaryDirectory(prefix="hotspots-") as folder:
         how = Opening(Path(folder), limits, encoding=encoding, whole=True)
         reader = table_reader(path)
-        with header_explained(path, wanted, how):
+        with header_explained(path, wanted, how, reader=reader):
             find_columns(wanted, reader.read_header(path, how).columns, file=path.name)
 
 
 @contextmanager
-def header_explained(path: Path, wanted: Sequence[tuple[str, str]], how: Opening) -> Iterator[None]:
+def header_explained(path: Path, wanted: Sequence[tuple[str, str]], how: Opening, *, reader: Reader) -> Iterator[None]:
     """Answer a refusal of a text table with the line of its header, where a report has lines above it.
 
     Parameters
@@ -129,6 +129,8 @@ def header_explained(path: Path, wanted: Sequence[tuple[str, str]], how: Opening
         Configuration key and name of each column that is asked for.
     how
         How it is opened: encoding, separator and limits.
+    reader
+        What reads it; only text has lines above its header.
 
     Raises
     ------
@@ -138,8 +140,7 @@ def header_explained(path: Path, wanted: Sequence[tuple[str, str]], how: Opening
     try:
         yield
     except InputError as error:
-        inner = path.with_suffix("") if path.suffix.casefold() == ".gz" else path
-        if _offering("read_table", inner, otherwise=_TEXT) is not _module(_TEXT) or not path.is_file():
+        if reader is not _module(_TEXT):
             raise
         with tempfile.TemporaryDirectory(prefix="hotspots-") as folder:
             try:

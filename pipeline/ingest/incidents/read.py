@@ -129,7 +129,7 @@ def _read(job: ReadJob, connection: Any, *, folder: Path) -> PartReport:
     while True:
         opened = reader.open_rows(job.path, how).first_rows(job.rows)
         try:
-            with header_explained(job.path, role_columns(source), how):
+            with header_explained(job.path, role_columns(source), how, reader=reader):
                 roles = find_roles(opened, source=source)
             reading = _Reading(
                 job,
@@ -185,7 +185,7 @@ def require_incident_columns(
         header = reader.read_header(path, how)
     opened = Opened(path.name, header.columns, scan="", has_geometry=header.has_geometry)
     wanted = [*role_columns(source), *category_columns(categories), *where_columns(source)]
-    with header_explained(path, wanted, how):
+    with header_explained(path, wanted, how, reader=reader):
         find_columns(wanted, header.columns, file=path.name)
         roles = find_roles(opened, source=source)
     plan_sorting(opened, roles=roles, source=source, categories=categories)
