@@ -327,7 +327,8 @@ def settle_span(sources: Sequence[SourceMonths], *, periods: Periods, first_date
     """
     if not first_date:
         raise InputError(
-            "no row has a usable date inside the areas: see `hotspots quarantine` for what was refused and why"
+            "no row is left to count: settings leave all rows of the source out, or none of them has a date. "
+            "`hotspots quarantine` shows what was refused and why"
         )
     judged = [
         j for s in sources if (j := _judge(s, first_day=first_date, last_day=last_date, periods=periods)) is not None

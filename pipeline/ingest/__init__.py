@@ -32,6 +32,7 @@ from pipeline.ingest.incidents.alike import require_alike
 from pipeline.ingest.incidents.categories import listed_categories, merged_labels
 from pipeline.ingest.incidents.clock import local_time
 from pipeline.ingest.incidents.editions import Edition
+from pipeline.ingest.incidents.faults import merged_faults
 from pipeline.ingest.incidents.read import ReadJob, read_incidents, require_incident_columns
 from pipeline.ingest.incidents.selection import require_selected
 from pipeline.ingest.incidents.settling import Part, RepeatedId, Settled, SourceRules, settle
@@ -39,6 +40,7 @@ from pipeline.ingest.quality import (
     at_each_place,
     counts_quality,
     incidents_quality,
+    require_kept,
     scarce_boroughs,
     settled_cautions,
     settled_record,
@@ -73,6 +75,7 @@ __all__ = [
     "local_time",
     "looks_snapped",
     "merge_published",
+    "merged_faults",
     "merged_labels",
     "months_named",
     "near_border_pct",
@@ -85,6 +88,7 @@ __all__ = [
     "require_alike",
     "require_areas",
     "require_incident_columns",
+    "require_kept",
     "require_selected",
     "require_size",
     "require_text_columns",

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from pipeline.domain.categories import ROOT
 from pipeline.errors import InputError, QualityError, SchemaError
+from pipeline.ingest.incidents.faults import fault_sentences, merged_faults
 from pipeline.ingest.incidents.settling import Fate, Settled, SourceRules, Strays
 from pipeline.tables import Level, Place
 
@@ -75,6 +76,8 @@ class PartAccount(Protocol):
     def ward_checks(self) -> Mapping[str, int]: ...  # noqa: D102
     @property
     def without_id(self) -> int: ...  # noqa: D102
+    @property
+    def faults(self) -> Sequence[Mapping[str, Any]]: ...  # noqa: D102
 
 
 class CountsAccount(Protocol):
@@ -96,8 +99,21 @@ class CountsAccount(Protocol):
     def matched_pct(self) -> float | None: ...  # noqa: D102
 
 
-def require_kept(read: int, rules: Mapping[str, int], *, max_pct: float, files: int) -> None:
+def require_kept(
+    read: int, rules: Mapping[str, int], *, max_pct: float, files: int, faults: Sequence[Mapping[str, Any]] = ()
+) -> None:
     """Stop where too many rows were refused to trust the rest.
+
+    Parameters
+    ----------
+    read, rules
+        Rows read, and rows refused by rule.
+    max_pct
+        How many may be refused, in per cent.
+    files
+        Input files.
+    faults
+        What is known of the refused rows (`merged_faults`): column, examples and likely cause.
 
     Raises
     ------
@@ -110,7 +126,12 @@ def require_kept(read: int, rules: Mapping[str, int], *, max_pct: float, files: 
     if read == 0:
         raise InputError(f"no row of data in {files} input file(s): check the paths and the exports")
     if refused == read or 100 * refused > max_pct * read:
-        listed = ", ".join(f"{rule} {rows}" for rule, rows in sorted(rules.items(), key=lambda r: (-r[1], r[0])))
+        known = {fault["rule"] for fault in faults}
+        others = [
+            (rule, rows) for rule, rows in sorted(rules.items(), key=lambda r: (-r[1], r[0])) if rule not in known
+        ]
+        said = [fault_sentences(faults)] if faults else []
+        listed = ", ".join([*said, *(f"{rule} {rows}" for rule, rows in others)])
         raise QualityError(
             f"{refused} of {read} rows ({100 * refused / read:.1f} per cent) were refused, more than "
             f"quality.max_quarantined_pct allows ({max_pct:g}): {listed}. Look at them with `hotspots quarantine`, "
@@ -381,7 +402,8 @@ def incidents_quality(
     left_out = sum(p.left_out for p in counted)
     # Rows that `where` leaves out are meant to be left out: they count on neither side of the share refused.
     judged = sum(p.rows_read for p in counted) - left_out
-    require_kept(judged, rules, max_pct=max_quarantined_pct, files=len(parts))
+    faults = merged_faults(counted)
+    require_kept(judged, rules, max_pct=max_quarantined_pct, files=len(parts), faults=faults)
     by_place = places.groupby("place")["incidents"].sum()
     kept = int(places["incidents"].sum())
     point, outside, uncovered, area, borough, none = (int(by_place.get(place, 0)) for place in Place)
@@ -416,6 +438,7 @@ def incidents_quality(
         "quarantined_pct": pct(refused, judged),
         "max_quarantined_pct": max_quarantined_pct,
         "quarantined_by_rule": dict(sorted(rules.items())),
+        "faults": faults,
         **{key: value for key, value in settled.items() if key != "account"},
         "without_a_place": {"borough_named": borough, "no_borough": none, "online": online},
         "placed_by": {"point": point + outside, "area": area},

@@ -156,6 +156,12 @@ def _quality(quality: Mapping[str, Any]) -> list[str]:
     refused = quality.get("quarantined_by_rule") or quality.get("rules") or {}
     if refused:
         lines += ["<p></p>", *_table(["Refused by rule", "Rows"], list(refused.items()), numbers=frozenset({1}))]
+    faults = [
+        (f["rule"], f["rows"], f["column"], ", ".join(f["examples"]), f["cause"]) for f in quality.get("faults", ())
+    ]
+    if faults:
+        head = ["Why rows were refused", "Rows", "Column", "For example", "Likely cause"]
+        lines += ["<p></p>", *_table(head, faults, numbers=frozenset({1}))]
     if "duplicates" in quality.get("accounting", {}):
         lines.append(
             "<p>Duplicates, rows whose id was read before, are dropped; merged rows gave their categories to a row of "

@@ -13,6 +13,7 @@ import pandas as pd
 from pipeline.config import Config, IncidentSource, PublishedSource
 from pipeline.domain.categories import ROOT
 from pipeline.domain.periods import Period
+from pipeline.errors import InputError
 from pipeline.geography.areas import AreaIndex
 from pipeline.geography.projection import working_crs
 from pipeline.ingest import (
@@ -32,6 +33,7 @@ from pipeline.ingest import (
     listed_categories,
     local_time,
     merge_published,
+    merged_faults,
     merged_labels,
     months_named,
     read_areas,
@@ -39,6 +41,7 @@ from pipeline.ingest import (
     read_incidents,
     read_lookup,
     require_alike,
+    require_kept,
     require_selected,
     save_index,
     scarce_boroughs,
@@ -184,6 +187,7 @@ def _incidents(context: Context, areas: AreaSet, areas_key: str) -> dict[str, An
     )
     if len(settled.conflicts):
         write_private(context.work("conflicts.csv"), settled.conflicts.to_csv(index=False, lineterminator="\n"))
+    _require_sound(context, [p for p in parts if p.source not in whole], outliers=lost["date_outlier"])
     rows = sum(p.rows_read for p in parts)
     quarantined = sum(sum(p.quarantined.values()) for p in parts if p.source not in whole) + lost["date_outlier"]
     fates = {fate: lost[fate] for fate in ("duplicates", "merged", "replaced")}
@@ -245,6 +249,31 @@ def _rules(config: Config) -> dict[str, SourceRules]:
 
 def _month(iso: str) -> int:
     return int(iso[:4]) * 100 + int(iso[5:7])
+
+
+def _require_sound(context: Context, parts: list[PartReport], *, outliers: int) -> None:
+    """Stop where the files cannot be what they are taken for, before anything is counted; the quarantine is written.
+
+    Raises
+    ------
+    InputError
+        If nearly all points of a file lie beyond the areas and one mistake explains it.
+    QualityError
+        If too many rows were refused.
+    """
+    misplaced = [p for p in parts if p.misplaced]
+    if misplaced:
+        first = misplaced[0]
+        others = f" (and so in {len(misplaced) - 1} more files)" if len(misplaced) > 1 else ""
+        raise InputError(f"{first.source}: the points do not lie in the areas: {first.misplaced}{others}")
+    rules = summed([*(p.quarantined for p in parts), {"date_outlier": outliers} if outliers else {}])
+    require_kept(
+        sum(p.rows_read - p.left_out for p in parts),
+        rules,
+        max_pct=context.config.quality.max_quarantined_pct,
+        files=len(parts),
+        faults=merged_faults(parts),
+    )
 
 
 def _first_of_each(cautions: list[str]) -> list[str]:

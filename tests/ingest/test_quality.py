@@ -38,6 +38,7 @@ class Part:
     ward_checks: dict[str, int] = field(default_factory=dict)
     left_out: int = 0
     without_id: int = 0
+    faults: list[dict[str, Any]] = field(default_factory=list)
 
 
 def places(*rows: tuple[Any, ...]) -> pd.DataFrame:

@@ -78,6 +78,10 @@ class PartReport:
         Whether outcomes can be classed (an outcome column and `positive_outcomes`).
     decisions
         What was recognised or settled, for the manifest.
+    faults
+        Why rows were refused: rule, column, rows, three examples and the likely cause of each fault.
+    misplaced
+        What is probably wrong with the points, where nearly all lie beyond the areas; empty otherwise.
     cautions
         What should be looked at before the outputs are used, in sentences.
     """
@@ -104,6 +108,8 @@ class PartReport:
     last_date: str = ""
     has_outcomes: bool = False
     decisions: dict[str, Any] = field(default_factory=dict)
+    faults: list[dict[str, Any]] = field(default_factory=list)
+    misplaced: str = ""
     cautions: list[str] = field(default_factory=list)
 
     @classmethod

@@ -18,6 +18,7 @@ from pipeline.ingest.formats.opened import GEOMETRY_X, GEOMETRY_Y, Opened
 from pipeline.ingest.incidents.account import rule_code
 from pipeline.ingest.incidents.columns import Coded, Roles, coded, strings
 from pipeline.ingest.incidents.coordinates import GRID_CRS, Coordinates, plan_coordinates
+from pipeline.ingest.incidents.misplaced import Guess, likely_cause
 from pipeline.tables import Place
 
 __all__ = ["FAR_M", "NOT_COVERED", "PLACES", "Placed", "Placer", "plan_placing"]
@@ -35,6 +36,7 @@ _PRECISION = {Place.POINT: "point", Place.OUTSIDE: "point", Place.AREA: "area", 
 _SMALL_AREAS = ("lsoa", "msoa")
 _ORIGIN_M = 100.0
 """A point this near the origin of the working system, far from every area, is 0,0 that was converted on its way."""
+_ORDINALS = 1.0
 _FEWEST_NINES = 3
 """999 stands for an unknown number; 9 and 99 may be one."""
 
@@ -52,6 +54,8 @@ class Placed:
     borough_code: Any
     place_code: NDArray[np.int8]
     rule: NDArray[np.int8]
+    axes: NDArray[np.int8]
+    """Which coordinates are at fault where one alone is: 1 the first, 2 the second, 3 both."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,6 +90,25 @@ class _Stacked:
             self.places = np.unique(np.concatenate([self.places, xy[:, 0] + 1j * xy[:, 1]]))
 
 
+_STRAYS_KEPT = 2000
+
+
+@dataclass(slots=True)
+class _Strays:
+    """Points that lie beyond the areas' bounds: how many of how many, and the first of them as the file gives them."""
+
+    points: int = 0
+    off: int = 0
+    first: list[Points] = field(default_factory=list)
+
+    def add(self, xy: Points, *, asked: Bools, off: Bools) -> None:
+        self.points += int(asked.sum())
+        left = _STRAYS_KEPT - min(self.off, _STRAYS_KEPT)
+        self.off += int(off.sum())
+        if left and off.any():
+            self.first.append(xy[off][:left])
+
+
 @dataclass(slots=True)
 class Placer:
     """How the places of a file are found, with what was met on the way."""
@@ -107,6 +130,7 @@ class Placer:
     unknown_areas: Counter[str] = field(default_factory=Counter)
     ward_checks: Counter[str] = field(default_factory=Counter)
     stacked: _Stacked = field(default_factory=_Stacked)
+    strays: _Strays = field(default_factory=_Strays)
 
     def extra(self) -> dict[str, str]:
         """Columns that the scan must give besides the file's own: coordinates as numbers."""
@@ -126,7 +150,8 @@ class Placer:
         rule = np.zeros(rows, dtype=np.int8)
         named = self._named(table)
         says_where = (named.counted_in >= 0) | np.asarray(pc.is_valid(named.borough))
-        xy, asked = self._points(table, online=online, says_where=says_where, rule=rule)
+        axes = np.zeros(rows, dtype=np.int8)
+        xy, asked = self._points(table, online=online, says_where=says_where, rule=rule, axes=axes)
         metres = np.full((rows, 2), np.nan)
         metres[asked] = crs.project(xy[asked], source=self.source_crs, working=self.working) if asked.any() else 0
         # A point far from every area is a slip of the pen or another system, not an incident somewhere else.
@@ -136,21 +161,29 @@ class Placer:
             near &= (xy[:, 0] >= west) & (xy[:, 0] <= east) & (xy[:, 1] >= south) & (xy[:, 1] <= north)
         lost = asked & ~near
         if lost.any():
-            # 0,0 in another system, or all nines, stand for no place: what else the row says then counts.
-            stand_in = lost & ((np.abs(metres) <= _ORIGIN_M).all(axis=1) | _all_nines(xy))
+            # 0,0 in another system, or all nines, stand for no place: what else the row says then counts. Where nothing
+            # was converted, only 1,1 and the like do: other small numbers may be degrees in columns of metres.
+            about = _ORDINALS if crs.same_crs(self.source_crs, self.working) else _ORIGIN_M
+            origin = (np.abs(metres) <= about).all(axis=1)
+            stand_in = lost & (origin | _all_nines(xy))
             rule[stand_in & ~says_where] = rule_code("zero")
             lost &= ~stand_in
             # Exchanged coordinates are the commonest slip: said so, it is repaired in the export at once.
             turned = crs.project(xy[lost][:, ::-1], source=self.source_crs, working=self.working)
             rule[lost] = np.where(self._near(turned, margin=0.0), rule_code("swapped"), rule_code("far"))
+        self.strays.add(xy, asked=near | lost, off=lost | (near & ~self._near(metres, margin=0.0)))
         ward = np.full(rows, -1, dtype=np.int64)
         snapped = np.zeros(rows, dtype=bool)
         if near.any():
             found = self.areas.locate(np.ascontiguousarray(metres[near]))
             ward[near], snapped[near] = found.code_index, found.snapped
-        return self._placed(named, metres=metres, near=near, online=online, ward=ward, snapped=snapped, rule=rule)
+        return self._placed(
+            named, metres=metres, near=near, online=online, ward=ward, snapped=snapped, rule=rule, axes=axes
+        )
 
-    def _points(self, table: Any, *, online: Bools, says_where: Bools, rule: NDArray[np.int8]) -> tuple[Points, Bools]:
+    def _points(
+        self, table: Any, *, online: Bools, says_where: Bools, rule: NDArray[np.int8], axes: NDArray[np.int8]
+    ) -> tuple[Points, Bools]:
         """Coordinates as given, and which rows have usable ones; the faults of the others go into `rule`."""
         rows = table.num_rows
         if not self.coordinates:
@@ -179,6 +212,9 @@ class Placer:
         faults = {"coordinates_half": half, "coordinates_unreadable": unreadable, "not_finite": endless, "zero": zero}
         for name, mask in faults.items():
             rule[mask] = rule_code(name)
+        for number, (gone, empty) in enumerate(zip(absent, blank, strict=True), start=1):
+            axes[half & empty] |= number
+            axes[unreadable & gone] |= number
         asked = ~without & (rule == 0)
         if self.written is not None and self.written.rounded is not None:
             self.stacked.add(xy[asked])
@@ -218,6 +254,22 @@ class Placer:
             )
         return found
 
+    def misplaced(self, key: str) -> Guess | None:
+        """Say what is probably wrong with the points beyond the areas' bounds; None where nothing single explains them.
+
+        `key` is where the source stands in the configuration: `incidents[0]`.
+        """
+        if not self.strays.first:
+            return None
+        return likely_cause(
+            np.concatenate(self.strays.first),
+            system=self.source_crs,
+            working=self.working,
+            bounds=self.areas.bounds,
+            names=self.written.names if self.written is not None else ("", ""),
+            key=key,
+        )
+
     def _near(self, metres: Points, *, margin: float = FAR_M) -> Bools:
         west, south, east, north = self.areas.bounds
         x, y = metres[:, 0], metres[:, 1]
@@ -233,6 +285,7 @@ class Placer:
         ward: NDArray[np.int64],
         snapped: Bools,
         rule: NDArray[np.int8],
+        axes: NDArray[np.int8],
     ) -> Placed:
         inside = ward >= 0
         # A point inside an area is that area's, whatever the row names; names count only where there is no usable
@@ -274,6 +327,7 @@ class Placer:
             borough,
             place,
             rule,
+            axes,
         )
 
     def _uncovered(self, codes: Any) -> Bools:

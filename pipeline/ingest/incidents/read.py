@@ -34,6 +34,8 @@ from pipeline.ingest.incidents.categories import Sorter, category_columns, plan_
 from pipeline.ingest.incidents.clock import local_time
 from pipeline.ingest.incidents.columns import Details, Roles, coded, find_roles, plan_details, role_columns
 from pipeline.ingest.incidents.dates import Moments, Times, Unsettled, plan_moments
+from pipeline.ingest.incidents.faults import FaultLog
+from pipeline.ingest.incidents.misplaced import Guess
 from pipeline.ingest.incidents.places import NOT_COVERED, PLACES, Placed, Placer, plan_placing
 from pipeline.ingest.incidents.selection import Selection, plan_selection, where_columns
 from pipeline.storage.duckdb import connect, guarded
@@ -261,7 +263,7 @@ class _Reading:
 
     def run(self, connection: Any) -> PartReport:
         """Stream the file."""
-        tally = Tally()
+        tally, faults = Tally(), self._faults()
         with (
             PartWriter(self.job.out, incidents_schema()) as kept,
             PartWriter(self.job.quarantine_out, quarantine_schema()) as refused,
@@ -270,13 +272,25 @@ class _Reading:
                 table, numbers = self._selected(first, whole)
                 if not len(numbers):
                     continue
-                rows, rule = self._incidents(numbers, table, tally)
+                rows, rule, axes = self._incidents(numbers, table, tally)
                 good = pa.array(rule == 0)
                 kept.write(rows if bool(pc.all(good).as_py()) else rows.filter(good))
                 bad = np.flatnonzero(rule)
                 if len(bad):
+                    faults.add(table, rule, axes)
                     refused.write(self._refused(numbers, table, bad, rule))
-        return self._report(tally)
+        return self._report(tally, faults)
+
+    def _faults(self) -> FaultLog:
+        written = self.placer.written
+        return FaultLog(
+            self.opened,
+            self.roles,
+            self.job.source,
+            self.job.key,
+            self.moments.last_date,
+            None if written is None else written.columns,
+        )
 
     def _selected(self, first: int, table: Any) -> tuple[Any, NDArray[np.int64]]:
         """Return the rows of a batch that `where` keeps, with their numbers in the file."""
@@ -292,8 +306,10 @@ class _Reading:
         self.selection.left_out += int(np.count_nonzero(~kept))
         return table.filter(pa.array(kept)).combine_chunks(), numbers[kept]
 
-    def _incidents(self, at: NDArray[np.int64], table: Any, tally: Tally) -> tuple[Any, NDArray[np.int8]]:
-        """Turn a batch into incidents, with the rule that refuses each row (0 for none)."""
+    def _incidents(
+        self, at: NDArray[np.int64], table: Any, tally: Tally
+    ) -> tuple[Any, NDArray[np.int8], NDArray[np.int8]]:
+        """Turn a batch into incidents, with the rule that refuses each row (0: none) and its coordinates at fault."""
         rows = table.num_rows
         numbers = pa.array(at)
         times = self.moments.read(table)
@@ -332,7 +348,7 @@ class _Reading:
             "borough_code": placed.borough_code,
         }
         schema = incidents_schema()
-        return pa.Table.from_arrays([columns[n] for n in schema.names], schema=schema), rule
+        return pa.Table.from_arrays([columns[n] for n in schema.names], schema=schema), rule, placed.axes
 
     def _ids(self, table: Any, numbers: Any) -> tuple[Any, NDArray[np.bool_]]:
         """Ids, made from label and row where the source gives none, and which rows have one of their own."""
@@ -376,13 +392,19 @@ class _Reading:
             schema=schema,
         )
 
-    def _report(self, tally: Tally) -> PartReport:
+    def _all_off(self, guess: Guess) -> bool:
+        strays = self.placer.strays
+        # Exchanged columns have a rule of their own, which refuses the rows.
+        return not guess.exchanged and strays.off >= max(_FEWEST_OFF, _ALL_OFF * strays.points)
+
+    def _report(self, tally: Tally, faults: FaultLog) -> PartReport:
         if self.job.config.categories.unknown == "error" and self.sorter.unknown:
             texts = ", ".join(f"{t!r} ({n} rows)" for t, n in sorted(self.sorter.unknown.items()))
             raise InputError(
                 f"{self.opened.name} has categories that the configuration does not know: {texts}. Add them to "
                 "categories.tree, or set categories.unknown to quarantine or ignore"
             )
+        guess = self.placer.misplaced(self.job.key)
         decisions = {
             **self.opened.facts,
             "columns": self.roles.found,
@@ -423,8 +445,14 @@ class _Reading:
             last_date=tally.last,
             has_outcomes=self.details.has_outcomes,
             decisions=decisions,
+            faults=faults.report(place_cause=guess.text if guess else ""),
+            misplaced=guess.text if guess and self._all_off(guess) else "",
             cautions=[f"{self.job.label}: {caution}" for caution in self.placer.cautions()],
         )
+
+
+# Nearly all points of a file beyond the areas, all by one mistake: the file is asked about, whatever may be refused.
+_ALL_OFF, _FEWEST_OFF = 0.9, 5
 
 
 # Parquet parts with the same bytes for the same rows.
