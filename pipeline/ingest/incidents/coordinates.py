@@ -253,7 +253,7 @@ def grid_points(texts: Any) -> tuple[Any, Any, Counter[int]]:
 
 # Scientific notation: 5.28E+05 is a spreadsheet's picture of a number, and has lost its last digits.
 
-_SCIENTIFIC = re.compile(r"[+-]?\d+(?:[.,](?P<decimals>\d*))?[eE][+]?(?P<power>\d+)")
+_SCIENTIFIC = re.compile(r"[+-]?\d+(?:[.,](?P<decimals>\d*))?[eE][+]?(?P<power>\d{1,2})")
 _LOSSY_M, _LOSSY_DEGREES = 10.0, 1e-4
 
 
