@@ -16,6 +16,12 @@ _SPAN = (
     Column("period_start", "date", "First day of the period, ISO.", alias="per_start"),
     Column("period_end", "date", "Last day of the period, ISO, inclusive.", alias="per_end"),
 )
+_COMPLETE = Column(
+    "complete",
+    "bool",
+    "Whether the data covers the whole period; false where a source lacks a month.",
+    alias="complete",
+)
 _COUNTS = (
     Column(
         "incidents",
@@ -89,6 +95,7 @@ AREA_LAYER = Table(
         Column("population_year", "int", "Year of the denominator.", null=True, alias="pop_year"),
         Column("covered", "bool", "Whether the data covers the area.", alias="covered"),
         *_SPAN,
+        _COMPLETE,
         *_COUNTS,
         *_RATES,
         _POSITIVE_OUTCOMES,
@@ -108,7 +115,7 @@ AREA_COUNTS = Table(
         *_AREA,
         Column("period", "string", "Period id: `2025-07`, or first and last month `2024-08..2025-07`."),
         *_SPAN,
-        Column("complete", "bool", "Whether the data covers the whole period; false where a source lacks a month."),
+        _COMPLETE,
         Column(
             "category", "string", "Category id; `all` counts each incident once. Categories overlap and never add up."
         ),

@@ -306,3 +306,10 @@ def test_bad_settings_are_one_clear_error(change: dict, words: str) -> None:
 def test_bad_input_is_one_clear_error(call, words: str) -> None:
     with pytest.raises(InputError, match=words):
         call()
+
+
+def test_nothing_is_tested_in_a_period_that_the_data_lacks() -> None:
+    when = [m for m in range(1, 25) if m != 22]
+    assert rolling_origins(when, count=4, history=12) == (21, 22, 23, 24)
+    assert rolling_origins(when, count=4, history=12, lacking=[22]) == (20, 21, 23, 24)
+    assert rolling_origins(when, count=4, history=12, horizon=3, lacking=[22]) == (13, 16, 19)

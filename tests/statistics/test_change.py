@@ -276,3 +276,14 @@ def test_the_test_keeps_its_level_on_overdispersed_counts() -> None:
     right = against_self(x2, x1, days_later=365, days_earlier=365, spread=Dispersion(2.0, 2.0, 19_999))
     assert (plain < 0.05).mean() > 0.13
     assert (right < 0.05).mean() == pytest.approx(0.05, abs=0.006)
+
+
+def test_nothing_is_compared_over_a_missing_month() -> None:
+    covered = {"first_date": date(2023, 1, 1), "last_date": date(2024, 12, 31)}
+    year = Period.parse("2024-01..2024-12")
+    for month in (202306, 202406):
+        obstacle = compare_windows(year, **covered, missing=[month]).obstacle
+        assert f"June {month // 100} is missing or incomplete" in obstacle
+    assert not compare_windows(
+        Period.parse("2024-07..2024-12"), **covered, missing=[202406], basis="year_before"
+    ).obstacle

@@ -288,3 +288,23 @@ def test_a_category_of_its_own_is_summed_up_and_the_others_keep_residents() -> N
     gap = denominators(areas, own.iloc[:2]).set_index(["category", "area_code"])["population"]
     assert gap.loc[("theft", "A")] == 3000
     assert gap.loc["theft"].isna().to_dict() == {"R": True, "A": False, "B": True, "A1": False, "A2": False, "B1": True}
+
+
+def test_a_window_that_the_data_covers_in_part_has_a_count_and_no_rate() -> None:
+    counts = pd.DataFrame(
+        {
+            "area_code": list("ABCDEF"),
+            "level": "ward",
+            "period": "2024-01..2024-12",
+            "category": "all",
+            "incidents": pd.array([30, 40, 50, 60, 70, 80], dtype="Int64"),
+            "complete": [True] * 5 + [False],
+        }
+    )
+    people = pd.DataFrame({"area_code": list("ABCDEF"), "population": [1000] * 6})
+    rated = add_rates(counts, people)
+    assert rated["rate_note"].tolist() == ["", "", "", "", "", "incomplete period"]
+    assert rated["incidents"].tolist() == [30, 40, 50, 60, 70, 80]
+    assert rated.loc[5, ["rate_per_10000", "rate_low", "rate_high", "rate_smoothed", "funnel_class"]].isna().all()
+    alone = add_rates(counts.iloc[:5], people)  # nor does it draw the others towards it
+    assert rated["rate_smoothed"].tolist()[:5] == alone["rate_smoothed"].tolist()

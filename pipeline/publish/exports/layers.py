@@ -51,6 +51,7 @@ def area_layer(released: Released, *, level: str) -> gpd.GeoDataFrame:
             "covered": areas["covered"].to_numpy(),
             "period_start": released.info.headline.start,
             "period_end": released.info.headline.end,
+            "complete": released.info.headline.complete,
         }
     )
     for column in (name for name in AREA_LAYER.names if name not in out):  # what is left are the figures of the period
