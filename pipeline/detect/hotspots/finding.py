@@ -806,8 +806,8 @@ def _none_found(data: DetectInput) -> str:
     least, count = fewer
     there = "there is 1 hotspot" if count == 1 else f"there are {count} hotspots"
     return (
-        f"{none}: {total:,} incidents are few for the settings. With detect.clusters.min_samples {least} {there} (it "
-        f"is set to {settings.min_samples})."
+        f"{none}: {total:,} incidents are few for the settings. With detect.clusters.min_samples {least} {there}; it "
+        f"is set to {settings.min_samples}, and nowhere do so many incidents lie close together at several places."
     )
 
 
