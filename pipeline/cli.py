@@ -124,7 +124,7 @@ def check(
     """
     from pipeline.commands.terminal import print_check
     from pipeline.config.loading import load_config
-    from pipeline.stages.checks import check_inputs, settings_cautions
+    from pipeline.stages.checks import changed_defaults, check_inputs, settings_cautions
     from pipeline.stages.freshness import states_of
     from pipeline.stages.trial import Trial, try_rows
     from pipeline.storage.manifest import Fingerprints
@@ -136,7 +136,8 @@ def check(
     prints = Fingerprints(folder / "manifest.json")
     states = states_of(settings, base, folder, prints)
     trial = try_rows(settings, base, rows=rows, checksums=prints.checksums) if rows else Trial()
-    print_check(settings, files, states, settings_cautions(settings), trial, as_json=as_json)
+    cautions = [*settings_cautions(settings), *changed_defaults(settings)]
+    print_check(settings, files, states, cautions, trial, as_json=as_json)
     if trial.error is not None:
         raise trial.error
 

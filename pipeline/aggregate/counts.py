@@ -9,12 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipeline.domain.categories import ROOT
 from pipeline.domain.periods import Period, month_range, months_between
 from pipeline.errors import InputError
-from pipeline.tables import AREA_MONTHS, Level, Measure
+from pipeline.tables import Level, Measure
 
-__all__ = ["MEASURES", "published_months", "sum_periods"]
+__all__ = ["MEASURES", "sum_periods"]
 
 MEASURES = tuple(
     m.value for m in (Measure.INCIDENTS, Measure.POSITIVE_OUTCOMES, Measure.KNOWN_OUTCOMES, Measure.INCIDENTS_UNPLACED)
@@ -37,7 +36,7 @@ def sum_periods(
     ----------
     area_months
         Counts by area_code, month (yyyymm) and category: incidents, and where the source has them
-        positive_outcomes, known_outcomes and incidents_unplaced. An absent row is a zero.
+        positive_outcomes, known_outcomes and incidents_unplaced. An absent row is a zero, a null count unknown.
     periods
         Windows to sum; they may overlap (rolling windows do).
     areas
@@ -53,7 +52,8 @@ def sum_periods(
     -------
     counts
         area_code, level, period, complete, category and the measures as nullable integers, ordered by area, period
-        and category as given. Outcomes are null where a month of the sum is null; incidents_unplaced is null for
+        and category as given. A sum is null where a month of it is null, and its window not complete where that are the
+        incidents; incidents_unplaced is null for
         wards, which have no smaller areas.
 
     Raises
@@ -96,6 +96,8 @@ def sum_periods(
     for measure in (m for m in MEASURES if m in area_months.columns):
         values, unknown = _over_periods(wanted[measure], cells=cells, shape=shape, months=months, periods=periods)
         nothing_known = measure != "incidents" and bool(area_months[measure].isna().all())
+        if measure == Measure.INCIDENTS:
+            result["complete"] &= ~unknown
         no_part = (result["level"] == Level.WARD) if measure == "incidents_unplaced" else False
         result[measure] = pd.Series(values, dtype="Int64").mask(unknown | hidden | no_part | nothing_known)
     return result
@@ -123,55 +125,3 @@ def _over_periods(
     stops = starts + [months_between(p.first_month, p.last_month) for p in periods]
     total, unknown = (r[:, stops] - r[:, starts] for r in running)
     return total.ravel(), unknown.ravel() > 0
-
-
-def published_months(
-    table: pd.DataFrame, *, parents: "pd.Series[str]", region_code: str, whole: str | None
-) -> pd.DataFrame:
-    """Turn published counts into AREA_MONTHS: each level from the source's own rows, never summed from the level below.
-
-    Parameters
-    ----------
-    table
-        PUBLISHED_COUNTS.
-    parents
-        Borough of each ward, by its code.
-    region_code
-        Code of the region.
-    whole
-        The category that is the whole, called `all` in the result.
-
-    Returns
-    -------
-    area_months
-        One row per area, month and category with a count.
-    """
-    table = table.assign(category=table["category"].where(table["category"] != whole, ROOT))
-    boroughs = table[table["level"] == Level.BOROUGH]
-
-    # Without rows of its own the region is the sum of all borough rows, those included that no boundary matches: these
-    # are its unplaced ones. A source publishes them because they happened in its area, wherever that was.
-    as_region = {"area_code": region_code, "level": Level.REGION.value}
-    own = table[table["level"] == Level.REGION]
-    region = own if len(own) else boroughs.assign(**as_region)
-    lost = boroughs[~boroughs["mapped"]].assign(**as_region)
-    mapped = pd.concat([table[table["mapped"] & (table["level"] != Level.REGION)], region], ignore_index=True)
-    key = ["area_code", "level", "month", "category"]
-    wide = mapped.pivot_table(index=key, columns="measure", values="value", aggfunc="sum", fill_value=0)
-    wide = wide.reindex(columns=["incidents", "positive_outcomes"]).astype("Int64").reset_index()
-    wide["incidents"] = wide["incidents"].fillna(0)
-
-    # What a borough's row has beyond its wards' rows is its unplaced part: the source could not put it in a ward.
-    wards = wide[wide["level"] == Level.WARD].assign(parent=lambda f: f["area_code"].map(parents))
-    inside = wards.groupby(["parent", "month", "category"])["incidents"].sum().rename("inside").reset_index()
-    wide = wide.merge(
-        inside, left_on=["area_code", "month", "category"], right_on=["parent", "month", "category"], how="left"
-    )
-    beyond = (wide["incidents"] - wide["inside"].fillna(0)).clip(lower=0)
-    wide["incidents_unplaced"] = np.where(wide["level"] == Level.BOROUGH, beyond, 0)
-    unplaced = lost[lost["measure"] == Measure.INCIDENTS].groupby(["month", "category"])["value"].sum()
-    at_region = wide["level"] == Level.REGION
-    index = pd.MultiIndex.from_frame(wide.loc[at_region, ["month", "category"]])
-    wide.loc[at_region, "incidents_unplaced"] = unplaced.reindex(index).fillna(0).to_numpy()
-    wide["known_outcomes"] = pd.NA  # a source of counts does not say how many outcomes are still open
-    return AREA_MONTHS.conform(wide.sort_values(["area_code", "month", "category"], ignore_index=True))

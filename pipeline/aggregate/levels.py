@@ -213,7 +213,7 @@ def levels_of_counts(months: pd.DataFrame, *, summed: Mapping[str, str], source:
     )
     quality = {
         "no_data": no_data,
-        "summed": {level: f"sum of {_PLURAL[Level(part)]}" for level, part in summed.items()},
+        "summed": {level: f"sum of {_PLURAL[Level(part)]}" for level, part in summed.items() if part in _PLURAL},
     }
     return LevelReport(no_data, {}, dict(summed), cautions, quality)
 

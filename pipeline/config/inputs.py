@@ -401,8 +401,20 @@ class PublishedSource(Section):
         default_factory=dict, description="Measure texts and what they are here."
     )
     period_format: str = Field("%Y-%m-%d", description="strptime format of the month.")
-    absent: Literal["zero", "unknown"] = Field(
-        "unknown", description="What a missing row means inside the covered areas and months."
+    absent: Literal["zero", "unknown", "error"] = Field(
+        "unknown",
+        description="What a missing row means inside the covered areas, from the first month of the source to its "
+        "last: `zero` where the publisher leaves out zeros; `unknown` leaves the cell and every window over it "
+        "without a count; `error` stops the run.",
+    )
+    suppressed_marks: tuple[str, ...] = Field(
+        ("*", "<5", "c", "[c]", "..", "x"),
+        description="Texts in place of a count that mean it is withheld: the cell is unknown, never 0.",
+    )
+    zero_marks: tuple[str, ...] = Field(
+        (),
+        description="Texts in place of a count that mean nothing was recorded, for example `-`. A mark that is in "
+        "neither list is asked about.",
     )
     empty_months: tuple[Months, ...] = Field(
         (),

@@ -453,10 +453,14 @@ def _classify_wards(data: DetectInput) -> Findings:
     frames, choices = [], {}
     for category in config.detect.gistar.categories:
         counts = data.ward_counts(periods, [category])
-        table = counts.pivot_table(index="area_code", columns="period", values="incidents", aggfunc="sum")
-        table = table.reindex(index=wards["area_code"], columns=[p.id for p in periods])
+        # Dense and in this order, so that every ward's periods are a row of the table.
+        cells = counts.sort_values(["area_code"], kind="stable")["incidents"].astype("Float64")
+        table = cells.to_numpy(dtype=np.float64, na_value=np.nan).reshape(len(wards), len(periods))
+        # A ward with an unknown period has no run to be classed by: it takes no part, in any period.
+        known = np.isfinite(table).all(axis=1)
         panel = scores_by_period(
-            table.to_numpy(dtype=np.float64),
+            np.where(known[:, None], table, 0.0),
+            covered=known,
             weights=weights,
             periods=periods,
             layer=f"wards, {category}",
@@ -475,7 +479,7 @@ def _classify_wards(data: DetectInput) -> Findings:
         choices[f"emerging {category}"] = found.reason or f"{len(found.periods)} {settings.kind}s"
         if found.pattern:
             frame = pd.DataFrame({"area_code": wards["area_code"].to_numpy(), "category": category})
-            frames.append(frame.assign(emerging_class=list(found.pattern)))
+            frames.append(frame.assign(emerging_class=list(found.pattern))[known])
     tables = {"emerging.parquet": pd.concat(frames, ignore_index=True)} if frames else {}
     return Findings(tables=tables, choices=choices)
 

@@ -74,6 +74,8 @@ class CountsReport:
         Rows whose code was taken over from another edition.
     quarantined
         Refused rows by rule.
+    suppressed
+        Rows whose count the publisher withheld.
     labels
         Ids and labels of categories made from the texts themselves.
     ignored_categories
@@ -90,6 +92,7 @@ class CountsReport:
     repeated_keys: int
     looked_up: int
     quarantined: dict[str, int] = field(default_factory=dict)
+    suppressed: int = 0
     labels: dict[str, str] = field(default_factory=dict)
     ignored_categories: dict[str, int] = field(default_factory=dict)
     first_month: int = 0
@@ -149,7 +152,14 @@ def matched_pct(rows: pd.DataFrame, codes: Mapping[str, str]) -> float | None:
 def merge_published(parts: Sequence[CountsPart]) -> pd.DataFrame:
     """Put the files of a run together: one row per key, values of files that share a key added up."""
     whole = pd.concat([p.table for p in parts], ignore_index=True)
-    return PUBLISHED_COUNTS.conform(whole.groupby([*COUNT_KEY, "mapped"], sort=True, as_index=False)["value"].sum())
+    return PUBLISHED_COUNTS.conform(_added_up(whole))
+
+
+def _added_up(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per key; values that share a key are added up, and unknown if one of them is."""
+    grouped = rows.assign(unknown=rows["value"].isna()).groupby([*COUNT_KEY, "mapped"], sort=True, as_index=False)
+    added = grouped.agg(value=("value", "sum"), unknown=("unknown", "any"))
+    return added.assign(value=added["value"].astype("Int64").mask(added["unknown"])).drop(columns="unknown")
 
 
 def incidents_by_borough(table: pd.DataFrame, *, parents: Mapping[str, str], whole: str | None) -> pd.DataFrame:
@@ -211,9 +221,21 @@ def check_relations(table: pd.DataFrame, *, sources: Sequence[PublishedSource], 
     """
     reports = []
     for source in sources:
-        rows = table[(table["source"] == source.name) & table["mapped"]]
+        rows = _known(table[(table["source"] == source.name) & table["mapped"]], absent=source.absent)
         reports.append(relation_report(rows, declared_relations(source, categories=categories)))
     return pd.concat(reports, ignore_index=True)
+
+
+def _known(rows: pd.DataFrame, *, absent: str) -> pd.DataFrame:
+    """Return the rows of areas and months of which every category is known: only there can a relation be tested."""
+    key = ["level", "area_code", "month", "measure"]
+    unknown = rows["value"].isna().groupby([rows[k] for k in key]).transform("any")
+    if absent == "unknown" and len(rows):
+        # A category that is absent is not zero: its area and month are left out where others of its level have it.
+        wanted = rows.groupby(["level", "measure"])["category"].transform("nunique")
+        unknown |= rows.groupby(key)["category"].transform("nunique") < wanted
+    known = rows[~unknown]
+    return known.assign(value=known["value"].astype("int64"))
 
 
 # Reading one file.
@@ -309,18 +331,22 @@ def read_counts(
     with header_explained(path, count_columns(source), how, reader=reader):
         texts = _named(raw, source=source, file=path.name)
     sorter = Lookup(config.categories)
+    marks = _marks(texts["value"], source=source, file=path.name)
     codes = {str(c): str(v) for c, v in zip(areas_table["area_code"], areas_table["level"], strict=True)}
     rows = pd.DataFrame(
         {
             "level": _mapped(texts["level"], _level_of(source, texts, codes)),
             "measure": _mapped(texts["measure"], _measure_of(source)),
             "month": _mapped(texts["period"], _month_of(source.period_format)),
-            "value": _mapped(texts["value"], _whole),
+            "value": _mapped(texts["value"], lambda text: marks.get(_key(text), _whole(text))),
             "category": _mapped(texts["category"], _category_of(sorter, config)),
         }
     )
     given = texts["area_code"]
     rows["area_code"] = given.map(dict(lookup or {})).where(given.isin(list(lookup or {})), given)
+    if source.columns.level is None:
+        # Nothing but its code says which level a row is of; a code that is none here goes with the others.
+        rows["level"] = rows["area_code"].map(codes).fillna(rows["level"])
     rows["area_name"] = texts["area_name"]
     rule = _rules(raw, rows)
     ignore = (rule == "category") & (config.categories.unknown == "ignore")
@@ -338,15 +364,27 @@ def read_counts(
     rows.loc[~rows["mapped"], "fate"] = "unmapped"
     rows.loc[rule != "", "fate"] = "quarantined"
     rows.loc[ignore, "fate"] = "ignored"
-    sound = rows[rule == ""]
-    kept = sound.assign(source=source.name, month=sound["month"].astype("int64"), value=sound["value"].astype("int64"))
-    table = kept.groupby([*COUNT_KEY, "mapped"], sort=True, as_index=False)["value"].sum()
+    # A count that is withheld, or cannot be read and is the only one of its cell, leaves the cell there and unknown: a
+    # cell that is merely gone may stand for zero.
+    rows["value"] = rows["value"].where(rows["value"] != _SUPPRESSED, None)
+    suppressed = (rule == "") & rows["value"].isna()
+    sound = rows[(rule == "") | ((rule == "value") & rows["category"].notna())]
+    kept = sound.assign(
+        source=source.name, month=sound["month"].astype("int64"), value=pd.array(list(sound["value"]), dtype="Int64")
+    )
+    faulty = kept.index.isin(rows.index[rule == "value"])
+    twice = pd.MultiIndex.from_frame(kept[list(COUNT_KEY)]).isin(
+        pd.MultiIndex.from_frame(kept.loc[~faulty, list(COUNT_KEY)])
+    )
+    kept = kept[~faulty | ~twice]
+    table = _added_up(kept)
     report = CountsReport(
         source=label,
         rows_read=len(raw),
         accounting=accounting(rows, texts),
         unmapped=unmapped(kept[~kept["mapped"]], codes),
         matched_pct=matched_pct(kept, codes),
+        suppressed=int(suppressed.sum()),
         repeated_keys=int(kept.duplicated(list(COUNT_KEY), keep=False).sum()),
         looked_up=int(given.isin(list(lookup or {})).sum()),
         quarantined={n: int(((rule == n) & ~ignore).sum()) for n in COUNT_RULES if ((rule == n) & ~ignore).any()},
@@ -428,6 +466,37 @@ def _category_of(sorter: Lookup, config: Config) -> Callable[[str], str | None]:
 def _whole(text: str) -> int | None:
     plain = text.replace(",", "").removesuffix(".0")
     return int(plain) if re.fullmatch(r"[0-9]{1,15}", plain) else None
+
+
+_SUPPRESSED = -1
+_LOOKS_LIKE_A_MARK = re.compile(
+    r"[^0-9A-Za-z]{1,3}|\[[A-Za-z]{1,4}\]|[A-Za-z]{1,2}|n/a|(<|>|<=|>=|≤|≥|under|below|fewer than|less than) *[0-9]+"
+    r"|[0-9]+ *(-|–|to) *[0-9]+|suppressed|redacted|withheld|low",
+    re.IGNORECASE,
+)
+
+
+def _marks(values: pd.Series, *, source: PublishedSource, file: str) -> dict[str, int]:
+    """Return what texts in place of counts mean: 0, or `_SUPPRESSED`.
+
+    Raises
+    ------
+    InputError
+        If there is one that no setting explains, and that looks as if the publisher meant something by it.
+    """
+    meant = {_key(t): _SUPPRESSED for t in source.suppressed_marks} | {_key(t): 0 for t in source.zero_marks}
+    strange = {
+        text for text in map(str, values.unique()) if _LOOKS_LIKE_A_MARK.fullmatch(text) and _key(text) not in meant
+    }
+    if strange:
+        asked = values[values.isin(strange)]
+        listed = ", ".join(f"{text!r} in {number:,} rows" for text, number in asked.value_counts().head(5).items())
+        raise InputError(
+            f"{file} has texts in place of counts in {source.columns.value!r}: {listed}. Say what they mean in "
+            f"the source {source.name}: suppressed_marks lists those that are unknown (withheld), zero_marks "
+            "those for which nothing was recorded"
+        )
+    return meant
 
 
 def _key(text: str) -> str:

@@ -90,6 +90,8 @@ class CountsAccount(Protocol):
     @property
     def quarantined(self) -> Mapping[str, int]: ...  # noqa: D102
     @property
+    def suppressed(self) -> int: ...  # noqa: D102
+    @property
     def ignored_categories(self) -> Mapping[str, int]: ...  # noqa: D102
     @property
     def accounting(self) -> pd.DataFrame: ...  # noqa: D102
@@ -226,6 +228,7 @@ def counts_quality(
         "max_quarantined_pct": max_quarantined_pct,
         "quarantined_by_rule": dict(sorted(rules.items())),
         "values": records(account),
+        "suppressed": sum(p.suppressed for p in parts),
         "unmapped": records(pd.concat(listed, ignore_index=True)) if listed else [],
         "matched_pct": min(matched) if matched else None,
         "ignored_categories": largest(summed(p.ignored_categories for p in parts)),

@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.aggregate.counts import published_months
 from pipeline.aggregate.levels import (
     LevelReport,
     levels_of_counts,
@@ -16,6 +15,7 @@ from pipeline.aggregate.levels import (
     unplaced_inside,
     with_levels,
 )
+from pipeline.aggregate.published import PublishedMonths, published_months
 from pipeline.aggregate.reduce import KEPT, CountJob, count_part, merge_kept, merge_locations, merge_victims
 from pipeline.aggregate.repeats import repeats_report
 from pipeline.aggregate.span import SpanReport, incident_sources, published_sources, settle_span
@@ -97,18 +97,42 @@ def _published(context: Context, record: dict[str, Any]) -> tuple[pd.DataFrame, 
         first_date=record["first_date"],
         last_date=record["last_date"],
     )
-    months = published_months(
-        table[~table["area_code"].isin(areas.loc[~areas["covered"].astype(bool), "area_code"])],
-        parents=areas.set_index("area_code")["parent_code"],
+    covered = areas["covered"].astype(bool)
+    published = published_months(
+        table[~table["area_code"].isin(areas.loc[~covered, "area_code"])],
+        areas=areas[covered],
         region_code=config.areas.region.code,
         whole=config.categories.all_from,
+        absent={source.name: source.absent for source in config.published_counts},
     )
-    levels = levels_of_counts(months, summed={}, source=", ".join(s.name for s in config.published_counts))
+    months = published.months
+    names = ", ".join(dict.fromkeys(s.name for s in config.published_counts))
+    levels = levels_of_counts(months, summed=published.summed, source=names)
     _save_levels(context, levels)
+    context.choices |= {f"counts of the {level}": how for level, how in levels.quality["summed"].items()}
+    context.cautions += _unknown_cells(published)
     write_table(context.work("locations.parquet"), LOCATIONS, LOCATIONS.empty())
-    named = {"levels": levels.quality, "months": settled.quality}
+    cells = {"cells": published.cells, "absent_unknown": published.absent, "suppressed_unknown": published.suppressed}
+    named = {"levels": levels.quality, "cells": cells, "months": settled.quality}
     write_json(context.folder / "quality.json", read_json(context.work("quality.json")) | named)
     return months, 0, settled
+
+
+def _unknown_cells(published: PublishedMonths) -> list[str]:
+    """Say how many published counts are unknown."""
+    found = []
+    if published.absent:
+        found.append(
+            f"{published.absent:,} of {published.cells:,} published counts (areas, months, categories) have no row and "
+            "are unknown: no count, rate or change over them is given. If the publisher leaves out zeros, set "
+            "absent: zero for this source; areas that it does not cover belong in areas.not_covered."
+        )
+    if published.suppressed:
+        found.append(
+            f"{published.suppressed:,} published counts are withheld by the publisher or cannot be read, and are "
+            "unknown: no count, rate or change over them is given."
+        )
+    return found
 
 
 def _save_levels(context: Context, levels: LevelReport) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from pipeline.ingest import (
 )
 from pipeline.stages.inputs import expand, input_files, input_patterns
 
-__all__ = ["RELEASE_COLUMNS", "check_inputs", "settings_cautions"]
+__all__ = ["RELEASE_COLUMNS", "changed_defaults", "check_inputs", "settings_cautions"]
 
 RELEASE_COLUMNS = ("area_code", "period", "category", "incidents")  # of an area_counts.csv that is a known table
 _LISTED = 5
@@ -69,6 +69,16 @@ def settings_cautions(config: Config) -> list[str]:
     if " ".join(config.page.licence.split()) == LICENCE_TO_WRITE:
         return ["page.licence is still the template's text and would be printed on public pages: write yours."]
     return []
+
+
+def changed_defaults(config: Config) -> list[str]:
+    """Say where a setting that was left out means something else than it did in earlier versions."""
+    return [
+        f"published_counts[{n}].absent is not set: a missing row is unknown, and windows over it have no count "
+        "(earlier versions counted it as 0). Set it to zero if the publisher leaves out zeros, else to unknown."
+        for n, source in enumerate(config.published_counts)
+        if "absent" not in source.model_fields_set
+    ]
 
 
 def _looks(config: Config) -> Iterator[tuple[str, Look]]:

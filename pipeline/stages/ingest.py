@@ -379,6 +379,8 @@ def _published(context: Context, areas: AreaSet) -> dict[str, Any]:
     parents = dict(zip(wards["area_code"], wards["parent_code"], strict=True))
     by_borough = incidents_by_borough(table, parents=parents, whole=config.categories.all_from)
     scarce, hardly = scarce_boroughs(by_borough, areas=areas.table)
+    if all(source.absent != "zero" for source in config.published_counts):
+        hardly = ""  # without rows its count is unknown, not 0, and that is said of every such cell
     uncovered, beside = uncovered_caution(
         _left_out(by_borough, areas=areas.table),
         names=dict(zip(areas.table["area_code"], areas.table["name"], strict=True)),

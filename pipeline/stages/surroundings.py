@@ -101,7 +101,8 @@ def _of_source(context: Context, table: KnownTable, path: Path) -> pd.DataFrame:
         areas_table=areas,
         lookup=read_lookup(config.areas, base=context.base),
     )
-    rows = part.table[part.table["mapped"].astype(bool)]
+    # What the publisher withheld is no table that anybody knows.
+    rows = part.table[part.table["mapped"].astype(bool) & part.table["value"].notna()]
     month = rows["month"].astype("int64")
     period = (month // 100).astype("str") + "-" + (month % 100).astype("str").str.zfill(2)
     category = rows["category"].where(rows["category"] != config.categories.all_from, "all")

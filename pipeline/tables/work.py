@@ -82,7 +82,7 @@ PUBLISHED_COUNTS = Table(
         Column("month", "int", "Month as yyyymm."),
         Column("category", "string", "Category id."),
         Column("measure", "string", "`incidents` or `positive_outcomes`."),
-        Column("value", "int", "The count."),
+        Column("value", "int", "The count; empty where the publisher suppressed it or it cannot be read.", null=True),
         Column("mapped", "bool", "Whether the code is in the boundaries."),
     ),
     "Counts as published, sorted by their key.",
@@ -114,9 +114,12 @@ AREA_MONTHS = Table(
         Column("level", "string", "`ward`, `borough` or `region`."),
         Column("month", "int", "Month as yyyymm."),
         Column("category", "string", "Category id, or `all`."),
-        Column("incidents", "int", "Incidents."),
+        Column("incidents", "int", "Incidents; empty where a published count is unknown.", null=True),
         Column(
-            "incidents_unplaced", "int", "Incidents known to be here, but in no ward (boroughs) or borough (region)."
+            "incidents_unplaced",
+            "int",
+            "Incidents known to be here, but in no ward (boroughs) or borough (region).",
+            null=True,
         ),
         Column("positive_outcomes", "int", "Positive outcomes.", null=True),
         Column("known_outcomes", "int", "Incidents whose outcome is known (cohort only).", null=True),
