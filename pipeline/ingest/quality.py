@@ -516,11 +516,13 @@ def settled_cautions(settled: Settled, *, rules: Mapping[str, SourceRules]) -> l
     """Say what a person should look at: conflicts without an answer, files that overlap, dates far from all others."""
     said = []
     for source, ids in sorted(settled.unsettled.items()):
-        columns = ", ".join(sorted(set(settled.conflicts["column"])))
+        mine = settled.conflicts[settled.conflicts["source"].str.partition("/")[0] == source]
+        columns = ", ".join(sorted(set(mine["column"])))
+        apart = f"{rules[source].key}.issued if a later file should count, or " if _across_files(mine) else ""
         said.append(
             f"{_number(ids, 'id')} of {source} {_has(ids)} rows in conflict (they differ in {columns}), and nothing "
             "says which row counts: the first was kept. work/conflicts.csv lists the first of them. Set "
-            f"{rules[source].key}.issued if a later file should count, or {rules[source].key}.repeated_id."
+            f"{apart}{rules[source].key}.repeated_id if another rule should settle them."
         )
     copies = [r for r in settled.replaced_files if r.same]
     if copies:
@@ -540,6 +542,10 @@ def settled_cautions(settled: Settled, *, rules: Mapping[str, SourceRules]) -> l
             "each file once."
         )
     return said + [_stray_caution(s, rules[s.source].key) for s in settled.strays]
+
+
+def _across_files(conflicts: pd.DataFrame) -> bool:
+    return bool((conflicts["source"] != conflicts["kept_source"]).any())
 
 
 def _stray_caution(strays: Strays, key: str) -> str:

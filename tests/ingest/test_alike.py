@@ -52,7 +52,7 @@ def test_one_outcomes_file_is_found_by_its_columns_whatever_its_name(tmp_path: P
     [
         ("date,easting,northing\n", r"c\.csv without 'strand', 'id'"),
         ("id,date,easting,northing\n", r"c\.csv without 'strand'"),
-        ("id,date,strand\n", r"c\.csv without 'easting', 'northing'"),
+        ("id,date,strand\n", r"c\.csv without 'easting and northing'"),
     ],
 )
 def test_a_file_without_a_column_that_the_others_have_is_named_with_the_column(
@@ -82,3 +82,10 @@ def test_columns_of_flags_count_as_columns_that_are_read(tmp_path: Path) -> None
 )
 def test_files_of_one_kind_pass(tmp_path: Path, files: dict[str, str]) -> None:
     look(tmp_path, files, ["*.csv"])
+
+
+def test_coordinates_may_have_another_form_in_each_file(tmp_path: Path) -> None:
+    point = '{"type": "Point", "coordinates": [-0.1, 51.5]}'
+    feature = f'{{"type": "Feature", "properties": {{"id": "a", "date": "2025-01-02"}}, "geometry": {point}}}'
+    layer = f'{{"type": "FeatureCollection", "features": [{feature}]}}'
+    look(tmp_path, {"a.csv": "id,date,longitude,latitude\n", "b.geojson": layer}, ["*"])

@@ -131,3 +131,48 @@ def test_a_run_with_nothing_to_do_loads_no_heavy_library(config: Path) -> None:
     subprocess.run(command, capture_output=True, check=True)  # whatever is stale is brought up to date
     said = subprocess.run(command, capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "[] []"
+
+
+def test_a_later_issue_replaces_rows_of_parts_that_are_taken_over(tmp_path: Path) -> None:
+    light = {"exports.geopackage": False, "page.briefings": False, "profiles": [INTERNAL]}
+    config = write_city(tmp_path, **{"incidents.0.paths": ["issue-*/*.csv"], **light})
+    (tmp_path / "incidents.csv").unlink(missing_ok=True)
+    rows = city_rows()
+    unique = list({row.split(",")[0]: row for row in rows}.values())
+    halves = {"first.csv": unique[::2], "second.csv": unique[1::2]}
+    for name, half in halves.items():
+        (tmp_path / "issue-2025-01").mkdir(exist_ok=True)
+        (tmp_path / "issue-2025-01" / name).write_text("\n".join([HEADER, *half]) + "\n", encoding="utf-8")
+    before = run(config, progress=quiet).manifest["stages"]["ingest"]["counters"]
+    assert "replaced" not in before
+
+    # The next issue has a few rows of the first file again, one of them with another day.
+    (tmp_path / "issue-2025-02").mkdir()
+    again = halves["first.csv"][:3]
+    moved = again[0].replace(again[0].split(",")[1], "2024-02-28", 1)
+    later = tmp_path / "issue-2025-02" / "third.csv"
+    later.write_text("\n".join([HEADER, moved, *again[1:]]) + "\n", encoding="utf-8")
+    outcome = run(config, progress=quiet)
+    after = outcome.manifest["stages"]["ingest"]["counters"]
+    # One file is read; the file that loses rows to it is counted again, the other is not.
+    assert counters(outcome.manifest) == {
+        "files_read": 1,
+        "files_taken_over": 2,
+        "parts_counted": 2,
+        "parts_taken_over": 1,
+        "boundaries_taken_over": True,
+    }
+    assert (after["incidents"], after["replaced"], after["duplicates"]) == (before["incidents"], 1, 2)
+
+    made = config.parent / "outputs" / "city"
+    kept = {p.relative_to(made): p.read_bytes() for p in sorted((made / "work").rglob("*.parquet"))}
+    run(config, progress=quiet, force=True)
+    again_made = {p.relative_to(made): p.read_bytes() for p in sorted((made / "work").rglob("*.parquet"))}
+    assert again_made == kept
+
+    later.unlink()
+    later.parent.rmdir()
+    back = run(config, progress=quiet).manifest["stages"]["ingest"]["counters"]
+    assert {k: back.get(k) for k in ("rows", "incidents", "duplicates", "replaced")} == {
+        k: before.get(k) for k in ("rows", "incidents", "duplicates", "replaced")
+    }

@@ -110,10 +110,14 @@ def _parts(file: Path, header: Header, *, source: IncidentSource, categories: Ca
         return None  # refused by name where it is read
     names = {column.casefold(): column for column in header.columns}
     found = {role: text.rpartition(" (")[0] for role, text in roles.found.items()}
+    # One part, whatever its form: a CSV with longitudes and a GeoPackage with points go together.
+    pairs = [[found.pop(role) for role in pair if role in found] for pair in (("lon", "lat"), ("x", "y"))]
+    if header.has_geometry or any(pairs):
+        found["coordinates"] = next((" and ".join(pair) for pair in pairs if pair), "a geometry")
     found |= {
         setting: names[name.casefold()] for setting, name in category_columns(categories) if name.casefold() in names
     }
-    return found | ({"geometry": "a geometry"} if header.has_geometry else {})
+    return found
 
 
 def _lacking(parts: Mapping[Path, Mapping[str, str]]) -> dict[str, list[Path]]:

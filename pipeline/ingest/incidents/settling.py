@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipeline.errors import InputError, QualityError
+from pipeline.errors import ConfigError, InputError, QualityError
 from pipeline.ingest.incidents.account import RULES, PartReport, is_street_file
 from pipeline.ingest.incidents.editions import Edition, Replaced, issue_ranks, replaced_files
 from pipeline.ingest.incidents.read import PartWriter, incidents_schema
@@ -233,6 +233,8 @@ def settle(
     ------
     QualityError
         If rows of one id, or files of one month and force, differ and nothing says which counts.
+    ConfigError
+        If `issued` finds nothing in any path.
     InputError
         If ids were mangled by a spreadsheet, or two parts have one name.
     """
@@ -247,6 +249,11 @@ def settle(
     for name, of_source in _by_source(parts).items():
         editions = [p.edition for p in of_source]
         ranks |= issue_ranks(editions, issued=rules[name].issued)
+        if rules[name].issued and len(editions) > 1 and not any(ranks[e.label] is not None for e in editions):
+            raise ConfigError(
+                f"{rules[name].key}.issued ({rules[name].issued}) finds nothing in the path of any file, such as "
+                f"{editions[0].path}: correct the pattern, or leave the setting out"
+            )
         first = rules[name].repeated_id == RepeatedId.FIRST
         settled.replaced_files += replaced_files(editions, ranks, keep_first=first)
     whole = {r.label for r in settled.replaced_files}
@@ -583,7 +590,7 @@ class _Database:
             ), shared AS (
                 SELECT origin, content, sum(rows) AS total FROM held GROUP BY ALL HAVING count(*) > 1
             )
-            SELECT source, sum(least(rows, total - rows)), sum(rows)
+            SELECT source, sum(CASE WHEN total IS NULL THEN 0 ELSE least(rows, total - rows) END), sum(rows)
             FROM held LEFT JOIN shared USING (origin, content) GROUP BY 1 ORDER BY 1
         """):
             if equal:
