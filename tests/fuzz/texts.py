@@ -104,14 +104,14 @@ def nuls(rng: random.Random, folder: Path) -> Case:
 
 
 NUMBERS: dict[str, set[str]] = {
-    "NaN": {"not_finite"}, "nan": {"not_finite"}, "-inf": {"not_finite"}, "Infinity": {"not_finite"},
+    "NaN": {"coordinates_half"}, "nan": {"coordinates_half"}, "-inf": {"not_finite"}, "Infinity": {"not_finite"},
     "9" * 400: {"not_finite", "far", "coordinates_unreadable"}, "9" * 40: {"far"}, "1e308": {"far"},
     "1e999": {"not_finite", "far", "coordinates_unreadable"}, "-9223372036854775809": {"far"},
     "0x81A00": {"coordinates_unreadable"}, "5.3.0": {"coordinates_unreadable"}, "--530500": {"coordinates_unreadable"},
-    "530_500": {"coordinates_unreadable"}, "530 500": {"coordinates_unreadable"}, "£5": {"coordinates_unreadable"},
+    "530_500": {"coordinates_unreadable"}, "530 50": {"coordinates_unreadable"}, "£5": {"coordinates_unreadable"},
     "=1+1": {"coordinates_unreadable"}, "E530500": {"coordinates_unreadable"}, "": {"coordinates_half"},
-    "TQ305805": {"coordinates_unreadable"}, "530500m": {"coordinates_unreadable"}, "1e": {"coordinates_unreadable"},
-    "٥٣٠٥٠٠": {"coordinates_unreadable"}, "−530500": {"coordinates_unreadable"}, "True": {"coordinates_unreadable"},
+    "TQ305805": {"coordinates_unreadable"}, "530500ft": {"coordinates_unreadable"}, "1e": {"coordinates_unreadable"},
+    "٥٣٠٥٠٠": {"coordinates_unreadable"}, "−530500": {"far"}, "True": {"coordinates_unreadable"},
     "null": {"coordinates_unreadable", "coordinates_half"}, "'; DROP TABLE x; --": {"coordinates_unreadable"},
 }  # fmt: skip
 
@@ -163,7 +163,7 @@ def systems(rng: random.Random, folder: Path) -> Case:
 
 FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%d/%m/%Y", "%Y/%m/%d")
 NO_DATES = ("2025-02-30", "2025-13-01", "2025-00-10", "2025-06-31", "soon", "0000-00-00", "2025-1", "20250", "45678.5",
-            "2025-01-02-03", "31/02/2025", "१२-०३-२०२५", "2025-W01", "NaT", "1e5", "-", "99/99/9999")  # fmt: skip
+            "2025-01-02-03", "31/02/2025", "१२-०३-२०२५", "2025-W01", "NaT", "1e5", "--", "99/99/9999")  # fmt: skip
 
 
 def dates(rng: random.Random, folder: Path) -> Case:

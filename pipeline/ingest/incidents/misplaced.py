@@ -30,6 +30,7 @@ _SCALES = {
 }
 _DEGREE_SCALES = {1e-5: "hundred-thousandths", 1e-6: "millionths", 1e-7: "ten-millionths"}
 _SYSTEMS = ("EPSG:27700", "EPSG:29902", "EPSG:2157", "EPSG:3857", "EPSG:32629", "EPSG:32630", "EPSG:32631")
+_BEYOND = 1e12
 _WHOLE_CIRCLE, _QUARTER = 180.0, 90.0
 
 
@@ -89,6 +90,8 @@ def likely_cause(
     guess
         None where no single mistake explains nearly all points.
     """
+    # Numbers of no size that a place on earth has are slips, and overflow when they are multiplied.
+    points = points[np.abs(points).max(axis=1) < _BEYOND]
     if not len(points) or not np.isfinite(bounds).all():
         return None
     case = _Case(points, system, working, bounds, names, key)
