@@ -45,6 +45,8 @@ REVIEWED = {
                                         "cells[1]": "by cell_text()", "cell": "by cell_text()",
                                         "opened.scan": "made with literal()"},
     "ingest/incidents/dates.py": {"text": "by cell_text()"},
+    "ingest/incidents/date_numbers.py": {"text": "by cell_text()", "opened.scan": "made with literal()",
+                                         "_fits(text, kind, last_date)": "of the above and integers"},
     "aggregate/reduce.py": {"kept": "a table's name", "victims": "a table's name", "asked.outcomes": "constants",
                             "outcomes": "constants", "asked.scan": "by scan_parts()",
                             "variable.sql": "constants of VARIABLES", "_column(variable)": "by identifier()"},

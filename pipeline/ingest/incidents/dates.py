@@ -22,6 +22,7 @@ from pipeline.ingest.formats.opened import Opened
 from pipeline.ingest.incidents.account import rule_code
 from pipeline.ingest.incidents.clock import DAY, UTC_OFFSET, Clock, LocalTime, read_clock, time_style
 from pipeline.ingest.incidents.columns import Coded, Roles, cell_text, coded, strings
+from pipeline.ingest.incidents.date_numbers import DateNumber, as_date, find_date_number
 from pipeline.storage.duckdb import literal
 
 __all__ = [
@@ -337,6 +338,8 @@ class DateColumn:
         Offsets from UTC among the times examined.
     forms
         Forms of the first dates, the most frequent first, for people: `yyyy-mm-dd`.
+    number, last_date
+        How dates are counted where they are numbers, and the date after which none is one; None for other dates.
     """
 
     column: int
@@ -350,20 +353,28 @@ class DateColumn:
     hours: bool = True
     offsets: frozenset[int] = frozenset()
     forms: tuple[str, ...] = ()
+    number: DateNumber | None = None
+    last_date: str = ""
 
     def more(self, name: str) -> dict[str, str]:
         """Expressions of the date and of the time behind it."""
         return {f"{name}_head": self.head, f"{name}_tail": self.tail}
 
     @property
+    def cell(self) -> str:
+        """SQL of the whole text, with a number written as the date that it counts."""
+        text = cell_text(self.column, self.missing)
+        return text if self.number is None else as_date(text, self.number, self.last_date)
+
+    @property
     def head(self) -> str:
         """SQL of the date's text."""
-        return _head(cell_text(self.column, self.missing), self.separator)
+        return _head(self.cell, self.separator)
 
     @property
     def tail(self) -> str:
         """SQL of the text after the separator."""
-        text = cell_text(self.column, self.missing)
+        text = self.cell
         if not self.separator:
             return "''"
         at = f"strpos({text}, {literal(self.separator)})"
@@ -617,7 +628,16 @@ def plan_moments(
         If the order of day and month cannot be told.
     """
     columns = {
-        role: _plan_column(opened, role, roles=roles, source=source, local=local, connection=connection, whole=whole)
+        role: _plan_column(
+            opened,
+            role,
+            roles=roles,
+            source=source,
+            local=local,
+            last_date=source.last_date or today,
+            connection=connection,
+            whole=whole,
+        )
         for role in ("date", "recorded")
         if role in roles.at
     }
@@ -677,6 +697,7 @@ def _plan_column(
     roles: Roles,
     source: IncidentSource,
     local: LocalTime,
+    last_date: str,
     connection: Any,
     whole: bool,
 ) -> DateColumn:
@@ -686,6 +707,9 @@ def _plan_column(
     if source.date_format is not None:
         check_format(source.date_format)
         return DateColumn(column, "", None, source.date_format, True, f"{source.date_format} (stated)", missing)
+    number = find_date_number(opened, cell, last_date=last_date, connection=connection)
+    if number is not None:
+        cell = as_date(cell, number, last_date)
     # The first thousand rows decide whether the form can be ambiguous at all; only then is the whole column examined,
     # because that reads the file once more.
     first = opened.first(connection, cell)
@@ -701,8 +725,11 @@ def _plan_column(
         False: f"month first ({exam.month_first} rows read no other way)",
     }
     note = f"{words[order]}, stated" if source.day_first is not None else words[order]
+    note = note if number is None else number.label
     forms = forms_of([text.split(separator)[0] if separator else text for text in first], day_first=order)
-    planned = DateColumn(column, separator, order, None, whole, note, missing, forms=forms)
+    planned = DateColumn(
+        column, separator, order, None, whole, note, missing, forms=forms, number=number, last_date=last_date
+    )
     return _with_times(planned, opened, local=local, connection=connection) if separator else planned
 
 
