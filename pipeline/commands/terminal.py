@@ -99,10 +99,10 @@ def print_outcome(outcome: Outcome, *, as_json: bool) -> None:
     console.print(f"\n{done} in {outcome.seconds:.1f} s. Open [bold]{_shown(outcome.folder / 'index.html')}[/bold]")
 
 
-def _print_cautions(console: Console, cautions: Sequence[str]) -> None:
+def _print_cautions(console: Console, cautions: Sequence[str], *, title: str = "Look at this first") -> None:
     """Say what should be looked at before the outputs are used."""
     if cautions:
-        console.print("\n[bold]Look at this first[/bold]")
+        console.print(f"\n[bold]{title}[/bold]")
         for caution in cautions:
             console.print(f"  {escape(caution)}")
 
@@ -141,7 +141,7 @@ def print_check(
     as_json: bool,
 ) -> None:
     """Say which files would be read, what their first rows hold, which stages would run, and what to look at."""
-    cautions = [*cautions, *trial.cautions]
+    cautions = [*cautions, *(trial.cautions if trial.whole else [])]
     stale = [state.stage.name for state in states if not state.fresh]
     if as_json:
         _emit(
@@ -151,6 +151,7 @@ def print_check(
                     "stale": stale,
                     "profiles": [p.name for p in config.profiles],
                     "cautions": list(cautions),
+                    "cautions_of_rows_read": [] if trial.whole else trial.cautions,
                     "sources": trial.sources,
                     "every_row_read": trial.whole,
                     "error": None if trial.error is None else str(trial.error),
@@ -170,6 +171,10 @@ def print_check(
     would = ", ".join(stale) or "nothing, all is fresh"
     console.print(f"Profiles: {', '.join(p.name for p in config.profiles)}. Would run: {would}.")
     _print_cautions(console, cautions)
+    if not trial.whole and trial.cautions:
+        # A file may be sorted by place or time, so what is seen of its first rows may be no more than that.
+        title = "Seen in the rows that were read, the first of each file; --rows reads more"
+        _print_cautions(console, trial.cautions, title=title)
 
 
 _FEW = 12  # names or months in a line
@@ -182,6 +187,7 @@ def _print_source(console: Console, source: Mapping[str, Any]) -> None:
     rows = f"{source['rows_read']:,} rows"
     read = f"all {rows}" if source["all_rows"] else f"{rows} (the first {limit:,} of each file)"
     console.print(f"\n[bold]{escape(source['source'])}[/bold]: {many}, {read}, {source['incidents']:,} kept")
+    among = "" if source["all_rows"] else " among those that were read"
     lines: list[tuple[str, str]] = [
         ("columns", _listed([f"{role} = {name}" for role, name in source["columns"].items()], every=True)),
         ("dates", "; ".join(source["dates"]) + _in_brackets(source.get("date_forms", ()))),
@@ -207,7 +213,7 @@ def _print_source(console: Console, source: Mapping[str, Any]) -> None:
     if source["months_without_rows"]:
         lines.append(("no rows in", _listed(source["months_without_rows"])))
     lines += [
-        (f"empty {level}", f"{len(empty):,} without a row: {_listed(empty)}")
+        (f"empty {level}", f"{len(empty):,} without a row{among}: {_listed(empty)}")
         for level in ("boroughs", "wards")
         if (empty := source.get(f"{level}_without_incidents"))
     ]
@@ -277,6 +283,8 @@ def print_quarantine(attempt: "Attempt", rule: str | None, limit: int, *, as_jso
     else:
         console.print(f"The latest attempt (begun {attempt.time}) is complete.")
         console.print(f"{len(frame):,} rows were refused: {listed or 'none'}.")
+    if not len(chosen):
+        return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("file", "row", "rule", "reason"):
         table.add_column(name, overflow="fold")

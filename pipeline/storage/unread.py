@@ -214,10 +214,10 @@ def _other_format(path: Path, head: bytes, *, meant: Format | None, key: str) ->
             f"{real.endings[0]} and name that file{stated}"
         )
     if meant is not None and meant.begins and real is None and _is_text(head):
-        stated = f"set `{key}: csv` for this source, or rename it" if key else "rename it"
+        maps = ", ".join(f.label for f in FORMATS if f.name != "csv")
+        remedy = f"set `{key}: csv` for this source, or rename it to end in .tsv or .csv" if key else f"name {maps}"
         return (
-            f"{path.name} is delimited text, not {meant.label}, which its ending {path.suffix!r} stands for: {stated} "
-            "to end in .tsv or .csv"
+            f"{path.name} is delimited text, not {meant.label}, which its ending {path.suffix!r} stands for: {remedy}"
         )
     return None
 

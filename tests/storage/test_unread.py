@@ -114,6 +114,14 @@ def test_formats_that_are_read_are_named_under_another_ending(tmp_path: Path) ->
     assert "`format: csv`" in said
 
 
+def test_boundaries_that_are_a_table_are_asked_for_outlines(tmp_path: Path) -> None:
+    path = tmp_path / "wards.geojson"
+    path.write_bytes(b"code,name\nA,Ashby\n")
+    said = str(refusal(path, meant=by_ending(path)))
+    assert said.startswith("wards.geojson is delimited text, not GeoJSON")
+    assert said.endswith("name GeoJSON, GeoPackage, Shapefile, MapInfo TAB, GeoParquet")
+
+
 def test_folders_are_named(tmp_path: Path) -> None:
     folder = tmp_path / "wards.gdb"
     folder.mkdir()

@@ -126,7 +126,10 @@ def read_areas(path: Path, request: AreaRequest) -> AreaLayer:
                 encoding=_encoding(path, request),
             )
     except (DataSourceError, DataLayerError) as error:
-        raise InputError(f"{path.name} cannot be read as boundaries ({key}): {error}") from None
+        raise InputError(
+            f"{path.name} cannot be read as boundaries ({key}): {str(error).rstrip('.')}. It is no map layer, or "
+            "damaged or cut short: fetch or export it again"
+        ) from None
     except UnicodeDecodeError as error:
         raise InputError(
             f"{path.name} ({key}): a text is not {request.encoding or error.encoding} "
