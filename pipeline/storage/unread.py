@@ -216,9 +216,8 @@ def _other_format(path: Path, head: bytes, *, meant: Format | None, key: str) ->
     if meant is not None and meant.begins and real is None and _is_text(head):
         maps = ", ".join(f.label for f in FORMATS if f.name != "csv")
         remedy = f"set `{key}: csv` for this source, or rename it to end in .tsv or .csv" if key else f"name {maps}"
-        return (
-            f"{path.name} is delimited text, not {meant.label}, which its ending {path.suffix!r} stands for: {remedy}"
-        )
+        ending = f"which its ending {path.suffix!r} stands for"
+        return f"{path.name} is delimited text, not {meant.label}, {ending}: {remedy}"
     return None
 
 
