@@ -194,6 +194,7 @@ _COUNTERS = {
     "duplicates": ("duplicate dropped", "duplicates dropped"),
     "merged": ("row merged with another of its id", "rows merged with others of their id"),
     "replaced": ("row replaced by a later file", "rows replaced by later files"),
+    "left_out_by_where": ("row left out by `where`", "rows left out by `where`"),
     "files_read": ("file read", "files read"),
     "files_taken_over": ("reused", "reused"),
     "parts_counted": ("file counted", "files counted"),

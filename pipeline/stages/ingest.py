@@ -191,11 +191,13 @@ def _incidents(context: Context, areas: AreaSet, areas_key: str) -> dict[str, An
     rows = sum(p.rows_read for p in parts)
     quarantined = sum(sum(p.quarantined.values()) for p in parts if p.source not in whole) + lost["date_outlier"]
     fates = {fate: lost[fate] for fate in ("duplicates", "merged", "replaced")}
+    by_where = sum(p.left_out for p in parts if p.source not in whole)
     context.counters |= {
         "rows": rows,
-        "incidents": rows - quarantined - sum(fates.values()),
+        "incidents": rows - quarantined - sum(fates.values()) - by_where,
         "quarantined": quarantined,
         **{fate: count for fate, count in fates.items() if count or fate == "duplicates"},
+        **({"left_out_by_where": by_where} if by_where else {}),
         "files_read": len(todo),
         "files_taken_over": len(jobs) - len(todo),
     }
