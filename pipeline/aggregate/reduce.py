@@ -1,6 +1,6 @@
 """Parts reduced to the counts that everything else is made from; only this and reading grow with the rows."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -163,14 +163,20 @@ def _elsewhere(unplaced_inside: bool) -> str:  # noqa: FBT001 named at each call
 
 
 def count_area_months(
-    part: Path | OpenPart, *, region_code: str, unplaced_inside: bool = True, memory_limit_mb: int = 1000
+    part: Path | OpenPart,
+    *,
+    region_code: str,
+    unplaced_inside: bool = True,
+    outside: Collection[str] = (),
+    memory_limit_mb: int = 1000,
 ) -> pd.DataFrame:
     """Count one part by area, month and category.
 
     A ward holds the points inside it and the rows that name it without a point. A borough holds what its wards hold
     and the rows that name it alone. The region holds all of these and the rows without any borough; points outside all
     areas, and rows in areas that the data does not cover, are in none.
-    Every incident counts once in `all` and once in each of its categories.
+    Every incident counts once in `all` and once in each of its categories; one whose categories are all outside the
+    total counts in these alone.
 
     Parameters
     ----------
@@ -180,6 +186,8 @@ def count_area_months(
         Code of the region.
     unplaced_inside
         Whether rows without any place count in the region.
+    outside
+        Categories that count in no total.
     memory_limit_mb
         Memory of the database, in MB.
     """
@@ -192,9 +200,7 @@ def count_area_months(
                 SELECT ward_code, borough_code, place, month, categories, count(*) AS incidents, {asked.outcomes}
                 FROM PARTS WHERE place NOT IN ({_elsewhere(unplaced_inside)}) GROUP BY ALL
             ), long AS (
-                SELECT * EXCLUDE categories, unnest(list_prepend('all', CASE WHEN coalesce(categories, '') = ''
-                    THEN []::VARCHAR[] ELSE string_split(categories, ';') END)) AS category
-                FROM small
+                SELECT * EXCLUDE categories, unnest({_counted_in(outside)}) AS category FROM small
             )
             SELECT ward_code AS area_code, 'ward' AS level, month, category, {sums},
                    0::BIGINT AS incidents_unplaced, {outcomes}
@@ -212,13 +218,29 @@ def count_area_months(
         )
 
 
+def _in_total(outside: Collection[str]) -> str:
+    """Write the condition that a row counts in the total: not where all its categories are outside."""
+    if not outside:
+        return "TRUE"
+    apart = ", ".join(literal(category) for category in sorted(outside))
+    return f"(coalesce(categories, '') = '' OR NOT list_has_all([{apart}], string_split(categories, ';')))"
+
+
+def _counted_in(outside: Collection[str]) -> str:
+    """Write the list of what a row counts in: the total, and each of its categories."""
+    named = "CASE WHEN coalesce(categories, '') = '' THEN []::VARCHAR[] ELSE string_split(categories, ';') END"
+    return f"list_concat(CASE WHEN {_in_total(outside)} THEN ['all'] ELSE []::VARCHAR[] END, {named})"
+
+
 def reduce_area_months(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Merge counts by area and month into AREA_MONTHS (not yet dense: months without incidents have no row)."""
     merged = merge_counts(parts, key=("area_code", "level", "month", "category"))
     return AREA_MONTHS.conform(merged)
 
 
-def count_facets(part: Path | OpenPart, *, unplaced_inside: bool = True, memory_limit_mb: int = 1000) -> pd.DataFrame:
+def count_facets(
+    part: Path | OpenPart, *, unplaced_inside: bool = True, outside: Collection[str] = (), memory_limit_mb: int = 1000
+) -> pd.DataFrame:
     """Count one part by organisation, borough, month, category, and each value of each descriptive column.
 
     Columns organisation, area_code (borough; empty where a row has none), month, category, facet, value, incidents.
@@ -253,8 +275,8 @@ def count_facets(part: Path | OpenPart, *, unplaced_inside: bool = True, memory_
                        coalesce({stated}) AS value, count(*) AS incidents
                 FROM described GROUP BY GROUPING SETS ({sets})
             ), long AS (
-                SELECT organisation, area_code, month, facet, value, incidents, unnest(list_prepend('all',
-                    CASE WHEN categories = '' THEN []::VARCHAR[] ELSE string_split(categories, ';') END)) AS category
+                SELECT organisation, area_code, month, facet, value, incidents,
+                       unnest({_counted_in(outside)}) AS category
                 FROM small WHERE value IS NOT NULL
             )
             SELECT organisation, area_code, month, category, facet, value, sum(incidents)::BIGINT AS incidents
@@ -285,17 +307,18 @@ def reduce_facets(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return merge_counts(parts, key=FACET_KEY)
 
 
-def count_places(part: Path | OpenPart, *, memory_limit_mb: int = 1000) -> pd.DataFrame:
+def count_places(part: Path | OpenPart, *, outside: Collection[str] = (), memory_limit_mb: int = 1000) -> pd.DataFrame:
     """Count one part by how its rows are placed: what the quality report is made from.
 
     Columns source, borough_code (empty where there is none), month, place, online, date_precision, incidents,
-    snapped (rows).
+    snapped (rows), in_no_total (rows that are in categories outside the total alone).
     """
     with open_part(part, memory_limit_mb=memory_limit_mb) as asked:
         return asked.query(
-            """
+            f"""
             SELECT source, coalesce(borough_code, '') AS borough_code, month, place, online, date_precision,
-                   count(*) AS incidents, count(*) FILTER (WHERE snapped) AS snapped
+                   count(*) AS incidents, count(*) FILTER (WHERE snapped) AS snapped,
+                   count(*) FILTER (WHERE NOT {_in_total(outside)}) AS in_no_total
             FROM PARTS GROUP BY ALL ORDER BY ALL
             """
         )
@@ -362,6 +385,8 @@ class CountJob:
         Places that stand for no place (see `count_locations`).
     unplaced_inside
         Whether rows without any place count in the region.
+    outside
+        Categories that count in no total.
     memory_limit_mb
         Memory of the database, in MB.
     """
@@ -372,6 +397,7 @@ class CountJob:
     region_code: str
     placeholders: tuple[tuple[float, float], ...] = ()
     unplaced_inside: bool = True
+    outside: tuple[str, ...] = ()
     memory_limit_mb: int = 1000
 
 
@@ -394,10 +420,12 @@ def count_part(job: CountJob) -> None:
         open_part(job.part, memory_limit_mb=job.memory_limit_mb) as asked,
     ):
         frames = {
-            "area_months": count_area_months(asked, region_code=job.region_code, unplaced_inside=job.unplaced_inside),
-            "facets": count_facets(asked, unplaced_inside=job.unplaced_inside),
+            "area_months": count_area_months(
+                asked, region_code=job.region_code, unplaced_inside=job.unplaced_inside, outside=job.outside
+            ),
+            "facets": count_facets(asked, unplaced_inside=job.unplaced_inside, outside=job.outside),
             "days": count_days(asked),
-            "places": count_places(asked),
+            "places": count_places(asked, outside=job.outside),
         }
         for name, frame in frames.items():
             pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), job.into / f"{name}.parquet")
@@ -464,11 +492,14 @@ def merge_locations(
         return _write(out, schema, reader), places
 
 
-def merge_victims(folders: Sequence[Path], *, out: Path, memory_limit_mb: int = 1000) -> int:
-    """Write which victims were where and when, each once: easting_m, northing_m, month, victim_hash."""
+def merge_victims(
+    folders: Sequence[Path], *, out: Path, outside: Collection[str] = (), memory_limit_mb: int = 1000
+) -> int:
+    """Write which victims of the total were where and when, each once: easting_m, northing_m, month, victim_hash."""
     with _merging(folders, "victims", near=out, memory_limit_mb=memory_limit_mb) as (connection, _, victims):
         reader = connection.sql(
-            f"SELECT DISTINCT easting_m, northing_m, month, victim_hash FROM {victims} ORDER BY ALL"
+            f"SELECT DISTINCT easting_m, northing_m, month, victim_hash FROM {victims} WHERE {_in_total(outside)} "
+            "ORDER BY ALL"
         ).to_arrow_reader(_BATCH_ROWS)
         return _write(out, reader.schema, reader)
 

@@ -11,6 +11,7 @@ import pandas as pd
 from pipeline.backtest import BacktestResult, Study, backtest, rolling_origins, standard_methods
 from pipeline.config import Config
 from pipeline.config.loading import load_config
+from pipeline.domain.categories import in_total, outside_total
 from pipeline.domain.missing_months import Span, without_months
 from pipeline.errors import InputError
 from pipeline.geography.coverage import StudyArea
@@ -35,6 +36,7 @@ def run_backtest(config_path: Path) -> tuple[BacktestResult, Path]:
     config = load_config(config_path)
     folder = config_path.resolve().parent / config.run.output_dir / config.run.name
     locations = read_table(folder / "work" / "locations.parquet", LOCATIONS)
+    locations = locations[in_total(locations["categories"], outside_total(config.categories))]
     if len(locations) == 0:
         raise InputError("the run has no points: a backtest ranks places, and published counts have none")
     areas = read_table(folder / "work" / "areas.parquet", AREAS, crs=config.crs.working)

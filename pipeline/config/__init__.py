@@ -155,7 +155,7 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> "Config":
-        faults = [*_input_faults(self), *_category_faults(self), *_profile_faults(self)]
+        faults = [*_input_faults(self), *_category_faults(self), *_outside_faults(self), *_profile_faults(self)]
         if faults:
             raise ValueError("; ".join(faults))
         return self
@@ -198,6 +198,25 @@ def _category_faults(config: Config) -> list[str]:
             at = parents.get(at)
         if at is not None:
             faults.append(f'category "{category.id}": its parents run in a circle')
+    return faults
+
+
+def _outside_faults(config: Config) -> list[str]:
+    """Return what contradicts itself in categories.outside; without a tree the ids are known once the rows are read."""
+    settings = config.categories
+    faults = ['categories.outside names "all", which is the total'] if "all" in settings.outside else []
+    parents = {c.id: c.parent for c in settings.tree}
+    for category in (c for c in settings.outside if settings.tree and c != "all"):
+        if category not in parents:
+            hint = did_you_mean(category, list(parents))
+            faults.append(f'categories.outside: "{category}" is not a category{hint}')
+        elif category == settings.all_from:
+            faults.append(f'categories.outside: "{category}" is the whole (categories.all_from)')
+        elif (above := parents[category]) is not None and above not in settings.outside:
+            faults.append(
+                f'categories.outside: "{category}" is part of "{above}", which counts in the total: name that too, or '
+                "take the parent out"
+            )
     return faults
 
 

@@ -453,6 +453,12 @@ class Categories(Section):
     unknown: Literal["quarantine", "ignore", "error"] = Field(
         "ignore", description="What to do with a text no category matches."
     )
+    outside: tuple[CategoryId, ...] = Field(
+        (),
+        description="Categories that are counted by themselves and in no total: rows that are in these alone are part "
+        "of their category, and neither of the whole nor of hotspots, density, cells and sentences about it. What lies "
+        "below them in the tree is outside too. A row that is in another category as well counts in the total.",
+    )
     all_from: CategoryId | None = Field(
         None, description="Published counts only: the category whose counts are the whole."
     )

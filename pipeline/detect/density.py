@@ -1,6 +1,6 @@
 """Density bands of a set of places: bandwidth, surface, contours and the rules that keep lone places out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -24,6 +24,7 @@ from pipeline.detect.kde import (
     peak_per_km2,
 )
 from pipeline.detect.method import DetectInput, Findings, Method, Need, Scope
+from pipeline.domain.categories import in_total
 from pipeline.domain.periods import Period
 from pipeline.errors import InputError
 from pipeline.geography.areas import AreaIndex
@@ -62,10 +63,15 @@ def month_rows(locations: pd.DataFrame, period: Period) -> pd.DataFrame:
     return locations if inside.all() else locations[inside]
 
 
-def places_of(locations: pd.DataFrame, *, category: str) -> tuple[Any, Any]:
-    """Return distinct places, shape (m, 2) in metres, and the incidents of a category at each, shape (m,)."""
+def places_of(locations: pd.DataFrame, *, category: str, outside: Collection[str] = ()) -> tuple[Any, Any]:
+    """Return distinct places, shape (m, 2) in metres, and the incidents of a category at each, shape (m,).
+
+    `outside` are the categories that count in no total: rows that are in these alone are no part of `all`.
+    """
     rows = locations
-    if category != "all":
+    if category == "all":
+        rows = locations[in_total(locations["categories"], outside)] if outside else locations
+    else:
         named = locations["categories"].fillna("").drop_duplicates()
         having = {text for text in named if category in text.split(";")}
         rows = locations[locations["categories"].fillna("").isin(having)]
@@ -98,6 +104,7 @@ def density_bands(
     settings: Density,
     bandwidth_m: float,
     categories: Sequence[str],
+    outside: Collection[str] = (),
     min_locations: int,
     min_incidents: int = 0,
     min_total: int = 0,
@@ -118,6 +125,8 @@ def density_bands(
         Bandwidth, metres.
     categories
         Surfaces to make.
+    outside
+        Categories that count in no total.
     min_locations
         Fewest distinct places a band rests on.
     min_incidents
@@ -140,7 +149,7 @@ def density_bands(
     shapes: list[Any] = []
     notes: list[str] = []
     for category in categories:
-        xy, weights = places_of(locations, category=category)
+        xy, weights = places_of(locations, category=category, outside=outside)
         held = whole.locate(xy).code_index >= 0
         xy, weights = xy[held], weights[held]
         if weights.sum() < max(min_total, 1):

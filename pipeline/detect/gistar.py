@@ -569,10 +569,9 @@ def _cells(data: DetectInput) -> Findings:
     index = index[shapely.intersects(ground, shapes)]
     weights = contiguity(shapes[index], snap_m=SHARED_CORNER_M)
     centres = grid.centre(index)
-    rows = month_rows(data.locations, data.window.headline)
     frames = []
     for category in settings.categories:
-        xy, incidents = places_of(rows, category=category)
+        xy, incidents = places_of(month_rows(data.rows_of(category), data.window.headline), category=category)
         cell = np.maximum(grid.cell_of(xy), 0)  # a place off the grid falls in the corner cell, outside the area
         counts = np.bincount(cell, weights=incidents, minlength=len(grid))[index]
         found = gistar(

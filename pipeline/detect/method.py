@@ -10,6 +10,7 @@ import pandas as pd
 
 from pipeline.config import Config
 from pipeline.detect.kde import BandwidthChoice
+from pipeline.domain.categories import ROOT
 from pipeline.domain.missing_months import Span
 from pipeline.domain.periods import Period
 from pipeline.domain.profile_windows import Windows
@@ -55,6 +56,9 @@ class DetectInput:
         The part of the areas that the data covers: what every mean, background and test refers to.
     locations
         Table `locations`: incidents per place, month and set of categories; no row where the source has no points.
+        Rows that count in no total are not among them.
+    apart
+        The rows of the table that count in no total: in categories alone that settings name as outside.
     victims
         Columns easting_m, northing_m, month, victim_hash; None where the source does not identify victims.
     incidents
@@ -81,6 +85,13 @@ class DetectInput:
     span: Span
     window: Windows
     bandwidth: BandwidthChoice | None
+    apart: pd.DataFrame | None = None
+
+    def rows_of(self, category: str) -> pd.DataFrame:
+        """Return the locations that a category is counted from: for one, those outside the total too."""
+        if category == ROOT or self.apart is None:
+            return self.locations
+        return pd.concat([self.locations, self.apart], ignore_index=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,11 +6,12 @@ total**. The root `all` counts each incident once; an incident in a child counts
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
+from pipeline.config import Categories
 from pipeline.errors import InputError
 
 __all__ = [
@@ -18,6 +19,8 @@ __all__ = [
     "Subset",
     "Union",
     "by_category",
+    "in_total",
+    "outside_total",
     "relation_report",
     "slug",
     "slugs",
@@ -84,6 +87,32 @@ class Union:
 
     def __str__(self) -> str:
         return f"{self.whole} is {' or '.join(self.parts)}"
+
+
+def outside_total(settings: Categories) -> frozenset[str]:
+    """Return the categories that count in no total: those that `categories.outside` names, and what is below them."""
+    found = set(settings.outside)
+    while more := {c.id for c in settings.tree if c.parent in found} - found:
+        found |= more
+    return frozenset(found)
+
+
+def in_total(categories: "pd.Series[str]", outside: Collection[str]) -> "pd.Series[bool]":
+    """Say of each row whether it counts in the total: not where all its categories are outside.
+
+    Parameters
+    ----------
+    categories
+        Ids joined by semicolons; null or empty for none, which counts in the total.
+    outside
+        As `outside_total`.
+
+    >>> in_total(pd.Series(["asb", "asb;theft", "theft", None]), ["asb"]).tolist()
+    [False, True, True, True]
+    """
+    texts = categories.fillna("")
+    apart = {text for text in texts.drop_duplicates() if text and set(text.split(";")) <= set(outside)}
+    return ~texts.isin(apart)
 
 
 def by_category(incidents: pd.DataFrame) -> pd.DataFrame:

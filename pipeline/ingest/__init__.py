@@ -29,7 +29,7 @@ from pipeline.ingest.formats.files import months_named, require_size, source_lab
 from pipeline.ingest.formats.vector import closed
 from pipeline.ingest.incidents.account import PartReport, decisions
 from pipeline.ingest.incidents.alike import require_alike
-from pipeline.ingest.incidents.categories import listed_categories, merged_labels
+from pipeline.ingest.incidents.categories import listed_categories, merged_labels, require_outside
 from pipeline.ingest.incidents.clock import local_time
 from pipeline.ingest.incidents.editions import Edition
 from pipeline.ingest.incidents.faults import merged_faults
@@ -89,6 +89,7 @@ __all__ = [
     "require_areas",
     "require_incident_columns",
     "require_kept",
+    "require_outside",
     "require_selected",
     "require_size",
     "require_text_columns",

@@ -168,6 +168,11 @@ def _quality(quality: Mapping[str, Any]) -> list[str]:
             "the same id; replaced rows are of a file that a later one stands for. Each is counted above; those with "
             "an id are listed in work/left_out.parquet. They are not quarantined, so they count towards no refusal.</p>"
         )
+    if apart := quality.get("incidents_outside_the_total"):
+        lines.append(
+            f"<p>{_plain(apart)} of the incidents are in categories that categories.outside names: they count in these "
+            "alone, and in no total, hotspot or sentence about the whole.</p>"
+        )
     if quality.get("accounting", {}).get("left_out_by_where"):
         lines.append(
             "<p>Left out by where: rows that incidents[].where does not ask for. They are neither refused nor "

@@ -13,6 +13,7 @@ import shapely
 from numpy.typing import NDArray
 
 from pipeline.detect.density import density_bands, lowered, month_rows
+from pipeline.domain.categories import in_total, outside_total
 from pipeline.errors import InputError
 from pipeline.geography.coverage import StudyArea
 from pipeline.geography.grid import HexGrid
@@ -281,7 +282,8 @@ def release_density(
     if not (settings.enabled and profile.density):
         return Outlines(_empty(DENSITY_LAYER, areas), "This profile shows no density.")
     chosen = month_rows(locations, plan.windows.headline)
-    total = int(chosen["incidents"].sum())
+    outside = outside_total(plan.config.categories)
+    total = int(chosen.loc[in_total(chosen["categories"], outside), "incidents"].sum())
     if total < profile.min_density_incidents:
         note = f"Density is shown from {profile.min_density_incidents:,} incidents on: there are fewer in the period."
         return Outlines(_empty(DENSITY_LAYER, areas), note)
@@ -295,6 +297,7 @@ def release_density(
         settings=settings,
         bandwidth_m=max(bandwidth_m, profile.min_bandwidth_m),
         categories=[c for c in settings.categories if not profile.categories or c == "all" or c in profile.categories],
+        outside=outside,
         min_locations=max(settings.min_locations, profile.min_locations),
         min_incidents=profile.threshold,
         min_total=profile.min_density_incidents,

@@ -551,15 +551,20 @@ def counted(measures: Sequence[str]) -> tuple[str, ...]:
 
 
 def category_pairs(every: Sequence[CategoryInfo], shown: Iterable[str]) -> tuple[tuple[str, str], ...]:
-    """Pair each shown category with the nearest shown one that it is part of; `all` holds every other."""
+    """Pair each shown category with the nearest shown one that it is part of; `all` holds every other.
+
+    But for those outside the total: such a category may exceed it, so that nothing is known of the one from the other.
+    """
     parents = {c.id: c.parent for c in every}
+    outside = {c.id for c in every if c.outside}
     present = set(shown)
     pairs = []
     for category in (c.id for c in every if c.id in present and c.id != "all"):
         above = parents[category]
         while above is not None and above not in present:
             above = parents.get(above)
-        pairs.append((category, above or "all"))
+        if above or category not in outside:
+            pairs.append((category, above or "all"))
     return tuple(pairs)
 
 

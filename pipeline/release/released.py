@@ -47,11 +47,12 @@ _SEAL = object()  # known to the gate and to `unpack`; a test holds that nothing
 
 @dataclass(frozen=True, slots=True)
 class CategoryInfo:
-    """A category as readers see it; `all` comes first."""
+    """A category as readers see it; `all` comes first, and holds the others but those `outside` it."""
 
     id: str
     label: str
     parent: str | None
+    outside: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from pipeline.aggregate.published import PublishedMonths, published_months
 from pipeline.aggregate.reduce import KEPT, CountJob, count_part, merge_kept, merge_locations, merge_victims
 from pipeline.aggregate.repeats import repeats_report
 from pipeline.aggregate.span import SpanReport, incident_sources, published_sources, settle_span
+from pipeline.domain.categories import outside_total
 from pipeline.domain.extent import Extent
 from pipeline.domain.periods import month_of
 from pipeline.errors import InputError
@@ -151,6 +152,8 @@ def _count(context: Context, record: dict[str, Any]) -> list[Path]:
         "region_code": config.areas.region.code,
         "placeholders": tuple((p.easting_m, p.northing_m) for p in config.detect.placeholder_locations),
     }
+    if config.categories.outside:
+        rules["outside"] = tuple(sorted(outside_total(config.categories)))
     inside = unplaced_inside(((part["label"], part["report"]["places"]) for part in record["parts"]), config.incidents)
     own: dict[str, dict[str, Any]] = {
         part["label"]: {"unplaced_inside": inside[source_of(part["label"])]} for part in record["parts"]
@@ -202,7 +205,8 @@ def _merge(context: Context, record: dict[str, Any], folders: list[Path]) -> tup
         )
         window = (month_of(settled.span.first), month_of(settled.span.last))
         rows, at = merge_locations(folders, out=context.work("locations.parquet"), months=window, memory_limit_mb=limit)
-        merge_victims(folders, out=context.work("victims.parquet"), memory_limit_mb=limit)
+        alone = outside_total(config.categories)
+        merge_victims(folders, out=context.work("victims.parquet"), outside=alone, memory_limit_mb=limit)
 
     places, facets = tables["places"], tables["facets"]
     with guarded("what may be the same", damaged="a part that was read cannot be read back"):
@@ -240,8 +244,13 @@ def _merge(context: Context, record: dict[str, Any], folders: list[Path]) -> tup
     quality["without_a_place"] |= left_out_rows
     outside = Extent.of_quality(quality).caution()
     context.first_cautions += [outside] if outside else []
+    apart = int(places["in_no_total"].sum())
+    if alone:
+        listed = ", ".join(config.categories.outside)
+        context.choices["categories_outside_the_total"] = f"{listed}: {apart:,} incidents are in no total"
     named = {
         "levels": levels.quality,
+        "incidents_outside_the_total": apart,
         "scarce_boroughs": scarce,
         "not_covered": uncovered,
         "months": settled.quality,

@@ -9,6 +9,7 @@ import pandas as pd
 from pipeline.aggregate.counts import sum_periods
 from pipeline.detect import METHODS, DetectInput, Findings, Method, Need, Scope
 from pipeline.detect.density import bandwidth_of, month_rows
+from pipeline.domain.categories import in_total, outside_total
 from pipeline.domain.missing_months import Span, without_months
 from pipeline.domain.periods import Period
 from pipeline.domain.profile_windows import Windows, choose_windows
@@ -21,7 +22,7 @@ from pipeline.tables import AREA_MONTHS, AREAS, LOCATIONS, Level
 
 __all__ = ["headline_windows", "run"]
 
-DATED = ["easting_m", "northing_m", "occurred_on", "date_precision", "month", "place", "online"]
+DATED = ["easting_m", "northing_m", "occurred_on", "date_precision", "month", "place", "online", "categories"]
 
 
 def run(context: Context) -> None:
@@ -61,6 +62,9 @@ def _load(context: Context, window: Windows, *, needs: frozenset[Need]) -> Detec
     if not len(study.wards):
         # Hardly a row has a point where no ward has data: the few would be mapped as if they were all there is.
         locations = locations.iloc[:0]
+    outside = outside_total(config.categories)
+    total = in_total(locations["categories"], outside)
+    locations, apart = locations[total].reset_index(drop=True), locations[~total].reset_index(drop=True)
     victims = None
     if len(locations):
         victims = without_months(pd.read_parquet(context.work("victims.parquet")), span.lacking.uneven)
@@ -68,6 +72,7 @@ def _load(context: Context, window: Windows, *, needs: frozenset[Need]) -> Detec
     if Need.DAYS in needs and len(locations):
         parts = [context.folder / part["part"] for part in read_json(context.work("ingest.json"))["parts"]]
         read = pd.concat([pd.read_parquet(part, columns=DATED) for part in parts])
+        read = read[in_total(read["categories"], outside)].drop(columns="categories")
         incidents = without_months(read, span.lacking.uneven)
 
     def ward_counts(periods: Sequence[Period], categories: Sequence[str]) -> pd.DataFrame:
@@ -81,6 +86,7 @@ def _load(context: Context, window: Windows, *, needs: frozenset[Need]) -> Detec
         areas=areas,
         study=study,
         locations=locations,
+        apart=apart if len(apart) else None,
         victims=victims if victims is not None and len(victims) else None,
         incidents=incidents,
         ward_counts=ward_counts,

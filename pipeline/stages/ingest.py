@@ -42,6 +42,7 @@ from pipeline.ingest import (
     read_lookup,
     require_alike,
     require_kept,
+    require_outside,
     require_selected,
     save_index,
     scarce_boroughs,
@@ -206,7 +207,10 @@ def _incidents(context: Context, areas: AreaSet, areas_key: str) -> dict[str, An
     context.cautions += _first_of_each([caution for part in parts for caution in part.cautions])
     return {
         "kind": RecordKind.INCIDENTS,
-        "categories": listed_categories(context.config.categories, merged_labels([p.labels for p in parts])),
+        "categories": require_outside(
+            context.config.categories,
+            listed_categories(context.config.categories, merged_labels([p.labels for p in parts])),
+        ),
         "first_date": settled.first_date,
         "last_date": settled.last_date,
         "parts": [

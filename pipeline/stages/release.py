@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.config import Profile
+from pipeline.domain.categories import outside_total
 from pipeline.domain.extent import Extent
 from pipeline.domain.missing_months import Span, without_months
 from pipeline.release.circumstances import ReleasedCircumstances
@@ -56,13 +57,16 @@ def _load(context: Context) -> Detected:
     settings, crs = context.config.disclosure, context.config.crs.working
     found, span = read_json(context.work("detect.json")), Span.restored(read_json(context.work("span.json")))
     record = read_json(context.work("ingest.json"))
+    outside = outside_total(context.config.categories)
     history, facets = context.work("emerging.parquet"), context.work("facets.parquet")
     people = pd.read_parquet(context.work("denominators.parquet"))
     names = [n for n in found["windows"] if context.work(f"hotspots/{n}.parquet").is_file()]
     return Detected(
         areas=read_table(context.work("areas.parquet"), AREAS, crs=crs),
         area_months=read_table(context.work("area_months.parquet"), AREA_MONTHS),
-        categories=tuple(CategoryInfo(c["id"], c["label"], c["parent"]) for c in record["categories"]),
+        categories=tuple(
+            CategoryInfo(c["id"], c["label"], c["parent"], c["id"] in outside) for c in record["categories"]
+        ),
         first_date=span.first,
         last_date=span.last,
         lacking=span.lacking,

@@ -9,12 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config import Categories, Category, IncidentSource
+from pipeline.config.base import did_you_mean
 from pipeline.domain.categories import ROOT, slugs
-from pipeline.errors import InputError
+from pipeline.errors import ConfigError, InputError
 from pipeline.ingest.formats.opened import Opened, find_columns
 from pipeline.ingest.incidents.columns import Coded, Roles, coded, strings
 
-__all__ = ["Lookup", "Sorter", "category_columns", "listed_categories", "merged_labels", "plan_sorting"]
+__all__ = [
+    "Lookup",
+    "Sorter",
+    "category_columns",
+    "listed_categories",
+    "merged_labels",
+    "plan_sorting",
+    "require_outside",
+]
 
 
 @dataclass(slots=True)
@@ -257,3 +266,21 @@ def listed_categories(settings: Categories, labels: Mapping[str, str]) -> list[d
     shown = shown or [{"id": i, "label": labels[i], "parent": None} for i in sorted(labels)]
     shown = [c for c in shown if c["id"] != settings.all_from]
     return [{"id": ROOT, "label": settings.all_label, "parent": None}, *shown]
+
+
+def require_outside(settings: Categories, categories: list[dict[str, str | None]]) -> list[dict[str, str | None]]:
+    """Return the categories; refuse one that is to be outside the total and is not among them.
+
+    Raises
+    ------
+    ConfigError
+        If `categories.outside` names none of them: the rows it means would count in the total.
+    """
+    known = [str(c["id"]) for c in categories]
+    lost = [c for c in settings.outside if c not in known]
+    if lost:
+        raise ConfigError(
+            f"categories.outside: {', '.join(f'{c}{did_you_mean(c, known)}' for c in lost)} is not a category. The "
+            f"categories are {', '.join(known[1:])}"
+        )
+    return categories

@@ -201,6 +201,7 @@ class ReleaseIndex:
             peers=tuple(self.area_profile(p.code) for p in peers),
             parts=tuple(self.area_profile(p.code) for p in self.parts(code)),
             categories=tuple((c.id, c.label) for c in info.categories if c.id != "all"),
+            outside=tuple(c.label for c in info.categories if c.outside),
             noun=info.noun,
             recorder=info.recorder,
             period=info.headline.label,

@@ -51,6 +51,11 @@ def _break_words(case: findings.Case) -> str:
     return f"not comparable with {case.before or 'earlier periods'}{reason}"
 
 
+def _apart(case: findings.Case) -> str:
+    """Name the categories that are part of no total."""
+    return f" {', '.join(case.outside)}: counted apart, in no total." if case.outside else ""
+
+
 def category_table(case: findings.Case, *, dense: bool) -> str:
     """Write every category with its change, the region's change, and its outcomes."""
     shown = [("all", "All"), *case.categories][: MOST_CATEGORIES + 1]
@@ -78,7 +83,7 @@ def category_table(case: findings.Case, *, dense: bool) -> str:
         if outcomes:
             cells.append(f'<td class="n">{page.text(outcome_words(mine, case.outcome_basis))}</td>')
         rows.append(f"<tr{' class=all' if id_ == 'all' else ''}>{''.join(cells)}</tr>")
-    note = "One offence can fall in several categories: do not add them."
+    note = f"One offence can fall in several categories: do not add them.{_apart(case)}"
     if any(case.area.figure(i).change_word == ChangeWord.NO_CLEAR_CHANGE for i, _ in shown):
         note += " In brackets: no clear change."
     if broken:

@@ -161,6 +161,8 @@ class Case:
         Covered areas one level down.
     categories
         Id and label of every category but the total.
+    outside
+        Labels of the categories that are part of no total.
     noun
         What is counted, in the plural.
     recorder
@@ -188,6 +190,7 @@ class Case:
     peers: tuple[AreaProfile, ...]
     parts: tuple[AreaProfile, ...]
     categories: tuple[tuple[str, str], ...]
+    outside: tuple[str, ...] = field(default=(), kw_only=True)
     noun: str
     period: str
     before: str

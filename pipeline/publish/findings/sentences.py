@@ -223,7 +223,9 @@ def _change(case: Case) -> Finding | None:
     """Name the category that changed most, or say how categories and total differ."""
     if not case.before:
         return None
-    tested = [(label, f) for id_, label in case.categories if (f := case.area.figure(id_)).comparable]
+    # What counts in no total says nothing of how categories and total differ.
+    parts = [(id_, label) for id_, label in case.categories if label not in case.outside]
+    tested = [(label, f) for id_, label in parts if (f := case.area.figure(id_)).comparable]
     moved = [(label, f) for label, f in tested if f.changed]
     total = case.area.total
     if not moved:

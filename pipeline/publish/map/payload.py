@@ -344,6 +344,7 @@ def _info(released: Released) -> dict[str, Any]:
         "marking": info.marking,
         "threshold": info.threshold,
         "rounding": info.rounding,
+        **({"outside": apart} if (apart := [c.label for c in info.categories if c.outside]) else {}),
         "zeroRule": info.zero_rule,
         "audit": page.NOT_AUDITED if info.audit not in {"passed", "not needed"} else "",
         "region": info.region_name,

@@ -40,6 +40,7 @@ function drawGuide() {
   part("Hotspots", spotNote());
   part("Density", BANDS.length ? "Read it like a relief map: stronger bands hold more per square kilometre. It covers " + INFO.headlineNamed + ". " + INFO.densityNote : INFO.densityNote || "There is no density surface in this release.");
   if (CATEGORIES.length > 1) part("Categories overlap", "One offence can fall in several categories. Do not add them together.");
+  if (INFO.outside) part("Counted apart", INFO.outside.join(", ") + ": part of no total, hotspot or density of all " + INFO.noun + ".");
   for (const b of INFO.breaks) part("Break in the series: " + shortDate(b.month), isolate(b.text) + ". Do not compare figures across it.");
   if (INFO.rounding > 1) part("Rounding", "Every count is rounded to a multiple of " + INFO.rounding + ".");
   part("What it cannot tell you", ...INFO.wording, "It cannot say who did it, who will do it next, or how safe you are. It cannot show what was never reported.");
