@@ -209,7 +209,7 @@ def test_a_month_without_published_rows(absent: str, value: int, missing: bool) 
 def test_less_than_a_month_is_refused_where_the_settings_leave_no_more() -> None:
     with pytest.raises(InputError, match="less than a month"):
         settled(daily("2024-01-01", "2024-12-31"), first_month="2024-12", last_complete_date="2024-12-20")
-    with pytest.raises(InputError, match="no row has a usable date"):
+    with pytest.raises(InputError, match="no row is left to count"):
         settle_span([], periods=Periods.model_validate({}), first_date="", last_date="")
 
 
