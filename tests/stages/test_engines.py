@@ -152,7 +152,7 @@ def test_a_scheduler_that_is_not_there_leaves_the_last_outputs_whole(tmp_path: P
     assert caught.value.exit_code == 7
     assert time.monotonic() - began < 60
     assert kept.read_text("utf-8") == "the last good one"
-    assert sorted(p.name for p in (tmp_path / "outputs").iterdir()) == ["city"]
+    assert sorted(p.name for p in (tmp_path / "outputs").iterdir()) == [".city.failed", "city"]
 
 
 def test_workers_are_as_many_as_have_room() -> None:
