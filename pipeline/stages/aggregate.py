@@ -282,6 +282,12 @@ def _unplaced(context: Context, record: dict[str, Any], places: pd.DataFrame) ->
     by_source = {str(name): int(n) for name, n in rows.groupby("source")["incidents"].sum().items()}
     out = {name: n for name, n in by_source.items() if not inside[name]}
     found = {"in_region": sum(by_source.values()) - sum(out.values()), "in_no_total": sum(out.values())}
+    unused = sum(part["report"]["ward_checks"].get("unused", 0) for part in record["parts"])
+    if unused and not out:
+        return found, (
+            f"{unused:,} incidents without a point name their ward in a column that no setting names: set "
+            "incidents[].columns.ward to count them there."
+        )
     if not out:
         return found, ""
     listed = ", ".join(f"{n:,} of {name}" for name, n in sorted(out.items()))
