@@ -283,6 +283,14 @@ def print_quarantine(attempt: "Attempt", rule: str | None, limit: int, *, as_jso
     else:
         console.print(f"The latest attempt (begun {attempt.time}) is complete.")
         console.print(f"{len(frame):,} rows were refused: {listed or 'none'}.")
+        for fault in attempt.faults:
+            if rule in {None, fault["rule"]}:
+                shown = ", ".join(map(repr, fault["examples"]))
+                about = "; ".join(w for w in (f"such as {shown}" if shown else "", fault["cause"]) if w)
+                column = f", {fault['column']}" if fault["column"] else ""
+                console.print(
+                    escape(f"  {fault['rule']}{column}: {fault['rows']:,} rows{', ' if about else ''}{about}.")
+                )
     if not len(chosen):
         return
     table = Table(box=None, pad_edge=False, header_style="bold")

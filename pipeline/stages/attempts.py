@@ -44,6 +44,9 @@ class Attempt:
         Its refused rows (QUARANTINE).
     cautions
         What it had warned of before it failed.
+    faults
+        Why its rows were refused, where it is complete: rule, column, rows, examples and cause. The error of a failed
+        attempt says so itself.
     """
 
     time: str
@@ -52,6 +55,7 @@ class Attempt:
     error: str = ""
     exit_code: int = 0
     cautions: list[str] = field(default_factory=list)
+    faults: list[dict[str, Any]] = field(default_factory=list)
 
 
 def keep_failed(workspace: Workspace, error: Exception, *, cautions: Sequence[str]) -> None:
@@ -129,4 +133,5 @@ def latest_attempt(folder: Path) -> Attempt:
         )
     refused = read_table(folder / "work" / "quarantine.parquet", QUARANTINE)
     time = read_json(folder / "manifest.json")["started"] if (folder / "manifest.json").is_file() else ""
-    return Attempt(time=time, failed=False, refused=refused)
+    quality = read_json(folder / "quality.json") if (folder / "quality.json").is_file() else {}
+    return Attempt(time=time, failed=False, refused=refused, faults=quality.get("faults", []))
