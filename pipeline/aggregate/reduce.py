@@ -101,7 +101,7 @@ def open_part(part: Path | OpenPart, *, memory_limit_mb: int = 1000) -> Iterator
 
 
 def count_locations(
-    part: Path | OpenPart, *, placeholders: Iterable[tuple[float, float]] = (), memory_limit_mb: int = 1000
+    part: Path | OpenPart, *, placeholders: Iterable[tuple[float, float, float]] = (), memory_limit_mb: int = 1000
 ) -> LocationCounts:
     """Count one part by place, month and categories.
 
@@ -110,8 +110,8 @@ def count_locations(
     part
         A part of INCIDENTS.
     placeholders
-        Places (easting, northing in metres) that stand for no place, such as a police station: rows within one
-        metre are left out.
+        Places (easting, northing, radius, in metres) that stand for no place, such as a police station: rows within
+        the radius are left out.
     memory_limit_mb
         Memory of the database, in MB.
     """
@@ -120,7 +120,7 @@ def count_locations(
         return LocationCounts(asked.query(counts), asked.query(victims))
 
 
-def location_queries(asked: OpenPart, *, placeholders: Iterable[tuple[float, float]]) -> tuple[str, str]:
+def location_queries(asked: OpenPart, *, placeholders: Iterable[tuple[float, float, float]]) -> tuple[str, str]:
     """Write the queries of an open part's counts by location, and of the victims behind them."""
     for name in _CODED:
         # Numbered in the order of the texts, so that sorting by number is sorting by text; '' so that there is one.
@@ -128,8 +128,8 @@ def location_queries(asked: OpenPart, *, placeholders: Iterable[tuple[float, flo
         asked.connection.execute(f"DROP TYPE IF EXISTS of_{name}")
         asked.connection.execute(f"CREATE TYPE of_{name} AS ENUM ({values})")
     without = "".join(
-        f" AND NOT (abs(easting_m - {float(x)!r}) <= 1 AND abs(northing_m - {float(y)!r}) <= 1)"
-        for x, y in placeholders
+        f" AND NOT (pow(easting_m - {float(x)!r}, 2) + pow(northing_m - {float(y)!r}, 2) <= {float(radius_m) ** 2!r})"
+        for x, y, radius_m in placeholders
     )
     key = ", ".join(LOCATION_KEY)
     where = f"WHERE place = 'point' AND NOT online{without}"
@@ -395,7 +395,7 @@ class CountJob:
     part: Path
     into: Path
     region_code: str
-    placeholders: tuple[tuple[float, float], ...] = ()
+    placeholders: tuple[tuple[float, float, float], ...] = ()
     unplaced_inside: bool = True
     outside: tuple[str, ...] = ()
     memory_limit_mb: int = 1000

@@ -224,7 +224,7 @@ def repeats_report(
     organisations: Sequence[str],
     rows: int,
     last_month: int,
-    placeholders: Sequence[tuple[float, float]],
+    placeholders: Sequence[tuple[float, float, float]],
 ) -> dict[str, Any]:
     """Count what may be the same; nothing is merged, and no identifier is returned.
 
@@ -239,7 +239,7 @@ def repeats_report(
     last_month
         Last complete month (yyyymm): repeats are counted over the twelve months to it.
     placeholders
-        Eastings and northings (metres) that stand for no place: they are no repeated places.
+        Eastings, northings and radii (metres) of what stands for no place: they are no repeated places.
 
     Returns
     -------
@@ -253,8 +253,8 @@ def repeats_report(
         return {"probable_duplicates": {"note": note}, "repeats": {"note": note}}
     counted = read(_COUNTED, months=(window.first_month, window.last_month))
     counted = counted[counted["place"] != Place.NOT_COVERED].copy()
-    for easting_m, northing_m in placeholders:
-        near = (counted["easting_m"] - easting_m).abs().le(1) & (counted["northing_m"] - northing_m).abs().le(1)
+    for easting_m, northing_m, radius_m in placeholders:
+        near = (counted["easting_m"] - easting_m) ** 2 + (counted["northing_m"] - northing_m) ** 2 <= radius_m**2
         counted.loc[near, ["easting_m", "northing_m"]] = np.nan
     by: tuple[Literal["victim", "place"], ...] = ("victim", "place")
     again = {b: {k: v for k, v in asdict(repeats(counted, window, by=b)).items() if k != "period"} for b in by}

@@ -150,7 +150,7 @@ def _count(context: Context, record: dict[str, Any]) -> list[Path]:
     config = context.config
     rules: dict[str, Any] = {
         "region_code": config.areas.region.code,
-        "placeholders": tuple((p.easting_m, p.northing_m) for p in config.detect.placeholder_locations),
+        "placeholders": tuple((p.easting_m, p.northing_m, p.radius_m) for p in config.detect.placeholder_locations),
     }
     if config.categories.outside:
         rules["outside"] = tuple(sorted(outside_total(config.categories)))
@@ -215,7 +215,7 @@ def _merge(context: Context, record: dict[str, Any], folders: list[Path]) -> tup
             organisations=sorted(facets.loc[facets["facet"] == "organisation", "value"].unique()),
             rows=int(places["incidents"].sum()),
             last_month=window[1],
-            placeholders=[(p.easting_m, p.northing_m) for p in config.detect.placeholder_locations],
+            placeholders=[(p.easting_m, p.northing_m, p.radius_m) for p in config.detect.placeholder_locations],
         )
     before = pd.read_parquet(context.work("boundaries.parquet"), columns=["area_code", "level", "name"])
     boroughs = before[before["level"] == Level.BOROUGH]
@@ -244,6 +244,11 @@ def _merge(context: Context, record: dict[str, Any], folders: list[Path]) -> tup
     quality["without_a_place"] |= left_out_rows
     outside = Extent.of_quality(quality).caution()
     context.first_cautions += [outside] if outside else []
+    if unknown := config.detect.placeholder_locations:
+        places_unknown = (
+            f"{p.name or 'unnamed'}, {p.easting_m:.0f} {p.northing_m:.0f}, {p.radius_m:g} m" for p in unknown
+        )
+        context.choices["placeholder_locations"] = "; ".join(places_unknown)
     apart = int(places["in_no_total"].sum())
     if alone:
         listed = ", ".join(config.categories.outside)

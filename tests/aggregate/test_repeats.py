@@ -156,7 +156,11 @@ def test_repeat_places_leave_out_what_has_no_place() -> None:
 
 
 def found_in(
-    folder: Path, organisations: tuple[str, ...], *, rows: int = 5, placeholders: tuple[tuple[float, float], ...] = ()
+    folder: Path,
+    organisations: tuple[str, ...],
+    *,
+    rows: int = 5,
+    placeholders: tuple[tuple[float, float, float], ...] = (),
 ) -> dict[str, Any]:
     text = "id,date,easting,northing,strand,organisation,victim\n" + ROWS
     columns = partial(read_columns, [read(write(folder, text)).part])
@@ -187,7 +191,7 @@ def test_what_may_be_the_same_is_counted_for_the_quality_report(tmp_path: Path) 
 
 
 def test_one_organisation_and_no_place_are_said(tmp_path: Path) -> None:
-    found = found_in(tmp_path, ("police",), placeholders=((530500.0, 180500.0),))
+    found = found_in(tmp_path, ("police",), placeholders=((530500.0, 180500.0, 1.0),))
     assert found["probable_duplicates"] == {"note": "one organisation recorded everything"}
     assert found["repeats"]["place"]["identified"] == 1
     assert "more than" in found_in(tmp_path, ("police",), rows=2_000_001)["repeats"]["note"]

@@ -402,8 +402,13 @@ def test_places_with_weights_leave_out_what_has_no_place(tmp_path: Path) -> None
         1,
         None,
     ]
-    placeholder = reduce.reduce_locations([reduce.count_locations(part, placeholders=[(530_500.4, 180_500.0)])])
+    placeholder = reduce.reduce_locations([reduce.count_locations(part, placeholders=[(530_500.4, 180_500.0, 1.0)])])
     assert placeholder["easting_m"].tolist() == [531500.0]
+    # Three metres east and four north are five metres away.
+    for radius_m, left in ((5.0, [531500.0]), (4.9, [530500.0, 531500.0])):
+        near = [(530_503.0, 180_504.0, radius_m)]
+        found = reduce.reduce_locations([reduce.count_locations(part, placeholders=near)])
+        assert sorted(set(found["easting_m"])) == left
 
 
 def test_without_outcomes_there_are_none_rather_than_zero(tmp_path: Path) -> None:
