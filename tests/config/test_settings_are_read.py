@@ -10,6 +10,8 @@ import pytest
 from tests.kit.cases import due
 from tests.kit.setting_readers import PIPELINE, keys, readers
 
+pytestmark = pytest.mark.slow  # the whole program is parsed
+
 # Sections that are read by the names of their keys (`getattr(section, part)` over a list of names): a key counts as
 # read where its name stands as a text of its own in the folder or file that does so.
 BY_NAME = {

@@ -34,6 +34,8 @@ from tests.kit.cases import (
     write_rows,
 )
 
+pytestmark = pytest.mark.slow  # each test is a whole run
+
 SETTLED = ("incidents", "quarantined", "duplicates", "merged", "replaced")
 
 

@@ -31,6 +31,8 @@ from tests.kit.cases import (
     write_rows,
 )
 
+pytestmark = pytest.mark.slow  # each test is a whole run
+
 MONTHS = months("2024-01", 25)
 few = settings(
     max_examples=4,

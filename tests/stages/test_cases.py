@@ -55,6 +55,8 @@ from tests.kit.cases import (
     write_rows,
 )
 
+pytestmark = pytest.mark.slow  # each test is a whole run
+
 FILES = Path(__file__).parents[1] / "cases"
 NO_DATA = {"Alder": None, "Birch": None, "Cedar": None, "Damson": None}
 

@@ -39,6 +39,8 @@ from tests.kit.cases import (
     write_rows,
 )
 
+pytestmark = pytest.mark.slow  # each test is a whole run
+
 FILES = Path(__file__).parents[1] / "cases"
 
 # C17. When rows fail.

@@ -41,6 +41,8 @@ from tests.kit.cases import (
     write_rows,
 )
 
+pytestmark = pytest.mark.slow  # each test is a whole run
+
 ALL_WARDS = ("Alder", "Birch", "Cedar", "Damson")
 NO_DATA = dict.fromkeys(ALL_WARDS)
 
