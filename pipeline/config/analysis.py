@@ -114,7 +114,7 @@ class Gistar(Section):
     permutations: int = Field(
         9999, ge=0, le=99999, description="Conditional permutations; 0 uses the normal approximation."
     )
-    fdr_q: float = Field(0.05, gt=0, lt=1, description="Level of the false-discovery-rate note.")
+    fdr_q: float = Field(0.05, gt=0, lt=1, description="False-discovery rate at which local Moran's I names a ward.")
     grid: Literal["none", "square", "hexagon"] = Field("square", description="Analysis cells.")
     cell_m: float = Field(500.0, gt=0, description="Side (or flat-to-flat width) of analysis cells, in metres.")
     categories: tuple[CategoryId, ...] = Field(("all",), description="Categories tested.")

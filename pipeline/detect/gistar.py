@@ -478,6 +478,7 @@ def area_significance(
     permutations: int,
     seed: int,
     moran: bool = True,
+    moran_fdr_q: float = 0.05,
 ) -> Significance:
     """Test every area for every category over one period.
 
@@ -499,6 +500,8 @@ def area_significance(
         Seed of the permutations.
     moran
         Local Moran's I as well (needs permutations).
+    moran_fdr_q
+        False-discovery rate at which local Moran's I names a cluster or an outlier.
 
     Returns
     -------
@@ -533,7 +536,12 @@ def area_significance(
             taken = values[known]
             tested = standardised_rates(taken, population=people[known]) if rated else taken
             local = local_moran(
-                tested, weights=weights.subset(known), family=family, permutations=permutations, seed=seed
+                tested,
+                weights=weights.subset(known),
+                family=family,
+                alpha=moran_fdr_q,
+                permutations=permutations,
+                seed=seed,
             )
             classes = [
                 QUADRANTS[int(c)].value if ok else None for c, ok in zip(local.cluster, local.defined, strict=True)

@@ -203,6 +203,7 @@ def _significance(
         permutations=config.detect.gistar.permutations,
         seed=config.run.seed,
         moran=config.detect.gistar.moran,
+        moran_fdr_q=config.detect.gistar.fdr_q,
     )
     frame = found.frame.assign(period=windows.headline.id)
     for column in ("gistar_z", "gistar_p"):

@@ -12,15 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import HotspotsError, InputError
 from pipeline.storage.files import read_json, write_json
-from pipeline.storage.parquet import read_table
 from pipeline.storage.workspace import Workspace
-from pipeline.tables import QUARANTINE
+
+if TYPE_CHECKING:  # the runner imports this: a run with nothing to do must stay light
+    import pandas as pd
 
 __all__ = ["Attempt", "forget_failed", "keep_failed", "latest_attempt"]
 
@@ -51,7 +50,7 @@ class Attempt:
 
     time: str
     failed: bool
-    refused: pd.DataFrame
+    refused: "pd.DataFrame"
     error: str = ""
     exit_code: int = 0
     cautions: list[str] = field(default_factory=list)
@@ -118,6 +117,11 @@ def latest_attempt(folder: Path) -> Attempt:
     InputError
         If there was none.
     """
+    import pandas as pd
+
+    from pipeline.storage.parquet import read_table
+    from pipeline.tables import QUARANTINE
+
     failed = Workspace(folder).failed
     if (failed / _RECORD).is_file():
         record = read_json(failed / _RECORD)

@@ -188,7 +188,6 @@ def _incidents(context: Context, areas: AreaSet, areas_key: str) -> dict[str, An
     )
     if len(settled.conflicts):
         write_private(context.work("conflicts.csv"), settled.conflicts.to_csv(index=False, lineterminator="\n"))
-    _require_sound(context, [p for p in parts if p.source not in whole], outliers=lost["date_outlier"])
     rows = sum(p.rows_read for p in parts)
     quarantined = sum(sum(p.quarantined.values()) for p in parts if p.source not in whole) + lost["date_outlier"]
     fates = {fate: lost[fate] for fate in ("duplicates", "merged", "replaced")}
@@ -205,7 +204,7 @@ def _incidents(context: Context, areas: AreaSet, areas_key: str) -> dict[str, An
     context.cautions += settled_cautions(settled, rules=_rules(context.config))
     context.choices |= decisions(parts)
     context.cautions += _first_of_each([caution for part in parts for caution in part.cautions])
-    return {
+    record = {
         "kind": RecordKind.INCIDENTS,
         "categories": require_outside(
             context.config.categories,
@@ -228,6 +227,10 @@ def _incidents(context: Context, areas: AreaSet, areas_key: str) -> dict[str, An
         ],
         "settled": {"account": account, **settled_record(settled)},
     }
+    # The record is written before anything is refused: what is kept of a failed attempt takes its account from there.
+    write_json(context.work("ingest.json"), {**record, "areas": areas.report})
+    _require_sound(context, [p for p in parts if p.source not in whole], outliers=lost["date_outlier"])
+    return record
 
 
 def _edition(context: Context, job: ReadJob) -> Edition:
