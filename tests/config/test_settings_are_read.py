@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.cases import due
 from tests.kit.setting_readers import PIPELINE, keys, readers
 
 pytestmark = pytest.mark.slow  # the whole program is parsed
@@ -19,13 +18,6 @@ BY_NAME = {
     "Columns": "ingest",  # each is the role of a column; the reader of that role names it
     "CountColumns": "ingest/counts.py",  # the same, for published counts
     "Protection": "publish",  # each is a paragraph of protection.html
-}
-# Keys that are read nowhere today; whoever builds the item takes the key out of this table.
-UNREAD = {
-    "published_counts[].absent": "A5 published counts: absent is honoured",
-    "detect.gistar.fdr_q": "read nowhere (found by this test): honour it or take it out",
-    "detect.placeholder_locations[].radius_m": "read nowhere (found by this test): honour it or take it out",
-    "detect.placeholder_locations[].name": "read nowhere (found by this test): honour it or take it out",
 }
 
 
@@ -47,17 +39,7 @@ def _texts(folder: Path) -> set[str]:
 
 
 def test_every_key_has_a_reader(unread: list[str]) -> None:
-    assert set(unread) - set(UNREAD) == set()
-
-
-@pytest.mark.parametrize("key", [pytest.param(k, id=k, marks=due(reason)) for k, reason in UNREAD.items()])
-def test_a_key_that_was_read_nowhere_has_a_reader(unread: list[str], key: str) -> None:
-    assert key not in unread
-
-
-def test_the_keys_listed_as_unread_exist() -> None:
-    # A key that is taken out of the configuration leaves the table as well.
-    assert set(UNREAD) <= {path for path, _, _ in keys()}
+    assert unread == []
 
 
 def test_readers_are_found_by_type_and_not_by_name(tmp_path: Path) -> None:

@@ -26,7 +26,6 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 import pyproj
-import pytest
 import shapely
 import yaml
 from typer.testing import CliRunner
@@ -156,11 +155,6 @@ POLICE_SOURCE = {
     "pending_outcomes": ["Under investigation"],
     "positive_outcomes": ["Offender given a caution"],
 }
-
-
-def due(item: str) -> pytest.MarkDecorator:
-    """Mark what issue 14 promises and today's program does not yet do; whoever builds the item removes the mark."""
-    return pytest.mark.xfail(reason=f"issue 14: {item}", strict=True)
 
 
 # Months and incidents.

@@ -21,7 +21,6 @@ from tests.kit.cases import (
     Attempt,
     antisocial,
     attempt,
-    due,
     incidents,
     months,
     points,
@@ -50,7 +49,6 @@ def street(folder: Path, *, number: int, without: set[str]) -> Attempt:
     return attempt(write_case(folder, None, source={**POLICE_SOURCE, "paths": ["**/*-street.csv"]}))
 
 
-@due("A1 missing months")
 @few
 @given(
     st.sets(st.sampled_from(MONTHS[1:-1]), min_size=1, max_size=3),
@@ -76,7 +74,6 @@ def _same_counts(one: Attempt, other: Attempt) -> None:
     pd.testing.assert_frame_equal(one.counts[columns], other.counts[columns])
 
 
-@due("B10 rows without an id")
 @few
 @given(
     st.sets(st.sampled_from(MONTHS[:13]), min_size=1, max_size=3),
@@ -137,10 +134,10 @@ def _months_of(tried: Attempt) -> dict[str, int]:
 @pytest.mark.parametrize(
     "kind",
     [
-        pytest.param("csv", marks=due("B14 time zones")),
-        pytest.param("parquet", marks=due("B14 time zones")),
-        pytest.param("gpkg", marks=due("B14 time zones")),
-        pytest.param("geojson", marks=due("B14 time zones")),
+        pytest.param("csv"),
+        pytest.param("parquet"),
+        pytest.param("gpkg"),
+        pytest.param("geojson"),
     ],
 )
 @few

@@ -24,7 +24,6 @@ from tests.kit.cases import (
     Attempt,
     attempt,
     change,
-    due,
     incidents,
     names_month,
     point,
@@ -54,25 +53,20 @@ FILES = Path(__file__).parents[1] / "cases"
             lambda v: f"{float(v):,.0f};",
             ("easting", "coordinates_unreadable"),
             id="coordinates",
-            marks=due("C17 when rows fail"),
         ),
         pytest.param(
             "northing",
             lambda _: "0.0.0",
             ("northing", "coordinates_unreadable", "0.0.0"),
             id="northing",
-            marks=due("C17 when rows fail"),
         ),
         pytest.param(
             "occurred_on",
             lambda v: f"week {v[:4]}",
             ("occurred_on", "date_unreadable", "week 2024"),
             id="date",
-            marks=due("C17 when rows fail"),
         ),
-        pytest.param(
-            "occurred_on", lambda _: "", ("occurred_on", "date_missing"), id="no date", marks=due("C17 when rows fail")
-        ),
+        pytest.param("occurred_on", lambda _: "", ("occurred_on", "date_missing"), id="no date"),
     ],
 )
 def test_c17_where_all_rows_fail_the_column_the_rule_the_number_and_three_values_are_named(
@@ -86,7 +80,6 @@ def test_c17_where_all_rows_fail_the_column_the_rule_the_number_and_three_values
     assert len(named) >= min(3, len(values))
 
 
-@due("C17 when rows fail")
 def test_c17_coordinates_at_fault_are_never_called_dates(tmp_path: Path) -> None:
     rows = [{**r, "easting": f"{float(r['easting']):,.0f}"} for r in incidents(300)]
     tried = attempt(write_case(tmp_path, rows))
@@ -95,7 +88,6 @@ def test_c17_coordinates_at_fault_are_never_called_dates(tmp_path: Path) -> None
         refused(tried, "all 300 values of", "easting", "comma", "incidents[0].thousands", codes=(3, 5))
 
 
-@due("C17 when rows fail")
 def test_c17_a_third_refused_names_column_and_values(tmp_path: Path) -> None:
     rows = incidents(300)
     for i, row in enumerate(rows[:100]):
@@ -115,7 +107,6 @@ def failing(folder: Path, number: int = 100, *, value: str = "unknown") -> Path:
     return write_case(folder, rows)
 
 
-@due("C18 quarantine of a failed attempt")
 def test_c18_it_is_kept_for_the_owner_alone_and_replaced_by_the_next(tmp_path: Path) -> None:
     kept = tmp_path / "outputs" / ".t.failed"
     assert attempt(failing(tmp_path)).code == 5
@@ -127,7 +118,6 @@ def test_c18_it_is_kept_for_the_owner_alone_and_replaced_by_the_next(tmp_path: P
     assert not says(shown, '"unknown')
 
 
-@due("C18 quarantine of a failed attempt")
 def test_c18_quarantine_reads_the_latest_attempt_and_says_which(tmp_path: Path) -> None:
     config = failing(tmp_path, 0)
     assert attempt(config).code == 0
@@ -141,7 +131,6 @@ def test_c18_quarantine_reads_the_latest_attempt_and_says_which(tmp_path: Path) 
     assert sorted((p.name, p.read_bytes()) for p in (tmp_path / "outputs" / "t" / "internal").iterdir()) == first
 
 
-@due("C18 quarantine of a failed attempt")
 def test_c18_after_a_good_run_its_own_refused_rows_are_shown(tmp_path: Path) -> None:
     assert attempt(failing(tmp_path)).code == 5
     assert (tmp_path / "outputs" / ".t.failed").is_dir()
@@ -154,7 +143,6 @@ def test_c18_after_a_good_run_its_own_refused_rows_are_shown(tmp_path: Path) -> 
     assert "A00003" not in shown.text
 
 
-@due("C18 quarantine of a failed attempt")
 def test_c18_a_run_that_fails_for_want_of_any_usable_row_keeps_its_quarantine_too(tmp_path: Path) -> None:
     config = failing(tmp_path, 300)
     assert attempt(config).code in {3, 5}
@@ -173,37 +161,33 @@ def checked(config: Path, *more: str) -> Attempt:
 @pytest.mark.parametrize(
     "words",
     [
-        pytest.param("yyyy-mm-dd|%Y-%m-%d|ISO", id="date formats", marks=due("C19 hotspots check")),
-        pytest.param("2024-01", id="months", marks=due("C19 hotspots check")),
-        pytest.param("100 %|100.0|100 per cent", id="shares", marks=due("C19 hotspots check")),
-        pytest.param("528", id="extent", marks=due("C19 hotspots check")),
+        pytest.param("yyyy-mm-dd|%Y-%m-%d|ISO", id="date formats"),
+        pytest.param("2024-01", id="months"),
+        pytest.param("100 %|100.0|100 per cent", id="shares"),
+        pytest.param("528", id="extent"),
     ],
 )
 def test_c19_check_shows_what_the_rows_hold(tmp_path: Path, words: str) -> None:
     assert says(checked(write_case(tmp_path, incidents(400)), "--json").text, words)
 
 
-@due("C19 hotspots check")
 def test_c19_check_counts_months_and_names_gaps(tmp_path: Path) -> None:
     write_police(tmp_path / "street", [r for r in police(incidents(775, span=25)) if r["Month"] != "2025-06"])
     shown = checked(write_case(tmp_path, None, source={**POLICE_SOURCE, "paths": ["street/*-street.csv"]}))
     assert names_month(shown.text, "2025-06")
 
 
-@due("C19 hotspots check")
 def test_c19_check_names_areas_without_incidents(tmp_path: Path) -> None:
     rows = [r for r in incidents(400) if r["ward_name"] != "Damson"]
     assert says(checked(write_case(tmp_path, rows)).text, "Damson")
 
 
-@due("C19 hotspots check")
 def test_c19_check_reads_as_many_rows_as_told(tmp_path: Path) -> None:
     config = write_case(tmp_path, incidents(400))
     assert says(checked(config, "--rows", "50").text, "first 50|50 rows")
     assert says(checked(config).text, "400 rows|400 of 400|all 400")
 
 
-@due("C19 hotspots check")
 def test_c19_check_applies_every_rule(tmp_path: Path) -> None:
     rows = incidents(400)
     for row in rows[:40]:
@@ -260,13 +244,13 @@ def metres_without_crs(folder: Path) -> Path:
 @pytest.mark.parametrize(
     "write",
     [
-        pytest.param(no_parents, id="missing parents", marks=due("C19 hotspots check")),
-        pytest.param(no_prj, id="a missing .prj", marks=due("C19 hotspots check")),
-        pytest.param(in_feet, id="a working system in feet", marks=due("C19 hotspots check")),
-        pytest.param(too_little, id="too little data", marks=due("C19 hotspots check")),
-        pytest.param(all_alike, id="ids all alike", marks=due("C19 hotspots check")),
-        pytest.param(cut_eastings, id="eastings cut", marks=due("C19 hotspots check")),
-        pytest.param(metres_without_crs, id="metres without a system", marks=due("C19 hotspots check")),
+        pytest.param(no_parents, id="missing parents"),
+        pytest.param(no_prj, id="a missing .prj"),
+        pytest.param(in_feet, id="a working system in feet"),
+        pytest.param(too_little, id="too little data"),
+        pytest.param(all_alike, id="ids all alike"),
+        pytest.param(cut_eastings, id="eastings cut"),
+        pytest.param(metres_without_crs, id="metres without a system"),
     ],
 )
 def test_c19_what_check_calls_sound_then_runs(tmp_path: Path, write: Callable[[Path], Path]) -> None:
@@ -280,7 +264,6 @@ def test_c19_what_check_calls_sound_then_runs(tmp_path: Path, write: Callable[[P
         assert found.code in {2, 3, 5}
 
 
-@due("C19 hotspots check")
 def test_c19_too_little_data_for_a_method_is_found(tmp_path: Path) -> None:
     shown = checked(too_little(tmp_path))
     assert says(shown.text, "min_samples|too few")
@@ -345,49 +328,42 @@ def exchanged_axes(folder: Path) -> Path:
             ("wards.gdb", "geodatabase", "GeoPackage|GeoJSON"),
             "no file matches",
             id="boundaries .gdb",
-            marks=due("C20 messages that mislead"),
         ),
         pytest.param(
             incidents_gdb,
             ("incidents.gdb", "geodatabase", "GeoPackage"),
             "no file matches",
             id=".gdb",
-            marks=due("C20 messages that mislead"),
         ),
         pytest.param(
             zipped_shapefile,
             ("wards.zip", "zip", "unpack|unzip"),
             "export it again",
             id="zipped shapefile",
-            marks=due("C20 messages that mislead"),
         ),
         pytest.param(
             zipped_geojson,
             ("wards.geojson.gz", "gz|compressed"),
             "export it again",
             id=".geojson.gz",
-            marks=due("C20 messages that mislead"),
         ),
         pytest.param(
             xlsx_as_csv,
             ("incidents.csv", "Excel|workbook|xlsx", "save"),
             "set encoding",
             id="xlsx as .csv",
-            marks=due("C20 messages that mislead"),
         ),
         pytest.param(
             text_as_tab,
             ("incidents.tab", "text", "format"),
             "export it again",
             id="text as .tab",
-            marks=due("C20 messages that mislead"),
         ),
         pytest.param(
             exchanged_axes,
             ("wards.geojson", "axes|exchanged|swapped|latitude"),
             "usable date",
             id="axes",
-            marks=due("C20 messages that mislead"),
         ),
     ],
 )
@@ -402,7 +378,6 @@ def test_c20_a_message_names_what_the_file_is_and_what_to_do(
         assert not says(tried.text, never)
 
 
-@due("C20 messages that mislead")
 def test_c20_boundaries_have_an_encoding(tmp_path: Path) -> None:
     frame = wards()
     frame.loc[0, "WD25NM"] = "Ålder"
@@ -437,9 +412,9 @@ EVERYTHING = {
 @pytest.mark.parametrize(
     "days",
     [
-        pytest.param(5, marks=due("C21 crashes")),
-        pytest.param(28, marks=due("C21 crashes")),
-        pytest.param(32, marks=due("C21 crashes")),
+        pytest.param(5),
+        pytest.param(28),
+        pytest.param(32),
         60,
         100,
     ],
@@ -450,7 +425,6 @@ def test_c21_less_than_a_quarter_of_data_runs(tmp_path: Path, days: int) -> None
     assert tried.accounting()["incidents"] == 300
 
 
-@due("C21 crashes")
 def test_c21_a_method_that_cannot_run_is_skipped_with_a_sentence(tmp_path: Path) -> None:
     tried = attempt(span_of(tmp_path, 300, 28, **EVERYTHING))
     assert tried.code == 0
@@ -458,16 +432,13 @@ def test_c21_a_method_that_cannot_run_is_skipped_with_a_sentence(tmp_path: Path)
     assert says(tried.text, "skipped|too few|needs|cannot")
 
 
-@pytest.mark.parametrize(
-    "method", [pytest.param("scan", id="scan", marks=due("C21 crashes")), pytest.param("knox", id="Knox")]
-)
+@pytest.mark.parametrize("method", [pytest.param("scan", id="scan"), pytest.param("knox", id="Knox")])
 def test_c21_a_space_time_method_with_one_month_is_skipped_with_a_sentence(tmp_path: Path, method: str) -> None:
     tried = attempt(span_of(tmp_path, 300, 28, detect={method: {"enabled": True, "simulations": 19}}))
     assert tried.code == 0, tried.crash + tried.text[-500:]
     assert method == "knox" or says(tried.text, "scan")
 
 
-@due("C21 crashes")
 def test_c21_one_month_of_months_alone_with_the_scan(tmp_path: Path) -> None:
     rows = police([{**r, "occurred_on": "2024-05-01"} for r in incidents(300)])
     write_rows(tmp_path / "2024-05-northshire-street.csv", rows, POLICE_COLUMNS)
@@ -480,9 +451,9 @@ def test_c21_one_month_of_months_alone_with_the_scan(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("crs", "named"),
     [
-        pytest.param("EPSG:27700", None, id="none", marks=due("C21 crashes")),
-        pytest.param("EPSG:27700", "urn:ogc:def:crs:EPSG::999999", id="an unknown one", marks=due("C21 crashes")),
-        pytest.param("EPSG:27700", "local grid", id="no code", marks=due("C21 crashes")),
+        pytest.param("EPSG:27700", None, id="none"),
+        pytest.param("EPSG:27700", "urn:ogc:def:crs:EPSG::999999", id="an unknown one"),
+        pytest.param("EPSG:27700", "local grid", id="no code"),
     ],
 )
 def test_c21_geojson_in_metres_without_or_with_an_unknown_crs_is_refused(
@@ -497,7 +468,6 @@ def test_c21_geojson_in_metres_without_or_with_an_unknown_crs_is_refused(
     refused(attempt(config), "areas.wards.crs", codes=(2, 3))
 
 
-@due("C21 crashes")
 def test_c21_incidents_as_geojson_in_metres_without_a_crs_are_refused(tmp_path: Path) -> None:
     config = write_case(
         tmp_path, None, source={"paths": ["incidents.geojson"], "crs": None}, columns={"x": None, "y": None}
@@ -511,9 +481,9 @@ def test_c21_incidents_as_geojson_in_metres_without_a_crs_are_refused(tmp_path: 
 @pytest.mark.parametrize(
     "value",
     [
-        pytest.param("2.4E+11", id="mangled", marks=due("C21 crashes")),
-        pytest.param("1", id="1", marks=due("C21 crashes")),
-        pytest.param("unknown", id="a word", marks=due("C21 crashes")),
+        pytest.param("2.4E+11", id="mangled"),
+        pytest.param("1", id="1"),
+        pytest.param("unknown", id="a word"),
     ],
 )
 def test_c21_ids_all_alike_are_refused(tmp_path: Path, value: str) -> None:
@@ -524,7 +494,6 @@ def test_c21_ids_all_alike_are_refused(tmp_path: Path, value: str) -> None:
 # C22. Cautions.
 
 
-@due("C22 cautions")
 def test_c22_no_hotspot_found_says_which_min_samples_would_find_some(tmp_path: Path) -> None:
     detect = {"clusters": {"enabled": True, "eps_m": 150, "min_samples": 400}}
     tried = attempt(write_case(tmp_path, incidents(400), detect=detect))
@@ -538,7 +507,6 @@ def test_c22_no_hotspot_found_says_which_min_samples_would_find_some(tmp_path: P
     assert shapes["features"]
 
 
-@due("C22 cautions")
 def test_c22_overlapping_areas_are_named(tmp_path: Path) -> None:
     frame = wards()
     shapes = list(frame.geometry)
@@ -549,7 +517,6 @@ def test_c22_overlapping_areas_are_named(tmp_path: Path) -> None:
     assert says(tried.text, "Alder|E05009001")
 
 
-@due("C22 cautions")
 def test_c22_repaired_polygons_are_named(tmp_path: Path) -> None:
     frame = wards()
     shapes = list(frame.geometry)
@@ -572,7 +539,6 @@ def test_c22_repaired_polygons_are_named(tmp_path: Path) -> None:
     assert says(tried.text, "Damson|E05009004")
 
 
-@due("C22 cautions")
 def test_c22_points_that_the_publisher_snapped_are_cautioned_of(tmp_path: Path) -> None:
     write_police(tmp_path / "street", police(incidents(400)))
     tried = attempt(write_case(tmp_path, None, source={**POLICE_SOURCE, "paths": ["street/*-street.csv"]}))
@@ -580,7 +546,6 @@ def test_c22_points_that_the_publisher_snapped_are_cautioned_of(tmp_path: Path) 
     assert says(tried.text, "border|boundar")
 
 
-@due("C22 cautions")
 def test_c22_a_few_places_that_hold_everything_are_cautioned_of_too(tmp_path: Path) -> None:
     rows = incidents(400)
     for i, row in enumerate(rows):

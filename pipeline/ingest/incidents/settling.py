@@ -457,14 +457,18 @@ class _Database:
         """):
             own = self._own_rows(origin)
             if rows - ids > MOST_CONFLICTS * own:
-                (part, *_) = [p for p in self.parts if p.source == origin]
-                column = str(part.report.decisions.get("columns", {}).get("id", "id")).rpartition(" (")[0] or "id"
                 raise InputError(
-                    f"a spreadsheet has rounded the ids in column {column!r} of {origin}: {rows:,} different rows "
-                    f"share {ids:,} values such as {example!r}. Export the file again with this column as text (in a "
-                    f"spreadsheet, format it as text before opening the export), or take {self.rules[origin].key}."
-                    "columns.id out of the configuration and rename the column, so that every row counts by itself"
+                    f"a spreadsheet has rounded the ids in column {self._id_column(origin)!r} of {origin}: {rows:,} "
+                    f"different rows share {ids:,} values such as {example!r}. Export the file again with this column "
+                    f"as text (in a spreadsheet, format it as text before opening the export), or take "
+                    f"{self.rules[origin].key}.columns.id out of the configuration and rename the column, so that "
+                    "every row counts by itself"
                 )
+
+    def _id_column(self, origin: str) -> str:
+        """Return the column that the ids of a source stand in."""
+        (part, *_) = [p for p in self.parts if p.source == origin]
+        return str(part.report.decisions.get("columns", {}).get("id", "id")).rpartition(" (")[0] or "id"
 
     def _require_answers(self, settled: Settled) -> None:
         """Stop where ids have different rows, more than a few, and nothing says which counts."""
@@ -496,9 +500,10 @@ class _Database:
                 columns = ", ".join(sorted(set(settled.conflicts["column"])))
                 examples = self._examples(origin, "AND unsettled")
                 raise QualityError(
-                    f"{ids:,} of {distinct:,} ids of {origin} ({100 * ids / distinct:.1f} %) stand in several rows "
-                    f"that differ ({columns}), and nothing says which row counts: {examples}. If "
-                    f"the files were issued one after another, set {key}.issued to a pattern that finds the date in "
+                    f"{ids:,} of {distinct:,} ids in column {self._id_column(origin)!r} of {origin} "
+                    f"({100 * ids / distinct:.1f} %) stand in several rows that differ ({columns}), and nothing says "
+                    f"which row counts: {examples}. If the files were issued one after another, set {key}.issued to a "
+                    "pattern that finds the date in "
                     f"the path; otherwise set {key}.repeated_id to first or categories, or {key}.columns.id to the "
                     "column that tells incidents apart"
                 )
