@@ -45,7 +45,17 @@ from pipeline.config.inputs import (
     Relation,
     Run,
 )
-from pipeline.config.release import Disclosure, Exports, KnownTable, Links, Page, Profile, Protection, Tiles
+from pipeline.config.release import (
+    AUDIENCE_THRESHOLD,
+    Disclosure,
+    Exports,
+    KnownTable,
+    Links,
+    Page,
+    Profile,
+    Protection,
+    Tiles,
+)
 from pipeline.errors import ConfigError
 
 __all__ = [
@@ -93,7 +103,6 @@ __all__ = [
     "parse_config",
 ]
 
-_AUDIENCE_THRESHOLD = {"internal": 0, "partner": 5, "public": 10}
 _MONTHS = {"month": 1, "quarter": 3}
 LEAST_LATTICE_M = 100.0
 _SAFE_TILES = re.compile(r"(https://[^/\s@]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)(/|$)", re.IGNORECASE)
@@ -225,7 +234,7 @@ def _profile_faults(config: Config) -> list[str]:
     names = [p.name for p in config.profiles]
     faults += [f'profile "{n}" is given twice' for n in sorted({n for n in names if names.count(n) > 1})]
     for p in config.profiles:
-        least = _AUDIENCE_THRESHOLD[p.audience]
+        least = AUDIENCE_THRESHOLD[p.audience]
         if p.threshold < least and not p.threshold_reason:
             faults.append(
                 f'profile "{p.name}": threshold {p.threshold} is under the {p.audience} default of {least}: '

@@ -7,7 +7,20 @@ from pydantic import Field
 from pipeline.config.base import Section
 from pipeline.config.inputs import CategoryId, Code
 
-__all__ = ["Disclosure", "Exports", "KnownTable", "Links", "Page", "Profile", "Protection", "Tiles"]
+__all__ = [
+    "AUDIENCE_THRESHOLD",
+    "Disclosure",
+    "Exports",
+    "KnownTable",
+    "Links",
+    "Page",
+    "Profile",
+    "Protection",
+    "Tiles",
+]
+
+# Smallest count that an audience may be shown without a written reason: the usual policy, not law.
+AUDIENCE_THRESHOLD = {"internal": 0, "partner": 5, "public": 10}
 
 
 class Profile(Section):

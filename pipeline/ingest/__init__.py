@@ -34,8 +34,8 @@ from pipeline.ingest.incidents.clock import local_time
 from pipeline.ingest.incidents.editions import Edition
 from pipeline.ingest.incidents.faults import merged_faults
 from pipeline.ingest.incidents.read import ReadJob, read_incidents, require_incident_columns
+from pipeline.ingest.incidents.repeated_ids import Part, RepeatedId, Settled, SourceRules, settle
 from pipeline.ingest.incidents.selection import require_selected
-from pipeline.ingest.incidents.settling import Part, RepeatedId, Settled, SourceRules, settle
 from pipeline.ingest.quality import (
     at_each_place,
     counts_quality,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pipeline.domain.categories import ROOT
 from pipeline.errors import InputError, QualityError, SchemaError
 from pipeline.ingest.incidents.faults import fault_sentences, merged_faults
-from pipeline.ingest.incidents.settling import Fate, Settled, SourceRules, Strays
+from pipeline.ingest.incidents.repeated_ids import Fate, Settled, SourceRules, Strays
 from pipeline.tables import Level, Place
 
 __all__ = [

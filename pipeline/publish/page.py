@@ -16,8 +16,6 @@ from pipeline.errors import InputError
 from pipeline.publish import palette
 
 __all__ = [
-    "NOT_AUDITED",
-    "SYNTHETIC",
     "attribute",
     "colour_tokens",
     "document",
@@ -27,9 +25,6 @@ __all__ = [
     "text",
     "tile_origin",
 ]
-
-NOT_AUDITED = "Not audited: do not publish"
-SYNTHETIC = "Synthetic data: these incidents are made up and say nothing about real places."
 
 FONT = '-apple-system,BlinkMacSystemFont,"Segoe UI",Roboto,"Helvetica Neue",Arial,"Liberation Sans",sans-serif'
 

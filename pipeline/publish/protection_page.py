@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.domain.periods import Period
-from pipeline.publish.page import NOT_AUDITED, SYNTHETIC, colour_tokens, document, text
+from pipeline.publish.page import colour_tokens, document, text
+from pipeline.publish.words import NOT_AUDITED, SYNTHETIC
 from pipeline.release.released import Released, ReleaseInfo
 from pipeline.storage.files import write_text
 from pipeline.tables import Level, Measure

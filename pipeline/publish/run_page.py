@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.publish.page import SYNTHETIC, attribute, colour_tokens, document, text
-from pipeline.publish.words import choice_name
+from pipeline.publish.page import attribute, colour_tokens, document, text
+from pipeline.publish.words import SYNTHETIC, choice_name
 from pipeline.storage.manifest import cautions_in
 
 __all__ = ["front_door"]

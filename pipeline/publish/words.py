@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 __all__ = [
+    "NOT_AUDITED",
+    "SYNTHETIC",
     "capital",
     "choice_name",
     "counted",
@@ -21,6 +23,9 @@ __all__ = [
     "times_words",
     "whole",
 ]
+
+NOT_AUDITED = "Not audited: do not publish"
+SYNTHETIC = "Synthetic data: these incidents are made up and say nothing about real places."
 
 _SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _MONTHS = (

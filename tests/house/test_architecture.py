@@ -32,7 +32,7 @@ IMPURE = (
     "ingest/counts.py",
     "ingest/formats/",
     "ingest/incidents/alike.py",
-    "ingest/incidents/settling.py",
+    "ingest/incidents/repeated_ids.py",
     "ingest/incidents/read.py",
     "publish/briefings/",
     "publish/exports/",

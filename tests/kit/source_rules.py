@@ -53,7 +53,7 @@ REVIEWED = {
                             "_counted_in(outside)": "by literal()", "_in_total(outside)": "by literal()",
                             "_elsewhere(unplaced_inside)": "constants"},
     "ingest/formats/text.py": {"lines": "an integer", "opened.scan": "made with literal()"},
-    "ingest/incidents/settling.py": {"self.scan": "by scan_parts()", "which": "a constant of the caller",
+    "ingest/incidents/repeated_ids.py": {"self.scan": "by scan_parts()", "which": "a constant of the caller",
                                      "_hashed(_CONTENT)": "by identifier()",
                                      "_hashed(_BESIDE_CATEGORIES)": "by identifier()",
                                      **dict.fromkeys(("Fate.DUPLICATE", "Fate.MERGED", "Fate.CONFLICT", "Fate.REPLACED",

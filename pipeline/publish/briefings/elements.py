@@ -85,9 +85,9 @@ def _banners(index: ReleaseIndex) -> str:
     if info.marking:
         found.append(f'<span class="tag">{page.text(info.marking)}</span>')
     if info.audit not in {"passed", "not needed"}:
-        found.append(f'<span class="tag stop">{page.text(page.NOT_AUDITED)}</span>')
+        found.append(f'<span class="tag stop">{page.text(words.NOT_AUDITED)}</span>')
     if info.synthetic:
-        found.append(f'<span class="made">{page.text(page.SYNTHETIC)}</span>')
+        found.append(f'<span class="made">{page.text(words.SYNTHETIC)}</span>')
     return f'<p class="banner">{" ".join(found)}</p>' if found else ""
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import shapely
 
 from pipeline.geography.projection import to_lonlat
-from pipeline.publish.page import NOT_AUDITED, SYNTHETIC, fixed_wording
-from pipeline.publish.words import named_period
+from pipeline.publish.page import fixed_wording
+from pipeline.publish.words import NOT_AUDITED, SYNTHETIC, named_period
 from pipeline.release.released import Released
 from pipeline.tables import WITHHELD_NOTE
 
