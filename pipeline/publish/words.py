@@ -234,7 +234,7 @@ _CHOICES = {
     "reading_delimiter": "column separator of the files",
     "reading_coordinates": "coordinates used",
     "reading_operation": "transformation of coordinates",
-    "reading_dates": "form of the dates",
+    "reading_dates": "date format",
     "relations_dropped": "relations of categories that the data violates",
     "withheld per primary": "withheld counts for each that had to be",
 }

@@ -171,4 +171,4 @@ def _together(faults: list[HotspotsError]) -> HotspotsError:
     if len(faults) == 1:
         return faults[0]
     kind = ConfigError if any(isinstance(f, ConfigError) for f in faults) else InputError
-    return kind(f"{len(faults)} things to mend:\n" + "\n".join(f"- {fault}" for fault in faults))
+    return kind(f"{len(faults)} problems found:\n" + "\n".join(f"- {fault}" for fault in faults))

@@ -124,7 +124,7 @@ def _stopped(error: OSError, folder: Path) -> HotspotsError:
     # A file of this package that cannot be read is no input of the reader's: the installation is incomplete.
     if Path(where).is_relative_to(Path(__file__).parents[1]):
         return EngineError(
-            f"this installation is not whole ({where}: {error.strerror or error}): install the project again; "
+            f"this installation is incomplete ({where}: {error.strerror or error}): install the project again; "
             "`hotspots doctor` names what is missing. The last complete outputs are as they were."
         )
     return InputError(

@@ -171,7 +171,7 @@ def test_a_check_says_every_missing_file_and_column_at_once_by_its_key(tmp_path:
     assert isinstance(error, InputError)
     assert error.exit_code == 3
     head, *said = str(error).splitlines()
-    assert head == "5 things to mend:"
+    assert head == "5 problems found:"
     nowhere, more, rows, people, wards = sorted(said, key=lambda s: [
         "areas.lookup" not in s, "more-*" not in s, "incidents.csv" not in s, "people.csv" not in s])  # fmt: skip
     assert "'nowhere.csv'" in nowhere

@@ -720,7 +720,7 @@ def _plan_column(
         exam = examine(opened.distinct(connection, _head(cell, separator)))
     order = day_order(exam, stated=source.day_first, what=what)
     words = {
-        None: "one reading only",
+        None: "unambiguous",
         True: f"day first ({exam.day_first} rows read no other way)",
         False: f"month first ({exam.month_first} rows read no other way)",
     }
