@@ -65,7 +65,9 @@ def main() -> None:
             raise
         what = f"{type(error).__name__}: {error}. The last complete outputs are as they were"
         if isinstance(error, ImportError | SyntaxError):
-            typer.echo(f"hotspots: the installation is incomplete ({what}). `hotspots doctor` names what is missing.", err=True)
+            typer.echo(
+                f"hotspots: the installation is incomplete ({what}). `hotspots doctor` names what is missing.", err=True
+            )
             raise SystemExit(7) from None
         typer.echo(f"hotspots: something unforeseen ({what}). Run again with --debug and please report it.", err=True)
         raise SystemExit(1) from None

@@ -58,9 +58,11 @@ def coverage(
 
     Examples
     --------
-    >>> coverage(["R", "A", "B", "A1", "A2", "B1"], levels=["region", "borough", "borough", "ward", "ward", "ward"],
-    ...          parents=[None, "R", "R", "A", "A", "B"], not_covered=["A2", "B1"])
-    Coverage(covered=(True, True, False, True, False, False), partial=frozenset({'A', 'R'}))
+    >>> levels = ["region", "borough", "borough", "ward", "ward", "ward"]
+    >>> parents = [None, "R", "R", "A", "A", "B"]
+    >>> found = coverage(["R", "A", "B", "A1", "A2", "B1"], levels=levels, parents=parents, not_covered=["A2", "B1"])
+    >>> found.covered, sorted(found.partial)
+    ((True, True, False, True, False, False), ['A', 'R'])
     """
     level_of, parent_of = dict(zip(codes, levels, strict=True)), dict(zip(codes, parents, strict=True))
     named = set(not_covered)

@@ -470,7 +470,7 @@ def _whole(text: str) -> int | None:
 
 _SUPPRESSED = -1
 _LOOKS_LIKE_A_MARK = re.compile(
-    r"[^0-9A-Za-z]{1,3}|\[[A-Za-z]{1,4}\]|[A-Za-z]{1,2}|n/a|(<|>|<=|>=|≤|≥|under|below|fewer than|less than) *[0-9]+"
+    r"\W{1,3}|\[[A-Za-z]{1,4}\]|[A-Za-z]{1,2}|n/a|(<|>|<=|>=|≤|≥|under|below|fewer than|less than) *[0-9]+"
     r"|[0-9]+ *(-|–|to) *[0-9]+|suppressed|redacted|withheld|low",
     re.IGNORECASE,
 )

@@ -414,6 +414,7 @@ def test_the_mets_dashboard_adds_up(real_data: Path) -> None:
                                 "value": "count"},
                     "levels": {"Safer Neighbourhood Teams": "ward", "Borough": "borough"},
                     "measures": {"Offences": "incidents", "Positive Outcomes": "positive_outcomes"},
+                    "absent": "zero",
                     "relations": [{"subset": ["racist_and_religious_crime", "hate_crime"]},
                                   {"subset": ["racist_crime", "racist_and_religious_crime"]}],
                 }

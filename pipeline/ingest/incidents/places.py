@@ -389,10 +389,12 @@ def _count_texts(counter: Counter[str], columns: Sequence[tuple[Coded, Bools]], 
 
 def _all_nines(xy: Points) -> Bools:
     """Whether both numbers of a pair are written with nines alone, as in 999999 for an unknown place."""
+    # Nines and one more are a power of ten. Beyond 2**53 a number no longer tells the one from the other.
     whole = np.abs(xy) + 1
     with np.errstate(divide="ignore", invalid="ignore"):
         digits = np.log10(whole)
-    return np.asarray(((digits >= _FEWEST_NINES) & (digits == np.round(digits))).all(axis=1))
+    exact = whole < 2.0**53
+    return np.asarray((exact & (digits >= _FEWEST_NINES) & (digits == np.round(digits))).all(axis=1))
 
 
 def plan_placing(

@@ -30,7 +30,7 @@ def _tick_step(top: float, *, most: int = 4) -> float:
     """Choose a step for ticks from zero.
 
     >>> _tick_step(112.0), _tick_step(9.0)
-    (50, 5)
+    (50.0, 5.0)
     """
     scale = 1.0
     while True:
