@@ -104,8 +104,8 @@ def _hand_over(part: Path, target: Path) -> None:
 def _account(work: Path) -> list[dict[str, Any]]:
     """Return the account of each file, where reading had come to its end."""
     with contextlib.suppress(InputError, KeyError):
-        told = [part["report"] for part in read_json(work / "ingest.json")["parts"]]
-        return [{key: report[key] for key in ("source", "rows_read", "incidents", "quarantined")} for report in told]
+        reports = [part["report"] for part in read_json(work / "ingest.json")["parts"]]
+        return [{key: report[key] for key in ("source", "rows_read", "incidents", "quarantined")} for report in reports]
     return []
 
 

@@ -108,8 +108,7 @@ def _in_metres(case: _Case) -> Iterator[Guess]:
         yield Guess(cut)
     for factor, unit in _SCALES.items():
         if case.lies(points * factor):
-            told = f"multiply both by {factor:g}"
-            yield Guess(f"{both} are in {unit}, not in metres: {told}, or export them in metres")
+            yield Guess(f"{both} are in {unit}, not in metres: multiply both by {factor:g}, or export them in metres")
     x, y = np.abs(points).max(axis=0)
     if x <= _WHOLE_CIRCLE and y <= _WHOLE_CIRCLE:
         for turned, order in ((points, "longitude and latitude"), (points[:, ::-1], "latitude and longitude")):
