@@ -114,8 +114,8 @@ def _default_profiles() -> tuple[Profile, ...]:
             name="internal",
             audience="internal",
             threshold=0,
-            secondary=False,
             ward_period="rolling",
+            borough_period="month",
             min_bandwidth_m=0,
             min_density_incidents=0,
             min_locations=5,
@@ -125,7 +125,7 @@ def _default_profiles() -> tuple[Profile, ...]:
             marking="OFFICIAL-SENSITIVE: internal, not for release",
         ),
         Profile(name="partner", audience="partner", threshold=5),
-        Profile(name="public", audience="public", threshold=10, rounding=5, borough_period="fixed"),
+        Profile(name="public", audience="public", threshold=10),
     )
 
 
@@ -244,8 +244,6 @@ def _profile_faults(config: Config) -> list[str]:
             faults.append(f'profile "{p.name}": rolling ward windows overlap and give single months back: use "fixed"')
         if p.name == "work":
             faults.append('profile "work": the name is taken by the folder of stage tables')
-        if p.protection == "round" and p.rounding < 2:
-            faults.append(f'profile "{p.name}": protection "round" needs a rounding base of 2 or more')
         faults += _contradictions(p)
     return faults
 
@@ -253,12 +251,23 @@ def _profile_faults(config: Config) -> list[str]:
 def _contradictions(p: Profile) -> list[str]:
     """Return settings of a profile that cannot all be meant."""
     found = []
-    if p.protection == "noise" and p.rounding > 1:
-        found.append('protection "noise" and rounding do not go together: set rounding to 0 or protection to "round"')
-    if p.protection != "suppress" and p.threshold <= 1:
+    released = p.audience != "internal" and p.threshold > 1
+    if p.protection == "noise" and p.audience != "partner":
+        found.append('protection "noise" is experimental and for partners only: set protection to "steps"')
+    if p.protection != "steps" and p.threshold <= 1:
         found.append(f'protection "{p.protection}" needs a threshold of 2 or more: there is nothing it would protect')
-    if p.zero_rule == "band" and p.threshold <= 1:
-        found.append('zero_rule "band" needs a threshold of 2 or more: it names it')
+    if p.protection != "steps" and released and not p.protection_reason:
+        found.append(
+            f'protection "{p.protection}" needs a reason why counts are not given in steps: write it in '
+            "protection_reason (it is recorded in release.json)"
+        )
+    if p.protection != "suppress" and released:
+        found += [
+            f'{key} has a meaning under protection "suppress" alone: delete the line (counts are given in steps of '
+            f'{p.threshold}), or set protection to "suppress" and write a protection_reason'
+            for key in ("zero_rule", "secondary")
+            if key in p.model_fields_set
+        ]
     if not p.measures:
         found.append("measures is empty, so there is nothing to show: name incidents, positive_outcomes or both")
     if p.audience != "internal":
@@ -291,6 +300,18 @@ def _known_keys(loc: tuple[int | str, ...]) -> list[str]:
     return list(getattr(model, "model_fields", {}))
 
 
+# Settings of earlier versions: the value that is gone (None: the key itself), and what to do instead.
+_STEPS_NOW = "counts are given in steps of the profile's threshold now"
+_RETIRED = {
+    "rounding": (None, f"rounding is no longer a setting: {_STEPS_NOW}; delete the line"),
+    "zero_rule": (
+        "band",
+        f'zero_rule "band" is gone: {_STEPS_NOW}, of which the first is such a band; delete it',
+    ),
+    "protection": ("round", f'protection "round" is gone: {_STEPS_NOW}; delete the line or write "steps"'),
+}
+
+
 def parse_config(data: Mapping[str, Any], *, where: str = "config.yaml") -> Config:
     """Check plain data against the settings and freeze it.
 
@@ -305,8 +326,10 @@ def parse_config(data: Mapping[str, Any], *, where: str = "config.yaml") -> Conf
         lines = []
         for fault in error.errors():
             place = ".".join(str(p) for p in fault["loc"]) or "the configuration"
-            if fault["type"] == "extra_forbidden":
-                last = str(fault["loc"][-1])
+            last, given = str(fault["loc"][-1]) if fault["loc"] else "", fault.get("input")
+            if last in _RETIRED and _RETIRED[last][0] in (None, given):
+                lines.append(f"{place}: {_RETIRED[last][1]}")
+            elif fault["type"] == "extra_forbidden":
                 lines.append(f"{place}: unknown key{did_you_mean(last, _known_keys(fault['loc']))}")
             else:
                 lines.append(f"{place}: {fault['msg'].removeprefix('Value error, ')}")

@@ -31,26 +31,39 @@ class Profile(Section):
         "public", description="Which defaults and wording apply."
     )
     threshold: int = Field(
-        10, ge=0, le=1000, description="Counts from 1 to one less than this are withheld; 0 shows all."
+        10,
+        ge=0,
+        le=1000,
+        description="The step that counts are given in (`steps`), or the smallest count shown (`suppress`, `noise`); "
+        "0 shows everything exactly.",
     )
     threshold_reason: str = Field(
         "", description="Why the threshold is lower than the default of its audience; recorded in release.json."
     )
-    zero_rule: Literal["show", "band"] = Field(
-        "show", description="`show` zeros where safe, or show everything under the threshold as a band."
+    protection: Literal["steps", "suppress", "noise"] = Field(
+        "steps",
+        description="`steps`: every count, totals too, as the step it lies in. `suppress`: exact numbers, with small "
+        "ones and whatever would give them back withheld. `noise`: experimental, for partners only.",
     )
-    secondary: bool = Field(default=True, description="Withhold more where sums would give a count back.")
-    protection: Literal["suppress", "round", "noise"] = Field(
-        "suppress", description="`suppress`, or `round` every count, or repeatable cell-key `noise`."
+    protection_reason: str = Field(
+        "", description="Why counts are not given in steps; needed for the other two, and recorded in release.json."
     )
-    rounding: int = Field(
-        0, ge=0, le=100, description="Published counts are rounded to this base; 0 leaves them exact."
+    zero_rule: Literal["show"] = Field("show", description="Under `suppress` alone: zeros are shown where safe.")
+    secondary: bool = Field(
+        default=True, description="Under `suppress` alone: withhold more where sums would give a count back."
+    )
+    release: Literal["month", "quarter", "year", "each_run"] | None = Field(
+        None,
+        description="How often new numbers come out: by default each `quarter` for partners, each `year` for the "
+        "public, and `each_run` for synthetic data. Between the dates numbers stay and pages are rendered again.",
     )
     ward_period: Literal["month", "quarter", "fixed", "year", "financial_year", "rolling"] = Field(
         "fixed", description="Shortest window of ward counts; `rolling` overlaps and is for internal use only."
     )
     borough_period: Literal["month", "quarter", "fixed", "year", "financial_year"] = Field(
-        "month", description="Shortest window of borough counts."
+        "fixed",
+        description="Windows of borough and region counts. A longer window is the sum of these, as wide as all their "
+        "steps together.",
     )
     measures: tuple[Literal["incidents", "positive_outcomes"], ...] = Field(
         ("incidents", "positive_outcomes"), description="Measures shown."
@@ -70,6 +83,11 @@ class Profile(Section):
         250.0, ge=0, description="Outlines are unions of hexagons of this width, in metres; 0 keeps the outline."
     )
     marking: str = Field("", max_length=120, description="Handling marking printed on every page.")
+
+    @property
+    def step(self) -> int:
+        """Width of the steps that counts are given in; 1 where they are exact."""
+        return self.threshold if self.protection == "steps" and self.threshold > 1 else 1
 
 
 class KnownTable(Section):

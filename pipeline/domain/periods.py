@@ -177,6 +177,16 @@ class Period:
         """Return whether the two windows share a month."""
         return self.first_month <= other.last_month and other.first_month <= self.last_month
 
+    def made_of(self, others: Iterable["Period"]) -> tuple["Period", ...]:
+        """Return those of some windows that share no month and together are this one; none if they are not.
+
+        >>> quarters = [Period(202401, 202403), Period(202404, 202406)]
+        >>> [p.id for p in Period(202401, 202406).made_of(quarters)], Period(202402, 202406).made_of(quarters)
+        (['2024-01..2024-03', '2024-04..2024-06'], ())
+        """
+        inside = tuple(p for p in others if self.first_month <= p.first_month and p.last_month <= self.last_month)
+        return inside if sum(p.months for p in inside) == self.months else ()
+
     def shifted(self, count: int) -> "Period":
         """Return the window of the same number of months, `count` months later (earlier if negative)."""
         return Period(add_months(self.first_month, count), add_months(self.last_month, count))

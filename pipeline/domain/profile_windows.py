@@ -103,6 +103,12 @@ def choose_windows(
         if level == Level.WARD and profile.audience != "internal":
             given = without_overlap([p for p in given if p == main or not p.overlaps(main)] + [main])
         series[level] = given
+    # A released window of months is the sum of the windows of its level's series, never a count of its own: where they
+    # do not add up to the wards' windows (quarters of the calendar, say), the wards' windows are the series.
+    if profile.audience != "internal":
+        for level in (Level.REGION, Level.BOROUGH):
+            if not all(window.made_of(series[level]) for window in series[Level.WARD]):
+                series[level] = series[Level.WARD]
     by_level = {
         level: tuple(sorted(given if level == Level.WARD else {*given, *series[Level.WARD]}))
         for level, given in series.items()

@@ -3,7 +3,7 @@
 import sys
 
 from pipeline.aggregate.circumstances import variable_list
-from pipeline.tables.outputs import AREA_COUNTS, AREA_LAYER, CIRCUMSTANCES, DENSITY_LAYER, HOTSPOT_LAYER, WITHHELD_NOTE
+from pipeline.tables.outputs import AREA_COUNTS, AREA_LAYER, CIRCUMSTANCES, DENSITY_LAYER, HOTSPOT_LAYER, STATES_NOTE
 from pipeline.tables.table import Table
 from pipeline.tables.work import AREA_MONTHS, AREAS, CELLS, INCIDENTS, LOCATIONS, PUBLISHED_COUNTS, QUARANTINE
 
@@ -72,7 +72,7 @@ def _table(table: Table, *, aliases: bool = False) -> str:
 
 def data_dictionary() -> str:
     """Return the text of outputs/README.md."""
-    text = _FOLDER + f"## Layers and tables of a released folder\n\n{WITHHELD_NOTE}\n\n"
+    text = _FOLDER + f"## Layers and tables of a released folder\n\n{STATES_NOTE}\n\n"
     for table, files in ((AREA_LAYER, "boroughs, wards"), (HOTSPOT_LAYER, "hotspots"), (DENSITY_LAYER, "density")):
         text += f"### {files.capitalize()}\n\n" + _table(table, aliases=True)
     text += "### area_counts.csv\n\n"

@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline.domain.periods import Period
 from pipeline.publish.page import colour_tokens, document, text
-from pipeline.publish.words import NOT_AUDITED, SYNTHETIC
+from pipeline.publish.words import NOT_AUDITED, SYNTHETIC, steps_sentence
 from pipeline.release.released import Released, ReleaseInfo
 from pipeline.storage.files import write_text
 from pipeline.tables import Level, Measure
@@ -37,7 +37,7 @@ def _rule_sentences(info: ReleaseInfo, rules: Mapping[str, Any], *, has_density:
             "Derived figures",
             (
                 "Rates, intervals, changes, shares, ranks, classes, sentences and charts come from the counts shown "
-                "here, rounding included, and from nothing else."
+                "here, and from nothing else."
             ),
         ),
     ]
@@ -69,16 +69,8 @@ def _shortest(info: ReleaseInfo) -> str:
 
 
 def _counts(rules: Mapping[str, Any], least: int) -> list[tuple[str, str]]:
-    if rules["protection"] == "round":
-        found = [
-            (
-                "Rounding",
-                (
-                    f"Every count is rounded to {rules['rounding']}, totals on their own; counts under {least}, none "
-                    "included, are shown as withheld."
-                ),
-            )
-        ]
+    if rules["protection"] == "steps":
+        found = [("Steps", steps_sentence(rules["step"]))]
     elif rules["protection"] == "noise":
         found = [
             (
@@ -90,31 +82,25 @@ def _counts(rules: Mapping[str, Any], least: int) -> list[tuple[str, str]]:
             )
         ]
     else:
-        zero = (
-            "so are counts of none, "
-            if rules["zero_rule"] == "band"
-            else "counts of none are shown where that is safe, "
-        )
         found = [
             (
                 "Small counts",
-                f"Counts from 1 to {least - 1} are withheld; {zero}and both kinds of withheld count look the same.",
-            )
-        ]
-        if rules["rounding"] > 1:
-            found.append(
-                ("Rounding", f"What is shown is rounded to {rules['rounding']}; totals are rounded on their own.")
-            )
-    if rules["secondary"]:
-        found.append(
-            (
-                "Arithmetic",
                 (
-                    "Other counts are withheld, totals too where needed, so that no sum over areas or periods, "
-                    "no subset and no earlier release gives a small count back."
+                    f"Counts from 1 to {least - 1} are withheld; counts of none are shown where that is safe, and both "
+                    "kinds of withheld count look the same."
                 ),
             )
-        )
+        ]
+        if rules["secondary"]:
+            found.append(
+                (
+                    "Arithmetic",
+                    (
+                        "Other counts are withheld, totals too where needed, so that no sum over areas or periods, "
+                        "no subset and no earlier release gives a small count back."
+                    ),
+                )
+            )
     if rules["threshold_reason"]:
         found.append(("Why the threshold is lower than the rule", str(rules["threshold_reason"])))
     return found

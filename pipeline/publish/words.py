@@ -9,6 +9,7 @@ __all__ = [
     "SYNTHETIC",
     "capital",
     "choice_name",
+    "count_text",
     "counted",
     "counters_text",
     "in_period",
@@ -20,6 +21,7 @@ __all__ = [
     "share_text",
     "signed",
     "small",
+    "steps_sentence",
     "times_words",
     "whole",
 ]
@@ -50,6 +52,26 @@ def whole(number: float) -> str:
     '10,572'
     """
     return f"{half_up(number):,}".replace("-", "\u2212")
+
+
+def count_text(lower: float, upper: float) -> str:
+    """Write a count by the range that it lies in: the number itself where it is known.
+
+    >>> count_text(20, 29), count_text(0, 9), count_text(1230, 1230), count_text(0, 0)
+    ('20 to 29', 'fewer than 10', '1,230', '0')
+    """
+    if lower == upper:
+        return whole(lower)
+    return f"fewer than {whole(upper + 1)}" if lower == 0 else f"{whole(lower)} to {whole(upper)}"
+
+
+def steps_sentence(step: int) -> str:
+    """Say on every page how counts are given.
+
+    >>> steps_sentence(10)
+    'Counts, totals too, are given in steps of 10, each by itself, so that subtraction gives nothing.'
+    """
+    return f"Counts, totals too, are given in steps of {step}, each by itself, so that subtraction gives nothing."
 
 
 def rate_text(value: float) -> str:

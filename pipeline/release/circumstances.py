@@ -30,7 +30,6 @@ from pipeline.release.audit import CellState, audit
 from pipeline.release.linked_tables import Relations, generic_rows
 from pipeline.release.previous_releases import AUDIENCES
 from pipeline.release.released import ReleasePlan
-from pipeline.release.rounding import round_to_base, rounding_interval
 from pipeline.release.suppression import suppress
 from pipeline.tables import CIRCUMSTANCES, Level, Measure
 
@@ -55,13 +54,12 @@ class ReleasedCircumstances:
     profile: str
     audience: str
     threshold: int
-    rounding: int
     headline: str
     counts: pd.DataFrame
 
     def entry(self) -> dict[str, Any]:
         """Return plain values for the ledger."""
-        names = ("run", "profile", "audience", "threshold", "rounding", "headline")
+        names = ("run", "profile", "audience", "threshold", "headline")
         counts = self.counts.astype(object).where(self.counts.notna(), None)
         return {n: getattr(self, n) for n in names} | {"counts": {c: counts[c].tolist() for c in counts.columns}}
 
@@ -78,11 +76,7 @@ class ReleasedCircumstances:
         shown = self.counts[self.counts["incidents"].notna()]
         present = now.reindex(pd.MultiIndex.from_frame(shown[list(KEYS)])).to_numpy(dtype=np.float64)
         printed = shown["incidents"].to_numpy(dtype=np.int64)
-        low, high = printed, printed
-        if self.rounding > 1:
-            low, high = rounding_interval(printed, base=self.rounding, threshold=self.threshold)
-            low, high = np.where(printed == 0, 0, low), np.where(printed == 0, 0, high)
-        return bool(((present >= low) & (present <= high)).all())
+        return bool((present == printed).all())
 
 
 def shown_cells(previous: Sequence[ReleasedCircumstances]) -> set[tuple[str, ...]]:
@@ -153,7 +147,7 @@ class Setting:
             counts=counts[counts["period"] == headline.id],
             mature_until=last if config.outcomes.basis == "cohort" else 0,
             fewest=max(p.threshold for p in config.profiles),
-            region_whole=frozenset().union(*region["withheld"]) <= {Measure.INCIDENTS_UNPLACED},
+            region_whole=frozenset().union(*region["not_offered"]) <= {Measure.INCIDENTS_UNPLACED},
             previous=plan.previous_circumstances,
         )
 
@@ -170,7 +164,7 @@ class Setting:
     def withheld(self, area: str, measure: str) -> bool:
         """Whether a count of an area is withheld, rather than absent."""
         row = self.counts[(self.counts["area_code"] == area) & (self.counts["category"] == ROOT)]
-        return any(measure in names for names in row["withheld"])
+        return any(measure in names for names in row["not_offered"])
 
 
 def hidden_cells(
@@ -333,10 +327,7 @@ def withheld_values(sums: Sums, profile: Profile) -> pd.DataFrame | None:
     hidden
         True where withheld, in the shape of `sums.counts`; None if the attack finds a count whatever is withheld.
     """
-    band = profile.zero_rule == "band"
-    counts = sums.counts.loc[
-        sums.counts.sum(axis=1).gt(0) | band, sums.counts.columns[sums.counts.loc[sums.region].gt(0) | band]
-    ]
+    counts = sums.counts.loc[sums.counts.sum(axis=1).gt(0), sums.counts.columns[sums.counts.loc[sums.region].gt(0)]]
     hidden = pd.DataFrame(data=False, index=sums.counts.index, columns=sums.counts.columns)
     hidden.loc[[a for a in hidden.index if a in sums.closed or a == ""]] = True
     if not counts.size:
@@ -428,7 +419,7 @@ def release_circumstances(facets: pd.DataFrame | None, setting: Setting) -> Circ
     setting
         Whose release it is.
     """
-    if setting.profile.protection != "suppress":
+    if setting.profile.protection != "suppress" and setting.profile.threshold > 1:
         return _none(PERTURBED)
     if facets is None or not len(facets) or "incidents" not in setting.profile.measures:
         return _none(ABSENT)
@@ -442,7 +433,7 @@ def release_circumstances(facets: pd.DataFrame | None, setting: Setting) -> Circ
     if inside:
         kept = counts["area_code"].isin(setting.areas["area_code"])
         kept &= counts["category"].isin(setting.counts["category"])
-        return Circumstances(_table(_rounded(counts[kept], setting.profile), setting), "", {"rule": "none needed"})
+        return Circumstances(_table(counts[kept], setting), "", {"rule": "none needed"})
     return _protected(_with_rare_values_merged(counts, setting), setting)
 
 
@@ -473,8 +464,8 @@ def _protected(counts: pd.DataFrame, setting: Setting) -> Circumstances:
     for earlier in readable:
         if earlier.headline != setting.headline.id:
             return _none(APART)
-        same = (earlier.run, earlier.profile, earlier.threshold, earlier.rounding)
-        if same == (setting.run, profile.name, profile.threshold, profile.rounding):
+        same = (earlier.run, earlier.profile, earlier.threshold)
+        if same == (setting.run, profile.name, profile.threshold):
             return _as_first_released(earlier, counts, setting)
         if not earlier.fits(counts):
             return _none(APART)
@@ -488,7 +479,7 @@ def _protected(counts: pd.DataFrame, setting: Setting) -> Circumstances:
     protected = protected[_listed(protected, setting)].reset_index(drop=True)
     if protected["incidents"].isna().all():
         return _none(HIDDEN)
-    return _made(_rounded(protected, profile), setting, "")
+    return _made(protected, setting, "")
 
 
 def _listed(counts: pd.DataFrame, setting: Setting) -> "pd.Series[bool]":
@@ -522,20 +513,10 @@ def _made(counts: pd.DataFrame, setting: Setting, note: str) -> Circumstances:
         "note": note,
     }
     released = ReleasedCircumstances(
-        setting.run, profile.name, profile.audience, profile.threshold, profile.rounding, setting.headline.id,
+        setting.run, profile.name, profile.audience, profile.threshold, setting.headline.id,
         counts[[*KEYS, "incidents"]].reset_index(drop=True),
     )  # fmt: skip
     return Circumstances(_table(counts, setting), note, record, released)
-
-
-def _rounded(counts: pd.DataFrame, profile: Profile) -> pd.DataFrame:
-    """Round what is shown as the other counts are; zeros stay zeros."""
-    shown = counts["incidents"].astype("Int64")
-    if profile.rounding > 1:
-        whole = shown.fillna(0).to_numpy(dtype=np.int64)
-        rounded = round_to_base(whole, base=profile.rounding, threshold=profile.threshold).shown
-        shown = pd.Series(np.where(whole == 0, 0, rounded), index=counts.index, dtype="Int64").mask(shown.isna())
-    return counts.assign(incidents=shown)
 
 
 def _table(counts: pd.DataFrame, setting: Setting) -> pd.DataFrame:
@@ -547,7 +528,8 @@ def _table(counts: pd.DataFrame, setting: Setting) -> pd.DataFrame:
     lost |= dict.fromkeys(("share", "share_low", "share_high"), unsure)
     pattern = sum(mask.to_numpy(dtype=np.int64) << bit for bit, mask in enumerate(lost.values()))
     words = [";".join(n for bit, n in enumerate(lost) if code >> bit & 1) for code in range(1 << len(lost))]
-    table["withheld"] = np.array(words, dtype=object)[pattern]
+    table["not_offered"] = np.array(words, dtype=object)[pattern]
+    table["withheld"] = table["not_offered"]
     names = setting.areas.set_index("area_code")
     order = {name: n for n, name in enumerate(VARIABLES, start=1)} | {TOTAL: 0}
     categories = {c: n for n, c in enumerate(dict.fromkeys(setting.counts["category"]))}

@@ -19,6 +19,7 @@ from pipeline.release.linked_tables import COUNTS
 from pipeline.release.released import ReleasePlan, join_withheld
 from pipeline.statistics.change import ChangeRules, Comparison, change, compare_windows
 from pipeline.statistics.outcomes import add_outcomes
+from pipeline.statistics.ranges import Ranges
 from pipeline.statistics.rates import RateRules, add_rates, denominators
 from pipeline.tables import AREA_COUNTS
 
@@ -54,8 +55,9 @@ def derive(
     Parameters
     ----------
     counts
-        area_code, level, period, complete, category, incidents, incidents_unplaced, positive_outcomes, `withheld` (the
-        set of withheld columns of each row), and known_outcomes where there are any.
+        area_code, level, period, complete, category, incidents, incidents_unplaced, positive_outcomes, known_outcomes
+        where there are any, of each but the second the range it lies in (see `Ranges`), and `not_offered`, the set of
+        counts of each row that are not offered.
     plan
         What the release covers, and its rules.
     emerging
@@ -100,28 +102,30 @@ def derive(
     if emerging is not None and audience == "internal":
         latest = emerging.assign(period=windows.headline.id)
         figures = figures.merge(latest, on=["area_code", "period", "category"], how="left")
-    figures["withheld"] = _withheld(figures, areas=areas, comparison=comparison)
+    figures["not_offered"] = _not_offered(figures, areas=areas, comparison=comparison)
+    figures["withheld"] = figures["not_offered"]
     return Figures(AREA_COUNTS.conform(figures), (*words, *notes))
 
 
 def without_unknown_zeros(counts: pd.DataFrame) -> pd.DataFrame:
     """Blank zeros of windows that the data covers in part: nothing in the months that are there is not nothing.
 
-    The readers of a release can tell that such a count was 0 (it is empty and not withheld), and `as_previous_release`
-    keeps it so.
+    A first step says "fewer than", which holds for the months that are there, and is left as it is.
     """
     out = counts.copy()
     part = ~out["complete"].astype(bool)
     for name in COUNTS:
         if name in out.columns:
-            out[name] = out[name].mask(part & (out[name] == 0).fillna(value=False))
+            nothing = part & (out[name] == 0).fillna(value=False)
+            for column in (c for c in (name, f"{name}_lower", f"{name}_upper") if c in out.columns):
+                out[column] = out[column].mask(nothing)
     return out
 
 
-def _withheld(figures: pd.DataFrame, *, areas: gpd.GeoDataFrame, comparison: Comparison) -> list[str]:
-    """Name what is missing because a count is withheld: the count, and the figures that would have come from it."""
-    withheld = [set(names) for names in figures["withheld"]]
-    hidden = {count: np.array([count in names for names in withheld], dtype=bool) for count in FOLLOWS}
+def _not_offered(figures: pd.DataFrame, *, areas: gpd.GeoDataFrame, comparison: Comparison) -> list[str]:
+    """Name what is not offered: counts, and the figures that would have come from them."""
+    names = [set(columns) for columns in figures["not_offered"]]
+    hidden = {count: np.array([count in columns for columns in names], dtype=bool) for count in FOLLOWS}
     peopled = figures["area_code"].map(areas.set_index("area_code")["population"]).notna().to_numpy()
     latest = (figures["period"] == comparison.later.id).to_numpy()
     wordless = figures["change_word"].isna().to_numpy()  # else the word is the reason, such as a break in the series
@@ -129,13 +133,13 @@ def _withheld(figures: pd.DataFrame, *, areas: gpd.GeoDataFrame, comparison: Com
     before = latest & (uncounted | (wordless & _hidden_before(figures, uncounted, comparison.earlier.id)))
     for count, derived in FOLLOWS.items():
         for column in derived:
-            # An area without residents has no rate to withhold; only the headline window has a change.
+            # An area without residents has no rate to offer; only the headline window has a change.
             gone = hidden[count] & peopled if column.startswith("rate_") else hidden[count]
             gone = before if column.startswith("change_") else gone
             for at in np.flatnonzero(gone & figures[column].isna().to_numpy()):
-                withheld[at].add(column)
+                names[at].add(column)
     order = dict.fromkeys((*COUNTS, *(column for derived in FOLLOWS.values() for column in derived)))
-    return join_withheld(withheld, order=tuple(order))
+    return join_withheld(names, order=tuple(order))
 
 
 def _hidden_before(figures: pd.DataFrame, hidden: npt.NDArray[np.bool_], earlier: str) -> npt.NDArray[np.bool_]:
@@ -195,7 +199,7 @@ def _significance(
     rows = figures[(figures["level"] == "ward") & (figures["period"] == windows.headline.id)]
     shown = set(rows["category"])
     found = area_significance(
-        rows,
+        rows.assign(incidents=Ranges.of(rows).value),
         codes=list(wards["area_code"]),
         weights=contiguity(wards.geometry.to_numpy(), snap_m=1.0),
         population=wards["population"].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan),

@@ -36,8 +36,7 @@ from pipeline.errors import InputError
 from pipeline.release.hotspots import Outlines, bands_of, read_hotspot_facts
 from pipeline.release.linked_tables import COUNTS, HOTSPOT_LEVEL, KEY, CellTable, HotspotFacts, Layout, Relations, stack
 from pipeline.release.released import Released, split_withheld
-from pipeline.release.rounding import rounding_interval
-from pipeline.tables import Measure
+from pipeline.release.steps import RANGED
 
 __all__ = [
     "AUDIENCES",
@@ -290,23 +289,18 @@ class PreviousRelease:
 def as_previous_release(released: Released) -> PreviousRelease:
     """Read a release the way the ledger keeps it, from what it shows and nothing else."""
     info, rules = released.info, released.record["rules"]
-    withheld = split_withheld(released.counts["withheld"])
-    # A window that the data covers in part shows no zero: a count that is empty and not withheld is one all the same.
-    covered = set(released.areas.loc[released.areas["covered"].astype(bool), "area_code"])
-    part_zero = ~released.counts["complete"].astype(bool) & released.counts["area_code"].isin(covered)
+    withheld = split_withheld(released.counts["not_offered"])
     frames = []
     for measure in COUNTS:
         part = released.counts[["area_code", "level", "period", "category"]].assign(measure=measure)
-        value = released.counts[measure].astype("Int64")
+        ends = [f"{measure}_{end}" if measure in RANGED else measure for end in ("lower", "upper")]
+        low, high = (released.counts[c].astype("Int64") for c in ends)
         hidden = np.array([measure in names for names in withheld], dtype=bool)
-        if measure == Measure.INCIDENTS:
-            value = value.mask(part_zero & value.isna() & ~hidden, 0)
-        low, high = _interval(value, info.threshold, rules)
-        part["low"] = low
-        part["high"] = pd.array(high, dtype="Int64")
+        part["low"] = low.fillna(0).astype("int64")
+        part["high"] = high
         part.loc[hidden, "low"] = 0
         part.loc[hidden, "high"] = pd.NA
-        frames.append(part[value.notna().to_numpy(dtype=bool) | hidden])
+        frames.append(part[low.notna().to_numpy(dtype=bool) | hidden])
     cells = pd.concat(frames, ignore_index=True)
     hotspot_facts = read_hotspot_facts(
         released.hotspots,
@@ -332,19 +326,6 @@ def as_previous_release(released: Released) -> PreviousRelease:
         hotspots=released.hotspots,
         density=released.density,
     )
-
-
-def _interval(value: "pd.Series[int]", threshold: int, rules: dict[str, object]) -> tuple[list[int], list[int]]:
-    """Return which true counts a printed number may stand for, low and high."""
-    shown = value.fillna(0).to_numpy(dtype=np.int64)
-    base, reach = int(str(rules["rounding"])), int(str(rules.get("noise_reach") or 0))
-    if rules["protection"] == "noise":
-        low = np.where(shown == 0, 0, np.where(shown == threshold, 1, np.maximum(shown - reach, 1)))
-        return low.tolist(), np.where(shown == 0, max(threshold - 1, 0), shown + reach).tolist()
-    if base > 1:
-        low, high = rounding_interval(shown, base=base, threshold=threshold)
-        return np.where(shown == 0, 0, low).tolist(), np.where(shown == 0, 0, high).tolist()
-    return shown.tolist(), shown.tolist()
 
 
 def readable(previous: Sequence[PreviousRelease], *, audience: str) -> tuple[PreviousRelease, ...]:

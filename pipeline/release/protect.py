@@ -33,8 +33,10 @@ from pipeline.release.linked_tables import (
 )
 from pipeline.release.previous_releases import closer_audiences, joined, readable, windows_of
 from pipeline.release.released import ReleaseInfo, ReleasePlan
-from pipeline.release.rounding import NOISE_REACH, narrow_after_perturbation, perturb, round_to_base
+from pipeline.release.rounding import NOISE_REACH, Perturbed, narrow_after_perturbation, perturb
+from pipeline.release.steps import RANGED, in_steps, with_composites
 from pipeline.release.suppression import Reason, Status, Suppression, suppress
+from pipeline.tables import Measure
 
 __all__ = ["NOTHING_SHOWN", "Protected", "RefusedError", "Verdict", "cautions_of", "protect", "release_record"]
 
@@ -72,7 +74,8 @@ class Protected:
     Attributes
     ----------
     counts
-        As given, with nulls where withheld and a column `withheld`, the set of withheld columns of each row.
+        As given, with the range of each count (`<measure>_lower`, `<measure>_upper`), its middle, and a column
+        `not_offered`, the set of counts of each row that are not offered.
     verdict
         What the audit found.
     record
@@ -115,12 +118,11 @@ def protect(counts: pd.DataFrame, *, months: pd.DataFrame, hotspots: Outlines, p
         if column not in counted(profile.measures) or column not in shown.columns:
             shown[column] = pd.array([pd.NA] * len(shown), dtype="Int64")
 
-    # No primary cells: nothing to protect.
     if profile.threshold <= 1:
-        if profile.rounding > 1:
-            shown = _rounded(shown, profile)
-        shown["withheld"] = [frozenset()] * len(shown)
-        return Protected(shown, Verdict.NOT_NEEDED, {"cells": _tally(shown, {})})
+        shown["not_offered"] = [frozenset()] * len(shown)
+        return Protected(in_steps(shown, step=1), Verdict.NOT_NEEDED, {"cells": _tally(shown, {})})
+    if profile.protection == "steps":
+        return _in_steps(shown, plan)
 
     # The cells of the release and everything that links them, as an attacker sees it.
     facts = () if plan.internal or not hotspots.true_counts else _facts(hotspots, plan)
@@ -146,11 +148,22 @@ def protect(counts: pd.DataFrame, *, months: pd.DataFrame, hotspots: Outlines, p
     hidden = _withheld_by_column(found.cells, len(shown))
     for column, mask in hidden.items():
         shown[column] = shown[column].astype("Int64").mask(mask)
-    if profile.rounding > 1:
-        shown = _rounded(shown, profile)
-    shown["withheld"] = _withheld_by_row(hidden, len(shown))
+    shown["not_offered"] = _withheld_by_row(hidden, len(shown))
     record, log, states = _report(found, attack, _tally(shown, hidden), table=table, previous=suppressor.readable)
-    return Protected(shown, verdict, record, log, states)
+    return Protected(in_steps(shown, step=1), verdict, record, log, states)
+
+
+def _in_steps(shown: pd.DataFrame, plan: ReleasePlan) -> Protected:
+    """Give every count as the step it lies in."""
+    series = {level: tuple(windows) for level, windows in plan.windows.series.items()}
+    # What is without a place is the one part of an area's sum that nobody is offered: see `steps`.
+    shown["not_offered"] = [
+        frozenset({Measure.INCIDENTS_UNPLACED.value}) if given else frozenset[str]()
+        for given in shown[Measure.INCIDENTS_UNPLACED].notna()
+    ]
+    shown[Measure.INCIDENTS_UNPLACED] = pd.array([pd.NA] * len(shown), dtype="Int64")
+    ranged = with_composites(in_steps(shown, step=plan.profile.step), series)
+    return Protected(ranged, Verdict.PASSED, {"cells": _tally(ranged, {})})
 
 
 def _facts(hotspots: Outlines, plan: ReleasePlan) -> tuple[HotspotFacts, ...]:
@@ -301,7 +314,7 @@ class _Suppressor:
 
 
 def _perturbed(shown: pd.DataFrame, suppressor: _Suppressor, *, months: pd.DataFrame) -> Protected:
-    """Round every count, or add noise; suppress as well where that alone would not protect."""
+    """Add noise to every count; suppress as well where that alone would not protect."""
     profile, table = suppressor.plan.profile, suppressor.table
     count = int((~table.cells["latent"].astype(bool)).sum())
     perturbed = perturb(table.cells.iloc[:count], months=months, profile=profile, secret=suppressor.plan.secret)
@@ -309,8 +322,7 @@ def _perturbed(shown: pd.DataFrame, suppressor: _Suppressor, *, months: pd.DataF
     previous, threshold = suppressor.plan.previous, profile.threshold
     if previous or narrow_after_perturbation(table, perturbed, hidden=hidden, threshold=threshold).size:
         found, _, _ = suppressor.withhold()
-        # Rounding shows what is under the threshold as a band of its own; noise has none.
-        gone = NOT_PRINTED if profile.protection == "round" else (CellState.WITHHELD,)
+        gone = (CellState.WITHHELD,)
         hidden = found.cells["state"].iloc[:count].isin(gone).to_numpy(dtype=bool)
     at, measure = table.cells["row"].iloc[:count].to_numpy(), table.cells["measure"].iloc[:count].to_numpy()
     masks: dict[str, BoolArray] = {}
@@ -323,7 +335,7 @@ def _perturbed(shown: pd.DataFrame, suppressor: _Suppressor, *, months: pd.DataF
         shown[column] = pd.Series(values, index=shown.index, dtype="Int64").mask(
             shown[column].isna().to_numpy(dtype=bool) | masks[column]
         )
-    shown["withheld"] = _withheld_by_row(masks, len(shown))
+    shown["not_offered"] = _withheld_by_row(masks, len(shown))
     record = {
         "cells": _tally(shown, masks),
         "states": {},
@@ -331,17 +343,21 @@ def _perturbed(shown: pd.DataFrame, suppressor: _Suppressor, *, months: pd.DataF
         "earlier_releases": suppressor.readable,
     }
     log = {"withheld_outright": int(hidden.sum()), "relations_dropped": table.dropped.to_dict("records")}
-    return Protected(shown, Verdict.PASSED, record, log)
+    ranged = in_steps(shown, step=1)
+    return Protected(_with_errors(ranged, table, perturbed), Verdict.PASSED, record, log)
 
 
-def _rounded(shown: pd.DataFrame, profile: Profile) -> pd.DataFrame:
-    """Round what is published; zeros stay zeros, and nothing falls under the threshold."""
-    out = shown.copy()
-    for column in COUNTS:
-        values = out[column].astype("Int64")
-        whole = values.fillna(0).to_numpy(dtype=np.int64)
-        rounded = round_to_base(whole, base=profile.rounding, threshold=profile.threshold).shown
-        out[column] = pd.Series(np.where(whole == 0, 0, rounded), index=out.index, dtype="Int64").mask(values.isna())
+def _with_errors(ranged: pd.DataFrame, table: CellTable, perturbed: Perturbed) -> pd.DataFrame:
+    """Put the counts that may be behind a blurred number in the place of its range."""
+    out, count = ranged.copy(), perturbed.shown.size
+    at, measure = table.cells["row"].iloc[:count].to_numpy(), table.cells["measure"].iloc[:count].to_numpy()
+    for column in RANGED:
+        mine = measure == column
+        for end, values in (("lower", perturbed.low), ("upper", perturbed.high)):
+            ends = np.zeros(len(out), dtype=np.int64)
+            ends[at[mine]] = values[mine]
+            name = f"{column}_{end}"
+            out[name] = pd.Series(pd.array(ends, dtype="Int64"), index=out.index).mask(out[column].isna())
     return out
 
 
@@ -409,7 +425,7 @@ def _tally(shown: pd.DataFrame, hidden: Mapping[str, BoolArray]) -> dict[str, An
     return {
         str(level): {
             column: {
-                "shown": int(group[column].notna().sum()),
+                "shown": int(group[f"{column}_lower" if f"{column}_lower" in group else column].notna().sum()),
                 "withheld": int(hidden.get(column, nothing)[group.index].sum()),
             }
             for column in COUNTS
@@ -433,7 +449,7 @@ NOTHING_SHOWN = (
 def cautions_of(protected: Protected, profile: Profile) -> tuple[str, ...]:
     """Return the cautions due where nothing can be shown, or where known tables hold what is withheld."""
     counts = protected.counts
-    if "incidents" in profile.measures and len(counts) and counts["incidents"].isna().all():
+    if "incidents" in profile.measures and len(counts) and counts["incidents"].fillna(0).eq(0).all():
         return (NOTHING_SHOWN,)
     public = any(
         Status.AT_SOURCE in states for level in protected.record.get("states", {}).values() for states in level.values()
@@ -478,10 +494,11 @@ def _rules_of(profile: Profile) -> dict[str, Any]:
     return {
         "threshold": profile.threshold,
         "threshold_reason": profile.threshold_reason,
+        "protection": profile.protection,
+        "protection_reason": profile.protection_reason,
+        "step": profile.step,
         "zero_rule": profile.zero_rule,
         "secondary": profile.secondary,
-        "protection": profile.protection,
-        "rounding": profile.rounding,
         "noise_reach": NOISE_REACH if profile.protection == "noise" else 0,
         "ward_period": profile.ward_period,
         "borough_period": profile.borough_period,

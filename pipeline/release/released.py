@@ -153,8 +153,10 @@ class ReleaseInfo:
     audience: Literal["internal", "partner", "public"]
     marking: str
     threshold: int
-    rounding: int
-    zero_rule: Literal["show", "band"]
+    mechanism: Literal["exact", "steps", "suppress", "noise"]
+    """How counts are protected; `exact` where nothing is."""
+    step: int
+    """Width of the steps that counts are given in; 1 where they are numbers."""
     audit: str
     """`passed`, `not needed` (internal), or `not audited: do not publish`."""
     region_code: str
@@ -297,8 +299,8 @@ def release_info(
         audience=profile.audience,
         marking=profile.marking,
         threshold=profile.threshold,
-        rounding=profile.rounding,
-        zero_rule=profile.zero_rule,
+        mechanism=profile.protection if profile.threshold > 1 else "exact",
+        step=profile.step,
         audit=verdict,
         region_code=config.areas.region.code,
         region_name=config.areas.region.name,

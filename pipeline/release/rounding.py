@@ -205,8 +205,6 @@ def perturb(cells: pd.DataFrame, *, months: pd.DataFrame, profile: Profile, secr
         Key of the noise, at least 16 bytes; it must stay the same and stay with the data owner.
     """
     value = cells["value"].to_numpy(dtype=np.int64)
-    if profile.protection == "round":
-        return round_to_base(value, base=profile.rounding, threshold=profile.threshold)
     return cell_noise(value, keys=_keys(cells, months, secret), threshold=profile.threshold, reach=NOISE_REACH)
 
 

@@ -21,6 +21,7 @@ from pipeline.domain.periods import Break, Period, breaks_within, earlier_window
 from pipeline.errors import InputError
 from pipeline.statistics.false_discovery import Family, benjamini_hochberg
 from pipeline.statistics.intervals import FEWEST_AREAS, Dispersion, dispersion
+from pipeline.statistics.ranges import Ranges, middle_of
 from pipeline.tables import Level, nullable
 
 __all__ = [
@@ -175,8 +176,10 @@ def change(
     Parameters
     ----------
     counts
-        area_code, level, period, category, incidents (nullable). Single months inside the two windows, where given,
-        serve to estimate the dispersion of a level with under five areas.
+        area_code, level, period, category, incidents (nullable), optionally the range that each lies in
+        (incidents_lower, incidents_upper: see `Ranges`). A change is then called only where it holds for all counts
+        inside both ranges. Single months inside the two windows, where given, serve to estimate the dispersion of a
+        level with under five areas.
     comparison
         What to compare.
     rules
@@ -216,28 +219,40 @@ def change(
     compared with.
     """
     rules = rules or ChangeRules()
+    counts = counts.assign(incidents=Ranges.of(counts).value, **_ends(counts))
     pair = _pair(counts, comparison)
     spread, estimates = _spread(counts, pair, comparison)
 
     # Which areas can be tested. `apart`: not comparable at all. `known`: both counts are given. `enough`: against
     # itself. `rest_enough`: against the rest of the region, which needs the region's count too.
     apart = np.full(len(pair), bool(comparison.obstacle)) | pair["area_code"].isin(list(not_comparable)).to_numpy()
-    x1, x2 = pair["earlier"].to_numpy(), pair["later"].to_numpy()
-    known = ~np.isnan(x2) & (~np.isnan(x1) | apart)
-    enough = known & ~apart & (x1 >= rules.min_earlier)
-    rest1, rest2 = _rest(pair)
-    against = ~np.isnan(rest1) & ~np.isnan(rest2) & (pair["level"] != Level.REGION).to_numpy()
-    rest_enough = enough & against & (rest1 >= rules.min_earlier) & (rest2 > 0)
+    before, after = (Ranges(*(pair[f"{when}_{end}"].to_numpy() for end in ENDS)) for when in ("earlier", "later"))
+    known = after.known & (before.known | apart)
+    enough = known & ~apart & (before.lower >= rules.min_earlier) & ~after.first_step
+    rest_before, rest_after = _rest(pair, before, "earlier"), _rest(pair, after, "later")
+    against = rest_before.known & rest_after.known & (pair["level"] != Level.REGION).to_numpy()
+    rest_enough = enough & against & (rest_before.lower >= rules.min_earlier) & (rest_after.lower > 0)
+
+    # Directions from products of counts, not from rounded ratios: a tie stays a tie. Of two ranges the nearest pair of
+    # counts is compared, so that what is found holds for every other pair too; ranges that overlap show nothing.
+    days1, days2 = comparison.earlier.days, comparison.later.days
+    rising = after.lower * days1 > before.upper * days2
+    falling = after.upper * days1 < before.lower * days2
+    x1, x2 = np.where(rising, before.upper, before.lower), np.where(rising, after.lower, after.upper)
+    ahead = after.lower * rest_before.lower > before.upper * rest_after.upper
+    behind = after.upper * rest_before.upper < before.lower * rest_after.lower
+    own1, own2 = np.where(ahead, before.upper, before.lower), np.where(ahead, after.lower, after.upper)
+    rest1 = np.where(ahead, rest_before.lower, rest_before.upper)
+    rest2 = np.where(ahead, rest_after.upper, rest_after.lower)
 
     # The tests of each level and category, with the dispersion of such counts. An area without a test keeps p = 1.
-    days1, days2 = comparison.earlier.days, comparison.later.days
     p_self, p_region = np.ones(len(pair)), np.ones(len(pair))
     for key, rows in sorted(pair.groupby(["level", "category"]).indices.items()):
-        own = rows[enough[rows]]
+        own = rows[(enough & (rising | falling))[rows]]
         p_self[own] = against_self(x2[own], x1[own], days_later=days2, days_earlier=days1, spread=estimates[key])
-        own = rows[rest_enough[rows]]
+        own = rows[(rest_enough & (ahead | behind))[rows]]
         p_region[own] = against_rest(
-            x2[own], x1[own], rest_later=rest2[own], rest_earlier=rest1[own], spread=estimates[key]
+            own2[own], own1[own], rest_later=rest2[own], rest_earlier=rest1[own], spread=estimates[key]
         )
 
     # One family for each level: whoever reads the list of wards sees all categories of all of them at once.
@@ -248,17 +263,17 @@ def change(
         q_region[rows] = benjamini_hochberg(p_region[rows], included=rest_enough[rows])
         families.append(Family(f"{level}, all categories, {comparison.label}", int(enough[rows].sum())))
 
-    # Directions from products of counts, not from rounded ratios: a tie stays a tie. The percentage of windows with the
-    # same calendar months is that of the counts (29 February is ignored, as readers expect); otherwise of counts a day.
-    rising = x2 * days1 > x1 * days2
-    ahead = x2 * np.where(rest_enough, rest1, 1) > x1 * np.where(rest_enough, rest2, 1)
-    ratio = np.divide(x2, x1, out=np.zeros(len(pair)), where=enough & (x1 > 0))
+    # The percentage of windows with the same calendar months is that of the counts (29 February is ignored, as readers
+    # expect); otherwise of counts a day. It is made from the middles, which the first step has none of.
+    middle1, middle2 = middle_of(before.lower, before.upper), middle_of(after.lower, after.upper)
+    stated = enough & (middle1 > 0) & ~np.isnan(middle2)
+    ratio = np.divide(middle2, middle1, out=np.zeros(len(pair)), where=stated)
     pct = (ratio * (1 if comparison.same_months else days1 / days2) - 1) * 100
 
     table = pair[["area_code", "level", "period", "category"]].copy()
-    table["incidents_earlier"] = pd.array(np.where(np.isnan(x1), 0, x1), dtype="Int64")
-    table["incidents_earlier"] = table["incidents_earlier"].mask(np.isnan(x1))
-    table["change_pct"] = nullable(pct, given=enough & (x1 > 0))
+    table["incidents_earlier"] = pd.array(np.nan_to_num(middle1), dtype="Int64")
+    table["incidents_earlier"] = table["incidents_earlier"].mask(np.isnan(middle1))
+    table["change_pct"] = nullable(pct, given=stated)
     table["change_word"] = _words(apart, enough, up=rising, clear=q_self <= rules.fdr_q, known=known)
     table["change_p"], table["change_q"] = nullable(p_self, given=enough), nullable(q_self, given=enough)
     table["change_vs_region"] = _words(
@@ -269,6 +284,14 @@ def change(
     return Changes(table, comparison, spread, tuple(families))
 
 
+ENDS = ("lower", "upper")
+
+
+def _ends(counts: pd.DataFrame) -> dict[str, Floats]:
+    ranges = Ranges.of(counts)
+    return dict(zip(ENDS, (ranges.lower, ranges.upper), strict=True))
+
+
 def _pair(counts: pd.DataFrame, comparison: Comparison) -> pd.DataFrame:
     """Put the two windows side by side, in the order of the later one."""
     later = counts[counts["period"] == comparison.later.id]
@@ -277,22 +300,23 @@ def _pair(counts: pd.DataFrame, comparison: Comparison) -> pd.DataFrame:
         raise InputError(f"the counts hold no window {comparison.later.id}: sum it before comparing")
     if later.duplicated(KEYS).any() or earlier.duplicated(KEYS).any():
         raise InputError("an area has two counts for one category and window: sum them before comparing")
-    pair = later[[*KEYS, "period", "incidents"]].merge(
-        earlier[[*KEYS, "incidents"]], how="left", on=KEYS, suffixes=("", "_earlier")
-    )
-    for name, column in (("later", "incidents"), ("earlier", "incidents_earlier")):
-        pair[name] = pair[column].astype("Float64").to_numpy(np.float64, na_value=np.nan)
-    return pair
+    names = {"incidents": "", **{end: f"_{end}" for end in ENDS}}
+    sides = [
+        side[[*KEYS, "period", *names]].rename(columns={name: f"{when}{end}" for name, end in names.items()})
+        for when, side in (("later", later), ("earlier", earlier))
+    ]
+    return sides[0].merge(sides[1].drop(columns="period"), how="left", on=KEYS)
 
 
-def _rest(pair: pd.DataFrame) -> tuple[Floats, Floats]:
-    """Count the region without the area in both windows; NaN where the region is not known."""
-    region = pair.loc[pair["level"] == Level.REGION, ["category", "earlier", "later"]]
+def _rest(pair: pd.DataFrame, own: Ranges, when: str) -> Ranges:
+    """Count the region without the area; NaN where the region is not known."""
+    names = {end: f"{when}_{end}" for end in ENDS}
+    region = pair.loc[pair["level"] == Level.REGION, ["category", *names.values()]]
     if region["category"].duplicated().any():
         raise InputError("counts hold two regions: areas are compared with one")
     whole = pair[["category"]].merge(region, how="left", on="category")
-    rest = [whole[name].to_numpy() - pair[name].to_numpy() for name in ("earlier", "later")]
-    return rest[0], rest[1]
+    # The rest is least where the region is least and the area most.
+    return Ranges(whole[names["lower"]].to_numpy() - own.upper, whole[names["upper"]].to_numpy() - own.lower)
 
 
 def _spread(

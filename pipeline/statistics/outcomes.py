@@ -14,6 +14,7 @@ import pandas as pd
 from pipeline.domain.periods import Period, add_months, month_range
 from pipeline.errors import InputError
 from pipeline.statistics.intervals import wilson
+from pipeline.statistics.ranges import Ranges
 from pipeline.tables import Level, nullable
 
 __all__ = [
@@ -38,6 +39,7 @@ class OutcomeNote(StrEnum):
     NO_OFFENCES = "no offences"
     SMALL_AREA = "not for small areas"
     SHORT_PERIOD = "not for under a year"
+    TOO_FEW = "too few to say"
 
 
 def leave_out_immature(
@@ -87,7 +89,7 @@ def add_outcomes(counts: pd.DataFrame, *, basis: OutcomeBasis, confidence: float
     ----------
     counts
         level, period, category, incidents, positive_outcomes (nullable) and, for a cohort with months left out,
-        known_outcomes.
+        known_outcomes; of each, optionally the range that it lies in (see `Ranges`).
     basis
         How outcomes and offences belong together; `none` gives nulls.
     confidence
@@ -98,7 +100,8 @@ def add_outcomes(counts: pd.DataFrame, *, basis: OutcomeBasis, confidence: float
     counted
         A copy of `counts` with outcome_share (cohort: share of the offences, 0 to 1; flow: outcomes recorded per 100
         offences recorded), outcome_low and outcome_high (cohort only), and outcome_note, which says why there is none:
-        "", "no outcomes", "no offences", "not for small areas", "not for under a year".
+        "", "no outcomes", "no offences", "not for small areas", "not for under a year", "too few to say" (a count in
+        its first step). The interval of ranges holds those of every pair of counts inside them.
 
     Raises
     ------
@@ -118,44 +121,51 @@ def add_outcomes(counts: pd.DataFrame, *, basis: OutcomeBasis, confidence: float
     if basis not in ("cohort", "flow", "none"):
         raise InputError(f"unknown basis of outcomes {basis!r}: choose cohort, flow or none")
     size = len(counts)
-    nothing = pd.Series(pd.NA, index=counts.index, dtype="Int64")
-    positive = counts["positive_outcomes"].astype("Int64") if "positive_outcomes" in counts.columns else nothing
-    incidents = counts["incidents"].astype("Int64")
-    of = (
-        counts["known_outcomes"].astype("Int64")
-        if basis == "cohort" and "known_outcomes" in counts.columns
-        else incidents
+    whole = "known_outcomes" if basis == "cohort" and "known_outcomes" in counts.columns else "incidents"
+    nothing = np.full(size, np.nan)
+    positive = (
+        Ranges.of(counts, "positive_outcomes") if "positive_outcomes" in counts.columns else Ranges(*[nothing] * 2)
     )
+    of = Ranges.of(counts, whole)
 
     # Where there is none, and why. A cohort divides by offences whose outcome is known, a flow by all of the period.
-    known = (positive.notna() & of.notna()).to_numpy() & (basis != "none")
-    k, n = positive.fillna(0).to_numpy(np.float64), of.fillna(0).to_numpy(np.float64)
+    known = positive.known & of.known & (basis != "none")
     small, short = np.zeros(size, dtype=bool), np.zeros(size, dtype=bool)
     if basis == "flow":
         small = ~counts["level"].isin(FLOW_LEVELS).to_numpy()
         lengths = {p: Period.parse(p).months for p in counts["period"].unique()}
         short = (counts["period"].map(lengths) < FLOW_MONTHS).to_numpy(dtype=bool)
-    elif basis == "cohort" and (over := known & (k > n)).any():
+    elif basis == "cohort" and (over := known & (positive.lower > of.upper)).any():
         first = counts[over].iloc[0]
         raise InputError(
             f"{int(over.sum())} rows hold more outcomes than offences, the first in {first['area_code']}, "
             f"{first['period']}, {first['category']}: a cohort cannot. If outcomes are counted when they are recorded, "
             "set outcomes.basis to flow"
         )
+    few = positive.first_step | of.first_step
     note = np.select(
-        [small, short, ~known, n == 0],
-        [OutcomeNote.SMALL_AREA, OutcomeNote.SHORT_PERIOD, OutcomeNote.NO_OUTCOMES, OutcomeNote.NO_OFFENCES],
+        [small, short, ~known, of.upper == 0, few],
+        [
+            OutcomeNote.SMALL_AREA,
+            OutcomeNote.SHORT_PERIOD,
+            OutcomeNote.NO_OUTCOMES,
+            OutcomeNote.NO_OFFENCES,
+            OutcomeNote.TOO_FEW,
+        ],
         default=OutcomeNote.NONE,
     )
     given = note == OutcomeNote.NONE
 
-    # Only a cohort has an interval: the outcomes of a flow are no part of the offences that they are divided by.
-    share = np.divide(k, n, out=np.zeros(size), where=n > 0) * (100 if basis == "flow" else 1)
-    low, high = (
-        wilson(np.where(given, k, 0), np.where(given, n, 0), confidence=confidence)
-        if basis == "cohort"
-        else (share, share)
-    )
+    # Only a cohort has an interval: the outcomes of a flow are no part of the offences that they are divided by. The
+    # share of two ranges is least where the outcomes are fewest and the offences most, and never more than all of them.
+    k, n = np.where(given, positive.value, 0.0), np.where(given, of.value, 1.0)
+    share = k / n * 100 if basis == "flow" else np.minimum(k / n, 1.0)
+    low, high = share, share
+    if basis == "cohort":
+        k1, k2 = np.where(given, positive.lower, 0.0), np.where(given, positive.upper, 0.0)
+        n1, n2 = np.where(given, of.lower, 1.0), np.where(given, of.upper, 1.0)
+        low, _ = wilson(np.minimum(k1, n2), n2, confidence=confidence)
+        _, high = wilson(np.minimum(k2, n1), n1, confidence=confidence)
     counted = counts.copy()
     for name, values, shown in (
         ("outcome_share", share, given),

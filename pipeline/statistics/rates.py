@@ -15,6 +15,7 @@ import pandas as pd
 from pipeline.domain.periods import Period, without_overlap
 from pipeline.errors import InputError
 from pipeline.statistics.intervals import FEWEST_AREAS, Dispersion, dispersion, garwood
+from pipeline.statistics.ranges import Ranges
 from pipeline.tables import Level, nullable
 
 __all__ = [
@@ -269,8 +270,9 @@ def add_rates(
     Parameters
     ----------
     counts
-        area_code, level ("region", "borough", "ward"), period, category, incidents (nullable), optionally complete: a
-        window that the data cover in part has no rate.
+        area_code, level ("region", "borough", ...), period, category, incidents (nullable), optionally the range that
+        each lies in (incidents_lower, incidents_upper: see `Ranges`) and complete: a window that the data cover in part
+        has no rate.
     population
         area_code and population (people; null or 0 where there are none). Optional columns: category (this row is the
         denominator of that category only) and measure (who is counted; `residents` where it is missing).
@@ -309,13 +311,15 @@ def add_rates(
     (['', '', 'too few to say', 'no count'], ['', 'unreliable', 'too few to say', nan])
     """
     rules = rules or RateRules()
-    spread = dispersions(counts) if spread is None else spread
+    ranges = Ranges.of(counts)
+    events, known = ranges.value, ranges.known
+    spread = dispersions(counts.assign(incidents=events)) if spread is None else spread
     people, residents = _people(counts, population)
 
-    # Why a row has no rate; the first reason that applies is given.
-    events = counts["incidents"].astype("Float64").to_numpy(np.float64, na_value=np.nan)
+    # Why a row has no rate; the first reason that applies is given. A range has too few where it may have too few; a
+    # count that is 0 for certain has a rate.
     visited = residents & counts["area_code"].isin(list(visitor_areas)).to_numpy()
-    few = (events > 0) & (events < rules.too_few_under)
+    few = (ranges.upper > 0) & (ranges.lower < rules.too_few_under) | ranges.first_step
     part = np.zeros(len(counts), dtype=bool)
     if "complete" in counts.columns:
         part = ~counts["complete"].to_numpy(dtype=bool)
@@ -328,13 +332,16 @@ def add_rates(
     # Intervals, widened by the dispersion of counts of the same level, category and length of window. Rows without a
     # rate are computed with placeholders (0 events, 1 person) and blanked below. Rows with too few events keep their
     # count here: they take part in the smoothing, which is there for them.
-    counted = ~np.isnan(events) & ~np.isnan(people) & ~visited & ~part
+    counted = known & ~np.isnan(people) & ~visited & ~part
     keys = counts[["level", "category"]].assign(months=_months(counts["period"]))
     phi = keys.merge(spread, how="left", on=["level", "category", "months"])["dispersion"].fillna(1.0).to_numpy()
     x, n = np.where(counted, events, 0.0), np.where(counted, people, 1.0)
-    low, high = garwood(x, confidence=rules.confidence, dispersion=phi)
+    # The interval of a range begins where that of its least count begins, and ends where that of its greatest ends.
+    ends = Ranges(np.where(counted, ranges.lower, 0.0), np.where(counted, ranges.upper, 0.0))
+    low, _ = garwood(ends.lower, confidence=rules.confidence, dispersion=phi)
+    _, high = garwood(ends.upper, confidence=rules.confidence, dispersion=phi)
     given = note == RateNote.NONE
-    smoothed = _smoothed(counts, events=x, people=n, counted=counted & smooth)
+    smoothed = np.where(ranges.first_step, np.nan, _smoothed(counts, events=x, people=n, counted=counted & smooth))
     rated = counts.copy()
     for name, value, shown in (
         ("rate_per_10000", x / n, given),
@@ -343,13 +350,13 @@ def add_rates(
         ("rate_smoothed", smoothed, ~np.isnan(smoothed)),
     ):
         rated[name] = nullable(value * rules.base, given=shown)
-    rated["funnel_class"] = _funnel(counts, events=x, people=n, given=given, phi=phi)
+    rated["funnel_class"] = _funnel(counts, ends=ends, people=n, given=given, phi=phi)
     weak = np.select(
-        [events < rules.too_few_under, events < rules.unreliable_under],
+        [few | (ranges.lower < rules.too_few_under), ranges.lower < rules.unreliable_under],
         [Reliability.TOO_FEW, Reliability.UNRELIABLE],
         default=Reliability.SOUND,
     )
-    rated["reliability"] = pd.Series(weak, index=counts.index, dtype="str").mask(np.isnan(events))
+    rated["reliability"] = pd.Series(weak, index=counts.index, dtype="str").mask(~known)
     rated["rate_note"] = pd.Series(note, index=counts.index, dtype="str")
     return rated
 
@@ -396,23 +403,23 @@ def _smoothed(counts: pd.DataFrame, *, events: Floats, people: Floats, counted: 
 
 
 def _funnel(
-    counts: pd.DataFrame, *, events: Floats, people: Floats, given: npt.NDArray[np.bool_], phi: Floats
+    counts: pd.DataFrame, *, ends: Ranges, people: Floats, given: npt.NDArray[np.bool_], phi: Floats
 ) -> "pd.Series[str]":
-    """Say on which side of the region's rate an interval lies, if on one."""
+    """Say on which side of the region's rate an interval lies, if on one, wherever in their ranges both counts are."""
     region = (counts["level"] == Level.REGION).to_numpy() & given
-    reference = pd.DataFrame({"period": counts["period"], "category": counts["category"], "rate": events / people})[
-        region
-    ]
-    if reference.duplicated(["period", "category"]).any():
+    keys = ["period", "category"]
+    reference = counts[keys].assign(least=ends.lower / people, most=ends.upper / people)[region]
+    if reference.duplicated(keys).any():
         raise InputError("counts hold two regions: a funnel is drawn round the rate of one")
-    rate = counts[["period", "category"]].merge(reference, how="left", on=["period", "category"])["rate"].to_numpy()
+    rate = counts[keys].merge(reference, how="left", on=keys)
     # The region's rate is taken as known: it rests on so many more events that its own error does not matter. A rate
     # lies beyond the limits exactly when its interval leaves out the count that the region's rate would give.
-    tested = given & ~region & ~np.isnan(rate)
-    expected = np.where(tested, rate, 0.0) * people
-    inner, outer = (garwood(events, confidence=c, dispersion=phi) for c in (INNER, OUTER))
+    tested = given & ~region & rate["least"].notna().to_numpy()
+    least, most = (np.where(tested, rate[c].to_numpy(np.float64), 0.0) * people for c in ("least", "most"))
+    floor = [garwood(ends.lower, confidence=c, dispersion=phi)[0] for c in (INNER, OUTER)]
+    ceiling = [garwood(ends.upper, confidence=c, dispersion=phi)[1] for c in (INNER, OUTER)]
     words = np.select(
-        [outer[0] > expected, outer[1] < expected, inner[0] > expected, inner[1] < expected],
+        [floor[1] > most, ceiling[1] < least, floor[0] > most, ceiling[0] < least],
         [FunnelClass.HIGH_998, FunnelClass.LOW_998, FunnelClass.HIGH_95, FunnelClass.LOW_95],
         default=FunnelClass.WITHIN,
     )

@@ -1,7 +1,7 @@
 """The table contracts: what passes between stages, and what users find in a released folder."""
 
 from pipeline.tables.keys import Level, Measure, Place
-from pipeline.tables.outputs import AREA_COUNTS, AREA_LAYER, CIRCUMSTANCES, DENSITY_LAYER, HOTSPOT_LAYER, WITHHELD_NOTE
+from pipeline.tables.outputs import AREA_COUNTS, AREA_LAYER, CIRCUMSTANCES, DENSITY_LAYER, HOTSPOT_LAYER, STATES_NOTE
 from pipeline.tables.table import Column, Kind, Table, nullable
 from pipeline.tables.work import AREA_MONTHS, AREAS, CELLS, INCIDENTS, LOCATIONS, PUBLISHED_COUNTS, QUARANTINE
 
@@ -18,7 +18,7 @@ __all__ = [
     "LOCATIONS",
     "PUBLISHED_COUNTS",
     "QUARANTINE",
-    "WITHHELD_NOTE",
+    "STATES_NOTE",
     "Column",
     "Kind",
     "Level",

@@ -2,15 +2,19 @@
 
 from pipeline.tables.table import Column, Table
 
-__all__ = ["AREA_COUNTS", "AREA_LAYER", "CIRCUMSTANCES", "DENSITY_LAYER", "HOTSPOT_LAYER", "WITHHELD_NOTE"]
+__all__ = ["AREA_COUNTS", "AREA_LAYER", "CIRCUMSTANCES", "DENSITY_LAYER", "HOTSPOT_LAYER", "STATES_NOTE"]
 
-WITHHELD_NOTE = "An empty cell whose column is named in `withheld` is withheld; any other empty cell is no data."
+STATES_NOTE = (
+    "A count is given as the range it lies in, `_lower` to `_upper`, with its middle beside it. Middle empty and "
+    "`_lower` 0: fewer than `_upper` + 1, perhaps none. All three empty and named in `not_offered`: not offered. Any "
+    "other empty cell is no data."
+)
 
 # Columns that several tables hold, in groups that always stand together; a single column has a name of its own.
 _AREA = (
     Column("area_code", "string", "Unique code of the area.", alias="area_code"),
     Column("area_name", "string", "Name of the area.", alias="area_name"),
-    Column("level", "string", "`ward`, `borough` or `region`.", alias="level"),
+    Column("level", "string", "`ward`, `ward_group`, `borough` or `region`.", alias="level"),
 )
 _SPAN = (
     Column("period_start", "date", "First day of the period, ISO.", alias="per_start"),
@@ -22,19 +26,28 @@ _COMPLETE = Column(
     "Whether the data covers the whole period; false where a source lacks a month.",
     alias="complete",
 )
+
+
+def _ranged(name: str, text: str, short: str) -> tuple[Column, ...]:
+    """Return a count's three columns: its middle, and the least and the greatest that it may be."""
+    return (
+        Column(name, "int", text, null=True, alias=short),
+        Column(f"{name}_lower", "int", f"Least that {name} may be.", null=True, alias=f"{short[:7]}_lo"),
+        Column(f"{name}_upper", "int", f"Greatest that {name} may be.", null=True, alias=f"{short[:7]}_up"),
+    )
+
+
 _COUNTS = (
-    Column(
+    *_ranged(
         "incidents",
-        "int",
-        "Incidents of the category (or all) recorded in the period; empty, not 0, where only a part of the period is "
-        "known and nothing is in it.",
-        null=True,
-        alias="incidents",
+        "Incidents of the category (or all) recorded in the period: exact in internal, else the middle of the step it "
+        "lies in, empty in the first; empty, not 0, where only a part of the period is known and nothing is in it.",
+        "incidents",
     ),
     Column(
         "incidents_unplaced",
         "int",
-        "Of these, known to be in the area but in no smaller one.",
+        "Of these, known to be in the area but in no smaller one (internal only).",
         null=True,
         alias="unplaced",
     ),
@@ -50,7 +63,7 @@ _RATES = (
     Column("rate_low", "float", "Lower end of the 95 % interval of the rate.", null=True, alias="rate_low"),
     Column("rate_high", "float", "Upper end of the 95 % interval of the rate.", null=True, alias="rate_high"),
 )
-_POSITIVE_OUTCOMES = Column("positive_outcomes", "int", "Positive outcomes.", null=True, alias="pos_outc")
+_POSITIVE_OUTCOMES = _ranged("positive_outcomes", "Positive outcomes, given as incidents are.", "pos_outc")
 _OUTCOME_SHARE = Column(
     "outcome_share",
     "float",
@@ -79,8 +92,14 @@ _GISTAR = (
         alias="hot_class",
     ),
 )
-_WITHHELD = Column(
-    "withheld", "string", "Columns withheld in this row, joined by semicolons; empty if none.", alias="withheld"
+_STATES = (
+    Column(
+        "not_offered",
+        "string",
+        "Columns that are not offered in this row, joined by semicolons; empty if none.",
+        alias="not_offer",
+    ),
+    Column("withheld", "string", "The same as `not_offered`; goes with the next version.", alias="withheld"),
 )
 
 AREA_LAYER = Table(
@@ -98,11 +117,11 @@ AREA_LAYER = Table(
         _COMPLETE,
         *_COUNTS,
         *_RATES,
-        _POSITIVE_OUTCOMES,
+        *_POSITIVE_OUTCOMES,
         _OUTCOME_SHARE,
         *_CHANGE,
         *_GISTAR,
-        _WITHHELD,
+        *_STATES,
     ),
     "Areas of one level with the figures of the headline period.",
     open_prefix="incidents_",
@@ -120,10 +139,8 @@ AREA_COUNTS = Table(
             "category", "string", "Category id; `all` counts each incident once. Categories overlap and never add up."
         ),
         *_COUNTS,
-        _POSITIVE_OUTCOMES,
-        Column(
-            "known_outcomes", "int", "Cohort: incidents whose outcome is known, the latest months left out.", null=True
-        ),
+        *_POSITIVE_OUTCOMES,
+        *_ranged("known_outcomes", "Cohort: incidents whose outcome is known, the latest months left out.", "kno_outc"),
         *_RATES,
         Column("rate_smoothed", "float", "Empirical-Bayes smoothed rate per 10,000.", null=True),
         Column("reliability", "string", "Empty, `unreliable` or `too few to say`.", null=True),
@@ -135,9 +152,9 @@ AREA_COUNTS = Table(
         *_GISTAR,
         Column("moran_class", "string", "Local Moran quadrant: `HH`, `LL`, `HL`, `LH`, or `ns`.", null=True),
         Column("emerging_class", "string", "Emerging hot spot class of the area's history.", null=True),
-        _WITHHELD,
+        *_STATES,
     ),
-    "One row per area, period and category; dense over what is covered, zeros written.",
+    "One row per area, period and category; dense over what is covered, zeros written in internal.",
 )
 
 HOTSPOT_LAYER = Table(
@@ -194,7 +211,7 @@ CIRCUMSTANCES = Table(
         Column("share", "float", "Share of these with this answer, 0 to 1.", null=True),
         Column("share_low", "float", "Lower end of the 95 % interval of the share.", null=True),
         Column("share_high", "float", "Upper end of the 95 % interval of the share.", null=True),
-        _WITHHELD,
+        *_STATES,
     ),
     "What partnerships ask first, in the headline period: when, where, what, how reported, what came of it.",
 )

@@ -336,8 +336,8 @@ def _cautions(index: ReleaseIndex, case: findings.Case) -> list[tuple[str, str]]
         out.append(("Break in the series.", f"{texts}. Nothing is compared across it."))
     if any(p.total.hidden for p in (*case.parts, case.area)):
         out.append(("Withheld.", "Some numbers are withheld to protect the people involved; they are not zeros."))
-    if info.rounding > 1:
-        out.append(("Rounded.", f"Counts are rounded to {info.rounding}; parts need not add up."))
+    if info.step > 1:
+        out.append(("Rounded.", f"Counts are rounded to {info.step}; parts need not add up."))
     return out
 
 

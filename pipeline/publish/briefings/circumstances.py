@@ -71,8 +71,8 @@ def _notes(index: ReleaseIndex, *, region: bool) -> str:
         wording.append("Organisations record in their own ways: their figures stand apart and are never added up.")
     if not region and has_circumstances(index, info.region_code):
         wording.append(f"The thin line across a bar marks {info.region_name or 'the whole area'}.")
-    if info.rounding > 1:
-        wording.append(f"Counts are rounded to {info.rounding}, and shares come from rounded counts.")
+    if info.step > 1:
+        wording.append(f"Counts are rounded to {info.step}, and shares come from rounded counts.")
     if info.audience != "internal":
         wording.append("What could point to a person is withheld.")
     note = index.released.record.get("circumstances", {}).get("note", "")
@@ -109,7 +109,7 @@ def _block(index: ReleaseIndex, code: str, organisation: str, variable: Variable
             variable,
             tuple(_figures(r) for r in rows),
             noun=index.info.noun,
-            about="about " if index.info.rounding > 1 else "",
+            about="about " if index.info.step > 1 else "",
             place=index.info.region_name,
             region=region_shares,
         )

@@ -209,7 +209,7 @@ class ReleaseIndex:
             part_words=self.words_for(_BELOW.get(level, "ward")),
             peer_words=self.words_for(level),
             audience=info.audience,
-            rounding=info.rounding,
+            rounding=info.step,
             outcome_basis=info.outcome_basis,
             break_text=self._break_text(),
             inside_note=info.inside_note,

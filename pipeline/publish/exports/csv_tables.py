@@ -10,7 +10,7 @@ from pipeline.errors import InputError
 from pipeline.publish.exports.description import Description
 from pipeline.statistics.change import ChangeWord
 from pipeline.statistics.rates import Reliability
-from pipeline.tables import WITHHELD_NOTE, Column, Level, Table
+from pipeline.tables import STATES_NOTE, Column, Level, Table
 
 __all__ = ["csv_text", "csvw"]
 
@@ -124,7 +124,7 @@ def csvw(table: Table, description: Description, *, url: str, title: str) -> dic
         "dc:spatial": description.place,
         "dc:temporal": f"{description.begin}/{description.end}",
         "rdfs:comment": (
-            f"{WITHHELD_NOTE} `withheld` lists column names joined by semicolons. A text that a spreadsheet would run "
+            f"{STATES_NOTE} `not_offered` lists column names joined by semicolons. A text that a spreadsheet would run "
             "as a formula has an apostrophe in front."
         ),
         "dialect": {
@@ -144,7 +144,7 @@ def csvw(table: Table, description: Description, *, url: str, title: str) -> dic
 
 def _column(column: Column) -> dict[str, Any]:
     out: dict[str, Any] = {"name": column.name, "titles": column.name, "dc:description": column.text}
-    if column.name == "withheld":
+    if column.name in ("not_offered", "withheld"):
         return out | {"separator": ";", "datatype": "string", "null": ""}
     low, high = _RANGES.get(column.name, (None, None))
     if column.kind == "string":

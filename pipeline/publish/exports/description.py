@@ -8,7 +8,7 @@ from pipeline.geography.projection import to_lonlat
 from pipeline.publish.page import fixed_wording
 from pipeline.publish.words import NOT_AUDITED, SYNTHETIC, named_period
 from pipeline.release.released import Released
-from pipeline.tables import WITHHELD_NOTE
+from pipeline.tables import STATES_NOTE
 
 __all__ = ["Description", "describe"]
 
@@ -69,7 +69,7 @@ def describe(released: Released) -> Description:
     return Description(
         title=f"{info.title}: {info.place}",
         headline=info.headline.label,
-        abstract=" ".join([*doubts, own, _PROTECTION[info.audience], WITHHELD_NOTE, *limits]),
+        abstract=" ".join([*doubts, own, _PROTECTION[info.audience], STATES_NOTE, *limits]),
         lineage=_lineage(released),
         limits=limits,
         licence=info.licence,
@@ -99,7 +99,7 @@ def _lineage(released: Released) -> str:
         f"Density: {info.density_note}" if info.density_note else "",
         *(f"Series break in {pause.month}: {pause.text}." for pause in info.breaks),
         f"Counts from 1 to {info.threshold - 1} are withheld." if info.threshold > 1 else "",
-        f"Counts are rounded to {info.rounding}." if info.rounding > 1 else "",
+        f"Counts are rounded to {info.step}." if info.step > 1 else "",
         f"Disclosure audit: {info.audit}.",
     ]
     return " ".join(part for part in parts if part)

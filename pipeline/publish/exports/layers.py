@@ -20,6 +20,9 @@ __all__ = ["Field", "Layer", "area_layer", "arrow_table", "layers_of", "polygons
 # layers from here, so that all formats hold the same.
 
 
+ENDS = ("", "_lower", "_upper")  # of a count's columns: the middle, and the least and the greatest it may be
+
+
 def _headline_rows(released: Released, *, level: str, category: str = "all") -> pd.DataFrame:
     """Return the area_counts rows of the headline period for one level and category, indexed by area code."""
     counts = released.counts
@@ -32,8 +35,8 @@ def _headline_rows(released: Released, *, level: str, category: str = "all") -> 
 def area_layer(released: Released, *, level: str) -> gpd.GeoDataFrame:
     """Return one level with the figures of the headline period, in the working system, sorted by code.
 
-    Areas that are not covered are present with empty figures. Each category adds a column `incidents_<category>`;
-    where it is withheld, the column is named in `withheld`.
+    Areas that are not covered are present with empty figures. Each category adds the columns `incidents_<category>`,
+    `incidents_<category>_lower` and `_upper`; where it is not offered, the first is named in `not_offered`.
     """
     areas = released.areas[released.areas["level"] == level].sort_values("area_code")
     names = released.areas.set_index("area_code")["name"]
@@ -56,22 +59,26 @@ def area_layer(released: Released, *, level: str) -> gpd.GeoDataFrame:
     )
     for column in (name for name in AREA_LAYER.names if name not in out):  # what is left are the figures of the period
         out[column] = rows[column].to_numpy()
-    withheld = out["withheld"].fillna("").str.split(";").map(lambda names: [n for n in names if n in out])
+    not_offered = out["not_offered"].fillna("").str.split(";").map(lambda names: [n for n in names if n in out])
     for category in released.info.categories:
         if category.id == "all":
             continue
         column = f"incidents_{category.id}"
         part = _headline_rows(released, level=level, category=category.id).reindex(areas["area_code"])
-        out[column] = part["incidents"].astype("Int64").to_numpy()
-        hidden = part["withheld"].fillna("").str.split(";").map(lambda names: "incidents" in names).to_numpy()
-        withheld = pd.Series(
-            [[*names, column] if hide else names for names, hide in zip(withheld, hidden, strict=True)], dtype=object
+        for end in ENDS:
+            out[f"{column}{end}"] = part[f"incidents{end}"].astype("Int64").to_numpy()
+        hidden = part["not_offered"].fillna("").str.split(";").map(lambda names: "incidents" in names).to_numpy()
+        not_offered = pd.Series(
+            [[*names, column] if hide else names for names, hide in zip(not_offered, hidden, strict=True)], dtype=object
         )
-    out["withheld"] = withheld.map(";".join).astype("str")
+    out["not_offered"] = not_offered.map(";".join).astype("str")
+    out["withheld"] = out["not_offered"]
     checked = AREA_LAYER.conform(out)
     for category in released.info.categories:
         if category.id != "all":
-            checked[f"incidents_{category.id}"] = checked[f"incidents_{category.id}"].astype("Int64")
+            for end in ENDS:
+                name = f"incidents_{category.id}{end}"
+                checked[name] = checked[name].astype("Int64")
     return gpd.GeoDataFrame(checked, geometry=areas.geometry.to_numpy(), crs=released.info.working_crs)
 
 
@@ -140,7 +147,7 @@ def layers_of(released: Released) -> tuple[Layer, ...]:
         ("density", DENSITY_LAYER, _density_layer(released), "density"),
         ("hotspots", HOTSPOT_LAYER, _hotspot_layer(released), "hotspots"),
     )
-    labels = {f"incidents_{c.id}": c.label for c in info.categories}
+    labels = {f"incidents_{c.id}{end}": c.label for c in info.categories for end in ENDS}
     heads = [word if sum(w == word for *_, w in made) == 1 else f"{word} ({name})" for name, *_, word in made]
     return tuple(
         Layer(
