@@ -41,6 +41,7 @@ IMPURE = (
     "publish/protection_page.py",
     "publish/run_page.py",
     "release/ledger.py",
+    "release/sketches.py",
     "stages/",
     "storage/",
 )

@@ -29,8 +29,8 @@ NETWORK = ("socket", "ssl", "http", "urllib.request", "urllib.error", "urllib.ro
 NETWORK_ROOMS = {"fetch/": ("httpx", "ssl", "urllib.robotparser"), "stages/engines.py": ("distributed",)}
 
 # Rooms that may hold a database: the locked DuckDB of the readers, and GeoPackages, which are SQLite.
-DATABASE_ROOMS = ("ingest/", "aggregate/reduce.py", "storage/duckdb.py", "commands/doctor.py",
-                  "publish/exports/geopackage.py")  # fmt: skip
+DATABASE_ROOMS = ("ingest/", "aggregate/reduce.py", "release/sketches.py", "storage/duckdb.py",
+                  "commands/doctor.py", "publish/exports/geopackage.py")  # fmt: skip
 QUOTED = frozenset({"identifier", "literal", "scan_parts", "cell_text"})
 SQL = re.compile(
     r"\b(SELECT|FROM|COPY|ATTACH|INSERT INTO|CREATE TABLE|ORDER BY|GROUP BY|WHERE|CASE WHEN|PRAGMA|read_csv\(|"
@@ -52,6 +52,8 @@ REVIEWED = {
                             "variable.sql": "constants of VARIABLES", "_column(variable)": "by identifier()",
                             "_counted_in(outside)": "by literal()", "_in_total(outside)": "by literal()",
                             "_elsewhere(unplaced_inside)": "constants"},
+    "release/sketches.py": {"scan": "by scan_parts()", "key": "by literal()", "token": "a constant of the module",
+                            "rows": "a constant of the module"},
     "ingest/formats/text.py": {"lines": "an integer", "opened.scan": "made with literal()"},
     "ingest/incidents/repeated_ids.py": {"self.scan": "by scan_parts()", "which": "a constant of the caller",
                                      "_hashed(_CONTENT)": "by identifier()",
