@@ -420,7 +420,8 @@ def _level_of(
         present = sorted({codes[c] for c in texts["area_code"].unique() if c in codes})
         only = present[0] if len(present) == 1 else Level.WARD.value
         return lambda _: only
-    named = {_key(t): level for t, level in source.levels.items()} or {n.value: n.value for n in Level}
+    named: dict[str, str] = {_key(t): level for t, level in source.levels.items()}
+    named = named or {level.value: level.value for level in Level if level != Level.WARD_GROUP}
     return lambda text: named.get(_key(text))
 
 

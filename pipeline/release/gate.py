@@ -311,6 +311,8 @@ def _window_counts(months: pd.DataFrame, plan: ReleasePlan) -> pd.DataFrame:
     frames = []
     for level in Level:
         some = areas[areas["level"] == level]
+        if not len(some):
+            continue
         periods = windows.all_of(level)
         frames.append(
             sum_periods(

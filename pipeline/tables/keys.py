@@ -6,10 +6,15 @@ __all__ = ["Level", "Measure", "Place"]
 
 
 class Level(StrEnum):
-    """Level of an area, from the largest: each is made up of areas of the next."""
+    """Level of an area, from the largest: each is made up of areas of the next.
+
+    A `WARD_GROUP` is made for released folders alone: neighbouring wards of one borough, for categories too rare for
+    wards. What is read and what is internal know nothing of it.
+    """
 
     REGION = "region"
     BOROUGH = "borough"
+    WARD_GROUP = "ward_group"
     WARD = "ward"
 
 

@@ -1,0 +1,217 @@
+"""Groups of neighbouring wards: the level between ward and borough, for categories too rare to be shown by ward.
+
+A group is chosen by residents and borders alone, never by counts: who knows which wards are joined learns nothing
+about incidents. It depends on its own borough only, so that a folder for one borough has the same groups as one for
+the region, and it stays the same as long as the edition of the wards does.
+"""
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import ArrayLike, NDArray
+
+from pipeline.errors import InputError
+from pipeline.geography.neighbours import Weights, contiguity
+from pipeline.tables import Level
+
+__all__ = ["GROUP_PREFIX", "add_groups", "group_borough", "group_wards", "ward_groups"]
+
+GROUP_PREFIX = "G-"
+TARGET_WARDS = 3  # times the borough's median ward: merging stops there, mostly at 4 or 5 wards (4.6 on average)
+FEWEST_WARDS = 8  # in a borough that is divided: two groups of four; a smaller one would only give its halves
+SNAP_M = 1.0  # wards closer than this are neighbours: borders of generalised outlines may miss each other
+_WORDS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+
+def group_borough(codes: ArrayLike, *, population: ArrayLike, shapes: NDArray[np.object_]) -> list[tuple[str, ...]]:
+    """Group the wards of one borough with their neighbours.
+
+    The smallest group joins its smallest neighbour until every group has `TARGET_WARDS` times the residents of the
+    median ward. One that touches no other (an island) joins the nearest. Ties go to the lowest ward code.
+
+    Parameters
+    ----------
+    codes
+        Ward codes, no two alike, shape (n,).
+    population
+        Residents of each, shape (n,). If any is unknown (NaN), each ward counts as one.
+    shapes
+        Outlines in a projection in metres, shape (n,).
+
+    Returns
+    -------
+    groups
+        Codes of each group, sorted, groups by their lowest code. One group where there are fewer than `FEWEST_WARDS`
+        wards.
+
+    Examples
+    --------
+    Eight wards in a row, the last two with three times the residents of the others. The median ward has 100, so a group
+    needs 300. The smallest with the lowest code comes first: A joins B, C joins D, E joins F, then AB joins CD. EF has
+    200: its neighbours are ABCD with 400 and G with 300.
+
+    >>> row = np.array([shapely.box(x, 0, x + 100, 100) for x in range(0, 800, 100)], dtype=object)
+    >>> group_borough(list("ABCDEFGH"), population=[100] * 6 + [300] * 2, shapes=row)
+    [('A', 'B', 'C', 'D'), ('E', 'F', 'G'), ('H',)]
+    """
+    names = [str(code) for code in np.asarray(codes, dtype=object)]
+    if len(names) < FEWEST_WARDS:
+        return [tuple(sorted(names))] if names else []
+    people = np.asarray(population, dtype=np.float64)
+    if not np.isfinite(people).all():
+        people = np.ones(len(names))
+    target = TARGET_WARDS * float(np.median(people))
+
+    # Groups are kept as one number per ward, the place of the lowest code in it: nothing depends on the order of input.
+    order = np.argsort(names, kind="stable")
+    names, people, outlines = [names[i] for i in order], people[order], shapes[order]
+    touching = _borders(outlines).matrix.toarray() > 0
+    group = np.arange(len(names))
+    while True:
+        size = np.bincount(group, weights=people, minlength=len(names))
+        numbers = np.unique(group)
+        least = min(numbers, key=lambda g: (size[g], g))
+        if size[least] >= target or len(numbers) == 1:
+            break
+        own = group == least
+        near = np.unique(group[touching[own].any(axis=0) & ~own])
+        if near.size:
+            other = min(near, key=lambda g: (size[g], g))
+        else:
+            others = np.flatnonzero(~own)
+            apart = shapely.distance(shapely.union_all(outlines[own]), outlines[others])
+            other = group[others[int(np.argmin(apart))]]
+        group[own | (group == other)] = min(least, other)
+    return [tuple(names[i] for i in np.flatnonzero(group == g)) for g in np.unique(group)]
+
+
+def _borders(shapes: NDArray[np.object_]) -> Weights:
+    """Join wards that share a length of border; a common corner alone would make a group that hangs by a point."""
+    queen = contiguity(shapes, snap_m=SNAP_M)
+    pairs = queen.matrix.tocoo()
+    shared = shapely.intersection(shapes[pairs.row], shapes[pairs.col])
+    # Outlines digitised one by one may not meet at all within the metre: they are taken for neighbours.
+    kept = shapely.is_empty(shared) | (shapely.length(shared) > 0)
+    matrix = queen.matrix.copy()
+    matrix[pairs.row[~kept], pairs.col[~kept]] = 0
+    matrix.eliminate_zeros()
+    return Weights(matrix=matrix, rule="shared border")
+
+
+def group_wards(areas: gpd.GeoDataFrame) -> dict[str, str]:
+    """Find the group of every ward.
+
+    Parameters
+    ----------
+    areas
+        Table `areas`, in a projection in metres; other levels are ignored.
+
+    Returns
+    -------
+    group_of
+        Ward code to group code: `GROUP_PREFIX` and the lowest ward code of the group, sorted by ward.
+
+    Raises
+    ------
+    InputError
+        If an area has the code that a group needs.
+    """
+    wards = areas[areas["level"] == Level.WARD]
+    found: dict[str, str] = {}
+    for _, some in wards.groupby("parent_code", dropna=False, sort=True):
+        people = some["population"].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
+        for codes in group_borough(some["area_code"], population=people, shapes=some.geometry.to_numpy()):
+            found |= dict.fromkeys(codes, f"{GROUP_PREFIX}{codes[0]}")
+    taken = sorted(set(found.values()) & set(areas["area_code"]))
+    if taken:
+        raise InputError(f"an area has the code of a group of wards, {taken[0]}: give it another code")
+    return dict(sorted(found.items()))
+
+
+def ward_groups(areas: gpd.GeoDataFrame, group_of: dict[str, str]) -> gpd.GeoDataFrame:
+    """Make the groups' rows of table `areas`: united outlines, summed residents, a name after the largest ward.
+
+    Parameters
+    ----------
+    areas
+        Table `areas`.
+    group_of
+        Ward code to group code, for every ward of `areas`.
+
+    Returns
+    -------
+    groups
+        Rows as in `areas`, sorted by code. A group is covered if all of its wards are; its residents are unknown if
+        those of one of its wards are.
+    """
+    wards = areas[areas["level"] == Level.WARD].sort_values("area_code")
+    rows = []
+    for code, some in wards.groupby(wards["area_code"].map(group_of), sort=True):
+        people = some["population"]
+        rows.append(
+            {
+                "area_code": code,
+                "level": Level.WARD_GROUP.value,
+                "name": _name(some),
+                "parent_code": some["parent_code"].iloc[0],
+                "population": people.sum() if people.notna().all() else pd.NA,
+                "population_year": some["population_year"].max(),
+                "vintage": some["vintage"].iloc[0],
+                "area_km2": some["area_km2"].sum(),
+                "covered": bool(some["covered"].all()),
+                "geometry": shapely.union_all(some.geometry.to_numpy()),
+            }
+        )
+    if not rows:
+        return areas.iloc[:0].copy()
+    made = gpd.GeoDataFrame(rows, geometry="geometry", crs=areas.crs)
+    types = {name: dtype for name, dtype in areas.dtypes.items() if name in made and name != areas.geometry.name}
+    return made.astype(types)
+
+
+def _name(wards: gpd.GeoDataFrame) -> str:
+    """Name a group after its ward with most residents: "Brixton North and two neighbours"."""
+    largest = wards["population"].astype("Float64").fillna(-1).to_numpy(dtype=np.float64).argmax()
+    name, others = str(wards["name"].iloc[int(largest)]), len(wards) - 1
+    if others == 0:
+        return name
+    return f"{name} and {_WORDS[others - 1] if others <= len(_WORDS) else others} neighbour{'s' if others > 1 else ''}"
+
+
+def add_groups(
+    rows: pd.DataFrame, group_of: dict[str, str], *, keys: tuple[str, ...], sums: tuple[str, ...]
+) -> pd.DataFrame:
+    """Add to a table by area the sums of each group's wards; a sum with an unknown part is unknown.
+
+    Parameters
+    ----------
+    rows
+        area_code, `keys` and `sums` (numbers, nullable), one row per ward and key; rows of other areas are kept.
+    group_of
+        Ward code to group code.
+    keys
+        Columns that make a row beside the area, such as month and category.
+    sums
+        Columns to add up. Columns that are neither become null in the groups' rows.
+
+    Returns
+    -------
+    rows
+        As given, the groups' rows after them; `level` is set where there is one.
+
+    Examples
+    --------
+    >>> counts = pd.DataFrame({"area_code": ["W1", "W2", "B"], "month": 202401, "incidents": [3, 4, 9]})
+    >>> add_groups(counts, {"W1": "G-W1", "W2": "G-W1"}, keys=("month",), sums=("incidents",)).tail(1)
+      area_code   month  incidents
+    3      G-W1  202401          7
+    """
+    wards = rows[rows["area_code"].isin(group_of)]
+    by = [wards["area_code"].map(group_of).rename("area_code"), *(wards[key] for key in keys)]
+    grouped = wards.groupby(by, sort=True, dropna=False)
+    made = pd.DataFrame({name: grouped[name].sum().where(grouped[name].count() == grouped.size()) for name in sums})
+    made = made.reset_index()
+    if "level" in rows:
+        made["level"] = Level.WARD_GROUP.value
+    return pd.concat([rows, made.astype({name: rows[name].dtype for name in sums})], ignore_index=True)
