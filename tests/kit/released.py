@@ -4,7 +4,6 @@ Only tests may do this. Everything is drawn from seeded generators, so two calls
 """
 
 import calendar
-import dataclasses
 import itertools
 import json
 from pathlib import Path
@@ -17,7 +16,7 @@ import shapely
 
 from pipeline.release.released import _SEAL, Break, CategoryInfo, Event, PeriodInfo, Released, ReleaseInfo
 
-__all__ = ["HOSTILE", "city", "hostile_city", "london", "make_info", "sealed", "windows"]
+__all__ = ["HOSTILE", "city", "exactly", "hostile_city", "london", "make_info", "sealed", "windows", "withhold"]
 
 SAMPLE = Path(__file__).parents[2] / "data" / "sample"
 
@@ -31,6 +30,10 @@ HOSTILE = (
     'O\'Brien & "Sons" \\ \u2028 end',
 )
 """Strings that must appear as they are, wherever an input puts them."""
+
+RANGED = ("incidents", "positive_outcomes", "known_outcomes")
+Range = tuple[np.ndarray, np.ndarray]
+"""Least and greatest of each count."""
 
 MONTHS = list(calendar.month_name)[1:]
 
@@ -75,8 +78,8 @@ def make_info(**changes: Any) -> ReleaseInfo:
         "audience": "internal",
         "marking": "",
         "threshold": 0,
-        "rounding": 0,
-        "zero_rule": "show",
+        "mechanism": "exact",
+        "step": 1,
         "audit": "not needed",
         "region_code": "E12000007",
         "region_name": "Anytown",
@@ -157,7 +160,11 @@ def _areas(records: list[tuple[str, str, str, str | None, Any]]) -> gpd.GeoDataF
 
 
 def _counts(areas: gpd.GeoDataFrame, info: ReleaseInfo, seed: int) -> pd.DataFrame:
-    """Rows for every area, window and category; sums hold; derived columns follow from the counts by plain formulae."""
+    """Rows for every area, window and category; derived columns follow from the counts by plain formulae.
+
+    Sums hold in exact counts; under steps each window of a level's series is a step by itself, and a longer window the
+    sum of those in it.
+    """
     rng = np.random.default_rng(seed)
     shares = {c.id: 1.0 if c.id == "all" else 0.62 / (k**1.6) for k, c in enumerate(info.categories)}
     wards = areas[areas["level"] == "ward"]
@@ -180,66 +187,97 @@ def _counts(areas: gpd.GeoDataFrame, info: ReleaseInfo, seed: int) -> pd.DataFra
         part = areas[areas["level"] == level].reset_index(drop=True)
         if part.empty:
             continue
-        listed = {p.id: p for p in (*info.periods.get(level, ()), info.headline)}
+        series = info.periods.get(level, ())
+        listed = {p.id: p for p in (*series, info.headline)}
         if level == "region":
             listed |= {p.id: p for p in info.periods.get("ward", ())}
+        whole = {p.id: (months.index(p.id[:7]), months.index(p.id[-7:]) + 1) for p in listed.values()}
         for period in listed.values():
-            first = months.index(period.id[:7])
-            last = months.index(period.id[-7:])
+            start, end = whole[period.id]
+            # A window that is no part of the series is the sum of the windows of the series inside it.
+            own = {p.id: whole[p.id] for p in series}
+            inside = [span for span in own.values() if start <= span[0] and span[1] <= end]
+            spans = [(start, end)] if period.id in own or not inside else inside
             for category in info.categories:
                 member = index[level].astype(np.int64)
-                n = member @ monthly[category.id][:, first : last + 1].sum(axis=1)
-                o = member @ good[category.id][:, first : last + 1].sum(axis=1)
+
+                def ranged(values, spans=spans, member=member) -> Range:
+                    each = [member @ values[:, first:last].sum(axis=1) for first, last in spans]
+                    lower = sum(n // info.step * info.step for n in each)
+                    return lower, lower + len(spans) * (info.step - 1)
+
+                n, o = ranged(monthly[category.id]), ranged(good[category.id])
                 earlier = None
-                if last - first == 11 and first >= 12:
-                    earlier = member @ monthly[category.id][:, first - 12 : first].sum(axis=1)
+                if end - start == 12 and start >= 12:
+                    earlier = ranged(monthly[category.id], [(first - 12, last - 12) for first, last in spans])
                 frames.append(_rows(part, level, period, category=category.id, n=n, o=o, earlier=earlier))
     return _frame(frames)
 
 
-def _rows(part, level, period, *, category, n, o, earlier) -> dict[str, list[Any]]:
+def _middle(count: Range) -> tuple[np.ndarray, np.ndarray]:
+    """Middle of each range, and where there is one: not in a first step."""
+    lower, upper = count
+    return lower + (upper - lower + 1) // 2, (lower > 0) | (upper == 0)
+
+
+def _rows(part, level, period, *, category, n: Range, o: Range, earlier: Range | None) -> dict[str, list[Any]]:
     """Columns of one level, window and category as plain lists; None where there is no number."""
     people = part["population"].astype("float64").to_numpy()
     ward = level == "ward"
-    blank: list[Any] = [None] * len(n)
+    size = len(part)
+    blank: list[Any] = [None] * size
 
     def numbers(values, good, digits=4) -> list[Any]:
         return [round(float(v), digits) if g else None for v, g in zip(values, good, strict=True)]
 
-    rate, spread = n / people * 1e4, 1.96 * np.sqrt(np.maximum(n, 1)) / people * 1e4
-    rated = (n >= 10) | (n == 0) if ward else np.ones(len(n), bool)
-    share = o / np.maximum(n, 1)
-    change, compared, word = np.zeros(len(n)), np.zeros(len(n), bool), blank
+    (lower, upper), (middle, given) = n, _middle(n)
+    positive, stated = _middle(o)
+    # A range has the limits of its ends; of one number both ends are that number.
+    low = np.maximum(0, lower - 1.96 * np.sqrt(np.maximum(lower, 1)))
+    high = upper + 1.96 * np.sqrt(np.maximum(upper, 1))
+    rated = given & ((lower >= 10) | (upper == 0) | (not ward))
+    share = np.minimum(1, positive / np.maximum(middle, 1))
+    change, compared, word = np.zeros(size), np.zeros(size, bool), blank
     if earlier is not None:
-        change, compared = (n / np.maximum(earlier, 1) - 1) * 100, earlier >= 20
+        before, _ = _middle(earlier)
+        change, compared = (middle / np.maximum(before, 1) - 1) * 100, (earlier[0] >= 20) & given
         word = [
-            "too few" if e < 20 else "higher" if c > 15 else "lower" if c < -15 else "no clear change"
-            for e, c in zip(earlier, change, strict=True)
+            "too few"
+            if not c
+            else "higher"
+            if lo > most * 1.15
+            else "lower"
+            if hi < least * 0.85
+            else "no clear change"
+            for c, lo, hi, least, most in zip(compared, lower, upper, *earlier, strict=True)
         ]
     tested = ward and period.id.endswith("2025-07")
-    z = (n - n.mean()) / max(1e-9, n.std())
+    z = (middle - middle.mean()) / max(1e-9, middle.std())
+    weak = (upper > 0) & ((lower < 10) & ward | ~given)
     return {
         "area_code": list(part["area_code"]),
         "area_name": list(part["name"]),
-        "level": [level] * len(n),
-        "period": [period.id] * len(n),
-        "period_start": [period.start] * len(n),
-        "period_end": [period.end] * len(n),
-        "complete": [True] * len(n),
-        "category": [category] * len(n),
-        "incidents": [int(v) for v in n],
-        "incidents_unplaced": [0] * len(n),
-        "positive_outcomes": [int(v) for v in o],
-        "rate_per_10000": numbers(rate, rated),
-        "rate_low": numbers(np.maximum(0, rate - spread), rated),
-        "rate_high": numbers(rate + spread, rated),
-        "rate_smoothed": numbers(rate, rated),
+        "level": [level] * size,
+        "period": [period.id] * size,
+        "period_start": [period.start] * size,
+        "period_end": [period.end] * size,
+        "complete": [True] * size,
+        "category": [category] * size,
+        **_columns("incidents", n),
+        "incidents_unplaced": [0] * size,
+        **_columns("positive_outcomes", o),
+        **dict.fromkeys(("known_outcomes", "known_outcomes_lower", "known_outcomes_upper"), blank),
+        "rate_per_10000": numbers(middle / people * 1e4, rated),
+        "rate_low": numbers(low / people * 1e4, rated),
+        "rate_high": numbers(high / people * 1e4, rated),
+        "rate_smoothed": numbers(middle / people * 1e4, rated),
         "reliability": [
-            ("too few to say" if 0 < v < 10 else "unreliable" if 0 < v < 20 else "") if ward else "" for v in n
+            "too few to say" if w else "unreliable" if ward and 0 < v < 20 else ""
+            for w, v in zip(weak, lower, strict=True)
         ],
-        "outcome_share": numbers(share, n > 0),
-        "outcome_low": numbers(share * 0.7, n > 0),
-        "outcome_high": numbers(share * 1.3, n > 0),
+        "outcome_share": numbers(share, given & stated & (upper > 0)),
+        "outcome_low": numbers(share * 0.7, given & stated & (upper > 0)),
+        "outcome_high": numbers(np.minimum(1, share * 1.3), given & stated & (upper > 0)),
         "change_pct": numbers(change, compared, 2),
         "change_word": word,
         "change_vs_region": word,
@@ -250,13 +288,24 @@ def _rows(part, level, period, *, category, n, o, earlier) -> dict[str, list[Any
         else blank,
         "moran_class": ["HH" if v > 1.6 else "ns" for v in z] if tested else blank,
         "emerging_class": ["persistent" if v > 1.6 else None for v in z] if tested and category == "all" else blank,
-        "withheld": [""] * len(n),
+        "not_offered": [""] * size,
+        "withheld": [""] * size,
+    }
+
+
+def _columns(measure: str, count: Range) -> dict[str, list[Any]]:
+    """A count's middle and ends."""
+    middle, given = _middle(count)
+    return {
+        measure: [int(v) if g else None for v, g in zip(middle, given, strict=True)],
+        f"{measure}_lower": [int(v) for v in count[0]],
+        f"{measure}_upper": [int(v) for v in count[1]],
     }
 
 
 def _frame(parts: list[dict[str, list[Any]]]) -> pd.DataFrame:
     columns = {name: [v for part in parts for v in part[name]] for name in parts[0]}
-    whole = {"incidents", "incidents_unplaced", "positive_outcomes", "hotspot_class"}
+    whole = {f"{m}{end}" for m in RANGED for end in ("", "_lower", "_upper")} | {"incidents_unplaced", "hotspot_class"}
     decimal = {
         "rate_per_10000",
         "rate_low",
@@ -274,9 +323,15 @@ def _frame(parts: list[dict[str, list[Any]]]) -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(values, dtype=types.get(name, "str")) for name, values in columns.items()})
 
 
+def exactly(counts: pd.DataFrame) -> pd.DataFrame:
+    """Give every count as a range of one number: for tests that write numbers of their own."""
+    ends = {f"{m}_{end}": counts[m].astype("Int64") for m in RANGED if m in counts for end in ("lower", "upper")}
+    return counts.assign(**ends)
+
+
 def _hotspots(areas: gpd.GeoDataFrame, counts: pd.DataFrame, info: ReleaseInfo, count: int) -> gpd.GeoDataFrame:
     best = counts[(counts["level"] == "ward") & (counts["period"] == info.headline.id) & (counts["category"] == "all")]
-    best = best.sort_values(["incidents", "area_code"], ascending=[False, True]).head(count)
+    best = best.sort_values(["incidents_lower", "area_code"], ascending=[False, True]).head(count)
     place = areas.set_index("area_code")
     rows = []
     for k, row in enumerate(best.itertuples()):
@@ -288,7 +343,7 @@ def _hotspots(areas: gpd.GeoDataFrame, counts: pd.DataFrame, info: ReleaseInfo, 
                 f"H{k + 1:02d}",
                 k + 1,
                 row.area_name,
-                int(row.incidents) // 2,
+                int(row.incidents_lower) // 2,
                 "50 to 99" if k else "100 or more",
                 shape.area / 1e6,
                 row.area_code,
@@ -356,43 +411,67 @@ def sealed(info: ReleaseInfo, areas, counts, hotspots, density) -> Released:
 
 
 def withhold(counts: pd.DataFrame, hide: pd.Series) -> pd.DataFrame:
-    derived = ["incidents", "positive_outcomes", "rate_per_10000", "rate_low", "rate_high", "rate_smoothed"]
-    derived += [
-        "outcome_share",
-        "outcome_low",
-        "outcome_high",
-        "change_pct",
-        "change_word",
-        "change_vs_region",
-        "hotspot_class",
-    ]
+    """Offer neither the counts of some rows nor what is made from them."""
+    names = [*RANGED[:2], "rate_per_10000", "rate_low", "rate_high", "rate_smoothed"]
+    names += ["outcome_share", "outcome_low", "outcome_high", "change_pct", "change_word", "change_vs_region"]
     out = counts.copy()
-    for column in derived:
+    ends = [f"{m}_{end}" for m in RANGED[:2] for end in ("lower", "upper")]
+    for column in (*names, *ends, "hotspot_class"):
         out[column] = out[column].mask(hide)
     out["reliability"] = out["reliability"].mask(hide, "")
-    out["withheld"] = out["withheld"].mask(hide, ";".join(derived))
+    for column in ("not_offered", "withheld"):
+        out[column] = out[column].mask(hide, ";".join(names))
     return out
 
 
-def _audience(released: Released, audience: str) -> Released:
-    """Apply a threshold, and null what only the inside may see."""
-    threshold = {"internal": 0, "partner": 5, "public": 10}[audience]
-    info = dataclasses.replace(released.info, audience=audience, profile=audience, threshold=threshold)
-    if audience == "internal":
-        return dataclasses.replace(released, info=info)
-    small = (
-        (released.counts["incidents"] > 0)
-        & (released.counts["incidents"] < threshold)
-        & (released.counts["level"] == "ward")
-    )
-    counts = withhold(released.counts, small.fillna(False).astype(bool))
+_AUDIENCES: dict[str, dict[str, Any]] = {
+    "internal": {"threshold": 0, "mechanism": "exact", "step": 1},
+    "partner": {"threshold": 5, "mechanism": "steps", "step": 5},
+    "public": {"threshold": 10, "mechanism": "steps", "step": 10},
+}
+
+
+def _audience(audience: str, changes: dict[str, Any]) -> dict[str, Any]:
+    """Words and choices of an audience; `mechanism` may be given instead of its own, without steps then."""
+    own = {"audience": audience, "profile": audience} | _AUDIENCES[audience]
+    if changes.get("mechanism", own["mechanism"]) != "steps":
+        own["step"] = 1
+    if audience != "internal":
+        own["audit"] = "passed"
+    return own | changes
+
+
+def _protected(released: Released) -> Released:
+    """Do what the gate does to counts that are steps already: leave out, blur, and null what only the inside may see.
+
+    Steps: in the first borough the wards of the last category are not offered. Suppression: nor are counts of wards
+    under the threshold. Noise: every count may be 4 off.
+    """
+    info, counts = released.info, released.counts
+    if info.audience == "internal":
+        return released
+    ward = counts["level"] == "ward"
+    if info.mechanism == "steps":
+        counts["incidents_unplaced"] = pd.array([pd.NA] * len(counts), dtype="Int64")
+        counts["not_offered"] = counts["withheld"] = "incidents_unplaced"
+        boroughs = released.areas.loc[(released.areas["level"] == "borough") & released.areas["covered"], "area_code"]
+        within = released.areas.loc[released.areas["parent_code"].isin(boroughs.head(1)), "area_code"]
+        last = info.categories[-1].id
+        counts = withhold(
+            counts, ward & (counts["category"] == last) & (last != "all") & counts["area_code"].isin(within)
+        )
+    elif info.mechanism == "suppress":
+        small = (counts["incidents"] > 0) & (counts["incidents"] < info.threshold) & ward
+        counts = withhold(counts, small.fillna(value=False).astype(bool))
+    elif info.mechanism == "noise":
+        for measure in RANGED[:2]:
+            counts[f"{measure}_lower"] = (counts[measure] - 4).clip(lower=0)
+            counts[f"{measure}_upper"] = counts[measure] + 4
     hotspots = released.hotspots.copy()
     hotspots["incidents"] = pd.array([None] * len(hotspots), dtype="Int64")
     hotspots["density_per_km2"] = np.nan
-    if audience == "public":
+    if info.audience == "public":
         counts["hotspot_class"] = counts["hotspot_class"].mask((counts["hotspot_class"] < 0).fillna(value=False), 0)
-    if info.audit == "not needed":
-        info = dataclasses.replace(info, audit="passed")
     return sealed(info, released.areas, counts, hotspots, released.density)
 
 
@@ -405,8 +484,11 @@ def city(
     seed: int = 7,
     **info_changes: Any,
 ) -> Released:
-    """A city of square boroughs and wards. Six boroughs of nine wards unless asked otherwise."""
-    info = make_info(**info_changes)
+    """A city of square boroughs and wards. Six boroughs of nine wards unless asked otherwise.
+
+    `partner` and `public` come in steps of 5 and 10; `mechanism="suppress"` or `"noise"` protects them otherwise.
+    """
+    info = make_info(**_audience(audience, info_changes))
     areas = _grid_areas(columns, rows, per_side)
     areas.loc[areas["area_code"] == "B20", "covered"] = False
     areas.loc[areas["parent_code"] == "B20", "covered"] = False
@@ -414,7 +496,7 @@ def city(
     bare = areas.loc[~areas["covered"], "area_code"]
     counts = counts[~counts["area_code"].isin(bare)].reset_index(drop=True)
     hotspots = _hotspots(areas, counts, info, min(6, len(areas)))
-    return _audience(sealed(info, areas, counts, hotspots, _density(areas, info, seed)), audience)
+    return _protected(sealed(info, areas, counts, hotspots, _density(areas, info, seed)))
 
 
 def hostile_city(**changes: Any) -> Released:
@@ -478,12 +560,10 @@ def london(*, audience: str = "internal", **info_changes: Any) -> Released:
         "region_name": "London",
         "publisher": "Metropolitan Police, published 2 August 2025",
     }
-    info = make_info(**(words | info_changes))
+    info = make_info(**_audience(audience, words | info_changes))
     counts = _counts(areas, info, 11)
     counts = counts[~counts["area_code"].isin(areas.loc[~areas["covered"], "area_code"])].reset_index(drop=True)
-    return _audience(
-        sealed(info, areas, counts, _hotspots(areas, counts, info, 12), _density(areas, info, 5)), audience
-    )
+    return _protected(sealed(info, areas, counts, _hotspots(areas, counts, info, 12), _density(areas, info, 5)))
 
 
 def large_payload_size(html: str) -> int:
