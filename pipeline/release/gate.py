@@ -22,7 +22,7 @@ from pipeline.errors import ConfigError
 from pipeline.release.circumstances import ReleasedCircumstances, Setting, release_circumstances
 from pipeline.release.figures import derive
 from pipeline.release.hotspots import Outlines, Premises, no_hotspots, release_density, release_hotspots
-from pipeline.release.linked_tables import category_pairs
+from pipeline.release.linked_tables import category_children, category_pairs
 from pipeline.release.previous_releases import PreviousRelease, as_first_released, as_previous_release, readable
 from pipeline.release.protect import RefusedError, cautions_of, protect, release_record
 from pipeline.release.released import _SEAL, CategoryInfo, Released, ReleasePlan, release_info
@@ -251,6 +251,7 @@ def _plan(
         categories=categories,
         parents=dict(zip(covered["area_code"], covered["parent_code"], strict=True)),
         category_pairs=category_pairs(detected.categories, [c.id for c in categories]),
+        category_children=category_children(detected.categories),
         previous=() if internal else previous,
         previous_circumstances=detected.previous_circumstances,
         known_tables=detected.known_tables,

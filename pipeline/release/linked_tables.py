@@ -6,8 +6,8 @@ look only at the keys, never at the values, so the same builder serves the relea
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from itertools import pairwise
+from dataclasses import dataclass, field, fields
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,10 @@ __all__ = [
     "HotspotFacts",
     "Layout",
     "Relations",
+    "area_equations",
     "area_sums",
+    "category_children",
+    "category_disjoint",
     "category_pairs",
     "category_subsets",
     "category_unions",
@@ -40,6 +43,7 @@ __all__ = [
     "long_cells",
     "measure_subsets",
     "period_sums",
+    "relations_that_hold",
     "stack",
     "window_atoms",
 ]
@@ -133,6 +137,74 @@ def drop_violated(relations: Relations, *, values: IntArray) -> tuple[Relations,
     return relations.select(~broken), report
 
 
+# A reader who sees a relation hold in 19 rows of 20 takes it to hold in all of them.
+BELIEVED_BROKEN_SHARE = 0.05
+
+
+def relations_that_hold(
+    cells: pd.DataFrame, relations: Relations, *, tolerance: float = BELIEVED_BROKEN_SHARE
+) -> Relations:
+    """Keep the relations that a reader would rely on: those broken in fewer than `tolerance` of their rows.
+
+    Rows are judged together where they state the same thing in other areas and windows: the same kind of relation, at
+    the same level, between the same categories and measures. A group passes or goes as a whole; of a group that
+    passes, the rows that the data breaks stay in, because a reader cannot tell which ones those are.
+
+    Parameters
+    ----------
+    cells
+        The columns of `KEY`, `level`, and `value`, the true counts.
+    relations
+        Candidates over the positions of `cells`: declared ones, and those that may be found to hold.
+    tolerance
+        Share of broken rows from which nobody relies on a relation.
+
+    Returns
+    -------
+    relations
+        The rows kept, in their order; `violated` tells which of them the data breaks.
+
+    Examples
+    --------
+    In 20 wards the strand never exceeds the total, in a 21st it does; the total exceeds the strand in most wards.
+
+    >>> table = pd.DataFrame({"area_code": np.repeat(range(21), 2).astype(str), "category": ["all", "race"] * 21})
+    >>> table = table.assign(period="2024", measure="incidents", level="ward", value=[9, 5] * 20 + [3, 4])
+    >>> one = category_subsets(table, pairs=[("race", "all")])
+    >>> other = category_subsets(table, pairs=[("all", "race")])
+    >>> len(relations_that_hold(table, stack(one, other))), int(one.violated(table["value"].to_numpy()).sum())
+    (21, 1)
+    """
+    if not len(relations):
+        return relations
+    broken = relations.violated(cells["value"].to_numpy(dtype=np.int64))
+    named = cells.iloc[relations.anchor]
+    group = pd.DataFrame(
+        {
+            "kind": relations.kind.astype(str),
+            "level": named["level"].astype(str).to_numpy(),
+            "total": named["category"].astype(str).to_numpy(),
+            "categories": _distinct_values(relations, cells["category"]),
+            "measures": _distinct_values(relations, cells["measure"]),
+        }
+    )
+    share = pd.Series(broken).groupby([group[c] for c in group]).transform("mean").to_numpy()
+    # A row of a group that passes is kept although the data breaks it; one of a group that fails is kept by nobody.
+    return relations.select((share < tolerance) | ((share == 0) & (tolerance == 0)))
+
+
+def _distinct_values(relations: Relations, column: "pd.Series[Any]") -> IntArray:
+    """Return one number for each set of values that the cells of a row have in a column, shape (rows,)."""
+    code, names = pd.factorize(column.astype(str), sort=True)
+    row, cell = relations.matrix.tocoo().coords
+    pairs = pd.DataFrame({"row": row, "code": code[cell]}).drop_duplicates()
+    # The sum of one fixed random number per value stands for the set of values.
+    stamp = np.random.default_rng(0).integers(1, 2**40, size=len(names))
+    total = np.zeros(len(relations), dtype=np.int64)
+    np.add.at(total, pairs["row"].to_numpy(), stamp[pairs["code"].to_numpy()])
+    return total
+
+
 def generic_rows(
     cells: pd.DataFrame, rows: Iterable[tuple[Mapping[int, int], float, float]], *, kind: str = "generic"
 ) -> Relations:
@@ -187,6 +259,21 @@ def area_sums(
     return _sums(len(cells), total, members, closed=whole & closed, kind="area_sum")
 
 
+def area_equations(cells: pd.DataFrame, *, parents: Mapping[str, str]) -> Relations:
+    """State that each area's cell is the sum of the areas inside it, with nothing unplaced.
+
+    A candidate for `relations_that_hold`: true where every incident has a usable place, as in most published counts.
+    Rows of which a child's cell is missing are left out.
+    """
+    sums = area_sums(cells, parents=parents)
+    size = np.diff(sums.matrix.indptr) - 1
+    inside = pd.Series(dict(parents), dtype=object).value_counts()
+    wanted = cells["area_code"].iloc[sums.anchor].map(inside).to_numpy(dtype=np.int64)
+    whole = sums.select(size == wanted)
+    kind = np.full(len(whole), "area_equation", dtype=object)
+    return Relations(whole.matrix, np.zeros(len(whole)), np.zeros(len(whole)), kind, whole.anchor)
+
+
 def period_sums(cells: pd.DataFrame, *, parts: Mapping[Any, Sequence[Any]]) -> Relations:
     """Relate each window's cell to those of the periods that make it up, within area, category and measure.
 
@@ -228,6 +315,28 @@ def category_unions(cells: pd.DataFrame, *, unions: Mapping[str, Sequence[str]])
     pairs = pairs[pairs["position_parent"].isin(total)]
     found = _sums(len(cells), total, pairs, closed=np.zeros(total.size, dtype=bool), kind="category_union")
     return Relations(found.matrix, np.full(total.size, -np.inf), np.zeros(total.size), found.kind, found.anchor)
+
+
+def category_disjoint(cells: pd.DataFrame, *, unions: Mapping[str, Sequence[str]]) -> Relations:
+    """Relate a category to parts that share no incident: their sum never exceeds it.
+
+    Candidates for `relations_that_hold`: all parts of a category together, and every two of them, since two may share
+    nothing where all of them do not.
+    """
+    families = [(p, tuple(c)) for p, c in unions.items() if len(c) > 1]
+    families += [(p, pair) for p, parts in families if len(parts) > 2 for pair in combinations(parts, 2)]
+    found = [
+        category_unions(cells[cells["category"].isin([parent, *parts])].reset_index(drop=True), unions={parent: parts})
+        for parent, parts in families
+    ]
+    at = [np.flatnonzero(cells["category"].isin([parent, *parts])).astype(np.int64) for parent, parts in families]
+    moved = [rows.remap(place, cells=len(cells)) for rows, place in zip(found, at, strict=True)]
+    if not moved:
+        return generic_rows(cells, [])
+    every = stack(*moved)
+    n = len(every)
+    kind = np.full(n, "category_disjoint", dtype=object)
+    return Relations(every.matrix, np.zeros(n), np.full(n, np.inf), kind, every.anchor)
 
 
 def window_atoms(windows: Mapping[Any, Sequence[Any]]) -> dict[Any, tuple[tuple[Any, ...], ...]]:
@@ -455,12 +564,15 @@ class Layout:
         Whether positive outcomes belong to the incidents they stand beside, so that they never exceed them.
     hotspot_facts
         Facts of the hotspots of each release, the new one's first.
+    unions
+        Category to all of its parts, which may cover it, or share no incident (see `category_children`).
     """
 
     parents: Mapping[str, str]
     pairs: tuple[tuple[str, str], ...]
     cohort: bool
     hotspot_facts: tuple[tuple[HotspotFacts, ...], ...] = ()
+    unions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def relate(self, cells: pd.DataFrame) -> Relations:
         """Write down every sum and subset that a table of cells implies (columns KEY and level)."""
@@ -478,6 +590,15 @@ class Layout:
             rows.append(measure_subsets(table, pairs=chain))
         rows += [hotspot_relations(table, hotspot_facts=facts) for facts in self.hotspot_facts]
         return stack(*rows)
+
+    def candidates(self, cells: pd.DataFrame) -> Relations:
+        """Write down what nobody declares but a reader may find to hold: `relations_that_hold` tells where."""
+        table = cells.reset_index(drop=True)
+        return stack(
+            area_equations(table, parents=self.parents),
+            category_unions(table, unions=self.unions),
+            category_disjoint(table, unions=self.unions),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -566,6 +687,12 @@ def category_pairs(every: Sequence[CategoryInfo], shown: Iterable[str]) -> tuple
         if above or category not in outside:
             pairs.append((category, above or "all"))
     return tuple(pairs)
+
+
+def category_children(every: Sequence[CategoryInfo]) -> dict[str, tuple[str, ...]]:
+    """Return each category with all of its parts; those of `all` are the ones that are part of nothing else."""
+    parents = {c.id: c.parent or "all" for c in every if c.id != "all" and (c.parent or not c.outside)}
+    return {p: tuple(c for c, q in parents.items() if q == p) for p in dict.fromkeys(parents.values())}
 
 
 def long_cells(counts: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:

@@ -131,6 +131,7 @@ def protect(counts: pd.DataFrame, *, months: pd.DataFrame, hotspots: Outlines, p
         pairs=plan.category_pairs,
         cohort=plan.config.outcomes.basis == "cohort",
         hotspot_facts=(facts,),
+        unions=plan.category_children,
     )
     latent = None
     if len(hotspots.true_counts) == len(facts):  # outlines of an earlier release come without their true counts

@@ -104,6 +104,8 @@ class ReleasePlan:
         Area code to the code of the area it lies in, for every covered area, in the profile's scope or not.
     category_pairs
         Category and the category it is part of, for every two that are both shown.
+    category_children
+        Category to all of its parts, shown or not.
     previous
         Previous releases from the same data, oldest first; none for internal, whose readers hold the data.
     previous_circumstances
@@ -123,6 +125,7 @@ class ReleasePlan:
     categories: tuple[CategoryInfo, ...]
     parents: Mapping[str, str]
     category_pairs: tuple[tuple[str, str], ...]
+    category_children: Mapping[str, tuple[str, ...]]
     previous: "tuple[PreviousRelease, ...]"
     previous_circumstances: "tuple[ReleasedCircumstances, ...]"
     known_tables: pd.DataFrame | None

@@ -8,7 +8,10 @@ from pipeline.errors import InputError
 from pipeline.release.linked_tables import (
     HotspotFacts,
     Relations,
+    area_equations,
     area_sums,
+    category_children,
+    category_disjoint,
     category_subsets,
     category_unions,
     drop_violated,
@@ -16,9 +19,11 @@ from pipeline.release.linked_tables import (
     hotspot_relations,
     measure_subsets,
     period_sums,
+    relations_that_hold,
     stack,
     window_atoms,
 )
+from pipeline.release.released import CategoryInfo
 
 
 def table(*keys: tuple[str, str, str, str]) -> pd.DataFrame:
@@ -134,3 +139,64 @@ def test_unusable_tables_are_refused() -> None:
     one, two = cells.iloc[:1], pd.concat([cells.iloc[:1], table(("C", "y", "all", "n"))], ignore_index=True)
     with pytest.raises(InputError, match="one cell table"):
         stack(generic_rows(one, [({0: 1}, 0.0, 0.0)]), generic_rows(two, [({0: 1}, 0.0, 0.0)]))
+
+
+def test_area_equations_need_every_ward_and_leave_nothing_unplaced() -> None:
+    cells = table(*[(a, "y", "all", "n") for a in ("B", "W1", "W2")], *[(a, "x", "all", "n") for a in ("B", "W1")])
+    cells = pd.concat([cells, table(("B", "y", "all", "n_unplaced"))], ignore_index=True)
+    assert written(area_equations(cells, parents=PARENTS), cells) == ["B/y/all/n = W1/y/all/n + W2/y/all/n"]
+
+
+def test_parts_that_share_nothing_all_together_and_two_by_two() -> None:
+    cells = table(
+        *[("B", "y", c, "n") for c in ("all", "a", "b", "c")], *[("W", "y", c, "n") for c in ("all", "b", "c")]
+    )
+    found = category_disjoint(cells, unions={"all": ("a", "b", "c")})
+    assert written(found, cells) == [
+        "B/y/all/n >= B/y/a/n + B/y/b/n + B/y/c/n",
+        "B/y/all/n >= B/y/a/n + B/y/b/n",
+        "B/y/all/n >= B/y/a/n + B/y/c/n",
+        "B/y/all/n >= B/y/b/n + B/y/c/n",
+        "W/y/all/n >= W/y/b/n + W/y/c/n",
+    ]
+
+
+def wards(*values: tuple[int, int]) -> pd.DataFrame:
+    """Return wards with a total and one strand each."""
+    keys = [(f"W{i}", "y", c, "n") for i in range(len(values)) for c in ("all", "a")]
+    return table(*keys).assign(level="ward", value=[v for pair in values for v in pair])
+
+
+@pytest.mark.parametrize(("broken", "kept"), [(0, 40), (1, 40), (2, 0), (40, 0)])
+def test_a_relation_is_relied_on_where_fewer_than_one_row_in_twenty_breaks_it(broken: int, kept: int) -> None:
+    """One row of 40 is 2.5 %; two are 5 %, and then nobody relies on any of them."""
+    cells = wards(*[(2, 3)] * broken, *[(9, 3)] * (40 - broken))
+    found = relations_that_hold(cells, category_subsets(cells, pairs=[("a", "all")]))
+    assert len(found) == kept
+    assert int(found.violated(cells["value"].to_numpy()).sum()) == min(broken, kept)
+
+
+def test_relations_are_judged_by_level_category_and_measure() -> None:
+    """At wards the strand exceeds the total everywhere, at boroughs nowhere; the other strand never does."""
+    low = table(*[(f"W{i}", "y", c, "n") for i in range(3) for c in ("all", "a", "b")]).assign(level="ward")
+    low["value"] = [5, 6, 1] * 3
+    high = table(*[("B", "y", c, "n") for c in ("all", "a", "b")]).assign(level="borough", value=[20, 18, 3])
+    cells = pd.concat([low, high], ignore_index=True)
+    found = relations_that_hold(cells, category_subsets(cells, pairs=[("a", "all"), ("b", "all")]))
+    assert sorted(written(found, cells[["area_code", "period", "category", "measure"]])) == [
+        "B/y/a/n <= B/y/all/n",
+        "B/y/b/n <= B/y/all/n",
+        *[f"W{i}/y/b/n <= W{i}/y/all/n" for i in range(3)],
+    ]
+
+
+def test_the_parts_of_a_category_are_those_directly_below_it() -> None:
+    every = (
+        CategoryInfo("all", "All", None),
+        CategoryInfo("religion", "Religion", None),
+        CategoryInfo("antisemitic", "Antisemitic", "religion"),
+        CategoryInfo("islamophobic", "Islamophobic", "religion"),
+        CategoryInfo("race", "Race", "all"),
+        CategoryInfo("women", "Against women", None, outside=True),
+    )
+    assert category_children(every) == {"all": ("religion", "race"), "religion": ("antisemitic", "islamophobic")}
