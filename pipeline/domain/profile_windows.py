@@ -109,6 +109,7 @@ def choose_windows(
         for level in (Level.REGION, Level.BOROUGH):
             if not all(window.made_of(series[level]) for window in series[Level.WARD]):
                 series[level] = series[Level.WARD]
+        series[Level.WARD_GROUP] = series[Level.WARD]  # a category moves from wards to groups with its windows
     by_level = {
         level: tuple(sorted(given if level == Level.WARD else {*given, *series[Level.WARD]}))
         for level, given in series.items()

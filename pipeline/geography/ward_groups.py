@@ -5,6 +5,8 @@ about incidents. It depends on its own borough only, so that a folder for one bo
 the region, and it stays the same as long as the edition of the wards does.
 """
 
+from collections.abc import Mapping
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -15,7 +17,7 @@ from pipeline.errors import InputError
 from pipeline.geography.neighbours import Weights, contiguity
 from pipeline.tables import Level
 
-__all__ = ["GROUP_PREFIX", "add_groups", "group_borough", "group_wards", "ward_groups"]
+__all__ = ["GROUP_PREFIX", "add_groups", "group_borough", "group_wards", "with_ward_groups"]
 
 GROUP_PREFIX = "G-"
 TARGET_WARDS = 3  # times the borough's median ward: merging stops there, mostly at 4 or 5 wards (4.6 on average)
@@ -129,8 +131,8 @@ def group_wards(areas: gpd.GeoDataFrame) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def ward_groups(areas: gpd.GeoDataFrame, group_of: dict[str, str]) -> gpd.GeoDataFrame:
-    """Make the groups' rows of table `areas`: united outlines, summed residents, a name after the largest ward.
+def with_ward_groups(areas: gpd.GeoDataFrame, group_of: Mapping[str, str]) -> gpd.GeoDataFrame:
+    """Add the groups to table `areas`: united outlines, summed residents, a name after the largest ward.
 
     Parameters
     ----------
@@ -141,9 +143,9 @@ def ward_groups(areas: gpd.GeoDataFrame, group_of: dict[str, str]) -> gpd.GeoDat
 
     Returns
     -------
-    groups
-        Rows as in `areas`, sorted by code. A group is covered if all of its wards are; its residents are unknown if
-        those of one of its wards are.
+    areas
+        As given, the groups before the wards, by code. A group is covered if all of its wards are; its residents are
+        unknown if those of one of its wards are.
     """
     wards = areas[areas["level"] == Level.WARD].sort_values("area_code")
     rows = []
@@ -164,10 +166,11 @@ def ward_groups(areas: gpd.GeoDataFrame, group_of: dict[str, str]) -> gpd.GeoDat
             }
         )
     if not rows:
-        return areas.iloc[:0].copy()
+        return areas
     made = gpd.GeoDataFrame(rows, geometry="geometry", crs=areas.crs)
-    types = {name: dtype for name, dtype in areas.dtypes.items() if name in made and name != areas.geometry.name}
-    return made.astype(types)
+    made = made.astype({name: areas[name].dtype for name in made if name != "geometry"})
+    larger = areas[areas["level"] != Level.WARD]
+    return pd.concat([larger, made, areas[areas["level"] == Level.WARD]], ignore_index=True)
 
 
 def _name(wards: gpd.GeoDataFrame) -> str:
@@ -180,7 +183,12 @@ def _name(wards: gpd.GeoDataFrame) -> str:
 
 
 def add_groups(
-    rows: pd.DataFrame, group_of: dict[str, str], *, keys: tuple[str, ...], sums: tuple[str, ...]
+    rows: pd.DataFrame,
+    group_of: Mapping[str, str],
+    *,
+    keys: tuple[str, ...],
+    sums: tuple[str, ...],
+    whole: bool = False,
 ) -> pd.DataFrame:
     """Add to a table by area the sums of each group's wards; a sum with an unknown part is unknown.
 
@@ -194,6 +202,8 @@ def add_groups(
         Columns that make a row beside the area, such as month and category.
     sums
         Columns to add up. Columns that are neither become null in the groups' rows.
+    whole
+        Whether a ward without a row is unknown, as with residents; with counts it has none.
 
     Returns
     -------
@@ -211,6 +221,9 @@ def add_groups(
     by = [wards["area_code"].map(group_of).rename("area_code"), *(wards[key] for key in keys)]
     grouped = wards.groupby(by, sort=True, dropna=False)
     made = pd.DataFrame({name: grouped[name].sum().where(grouped[name].count() == grouped.size()) for name in sums})
+    if whole:
+        wards_in = pd.Series(dict(group_of)).value_counts()
+        made = made[(grouped.size() == wards_in.reindex(made.index.get_level_values(0)).to_numpy()).to_numpy()]
     made = made.reset_index()
     if "level" in rows:
         made["level"] = Level.WARD_GROUP.value

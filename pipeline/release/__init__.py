@@ -9,6 +9,7 @@ protection level). Nothing reaches a released folder but through `gate`.
 * `linked_tables`: the cells of a release and the relations between them.
 * `protect`: suppression, rounding or noise, and the audit, for every audience; what release.json reports.
 * `suppression`, `audit`, `rounding`: the methods.
+* `detail`: whether a category is given by ward, by group of neighbouring wards or by borough.
 * `known_tables`, `previous_releases`, `ledger`: what readers hold beside this release.
 * `hotspots`, `circumstances`, `figures`: outlines, descriptions and derived figures that may be shown.
 

@@ -17,9 +17,11 @@ from pipeline.config import Config, Profile
 from pipeline.domain.extent import Extent
 from pipeline.domain.missing_months import MissingMonths
 from pipeline.domain.periods import month_of
-from pipeline.domain.profile_windows import choose_windows
+from pipeline.domain.profile_windows import Windows, choose_windows
 from pipeline.errors import ConfigError
+from pipeline.geography.ward_groups import add_groups, group_wards, with_ward_groups
 from pipeline.release.circumstances import ReleasedCircumstances, Setting, release_circumstances
+from pipeline.release.detail import choose_detail, kept_detail, shares_with_number, utility
 from pipeline.release.figures import derive
 from pipeline.release.hotspots import Outlines, Premises, no_hotspots, release_density, release_hotspots
 from pipeline.release.linked_tables import category_children, category_pairs
@@ -30,6 +32,9 @@ from pipeline.statistics.outcomes import leave_out_immature
 from pipeline.tables import Level
 
 __all__ = ["Detected", "Passed", "examine", "release"]
+
+_SUMMED = ("incidents", "positive_outcomes", "known_outcomes")
+"""Measures of a group of wards that are sums of its wards'; what is without a place is in none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +187,9 @@ def _pass(detected: Detected, plan: ReleasePlan) -> Passed:
     """Take one release through the gate, given the previous releases of its plan."""
     config, profile = plan.config, plan.profile
     months = _mature(detected, config)
+    if plan.group_of:  # a group's count is the sum of its wards' true counts: protected as one number, like any other
+        summed = tuple(m for m in _SUMMED if m in months)
+        months = add_groups(months, plan.group_of, keys=("month", "category"), sums=summed)
     counts = _window_counts(months, plan)
 
     # Outlines first: a hotspot's band, rank and name bound the counts of its wards, so suppression must know them.
@@ -197,7 +205,10 @@ def _pass(detected: Detected, plan: ReleasePlan) -> Passed:
         protected = protect(counts, months=months, hotspots=hotspots, plan=plan)
 
     # From here on only protected counts are used. Density has rules of its own and shows no count.
-    figures = derive(protected.counts, plan=plan, emerging=detected.emerging, people=detected.denominators)
+    people = detected.denominators
+    if people is not None and plan.group_of:
+        people = add_groups(people, plan.group_of, keys=("category", "measure"), sums=("population",), whole=True)
+    figures = derive(protected.counts, plan=plan, emerging=detected.emerging, people=people)
     density = release_density(detected.locations, bandwidth_m=detected.bandwidth_m, plan=plan)
     density = _unchanged_outlines(density, "density", plan)
     described = release_circumstances(detected.facets, Setting.of(plan, protected.counts))
@@ -213,6 +224,9 @@ def _pass(detected: Detected, plan: ReleasePlan) -> Passed:
     )
     record = release_record(info, config, profile, protected, figures.notes)
     # The reason is about the source, not about anybody's record: every audience may know why a level is empty.
+    record["detail"] = {c.id: c.detail for c in plan.categories}
+    if not plan.internal:
+        record["utility"] = utility(figures.counts)
     record["levels_without_data"] = dict(detected.levels.get("no_data", {}))
     released = Released(
         info=info,
@@ -231,15 +245,13 @@ def _plan(
     detected: Detected, profile: Profile, config: Config, previous: tuple[PreviousRelease, ...], secret: bytes
 ) -> ReleasePlan:
     """Settle what the release covers, before any number of it is made."""
-    categories = _categories(detected, profile)
-    windows = choose_windows(
-        profile,
-        config.periods,
-        first_date=detected.first_date,
-        last_date=detected.last_date,
-        compare=config.change.compare,
-        lacking=detected.lacking,
-    )
+    detail, group_of = _detail(detected, profile, config, previous)
+    categories = tuple(replace(c, detail=detail.get(c.id, Level.WARD)) for c in _categories(detected, profile))
+    areas = _scope(detected.areas, profile)
+    # Groups are made for those who have a category in groups, and for nobody else.
+    if any(c.detail == Level.WARD_GROUP for c in categories):
+        areas = with_ward_groups(areas, group_of)
+    windows = _windows(detected, profile, config)
     # Areas outside the profile's scope keep their parents: an attacker knows that they exist.
     covered = detected.areas[detected.areas["covered"].astype(bool) & detected.areas["parent_code"].notna()]
     internal = profile.audience == "internal"
@@ -247,8 +259,9 @@ def _plan(
         config=config,
         profile=profile,
         windows=windows,
-        areas=_scope(detected.areas, profile),
+        areas=areas,
         categories=categories,
+        group_of=group_of if (areas["level"] == Level.WARD_GROUP).any() else {},
         parents=dict(zip(covered["area_code"], covered["parent_code"], strict=True)),
         category_pairs=category_pairs(detected.categories, [c.id for c in categories]),
         category_children=category_children(detected.categories),
@@ -258,6 +271,57 @@ def _plan(
         premises=detected.premises,
         secret=secret,
     )
+
+
+def _windows(detected: Detected, profile: Profile, config: Config) -> Windows:
+    return choose_windows(
+        profile,
+        config.periods,
+        first_date=detected.first_date,
+        last_date=detected.last_date,
+        compare=config.change.compare,
+        lacking=detected.lacking,
+    )
+
+
+def _detail(
+    detected: Detected, profile: Profile, config: Config, previous: tuple[PreviousRelease, ...]
+) -> tuple[dict[str, Level], dict[str, str]]:
+    """Choose the finest level of each category that one profile shows, and the groups of wards this may need.
+
+    Audiences depend on each other, so the choice is made for all of them, whatever the profile: see `choose_detail`.
+    """
+    every = [p for p in config.profiles if p.audience != "internal"]
+    stepped = [p for p in every if p.step > 1]
+    wards = detected.areas[(detected.areas["level"] == Level.WARD) & detected.areas["covered"].astype(bool)]
+    if profile not in stepped or wards.empty:
+        return {}, {}
+    group_of = group_wards(detected.areas)
+    areas = with_ward_groups(detected.areas, group_of)
+    areas = areas[areas["level"].isin([Level.WARD, Level.WARD_GROUP])]
+
+    # The first whole window of the wards, as the audience with the smallest step has it.
+    windows = _windows(detected, min(stepped, key=lambda p: p.step), config)
+    series = windows.series[Level.WARD]
+    first = next((w for w in series if not windows.partial(w)), series[0])
+    months = detected.area_months[detected.area_months["level"] == Level.WARD]
+    counts = sum_periods(
+        add_groups(months, group_of, keys=("month", "category"), sums=("incidents",)),
+        [first],
+        areas=areas[["area_code", "level"]],
+        categories=[c.id for c in detected.categories],
+        covered=list(areas.loc[areas["covered"].astype(bool), "area_code"]),
+    )
+
+    # Whoever is shown exact numbers has wards, as the widest detail there is.
+    kept = {p.threshold: {c.id: Level.WARD for c in detected.categories} for p in every if p.step <= 1}
+    kept |= kept_detail(previous, wards=list(detected.areas.loc[detected.areas["level"] == Level.WARD, "area_code"]))
+    chosen = choose_detail(
+        {p.step: shares_with_number(counts, step=p.step) for p in stepped},
+        parents={c.id: c.parent for c in detected.categories},
+        kept=kept,
+    )
+    return chosen[profile.step], group_of
 
 
 def _unchanged_outlines(made: Outlines, kind: str, plan: ReleasePlan) -> Outlines:

@@ -17,6 +17,7 @@ from scipy.sparse import csc_array, csr_array
 from pipeline.config import Config, Profile
 from pipeline.errors import DisclosureError
 from pipeline.release.audit import AuditResult, CellState, audit
+from pipeline.release.detail import not_offered_by_detail
 from pipeline.release.hotspots import Outlines, bands_of, read_hotspot_facts
 from pipeline.release.known_tables import claim_no_protection, disclosed_by_known_tables, known_cells, mark_known
 from pipeline.release.linked_tables import (
@@ -163,8 +164,19 @@ def _in_steps(shown: pd.DataFrame, plan: ReleasePlan) -> Protected:
         for given in shown[Measure.INCIDENTS_UNPLACED].notna()
     ]
     shown[Measure.INCIDENTS_UNPLACED] = pd.array([pd.NA] * len(shown), dtype="Int64")
+    shown = _at_its_level(shown, plan)
     ranged = with_composites(in_steps(shown, step=plan.profile.step), series)
     return Protected(ranged, Verdict.PASSED, {"cells": _tally(ranged, {})})
+
+
+def _at_its_level(shown: pd.DataFrame, plan: ReleasePlan) -> pd.DataFrame:
+    """Offer each category at the levels that were chosen for it, before any count is looked at."""
+    refused = not_offered_by_detail(shown, {c.id: c.detail for c in plan.categories})
+    gone = {name: (refused & shown[name].notna()).to_numpy(dtype=bool) for name in RANGED}
+    names = _withheld_by_row(gone, len(shown))
+    hidden = {name: shown[name].astype("Int64").mask(gone[name]) for name in RANGED}
+    before = shown["not_offered"]
+    return shown.assign(**hidden, not_offered=[old | new for old, new in zip(before, names, strict=True)])
 
 
 def _facts(hotspots: Outlines, plan: ReleasePlan) -> tuple[HotspotFacts, ...]:

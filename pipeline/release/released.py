@@ -18,7 +18,7 @@ from pipeline.config import Config, Profile
 from pipeline.domain.periods import Period
 from pipeline.domain.profile_windows import Windows
 from pipeline.errors import DisclosureError
-from pipeline.tables import CIRCUMSTANCES
+from pipeline.tables import CIRCUMSTANCES, Level
 
 if TYPE_CHECKING:  # these modules import this one
     from pipeline.release.circumstances import ReleasedCircumstances
@@ -53,6 +53,8 @@ class CategoryInfo:
     label: str
     parent: str | None
     outside: bool = False
+    detail: Level = Level.WARD
+    """Finest level at which the release gives it; groups and wards exclude each other (see `release.detail`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,8 @@ class ReleasePlan:
         Category and the category it is part of, for every two that are both shown.
     category_children
         Category to all of its parts, shown or not.
+    group_of
+        Ward code to the code of its group; empty where no category is given by groups.
     previous
         Previous releases from the same data, oldest first; none for internal, whose readers hold the data.
     previous_circumstances
@@ -131,6 +135,7 @@ class ReleasePlan:
     known_tables: pd.DataFrame | None
     premises: "Premises"
     secret: bytes
+    group_of: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def internal(self) -> bool:
@@ -287,6 +292,7 @@ def release_info(
     borough_word = (boroughs.label if boroughs else "") or "borough"
     borough_plural = (boroughs.label_plural if boroughs else "") or f"{borough_word}s"
     ward_word = wards.label or "ward"
+    ward_plural = wards.label_plural or f"{ward_word}s"
     lacking = windows.lacking.sentences(*windows.shown)
     return ReleaseInfo(
         run_name=config.run.name,
@@ -310,12 +316,17 @@ def release_info(
         level_labels={
             "region": ("region", "regions"),
             "borough": (borough_word, borough_plural),
-            "ward": (ward_word, wards.label_plural or f"{ward_word}s"),
+            "ward_group": (f"group of {ward_plural}", f"groups of {ward_plural}"),
+            "ward": (ward_word, ward_plural),
         },
         categories=plan.categories,
         headline=_period_info(windows.headline, windows),
         earlier=_period_info(windows.earlier, windows) if windows.earlier else None,
-        periods={level: tuple(_period_info(p, windows) for p in laid) for level, laid in windows.series.items()},
+        periods={
+            level: tuple(_period_info(p, windows) for p in laid)
+            for level, laid in windows.series.items()
+            if level != Level.WARD_GROUP or plan.group_of
+        },
         breaks=() if config.periods.ignore_breaks else tuple(Break(b.month, b.text) for b in config.periods.breaks),
         events=tuple(Event(e.date, e.label, e.areas) for e in config.periods.events),
         outcome_basis=config.outcomes.basis if "positive_outcomes" in profile.measures else "none",

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import InputError
-from pipeline.geography.ward_groups import add_groups, group_borough, group_wards, ward_groups
+from pipeline.geography.ward_groups import add_groups, group_borough, group_wards, with_ward_groups
 
 LONDON = "boundaries/london_wards_WD25_bestfit_from_LSOA21.gpkg"
 PEOPLE = "population/london_WD25_population_census2021_bestfit.csv"
@@ -115,7 +115,7 @@ def test_a_group_is_named_after_its_largest_ward_and_holds_what_its_wards_hold()
     shapes = np.array([shapely.box(x, 0, x + 1000, 1000) for x in range(0, 4000, 1000)], dtype=object)
     areas = table(shapes, [100, 300, 200, None])
     group_of = dict.fromkeys(areas["area_code"][:3], "G-W00") | {"W03": "G-W03"}
-    made = ward_groups(areas, group_of).set_index("area_code")
+    made = groups_of(areas, group_of).set_index("area_code")
     assert made["name"].tolist() == ["Ward 01 and two neighbours", "Ward 03"]
     assert made.loc["G-W00", "population"] == 600
     assert pd.isna(made.loc["G-W03", "population"])
@@ -124,7 +124,7 @@ def test_a_group_is_named_after_its_largest_ward_and_holds_what_its_wards_hold()
     assert (made["level"] == "ward_group").all()
     assert made.geometry["G-W00"].equals(shapely.box(0, 0, 3000, 1000))
     assert list(made.reset_index().dtypes.drop("geometry")) == list(areas.dtypes.drop("geometry"))
-    pair = ward_groups(areas.iloc[:2], dict.fromkeys(areas["area_code"][:2], "G-W00"))
+    pair = groups_of(areas.iloc[:2], dict.fromkeys(areas["area_code"][:2], "G-W00"))
     assert pair["name"].tolist() == ["Ward 01 and one neighbour"]
 
 
@@ -132,7 +132,7 @@ def test_a_group_is_covered_where_all_of_its_wards_are() -> None:
     areas = table(cells(1, 8), [100] * 8)
     areas.loc[0, "covered"] = False
     group_of = group_wards(areas)
-    made = ward_groups(areas, group_of).set_index("area_code")["covered"]
+    made = groups_of(areas, group_of).set_index("area_code")["covered"]
     assert not made[group_of["W00"]]
     assert made.drop(group_of["W00"]).all()
 
@@ -165,6 +165,12 @@ def test_sums_of_wards_are_unknown_where_a_ward_is() -> None:
     assert made["incidents"].dtype == "Int64"
 
 
+def groups_of(areas: gpd.GeoDataFrame, group_of: dict[str, str]) -> gpd.GeoDataFrame:
+    """Return the groups alone."""
+    made = with_ward_groups(areas, group_of)
+    return made[made["level"] == "ward_group"]
+
+
 def london(real_data: Path) -> gpd.GeoDataFrame:
     """Return London's wards of 2025 with their residents as table `areas`."""
     read = gpd.read_file(real_data / LONDON).to_crs("EPSG:27700")
@@ -177,7 +183,7 @@ def london(real_data: Path) -> gpd.GeoDataFrame:
 def test_london_has_groups_of_four_or_five(real_data: Path) -> None:
     areas = london(real_data)
     group_of = group_wards(areas)
-    made = ward_groups(areas, group_of)
+    made = groups_of(areas, group_of)
     assert sorted(group_of) == sorted(areas["area_code"])
     sizes = Counter(group_of.values())
     assert 4.0 <= len(group_of) / len(sizes) <= 5.0

@@ -1,0 +1,183 @@
+"""Detail that the data bears: by ward, by group of neighbouring wards or by borough, chosen for each category.
+
+A map on which nearly every area reads "fewer than 10" helps nobody. Where fewer than a third of the wards would show a
+number, the category is given for groups of wards; where fewer than a third of the groups would, for boroughs alone.
+What is given at one of these levels is not offered at a finer one: ward and group side by side would be a sum.
+
+The choice is made once, on the first window, for the audience with the smallest step; it follows from a share and says
+no more than that the share was reached. A wider audience has the same level or boroughs.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from pipeline.release.previous_releases import PreviousRelease
+from pipeline.release.steps import RANGED
+from pipeline.statistics.ranges import Ranges
+from pipeline.tables import Level
+
+__all__ = ["ENOUGH", "choose_detail", "kept_detail", "not_offered_by_detail", "shares_with_number", "utility"]
+
+ENOUGH = 0.33  # share of a level's covered areas with a number: a third, below which a map is mostly empty
+_FINEST_FIRST = (Level.WARD, Level.WARD_GROUP, Level.BOROUGH)
+
+Shares = Mapping[str, Mapping[str, float]]
+"""Level to category to the share of the level's covered areas with a number; no entry where there is no data."""
+
+
+def shares_with_number(counts: pd.DataFrame, *, step: int) -> dict[str, dict[str, float]]:
+    """Return which share of a level's areas would show a number in a window, by level and category.
+
+    Parameters
+    ----------
+    counts
+        True counts of one window: area_code, level, category, incidents (null where there is no data).
+    step
+        Width of the steps: a count under it reads "fewer than".
+
+    Examples
+    --------
+    >>> counts = pd.DataFrame({"area_code": ["A", "B", "C"], "level": "ward", "category": "all",
+    ...                        "incidents": pd.array([4, 12, None], dtype="Int64")})
+    >>> shares_with_number(counts, step=10)
+    {'ward': {'all': 0.5}}
+    """
+    known = counts[counts["incidents"].notna()]
+    number = (known["incidents"] >= step).astype("float64")
+    found: dict[str, dict[str, float]] = {}
+    for (level, category), share in number.groupby([known["level"], known["category"]], sort=True).mean().items():
+        found.setdefault(str(level), {})[str(category)] = float(share)
+    return found
+
+
+def choose_detail(
+    shares: Mapping[int, Shares], *, parents: Mapping[str, str | None], kept: Mapping[int, Mapping[str, Level]]
+) -> dict[int, dict[str, Level]]:
+    """Choose the finest level at which each category is given to each audience.
+
+    Parameters
+    ----------
+    shares
+        Step of each audience to the shares of `shares_with_number`.
+    parents
+        Category to the category it is part of, for every category, parents first.
+    kept
+        Step to what was chosen for it before, which stays.
+
+    Returns
+    -------
+    detail
+        Step to category to level.
+
+    Examples
+    --------
+    Race bears wards for partners (5) and boroughs for the public (10). Religion bears groups for both.
+
+    >>> few, many = {"race": 0.2, "religion": 0.1}, {"race": 0.7, "religion": 0.6}
+    >>> shares = {5: {"ward": {"race": 0.5, "religion": 0.2}, "ward_group": many},
+    ...           10: {"ward": few, "ward_group": many}}
+    >>> found = choose_detail(shares, parents={"race": None, "religion": None}, kept={})
+    >>> {step: {c: level.value for c, level in of.items()} for step, of in found.items()}
+    {5: {'race': 'ward', 'religion': 'ward_group'}, 10: {'race': 'borough', 'religion': 'ward_group'}}
+    """
+    chosen = {step: dict(levels) for step, levels in kept.items()}
+    for step in sorted(shares):  # the closest audience first: it has the most detail
+        mine = chosen.setdefault(step, {})
+        for category, parent in parents.items():
+            if category in mine:
+                continue
+            closer = [chosen[s][category] for s in sorted(chosen) if s < step and category in chosen[s]]
+            wider = [chosen[s][category] for s in sorted(chosen) if s > step and category in chosen[s]]
+            level = _level(shares[step], category, closer=closer, wider=wider)
+            # A part is never given in more detail than the whole that it is part of.
+            whole = mine.get(parent or "", Level.WARD)
+            mine[category] = max(level, whole, key=_FINEST_FIRST.index)
+    return {step: chosen[step] for step in sorted(shares)}
+
+
+def _level(shares: Shares, category: str, *, closer: Sequence[Level], wider: Sequence[Level]) -> Level:
+    """Choose the level of a category for one audience, given those of closer and wider ones."""
+    below = [level for level in (*closer, *wider) if level != Level.BOROUGH]
+    if any(level != Level.BOROUGH for level in wider):
+        return below[-1]  # what a wider audience has, a closer one has too
+    if closer:
+        rungs: tuple[Level, ...] = (closer[-1],)  # the same or boroughs
+    else:
+        rungs = (Level.WARD, Level.WARD_GROUP)
+    for level in rungs:
+        # No data at all is no reason to choose another level: the areas say so themselves.
+        if level == Level.BOROUGH or shares.get(level, {}).get(category, 1.0) >= ENOUGH:
+            return level
+    return Level.BOROUGH
+
+
+def kept_detail(previous: Sequence[PreviousRelease], *, wards: Sequence[str]) -> dict[int, dict[str, Level]]:
+    """Return the detail of earlier releases of the same wards, by step: read from what they show.
+
+    Parameters
+    ----------
+    previous
+        Releases of the same data, oldest first.
+    wards
+        Codes of today's wards: another edition of wards starts afresh.
+    """
+    kept: dict[int, dict[str, Level]] = {}
+    for release in previous:
+        cells = release.cells[release.cells["measure"] == "incidents"]
+        if not set(cells.loc[cells["level"] == Level.WARD, "area_code"]) <= set(wards):
+            continue
+        shown = cells[cells["high"].notna()]
+        finest = dict.fromkeys(cells["category"].unique(), Level.BOROUGH)
+        for level in (Level.WARD_GROUP, Level.WARD):
+            finest |= dict.fromkeys(shown.loc[shown["level"] == level, "category"].unique(), level)
+        for category, level in finest.items():
+            kept.setdefault(release.threshold, {}).setdefault(str(category), level)
+    return kept
+
+
+def not_offered_by_detail(counts: pd.DataFrame, detail: Mapping[str, Level]) -> pd.Series:
+    """Say which rows are not offered, because their category is given at another level.
+
+    A category given by ward is not given by group, nor the other way about: the two would be a sum. One given by
+    borough is given by neither.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"level": ["borough", "ward_group", "ward"] * 2, "category": ["race"] * 3 + ["faith"] * 3})
+    >>> not_offered_by_detail(rows, {"race": Level.WARD, "faith": Level.WARD_GROUP}).tolist()
+    [False, True, False, False, False, True]
+    """
+    chosen = counts["category"].map(lambda category: detail.get(category, Level.WARD)).astype("str")
+    return counts["level"].isin([Level.WARD, Level.WARD_GROUP]) & (counts["level"].astype("str") != chosen)
+
+
+def utility(counts: pd.DataFrame) -> dict[str, dict[str, dict[str, dict[str, float]]]]:
+    """Count the areas with a number, as readers of a release find them: level, category, window.
+
+    Parameters
+    ----------
+    counts
+        Released counts: level, category, period, incidents_lower, incidents_upper.
+
+    Returns
+    -------
+    utility
+        By level, category and window: `areas` with data, those `with_number` (a step other than "fewer than t"), and
+        their share `pct` in per cent. Levels at which a category is not offered at all are left out.
+    """
+    ranges = Ranges.of(counts)
+    # The first step is no number; an exact zero (where counts are suppressed, not stepped) is one.
+    number = (ranges.lower > 0) | ((ranges.lower == 0) & (ranges.upper == 0))
+    refused = counts["not_offered"].map(lambda names: RANGED[0] in str(names).split(";"))
+    rows = counts.assign(number=number)[counts["incidents_lower"].notna() | refused]
+    offered = ~refused.loc[rows.index].groupby([rows["level"], rows["category"]]).transform("all")
+    found: dict[str, dict[str, dict[str, dict[str, float]]]] = {}
+    for (level, category, period), own in rows[offered].groupby(["level", "category", "period"], sort=True):
+        with_number = int(own["number"].sum())
+        found.setdefault(str(level), {}).setdefault(str(category), {})[str(period)] = {
+            "areas": len(own),
+            "with_number": with_number,
+            "pct": round(100 * with_number / len(own), 1),
+        }
+    return found
