@@ -224,7 +224,7 @@ def _pass(detected: Detected, plan: ReleasePlan) -> Passed:
     )
     record = release_record(info, config, profile, protected, figures.notes)
     # The reason is about the source, not about anybody's record: every audience may know why a level is empty.
-    record["detail"] = {c.id: c.detail for c in plan.categories}
+    record["rules"]["detail"] = {c.id: c.detail.value for c in plan.categories}
     if not plan.internal:
         record["utility"] = utility(figures.counts)
     record["levels_without_data"] = dict(detected.levels.get("no_data", {}))
@@ -245,7 +245,8 @@ def _plan(
     detected: Detected, profile: Profile, config: Config, previous: tuple[PreviousRelease, ...], secret: bytes
 ) -> ReleasePlan:
     """Settle what the release covers, before any number of it is made."""
-    detail, group_of = _detail(detected, profile, config, previous)
+    chosen, group_of = _detail(detected, profile, config, previous)
+    detail = chosen.get(profile.step, {})
     categories = tuple(replace(c, detail=detail.get(c.id, Level.WARD)) for c in _categories(detected, profile))
     areas = _scope(detected.areas, profile)
     # Groups are made for those who have a category in groups, and for nobody else.
@@ -262,6 +263,7 @@ def _plan(
         areas=areas,
         categories=categories,
         group_of=group_of if (areas["level"] == Level.WARD_GROUP).any() else {},
+        closest_detail=chosen[min(chosen)] if chosen else {},
         parents=dict(zip(covered["area_code"], covered["parent_code"], strict=True)),
         category_pairs=category_pairs(detected.categories, [c.id for c in categories]),
         category_children=category_children(detected.categories),
@@ -286,8 +288,8 @@ def _windows(detected: Detected, profile: Profile, config: Config) -> Windows:
 
 def _detail(
     detected: Detected, profile: Profile, config: Config, previous: tuple[PreviousRelease, ...]
-) -> tuple[dict[str, Level], dict[str, str]]:
-    """Choose the finest level of each category that one profile shows, and the groups of wards this may need.
+) -> tuple[dict[int, dict[str, Level]], dict[str, str]]:
+    """Choose the finest level of each category by the step of the audience, and the groups of wards this may need.
 
     Audiences depend on each other, so the choice is made for all of them, whatever the profile: see `choose_detail`.
     """
@@ -321,7 +323,7 @@ def _detail(
         parents={c.id: c.parent for c in detected.categories},
         kept=kept,
     )
-    return chosen[profile.step], group_of
+    return chosen, group_of
 
 
 def _unchanged_outlines(made: Outlines, kind: str, plan: ReleasePlan) -> Outlines:

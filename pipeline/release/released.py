@@ -110,6 +110,8 @@ class ReleasePlan:
         Category to all of its parts, shown or not.
     group_of
         Ward code to the code of its group; empty where no category is given by groups.
+    closest_detail
+        Every category, shown or not, to its finest level for the audience with the smallest step.
     previous
         Previous releases from the same data, oldest first; none for internal, whose readers hold the data.
     previous_circumstances
@@ -136,6 +138,7 @@ class ReleasePlan:
     premises: "Premises"
     secret: bytes
     group_of: Mapping[str, str] = field(default_factory=dict)
+    closest_detail: Mapping[str, Level] = field(default_factory=dict)
 
     @property
     def internal(self) -> bool:
