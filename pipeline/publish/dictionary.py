@@ -29,6 +29,7 @@ In each profile's folder:
 |---|---|
 | `index.html` | the map: one file, opens from disk, asks the network for nothing |
 | `boroughs.geojson`, `wards.geojson` | areas with the figures of the headline period |
+| `ward_groups.geojson` | groups of neighbouring wards, where a category is too rare to be given by ward; `release.json` names each category's level (`rules.detail`) |
 | `hotspots.geojson` | outlines of clusters |
 | `density.geojson` | bands of kernel density |
 | `hotspots.gpkg` | the same layers in the working system (GeoPackage 1.3), with styles for QGIS |

@@ -29,7 +29,11 @@ __all__ = [
 CHANGE_LIMITS = (-25.0, -10.0, 10.0, 25.0)
 """Limits of the five classes of change, in per cent."""
 
-PERCENTILES: dict[str, tuple[float, ...]] = {Level.WARD: (22, 47, 76, 93), Level.BOROUGH: (20, 45, 72, 90)}
+PERCENTILES: dict[str, tuple[float, ...]] = {
+    Level.WARD: (22, 47, 76, 93),
+    Level.WARD_GROUP: (22, 47, 76, 93),
+    Level.BOROUGH: (20, 45, 72, 90),
+}
 """Where the limits between five classes lie before rounding, in per cent. The top class is meant to be rare."""
 
 RAMPS = {"sequential": 5, "diverging": 5, "significance": 7, "terrain": 6}

@@ -46,6 +46,7 @@ _LINKS = (
     ("area_counts.csv", "area_counts.csv"),
     ("circumstances.csv", "circumstances.csv"),
     ("boroughs.geojson", "boroughs.geojson"),
+    ("ward_groups.geojson", "ward_groups.geojson"),
     ("wards.geojson", "wards.geojson"),
     ("hotspots.geojson", "hotspots.geojson"),
     ("density.geojson", "density.geojson"),

@@ -90,8 +90,8 @@ def test_each_area_is_drawn_by_the_rule_of_its_class(seen: dict, release, name: 
             want = "Not covered"
         elif not np.isnan(row.rate_per_10000):
             want = rules[palette.class_of(row.rate_per_10000, limits)]["label"]
-        elif "incidents" in row.withheld.split(";") or "rate_per_10000" in row.withheld.split(";"):
-            want = "Withheld"
+        elif "incidents" in row.not_offered.split(";") or "rate_per_10000" in row.not_offered.split(";"):
+            want = "Not offered"
         else:
             want = "Too few to say"
         kinds.add(want)

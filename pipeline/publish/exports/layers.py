@@ -11,15 +11,17 @@ import shapely
 from numpy.typing import NDArray
 
 from pipeline.release.released import Released
-from pipeline.tables import AREA_LAYER, DENSITY_LAYER, HOTSPOT_LAYER, Kind, Table
+from pipeline.tables import AREA_LAYER, DENSITY_LAYER, HOTSPOT_LAYER, Kind, Level, Table
 
-__all__ = ["Field", "Layer", "area_layer", "arrow_table", "layers_of", "polygons"]
+__all__ = ["LAYER_LEVELS", "Field", "Layer", "area_layer", "arrow_table", "layers_of", "polygons"]
 
 
 # Tables of the layers: the headline period as one row per area, hotspots and density bands. Every writer takes its
 # layers from here, so that all formats hold the same.
 
 
+LAYER_LEVELS: dict[str, str] = {"boroughs": Level.BOROUGH, "ward_groups": Level.WARD_GROUP, "wards": Level.WARD}
+"""Layers of areas, in the order in which they lie on one another, and the level that each shows."""
 ENDS = ("", "_lower", "_upper")  # of a count's columns: the middle, and the least and the greatest it may be
 
 
@@ -30,6 +32,11 @@ def _headline_rows(released: Released, *, level: str, category: str = "all") -> 
         (counts["level"] == level) & (counts["period"] == released.info.headline.id) & (counts["category"] == category)
     ]
     return chosen.set_index("area_code")
+
+
+def has_groups(released: Released) -> bool:
+    """Say whether a release has groups of wards: some of its categories are given by them."""
+    return bool((released.areas["level"] == Level.WARD_GROUP).any())
 
 
 def area_layer(released: Released, *, level: str) -> gpd.GeoDataFrame:
@@ -138,12 +145,17 @@ class Layer:
 
 
 def layers_of(released: Released) -> tuple[Layer, ...]:
-    """Return boroughs, wards, density and hotspots, in the order in which they lie on one another."""
+    """Return boroughs, wards, density and hotspots, in the order in which they lie on one another.
+
+    Groups of wards lie between boroughs and wards where a category is given by groups.
+    """
     info = released.info
-    words = {level: info.level_labels.get(level, (level, f"{level}s"))[1] for level in ("borough", "ward")}
+    levels = {n: level for n, level in LAYER_LEVELS.items() if level != Level.WARD_GROUP or has_groups(released)}
     made = (
-        ("boroughs", AREA_LAYER, area_layer(released, level="borough"), words["borough"]),
-        ("wards", AREA_LAYER, area_layer(released, level="ward"), words["ward"]),
+        *(
+            (name, AREA_LAYER, area_layer(released, level=level), info.level_labels.get(level, (level, f"{level}s"))[1])
+            for name, level in levels.items()
+        ),
         ("density", DENSITY_LAYER, _density_layer(released), "density"),
         ("hotspots", HOTSPOT_LAYER, _hotspot_layer(released), "hotspots"),
     )

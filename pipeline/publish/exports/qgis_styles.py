@@ -14,7 +14,7 @@ import pandas as pd
 
 from pipeline.publish import palette
 from pipeline.publish.exports.geopackage import Style
-from pipeline.publish.exports.layers import Layer
+from pipeline.publish.exports.layers import LAYER_LEVELS, Layer
 from pipeline.release.released import Released
 from pipeline.statistics.change import ChangeWord
 from pipeline.statistics.rates import WEAK
@@ -275,7 +275,7 @@ def _label(root: ET.Element, label: Label) -> None:
 
 
 _INK = palette.LIGHT
-_MOST_MM = {"ward": 7.0, "borough": 14.0}
+_MOST_MM = {"ward": 7.0, "ward_group": 10.0, "borough": 14.0}
 _SIGNIFICANCE = {
     -3: "Lower recorded, 99 per cent",
     -2: "Lower recorded, 95 per cent",
@@ -296,7 +296,7 @@ def styles_of(released: Released, layers: Sequence[Layer]) -> tuple[Style, ...]:
         elif layer.name == "hotspots":
             styles.append(_hotspots(layer))
         else:
-            styles += _areas(released, layer, "borough" if layer.name == "boroughs" else "ward")
+            styles += _areas(released, layer, LAYER_LEVELS[layer.name])
     return tuple(styles)
 
 
@@ -343,20 +343,20 @@ def _classes(column: str, limits: Sequence[float], colours: Sequence[str], edge:
     return rules
 
 
-def _withheld(column: str) -> str:
-    """Return the test of a withheld figure; what is derived from a withheld number is withheld with it."""
-    names = "string_to_array(coalesce(\"withheld\", ''), ';')"
+def _not_offered(column: str) -> str:
+    """Return the test of a figure that is not offered; what is derived from such a number is not offered either."""
+    names = "string_to_array(coalesce(\"not_offered\", ''), ';')"
     return " OR ".join(f"array_contains({names}, '{name}')" for name in dict.fromkeys((column, "incidents")))
 
 
-def _absent(column: str, edge: str, *, few: str) -> list[Rule]:
-    """Return the rules of areas without a figure: withheld, too few, no data and not covered each look different."""
+def _absent(column: str, edge: str, *, few: str, words: str = "Too few to say") -> list[Rule]:
+    """Return the rules of areas without a figure: not offered, too few, no data, not covered each look different."""
     land, background, ink = _INK["land"], _INK["ground"], _INK["pattern"]
-    empty, hidden = f'"covered" AND "{column}" IS NULL', f"({_withheld(column)})"
-    rules = [Rule("Withheld", f"{empty} AND {hidden}", hatch(land, ink, edge=edge))]
+    empty, hidden = f'"covered" AND "{column}" IS NULL', f"({_not_offered(column)})"
+    rules = [Rule("Not offered", f"{empty} AND {hidden}", hatch(land, ink, edge=edge))]
     rest = f"{empty} AND NOT {hidden}"
     if few:
-        rules.append(Rule("Too few to say", f"{rest} AND {few}", stipple(land, ink, edge=edge)))
+        rules.append(Rule(words, f"{rest} AND {few}", stipple(land, ink, edge=edge)))
         rest += f" AND NOT coalesce({few}, false)"
     rules.append(Rule("No data", rest, fill(background, edge=edge)))
     rules.append(Rule("Not covered", 'NOT "covered"', hatch(background, ink, edge=edge, apart_mm=2.0, cross=True)))
@@ -366,6 +366,8 @@ def _absent(column: str, edge: str, *, few: str) -> list[Rule]:
 def _areas(released: Released, layer: Layer, level: str) -> list[Style]:
     info, frame = released.info, layer.frame
     edge = _INK["wardline"] if level == Level.WARD else _INK["boroline"]
+    if level == Level.WARD_GROUP:
+        return _groups(released, layer, edge)
     has_rate = bool(frame["rate_per_10000"].notna().any())
     names = None if level == Level.WARD else Label('"area_name"', _INK["ink"], 7.5, halo=_INK["halo"])
     noun, when = info.noun[:1].upper() + info.noun[1:], info.headline.label
@@ -376,7 +378,8 @@ def _areas(released: Released, layer: Layer, level: str) -> list[Style]:
     shown = [k for k in _SIGNIFICANCE if info.audience != "public" or k >= 0]
     ramp = palette.ramp("significance")
     classes = [Rule(_SIGNIFICANCE[k], f'"hotspot_class" = {k}', fill(ramp[k + 3], edge=edge)) for k in shown]
-    rate_few, change_few = '"incidents" IS NOT NULL AND "population" > 0', f"\"change_word\" = '{ChangeWord.TOO_FEW}'"
+    rate_few = '"incidents_lower" IS NOT NULL AND "population" > 0'
+    change_few = f"\"change_word\" = '{ChangeWord.TOO_FEW}'"
     made = (
         (
             "Rate",
@@ -384,7 +387,7 @@ def _areas(released: Released, layer: Layer, level: str) -> list[Style]:
             [*rate, *_absent("rate_per_10000", edge, few=rate_few)],
             has_rate,
         ),
-        ("Number", f"{noun}, {when}", _sizes(frame["incidents"], level, edge), not has_rate),
+        ("Number", f"{noun}, {when}", _sizes(frame, "incidents", level=level, edge=edge), not has_rate),
         ("Change", f"Change in per cent, {when}", [*change, *_absent("change_pct", edge, few=change_few)], False),
         ("Significance", f"Gi* significance, {when}", [*classes, *_absent("hotspot_class", edge, few="")], False),
     )
@@ -400,15 +403,37 @@ def _signed(words: str) -> str:
     return words.replace("-", "\N{MINUS SIGN}")
 
 
-def _sizes(incidents: pd.Series, level: str, edge: str) -> list[Rule]:
+def _groups(released: Released, layer: Layer, edge: str) -> list[Style]:
+    """Return circles for each category that is given by groups of wards; others have nothing to show there."""
+    info = released.info
+    noun, when = info.noun, info.headline.label
+    names = Label('"area_name"', _INK["ink"], 7.5, halo=_INK["halo"])
+    styles: list[Style] = []
+    for category in (c for c in info.categories if c.detail == Level.WARD_GROUP):
+        column = "incidents" if category.id == "all" else f"incidents_{category.id}"
+        rules = _sizes(layer.frame, column, level=Level.WARD_GROUP, edge=edge)
+        text = f"{category.label}: {noun}, {when}"
+        default = not styles
+        styles.append(Style(layer.name, f"Number: {category.label}", text, document(rules, label=names), default))
+    outline = document([Rule("", "", fill("", edge=_INK["boroline"], width_mm=0.35))], label=names)
+    return [*styles, Style(layer.name, "Outline", "Outlines alone, to lie on other layers", outline, default=False)]
+
+
+def _sizes(frame: pd.DataFrame, column: str, *, level: str, edge: str) -> list[Rule]:
     """Return circles whose area follows the number, on open land."""
+    incidents = frame[column]
     most = max(1, int(incidents.max())) if incidents.notna().any() else 1
-    size = f'{_MOST_MM[level] / math.sqrt(most):.6g} * sqrt("incidents")'
+    size = f'{_MOST_MM[level] / math.sqrt(most):.6g} * sqrt("{column}")'
     dot = Symbol("marker", (circle(_INK["dot"], size_mm=2, edge=_INK["halo"], size=size, alpha=0.75),))
     land = fill(_INK["land"], edge=_INK["rule"]).layers
     inside = {"point_on_surface": "1", "point_on_all_parts": "0", "clip_points": "0"}
     known = Symbol("fill", (*land, Paint("CentroidFill", inside, dot)))
-    return [Rule(f"Number (largest: {most:,})", '"incidents" IS NOT NULL', known), *_absent("incidents", edge, few="")]
+    # A count in its first step has no middle to draw a circle of: "fewer than 10".
+    first = frame.loc[(frame[f"{column}_lower"] == 0).fillna(value=False), f"{column}_upper"]
+    words = f"Fewer than {int(first.max()) + 1:,}" if len(first) else "Too few to say"
+    few = f'"{column}_lower" = 0' if len(first) else ""
+    shown = Rule(f"Number (largest: {most:,})", f'"{column}" IS NOT NULL', known)
+    return [shown, *_absent(column, edge, few=few, words=words)]
 
 
 def _density(released: Released, layer: Layer) -> Style:
