@@ -25,6 +25,7 @@ from pipeline.release.detail import choose_detail, kept_detail, shares_with_numb
 from pipeline.release.figures import derive
 from pipeline.release.hotspots import Outlines, Premises, no_hotspots, release_density, release_hotspots
 from pipeline.release.linked_tables import category_children, category_pairs
+from pipeline.release.offer import Layout, Offer, choose_offer
 from pipeline.release.previous_releases import PreviousRelease, as_first_released, as_previous_release, readable
 from pipeline.release.protect import RefusedError, cautions_of, protect, release_record
 from pipeline.release.released import _SEAL, CategoryInfo, Released, ReleasePlan, release_info
@@ -170,39 +171,40 @@ def examine(
     ConfigError
         If the profile names categories or boroughs that do not exist.
     """
-    plan = _plan(detected, profile, config, tuple(previous), secret)
+    plan, detail = _plan(detected, profile, config, tuple(previous), secret)
     own = [i for i, p in enumerate(previous) if (p.run, p.profile) == (config.run.name, profile.name)]
     if own and not plan.internal:
         last = previous[own[-1]]
         try:
-            again = _pass(detected, replace(plan, previous=tuple(previous[: own[-1]])))
+            again = _pass(detected, replace(plan, previous=tuple(previous[: own[-1]])), detail)
         except RefusedError:
             again = None
         if again is not None and as_previous_release(again.released).digest == last.digest:
             return again
-    return _pass(detected, plan)
+    return _pass(detected, plan, detail)
 
 
-def _pass(detected: Detected, plan: ReleasePlan) -> Passed:
+def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail") -> Passed:
     """Take one release through the gate, given the previous releases of its plan."""
     config, profile = plan.config, plan.profile
     months = _mature(detected, config)
+    offer = _offer(detected, months, plan, detail) if not plan.internal and profile.step > 1 else None
     if plan.group_of:  # a group's count is the sum of its wards' true counts: protected as one number, like any other
         summed = tuple(m for m in _SUMMED if m in months)
         months = add_groups(months, plan.group_of, keys=("month", "category"), sums=summed)
-    counts = _window_counts(months, plan)
+    counts = _window_counts(months, plan.windows, areas=plan.areas, categories=plan.categories)
 
     # Outlines first: a hotspot's band, rank and name bound the counts of its wards, so suppression must know them.
     hotspots = release_hotspots(detected.hotspots, detected.members, plan=plan)
     hotspots = _unchanged_outlines(hotspots, "hotspots", plan)
     try:
-        protected = protect(counts, months=months, hotspots=hotspots, plan=plan)
+        protected = protect(counts, months=months, hotspots=hotspots, plan=plan, offer=offer)
     except RefusedError:
         # The counts may be safe without the hotspots; a release without either is refused.
         if not len(hotspots.layer):
             raise
         hotspots = no_hotspots(plan.areas, "Hotspots are not shown: beside the counts they would tell too much.")
-        protected = protect(counts, months=months, hotspots=hotspots, plan=plan)
+        protected = protect(counts, months=months, hotspots=hotspots, plan=plan, offer=offer)
 
     # From here on only protected counts are used. Density has rules of its own and shows no count.
     people = detected.denominators
@@ -243,10 +245,10 @@ def _pass(detected: Detected, plan: ReleasePlan) -> Passed:
 
 def _plan(
     detected: Detected, profile: Profile, config: Config, previous: tuple[PreviousRelease, ...], secret: bytes
-) -> ReleasePlan:
+) -> tuple[ReleasePlan, "_Detail"]:
     """Settle what the release covers, before any number of it is made."""
-    chosen, group_of = _detail(detected, profile, config, previous)
-    detail = chosen.get(profile.step, {})
+    found = _detail(detected, profile, config, previous)
+    detail, group_of = found.of_step.get(profile.step, {}), found.group_of
     categories = tuple(replace(c, detail=detail.get(c.id, Level.WARD)) for c in _categories(detected, profile))
     areas = _scope(detected.areas, profile)
     # Groups are made for those who have a category in groups, and for nobody else.
@@ -256,7 +258,7 @@ def _plan(
     # Areas outside the profile's scope keep their parents: an attacker knows that they exist.
     covered = detected.areas[detected.areas["covered"].astype(bool) & detected.areas["parent_code"].notna()]
     internal = profile.audience == "internal"
-    return ReleasePlan(
+    plan = ReleasePlan(
         config=config,
         profile=profile,
         windows=windows,
@@ -273,6 +275,15 @@ def _plan(
         premises=detected.premises,
         secret=secret,
     )
+    return plan, found
+
+
+@dataclass(frozen=True, slots=True)
+class _Detail:
+    """Finest level of each category by the step of its audience, and the groups of wards of the whole source."""
+
+    of_step: Mapping[int, Mapping[str, Level]]
+    group_of: Mapping[str, str]
 
 
 def _windows(detected: Detected, profile: Profile, config: Config) -> Windows:
@@ -286,10 +297,8 @@ def _windows(detected: Detected, profile: Profile, config: Config) -> Windows:
     )
 
 
-def _detail(
-    detected: Detected, profile: Profile, config: Config, previous: tuple[PreviousRelease, ...]
-) -> tuple[dict[int, dict[str, Level]], dict[str, str]]:
-    """Choose the finest level of each category by the step of the audience, and the groups of wards this may need.
+def _detail(detected: Detected, profile: Profile, config: Config, previous: tuple[PreviousRelease, ...]) -> _Detail:
+    """Choose the finest level of each category that each audience is shown, and the groups of wards this may need.
 
     Audiences depend on each other, so the choice is made for all of them, whatever the profile: see `choose_detail`.
     """
@@ -297,7 +306,7 @@ def _detail(
     stepped = [p for p in every if p.step > 1]
     wards = detected.areas[(detected.areas["level"] == Level.WARD) & detected.areas["covered"].astype(bool)]
     if profile not in stepped or wards.empty:
-        return {}, {}
+        return _Detail({}, {})
     group_of = group_wards(detected.areas)
     areas = with_ward_groups(detected.areas, group_of)
     areas = areas[areas["level"].isin([Level.WARD, Level.WARD_GROUP])]
@@ -323,7 +332,7 @@ def _detail(
         parents={c.id: c.parent for c in detected.categories},
         kept=kept,
     )
-    return chosen, group_of
+    return _Detail(chosen, group_of)
 
 
 def _unchanged_outlines(made: Outlines, kind: str, plan: ReleasePlan) -> Outlines:
@@ -372,9 +381,35 @@ def _mature(detected: Detected, config: Config) -> pd.DataFrame:
     return leave_out_immature(detected.area_months, last_month=last, maturity_months=left_out)[0]
 
 
-def _window_counts(months: pd.DataFrame, plan: ReleasePlan) -> pd.DataFrame:
+def _offer(detected: Detected, months: pd.DataFrame, plan: ReleasePlan, detail: _Detail) -> Offer:
+    """Choose what released audiences are offered: of all areas and categories, so that every profile agrees."""
+    config, windows = plan.config, plan.windows
+    areas = with_ward_groups(detected.areas, detail.group_of)
+    covered = areas[areas["covered"].astype(bool) & areas["parent_code"].notna()]
+    months = add_groups(
+        months, detail.group_of, keys=("month", "category"), sums=tuple(m for m in _SUMMED if m in months)
+    )
+    layout = Layout(
+        parents=dict(zip(covered["area_code"], covered["parent_code"], strict=True)),
+        levels=dict(zip(areas["area_code"], areas["level"], strict=True)),
+        categories=tuple(c.id for c in detected.categories),
+        part_of=category_pairs(detected.categories, [c.id for c in detected.categories]),
+        series=windows.series,
+        cohort=config.outcomes.basis == "cohort",
+        group_of=detail.group_of,
+        detail=detail.of_step[min(detail.of_step)] if detail.of_step else {},
+    )
+    return choose_offer(
+        _window_counts(months, windows, areas=areas, categories=detected.categories),
+        layout=layout,
+        steps=sorted({p.step for p in config.profiles if p.audience != "internal" and p.step > 1}),
+    )
+
+
+def _window_counts(
+    months: pd.DataFrame, windows: Windows, *, areas: gpd.GeoDataFrame, categories: Sequence[CategoryInfo]
+) -> pd.DataFrame:
     """Sum months to each level's own windows."""
-    areas, windows = plan.areas, plan.windows
     frames = []
     for level in Level:
         some = areas[areas["level"] == level]
@@ -386,7 +421,7 @@ def _window_counts(months: pd.DataFrame, plan: ReleasePlan) -> pd.DataFrame:
                 months[months["area_code"].isin(some["area_code"])],
                 periods,
                 areas=some[["area_code", "level"]],
-                categories=[c.id for c in plan.categories],
+                categories=[c.id for c in categories],
                 covered=list(some.loc[some["covered"].astype(bool), "area_code"]),
                 partial=[p for p in periods if windows.partial(p)],
             )

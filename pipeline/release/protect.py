@@ -32,6 +32,7 @@ from pipeline.release.linked_tables import (
     hotspot_cells,
     long_cells,
 )
+from pipeline.release.offer import Offer
 from pipeline.release.previous_releases import closer_audiences, joined, readable, windows_of
 from pipeline.release.released import ReleaseInfo, ReleasePlan
 from pipeline.release.rounding import NOISE_REACH, Perturbed, narrow_after_perturbation, perturb
@@ -94,7 +95,9 @@ class Protected:
     states: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
-def protect(counts: pd.DataFrame, *, months: pd.DataFrame, hotspots: Outlines, plan: ReleasePlan) -> Protected:
+def protect(
+    counts: pd.DataFrame, *, months: pd.DataFrame, hotspots: Outlines, plan: ReleasePlan, offer: Offer | None = None
+) -> Protected:
     """Apply a profile's rules to the counts of every window, then attack the result.
 
     Parameters
@@ -107,6 +110,8 @@ def protect(counts: pd.DataFrame, *, months: pd.DataFrame, hotspots: Outlines, p
         The hotspots of the release: what they disclose about their wards is part of the attacker's problem.
     plan
         What the release covers, its rules, and what its readers hold already.
+    offer
+        Which counts are offered in steps; needed for these alone.
 
     Raises
     ------
@@ -122,8 +127,8 @@ def protect(counts: pd.DataFrame, *, months: pd.DataFrame, hotspots: Outlines, p
     if profile.threshold <= 1:
         shown["not_offered"] = [frozenset()] * len(shown)
         return Protected(in_steps(shown, step=1), Verdict.NOT_NEEDED, {"cells": _tally(shown, {})})
-    if profile.protection == "steps":
-        return _in_steps(shown, plan)
+    if offer is not None:
+        return _in_steps(shown, plan, offer)
 
     # The cells of the release and everything that links them, as an attacker sees it.
     facts = () if plan.internal or not hotspots.true_counts else _facts(hotspots, plan)
@@ -155,28 +160,25 @@ def protect(counts: pd.DataFrame, *, months: pd.DataFrame, hotspots: Outlines, p
     return Protected(in_steps(shown, step=1), verdict, record, log, states)
 
 
-def _in_steps(shown: pd.DataFrame, plan: ReleasePlan) -> Protected:
-    """Give every count as the step it lies in."""
-    series = {level: tuple(windows) for level, windows in plan.windows.series.items()}
-    # What is without a place is the one part of an area's sum that nobody is offered: see `steps`.
-    shown["not_offered"] = [
-        frozenset({Measure.INCIDENTS_UNPLACED.value}) if given else frozenset[str]()
-        for given in shown[Measure.INCIDENTS_UNPLACED].notna()
-    ]
-    shown[Measure.INCIDENTS_UNPLACED] = pd.array([pd.NA] * len(shown), dtype="Int64")
-    shown = _at_its_level(shown, plan)
-    ranged = with_composites(in_steps(shown, step=plan.profile.step), series)
-    return Protected(ranged, Verdict.PASSED, {"cells": _tally(ranged, {})})
-
-
-def _at_its_level(shown: pd.DataFrame, plan: ReleasePlan) -> pd.DataFrame:
-    """Offer each category at the levels that were chosen for it, before any count is looked at."""
-    refused = not_offered_by_detail(shown, {c.id: c.detail for c in plan.categories})
-    gone = {name: (refused & shown[name].notna()).to_numpy(dtype=bool) for name in RANGED}
-    names = _withheld_by_row(gone, len(shown))
-    hidden = {name: shown[name].astype("Int64").mask(gone[name]) for name in RANGED}
-    before = shown["not_offered"]
-    return shown.assign(**hidden, not_offered=[old | new for old, new in zip(before, names, strict=True)])
+def _in_steps(shown: pd.DataFrame, plan: ReleasePlan, offer: Offer) -> Protected:
+    """Give every count that is offered as the step it lies in."""
+    held = {measure: shown[measure].notna().to_numpy() for measure in COUNTS}
+    # What is without a place is the one part of an area's sum that nobody is offered: see `offer`.
+    gone = {Measure.INCIDENTS_UNPLACED.value: held[Measure.INCIDENTS_UNPLACED]}
+    here = pd.MultiIndex.from_frame(shown[["area_code", "period", "category"]])
+    refused = not_offered_by_detail(shown, {c.id: c.detail for c in plan.categories}).to_numpy(dtype=bool)
+    series = {(level, p.id) for level, windows in plan.windows.series.items() for p in windows}
+    own = pd.MultiIndex.from_frame(shown[["level", "period"]]).isin(list(series))
+    for measure in RANGED:
+        mine = (offer.cells["measure"] == measure).to_numpy() & offer.offered
+        offered = pd.MultiIndex.from_frame(offer.cells.loc[mine, ["area_code", "period", "category"]])
+        gone[measure] = held[measure] & (refused | (own & ~here.isin(offered)))
+    for measure, mask in gone.items():
+        shown[measure] = shown[measure].astype("Int64").mask(mask)
+    shown["not_offered"] = _withheld_by_row(gone, len(shown))
+    ranged = with_composites(in_steps(shown, step=plan.profile.step), plan.windows.series)
+    hidden = {m: np.array([m in names for names in ranged["not_offered"]], dtype=bool) for m in COUNTS}
+    return Protected(ranged, Verdict.PASSED, {"cells": _tally(ranged, hidden)}, {"not offered": offer.log})
 
 
 def _facts(hotspots: Outlines, plan: ReleasePlan) -> tuple[HotspotFacts, ...]:
