@@ -265,7 +265,7 @@ def _plan(
         areas=areas,
         categories=categories,
         group_of=group_of if (areas["level"] == Level.WARD_GROUP).any() else {},
-        closest_detail=chosen[min(chosen)] if chosen else {},
+        closest_detail=found.closest,
         parents=dict(zip(covered["area_code"], covered["parent_code"], strict=True)),
         category_pairs=category_pairs(detected.categories, [c.id for c in categories]),
         category_children=category_children(detected.categories),
@@ -284,6 +284,11 @@ class _Detail:
 
     of_step: Mapping[int, Mapping[str, Level]]
     group_of: Mapping[str, str]
+
+    @property
+    def closest(self) -> Mapping[str, Level]:
+        """What the closest audience is shown: the others have the same, or boroughs."""
+        return self.of_step[min(self.of_step)] if self.of_step else {}
 
 
 def _windows(detected: Detected, profile: Profile, config: Config) -> Windows:
@@ -397,7 +402,7 @@ def _offer(detected: Detected, months: pd.DataFrame, plan: ReleasePlan, detail: 
         series=windows.series,
         cohort=config.outcomes.basis == "cohort",
         group_of=detail.group_of,
-        detail=detail.of_step[min(detail.of_step)] if detail.of_step else {},
+        detail=detail.closest,
     )
     return choose_offer(
         _window_counts(months, windows, areas=areas, categories=detected.categories),
