@@ -6,27 +6,36 @@ from typing import Any
 
 __all__ = [
     "NOT_AUDITED",
+    "NOT_OFFERED",
     "SYNTHETIC",
+    "about_signed",
     "capital",
     "choice_name",
     "count_text",
     "counted",
+    "counted_range",
     "counters_text",
     "in_period",
     "listed",
     "month_name",
     "named_period",
     "ordinal",
+    "protection_sentence",
+    "rate_range_text",
     "rate_text",
+    "share_range_text",
     "share_text",
     "signed",
     "small",
     "steps_sentence",
+    "times_range_words",
     "times_words",
     "whole",
 ]
 
 NOT_AUDITED = "Not audited: do not publish"
+NOT_OFFERED = "not offered"
+"""What stands in place of a count, or of a figure made from it, that a release does not give."""
 SYNTHETIC = "Synthetic data: these incidents are made up and say nothing about real places."
 
 _SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -74,6 +83,51 @@ def steps_sentence(step: int) -> str:
     return f"Counts, totals too, are given in steps of {step}, each by itself, so that subtraction gives nothing."
 
 
+def protection_sentence(mechanism: str, *, step: int = 1, threshold: int = 0, noise_reach: int = 0) -> str:
+    """Say on every page of a released profile how its counts are protected; empty where nothing is.
+
+    Parameters
+    ----------
+    mechanism
+        `exact`, `steps`, `suppress` or `noise`.
+    step
+        Width of the steps.
+    threshold
+        Least count that `suppress` and `noise` show.
+    noise_reach
+        Most that noise adds to a count or takes from it.
+
+    Examples
+    --------
+    >>> protection_sentence("exact"), protection_sentence("steps", step=5)[:49]
+    ('', 'Counts, totals too, are given in steps of 5, each')
+    """
+    match mechanism:
+        case "steps":
+            return steps_sentence(step)
+        case "suppress":
+            return (
+                f"Counts under {threshold}, and others from which these could be worked out, are not offered; "
+                "every count shown is exact."
+            )
+        case "noise":
+            return (
+                f"Counts, totals too, carry random noise of at most {noise_reach} either way and are given as the range "
+                "that the true number lies in, so that parts need not add up to totals."
+            )
+        case _:
+            return ""
+
+
+def counted_range(lower: float, upper: float, noun: str) -> str:
+    """Write a count that lies in a range, with what is counted.
+
+    >>> counted_range(20, 29, "offences"), counted_range(0, 9, "offences"), counted_range(1, 1, "offences")
+    ('20 to 29 offences', 'fewer than 10 offences', '1 offence')
+    """
+    return counted(int(lower), noun) if lower == upper else f"{count_text(lower, upper)} {noun}"
+
+
 def rate_text(value: float) -> str:
     """Write a rate: one decimal under 10, none above.
 
@@ -83,6 +137,16 @@ def rate_text(value: float) -> str:
     if value == 0:
         return "0"
     return f"{value:.1f}" if value < 9.95 else whole(value)
+
+
+def rate_range_text(low: float, high: float) -> str:
+    """Write a rate that lies in a range: one number where both ends read alike.
+
+    >>> rate_range_text(59.2, 59.4), rate_range_text(9.2, 11.3)
+    ('59', '9.2 to 11')
+    """
+    texts = rate_text(low), rate_text(high)
+    return texts[0] if texts[0] == texts[1] else " to ".join(texts)
 
 
 def share_text(share: float) -> str:
@@ -99,6 +163,26 @@ def share_text(share: float) -> str:
     return f"{pct}%"
 
 
+def share_range_text(low: float, high: float) -> str:
+    """Write a share that lies in a range: one number where both ends read alike.
+
+    >>> share_range_text(0.131, 0.146), share_range_text(0.153, 0.148), share_range_text(0.0, 0.034)
+    ('13% to 15%', '15%', 'at most 3%')
+    >>> share_range_text(0.97, 1.0), share_range_text(0.996, 0.999), share_range_text(0.0, 1.0)
+    ('at least 97%', 'over 99%', 'any share')
+    """
+    texts = share_text(low), share_text(high)
+    if texts[0] == texts[1]:
+        return texts[0]
+    # A range that ends at nothing or at everything has one end that says something.
+    nothing, everything = low < 0.005, high > 0.995
+    if nothing and everything:
+        return "any share"
+    if nothing:
+        return f"at most {texts[1]}"
+    return f"at least {texts[0]}" if everything else " to ".join(texts)
+
+
 def signed(change_pct: float) -> str:
     """Write a change in per cent with its sign.
 
@@ -107,6 +191,15 @@ def signed(change_pct: float) -> str:
     """
     pct = half_up(change_pct)
     return f"{'+' if pct > 0 else chr(0x2212) if pct < 0 else ''}{abs(pct):,}%"
+
+
+def about_signed(change_pct: float, *, exact: bool) -> str:
+    """Write the size of a change: "about" where it comes from the middles of steps.
+
+    >>> about_signed(17.0, exact=False), about_signed(-24.4, exact=True)
+    ('about +17%', '−24%')
+    """
+    return signed(change_pct) if exact else f"about {signed(change_pct)}"
 
 
 def small(number: int) -> str:
@@ -207,6 +300,40 @@ def times_words(ratio: float, place: str) -> str:
     if ratio > 0.9:
         return f"close to the {place} rate"
     return f"{half_up((1 - ratio) * 100)}% below the {place} rate"
+
+
+def times_range_words(low: float, high: float, place: str) -> str:
+    """Compare a rate that lies in a range with that of the whole region: only what holds for all of the range.
+
+    Examples
+    --------
+    >>> times_range_words(2.04, 2.1, "London"), times_range_words(2.9, 3.6, "London")
+    ('about 2 times the London rate', 'about 3 to 3½ times the London rate')
+    >>> times_range_words(1.2, 1.3, "London"), times_range_words(0.5, 0.6, "London")
+    ('20% to 30% above the London rate', '40% to 50% below the London rate')
+    >>> times_range_words(1.05, 1.2, "London"), times_range_words(0.8, 0.95, "London")
+    ('close to the London rate or up to 20% above it', 'close to the London rate or up to 20% below it')
+    >>> times_range_words(1.9, 2.1, "London"), times_range_words(0.8, 1.2, "London")
+    ('90% to 110% above the London rate', 'somewhere between 20% below and 20% above the London rate')
+    """
+    ends = times_words(low, place), times_words(high, place)
+    above, below = f"{half_up((high - 1) * 100)}%", f"{half_up((1 - low) * 100)}%"
+    if ends[0] == ends[1]:
+        wording = ends[0]
+    elif low >= 1.95:
+        first, last = (end.removeprefix("about ").partition(" ")[0] for end in ends)
+        wording = f"about {first} to {last} times the {place} rate"
+    elif low >= 1.1:
+        wording = f"{half_up((low - 1) * 100)}% to {above} above the {place} rate"
+    elif high <= 0.9:
+        wording = f"{half_up((1 - high) * 100)}% to {below} below the {place} rate"
+    elif low > 0.9:
+        wording = f"close to the {place} rate or up to {above} above it"
+    elif high < 1.1:
+        wording = f"close to the {place} rate or up to {below} below it"
+    else:
+        wording = f"somewhere between {below} below and {above} above the {place} rate"
+    return wording
 
 
 # Counters and choices of a run's record: manifest.json keeps short keys for programs; people read these.

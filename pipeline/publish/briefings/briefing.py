@@ -82,12 +82,13 @@ def hotspot_list(index: ReleaseIndex, code: str, *, most: int, brief: bool = Fal
 def _size(index: ReleaseIndex, row: dict[str, Any], *, brief: bool) -> str:
     info = index.info
     size = f"{row['area_km2']:.1f} km²"
+    # Exact for the analyst alone; outside, a hotspot has a step in words and no density.
     count, density = findings.number(row.get("incidents")), findings.number(row.get("density_per_km2"))
     if count is None:
         band = row.get("incidents_band")
         return f"{band} {info.noun} in {size}" if isinstance(band, str) and band else size
     wording = f"{words.counted(int(count), info.noun)} in {size}"
-    region, total = index.places.get(info.region_code), index.region().total.incidents
+    region, total = index.places.get(info.region_code), index.region().total.least
     if not brief and density and region and total and region.area_km2:
         times = density * region.area_km2 / total
         if times >= 2:
@@ -112,7 +113,7 @@ def first_page(index: ReleaseIndex, code: str) -> str:
     panel = case.whole_region
     spare_pt = height_pt + 30 - _column_height(found)
     locator = "" if panel else locator_of(index, place, available_pt=spare_pt)
-    end = reading_notes(index) if panel else page_footer(*page.fixed_wording(subject_of(index)))
+    end = reading_notes(index) if panel else page_footer(*page.fixed_wording(subject_of(index)), index.protection)
     below, unit_of_map = words.capital(case.part_words[0]), map_unit(index, code)
     among = f"Among {info.region_name} {index.words_for('borough')[1]}".replace("  ", " ")
     note = f'<p class="note">{page.text(lines_note)}</p>' if lines_note else ""
@@ -140,7 +141,7 @@ def _map_height(index: ReleaseIndex, code: str, opening: tuple[findings.Segment,
     """
     info, panel = index.info, index.places[code].level == Level.REGION
     banner = len(info.marking) + (50 if info.audit not in {"passed", "not needed"} else 0) + 90 * info.synthetic
-    wording = " ".join(page.fixed_wording(subject_of(index)))
+    wording = " ".join((*page.fixed_wording(subject_of(index)), index.protection))
     taken = (
         20.0
         + 12 * (line_count(f"{info.title} panel briefing · {index.places[code].name}", 78) - 1)
@@ -188,14 +189,16 @@ def _events(index: ReleaseIndex, code: str) -> list[str]:
 def _tiles(case: findings.Case) -> list[str]:
     total, region = case.area.total, case.region.total
     beside = "" if case.whole_region else case.region.name
-    then = f"{words.whole(total.earlier)} {case.back_then}" if total.earlier is not None and total.comparable else ""
-    out = [tile(words.capital(case.noun), count_words(total), then, wordy=total.incidents is None)]
+    then = f"{total.earlier.text} {case.back_then}" if total.earlier is not None and total.comparable else ""
+    wordy = total.incidents is None or total.incidents.first_step
+    out = [tile(words.capital(case.noun), words.capital(count_words(total)), then, wordy=wordy)]
     note = ""
     if total.rate is not None and total.rate_low is not None and total.rate_high is not None:
         note = f"95% range {words.rate_text(total.rate_low)} to {words.rate_text(total.rate_high)}"
-        if beside and region.rate is not None:
-            note = f"{beside} {words.rate_text(region.rate)}"
-    out.append(tile("Per 10,000 residents", rate_words(total), note, wordy=total.rate is None))
+        if beside and region.rate_span is not None:
+            note = f"{beside} {words.rate_range_text(*region.rate_span)}"
+    rate = words.rate_range_text(*total.rate_span) if total.rate_span else words.capital(rate_words(total))
+    out.append(tile("Per 10,000 residents", rate, note, wordy=total.rate is None))
     out.append(_change_tile(case))
     ranked = findings.rank_range(case)
     if ranked is not None:
@@ -207,7 +210,7 @@ def _tiles(case: findings.Case) -> list[str]:
         label += " per 100 recorded" if case.outcome_basis == "flow" else ", share"
         wording = outcome_words(total, case.outcome_basis)
         note = f"{beside} {outcome_words(region, case.outcome_basis)}" if beside and region.share is not None else ""
-        out.append(tile(label, wording, note, wordy=not wording[:1].isdigit()))
+        out.append(tile(label, words.capital(wording), note, wordy=not wording[:1].isdigit()))
     else:
         rated = sum(p.total.rate is not None for p in case.parts)
         out.append(
@@ -221,19 +224,20 @@ def _change_tile(case: findings.Case) -> str:
     label = f"On {case.before.removeprefix('the ')}" if case.before else "Change"
     theirs = ""
     if not case.whole_region and region.change_pct is not None:
-        size = words.signed(region.change_pct)
-        theirs = f"{case.region.name} {size}"
+        theirs = f"{case.region.name} {words.about_signed(region.change_pct, exact=region.exact)}"
         if not region.direction:
             theirs = f"{case.region.name}: no clear change"
     if total.direction and total.change_pct is not None:
-        return tile(label, words.signed(total.change_pct), theirs)
+        size = words.about_signed(total.change_pct, exact=total.exact)
+        word = f"Clearly {'higher' if total.direction > 0 else 'lower'}"
+        return tile(label, word, "; ".join(part for part in (size, theirs) if part), wordy=True)
     if total.change_word in COMPARED and total.change_pct is not None:
-        size = f"{words.signed(total.change_pct)}, within chance"
+        size = f"{words.signed(total.change_pct)}, within chance" if total.exact else ""
         return tile(label, "No clear change", "; ".join(part for part in (size, theirs) if part), wordy=True)
     if total.change_word:
         return tile(label, words.capital(total.change_word), theirs, wordy=True)
-    wording = "Withheld" if "change_pct" in total.withheld or total.hidden else "No earlier period"
-    return tile(label, wording, wordy=True)
+    gone = "change_pct" in total.not_offered or total.hidden
+    return tile(label, words.capital(words.NOT_OFFERED) if gone else "No earlier period", wordy=True)
 
 
 # Page 2: categories, hotspots, outcomes, every part with its range, cautions, and where to get support.
@@ -312,13 +316,14 @@ def _outcomes(case: findings.Case) -> str:
     wording = outcome_words(mine, case.outcome_basis)
     if mine.outcomes is None or mine.share is None:
         return f'{head}<p class="note">Positive outcomes: {page.text(wording)}.</p>'
+    count = words.capital(mine.outcomes.text)
     if case.outcome_basis == "flow":
-        line = f"{words.whole(mine.outcomes)} positive outcomes: {wording} recorded per 100 {case.noun} recorded"
+        line = f"{count} positive outcomes: {wording} recorded per 100 {case.noun} recorded"
         caveat = "Outcomes may belong to earlier years."
     else:
-        line = f"{words.whole(mine.outcomes)} with a positive outcome: {wording}"
+        line = f"{count} with a positive outcome: {wording}"
         if mine.share_low is not None and mine.share_high is not None:
-            line += f" (95% range {words.share_text(mine.share_low)} to {words.share_text(mine.share_high)})"
+            line += f" (95% range {words.share_range_text(mine.share_low, mine.share_high)})"
         caveat = "Recent offences may still get one."
     if not case.whole_region and theirs.share is not None:
         line += f"; {case.region.name} {outcome_words(theirs, case.outcome_basis)}"
@@ -334,10 +339,15 @@ def _cautions(index: ReleaseIndex, case: findings.Case) -> list[tuple[str, str]]
     if info.breaks:
         texts = "; ".join(f"{words.month_name(b.month)}: {b.text}" for b in info.breaks[:2])
         out.append(("Break in the series.", f"{texts}. Nothing is compared across it."))
-    if any(p.total.hidden for p in (*case.parts, case.area)):
-        out.append(("Withheld.", "Some numbers are withheld to protect the people involved; they are not zeros."))
     if info.step > 1:
-        out.append(("Rounded.", f"Counts are rounded to {info.step}; parts need not add up."))
+        first = words.count_text(0, info.step - 1)
+        out.append(("Steps.", f"{words.steps_sentence(info.step)} “{words.capital(first)}” may be none at all."))
+    elif index.protection:
+        out.append(("Protection.", index.protection))
+    if any(p.total.hidden for p in (*case.parts, case.area)):
+        out.append(
+            ("Not offered.", "Some numbers are not offered, to protect the people involved; they are not zeros.")
+        )
     return out
 
 

@@ -137,7 +137,7 @@ def _row(row: dict[str, Any], most: float, region_shares: dict[str, float]) -> s
     """Write one value: name, bar with the region's mark, share, count."""
     share, count, name = findings.number(row["share"]), findings.number(row["incidents"]), str(row["answer"])
     mark = region_shares[name] / most if name in region_shares and most else None
-    drawn = charts.bar((share or 0.0) / most, strong=False, mark=mark) if most and share is not None else ""
+    drawn = charts.bar((share or 0.0) / most, mark=mark) if most and share is not None else ""
     pct = "" if share is None else words.share_text(share)
     wording = "withheld" if count is None else words.whole(count)
     return (

@@ -11,6 +11,7 @@ from pipeline.statistics.rates import Reliability
 from pipeline.tables import Level
 
 __all__ = [
+    "NOT_CLEAR",
     "change_cell",
     "count_words",
     "file_name",
@@ -44,6 +45,9 @@ def link_to(code: str) -> str:
     """Return the relative address of an area's page, as seen from its folder."""
     return quote(file_name(code))
 
+
+NOT_CLEAR = "not clear"
+"""Stands in a narrow column for "no clear change"; the note under the table says so."""
 
 # Elements in the order of a page: header and banners, figures in words, table cells, key to the map, notes, footer.
 
@@ -92,16 +96,16 @@ def _banners(index: ReleaseIndex) -> str:
 
 
 def count_words(figure: findings.Figure) -> str:
-    """Write a count, or in a word why there is none."""
+    """Write a count, or in words why there is none."""
     if figure.hidden:
-        return "withheld"
-    return "no data" if figure.incidents is None else words.whole(figure.incidents)
+        return words.NOT_OFFERED
+    return "no data" if figure.incidents is None else figure.incidents.text
 
 
 def rate_words(figure: findings.Figure) -> str:
     """Write a rate, or in words why there is none."""
-    if "rate_per_10000" in figure.withheld or figure.hidden:
-        return "withheld"
+    if "rate_per_10000" in figure.not_offered or figure.hidden:
+        return words.NOT_OFFERED
     if figure.reliability == Reliability.TOO_FEW:
         return "too few"
     return "no rate" if figure.rate is None else words.rate_text(figure.rate)
@@ -109,31 +113,36 @@ def rate_words(figure: findings.Figure) -> str:
 
 def outcome_words(figure: findings.Figure, basis: str) -> str:
     """Write the share or the flow of positive outcomes, or why there is none."""
-    if {"positive_outcomes", "outcome_share"} & figure.withheld or figure.hidden:
-        return "withheld"
-    if figure.share is None or figure.incidents == 0:
+    if {"positive_outcomes", "known_outcomes", "outcome_share"} & figure.not_offered or figure.hidden:
+        return words.NOT_OFFERED
+    if any(count is not None and count.first_step for count in (figure.incidents, figure.outcomes, figure.known)):
+        return "too few"
+    span = figure.share_span(basis)
+    if span is None or figure.incidents is None or not figure.incidents.upper:
         return "no data"
-    return words.rate_text(figure.share) if basis == "flow" else words.share_text(figure.share)
+    return words.rate_range_text(*span) if basis == "flow" else words.share_range_text(*span)
 
 
-def change_cell(figure: findings.Figure, *, muted: bool = False) -> str:
-    """Write a table cell of change: brackets round a percentage that is no clear change."""
-    if {"change_pct", "change_word"} & figure.withheld or figure.hidden:
-        wording = "withheld"
+def change_cell(figure: findings.Figure, *, muted: bool = False, narrow: bool = False) -> str:
+    """Write a table cell of change: a percentage; in brackets, or words for counts in steps, where none is clear."""
+    unclear = NOT_CLEAR if narrow else ChangeWord.NO_CLEAR_CHANGE.value
+    if {"change_pct", "change_word"} & figure.not_offered or figure.hidden:
+        wording = words.NOT_OFFERED
     elif figure.direction and figure.change_pct is not None:
-        wording = words.signed(figure.change_pct)
+        wording = words.about_signed(figure.change_pct, exact=figure.exact)
     elif figure.change_word in COMPARED and figure.change_pct is not None:
-        wording = f"({words.signed(figure.change_pct)})"
+        # A percentage that the steps cannot vouch for is no figure: both ends of it may have another sign.
+        wording = f"({words.signed(figure.change_pct)})" if figure.exact else unclear
     else:
         wording = figure.change_word if figure.change_word in set(ChangeWord) - COMPARED else "–"
-    quiet = muted or not wording.startswith(("+", "\u2212"))
+    quiet = muted or not wording.removeprefix("about ").startswith(("+", "\u2212"))
     return f'<td class="n{" mu" if quiet else ""}">{page.text(wording)}</td>'
 
 
 def tile(label: str, value: str, note: str = "", *, wordy: bool = False) -> str:
-    """Write one of the four figures; `wordy` is for words in place of a number."""
+    """Write one of the four figures; `wordy` is for words in place of a number. A range is set smaller."""
     small = f"<small>{page.text(note)}</small>" if note else ""
-    kind = ' class="wordy"' if wordy else ""
+    kind = ' class="wordy"' if wordy else ' class="span"' if " to " in value else ""
     return f"<div><dt>{page.text(label)}</dt><dd{kind}>{page.text(value)}{small}</dd></div>"
 
 
@@ -176,6 +185,8 @@ def reading_notes(
     """
     info = index.info
     items = [f"<b>{page.text(line)}</b>" for line in page.fixed_wording(subject_of(index))] if whole else []
+    if whole and index.protection and not cautions:  # a page with cautions has it among them
+        items.append(page.text(index.protection))
     items += [f"<b>{page.text(head)}</b> {page.text(line)}" for head, line in cautions]
     kept: list[str] = []
     for line in info.caveats:

@@ -38,7 +38,7 @@ _SHORT = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """Points of a chart; x is the number of the window's last month.
+    """Points of a chart, each the least and the greatest that it may be; x is the number of the window's last month.
 
     Attributes
     ----------
@@ -46,14 +46,21 @@ class Lines:
         Rate per 10,000 residents in twelve months, or in each window where windows are longer than a month.
         Counts instead of rates where no population is known.
     single
-        Each month times twelve; empty where windows are longer.
+        Each month times twelve; empty where windows are longer, and where counts are ranges: times twelve they would
+        say nothing.
     yearly
         Whether `main` sums twelve months.
     """
 
-    main: tuple[tuple[float, float | None], ...]
-    single: tuple[tuple[float, float | None], ...]
+    main: tuple[tuple[float, charts.Span | None], ...]
+    single: tuple[tuple[float, charts.Span | None], ...]
     yearly: bool
+
+    @property
+    def banded(self) -> bool:
+        """Whether any point is a range wide enough to be seen: a fortieth of the chart's height."""
+        known = [y for _, y in self.main if y is not None]
+        return any(high - low > max(y[1] for y in known) / 40 for low, high in known)
 
 
 def month_number(day: str) -> int:
@@ -62,7 +69,11 @@ def month_number(day: str) -> int:
 
 
 def rate_lines(
-    windows: History, *, population: int | None, breaks: Sequence[Break], years: Mapping[int, int | None]
+    windows: History,
+    *,
+    population: int | None,
+    breaks: Sequence[Break],
+    years: Mapping[int, findings.CountRange | None],
 ) -> Lines:
     """Make the lines of one area.
 
@@ -75,8 +86,8 @@ def rate_lines(
     breaks
         A sum across one is left out.
     years
-        Last month to the released count of its twelve months, where one is released: it goes before the sum, from
-        which rounding could make it differ.
+        Last month to the released count of its twelve months, where one is released: it goes before the sum of the
+        months, which is never narrower.
     """
     starts = [month_number(b.month) for b in breaks]
     scale = 1e4 / population if population else 1.0
@@ -88,30 +99,38 @@ def rate_lines(
             (
                 float(month_number(p.end)),
                 None
-                if f.incidents is None or any(month_number(p.start) < b <= month_number(p.end) for b in starts)
-                else f.incidents * scale,
+                if any(month_number(p.start) < b <= month_number(p.end) for b in starts)
+                else _scaled(f.incidents, scale),
             )
             for p, f in windows
         )
         return Lines(main, (), yearly=False)
     months = range(first, last + 1)
-    single = tuple((float(m), None if (n := counts.get(m)) is None else n * 12 * scale) for m in months)
+    single = tuple((float(m), _scaled(counts.get(m), 12 * scale)) for m in months)
     if len(months) < 12:
         return Lines(single, (), yearly=False)
     main = tuple((float(m), _year(counts, m, starts, scale, years)) for m in months)
-    return Lines(main, single, yearly=True)
+    exact = all(n is None or n.exact for n in counts.values())
+    return Lines(main, single if exact else (), yearly=True)
+
+
+def _scaled(count: findings.CountRange | None, scale: float) -> charts.Span | None:
+    return None if count is None else (count.lower * scale, count.upper * scale)
 
 
 def _year(
-    counts: Mapping[int, int | None], last: int, breaks: Sequence[int], scale: float, years: Mapping[int, int | None]
-) -> float | None:
+    counts: Mapping[int, findings.CountRange | None],
+    last: int,
+    breaks: Sequence[int],
+    scale: float,
+    years: Mapping[int, findings.CountRange | None],
+) -> charts.Span | None:
     if any(last - 11 < b <= last for b in breaks):
         return None
     if last in years:
-        total = years[last]
-        return None if total is None else total * scale
+        return _scaled(years[last], scale)
     known = [n for m in range(last - 11, last + 1) if (n := counts.get(m)) is not None]
-    return sum(known) * scale if len(known) == 12 else None
+    return _scaled(findings.total_of(known), scale) if len(known) == 12 else None
 
 
 def tick_marks(first: int, last: int) -> tuple[tuple[float, str], ...]:
@@ -134,8 +153,8 @@ _SHARE = 0.1
 
 def fill_of(figure: findings.Figure, limits: tuple[float, ...]) -> str:
     """Choose how an area is filled: a class of the rate, or why there is none."""
-    if figure.hidden or "rate_per_10000" in figure.withheld:
-        return charts.NoClass.WITHHELD
+    if figure.hidden or "rate_per_10000" in figure.not_offered:
+        return charts.NoClass.NOT_OFFERED
     if figure.reliability == Reliability.TOO_FEW:
         return charts.NoClass.TOO_FEW
     if figure.rate is None:
@@ -173,13 +192,16 @@ def map_of(index: ReleaseIndex, code: str, *, height_pt: float) -> str:
     limits = index.limits[level]
     figures = [index.area_profile(p.code).total for p in inside]
     rated = _rated(index, code)
-    biggest = max((f.incidents or 0 for f in figures), default=0)
+    most = max((f.incidents for f in figures if f.incidents), key=lambda n: n.lower, default=None)
+    biggest = most.middle if most and most.lower else 0
     parts = [
         charts.Part(
             p.shape,
             p.name,
-            fill_of(f, limits) if rated or f.hidden else charts.NoClass.NO_RATE,
-            0.0 if rated or not f.incidents else 15.0 * math.sqrt(f.incidents / biggest),
+            fill_of(f, limits) if rated or f.hidden else _fill_of_count(f),
+            0.0
+            if rated or not (biggest and f.least and f.incidents)
+            else 15.0 * math.sqrt(f.incidents.middle / biggest),
         )
         for p, f in zip(inside, figures, strict=True)
     ]
@@ -203,9 +225,11 @@ def map_of(index: ReleaseIndex, code: str, *, height_pt: float) -> str:
     )
     fills = {p.fill for p in parts}
     keys = [("hot", "hotspot")] if hot else []
-    keys += [(kind, wording) for kind, wording in _KEYS if kind in fills and (rated or kind != charts.NoClass.NO_RATE)]
-    if not rated and biggest:
-        keys.append(("dot", f"circle: {index.info.noun} recorded, largest {words.whole(biggest)}"))
+    few = next((n.text for f in figures if (n := f.incidents) and n.first_step), "")
+    wordings = _KEYS if rated else {**_KEYS, charts.NoClass.TOO_FEW: few}
+    keys += [(kind, text) for kind, text in wordings.items() if kind in fills and (rated or kind != _NO_RATE)]
+    if not rated and most and biggest:
+        keys.append(("dot", f"circle: {index.info.noun} recorded, largest {most.text}"))
     return svg + legend(limits, keys, classes=rated)
 
 
@@ -217,12 +241,19 @@ def _without_specks(shape: Any) -> Any:
     )
 
 
-_KEYS = (
-    (charts.NoClass.TOO_FEW, "too few for a rate"),
-    (charts.NoClass.WITHHELD, "withheld"),
-    (charts.NoClass.NO_RATE, "no rate"),
-    (charts.NoClass.NOT_COVERED, "not covered"),
-)
+def _fill_of_count(figure: findings.Figure) -> str:
+    """Choose the ground under a circle: the first step has no circle, so that nothing and something look the same."""
+    first = figure.incidents is not None and figure.incidents.first_step
+    return charts.NoClass.TOO_FEW if first else charts.NoClass.NO_RATE
+
+
+_NO_RATE = charts.NoClass.NO_RATE
+_KEYS = {
+    charts.NoClass.TOO_FEW: "too few for a rate",
+    charts.NoClass.NOT_OFFERED: words.NOT_OFFERED,
+    charts.NoClass.NO_RATE: "no rate",
+    charts.NoClass.NOT_COVERED: "not covered",
+}
 
 
 def _picture(rated: bool) -> str:  # noqa: FBT001 - one flag, used in one place
@@ -297,13 +328,14 @@ def trend_of(index: ReleaseIndex, code: str, *, height_pt: float) -> tuple[str, 
         label=_alternative_text(place.name, area, info.region_name, other, rates=bool(people)),
     )
     unit = "per 10,000 residents" if people else "number recorded"
-    return svg, unit, _NOTES[mine.yearly]
+    return svg, unit, _NOTES[mine.yearly] + (f" {_BAND}" if mine.banded else "")
 
 
 _NOTES = {
     True: "Each point is the 12 months to then, never across a break; thin line: single months × 12.",
     False: "Each point is one period; none spans a break.",
 }
+_BAND = "The band reaches from the least to the most that the number may be."
 
 
 def _moment(day: str) -> float:
@@ -315,9 +347,9 @@ def _brief(text: str) -> str:
     return text if len(text) <= 24 else "break in the series"
 
 
-def _last(points: tuple[tuple[float, float | None], ...]) -> str:
+def _last(points: tuple[tuple[float, charts.Span | None], ...]) -> str:
     found = [y for _, y in points if y is not None]
-    return words.rate_text(found[-1]) if found else ""
+    return words.rate_range_text(*found[-1]) if found else ""
 
 
 def _alternative_text(
@@ -327,7 +359,8 @@ def _alternative_text(
     for label, curve in ((name, area), (region_name, region)):
         known = [y for _, y in curve.points if y is not None] if curve else []
         if known:
-            wording.append(f"{label} from {words.rate_text(known[0])} to {words.rate_text(known[-1])}")
+            first, last = (words.rate_range_text(*known[k]) for k in (0, -1))
+            wording.append(f"{label} {first} at first and {last} at the end")
     return f"{'Rate per 10,000 residents' if rates else 'Number recorded'} over time: {', '.join(wording)}"
 
 

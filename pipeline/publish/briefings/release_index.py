@@ -19,8 +19,9 @@ __all__ = ["Place", "ReleaseIndex"]
 
 _KEY = ("area_code", "period", "category")
 _FIGURES = (
-    *("incidents", "positive_outcomes", "rate_per_10000", "rate_low", "rate_high", "reliability"),
-    *("outcome_share", "outcome_low", "outcome_high", "change_pct", "change_word", "change_vs_region", "withheld"),
+    *(f"{count}_{end}" for count in ("incidents", "positive_outcomes", "known_outcomes") for end in ("lower", "upper")),
+    *("rate_per_10000", "rate_low", "rate_high", "reliability", "outcome_share", "outcome_low", "outcome_high"),
+    *("change_pct", "change_word", "change_vs_region", "not_offered"),
 )
 _BELOW: dict[str, str] = {Level.REGION: Level.BOROUGH, Level.BOROUGH: Level.WARD}
 
@@ -161,6 +162,13 @@ class ReleaseIndex:
         found = [p for p in self.level(below) if p.covered and (region or p.parent == code)]
         return sorted(found, key=lambda p: (p.name, p.code))
 
+    @property
+    def protection(self) -> str:
+        """Say in one sentence how counts are protected; empty where they are not."""
+        info = self.info
+        reach = int(self.released.record.get("rules", {}).get("noise_reach", 0))
+        return words.protection_sentence(info.mechanism, step=info.step, threshold=info.threshold, noise_reach=reach)
+
     def words_for(self, level: str) -> tuple[str, str]:
         """Return what areas of a level are called, one and many."""
         return self.info.level_labels.get(level, (level, f"{level}s"))
@@ -209,7 +217,6 @@ class ReleaseIndex:
             part_words=self.words_for(_BELOW.get(level, "ward")),
             peer_words=self.words_for(level),
             audience=info.audience,
-            rounding=info.step,
             outcome_basis=info.outcome_basis,
             break_text=self._break_text(),
             inside_note=info.inside_note,
@@ -226,7 +233,7 @@ class ReleaseIndex:
         inside = [b for b in self.info.breaks if first < b.month <= last]
         return f"the series breaks in {words.month_name(inside[0].month)}" if inside else ""
 
-    def years(self, code: str) -> dict[int, int | None]:
+    def years(self, code: str) -> dict[int, findings.CountRange | None]:
         """List the released counts of twelve months, by the number of their last month."""
         known = [*self.info.periods.get(self.places[code].level, ()), self.info.headline, self.info.earlier]
         found = {p.id: p for p in known if p is not None and p.complete and _months(p) == 12}

@@ -1,9 +1,10 @@
 """The two tables of a briefing: categories beside the region, and every part with the range of its rate."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pipeline.publish import charts, findings, page, words
 from pipeline.publish.briefings.elements import (
+    NOT_CLEAR,
     change_cell,
     count_words,
     link_to,
@@ -59,7 +60,7 @@ def _apart(case: findings.Case) -> str:
 def category_table(case: findings.Case, *, dense: bool) -> str:
     """Write every category with its change, the region's change, and its outcomes."""
     shown = [("all", "All"), *case.categories][: MOST_CATEGORIES + 1]
-    most = max((case.area.figure(id_).incidents or 0 for id_, _ in shown[1:]), default=0)
+    most = max((n.upper for id_, _ in shown[1:] if (n := case.area.figure(id_).incidents)), default=0)
     broken = _broken(case.area.figure(id_) for id_, _ in shown)
     compare, outcomes = not case.whole_region and not broken, case.outcome_basis != "none"
     heads = [_head("Category", ""), _head("Relative size", "br"), _head(words.capital(case.noun))]
@@ -72,30 +73,37 @@ def category_table(case: findings.Case, *, dense: bool) -> str:
     rows = []
     for id_, label in shown:
         mine = case.area.figure(id_)
-        size = charts.bar(mine.incidents / most, strong=False) if mine.incidents and most and id_ != "all" else ""
+        n = mine.incidents
+        size = charts.bar(n.lower / most, upto=n.upper / most) if n and n.upper and id_ != "all" else ""
         cells = [
             f'{row_head(label)}<td class="br">{size}</td>',
-            f'<td class="{"n" if mine.incidents is not None else "n mu"}">{count_words(mine)}</td>',
-            "" if broken else change_cell(mine),
+            f'<td class="{"n" if n is not None else "n mu"}">{page.text(count_words(mine))}</td>',
+            "" if broken else change_cell(mine, narrow=True),
         ]
         if compare:
-            cells.append(change_cell(case.region.figure(id_), muted=True))
+            cells.append(change_cell(case.region.figure(id_), muted=True, narrow=True))
         if outcomes:
             cells.append(f'<td class="n">{page.text(outcome_words(mine, case.outcome_basis))}</td>')
         rows.append(f"<tr{' class=all' if id_ == 'all' else ''}>{''.join(cells)}</tr>")
-    note = f"One offence can fall in several categories: do not add them.{_apart(case)}"
-    if any(case.area.figure(i).change_word == ChangeWord.NO_CLEAR_CHANGE for i, _ in shown):
-        note += " In brackets: no clear change."
-    if broken:
-        note += f" {words.capital(_break_words(case))}."
-    left = len(case.categories) + 1 - len(shown)
-    if left:
-        note += f" And {left} more in area_counts.csv."
     kind = "st dense" if dense else "st"
     return (
         f'<table class="{kind}"><thead><tr>{"".join(heads)}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
-        f'<p class="note">{page.text(note)}</p>'
+        f'<p class="note">{page.text(_category_note(case, [case.area.figure(id_) for id_, _ in shown]))}</p>'
     )
+
+
+def _category_note(case: findings.Case, shown: Sequence[findings.Figure]) -> str:
+    """Say how to read the table of categories, and what it leaves out."""
+    note = f"One offence can fall in several categories: do not add them.{_apart(case)}"
+    steady = [f for f in shown if f.change_word == ChangeWord.NO_CLEAR_CHANGE]
+    if any(f.exact for f in steady):
+        note += " In brackets: no clear change."
+    if any(not f.exact for f in steady):
+        note += f" {words.capital(NOT_CLEAR)}: no change that holds for all numbers inside the steps."
+    if _broken(shown):
+        note += f" {words.capital(_break_words(case))}."
+    left = len(case.categories) + 1 - len(shown)
+    return f"{note} And {left} more in area_counts.csv." if left else note
 
 
 def rows_pt(index: ReleaseIndex, case: findings.Case, row_pt: float) -> float:
@@ -115,6 +123,7 @@ def part_table(index: ReleaseIndex, case: findings.Case, *, height_pt: float) ->
     fits = len(parts) if rows_pt(index, case, row_pt) <= height_pt else int((height_pt - HEAD_PT - 14) / row_pt)
     order, how = _ordered(case, parts, max(4, fits - (len(uncovered) if fits < len(parts) else 0)))
     rate = case.region.total.rate
+    stepped = any(n is not None and not n.exact for n in (p.total.incidents for p in parts))
     axis = charts.LogAxis.over([(p.total.rate or 0.0, p.total.rate_low, p.total.rate_high) for p in order], rate)
     outcomes = case.whole_region and case.outcome_basis != "none"
     broken = _broken(p.total for p in case.parts)
@@ -129,7 +138,10 @@ def part_table(index: ReleaseIndex, case: findings.Case, *, height_pt: float) ->
     if outcomes:
         heads.append(_outcome_head(case))
     left = len(parts) - len(order)
-    more = f'<p class="note">And {left} more in area_counts.csv.</p>' if left else ""
+    notes = [f"And {left} more in area_counts.csv."] if left else []
+    if stepped and axis:
+        notes.append("A rate comes from the middle of its step; its range holds the whole step.")
+    more = f'<p class="note">{page.text(" ".join(notes))}</p>' if notes else ""
     about = f"{map_unit(index, case.area.code)}, {how}" + ("; not comparable with earlier periods" if broken else "")
     return (
         f"<h2>By {page.text(one)} <span>{page.text(about)}</span></h2>"
@@ -144,10 +156,11 @@ def _ordered(
     """Choose and order the rows. In public nothing tells which parts are higher: all by name, the first that fit."""
     if case.audience == "public":
         return parts[:most], "by name"
-    kept = sorted(parts, key=lambda p: (-(p.total.incidents or 0), p.name, p.code))[:most]
+    # Counts in steps are put in order by the least that each may be; equal ones by name.
+    kept = sorted(parts, key=lambda p: (-p.total.least, p.name, p.code))[:most]
     if all(p.total.rate is None for p in kept):
         return kept, "most first"
-    return sorted(kept, key=lambda p: (-(p.total.rate if p.total.rate is not None else -1.0), p.name)), "highest first"
+    return sorted(kept, key=lambda p: (-(p.total.rate_span or (-1.0,))[0], p.name)), "highest first"
 
 
 def _uncovered_row(place: Place, *, columns: int) -> str:
@@ -175,7 +188,7 @@ def _part_row(
     link = f"boroughs/{link_to(part.code)}" if case.whole_region else ""
     cells = [
         row_head(part.name, link=link),
-        f'<td class="{"n mu" if figure.incidents is None else "n"}">{count_words(figure)}</td>',
+        f'<td class="{"n mu" if figure.incidents is None else "n"}">{page.text(count_words(figure))}</td>',
         f'<td class="{"n" if figure.rate is not None else "n mu"}">{rate_words(figure)}{reach}</td>',
         f'<td class="br">{mark}</td>' if axis else "",
         change_cell(figure) if change else "",

@@ -4,7 +4,7 @@ Functions take released figures and return one `<svg>` element; what a picture s
 """
 
 from pipeline.publish.charts.area_map import HotspotMark, Neighbour, NoClass, Part, area_map, locator
-from pipeline.publish.charts.lines import Curve, Dot, strip, trend
+from pipeline.publish.charts.lines import Curve, Dot, Span, strip, trend
 from pipeline.publish.charts.marks import LogAxis, bar
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Neighbour",
     "NoClass",
     "Part",
+    "Span",
     "area_map",
     "bar",
     "locator",

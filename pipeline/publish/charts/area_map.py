@@ -100,7 +100,7 @@ class NoClass(StrEnum):
     """Why an area has no class of the rate; each value is a class of the style sheet."""
 
     TOO_FEW = "few"
-    WITHHELD = "withheld"
+    NOT_OFFERED = "unoffered"
     NO_RATE = "none"
     NOT_COVERED = "bare"
 

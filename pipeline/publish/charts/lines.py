@@ -1,4 +1,4 @@
-"""Charts of rates: a line over time with its breaks and events, and one axis with a dot for every area."""
+"""Charts of rates: bands over time with breaks and events, and one axis with a dot for every area."""
 
 import math
 from collections.abc import Sequence
@@ -7,23 +7,27 @@ from dataclasses import dataclass
 from pipeline.publish import palette
 from pipeline.publish.charts.canvas import Canvas, Plot
 
-__all__ = ["Curve", "Dot", "strip", "trend"]
+__all__ = ["Curve", "Dot", "Span", "strip", "trend"]
 
 _C = palette.LIGHT
 _STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500)
 
 
+Span = tuple[float, float]
+"""The least and the greatest that a value may be."""
+
+
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Values over time; x in months, None where there is nothing to join."""
+    """Values over time, each from the least to the greatest that it may be; x in months, None where nothing joins."""
 
-    points: tuple[tuple[float, float | None], ...]
+    points: tuple[tuple[float, Span | None], ...]
     name: str = ""
     value: str = ""
 
     def last(self) -> tuple[float, float] | None:
-        """Return the last point that has a value."""
-        return next(((x, y) for x, y in reversed(self.points) if y is not None), None)
+        """Return the middle of the last point that has a value."""
+        return next(((x, sum(y) / 2) for x, y in reversed(self.points) if y is not None), None)
 
 
 def _tick_step(top: float, *, most: int = 4) -> float:
@@ -44,8 +48,8 @@ def _short(words: str, most: int = 17) -> str:
     return words if len(words) <= most else words[: most - 1].rstrip() + "…"
 
 
-def _split(points: Sequence[tuple[float, float | None]]) -> list[list[tuple[float, float]]]:
-    runs: list[list[tuple[float, float]]] = [[]]
+def _split(points: Sequence[tuple[float, Span | None]]) -> list[list[tuple[float, Span]]]:
+    runs: list[list[tuple[float, Span]]] = [[]]
     for x, y in points:
         if y is None:
             runs.append([])
@@ -55,11 +59,24 @@ def _split(points: Sequence[tuple[float, float | None]]) -> list[list[tuple[floa
 
 
 def _draw_curve(plot: Plot, curve: Curve, *, colour: str, width: float, dots: bool) -> None:
+    """Draw values as a line, and ranges as a band with its ends: a first step reaches down to the axis."""
     for run in _split(curve.points):
-        xs, ys = zip(*run, strict=True)
-        plot.line(xs, ys, color=colour, lw=width, solid_joinstyle="round", solid_capstyle="round")
-        if dots or len(run) == 1:
-            plot.line(xs, ys, marker="o", ms=3.4, mfc=colour, mec=_C["paper"], mew=0.5, ls="none")
+        xs = [x for x, _ in run]
+        lows, highs = [low for _, (low, _) in run], [high for _, (_, high) in run]
+        ranged = lows != highs
+        if ranged:
+            from matplotlib.path import Path
+
+            rim = [*zip(xs, lows, strict=True), *zip(reversed(xs), reversed(highs), strict=True)]
+            plot.surface(Path([*rim, rim[0]], closed=True), "band", fc=colour, ec="none", alpha=0.22)
+        for ys in (lows, highs) if ranged else (lows,):
+            stroke = width / 2 if ranged else width
+            plot.line(xs, ys, color=colour, lw=stroke, solid_joinstyle="round", solid_capstyle="round")
+        if ranged and (dots or len(run) == 1):
+            for x, low, high in zip(xs, lows, highs, strict=True):
+                plot.line([x, x], [low, high], color=colour, lw=3.4, solid_capstyle="round")
+        elif dots or len(run) == 1:
+            plot.line(xs, lows, marker="o", ms=3.4, mfc=colour, mec=_C["paper"], mew=0.5, ls="none")
 
 
 def trend(
@@ -80,7 +97,7 @@ def trend(
     Parameters
     ----------
     area, region
-        The two lines, named at their ends.
+        The two lines, named at their ends; bands where counts are given as ranges.
     faint
         Single windows behind the area's line.
     breaks, events
@@ -89,7 +106,7 @@ def trend(
         Place and words of the time axis.
     """
     curves = [c for c in (area, region, faint) if c is not None]
-    values = [y for c in curves for _, y in c.points if y is not None]
+    values = [y[1] for c in curves for _, y in c.points if y is not None]
     top = max([*values, 1e-9]) * 1.08
     xs = [x for c in curves for x, _ in c.points]
     ends = [c for c in (area, region) if c is not None and c.last() is not None]
@@ -137,10 +154,11 @@ def _name_ends(canvas: Canvas, plot: Plot, area: Curve, region: Curve | None, *,
         low = max(0.0, 5 - middle)
         moves = [middle + low + 5 * direction - ys[0], middle + low - 5 * direction - ys[1]]
     for (curve, end, role), move in zip(found, moves, strict=True):
+        exact = all(y is None or y[0] == y[1] for _, y in curve.points)
         plot.line(
             *[[v] for v in end],
             marker="o",
-            ms=4.4,
+            ms=4.4 if exact else 0.0,
             mfc=_C["ink"] if role == "en b" else _C["bar-hover"],
             mec="none",
             ls="none",

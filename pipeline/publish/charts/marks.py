@@ -13,10 +13,13 @@ _C = palette.LIGHT
 _GRID = tuple(m * 10.0**p for p in range(-2, 6) for m in (1, 2, 5))
 
 
-def bar(share: float, *, strong: bool, mark: float | None = None) -> str:
-    """Draw a bar of a share (0 to 1) of the cell, and a line across it at `mark`, another share."""
-    colour = _C["ink"] if strong else _C["ink-3"]
+def bar(share: float, *, upto: float | None = None, mark: float | None = None) -> str:
+    """Draw a bar of a share (0 to 1) of the cell, paler on to `upto`, and a line across it at `mark`, other shares.
+
+    A count that may be nothing or something has no dark part: 0 and 9 look the same.
+    """
     wide = max(0.6, 200 * min(1.0, share)) if share > 0 else 0
+    pale = max(0.0, 200 * min(1.0, upto) - wide) if upto is not None else 0.0
     x = 0.0 if mark is None else min(198.0, max(1.0, 200 * mark))
     line = (
         f'<rect x="{x - 2:.1f}" width="6" height="12" fill="{_C["paper"]}"/>'
@@ -25,7 +28,9 @@ def bar(share: float, *, strong: bool, mark: float | None = None) -> str:
     line = "" if mark is None else line
     return (
         '<svg class="bar" viewBox="0 0 200 12" preserveAspectRatio="none" aria-hidden="true">'
-        f'<rect width="{wide:.1f}" height="12" fill="{colour}"/>{line}</svg>'
+        + (f'<rect width="{wide:.1f}" height="12" fill="{_C["ink-3"]}"/>' if wide else "")
+        + (f'<rect x="{wide:.1f}" width="{pale:.1f}" height="12" fill="{_C["bar"]}"/>' if pale else "")
+        + f"{line}</svg>"
     )
 
 

@@ -5,7 +5,18 @@ here reads a release or writes HTML, so every rule is tested on plain numbers.
 """
 
 from pipeline.publish.findings.circumstances import ValueFigures, VariableFigures, summary_sentence
-from pipeline.publish.findings.figures import LEAST, AreaProfile, Case, Figure, figure_of, number, whole_number
+from pipeline.publish.findings.figures import (
+    LEAST,
+    AreaProfile,
+    Case,
+    CountRange,
+    Figure,
+    count_range,
+    figure_of,
+    number,
+    total_of,
+    whole_number,
+)
 from pipeline.publish.findings.sentences import (
     Finding,
     Segment,
@@ -22,6 +33,7 @@ __all__ = [
     "LEAST",
     "AreaProfile",
     "Case",
+    "CountRange",
     "Figure",
     "Finding",
     "Segment",
@@ -31,11 +43,13 @@ __all__ = [
     "before_and_after",
     "change_phrase",
     "compared_with_region",
+    "count_range",
     "figure_of",
     "findings",
     "lead",
     "number",
     "rank_range",
     "summary_sentence",
+    "total_of",
     "whole_number",
 ]

@@ -1,16 +1,71 @@
 """What sentences are made from: the released figures of one area, and the setting they are read in."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from pipeline.publish import words
 from pipeline.statistics.change import COMPARED, ChangeWord
 from pipeline.statistics.rates import Reliability
 
-__all__ = ["EMPTY", "LEAST", "AreaProfile", "Case", "Figure", "figure_of", "number", "whole_number"]
+__all__ = [
+    "EMPTY",
+    "LEAST",
+    "AreaProfile",
+    "Case",
+    "CountRange",
+    "Figure",
+    "count_range",
+    "figure_of",
+    "number",
+    "total_of",
+    "whole_number",
+]
 
 LEAST = 20
 """No sentence rests on fewer incidents than this, on either side of a comparison."""
+
+
+@dataclass(frozen=True, slots=True)
+class CountRange:
+    """A count as released: the least and the greatest that it may be, equal where it is known."""
+
+    lower: int
+    upper: int
+
+    @property
+    def exact(self) -> bool:
+        """Whether the count itself is given."""
+        return self.lower == self.upper
+
+    @property
+    def first_step(self) -> bool:
+        """Whether the count may be nothing or something."""
+        return self.lower == 0 < self.upper
+
+    @property
+    def middle(self) -> int:
+        """The number that rates and percentages were made from."""
+        return self.lower + (self.upper - self.lower + 1) // 2
+
+    @property
+    def text(self) -> str:
+        """The count in words: `20 to 29`."""
+        return words.count_text(self.lower, self.upper)
+
+    def of(self, noun: str) -> str:
+        """Write the count with what is counted: `20 to 29 offences`."""
+        return words.counted_range(self.lower, self.upper, noun)
+
+
+def total_of(counts: Iterable[CountRange]) -> CountRange:
+    """Add counts of several areas or windows: the sum of the least to the sum of the greatest.
+
+    >>> total_of([CountRange(20, 29), CountRange(0, 9)])
+    CountRange(lower=20, upper=38)
+    """
+    ranges = list(counts)
+    return CountRange(sum(c.lower for c in ranges), sum(c.upper for c in ranges))
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +74,9 @@ class Figure:
 
     Attributes
     ----------
-    incidents, earlier, outcomes
-        Counts of the window, of the window compared with, and of positive outcomes.
+    incidents, earlier, outcomes, known
+        Counts of the window, of the window compared with, of positive outcomes, and of incidents whose outcome is
+        known.
     rate, rate_low, rate_high
         Per 10,000 people in the whole window, with the 95 % interval.
     reliability
@@ -29,13 +85,14 @@ class Figure:
         Cohort: share with a positive outcome, 0 to 1. Flow: outcomes recorded per 100 recorded, no interval.
     change_pct, change_word, versus_word
         Change in per cent, the word for it, and the word for it against the region's change.
-    withheld
-        Columns withheld.
+    not_offered
+        Columns that are not offered.
     """
 
-    incidents: int | None = None
-    earlier: int | None = None
-    outcomes: int | None = None
+    incidents: CountRange | None = None
+    earlier: CountRange | None = None
+    outcomes: CountRange | None = None
+    known: CountRange | None = None
     rate: float | None = None
     rate_low: float | None = None
     rate_high: float | None = None
@@ -46,26 +103,57 @@ class Figure:
     change_pct: float | None = None
     change_word: str = ""
     versus_word: str = ""
-    withheld: frozenset[str] = frozenset()
+    not_offered: frozenset[str] = frozenset()
 
     @property
     def hidden(self) -> bool:
-        """Whether the count itself is withheld."""
-        return "incidents" in self.withheld
+        """Whether the count itself is not offered."""
+        return "incidents" in self.not_offered
 
     @property
     def unrated(self) -> bool:
         """Whether a count that could have a rate has none, as where visitors dominate."""
-        gone = self.hidden or "rate_per_10000" in self.withheld or self.reliability == Reliability.TOO_FEW
-        return bool(self.incidents) and self.rate is None and not gone
+        gone = self.hidden or "rate_per_10000" in self.not_offered or self.reliability == Reliability.TOO_FEW
+        return self.incidents is not None and self.incidents.lower > 0 and self.rate is None and not gone
+
+    @property
+    def least(self) -> int:
+        """The least that the count may be; 0 where there is none."""
+        return self.incidents.lower if self.incidents else 0
+
+    @property
+    def exact(self) -> bool:
+        """Whether the count and the one it is compared with are given as numbers."""
+        return all(count is None or count.exact for count in (self.incidents, self.earlier))
+
+    @property
+    def rate_span(self) -> tuple[float, float] | None:
+        """The rate of the least and of the greatest that the count may be; None without a rate."""
+        if self.rate is None:
+            return None
+        if self.incidents is None or self.incidents.exact:
+            return self.rate, self.rate
+        per_one = self.rate / self.incidents.middle
+        return self.incidents.lower * per_one, self.incidents.upper * per_one
+
+    def share_span(self, basis: str) -> tuple[float, float] | None:
+        """Return the least and the greatest that the share (`cohort`) or flow of outcomes may be; None without one."""
+        if self.share is None:
+            return None
+        whole = self.known if basis == "cohort" and self.known else self.incidents
+        if self.outcomes is None or whole is None or not whole.lower or (self.outcomes.exact and whole.exact):
+            return self.share, self.share
+        low, high = self.outcomes.lower / whole.upper, self.outcomes.upper / whole.lower
+        # A flow is per 100 and has no ceiling: outcomes may belong to offences recorded earlier.
+        return (100 * low, 100 * high) if basis == "flow" else (low, min(1.0, high))
 
     @property
     def comparable(self) -> bool:
         """Whether the count and the earlier one are both large enough to speak of their change."""
         return (
             self.incidents is not None
-            and self.incidents >= LEAST
-            and (self.earlier is None or self.earlier >= LEAST)
+            and self.incidents.lower >= LEAST
+            and (self.earlier is None or self.earlier.lower >= LEAST)
             and self.change_pct is not None
             and self.change_word in COMPARED
         )
@@ -105,14 +193,21 @@ def number(value: Any) -> float | None:
     return None if found is None else float(found)
 
 
+def count_range(row: Mapping[str, Any], measure: str) -> CountRange | None:
+    """Read the range of a count; None where it is not offered or there is no data."""
+    lower, upper = whole_number(row.get(f"{measure}_lower")), whole_number(row.get(f"{measure}_upper"))
+    return None if lower is None or upper is None else CountRange(lower, upper)
+
+
 def figure_of(row: Mapping[str, Any] | None, *, earlier: Mapping[str, Any] | None = None) -> Figure:
     """Read one row of `area_counts`, and the row of the window that it is compared with."""
     if row is None:
         return EMPTY
     return Figure(
-        incidents=whole_number(row["incidents"]),
-        earlier=None if earlier is None else whole_number(earlier["incidents"]),
-        outcomes=whole_number(row["positive_outcomes"]),
+        incidents=count_range(row, "incidents"),
+        earlier=None if earlier is None else count_range(earlier, "incidents"),
+        outcomes=count_range(row, "positive_outcomes"),
+        known=count_range(row, "known_outcomes"),
         rate=number(row["rate_per_10000"]),
         rate_low=number(row["rate_low"]),
         rate_high=number(row["rate_high"]),
@@ -123,7 +218,7 @@ def figure_of(row: Mapping[str, Any] | None, *, earlier: Mapping[str, Any] | Non
         change_pct=number(row["change_pct"]),
         change_word=str(_null(row["change_word"]) or ""),
         versus_word=str(_null(row["change_vs_region"]) or ""),
-        withheld=frozenset(w for w in str(_null(row["withheld"]) or "").split(";") if w),
+        not_offered=frozenset(w for w in str(_null(row["not_offered"]) or "").split(";") if w),
     )
 
 
@@ -173,8 +268,6 @@ class Case:
         Singular and plural of the parts and of the peers.
     audience
         Places are ranked and named only inside and among partners.
-    rounding
-        Base that counts were rounded to; 0 or 1 for exact ones.
     outcome_basis
         What outcomes are set against.
     lacking
@@ -197,7 +290,6 @@ class Case:
     part_words: tuple[str, str] = ("ward", "wards")
     peer_words: tuple[str, str] = ("borough", "boroughs")
     audience: Literal["internal", "partner", "public"] = "internal"
-    rounding: int = 0
     outcome_basis: Literal["cohort", "flow", "none"] = "none"
     break_text: str = ""
     lacking: str = ""

@@ -8,7 +8,7 @@ import pandas as pd
 
 from pipeline.domain.periods import Break
 from pipeline.publish import words
-from pipeline.publish.findings.figures import LEAST, Case, Figure
+from pipeline.publish.findings.figures import LEAST, Case, CountRange, Figure, total_of
 from pipeline.statistics.change import COMPARED, ChangeWord
 from pipeline.statistics.events import Event, EventRates, around_event
 from pipeline.statistics.rates import Reliability
@@ -17,7 +17,6 @@ __all__ = [
     "Finding",
     "Segment",
     "Window",
-    "amount",
     "before_and_after",
     "change_phrase",
     "compared_with_region",
@@ -34,36 +33,49 @@ Segment = tuple[str, bool]
 def change_phrase(figure: Figure, before: str) -> str:
     """Say in words how a count changed, never more than its change word allows.
 
-    >>> change_phrase(Figure(100, 125, change_pct=-20.0, change_word="lower"), "the year before")
-    '20% fewer than the year before'
+    Examples
+    --------
+    >>> now, then = CountRange(100, 100), CountRange(125, 125)
+    >>> change_phrase(Figure(now, then, change_pct=-20.0, change_word="lower"), "the year before")
+    'clearly fewer than the year before, by 20%'
+    >>> now, then = CountRange(100, 109), CountRange(140, 149)
+    >>> change_phrase(Figure(now, then, change_pct=-27.6, change_word="lower"), "the year before")
+    'clearly fewer than the year before, by about 28%'
     """
-    pct = words.half_up(figure.change_pct or 0.0)
     if figure.direction:
-        size = f"{words.whole(abs(pct))}%" if pct else "slightly"
-        wording = f"{size} {'more' if figure.direction > 0 else 'fewer'} than"
-    elif figure.change_word in COMPARED:
-        wording = "no clear change on" if pct or figure.change_pct is None else "about the same as"
-    else:
-        few = {ChangeWord.TOO_FEW: "too few to compare with", ChangeWord.NOT_COMPARABLE: "not comparable with"}
-        wording = next((text for word, text in few.items() if figure.change_word == word), "")
+        wording, size = f"clearly {'more' if figure.direction > 0 else 'fewer'} than", _by(figure)
+        return f"{wording} {before}{f', by {size}' if size else ''}" if before else ""
+    wording = {
+        ChangeWord.TOO_FEW.value: "too few to compare with",
+        ChangeWord.NOT_COMPARABLE.value: "not comparable with",
+        **dict.fromkeys((word.value for word in COMPARED), "no clear change on"),
+    }.get(figure.change_word, "")
     return f"{wording} {before}" if wording and before else ""
+
+
+def _by(figure: Figure) -> str:
+    """Write the size of a change; the middles of steps give it only about. Empty where it rounds to nothing."""
+    pct = abs(words.half_up(figure.change_pct or 0.0))
+    return f"{'' if figure.exact else 'about '}{words.whole(pct)}%" if pct else ""
 
 
 def compared_with_region(figure: Figure, region: Figure, place: str) -> str:
     """Say how a rate compares with the region's; a difference inside the interval is no difference.
 
-    Empty where either rate is missing or rests on fewer than `LEAST` incidents.
+    Where counts are given as ranges, only what holds for all counts in them is said. Empty where either rate is missing
+    or rests on fewer than `LEAST` incidents.
     """
-    if not figure.rate or not region.rate or figure.reliability or (figure.incidents or 0) < LEAST:
+    mine, theirs = figure.rate_span, region.rate_span
+    if not mine or not theirs or not theirs[0] or not mine[0] or figure.reliability or figure.least < LEAST:
         return ""
-    ratio = figure.rate / region.rate
+    ratios = mine[0] / theirs[1], mine[1] / theirs[0]
     # Within a tenth is "close" whatever the interval; beyond it, a rate whose interval holds the region's is no
     # difference that a sentence may state.
-    close = 0.9 < ratio < 1.1
+    close = ratios[0] > 0.9 and ratios[1] < 1.1
     low, high = figure.rate_low, figure.rate_high
-    if not close and low is not None and high is not None and low <= region.rate <= high:
+    if not close and low is not None and high is not None and low <= theirs[1] and theirs[0] <= high:
         return f"not clearly different from the {place} rate"
-    return words.times_words(ratio, place)
+    return words.times_range_words(*ratios, place)
 
 
 def rank_range(case: Case, category: str = "all") -> tuple[int, int, int, int] | None:
@@ -72,29 +84,22 @@ def rank_range(case: Case, category: str = "all") -> tuple[int, int, int, int] |
     Returns
     -------
     rank, best, worst, peers
-        1 is the highest rate. `best` counts the peers whose whole interval lies above, `worst` those whose whole
-        interval lies below. None in public, and where the rate or its interval is missing.
+        1 is the highest rate. Rates are ranked by the least that each may be; equal ones share a rank. `best` counts
+        the peers whose whole interval lies above, `worst` those whose whole interval lies below. None in public, and
+        where the rate or its interval is missing.
     """
     mine = case.area.figure(category)
     if case.audience == "public" or mine.rate is None or mine.rate_low is None or mine.rate_high is None:
         return None
     others = [p.figure(category) for p in case.peers if p.code != case.area.code]
     known = [f for f in others if f.rate is not None and f.rate_low is not None and f.rate_high is not None]
-    if len(known) < 2 or (mine.incidents or 0) < LEAST:
+    if len(known) < 2 or mine.least < LEAST:
         return None
-    rank = 1 + sum(f.rate > mine.rate for f in known if f.rate is not None)
+    own = mine.rate_span or (0.0, 0.0)
+    rank = 1 + sum(span[0] > own[0] for f in known if (span := f.rate_span))
     best = 1 + sum(f.rate_low > mine.rate_high for f in known if f.rate_low is not None)
     worst = len(known) + 1 - sum(f.rate_high < mine.rate_low for f in known if f.rate_high is not None)
     return rank, best, worst, len(known) + 1
-
-
-def amount(incidents: int, case: Case) -> str:
-    """Write a count with what is counted; a rounded one says that it is."""
-    if case.rounding <= 1:
-        return words.counted(incidents, case.noun)
-    if incidents == 0:
-        return f"fewer than {case.rounding} {case.noun}"
-    return f"about {words.counted(incidents, case.noun)}"
 
 
 def _when(case: Case) -> str:
@@ -111,15 +116,15 @@ def lead(case: Case) -> tuple[Segment, ...]:
     if total.hidden:
         return (
             (f"The number of {case.noun} recorded in {place} {when} is ", False),
-            ("withheld", True),
-            (" to protect the people involved.", False),
+            (words.NOT_OFFERED, True),
+            (", to protect the people involved.", False),
         )
     if total.incidents is None:
         return ((f"There are no figures for {place} {when}.", False),)
-    wording = amount(total.incidents, case)
+    wording = total.incidents.of(case.noun)
     out: list[Segment] = [(f"{case.recorder} recorded ", False), (wording, True), (f" in {place} {when}", False)]
     if not case.recorder:  # several organisations did, or the configuration does not name one
-        verb = "was" if total.incidents == 1 and case.rounding <= 1 else "were"
+        verb = "was" if total.incidents == CountRange(1, 1) else "were"
         out = [(words.capital(wording), True), (f" {verb} recorded in {place} {when}", False)]
     change = change_phrase(total, case.before)
     if total.change_word == ChangeWord.NOT_COMPARABLE:
@@ -135,8 +140,8 @@ def lead(case: Case) -> tuple[Segment, ...]:
         out.append((f" The rate is {beside}.", False))
     elif not case.whole_region and total.reliability == Reliability.TOO_FEW:
         out.append((" That is too few for a rate.", False))
-    elif case.whole_region and total.rate is not None:
-        out.append((f" That is {words.rate_text(total.rate)} for every 10,000 residents.", False))
+    elif case.whole_region and total.rate_span is not None:
+        out.append((f" That is {words.rate_range_text(*total.rate_span)} for every 10,000 residents.", False))
     if part:
         out.append((f" {case.inside_note}", False))
     return tuple(out)
@@ -173,32 +178,32 @@ def findings(case: Case, *, most: int = 3) -> tuple[Finding, ...]:
     most
         How many fit on the page.
     """
-    rules = (_change, _concentration, _standing, _outcomes, _withheld)
+    rules = (_change, _concentration, _standing, _outcomes, _not_offered)
     found = [finding for rule in rules if (finding := rule(case)) is not None]
-    order = ("concentration", "change", "standing", "outcomes", "spread", "steady", "withheld")
+    order = ("concentration", "change", "standing", "outcomes", "spread", "steady", "not offered")
     return tuple(sorted(found, key=lambda f: order.index(f.kind))[:most])
-
-
-def _about(case: Case) -> str:
-    return "about " if case.rounding > 1 else ""
 
 
 def _concentration(case: Case) -> Finding | None:
     """Say what share of the total the top parts hold, or that no few of them hold much."""
     total = case.area.total.incidents
     known = [p for p in case.parts if p.total.incidents is not None]
-    if total is None or total < LEAST or len(case.parts) < 2 * TOP or len(known) < TOP:
+    if total is None or total.lower < LEAST or len(case.parts) < 2 * TOP or len(known) < TOP:
         return None
-    top = sorted(known, key=lambda p: (-(p.total.incidents or 0), p.code))[:TOP]
-    held = sum(p.total.incidents or 0 for p in top)
-    if held < LEAST or held > total:
+    # Steps put parts in order as far as they can; among equal ones the code decides, and the sentence names them.
+    top = sorted(known, key=lambda p: (-p.total.least, p.code))[:TOP]
+    held = total_of(p.total.incidents for p in top if p.total.incidents)
+    if held.lower < LEAST or held.lower > total.upper:
         return None
-    share, even = held / total, TOP / len(case.parts)
+    low, high = held.lower / total.upper, min(1.0, held.upper / total.lower)
+    even = TOP / len(case.parts)
     one, many = case.part_words
-    pct = f"{_about(case)}{words.share_text(share)}"
-    if share < CONCENTRATED * even:
-        if len(known) < len(case.parts):
-            return None  # a withheld part could be among the largest
+    pct = words.share_range_text(low, high)
+    spread, concentrated = high < CONCENTRATED * even, low >= CONCENTRATED * even
+    # Neither may hold for all counts inside the steps; and a part that is not offered could be among the largest.
+    if not concentrated and (not spread or len(known) < len(case.parts)):
+        return None
+    if spread:
         return Finding(
             "spread",
             f"Spread over many {many}.",
@@ -214,8 +219,7 @@ def _concentration(case: Case) -> Finding | None:
         text = f"{words.capital(home)}. " if home else ""
         note = f"Busy places record more: the rate of a {one} says little about its residents."
         return Finding("concentration", head, text + note)
-    names = words.listed([p.name for p in top])
-    text = f"{names} recorded {_about(case)}{words.whole(held)}"
+    text = f"{words.listed([p.name for p in top])} recorded {held.text} together"
     return Finding("concentration", head, f"{text}; {home}." if home else f"{text}.")
 
 
@@ -254,23 +258,22 @@ def _change(case: Case) -> Finding | None:
 def _signed(figure: Figure) -> str:
     """Write a clear change with its sign, also where it rounds to nothing."""
     if words.half_up(figure.change_pct or 0.0):
-        return words.signed(figure.change_pct or 0.0)
+        return words.about_signed(figure.change_pct or 0.0, exact=figure.exact)
     return "slightly up" if figure.changed > 0 else "slightly down"
 
 
 def _sized(figure: Figure) -> str:
-    pct = abs(words.half_up(figure.change_pct or 0.0))
-    direction = "more" if figure.changed > 0 else "fewer"
-    return f"{words.whole(pct)}% {direction} recorded" if pct else f"slightly {direction} recorded"
+    direction, size = "more" if figure.changed > 0 else "fewer", _by(figure)
+    return f"clearly {direction} recorded{f', by {size}' if size else ''}"
 
 
 def _against(figure: Figure, case: Case) -> str:
     if figure.incidents is None:
         return ""
-    now = f"{words.capital(_about(case))}{words.whole(figure.incidents)}"
+    now = words.capital(figure.incidents.text)
     if figure.earlier is None:
         return f"{now} were recorded."
-    return f"{now} were recorded, against {words.whole(figure.earlier)} {case.back_then}."
+    return f"{now} were recorded, against {figure.earlier.text} {case.back_then}."
 
 
 def _region_change(case: Case, label: str) -> str:
@@ -301,25 +304,26 @@ def _standing(case: Case) -> Finding | None:
     best: tuple[float, str, str, Figure] | None = None
     for id_, label in case.categories:
         mine, theirs = case.area.figure(id_), case.region.figure(id_)
-        if not mine.rate or not theirs.rate or mine.rate_low is None or (mine.incidents or 0) < LEAST:
+        span, beside = mine.rate_span, theirs.rate_span
+        if not span or not beside or not beside[0] or mine.rate_low is None or mine.least < LEAST:
             continue
-        ratio = mine.rate / theirs.rate
-        if ratio >= 1.1 and mine.rate_low > theirs.rate and (best is None or ratio > best[0]):
+        ratio = span[0] / beside[1]  # the least that it may be
+        if ratio >= 1.1 and mine.rate_low > beside[1] and (best is None or ratio > best[0]):
             best = (ratio, id_, label, mine)
     if best is None or case.whole_region:
         return None
     _, id_, label, mine = best
-    beside = compared_with_region(mine, case.region.figure(id_), case.region.name)
-    if not beside:
+    wording = compared_with_region(mine, case.region.figure(id_), case.region.name)
+    if not wording or mine.incidents is None or mine.rate_span is None:
         return None
     reach = ""
     if mine.rate_low is not None and mine.rate_high is not None:
         reach = f" (95% range {words.rate_text(mine.rate_low)} to {words.rate_text(mine.rate_high)})"
     text = (
-        f"{words.capital(_about(case))}{words.whole(mine.incidents or 0)} were recorded, "
-        f"{words.rate_text(mine.rate or 0.0)} for every 10,000 residents{reach}."
+        f"{words.capital(mine.incidents.text)} were recorded, "
+        f"{words.rate_range_text(*mine.rate_span)} for every 10,000 residents{reach}."
     )
-    return Finding("standing", f"{label}: {beside}.", text + _place(case, id_))
+    return Finding("standing", f"{label}: {wording}.", text + _place(case, id_))
 
 
 def _place(case: Case, category: str) -> str:
@@ -342,39 +346,39 @@ def _place(case: Case, category: str) -> str:
 def _outcomes(case: Case) -> Finding | None:
     """Say how many outcomes were recorded, and how that compares with the region."""
     mine, theirs = case.area.total, case.region.total
-    if case.outcome_basis == "none" or mine.share is None or mine.outcomes is None:
-        return None
-    if (mine.incidents or 0) < LEAST:
+    span, beside = mine.share_span(case.outcome_basis), theirs.share_span(case.outcome_basis)
+    if case.outcome_basis == "none" or span is None or mine.outcomes is None or mine.least < LEAST:
         return None
     flow = case.outcome_basis == "flow"
+    count = words.capital(mine.outcomes.text)
     if flow:
-        head = f"{words.rate_text(mine.share)} positive outcomes recorded per 100 {case.noun} recorded."
-        text = f"{words.whole(mine.outcomes)} outcomes, some of them for {case.noun} recorded earlier."
+        head = f"{words.capital(words.rate_range_text(*span))} positive outcomes recorded per 100 {case.noun} recorded."
+        text = f"{count} outcomes, some of them for {case.noun} recorded earlier."
     else:
-        head = f"{words.share_text(mine.share)} had a positive outcome."
-        text = f"{words.whole(mine.outcomes)} {case.noun} so far."
-    if case.whole_region or theirs.share is None:
+        head = f"{words.capital(words.share_range_text(*span))} had a positive outcome."
+        text = f"{count} {case.noun} so far."
+    if case.whole_region or beside is None:
         return Finding("outcomes", head, text)
-    other = words.rate_text(theirs.share) if flow else words.share_text(theirs.share)
+    other = words.rate_range_text(*beside) if flow else words.share_range_text(*beside)
     place = case.region.name
     if flow or mine.share_low is None or mine.share_high is None:
         return Finding("outcomes", head, f"{text} {place}: {other}.")
-    if mine.share_low <= theirs.share <= mine.share_high:
+    if mine.share_low <= beside[1] and beside[0] <= mine.share_high:
         return Finding("outcomes", head, f"{text} That is not clearly different from {place}, {other}.")
-    direction = "above" if mine.share > theirs.share else "below"
+    direction = "above" if span[0] > beside[1] else "below"
     return Finding("outcomes", head, f"{text} That is {direction} {place}, {other}.")
 
 
-def _withheld(case: Case) -> Finding | None:
+def _not_offered(case: Case) -> Finding | None:
     """Say so where too many figures are missing to describe the parts."""
     hidden = sum(p.total.hidden for p in case.parts)
     if not case.parts or hidden * 10 < len(case.parts) * 4:
         return None
     one, many = case.part_words
     return Finding(
-        "withheld",
-        f"{words.capital(words.small(hidden))} of {len(case.parts)} {many} are withheld.",
-        f"The exact numbers are withheld to protect the people involved; a missing {one} is not a low one.",
+        "not offered",
+        f"No number for {words.small(hidden)} of {len(case.parts)} {many}.",
+        f"Their numbers are not offered, to protect the people involved; a missing {one} is not a low one.",
     )
 
 
@@ -387,12 +391,12 @@ SPAN_DAYS = 80
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One window of a series; ISO dates, both included; no count where it is withheld or missing."""
+    """One window of a series; ISO dates, both included; no count where it is not offered or missing."""
 
     start: str
     end: str
     days: int
-    incidents: int | None
+    incidents: CountRange | None
 
 
 def before_and_after(day: str, label: str, series: Sequence[Window], *, breaks: Sequence[str]) -> str:
@@ -412,8 +416,9 @@ def before_and_after(day: str, label: str, series: Sequence[Window], *, breaks: 
     Returns
     -------
     sentence
-        Counts and the ratio of the rates with its 95 % interval, or why they cannot be given. The window that holds
-        the event counts as after it, unless less than a week of it was left.
+        Counts and the 95 % interval of the ratio of the rates, or why they cannot be given. Where counts are ranges,
+        the interval holds those of all counts inside them. The window that holds the event counts as after it, unless
+        less than a week of it was left.
     """
     name = f"{label} ({words.month_name(day)})"
     at = next((k for k, w in enumerate(series) if w.start <= day <= w.end), None)
@@ -424,35 +429,52 @@ def before_and_after(day: str, label: str, series: Sequence[Window], *, breaks: 
     steps = -(-SPAN_DAYS // series[0].days)  # rounded up
     if at < steps or at + steps > len(series):
         return f"{name}: too close to the ends of the data to compare before and after."
-    frame = pd.DataFrame(
-        {
-            "start": [date.fromisoformat(w.start) for w in series],
-            "days": [w.days for w in series],
-            "incidents": pd.array([w.incidents for w in series], dtype="Int64"),
-        }
-    )
-    rates = around_event(
-        frame,
-        Event(date.fromisoformat(series[at].start), label),
-        steps_before=steps,
-        steps_after=steps,
-        breaks=[Break(int(month.replace("-", "")), "new recording system") for month in breaks],
-    )
-    return f"{name}: {_ratio_sentence(rates, series[at].start[:7], steps * round(series[0].days / 30.4))}"
+    before, after = series[at - steps : at], series[at : at + steps]
+    if any(w.incidents is None for w in (*before, *after)):
+        return f"{name}: counts around it are not offered or missing."
+    sides = total_of(w.incidents for w in before if w.incidents), total_of(w.incidents for w in after if w.incidents)
+
+    # The ratio is least where all of the earlier windows hold the most and all of the later ones the least, and the
+    # other way round.
+    def around(earlier: str, later: str) -> EventRates:
+        counts = [*(getattr(w.incidents, earlier) for w in before), *(getattr(w.incidents, later) for w in after)]
+        frame = pd.DataFrame(
+            {
+                "start": [date.fromisoformat(w.start) for w in series],
+                "days": [w.days for w in series],
+                "incidents": pd.array(
+                    [None] * (at - steps) + counts + [None] * (len(series) - at - steps), dtype="Int64"
+                ),
+            }
+        )
+        return around_event(
+            frame,
+            Event(date.fromisoformat(series[at].start), label),
+            steps_before=steps,
+            steps_after=steps,
+            breaks=[Break(int(month.replace("-", "")), "new recording system") for month in breaks],
+        )
+
+    rates = around("upper", "lower"), around("lower", "upper")
+    sentence = _ratio_sentence(rates, sides, series[at].start[:7], steps * round(series[0].days / 30.4))
+    return f"{name}: {sentence}"
 
 
-def _ratio_sentence(rates: EventRates, first: str, months: int) -> str:
-    before, after = rates.before, rates.after
-    if before is None or after is None:
-        return "counts around it are withheld or missing."
-    if rates.ratio is None and "Not comparable" in rates.note:
-        return "not comparable, the recording system changed near it."
-    if min(before.incidents, after.incidents) < LEAST or None in {rates.ratio, rates.ratio_low, rates.ratio_high}:
+def _ratio_sentence(
+    rates: tuple[EventRates, EventRates], sides: tuple[CountRange, CountRange], first: str, months: int
+) -> str:
+    low, high = rates[0].ratio_low, rates[1].ratio_high
+    if low is None or high is None:
+        if "Not comparable" in rates[0].note:
+            return "not comparable, the recording system changed near it."
         return "too few to compare before and after."
-    ratio, low, high = rates.ratio or 0.0, rates.ratio_low or 0.0, rates.ratio_high or 0.0
-    clear = "more" if low > 1 else "fewer" if high < 1 else "no clear difference"
+    before, after = sides
+    if min(before.lower, after.lower) < LEAST:
+        return "too few to compare before and after."
+    clear = "clearly more" if low > 1 else "clearly fewer" if high < 1 else "no clear difference"
+    point = f"{rates[0].ratio:.2f}, 95% range" if before.exact and after.exact else "95% range"
     return (
-        f"{words.whole(after.incidents)} in the {words.small(months)} months from {words.month_name(first)}, "
-        f"{words.whole(before.incidents)} in the {words.small(months)} before; {clear}, ratio {ratio:.2f} "
-        f"(95% range {low:.2f} to {high:.2f}), seasons not taken out."
+        f"{after.text} in the {words.small(months)} months from {words.month_name(first)}, "
+        f"{before.text} in the {words.small(months)} before; {clear}, ratio {point} "
+        f"{low:.2f} to {high:.2f}, seasons not taken out."
     )
