@@ -112,8 +112,8 @@ def protection_sentence(mechanism: str, *, step: int = 1, threshold: int = 0, no
             )
         case "noise":
             return (
-                f"Counts, totals too, carry random noise of at most {noise_reach} either way and are given as the range "
-                "that the true number lies in, so that parts need not add up to totals."
+                f"Counts, totals too, carry random noise of at most {noise_reach} either way and are given as the "
+                "range that the true number lies in; parts need not add up to totals."
             )
         case _:
             return ""

@@ -76,8 +76,32 @@ def small(**changes: Any) -> Released:
     return city(columns=2, rows=1, per_side=2, **changes)
 
 
-def number(said: str) -> int:
-    return int(said.replace(",", ""))
+def worded(row: pd.Series | dict[str, Any], measure: str = "incidents") -> str:
+    """Write a count as readers must find it: the number, the step, fewer than, not offered, or no data."""
+    if measure in str(row["not_offered"]).split(";"):
+        return "not offered"
+    lower, upper = row[f"{measure}_lower"], row[f"{measure}_upper"]
+    if pd.isna(lower):
+        return "no data"
+    if lower == upper:
+        return f"{int(lower):,}"
+    return f"fewer than {int(upper) + 1}" if lower == 0 else f"{int(lower):,} to {int(upper):,}"
+
+
+def pct(share: float) -> str:
+    return f"{int(share * 100 + 0.5)}%"
+
+
+def shared(row: pd.Series) -> set[str]:
+    """Write the share of positive outcomes, from part lower by total upper to part upper by total lower."""
+    if "incidents" in str(row["not_offered"]).split(";"):
+        return {"not offered"}
+    if pd.isna(row["outcome_share"]):
+        return {"too few", "no data"}
+    whole = "known_outcomes" if not pd.isna(row["known_outcomes_lower"]) else "incidents"
+    low = row["positive_outcomes_lower"] / row[f"{whole}_upper"]
+    high = min(1.0, row["positive_outcomes_upper"] / row[f"{whole}_lower"])
+    return {pct(low)} if pct(low) == pct(high) else {f"{pct(low)} to {pct(high)}", f"at most {pct(high)}"}
 
 
 def test_one_page_for_every_covered_borough_and_the_panel(inside: dict[str, str]) -> None:
@@ -91,7 +115,8 @@ def test_every_number_equals_the_one_in_area_counts(audience: str, tmp_path: Pat
     """Both are read: the table as exported, and the page as people see it."""
     released = city(audience=audience)
     released.counts.to_csv(tmp_path / "area_counts.csv", index=False)
-    table = pd.read_csv(tmp_path / "area_counts.csv", dtype={"withheld": str}, keep_default_na=True)
+    table = pd.read_csv(tmp_path / "area_counts.csv", dtype={"not_offered": str}, keep_default_na=True)
+    assert table["incidents_lower"].equals(table["incidents_upper"]) == (audience == "internal")
     now = table[(table["period"] == released.info.headline.id)]
     labels = {c.id: c.label for c in released.info.categories}
     checked = 0
@@ -101,13 +126,16 @@ def test_every_number_equals_the_one_in_area_counts(audience: str, tmp_path: Pat
         mine = now[now["area_code"] == code].set_index("category")
         for id_, label in labels.items():
             row = rows["All" if id_ == "all" else label]
-            assert number(row[2]) == mine.loc[id_, "incidents"]
-            share = mine.loc[id_, "outcome_share"]
-            assert row[-1] == f"{int(share * 100 + 0.5)}%"
+            assert row[2] == worded(mine.loc[id_])
+            assert row[-1] in shared(mine.loc[id_])
             change, word = mine.loc[id_, "change_pct"], mine.loc[id_, "change_word"]
-            if word in {"higher", "lower", "no clear change"}:
-                assert row[3].strip("()").replace("\u2212", "-") in {f"{change:+.0f}%", "0%", f"{change:+.1f}%"}
+            if audience != "internal" and word == "no clear change":
+                assert row[3] == "not clear"
+            elif word in {"higher", "lower", "no clear change"}:
+                size = row[3].strip("()").removeprefix("about ").replace("\u2212", "-")
+                assert size in {f"{change:+.0f}%", "0%", f"{change:+.1f}%"}
                 assert row[3].startswith("(") == (word == "no clear change")
+                assert row[3].startswith("about ") == (audience != "internal")
             checked += 1
         level = "borough" if stem == "panel" else "ward"
         inner = now[(now["level"] == level) & (now["category"] == "all")]
@@ -115,13 +143,10 @@ def test_every_number_equals_the_one_in_area_counts(audience: str, tmp_path: Pat
             if stem != "panel" and not part["area_code"].startswith(stem):
                 continue
             row = rows[part["area_name"]]
-            if pd.isna(part["incidents"]):
-                assert row[1] == "withheld"
-            else:
-                assert number(row[1]) == part["incidents"]
-                if not pd.isna(part["rate_per_10000"]):
-                    rate = part["rate_per_10000"]
-                    assert row[2].split()[0] == (f"{rate:.1f}" if rate < 9.95 else f"{int(rate + 0.5):,}")
+            assert row[1] == worded(part)
+            if not pd.isna(part["rate_per_10000"]):
+                rate = part["rate_per_10000"]
+                assert row[2].split()[0] == (f"{rate:.1f}" if rate < 9.95 else f"{int(rate + 0.5):,}")
             checked += 1
     assert checked == 6 * 5 + 5 * 9 + 5
 
@@ -211,20 +236,20 @@ def test_hostile_strings_stay_text(tmp_path: Path) -> None:
             assert not re.search(r"\{[{%#]", re.sub(r"<style>.*?</style>", "", html, flags=re.DOTALL))
 
 
-def test_everything_withheld_is_said_in_words(tmp_path: Path) -> None:
+def test_nothing_offered_is_said_in_words(tmp_path: Path) -> None:
     released = city(audience="public")
     counts = released.counts.copy()
     for column in counts.select_dtypes("number").columns:
         counts[column] = counts[column].mask(counts[column].notna())
     counts[["change_word", "change_vs_region", "emerging_class", "moran_class"]] = None
     counts["reliability"] = ""
-    counts["withheld"] = "incidents;rate_per_10000;positive_outcomes;outcome_share;change_pct;change_word"
+    counts["not_offered"] = "incidents;rate_per_10000;positive_outcomes;outcome_share;change_pct;change_word"
     empty = sealed(released.info, released.areas, counts, released.hotspots.iloc[:0], released.density.iloc[:0])
     pages = written(empty, tmp_path / "p")
     assert len(pages) == 6
     for html in pages.values():
         said = Reader(html).text
-        assert "withheld to protect the people involved" in said
+        assert "is not offered, to protect the people involved" in said
         assert "Too little is shown to draw a trend." in said
         assert "nan" not in said.lower()
         assert "None" not in said
@@ -373,3 +398,35 @@ def test_quarterly_series_and_partial_windows(tmp_path: Path) -> None:
     made = small(periods={"ward": windows(202108, 4, 12), "borough": partial, "region": partial})
     said = Reader(written(made, tmp_path / "p")["B00"]).text
     assert "Each point is one period; none spans a break." in said
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "said"),
+    [
+        ("steps", "Counts, totals too, are given in steps of 10, each by itself, so that subtraction gives nothing."),
+        ("suppress", "Counts under 10, and others from which these could be worked out, are not offered; "),
+        ("noise", "Counts, totals too, carry random noise of at most 0 either way and are given as the range that "),
+    ],
+)
+def test_every_sheet_says_in_one_sentence_how_counts_are_protected(mechanism: str, said: str, tmp_path: Path) -> None:
+    for html in written(small(audience="public", mechanism=mechanism), tmp_path / "p").values():
+        assert Reader(html).text.count(said) == 2
+        assert "withheld" not in Reader(html).text
+
+
+def test_the_first_step_is_drawn_from_nothing_to_its_top(tmp_path: Path) -> None:
+    """A borough whose three years are fewer than 10, then 10 to 19: a band that stands on the axis, and no dots."""
+    base = small(audience="public")
+    counts = base.counts.copy()
+    mine = (counts["area_code"] == "B00") & (counts["category"] == "all")
+    first = mine & (counts["period_end"] < "2025")
+    for rows, lower, upper in ((first, 0, 9), (mine & ~first, 10, 19)):
+        counts.loc[rows, "incidents_lower"], counts.loc[rows, "incidents_upper"] = lower, upper
+        counts.loc[rows, "incidents"] = pd.NA if lower == 0 else 15
+    html = written(sealed(base.info, base.areas, counts, base.hotspots, base.density), tmp_path / "p")["B00"]
+    chart = html[html.index("Over time") : html.index("Among ")]
+    assert 'class="band"' in chart
+    assert "The band reaches from the least to the most that the number may be." in Reader(html).text
+    people = base.areas.set_index("area_code")["population"]["B00"]
+    low, high = (words.rate_text(n / people * 1e4) for n in (10, 19))
+    assert f"Borough A1 0 to {words.rate_text(9 / people * 1e4)} at first and {low} to {high} at the end" in chart

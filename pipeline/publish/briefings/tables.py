@@ -99,7 +99,7 @@ def _category_note(case: findings.Case, shown: Sequence[findings.Figure]) -> str
     if any(f.exact for f in steady):
         note += " In brackets: no clear change."
     if any(not f.exact for f in steady):
-        note += f" {words.capital(NOT_CLEAR)}: no change that holds for all numbers inside the steps."
+        note += f" {words.capital(NOT_CLEAR)}: no change that holds for all numbers inside the ranges."
     if _broken(shown):
         note += f" {words.capital(_break_words(case))}."
     left = len(case.categories) + 1 - len(shown)
