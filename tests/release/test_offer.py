@@ -1,0 +1,137 @@
+"""What is offered in steps: against every table that would look the same, and by hand."""
+
+from collections import defaultdict
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.sparse import csr_array
+
+from pipeline.domain.periods import Period
+from pipeline.release.offer import Layout, choose_offer, values_left
+from pipeline.tables import Level
+
+YEAR = Period.parse("2024-01..2024-12")
+
+
+def _layout(areas: dict[str, tuple[str, str]], categories: tuple[str, ...], part_of=()) -> Layout:
+    """Areas: code to level and parent."""
+    return Layout(
+        parents={code: parent for code, (_, parent) in areas.items() if parent},
+        levels={code: level for code, (level, _) in areas.items()},
+        categories=categories,
+        part_of=tuple(part_of),
+        series=dict.fromkeys(Level, (YEAR,)),
+        cohort=True,
+    )
+
+
+def _counts(rows: list[tuple[str, str, str, int]]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=["area_code", "level", "category", "incidents"])
+    return frame.assign(period=YEAR.id, incidents=frame["incidents"].astype("Int64"))
+
+
+def _displays(counts: pd.DataFrame, layout: Layout, step: int) -> dict[tuple[str, str], int | None]:
+    """Show each count by the floor of its step; None where it is not offered."""
+    offer = choose_offer(counts, layout=layout, steps=[step])
+    shown = offer.cells["value"] // step * step
+    keys = zip(offer.cells["area_code"], offer.cells["category"], strict=True)
+    return {key: int(floor) if given else None for key, floor, given in zip(keys, shown, offer.offered, strict=True)}
+
+
+@pytest.mark.parametrize("step", [3, 5])
+@pytest.mark.parametrize("parts", [1, 2, 3, 4])
+def test_every_value_of_every_step_is_possible_under_an_equation(parts: int, step: int) -> None:
+    """All tables of up to four wards that add up to their borough, each a borough of its own."""
+    largest = 2 * step - 1 if parts < 4 or step == 3 else step - 1
+    tables = list(product(range(largest + 1), repeat=parts))
+    areas: dict[str, tuple[str, str]] = {}
+    rows: list[tuple[str, str, str, int]] = []
+    for n, table in enumerate(tables):
+        areas[f"B{n}"] = ("borough", "")
+        rows.append((f"B{n}", "borough", "all", sum(table)))
+        for w, value in enumerate(table):
+            areas[f"W{n}-{w}"] = ("ward", f"B{n}")
+            rows.append((f"W{n}-{w}", "ward", "all", value))
+    shown = _displays(_counts(rows), _layout(areas, ("all",)), step)
+    alike: dict[tuple[int | None, ...], list[tuple[int, ...]]] = defaultdict(list)
+    for n, table in enumerate(tables):
+        seen = [shown[f"B{n}", "all"], *(shown[f"W{n}-{w}", "all"] for w in range(parts))]
+        alike[tuple(seen)].append((sum(table), *table))
+    checked = 0
+    for seen, behind in alike.items():
+        # Steps that the enumeration holds whole: those of parts under `largest`, and totals of such parts alone.
+        tops = [floor + step - 1 for floor in seen[1:] if floor is not None]
+        hidden = any(floor is None for floor in seen[1:])
+        if any(top > largest for top in tops) or (hidden and seen[0] is not None and seen[0] + step - 1 > largest):
+            continue
+        for place, floor in enumerate(seen):
+            if floor is not None:
+                checked += 1
+                assert {table[place] for table in behind} == set(range(floor, floor + step)), (seen, place)
+    assert checked
+    if parts in (2, 3):
+        assert all(floor is None for seen in alike for floor in seen[1:]), "two or three parts are never offered"
+    elif parts == 1 or step == 3:
+        assert any(all(floor is not None for floor in seen) for seen in alike)
+
+
+def test_every_value_of_every_step_is_possible_under_a_union() -> None:
+    """All tables of a category and two parts that cover it, at borough level, in steps of 3."""
+    step, largest = 3, 8
+    tables = [t for t in product(range(largest + 1), repeat=3) if max(t[1:]) <= t[0] <= sum(t[1:])]
+    names = ("all", "a", "b")
+    areas = {f"B{n}": ("borough", "") for n in range(len(tables))}
+    rows = [(f"B{n}", "borough", c, v) for n, table in enumerate(tables) for c, v in zip(names, table, strict=True)]
+    layout = _layout(areas, names, [(c, "all") for c in names[1:]])
+    shown = _displays(_counts(rows), layout, step)
+    alike: dict[tuple[int | None, ...], list[tuple[int, ...]]] = defaultdict(list)
+    for n, table in enumerate(tables):
+        alike[tuple(shown[f"B{n}", c] for c in names)].append(table)
+    assert any(None in seen for seen in alike), "some rows have no room"
+    for seen, behind in alike.items():
+        for place, floor in enumerate(seen):
+            if floor is not None:
+                assert {table[place] for table in behind} == set(range(floor, floor + step)), (seen, place)
+
+
+def test_last_part_of_a_small_union_is_not_offered_by_ward_wherever_it_is() -> None:
+    areas = {"B": ("borough", ""), **{f"W{n}": ("ward", "B") for n in range(30)}}
+    rows = [("B", "borough", c, v) for c, v in (("all", 300), ("a", 200), ("b", 110))]
+    for n in range(30):
+        # In one ward of thirty an incident is in neither part: nearly everywhere the parts cover the whole.
+        rows += [(f"W{n}", "ward", "all", 7), (f"W{n}", "ward", "a", 5), (f"W{n}", "ward", "b", 1 if n == 0 else 2)]
+    shown = _displays(_counts(rows), _layout(areas, ("all", "a", "b"), [("a", "all"), ("b", "all")]), 5)
+    assert all(shown[f"W{n}", "b"] is None for n in range(30))
+    assert all(shown[f"W{n}", "a"] == 5 for n in range(30))
+    assert shown["B", "b"] == 110
+
+
+def test_rows_linked_by_a_category_are_audited() -> None:
+    """Linear programmes against enumeration: the range they find holds every table that looks the same."""
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        step = int(rng.choice([3, 5]))
+        n, m = 4, int(rng.integers(1, 4))
+        matrix = rng.integers(-1, 2, size=(m, n))
+        truth = rng.integers(0, step, size=n)
+        low = matrix @ truth - rng.integers(0, 3, size=m)
+        high = np.where(rng.random(m) < 0.5, matrix @ truth, np.inf)
+        every = np.array(list(product(range(step), repeat=n)))
+        sums = every @ matrix.T
+        fits = every[((sums >= low) & (sums <= high)).all(axis=1)]
+        left = values_left(csr_array(matrix), low.astype(float), high, step=step)
+        spread = fits.max(axis=0) - fits.min(axis=0) + 1
+        assert (left >= spread).all()
+        if m == 1:
+            assert (left == spread).all()
+
+
+def test_a_part_is_never_offered_without_its_whole() -> None:
+    """Four wards of 4 under a borough of 16: no room in steps of 5, so that nothing of the row is offered."""
+    areas = {"B": ("borough", ""), **{f"W{n}": ("ward", "B") for n in range(4)}}
+    rows = [("B", "borough", "all", 16), *((f"W{n}", "ward", "all", 4) for n in range(4))]
+    rows += [("B", "borough", "race", 9), *((f"W{n}", "ward", "race", 2) for n in range(4))]
+    shown = _displays(_counts(rows), _layout(areas, ("all", "race"), [("race", "all")]), 5)
+    assert set(shown.values()) == {None}
