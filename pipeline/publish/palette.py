@@ -179,8 +179,12 @@ def nice_number(value: float) -> float:
     return round(nearest, 9)
 
 
-def class_limits(values: Iterable[float], *, percentiles: Sequence[float] = (22, 47, 76, 93)) -> tuple[float, ...]:
+def class_limits(
+    values: Iterable[float], *, percentiles: Sequence[float] = (22, 47, 76, 93), step: int = 1
+) -> tuple[float, ...]:
     """Choose the four limits between five classes: percentiles rounded to numbers that people can hold in mind.
+
+    Counts in steps have limits between steps, so that no step lies in two classes; the lowest class is the first step.
 
     Parameters
     ----------
@@ -189,17 +193,30 @@ def class_limits(values: Iterable[float], *, percentiles: Sequence[float] = (22,
         zero is in the lowest class whatever the limits.
     percentiles
         Where the limits would lie before rounding, in per cent. The top class is meant to be rare.
+    step
+        Width of the steps that the values, counts, are given in; 1 where they are given as they are.
 
     Returns
     -------
     limits
         Four rising numbers, all different; class k holds values from limit k up to, not including, limit k + 1.
-        Without values, 1, 2, 5 and 10.
+        Without values, 1, 2, 5 and 10, times the step.
+
+    Examples
+    --------
+    >>> class_limits([15, 25, 25, 45, 75, 135, 305], step=10)
+    (10.0, 40.0, 100.0, 250.0)
     """
     pool = np.asarray([v for v in values if v > 0], dtype=float)
     if pool.size == 0:
-        return (1.0, 2.0, 5.0, 10.0)
-    limits: list[float] = []
+        return (1.0 * step, 2.0 * step, 5.0 * step, 10.0 * step)
+    if step > 1:
+        limits = [float(step)]
+        for raw in np.percentile(pool, percentiles[1:]):
+            steps = math.floor(nice_number(float(raw)) / step + 0.5)
+            limits.append(max(float(steps * step), limits[-1] + step))
+        return tuple(limits)
+    limits = []
     for raw in np.percentile(pool, percentiles):
         nice = nice_number(float(raw))
         if limits and nice <= limits[-1]:

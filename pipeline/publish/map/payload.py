@@ -10,7 +10,7 @@ import pandas as pd
 
 from pipeline.publish import page, palette, words
 from pipeline.publish.map.outlines import LEVELS, make_outlines
-from pipeline.release.released import PeriodInfo, Released
+from pipeline.release.released import PeriodInfo, Released, ReleaseInfo
 from pipeline.statistics.change import ChangeWord
 from pipeline.statistics.rates import WEAK, Reliability
 
@@ -20,7 +20,9 @@ __all__ = ["make_payload"]
 # Numbers the page works out itself instead of carrying them: written as `=`, wherever that gives the same decimals. The
 # page is one file that people send to each other, so it has to stay small.
 #
-# Rates are incidents over people; shares are positive over known outcomes (or over recorded offences, in a flow), with
+# A count is carried as the least that it may be. Its greatest is `step` - 1 more, and its middle follows from both:
+# each is carried only where it is something else (a sum of several steps, noise), which most pages never need.
+# Rates are middles over people; shares are positive over known outcomes (or over recorded offences, in a flow), with
 # Wilson's interval. The interval of a rate depends on the count alone within one category and length of window: its
 # limits are carried once for every count, and divided by the people of an area. Whatever does not come out the same to
 # the last of four decimals stays as it is. The same arithmetic, in the same order, is in data.js: in another
@@ -29,19 +31,30 @@ __all__ = ["make_payload"]
 SAME = "="
 _Z = 1.959963984540054
 """Normal quantile of a two-sided interval of 95 %, to every digit of a double, as data.js has it."""
-WITHHELD = "w"
-_NO_NUMBER = frozenset({"", WITHHELD, SAME})
-Ranges = dict[str, dict[str, dict[str, str]]]
+NOT_OFFERED = "w"
+_NO_NUMBER = frozenset({"", NOT_OFFERED, SAME})
+Limits = dict[str, dict[str, dict[str, str]]]
 Columns = dict[str, list[str]]
 
 
 @dataclass(frozen=True, slots=True)
+class Counts:
+    """One measure's counts: the least, middle and greatest of each row; None where there is none."""
+
+    lower: list[int | None]
+    middle: list[int | None]
+    upper: list[int | None]
+
+
+@dataclass(frozen=True, slots=True)
 class Rows:
-    """What the rows are: residents of each row's area (None where unknown), kind of window, and category."""
+    """What the rows are: residents of each row's area (None where unknown), kind of window, category and counts."""
 
     people: list[int | None]
     kinds: list[str]
     categories: list[str]
+    counts: dict[str, Counts]
+    step: int
 
 
 def _decimals(value: float) -> float:
@@ -57,32 +70,51 @@ def _wilson(share: float, trials: int) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
+def _plain_counts(columns: Columns, line: Rows) -> None:
+    for key, counts in line.counts.items():
+        ends = zip(counts.lower, counts.middle, counts.upper, strict=True)
+        for i, (lower, middle, upper) in enumerate(ends):
+            if lower is None or upper is None:
+                columns[f"{key}x"][i] = columns[f"{key}m"][i] = SAME
+                continue
+            if upper == lower + line.step - 1:
+                columns[f"{key}x"][i] = SAME
+            # The first step has no middle: it holds nothing and something alike.
+            if middle == (None if lower == 0 < upper else lower + (upper - lower + 1) // 2):
+                columns[f"{key}m"][i] = SAME
+
+
 def _plain_rates(columns: Columns, line: Rows) -> None:
-    for i, (rate, events) in enumerate(zip(columns["r"], columns["n"], strict=True)):
+    for i, (rate, events) in enumerate(zip(columns["r"], line.counts["n"].middle, strict=True)):
         people = line.people[i]
-        if rate not in _NO_NUMBER and events not in _NO_NUMBER and people:
-            columns["r"][i] = SAME if float(rate) == _decimals(int(events) / people * 1e4) else rate
+        if rate not in _NO_NUMBER and events is not None and people:
+            columns["r"][i] = SAME if float(rate) == _decimals(events / people * 1e4) else rate
 
 
-def _plain_shares(columns: Columns) -> None:
-    all_known = columns.get("k", [""] * len(columns["s"]))
-    for i, (share, events) in enumerate(zip(columns["s"], columns["o"], strict=True)):
-        if share in _NO_NUMBER or events in _NO_NUMBER:
+def _plain_shares(columns: Columns, line: Rows) -> None:
+    positive, known, recorded = (line.counts[key] for key in "okn")
+    for i, share in enumerate(columns["s"]):
+        k, n, whole = positive.middle[i], known.middle[i], recorded.middle[i]
+        if share in _NO_NUMBER or k is None:
             continue
-        known, recorded = all_known[i], columns["n"][i]
-        if known not in _NO_NUMBER and int(known):
-            exact, trials = int(events) / int(known), int(known)
-        elif recorded not in _NO_NUMBER and int(recorded) and columns["sl"][i] == "":
-            exact, trials = int(events) / int(recorded) * 100, 0
+        if n:
+            exact = min(k / n, 1.0)
+        elif whole and columns["sl"][i] == "":
+            exact = k / whole * 100
         else:
             continue
         if float(share) != _decimals(exact):
             continue
         columns["s"][i] = SAME
-        limits = _wilson(exact, trials) if trials else (0.0, 0.0)
-        for key, limit in zip(("sl", "sh"), limits, strict=True):
+        # The share is least where the outcomes are fewest and the offences most.
+        least, most, fewest, all_ = positive.lower[i], positive.upper[i], known.lower[i], known.upper[i]
+        if not n or least is None or most is None or not fewest or not all_:
+            continue
+        low, _ = _wilson(min(least, all_) / all_, all_)
+        _, high = _wilson(min(most, fewest) / fewest, fewest)
+        for key, limit in zip(("sl", "sh"), (low, high), strict=True):
             cell = columns[key][i]
-            if trials and cell not in _NO_NUMBER and float(cell) == _decimals(limit):
+            if cell not in _NO_NUMBER and float(cell) == _decimals(limit):
                 columns[key][i] = SAME
 
 
@@ -94,11 +126,12 @@ def _behind(rates: list[tuple[float, int]]) -> str:
     return f"{max(0.0, (low + high) / 2):.9g}"
 
 
-def _plain_limits(columns: Columns, line: Rows) -> Ranges:
+def _plain_limits(columns: Columns, line: Rows) -> Limits:
     """Carry the limits of every count that occurs twice once, in events."""
     keys = list(zip(line.kinds, line.categories, columns["n"], strict=True))
+    # A count is known by its least only where its greatest follows from it.
     whole = [
-        bool(line.people[i]) and not {n, columns["lo"][i], columns["hi"][i]} & _NO_NUMBER
+        bool(line.people[i]) and columns["nx"][i] == SAME and not {n, columns["lo"][i], columns["hi"][i]} & _NO_NUMBER
         for i, (_, _, n) in enumerate(keys)
     ]
     # A limit that is needed once would cost as much in the table as in the row.
@@ -112,7 +145,7 @@ def _plain_limits(columns: Columns, line: Rows) -> Ranges:
         for i, (end, limit) in itertools.product(same, (("lo", low), ("hi", high))):
             if float(columns[end][i]) == _decimals(float(limit) / (line.people[i] or 1) * 1e4):
                 columns[end][i] = SAME
-    out: Ranges = {}
+    out: Limits = {}
     for kind, category, n in sorted(found, key=lambda key: (key[0], key[1], int(key[2]))):
         table = out.setdefault(kind, {}).setdefault(category, {"n": "", "lo": "", "hi": ""})
         for key, text in zip(("n", "lo", "hi"), (n, *found[kind, category, n]), strict=True):
@@ -120,14 +153,15 @@ def _plain_limits(columns: Columns, line: Rows) -> Ranges:
     return out
 
 
-def _plain_numbers(columns: Columns, line: Rows) -> Ranges:
+def _plain_numbers(columns: Columns, line: Rows) -> Limits:
     """Write `=` for what the page works out itself.
 
     Parameters
     ----------
     columns
-        Cells by key, row by row: `n` incidents, `o` positive and `k` known outcomes (may be absent), `r`, `lo`, `hi`
-        the rate and its limits, `s`, `sl`, `sh` the share and its limits. Changed in place.
+        Cells by key, row by row: `n` least incidents, `o` positive and `k` known outcomes, of each with `x` the
+        greatest and with `m` the middle; `r`, `lo`, `hi` the rate and its limits, `s`, `sl`, `sh` the share and its
+        limits. Changed in place.
     line
         What the rows are.
 
@@ -136,14 +170,15 @@ def _plain_numbers(columns: Columns, line: Rows) -> Ranges:
     ranges
         Kind of window, category, then `n`, `lo` and `hi`: counts and the limits behind them, in events.
     """
+    _plain_counts(columns, line)
     _plain_rates(columns, line)
-    _plain_shares(columns)
+    _plain_shares(columns, line)
     return _plain_limits(columns, line)
 
 
-# Numbers of a release as short strings: one per column, area after area; `w` where a number is withheld.
+# Numbers of a release as short strings: one per column, area after area; `w` where a number is not offered.
 #
-# A cell is a number, `w` (withheld) or nothing (no data). A column without any number is left out. Words become a
+# A cell is a number, `w` (not offered) or nothing (no data). A column without any number is left out. Words become a
 # letter. Three or more equal cells in a row are written once, as `cell*count`. What the page works out itself is `=`.
 
 
@@ -159,10 +194,12 @@ _LETTERS: dict[str, str] = {
 """One letter for each word; words.js turns them back."""
 
 _COLUMNS: tuple[tuple[str, str, int | None], ...] = (
-    ("n", "incidents", 0),
+    *(
+        (f"{key}{end}", f"{measure}{suffix}", 0)
+        for key, measure in (("n", "incidents"), ("o", "positive_outcomes"), ("k", "known_outcomes"))
+        for end, suffix in (("", "_lower"), ("x", "_upper"), ("m", ""))
+    ),
     ("u", "incidents_unplaced", 0),
-    ("o", "positive_outcomes", 0),
-    ("k", "known_outcomes", 0),
     ("r", "rate_per_10000", 4),
     ("lo", "rate_low", 4),
     ("hi", "rate_high", 4),
@@ -179,6 +216,9 @@ _COLUMNS: tuple[tuple[str, str, int | None], ...] = (
 )
 """Key on the page, column of the table, decimals (None for words)."""
 
+_FOLLOWING = frozenset({"nx", "nm", "ox", "om", "kx", "km"})
+"""Columns that a page works out where it is given none."""
+
 _MEASURES = {"rate": "rate_per_10000", "count": "incidents", "outcomes": "outcome_share"}
 
 
@@ -193,10 +233,18 @@ def _cell(value: Any, decimals: int | None) -> str:
 
 
 def _cells(counts: pd.DataFrame, column: str, decimals: int | None, hidden: list[str]) -> list[str]:
-    gone = {names: column in names.split(";") for names in set(hidden)}
+    measure = column.removesuffix("_lower").removesuffix("_upper")
+    gone = {names: measure in names.split(";") for names in set(hidden)}
     codes, values = pd.factorize(counts[column])
     texts = [*(_cell(value, decimals) for value in values.tolist()), ""]  # the last one for no data, code -1
-    return [WITHHELD if gone[names] else texts[code] for names, code in zip(hidden, codes.tolist(), strict=True)]
+    return [NOT_OFFERED if gone[names] else texts[code] for names, code in zip(hidden, codes.tolist(), strict=True)]
+
+
+def _counts(columns: Columns, key: str) -> Counts:
+    lower, middle, upper = (
+        [None if cell in _NO_NUMBER else int(cell) for cell in columns[f"{key}{end}"]] for end in ("", "m", "x")
+    )
+    return Counts(lower, middle, upper)
 
 
 def _joined(line: list[str]) -> str:
@@ -209,8 +257,8 @@ def _joined(line: list[str]) -> str:
 
 
 def _encode_counts(
-    counts: pd.DataFrame, codes: list[str], *, people: list[int | None], kinds: dict[str, str], public: bool
-) -> tuple[dict[str, dict[str, dict[str, str]]], Ranges]:
+    counts: pd.DataFrame, codes: list[str], *, people: list[int | None], kinds: dict[str, str], info: ReleaseInfo
+) -> tuple[dict[str, dict[str, dict[str, str]]], Limits]:
     """Encode the rows of one level.
 
     Parameters
@@ -223,8 +271,8 @@ def _encode_counts(
         Residents of each, None where unknown.
     kinds
         Period id to kind.
-    public
-        Whether classes under zero ("lower recorded") are left out, as in every public release.
+    info
+        Of the release: its step, and whether it is public (classes under zero, "lower recorded", are then left out).
 
     Returns
     -------
@@ -235,16 +283,18 @@ def _encode_counts(
     """
     position = {code: i for i, code in enumerate(codes)}
     counts = counts[counts["area_code"].isin(position)]
-    if public:
+    if info.audience == "public":
         cold = (counts["hotspot_class"] < 0).fillna(value=False)
         counts = counts.assign(hotspot_class=counts["hotspot_class"].mask(cold, 0))
-    hidden = counts["withheld"].fillna("").astype(str).tolist()
+    hidden = counts["not_offered"].fillna("").astype(str).tolist()
     columns = {key: _cells(counts, name, decimals, hidden) for key, name, decimals in _COLUMNS if name in counts}
     place = [position[code] for code in counts["area_code"].tolist()]
     kept = Rows(
         people=[people[i] for i in place],
         kinds=[kinds.get(p, "y") for p in counts["period"].astype(str).tolist()],
         categories=counts["category"].astype(str).tolist(),
+        counts={key: _counts(columns, key) for key in "nok"},
+        step=info.step,
     )
     ranges = _plain_numbers(columns, kept)
     rows: dict[tuple[str, str], list[int]] = {}
@@ -258,13 +308,16 @@ def _encode_counts(
             line = [""] * len(codes)
             for row in members:
                 line[place[row]] = cells[row]
-            if any(line):
+            # The ends and middles of counts follow from the step unless a cell says otherwise.
+            if any(cell not in {"", SAME} for cell in line) or (any(line) and key not in _FOLLOWING):
                 texts[key] = _joined(line)
         out.setdefault(period, {})[category] = texts
     return out, ranges
 
 
-def _limits(counts: pd.DataFrame, *, level: str, kinds: dict[str, str]) -> dict[str, dict[str, dict[str, list[float]]]]:
+def _limits(
+    counts: pd.DataFrame, *, level: str, kinds: dict[str, str], step: int
+) -> dict[str, dict[str, dict[str, list[float]]]]:
     """Choose class limits from released values, pooled over all periods of a kind.
 
     Parameters
@@ -275,6 +328,8 @@ def _limits(counts: pd.DataFrame, *, level: str, kinds: dict[str, str]) -> dict[
         Level, which sets the percentiles.
     kinds
         Period id to kind.
+    step
+        Width of the steps of counts: the limits of their classes lie between steps.
 
     Returns
     -------
@@ -291,7 +346,10 @@ def _limits(counts: pd.DataFrame, *, level: str, kinds: dict[str, str]) -> dict[
         for measure, column in _MEASURES.items():
             found = steady[column].dropna() if measure == "rate" else rows[column].dropna()
             pool = (found if len(found) else rows[column].dropna()).astype(float)
-            pools[measure] = list(palette.class_limits(pool.round(4), percentiles=palette.PERCENTILES[level]))
+            limits = palette.class_limits(
+                pool.round(4), percentiles=palette.PERCENTILES[level], step=step if measure == "count" else 1
+            )
+            pools[measure] = list(limits)
         out.setdefault(str(name), {})[str(category)] = pools
     return out
 
@@ -343,9 +401,10 @@ def _info(released: Released) -> dict[str, Any]:
         "audience": info.audience,
         "marking": info.marking,
         "threshold": info.threshold,
-        "rounding": info.step,
+        "mechanism": info.mechanism,
+        "step": info.step,
+        "counts": words.steps_sentence(info.step) if info.mechanism == "steps" else "",
         **({"outside": apart} if (apart := [c.label for c in info.categories if c.outside]) else {}),
-        "zeroRule": info.mechanism,
         "audit": words.NOT_AUDITED if info.audit not in {"passed", "not needed"} else "",
         "region": info.region_name,
         "headline": info.headline.id,
@@ -380,7 +439,7 @@ def _level(released: Released, level: str, outlines: Any) -> dict[str, Any]:
     people = [_whole(p) for p in frame["population"]]
     periods = [_period(p) for p in sorted(windows.values(), key=lambda p: (p.start, p.end))]
     kinds = {p["id"]: p["kind"] for p in periods}
-    values, ranges = _encode_counts(counts, codes, people=people, kinds=kinds, public=info.audience == "public")
+    values, ranges = _encode_counts(counts, codes, people=people, kinds=kinds, info=info)
     out: dict[str, Any] = {
         "one": one,
         "many": many,
@@ -398,7 +457,7 @@ def _level(released: Released, level: str, outlines: Any) -> dict[str, Any]:
     if level in outlines.areas:
         out["rings"] = outlines.areas[level]
         out["labels"] = outlines.labels[level]
-        out["limits"] = _limits(counts, level=level, kinds=kinds)
+        out["limits"] = _limits(counts, level=level, kinds=kinds, step=info.step)
     return out
 
 

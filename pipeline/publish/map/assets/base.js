@@ -46,6 +46,15 @@ const MINUS = "\u2212";
 
 function whole(n) { return String(Math.round(n)).replace(/\B(?=(\d{3})+(?!\d))/g, ","); }
 
+/* A count by the range that it lies in; words.count_text in Python. */
+function countText({ lower, upper }) {
+  if (lower === upper) return whole(lower);
+  return lower === 0 ? "fewer than " + whole(upper + 1) : whole(lower) + " to " + whole(upper);
+}
+
+/* Two ends of a range in the same words are one number. */
+function rangeText(low, high, text) { return text(low) === text(high) ? text(low) : text(low) + " to " + text(high); }
+
 function rateText(v) { return v >= 9.95 ? whole(v) : v.toFixed(1); }
 
 function signed(v, digits) {

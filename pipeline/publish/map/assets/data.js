@@ -45,7 +45,7 @@ const WATER = shape(DATA.water);
 const HOTSPOTS = DATA.hotspots.map((h) => Object.assign(h, { shape: shape(h.rings), at: [h.at[1] / UNIT, h.at[0] / UNIT] }));
 const BANDS = DATA.density.map((b) => Object.assign(b, { shape: shape(b.rings) }));
 
-const WITHHELD = "w";
+const NOT_OFFERED = "w";
 
 /* Cells between commas; `cell*count` stands for a run of equal ones. */
 function unrolled(text) {
@@ -78,32 +78,42 @@ function rangeTable(level, kind, categoryId) {
   return level.cache.get(name);
 }
 
-/* How a number that is not carried (`=`) is worked out from those that are; written by maps/derived.py. */
+/* The middle of a count's range; the first step has none: it holds nothing and something alike. */
+function middleOf(lower, upper) { return lower === 0 && upper > 0 ? NaN : lower + Math.floor((upper - lower + 1) / 2); }
+
+/* Columns that follow from others where the page carries none: the greatest (x) and the middle (m) of each count. */
+const FOLLOWING = ["nx", "nm", "ox", "om", "kx", "km"];
+
+/* How a number that is not carried (`=`) is worked out from those that are; payload.py leaves them out. */
 function working(levelId, periodId, categoryId, key) {
   const level = LEVELS[levelId];
   const of = (other) => column(levelId, periodId, categoryId, other);
-  if (key === "r") return (i) => (of("n")[i] / level.people[i]) * 1e4;
-  if (key === "s") return (i) => (of("k")[i] ? of("o")[i] / of("k")[i] : (of("o")[i] / of("n")[i]) * 100);
-  if (key === "sl" || key === "sh") return (i) => wilson(of("o")[i] / of("k")[i], of("k")[i])[key === "sl" ? 0 : 1];
+  if (/^[nok]x$/.test(key)) return (i) => (typeof of(key[0])[i] === "number" ? of(key[0])[i] + INFO.step - 1 : NaN);
+  if (/^[nok]m$/.test(key)) return (i) => (typeof of(key[0])[i] === "number" ? middleOf(of(key[0])[i], of(key[0] + "x")[i]) : NaN);
+  if (key === "r") return (i) => (of("nm")[i] / level.people[i]) * 1e4;
+  if (key === "s") return (i) => (of("km")[i] ? Math.min(of("om")[i] / of("km")[i], 1) : (of("om")[i] / of("nm")[i]) * 100);
+  if (key === "sl") return (i) => wilson(Math.min(of("o")[i], of("kx")[i]) / of("kx")[i], of("kx")[i])[0];
+  if (key === "sh") return (i) => wilson(Math.min(of("ox")[i], of("k")[i]) / of("k")[i], of("k")[i])[1];
   if (key !== "lo" && key !== "hi") return null;
   const window = periodOf(levelId, periodId);
   const limits = rangeTable(level, window ? window.kind : "y", categoryId);
   return (i) => ((limits.get(of("n")[i]) || {})[key] / level.people[i]) * 1e4;
 }
 
-/* The cells of one column, decoded once: a number, a word, `w` (withheld) or null (no data). */
+/* The cells of one column, decoded once: a number, a word, `w` (not offered) or null (no data). */
 function column(levelId, periodId, categoryId, key) {
   const level = LEVELS[levelId];
   const name = periodId + "|" + categoryId + "|" + key;
   let cells = level.cache.get(name);
   if (cells) return cells;
   const values = (level.values[periodId] || {})[categoryId] || {};
-  const text = Object.prototype.hasOwnProperty.call(values, key) ? unrolled(values[key]) : [];
+  const given = Object.prototype.hasOwnProperty.call(values, key);
+  const text = given ? unrolled(values[key]) : FOLLOWING.includes(key) ? level.code.map(() => "=") : [];
   const work = working(levelId, periodId, categoryId, key);
   cells = level.code.map((_, i) => {
     const cell = text[i];
     if (cell === undefined || cell === "") return null;
-    if (cell === WITHHELD) return WITHHELD;
+    if (cell === NOT_OFFERED) return NOT_OFFERED;
     if (cell === "=") {
       const value = work ? Math.floor(work(i) * 1e4 + 0.5) / 1e4 : NaN;
       return Number.isFinite(value) ? value : null;
@@ -139,7 +149,22 @@ function parentName(levelId, i) {
   return parent && parent[0] === "borough" ? LEVELS.borough.name[parent[1]] : "";
 }
 
-/* A number of the whole region; null where there is none or it is withheld. */
+/* A count as the range it lies in: { lower, upper }, `w` (not offered) or null (no data). `key`: n, o or k. */
+function rangeOf(levelId, i, periodId, categoryId, key) {
+  const lower = cell(levelId, i, periodId, categoryId, key);
+  return typeof lower === "number" ? { lower, upper: cell(levelId, i, periodId, categoryId, key + "x") } : lower;
+}
+
+/* The count may be nothing or something: a reader is told "fewer than". */
+function isFirstStep(range) { return range.lower === 0 && range.upper > 0; }
+
+/* The whole region's count; null where there is none. */
+function regionalRange(periodId, categoryId) {
+  const range = LEVELS.region ? rangeOf("region", 0, periodId, categoryId, "n") : null;
+  return range === NOT_OFFERED ? null : range;
+}
+
+/* A number of the whole region; null where there is none or it is not offered. */
 function regional(periodId, categoryId, key) {
   if (!LEVELS.region) return null;
   const value = cell("region", 0, periodId, categoryId, key);

@@ -6,25 +6,39 @@ function keyRow(list, paint, text) {
   list.append(add(el("li"), picture, text));
 }
 
-function legendKeys(list, scenes) {
+/* The states without a value that occur, and their words: for the legend and the picture. */
+function keysOf(scenes) {
   const seen = new Set();
+  let few = 0;
   for (const scene of scenes) {
     if (scene.mode === "density") continue;
-    LEVELS[scene.level].code.forEach((_, i) => seen.add(valueOf(scene, i).state));
+    LEVELS[scene.level].code.forEach((_, i) => {
+      const found = valueOf(scene, i);
+      seen.add(found.state);
+      if (found.state === "few" && found.range) few = Math.max(few, found.range.upper);
+    });
   }
-  const few = { rate: "Too few for a rate", change: "Too few to compare", outcomes: "Too few to say" }[scenes[0].measure] || "Too few to say";
-  if (seen.has("few")) keyRow(list, "url(#pt-few)", few);
-  if (seen.has("withheld")) keyRow(list, "url(#pt-withheld)", withheldKey());
-  if (seen.has("incomparable")) keyRow(list, "url(#pt-incomparable)", "Not comparable");
-  if (seen.has("nocover")) keyRow(list, "url(#pt-nocover)", "Not covered");
-  if (seen.has("norate")) keyRow(list, "url(#pt-norate)", "No resident rate");
-  if (seen.has("nodata")) keyRow(list, "url(#pt-nodata)", "No data");
+  const measure = scenes[0].measure;
+  const words = {
+    few: measure === "rate" ? (INFO.step > 1 && few ? capital(countText({ lower: 0, upper: few })) + ": no rate" : "Too few for a rate")
+      : measure === "change" ? "Too few to compare" : "Too few to say",
+    notoffered: "Not offered",
+    incomparable: "Not comparable",
+    nocover: "Not covered",
+    norate: "No resident rate",
+    nodata: "No data",
+  };
+  return Object.entries(words).filter(([key]) => seen.has(key));
+}
+
+function legendKeys(list, scenes) {
+  for (const [key, text] of keysOf(scenes)) keyRow(list, "url(#pt-" + key + ")", text);
   if (scenes[0].mode === "density") keyRow(list, palette.land, bandsOf(scenes[0].category).length ? "Under " + bandText(bandsOf(scenes[0].category)[0].low) : "No bands");
   if (state.hotspots && HOTSPOTS.length) {
     const picture = svgEl("svg", { viewBox: "0 0 18 12", "aria-hidden": "true" });
     picture.append(svgEl("rect", { x: 1.2, y: 1.2, width: 15.6, height: 9.6, rx: 4, fill: "none", stroke: palette.hot, "stroke-width": 2 }));
     const own = scenes[0].category === CATEGORIES[0].id && scenes[0].period === INFO.headline;
-    list.append(add(el("li", own ? "" : "long"), picture, own ? "Hotspot" : "Hotspot: " + CATEGORIES[0].label + ", " + INFO.headlineLabel));
+    list.append(add(el("li"), picture, own ? "Hotspot" : "Hotspot: " + CATEGORIES[0].label + ", " + INFO.headlineLabel));
   }
   return list;
 }
@@ -66,8 +80,9 @@ function fillLegend(host, scene) {
   else { const [unit, rest] = unitOf(scene); add(title, unit + " ", el("span", "", rest)); }
   host.append(title);
   if (scene.mode === "density") densityLegend(host, scene);
-  else if (scene.measure === "count") circleLegend(host, scene);
+  else if (scene.measure === "count") (INFO.step > 1 ? stepLegend : circleLegend)(host, scene);
   else if (scene.measure === "significance") significanceLegend(host);
+  else if (scene.measure === "change") changeLegend(host, scene);
   else rampLegend(host, scene);
   host.append(legendKeys(el("ul", "keys"), state.compare ? [scene, otherScene()] : [scene]));
 }
@@ -76,7 +91,7 @@ function rampLegend(host, scene) {
   const limits = sharedLimits();
   const colours = rampOf(scene);
   const bar = rampBar(colours);
-  const words = limits.map((v) => (scene.measure === "change" ? signed(v) : scene.measure === "outcomes" && !isFlow() ? limitText(v * 100) + "%" : limitText(v)));
+  const words = limits.map((v) => (scene.measure === "outcomes" && !isFlow() ? limitText(v * 100) + "%" : limitText(v)));
   bar.setAttribute("role", "img");
   bar.setAttribute("aria-label", "Five classes, split at " + words.join(", "));
   const pointers = [];
@@ -99,9 +114,9 @@ function rampLegend(host, scene) {
   if (!pointers.length) bar.classList.add("plain");
   const ticks = el("div", "ticks");
   words.forEach((text, k) => tick(ticks, text, ((k + 1) / colours.length) * 100));
-  const [low, high] = scene.measure === "change" ? ["fall", "rise"] : ["lower", "higher"];
+  const [low, high] = ["lower", "higher"];
   add(host, bar, ticks);
-  if (words[0].length > 4 || words[words.length - 1].length > 4) { // "1,000" would run into the word at its end
+  if (words[0].length > 4 || words[words.length - 1].length > 2) { // "1,000" and "30%" would run into the word at its end
     add(host, add(el("div", "ends"), el("span", "", low), el("span", "", high)));
     return;
   }
@@ -132,6 +147,34 @@ function significanceLegend(host) {
   const ends = el("div", "ends");
   add(ends, el("span", "", PUBLIC ? "not clearly higher" : "lower recorded"), el("span", "", "higher"));
   add(host, bar, ticks, ends);
+}
+
+/* A change is one of three: nothing between is claimed. */
+function changeLegend(host, scene) {
+  const list = el("ul", "keys first");
+  rampOf(scene).forEach((colour, k) => keyRow(list, colour, capital(changeFigure(k - 1))));
+  host.append(list);
+}
+
+/* Circles of counts in steps: one size for each class, a ring for the first step. */
+function stepLegend(host, scene) {
+  const limits = limitsOf(scene);
+  const size = circleScale(VIEWS[0], scene);
+  const first = LEVELS[scene.level].code.map((_, i) => valueOf(scene, i)).filter((found) => found.state === "first");
+  const words = classWords(limits);
+  if (first.length) words[0] = capital(countText({ lower: 0, upper: Math.max(...first.map((found) => found.range.upper)) }));
+  const radii = words.map((_, k) => (k ? Math.min(24, size(classMiddle(scene, k))) : FIRST_RADIUS));
+  const middle = Math.max(...radii) + 3;
+  const picture = svgEl("svg", { class: "steps", width: middle + 150, "aria-hidden": "true" });
+  let y = 3;
+  words.forEach((text, k) => {
+    const half = Math.max(8.5, radii[k] + 1.5);
+    picture.append(svgEl("circle", Object.assign({ cx: middle, cy: y + half, r: radii[k], stroke: palette.dot, "stroke-width": 1.3 }, k ? { fill: palette.dot, "fill-opacity": 0.72 } : { fill: "none" })));
+    picture.append(svgEl("text", { x: 2 * middle + 8, y: y + half + 4, "font-size": 12, fill: palette.ink }, text));
+    y += 2 * half;
+  });
+  picture.setAttribute("height", y + 2);
+  add(host, el("p", "vh", "Circles by class: " + words.join("; ")), picture);
 }
 
 function circleLegend(host, scene) {

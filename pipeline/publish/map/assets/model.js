@@ -3,24 +3,23 @@
 const MEASURES = {
   rate: { key: "r", ramp: "s", short: "Rate" },
   count: { key: "n", ramp: "s", short: "Number" },
-  change: { key: "c", ramp: "d", short: "Change" },
+  change: { key: "cw", ramp: "d", short: "Change" },
   significance: { key: "g", ramp: "g", short: "Clusters" },
   outcomes: { key: "s", ramp: "s", short: "Outcomes" },
 };
-const CHANGE_LIMITS = [-25, -10, 10, 25];
+/* A change is one of three classes, as the release calls it: the letters of its words and their classes. */
+const CHANGE_CLASSES = { l: -1, n: 0, h: 1 };
 const SIGNIFICANCE = [-3, -2, -1, 0, 1, 2, 3];
 const PUBLIC = INFO.audience === "public";
-const CHANGE_WORDS = { h: "higher", l: "lower", n: "no clear change", f: "too few to say", c: "not comparable" };
 const TILES_ASK = INFO.tiles.includes("{key}");
 let tilesShown = Boolean(INFO.tiles) && !TILES_ASK;
 
 /* Fills let the streets of a background map through, and nothing else. */
 function fillOpacity() { return tilesShown ? 0.78 : 1; }
 
-/* Measures that hold at least one number, withheld or not, somewhere. */
+/* Measures that hold at least one number, offered or not, somewhere. */
 function measureExists(measure) {
-  const keys = measure === "change" ? ["c", "cw"] : [MEASURES[measure].key];
-  return MAPPED.some((id) => Object.values(LEVELS[id].values).some((p) => Object.values(p).some((c) => keys.some((key) => key in c))));
+  return MAPPED.some((id) => Object.values(LEVELS[id].values).some((p) => Object.values(p).some((c) => MEASURES[measure].key in c)));
 }
 const SHOWN_MEASURES = Object.keys(MEASURES).filter((m) => m === "count" || measureExists(m));
 const DENSITY_CATEGORIES = [...new Set(BANDS.map((b) => b.category))];
@@ -59,38 +58,66 @@ function otherScene() {
 function kindOf(scene) { const p = periodOf(scene.level, scene.period); return p ? p.kind : "y"; }
 
 function hasMeasure(scene) {
-  const key = MEASURES[scene.measure].key;
-  const words = scene.measure === "change" ? column(scene.level, scene.period, scene.category, "cw") : [];
-  return column(scene.level, scene.period, scene.category, key).some((v) => v !== null) || words.some((v) => v !== null);
+  return column(scene.level, scene.period, scene.category, MEASURES[scene.measure].key).some((v) => v !== null);
 }
 
-/* { state: ok | withheld | few | incomparable | norate | nocover | nodata, value } of an area in a scene. */
+/* An area in a scene: { state: ok | first | notoffered | few | incomparable | norate | nocover | nodata, value, range }.
+   `first` is a count in the first step: fewer than so many, perhaps none. `value` is what classes go by: the middle of a
+   range, which no reader sees; `range` holds the count's ends wherever the count is offered. */
 function valueOf(scene, i) {
   const { level, period, category, measure } = scene;
   if (!LEVELS[level].covered[i]) return { state: "nocover", value: null };
-  const value = cell(level, i, period, category, MEASURES[measure].key);
-  if (value === WITHHELD) return { state: "withheld", value: null };
-  if (typeof value === "number") return { state: "ok", value };
-  const n = cell(level, i, period, category, "n");
-  if (n === WITHHELD) return { state: "withheld", value: null };
-  if (measure === "rate" && (cell(level, i, period, category, "rel") === "f")) return { state: "few", value: null };
-  if (measure === "change") {
-    const word = cell(level, i, period, category, "cw");
-    if (word === WITHHELD) return { state: "withheld", value: null };
-    if (word === "f") return { state: "few", value: null };
-    if (word === "c") return { state: "incomparable", value: null };
-  }
+  const range = rangeOf(level, i, period, category, "n");
+  const found = (state_, value) => ({ state: state_, value: value === undefined ? null : value, range: range === NOT_OFFERED ? null : range });
+  const raw = cell(level, i, period, category, MEASURES[measure].key);
+  if (raw === NOT_OFFERED || range === NOT_OFFERED) return found("notoffered");
+  if (measure === "count" && range) return isFirstStep(range) ? found("first") : found("ok", cell(level, i, period, category, "nm"));
+  if (measure === "change" && raw in CHANGE_CLASSES) return found("ok", CHANGE_CLASSES[raw]);
+  if (measure === "change" && raw === "f") return found("few");
+  if (measure === "change" && raw === "c") return found("incomparable");
+  if (typeof raw === "number") return found("ok", raw);
+  if (measure === "rate" && cell(level, i, period, category, "rel") === "f") return found("few");
   const window = periodOf(level, period);
-  if (window && !window.complete) return { state: "nodata", value: null };
-  if (measure === "rate" && typeof n === "number") return { state: "norate", value: null };
-  if (measure === "outcomes" && n === 0) return { state: "few", value: null };
-  return { state: "nodata", value: null };
+  if (window && !window.complete) return found("nodata");
+  if (measure === "rate" && range) return found("norate");
+  if (measure === "outcomes" && range && (range.upper === 0 || hasUnsureShare(scene, i, range))) return found("few");
+  return found("nodata");
+}
+
+/* Outcomes, or what they are a share of, are in their first step: both nothing and something are possible. */
+function hasUnsureShare({ level, period, category }, i, range) {
+  const positive = rangeOf(level, i, period, category, "o");
+  const known = rangeOf(level, i, period, category, "k");
+  const unsure = (r) => Boolean(r) && r !== NOT_OFFERED && isFirstStep(r);
+  return unsure(positive) || (positive && (unsure(known) || unsure(range)));
+}
+
+/* Between what a rate lies for all counts of the range; the same number twice where the count is known. */
+function rateEnds(scene, i) {
+  const rate = cell(scene.level, i, scene.period, scene.category, "r");
+  const range = rangeOf(scene.level, i, scene.period, scene.category, "n");
+  const middle = cell(scene.level, i, scene.period, scene.category, "nm");
+  if (typeof rate !== "number" || !range || range === NOT_OFFERED) return null;
+  return middle ? [(rate * range.lower) / middle, (rate * range.upper) / middle] : [rate, rate];
+}
+
+/* The same of a share: fewest outcomes of most offences, most of fewest. */
+function shareEnds(scene, i) {
+  const share = cell(scene.level, i, scene.period, scene.category, "s");
+  if (typeof share !== "number") return null;
+  const of = (key) => rangeOf(scene.level, i, scene.period, scene.category, key);
+  const given = (r) => (r && r !== NOT_OFFERED ? r : null);
+  const part = given(of("o")), all = given(isFlow() ? of("n") : of("k")) || given(of("n"));
+  if (!part || !all || !all.lower || (part.lower === part.upper && all.lower === all.upper)) return [share, share];
+  const unit = isFlow() ? 100 : 1;
+  const high = (part.upper / all.lower) * unit;
+  return [(part.lower / all.upper) * unit, isFlow() ? high : Math.min(1, high)];
 }
 
 function isFlow() { return INFO.outcomes === "flow"; }
 
 function limitsOf(scene) {
-  if (scene.measure === "change") return CHANGE_LIMITS;
+  if (scene.measure === "change") return [-0.5, 0.5];
   if (scene.measure === "significance") return [-2.5, -1.5, -0.5, 0.5, 1.5, 2.5];
   const all = LEVELS[scene.level].limits[kindOf(scene)] || {};
   const found = (all[scene.category] || {})[scene.measure];
@@ -116,7 +143,10 @@ function readPalette() {
     "ground", "pattern", "rule", "ctl", "bar", "bar-hover"]) palette[name] = token(name);
 }
 
-function rampOf(scene) { return palette[MEASURES[scene.measure].ramp]; }
+function rampOf(scene) {
+  const colours = palette[MEASURES[scene.measure].ramp];
+  return scene.measure === "change" ? [colours[0], colours[2], colours[4]] : colours;
+}
 
 function terrain(k, n) { return palette.t[n < 2 ? 2 : Math.round((k * 5) / (n - 1))]; }
 
@@ -133,34 +163,63 @@ function fillOf(scene, i) {
   return rampOf(scene)[classOf(found.value, sharedLimits())];
 }
 
+/* What a circle's area stands for: the count, or in steps the middle (by ratio) of the class that its step lies in. */
+function circleValue(scene, value) {
+  return INFO.step > 1 ? classMiddle(scene, classOf(value, limitsOf(scene))) : value;
+}
+
+function classMiddle(scene, k) {
+  const limits = limitsOf(scene);
+  if (k === 0) return limits[0] / 2;
+  return Math.sqrt(limits[k - 1] * (k < limits.length ? limits[k] : Math.max(limits[k - 1], largestCount(scene))));
+}
+
 /* The largest count of any period of the same kind: circles keep their scale while the map plays. */
 function largestCount(scene) {
   const kind = kindOf(scene);
-  let most = 1;
-  for (const p of seriesOf(scene.level, kind)) {
-    for (const n of column(scene.level, p.id, scene.category, "n")) if (typeof n === "number" && n > most) most = n;
+  const { cache } = LEVELS[scene.level];
+  const name = "most|" + kind + "|" + scene.category;
+  if (!cache.has(name)) {
+    let most = 1;
+    for (const p of seriesOf(scene.level, kind)) {
+      for (const n of column(scene.level, p.id, scene.category, "nm")) if (typeof n === "number" && n > most) most = n;
+    }
+    cache.set(name, most);
   }
-  return most;
+  return cache.get(name);
 }
 
-/* Rank by the measure among areas with a value, and how far down equal treatment of the intervals could move it. */
+/* The classes of counts in steps, in words: "fewer than 10", "10 to 19", ..., "200 or more". */
+function classWords(limits) {
+  return [...limits, Infinity].map((limit, k) => (limit === Infinity ? whole(limits[k - 1]) + " or more" : countText({ lower: k ? limits[k - 1] : 0, upper: limit - 1 })));
+}
+
+/* What areas are ranked by: the least that a count may be, else the measure itself. */
+function rankValue(scene, i) {
+  const found = valueOf(scene, i);
+  if (scene.measure === "count") return found.range ? found.range.lower : null;
+  return found.state === "ok" ? found.value : null;
+}
+
+/* Rank by the measure among areas with a value, how many share it, and how far the intervals could move it. */
 function rankOf(scene, i) {
   if (PUBLIC && scene.level === "ward") return null;
-  const mine = valueOf(scene, i);
-  if (mine.state !== "ok") return null;
+  const mine = rankValue(scene, i);
+  if (mine === null) return null;
   const low = cell(scene.level, i, scene.period, scene.category, "lo");
   const high = cell(scene.level, i, scene.period, scene.category, "hi");
-  let rank = 1, of = 0, surelyAbove = 0, surelyBelow = 0;
+  let rank = 1, of = 0, same = 0, surelyAbove = 0, surelyBelow = 0;
   LEVELS[scene.level].code.forEach((_, j) => {
-    const other = valueOf(scene, j);
-    if (other.state !== "ok") return;
+    const other = rankValue(scene, j);
+    if (other === null) return;
     of += 1;
-    if (other.value > mine.value) rank += 1;
+    if (other > mine) rank += 1;
+    if (other === mine) same += 1;
     if (scene.measure !== "rate" || typeof low !== "number" || typeof high !== "number" || j === i) return;
     const otherLow = cell(scene.level, j, scene.period, scene.category, "lo");
     const otherHigh = cell(scene.level, j, scene.period, scene.category, "hi");
     if (typeof otherLow === "number" && otherLow > high) surelyAbove += 1;
     if (typeof otherHigh === "number" && otherHigh < low) surelyBelow += 1;
   });
-  return { rank, of, best: surelyAbove + 1, worst: of - surelyBelow };
+  return { rank, of, joint: same > 1, best: surelyAbove + 1, worst: of - surelyBelow };
 }

@@ -24,7 +24,7 @@ function toPaper() {
   const foot = byId("paper-foot");
   foot.textContent = "";
   const support = INFO.support.map(([text, contact]) => text + (contact ? ": " + contact : "")).join("; ");
-  for (const text of [[INFO.publisher, INFO.licence].filter(Boolean).join(". "), [INFO.synthetic, ...INFO.wording, ...INFO.caveats].filter(Boolean).join(" "), support && "Report or get support. " + support]) {
+  for (const text of [[INFO.publisher, INFO.licence].filter(Boolean).join(". "), [INFO.synthetic, INFO.counts, ...INFO.wording, ...INFO.caveats].filter(Boolean).join(" "), support && "Report or get support. " + support]) {
     if (text) foot.append(nameEl("p", "", text));
   }
   fillSheet(foot);
@@ -70,8 +70,7 @@ function paperTable() {
     const row = el("tr");
     row.append(nameEl("th", "", clip(level.name[i], 60)));
     for (const measure of measures) {
-      const found = valueOf(Object.assign({}, own, { measure }), i);
-      row.append(el("td", "n", found.state === "ok" ? figure(measure, found.value) : STATE_WORDS[found.state]));
+      row.append(el("td", "n", figure(Object.assign({}, own, { measure }), i)));
     }
     body.append(row);
   }

@@ -17,7 +17,7 @@ function picturePatterns(context) {
   const line = (c, ...points) => { c.beginPath(); c.moveTo(points[0], points[1]); c.lineTo(points[2], points[3]); c.stroke(); };
   return {
     few: tile(10, (c) => { c.beginPath(); c.arc(5, 5, 1.8, 0, 7); c.fill(); }),
-    withheld: tile(10, (c) => { line(c, 0, 10, 10, 0); line(c, -2, 2, 2, -2); line(c, 8, 12, 12, 8); }),
+    notoffered: tile(10, (c) => { line(c, 0, 10, 10, 0); line(c, -2, 2, 2, -2); line(c, 8, 12, 12, 8); }),
     incomparable: tile(12, (c) => line(c, 0, 6, 12, 6)),
     nocover: tile(16, (c) => { c.fillStyle = palette.ground; c.fillRect(0, 0, 16, 16); line(c, 0, 0, 16, 16); line(c, 16, 0, 0, 16); }),
     norate: tile(18, (c) => { c.fillStyle = palette.ground; c.fillRect(0, 0, 18, 18); line(c, 9, 5, 9, 13); line(c, 5, 9, 13, 9); }),
@@ -59,7 +59,7 @@ function drawScene(context, scene, frame) {
   const plain = scene.mode === "density" || scene.measure === "count";
   level.shapes.forEach((rings, i) => {
     const found = valueOf(scene, i);
-    const fill = scene.mode === "density" || (plain && found.state === "ok") ? palette.land : found.state === "ok" ? fillOf(scene, i) : patterns[found.state];
+    const fill = scene.mode === "density" || (plain && ["ok", "first"].includes(found.state)) ? palette.land : found.state === "ok" ? fillOf(scene, i) : patterns[found.state];
     paint(rings, fill, plain ? palette.rule : palette.wardline, 1);
   });
   if (scene.mode === "density") {
@@ -81,11 +81,19 @@ function pictureCircles(context, scene, at) {
   const most = largestCount(scene);
   const widest = Math.min(80, Math.max(18, 900 / Math.sqrt(level.code.length)));
   level.labels.map(([x, y], i) => [valueOf(scene, i), at([y / UNIT, x / UNIT])])
-    .filter(([v]) => v.state === "ok" && v.value > 0)
+    .filter(([v]) => v.state === "first" || (v.state === "ok" && v.value > 0))
     .sort((a, b) => b[0].value - a[0].value)
     .forEach(([v, [x, y]]) => {
       context.beginPath();
-      context.arc(x, y, Math.max(1.5, Math.sqrt(v.value / most) * widest), 0, 7);
+      if (v.state === "first") {
+        context.arc(x, y, 3.5, 0, 7);
+        context.strokeStyle = palette.dot;
+        context.lineWidth = 2;
+        context.stroke();
+        return;
+      }
+      context.arc(x, y, Math.max(1.5, Math.sqrt(circleValue(scene, v.value) / most) * widest), 0, 7);
+      context.lineWidth = 1;
       context.globalAlpha = 0.72;
       context.fillStyle = palette.dot;
       context.fill();
@@ -176,15 +184,14 @@ function pictureLegend(context, scene, x, y, width) {
     title = capital(INFO.noun) + " per km\u00b2";
     entries = colours.map(([low, colour]) => [colour, bandText(low) + " and more"]);
   } else if (scene.measure === "significance") entries = SIGNIFICANCE.filter((k) => !PUBLIC || k >= 0).map((k) => [palette.g[k + 3], significanceWord(k)]);
+  else if (scene.measure === "change") entries = rampOf(scene).map((colour, k) => [colour, capital(changeFigure(k - 1))]);
   else if (scene.measure !== "count") {
     const limits = sharedLimits();
-    const text = (v) => (scene.measure === "change" ? signed(v) : scene.measure === "outcomes" && !isFlow() ? limitText(v * 100) + "%" : limitText(v));
+    const text = (v) => (scene.measure === "outcomes" && !isFlow() ? limitText(v * 100) + "%" : limitText(v));
     entries = rampOf(scene).map((colour, k) => [colour, k === 0 ? "under " + text(limits[0]) : k === limits.length ? text(limits[k - 1]) + " and more" : text(limits[k - 1]) + " to " + text(limits[k])]);
   }
   const patterns = picturePatterns(context);
-  const seen = new Set(scene.mode === "density" ? [] : LEVELS[scene.level].code.map((_, i) => valueOf(scene, i).state));
-  const words = { few: "Too few to say", withheld: withheldKey(), incomparable: "Not comparable", nocover: "Not covered", norate: "No resident rate", nodata: "No data" };
-  for (const key of Object.keys(words)) if (seen.has(key)) entries.push([patterns[key], words[key]]);
+  for (const [key, text] of keysOf([scene])) entries.push([patterns[key], text]);
   context.font = "700 22px " + fontFamily;
   context.fillStyle = palette.ink;
   context.textAlign = "left";
@@ -229,7 +236,7 @@ function drawPicture() {
     drawScene(context, scene, [left, start, each, tall - (start - top)]);
   });
   y = pictureLegend(context, scenes[0], margin, top + tall + 46, inner) + 22;
-  for (const text of [[INFO.publisher, INFO.licence].filter(Boolean).join(". "), INFO.wording.join(" ")]) {
+  for (const text of [INFO.counts, [INFO.publisher, INFO.licence].filter(Boolean).join(". "), INFO.wording.join(" ")]) {
     if (text) y = writeLines(context, text, { x: margin, y, width: inner, size: 17, colour: palette["ink-2"] }) + 4;
   }
   return canvas;

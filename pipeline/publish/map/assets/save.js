@@ -25,7 +25,9 @@ function csvCell(value) {
 function csvText(rows) { return "\ufeff" + rows.map((row) => row.map(csvCell).join(",")).join("\r\n") + "\r\n"; }
 
 const FIELDS = [
-  ["incidents", "n"], ["incidents_unplaced", "u"], ["positive_outcomes", "o"], ["known_outcomes", "k"], ["rate_per_10000", "r"], ["rate_low", "lo"],
+  ["incidents", "nm"], ["incidents_lower", "n"], ["incidents_upper", "nx"], ["incidents_unplaced", "u"],
+  ["positive_outcomes", "om"], ["positive_outcomes_lower", "o"], ["positive_outcomes_upper", "ox"],
+  ["known_outcomes", "km"], ["known_outcomes_lower", "k"], ["known_outcomes_upper", "kx"], ["rate_per_10000", "r"], ["rate_low", "lo"],
   ["rate_high", "hi"], ["reliability", "rel"], ["outcome_share", "s"], ["outcome_low", "sl"], ["outcome_high", "sh"],
   ["change_pct", "c"], ["change_word", "cw"], ["change_vs_region", "cr"], ["hotspot_class", "g"], ["moran_class", "m"], ["emerging_class", "e"],
 ];
@@ -43,18 +45,18 @@ function areaRecord(scene, i) {
     period: scene.period, period_start: window ? window.start : null, period_end: window ? window.end : null,
     complete: window ? window.complete : null, category: scene.category,
   };
-  const withheld = [];
+  const gone = [];
   for (const [name, key] of FIELDS) {
     const value = cell(scene.level, i, scene.period, scene.category, key);
-    record[name] = value === WITHHELD ? null : LONG_WORDS[key] && value !== null ? LONG_WORDS[key][value] || value : value;
-    if (value === WITHHELD) withheld.push(name);
+    record[name] = value === NOT_OFFERED ? null : LONG_WORDS[key] && value !== null ? LONG_WORDS[key][value] || value : value;
+    if (value === NOT_OFFERED) gone.push(name.replace("_lower", ""));
   }
-  record.withheld = withheld.join(";");
+  record.not_offered = record.withheld = gone.join(";");
   return record;
 }
 
 function notesForFiles() {
-  return [INFO.synthetic, INFO.audit, INFO.marking, INFO.publisher, INFO.licence, ...INFO.wording].filter(Boolean);
+  return [INFO.synthetic, INFO.counts, INFO.audit, INFO.marking, INFO.publisher, INFO.licence, ...INFO.wording].filter(Boolean);
 }
 
 function saveCsv() {

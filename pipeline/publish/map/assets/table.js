@@ -23,9 +23,9 @@ function tableColumns() {
 function numberColumn(id, title, scene, sortable) {
   return {
     id, title, sortable, number: true,
-    order: (i) => { const v = valueOf(scene, i); return v.state === "ok" ? v.value : -Infinity; },
-    text: (i) => { const v = valueOf(scene, i); return v.state !== "ok" ? STATE_WORDS[v.state] : figure(scene.measure, v.value).replace(" confidence", ""); },
-    mute: (i) => valueOf(scene, i).state !== "ok",
+    order: (i) => { const value = rankValue(scene, i); return value === null ? -Infinity : value; },
+    text: (i) => figure(scene, i).replace(" confidence", ""),
+    mute: (i) => !["ok", "first"].includes(valueOf(scene, i).state),
     swatch: (i) => (scene.measure === state.measure && scene.measure !== "count" && state.mode === "areas" && valueOf(scene, i).state === "ok" ? fillOf(scene, i) : ""),
   };
 }

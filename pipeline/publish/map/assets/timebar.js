@@ -15,15 +15,18 @@ function drawTime() {
   const chosen = Math.max(0, periods.findIndex((p) => p.id === state.period));
   const last = Math.max(1, periods.length - 1);
   const at = (k) => (periods.length === 1 ? "50%" : "calc(10px + " + k / last + " * (100% - 20px))");
-  const totals = periods.map((p) => (p.complete ? regional(p.id, state.category, "n") : null));
-  const most = Math.max(...totals.map((n) => n || 0), 1);
+  const totals = periods.map((p) => (p.complete ? regionalRange(p.id, state.category) : null));
+  const most = Math.max(...totals.map((n) => (n ? n.upper : 0)), 1);
   totals.forEach((n, k) => {
-    const bar = el("div", k === chosen ? "tbar on" : "tbar");
-    bar.style.left = at(k);
-    bar.style.width = "min(28px, " + 62 / periods.length + "%)";
-    bar.style.height = n === null ? "2px" : "calc(var(--tall) * " + Math.max(0.04, n / most).toFixed(3) + ")";
-    host.append(bar);
-    if (k === chosen && n !== null) { const v = el("div", "val", whole(n)); v.style.left = at(k); host.append(v); }
+    // The pale part of a bar is what the total may be beyond its least.
+    for (const [value, name] of n && n.upper > n.lower ? [[n.upper, "tbar maybe"], [n.lower, "tbar"]] : [[n && n.upper, "tbar"]]) {
+      const bar = el("div", name + (k === chosen ? " on" : ""));
+      bar.style.left = at(k);
+      bar.style.width = "min(28px, " + 62 / periods.length + "%)";
+      bar.style.height = n === null ? "2px" : "calc(var(--tall) * " + Math.max(0.04, value / most).toFixed(3) + ")";
+      host.append(bar);
+    }
+    if (k === chosen && n !== null) { const v = el("div", "val" + (periods.length < 2 ? "" : k / last > 0.9 ? " z" : k / last < 0.1 ? " a" : ""), countText(n)); v.style.left = at(k); host.append(v); }
   });
   for (const b of breaksAt(periods)) {
     const line = el("div", "break"), text = nameEl("span", "", clip(b.text, 60) + ", " + shortDate(b.month));
@@ -50,7 +53,7 @@ function drawSlider(periods, chosen, total, dense) {
   slider.value = String(chosen);
   slider.disabled = periods.length < 2;
   byId("play").disabled = periods.length < 2;
-  slider.setAttribute("aria-valuetext", window.label + (total === null ? "" : ", " + whole(total) + " " + INFO.noun + " in " + (INFO.region || "all areas")) + (window.complete ? "" : ", incomplete"));
+  slider.setAttribute("aria-valuetext", window.label + (total === null ? "" : ", " + counted(total) + " in " + (INFO.region || "all areas")) + (window.complete ? "" : ", incomplete"));
   const alone = periods.length < 2;
   byId("time").classList.toggle("alone", alone);
   if (alone) {

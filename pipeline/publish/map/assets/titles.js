@@ -10,8 +10,8 @@ function drawTitles() {
   const i = state.area;
   byId("peek-name").textContent = i === null ? INFO.region || "All areas" : LEVELS[scene.level].name[i];
   byId("peek-name").dir = "auto";
-  const total = regional(scene.period, scene.category, "n");
-  byId("peek-value").textContent = i === null ? (total === null ? "" : counted(total)) : valueText(scene, i);
+  const total = regionalRange(scene.period, scene.category);
+  byId("peek-value").textContent = i === null ? (total === null ? "" : capital(counted(total))) : valueText(scene, i);
   byId("peek-say").textContent = i === null ? "Tap an area to see its figures." : sentence(scene, i).textContent;
 }
 
@@ -41,20 +41,21 @@ function noticeFor() {
   }
   if (scene.mode === "density") return null;
   const rows = level.code.map((_, i) => valueOf(scene, i).state);
-  const missing = rows.filter((s) => s === "withheld" || s === "few").length;
-  if (!rows.includes("ok")) {
+  const missing = rows.filter((s) => s === "notoffered" || s === "few").length;
+  if (!rows.includes("ok") && !rows.includes("first")) {
     const with_ = level.periods.slice().reverse().find((p) => hasMeasure(Object.assign({}, scene, { period: p.id })) && p.id !== scene.period);
     const what = { change: "Change", significance: "Clusters", outcomes: "Outcomes", rate: "Rates", count: "Numbers" }[scene.measure];
     if (with_ && !hasMeasure(scene)) return { text: what + (scene.measure === "rate" || scene.measure === "count" ? " are missing for this period." : " are not given for this period."), action: "Show the " + with_.label, run: () => setPeriod(with_.id) };
     const system = INFO.breaks.length ? ": " + INFO.breaks.map((b) => b.text + ", " + shortDate(b.month)).join("; ") : ".";
     if (rows.includes("incomparable")) return { text: "Nothing can be compared with the period before" + system };
-    const all = rows.every((s) => s === "withheld" || s === "nocover");
-    return { text: all ? "Every number on this map is withheld to protect people." : "There is nothing to show for this choice." };
+    const all = rows.every((s) => s === "notoffered" || s === "nocover");
+    return { text: all ? "None of the numbers of this map are offered, to protect people." : "There is nothing to show for this choice." };
   }
   if (missing / rows.length > 0.4 && scene.level === "ward" && MAPPED.includes("borough")) {
     const all = regional(scene.period, scene.category, "r");
     const pale = scene.measure === "rate" && all !== null && all < sharedLimits()[0] ? " Pale areas can still be above the " + INFO.region + " rate." : "";
-    return { text: whole(missing) + " of " + whole(rows.length) + " " + level.many + " have too few " + INFO.noun + " to show." + pale + " " + capital(LEVELS.borough.many) + " give a fuller picture.", action: "Show " + LEVELS.borough.many, run: () => setLevel("borough") };
+    const why = { count: "no number is offered", rate: "too few " + INFO.noun + " were recorded for a rate", change: "too few " + INFO.noun + " were recorded to compare" }[scene.measure] || "too few were recorded to say";
+    return { text: "In " + whole(missing) + " of " + whole(rows.length) + " " + level.many + " " + why + "." + pale + " " + capital(LEVELS.borough.many) + " give a fuller picture.", action: "Show " + LEVELS.borough.many, run: () => setLevel("borough") };
   }
   return null;
 }

@@ -63,7 +63,7 @@ class View {
     this.water.setStyle({ stroke: false, fillColor: palette.water, fillOpacity: 1 });
     this.ground.setStyle({ stroke: false, fillColor: palette.land, fillOpacity: tilesShown ? 0.3 : 1 });
     paths.forEach((path, i) => {
-      const plain = dense || (count && valueOf(scene, i).state === "ok");
+      const plain = dense || (count && ["ok", "first"].includes(valueOf(scene, i).state));
       path.setStyle({
         fillColor: plain ? palette.land : fillOf(scene, i),
         fillOpacity: dense ? 0 : fillOpacity(),
@@ -106,7 +106,7 @@ class View {
     this.groups.circles.clearLayers();
     const level = LEVELS[scene.level];
     const marks = [];
-    const counts = column(scene.level, scene.period, scene.category, "n");
+    const counts = column(scene.level, scene.period, scene.category, "n"); // in steps the order within a class is of no weight
     const size = (i) => (typeof counts[i] === "number" ? counts[i] : -1);
     level.code.map((_, i) => i).sort((a, b) => size(b) - size(a) || a - b).forEach((i) => {
       const [x, y] = level.labels[i];
@@ -123,11 +123,12 @@ class View {
     if (!wanted) return;
     const size = circleScale(this, scene);
     const style = { fillColor: palette.dot, fillOpacity: 0.72, color: palette.halo, weight: 0.7, opacity: 1 };
+    const ring = { fillOpacity: 0, color: palette.dot, weight: 1.2, opacity: 1 };
     this.circlesOf(scene).forEach((mark, i) => {
       const found = valueOf(scene, i);
       const shown = found.state === "ok" && found.value > 0;
-      mark.setStyle(shown ? style : { opacity: 0, fillOpacity: 0 });
-      mark.setRadius(shown ? size(found.value) : 0);
+      mark.setStyle(shown ? style : found.state === "first" ? ring : { opacity: 0, fillOpacity: 0 });
+      mark.setRadius(shown ? size(circleValue(scene, found.value)) : found.state === "first" ? FIRST_RADIUS : 0);
     });
   }
 
@@ -228,6 +229,9 @@ function besideOf(spot, project, away) {
     return L.point(p.x + (out.x / long) * away, p.y + (out.y / long) * away);
   });
 }
+
+/* The ring of a count in the first step: fewer than so many, perhaps none. */
+const FIRST_RADIUS = 2;
 
 /* Circles: area in proportion to the count; the largest of all periods fills about two typical areas. */
 function circleScale(view, scene) {

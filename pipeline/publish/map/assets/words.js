@@ -1,7 +1,7 @@
 /* Sentences and labels. "Recorded", never "committed"; "fewer" and "more", never "better" and "worse". */
 
 const STATE_WORDS = {
-  withheld: "withheld",
+  notoffered: "not offered",
   few: "too few",
   incomparable: "not comparable",
   nocover: "not covered",
@@ -15,10 +15,11 @@ function capital(text) { return text.charAt(0).toUpperCase() + text.slice(1); }
 
 function inPeriod(period) { return "in " + period.named; }
 
-/* "hate crimes" counted: singular for one. */
-function counted(n) {
+/* "hate crimes" counted, in the range they lie in: singular for one. */
+function counted(range) {
   const noun = INFO.noun;
-  return whole(n) + " " + (n === 1 && /[a-z]s$/.test(noun) ? noun.slice(0, -1) : noun);
+  const one = range.lower === 1 && range.upper === 1 && /[a-z]s$/.test(noun);
+  return countText(range) + " " + (one ? noun.slice(0, -1) : noun);
 }
 
 function subjectOf(categoryId) {
@@ -59,38 +60,46 @@ function significanceWord(k) {
 /* A value with its unit; the same words in tooltips, cards, the table and announcements. */
 function valueText(scene, i) {
   const found = valueOf(scene, i);
-  if (found.state === "ok") return measureText(scene.measure, found.value);
+  if (found.state === "ok") return measureText(scene, i, found);
+  if (found.state === "first") return capital(counted(found.range));
   if (found.state === "few") {
-    const n = cell(scene.level, i, scene.period, scene.category, "n");
-    if (scene.measure === "rate" && typeof n === "number") return counted(n) + ": too few for a rate";
+    if (scene.measure === "rate" && found.range) return capital(counted(found.range)) + ": too few for a rate";
     return scene.measure === "change" ? "Too few to compare" : "Too few to say";
   }
-  if (found.state === "withheld") return "Withheld to protect people";
+  if (found.state === "notoffered") return "Not offered, to protect people";
   return capital(STATE_WORDS[found.state]);
 }
 
-function measureText(measure, value) {
+function measureText(scene, i, found) {
   return {
-    rate: () => rateText(value) + " per 10,000",
-    count: () => counted(value),
-    change: () => (Math.round(value) === 0 ? "About the same as the year before" : signed(value) + " on the year before"),
-    significance: () => capital(significanceWord(value)),
-    outcomes: () => shareText(value) + (isFlow() ? " per 100 recorded" : " with a positive outcome"),
-  }[measure]();
+    rate: () => figure(scene, i) + " per 10,000",
+    count: () => capital(counted(found.range)),
+    change: () => capital(figure(scene, i)) + (found.value === 0 ? " since the year before" : " than the year before"),
+    significance: () => capital(significanceWord(found.value)),
+    outcomes: () => figure(scene, i) + (isFlow() ? " per 100 recorded" : " with a positive outcome"),
+  }[scene.measure]();
 }
 
 function shareText(value) { return isFlow() ? rateText(value) : Math.round(value * 100) + "%"; }
 
-/* A bare figure for table cells and bars. */
-function figure(measure, value) {
+/* A bare figure for table cells and bars; never the middle of a range as if it were known. */
+function figure(scene, i) {
+  const found = valueOf(scene, i);
+  if (found.state === "first") return countText(found.range);
+  if (found.state !== "ok") return STATE_WORDS[found.state];
   return {
-    rate: () => rateText(value),
-    count: () => whole(value),
-    change: () => signed(value),
-    significance: () => significanceWord(value),
-    outcomes: () => shareText(value),
-  }[measure]();
+    rate: () => rangeText(...rateEnds(scene, i), rateText),
+    count: () => countText(found.range),
+    change: () => changeFigure(found.value),
+    significance: () => significanceWord(found.value),
+    outcomes: () => rangeText(...shareEnds(scene, i), shareText),
+  }[scene.measure]();
 }
+
+function changeFigure(value) { return value === 0 ? "no clear change" : value > 0 ? "clearly higher" : "clearly lower"; }
+
+/* The size of a change that was called: about, where it comes from the middles of steps. */
+function sizeText(change) { return (INFO.mechanism === "exact" || INFO.mechanism === "suppress" ? "" : "about ") + signed(change); }
 
 function timesWords(ratio) {
   const place = INFO.region || "overall";
@@ -103,18 +112,32 @@ function timesWords(ratio) {
   return Math.round((1 - ratio) * 100) + "% below the " + place + " rate";
 }
 
-function changeWords(change) {
-  if (Math.abs(Math.round(change)) === 0) return "about the same as";
-  return Math.abs(Math.round(change)) + "% " + (change < 0 ? "fewer than" : "more than");
+/* The same of a ratio that lies in a range: only what holds for all of it; words.times_range_words in Python. */
+function timesRangeWords(low, high) {
+  if (timesWords(low) === timesWords(high)) return timesWords(low);
+  const rate = "the " + (INFO.region || "overall") + " rate";
+  const above = (v) => Math.round((v - 1) * 100) + "%", below = (v) => Math.round((1 - v) * 100) + "%";
+  if (low >= 1.95) return "about " + timesWords(low).split(" ")[1] + " to " + timesWords(high).split(" ")[1] + " times " + rate;
+  if (low >= 1.1 && high >= 1.95) return "about " + low.toFixed(1) + " to " + high.toFixed(1) + " times " + rate;
+  if (low >= 1.1) return above(low) + " to " + above(high) + " above " + rate;
+  if (high <= 0.9) return below(high) + " to " + below(low) + " below " + rate;
+  if (low > 0.9) return "close to " + rate + " or up to " + above(high) + " above it";
+  if (high < 1.1) return "close to " + rate + " or up to " + below(low) + " below it";
+  return "somewhere between " + below(low) + " below and " + above(high) + " above " + rate;
 }
 
-function withheldWords(levelId) {
-  const small = INFO.zeroRule === "band" ? "fewer than " + INFO.threshold : "a small number";
-  return "The number for this " + levelWord(levelId) + " is withheld to protect the people involved: it is " + small +
-    ", or it would give away another that is.";
+/* "clearly more than in the 12 months to July 2024 (+17%)", or nothing where no change was called. */
+function changeNodes(levelId, i, period, category) {
+  const word = cell(levelId, i, period, category, "cw"), change = cell(levelId, i, period, category, "c");
+  if (word === "n") return ["with no clear change on " + changeAgainst()];
+  if (word !== "h" && word !== "l") return [];
+  return [bold("clearly " + (word === "h" ? "more" : "fewer")), " than in " + changeAgainst() + (typeof change === "number" ? " (" + sizeText(change) + ")" : "")];
 }
 
-function withheldKey() { return INFO.zeroRule === "band" ? "Withheld (under " + INFO.threshold + ")" : "Withheld"; }
+function notOfferedWords(levelId) {
+  return "The number for this " + levelWord(levelId) + " is not offered, to protect the people involved" +
+    (INFO.mechanism === "suppress" ? ": it is small, or would give away another that is." : ".");
+}
 
 function nocoverWords() { return "This area is not covered by the source: nothing is known, which is not the same as none."; }
 
@@ -125,24 +148,20 @@ function sentence(scene, i) {
   const window = periodOf(level, period);
   const name = isolate(LEVELS[level].name[i]);
   if (!LEVELS[level].covered[i]) return add(line, nocoverWords());
-  const n = cell(level, i, period, category, "n");
-  if (n === WITHHELD) return add(line, withheldWords(level));
+  const n = rangeOf(level, i, period, category, "n");
+  if (n === NOT_OFFERED) return add(line, notOfferedWords(level));
   if (n === null || !window) return add(line, "There are no figures for " + name + (window ? " " + inPeriod(window) : "") + ".");
   const which = category === CATEGORIES[0].id ? "" : " (" + categoryOf(category).label + ")";
-  add(line, bold(counted(n) + which), (n === 1 ? " was" : " were") + " recorded in " + name + " " + inPeriod(window));
-  const rate = cell(level, i, period, category, "r");
-  const whole_ = regional(period, category, "r");
-  if (typeof rate === "number" && n > 0) {
-    add(line, ": " + rateText(rate) + " for every 10,000 residents");
-    if (whole_ && level !== "region") add(line, ", ", bold(timesWords(rate / whole_)));
+  add(line, bold(capital(counted(n)) + which), (n.lower === 1 && n.upper === 1 ? " was" : " were") + " recorded in " + name + " " + inPeriod(window));
+  const rate = rateEnds(scene, i);
+  const all = LEVELS.region ? rateEnds(Object.assign({}, scene, { level: "region" }), 0) : null;
+  if (rate && n.upper > 0) {
+    add(line, ": " + rangeText(...rate, rateText) + " for every 10,000 residents");
+    if (all && all[0] && level !== "region") add(line, ", ", bold(timesRangeWords(rate[0] / all[1], rate[1] / all[0])));
   } else if (cell(level, i, period, category, "rel") === "f") {
     return add(line, ". That is too few to give a reliable rate.");
-  } else if (rate === null && n > 0 && SHOWN_MEASURES.includes("rate")) {
+  } else if (!rate && n.upper > 0 && SHOWN_MEASURES.includes("rate")) {
     return add(line, ". No rate is given here: residents are too few among the people present to divide by them.");
-  }
-  if (level === "region") {
-    const change = cell(level, i, period, category, "c");
-    if (typeof change === "number") add(line, ", ", bold(changeWords(change)), " in " + changeAgainst());
   }
   return add(line, ".");
 }
