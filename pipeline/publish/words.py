@@ -313,8 +313,8 @@ def times_range_words(low: float, high: float, place: str) -> str:
     ('20% to 30% above the London rate', '40% to 50% below the London rate')
     >>> times_range_words(1.05, 1.2, "London"), times_range_words(0.8, 0.95, "London")
     ('close to the London rate or up to 20% above it', 'close to the London rate or up to 20% below it')
-    >>> times_range_words(1.9, 2.1, "London"), times_range_words(0.8, 1.2, "London")
-    ('90% to 110% above the London rate', 'somewhere between 20% below and 20% above the London rate')
+    >>> times_range_words(1.36, 2.69, "London"), times_range_words(0.8, 1.2, "London")
+    ('1.4 to 2.7 times the London rate', 'somewhere between 20% below and 20% above the London rate')
     """
     ends = times_words(low, place), times_words(high, place)
     above, below = f"{half_up((high - 1) * 100)}%", f"{half_up((1 - low) * 100)}%"
@@ -323,6 +323,9 @@ def times_range_words(low: float, high: float, place: str) -> str:
     elif low >= 1.95:
         first, last = (end.removeprefix("about ").partition(" ")[0] for end in ends)
         wording = f"about {first} to {last} times the {place} rate"
+    elif low >= 1.1 and high >= 1.95:
+        # From here on people think in times, not in per cent.
+        wording = f"{low:.1f} to {high:.1f} times the {place} rate"
     elif low >= 1.1:
         wording = f"{half_up((low - 1) * 100)}% to {above} above the {place} rate"
     elif high <= 0.9:

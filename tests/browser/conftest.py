@@ -77,7 +77,7 @@ def _intervals() -> Released:
         ("outcome_share", good / np.maximum(known, 1)), ("outcome_low", share_low), ("outcome_high", share_high)
     ):  # fmt: skip
         counts[column] = np.where(known > 0, value, np.nan)
-    return _without(base, counts=counts)
+    return _without(base, counts=fixture.exactly(counts))
 
 
 def _many() -> Released:
@@ -95,6 +95,9 @@ RELEASES: dict[str, Callable[[], Released]] = {
     "intervals": _intervals,
     "city": fixture.city,
     "public": lambda: fixture.city(audience="public"),
+    "partner": lambda: fixture.city(audience="partner"),
+    "suppress": lambda: fixture.city(audience="public", mechanism="suppress"),
+    "noise": lambda: fixture.city(audience="partner", mechanism="noise"),
     "london": fixture.london,
     "hostile": fixture.hostile_city,
     "no-hotspots": lambda: _without(

@@ -15,13 +15,14 @@ import shapely
 from PIL import Image
 
 from pipeline.publish import palette
+from pipeline.publish.words import count_text, rate_range_text, times_range_words
 from pipeline.release.released import Released
 
 HEADLINE = "2024-08..2025-07"
 COLUMN = {
     "rate": "rate_per_10000",
     "count": "incidents",
-    "change": "change_pct",
+    "change": "change_word",
     "significance": "hotspot_class",
     "outcomes": "outcome_share",
 }
@@ -30,12 +31,28 @@ STATES = [
     ("public", "ward", "count", "racist", HEADLINE),
     ("public", "ward", "change", "all", HEADLINE),
     ("public", "ward", "significance", "all", HEADLINE),
-    ("public", "ward", "outcomes", "faith", HEADLINE),
+    ("public", "ward", "outcomes", "all", HEADLINE),
+    ("public", "ward", "count", "transphobic", HEADLINE),
+    ("partner", "borough", "rate", "faith", "2022-08..2023-07"),
+    ("suppress", "ward", "count", "faith", HEADLINE),
+    ("noise", "ward", "rate", "racist", HEADLINE),
     ("city", "borough", "rate", "racist", "2023-05"),
     ("city", "borough", "outcomes", "all", HEADLINE),
     ("city", "borough", "change", "all", HEADLINE),
 ]
 RAMP = {"rate": "sequential", "outcomes": "sequential", "change": "diverging", "significance": "significance"}
+
+
+NUMBERS = (
+    *(f"{m}{end}" for m in ("incidents", "positive_outcomes") for end in ("", "_lower", "_upper")),
+    *("rate_per_10000", "rate_low", "rate_high", "outcome_share", "outcome_low", "change_pct", "hotspot_class"),
+)
+WORDS = {"lower": "clearly lower", "no clear change": "no clear change", "higher": "clearly higher"}
+"""What the page says for the words of the table, in the order of its colours."""
+
+
+def offered_not(row: Any) -> set[str]:
+    return set(str(row["not_offered"]).split(";"))
 
 
 def rows_of(released: Released, level: str, category: str, period: str) -> pd.DataFrame:
@@ -47,8 +64,6 @@ def rows_of(released: Released, level: str, category: str, period: str) -> pd.Da
 
 def limits_of(released: Released, level: str, measure: str, category: str, period: str) -> tuple[float, ...]:
     """The limits the page should use, worked out from the table again."""
-    if measure == "change":
-        return palette.CHANGE_LIMITS
     if measure == "significance":
         return (-2.5, -1.5, -0.5, 0.5, 1.5, 2.5)
     rows = released.counts
@@ -86,9 +101,9 @@ def test_fills_legend_table_card_and_csv_agree_with_the_release(  # noqa: PLR091
     page = opened(name, f"l={level}&m={measure}&c={category}&p={period}", accept_downloads=True).page
     rows = rows_of(released, level, category, period)
     covered = released.areas.set_index("area_code").loc[rows.index, "covered"]
-    limits = limits_of(released, level, measure, category, period)
+    limits = () if measure == "change" else limits_of(released, level, measure, category, period)
     if measure != "count":
-        _check_fills(page, rows, covered, limits, measure)
+        _check_fills(page, released, rows, covered, limits, measure)
     _check_table(page, released, rows, covered, measure)
     found = list(
         csv.DictReader(io.StringIO(saved(page, "#table-csv", tmp_path / "a.csv").read_bytes().decode("utf-8-sig")))
@@ -96,22 +111,26 @@ def test_fills_legend_table_card_and_csv_agree_with_the_release(  # noqa: PLR091
     assert [r["area_code"] for r in found] == list(rows.index)
     checked = 0
     for record, (_, row) in zip(found, rows.iterrows(), strict=True):
-        for column in (*COLUMN.values(), "rate_low", "rate_high", "positive_outcomes", "outcome_low"):
+        for column in NUMBERS:
             if pd.isna(row[column]):
                 assert record[column] == ""
             else:
                 assert float(record[column]) == pytest.approx(float(row[column]), abs=1e-9)
                 checked += 1
-        assert set(filter(None, record["withheld"].split(";"))) <= set(str(row["withheld"]).split(";"))
-        if "incidents" in str(row["withheld"]):
-            assert "incidents" in record["withheld"].split(";")
+        assert record["not_offered"] == record["withheld"]
+        assert set(filter(None, record["not_offered"].split(";"))) <= offered_not(row)
+        assert ("incidents" in record["not_offered"].split(";")) == ("incidents" in offered_not(row))
         if not pd.isna(row["change_word"]):
             assert record["change_word"] == row["change_word"]
     assert checked > len(rows)
 
 
-def _check_fills(page: Any, rows: pd.DataFrame, covered: pd.Series, limits: tuple[float, ...], measure: str) -> None:
+def _check_fills(  # noqa: PLR0917 - one page and what it should show
+    page: Any, released: Released, rows: pd.DataFrame, covered: pd.Series, limits: tuple[float, ...], measure: str
+) -> None:
     colours = palette.ramp(RAMP[measure])
+    if measure == "change":
+        colours = (colours[0], colours[2], colours[4])
     fills = page.evaluate(
         """[...document.querySelectorAll('.leaflet-areas-pane path')]
         .map((p) => [p.getAttribute('fill'), p.getAttribute('fill-opacity')])"""
@@ -123,15 +142,22 @@ def _check_fills(page: Any, rows: pd.DataFrame, covered: pd.Series, limits: tupl
         assert opacity == "1"
         if not covered[code]:
             assert fill == "url(#pt-nocover)"
-        elif COLUMN[measure] in str(row["withheld"]).split(";"):
-            assert fill == "url(#pt-withheld)"
-        elif pd.isna(value):
+        elif COLUMN[measure] in offered_not(row):
+            assert fill == "url(#pt-notoffered)"
+        elif measure == "change" and value in WORDS:
+            assert fill == colours[list(WORDS).index(value)]
+            valued += 1
+        elif measure == "change" or pd.isna(value):
             assert fill.startswith("url(#pt-")
-            assert fill not in {"url(#pt-nocover)", "url(#pt-withheld)"}
+            assert fill not in {"url(#pt-nocover)", "url(#pt-notoffered)"}
         else:
             assert fill == colours[palette.class_of(float(value), limits)]
             valued += 1
     assert valued >= 5
+    if measure == "change":
+        keys = page.locator("#legend .keys.first li").all_text_contents()
+        assert keys == ["Clearly lower", "No clear change", "Clearly higher"]
+        return
     swatches = page.evaluate(
         """[...document.querySelectorAll('#legend .ramp i')].map((n) => getComputedStyle(n))
         .map((s) => [s.backgroundColor, s.opacity])"""
@@ -143,6 +169,23 @@ def _check_fills(page: Any, rows: pd.DataFrame, covered: pd.Series, limits: tupl
         numbers = [float(re.sub(r"[%+,]", "", t.replace("\u2212", "-"))) for t in ticks]
         scale = 100 if measure == "outcomes" else 1
         assert numbers == pytest.approx([limit * scale for limit in limits], rel=1e-3)
+
+
+def expected_text(released: Released, row: Any, measure: str) -> str | tuple[float, float]:
+    """What a cell of the table should say: words, or the two ends of a range of numbers."""
+    value = row[COLUMN[measure]]
+    lower, upper = row["incidents_lower"], row["incidents_upper"]
+    if measure == "count":
+        return "no data" if pd.isna(lower) else count_text(int(lower), int(upper))
+    if pd.isna(value) or value in {"too few", "not comparable"}:
+        return ""
+    if measure == "change":
+        return WORDS[value]
+    if measure == "rate":  # made from the middle of the range: its ends are as many times as large
+        each = float(value) / float(row["incidents"]) if row["incidents"] else 0.0
+        return each * lower, each * upper
+    part, most = row["positive_outcomes_lower"], row["positive_outcomes_upper"]
+    return 100 * part / upper, 100 * min(1.0, most / lower)
 
 
 def _check_table(page: Any, released: Released, rows: pd.DataFrame, covered: pd.Series, measure: str) -> None:
@@ -165,17 +208,22 @@ def _check_table(page: Any, released: Released, rows: pd.DataFrame, covered: pd.
     names = released.areas.set_index("area_code")["name"]
     assert len(shown) == len(rows)
     for code, row in rows.iterrows():
-        text, value = shown[names[code]], row[COLUMN[measure]]
+        text = shown[names[code]]
         if not covered[code]:
             assert text == "not covered"
-        elif COLUMN[measure] in str(row["withheld"]).split(";"):
-            assert text == "withheld"
-        elif pd.isna(value):
-            assert text in {"too few", "not comparable", "no data"}
+        elif COLUMN[measure] in offered_not(row):
+            assert text == "not offered"
         elif measure != "significance":
-            number = float(re.sub(r"[%+,]", "", text.replace("\u2212", "-")))
-            value = float(value) * (100 if measure == "outcomes" else 1)
-            assert number == pytest.approx(value, abs=0.51 if value >= 9.95 or measure != "rate" else 0.051)
+            expected = expected_text(released, row, measure)
+            if expected == "":
+                assert text in {"too few", "not comparable", "no data"}
+            elif isinstance(expected, str):
+                assert text == expected
+            else:
+                numbers = [float(n.replace(",", "")) for n in re.findall(r"[\d.,]+", text)]
+                assert len(numbers) <= 2
+                for number, end in ((numbers[0], expected[0]), (numbers[-1], expected[1])):
+                    assert number == pytest.approx(end, abs=0.51 if end >= 9.95 or measure != "rate" else 0.051)
 
 
 def test_the_card_quotes_the_release(opened, releases: Callable[[str], Released]) -> None:
@@ -189,11 +237,36 @@ def test_the_card_quotes_the_release(opened, releases: Callable[[str], Released]
     facts = page.locator("#pane-area .facts dd").all_text_contents()
     assert facts[0].startswith("1st")
     assert facts[1] == f"{row['incidents']:,}"
-    assert facts[2] == f"{row['change_pct']:+.0f}%".replace("-", "\u2212")
+    word = WORDS[row["change_word"]]
+    size = "" if word == "no clear change" else f" {row['change_pct']:+.0f}%".replace("-", "\u2212")
+    assert facts[2] == word.capitalize() + size
     bars = page.locator("#pane-area .compare-bars .v").all_text_contents()
     region = rows_of(releases("city"), "region", "all", HEADLINE).iloc[0]
     assert bars[0] == f"{row['rate_per_10000']:,.0f}"
     assert bars[-1] == f"{region['rate_per_10000']:,.0f}"
+    assert "steps" not in page.locator("#pane-area").text_content()
+
+
+@pytest.mark.parametrize(("name", "step"), [("partner", 5), ("public", 10)])
+def test_the_card_of_a_release_says_steps(opened, releases: Callable[[str], Released], name: str, step: int) -> None:
+    rows = rows_of(releases(name), "ward", "all", HEADLINE).dropna(subset=["incidents_lower"])
+    largest, least = rows.sort_values("incidents_lower").index[[-1, 0]]
+    page = opened(name, f"l=ward&m=rate&c=all&p={HEADLINE}&a={largest}").page
+    row = rows.loc[largest]
+    steps = f"{row['incidents_lower']} to {row['incidents_lower'] + step - 1}"
+    card = page.locator("#pane-area").text_content()
+    low, high = (row[f"incidents_{end}"] / row["incidents"] * row["rate_per_10000"] for end in ("lower", "upper"))
+    assert f"{steps} hate crimes were recorded in" in card
+    assert f": {low:.0f} to {high:.0f} for every 10,000 residents, " in card
+    assert f"Recorded{steps}" in card
+    assert f"given in steps of {step}, each by itself" in card
+    # The middle, which a reader would take for the count, is nowhere.
+    assert not re.search(rf"\b{row['incidents']}\b", card)
+    page.evaluate(f"location.hash = 'l=ward&m=rate&c=all&p={HEADLINE}&a={least}'")
+    page.wait_for_function("document.querySelector('#pane-area .say').textContent.startsWith('Fewer')")
+    card = page.locator("#pane-area").text_content()
+    assert f"Fewer than {step} hate crimes were recorded in" in card
+    assert "too few to give a reliable rate" in card
 
 
 def test_geojson_of_the_headline_agrees_with_the_release(
@@ -252,7 +325,7 @@ def test_everything_shown_comes_from_the_data_block(opened, map_file, tmp_path: 
         level = payload["levels"]["ward"]
         for period in level["values"].values():
             for cells in period.values():
-                cells["n"] = ",".join(["4321"] * len(level["code"]))
+                cells["n"] = ",".join(["4321"] * len(level["code"]))  # its ends and its middle follow from it
                 cells["r"] = ",".join(["9876"] * len(level["code"]))
         level["covered"] = [True] * len(level["code"])
 
@@ -315,15 +388,65 @@ def test_public_wards_are_never_ranked(opened) -> None:
     assert "lower" not in page.locator("#legend").text_content()
 
 
-def test_withheld_few_uncovered_and_missing_are_told_apart(opened) -> None:
-    page = opened("public", "l=ward&m=rate&c=racist").page
-    keys = page.locator("#legend .keys li").all_text_contents()
-    assert "Withheld" in keys
-    assert "Not covered" in keys
-    assert "No data" not in keys
+def test_first_step_not_offered_few_uncovered_and_missing_are_told_apart(opened) -> None:
+    def keys(page: Any) -> list[str]:
+        return page.locator("#legend .keys li").all_text_contents()
+
+    page = opened("public", "l=ward&m=rate&c=transphobic").page
+    assert {"Fewer than 10: no rate", "Not offered", "Not covered"} <= set(keys(page))
+    assert "No data" not in keys(page)
+    page.locator("input[name=measure][value=count]").check(force=True)
+    assert {"Not offered", "Not covered"} <= set(keys(page))
+    classes = page.locator("#legend svg.steps text").all_text_contents()
+    assert classes[0] == "Fewer than 10"
+    assert classes[1].startswith("10 to ")
+    assert classes[-1].endswith(" or more")
+    # a ring for the first step, hatching and no ring for what is not offered
+    drawn = page.evaluate(
+        """() => { const areas = [...document.querySelectorAll('.leaflet-areas-pane path')];
+        const fills = areas.map((p) => p.getAttribute('fill'));
+        const rings = [...document.querySelectorAll('.leaflet-circles-pane path')]
+            .filter((p) => p.getAttribute('stroke-opacity') === '1' && p.getAttribute('fill-opacity') === '0');
+        return [fills.filter((f) => f === 'url(#pt-notoffered)').length, rings.length]; }"""
+    )
+    assert drawn[0] == 9
+    assert drawn[1] > 20
     inside = opened("city", "l=ward&m=rate&c=racist").page
-    keys = inside.locator("#legend .keys li").all_text_contents()
-    assert "Too few for a rate" in keys
-    assert "Withheld" not in keys
+    assert "Too few for a rate" in keys(inside)
+    assert "Not offered" not in keys(inside)
     gap = opened("gap", "l=ward&m=rate&p=2021-08..2022-07").page
-    assert "No data" in gap.locator("#legend .keys li").all_text_contents()
+    assert "No data" in keys(gap)
+
+
+def test_equal_numbers_share_a_rank(opened, releases: Callable[[str], Released]) -> None:
+    rows = rows_of(releases("partner"), "ward", "all", HEADLINE)
+    twice = rows["rate_per_10000"].value_counts()
+    rate = float(twice[twice > 1].index.max())
+    code = rows.index[rows["rate_per_10000"] == rate][0]
+    rank = int((rows["rate_per_10000"] > rate).sum()) + 1
+    page = opened("partner", f"l=ward&m=rate&p={HEADLINE}&a={code}").page
+    text = page.locator("#pane-area .facts dd").first.text_content()
+    assert re.match(rf"joint {rank}(st|nd|rd|th) of ", text)
+
+
+def test_every_range_reads_as_python_writes_it(opened, releases: Callable[[str], Released]) -> None:
+    """The sentence of each borough's card, against the words that briefings use."""
+    for name in ("partner", "public", "noise"):
+        rows = rows_of(releases(name), "borough", "racist", HEADLINE)
+        region = rows_of(releases(name), "region", "racist", HEADLINE).iloc[0]
+        page = opened(name, f"l=borough&m=rate&c=racist&p={HEADLINE}").page
+        for code, row in rows.dropna(subset=["rate_per_10000"]).iterrows():
+            page.evaluate(f"location.hash = 'l=borough&m=rate&c=racist&p={HEADLINE}&a={code}'")
+            page.wait_for_function(f"document.querySelector('#pane-area h2').textContent === '{row['area_name']}'")
+            said = page.locator("#pane-area .say").text_content()
+            low, high = (
+                row[f"incidents_{end}"] / row["incidents"] * row["rate_per_10000"] for end in ("lower", "upper")
+            )
+            least, most = (
+                region[f"incidents_{end}"] / region["incidents"] * region["rate_per_10000"]
+                for end in ("lower", "upper")
+            )
+            count = count_text(int(row["incidents_lower"]), int(row["incidents_upper"]))
+            assert said.lower().startswith(f"{count} hate crimes")
+            assert rate_range_text(low, high) + " for every 10,000 residents" in said
+            assert times_range_words(low / most, high / least, "Anytown") in said

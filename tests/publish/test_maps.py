@@ -29,6 +29,11 @@ def release(name: str) -> Released:
     return {
         "city": fixture.city,
         "public": lambda: fixture.city(audience="public"),
+        "months": lambda: fixture.city(
+            audience="partner", periods=fixture.make_info().periods, headline=fixture.make_info().headline
+        ),
+        "noise": lambda: fixture.city(audience="partner", mechanism="noise"),
+        "suppress": lambda: fixture.city(audience="public", mechanism="suppress"),
         "hostile": fixture.hostile_city,
         "london": fixture.london,
     }[name]()
@@ -48,6 +53,8 @@ def data(text: str) -> dict[str, Any]:
 def cells(payload: dict[str, Any], level: str, period: str, category: str, key: str) -> list[str]:
     codes = payload["levels"][level]["code"]
     text = payload["levels"][level]["values"][period][category].get(key, "")
+    if not text and key in {"nx", "nm", "ox", "om"}:
+        text = f"=*{len(codes)}"
     if not text:
         return [""] * len(codes)
     out: list[str] = []
@@ -57,6 +64,16 @@ def cells(payload: dict[str, Any], level: str, period: str, category: str, key: 
     assert len(out) == len(codes)
     if "=" not in out:
         return out
+    if key[1:] == "x":
+        lower = cells(payload, level, period, category, key[0])
+        upper = [str(int(n) + payload["info"]["step"] - 1) if n not in {"", "w"} else n for n in lower]
+        return [upper[i] if c == "=" else c for i, c in enumerate(out)]
+    if key[1:] == "m":
+        pairs = zip(*(cells(payload, level, period, category, key[0] + end) for end in ("", "x")), strict=True)
+        middle = [
+            str((int(n) + int(x) + 1) // 2) if n not in {"", "w"} and (n != "0" or x == "0") else "" for n, x in pairs
+        ]
+        return [middle[i] if c == "=" else c for i, c in enumerate(out)]
     own = payload["levels"][level]
     people = own["people"]
     if key in {"lo", "hi"}:
@@ -65,7 +82,9 @@ def cells(payload: dict[str, Any], level: str, period: str, category: str, key: 
         known = dict(zip(table["n"], map(float, table[key]), strict=True))
         rates = [known.get(n, 0.0) for n in cells(payload, level, period, category, "n")]
         return [str(round(rates[i] / people[i] * 1e4, 4)) if c == "=" else c for i, c in enumerate(out)]
-    events, trials = (cells(payload, level, period, category, k) for k in (("n", "n") if key == "r" else ("o", "k")))
+    events, trials = (
+        cells(payload, level, period, category, k) for k in (("nm", "nm") if key == "r" else ("om", "km"))
+    )
     for i, c in enumerate(out):
         if c == "=" and key == "r":
             out[i] = str(round(int(events[i]) / people[i] * 1e4, 4))
@@ -137,14 +156,17 @@ def test_leaflet_comes_with_its_notice_and_folium_makes_the_map() -> None:
     assert "var map_hotspots = L.map(" in text
 
 
-def test_the_numbers_are_those_of_the_release() -> None:
-    released, payload = release("city"), data(html("city"))
+@pytest.mark.parametrize("name", ["city", "public", "months", "noise", "suppress"])
+def test_the_numbers_are_those_of_the_release(name: str) -> None:
+    released, payload = release(name), data(html(name))
     checked = Counter()
     for row in released.counts.to_dict("records"):
         at = payload["levels"][row["level"]]["code"].index(row["area_code"])
         for key, column in (
-            ("n", "incidents"),
-            ("o", "positive_outcomes"),
+            ("n", "incidents_lower"),
+            ("nx", "incidents_upper"),
+            ("nm", "incidents"),
+            ("ox", "positive_outcomes_upper"),
             ("r", "rate_per_10000"),
             ("lo", "rate_low"),
             ("c", "change_pct"),
@@ -154,29 +176,46 @@ def test_the_numbers_are_those_of_the_release() -> None:
             text = cells(payload, row["level"], row["period"], row["category"], key)[at]
             value = row[column]
             if value is None or value != value or str(value) == "<NA>":  # noqa: PLR0124
-                assert text == ""
+                assert text in {"", "w"}
             else:
                 assert float(text) == pytest.approx(float(value), abs=1e-9)
                 checked[key] += 1
-    assert min(checked[k] for k in ("n", "o", "r", "lo", "c", "s", "g")) >= 40
+    assert min(checked[k] for k in ("n", "nx", "nm", "ox", "r", "lo", "c", "s", "g")) >= 40
 
 
-def test_a_withheld_number_is_nowhere_in_the_file() -> None:
-    whole, protected = release("city"), release("public")
-    payload = data(html("public"))
+def test_a_number_that_is_not_offered_is_nowhere_in_the_file() -> None:
+    protected, payload = release("public"), data(html("public"))
     hidden = 0
-    for before, after in zip(whole.counts.to_dict("records"), protected.counts.to_dict("records"), strict=True):
-        at = payload["levels"][after["level"]]["code"].index(after["area_code"])
-        text = cells(payload, after["level"], after["period"], after["category"], "n")[at]
-        if "incidents" in after["withheld"].split(";"):
+    for row in protected.counts.to_dict("records"):
+        at = payload["levels"][row["level"]]["code"].index(row["area_code"])
+        found = {
+            key: cells(payload, row["level"], row["period"], row["category"], key)[at]
+            for key in ("n", "nx", "nm", "r", "lo", "hi", "o", "s")
+        }
+        if "incidents" in row["not_offered"].split(";"):
             hidden += 1
-            assert 0 < before["incidents"] < 10
-            for key in ("n", "r", "lo", "hi", "o", "s"):
-                assert cells(payload, after["level"], after["period"], after["category"], key)[at] in {"w", ""}
-            assert text == "w"
+            assert set(found.values()) <= {"w", ""}
+            assert found["n"] == "w"
         else:
-            assert text == str(before["incidents"])
-    assert hidden > 50
+            assert int(found["n"]) % 10 == 0
+            assert int(found["nx"]) == int(found["n"]) + 9
+    assert hidden == 9 * 4  # nine wards of one borough, the last category, four years
+
+
+def test_every_count_of_a_release_in_steps_is_a_multiple_of_the_step() -> None:
+    assert (release("city").counts["incidents"] % 10 != 0).mean() > 0.7
+    payload = data(html("public"))
+    for period, categories in payload["levels"]["ward"]["values"].items():
+        for category in categories:
+            found = set(cells(payload, "ward", period, category, "n")) - {"", "w"}
+            assert {int(n) % 10 for n in found} == {0}
+
+
+def test_ends_and_middles_of_steps_cost_nothing() -> None:
+    for name in ("city", "public"):
+        values = data(html(name))["levels"]["ward"]["values"]
+        keys = {key for period in values.values() for texts in period.values() for key in texts}
+        assert not keys & {"nx", "nm", "ox", "om", "kx", "km"}
 
 
 def test_public_pages_hold_no_cold_spots_no_hotspot_counts_and_no_density_figures_of_hotspots() -> None:
@@ -203,9 +242,31 @@ def test_class_limits_come_from_released_values_and_hold_for_every_period() -> N
     ]
     expected = palette.class_limits(pool["rate_per_10000"].dropna().round(4), percentiles=(22, 47, 76, 93))
     assert payload["levels"]["ward"]["limits"]["y"]["all"]["rate"] == list(expected)
+    for level in ("ward", "borough"):  # counts: between steps, the first step a class of its own
+        limits = payload["levels"][level]["limits"]["y"]["racist"]["count"]
+        assert limits[0] == 10
+        assert all(limit % 10 == 0 for limit in limits)
+        assert limits == sorted(set(limits))
+    released, payload = release("city"), data(html("city"))
+    rows = released.counts
     months = rows[(rows["level"] == "borough") & (rows["category"] == "racist") & (rows["period"].str.len() == 7)]
     expected = palette.class_limits(months["incidents"].dropna(), percentiles=(20, 45, 72, 90))
     assert payload["levels"]["borough"]["limits"]["m"]["racist"]["count"] == list(expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("city", ""),
+        ("public", "Counts, totals too, are given in steps of 10, each by itself, so that subtraction gives nothing."),
+        ("suppress", "Counts under 10, and others from which these could be worked out, are not offered"),
+        ("noise", "random noise"),
+    ],
+)
+def test_how_counts_are_given_is_on_the_page(name: str, words: str) -> None:
+    said = data(html(name))["info"]["counts"]
+    assert words in said
+    assert bool(said) == bool(words)
 
 
 def test_hostile_strings_stay_inside_the_data_block() -> None:

@@ -108,6 +108,7 @@ def test_limits_rise_even_when_values_are_all_alike() -> None:
 
 
 def test_limits_without_values() -> None:
+    assert palette.class_limits([], step=5) == (5.0, 10.0, 25.0, 50.0)
     assert palette.class_limits([]) == (1.0, 2.0, 5.0, 10.0)
     assert palette.class_limits([0.0, 0.0]) == (1.0, 2.0, 5.0, 10.0)
 
@@ -123,3 +124,16 @@ def test_terrain_colours_rise_and_end_at_the_strongest() -> None:
         assert picked == sorted(set(picked))
         assert picked[0] == 0
         assert picked[-1] == 5
+
+
+@pytest.mark.parametrize("step", [3, 5, 10])
+@pytest.mark.parametrize("spread", [1.0, 30.0, 4000.0])
+def test_classes_of_counts_in_steps_split_no_step(step: int, spread: float) -> None:
+    rng = np.random.default_rng(int(spread) + step)
+    lower = rng.exponential(spread, 400).astype(int) // step * step
+    limits = palette.class_limits(lower[lower > 0] + step // 2, step=step)
+    assert limits[0] == step  # the first step is the lowest class
+    assert len(limits) == 4
+    assert all(a < b for a, b in itertools.pairwise(limits))
+    ends = [(palette.class_of(n, limits), palette.class_of(n + step - 1, limits)) for n in lower.tolist()]
+    assert all(low == high for low, high in ends)

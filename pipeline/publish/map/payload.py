@@ -388,6 +388,7 @@ def _period(period: PeriodInfo) -> dict[str, Any]:
 def _info(released: Released) -> dict[str, Any]:
     info = released.info
     subject = info.title[:1].lower() + info.title[1:]
+    reach = int(released.record.get("rules", {}).get("noise_reach", 0))
     return {
         "title": info.title,
         "subject": subject,
@@ -403,7 +404,9 @@ def _info(released: Released) -> dict[str, Any]:
         "threshold": info.threshold,
         "mechanism": info.mechanism,
         "step": info.step,
-        "counts": words.steps_sentence(info.step) if info.mechanism == "steps" else "",
+        "counts": words.protection_sentence(
+            info.mechanism, step=info.step, threshold=info.threshold, noise_reach=reach
+        ),
         **({"outside": apart} if (apart := [c.label for c in info.categories if c.outside]) else {}),
         "audit": words.NOT_AUDITED if info.audit not in {"passed", "not needed"} else "",
         "region": info.region_name,

@@ -163,7 +163,7 @@ function outcomeLine(card, scene, i) {
   const line = el("p", "line");
   if (isFlow()) add(line, bold(rangeText(...share, rateText)), " positive outcomes were recorded for every 100 " + INFO.noun + " recorded in the same time.");
   else {
-    add(line, bold(rangeText(...share, shareText)), " had a positive outcome");
+    add(line, bold(capital(shareRange(...share))), " had a positive outcome");
     if (positive && positive !== NOT_OFFERED) add(line, " (" + countText(positive) + ")");
     if (typeof get("sl") === "number") add(line, INFO.step > 1 ? "; with chance, " : "; 95% range " + Math.round(get("sl") * 100) + "\u2013" + Math.round(get("sh") * 100) + "%");
     add(line, ".");
@@ -211,7 +211,7 @@ function trendPart(card, scene, i) {
   const periods = seriesOf(source, kind);
   if (periods.length < 2) return;
   const key = scene.measure === "count" || scene.mode === "density" ? "n" : scene.measure === "outcomes" ? "s" : "r";
-  const text = ([low, high]) => (key === "n" ? countText({ lower: low, upper: high }) : rangeText(low, high, key === "s" ? shareText : rateText));
+  const text = ([low, high]) => (key === "n" ? countText({ lower: low, upper: high }) : key === "s" ? shareRange(low, high) : rangeText(low, high, rateText));
   // A window that the data covers in part is a gap, not a fall.
   const endsOf = (level, k) => periods.map((p) => {
     if (!p.complete) return null;

@@ -80,7 +80,20 @@ function measureText(scene, i, found) {
   }[scene.measure]();
 }
 
-function shareText(value) { return isFlow() ? rateText(value) : Math.round(value * 100) + "%"; }
+/* What is neither nothing nor everything never looks like it; words.share_text in Python. */
+function shareText(value) {
+  if (isFlow()) return rateText(value);
+  const pct = Math.round(value * 100);
+  return pct === 0 && value > 0 ? "under 1%" : pct === 100 && value < 1 ? "over 99%" : pct + "%";
+}
+
+/* A share in a range; one end may say nothing. words.share_range_text in Python. */
+function shareRange(low, high) {
+  if (isFlow() || shareText(low) === shareText(high)) return rangeText(low, high, shareText);
+  const nothing = low < 0.005, everything = high > 0.995;
+  if (nothing && everything) return "any share";
+  return nothing ? "at most " + shareText(high) : everything ? "at least " + shareText(low) : shareText(low) + " to " + shareText(high);
+}
 
 /* A bare figure for table cells and bars; never the middle of a range as if it were known. */
 function figure(scene, i) {
@@ -92,7 +105,7 @@ function figure(scene, i) {
     count: () => countText(found.range),
     change: () => changeFigure(found.value),
     significance: () => significanceWord(found.value),
-    outcomes: () => rangeText(...shareEnds(scene, i), shareText),
+    outcomes: () => shareRange(...shareEnds(scene, i)),
   }[scene.measure]();
 }
 
@@ -118,7 +131,7 @@ function timesRangeWords(low, high) {
   const rate = "the " + (INFO.region || "overall") + " rate";
   const above = (v) => Math.round((v - 1) * 100) + "%", below = (v) => Math.round((1 - v) * 100) + "%";
   if (low >= 1.95) return "about " + timesWords(low).split(" ")[1] + " to " + timesWords(high).split(" ")[1] + " times " + rate;
-  if (low >= 1.1 && high >= 1.95) return "about " + low.toFixed(1) + " to " + high.toFixed(1) + " times " + rate;
+  if (low >= 1.1 && high >= 1.95) return low.toFixed(1) + " to " + high.toFixed(1) + " times " + rate;
   if (low >= 1.1) return above(low) + " to " + above(high) + " above " + rate;
   if (high <= 0.9) return below(high) + " to " + below(low) + " below " + rate;
   if (low > 0.9) return "close to " + rate + " or up to " + above(high) + " above it";
