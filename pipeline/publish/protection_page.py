@@ -6,8 +6,19 @@ from typing import Any
 
 from pipeline.domain.periods import Period
 from pipeline.publish.page import colour_tokens, document, text
-from pipeline.publish.words import NOT_AUDITED, SYNTHETIC, steps_sentence
+from pipeline.publish.words import (
+    NOT_AUDITED,
+    NOT_OFFERED,
+    SYNTHETIC,
+    capital,
+    count_text,
+    listed,
+    named_period,
+    protection_sentence,
+    share_text,
+)
 from pipeline.release.released import Released, ReleaseInfo
+from pipeline.release.suppression import Status
 from pipeline.storage.files import write_text
 from pipeline.tables import Level, Measure
 
@@ -17,14 +28,16 @@ __all__ = ["protection_html", "write_protection"]
 # The rules of a release in plain words.
 
 
-def _rule_sentences(info: ReleaseInfo, rules: Mapping[str, Any], *, has_density: bool) -> list[tuple[str, str]]:
+def _rule_sentences(info: ReleaseInfo, record: Mapping[str, Any], *, has_density: bool) -> list[tuple[str, str]]:
     """Return the rules in force, each with a short name; rules that do not apply are left out."""
+    rules = record["rules"]
     missing = [("Months that are missing", " ".join(info.lacking))] if info.lacking else []
     if info.audience == "internal":
         own = "This folder is the analyst's own. It holds every count and is not for release."
         return [("Everything is shown", own), *missing]
     least = int(rules["threshold"])
-    found = _counts(rules, least) if least > 1 else [("No threshold", "No count is withheld for being small.")]
+    found = _counts(rules, least) if least > 1 else [("No threshold", "No count is left out for being small.")]
+    found += _detail(info, record)
     found += [
         (
             "Shortest periods",
@@ -52,7 +65,7 @@ def _rule_sentences(info: ReleaseInfo, rules: Mapping[str, Any], *, has_density:
             ),
         )
     )
-    found += missing
+    found += missing + _calendar(record)
     if rules["scope"]:
         found.append(("Places", f"This folder covers {', '.join(rules['scope'])}, beside the totals of the region."))
     return found
@@ -69,40 +82,72 @@ def _shortest(info: ReleaseInfo) -> str:
 
 
 def _counts(rules: Mapping[str, Any], least: int) -> list[tuple[str, str]]:
-    if rules["protection"] == "steps":
-        found = [("Steps", steps_sentence(rules["step"]))]
-    elif rules["protection"] == "noise":
-        found = [
-            (
-                "Noise",
-                (
-                    f"Counts carry noise of at most {rules['noise_reach']}, the same noise wherever the same records "
-                    f"are counted; no count from 1 to {least - 1} is ever shown."
-                ),
-            )
-        ]
-    else:
-        found = [
-            (
-                "Small counts",
-                (
-                    f"Counts from 1 to {least - 1} are withheld; counts of none are shown where that is safe, and both "
-                    "kinds of withheld count look the same."
-                ),
-            )
-        ]
-        if rules["secondary"]:
-            found.append(
-                (
-                    "Arithmetic",
-                    (
-                        "Other counts are withheld, totals too where needed, so that no sum over areas or periods, "
-                        "no subset and no earlier release gives a small count back."
-                    ),
-                )
-            )
+    kind, name = str(rules["protection"]), {"steps": "Steps", "suppress": "Small counts", "noise": "Noise"}
+    sentence = protection_sentence(
+        kind, step=int(rules["step"]), threshold=least, noise_reach=int(rules["noise_reach"])
+    )
+    found = [(name[kind], sentence)]
+    if kind == "noise":
+        found.append(("Experimental", "Noise is experimental and for partners only: its errors stand below."))
+    if rules["protection_reason"]:
+        found.append(("Why counts are not given in steps", str(rules["protection_reason"])))
     if rules["threshold_reason"]:
         found.append(("Why the threshold is lower than the rule", str(rules["threshold_reason"])))
+    return found
+
+
+_DETAIL = {
+    Level.WARD.value: "by {ward}",
+    Level.WARD_GROUP.value: "by groups of neighbouring {wards}",
+    Level.BOROUGH.value: "by {borough} alone",
+}
+
+
+def _detail(info: ReleaseInfo, record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Say down to which level each category is given, and which are left out for the sake of the others."""
+    chosen: Mapping[str, str] = record["rules"].get("detail") or {}
+    names = {level: _level_words(info, level) for level in (Level.WARD, Level.BOROUGH)}
+    ward, borough = names[Level.WARD], names[Level.BOROUGH]
+    found, sentences = [], []
+    for level, wording in _DETAIL.items():
+        given = [c.label for c in info.categories if chosen.get(c.id) == level]
+        if given:
+            sentences.append(f"{listed(given)}: {wording.format(ward=ward[0], wards=ward[1], borough=borough[0])}.")
+    if not set(chosen.values()) <= {Level.WARD}:
+        why = "Where most areas would read “fewer than”, larger areas are shown instead."
+        found.append(("Detail", " ".join([*sentences, why])))
+    # A category that its level shows nothing of is one part of a sum of categories: see `offer`.
+    utility: Mapping[str, Any] = record.get("utility") or {}
+    parts = [
+        f"{c.label} by {_level_words(info, level)[0]}"
+        for c in info.categories
+        if (level := chosen.get(c.id, "")) in utility and c.id not in utility[level]
+    ]
+    if record["rules"]["protection"] == "steps":
+        left = ["incidents without a smaller place", *parts]
+        found.append(("Never offered", f"One part of every sum, so that no other can be worked out: {listed(left)}."))
+    return found
+
+
+_EVERY = {
+    "month": "New numbers come out each month",
+    "quarter": "New numbers come out each quarter",
+    "year": "New numbers come out each year",
+    "each_run": "New numbers come out whenever the folder is made again",
+}
+
+
+def _calendar(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Say when numbers change, and what was corrected."""
+    calendar = record.get("calendar") or {}
+    every = _EVERY.get(str(calendar.get("release")), "")
+    if not every:
+        return []
+    between = "" if calendar["release"] == "each_run" else "; between the dates pages may change, numbers do not"
+    kept = " These are the numbers released before." if calendar.get("numbers") == "as released before" else ""
+    found = [("Calendar", f"{every}{between}.{kept}")]
+    if calendar.get("reissue"):
+        found.append(("Corrected", f"Numbers of boroughs and larger areas were corrected: {calendar['reissue']}"))
     return found
 
 
@@ -113,7 +158,7 @@ def _shapes(info: ReleaseInfo, rules: Mapping[str, Any], least: int, *, has_dens
             "Hotspots",
             f"A hotspot is shown from {least} incidents, as many known victims, and {rules['min_locations']} different "
             f"places{addresses}; no place holds more than {rules['max_location_share_pct']:g} per cent of it. Its "
-            f"outline is made of hexagons {rules['lattice_m']:g} m wide, its count is a band, and no density is given."
+            f"outline is made of hexagons {rules['lattice_m']:g} m wide, its count is a range, and no density is given."
             + (" An outline is never that of a single institution." if info.audience == "public" else ""),
         )
     ]
@@ -137,26 +182,80 @@ def _shapes(info: ReleaseInfo, rules: Mapping[str, Any], least: int, *, has_dens
     return found
 
 
-def _attacker_sentences(rules: Mapping[str, Any], record: Mapping[str, Any]) -> list[str]:
-    """Return what the attacker of the audit is given, as sentences."""
-    least = int(rules["threshold"])
-    found = ["He knows these rules and every file of this folder, and that parts add up to their totals."]
-    earlier = int(record.get("earlier_releases") or 0)
-    if earlier:
-        word = "one earlier release" if earlier == 1 else f"{earlier} earlier releases"
-        found.append(
-            f"He holds {word} of the same data, of this and of other runs and folders that its readers may have."
+# What is promised, to whom, what it costs, and what is not promised.
+
+
+def _promise(rules: Mapping[str, Any]) -> list[str]:
+    """Return what the folder promises, as sentences."""
+    least, step = int(rules["threshold"]), int(rules["step"])
+    if rules["protection"] == "steps":
+        first, third = count_text(0, step - 1), count_text(2 * step, 3 * step - 1)
+        return [
+            (
+                f"Every count, totals too, is given as the step of {step} that it lies in: “{third}”, or “{first}”. "
+                f"All {step} numbers of a step remain possible, for every count shown."
+            ),
+            (
+                f"“{capital(first)}” always includes none: an area with nothing recorded and one with {step - 1} "
+                "look the same."
+            ),
+        ]
+    if rules["protection"] == "noise":
+        return [
+            (
+                f"Every count carries noise of at most {rules['noise_reach']} either way and is given as the range "
+                "that the true number lies in; the same records have the same noise wherever they are counted."
+            )
+        ]
+    return [
+        (
+            f"No count from 1 to {least - 1} is shown. For every count that is not offered, at least {least} numbers "
+            "remain possible; counts that are shown are exact."
         )
+    ]
+
+
+def _readers(record: Mapping[str, Any]) -> list[str]:
+    """Return against whom the promise holds, as sentences."""
+    found = [
+        (
+            "It holds against a reader who knows these rules and the program that made the folder, who has every file "
+            "of this folder and of the other folders made from the same data that such a reader may have, and who "
+            "knows that parts add up to totals."
+        )
+    ]
+    earlier = record.get("earlier_releases") or 0
+    if earlier == "unknown":
+        found.append(
+            "Earlier releases are unknown: their list was set aside by the publisher. The promise does not cover what "
+            "they tell together with this one."
+        )
+    elif int(earlier):
+        word = "one earlier release" if int(earlier) == 1 else f"{earlier} earlier releases"
+        found.append(f"It holds beside {word} of the same data: numbers that are out stay as they are.")
     if record.get("known_tables"):
-        found.append(f"He has what is public elsewhere: {', '.join(record['known_tables'])}.")
-    found.append(
-        "For every withheld count he computes the smallest and the largest whole number that agrees with all of this. "
-        f"The two must lie at least {least} apart."
-    )
+        found.append(f"The reader has what is public elsewhere: {', '.join(record['known_tables'])}.")
     return found
 
 
-# The page itself: verdict, rules, what is withheld, what it costs, and the blocks an impact assessment asks for.
+def _not_promised(rules: Mapping[str, Any], record: Mapping[str, Any]) -> list[str]:
+    """Return what the folder does not promise, as sentences."""
+    found = [
+        "What somebody knows from elsewhere, from having been there or from a number that another office has given.",
+    ]
+    if rules["protection"] == "steps":
+        found.append(
+            "That a missing number tells nothing. A number is not offered where the numbers beside it would narrow its "
+            "step, and a reader who knows the rules learns that this was so. For example, in steps of 5 two wards that "
+            "make up an area of 5 to 9 on their own can only hold 1 to 4 each: none of the three is offered."
+        )
+        found.append("Counts that are not offered at a level: they have no step, so nothing is promised about them.")
+    if record["withheld"]["states"]:
+        found.append("Counts that were released before or are public at their source: a reader can look them up.")
+    return found
+
+
+# The page itself: verdict, promise, costs, rules, and the blocks an impact assessment asks for.
 
 
 _STYLE = """
@@ -168,6 +267,7 @@ main{max-width:820px;margin:0 auto;padding:32px 28px 64px;background:var(--paper
  padding-top:8px;font-size:14px;line-height:20px;color:var(--ink-2)}
 .mast b{color:var(--ink)}
 h1{font-size:32px;line-height:38px;letter-spacing:-.014em;margin:18px 0 6px;overflow-wrap:anywhere}
+h3{font-size:16px;line-height:22px;margin:16px 0 6px}
 h2{font-size:20px;line-height:26px;letter-spacing:-.004em;margin:40px 0 10px;padding-top:14px;
  border-top:1px solid var(--rule)}
 p{margin:0 0 8px;max-width:68ch}
@@ -232,11 +332,14 @@ def protection_html(released: Released) -> str:
     )
     if info.synthetic:
         body.append(f'<p><span class="tag">Synthetic</span> {text(SYNTHETIC)}</p>')
+    rules = record["rules"]
     body += ["<h2>Verdict</h2>", *_verdict(info, record)]
-    body += ["<h2>The rules</h2>", *_rules(released)]
     if record.get("protected"):
-        body += ["<h2>The attacker</h2>", *_items(_attacker_sentences(record["rules"], record))]
-        body += ["<h2>What is withheld</h2>", *_withheld(info, record)]
+        body += ["<h2>What is promised</h2>", *_items(_promise(rules))]
+        body += ["<h3>To whom</h3>", *_items(_readers(record))]
+        body += ["<h2>What it costs</h2>", *_costs(info, record)]
+        body += ["<h2>What is not promised</h2>", *_items(_not_promised(rules, record))]
+    body += ["<h2>The rules</h2>", *_rules(released)]
     body += ["<h2>For the impact assessment</h2>", *_blocks(info)]
     body += [*_foot(info), "</main>"]
     return document(
@@ -250,36 +353,32 @@ def protection_html(released: Released) -> str:
 def _verdict(info: ReleaseInfo, record: Mapping[str, Any]) -> list[str]:
     if info.audit == "passed":
         attack = record.get("attack") or {}
-        number = f"{int(attack['counts_attacked']):,}" if attack.get("counts_attacked") is not None else "All"
-        where = "in it or in an earlier release" if int(record.get("earlier_releases") or 0) else "in it"
+        tried = attack.get("counts_attacked")
+        how = "attacked" if tried is None else f"attacked, {int(tried):,} counts in all,"
         lines = [
             '<p><span class="tag">Passed</span></p>',
             (
-                f"<p>The folder was attacked before it was written: {number} counts not shown {where} were tried; "
-                "none can be worked out more narrowly than the rules promise.</p>"
-            ),
-            (
-                "<p>The promise is about numbers. It does not cover what somebody knows of an incident from elsewhere, "
-                "such as having witnessed it.</p>"
+                f"<p>The folder was {how} before it was written: none of its counts can be worked out more narrowly "
+                "than is promised here.</p>"
             ),
         ]
     elif info.audit == "not needed":
         lines = [
             '<p><span class="tag">No audit</span></p>',
-            "<p>No count is withheld in this folder, so there is nothing to attack. It shows single incidents.</p>",
+            "<p>Every count is shown in this folder, so there is nothing to attack. It shows single incidents.</p>",
         ]
     else:
         lines = [
             f'<p><span class="tag stop">{text(NOT_AUDITED)}</span></p>',
-            "<p>Small counts are withheld, but nothing keeps arithmetic from giving them back.</p>",
+            "<p>Small counts are not shown, but nothing keeps arithmetic from giving them back.</p>",
         ]
     if record.get("everything_withheld"):
-        lines.append("<p><b>Every count is withheld.</b> The rules leave nothing to show for data this sparse.</p>")
+        lines.append("<p><b>No number is shown.</b> The rules leave nothing to show for data this sparse.</p>")
     return lines
 
 
 def _rules(released: Released) -> list[str]:
-    pairs = _rule_sentences(released.info, released.record["rules"], has_density=len(released.density) > 0)
+    pairs = _rule_sentences(released.info, released.record, has_density=len(released.density) > 0)
     return ["<dl>", *(f"<dt>{text(name)}</dt><dd>{text(words)}</dd>" for name, words in pairs), "</dl>"]
 
 
@@ -287,49 +386,111 @@ def _items(sentences: Sequence[str]) -> list[str]:
     return ["<ul>", *(f"<li>{text(s)}</li>" for s in sentences), "</ul>"]
 
 
-def _withheld(info: ReleaseInfo, record: Mapping[str, Any]) -> list[str]:
-    rows = []
-    cells, states = record["withheld"]["cells"], record["withheld"]["states"]
-    for level in sorted(cells, key=lambda name: _ORDER.get(name, 9)):
-        word = info.level_labels.get(level, (level, level))[1]
-        for measure, tally in cells[level].items():
-            if tally["shown"] + tally["withheld"] == 0:
-                continue
-            state = states.get(level, {}).get(measure, {})
-            public = state.get("already public at source", 0)
-            ours = state.get("already released by us", 0)
-            rows.append(
-                (
-                    f"{word.capitalize()}, {_MEASURES[measure]}",
-                    tally["shown"],
-                    tally["withheld"] - public - ours,
-                    ours,
-                    public,
-                )
-            )
-    head = ("Counts of", "shown", "protected", "released before", "public at source")
-    lines = _table("Numbers over all periods and categories", head, rows)
-    lines.append(
-        "<p>“Protected” holds small counts and those withheld for their sake alike: telling the two apart would tell "
-        "which are small. No protection is claimed for counts that were released before or are public at their source; "
-        "a reader can look them up.</p>"
-    )
-    lost = record["information_lost"]
-    lines += _table(
-        "What that costs the reader",
-        ("Level", "counts not shown, %", "of the region's incidents shown, %"),
-        [
+def _costs(info: ReleaseInfo, record: Mapping[str, Any]) -> list[str]:
+    """Say how far off the numbers may be, and how many of them there are."""
+    return [*_items(_errors(record["rules"])), *_useful(info, record), *_states(info, record)]
+
+
+def _errors(rules: Mapping[str, Any]) -> list[str]:
+    step = int(rules["step"])
+    if rules["protection"] == "steps":
+        half = step // 2
+        small, large = (count_text(k * step, (k + 1) * step - 1) for k in (2, 20))
+        return [
             (
-                info.level_labels.get(level, (level, level))[1].capitalize(),
-                f"{lost[level]['counts_withheld_pct']:.1f}",
-                "not known"
-                if lost[level]["incidents_shown_pct"] is None
-                else f"{lost[level]['incidents_shown_pct']:.1f}",
-            )
-            for level in sorted(lost, key=lambda name: _ORDER.get(name, 9))
-        ],
+                f"A number read as the middle of its step is off by {half} at most, half a step. Of “{small}” that is "
+                f"up to {share_text(half / (2 * step))}, of “{large}” up to {share_text(half / (20 * step))}."
+            ),
+            "Rates, shares and changes carry that error; the ranges given with them hold the whole step.",
+            "A change is called only where it holds for all numbers inside both steps, so some real changes are not.",
+        ]
+    if rules["protection"] == "noise":
+        reach = int(rules["noise_reach"])
+        return [
+            f"A number may be off by {reach}: a count of {10 * reach} by up to 10%, one of {reach} by all of itself."
+        ]
+    return ["Counts that are shown are exact; those that are not offered leave gaps in tables and maps."]
+
+
+def _useful(info: ReleaseInfo, record: Mapping[str, Any]) -> list[str]:
+    """Write the share of areas with a number, by category and level, in the headline window of each level."""
+    utility: Mapping[str, Any] = record.get("utility") or {}
+    levels = [str(level) for level in Level if level in utility and level != Level.REGION]
+    if not levels:
+        return []
+
+    def cell(level: str, category: str) -> str:
+        windows = utility[level].get(category)
+        if not windows:
+            return NOT_OFFERED
+        window = windows.get(info.headline.id) or windows[max(windows)]
+        return f"{window['with_number']:,} of {window['areas']:,} ({share_text(window['pct'] / 100)})"
+
+    rows = [(c.label, *(cell(level, c.id) for level in levels)) for c in info.categories]
+    step = int(record["rules"]["step"])
+    what = f"with {step} or more" if step > 1 else "with a number"
+    head = ("Category", *(capital(_level_words(info, level)[1]) for level in levels))
+    return _table(f"Areas {what}, in {named_period(info.headline.label)}", head, rows)
+
+
+def _states(info: ReleaseInfo, record: Mapping[str, Any]) -> list[str]:
+    """Write how many rows of area_counts.csv are in which state: they add up."""
+    states: Mapping[str, Any] = record.get("states") or {}
+    rules = record["rules"]
+    stepped = rules["protection"] == "steps"
+    step = int(rules["step"])
+    names = {"number": f"{step} or more, in steps" if stepped else "a number"}
+    names |= {"first_step": count_text(0, step - 1) if stepped else "perhaps none"}
+    names |= {"not_offered": NOT_OFFERED, "no_data": "no data", "not_covered": "not covered", "rows": "all"}
+    levels = sorted(states, key=lambda name: _ORDER.get(name, 9))
+    found = [
+        (f"{capital(_level_words(info, level)[1])}: {_MEASURES[measure]}", tally)
+        for level in levels
+        for measure, tally in states[level].items()
+    ]
+    if not found:
+        return []
+    used = [key for key in names if any(tally[key] for _, tally in found)]
+    lines = _table(
+        "Counts over all areas, periods and categories, by what is shown of them",
+        ("Counts of", *(names[key] for key in used)),
+        [(name, *(_with_share(tally, key) for key in used)) for name, tally in found],
     )
-    return lines
+    return [*lines, *(f"<p>{text(line)}</p>" for line in _suppressed(record))]
+
+
+def _with_share(tally: Mapping[str, int], state: str) -> int | str:
+    """Write how many rows are in a state; of those with a number, their share as well."""
+    number = tally[state]
+    return f"{number:,} ({share_text(number / tally['rows'])})" if state == "number" and number else number
+
+
+def _suppressed(record: Mapping[str, Any]) -> list[str]:
+    """Say of suppressed counts what the table does not tell apart."""
+    states = [tally for level in record["withheld"]["states"].values() for tally in level.values()]
+    if not states:
+        return []
+    ours, public = (
+        sum(t.get(key, 0) for t in states) for key in (Status.ALREADY_RELEASED.value, Status.AT_SOURCE.value)
+    )
+    found = [
+        (
+            "“Not offered” holds small counts and those left out for their sake alike: telling the two apart would "
+            "tell which are small."
+        )
+    ]
+    if ours:
+        found.append(f"{ours:,} of them were released before.")
+    if public:
+        found.append(f"{public:,} of them are public at source: no protection is claimed for them.")
+    return found
+
+
+def _level_words(info: ReleaseInfo, level: str) -> tuple[str, str]:
+    """Name areas of a level, one and many; the region by its name."""
+    if level == Level.REGION and info.region_name:
+        return info.region_name, info.region_name
+    return info.level_labels.get(level, (level, f"{level}s"))
 
 
 def _table(caption: str, head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:

@@ -3,13 +3,15 @@
 It is internal: it may name inputs and show timings, and it is never part of a released folder.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pipeline.publish.page import attribute, colour_tokens, document, text
-from pipeline.publish.words import SYNTHETIC, choice_name
+from pipeline.publish.words import NOT_OFFERED, SYNTHETIC, choice_name, count_text, protection_sentence, share_text
 from pipeline.storage.manifest import cautions_in
+from pipeline.tables import Level
 
 __all__ = ["front_door"]
 
@@ -46,6 +48,7 @@ _LINKS = (
     ("area_counts.csv", "area_counts.csv"),
     ("circumstances.csv", "circumstances.csv"),
     ("boroughs.geojson", "boroughs.geojson"),
+    ("ward_groups.geojson", "ward_groups.geojson"),
     ("ward_groups.geojson", "ward_groups.geojson"),
     ("wards.geojson", "wards.geojson"),
     ("hotspots.geojson", "hotspots.geojson"),
@@ -104,8 +107,7 @@ def front_door(folder: Path, *, manifest: Mapping[str, Any], quality: Mapping[st
 def _card(folder: Path, profile: Mapping[str, Any]) -> list[str]:
     name = str(profile["name"])
     lines = ['<section class="card">', f"<h3>{text(name)}</h3>", f"<p>{_AUDIENCES[profile['audience']]}</p>"]
-    if profile["threshold"]:
-        lines.append(f"<p>Counts from 1 to {profile['threshold'] - 1} are withheld.</p>")
+    lines += [f"<p>{text(sentence)}</p>" for sentence in _protection(folder / name / "release.json")]
     links = [(file, words) for file, words in _LINKS if (folder / name / file).is_file()]
     pages = sorted((folder / name / "boroughs").glob("*.html"))
     briefings = [page for page in pages if not page.stem.endswith("-circumstances")]
@@ -119,6 +121,29 @@ def _card(folder: Path, profile: Mapping[str, Any]) -> list[str]:
         lines.append(f"<li>{len(briefings)} briefings in {text(name)}/boroughs: {first}</li>")
     lines.append("</ul>" if len(links) > 1 else "")
     return [*lines, "</section>"]
+
+
+def _protection(path: Path) -> list[str]:
+    """Say how a folder's counts are protected, and of how many of its smallest areas a number is shown."""
+    record = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    if not record.get("protected"):
+        return []
+    rules = record["rules"]
+    step = int(rules["step"])
+    found = [
+        protection_sentence(
+            rules["protection"], step=step, threshold=int(rules["threshold"]), noise_reach=int(rules["noise_reach"])
+        )
+    ]
+    few = count_text(0, step - 1) if step > 1 else "perhaps none"
+    wordings = {"number": "a number", "first_step": few, "not_offered": NOT_OFFERED, "no_data": "no data"}
+    for level, measures in sorted(record.get("states", {}).items()):
+        tally = measures.get("incidents", {})
+        covered = tally.get("rows", 0) - tally.get("not_covered", 0)
+        if level in {Level.WARD, Level.WARD_GROUP} and covered:
+            shares = [f"{share_text(tally[k] / covered)} {wording}" for k, wording in wordings.items() if tally[k]]
+            found.append(f"Incidents by {level.replace('_', ' ')}: {', '.join(shares)}.")
+    return found
 
 
 def _table(

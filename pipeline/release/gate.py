@@ -28,6 +28,7 @@ from pipeline.release.linked_tables import category_children, category_pairs
 from pipeline.release.offer import Layout, Offer, choose_offer
 from pipeline.release.previous_releases import PreviousRelease, as_first_released, as_previous_release, readable
 from pipeline.release.protect import RefusedError, cautions_of, protect, release_record
+from pipeline.release.record import states_of
 from pipeline.release.released import _SEAL, CategoryInfo, Released, ReleasePlan, release_info
 from pipeline.statistics.outcomes import leave_out_immature
 from pipeline.tables import Level
@@ -229,6 +230,7 @@ def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail") -> Passed:
     record["rules"]["detail"] = {c.id: c.detail.value for c in plan.categories}
     if not plan.internal:
         record["utility"] = utility(figures.counts)
+    record["states"] = states_of(figures.counts, plan.areas)
     record["levels_without_data"] = dict(detected.levels.get("no_data", {}))
     released = Released(
         info=info,

@@ -126,7 +126,7 @@ def protect(
 
     if profile.threshold <= 1:
         shown["not_offered"] = [frozenset()] * len(shown)
-        return Protected(in_steps(shown, step=1), Verdict.NOT_NEEDED, {"cells": _tally(shown, {})})
+        return Protected(in_steps(shown, step=1), Verdict.NOT_NEEDED)
     if offer is not None:
         return _in_steps(shown, plan, offer)
 
@@ -156,7 +156,7 @@ def protect(
     for column, mask in hidden.items():
         shown[column] = shown[column].astype("Int64").mask(mask)
     shown["not_offered"] = _withheld_by_row(hidden, len(shown))
-    record, log, states = _report(found, attack, _tally(shown, hidden), table=table, previous=suppressor.readable)
+    record, log, states = _report(found, attack, table=table, previous=suppressor.readable)
     return Protected(in_steps(shown, step=1), verdict, record, log, states)
 
 
@@ -177,8 +177,7 @@ def _in_steps(shown: pd.DataFrame, plan: ReleasePlan, offer: Offer) -> Protected
         shown[measure] = shown[measure].astype("Int64").mask(mask)
     shown["not_offered"] = _withheld_by_row(gone, len(shown))
     ranged = with_composites(in_steps(shown, step=plan.profile.step), plan.windows.series)
-    hidden = {m: np.array([m in names for names in ranged["not_offered"]], dtype=bool) for m in COUNTS}
-    return Protected(ranged, Verdict.PASSED, {"cells": _tally(ranged, hidden)}, {"not offered": offer.log})
+    return Protected(ranged, Verdict.PASSED, log={"not offered": offer.log})
 
 
 def _facts(hotspots: Outlines, plan: ReleasePlan) -> tuple[HotspotFacts, ...]:
@@ -352,7 +351,6 @@ def _perturbed(shown: pd.DataFrame, suppressor: _Suppressor, *, months: pd.DataF
         )
     shown["not_offered"] = _withheld_by_row(masks, len(shown))
     record = {
-        "cells": _tally(shown, masks),
         "states": {},
         "attack": {"counts_attacked": count},
         "earlier_releases": suppressor.readable,
@@ -387,14 +385,13 @@ def _refusal(profile: Profile, number: int) -> str:
 
 
 def _report(
-    found: Suppression, attack: AuditResult | None, cells: dict[str, Any], *, table: CellTable, previous: int
+    found: Suppression, attack: AuditResult | None, *, table: CellTable, previous: int
 ) -> tuple[dict[str, Any], dict[str, Any], pd.DataFrame]:
     """Return what release.json may report, what is for the data owner only, and every withheld cell with its state."""
     own = found.cells[(found.cells["status"] != "") & ~found.cells["latent"].astype(bool)]
     # "Added by us" would separate secondary from primary cells: readers see both as protected.
     reported = own.assign(state=own["status"].replace({Status.ADDED.value: Status.PROTECTED.value}))
     record: dict[str, Any] = {
-        "cells": cells,
         "states": _states(reported),
         "attack": None if attack is None else {"counts_attacked": len(attack.cells), **attack.blocks},
         "earlier_releases": previous,
@@ -434,30 +431,16 @@ def _withheld_by_row(hidden: Mapping[str, BoolArray], rows: int) -> list[frozens
     return [frozenset(column for column, mask in hidden.items() if mask[row]) for row in range(rows)]
 
 
-def _tally(shown: pd.DataFrame, hidden: Mapping[str, BoolArray]) -> dict[str, Any]:
-    """Count what is shown and withheld by level and measure."""
-    nothing = np.zeros(len(shown), dtype=bool)
-    return {
-        str(level): {
-            column: {
-                "shown": int(group[f"{column}_lower" if f"{column}_lower" in group else column].notna().sum()),
-                "withheld": int(hidden.get(column, nothing)[group.index].sum()),
-            }
-            for column in COUNTS
-        }
-        for level, group in shown.reset_index(drop=True).groupby("level", sort=True)
-    }
-
-
-# What release.json reports: the rules, the verdict, what is withheld and in which state, and what that costs readers.
+# What release.json reports: the rules, the verdict, and which counts are withheld in which state; `record` counts the
+# rest on the released table.
 #
 # Nothing here distinguishes primary from secondary suppression: how many cells of each there are, their sums, and which
 # relations the data breaks are for the data owner only.
 
 
 NOTHING_SHOWN = (
-    "Every count is withheld under the rules of this folder: the numbers are too small to be shown without risk to "
-    "the people involved. Ask for longer periods, larger areas or fewer categories."
+    "No number can be shown under the rules of this folder: counts are too small to be shown without risk to the "
+    "people involved. Ask for longer periods, larger areas or fewer categories."
 )
 
 
@@ -490,8 +473,7 @@ def release_record(
         "audit": info.audit,
         "attack": shown.get("attack"),
         "rules": _rules_of(profile),
-        "withheld": {"cells": shown["cells"], "states": shown.get("states", {})},
-        "information_lost": _information_lost(protected.counts, protected.record["cells"]),
+        "withheld": {"states": shown.get("states", {})},
         "known_tables": [t.name for t in config.disclosure.known_tables],
         "earlier_releases": shown.get("earlier_releases", 0),
         "everything_withheld": NOTHING_SHOWN in info.caveats,
@@ -525,27 +507,3 @@ def _rules_of(profile: Profile) -> dict[str, Any]:
         "lattice_m": profile.lattice_m,
         "scope": list(profile.scope),
     }
-
-
-def _information_lost(counts: pd.DataFrame, cells: dict[str, Any]) -> dict[str, Any]:
-    """Return, per level, what is not shown, from what is shown alone.
-
-    `counts_withheld_pct` is the share of the numbers of each measure; `incidents_shown_pct` is what the shown counts
-    of all incidents add up to, in per cent of the region's own shown total over the same windows (null where that is
-    withheld or nothing is comparable).
-    """
-    whole = counts[counts["category"] == "all"]
-    region = whole[whole["level"] == "region"].groupby("period")["incidents"].first()
-    lost: dict[str, Any] = {}
-    for level, measures in cells.items():
-        shown, hidden = (sum(m[k] for m in measures.values()) for k in ("shown", "withheld"))
-        here = whole[(whole["level"] == level)]
-        parts = here.groupby("period")["incidents"].sum(min_count=1)
-        total = region.reindex(parts.index)
-        both = parts.notna() & total.notna() & (total > 0)
-        share = float(100 * parts[both].sum() / total[both].sum()) if both.any() else None
-        lost[level] = {
-            "counts_withheld_pct": round(100 * hidden / (shown + hidden), 1) if shown + hidden else 0.0,
-            "incidents_shown_pct": None if share is None else round(min(share, 100.0), 1),
-        }
-    return lost

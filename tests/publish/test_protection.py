@@ -1,5 +1,6 @@
 """protection.html: what a data-protection officer reads, and that it tells no more than the folder does."""
 
+import dataclasses
 import re
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,15 @@ from pipeline.publish.protection_page import protection_html, write_protection
 from pipeline.release import protect as gate_protect
 from pipeline.release.gate import release
 from pipeline.release.released import Released
+from pipeline.release.rounding import NOISE_REACH
 from tests.kit.gated import config_of, planted
 
 PARTNER = {
     "name": "partner", "audience": "partner", "threshold": 5, "borough_period": "fixed",
     "marking": "OFFICIAL: named partners only",
 }  # fmt: skip
-PUBLIC = {"name": "public", "audience": "public", "threshold": 10, "rounding": 5, "borough_period": "fixed"}
+PUBLIC = {"name": "public", "audience": "public", "threshold": 10, "borough_period": "fixed"}
+SUPPRESS = {"protection": "suppress", "protection_reason": "The council publishes exact numbers"}
 BLOCKS = {
     "controller": "The Commissioner of Anytown",
     "purpose": "To prevent hate crime",
@@ -48,16 +51,50 @@ def words(released: Released) -> str:
 
 def test_it_says_the_rules_in_plain_words() -> None:
     told = words(made(PARTNER))
-    assert "Counts from 1 to 4 are withheld" in told
-    assert "The two must lie at least 5 apart" in told
+    assert "Counts, totals too, are given in steps of 5, each by itself, so that subtraction gives nothing." in told
+    assert "All 5 numbers of a step remain possible, for every count shown." in told
+    assert "“Fewer than 5” always includes none: an area with nothing recorded and one with 4 look the same." in told
+    assert "is off by 2 at most, half a step. Of “10 to 14” that is up to 20%" in told  # 12 for 10
+    assert "two wards that make up an area of 5 to 9 on their own can only hold 1 to 4 each" in told
+    assert "Counts that are not offered at a level: they have no step, so nothing is promised about them." in told
     assert "Passed" in told
     assert "OFFICIAL: named partners only" in told
     assert "No count covers less than 12 months." in told
     quarters = words(made({**PARTNER, "borough_period": "quarter"}))
     assert "No count of a ward covers less than 12 months, none of a borough less than 3 months." in quarters
     public = words(made(PUBLIC))
-    assert "Counts from 1 to 9 are withheld" in public
-    assert "rounded to 5" in public
+    assert "in steps of 10" in public
+    assert "Of “20 to 29” that is up to 25%" in public  # 25 for 20
+
+
+def test_exact_numbers_need_a_reason_and_say_what_is_missing() -> None:
+    told = words(made({**PARTNER, **SUPPRESS}))
+    assert "Counts under 5, and others from which these could be worked out, are not offered; " in told
+    assert "Why counts are not given in steps The council publishes exact numbers" in told
+    assert "For every count that is not offered, at least 5 numbers remain possible" in told
+    assert "steps of" not in told
+    low = words(made({**PARTNER, "threshold": 3, "threshold_reason": "Agreed with the panel on 3 May"}))
+    assert "Why the threshold is lower than the rule Agreed with the panel on 3 May" in low
+
+
+@pytest.mark.parametrize(
+    ("calendar", "told"),
+    [
+        ({"release": "quarter", "numbers": "new"}, "New numbers come out each quarter; between the dates pages may "),
+        ({"release": "year", "numbers": "as released before"}, "These are the numbers released before."),
+        ({"release": "month", "reissue": "A wrong code."}, "boroughs and larger areas were corrected: A wrong code."),
+        ({"release": "each_run"}, "New numbers come out whenever the folder is made again."),
+    ],
+)
+def test_the_calendar_and_corrections_are_stated(calendar: dict[str, str], told: str) -> None:
+    base = made(PARTNER)
+    assert told in words(dataclasses.replace(base, record=base.record | {"calendar": calendar}))
+
+
+def test_earlier_releases_are_counted_or_unknown() -> None:
+    base = made(PARTNER)
+    for given, told in ((1, "beside one earlier release"), ("unknown", "Earlier releases are unknown")):
+        assert told in words(dataclasses.replace(base, record=base.record | {"earlier_releases": given}))
 
 
 def test_blocks_of_the_impact_assessment_come_from_the_configuration() -> None:
@@ -69,32 +106,55 @@ def test_blocks_of_the_impact_assessment_come_from_the_configuration() -> None:
     assert empty.count("To be filled in") == len(BLOCKS)
 
 
-def test_numbers_of_withheld_counts_are_those_of_the_table() -> None:
-    released = made(PARTNER)
+@pytest.mark.parametrize("rule", [PARTNER, {**PARTNER, **SUPPRESS}])
+def test_states_of_counts_are_those_of_the_table_and_add_up(rule: dict[str, Any]) -> None:
+    released = made(rule)
     wards = released.counts[released.counts["level"] == "ward"]
-    hidden = int(wards["withheld"].str.split(";").map(lambda names: "incidents" in names).sum())
-    shown = int(wards["incidents"].notna().sum())
-    row = re.search(r"Wards, incidents</th>(.*?)</tr>", protection_html(released), re.DOTALL)
+    lower, upper = wards["incidents_lower"], wards["incidents_upper"]
+    hidden = int((lower.isna() & wards["not_offered"].str.split(";").map(lambda names: "incidents" in names)).sum())
+    first = int(((lower == 0) & (upper > 0)).sum())
+    tally = released.record["states"]["ward"]["incidents"]
+    assert (tally["first_step"], tally["not_offered"], tally["rows"]) == (first, hidden, len(wards))
+    for measures in released.record["states"].values():
+        for states in measures.values():
+            assert sum(n for state, n in states.items() if state != "rows") == states["rows"]
+    row = re.search(r"Wards: incidents</th>(.*?)</tr>", protection_html(released), re.DOTALL)
     assert row is not None
-    assert [int(n) for n in re.findall(r">(\d+)<", row[1])] == [shown, hidden, 0, 0]
+    said = [int(n) for n in re.findall(r">(\d+)(?: \(\d+%\))?<", row[1])]
+    assert said == [n for n in (len(wards) - first - hidden, first, hidden, len(wards)) if n in said]
+    assert sum(said[:-1]) == said[-1] == len(wards)
+
+
+def test_the_share_of_areas_with_a_number_is_shown_by_category() -> None:
+    """The window of the headline counts; a level that does not offer the category says so."""
+    base = made(PARTNER)
+    windows = {base.info.headline.id: {"areas": 5, "with_number": 3, "pct": 60.0}}
+    utility = {"borough": {"all": windows}, "ward_group": {"all": {}}, "ward": {"all": windows}}
+    html = protection_html(dataclasses.replace(base, record=base.record | {"utility": utility}))
+    assert "Areas with 5 or more, in 2024" in html
+    row = re.search(r'<th scope="row">All[^<]*</th>(.*?)</tr>', html, re.DOTALL)
+    assert row is not None
+    assert re.findall(r">([^<>]+)<", row[1]) == ["3 of 5 (60%)", "not offered", "3 of 5 (60%)"]
 
 
 def test_verdicts() -> None:
-    assert "Not audited: do not publish" in words(made({**PARTNER, "secondary": False}))
+    assert "Not audited: do not publish" in words(made({**PARTNER, **SUPPRESS, "secondary": False}))
     internal = {"name": "internal", "audience": "internal", "threshold": 0, "secondary": False}
     assert "It shows single incidents" in words(made(internal))
-    nothing = words(made({**PUBLIC, "zero_rule": "band"}, {"B1W0": 2, "B1W1": 1}))
-    assert "Every count is withheld" in nothing
+    nothing = words(made(PUBLIC, {"B1W0": 2, "B1W1": 1}))
+    assert "No number is shown." in nothing
 
 
-@pytest.mark.parametrize("kind", ["round", "noise"])
-def test_other_ways_of_protection_are_described(kind: str) -> None:
-    rule = {**PUBLIC, "protection": kind, "rounding": 5 if kind == "round" else 0}
+def test_noise_states_its_errors() -> None:
+    rule = {**PARTNER, "protection": "noise", "protection_reason": "A trial with two partners"}
     config = config_of([rule], detect={"gistar": {"enabled": False}})
     released = release(
         planted({"B1W0": 40}), profile=config.profiles[0], config=config, secret=b"sixteen bytes or more"
     )
-    assert ("Rounding" if kind == "round" else "Noise") in words(released)
+    told = words(released)
+    assert f"random noise of at most {NOISE_REACH} either way" in told
+    assert f"A number may be off by {NOISE_REACH}" in told
+    assert "Noise is experimental" in told
 
 
 def test_known_tables_are_named() -> None:
@@ -102,10 +162,8 @@ def test_known_tables_are_named() -> None:
         [("B1W1", "2024-01..2024-12", "all", "incidents", 3)],
         columns=["area_code", "period", "category", "measure", "value"],
     )
-    import dataclasses
-
     config = config_of(
-        [PARTNER],
+        [{**PARTNER, **SUPPRESS}],
         detect={"gistar": {"enabled": False}},
         disclosure={"known_tables": [{"name": "The dashboard", "path": "d.csv"}]},
     )

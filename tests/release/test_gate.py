@@ -152,9 +152,9 @@ def test_the_record_does_not_tell_small_from_withheld_for_its_sake() -> None:
         assert told not in words
     assert passed.log["primary"] > 0
     assert set(passed.states["state"]) <= {"protected", "added by us"}
-    tally = passed.released.record["withheld"]["cells"]["ward"]["incidents"]
+    tally = passed.released.record["states"]["ward"]["incidents"]
     ward = passed.released.counts[passed.released.counts["level"] == "ward"]
-    assert tally["shown"] == int(ward["incidents"].notna().sum())
+    assert tally["number"] == int(ward["incidents"].notna().sum())
 
 
 def examine_of(detected: Detected, profile: dict[str, Any]) -> Any:
@@ -166,7 +166,7 @@ def test_a_folder_that_withholds_everything_says_so() -> None:
     released = let_out(planted({"B1W0": 2, "B1W1": 1, "B1W2": 3}), {**PUBLIC, "zero_rule": "band"})
     assert released.counts["incidents"].isna().all()
     assert released.record["everything_withheld"]
-    assert released.info.caveats[0].startswith("Every count is withheld")
+    assert released.info.caveats[0].startswith("No number can be shown")
     assert released.info.audit == "passed"
     some = let_out(planted({"B1W0": 200, "B1W1": 100}), PUBLIC)
     assert not some.record["everything_withheld"]
