@@ -201,6 +201,8 @@ class ReleaseInfo:
     protection: dict[str, str] = field(default_factory=dict)
     inside_note: str = ""
     """Where much of the data lies outside the areas: that figures speak of the part inside. Also the first caveat."""
+    ward_groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Code of each group of wards to the codes of its wards, sorted; empty where no category is given by groups."""
     lacking: tuple[str, ...] = ()
     """Which months of the windows shown are missing from which source, one sentence each; among the caveats too."""
 
@@ -279,6 +281,11 @@ def _recorder(config: Config) -> str:
     return "" if several or any(s.columns.organisation for s in config.incidents) else "Police"
 
 
+def _ward_groups(plan: ReleasePlan) -> dict[str, tuple[str, ...]]:
+    groups = plan.areas.loc[plan.areas["level"] == Level.WARD_GROUP, "area_code"]
+    return {str(g): tuple(ward for ward, of in plan.group_of.items() if of == g) for g in groups}
+
+
 def release_info(
     plan: ReleasePlan,
     *,
@@ -338,6 +345,7 @@ def release_info(
         working_crs=config.crs.working,
         support=tuple((link.text, link.contact) for link in config.page.support),
         caveats=(*([inside_note] if inside_note else []), *lacking, *cautions, *config.page.caveats),
+        ward_groups=_ward_groups(plan),
         lacking=lacking,
         density_note=density_note,
         hotspot_note=hotspot_note,

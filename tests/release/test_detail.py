@@ -3,9 +3,13 @@
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.publish.exports.layers import layers_of
+from pipeline.publish.exports.qgis_styles import styles_of
+from pipeline.publish.map.payload import make_payload
 from pipeline.release.detail import (
     ENOUGH,
     choose_detail,
@@ -14,7 +18,10 @@ from pipeline.release.detail import (
     shares_with_number,
     utility,
 )
+from pipeline.release.gate import Detected, release
+from pipeline.release.released import Released
 from pipeline.tables import Level
+from tests.kit.gated import MONTHS, config_of, detected_of
 
 WARD, GROUP, BOROUGH = Level.WARD, Level.WARD_GROUP, Level.BOROUGH
 
@@ -141,3 +148,112 @@ def test_utility_counts_areas_with_a_number() -> None:
             "exact": {"p": {"areas": 1, "with_number": 1, "pct": 100.0}},
         }
     }
+
+
+# A city of two boroughs with ten wards each. Every ward has 24 offences a year, of which two are of religion: in steps
+# of 5 no ward has a number for religion, and every group of three wards or more has one. Antisemitic is rarer still.
+
+
+@pytest.fixture(scope="module")
+def sparse() -> Detected:
+    parents = {f"{b}W{i}": b for b in ("B1", "B2") for i in range(10)}
+    counts = {}
+    for ward in parents:
+        for month in MONTHS:
+            counts[ward, month, "all"] = counts[ward, month, "race"] = (2, 0, 0)
+            if month % 100 in {3, 9}:
+                counts[ward, month, "religion"] = (1, 0, 0)
+    counts["B1W0", 202403, "antisemitic"] = (1, 0, 0)
+    for borough in ("B1", "B2"):  # some have no place, so that no borough is known to be the sum of its groups
+        for category, n in (("all", 8), ("race", 8), ("religion", 3)):
+            counts[borough, 202305, category] = counts[borough, 202405, category] = (n, 0, 0)
+    return detected_of(parents, counts, np.random.default_rng(1))
+
+
+@pytest.fixture(scope="module")
+def released(sparse: Detected) -> dict[str, Released]:
+    profiles = [
+        {"name": "internal", "audience": "internal", "threshold": 0, "ward_period": "rolling"},
+        {"name": "partner", "audience": "partner", "threshold": 5},
+        {"name": "public", "audience": "public", "threshold": 10},
+    ]
+    config = config_of(profiles)
+    return {p.name: release(sparse, profile=p, config=config) for p in config.profiles}
+
+
+def test_a_release_gives_each_category_by_the_level_its_data_bears(released: dict[str, Released]) -> None:
+    levels = {name: {c.id: c.detail.value for c in made.info.categories} for name, made in released.items()}
+    assert levels["partner"] == {"all": "ward", "race": "ward", "religion": "ward_group", "antisemitic": "borough"}
+    assert levels["public"] == levels["partner"]
+    assert set(levels["internal"].values()) == {"ward"}
+    assert released["partner"].record["rules"]["detail"] == levels["partner"]
+    for name, made in released.items():  # groups are made for those who have a category in groups, and nobody else
+        has = name != "internal"
+        assert ("ward_group" in set(made.areas["level"])) == has
+        assert ("ward_group" in set(made.counts["level"])) == has
+        assert ("ward_group" in made.info.periods) == has
+        assert bool(made.info.ward_groups) == has
+
+
+def test_a_groups_count_is_the_step_of_the_sum_of_its_wards(sparse: Detected, released: dict[str, Released]) -> None:
+    made = released["partner"]
+    months = sparse.area_months
+    months = months[(months["category"] == "religion") & (months["month"] >= 202401)]
+    truth = months.groupby("area_code")["incidents"].sum()
+    rows = made.counts[
+        (made.counts["level"] == "ward_group")
+        & (made.counts["category"] == "religion")
+        & (made.counts["period"] == made.info.headline.id)
+    ].set_index("area_code")
+    assert sorted(ward for wards in made.info.ward_groups.values() for ward in wards) == sorted(
+        sparse.areas.loc[sparse.areas["level"] == "ward", "area_code"]
+    )
+    for group, wards in made.info.ward_groups.items():
+        total = int(truth.reindex(wards).sum())
+        assert total == 2 * len(wards)
+        assert rows.loc[group, "incidents_lower"] == total // 5 * 5
+        assert rows.loc[group, "incidents_upper"] == total // 5 * 5 + 4
+        assert group == f"G-{min(wards)}"
+    assert (rows["rate_per_10000"].notna() | (rows["reliability"] != "")).all()
+
+
+def test_nothing_is_given_by_ward_and_by_group(released: dict[str, Released]) -> None:
+    for name in ("partner", "public"):
+        counts = released[name].counts
+        detail = {c.id: c.detail for c in released[name].info.categories}
+        for (category, level), rows in counts.groupby(["category", "level"]):
+            given = level not in {"ward", "ward_group"} or level == detail[category]
+            assert rows["incidents_lower"].notna().all() == given
+            assert rows["not_offered"].str.split(";").map(lambda names: "incidents" in names).all() == (not given)
+
+
+def test_layers_and_map_have_the_groups(released: dict[str, Released]) -> None:
+    layers = {name: [layer.name for layer in layers_of(made)] for name, made in released.items()}
+    assert layers["internal"] == ["boroughs", "wards", "density", "hotspots"]
+    assert layers["public"] == layers["partner"] == ["boroughs", "ward_groups", "wards", "density", "hotspots"]
+    made = released["partner"]
+    payload = make_payload(made)
+    groups = payload["levels"]["ward_group"]
+    names = payload["levels"]["ward"]["code"]
+    wards = [tuple(names[i] for i in inside) for inside in groups["wards"]]
+    assert dict(zip(groups["code"], wards, strict=True)) == made.info.ward_groups
+    assert len(groups["rings"]) == len(groups["labels"]) == len(made.info.ward_groups)
+    assert {c["id"]: c["detail"] for c in payload["categories"]} == made.record["rules"]["detail"]
+    assert "ward_group" not in make_payload(released["internal"])["levels"]
+
+
+def test_styles_show_the_categories_that_groups_have(released: dict[str, Released]) -> None:
+    made = released["partner"]
+    styles = [s for s in styles_of(made, layers_of(made)) if s.layer == "ward_groups"]
+    assert [(s.name, s.default) for s in styles] == [("Number: Religion", True), ("Outline", False)]
+    assert "incidents_religion" in styles[0].qml
+
+
+def test_utility_is_of_the_levels_that_are_given(released: dict[str, Released]) -> None:
+    found = released["partner"].record["utility"]
+    assert set(found["ward_group"]) == {"religion"}
+    assert set(found["ward"]) == {"all", "race"}
+    headline = released["partner"].info.headline.id
+    assert found["ward_group"]["religion"][headline]["pct"] == 100.0
+    assert found["borough"]["antisemitic"][headline] == {"areas": 2, "with_number": 0, "pct": 0.0}
+    assert "utility" not in released["internal"].record

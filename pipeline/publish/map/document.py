@@ -15,9 +15,9 @@ __all__ = ["map_html"]
 
 STYLES = ("frame.css", "panel.css", "map.css", "drawers.css", "narrow.css", "paper.css")
 SCRIPTS = (
-    "base.js", "data.js", "model.js", "words.js", "view.js", "names.js", "legend.js", "charts.js", "card.js",
-    "spots.js", "table.js", "timebar.js", "search.js", "hash.js", "compare.js", "save.js", "picture.js", "guide.js",
-    "paper.js", "inset.js", "fit.js", "titles.js", "tiles.js", "controls.js", "main.js",
+    "base.js", "data.js", "levels.js", "model.js", "words.js", "view.js", "names.js", "legend.js", "charts.js",
+    "card.js", "spots.js", "table.js", "timebar.js", "search.js", "hash.js", "compare.js", "save.js", "picture.js",
+    "guide.js", "paper.js", "inset.js", "fit.js", "titles.js", "tiles.js", "controls.js", "main.js",
 )  # fmt: skip
 
 

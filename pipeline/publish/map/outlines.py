@@ -109,11 +109,24 @@ def _anchor(ring_sets: tuple[simplify.Ring, ...]) -> list[int]:
     return [x, y]
 
 
+def _label_points(shapes: NDArray[Any], crs: str) -> list[list[int]]:
+    """Return longitude, latitude and radius of the largest circle inside each shape."""
+    radii, centres = simplify.inscribed_circles(shapes)
+    points = np.rint(shapely.get_coordinates(_lonlat(centres, crs)) * simplify.UNITS_PER_DEGREE)
+    return [[int(x), int(y), int(r)] for (x, y), r in zip(points, radii, strict=True)]
+
+
 @lru_cache(maxsize=1)  # the profiles of a run draw the same areas
 def _drawn(
-    areas: tuple[tuple[str, str, str, bytes], ...], tolerance_m: float, crs: str
+    areas: tuple[tuple[str, str, str, bytes], ...],
+    groups: tuple[tuple[str, tuple[str, ...]], ...],
+    tolerance_m: float,
+    crs: str,
 ) -> tuple[list[str], dict[str, Shapes], dict[str, list[list[int]]], Shape, Shapes]:
-    """Simplify areas (level, code, parent, WKB): levels, rings and label points of each, outer edge, water."""
+    """Simplify areas (level, code, parent, WKB): levels, rings and label points of each, outer edge, water.
+
+    Groups of wards (code, codes of the wards) are drawn from their wards.
+    """
     import geopandas as gpd
 
     every = gpd.GeoDataFrame(
@@ -142,10 +155,15 @@ def _drawn(
             ]
         else:
             rings[level] = _rings(metric[level], crs)
-        radii, centres = simplify.inscribed_circles(metric[level])
-        label_points = np.rint(shapely.get_coordinates(_lonlat(centres, crs)) * simplify.UNITS_PER_DEGREE)
-        labels[level] = [[int(x), int(y), int(r)] for (x, y), r in zip(label_points, radii, strict=True)]
+        labels[level] = _label_points(metric[level], crs)
     top = present[-1]
+    if groups:
+        codes = every.loc[every["level"] == Level.WARD, "area_code"].tolist()
+        members = [[codes.index(ward) for ward in wards] for _, wards in groups]
+        rings[Level.WARD_GROUP] = [simplify.dissolve_rings([rings["ward"][i] for i in inside]) for inside in members]
+        united = np.array([shapely.union_all(metric["ward"][inside]) for inside in members], dtype=object)
+        labels[Level.WARD_GROUP] = _label_points(united, crs)
+        present = [*present, Level.WARD_GROUP]
     water = simplify.water_gaps(shapely.union_all(metric[top]))
     water_rings: Shapes = _rings(np.array([water], dtype=object), crs) if not water.is_empty else [()]
     return present, rings, labels, simplify.dissolve_rings(rings[top]), water_rings
@@ -164,7 +182,8 @@ def make_outlines(released: Released) -> Outlines:
     named = released.areas[released.areas["level"].isin(["ward", "borough"])]
     columns = (named[c].astype("str").tolist() for c in ("level", "area_code", "parent_code"))
     keys = tuple(zip(*columns, shapely.to_wkb(named.geometry.to_numpy()).tolist(), strict=True))
-    present, rings, labels, edge, water = _drawn(keys, tolerance_m, crs)
+    groups = tuple(sorted(info.ward_groups.items()))  # in the order of the groups in `areas`
+    present, rings, labels, edge, water = _drawn(keys, groups, tolerance_m, crs)
     hot_rings = _rings(np.array([_polygonal(g) for g in released.hotspots.geometry], dtype=object), crs)
     # Bands are simplified less: a band is as narrow as the surface is steep.
     band_rings = _rings(_bands(released.density, min(tolerance_m, 25.0)), crs)

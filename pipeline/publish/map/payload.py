@@ -13,6 +13,7 @@ from pipeline.publish.map.outlines import LEVELS, make_outlines
 from pipeline.release.released import PeriodInfo, Released, ReleaseInfo
 from pipeline.statistics.change import ChangeWord
 from pipeline.statistics.rates import WEAK, Reliability
+from pipeline.tables import Level
 
 __all__ = ["make_payload"]
 
@@ -457,6 +458,10 @@ def _level(released: Released, level: str, outlines: Any) -> dict[str, Any]:
         "values": values,
         "ranges": ranges,
     }
+    if level == Level.WARD_GROUP:
+        wards = released.areas.loc[released.areas["level"] == Level.WARD, "area_code"]
+        place = {str(code): i for i, code in enumerate(wards)}
+        out["wards"] = [[place[w] for w in info.ward_groups[code]] for code in codes]
     if level in outlines.areas:
         out["rings"] = outlines.areas[level]
         out["labels"] = outlines.labels[level]
@@ -522,7 +527,9 @@ def make_payload(released: Released) -> dict[str, Any]:
     present = [level for level in LEVELS if (released.areas["level"] == level).any()]
     return {
         "info": _info(released),
-        "categories": [{"id": c.id, "label": c.label, "parent": c.parent} for c in released.info.categories],
+        "categories": [
+            {"id": c.id, "label": c.label, "parent": c.parent, "detail": c.detail} for c in released.info.categories
+        ],
         "arcs": outlines.arcs,
         "edge": outlines.region,
         "water": outlines.water,

@@ -45,7 +45,7 @@ function regionCard(card, paper) {
     if (scene.measure === "outcomes") outcomeLine(card, own, 0);
     trendPart(card, scene, null);
   }
-  if (scene.mode === "areas" && !(PUBLIC && scene.level === "ward")) topFive(card, scene);
+  if (scene.mode === "areas" && !(PUBLIC && isDetailed(scene.level))) topFive(card, scene);
   if (!paper) card.append(el("p", "note", "Select an area on the map, in the table or by name to see its figures here."));
   countsNote(card);
 }
@@ -84,7 +84,7 @@ function topFive(card, scene) {
     const swatch = el("i", scene.measure === "count" ? "swatch round" : "swatch");
     swatch.style.background = scene.measure === "count" ? palette.dot : fillOf(scene, i);
     const label = nameEl("span", "", LEVELS[scene.level].name[i] + " ");
-    if (scene.level === "ward") label.append(nameEl("small", "", parentName("ward", i)));
+    if (isDetailed(scene.level)) label.append(nameEl("small", "", parentName(scene.level, i)));
     const row = button("", undefined, () => chooseArea(i, true));
     const size = cell(scene.level, i, scene.period, scene.category, "c");
     const text = scene.measure !== "change" ? figure(scene, i) : typeof size === "number" ? sizeText(size) : "";
@@ -96,9 +96,10 @@ function topFive(card, scene) {
 function areaCard(card, i, paper) {
   const scene = mainScene();
   const level = LEVELS[scene.level];
-  const above = scene.level === "ward" ? parentName("ward", i) : capital(level.one);
+  const above = isDetailed(scene.level) ? parentName(scene.level, i) : capital(level.one);
   cardHead(card, level.name[i], [above, peopleText(scene.level, i)].filter(Boolean).join(" \u00b7 "), paper);
   card.append(sentence(scene, i));
+  if (scene.level === "ward_group") card.append(nameEl("p", "note", capital(levelWord("ward", true)) + " in this group: " + wardsOf(scene.level, i).join(", ") + "."));
   if (!level.covered[i]) return;
   factsPart(card, scene, i);
   changePart(card, scene, i);

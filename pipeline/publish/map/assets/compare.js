@@ -13,7 +13,7 @@ function sideLabel(scene) {
 function compareChoices() {
   const p = periodOf(state.level, state.period);
   const periods = seriesOf(state.level, p ? p.kind : "y").slice().reverse().map((q) => ({ value: "p:" + q.id, label: q.label, group: "Another period" }));
-  return periods.concat(CATEGORIES.map((c) => ({ value: "c:" + c.id, label: c.label, group: "Another category" })));
+  return periods.concat(CATEGORIES.filter((c) => levelsOf(c.id).includes(state.level)).map((c) => ({ value: "c:" + c.id, label: c.label, group: "Another category" })));
 }
 
 function usefulChoice() {

@@ -22,10 +22,6 @@ function startControls() {
   }
   byId("category").addEventListener("change", () => { state.category = byId("category").value; redraw(); announceState(); });
   segment("measure-seg", "measure", SHOWN_MEASURES.map((m) => ({ value: m, text: MEASURES[m].short })), (m) => { state.measure = m; redraw(); announceState(); });
-  const maps = MAPPED.map((id) => ({ value: id, text: capital(clip(LEVELS[id].many, 14)) }));
-  if (BANDS.length) maps.push({ value: "density", text: "Density" });
-  segment("map-seg", "map", maps, (value) => { if (value === "density") setDensity(); else { state.mode = "areas"; setLevel(value); } announceState(); });
-  byId("maps").hidden = maps.length < 2;
   byId("show-hotspots").addEventListener("change", (event) => { state.hotspots = event.target.checked; redraw(); });
   byId("show-names").addEventListener("change", (event) => { state.names = event.target.checked; for (const v of VIEWS) v.drawNames(); saveHash(); });
   byId("reset").addEventListener("click", reset);
@@ -55,6 +51,7 @@ function syncControls() {
   byId("category").value = state.category;
   const check = (name, value) => { const input = document.querySelector('input[name="' + name + '"][value="' + value + '"]'); if (input) input.checked = true; };
   check("measure", state.measure);
+  drawLevels();
   check("map", state.mode === "density" ? "density" : state.level);
   for (const input of document.querySelectorAll('input[name="measure"]')) input.disabled = state.mode === "density";
   byId("show-hotspots").checked = state.hotspots;
@@ -78,6 +75,7 @@ function setLevel(level) {
   const parent = state.area !== null ? parentOf(state.level, state.area) : null;
   const keep = state.level === level ? state.area : parent && parent[0] === level ? parent[1] : null;
   state.level = level;
+  state.detailed = isDetailed(level);
   state.mode = "areas";
   state.area = keep;
   if (!periodOf(level, state.period)) state.period = INFO.headline;
@@ -113,7 +111,7 @@ function closeSheet() {
 
 function reset() {
   stopPlaying();
-  const names = ["level", "mode", "category", "measure", "period", "area", "hotspot", "hotspots", "names", "compare", "tab", "view"];
+  const names = ["level", "detailed", "mode", "category", "measure", "period", "area", "hotspot", "hotspots", "names", "compare", "tab", "view"];
   const fresh = startState();
   for (const name of names) state[name] = fresh[name];
   byId("table-filter").value = "";

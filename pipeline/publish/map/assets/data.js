@@ -30,7 +30,7 @@ function ring(references) {
 
 function shape(rings) { return rings.map(ring); }
 
-const ALWAYS = ["region", "borough", "ward"];
+const ALWAYS = ["region", "borough", "ward_group", "ward"];
 const LEVELS = {};
 for (const id of ALWAYS) {
   const level = DATA.levels[id];
@@ -38,7 +38,7 @@ for (const id of ALWAYS) {
   const at = new Map(level.code.map((code, i) => [code, i]));
   LEVELS[id] = Object.assign(level, { id, at, shapes: level.rings ? level.rings.map(shape) : [], cache: new Map() });
 }
-const MAPPED = ["ward", "borough"].filter((id) => LEVELS[id] && LEVELS[id].rings && LEVELS[id].code.length);
+const MAPPED = ["ward", "ward_group", "borough"].filter((id) => LEVELS[id] && LEVELS[id].rings && LEVELS[id].code.length);
 const EDGE = shape(DATA.edge);
 const EDGE_BOX = L.latLngBounds(EDGE.flat());
 const WATER = shape(DATA.water);

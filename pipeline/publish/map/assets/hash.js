@@ -34,6 +34,8 @@ function applyHash() {
   } else if (MAPPED.includes(parts.l)) state.level = parts.l;
   if (SHOWN_MEASURES.includes(parts.m)) state.measure = parts.m;
   if (CATEGORIES.some((c) => c.id === parts.c)) state.category = parts.c;
+  state.detailed = isDetailed(state.level);
+  settleLevel();
   if (periodOf(state.level, parts.p)) state.period = parts.p;
   if (state.mode === "density") state.period = INFO.headline;
   if (parts.a !== undefined && LEVELS[state.level].at.has(parts.a)) state.area = LEVELS[state.level].at.get(parts.a);

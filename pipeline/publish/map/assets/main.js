@@ -31,6 +31,7 @@ function drawScale() {
 /* ---------- everything ---------- */
 
 function redraw({ quiet } = {}) {
+  settleLevel();
   settleCompare();
   syncControls();
   drawCompare();

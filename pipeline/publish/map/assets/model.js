@@ -25,9 +25,10 @@ const SHOWN_MEASURES = Object.keys(MEASURES).filter((m) => m === "count" || meas
 const DENSITY_CATEGORIES = [...new Set(BANDS.map((b) => b.category))];
 
 function startState() {
-  const level = MAPPED[0] || "borough";
+  const level = levelsOf(CATEGORIES[0].id)[0] || "borough";
   return {
     level,
+    detailed: true,
     mode: "areas",
     category: CATEGORIES[0].id,
     measure: SHOWN_MEASURES.includes("rate") ? "rate" : "count",
@@ -203,7 +204,7 @@ function rankValue(scene, i) {
 
 /* Rank by the measure among areas with a value, how many share it, and how far the intervals could move it. */
 function rankOf(scene, i) {
-  if (PUBLIC && scene.level === "ward") return null;
+  if (PUBLIC && isDetailed(scene.level)) return null;
   const mine = rankValue(scene, i);
   if (mine === null) return null;
   const low = cell(scene.level, i, scene.period, scene.category, "lo");

@@ -78,16 +78,17 @@ function placeNames(view) {
   if (state.area !== null && !isPhone()) placePicked(placer, view);
   if (!state.names) return;
   placeBoroughNames(placer, scene);
-  if (scene.level !== "ward" || (map.getZoom() < 12 && LEVELS.ward.code.length > 60)) return;
+  const level = LEVELS[scene.level];
+  if (!isDetailed(scene.level) || (map.getZoom() < 12 && level.code.length > 60)) return;
   const inside = map.getPixelBounds();
   const deep = { 5: [3, 4], 7: [0, 6] }[rampOf(scene).length];
-  order(LEVELS.ward).forEach(([[x, y, r], i]) => {
+  order(level).forEach(([[x, y, r], i]) => {
     const latlng = L.latLng(y / UNIT, x / UNIT);
     if (!inside.contains(map.project(latlng))) return;
     const found = valueOf(scene, i);
     const ends = scene.measure === "change" ? [0, 4] : deep;
     const dark = scene.mode === "areas" && scene.measure !== "count" && found.state === "ok" && ends.includes(classOf(found.value, sharedLimits()));
-    placer.put("ward" + (dark ? " inverse" : ""), nameLines(shortName(LEVELS.ward, i), 11), latlng,
+    placer.put("ward" + (dark ? " inverse" : ""), nameLines(shortName(level, i), 11), latlng,
       { font: "400 11px", height: 12.5, room: roomOf(map, latlng, r) * 1.25, offsets: [0] });
   });
 }

@@ -3,12 +3,12 @@
 const finder = { all: [], hits: [], active: -1 };
 
 function startSearch() {
-  const words = MAPPED.slice().reverse().map((id) => levelWord(id)).reverse().join(" or ");
+  const words = MAPPED.filter((id) => id !== "ward_group").reverse().map((id) => levelWord(id)).reverse().join(" or ");
   byId("search-label").textContent = "Find a " + words;
   byId("search").placeholder = "Find a " + words;
   byId("table-filter-label").textContent = "Filter the table";
   byId("table-filter").placeholder = "Filter by name";
-  for (const id of MAPPED.slice().reverse()) {
+  for (const id of MAPPED.filter((one) => one !== "ward_group").reverse()) {
     LEVELS[id].name.forEach((name, i) => finder.all.push({ name, key: name.toLowerCase(), level: id, i, where: id === "ward" ? parentName("ward", i) : capital(LEVELS[id].one) }));
   }
   const box = byId("search");
@@ -52,8 +52,11 @@ function showFound() {
 function takeFound(hit) {
   byId("search").value = "";
   clearFound();
-  if (hit.level !== state.level) setLevel(hit.level);
-  chooseArea(hit.i, true);
+  // A ward is found by its name even where the category is given by groups, or by borough: its own is chosen.
+  const shown = shownAs(hit.level, hit.i);
+  if (!shown) return;
+  if (shown[0] !== state.level) setLevel(shown[0]);
+  chooseArea(shown[1], true);
 }
 
 function searchKey(event) {

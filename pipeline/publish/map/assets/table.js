@@ -6,9 +6,10 @@ const table = { layer: "areas", sort: "name", direction: 1 };
 function tableColumns() {
   const scene = mainScene();
   const level = LEVELS[scene.level];
-  const columns = [{ id: "name", title: "Area", sortable: true, text: (i) => level.name[i], order: (i) => level.name[i].toLowerCase() }];
-  if (scene.level === "ward" && LEVELS.borough) columns.push({ id: "parent", title: capital(LEVELS.borough.one), sortable: true, text: (i) => parentName("ward", i), order: (i) => parentName("ward", i).toLowerCase() });
-  const league = !(PUBLIC && scene.level === "ward");
+  const found = (i) => [level.name[i], ...wardsOf(scene.level, i)].join(" ");
+  const columns = [{ id: "name", title: "Area", sortable: true, text: (i) => level.name[i], found, order: (i) => level.name[i].toLowerCase() }];
+  if (isDetailed(scene.level) && LEVELS.borough) columns.push({ id: "parent", title: capital(LEVELS.borough.one), sortable: true, text: (i) => parentName(scene.level, i), order: (i) => parentName(scene.level, i).toLowerCase() });
+  const league = !(PUBLIC && isDetailed(scene.level));
   const titles = { count: "Recorded", rate: "Per 10,000", change: "Change", outcomes: isFlow() ? "Outcomes per 100" : "Positive outcome", significance: "Cluster" };
   for (const measure of ["count", "rate", "change", "outcomes", "significance"]) {
     if (!SHOWN_MEASURES.includes(measure)) continue;
@@ -79,7 +80,7 @@ function drawTable() {
   let sorter = source.columns.find((c) => c.id === table.sort && c.sortable);
   if (!sorter) { sorter = source.columns.find((c) => c.sortable); table.sort = sorter.id; table.direction = 1; }
   const words = source.columns.filter((c) => !c.number || c.id === "rank");
-  const found = source.rows.filter((i) => !query || words.some((c) => c.text(i).toLowerCase().includes(query)));
+  const found = source.rows.filter((i) => !query || words.some((c) => (c.found || c.text)(i).toLowerCase().includes(query)));
   found.sort((a, b) => {
     const x = sorter.order(a), y = sorter.order(b);
     return (x < y ? -1 : x > y ? 1 : 0) * table.direction || a - b;

@@ -51,7 +51,7 @@ function noticeFor() {
     const all = rows.every((s) => s === "notoffered" || s === "nocover");
     return { text: all ? "None of the numbers of this map are offered, to protect people." : "There is nothing to show for this choice." };
   }
-  if (missing / rows.length > 0.4 && scene.level === "ward" && MAPPED.includes("borough")) {
+  if (missing / rows.length > 0.4 && isDetailed(scene.level) && MAPPED.includes("borough")) {
     const all = regional(scene.period, scene.category, "r");
     const pale = scene.measure === "rate" && all !== null && all < sharedLimits()[0] ? " Pale areas can still be above the " + INFO.region + " rate." : "";
     const why = { count: "no number is offered", rate: "too few " + INFO.noun + " were recorded for a rate", change: "too few " + INFO.noun + " were recorded to compare" }[scene.measure] || "too few were recorded to say";

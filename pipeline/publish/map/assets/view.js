@@ -251,7 +251,7 @@ function homeZoom(view) { return view.homeZoom === undefined ? view.map.getZoom(
 function tipContent(scene, i) {
   const box = el("div");
   add(box, nameEl("b", "", LEVELS[scene.level].name[i]));
-  const parent = scene.level === "ward" ? parentName("ward", i) : "";
+  const parent = isDetailed(scene.level) ? parentName(scene.level, i) : "";
   if (parent) add(box, nameEl("div", "in", parent));
   const line = (text, fill) => {
     const row = el("div", "v");
