@@ -12,7 +12,7 @@ import pipeline
 __all__ = ["app", "main"]
 
 # As somebody new uses them, from a configuration to maps; then what helps when something is odd.
-_ORDER = ("init", "fetch", "check", "run", "stages", "quarantine", "backtest", "sample", "doctor")
+_ORDER = ("init", "fetch", "check", "run", "stages", "quarantine", "backtest", "ledger", "sample", "doctor")
 
 
 class _InOrder(TyperGroup):
@@ -96,6 +96,11 @@ def run(
     start: Annotated[str | None, typer.Option("--from", help="Run this stage and all after it, fresh or not.")] = None,
     only: Annotated[list[str] | None, typer.Option(help="Run this stage alone; may be repeated.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Run every stage, fresh or not.")] = False,
+    reissue: Annotated[
+        str | None,
+        typer.Option(help="Correct numbers that this profile released, at borough level and above; needs --reason."),
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why, in words for readers: printed on the corrected pages.")] = "",
     as_json: _JsonOption = False,
     debug: _DebugOption = False,
 ) -> None:
@@ -104,10 +109,14 @@ def run(
     Example: hotspots run --config config.yaml
     """
     from pipeline.commands.terminal import print_outcome, progress_bar
+    from pipeline.errors import ConfigError
     from pipeline.stages.runner import run as run_all
 
+    if bool(reissue) != bool(reason.strip()):
+        raise ConfigError("--reissue PROFILE and --reason TEXT go together: pages say why numbers were corrected")
+    correction = (reissue, reason.strip()) if reissue else None
     with progress_bar() as progress:
-        outcome = run_all(config, progress=progress, start=start, only=only or (), force=force)
+        outcome = run_all(config, progress=progress, start=start, only=only or (), force=force, reissue=correction)
     print_outcome(outcome, as_json=as_json)
 
 
@@ -247,6 +256,44 @@ def doctor(
     from pipeline.commands.doctor import doctor as examine
 
     raise typer.Exit(examine(config, as_json=as_json))
+
+
+ledger = typer.Typer(help="What has been released from the same data so far.", no_args_is_help=True)
+app.add_typer(ledger, name="ledger")
+
+
+@ledger.command("list")
+def ledger_list(
+    config: _ConfigOption = Path("config.yaml"),
+    as_json: _JsonOption = False,
+    debug: _DebugOption = False,
+) -> None:
+    """List the ledgers beside the outputs and in the user's state folder, and the releases in each.
+
+    Example: hotspots ledger list
+    """
+    from pipeline.commands import ledger as command
+
+    command.print_ledgers(command.listed(config), as_json=as_json)
+
+
+@ledger.command("forget")
+def ledger_forget(
+    name: Annotated[
+        str | None, typer.Argument(help="Its name or the first characters of its id; that of the configuration's run.")
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why what was released does not count any more.")] = "",
+    config: _ConfigOption = Path("config.yaml"),
+    as_json: _JsonOption = False,
+    debug: _DebugOption = False,
+) -> None:
+    """Close a ledger: releases so far no longer bind later ones, which say that earlier releases are unknown.
+
+    Example: hotspots ledger forget --reason "nothing was ever handed over"
+    """
+    from pipeline.commands import ledger as command
+
+    command.print_forgotten(command.forget(config, name=name, reason=reason), as_json=as_json)
 
 
 fetch = typer.Typer(help="Fetch public data: outlines, residents, police.uk crimes.", no_args_is_help=True)

@@ -45,6 +45,28 @@ def pytest_report_header() -> str:
     return "versions: " + ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
 
 
+def _own_state(factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep ledgers out of the user's state folder, and those of one test out of the next."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOTSPOTS_STATE_DIR", str(factory.mktemp("state")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _state_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    yield from _own_state(tmp_path_factory)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _state_of_the_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    yield from _own_state(tmp_path_factory)
+
+
+@pytest.fixture(autouse=True)
+def _state_of_the_test(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    yield from _own_state(tmp_path_factory)
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """Folder of real public data; absent means skip on a desk and fail in CI."""

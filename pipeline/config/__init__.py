@@ -165,6 +165,7 @@ class Config(Section):
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> "Config":
         faults = [*_input_faults(self), *_category_faults(self), *_outside_faults(self), *_profile_faults(self)]
+        faults += _audience_faults(self)
         if faults:
             raise ValueError("; ".join(faults))
         return self
@@ -245,6 +246,29 @@ def _profile_faults(config: Config) -> list[str]:
         if p.name == "work":
             faults.append('profile "work": the name is taken by the folder of stage tables')
         faults += _contradictions(p)
+    return faults
+
+
+def _audience_faults(config: Config) -> list[str]:
+    """Return what readers of several profiles could put together: steps that do not nest, windows that overlap."""
+    released = sorted(
+        (p for p in config.profiles if p.audience != "internal"), key=lambda p: (p.audience != "partner", p.step)
+    )
+    faults = []
+    for number, closer in enumerate(released):
+        for wider in released[number + 1 :]:
+            if wider.step % closer.step:
+                faults.append(
+                    f'profiles "{closer.name}" and "{wider.name}": steps of {wider.step} and of {closer.step} do not '
+                    "nest, and readers of both would find narrower ranges: the step of a wider audience must be a "
+                    "multiple of every closer one's"
+                )
+            faults += [
+                f'profiles "{closer.name}" and "{wider.name}" have a different {key} ({getattr(closer, key)}, '
+                f"{getattr(wider, key)}): windows that overlap give counts away. Give all released profiles the same"
+                for key in ("ward_period", "borough_period")
+                if getattr(closer, key) != getattr(wider, key)
+            ]
     return faults
 
 

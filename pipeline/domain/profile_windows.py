@@ -6,7 +6,8 @@ from a fixed month, so that next month's release does not move them. A month tha
 either: the windows over it stay where they are and are incomplete.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from pipeline.config import Periods, Profile
@@ -15,6 +16,7 @@ from pipeline.domain.periods import (
     Period,
     WindowKind,
     add_months,
+    complete_span,
     earlier_window,
     headline,
     is_partial,
@@ -34,7 +36,9 @@ class Windows:
     """Windows by level, oldest first; `earlier` is what the headline is compared with, if the data reaches that far.
 
     `series` is the run of windows readers step through at each level; `by_level` holds those of smaller areas too, so
-    that every ward count stands beside its borough's. `lacking` are the months that no window over them is whole for.
+    that every ward count stands beside its borough's. `lacking` are the months that no window over them is whole for,
+    `anchor` the month that fixed windows are counted from, and `as_released` says of the windows that are out already
+    whether the data covered them whole when they came out.
     """
 
     headline: Period
@@ -44,6 +48,17 @@ class Windows:
     first_date: date
     last_date: date
     lacking: MissingMonths = field(default_factory=MissingMonths)
+    anchor: int = 0
+    as_released: Mapping[Period, bool] = field(default_factory=dict)
+
+    def with_series(self, series: Mapping[str, tuple[Period, ...]], *, as_released: Mapping[Period, bool]) -> "Windows":
+        """Return the windows of a release that shows other series, some of whose windows are out already."""
+        by_level = {
+            level: tuple(sorted(given if level == Level.WARD else {*given, *series[Level.WARD]}))
+            for level, given in series.items()
+        }
+        earlier = self.earlier if self.earlier in series[Level.WARD] else None
+        return replace(self, series=dict(series), by_level=by_level, earlier=earlier, as_released=as_released)
 
     def all_of(self, level: str) -> tuple[Period, ...]:
         """Return the windows of a level with the headline and the earlier window among them, oldest first."""
@@ -51,7 +66,9 @@ class Windows:
         return tuple(sorted({*self.by_level[level], *extra}))
 
     def partial(self, period: Period) -> bool:
-        """Whether the data covers the window only in part."""
+        """Whether the data covers the window only in part, or did when it came out."""
+        if period in self.as_released:
+            return not self.as_released[period]
         return is_partial(period, first_date=self.first_date, last_date=self.last_date, missing=self.lacking.months)
 
     @property
@@ -68,11 +85,14 @@ def choose_windows(
     last_date: date,
     compare: str,
     lacking: MissingMonths | None = None,
+    anchor: int | None = None,
+    released: Period | None = None,
 ) -> Windows:
     """Choose the windows of one profile.
 
-    Fixed windows are counted from `periods.anchor`, else from the first month of the data, so that a month that is
-    added later moves none of them. Outside internal, ward windows never overlap.
+    Fixed windows are counted from `periods.anchor`, else from `anchor` (of earlier releases), else from the first month
+    of the data, so that a month that is added later moves none of them. Outside internal, ward windows never overlap.
+    `released` is the main window of the last release: it stays until the data completes another.
 
     Raises
     ------
@@ -82,8 +102,13 @@ def choose_windows(
         If not one month is complete.
     """
     first, last = month_of(first_date), month_of(last_date)
-    anchor = int(periods.anchor.replace("-", "")) if periods.anchor else add_months(first, periods.months - 1)
-    main = _headline(profile, periods, first_date=first_date, last_date=last_date, anchor=anchor)
+    anchor = int(periods.anchor.replace("-", "")) if periods.anchor else anchor
+    if anchor is None:
+        span = complete_span(first_date=first_date, last_date=last_date)
+        anchor = add_months(first, periods.months - 1)
+        # Of data shorter than a window the main window ends with the data: the next one must begin after it.
+        anchor = span.last_month if span and span.last_month < anchor and profile.audience != "internal" else anchor
+    main = _headline(profile, periods, first_date=first_date, last_date=last_date, anchor=anchor, released=released)
     series: dict[str, tuple[Period, ...]] = {}
     # The series of each level. Region and borough share a kind of window, so that a borough stands beside its region.
     for level, chosen in (
@@ -120,10 +145,12 @@ def choose_windows(
     lacking = lacking or MissingMonths()
     known = not is_partial(earlier, first_date=first_date, last_date=last_date)
     allowed = known and (profile.audience == "internal" or earlier in series[Level.WARD])
-    return Windows(main, earlier if allowed else None, series, by_level, first_date, last_date, lacking)
+    return Windows(main, earlier if allowed else None, series, by_level, first_date, last_date, lacking, anchor)
 
 
-def _headline(profile: Profile, periods: Periods, *, first_date: date, last_date: date, anchor: int) -> Period:
+def _headline(
+    profile: Profile, periods: Periods, *, first_date: date, last_date: date, anchor: int, released: Period | None
+) -> Period:
     if periods.headline != "latest":
         stated = Period.parse(periods.headline)
         if is_partial(stated, first_date=first_date, last_date=last_date):
@@ -134,6 +161,7 @@ def _headline(profile: Profile, periods: Periods, *, first_date: date, last_date
         return stated
     if profile.audience != "internal":
         fixed = latest_fixed(first_date=first_date, last_date=last_date, months=periods.months, anchor=anchor)
-        if fixed is not None:
-            return fixed
+        chosen = fixed or released
+        if chosen is not None:
+            return chosen
     return headline(first_date=first_date, last_date=last_date, months=periods.months)

@@ -10,7 +10,8 @@ protection level). Nothing reaches a released folder but through `gate`.
 * `protect`: suppression, rounding or noise, and the audit, for every audience; what release.json reports.
 * `suppression`, `audit`, `rounding`: the methods.
 * `detail`: whether a category is given by ward, by group of neighbouring wards or by borough.
-* `known_tables`, `previous_releases`, `ledger`: what readers hold beside this release.
+* `known_tables`, `earlier_releases`, `calendar`, `ledger`, `sketches`: what readers hold beside this release, and when
+  they get more.
 * `hotspots`, `circumstances`, `figures`: outlines, descriptions and derived figures that may be shown.
 
 Names are imported from the module they stand in, not from here: a run that has nothing to do opens `ledger` and must

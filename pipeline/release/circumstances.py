@@ -27,8 +27,8 @@ from pipeline.config import Profile
 from pipeline.domain.categories import ROOT
 from pipeline.domain.periods import Period, add_months, month_of
 from pipeline.release.audit import CellState, audit
+from pipeline.release.earlier_releases import AUDIENCES, EarlierRelease
 from pipeline.release.linked_tables import Relations, generic_rows
-from pipeline.release.previous_releases import AUDIENCES
 from pipeline.release.released import ReleasePlan
 from pipeline.release.suppression import suppress
 from pipeline.tables import CIRCUMSTANCES, Level, Measure
@@ -57,18 +57,13 @@ class ReleasedCircumstances:
     headline: str
     counts: pd.DataFrame
 
-    def entry(self) -> dict[str, Any]:
-        """Return plain values for the ledger."""
-        names = ("run", "profile", "audience", "threshold", "headline")
-        counts = self.counts.astype(object).where(self.counts.notna(), None)
-        return {n: getattr(self, n) for n in names} | {"counts": {c: counts[c].tolist() for c in counts.columns}}
-
     @classmethod
-    def of(cls, entry: dict[str, Any]) -> "ReleasedCircumstances":
-        """Read what `entry` wrote."""
-        counts = pd.DataFrame({c: pd.Series(entry["counts"][c], dtype="str") for c in KEYS})
-        counts["incidents"] = pd.array(entry["counts"]["incidents"], dtype="Int64")
-        return cls(**{k: v for k, v in entry.items() if k != "counts"}, counts=counts)
+    def of(cls, release: EarlierRelease) -> "ReleasedCircumstances | None":
+        """Return those of an earlier release; None where it shows none."""
+        if release.circumstances is None:
+            return None
+        counts = release.circumstances[[*KEYS, "incidents"]]
+        return cls(release.run, release.profile, release.audience, release.step, release.headline, counts)
 
     def fits(self, counts: pd.DataFrame) -> bool:
         """Whether these counts would show what was shown: then no reader can see that anything changed."""
@@ -148,7 +143,7 @@ class Setting:
             mature_until=last if config.outcomes.basis == "cohort" else 0,
             fewest=max(p.threshold for p in config.profiles),
             region_whole=frozenset().union(*region["not_offered"]) <= {Measure.INCIDENTS_UNPLACED},
-            previous=plan.previous_circumstances,
+            previous=tuple(c for r in plan.kept.others if (c := ReleasedCircumstances.of(r)) is not None),
         )
 
     @property

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from pipeline.release.previous_releases import PreviousRelease
+from pipeline.release.earlier_releases import EarlierRelease
 from pipeline.release.steps import RANGED
 from pipeline.statistics.ranges import Ranges
 from pipeline.tables import Level
@@ -112,27 +112,21 @@ def _level(shares: Shares, category: str, *, closer: Sequence[Level], wider: Seq
     return Level.BOROUGH
 
 
-def kept_detail(previous: Sequence[PreviousRelease], *, wards: Sequence[str]) -> dict[int, dict[str, Level]]:
-    """Return the detail of earlier releases of the same wards, by step: read from what they show.
+def kept_detail(releases: Sequence[EarlierRelease], *, edition: Mapping[str, str]) -> dict[int, dict[str, Level]]:
+    """Return the detail of earlier releases of the same wards, by step.
 
     Parameters
     ----------
-    previous
+    releases
         Releases of the same data, oldest first.
-    wards
-        Codes of today's wards: another edition of wards starts afresh.
+    edition
+        Today's wards (see `edition_of`): another edition starts afresh.
     """
     kept: dict[int, dict[str, Level]] = {}
-    for release in previous:
-        cells = release.cells[release.cells["measure"] == "incidents"]
-        if not set(cells.loc[cells["level"] == Level.WARD, "area_code"]) <= set(wards):
-            continue
-        shown = cells[cells["high"].notna()]
-        finest = dict.fromkeys(cells["category"].unique(), Level.BOROUGH)
-        for level in (Level.WARD_GROUP, Level.WARD):
-            finest |= dict.fromkeys(shown.loc[shown["level"] == level, "category"].unique(), level)
-        for category, level in finest.items():
-            kept.setdefault(release.threshold, {}).setdefault(str(category), level)
+    for release in releases:
+        if all(edition.get(parent) == digest for parent, digest in release.edition.items()):
+            for category, level in release.detail.items():
+                kept.setdefault(release.step, {}).setdefault(category, Level(level))
     return kept
 
 

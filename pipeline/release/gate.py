@@ -16,17 +16,25 @@ from pipeline.aggregate.counts import sum_periods
 from pipeline.config import Config, Profile
 from pipeline.domain.extent import Extent
 from pipeline.domain.missing_months import MissingMonths
-from pipeline.domain.periods import month_of
+from pipeline.domain.periods import Period, month_of
 from pipeline.domain.profile_windows import Windows, choose_windows
 from pipeline.errors import ConfigError
 from pipeline.geography.ward_groups import add_groups, group_wards, with_ward_groups
-from pipeline.release.circumstances import ReleasedCircumstances, Setting, release_circumstances
+from pipeline.release.calendar import (
+    Before,
+    calendar_of,
+    keep,
+    last_complete_month,
+    sentences,
+    windows_of_release,
+)
+from pipeline.release.circumstances import Circumstances, Setting, release_circumstances
 from pipeline.release.detail import choose_detail, kept_detail, shares_with_number, utility
+from pipeline.release.earlier_releases import EarlierRelease, as_first_released, edition_of
 from pipeline.release.figures import derive
 from pipeline.release.hotspots import Outlines, Premises, no_hotspots, release_density, release_hotspots
-from pipeline.release.linked_tables import category_children, category_pairs
+from pipeline.release.linked_tables import COUNTS, category_children, category_pairs
 from pipeline.release.offer import Layout, Offer, choose_offer
-from pipeline.release.previous_releases import PreviousRelease, as_first_released, as_previous_release, readable
 from pipeline.release.protect import RefusedError, cautions_of, protect, release_record
 from pipeline.release.record import states_of
 from pipeline.release.released import _SEAL, CategoryInfo, Released, ReleasePlan, release_info
@@ -74,8 +82,6 @@ class Detected:
         records.
     denominators
         Populations used for one category only: area_code, category, population, measure; None where there are none.
-    previous_circumstances
-        Circumstances released before from the same data, oldest first.
     extent
         How much of the data lies inside the areas.
     lacking
@@ -99,7 +105,6 @@ class Detected:
     known_tables: pd.DataFrame | None = None
     facets: pd.DataFrame | None = None
     denominators: pd.DataFrame | None = None
-    previous_circumstances: tuple[ReleasedCircumstances, ...] = ()
     extent: Extent = field(default_factory=Extent)
     lacking: MissingMonths = field(default_factory=MissingMonths)
     levels: Mapping[str, Any] = field(default_factory=dict)
@@ -117,14 +122,11 @@ class Passed:
         Primary and secondary cells by level, relations that do not hold in the data.
     states
         One row per withheld cell: level, key, state, reason.
-    circumstances
-        What the ledger keeps of the circumstances; None where none are shown.
     """
 
     released: Released
     log: dict[str, Any]
     states: pd.DataFrame
-    circumstances: ReleasedCircumstances | None = None
 
 
 def release(
@@ -132,11 +134,11 @@ def release(
     *,
     profile: Profile,
     config: Config,
-    previous: Sequence[PreviousRelease] = (),
+    before: Before | None = None,
     secret: bytes = b"",
 ) -> Released:
     """Make one profile's release; see `examine`."""
-    return examine(detected, profile=profile, config=config, previous=previous, secret=secret).released
+    return examine(detected, profile=profile, config=config, before=before, secret=secret).released
 
 
 def examine(
@@ -144,13 +146,12 @@ def examine(
     *,
     profile: Profile,
     config: Config,
-    previous: Sequence[PreviousRelease] = (),
+    before: Before | None = None,
     secret: bytes = b"",
 ) -> Passed:
     """Make one profile's release and report how it was made.
 
-    If the last release of the same run and profile would come out again as it was, given what had been released until
-    then, that release is repeated: nothing new is disclosed, whatever was released since.
+    Numbers that are out stay as they are, and new ones come on the dates of the profile's calendar (see `calendar`).
 
     Parameters
     ----------
@@ -160,40 +161,33 @@ def examine(
         The rules of the audience.
     config
         The whole configuration: texts, rates, windows.
-    previous
-        Earlier releases of the same data source, oldest first.
+    before
+        What came before: earlier releases of the same data.
     secret
         Key of repeatable noise, at least 16 bytes; needed for ``protection: noise`` alone.
 
     Raises
     ------
     DisclosureError
-        If a count could be worked out and no further suppression helps.
+        If a count could be worked out and no further suppression helps, or the release contradicts what is out.
     ConfigError
         If the profile names categories or boroughs that do not exist.
     """
-    plan, detail = _plan(detected, profile, config, tuple(previous), secret)
-    own = [i for i, p in enumerate(previous) if (p.run, p.profile) == (config.run.name, profile.name)]
-    if own and not plan.internal:
-        last = previous[own[-1]]
-        try:
-            again = _pass(detected, replace(plan, previous=tuple(previous[: own[-1]])), detail)
-        except RefusedError:
-            again = None
-        if again is not None and as_previous_release(again.released).digest == last.digest:
-            return again
+    plan, detail = _plan(detected, profile, config, before or Before(), secret)
     return _pass(detected, plan, detail)
 
 
 def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail") -> Passed:
-    """Take one release through the gate, given the previous releases of its plan."""
+    """Take one release through the gate."""
     config, profile = plan.config, plan.profile
     months = _mature(detected, config)
-    offer = _offer(detected, months, plan, detail) if not plan.internal and profile.step > 1 else None
+    whole = months
     if plan.group_of:  # a group's count is the sum of its wards' true counts: protected as one number, like any other
         summed = tuple(m for m in _SUMMED if m in months)
         months = add_groups(months, plan.group_of, keys=("month", "category"), sums=summed)
     counts = _window_counts(months, plan.windows, areas=plan.areas, categories=plan.categories)
+    counts = _within_the_data(counts, detected, plan)
+    offer = _offer(detected, whole, plan, detail, counts) if not plan.internal and profile.step > 1 else None
 
     # Outlines first: a hotspot's band, rank and name bound the counts of its wards, so suppression must know them.
     hotspots = release_hotspots(detected.hotspots, detected.members, plan=plan)
@@ -214,7 +208,7 @@ def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail") -> Passed:
     figures = derive(protected.counts, plan=plan, emerging=detected.emerging, people=people)
     density = release_density(detected.locations, bandwidth_m=detected.bandwidth_m, plan=plan)
     density = _unchanged_outlines(density, "density", plan)
-    described = release_circumstances(detected.facets, Setting.of(plan, protected.counts))
+    described = _described(detected, plan, protected.counts)
 
     info = release_info(
         plan,
@@ -223,13 +217,14 @@ def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail") -> Passed:
         hotspot_note=hotspots.note,
         density_note=density.note,
         inside_note=detected.extent.note(exact=plan.internal),
-        cautions=(*detected.levels.get("notes", ()), *cautions_of(protected, profile)),
+        cautions=(*detected.levels.get("notes", ()), *_kept_sentences(plan), *cautions_of(protected, profile)),
     )
     record = release_record(info, config, profile, protected, figures.notes)
     # The reason is about the source, not about anybody's record: every audience may know why a level is empty.
     record["rules"]["detail"] = {c.id: c.detail.value for c in plan.categories}
     if not plan.internal:
         record["utility"] = utility(figures.counts)
+        record |= _calendar_record(plan)
     record["states"] = states_of(figures.counts, plan.areas)
     record["levels_without_data"] = dict(detected.levels.get("no_data", {}))
     released = Released(
@@ -242,24 +237,35 @@ def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail") -> Passed:
         circumstances=described.table,
         seal=_SEAL,
     )
-    return Passed(released, protected.log, protected.states, described.released)
+    return Passed(released, protected.log, protected.states)
 
 
 def _plan(
-    detected: Detected, profile: Profile, config: Config, previous: tuple[PreviousRelease, ...], secret: bytes
+    detected: Detected, profile: Profile, config: Config, before: Before, secret: bytes
 ) -> tuple[ReleasePlan, "_Detail"]:
     """Settle what the release covers, before any number of it is made."""
-    found = _detail(detected, profile, config, previous)
+    data_to = last_complete_month(detected.first_date, detected.last_date)
+    kept = keep(before, profile=profile, config=config, data_to=data_to)
+    windows = windows_of_release(
+        profile,
+        config,
+        kept=kept,
+        areas=detected.areas,
+        span=(detected.first_date, detected.last_date),
+        lacking=detected.lacking,
+    )
+    found = _detail(detected, profile, config, before.releases)
     detail, group_of = found.of_step.get(profile.step, {}), found.group_of
     categories = tuple(replace(c, detail=detail.get(c.id, Level.WARD)) for c in _categories(detected, profile))
+    if not kept.due:  # a category that is new comes with the next numbers
+        out = set(kept.counts["category"])
+        categories = tuple(c for c in categories if c.id in out)
     areas = _scope(detected.areas, profile)
     # Groups are made for those who have a category in groups, and for nobody else.
     if any(c.detail == Level.WARD_GROUP for c in categories):
         areas = with_ward_groups(areas, group_of)
-    windows = _windows(detected, profile, config)
     # Areas outside the profile's scope keep their parents: an attacker knows that they exist.
     covered = detected.areas[detected.areas["covered"].astype(bool) & detected.areas["parent_code"].notna()]
-    internal = profile.audience == "internal"
     plan = ReleasePlan(
         config=config,
         profile=profile,
@@ -271,8 +277,7 @@ def _plan(
         parents=dict(zip(covered["area_code"], covered["parent_code"], strict=True)),
         category_pairs=category_pairs(detected.categories, [c.id for c in categories]),
         category_children=category_children(detected.categories),
-        previous=() if internal else previous,
-        previous_circumstances=detected.previous_circumstances,
+        kept=kept,
         known_tables=detected.known_tables,
         premises=detected.premises,
         secret=secret,
@@ -293,7 +298,7 @@ class _Detail:
         return self.of_step[min(self.of_step)] if self.of_step else {}
 
 
-def _windows(detected: Detected, profile: Profile, config: Config) -> Windows:
+def _windows(detected: Detected, profile: Profile, config: Config, *, anchor: int | None) -> Windows:
     return choose_windows(
         profile,
         config.periods,
@@ -301,10 +306,11 @@ def _windows(detected: Detected, profile: Profile, config: Config) -> Windows:
         last_date=detected.last_date,
         compare=config.change.compare,
         lacking=detected.lacking,
+        anchor=anchor,
     )
 
 
-def _detail(detected: Detected, profile: Profile, config: Config, previous: tuple[PreviousRelease, ...]) -> _Detail:
+def _detail(detected: Detected, profile: Profile, config: Config, releases: Sequence[EarlierRelease]) -> _Detail:
     """Choose the finest level of each category that each audience is shown, and the groups of wards this may need.
 
     Audiences depend on each other, so the choice is made for all of them, whatever the profile: see `choose_detail`.
@@ -319,7 +325,8 @@ def _detail(detected: Detected, profile: Profile, config: Config, previous: tupl
     areas = areas[areas["level"].isin([Level.WARD, Level.WARD_GROUP])]
 
     # The first whole window of the wards, as the audience with the smallest step has it.
-    windows = _windows(detected, min(stepped, key=lambda p: p.step), config)
+    anchor = releases[0].anchor if releases else None
+    windows = _windows(detected, min(stepped, key=lambda p: p.step), config, anchor=anchor)
     series = windows.series[Level.WARD]
     first = next((w for w in series if not windows.partial(w)), series[0])
     months = detected.area_months[detected.area_months["level"] == Level.WARD]
@@ -333,7 +340,7 @@ def _detail(detected: Detected, profile: Profile, config: Config, previous: tupl
 
     # Whoever is shown exact numbers has wards, as the widest detail there is.
     kept = {p.threshold: {c.id: Level.WARD for c in detected.categories} for p in every if p.step <= 1}
-    kept |= kept_detail(previous, wards=list(detected.areas.loc[detected.areas["level"] == Level.WARD, "area_code"]))
+    kept |= kept_detail(releases, edition=edition_of(detected.areas))
     chosen = choose_detail(
         {p.step: shares_with_number(counts, step=p.step) for p in stepped},
         parents={c.id: c.parent for c in detected.categories},
@@ -346,13 +353,44 @@ def _unchanged_outlines(made: Outlines, kind: str, plan: ReleasePlan) -> Outline
     """Draw a window's outlines as they were first released, for everybody but the data owner."""
     if plan.internal:
         return made
-    return as_first_released(
-        made,
-        kind=kind,
-        previous=readable(plan.previous, audience=plan.profile.audience),
-        who=(plan.config.run.name, plan.profile.name),
-        headline=plan.windows.headline,
-    )
+    return as_first_released(made, kind=kind, kept=plan.kept, headline=plan.windows.headline)
+
+
+def _described(detected: Detected, plan: ReleasePlan, counts: pd.DataFrame) -> Circumstances:
+    """Describe incidents, as it was first done for this window."""
+    last = plan.kept.last
+    if last is not None and last.headline == plan.windows.headline.id and last.circumstances is not None:
+        note = last.notes.get("circumstances", "")
+        here = last.circumstances["area_code"].isin(plan.areas["area_code"])
+        return Circumstances(last.circumstances[here].reset_index(drop=True), note, {"rule": "kept", "note": note})
+    return release_circumstances(detected.facets, Setting.of(plan, counts))
+
+
+def _kept_sentences(plan: ReleasePlan) -> tuple[str, ...]:
+    """Say what was kept, and when new numbers come; the internal folder keeps nothing."""
+    if plan.internal:
+        return ()
+    calendar = calendar_of(plan.profile, synthetic=plan.config.run.synthetic)
+    return sentences(plan.kept, calendar=calendar, windows=plan.windows)
+
+
+def _calendar_record(plan: ReleasePlan) -> dict[str, Any]:
+    """Return what release.json reports of earlier releases and of the calendar."""
+    kept, forgotten = plan.kept, {"earlier_releases": "unknown", "earlier_releases_reason": "recorded by the publisher"}
+    return {
+        "calendar": {
+            "release": calendar_of(plan.profile, synthetic=plan.config.run.synthetic),
+            "anchor": _iso(plan.windows.anchor),
+            "data_to": _iso(kept.data_to),
+            "numbers": "new" if kept.due else "as released before",
+            **({"reissue": kept.reissue} if kept.reissue else {}),
+        },
+        **(forgotten if kept.unknown else {"earlier_releases": kept.releases}),
+    }
+
+
+def _iso(month: int) -> str:
+    return Period(month, month).id
 
 
 def _categories(detected: Detected, profile: Profile) -> tuple[CategoryInfo, ...]:
@@ -388,8 +426,22 @@ def _mature(detected: Detected, config: Config) -> pd.DataFrame:
     return leave_out_immature(detected.area_months, last_month=last, maturity_months=left_out)[0]
 
 
-def _offer(detected: Detected, months: pd.DataFrame, plan: ReleasePlan, detail: _Detail) -> Offer:
-    """Choose what released audiences are offered: of all areas and categories, so that every profile agrees."""
+def _within_the_data(counts: pd.DataFrame, detected: Detected, plan: ReleasePlan) -> pd.DataFrame:
+    """Leave without a count what lies before the data: such windows are shown because they are out, and keep theirs."""
+    if plan.internal or plan.windows.first_date >= detected.first_date:
+        return counts
+    before = [p.id for p in plan.windows.shown if p.start < detected.first_date]
+    gone = counts["period"].isin(before)
+    return counts.assign(**{m: counts[m].mask(gone) for m in COUNTS if m in counts})
+
+
+def _offer(detected: Detected, months: pd.DataFrame, plan: ReleasePlan, detail: _Detail, counts: pd.DataFrame) -> Offer:
+    """Choose what released audiences are offered: of all areas and categories, so that every profile agrees.
+
+    Windows that are out have had their choice. On a date only windows with a count that is not out are looked at; in
+    between there are none, and what is not out is not offered.
+    """
+    fresh = counts.loc[~plan.kept.fixed(counts), ["level", "period"]] if plan.kept.due else counts.iloc[:0]
     config, windows = plan.config, plan.windows
     areas = with_ward_groups(detected.areas, detail.group_of)
     covered = areas[areas["covered"].astype(bool) & areas["parent_code"].notna()]
@@ -406,8 +458,11 @@ def _offer(detected: Detected, months: pd.DataFrame, plan: ReleasePlan, detail: 
         group_of=detail.group_of,
         detail=detail.closest,
     )
+    every = _window_counts(months, windows, areas=areas, categories=detected.categories)
+    every = plan.kept.within(_within_the_data(every, detected, plan))
+    wanted = pd.MultiIndex.from_frame(fresh[["level", "period"]].drop_duplicates())
     return choose_offer(
-        _window_counts(months, windows, areas=areas, categories=detected.categories),
+        every[pd.MultiIndex.from_frame(every[["level", "period"]]).isin(wanted)].reset_index(drop=True),
         layout=layout,
         steps=sorted({p.step for p in config.profiles if p.audience != "internal" and p.step > 1}),
     )

@@ -33,7 +33,6 @@ from pipeline.release.linked_tables import (
     long_cells,
 )
 from pipeline.release.offer import Offer
-from pipeline.release.previous_releases import closer_audiences, joined, readable, windows_of
 from pipeline.release.released import ReleaseInfo, ReleasePlan
 from pipeline.release.rounding import NOISE_REACH, Perturbed, narrow_after_perturbation, perturb
 from pipeline.release.steps import RANGED, in_steps, with_composites
@@ -55,7 +54,6 @@ PRUNE_CELLS = 150  # as `suppress` has it: above, trying every secondary cell ag
 SMALL_TABLE = 5_000  # cells; taking secondary cells back one by one costs an attack each, too long on larger tables
 WIDENINGS = 6  # rounds of suppressing the neighbours of disclosed cells; each reaches two relations farther
 BROKEN_ROUNDS = 2  # times more that totals are withheld for the sake of relations that do not hold
-TRIES = 4  # of withholding for one audience what another's readers would need
 BoolArray = NDArray[np.bool_]
 # States in which a count is not printed. A band still shows that the count is under the threshold.
 NOT_PRINTED = (CellState.WITHHELD, CellState.BAND)
@@ -119,7 +117,7 @@ def protect(
         If a withheld count could be worked out and no further suppression helps.
     """
     profile = plan.profile
-    shown = counts.copy()
+    shown = plan.kept.within(counts).copy()
     for column in COUNTS:
         if column not in counted(profile.measures) or column not in shown.columns:
             shown[column] = pd.array([pd.NA] * len(shown), dtype="Int64")
@@ -142,9 +140,8 @@ def protect(
     latent = None
     if len(hotspots.true_counts) == len(facts):  # outlines of an earlier release come without their true counts
         latent = hotspot_cells(facts, held=hotspots.true_counts, counts=long_cells(counts, profile.measures))
-    table = cell_table(
-        shown, months=months, layout=layout, measures=profile.measures, latent=latent, earlier=windows_of(plan.previous)
-    )
+    table = cell_table(shown, months=months, layout=layout, measures=profile.measures, latent=latent)
+    table = replace(table, cells=_with_what_is_out(table.cells, shown, plan))
     if plan.known_tables is not None:
         table = replace(table, cells=mark_known(table.cells, known_cells(plan.known_tables, counts)))
 
@@ -156,8 +153,8 @@ def protect(
     for column, mask in hidden.items():
         shown[column] = shown[column].astype("Int64").mask(mask)
     shown["not_offered"] = _withheld_by_row(hidden, len(shown))
-    record, log, states = _report(found, attack, table=table, previous=suppressor.readable)
-    return Protected(in_steps(shown, step=1), verdict, record, log, states)
+    record, log, states = _report(found, attack, table=table)
+    return Protected(plan.kept.applied(in_steps(shown, step=1)), verdict, record, log, states)
 
 
 def _in_steps(shown: pd.DataFrame, plan: ReleasePlan, offer: Offer) -> Protected:
@@ -172,11 +169,13 @@ def _in_steps(shown: pd.DataFrame, plan: ReleasePlan, offer: Offer) -> Protected
     for measure in RANGED:
         mine = (offer.cells["measure"] == measure).to_numpy() & offer.offered
         offered = pd.MultiIndex.from_frame(offer.cells.loc[mine, ["area_code", "period", "category"]])
-        gone[measure] = held[measure] & (refused | (own & ~here.isin(offered)))
+        gone[measure] = held[measure] & (refused | (own & ~here.isin(offered)) | plan.kept.hidden(shown, measure))
     for measure, mask in gone.items():
         shown[measure] = shown[measure].astype("Int64").mask(mask)
     shown["not_offered"] = _withheld_by_row(gone, len(shown))
-    ranged = with_composites(in_steps(shown, step=plan.profile.step), plan.windows.series)
+    # What is out already stays as it is; longer windows are sums of both.
+    ranged = plan.kept.applied(in_steps(shown, step=plan.profile.step))
+    ranged = with_composites(ranged, plan.windows.series)
     return Protected(ranged, Verdict.PASSED, log={"not offered": offer.log})
 
 
@@ -198,13 +197,8 @@ class _Suppressor:
     layout: Layout
     plan: ReleasePlan
 
-    @property
-    def readable(self) -> int:
-        """How many previous releases the readers may hold."""
-        return len(readable(self.plan.previous, audience=self.plan.profile.audience))
-
     def withhold(self) -> tuple[Suppression, Verdict, AuditResult | None]:
-        """Choose what to withhold and attack it, for the readers of this release and for those who may read more.
+        """Choose what to withhold and attack it.
 
         Raises
         ------
@@ -212,37 +206,17 @@ class _Suppressor:
             If no suppression helps.
         """
         profile = self.plan.profile
-        declared = np.zeros(len(self.table.cells), dtype=bool)
-        for _ in range(TRIES):
-            found, attack = self._for_audience(profile.audience, profile.threshold, declared)
-            if attack is None:
-                return found, Verdict.NOT_AUDITED, None
-            # Partners hold the public folder too. What the two together disclose is withheld here, then all again.
-            more = self._for_closer_audiences(found)
-            if not more.any():
-                return found, Verdict.PASSED, attack
-            declared |= more
-        raise RefusedError(_refusal(profile, int(declared.sum())), self.table.cells[declared])
+        found, attack = self._for_audience(profile.threshold, self.table.cells["declared"].to_numpy(dtype=bool))
+        return found, Verdict.NOT_AUDITED if attack is None else Verdict.PASSED, attack
 
-    def _joined(self, audience: str, threshold: int, declared: BoolArray) -> tuple[pd.DataFrame, Relations]:
-        """Link the cells to those of the previous releases that an audience holds."""
-        cells = self.table.cells.assign(declared=declared)
-        mine = readable(self.plan.previous, audience=audience)
-        if not mine:
-            return cells, self.table.relations
-        history = joined(replace(self.table, cells=cells), layout=self.layout, previous=mine, threshold=threshold)
-        return history.cells, history.relations
-
-    def _for_audience(
-        self, audience: str, threshold: int, declared: BoolArray
-    ) -> tuple[Suppression, AuditResult | None]:
-        """Suppress for one audience; where the cheapest choice does not pass the audit, more of the linked cells."""
+    def _for_audience(self, threshold: int, declared: BoolArray) -> tuple[Suppression, AuditResult | None]:
+        """Suppress; where the cheapest choice does not pass the audit, more of the linked cells."""
         # Totals of relations that the data breaks: the primary cells are known at once, so that one choice of secondary
         # cells mostly is enough.
         declared = declared | self._totals_of_broken_relations(self._primary(threshold))
         rounds, before = BROKEN_ROUNDS, None
         for _ in range(WIDENINGS):
-            cells, relations = self._joined(audience, threshold, declared)
+            cells, relations = self.table.cells.assign(declared=declared), self.table.relations
             found = suppress(
                 cells,
                 relations=relations,
@@ -306,25 +280,18 @@ class _Suppressor:
         linked &= (cells["state"] == CellState.PUBLISHED).to_numpy(dtype=bool) & ~cells["known"].to_numpy(dtype=bool)
         return np.asarray(linked[:own], dtype=np.bool_)
 
-    def _for_closer_audiences(self, found: Suppression) -> BoolArray:
-        """Return what must be withheld here so that readers who may hold more learn nothing from both."""
-        previous = self.plan.previous
-        own, latent = len(self.table.cells), self.table.cells["latent"].to_numpy(dtype=bool)
-        first = found.cells["state"].iloc[:own].isin(NOT_PRINTED).to_numpy(dtype=bool)
-        hidden = first.copy()
-        for audience in closer_audiences(previous, audience=self.plan.profile.audience):
-            threshold = min(p.threshold for p in previous if p.audience == audience)
-            cells, relations = self._joined(audience, threshold, hidden)
-            # The release as it stands, in the eyes of these readers: everything not withheld here is published, and
-            # what only earlier releases have is latent.
-            state = np.full(len(cells), CellState.LATENT.value, dtype=object)
-            state[:own] = np.select([latent, hidden], [CellState.LATENT, CellState.WITHHELD], CellState.PUBLISHED)
-            known = cells["fixed"] | cells["known"] if "known" in cells else cells["fixed"]
-            view = cells.assign(state=state, known=known.astype(bool))
-            if not audit(view, relations=relations, threshold=threshold).safe:
-                wider, _ = self._for_audience(audience, threshold, hidden)
-                hidden |= wider.cells["state"].iloc[:own].isin(NOT_PRINTED).to_numpy(dtype=bool)
-        return np.asarray(hidden & ~first, dtype=np.bool_)
+
+def _with_what_is_out(cells: pd.DataFrame, shown: pd.DataFrame, plan: ReleasePlan) -> pd.DataFrame:
+    """Mark the cells that are out: numbers stay and are known, what is not offered stays away, here and below."""
+    fixed, declared = np.zeros(len(cells), dtype=bool), np.zeros(len(cells), dtype=bool)
+    out = plan.kept.fixed(shown)
+    at, latent = cells["row"].to_numpy(dtype=np.int64), cells["latent"].to_numpy(dtype=bool)
+    for measure in COUNTS:
+        mine = (cells["measure"] == measure).to_numpy() & ~latent
+        numbers = plan.kept.given(shown, measure)
+        gone = plan.kept.hidden(shown, measure) | (out & ~numbers)
+        fixed[mine], declared[mine] = numbers[at[mine]], (gone & ~numbers)[at[mine]]
+    return cells.assign(fixed=fixed, declared=declared)
 
 
 def _perturbed(shown: pd.DataFrame, suppressor: _Suppressor, *, months: pd.DataFrame) -> Protected:
@@ -333,8 +300,8 @@ def _perturbed(shown: pd.DataFrame, suppressor: _Suppressor, *, months: pd.DataF
     count = int((~table.cells["latent"].astype(bool)).sum())
     perturbed = perturb(table.cells.iloc[:count], months=months, profile=profile, secret=suppressor.plan.secret)
     hidden = np.zeros(count, dtype=bool)
-    previous, threshold = suppressor.plan.previous, profile.threshold
-    if previous or narrow_after_perturbation(table, perturbed, hidden=hidden, threshold=threshold).size:
+    threshold, kept = profile.threshold, suppressor.plan.kept
+    if kept.releases or narrow_after_perturbation(table, perturbed, hidden=hidden, threshold=threshold).size:
         found, _, _ = suppressor.withhold()
         gone = (CellState.WITHHELD,)
         hidden = found.cells["state"].iloc[:count].isin(gone).to_numpy(dtype=bool)
@@ -353,11 +320,10 @@ def _perturbed(shown: pd.DataFrame, suppressor: _Suppressor, *, months: pd.DataF
     record = {
         "states": {},
         "attack": {"counts_attacked": count},
-        "earlier_releases": suppressor.readable,
     }
     log = {"withheld_outright": int(hidden.sum()), "relations_dropped": table.dropped.to_dict("records")}
-    ranged = in_steps(shown, step=1)
-    return Protected(_with_errors(ranged, table, perturbed), Verdict.PASSED, record, log)
+    ranged = _with_errors(in_steps(shown, step=1), table, perturbed)
+    return Protected(kept.applied(ranged), Verdict.PASSED, record, log)
 
 
 def _with_errors(ranged: pd.DataFrame, table: CellTable, perturbed: Perturbed) -> pd.DataFrame:
@@ -385,7 +351,7 @@ def _refusal(profile: Profile, number: int) -> str:
 
 
 def _report(
-    found: Suppression, attack: AuditResult | None, *, table: CellTable, previous: int
+    found: Suppression, attack: AuditResult | None, *, table: CellTable
 ) -> tuple[dict[str, Any], dict[str, Any], pd.DataFrame]:
     """Return what release.json may report, what is for the data owner only, and every withheld cell with its state."""
     own = found.cells[(found.cells["status"] != "") & ~found.cells["latent"].astype(bool)]
@@ -394,7 +360,6 @@ def _report(
     record: dict[str, Any] = {
         "states": _states(reported),
         "attack": None if attack is None else {"counts_attacked": len(attack.cells), **attack.blocks},
-        "earlier_releases": previous,
     }
     log = {
         "primary": int(found.counts[Reason.PRIMARY].sum()),
@@ -475,7 +440,6 @@ def release_record(
         "rules": _rules_of(profile),
         "withheld": {"states": shown.get("states", {})},
         "known_tables": [t.name for t in config.disclosure.known_tables],
-        "earlier_releases": shown.get("earlier_releases", 0),
         "everything_withheld": NOTHING_SHOWN in info.caveats,
         "hotspots": info.hotspot_note,
         "density": info.density_note,

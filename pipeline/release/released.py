@@ -21,9 +21,8 @@ from pipeline.errors import DisclosureError
 from pipeline.tables import CIRCUMSTANCES, Level
 
 if TYPE_CHECKING:  # these modules import this one
-    from pipeline.release.circumstances import ReleasedCircumstances
+    from pipeline.release.earlier_releases import Kept
     from pipeline.release.hotspots import Premises
-    from pipeline.release.previous_releases import PreviousRelease
 
 __all__ = [
     "Break",
@@ -112,10 +111,8 @@ class ReleasePlan:
         Ward code to the code of its group; empty where no category is given by groups.
     closest_detail
         Every category, shown or not, to its finest level for the audience with the smallest step.
-    previous
-        Previous releases from the same data, oldest first; none for internal, whose readers hold the data.
-    previous_circumstances
-        Circumstances released before from the same data, oldest first.
+    kept
+        What must stay of the releases before it; nothing for internal, whose readers hold the data.
     known_tables
         Counts that the public can look up: area_code, period, category, measure, value; None where no table is named.
     premises
@@ -132,8 +129,7 @@ class ReleasePlan:
     parents: Mapping[str, str]
     category_pairs: tuple[tuple[str, str], ...]
     category_children: Mapping[str, tuple[str, ...]]
-    previous: "tuple[PreviousRelease, ...]"
-    previous_circumstances: "tuple[ReleasedCircumstances, ...]"
+    kept: "Kept"
     known_tables: pd.DataFrame | None
     premises: "Premises"
     secret: bytes

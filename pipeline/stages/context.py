@@ -35,7 +35,7 @@ class Context:
     `rows` says how many rows are read of each file of a source, by its name, in a trial (`trial`): a run reads all.
     A stage adds what it chose to `choices` and what it counted to `counters`; what a person should look
     at before the outputs are used is a sentence in `cautions`, or in `first_cautions` if it bears on every number. All
-    go into the manifest, and none into a release.
+    go into the manifest, and none into a release. `reissue` is the profile whose numbers are to be corrected, and why.
     """
 
     config: Config
@@ -51,6 +51,7 @@ class Context:
     counters: dict[str, Any] = field(default_factory=dict)
     first_cautions: list[str] = field(default_factory=list)
     cautions: list[str] = field(default_factory=list)
+    reissue: tuple[str, str] | None = None
 
     def work(self, name: str) -> Path:
         """Return the place of a stage table."""

@@ -16,6 +16,7 @@ from pipeline.domain.profile_windows import Windows, choose_windows
 from pipeline.errors import InputError
 from pipeline.geography.coverage import StudyArea
 from pipeline.stages.context import Context
+from pipeline.stages.ledgers import released_anchor
 from pipeline.storage.files import read_json, write_json
 from pipeline.storage.parquet import read_table, write_layer, write_table
 from pipeline.tables import AREA_MONTHS, AREAS, LOCATIONS, Level
@@ -131,7 +132,7 @@ def _span(context: Context) -> Span:
 
 def headline_windows(context: Context) -> list[Windows]:
     """Return the windows of every profile, one for each distinct headline."""
-    span = _span(context)
+    span, anchor = _span(context), released_anchor(context)
     found: dict[str, Windows] = {}
     for profile in context.config.profiles:
         windows = choose_windows(
@@ -141,6 +142,7 @@ def headline_windows(context: Context) -> list[Windows]:
             last_date=span.last,
             compare=context.config.change.compare,
             lacking=span.lacking,
+            anchor=anchor,
         )
         found.setdefault(windows.headline.id, windows)
     return list(found.values())

@@ -1,7 +1,7 @@
 """Release: each profile's tables through the gate, kept in work/ for publishing."""
 
-import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -9,15 +9,17 @@ from pipeline.config import Profile
 from pipeline.domain.categories import outside_total
 from pipeline.domain.extent import Extent
 from pipeline.domain.missing_months import Span, without_months
-from pipeline.release.circumstances import ReleasedCircumstances
+from pipeline.errors import ConfigError
+from pipeline.release.calendar import Before, Reissue
+from pipeline.release.earlier_releases import AUDIENCES, EarlierRelease, as_earlier_release
 from pipeline.release.gate import Detected, Passed, examine
 from pipeline.release.hotspots import Premises
-from pipeline.release.ledger import Ledger, keep_entry
-from pipeline.release.previous_releases import AUDIENCES, PreviousRelease, as_previous_release
+from pipeline.release.ledger import entry_of, save_pending
 from pipeline.release.protect import RefusedError
 from pipeline.release.released import CategoryInfo, pack
 from pipeline.stages import Context
 from pipeline.stages.context import RecordKind
+from pipeline.stages.ledgers import open_ledger
 from pipeline.stages.surroundings import read_known_tables, read_premises
 from pipeline.storage.files import read_json, write_json
 from pipeline.storage.parquet import read_layer, read_table, write_layer, write_table
@@ -27,29 +29,46 @@ __all__ = ["run"]
 
 
 def run(context: Context) -> None:
-    """Take every profile through the gate: the folders that most people may read come first."""
-    detected = _load(context)
-    source = context.config.disclosure.data_source or context.config.run.name
-    ledger = Ledger.of(context.folder.parent, source=source)
-    previous, head = list(ledger.releases(areas=detected.areas)), ledger.head
-    circumstances = [ReleasedCircumstances.of(entry) for entry in ledger.circumstances()]
-    profiles = sorted(context.config.profiles, key=lambda p: AUDIENCES[p.audience])
+    """Take every profile through the gate: the closest audience first, for nobody is offered what it is not."""
+    detected, opened = _load(context), open_ledger(context)
+    reissue = _reissue(context)
+    releases: list[EarlierRelease] = list(opened.releases)
+    entries: list[dict[str, Any]] = []
+    profiles = sorted(context.config.profiles, key=lambda p: (-AUDIENCES[p.audience], p.step))
 
     for number, profile in enumerate(profiles, start=1):
-        known = dataclasses.replace(detected, previous_circumstances=tuple(circumstances))
-        passed = _examine(context, known, profile, previous)
+        passed = _examine(context, detected, profile, Before(tuple(releases), opened.forgotten, reissue))
         _save(context, passed, profile)
-        # Each folder is a previous release for the folders after it: readers may hold several.
-        if profile.audience != "internal":
-            release = as_previous_release(passed.released)
-            folder = context.work(f"release/{profile.name}")
-            keep_entry(folder, release, passed.circumstances, source=source, head=head, order=number)
-            circumstances += [passed.circumstances] if passed.circumstances else []
-            previous += [release] if release.digest not in {p.digest for p in previous} else []
+        # Each folder is an earlier release for the folders after it: readers may hold several.
+        if profile.audience != "internal" and opened.ledger is not None:
+            release = as_earlier_release(passed.released)
+            entry = entry_of(release, opened.ledger, releases)
+            releases.append(release)
+            entries += [entry] if entry else []
         context.progress("releasing", number, len(profiles))
 
+    if opened.ledger is not None:
+        path = context.work("release/ledger.json")
+        synthetic = context.config.run.synthetic
+        save_pending(path, opened.ledger, entries, sketches=opened.sketches, synthetic=synthetic)
     _refused_log(context).unlink(missing_ok=True)
     context.counters["profiles"] = len(profiles)
+
+
+def _reissue(context: Context) -> Reissue | None:
+    """Return the correction that was asked for.
+
+    Raises
+    ------
+    ConfigError
+        If it names no released profile.
+    """
+    asked = context.reissue
+    released = [p.name for p in context.config.profiles if p.audience != "internal"]
+    if asked is not None and asked[0] not in released:
+        listed = ", ".join(released) or "none"
+        raise ConfigError(f"--reissue {asked[0]}: there is no such released profile; there are {listed}")
+    return None if asked is None else Reissue(*asked)
 
 
 def _load(context: Context) -> Detected:
@@ -86,10 +105,10 @@ def _load(context: Context) -> Detected:
     )
 
 
-def _examine(context: Context, detected: Detected, profile: Profile, previous: list[PreviousRelease]) -> Passed:
+def _examine(context: Context, detected: Detected, profile: Profile, before: Before) -> Passed:
     """Take a profile through the gate; name the cells of a refusal in a log for the data owner."""
     try:
-        return examine(detected, profile=profile, config=context.config, previous=previous, secret=context.salt)
+        return examine(detected, profile=profile, config=context.config, before=before, secret=context.salt)
     except RefusedError as error:
         path = _refused_log(context)
         columns = ["level", "area_code", "period", "category", "measure", "release_id"]

@@ -50,7 +50,13 @@ class Outcome:
 
 
 def run(
-    config_path: Path, *, progress: Progress, start: str | None = None, only: Sequence[str] = (), force: bool = False
+    config_path: Path,
+    *,
+    progress: Progress,
+    start: str | None = None,
+    only: Sequence[str] = (),
+    force: bool = False,
+    reissue: tuple[str, str] | None = None,
 ) -> Outcome:
     """Bring the outputs of a configuration up to date.
 
@@ -66,6 +72,8 @@ def run(
         Run these stages and no other; what comes before them must be fresh.
     force
         Run everything.
+    reissue
+        A profile whose numbers are to be corrected at borough level and above, and why.
 
     Raises
     ------
@@ -85,6 +93,7 @@ def run(
         make_good(workspace.folder, outputs=workspace.folder.parent)
         prints = Fingerprints(workspace.folder / "manifest.json")
         states = states_of(config, base, workspace.folder, prints)
+        start = start or ("release" if reissue and not only else None)
         chosen = _choose(states, start=start, only=only, force=force)
         outcome.fresh = [s.stage.name for s in states if s.fresh and s.stage.name not in chosen]
         if not chosen:
@@ -92,7 +101,7 @@ def run(
             outcome.manifest = read_json(workspace.folder / "manifest.json")
             outcome.seconds = time.monotonic() - began
             return outcome
-        building = _Building(config, base, workspace, prints, progress, began, force)
+        building = _Building(config, base, workspace, prints, progress, began, force, reissue)
         try:
             outcome.manifest = building.build(states, chosen)
             outcome.ran = chosen
@@ -171,6 +180,7 @@ class _Building:
     progress: Progress
     began: float
     force: bool
+    reissue: tuple[str, str] | None
     cautions: list[str] = field(default_factory=list)  # of the stages so far, also of one that fails
 
     def build(self, states: Sequence[State], chosen: Sequence[str]) -> dict[str, Any]:
@@ -224,6 +234,7 @@ class _Building:
             progress=self.progress,
             salt=salt_of(folder.parent),
             checksums=self.prints.checksums,
+            reissue=self.reissue,
         )
         # What a stage wrote is what is there now and was not before: no stage can forget to declare an output.
         before, at = _files(folder), time.monotonic()

@@ -94,27 +94,11 @@ def test_a_share_is_of_the_areas_with_data() -> None:
     assert shares_with_number(counts, step=10) == {"ward": {"all": 0.0}, "ward_group": {"all": 0.0}}
 
 
-def earlier(threshold: int, rows: list[tuple[str, str, str, Any]]) -> Any:
-    cells = pd.DataFrame(rows, columns=["area_code", "level", "category", "high"]).assign(measure="incidents", low=0)
-    return SimpleNamespace(threshold=threshold, cells=cells.astype({"high": "Int64"}))
-
-
-def test_detail_is_read_from_what_earlier_releases_show() -> None:
-    release = earlier(
-        10,
-        [
-            ("B", "borough", "race", 29),
-            ("W1", "ward", "race", 9),
-            ("B", "borough", "faith", 29),
-            ("W1", "ward", "faith", None),
-            ("G-W1", "ward_group", "faith", 19),
-            ("B", "borough", "rare", 9),
-            ("W1", "ward", "rare", None),
-            ("G-W1", "ward_group", "rare", None),
-        ],
-    )
-    assert kept_detail([release], wards=["W1", "W2"]) == {10: {"race": WARD, "faith": GROUP, "rare": BOROUGH}}
-    assert kept_detail([release], wards=["W2"]) == {}  # another edition of wards starts afresh
+def test_detail_of_earlier_releases_stays_as_long_as_the_wards_do() -> None:
+    first = SimpleNamespace(step=10, edition={"B": "x"}, detail={"race": "ward", "faith": "ward_group"})
+    later = SimpleNamespace(step=10, edition={"B": "x"}, detail={"race": "borough", "rare": "borough"})
+    assert kept_detail([first, later], edition={"B": "x"}) == {10: {"race": WARD, "faith": GROUP, "rare": BOROUGH}}
+    assert kept_detail([first], edition={"B": "y"}) == {}  # another edition of wards starts afresh
 
 
 def test_wards_and_groups_exclude_each_other() -> None:

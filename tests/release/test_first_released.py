@@ -11,12 +11,11 @@ import shapely
 from pipeline.config import Density
 from pipeline.detect.density import density_bands
 from pipeline.domain.periods import Period
+from pipeline.release.earlier_releases import EarlierRelease, Kept, as_first_released
 from pipeline.release.hotspots import Outlines
-from pipeline.release.previous_releases import PreviousRelease, as_first_released
 
 YEAR = Period.parse("2024-01..2024-12")
 SQUARE = shapely.box(0, 0, 6000, 6000)
-WHO = ("run", "partner")
 
 
 def places(*, extra: int = 0) -> pd.DataFrame:
@@ -38,16 +37,18 @@ def bands(fewest: int, **changes: int) -> gpd.GeoDataFrame:
     return made.bands
 
 
-def previous(layer: gpd.GeoDataFrame) -> PreviousRelease:
-    return PreviousRelease(
-        run="run", profile="public", audience="public", threshold=10, headline=YEAR.id, cells=pd.DataFrame(),
-        hotspot_facts=(), hotspots=layer.iloc[:0], density=layer,
+def earlier(layer: gpd.GeoDataFrame) -> EarlierRelease:
+    return EarlierRelease(
+        run="run", profile="public", audience="public", protection="steps", step=10, headline=YEAR.id, data_to=202412,
+        anchor=202412, edition={}, detail={}, series={}, incomplete=(), counts=pd.DataFrame(), hotspots=layer.iloc[:0],
+        density=layer, notes={"density": "made then"},
     )  # fmt: skip
 
 
-def beside(now: gpd.GeoDataFrame, before: gpd.GeoDataFrame, **changes: Any) -> Outlines:
-    options: dict[str, Any] = {"kind": "density", "previous": [previous(before)], "who": WHO, "headline": YEAR}
-    return as_first_released(Outlines(now, "made"), **(options | changes))
+def beside(now: gpd.GeoDataFrame, before: gpd.GeoDataFrame, *, own: bool = False, **changes: Any) -> Outlines:
+    release = earlier(before)
+    kept = Kept(last=release) if own else Kept(others=(release,))
+    return as_first_released(Outlines(now, "made"), **({"kind": "density", "kept": kept, "headline": YEAR} | changes))
 
 
 def test_small_patches_leave_no_hole() -> None:
@@ -85,7 +86,7 @@ def test_one_record_more_is_not_shown_beside_it(first: int, then: int) -> None:
 
 def test_the_same_profile_shows_what_it_first_released() -> None:
     before = bands(10)
-    made = beside(bands(10, extra=1), before, who=("run", "public"))
+    made = beside(bands(10, extra=1), before, own=True)
     assert made.layer is before
     assert "first released" in made.note
 

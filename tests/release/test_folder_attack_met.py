@@ -15,8 +15,9 @@ import pytest
 import yaml
 
 from pipeline.config.templates import template_text
+from pipeline.release.calendar import Before
+from pipeline.release.earlier_releases import EarlierRelease, as_earlier_release
 from pipeline.release.gate import Detected, examine
-from pipeline.release.previous_releases import PreviousRelease, as_previous_release
 from pipeline.stages.runner import run
 from tests.kit.folder_attacker import attack, enlightened, narrow, read_folder
 from tests.kit.folder_layout import months_of
@@ -31,14 +32,14 @@ BROKEN = ("E09000006", "E09000018", "E09000031")  # boroughs whose counts break 
 MEASURES = ["incidents", "incidents_unplaced", "positive_outcomes"]
 
 
-def released(met: Detected, name: str, previous: tuple[PreviousRelease, ...] = (), **rules: Any) -> Any:
+def released(met: Detected, name: str, previous: tuple[EarlierRelease, ...] = (), **rules: Any) -> Any:
     config = config_of(
         [{"name": name, **RULES[name], **rules}],
         detect={"gistar": {"enabled": False}},
         outcomes={"basis": "flow"},
         areas={"region": {"code": REGION, "name": "London"}},
     )
-    return examine(met, profile=config.profiles[0], config=config, previous=previous).released
+    return examine(met, profile=config.profiles[0], config=config, before=Before(previous)).released
 
 
 def truth_of(months: pd.DataFrame, periods: set[str]) -> dict[tuple[str, str, str, str], int]:
@@ -97,13 +98,13 @@ def test_one_borough_without_secondary_suppression_is_found(some: Detected, tmp_
 @pytest.mark.long
 def test_the_whole_of_the_mets_folders(real_data: Path, tmp_path: Path) -> None:
     met = met_detected(real_data)
-    previous: tuple[PreviousRelease, ...] = ()
+    previous: tuple[EarlierRelease, ...] = ()
     for name in RULES:
         release = released(met, name, previous)
         found = judged(written(release, tmp_path / name, whole=True), met.area_months)
         assert found["recovered"] == {}
         assert found["believed"] == {}
-        previous = (*previous, as_previous_release(release))
+        previous = (*previous, as_earlier_release(release))
 
 
 @pytest.mark.real

@@ -11,8 +11,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from pipeline.release.calendar import Before
+from pipeline.release.earlier_releases import EarlierRelease, as_earlier_release
 from pipeline.release.gate import Detected, Passed, examine
-from pipeline.release.previous_releases import PreviousRelease, as_previous_release
 from tests.kit.gated import config_of
 from tests.kit.met_counts import met_detected
 
@@ -28,7 +29,7 @@ def met(real_data: Path) -> Detected:
 
 
 def through(
-    met: Detected, name: str, previous: tuple[PreviousRelease, ...], known: pd.DataFrame | None = None
+    met: Detected, name: str, previous: tuple[EarlierRelease, ...], known: pd.DataFrame | None = None
 ) -> tuple[Passed, float]:
     import dataclasses
 
@@ -40,14 +41,16 @@ def through(
     )
     profile = config.profiles[0]
     begun = time.perf_counter()
-    passed = examine(dataclasses.replace(met, known_tables=known), profile=profile, config=config, previous=previous)
+    passed = examine(
+        dataclasses.replace(met, known_tables=known), profile=profile, config=config, before=Before(previous)
+    )
     return passed, time.perf_counter() - begun
 
 
 @pytest.mark.real
 def test_public_and_partner_pass_on_real_counts(met: Detected) -> None:
     """Ward years and borough months of every sub-type; the partner's folder is audited beside the public one."""
-    previous: tuple[PreviousRelease, ...] = ()
+    previous: tuple[EarlierRelease, ...] = ()
     for name in ("public", "partner"):
         passed, seconds = through(met, name, previous)
         log, released = passed.log, passed.released
@@ -56,7 +59,7 @@ def test_public_and_partner_pass_on_real_counts(met: Detected) -> None:
         assert log["withheld_per_primary"] <= 2.5
         shown = released.counts["incidents"].dropna()
         assert not shown.between(1, RULES[name]["threshold"] - 1).any()
-        previous = (*previous, as_previous_release(released))
+        previous = (*previous, as_earlier_release(released))
 
 
 @pytest.mark.real

@@ -11,8 +11,9 @@ from scipy.optimize import nnls
 from scipy.spatial import cKDTree
 
 from pipeline.release import protect as gate_protect
+from pipeline.release.calendar import Before
+from pipeline.release.earlier_releases import EarlierRelease, as_earlier_release
 from pipeline.release.gate import Detected, release
-from pipeline.release.previous_releases import PreviousRelease, as_previous_release
 from pipeline.release.released import Released
 from pipeline.tables import LOCATIONS
 from tests.kit.gated import X0, Y0, config_of, detected_of
@@ -65,11 +66,11 @@ def town(xy: np.ndarray) -> Detected:
     )
 
 
-def let_out(detected: Detected, previous: tuple[PreviousRelease, ...] = (), **rule: object) -> Released:
+def let_out(detected: Detected, previous: tuple[EarlierRelease, ...] = (), **rule: object) -> Released:
     config = config_of(
         [{**PUBLIC, **rule}], detect={"gistar": {"enabled": False}, "density": {"bandwidth_m": BANDWIDTH_M}}
     )
-    return release(detected, profile=config.profiles[0], config=config, previous=previous)
+    return release(detected, profile=config.profiles[0], config=config, before=Before(previous))
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +142,7 @@ def test_subtracting_two_releases_finds_nothing(first: Released) -> None:
     alone = let_out(more)
     careless = found_by_subtraction(first, alone)
     assert careless is not None  # two versions side by side do differ where a record came late
-    together = let_out(more, (as_previous_release(first),))
+    together = let_out(more, (as_earlier_release(first),))
     assert found_by_subtraction(first, together) is None
     assert "as first released" in together.info.density_note
 
@@ -156,9 +157,9 @@ def test_no_surface_from_few_incidents() -> None:
 def test_another_folder_of_other_records_shows_no_surface(first: Released) -> None:
     west, lone = places()
     more = town(np.vstack([west, lone, LATE]))
-    other = let_out(more, (as_previous_release(first),), name="public-b")
+    other = let_out(more, (as_earlier_release(first),), name="public-b")
     assert len(other.density) == 0
-    same = let_out(dataclasses.replace(town(np.vstack([west, lone]))), (as_previous_release(first),), name="public-c")
+    same = let_out(dataclasses.replace(town(np.vstack([west, lone]))), (as_earlier_release(first),), name="public-c")
     assert len(same.density) == len(first.density)
 
 

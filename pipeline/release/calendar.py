@@ -1,0 +1,439 @@
+"""When new numbers come out, which windows they are of, and what must be refused beside what is out already.
+
+Dates come from the months of the data and from the month that fixed windows are counted from, never from a clock: the
+same data give the same release on any day. Between two dates the numbers stay and pages are rendered again from them,
+so that wording, licences and fixes still reach readers. On a date, windows that are out keep their numbers, and only
+new windows get numbers from the data.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+import geopandas as gpd
+import pandas as pd
+
+from pipeline.config import Config, Profile
+from pipeline.domain.missing_months import MissingMonths
+from pipeline.domain.periods import Period, add_months, complete_span, months_between
+from pipeline.domain.profile_windows import Windows, choose_windows
+from pipeline.errors import DisclosureError
+from pipeline.release.earlier_releases import AUDIENCES, EarlierRelease, Kept, edition_of
+from pipeline.tables import Level
+
+__all__ = [
+    "Before",
+    "Reissue",
+    "calendar_of",
+    "is_due",
+    "keep",
+    "last_complete_month",
+    "next_date",
+    "sentences",
+    "windows_of_release",
+]
+
+MONTHS = {"month": 1, "quarter": 3, "year": 12}
+"""Length of a step of each calendar."""
+
+_DEFAULT = {"partner": "quarter", "public": "year", "internal": "each_run"}
+
+REISSUE_MONTHS = 12
+"""Corrections come out at most once in this many months of data: each is a second look at the same counts."""
+
+_SMALL = {Level.WARD.value, Level.WARD_GROUP.value}
+
+
+@dataclass(frozen=True, slots=True)
+class Reissue:
+    """Whose numbers are to be corrected, and why."""
+
+    profile: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Before:
+    """What came before a release.
+
+    Attributes
+    ----------
+    releases
+        Earlier releases of the same data, oldest first, those of this run's closer audiences last.
+    forgotten
+        Whether some were forgotten.
+    reissue
+        A correction that was asked for, of the profile or another.
+    """
+
+    releases: tuple[EarlierRelease, ...] = ()
+    forgotten: bool = False
+    reissue: Reissue | None = None
+
+
+def calendar_of(profile: Profile, *, synthetic: bool) -> str:
+    """Return how often a profile's numbers come out: `month`, `quarter`, `year` or `each_run`."""
+    if profile.audience == "internal":
+        return "each_run"
+    return profile.release or ("each_run" if synthetic else _DEFAULT[profile.audience])
+
+
+def _dates_passed(calendar: str, *, anchor: int, month: int) -> int:
+    """Count the dates from the anchor to a month that is complete; negative where it lies before the anchor."""
+    return (months_between(anchor, month) - 1) // MONTHS[calendar]
+
+
+def is_due(calendar: str, *, anchor: int, data_to: int, released_to: int | None) -> bool:
+    """Say whether new numbers may come out.
+
+    Parameters
+    ----------
+    calendar
+        `month`, `quarter`, `year` or `each_run`.
+    anchor
+        Month (yyyymm) at whose end there is a date; the others are whole steps from it, before and after.
+    data_to
+        Last complete month of the data.
+    released_to
+        The same when numbers last came out; None where none did.
+
+    Examples
+    --------
+    Quarters counted from December: data to March complete one, data to February do not.
+
+    >>> [is_due("quarter", anchor=202412, data_to=m, released_to=202412) for m in (202501, 202502, 202503)]
+    [False, False, True]
+
+    Released with data to January, the first quarter is complete in March all the same.
+
+    >>> is_due("quarter", anchor=202412, data_to=202503, released_to=202501)
+    True
+    """
+    if released_to is None or calendar == "each_run":
+        return True
+    now, then = (_dates_passed(calendar, anchor=anchor, month=m) for m in (data_to, released_to))
+    return now > then
+
+
+def next_date(calendar: str, *, anchor: int, released_to: int) -> int | None:
+    """Return the month (yyyymm) that the data must reach for new numbers; None where every run may bring some.
+
+    >>> next_date("quarter", anchor=202412, released_to=202501), next_date("year", anchor=202412, released_to=202412)
+    (202503, 202512)
+    """
+    if calendar == "each_run":
+        return None
+    return add_months(anchor, (_dates_passed(calendar, anchor=anchor, month=released_to) + 1) * MONTHS[calendar])
+
+
+def last_complete_month(first_date: date, last_date: date) -> int:
+    """Return the last month that the data covers whole (yyyymm), or the month of its last day if it covers none."""
+    span = complete_span(first_date=first_date, last_date=last_date)
+    return span.last_month if span else last_date.year * 100 + last_date.month
+
+
+# What a release must keep of those before it.
+
+
+def keep(before: Before, *, profile: Profile, config: Config, data_to: int) -> Kept:
+    """Work out what a profile's release must keep, and whether new numbers may come out.
+
+    Parameters
+    ----------
+    before
+        What came before.
+    profile, config
+        Whose release it is.
+    data_to
+        Last complete month of the data, as yyyymm.
+
+    Raises
+    ------
+    DisclosureError
+        If the profile shows more than one released to its audience, its steps do not nest with those of another
+        audience, the data is older than the last release, or a correction comes too soon.
+    """
+    releases, reissue, unknown = before.releases, before.reissue, before.forgotten
+    stated = int(config.periods.anchor.replace("-", "")) if config.periods.anchor else None
+    anchor = stated or (releases[0].anchor if releases else None)
+    if profile.audience == "internal":
+        return Kept(data_to=data_to, anchor=anchor, unknown=unknown)
+    _require_nesting(releases, profile)
+    own = [r for r in releases if (r.profile, r.audience) == (profile.name, profile.audience)]
+    last = _together(own)
+    if last is not None and data_to < last.data_to:
+        raise DisclosureError(
+            f'profile "{profile.name}": the data ends with {_month(data_to)}, but numbers with the data to '
+            f"{_month(last.data_to)} have been released: releases go forward. Give the later data, or write the folder "
+            "under another profile name. Nothing was written."
+        )
+    correcting = reissue is not None and reissue.profile == profile.name
+    if correcting:
+        _require_time(own, profile, data_to)
+    calendar = calendar_of(profile, synthetic=config.run.synthetic)
+    counted_from = anchor or add_months(data_to, 0)
+    due = is_due(calendar, anchor=counted_from, data_to=data_to, released_to=last.data_to if last else None)
+
+    now = data_to if due or last is None else last.data_to
+    counts = last.base_counts() if last is not None else Kept().counts
+    bounds = [r.base_counts() for r in _by_closeness(releases)]
+    if correcting:  # at borough level and above the numbers are made anew
+        counts, *bounds = (f[f["level"].isin(_SMALL)] for f in (counts, *bounds))
+    closer = [r for r in releases if _rank(r) > _rank_of(profile)]
+    hidden = [_not_offered(r) for r in {(r.profile, r.audience): r for r in closer}.values()]
+    return Kept(
+        due=due,
+        data_to=now,
+        anchor=anchor,
+        last=_in_steps_of(last, profile),
+        counts=_widened(counts, profile.step, last),
+        bounds=pd.concat(bounds, ignore_index=True) if bounds else Kept().bounds,
+        not_below=pd.concat(hidden, ignore_index=True) if hidden else Kept().not_below,
+        others=tuple(r for r in _by_closeness(releases) if (r.profile, r.audience) != (profile.name, profile.audience)),
+        reissue=reissue.reason if correcting and reissue is not None else "",
+        releases=sum(r.data_to < now for r in releases),
+        unknown=unknown,
+    )
+
+
+def _month(month: int) -> str:
+    return Period(month, month).label
+
+
+def _rank(release: EarlierRelease) -> tuple[int, int]:
+    """Order audiences from the public to the closest; of two that are alike, the wider steps come first."""
+    return AUDIENCES[release.audience], -release.step
+
+
+def _rank_of(profile: Profile) -> tuple[int, int]:
+    return AUDIENCES[profile.audience], -profile.step
+
+
+def _by_closeness(releases: Sequence[EarlierRelease]) -> list[EarlierRelease]:
+    """Return what each profile's readers hold, the closest audience last."""
+    profiles = {(r.profile, r.audience): None for r in releases}
+    held = [_together([r for r in releases if (r.profile, r.audience) == key]) for key in profiles]
+    return sorted((r for r in held if r is not None), key=_rank)
+
+
+def _together(own: Sequence[EarlierRelease]) -> EarlierRelease | None:
+    """Return the latest of one profile's releases, with every number and window that any of them showed."""
+    if len(own) < 2:
+        return own[0] if own else None
+    key = ["area_code", "level", "period", "category", "measure"]
+    counts = pd.concat([r.counts for r in own], ignore_index=True).drop_duplicates(key, keep="last", ignore_index=True)
+    levels = dict.fromkeys(level for r in own for level in r.series)
+    series = {
+        level: tuple(sorted({p for r in own for p in r.series.get(level, ())}, key=Period.parse)) for level in levels
+    }
+    incomplete = tuple(sorted({p for r in own for p in r.incomplete}))
+    return replace(own[-1], counts=counts, series=series, incomplete=incomplete)
+
+
+def _widened(counts: pd.DataFrame, step: int, last: EarlierRelease | None) -> pd.DataFrame:
+    """Put numbers that are out in the wider steps of today's profile; exact ones of older releases too.
+
+    A rounded number of version 1 goes where its middle lies; what was withheld is not offered.
+    """
+    if last is None or last.step == step or step <= 1:
+        return counts
+    middle = (counts["lower"] + counts["upper"]) // 2 if last.version == 1 else counts["lower"]
+    lower = middle // step * step
+    return counts.assign(lower=lower, upper=lower + (step - 1))
+
+
+def _in_steps_of(last: EarlierRelease | None, profile: Profile) -> EarlierRelease | None:
+    """Return the last release without what other rules than today's had made of its window."""
+    if last is None or (last.step, last.protection) == (profile.step, profile.protection):
+        return last
+    return replace(last, circumstances=None, detail={})
+
+
+def _not_offered(release: EarlierRelease) -> pd.DataFrame:
+    return release.counts[release.counts["lower"].isna()]
+
+
+def _require_nesting(releases: Sequence[EarlierRelease], profile: Profile) -> None:
+    """Refuse a profile that shows its audience more than was promised, or whose steps cut through those of others."""
+    mine = AUDIENCES[profile.audience]
+    for release in releases:
+        if release.version == 1:
+            continue
+        theirs = AUDIENCES[release.audience]
+        if theirs == mine and profile.step < release.step:
+            raise DisclosureError(
+                f'profile "{profile.name}" gives counts in steps of {profile.step}, but the {profile.audience} has '
+                f"been promised steps of {release.step} (release {release.name}): the promise cannot be taken back. "
+                f"Set its threshold to {release.step} or a multiple. Nothing was written."
+            )
+        wide, close = (profile.step, release.step) if mine <= theirs else (release.step, profile.step)
+        if wide % close:
+            raise DisclosureError(
+                f'profile "{profile.name}" gives counts in steps of {profile.step}, which do not nest with the steps '
+                f"of {release.step} of release {release.name}: readers of both would find narrower ranges. The step of "
+                "a wider audience must be a multiple of every closer one's. Nothing was written."
+            )
+
+
+def _require_time(own: Sequence[EarlierRelease], profile: Profile, data_to: int) -> None:
+    """Refuse a correction where nothing is out, and a second one within a year of data."""
+    if not own:
+        raise DisclosureError(
+            f'profile "{profile.name}" has released nothing yet, so that there is nothing to reissue: run without '
+            "--reissue. Nothing was written."
+        )
+    for release in own:
+        if release.reissue and months_between(release.data_to, data_to) - 1 < REISSUE_MONTHS:
+            again = add_months(release.data_to, REISSUE_MONTHS)
+            raise DisclosureError(
+                f'profile "{profile.name}": numbers were corrected with the data to {_month(release.data_to)} already. '
+                f"Corrections come out once in {REISSUE_MONTHS} months of data, so that nobody can follow single "
+                f"records: the next may come with the data to {_month(again)}. Nothing was written."
+            )
+
+
+# Which windows a release is of.
+
+
+def windows_of_release(
+    profile: Profile,
+    config: Config,
+    *,
+    kept: Kept,
+    areas: gpd.GeoDataFrame,
+    span: tuple[date, date],
+    lacking: MissingMonths,
+) -> Windows:
+    """Choose the windows of a profile: those that are out, and on a date those that the data completes.
+
+    Parameters
+    ----------
+    profile, config
+        Whose release it is.
+    kept
+        What it must keep.
+    areas
+        Table `areas` of the whole place.
+    span
+        First and last day of the data.
+    lacking
+        Months in between that some source lacks.
+
+    Raises
+    ------
+    DisclosureError
+        If a new window overlaps one that is out, or wards have other borders than in a window that is out.
+    """
+    first, last = span
+    if not kept.due:
+        last = min(last, Period(kept.data_to, kept.data_to).end)
+    edition = edition_of(areas)
+    out = kept.windows if profile.audience != "internal" else {}
+    if kept.last is not None and kept.due and _other_edition(kept.last.edition, edition):
+        # The numbers of other wards stay in the folders that they came out in; boroughs keep their series.
+        out = {level: windows for level, windows in out.items() if level not in _SMALL}
+    starts = [windows[0].start for windows in out.values() if windows]
+    chosen = choose_windows(
+        profile,
+        config.periods,
+        first_date=min([first, *starts]),
+        last_date=last,
+        compare=config.change.compare,
+        lacking=lacking,
+        anchor=kept.anchor,
+        released=Period.parse(kept.last.headline) if kept.last is not None and out.get(Level.WARD) else None,
+    )
+    if profile.audience == "internal":
+        return chosen
+    # Windows that the data covers in part (those before an extract that was trimmed to its last months, too) are shown
+    # only where they are out already: their numbers would stay as they are for good.
+    series = {}
+    for level, laid in chosen.series.items():
+        released = set(out.get(level, ()))
+        whole = {p for p in laid if p.start >= first and p.end <= last}
+        series[level] = tuple(sorted(whole | released)) or laid
+    windows = chosen.with_series(series, as_released=_as_released(kept.last))
+    _require_apart(windows, kept=kept, edition=edition, profile=profile)
+    return windows
+
+
+def _as_released(last: EarlierRelease | None) -> dict[Period, bool]:
+    """Return the windows that are out, and whether the data covered each whole."""
+    if last is None:
+        return {}
+    every = {p for periods in last.series.values() for p in periods} | {last.headline}
+    return {Period.parse(p): p not in last.incomplete for p in every}
+
+
+def _other_edition(before: Mapping[str, str], now: Mapping[str, str]) -> bool:
+    """Whether the wards of any area are others than they were, or the area is gone."""
+    return any(now.get(parent) != digest for parent, digest in before.items())
+
+
+def _require_apart(windows: Windows, *, kept: Kept, edition: Mapping[str, str], profile: Profile) -> None:
+    """Refuse a window that shares months with one that is out at the same level and is not the same.
+
+    Two such windows, or the same window over other wards, would give away the counts that only one of them holds.
+    """
+    for release in (*kept.others, *([kept.last] if kept.last is not None else [])):
+        for level, periods in release.series.items():
+            changed = level in _SMALL and _other_edition(release.edition, edition)
+            there = {Period.parse(p) for p in periods}
+            for window in windows.series.get(level, ()):
+                clash = next((p for p in sorted(there) if p.overlaps(window)), None)
+                if clash is None or (window in there and not changed):
+                    continue
+                what = (
+                    f"wards had other borders in the window {clash.id} ({clash.label})"
+                    if changed
+                    else f"it overlaps the window {clash.id} ({clash.label})"
+                )
+                way = (
+                    "Give the boundaries of that edition, or set periods.first_month to the month after it"
+                    if changed
+                    else "Keep the windows of that release (periods.anchor, periods.months, ward_period, "
+                    "borough_period), or begin after it (periods.first_month)"
+                )
+                raise DisclosureError(
+                    f'profile "{profile.name}" would show the window {window.id} ({window.label}) at {level} level, '
+                    f"but {what}, which is out already (release {release.name}): subtraction would give counts away. "
+                    f"{way}. Nothing was written."
+                )
+
+
+# What readers are told of it.
+
+
+def sentences(kept: Kept, *, calendar: str, windows: Windows) -> tuple[str, ...]:
+    """Say on pages what was kept, when new numbers come, and what was corrected.
+
+    Parameters
+    ----------
+    kept
+        What the release keeps.
+    calendar
+        How often its numbers come out.
+    windows
+        Its windows.
+    """
+    found = []
+    anchor = kept.anchor or kept.data_to
+    if not kept.due:
+        coming = next_date(calendar, anchor=anchor, released_to=kept.data_to)
+        then = f" New numbers come with the data to {_month(coming)}." if coming else ""
+        found.append(f"Numbers are those released with the data to {_month(kept.data_to)}.{then}")
+    elif kept.last is not None and kept.last.data_to < kept.data_to:
+        found.append("Periods released before keep their numbers: records that came later are not in them.")
+    if kept.reissue:
+        found.append(
+            f"Numbers of boroughs and larger areas in earlier periods were corrected in this release: {kept.reissue}"
+        )
+    if kept.last is not None and kept.due:
+        shown = {p for periods in windows.series.values() for p in periods}
+        lost = [p for periods in kept.windows.values() for p in periods if p not in shown]
+        if lost:
+            found.append(
+                f"Numbers of wards up to {_month(max(p.last_month for p in lost))} are in earlier releases: wards had "
+                "other borders then."
+            )
+    return tuple(found)

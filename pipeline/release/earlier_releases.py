@@ -1,0 +1,416 @@
+"""Earlier releases: what readers of the same data hold already, and what a new release must keep of it.
+
+A release is never alone: last month's folder, the partner's and a borough's own are out, and subtraction works across
+them. Steps that are made once need no joint audit of months. So a window that is out keeps its numbers: records that
+came later are in none of them, because two steps of one count, before and after, would narrow each other. Readers of
+several audiences hold several steps of one count. These nest, because the step of a wider audience is a multiple of
+every closer one's, as long as all are made of the same count: where a window is out already, its count is first moved
+into the step that somebody holds (`Kept.within`), then put in the step of the profile.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+
+from pipeline.domain.periods import Period
+from pipeline.release.hotspots import Outlines
+from pipeline.release.linked_tables import COUNTS
+from pipeline.release.released import Released, split_withheld
+from pipeline.release.steps import RANGED
+from pipeline.tables import Level
+
+__all__ = [
+    "AUDIENCES",
+    "EarlierRelease",
+    "Kept",
+    "as_earlier_release",
+    "as_first_released",
+    "edition_of",
+]
+
+AUDIENCES = {"public": 0, "partner": 1, "internal": 2}
+"""Whoever may read a folder may read those of the audiences before it."""
+
+CELL = ("area_code", "level", "period", "category", "measure")
+"""What names a count in the ledger; `lower` and `upper` are its range, both null where it is not offered."""
+
+_ROW = list(CELL[:-1])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EarlierRelease:
+    """One release as its readers hold it: published numbers only.
+
+    Attributes
+    ----------
+    run, profile, audience
+        Whose release it is.
+    protection, step
+        How its counts are protected, and the width of their steps (1 where they are numbers).
+    headline
+        Id of its main window, which hotspots, density and circumstances are of.
+    data_to
+        Last complete month of the data when it was made, as yyyymm.
+    anchor
+        Month in which one fixed window ends, as yyyymm; also what its calendar is counted from.
+    edition
+        Code of each area that is made up of others to a digest of their codes and editions (see `edition_of`).
+    detail
+        Category to the finest level that it is shown at.
+    series
+        Level to the ids of the windows whose counts were put in steps; other windows are sums of these.
+    incomplete
+        Ids of the windows that the data covered in part.
+    counts
+        `CELL`, lower, upper.
+    hotspots, density
+        Layers in the working system, as released.
+    circumstances
+        Table `CIRCUMSTANCES` as released; None where none were.
+    notes
+        What pages say of hotspots, density and circumstances, by these names.
+    reissue
+        Why numbers that were out were corrected; empty otherwise.
+    version
+        Of the ledger's lines: 1 held exact numbers and what was withheld.
+    """
+
+    run: str
+    profile: str
+    audience: str
+    protection: str
+    step: int
+    headline: str
+    data_to: int
+    anchor: int
+    edition: Mapping[str, str]
+    detail: Mapping[str, str]
+    series: Mapping[str, tuple[str, ...]]
+    incomplete: tuple[str, ...]
+    counts: pd.DataFrame
+    hotspots: gpd.GeoDataFrame
+    density: gpd.GeoDataFrame
+    circumstances: pd.DataFrame | None = None
+    notes: Mapping[str, str] = field(default_factory=dict)
+    reissue: str = ""
+    version: int = 2
+
+    @property
+    def name(self) -> str:
+        """Return a name for messages."""
+        return f"{self.profile} of run {self.run}, with data to {Period(self.data_to, self.data_to).label}"
+
+    @property
+    def digest(self) -> str:
+        """Return a digest of what is shown: equal releases have equal digests, whatever run they come from."""
+        frame = self.counts.sort_values(list(CELL), ignore_index=True)
+        total = hashlib.sha256(f"{self.audience} {self.profile} {self.step} {self.headline}".encode())
+        for column in (*CELL, "lower", "upper"):
+            values = frame[column].astype("Int64" if column in {"lower", "upper"} else "str")
+            total.update("|".join(map(str, values.tolist())).encode())
+        for layer in (self.hotspots, self.density):
+            total.update("".join(shapely.to_wkb(shapely.normalize(s), hex=True) for s in layer.geometry).encode())
+        if self.circumstances is not None:
+            total.update("|".join(map(str, self.circumstances.to_numpy(dtype=object).ravel())).encode())
+        return total.hexdigest()
+
+    def base_counts(self) -> pd.DataFrame:
+        """Return the counts of the windows that were put in steps of their own, without the sums of such windows."""
+        own = {(level, period) for level, periods in self.series.items() for period in periods}
+        pairs = pd.MultiIndex.from_frame(self.counts[["level", "period"]].astype(object))
+        return self.counts[pairs.isin(own)] if own else self.counts.iloc[:0]
+
+
+def edition_of(areas: pd.DataFrame) -> dict[str, str]:
+    """Return what tells one edition of areas from another: for each area, the codes and vintages of those inside it.
+
+    Parameters
+    ----------
+    areas
+        Table `areas`, of the whole place or of a profile's scope.
+    """
+    found: dict[str, str] = {}
+    inside = areas[areas["parent_code"].notna()]
+    for (parent, level), group in inside.groupby(["parent_code", "level"], sort=True):
+        if level != Level.WARD:  # a scope leaves boroughs out of a region, and groups are made of the wards
+            continue
+        lines = sorted(f"{c} {v}" for c, v in zip(group["area_code"], group["vintage"].fillna(""), strict=True))
+        found[str(parent)] = hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+    return found
+
+
+def as_earlier_release(released: Released) -> EarlierRelease:
+    """Read a release the way the ledger keeps it, from what it shows and nothing else."""
+    info, record = released.info, released.record
+    calendar = record["calendar"]
+    counts, names = released.counts, split_withheld(released.counts["not_offered"])
+    frames = []
+    for measure in COUNTS:
+        ends = [f"{measure}_{end}" if measure in RANGED else measure for end in ("lower", "upper")]
+        part = counts[_ROW].assign(measure=measure)
+        part["lower"], part["upper"] = (counts[column].astype("Int64") for column in ends)
+        hidden = np.array([measure in columns for columns in names], dtype=bool)
+        part.loc[hidden, ["lower", "upper"]] = pd.NA
+        frames.append(part[part["lower"].notna().to_numpy(dtype=bool) | hidden])
+    cells = pd.concat(frames, ignore_index=True)
+    described = record.get("circumstances", {})
+    return EarlierRelease(
+        run=info.run_name,
+        profile=info.profile,
+        audience=info.audience,
+        protection=info.mechanism,
+        step=info.step,
+        headline=info.headline.id,
+        data_to=int(calendar["data_to"].replace("-", "")),
+        anchor=int(calendar["anchor"].replace("-", "")),
+        edition=edition_of(released.areas),
+        detail=dict(record["rules"]["detail"]),
+        series={level: tuple(p.id for p in periods) for level, periods in info.periods.items()},
+        incomplete=tuple(
+            sorted({p.id for periods in info.periods.values() for p in periods if not p.complete} | _part(info))
+        ),
+        counts=cells.sort_values(list(CELL), ignore_index=True),
+        hotspots=released.hotspots,
+        density=released.density,
+        circumstances=released.circumstances if len(released.circumstances) else None,
+        notes={"hotspots": info.hotspot_note, "density": info.density_note, "circumstances": described.get("note", "")},
+        reissue=str(calendar.get("reissue", "")),
+    )
+
+
+def _part(info: Any) -> set[str]:
+    return {p.id for p in (info.headline, info.earlier) if p is not None and not p.complete}
+
+
+def _rows_of(frame: pd.DataFrame) -> pd.MultiIndex:
+    """Return what names the rows of a table of counts."""
+    return pd.MultiIndex.from_frame(frame[_ROW].astype(object))
+
+
+def _no_counts() -> pd.DataFrame:
+    frame = pd.DataFrame({column: pd.Series(dtype="str") for column in CELL})
+    return frame.assign(lower=pd.array([], dtype="Int64"), upper=pd.array([], dtype="Int64"))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kept:
+    """What a profile's release must keep of those before it; `calendar.keep` works it out.
+
+    Attributes
+    ----------
+    due
+        Whether new numbers may come out. If not, all numbers are those of `last`.
+    data_to
+        Last month that numbers are of, as yyyymm: of the data where the release is due, else of `last`.
+    anchor
+        Month that fixed windows are counted from, as yyyymm; None before the first release.
+    last
+        The latest release of this profile, with every number that any of its releases showed; None at the first.
+    counts
+        `CELL`, lower, upper: numbers of this profile's windows that stay as they are.
+    bounds
+        The same, of all audiences, closest last: what readers of any of them hold about a count.
+    not_below
+        `CELL` of the counts that a closer audience is not offered.
+    others
+        The latest release of each other profile, with every number that any of its releases showed.
+    reissue
+        Why numbers at borough level and above are made anew; empty where they stay.
+    releases
+        How many releases came out with the data to an earlier month.
+    unknown
+        Whether earlier releases were forgotten: what their readers hold is not known.
+    """
+
+    due: bool = True
+    data_to: int = 0
+    anchor: int | None = None
+    last: EarlierRelease | None = None
+    counts: pd.DataFrame = field(default_factory=_no_counts)
+    bounds: pd.DataFrame = field(default_factory=_no_counts)
+    not_below: pd.DataFrame = field(default_factory=_no_counts)
+    others: tuple[EarlierRelease, ...] = ()
+    reissue: str = ""
+    releases: int = 0
+    unknown: bool = False
+
+    @property
+    def windows(self) -> Mapping[str, tuple[Period, ...]]:
+        """Level to the windows that are out, those made of others left aside."""
+        series = self.last.series if self.last is not None else {}
+        return {level: tuple(Period.parse(p) for p in periods) for level, periods in series.items()}
+
+    def within(self, counts: pd.DataFrame) -> pd.DataFrame:
+        """Move true counts into the ranges that readers of any audience hold, and return a copy.
+
+        Parameters
+        ----------
+        counts
+            area_code, level, period, category, and some of `COUNTS`.
+        """
+        if not len(self.bounds):
+            return counts
+        out, at = counts.copy(), _rows_of(counts)
+        for measure in (m for m in COUNTS if m in out):
+            for bounds in self._by_measure(self.bounds, measure):
+                low, high = (bounds[c].reindex(at).to_numpy(np.float64, na_value=np.nan) for c in ("lower", "upper"))
+                values = out[measure].astype("Float64").to_numpy(np.float64, na_value=np.nan)
+                moved = np.where(np.isnan(low), values, np.clip(values, low, high))
+                out[measure] = pd.Series(pd.array(moved, dtype="Float64"), index=out.index).astype("Int64")
+        return out
+
+    def hidden(self, rows: pd.DataFrame, measure: str) -> NDArray[np.bool_]:
+        """Return which counts a closer audience is not offered, shape (n,): nobody else is."""
+        return self._named(rows, self.not_below, measure)
+
+    def _named(self, rows: pd.DataFrame, cells: pd.DataFrame, measure: str) -> NDArray[np.bool_]:
+        mine = cells[cells["measure"] == measure]
+        return np.asarray(_rows_of(rows).isin(_rows_of(mine)), dtype=bool) if len(mine) else np.zeros(len(rows), bool)
+
+    def _by_measure(self, bounds: pd.DataFrame, measure: str) -> list[pd.DataFrame]:
+        """Return the ranges of a measure by row, one frame for each audience that holds any."""
+        own = bounds[(bounds["measure"] == measure) & bounds["lower"].notna()]
+        order = own.groupby(_ROW, sort=False).cumcount()
+        return [part.set_index(_ROW) for _, part in own.groupby(order, sort=True)]
+
+    def fixed(self, rows: pd.DataFrame) -> NDArray[np.bool_]:
+        """Return which rows (area, level, period, category) are out already and stay as they are, shape (n,)."""
+        if not len(self.counts):
+            return np.zeros(len(rows), dtype=bool)
+        return np.asarray(_rows_of(rows).isin(_rows_of(self.counts.drop_duplicates(_ROW))), dtype=bool)
+
+    def given(self, rows: pd.DataFrame, measure: str) -> NDArray[np.bool_]:
+        """Return which counts are out already and were given, shape (n,)."""
+        return self._named(rows, self.counts[self.counts["lower"].notna()], measure)
+
+    def applied(self, ranged: pd.DataFrame) -> pd.DataFrame:
+        """Put the numbers that are out in place of those made now.
+
+        Parameters
+        ----------
+        ranged
+            Rows with `<measure>_lower`, `<measure>_upper` and `not_offered` (see `steps.in_steps`).
+        """
+        fixed = self.fixed(ranged)
+        if not fixed.any():
+            return ranged
+        out = ranged.copy()
+        at = _rows_of(out)
+        # Every count of a row that is out is taken from there: one that is absent there is absent here.
+        names = [set(c) - set(COUNTS) if f else set(c) for c, f in zip(out["not_offered"], fixed, strict=True)]
+        for measure in COUNTS:
+            part = self.counts[self.counts["measure"] == measure].set_index(_ROW)
+            there = np.asarray(at.isin(part.index), dtype=bool)
+            ends = [f"{measure}_{end}" for end in ("lower", "upper")] if measure in RANGED else [measure]
+            for column, end in zip(ends, ("lower", "upper"), strict=False):
+                before = part[end].reindex(at).to_numpy(dtype=object)
+                now = out[column].to_numpy(dtype=object)
+                out[column] = pd.array(np.where(fixed, before, now), dtype="Int64")
+            missing = part["lower"].isna().reindex(at, fill_value=False).to_numpy(dtype=bool)
+            for row in np.flatnonzero(there & missing):
+                names[row].add(measure)
+        return out.assign(not_offered=[frozenset(columns) for columns in names])
+
+
+# Outlines of one window are released once: two versions side by side would single out what changed between them.
+
+
+APART_M = 0.25  # metres that a corner may move where pieces of a band were joined and its corners rounded
+FIRST = "Shown as first released for this period; records that came later are not in it."
+APART = "Not shown: other outlines of a period that overlaps this one were released before."
+
+
+def as_first_released(
+    made: Outlines,
+    *,
+    kind: str,
+    kept: Kept,
+    headline: Period,
+) -> Outlines:
+    """Keep a layer as it was first released for its window, or leave it out where other outlines are too near it.
+
+    One incident more moves the contours of a surface in a disc about it, and adds a hexagon to an outline: whoever
+    holds both versions finds it.
+
+    Parameters
+    ----------
+    made
+        The layer as it would be released now.
+    kind
+        Which layer of the earlier releases to compare with: ``hotspots`` or ``density``.
+    kept
+        What was released before.
+    headline
+        Window of the layer.
+    """
+    last = kept.last
+    if last is not None and last.headline == headline.id:
+        before: gpd.GeoDataFrame = getattr(last, kind)
+        if _outlines(before) == _outlines(made.layer):
+            return replace(made, layer=before)
+        note = last.notes.get(kind, "") or made.note
+        return Outlines(before, note if FIRST in note or not len(before) else f"{note} {FIRST}".strip())
+    for release in kept.others:
+        before = getattr(release, kind)
+        if not len(before) or not Period.parse(release.headline).overlaps(headline):
+            continue
+        if release.headline != headline.id or (len(made.layer) and not _same_records(before, made.layer)):
+            return Outlines(made.layer.iloc[:0], APART)
+    return made
+
+
+def _outlines(layer: gpd.GeoDataFrame) -> list[str]:
+    return sorted(shapely.to_wkb(shapely.normalize(shape), hex=True) for shape in layer.geometry)
+
+
+def _same_records(before: gpd.GeoDataFrame, now: gpd.GeoDataFrame) -> bool:
+    """Whether two layers draw the same outlines, but for pieces that only one of them may show.
+
+    Bands of density are compared line by line: ground that holds too few for one profile lies in the band below there,
+    which takes lines away and moves none.
+    """
+    if "density_low" in now:
+        return _drawn_on(now, before) or _drawn_on(before, now)
+    one, other = set(_pieces(before)), set(_pieces(now))
+    return one <= other or other <= one
+
+
+def _pieces(layer: gpd.GeoDataFrame) -> list[str]:
+    """Return every connected piece of a layer as text."""
+    return [shapely.to_wkb(shapely.normalize(p), hex=True) for p in shapely.get_parts(layer.geometry.to_numpy())]
+
+
+def _drawn_on(few: gpd.GeoDataFrame, many: gpd.GeoDataFrame) -> bool:
+    """Whether every line of one layer's bands lies on a line of the other's bands of the same category.
+
+    A corner may lie between two of the other's, where ground was joined, no farther off than corners are rounded.
+    """
+    for category, mine in few.groupby("category", sort=False):
+        theirs = many[many["category"] == category]
+        if not len(theirs):
+            continue  # only one of them shows the category
+        lines, others = _lines(mine), _lines(theirs)
+        ends, known = ({tuple(sorted(map(tuple, pair))) for pair in drawn.tolist()} for drawn in (lines, others))
+        lost = np.array(sorted(ends - known))
+        if not len(lost):
+            continue
+        corners = shapely.points(np.concatenate([lost.mean(axis=1), lost.reshape(-1, 2)]))
+        near, _ = shapely.STRtree(shapely.linestrings(others)).query(corners, predicate="dwithin", distance=APART_M)
+        if len(np.unique(near)) < len(corners):
+            return False
+    return True
+
+
+def _lines(layer: gpd.GeoDataFrame) -> NDArray[np.float64]:
+    """Return the straight lines of all outlines, shape (n, 2, 2), in metres."""
+    rings = shapely.get_rings(shapely.get_parts(layer.geometry.to_numpy()))
+    xy, ring = shapely.get_coordinates(rings, return_index=True)
+    follows = ring[1:] == ring[:-1]
+    return np.asarray(np.stack([xy[:-1], xy[1:]], axis=1)[follows].round(3), dtype=np.float64)
