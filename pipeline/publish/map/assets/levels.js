@@ -40,8 +40,8 @@ function detailNote() {
   const detail = categoryOf(state.category).detail;
   if (state.mode === "density" || detail === "ward" || !LEVELS.borough) return "";
   const smaller = levelWord("ward", true);
-  if (detail === "borough") return "Given by " + levelWord("borough") + " only: too few smaller areas would have a number.";
-  return "Given by groups of neighbouring " + smaller + ": too few single " + smaller + " would have a number.";
+  if (detail === "borough") return "Given by " + levelWord("borough") + " only, because too few smaller areas would have a number.";
+  return "Given by groups of neighbouring " + smaller + ", because too few single " + smaller + " would have a number.";
 }
 
 /* The choice of level under the category that decides what there is to choose. */
