@@ -3,7 +3,15 @@
 import sys
 
 from pipeline.aggregate.circumstances import variable_list
-from pipeline.tables.outputs import AREA_COUNTS, AREA_LAYER, CIRCUMSTANCES, DENSITY_LAYER, HOTSPOT_LAYER, STATES_NOTE
+from pipeline.tables.outputs import (
+    AREA_COUNTS,
+    AREA_LAYER,
+    CIRCUMSTANCES,
+    DENSITY_LAYER,
+    GROUP_LAYER,
+    HOTSPOT_LAYER,
+    STATES_NOTE,
+)
 from pipeline.tables.table import Table
 from pipeline.tables.work import AREA_MONTHS, AREAS, CELLS, INCIDENTS, LOCATIONS, PUBLISHED_COUNTS, QUARANTINE
 
@@ -76,6 +84,10 @@ def data_dictionary() -> str:
     text = _FOLDER + f"## Layers and tables of a released folder\n\n{STATES_NOTE}\n\n"
     for table, files in ((AREA_LAYER, "boroughs, wards"), (HOTSPOT_LAYER, "hotspots"), (DENSITY_LAYER, "density")):
         text += f"### {files.capitalize()}\n\n" + _table(table, aliases=True)
+    wards = GROUP_LAYER.columns[-1]
+    text += (
+        f"### Ward_groups\n\n{GROUP_LAYER.text} All columns of boroughs and wards, and `{wards.name}`: {wards.text}\n\n"
+    )
     text += "### area_counts.csv\n\n"
     text += _table(AREA_COUNTS)
     text += "### circumstances.csv\n\n"

@@ -1,7 +1,15 @@
 """The table contracts: what passes between stages, and what users find in a released folder."""
 
 from pipeline.tables.keys import Level, Measure, Place
-from pipeline.tables.outputs import AREA_COUNTS, AREA_LAYER, CIRCUMSTANCES, DENSITY_LAYER, HOTSPOT_LAYER, STATES_NOTE
+from pipeline.tables.outputs import (
+    AREA_COUNTS,
+    AREA_LAYER,
+    CIRCUMSTANCES,
+    DENSITY_LAYER,
+    GROUP_LAYER,
+    HOTSPOT_LAYER,
+    STATES_NOTE,
+)
 from pipeline.tables.table import Column, Kind, Table, nullable
 from pipeline.tables.work import AREA_MONTHS, AREAS, CELLS, INCIDENTS, LOCATIONS, PUBLISHED_COUNTS, QUARANTINE
 
@@ -13,6 +21,7 @@ __all__ = [
     "CELLS",
     "CIRCUMSTANCES",
     "DENSITY_LAYER",
+    "GROUP_LAYER",
     "HOTSPOT_LAYER",
     "INCIDENTS",
     "LOCATIONS",

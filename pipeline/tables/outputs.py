@@ -2,7 +2,15 @@
 
 from pipeline.tables.table import Column, Table
 
-__all__ = ["AREA_COUNTS", "AREA_LAYER", "CIRCUMSTANCES", "DENSITY_LAYER", "HOTSPOT_LAYER", "STATES_NOTE"]
+__all__ = [
+    "AREA_COUNTS",
+    "AREA_LAYER",
+    "CIRCUMSTANCES",
+    "DENSITY_LAYER",
+    "GROUP_LAYER",
+    "HOTSPOT_LAYER",
+    "STATES_NOTE",
+]
 
 STATES_NOTE = (
     "A count is given as the range it lies in, `_lower` to `_upper`, with its middle beside it. Middle empty and "
@@ -125,6 +133,17 @@ AREA_LAYER = Table(
     ),
     "Areas of one level with the figures of the headline period.",
     open_prefix="incidents_",
+)
+
+GROUP_LAYER = Table(
+    "ward_groups",
+    AREA_LAYER.key,
+    (
+        *AREA_LAYER.columns,
+        Column("ward_codes", "string", "Wards in the group, joined by semicolons.", alias="ward_codes"),
+    ),
+    "Groups of neighbouring wards with the figures of the headline period, for categories too rare for wards.",
+    open_prefix=AREA_LAYER.open_prefix,
 )
 
 AREA_COUNTS = Table(

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.publish.exports.layers import layers_of
+from pipeline.publish.exports.layers import area_layer, layers_of
 from pipeline.publish.exports.qgis_styles import styles_of
 from pipeline.publish.map.payload import make_payload
 from pipeline.release.detail import (
@@ -218,6 +218,12 @@ def test_layers_and_map_have_the_groups(released: dict[str, Released]) -> None:
     assert layers["internal"] == ["boroughs", "wards", "density", "hotspots"]
     assert layers["public"] == layers["partner"] == ["boroughs", "ward_groups", "wards", "density", "hotspots"]
     made = released["partner"]
+    frame = area_layer(made, level="ward_group")
+    assert (
+        dict(zip(frame["area_code"], frame["ward_codes"].str.split(";").map(tuple), strict=True))
+        == made.info.ward_groups
+    )
+    assert "ward_codes" not in area_layer(made, level="ward")
     payload = make_payload(made)
     groups = payload["levels"]["ward_group"]
     names = payload["levels"]["ward"]["code"]

@@ -11,7 +11,7 @@ import shapely
 from numpy.typing import NDArray
 
 from pipeline.release.released import Released
-from pipeline.tables import AREA_LAYER, DENSITY_LAYER, HOTSPOT_LAYER, Kind, Level, Table
+from pipeline.tables import AREA_LAYER, DENSITY_LAYER, GROUP_LAYER, HOTSPOT_LAYER, Kind, Level, Table
 
 __all__ = ["LAYER_LEVELS", "Field", "Layer", "area_layer", "arrow_table", "layers_of", "polygons"]
 
@@ -64,7 +64,10 @@ def area_layer(released: Released, *, level: str) -> gpd.GeoDataFrame:
             "complete": released.info.headline.complete,
         }
     )
-    for column in (name for name in AREA_LAYER.names if name not in out):  # what is left are the figures of the period
+    table = GROUP_LAYER if level == Level.WARD_GROUP else AREA_LAYER
+    if level == Level.WARD_GROUP:
+        out["ward_codes"] = [";".join(released.info.ward_groups[code]) for code in out["area_code"]]
+    for column in (name for name in table.names if name not in out):  # what is left are the figures of the period
         out[column] = rows[column].to_numpy()
     not_offered = out["not_offered"].fillna("").str.split(";").map(lambda names: [n for n in names if n in out])
     for category in released.info.categories:
@@ -80,7 +83,7 @@ def area_layer(released: Released, *, level: str) -> gpd.GeoDataFrame:
         )
     out["not_offered"] = not_offered.map(";".join).astype("str")
     out["withheld"] = out["not_offered"]
-    checked = AREA_LAYER.conform(out)
+    checked = table.conform(out)
     for category in released.info.categories:
         if category.id != "all":
             for end in ENDS:
@@ -153,7 +156,12 @@ def layers_of(released: Released) -> tuple[Layer, ...]:
     levels = {n: level for n, level in LAYER_LEVELS.items() if level != Level.WARD_GROUP or has_groups(released)}
     made = (
         *(
-            (name, AREA_LAYER, area_layer(released, level=level), info.level_labels.get(level, (level, f"{level}s"))[1])
+            (
+                name,
+                GROUP_LAYER if level == Level.WARD_GROUP else AREA_LAYER,
+                area_layer(released, level=level),
+                info.level_labels.get(level, (level, f"{level}s"))[1],
+            )
             for name, level in levels.items()
         ),
         ("density", DENSITY_LAYER, _density_layer(released), "density"),
