@@ -43,13 +43,13 @@ In each profile's folder:
 | `hotspots.gpkg` | the same layers in the working system (GeoPackage 1.3), with styles for QGIS |
 | `hotspots.xml` | discovery metadata (UK GEMINI 2.3): title, abstract, extent, lineage, licence, contact |
 | `<layer>.parquet`, `<layer>.fgb` | the same layers as GeoParquet and FlatGeobuf, where `exports` asks for them |
-| `area_counts.csv` | one row per area, period and category; dense over what is covered, zeros written |
+| `area_counts.csv` | one row per area, period and category; dense over what is covered; zeros written in `internal`, the first step elsewhere |
 | `area_counts.csv-metadata.json` | the columns of that file, for programs (CSV on the Web) |
 | `circumstances.csv` | time, day, place, offence, reporting and outcome of the incidents, where the data has them |
 | `circumstances.csv-metadata.json` | the columns of that file |
 | `boroughs/<code>.html`, `panel.html` | a briefing for each borough, and for the region |
 | `boroughs/<code>-circumstances.html`, `circumstances.html` | the same figures as `circumstances.csv`, drawn and in sentences |
-| `release.json`, `protection.html` | what was withheld or rounded and why; the audit's verdict |
+| `release.json`, `protection.html` | how counts are protected and why, how many are given in which way, the audit's verdict |
 
 GeoJSON follows RFC 7946: longitude and latitude (WGS 84) to six decimals, outer rings anticlockwise, `bbox`, and an `id`
 on every feature that repeats its key. Dates are ISO, periods include both ends. No file carries a point, a number or a
@@ -73,9 +73,15 @@ def _table(table: Table, *, aliases: bool = False) -> str:
     for column in table.columns:
         row = f"| `{column.name}` | {column.kind} | {'yes' if column.null else ''} | {column.text} |"
         lines.append(row + (f" `{column.short}` |" if aliases else ""))
-    if table.open_prefix:
-        row = f"| `{table.open_prefix}<category>` | int | yes | Incidents of each category in the period. |"
-        lines.append(row + (" `inc_<category>`, cut |" if aliases else ""))
+    if table.open_prefix:  # three columns for each category, one category after the other
+        name = f"{table.open_prefix}<category>"
+        for end, text, short in (
+            ("", "Incidents of each category in the period, given as incidents are.", ""),
+            ("_lower", f"Least that {name} may be.", "_lo"),
+            ("_upper", f"Greatest that {name} may be.", "_up"),
+        ):
+            row = f"| `{name}{end}` | int | yes | {text} |"
+            lines.append(row + (f" `inc_<category>{short}`, cut |" if aliases else ""))
     return "\n".join(lines) + "\n\n"
 
 

@@ -13,7 +13,6 @@ import numpy as np
 from pipeline.tables import Level
 
 __all__ = [
-    "CHANGE_LIMITS",
     "DARK",
     "LIGHT",
     "PERCENTILES",
@@ -26,8 +25,6 @@ __all__ = [
     "window_kind",
 ]
 
-CHANGE_LIMITS = (-25.0, -10.0, 10.0, 25.0)
-"""Limits of the five classes of change, in per cent."""
 
 PERCENTILES: dict[str, tuple[float, ...]] = {
     Level.WARD: (22, 47, 76, 93),

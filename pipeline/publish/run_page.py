@@ -49,7 +49,6 @@ _LINKS = (
     ("circumstances.csv", "circumstances.csv"),
     ("boroughs.geojson", "boroughs.geojson"),
     ("ward_groups.geojson", "ward_groups.geojson"),
-    ("ward_groups.geojson", "ward_groups.geojson"),
     ("wards.geojson", "wards.geojson"),
     ("hotspots.geojson", "hotspots.geojson"),
     ("density.geojson", "density.geojson"),

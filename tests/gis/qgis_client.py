@@ -11,6 +11,8 @@ from pathlib import Path
 from qgis.core import (
     Qgis,
     QgsApplication,
+    QgsExpression,
+    QgsExpressionContext,
     QgsFeatureSource,
     QgsLayoutExporter,
     QgsLayoutItemLabel,
@@ -81,8 +83,23 @@ def drawn(layer: QgsVectorLayer) -> dict:
     return out
 
 
+def texts(layer: QgsVectorLayer) -> dict:
+    """Return the label of each feature, as the style has it."""
+    if not layer.labelsEnabled():
+        return {}
+    expression = QgsExpression(layer.labeling().settings().fieldName)
+    context = QgsExpressionContext()
+    context.setFields(layer.fields())
+    out = {}
+    for feature in layer.getFeatures():
+        context.setFeature(feature)
+        out[feature[next(name for name in KEYS if name in layer.fields().names())]] = expression.evaluate(context)
+    return out
+
+
 def look(layer: QgsVectorLayer) -> dict:
     number, _, names, *_ = layer.listStylesInDatabase()
+    copies = {name: styled(layer, name) for name in names[:number]}
     return {
         "features": layer.featureCount(),
         "crs": layer.crs().authid(),
@@ -93,7 +110,9 @@ def look(layer: QgsVectorLayer) -> dict:
         "rules": rules_of(layer),
         "drawn": drawn(layer),
         "labels": layer.labelsEnabled(),
-        "styles": {name: rules_of(styled(layer, name)) for name in names[:number]},
+        "styles": {name: rules_of(copy) for name, copy in copies.items()},
+        "drawn_in": {name: drawn(copy) for name, copy in copies.items()},
+        "texts_in": {name: texts(copy) for name, copy in copies.items()},
         "indexed": layer.hasSpatialIndex() == QgsFeatureSource.SpatialIndexPresent,
     }
 

@@ -93,10 +93,36 @@ def test_each_area_is_drawn_by_the_rule_of_its_class(seen: dict, release, name: 
         elif "incidents" in row.not_offered.split(";") or "rate_per_10000" in row.not_offered.split(";"):
             want = "Not offered"
         else:
-            want = "Too few to say"
+            want = "Fewer than 10" if row.incidents_lower == 0 else "Too few to say"
         kinds.add(want)
         assert seen["layers"][name]["drawn"][row.area_code] == [want], row.area_code
     assert "Not covered" in kinds
+
+
+@pytest.mark.parametrize("name", ["wards", "boroughs"])
+def test_counts_and_changes_are_drawn_as_steps_and_words(seen: dict, release, name: str) -> None:
+    """Read from lower, upper and word alone; each area by one rule, so that nothing and something look the same."""
+    layer, found = next(one for one in layers_of(release) if one.name == name), seen["layers"][name]
+    words = {"higher": "Clearly higher", "lower": "Clearly lower", "no clear change": "No clear change"}
+    words |= {"too few": "Too few to compare", "not comparable": "Not comparable"}
+    named = found["texts_in"]["Number"]
+    for row in layer.frame.itertuples():
+        (number,), (change,) = (found["drawn_in"][style][row.area_code] for style in ("Number", "Change"))
+        if not row.covered:
+            assert (number, change) == ("Not covered", "Not covered")
+            continue
+        assert change == (words[row.change_word] if isinstance(row.change_word, str) else "No data"), row.area_code
+        if row.incidents_lower == 0:
+            assert number == "Fewer than 10"
+            wording = "fewer than 10"
+        else:
+            wording = f"{row.incidents_lower} to {row.incidents_upper}"
+            ends = [int(part) for part in number.replace(",", "").replace(" or more", "").split(" to ")]
+            assert ends[0] <= row.incidents_lower
+            assert row.incidents_upper <= (ends[1] if len(ends) > 1 else row.incidents_upper)
+        if name == "boroughs":
+            assert named[row.area_code] == f"{row.area_name}\n{wording}"
+    assert {rule["label"] for rule in found["styles"]["Number"]} >= {"Not offered", "No data", "Not covered"}
 
 
 def test_each_band_is_drawn_once_in_its_colour(seen: dict, release) -> None:

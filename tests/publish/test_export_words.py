@@ -76,7 +76,7 @@ def test_gemini_record_meets_the_rules_of_the_standard(public, folder: Path) -> 
     assert _texts(root, period + "gml:endPosition") == ["2025-07-31"]
     lineage = _texts(root, "gmd:dataQualityInfo/gmd:DQ_DataQuality/gmd:lineage/gmd:LI_Lineage/gmd:statement")  # 10
     assert len(lineage) == 1
-    assert "Counts from 1 to 9 are withheld" in lineage[0]
+    assert "Counts, totals too, are given in steps of 10, each by itself" in lineage[0]
     box = ID + "gmd:extent/gmd:EX_Extent/gmd:geographicElement/gmd:EX_GeographicBoundingBox/"  # 11 to 14
     sides = [
         float(_texts(root, f"{box}gmd:{side}")[0])

@@ -90,7 +90,7 @@ def test_csvw_describes_every_cell(public, folder: Path) -> None:
     columns = {c["name"]: c for c in described["tableSchema"]["columns"]}
     assert list(columns) == list(rows[0])
     assert described["tableSchema"]["primaryKey"] == list(AREA_COUNTS.key)
-    assert "withheld" in described["rdfs:comment"]
+    assert "named in `not_offered`: not offered" in described["rdfs:comment"]
     assert described["dc:contactPoint"] == public.info.contact
     seen_null = set()
     for row in rows:

@@ -88,12 +88,9 @@ _CHOICES = {
     "reliability": "|".join(word for word in Reliability if word),
     "moran_class": "HH|LL|HL|LH|ns",
 }
+_COUNTS = ("incidents", "incidents_unplaced", "positive_outcomes", "known_outcomes", "stated")
 _RANGES: dict[str, tuple[int | None, int | None]] = {
-    "incidents": (0, None),
-    "incidents_unplaced": (0, None),
-    "positive_outcomes": (0, None),
-    "known_outcomes": (0, None),
-    "stated": (0, None),
+    **{f"{count}{end}": (0, None) for count in _COUNTS for end in ("", "_lower", "_upper")},
     "hotspot_class": (-3, 3),
 }
 

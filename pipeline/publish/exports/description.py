@@ -6,16 +6,16 @@ import shapely
 
 from pipeline.geography.projection import to_lonlat
 from pipeline.publish.page import fixed_wording
-from pipeline.publish.words import NOT_AUDITED, SYNTHETIC, named_period
+from pipeline.publish.words import NOT_AUDITED, SYNTHETIC, named_period, protection_sentence
 from pipeline.release.released import Released
 from pipeline.tables import STATES_NOTE
 
 __all__ = ["Description", "describe"]
 
-_PROTECTION = {
+_READERS = {
     "internal": "Every count is shown. Not for release outside the organisation.",
-    "partner": "Small counts, and others that would give them back, are withheld. For named partners only.",
-    "public": "Small counts, and others that would give them back, are withheld.",
+    "partner": "For named partners only.",
+    "public": "",
 }
 
 
@@ -69,7 +69,9 @@ def describe(released: Released) -> Description:
     return Description(
         title=f"{info.title}: {info.place}",
         headline=info.headline.label,
-        abstract=" ".join([*doubts, own, _PROTECTION[info.audience], STATES_NOTE, *limits]),
+        abstract=" ".join(
+            filter(None, [*doubts, own, _protection(released), _READERS[info.audience], STATES_NOTE, *limits])
+        ),
         lineage=_lineage(released),
         limits=limits,
         licence=info.licence,
@@ -88,6 +90,13 @@ def describe(released: Released) -> Description:
     )
 
 
+def _protection(released: Released) -> str:
+    """Say in one sentence how counts are protected."""
+    info, rules = released.info, released.record.get("rules", {})
+    reach = int(rules.get("noise_reach", 0))
+    return protection_sentence(info.mechanism, step=info.step, threshold=info.threshold, noise_reach=reach)
+
+
 def _lineage(released: Released) -> str:
     info = released.info
     people = released.areas.loc[released.areas["population"].notna(), "population_year"].dropna()
@@ -98,8 +107,7 @@ def _lineage(released: Released) -> str:
         f"Hotspots: {info.hotspot_note}" if info.hotspot_note else "",
         f"Density: {info.density_note}" if info.density_note else "",
         *(f"Series break in {pause.month}: {pause.text}." for pause in info.breaks),
-        f"Counts from 1 to {info.threshold - 1} are withheld." if info.threshold > 1 else "",
-        f"Counts are rounded to {info.step}." if info.step > 1 else "",
+        _protection(released),
         f"Disclosure audit: {info.audit}.",
     ]
     return " ".join(part for part in parts if part)

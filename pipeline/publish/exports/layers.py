@@ -198,13 +198,25 @@ def _fields(table: Table, frame: gpd.GeoDataFrame, labels: dict[str, str]) -> tu
     for name in (c for c in map(str, frame.columns) if c != frame.geometry.name):
         column = known.get(name)
         if column is None:
-            label = labels.get(name, name.removeprefix("incidents_"))
-            text = f"Incidents of the category {label} in the period."
-            wanted = "inc_" + name.removeprefix("incidents_")
-            fields.append(Field(name, "int", f"Incidents: {label}", text, _free(wanted, taken)))
+            fields.append(_category_field(name, labels.get(name, name.removeprefix("incidents_")), taken))
         else:
             fields.append(Field(name, column.kind, _titled(name), column.text, _free(column.short, taken)))
     return tuple(fields)
+
+
+_END_WORDS = {"_lower": ("least", "_lo"), "_upper": ("most", "_up")}
+
+
+def _category_field(name: str, label: str, taken: set[str]) -> Field:
+    """Describe a column of a category: its middle, or the least or the most that it may be."""
+    end = next((end for end in _END_WORDS if name.endswith(end)), "")
+    wanted = "inc_" + name.removeprefix("incidents_").removesuffix(end)
+    if not end:
+        text = f"Incidents of the category {label} in the period, given as incidents are."
+        return Field(name, "int", f"Incidents: {label}", text, _free(wanted, taken))
+    word, short = _END_WORDS[end]
+    text = f"{word.capitalize()} that the incidents of the category {label} may be."
+    return Field(name, "int", f"Incidents: {label}, {word}", text, _free(wanted[: 10 - len(short)] + short, taken))
 
 
 def _titled(name: str) -> str:

@@ -8,19 +8,20 @@ import math
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
 from pipeline.publish import palette
 from pipeline.publish.exports.geopackage import Style
 from pipeline.publish.exports.layers import LAYER_LEVELS, Layer
+from pipeline.publish.words import capital, count_text
 from pipeline.release.released import Released
 from pipeline.statistics.change import ChangeWord
 from pipeline.statistics.rates import WEAK
 from pipeline.tables import Level
 
-__all__ = ["quoted", "rate_limits", "styles_of", "xml_safe"]
+__all__ = ["count_limits", "quoted", "rate_limits", "styles_of", "xml_safe"]
 
 
 # The point of the outline nearest to the north-east corner of its box: where the map puts the badge of a hotspot.
@@ -306,20 +307,28 @@ def rate_limits(released: Released, *, level: str) -> tuple[float, ...]:
     Rates of all offences are pooled over every window of the level that is as long as the headline; windows of months,
     quarters and years never share a scale. Rates marked unreliable are left out of a window that has others.
     """
-    counts, headline = released.counts, released.info.headline
-    windows = {p.id: p for p in released.info.periods.get(level, ())} | {headline.id: headline}
-    alike = [
-        name
-        for name, period in windows.items()
-        if palette.window_kind(period.days) == palette.window_kind(headline.days)
-    ]
-    rows = counts[(counts["level"] == level) & (counts["category"] == "all") & counts["period"].isin(alike)]
+    rows = _alike(released, level=level, category="all")
     rows = rows[rows["rate_per_10000"].notna()]
     pool: list[float] = []
     for _, window in rows.groupby("period", sort=True, observed=True):
         steady = window[~window["reliability"].isin(WEAK)]
         pool += (steady if len(steady) else window)["rate_per_10000"].round(4).tolist()
     return palette.class_limits(pool, percentiles=palette.PERCENTILES[level])
+
+
+def count_limits(released: Released, *, level: str, category: str = "all") -> tuple[float, ...]:
+    """Choose the limits of classes of counts in steps, as the map does: between steps, the first step apart."""
+    middles = _alike(released, level=level, category=category)["incidents"].dropna().astype(float).tolist()
+    return palette.class_limits(middles, percentiles=palette.PERCENTILES[level], step=released.info.step)
+
+
+def _alike(released: Released, *, level: str, category: str) -> pd.DataFrame:
+    """Return the rows of every window of a level that is as long as the headline."""
+    counts, headline = released.counts, released.info.headline
+    windows = {p.id: p for p in released.info.periods.get(level, ())} | {headline.id: headline}
+    kind = palette.window_kind(headline.days)
+    alike = [name for name, period in windows.items() if palette.window_kind(period.days) == kind]
+    return counts[(counts["level"] == level) & (counts["category"] == category) & counts["period"].isin(alike)]
 
 
 def _number(value: float) -> str:
@@ -349,15 +358,22 @@ def _not_offered(column: str) -> str:
     return " OR ".join(f"array_contains({names}, '{name}')" for name in dict.fromkeys((column, "incidents")))
 
 
-def _absent(column: str, edge: str, *, few: str, words: str = "Too few to say") -> list[Rule]:
-    """Return the rules of areas without a figure: not offered, too few, no data, not covered each look different."""
+FEW = "Too few to say"
+
+
+def _absent(column: str, edge: str, *, few: Mapping[str, str]) -> list[Rule]:
+    """Return the rules of areas without a figure: not offered, too few, no data, not covered each look different.
+
+    `few` has words and a test for each reason of too few; the first, the first step of a count, has the denser dots.
+    """
     land, background, ink = _INK["land"], _INK["ground"], _INK["pattern"]
     empty, hidden = f'"covered" AND "{column}" IS NULL', f"({_not_offered(column)})"
     rules = [Rule("Not offered", f"{empty} AND {hidden}", hatch(land, ink, edge=edge))]
     rest = f"{empty} AND NOT {hidden}"
-    if few:
-        rules.append(Rule(words, f"{rest} AND {few}", stipple(land, ink, edge=edge)))
-        rest += f" AND NOT coalesce({few}, false)"
+    for number, (words, test) in enumerate(few.items()):
+        dots = stipple(land, ink, edge=edge, apart_mm=1.3 + 1.3 * number)
+        rules.append(Rule(words, f"{rest} AND {test}", dots))
+        rest += f" AND NOT coalesce({test}, false)"
     rules.append(Rule("No data", rest, fill(background, edge=edge)))
     rules.append(Rule("Not covered", 'NOT "covered"', hatch(background, ink, edge=edge, apart_mm=2.0, cross=True)))
     return rules
@@ -373,13 +389,22 @@ def _areas(released: Released, layer: Layer, level: str) -> list[Style]:
     noun, when = info.noun[:1].upper() + info.noun[1:], info.headline.label
     limits = rate_limits(released, level=level)
     rate = _classes("rate_per_10000", limits, palette.ramp("sequential"), edge)
-    change = _classes("change_pct", palette.CHANGE_LIMITS, palette.ramp("diverging"), edge)
-    change = [Rule(_signed(rule.label), rule.filter, rule.symbol) for rule in change]
+    # As called, not by percentage: a percentage of steps may have another sign at their other ends.
+    ramp = palette.ramp("diverging")
+    change = [
+        Rule(words, f"\"change_word\" = '{word}'", symbol)
+        for words, word, symbol in (
+            ("Clearly lower", ChangeWord.LOWER, fill(ramp[0], edge=edge)),
+            ("No clear change", ChangeWord.NO_CLEAR_CHANGE, fill(ramp[2], edge=edge)),
+            ("Clearly higher", ChangeWord.HIGHER, fill(ramp[4], edge=edge)),
+            ("Not comparable", ChangeWord.NOT_COMPARABLE, hatch(_INK["ground"], _INK["pattern"], edge=edge, angle=135)),
+            ("Too few to compare", ChangeWord.TOO_FEW, stipple(_INK["land"], _INK["pattern"], edge=edge)),
+        )
+    ]
     shown = [k for k in _SIGNIFICANCE if info.audience != "public" or k >= 0]
     ramp = palette.ramp("significance")
     classes = [Rule(_SIGNIFICANCE[k], f'"hotspot_class" = {k}', fill(ramp[k + 3], edge=edge)) for k in shown]
-    rate_few = '"incidents_lower" IS NOT NULL AND "population" > 0'
-    change_few = f"\"change_word\" = '{ChangeWord.TOO_FEW}'"
+    rate_few = _first_step(frame, "incidents") | {FEW: '"incidents_lower" IS NOT NULL AND "population" > 0'}
     made = (
         (
             "Rate",
@@ -387,20 +412,35 @@ def _areas(released: Released, layer: Layer, level: str) -> list[Style]:
             [*rate, *_absent("rate_per_10000", edge, few=rate_few)],
             has_rate,
         ),
-        ("Number", f"{noun}, {when}", _sizes(frame, "incidents", level=level, edge=edge), not has_rate),
-        ("Change", f"Change in per cent, {when}", [*change, *_absent("change_pct", edge, few=change_few)], False),
-        ("Significance", f"Gi* significance, {when}", [*classes, *_absent("hotspot_class", edge, few="")], False),
+        ("Number", f"{noun}, {when}", _sizes(released, frame, "all", level=level, edge=edge), not has_rate),
+        ("Change", f"Change, {when}", [*change, *_absent("change_word", edge, few={})], False),
+        ("Significance", f"Gi* significance, {when}", [*classes, *_absent("hotspot_class", edge, few={})], False),
     )
+    labels = {"Number": _with_count("incidents")} if names else {}
     styles = [
-        Style(layer.name, name, text, document(rules, label=names), default) for name, text, rules, default in made
+        Style(layer.name, name, text, document(rules, label=labels.get(name, names)), default)
+        for name, text, rules, default in made
     ]
     rim = fill("", edge=_INK["boroline"], width_mm=0.35) if names else fill("", edge=_INK["ctl"], width_mm=0.12)
     outline = document([Rule("", "", rim)], label=names)
     return [*styles, Style(layer.name, "Outline", "Outlines alone, to lie on other layers", outline, default=False)]
 
 
-def _signed(words: str) -> str:
-    return words.replace("-", "\N{MINUS SIGN}")
+def _first_step(frame: pd.DataFrame, column: str) -> dict[str, str]:
+    """Return the words and the test of a count that is nothing or something, where the layer has any."""
+    lower, upper = frame[f"{column}_lower"], frame[f"{column}_upper"]
+    first = upper[((lower == 0) & (upper > 0)).fillna(value=False)]
+    if not len(first):
+        return {}
+    return {capital(count_text(0, int(first.max()))): f'"{column}_lower" = 0 AND "{column}_upper" > 0'}
+
+
+def _with_count(column: str) -> Label:
+    """Return a label of name and count, worded as `words.count_text` does: 20 to 29, fewer than 10."""
+    lower, upper = f'"{column}_lower"', f'"{column}_upper"'
+    few, step = f"'fewer than ' || to_string({upper} + 1)", f"to_string({lower}) || ' to ' || to_string({upper})"
+    count = f"if({lower} = {upper}, to_string({lower}), if({lower} = 0, {few}, {step}))"
+    return Label(f"\"area_name\" || coalesce('\\n' || {count}, '')", _INK["ink"], 7.5, halo=_INK["halo"])
 
 
 def _groups(released: Released, layer: Layer, edge: str) -> list[Style]:
@@ -411,29 +451,60 @@ def _groups(released: Released, layer: Layer, edge: str) -> list[Style]:
     styles: list[Style] = []
     for category in (c for c in info.categories if c.detail == Level.WARD_GROUP):
         column = "incidents" if category.id == "all" else f"incidents_{category.id}"
-        rules = _sizes(layer.frame, column, level=Level.WARD_GROUP, edge=edge)
-        text = f"{category.label}: {noun}, {when}"
-        default = not styles
-        styles.append(Style(layer.name, f"Number: {category.label}", text, document(rules, label=names), default))
+        rules = _sizes(released, layer.frame, category.id, level=Level.WARD_GROUP, edge=edge)
+        style, text = document(rules, label=_with_count(column)), f"{category.label}: {noun}, {when}"
+        styles.append(Style(layer.name, f"Number: {category.label}", text, style, default=not styles))
     outline = document([Rule("", "", fill("", edge=_INK["boroline"], width_mm=0.35))], label=names)
     return [*styles, Style(layer.name, "Outline", "Outlines alone, to lie on other layers", outline, default=False)]
 
 
-def _sizes(frame: pd.DataFrame, column: str, *, level: str, edge: str) -> list[Rule]:
-    """Return circles whose area follows the number, on open land."""
-    incidents = frame[column]
-    most = max(1, int(incidents.max())) if incidents.notna().any() else 1
-    size = f'{_MOST_MM[level] / math.sqrt(most):.6g} * sqrt("{column}")'
-    dot = Symbol("marker", (circle(_INK["dot"], size_mm=2, edge=_INK["halo"], size=size, alpha=0.75),))
+def _sizes(released: Released, frame: pd.DataFrame, category: str, *, level: str, edge: str) -> list[Rule]:
+    """Return circles on open land: their area follows the number, or the class of the step that it lies in.
+
+    A count in its first step has a ring of one size, so that nothing and something look the same.
+    """
+    column = "incidents" if category == "all" else f"incidents_{category}"
+    lower, middle = f'"{column}_lower"', frame[column]
+    most = max(1, int(middle.max())) if middle.notna().any() else 1
+    scale = _MOST_MM[level] / math.sqrt(most)
+    if released.info.step > 1:
+        limits = [int(v) for v in count_limits(released, level=level, category=category)]
+        shown = []
+        for low, high in zip(limits, [*limits[1:], None], strict=True):
+            words = f"{low:,} or more" if high is None else count_text(low, high - 1)
+            test = f"{lower} >= {low}" + (f" AND {lower} < {high}" if high is not None else "")
+            radius = scale * math.sqrt(math.sqrt(low * (high or max(low, most))))
+            shown.append(
+                Rule(words, test, _circles(circle(_INK["dot"], size_mm=radius, edge=_INK["halo"], alpha=0.75)))
+            )
+    else:
+        # Exact counts, and counts with noise: circles follow the number itself.
+        dot = circle(_INK["dot"], size_mm=2, edge=_INK["halo"], size=f'{scale:.6g} * sqrt("{column}")', alpha=0.75)
+        top = frame.loc[middle.idxmax()] if middle.notna().any() else None
+        largest = "0" if top is None else count_text(int(top[f"{column}_lower"]), int(top[f"{column}_upper"]))
+        shown = [Rule(f"Number (largest: {largest})", f'"{column}" IS NOT NULL', _circles(dot))]
+    ring = circle("#000000", size_mm=_RING_MM, edge=_INK["dot"], alpha=0.0)
+    rings = [
+        Rule(words, f'{test} AND "{column}" IS NULL', _circles(ring))
+        for words, test in _first_step(frame, column).items()
+    ]
+    absent = _absent(column, edge, few={})
+    # What has a ring has data.
+    return [
+        *shown,
+        *rings,
+        *(replace(r, filter=f"{r.filter} AND {lower} IS NULL") if r.label == "No data" else r for r in absent),
+    ]
+
+
+_RING_MM = 1.6
+
+
+def _circles(paint: Paint) -> Symbol:
+    """Return open land with a marker in its middle."""
     land = fill(_INK["land"], edge=_INK["rule"]).layers
     inside = {"point_on_surface": "1", "point_on_all_parts": "0", "clip_points": "0"}
-    known = Symbol("fill", (*land, Paint("CentroidFill", inside, dot)))
-    # A count in its first step has no middle to draw a circle of: "fewer than 10".
-    first = frame.loc[(frame[f"{column}_lower"] == 0).fillna(value=False), f"{column}_upper"]
-    words = f"Fewer than {int(first.max()) + 1:,}" if len(first) else "Too few to say"
-    few = f'"{column}_lower" = 0' if len(first) else ""
-    shown = Rule(f"Number (largest: {most:,})", f'"{column}" IS NOT NULL', known)
-    return [shown, *_absent(column, edge, few=few, words=words)]
+    return Symbol("fill", (*land, Paint("CentroidFill", inside, Symbol("marker", (paint,)))))
 
 
 def _density(released: Released, layer: Layer) -> Style:
