@@ -6,7 +6,7 @@ so that wording, licences and fixes still reach readers. On a date, windows that
 new windows get numbers from the data.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -174,13 +174,13 @@ def keep(before: Before, *, profile: Profile, config: Config, data_to: int) -> K
     counted_from = anchor or add_months(data_to, 0)
     due = is_due(calendar, anchor=counted_from, data_to=data_to, released_to=last.data_to if last else None)
 
-    now = data_to if due or last is None else last.data_to
+    now = data_to if due or correcting or last is None else last.data_to
     counts = last.base_counts() if last is not None else Kept().counts
     bounds = [r.base_counts() for r in _by_closeness(releases)]
-    if correcting:  # at borough level and above the numbers are made anew
+    hidden = [_not_offered(r) for r in _by_closeness(r for r in releases if _rank(r) > _rank_of(profile))]
+    if correcting and last is not None:  # numbers at borough level and above are made anew, but no other ones
         counts, *bounds = (f[f["level"].isin(_SMALL)] for f in (counts, *bounds))
-    closer = [r for r in releases if _rank(r) > _rank_of(profile)]
-    hidden = [_not_offered(r) for r in {(r.profile, r.audience): r for r in closer}.values()]
+        hidden.append(_not_offered(last))
     return Kept(
         due=due,
         data_to=now,
@@ -209,8 +209,9 @@ def _rank_of(profile: Profile) -> tuple[int, int]:
     return AUDIENCES[profile.audience], -profile.step
 
 
-def _by_closeness(releases: Sequence[EarlierRelease]) -> list[EarlierRelease]:
+def _by_closeness(given: Iterable[EarlierRelease]) -> list[EarlierRelease]:
     """Return what each profile's readers hold, the closest audience last."""
+    releases = list(given)
     profiles = {(r.profile, r.audience): None for r in releases}
     held = [_together([r for r in releases if (r.profile, r.audience) == key]) for key in profiles]
     return sorted((r for r in held if r is not None), key=_rank)
@@ -325,8 +326,8 @@ def windows_of_release(
         If a new window overlaps one that is out, or wards have other borders than in a window that is out.
     """
     first, last = span
-    if not kept.due:
-        last = min(last, Period(kept.data_to, kept.data_to).end)
+    if not kept.due and kept.last is not None:
+        last = min(last, Period(kept.last.data_to, kept.last.data_to).end)
     edition = edition_of(areas)
     out = kept.windows if profile.audience != "internal" else {}
     if kept.last is not None and kept.due and _other_edition(kept.last.edition, edition):
@@ -418,10 +419,10 @@ def sentences(kept: Kept, *, calendar: str, windows: Windows) -> tuple[str, ...]
     """
     found = []
     anchor = kept.anchor or kept.data_to
-    if not kept.due:
-        coming = next_date(calendar, anchor=anchor, released_to=kept.data_to)
+    if not kept.due and kept.last is not None:
+        coming = next_date(calendar, anchor=anchor, released_to=kept.last.data_to)
         then = f" New numbers come with the data to {_month(coming)}." if coming else ""
-        found.append(f"Numbers are those released with the data to {_month(kept.data_to)}.{then}")
+        found.append(f"Numbers are those released with the data to {_month(kept.last.data_to)}.{then}")
     elif kept.last is not None and kept.last.data_to < kept.data_to:
         found.append("Periods released before keep their numbers: records that came later are not in them.")
     if kept.reissue:

@@ -441,7 +441,10 @@ def _offer(detected: Detected, months: pd.DataFrame, plan: ReleasePlan, detail: 
     Windows that are out have had their choice. On a date only windows with a count that is not out are looked at; in
     between there are none, and what is not out is not offered.
     """
-    fresh = counts.loc[~plan.kept.fixed(counts), ["level", "period"]] if plan.kept.due else counts.iloc[:0]
+    fresh = counts[~plan.kept.fixed(counts)]
+    if not plan.kept.due:  # but for a correction, which is of boroughs and larger areas
+        fresh = fresh[fresh["level"].isin([Level.BOROUGH, Level.REGION]) & bool(plan.kept.reissue)]
+    periods = [Period.parse(p) for p in fresh["period"].unique()]
     config, windows = plan.config, plan.windows
     areas = with_ward_groups(detected.areas, detail.group_of)
     covered = areas[areas["covered"].astype(bool) & areas["parent_code"].notna()]
@@ -460,9 +463,10 @@ def _offer(detected: Detected, months: pd.DataFrame, plan: ReleasePlan, detail: 
     )
     every = _window_counts(months, windows, areas=areas, categories=detected.categories)
     every = plan.kept.within(_within_the_data(every, detected, plan))
-    wanted = pd.MultiIndex.from_frame(fresh[["level", "period"]].drop_duplicates())
+    # All levels of these months are looked at together: wards that stay bound the borough that they lie in.
+    wanted = [p for p in every["period"].unique() if any(Period.parse(p).overlaps(q) for q in periods)]
     return choose_offer(
-        every[pd.MultiIndex.from_frame(every[["level", "period"]]).isin(wanted)].reset_index(drop=True),
+        every[every["period"].isin(wanted)].reset_index(drop=True),
         layout=layout,
         steps=sorted({p.step for p in config.profiles if p.audience != "internal" and p.step > 1}),
     )

@@ -1,0 +1,286 @@
+"""Month after month over a growing extract: what is out stays, and what is new comes on its date."""
+
+import json
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+
+from pipeline.domain.periods import month_range
+from pipeline.errors import ConfigError, DisclosureError
+from pipeline.release.calendar import is_due
+from tests.kit.growing import Growing, numbers
+
+pytestmark = pytest.mark.slow
+
+MONTHS = month_range(202312, 202412)
+CALENDARS = {"partner": "quarter", "public": "year"}
+ANCHOR = 202203  # the extract begins in January 2022, and windows have three months
+
+
+def record(folder: Path, profile: str) -> dict[str, Any]:
+    return dict(json.loads((folder / profile / "release.json").read_text("utf-8")))
+
+
+def caveats(folder: Path, profile: str) -> str:
+    stored = json.loads((folder / "work" / "release" / profile / "release.json").read_text("utf-8"))
+    return " ".join(stored["info"]["caveats"])
+
+
+@pytest.fixture(scope="module")
+def year(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """Thirteen runs: numbers, record and sentences of each profile after each."""
+    city = Growing(tmp_path_factory.mktemp("growing"))
+    found = []
+    for month in MONTHS:
+        outcome = city.run(month)
+        found.append(
+            {
+                name: (numbers(outcome, name), record(outcome.folder, name), caveats(outcome.folder, name))
+                for name in CALENDARS
+            }
+        )
+    return found
+
+
+@pytest.mark.parametrize("profile", CALENDARS)
+def test_numbers_stay_and_nothing_vanishes(year: list[dict[str, Any]], profile: str) -> None:
+    for before, after in pairwise(year):
+        old, new = before[profile][0], after[profile][0]
+        assert old.index.difference(new.index).empty
+        pd.testing.assert_frame_equal(new.loc[old.index], old)
+
+
+@pytest.mark.parametrize("profile", CALENDARS)
+def test_new_windows_come_on_dates_alone(year: list[dict[str, Any]], profile: str) -> None:
+    """The dates by hand: quarters end in March, June, September and December, the year in March."""
+    dates = {
+        "partner": {202403: "2024-01..2024-03", 202406: "2024-04..2024-06", 202409: "2024-07..2024-09",
+                    202412: "2024-10..2024-12"},
+        "public": {202403: "2024-01..2024-03"},
+    }[profile]  # fmt: skip
+    for month, before, after in zip(MONTHS[1:], year, year[1:], strict=False):
+        new = after[profile][0].index.difference(before[profile][0].index)
+        assert set(new.get_level_values("period")) == ({dates[month]} if month in dates else set())
+        assert after[profile][1]["calendar"]["numbers"] == ("new" if month in dates else "as released before")
+
+
+def test_pages_say_when_new_numbers_come(year: list[dict[str, Any]]) -> None:
+    at = MONTHS.index(202405)
+    assert (
+        "released with the data to March 2024. New numbers come with the data to June 2024." in year[at]["partner"][2]
+    )
+    assert (
+        "released with the data to March 2024. New numbers come with the data to March 2025." in year[at]["public"][2]
+    )
+    on_the_date = year[MONTHS.index(202406)]["partner"][2]
+    assert "Periods released before keep their numbers" in on_the_date
+
+
+def test_folders_stay_useful(year: list[dict[str, Any]]) -> None:
+    """As many numbers in the last folder, by window, as in the first."""
+    for profile in CALENDARS:
+        first, last = (year[n][profile][0] for n in (0, -1))
+        shares = [f["incidents_lower"].notna().groupby("period").mean() for f in (first, last)]
+        assert shares[1].min() >= shares[0].min()
+        assert shares[1].loc[shares[0].index].tolist() == shares[0].tolist()
+
+
+def test_revised_records_would_have_changed_numbers(tmp_path: Path, year: list[dict[str, Any]]) -> None:
+    """The test means something: a first release of the last extract shows other numbers for the windows before."""
+    fresh = numbers(Growing(tmp_path).run(MONTHS[-1]), "partner")
+    kept = year[-1]["partner"][0]
+    common = kept.index.intersection(fresh.index)
+    assert not kept.loc[common, "incidents_lower"].equals(fresh.loc[common, "incidents_lower"])
+
+
+@pytest.mark.parametrize("calendar", ["month", "quarter", "year"])
+def test_dates_are_whole_steps_from_the_anchor(calendar: str) -> None:
+    """Against a count by hand: a date is a month whose distance from the anchor is a multiple of the step."""
+    length = {"month": 1, "quarter": 3, "year": 12}[calendar]
+    months = month_range(202101, 202512)
+    dates = {m for n, m in enumerate(months) if (n - months.index(ANCHOR)) % length == 0}
+    for released_to in months[::5]:
+        for now in (m for m in months if m >= released_to):
+            passed = any(released_to < m <= now for m in dates)
+            assert is_due(calendar, anchor=ANCHOR, data_to=now, released_to=released_to) == passed
+
+
+def test_each_run_brings_what_the_data_completes(tmp_path: Path) -> None:
+    city = Growing(tmp_path, calendars=("each_run", "each_run"), periods={"months": 1})
+    before = numbers(city.run(202312), "partner")
+    after = numbers(city.run(202401), "partner")
+    assert set(after.index.difference(before.index).get_level_values("period")) == {"2024-01"}
+    pd.testing.assert_frame_equal(after.loc[before.index], before)
+
+
+def test_an_extract_trimmed_to_its_last_months_moves_no_window(tmp_path: Path) -> None:
+    city = Growing(tmp_path)
+    before = numbers(city.run(202312), "partner")
+    outcome = city.run(202403, first=202302)  # a month later than any window begins
+    after = numbers(outcome, "partner")
+    assert before.index.difference(after.index).empty
+    pd.testing.assert_frame_equal(after.loc[before.index], before)
+    new = after.index.difference(before.index).get_level_values("period")
+    assert set(new) == {"2024-01..2024-03"}
+
+
+def test_young_data_grow_into_windows_that_do_not_overlap(tmp_path: Path) -> None:
+    city = Growing(tmp_path, calendars=("each_run", "each_run"), periods={"months": 12})
+    outcome = city.run(202206)
+    before = numbers(outcome, "partner")
+    assert set(before.index.get_level_values("period")) == {"2022-01..2022-06"}
+    between = numbers(city.run(202212), "partner")
+    pd.testing.assert_frame_equal(between, before)
+    after = numbers(city.run(202306), "partner")
+    assert set(after.index.get_level_values("period")) == {"2022-01..2022-06", "2022-07..2023-06"}
+
+
+def again(city: Growing, folder: str, **changes: Any) -> Growing:
+    """The same data, under another run name and in another folder, with other settings."""
+    other = Growing(city.folder.parent / folder, **changes)
+    text = yaml.safe_load(other.config.read_text("utf-8"))
+    text["run"] |= {"name": "another", "output_dir": "elsewhere", "synthetic": False}
+    other.config.write_text(yaml.safe_dump(text, sort_keys=False), "utf-8")
+    return other
+
+
+def test_another_run_and_folder_find_the_ledger(tmp_path: Path) -> None:
+    city = Growing(tmp_path / "one", **{"run.synthetic": False})
+    before = numbers(city.run(202312), "partner")
+    other = again(city, "two", **{"run.synthetic": False})
+    outcome = other.run(202402)
+    assert "in common" in outcome.manifest["stages"]["release"]["choices"]["ledger"]
+    pd.testing.assert_frame_equal(numbers(outcome, "partner"), before)
+    # And back again: the first folder's ledger takes over what the other one released.
+    other.run(202403)
+    assert set(numbers(city.run(202404), "partner").index.get_level_values("period")) >= {"2024-01..2024-03"}
+
+
+def test_longer_windows_after_shorter_ones_are_refused(tmp_path: Path) -> None:
+    city = Growing(tmp_path / "one", **{"run.synthetic": False})
+    city.run(202312)
+    other = again(city, "two", **{"periods": {"months": 6}, "run.synthetic": False})
+    with pytest.raises(DisclosureError, match=r"overlaps the window 20\d\d-\d\d\.\.20\d\d-\d\d") as refused:
+        other.run(202312)
+    assert refused.value.exit_code == 6
+    assert not (other.folder / "elsewhere" / "another").exists()
+
+
+def test_other_wards_in_a_window_that_is_out_are_refused(tmp_path: Path) -> None:
+    import geopandas as gpd
+
+    city = Growing(tmp_path)
+    city.run(202312)
+    wards = gpd.read_file(city.folder / "wards.gpkg")
+    wards["code"] = wards["code"].replace({"A2": "A9"})
+    wards.to_file(city.folder / "wards.gpkg", driver="GPKG")
+    (city.folder / "people.csv").write_text("code,people\nA1,1000\nA9,2000\nB1,500\n", "utf-8")
+    with pytest.raises(DisclosureError, match=r"wards had other borders in the window 2022-01"):
+        city.run(202403)
+
+
+def test_older_data_are_refused(tmp_path: Path) -> None:
+    city = Growing(tmp_path)
+    city.run(202312)
+    with pytest.raises(DisclosureError, match=r"ends with October 2023, but .* December 2023") as refused:
+        city.run(202310)
+    assert refused.value.exit_code == 6
+
+
+def test_a_looser_profile_is_refused(tmp_path: Path) -> None:
+    city = Growing(tmp_path)
+    city.run(202312)
+    _change(city, "public", threshold=5, threshold_reason="a test")
+    with pytest.raises(DisclosureError, match="promised steps of 10"):
+        city.run(202403)
+
+
+def test_steps_that_do_not_nest_with_what_is_out_are_refused(tmp_path: Path) -> None:
+    city = Growing(tmp_path)
+    city.run(202312)
+    _change(city, "partner", threshold=7)
+    _change(city, "public", threshold=14)
+    with pytest.raises(DisclosureError, match="do not nest"):
+        city.run(202403)
+
+
+def _change(city: Growing, profile: str, **changes: Any) -> None:
+    text = yaml.safe_load(city.config.read_text("utf-8"))
+    next(one for one in text["profiles"] if one["name"] == profile).update(changes)
+    city.config.write_text(yaml.safe_dump(text, sort_keys=False), "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("profile", "changes", "words"),
+    [
+        ("public", {"threshold": 12}, "do not nest"),
+        ("public", {"borough_period": "month"}, "different borough_period"),
+        ("partner", {"ward_period": "quarter"}, "different ward_period"),
+    ],
+)
+def test_what_the_configuration_alone_shows_is_refused_at_once(
+    tmp_path: Path, profile: str, changes: dict[str, Any], words: str
+) -> None:
+    city = Growing(tmp_path)
+    city.write(202312)
+    _change(city, profile, **changes)
+    with pytest.raises(ConfigError, match=words) as refused:
+        city.run(202312)
+    assert refused.value.exit_code == 2
+
+
+def test_wider_steps_are_made_of_those_that_are_out(tmp_path: Path) -> None:
+    """A public step of 20 after one of 10: each number lies in the step that its old step lies in."""
+    city = Growing(tmp_path)
+    before = numbers(city.run(202312), "public")
+    _change(city, "public", threshold=20)
+    after = numbers(city.run(202402), "public")
+    shown = before["incidents_lower"].notna()
+    assert (after.loc[before.index[shown], "incidents_lower"] == before.loc[shown, "incidents_lower"] // 20 * 20).all()
+
+
+def test_public_steps_hold_the_partners_even_after_revisions(tmp_path: Path) -> None:
+    """Windows first come out to partners; the public's step, a quarter later, is the one that theirs lies in."""
+    city = Growing(tmp_path, calendars=("month", "year"))
+    city.run(202312)
+    for month in (202401, 202402, 202403):
+        outcome = city.run(month)
+    partner, public = numbers(outcome, "partner"), numbers(outcome, "public")
+    common = partner.index.intersection(public.index)
+    close, wide = partner.loc[common, "incidents_lower"], public.loc[common, "incidents_lower"]
+    known = close.notna() & wide.notna()
+    assert known.any()
+    assert (close[known] // 10 * 10 == wide[known]).all()
+
+
+def test_a_correction_changes_boroughs_and_leaves_wards(tmp_path: Path) -> None:
+    city = Growing(tmp_path)
+    before = numbers(city.run(202312), "partner")
+    city.write(202402)
+    fresh = numbers(Growing(tmp_path / "fresh").run(202402), "partner")
+    outcome = city.run(202402, reissue=("partner", "records came late"))
+    after = numbers(outcome, "partner")
+    level = before.index.get_level_values("level")
+    wards = before.index[level == "ward"]
+    pd.testing.assert_frame_equal(after.loc[wards], before.loc[wards])
+    large = before.index[level != "ward"].intersection(fresh.index)
+    pd.testing.assert_frame_equal(after.loc[large], fresh.loc[large])
+    assert not after.loc[large].equals(before.loc[large])
+    assert "corrected in this release: records came late" in caveats(outcome.folder, "partner")
+    assert record(outcome.folder, "partner")["calendar"]["reissue"] == "records came late"
+    assert numbers(city.run(202402), "partner").equals(after)  # the correction stays
+    with pytest.raises(DisclosureError, match="may come with the data to February 2025") as refused:
+        city.run(202412, reissue=("partner", "more of them"))
+    assert refused.value.exit_code == 6
+
+
+def test_a_correction_needs_a_release_and_a_released_profile(tmp_path: Path) -> None:
+    city = Growing(tmp_path)
+    with pytest.raises(DisclosureError, match="nothing yet"):
+        city.run(202312, reissue=("partner", "too early"))
+    with pytest.raises(ConfigError, match="there are partner, public"):
+        city.run(202312, reissue=("partners", "mistyped"))
