@@ -44,7 +44,8 @@ SMALL_UNION = 7
 """A complete union of fewer parts has its last one not offered below borough level. From seven parts on a row without
 room is so rare (all parts near the ceilings of their steps) that the row rule costs less than a part would."""
 FEW_PARTS = 3
-"""An equation of two or three parts is without room too often, and tells too much where it is: it is never offered."""
+"""A row of two or three parts is without room too often, and tells too much where it is: parts of it go before any
+count is looked at."""
 AUDIT_ROUNDS = 8
 """Rounds of the audit; each takes detail away from whatever it finds, so that later ones find less."""
 
@@ -165,16 +166,17 @@ def choose_offer(counts: pd.DataFrame, *, layout: Layout, steps: Sequence[int]) 
     rows = _stack([areas, unions, covers, orders], len(cells))
     below = _below(len(cells), pairs, orders)
 
-    never, open_total = _never_offered(cells, layout, areas=areas.take(granted), unions=unions)
+    never, silent = _never_offered(cells, layout, areas=areas.take(granted), unions=unions)
     offered = _closed(~never, below)
-    log = {"never offered": int((~offered).sum() + open_total.sum())}
-    offered = _with_room(rows, values, offered, below=below, steps=steps, silent=open_total)
-    log["no room"] = int((~offered).sum()) - log["never offered"] + int(open_total.sum())
-    before = int((~offered).sum())
+    left = [int((offered & ~silent).sum())]
+    offered, silent = _with_room(cells, rows, values, offered=offered, silent=silent, below=below, steps=steps)
+    left.append(int((offered & ~silent).sum()))
     for step in steps:
-        offered = _audited(cells, rows, values, offered, below=below, step=step, layout=layout, silent=open_total)
-    log["audit"] = int((~offered).sum()) - before
-    return Offer(cells, offered & ~open_total, log)
+        offered = _audited(cells, rows, values, offered, below=below, step=step, layout=layout, silent=silent)
+    left.append(int((offered & ~silent).sum()))
+    taken = -np.diff([len(cells), *left])
+    log = dict(zip(("never offered", "without room", "by the audit"), taken.tolist(), strict=True))
+    return Offer(cells, offered & ~silent, log)
 
 
 # The cells and their relations.
@@ -392,12 +394,11 @@ def _never_offered(cells: pd.DataFrame, layout: Layout, *, areas: Rows, unions: 
     total = np.zeros(len(cells), dtype=bool)
     total[csr_array(unions.matrix > 0).indices] = True
     for whole, parts in _unions(layout):
-        kinds = pd.MultiIndex.from_frame(
-            cells.loc[total & (categories == whole), ["level", "measure"]].drop_duplicates()
-        )
-        if len(parts) < SMALL_UNION:
-            held = pd.MultiIndex.from_frame(cells[["level", "measure"]]).isin(kinds)
-            never |= (categories == parts[-1]) & held & np.isin(levels, DETAIL)
+        kinds = cells.loc[total & (categories == whole), ["level", "measure"]].drop_duplicates()
+        held = pd.MultiIndex.from_frame(cells[["level", "measure"]]).isin(pd.MultiIndex.from_frame(kinds))
+        if 1 < len(parts) < SMALL_UNION:  # one part that covers the whole is the whole: the two share every step
+            at = np.isin(levels, DETAIL) | ((levels == Level.BOROUGH) & (len(parts) <= FEW_PARTS))
+            never |= (categories == parts[-1]) & held & at
 
     parts_of = csr_array(areas.matrix < 0)
     totals_of = csr_array(areas.matrix > 0)
@@ -413,18 +414,27 @@ def _never_offered(cells: pd.DataFrame, layout: Layout, *, areas: Rows, unions: 
 
 
 def _with_room(
-    rows: Rows, values: IntArray, offered: BoolArray, *, below: csr_array, steps: Sequence[int], silent: BoolArray
-) -> BoolArray:
-    """Apply the row rule until nothing changes."""
+    cells: pd.DataFrame, rows: Rows, values: IntArray, *, offered: BoolArray, silent: BoolArray, below: csr_array,
+    steps: Sequence[int],
+) -> tuple[BoolArray, BoolArray]:  # fmt: skip
+    """Apply the row rule until nothing changes; return what is offered, and what goes without what is below it."""
+    outside = (cells["level"] != Level.REGION).to_numpy(dtype=np.int64)
+    of_region = np.asarray(abs(rows.matrix) @ outside == 0, dtype=np.bool_)
     while True:
         tight = np.zeros(len(rows), dtype=bool)
         for step in steps:
             tight |= ~rows.room(values, step)
         tight &= rows.complete(offered & ~silent)
         if not tight.any():
-            return offered
-        gone = np.asarray(abs(rows.matrix[tight]).sum(axis=0) > 0).ravel()
-        offered = _closed(offered & ~gone, below)
+            return offered, silent
+        # Of a union in the region the region's numbers go alone: its boroughs have unions of their own.
+        silent = silent | _members(rows, tight & of_region)
+        offered = _closed(offered & ~_members(rows, tight & ~of_region), below)
+
+
+def _members(rows: Rows, chosen: BoolArray) -> BoolArray:
+    """Return the cells that any of some rows holds."""
+    return np.asarray(abs(rows.matrix[chosen]).sum(axis=0) > 0, dtype=np.bool_).ravel()
 
 
 def _audited(
@@ -479,7 +489,7 @@ def _narrow(
     can be at its floor if it is a part, and at its ceiling if it is a total, so these stand in its place.
     """
     live = rows.narrowing & rows.complete(offered)
-    inside = np.asarray(abs(rows.matrix[live]).sum(axis=0) > 0).ravel() & offered
+    inside = _members(rows, live) & offered
     if not inside.any():
         return np.empty(0, dtype=np.intp)
     lower = step_floor(values, step)

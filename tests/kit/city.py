@@ -105,6 +105,6 @@ CONFIG = textwrap.dedent(
     profiles:
       - {name: internal, audience: internal, threshold: 0, secondary: false, ward_period: rolling, min_bandwidth_m: 0,
          min_density_incidents: 0, min_locations: 5, min_addresses: 0, max_location_share_pct: 100, lattice_m: 0}
-      - {name: public, audience: public, threshold: 10, rounding: 5, borough_period: fixed}
+      - {name: public, audience: public, threshold: 10, borough_period: fixed}
     """
 )

@@ -61,7 +61,7 @@ def released_with(released: Released, facets: pd.DataFrame) -> Released:
         facets,
         Setting(
             run=info.run_name,
-            profile=Profile.model_validate(rules | {"rounding": info.rounding, "borough_period": "fixed"}),
+            profile=Profile.model_validate(rules | {"borough_period": "fixed"}),
             headline=period,
             areas=released.areas,
             counts=counts,

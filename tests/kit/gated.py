@@ -23,7 +23,7 @@ CATEGORIES = (
 )
 PROFILES: list[dict[str, Any]] = [
     {"name": "partner", "audience": "partner", "threshold": 5, "borough_period": "fixed"},
-    {"name": "public", "audience": "public", "threshold": 10, "rounding": 5, "borough_period": "fixed"},
+    {"name": "public", "audience": "public", "threshold": 10, "borough_period": "fixed"},
 ]
 
 

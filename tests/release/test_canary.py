@@ -61,7 +61,7 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     profiles: list[dict[str, Any]] = [
         {"name": "partner", "audience": "partner", "threshold": 5, "borough_period": "fixed",
          "min_density_incidents": 20},
-        {"name": "public", "audience": "public", "threshold": 10, "rounding": 5, "borough_period": "fixed",
+        {"name": "public", "audience": "public", "threshold": 10, "borough_period": "fixed",
          "min_density_incidents": 20, "min_locations": 5},
     ]  # fmt: skip
     config = write_city(

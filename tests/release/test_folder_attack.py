@@ -27,13 +27,12 @@ CITIES = 200 if os.environ.get("HOTSPOTS_LONG") else 30
 HEADLINE = "2024-01..2024-12"
 VARIANTS: tuple[dict[str, Any], ...] = (
     {"name": "partner", "audience": "partner", "threshold": 5, "borough_period": "fixed"},
-    {"name": "public", "audience": "public", "threshold": 10, "rounding": 5, "borough_period": "fixed"},
-    {"name": "partner", "audience": "partner", "threshold": 5, "borough_period": "fixed", "zero_rule": "band"},
+    {"name": "public", "audience": "public", "threshold": 10, "borough_period": "fixed"},
+    {"name": "partner", "audience": "partner", "threshold": 5, "borough_period": "fixed"},
     {
         "name": "public",
         "audience": "public",
         "threshold": 10,
-        "rounding": 5,
         "protection": "round",
         "borough_period": "fixed",
     },

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 HEADLINE = "2024-01..2024-12"
 PARTNER = {"name": "partner", "audience": "partner", "threshold": 5, "borough_period": "fixed"}
-PUBLIC = {"name": "public", "audience": "public", "threshold": 10, "rounding": 5, "borough_period": "fixed"}
+PUBLIC = {"name": "public", "audience": "public", "threshold": 10, "borough_period": "fixed"}
 COUNTS = ("incidents", "incidents_unplaced", "positive_outcomes", "known_outcomes")
 
 
@@ -206,7 +206,7 @@ def test_what_is_public_at_its_source_is_not_claimed() -> None:
     ("change", "words"),
     [
         ({"threshold": 0}, "say why in threshold_reason"),
-        ({"protection": "noise", "rounding": 5}, "do not go together"),
+        ({"protection": "noise"}, "do not go together"),
         ({"protection": "noise", "threshold": 0, "threshold_reason": "x"}, "needs a threshold of 2"),
         ({"zero_rule": "band", "threshold": 1, "threshold_reason": "x"}, 'zero_rule "band" needs'),
         ({"measures": []}, "nothing to show"),

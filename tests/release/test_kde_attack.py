@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 SIDE = 12  # kilometres
 HEADLINE = "2024-01..2024-12"
 BANDWIDTH_M = 800.0
-PUBLIC = {"name": "public", "audience": "public", "threshold": 10, "rounding": 5, "borough_period": "fixed",
+PUBLIC = {"name": "public", "audience": "public", "threshold": 10, "borough_period": "fixed",
           "hotspots": False}  # fmt: skip
 LATE = np.array([X0 + 2_713.0, Y0 + 6_391.0])
 

@@ -1,7 +1,7 @@
 """What is offered in steps: against every table that would look the same, and by hand."""
 
 from collections import defaultdict
-from itertools import product
+from itertools import permutations, product
 
 import numpy as np
 import pandas as pd
@@ -78,17 +78,22 @@ def test_every_value_of_every_step_is_possible_under_an_equation(parts: int, ste
 
 
 def test_every_value_of_every_step_is_possible_under_a_union() -> None:
-    """All tables of a category and two parts that cover it, at borough level, in steps of 3."""
-    step, largest = 3, 8
-    tables = [t for t in product(range(largest + 1), repeat=3) if max(t[1:]) <= t[0] <= sum(t[1:])]
-    names = ("all", "a", "b")
+    """All tables of a category and four parts that cover it, at borough level, in steps of 5.
+
+    The order of the parts does not matter to the rule, so that each set of parts is shown once and then reordered.
+    """
+    step = 5
+    names = ("all", "a", "b", "c", "d")
+    parts = [p for p in product(range(step), repeat=4) if list(p) == sorted(p)]
+    tables = [(whole, *p) for p in parts for whole in range(max(p), sum(p) + 1)]
     areas = {f"B{n}": ("borough", "") for n in range(len(tables))}
     rows = [(f"B{n}", "borough", c, v) for n, table in enumerate(tables) for c, v in zip(names, table, strict=True)]
-    layout = _layout(areas, names, [(c, "all") for c in names[1:]])
-    shown = _displays(_counts(rows), layout, step)
+    shown = _displays(_counts(rows), _layout(areas, names, [(c, "all") for c in names[1:]]), step)
     alike: dict[tuple[int | None, ...], list[tuple[int, ...]]] = defaultdict(list)
     for n, table in enumerate(tables):
-        alike[tuple(shown[f"B{n}", c] for c in names)].append(table)
+        seen = [shown[f"B{n}", c] for c in names]
+        for order in set(permutations(range(1, 5))):
+            alike[seen[0], *(seen[k] for k in order)].append((table[0], *(table[k] for k in order)))
     assert any(None in seen for seen in alike), "some rows have no room"
     for seen, behind in alike.items():
         for place, floor in enumerate(seen):
@@ -105,7 +110,8 @@ def test_last_part_of_a_small_union_is_not_offered_by_ward_wherever_it_is() -> N
     shown = _displays(_counts(rows), _layout(areas, ("all", "a", "b"), [("a", "all"), ("b", "all")]), 5)
     assert all(shown[f"W{n}", "b"] is None for n in range(30))
     assert all(shown[f"W{n}", "a"] == 5 for n in range(30))
-    assert shown["B", "b"] == 110
+    assert shown["B", "b"] is None, "of two parts, by borough neither"
+    assert shown["B", "a"] == 200
 
 
 def test_rows_linked_by_a_category_are_audited() -> None:

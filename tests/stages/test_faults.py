@@ -29,7 +29,7 @@ LONG = bool(os.environ.get("HOTSPOTS_LONG"))
 STAGES = ("ingest", "aggregate", "detect", "release", "publish")
 INTERNAL = {"name": "internal", "audience": "internal", "threshold": 0, "secondary": False, "ward_period": "rolling",
             "min_bandwidth_m": 0, "min_density_incidents": 0, "lattice_m": 0}  # fmt: skip
-PUBLIC = {"name": "public", "audience": "public", "threshold": 10, "rounding": 5, "borough_period": "fixed"}
+PUBLIC = {"name": "public", "audience": "public", "threshold": 10, "borough_period": "fixed"}
 LIGHT = {"exports.geopackage": False, "page.briefings": False, "profiles": [INTERNAL, PUBLIC]}
 KEPT = {".ledger", ".salt", "city", ".city.failed"}  # the last: what is kept of an attempt that failed
 
