@@ -21,7 +21,7 @@ from pipeline.statistics.change import ChangeRules, Comparison, change, compare_
 from pipeline.statistics.outcomes import add_outcomes
 from pipeline.statistics.ranges import Ranges
 from pipeline.statistics.rates import RateRules, add_rates, denominators
-from pipeline.tables import AREA_COUNTS
+from pipeline.tables import AREA_COUNTS, Level
 
 __all__ = ["Figures", "derive", "without_unknown_zeros"]
 
@@ -189,27 +189,36 @@ def _described(rated: pd.DataFrame, areas: gpd.GeoDataFrame) -> pd.DataFrame:
 def _significance(
     figures: pd.DataFrame, *, areas: gpd.GeoDataFrame, windows: Windows, config: Config
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Gi* of the wards over the headline window."""
+    """Gi* of the wards, and of groups of wards where a category is given by them, over the headline window."""
     columns = ["area_code", "period", "category", "gistar_z", "gistar_p", "hotspot_class", "moran_class"]
-    wards = areas[(areas["level"] == "ward") & areas["covered"].astype(bool)].sort_values("area_code")
-    if not config.detect.gistar.enabled or len(wards) == 0:
-        return pd.DataFrame(columns=columns), ("Gi* is switched off.",)
+    frames = [pd.DataFrame(columns=columns)]
+    notes: list[str] = []
+    if not config.detect.gistar.enabled or not (areas["level"] == Level.WARD).any():
+        return frames[0], ("Gi* is switched off.",)
     if any(windows.headline.first_month <= month <= windows.headline.last_month for month in windows.lacking.uneven):
-        return pd.DataFrame(columns=columns), ("Gi* is left out: one source lacks months that another has.",)
-    rows = figures[(figures["level"] == "ward") & (figures["period"] == windows.headline.id)]
-    shown = set(rows["category"])
-    found = area_significance(
-        rows.assign(incidents=Ranges.of(rows).value),
-        codes=list(wards["area_code"]),
-        weights=contiguity(wards.geometry.to_numpy(), snap_m=1.0),
-        population=wards["population"].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan),
-        categories=[c for c in config.detect.gistar.categories if c in shown],
-        permutations=config.detect.gistar.permutations,
-        seed=config.run.seed,
-        moran=config.detect.gistar.moran,
-        moran_fdr_q=config.detect.gistar.fdr_q,
-    )
-    frame = found.frame.assign(period=windows.headline.id)
+        return frames[0], ("Gi* is left out: one source lacks months that another has.",)
+    for level in (Level.WARD, Level.WARD_GROUP):
+        some = areas[(areas["level"] == level) & areas["covered"].astype(bool)].sort_values("area_code")
+        rows = figures[(figures["level"] == level) & (figures["period"] == windows.headline.id)]
+        given = Ranges.of(rows)
+        shown = set(rows["category"][given.known])
+        tested = [c for c in config.detect.gistar.categories if c in shown]
+        if not tested:
+            continue
+        found = area_significance(
+            rows.assign(incidents=given.value),
+            codes=list(some["area_code"]),
+            weights=contiguity(some.geometry.to_numpy(), snap_m=1.0),
+            population=some["population"].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan),
+            categories=tested,
+            permutations=config.detect.gistar.permutations,
+            seed=config.run.seed,
+            moran=config.detect.gistar.moran,
+            moran_fdr_q=config.detect.gistar.fdr_q,
+        )
+        frames.append(found.frame.assign(period=windows.headline.id)[columns])
+        notes += found.notes
+    frame = pd.concat([f for f in frames if len(f)] or frames, ignore_index=True)
     for column in ("gistar_z", "gistar_p"):
         frame[column] = frame[column].astype("Float64").round(6).astype("float64")
-    return frame[columns], found.notes
+    return frame, tuple(notes)

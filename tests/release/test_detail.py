@@ -138,9 +138,8 @@ def test_utility_counts_areas_with_a_number() -> None:
 # of 5 no ward has a number for religion, and every group of three wards or more has one. Antisemitic is rarer still.
 
 
-@pytest.fixture(scope="module")
-def sparse() -> Detected:
-    parents = {f"{b}W{i}": b for b in ("B1", "B2") for i in range(10)}
+def sparse_city(boroughs: int, wards: int) -> Detected:
+    parents = {f"B{b + 1}W{i}": f"B{b + 1}" for b in range(boroughs) for i in range(wards)}
     counts = {}
     for ward in parents:
         for month in MONTHS:
@@ -148,10 +147,16 @@ def sparse() -> Detected:
             if month % 100 in {3, 9}:
                 counts[ward, month, "religion"] = (1, 0, 0)
     counts["B1W0", 202403, "antisemitic"] = (1, 0, 0)
-    for borough in ("B1", "B2"):  # some have no place, so that no borough is known to be the sum of its groups
+    # Some have no place, so that no borough is known to be the sum of its groups.
+    for borough in sorted(set(parents.values())):
         for category, n in (("all", 8), ("race", 8), ("religion", 3)):
             counts[borough, 202305, category] = counts[borough, 202405, category] = (n, 0, 0)
     return detected_of(parents, counts, np.random.default_rng(1))
+
+
+@pytest.fixture(scope="module")
+def sparse() -> Detected:
+    return sparse_city(2, 10)
 
 
 @pytest.fixture(scope="module")
@@ -249,3 +254,13 @@ def test_utility_is_of_the_levels_that_are_given(released: dict[str, Released]) 
     assert found["ward_group"]["religion"][headline]["pct"] == 100.0
     assert found["borough"]["antisemitic"][headline] == {"areas": 2, "with_number": 0, "pct": 0.0}
     assert "utility" not in released["internal"].record
+
+
+def test_a_category_given_by_groups_is_tested_among_groups() -> None:
+    config = config_of(
+        [{"name": "partner", "audience": "partner", "threshold": 5}],
+        detect={"gistar": {"permutations": 99, "categories": ["all", "religion"]}},
+    )
+    counts = release(sparse_city(8, 40), profile=config.profiles[0], config=config).counts
+    found = counts[counts["hotspot_class"].notna()].groupby("category")["level"].agg(set).to_dict()
+    assert found == {"all": {"ward"}, "religion": {"ward_group"}}
