@@ -181,13 +181,13 @@ def class_limits(
 ) -> tuple[float, ...]:
     """Choose the four limits between five classes: percentiles rounded to numbers that people can hold in mind.
 
-    Counts in steps have limits between steps, so that no step lies in two classes; the lowest class is the first step.
+    Counts in steps have limits between steps, so that no step lies in two classes.
 
     Parameters
     ----------
     values
-        Released values of one measure, category and level, pooled over all periods. Zeros are left out: a true
-        zero is in the lowest class whatever the limits.
+        Released values of one measure, category and level, pooled over all periods; of ranges the middle. Zeros are
+        left out: a true zero is in the lowest class whatever the limits.
     percentiles
         Where the limits would lie before rounding, in per cent. The top class is meant to be rare.
     step
@@ -201,19 +201,19 @@ def class_limits(
 
     Examples
     --------
-    >>> class_limits([15, 25, 25, 45, 75, 135, 305], step=10)
-    (10.0, 40.0, 100.0, 250.0)
+    >>> class_limits([4.5, 4.5, 15, 25, 25, 45, 75, 135, 305], step=10)
+    (20.0, 30.0, 80.0, 200.0)
     """
     pool = np.asarray([v for v in values if v > 0], dtype=float)
     if pool.size == 0:
         return (1.0 * step, 2.0 * step, 5.0 * step, 10.0 * step)
     if step > 1:
-        limits = [float(step)]
-        for raw in np.percentile(pool, percentiles[1:]):
+        between: list[float] = [0.0]
+        for raw in np.percentile(pool, percentiles):
             steps = math.floor(nice_number(float(raw)) / step + 0.5)
-            limits.append(max(float(steps * step), limits[-1] + step))
-        return tuple(limits)
-    limits = []
+            between.append(max(float(steps * step), between[-1] + step))
+        return tuple(between[1:])
+    limits: list[float] = []
     for raw in np.percentile(pool, percentiles):
         nice = nice_number(float(raw))
         if limits and nice <= limits[-1]:

@@ -185,7 +185,7 @@ def test_awkward_releases_say_so(opened) -> None:
     assert none.locator("#check-hot").is_hidden()
     assert "Hotspot" not in none.locator("#legend").text_content()
     hidden = opened("all-withheld").page
-    assert "None of the numbers of this map are offered" in hidden.locator("#notice-text").text_content()
+    assert "is not given by ward for this period, to protect people" in hidden.locator("#notice-text").text_content()
     gap = opened("gap", "l=ward&m=rate&p=2021-08..2022-07").page
     assert "missing for this period" in gap.locator("#notice-text").text_content()
     gap.locator("#notice-action").click()

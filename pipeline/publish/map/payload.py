@@ -12,6 +12,7 @@ from pipeline.publish import page, palette, words
 from pipeline.publish.map.outlines import LEVELS, make_outlines
 from pipeline.release.released import PeriodInfo, Released, ReleaseInfo
 from pipeline.statistics.change import ChangeWord
+from pipeline.statistics.ranges import Ranges
 from pipeline.statistics.rates import WEAK, Reliability
 from pipeline.tables import Level
 
@@ -345,8 +346,10 @@ def _limits(
         steady = rows[~weak[rows.index]]
         pools = {}
         for measure, column in _MEASURES.items():
-            found = steady[column].dropna() if measure == "rate" else rows[column].dropna()
-            pool = (found if len(found) else rows[column].dropna()).astype(float)
+            values = Ranges.of(rows).value if measure == "count" else rows[column].to_numpy(float, na_value=math.nan)
+            every = pd.Series(values, index=rows.index).dropna()
+            found = every[every.index.isin(steady.index)] if measure == "rate" else every
+            pool = found if len(found) else every
             limits = palette.class_limits(
                 pool.round(4), percentiles=palette.PERCENTILES[level], step=step if measure == "count" else 1
             )

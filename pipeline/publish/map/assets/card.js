@@ -130,7 +130,7 @@ function factsPart(card, scene, i) {
   } else if (rate) {
     facts.append(fact("Per 10,000", rangeText(...rate, rateText), all ? (INFO.region || "All") + " " + rangeText(...all, rateText) : ""));
   }
-  facts.append(fact("Recorded", countText(n)));
+  facts.append(fact("Recorded", capital(countText(n))));
   const word = get("cw"), change = get("c");
   if (word in CHANGE_CLASSES) {
     const size = CHANGE_CLASSES[word] && typeof change === "number" ? sizeText(change) : "";
@@ -166,7 +166,7 @@ function outcomeLine(card, scene, i) {
   else {
     add(line, bold(capital(shareRange(...share))), " had a positive outcome");
     if (positive && positive !== NOT_OFFERED) add(line, " (" + countText(positive) + ")");
-    if (typeof get("sl") === "number") add(line, INFO.step > 1 ? "; with chance, " : "; 95% range " + Math.round(get("sl") * 100) + "\u2013" + Math.round(get("sh") * 100) + "%");
+    if (typeof get("sl") === "number") add(line, (INFO.step > 1 ? "; with chance, " : "; 95% range ") + Math.round(get("sl") * 100) + "\u2013" + Math.round(get("sh") * 100) + "%");
     add(line, ".");
   }
   card.append(line);

@@ -80,10 +80,10 @@ function fillLegend(host, scene) {
   else { const [unit, rest] = unitOf(scene); add(title, unit + " ", el("span", "", rest)); }
   host.append(title);
   if (scene.mode === "density") densityLegend(host, scene);
-  else if (scene.measure === "count") (INFO.step > 1 ? stepLegend : circleLegend)(host, scene);
+  else if (scene.measure === "count") circleLegend(host, scene);
   else if (scene.measure === "significance") significanceLegend(host);
   else if (scene.measure === "change") changeLegend(host, scene);
-  else rampLegend(host, scene);
+  else if (LEVELS[scene.level].code.some((_, i) => valueOf(scene, i).state === "ok")) rampLegend(host, scene);
   host.append(legendKeys(el("ul", "keys"), state.compare ? [scene, otherScene()] : [scene]));
 }
 
@@ -156,46 +156,25 @@ function changeLegend(host, scene) {
   host.append(list);
 }
 
-/* Circles of counts in steps: one size for each class, a ring for the first step. */
-function stepLegend(host, scene) {
-  const limits = limitsOf(scene);
-  const size = circleScale(VIEWS[0], scene);
-  const first = LEVELS[scene.level].code.map((_, i) => valueOf(scene, i)).filter((found) => found.state === "first");
-  const words = classWords(limits);
-  if (first.length) words[0] = capital(countText({ lower: 0, upper: Math.max(...first.map((found) => found.range.upper)) }));
-  const radii = words.map((_, k) => (k ? Math.min(24, size(classMiddle(scene, k))) : FIRST_RADIUS));
-  const middle = Math.max(...radii) + 3;
-  const picture = svgEl("svg", { class: "steps", width: middle + 150, "aria-hidden": "true" });
-  let y = 3;
-  words.forEach((text, k) => {
-    const half = Math.max(8.5, radii[k] + 1.5);
-    picture.append(svgEl("circle", Object.assign({ cx: middle, cy: y + half, r: radii[k], stroke: palette.dot, "stroke-width": 1.3 }, k ? { fill: palette.dot, "fill-opacity": 0.72 } : { fill: "none" })));
-    picture.append(svgEl("text", { x: 2 * middle + 8, y: y + half + 4, "font-size": 12, fill: palette.ink }, text));
-    y += 2 * half;
-  });
-  picture.setAttribute("height", y + 2);
-  add(host, el("p", "vh", "Circles by class: " + words.join("; ")), picture);
-}
-
+/* Circles one within another, each with its count; in steps one for each class, and a ring for the first step. */
 function circleLegend(host, scene) {
-  const most = largestCount(scene);
   const size = circleScale(VIEWS[0], scene);
-  const nice = (v) => { const p = Math.pow(10, Math.floor(Math.log10(v))); return [5, 2, 1].map((k) => k * p).find((k) => k <= v); };
-  const big = nice(most);
-  const examples = [...new Set([big, nice(Math.max(1, big / 4)), nice(Math.max(1, big / 20))])];
-  const radius = Math.min(60, size(big));
-  const tall = Math.max(50, 2 * radius + 6);
-  const picture = svgEl("svg", { width: 2 * radius + 90, "aria-hidden": "true" });
+  const examples = circleExamples(scene).map(({ value, text }) => ({ ring: value === null, r: Math.min(60, value === null ? firstRadius(size) : size(value)), text }));
+  const radius = examples[0].r;
+  const within = radius > 13; // smaller ones stand in rows: one within another they could not be told apart
+  const tall = 2 * radius + 6;
+  const wide = Math.max(...examples.map((e) => e.text.length)) * 6.4;
+  const picture = svgEl("svg", { width: 2 * radius + 28 + wide, "aria-hidden": "true" });
   let last = -Infinity;
-  examples.forEach((n) => {
-    const r = Math.min(60, size(n));
-    const top = tall - 2 - 2 * r;
-    const y = Math.max(top + 5, last + 15, 11);
+  examples.forEach(({ ring: isRing, r, text }, k) => {
+    const top = within ? tall - 2 - 2 * r : 0;
+    const y = within ? Math.max(top + 5, last + 15, 11) : k ? last + Math.max(15, examples[k - 1].r + r + 2) : Math.max(11, r + 5);
     last = y;
-    picture.append(svgEl("circle", { cx: radius + 3, cy: tall - 2 - r, r, fill: palette.dot, "fill-opacity": 0.18, stroke: palette.dot, "stroke-width": 1.3 }));
-    picture.append(svgEl("line", { x1: radius + 3, x2: 2 * radius + 16, y1: top, y2: y - 4, stroke: palette.ctl, "stroke-width": 0.7 }));
-    picture.append(svgEl("text", { x: 2 * radius + 20, y, "font-size": 12, fill: palette.ink }, whole(n)));
+    const style = isRing ? { fill: "none", "stroke-width": 1.2 } : { fill: palette.dot, "fill-opacity": within ? 0.18 : 0.72, "stroke-width": within ? 1.3 : 0 };
+    picture.append(svgEl("circle", Object.assign({ cx: radius + 3, cy: within ? tall - 2 - r : y - 4, r, stroke: palette.dot }, style)));
+    if (within) picture.append(svgEl("line", { x1: radius + 3 + (isRing ? r : 0), x2: 2 * radius + 16, y1: isRing ? top + r : top, y2: y - 4, stroke: palette.ctl, "stroke-width": 0.7 }));
+    picture.append(svgEl("text", { x: 2 * radius + (within ? 20 : 12), y, "font-size": 12, fill: palette.ink }, text));
   });
-  picture.setAttribute("height", Math.max(tall, last + 5)); // labels keep their distance, and may end below the circles
-  add(host, el("p", "vh", "Circles by area; examples: " + examples.map(whole).join(", ")), picture);
+  picture.setAttribute("height", Math.max(within ? tall : 0, last + 5)); // labels keep their distance, and may end below the circles
+  add(host, el("p", "vh", (INFO.step > 1 ? "Circles by class: " : "Circles by area; examples: ") + examples.map((e) => e.text).join(INFO.step > 1 ? "; " : ", ")), picture);
 }

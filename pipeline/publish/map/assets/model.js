@@ -164,15 +164,15 @@ function fillOf(scene, i) {
   return rampOf(scene)[classOf(found.value, sharedLimits())];
 }
 
-/* What a circle's area stands for: the count, or in steps the middle (by ratio) of the class that its step lies in. */
-function circleValue(scene, value) {
-  return INFO.step > 1 ? classMiddle(scene, classOf(value, limitsOf(scene))) : value;
-}
+/* What a circle's area stands for: the count, or in steps the middle (by ratio) of the class that its step lies in. Both
+   sides of a comparison have the circles of the left one. */
+function circleValue(value) { return INFO.step > 1 ? classMiddle(classOf(value, sharedLimits())) : value; }
 
-function classMiddle(scene, k) {
-  const limits = limitsOf(scene);
-  if (k === 0) return limits[0] / 2;
-  return Math.sqrt(limits[k - 1] * (k < limits.length ? limits[k] : Math.max(limits[k - 1], largestCount(scene))));
+/* Class k of counts in steps: the lowest begins where the first step ends, which is a ring and no circle. */
+function classMiddle(k) {
+  const limits = sharedLimits();
+  const low = k ? limits[k - 1] : INFO.step;
+  return Math.sqrt(low * (k < limits.length ? Math.max(low, limits[k]) : Math.max(low, largestCount(mainScene()))));
 }
 
 /* The largest count of any period of the same kind: circles keep their scale while the map plays. */
@@ -190,9 +190,22 @@ function largestCount(scene) {
   return cache.get(name);
 }
 
-/* The classes of counts in steps, in words: "fewer than 10", "10 to 19", ..., "200 or more". */
-function classWords(limits) {
-  return [...limits, Infinity].map((limit, k) => (limit === Infinity ? whole(limits[k - 1]) + " or more" : countText({ lower: k ? limits[k - 1] : 0, upper: limit - 1 })));
+/* The circles of the legend, largest first: { value, text }; the first step, without a value, is a ring. */
+function circleExamples(scene) {
+  if (INFO.step === 1) {
+    const nice = (v) => { const p = Math.pow(10, Math.floor(Math.log10(v))); return [5, 2, 1].map((k) => k * p).find((k) => k <= v); };
+    const big = nice(largestCount(scene));
+    return [...new Set([big, nice(Math.max(1, big / 4)), nice(Math.max(1, big / 20))])].map((n) => ({ value: n, text: whole(n) }));
+  }
+  const limits = sharedLimits();
+  const found = [];
+  [...limits, Infinity].forEach((limit, k) => {
+    const lower = k ? limits[k - 1] : INFO.step;
+    if (limit > lower) found.unshift({ value: classMiddle(k), text: limit === Infinity ? whole(lower) + " or more" : countText({ lower, upper: limit - 1 }) });
+  });
+  // Sums of several steps have a first step of their own: the widest is what the ring says.
+  const first = LEVELS[scene.level].code.map((_, i) => valueOf(scene, i)).filter((v) => v.state === "first").map((v) => v.range.upper);
+  return found.concat({ value: null, text: capital(countText({ lower: 0, upper: Math.max(INFO.step - 1, ...first) })) });
 }
 
 /* What areas are ranked by: the least that a count may be, else the measure itself. */

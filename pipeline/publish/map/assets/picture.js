@@ -76,23 +76,30 @@ function drawScene(context, scene, frame) {
   drawBadges(context, badges);
 }
 
+/* Radius of a count's circle, in pixels of the picture. */
+function pictureCircle(scene) {
+  const most = largestCount(mainScene());
+  const widest = Math.min(60, Math.max(18, 900 / Math.sqrt(LEVELS[scene.level].code.length)));
+  return (n) => Math.sqrt(n / most) * widest;
+}
+
 function pictureCircles(context, scene, at) {
   const level = LEVELS[scene.level];
-  const most = largestCount(scene);
-  const widest = Math.min(80, Math.max(18, 900 / Math.sqrt(level.code.length)));
+  const size = pictureCircle(scene);
+  const first = Math.max(1.5, Math.min(4, 0.7 * size(INFO.step)));
   level.labels.map(([x, y], i) => [valueOf(scene, i), at([y / UNIT, x / UNIT])])
     .filter(([v]) => v.state === "first" || (v.state === "ok" && v.value > 0))
     .sort((a, b) => b[0].value - a[0].value)
     .forEach(([v, [x, y]]) => {
       context.beginPath();
       if (v.state === "first") {
-        context.arc(x, y, 3.5, 0, 7);
+        context.arc(x, y, first, 0, 7);
         context.strokeStyle = palette.dot;
         context.lineWidth = 2;
         context.stroke();
         return;
       }
-      context.arc(x, y, Math.max(1.5, Math.sqrt(circleValue(scene, v.value) / most) * widest), 0, 7);
+      context.arc(x, y, Math.max(1.5, size(circleValue(v.value))), 0, 7);
       context.lineWidth = 1;
       context.globalAlpha = 0.72;
       context.fillStyle = palette.dot;
@@ -191,24 +198,41 @@ function pictureLegend(context, scene, x, y, width) {
     entries = rampOf(scene).map((colour, k) => [colour, k === 0 ? "under " + text(limits[0]) : k === limits.length ? text(limits[k - 1]) + " and more" : text(limits[k - 1]) + " to " + text(limits[k])]);
   }
   const patterns = picturePatterns(context);
+  if (scene.mode !== "density" && scene.measure === "count") entries = circleExamples(scene).reverse().map(({ value, text }) => [value, text]);
   for (const [key, text] of keysOf([scene])) entries.push([patterns[key], text]);
   context.font = "700 22px " + fontFamily;
   context.fillStyle = palette.ink;
   context.textAlign = "left";
   context.fillText(title, x, y);
   const across = Math.max(1, Math.floor(width / 250));
+  const circles = entries.filter(([value]) => typeof value === "number").map(([value]) => pictureCircle(scene)(value));
+  const tall = Math.max(0, 2 * Math.max(0, ...circles) - 20);
   entries.forEach(([colour, text], k) => {
-    const px = x + (k % across) * 250, py = y + 18 + Math.floor(k / across) * 32;
-    context.fillStyle = colour;
-    context.fillRect(px, py, 34, 20);
-    context.strokeStyle = palette.ctl;
-    context.lineWidth = 1;
-    context.strokeRect(px + 0.5, py + 0.5, 34, 20);
+    const row = Math.floor(k / across);
+    const px = x + (k % across) * 250, py = y + 18 + row * 32 + (row ? tall : tall / 2);
+    if (colour === null || typeof colour === "number") pictureDot(context, px + 17, py + 10, colour === null ? null : pictureCircle(scene)(colour));
+    else {
+      context.fillStyle = colour;
+      context.fillRect(px, py, 34, 20);
+      context.strokeStyle = palette.ctl;
+      context.lineWidth = 1;
+      context.strokeRect(px + 0.5, py + 0.5, 34, 20);
+    }
     context.fillStyle = palette.ink;
     context.font = "400 19px " + fontFamily;
-    context.fillText(clip(text, 22), px + 44, py + 17);
+    const beside = typeof colour === "number" ? Math.max(44, 17 + pictureCircle(scene)(colour) + 10) : 44;
+    context.fillText(clip(text, 22), px + beside, py + 17);
   });
-  return y + 18 + Math.ceil(entries.length / across) * 32;
+  return y + 18 + tall + Math.ceil(entries.length / across) * 32;
+}
+
+/* A circle of the legend; without a radius the ring of the first step. */
+function pictureDot(context, x, y, radius) {
+  context.beginPath();
+  context.arc(x, y, radius || 4, 0, 7);
+  context.fillStyle = context.strokeStyle = palette.dot;
+  context.lineWidth = 2;
+  if (radius) context.fill(); else context.stroke();
 }
 
 function drawPicture() {
@@ -227,7 +251,9 @@ function drawPicture() {
   if (warnings.length) y = writeLines(context, warnings.join(" \u00b7 "), { x: margin, y: y - 10, width: inner, size: 22, weight: 700, colour: palette.hot }) + 18;
   y = writeLines(context, byId("heading").textContent, { x: margin, y: y + 8, width: inner, size: 46, weight: 700 }) + 2;
   y = writeLines(context, byId("subtitle").textContent + (INFO.place ? " \u00b7 " + INFO.place : ""), { x: margin, y: y - 6, width: inner, size: 27 });
-  const top = y, tall = canvas.height - top - 300;
+  // Circles stand in the legend as large as on the map.
+  const circles = scenes[0].mode !== "density" && scenes[0].measure === "count" ? circleExamples(scenes[0]).map(({ value }) => pictureCircle(scenes[0])(value || 0)) : [0];
+  const top = y, tall = canvas.height - top - 300 - Math.max(0, 2 * Math.max(...circles) - 20);
   const each = (inner - (scenes.length - 1) * 40) / scenes.length;
   scenes.forEach((scene, k) => {
     const left = margin + k * (each + 40);

@@ -49,7 +49,9 @@ function noticeFor() {
     const system = INFO.breaks.length ? ": " + INFO.breaks.map((b) => b.text + ", " + shortDate(b.month)).join("; ") : ".";
     if (rows.includes("incomparable")) return { text: "Nothing can be compared with the period before" + system };
     const all = rows.every((s) => s === "notoffered" || s === "nocover");
-    return { text: all ? "None of the numbers of this map are offered, to protect people." : "There is nothing to show for this choice." };
+    const other = MAPPED.find((id) => id !== scene.level && LEVELS[id].code.some((_, i) => ["ok", "first"].includes(valueOf(Object.assign({}, scene, { level: id }), i).state)));
+    const action = other ? { action: "Show " + LEVELS[other].many, run: () => setLevel(other) } : {};
+    return Object.assign({ text: all ? subjectOf(scene.category) + " is not given by " + level.one + " for this period, to protect people." : "There is nothing to show for this choice." }, action);
   }
   if (missing / rows.length > 0.4 && isDetailed(scene.level) && MAPPED.includes("borough")) {
     const all = regional(scene.period, scene.category, "r");

@@ -121,14 +121,15 @@ class View {
     const wanted = scene.mode !== "density" && scene.measure === "count";
     this.map.getPane("circles").style.display = wanted ? "" : "none";
     if (!wanted) return;
-    const size = circleScale(this, scene);
+    const size = circleScale(this, mainScene());
+    const first = firstRadius(size);
     const style = { fillColor: palette.dot, fillOpacity: 0.72, color: palette.halo, weight: 0.7, opacity: 1 };
-    const ring = { fillOpacity: 0, color: palette.dot, weight: 1.2, opacity: 1 };
+    const ring = { fillOpacity: 0, color: palette.dot, weight: Math.min(1.2, 0.6 * first), opacity: 1 };
     this.circlesOf(scene).forEach((mark, i) => {
       const found = valueOf(scene, i);
       const shown = found.state === "ok" && found.value > 0;
       mark.setStyle(shown ? style : found.state === "first" ? ring : { opacity: 0, fillOpacity: 0 });
-      mark.setRadius(shown ? size(circleValue(scene, found.value)) : found.state === "first" ? FIRST_RADIUS : 0);
+      mark.setRadius(shown ? size(circleValue(found.value)) : found.state === "first" ? first : 0);
     });
   }
 
@@ -230,8 +231,8 @@ function besideOf(spot, project, away) {
   });
 }
 
-/* The ring of a count in the first step: fewer than so many, perhaps none. */
-const FIRST_RADIUS = 2;
+/* The ring of a count in the first step, fewer than so many and perhaps none: smaller than every circle. */
+function firstRadius(size) { return Math.max(1, Math.min(2.2, 0.7 * size(INFO.step))); }
 
 /* Circles: area in proportion to the count; the largest of all periods fills about two typical areas. */
 function circleScale(view, scene) {

@@ -152,6 +152,15 @@ function notOfferedWords(levelId) {
     (INFO.mechanism === "suppress" ? ": it is small, or would give away another that is." : ".");
 }
 
+/* What is offered of the area around: "In Ealing: 10 to 19 offences (Disability)." */
+function aboveWords({ level, period, category }, i) {
+  const parent = parentOf(level, i);
+  const range = parent ? rangeOf(parent[0], parent[1], period, category, "n") : null;
+  if (!range || range === NOT_OFFERED) return "";
+  const which = category === CATEGORIES[0].id ? "" : " (" + categoryOf(category).label + ")";
+  return " In " + isolate(LEVELS[parent[0]].name[parent[1]]) + " as a whole: " + counted(range) + which + ".";
+}
+
 function nocoverWords() { return "This area is not covered by the source: nothing is known, which is not the same as none."; }
 
 /* The sentence at the head of a card, as nodes. */
@@ -162,7 +171,7 @@ function sentence(scene, i) {
   const name = isolate(LEVELS[level].name[i]);
   if (!LEVELS[level].covered[i]) return add(line, nocoverWords());
   const n = rangeOf(level, i, period, category, "n");
-  if (n === NOT_OFFERED) return add(line, notOfferedWords(level));
+  if (n === NOT_OFFERED) return add(line, notOfferedWords(level), aboveWords(scene, i));
   if (n === null || !window) return add(line, "There are no figures for " + name + (window ? " " + inPeriod(window) : "") + ".");
   const which = category === CATEGORIES[0].id ? "" : " (" + categoryOf(category).label + ")";
   add(line, bold(capital(counted(n)) + which), (n.lower === 1 && n.upper === 1 ? " was" : " were") + " recorded in " + name + " " + inPeriod(window));
