@@ -19,7 +19,8 @@ def test_a_dead_tile_server_leaves_a_notice_and_a_working_map(opened) -> None:
     assert "change on the year before" in page.locator("#heading").text_content()
     assert page.locator("#credit").text_content() == "Example Maps"
     opacity = page.evaluate("document.querySelector('.leaflet-areas-pane path').getAttribute('fill-opacity')")
-    assert page.evaluate("getComputedStyle(document.querySelector('#legend .ramp i')).opacity") == opacity == "1"
+    key = page.evaluate("document.querySelector('#legend .keys.first rect').getAttribute('fill-opacity')")
+    assert key == opacity == "1"
     assert page.locator("#tiles").is_hidden()
 
 
