@@ -1,5 +1,7 @@
 """The ladder from wards over groups of wards to boroughs: hand-worked shares and what earlier releases show."""
 
+import dataclasses
+from datetime import date
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 from pipeline.publish.exports.layers import area_layer, layers_of
 from pipeline.publish.exports.qgis_styles import styles_of
 from pipeline.publish.map.payload import make_payload
+from pipeline.release.calendar import Before
 from pipeline.release.detail import (
     ENOUGH,
     choose_detail,
@@ -18,6 +21,7 @@ from pipeline.release.detail import (
     shares_with_number,
     utility,
 )
+from pipeline.release.earlier_releases import as_earlier_release
 from pipeline.release.gate import Detected, release
 from pipeline.release.released import Released
 from pipeline.tables import Level
@@ -134,8 +138,9 @@ def test_utility_counts_areas_with_a_number() -> None:
     }
 
 
-# A city of two boroughs with ten wards each. Every ward has 24 offences a year, of which two are of religion: in steps
-# of 5 no ward has a number for religion, and every group of three wards or more has one. Antisemitic is rarer still.
+# A city of two boroughs with ten wards each. Every ward has 36 offences a year, of which 24 are of race and two of
+# religion: in steps of 5 no ward has a number for religion, and every group of three wards or more has one. Antisemitic
+# is rarer still.
 
 
 def sparse_city(boroughs: int, wards: int) -> Detected:
@@ -143,13 +148,13 @@ def sparse_city(boroughs: int, wards: int) -> Detected:
     counts = {}
     for ward in parents:
         for month in MONTHS:
-            counts[ward, month, "all"] = counts[ward, month, "race"] = (2, 0, 0)
+            counts[ward, month, "all"], counts[ward, month, "race"] = (3, 0, 0), (2, 0, 0)
             if month % 100 in {3, 9}:
                 counts[ward, month, "religion"] = (1, 0, 0)
     counts["B1W0", 202403, "antisemitic"] = (1, 0, 0)
     # Some have no place, so that no borough is known to be the sum of its groups.
     for borough in sorted(set(parents.values())):
-        for category, n in (("all", 8), ("race", 8), ("religion", 3)):
+        for category, n in (("all", 12), ("race", 8), ("religion", 3)):
             counts[borough, 202305, category] = counts[borough, 202405, category] = (n, 0, 0)
     return detected_of(parents, counts, np.random.default_rng(1))
 
@@ -264,3 +269,21 @@ def test_a_category_given_by_groups_is_tested_among_groups() -> None:
     counts = release(sparse_city(8, 40), profile=config.profiles[0], config=config).counts
     found = counts[counts["hotspot_class"].notna()].groupby("category")["level"].agg(set).to_dict()
     assert found == {"all": {"ward"}, "religion": {"ward_group"}}
+
+
+def test_the_choice_stays_when_the_data_grows(sparse: Detected, released: dict[str, Released]) -> None:
+    # The same city, in whose second year every ward has many offences of religion: by itself it would bear wards.
+    months = sparse.area_months
+    late = (months["category"] == "religion") & (months["month"] >= 202401)
+    richer = dataclasses.replace(
+        sparse, area_months=months.assign(incidents=months["incidents"] + 20 * late.astype("int64"))
+    )
+    only = dataclasses.replace(
+        richer, area_months=richer.area_months[richer.area_months["month"] >= 202401], first_date=date(2024, 1, 1)
+    )
+    config = config_of([{"name": "partner", "audience": "partner", "threshold": 5}])
+    profile = config.profiles[0]
+    fresh = release(only, profile=profile, config=config).record["rules"]["detail"]
+    before = Before((as_earlier_release(released["partner"]),))
+    kept = release(only, profile=profile, config=config, before=before).record["rules"]["detail"]
+    assert (fresh["religion"], kept["religion"]) == ("ward", "ward_group")
