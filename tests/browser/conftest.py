@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from pipeline.publish.map import map_html
+from pipeline.release.gate import release
 from pipeline.release.released import Break, CategoryInfo, Released
 from pipeline.statistics.intervals import garwood, wilson
+from tests.kit import gated
 from tests.kit import released as fixture
 
 
@@ -91,6 +93,12 @@ def _many() -> Released:
     )
 
 
+def _grouped() -> Released:
+    """Religion by groups of wards, antisemitic by borough, the others by ward."""
+    config = gated.config_of([{"name": "partner", "audience": "partner", "threshold": 5}])
+    return release(gated.sparse_city(3, 10), profile=config.profiles[0], config=config)
+
+
 RELEASES: dict[str, Callable[[], Released]] = {
     "intervals": _intervals,
     "city": fixture.city,
@@ -107,6 +115,7 @@ RELEASES: dict[str, Callable[[], Released]] = {
     ),
     "one-ward": lambda: fixture.city(columns=1, rows=1, per_side=1),
     "many": _many,
+    "grouped": _grouped,
     "long-name": _long_name,
     "gap": _gap,
     "all-withheld": _all_withheld,

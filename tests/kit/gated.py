@@ -148,6 +148,27 @@ def detected_of(
     return Detected(**{**parts, **more})
 
 
+def sparse_city(boroughs: int, wards: int) -> Detected:
+    """A city whose data bears wards for race, groups of wards for religion and boroughs for antisemitic.
+
+    Every ward has 36 offences a year, of which 24 are of race and two of religion: in steps of 5 no ward has a number
+    for religion, and every group of three wards or more has one. Antisemitic is rarer still.
+    """
+    parents = {f"B{b + 1}W{i}": f"B{b + 1}" for b in range(boroughs) for i in range(wards)}
+    counts: dict[tuple[str, int, str], tuple[int, int, int]] = {}
+    for ward in parents:
+        for month in MONTHS:
+            counts[ward, month, "all"], counts[ward, month, "race"] = (3, 0, 0), (2, 0, 0)
+            if month % 100 in {3, 9}:
+                counts[ward, month, "religion"] = (1, 0, 0)
+    counts["B1W0", 202403, "antisemitic"] = (1, 0, 0)
+    # Some have no place, so that no borough is known to be the sum of its groups.
+    for borough in sorted(set(parents.values())):
+        for category, n in (("all", 12), ("race", 8), ("religion", 3)):
+            counts[borough, 202305, category] = counts[borough, 202405, category] = (n, 0, 0)
+    return detected_of(parents, counts, np.random.default_rng(1))
+
+
 def planted(wards: dict[str, int], *, unplaced: int = 0, month: int = 202406) -> Detected:
     """A city of one borough whose wards hold these counts in one month of 2024, all of one category."""
     parents = dict.fromkeys(wards, "B1")

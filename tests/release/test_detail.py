@@ -5,7 +5,6 @@ from datetime import date
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -25,7 +24,7 @@ from pipeline.release.earlier_releases import as_earlier_release
 from pipeline.release.gate import Detected, release
 from pipeline.release.released import Released
 from pipeline.tables import Level
-from tests.kit.gated import MONTHS, config_of, detected_of
+from tests.kit.gated import config_of, sparse_city
 
 WARD, GROUP, BOROUGH = Level.WARD, Level.WARD_GROUP, Level.BOROUGH
 
@@ -136,27 +135,6 @@ def test_utility_counts_areas_with_a_number() -> None:
             "exact": {"p": {"areas": 1, "with_number": 1, "pct": 100.0}},
         }
     }
-
-
-# A city of two boroughs with ten wards each. Every ward has 36 offences a year, of which 24 are of race and two of
-# religion: in steps of 5 no ward has a number for religion, and every group of three wards or more has one. Antisemitic
-# is rarer still.
-
-
-def sparse_city(boroughs: int, wards: int) -> Detected:
-    parents = {f"B{b + 1}W{i}": f"B{b + 1}" for b in range(boroughs) for i in range(wards)}
-    counts = {}
-    for ward in parents:
-        for month in MONTHS:
-            counts[ward, month, "all"], counts[ward, month, "race"] = (3, 0, 0), (2, 0, 0)
-            if month % 100 in {3, 9}:
-                counts[ward, month, "religion"] = (1, 0, 0)
-    counts["B1W0", 202403, "antisemitic"] = (1, 0, 0)
-    # Some have no place, so that no borough is known to be the sum of its groups.
-    for borough in sorted(set(parents.values())):
-        for category, n in (("all", 12), ("race", 8), ("religion", 3)):
-            counts[borough, 202305, category] = counts[borough, 202405, category] = (n, 0, 0)
-    return detected_of(parents, counts, np.random.default_rng(1))
 
 
 @pytest.fixture(scope="module")
