@@ -405,9 +405,9 @@ def _density(areas: gpd.GeoDataFrame, info: ReleaseInfo, seed: int) -> gpd.GeoDa
     )
 
 
-def sealed(info: ReleaseInfo, areas, counts, hotspots, density) -> Released:
+def sealed(info: ReleaseInfo, areas, counts, hotspots, density, *, record: dict[str, Any] | None = None) -> Released:
     """Make a release the way only the gate may."""
-    return Released(info, areas, counts, hotspots, density, {}, seal=_SEAL)
+    return Released(info, areas, counts, hotspots, density, record or {}, seal=_SEAL)
 
 
 def withhold(counts: pd.DataFrame, hide: pd.Series) -> pd.DataFrame:
@@ -473,7 +473,8 @@ def _protected(released: Released) -> Released:
     hotspots["density_per_km2"] = np.nan
     if info.audience == "public":
         counts["hotspot_class"] = counts["hotspot_class"].mask((counts["hotspot_class"] < 0).fillna(value=False), 0)
-    return sealed(info, released.areas, counts, hotspots, released.density)
+    record = {"rules": {"noise_reach": 4}} if info.mechanism == "noise" else {}
+    return sealed(info, released.areas, counts, hotspots, released.density, record=record)
 
 
 def city(

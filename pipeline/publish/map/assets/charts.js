@@ -42,6 +42,7 @@ function trend({ periods, lines, chosen, text, label }) {
   const numbers = lines.flatMap((l) => l.values).map((v) => (v ? v[1] : 0));
   const most = Math.max(...numbers, 1e-9) * 1.08;
   const X = (k) => left + ((W - left - right) * k) / Math.max(1, periods.length - 1);
+  const bar = Math.min(8, (0.72 * (W - left - right)) / Math.max(1, periods.length - 1));
   const Y = (v) => top + (H - top - base) * (1 - v / most);
   picture.append(svgEl("line", { x1: left, x2: W - right, y1: Y(0), y2: Y(0), stroke: palette.rule }));
   const breaks = breaksAt(periods);
@@ -64,8 +65,8 @@ function trend({ periods, lines, chosen, text, label }) {
       if (!v) { pen = false; return; }
       last = v;
       if (wide) {
-        const x = X(k) - 4 + (main ? 0 : 2), tall = Math.max(2.4, Y(v[0]) - Y(v[1]));
-        picture.append(svgEl("rect", { x: x.toFixed(1), y: (Y(v[1]) - (tall === 2.4 ? 1.2 : 0)).toFixed(1), width: main ? 8 : 4, height: tall.toFixed(1), fill: k === chosen || !main ? stroke : palette["bar-hover"] }));
+        const x = X(k) - bar / (main ? 2 : 4), tall = Math.max(2.4, Y(v[0]) - Y(v[1]));
+        picture.append(svgEl("rect", { x: x.toFixed(1), y: (Y(v[1]) - (tall === 2.4 ? 1.2 : 0)).toFixed(1), width: (main ? bar : bar / 2).toFixed(1), height: tall.toFixed(1), fill: k === chosen || !main ? stroke : palette["bar-hover"] }));
         return;
       }
       const here = X(k).toFixed(1) + " " + Y((v[0] + v[1]) / 2).toFixed(1);

@@ -10,7 +10,7 @@ function statesPresent() {
   const seen = new Set();
   for (const id of MAPPED) for (const p of LEVELS[id].periods) for (const c of CATEGORIES) for (const m of SHOWN_MEASURES) {
     const scene = { level: id, mode: "areas", category: c.id, measure: m, period: p.id };
-    if (m !== "count" && m !== "rate" && !hasMeasure(scene)) continue;
+    if (!levelsOf(c.id).includes(id) || (m !== "count" && m !== "rate" && !hasMeasure(scene))) continue;
     LEVELS[id].code.forEach((_, i) => seen.add(valueOf(scene, i).state));
     if (seen.size === 8) return seen;
   }
@@ -24,7 +24,7 @@ function drawGuide() {
   part("What is counted", "Each number is of " + INFO.noun + " that were recorded" + (INFO.publisher ? " by: " + INFO.publisher : "") + ". Recorded is not the same as experienced: many are never reported.");
   if (INFO.step > 1) {
     part("Counts in steps", INFO.counts, "\u201c" + capital(countText({ lower: 2 * INFO.step, upper: 3 * INFO.step - 1 })) + "\u201d means any one of these " + INFO.step +
-      " numbers. \u201c" + capital(countText({ lower: 0, upper: INFO.step - 1 })) + "\u201d may be none. Parts need not add up to their total. Rates and shares are given in the range that follows from the steps; colours go by its middle.");
+      " numbers. \u201c" + capital(countText({ lower: 0, upper: INFO.step - 1 })) + "\u201d may be none; a map of numbers shows it as a ring. Parts need not add up to their total. Rates and shares are given in the range that follows from the steps; colours go by its middle.");
   } else if (INFO.counts) part("Counts", INFO.counts);
   part("Colour", "The stronger the colour stands out from the background, the higher the value. Class limits stay the same in every period, so that periods compare like with like.");
   const list = el("ul");

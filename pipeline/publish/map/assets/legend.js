@@ -80,7 +80,11 @@ function fillLegend(host, scene) {
   else { const [unit, rest] = unitOf(scene); add(title, unit + " ", el("span", "", rest)); }
   host.append(title);
   if (scene.mode === "density") densityLegend(host, scene);
-  else if (scene.measure === "count") circleLegend(host, scene);
+  else if (scene.measure === "count") {
+    circleLegend(host, scene);
+    const isSum = (found) => found.state === "ok" && found.range.upper - found.range.lower > INFO.step - 1;
+    if (LEVELS[scene.level].code.some((_, i) => isSum(valueOf(scene, i)))) host.append(el("p", "note tight", "Circles go by the middle of each range."));
+  }
   else if (scene.measure === "significance") significanceLegend(host);
   else if (scene.measure === "change") changeLegend(host, scene);
   else if (LEVELS[scene.level].code.some((_, i) => valueOf(scene, i).state === "ok")) rampLegend(host, scene);

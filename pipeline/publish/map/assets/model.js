@@ -109,6 +109,7 @@ function shareEnds(scene, i) {
   const of = (key) => rangeOf(scene.level, i, scene.period, scene.category, key);
   const given = (r) => (r && r !== NOT_OFFERED ? r : null);
   const part = given(of("o")), all = given(isFlow() ? of("n") : of("k")) || given(of("n"));
+  if (part && all && !all.lower && all.upper && !isFlow()) return [part.lower / all.upper, 1];
   if (!part || !all || !all.lower || (part.lower === part.upper && all.lower === all.upper)) return [share, share];
   const unit = isFlow() ? 100 : 1;
   const high = (part.upper / all.lower) * unit;
@@ -192,20 +193,22 @@ function largestCount(scene) {
 
 /* The circles of the legend, largest first: { value, text }; the first step, without a value, is a ring. */
 function circleExamples(scene) {
+  const found = [];
   if (INFO.step === 1) {
     const nice = (v) => { const p = Math.pow(10, Math.floor(Math.log10(v))); return [5, 2, 1].map((k) => k * p).find((k) => k <= v); };
     const big = nice(largestCount(scene));
-    return [...new Set([big, nice(Math.max(1, big / 4)), nice(Math.max(1, big / 20))])].map((n) => ({ value: n, text: whole(n) }));
+    for (const n of new Set([big, nice(Math.max(1, big / 4)), nice(Math.max(1, big / 20))])) found.push({ value: n, text: whole(n) });
+  } else {
+    const limits = sharedLimits();
+    [...limits, Infinity].forEach((limit, k) => {
+      const lower = k ? limits[k - 1] : INFO.step;
+      if (limit > lower) found.unshift({ value: classMiddle(k), text: limit === Infinity ? whole(lower) + " or more" : countText({ lower, upper: limit - 1 }) });
+    });
   }
-  const limits = sharedLimits();
-  const found = [];
-  [...limits, Infinity].forEach((limit, k) => {
-    const lower = k ? limits[k - 1] : INFO.step;
-    if (limit > lower) found.unshift({ value: classMiddle(k), text: limit === Infinity ? whole(lower) + " or more" : countText({ lower, upper: limit - 1 }) });
-  });
-  // Sums of several steps have a first step of their own: the widest is what the ring says.
+  // Sums of several steps, and noise, have first steps of their own: the widest is what the ring says.
   const first = LEVELS[scene.level].code.map((_, i) => valueOf(scene, i)).filter((v) => v.state === "first").map((v) => v.range.upper);
-  return found.concat({ value: null, text: capital(countText({ lower: 0, upper: Math.max(INFO.step - 1, ...first) })) });
+  const upper = Math.max(INFO.step - 1, ...first);
+  return upper ? found.concat({ value: null, text: capital(countText({ lower: 0, upper })) }) : found;
 }
 
 /* What areas are ranked by: the least that a count may be, else the measure itself. */
