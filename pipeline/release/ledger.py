@@ -680,13 +680,15 @@ def _columns(table: "pd.DataFrame") -> dict[str, Any]:
     return {
         "columns": {c: [None if pd.isna(v) else v for v in table[c].astype(object)] for c in table.columns},
         "kinds": {c: str(table[c].dtype) for c in table.columns},
+        "order": list(table.columns),  # keys are sorted in a line
     }
 
 
 def _table(kept: Mapping[str, Any]) -> "pd.DataFrame":
     import pandas as pd
 
-    return pd.DataFrame({c: pd.Series(v, dtype=kept["kinds"][c]) for c, v in kept["columns"].items()})
+    order = kept.get("order", list(kept["columns"]))
+    return pd.DataFrame({c: pd.Series(kept["columns"][c], dtype=kept["kinds"][c]) for c in order})
 
 
 def _layer(layer: "gpd.GeoDataFrame") -> dict[str, Any]:
