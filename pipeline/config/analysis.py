@@ -48,7 +48,9 @@ class Periods(Section):
     headline: str = Field("latest", description="`latest` (12 complete months), or a period `2024-08..2025-07`.")
     months: int = Field(12, ge=1, le=60, description="Length of the headline window and of fixed windows, in months.")
     anchor: Month | None = Field(
-        None, description="Month in which one fixed window ends; by default windows are counted from the first month."
+        None,
+        description="Month in which one fixed window ends. By default windows are counted from the first month of the "
+        "data at the first release, and stay where they are then.",
     )
     rolling_step_months: int = Field(3, ge=1, le=12, description="Step between rolling windows, in months.")
     first_month: Month | None = Field(None, description="Leave out what lies before.")

@@ -106,7 +106,8 @@ class Disclosure(Section):
     data_source: str = Field(
         "",
         pattern=r"^[A-Za-z0-9._-]{0,79}$",
-        description="Name of the ledger; runs on the same data share it. The run's name if empty.",
+        description="Name of the ledger. Left empty, it is found by what the data is, and a new one has the run's "
+        "name; a name joins runs by hand, and chooses where several match.",
     )
     known_tables: tuple[KnownTable, ...] = Field((), description="Tables an attacker has anyway.")
     addresses: str | None = Field(None, description="Point layer of addresses, for the fewest addresses in an outline.")

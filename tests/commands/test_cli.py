@@ -52,7 +52,7 @@ def test_commands_are_listed_in_the_order_of_use(tmp_path: Path) -> None:
     listed = hotspots("--help", cwd=tmp_path).stdout.split("Commands:")[1].splitlines()
     names = [line.split()[0] for line in listed if line.startswith("  ") and not line.startswith("   ")]
     assert names == [
-        "init", "fetch", "check", "run", "stages", "quarantine", "backtest", "sample", "doctor",
+        "init", "fetch", "check", "run", "stages", "quarantine", "backtest", "ledger", "sample", "doctor",
     ]  # fmt: skip
 
 
