@@ -88,6 +88,8 @@ def test_every_count_is_the_step_it_lies_in(rule: str) -> None:
         middle = counts[column].astype("Float64")
         assert middle[given & (lower == 0)].isna().all()
         assert (middle == lower + (upper - lower + 1) // 2)[given & (lower > 0)].all()
+        if column != "incidents":
+            continue  # the latest months of a cohort's outcomes are left out
         for row in counts[given].itertuples():
             first, last = (int(m.replace("-", "")) for m in (row.period[:7], row.period[-7:]))
             inside = [w for w, group in groups.items() if group == row.area_code] or [row.area_code]
