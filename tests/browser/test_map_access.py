@@ -65,6 +65,15 @@ def test_axe_finds_nothing_after_each_interaction(opened, axe: str) -> None:
         page.keyboard.press("Escape")
 
 
+@pytest.mark.parametrize("width", [320, 1280])
+def test_axe_finds_nothing_with_groups_of_wards(opened, axe: str, width: int) -> None:
+    page = opened("grouped", "c=religion&m=count", bypass_csp=True, width=width).page
+    page.fill("#search", "Ward B1W3")
+    page.keyboard.press("Enter")
+    page.click("#open-table")
+    assert violations(page, axe) == []
+
+
 @pytest.mark.parametrize("name", ["public", "unaudited", "long-name", "all-withheld", "keyed-tiles"])
 def test_axe_finds_nothing_on_a_phone_with_the_sheet_open(opened, axe: str, name: str) -> None:
     page = opened(name, bypass_csp=True, width=320, height=640).page
