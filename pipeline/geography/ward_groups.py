@@ -6,6 +6,8 @@ the region, and it stays the same as long as the edition of the wards does.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -14,7 +16,7 @@ import shapely
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.errors import InputError
-from pipeline.geography.neighbours import Weights, contiguity
+from pipeline.geography.neighbours import Weights, contiguity, from_pairs
 from pipeline.tables import Level
 
 __all__ = ["GROUP_PREFIX", "add_groups", "group_borough", "group_wards", "with_ward_groups"]
@@ -92,13 +94,26 @@ def _borders(shapes: NDArray[np.object_]) -> Weights:
     """Join wards that share a length of border; a common corner alone would make a group that hangs by a point."""
     queen = contiguity(shapes, snap_m=SNAP_M)
     pairs = queen.matrix.tocoo()
-    shared = shapely.intersection(shapes[pairs.row], shapes[pairs.col])
+    once = pairs.row < pairs.col
+    left, right = pairs.row[once], pairs.col[once]
+    shared = shapely.intersection(shapes[left], shapes[right])
     # Outlines digitised one by one may not meet at all within the metre: they are taken for neighbours.
     kept = shapely.is_empty(shared) | (shapely.length(shared) > 0)
-    matrix = queen.matrix.copy()
-    matrix[pairs.row[~kept], pairs.col[~kept]] = 0
-    matrix.eliminate_zeros()
-    return Weights(matrix=matrix, rule="shared border")
+    return from_pairs(left[kept], right[kept], n=queen.n, rule="shared border")
+
+
+# Every profile of a run asks for the same groups: on detailed outlines they take seconds.
+@lru_cache(maxsize=256)
+def _grouped(
+    codes: tuple[str, ...], population: tuple[float, ...], outlines: tuple[bytes, ...]
+) -> tuple[tuple[str, ...], ...]:
+    people = population or np.full(len(codes), np.nan)  # unknown: a tuple of NaN would not be found again
+    return tuple(group_borough(codes, population=people, shapes=shapely.from_wkb(list(outlines))))
+
+
+@lru_cache(maxsize=2048)
+def _united(outlines: tuple[bytes, ...]) -> Any:
+    return shapely.union_all(shapely.from_wkb(list(outlines)))
 
 
 def group_wards(areas: gpd.GeoDataFrame) -> dict[str, str]:
@@ -122,8 +137,9 @@ def group_wards(areas: gpd.GeoDataFrame) -> dict[str, str]:
     wards = areas[areas["level"] == Level.WARD]
     found: dict[str, str] = {}
     for _, some in wards.groupby("parent_code", dropna=False, sort=True):
-        people = some["population"].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
-        for codes in group_borough(some["area_code"], population=people, shapes=some.geometry.to_numpy()):
+        people = some["population"].tolist() if some["population"].notna().all() else []
+        outlines = shapely.to_wkb(some.geometry.to_numpy()).tolist()
+        for codes in _grouped(tuple(some["area_code"]), tuple(map(float, people)), tuple(outlines)):
             found |= dict.fromkeys(codes, f"{GROUP_PREFIX}{codes[0]}")
     taken = sorted(set(found.values()) & set(areas["area_code"]))
     if taken:
@@ -162,7 +178,7 @@ def with_ward_groups(areas: gpd.GeoDataFrame, group_of: Mapping[str, str]) -> gp
                 "vintage": some["vintage"].iloc[0],
                 "area_km2": some["area_km2"].sum(),
                 "covered": bool(some["covered"].all()),
-                "geometry": shapely.union_all(some.geometry.to_numpy()),
+                "geometry": _united(tuple(shapely.to_wkb(some.geometry.to_numpy()).tolist())),
             }
         )
     if not rows:

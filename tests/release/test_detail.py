@@ -265,3 +265,18 @@ def test_the_choice_stays_when_the_data_grows(sparse: Detected, released: dict[s
     before = Before((as_earlier_release(released["partner"]),))
     kept = release(only, profile=profile, config=config, before=before).record["rules"]["detail"]
     assert (fresh["religion"], kept["religion"]) == ("ward", "ward_group")
+
+
+def test_a_boroughs_own_folder_has_the_groups_of_the_region(sparse: Detected, released: dict[str, Released]) -> None:
+    config = config_of([{"name": "partner", "audience": "partner", "threshold": 5, "scope": ["B1"]}])
+    own = release(sparse, profile=config.profiles[0], config=config)
+    every = released["partner"].info.ward_groups
+    assert own.info.ward_groups == {g: wards for g, wards in every.items() if wards[0].startswith("B1")}
+    assert set(own.counts.loc[own.counts["level"] == "ward_group", "area_code"]) == set(own.info.ward_groups)
+
+
+def test_groups_are_made_only_where_a_category_shown_needs_them(sparse: Detected) -> None:
+    config = config_of([{"name": "partner", "audience": "partner", "threshold": 5, "categories": ["all", "race"]}])
+    own = release(sparse, profile=config.profiles[0], config=config)
+    assert own.info.ward_groups == {}
+    assert "ward_group" not in set(own.areas["level"]) | set(own.counts["level"])
