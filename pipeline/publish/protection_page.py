@@ -284,6 +284,7 @@ table{border-collapse:collapse;width:100%}
 caption{text-align:left;color:var(--ink-2);font-size:14px;padding-bottom:6px}
 th,td{text-align:left;padding:7px 14px 7px 0;border-bottom:1px solid var(--rule);vertical-align:top}
 th{font-size:14px;font-weight:600}
+tbody th{min-width:9em}
 thead th{color:var(--ink-2)}
 td.n,th.n{text-align:right;white-space:nowrap}
 .scroll{overflow-x:auto;margin-bottom:12px}
@@ -416,13 +417,15 @@ def _useful(info: ReleaseInfo, record: Mapping[str, Any]) -> list[str]:
     """Write the share of areas with a number, by category and level, in the headline window of each level."""
     utility: Mapping[str, Any] = record.get("utility") or {}
     levels = [str(level) for level in Level if level in utility and level != Level.REGION]
+    detail = record["rules"].get("detail") or {}
     if not levels:
         return []
 
     def cell(level: str, category: str) -> str:
         windows = utility[level].get(category)
         if not windows:
-            return NOT_OFFERED
+            given = str(detail.get(category, level))
+            return NOT_OFFERED if given == level else f"by {_level_words(info, given)[given == Level.WARD_GROUP]}"
         window = windows.get(info.headline.id) or windows[max(windows)]
         return f"{window['with_number']:,} of {window['areas']:,} ({share_text(window['pct'] / 100)})"
 
@@ -441,7 +444,13 @@ def _states(info: ReleaseInfo, record: Mapping[str, Any]) -> list[str]:
     step = int(rules["step"])
     names = {"number": f"{step} or more, in steps" if stepped else "a number"}
     names |= {"first_step": count_text(0, step - 1) if stepped else "perhaps none"}
-    names |= {"not_offered": NOT_OFFERED, "no_data": "no data", "not_covered": "not covered", "rows": "all"}
+    names |= {
+        "other_level": "given at another level",
+        "not_offered": NOT_OFFERED,
+        "no_data": "no data",
+        "not_covered": "not covered",
+        "rows": "all",
+    }
     levels = sorted(states, key=lambda name: _ORDER.get(name, 9))
     found = [
         (f"{capital(_level_words(info, level)[1])}: {_MEASURES[measure]}", tally)

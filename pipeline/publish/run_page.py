@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.publish.page import attribute, colour_tokens, document, text
-from pipeline.publish.words import NOT_OFFERED, SYNTHETIC, choice_name, count_text, protection_sentence, share_text
+from pipeline.publish.words import NOT_OFFERED, SYNTHETIC, choice_name, count_text, protection_sentence
 from pipeline.storage.manifest import cautions_in
 from pipeline.tables import Level
 
@@ -134,15 +134,24 @@ def _protection(path: Path) -> list[str]:
             rules["protection"], step=step, threshold=int(rules["threshold"]), noise_reach=int(rules["noise_reach"])
         )
     ]
+    more = f"{step} or more" if step > 1 else "a number"
     few = count_text(0, step - 1) if step > 1 else "perhaps none"
-    wordings = {"number": "a number", "first_step": few, "not_offered": NOT_OFFERED, "no_data": "no data"}
-    for level, measures in sorted(record.get("states", {}).items()):
-        tally = measures.get("incidents", {})
-        covered = tally.get("rows", 0) - tally.get("not_covered", 0)
-        if level in {Level.WARD, Level.WARD_GROUP} and covered:
-            shares = [f"{share_text(tally[k] / covered)} {wording}" for k, wording in wordings.items() if tally[k]]
-            found.append(f"Incidents by {level.replace('_', ' ')}: {', '.join(shares)}.")
+    wordings = {"number": f"with {more}", "first_step": few, "other_level": "given at another level"}
+    wordings |= {"not_offered": NOT_OFFERED, "no_data": "no data", "not_covered": "not covered"}
+    for level, many in _MANY.items():
+        if windows := record.get("utility", {}).get(level, {}).get("all"):
+            latest = windows[max(windows)]
+            found.append(
+                f"{latest['with_number']:,} of {latest['areas']:,} {many} have {more} in the latest period, all "
+                "categories together."
+            )
+        if tally := record.get("states", {}).get(level, {}).get("incidents"):
+            parts = [f"{tally[state]:,} {wording}" for state, wording in wordings.items() if tally[state]]
+            found.append(f"Counts of {many}: {', '.join(parts)}; {tally['rows']:,} in all.")
     return found
+
+
+_MANY: dict[str, str] = {Level.WARD: "wards", Level.WARD_GROUP: "groups of wards"}
 
 
 def _table(

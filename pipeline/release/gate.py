@@ -225,7 +225,7 @@ def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail") -> Passed:
     if not plan.internal:
         record["utility"] = utility(figures.counts)
         record |= _calendar_record(plan)
-    record["states"] = states_of(figures.counts, plan.areas)
+    record["states"] = states_of(figures.counts, plan.areas, {c.id: c.detail for c in plan.categories})
     record["levels_without_data"] = dict(detected.levels.get("no_data", {}))
     released = Released(
         info=info,

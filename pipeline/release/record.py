@@ -3,7 +3,7 @@
 Readers count the same in area_counts.csv: nothing here looks at a true count.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
 import geopandas as gpd
@@ -11,8 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pipeline.release.detail import not_offered_by_detail
 from pipeline.release.linked_tables import COUNTS
 from pipeline.statistics.ranges import Ranges
+from pipeline.tables import Level
 
 __all__ = ["State", "states_of"]
 
@@ -26,12 +28,14 @@ class State(StrEnum):
     NUMBER = "number"
     """A step other than the first, or an exact number."""
     FIRST_STEP = "first_step"
+    OTHER_LEVEL = "other_level"
+    """Not offered, because the category is given at another level."""
     NOT_OFFERED = "not_offered"
     NO_DATA = "no_data"
     NOT_COVERED = "not_covered"
 
 
-def states_of(counts: pd.DataFrame, areas: gpd.GeoDataFrame) -> States:
+def states_of(counts: pd.DataFrame, areas: gpd.GeoDataFrame, detail: Mapping[str, Level]) -> States:
     """Count the rows of a released table by level, measure and state, so that the states add up to the rows.
 
     Parameters
@@ -41,12 +45,14 @@ def states_of(counts: pd.DataFrame, areas: gpd.GeoDataFrame) -> States:
     areas
         area_code, level, covered. An area that is not covered has no rows; it counts as many as the others of its level
         have.
+    detail
+        Category to the smallest level it is given at.
 
     Returns
     -------
     states
-        Level to measure to `number`, `first_step`, `not_offered`, `no_data`, `not_covered` and their sum, `rows`. A
-        measure of which a level has no data at all is left out.
+        Level to measure to the number of rows in each `State` and their sum, `rows`. A measure of which a level has no
+        data at all is left out.
 
     Examples
     --------
@@ -54,14 +60,15 @@ def states_of(counts: pd.DataFrame, areas: gpd.GeoDataFrame) -> States:
     ...                        "incidents_lower": [20, 0, None], "incidents_upper": [29, 9, None],
     ...                        "not_offered": ["", "", "incidents"]})
     >>> areas = pd.DataFrame({"area_code": list("ABCD"), "level": "ward", "covered": [True, True, True, False]})
-    >>> states_of(counts, areas)["ward"]["incidents"]
-    {'number': 1, 'first_step': 1, 'not_offered': 1, 'no_data': 0, 'not_covered': 1, 'rows': 4}
+    >>> states_of(counts, areas, {"all": Level.WARD})["ward"]["incidents"]
+    {'number': 1, 'first_step': 1, 'other_level': 0, 'not_offered': 1, 'no_data': 0, 'not_covered': 1, 'rows': 4}
     """
     found: States = {}
     for level, own in counts.groupby("level", sort=True):
         uncovered = int((~areas.loc[areas["level"] == level, "covered"].astype(bool)).sum())
         each = len(own[["period", "category"]].drop_duplicates())
-        for measure, states in _by_measure(own):
+        elsewhere = not_offered_by_detail(own, detail).to_numpy(dtype=bool)
+        for measure, states in _by_measure(own, elsewhere):
             tally = {state.value: int(mask.sum()) for state, mask in states.items()}
             if tally[State.NO_DATA] == len(own):
                 continue
@@ -70,7 +77,9 @@ def states_of(counts: pd.DataFrame, areas: gpd.GeoDataFrame) -> States:
     return found
 
 
-def _by_measure(rows: pd.DataFrame) -> Iterator[tuple[str, dict[State, npt.NDArray[np.bool_]]]]:
+def _by_measure(
+    rows: pd.DataFrame, elsewhere: npt.NDArray[np.bool_]
+) -> Iterator[tuple[str, dict[State, npt.NDArray[np.bool_]]]]:
     """Say of each measure which rows are in which state."""
     names = rows["not_offered"].fillna("").str.split(";")
     for measure in COUNTS:
@@ -83,7 +92,8 @@ def _by_measure(rows: pd.DataFrame) -> Iterator[tuple[str, dict[State, npt.NDArr
             {
                 State.NUMBER: ranges.known & ~ranges.first_step,
                 State.FIRST_STEP: ranges.first_step,
-                State.NOT_OFFERED: gone,
+                State.OTHER_LEVEL: gone & elsewhere,
+                State.NOT_OFFERED: gone & ~elsewhere,
                 State.NO_DATA: ~ranges.known & ~gone,
             },
         )

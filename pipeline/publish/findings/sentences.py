@@ -155,6 +155,8 @@ def lead(case: Case) -> tuple[Segment, ...]:
 
 TOP = 3
 """Parts that the finding on concentration adds up: as many as one sentence can name."""
+VAGUE = 0.15
+"""A share whose ends lie farther apart than this says too little for a sentence."""
 CONCENTRATED = 1.5
 """The top parts hold this many times an even share before that is worth saying."""
 
@@ -193,9 +195,9 @@ def _concentration(case: Case) -> Finding | None:
     # Steps put parts in order as far as they can; among equal ones the code decides, and the sentence names them.
     top = sorted(known, key=lambda p: (-p.total.least, p.code))[:TOP]
     held = total_of(p.total.incidents for p in top if p.total.incidents)
-    if held.lower < LEAST or held.lower > total.upper:
-        return None
     low, high = held.lower / total.upper, min(1.0, held.upper / total.lower)
+    if held.lower < LEAST or low > 1 or high - low > VAGUE:
+        return None
     even = TOP / len(case.parts)
     one, many = case.part_words
     pct = words.share_range_text(low, high)
@@ -291,11 +293,12 @@ def _region_change(case: Case, label: str) -> str:
 def _steady(case: Case, tested: list[tuple[str, Figure]]) -> Finding | None:
     if len(tested) < 2:
         return None
+    limit = "chance explains" if all(f.exact for _, f in tested) else "chance and the steps leave open"
     return Finding(
         "steady",
         "No category changed clearly.",
         f"In none of the {words.small(len(tested))} categories with enough {case.noun} to compare does the change on "
-        f"{case.before} go beyond what chance explains.",
+        f"{case.before} go beyond what {limit}.",
     )
 
 
