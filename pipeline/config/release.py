@@ -68,7 +68,10 @@ class Profile(Section):
     measures: tuple[Literal["incidents", "positive_outcomes"], ...] = Field(
         ("incidents", "positive_outcomes"), description="Measures shown."
     )
-    categories: tuple[CategoryId, ...] = Field((), description="Categories shown; empty shows all of them.")
+    categories: tuple[CategoryId, ...] = Field(
+        (),
+        description="Categories shown and no others, `all` (each incident once) only if listed; empty shows every one.",
+    )
     scope: tuple[Code, ...] = Field((), description="Only these boroughs (their own folder); empty shows all.")
     hotspots: bool = Field(default=True, description="Show hotspot outlines.")
     density: bool = Field(default=True, description="Show density bands.")

@@ -39,7 +39,7 @@ from pipeline.release.protect import RefusedError, cautions_of, protect, release
 from pipeline.release.record import states_of
 from pipeline.release.released import _SEAL, CategoryInfo, Released, ReleasePlan, release_info
 from pipeline.statistics.outcomes import leave_out_immature
-from pipeline.tables import Level
+from pipeline.tables import CIRCUMSTANCES, Level
 
 __all__ = ["Detected", "Passed", "examine", "release"]
 
@@ -190,7 +190,10 @@ def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail") -> Passed:
     offer = _offer(detected, whole, plan, detail, counts) if not plan.internal and profile.step > 1 else None
 
     # Outlines first: a hotspot's band, rank and name bound the counts of its wards, so suppression must know them.
-    hotspots = release_hotspots(detected.hotspots, detected.members, plan=plan)
+    if plan.shows_all:
+        hotspots = release_hotspots(detected.hotspots, detected.members, plan=plan)
+    else:
+        hotspots = no_hotspots(plan.areas, f"Hotspots are not shown: {OF_ALL}")
     hotspots = _unchanged_outlines(hotspots, "hotspots", plan)
     try:
         protected = protect(counts, months=months, hotspots=hotspots, plan=plan, offer=offer)
@@ -356,6 +359,9 @@ def _unchanged_outlines(made: Outlines, kind: str, plan: ReleasePlan) -> Outline
     return as_first_released(made, kind=kind, kept=plan.kept, headline=plan.windows.headline)
 
 
+OF_ALL = "they are of all categories together, which this folder does not have."
+
+
 def _described(detected: Detected, plan: ReleasePlan, counts: pd.DataFrame) -> Circumstances:
     """Describe incidents, as it was first done for this window."""
     last = plan.kept.last
@@ -363,6 +369,9 @@ def _described(detected: Detected, plan: ReleasePlan, counts: pd.DataFrame) -> C
         note = last.notes.get("circumstances", "")
         here = last.circumstances["area_code"].isin(plan.areas["area_code"])
         return Circumstances(last.circumstances[here].reset_index(drop=True), note, {"rule": "kept", "note": note})
+    if not plan.shows_all:
+        note = f"Not shown: {OF_ALL}"
+        return Circumstances(CIRCUMSTANCES.empty(), note, {"rule": "nothing shown", "note": note})
     return release_circumstances(detected.facets, Setting.of(plan, counts))
 
 
@@ -402,7 +411,7 @@ def _categories(detected: Detected, profile: Profile) -> tuple[CategoryInfo, ...
             f"There are {', '.join(sorted(known))}"
         )
     wanted = set(profile.categories) or known
-    return tuple(c for c in detected.categories if c.id == "all" or c.id in wanted)
+    return tuple(c for c in detected.categories if c.id in wanted)
 
 
 def _scope(areas: gpd.GeoDataFrame, profile: Profile) -> gpd.GeoDataFrame:

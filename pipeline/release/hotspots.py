@@ -296,7 +296,7 @@ def release_density(
         crs=areas.crs,
         settings=settings,
         bandwidth_m=max(bandwidth_m, profile.min_bandwidth_m),
-        categories=[c for c in settings.categories if not profile.categories or c == "all" or c in profile.categories],
+        categories=[c for c in settings.categories if c in {shown.id for shown in plan.categories}],
         outside=outside,
         min_locations=max(settings.min_locations, profile.min_locations),
         min_incidents=profile.threshold,

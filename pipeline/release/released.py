@@ -15,6 +15,7 @@ import pandas as pd
 from pydantic import TypeAdapter
 
 from pipeline.config import Config, Profile
+from pipeline.domain.categories import ROOT
 from pipeline.domain.periods import Period
 from pipeline.domain.profile_windows import Windows
 from pipeline.errors import DisclosureError
@@ -135,6 +136,11 @@ class ReleasePlan:
     secret: bytes
     group_of: Mapping[str, str] = field(default_factory=dict)
     closest_detail: Mapping[str, Level] = field(default_factory=dict)
+
+    @property
+    def shows_all(self) -> bool:
+        """Whether the release shows all categories together; a profile that lists categories may leave that out."""
+        return any(c.id == ROOT for c in self.categories)
 
     @property
     def internal(self) -> bool:

@@ -18,7 +18,7 @@ from pipeline.release.hotspots import Premises, bands_of, read_hotspot_facts
 from pipeline.release.known_tables import known_cells
 from pipeline.release.linked_tables import hotspot_cells, hotspot_relations
 from pipeline.release.released import Released
-from tests.kit.gated import X0, Y0, config_of, detected_of, planted, small
+from tests.kit.gated import X0, Y0, config_of, planted, small
 from tests.release.test_folder_attack import hotspot_of
 
 pytestmark = pytest.mark.slow
@@ -332,14 +332,15 @@ def test_hotspots_that_tell_too_much_are_left_out() -> None:
     assert len(released.hotspots) == 0 or year["incidents"].isna().any()
 
 
-def test_a_part_of_a_category_reaches_the_total_where_its_parent_is_not_shown() -> None:
-    """Antisemitic shown, religion not: it is still part of all."""
-    counts = {("B1W0", 202406, "all"): (40, 0, 0), ("B1W0", 202406, "antisemitic"): (3, 0, 0)}
-    counts |= {("B1W0", 202406, "religion"): (9, 0, 0), ("B1W1", 202406, "all"): (4, 0, 0)}
-    detected = detected_of({"B1W0": "B1", "B1W1": "B1"}, counts, np.random.default_rng(0))
-    released = let_out(detected, {**PARTNER, "categories": ["antisemitic"]})
-    assert {c.id for c in released.info.categories} == {"all", "antisemitic"}
-    assert released.info.audit == "passed"
+def test_a_profile_shows_the_categories_it_lists_and_no_others() -> None:
+    """All of them together too only where `all` is listed; what is of all together is then not shown either."""
+    detected = small(3, mean=2.5, wards=5)
+    some = let_out(detected, {**PARTNER, "categories": ["antisemitic"]})
+    assert {c.id for c in some.info.categories} == set(some.counts["category"]) == {"antisemitic"}
+    assert "which this folder does not have" in some.info.hotspot_note
+    assert some.circumstances.empty
+    both = let_out(detected, {**PARTNER, "categories": ["all", "antisemitic"]})
+    assert set(both.counts["category"]) == {"all", "antisemitic"}
 
 
 def test_rates_of_a_category_rest_on_its_own_denominator() -> None:
