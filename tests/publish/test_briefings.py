@@ -6,12 +6,14 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
 import pandas as pd
 import pytest
 
 from pipeline.publish import page, words
 from pipeline.publish.briefings import write_briefings
 from pipeline.release.released import Event, Released
+from pipeline.tables import Level
 from tests.kit.released import HOSTILE, city, hostile_city, make_info, sealed, windows
 
 pytestmark = pytest.mark.slow
@@ -405,7 +407,7 @@ def test_quarterly_series_and_partial_windows(tmp_path: Path) -> None:
     [
         ("steps", "Counts, totals too, are given in steps of 10, each by itself, so that subtraction gives nothing."),
         ("suppress", "Counts under 10, and others from which these could be worked out, are not offered; "),
-        ("noise", "Counts, totals too, carry random noise of at most 0 either way and are given as the range that "),
+        ("noise", "Counts, totals too, carry random noise of at most 4 either way and are given as the range that "),
     ],
 )
 def test_every_sheet_says_in_one_sentence_how_counts_are_protected(mechanism: str, said: str, tmp_path: Path) -> None:
@@ -430,3 +432,32 @@ def test_the_first_step_is_drawn_from_nothing_to_its_top(tmp_path: Path) -> None
     people = base.areas.set_index("area_code")["population"]["B00"]
     low, high = (words.rate_text(n / people * 1e4) for n in (10, 19))
     assert f"Borough A1 0 to {words.rate_text(9 / people * 1e4)} at first and {low} to {high} at the end" in chart
+
+
+def test_where_the_total_is_given_by_groups_of_wards_these_are_the_parts(tmp_path: Path) -> None:
+    """Two groups of two wards stand in the table and on the map; wards, which are not offered, do not."""
+    base = small(audience="public")
+    areas, counts = base.areas.copy(), base.counts.copy()
+    wards = areas[(areas["level"] == "ward") & (areas["parent_code"] == "B00")].sort_values("area_code")
+    made = []
+    for first, second in (wards.index[:2], wards.index[2:]):
+        group = areas.loc[first].copy()
+        group["area_code"], group["level"] = f"G-{group['area_code']}", "ward_group"
+        group["name"] = f"{group['name']} and one neighbour"
+        group["geometry"] = group["geometry"].union(areas.loc[second, "geometry"])
+        made.append(group)
+    rows = counts[counts["area_code"].isin(wards["area_code"].iloc[[0, 2]])].copy()
+    rows["area_code"], rows["level"] = "G-" + rows["area_code"], "ward_group"
+    rows["area_name"] = rows["area_name"] + " and one neighbour"
+    areas = pd.concat([areas, gpd.GeoDataFrame(made, crs=areas.crs)], ignore_index=True)
+    counts = pd.concat([counts, rows], ignore_index=True)
+    first = dataclasses.replace(base.info.categories[0], detail=Level.WARD_GROUP)
+    labels = base.info.level_labels | {"ward_group": ("group of wards", "groups of wards")}
+    info = dataclasses.replace(base.info, categories=(first, *base.info.categories[1:]), level_labels=labels)
+    reader = Reader(written(sealed(info, areas, counts, base.hotspots, base.density), tmp_path / "p")["B00"])
+    names = [row[0] for row in reader.rows if row and row[0].startswith("Ward")]
+    assert names == ["Ward A1 11 and one neighbour", "Ward A1 21 and one neighbour"]
+    assert "By group of wards" in reader.text
+    alone = dataclasses.replace(info, categories=(dataclasses.replace(first, detail=Level.BOROUGH),))
+    bare = Reader(written(sealed(alone, areas, counts, base.hotspots, base.density), tmp_path / "q")["B00"])
+    assert "This release has no figures by ward." in bare.text

@@ -183,12 +183,9 @@ def _rated(index: ReleaseIndex, code: str) -> bool:
 
 def map_of(index: ReleaseIndex, code: str, *, height_pt: float) -> str:
     """Draw the map of an area's parts with its key."""
-    place, many = (
-        index.places[code],
-        index.words_for("borough" if index.places[code].level == Level.REGION else "ward")[1],
-    )
-    inside = index.parts(code)
-    level = inside[0].level if inside else "ward"
+    place, inside = index.places[code], index.parts(code)
+    level = inside[0].level if inside else Level.WARD.value
+    many = index.words_for(level)[1]
     limits = index.limits[level]
     figures = [index.area_profile(p.code).total for p in inside]
     rated = _rated(index, code)

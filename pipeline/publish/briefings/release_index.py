@@ -23,7 +23,6 @@ _FIGURES = (
     *("rate_per_10000", "rate_low", "rate_high", "reliability", "outcome_share", "outcome_low", "outcome_high"),
     *("change_pct", "change_word", "change_vs_region", "not_offered"),
 )
-_BELOW: dict[str, str] = {Level.REGION: Level.BOROUGH, Level.BOROUGH: Level.WARD}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,9 @@ class ReleaseIndex:
         self.info = released.info
         self.places = self._places()
         self._rows = self._read()
-        self.limits = {level: self._limits(level) for level in ("borough", "ward")}
+        self.limits: dict[str, tuple[float, ...]] = {
+            level: self._limits(level) for level in (Level.BOROUGH, Level.WARD_GROUP, Level.WARD)
+        }
         self.before = _before_words(self.info.headline, self.info.earlier)
         self.water = self._water()
         self.hotspots = self._hotspots()
@@ -107,7 +108,7 @@ class ReleaseIndex:
 
     def _places(self) -> dict[str, Place]:
         out: dict[str, Place] = {}
-        for level in ("region", "borough", "ward"):
+        for level in Level:
             frame = self.released.areas[self.released.areas["level"] == level].sort_values("area_code")
             shapes = np.array([shapely.make_valid(g) for g in frame.geometry], dtype=object)
             if level != Level.REGION and len(shapes) and shapely.coverage_is_valid(shapes):
@@ -156,8 +157,8 @@ class ReleaseIndex:
         return [p for p in self.places.values() if p.level == level]
 
     def parts(self, code: str) -> list[Place]:
-        """List the covered areas one level down, by name."""
-        below = _BELOW.get(self.places[code].level, "")
+        """List the covered areas one level down, by name; none in a borough whose total is given by no smaller area."""
+        below = self._below(self.places[code].level)
         region = self.places[code].level == Level.REGION
         found = [p for p in self.level(below) if p.covered and (region or p.parent == code)]
         return sorted(found, key=lambda p: (p.name, p.code))
@@ -168,6 +169,13 @@ class ReleaseIndex:
         info = self.info
         reach = int(self.released.record.get("rules", {}).get("noise_reach", 0))
         return words.protection_sentence(info.mechanism, step=info.step, threshold=info.threshold, noise_reach=reach)
+
+    def _below(self, level: str) -> str:
+        """Return the level of an area's parts: in a borough wards, or groups of them where the total is given so."""
+        if level == Level.REGION:
+            return Level.BOROUGH
+        detail = self.info.categories[0].detail
+        return detail if level == Level.BOROUGH and detail != Level.BOROUGH else ""
 
     def words_for(self, level: str) -> tuple[str, str]:
         """Return what areas of a level are called, one and many."""
@@ -214,7 +222,7 @@ class ReleaseIndex:
             recorder=info.recorder,
             period=info.headline.label,
             before=self.before,
-            part_words=self.words_for(_BELOW.get(level, "ward")),
+            part_words=self.words_for(self._below(level) or Level.WARD),
             peer_words=self.words_for(level),
             audience=info.audience,
             outcome_basis=info.outcome_basis,

@@ -156,11 +156,12 @@ def _ordered(
     """Choose and order the rows. In public nothing tells which parts are higher: all by name, the first that fit."""
     if case.audience == "public":
         return parts[:most], "by name"
+    by = "" if all(p.total.exact for p in parts) else ", by the least that each may be"
     # Counts in steps are put in order by the least that each may be; equal ones by name.
     kept = sorted(parts, key=lambda p: (-p.total.least, p.name, p.code))[:most]
     if all(p.total.rate is None for p in kept):
-        return kept, "most first"
-    return sorted(kept, key=lambda p: (-(p.total.rate_span or (-1.0,))[0], p.name)), "highest first"
+        return kept, f"most first{by}"
+    return sorted(kept, key=lambda p: (-(p.total.rate_span or (-1.0,))[0], p.name)), f"highest first{by}"
 
 
 def _uncovered_row(place: Place, *, columns: int) -> str:
