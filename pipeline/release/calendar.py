@@ -171,8 +171,7 @@ def keep(before: Before, *, profile: Profile, config: Config, data_to: int) -> K
     if correcting:
         _require_time(own, profile, data_to)
     calendar = calendar_of(profile, synthetic=config.run.synthetic)
-    counted_from = anchor or add_months(data_to, 0)
-    due = is_due(calendar, anchor=counted_from, data_to=data_to, released_to=last.data_to if last else None)
+    due = is_due(calendar, anchor=anchor or data_to, data_to=data_to, released_to=last.data_to if last else None)
 
     now = data_to if due or correcting or last is None else last.data_to
     counts = last.base_counts() if last is not None else Kept().counts
@@ -236,7 +235,7 @@ def _widened(counts: pd.DataFrame, step: int, last: EarlierRelease | None) -> pd
 
     A rounded number of version 1 goes where its middle lies; what was withheld is not offered.
     """
-    if last is None or last.step == step or step <= 1:
+    if last is None or step <= 1 or (last.version > 1 and last.step == step):
         return counts
     middle = (counts["lower"] + counts["upper"]) // 2 if last.version == 1 else counts["lower"]
     lower = middle // step * step
@@ -257,17 +256,19 @@ def _not_offered(release: EarlierRelease) -> pd.DataFrame:
 def _require_nesting(releases: Sequence[EarlierRelease], profile: Profile) -> None:
     """Refuse a profile that shows its audience more than was promised, or whose steps cut through those of others."""
     mine = AUDIENCES[profile.audience]
+    releases = [r for r in releases if r.version > 1]  # exact numbers are out there: nothing was promised of steps
+    promised = min((r.step for r in releases if r.audience == profile.audience), default=profile.step)
     for release in releases:
-        if release.version == 1:
-            continue
         theirs = AUDIENCES[release.audience]
-        if theirs == mine and profile.step < release.step:
+        if theirs == mine and profile.step < promised:
             raise DisclosureError(
                 f'profile "{profile.name}" gives counts in steps of {profile.step}, but the {profile.audience} has '
                 f"been promised steps of {release.step} (release {release.name}): the promise cannot be taken back. "
                 f"Set its threshold to {release.step} or a multiple. Nothing was written."
             )
-        wide, close = (profile.step, release.step) if mine <= theirs else (release.step, profile.step)
+        wide, close = (profile.step, release.step) if mine < theirs else (release.step, profile.step)
+        if theirs == mine:
+            wide, close = max(wide, close), min(wide, close)
         if wide % close:
             raise DisclosureError(
                 f'profile "{profile.name}" gives counts in steps of {profile.step}, which do not nest with the steps '
@@ -346,12 +347,18 @@ def windows_of_release(
     )
     if profile.audience == "internal":
         return chosen
+    if not kept.due and kept.last is not None and chosen.headline.id != kept.last.headline:
+        raise DisclosureError(
+            f'profile "{profile.name}" would have the main window {chosen.headline.id}, but released '
+            f"{kept.last.headline}, and new numbers are not due yet. Set periods.headline and periods.months as they "
+            "were, or wait for the date that the pages name. Nothing was written."
+        )
     # Windows that the data covers in part (those before an extract that was trimmed to its last months, too) are shown
     # only where they are out already: their numbers would stay as they are for good.
     series = {}
     for level, laid in chosen.series.items():
         released = set(out.get(level, ()))
-        whole = {p for p in laid if p.start >= first and p.end <= last}
+        whole = {p for p in laid if p.start >= first and p.end <= last and kept.due}
         series[level] = tuple(sorted(whole | released)) or laid
     windows = chosen.with_series(series, as_released=_as_released(kept.last))
     _require_apart(windows, kept=kept, edition=edition, profile=profile)
