@@ -34,6 +34,7 @@ __all__ = [
     "Variable",
     "add_shares",
     "median_value",
+    "stated_of",
     "variable_list",
     "window_counts",
 ]
@@ -121,8 +122,10 @@ class Variable:
         Whether the value takes months to come: incidents of recent months count as `TOO_RECENT`.
     detail
         Where it may be shown outside the internal folder.
-    tells_unplaced
-        Whether a borough's figures come close to the number of its incidents without a place, which may be withheld.
+    never_offered
+        Values that are left out of every released folder, whatever their counts are.
+    one_recorder
+        Values whose sum over all organisations is released elsewhere: only the first organisation's is offered.
     first
         Whether it stands before the others on the page.
     summary, highlight
@@ -139,7 +142,8 @@ class Variable:
     grid: Grid | None = None
     matures: bool = False
     detail: Detail = Detail.BOROUGHS
-    tells_unplaced: bool = False
+    never_offered: tuple[str, ...] = ()
+    one_recorder: tuple[str, ...] = ()
     first: bool = False
     summary: Summary = Summary.MOST_FREQUENT
     highlight: tuple[str, str] = ("", "")
@@ -201,13 +205,12 @@ _ENTRIES = (
         describe=_weekday,
         first=True,
     ),
-    Variable(id="place_type", label="Kind of place", sql="place_type", source="place_type", tells_unplaced=True),
+    Variable(id="place_type", label="Kind of place", sql="place_type", source="place_type"),
     Variable(
         id="online",
         label="Online",
         sql="CASE WHEN online THEN 'yes' ELSE 'no' END",
         known_values=("yes", "no"),
-        tells_unplaced=True,
         summary=Summary.ONE_VALUE,
         highlight=("yes", "happened online"),
     ),
@@ -235,7 +238,7 @@ _ENTRIES = (
         label="Flag",
         sql="flag_status",
         source="flag_status",
-        known_values=("confirmed", "presumed"),
+        known_values=("presumed", "confirmed"),
         summary=Summary.ONE_VALUE,
         highlight=("presumed", "carry a flag that is presumed, not confirmed"),
     ),
@@ -258,7 +261,11 @@ _ENTRIES = (
         group=_outcome_kind,
         describe=_outcome_label,
         matures=True,
-        detail=Detail.REGION,  # its total is of other months than the counts released by borough, which may be withheld
+        detail=Detail.REGION,  # its total is of other months than the counts released by borough
+        # `known_outcomes` of the area tables is what is stated without what is pending: beside the two totals, the
+        # number of pending ones would be their difference.
+        never_offered=(OutcomeKind.PENDING.label,),
+        one_recorder=(OutcomeKind.POSITIVE.label,),  # `positive_outcomes` of the area tables
         first=True,
         summary=Summary.OUTCOME,
     ),
@@ -375,12 +382,12 @@ def _order(question: str, of_region: pd.DataFrame) -> list[str]:
 
 
 def add_shares(counts: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
-    """Add the share of each value among the incidents that state one, from the numbers that are shown.
+    """Add the share of each value among the incidents that state one, from exact counts.
 
     Parameters
     ----------
     counts
-        `KEYS` and incidents (null where withheld), with the rows of `TOTAL`.
+        `KEYS` and incidents, with the rows of `TOTAL`.
     confidence
         Coverage of the intervals.
 
@@ -388,28 +395,30 @@ def add_shares(counts: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFram
     -------
     shares
         The rows given, with stated (incidents that state a value: the organisation's total without what is not
-        stated and what is too recent), share, share_low and share_high (Wilson); null where a number they rest on is
-        withheld, and for values that are none. Rounded counts may exceed their total: such a share is 1.
+        stated and what is too recent), share, share_low and share_high (Wilson); null for values that are none.
     """
     out = counts.copy()
     out["incidents"] = out["incidents"].astype("Int64")
-    place = ["area_code", "category", "organisation"]
-    totals = out[out["question"] == TOTAL].set_index(place)["incidents"]
-    none = out[out["answer"].isin([NOT_STATED, TOO_RECENT])]
-    unknown = none.groupby([*place, "question"], sort=True)["incidents"].apply(lambda s: s.sum(skipna=False))
-    stated = totals.reindex(pd.MultiIndex.from_frame(out[place])).reset_index(drop=True).set_axis(out.index)
-    stated = stated - unknown.reindex(pd.MultiIndex.from_frame(out[[*place, "question"]])).set_axis(out.index)
-    stated = stated.clip(lower=0)  # rounded numbers may leave less than nothing
-    shown = out["incidents"].notna() & stated.notna() & (stated > 0) & (out["question"] != TOTAL)
-    shown &= ~out["answer"].isin([NOT_STATED, TOO_RECENT])
+    stated = stated_of(out)
+    shown = (stated > 0) & (out["question"] != TOTAL) & ~out["answer"].isin([NOT_STATED, TOO_RECENT])
     out["stated"] = stated.mask(out["question"] == TOTAL).astype("Int64")
-    # Rows without a share divide 0 by 1 and are masked below; a rounded count is cut to its rounded total.
+    # Rows without a share divide 0 by 1 and are masked below.
     n = stated.where(shown, 1).to_numpy(dtype=np.float64)
-    k = np.minimum(out["incidents"].where(shown, 0).to_numpy(dtype=np.float64), n)
+    k = out["incidents"].where(shown, 0).to_numpy(dtype=np.float64)
     low, high = wilson(k, n, confidence=confidence)
     for name, values in (("share", k / n), ("share_low", low), ("share_high", high)):
         out[name] = pd.Series(values, index=out.index, dtype="Float64").mask(~shown)
     return out
+
+
+def stated_of(counts: pd.DataFrame) -> "pd.Series[int]":
+    """Count for each row the incidents that state a value of its variable, from exact counts with those of `TOTAL`."""
+    place = ["area_code", "category", "organisation"]
+    totals = counts[counts["question"] == TOTAL].set_index(place)["incidents"]
+    none = counts[counts["answer"].isin([NOT_STATED, TOO_RECENT])]
+    unknown = none.groupby([*place, "question"], sort=True)["incidents"].sum()
+    stated = totals.reindex(pd.MultiIndex.from_frame(counts[place])).set_axis(counts.index)
+    return stated - unknown.reindex(pd.MultiIndex.from_frame(counts[[*place, "question"]])).set_axis(counts.index)
 
 
 def median_value(values: Sequence[str], incidents: Sequence[int]) -> str:

@@ -1,19 +1,17 @@
-"""Circumstances: when, where and how incidents happened and were reported, one variable at a time, through the gate.
+"""Circumstances: when, where and how incidents happened and were reported, each value's count as the step it lies in.
 
-One window, all categories together (but for internal). Each variable is a table of areas by values that is suppressed
-and audited by itself; the only links between variables are the totals of each area.
+One window, all categories together (but for internal). `pipeline.release.offered_values` chooses what is offered of one
+organisation; of several, the last one's totals are not offered, because together they are the area's.
 """
 
-from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from pipeline.aggregate.circumstances import (
-    KEYS,
     NOT_STATED,
     OTHER,
     TOO_RECENT,
@@ -26,124 +24,73 @@ from pipeline.aggregate.circumstances import (
 from pipeline.config import Profile
 from pipeline.domain.categories import ROOT
 from pipeline.domain.periods import Period, add_months, month_of
-from pipeline.release.audit import CellState, audit
-from pipeline.release.earlier_releases import AUDIENCES, EarlierRelease
-from pipeline.release.linked_tables import Relations, generic_rows
+from pipeline.release.offered_values import Columns, Offered, choose_values
 from pipeline.release.released import ReleasePlan
-from pipeline.release.suppression import suppress
-from pipeline.tables import CIRCUMSTANCES, Level, Measure
+from pipeline.release.steps import step_floor
+from pipeline.statistics.ranges import Ranges, middle_of
+from pipeline.tables import CIRCUMSTANCES, Level
 
-__all__ = [
-    "Cell",
-    "Circumstances",
-    "ReleasedCircumstances",
-    "Setting",
-    "Sums",
-    "hidden_cells",
-    "release_circumstances",
-    "shown_cells",
-    "withheld_values",
-]
-
-
-@dataclass(frozen=True, slots=True)
-class ReleasedCircumstances:
-    """The circumstances of a previous release, as its readers hold them: `KEYS` and incidents, null where withheld."""
-
-    run: str
-    profile: str
-    audience: str
-    threshold: int
-    headline: str
-    counts: pd.DataFrame
-
-    @classmethod
-    def of(cls, release: EarlierRelease) -> "ReleasedCircumstances | None":
-        """Return those of an earlier release; None where it shows none."""
-        if release.circumstances is None:
-            return None
-        counts = release.circumstances[[*KEYS, "incidents"]]
-        return cls(release.run, release.profile, release.audience, release.step, release.headline, counts)
-
-    def fits(self, counts: pd.DataFrame) -> bool:
-        """Whether these counts would show what was shown: then no reader can see that anything changed."""
-        now = counts.set_index(list(KEYS))["incidents"]
-        shown = self.counts[self.counts["incidents"].notna()]
-        present = now.reindex(pd.MultiIndex.from_frame(shown[list(KEYS)])).to_numpy(dtype=np.float64)
-        printed = shown["incidents"].to_numpy(dtype=np.int64)
-        return bool((present == printed).all())
-
-
-def shown_cells(previous: Sequence[ReleasedCircumstances]) -> set[tuple[str, ...]]:
-    """Return what readers of previous releases see: organisation, variable, area, value."""
-    return {
-        (o, q, a, v)
-        for t in previous
-        for a, o, q, v in t.counts.loc[
-            t.counts["incidents"].notna(), ["area_code", "organisation", "question", "answer"]
-        ].itertuples(index=False, name=None)
-    }
-
-
-# Which values of which variables a release shows, organisation by organisation.
-
+__all__ = ["Circumstances", "Setting", "release_circumstances"]
 
 TYPICAL = 10
-"""Values are shown by borough where an organisation's typical borough has this many times the threshold."""
+"""Values are shown by borough where an organisation's typical borough has this many times the step: with fewer, most
+values of most variables would read "fewer than". A whole number of steps, so that to know it narrows none."""
 
-
-Cell = tuple[str, ...]
-"""Organisation, variable, area, value."""
+ABSENT = "The data does not describe its incidents."
+NOT_IN_STEPS = "Not shown: circumstances are given in steps alone, and the counts of this folder are not."
+TOO_FEW = "Not shown: the numbers are too small."
+APART = "Not shown: circumstances of a window that overlaps this one were released before."
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a release of circumstances covers, and what its readers hold already.
+    """What a release of circumstances covers.
 
     Attributes
     ----------
-    run, profile, headline
-        Whose, under which rules, and of which window.
+    profile, headline
+        Under which rules, and of which window.
     areas
         Table `areas` of the profile's scope.
     counts
-        Protected counts of the headline window, the totals that readers have; `withheld` is a set for each row.
+        Released counts of the headline window, with the range of each; `not_offered` is a set for each row.
     mature_until
         Last month whose outcomes had time to come (yyyymm), 0 for no outcomes.
-    fewest
-        Values that are not in the product's own lists are named from this many incidents in the region on.
-    region_whole
-        Whether the region's counts of all categories together are shown in every window.
-    previous
-        Circumstances released before from the same data, oldest first.
+    steps
+        Steps of all audiences.
+    in_one
+        Whether the window is one of the boroughs' series, not the sum of several.
+    earlier
+        Tables CIRCUMSTANCES that readers of other profiles hold, of windows that share a month with this one.
     """
 
-    run: str
     profile: Profile
     headline: Period
     areas: pd.DataFrame
     counts: pd.DataFrame
     mature_until: int
-    fewest: int
-    region_whole: bool
-    previous: tuple[ReleasedCircumstances, ...] = ()
+    steps: tuple[int, ...]
+    in_one: bool = True
+    earlier: tuple[pd.DataFrame, ...] = ()
 
     @classmethod
     def of(cls, plan: ReleasePlan, counts: pd.DataFrame) -> "Setting":
         """Take the setting of one release from its plan and its protected counts."""
         config, headline = plan.config, plan.windows.headline
         last = add_months(month_of(plan.windows.last_date), -config.outcomes.maturity_months)
-        region = counts[(counts["level"] == Level.REGION) & (counts["category"] == ROOT)]
         return cls(
-            run=config.run.name,
             profile=plan.profile,
             headline=headline,
             areas=plan.areas,
             counts=counts[counts["period"] == headline.id],
             mature_until=last if config.outcomes.basis == "cohort" else 0,
-            fewest=max(p.threshold for p in config.profiles),
-            region_whole=frozenset().union(*region["not_offered"]) <= {Measure.INCIDENTS_UNPLACED},
-            previous=tuple(c for r in plan.kept.others if (c := ReleasedCircumstances.of(r)) is not None),
+            steps=tuple(sorted({p.step for p in config.profiles if p.step > 1})),
+            in_one=all(headline in plan.windows.series[level] for level in (Level.REGION, Level.BOROUGH)),
+            earlier=tuple(
+                r.circumstances
+                for r in plan.kept.others
+                if r.circumstances is not None and Period.parse(r.headline).overlaps(headline)
+            ),
         )
 
     @property
@@ -151,261 +98,32 @@ class Setting:
         """Code of the region."""
         return str(self.areas.loc[self.areas["level"] == "region", "area_code"].iloc[0])
 
-    def total(self, area: str, measure: str = "incidents") -> bool:
-        """Whether the count of an area is shown."""
-        row = self.counts[(self.counts["area_code"] == area) & (self.counts["category"] == ROOT)]
-        return bool(len(row) and row[measure].notna().all())
+    @property
+    def fewest(self) -> int:
+        """Widest step of any audience."""
+        return max(self.steps)
 
-    def withheld(self, area: str, measure: str) -> bool:
-        """Whether a count of an area is withheld, rather than absent."""
-        row = self.counts[(self.counts["area_code"] == area) & (self.counts["category"] == ROOT)]
-        return any(measure in names for names in row["not_offered"])
-
-
-def hidden_cells(
-    counts: pd.DataFrame, setting: Setting, *, known: AbstractSet[Cell], least: AbstractSet[Cell] | None
-) -> dict[Cell, bool]:
-    """Decide for every cell whether it is withheld; cells that are not named are.
-
-    `known` is what readers hold; `least`, if given, is all that readers of a folder for fewer people hold: no more is
-    shown.
-    """
-    region = setting.region
-    if setting.profile.audience == "partner":
-        every = [region, *sorted(set(counts["area_code"]) - {region, ""}), ""]
-        found = _over(every, counts, setting, known=known, least=least)
-        if found is not None:
-            return found
-    if any(a != region for _, _, a, _ in known):
-        return {}
-    return _over([region], counts, setting, known=known, least=least) or {}
-
-
-def _over(
-    every: list[str],
-    counts: pd.DataFrame,
-    setting: Setting,
-    *,
-    known: AbstractSet[Cell],
-    least: AbstractSet[Cell] | None,
-) -> dict[Cell, bool] | None:
-    """Choose over some areas, the region first; None if the totals of organisations cannot be shown."""
-    profile, region = setting.profile, setting.region
-    outside = set(every) - set(setting.areas["area_code"])
-    totals = counts[counts["question"] == TOTAL].pivot_table(
-        index="area_code", columns="organisation", values="incidents", aggfunc="sum", fill_value=0
-    )
-    totals = totals.reindex(every, fill_value=0)
-    of_total = {(q, a, v) for o, q, a, v in known if q == TOTAL}
-    unknown = {a for a in every if a and not setting.total(a)}
-    hidden = withheld_values(
-        Sums(
-            totals,
-            region,
-            totals={a for a in every if a not in unknown and (a or not unknown)},
-            closed=unknown | outside,
-            known={(a, v) for _, a, v in of_total},
-            declared=_beyond(least, totals, TOTAL, None),
-        ),
-        profile,
-    )
-    if hidden is None:
-        return None
-    out: dict[Cell, bool] = {(o, TOTAL, a, o): bool(hidden.loc[a, o]) for a in every for o in totals.columns}
-    rest = counts[counts["question"] != TOTAL]
-    for (organisation, question), rows in rest.groupby(["organisation", "question"], sort=True):
-        wide = rows.pivot_table(index="area_code", columns="answer", values="incidents", aggfunc="sum", fill_value=0)
-        open_ = _open_totals(hidden[organisation])
-        if region not in open_:
-            continue
-        regional = VARIABLES[question].detail is Detail.REGION
-        alone = regional or not _enough(totals[organisation], setting)
-        if regional and not setting.region_whole:
-            continue
-        # Such a variable comes close to the number without a place in a borough, which may be withheld.
-        near_unplaced = VARIABLES[question].tells_unplaced
-        shut = {a for a in every if near_unplaced and setting.withheld(a, Measure.INCIDENTS_UNPLACED)} - {region}
-        mine = {(a, v) for o, q, a, v in known if (o, q) == (organisation, question)}
-        for areas in ([region],) if alone else (every, [region]):
-            if any(a not in areas for a, _ in mine):
-                continue
-            sums = Sums(
-                wide.reindex(areas, fill_value=0),
-                region,
-                totals=open_ & set(areas),
-                closed=(set(areas) - open_) | shut & set(areas) | outside & set(areas),
-                known=mine,
-                declared=_beyond(least, wide.reindex(areas), question, organisation),
-            )
-            gone = withheld_values(sums, profile)
-            if gone is not None:
-                out |= {(organisation, question, a, v): bool(gone.loc[a, v]) for a in areas for v in wide.columns}
-                break
-    return out
-
-
-def _enough(totals: "pd.Series[int]", setting: Setting) -> bool:
-    """Whether an organisation recorded enough in a typical borough for most values to be shown."""
-    by_borough = totals.drop([setting.region, ""], errors="ignore")
-    return bool(len(by_borough) and by_borough.median() >= TYPICAL * setting.profile.threshold)
-
-
-def _open_totals(hidden: "pd.Series[bool]") -> set[str]:
-    """Return the areas whose total readers know: those shown, and what is in no borough where all others are shown."""
-    shown = {str(a) for a in hidden.index if a and not hidden[a]}
-    return shown | {""} if len(shown) == len(hidden) - 1 and "" in hidden.index else shown
-
-
-def _beyond(
-    least: AbstractSet[Cell] | None, wide: pd.DataFrame, question: str, organisation: str | None
-) -> set[tuple[str, str]]:
-    """Return the cells that readers of a folder for fewer people do not hold."""
-    if least is None:
-        return set()
-    return {(a, v) for a in wide.index for v in wide.columns if (organisation or v, question, a, v) not in least}
-
-
-# One variable's values by area: primary suppression of small ones, secondary suppression, audit.
-#
-# The attacker knows how many incidents each organisation recorded in each area wherever that is shown, that the values
-# of an area add up to that number, and that boroughs add up to the region. Two variables of the same incidents share
-# nothing but these totals, so each is protected by itself: any values of one go with any values of another. An area
-# whose total is withheld shows no value of any variable, so that no variable discloses more of its total than the
-# totals do.
-
-
-AREA_TOTAL = "(total)"
-AreaValue = tuple[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Sums:
-    """True counts of one variable, and what may be shown or is known of them.
-
-    Attributes
-    ----------
-    counts
-        One row per area, the region first, "" for what is in no borough; one column per value. Columns without any
-        incident and rows without any are left out by `withheld_values`.
-    region
-        Code of the region.
-    totals
-        Areas whose sum over the values the attacker knows.
-    closed
-        Areas that show nothing.
-    known
-        Cells (area, value) that readers have from other folders.
-    declared
-        Cells that must be withheld.
-    """
-
-    counts: pd.DataFrame
-    region: str
-    totals: AbstractSet[str]
-    closed: AbstractSet[str] = frozenset()
-    known: AbstractSet[AreaValue] = frozenset()
-    declared: AbstractSet[AreaValue] = field(default_factory=frozenset)
-
-
-def withheld_values(sums: Sums, profile: Profile) -> pd.DataFrame | None:
-    """Choose which values to withhold, and attack the choice.
-
-    Parameters
-    ----------
-    sums
-        What there is.
-    profile
-        The rules.
-
-    Returns
-    -------
-    hidden
-        True where withheld, in the shape of `sums.counts`; None if the attack finds a count whatever is withheld.
-    """
-    counts = sums.counts.loc[sums.counts.sum(axis=1).gt(0), sums.counts.columns[sums.counts.loc[sums.region].gt(0)]]
-    hidden = pd.DataFrame(data=False, index=sums.counts.index, columns=sums.counts.columns)
-    hidden.loc[[a for a in hidden.index if a in sums.closed or a == ""]] = True
-    if not counts.size:
-        return hidden
-    cells = _cells(counts, sums)
-    found = suppress(
-        cells,
-        relations=_rows(cells, counts),
-        threshold=profile.threshold,
-        zero_rule=profile.zero_rule,
-        secondary=profile.secondary,
-        prune_cells=0,
-    )
-    if profile.secondary:
-        attack = audit(found.cells, relations=_rows(cells, counts), threshold=profile.threshold)
-        if not attack.safe:
-            return None
-    gone = found.cells["state"].ne(CellState.PUBLISHED).to_numpy(dtype=bool)[len(counts) :].reshape(counts.shape)
-    hidden.loc[counts.index, counts.columns] |= gone
-    return hidden
-
-
-def _cells(counts: pd.DataFrame, sums: Sums) -> pd.DataFrame:
-    """Lay out totals first, then values area by area, as `suppress` and `audit` take them."""
-    areas, values = [str(a) for a in counts.index], [str(a) for a in counts.columns]
-    pairs = [(a, AREA_TOTAL) for a in areas] + [(a, b) for a in areas for b in values]
-    numbers = np.concatenate([counts.sum(axis=1).to_numpy(), counts.to_numpy().ravel()]).astype(np.int64)
-    total = np.array([b == AREA_TOTAL for _, b in pairs])
-    open_total = np.array([a in sums.totals for a, _ in pairs])
-    shut = np.array([a in sums.closed for a, _ in pairs])
-    nowhere = np.array([a == "" for a, _ in pairs])
-    return pd.DataFrame(
-        {
-            "area_code": [a for a, _ in pairs],
-            "level": "answers",
-            "period": "",
-            "category": [b for _, b in pairs],
-            "measure": "incidents",
-            "value": numbers,
-            "latent": (total & ~open_total) | (nowhere & ~total),
-            "known": (total & open_total) | np.array([pair in sums.known for pair in pairs]),
-            "declared": ~total & (shut | np.array([pair in sums.declared for pair in pairs])) & ~nowhere,
-            "protect": total & ~open_total,
-        }
-    )
-
-
-def _rows(cells: pd.DataFrame, counts: pd.DataFrame) -> Relations:
-    """Values add up to their area's total, and areas to the region, which comes first."""
-    areas, values = counts.shape
-    at = areas + np.arange(counts.size, dtype=np.int64).reshape(counts.shape)
-    rows = [({a: -1, **dict.fromkeys(at[a].tolist(), 1)}, 0.0, 0.0) for a in range(areas)]
-    if areas > 1:
-        rows += [({int(at[0, b]): -1, **dict.fromkeys(at[1:, b].tolist(), 1)}, 0.0, 0.0) for b in range(values)]
-    return generic_rows(cells, rows, kind="answer_sum")
-
-
-# The released table of one profile.
-
-
-FIRST = "Shown as first released for this period; records that came later are not in it."
-APART = "Not shown: other figures of a period that overlaps this one were released before."
-ABSENT = "The data does not describe its incidents."
-PERTURBED = "Not shown: the counts of this folder are blurred, and these are not."
-HIDDEN = "Not shown: the numbers are too small."
+    def totals(self) -> pd.DataFrame:
+        """Return the released ranges of all incidents by area: columns lower and upper, null where not offered."""
+        whole = self.counts[self.counts["category"] == ROOT].set_index("area_code")
+        ranges = Ranges.of(whole)
+        return pd.DataFrame({"lower": ranges.lower, "upper": ranges.upper}, index=whole.index)
 
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """A table CIRCUMSTANCES that may be shown, a note for readers, how it was protected, and what the ledger keeps."""
+    """A table CIRCUMSTANCES that may be shown, a note for readers, and how it was protected."""
 
     table: pd.DataFrame
     note: str
     record: dict[str, Any]
-    released: ReleasedCircumstances | None = None
 
 
 def release_circumstances(facets: pd.DataFrame | None, setting: Setting) -> Circumstances:
     """Make the table of one profile.
 
-    Internal sees every variable by borough and category. Partners see all categories together, by borough where the
-    attack finds nothing, else for the region; the public sees the region. A window is released once: with other
-    records its figures would single out what changed.
+    Internal sees every variable by borough and category, exactly. Partners see all categories together, for the region
+    and by borough; the public sees the region.
 
     Parameters
     ----------
@@ -414,117 +132,329 @@ def release_circumstances(facets: pd.DataFrame | None, setting: Setting) -> Circ
     setting
         Whose release it is.
     """
-    if setting.profile.protection != "suppress" and setting.profile.threshold > 1:
-        return _none(PERTURBED)
-    if facets is None or not len(facets) or "incidents" not in setting.profile.measures:
+    profile = setting.profile
+    inside = profile.audience == "internal" or profile.threshold <= 1
+    if not inside and profile.protection != "steps":
+        return _none(NOT_IN_STEPS)
+    if facets is None or not len(facets) or "incidents" not in profile.measures:
         return _none(ABSENT)
-    inside = setting.profile.audience == "internal" or setting.profile.threshold <= 1
     if not inside:
         internal = [v.id for v in VARIABLES.values() if v.detail is Detail.INTERNAL]
-        facets = facets[(facets["category"] == ROOT) & ~facets["facet"].isin(internal)]
+        facets = facets[~facets["facet"].isin(internal)]
     counts = window_counts(facets, setting.headline, region_code=setting.region, mature_until=setting.mature_until)
     if set(counts["question"]) <= {TOTAL}:
         return _none(ABSENT)
     if inside:
         kept = counts["area_code"].isin(setting.areas["area_code"])
         kept &= counts["category"].isin(setting.counts["category"])
-        return Circumstances(_table(counts[kept], setting), "", {"rule": "none needed"})
-    return _protected(_with_rare_values_merged(counts, setting), setting)
+        return Circumstances(_table(_exact(counts[kept]), setting), "", {"rule": "none needed"})
+    if any((table["period"] != setting.headline.id).any() for table in setting.earlier):
+        return _none(APART)
+    return _in_steps(counts, setting)
 
 
 def _none(note: str) -> Circumstances:
     return Circumstances(CIRCUMSTANCES.empty(), note, {"rule": "nothing shown", "note": note})
 
 
-def _with_rare_values_merged(counts: pd.DataFrame, setting: Setting) -> pd.DataFrame:
-    """Merge rare values of a source's own wording, with the next larger one, so that none is known as rare."""
-    known = {(v.id, a) for v in VARIABLES.values() for a in (*v.known_values, NOT_STATED, TOO_RECENT)}
-    free = [(q, a) not in known and q != TOTAL for q, a in zip(counts["question"], counts["answer"], strict=True)]
-    of_region = counts[np.array(free) & (counts["area_code"] == setting.region).to_numpy()]
-    rare = set()
-    for (organisation, question), rows in of_region.groupby(["organisation", "question"], sort=True):
-        order = rows.sort_values(["incidents", "answer"])
-        few = int((order["incidents"] < setting.fewest).sum())
-        rare |= {(organisation, question, a) for a in order["answer"].iloc[: few + 1 if few else 0]}
-    keys = zip(counts["organisation"], counts["question"], counts["answer"], strict=True)
-    answer = counts["answer"].mask(np.array([key in rare for key in keys], dtype=bool), OTHER)
-    return counts.assign(answer=answer).groupby(list(KEYS), sort=False)["incidents"].sum().reset_index()
+def _exact(counts: pd.DataFrame) -> pd.DataFrame:
+    """Give every count as a range of one number."""
+    made = add_shares(counts)
+    for name in ("incidents", "stated"):
+        made[f"{name}_lower"] = made[f"{name}_upper"] = made[name]
+    return made.assign(not_offered="")
 
 
-def _protected(counts: pd.DataFrame, setting: Setting) -> Circumstances:
-    """Withhold variable by variable, in the light of what readers hold already."""
-    profile = setting.profile
-    mine = [t for t in setting.previous if Period.parse(t.headline).overlaps(setting.headline)]
-    readable = [t for t in mine if AUDIENCES[t.audience] <= AUDIENCES[profile.audience]]
-    for earlier in readable:
-        if earlier.headline != setting.headline.id:
-            return _none(APART)
-        same = (earlier.run, earlier.profile, earlier.threshold)
-        if same == (setting.run, profile.name, profile.threshold):
-            return _as_first_released(earlier, counts, setting)
-        if not earlier.fits(counts):
-            return _none(APART)
-    closer = [t for t in mine if AUDIENCES[profile.audience] < AUDIENCES[t.audience] < AUDIENCES["internal"]]
-    if any(t.headline != setting.headline.id for t in closer) or not setting.total(setting.region):
-        return _none(APART if closer else HIDDEN)
-    hidden = hidden_cells(counts, setting, known=shown_cells(readable), least=shown_cells(closer) if closer else None)
-    keys = list(zip(*(counts[k] for k in KEYS), strict=True))
-    gone = np.array([hidden.get((o, q, a, v), True) for a, _, o, q, v in keys], dtype=bool)
-    protected = counts.assign(incidents=counts["incidents"].astype("Int64").mask(gone))
-    protected = protected[_listed(protected, setting)].reset_index(drop=True)
-    if protected["incidents"].isna().all():
-        return _none(HIDDEN)
-    return _made(protected, setting, "")
-
-
-def _listed(counts: pd.DataFrame, setting: Setting) -> "pd.Series[bool]":
-    """Keep areas of the profile; and of each area, the variables of which anything is shown."""
-    shown = [setting.region] if setting.profile.audience == "public" else setting.areas["area_code"]
-    here = counts["area_code"].isin(shown)
-    some = counts["incidents"].notna().groupby([counts[k] for k in KEYS[:-1]]).transform("any")
-    named = counts["incidents"].notna().groupby(counts["organisation"]).transform("any")
-    return here & named & (some | (counts["question"] == TOTAL))
-
-
-def _as_first_released(first: ReleasedCircumstances, counts: pd.DataFrame, setting: Setting) -> Circumstances:
-    """Show what was released for this window."""
-    here = first.counts["area_code"].isin(setting.areas["area_code"])
-    return _made(first.counts[here].reset_index(drop=True), setting, "" if first.fits(counts) else FIRST)
-
-
-def _made(counts: pd.DataFrame, setting: Setting, note: str) -> Circumstances:
-    """Put the table together, with its note and what the ledger keeps of it."""
-    profile = setting.profile
-    parts = counts[counts["question"] != TOTAL]
-    by_borough = bool(parts.loc[parts["area_code"] != setting.region, "incidents"].notna().any())
+def _in_steps(counts: pd.DataFrame, setting: Setting) -> Circumstances:
+    """Choose what is offered, organisation by organisation, and give it as steps."""
+    every = counts[counts["category"] == ROOT]
+    recorded = every[every["question"] == TOTAL].pivot_table(
+        index="area_code", columns="organisation", values="incidents", aggfunc="sum", fill_value=0
+    )
+    boroughs = setting.areas.loc[setting.areas["level"] == Level.BOROUGH, "area_code"]
+    recorded = recorded.reindex(sorted({*recorded.index, *boroughs}), fill_value=0)
+    alone = len(recorded.columns) == 1
+    totalled = _offered_totals(recorded, setting)
+    # With one organisation a category's count is one of its counts, and may coincide with a value's.
+    categories = counts[(counts["question"] == TOTAL) & (counts["category"] != ROOT)] if alone else counts.iloc[:0]
+    known = [
+        rows.set_index("area_code")["incidents"].reindex(recorded.index, fill_value=0)
+        for _, rows in categories.groupby("category")
+    ]
+    outcomes = every.loc[every["question"].isin([v.id for v in VARIABLES.values() if v.matures]), "organisation"]
+    ranges, frames = setting.totals(), []
+    for organisation, rows in every[every["question"] != TOTAL].groupby("organisation", sort=True):
+        held, total = _held(rows, list(recorded.index), setting), recorded[organisation]
+        offered = choose_values(held, total, region=setting.region, steps=setting.steps, known=known)
+        # Outcomes of several organisations add up to the region's: only those of the first are offered.
+        closed = [v for q in offered.by_variable for v in VARIABLES[q].one_recorder if organisation != outcomes.min()]
+        rules = _Rules(
+            organisation=str(organisation),
+            region=setting.region,
+            offered=offered,
+            step=setting.profile.step,
+            closed=frozenset(closed),
+            whole=_range_of_total(str(organisation), recorded, totalled, ranges, setting.profile.step),
+            several=not alone,
+            total_offered=organisation in totalled,
+            total_in_a_step=organisation in totalled and (not alone or setting.in_one),
+            readers=tuple(_Readers.of(table, str(organisation), setting.region) for table in setting.earlier),
+        )
+        shown = _areas_shown(total, offered, ranges, setting)
+        frames.append(_rows(held, total, areas=shown, rules=rules))
+    table = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+    of_values = table[table["question"] != TOTAL] if len(table) else table
+    if not len(of_values) or of_values["incidents_lower"].isna().all():
+        return _none(TOO_FEW)
     record = {
-        "rule": "each question by itself: small counts withheld, then what sums would give back; attacked",
-        "areas": "boroughs and region" if by_borough else "region",
+        "rule": "each count is the step it lies in; of every sum a part is not offered",
+        "areas": "boroughs and region" if of_values["area_code"].ne(setting.region).any() else "region",
         "categories": "all together",
         "named_from": setting.fewest,
-        "shown": int(counts["incidents"].notna().sum()),
-        "withheld": int(counts["incidents"].isna().sum()),
-        "audit": "passed" if profile.secondary else "not audited: do not publish",
-        "note": note,
+        "shown": int(table["incidents_lower"].notna().sum()),
+        "not_offered": int(table["incidents_lower"].isna().sum()),
+        "note": "",
     }
-    released = ReleasedCircumstances(
-        setting.run, profile.name, profile.audience, profile.threshold, setting.headline.id,
-        counts[[*KEYS, "incidents"]].reset_index(drop=True),
-    )  # fmt: skip
-    return Circumstances(_table(counts, setting), note, record, released)
+    return Circumstances(_table(_with_shares(table.assign(category=ROOT)), setting), "", record)
 
 
-def _table(counts: pd.DataFrame, setting: Setting) -> pd.DataFrame:
-    """Add shares from what is shown, and the words of areas and window."""
-    table = add_shares(counts)
+def _offered_totals(recorded: pd.DataFrame, setting: Setting) -> list[str]:
+    """Choose the organisations whose totals are offered: not the last of several, and more if that is nothing."""
+    areas = [setting.region, *(a for a in recorded.index if a not in ("", setting.region))]
+    names, columns = list(recorded.columns), Columns(setting.fewest)
+    count = max(len(names) - 1, 1)
+    while count > 1 and not columns.occurs(recorded.loc[areas, names[count:]].sum(axis=1).to_numpy()):
+        count -= 1
+    return names[:count]
+
+
+def _range_of_total(
+    name: str, recorded: pd.DataFrame, totalled: Collection[str], ranges: pd.DataFrame, step: int
+) -> pd.DataFrame:
+    """Return what readers know of an organisation's total, area by area: columns lower and upper.
+
+    Alone, it is the area's released count. Of several, those offered are in steps; the last one lies between what the
+    others leave of the area's count.
+    """
+    if recorded.shape[1] == 1:
+        return ranges
+    if name in totalled:
+        lower = pd.Series(step_floor(recorded[name], step), index=recorded.index)
+        return pd.DataFrame({"lower": lower, "upper": lower + step - 1})
+    if len(totalled) < recorded.shape[1] - 1:
+        return pd.DataFrame(columns=["lower", "upper"], dtype=np.float64)
+    lowers = pd.Series(0, index=recorded.index).add(sum(step_floor(recorded[o], step) for o in totalled))
+    known = ranges.reindex(recorded.index)
+    return pd.DataFrame(
+        {
+            "lower": (known["lower"] - lowers - len(totalled) * (step - 1)).clip(lower=0),
+            "upper": known["upper"] - lowers,
+        }
+    )
+
+
+def _areas_shown(total: "pd.Series[int]", offered: Offered, ranges: pd.DataFrame, setting: Setting) -> list[str]:
+    """List the areas for which an organisation's values are shown: the region, and boroughs for partners."""
+    inside = set(setting.areas["area_code"])
+    # An area whose count is not offered gets no values: what they add up to would be a least value of it.
+    given = [a for a in total.index if a in inside and a in ranges.index and not np.isnan(ranges.loc[a, "lower"])]
+    by_borough = total.drop([setting.region, ""], errors="ignore")
+    typical = by_borough[by_borough > 0].median() >= TYPICAL * setting.profile.step
+    if setting.profile.audience == "public" or not offered.by_borough or not typical:
+        return [a for a in given if a == setting.region]
+    return given
+
+
+def _held(rows: pd.DataFrame, every: Sequence[str], setting: Setting) -> pd.DataFrame:
+    """Lay out one organisation's counts, rare values of the source's own wording merged, others in an order of words.
+
+    A value that is in no list of the product is named where the rule of `Offered` would offer it. Nothing in the order
+    of values depends on counts: known values come first, then the others by their letters.
+    """
+    wide = rows.pivot_table(index="area_code", columns=["question", "answer"], values="incidents", fill_value=0)
+    areas = [setting.region, *(a for a in wide.index if a not in ("", setting.region))]
+    columns = Columns(setting.fewest)
+    made: dict[tuple[str, str], pd.Series[int]] = {}
+    for question in (q for q in VARIABLES if q in wide.columns.get_level_values(0)):
+        mine, known = wide[question].astype("int64"), VARIABLES[question].known_values
+        own = [v for v in mine.columns if v not in (*known, NOT_STATED, TOO_RECENT)]
+        named = [v for v in own if columns.occurs(mine.loc[areas, v].to_numpy())]
+        for value in (*known, *sorted(named, key=lambda v: (v.casefold(), v))):
+            made[question, value] = mine[value] if value in mine else pd.Series(0, index=mine.index)
+        if len(named) < len(own):
+            made[question, OTHER] = mine[[v for v in own if v not in named]].sum(axis=1)
+        for value in (TOO_RECENT, NOT_STATED):
+            if value in mine:
+                made[question, value] = mine[value]
+    # Every area has every value, also where nothing was recorded: a row that is missing would tell that.
+    return pd.DataFrame(made).reindex(every, fill_value=0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Readers:
+    """What readers of an earlier table of the same window hold of one organisation.
+
+    Nobody is offered what they are not, so that two choices, made of data before and after a revision, never complete
+    a sum. And a count is first moved into the range that they hold, so that its steps for two audiences nest.
+    """
+
+    region: str
+    areas: frozenset[str]
+    ranges: Mapping[tuple[str, str, str, str], tuple[int, int]]
+
+    @classmethod
+    def of(cls, table: pd.DataFrame, organisation: str, region: str) -> "_Readers":
+        """Read a table as it was released."""
+        mine = table[table["organisation"] == organisation]
+        ranges: dict[tuple[str, str, str, str], tuple[int, int]] = {}
+        for name in ("incidents", "stated"):
+            ends = [f"{name}_lower", f"{name}_upper"]
+            given = mine[mine[ends].notna().all(axis=1)]
+            keys = zip(given["area_code"], given["question"], given["answer"], [name] * len(given), strict=True)
+            ranges |= dict(zip(keys, given[ends].itertuples(index=False, name=None), strict=True))
+        return cls(region, frozenset(table["area_code"]), ranges)
+
+    def moved(self, area: str, question: str, answer: str, count: int, name: str = "incidents") -> int | None:
+        """Return a count as these readers must take it; None where it is not offered to them."""
+        held = self.ranges.get((area if area in self.areas else self.region, question, answer, name))
+        if held is None:
+            return None
+        return int(np.clip(count, *held)) if area in self.areas else count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rules:
+    """What is offered of one organisation's counts, and how.
+
+    Attributes
+    ----------
+    organisation, region
+        Its name, and the code of the region.
+    offered
+        Its values that are offered.
+    step
+        Width of the steps.
+    closed
+        Values that are not offered, because another organisation's are.
+    whole
+        What readers know of its totals: columns lower and upper by area.
+    several
+        Whether there are other organisations.
+    total_offered, total_in_a_step
+        Whether its totals are offered, and whether they are steps of their own.
+    readers
+        Those who hold an earlier table of the same window.
+    """
+
+    organisation: str
+    region: str
+    offered: Offered
+    step: int
+    closed: frozenset[str]
+    whole: pd.DataFrame
+    several: bool
+    total_offered: bool
+    total_in_a_step: bool
+    readers: tuple[_Readers, ...] = ()
+
+    def floors(self, question: str, area: str, held: "pd.Series[int]") -> dict[str, int]:
+        """Return the floors of the values of a variable that an area is given."""
+        offered = [
+            v
+            for v in self.offered.of(question)
+            if v not in self.closed and self.offered.hidden_in.get((question, v)) != area
+        ]
+        counts = {v: self._moved(area, question, v, int(held[v])) for v in offered}
+        return {v: int(step_floor(count, self.step)) for v, count in counts.items() if count is not None}
+
+    def _moved(self, area: str, question: str, value: str, count: int | None, name: str = "incidents") -> int | None:
+        for readers in self.readers:
+            count = None if count is None else readers.moved(area, question, value, count, name)
+        return count
+
+    def total(self, area: str) -> tuple[float, float]:
+        """Return what the total of an area lies between, as it is printed; NaN where it is not offered."""
+        hidden = not self.total_offered or (self.several and area == self.offered.last)
+        return (np.nan, np.nan) if hidden else self._known_total(area)
+
+    def _known_total(self, area: str) -> tuple[float, float]:
+        if area not in self.whole.index:
+            return np.nan, np.nan
+        return float(self.whole.loc[area, "lower"]), float(self.whole.loc[area, "upper"])
+
+    def stated(
+        self, question: str, area: str, held: "pd.Series[int]", *, total: int, floors: Mapping[str, int]
+    ) -> tuple[float, float]:
+        """Return what the number of incidents that state a value lies between; NaN where it is not offered.
+
+        It is a second total of the same values. Where all of them are shown it cannot be a step of its own: it is then
+        the sum of their floors up to the sum of their ceilings, or what the organisation recorded if that is less.
+        """
+        if area == self.offered.last:
+            return np.nan, np.nan
+        if question not in self.offered.stated:
+            lower, upper = float(sum(floors.values())), self._known_total(area)[1]
+            unseen = set(held.index) - set(floors) - {NOT_STATED, TOO_RECENT}
+            highest = lower + len(floors) * (self.step - 1)
+            return lower, upper if unseen else float(np.fmin(upper, highest))
+        count = int(total - held[NOT_STATED] - held.get(TOO_RECENT, 0))
+        moved = self._moved(area, question, NOT_STATED, count, "stated") if self.total_in_a_step else None
+        if moved is None:
+            return np.nan, np.nan
+        lower = float(step_floor(moved, self.step))
+        return lower, lower + self.step - 1
+
+
+def _rows(held: pd.DataFrame, total: "pd.Series[int]", *, areas: Sequence[str], rules: _Rules) -> pd.DataFrame:
+    """Write one organisation's totals and values, each as a range; null where not offered."""
+    found: list[dict[str, Any]] = []
+    for area in areas:
+        lower, upper = rules.total(area)
+        found.append({"area_code": area, "question": TOTAL, "answer": rules.organisation, "incidents_lower": lower,
+                      "incidents_upper": upper})  # fmt: skip
+        for question in rules.offered.by_variable:
+            if area != rules.region and VARIABLES[question].detail is not Detail.BOROUGHS:
+                continue
+            mine = held[question].loc[area]
+            floors = rules.floors(question, area, mine)
+            low, high = rules.stated(question, area, mine, total=int(total[area]), floors=floors)
+            for value in mine.index:
+                floor = floors.get(value, np.nan)
+                found.append({"area_code": area, "question": question, "answer": value, "incidents_lower": floor,
+                              "incidents_upper": floor + rules.step - 1, "stated_lower": low,
+                              "stated_upper": high})  # fmt: skip
+    return pd.DataFrame(found).assign(organisation=rules.organisation)
+
+
+def _with_shares(table: pd.DataFrame) -> pd.DataFrame:
+    """Add middles, and shares from the ranges alone: null in a first step, and where a number is not offered."""
     of_variable = table["question"] != TOTAL
-    lost = {"incidents": table["incidents"].isna(), "stated": table["stated"].isna() & of_variable}
-    unsure = of_variable & (lost["incidents"] | lost["stated"]) & ~table["answer"].isin([NOT_STATED])
-    lost |= dict.fromkeys(("share", "share_low", "share_high"), unsure)
-    pattern = sum(mask.to_numpy(dtype=np.int64) << bit for bit, mask in enumerate(lost.values()))
-    words = [";".join(n for bit, n in enumerate(lost) if code >> bit & 1) for code in range(1 << len(lost))]
-    table["not_offered"] = np.array(words, dtype=object)[pattern]
-    table["withheld"] = table["not_offered"]
+    out = table.reindex(
+        columns=[*table.columns.difference(["stated_lower", "stated_upper"]), "stated_lower", "stated_upper"]
+    )
+    part, whole = Ranges.of(out, "incidents"), Ranges.of(out, "stated")
+    given = part.known & whole.known & ~part.first_step & ~whole.first_step & of_variable.to_numpy()
+    middle = {"incidents": middle_of(part.lower, part.upper), "stated": middle_of(whole.lower, whole.upper)}
+    with np.errstate(invalid="ignore", divide="ignore"):
+        low, high = part.lower / whole.upper, np.minimum(1, part.upper / whole.lower)
+        share = np.clip(middle["incidents"] / middle["stated"], low, high)
+    for name, values in (("share", share), ("share_low", low), ("share_high", high)):
+        out[name] = pd.array(np.where(given, values, np.nan), dtype="Float64")
+        out[name] = out[name].mask(~given)
+    for name, values in middle.items():
+        out[name] = pd.array(np.nan_to_num(values), dtype="Int64")
+        out[name] = out[name].mask(np.isnan(values))
+    # A share is not offered where a number that it rests on is not; what is no value of the variable has none.
+    unsure = of_variable & ~(part.known & whole.known) & ~out["answer"].isin([NOT_STATED, TOO_RECENT])
+    lost = {"incidents": ~part.known, "stated": of_variable.to_numpy() & ~whole.known}
+    lost |= dict.fromkeys(("share", "share_low", "share_high"), unsure.to_numpy())
+    pattern = sum(mask.astype(np.int64) << bit for bit, mask in enumerate(lost.values()))
+    texts = [";".join(n for bit, n in enumerate(lost) if code >> bit & 1) for code in range(1 << len(lost))]
+    return out.assign(not_offered=np.array(texts, dtype=object)[pattern])
+
+
+def _table(table: pd.DataFrame, setting: Setting) -> pd.DataFrame:
+    """Add the words of areas and window, and put rows in order."""
     names = setting.areas.set_index("area_code")
     order = {name: n for n, name in enumerate(VARIABLES, start=1)} | {TOTAL: 0}
     categories = {c: n for n, c in enumerate(dict.fromkeys(setting.counts["category"]))}
@@ -534,6 +464,7 @@ def _table(counts: pd.DataFrame, setting: Setting) -> pd.DataFrame:
         period=setting.headline.id,
         period_start=setting.headline.start.isoformat(),
         period_end=setting.headline.end.isoformat(),
+        withheld=table["not_offered"],
         _level=table["area_code"].map(names["level"]).map({"region": 0, "borough": 1}),
         _category=table["category"].map(categories),
         _question=table["question"].map(order),

@@ -72,9 +72,7 @@ def _notes(index: ReleaseIndex, *, region: bool) -> str:
     if not region and has_circumstances(index, info.region_code):
         wording.append(f"The thin line across a bar marks {info.region_name or 'the whole area'}.")
     if info.step > 1:
-        wording.append(f"Counts are rounded to {info.step}, and shares come from rounded counts.")
-    if info.audience != "internal":
-        wording.append("What could point to a person is withheld.")
+        wording.append("Of each question one answer or more are not offered, so that none is what the others leave.")
     note = index.released.record.get("circumstances", {}).get("note", "")
     return f'<p class="note">{page.text(" ".join([*wording, note]).strip())}</p>'
 
@@ -88,8 +86,9 @@ def _by_organisation(index: ReleaseIndex, code: str) -> Iterator[str]:
                 why = f"Too few records here for their circumstances; {index.info.region_name} has them."
                 yield f'<h2 class="org">{name}</h2><p class="note">{page.text(why)}</p>'
             continue
-        total = index.recorded(code, organisation)
-        count = "" if total is None else f" <span>{page.text(words.counted(total, index.info.noun))} recorded</span>"
+        recorded = index.recorded(code, organisation)
+        total = "" if recorded is None else f"{words.counted_range(*recorded, index.info.noun)} recorded"
+        count = f" <span>{page.text(total)}</span>" if total else ""
         ordered = sorted(VARIABLES.values(), key=lambda v: not v.first)
         blocks = "".join(_block(index, code, organisation, v, variables[v.id]) for v in ordered if v.id in variables)
         yield f'<h2 class="org">{name}{count}</h2><div class="asked">{blocks}</div>'
@@ -100,23 +99,21 @@ def _block(index: ReleaseIndex, code: str, organisation: str, variable: Variable
     if variable.grid is not None:
         return _grid(variable.label, variable.grid, rows)
     beside = {} if code == index.info.region_code else index.circumstances(index.info.region_code, organisation)
-    region_shares = {
-        r["answer"]: float(r["share"]) for r in beside.get(variable.id, []) if findings.number(r["share"]) is not None
-    }
-    label = variable.label
+    of_region = {str(r["answer"]): _figures(r) for r in beside.get(variable.id, [])}
+    figures, label = [_figures(r) for r in rows], variable.label
     wording = findings.summary_sentence(
         findings.VariableFigures(
-            variable,
-            tuple(_figures(r) for r in rows),
-            noun=index.info.noun,
-            about="about " if index.info.step > 1 else "",
-            place=index.info.region_name,
-            region=region_shares,
+            variable, tuple(figures), noun=index.info.noun, place=index.info.region_name, region=of_region
         )
     )
-    most = max([findings.number(r["share"]) or 0.0 for r in rows] + list(region_shares.values()), default=0.0)
-    lines = "".join(_row(r, most, region_shares) for r in rows if r["answer"] not in (NOT_STATED, TOO_RECENT))
-    unknown = [_unknown(r) for r in rows if r["answer"] in (NOT_STATED, TOO_RECENT) and r["incidents"] != 0]
+    most = max((one.share or 0.0 for one in (*figures, *of_region.values())), default=0.0)
+    unknowns = (NOT_STATED, TOO_RECENT)
+    lines = "".join(_row(one, most, of_region.get(one.name)) for one in figures if one.name not in unknowns)
+    # What is not offered stands in one line under the table: a row of its own would say no more.
+    left_out = [one.name for one in figures if one.count is None]
+    some = [one for one in figures if one.name in unknowns and one.count is not None and one.count[1]]
+    unknown = [f"{one.name}: {words.count_text(*(one.count or (0, 0)))}" for one in some]
+    unknown += [f"{words.NOT_OFFERED}: {words.listed(left_out)}"] if left_out else []
     note = f'<p class="note">{page.text(words.capital("; ".join(unknown)))}.</p>' if unknown else ""
     sentence = f'<p class="said">{page.text(wording)}</p>' if wording else ""
     return (
@@ -128,27 +125,28 @@ def _block(index: ReleaseIndex, code: str, organisation: str, variable: Variable
 
 
 def _figures(row: dict[str, Any]) -> findings.ValueFigures:
-    count = findings.number(row["incidents"])
-    shares = (findings.number(row[name]) for name in ("share", "share_low", "share_high"))
-    return findings.ValueFigures(str(row["answer"]), None if count is None else int(count), *shares)
+    """Read one value's count, what it is a share of, and the share."""
 
+    def limits(name: str) -> tuple[int, int] | None:
+        lower, upper = (findings.whole_number(row[f"{name}_{end}"]) for end in ("lower", "upper"))
+        return None if lower is None or upper is None else (lower, upper)
 
-def _row(row: dict[str, Any], most: float, region_shares: dict[str, float]) -> str:
-    """Write one value: name, bar with the region's mark, share, count."""
-    share, count, name = findings.number(row["share"]), findings.number(row["incidents"]), str(row["answer"])
-    mark = region_shares[name] / most if name in region_shares and most else None
-    drawn = charts.bar((share or 0.0) / most, mark=mark) if most and share is not None else ""
-    pct = "" if share is None else words.share_text(share)
-    wording = "withheld" if count is None else words.whole(count)
-    return (
-        f'<tr><th scope="row">{page.text(words.capital(name))}</th><td class="br">{drawn}</td>'
-        f'<td class="n">{pct}</td><td class="{"n mu" if count is None else "n"}">{wording}</td></tr>'
+    return findings.ValueFigures(
+        str(row["answer"]), limits("incidents"), limits("stated"), findings.number(row["share"])
     )
 
 
-def _unknown(row: dict[str, Any]) -> str:
-    count = findings.number(row["incidents"])
-    return f"{row['answer']}: {'withheld' if count is None else words.whole(count)}"
+def _row(one: findings.ValueFigures, most: float, region: findings.ValueFigures | None) -> str:
+    """Write one value: name, bar with the region's mark, share, count; nothing where it is not offered."""
+    if one.count is None:
+        return ""
+    mark = region.share / most if region and region.share is not None and most else None
+    drawn = charts.bar(one.share / most, mark=mark) if most and one.share is not None else ""
+    pct = "" if one.share is None else words.share_range_text(*one.limits)
+    return (
+        f'<tr><th scope="row">{page.text(words.capital(one.name))}</th><td class="br">{drawn}</td>'
+        f'<td class="n">{pct}</td><td class="n">{words.count_text(*one.count)}</td></tr>'
+    )
 
 
 def _grid(label: str, grid: Grid, rows: list[dict[str, Any]]) -> str:

@@ -80,7 +80,7 @@ class ReleaseIndex:
         for row in table.to_dict("records"):
             found.setdefault((row["area_code"], row["organisation"]), {}).setdefault(row["question"], []).append(row)
         whole = {
-            o: findings.whole_number(q[TOTAL][0]["incidents"]) or 0
+            o: findings.whole_number(q[TOTAL][0]["incidents_lower"]) or 0
             for (a, o), q in found.items()
             if a == self.info.region_code
         }
@@ -92,10 +92,11 @@ class ReleaseIndex:
         asked = self._described.get((code, organisation), {})
         return {q: rows for q, rows in asked.items() if q != TOTAL}
 
-    def recorded(self, code: str, organisation: str) -> int | None:
-        """Return how many incidents of an area an organisation recorded, if that is shown."""
+    def recorded(self, code: str, organisation: str) -> tuple[int, int] | None:
+        """Return between which limits an organisation's incidents in an area lie, if that is shown."""
         rows = self._described.get((code, organisation), {}).get(TOTAL, [])
-        return findings.whole_number(rows[0]["incidents"]) if rows else None
+        ends = [findings.whole_number(rows[0][f"incidents_{end}"]) for end in ("lower", "upper")] if rows else [None]
+        return None if None in ends else (ends[0] or 0, ends[1] or 0)
 
     def _read(self) -> dict[tuple[str, str, str], dict[str, Any]]:
         """Index the rows that briefings use: the two windows compared, and the history of the total above wards."""

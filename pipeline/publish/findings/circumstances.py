@@ -1,56 +1,106 @@
 """One sentence for each variable of the circumstances, chosen by rule from the released shares."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pipeline.aggregate.circumstances import DELAYS, NOT_STATED, TOO_RECENT, Summary, Variable, median_value
+from pipeline.aggregate.circumstances import DELAYS, NOT_STATED, TOO_RECENT, Summary, Variable
 from pipeline.domain.outcome_kinds import OutcomeKind
 from pipeline.publish import words
+from pipeline.statistics.intervals import wilson
 
-__all__ = ["ValueFigures", "VariableFigures", "summary_sentence"]
+__all__ = ["Limits", "ValueFigures", "VariableFigures", "summary_sentence"]
 
 _WITHIN_7 = tuple(name for name, last in DELAYS if last is not None and last <= 7)
 
 
+Limits = tuple[int, int]
+"""Between which numbers a count lies; the same number twice where it is known."""
+
+
 @dataclass(frozen=True, slots=True)
 class ValueFigures:
-    """One value: how many incidents have it (None: withheld), their share and its interval (None: not known)."""
+    """One value in one area.
+
+    Attributes
+    ----------
+    name
+        The value.
+    count, stated
+        Limits of the incidents that have it, and of those that state any value; None: not offered.
+    share
+        Its share, or the middle of what it lies between; None where nothing can be said of it.
+    """
 
     name: str
-    incidents: int | None
+    count: Limits | None = None
+    stated: Limits | None = None
     share: float | None = None
-    low: float | None = None
-    high: float | None = None
+
+    @property
+    def exact(self) -> bool:
+        """Whether the count is known as a number."""
+        return self.count is not None and self.count[0] == self.count[1]
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Between which numbers the share lies."""
+        return share_limits(self.count or (0, 0), self.stated or (0, 0))
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """What chance allows for the share: the Wilson interval, at both ends of what is known."""
+        if self.count is None or self.stated is None or not self.stated[0]:
+            return 0.0, 1.0
+        ends = (self.count[0], self.stated[1]), (min(self.count[1], self.stated[0]), self.stated[0])
+        (low, _), (_, high) = (wilson(k, n) for k, n in ends)
+        return float(low), float(high)
+
+
+def share_limits(part: Limits, whole: Limits) -> tuple[float, float]:
+    """Return between which numbers a share lies: the least part of the greatest whole, and the other way round.
+
+    >>> share_limits((20, 24), (100, 104))[1], share_limits((0, 4), (0, 4))
+    (0.24, (0.0, 1.0))
+    """
+    low = part[0] / whole[1] if whole[1] else 0.0
+    return low, min(1.0, part[1] / whole[0]) if whole[0] else 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class VariableFigures:
-    """One variable in one area: its values in order, and the region's shares to compare them with."""
+    """One variable in one area: its values in order, and the region's to compare them with."""
 
     variable: Variable
     rows: tuple[ValueFigures, ...]
     noun: str
-    about: str = ""
     place: str = ""
-    region: Mapping[str, float] = field(default_factory=dict)
+    region: Mapping[str, ValueFigures] = field(default_factory=dict)
 
     @property
-    def stated(self) -> tuple[ValueFigures, ...]:
-        """The rows of incidents whose value is known."""
-        return tuple(a for a in self.rows if a.name not in (NOT_STATED, TOO_RECENT))
+    def offered(self) -> tuple[ValueFigures, ...]:
+        """The rows of values, without what is not known, whose counts are shown."""
+        return tuple(a for a in self.rows if a.name not in (NOT_STATED, TOO_RECENT) and a.count is not None)
+
+    @property
+    def left_out(self) -> int:
+        """The most incidents that any value that is not offered can have."""
+        values = [a for a in self.rows if a.name not in (NOT_STATED, TOO_RECENT)]
+        if all(a.count is not None for a in values) or not values or values[0].stated is None:
+            return 0
+        return values[0].stated[1] - sum(a.count[0] for a in values if a.count is not None)
 
     def row(self, name: str) -> ValueFigures | None:
-        """Find the row of one value."""
-        return next((a for a in self.rows if a.name == name), None)
+        """Find the row of one value, where a share is shown."""
+        return next((a for a in self.rows if a.name == name and a.share is not None), None)
 
 
 def summary_sentence(figures: VariableFigures) -> str:
-    """Sum the variable up; empty where too much is withheld for any sentence.
+    """Sum the variable up: only what holds for every value inside the steps; empty where that is nothing.
 
     Examples
     --------
     >>> from pipeline.aggregate.circumstances import VARIABLES
-    >>> rows = (ValueFigures("yes", 10, 0.1), ValueFigures("no", 90, 0.9))
+    >>> rows = (ValueFigures("yes", (10, 10), (100, 100), 0.1), ValueFigures("no", (90, 90), (100, 100), 0.9))
     >>> summary_sentence(VariableFigures(VARIABLES["online"], rows, "offences"))
     '10% happened online.'
     """
@@ -58,9 +108,7 @@ def summary_sentence(figures: VariableFigures) -> str:
         case Summary.ONE_VALUE:
             value, words_after = figures.variable.highlight
             one = figures.row(value)
-            return (
-                f"{_pct(figures, one)} {words_after}.{_beside(figures, one)}" if one and one.share is not None else ""
-            )
+            return f"{_share(one)} {words_after}.{_beside(figures, one)}" if one else ""
         case Summary.DELAY:
             return _delay(figures)
         case Summary.OUTCOME:
@@ -69,62 +117,86 @@ def summary_sentence(figures: VariableFigures) -> str:
             return _most(figures)
 
 
-def _pct(figures: VariableFigures, one: ValueFigures) -> str:
-    if one.share in (0.0, 1.0):
+def _share(one: ValueFigures) -> str:
+    """Write a share at the beginning of a sentence."""
+    if one.exact and one.share in (0.0, 1.0):
         return "All" if one.share else "None"
-    return words.capital(f"{figures.about}{words.share_text(one.share or 0.0)}")
+    return words.capital(words.share_range_text(*one.limits))
 
 
 def _beside(figures: VariableFigures, one: ValueFigures | None) -> str:
-    """Give the region's share where it lies outside the interval."""
-    if one is None or one.low is None or one.high is None or one.name not in figures.region:
+    """Give the region's share where it lies outside what chance allows."""
+    theirs = figures.region.get(one.name) if one else None
+    if one is None or theirs is None or theirs.share is None:
         return ""
-    theirs = figures.region[one.name]
-    return "" if one.low <= theirs <= one.high else f" {figures.place}: {words.share_text(theirs)}."
+    (low, high), (least, most) = one.interval, theirs.limits
+    return "" if low <= most and least <= high else f" {figures.place}: {words.share_range_text(least, most)}."
 
 
 def _most(figures: VariableFigures) -> str:
     """Name the most frequent value, if it stands out, or say that none does."""
-    known = [a for a in figures.stated if a.share is not None]
-    ranked = sorted(known, key=lambda a: -(a.share or 0.0))
-    hidden = [a for a in figures.stated if a.incidents is None]
-    if not ranked or not ranked[0].share or len(hidden) * 2 > len(figures.stated):
+    ranked = sorted((a for a in figures.offered if a.share is not None), key=lambda a: (-(a.share or 0.0), a.name))
+    if not ranked or not ranked[0].share:
         return ""
-    first = ranked[0]
-    if first.share == 1:
+    first, others = ranked[0], ranked[1:]
+    if first.exact and first.share == 1:
         return f"Every record says {first.name}."
-    share = f"{figures.about}{words.share_text(first.share or 0.0)}"
-    if len(ranked) > 1 and first.low is not None and first.low <= (ranked[1].share or 0.0):
-        return f"No single answer stands out: {first.name}, the most frequent, is {share}."
+    # What is not offered may be the most frequent value itself.
+    if figures.left_out > _least(first):
+        return ""
+    next_share = max((a.limits[1] for a in others), default=0.0)
+    if first.interval[0] <= next_share:
+        named = _least(first) > max((_greatest(a) for a in others), default=0)
+        wording = f": {first.name}, the most frequent, is {words.share_range_text(*first.limits)}" if named else ""
+        return f"No single answer stands out{wording}."
     second = ""
-    if len(ranked) > 1 and ranked[1].share:
-        second = f", then {ranked[1].name} ({words.share_text(ranked[1].share)})"
-    return f"Most often {first.name} ({share}){second}.{_beside(figures, first)}"
+    if others and others[0].share and _least(others[0]) > max([*map(_greatest, others[1:]), figures.left_out]):
+        second = f", then {others[0].name} ({words.share_range_text(*others[0].limits)})"
+    return f"Most often {first.name} ({words.share_range_text(*first.limits)}){second}.{_beside(figures, first)}"
+
+
+def _least(one: ValueFigures) -> int:
+    return one.count[0] if one.count else 0
+
+
+def _greatest(one: ValueFigures) -> int:
+    return one.count[1] if one.count else 0
 
 
 def _delay(figures: VariableFigures) -> str:
     """Say how many were recorded within a week, and when half of them were."""
-    within = [a for a in figures.stated if a.name in _WITHIN_7]
-    if any(a.share is None or a.incidents is None for a in within) or not within:
+    within = _together([a for a in figures.offered if a.name in _WITHIN_7])
+    if within is None:
         return ""
-    share = min(1.0, sum(a.share or 0.0 for a in within))
-    wording = f"{words.capital(figures.about + words.share_text(share))} were recorded within 7 days"
-    theirs = [figures.region[a.name] for a in within if a.name in figures.region]
+    wording = f"{words.capital(words.share_range_text(*within))} were recorded within 7 days"
+    theirs = _together([figures.region[name] for name in _WITHIN_7 if name in figures.region])
     if theirs:
-        wording += f" ({figures.place}: {words.share_text(min(1.0, sum(theirs)))})"
-    middle = _middle(figures)
-    return f"{wording}{middle}."
+        wording += f" ({figures.place}: {words.share_range_text(*theirs)})"
+    return f"{wording}{_middle(figures)}."
+
+
+def _together(rows: Sequence[ValueFigures]) -> tuple[float, float] | None:
+    """Return between which numbers the share of all values within a week lies; None unless all are offered."""
+    counts = [a.count for a in rows if a.count is not None]
+    if len(counts) < len(_WITHIN_7) or rows[0].stated is None or not rows[0].stated[1]:
+        return None
+    return share_limits((sum(c[0] for c in counts), sum(c[1] for c in counts)), rows[0].stated)
 
 
 def _middle(figures: VariableFigures) -> str:
-    """Say in which band the middle incident falls, where nothing withheld can move it."""
-    if any(a.incidents is None for a in figures.stated):
-        return ""
-    middle = median_value([a.name for a in figures.stated], [a.incidents or 0 for a in figures.stated])
-    if not middle:
-        return ""
-    halves = {"same day": "half of them on the same day", "next day": "half of them by the next day"}
-    return f"; {halves.get(middle, f'the middle one after {middle}')}"
+    """Say in which band the middle incident falls, where it falls there for every value inside the steps."""
+    low = high = 0
+    for one in (a for a in figures.rows if a.name not in (NOT_STATED, TOO_RECENT)):
+        if one.count is None or one.stated is None:
+            return ""
+        before, low, high = high, low + one.count[0], high + one.count[1]
+        if 2 * high < one.stated[0]:
+            continue
+        if 2 * low < one.stated[1] or (2 * before >= one.stated[0] and before):
+            return ""
+        halves = {"same day": "half of them on the same day", "next day": "half of them by the next day"}
+        return f"; {halves.get(one.name, f'the middle one after {one.name}')}"
+    return ""
 
 
 def _outcome(figures: VariableFigures) -> str:
@@ -133,8 +205,8 @@ def _outcome(figures: VariableFigures) -> str:
         figures.row(kind.label) for kind in (OutcomeKind.POSITIVE, OutcomeKind.VICTIM_DOES_NOT_SUPPORT)
     )
     wording = []
-    if positive and positive.share is not None:
-        wording.append(f"{_pct(figures, positive)} had a positive outcome.{_beside(figures, positive)}")
+    if positive:
+        wording.append(f"{_share(positive)} had a positive outcome.{_beside(figures, positive)}")
     if unsupported and unsupported.share:
-        wording.append(f"In {figures.about}{words.share_text(unsupported.share)} the victim did not support action.")
+        wording.append(f"In {words.share_range_text(*unsupported.limits)} the victim did not support action.")
     return " ".join(wording)
