@@ -13,7 +13,8 @@ for which that cannot be had are not offered. Nothing reaches a released folder 
 * `detail`: whether a category is given by ward, by group of neighbouring wards or by borough.
 * `known_tables`, `earlier_releases`, `calendar`, `ledger`, `sketches`: what readers hold beside this release, and when
   they get more.
-* `hotspots`, `circumstances`, `figures`: outlines, descriptions and derived figures that may be shown.
+* `hotspots`, `circumstances` (with `offered_values`), `figures`: outlines, descriptions and derived figures that may be
+  shown.
 
 Names are imported from the module they stand in, not from here: a run that has nothing to do opens `ledger` and must
 not load NumPy, pandas and the solver for it.

@@ -368,7 +368,8 @@ def _described(detected: Detected, plan: ReleasePlan, counts: pd.DataFrame) -> C
     if last is not None and last.headline == plan.windows.headline.id and last.circumstances is not None:
         note = last.notes.get("circumstances", "")
         here = last.circumstances["area_code"].isin(plan.areas["area_code"])
-        return Circumstances(last.circumstances[here].reset_index(drop=True), note, {"rule": "kept", "note": note})
+        kept = CIRCUMSTANCES.conform(last.circumstances[here].reset_index(drop=True))
+        return Circumstances(kept, note, {"rule": "kept", "note": note})
     if not plan.shows_all:
         note = f"Not shown: {OF_ALL}"
         return Circumstances(CIRCUMSTANCES.empty(), note, {"rule": "nothing shown", "note": note})

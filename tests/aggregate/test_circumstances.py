@@ -142,13 +142,6 @@ def test_shares_are_of_what_states_an_answer_with_wilson_intervals() -> None:
     assert found.loc[[3, 4], "share"].isna().all()
 
 
-def test_shares_rest_on_nothing_withheld() -> None:
-    assert add_shares(shown(6, 3, 1, None, 15))["share"].isna().all()
-    assert add_shares(shown(6, 3, 1, 5, None))["share"].isna().all()
-    one = add_shares(shown(6, None, None, 5, 15))
-    assert one["share"].isna().tolist() == [False, True, True, True, True]
-
-
 def test_the_middle_incident() -> None:
     assert median_value(["a", "b", "c"], [1, 1, 8]) == "c"
     assert median_value(["a", "b", "c"], [5, 3, 2]) == "a"

@@ -1,7 +1,6 @@
 """Releases for tests that also describe their incidents: when, where, what and how reported, drawn at random."""
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +9,7 @@ from pipeline.aggregate.circumstances import TOTAL, WHOLE
 from pipeline.config import Profile
 from pipeline.domain.periods import Period
 from pipeline.release.circumstances import Setting, release_circumstances
-from pipeline.release.released import Released, split_withheld
+from pipeline.release.released import Released
 
 __all__ = ["described", "released_with"]
 
@@ -51,23 +50,22 @@ def released_with(released: Released, facets: pd.DataFrame) -> Released:
     """The same release with the circumstances that facets hold, under rules of its audience."""
     info, period = released.info, Period.parse(released.info.headline.id)
     recorded = facets[(facets["facet"] == TOTAL) & (facets["category"] == "all")]
-    rules: dict[str, Any] = {"name": info.profile, "audience": info.audience, "threshold": info.threshold}
-    counts = released.counts[released.counts["period"] == period.id].copy()
-    counts["withheld"] = split_withheld(counts["withheld"])
+    counts = released.counts[(released.counts["period"] == period.id) & (released.counts["category"] == "all")].copy()
     real = recorded.groupby("area_code")["incidents"].sum().to_dict()
     real[info.region_code] = int(recorded["incidents"].sum())
-    counts["incidents"] = pd.array([real.get(a, 0) for a in counts["area_code"]], dtype="Int64")
+    exact = pd.Series([real.get(a, 0) for a in counts["area_code"]], index=counts.index, dtype="Int64")
+    counts["incidents_lower"] = exact // info.step * info.step
+    counts["incidents_upper"] = counts["incidents_lower"] + info.step - 1
+    rules = {"name": info.profile, "audience": info.audience, "threshold": info.threshold}
     found = release_circumstances(
         facets,
         Setting(
-            run=info.run_name,
-            profile=Profile.model_validate(rules | {"borough_period": "fixed"}),
+            profile=Profile.model_validate(rules),
             headline=period,
             areas=released.areas,
             counts=counts,
             mature_until=period.last_month,
-            fewest=info.threshold,
-            region_whole=True,
+            steps=(info.step,),
         ),
     )
     return dataclasses.replace(released, circumstances=found.table)

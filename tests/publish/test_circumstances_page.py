@@ -25,13 +25,21 @@ ROW = re.compile(rf'<tr><th scope="row">([^<]*)</th><td class="br">.*?</td>{CELL
 
 @pytest.fixture(scope="module", params=["internal", "partner", "public"])
 def written(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Released, Path]:
-    rules = {"internal": {}, "partner": {"threshold": 5}, "public": {"threshold": 10, "rounding": 5}}[request.param]
+    rules = {"internal": {}, "partner": {"threshold": 5}, "public": {"threshold": 10}}[request.param]
     made = city(columns=2, rows=1, audience=request.param, **rules)
     folder = tmp_path_factory.mktemp(request.param)
     released = described(made)
     write_briefings(released, folder)
     write_exports(released, folder, geopackage=False)
     return released, folder
+
+
+def share_of(row: dict[str, str]) -> str:
+    """Word a share by the counts of its row."""
+    if not row["share"]:
+        return ""
+    low = int(row["incidents_lower"]) / int(row["stated_upper"])
+    return words.share_range_text(low, min(1, int(row["incidents_upper"]) / int(row["stated_lower"])))
 
 
 @pytest.mark.slow
@@ -52,10 +60,11 @@ def test_every_number_equals_the_one_in_the_table(written: tuple[Released, Path]
         expected = [
             (
                 words.capital(r["answer"]),
-                words.share_text(float(r["share"])) if r["share"] else "",
-                words.whole(int(r["incidents"])) if r["incidents"] else "withheld",
+                share_of(r),
+                words.count_text(int(r["incidents_lower"]), int(r["incidents_upper"])),
             )
             for r in mine
+            if r["incidents_lower"]
         ]
         assert sorted(found) == sorted(expected)
 
@@ -102,31 +111,62 @@ def asked(question: str, *answers: Value, **more: object) -> str:
     return summary_sentence(VariableFigures(VARIABLES[question], answers, "offences", **more))  # type: ignore[arg-type]
 
 
+def exactly(name: str, count: int, stated: int = 100) -> Value:
+    return Value(name, (count, count), (stated, stated), count / stated)
+
+
+def between(name: str, lower: int, stated: int, step: int = 10) -> Value:
+    share = None if lower == 0 else (lower + step // 2) / (stated + step // 2)
+    return Value(name, (lower, lower + step - 1), (stated, stated + step - 1), share)
+
+
 def test_sentences() -> None:
-    street, shop = Value("street", 60, 0.6, 0.5, 0.7), Value("shop", 40, 0.4, 0.3, 0.5)
+    street, shop = exactly("street", 60), exactly("shop", 40)
     assert asked("place_type", street, shop) == "Most often street (60%), then shop (40%)."
-    near = Value("shop", 55, 0.55, 0.45, 0.65)
+    near = exactly("shop", 55)
     assert asked("place_type", street, near) == "No single answer stands out: street, the most frequent, is 60%."
-    assert asked("place_type", street, shop, place="London", region={"street": 0.45}).endswith(" London: 45%.")
-    assert asked("place_type", Value("street", 9, 1.0)) == "Every record says street."
-    assert asked("place_type", street, Value("shop", None), Value("park", None)) == ""
-    assert asked("aggravated", Value("yes", 0, 0.0), Value("no", 9, 1.0)) == "None were aggravated offences."
-    assert asked("aggravated", Value("yes", None), Value("no", 9)) == ""
+    region = {"street": exactly("street", 4500, 10_000)}
+    assert asked("place_type", street, shop, place="London", region=region).endswith(" London: 45%.")
+    assert asked("place_type", exactly("street", 9, 9)) == "Every record says street."
+    assert asked("aggravated", exactly("yes", 0, 9), exactly("no", 9, 9)) == "None were aggravated offences."
+    assert asked("aggravated", Value("yes"), exactly("no", 9, 9)) == ""
+
+
+def test_sentences_of_steps_say_only_what_holds_for_all_values_inside_them() -> None:
+    # 300 to 309 of 500 to 509: between 300/509 = 58.9 % and 309/500 = 61.8 %.
+    street, shop = between("street", 300, 500), between("shop", 150, 500)
+    assert asked("place_type", street, shop) == "Most often street (59% to 62%), then shop (29% to 32%)."
+    # What is not offered is at most 509 - 300 - 100 = 109: less than street, but perhaps more than shop.
+    shop = between("shop", 100, 500)
+    assert asked("place_type", street, shop, Value("park", None, (500, 509))) == "Most often street (59% to 62%)."
+    # At most 309: perhaps the most frequent.
+    few = between("street", 200, 500)
+    assert asked("place_type", few, Value("park", None, (500, 509))) == ""
+    # 100 to 109 and 100 to 109 of 200 to 209: nobody knows which is more.
+    assert asked("place_type", between("a", 100, 200), between("b", 100, 200)) == "No single answer stands out."
+    assert asked("online", between("yes", 50, 500)) == "10% to 12% happened online."
+    assert asked("online", between("yes", 0, 500)) == ""
 
 
 def test_the_sentence_on_days_to_recording() -> None:
-    days = [Value("same day", 30, 0.3), Value("next day", 30, 0.3), Value("2 to 7 days", 20, 0.2)]
-    late = Value("8 to 30 days", 20, 0.2)
+    days = [exactly("same day", 30), exactly("next day", 30), exactly("2 to 7 days", 20)]
+    late = exactly("8 to 30 days", 20)
     assert asked("delay", *days, late) == "80% were recorded within 7 days; half of them by the next day."
-    region = {"same day": 0.5, "next day": 0.3, "2 to 7 days": 0.1}
-    said = asked("delay", *days, Value("8 to 30 days", None), place="London", region=region)
-    assert said == "80% were recorded within 7 days (London: 90%)."
-    assert asked("delay", Value("same day", None), *days[1:]) == ""
+    region = {"same day": exactly("same day", 50), "next day": exactly("next day", 30)}
+    region |= {"2 to 7 days": exactly("2 to 7 days", 10)}
+    stated = asked("delay", *days, Value("8 to 30 days", None, (100, 100)), place="London", region=region)
+    assert stated == "80% were recorded within 7 days (London: 90%); half of them by the next day."
+    assert asked("delay", Value("same day", None, (100, 100)), *days[1:]) == ""
+    # 40 to 49, 30 to 39 and 20 to 29 of 100 to 109: half may be reached on the same day or by the next.
+    steps = [between("same day", 40, 100), between("next day", 30, 100), between("2 to 7 days", 20, 100)]
+    assert asked("delay", *steps) == "At least 83% were recorded within 7 days; half of them by the next day."
 
 
 def test_the_table_keeps_its_contract(written: tuple[Released, Path]) -> None:
     _, folder = written
-    table = pd.read_csv(folder / "circumstances.csv", dtype={"withheld": "str"})
-    held = table["withheld"].fillna("").str.split(";").map(lambda names: "incidents" in names)
-    assert (table["incidents"].isna() == held).all()
+    table = pd.read_csv(folder / "circumstances.csv", dtype={"not_offered": "str", "withheld": "str"})
+    names = table["not_offered"].fillna("").str.split(";")
+    assert (table["incidents_lower"].isna() == names.map(lambda found: "incidents" in found)).all()
+    assert (table["withheld"].fillna("") == table["not_offered"].fillna("")).all()
+    assert (table["incidents_upper"] - table["incidents_lower"]).dropna().isin([0, 4, 9]).all()
     assert not table.duplicated(["area_code", "period", "category", "organisation", "question", "answer"]).any()
