@@ -140,7 +140,7 @@ def part_table(index: ReleaseIndex, case: findings.Case, *, height_pt: float) ->
     left = len(parts) - len(order)
     notes = [f"And {left} more in area_counts.csv."] if left else []
     if stepped and axis:
-        notes.append("A rate comes from the middle of its step; its range holds the whole step.")
+        notes.append("A rate comes from the middle of its count’s range; the 95% range holds the whole of it.")
     more = f'<p class="note">{page.text(" ".join(notes))}</p>' if notes else ""
     about = f"{map_unit(index, case.area.code)}, {how}" + ("; not comparable with earlier periods" if broken else "")
     return (
