@@ -161,7 +161,7 @@ def choose_offer(counts: pd.DataFrame, *, layout: Layout, steps: Sequence[int]) 
     values = cells["value"].to_numpy(np.int64)
     orders = _stack([_category_rows(cells, layout.part_of), _measure_rows(cells, cohort=layout.cohort)], len(cells))
     areas, pairs, granted = _area_rows(cells, layout)
-    unions = _union_rows(cells, layout)
+    unions = _stack([_union_rows(cells, layout), _mixed_union_rows(cells, layout)], len(cells))
     covers = _cover_rows(cells, layout)
     rows = _stack([areas, unions, covers, orders], len(cells))
     below = _below(len(cells), pairs, orders)
@@ -330,6 +330,41 @@ def _union_rows(cells: pd.DataFrame, layout: Layout) -> Rows:
     return _stack(found, len(cells))
 
 
+def _mixed_union_rows(cells: pd.DataFrame, layout: Layout) -> Rows:
+    """Relate, group by group, a category to the parts that cover it where some are given by ward and some by group."""
+    found = []
+    ward = cells["level"] == Level.WARD
+    place = cells[[*KEY, "value"]].assign(at=np.arange(len(cells)))
+    place["group"] = cells["area_code"].map(layout.group_of).where(ward, cells["area_code"])
+    place = place[cells["level"].isin(DETAIL).to_numpy()]
+    size = pd.Series(layout.group_of).value_counts()
+    for whole, parts in _unions(layout):
+        levels = {layout.detail.get(c, Level.WARD) for c in (whole, *parts)}
+        if levels != set(DETAIL):
+            continue
+        name = ["group", "period", "measure"]
+        mine = place[place["category"].isin([whole, *parts])]
+        heads = mine[name].drop_duplicates().reset_index(drop=True)
+        heads["row"] = np.arange(len(heads))
+        mine = mine.merge(heads, on=name)
+        by_ward = sum(layout.detail.get(c, Level.WARD) == Level.WARD for c in (whole, *parts))
+        wanted = heads["group"].map(size) * by_ward + (len(parts) + 1 - by_ward)
+        full = (mine.groupby("row").size().reindex(heads["row"]).to_numpy() == wanted).to_numpy()
+        signed = mine["value"].where(mine["category"] == whole, -mine["value"])
+        over = signed.groupby(mine["row"]).sum().reindex(heads["row"]).to_numpy() > 0
+        broken, known = (pd.Series(mask).groupby(heads["measure"]).transform("sum") for mask in (over & full, full))
+        kept = full & ~over & (broken < BROKEN_SHARE * known).to_numpy()
+        if not kept.any():
+            continue
+        number = np.cumsum(kept) - 1
+        inside = mine[kept[mine["row"].to_numpy()]]
+        inside = inside.assign(row=number[inside["row"].to_numpy()])
+        total = inside["category"] == whole
+        n = int(kept.sum())
+        found.append(_rows(len(cells), [inside[total]], [inside[~total]], low=np.full(n, -np.inf), high=np.zeros(n)))
+    return _stack(found, len(cells))
+
+
 def _cover_rows(cells: pd.DataFrame, layout: Layout) -> Rows:
     """Relate a group's count of a category to what its wards hold of the category above: at most their sum.
 
@@ -394,11 +429,11 @@ def _never_offered(cells: pd.DataFrame, layout: Layout, *, areas: Rows, unions: 
     total = np.zeros(len(cells), dtype=bool)
     total[csr_array(unions.matrix > 0).indices] = True
     for whole, parts in _unions(layout):
-        kinds = cells.loc[total & (categories == whole), ["level", "measure"]].drop_duplicates()
-        held = pd.MultiIndex.from_frame(cells[["level", "measure"]]).isin(pd.MultiIndex.from_frame(kinds))
-        if 1 < len(parts) < SMALL_UNION:  # one part that covers the whole is the whole: the two share every step
-            at = np.isin(levels, DETAIL) | ((levels == Level.BOROUGH) & (len(parts) <= FEW_PARTS))
-            never |= (categories == parts[-1]) & held & at
+        if not 1 < len(parts) < SMALL_UNION:  # one part that covers the whole is the whole: the two share every step
+            continue
+        for at, few in ((np.isin(levels, DETAIL), SMALL_UNION), (levels == Level.BOROUGH, FEW_PARTS + 1)):
+            held = cells["measure"].isin(cells.loc[total & (categories == whole) & at, "measure"].unique())
+            never |= (categories == parts[-1]) & held.to_numpy() & at & (len(parts) < few)
 
     parts_of = csr_array(areas.matrix < 0)
     totals_of = csr_array(areas.matrix > 0)

@@ -1,6 +1,7 @@
 """What is offered in steps: against every table that would look the same, and by hand."""
 
 from collections import defaultdict
+from dataclasses import replace
 from itertools import permutations, product
 
 import numpy as np
@@ -141,3 +142,24 @@ def test_a_part_is_never_offered_without_its_whole() -> None:
     rows += [("B", "borough", "race", 9), *((f"W{n}", "ward", "race", 2) for n in range(4))]
     shown = _displays(_counts(rows), _layout(areas, ("all", "race"), [("race", "all")]), 5)
     assert set(shown.values()) == {None}
+
+
+def test_a_union_that_is_given_by_ward_and_by_group_has_no_last_part() -> None:
+    """All and race by ward, religion by group: the three are a union group by group, so that religion goes."""
+    wards = [f"W{n}" for n in range(8)]
+    group_of = {w: f"G-W{n // 4 * 4}" for n, w in enumerate(wards)}
+    areas = {"B": ("borough", ""), **dict.fromkeys(wards, ("ward", "B"))}
+    areas |= dict.fromkeys(set(group_of.values()), ("ward_group", "B"))
+    rows = [("B", "borough", c, v) for c, v in (("all", 170), ("race", 100), ("religion", 70))]
+    for w in wards:
+        rows += [(w, "ward", "all", 20), (w, "ward", "race", 12), (w, "ward", "religion", 8)]
+    rows += [
+        (g, "ward_group", c, v) for g in sorted(set(group_of.values())) for c, v in (("religion", 32), ("all", 80))
+    ]
+    layout = _layout(areas, ("all", "race", "religion"), [("race", "all"), ("religion", "all")])
+    layout = replace(layout, group_of=group_of, detail={"religion": Level.WARD_GROUP})
+    shown = _displays(_counts(rows), layout, 5)
+    assert shown["W0", "all"] == 20
+    assert shown["W0", "race"] == 10
+    assert shown["G-W0", "religion"] is None
+    assert ("G-W0", "all") not in shown
