@@ -461,3 +461,16 @@ def test_where_the_total_is_given_by_groups_of_wards_these_are_the_parts(tmp_pat
     alone = dataclasses.replace(info, categories=(dataclasses.replace(first, detail=Level.BOROUGH),))
     bare = Reader(written(sealed(alone, areas, counts, base.hotspots, base.density), tmp_path / "q")["B00"])
     assert "This release has no figures by ward." in bare.text
+
+
+def test_without_all_categories_together_the_pages_are_about_the_first_one(tmp_path: Path) -> None:
+    base = small(audience="public")
+    info = dataclasses.replace(base.info, categories=base.info.categories[1:3])
+    counts = base.counts[base.counts["category"].isin(["racist", "faith"])]
+    reader = Reader(written(sealed(info, base.areas, counts, base.hotspots, base.density), tmp_path / "p")["B00"])
+    now = counts[(counts["area_code"] == "B00") & (counts["period"] == base.info.headline.id)].set_index("category")
+    assert f"Police recorded {worded(now.loc['racist'])} hate crimes (Racist) in Borough A1" in reader.text
+    rows = {row[0]: row for row in reader.rows if row}
+    assert "All" not in rows
+    assert rows["Faith"][2] == worded(now.loc["faith"])
+    assert "The total" not in reader.text

@@ -173,7 +173,7 @@ def hotspots_in(index: ReleaseIndex, code: str) -> list[dict[str, Any]]:
 
 def map_unit(index: ReleaseIndex, code: str) -> str:
     """Say what the map shows."""
-    return f"{index.info.noun} per 10,000 residents" if _rated(index, code) else f"{index.info.noun} recorded"
+    return f"{index.noun} per 10,000 residents" if _rated(index, code) else f"{index.noun} recorded"
 
 
 def _rated(index: ReleaseIndex, code: str) -> bool:
@@ -226,7 +226,7 @@ def map_of(index: ReleaseIndex, code: str, *, height_pt: float) -> str:
     wordings = _KEYS if rated else {**_KEYS, charts.NoClass.TOO_FEW: few}
     keys += [(kind, text) for kind, text in wordings.items() if kind in fills and (rated or kind != _NO_RATE)]
     if not rated and most and biggest:
-        keys.append(("dot", f"circle: {index.info.noun} recorded, largest {most.text}"))
+        keys.append(("dot", f"circle: {index.noun} recorded, largest {most.text}"))
     return svg + legend(limits, keys, classes=rated)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import shapely
 
 from pipeline.aggregate.circumstances import TOTAL
+from pipeline.domain.categories import ROOT
 from pipeline.domain.missing_months import month_names
 from pipeline.geography import topology as simplify
 from pipeline.publish import findings, palette, words
@@ -61,6 +62,11 @@ class ReleaseIndex:
     def __init__(self, released: Released) -> None:
         self.released = released
         self.info = released.info
+        # A profile may show some categories and not all of them together: its pages are then about the first one.
+        self.has_total = any(c.id == ROOT for c in self.info.categories)
+        self.subject = ROOT if self.has_total else self.info.categories[0].id
+        label = next(c.label for c in self.info.categories if c.id == self.subject)
+        self.noun = self.info.noun if self.has_total else f"{self.info.noun} ({label})"
         self.places = self._places()
         self._rows = self._read()
         self.limits: dict[str, tuple[float, ...]] = {
@@ -102,7 +108,7 @@ class ReleaseIndex:
         """Index the rows that briefings use: the two windows compared, and the history of the total above wards."""
         counts, earlier = self.released.counts, self.info.earlier
         now = counts["period"].isin([self.info.headline.id, *([earlier.id] if earlier else [])])
-        past = (counts["category"] == "all") & (counts["level"] != Level.WARD)
+        past = (counts["category"] == self.subject) & (counts["level"] != Level.WARD)
         used = counts.loc[now | past, [*_KEY, *_FIGURES]]
         keys = zip(*(used[name].astype(str) for name in _KEY), strict=True)
         return dict(zip(keys, used[list(_FIGURES)].to_dict("records"), strict=True))
@@ -147,7 +153,7 @@ class ReleaseIndex:
         mine = counts[
             (counts["level"] == level)
             & counts["period"].isin({*long, self.info.headline.id})
-            & (counts["category"] == "all")
+            & (counts["category"] == self.subject)
         ]
         steady = mine[~mine["reliability"].isin(WEAK)]
         rates = steady["rate_per_10000"].dropna().tolist() or mine["rate_per_10000"].dropna().tolist()
@@ -175,16 +181,16 @@ class ReleaseIndex:
         """Return the level of an area's parts: in a borough wards, or groups of them where the total is given so."""
         if level == Level.REGION:
             return Level.BOROUGH
-        detail = self.info.categories[0].detail
+        detail = next(c.detail for c in self.info.categories if c.id == self.subject)
         return detail if level == Level.BOROUGH and detail != Level.BOROUGH else ""
 
     def words_for(self, level: str) -> tuple[str, str]:
         """Return what areas of a level are called, one and many."""
         return self.info.level_labels.get(level, (level, f"{level}s"))
 
-    def row(self, code: str, period: str, category: str = "all") -> dict[str, Any] | None:
-        """Find one row of `area_counts`."""
-        return self._rows.get((code, period, category))
+    def row(self, code: str, period: str, category: str = "") -> dict[str, Any] | None:
+        """Find one row of `area_counts`; of the subject of the pages unless a category is named."""
+        return self._rows.get((code, period, category or self.subject))
 
     def area_profile(self, code: str) -> findings.AreaProfile:
         """Read an area's figures of the headline window."""
@@ -198,7 +204,9 @@ class ReleaseIndex:
                 )
                 for c in self.info.categories
             }
-            self._known[code] = findings.AreaProfile(code, place.name, place.population, place.covered, figures)
+            self._known[code] = findings.AreaProfile(
+                code, place.name, place.population, place.covered, figures, subject=self.subject
+            )
         return self._known[code]
 
     def region(self) -> findings.AreaProfile:
@@ -217,9 +225,11 @@ class ReleaseIndex:
             region=self.region(),
             peers=tuple(self.area_profile(p.code) for p in peers),
             parts=tuple(self.area_profile(p.code) for p in self.parts(code)),
-            categories=tuple((c.id, c.label) for c in info.categories if c.id != "all"),
+            categories=tuple((c.id, c.label) for c in info.categories if c.id != ROOT),
             outside=tuple(c.label for c in info.categories if c.outside),
-            noun=info.noun,
+            noun=self.noun,
+            has_total=self.has_total,
+            each_noun=info.noun,
             recorder=info.recorder,
             period=info.headline.label,
             before=self.before,

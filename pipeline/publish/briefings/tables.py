@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from pipeline.domain.categories import ROOT
 from pipeline.publish import charts, findings, page, words
 from pipeline.publish.briefings.elements import (
     NOT_CLEAR,
@@ -59,11 +60,12 @@ def _apart(case: findings.Case) -> str:
 
 def category_table(case: findings.Case, *, dense: bool) -> str:
     """Write every category with its change, the region's change, and its outcomes."""
-    shown = [("all", "All"), *case.categories][: MOST_CATEGORIES + 1]
-    most = max((n.upper for id_, _ in shown[1:] if (n := case.area.figure(id_).incidents)), default=0)
+    total = [(ROOT, "All")] if case.has_total else []
+    shown = [*total, *case.categories][: MOST_CATEGORIES + 1]
+    most = max((n.upper for id_, _ in shown[len(total) :] if (n := case.area.figure(id_).incidents)), default=0)
     broken = _broken(case.area.figure(id_) for id_, _ in shown)
     compare, outcomes = not case.whole_region and not broken, case.outcome_basis != "none"
-    heads = [_head("Category", ""), _head("Relative size", "br"), _head(words.capital(case.noun))]
+    heads = [_head("Category", ""), _head("Relative size", "br"), _head(words.capital(case.of_any))]
     if not broken:
         heads.append(_change_head(case))
     if compare:
@@ -74,7 +76,7 @@ def category_table(case: findings.Case, *, dense: bool) -> str:
     for id_, label in shown:
         mine = case.area.figure(id_)
         n = mine.incidents
-        size = charts.bar(n.lower / most, upto=n.upper / most) if n and n.upper and id_ != "all" else ""
+        size = charts.bar(n.lower / most, upto=n.upper / most) if n and n.upper and id_ != ROOT else ""
         cells = [
             f'{row_head(label)}<td class="br">{size}</td>',
             f'<td class="{"n" if n is not None else "n mu"}">{page.text(count_words(mine))}</td>',
@@ -84,7 +86,7 @@ def category_table(case: findings.Case, *, dense: bool) -> str:
             cells.append(change_cell(case.region.figure(id_), muted=True, narrow=True))
         if outcomes:
             cells.append(f'<td class="n">{page.text(outcome_words(mine, case.outcome_basis))}</td>')
-        rows.append(f"<tr{' class=all' if id_ == 'all' else ''}>{''.join(cells)}</tr>")
+        rows.append(f"<tr{' class=all' if id_ == ROOT else ''}>{''.join(cells)}</tr>")
     kind = "st dense" if dense else "st"
     return (
         f'<table class="{kind}"><thead><tr>{"".join(heads)}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
@@ -102,7 +104,7 @@ def _category_note(case: findings.Case, shown: Sequence[findings.Figure]) -> str
         note += f" {words.capital(NOT_CLEAR)}: no change that holds for all numbers inside the ranges."
     if _broken(shown):
         note += f" {words.capital(_break_words(case))}."
-    left = len(case.categories) + 1 - len(shown)
+    left = len(case.categories) + case.has_total - len(shown)
     return f"{note} And {left} more in area_counts.csv." if left else note
 
 
@@ -130,7 +132,7 @@ def part_table(index: ReleaseIndex, case: findings.Case, *, height_pt: float) ->
     rows = [_part_row(index, case, p, axis, change=not broken, outcomes=outcomes) for p in order]
     rows += [_uncovered_row(p, columns=3 + bool(axis) + outcomes + (not broken)) for p in uncovered]
     line = f"; line: {case.region.name or 'all'} {words.rate_text(rate)}" if rate is not None else ""
-    heads = [_head(words.capital(one), ""), _head(words.capital(case.noun)), _head("Rate")]
+    heads = [_head(words.capital(one), ""), _head(words.capital(case.of_any)), _head("Rate")]
     if axis:
         heads.append(f'<th scope="col" class="br">95% range, log scale{page.text(line)}{axis.head()}</th>')
     if not broken:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from pipeline.domain.categories import ROOT
 from pipeline.publish import words
 from pipeline.statistics.change import COMPARED, ChangeWord
 from pipeline.statistics.rates import Reliability
@@ -224,18 +225,19 @@ def figure_of(row: Mapping[str, Any] | None, *, earlier: Mapping[str, Any] | Non
 
 @dataclass(frozen=True, slots=True)
 class AreaProfile:
-    """An area with its figures by category; `all` is the total."""
+    """An area with its figures by category, of which `subject` is what its page is about: mostly `all`, the total."""
 
     code: str
     name: str
     population: int | None
     covered: bool
     figures: Mapping[str, Figure] = field(default_factory=dict)
+    subject: str = ROOT
 
     @property
     def total(self) -> Figure:
-        """The figure that counts each incident once."""
-        return self.figures.get("all", EMPTY)
+        """The figure that the page is about: of each incident once, or where that is not shown of one category."""
+        return self.figures.get(self.subject, EMPTY)
 
     def figure(self, category: str) -> Figure:
         """Return the figure of a category; empty where there is none."""
@@ -276,6 +278,10 @@ class Case:
         Why the windows cannot be compared, as half a sentence, where a break in the series says so.
     inside_note
         Where much of the data lies outside the areas: that figures speak of the part inside.
+    has_total
+        Whether all categories together are shown; otherwise the page is about one of them, and `noun` names it.
+    each_noun
+        What is counted in any category; empty where `noun` says so.
     """
 
     area: AreaProfile
@@ -295,6 +301,13 @@ class Case:
     lacking: str = ""
     recorder: str = "Police"
     inside_note: str = ""
+    has_total: bool = True
+    each_noun: str = ""
+
+    @property
+    def of_any(self) -> str:
+        """What is counted, whatever its category."""
+        return self.each_noun or self.noun
 
     @property
     def whole_region(self) -> bool:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from pipeline.domain.periods import Break
 from pipeline.publish import words
-from pipeline.publish.findings.figures import LEAST, Case, CountRange, Figure, total_of
+from pipeline.publish.findings.figures import EMPTY, LEAST, Case, CountRange, Figure, total_of
 from pipeline.statistics.change import COMPARED, ChangeWord
 from pipeline.statistics.events import Event, EventRates, around_event
 from pipeline.statistics.rates import Reliability
@@ -78,7 +78,7 @@ def compared_with_region(figure: Figure, region: Figure, place: str) -> str:
     return words.times_range_words(*ratios, place)
 
 
-def rank_range(case: Case, category: str = "all") -> tuple[int, int, int, int] | None:
+def rank_range(case: Case, category: str = "") -> tuple[int, int, int, int] | None:
     """Place a rate among its peers, with the places that its interval leaves open.
 
     Returns
@@ -88,6 +88,7 @@ def rank_range(case: Case, category: str = "all") -> tuple[int, int, int, int] |
         the peers whose whole interval lies above, `worst` those whose whole interval lies below. None in public, and
         where the rate or its interval is missing.
     """
+    category = category or case.area.subject
     mine = case.area.figure(category)
     if case.audience == "public" or mine.rate is None or mine.rate_low is None or mine.rate_high is None:
         return None
@@ -233,7 +234,7 @@ def _change(case: Case) -> Finding | None:
     parts = [(id_, label) for id_, label in case.categories if label not in case.outside]
     tested = [(label, f) for id_, label in parts if (f := case.area.figure(id_)).comparable]
     moved = [(label, f) for label, f in tested if f.changed]
-    total = case.area.total
+    total = case.area.total if case.has_total else EMPTY
     if not moved:
         return _steady(case, tested)
     moved.sort(key=lambda pair: (-abs(pair[1].change_pct or 0.0), pair[0]))
@@ -297,7 +298,7 @@ def _steady(case: Case, tested: list[tuple[str, Figure]]) -> Finding | None:
     return Finding(
         "steady",
         "No category changed clearly.",
-        f"In none of the {words.small(len(tested))} categories with enough {case.noun} to compare does the change on "
+        f"In none of the {words.small(len(tested))} categories with enough {case.of_any} to compare does the change on "
         f"{case.before} go beyond what {limit}.",
     )
 
