@@ -22,6 +22,10 @@ function drawGuide() {
   host.textContent = "";
   const part = (title, ...texts) => { host.append(el("h3", "", title)); for (const t of texts) if (t) host.append(nameEl("p", "", t)); };
   part("What is counted", "Each number is of " + INFO.noun + " that were recorded" + (INFO.publisher ? " by: " + INFO.publisher : "") + ". Recorded is not the same as experienced: many are never reported.");
+  if (LEVELS.ward_group) {
+    part("Groups of " + levelWord("ward", true), "Where too few single " + levelWord("ward", true) + " would have a number, a category is given by groups of neighbouring " +
+      levelWord("ward", true) + " of one " + levelWord("borough") + ", mostly 4 or 5, named after the one with most residents. Residents and borders alone decide which go together, never what was recorded.");
+  }
   if (INFO.step > 1) {
     part("Counts in steps", INFO.counts, "\u201c" + capital(countText({ lower: 2 * INFO.step, upper: 3 * INFO.step - 1 })) + "\u201d means any one of these " + INFO.step +
       " numbers. \u201c" + capital(countText({ lower: 0, upper: INFO.step - 1 })) + "\u201d may be none; a map of numbers shows it as a ring. Parts need not add up to their total. Rates and shares are given in the range that follows from the steps; colours go by its middle.");
