@@ -344,6 +344,8 @@ def _mixed_union_rows(cells: pd.DataFrame, layout: Layout) -> Rows:
             continue
         name = ["group", "period", "measure"]
         mine = place[place["category"].isin([whole, *parts])]
+        if mine.empty:  # all windows are out already
+            continue
         heads = mine[name].drop_duplicates().reset_index(drop=True)
         heads["row"] = np.arange(len(heads))
         mine = mine.merge(heads, on=name)
