@@ -1,6 +1,7 @@
 """A month that no file holds, from the folder of files to every page: named, never 0, and in no figure."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -50,10 +51,15 @@ def test_layers_and_records_say_so(without_june: Attempt) -> None:
         assert names_month(" ".join(record["missing_months"]), "2025-06", "missing")
 
 
-def test_the_window_that_the_run_advises_is_whole(without_june: Attempt) -> None:
+def test_the_window_that_the_run_advises_is_whole(
+    without_june: Attempt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert "2025-07..2026-01 or 2024-06..2025-05" in without_june.text
     config = Path(without_june.config)
     text = config.read_text("utf-8") + "\nperiods:\n  headline: 2024-06..2025-05\n"
+    # Nothing of the first run was handed over: what the ledger kept of it is put away.
+    shutil.rmtree(config.parent / "outputs" / ".ledger")
+    monkeypatch.setenv("HOTSPOTS_STATE_DIR", str(tmp_path))
     again = config.parent / "again.yaml"
     again.write_text(text.replace("name: t", "name: again"), encoding="utf-8")
     tried = attempt(again)
