@@ -88,16 +88,32 @@ const FOLLOWING = ["nx", "nm", "ox", "om", "kx", "km"];
 function working(levelId, periodId, categoryId, key) {
   const level = LEVELS[levelId];
   const of = (other) => column(levelId, periodId, categoryId, other);
-  if (/^[nok]x$/.test(key)) return (i) => (typeof of(key[0])[i] === "number" ? of(key[0])[i] + INFO.step - 1 : NaN);
-  if (/^[nok]m$/.test(key)) return (i) => (typeof of(key[0])[i] === "number" ? middleOf(of(key[0])[i], of(key[0] + "x")[i]) : NaN);
-  if (key === "r") return (i) => (of("nm")[i] / level.people[i]) * 1e4;
-  if (key === "s") return (i) => (of("km")[i] ? Math.min(of("om")[i] / of("km")[i], 1) : (of("om")[i] / of("nm")[i]) * 100);
-  if (key === "sl") return (i) => wilson(Math.min(of("o")[i], of("kx")[i]) / of("kx")[i], of("kx")[i])[0];
-  if (key === "sh") return (i) => wilson(Math.min(of("ox")[i], of("k")[i]) / of("k")[i], of("k")[i])[1];
+  // Columns are looked up once, not for every cell.
+  if (/^[nok]x$/.test(key)) {
+    const lower = of(key[0]);
+    return (i) => (typeof lower[i] === "number" ? lower[i] + INFO.step - 1 : NaN);
+  }
+  if (/^[nok]m$/.test(key)) {
+    const lower = of(key[0]), upper = of(key[0] + "x");
+    return (i) => (typeof lower[i] === "number" ? middleOf(lower[i], upper[i]) : NaN);
+  }
+  if (key === "r") {
+    const middle = of("nm");
+    return (i) => (middle[i] / level.people[i]) * 1e4;
+  }
+  if (key === "s") {
+    const part = of("om"), known = of("km"), recorded = of("nm");
+    return (i) => (known[i] ? Math.min(part[i] / known[i], 1) : (part[i] / recorded[i]) * 100);
+  }
+  if (key === "sl" || key === "sh") {
+    const [part, all] = key === "sl" ? [of("o"), of("kx")] : [of("ox"), of("k")];
+    return (i) => wilson(Math.min(part[i], all[i]) / all[i], all[i])[key === "sl" ? 0 : 1];
+  }
   if (key !== "lo" && key !== "hi") return null;
   const window = periodOf(levelId, periodId);
   const limits = rangeTable(level, window ? window.kind : "y", categoryId);
-  return (i) => ((limits.get(of("n")[i]) || {})[key] / level.people[i]) * 1e4;
+  const lower = of("n");
+  return (i) => ((limits.get(lower[i]) || {})[key] / level.people[i]) * 1e4;
 }
 
 /* The cells of one column, decoded once: a number, a word, `w` (not offered) or null (no data). */

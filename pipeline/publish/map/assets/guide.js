@@ -6,11 +6,13 @@ function guideKey(list, patternId, text) {
   list.append(add(el("li"), picture, el("span", "", text)));
 }
 
+/* The states that occur somewhere. Other periods than the headline differ in what rates and counts they lack, no more. */
 function statesPresent() {
   const seen = new Set();
   for (const id of MAPPED) for (const p of LEVELS[id].periods) for (const c of CATEGORIES) for (const m of SHOWN_MEASURES) {
     const scene = { level: id, mode: "areas", category: c.id, measure: m, period: p.id };
-    if (!levelsOf(c.id).includes(id) || (m !== "count" && m !== "rate" && !hasMeasure(scene))) continue;
+    if (!levelsOf(c.id).includes(id) || (p.id !== INFO.headline && m !== SHOWN_MEASURES[0])) continue;
+    if (m !== "count" && m !== "rate" && !hasMeasure(scene)) continue;
     LEVELS[id].code.forEach((_, i) => seen.add(valueOf(scene, i).state));
     if (seen.size === 8) return seen;
   }

@@ -67,16 +67,21 @@ function hasMeasure(scene) {
    range, which no reader sees; `range` holds the count's ends wherever the count is offered. */
 function valueOf(scene, i) {
   const { level, period, category, measure } = scene;
-  if (!LEVELS[level].covered[i]) return { state: "nocover", value: null };
-  const range = rangeOf(level, i, period, category, "n");
-  const found = (state_, value) => ({ state: state_, value: value === undefined ? null : value, range: range === NOT_OFFERED ? null : range });
+  const found = (state_, value = null) => ({
+    state: state_,
+    value,
+    get range() { const range = rangeOf(level, i, period, category, "n"); return range === NOT_OFFERED ? null : range; },
+  });
+  if (!LEVELS[level].covered[i]) return found("nocover");
   const raw = cell(level, i, period, category, MEASURES[measure].key);
-  if (raw === NOT_OFFERED || range === NOT_OFFERED) return found("notoffered");
-  if (measure === "count" && range) return isFirstStep(range) ? found("first") : found("ok", cell(level, i, period, category, "nm"));
+  if (raw === NOT_OFFERED) return found("notoffered");
+  if (measure === "count" && raw !== null) return isFirstStep(rangeOf(level, i, period, category, "n")) ? found("first") : found("ok", cell(level, i, period, category, "nm"));
   if (measure === "change" && raw in CHANGE_CLASSES) return found("ok", CHANGE_CLASSES[raw]);
   if (measure === "change" && raw === "f") return found("few");
   if (measure === "change" && raw === "c") return found("incomparable");
   if (typeof raw === "number") return found("ok", raw);
+  const range = rangeOf(level, i, period, category, "n");
+  if (range === NOT_OFFERED) return found("notoffered");
   if (measure === "rate" && cell(level, i, period, category, "rel") === "f") return found("few");
   const window = periodOf(level, period);
   if (window && !window.complete) return found("nodata");
