@@ -468,7 +468,9 @@ def _sizes(released: Released, frame: pd.DataFrame, category: str, *, level: str
     most = max(1, int(middle.max())) if middle.notna().any() else 1
     scale = _MOST_MM[level] / math.sqrt(most)
     if released.info.step > 1:
-        limits = [int(v) for v in count_limits(released, level=level, category=category)]
+        # The lowest class begins after the first step, which has a sign of its own.
+        step = released.info.step
+        limits = sorted({step, *map(int, count_limits(released, level=level, category=category))})
         shown = []
         for low, high in zip(limits, [*limits[1:], None], strict=True):
             words = f"{low:,} or more" if high is None else count_text(low, high - 1)
