@@ -19,6 +19,7 @@ from pipeline.domain.periods import Period, add_months, complete_span, months_be
 from pipeline.domain.profile_windows import Windows, choose_windows
 from pipeline.errors import DisclosureError
 from pipeline.release.earlier_releases import AUDIENCES, EarlierRelease, Kept, edition_of
+from pipeline.release.linked_tables import counted
 from pipeline.tables import Level
 
 __all__ = [
@@ -173,6 +174,7 @@ def keep(before: Before, *, profile: Profile, config: Config, data_to: int) -> K
     calendar = calendar_of(profile, synthetic=config.run.synthetic)
     due = is_due(calendar, anchor=anchor or data_to, data_to=data_to, released_to=last.data_to if last else None)
 
+    why = reissue.reason if correcting and reissue is not None else ""
     now = data_to if due or correcting or last is None else last.data_to
     counts = last.base_counts() if last is not None else Kept().counts
     bounds = [r.base_counts() for r in _by_closeness(releases)]
@@ -185,11 +187,12 @@ def keep(before: Before, *, profile: Profile, config: Config, data_to: int) -> K
         data_to=now,
         anchor=anchor,
         last=_in_steps_of(last, profile),
-        counts=_widened(counts, profile.step, last),
+        counts=_widened(counts[counts["measure"].isin(counted(profile.measures))], profile.step, last),
         bounds=pd.concat(bounds, ignore_index=True) if bounds else Kept().bounds,
         not_below=pd.concat(hidden, ignore_index=True) if hidden else Kept().not_below,
         others=tuple(r for r in _by_closeness(releases) if (r.profile, r.audience) != (profile.name, profile.audience)),
-        reissue=reissue.reason if correcting and reissue is not None else "",
+        reissue=why,
+        corrections=(*((r.data_to, r.reissue) for r in own if r.reissue), *([(now, why)] if why else [])),
         releases=sum(r.data_to < now for r in releases),
         unknown=unknown,
     )
@@ -432,10 +435,10 @@ def sentences(kept: Kept, *, calendar: str, windows: Windows) -> tuple[str, ...]
         found.append(f"Numbers are those released with the data to {_month(kept.last.data_to)}.{then}")
     elif kept.last is not None and kept.last.data_to < kept.data_to:
         found.append("Periods released before keep their numbers: records that came later are not in them.")
-    if kept.reissue:
-        found.append(
-            f"Numbers of boroughs and larger areas in earlier periods were corrected in this release: {kept.reissue}"
-        )
+    found += [
+        f"Numbers of boroughs and larger areas were corrected with the data to {_month(month)}: {why}"
+        for month, why in kept.corrections
+    ]
     if kept.last is not None and kept.due:
         shown = {p for periods in windows.series.values() for p in periods}
         lost = [p for periods in kept.windows.values() for p in periods if p not in shown]

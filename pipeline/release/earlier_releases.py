@@ -223,6 +223,8 @@ class Kept:
         The latest release of each other profile, with every number that any of its releases showed.
     reissue
         Why numbers at borough level and above are made anew; empty where they stay.
+    corrections
+        Last month of the data (yyyymm) and reason of every correction so far, this one included.
     releases
         How many releases came out with the data to an earlier month.
     unknown
@@ -238,6 +240,7 @@ class Kept:
     not_below: pd.DataFrame = field(default_factory=_no_counts)
     others: tuple[EarlierRelease, ...] = ()
     reissue: str = ""
+    corrections: tuple[tuple[int, str], ...] = ()
     releases: int = 0
     unknown: bool = False
 
@@ -351,8 +354,10 @@ def as_first_released(
         Window of the layer.
     """
     last = kept.last
-    if last is not None and last.headline == headline.id:
-        before: gpd.GeoDataFrame = getattr(last, kind)
+    before: gpd.GeoDataFrame
+    # Where nothing was drawn, another date may bring outlines: what others hold decides.
+    if last is not None and last.headline == headline.id and (len(getattr(last, kind)) or not kept.due):
+        before = getattr(last, kind)
         if _outlines(before) == _outlines(made.layer):
             return replace(made, layer=before)
         note = last.notes.get(kind, "") or made.note

@@ -354,7 +354,7 @@ def _detail(detected: Detected, profile: Profile, config: Config, releases: Sequ
 
 def _unchanged_outlines(made: Outlines, kind: str, plan: ReleasePlan) -> Outlines:
     """Draw a window's outlines as they were first released, for everybody but the data owner."""
-    if plan.internal:
+    if plan.internal or not getattr(plan.profile, kind):
         return made
     return as_first_released(made, kind=kind, kept=plan.kept, headline=plan.windows.headline)
 

@@ -124,7 +124,7 @@ def protect(
 
     if profile.threshold <= 1:
         shown["not_offered"] = [frozenset()] * len(shown)
-        return Protected(in_steps(shown, step=1), Verdict.NOT_NEEDED)
+        return Protected(plan.kept.applied(in_steps(shown, step=1)), Verdict.NOT_NEEDED)
     if offer is not None:
         return _in_steps(shown, plan, offer)
 

@@ -270,9 +270,12 @@ def test_a_correction_changes_boroughs_and_leaves_wards(tmp_path: Path) -> None:
     large = before.index[level != "ward"].intersection(fresh.index)
     pd.testing.assert_frame_equal(after.loc[large], fresh.loc[large])
     assert not after.loc[large].equals(before.loc[large])
-    assert "corrected in this release: records came late" in caveats(outcome.folder, "partner")
+    said = "corrected with the data to February 2024: records came late"
+    assert said in caveats(outcome.folder, "partner")
     assert record(outcome.folder, "partner")["calendar"]["reissue"] == "records came late"
-    assert numbers(city.run(202402), "partner").equals(after)  # the correction stays
+    outcome = city.run(202402, start="release")
+    assert numbers(outcome, "partner").equals(after)  # the correction stays, and so do its words
+    assert said in caveats(outcome.folder, "partner")
     with pytest.raises(DisclosureError, match="may come with the data to February 2025") as refused:
         city.run(202412, reissue=("partner", "more of them"))
     assert refused.value.exit_code == 6
