@@ -362,6 +362,9 @@ def _unchanged_outlines(made: Outlines, kind: str, plan: ReleasePlan) -> Outline
 OF_ALL = "they are of all categories together, which this folder does not have."
 
 
+NOT_YET = "Not shown: they come with the next numbers."
+
+
 def _described(detected: Detected, plan: ReleasePlan, counts: pd.DataFrame) -> Circumstances:
     """Describe incidents, as it was first done for this window."""
     last = plan.kept.last
@@ -370,6 +373,9 @@ def _described(detected: Detected, plan: ReleasePlan, counts: pd.DataFrame) -> C
         here = last.circumstances["area_code"].isin(plan.areas["area_code"])
         kept = CIRCUMSTANCES.conform(last.circumstances[here].reset_index(drop=True))
         return Circumstances(kept, note, {"rule": "kept", "note": note})
+    if not plan.kept.due:
+        note = (last.notes.get("circumstances", "") if last is not None else "") or NOT_YET
+        return Circumstances(CIRCUMSTANCES.empty(), note, {"rule": "nothing shown", "note": note})
     if not plan.shows_all:
         note = f"Not shown: {OF_ALL}"
         return Circumstances(CIRCUMSTANCES.empty(), note, {"rule": "nothing shown", "note": note})
