@@ -108,6 +108,7 @@ def density_bands(
     min_locations: int,
     min_incidents: int = 0,
     min_total: int = 0,
+    step: int = 1,
 ) -> Bands:
     """Draw the bands of each category.
 
@@ -133,6 +134,8 @@ def density_bands(
         Fewest incidents inside a connected patch of a band and what lies above it; smaller patches are left out.
     min_total
         Fewest incidents of a category for a surface of its own.
+    step
+        Width of the steps that counts are released in: limits say no more than the step of the incidents inside.
 
     Returns
     -------
@@ -164,10 +167,13 @@ def density_bands(
         notes += [f"{category}: {note}" for note in surface.notes]
         # Limits are multiples of the mean inside the study area: the same words mean the same concentration in a small
         # borough and in all of London.
+        exact = float(weights.sum())
+        stepped = exact // step * step + step // 2
+        mean_per_km2 = surface.mean_inside_per_km2 * stepped / exact
         found = bands(
             surface.density_per_km2,
             grid=grid,
-            thresholds_per_km2=_rounded_limits(mean_thresholds(surface.mean_inside_per_km2, multiples=settings.bands)),
+            thresholds_per_km2=_rounded_limits(mean_thresholds(mean_per_km2, multiples=settings.bands)),
             locations_per_km2=density(xy, **options).density_per_km2,
             location_peak_per_km2=peak_per_km2(settings.kernel, bandwidth_m),
             min_locations=min_locations,

@@ -35,7 +35,7 @@ from pipeline.release.figures import derive
 from pipeline.release.hotspots import Outlines, Premises, no_hotspots, release_density, release_hotspots
 from pipeline.release.linked_tables import COUNTS, category_children, category_pairs
 from pipeline.release.offer import Layout, Offer, choose_offer
-from pipeline.release.protect import RefusedError, cautions_of, protect, release_record
+from pipeline.release.protect import cautions_of, protect, release_record
 from pipeline.release.record import states_of
 from pipeline.release.released import _SEAL, CategoryInfo, Released, ReleasePlan, release_info
 from pipeline.statistics.outcomes import leave_out_immature
@@ -189,27 +189,22 @@ def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail") -> Passed:
     counts = _within_the_data(counts, detected, plan)
     offer = _offer(detected, whole, plan, detail, counts) if not plan.internal and profile.step > 1 else None
 
-    # Outlines first: a hotspot's band, rank and name bound the counts of its wards, so suppression must know them.
-    if plan.shows_all:
-        hotspots = release_hotspots(detected.hotspots, detected.members, plan=plan)
-    else:
-        hotspots = no_hotspots(plan.areas, f"Hotspots are not shown: {OF_ALL}")
-    hotspots = _unchanged_outlines(hotspots, "hotspots", plan)
-    try:
-        protected = protect(counts, months=months, hotspots=hotspots, plan=plan, offer=offer)
-    except RefusedError:
-        # The counts may be safe without the hotspots; a release without either is refused.
-        if not len(hotspots.layer):
-            raise
-        hotspots = no_hotspots(plan.areas, "Hotspots are not shown: beside the counts they would tell too much.")
-        protected = protect(counts, months=months, hotspots=hotspots, plan=plan, offer=offer)
+    protected = protect(counts, months=months, plan=plan, offer=offer)
 
-    # From here on only protected counts are used. Density has rules of its own and shows no count.
+    # From here on only protected counts are used. Outlines have rules of their own.
     people = detected.denominators
     if people is not None and plan.group_of:
         people = add_groups(people, plan.group_of, keys=("category", "measure"), sums=("population",), whole=True)
     figures = derive(protected.counts, plan=plan, emerging=detected.emerging, people=people)
-    density = release_density(detected.locations, bandwidth_m=detected.bandwidth_m, plan=plan)
+    # Outlines are chosen beside the released counts: they must say nothing more of them.
+    if plan.shows_all:
+        hotspots = release_hotspots(
+            detected.hotspots, detected.members, counts=protected.counts, true=counts, plan=plan
+        )
+    else:
+        hotspots = no_hotspots(plan.areas, f"Hotspots are not shown: {OF_ALL}")
+    hotspots = _unchanged_outlines(hotspots, "hotspots", plan)
+    density = release_density(detected.locations, bandwidth_m=detected.bandwidth_m, counts=protected.counts, plan=plan)
     density = _unchanged_outlines(density, "density", plan)
     described = _described(detected, plan, protected.counts)
 

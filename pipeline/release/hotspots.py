@@ -1,8 +1,5 @@
 """Outlines that may be seen: hotspots and density bands under a profile's rules."""
 
-import hashlib
-from bisect import bisect_right
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,132 +10,26 @@ import shapely
 from numpy.typing import NDArray
 
 from pipeline.detect.density import density_bands, lowered, month_rows
-from pipeline.domain.categories import in_total, outside_total
-from pipeline.errors import InputError
+from pipeline.detect.hotspots.finding import NOWHERE, numbered
+from pipeline.domain.categories import ROOT, in_total, outside_total
 from pipeline.geography.coverage import StudyArea
 from pipeline.geography.grid import HexGrid
-from pipeline.release.linked_tables import HotspotFacts
 from pipeline.release.released import ReleasePlan
-from pipeline.tables import DENSITY_LAYER, HOTSPOT_LAYER
+from pipeline.statistics.ranges import Ranges
+from pipeline.tables import DENSITY_LAYER, HOTSPOT_LAYER, Level
 
-__all__ = [
-    "Bands",
-    "Outlines",
-    "Premises",
-    "bands_of",
-    "count_bands",
-    "fewer_than",
-    "no_hotspots",
-    "read_hotspot_facts",
-    "release_density",
-    "release_hotspots",
-]
+__all__ = ["Outlines", "Premises", "no_hotspots", "release_density", "release_hotspots"]
 
 
-# Counts in bands: the interval that is released in place of a number.
-#
-# A band is written the way people write it: "10-19", "500 or more", "fewer than 10".
-
-
-STEPS = (1, 2, 5)  # of each power of ten: limits that people read easily, each about twice the one before
-
-
-@dataclass(frozen=True, slots=True)
-class Bands:
-    """Bands of whole numbers.
-
-    Attributes
-    ----------
-    edges
-        Smallest count of each band, ascending; the last band has no end. Counts under the first edge have the band
-        "fewer than ..." with it.
-
-    Raises
-    ------
-    InputError
-        If the edges are not ascending whole numbers from 1.
-
-    Examples
-    --------
-    >>> bands = Bands((10, 20, 50))
-    >>> bands.label(19), bands.label(50), bands.label(3), bands.label(0)
-    ('10-19', '50 or more', 'fewer than 10', 'fewer than 10')
-    >>> bands.interval("10-19"), bands.interval("50 or more"), bands.interval("fewer than 10")
-    ((10, 19), (50, None), (0, 9))
-    """
-
-    edges: tuple[int, ...]
-
-    def __post_init__(self) -> None:
-        """Refuse edges that are no bands."""
-        if not self.edges or self.edges[0] < 1 or any(a >= b for a, b in zip(self.edges, self.edges[1:], strict=False)):
-            raise InputError(f"band edges must be whole numbers from 1, ascending and at least one: got {self.edges}.")
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Every band in words, from the smallest, the one under the first edge included."""
-        return (fewer_than(self.edges[0]), *(self.label(edge) for edge in self.edges))
-
-    def label(self, count: int) -> str:
-        """Name the band a count lies in."""
-        if count < 0:
-            raise InputError(f"a count cannot be negative: {count}.")
-        place = bisect_right(self.edges, count)
-        if place == 0:
-            return fewer_than(self.edges[0])
-        if place == len(self.edges):
-            return f"{self.edges[-1]:,} or more"
-        low, high = self.edges[place - 1], self.edges[place] - 1
-        return f"{low:,}" if low == high else f"{low:,}-{high:,}"
-
-    def interval(self, label: str) -> tuple[int, int | None]:
-        """Read a band's smallest and largest count, None where it has no end."""
-        limits = (0, *self.edges)
-        for place, name in enumerate(self.labels):
-            if name == label:
-                return limits[place], None if place == len(self.edges) else limits[place + 1] - 1
-        raise InputError(f"{label!r} is none of the bands {', '.join(self.labels)}.")
-
-
-def count_bands(threshold: int, *, last: int = 500) -> Bands:
-    """Make the default bands: from the threshold on in steps of 1, 2, 5, 10, ... up to `last`.
-
-    >>> count_bands(10).labels
-    ('fewer than 10', '10-19', '20-49', '50-99', '100-199', '200-499', '500 or more')
-    >>> count_bands(5).labels[:3]
-    ('fewer than 5', '5-9', '10-19')
-    """
-    if threshold < 1 or last < threshold:
-        raise InputError(f"bands begin at a threshold of at least 1 and at most {last}: got {threshold}.")
-    return Bands(tuple(sorted({threshold, *_ladder(threshold, last)})))
-
-
-def fewer_than(threshold: int) -> str:
-    """Word the band under a threshold, zeros included."""
-    return f"fewer than {threshold:,}"
-
-
-def _ladder(threshold: int, last: int) -> Iterable[int]:
-    decade = 1
-    while decade <= last:
-        yield from (step * decade for step in STEPS if threshold < step * decade <= last)
-        decade *= 10
-
-
-SMALLEST_BAND = 5  # bands of hotspot counts start no lower, however small the threshold
 AT_PLACE_M = 50.0  # an incident this near an institution counts as one at it
 
 
 @dataclass(frozen=True, slots=True)
 class Outlines:
-    """A layer in the working system and a sentence on how it was made, or why it is empty.
-
-    `true_counts` are the incidents of each row, for the audit alone; empty where they are not known.
-    """
+    """A layer in the working system and a sentence on how it was made, or why it is empty."""
 
     layer: gpd.GeoDataFrame
     note: str
-    true_counts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +48,6 @@ class Premises:
     institutions: NDArray[np.object_] = field(default_factory=lambda: np.empty(0, dtype=object))
 
 
-def bands_of(threshold: int) -> Bands:
-    """Return the bands that hotspot counts are given in."""
-    return count_bands(max(threshold, SMALLEST_BAND))
-
-
 def _empty(table: Any, areas: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(table.empty(), geometry=gpd.GeoSeries([], crs=areas.crs), crs=areas.crs)
 
@@ -175,58 +61,225 @@ def release_hotspots(
     hotspots: dict[str, gpd.GeoDataFrame],
     members: dict[str, pd.DataFrame],
     *,
+    counts: pd.DataFrame,
+    true: pd.DataFrame,
     plan: ReleasePlan,
 ) -> Outlines:
     """Choose the hotspots a profile may show, and coarsen their outlines and counts.
 
     Outside internal a hotspot needs the threshold in incidents and in distinct victims (where known), `min_locations`
     distinct locations, no location over `max_location_share_pct`, and `min_addresses` addresses in its outline (where
-    a layer of addresses is given); its outline is the union of lattice hexagons that hold its locations, its count a
-    band, its density null. In public no hotspot is shown that is a single institution: most of its incidents are at
-    one, or its outline is one hexagon with one inside. Ranks and ids are given anew to those that are left.
+    a layer of addresses is given). Its outline is the union of lattice hexagons that hold its locations, its count the
+    step it lies in, its density null. It is shown only where neither its count nor its outline says anything about the
+    counts of areas (`_with_room`), nor the way it was found about its count (`_least_known`). In public no hotspot is
+    shown that is a single institution: most of its incidents are at one, or its outline is one hexagon with one inside.
+
+    Nothing else follows the true count: ids go from south-west to north-east, ranks by the lower end of the step, and a
+    name is that of the ward with most of the outline's area. (Named after the ward with most of its incidents, a
+    hotspot would tell that this ward holds more of it than any other.)
+
+    Parameters
+    ----------
+    hotspots, members
+        Headline window id to its hotspots, and to the locations of each.
+    counts
+        Released counts, with their ranges.
+    true
+        The counts that they were made of.
+    plan
+        What the release covers.
     """
     profile, areas, headline = plan.profile, plan.areas, plan.windows.headline
     found = hotspots.get(headline.id)
     if found is None or not profile.hotspots or len(found) == 0:
         why = "No hotspots were found." if profile.hotspots else "This profile shows no hotspots."
-        return Outlines(
-            _empty(HOTSPOT_LAYER, areas), why if found is not None else "Hotspots need points; there are none."
-        )
-    boroughs = set(areas.loc[areas["level"] == "borough", "area_code"])
-    kept = found[found["borough_code"].isin(boroughs)] if profile.scope else found
-    bands = bands_of(profile.threshold)
+        return no_hotspots(areas, why if found is not None else "Hotspots need points; there are none.")
     if plan.internal:
-        layer = kept.assign(incidents_band=[bands.label(int(n)) for n in kept["incidents"]])
-        return Outlines(_conformed(layer, areas), "", tuple(int(n) for n in kept["incidents"]))
-    enough = (kept["incidents"] >= profile.threshold) & (kept["distinct_locations"] >= profile.min_locations)
-    enough &= kept["top_location_share_pct"] <= profile.max_location_share_pct
-    victims = pd.to_numeric(kept["distinct_victims"]).astype("Float64")
+        boroughs = set(areas.loc[areas["level"] == Level.BOROUGH, "area_code"])
+        kept = found[found["borough_code"].isin(boroughs)] if profile.scope else found
+        exact = kept["incidents"].astype("Int64")
+        band = [f"{int(n):,}" for n in exact]
+        layer = kept.assign(incidents_lower=exact, incidents_upper=exact, incidents_band=band)
+        return Outlines(_conformed(layer, areas), "")
+    step = max(profile.threshold, 1)
+    enough = (found["incidents"] >= profile.threshold) & (found["distinct_locations"] >= profile.min_locations)
+    enough &= found["top_location_share_pct"] <= profile.max_location_share_pct
+    victims = pd.to_numeric(found["distinct_victims"]).astype("Float64")
     enough &= (victims.isna() | (victims >= profile.threshold)).astype(bool)
-    before, kept = len(kept), kept[enough].sort_values("rank").copy()
+    kept = found[enough].copy()
     places = members[headline.id]
     inside = {str(i): places[places["hotspot_id"] == i] for i in kept["hotspot_id"]}
     if profile.lattice_m > 0:
         kept.geometry = [_on_lattice(inside[str(i)], profile.lattice_m) for i in kept["hotspot_id"]]
+    kept["incidents_lower"] = kept["incidents"].astype("int64") // step * step
+    known = [_least_known(shape, plan) for shape in kept.geometry]
     safe = [
-        _addresses_in(shape, plan.premises.addresses) >= profile.min_addresses
+        lower >= least
+        and _addresses_in(shape, plan.premises.addresses) >= profile.min_addresses
         and not (profile.audience == "public" and _one_institution(shape, inside[str(i)], plan))
-        for i, shape in zip(kept["hotspot_id"], kept.geometry, strict=True)
+        and _in_scope(shape, plan)
+        for i, shape, lower, least in zip(
+            kept["hotspot_id"], kept.geometry, kept["incidents_lower"], known, strict=True
+        )
     ]
-    kept = kept[np.asarray(safe, dtype=bool)].copy()
+    kept = kept[np.asarray(safe, dtype=bool)]
+    # From the south-west to the north-east: an order that is on the map already.
+    middle = shapely.centroid(kept.geometry.to_numpy())
+    xy = np.column_stack([shapely.get_x(middle), shapely.get_y(middle)]).round(1)
+    kept = kept.iloc[np.lexsort((xy[:, 0], xy.sum(axis=1)))]
+    kept = kept[_with_room(kept, counts=counts, true=true, plan=plan, step=step)].copy()
     if len(kept) == 0:
-        return Outlines(_empty(HOTSPOT_LAYER, areas), "No hotspot is large enough to be shown without risk.")
-    held = tuple(int(n) for n in kept["incidents"])
-    kept["incidents_band"] = [bands.label(n) for n in held]
-    kept["rank"] = np.arange(1, len(kept) + 1)
-    kept["hotspot_id"] = [f"H{rank:03d}" for rank in kept["rank"]]
+        return no_hotspots(areas, "No hotspot is large enough to be shown without risk.")
+    kept["hotspot_id"] = [f"H{number:03d}" for number in range(1, len(kept) + 1)]
+    kept["rank"] = kept["incidents_lower"].rank(method="min", ascending=False).astype("int64")
+    kept["incidents_upper"] = kept["incidents_lower"] + step - 1
+    kept["incidents"] = kept["incidents_lower"] + step // 2
+    ends = zip(kept["incidents_lower"], kept["incidents_upper"], strict=True)
+    kept["incidents_band"] = [f"{low:,} to {high:,}" if low else f"fewer than {high + 1:,}" for low, high in ends]
+    kept["name"], kept["ward_codes"] = _named(kept.geometry, areas)
     kept["area_km2"] = (kept.geometry.area / 1e6).round(4)
-    kept["incidents"] = pd.NA
     kept["density_per_km2"] = np.nan
     # First and last month of the window: those of the incidents would date the first and the last of them.
     kept["first_period"] = headline.start.isoformat()[:7]
     kept["last_period"] = headline.end.isoformat()[:7]
-    note = "Hotspots that are too small are not shown, to protect the people involved." if before > len(kept) else ""
-    return Outlines(_conformed(kept, areas), note, held)
+    kept = kept.sort_values(["rank", "hotspot_id"])
+    note = "Hotspots that are too small are not shown, to protect the people involved."
+    return Outlines(_conformed(kept, areas), note if len(found) > len(kept) else "")
+
+
+TOUCH_M2 = 1.0  # outlines are stored to the centimetre: what meets in less than this does not overlap
+
+
+def _least_known(shape: shapely.Geometry, plan: ReleasePlan) -> int:
+    """Return how many incidents a reader who knows the method sees in an outline: its step must begin no lower.
+
+    Every hexagon holds an incident, a hotspot as many locations as the profile asks for, and DBSCAN a core with
+    `min_samples` incidents within `eps_m`. Every member is within `eps_m` of a core, so hexagons whose centres lie more
+    than four times that apart belong to cores that share no incident. Centres within twice of one of them are within
+    four times of each other, so that there are at most as many such hexagons as there are groups of this kind.
+    """
+    profile, clusters = plan.profile, plan.config.detect.clusters
+    if profile.lattice_m <= 0:
+        return max(profile.min_locations, clusters.min_samples)
+    _, centres = _hexagons(shape, profile.lattice_m)
+    reach = 2.0 * (clusters.eps_m if isinstance(clusters.eps_m, (int, float)) else profile.lattice_m)
+    groups, left = 0, centres
+    while len(left):
+        left = left[np.hypot(*(left - left[0]).T) > reach]
+        groups += 1
+    return max(profile.min_locations, len(centres), groups * clusters.min_samples)
+
+
+def _in_scope(shape: shapely.Geometry, plan: ReleasePlan) -> bool:
+    """Whether most of an outline lies in the profile's boroughs."""
+    if not plan.profile.scope:
+        return True
+    boroughs = plan.areas.loc[plan.areas["level"] == Level.BOROUGH].geometry.to_numpy()
+    return bool(shapely.area(shapely.intersection(boroughs, shape)).sum() >= shapely.area(shape) / 2)
+
+
+def _with_room(
+    kept: gpd.GeoDataFrame, *, counts: pd.DataFrame, true: pd.DataFrame, plan: ReleasePlan, step: int
+) -> NDArray[np.bool_]:
+    """Say which hotspots, one after the other, leave all values of all steps possible.
+
+    A hotspot lies in the areas that its outline overlaps, so together they hold at least its count, and at least an
+    incident for each hexagon: a complete union, which could narrow a step (`pipeline.release.steps`), and would tell of
+    a ward with "fewer than 10" that it is not 0. Neither does where the floors of the areas are enough: each area's
+    floor holds an incident for every hexagon that overlaps it, and together their floors, without what other hotspots
+    take of them, hold the floor of the hotspot. Then everything can be at its floor; and the hotspot's count can be
+    raised to any value of its step by as much in one of these areas and in those that contain it.
+
+    Areas are those of the finest level that all incidents are given by. One that is not offered counts as 0.
+    """
+    shapes, own = _floors(ROOT, counts=counts, plan=plan)
+    held = kept["incidents"].to_numpy(dtype=np.int64)
+    exact = plan.profile.step <= 1
+    if exact:  # exact counts of areas leave nothing to raise: they must hold the whole step
+        rules = [(own, held // step * step + step - 1)]
+    else:
+        # Whoever holds the folder of a closer audience too reads both counts in both steps, so there must be room in
+        # the narrower steps as well.
+        closer = sorted({p.step for p in plan.config.profiles if 1 < p.step < step})
+        rules = [(_floors(ROOT, counts=counts, plan=plan, true=true, step=t)[1], held // t * t) for t in closer]
+        rules.append((own, held // step * step))
+    room = np.zeros(len(kept), dtype=bool)
+    for place, shape in enumerate(kept.geometry):
+        hexagons = _hexagons(shape, plan.profile.lattice_m)[0] if plan.profile.lattice_m > 0 else np.array([shape])
+        near = np.flatnonzero(shapely.intersects(shapes, shape))
+        shared = shapely.area(shapely.intersection(shapes[near, None], hexagons[None, :]))
+        number = (shared > TOUCH_M2).sum(axis=1)
+        near, number = near[number > 0], number[number > 0]
+        taken = [_taken(left[near], number, int(need[place])) for left, need in rules]
+        if all(part is not None for part in taken):
+            room[place] = True
+            for (left, _), part in zip(rules, taken, strict=True):
+                left[near] -= part
+    return room
+
+
+def _floors(
+    category: str, *, counts: pd.DataFrame, plan: ReleasePlan, true: pd.DataFrame | None = None, step: int = 1
+) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return the areas of the finest level that a category is given by, and the floors of their counts.
+
+    Floors are those released; with `true` counts, those of a narrower step, where the count is released as one step.
+    """
+    level = next((c.detail for c in plan.categories if c.id == category), Level.WARD)
+    units = plan.areas[plan.areas["level"] == level].sort_values("area_code")
+
+    def here(table: pd.DataFrame) -> pd.DataFrame:
+        rows = table[(table["category"] == category) & (table["period"] == plan.windows.headline.id)]
+        return rows[rows["level"] == level].set_index("area_code").reindex(units["area_code"])
+
+    released = Ranges.of(here(counts))
+    floors = np.nan_to_num(released.lower).astype(np.int64)
+    if true is not None:
+        exact = here(true)["incidents"].astype("Float64").to_numpy(np.float64, na_value=0.0).astype(np.int64)
+        one_step = released.upper - released.lower == plan.profile.step - 1
+        floors = np.where(one_step & (exact >= floors), exact // step * step, floors)
+    return units.geometry.to_numpy(), floors
+
+
+def _taken(left: NDArray[np.int64], held: NDArray[np.int64], need: int) -> NDArray[np.int64] | None:
+    """Share out what an outline needs among areas: at least `held` of each, the rest where most is left.
+
+    >>> _taken(np.array([20, 10]), np.array([2, 3]), 24), _taken(np.array([20, 0]), np.array([2, 1]), 5)
+    (array([17,  7]), None)
+    """
+    if not len(left) or (left < held).any() or left.sum() < need:
+        return None
+    taken = held.copy()
+    while taken.sum() < need:
+        spare = left - taken
+        fullest = int(np.argmax(spare))
+        # Take from the fullest what brings it to the next one's level, but at least 1.
+        others = np.delete(spare, fullest)
+        amount = max(int(spare[fullest] - (others.max() if others.size else 0)), 1)
+        taken[fullest] += min(amount, need - int(taken.sum()), int(spare[fullest]))
+    return taken
+
+
+def _named(shapes: gpd.GeoSeries, areas: gpd.GeoDataFrame) -> tuple[list[str], list[str]]:
+    """Name outlines after the wards with most of their area, and list the wards that they overlap."""
+    wards = areas[areas["level"] == Level.WARD].sort_values("area_code")
+    ground = wards.geometry.to_numpy()
+    names, codes = [], []
+    for shape in shapes:
+        near = np.flatnonzero(shapely.intersects(ground, shape))
+        shared = shapely.area(shapely.intersection(ground[near], shape))
+        over = near[shared > TOUCH_M2]
+        names.append(str(wards["name"].iloc[near[np.argmax(shared)]]) if over.size else NOWHERE)
+        codes.append(";".join(wards["area_code"].iloc[over]))
+    return numbered(names), codes
+
+
+def _hexagons(shape: shapely.Geometry, size_m: float) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """Return the lattice hexagons that an outline is made of, and their centres, shape (n, 2)."""
+    lattice = HexGrid.covering(shape.bounds, size_m=size_m, margin_m=size_m)
+    centres = lattice.centres()
+    held = np.flatnonzero(shapely.intersects_xy(shape, centres[:, 0], centres[:, 1]))
+    return lattice.polygons(held), centres[held]
 
 
 def _addresses_in(shape: shapely.Geometry, addresses: NDArray[np.float64] | None) -> float:
@@ -269,12 +322,15 @@ def release_density(
     locations: pd.DataFrame,
     *,
     bandwidth_m: float | None,
+    counts: pd.DataFrame,
     plan: ReleasePlan,
 ) -> Outlines:
     """Make the density bands a profile may show: never under its bandwidth, never from few incidents.
 
     Outside internal each patch of a band must also hold the threshold in incidents, `min_locations` places, and
-    `min_addresses` addresses where a layer of them is given.
+    `min_addresses` addresses where a layer of them is given; and the floors of the areas that it overlaps must hold as
+    many incidents (see `_with_room`). Limits are multiples of the mean, and the mean is made from the step of the
+    located incidents, as if that were one more count in steps.
     """
     profile, areas, settings = plan.profile, plan.areas, plan.config.detect.density
     if bandwidth_m is None or len(locations) == 0:
@@ -301,8 +357,11 @@ def release_density(
         min_locations=max(settings.min_locations, profile.min_locations),
         min_incidents=profile.threshold,
         min_total=profile.min_density_incidents,
+        step=1 if plan.internal else max(profile.threshold, 1),
     )
     bands = made.bands
+    if not plan.internal:
+        bands = _patches_with_room(bands, counts=counts, plan=plan)
     if not plan.internal and plan.premises.addresses is not None:
         bands = _addressed(bands, plan.premises.addresses, profile.min_addresses)
     if len(bands) == 0:
@@ -311,6 +370,36 @@ def release_density(
         DENSITY_LAYER.conform(pd.DataFrame(bands)), geometry=bands.geometry.to_numpy(), crs=areas.crs
     )
     return Outlines(layer, made.note)
+
+
+def _patches_with_room(bands: gpd.GeoDataFrame, *, counts: pd.DataFrame, plan: ReleasePlan) -> gpd.GeoDataFrame:
+    """Lower patches whose incidents are not surely within the floors of the areas that they overlap."""
+    least = max(plan.profile.threshold, plan.profile.min_locations, plan.config.detect.density.min_locations)
+    made = pd.Series(index=bands.index, dtype="object")
+    for category, mine in bands.groupby("category", sort=False):
+        shapes, floors = _floors(str(category), counts=counts, plan=plan)
+
+        def enough(
+            patches: NDArray[Any],
+            _patch: object,
+            _piece: object,
+            *,
+            shapes: NDArray[Any] = shapes,
+            floors: NDArray[np.int64] = floors,
+        ) -> NDArray[np.bool_]:
+            left, room = floors.copy(), np.zeros(len(patches), dtype=bool)
+            for place, patch in enumerate(patches):
+                near = np.flatnonzero(shapely.intersects(shapes, patch))
+                over = near[shapely.area(shapely.intersection(shapes[near], patch)) > TOUCH_M2]
+                taken = _taken(left[over], np.zeros(len(over), dtype=np.int64), least)
+                if taken is not None:
+                    left[over] -= taken
+                    room[place] = True
+            return room
+
+        made[mine.index] = lowered(mine.geometry.to_numpy(), enough)
+    shown = gpd.GeoSeries(made, index=bands.index, crs=bands.crs)
+    return bands.set_geometry(shown)[~shown.is_empty]
 
 
 def _addressed(bands: gpd.GeoDataFrame, addresses: NDArray[np.float64], least: int) -> gpd.GeoDataFrame:
@@ -324,65 +413,3 @@ def _addressed(bands: gpd.GeoDataFrame, addresses: NDArray[np.float64], least: i
         shapes[mine.index] = lowered(mine.geometry.to_numpy(), enough)
     made = gpd.GeoSeries(shapes, index=bands.index, crs=bands.crs)
     return bands.set_geometry(made)[~made.is_empty]
-
-
-# What a released hotspot discloses about its wards: by its band, its rank, its name, and the hexagons it covers.
-
-
-TOUCH_M = 0.01  # outlines are stored to the centimetre
-
-
-def read_hotspot_facts(
-    hotspots: gpd.GeoDataFrame, *, areas: gpd.GeoDataFrame, period: str, lattice_m: float, bands: Bands
-) -> tuple[HotspotFacts, ...]:
-    """Read released hotspots the way an attacker who knows the lattice does.
-
-    Parameters
-    ----------
-    hotspots
-        The released layer, in the working system.
-    areas
-        Table `areas` of the release.
-    period
-        Id of the headline window.
-    lattice_m
-        Width of the hexagons, metres; 0: the outlines are no hexagons, and nothing is counted inside them.
-    bands
-        The bands the counts are given in.
-    """
-    wards = areas[areas["level"] == "ward"].sort_values("area_code")
-    shapes = dict(zip(wards["area_code"], wards.geometry, strict=True))
-    names = dict(zip(wards["area_code"], wards["name"], strict=True))
-    found = []
-    for row, shape in zip(hotspots.to_dict("records"), hotspots.geometry, strict=True):
-        codes = [c for c in str(row["ward_codes"] or "").split(";") if c]
-        title = str(row["name"]).rsplit(" (", 1)[0]
-        named = [c for c in codes if names.get(c) == title]
-        low, high = bands.interval(str(row["incidents_band"]))
-        digest = hashlib.sha256(shapely.to_wkb(shapely.normalize(shape)) + period.encode()).hexdigest()[:16]
-        found.append(
-            HotspotFacts(
-                code=f"hotspot {digest}",
-                period=period,
-                rank=int(row["rank"]),
-                wards=tuple(sorted(codes)),
-                named=named[0] if len(named) == 1 else "",
-                low=low,
-                high=high,
-                inside=_inside(shape, {c: shapes[c] for c in codes if c in shapes}, lattice_m),
-            )
-        )
-    return tuple(sorted(found, key=lambda s: (s.rank, s.code)))
-
-
-def _inside(
-    shape: shapely.Geometry, wards: Mapping[str, shapely.Geometry], size_m: float
-) -> tuple[tuple[str, int], ...]:
-    """Count the hexagons of an outline that lie wholly in one ward."""
-    if size_m <= 0 or shape.is_empty:
-        return ()
-    lattice = HexGrid.covering(shape.bounds, size_m=size_m, margin_m=size_m)
-    centres = shapely.points(lattice.centres())
-    hexagons = lattice.polygons(np.flatnonzero(shapely.intersects(shape, centres)))
-    counted = {c: int(shapely.contains(w.buffer(TOUCH_M), hexagons).sum()) for c, w in sorted(wards.items())}
-    return tuple((c, n) for c, n in counted.items() if n)

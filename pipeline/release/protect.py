@@ -18,19 +18,15 @@ from pipeline.config import Config, Profile
 from pipeline.errors import DisclosureError
 from pipeline.release.audit import AuditResult, CellState, audit
 from pipeline.release.detail import not_offered_by_detail
-from pipeline.release.hotspots import Outlines, bands_of, read_hotspot_facts
 from pipeline.release.known_tables import claim_no_protection, disclosed_by_known_tables, known_cells, mark_known
 from pipeline.release.linked_tables import (
     COUNTS,
     KEY,
     CellTable,
-    HotspotFacts,
     Layout,
     Relations,
     cell_table,
     counted,
-    hotspot_cells,
-    long_cells,
 )
 from pipeline.release.offer import Offer
 from pipeline.release.released import ReleaseInfo, ReleasePlan
@@ -93,9 +89,7 @@ class Protected:
     states: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
-def protect(
-    counts: pd.DataFrame, *, months: pd.DataFrame, hotspots: Outlines, plan: ReleasePlan, offer: Offer | None = None
-) -> Protected:
+def protect(counts: pd.DataFrame, *, months: pd.DataFrame, plan: ReleasePlan, offer: Offer | None = None) -> Protected:
     """Apply a profile's rules to the counts of every window, then attack the result.
 
     Parameters
@@ -104,8 +98,6 @@ def protect(
         Columns area_code, level, period, category and COUNTS, dense; null where not covered.
     months
         The same per month (see `cell_table`).
-    hotspots
-        The hotspots of the release: what they disclose about their wards is part of the attacker's problem.
     plan
         What the release covers, its rules, and what its readers hold already.
     offer
@@ -129,18 +121,13 @@ def protect(
         return _in_steps(shown, plan, offer)
 
     # The cells of the release and everything that links them, as an attacker sees it.
-    facts = () if plan.internal or not hotspots.true_counts else _facts(hotspots, plan)
     layout = Layout(
         parents=plan.parents,
         pairs=plan.category_pairs,
         cohort=plan.config.outcomes.basis == "cohort",
-        hotspot_facts=(facts,),
         unions=plan.category_children,
     )
-    latent = None
-    if len(hotspots.true_counts) == len(facts):  # outlines of an earlier release come without their true counts
-        latent = hotspot_cells(facts, held=hotspots.true_counts, counts=long_cells(counts, profile.measures))
-    table = cell_table(shown, months=months, layout=layout, measures=profile.measures, latent=latent)
+    table = cell_table(shown, months=months, layout=layout, measures=profile.measures)
     table = replace(table, cells=_with_what_is_out(table.cells, shown, plan))
     if plan.known_tables is not None:
         table = replace(table, cells=mark_known(table.cells, known_cells(plan.known_tables, counts)))
@@ -177,16 +164,6 @@ def _in_steps(shown: pd.DataFrame, plan: ReleasePlan, offer: Offer) -> Protected
     ranged = plan.kept.applied(in_steps(shown, step=plan.profile.step))
     ranged = with_composites(ranged, plan.windows.series)
     return Protected(ranged, Verdict.PASSED, log={"not offered": offer.log})
-
-
-def _facts(hotspots: Outlines, plan: ReleasePlan) -> tuple[HotspotFacts, ...]:
-    return read_hotspot_facts(
-        hotspots.layer,
-        areas=plan.areas,
-        period=plan.windows.headline.id,
-        lattice_m=plan.profile.lattice_m,
-        bands=bands_of(plan.profile.threshold),
-    )
 
 
 @dataclass(frozen=True, slots=True)

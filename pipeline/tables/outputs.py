@@ -181,10 +181,14 @@ HOTSPOT_LAYER = Table(
     ("hotspot_id",),
     (
         Column("hotspot_id", "string", "Id within this release.", alias="hs_id"),
-        Column("rank", "int", "1 holds the most incidents.", alias="rank"),
-        Column("name", "string", "Ward that holds most of it.", alias="name"),
-        Column("incidents", "int", "Incidents in the headline period (internal only).", null=True, alias="incidents"),
-        Column("incidents_band", "string", "Incidents as a band.", null=True, alias="inc_band"),
+        Column("rank", "int", "1 holds the most incidents; outside internal equal steps share a rank.", alias="rank"),
+        Column("name", "string", "Ward with most of its area; in internal, of its incidents.", alias="name"),
+        *_ranged(
+            "incidents",
+            "Incidents in the headline period: exact in internal, else the middle of the step it lies in.",
+            "incidents",
+        ),
+        Column("incidents_band", "string", "Incidents as text: `20 to 29`.", null=True, alias="inc_band"),
         Column("area_km2", "float", "Area of the outline in square kilometres.", alias="area_km2"),
         Column(
             "density_per_km2", "float", "Incidents per square kilometre (internal only).", null=True, alias="dens_km2"

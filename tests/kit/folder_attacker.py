@@ -188,14 +188,9 @@ def _hotspots(book: Book, features: list[dict], period: str) -> None:
             worked = told["density_per_km2"] * told["area_km2"]
             book.hidden.add(key)
             book.narrow(key, worked - 0.51, worked + 0.51)
-        if told["incidents"] is not None:
-            book.hidden.add(key)
-            book.narrow(key, told["incidents"], told["incidents"])
         wards = [(w, period, "all", "incidents") for w in told["ward_codes"].split(";") if w]
         if all(w in book.seen for w in wards):
             book.lines.append(Line({key: 1.0, **dict.fromkeys(wards, -1.0)}, -inf, 0.0))
-            for ward in wards:
-                book.narrow(ward, 1, inf)
 
 
 def band(words: str) -> tuple[float, float]:

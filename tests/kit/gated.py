@@ -35,7 +35,7 @@ def config_of(profiles: list[dict[str, Any]] | None = None, **changes: Any) -> C
         "incidents": [
             {"name": "p", "paths": ["p.csv"], "columns": {"date": "d", "x": "x", "y": "y"}, "crs": "EPSG:27700"}
         ],
-        "detect": {"gistar": {"permutations": 99}},
+        "detect": {"gistar": {"permutations": 99}, "clusters": {"min_samples": 5}},
         "profiles": profiles or PROFILES,
     }
     for key, value in changes.items():

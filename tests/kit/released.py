@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from pipeline.publish.words import count_text
 from pipeline.release.released import _SEAL, Break, CategoryInfo, Event, PeriodInfo, Released, ReleaseInfo
 
 __all__ = ["HOSTILE", "city", "exactly", "hostile_city", "london", "make_info", "sealed", "windows", "withhold"]
@@ -343,8 +344,8 @@ def _hotspots(areas: gpd.GeoDataFrame, counts: pd.DataFrame, info: ReleaseInfo, 
                 f"H{k + 1:02d}",
                 k + 1,
                 row.area_name,
-                int(row.incidents_lower) // 2,
-                "50 to 99" if k else "100 or more",
+                int(row.incidents_lower) // 2 // info.step * info.step,
+                info.step,
                 shape.area / 1e6,
                 row.area_code,
                 shape,
@@ -355,8 +356,10 @@ def _hotspots(areas: gpd.GeoDataFrame, counts: pd.DataFrame, info: ReleaseInfo, 
             "hotspot_id": [r[0] for r in rows],
             "rank": [r[1] for r in rows],
             "name": [r[2] for r in rows],
-            "incidents": pd.array([r[3] for r in rows], dtype="Int64"),
-            "incidents_band": [r[4] for r in rows],
+            "incidents": pd.array([r[3] + r[4] // 2 for r in rows], dtype="Int64"),
+            "incidents_lower": pd.array([r[3] for r in rows], dtype="Int64"),
+            "incidents_upper": pd.array([r[3] + r[4] - 1 for r in rows], dtype="Int64"),
+            "incidents_band": [count_text(r[3], r[3] + r[4] - 1) for r in rows],
             "area_km2": [round(r[5], 3) for r in rows],
             "density_per_km2": [round(r[3] / r[5], 1) for r in rows],
             "first_period": info.headline.start[:7],

@@ -14,9 +14,8 @@ from pipeline.errors import ConfigError
 from pipeline.geography.ward_groups import group_wards
 from pipeline.release import protect as gate_protect
 from pipeline.release.gate import Detected, examine, release
-from pipeline.release.hotspots import Premises, bands_of, read_hotspot_facts
+from pipeline.release.hotspots import Premises
 from pipeline.release.known_tables import known_cells
-from pipeline.release.linked_tables import hotspot_cells, hotspot_relations
 from pipeline.release.released import Released
 from tests.kit.gated import X0, Y0, config_of, planted, small
 from tests.release.test_folder_attack import hotspot_of
@@ -293,43 +292,6 @@ def test_small_hotspots_are_not_shown(column: str, value: float) -> None:
     assert len(spot_of(let_out(spoilt, PARTNER))) == 0
     note = let_out(spoilt, PARTNER).info.hotspot_note
     assert not any(sign.isdigit() for sign in note)
-
-
-def test_hexagons_of_an_outline_count_as_incidents_of_their_ward() -> None:
-    """A ward that holds n whole hexagons of an outline holds at least n incidents."""
-    released = let_out(with_hotspot(places=40), PARTNER)
-    (hotspot,) = read_hotspot_facts(
-        released.hotspots, areas=released.areas, period=HEADLINE, lattice_m=250.0, bands=bands_of(5)
-    )
-    hexagon = 250.0**2 * np.sqrt(3) / 2
-    whole = released.hotspots.geometry.iloc[0].area / hexagon
-    ward = dict(hotspot.inside)["B1W0"]
-    assert 1 <= ward <= round(whole)
-    cells = pd.DataFrame(
-        {
-            "area_code": ["B1W0", "B1W1"],
-            "period": HEADLINE,
-            "category": "all",
-            "measure": "incidents",
-            "level": "ward",
-            "value": [60, 40],
-        }
-    )
-    latent = hotspot_cells([hotspot], held=[40], counts=cells)
-    assert latent["value"].tolist() == [40, 20]  # the hotspot, and what its ward holds beside it
-    table = pd.concat([cells, latent], ignore_index=True)
-    rows = hotspot_relations(table, hotspot_facts=[hotspot])
-    assert not rows.violated(table["value"].to_numpy()).any()
-    too_few = table["value"].to_numpy().copy()
-    too_few[0] = ward - 1
-    assert rows.violated(too_few).any()
-
-
-def test_hotspots_that_tell_too_much_are_left_out() -> None:
-    detected = with_hotspot(20, wards={"B1W0": 21})
-    released = let_out(detected, {**PARTNER, "measures": ["incidents"]})
-    year = released.counts[(released.counts["period"] == HEADLINE) & (released.counts["area_code"] == "B1W0")]
-    assert len(released.hotspots) == 0 or year["incidents"].isna().any()
 
 
 def test_a_profile_shows_the_categories_it_lists_and_no_others() -> None:

@@ -82,12 +82,12 @@ def hotspot_list(index: ReleaseIndex, code: str, *, most: int, brief: bool = Fal
 def _size(index: ReleaseIndex, row: dict[str, Any], *, brief: bool) -> str:
     info = index.info
     size = f"{row['area_km2']:.1f} km²"
-    # Exact for the analyst alone; outside, a hotspot has a step in words and no density.
-    count, density = findings.number(row.get("incidents")), findings.number(row.get("density_per_km2"))
-    if count is None:
-        band = row.get("incidents_band")
-        return f"{band} {info.noun} in {size}" if isinstance(band, str) and band else size
-    wording = f"{words.counted(int(count), info.noun)} in {size}"
+    # Exact for the analyst alone; outside, a hotspot has the step that its count lies in, and no density.
+    lower, upper = (findings.whole_number(row.get(f"incidents_{end}")) for end in ("lower", "upper"))
+    density = findings.number(row.get("density_per_km2"))
+    if lower is None or upper is None:
+        return size
+    wording = f"{words.counted_range(lower, upper, info.noun)} in {size}"
     region, total = index.places.get(info.region_code), index.region().total.least
     if not brief and density and region and total and region.area_km2:
         times = density * region.area_km2 / total

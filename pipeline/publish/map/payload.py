@@ -484,7 +484,8 @@ def _hotspots(released: Released, outlines: Any) -> list[dict[str, Any]]:
                 "id": _text(row["hotspot_id"]),
                 "rank": int(row["rank"]),
                 "name": _text(row["name"]),
-                "n": _whole(row.get("incidents")),
+                # A number only where it is exact; else the step, as text.
+                "n": _whole(row["incidents_lower"]) if row["incidents_lower"] == row["incidents_upper"] else None,
                 "band": _text(row.get("incidents_band")),
                 "km2": _decimal(row["area_km2"], 3),
                 "density": _decimal(row.get("density_per_km2"), 1),

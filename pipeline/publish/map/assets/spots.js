@@ -1,6 +1,6 @@
 /* The ranked list of hotspots. */
 
-function spotAmount(spot) { return typeof spot.n === "number" ? whole(spot.n) : spot.band.replace(/(\d)-(\d)/, "$1\u2013$2"); }
+function spotAmount(spot) { return typeof spot.n === "number" ? whole(spot.n) : spot.band; }
 
 function spotNote() {
   if (!HOTSPOTS.length) return INFO.hotspotNote || (INFO.hasPoints ? "No hotspots were found in " + INFO.headlineNamed + "." : "Hotspots need points; this release has counts by area only.");
