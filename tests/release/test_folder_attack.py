@@ -18,7 +18,7 @@ from pipeline.publish.map import write_map
 from pipeline.release import protect as gate_protect
 from pipeline.release.gate import Detected, release
 from pipeline.release.released import _SEAL, Released
-from tests.kit.folder_attacker import band, ranges, read_folder, too_narrow
+from tests.kit.folder_attacker import ranges, read_folder, too_narrow
 from tests.kit.gated import PROFILES, X0, Y0, config_of, detected_of, planted, small
 
 pytestmark = pytest.mark.slow
@@ -243,19 +243,6 @@ def with_hotspot(wards: dict[str, int], *, places: int, ward: str) -> Detected:
     base = planted(wards)
     hotspots, members = hotspot_of(base, places=places, ward=ward)
     return dataclasses.replace(base, hotspots=hotspots, members=members, has_points=True)
-
-
-def test_a_hotspots_density_times_its_area(tmp_path: Path) -> None:
-    careful = released_of(with_hotspot({"B1W0": 60, "B1W1": 40}, places=23, ward="B1W0"), PARTNER)
-    assert len(careful.hotspots) == 1
-    assert careful.hotspots["density_per_km2"].isna().all()
-    assert band(careful.hotspots["incidents_band"].iloc[0]) == (20, 24)
-    assert careful.hotspots["first_period"].iloc[0] == "2024-01"  # not the month of its first incident
-    assert too_narrow(written(careful, tmp_path / "careful")) == {}
-    layer = careful.hotspots.copy()
-    layer["density_per_km2"] = 23 / layer["area_km2"]
-    found = too_narrow(written(replaced(careful, hotspots=layer), tmp_path / "careless"))
-    assert found["H001", HEADLINE, "all", "incidents"] == (23, 23)
 
 
 def test_rolling_windows_a_month_apart(tmp_path: Path) -> None:
