@@ -17,7 +17,7 @@ import shapely
 from pipeline.publish import palette
 from pipeline.publish.exports import layers_of, rate_limits, write_exports
 from pipeline.publish.exports.layers import polygons
-from pipeline.publish.exports.qgis_styles import styles_of
+from pipeline.publish.exports.qgis_styles import count_limits, styles_of
 from pipeline.publish.map.payload import make_payload
 from tests.kit.released import city, london, sealed
 
@@ -176,7 +176,9 @@ def test_only_surfaces_remain_of_a_clipped_shape() -> None:
 def test_classes_are_those_of_the_map(release) -> None:
     levels = make_payload(release)["levels"]
     for level in ("ward", "borough"):
-        assert list(rate_limits(release, level=level)) == levels[level]["limits"]["y"]["all"]["rate"]
+        limits = levels[level]["limits"]["y"]["all"]
+        assert list(rate_limits(release, level=level)) == limits["rate"]
+        assert list(count_limits(release, level=level)) == limits["count"]
 
 
 def test_every_layer_has_one_default_style(folder: Path) -> None:

@@ -10,6 +10,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import pandas as pd
 
 from pipeline.publish import palette
@@ -18,6 +19,7 @@ from pipeline.publish.exports.layers import LAYER_LEVELS, Layer
 from pipeline.publish.words import capital, count_text
 from pipeline.release.released import Released
 from pipeline.statistics.change import ChangeWord
+from pipeline.statistics.ranges import Ranges
 from pipeline.statistics.rates import WEAK
 from pipeline.tables import Level
 
@@ -318,8 +320,9 @@ def rate_limits(released: Released, *, level: str) -> tuple[float, ...]:
 
 def count_limits(released: Released, *, level: str, category: str = "all") -> tuple[float, ...]:
     """Choose the limits of classes of counts in steps, as the map does: between steps, the first step apart."""
-    middles = _alike(released, level=level, category=category)["incidents"].dropna().astype(float).tolist()
-    return palette.class_limits(middles, percentiles=palette.PERCENTILES[level], step=released.info.step)
+    values = Ranges.of(_alike(released, level=level, category=category)).value
+    pool = values[~np.isnan(values)].round(4).tolist()
+    return palette.class_limits(pool, percentiles=palette.PERCENTILES[level], step=released.info.step)
 
 
 def _alike(released: Released, *, level: str, category: str) -> pd.DataFrame:
