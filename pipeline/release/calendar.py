@@ -350,22 +350,24 @@ def windows_of_release(
     )
     if profile.audience == "internal":
         return chosen
-    if not kept.due and kept.last is not None and chosen.headline.id != kept.last.headline:
-        raise DisclosureError(
-            f'profile "{profile.name}" would have the main window {chosen.headline.id}, but released '
-            f"{kept.last.headline}, and new numbers are not due yet. Set periods.headline and periods.months as they "
-            "were, or wait for the date that the pages name. Nothing was written."
-        )
     # Windows that the data covers in part (those before an extract that was trimmed to its last months, too) are shown
     # only where they are out already: their numbers would stay as they are for good.
     series = {}
     for level, laid in chosen.series.items():
         released = set(out.get(level, ()))
-        whole = {p for p in laid if p.start >= first and p.end <= last and kept.due}
-        series[level] = tuple(sorted(whole | released)) or laid
-    windows = chosen.with_series(series, as_released=_as_released(kept.last))
+        series[level] = tuple(sorted({p for p in laid if p.start >= first and p.end <= last} | released)) or laid
+    as_released = _as_released(kept.last)
+    windows = chosen.with_series(series, as_released=as_released)
     _require_apart(windows, kept=kept, edition=edition, profile=profile)
-    return windows
+    if kept.due or kept.last is None:
+        return windows
+    if chosen.headline.id != kept.last.headline:
+        raise DisclosureError(
+            f'profile "{profile.name}" would have the main window {chosen.headline.id}, but released '
+            f"{kept.last.headline}, and new numbers are not due yet. Set periods.headline and periods.months as they "
+            "were, or wait for the date that the pages name. Nothing was written."
+        )
+    return chosen.with_series({level: out.get(level, ()) for level in series}, as_released=as_released)
 
 
 def _as_released(last: EarlierRelease | None) -> dict[Period, bool]:
