@@ -91,13 +91,9 @@ class Columns:
         """Whether two columns would pass for the same incidents."""
         return bool(np.mean(one != other) < BROKEN_SHARE)
 
-    def near_part(self, one: IntArray, other: IntArray) -> bool:
-        """Whether the first column would pass for a part of the second, which has little besides.
-
-        A frequent value exceeds every rare one in all areas by its size alone, and nobody takes it for one that
-        contains it. Where it holds a step more, there is room for all values (`has_room`) anyway.
-        """
-        return bool(np.median(other - one) < self.fewest and np.mean(one > other) < BROKEN_SHARE)
+    def covers(self, one: IntArray, other: IntArray) -> bool:
+        """Whether the second column would pass for one that contains the first."""
+        return bool(np.mean(one > other) < BROKEN_SHARE)
 
 
 def choose_values(
@@ -187,10 +183,19 @@ class _Choosing:
     def _leave_out_of(self, other: str, *, beside: str) -> None:
         """Take from one variable what would complete the sum of another."""
         links, theirs = self._links(beside), self.offered[other]
+        rest = self.rest(beside, of_stated=False)
+        # The values of a variable exclude each other, so one of them alone can contain what is not offered. Where
+        # several are as frequent, they are so by their size, and not by what they select.
+        above = [v for v, column in self.counts[other].items() if self.columns.covers(rest, column)]
         for value in list(theirs):
             column = self.counts[other][value]
-            if any(self.columns.same(column, link) for link in links) or self._no_room(beside, column):
+            if any(self.columns.same(column, link) for link in links):
                 theirs.remove(value)
+            elif above == [value] and self.offered[beside] and self._no_room(beside, column):
+                # Of two variables the one that stands later in the registry loses a value.
+                loser = max(beside, other, key=list(self.counts).index)
+                self.offered[loser].remove(value if loser == other else _first_to_go(self.offered[loser]))
+                return
         # Both sums lack the same: then the values shown of one add up to those of the other.
         both = [(self.rest(beside, of_stated=s), self.rest(other, of_stated=s)) for s in (False, True)]
         if theirs and any(self.columns.occurs(one) and self.columns.same(one, two) for one, two in both):
@@ -208,8 +213,6 @@ class _Choosing:
     def _no_room(self, question: str, column: IntArray) -> bool:
         """Say whether a column that contains all that is not offered closes the sum: a union, see `has_room`."""
         rest = self.rest(question, of_stated=False)
-        if not self.columns.near_part(rest, column):
-            return False
         parts = np.array([*(self.counts[question][v] for v in self.offered[question]), column])
         whole = self.shown(question) + rest
         if VARIABLES[question].detail is Detail.REGION:
