@@ -1,0 +1,147 @@
+"""The attacker: reads folders, grants himself all that METHODS grants, and says how many values each count has left."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from math import ceil, floor, inf
+from typing import NamedTuple
+
+import numpy as np
+
+from tests.attack.folder import Folder, Key
+from tests.attack.programmes import System, ends
+from tests.attack.relations import Published, Relation, Universe, binding, candidates, granted
+
+NEAR = 1e-5
+
+
+@dataclass
+class Verdict:
+    """Values that each number shown has left, by count."""
+
+    values_left: dict[Key, int]
+    promise: Mapping[Key, int]
+    ranges: Mapping[Key, tuple[float, float]]
+    contradictions: list[str] = field(default_factory=list)
+    granted: Counter[tuple[str, ...]] = field(default_factory=Counter)
+    markers: int = 0
+
+    @property
+    def exact(self) -> list[Key]:
+        """Counts with one value left."""
+        return sorted(k for k, n in self.values_left.items() if n <= 1 < self.promise[k])
+
+    @property
+    def narrow(self) -> list[Key]:
+        """Counts with fewer values left than the step has, exact ones among them."""
+        return sorted(k for k, n in self.values_left.items() if n < self.promise[k])
+
+    def __str__(self) -> str:
+        by = Counter((k.measure, len(k.area.split("-"))) for k in self.narrow)
+        return (
+            f"{len(self.values_left)} numbers, {len(self.exact)} exact, {len(self.narrow)} narrow {dict(by)}, "
+            f"{self.markers} markers, {len(self.contradictions)} contradictions"
+        )
+
+
+def attack(
+    folder: Folder,
+    published: Published,
+    truth: Mapping[Key, int],
+    *,
+    more: Iterable[Relation] = (),
+    steps: Iterable[int] = (5, 10),
+) -> Verdict:
+    """Attack one folder, or several joined.
+
+    Parameters
+    ----------
+    folder
+        What was read.
+    published
+        What is known beside it.
+    truth
+        True counts, absent ones being 0; they decide which relations and which markers he is granted, and nothing else.
+    more
+        Further relations, of variables of circumstances or of two editions of areas.
+    steps
+        Steps of all audiences: a row without room in one of them is offered to nobody.
+    """
+    universe = Universe.of(folder)
+    mine = [*universe.windows, *granted([*candidates(universe, published), *more], truth)]
+    markers = _markers(folder, mine, truth, steps)
+    system = System()
+    column = {key: system.column(span.lower, span.upper) for key, span in universe.spans.items()}
+    marked = {k for m in markers for k in (m.relation.total, *m.relation.parts)}
+    for relation in binding(mine, universe.spans, kept=marked):
+        weights = {column[relation.total]: 1.0}
+        for part in relation.parts:
+            weights[column[part]] = weights.get(column[part], 0.0) - 1.0
+        system.row(weights, *((-inf, 0.0) if relation.at_most else (0.0, inf)))
+    rests: dict[tuple[int, int], int] = {}
+    for marker in markers:
+        _grant(marker, system, column, rests)
+    known = np.zeros(len(system.low))
+    for key, at in column.items():
+        known[at] = truth.get(key, 0)
+    for (at, step), rest in rests.items():
+        known[rest] = known[at] % step
+    wanted = [column[key] for key in folder.shown if folder.shown[key].upper - folder.shown[key].lower < inf]
+    lowest, highest = ends(system, wanted, known=known)
+    ranges = {k: (float(lowest[column[k]]), float(highest[column[k]])) for k in folder.shown}
+    left = {k: floor(b + NEAR) - ceil(a - NEAR) + 1 for k, (a, b) in ranges.items()}
+    return Verdict(
+        left,
+        folder.promise,
+        ranges,
+        list(folder.contradictions),
+        Counter((r.rule[0], "at most" if r.at_most else "at least") for r in mine),
+        len(markers),
+    )
+
+
+def room_limit(parts: int, step: int) -> int:
+    """Return how far the floor of a total may be above the floors of its parts (METHODS, "Row rule")."""
+    return (parts - 1) * (step - 1)
+
+
+class Marker(NamedTuple):
+    """A row of which nothing is offered: the floor of its total is at least `missing` above those of its parts."""
+
+    relation: Relation
+    missing: int
+    step: int
+
+
+def _markers(folder: Folder, mine: list[Relation], truth: Mapping[Key, int], steps: Iterable[int]) -> list[Marker]:
+    """Find the rows of which nothing is offered because they had no room; granted only where that is so."""
+    both = {(r.total, r.parts) for r in mine if not r.at_most}
+    found = []
+    for relation in mine:
+        if not relation.at_most or relation.rule[0] not in {"areas", "union"}:
+            continue
+        if relation.rule[0] == "areas" and (relation.total, relation.parts) not in both:
+            continue
+        row = (relation.total, *relation.parts)
+        if not folder.not_offered.issuperset(row) or not all(folder.may_show(k) for k in row):
+            continue
+        for step in steps:
+            short = truth.get(relation.total, 0) // step * step
+            short -= sum(truth.get(p, 0) // step * step for p in relation.parts)
+            limit = room_limit(len(relation.parts), step)
+            if short > limit:
+                found.append(Marker(relation, limit // step * step + step, step))
+    return found
+
+
+def _grant(marker: Marker, system: System, column: Mapping[Key, int], rests: dict[tuple[int, int], int]) -> None:
+    """Write down what the marker says: each count is the floor of its step and a rest, and floors are not far apart."""
+    weights: dict[int, float] = {}
+    for key, sign in ((marker.relation.total, 1.0), *((p, -1.0) for p in marker.relation.parts)):
+        at = column[key]
+        rest = rests.get((at, marker.step))
+        if rest is None:
+            rest = rests[at, marker.step] = system.column(0.0, marker.step - 1.0)
+            system.row({at: 1.0, rest: -1.0}, 0.0, inf)
+        weights[at], weights[rest] = sign, -sign
+    system.row(weights, marker.missing, inf)

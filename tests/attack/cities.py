@@ -1,0 +1,81 @@
+"""Random cities of one borough, put through the gate as a run would: the folders that the attacker is given."""
+
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.publish.exports import write_exports
+from pipeline.release.gate import Detected, release
+from pipeline.release.released import CategoryInfo
+from tests.attack.folder import Folder, read_folder
+from tests.attack.relations import Published
+from tests.attack.truth import Truth
+from tests.kit.gated import MONTHS, config_of, detected_of
+
+CATEGORIES = (
+    CategoryInfo("all", "All hate crime", None),
+    CategoryInfo("race", "Race", None),
+    CategoryInfo("religion", "Religion", None),
+    CategoryInfo("islamophobic", "Islamophobic", "religion"),
+    CategoryInfo("antisemitic", "Antisemitic", "religion"),
+)
+PARENTS = {c.id: c.parent or "" for c in CATEGORIES if c.id != "all"}
+PROFILES = [
+    {"name": "partner", "audience": "partner", "threshold": 5, "borough_period": "fixed"},
+    {"name": "public", "audience": "public", "threshold": 10, "borough_period": "fixed"},
+]
+
+
+def random_city(seed: int) -> Detected:
+    """Draw a city: with and without incidents in no ward, with and without complete unions, kinds of outcome and links.
+
+    Six in ten cities have categories that cover everything, every second has nothing outside its wards, and every third
+    has an outcome for each incident.
+    """
+    rng = np.random.default_rng(seed)
+    parents = {f"B1W{i}": "B1" for i in range(int(rng.integers(2, 13)))}
+    places = [*parents, *(["B1"] if seed % 2 else [])]
+    covering, disjoint, chains = seed % 5 < 3, seed % 4 == 1, seed % 3 > 0
+    mean = float(rng.choice([0.1, 0.4, 1.5]))
+    counts: dict[tuple[str, int, str], tuple[int, int, int]] = {}
+    for place in places:
+        level = float(rng.gamma(1.0, mean)) * (0.3 if place == "B1" else 1.0)
+        for month in MONTHS:
+            for _ in range(int(rng.poisson(level))):
+                known = not chains or bool(rng.random() < 0.8)
+                positive = known and bool(rng.random() < 0.3)
+                for category in _categories(rng, covering=covering, disjoint=disjoint):
+                    n, good, told = counts.get((place, month, category), (0, 0, 0))
+                    counts[place, month, category] = (n + 1, good + int(positive), told + int(known))
+    return detected_of(parents, counts, rng, categories=CATEGORIES)
+
+
+def _categories(rng: np.random.Generator, *, covering: bool, disjoint: bool) -> list[str]:
+    race, religion, first, second = (rng.random(4) < (0.6, 0.4, 0.5, 0.3)).tolist()
+    if covering and not religion:
+        race = True
+    if disjoint and race:
+        religion = False
+    second = second and not disjoint
+    if covering and not first:
+        second = True
+    below = ["islamophobic"] * first + ["antisemitic"] * second if religion else []
+    return ["all", *["race"] * race, *["religion"] * religion, *below]
+
+
+def released(detected: Detected, path: Path) -> tuple[dict[str, Folder], Truth]:
+    """Put a city through the gate for both audiences, write their folders and read them as the attacker does."""
+    config = config_of(PROFILES, detect={"gistar": {"enabled": False}}, outcomes={"maturity_months": 0})
+    folders = {}
+    for profile in config.profiles:
+        folder = path / profile.name
+        folder.mkdir(parents=True)
+        write_exports(release(detected, profile=profile, config=config), folder, geopackage=False)
+        folders[profile.name] = read_folder(folder)
+    members = {code: a.members for f in folders.values() for code, a in f.areas.items() if a.members}
+    return folders, Truth(detected.area_months, members)
+
+
+def published() -> Published:
+    """Return what is known of the categories."""
+    return Published(PARENTS)

@@ -1,0 +1,228 @@
+"""What an attacker reads in a released folder: for every count, the numbers that it may be.
+
+Nothing here is shared with the package: the file formats are those of the data dictionary, read with the standard
+library; outlines with shapely.
+"""
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from math import inf
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import shapely
+import shapely.geometry
+
+MEASURES = ("incidents", "positive_outcomes", "known_outcomes")
+UNPLACED = "incidents_unplaced"
+
+
+class Key(NamedTuple):
+    """One count: where, when, of what, and which count. Circumstances write organisation/variable/value as measure."""
+
+    area: str
+    period: str
+    category: str
+    measure: str
+
+
+class Span(NamedTuple):
+    """The least and greatest number that is printed for a count."""
+
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True)
+class Area:
+    """An area as the layers give it."""
+
+    level: str
+    parent: str
+    members: tuple[str, ...] = ()
+
+
+@dataclass
+class Folder:
+    """All that is printed in one released folder, or in several that are laid side by side."""
+
+    step: int
+    shown: dict[Key, Span] = field(default_factory=dict)
+    not_offered: set[Key] = field(default_factory=set)
+    promise: dict[Key, int] = field(default_factory=dict)
+    steps: dict[Key, tuple[int, int]] = field(default_factory=dict)
+    """Of a count that is one step: its lower end and the width of the step that its folder uses."""
+    areas: dict[str, Area] = field(default_factory=dict)
+    rows: list[dict[str, str]] = field(default_factory=list)
+    circumstances: list[dict[str, str]] = field(default_factory=list)
+    layers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    record: Mapping[str, Any] = field(default_factory=dict)
+    contradictions: list[str] = field(default_factory=list)
+
+    def may_show(self, key: Key) -> bool:
+        """Return whether a folder gives counts of this category by areas of this level at all, as its record says."""
+        detail = self.record.get("rules", {}).get("detail", {}).get(key.category)
+        return detail is None or self.areas[key.area].level in {"region", "borough", detail}
+
+    def note(self, key: Key, lower: float, upper: float) -> None:
+        """Write down one printed range; two files that differ leave what both allow."""
+        least, most = self.shown.get(key, (0.0, inf))
+        self.shown[key] = Span(max(least, lower), min(most, upper))
+        self.promise[key] = min(self.promise.get(key, self.step), self.step)
+        if upper - lower == self.step - 1:
+            self.steps[key] = (int(lower), self.step)
+
+
+def read_folder(path: Path) -> Folder:
+    """Read a released folder."""
+    record = json.loads((path / "release.json").read_text("utf-8"))
+    folder = Folder(step=int(record["rules"]["step"]), record=record)
+    for name in ("boroughs", "wards", "ward_groups", "hotspots", "density"):
+        file = path / f"{name}.geojson"
+        if file.exists():
+            folder.layers[name] = json.loads(file.read_text("utf-8"))["features"]
+    _areas(folder)
+    folder.rows = table(path / "area_counts.csv")
+    for row in folder.rows:
+        folder.areas.setdefault(row["area_code"], Area(row["level"], ""))
+        _counts(folder, row, row["category"], MEASURES, at=(row["area_code"], row["period"]))
+        _unplaced(folder, row)
+    _layers(folder)
+    file = path / "circumstances.csv"
+    folder.circumstances = table(file) if file.exists() else []
+    for row in folder.circumstances:
+        name = "/".join((row["organisation"], row["question"], row["answer"]))
+        _ends(folder, row, Key(row["area_code"], row["period"], row["category"], name), "incidents")
+    return folder
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    """Read a CSV file."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _areas(folder: Folder) -> None:
+    inside = _wards_of_groups(folder.layers.get("ward_groups", []), folder.layers.get("wards", []))
+    for name in ("boroughs", "ward_groups", "wards"):
+        for feature in folder.layers.get(name, ()):
+            own = feature["properties"]
+            members = tuple(inside.get(own["area_code"], ()))
+            folder.areas[own["area_code"]] = Area(own["level"], own["parent_code"] or "", members)
+            if own["level"] == "borough" and own["parent_code"]:
+                folder.areas.setdefault(own["parent_code"], Area("region", ""))
+
+
+def _wards_of_groups(groups: list[dict[str, Any]], wards: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Find which wards make up each group: those that lie in its outline, or that a layer without outlines names."""
+    found: dict[str, list[str]] = {}
+    shapes = [g for g in groups if g["geometry"] and not g["properties"].get("ward_codes")]
+    for group in groups:
+        if group["properties"].get("ward_codes"):
+            found[group["properties"]["area_code"]] = group["properties"]["ward_codes"].split(";")
+    tree = shapely.STRtree([shapely.geometry.shape(g["geometry"]) for g in shapes])
+    for ward in wards if shapes else []:
+        point = shapely.geometry.shape(ward["geometry"]).representative_point()
+        for at in tree.query(point, predicate="within"):
+            found.setdefault(shapes[at]["properties"]["area_code"], []).append(ward["properties"]["area_code"])
+    return found
+
+
+def _counts(folder: Folder, row: Mapping[str, Any], category: str, names: tuple[str, ...], at: tuple[str, str]) -> None:
+    for name in names:
+        if f"{name}_lower" in row:
+            _ends(folder, row, Key(*at, category, name), name)
+
+
+def _ends(folder: Folder, row: Mapping[str, Any], key: Key, name: str) -> None:
+    """Read one count of a row: its step, or that it is not offered; what is printed beside it must say no more."""
+    hidden = name in (row.get("not_offered") or "").split(";")
+    low, high = _number(row.get(f"{name}_lower")), _number(row.get(f"{name}_upper"))
+    middle = _number(row.get(name))
+    if low is not None and high is not None:
+        folder.note(key, low, high)
+        lies = low > 0 and middle not in {None, low + (high - low + 1) // 2}
+        if (low == 0 and middle is not None and high > 0) or lies:
+            folder.contradictions.append(f"{key}: {middle:g} is not the middle of {low:g} to {high:g}")
+            folder.shown[key] = Span(middle, middle)
+    elif middle is not None:
+        folder.note(key, middle, middle)
+    elif hidden:
+        folder.not_offered.add(key)
+
+
+def _unplaced(folder: Folder, row: Mapping[str, str]) -> None:
+    """Incidents without a place are never offered; what a folder prints of them all the same is read."""
+    key = Key(row["area_code"], row["period"], row["category"], UNPLACED)
+    number = _number(row.get(UNPLACED))
+    ends = _number(row.get(f"{UNPLACED}_lower")), _number(row.get(f"{UNPLACED}_upper"))
+    if ends[0] is not None and ends[1] is not None:
+        folder.note(key, *ends)
+    elif number is not None:
+        folder.note(key, number, number)
+
+
+def _number(text: Any) -> float | None:
+    return None if text is None or text == "" else float(text)
+
+
+def _layers(folder: Folder) -> None:
+    """Read the counts of the area layers beside those of the table: one that is only in a layer is found here."""
+    for name in ("boroughs", "ward_groups", "wards"):
+        for feature in folder.layers.get(name, ()):
+            own = feature["properties"]
+            period = window(own["period_start"], own["period_end"])
+            at = own["area_code"], period
+            _counts(folder, own, "all", ("incidents", "positive_outcomes"), at)
+            for column in own:
+                if column.startswith("incidents_") and column.endswith("_lower"):
+                    category = column.removeprefix("incidents_").removesuffix("_lower")
+                    if category not in {"lower", "unplaced"}:
+                        _ends(folder, own, Key(*at, category, "incidents"), f"incidents_{category}")
+
+
+def window(start: str, end: str) -> str:
+    """Name a window as the table does: its first and last month."""
+    first, last = start[:7], end[:7]
+    return first if first == last else f"{first}..{last}"
+
+
+def joined(*folders: Folder) -> Folder:
+    """Lay folders side by side: of a count in several, what all of them allow; the least step is what was promised."""
+    whole = replace(
+        folders[0],
+        step=min(f.step for f in folders),
+        shown=dict(folders[0].shown),
+        not_offered=set(),
+        promise=dict(folders[0].promise),
+        steps=dict(folders[0].steps),
+        areas={},
+        contradictions=[c for f in folders for c in f.contradictions],
+    )
+    for other in folders:
+        whole.areas = {**whole.areas, **{k: a for k, a in other.areas.items() if a.parent or k not in whole.areas}}
+    for other in folders[1:]:
+        for key, (lower, upper) in other.shown.items():
+            least, most = whole.shown.get(key, (0.0, inf))
+            whole.shown[key] = Span(max(least, lower), min(most, upper))
+            whole.promise[key] = min(whole.promise.get(key, other.promise[key]), other.promise[key])
+        for key, (lower, step) in other.steps.items():
+            if step < whole.steps.get(key, (0, step + 1))[1]:
+                whole.steps[key] = (lower, step)
+        whole.circumstances = whole.circumstances or other.circumstances
+    whole.not_offered = set().union(*(f.not_offered for f in folders)) - set(whole.shown)
+    return whole
+
+
+def months_of(period: str) -> Iterator[str]:
+    """Yield the months of a window."""
+    first, _, last = period.partition("..")
+    year, month = map(int, first.split("-"))
+    while True:
+        name = f"{year:04d}-{month:02d}"
+        yield name
+        if name == (last or first):
+            return
+        year, month = (year, month + 1) if month < 12 else (year + 1, 1)

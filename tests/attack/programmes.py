@@ -1,0 +1,230 @@
+"""Linear programmes over all counts at once: the least and greatest value that each can take.
+
+Whole tables settle most counts: one programme that pushes thousands of counts to their ends at once, then for each
+count still open the table with all counts low, in which it is raised with the totals above it. Only counts that no such
+table settles get programmes of their own, first near them with all else held, then over everything.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.sparse import csc_array, csr_array
+from scipy.sparse.csgraph import connected_components
+
+NEAR = 1e-6
+ROUNDS = 40  # of pushing, down, up and in directions drawn at random, while they settle anything
+REACH = 3  # relations away from a count that are opened before everything is
+
+
+@dataclass
+class System:
+    """Counts between bounds, and rows `least <= sum of coefficient x count <= most`."""
+
+    low: list[float] = field(default_factory=list)
+    high: list[float] = field(default_factory=list)
+    entries: list[tuple[int, int, float]] = field(default_factory=list)
+    least: list[float] = field(default_factory=list)
+    most: list[float] = field(default_factory=list)
+
+    def column(self, low: float, high: float) -> int:
+        """Add a count."""
+        self.low.append(low)
+        self.high.append(high)
+        return len(self.low) - 1
+
+    def row(self, weights: Mapping[int, float], least: float, most: float) -> None:
+        """Add a row."""
+        self.entries += [(len(self.least), column, weight) for column, weight in weights.items()]
+        self.least.append(least)
+        self.most.append(most)
+
+    def matrix(self) -> csr_array:
+        """All rows, shape (rows, counts)."""
+        r, c, w = zip(*self.entries, strict=True) if self.entries else ((), (), ())
+        return csr_array((np.array(w, dtype=float), (r, c)), shape=(len(self.least), len(self.low)))
+
+
+@dataclass
+class Part:
+    """Counts that only know each other."""
+
+    columns: np.ndarray
+    matrix: csr_array
+    least: np.ndarray
+    most: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+    def solve(self, cost: np.ndarray) -> np.ndarray:
+        """Return the cheapest table; presolving has called feasible tables infeasible, so it is tried, not believed."""
+        for presolve in (True, False):
+            answer = milp(
+                cost,
+                constraints=LinearConstraint(self.matrix, self.least, self.most) if self.least.size else None,
+                bounds=Bounds(self.low, self.high),
+                options={"presolve": presolve},
+            )
+            if answer.x is not None:
+                return np.asarray(answer.x)
+        raise AssertionError(f"no table fits: {answer.message}")
+
+    @cached_property
+    def columns_first(self) -> csc_array:
+        """The matrix by its columns."""
+        return csc_array(self.matrix)
+
+    def near(self, position: int, table: np.ndarray) -> "tuple[Part, int]":
+        """Open only what is a few rows away from a count; the rest stays as a table has it."""
+        columns = self.columns_first
+        open_ = np.array([position])
+        for _ in range(REACH):
+            open_ = np.unique(self.matrix[np.unique(columns[:, open_].indices)].indices)
+        rows = np.unique(columns[:, open_].indices)
+        held = table.copy()
+        held[open_] = 0.0
+        rest = self.matrix[rows] @ held
+        part = Part(
+            self.columns[open_],
+            csr_array(self.matrix[rows][:, open_]),
+            self.least[rows] - rest,
+            self.most[rows] - rest,
+            self.low[open_],
+            self.high[open_],
+        )
+        return part, int(np.searchsorted(open_, position))
+
+
+def parts_of(system: System) -> list[Part]:
+    """Cut into parts that share no row."""
+    matrix = system.matrix()
+    low, high = np.array(system.low), np.array(system.high)
+    least, most = np.array(system.least), np.array(system.most)
+    ties = csr_array((np.ones(matrix.nnz), matrix.indices, matrix.indptr), shape=matrix.shape)
+    _, label = connected_components(csr_array(ties.T @ ties), directed=False)
+    filled = np.flatnonzero(np.diff(matrix.indptr))
+    row_label = label[matrix.indices[matrix.indptr[filled]]]
+    order, rows_order = np.argsort(label, kind="stable"), np.argsort(row_label, kind="stable")
+    starts = np.searchsorted(label[order], np.arange(label.max(initial=-1) + 2))
+    row_starts = np.searchsorted(row_label[rows_order], np.arange(label.max(initial=-1) + 2))
+    found = []
+    for i in range(len(starts) - 1):
+        columns = order[starts[i] : starts[i + 1]]
+        rows = filled[rows_order[row_starts[i] : row_starts[i + 1]]]
+        some = csr_array(matrix[rows][:, columns])
+        found.append(Part(columns, some, least[rows], most[rows], low[columns], high[columns]))
+    return found
+
+
+def ends(
+    system: System,
+    wanted: Sequence[int],
+    *,
+    known: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the least and greatest value of the wanted counts, shape (counts,) each; others stay at `known`.
+
+    `known` is a table that fits everything (the truth): it is checked, and what is held is held at it.
+    """
+    lowest, highest = known.copy(), known.copy()
+    mask = np.zeros(known.size, dtype=bool)
+    mask[list(wanted)] = True
+    for part in parts_of(system):
+        own, table = mask[part.columns], known[part.columns]
+        _fits(part, table)
+        lo, hi = table.copy(), table.copy()
+        if not part.least.size:
+            lo, hi = part.low.copy(), part.high.copy()
+        elif own.any():
+            base = _by_tables(part, own, lo, hi)
+            _by_raising(part, own, base, hi)
+            _one_by_one(part, own, lo, hi, table)
+        lowest[part.columns], highest[part.columns] = lo, hi
+    return lowest, highest
+
+
+def _fits(part: Part, table: np.ndarray) -> None:
+    sums = part.matrix @ table
+    ok = (table >= part.low - NEAR).all() and (table <= part.high + NEAR).all()
+    ok &= (sums >= part.least - NEAR).all() and (sums <= part.most + NEAR).all()
+    assert ok, "the attacker believes what is not so: the true counts do not fit what he wrote down"
+
+
+def _by_tables(part: Part, wanted: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+    """Push all counts that are not yet seen at an end towards it: down, up, then at random; return the lowest table."""
+    draw = np.random.default_rng(15)
+    base, idle = np.zeros(wanted.size), 0
+    for turn in range(ROUNDS):
+        down, up = wanted & (lo > part.low + NEAR), wanted & (hi < part.high - NEAR)
+        left = down.sum() + up.sum()
+        if turn and (not left or idle == 2):
+            break
+        if turn < 2:
+            cost = np.where(down if turn == 0 else up, 1.0 if turn == 0 else -1.0, 0.0)
+        else:  # some of those that are open, so that they do not stand in each other's way
+            chosen = draw.random(wanted.size) < draw.choice([0.5, 0.25, 0.1])
+            downwards = draw.random(wanted.size) < 0.5
+            cost = np.where(down & (downwards | ~up), 1.0, np.where(up, -1.0, 0.0)) * chosen
+            cost *= draw.uniform(0.5, 1.5, wanted.size)
+        found = part.solve(cost)
+        base = base if turn else found
+        np.minimum(lo, found, out=lo)
+        np.maximum(hi, found, out=hi)
+        after = (wanted & (lo > part.low + NEAR)).sum() + (wanted & (hi < part.high - NEAR)).sum()
+        idle = idle + 1 if after == left else 0
+    return base
+
+
+def _by_raising(part: Part, wanted: np.ndarray, base: np.ndarray, hi: np.ndarray) -> None:
+    """Raise each open count to its end in the lowest table, and each total that no longer covers its parts with it."""
+    columns = csc_array(part.matrix)
+    touching = np.split(columns.indices, columns.indptr[1:-1])
+    rows = part.matrix
+    names, weights = (np.split(v, rows.indptr[1:-1]) for v in (rows.indices, rows.data))
+    for count in np.flatnonzero(wanted & (hi < part.high - NEAR)):
+        table = {int(count): part.high[count]}
+        queue, fits = list(touching[count]), True
+        while queue and fits:
+            row = queue.pop()
+            value = sum(w * table.get(c, base[c]) for c, w in zip(names[row], weights[row], strict=True))
+            if value > part.most[row] + NEAR:
+                fits = False
+            elif value < part.least[row] - NEAR:
+                total = int(names[row][np.argmax(weights[row])])
+                table[total] = table.get(total, base[total]) + part.least[row] - value
+                fits = weights[row].max() == 1.0 and table[total] <= part.high[total] + NEAR
+                queue += list(touching[total])
+        if fits:
+            hi[count] = part.high[count]
+
+
+def _one_by_one(
+    part: Part,
+    wanted: np.ndarray,
+    lo: np.ndarray,
+    hi: np.ndarray,
+    table: np.ndarray,
+) -> None:
+    for position in np.flatnonzero(wanted):
+        for sign, seen, end in ((1.0, lo, part.low), (-1.0, hi, part.high)):
+            if abs(seen[position] - end[position]) <= NEAR:
+                continue
+            if part.columns.size > 200:
+                some, at = part.near(position, table)
+                found = _pushed(some, at, sign)
+                own = np.searchsorted(part.columns, some.columns)
+                np.minimum.at(lo, own, found)
+                np.maximum.at(hi, own, found)
+                if abs(seen[position] - end[position]) <= NEAR:
+                    continue
+            found = _pushed(part, position, sign)
+            np.minimum(lo, found, out=lo)
+            np.maximum(hi, found, out=hi)
+
+
+def _pushed(part: Part, position: int, sign: float) -> np.ndarray:
+    cost = np.zeros(part.columns.size)
+    cost[position] = sign
+    return part.solve(cost)

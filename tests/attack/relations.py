@@ -1,0 +1,234 @@
+"""What ties the counts of a folder together, and which of it the attacker may take as true.
+
+Every relation says that a total is at least, or at most, the sum of some parts. He is granted the truth to decide which
+hold: a rule (wards and their borough, say, of one category) that is broken in under 5 % of its rows is his in every
+row where it holds. So he is stronger than anybody who has to find out from the folder alone.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import combinations
+from math import inf
+from typing import NamedTuple
+
+from tests.attack.folder import MEASURES, UNPLACED, Folder, Key, Span, months_of, window
+
+BROKEN_AT_MOST = 0.05
+"""A rule that is broken in a smaller share of its rows is granted where it holds (METHODS, "Audit")."""
+
+FOUND = "found"
+ROWS_TO_FIND = 20
+"""A rule that no layout suggests (two parts cover a third, every outcome is known) is found only in so many rows."""
+
+
+class Relation(NamedTuple):
+    """`total` is at least, or at most, the sum of `parts`, by a rule that many rows share."""
+
+    rule: tuple[str, ...]
+    total: Key
+    parts: tuple[Key, ...]
+    at_most: bool
+
+    def holds(self, count: Mapping[Key, int]) -> bool:
+        """Return whether it is so."""
+        total, parts = count.get(self.total, 0), sum(count.get(p, 0) for p in self.parts)
+        return total <= parts if self.at_most else total >= parts
+
+
+@dataclass(frozen=True)
+class Published:
+    """What anybody may know beside the folder: how categories nest, in which order, and which are never offered."""
+
+    parents: Mapping[str, str]
+    """Category to the category that contains it; those at the top are parts of "all"."""
+    chain: tuple[tuple[str, str], ...] = (("positive_outcomes", "known_outcomes"), ("known_outcomes", "incidents"))
+    pairs: bool = True
+    """Whether parts that exclude each other in pairs are granted too: most of the work, and little of the finds."""
+
+    @property
+    def children(self) -> dict[str, list[str]]:
+        """Categories by the one that contains them, in the order of the configuration."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for category, parent in self.parents.items():
+            if category != "all":
+                found[parent or "all"].append(category)
+        return found
+
+
+@dataclass
+class Universe:
+    """All counts that the attacker reckons with: those printed, those not offered, and pieces of windows."""
+
+    folder: Folder
+    spans: dict[Key, Span] = field(default_factory=dict)
+    at: dict[tuple[str, str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
+    windows: list[Relation] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, folder: Folder) -> "Universe":
+        """Take all counts of a folder, and cut overlapping windows into pieces that do not overlap."""
+        own = cls(folder)
+        for key, span in folder.shown.items():
+            own.add(key, span)
+        for key in folder.not_offered:
+            own.add(key)
+        series: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+        for key in own.spans:
+            if key.measure in (*MEASURES, UNPLACED):
+                series[key.area, key.category, key.measure].add(key.period)
+        cut: dict[frozenset[str], dict[str, tuple[str, ...]]] = {}
+        for (area, category, measure), periods in series.items():
+            given = frozenset(periods)
+            if given not in cut:
+                cut[given] = pieces(given)
+            for period, parts in cut[given].items():
+                keys = tuple(Key(area, p, category, measure) for p in parts)
+                for key in keys:
+                    own.add(key)
+                whole = Key(area, period, category, measure)
+                own.windows += [Relation(("windows",), whole, keys, at_most=side) for side in (False, True)]
+        return own
+
+    def add(self, key: Key, span: Span | None = None) -> None:
+        """Reckon with a count."""
+        if span is not None or key not in self.spans:
+            self.spans[key] = span or Span(0, inf)
+        self.at[key.period, key.category, key.measure].add(key.area)
+
+
+def pieces(periods: frozenset[str]) -> dict[str, tuple[str, ...]]:
+    """Cut windows at each other's ends: those that overlap another are sums of the pieces.
+
+    >>> pieces(frozenset({"2024-01..2024-03", "2024-03", "2024-05"}))
+    {'2024-01..2024-03': ('2024-01..2024-02', '2024-03')}
+    """
+    months = {p: tuple(months_of(p)) for p in periods}
+    signature: dict[str, frozenset[str]] = {}
+    for month in sorted({m for found in months.values() for m in found}):
+        signature[month] = frozenset(p for p, found in months.items() if month in found)
+    out = {}
+    for period, found in sorted(months.items()):
+        if all(signature[m] == {period} for m in found):
+            continue
+        parts: list[list[str]] = []
+        for month in found:
+            if parts and signature[parts[-1][-1]] == signature[month]:
+                parts[-1].append(month)
+            else:
+                parts.append([month])
+        if len(parts) > 1:
+            out[period] = tuple(window(p[0], p[-1]) for p in parts)
+    return out
+
+
+def candidates(universe: Universe, published: Published) -> Iterator[Relation]:
+    """Write down every relation that the layout suggests."""
+    areas = universe.folder.areas
+    inside: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for code, area in areas.items():
+        if area.parent:
+            inside[area.parent, area.level].append(code)
+        for ward in area.members:
+            inside[code, "ward"].append(ward)
+    for parent in [code for code, area in areas.items() if area.level == "region"]:
+        for borough in list(inside[parent, "borough"]):
+            inside[parent, "ward"] += inside[borough, "ward"]
+    for (period, category, measure), codes in list(universe.at.items()):
+        if measure not in MEASURES:
+            continue
+        for (parent, level), children in inside.items():
+            total = Key(parent, period, category, measure)
+            parts = tuple(Key(c, period, category, measure) for c in children if c in codes)
+            if parent not in codes or not parts:
+                continue
+            rule = ("areas", areas[parent].level, level, category, measure)
+            rest = Key(parent, period, category, UNPLACED)
+            whole = len(parts) == len(children)
+            yield Relation(rule, total, parts, at_most=False)
+            if whole:
+                yield Relation(rule, total, parts, at_most=True)
+            if whole and measure == "incidents" and rest in universe.folder.shown:
+                for side in (False, True):
+                    yield Relation((*rule, "unplaced"), total, (*parts, rest), at_most=side)
+        for code in codes:
+            yield from _within(universe, published, Key(code, period, category, measure))
+
+
+def _within(universe: Universe, published: Published, total: Key) -> Iterator[Relation]:
+    """Relations inside one area: categories, kinds of outcome."""
+    level = universe.folder.areas[total.area].level
+    children = [total._replace(category=c) for c in published.children.get(total.category, ())]
+    children = [c for c in children if c in universe.spans]
+    for child in children:
+        yield Relation(("subset", level, child.category, total.measure), total, (child,), at_most=False)
+    if len(children) > 1:
+        names = ",".join(p.category for p in children)
+        yield Relation(("disjoint", level, names, total.measure), total, tuple(children), at_most=False)
+    # Parts may cover the whole though one or two of them are left out: those that are rare.
+    for size in {len(children), len(children) - 1, len(children) - 2}:
+        for parts in combinations(children, size) if size > 0 else ():
+            names = ",".join(p.category for p in parts)
+            name = "union" if size == len(children) else FOUND
+            yield Relation((name, level, names, total.measure), total, parts, at_most=True)
+    if published.pairs and len(children) > 2:  # pairs may exclude each other where not all do
+        for pair in combinations(children, 2):
+            names = ",".join(p.category for p in pair)
+            yield Relation(("disjoint", level, names, total.measure), total, pair, at_most=False)
+    for small, large in published.chain:
+        part = total._replace(measure=small)
+        if total.measure == large and part in universe.spans:
+            rule = ("chain", level, total.category, small, large)
+            yield Relation(rule, total, (part,), at_most=False)
+            yield Relation((FOUND, *rule), total, (part,), at_most=True)
+
+
+def granted(relations: Iterable[Relation], truth: Mapping[Key, int]) -> list[Relation]:
+    """Keep the relations of rules that are broken in under 5 % of their rows, where they hold."""
+    rows: dict[tuple[object, ...], list[Relation]] = defaultdict(list)
+    for relation in relations:
+        rows[relation.rule, relation.at_most].append(relation)
+    found = []
+    for some in rows.values():
+        holding = [r for r in some if r.holds(truth)]
+        seen = len(some)
+        if some[0].rule[0] == FOUND:  # empty rows say nothing: there, to grant the rule would be to grant the counts
+            seen = sum(truth.get(r.total, 0) > 0 for r in some)
+        if len(some) - len(holding) < BROKEN_AT_MOST * seen and (some[0].rule[0] != FOUND or seen >= ROWS_TO_FIND):
+            found += holding
+    # What follows from another is left out: parts of disjoint parts, and more parts than cover the whole.
+    many = [r for r in found if r.rule[0] == "disjoint" and len(r.parts) > 2]
+    whole = {(r.total, pair) for r in many for pair in combinations(r.parts, 2)}
+    unions: dict[Key, list[frozenset[Key]]] = defaultdict(list)
+    for r in found:
+        if r.rule[0] in {"union", FOUND} and r.at_most:
+            unions[r.total].append(frozenset(r.parts))
+    return [
+        r
+        for r in found
+        if not (r.rule[0] == "disjoint" and (r.total, r.parts) in whole)
+        and not (r.rule[0] in {"union", FOUND} and any(u < frozenset(r.parts) for u in unions[r.total]))
+    ]
+
+
+def binding(relations: Iterable[Relation], spans: Mapping[Key, Span], *, kept: set[Key]) -> list[Relation]:
+    """Leave out what can say nothing about a printed count, so that programmes stay small.
+
+    Rows that no values inside the printed ranges break; and counts that are not offered, of which nothing is known but
+    that they are at most some other: they may be 0.
+    """
+    own = [r for r in relations if _can_bind(r, spans)]
+    while True:
+        needed = {r.total for r in own} | {p for r in own if r.at_most for p in r.parts} | kept
+        free = {p for r in own for p in r.parts if spans[p] == (0, inf)} - needed
+        if not free:
+            return own
+        left = [r._replace(parts=tuple(p for p in r.parts if p not in free)) for r in own]
+        own = [r for r in left if r.parts and _can_bind(r, spans)]
+
+
+def _can_bind(relation: Relation, spans: Mapping[Key, Span]) -> bool:
+    total = spans[relation.total]
+    if relation.at_most:
+        return total.upper > sum(spans[p].lower for p in relation.parts)
+    return total.lower < sum(spans[p].upper for p in relation.parts)
