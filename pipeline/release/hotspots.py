@@ -190,7 +190,8 @@ def _with_room(
     take of them, hold the floor of the hotspot. Then everything can be at its floor; and the hotspot's count can be
     raised to any value of its step by as much in one of these areas and in those that contain it.
 
-    Areas are those of the finest level that all incidents are given by. One that is not offered counts as 0.
+    Areas are those of the finest level that all incidents are given by, or a borough where none of its smaller areas is
+    offered. Any other that is not offered counts as 0.
     """
     shapes, own = _floors(ROOT, counts=counts, plan=plan)
     held = kept["incidents"].to_numpy(dtype=np.int64)
@@ -230,7 +231,13 @@ def _floors(
 
     def here(table: pd.DataFrame) -> pd.DataFrame:
         rows = table[(table["category"] == category) & (table["period"] == plan.windows.headline.id)]
-        return rows[rows["level"] == level].set_index("area_code").reindex(units["area_code"])
+        return rows.set_index("area_code").reindex(units["area_code"])
+
+    # A borough of which no smaller area is offered is one area: nothing of these is shown that could be narrowed.
+    given = pd.Series(Ranges.of(here(counts)).known, index=units["parent_code"]).groupby(level=0).any()
+    closed = [b for b in plan.areas.loc[plan.areas["level"] == Level.BOROUGH, "area_code"] if not given.get(b, True)]
+    inside = units["parent_code"].isin(closed)
+    units = pd.concat([units[~inside], plan.areas[plan.areas["area_code"].isin(closed)]]).sort_values("area_code")
 
     released = Ranges.of(here(counts))
     floors = np.nan_to_num(released.lower).astype(np.int64)

@@ -27,6 +27,7 @@ def ground(columns: int) -> gpd.GeoDataFrame:
             "area_code": [*(f"W{k}" for k in range(columns)), "B", "R"],
             "level": [*["ward"] * columns, "borough", "region"],
             "name": [*(f"Ward {k}" for k in range(columns)), "Borough", "Region"],
+            "parent_code": [*["B"] * columns, "R", None],
         },
         geometry=[*shapes, whole, whole],
         crs="EPSG:27700",
@@ -122,6 +123,17 @@ def test_whoever_holds_both_folders_finds_room_too() -> None:
     """In steps of 10 there is room (10 and 10 hold 20), in the partners' steps of 5 there is none: nobody sees it."""
     assert len(shown([14, 14], (1000, 500, 27), step=10)) == 0
     assert len(shown([14, 14], (1000, 500, 27), step=10, steps=(10,))) == 1
+
+
+def test_wards_that_are_not_offered_count_as_their_borough() -> None:
+    areas = ground(2)
+    counts = released_counts([60, 4], 5)
+    counts[["incidents_lower", "incidents_upper"]] = np.nan
+    whole = counts.iloc[:1].assign(area_code="B", level="borough", incidents_lower=60, incidents_upper=64)
+    true = released_counts([60, 4], 1).assign(incidents=[60, 4])
+    every = pd.concat([counts, whole])
+    assert len(release_hotspots(*found((980, 500, 27)), counts=every, true=true, plan=plan_of(areas)).layer) == 1
+    assert len(release_hotspots(*found((980, 500, 27)), counts=counts, true=true, plan=plan_of(areas)).layer) == 0
 
 
 def test_two_hotspots_share_what_their_ward_holds() -> None:
