@@ -479,17 +479,13 @@ def _suppressed(record: Mapping[str, Any]) -> list[str]:
     states = [tally for level in record["withheld"]["states"].values() for tally in level.values()]
     if not states:
         return []
-    ours, public = (
-        sum(t.get(key, 0) for t in states) for key in (Status.ALREADY_RELEASED.value, Status.AT_SOURCE.value)
-    )
+    public = sum(t.get(Status.AT_SOURCE.value, 0) for t in states)
     found = [
         (
             "“Not offered” holds small counts and those left out for their sake alike: telling the two apart would "
             "tell which are small."
         )
     ]
-    if ours:
-        found.append(f"{ours:,} of them were released before.")
     if public:
         found.append(f"{public:,} of them are public at source: no protection is claimed for them.")
     return found

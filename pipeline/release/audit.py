@@ -1,29 +1,64 @@
 """The audit: the attacker's problem, solved for the feasibility interval of every withheld count.
 
-**What the attacker knows.** Every published number, the relations between cells (sums, subsets, unions, parts), the
-known tables, previous releases, and the rules. The rules disclose this much about a withheld cell:
+Hundepool et al. (2012), chapter 4, call it the *attacker's problem*: the least and the greatest value that a withheld
+count can have in any table that agrees with everything the reader knows. The reader of a release knows
 
-* *Primary* cells hold 1 to threshold - 1, but *secondary* ones hold anything, look the same, and may be zeros: from
-  its marker alone a withheld cell is any whole number from 0 up.
-* A published number other than 0 is at least the threshold. That says nothing about cells that are not published.
-* Under ``zero_rule: band`` what is below the threshold, zeros too, is shown as "fewer than t": such a cell is known to
-  lie in [0, t - 1]. Where bands alone would give a cell away some are withheld outright, so a cell that is withheld
-  without a band may again hold anything (two bands under t never hide a sum of t or more for long).
+* every published number, and the known tables;
+* the relations between counts: sums, subsets, unions, parts that share nothing, whether declared or found to hold
+  (`linked_tables.relations_that_hold`);
+* **what the choice of withheld counts is like.** Somebody with the code runs it on data of his own and sees that no
+  withheld count is 0, say, or that none exceeds 30. So he is granted, for each class of counts (`observed_bounds`), the
+  least and the greatest value among those withheld, wherever there are `FEWEST_OF_A_CLASS` or more;
+* of a count that is not offered by rule (its area's total is not offered, say) the rule, and nothing of its value.
 
-**What is promised.** Each withheld cell's feasible whole-number range has ``high - low >= threshold``. Containing 0
-is not enough: under a borough of 7 with wards 5, 1, 1 the small wards lie in [0, 2]. Width is ``high - low`` and not
-the number of values, so a cell known to be at most the smallest number that may be printed, [0, t], just passes. A
-cell shown as a band must keep the whole band: ``high - low = t - 1``.
+**What is promised.** Every withheld count keeps at least t possible values, ``floor(greatest) - ceil(least) + 1 >= t``.
+That 0 is among them is not enough: under a borough of 7 with wards 5, 1, 1 the small wards lie in [0, 2].
 
 **What is not promised.** The range is over counts that agree with the figures, not over what the choice of secondary
-cells might betray: somebody who reruns the optimiser on every candidate table may find some of them unlikely. That no
-value inside the range is ruled out is not promised either, only how wide it is.
+cells might betray to somebody who reruns the optimiser on every candidate table.
 
-Bounds that a relaxation gives can only show that a cell is *unsafe*; that it is safe is shown by two whole-number
-tables that agree with everything published and differ by the threshold in that cell (witnesses).
+Bounds that a relaxation gives can only show that a count is *unsafe*; that it is safe is shown by two whole-number
+tables that agree with everything published and differ by t - 1 in that count (witnesses).
+
+**A table of nine counts, by hand.** Three wards, three strands, all totals published, t = 5. Withheld are the two small
+counts, 2 and 3, and for their sake two more, so that each row and each column has two or none:
+
+============  ====  ========  ==========  =====
+ward          race  religion  disability  total
+============  ====  ========  ==========  =====
+North         *2*   *16*      11          29
+Middle        *12*  *3*       20          35
+South         14    17        13          44
+total         28    36        44          108
+============  ====  ========  ==========  =====
+
+One number settles all four: if North's race is 2 + d, North's religion is 16 - d, Middle's race 12 - d and Middle's
+religion 3 + d. None is negative, so d runs from -2 to 12, and each count keeps 15 values:
+
+>>> import numpy as np, pandas as pd
+>>> from pipeline.release.linked_tables import generic_rows
+>>> inside = np.array([[2, 16, 11], [12, 3, 20], [14, 17, 13]])
+>>> counts = np.vstack([np.column_stack([inside, inside.sum(1)]), [*inside.sum(0), inside.sum()]])
+>>> cells = pd.DataFrame([(a, c) for a in "NMS+" for c in ("race", "religion", "disability", "all")])
+>>> cells = cells.set_axis(["area_code", "category"], axis=1).assign(period="2024", measure="incidents", level="ward")
+>>> cells = cells.assign(value=counts.ravel(), state="published")
+>>> at = np.arange(16).reshape(4, 4)  # last row and last column are the totals
+>>> sums = [({line[3]: -1, **dict.fromkeys(line[:3].tolist(), 1)}, 0.0, 0.0) for line in (*at, *at.T)]
+>>> relations = generic_rows(cells, sums, kind="area_sum")
+>>> cells.loc[[0, 1, 4, 5], "state"] = "withheld"
+>>> found = audit(cells, relations=relations, threshold=5, exact=True)
+>>> found.safe, found.cells[["lo", "hi"]].to_numpy().tolist()
+(True, [[0, 14], [4, 18], [0, 14], [1, 15]])
+
+Publish Middle's race again, and the row and the column give the rest back one by one:
+
+>>> cells.loc[4, "state"] = "published"
+>>> found = audit(cells, relations=relations, threshold=5)
+>>> found.safe, found.cells[["lo", "hi"]].to_numpy().tolist()
+(False, [[2, 2], [16, 16], [3, 3]])
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -32,13 +67,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import csc_array, csr_array
+from scipy.sparse import coo_array, csc_array, csr_array
 from scipy.sparse.csgraph import connected_components
 
 from pipeline.errors import InputError
 from pipeline.release.linked_tables import KEY, Relations
 
 __all__ = [
+    "FEWEST_OF_A_CLASS",
     "TOLERANCE",
     "AuditResult",
     "CellState",
@@ -49,20 +85,15 @@ __all__ = [
     "attacker_view",
     "audit",
     "blocks_of",
-    "exchange_moves",
+    "classes_of",
     "feasibility_intervals",
-    "neighbourhood",
+    "observed_bounds",
     "optimise",
     "propagate",
     "reduce_system",
-    "whole_point",
-    "with_others_fixed",
     "witness",
     "witnessed_intervals",
 ]
-
-
-# The feasible whole-number range of each withheld cell, as far as it matters or exactly.
 
 
 # What an attacker is left with: the relations over the cells that are not known, and bounds on each.
@@ -70,6 +101,7 @@ __all__ = [
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
 
 MAX_SWEEPS = 60  # bound on the sweeps; fewer leave the intervals wider, never wrong
 
@@ -192,6 +224,21 @@ def propagate(system: System, *, max_sweeps: int = MAX_SWEEPS) -> System:
     return replace(system, low=low, high=high)
 
 
+def without_redundant_rows(system: System) -> System:
+    """Drop the rows that no point within the cells' own bounds can break: they link cells that do not limit each other.
+
+    A strand is at most its total, but where the total is 40 and the strand at most 9 anyway, that says nothing.
+    """
+    a = csr_array(system.matrix)
+    up, down = csr_array(a.multiply(a > 0)), csr_array(a.multiply(a < 0))
+    endless = np.isinf(system.high).astype(np.float64)
+    high = np.where(np.isinf(system.high), 0.0, system.high)
+    most = np.where(up @ endless > 0, np.inf, up @ high + down @ system.low)
+    least = np.where(down @ endless < 0, -np.inf, up @ system.low + down @ high)
+    kept = np.flatnonzero((least < system.row_lower) | (most > system.row_upper))
+    return system.block(kept, np.arange(system.cells.size))
+
+
 def blocks_of(system: System) -> IntArray:
     """Label each unknown cell with its block, the connected component of the constraint graph, shape (k,).
 
@@ -220,14 +267,20 @@ def _others(part: FloatArray, row: IntArray, rows: int) -> FloatArray:
     return np.where(remaining > 0, np.copysign(np.inf, sign[row] - own), total[row] - finite)
 
 
+# The feasible whole-number range of each withheld cell, as far as it matters or exactly.
+
+
 Witness = tuple[IntArray, FloatArray]
 """A possible table: positions of the cells that differ from the true one, and what they hold instead."""
 
 SEED = 20_250_802  # directions of the search; any value serves, a fixed one repeats
-ROUNDS = 12  # random directions per block before cells are taken one by one
+ROUNDS = 12  # random directions per block; what they have not shown by then, they rarely show later
+FEW_PENDING = 40  # so few cells are faster settled one by one than by programmes over their whole blocks
 BATCH_COLUMNS = 1_500  # small blocks share a programme up to this size
 LOCAL_HOPS = (2, 4)  # relations from a cell within which a witness is sought before its whole block is solved
-LOCAL_CELLS = 3_000  # relatives beyond this many are not near
+LOCAL_CELLS = 1_000  # relatives beyond this many are not near
+SETTLED_CELLS = 600  # a larger block is not solved for one cell: the cell counts as too narrow, which errs on its side
+NODES = 400  # branches of an integer programme, after which the cell counts as too narrow as well; bounds the time
 
 
 @dataclass(slots=True)
@@ -246,6 +299,8 @@ class Intervals:
         ``bounds``, ``witness``, ``linear`` or ``integer``, shape (k,).
     block
         Connected component of the constraint graph, shape (k,).
+    witnesses
+        Possible tables that were found on the way.
     """
 
     cells: IntArray
@@ -253,6 +308,7 @@ class Intervals:
     high: FloatArray
     method: NDArray[np.object_]
     block: IntArray
+    witnesses: tuple[Witness, ...] = ()
 
 
 @dataclass(slots=True)
@@ -265,42 +321,51 @@ class _Search:
     seen_low: FloatArray
     seen_high: FloatArray
     reach: float
-    points: list[FloatArray]
+    tables: list[Witness]
 
     @classmethod
     def start(cls, system: System, x: FloatArray, required: FloatArray) -> "_Search":
-        """Begin from one point and its cheap exchanges."""
-        least, most = exchange_moves(system, x)
+        """Begin from the true table."""
         reach = 2.0 * max(float(required.max(initial=1.0)), 1.0)
-        return cls(system, x, required.astype(np.float64), least, most, reach, [])
+        return cls(system, x, required.astype(np.float64), x.copy(), x.copy(), reach, [])
 
-    def accept(self, witnesses: Iterable[Witness]) -> None:
-        """Take tables that somebody else found, each only if it satisfies everything here."""
-        unknown = self.system.cells
-        for cells, values in witnesses:
-            at = np.searchsorted(unknown, cells)
-            mine = unknown[at.clip(max=unknown.size - 1)] == cells
-            columns, point = at[mine], self.x.copy()
-            point[columns] = values[mine]
-            if self.system.holds(point):
-                self.record(columns, point[columns])
+    def accept(self, witnesses: Sequence[Witness]) -> None:
+        """Take tables that somebody else found, each only if it satisfies every row and bound here."""
+        if not witnesses:
+            return
+        unknown, k = self.system.cells, self.system.cells.size
+        number = np.repeat(np.arange(len(witnesses)), [cells.size for cells, _ in witnesses])
+        at = np.concatenate([cells for cells, _ in witnesses])
+        value = np.concatenate([values for _, values in witnesses])
+        column = np.searchsorted(unknown, at).clip(max=k - 1)
+        # A table that moves a cell whose value is known by now is none.
+        good = np.ones(len(witnesses), dtype=bool)
+        good[number[unknown[column] != at]] = False
+        good[number[(value < self.system.low[column]) | (value > self.system.high[column])]] = False
+        # All rows of all tables in one product: only rows that a table touches can be broken by it.
+        change = coo_array((value - self.x[column], (column, number)), shape=(k, len(witnesses)))
+        moved = coo_array(self.system.matrix @ csc_array(change))
+        row, table = moved.coords
+        total = (self.system.matrix @ self.x)[row] + moved.data
+        good[table[(total < self.system.row_lower[row]) | (total > self.system.row_upper[row])]] = False
+        taken = good[number]
+        np.minimum.at(self.seen_low, column[taken], value[taken])
+        np.maximum.at(self.seen_high, column[taken], value[taken])
 
-    def found_tables(self) -> list[Witness]:
-        """Return the points found, as what differs from the known one."""
-        moved = [np.flatnonzero(p != self.x) for p in self.points]
-        return [(self.system.cells[m], p[m]) for m, p in zip(moved, self.points, strict=True) if m.size]
-
-    def drop_hopeless(self) -> NDArray[np.bool_]:
+    def drop_hopeless(self) -> BoolArray:
         """Drop the cells whose outer bounds are too narrow already, and return which."""
         doomed = self.system.high - self.system.low < self.need
         self.need = np.where(doomed, 0.0, self.need)
         return doomed
 
     @property
-    def pending(self) -> NDArray[np.bool_]:
+    def pending(self) -> BoolArray:
         return self.seen_high - self.seen_low < self.need
 
     def record(self, columns: IntArray, point: FloatArray) -> None:
+        moved = np.flatnonzero(point != self.x[columns])
+        if moved.size:
+            self.tables.append((self.system.cells[columns[moved]], point[moved]))
         self.seen_low[columns] = np.minimum(self.seen_low[columns], point)
         self.seen_high[columns] = np.maximum(self.seen_high[columns], point)
 
@@ -316,11 +381,14 @@ def feasibility_intervals(
     low: FloatArray,
     high: FloatArray,
     required: FloatArray,
-    truth: FloatArray | None = None,
+    truth: FloatArray,
     exact: bool = False,
-    witnesses: Iterable[Witness] = (),
+    witnesses: Sequence[Witness] = (),
 ) -> Intervals:
-    """Find the feasibility interval of each unknown cell.
+    """Find the feasibility interval of each unknown cell, as far as `required` asks.
+
+    The work is bounded: a cell of a large block that neither the witnesses nor the search among its near relatives
+    show to be wide enough counts as too narrow, although a longer search might have shown otherwise.
 
     Parameters
     ----------
@@ -331,10 +399,9 @@ def feasibility_intervals(
     required
         Width ``high - low`` each cell must keep, shape (cells,); 0 where nothing is promised.
     truth
-        One whole-number point that satisfies everything. The data owner has it and saves a search; an attacker does
-        not.
+        The true table, which satisfies everything. The data owner has it and saves a search; an attacker does not.
     exact
-        Give every range exactly, instead of stopping where a cell is shown to be wide enough or too narrow.
+        Give every range exactly, however long it takes, instead of stopping where a cell is shown to be wide enough.
     witnesses
         Whole-number tables that may save searching, each as the cells that differ from `truth` and what they hold
         instead. None is taken on trust: what breaks a row or a bound is passed over.
@@ -344,32 +411,29 @@ def feasibility_intervals(
     InputError
         If the known values contradict each other, or `truth` contradicts them.
     """
-    loose = reduce_system(relations, low=low, high=high)
-    tight = propagate(loose)
+    tight = without_redundant_rows(propagate(reduce_system(relations, low=low, high=high)))
     block = blocks_of(tight)
     intervals = Intervals(
         tight.cells, tight.low.copy(), tight.high.copy(), np.full(block.size, "bounds", dtype=object), block
     )
     if block.size == 0:
         return intervals
-    if truth is None:
-        x = _some_point(tight, block)
-    else:
-        x = truth[tight.cells].astype(np.float64)
-        if not tight.holds(x):
-            raise InputError("the true counts break a published sum or bound: test the relations on the data first.")
+    x = truth[tight.cells].astype(np.float64)
+    if not tight.holds(x):
+        raise InputError("the true counts break a published sum or bound: test the relations on the data first.")
     search = _Search.start(tight, x, required[tight.cells])
     if exact:
-        settled = (tight.low == search.seen_low) & (tight.high == search.seen_high)
-        search.need = np.where(settled, 0.0, np.inf)
+        search.need = np.where(tight.low == tight.high, 0.0, np.inf)
     else:
         search.accept(witnesses)
         doomed = search.drop_hopeless()
-        _random_directions(search, block)
+        if int(search.pending.sum()) > FEW_PENDING:
+            _random_directions(search, block)
         shown = ~search.pending & ~doomed
         intervals.low[shown], intervals.high[shown] = search.seen_low[shown], search.seen_high[shown]
         intervals.method[shown] = "witness"
     _one_by_one(search, intervals, block, exact=exact)
+    intervals.witnesses = tuple(search.tables)
     return intervals
 
 
@@ -394,25 +458,17 @@ def witnessed_intervals(
     witnesses
         The tables found on the way: the cells that differ from `truth`, and what they hold instead.
     """
-    tight = propagate(reduce_system(relations, low=low, high=high))
+    tight = without_redundant_rows(propagate(reduce_system(relations, low=low, high=high)))
     seen_low, seen_high = seen[0].copy(), seen[1].copy()
     witnessed: list[Witness] = []
     if tight.cells.size:
         search = _Search.start(tight, truth[tight.cells].astype(np.float64), required[tight.cells])
-        search.record(np.arange(tight.cells.size), seen_low[tight.cells])
-        search.record(np.arange(tight.cells.size), seen_high[tight.cells])
+        search.seen_low, search.seen_high = seen_low[tight.cells], seen_high[tight.cells]
         search.drop_hopeless()
         _random_directions(search, blocks_of(tight))
         seen_low[tight.cells], seen_high[tight.cells] = search.seen_low, search.seen_high
-        witnessed = search.found_tables()
+        witnessed = search.tables
     return seen_low, seen_high, witnessed
-
-
-def _some_point(system: System, block: IntArray) -> FloatArray:
-    x = np.zeros(block.size)
-    for rows, columns in _batches(system, block, np.ones(block.size, dtype=bool)):
-        x[columns] = whole_point(system.block(rows, columns))
-    return x
 
 
 def _batches(system: System, block: IntArray, wanted: NDArray[np.bool_]) -> list[tuple[IntArray, IntArray]]:
@@ -436,16 +492,13 @@ def _random_directions(search: _Search, block: IntArray) -> None:
     rng = np.random.default_rng(SEED)
     for _ in range(ROUNDS):
         before = int(search.pending.sum())
-        pair = (search.x.copy(), search.x.copy())
         for rows, columns in _batches(search.system, block, search.pending):
             cut = search.boxed(columns, search.system.block(rows, columns))
             lot = rng.choice([-1.0, 1.0], size=columns.size) * np.where(search.pending[columns], 1.0, 0.01)
-            for whole, direction in zip(pair, (lot, -lot), strict=True):
+            for direction in (lot, -lot):
                 point = witness(cut, direction)
                 if point is not None:
                     search.record(columns, point)
-                    whole[columns] = point
-        search.points += pair
         gained = before - int(search.pending.sum())
         if gained <= before // 50:
             break
@@ -454,34 +507,40 @@ def _random_directions(search: _Search, block: IntArray) -> None:
 def _one_by_one(search: _Search, intervals: Intervals, block: IntArray, *, exact: bool) -> None:
     """Settle what is pending cell by cell: near relatives, then the linear programme, then the integer one."""
     by_column = csc_array(search.system.matrix)
+    size = np.bincount(block)
     for column in np.flatnonzero(search.pending):
-        if not exact and (not search.pending[column] or _local(search, int(column))):
-            intervals.low[column], intervals.high[column] = search.seen_low[column], search.seen_high[column]
-            intervals.method[column] = "witness"
-            continue
+        if not exact:
+            wide = not search.pending[column] or _local(search, int(column))
+            if wide or size[block[column]] > SETTLED_CELLS:
+                intervals.low[column], intervals.high[column] = search.seen_low[column], search.seen_high[column]
+                intervals.method[column] = "witness"
+                continue
         columns = np.flatnonzero(block == block[column])
         cut = search.system.block(np.unique(by_column[:, columns].indices), columns)
         at = int(np.searchsorted(columns, column))
-        least, most, whole = _ends(search, cut, columns, at, integer=False)
+        least, most, whole = _ends(search, cut, columns, at, integer=False, nodes=None)
         intervals.method[column] = "linear"
         if not whole and (exact or most - least >= search.need[column]):
-            least, most, _ = _ends(search, cut, columns, at, integer=True)
+            least, most, whole = _ends(search, cut, columns, at, integer=True, nodes=None if exact else NODES)
             intervals.method[column] = "integer"
+            if not whole and not exact:  # the branches ran out: only what was seen is sure
+                least, most = search.seen_low[column], search.seen_high[column]
         intervals.low[column], intervals.high[column] = least, most
 
 
-def _ends(search: _Search, cut: System, columns: IntArray, at: int, *, integer: bool) -> tuple[float, float, bool]:
+def _ends(
+    search: _Search, cut: System, columns: IntArray, at: int, *, integer: bool, nodes: int | None
+) -> tuple[float, float, bool]:
     """Lowest and highest value of one cell of a block, and whether both are values that occur."""
     cost = np.zeros(columns.size)
     ends, whole = [], True
     for sign in (1.0, -1.0):
         cost[at] = sign
-        best = optimise(cut, cost, integer=integer)
+        best = optimise(cut, cost, integer=integer, nodes=nodes)
         ends.append(sign * best.value)
         if best.point is not None:
             search.record(columns, best.point)
-        elif not np.isinf(best.value):
-            whole = False
+        whole &= not np.isnan(best.value) and (best.point is not None or bool(np.isinf(best.value)))
     return float(np.ceil(ends[0] - TOLERANCE)), float(np.floor(ends[1] + TOLERANCE)), whole
 
 
@@ -504,41 +563,43 @@ def _local(search: _Search, column: int) -> bool:
     return False
 
 
-# Points an attacker cannot rule out: cheap exchanges, linear programmes, integer programmes.
+# Points an attacker cannot rule out: linear programmes, integer programmes.
 #
 # A *witness* is a whole-number point that satisfies every row. Two witnesses that differ by w in a cell prove that the
 # attacker's range of that cell is at least w wide; no bound from a relaxation can prove that.
 
 
 TOLERANCE = 1e-6  # of the solver's objective, before it is rounded outwards
-INFEASIBLE = 2  # status of scipy.optimize.milp
+LIMIT, INFEASIBLE = 1, 2  # statuses of scipy.optimize.milp
 WHOLE = 1e-4  # how far from a whole number the solver may leave one
-REPAIR_CELLS = (
-    3_000  # a fractional vertex that needs more cells than this solved anew is given up, for the time it takes
-)
+REPAIR_CELLS = 300  # a fractional vertex that needs more cells than this solved anew is given up, for the time it takes
 REPAIR_GAP = 0.2  # any witness far enough will do, not the farthest
 
 
 @dataclass(frozen=True, slots=True)
 class Optimum:
-    """Result of one programme: the optimal value (infinite if unbounded) and, where it is whole, the point."""
+    """Result of one programme: the optimal value and, where it is whole, the point.
+
+    The value is infinite if the programme is unbounded, and not a number if its branches ran out.
+    """
 
     value: float
     point: FloatArray | None
 
 
-def optimise(system: System, cost: FloatArray, *, integer: bool = False) -> Optimum:
-    """Minimise ``cost @ x`` over the system, relaxed or in whole numbers.
+def optimise(system: System, cost: FloatArray, *, integer: bool = False, nodes: int | None = NODES) -> Optimum:
+    """Minimise ``cost @ x`` over the system, relaxed or in whole numbers, the latter in at most `nodes` branches.
 
     Raises
     ------
     InputError
         If no point satisfies the system.
     """
-    result = _solve(system, cost, integer=integer)
-    if result.x is None:  # unbounded, or a limit of the solver: either way nothing is excluded
-        return Optimum(-np.inf, None)
-    return Optimum(float(result.fun), _whole(system, result.x))
+    result = _solve(system, cost, integer=integer, nodes=nodes)
+    point = None if result.x is None else _whole(system, result.x)
+    if result.status == LIMIT:
+        return Optimum(np.nan, point)
+    return Optimum(-np.inf if result.x is None else float(result.fun), point)
 
 
 def witness(system: System, cost: FloatArray) -> FloatArray | None:
@@ -568,7 +629,15 @@ def witness(system: System, cost: FloatArray) -> FloatArray | None:
     return None
 
 
-def _solve(system: System, cost: FloatArray, *, integer: bool, gap: float = 0.0, again: bool = True) -> Any:
+def _solve(
+    system: System,
+    cost: FloatArray,
+    *,
+    integer: bool,
+    gap: float = 0.0,
+    again: bool = True,
+    nodes: int | None = NODES,
+) -> Any:
     constraints: Any = ()
     if system.matrix.shape[0]:
         constraints = LinearConstraint(csc_array(system.matrix), system.row_lower, system.row_upper)
@@ -578,7 +647,7 @@ def _solve(system: System, cost: FloatArray, *, integer: bool, gap: float = 0.0,
             integrality=np.ones(cost.size) if integer else None,
             bounds=Bounds(system.low, system.high),
             constraints=constraints,
-            options={"mip_rel_gap": gap, "presolve": presolve},
+            options={"mip_rel_gap": gap, "presolve": presolve} | ({} if nodes is None else {"node_limit": nodes}),
         )
         if result.status != INFEASIBLE:
             return result
@@ -597,66 +666,6 @@ def _whole(system: System, x: FloatArray) -> FloatArray | None:
     """Round a point that is whole but for the solver's tolerance, if it then satisfies the system."""
     point: FloatArray = np.asarray(np.round(x), dtype=np.float64)
     return point if bool(np.all(np.abs(point - x) < WHOLE)) and system.holds(point) else None
-
-
-def whole_point(system: System) -> FloatArray:
-    """Find some whole-number point, by the linear programme where its vertex is whole, else by the integer one."""
-    lean = np.where(np.isinf(system.high), 1.0, 0.0)
-    found = optimise(system, lean).point
-    if found is None:
-        found = optimise(system, lean, integer=True).point
-    if found is None:
-        raise InputError("the solver found no whole-number point for a block of withheld cells.")
-    return found
-
-
-def exchange_moves(system: System, x: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Bound each cell's reach from below by moves inside one sum, everything else held at `x`.
-
-    A cell that stands in one sum only may rise while others of that sum, also in one sum only, fall by the same
-    (or rise, where the coefficient has the other sign). Inequalities limit each cell by what `x` leaves over; a cell
-    that shares an inequality with another cell of its own sum stays put, since both would move at once.
-
-    Returns
-    -------
-    least, most
-        The lowest and highest value of each cell seen in some witness, shape (k,).
-    """
-    coo = system.matrix.tocoo()
-    row, column = (c.astype(np.int64) for c in coo.coords)
-    a = np.asarray(coo.data, dtype=np.float64)
-    rows, k = system.matrix.shape
-    total = system.matrix @ x
-    equal = system.row_lower == system.row_upper
-    loose = ~equal[row]
-    up, down = system.high - x, x - system.low
-    spare_up = (system.row_upper - total)[row]
-    spare_down = (total - system.row_lower)[row]
-    size = np.abs(a)
-    rise = np.where(a > 0, spare_up, spare_down) / size
-    fall = np.where(a > 0, spare_down, spare_up) / size
-    np.minimum.at(up, column[loose], np.floor(rise[loose]))
-    np.minimum.at(down, column[loose], np.floor(fall[loose]))
-    sums = np.bincount(column[~loose], minlength=k)
-    home = np.full(k, -1, dtype=np.int64)
-    home[column[~loose]] = row[~loose]
-    sign = np.zeros(k)
-    sign[column[~loose]] = a[~loose]
-    home[(sums != 1) | (np.abs(sign) != 1) | _entangled(row[loose], column[loose], home)] = -1
-    movable = home >= 0
-    grow, shrink = np.where(sign > 0, up, down), np.where(sign > 0, down, up)
-    at = np.where(movable, home, 0)
-    all_grow = np.bincount(at, weights=np.where(movable, np.minimum(grow, 1e12), 0.0), minlength=max(rows, 1))
-    all_shrink = np.bincount(at, weights=np.where(movable, np.minimum(shrink, 1e12), 0.0), minlength=max(rows, 1))
-    more = np.minimum(grow, all_shrink[at] - np.minimum(shrink, 1e12))
-    less = np.minimum(shrink, all_grow[at] - np.minimum(grow, 1e12))
-    rises, falls = np.where(sign > 0, more, less), np.where(sign > 0, less, more)
-    free = sums == 0
-    rises, falls = (
-        np.where(free, up, np.where(movable, rises, 0.0)),
-        np.where(free, down, np.where(movable, falls, 0.0)),
-    )
-    return x - falls, x + rises
 
 
 def neighbourhood(system: System, column: int, *, hops: int) -> tuple[IntArray, IntArray]:
@@ -678,26 +687,63 @@ def with_others_fixed(system: System, x: FloatArray, rows: IntArray, columns: In
     return replace(cut, row_lower=cut.row_lower - shift, row_upper=cut.row_upper - shift)
 
 
-def _entangled(row: IntArray, column: IntArray, home: IntArray) -> NDArray[np.bool_]:
-    """Cells that share an inequality with another cell of their own sum."""
-    mark = np.zeros(home.size, dtype=bool)
-    if row.size == 0:
-        return mark
-    pair = row * (int(home.max(initial=0)) + 2) + home[column] + 1
-    _, number, count = np.unique(pair, return_inverse=True, return_counts=True)
-    mark[column[(count[number] > 1) & (home[column] >= 0)]] = True
-    return mark
-
-
 class CellState(StrEnum):
     """How a release shows a cell."""
 
     PUBLISHED = "published"
     WITHHELD = "withheld"
-    BAND = "band"
-    """Shown as "fewer than the threshold"."""
+    RULED_OUT = "not offered by rule"
+    """Withheld, by a rule that readers know and that says nothing of its value."""
     LATENT = "latent"
-    """Never published, but implied: a piece of a window, a hotspot, a count of an earlier release."""
+    """Never published by itself, but implied: a longer window."""
+
+
+FEWEST_OF_A_CLASS = 20
+"""Fewer withheld counts than this are too few to learn from what their least and greatest value are."""
+
+
+def classes_of(cells: pd.DataFrame) -> IntArray:
+    """Return a number for the class of each cell: level, category, measure and kind of window, shape (cells,)."""
+    # "2024-01..2024-12" and "2023-01..2023-12" are of one kind; "2024-01" is of another.
+    kind = cells["period"].astype(str).str.replace(r"\d", "9", regex=True)
+    columns = [*(cells[c].astype(str) for c in ("level", "category", "measure")), kind]
+    return np.asarray(cells.groupby(columns, sort=True).ngroup(), dtype=np.int64)
+
+
+def observed_bounds(cells: pd.DataFrame) -> tuple[FloatArray, FloatArray]:
+    """Return what the choice of withheld cells is like: the least and the greatest withheld value of each class.
+
+    A class is a level, category, measure and kind of window. Where it has `FEWEST_OF_A_CLASS` withheld cells or more,
+    the attacker is granted both ends: "no withheld count is 0" is such a bound. Cells that are ruled out or latent
+    were not chosen for their values and count in no class.
+
+    Parameters
+    ----------
+    cells
+        The columns of `KEY`, `level`, `value` and `state`.
+
+    Returns
+    -------
+    low, high
+        Bounds of each withheld cell, shape (cells,); 0 and infinity where nothing is granted.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"value": [1, 4, *[2] * 18, 9], "state": ["withheld"] * 20 + ["published"]})
+    >>> table = table.assign(area_code=range(21), period="2024", category="all", measure="incidents", level="ward")
+    >>> low, high = observed_bounds(table)
+    >>> low.tolist()[:2], high.tolist()[:2], high.tolist()[-1]
+    ([1.0, 1.0], [4.0, 4.0], inf)
+    """
+    low, high = np.zeros(len(cells)), np.full(len(cells), np.inf)
+    chosen = np.flatnonzero((cells["state"] == CellState.WITHHELD).to_numpy(dtype=bool))
+    if not chosen.size:
+        return low, high
+    values = cells["value"].iloc[chosen].astype(np.float64).groupby(classes_of(cells)[chosen])
+    enough = (values.transform("size") >= FEWEST_OF_A_CLASS).to_numpy()
+    low[chosen[enough]] = values.transform("min").to_numpy()[enough]
+    high[chosen[enough]] = values.transform("max").to_numpy()[enough]
+    return low, high
 
 
 @dataclass(frozen=True, slots=True)
@@ -715,11 +761,14 @@ class AuditResult:
         only until it sufficed and may be wider.
     blocks
         Connected components: `blocks`, `largest` (cells), and the number of cells settled by each method.
+    witnesses
+        Possible tables found on the way, which save the next audit some searching.
     """
 
     safe: bool
     cells: pd.DataFrame
     blocks: dict[str, int]
+    witnesses: tuple[Witness, ...] = ()
 
     @property
     def too_narrow(self) -> NDArray[np.int64]:
@@ -733,17 +782,16 @@ def attacker_view(cells: pd.DataFrame, *, threshold: int) -> pd.DataFrame:
     Parameters
     ----------
     cells
-        Columns `state` (a `CellState`), `value`, and, where wanted, `known` (the attacker has the value from a known
-        table), `shown_low` and `shown_high` (a published cell was rounded or perturbed: the values it may stand for),
-        `known_low` and `known_high` (bounds from previous releases).
-        Nulls in the last four mean that nothing is added.
+        Columns of `KEY`, `level`, `state` (a `CellState`), `value`, and, where wanted, `known` (the attacker has the
+        value from a known table), `known_low` and `known_high` (bounds that he has from somewhere else; null: none),
+        and `protect` (a latent cell of which as much is promised as of a withheld one).
     threshold
-        Smallest count other than 0 that may be published.
+        Smallest count other than 0 that may be published: the number of values that a withheld count keeps.
 
     Returns
     -------
     view
-        Columns `low`, `high` (infinite: unbounded) and `required`, one row per cell.
+        Columns `low`, `high` (infinite: unbounded) and `required` (width ``high - low``), one row per cell.
 
     Raises
     ------
@@ -756,19 +804,18 @@ def attacker_view(cells: pd.DataFrame, *, threshold: int) -> pd.DataFrame:
         raise InputError(f"cell states are {', '.join(CellState)}; found {', '.join(wrong)}.")
     value = cells["value"].to_numpy(dtype=np.float64)
     known = cells["known"].to_numpy(dtype=bool) if "known" in cells else np.zeros(len(cells), dtype=bool)
-    shown, band, hidden = (state == s for s in (CellState.PUBLISHED, CellState.BAND, CellState.WITHHELD))
-    low, high = np.zeros(len(cells)), np.where(band, threshold - 1.0, np.inf)
-    at_least, at_most = _column(cells, "shown_low", value), _column(cells, "shown_high", value)
-    low, high = np.where(shown, at_least, low), np.where(shown, at_most, high)
-    low = np.where(known, value, np.maximum(low, _column(cells, "known_low", np.zeros(len(cells)))))
-    high = np.where(known, value, np.minimum(high, _column(cells, "known_high", np.full(len(cells), np.inf))))
+    shown = (state == CellState.PUBLISHED) | known
+    least, most = observed_bounds(cells)
+    least = np.maximum(least, _column(cells, "known_low", np.zeros(len(cells))))
+    most = np.minimum(most, _column(cells, "known_high", np.full(len(cells), np.inf)))
+    low, high = np.where(shown, value, least), np.where(shown, value, most)
     if np.any(low > high):
         at = cells.iloc[int(np.argmax(low > high))][list(KEY)].to_dict()
-        raise InputError(f"what is published and what was published earlier contradict each other at {at}.")
-    small = (state == CellState.LATENT) & (value > 0) & (value < threshold)
+        raise InputError(f"what is published and what is known from somewhere else contradict each other at {at}.")
+    promised = np.isin(state, [CellState.WITHHELD, CellState.RULED_OUT])
     if "protect" in cells:
-        small |= (state == CellState.LATENT) & cells["protect"].to_numpy(dtype=bool)
-    required = np.select([known, hidden | small, band], [0.0, float(threshold), threshold - 1.0], 0.0)
+        promised |= (state == CellState.LATENT) & cells["protect"].to_numpy(dtype=bool)
+    required = np.where(promised & ~known, max(threshold - 1.0, 0.0), 0.0)
     return pd.DataFrame({"low": low, "high": high, "required": required})
 
 
@@ -778,12 +825,9 @@ def audit(
     relations: Relations,
     threshold: int,
     exact: bool = False,
-    witnesses: Iterable[Witness] = (),
+    witnesses: Sequence[Witness] = (),
 ) -> AuditResult:
     """Attack a release: test whether every withheld cell keeps its protection level.
-
-    Published sums count as exact here even if the release rounds them: an attacker who sees rounded figures knows
-    less, so a release that passes unrounded passes rounded. Give `shown_low` and `shown_high` to audit rounding itself.
 
     Parameters
     ----------
@@ -807,11 +851,13 @@ def audit(
 
     Examples
     --------
-    >>> import pandas as pd
+    Wards 5, 1, 1 under a published 7, the small ones withheld: each lies between 0 and 2.
+
     >>> from pipeline.release.linked_tables import area_sums
     >>> cells = pd.DataFrame({
     ...     "area_code": ["B", "W1", "W2", "W3"], "period": "2024", "category": "all", "measure": "incidents",
-    ...     "value": [7, 5, 1, 1], "state": ["published", "published", "withheld", "withheld"]})
+    ...     "level": ["borough", *["ward"] * 3], "value": [7, 5, 1, 1],
+    ...     "state": ["published", "published", "withheld", "withheld"]})
     >>> sums = area_sums(cells, parents={"W1": "B", "W2": "B", "W3": "B"}, unplaced={"incidents": None})
     >>> audit(cells, relations=sums, threshold=5).cells[["area_code", "lo", "hi", "safe"]].values.tolist()
     [['W2', 0, 2, False], ['W3', 0, 2, False]]
@@ -846,7 +892,7 @@ def audit(
     size = np.bincount(found.block, minlength=1)
     methods = {f"by_{m}": int((found.method == m).sum()) for m in ("bounds", "witness", "linear", "integer")}
     blocks = {"blocks": int((size > 0).sum()), "largest": int(size.max()), **methods}
-    return AuditResult(bool(frame["safe"].all()), frame, blocks)
+    return AuditResult(bool(frame["safe"].all()), frame, blocks, found.witnesses)
 
 
 def _column(cells: pd.DataFrame, name: str, default: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """The gate: unprotected results in, one profile's `Released` out, and nothing else can make one.
 
 `examine` is the whole of disclosure control for one profile, in order: outlines that may be drawn, primary and
-secondary suppression with its audit (or rounding, or noise), then every figure, computed from protected counts alone.
+secondary suppression with its audit (or steps, or noise), then every figure, computed from protected counts alone.
 """
 
 from collections.abc import Mapping, Sequence

@@ -2,14 +2,11 @@
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from pipeline.domain.periods import Period
-from pipeline.release.audit import CellState, audit
-from pipeline.release.linked_tables import COUNTS, KEY, Relations
-from pipeline.release.suppression import Status
+from pipeline.release.linked_tables import COUNTS, KEY
 
-__all__ = ["claim_no_protection", "disclosed_by_known_tables", "known_cells", "mark_known"]
+__all__ = ["known_cells", "mark_known"]
 
 
 def known_cells(known: pd.DataFrame, counts: pd.DataFrame) -> pd.DataFrame:
@@ -56,23 +53,3 @@ def mark_known(cells: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
     public = known.drop_duplicates(list(KEY)).set_index(list(KEY))["value"]
     there = public.reindex(pd.MultiIndex.from_frame(cells[list(KEY)])).to_numpy(dtype=np.float64, na_value=np.nan)
     return cells.assign(known=there == cells["value"].to_numpy(dtype=np.float64))
-
-
-def disclosed_by_known_tables(
-    cells: pd.DataFrame, relations: Relations, public: NDArray[np.bool_], threshold: int, *, among: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """Return those of some positions that the known tables disclose by themselves, whatever is withheld here."""
-    if not among.size:
-        return np.empty(0, dtype=np.int64)
-    gone = cells.assign(
-        state=np.where(cells["latent"].astype(bool), CellState.LATENT, CellState.WITHHELD), known=public
-    )
-    alone = audit(gone.drop(columns=["known_low", "known_high"]), relations=relations, threshold=threshold)
-    return np.intersect1d(among, alone.too_narrow).astype(np.int64)
-
-
-def claim_no_protection(cells: pd.DataFrame, positions: NDArray[np.int64]) -> pd.DataFrame:
-    """Claim no protection for withheld cells that the known tables disclose."""
-    at = np.zeros(len(cells), dtype=bool)
-    at[positions] = True
-    return cells.assign(status=cells["status"].mask(at & (cells["status"] != ""), Status.AT_SOURCE.value))

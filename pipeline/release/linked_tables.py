@@ -6,8 +6,8 @@ look only at the keys, never at the values, so the same builder serves the relea
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from itertools import combinations, pairwise
+from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -21,10 +21,8 @@ from pipeline.release.released import CategoryInfo
 
 __all__ = [
     "COUNTS",
-    "HOTSPOT_LEVEL",
     "KEY",
     "CellTable",
-    "HotspotFacts",
     "Layout",
     "Relations",
     "area_equations",
@@ -38,14 +36,11 @@ __all__ = [
     "counted",
     "drop_violated",
     "generic_rows",
-    "hotspot_cells",
-    "hotspot_relations",
     "long_cells",
     "measure_subsets",
     "period_sums",
     "relations_that_hold",
     "stack",
-    "window_atoms",
 ]
 
 
@@ -339,26 +334,6 @@ def category_disjoint(cells: pd.DataFrame, *, unions: Mapping[str, Sequence[str]
     return Relations(every.matrix, np.zeros(n), np.full(n, np.inf), kind, every.anchor)
 
 
-def window_atoms(windows: Mapping[Any, Sequence[Any]]) -> dict[Any, tuple[tuple[Any, ...], ...]]:
-    """Cut overlapping windows into the pieces that subtraction can reach.
-
-    Two windows a month apart give back the difference of two single months. Periods that the same windows cover
-    form one atom; each window is the sum of its atoms. Give every atom a cell of its own (`period` = the tuple
-    returned here) and pass the result to `period_sums`.
-
-    >>> window_atoms({"a": ["jan", "feb", "mar"], "b": ["feb", "mar", "apr"]})
-    {'a': (('jan',), ('feb', 'mar')), 'b': (('feb', 'mar'), ('apr',))}
-    """
-    signature: dict[Any, list[Any]] = {}
-    for window, parts in windows.items():
-        for part in parts:
-            signature.setdefault(part, []).append(window)
-    atoms: dict[tuple[Any, ...], list[Any]] = {}
-    for part, covering in signature.items():
-        atoms.setdefault(tuple(covering), []).append(part)
-    return {w: tuple(tuple(a) for covering, a in atoms.items() if w in covering) for w in windows}
-
-
 def _keyed(cells: pd.DataFrame) -> pd.DataFrame:
     missing = [c for c in KEY if c not in cells]
     if missing:
@@ -398,156 +373,11 @@ def _rows(
     return Relations(matrix, lower, upper, np.full(lower.size, kind, dtype=object), anchor)
 
 
-# What a released hotspot discloses about its wards: by its band, its rank, its name, and the hexagons it covers.
-
-
-HOTSPOT_LEVEL = "hotspot"
-
-
-REST = "rest of "
-
-
-@dataclass(frozen=True, slots=True)
-class HotspotFacts:
-    """One released hotspot as a reader sees it.
-
-    Attributes
-    ----------
-    code
-        Stands for the outline: two releases that draw the same outline have the same code.
-    period
-        The window it belongs to.
-    rank
-        1 holds the most incidents of its release.
-    wards
-        Codes of the wards it touches.
-    named
-        The ward it is named after, which holds the largest part of it; empty where the name does not settle it.
-    low, high
-        Fewest and most incidents by its band; None where the band has no end.
-    inside
-        Ward code to the hexagons of the outline that lie wholly in that ward. Each holds at least one incident.
-    """
-
-    code: str
-    period: str
-    rank: int
-    wards: tuple[str, ...]
-    named: str
-    low: int
-    high: int | None
-    inside: tuple[tuple[str, int], ...]
-
-    @property
-    def text(self) -> str:
-        """The facts as the digests in ledgers have them; ledgers written before must still be recognised."""
-        named = ", ".join(f"{f.name}={getattr(self, f.name)!r}" for f in fields(self))
-        return f"Spot({named})"
-
-
-def hotspot_cells(hotspot_facts: Sequence[HotspotFacts], *, held: Sequence[int], counts: pd.DataFrame) -> pd.DataFrame:
-    """Return latent cells for hotspots and for what their wards hold beside them.
-
-    Parameters
-    ----------
-    hotspot_facts
-        Hotspots of the release.
-    held
-        True incidents of each.
-    counts
-        Published cells with true values: KEY, value.
-
-    Returns
-    -------
-    cells
-        KEY, level, value, known_low, known_high (null: no bound).
-    """
-    true = counts[(counts["category"] == "all") & (counts["measure"] == "incidents")]
-    value = dict(zip(zip(true["area_code"], true["period"], strict=True), true["value"], strict=True))
-    number = dict(zip((s.code for s in hotspot_facts), held, strict=True))
-    rows = [(s.code, s.period, number[s.code], float(s.low), s.high) for s in hotspot_facts]
-    for group in _groups(hotspot_facts):
-        wards = _wards(group)
-        if all((w, group[0].period) in value for w in wards):
-            rest = sum(int(value[w, group[0].period]) for w in wards) - sum(number[s.code] for s in group)
-            if rest >= 0:
-                rows.append((REST + _name(group), group[0].period, rest, 0.0, None))
-    frame = pd.DataFrame(rows, columns=["area_code", "period", "value", "known_low", "known_high"])
-    frame = frame.drop_duplicates("area_code", ignore_index=True)
-    frame["known_high"] = pd.to_numeric(frame["known_high"]).astype("float64")
-    return frame.assign(level=HOTSPOT_LEVEL, category="all", measure="incidents")
-
-
-def hotspot_relations(cells: pd.DataFrame, *, hotspot_facts: Sequence[HotspotFacts]) -> Relations:
-    """Return the rows that tie hotspots to wards and to one another, over the positions of `cells`."""
-    keys = cells.reset_index(drop=True)
-    keys = keys[(keys["category"] == "all") & (keys["measure"] == "incidents")]
-    at = {(a, p): i for i, a, p in zip(keys.index, keys["area_code"], keys["period"], strict=True)}
-    rows: list[tuple[dict[int, int], float, float]] = []
-    present = [s for s in hotspot_facts if (s.code, s.period) in at]
-    for group in _groups(present):
-        rows += _group_rows(group, at)
-    for one, other in pairwise(present):
-        if one.period == other.period and one.rank < other.rank:
-            rows.append(({at[one.code, one.period]: 1, at[other.code, other.period]: -1}, 0.0, np.inf))
-    least: dict[int, int] = {}
-    for hotspot in present:
-        for ward, hexagons in hotspot.inside:
-            if (ward, hotspot.period) in at:
-                least[at[ward, hotspot.period]] = least.get(at[ward, hotspot.period], 0) + hexagons
-        touched = {w for w, _ in hotspot.inside}
-        for ward in hotspot.wards:
-            if ward not in touched and (ward, hotspot.period) in at:
-                least[at[ward, hotspot.period]] = least.get(at[ward, hotspot.period], 0) + 1
-    rows += [({position: 1}, float(n), np.inf) for position, n in sorted(least.items())]
-    return generic_rows(cells, rows, kind="hotspot_part")
-
-
-def _group_rows(
-    group: Sequence[HotspotFacts], at: Mapping[tuple[str, str], int]
-) -> list[tuple[dict[int, int], float, float]]:
-    """Tie hotspots that share wards to these wards: no more than they hold, and their rest where it is a cell."""
-    rows: list[tuple[dict[int, int], float, float]] = []
-    period = group[0].period
-    for hotspot in group:
-        around = [(w, period) for w in hotspot.wards]
-        if around and all(k in at for k in around):
-            rows.append(({at[hotspot.code, period]: 1, **{at[k]: -1 for k in around}}, -np.inf, 0.0))
-        if (hotspot.named, period) in at:
-            rows.append(({at[hotspot.named, period]: len(hotspot.wards), at[hotspot.code, period]: -1}, 0.0, np.inf))
-    wards = [(w, period) for w in _wards(group)]
-    if all(k in at for k in wards):
-        line = {at[s.code, period]: 1 for s in group} | {at[k]: -1 for k in wards}
-        rest = at.get((REST + _name(group), period))
-        rows.append((line, -np.inf, 0.0) if rest is None else ({**line, rest: 1}, 0.0, 0.0))
-    return rows
-
-
-def _groups(hotspot_facts: Sequence[HotspotFacts]) -> list[list[HotspotFacts]]:
-    """Join hotspots of one window that share wards."""
-    groups: list[list[HotspotFacts]] = []
-    for hotspot in hotspot_facts:
-        touching = [
-            g for g in groups if any(o.period == hotspot.period and set(o.wards) & set(hotspot.wards) for o in g)
-        ]
-        groups = [g for g in groups if g not in touching] + [[*(s for g in touching for s in g), hotspot]]
-    return groups
-
-
-def _wards(group: Sequence[HotspotFacts]) -> list[str]:
-    return sorted({w for s in group for w in s.wards})
-
-
-def _name(group: Sequence[HotspotFacts]) -> str:
-    return "+".join(sorted(s.code for s in group))
-
-
 # The cell table of a release: every count that is published or implied, and the relations between them.
 
 
 COUNTS = ("incidents", "incidents_unplaced", "positive_outcomes", "known_outcomes")
-LEVELS = ("region", "borough", "ward")
-JOIN = "+"
+COARSE = ("region", "borough")
 
 
 @dataclass(frozen=True, slots=True)
@@ -562,23 +392,31 @@ class Layout:
         Category and the category it is part of, for every two that may both be shown.
     cohort
         Whether positive outcomes belong to the incidents they stand beside, so that they never exceed them.
-    hotspot_facts
-        Facts of the hotspots of each release, the new one's first.
     unions
         Category to all of its parts, which may cover it, or share no incident (see `category_children`).
+    levels
+        Area code to its level: wards and groups of wards both make up their borough, each by themselves. Without it
+        all areas inside one area make it up together.
     """
 
     parents: Mapping[str, str]
     pairs: tuple[tuple[str, str], ...]
     cohort: bool
-    hotspot_facts: tuple[tuple[HotspotFacts, ...], ...] = ()
     unions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    levels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def parents_by_level(self) -> list[dict[str, str]]:
+        """Return `parents` apart for each level of the smaller areas."""
+        level = {area: str(self.levels.get(area, "")) for area in self.parents}
+        return [{a: p for a, p in self.parents.items() if level[a] == name} for name in sorted(set(level.values()))]
 
     def relate(self, cells: pd.DataFrame) -> Relations:
         """Write down every sum and subset that a table of cells implies (columns KEY and level)."""
         table = cells.reset_index(drop=True)
-        rows = [area_sums(table, parents=self.parents, unplaced={"incidents": "incidents_unplaced"})]
-        for level in LEVELS:
+        unplaced = {"incidents": "incidents_unplaced"}
+        rows = [area_sums(table, parents=inside, unplaced=unplaced) for inside in self.parents_by_level]
+        for level in sorted(set(table["level"])):
             at = np.flatnonzero(table["level"] == level).astype(np.int64)
             if at.size:
                 part = table.iloc[at].reset_index(drop=True)
@@ -588,17 +426,20 @@ class Layout:
         if self.cohort:
             chain = [("positive_outcomes", "known_outcomes"), ("known_outcomes", "incidents")]
             rows.append(measure_subsets(table, pairs=chain))
-        rows += [hotspot_relations(table, hotspot_facts=facts) for facts in self.hotspot_facts]
         return stack(*rows)
 
     def candidates(self, cells: pd.DataFrame) -> Relations:
         """Write down what nobody declares but a reader may find to hold: `relations_that_hold` tells where."""
         table = cells.reset_index(drop=True)
-        return stack(
-            area_equations(table, parents=self.parents),
-            category_unions(table, unions=self.unions),
-            category_disjoint(table, unions=self.unions),
+        # What is without a place is too small a part for anybody to look for patterns in it.
+        at = np.flatnonzero(table["measure"] != "incidents_unplaced").astype(np.int64)
+        placed = table.iloc[at].reset_index(drop=True)
+        found = stack(
+            *(area_equations(placed, parents=inside) for inside in self.parents_by_level),
+            category_unions(placed, unions=self.unions),
+            category_disjoint(placed, unions=self.unions),
         )
+        return found.remap(at, cells=len(table))
 
 
 @dataclass(frozen=True, slots=True)
@@ -608,14 +449,14 @@ class CellTable:
     Attributes
     ----------
     cells
-        KEY columns, level, value, latent, known_low, known_high; `row` is the position in the counts, -1 for latent
-        cells.
+        KEY columns, level, value, latent, block (the borough that a cell is a detail of; none for region and boroughs);
+        `row` is the position in the counts.
     relations
-        Those that hold in the data.
+        Those that a reader relies on (`relations_that_hold`) and the data satisfies.
     broken
-        Those that do not.
+        Those that a reader relies on although the data breaks them, in under 5 % of rows of their kind.
     dropped
-        A report of both.
+        A report of all candidates, those that nobody relies on among them: ``kind, rows, dropped`` (broken).
     """
 
     cells: pd.DataFrame
@@ -627,11 +468,9 @@ class CellTable:
 def cell_table(
     counts: pd.DataFrame,
     *,
-    months: pd.DataFrame,
     layout: Layout,
     measures: Sequence[str],
-    latent: pd.DataFrame | None = None,
-    earlier: Mapping[str, Iterable[str]] | None = None,
+    series: Mapping[str, Iterable[str]] | None = None,
 ) -> CellTable:
     """Lay out the cells of a release and relate them.
 
@@ -639,28 +478,27 @@ def cell_table(
     ----------
     counts
         True counts per area, period and category: the columns of COUNTS, null where there is nothing to publish.
-    months
-        The same per month, for pieces of windows that overlap; columns area_code, level, month, category and COUNTS.
     layout
         How the cells nest.
     measures
         Measures shown.
-    latent
-        Latent cells of the hotspots (see `hotspot_cells`).
-    earlier
-        Level to the windows of earlier releases: where they overlap with the new ones, the pieces become cells too.
+    series
+        Level to the windows that have counts of their own; a window beside them is the sum of theirs, so that its cell
+        is latent. Without it every window has counts of its own.
     """
     published = long_cells(counts, measures)
-    atoms = _atoms(published, months, measures, earlier or {})
-    frames = [published.assign(latent=False), atoms.assign(latent=True, row=-1)]
-    if latent is not None and len(latent):
-        frames.append(latent.assign(latent=True, row=-1))
-    cells = pd.concat(frames, ignore_index=True)
-    for column in ("known_low", "known_high"):
-        cells[column] = pd.to_numeric(cells[column]).astype("float64") if column in cells else np.nan
-    every, values = layout.relate(cells), cells["value"].to_numpy(dtype=np.int64)
-    kept, report = drop_violated(every, values=values)
-    return CellTable(cells, kept, every.select(every.violated(values)), report)
+    own = pd.MultiIndex.from_tuples([(level, p) for level, windows in (series or {}).items() for p in windows])
+    made = ~pd.MultiIndex.from_frame(published[["level", "period"]]).isin(own) if series else False
+    cells = published.assign(latent=made)
+    # Wards are a detail of their borough, and so is what has no place in any of them.
+    borough = cells["area_code"].map(layout.parents).where(~cells["level"].isin(COARSE))
+    unplaced = (cells["measure"] == "incidents_unplaced") & (cells["level"] == "borough")
+    cells["block"] = borough.mask(unplaced, cells["area_code"]).fillna("")
+    every, values = stack(layout.relate(cells), layout.candidates(cells)), cells["value"].to_numpy(dtype=np.int64)
+    granted = relations_that_hold(cells, every)
+    kept, _ = drop_violated(granted, values=values)
+    report = drop_violated(every, values=values)[1]
+    return CellTable(cells, kept, granted.select(granted.violated(values)), report)
 
 
 def counted(measures: Sequence[str]) -> tuple[str, ...]:
@@ -708,58 +546,27 @@ def long_cells(counts: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def _months_of(period: str) -> tuple[int, ...]:
-    """Return the months of a window, or of a piece of one."""
-    if JOIN in period or period.isdigit():
-        return tuple(int(month) for month in period.split(JOIN))
-    span = Period.parse(period)
-    return month_range(span.first_month, span.last_month)
-
-
-def _atom_name(months: tuple[int, ...]) -> str:
-    """Name a piece of a window that is no window itself."""
-    return JOIN.join(str(month) for month in months)
-
-
 def _parts(periods: Iterable[str]) -> dict[str, list[str]]:
-    """Return the cells that make up each window: windows that lie inside it, or pieces that subtraction can reach."""
-    months = {p: _months_of(p) for p in sorted(periods)}
-    names = {m: p for p, m in sorted(months.items(), reverse=True)}
-    atoms = window_atoms({p: list(m) for p, m in months.items()})
-    return {p: [names.get(atom, _atom_name(atom)) for atom in found] for p, found in atoms.items() if len(found) > 1}
-
-
-def _atoms(
-    published: pd.DataFrame, months: pd.DataFrame, measures: Sequence[str], earlier: Mapping[str, Iterable[str]]
-) -> pd.DataFrame:
-    """Cells for the pieces that subtracting overlapping windows can reach, per level, where they are not published."""
-    frames = []
-    for level, group in published.groupby("level", sort=True):
-        own = {_months_of(p) for p in group["period"].unique()}
-        windows = own | {_months_of(p) for p in earlier.get(str(level), ())}
-        pieces = {
-            atom
-            for atoms in window_atoms({w: list(w) for w in sorted(windows)}).values()
-            if len(atoms) > 1
-            for atom in atoms
-            if atom not in windows
+    """Return the windows that make up each longer window: months of a quarter, quarters of a year, never both."""
+    every = {p: Period.parse(p) for p in sorted(periods)}
+    found: dict[str, list[str]] = {}
+    for name, window in every.items():
+        inside = {
+            n: p
+            for n, p in every.items()
+            if n != name and window.first_month <= p.first_month <= p.last_month <= window.last_month
         }
-        here = months[months["level"] == level]
-        frames += [_piece(here, atom, published=group, measures=measures) for atom in sorted(pieces)]
-    empty = published.iloc[:0].drop(columns="row")
-    return pd.concat([empty, *frames], ignore_index=True)
+        largest = [
+            n
+            for n, p in inside.items()
+            if not any(
+                q != p and q.first_month <= p.first_month <= p.last_month <= q.last_month for q in inside.values()
+            )
+        ]
+        if largest and sum(len(_months(inside[n])) for n in largest) == len(_months(window)):
+            found[name] = largest
+    return found
 
 
-def _piece(
-    months: pd.DataFrame, atom: tuple[int, ...], *, published: pd.DataFrame, measures: Sequence[str]
-) -> pd.DataFrame:
-    """Return the true counts of one piece, for every area, category and measure published at the level."""
-    keys = published[["area_code", "level", "category", "measure"]].drop_duplicates()
-    inside = months[months["month"].isin(atom)]
-    shown = [c for c in counted(measures) if c in months.columns]
-    sums = inside.groupby(["area_code", "category"], sort=True)[shown].sum().reset_index()
-    long = sums.melt(["area_code", "category"], var_name="measure", value_name="value")
-    out = keys.merge(long, on=["area_code", "category", "measure"], how="left")
-    out["value"] = out["value"].fillna(0).astype("int64")
-    out["period"] = _atom_name(atom)
-    return out
+def _months(window: Period) -> tuple[int, ...]:
+    return month_range(window.first_month, window.last_month)

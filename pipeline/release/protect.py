@@ -1,36 +1,28 @@
-"""Suppression, rounding or noise, and the audit: true counts in, counts that may be seen out.
+"""Steps, suppression or noise: true counts in, counts that may be seen out.
 
-The order is that of Hundepool et al. (2012), chapter 4: lay out the cells and what links them, primary suppression,
-secondary suppression, audit; repeated for the readers of every audience that may hold more than this release.
+Suppression follows the order of Hundepool et al. (2012), chapter 4: lay out the cells and what links them, primary
+suppression, secondary suppression, audit. What other readers hold needs no search: numbers that are out stay as they
+are, and what a closer audience is not offered is withheld here too.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.sparse import csc_array, csr_array
 
 from pipeline.config import Config, Profile
 from pipeline.errors import DisclosureError
-from pipeline.release.audit import AuditResult, CellState, audit
+from pipeline.release.audit import CellState
 from pipeline.release.detail import not_offered_by_detail
-from pipeline.release.known_tables import claim_no_protection, disclosed_by_known_tables, known_cells, mark_known
-from pipeline.release.linked_tables import (
-    COUNTS,
-    KEY,
-    CellTable,
-    Layout,
-    Relations,
-    cell_table,
-    counted,
-)
+from pipeline.release.known_tables import known_cells, mark_known
+from pipeline.release.linked_tables import COUNTS, KEY, CellTable, Layout, cell_table, counted, long_cells
+from pipeline.release.noise import NOISE_REACH, perturb
 from pipeline.release.offer import Offer
 from pipeline.release.released import ReleaseInfo, ReleasePlan
-from pipeline.release.rounding import NOISE_REACH, Perturbed, narrow_after_perturbation, perturb
 from pipeline.release.steps import RANGED, in_steps, with_composites
 from pipeline.release.suppression import Reason, Status, Suppression, suppress
 from pipeline.tables import Measure
@@ -44,15 +36,10 @@ class Verdict(StrEnum):
     PASSED = "passed"
     NOT_NEEDED = "not needed"
     NOT_AUDITED = "not audited: do not publish"
+    EXPERIMENTAL = "not audited: noise is experimental"
 
 
-PRUNE_CELLS = 150  # as `suppress` has it: above, trying every secondary cell again takes longer than it is worth
-SMALL_TABLE = 5_000  # cells; taking secondary cells back one by one costs an attack each, too long on larger tables
-WIDENINGS = 6  # rounds of suppressing the neighbours of disclosed cells; each reaches two relations farther
-BROKEN_ROUNDS = 2  # times more that totals are withheld for the sake of relations that do not hold
 BoolArray = NDArray[np.bool_]
-# States in which a count is not printed. A band still shows that the count is under the threshold.
-NOT_PRINTED = (CellState.WITHHELD, CellState.BAND)
 
 
 class RefusedError(DisclosureError):
@@ -77,7 +64,7 @@ class Protected:
     record
         What release.json may report: nothing that distinguishes primary from secondary suppression.
     log
-        For the data owner only: primary and secondary cells by level, relations that do not hold, revisions.
+        For the data owner only: primary and secondary cells by level, relations that do not hold.
     states
         One row per withheld cell: key, state, reason. For the data owner only.
     """
@@ -97,7 +84,7 @@ def protect(counts: pd.DataFrame, *, months: pd.DataFrame, plan: ReleasePlan, of
     counts
         Columns area_code, level, period, category and COUNTS, dense; null where not covered.
     months
-        The same per month (see `cell_table`).
+        The same per month, for noise.
     plan
         What the release covers, its rules, and what its readers hold already.
     offer
@@ -120,28 +107,54 @@ def protect(counts: pd.DataFrame, *, months: pd.DataFrame, plan: ReleasePlan, of
     if offer is not None:
         return _in_steps(shown, plan, offer)
 
-    # The cells of the release and everything that links them, as an attacker sees it.
+    if profile.protection == "noise":
+        return _perturbed(shown, months=months, plan=plan)
+    return _suppressed(shown, plan=plan)
+
+
+def _suppressed(shown: pd.DataFrame, *, plan: ReleasePlan) -> Protected:
+    """Withhold small counts and what would give them back.
+
+    Raises
+    ------
+    RefusedError
+        If sources that nothing here can change give a withheld count away.
+    """
+    profile = plan.profile
     layout = Layout(
         parents=plan.parents,
         pairs=plan.category_pairs,
         cohort=plan.config.outcomes.basis == "cohort",
         unions=plan.category_children,
+        levels=dict(zip(plan.areas["area_code"], plan.areas["level"], strict=True)),
     )
-    table = cell_table(shown, months=months, layout=layout, measures=profile.measures)
-    table = replace(table, cells=_with_what_is_out(table.cells, shown, plan))
-    if plan.known_tables is not None:
-        table = replace(table, cells=mark_known(table.cells, known_cells(plan.known_tables, counts)))
+    series = {str(level): [p.id for p in windows] for level, windows in plan.windows.series.items()}
 
-    suppressor = _Suppressor(table, layout, plan)
-    if profile.protection != "suppress":
-        return _perturbed(shown, suppressor, months=months)
-    found, verdict, attack = suppressor.withhold()
+    # The cells of the release and everything that links them, as an attacker sees it.
+    table = cell_table(shown, layout=layout, measures=profile.measures, series=series)
+    cells = _with_what_is_out(table.cells, shown, plan)
+    if plan.known_tables is not None:
+        cells = mark_known(cells, known_cells(plan.known_tables, shown))
+    found = suppress(
+        cells,
+        relations=table.relations,
+        broken=table.broken,
+        threshold=profile.threshold,
+        secondary=profile.secondary,
+        part_of=plan.category_pairs,
+    )
+    if found.unprotected.size:
+        raise RefusedError(_refusal(profile, int(found.unprotected.size)), cells.iloc[found.unprotected])
+
     hidden = _withheld_by_column(found.cells, len(shown))
     for column, mask in hidden.items():
         shown[column] = shown[column].astype("Int64").mask(mask)
     shown["not_offered"] = _withheld_by_row(hidden, len(shown))
-    record, log, states = _report(found, attack, table=table)
-    return Protected(plan.kept.applied(in_steps(shown, step=1)), verdict, record, log, states)
+    # What is out already stays as it is; longer windows are sums of both.
+    ranged = with_composites(plan.kept.applied(in_steps(shown, step=1)), plan.windows.series)
+    record, log, states = _report(found, table=table)
+    verdict = Verdict.NOT_AUDITED if found.attack is None else Verdict.PASSED
+    return Protected(ranged, verdict, record, log, states)
 
 
 def _in_steps(shown: pd.DataFrame, plan: ReleasePlan, offer: Offer) -> Protected:
@@ -166,155 +179,48 @@ def _in_steps(shown: pd.DataFrame, plan: ReleasePlan, offer: Offer) -> Protected
     return Protected(ranged, Verdict.PASSED, log={"not offered": offer.log})
 
 
-@dataclass(frozen=True, slots=True)
-class _Suppressor:
-    """Suppression and audit of one release, for its own readers and for those who may hold more."""
-
-    table: CellTable
-    layout: Layout
-    plan: ReleasePlan
-
-    def withhold(self) -> tuple[Suppression, Verdict, AuditResult | None]:
-        """Choose what to withhold and attack it.
-
-        Raises
-        ------
-        RefusedError
-            If no suppression helps.
-        """
-        profile = self.plan.profile
-        found, attack = self._for_audience(profile.threshold, self.table.cells["declared"].to_numpy(dtype=bool))
-        return found, Verdict.NOT_AUDITED if attack is None else Verdict.PASSED, attack
-
-    def _for_audience(self, threshold: int, declared: BoolArray) -> tuple[Suppression, AuditResult | None]:
-        """Suppress; where the cheapest choice does not pass the audit, more of the linked cells."""
-        # Totals of relations that the data breaks: the primary cells are known at once, so that one choice of secondary
-        # cells mostly is enough.
-        declared = declared | self._totals_of_broken_relations(self._primary(threshold))
-        rounds, before = BROKEN_ROUNDS, None
-        for _ in range(WIDENINGS):
-            cells, relations = self.table.cells.assign(declared=declared), self.table.relations
-            found = suppress(
-                cells,
-                relations=relations,
-                threshold=threshold,
-                zero_rule=self.plan.profile.zero_rule,
-                secondary=self.plan.profile.secondary,
-                prune_cells=PRUNE_CELLS if len(cells) <= SMALL_TABLE else 0,
-                after=before,
-            )
-            if not self.plan.profile.secondary:
-                return found, None
-            attack = audit(found.cells, relations=relations, threshold=threshold, witnesses=found.witnesses)
-            # What the known tables disclose by themselves no suppression can protect: no protection is claimed.
-            public = cells["known"].to_numpy(dtype=bool) if "known" in cells else np.zeros(len(cells), dtype=bool)
-            disclosed = attack.too_narrow
-            if public.any():
-                given = disclosed_by_known_tables(found.cells, relations, public, threshold, among=disclosed)
-                found = replace(found, cells=claim_no_protection(found.cells, given))
-                disclosed = np.setdiff1d(disclosed, given)
-            if disclosed.size == 0:
-                # The audit passed. Secondary cells may have joined further broken relations: withhold their totals too.
-                own = found.cells["state"].iloc[: len(declared)].isin(NOT_PRINTED).to_numpy(dtype=bool)
-                more, rounds = self._totals_of_broken_relations(own) & ~own, rounds - 1
-                if rounds < 0 or not more.any():
-                    return found, attack
-            else:
-                more = self._linked_cells(disclosed, relations, found.cells)
-            if not more.any():
-                break
-            declared |= more
-            before = found if len(cells) > SMALL_TABLE else None  # a small table is chosen anew, and loses less
-        raise RefusedError(_refusal(self.plan.profile, int(disclosed.size)), found.cells.iloc[disclosed])
-
-    def _primary(self, threshold: int) -> BoolArray:
-        """Return the cells of primary suppression."""
-        few = self.table.cells["value"].between(1, threshold - 1) & ~self.table.cells["latent"].astype(bool)
-        return np.asarray(few, dtype=np.bool_)
-
-    def _totals_of_broken_relations(self, hidden: BoolArray) -> BoolArray:
-        """Return the totals of sums and subsets that do not hold in the data and have a withheld member.
-
-        Whoever assumes that such a row holds works out a withheld count, mostly wrongly, but now and then not.
-        """
-        broken = self.table.broken
-        beside = np.abs(broken.matrix) @ hidden.astype(np.int64) > 0
-        totals = np.zeros(len(hidden), dtype=bool)
-        totals[broken.anchor[beside]] = True
-        known = self.table.cells.get("known", False)
-        return np.asarray(totals & ~self.table.cells["latent"].astype(bool) & ~np.asarray(known), dtype=np.bool_)
-
-    def _linked_cells(self, disclosed: NDArray[np.int64], relations: Relations, cells: pd.DataFrame) -> BoolArray:
-        """Return the published cells of this release within two relations of the disclosed ones."""
-        own = len(self.table.cells)
-        matrix = csc_array(relations.matrix)
-        at = disclosed
-        for _ in range(2):
-            rows = np.unique(matrix[:, at].indices)
-            at = np.unique(csr_array(relations.matrix)[rows].indices)
-        linked = np.zeros(len(cells), dtype=bool)
-        linked[at] = True
-        linked &= (cells["state"] == CellState.PUBLISHED).to_numpy(dtype=bool) & ~cells["known"].to_numpy(dtype=bool)
-        return np.asarray(linked[:own], dtype=np.bool_)
-
-
 def _with_what_is_out(cells: pd.DataFrame, shown: pd.DataFrame, plan: ReleasePlan) -> pd.DataFrame:
     """Mark the cells that are out: numbers stay and are known, what is not offered stays away, here and below."""
     fixed, declared = np.zeros(len(cells), dtype=bool), np.zeros(len(cells), dtype=bool)
-    out = plan.kept.fixed(shown)
+    out, stays = plan.kept.fixed(shown), np.zeros(len(cells), dtype=bool)
     at, latent = cells["row"].to_numpy(dtype=np.int64), cells["latent"].to_numpy(dtype=bool)
     for measure in COUNTS:
         mine = (cells["measure"] == measure).to_numpy() & ~latent
         numbers = plan.kept.given(shown, measure)
         gone = plan.kept.hidden(shown, measure) | (out & ~numbers)
         fixed[mine], declared[mine] = numbers[at[mine]], (gone & ~numbers)[at[mine]]
-    return cells.assign(fixed=fixed, declared=declared)
+        stays[mine] = out[at[mine]]
+    return cells.assign(fixed=fixed, declared=declared, out=stays)
 
 
-def _perturbed(shown: pd.DataFrame, suppressor: _Suppressor, *, months: pd.DataFrame) -> Protected:
-    """Add noise to every count; suppress as well where that alone would not protect."""
-    profile, table = suppressor.plan.profile, suppressor.table
-    count = int((~table.cells["latent"].astype(bool)).sum())
-    perturbed = perturb(table.cells.iloc[:count], months=months, profile=profile, secret=suppressor.plan.secret)
-    hidden = np.zeros(count, dtype=bool)
-    threshold, kept = profile.threshold, suppressor.plan.kept
-    if kept.releases or narrow_after_perturbation(table, perturbed, hidden=hidden, threshold=threshold).size:
-        found, _, _ = suppressor.withhold()
-        gone = (CellState.WITHHELD,)
-        hidden = found.cells["state"].iloc[:count].isin(gone).to_numpy(dtype=bool)
-    at, measure = table.cells["row"].iloc[:count].to_numpy(), table.cells["measure"].iloc[:count].to_numpy()
-    masks: dict[str, BoolArray] = {}
-    for column in COUNTS:
+def _perturbed(shown: pd.DataFrame, *, months: pd.DataFrame, plan: ReleasePlan) -> Protected:
+    """Add noise to every count, and give the counts that may be behind each number as its range."""
+    cells = long_cells(shown, plan.profile.measures)
+    perturbed = perturb(cells, months=months, threshold=plan.profile.threshold, secret=plan.secret)
+    row, measure = cells["row"].to_numpy(), cells["measure"].to_numpy()
+    ranged = shown.assign(not_offered=[frozenset[str]()] * len(shown))
+    for column in (c for c in COUNTS if c in set(measure)):
         mine = measure == column
-        values = np.zeros(len(shown), dtype=np.int64)
-        values[at[mine]] = perturbed.shown[mine]
-        masks[column] = np.zeros(len(shown), dtype=bool)
-        masks[column][at[mine]] = hidden[mine] | perturbed.banded[mine]
-        shown[column] = pd.Series(values, index=shown.index, dtype="Int64").mask(
-            shown[column].isna().to_numpy(dtype=bool) | masks[column]
-        )
-    shown["not_offered"] = _withheld_by_row(masks, len(shown))
-    record = {
-        "states": {},
-        "attack": {"counts_attacked": count},
-    }
-    log = {"withheld_outright": int(hidden.sum()), "relations_dropped": table.dropped.to_dict("records")}
-    ranged = _with_errors(in_steps(shown, step=1), table, perturbed)
-    return Protected(kept.applied(ranged), Verdict.PASSED, record, log)
-
-
-def _with_errors(ranged: pd.DataFrame, table: CellTable, perturbed: Perturbed) -> pd.DataFrame:
-    """Put the counts that may be behind a blurred number in the place of its range."""
-    out, count = ranged.copy(), perturbed.shown.size
-    at, measure = table.cells["row"].iloc[:count].to_numpy(), table.cells["measure"].iloc[:count].to_numpy()
+        given = {column: perturbed.shown, f"{column}_lower": perturbed.low, f"{column}_upper": perturbed.high}
+        for name, values in given.items():
+            if name != column and column not in RANGED:
+                continue
+            numbers = pd.Series(pd.NA, index=shown.index, dtype="Int64")
+            numbers.iloc[row[mine]] = values[mine]
+            ranged[name] = numbers
     for column in RANGED:
-        mine = measure == column
-        for end, values in (("lower", perturbed.low), ("upper", perturbed.high)):
-            ends = np.zeros(len(out), dtype=np.int64)
-            ends[at[mine]] = values[mine]
-            name = f"{column}_{end}"
-            out[name] = pd.Series(pd.array(ends, dtype="Int64"), index=out.index).mask(out[column].isna())
-    return out
+        for name in (f"{column}_lower", f"{column}_upper"):
+            if name not in ranged:
+                ranged[name] = pd.array([pd.NA] * len(ranged), dtype="Int64")
+    error = np.abs(perturbed.shown - cells["value"].to_numpy(dtype=np.int64))
+    record = {"noise": {"reach": NOISE_REACH, "mean_error_pct": _mean_error_pct(perturbed.shown, error)}}
+    return Protected(plan.kept.applied(ranged), Verdict.EXPERIMENTAL, record)
+
+
+def _mean_error_pct(shown: NDArray[np.int64], error: NDArray[np.int64]) -> float | None:
+    """Return the errors of all numbers that are not 0, in whole per cent of these numbers."""
+    some = shown > 0
+    return float(round(100 * error[some].sum() / shown[some].sum())) if some.any() else None
 
 
 def _refusal(profile: Profile, number: int) -> str:
@@ -327,13 +233,12 @@ def _refusal(profile: Profile, number: int) -> str:
 # What the release reports about suppression: to readers, and to the data owner alone.
 
 
-def _report(
-    found: Suppression, attack: AuditResult | None, *, table: CellTable
-) -> tuple[dict[str, Any], dict[str, Any], pd.DataFrame]:
+def _report(found: Suppression, *, table: CellTable) -> tuple[dict[str, Any], dict[str, Any], pd.DataFrame]:
     """Return what release.json may report, what is for the data owner only, and every withheld cell with its state."""
     own = found.cells[(found.cells["status"] != "") & ~found.cells["latent"].astype(bool)]
     # "Added by us" would separate secondary from primary cells: readers see both as protected.
     reported = own.assign(state=own["status"].replace({Status.ADDED.value: Status.PROTECTED.value}))
+    attack = found.attack
     record: dict[str, Any] = {
         "states": _states(reported),
         "attack": None if attack is None else {"counts_attacked": len(attack.cells), **attack.blocks},
@@ -341,6 +246,8 @@ def _report(
     log = {
         "primary": int(found.counts[Reason.PRIMARY].sum()),
         "secondary": int(found.counts[Reason.SECONDARY].sum()),
+        "not_offered_by_rule": int(found.counts[Reason.RULE].sum()),
+        "rounds": found.rounds,
         "withheld_per_primary": None if found.ratio is None else round(found.ratio, 3),
         "by_level": found.counts.to_dict("records"),
         "states": _states(own.assign(state=own["status"])),
@@ -416,6 +323,7 @@ def release_record(
         "attack": shown.get("attack"),
         "rules": _rules_of(profile),
         "withheld": {"states": shown.get("states", {})},
+        "noise": shown.get("noise"),
         "known_tables": [t.name for t in config.disclosure.known_tables],
         "everything_withheld": NOTHING_SHOWN in info.caveats,
         "hotspots": info.hotspot_note,

@@ -1,15 +1,25 @@
 """Primary and secondary suppression: small counts, and as few others as keep arithmetic from disclosing them.
 
-Primary cells hold 1 to threshold - 1. Secondary cells are chosen so that every withheld cell keeps the range that the
-audit demands, with the least loss found: proven least where a table is small, greedy with repair otherwise. Zeros are
-withheld where needed; a total is withheld where no partner suffices. Primary and secondary look the same in the
-release; `reason` and `status` are for the data owner.
+The terms are those of Hundepool et al. (2012), chapter 4. *Primary* cells hold 1 to threshold - 1. *Secondary* cells
+are withheld so that every withheld cell keeps the range that the audit demands (`audit` says what the attacker knows).
+Zeros are withheld where needed; a total is withheld where no partner suffices. Primary and secondary look the same in
+the release; `reason` and `status` are for the data owner.
+
+**From the top down, block by block** (the same chapter's hierarchical method, after de Wolf). A release has too many
+cells for one optimisation, and most relations stay inside one borough and window. So:
+
+1. The *coarse* block: region and boroughs of one window.
+2. A borough's number that is withheld takes the borough's smaller areas with it: they are *not offered by rule*.
+3. Each borough's block: its wards and what has no place in them, with the borough's own numbers given.
+4. The audit attacks everything together. Around what it finds less is offered: not the borough's detail of the
+   category, then not the borough's number (`_Choice.take_detail_away`). Then 1 to 3 again for these blocks, at most
+   `ROUNDS` times; after that detail is taken away and nothing searched for. Each time something goes, so this ends.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,44 +30,526 @@ from scipy.sparse.csgraph import connected_components
 
 from pipeline.errors import InputError
 from pipeline.release.audit import (
+    FEWEST_OF_A_CLASS,
+    AuditResult,
     CellState,
     Witness,
-    feasibility_intervals,
+    audit,
+    classes_of,
     propagate,
     reduce_system,
     witnessed_intervals,
 )
 from pipeline.release.linked_tables import Relations
 
-__all__ = [
-    "Adjustment",
-    "IndexedTable",
-    "Loss",
-    "Pattern",
-    "Reason",
-    "Status",
-    "Suppression",
-    "Table",
-    "ZeroRule",
-    "cheapest_adjustment",
-    "cheapest_pattern",
-    "greedy_pattern",
-    "pruned",
-    "suppress",
-]
-
-
-# The suppression problem as arrays: what each cell holds, costs and must keep once hidden.
+__all__ = ["Reason", "Status", "Suppression", "suppress"]
 
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.int64]
 
+ZERO_SHARE = 0.05  # a reader takes to hold what is true of 19 withheld counts of 20
+ROUNDS = 6  # of search and audit; the second finds partners for the few that the first left, later ones hardly any
+
+
+class Reason(StrEnum):
+    """Why a cell is withheld; for the data owner only."""
+
+    PRIMARY = "primary"
+    SECONDARY = "secondary"
+    DECLARED = "declared"
+    """Whatever its value: other readers would need it to be withheld."""
+    RULE = "rule"
+    """Its area or category is not offered."""
+
+
+class Status(StrEnum):
+    """What is promised for a withheld cell."""
+
+    PROTECTED = "protected"
+    AT_SOURCE = "already public at source"
+    ADDED = "added by us"
+    """Secondary: protected as well, and reported to readers as `PROTECTED`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """What a release shows of each cell.
+
+    Attributes
+    ----------
+    cells
+        The cells given, with `state` (a `CellState`), `known`, `at_source` (no protection is claimed), `reason` (a
+        `Reason`, or empty) and `status` (a `Status`, or empty).
+    counts
+        One row per level and measure: `cells`, `published`, `withheld`, one column per `Reason`, and `incidents_lost`
+        (sum of the secondary cells' true counts).
+    attack
+        The last audit; None where secondary suppression is switched off, which leaves nothing to audit.
+    rounds
+        Rounds of search, and of taking detail away, that it took.
+    """
+
+    cells: pd.DataFrame
+    counts: pd.DataFrame
+    attack: AuditResult | None
+    rounds: int
+
+    @property
+    def unprotected(self) -> IntArray:
+        """Positions of withheld cells that nothing protects: do not publish."""
+        return np.empty(0, dtype=np.int64) if self.attack is None else self.attack.too_narrow
+
+    @property
+    def ratio(self) -> float | None:
+        """Withheld cells per primary one, or None where nothing is primary."""
+        primary = int(self.counts[Reason.PRIMARY].sum())
+        return float(self.counts[[Reason.PRIMARY, Reason.SECONDARY]].to_numpy().sum()) / primary if primary else None
+
+
+def suppress(
+    cells: pd.DataFrame,
+    *,
+    relations: Relations,
+    threshold: int,
+    secondary: bool = True,
+    broken: Relations | None = None,
+    part_of: Sequence[tuple[str, str]] = (),
+) -> Suppression:
+    """Choose what to withhold, and attack the choice.
+
+    Parameters
+    ----------
+    cells
+        Cell table: `KEY` columns, `level`, `value` (true counts), and optionally `block` (code of the borough that a
+        cell is a detail of, empty for region and boroughs; without it all cells are one block), `latent` (never
+        published; protected where `protect`), `known` (in a known table: withheld where small, never claimed as
+        protected), `declared` (withheld whatever its value), `fixed` (published before: not withheld again), `out` (of
+        a window that is out already, of which nothing can be changed), and `known_low`, `known_high` (bounds that the
+        attacker has from somewhere else; null: none).
+    relations
+        Rows over the positions of `cells` that the attacker relies on and the true counts satisfy.
+    threshold
+        Smallest count other than 0 to publish, and the number of values that every withheld count keeps; 0 or 1
+        withholds nothing.
+    secondary
+        Whether to withhold more where arithmetic would give a cell back; without it nothing is audited.
+    broken
+        Rows that the attacker relies on although the true counts break them.
+    part_of
+        Category and the category it is part of.
+
+    Returns
+    -------
+    suppression
+        Where its `unprotected` are not empty, nothing protects those cells (other sources give them away).
+
+    Raises
+    ------
+    InputError
+        If the cells or threshold are unusable, or the relations do not hold.
+    """
+    if threshold < 0 or relations.matrix.shape[1] != len(cells):
+        raise InputError(
+            f"threshold {threshold} must not be negative, and relations must speak of the {len(cells)} cells given."
+        )
+    x = cells["value"].to_numpy(dtype=np.float64)
+    if np.any(x < 0) or np.any(relations.violated(x.astype(np.int64))):
+        raise InputError("counts are negative or break a relation: test the relations on the data (drop_violated).")
+    choice = _Choice.start(cells, relations, broken, threshold, part_of)
+    attack, rounds = None, 0
+    if secondary:
+        while True:
+            rounds += 1
+            if rounds <= ROUNDS:
+                choice.search(choice.all_blocks if attack is None else choice.blocks_of(attack.too_narrow))
+            attack = choice.attacked()
+            # What a search could not protect, another one seldom can: detail is taken away, in the end all of it.
+            if attack.safe or not choice.take_detail_away(attack.too_narrow):
+                break
+    return choice.result(attack, rounds)
+
+
+# What is withheld so far, and the steps that change it.
+
+
+@dataclass(slots=True)
+class _Choice:
+    """A choice of cells to withhold that only grows, but for zeros that are published for good.
+
+    Attributes
+    ----------
+    cells, relations, broken, threshold
+        As `suppress` has them.
+    above
+        Category to the one it is part of.
+    x
+        True counts, shape (cells,).
+    latent, known, at_source
+        Never published; in a known table; given away by the known tables, or settled.
+    settled
+        Of windows that are out entirely.
+    hidden, ruled
+        Withheld for any reason; withheld by rule, whatever its value.
+    pinned
+        Zeros published for good.
+    family
+        Number of the windows that relations link, shape (cells,).
+    block
+        Number of the block, shape (cells,): a borough's detail in windows that relations link. Block numbers of
+        region and boroughs come first.
+    witnesses
+        Possible tables found on the way.
+    """
+
+    cells: pd.DataFrame
+    relations: Relations
+    broken: Relations | None
+    threshold: int
+    above: Mapping[str, str]
+    x: FloatArray
+    latent: BoolArray
+    known: BoolArray
+    at_source: BoolArray
+    settled: BoolArray
+    hidden: BoolArray
+    ruled: BoolArray
+    pinned: BoolArray
+    family: IntArray
+    block: IntArray
+    classes: IntArray
+    loss: FloatArray
+    witnesses: list[Witness] = field(default_factory=list)
+
+    @classmethod
+    def start(
+        cls,
+        cells: pd.DataFrame,
+        relations: Relations,
+        broken: Relations | None,
+        threshold: int,
+        part_of: Sequence[tuple[str, str]],
+    ) -> "_Choice":
+        """Withhold the primary cells, and what is declared."""
+        x = cells["value"].to_numpy(dtype=np.float64)
+        latent, known, declared = (_flag(cells, c) for c in ("latent", "known", "declared"))
+        small = (x > 0) & (x < threshold) & ~latent
+        family = _families(cells, relations)
+        # Windows that are out entirely: what was promised of them was promised then.
+        all_out = pd.Series(_flag(cells, "out") | latent).groupby(family).transform("all").to_numpy(dtype=bool)
+        settled = all_out & _flag(cells, "out")
+        name = cells["block"].astype(str) if "block" in cells else pd.Series("", index=cells.index)
+        # Sorted by name, the coarse blocks ("") come before those of the boroughs.
+        block = (
+            pd.DataFrame({"name": name.to_numpy(), "family": family}).groupby(["name", "family"], sort=True).ngroup()
+        )
+        return cls(
+            cells=cells.assign(block=name).reset_index(drop=True),
+            relations=relations,
+            broken=broken,
+            threshold=threshold,
+            above=dict(part_of),
+            x=x,
+            latent=latent,
+            known=known,
+            at_source=known | _narrow_by_known_tables(relations, x, known, threshold) | settled,
+            settled=settled,
+            hidden=(small & ~_flag(cells, "fixed")) | latent | declared,
+            ruled=np.zeros(x.size, dtype=bool),
+            pinned=_flag(cells, "fixed").copy(),
+            family=family,
+            block=block.to_numpy(dtype=np.int64),
+            classes=classes_of(cells),
+            loss=_loss(x, relations),
+        )
+
+    @property
+    def all_blocks(self) -> IntArray:
+        return np.unique(self.block)
+
+    def blocks_of(self, positions: IntArray) -> IntArray:
+        """Return the blocks of some cells, coarse ones first."""
+        return np.unique(self.block[positions])
+
+    @property
+    def state(self) -> NDArray[Any]:
+        return np.select(
+            [self.latent, self.ruled, self.hidden],
+            [CellState.LATENT, CellState.RULED_OUT, CellState.WITHHELD],
+            CellState.PUBLISHED,
+        )
+
+    def search(self, blocks: IntArray) -> None:
+        """Choose secondary cells, block by block from the top down."""
+        self.hide_totals_of_broken_relations()
+        self.widen_classes()
+        coarse = True
+        for number in blocks:
+            inside = np.flatnonzero(self.block == number)
+            if coarse and self.cells["block"].iloc[inside[0]] != "":
+                coarse = False
+                self.rule_out_details()  # of boroughs that no longer have a number
+            self.search_block(inside)
+        self.rule_out_details()
+
+    def search_block(self, inside: IntArray) -> None:
+        """Choose secondary cells of one block, with everything outside it given."""
+        low, high = self.bounds()
+        given = self.at_source | (self.latent & ~_flag(self.cells, "protect"))
+        required = np.where(given, 0.0, self.threshold - 1.0)
+        fixed = self.known | self.pinned
+        low, high = np.where(fixed, self.x, low), np.where(fixed, self.x, high)
+        relations = self.relations
+        if self.cells["block"].iloc[inside[0]] == "":
+            # Smaller areas are not given: those of a borough without a number are not offered, and may hold anything.
+            detail = (self.cells["block"] != "").to_numpy().astype(np.int64)
+            relations = relations.select(abs(relations.matrix) @ detail == 0)
+        table = Table(relations, self.x, low, high, required, self.loss, self.hidden).part(inside)
+        if not (table.hidden & table.movable).any():
+            return
+        pattern = greedy_pattern(table)
+        self.hidden[inside] |= pattern.hidden
+        self.witnesses += [(inside[cells], values) for cells, values in pattern.witnesses]
+
+    def bounds(self) -> tuple[FloatArray, FloatArray]:
+        """Return what the attacker is granted of each cell once it is withheld; see `audit.observed_bounds`.
+
+        A class that is as good as large enough counts as such, since more of its cells will be withheld. A cell that is
+        not withheld yet would stretch its class to its own value.
+        """
+        chosen = self.state == CellState.WITHHELD
+        size = np.bincount(self.classes[chosen], minlength=self.classes.max() + 1)
+        least, most = np.full(size.size, np.inf), np.full(size.size, -np.inf)
+        np.minimum.at(least, self.classes[chosen], self.x[chosen])
+        np.maximum.at(most, self.classes[chosen], self.x[chosen])
+        granted = size >= FEWEST_OF_A_CLASS
+        least, most = np.where(granted, least, 0.0), np.where(granted, most, np.inf)
+        free = self.latent | self.ruled
+        low = np.where(free, 0.0, np.minimum(least[self.classes], self.x))
+        high = np.where(free, np.inf, np.maximum(most[self.classes], self.x))
+        low = np.maximum(low, _bound(self.cells, "known_low", 0.0))
+        high = np.minimum(high, _bound(self.cells, "known_high", np.inf))
+        if np.any(low > self.x) or np.any(high < self.x):
+            raise InputError("bounds known from somewhere else exclude the true counts: they speak of other data.")
+        return low, high
+
+    def widen_classes(self) -> None:
+        """Withhold further cells in each class, so that what the withheld ones have in common says little.
+
+        Where only 1 to t - 1 is withheld, everybody knows that of each: t - 1 values, one too few. So one withheld cell
+        in `ZERO_SHARE` is a zero: then "no withheld count is 0" is false too often to be relied on. And where even the
+        greatest withheld count leaves fewer than t values, so is the smallest count of t - 1 or more.
+        """
+        wide = self.could_be_large()
+        for number in np.flatnonzero(np.bincount(self.classes[self.state == CellState.WITHHELD]) >= FEWEST_OF_A_CLASS):
+            inside = np.flatnonzero(self.classes == number)
+            chosen = self.hidden[inside] & ~self.ruled[inside]
+            free = ~self.hidden[inside] & ~self.known[inside] & ~self.pinned[inside]
+            zeros = inside[free & (self.x[inside] == 0) & wide[inside]]
+            missing = int(np.ceil(ZERO_SHARE * chosen.sum())) - int((chosen & (self.x[inside] == 0)).sum())
+            if missing > 0 and zeros.size:
+                # Evenly spread over the table, so that no area has them all.
+                picks = np.linspace(0, zeros.size - 1, min(missing, zeros.size)).astype(np.int64)
+                self.hidden[zeros[picks]] = True
+            least, most = self.x[inside[chosen]].min() * (zeros.size == 0), self.x[inside[chosen]].max()
+            larger = inside[free & (self.x[inside] >= least + self.threshold - 1)]
+            if most - least < self.threshold - 1 and larger.size:
+                self.hidden[larger[np.argmin(self.x[larger])]] = True
+
+    def could_be_large(self) -> BoolArray:
+        """Return the cells that nobody could tell to be under t if all zeros and small counts were withheld."""
+        low = np.where(self.x < self.threshold, 0.0, self.x)
+        high = np.where(self.hidden | (self.x < self.threshold), np.inf, self.x)
+        system = propagate(reduce_system(self.relations, low=np.where(self.hidden, 0.0, low), high=high))
+        wide = np.zeros(self.x.size, dtype=bool)
+        wide[system.cells] = system.high >= self.threshold - 1
+        return wide
+
+    def hide_totals_of_broken_relations(self) -> None:
+        """Withhold the total of each row that readers rely on wrongly, where a part of it is withheld.
+
+        Whoever assumes that such a row holds works out a withheld count, mostly wrongly, but now and then not. The rows
+        of areas that leave nothing unplaced are no such rows: whether they hold is plain from the unplaced count.
+        """
+        if self.broken is None or not len(self.broken):
+            return
+        rows = self.broken.select(self.broken.kind != "area_equation")
+        beside = np.abs(rows.matrix) @ (self.hidden & ~self.latent).astype(np.int64) > 0
+        totals = rows.anchor[beside]
+        self.hidden[totals[~self.known[totals] & ~self.pinned[totals]]] = True
+
+    def rule_out_details(self) -> None:
+        """Offer no smaller areas of a number that is withheld itself, in its windows."""
+        gone = self.hidden & (self.cells["block"] == "").to_numpy() & ~(self.latent & (self.x == 0))
+        key = ["area", "family", "category", "measure"]
+        table = self.cells[["category"]].assign(
+            family=self.family,
+            measure=self.cells["measure"].astype(str).str.removesuffix(UNPLACED),
+            area=np.where(self.cells["block"] == "", self.cells["area_code"], self.cells["block"]),
+        )
+        # Composite windows are latent: they are withheld exactly if one of their parts is.
+        gone &= ~self.latent & ~self.cells["measure"].astype(str).str.endswith(UNPLACED).to_numpy()
+        lost = pd.MultiIndex.from_frame(table.loc[gone, key])
+        detail = (self.cells["block"] != "").to_numpy() & ~self.latent
+        self.rule_out(detail & pd.MultiIndex.from_frame(table[key]).isin(lost))
+
+    def rule_out(self, mask: BoolArray) -> bool:
+        """Offer some cells no longer; return whether any was offered or chosen until now."""
+        fresh = mask & ~self.ruled & ~self.latent & ~self.known & ~self.pinned
+        self.ruled |= fresh
+        self.hidden |= fresh
+        return bool(fresh.any())
+
+    def take_detail_away(self, narrow: IntArray) -> bool:
+        """Offer less around each narrow cell; return whether anything was left to take away.
+
+        Counts of outcomes cost outcomes alone, as long as there are any. In the borough and window of the cell go, one
+        at a time: the smaller areas of its category, then of those it is part of; the borough's number of its category,
+        then of those it is part of; the smaller areas and the number of the total; in the end the region's numbers.
+
+        A zero that is withheld for others' sake is published instead: see `show_narrow_zeros`.
+        """
+        zeros = narrow[(self.x[narrow] == 0) & ~self.latent[narrow] & ~_flag(self.cells, "declared")[narrow]]
+        self.publish(zeros)
+        taken, narrow = bool(zeros.size), np.setdiff1d(narrow, zeros)
+        block, area = (self.cells[c].to_numpy() for c in ("block", "area_code"))
+        outcomes = self.cells["measure"].isin(OUTCOMES).to_numpy()
+        groups = pd.DataFrame({"area": np.where(block == "", area, block), "category": self.cells["category"]})
+        groups = groups.assign(family=self.family, outcomes=outcomes).iloc[narrow].drop_duplicates()
+        for borough, category, family, of_outcomes in groups.itertuples(index=False, name=None):
+            here = self.family == family
+            detail, number = here & (block == borough), here & (block == "") & (area == borough)
+            chain = [category]
+            while chain[-1] in self.above:
+                chain.append(self.above[chain[-1]])
+            below = [self.cells["category"].isin(self.with_parts(c)).to_numpy() for c in chain]
+            steps = [part & cells for part in (detail, number) for cells in below[:-1]]
+            steps += [detail & below[-1], number & below[-1], here & (block == "")]
+            if of_outcomes:
+                steps = [step & outcomes for step in steps] + steps
+            taken |= any(self.rule_out(step) for step in steps)
+        self.rule_out_details()
+        return taken
+
+    def with_parts(self, category: str) -> set[str]:
+        """Return a category and all that are part of it."""
+        found = {category}
+        while more := {c for c, p in self.above.items() if p in found} - found:
+            found |= more
+        return found
+
+    def attacked(self) -> AuditResult:
+        """Audit the choice as it stands."""
+        self.show_narrow_zeros()
+        view = self.cells.assign(state=self.state, known=self.at_source)
+        found = audit(view, relations=self.relations, threshold=self.threshold, witnesses=self.witnesses)
+        self.witnesses += found.witnesses
+        return found
+
+    def show_narrow_zeros(self) -> None:
+        """Publish zeros that the other published numbers nearly settle, if they are withheld for others' sake alone.
+
+        A ward without any incident has none of any strand, whether its strands are offered or not; one with 5, of
+        which 4 are of other strands, has 0 or 1. Where it is 1, more detail is taken away. So "not offered" never
+        means "0 or 1, but not 0".
+        """
+        low = np.where(self.hidden, 0.0, self.x)
+        high = np.where(self.hidden, np.inf, self.x)
+        system = propagate(reduce_system(self.relations, low=low, high=high))
+        narrow = system.cells[system.high < self.threshold - 1]
+        narrow = narrow[(self.x[narrow] == 0) & ~self.latent[narrow] & ~_flag(self.cells, "declared")[narrow]]
+        self.publish(narrow)
+
+    def publish(self, cells: IntArray) -> None:
+        """Publish cells for good."""
+        self.hidden[cells] = False
+        self.ruled[cells] = False
+        self.pinned[cells] = True
+
+    def result(self, attack: AuditResult | None, rounds: int) -> Suppression:
+        """Give every cell its state, reason and status."""
+        small = (self.x > 0) & (self.x < self.threshold)
+        seen = self.hidden & ~self.latent
+        frame = self.cells.assign(state=self.state, known=self.known, at_source=self.at_source)
+        frame["reason"] = np.select(
+            [seen & small, seen & _flag(self.cells, "declared"), seen & self.ruled, seen],
+            [Reason.PRIMARY, Reason.DECLARED, Reason.RULE, Reason.SECONDARY],
+            "",
+        )
+        added = (frame["reason"] == Reason.SECONDARY).to_numpy()
+        frame["status"] = np.select(
+            [seen & self.at_source & ~self.settled, added, seen],
+            [Status.AT_SOURCE, Status.ADDED, Status.PROTECTED],
+            "",
+        )
+        return Suppression(frame, _tally(frame), attack, rounds)
+
+
+UNPLACED = "_unplaced"
+OUTCOMES = ("positive_outcomes", "known_outcomes")
+
+
+def _families(cells: pd.DataFrame, relations: Relations) -> IntArray:
+    """Return one number for all windows that relations link, for each cell, shape (cells,)."""
+    period, _ = pd.factorize(cells["period"].astype(str), sort=True)
+    row, cell = relations.matrix.tocoo().coords
+    rows, n = len(relations), int(period.max(initial=0)) + 1
+    graph = csr_array((np.ones(row.size), (row, period[cell] + rows)), shape=(rows + n, rows + n))
+    label = connected_components(graph, directed=False)[1]
+    return np.asarray(np.unique(label[rows + period], return_inverse=True)[1], dtype=np.int64)
+
+
+def _narrow_by_known_tables(relations: Relations, x: FloatArray, known: BoolArray, threshold: int) -> BoolArray:
+    """Cells that the known tables alone give away by arithmetic, whatever this release does."""
+    too_narrow = np.zeros(x.size, dtype=bool)
+    if known.any():
+        system = propagate(reduce_system(relations, low=np.where(known, x, 0.0), high=np.where(known, x, np.inf)))
+        too_narrow[system.cells] = system.high - system.low < threshold - 1
+    return too_narrow
+
+
+TOTAL_WEIGHT = 4.0  # a total costs this many times what one of its parts would: more readers rest on it
+
+
+def _loss(x: FloatArray, relations: Relations) -> FloatArray:
+    """Return the cost of withholding each cell: 1, and a little more the larger it is; more for a total."""
+    loss = 1.0 + np.log10(1.0 + x)
+    totals = np.unique(relations.anchor[np.char.endswith(relations.kind.astype(str), "_sum")])
+    loss[totals] *= TOTAL_WEIGHT
+    return loss
+
+
+def _flag(cells: pd.DataFrame, name: str) -> BoolArray:
+    return cells[name].to_numpy(dtype=bool) if name in cells else np.zeros(len(cells), dtype=bool)
+
+
+def _bound(cells: pd.DataFrame, name: str, default: float) -> FloatArray:
+    if name not in cells:
+        return np.full(len(cells), default)
+    return np.asarray(pd.to_numeric(cells[name]).fillna(default), dtype=np.float64)
+
+
+def _tally(frame: pd.DataFrame) -> pd.DataFrame:
+    """Count cells by level and measure."""
+    tally: dict[str, Any] = {"cells": 1}
+    tally["published"] = (frame["state"] == CellState.PUBLISHED).astype(np.int64)
+    tally["withheld"] = 1 - tally["published"]
+    tally |= {r.value: (frame["reason"] == r).astype(np.int64) for r in Reason}
+    tally["incidents_lost"] = frame["value"].where(frame["reason"] == Reason.SECONDARY, 0).astype(np.int64)
+    counted = frame[["level", "measure"]].assign(**tally)[frame["state"] != CellState.LATENT]
+    return counted.groupby(["level", "measure"], sort=True).sum().reset_index()
+
+
+# Secondary suppression of one block: search for witnesses, repair what stays narrow, repeat.
+
+
+BLOCK_ROUNDS = 6  # bound on rounds of search and repair; hidden cells only ever grow, so that fewer are mostly enough
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Cells and their relations, all arrays of shape (cells,).
+    """The suppression problem as arrays of shape (cells,): what each cell holds, costs and must keep once hidden.
 
     Attributes
     ----------
@@ -67,12 +559,8 @@ class Table:
         True counts.
     low, high
         What an attacker knows of a cell once it is hidden; equal where it cannot be hidden.
-    top
-        As `high` if the cell loses its band and is withheld outright: its loss is due again.
     required
         Width ``high - low`` that a hidden cell must keep.
-    outright
-        The same for a cell that lost its band.
     loss
         Cost of hiding each cell.
     hidden
@@ -83,9 +571,7 @@ class Table:
     x: FloatArray
     low: FloatArray
     high: FloatArray
-    top: FloatArray
     required: FloatArray
-    outright: FloatArray
     loss: FloatArray
     hidden: BoolArray
 
@@ -98,32 +584,6 @@ class Table:
         """Return what is known and required of each cell when `pattern` is hidden: low, high, required."""
         low, high = np.where(pattern, self.low, self.x), np.where(pattern, self.high, self.x)
         return low, high, np.where(pattern, self.required, 0.0)
-
-    def failing(self, pattern: BoolArray, *, only: int | None = None) -> IntArray:
-        """Audit a pattern: positions of hidden cells (or of `only` one) whose feasibility interval is too narrow."""
-        low, high, required = self.view(pattern)
-        if only is not None:
-            required = np.where(np.arange(required.size) == only, required, 0.0)
-        found = feasibility_intervals(self.relations, low=low, high=high, required=required, truth=self.x)
-        return np.asarray(found.cells[found.high - found.low < required[found.cells]], dtype=np.int64)
-
-    def promising_less(self, cells: BoolArray) -> "Table":
-        """Give up the promise for some cells."""
-        return replace(self, required=np.where(cells, 0.0, self.required), outright=np.where(cells, 0.0, self.outright))
-
-    def without_bands(self, cells: BoolArray) -> "Table":
-        """Take the band from some cells: withheld outright, they may hold anything."""
-        high, required = np.where(cells, self.top, self.high), np.where(cells, self.outright, self.required)
-        return replace(self, high=high, required=required)
-
-    def labels(self) -> IntArray:
-        """Label each cell with its connected part of the table; cells that cannot be hidden join nothing."""
-        rows, n = self.relations.matrix.shape
-        row, column = self.relations.matrix.tocoo().coords
-        keep = self.movable[column]
-        graph = csr_array((np.ones(int(keep.sum())), (column[keep], row[keep] + n)), shape=(n + rows, n + rows))
-        label = connected_components(graph, directed=False)[1]
-        return np.asarray(label[:n], dtype=np.int64)
 
     def part(self, columns: IntArray) -> "Table":
         """Cut out some cells with every row they stand in; what lies outside is held at its true count."""
@@ -139,122 +599,44 @@ class Table:
             self.relations.kind[rows],
             np.searchsorted(columns, self.relations.anchor[rows]).clip(max=columns.size - 1),
         )
-        return Table(
-            relations=relations,
-            x=self.x[columns],
-            low=self.low[columns],
-            high=self.high[columns],
-            top=self.top[columns],
-            required=self.required[columns],
-            outright=self.outright[columns],
-            loss=self.loss[columns],
-            hidden=self.hidden[columns],
+        x, low, high, required, loss = (
+            array[columns] for array in (self.x, self.low, self.high, self.required, self.loss)
         )
-
-
-# The cheapest set of cells to withhold, proven, for tables small enough.
-#
-# Withholding more never narrows a range, so every set that fails can be grown to a largest set that still fails, and
-# any set that works holds a cell outside it. Those statements are the constraints of a small hitting-set programme,
-# added one by one until its cheapest answer passes the audit.
-
-
-MAX_CUTS = 400  # constraints of the hitting-set programme, after which the table is left to the greedy method
-
-
-def cheapest_pattern(table: Table) -> BoolArray | None:
-    """Find the cells to hide with the least loss so that every hidden cell keeps its required width.
-
-    Returns
-    -------
-    pattern
-        All hidden cells, or None where no pattern works or the search grew too long.
-    """
-    allowed = table.hidden | table.movable
-    bounds = Bounds(table.hidden.astype(np.float64), allowed.astype(np.float64))
-    cuts: list[FloatArray] = []
-    while len(cuts) < MAX_CUTS:
-        constraint = LinearConstraint(np.asarray(cuts), 0.0, np.inf) if cuts else ()
-        answer = milp(table.loss, constraints=constraint, bounds=bounds, integrality=np.ones(table.x.size))
-        if answer.x is None:
-            return None
-        pattern = np.asarray(answer.x > 0.5, dtype=np.bool_)
-        failing = table.failing(pattern)
-        if failing.size == 0:
-            return pattern
-        for target in failing:
-            outside = allowed & ~_grown(table, pattern, int(target), allowed)
-            if not outside.any():
-                return None
-            cut = outside.astype(np.float64)
-            cut[target] = -1.0  # a cell that is not hidden after all needs no partner
-            cuts.append(cut)
-    return None
-
-
-def _grown(table: Table, pattern: BoolArray, target: int, allowed: BoolArray) -> BoolArray:
-    """Hide more cells, dearest last, as long as the target still fails; halving finds the few that end it."""
-    grown = pattern.copy()
-    order = np.argsort(table.loss, kind="stable")
-    waiting = [order[allowed[order] & ~grown[order]]]
-    while waiting:
-        cells = waiting.pop()
-        grown[cells] = True
-        if cells.size and table.failing(grown, only=target).size == 0:
-            grown[cells] = False
-            if cells.size > 1:
-                half = cells.size // 2
-                waiting += [cells[half:], cells[:half]]
-    return grown
-
-
-# Secondary suppression of large tables: search for witnesses, repair what stays narrow, repeat.
-
-
-ROUNDS = 40  # bound on rounds of search and repair; hidden cells only ever grow, so the rounds end by themselves
+        return Table(relations, x, low, high, required, loss, self.hidden[columns])
 
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """What to hide: all hidden cells, those among them that lost their band, and those that nothing protects.
-
-    `witnesses` are possible tables that show how far the hidden cells can move.
-    """
+    """What to hide: all hidden cells, those that nothing protects, and possible tables that show the others safe."""
 
     hidden: BoolArray
-    outright: BoolArray
     given_up: BoolArray
     witnesses: tuple[Witness, ...] = ()
 
 
-def greedy_pattern(table: Table, witnesses: Sequence[Witness] = ()) -> Pattern:
+def greedy_pattern(table: Table) -> Pattern:
     """Hide more cells until every hidden cell is shown to keep its required width.
 
-    `witnesses` are possible tables that are known already.
-
-    Each round searches for witnesses of what is hidden, then repairs the cells that stay narrow, cheapest first, by
-    the slide of least loss. Hidden cells only ever gain, so the rounds end; what no slide can widen is given up.
+    Sums by themselves come first, by counting. Then each round searches for witnesses of what is hidden and repairs
+    the cells that stay narrow, cheapest first, by the adjustment of least loss. Hidden cells only ever gain; what no
+    adjustment can widen is given up.
     """
-    hidden, outright = table.hidden.copy(), np.zeros(table.x.size, dtype=bool)
-    given_up = outright.copy()
+    hidden = with_room_in_sums(table)
+    given_up = beyond_help(table)
     seen_low, seen_high = table.x.copy(), table.x.copy()
     indexed = IndexedTable.build(table)
-    witnesses = list(witnesses)
-    for cells, values in witnesses:
-        seen_low[cells] = np.minimum(seen_low[cells], values)
-        seen_high[cells] = np.maximum(seen_high[cells], values)
-    for _ in range(ROUNDS):
-        now = table.promising_less(given_up).without_bands(outright)
-        indexed = replace(indexed, table=now)
-        low, high, required = now.view(hidden)
+    witnesses: list[Witness] = []
+    for _ in range(BLOCK_ROUNDS):
+        low, high, required = table.view(hidden)
+        required[given_up] = 0.0
         seen_low, seen_high, witnessed = witnessed_intervals(
-            now.relations, low=low, high=high, required=required, truth=now.x, seen=(seen_low, seen_high)
+            table.relations, low=low, high=high, required=required, truth=table.x, seen=(seen_low, seen_high)
         )
         witnesses += witnessed
         narrow = np.flatnonzero(seen_high - seen_low < required)
         if narrow.size == 0:
             break
-        for target in np.repeat(narrow[np.argsort(now.loss[narrow], kind="stable")], 2):  # once up, once down
+        for target in np.repeat(narrow[np.argsort(table.loss[narrow], kind="stable")], 2):  # once up, once down
             seen = (float(seen_low[target]), float(seen_high[target]))
             if seen[1] - seen[0] >= required[target] or given_up[target]:
                 continue
@@ -265,33 +647,83 @@ def greedy_pattern(table: Table, witnesses: Sequence[Witness] = ()) -> Pattern:
                 given_up[target] = True
                 continue
             hidden[found.cells] = True
-            outright[found.cells[found.counts > now.high[found.cells]]] = True
             if found.witness:
                 witnesses.append((found.cells, found.counts))
                 seen_low[found.cells] = np.minimum(seen_low[found.cells], found.counts)
                 seen_high[found.cells] = np.maximum(seen_high[found.cells], found.counts)
-    return Pattern(hidden, outright, given_up, tuple(witnesses))
+    return Pattern(hidden, given_up, tuple(witnesses))
 
 
-def pruned(table: Table, pattern: Pattern) -> Pattern:
-    """Publish again, dearest first, every secondary cell that the others turn out not to need; then restore bands."""
-    table = table.promising_less(pattern.given_up)
-    hidden, outright = pattern.hidden.copy(), pattern.outright.copy()
-    for mask, cells in ((hidden, np.flatnonzero(hidden & ~table.hidden)), (outright, np.flatnonzero(outright))):
-        for cell in cells[np.argsort(-table.loss[cells], kind="stable")]:
-            mask[cell] = False
-            if table.without_bands(outright).failing(hidden).size:
-                mask[cell] = True
-    return replace(pattern, hidden=hidden, outright=outright & hidden)
+def with_room_in_sums(table: Table) -> BoolArray:
+    """Hide partners in each sum until its hidden cells have room to move against each other.
+
+    In one sum, a cell can rise by what the others can fall together, and fall by what they can rise. What other
+    relations allow is left to the search that follows; this finds most partners, in no time.
+
+    Returns
+    -------
+    hidden
+        The cells hidden, shape (cells,).
+
+    Examples
+    --------
+    A total of 46 with the parts 2, 4, 10 and 30, and t = 5 values, a width of 4. With 2 and 4 hidden, each can rise by
+    what the other can fall, 4 and 2, and fall by its own 2 and 4: that is enough. The 4 alone needs a partner.
+
+    >>> from pipeline.release.linked_tables import generic_rows
+    >>> total = generic_rows(pd.DataFrame(index=range(5)), [({0: 1, 1: -1, 2: -1, 3: -1, 4: -1}, 0.0, 0.0)])
+    >>> x, loss = np.array([46.0, 2.0, 4.0, 10.0, 30.0]), np.array([4.0, 1.0, 1.0, 1.0, 1.0])
+    >>> known, need = (np.zeros(5), np.full(5, np.inf)), np.full(5, 4.0)
+    >>> with_room_in_sums(Table(total, x, *known, need, loss, np.isin(x, [2.0, 4.0]))).tolist()
+    [False, True, True, False, False]
+    >>> with_room_in_sums(Table(total, x, *known, need, loss, x == 4.0)).tolist()
+    [False, False, True, True, False]
+    """
+    hidden = table.hidden.copy()
+    matrix, equal = csr_array(table.relations.matrix), table.relations.equal
+    down, up = table.x - table.low, table.high - table.x
+    for row in np.flatnonzero(equal):
+        at = slice(matrix.indptr[row], matrix.indptr[row + 1])
+        cells, sign = matrix.indices[at], matrix.data[at]
+        # With the sign of each cell, so that a total that rises counts as a part that falls.
+        fall, rise = np.where(sign > 0, up[cells], down[cells]), np.where(sign > 0, down[cells], up[cells])
+        while True:
+            inside = hidden[cells]
+            others_fall = fall[inside].sum() - np.where(np.isinf(fall[inside]), np.nan, fall[inside])
+            others_rise = rise[inside].sum() - np.where(np.isinf(rise[inside]), np.nan, rise[inside])
+            room = np.minimum(rise[inside], np.nan_to_num(others_fall, nan=np.inf))
+            room += np.minimum(fall[inside], np.nan_to_num(others_rise, nan=np.inf))
+            if inside.sum() == 1:
+                room[:] = 0.0
+            missing = table.required[cells][inside] - room
+            free = np.flatnonzero(~inside & table.movable[cells])
+            if not inside.any() or missing.max() <= 0 or not free.size:
+                break
+            # The cheapest cell that can fall far enough, else the one that can fall farthest.
+            enough = free[fall[free] >= missing.max()]
+            best = enough[np.argmin(table.loss[cells[enough]])] if enough.size else free[np.argmax(fall[free])]
+            if fall[best] <= 0 and rise[best] <= 0:
+                break
+            hidden[cells[best]] = True
+    return hidden
 
 
-# Secondary suppression of one cell: the cheapest change of other cells that moves it far enough.
+def beyond_help(table: Table) -> BoolArray:
+    """Return the cells that stay too narrow even if everything is hidden: no search can help them."""
+    low, high, required = table.view(table.movable | table.hidden)
+    system = propagate(reduce_system(table.relations, low=low, high=high))
+    lost = np.zeros(table.x.size, dtype=bool)
+    lost[system.cells] = system.high - system.low < required[system.cells]
+    return lost
+
+
+# Secondary suppression for one cell: the cheapest change of other cells that moves it far enough.
 
 
 # Neighbourhoods of a cell in which its protection is sought, smallest first, in the steps of `_near`: the programme
 # over a small one is solved fast, and what is chosen in it lies near the cell. Its own sums (s) come first, then the
-# sums that cross them (ss). Chains of subsets (c) and inequalities (i) follow, for cells that a category or a hotspot
-# limits. The last one alternates both four times; a cell that finds no protection there is given up.
+# sums that cross them (ss). Chains of subsets (c) and inequalities (i) follow, for cells that a category limits. The
+# last one alternates both four times, which reaches all of a block; a cell that finds no protection there is given up.
 WIDENING = ("s", "ss", "css", "iscss", "isisisis")
 LEAN = ("css", "iscss")  # neighbourhoods that leave out published zeros, of which there are many
 # Further solutions, at prices divided by what each cell moved in the one before: favours few cells that move far.
@@ -299,6 +731,7 @@ REWEIGHTS = 1
 NEAR = 1e-6  # tolerance of the solver
 LARGE = 600  # cells of a neighbourhood above which the first direction that works is taken
 KEPT = 1e-3  # cost per unit of moving a cell that is withheld already: keeps adjustments short
+NODES = 200  # branches of an integer programme, after which the adjustment is given up
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,7 +758,7 @@ class IndexedTable:
         return np.unique(self.rows.indices[_slices(self.rows.indptr, rows)]).astype(np.int64)
 
     def neighbourhood(self, cells: IntArray) -> LinearConstraint:
-        """Rows of a set of cells, everything else held, over what each rises, falls, and rises beyond its band."""
+        """Rows of a set of cells, everything else held, over what each rises and falls."""
         rows = self.rows_of(cells)
         at = _slices(self.rows.indptr, rows)
         row = np.repeat(np.arange(rows.size), np.diff(self.rows.indptr)[rows])
@@ -334,12 +767,19 @@ class IndexedTable:
         place = np.searchsorted(cells, column).clip(max=cells.size - 1)
         inside = cells[place] == column
         row, place, data = row[inside], place[inside], data[inside]
-        columns = np.concatenate([place, place + cells.size, place + 2 * cells.size])
-        matrix = csc_array(
-            (np.concatenate([data, -data, data]), (np.tile(row, 3), columns)), (rows.size, 3 * cells.size)
-        )
+        columns = np.concatenate([place, place + cells.size])
+        matrix = csc_array((np.concatenate([data, -data]), (np.tile(row, 2), columns)), (rows.size, 2 * cells.size))
         relations = self.table.relations
         return LinearConstraint(matrix, relations.lower[rows] - total, relations.upper[rows] - total)
+
+    def holds(self, cells: IntArray, values: FloatArray) -> bool:
+        """Whether the rows still hold after some cells moved."""
+        rows = self.rows_of(cells)
+        moved = self.table.x.copy()
+        moved[cells] = values
+        total = self.rows[rows] @ moved
+        relations = self.table.relations
+        return bool(np.all(total >= relations.lower[rows]) and np.all(total <= relations.upper[rows]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,14 +797,14 @@ def cheapest_adjustment(
     """Find the cheapest set of cells whose counts can slide so that the target's range reaches `need`.
 
     The target is moved up (or down) until the widest pair of witnesses is `need` apart, or as far as its own bounds let
-    it (the other way comes with the next slide); cells that are published now
-    pay their loss for taking part, withheld ones next to nothing. The programme prices each unit moved, so it is
-    solved again with prices divided by what each cell moved, which favours few cells. The search starts with the
-    target's nearest relatives and widens only while nothing suffices.
+    it (the other way comes with the next adjustment); cells that are published now pay their loss for taking part,
+    withheld ones next to nothing. The programme prices each unit moved, so it is solved again with prices divided by
+    what each cell moved, which favours few cells. The search starts with the target's nearest relatives and widens
+    only while nothing suffices.
 
     Parameters
     ----------
-    board
+    indexed
         The table.
     target
         Position of the cell to protect.
@@ -377,11 +817,11 @@ def cheapest_adjustment(
 
     Returns
     -------
-    slide
+    adjustment
         None if the table allows none.
     """
     table = indexed.table
-    rise, fall = min(seen[0] + need, table.top[target]), max(seen[1] - need, table.low[target])
+    rise, fall = min(seen[0] + need, table.high[target]), max(seen[1] - need, table.low[target])
     goals = [g for g in (rise, fall) if not seen[0] <= g <= seen[1]]
     for steps in WIDENING:
         cells = _near(indexed, target, steps, hidden)
@@ -395,27 +835,17 @@ def cheapest_adjustment(
                 continue
             step = np.abs(moved - table.x[cells])
             changed = step > NEAR
-            fresh = changed & (~hidden[cells] | (moved > table.high[cells] + NEAR))
+            fresh = changed & ~hidden[cells]
             cost = float(table.loss[cells[fresh]].sum()) + KEPT * float(step.sum())
             if best is None or cost < best[0]:
                 values = np.round(moved[changed])
-                whole = bool(np.all(np.abs(values - moved[changed]) < NEAR)) and _holds(indexed, cells[changed], values)
+                whole = bool(np.all(np.abs(values - moved[changed]) < NEAR)) and indexed.holds(cells[changed], values)
                 best = (cost, Adjustment(cells[changed], values, whole))
             if not fresh.any() or cells.size > LARGE:
                 break
         if best is not None:
             return best[1]
     return None
-
-
-def _holds(indexed: IndexedTable, cells: IntArray, values: FloatArray) -> bool:
-    """Whether the rows still hold after some cells moved."""
-    rows = indexed.rows_of(cells)
-    moved = indexed.table.x.copy()
-    moved[cells] = values
-    total = indexed.rows[rows] @ moved
-    relations = indexed.table.relations
-    return bool(np.all(total >= relations.lower[rows]) and np.all(total <= relations.upper[rows]))
 
 
 def _near(indexed: IndexedTable, target: int, steps: str, hidden: BoolArray) -> IntArray:
@@ -466,38 +896,35 @@ def _cheapest(
     """
     x, at = table.x[cells], int(np.searchsorted(cells, target))
     step = goal - x[at]
-    up, down = np.where(hidden[cells], table.high[cells], table.top[cells]) - x, x - table.low[cells]
-    over = np.zeros(x.size)
-    np.subtract(table.top[cells], table.high[cells], out=over, where=hidden[cells] & np.isfinite(table.high[cells]))
-    limits = np.concatenate([up, down, over])
-    least = np.zeros((3, x.size))
-    ahead, behind = max(step, 0.0), max(-step, 0.0)
-    least[:, at] = min(ahead, up[at]), behind, max(ahead - up[at], 0.0)
-    limits[[at, x.size + at, 2 * x.size + at]] = least[:, at]
-    bounds = Bounds(least.ravel(), limits)
-    kept, dear = np.where(hidden[cells], KEPT, table.loss[cells]), table.loss[cells].copy()
+    # The target moves by exactly the step; everything else at most to its own bounds.
+    limits = np.concatenate([table.high[cells] - x, x - table.low[cells]])
+    least = np.zeros(2 * x.size)
+    least[at], least[x.size + at] = max(step, 0.0), max(-step, 0.0)
+    limits[[at, x.size + at]] = least[[at, x.size + at]]
+    bounds = Bounds(least, limits)
+    price = np.where(hidden[cells], KEPT, table.loss[cells])
     for _ in range(REWEIGHTS + 1):
-        kept[at] = 0.0
-        price = np.concatenate([kept, kept, dear])
-        result = milp(price, constraints=constraint, bounds=bounds, options={"presolve": not last})
+        price[at] = 0.0
+        prices = np.concatenate([price, price])
+        result = milp(prices, constraints=constraint, bounds=bounds, options={"presolve": not last})
         if result.x is None:
             return None
-        rise, fall, beyond = result.x.reshape(3, -1)
+        rise, fall = result.x.reshape(2, -1)
         amount = np.abs(rise - fall)
-        fresh = ((amount > NEAR) & ~hidden[cells]) | (beyond > NEAR)
+        fresh = (amount > NEAR) & ~hidden[cells]
         fresh[at] = False
         if not fresh.any():
             break
-        kept = np.where(hidden[cells], KEPT, table.loss[cells] * abs(step) / (amount + 0.1 * abs(step)))
-        dear = table.loss[cells] * abs(step) / (beyond + 0.1 * abs(step))
-    moved = rise - fall + beyond
+        price = np.where(hidden[cells], KEPT, table.loss[cells] * abs(step) / (amount + 0.1 * abs(step)))
+    moved = rise - fall
     if not fresh.any() and np.any(np.abs(moved - np.round(moved)) > NEAR):
-        # nothing new to withhold and yet no whole-number table: only the integer programme makes progress
-        result = milp(price, constraints=constraint, bounds=bounds, integrality=np.ones(price.size))
+        # Nothing new to withhold and yet no whole-number table: only the integer programme makes progress.
+        options = {"node_limit": NODES}
+        result = milp(prices, constraints=constraint, bounds=bounds, integrality=np.ones(prices.size), options=options)
         if result.x is None:
             return None
-        rise, fall, beyond = np.round(result.x).reshape(3, -1)
-        moved = rise - fall + beyond
+        rise, fall = np.round(result.x).reshape(2, -1)
+        moved = rise - fall
     return np.asarray(x + moved, dtype=np.float64)
 
 
@@ -506,247 +933,3 @@ def _slices(indptr: NDArray[Any], picks: IntArray) -> IntArray:
     size = np.diff(indptr)[picks]
     ends = np.cumsum(size)
     return np.asarray(np.arange(ends[-1] if size.size else 0) + np.repeat(indptr[picks] - ends + size, size), np.int64)
-
-
-class Reason(StrEnum):
-    """Why a cell is withheld; for the data owner only."""
-
-    PRIMARY = "primary"
-    SECONDARY = "secondary"
-    DECLARED = "declared"
-    """Whatever its value: a small revision, or a cell that other readers would need to be withheld."""
-
-
-class Status(StrEnum):
-    """What is promised for a withheld cell."""
-
-    PROTECTED = "protected"
-    AT_SOURCE = "already public at source"
-    ALREADY_RELEASED = "already released by us"
-    ADDED = "added by us"
-    """Secondary: protected as well, and reported to readers as `PROTECTED`."""
-
-
-ZeroRule = Literal["show", "band"]
-Loss = Literal["cells", "incidents", "balanced"]
-TOTAL_WEIGHT = 2.0  # a total costs this many times what one of its parts would
-MAX_HEIGHT = 8  # bound on the levels of sums that are counted, so that relations in a circle end
-
-
-@dataclass(frozen=True, slots=True)
-class Suppression:
-    """What a release shows of each cell.
-
-    Attributes
-    ----------
-    cells
-        The cells given, with `state` (a `CellState`), `known`, `reason` (a `Reason`, or empty) and `status` (a
-        `Status`, or empty).
-    counts
-        One row per level and measure: `cells`, `published`, `withheld`, `band`, `primary`, `secondary`, `declared` and
-        `incidents_lost` (sum of the secondary cells' true counts).
-    unprotected
-        Positions of withheld cells that no withholding protects (earlier releases give them away): do not publish.
-    witnesses
-        Tables that agree with everything published, for the audit to check: what the search for protection found.
-    """
-
-    cells: pd.DataFrame
-    counts: pd.DataFrame
-    unprotected: NDArray[np.int64]
-    witnesses: tuple[Witness, ...] = ()
-
-    @property
-    def ratio(self) -> float | None:
-        """Withheld cells per primary one, or None where nothing is primary."""
-        primary = int(self.counts[Reason.PRIMARY].sum())
-        return float(self.counts[[Reason.PRIMARY, Reason.SECONDARY]].to_numpy().sum()) / primary if primary else None
-
-
-def suppress(
-    cells: pd.DataFrame,
-    *,
-    relations: Relations,
-    threshold: int,
-    zero_rule: ZeroRule = "show",
-    secondary: bool = True,
-    loss: Loss | FloatArray = "balanced",
-    exact_cells: int = 18,
-    prune_cells: int = 150,
-    after: "Suppression | None" = None,
-) -> Suppression:
-    """Choose what to withhold.
-
-    Parameters
-    ----------
-    cells
-        Cell table: `KEY` columns, `level`, `value` (true counts), and optionally `latent` (never published; protected
-        where small, or where `protect`), `known` (in a known table: withheld where small, never claimed as protected),
-        `declared` (withheld whatever its value), `known_low`, `known_high` (bounds an attacker has from earlier
-        releases; null: none) and `fixed` (released before with this value: no protection is claimed).
-    relations
-        Rows over the positions of `cells`; the true counts must satisfy them (`drop_violated` first).
-    threshold
-        Smallest count other than 0 to publish; 0 or 1 withholds nothing.
-    zero_rule
-        ``show`` zeros where safe, or ``band``: everything under the threshold is shown as "fewer than t", but
-        withheld outright where bands alone would give a cell away.
-    secondary
-        Whether to withhold more where arithmetic would give a cell back.
-    loss
-        What a secondary cell costs: ``cells`` 1 each; ``incidents`` its count; ``balanced`` 1 + log10(1 + count),
-        doubled for every level of sums below it, since more readers rest on a total; or one positive number per cell.
-    exact_cells
-        Connected tables of up to this many cells are solved to the proven least loss.
-    prune_cells
-        Where at most this many secondary cells were chosen greedily, each is tried for publication again.
-    after
-        A choice for the same cells with fewer of them `declared`: it is built on, not made again. A choice
-        with bands is made anew all the same.
-
-    Raises
-    ------
-    InputError
-        If the cells, threshold or loss are unusable, or the relations do not hold.
-    """
-    n = len(cells)
-    if threshold < 0 or relations.matrix.shape[1] != n:
-        raise InputError(
-            f"threshold {threshold} must not be negative, and relations must speak of the {n} cells given."
-        )
-    x = cells["value"].to_numpy(dtype=np.float64)
-    if np.any(x < 0) or np.any(relations.violated(x.astype(np.int64))):
-        raise InputError("counts are negative or break a relation: test the relations on the data (drop_violated).")
-    flag = {c: _flag(cells, c) for c in ("latent", "protect", "known", "declared", "fixed")}
-    # Primary suppression: counts of 1 to threshold - 1, and zeros too where they are shown as a band.
-    small = (x < threshold) & ((x > 0) | (zero_rule == "band")) & ~flag["latent"]
-    band = small & (zero_rule == "band") & ~flag["declared"]
-    start = small | flag["latent"] | flag["declared"]
-    after = None if band.any() else after
-    if after is not None:
-        start |= (after.cells["state"] == CellState.WITHHELD).to_numpy(dtype=bool)
-    # What the attacker knows of each cell once it is withheld.
-    low, top = _bound(cells, "known_low", 0.0), _bound(cells, "known_high", np.inf)
-    high = np.where(band, np.minimum(threshold - 1.0, top), top)
-    given = flag["known"] | flag["fixed"]
-    at_source = flag["known"] | _narrow_by_known_tables(relations, x, flag["known"], threshold)
-    low, high, top = (np.where(given, x, bound) for bound in (low, high, top))
-    if np.any(low > x) or np.any(high < x):
-        raise InputError("earlier releases' bounds exclude the true counts: they speak of other data.")
-    # The protection level of each cell, once withheld: the threshold, or the whole band. None is promised for what is
-    # public already, nor for latent cells that are not small.
-    free = at_source | flag["fixed"] | (flag["latent"] & ~flag["protect"] & ~((x > 0) & (x < threshold)))
-    outright = np.where(free, 0.0, float(threshold))
-    need = np.where(band & ~free, threshold - 1.0, outright)
-    table = Table(relations, x, low, high, top, need, outright, _loss(loss, x, relations), start)
-    nothing = np.zeros(n, dtype=bool)
-    pattern = Pattern(start, nothing, nothing)
-    if secondary and start.any():
-        known = after.witnesses if after is not None else ()
-        pattern = _choose(table, exact_cells=0 if band.any() else exact_cells, prune_cells=prune_cells, witnesses=known)
-    hidden = pattern.hidden
-    band &= ~pattern.outright
-    frame = cells.assign(
-        state=np.select(
-            [flag["latent"], band, hidden], [CellState.LATENT, CellState.BAND, CellState.WITHHELD], CellState.PUBLISHED
-        ),
-        known=given,
-    )
-    seen = hidden & ~flag["latent"]
-    frame["reason"] = np.select(
-        [seen & small, seen & flag["declared"], seen], [Reason.PRIMARY, Reason.DECLARED, Reason.SECONDARY], ""
-    )
-    added = (frame["reason"] == Reason.SECONDARY).to_numpy()
-    frame["status"] = np.select(
-        [seen & at_source, seen & flag["fixed"], added, seen],
-        [Status.AT_SOURCE, Status.ALREADY_RELEASED, Status.ADDED, Status.PROTECTED],
-        "",
-    )
-    lost = pattern.given_up | (start & (low == high) & (need > 0))
-    return Suppression(frame, _tally(frame), np.flatnonzero(lost).astype(np.int64), pattern.witnesses)
-
-
-def _choose(table: Table, *, exact_cells: int, prune_cells: int, witnesses: Sequence[Witness]) -> Pattern:
-    """Solve small connected tables exactly and the rest greedily; `witnesses` are possible tables known already."""
-    hidden, outright = table.hidden.copy(), np.zeros(table.x.size, dtype=bool)
-    given_up = outright.copy()
-    label = table.labels()
-    size = np.bincount(label)
-    rest, witnessed = [], list[Witness]()
-    for number in np.unique(label[table.hidden & table.movable]):
-        columns = np.flatnonzero(label == number) if size[number] <= exact_cells else None
-        found = cheapest_pattern(table.part(columns)) if columns is not None else None
-        if columns is None or found is None:
-            rest.append(number)
-        else:
-            hidden[columns] = found
-    columns = np.flatnonzero(np.isin(label, rest))
-    if columns.size:
-        part = table.part(columns)
-        within = [(cells, values) for cells, values in witnesses if np.isin(cells, columns).all()]
-        pattern = greedy_pattern(part, [(np.searchsorted(columns, cells), values) for cells, values in within])
-        if 0 < int((pattern.hidden & ~part.hidden).sum() + pattern.outright.sum()) <= prune_cells:
-            pattern = pruned(part, pattern)
-        hidden[columns], outright[columns], given_up[columns] = pattern.hidden, pattern.outright, pattern.given_up
-        witnessed += [(columns[cells], values) for cells, values in pattern.witnesses]
-    return Pattern(hidden, outright, given_up, tuple(witnessed))
-
-
-def _narrow_by_known_tables(relations: Relations, x: FloatArray, known: BoolArray, threshold: int) -> BoolArray:
-    """Cells that the known tables alone give away by arithmetic, whatever this release does."""
-    too_narrow = np.zeros(x.size, dtype=bool)
-    if known.any():
-        system = propagate(reduce_system(relations, low=np.where(known, x, 0.0), high=np.where(known, x, np.inf)))
-        too_narrow[system.cells] = system.high - system.low < threshold
-    return too_narrow
-
-
-def _loss(loss: Loss | FloatArray, x: FloatArray, relations: Relations) -> FloatArray:
-    if isinstance(loss, str):
-        balanced = (1.0 + np.log10(1.0 + x)) * TOTAL_WEIGHT ** _height(relations)
-        choices = {"cells": np.ones(x.size), "incidents": np.maximum(x, 0.5), "balanced": balanced}
-        if loss not in choices:
-            raise InputError(f"loss {loss!r} is not one of {', '.join(choices)}.")
-        return choices[loss]
-    if loss.shape != x.shape or np.any(loss <= 0):
-        raise InputError(f"loss must be one positive number for each of the {x.size} cells.")
-    return loss.astype(np.float64)
-
-
-def _height(relations: Relations) -> FloatArray:
-    """Count the sums stacked below each cell: 0 for a ward's month, 1 for a borough's month, 2 for its year."""
-    sums = np.char.endswith(relations.kind.astype(str), "_sum")
-    matrix, total = csr_array(relations.matrix[sums]), relations.anchor[sums]
-    row, column = matrix.tocoo().coords
-    height = np.zeros(matrix.shape[1])
-    for _ in range(MAX_HEIGHT):
-        below = np.zeros(total.size)
-        part = column != total[row]
-        np.maximum.at(below, row[part], height[column[part]] + 1.0)
-        raised = height.copy()
-        np.maximum.at(raised, total, below)
-        if np.array_equal(raised, height):
-            break
-        height = raised
-    return height
-
-
-def _flag(cells: pd.DataFrame, name: str) -> BoolArray:
-    return cells[name].to_numpy(dtype=bool) if name in cells else np.zeros(len(cells), dtype=bool)
-
-
-def _bound(cells: pd.DataFrame, name: str, default: float) -> FloatArray:
-    if name not in cells:
-        return np.full(len(cells), default)
-    return np.asarray(pd.to_numeric(cells[name]).fillna(default), dtype=np.float64)
-
-
-def _tally(frame: pd.DataFrame) -> pd.DataFrame:
-    """Count cells by level and measure."""
-    tally: dict[str, Any] = {"cells": 1}
-    shown = (CellState.PUBLISHED, CellState.WITHHELD, CellState.BAND)
-    tally |= {s.value: (frame["state"] == s).astype(np.int64) for s in shown}
-    tally |= {r.value: (frame["reason"] == r).astype(np.int64) for r in Reason}
-    tally["incidents_lost"] = frame["value"].where(frame["reason"] == Reason.SECONDARY, 0).astype(np.int64)
-    counted = frame[["level", "measure"]].assign(**tally)[frame["state"] != CellState.LATENT]
-    return counted.groupby(["level", "measure"], sort=True).sum().reset_index()

@@ -48,6 +48,13 @@ def small_city(rng: np.random.Generator, *, halves: bool = False, mean: float = 
     return City(cells, parents, windows, relations)
 
 
+def in_blocks(city: City) -> pd.DataFrame:
+    """Say of each cell of which borough it is a detail: wards, and what has no place in them."""
+    level, area = city.cells["level"], city.cells["area_code"]
+    unplaced = (city.cells["measure"] == UNPLACED["incidents"]) & (level == "borough")
+    return city.cells.assign(block=area.map(city.parents).where(level == "ward").mask(unplaced, area).fillna(""))
+
+
 def _counts(
     rng: np.random.Generator, parents: dict[str, str], periods: list[str], *, mean: float
 ) -> dict[tuple[str, str, str, str], int]:
@@ -71,7 +78,7 @@ def _counts(
 
 def shown(cells: pd.DataFrame, *, threshold: int) -> list[tuple[str, str, str, str, int | str]]:
     """Write the released table as a reader finds it."""
-    marks = {"withheld": "withheld", "band": f"<{threshold}"}
+    marks = {"withheld": "withheld", "not offered by rule": "withheld", "band": f"<{threshold}"}
     return [
         (a, p, c, m, marks.get(state, value))
         for a, p, c, m, value, state in cells[

@@ -7,12 +7,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from pipeline.release.rounding import NOISE_REACH
 
 from pipeline.publish.protection_page import protection_html, write_protection
 from pipeline.release import protect as gate_protect
 from pipeline.release.gate import release
 from pipeline.release.released import Released
-from pipeline.release.rounding import NOISE_REACH
 from tests.kit.gated import config_of, planted
 
 PARTNER = {

@@ -6,7 +6,6 @@ import pytest
 
 from pipeline.errors import InputError
 from pipeline.release.linked_tables import (
-    HotspotFacts,
     Relations,
     area_equations,
     area_sums,
@@ -16,12 +15,10 @@ from pipeline.release.linked_tables import (
     category_unions,
     drop_violated,
     generic_rows,
-    hotspot_relations,
     measure_subsets,
     period_sums,
     relations_that_hold,
     stack,
-    window_atoms,
 )
 from pipeline.release.released import CategoryInfo
 
@@ -89,29 +86,6 @@ def test_union_needs_every_part() -> None:
     cells = table(*[("B", "y", c, "n") for c in ("all", "a", "b")], *[("W", "y", c, "n") for c in ("all", "a")])
     found = category_unions(cells, unions={"all": ["a", "b"]})
     assert written(found, cells) == ["B/y/all/n <= B/y/a/n + B/y/b/n"]
-
-
-def test_hotspots_are_bounded_alone_and_together() -> None:
-    cells = table(*[(a, "y", "all", "incidents") for a in ("H1", "H2", "W1", "W2", "W3")])
-    facts = [
-        HotspotFacts("H1", "y", rank=1, wards=("W1", "W2"), named="", low=5, high=None, inside=()),
-        HotspotFacts("H2", "y", rank=2, wards=("W2",), named="", low=5, high=None, inside=()),
-    ]
-    rows = hotspot_relations(cells, hotspot_facts=facts)
-    found = written(rows.select(rows.upper == 0), cells)  # the others are the ranks, and one incident a hexagon
-    assert sorted(line.replace("/y/all/incidents", "") for line in found) == [
-        "H1 + H2 <= W1 + W2",
-        "H1 <= W1 + W2",
-        "H2 <= W2",
-    ]
-
-
-def test_overlapping_windows_fall_into_the_months_that_subtraction_reaches() -> None:
-    windows = {"jan-mar": [1, 2, 3], "jan-feb": [1, 2], "feb-apr": [2, 3, 4]}
-    atoms = window_atoms(windows)
-    assert atoms == {"jan-mar": ((1,), (2,), (3,)), "jan-feb": ((1,), (2,)), "feb-apr": ((2,), (3,), (4,))}
-    for window, months in windows.items():
-        assert sorted(m for atom in atoms[window] for m in atom) == months
 
 
 def test_broken_rows_are_dropped_and_counted() -> None:

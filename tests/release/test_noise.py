@@ -1,41 +1,14 @@
-"""Rounding and cell-key noise: against arithmetic done another way, and what can be read back from them."""
+"""Cell-key noise: against arithmetic done another way, and what can be read back from it."""
 
-from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from pipeline.errors import InputError
-from pipeline.release.rounding import cell_noise, keys_of, noise_table, round_to_base, rounding_interval, sum_keys
+from pipeline.release.noise import cell_noise, keys_of, noise_table, sum_keys
 
 SECRET = b"0123456789abcdef"
-
-
-@given(st.lists(st.integers(0, 5000), min_size=1), st.integers(1, 20), st.integers(0, 30))
-@settings(max_examples=150, deadline=None)
-def test_rounds_halves_up_and_never_shows_small_counts(counts: list[int], base: int, threshold: int) -> None:
-    found = round_to_base(counts, base=base, threshold=threshold)
-    for value, shown, low, high in zip(counts, found.shown, found.low, found.high, strict=True):
-        plain = int((Decimal(value) / base).quantize(Decimal(1), rounding=ROUND_HALF_UP)) * base
-        if value < threshold:
-            assert (shown, low, high) == (-1, 0, threshold - 1)
-        else:
-            assert shown == plain or plain < threshold <= shown < plain + 2 * base
-            assert not 1 <= shown < threshold
-        assert low <= value <= high
-
-
-@pytest.mark.parametrize(("base", "threshold"), [(5, 10), (5, 5), (10, 10), (3, 5), (4, 5), (7, 10), (1, 5)])
-def test_interval_is_exactly_what_rounds_there(base: int, threshold: int) -> None:
-    counts = np.arange(400)
-    shown = round_to_base(counts, base=base, threshold=threshold).shown
-    for number in np.unique(shown[:300]):
-        behind = counts[shown == number]
-        low, high = rounding_interval([number], base=base, threshold=threshold)
-        assert (low[0], high[0]) == (behind.min(), behind.max())
 
 
 @pytest.mark.parametrize("reach", [1, 2, 3, 5])
@@ -96,9 +69,8 @@ def test_keys_are_keyed_blake2() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        lambda: round_to_base([-1], base=5, threshold=5),
-        lambda: round_to_base([1.5], base=5, threshold=5),
-        lambda: round_to_base([1], base=0, threshold=5),
+        lambda: cell_noise([-1], keys=np.zeros(1, np.uint32), threshold=5),
+        lambda: cell_noise([1.5], keys=np.zeros(1, np.uint32), threshold=5),
         lambda: keys_of(["a"], secret=b"short"),
         lambda: cell_noise([1, 2], keys=np.zeros(1, np.uint32), threshold=5),
     ],
