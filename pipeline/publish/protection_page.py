@@ -389,10 +389,14 @@ def _items(sentences: Sequence[str]) -> list[str]:
 
 def _costs(info: ReleaseInfo, record: Mapping[str, Any]) -> list[str]:
     """Say how far off the numbers may be, and how many of them there are."""
-    return [*_items(_errors(record["rules"])), *_useful(info, record), *_states(info, record)]
+    return [
+        *_items(_errors(record["rules"], record.get("noise") or {})),
+        *_useful(info, record),
+        *_states(info, record),
+    ]
 
 
-def _errors(rules: Mapping[str, Any]) -> list[str]:
+def _errors(rules: Mapping[str, Any], noise: Mapping[str, Any]) -> list[str]:
     step = int(rules["step"])
     if rules["protection"] == "steps":
         half = step // 2
@@ -406,10 +410,13 @@ def _errors(rules: Mapping[str, Any]) -> list[str]:
             "A change is called only where it holds for all numbers inside both steps, so some real changes are not.",
         ]
     if rules["protection"] == "noise":
-        reach = int(rules["noise_reach"])
-        return [
+        reach, mean = int(rules["noise_reach"]), noise.get("mean_error_pct")
+        found = [
             f"A number may be off by {reach}: a count of {10 * reach} by up to 10%, one of {reach} by all of itself."
         ]
+        if mean is not None:
+            found.append(f"All errors of this folder together come to {mean:g}% of its numbers.")
+        return found
     return ["Counts that are shown are exact; those that are not offered leave gaps in tables and maps."]
 
 

@@ -7,11 +7,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from pipeline.release.rounding import NOISE_REACH
 
 from pipeline.publish.protection_page import protection_html, write_protection
-from pipeline.release import protect as gate_protect
 from pipeline.release.gate import release
+from pipeline.release.noise import NOISE_REACH
 from pipeline.release.released import Released
 from tests.kit.gated import config_of, planted
 
@@ -31,11 +30,6 @@ BLOCKS = {
     "review_date": "2026-06-30",
     "contact": "dpo@anytown.example",
 }
-
-
-@pytest.fixture(autouse=True)
-def _in_haste(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate_protect, "PRUNE_CELLS", 0)
 
 
 def made(profile: dict[str, Any], wards: dict[str, int] | None = None, **changes: Any) -> Released:
@@ -157,6 +151,8 @@ def test_noise_states_its_errors() -> None:
     assert f"random noise of at most {NOISE_REACH} either way" in told
     assert f"A number may be off by {NOISE_REACH}" in told
     assert "Noise is experimental" in told
+    assert "Not audited: do not publish" in told
+    assert re.search(r"All errors of this folder together come to \d+% of its numbers\.", told)
 
 
 def test_known_tables_are_named() -> None:

@@ -15,7 +15,6 @@ import shapely
 from pipeline.publish.briefings import write_briefings
 from pipeline.publish.exports import write_exports
 from pipeline.publish.map import write_map
-from pipeline.release import protect as gate_protect
 from pipeline.release.gate import Detected, release
 from pipeline.release.released import _SEAL, Released
 from tests.kit.folder_attacker import ranges, read_folder, too_narrow
@@ -39,12 +38,6 @@ VARIANTS: tuple[dict[str, Any], ...] = (
     {"name": "partner", "audience": "partner", "threshold": 5, "borough_period": "fixed", "scope": ["B1"]},
     {"name": "partner", "audience": "partner", "threshold": 5, "borough_period": "quarter", "measures": ["incidents"]},
 )
-
-
-@pytest.fixture(autouse=True)
-def _in_haste(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave out taking secondary cells back one by one: it costs time and protects nobody."""
-    monkeypatch.setattr(gate_protect, "PRUNE_CELLS", 0)
 
 
 def written(released: Released, folder: Path, *, whole: bool = False) -> Path:

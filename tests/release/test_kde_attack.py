@@ -10,7 +10,6 @@ import shapely
 from scipy.optimize import nnls
 from scipy.spatial import cKDTree
 
-from pipeline.release import protect as gate_protect
 from pipeline.release.calendar import Before
 from pipeline.release.earlier_releases import EarlierRelease, as_earlier_release
 from pipeline.release.gate import Detected, release
@@ -26,11 +25,6 @@ BANDWIDTH_M = 800.0
 PUBLIC = {"name": "public", "audience": "public", "threshold": 10, "borough_period": "fixed",
           "hotspots": False}  # fmt: skip
 LATE = np.array([X0 + 2_713.0, Y0 + 6_391.0])
-
-
-@pytest.fixture(autouse=True)
-def _in_haste(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate_protect, "PRUNE_CELLS", 0)
 
 
 def places() -> tuple[np.ndarray, np.ndarray]:
@@ -75,11 +69,7 @@ def let_out(detected: Detected, previous: tuple[EarlierRelease, ...] = (), **rul
 
 @pytest.fixture(scope="module")
 def first() -> Released:
-    gate_protect.PRUNE_CELLS, kept = 0, gate_protect.PRUNE_CELLS
-    try:
-        return let_out(town(np.vstack(places())))
-    finally:
-        gate_protect.PRUNE_CELLS = kept
+    return let_out(town(np.vstack(places())))
 
 
 def quartic(points: np.ndarray, sources: np.ndarray) -> np.ndarray:

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from pipeline.domain.missing_months import MissingMonths
-from pipeline.release import protect as gate_protect
 from pipeline.release.earlier_releases import as_earlier_release
 from pipeline.release.gate import Detected, release
 from pipeline.release.released import Released
@@ -20,11 +19,6 @@ PARTNER = {"name": "partner", "audience": "partner", "threshold": 5, "borough_pe
 PUBLIC = {"name": "public", "audience": "public", "threshold": 10, "borough_period": "fixed"}
 MARCH = MissingMonths({"police": (202403,)})
 SENTENCE = 'March 2024 is missing from "police": counts over it are incomplete.'
-
-
-@pytest.fixture(autouse=True)
-def _in_haste(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate_protect, "PRUNE_CELLS", 0)
 
 
 def without_march(seed: int, *, told: bool) -> Detected:
