@@ -285,13 +285,11 @@ def _contradictions(p: Profile) -> list[str]:
             f'protection "{p.protection}" needs a reason why counts are not given in steps: write it in '
             "protection_reason (it is recorded in release.json)"
         )
-    if p.protection != "suppress" and released:
-        found += [
-            f'{key} has a meaning under protection "suppress" alone: delete the line (counts are given in steps of '
+    if p.protection != "suppress" and released and "secondary" in p.model_fields_set:
+        found.append(
+            f'secondary has a meaning under protection "suppress" alone: delete the line (counts are given in steps of '
             f'{p.threshold}), or set protection to "suppress" and write a protection_reason'
-            for key in ("zero_rule", "secondary")
-            if key in p.model_fields_set
-        ]
+        )
     if not p.measures:
         found.append("measures is empty, so there is nothing to show: name incidents, positive_outcomes or both")
     if p.audience != "internal":
@@ -329,8 +327,8 @@ _STEPS_NOW = "counts are given in steps of the profile's threshold now"
 _RETIRED = {
     "rounding": (None, f"rounding is no longer a setting: {_STEPS_NOW}; delete the line"),
     "zero_rule": (
-        "band",
-        f'zero_rule "band" is gone: {_STEPS_NOW}, of which the first is such a band; delete it',
+        None,
+        f"zero_rule is no longer a setting: {_STEPS_NOW} (under protection suppress, safe zeros are shown); delete it",
     ),
     "protection": ("round", f'protection "round" is gone: {_STEPS_NOW}; delete the line or write "steps"'),
 }

@@ -48,7 +48,6 @@ class Profile(Section):
     protection_reason: str = Field(
         "", description="Why counts are not given in steps; needed for the other two, and recorded in release.json."
     )
-    zero_rule: Literal["show"] = Field("show", description="Under `suppress` alone: zeros are shown where safe.")
     secondary: bool = Field(
         default=True, description="Under `suppress` alone: withhold more where sums would give a count back."
     )

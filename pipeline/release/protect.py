@@ -343,7 +343,6 @@ def _rules_of(profile: Profile) -> dict[str, Any]:
         "protection": profile.protection,
         "protection_reason": profile.protection_reason,
         "step": profile.step,
-        "zero_rule": profile.zero_rule,
         "secondary": profile.secondary,
         "noise_reach": NOISE_REACH if profile.protection == "noise" else 0,
         "ward_period": profile.ward_period,

@@ -260,8 +260,10 @@ def listed_categories(settings: Categories, labels: Mapping[str, str]) -> list[d
     categories
         id, label and parent (None at the top) of each.
     """
+    # What is part of the category that is the whole is at the top.
     shown: list[dict[str, str | None]] = [
-        {"id": c.id, "label": c.label or c.id, "parent": c.parent} for c in settings.tree
+        {"id": c.id, "label": c.label or c.id, "parent": None if c.parent == settings.all_from else c.parent}
+        for c in settings.tree
     ]
     shown = shown or [{"id": i, "label": labels[i], "parent": None} for i in sorted(labels)]
     shown = [c for c in shown if c["id"] != settings.all_from]
