@@ -127,6 +127,49 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What the absence of rows without room tells: by step, which rows of the table had none."""
+
+    tight: Mapping[int, BoolArray]
+
+    def rows(self, rows: Rows, *, block: IntArray) -> tuple[csr_array, FloatArray, FloatArray]:
+        """Write down each as rows of the programmes, over the cells and further columns for the rests of their steps.
+
+        Each count is the floor of its step and a rest; the floor of the total is above those of the parts by more than
+        a row with room would have it.
+
+        Returns
+        -------
+        matrix, low, upper
+            Rows `low <= matrix @ columns`, shapes (rows, cells + rests) and (rows,), and the greatest value of each
+            rest, shape (rests,).
+        """
+        cells = rows.matrix.shape[1]
+        entries: list[tuple[int, int, int]] = []
+        low: list[float] = []
+        upper: list[float] = []
+        for step, mask in self.tight.items():
+            column: dict[int, int] = {}
+            for row in np.flatnonzero(mask):
+                span = slice(rows.matrix.indptr[row], rows.matrix.indptr[row + 1])
+                at, sign = rows.matrix.indices[span], rows.matrix.data[span]
+                # Sums over several windows or boroughs are left to the row rule.
+                if (sign > 0).sum() != 1 or np.unique(block[at]).size > 1:
+                    continue
+                for cell in (int(c) for c in at if int(c) not in column):
+                    column[cell] = cells + len(upper)
+                    upper.append(step - 1.0)
+                    entries += [(len(low), cell, 1), (len(low), column[cell], -1)]
+                    low.append(0.0)
+                entries += [(len(low), int(c), int(v)) for c, v in zip(at, sign, strict=True)]
+                entries += [(len(low), column[int(c)], -int(v)) for c, v in zip(at, sign, strict=True)]
+                low.append(float(((at.size - 2) * (step - 1) // step + 1) * step))
+        r, c, v = zip(*entries, strict=True) if entries else ((), (), ())
+        matrix = csr_array(coo_array((np.array(v, dtype=np.int64), (r, c)), shape=(len(low), cells + len(upper))))
+        return matrix, np.array(low), np.array(upper)
+
+
+@dataclass(frozen=True, slots=True)
 class Offer:
     """Which counts are offered, and what that took.
 
@@ -163,37 +206,42 @@ def choose_offer(counts: pd.DataFrame, *, layout: Layout, steps: Sequence[int]) 
     areas, pairs, granted = _area_rows(cells, layout)
     unions = _stack([_union_rows(cells, layout), _mixed_union_rows(cells, layout)], len(cells))
     covers = _cover_rows(cells, layout)
-    rows = _stack([areas, unions, covers, orders], len(cells))
-    below = _below(len(cells), pairs, orders)
-
-    never, silent = _never_offered(cells, layout, areas=areas.take(granted), unions=unions)
-    offered = _closed(~never, below)
+    apart = _disjoint_rows(cells, layout)
+    rows = _stack([areas, unions, covers, apart, orders], len(cells))
+    # Counts of levels that a category is not given at are never offered: they take nothing with them, and are in the
+    # programmes all the same.
+    open_ = cells["open"].to_numpy(dtype=bool)
+    below = csr_array(_below(len(cells), pairs, orders) * open_[None, :])
+    never, silent = _never_offered(cells, layout, areas=areas.take(granted), unions=unions.take(unions.complete(open_)))
+    offered = _closed(~never, below) & open_
     left = [int((offered & ~silent).sum())]
-    offered, silent = _with_room(cells, rows, values, offered=offered, silent=silent, below=below, steps=steps)
+    offered, silent, told = _with_room(cells, rows, values, offered=offered, silent=silent, below=below, steps=steps)
     left.append(int((offered & ~silent).sum()))
     for step in steps:
-        offered = _audited(cells, rows, values, offered, below=below, step=step, layout=layout, silent=silent)
+        offered = _audited(
+            cells, rows, values, offered, below=below, step=step, layout=layout, silent=silent, told=told
+        )
     left.append(int((offered & ~silent).sum()))
-    taken = -np.diff([len(cells), *left])
+    taken = -np.diff([int(open_.sum()), *left])
     log = dict(zip(("never offered", "without room", "by the audit"), taken.tolist(), strict=True))
-    return Offer(cells, offered & ~silent, log)
+    return Offer(cells[open_].drop(columns="open").reset_index(drop=True), (offered & ~silent)[open_], log)
 
 
 # The cells and their relations.
 
 
 def _cells(counts: pd.DataFrame, layout: Layout) -> pd.DataFrame:
-    """List every count of the series that may be offered at all."""
+    """List every count of the series; `open` says whether its level is that of its category's detail, or above."""
     series = {(level, p.id) for level, windows in layout.series.items() for p in windows}
     inside = pd.MultiIndex.from_frame(counts[["level", "period"]]).isin(list(series))
     finest = counts["category"].map(lambda c: layout.detail.get(c, Level.WARD.value))
-    inside &= ~counts["level"].isin(DETAIL) | (counts["level"] == finest)
+    open_ = ~counts["level"].isin(DETAIL) | (counts["level"] == finest)
     frames = []
     for measure in (m for m in RANGED if m in counts):
         known = counts[measure].notna().to_numpy() & inside
         part = counts.loc[known, ["area_code", "level", "period", "category"]].copy()
         part["measure"], part["value"] = measure, counts.loc[known, measure].astype("int64").to_numpy()
-        part["row"] = np.flatnonzero(known)
+        part["row"], part["open"] = np.flatnonzero(known), open_[known].to_numpy(dtype=bool)
         frames.append(part)
     return pd.concat(frames, ignore_index=True)
 
@@ -367,6 +415,33 @@ def _mixed_union_rows(cells: pd.DataFrame, layout: Layout) -> Rows:
     return _stack(found, len(cells))
 
 
+def _disjoint_rows(cells: pd.DataFrame, layout: Layout) -> Rows:
+    """Relate each category to its parts where they exclude each other in nearly all rows: at most the whole."""
+    place = cells[[*KEY, "level", "value"]].assign(at=np.arange(len(cells)))
+    name = ["area_code", "period", "measure", "level"]
+    found = []
+    for whole, parts in _unions(layout):
+        heads = place[place["category"] == whole].reset_index(drop=True)
+        inside = place[place["category"].isin(parts)].merge(
+            heads[name].assign(row=np.arange(len(heads))), on=name, suffixes=("", "_")
+        )
+        sums = inside.groupby("row")["value"].agg(["sum", "size"]).reindex(range(len(heads)), fill_value=0)
+        several = (sums["size"] > 1).to_numpy()
+        over = (sums["sum"].to_numpy() > heads["value"].to_numpy()) & several
+        kind = [heads["level"], heads["measure"]]
+        broken, known = (pd.Series(mask).groupby(kind).transform("sum").to_numpy() for mask in (over, several))
+        kept = several & ~over & (broken < BROKEN_SHARE * known)
+        if not kept.any():
+            continue
+        number = np.cumsum(kept) - 1
+        chosen = inside[kept[inside["row"].to_numpy()]]
+        total = pd.DataFrame({"row": number[kept], "at": heads["at"].to_numpy()[kept]})
+        part = pd.DataFrame({"row": number[chosen["row"].to_numpy()], "at": chosen["at"].to_numpy()})
+        n = int(kept.sum())
+        found.append(_rows(len(cells), [total], [part], low=np.zeros(n), high=np.full(n, np.inf)))
+    return _stack(found, len(cells))
+
+
 def _cover_rows(cells: pd.DataFrame, layout: Layout) -> Rows:
     """Relate a group's count of a category to what its wards hold of the category above: at most their sum.
 
@@ -453,17 +528,23 @@ def _never_offered(cells: pd.DataFrame, layout: Layout, *, areas: Rows, unions: 
 def _with_room(
     cells: pd.DataFrame, rows: Rows, values: IntArray, *, offered: BoolArray, silent: BoolArray, below: csr_array,
     steps: Sequence[int],
-) -> tuple[BoolArray, BoolArray]:  # fmt: skip
-    """Apply the row rule until nothing changes; return what is offered, and what goes without what is below it."""
+) -> tuple[BoolArray, BoolArray, Told]:  # fmt: skip
+    """Apply the row rule until nothing changes.
+
+    Return what is offered, what goes without what is below it, and what the absence of both tells a reader.
+    """
     outside = (cells["level"] != Level.REGION).to_numpy(dtype=np.int64)
     of_region = np.asarray(abs(rows.matrix) @ outside == 0, dtype=np.bool_)
+    told = {step: np.zeros(len(rows), dtype=bool) for step in steps}
     while True:
+        whole = rows.complete(offered & ~silent)
         tight = np.zeros(len(rows), dtype=bool)
         for step in steps:
-            tight |= ~rows.room(values, step)
-        tight &= rows.complete(offered & ~silent)
+            without = ~rows.room(values, step) & whole
+            told[step] |= without
+            tight |= without
         if not tight.any():
-            return offered, silent
+            return offered, silent, Told(told)
         # Of a union in the region the region's numbers go alone: its boroughs have unions of their own.
         silent = silent | _members(rows, tight & of_region)
         offered = _closed(offered & ~_members(rows, tight & ~of_region), below)
@@ -484,11 +565,12 @@ def _audited(
     step: int,
     layout: Layout,
     silent: BoolArray,
+    told: Told,
 ) -> BoolArray:
     """Attack block after block, and take away what narrows a count, until every count keeps its step."""
     borough = _borough_of(cells, layout)
     for turn in range(AUDIT_ROUNDS + 2):
-        narrow = _narrow(rows, values, offered & ~silent, step=step, block=borough)
+        narrow = _narrow(rows, values, offered & ~silent, step=step, block=borough, told=told)
         if not narrow.size:
             return offered
         offered = _closed(offered & ~_remedy(cells, narrow, borough, last=turn >= AUDIT_ROUNDS), below)
@@ -499,7 +581,10 @@ def _borough_of(cells: pd.DataFrame, layout: Layout) -> npt.NDArray[np.object_]:
     """Return the borough of each cell, empty for the region: the blocks that are attacked one by one."""
     area, level = cells["area_code"], cells["level"]
     own = area.where(level == Level.BOROUGH, area.map(layout.parents))
-    return np.asarray(own.where(level != Level.REGION, "").fillna(""), dtype=object)
+    boroughs = [a for a, at in layout.levels.items() if at == Level.BOROUGH]
+    # A region of one borough is that borough: what is known of one is known of the other.
+    region = boroughs[0] if len(boroughs) == 1 else ""
+    return np.asarray(own.where(level != Level.REGION, region).fillna(region), dtype=object)
 
 
 def _remedy(
@@ -518,49 +603,64 @@ def _remedy(
 
 
 def _narrow(
-    rows: Rows, values: IntArray, offered: BoolArray, *, step: int, block: npt.NDArray[np.object_]
+    rows: Rows, values: IntArray, offered: BoolArray, *, step: int, block: npt.NDArray[np.object_], told: Told
 ) -> npt.NDArray[np.intp]:
     """Find the offered counts that do not keep every value of their step, block by block.
 
-    Only cells of equations and unions can be narrow. A cell outside them is an order only: whatever those cells are, it
-    can be at its floor if it is a part, and at its ceiling if it is a total, so these stand in its place.
+    Counts that are not offered are in the programmes too, from 0 on without an end: a union or an equation still says
+    that such a count is at least what the others leave, and another row may hold it down.
     """
-    live = rows.narrowing & rows.complete(offered)
-    inside = _members(rows, live) & offered
-    if not inside.any():
-        return np.empty(0, dtype=np.intp)
-    lower = step_floor(values, step)
-    # Rows between blocks (a region and its boroughs) are left to the row rule.
+    # Rows between blocks (a region and its boroughs) are left to the row rule, and what does not hold tells nothing.
     code, matrix = pd.factorize(block)[0], rows.matrix
     ends = [end.reduceat(code[matrix.indices], matrix.indptr[:-1]) for end in (np.minimum, np.maximum)]
-    whole = ends[0] == ends[1]
     holds = (at := matrix @ values) >= rows.low
     holds &= at <= rows.high
-    usable = whole & holds & (live | ~rows.narrowing) & rows.complete(offered | ~inside)
-    touching = np.asarray(abs(matrix) @ inside.astype(np.int64) > 0).ravel()
-    chosen = rows.take(usable & touching)
-    # What stands outside: a part at its floor, a total at its ceiling.
-    signs = chosen.matrix.tocoo()
-    at, sign = signs.coords[1], signs.data
-    outer = ~inside[at]
-    fixed = np.where(sign > 0, lower[at] + step - 1, lower[at]) * sign * outer
-    shift = np.bincount(signs.coords[0], weights=fixed, minlength=len(chosen))
-    columns = np.flatnonzero(inside)
-    system = csr_array(chosen.matrix[:, columns]).astype(np.float64)
-    base = system @ lower[columns].astype(np.float64) + shift
-    found = values_left(system, chosen.low - base, chosen.high - base, step=step)
-    return columns[found < step]
+    usable = rows.take((ends[0] == ends[1]) & holds)
+    # Unknowns: how far an offered count is above its floor, and the whole of one that is not offered.
+    floor = np.where(offered, step_floor(values, step), 0)
+    base = usable.matrix @ floor
+    marks, low, rests = told.rows(rows, block=code)
+    own = usable.matrix
+    wide = csr_array((own.data, own.indices, own.indptr), shape=(len(usable), marks.shape[1]))
+    system = csr_array(vstack([wide, marks], format="csr")).astype(np.float64)
+    upper = np.concatenate([np.where(offered, step - 1.0, np.inf), rests])
+    wanted = np.concatenate([offered, np.zeros(rests.size, dtype=bool)])
+    found = values_left(
+        system,
+        np.concatenate([usable.low - base, low]),
+        np.concatenate([usable.high - base, np.full(low.size, np.inf)]),
+        step=step,
+        upper=upper,
+        wanted=wanted,
+        telling=np.concatenate([usable.narrowing, np.ones(low.size, dtype=bool)]),
+    )
+    return np.flatnonzero(wanted & (found < step)).astype(np.intp)
 
 
-def values_left(matrix: csr_array, low: FloatArray, high: FloatArray, *, step: int) -> IntArray:
+def values_left(
+    matrix: csr_array,
+    low: FloatArray,
+    high: FloatArray,
+    *,
+    step: int,
+    upper: FloatArray | None = None,
+    wanted: BoolArray | None = None,
+    telling: BoolArray | None = None,
+) -> IntArray:
     """Count the values that each rest can have: the audit's linear programmes.
 
     Parameters
     ----------
     matrix, low, high
-        Relations ``low <= matrix @ rest <= high`` over rests of 0 to step - 1, shape (rows, n).
+        Relations ``low <= matrix @ rest <= high`` over rests from 0, shape (rows, n).
     step
         Width of the steps.
+    upper
+        Greatest value of each rest, shape (n,); step - 1 if not given. Counts that are not offered have no end.
+    wanted
+        Which rests to count, shape (n,); all if not given.
+    telling
+        Rows that may narrow something, shape (rows,); all if not given. What is tied to none of them keeps its step.
 
     Returns
     -------
@@ -569,47 +669,57 @@ def values_left(matrix: csr_array, low: FloatArray, high: FloatArray, *, step: i
         linear relaxation does; for single rows the two are the same.
     """
     n = matrix.shape[1]
+    top = np.full(n, step - 1.0) if upper is None else upper
+    mine = np.ones(n, dtype=bool) if wanted is None else wanted
+    some = np.ones(low.size, dtype=bool) if telling is None else telling
     left = np.full(n, step, dtype=np.int64)
-    _, label = connected_components(csr_array(abs(matrix).T @ abs(matrix)), directed=False)
-    order = np.argsort(label, kind="stable")
-    for columns in np.split(order, np.flatnonzero(np.diff(label[order])) + 1):
-        mine = csr_array(matrix[:, columns])
-        rows = np.flatnonzero(np.diff(mine.indptr))
-        if rows.size:
-            left[columns] = _block_values(csr_array(mine[rows]), low[rows], high[rows], step=step)
+    pattern = csr_array((np.ones(matrix.nnz), matrix.indices, matrix.indptr), shape=matrix.shape)
+    _, label = connected_components(csr_array(pattern.T @ pattern), directed=False)
+    filled = np.flatnonzero(np.diff(matrix.indptr))
+    label_of_row = np.full(low.size, -1)
+    label_of_row[filled] = label[matrix.indices[matrix.indptr[filled]]]
+    by_row = np.argsort(label_of_row, kind="stable")
+    for block in np.intersect1d(label_of_row[some & (label_of_row >= 0)], label[mine]):
+        columns = np.flatnonzero(label == block)
+        ends = np.searchsorted(label_of_row[by_row], [block, block + 1])
+        rows = by_row[ends[0] : ends[1]]
+        part = csr_array(matrix[rows][:, columns])
+        left[columns] = _block_values(part, low[rows], high[rows], step=step, upper=top[columns], wanted=mine[columns])
     return left
 
 
-def _block_values(matrix: csr_array, low: FloatArray, high: FloatArray, *, step: int) -> IntArray:
+def _block_values(
+    matrix: csr_array, low: FloatArray, high: FloatArray, *, step: int, upper: FloatArray, wanted: BoolArray
+) -> IntArray:
     """Count the values of one block. One programme that raises (or lowers) many rests at once settles most of them."""
     n = matrix.shape[1]
     below, above = np.isfinite(high), np.isfinite(low)
     bounds = csr_array(vstack([matrix[below], -matrix[above]], format="csr"))
     limit = np.concatenate([high[below], -low[above]])
-    ends = np.empty((2, n))
+    ends = np.zeros((2, n))
+    ends[1] = step - 1
     for side, (sign, goal) in enumerate(((1.0, 0.0), (-1.0, float(step - 1)))):
-        open_ = np.ones(n, dtype=bool)
-        value = np.full(n, np.nan)
+        open_ = wanted.copy()
         while open_.any():
-            found = _optimum(sign * open_.astype(np.float64), bounds, limit, step)
+            found = _optimum(sign * open_.astype(np.float64), bounds, limit, upper)
             if found is None:  # the rows contradict one another: a reader who believes them learns nothing right
                 return np.full(n, step, dtype=np.int64)
             reached = open_ & (np.abs(found - goal) < TOLERANCE)
-            value[reached], open_ = goal, open_ & ~reached
+            open_ &= ~reached
             if not reached.any():
                 for cell in np.flatnonzero(open_):
                     alone = np.zeros(n)
                     alone[cell] = sign
-                    best = _optimum(alone, bounds, limit, step)
-                    value[cell] = found[cell] if best is None else best[cell]
+                    best = _optimum(alone, bounds, limit, upper)
+                    ends[side, cell] = found[cell] if best is None else best[cell]
                 break
-        ends[side] = value
     return np.asarray(np.floor(ends[1] + TOLERANCE) - np.ceil(ends[0] - TOLERANCE) + 1, dtype=np.int64)
 
 
 TOLERANCE = 1e-6  # of the solver: its answers are whole numbers or simple fractions, far apart from this
 
 
-def _optimum(cost: FloatArray, matrix: csr_array, limit: FloatArray, step: int) -> FloatArray | None:
-    found = linprog(cost, A_ub=matrix, b_ub=limit, bounds=(0, step - 1), method="highs")
+def _optimum(cost: FloatArray, matrix: csr_array, limit: FloatArray, upper: FloatArray) -> FloatArray | None:
+    bounds = np.column_stack([np.zeros(upper.size), upper])
+    found = linprog(cost, A_ub=matrix, b_ub=limit, bounds=bounds, method="highs")
     return None if found.x is None else np.asarray(found.x, dtype=np.float64)

@@ -69,7 +69,7 @@ def attack(
     """
     universe = Universe.of(folder)
     mine = [*universe.windows, *granted([*candidates(universe, published), *more], truth)]
-    markers = _markers(folder, mine, truth, steps)
+    markers = _markers(folder, published, mine, truth, steps)
     system = System()
     column = {key: system.column(span.lower, span.upper) for key, span in universe.spans.items()}
     marked = {k for m in markers for k in (m.relation.total, *m.relation.parts)}
@@ -113,17 +113,21 @@ class Marker(NamedTuple):
     step: int
 
 
-def _markers(folder: Folder, mine: list[Relation], truth: Mapping[Key, int], steps: Iterable[int]) -> list[Marker]:
+def _markers(
+    folder: Folder, published: Published, mine: list[Relation], truth: Mapping[Key, int], steps: Iterable[int]
+) -> list[Marker]:
     """Find the rows of which nothing is offered because they had no room; granted only where that is so."""
     both = {(r.total, r.parts) for r in mine if not r.at_most}
+    gone = {k for k in folder.not_offered if folder.may_show(k)}
     found = []
     for relation in mine:
         if not relation.at_most or relation.rule[0] not in {"areas", "union"}:
             continue
         if relation.rule[0] == "areas" and (relation.total, relation.parts) not in both:
             continue
-        row = (relation.total, *relation.parts)
-        if not folder.not_offered.issuperset(row) or not all(folder.may_show(k) for k in row):
+        # What is below a count that is not offered goes with it, and tells nothing by itself.
+        above = published.above(relation.total, folder.areas[relation.total.area])
+        if not gone.issuperset((relation.total, *relation.parts)) or not gone.isdisjoint(above):
             continue
         for step in steps:
             short = truth.get(relation.total, 0) // step * step

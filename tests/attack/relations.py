@@ -12,7 +12,7 @@ from itertools import combinations
 from math import inf
 from typing import NamedTuple
 
-from tests.attack.folder import MEASURES, UNPLACED, Folder, Key, Span, months_of, window
+from tests.attack.folder import MEASURES, UNPLACED, Area, Folder, Key, Span, months_of, window
 
 BROKEN_AT_MOST = 0.05
 """A rule that is broken in a smaller share of its rows is granted where it holds (METHODS, "Audit")."""
@@ -53,6 +53,15 @@ class Published:
         for category, parent in self.parents.items():
             if category != "all":
                 found[parent or "all"].append(category)
+        return found
+
+    def above(self, key: Key, area: Area) -> list[Key]:
+        """Return the counts that go before a count does: of the larger area, the wider category, the whole measure."""
+        found = [key._replace(measure=large) for small, large in self.chain if small == key.measure]
+        if key.category != "all":
+            found.append(key._replace(category=self.parents[key.category] or "all"))
+        if area.level in {"ward", "ward_group"}:
+            found.append(key._replace(area=area.parent))
         return found
 
 
@@ -126,8 +135,9 @@ def candidates(universe: Universe, published: Published) -> Iterator[Relation]:
     """Write down every relation that the layout suggests."""
     areas = universe.folder.areas
     inside: dict[tuple[str, str], list[str]] = defaultdict(list)
+    covered = {key.area for key in universe.spans}
     for code, area in areas.items():
-        if area.parent:
+        if area.parent and code in covered:
             inside[area.parent, area.level].append(code)
         for ward in area.members:
             inside[code, "ward"].append(ward)
