@@ -285,7 +285,7 @@ def _contradictions(p: Profile) -> list[str]:
             f'protection "{p.protection}" needs a reason why counts are not given in steps: write it in '
             "protection_reason (it is recorded in release.json)"
         )
-    if p.protection != "suppress" and released and "secondary" in p.model_fields_set:
+    if p.protection != "suppress" and released and not p.secondary:
         found.append(
             f'secondary has a meaning under protection "suppress" alone: delete the line (counts are given in steps of '
             f'{p.threshold}), or set protection to "suppress" and write a protection_reason'

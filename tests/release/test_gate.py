@@ -215,7 +215,6 @@ def test_what_is_public_at_its_source_is_not_claimed() -> None:
         ({"protection": "noise", "threshold": 0, "threshold_reason": "x"}, "needs a threshold of 2"),
         ({"zero_rule": "band"}, "zero_rule is no longer a setting"),
         ({"zero_rule": "show", "protection": "suppress", **WHY}, "zero_rule is no longer a setting"),
-        ({"secondary": True}, 'secondary has a meaning under protection "suppress" alone'),
         ({"secondary": False}, 'secondary has a meaning under protection "suppress" alone'),
         ({"rounding": 5}, "rounding is no longer a setting"),
         ({"protection": "round"}, 'protection "round" is gone'),

@@ -106,7 +106,7 @@ def test_a_borough_no_file_covers_is_named_everywhere_but_in_releases(
     assert "dropped" in door
     released = [p.read_bytes() for p in (outcome.folder / "internal").rglob("*") if p.is_file()]
     assert released
-    assert not any(b"not_covered" in content for content in released)
+    assert not any(b"areas.not_covered" in content for content in released)
 
     again = run(config, progress=quiet)  # from the manifest on disk, whose keys are sorted
     assert again.ran == []
