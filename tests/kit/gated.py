@@ -176,3 +176,20 @@ def planted(wards: dict[str, int], *, unplaced: int = 0, month: int = 202406) ->
     if unplaced:
         counts["B1", month, "all"] = (unplaced, 0, 0)
     return detected_of(parents, counts, np.random.default_rng(0))
+
+
+def hotspot_of(detected: Detected, *, places: int, ward: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A hotspot of single incidents at so many places in one ward."""
+    xy = np.column_stack([X0 + 300 + 20.0 * np.arange(places), np.full(places, Y0 + 500.0)])
+    members = pd.DataFrame(
+        {"hotspot_id": "H001", "easting_m": xy[:, 0], "northing_m": xy[:, 1], "ward_code": ward, "incidents": 1}
+    )
+    outline = shapely.union_all(shapely.buffer(shapely.points(xy), 100))
+    row = {
+        "hotspot_id": "H001", "rank": 1, "name": f"Ward {ward}", "incidents": places, "distinct_locations": places,
+        "area_km2": outline.area / 1e6, "density_per_km2": places / (outline.area / 1e6), "first_period": "2024-02",
+        "last_period": "2024-09", "ward_codes": ward, "borough_code": "B1", "top_location_share_pct": 100 / places,
+        "distinct_victims": pd.NA,
+    }  # fmt: skip
+    layer = gpd.GeoDataFrame(pd.DataFrame([row]), geometry=gpd.GeoSeries([outline], crs="EPSG:27700"), crs="EPSG:27700")
+    return {"2024-01..2024-12": layer}, {"2024-01..2024-12": members}

@@ -16,8 +16,7 @@ from pipeline.release.gate import Detected, examine, release
 from pipeline.release.hotspots import Premises
 from pipeline.release.known_tables import known_cells
 from pipeline.release.released import Released
-from tests.kit.gated import X0, Y0, config_of, planted, small
-from tests.release.test_folder_attack import hotspot_of
+from tests.kit.gated import X0, Y0, config_of, hotspot_of, planted, small
 
 pytestmark = pytest.mark.slow
 
@@ -218,6 +217,7 @@ def test_what_is_public_at_its_source_is_not_claimed() -> None:
         ({"secondary": False}, 'secondary has a meaning under protection "suppress" alone'),
         ({"rounding": 5}, "rounding is no longer a setting"),
         ({"protection": "round"}, 'protection "round" is gone'),
+        ({"ward_period": "rolling"}, "rolling ward windows overlap"),
         ({"measures": []}, "nothing to show"),
         ({"lattice_m": 0}, "round single places"),
         ({"ward_period": "month", "borough_period": "quarter"}, "cannot have shorter periods"),
