@@ -43,6 +43,8 @@ class Published:
     parents: Mapping[str, str]
     """Category to the category that contains it; those at the top are parts of "all"."""
     chain: tuple[tuple[str, str], ...] = (("positive_outcomes", "known_outcomes"), ("known_outcomes", "incidents"))
+    found: bool = True
+    """Whether rules that no layout suggests are granted where the data bears them out; see `ROWS_TO_FIND`."""
     pairs: bool = True
     """Whether parts that exclude each other in pairs are granted too: most of the work, and little of the finds."""
 
@@ -176,7 +178,7 @@ def _within(universe: Universe, published: Published, total: Key) -> Iterator[Re
         names = ",".join(p.category for p in children)
         yield Relation(("disjoint", level, names, total.measure), total, tuple(children), at_most=False)
     # Parts may cover the whole though one or two of them are left out: those that are rare.
-    for size in {len(children), len(children) - 1, len(children) - 2}:
+    for size in {len(children), *((len(children) - 1, len(children) - 2) if published.found else ())}:
         for parts in combinations(children, size) if size > 0 else ():
             names = ",".join(p.category for p in parts)
             name = "union" if size == len(children) else FOUND
@@ -190,7 +192,8 @@ def _within(universe: Universe, published: Published, total: Key) -> Iterator[Re
         if total.measure == large and part in universe.spans:
             rule = ("chain", level, total.category, small, large)
             yield Relation(rule, total, (part,), at_most=False)
-            yield Relation((FOUND, *rule), total, (part,), at_most=True)
+            if published.found:
+                yield Relation((FOUND, *rule), total, (part,), at_most=True)
 
 
 def granted(relations: Iterable[Relation], truth: Mapping[Key, int]) -> list[Relation]:

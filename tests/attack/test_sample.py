@@ -25,7 +25,9 @@ pytestmark = pytest.mark.slow
 
 def tree_of(settings: dict) -> dict[str, str]:
     """Categories and what they are part of, as anybody reads them on a page."""
-    return {c["id"]: c.get("parent", "") for c in settings["categories"]["tree"]}
+    whole = settings["categories"].get("all_from")
+    tree = {c["id"]: c.get("parent", "") for c in settings["categories"]["tree"] if c["id"] != whole}
+    return {c: "" if parent == whole else parent for c, parent in tree.items()}
 
 
 def of_window(folder: Folder, period: str) -> Folder:
