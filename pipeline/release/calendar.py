@@ -20,7 +20,7 @@ from pipeline.domain.profile_windows import Windows, choose_windows
 from pipeline.errors import DisclosureError
 from pipeline.release.earlier_releases import AUDIENCES, EarlierRelease, Kept, edition_of
 from pipeline.release.linked_tables import counted
-from pipeline.tables import Level
+from pipeline.tables import Level, Measure
 
 __all__ = [
     "Before",
@@ -236,12 +236,13 @@ def _together(own: Sequence[EarlierRelease]) -> EarlierRelease | None:
 def _widened(counts: pd.DataFrame, step: int, last: EarlierRelease | None) -> pd.DataFrame:
     """Put numbers that are out in the wider steps of today's profile; exact ones of older releases too.
 
-    A rounded number of version 1 goes where its middle lies; what was withheld is not offered.
+    A rounded number of version 1 goes where its middle lies; what was withheld is not offered, nor is what has no
+    place: beside steps it would make the equation of an area's parts.
     """
     if last is None or step <= 1 or (last.version > 1 and last.step == step):
         return counts
     middle = (counts["lower"] + counts["upper"]) // 2 if last.version == 1 else counts["lower"]
-    lower = middle // step * step
+    lower = (middle // step * step).mask(counts["measure"] == Measure.INCIDENTS_UNPLACED)
     return counts.assign(lower=lower, upper=lower + (step - 1))
 
 

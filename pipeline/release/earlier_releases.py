@@ -355,6 +355,10 @@ def as_first_released(
     """
     last = kept.last
     before: gpd.GeoDataFrame
+    # Hotspots of version 1 have bands for counts and true ranks: they are not shown again, nor others beside them.
+    old = [r for r in (last, *kept.others) if r is not None and r.version == 1 and kind == "hotspots"]
+    if any(len(r.hotspots) and Period.parse(r.headline).overlaps(headline) for r in old):
+        return Outlines(made.layer.iloc[:0], APART)
     # Where nothing was drawn, another date may bring outlines: what others hold decides.
     if last is not None and last.headline == headline.id and (len(getattr(last, kind)) or not kept.due):
         before = getattr(last, kind)

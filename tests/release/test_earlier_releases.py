@@ -6,9 +6,11 @@ import pandas as pd
 import pytest
 
 from pipeline.config import Config
+from pipeline.domain.periods import Period
 from pipeline.errors import DisclosureError
 from pipeline.release.calendar import Before, Reissue, calendar_of, keep, next_date
-from pipeline.release.earlier_releases import EarlierRelease, Kept, edition_of
+from pipeline.release.earlier_releases import APART, EarlierRelease, Kept, as_first_released, edition_of
+from pipeline.release.hotspots import Outlines
 from pipeline.release.linked_tables import COUNTS
 from pipeline.release.steps import in_steps
 from tests.kit.gated import config_of
@@ -146,3 +148,24 @@ def test_an_edition_is_told_by_codes_and_vintages() -> None:
     assert edition_of(areas.replace("W2", "W9"))["B1"] != whole["B1"]
     assert edition_of(areas.assign(vintage="2"))["B2"] != whole["B2"]
     assert edition_of(areas.sample(frac=1, random_state=1)) == whole
+
+
+def test_hotspots_of_version_1_are_not_shown_again_nor_others_beside_them() -> None:
+    """Their counts were bands and their ranks followed the true counts."""
+    old = release(version=1, protection="suppress")
+    assert len(old.hotspots)
+    window = Period.parse(YEAR)
+    found = as_first_released(Outlines(old.hotspots, ""), kind="hotspots", kept=kept(old), headline=window)
+    assert len(found.layer) == 0
+    assert found.note == APART
+    later = Period.parse("2025-01..2025-12")
+    assert len(as_first_released(Outlines(old.hotspots, ""), kind="hotspots", kept=kept(old), headline=later).layer)
+
+
+def test_what_had_no_place_in_version_1_is_not_offered_beside_steps() -> None:
+    cells = counts()
+    cells = pd.concat([cells, cells.head(1).assign(measure="incidents_unplaced", lower=3, upper=3)], ignore_index=True)
+    found = kept(release(version=1, protection="suppress", counts=cells)).counts
+    unplaced = found[found["measure"] == "incidents_unplaced"]
+    assert len(unplaced) == 1
+    assert unplaced[["lower", "upper"]].isna().all(axis=None)
