@@ -372,7 +372,8 @@ class _Search:
     def boxed(self, columns: IntArray, cut: System) -> System:
         """Keep a search near the known point: any two witnesses `need` apart will do."""
         x = self.x[columns]
-        return replace(cut, low=np.maximum(cut.low, x - self.reach), high=np.minimum(cut.high, x + self.reach))
+        low, high = np.maximum(cut.low, x - self.reach), np.minimum(cut.high, x + self.reach)
+        return without_redundant_rows(replace(cut, low=low, high=high))
 
 
 def feasibility_intervals(
@@ -784,7 +785,8 @@ def attacker_view(cells: pd.DataFrame, *, threshold: int) -> pd.DataFrame:
     cells
         Columns of `KEY`, `level`, `state` (a `CellState`), `value`, and, where wanted, `known` (the attacker has the
         value from a known table), `known_low` and `known_high` (bounds that he has from somewhere else; null: none),
-        and `protect` (a latent cell of which as much is promised as of a withheld one).
+        `protect` (a latent cell of which as much is promised as of a withheld one), and `rests` (a cell whose range is
+        that of the withheld number above it, which is audited in its place).
     threshold
         Smallest count other than 0 that may be published: the number of values that a withheld count keeps.
 
@@ -815,6 +817,8 @@ def attacker_view(cells: pd.DataFrame, *, threshold: int) -> pd.DataFrame:
     promised = np.isin(state, [CellState.WITHHELD, CellState.RULED_OUT])
     if "protect" in cells:
         promised |= (state == CellState.LATENT) & cells["protect"].to_numpy(dtype=bool)
+    if "rests" in cells:
+        promised &= ~cells["rests"].to_numpy(dtype=bool)
     required = np.where(promised & ~known, max(threshold - 1.0, 0.0), 0.0)
     return pd.DataFrame({"low": low, "high": high, "required": required})
 

@@ -49,6 +49,7 @@ FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.int64]
 
+REACH = 3  # thresholds that a count may move in search of protection
 ZERO_SHARE = 0.05  # a reader takes to hold what is true of 19 withheld counts of 20
 ROUNDS = 6  # of search and audit; the second finds partners for the few that the first left, later ones hardly any
 
@@ -80,8 +81,8 @@ class Suppression:
     Attributes
     ----------
     cells
-        The cells given, with `state` (a `CellState`), `known`, `at_source` (no protection is claimed), `reason` (a
-        `Reason`, or empty) and `status` (a `Status`, or empty).
+        The cells given, with `state` (a `CellState`), `known`, `at_source` (no protection is claimed), `rests` (see
+        `audit.attacker_view`), `reason` (a `Reason`, or empty) and `status` (a `Status`, or empty).
     counts
         One row per level and measure: `cells`, `published`, `withheld`, one column per `Reason`, and `incidents_lost`
         (sum of the secondary cells' true counts).
@@ -290,13 +291,15 @@ class _Choice:
             if coarse and self.cells["block"].iloc[inside[0]] != "":
                 coarse = False
                 self.rule_out_details()  # of boroughs that no longer have a number
+                self.widen_classes()  # which have fewer members now
+                self.show_narrow_zeros()
             self.search_block(inside)
         self.rule_out_details()
 
     def search_block(self, inside: IntArray) -> None:
         """Choose secondary cells of one block, with everything outside it given."""
         low, high = self.bounds()
-        given = self.at_source | (self.latent & ~_flag(self.cells, "protect"))
+        given = self.at_source | (self.latent & ~_flag(self.cells, "protect")) | self.resting()
         required = np.where(given, 0.0, self.threshold - 1.0)
         fixed = self.known | self.pinned
         low, high = np.where(fixed, self.x, low), np.where(fixed, self.x, high)
@@ -305,6 +308,9 @@ class _Choice:
             # Smaller areas are not given: those of a borough without a number are not offered, and may hold anything.
             detail = (self.cells["block"] != "").to_numpy().astype(np.int64)
             relations = relations.select(abs(relations.matrix) @ detail == 0)
+        # No protection needs a count to move farther than this, and what moves little is limited by few relations.
+        reach = REACH * self.threshold
+        low, high = np.maximum(low, self.x - reach), np.minimum(high, self.x + reach)
         table = Table(relations, self.x, low, high, required, self.loss, self.hidden).part(inside)
         if not (table.hidden & table.movable).any():
             return
@@ -315,8 +321,7 @@ class _Choice:
     def bounds(self) -> tuple[FloatArray, FloatArray]:
         """Return what the attacker is granted of each cell once it is withheld; see `audit.observed_bounds`.
 
-        A class that is as good as large enough counts as such, since more of its cells will be withheld. A cell that is
-        not withheld yet would stretch its class to its own value.
+        A cell that is not withheld yet would stretch its class to its own value.
         """
         chosen = self.state == CellState.WITHHELD
         size = np.bincount(self.classes[chosen], minlength=self.classes.max() + 1)
@@ -339,7 +344,7 @@ class _Choice:
 
         Where only 1 to t - 1 is withheld, everybody knows that of each: t - 1 values, one too few. So one withheld cell
         in `ZERO_SHARE` is a zero: then "no withheld count is 0" is false too often to be relied on. And where even the
-        greatest withheld count leaves fewer than t values, so is the smallest count of t - 1 or more.
+        greatest withheld count leaves fewer than t values, the smallest count of t - 1 or more is withheld too.
         """
         wide = self.could_be_large()
         for number in np.flatnonzero(np.bincount(self.classes[self.state == CellState.WITHHELD]) >= FEWEST_OF_A_CLASS):
@@ -352,10 +357,14 @@ class _Choice:
                 # Evenly spread over the table, so that no area has them all.
                 picks = np.linspace(0, zeros.size - 1, min(missing, zeros.size)).astype(np.int64)
                 self.hidden[zeros[picks]] = True
-            least, most = self.x[inside[chosen]].min() * (zeros.size == 0), self.x[inside[chosen]].max()
+            least = 0.0 if zeros.size else self.x[inside[chosen]].min()
+            most = self.x[inside[chosen]].max()
             larger = inside[free & (self.x[inside] >= least + self.threshold - 1)]
             if most - least < self.threshold - 1 and larger.size:
                 self.hidden[larger[np.argmin(self.x[larger])]] = True
+            elif most - least < self.threshold - 1:
+                # A strand too rare to have any such count at this level is not offered there.
+                self.rule_out(self.classes == number)
 
     def could_be_large(self) -> BoolArray:
         """Return the cells that nobody could tell to be under t if all zeros and small counts were withheld."""
@@ -381,18 +390,37 @@ class _Choice:
 
     def rule_out_details(self) -> None:
         """Offer no smaller areas of a number that is withheld itself, in its windows."""
-        gone = self.hidden & (self.cells["block"] == "").to_numpy() & ~(self.latent & (self.x == 0))
+        self.rule_out(self.below_what_is_withheld())
+
+    def below_what_is_withheld(self) -> BoolArray:
+        """Return the details of boroughs whose number is withheld: the same category and measure, in its windows."""
         key = ["area", "family", "category", "measure"]
         table = self.cells[["category"]].assign(
             family=self.family,
             measure=self.cells["measure"].astype(str).str.removesuffix(UNPLACED),
             area=np.where(self.cells["block"] == "", self.cells["area_code"], self.cells["block"]),
         )
-        # Composite windows are latent: they are withheld exactly if one of their parts is.
-        gone &= ~self.latent & ~self.cells["measure"].astype(str).str.endswith(UNPLACED).to_numpy()
+        # A longer window is latent: it is withheld exactly if one of its parts is, and these are in its family.
+        coarse = (self.cells["block"] == "").to_numpy()
+        gone = self.hidden & ~self.latent & coarse
+        gone &= ~self.cells["measure"].astype(str).str.endswith(UNPLACED).to_numpy()
         lost = pd.MultiIndex.from_frame(table.loc[gone, key])
-        detail = (self.cells["block"] != "").to_numpy() & ~self.latent
-        self.rule_out(detail & pd.MultiIndex.from_frame(table[key]).isin(lost))
+        return np.asarray(~coarse & pd.MultiIndex.from_frame(table[key]).isin(lost), dtype=np.bool_)
+
+    def resting(self) -> BoolArray:
+        """Return the cells whose range rests on that of their borough's number, so that no tables are sought for them.
+
+        Where a borough may hold 4 or 13, any ward of it may hold the 9 more, unless the ward's own numbers limit it:
+        then the bounds that these give are too narrow, and the cell is treated like any other.
+        """
+        below = self.below_what_is_withheld() & self.ruled
+        if below.any():
+            low, high = self.bounds()
+            low, high = np.where(self.hidden, low, self.x), np.where(self.hidden, high, self.x)
+            system = propagate(reduce_system(self.relations, low=low, high=high))
+            narrow = system.cells[system.high - system.low < self.threshold - 1]
+            below[narrow] = False
+        return below
 
     def rule_out(self, mask: BoolArray) -> bool:
         """Offer some cells no longer; return whether any was offered or chosen until now."""
@@ -405,8 +433,9 @@ class _Choice:
         """Offer less around each narrow cell; return whether anything was left to take away.
 
         Counts of outcomes cost outcomes alone, as long as there are any. In the borough and window of the cell go, one
-        at a time: the smaller areas of its category, then of those it is part of; the borough's number of its category,
-        then of those it is part of; the smaller areas and the number of the total; in the end the region's numbers.
+        at a time: its own ward, all categories of it; the wards of its category, then of those it is part of; the
+        borough's number of its category, then of those it is part of; the number of these in the region and in every
+        borough; the wards and the number of the total; in the end the region's numbers.
 
         A zero that is withheld for others' sake is published instead: see `show_narrow_zeros`.
         """
@@ -415,17 +444,21 @@ class _Choice:
         taken, narrow = bool(zeros.size), np.setdiff1d(narrow, zeros)
         block, area = (self.cells[c].to_numpy() for c in ("block", "area_code"))
         outcomes = self.cells["measure"].isin(OUTCOMES).to_numpy()
-        groups = pd.DataFrame({"area": np.where(block == "", area, block), "category": self.cells["category"]})
-        groups = groups.assign(family=self.family, outcomes=outcomes).iloc[narrow].drop_duplicates()
-        for borough, category, family, of_outcomes in groups.itertuples(index=False, name=None):
+        groups = pd.DataFrame({"own": area, "area": np.where(block == "", area, block)})
+        groups = groups.assign(category=self.cells["category"], family=self.family, outcomes=outcomes)
+        for own, borough, category, family, of_outcomes in (
+            groups.iloc[narrow].drop_duplicates().itertuples(index=False, name=None)
+        ):
             here = self.family == family
             detail, number = here & (block == borough), here & (block == "") & (area == borough)
             chain = [category]
             while chain[-1] in self.above:
                 chain.append(self.above[chain[-1]])
             below = [self.cells["category"].isin(self.with_parts(c)).to_numpy() for c in chain]
-            steps = [part & cells for part in (detail, number) for cells in below[:-1]]
-            steps += [detail & below[-1], number & below[-1], here & (block == "")]
+            every = here & (block == "")
+            steps = [detail & (area == own)]
+            steps += [part & cells for part in (detail, number, every) for cells in below[:-1]]
+            steps += [detail & below[-1], number & below[-1], every]
             if of_outcomes:
                 steps = [step & outcomes for step in steps] + steps
             taken |= any(self.rule_out(step) for step in steps)
@@ -441,8 +474,8 @@ class _Choice:
 
     def attacked(self) -> AuditResult:
         """Audit the choice as it stands."""
-        self.show_narrow_zeros()
-        view = self.cells.assign(state=self.state, known=self.at_source)
+        self.hide_totals_of_broken_relations()
+        view = self.cells.assign(state=self.state, known=self.at_source, rests=self.resting())
         found = audit(view, relations=self.relations, threshold=self.threshold, witnesses=self.witnesses)
         self.witnesses += found.witnesses
         return found
@@ -471,7 +504,7 @@ class _Choice:
         """Give every cell its state, reason and status."""
         small = (self.x > 0) & (self.x < self.threshold)
         seen = self.hidden & ~self.latent
-        frame = self.cells.assign(state=self.state, known=self.known, at_source=self.at_source)
+        frame = self.cells.assign(state=self.state, known=self.known, at_source=self.at_source, rests=self.resting())
         frame["reason"] = np.select(
             [seen & small, seen & _flag(self.cells, "declared"), seen & self.ruled, seen],
             [Reason.PRIMARY, Reason.DECLARED, Reason.RULE, Reason.SECONDARY],
@@ -589,9 +622,16 @@ class Table:
         """Cut out some cells with every row they stand in; what lies outside is held at its true count."""
         rows = np.unique(csc_array(self.relations.matrix)[:, columns].indices)
         matrix = csr_array(self.relations.matrix[rows])
-        outside = self.x.copy()
-        outside[columns] = 0.0
-        shift = matrix @ outside
+        inside = np.zeros(self.x.size, dtype=bool)
+        inside[columns] = True
+        # Rows that no count within its bounds can break limit nothing.
+        most, least = np.where(inside, self.high, self.x), np.where(inside, self.low, self.x)
+        up, down = csr_array(matrix * (matrix > 0)), csr_array(matrix * (matrix < 0))
+        bent = (up @ least + down @ most < self.relations.lower[rows]) | (
+            up @ most + down @ least > self.relations.upper[rows]
+        )
+        rows, matrix = rows[bent], csr_array(matrix[np.flatnonzero(bent)])
+        shift = matrix @ np.where(inside, 0.0, self.x)
         relations = Relations(
             csr_array(matrix[:, columns]),
             self.relations.lower[rows] - shift,
