@@ -125,7 +125,8 @@ class Variable:
     never_offered
         Values that are left out of every released folder, whatever their counts are.
     one_recorder
-        Values whose sum over all organisations is released elsewhere: only the first organisation's is offered.
+        Values whose sum over all organisations is released as an area's total: only the first organisation's is
+        offered.
     first
         Whether it stands before the others on the page.
     summary, highlight

@@ -70,9 +70,9 @@ def unplaced_inside(
     given = {source.name: source.all_inside for source in sources if source.all_inside is not None}
     inside = {}
     for name, found in rows.items():
-        elsewhere = found[Place.OUTSIDE] + found[Place.NOT_COVERED]
-        placed = elsewhere + found[Place.POINT] + found[Place.AREA] + found[Place.BOROUGH]
-        inside[name] = given.get(name, 100 * elsewhere <= NOTED_PCT * placed)
+        not_inside = found[Place.OUTSIDE] + found[Place.NOT_COVERED]
+        placed = not_inside + found[Place.POINT] + found[Place.AREA] + found[Place.BOROUGH]
+        inside[name] = given.get(name, 100 * not_inside <= NOTED_PCT * placed)
     return inside
 
 

@@ -89,7 +89,7 @@ class Profile(Section):
     @model_validator(mode="before")
     @classmethod
     def _months_for_the_owner(cls, given: Any) -> Any:
-        """Show the data owner boroughs by month unless told otherwise: no step makes a sum of months wide there."""
+        """Show the data owner boroughs by month if nothing else is set: no step makes a sum of months wide there."""
         if isinstance(given, dict) and given.get("audience") == "internal":
             return {"borough_period": "month"} | given
         return given

@@ -256,7 +256,7 @@ def windows(
     if kind not in tuple(WindowKind):
         raise InputError(f"unknown kind of period {kind!r}: choose one of {', '.join(WindowKind)}")
     if months < 1 or step < 1:
-        raise InputError(f"windows of {months} months every {step} months cannot be laid: give 1 or more")
+        raise InputError(f"windows of {months} months every {step} months cannot be made: give 1 or more")
     if months_between(first, last) < 1:
         raise InputError(f"the data end ({last}) before they begin ({first})")
     if kind == WindowKind.ROLLING:

@@ -43,7 +43,7 @@ In each profile's folder:
 | `hotspots.gpkg` | the same layers in the working system (GeoPackage 1.3), with styles for QGIS |
 | `hotspots.xml` | discovery metadata (UK GEMINI 2.3): title, abstract, extent, lineage, licence, contact |
 | `<layer>.parquet`, `<layer>.fgb` | the same layers as GeoParquet and FlatGeobuf, where `exports` asks for them |
-| `area_counts.csv` | one row per area, period and category; dense over what is covered; zeros written in `internal`, the first step elsewhere |
+| `area_counts.csv` | one row per area, period and category; dense over what is covered; zeros written in `internal`, part of the first step in other folders |
 | `area_counts.csv-metadata.json` | the columns of that file, for programs (CSV on the Web) |
 | `circumstances.csv` | time, day, place, offence, reporting and outcome of the incidents, where the data has them |
 | `circumstances.csv-metadata.json` | the columns of that file |

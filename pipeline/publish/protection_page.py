@@ -228,26 +228,26 @@ def _readers(record: Mapping[str, Any]) -> list[str]:
     if earlier == "unknown":
         found.append(
             "Earlier releases are unknown: their list was set aside by the publisher. The promise does not cover what "
-            "they tell together with this one."
+            "they give away together with this one."
         )
     elif int(earlier):
         word = "one earlier release" if int(earlier) == 1 else f"{earlier} earlier releases"
         found.append(f"It holds beside {word} of the same data: numbers that are out stay as they are.")
     if record.get("known_tables"):
-        found.append(f"The reader has what is public elsewhere: {', '.join(record['known_tables'])}.")
+        found.append(f"The reader also has what is published in other places: {', '.join(record['known_tables'])}.")
     return found
 
 
 def _not_promised(rules: Mapping[str, Any], record: Mapping[str, Any]) -> list[str]:
     """Return what the folder does not promise, as sentences."""
     found = [
-        "What somebody knows from elsewhere, from having been there or from a number that another office has given.",
+        "What somebody knows from other sources: from having been there, or from a number another office gave.",
     ]
     if rules["protection"] == "steps":
         found.append(
             "That a missing number tells nothing. A number is not offered where the numbers beside it would narrow its "
-            "step, and a reader who knows the rules learns that this was so. For example, in steps of 5 two wards that "
-            "make up an area of 5 to 9 on their own can only hold 1 to 4 each: none of the three is offered."
+            "step, and a reader who knows the rules learns that this was so. For example, in steps of 5 four wards of "
+            "fewer than 5 that make up a borough of 15 to 19 can only hold 3 or 4 each: none of the five is offered."
         )
         found.append("Counts that are not offered at a level: they have no step, so nothing is promised about them.")
     if record["withheld"]["states"]:

@@ -354,9 +354,9 @@ def windows_of_release(
     # Windows that the data covers in part (those before an extract that was trimmed to its last months, too) are shown
     # only where they are out already: their numbers would stay as they are for good.
     series = {}
-    for level, laid in chosen.series.items():
+    for level, own in chosen.series.items():
         released = set(out.get(level, ()))
-        series[level] = tuple(sorted({p for p in laid if p.start >= first and p.end <= last} | released)) or laid
+        series[level] = tuple(sorted({p for p in own if p.start >= first and p.end <= last} | released)) or own
     as_released = _as_released(kept.last)
     windows = chosen.with_series(series, as_released=as_released)
     _require_apart(windows, kept=kept, edition=edition, profile=profile)
@@ -415,7 +415,7 @@ def _require_apart(windows: Windows, *, kept: Kept, edition: Mapping[str, str], 
                 )
 
 
-# What readers are told of it.
+# What pages say of it.
 
 
 def sentences(kept: Kept, *, calendar: str, windows: Windows) -> tuple[str, ...]:

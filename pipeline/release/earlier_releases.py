@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from pipeline.domain.periods import Period
 from pipeline.release.hotspots import Outlines
 from pipeline.release.linked_tables import COUNTS
-from pipeline.release.released import Released, split_withheld
+from pipeline.release.released import Released, split_not_offered
 from pipeline.release.steps import RANGED
 from pipeline.tables import Level
 
@@ -150,7 +150,7 @@ def as_earlier_release(released: Released) -> EarlierRelease:
     """Read a release the way the ledger keeps it, from what it shows and nothing else."""
     info, record = released.info, released.record
     calendar = record["calendar"]
-    counts, names = released.counts, split_withheld(released.counts["not_offered"])
+    counts, names = released.counts, split_not_offered(released.counts["not_offered"])
     frames = []
     for measure in COUNTS:
         ends = [f"{measure}_{end}" if measure in RANGED else measure for end in ("lower", "upper")]

@@ -16,7 +16,7 @@ from pipeline.domain.periods import Break, Period
 from pipeline.domain.profile_windows import Windows
 from pipeline.geography.neighbours import contiguity
 from pipeline.release.linked_tables import COUNTS
-from pipeline.release.released import ReleasePlan, join_withheld
+from pipeline.release.released import ReleasePlan, join_not_offered
 from pipeline.statistics.change import ChangeRules, Comparison, change, compare_windows
 from pipeline.statistics.outcomes import add_outcomes
 from pipeline.statistics.ranges import Ranges
@@ -139,7 +139,7 @@ def _not_offered(figures: pd.DataFrame, *, areas: gpd.GeoDataFrame, comparison: 
             for at in np.flatnonzero(gone & figures[column].isna().to_numpy()):
                 names[at].add(column)
     order = dict.fromkeys((*COUNTS, *(column for derived in FOLLOWS.values() for column in derived)))
-    return join_withheld(names, order=tuple(order))
+    return join_not_offered(names, order=tuple(order))
 
 
 def _hidden_before(figures: pd.DataFrame, hidden: npt.NDArray[np.bool_], earlier: str) -> npt.NDArray[np.bool_]:

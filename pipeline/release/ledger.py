@@ -123,8 +123,8 @@ def _readable(path: Path) -> Iterator[None]:
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise DisclosureError(
             f"{path}: {why}. The ledger of releases must be read and written before anything is released, or the next "
-            "release could give away what this one hides. Mend the permission or free the disk; HOTSPOTS_STATE_DIR "
-            "names another folder for the copy in the user's state folder. Nothing was written."
+            "release could give away what this one hides. Change the permission or free some disk space; "
+            "HOTSPOTS_STATE_DIR names another folder for the copy in the user's state folder. Nothing was written."
         ) from None
 
 
@@ -326,7 +326,7 @@ def choose_ledger(
     source
         `disclosure.data_source`: the ledger's name, given by hand; empty if it is not.
     run
-        Name of the run, for a new ledger and for one of version 1, which cannot be told by its data.
+        Name of the run, for a new ledger and for one of version 1, which its data do not identify.
 
     Returns
     -------
@@ -571,8 +571,8 @@ def _locked(roots: Sequence[Path]) -> Iterator[None]:
                         "was changed."
                     ) from None
                 raise DisclosureError(
-                    f"{root} cannot be written to: the ledger of releases is kept there. Mend the permission, or name "
-                    "another folder (run.output_dir; HOTSPOTS_STATE_DIR for the user's state folder). Nothing was "
+                    f"{root} cannot be written to: the ledger of releases is kept there. Change the permission, or "
+                    "name another folder (run.output_dir; HOTSPOTS_STATE_DIR for the user's state folder). Nothing was "
                     "written."
                 ) from None
         yield

@@ -127,7 +127,7 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Absences:
     """What the absence of rows without room tells: by step, which rows of the table had none."""
 
     tight: Mapping[int, BoolArray]
@@ -204,9 +204,9 @@ def choose_offer(counts: pd.DataFrame, *, layout: Layout, steps: Sequence[int]) 
     values = cells["value"].to_numpy(np.int64)
     orders = _stack([_category_rows(cells, layout.part_of), _measure_rows(cells, cohort=layout.cohort)], len(cells))
     areas, pairs, granted = _area_rows(cells, layout)
-    unions = _stack([_union_rows(cells, layout), _mixed_union_rows(cells, layout)], len(cells))
+    whole, apart = _union_rows(cells, layout)
+    unions = _stack([whole, _mixed_union_rows(cells, layout)], len(cells))
     covers = _cover_rows(cells, layout)
-    apart = _disjoint_rows(cells, layout)
     rows = _stack([areas, unions, covers, apart, orders], len(cells))
     # Counts of levels that a category is not given at are never offered: they take nothing with them, and are in the
     # programmes all the same.
@@ -215,11 +215,13 @@ def choose_offer(counts: pd.DataFrame, *, layout: Layout, steps: Sequence[int]) 
     never, silent = _never_offered(cells, layout, areas=areas.take(granted), unions=unions.take(unions.complete(open_)))
     offered = _closed(~never, below) & open_
     left = [int((offered & ~silent).sum())]
-    offered, silent, told = _with_room(cells, rows, values, offered=offered, silent=silent, below=below, steps=steps)
+    offered, silent, absences = _with_room(
+        cells, rows, values, offered=offered, silent=silent, below=below, steps=steps
+    )
     left.append(int((offered & ~silent).sum()))
     for step in steps:
         offered = _audited(
-            cells, rows, values, offered, below=below, step=step, layout=layout, silent=silent, told=told
+            cells, rows, values, offered, below=below, step=step, layout=layout, silent=silent, absences=absences
         )
     left.append(int((offered & ~silent).sum()))
     taken = -np.diff([int(open_.sum()), *left])
@@ -351,31 +353,47 @@ def _unions(layout: Layout) -> list[tuple[str, list[str]]]:
     return [(w, sorted((p for p, of in layout.part_of if of == w), key=order.__getitem__)) for w in wholes]
 
 
-def _union_rows(cells: pd.DataFrame, layout: Layout) -> Rows:
-    """Relate each category to the parts that cover it, where they do in nearly all rows of a level and measure."""
+def _kept(cells: int, totals: pd.DataFrame, parts: pd.DataFrame, kept: BoolArray, *, low: float, high: float) -> Rows:
+    """Build the rows that are kept, numbered anew, with the same bounds for all."""
+    number, sides = np.cumsum(kept) - 1, []
+    for side in (totals, parts):
+        mine = side[kept[side["row"].to_numpy(np.int64)]]
+        sides.append(mine.assign(row=number[mine["row"].to_numpy(np.int64)]))
+    n = int(kept.sum())
+    return _rows(cells, sides[:1], sides[1:], low=np.full(n, low), high=np.full(n, high))
+
+
+def _few(broken: npt.ArrayLike, among: npt.ArrayLike, kind: Sequence["pd.Series[str]"]) -> BoolArray:
+    """Say for each row whether its kind is broken in so few rows that a reader relies on it."""
+    count = [pd.Series(np.asarray(mask)).groupby(list(kind)).transform("sum") for mask in (broken, among)]
+    return np.asarray(count[0] < BROKEN_SHARE * count[1], dtype=np.bool_)
+
+
+def _union_rows(cells: pd.DataFrame, layout: Layout) -> tuple[Rows, Rows]:
+    """Relate each category to its parts, where in nearly all rows of a level and measure they cover it or are apart.
+
+    Returns
+    -------
+    unions, apart
+        Parts that cover the whole add up to it at least; parts that exclude each other add up to it at most.
+    """
     place = cells[[*KEY, "level", "value"]].assign(at=np.arange(len(cells)))
-    found = []
+    name = ["area_code", "period", "measure", "level"]
+    unions, apart = [], []
     for whole, parts in _unions(layout):
-        name = ["area_code", "period", "measure", "level"]
         heads = place[place["category"] == whole].reset_index(drop=True)
-        inside = place[place["category"].isin(parts)].merge(
-            heads[name].assign(row=np.arange(len(heads))), on=name, suffixes=("", "_")
-        )
+        heads["row"] = np.arange(len(heads))
+        inside = place[place["category"].isin(parts)].merge(heads[[*name, "row"]], on=name)
         sums = inside.groupby("row")["value"].agg(["sum", "size"]).reindex(range(len(heads)), fill_value=0)
-        # Rows in which a part has no cell (its detail is coarser) are no unions of what is offered.
-        full = (sums["size"] == len(parts)).to_numpy()
-        over = (heads["value"] > sums["sum"]) & full
+        over = (heads["value"] - sums["sum"]).to_numpy(np.int64)
         kind = [heads["level"], heads["measure"]]
-        rate = over.groupby(kind).transform("sum") / pd.Series(full).groupby(kind).transform("sum").clip(lower=1)
-        kept = full & ~over.to_numpy() & (rate < BROKEN_SHARE).to_numpy()
-        number = np.cumsum(kept) - 1
-        chosen = inside[kept[inside["row"].to_numpy()]]
-        total = pd.DataFrame({"row": number[kept], "at": heads["at"].to_numpy()[kept]})
-        part = pd.DataFrame({"row": number[chosen["row"].to_numpy()], "at": chosen["at"].to_numpy()})
-        size = int(kept.sum())
-        if size:
-            found.append(_rows(len(cells), [total], [part], low=np.full(size, -np.inf), high=np.zeros(size)))
-    return _stack(found, len(cells))
+        # A row in which a part has no cell is no union; of a single part there is nothing to be apart from.
+        full, several = (sums["size"] == len(parts)).to_numpy(), (sums["size"] > 1).to_numpy()
+        covered = full & (over <= 0) & _few(full & (over > 0), full, kind)
+        unions.append(_kept(len(cells), heads, inside, covered, low=-np.inf, high=0.0))
+        alone = several & (over >= 0) & _few(several & (over < 0), several, kind)
+        apart.append(_kept(len(cells), heads, inside, alone, low=0.0, high=np.inf))
+    return _stack(unions, len(cells)), _stack(apart, len(cells))
 
 
 def _mixed_union_rows(cells: pd.DataFrame, layout: Layout) -> Rows:
@@ -402,43 +420,9 @@ def _mixed_union_rows(cells: pd.DataFrame, layout: Layout) -> Rows:
         full = (mine.groupby("row").size().reindex(heads["row"]).to_numpy() == wanted).to_numpy()
         signed = mine["value"].where(mine["category"] == whole, -mine["value"])
         over = signed.groupby(mine["row"]).sum().reindex(heads["row"]).to_numpy() > 0
-        broken, known = (pd.Series(mask).groupby(heads["measure"]).transform("sum") for mask in (over & full, full))
-        kept = full & ~over & (broken < BROKEN_SHARE * known).to_numpy()
-        if not kept.any():
-            continue
-        number = np.cumsum(kept) - 1
-        inside = mine[kept[mine["row"].to_numpy()]]
-        inside = inside.assign(row=number[inside["row"].to_numpy()])
-        total = inside["category"] == whole
-        n = int(kept.sum())
-        found.append(_rows(len(cells), [inside[total]], [inside[~total]], low=np.full(n, -np.inf), high=np.zeros(n)))
-    return _stack(found, len(cells))
-
-
-def _disjoint_rows(cells: pd.DataFrame, layout: Layout) -> Rows:
-    """Relate each category to its parts where they exclude each other in nearly all rows: at most the whole."""
-    place = cells[[*KEY, "level", "value"]].assign(at=np.arange(len(cells)))
-    name = ["area_code", "period", "measure", "level"]
-    found = []
-    for whole, parts in _unions(layout):
-        heads = place[place["category"] == whole].reset_index(drop=True)
-        inside = place[place["category"].isin(parts)].merge(
-            heads[name].assign(row=np.arange(len(heads))), on=name, suffixes=("", "_")
-        )
-        sums = inside.groupby("row")["value"].agg(["sum", "size"]).reindex(range(len(heads)), fill_value=0)
-        several = (sums["size"] > 1).to_numpy()
-        over = (sums["sum"].to_numpy() > heads["value"].to_numpy()) & several
-        kind = [heads["level"], heads["measure"]]
-        broken, known = (pd.Series(mask).groupby(kind).transform("sum").to_numpy() for mask in (over, several))
-        kept = several & ~over & (broken < BROKEN_SHARE * known)
-        if not kept.any():
-            continue
-        number = np.cumsum(kept) - 1
-        chosen = inside[kept[inside["row"].to_numpy()]]
-        total = pd.DataFrame({"row": number[kept], "at": heads["at"].to_numpy()[kept]})
-        part = pd.DataFrame({"row": number[chosen["row"].to_numpy()], "at": chosen["at"].to_numpy()})
-        n = int(kept.sum())
-        found.append(_rows(len(cells), [total], [part], low=np.zeros(n), high=np.full(n, np.inf)))
+        kept = full & ~over & _few(over & full, full, [heads["measure"]])
+        total = mine["category"] == whole
+        found.append(_kept(len(cells), mine[total], mine[~total], kept, low=-np.inf, high=0.0))
     return _stack(found, len(cells))
 
 
@@ -462,13 +446,7 @@ def _cover_rows(cells: pd.DataFrame, layout: Layout) -> Rows:
         inside = ward[ward["category"] == whole].merge(head[[*name, "row"]], on=name)
         size = inside.groupby("row").size().reindex(head["row"], fill_value=0).to_numpy()
         wanted = head["group"].map(pd.Series(layout.group_of).value_counts()).to_numpy()
-        if len(head) and (kept := size == wanted).any():
-            number = np.cumsum(kept) - 1
-            inside = inside[kept[inside["row"].to_numpy()]]
-            total = pd.DataFrame({"row": number[kept], "at": head["at"].to_numpy()[kept]})
-            parts = pd.DataFrame({"row": number[inside["row"].to_numpy()], "at": inside["at"].to_numpy()})
-            n = int(kept.sum())
-            found.append(_rows(len(cells), [total], [parts], low=np.full(n, -np.inf), high=np.zeros(n)))
+        found.append(_kept(len(cells), head, inside, size == wanted, low=-np.inf, high=0.0))
     return _stack(found, len(cells))
 
 
@@ -528,23 +506,23 @@ def _never_offered(cells: pd.DataFrame, layout: Layout, *, areas: Rows, unions: 
 def _with_room(
     cells: pd.DataFrame, rows: Rows, values: IntArray, *, offered: BoolArray, silent: BoolArray, below: csr_array,
     steps: Sequence[int],
-) -> tuple[BoolArray, BoolArray, Told]:  # fmt: skip
+) -> tuple[BoolArray, BoolArray, Absences]:  # fmt: skip
     """Apply the row rule until nothing changes.
 
     Return what is offered, what goes without what is below it, and what the absence of both tells a reader.
     """
     outside = (cells["level"] != Level.REGION).to_numpy(dtype=np.int64)
     of_region = np.asarray(abs(rows.matrix) @ outside == 0, dtype=np.bool_)
-    told = {step: np.zeros(len(rows), dtype=bool) for step in steps}
+    absences = {step: np.zeros(len(rows), dtype=bool) for step in steps}
     while True:
         whole = rows.complete(offered & ~silent)
         tight = np.zeros(len(rows), dtype=bool)
         for step in steps:
             without = ~rows.room(values, step) & whole
-            told[step] |= without
+            absences[step] |= without
             tight |= without
         if not tight.any():
-            return offered, silent, Told(told)
+            return offered, silent, Absences(absences)
         # Of a union in the region the region's numbers go alone: its boroughs have unions of their own.
         silent = silent | _members(rows, tight & of_region)
         offered = _closed(offered & ~_members(rows, tight & ~of_region), below)
@@ -565,12 +543,12 @@ def _audited(
     step: int,
     layout: Layout,
     silent: BoolArray,
-    told: Told,
+    absences: Absences,
 ) -> BoolArray:
     """Attack block after block, and take away what narrows a count, until every count keeps its step."""
     borough = _borough_of(cells, layout)
     for turn in range(AUDIT_ROUNDS + 2):
-        narrow = _narrow(rows, values, offered & ~silent, step=step, block=borough, told=told)
+        narrow = _narrow(rows, values, offered & ~silent, step=step, block=borough, absences=absences)
         if not narrow.size:
             return offered
         offered = _closed(offered & ~_remedy(cells, narrow, borough, last=turn >= AUDIT_ROUNDS), below)
@@ -603,7 +581,7 @@ def _remedy(
 
 
 def _narrow(
-    rows: Rows, values: IntArray, offered: BoolArray, *, step: int, block: npt.NDArray[np.object_], told: Told
+    rows: Rows, values: IntArray, offered: BoolArray, *, step: int, block: npt.NDArray[np.object_], absences: Absences
 ) -> npt.NDArray[np.intp]:
     """Find the offered counts that do not keep every value of their step, block by block.
 
@@ -619,7 +597,7 @@ def _narrow(
     # Unknowns: how far an offered count is above its floor, and the whole of one that is not offered.
     floor = np.where(offered, step_floor(values, step), 0)
     base = usable.matrix @ floor
-    marks, low, rests = told.rows(rows, block=code)
+    marks, low, rests = absences.rows(rows, block=code)
     own = usable.matrix
     wide = csr_array((own.data, own.indices, own.indptr), shape=(len(usable), marks.shape[1]))
     system = csr_array(vstack([wide, marks], format="csr")).astype(np.float64)

@@ -149,7 +149,7 @@ def _suppressed(shown: pd.DataFrame, *, plan: ReleasePlan) -> Protected:
     hidden = _withheld_by_column(found.cells, len(shown))
     for column, mask in hidden.items():
         shown[column] = shown[column].astype("Int64").mask(mask)
-    shown["not_offered"] = _withheld_by_row(hidden, len(shown))
+    shown["not_offered"] = _not_offered_by_row(hidden, len(shown))
     # What is out already stays as it is; longer windows are sums of both.
     ranged = with_composites(plan.kept.applied(in_steps(shown, step=1)), plan.windows.series)
     record, log, states = _report(found, table=table)
@@ -172,7 +172,7 @@ def _in_steps(shown: pd.DataFrame, plan: ReleasePlan, offer: Offer) -> Protected
         gone[measure] = held[measure] & (refused | (own & ~here.isin(offered)) | plan.kept.hidden(shown, measure))
     for measure, mask in gone.items():
         shown[measure] = shown[measure].astype("Int64").mask(mask)
-    shown["not_offered"] = _withheld_by_row(gone, len(shown))
+    shown["not_offered"] = _not_offered_by_row(gone, len(shown))
     # What is out already stays as it is; longer windows are sums of both.
     ranged = plan.kept.applied(in_steps(shown, step=plan.profile.step))
     ranged = with_composites(ranged, plan.windows.series)
@@ -275,7 +275,7 @@ def _withheld_by_column(cells: pd.DataFrame, rows: int) -> dict[str, BoolArray]:
     return hidden
 
 
-def _withheld_by_row(hidden: Mapping[str, BoolArray], rows: int) -> list[frozenset[str]]:
+def _not_offered_by_row(hidden: Mapping[str, BoolArray], rows: int) -> list[frozenset[str]]:
     """Return the withheld columns of each row."""
     return [frozenset(column for column, mask in hidden.items() if mask[row]) for row in range(rows)]
 

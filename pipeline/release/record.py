@@ -67,8 +67,8 @@ def states_of(counts: pd.DataFrame, areas: gpd.GeoDataFrame, detail: Mapping[str
     for level, own in counts.groupby("level", sort=True):
         uncovered = int((~areas.loc[areas["level"] == level, "covered"].astype(bool)).sum())
         each = len(own[["period", "category"]].drop_duplicates())
-        elsewhere = not_offered_by_detail(own, detail).to_numpy(dtype=bool)
-        for measure, states in _by_measure(own, elsewhere):
+        other_level = not_offered_by_detail(own, detail).to_numpy(dtype=bool)
+        for measure, states in _by_measure(own, other_level):
             tally = {state.value: int(mask.sum()) for state, mask in states.items()}
             if tally[State.NO_DATA] == len(own):
                 continue
@@ -78,7 +78,7 @@ def states_of(counts: pd.DataFrame, areas: gpd.GeoDataFrame, detail: Mapping[str
 
 
 def _by_measure(
-    rows: pd.DataFrame, elsewhere: npt.NDArray[np.bool_]
+    rows: pd.DataFrame, other_level: npt.NDArray[np.bool_]
 ) -> Iterator[tuple[str, dict[State, npt.NDArray[np.bool_]]]]:
     """Say of each measure which rows are in which state."""
     names = rows["not_offered"].fillna("").str.split(";")
@@ -92,8 +92,8 @@ def _by_measure(
             {
                 State.NUMBER: ranges.known & ~ranges.first_step,
                 State.FIRST_STEP: ranges.first_step,
-                State.OTHER_LEVEL: gone & elsewhere,
-                State.NOT_OFFERED: gone & ~elsewhere,
+                State.OTHER_LEVEL: gone & other_level,
+                State.NOT_OFFERED: gone & ~other_level,
                 State.NO_DATA: ~ranges.known & ~gone,
             },
         )

@@ -34,10 +34,10 @@ __all__ = [
     "ReleaseInfo",
     "ReleasePlan",
     "Released",
-    "join_withheld",
+    "join_not_offered",
     "pack",
     "release_info",
-    "split_withheld",
+    "split_not_offered",
     "unpack",
 ]
 
@@ -244,19 +244,19 @@ class Released:
             )
 
 
-# A released table names the withheld columns of a row in one text column. Inside the gate they are sets.
+# A released table names what a row does not offer in one text column. Inside the gate they are sets.
 
-_WITHHELD_SEPARATOR = ";"
-
-
-def join_withheld(withheld: Iterable[AbstractSet[str]], *, order: Sequence[str]) -> list[str]:
-    """Return each row's withheld columns as the released table writes them."""
-    return [_WITHHELD_SEPARATOR.join(c for c in order if c in names) for names in withheld]
+_SEPARATOR = ";"
 
 
-def split_withheld(column: "pd.Series[str]") -> list[frozenset[str]]:
-    """Read what `join_withheld` wrote."""
-    return [frozenset(names.split(_WITHHELD_SEPARATOR)) - {""} for names in column.fillna("")]
+def join_not_offered(names: Iterable[AbstractSet[str]], *, order: Sequence[str]) -> list[str]:
+    """Return what each row does not offer as the released table writes it."""
+    return [_SEPARATOR.join(c for c in order if c in row) for row in names]
+
+
+def split_not_offered(column: "pd.Series[str]") -> list[frozenset[str]]:
+    """Read what `join_not_offered` wrote."""
+    return [frozenset(names.split(_SEPARATOR)) - {""} for names in column.fillna("")]
 
 
 # The words and choices that go with the numbers of a release.
@@ -335,8 +335,8 @@ def release_info(
         headline=_period_info(windows.headline, windows),
         earlier=_period_info(windows.earlier, windows) if windows.earlier else None,
         periods={
-            level: tuple(_period_info(p, windows) for p in laid)
-            for level, laid in windows.series.items()
+            level: tuple(_period_info(p, windows) for p in own)
+            for level, own in windows.series.items()
             if level != Level.WARD_GROUP or plan.group_of
         },
         breaks=() if config.periods.ignore_breaks else tuple(Break(b.month, b.text) for b in config.periods.breaks),

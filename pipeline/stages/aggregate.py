@@ -70,14 +70,14 @@ def _require_inside(record: dict[str, Any]) -> None:
     places = Counter[str]()
     for part in record["parts"]:
         places.update(part["report"]["places"])
-    elsewhere = {place: places[place] for place in (Place.OUTSIDE, Place.NOT_COVERED)}
-    if not places.total() or places.total() > sum(elsewhere.values()):
+    not_inside = {place: places[place] for place in (Place.OUTSIDE, Place.NOT_COVERED)}
+    if not places.total() or places.total() > sum(not_inside.values()):
         return
     where = " and ".join(
         f"{number:,} {words}"
         for number, words in (
-            (elsewhere[Place.OUTSIDE], "outside all areas"),
-            (elsewhere[Place.NOT_COVERED], "in areas that areas.not_covered names"),
+            (not_inside[Place.OUTSIDE], "outside all areas"),
+            (not_inside[Place.NOT_COVERED], "in areas that areas.not_covered names"),
         )
         if number
     )

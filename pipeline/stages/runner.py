@@ -138,7 +138,7 @@ def _stopped(error: OSError, folder: Path) -> HotspotsError:
         )
     return InputError(
         f"{where}: {error.strerror or error}: the run was stopped and the last complete outputs were left as they "
-        "were. Free the disk or mend the permission and run again."
+        "were. Free some disk space or change the permission and run again."
     )
 
 

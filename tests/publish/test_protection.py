@@ -49,7 +49,7 @@ def test_it_says_the_rules_in_plain_words() -> None:
     assert "All 5 numbers of a step remain possible, for every count shown." in told
     assert "“Fewer than 5” always includes none: an area with nothing recorded and one with 4 look the same." in told
     assert "is off by 2 at most, half a step. Of “10 to 14” that is up to 20%" in told  # 12 for 10
-    assert "two wards that make up an area of 5 to 9 on their own can only hold 1 to 4 each" in told
+    assert "four wards of fewer than 5 that make up a borough of 15 to 19 can only hold 3 or 4 each" in told
     assert "Counts that are not offered at a level: they have no step, so nothing is promised about them." in told
     assert "Passed" in told
     assert "OFFICIAL: named partners only" in told
@@ -167,7 +167,7 @@ def test_known_tables_are_named() -> None:
     )
     detected = dataclasses.replace(planted({"B1W0": 40, "B1W1": 3, "B1W2": 30}), known_tables=known)
     told = words(release(detected, profile=config.profiles[0], config=config))
-    assert "public elsewhere: The dashboard" in told
+    assert "published in other places: The dashboard" in told
     assert "public at source" in told
 
 

@@ -171,7 +171,7 @@ function rangeOf(levelId, i, periodId, categoryId, key) {
   return typeof lower === "number" ? { lower, upper: cell(levelId, i, periodId, categoryId, key + "x") } : lower;
 }
 
-/* The count may be nothing or something: a reader is told "fewer than". */
+/* The count may be nothing or something: it is worded "fewer than". */
 function isFirstStep(range) { return range.lower === 0 && range.upper > 0; }
 
 /* The whole region's count; null where there is none. */

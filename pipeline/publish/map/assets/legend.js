@@ -165,7 +165,7 @@ function circleLegend(host, scene) {
   const size = circleScale(VIEWS[0], scene);
   const examples = circleExamples(scene).map(({ value, text }) => ({ ring: value === null, r: Math.min(60, value === null ? firstRadius(size) : size(value)), text }));
   const radius = examples[0].r;
-  const within = radius > 22; // smaller ones stand in rows: one within another they could not be told apart
+  const within = radius > 22; // smaller ones stand in rows: one within another they would look the same
   const tall = 2 * radius + 6;
   const wide = Math.max(...examples.map((e) => e.text.length)) * 6.4;
   const picture = svgEl("svg", { width: 2 * radius + 28 + wide, "aria-hidden": "true" });
