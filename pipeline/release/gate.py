@@ -37,7 +37,7 @@ from pipeline.release.linked_tables import COUNTS, category_children, category_p
 from pipeline.release.offer import Layout, Offer, choose_offer
 from pipeline.release.protect import cautions_of, protect, release_record
 from pipeline.release.record import states_of
-from pipeline.release.released import _SEAL, CategoryInfo, Released, ReleasePlan, release_info
+from pipeline.release.released import _SEAL, CategoryInfo, Released, ReleasePlan, digest_of, release_info
 from pipeline.statistics.outcomes import leave_out_immature
 from pipeline.tables import CIRCUMSTANCES, Level
 
@@ -148,6 +148,7 @@ def examine(
     config: Config,
     before: Before | None = None,
     secret: bytes = b"",
+    offers: dict[str, Offer] | None = None,
 ) -> Passed:
     """Make one profile's release and report how it was made.
 
@@ -165,6 +166,9 @@ def examine(
         What came before: earlier releases of the same data.
     secret
         Key of repeatable noise, at least 16 bytes; needed for ``protection: noise`` alone.
+    offers
+        What was chosen for other profiles of the same run, which is added to: audiences that ask the same have the same
+        answer, and the audit behind it is the longest part of a release.
 
     Raises
     ------
@@ -174,10 +178,10 @@ def examine(
         If the profile names categories or boroughs that do not exist.
     """
     plan, detail = _plan(detected, profile, config, before or Before(), secret)
-    return _pass(detected, plan, detail)
+    return _pass(detected, plan, detail, {} if offers is None else offers)
 
 
-def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail") -> Passed:
+def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail", offers: dict[str, Offer]) -> Passed:
     """Take one release through the gate."""
     config, profile = plan.config, plan.profile
     months = _mature(detected, config)
@@ -187,7 +191,8 @@ def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail") -> Passed:
         months = add_groups(months, plan.group_of, keys=("month", "category"), sums=summed)
     counts = _window_counts(months, plan.windows, areas=plan.areas, categories=plan.categories)
     counts = _within_the_data(counts, detected, plan)
-    offer = _offer(detected, whole, plan, detail, counts) if not plan.internal and profile.step > 1 else None
+    stepped = not plan.internal and profile.step > 1
+    offer = _offer(detected, whole, plan, detail, counts, offers=offers) if stepped else None
 
     protected = protect(counts, months=months, plan=plan, offer=offer)
 
@@ -446,7 +451,15 @@ def _within_the_data(counts: pd.DataFrame, detected: Detected, plan: ReleasePlan
     return counts.assign(**{m: counts[m].mask(gone) for m in COUNTS if m in counts})
 
 
-def _offer(detected: Detected, months: pd.DataFrame, plan: ReleasePlan, detail: _Detail, counts: pd.DataFrame) -> Offer:
+def _offer(
+    detected: Detected,
+    months: pd.DataFrame,
+    plan: ReleasePlan,
+    detail: _Detail,
+    counts: pd.DataFrame,
+    *,
+    offers: dict[str, Offer],
+) -> Offer:
     """Choose what released audiences are offered: of all areas and categories, so that every profile agrees.
 
     Windows that are out have had their choice. On a date only windows with a count that is not out are looked at; in
@@ -476,11 +489,13 @@ def _offer(detected: Detected, months: pd.DataFrame, plan: ReleasePlan, detail: 
     every = plan.kept.within(_within_the_data(every, detected, plan))
     # All levels of these months are looked at together: wards that stay bound the borough that they lie in.
     wanted = [p for p in every["period"].unique() if any(Period.parse(p).overlaps(q) for q in periods)]
-    return choose_offer(
-        every[every["period"].isin(wanted)].reset_index(drop=True),
-        layout=layout,
-        steps=sorted({p.step for p in config.profiles if p.audience != "internal" and p.step > 1}),
-    )
+    every = every[every["period"].isin(wanted)].reset_index(drop=True)
+    steps = sorted({p.step for p in config.profiles if p.audience != "internal" and p.step > 1})
+    # The layout is that of the source; profiles may differ in their windows, and in what is out of these already.
+    question = f"{digest_of(every)} {steps} {sorted(layout.series.items())} {sorted(layout.detail.items())}"
+    if question not in offers:
+        offers[question] = choose_offer(every, layout=layout, steps=steps)
+    return offers[question]
 
 
 def _window_counts(

@@ -34,6 +34,7 @@ __all__ = [
     "ReleaseInfo",
     "ReleasePlan",
     "Released",
+    "digest_of",
     "join_not_offered",
     "pack",
     "release_info",
@@ -381,7 +382,8 @@ class Packed:
     digest: str
 
 
-def _digest(*tables: pd.DataFrame) -> str:
+def digest_of(*tables: pd.DataFrame) -> str:
+    """Return a digest of the columns and values of tables, whatever their index."""
     digest = hashlib.sha256()
     for table in tables:
         digest.update(",".join(table.columns).encode())
@@ -399,7 +401,7 @@ def pack(released: Released) -> Packed:
         density=released.density,
         circumstances=released.circumstances,
         record=released.record,
-        digest=_digest(released.counts, released.circumstances),
+        digest=digest_of(released.counts, released.circumstances),
     )
 
 
@@ -411,7 +413,7 @@ def unpack(packed: Packed) -> Released:
     DisclosureError
         If the counts are not those that left the gate.
     """
-    if _digest(packed.counts, packed.circumstances) != packed.digest:
+    if digest_of(packed.counts, packed.circumstances) != packed.digest:
         raise DisclosureError(
             "the stored release is not the one that passed the gate: run `hotspots run --from release` to make it again"
         )

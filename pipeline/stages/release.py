@@ -15,6 +15,7 @@ from pipeline.release.earlier_releases import AUDIENCES, EarlierRelease, as_earl
 from pipeline.release.gate import Detected, Passed, examine
 from pipeline.release.hotspots import Premises
 from pipeline.release.ledger import entry_of, save_pending
+from pipeline.release.offer import Offer
 from pipeline.release.protect import RefusedError
 from pipeline.release.released import CategoryInfo, pack
 from pipeline.stages import Context
@@ -34,10 +35,11 @@ def run(context: Context) -> None:
     reissue = _reissue(context)
     releases: list[EarlierRelease] = list(opened.releases)
     entries: list[dict[str, Any]] = []
+    offers: dict[str, Offer] = {}
     profiles = sorted(context.config.profiles, key=lambda p: (-AUDIENCES[p.audience], p.step))
 
     for number, profile in enumerate(profiles, start=1):
-        passed = _examine(context, detected, profile, Before(tuple(releases), opened.forgotten, reissue))
+        passed = _examine(context, detected, profile, Before(tuple(releases), opened.forgotten, reissue), offers)
         _save(context, passed, profile)
         # Each folder is an earlier release for the folders after it: readers may hold several.
         if profile.audience != "internal" and opened.ledger is not None:
@@ -105,10 +107,14 @@ def _load(context: Context) -> Detected:
     )
 
 
-def _examine(context: Context, detected: Detected, profile: Profile, before: Before) -> Passed:
+def _examine(
+    context: Context, detected: Detected, profile: Profile, before: Before, offers: dict[str, Offer]
+) -> Passed:
     """Take a profile through the gate; name the cells of a refusal in a log for the data owner."""
     try:
-        return examine(detected, profile=profile, config=context.config, before=before, secret=context.salt)
+        return examine(
+            detected, profile=profile, config=context.config, before=before, secret=context.salt, offers=offers
+        )
     except RefusedError as error:
         path = _refused_log(context)
         columns = ["level", "area_code", "period", "category", "measure", "release_id"]
