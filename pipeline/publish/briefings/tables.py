@@ -158,8 +158,8 @@ def _ordered(
     """Choose and order the rows. In public nothing tells which parts are higher: all by name, the first that fit."""
     if case.audience == "public":
         return parts[:most], "by name"
-    by = "" if all(p.total.exact for p in parts) else ", by the least that each may be"
-    # Counts in steps are put in order by the least that each may be; equal ones by name.
+    by = "" if all(p.total.exact for p in parts) else ", by the lower end of each range"
+    # Counts in steps are put in order by the lower ends of their ranges; equal ones by name.
     kept = sorted(parts, key=lambda p: (-p.total.least, p.name, p.code))[:most]
     if all(p.total.rate is None for p in kept):
         return kept, f"most first{by}"

@@ -84,7 +84,7 @@ def rank_range(case: Case, category: str = "") -> tuple[int, int, int, int] | No
     Returns
     -------
     rank, best, worst, peers
-        1 is the highest rate. Rates are ranked by the least that each may be; equal ones share a rank. `best` counts
+        1 is the highest rate. Rates are ranked by the lower ends of their ranges; equal ones share one. `best` counts
         the peers whose whole interval lies above, `worst` those whose whole interval lies below. None in public, and
         where the rate or its interval is missing.
     """

@@ -31,10 +31,10 @@ function drawTime() {
   for (const b of breaksAt(periods)) {
     const line = el("div", "break"), text = nameEl("span", "", clip(b.text, 60) + ", " + shortDate(b.month));
     line.style.left = at(b.position);
-    if (Math.abs(b.position - chosen) / last < 0.25) text.hidden = true;
-    if (b.position / last > 0.8) text.className = "z";
-    if (b.position / last < 0.2) text.className = "a";
     host.append(add(line, text));
+    // In the middle over its line, else to one side of it; where neither leaves the total free, the line stands alone.
+    const way = ["", "z", "a"].find((name) => { text.className = name; return fitsBar(text, host); });
+    text.hidden = way === undefined;
   }
   const parts = periods.length < 6 ? last : [3, 4, 5].find((n) => last % n === 0) || 2;
   const marks = Array.from({ length: parts + 1 }, (_, k) => Math.round((k * last) / parts)).filter((k) => k < periods.length);
@@ -44,6 +44,14 @@ function drawTime() {
     host.append(t);
   }
   drawSlider(periods, chosen, totals[chosen], dense);
+}
+
+/* Whether a text lies within the bars' width and clear of the chosen period's total. */
+function fitsBar(text, host) {
+  const own = text.getBoundingClientRect(), box = host.getBoundingClientRect(), total = host.querySelector(".val");
+  const other = total ? total.getBoundingClientRect() : null;
+  const clear = !other || own.right + 6 < other.left || other.right + 6 < own.left;
+  return clear && own.left >= box.left && own.right <= box.right;
 }
 
 function drawSlider(periods, chosen, total, dense) {
