@@ -134,11 +134,11 @@ def check(
     Example: hotspots check --config config.yaml
     """
     from pipeline.commands.terminal import print_check
-    from pipeline.config.loading import load_config
-    from pipeline.stages.checks import changed_defaults, check_inputs, settings_cautions
+    from pipeline.config import changed_defaults, load_config, settings_cautions
+    from pipeline.stages.checks import check_inputs
     from pipeline.stages.freshness import states_of
     from pipeline.stages.trial import Trial, try_rows
-    from pipeline.storage.manifest import Fingerprints
+    from pipeline.storage.workspace import Fingerprints
 
     settings = load_config(config)
     base = config.resolve().parent
@@ -182,7 +182,7 @@ def quarantine(
     Example: hotspots quarantine --rule future --limit 5
     """
     from pipeline.commands.terminal import print_quarantine
-    from pipeline.config.loading import load_config
+    from pipeline.config import load_config
     from pipeline.stages.attempts import latest_attempt
 
     settings = load_config(config)

@@ -9,15 +9,13 @@ import numpy as np
 import pandas as pd
 
 from pipeline.backtest import BacktestResult, Study, backtest, rolling_origins, standard_methods
-from pipeline.config import Config
-from pipeline.config.loading import load_config
+from pipeline.config import Config, load_config
 from pipeline.domain.categories import in_total, outside_total
 from pipeline.domain.missing_months import Span, without_months
 from pipeline.errors import InputError
 from pipeline.geography.coverage import StudyArea
 from pipeline.geography.grid import Grid
-from pipeline.storage.files import read_json, write_bytes, write_json
-from pipeline.storage.parquet import read_table
+from pipeline.storage.files import read_json, read_table, write_bytes, write_json
 from pipeline.tables import AREAS, LOCATIONS
 
 __all__ = ["run_backtest"]

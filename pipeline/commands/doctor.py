@@ -441,7 +441,7 @@ def _guarded(about: str, check: Callable[[Situation], Iterator[Finding]], situat
 def _situation(config: Path) -> tuple[Situation, Finding]:
     """Read what the configuration asks for; without one, or with a broken one, the defaults are examined."""
     try:
-        from pipeline.config.loading import load_config
+        from pipeline.config import load_config
 
         settings = load_config(config)
     except ConfigError as error:

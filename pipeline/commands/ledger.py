@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pipeline.config.loading import load_config
+from pipeline.config import load_config
 from pipeline.errors import ConfigError, InputError
 from pipeline.release.ledger import Ledger, ledger_roots, ledgers_in
 from pipeline.storage.files import read_json

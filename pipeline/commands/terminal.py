@@ -18,7 +18,7 @@ from pipeline.stages import STAGES
 from pipeline.stages import Progress as Report
 from pipeline.stages.freshness import State
 from pipeline.stages.runner import Outcome
-from pipeline.storage.manifest import cautions_in
+from pipeline.storage.workspace import cautions_in
 
 if TYPE_CHECKING:
     from pipeline.backtest import BacktestResult

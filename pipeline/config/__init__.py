@@ -6,8 +6,10 @@ together, each with its place and, where a key looks mistyped, the one that was 
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from pipeline.config.analysis import (
@@ -28,7 +30,6 @@ from pipeline.config.analysis import (
     Scan,
     SeriesBreak,
 )
-from pipeline.config.base import Section, did_you_mean
 from pipeline.config.inputs import (
     AreaFile,
     Areas,
@@ -44,9 +45,12 @@ from pipeline.config.inputs import (
     Region,
     Relation,
     Run,
+    Section,
+    did_you_mean,
 )
 from pipeline.config.release import (
     AUDIENCE_THRESHOLD,
+    LICENCE_TO_WRITE,
     Disclosure,
     Exports,
     KnownTable,
@@ -99,8 +103,11 @@ __all__ = [
     "Section",
     "SeriesBreak",
     "Tiles",
+    "changed_defaults",
     "did_you_mean",
+    "load_config",
     "parse_config",
+    "settings_cautions",
 ]
 
 _MONTHS = {"month": 1, "quarter": 3}
@@ -356,3 +363,51 @@ def parse_config(data: Mapping[str, Any], *, where: str = "config.yaml") -> Conf
             else:
                 lines.append(f"{place}: {fault['msg'].removeprefix('Value error, ')}")
         raise ConfigError(f"{where} cannot be used:\n  " + "\n  ".join(lines)) from None
+
+
+def load_config(path: Path) -> Config:
+    """Read and check the configuration.
+
+    Raises
+    ------
+    ConfigError
+        If the file is missing, is not YAML, or a setting is wrong.
+    """
+    # safe_load makes texts, numbers, lists and maps, never objects: a configuration from a stranger runs no code.
+    # utf-8-sig also reads the mark that some Windows editors put before the first key.
+    try:
+        data = yaml.safe_load(path.read_text("utf-8-sig"))
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{path} does not exist: write one with `hotspots init extract`, or name another with --config"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read ({error}): save it as UTF-8 text") from None
+    except RecursionError:
+        raise ConfigError(
+            f"{path} is nested too deeply to be a configuration: write it again from a template"
+        ) from None
+    except yaml.YAMLError as error:
+        where = getattr(error, "problem_mark", None)
+        line = f", line {where.line + 1}" if where else ""
+        raise ConfigError(f"{path}{line} is not YAML: {getattr(error, 'problem', error)}") from None
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path} holds no settings: write one with `hotspots init extract --force`")
+    return parse_config(data, where=str(path))
+
+
+def settings_cautions(config: Config) -> list[str]:
+    """Say what is allowed and yet hardly meant."""
+    if " ".join(config.page.licence.split()) == LICENCE_TO_WRITE:
+        return ["page.licence is still the template's text and would be printed on public pages: write yours."]
+    return []
+
+
+def changed_defaults(config: Config) -> list[str]:
+    """Say where a setting that was left out means something else than it did in earlier versions."""
+    return [
+        f"published_counts[{n}].absent is not set: a missing row is unknown, and windows over it have no count "
+        "(earlier versions counted it as 0). Set it to zero if the publisher leaves out zeros, else to unknown."
+        for n, source in enumerate(config.published_counts)
+        if "absent" not in source.model_fields_set
+    ]

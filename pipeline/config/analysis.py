@@ -4,8 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pipeline.config.base import Section
-from pipeline.config.inputs import CategoryId, Code, Month
+from pipeline.config.inputs import CategoryId, Code, Month, Section
 
 __all__ = [
     "Backtest",

@@ -1,11 +1,11 @@
-"""Settings that say where the data is and how to read it."""
+"""Settings that say where the data is and how to read it, and what every section of the configuration shares."""
 
+import difflib
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from pipeline.config.base import Section, did_you_mean
 from pipeline.storage.formats import FormatName
 
 __all__ = [
@@ -23,6 +23,8 @@ __all__ = [
     "Region",
     "Relation",
     "Run",
+    "Section",
+    "did_you_mean",
 ]
 
 Code = Annotated[str, Field(min_length=1, max_length=120)]
@@ -33,6 +35,22 @@ Months = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])(\.\.\d{4}-(0[1-9]
 
 
 TRUTHS = _YES, _NO = ("true", "yes", "y", "t", "1"), ("false", "no", "n", "f", "0")
+
+
+class Section(BaseModel):
+    """One frozen section; an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, allow_inf_nan=False)
+
+    def settings(self) -> dict[str, Any]:
+        """Return the section as plain JSON values, for manifests and freshness keys."""
+        return self.model_dump(mode="json")
+
+
+def did_you_mean(word: str, known: list[str]) -> str:
+    """Return ` (did you mean "x"?)` for the nearest known word, or nothing."""
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return f' (did you mean "{close[0]}"?)' if close else ""
 
 
 class Run(Section):

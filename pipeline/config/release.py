@@ -4,11 +4,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from pipeline.config.base import Section
-from pipeline.config.inputs import CategoryId, Code
+from pipeline.config.inputs import CategoryId, Code, Section
 
 __all__ = [
     "AUDIENCE_THRESHOLD",
+    "LICENCE_TO_WRITE",
     "Disclosure",
     "Exports",
     "KnownTable",
@@ -21,6 +21,7 @@ __all__ = [
 
 # Smallest count that an audience may be shown without a written reason: the usual policy, not law.
 AUDIENCE_THRESHOLD = {"internal": 0, "partner": 5, "public": 10}
+LICENCE_TO_WRITE = "Say here whose boundaries and data these are and under which licence."  # in every template
 
 
 class Profile(Section):

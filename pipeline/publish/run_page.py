@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.publish.page import attribute, colour_tokens, document, text
 from pipeline.publish.words import NOT_OFFERED, SYNTHETIC, choice_name, count_text, protection_sentence
-from pipeline.storage.manifest import cautions_in
+from pipeline.storage.workspace import cautions_in
 from pipeline.tables import Level
 
 __all__ = ["front_door"]

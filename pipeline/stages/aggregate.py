@@ -38,10 +38,8 @@ from pipeline.ingest import (
 from pipeline.stages import Context
 from pipeline.stages.context import RecordKind
 from pipeline.storage.duckdb import guarded
-from pipeline.storage.files import read_json, write_json
-from pipeline.storage.manifest import key_of
-from pipeline.storage.parquet import read_columns, read_table, write_table
-from pipeline.storage.workspace import link_tree
+from pipeline.storage.files import read_columns, read_json, read_table, write_json, write_table
+from pipeline.storage.workspace import key_of, link_tree
 from pipeline.tables import AREA_MONTHS, AREAS, LOCATIONS, PUBLISHED_COUNTS, Level, Place
 
 __all__ = ["run"]

@@ -119,7 +119,7 @@ def latest_attempt(folder: Path) -> Attempt:
     """
     import pandas as pd
 
-    from pipeline.storage.parquet import read_table
+    from pipeline.storage.files import read_table
     from pipeline.tables import QUARANTINE
 
     failed = Workspace(folder).failed

@@ -5,7 +5,6 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.config import Config
-from pipeline.config.templates import LICENCE_TO_WRITE
 from pipeline.errors import ConfigError, HotspotsError, InputError
 from pipeline.ingest import (
     LOOKUP_COLUMNS,
@@ -19,7 +18,7 @@ from pipeline.ingest import (
 )
 from pipeline.stages.inputs import expand, input_files, input_patterns
 
-__all__ = ["RELEASE_COLUMNS", "changed_defaults", "check_inputs", "settings_cautions"]
+__all__ = ["RELEASE_COLUMNS", "check_inputs"]
 
 RELEASE_COLUMNS = ("area_code", "period", "category", "incidents")  # of an area_counts.csv that is a known table
 _LISTED = 5
@@ -62,23 +61,6 @@ def check_inputs(config: Config, base: Path) -> list[Path]:
     if faults:
         raise _together(faults)
     return input_files(config, base)
-
-
-def settings_cautions(config: Config) -> list[str]:
-    """Say what is allowed and yet hardly meant."""
-    if " ".join(config.page.licence.split()) == LICENCE_TO_WRITE:
-        return ["page.licence is still the template's text and would be printed on public pages: write yours."]
-    return []
-
-
-def changed_defaults(config: Config) -> list[str]:
-    """Say where a setting that was left out means something else than it did in earlier versions."""
-    return [
-        f"published_counts[{n}].absent is not set: a missing row is unknown, and windows over it have no count "
-        "(earlier versions counted it as 0). Set it to zero if the publisher leaves out zeros, else to unknown."
-        for n, source in enumerate(config.published_counts)
-        if "absent" not in source.model_fields_set
-    ]
 
 
 def _looks(config: Config) -> Iterator[tuple[str, Look]]:

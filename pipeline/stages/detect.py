@@ -17,8 +17,7 @@ from pipeline.errors import InputError
 from pipeline.geography.coverage import StudyArea
 from pipeline.stages.context import Context
 from pipeline.stages.ledgers import released_anchor
-from pipeline.storage.files import read_json, write_json
-from pipeline.storage.parquet import read_table, write_layer, write_table
+from pipeline.storage.files import read_json, read_table, write_json, write_layer, write_table
 from pipeline.tables import AREA_MONTHS, AREAS, LOCATIONS, Level
 
 __all__ = ["headline_windows", "run"]

@@ -3,8 +3,8 @@
 A stage is fresh when all four of these are as they were in the last complete run; otherwise it is stale and runs again:
 
 1. its settings: the sections of the configuration that its entry in `STAGES` names, no others;
-2. the input files: their SHA-256 (`storage.manifest.Fingerprints` says when a file is hashed again);
-3. the code: a digest of every file of this package (`storage.manifest.code_version`);
+2. the input files: their SHA-256 (`storage.workspace.Fingerprints` says when a file is hashed again);
+3. the code: a digest of every file of this package (`storage.workspace.code_version`);
 4. the stages before it, and its own outputs, which must be there with the sizes in the manifest.
 
 The first three, with those of the stages before, make the stage's key. Inside a fresh or stale stage, ingest and
@@ -16,13 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import Config
-from pipeline.config.loading import load_config
+from pipeline.config import Config, load_config
 from pipeline.errors import InputError
 from pipeline.stages import STAGES, Stage
 from pipeline.stages.inputs import input_files
 from pipeline.storage.files import read_json
-from pipeline.storage.manifest import Fingerprints, code_version, key_of
+from pipeline.storage.workspace import Fingerprints, code_version, key_of
 
 __all__ = ["State", "stage_states", "states_of"]
 

@@ -57,10 +57,8 @@ from pipeline.stages import Context
 from pipeline.stages.context import RecordKind
 from pipeline.stages.inputs import expand
 from pipeline.storage.duckdb import guarded
-from pipeline.storage.files import read_json, write_json, write_private
-from pipeline.storage.manifest import code_version, key_of
-from pipeline.storage.parquet import read_table, write_table
-from pipeline.storage.workspace import link_tree
+from pipeline.storage.files import read_json, read_table, write_json, write_private, write_table
+from pipeline.storage.workspace import code_version, key_of, link_tree
 from pipeline.tables import AREAS, PUBLISHED_COUNTS, QUARANTINE, Level
 
 __all__ = ["run"]

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from pipeline.config import Config
 from pipeline.errors import ConfigError, InputError
-from pipeline.storage.formats import by_ending
-from pipeline.storage.unread import refusal
+from pipeline.storage.formats import by_ending, refusal
 
 __all__ = ["expand", "input_files", "input_patterns"]
 

@@ -4,6 +4,7 @@ import dataclasses
 import os
 from urllib.parse import quote
 
+from pipeline.config import settings_cautions
 from pipeline.errors import ConfigError
 from pipeline.publish.briefings import write_briefings
 from pipeline.publish.exports import write_exports
@@ -11,9 +12,7 @@ from pipeline.publish.map import write_map
 from pipeline.publish.protection_page import write_protection
 from pipeline.release.released import Packed, Released, unpack
 from pipeline.stages import Context
-from pipeline.stages.checks import settings_cautions
-from pipeline.storage.files import read_json
-from pipeline.storage.parquet import read_layer, read_table
+from pipeline.storage.files import read_json, read_layer, read_table
 from pipeline.tables import AREA_COUNTS, CIRCUMSTANCES
 
 __all__ = ["run"]

@@ -22,8 +22,7 @@ from pipeline.stages import Context
 from pipeline.stages.context import RecordKind
 from pipeline.stages.ledgers import open_ledger
 from pipeline.stages.surroundings import read_known_tables, read_premises
-from pipeline.storage.files import read_json, write_json
-from pipeline.storage.parquet import read_layer, read_table, write_layer, write_table
+from pipeline.storage.files import read_json, read_layer, read_table, write_json, write_layer, write_table
 from pipeline.tables import AREA_COUNTS, AREA_MONTHS, AREAS, CIRCUMSTANCES, LOCATIONS
 
 __all__ = ["run"]

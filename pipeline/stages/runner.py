@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import Config
-from pipeline.config.loading import load_config
+from pipeline.config import Config, load_config
 from pipeline.errors import ConfigError, EngineError, HotspotsError, InputError
 from pipeline.release.ledger import make_good, recorded
 from pipeline.stages import Context, Progress, Stage
@@ -16,9 +15,7 @@ from pipeline.stages.attempts import forget_failed, keep_failed
 from pipeline.stages.engines import Engine, engine_of
 from pipeline.stages.freshness import State, states_of
 from pipeline.storage.files import read_json, write_json, write_text
-from pipeline.storage.manifest import Fingerprints, code_version, versions
-from pipeline.storage.salt import salt_of
-from pipeline.storage.workspace import Workspace, link_tree
+from pipeline.storage.workspace import Fingerprints, Workspace, code_version, link_tree, salt_of, versions
 
 __all__ = ["Outcome", "run"]
 

@@ -13,7 +13,7 @@ from pipeline.ingest import closed, read_counts, read_lookup, require_size
 from pipeline.release.hotspots import Premises
 from pipeline.stages.checks import RELEASE_COLUMNS
 from pipeline.stages.context import Context
-from pipeline.storage.parquet import read_table
+from pipeline.storage.files import read_table
 from pipeline.tables import AREAS
 
 __all__ = ["read_known_tables", "read_premises"]

@@ -2,13 +2,20 @@
 
 To add a format, write a module with the functions that `pipeline.ingest.formats.Reader` describes, and add its entry.
 The reader is named, not imported, so that the configuration and `hotspots --help` stay light.
+
+Below them stand the kinds of file that are recognised and not read, one entry each in `UNREAD`.
 """
 
+import gzip
+import io
+import re
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-__all__ = ["FORMATS", "Format", "FormatName", "by_ending", "endings"]
+__all__ = ["FORMATS", "UNREAD", "Format", "FormatName", "Unread", "by_ending", "endings", "recognised", "refusal"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +77,298 @@ def by_ending(path: Path) -> Format | None:
     """
     ending = path.suffix.casefold()
     return next((f for f in FORMATS if ending in f.endings), None)
+
+
+# Kinds of file that are known and not read: recognised by their content, named, and answered with what to do. They are
+# tried in the order of `UNREAD`. Every place that opens a file of the user's asks `refusal` first, so that a workbook
+# named `.csv` is called a workbook wherever it turns up.
+
+_HEAD = 1 << 16  # bytes looked at: the root element of an XML file, the first keys of a JSON file
+_GZIP = b"\x1f\x8b"
+_TO_CSV = "open it in a spreadsheet, save the sheet as `CSV UTF-8 (comma delimited)` and name that file"
+_TO_MAP = (
+    "convert it to GeoPackage (in QGIS: Export, Save Features As; or `ogr2ogr {stem}.gpkg {name}`) and name that file"
+)
+_UNPACK = "unpack it and name the file or files in it"
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """One kind of file that is recognised and not read.
+
+    Attributes
+    ----------
+    label
+        What it is, after "is".
+    remedy
+        What to do, with `{name}` and `{stem}` of the file.
+    begins
+        First bytes, any of these.
+    holds
+        Pattern that is found near the start, letter case aside; with `begins`, both must hold.
+    inside
+        Pattern that a name in a zip archive matches.
+    endings
+        Endings of names that mean it where the content settles nothing.
+    folder
+        Whether it is a folder.
+    """
+
+    label: str
+    remedy: str
+    begins: tuple[bytes, ...] = ()
+    holds: bytes = b""
+    inside: str = ""
+    endings: tuple[str, ...] = ()
+    folder: bool = False
+
+
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_OLE = (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",)
+_XML = (b"<",)
+
+UNREAD: tuple[Unread, ...] = (
+    Unread("an Esri file geodatabase (.gdb), which is a folder", _TO_MAP, endings=(".gdb",), folder=True),
+    # What is in a zip archive says what the archive is: workbooks are zip archives too.
+    Unread("an Excel workbook (.xlsx)", _TO_CSV, _ZIP, inside=r"^xl/", endings=(".xlsx", ".xlsm", ".xlsb")),
+    Unread("an OpenDocument spreadsheet (.ods)", _TO_CSV, _ZIP, inside=r"^content\.xml$", endings=(".ods",)),
+    Unread("a Word document", "export the table in it as CSV UTF-8", _ZIP, inside=r"^word/", endings=(".docx", ".doc")),
+    Unread("a zipped Esri file geodatabase", f"unpack it, then {_TO_MAP}", _ZIP, inside=r"\.gdb/"),
+    Unread("a zip archive of a Shapefile", "unpack it (unzip) and name the .shp file in it", _ZIP, inside=r"\.shp$"),
+    Unread("a KMZ file (zipped KML)", _TO_MAP, _ZIP, inside=r"\.kml$", endings=(".kmz",)),
+    Unread(
+        "a zip archive of CSV files",
+        "unpack it (unzip) and name the files in it; a pattern such as `{stem}/*/*-street.csv` names many",
+        _ZIP,
+        inside=r"\.csv$",
+    ),
+    Unread("a zip archive", f"{_UNPACK} (unzip)", _ZIP, endings=(".zip",)),
+    Unread("an Excel 97-2003 workbook (.xls)", _TO_CSV, _OLE, endings=(".xls",)),
+    Unread(
+        "a compressed archive",
+        _UNPACK,
+        (b"7z\xbc\xaf\x27\x1c", b"Rar!", b"BZh91AY&SY", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"),
+        endings=(".7z", ".rar", ".bz2", ".xz", ".zst", ".tar", ".tgz"),
+    ),
+    Unread("a PDF document", "ask for the table or map layer that it was printed from", (b"%PDF",), endings=(".pdf",)),
+    Unread(
+        "an Access database",
+        "export the table in it as CSV UTF-8",
+        (b"\0\x01\0\0Standard Jet DB", b"\0\x01\0\0Standard ACE DB"),
+        endings=(".mdb", ".accdb"),
+    ),
+    Unread(
+        "a data file of SPSS, Stata or R",
+        "export it there as CSV UTF-8",
+        (b"$FL2", b"$FL3", b"<stata_dta>", b"RDX2", b"RDX3"),
+        endings=(".sav", ".zsav", ".dta", ".rds", ".rda", ".rdata", ".sas7bdat"),
+    ),
+    Unread("an Arrow or Feather file", "save it as Parquet", (b"ARROW1", b"FEA1"), endings=(".feather", ".arrow")),
+    Unread("FlatGeobuf", _TO_MAP, (b"fgb\x03fgb",), endings=(".fgb",)),
+    Unread("a picture or raster", "give a layer of areas or points", (b"II*\0", b"MM\0*", b"\x89PNG", b"\xff\xd8\xff")),
+    # Markup: the root element says what it is.
+    Unread("a KML file (Keyhole Markup, as Google Earth writes it)", _TO_MAP, _XML, rb"<kml[\s>]", endings=(".kml",)),
+    Unread("a GPX file (tracks and waypoints)", _TO_MAP, _XML, rb"<gpx[\s>]", endings=(".gpx",)),
+    Unread("an OpenStreetMap file", _TO_MAP, _XML, rb"<osm[\s>]", endings=(".osm", ".pbf")),
+    Unread("a GML file (Geography Markup Language)", _TO_MAP, _XML, rb"opengis\.net/(gml|wfs)", endings=(".gml",)),
+    Unread("an Excel 2003 workbook in XML", _TO_CSV, _XML, rb"urn:schemas-microsoft-com:office:spreadsheet"),
+    Unread(
+        "a web page (HTML)",
+        "a download that needs a login, or whose address has moved, gives a page in place of the file: fetch it again. "
+        "If it holds the table itself, as some systems write files named .xls, " + _TO_CSV,
+        _XML,
+        rb"<(!doctype html|html|head|table|meta)[\s>]",
+        endings=(".html", ".htm"),
+    ),
+    Unread("an XML file", "export the data as CSV UTF-8, GeoJSON or GeoPackage", _XML, rb"^<\?xml", endings=(".xml",)),
+    # JSON: what is no GeoJSON.
+    Unread(
+        "JSON of police.uk's API (a list of objects), not GeoJSON",
+        "fetch the months as files (`hotspots fetch police-uk`), or write the objects as a CSV of one row each "
+        "(with pandas: `pd.json_normalize`)",
+        (b"[",),
+        rb'"persistent_id"|"location_subtype"',
+    ),
+    Unread(
+        "a JSON list of objects, as many an API answers, not GeoJSON",
+        "write the objects as a CSV of one row each (with pandas: `pd.json_normalize`), or export GeoJSON",
+        (b"[",),
+        rb"^\[\s*[{\[\]]",
+    ),
+    Unread(
+        "TopoJSON",
+        f"{_TO_MAP}; mapshaper and QGIS read it",
+        (b"{",),
+        rb'"type"\s*:\s*"Topology"',
+        endings=(".topojson",),
+    ),
+    Unread(
+        "JSON of an Esri service, not GeoJSON",
+        "ask the service for GeoJSON (`f=geojson`), or " + _TO_MAP,
+        (b"{",),
+        rb'"geometryType"\s*:\s*"esriGeometry|"spatialReference"\s*:\s*\{',
+    ),
+    Unread(
+        "a file of one GeoJSON object a line (GeoJSON sequence)",
+        _TO_MAP,
+        (b"\x1e", b"{"),
+        rb'^\x1e|^\{[^\n]*"type"\s*:\s*"Feature"[^\n]*\}\s*\n\s*\{',
+        endings=(".geojsonl", ".geojsons", ".jsonl", ".ndjson"),
+    ),
+    # Parts of files, and kinds that only their name tells.
+    Unread(
+        "a part of a Shapefile or a dBase table",
+        "name the .shp file beside it; if it is a table of its own, " + _TO_CSV,
+        endings=(".dbf", ".shx", ".prj", ".cpg", ".sbn", ".qpj"),
+    ),
+    Unread("MapInfo interchange format (MIF)", _TO_MAP, endings=(".mif", ".mid")),
+    Unread("a drawing (DXF, DWG or DGN)", _TO_MAP, endings=(".dxf", ".dwg", ".dgn")),
+)
+
+
+def recognised(path: Path) -> Unread | None:
+    """Return the kind of a file that is known and not read, by its content; None for any other.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     page = Path(folder) / "counts.csv"
+    ...     _ = page.write_text("<!DOCTYPE html><html><body>Please log in</body></html>")
+    ...     recognised(page).label
+    'a web page (HTML)'
+    """
+    if path.is_dir():
+        tables = path.suffix.casefold() == ".gdb" or any(path.glob("*.gdbtable"))
+        return next(kind for kind in UNREAD if kind.folder) if tables else None
+    return _kind(_head(path), path)
+
+
+def refusal(path: Path, *, meant: Format | None, key: str = "") -> str | None:
+    """Return why a file cannot be read as what it is meant to be, and what to do; None where nothing speaks against it.
+
+    Parameters
+    ----------
+    path
+        The file, or a folder that was named in place of one.
+    meant
+        The format that its ending or the configuration gives it; None where the ending is that of no format.
+    key
+        The setting that states a format, for messages; empty where there is none.
+    """
+    found = recognised(path) if path.exists() else None
+    if found is not None:
+        return _sentence(path, found)
+    if path.is_dir():
+        return f"{path.name} is a folder: name the file or files in it (a pattern such as `{path.name}/*.csv` may)"
+    head = _head(path) if path.exists() else b""
+    if head.startswith(_GZIP):
+        return _packed(path, _unpacked(head), meant=meant)
+    return _other_format(path, head, meant=meant, key=key)
+
+
+def _other_format(path: Path, head: bytes, *, meant: Format | None, key: str) -> str | None:
+    """Return which format that is read a file is of, where that is not the one it is meant to be."""
+    real = _format_of(head)
+    # The index of a Shapefile (.shx) begins as the Shapefile itself does.
+    part = real is not None and real.companions and path.suffix.casefold() not in real.endings
+    if meant is None and (real is None or part):
+        return _by_name(path)
+    if real is not None and real is not meant:
+        stated = f", or set `{key}: {real.name}`" if key else ""
+        return (
+            f"{path.name} is {real.label}{f', not {meant.label}' if meant else ''}: rename it to end in "
+            f"{real.endings[0]} and name that file{stated}"
+        )
+    if meant is not None and meant.begins and real is None and _is_text(head):
+        maps = ", ".join(f.label for f in FORMATS if f.name != "csv")
+        remedy = f"set `{key}: csv` for this source, or rename it to end in .tsv or .csv" if key else f"name {maps}"
+        ending = f"which its ending {path.suffix!r} stands for"
+        return f"{path.name} is delimited text, not {meant.label}, {ending}: {remedy}"
+    return None
+
+
+def _packed(path: Path, inner: bytes, *, meant: Format | None) -> str | None:
+    """Judge a file that gzip compressed by what is inside: delimited text is read as it is, all else is not."""
+    kind = _kind(inner, Path(path.stem))
+    if kind is not None:
+        return _sentence(path, kind, packed="gzip-compressed, and what is inside is ")
+    if inner[257:262] == b"ustar":
+        return f"{path.name} is a compressed archive (tar.gz): {_UNPACK}"
+    real = _format_of(inner)
+    if real is not None:
+        return f"{path.name} is {real.label} compressed with gzip: unpack it (`gunzip {path.name}`) and name that file"
+    if path.suffix.casefold() != ".gz":
+        return f"{path.name} is compressed with gzip, which its name does not say: rename it to {path.name}.gz"
+    if meant is not None and meant.begins:
+        return f"{path.name} is compressed with gzip, and only delimited text is read so: unpack it and name that file"
+    return None
+
+
+def _by_name(path: Path) -> str | None:
+    """Return what the ending alone says of a file whose kind is not read."""
+    named = next((kind for kind in UNREAD if path.suffix.casefold() in kind.endings), None)
+    return None if named is None else _sentence(path, named)
+
+
+def _sentence(path: Path, kind: Unread, *, packed: str = "") -> str:
+    remedy = kind.remedy.format(name=path.name, stem=path.stem)
+    return f"{path.name} is {packed}{kind.label}, which is not read: {remedy}"
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_HEAD)
+
+
+def _unpacked(head: bytes) -> bytes:
+    """Return the start of what gzip packed; nothing where it is damaged, which the reader reports."""
+    try:
+        with gzip.open(io.BytesIO(head)) as file:
+            return file.read1(_HEAD)
+    except (OSError, EOFError, zlib.error):
+        return b""
+
+
+def _kind(head: bytes, path: Path) -> Unread | None:
+    """Return the first kind whose marks a file bears."""
+    plain = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if plain[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        plain = head.decode("utf-16", "ignore").encode()
+    names = _names(path) if head.startswith(_ZIP) else []
+    for kind in UNREAD:
+        if not kind.begins or not plain.startswith(kind.begins):
+            continue
+        if kind.holds and not re.search(kind.holds, plain[:_HEAD], re.IGNORECASE):
+            continue
+        if kind.inside and not any(re.search(kind.inside, name, re.IGNORECASE) for name in names):
+            continue
+        return kind
+    return None
+
+
+def _names(path: Path) -> list[str]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.namelist()
+    except (OSError, zipfile.BadZipFile):
+        return []
+
+
+def _format_of(head: bytes) -> Format | None:
+    """Return the format that is read whose marks a file bears; None for plain text and for what is not known."""
+    plain = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if plain.startswith(b"PAR1"):
+        return next(f for f in FORMATS if f.name == "parquet")
+    for found in FORMATS:
+        if found.begins and plain.lower().startswith(found.begins.lower()):
+            # Any text may begin with a brace: only what goes on as GeoJSON does is called so.
+            if found.name == "geojson" and not re.search(rb'"type"\s*:\s*"(Feature|Point|Multi|Polygon)', plain):
+                return None
+            return found
+    return None
+
+
+def _is_text(head: bytes) -> bool:
+    """Whether bytes are text: no zero byte, and a line of cells rather than an object."""
+    return bool(head.strip()) and b"\0" not in head and not head.lstrip().startswith((b"{", b"<"))

@@ -1,4 +1,4 @@
-"""The run's folder: locked while in use, built beside the last one, swapped in whole.
+"""The run's folder: locked while in use, built beside the last one, swapped in whole; its provenance and its salt.
 
 `outputs/<name>` is always one complete run. A new one grows in `outputs/.<name>.new`; when it is finished the old one
 is renamed to `outputs/.<name>.old`, the new one takes its place, and the old one is deleted. Whatever moment the
@@ -6,17 +6,26 @@ power fails at, `recover` finds one complete run among the three and puts it bac
 """
 
 import contextlib
+import hashlib
+import importlib.metadata
+import json
 import os
+import platform
+import secrets
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
-from pipeline.errors import EngineError
+from pipeline.errors import EngineError, InputError
+from pipeline.storage.files import digest, read_json
 
-__all__ = ["Workspace", "link_tree"]
+__all__ = ["Fingerprints", "Workspace", "cautions_in", "code_version", "key_of", "link_tree", "salt_of", "versions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,3 +136,140 @@ def link_tree(source: Path, target: Path) -> None:
         os.link(source, target)
     except OSError:
         shutil.copy2(source, target)
+
+
+# Provenance: what went in and with which versions, for the manifest and for what is fresh.
+
+_PACKAGES = (
+    "contourpy",
+    "duckdb",
+    "folium",
+    "geopandas",
+    "matplotlib",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "pydantic",
+    "pyogrio",
+    "pyproj",
+    "scikit-learn",
+    "scipy",
+    "shapely",
+    "XStatic-Leaflet",
+)
+
+
+@cache
+def code_version() -> str:
+    """Return a digest of this package's own files: other code makes every stage stale."""
+    root = Path(__file__).parents[1]  # the package, not this room
+    total = hashlib.sha256()
+    for path in sorted(p for p in root.rglob("*") if p.is_file() and p.suffix not in {".pyc", ".pyo"}):
+        total.update(path.relative_to(root).as_posix().encode())
+        total.update(path.read_bytes())
+    return total.hexdigest()[:16]
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that can change a result."""
+    found = {"python": platform.python_version(), "hotspots": importlib.metadata.version("hotspots")}
+    for name in _PACKAGES:
+        found[name] = importlib.metadata.version(name)
+    return found
+
+
+def cautions_in(stages: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return what should be looked at before the outputs are used: what bears on every number comes first."""
+    keys = ("first_cautions", "cautions")
+    return [str(text) for key in keys for record in stages.values() for text in record.get(key, [])]
+
+
+def key_of(content: Mapping[str, Any]) -> str:
+    """Return a digest of plain values; equal content gives equal keys."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+class Fingerprints:
+    """SHA-256 of input files, computed again only when size or time of change differ from the last run's."""
+
+    def __init__(self, last_manifest: Path) -> None:
+        self.files: dict[str, dict[str, Any]] = {}
+        self.checksums: dict[Path, str] = {}
+        self._last: dict[str, dict[str, Any]] = {}
+        if last_manifest.is_file():
+            self._last = {entry["path"]: entry for entry in read_json(last_manifest).get("inputs", [])}
+
+    def of(self, paths: Iterable[Path], *, base: Path) -> dict[str, str]:
+        """Return path (relative to `base` where it lies below) to SHA-256, and remember it for the manifest."""
+        found = {}
+        for path in paths:
+            name = path.relative_to(base).as_posix() if path.is_relative_to(base) else path.as_posix()
+            stat = path.stat()
+            # The time of change of the entry too: a tool or a clock set back may give other content its old time.
+            about = {"bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns, "ctime_ns": stat.st_ctime_ns}
+            known = self._last.get(name)
+            if known and all(known.get(k) == v for k, v in about.items()):
+                checksum = str(known["sha256"])
+            else:
+                checksum = digest(path)
+            entry = {"path": name, **about, "sha256": checksum}
+            self.files[name] = entry
+            self.checksums[path] = checksum
+            found[name] = checksum
+        return found
+
+
+# The key of the hashes that stand for victims: from the environment, else made once and kept beside the outputs.
+
+SALT_BYTES = 32
+_TRIES, _PAUSE_S = 50, 0.1
+
+
+def salt_of(outputs: Path) -> bytes:
+    """Return the salt of victim hashes of an outputs folder: HOTSPOTS_SALT, else the one kept there.
+
+    Raises
+    ------
+    InputError
+        If the one kept there is damaged.
+    EngineError
+        If another run holds the folder for as long as none makes it.
+    """
+    given = os.environ.get("HOTSPOTS_SALT")
+    if given:
+        return given.encode()
+    kept = outputs / ".salt"
+    if not kept.is_file():
+        _make(kept)
+    salt = kept.read_bytes()
+    if len(salt) != SALT_BYTES:
+        raise InputError(
+            f"{kept} is damaged: it should hold {SALT_BYTES} bytes. Restore it, or delete it: victims' hashes then "
+            "no longer match those of earlier runs"
+        )
+    return salt
+
+
+def _make(kept: Path) -> None:
+    """Write a new salt, whole or not at all, unless another run in the folder has just done so."""
+    beside = kept.with_name(f"{kept.name}.part")
+    for _ in range(_TRIES):
+        try:
+            with Workspace(kept).locked():
+                if not kept.is_file():
+                    beside.unlink(missing_ok=True)
+                    with open(beside, "xb", opener=_private) as file:
+                        file.write(secrets.token_bytes(SALT_BYTES))
+                        file.flush()
+                        os.fsync(file.fileno())
+                    beside.replace(kept)
+                return
+        except EngineError:
+            time.sleep(_PAUSE_S)
+    raise EngineError(f"{kept} cannot be made: another run holds {kept.parent}. Wait for it to end and run again")
+
+
+def _private(path: str, flags: int) -> int:
+    """Open a new file that nobody else can read, from its first moment on."""
+    return os.open(path, flags, mode=0o600)

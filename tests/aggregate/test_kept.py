@@ -19,7 +19,7 @@ from pipeline.aggregate.reduce import (
     reduce_locations,
 )
 from pipeline.ingest.incidents.read import incidents_schema
-from pipeline.storage.parquet import read_table
+from pipeline.storage.files import read_table
 from pipeline.tables import LOCATIONS
 
 PLACES = ((530_000.1, 180_000.2, "W1"), (530_000.1, 180_500.0, "W1"), (531_000.0, 180_000.0, "W2"))

@@ -15,7 +15,7 @@ from scipy import stats
 from pipeline.aggregate.repeats import duplicate_summary, flagged, probable_duplicates, repeats, repeats_report
 from pipeline.domain.periods import Period
 from pipeline.errors import InputError
-from pipeline.storage.parquet import read_columns
+from pipeline.storage.files import read_columns
 from tests.kit.readers import read, write
 
 YEAR = Period.parse("2025-01..2025-12")

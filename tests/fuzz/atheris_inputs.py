@@ -18,8 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import atheris
 
 with atheris.instrument_imports(include=["pipeline"]):
-    from pipeline.config import Categories, parse_config
-    from pipeline.config.loading import load_config
+    from pipeline.config import Categories, load_config, parse_config
     from pipeline.errors import HotspotsError
     from pipeline.ingest.incidents.categories import Lookup
     from tests.kit.city import CONFIG

@@ -8,8 +8,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from pipeline.config import parse_config
-from pipeline.config.loading import load_config
+from pipeline.config import load_config, parse_config
 from pipeline.ingest import read_counts
 from tests.fuzz.kit import Case, as_text, good_rows
 from tests.kit.city import CONFIG

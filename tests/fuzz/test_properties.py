@@ -13,8 +13,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.config import Config, parse_config
-from pipeline.config.loading import load_config
+from pipeline.config import Config, load_config, parse_config
 from pipeline.errors import ConfigError, HotspotsError, InputError
 from pipeline.ingest.incidents.categories import Lookup
 from tests.kit.city import CONFIG

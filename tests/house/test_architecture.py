@@ -24,7 +24,7 @@ IMPURE = (
     "aggregate/reduce.py",
     "cli.py",
     "commands/",
-    "config/loading.py",
+    "config/__init__.py",
     "config/reference.py",
     "config/templates/",
     "fetch/",

@@ -22,8 +22,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.config import AreaFile
-from pipeline.config.loading import load_config
+from pipeline.config import AreaFile, load_config
 from pipeline.errors import ConfigError, InputError
 from pipeline.ingest.areas.boundaries import read_boundaries
 from pipeline.ingest.formats.opened import Opening

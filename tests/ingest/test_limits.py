@@ -15,8 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import shapely
 
-from pipeline.config import AreaFile, Run
-from pipeline.config.loading import load_config
+from pipeline.config import AreaFile, Run, load_config
 from pipeline.errors import ConfigError, InputError
 from pipeline.ingest.areas.boundaries import read_boundaries
 from pipeline.ingest.formats.files import DEFAULT_LIMITS, require_size, unfolds

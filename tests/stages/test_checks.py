@@ -11,12 +11,13 @@ import shapely
 import yaml
 
 from pipeline.commands.terminal import print_check, print_outcome
-from pipeline.config.loading import load_config
-from pipeline.config.templates import LICENCE_TO_WRITE, TEMPLATES, template_text
+from pipeline.config import load_config, settings_cautions
+from pipeline.config.release import LICENCE_TO_WRITE
+from pipeline.config.templates import TEMPLATES, template_text
 from pipeline.errors import ConfigError, HotspotsError, InputError
 from pipeline.ingest.quality import coverage_caution, scarce
 from pipeline.publish.words import choice_name, counters_text
-from pipeline.stages.checks import check_inputs, settings_cautions
+from pipeline.stages.checks import check_inputs
 from pipeline.stages.runner import Outcome, run
 from pipeline.stages.trial import Trial
 from tests.kit.city import X0, Y0, write_city

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.config import load_config
 from pipeline.detect import METHODS, DetectInput, Findings, Method, Need, Scope
-from pipeline.stages.runner import load_config, run
+from pipeline.stages.runner import run
 from tests.kit.city import X0, write_city
 
 STAGES = ["ingest", "aggregate", "detect"]

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from pipeline.config.loading import load_config
+from pipeline.config import load_config
 from pipeline.errors import HotspotsError
 from pipeline.stages.runner import run
 from pipeline.stages.trial import Trial, try_rows

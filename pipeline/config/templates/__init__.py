@@ -3,13 +3,12 @@
 from importlib.resources import files
 from pathlib import Path
 
-from pipeline.config import did_you_mean
+from pipeline.config.inputs import did_you_mean
 from pipeline.errors import ConfigError
 from pipeline.storage.files import write_text
 
-__all__ = ["LICENCE_TO_WRITE", "TEMPLATES", "template_text", "write_template"]
+__all__ = ["TEMPLATES", "template_text", "write_template"]
 
-LICENCE_TO_WRITE = "Say here whose boundaries and data these are and under which licence."  # in every template
 TEMPLATES = ("extract", "police-uk", "mps-dashboard")
 
 

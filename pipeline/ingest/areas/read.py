@@ -14,7 +14,7 @@ import shapely
 from numpy.typing import NDArray
 
 from pipeline.config import Areas, PopulationFile, Run
-from pipeline.config.base import did_you_mean
+from pipeline.config.inputs import did_you_mean
 from pipeline.errors import ConfigError, InputError
 from pipeline.geography.areas import AreaIndex, LocateResult, dissolve, level_agreement, overlap_km2, overlaps
 from pipeline.geography.coverage import Coverage, coverage

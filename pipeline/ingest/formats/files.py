@@ -12,8 +12,7 @@ from typing import BinaryIO, TextIO
 from pipeline.config import Run
 from pipeline.domain.periods import month_range
 from pipeline.errors import ConfigError, InputError
-from pipeline.storage.formats import FORMATS, Format, by_ending, endings
-from pipeline.storage.unread import refusal
+from pipeline.storage.formats import FORMATS, Format, by_ending, endings, refusal
 
 __all__ = [
     "DEFAULT_LIMITS",

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.config import Run
-from pipeline.config.base import did_you_mean
+from pipeline.config.inputs import did_you_mean
 from pipeline.errors import InputError
 from pipeline.ingest.formats.files import DEFAULT_LIMITS
 from pipeline.storage.duckdb import exact, identifier, literal

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.storage.formats import FORMATS, by_ending
-from pipeline.storage.unread import UNREAD, refusal
+from pipeline.storage.formats import FORMATS, UNREAD, by_ending, refusal
 
 CSV = next(f for f in FORMATS if f.name == "csv")
 
