@@ -1,8 +1,9 @@
 """Settings of release: who may see what, and how pages look."""
 
+from importlib.resources import files
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from pipeline.config.inputs import CategoryId, Code, Section
 
@@ -167,7 +168,7 @@ class Links(Section):
 class Page(Section):
     """Maps and briefings."""
 
-    language: str = Field("en-GB", description="Language tag of pages.")
+    language: str = Field("en-GB", description="Language tag of pages; one that has a file of words.")
     support: tuple[Links, ...] = Field((), description="Where to report and to find support.")
     caveats: tuple[Annotated[str, Field(max_length=500)], ...] = Field(
         (), description="Cautions added to the fixed wording."
@@ -176,6 +177,16 @@ class Page(Section):
     simplify_m: float = Field(28.0, ge=0, description="Simplification of outlines on pages, in metres.")
     tiles: Tiles = Field(default_factory=lambda: Tiles.model_validate({}), description="Background tiles.")
     briefings: bool = Field(default=True, description="Write a briefing per borough and the panel page.")
+
+    @field_validator("language")
+    @classmethod
+    def _has_words(cls, language: str) -> str:
+        # Only the names of the files are looked at: what they hold is the business of the room that publishes.
+        folder = files("pipeline").joinpath("publish", "words")
+        known = sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml"))
+        if not {language, language.partition("-")[0]} & set(known):
+            raise ValueError(f"there are words for {', '.join(known)} only (and regional tags such as en-GB)")
+        return language
 
 
 class Exports(Section):

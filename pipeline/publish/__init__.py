@@ -7,6 +7,7 @@ Every part takes a `Released`, which only the gate makes, and writes files into 
 - `protection_page.write_protection`: how people are protected in that folder
 - `exports.write_exports`: GeoJSON, GeoPackage, CSV, metadata and release.json
 
-`run_page.front_door` is the analyst's page about the whole run. `page`, `palette`, `words`, `charts` and `findings` are
-shared by the pages. Nothing is imported here: the terminal needs `words` alone, without the libraries for maps.
+`words` holds the catalogue of words, `templates` the pages of Jinja2. `run_page.front_door` is the analyst's page about
+the whole run. `page`, `palette`, `words`, `charts` and `findings` are shared by the pages.
+Nothing is imported here: the terminal needs `words` alone, without the libraries for maps.
 """

@@ -1,7 +1,7 @@
 """What every page shares: words that are fixed, escaping, colours as style-sheet variables, and a policy of hashes.
 
-Data reaches a page in one way only: as an escaped JSON block, or as text escaped by `text`. Nothing is ever parsed as a
-template after data was put in.
+Pages are written by Jinja2 templates in `templates/`, which escape every value. Data reaches a page in one way only: as
+an escaped JSON block, or as text that a template escapes. Nothing is ever parsed as a template after data was put in.
 """
 
 import base64
@@ -9,11 +9,17 @@ import hashlib
 import html as html_module
 import json
 import re
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
 
 from pipeline.errors import InputError
-from pipeline.publish import palette
+from pipeline.publish import palette, words
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 __all__ = [
     "attribute",
@@ -22,6 +28,8 @@ __all__ = [
     "fixed_wording",
     "json_block",
     "leaflet",
+    "render",
+    "safe",
     "text",
     "tile_origin",
 ]
@@ -87,6 +95,49 @@ def json_block(data: object) -> str:
     # folium renders a page as a Jinja template a second time, so an opener in the data would be run as code.
     # A brace that opens an object is never followed by another brace, so this only touches braces inside strings.
     return re.sub(r"\{(?=[{%#])", r"\\u007b", raw)
+
+
+def safe(markup: str) -> Markup:
+    """Mark as markup what was escaped already, or is our own: a style sheet, a script, a picture drawn here."""
+    return Markup(markup)  # noqa: S704 - the one place where markup is taken as it is
+
+
+@cache
+def _environment() -> "Environment":
+    """Return the environment of the templates: every value is escaped, and a missing one is an error."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    made = Environment(
+        loader=PackageLoader("pipeline.publish", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        # Jinja escapes markup; openers of templates have to be broken up beside that, as `text` does.
+        finalize=lambda value: value if hasattr(value, "__html__") else safe(attribute(value)),
+    )
+    made.globals |= {"say": words.say, "parts": words.parts}
+    made.filters |= {"capital": words.capital}
+    return made
+
+
+def render(template: str, /, **values: Any) -> Markup:
+    """Write a template of `templates/` with values; what is not `Markup` is escaped.
+
+    Parameters
+    ----------
+    template
+        File name in `templates/`: "front_door.html".
+    values
+        What the template names. A missing one is an error, never a blank.
+
+    Returns
+    -------
+    markup
+        Safe to put into another template.
+    """
+    return safe(_environment().get_template(template).render(**values))
 
 
 def colour_tokens() -> str:
@@ -214,23 +265,17 @@ def document(
     html
         Ends with a newline.
     """
-    head = [
-        f'<html lang="{attribute(language)}" data-theme="light">',
-        "<head>",
-        '<meta charset="utf-8">',
-        "@policy@",
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        '<meta name="referrer" content="no-referrer">',
-        '<link rel="icon" href="data:,">',
-        f"<title>{text(title)}</title>",
-        *(f"<style>{style}</style>" for style in styles),
-        "</head>",
-        "<body>",
-    ]
-    tail = [] if data is None else [f'<script type="application/json" id="data">{json_block(data)}</script>']
-    tail += [f"<script>{script}</script>" for script in scripts]
-    lines = ["<!DOCTYPE html>", *head, body, *tail, "</body>", "</html>", ""]
+    html = render(
+        "page.html",
+        language=language,
+        title=title,
+        styles=[safe(style) for style in styles],
+        body=safe(body),
+        data=None if data is None else safe(json_block(data)),
+        scripts=[safe(script) for script in scripts],
+    )
     # The policy lists the hash of every script and style, so it can only be written once all of them are in place.
-    policy = _security_policy("\n".join(lines), image_origin=image_origin)
-    lines[lines.index("@policy@")] = f'<meta http-equiv="Content-Security-Policy" content="{attribute(policy)}">'
-    return "\n".join(lines)
+    policy = _security_policy(html, image_origin=image_origin)
+    place = '<meta http-equiv="Content-Security-Policy" content="">'
+    head, found, rest = html.partition(place)
+    return f"{head}{found[:-2]}{attribute(policy)}{found[-2:]}{rest}"

@@ -7,14 +7,12 @@ from typing import Any
 from pipeline.domain.periods import Period
 from pipeline.publish.page import colour_tokens, document, text
 from pipeline.publish.words import (
-    NOT_AUDITED,
-    NOT_OFFERED,
-    SYNTHETIC,
     capital,
     count_text,
     listed,
     named_period,
     protection_sentence,
+    say,
     share_text,
 )
 from pipeline.release.released import Released, ReleaseInfo
@@ -332,7 +330,7 @@ def protection_html(released: Released) -> str:
         f"Folder “{text(info.profile)}”. {_AUDIENCES[info.audience]}.</p>"
     )
     if info.synthetic:
-        body.append(f'<p><span class="tag">Synthetic</span> {text(SYNTHETIC)}</p>')
+        body.append(f'<p><span class="tag">Synthetic</span> {text(say("common.synthetic"))}</p>')
     rules = record["rules"]
     body += ["<h2>Verdict</h2>", *_verdict(info, record)]
     if record.get("protected"):
@@ -370,7 +368,7 @@ def _verdict(info: ReleaseInfo, record: Mapping[str, Any]) -> list[str]:
         ]
     else:
         lines = [
-            f'<p><span class="tag stop">{text(NOT_AUDITED)}</span></p>',
+            f'<p><span class="tag stop">{text(say("common.not_audited"))}</span></p>',
             "<p>Small counts are not shown, but nothing keeps arithmetic from giving them back.</p>",
         ]
     if record.get("everything_withheld"):
@@ -432,7 +430,9 @@ def _useful(info: ReleaseInfo, record: Mapping[str, Any]) -> list[str]:
         windows = utility[level].get(category)
         if not windows:
             given = str(detail.get(category, level))
-            return NOT_OFFERED if given == level else f"by {_level_words(info, given)[given == Level.WARD_GROUP]}"
+            if given == level:
+                return say("common.not_offered")
+            return f"by {_level_words(info, given)[given == Level.WARD_GROUP]}"
         window = windows.get(info.headline.id) or windows[max(windows)]
         return f"{window['with_number']:,} of {window['areas']:,} ({share_text(window['pct'] / 100)})"
 
@@ -453,7 +453,7 @@ def _states(info: ReleaseInfo, record: Mapping[str, Any]) -> list[str]:
     names |= {"first_step": count_text(0, step - 1) if stepped else "perhaps none"}
     names |= {
         "other_level": "given at another level",
-        "not_offered": NOT_OFFERED,
+        "not_offered": say("common.not_offered"),
         "no_data": "no data",
         "not_covered": "not covered",
         "rows": "all",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.publish.page import attribute, colour_tokens, document, text
-from pipeline.publish.words import NOT_OFFERED, SYNTHETIC, choice_name, count_text, protection_sentence
+from pipeline.publish.words import choice_name, count_text, protection_sentence, say
 from pipeline.storage.workspace import cautions_in
 from pipeline.tables import Level
 
@@ -87,7 +87,7 @@ def front_door(folder: Path, *, manifest: Mapping[str, Any], quality: Mapping[st
     body.append(f"<h1>{text(run['title'])}</h1>")
     body.append(f'<p class="sub">{text(run["place"])} Run “{text(run["name"])}”. For the analyst: internal.</p>')
     if run["synthetic"]:
-        body.append(f'<p class="note">{text(SYNTHETIC)}</p>')
+        body.append(f'<p class="note">{text(say("common.synthetic"))}</p>')
     body += [f'<p class="note">{text(caution)}</p>' for caution in cautions_in(manifest["stages"])]
     body += ["<h2>Folders</h2>", '<div class="cards">']
     for profile in manifest["settings"]["profiles"]:
@@ -137,7 +137,7 @@ def _protection(path: Path) -> list[str]:
     more = f"{step} or more" if step > 1 else "a number"
     few = count_text(0, step - 1) if step > 1 else "perhaps none"
     wordings = {"number": f"with {more}", "first_step": few, "other_level": "given at another level"}
-    wordings |= {"not_offered": NOT_OFFERED, "no_data": "no data", "not_covered": "not covered"}
+    wordings |= {"not_offered": say("common.not_offered"), "no_data": "no data", "not_covered": "not covered"}
     for level, many in _MANY.items():
         if windows := record.get("utility", {}).get(level, {}).get("all"):
             latest = windows[max(windows)]

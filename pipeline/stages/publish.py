@@ -10,6 +10,7 @@ from pipeline.publish.briefings import write_briefings
 from pipeline.publish.exports import write_exports
 from pipeline.publish.map import write_map
 from pipeline.publish.protection_page import write_protection
+from pipeline.publish.words import speaking
 from pipeline.release.released import Packed, Released, unpack
 from pipeline.stages import Context
 from pipeline.storage.files import read_json, read_layer, read_table
@@ -28,19 +29,20 @@ def run(context: Context) -> None:
         # Compute: pages and layers work out what they show as they are written; only the address of tiles is set here.
         released = _with_tile_key(released, context)
 
-        # Save the layers and tables, the map, the page on protection, the briefings.
+        # Save the layers and tables, the map, the page on protection, the briefings, in the language of the pages.
         folder = context.folder / profile.name
-        write_exports(
-            released,
-            folder,
-            geopackage=exports.geopackage,
-            geoparquet=exports.geoparquet,
-            flatgeobuf=exports.flatgeobuf,
-        )
-        write_map(released, folder / "index.html")
-        write_protection(released, folder / "protection.html")
-        if context.config.page.briefings:
-            write_briefings(released, folder)
+        with speaking(context.config.page.language):
+            write_exports(
+                released,
+                folder,
+                geopackage=exports.geopackage,
+                geoparquet=exports.geoparquet,
+                flatgeobuf=exports.flatgeobuf,
+            )
+            write_map(released, folder / "index.html")
+            write_protection(released, folder / "protection.html")
+            if context.config.page.briefings:
+                write_briefings(released, folder)
         context.progress("publishing", number, len(profiles))
     context.counters["folders"] = len(profiles)
     context.cautions += settings_cautions(context.config)

@@ -40,6 +40,7 @@ IMPURE = (
     "publish/page.py",
     "publish/protection_page.py",
     "publish/run_page.py",
+    "publish/words/catalogue.py",
     "release/ledger.py",
     "release/sketches.py",
     "stages/",

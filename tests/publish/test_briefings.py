@@ -172,7 +172,7 @@ def test_fixed_wording_and_support_stand_on_every_page(kind: str, request: pytes
             assert line in said
         assert "report-it.org.uk" in said
         assert "101, or 999 in an emergency" in said
-        assert said.count(words.SYNTHETIC) == 2  # once a sheet
+        assert said.count(words.say("common.synthetic")) == 2  # once a sheet
         assert "Break in the series. March 2024: New recording system." in said
 
 
@@ -181,7 +181,7 @@ def test_marking_and_missing_audit_stand_on_both_sheets(tmp_path: Path) -> None:
     for html in written(made, tmp_path / "p").values():
         said = Reader(html).text
         assert said.count("OFFICIAL: partners only") == 2
-        assert said.count(words.NOT_AUDITED) == 2
+        assert said.count(words.say("common.not_audited")) == 2
 
 
 def test_nothing_is_fetched_run_or_styled_inline(inside: dict[str, str]) -> None:

@@ -237,7 +237,7 @@ def _change_tile(case: findings.Case) -> str:
     if total.change_word:
         return tile(label, words.capital(total.change_word), theirs, wordy=True)
     gone = "change_pct" in total.not_offered or total.hidden
-    return tile(label, words.capital(words.NOT_OFFERED) if gone else "No earlier period", wordy=True)
+    return tile(label, words.capital(words.say("common.not_offered")) if gone else "No earlier period", wordy=True)
 
 
 # Page 2: categories, hotspots, outcomes, every part with its range, cautions, and where to get support.

@@ -113,7 +113,7 @@ def _block(index: ReleaseIndex, code: str, organisation: str, variable: Variable
     left_out = [one.name for one in figures if one.count is None]
     some = [one for one in figures if one.name in unknowns and one.count is not None and one.count[1]]
     unknown = [f"{one.name}: {words.count_text(*(one.count or (0, 0)))}" for one in some]
-    unknown += [f"{words.NOT_OFFERED}: {words.listed(left_out)}"] if left_out else []
+    unknown += [f"{words.say('common.not_offered')}: {words.listed(left_out)}"] if left_out else []
     note = f'<p class="note">{page.text(words.capital("; ".join(unknown)))}.</p>' if unknown else ""
     sentence = f'<p class="said">{page.text(wording)}</p>' if wording else ""
     return (

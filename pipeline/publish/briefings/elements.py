@@ -89,23 +89,23 @@ def _banners(index: ReleaseIndex) -> str:
     if info.marking:
         found.append(f'<span class="tag">{page.text(info.marking)}</span>')
     if info.audit not in {"passed", "not needed"}:
-        found.append(f'<span class="tag stop">{page.text(words.NOT_AUDITED)}</span>')
+        found.append(f'<span class="tag stop">{page.text(words.say("common.not_audited"))}</span>')
     if info.synthetic:
-        found.append(f'<span class="made">{page.text(words.SYNTHETIC)}</span>')
+        found.append(f'<span class="made">{page.text(words.say("common.synthetic"))}</span>')
     return f'<p class="banner">{" ".join(found)}</p>' if found else ""
 
 
 def count_words(figure: findings.Figure) -> str:
     """Write a count, or in words why there is none."""
     if figure.hidden:
-        return words.NOT_OFFERED
+        return words.say("common.not_offered")
     return "no data" if figure.incidents is None else figure.incidents.text
 
 
 def rate_words(figure: findings.Figure) -> str:
     """Write a rate, or in words why there is none."""
     if "rate_per_10000" in figure.not_offered or figure.hidden:
-        return words.NOT_OFFERED
+        return words.say("common.not_offered")
     if figure.reliability == Reliability.TOO_FEW:
         return "too few"
     return "no rate" if figure.rate is None else words.rate_text(figure.rate)
@@ -114,7 +114,7 @@ def rate_words(figure: findings.Figure) -> str:
 def outcome_words(figure: findings.Figure, basis: str) -> str:
     """Write the share or the flow of positive outcomes, or why there is none."""
     if {"positive_outcomes", "known_outcomes", "outcome_share"} & figure.not_offered or figure.hidden:
-        return words.NOT_OFFERED
+        return words.say("common.not_offered")
     if any(count is not None and count.first_step for count in (figure.incidents, figure.outcomes, figure.known)):
         return "too few"
     span = figure.share_span(basis)
@@ -127,7 +127,7 @@ def change_cell(figure: findings.Figure, *, muted: bool = False, narrow: bool = 
     """Write a table cell of change: a percentage; in brackets, or words for counts in steps, where none is clear."""
     unclear = NOT_CLEAR if narrow else ChangeWord.NO_CLEAR_CHANGE.value
     if {"change_pct", "change_word"} & figure.not_offered or figure.hidden:
-        wording = words.NOT_OFFERED
+        wording = words.say("common.not_offered")
     elif figure.direction and figure.change_pct is not None:
         wording = words.about_signed(figure.change_pct, exact=figure.exact)
     elif figure.change_word in COMPARED and figure.change_pct is not None:

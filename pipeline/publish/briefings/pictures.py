@@ -247,7 +247,7 @@ def _fill_of_count(figure: findings.Figure) -> str:
 _NO_RATE = charts.NoClass.NO_RATE
 _KEYS = {
     charts.NoClass.TOO_FEW: "too few for a rate",
-    charts.NoClass.NOT_OFFERED: words.NOT_OFFERED,
+    charts.NoClass.NOT_OFFERED: words.say("common.not_offered"),
     charts.NoClass.NO_RATE: "no rate",
     charts.NoClass.NOT_COVERED: "not covered",
 }

@@ -6,7 +6,7 @@ import shapely
 
 from pipeline.geography.projection import to_lonlat
 from pipeline.publish.page import fixed_wording
-from pipeline.publish.words import NOT_AUDITED, SYNTHETIC, named_period, protection_sentence
+from pipeline.publish.words import named_period, protection_sentence, say
 from pipeline.release.released import Released
 from pipeline.tables import STATES_NOTE
 
@@ -58,8 +58,8 @@ def describe(released: Released) -> Description:
     """Describe a release."""
     info = released.info
     limits = (*fixed_wording(info.title[:1].lower() + info.title[1:]), *info.caveats)
-    doubts = ([info.marking] if info.marking else []) + ([SYNTHETIC] if info.synthetic else [])
-    doubts += [f"{NOT_AUDITED}."] if info.audit.startswith("not audited") else []
+    doubts = ([info.marking] if info.marking else []) + ([say("common.synthetic")] if info.synthetic else [])
+    doubts += [f"{say('common.not_audited')}."] if info.audit.startswith("not audited") else []
     own = info.abstract or (
         f"{info.title} recorded in {info.place}, by area, with outlines of hotspots and bands of density. "
         f"Layers hold {named_period(info.headline.label)} ({info.headline.start} to {info.headline.end}); the table "

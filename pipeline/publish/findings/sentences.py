@@ -117,7 +117,7 @@ def lead(case: Case) -> tuple[Segment, ...]:
     if total.hidden:
         return (
             (f"The number of {case.noun} recorded in {place} {when} is ", False),
-            (words.NOT_OFFERED, True),
+            (words.say("common.not_offered"), True),
             (", to protect the people involved.", False),
         )
     if total.incidents is None:

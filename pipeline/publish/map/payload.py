@@ -400,7 +400,7 @@ def _info(released: Released) -> dict[str, Any]:
         "place": info.place,
         "publisher": info.publisher,
         "licence": info.licence,
-        "synthetic": words.SYNTHETIC if info.synthetic else "",
+        "synthetic": words.say("common.synthetic") if info.synthetic else "",
         "language": info.language,
         "profile": info.profile,
         "audience": info.audience,
@@ -412,7 +412,7 @@ def _info(released: Released) -> dict[str, Any]:
             info.mechanism, step=info.step, threshold=info.threshold, noise_reach=reach
         ),
         **({"outside": apart} if (apart := [c.label for c in info.categories if c.outside]) else {}),
-        "audit": words.NOT_AUDITED if info.audit not in {"passed", "not needed"} else "",
+        "audit": words.say("common.not_audited") if info.audit not in {"passed", "not needed"} else "",
         "region": info.region_name,
         "headline": info.headline.id,
         "headlineLabel": info.headline.label,

@@ -1,20 +1,17 @@
-"""How numbers, periods, and the counters and choices of a run are written for readers."""
+"""How counts, rates, shares, changes and periods are written for readers."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+
+from pipeline.publish.words.catalogue import say
 
 __all__ = [
-    "NOT_AUDITED",
-    "NOT_OFFERED",
-    "SYNTHETIC",
     "about_signed",
     "capital",
-    "choice_name",
     "count_text",
     "counted",
     "counted_range",
-    "counters_text",
+    "half_up",
     "in_period",
     "listed",
     "month_name",
@@ -33,17 +30,6 @@ __all__ = [
     "whole",
 ]
 
-NOT_AUDITED = "Not audited: do not publish"
-NOT_OFFERED = "not offered"
-"""What stands in place of a count, or of a figure made from it, that a release does not give."""
-SYNTHETIC = "Synthetic data: these incidents are made up and say nothing about real places."
-
-_SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-_MONTHS = (
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
-)
-
 
 def half_up(value: float) -> int:
     """Round to the nearest whole number, halves away from zero, as readers do.
@@ -60,7 +46,12 @@ def whole(number: float) -> str:
     >>> whole(10572)
     '10,572'
     """
-    return f"{half_up(number):,}".replace("-", "\u2212")
+    return _separated(f"{half_up(number):,}")
+
+
+def _separated(written: str) -> str:
+    """Put the language's separators and minus sign into a number that Python has written."""
+    return written.replace(",", say("number.thousands")).replace("-", say("number.minus"))
 
 
 def count_text(lower: float, upper: float) -> str:
@@ -71,7 +62,9 @@ def count_text(lower: float, upper: float) -> str:
     """
     if lower == upper:
         return whole(lower)
-    return f"fewer than {whole(upper + 1)}" if lower == 0 else f"{whole(lower)} to {whole(upper)}"
+    if lower == 0:
+        return say("number.fewer_than", limit=whole(upper + 1))
+    return say("number.range", low=whole(lower), high=whole(upper))
 
 
 def steps_sentence(step: int) -> str:
@@ -80,7 +73,7 @@ def steps_sentence(step: int) -> str:
     >>> steps_sentence(10)
     'Counts, totals too, are given in steps of 10, each by itself, so that subtraction gives nothing.'
     """
-    return f"Counts, totals too, are given in steps of {step}, each by itself, so that subtraction gives nothing."
+    return say("common.protection.steps", step=step)
 
 
 def protection_sentence(mechanism: str, *, step: int = 1, threshold: int = 0, noise_reach: int = 0) -> str:
@@ -106,15 +99,9 @@ def protection_sentence(mechanism: str, *, step: int = 1, threshold: int = 0, no
         case "steps":
             return steps_sentence(step)
         case "suppress":
-            return (
-                f"Counts under {threshold}, and others from which these could be worked out, are not offered; "
-                "every count shown is exact."
-            )
+            return say("common.protection.suppress", threshold=threshold)
         case "noise":
-            return (
-                f"Counts, totals too, carry random noise of at most {noise_reach} either way and are given as the "
-                "range that the true number lies in; parts need not add up to totals."
-            )
+            return say("common.protection.noise", reach=noise_reach)
         case _:
             return ""
 
@@ -146,7 +133,7 @@ def rate_range_text(low: float, high: float) -> str:
     ('59', '9.2 to 11')
     """
     texts = rate_text(low), rate_text(high)
-    return texts[0] if texts[0] == texts[1] else " to ".join(texts)
+    return texts[0] if texts[0] == texts[1] else say("number.range", low=texts[0], high=texts[1])
 
 
 def share_text(share: float) -> str:
@@ -157,9 +144,9 @@ def share_text(share: float) -> str:
     """
     pct = half_up(share * 100)
     if pct == 0 and share > 0:
-        return "under 1%"
+        return say("number.under_one_per_cent")
     if pct == 100 and share < 1:
-        return "over 99%"
+        return say("number.over_99_per_cent")
     return f"{pct}%"
 
 
@@ -177,10 +164,12 @@ def share_range_text(low: float, high: float) -> str:
     # A range that ends at nothing or at everything has one end that says something.
     nothing, everything = low < 0.005, high > 0.995
     if nothing and everything:
-        return "any share"
+        return say("number.any_share")
     if nothing:
-        return f"at most {texts[1]}"
-    return f"at least {texts[0]}" if everything else " to ".join(texts)
+        return say("number.at_most", share=texts[1])
+    if everything:
+        return say("number.at_least", share=texts[0])
+    return say("number.range", low=texts[0], high=texts[1])
 
 
 def signed(change_pct: float) -> str:
@@ -190,7 +179,7 @@ def signed(change_pct: float) -> str:
     ('−24%', '+17%', '0%')
     """
     pct = half_up(change_pct)
-    return f"{'+' if pct > 0 else chr(0x2212) if pct < 0 else ''}{abs(pct):,}%"
+    return f"{'+' if pct > 0 else ''}{whole(pct)}%"
 
 
 def about_signed(change_pct: float, *, exact: bool) -> str:
@@ -199,7 +188,7 @@ def about_signed(change_pct: float, *, exact: bool) -> str:
     >>> about_signed(17.0, exact=False), about_signed(-24.4, exact=True)
     ('about +17%', '−24%')
     """
-    return signed(change_pct) if exact else f"about {signed(change_pct)}"
+    return signed(change_pct) if exact else say("number.about", size=signed(change_pct))
 
 
 def small(number: int) -> str:
@@ -208,7 +197,8 @@ def small(number: int) -> str:
     >>> small(3), small(18)
     ('three', '18')
     """
-    return _SMALL[number] if 0 <= number < len(_SMALL) else whole(number)
+    written = say("number.small").split()
+    return written[number] if 0 <= number < len(written) else whole(number)
 
 
 def ordinal(number: int) -> str:
@@ -218,7 +208,7 @@ def ordinal(number: int) -> str:
     ['1st', '2nd', '3rd', '4th', '11th', '12th', '13th', '21st', '32nd']
     """
     ending = "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    return f"{number:,}{ending}"
+    return say("number.ordinal", n=number, ending=ending)
 
 
 def listed(names: Sequence[str]) -> str:
@@ -227,7 +217,9 @@ def listed(names: Sequence[str]) -> str:
     >>> listed(["A", "B", "C"]), listed(["A"])
     ('A, B and C', 'A')
     """
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""
+    if len(names) < 2:
+        return names[0] if names else ""
+    return say("number.list_last", first=say("number.list_joint").join(names[:-1]), last=names[-1])
 
 
 def counted(number: int, noun: str) -> str:
@@ -237,7 +229,7 @@ def counted(number: int, noun: str) -> str:
     ('1,719 hate crimes', '1 hate crime', 'no offences')
     """
     one = number == 1 and noun.endswith("s") and not noun.endswith("ss")
-    return f"{whole(number) if number else 'no'} {noun[:-1] if one else noun}"
+    return f"{whole(number) if number else say('number.none')} {noun[:-1] if one else noun}"
 
 
 def capital(text: str) -> str:
@@ -253,7 +245,8 @@ def named_period(label: str) -> str:
     >>> named_period("2024"), named_period("Q2 2024"), named_period("July 2025")
     ('2024', 'Q2 2024', 'July 2025')
     """
-    return f"the {label}" if " months to " in label or label.startswith("financial") else label
+    named = " months to " in label or label.startswith("financial")
+    return say("month.the_period", period=label) if named else label
 
 
 def in_period(label: str) -> str:
@@ -262,7 +255,7 @@ def in_period(label: str) -> str:
     >>> in_period("12 months to July 2025"), in_period("2024")
     ('in the 12 months to July 2025', 'in 2024')
     """
-    return f"in {named_period(label)}"
+    return say("month.in_period", period=named_period(label))
 
 
 def month_name(month: str) -> str:
@@ -272,8 +265,8 @@ def month_name(month: str) -> str:
     ('March 2024', '30 July 2024')
     """
     year, number, *day = month.split("-")
-    named = f"{_MONTHS[int(number) - 1]} {year}"
-    return f"{int(day[0])} {named}" if day else named
+    named = say("month.in_year", month=say(f"month.{int(number)}"), year=year)
+    return say("month.day", day=int(day[0]), month=named) if day else named
 
 
 def times_words(ratio: float, place: str) -> str:
@@ -293,13 +286,17 @@ def times_words(ratio: float, place: str) -> str:
      'close to the London rate', '40% below the London rate']
     """
     if ratio >= 1.95:
-        near = f"{half_up(ratio * 2) / 2:g}".replace(".5", "½") if ratio < 4.75 else whole(ratio)
-        return f"about {near} times the {place} rate"
+        return say("number.times.about", times=_near(ratio), place=place)
     if ratio >= 1.1:
-        return f"{half_up((ratio - 1) * 100)}% above the {place} rate"
+        return say("number.times.above", pct=half_up((ratio - 1) * 100), place=place)
     if ratio > 0.9:
-        return f"close to the {place} rate"
-    return f"{half_up((1 - ratio) * 100)}% below the {place} rate"
+        return say("number.times.close", place=place)
+    return say("number.times.below", pct=half_up((1 - ratio) * 100), place=place)
+
+
+def _near(ratio: float) -> str:
+    """Write a ratio from 1.95 on as people say it: to the half, and from 4¾ on to the whole number."""
+    return f"{half_up(ratio * 2) / 2:g}".replace(".5", "½") if ratio < 4.75 else whole(ratio)
 
 
 def times_range_words(low: float, high: float, place: str) -> str:
@@ -317,109 +314,22 @@ def times_range_words(low: float, high: float, place: str) -> str:
     ('1.4 to 2.7 times the London rate', 'somewhere between 20% below and 20% above the London rate')
     """
     ends = times_words(low, place), times_words(high, place)
-    above, below = f"{half_up((high - 1) * 100)}%", f"{half_up((1 - low) * 100)}%"
+    above, below = half_up((high - 1) * 100), half_up((1 - low) * 100)
     if ends[0] == ends[1]:
         wording = ends[0]
     elif low >= 1.95:
-        first, last = (end.removeprefix("about ").partition(" ")[0] for end in ends)
-        wording = f"about {first} to {last} times the {place} rate"
+        wording = say("number.times.about_range", low=_near(low), high=_near(high), place=place)
     elif low >= 1.1 and high >= 1.95:
         # From here on people think in times, not in per cent.
-        wording = f"{low:.1f} to {high:.1f} times the {place} rate"
+        wording = say("number.times.range", low=f"{low:.1f}", high=f"{high:.1f}", place=place)
     elif low >= 1.1:
-        wording = f"{half_up((low - 1) * 100)}% to {above} above the {place} rate"
+        wording = say("number.times.above_range", low=half_up((low - 1) * 100), high=above, place=place)
     elif high <= 0.9:
-        wording = f"{half_up((1 - high) * 100)}% to {below} below the {place} rate"
+        wording = say("number.times.below_range", low=half_up((1 - high) * 100), high=below, place=place)
     elif low > 0.9:
-        wording = f"close to the {place} rate or up to {above} above it"
+        wording = say("number.times.close_or_above", pct=above, place=place)
     elif high < 1.1:
-        wording = f"close to the {place} rate or up to {below} below it"
+        wording = say("number.times.close_or_below", pct=below, place=place)
     else:
-        wording = f"somewhere between {below} below and {above} above the {place} rate"
+        wording = say("number.times.between", below=below, above=above, place=place)
     return wording
-
-
-# Counters and choices of a run's record: manifest.json keeps short keys for programs; people read these.
-
-# Counter: the words for one and for any other number, in the order in which they are listed.
-_COUNTERS = {
-    "wards": ("ward", "wards"),
-    "boroughs": ("borough", "boroughs"),
-    "rows": ("row read", "rows read"),
-    "incidents": ("incident kept", "incidents kept"),
-    "quarantined": ("row refused", "rows refused"),
-    "duplicates": ("duplicate dropped", "duplicates dropped"),
-    "merged": ("row merged with another of its id", "rows merged with others of their id"),
-    "replaced": ("row replaced by a later file", "rows replaced by later files"),
-    "left_out_by_where": ("row left out by `where`", "rows left out by `where`"),
-    "files_read": ("file read", "files read"),
-    "files_taken_over": ("reused", "reused"),
-    "parts_counted": ("file counted", "files counted"),
-    "parts_taken_over": ("count reused", "counts reused"),
-    "area_months": ("count by area, month and category", "counts by area, month and category"),
-    "locations": ("distinct point", "distinct points"),
-    "hotspots": ("hotspot", "hotspots"),
-    "cells": ("grid cell tested", "grid cells tested"),
-    "scan_clusters": ("cluster in space and time", "clusters in space and time"),
-    "scan_alerts": ("alert", "alerts"),
-    "profiles": ("profile released", "profiles released"),
-    "folders": ("folder written", "folders written"),
-}
-_CHOICES = {
-    "area_index_cell_m": "cell of the area index, m",
-    "snap_m": "points given to the nearest area within, m",
-    "data_from": "data from",
-    "data_complete_to": "data complete to",
-    "quiet_months": "months without a row that count as 0",
-    "missing_months": "months that are missing",
-    "incomplete_months": "months that are incomplete",
-    "bandwidth_m": "bandwidth of the density, m",
-    "bandwidth_reason": "why this bandwidth",
-    "bandwidth_ladder": "bandwidths tried",
-    "eps_m": "reach of a cluster, m",
-    "eps_reason": "why this reach",
-    "eps_curve": "reaches tried",
-    "min_samples": "fewest incidents around a core of a cluster",
-    "emerging": "emerging hot spots",
-    "scan": "space-time scan",
-    "reading_encoding": "text encoding of the files",
-    "reading_delimiter": "column separator of the files",
-    "reading_coordinates": "coordinates used",
-    "reading_operation": "transformation of coordinates",
-    "reading_dates": "date format",
-    "relations_dropped": "relations of categories that the data violates",
-    "withheld per primary": "withheld counts for each that had to be",
-}
-
-
-def counters_text(counters: Mapping[str, Any]) -> str:
-    """Write a stage's counters for people.
-
-    Parameters
-    ----------
-    counters
-        As in manifest.json; a name may end in what it was counted in: `hotspots 2024-01..2024-12`.
-    """
-    order = list(_COUNTERS)
-    wording = []
-    for name in sorted(counters, key=lambda n: order.index(k) if (k := n.partition(" ")[0]) in order else len(order)):
-        value = counters[name]
-        kind, _, of = name.partition(" ")
-        if name == "boundaries_taken_over":
-            wording.append("boundaries reused" if value else "boundaries read")
-        elif kind in _COUNTERS and isinstance(value, int):
-            one, many = _COUNTERS[kind]
-            wording.append(f"{value:,} {one if value == 1 else many}" + (f" ({of})" if of else ""))
-        elif not isinstance(value, Mapping):
-            wording.append(f"{name.replace('_', ' ')}: {value}")
-    return ", ".join(wording)
-
-
-def choice_name(key: str) -> str:
-    """Return the words for a choice; its key may end in what it was chosen for: `eps_m 2024-01..2024-12`."""
-    for name, words in _CHOICES.items():
-        if key == name:
-            return words
-        if key.startswith(f"{name} "):
-            return f"{words} ({key.removeprefix(name).strip()})"
-    return key.replace("_", " ")

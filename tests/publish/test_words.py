@@ -1,0 +1,133 @@
+"""The catalogue of words: every key that is asked for is there with its values, and nothing else is."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import pipeline
+from pipeline.publish import words
+from pipeline.publish.words import catalogue as catalogue_module
+
+ROOT = Path(pipeline.__file__).parent
+SAYING = {"say", "parts"}
+# Keys that code puts together: the start of each, as it stands in the code.
+PUT_TOGETHER = re.compile(r"""f?["']((?:[a-z_]+\.)+)(?:\{|["'])""")
+
+
+def asked_in_python() -> Iterator[tuple[str, str, set[str] | None]]:
+    """Give file, key and names of the values of every call; None where the values are handed on whole."""
+    for path in sorted(ROOT.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, ast.Call) or not node.args:
+                continue
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if name in SAYING:
+                names = {k.arg for k in node.keywords if k.arg}
+                for key in keys_in(node.args[0]):
+                    yield path.name, key, None if any(k.arg is None for k in node.keywords) else names
+
+
+def keys_in(argument: ast.expr) -> list[str]:
+    """Return the keys that an argument may be: a text, or one of two by a condition."""
+    if isinstance(argument, ast.IfExp):
+        return keys_in(argument.body) + keys_in(argument.orelse)
+    return [argument.value] if isinstance(argument, ast.Constant) and isinstance(argument.value, str) else []
+
+
+def asked_in_templates_and_scripts() -> Iterator[tuple[str, str, set[str] | None]]:
+    for path in sorted([*ROOT.rglob("*.html"), *ROOT.rglob("*.js")]):
+        for found in re.finditer(r"""\b(?:say|parts)\(\s*["']([a-z_0-9.]+)["']""", path.read_text("utf-8")):
+            yield path.name, found[1], None
+
+
+ASKED = [*asked_in_python(), *asked_in_templates_and_scripts()]
+ENGLISH = words.catalogue_of("en")
+
+
+def texts_of(key: str) -> list[str]:
+    found = ENGLISH.texts[key]
+    return [found] if isinstance(found, str) else list(found.values())
+
+
+@pytest.mark.parametrize(("file", "key", "values"), ASKED, ids=[f"{file}: {key}" for file, key, _ in ASKED])
+def test_a_key_that_is_asked_for_is_there_with_its_values(file: str, key: str, values: set[str] | None) -> None:
+    assert key in ENGLISH.texts, f"{file} asks for {key}"
+    wanted = {name for text in texts_of(key) for name in re.findall(r"\{(\w+)\}", text)}
+    if values is not None:
+        assert wanted <= values, f"{file} does not give {sorted(wanted - values)}"
+        forms = not isinstance(ENGLISH.texts[key], str)
+        assert not forms or "n" in values, f"{file} gives no number"
+
+
+def test_every_key_is_asked_for() -> None:
+    asked = {key for _, key, _ in ASKED}
+    code = "\n".join(p.read_text("utf-8") for p in [*ROOT.rglob("*.py"), *ROOT.rglob("*.js"), *ROOT.rglob("*.html")])
+    starts = tuple({found[1] for found in PUT_TOGETHER.finditer(code)})
+    literal = set(re.findall(r"""["']((?:[a-z_0-9]+\.)+[a-z_0-9]+)["']""", code))
+    unused = [key for key in ENGLISH.texts if key not in asked | literal and not key.startswith(starts)]
+    assert not unused
+
+
+def test_no_text_is_empty_and_every_plural_has_its_forms() -> None:
+    for key, found in ENGLISH.texts.items():
+        assert all(text.strip() for text in texts_of(key)), key
+        if not isinstance(found, str):
+            assert set(found) == set(ENGLISH.plural_names), key
+
+
+def test_a_missing_key_or_value_is_an_error_that_names_it() -> None:
+    with pytest.raises(LookupError, match=r"no key 'common\.nothing'"):
+        words.say("common.nothing")
+    with pytest.raises(LookupError, match=r"common\.protection\.steps.*\{step\}"):
+        words.say("common.protection.steps")
+    with pytest.raises(LookupError, match="give it a number"):
+        words.say("record.counter.wards")
+
+
+def test_values_are_never_read_as_placeholders_or_stress() -> None:
+    assert words.say("number.about", size="{low} **x**") == "about {low} **x**"
+    assert words.parts("number.about", size="**x**") == (("about **x**", False),)
+
+
+WELSH = """
+[language]
+name = "Cymraeg"
+plural_forms = ["zero", "one", "two", "few", "many", "other"]
+plural_rule = "n==0 ? 0 : n==1 ? 1 : n==2 ? 2 : n==3 ? 3 : n==6 ? 4 : 5"
+
+[common]
+not_offered = "heb ei gynnig"
+
+[number]
+range = "{low} i {high}"
+
+[record.counter]
+wards = { zero = "{n} wardiau", one = "{n} ward", two = "{n} ward (dwy)", other = "{n} o wardiau" }
+"""
+
+
+@pytest.fixture
+def welsh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for held in (ROOT / "publish" / "words").glob("*.toml"):
+        (tmp_path / held.name).write_bytes(held.read_bytes())
+    (tmp_path / "cy.toml").write_text(WELSH, "utf-8")
+    monkeypatch.setattr(catalogue_module, "folder", lambda: tmp_path)
+    words.catalogue_of.cache_clear()
+    yield
+    words.catalogue_of.cache_clear()
+
+
+@pytest.mark.usefixtures("welsh")
+def test_another_language_is_one_more_file_and_english_fills_its_gaps() -> None:
+    assert words.languages() == ("cy", "en")
+    with words.speaking("cy"):
+        assert words.say("common.not_offered") == "heb ei gynnig"
+        assert words.count_text(20, 29) == "20 i 29"
+        assert words.count_text(0, 9) == "fewer than 10"
+        assert [words.say("record.counter.wards", n=n) for n in (0, 1, 2, 3)] == [
+            "0 wardiau", "1 ward", "2 ward (dwy)", "3 o wardiau"
+        ]  # fmt: skip
+    assert words.say("common.not_offered") == "not offered"
