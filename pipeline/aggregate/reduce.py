@@ -44,7 +44,6 @@ __all__ = [
     "with_victims",
 ]
 
-
 LOCATION_KEY = ("easting_m", "northing_m", "month", "categories")
 _CODED = ("categories", "ward_code", "borough_code")
 """Texts with few values, grouped and sorted by number: many rows of text would cost most of the time and memory."""
@@ -353,7 +352,6 @@ def reduce_places(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
 # Merging reads these files alone. The locations stay in the database until they are written: their number grows with
 # the rows where coordinates are measured, and memory must not.
 
-
 KEPT = ("area_months", "days", "facets", "locations", "places", "victims")
 """Files of one part's counts, without their ending."""
 
@@ -538,7 +536,6 @@ def _write(path: Path, schema: Any, batches: Iterable[Any]) -> int:
 # Merge counts that were made file by file: whole-number sums over equal keys, so that any split gives the same table.
 #
 # A measure that no file knows stays empty; one that some know is their sum.
-
 
 DAY_KEY = ("source", "day")
 PLACE_KEY = ("source", "borough_code", "month", "place", "online", "date_precision")

@@ -202,7 +202,6 @@ def repeats(incidents: pd.DataFrame, period: Period, *, by: Literal["victim", "p
 
 # Both, counted for quality.json.
 
-
 MOST_ROWS = 2_000_000
 """Records compared at most: beyond, the pairs would take the memory of the whole run."""
 MONTHS = 12

@@ -11,9 +11,9 @@ import pandas as pd
 from pipeline.backtest import BacktestResult, Study, backtest, rolling_origins, standard_methods
 from pipeline.config import Config, load_config
 from pipeline.domain.categories import in_total, outside_total
-from pipeline.domain.missing_months import Span, without_months
+from pipeline.domain.periods import Span, without_months
 from pipeline.errors import InputError
-from pipeline.geography.coverage import StudyArea
+from pipeline.geography.areas import StudyArea
 from pipeline.geography.grid import Grid
 from pipeline.storage.files import read_json, read_table, write_bytes, write_json
 from pipeline.tables import AREAS, LOCATIONS

@@ -11,10 +11,8 @@ import pandas as pd
 from pipeline.config import Config
 from pipeline.detect.kde import BandwidthChoice
 from pipeline.domain.categories import ROOT
-from pipeline.domain.missing_months import Span
-from pipeline.domain.periods import Period
-from pipeline.domain.profile_windows import Windows
-from pipeline.geography.coverage import StudyArea
+from pipeline.domain.periods import Period, Span, Windows
+from pipeline.geography.areas import StudyArea
 from pipeline.tables import Table
 
 __all__ = ["DetectInput", "Findings", "Method", "Need", "Scope"]

@@ -2,35 +2,48 @@
 
 A month is an integer such as 202507. A window is a `Period`; its id is "2025-07" for one month and
 "2024-08..2025-07" for anything longer. Windows that the data covers only in part are *partial*: they are marked
-and never compared with whole ones.
+and never compared with whole ones. Months that a source did not send are named (`MissingMonths`), and the windows
+that a profile is given (`choose_windows`) stay where they are over them.
 """
 
 import re
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import Literal, Self
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pipeline.errors import InputError
+from pipeline.config import Periods, Profile
+from pipeline.errors import ConfigError, InputError
+from pipeline.tables import Level
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "Break",
+    "MissingMonths",
     "Period",
+    "Span",
     "WindowKind",
+    "Windows",
     "add_months",
     "breaks_within",
+    "choose_windows",
     "complete_span",
     "earlier_window",
     "gaps",
     "headline",
     "is_partial",
     "latest_fixed",
+    "month_names",
     "month_of",
     "month_range",
     "months_between",
     "one_system",
     "windows",
+    "without_months",
     "without_overlap",
 ]
 
@@ -357,3 +370,284 @@ def without_overlap(periods: Sequence[Period]) -> tuple[Period, ...]:
         if not chosen or period.last_month < chosen[-1].first_month:
             chosen.append(period)
     return tuple(reversed(chosen))
+
+
+# Months that the data lacks: which, of which source, and the sentences that name them.
+#
+# Nothing that is summed over such a month is whole. Where nothing is known at all there is no number, never a zero.
+
+_NAMED = 6  # stretches of months named in one sentence; quality.json lists every month
+
+
+@dataclass(frozen=True, slots=True)
+class MissingMonths:
+    """Months by source that hold no data, or data of a part of the month.
+
+    Attributes
+    ----------
+    missing
+        Source to the months (yyyymm) that it did not send.
+    incomplete
+        Source to the months that its rows cover in part: those that its data begins and ends in.
+    uneven
+        Months that one source lacks while another has rows: what is drawn of them would be the other's area alone.
+
+    Examples
+    --------
+    >>> lacking = MissingMonths({"police": (202506,)}, {"police": (202601,)})
+    >>> sorted(lacking.months)
+    [202506, 202601]
+    >>> lacking.sentences(Period.parse("2025-02..2025-12"))
+    ('June 2025 is missing from "police": counts over it are incomplete.',)
+    """
+
+    missing: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    incomplete: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    uneven: frozenset[int] = frozenset()
+
+    @property
+    def months(self) -> frozenset[int]:
+        """Every month that some source lacks: what one source lacks, the sum of all lacks."""
+        return frozenset(m for table in (self.missing, self.incomplete) for months in table.values() for m in months)
+
+    @property
+    def absent(self) -> frozenset[int]:
+        """Months that some source did not send at all."""
+        return frozenset(m for months in self.missing.values() for m in months)
+
+    def within(self, periods: Iterable[Period]) -> Self:
+        """Keep the months that lie in one of the periods."""
+        inside = list(periods)
+
+        def kept(table: Mapping[str, Sequence[int]]) -> dict[str, tuple[int, ...]]:
+            some = {
+                name: tuple(m for m in months if any(p.first_month <= m <= p.last_month for p in inside))
+                for name, months in table.items()
+            }
+            return {name: months for name, months in some.items() if months}
+
+        return type(self)(kept(self.missing), kept(self.incomplete), self.uneven)
+
+    def sentences(self, *periods: Period) -> tuple[str, ...]:
+        """Name the months, one sentence for each source; of the periods alone where some are given."""
+        chosen = self.within(periods) if periods else self
+        said = []
+        for table, state in ((chosen.missing, "missing from"), (chosen.incomplete, "incomplete in")):
+            for name, months in sorted(table.items()):
+                if months:
+                    be, them = ("is", "it") if len(months) == 1 else ("are", "them")
+                    said.append(f'{month_names(months)} {be} {state} "{name}": counts over {them} are incomplete.')
+        return tuple(said)
+
+    def plain(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        tables = {"missing": self.missing, "incomplete": self.incomplete}
+        return {
+            kind: {name: [Period(m, m).id for m in months] for name, months in sorted(table.items()) if months}
+            for kind, table in tables.items()
+        } | {"uneven": [Period(m, m).id for m in sorted(self.uneven)]}
+
+    @classmethod
+    def restored(cls, values: Mapping[str, Any]) -> Self:
+        """Read what `plain` gave."""
+
+        def read(kind: str) -> dict[str, tuple[int, ...]]:
+            return {name: tuple(Period.parse(m).first_month for m in months) for name, months in values[kind].items()}
+
+        uneven = frozenset(Period.parse(m).first_month for m in values["uneven"])
+        return cls(read("missing"), read("incomplete"), uneven)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """First and last day that counts are given for, and the months in between that some source lacks."""
+
+    first: date
+    last: date
+    lacking: MissingMonths = field(default_factory=MissingMonths)
+
+    def plain(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {"first": self.first.isoformat(), "last": self.last.isoformat(), **self.lacking.plain()}
+
+    @classmethod
+    def restored(cls, values: Mapping[str, Any]) -> "Span":
+        """Read what `plain` gave."""
+        first, last = (date.fromisoformat(values[name]) for name in ("first", "last"))
+        return cls(first, last, MissingMonths.restored(values))
+
+
+def without_months(rows: "pd.DataFrame", months: Collection[int]) -> "pd.DataFrame":
+    """Return the rows of a table with a column `month` that lie in none of some months."""
+    return rows[~rows["month"].isin(list(months))].reset_index(drop=True) if months else rows
+
+
+def month_names(months: Iterable[int]) -> str:
+    """Write months for readers; three or more in a row as a stretch.
+
+    >>> month_names([202403, 202404, 202506])
+    'March 2024, April 2024 and June 2025'
+    >>> month_names([202403, 202404, 202405])
+    'March 2024 to May 2024'
+    """
+    ordered = sorted(set(months))
+    if not ordered:
+        return ""
+    # Months that follow each other keep the same distance from their place in the list.
+    first = ordered[0]
+    runs = [
+        [month for _, month in run]
+        for _, run in groupby(enumerate(ordered), key=lambda pair: months_between(first, pair[1]) - pair[0])
+    ]
+    names: list[str] = []
+    for run in runs:
+        ends = [Period(m, m).label for m in (run[0], run[-1])]
+        names += [" to ".join(ends)] if len(run) >= 3 else [Period(m, m).label for m in run]
+    more = len(names) - _NAMED
+    if more > 0:
+        names = [*names[:_NAMED], f"{more} more"]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+# Which windows a profile is given.
+#
+# A release is compared with the ones before it. Windows of smaller areas therefore never overlap outside internal (the
+# difference of two overlapping windows is the count of the months that only one of them holds), and they are counted
+# from a fixed month, so that next month's release does not move them. A month that a source did not send moves none
+# either: the windows over it stay where they are and are incomplete.
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Windows by level, oldest first; `earlier` is what the headline is compared with, if the data reaches that far.
+
+    `series` is the run of windows readers step through at each level; `by_level` holds those of smaller areas too, so
+    that every ward count stands beside its borough's. `lacking` are the months that no window over them is whole for,
+    `anchor` the month that fixed windows are counted from, and `as_released` says of the windows that are out already
+    whether the data covered them whole when they came out.
+    """
+
+    headline: Period
+    earlier: Period | None
+    series: dict[str, tuple[Period, ...]]
+    by_level: dict[str, tuple[Period, ...]]
+    first_date: date
+    last_date: date
+    lacking: MissingMonths = field(default_factory=MissingMonths)
+    anchor: int = 0
+    as_released: Mapping[Period, bool] = field(default_factory=dict)
+
+    def with_series(self, series: Mapping[str, tuple[Period, ...]], *, as_released: Mapping[Period, bool]) -> "Windows":
+        """Return the windows of a release that shows other series, some of whose windows are out already."""
+        by_level = {
+            level: tuple(sorted(given if level == Level.WARD else {*given, *series[Level.WARD]}))
+            for level, given in series.items()
+        }
+        earlier = self.earlier if self.earlier in series[Level.WARD] else None
+        return replace(self, series=dict(series), by_level=by_level, earlier=earlier, as_released=as_released)
+
+    def all_of(self, level: str) -> tuple[Period, ...]:
+        """Return the windows of a level with the headline and the earlier window among them, oldest first."""
+        extra = [p for p in (self.headline, self.earlier) if p is not None]
+        return tuple(sorted({*self.by_level[level], *extra}))
+
+    def partial(self, period: Period) -> bool:
+        """Whether the data covers the window only in part, or did when it came out."""
+        if period in self.as_released:
+            return not self.as_released[period]
+        return is_partial(period, first_date=self.first_date, last_date=self.last_date, missing=self.lacking.months)
+
+    @property
+    def shown(self) -> tuple[Period, ...]:
+        """Every window of any level, oldest first."""
+        return tuple(sorted({p for level in self.by_level for p in self.all_of(level)}))
+
+
+def choose_windows(
+    profile: Profile,
+    periods: Periods,
+    *,
+    first_date: date,
+    last_date: date,
+    compare: str,
+    lacking: MissingMonths | None = None,
+    anchor: int | None = None,
+    released: Period | None = None,
+) -> Windows:
+    """Choose the windows of one profile.
+
+    Fixed windows are counted from `periods.anchor`, else from `anchor` (of earlier releases), else from the first month
+    of the data, so that a month that is added later moves none of them. Outside internal, ward windows never overlap.
+    `released` is the main window of the last release: it stays until the data completes another.
+
+    Raises
+    ------
+    ConfigError
+        If the stated headline lies outside the data.
+    InputError
+        If not one month is complete.
+    """
+    first, last = month_of(first_date), month_of(last_date)
+    anchor = int(periods.anchor.replace("-", "")) if periods.anchor else anchor
+    if anchor is None:
+        span = complete_span(first_date=first_date, last_date=last_date)
+        anchor = add_months(first, periods.months - 1)
+        # Of data shorter than a window the main window ends with the data: the next one must begin after it.
+        anchor = span.last_month if span and span.last_month < anchor and profile.audience != "internal" else anchor
+    main = _headline(profile, periods, first_date=first_date, last_date=last_date, anchor=anchor, released=released)
+    series: dict[str, tuple[Period, ...]] = {}
+    # The series of each level. Region and borough share a kind of window, so that a borough stands beside its region.
+    for level, chosen in (
+        (Level.REGION, profile.borough_period),
+        (Level.BOROUGH, profile.borough_period),
+        (Level.WARD, profile.ward_period),
+    ):
+        kind = WindowKind(chosen)
+        if kind == WindowKind.ROLLING:
+            every = windows(kind, first=first, last=main.last_month, months=main.months)
+            given = tuple(sorted(every[::-1][:: periods.rolling_step_months]))
+        else:
+            every = windows(kind, first=first, last=last, months=periods.months, anchor=anchor)
+            complete = tuple(p for p in every if not is_partial(p, first_date=first_date, last_date=last_date))
+            given = complete or every[-1:]
+        # Wards outside internal: the headline, and of the others those that share no month with it or with each other.
+        if level == Level.WARD and profile.audience != "internal":
+            given = without_overlap([p for p in given if p == main or not p.overlaps(main)] + [main])
+        series[level] = given
+    # A released window of months is the sum of the windows of its level's series, never a count of its own: where they
+    # do not add up to the wards' windows (quarters of the calendar, say), the wards' windows are the series.
+    if profile.audience != "internal":
+        for level in (Level.REGION, Level.BOROUGH):
+            if not all(window.made_of(series[level]) for window in series[Level.WARD]):
+                series[level] = series[Level.WARD]
+        series[Level.WARD_GROUP] = series[Level.WARD]  # a category moves from wards to groups with its windows
+    by_level = {
+        level: tuple(sorted(given if level == Level.WARD else {*given, *series[Level.WARD]}))
+        for level, given in series.items()
+    }
+    # The headline is compared with the same months a year earlier (seasons cancel) unless that would overlap with it.
+    # Outside internal the earlier window must be one of the wards' series, which is released anyway.
+    earlier = earlier_window(main, basis="previous" if compare == "previous" or main.months > 12 else "year_before")
+    lacking = lacking or MissingMonths()
+    known = not is_partial(earlier, first_date=first_date, last_date=last_date)
+    allowed = known and (profile.audience == "internal" or earlier in series[Level.WARD])
+    return Windows(main, earlier if allowed else None, series, by_level, first_date, last_date, lacking, anchor)
+
+
+def _headline(
+    profile: Profile, periods: Periods, *, first_date: date, last_date: date, anchor: int, released: Period | None
+) -> Period:
+    if periods.headline != "latest":
+        stated = Period.parse(periods.headline)
+        if is_partial(stated, first_date=first_date, last_date=last_date):
+            raise ConfigError(
+                f"periods.headline is {stated.id}, but the data covers {first_date} to {last_date}: "
+                "choose a window inside, or `latest`"
+            )
+        return stated
+    if profile.audience != "internal":
+        fixed = latest_fixed(first_date=first_date, last_date=last_date, months=periods.months, anchor=anchor)
+        chosen = fixed or released
+        if chosen is not None:
+            return chosen
+    return headline(first_date=first_date, last_date=last_date, months=periods.months)

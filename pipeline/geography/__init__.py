@@ -1,8 +1,8 @@
 """Geography that knows nothing of crime: projection, areas and their index, grids, neighbours, topology.
 
 Import from the modules: `projection` (one transformation for points and boundaries), `areas` (which area holds a
-point), `grid` (square and hexagonal cells), `neighbours` (weights and permutations), `ward_groups` (neighbouring wards
-joined), `topology` (shared outlines).
+point, the study area), `grid` (square and hexagonal cells), `neighbours` (weights and permutations, groups of wards),
+`topology` (shared outlines).
 """
 
 __all__: list[str] = []

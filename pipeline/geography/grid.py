@@ -19,7 +19,6 @@ __all__ = ["Grid", "HexGrid", "checked", "cut_segments", "grown", "metres_text",
 # Square cells
 # ------------
 
-
 Points = NDArray[np.float64]
 Index = NDArray[np.int64]
 Geometries = NDArray[np.object_]
@@ -298,7 +297,6 @@ class HexGrid:
 # Segments cut where they cross the lines of a grid
 # -------------------------------------------------
 
-
 Ints = NDArray[np.int64]
 
 
@@ -337,7 +335,6 @@ def cut_segments(a: Points, b: Points) -> tuple[Points, Ints]:
 
 # What must hold before a grid is made, and how a cell writes its size
 # --------------------------------------------------------------------
-
 
 MAX_CELLS = 400_000_000  # 3.2 GB of one float each: more is a stray coordinate, not a study area
 

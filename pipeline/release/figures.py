@@ -12,8 +12,7 @@ import pandas as pd
 
 from pipeline.config import Config
 from pipeline.detect.gistar import MoranClass, area_significance
-from pipeline.domain.periods import Break, Period
-from pipeline.domain.profile_windows import Windows
+from pipeline.domain.periods import Break, Period, Windows
 from pipeline.geography.neighbours import contiguity
 from pipeline.release.linked_tables import COUNTS
 from pipeline.release.released import ReleasePlan, join_not_offered

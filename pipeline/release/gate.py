@@ -13,13 +13,11 @@ import geopandas as gpd
 import pandas as pd
 
 from pipeline.aggregate.counts import sum_periods
+from pipeline.aggregate.coverage import Extent
 from pipeline.config import Config, Profile
-from pipeline.domain.extent import Extent
-from pipeline.domain.missing_months import MissingMonths
-from pipeline.domain.periods import Period, month_of
-from pipeline.domain.profile_windows import Windows, choose_windows
+from pipeline.domain.periods import MissingMonths, Period, Windows, choose_windows, month_of
 from pipeline.errors import ConfigError
-from pipeline.geography.ward_groups import add_groups, group_wards, with_ward_groups
+from pipeline.geography.neighbours import add_groups, group_wards, with_ward_groups
 from pipeline.release.calendar import (
     Before,
     calendar_of,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pipeline.detect.density import density_bands, lowered, month_rows
 from pipeline.detect.hotspots.finding import NOWHERE, numbered
 from pipeline.domain.categories import ROOT, in_total, outside_total
-from pipeline.geography.coverage import StudyArea
+from pipeline.geography.areas import StudyArea
 from pipeline.geography.grid import HexGrid
 from pipeline.release.released import ReleasePlan
 from pipeline.statistics.ranges import Ranges

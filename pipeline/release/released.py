@@ -16,8 +16,7 @@ from pydantic import TypeAdapter
 
 from pipeline.config import Config, Profile
 from pipeline.domain.categories import ROOT
-from pipeline.domain.periods import Period
-from pipeline.domain.profile_windows import Windows
+from pipeline.domain.periods import Period, Windows
 from pipeline.errors import DisclosureError
 from pipeline.tables import CIRCUMSTANCES, Level
 

@@ -7,10 +7,15 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.aggregate.levels import (
+from pipeline.aggregate.coverage import (
+    Extent,
     LevelReport,
+    SpanReport,
+    incident_sources,
     levels_of_counts,
     levels_of_places,
+    published_sources,
+    settle_span,
     source_of,
     unplaced_inside,
     with_levels,
@@ -18,12 +23,10 @@ from pipeline.aggregate.levels import (
 from pipeline.aggregate.published import PublishedMonths, published_months
 from pipeline.aggregate.reduce import KEPT, CountJob, count_part, merge_kept, merge_locations, merge_victims
 from pipeline.aggregate.repeats import repeats_report
-from pipeline.aggregate.span import SpanReport, incident_sources, published_sources, settle_span
 from pipeline.domain.categories import outside_total
-from pipeline.domain.extent import Extent
 from pipeline.domain.periods import month_of
 from pipeline.errors import InputError
-from pipeline.geography.coverage import StudyArea
+from pipeline.geography.areas import StudyArea
 from pipeline.ingest import (
     PartReport,
     at_each_place,

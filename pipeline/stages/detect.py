@@ -10,11 +10,9 @@ from pipeline.aggregate.counts import sum_periods
 from pipeline.detect import METHODS, DetectInput, Findings, Method, Need, Scope
 from pipeline.detect.density import bandwidth_of, month_rows
 from pipeline.domain.categories import in_total, outside_total
-from pipeline.domain.missing_months import Span, without_months
-from pipeline.domain.periods import Period
-from pipeline.domain.profile_windows import Windows, choose_windows
+from pipeline.domain.periods import Period, Span, Windows, choose_windows, without_months
 from pipeline.errors import InputError
-from pipeline.geography.coverage import StudyArea
+from pipeline.geography.areas import StudyArea
 from pipeline.stages.context import Context
 from pipeline.stages.ledgers import released_anchor
 from pipeline.storage.files import read_json, read_table, write_json, write_layer, write_table

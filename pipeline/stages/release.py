@@ -5,10 +5,10 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.aggregate.coverage import Extent
 from pipeline.config import Profile
 from pipeline.domain.categories import outside_total
-from pipeline.domain.extent import Extent
-from pipeline.domain.missing_months import Span, without_months
+from pipeline.domain.periods import Span, without_months
 from pipeline.errors import ConfigError
 from pipeline.release.calendar import Before, Reissue
 from pipeline.release.earlier_releases import AUDIENCES, EarlierRelease, as_earlier_release

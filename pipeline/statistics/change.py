@@ -16,8 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
-from pipeline.domain.missing_months import month_names
-from pipeline.domain.periods import Break, Period, breaks_within, earlier_window, is_partial
+from pipeline.domain.periods import Break, Period, breaks_within, earlier_window, is_partial, month_names
 from pipeline.errors import InputError
 from pipeline.statistics.false_discovery import Family, benjamini_hochberg
 from pipeline.statistics.intervals import FEWEST_AREAS, Dispersion, dispersion

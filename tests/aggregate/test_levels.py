@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.aggregate.levels import levels_of_counts, levels_of_places, unplaced_inside, with_levels
+from pipeline.aggregate.coverage import levels_of_counts, levels_of_places, unplaced_inside, with_levels
 from pipeline.config import parse_config
 from pipeline.tables import Level, Place
 

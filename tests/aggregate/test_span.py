@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.aggregate.span import (
+from pipeline.aggregate.coverage import (
     SourceMonths,
     SpanReport,
     incident_sources,

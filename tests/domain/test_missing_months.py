@@ -6,9 +6,7 @@ import pandas as pd
 import pytest
 
 from pipeline.config import Periods, Profile
-from pipeline.domain.missing_months import MissingMonths, Span, month_names, without_months
-from pipeline.domain.periods import Period
-from pipeline.domain.profile_windows import choose_windows
+from pipeline.domain.periods import MissingMonths, Period, Span, choose_windows, month_names, without_months
 
 JUNE = MissingMonths({"police": (202506,)})
 

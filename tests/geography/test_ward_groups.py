@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import InputError
-from pipeline.geography.ward_groups import add_groups, group_borough, group_wards, with_ward_groups
+from pipeline.geography.neighbours import add_groups, group_borough, group_wards, with_ward_groups
 
 LONDON = "boundaries/london_wards_WD25_bestfit_from_LSOA21.gpkg"
 PEOPLE = "population/london_WD25_population_census2021_bestfit.csv"

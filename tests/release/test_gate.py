@@ -11,7 +11,7 @@ import pytest
 import shapely
 
 from pipeline.errors import ConfigError
-from pipeline.geography.ward_groups import group_wards
+from pipeline.geography.neighbours import group_wards
 from pipeline.release.gate import Detected, examine, release
 from pipeline.release.hotspots import Premises
 from pipeline.release.known_tables import known_cells

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.domain.missing_months import MissingMonths
+from pipeline.domain.periods import MissingMonths
 from pipeline.release.earlier_releases import as_earlier_release
 from pipeline.release.gate import Detected, release
 from pipeline.release.released import Released

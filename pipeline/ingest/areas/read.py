@@ -16,8 +16,16 @@ from numpy.typing import NDArray
 from pipeline.config import Areas, PopulationFile, Run
 from pipeline.config.inputs import did_you_mean
 from pipeline.errors import ConfigError, InputError
-from pipeline.geography.areas import AreaIndex, LocateResult, dissolve, level_agreement, overlap_km2, overlaps
-from pipeline.geography.coverage import Coverage, coverage
+from pipeline.geography.areas import (
+    AreaIndex,
+    Coverage,
+    LocateResult,
+    coverage,
+    dissolve,
+    level_agreement,
+    overlap_km2,
+    overlaps,
+)
 from pipeline.ingest.areas.boundaries import Boundaries, Shapes, assign_parents, read_boundaries
 from pipeline.ingest.formats import header_explained, table_reader
 from pipeline.ingest.formats.files import DEFAULT_LIMITS, existing

@@ -9,7 +9,7 @@ import shapely
 
 from pipeline.aggregate.circumstances import TOTAL
 from pipeline.domain.categories import ROOT
-from pipeline.domain.missing_months import month_names
+from pipeline.domain.periods import month_names
 from pipeline.geography import topology as simplify
 from pipeline.publish import findings, palette, words
 from pipeline.release.released import PeriodInfo, Released

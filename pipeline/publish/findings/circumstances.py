@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pipeline.aggregate.circumstances import DELAYS, NOT_STATED, TOO_RECENT, Summary, Variable
-from pipeline.domain.outcome_kinds import OutcomeKind
+from pipeline.aggregate.circumstances import DELAYS, NOT_STATED, TOO_RECENT, OutcomeKind, Summary, Variable
 from pipeline.publish import words
 from pipeline.statistics.intervals import wilson
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.domain.extent import Extent
+from pipeline.aggregate.coverage import Extent
 
 
 @pytest.mark.parametrize(

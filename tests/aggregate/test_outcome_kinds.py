@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.domain.outcome_kinds import kind_of_outcome
+from pipeline.aggregate.circumstances import kind_of_outcome
 
 
 @pytest.mark.parametrize(
