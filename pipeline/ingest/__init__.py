@@ -4,11 +4,11 @@
 area; `areas` makes wards, boroughs and the region one table; `quality` holds the account together.
 """
 
-from pipeline.ingest.areas.boundaries import boundary_texts
-from pipeline.ingest.areas.read import (
+from pipeline.ingest.areas import (
     AreaLookup,
     AreaSet,
     boundary_cautions,
+    boundary_texts,
     population_columns,
     read_areas,
     require_areas,
@@ -27,27 +27,33 @@ from pipeline.ingest.counts import (
 from pipeline.ingest.formats import require_text_columns
 from pipeline.ingest.formats.files import months_named, require_size, source_labels
 from pipeline.ingest.formats.vector import closed
-from pipeline.ingest.incidents.account import PartReport, decisions
-from pipeline.ingest.incidents.alike import require_alike
+from pipeline.ingest.incidents.account import PartReport, decisions, merged_faults
 from pipeline.ingest.incidents.categories import listed_categories, merged_labels, require_outside
 from pipeline.ingest.incidents.clock import local_time
 from pipeline.ingest.incidents.editions import Edition
-from pipeline.ingest.incidents.faults import merged_faults
-from pipeline.ingest.incidents.read import ReadJob, read_incidents, require_incident_columns
+from pipeline.ingest.incidents.read import (
+    ReadJob,
+    read_incidents,
+    require_alike,
+    require_incident_columns,
+    require_selected,
+)
 from pipeline.ingest.incidents.repeated_ids import Part, RepeatedId, Settled, SourceRules, settle
-from pipeline.ingest.incidents.selection import require_selected
 from pipeline.ingest.quality import (
     at_each_place,
     counts_quality,
     incidents_quality,
+    looks_snapped,
+    near_border_pct,
+    police_layout,
     require_kept,
     scarce_boroughs,
     settled_cautions,
     settled_record,
+    snapped_caution,
     summed,
     uncovered_caution,
 )
-from pipeline.ingest.snapping import looks_snapped, near_border_pct, police_layout, snapped_caution
 
 __all__ = [
     "LOOKUP_COLUMNS",

@@ -19,8 +19,7 @@ from pipeline.config import Areas, Categories, Config, PublishedSource, Run
 from pipeline.domain.categories import ROOT, Subset, Union, relation_report
 from pipeline.errors import InputError
 from pipeline.ingest.formats import header_explained, table_reader
-from pipeline.ingest.formats.files import DEFAULT_LIMITS, existing
-from pipeline.ingest.formats.opened import FAULT, Opening, find_columns
+from pipeline.ingest.formats.files import DEFAULT_LIMITS, FAULT, Opening, existing, find_columns
 from pipeline.ingest.incidents.categories import Lookup
 from pipeline.tables import PUBLISHED_COUNTS, QUARANTINE, Level, Measure
 
@@ -40,7 +39,6 @@ __all__ = [
     "read_lookup",
     "unmapped",
 ]
-
 
 COUNTED = (Measure.INCIDENTS, Measure.POSITIVE_OUTCOMES)
 """Measures that a source of published counts may give."""
@@ -239,7 +237,6 @@ def _known(rows: pd.DataFrame, *, absent: str) -> pd.DataFrame:
 
 
 # Reading one file.
-
 
 COUNT_RULES = {
     "malformed": "The row cannot be read: it has more or fewer cells than there are columns.",

@@ -13,7 +13,7 @@ import pandas as pd
 import shapely
 
 from pipeline.config import AreaFile
-from pipeline.ingest.areas.boundaries import read_boundaries
+from pipeline.ingest.areas import read_boundaries
 from tests.fuzz.kit import Case, adds_up, as_text, gives, good_rows, reading
 from tests.kit.readers import CITY
 

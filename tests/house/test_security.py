@@ -24,8 +24,8 @@ from hypothesis import strategies as st
 
 from pipeline.config import AreaFile, load_config
 from pipeline.errors import ConfigError, InputError
-from pipeline.ingest.areas.boundaries import read_boundaries
-from pipeline.ingest.formats.opened import Opening
+from pipeline.ingest.areas import read_boundaries
+from pipeline.ingest.formats.files import Opening
 from pipeline.ingest.formats.vector import open_rows
 from pipeline.storage.duckdb import connect, identifier, literal
 from tests.kit import source_rules as rules

@@ -16,7 +16,7 @@ from tests.kit.readers import read, settings
 
 # A table whose cells are divided by pipes and whose rows end in a full stop.
 TOY = """
-from pipeline.ingest.formats.opened import Header, Opened, StageWriter
+from pipeline.ingest.formats.files import Header, Opened, StageWriter
 
 
 def read_header(path, how):

@@ -17,7 +17,7 @@ import shapely
 
 from pipeline.config import AreaFile, Run, load_config
 from pipeline.errors import ConfigError, InputError
-from pipeline.ingest.areas.boundaries import read_boundaries
+from pipeline.ingest.areas import read_boundaries
 from pipeline.ingest.formats.files import DEFAULT_LIMITS, require_size, unfolds
 from pipeline.stages.inputs import expand
 from pipeline.stages.surroundings import _shapes, read_known_tables
@@ -172,7 +172,7 @@ def test_every_limit_can_be_raised(tmp_path: Path) -> None:
 def test_wide_rows_come_in_small_batches_and_add_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path, HEAD + "".join(GOOD.replace("1,", f"{n},", 1) for n in range(10_000)))
     whole = read(path, out=tmp_path / "a")
-    monkeypatch.setattr("pipeline.ingest.formats.opened.BATCH_BYTES", 1000)
+    monkeypatch.setattr("pipeline.ingest.formats.files.BATCH_BYTES", 1000)
     parted = read(path, out=tmp_path / "b")
     assert parted.incidents.equals(whole.incidents)
     assert len(parted.incidents) == 10_000

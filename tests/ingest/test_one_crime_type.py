@@ -18,10 +18,9 @@ from pipeline.detect.density import places_of
 from pipeline.domain.categories import in_total, outside_total
 from pipeline.errors import ConfigError, InputError
 from pipeline.ingest import PartReport, require_outside, require_selected
-from pipeline.ingest.formats.opened import Opened
+from pipeline.ingest.formats.files import Opened
 from pipeline.ingest.incidents.columns import Roles
-from pipeline.ingest.incidents.read import incidents_schema
-from pipeline.ingest.incidents.selection import plan_selection
+from pipeline.ingest.incidents.read import incidents_schema, plan_selection
 from pipeline.release.linked_tables import category_pairs
 from pipeline.release.released import CategoryInfo
 

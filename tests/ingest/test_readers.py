@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 from pipeline import ingest as readers
 from pipeline.config import Areas, Run
 from pipeline.errors import ConfigError, HotspotsError, InputError
-from pipeline.ingest.formats.files import file_format, plain_text
-from pipeline.ingest.formats.opened import clean_names
+from pipeline.ingest.formats.files import clean_names, file_format, plain_text
 from pipeline.ingest.incidents.read import PartWriter, quarantine_schema
 from pipeline.stages.inputs import expand
 from pipeline.storage.duckdb import connect, identifier, literal

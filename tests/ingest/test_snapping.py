@@ -6,7 +6,7 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.ingest.snapping import BORDER_M, looks_snapped, near_border_pct, police_layout, snapped_caution
+from pipeline.ingest.quality import BORDER_M, looks_snapped, near_border_pct, police_layout, snapped_caution
 
 POLICE = {
     "category": "Crime type (recognised)",

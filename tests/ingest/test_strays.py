@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.domain.periods import add_months
-from pipeline.ingest.incidents.strays import main_body
+from pipeline.ingest.incidents.repeated_ids import main_body
 
 
 def months(first: int, *rows: int) -> dict[int, int]:

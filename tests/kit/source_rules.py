@@ -38,14 +38,13 @@ SQL = re.compile(
 )
 # What is put into SQL and comes from outside the function that writes it, and why it is not data.
 REVIEWED = {
-    "ingest/formats/opened.py": {"expression": "written by callers in this package", "self.scan": "made with literal()",
+    "ingest/formats/files.py": {"expression": "written by callers in this package", "self.scan": "made with literal()",
                                  "rows": "an integer", "column": "an integer"},
     "ingest/incidents/columns.py": {"column": "an integer"},
     "ingest/incidents/coordinates.py": {"cells": "by cell_text()", "cells[0]": "by cell_text()",
                                         "cells[1]": "by cell_text()", "cell": "by cell_text()",
                                         "opened.scan": "made with literal()"},
-    "ingest/incidents/dates.py": {"text": "by cell_text()"},
-    "ingest/incidents/date_numbers.py": {"text": "by cell_text()", "opened.scan": "made with literal()",
+    "ingest/incidents/dates.py": {"text": "by cell_text()", "opened.scan": "made with literal()",
                                          "_fits(text, kind, last_date)": "of the above and integers"},
     "aggregate/reduce.py": {"kept": "a table's name", "victims": "a table's name", "asked.outcomes": "constants",
                             "outcomes": "constants", "asked.scan": "by scan_parts()",

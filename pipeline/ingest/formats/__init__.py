@@ -13,8 +13,18 @@ from typing import Any, Protocol, cast
 
 from pipeline.config import Run
 from pipeline.errors import HotspotsError, InputError
-from pipeline.ingest.formats.files import DEFAULT_LIMITS, file_format, plain_text, require_kind
-from pipeline.ingest.formats.opened import AreaLayer, AreaRequest, Header, Opened, Opening, find_columns
+from pipeline.ingest.formats.files import (
+    DEFAULT_LIMITS,
+    AreaLayer,
+    AreaRequest,
+    Header,
+    Opened,
+    Opening,
+    file_format,
+    find_columns,
+    plain_text,
+    require_kind,
+)
 from pipeline.ingest.formats.text import line_of_header
 from pipeline.storage.formats import FORMATS, by_ending
 

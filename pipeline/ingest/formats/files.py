@@ -1,34 +1,60 @@
-"""Which files a source means, and a text file brought to plain UTF-8."""
+"""Input files as the readers see them: which are meant, how much one may hold, and its named columns batch by batch."""
 
 import codecs
 import gzip
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import Any, BinaryIO, TextIO
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from pipeline.config import Run
+from pipeline.config.inputs import did_you_mean
 from pipeline.domain.periods import month_range
 from pipeline.errors import ConfigError, InputError
+from pipeline.storage.duckdb import exact, identifier, literal
 from pipeline.storage.formats import FORMATS, Format, by_ending, endings, refusal
 
 __all__ = [
+    "BATCH_ROWS",
     "DEFAULT_LIMITS",
+    "FAULT",
+    "GEOMETRY_X",
+    "GEOMETRY_Y",
+    "HALF_CIRCLE",
+    "NOT_A_POINT",
+    "QUARTER_CIRCLE",
+    "AreaLayer",
+    "AreaRequest",
+    "Header",
+    "Opened",
+    "Opening",
+    "StageWriter",
     "Unfolding",
+    "Unreadable",
     "bounded_lines",
+    "clean_names",
     "existing",
     "file_format",
+    "find_columns",
+    "first_line",
     "months_named",
     "plain_text",
     "require_columns",
     "require_kind",
+    "require_long",
     "require_size",
     "source_labels",
     "unfolds",
 ]
-
 
 _CHUNK = 1 << 20
 _UTF8 = "utf-8"
@@ -187,7 +213,6 @@ def _recode(chunks: Iterable[bytes], *, codec: str) -> Iterator[bytes]:
 
 # How much one input file may hold: its size, what it may unfold to, how wide its rows may be.
 
-
 DEFAULT_LIMITS = Run.model_validate({})
 _MB = 1_000_000
 _HARMLESS_BYTES = 50 * _MB  # what any computer can hold is no bomb, however small it came
@@ -291,3 +316,320 @@ class Unfolding:
         """
         self._size += size
         unfolds(self._path, size=self._size, limits=self._limits)
+
+
+# An input file as the readers see it: named columns of text, in order, a bounded batch at a time.
+
+BATCH_ROWS = 1 << 17
+BATCH_BYTES = 1 << 28  # rows wider than 2 kB come in smaller batches
+_READ_ROWS = 1 << 12
+FAULT, GEOMETRY_X, GEOMETRY_Y = "fault", "geometry_x", "geometry_y"
+_LISTED = 60
+HALF_CIRCLE, QUARTER_CIRCLE = 180.0, 90.0  # degrees: no longitude or latitude lies beyond
+NOT_A_POINT = "not a point"  # a fault; any other is an account of the line, as JSON
+
+
+class Unreadable(Exception):  # noqa: N818 not yet an error: the file may be read another way
+    """The file does not keep the form it was opened with."""
+
+
+def first_line(error: Exception) -> str:
+    """Return what a library says of a fault, in one line."""
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
+
+
+def clean_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Trim column names, name blank ones by position and tell repeated ones apart."""
+    plain = [" ".join(n.split()) or f"column {i}" for i, n in enumerate(names, start=1)]
+    seen: Counter[str] = Counter()
+    out = []
+    for name in plain:
+        seen[name] += 1
+        out.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return tuple(out)
+
+
+def find_columns(wanted: Sequence[tuple[str, str]], columns: Sequence[str], *, file: str) -> tuple[int, ...]:
+    """Find named columns, blanks round them and letter case aside.
+
+    Parameters
+    ----------
+    wanted
+        Configuration key and name of each.
+    columns
+        The columns there are.
+    file
+        Name of their file, for messages.
+
+    Returns
+    -------
+    positions
+        In the order of `wanted`.
+
+    Raises
+    ------
+    InputError
+        Naming every column that is missing with its key and what was probably meant, and the columns there are, once.
+    """
+    places = [_places(name, columns) for _, name in wanted]
+    lost = [
+        f"{name!r} ({setting}){did_you_mean(name, list(columns))}"
+        for (setting, name), found in zip(wanted, places, strict=True)
+        if len(found) != 1
+    ]
+    if lost:
+        require_long(columns, file=file)
+        more = f" and {len(columns) - _LISTED} more" if len(columns) > _LISTED else ""
+        raise InputError(
+            f"{file} has no column{'s' if len(lost) > 1 else ''} {', '.join(lost)}. It has: "
+            f"{', '.join(map(repr, columns[:_LISTED]))}{more}. Set these keys of the configuration to columns it "
+            "has"
+        )
+    return tuple(found[0] for found in places)
+
+
+_MONTH_NAMES = "|".join(
+    f"{name[:3]}({name[3:]})?" if len(name) > 3 else name
+    for name in ("january", "february", "march", "april", "may", "june", "july", "august", "sept", "september",
+                 "october", "november", "december")
+)  # fmt: skip
+_MONTH_TITLE = re.compile(
+    rf"(19|20)\d\d[-_/. ]?(0[1-9]|1[0-2])([-_/. ]?[0-3]\d)?|(0?[1-9]|1[0-2])[-_/. ](19|20)\d\d"
+    rf"|({_MONTH_NAMES})[-_/. ']*((19|20)?\d\d)?|(19|20)\d\d[-_/. ]*({_MONTH_NAMES})",
+    re.IGNORECASE,
+)
+_FEWEST_MONTHS = 3  # two columns may be two dates; three are a series
+
+
+def require_long(columns: Sequence[str], *, file: str) -> None:
+    """Refuse a table whose months are columns, once it lacks a column that was asked for.
+
+    Raises
+    ------
+    InputError
+        Naming the first and the last of these columns, and how to bring the table into long form.
+
+    Examples
+    --------
+    >>> require_long(["Code", "Jan-24", "Feb-24", "Mar-24"], file="counts.csv")
+    Traceback (most recent call last):
+    ...
+    pipeline.errors.InputError: counts.csv is a wide table: 3 of its columns are months ('Jan-24' to 'Mar-24'). ...
+    """
+    titled = [c for c in columns if _MONTH_TITLE.fullmatch(c.strip())]
+    if len(titled) >= _FEWEST_MONTHS:
+        raise InputError(
+            f"{file} is a wide table: {len(titled)} of its columns are months ({titled[0]!r} to {titled[-1]!r}). Bring "
+            "it into long form, one row for each area and month with the month in one column and the figure in "
+            "another (Unpivot Columns in a spreadsheet's Power Query, or `pandas.melt`), and name these columns in the "
+            "configuration"
+        )
+
+
+def _places(name: str, columns: Sequence[str]) -> list[int]:
+    plain = " ".join(name.split())
+    exactly = [i for i, c in enumerate(columns) if c == plain]
+    return exactly or [i for i, c in enumerate(columns) if c.casefold() == plain.casefold()]
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How an input is to be opened: what its settings say, and where rows may be kept meanwhile.
+
+    Attributes
+    ----------
+    folder
+        Where rows are staged until they are read.
+    limits
+        How long and how wide a file may be.
+    encoding, delimiter
+        Of text; a separator of None is recognised.
+    layer
+        Which layer, where a file has several.
+    careful
+        Read row by row, so that each bad row is named: slower, once the fast way has failed.
+    whole
+        It is read whole, not streamed: `run.max_table_mb` counts, not `run.max_file_mb`.
+    """
+
+    folder: Path
+    limits: Run = DEFAULT_LIMITS
+    encoding: str = "utf-8"
+    delimiter: str | None = None
+    layer: str | None = None
+    careful: bool = False
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What is known of a file before a row is read: names of its columns, cleaned, and whether it has a geometry."""
+
+    columns: tuple[str, ...]
+    has_geometry: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AreaRequest:
+    """What is wanted of a boundary file.
+
+    Attributes
+    ----------
+    key
+        Its key in the configuration, for messages: `areas.wards`.
+    columns
+        Configuration key and name of every column.
+    layer
+        Which layer, where it has several.
+    shapes
+        Whether the outlines are wanted too.
+    limits
+        How long the file may be.
+    encoding
+        Encoding of the texts of a Shapefile or MapInfo TAB, where the file does not say or says it wrongly.
+    """
+
+    key: str
+    columns: tuple[tuple[str, str], ...]
+    layer: str | None = None
+    shapes: bool = True
+    limits: Run = DEFAULT_LIMITS
+    encoding: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AreaLayer:
+    """A layer of areas: its columns, and where asked for its shapes and the system they are in (None if not given)."""
+
+    frame: Any
+    shapes: Any = None
+    system: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """One input, ready to be streamed.
+
+    Attributes
+    ----------
+    name
+        File name, for messages.
+    columns
+        Names of the columns, cleaned; the scan calls them c0, c1, ...
+    scan
+        Table expression for DuckDB: all columns as text, in file order.
+    staged
+        Whether the scan also has `fault` (why a row is malformed) and the coordinates of a geometry.
+    again
+        Whether it may be opened once more, carefully, if its rows do not keep the form it was opened with.
+    crs
+        System of the geometry, as text; None where there is none.
+    beyond_degrees
+        Whether most of the coordinates of the geometry can be no degrees.
+    facts
+        What was recognised on opening, for the manifest.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    scan: str
+    staged: bool = False
+    again: bool = False
+    has_geometry: bool = False
+    crs: Any = None
+    beyond_degrees: bool = False
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+    def first_rows(self, rows: int | None) -> "Opened":
+        """Return the same input with its first rows alone; with all where `rows` is None."""
+        return self if rows is None else replace(self, scan=f"(SELECT * FROM {self.scan} LIMIT {int(rows)})")
+
+    def distinct(self, connection: Any, expression: str) -> dict[str, int]:
+        """Rows per distinct value of an expression over the columns, blanks included as an empty text."""
+        sql = f"SELECT coalesce({expression}, '') AS value, count(*) AS rows FROM {self.scan} GROUP BY 1 ORDER BY 1"
+        return {str(value): int(rows) for value, rows in connection.sql(sql).fetchall()}
+
+    def first(self, connection: Any, expression: str, *, rows: int = 1000) -> list[str]:
+        """Return an expression of the first rows, empty where it has no value."""
+        sql = f"SELECT coalesce({expression}, '') FROM {self.scan} LIMIT {rows}"
+        return [str(value) for (value,) in connection.sql(sql).fetchall()]
+
+    def batches(self, connection: Any, *, extra: Mapping[str, str] | None = None) -> Iterator[tuple[int, pa.Table]]:
+        """Stream the rows in order.
+
+        Parameters
+        ----------
+        connection
+            A database that may read the scan's files.
+        extra
+            Further columns: name and expression.
+
+        Yields
+        ------
+        first_row, table
+            Number of the first row (1 for the first of the file) and `BATCH_ROWS` rows, fewer in the last and where
+            they are so wide that they come to `BATCH_BYTES`.
+        """
+        more = "".join(f", {expression} AS {identifier(name)}" for name, expression in (extra or {}).items())
+        reader = connection.sql(f"SELECT *{more} FROM {self.scan}").to_arrow_reader(_READ_ROWS)
+        # Small reads are joined to whole batches: a batch ends after BATCH_ROWS rows, or earlier where they are wide.
+        first, held, size, waiting = 1, 0, 0, []
+        for batch in _read_on(reader):
+            waiting.append(batch)
+            held += batch.num_rows
+            size += batch.nbytes
+            while held >= BATCH_ROWS or size >= BATCH_BYTES:
+                table = pa.Table.from_batches(waiting)
+                rows = min(held, BATCH_ROWS)
+                yield first, table.slice(0, rows).combine_chunks()
+                first += rows
+                rest = table.slice(rows)
+                held, size, waiting = rest.num_rows, rest.nbytes, rest.to_batches()
+        if held:
+            yield first, pa.Table.from_batches(waiting).combine_chunks()
+
+
+def _read_on(reader: Any) -> Iterator[Any]:
+    """Read batches; a fault of the file that shows only on the way has one name, whichever library met it."""
+    while True:
+        try:
+            batch = reader.read_next_batch()
+        except StopIteration:
+            return
+        except (OSError, pa.ArrowException, duckdb.Error) as error:
+            raise Unreadable(first_line(error)) from error
+        yield batch
+
+
+class StageWriter:
+    """Rows brought into the common shape, kept in a Parquet file beside the output until the file is read."""
+
+    def __init__(self, path: Path, columns: int) -> None:
+        self.path = path
+        texts = [(f"c{i}", pa.string()) for i in range(columns)]
+        self.schema = pa.schema([*texts, (FAULT, pa.string()), (GEOMETRY_X, pa.float64()), (GEOMETRY_Y, pa.float64())])
+        self._writer = pq.ParquetWriter(path, self.schema, compression="zstd")
+        self._points = self._beyond = 0
+
+    @property
+    def beyond_degrees(self) -> bool:
+        """Whether most of the points so far lie beyond 180 degrees of longitude or 90 of latitude."""
+        return self._points > 0 and 2 * self._beyond > self._points
+
+    def write(self, texts: Iterable[Any], *, fault: Any, x: Any = None, y: Any = None) -> None:
+        """Append rows given as columns; `x` and `y` are arrays of the geometry's coordinates."""
+        arrays = [pa.array(t, pa.string()) for t in texts]
+        fault = pa.array(fault, pa.string())
+        blank = pa.nulls(len(fault), pa.float64())
+        places = [blank if v is None else pa.array(v, pa.float64()) for v in (x, y)]
+        if x is not None and y is not None:
+            across, up = (np.abs(np.asarray(pc.fill_null(v, np.nan))) for v in places)
+            self._points += int((~np.isnan(across)).sum())
+            self._beyond += int(((across > HALF_CIRCLE) | (up > QUARTER_CIRCLE)).sum())
+        self._writer.write_table(pa.Table.from_arrays([*arrays, fault, *places], schema=self.schema))
+
+    def close(self) -> str:
+        """Finish the file and return the table expression that reads it."""
+        self._writer.close()
+        return f"read_parquet({literal(exact(self.path))})"

@@ -10,8 +10,7 @@ import pyarrow.parquet as pq
 
 from pipeline.config import Run
 from pipeline.errors import InputError
-from pipeline.ingest.formats.files import require_columns, require_size, unfolds
-from pipeline.ingest.formats.opened import (
+from pipeline.ingest.formats.files import (
     AreaLayer,
     AreaRequest,
     Header,
@@ -21,6 +20,9 @@ from pipeline.ingest.formats.opened import (
     clean_names,
     find_columns,
     first_line,
+    require_columns,
+    require_size,
+    unfolds,
 )
 from pipeline.ingest.formats.vector import as_text, coordinates
 from pipeline.storage.duckdb import exact, literal

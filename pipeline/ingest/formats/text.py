@@ -17,8 +17,18 @@ import pyarrow.compute as pc
 
 from pipeline.config import Run
 from pipeline.errors import InputError
-from pipeline.ingest.formats.files import DEFAULT_LIMITS, bounded_lines, plain_text, require_columns
-from pipeline.ingest.formats.opened import FAULT, Header, Opened, Opening, StageWriter, clean_names
+from pipeline.ingest.formats.files import (
+    DEFAULT_LIMITS,
+    FAULT,
+    Header,
+    Opened,
+    Opening,
+    StageWriter,
+    bounded_lines,
+    clean_names,
+    plain_text,
+    require_columns,
+)
 from pipeline.storage.duckdb import connect, exact, literal
 
 __all__ = ["line_of_header", "open_rows", "open_text", "read_header", "read_table"]

@@ -12,8 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.errors import ConfigError, InputError
-from pipeline.ingest.formats.files import Unfolding, require_columns, require_size
-from pipeline.ingest.formats.opened import (
+from pipeline.ingest.formats.files import (
     NOT_A_POINT,
     AreaLayer,
     AreaRequest,
@@ -21,7 +20,10 @@ from pipeline.ingest.formats.opened import (
     Opened,
     Opening,
     StageWriter,
+    Unfolding,
     clean_names,
+    require_columns,
+    require_size,
 )
 from pipeline.storage.formats import FORMATS, by_ending
 

@@ -4,15 +4,36 @@ A rule is one entry of `RULES`: its name, its place in the order, and the reason
 that checks it (`dates`, `places`, `read`) sets its code on the rows that break it.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import Any
 
-__all__ = ["PLACE_RULES", "RULES", "PartReport", "decisions", "is_street_file", "rule_code"]
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from pipeline.config import IncidentSource
+from pipeline.ingest.formats.files import FAULT, GEOMETRY_X, GEOMETRY_Y, Opened
+from pipeline.ingest.incidents.columns import Roles
+
+__all__ = [
+    "PLACE_RULES",
+    "RULES",
+    "FaultLog",
+    "PartReport",
+    "decisions",
+    "fault_sentences",
+    "is_street_file",
+    "merged_faults",
+    "rule_code",
+]
 
 
 # The rules that refuse a row, in the order in which they are applied, and their reasons in words.
-
 
 RULES: dict[str, str] = {
     "malformed": "The row cannot be read: it has more or fewer cells than columns, or its quotes do not close.",
@@ -131,3 +152,225 @@ def decisions(parts: Sequence[PartReport]) -> dict[str, str]:
     """Return what was recognised or settled on reading, once for each distinct decision, for the manifest."""
     found = {key: sorted({str(p.decisions[key]) for p in parts if p.decisions.get(key)}) for key in _DECISIONS}
     return {f"reading_{key}": "; ".join(seen) for key, seen in found.items() if seen}
+
+
+# Why rows fail: the column, the rule, how many, three values as they came, and what is probably behind it.
+
+EXAMPLES = 3
+_LOOKED_AT = 1000
+_NEARLY_ALL = 0.9
+
+# What the failing texts of a column may have in common, as patterns that a database and Python read alike.
+_MARKS = {
+    "comma": r",",
+    "grid": r"^ *[A-Za-z]{2} ?\d[\d ,]+$",
+    "postcode": r"(?i)^ *[a-z]{1,2}\d[a-z\d]? ?\d[a-z]{2} *$",
+    "degrees": r"[°º˚′″]|^[NSEWnsew] ?\d|\d ?[NSEWnsew]$",
+    "words": r"^[A-Za-z][A-Za-z /_-]*$",
+    "serial": r"^[2-5]\d{4}(\.\d+)?$",
+    "milliseconds": r"^\d{13}(\.0)?$",
+    "seconds": r"^\d{10}(\.0)?$",
+}
+_PLACED = frozenset({"not_finite", "zero", "swapped", "far"})
+_NAMES = tuple(RULES)
+
+
+@dataclass(slots=True)
+class _Fault:
+    rows: int = 0
+    examples: list[str] = field(default_factory=list)
+    marks: Counter[str] = field(default_factory=Counter)
+    looked_at: int = 0
+
+    def add(self, texts: Any) -> None:
+        self.rows += len(texts)
+        # Counted over every failing value; examples and patterns come from the first of each batch.
+        some = pc.fill_null(texts.slice(0, _LOOKED_AT), "")
+        self.looked_at += len(some)
+        for mark, pattern in _MARKS.items():
+            self.marks[mark] += int(pc.sum(pc.match_substring_regex(some, pattern)).as_py() or 0)
+        if len(self.examples) <= EXAMPLES:
+            for text in pc.unique(some).to_pylist():
+                if text not in self.examples and len(self.examples) <= EXAMPLES:
+                    self.examples.append(text)
+
+    def mostly(self, mark: str) -> bool:
+        """Whether nearly all of the failing values have a mark."""
+        return self.looked_at > 0 and self.marks[mark] >= _NEARLY_ALL * self.looked_at
+
+
+@dataclass(slots=True)
+class FaultLog:
+    """The faults of one file while it is read.
+
+    Attributes
+    ----------
+    opened, roles, source
+        The file, its columns and its settings.
+    key
+        Where the source stands in the configuration: `incidents[0]`.
+    last_date
+        Date after which dates lie in the future.
+    coordinates
+        Positions of the two columns of coordinates; None where the place is a geometry, or there is none.
+    """
+
+    opened: Opened
+    roles: Roles
+    source: IncidentSource
+    key: str
+    last_date: str
+    coordinates: tuple[int, int] | None
+    found: dict[tuple[str, str], _Fault] = field(default_factory=dict)
+
+    def add(self, table: Any, rule: NDArray[np.int8], axes: NDArray[np.int8]) -> None:
+        """Note the refused rows of a batch, with their rule and the coordinates at fault (1, 2, or 3 for both)."""
+        for code in np.unique(rule[rule != 0]).tolist():
+            name = _NAMES[code - 1]
+            for column, texts in self._cells(name, table, np.flatnonzero(rule == code), axes):
+                if len(texts):
+                    self.found.setdefault((name, column), _Fault()).add(texts)
+
+    def _cells(
+        self, rule: str, table: Any, rows: NDArray[np.int64], axes: NDArray[np.int8]
+    ) -> Iterator[tuple[str, Any]]:
+        """Yield the columns at fault with the texts of the rows in which they are."""
+        chosen = table.take(pa.array(rows))
+        if rule == "malformed":
+            yield "", _texts(chosen[FAULT])
+        elif rule == "geometry":
+            yield "the geometry", pa.array([""] * len(rows), pa.string())
+        elif rule.startswith("date"):
+            yield self._name("date"), _texts(chosen[f"c{self.roles.at['date']}"])
+        elif rule == "category_unknown":
+            at = self.roles.at.get("category")
+            yield self._name("category"), _texts(chosen[f"c{at}"]) if at is not None else pa.nulls(0, pa.string())
+        elif self.coordinates is None:
+            yield "the geometry", _pairs(chosen[GEOMETRY_X], chosen[GEOMETRY_Y])
+        elif rule in _PLACED or len(set(self.coordinates)) == 1:
+            names = dict.fromkeys(self.opened.columns[c] for c in self.coordinates)
+            texts = [chosen[f"c{c}"] for c in dict.fromkeys(self.coordinates)]
+            yield " and ".join(names), _pairs(*texts) if len(texts) > 1 else _texts(texts[0])
+        else:
+            for axis, column in enumerate(self.coordinates):
+                here = pa.array((axes[rows] & (axis + 1)) != 0)
+                yield self.opened.columns[column], _texts(chosen[f"c{column}"]).filter(here)
+
+    def _name(self, role: str) -> str:
+        at = self.roles.at.get(role)
+        return "" if at is None else self.opened.columns[at]
+
+    def report(self, *, place_cause: str) -> list[dict[str, Any]]:
+        """Return rule, column, rows, examples and likely cause of every fault; `place_cause` is that of far points."""
+        out = []
+        for (rule, column), fault in sorted(self.found.items(), key=lambda f: (_NAMES.index(f[0][0]), f[0][1])):
+            cause = place_cause if rule in {"far", "swapped"} and place_cause else self._cause(rule, column, fault)
+            values = [e for e in fault.examples[:EXAMPLES] if e]
+            out.append({"rule": rule, "column": column, "rows": fault.rows, "examples": values, "cause": cause})
+        return out
+
+    def _cause(self, rule: str, column: str, fault: _Fault) -> str:
+        every = f"all {fault.rows:,} values of `{column}`" if fault.rows > 1 else f"the value of `{column}`"
+        if rule == "date_unreadable":
+            return self._of_dates(column, fault)
+        if rule == "coordinates_unreadable":
+            return self._of_coordinates(every, column, fault)
+        return {
+            "date_missing": f"`{column}` is blank there; if another column holds the date, name it in "
+            f"{self.key}.columns.date",
+            "date_early": f"they are before {self.key}.first_date ({self.source.first_date}): change it if they belong "
+            "to the data",
+            "date_future": f"they are after {self.last_date}: correct them, or set {self.key}.last_date and check "
+            f"{self.key}.day_first",
+            "category_unknown": "no category matches them: add them to categories.tree, or set categories.unknown to "
+            "ignore",
+            "coordinates_half": "one coordinate is given, the other is blank: export both or neither",
+            "zero": "0,0 or all nines stand for an unknown place: leave the cells empty, or name the borough or ward "
+            f"in {self.key}.columns",
+            "swapped": f"they lie in the areas if the two are exchanged: exchange the columns in {self.key}.columns",
+            "far": "they are neither in the areas nor within 50 km of them: check the columns of coordinates and "
+            f"{self.key}.crs",
+            "geometry": "lines, polygons and collections are no place of an incident: export points",
+        }.get(rule, "")
+
+    def _of_dates(self, column: str, fault: _Fault) -> str:
+        if self.source.date_format is not None:
+            return f"they do not fit {self.key}.date_format ({self.source.date_format!r}): correct it or leave it out"
+        shown = fault.examples[0]
+        if fault.mostly("serial"):
+            when = date(1899, 12, 30) + timedelta(days=int(float(shown)))
+            return (
+                f"spreadsheet serial numbers ({shown} is {when.isoformat()}): format `{column}` as yyyy-mm-dd in the "
+                "spreadsheet and export it again"
+            )
+        if fault.mostly("milliseconds") or fault.mostly("seconds"):
+            unit = "milliseconds" if fault.mostly("milliseconds") else "seconds"
+            return f"{unit} since 1970 (epoch times): export `{column}` as dates (yyyy-mm-dd)"
+        if words := self._of_words(column, fault):
+            return words
+        return f"they are in no form of date that is known: set {self.key}.date_format, for example %d/%m/%Y"
+
+    def _of_coordinates(self, every: str, column: str, fault: _Fault) -> str:
+        if len(set(self.coordinates or ())) == 1 or fault.mostly("grid"):
+            if len(set(self.coordinates or ())) == 1:
+                return "they are no OS grid reference of 4 to 10 figures behind two letters, such as TQ 29810 80460"
+            return f"{every} look like OS grid references: name the column in {self.key}.columns.grid_reference"
+        if fault.mostly("postcode"):
+            return f"{every} look like postcodes, which are no coordinates: name columns of coordinates, or of wards"
+        if fault.mostly("comma"):
+            return (
+                f"{every} contain a comma: set {self.key}.thousands to ',' or {self.key}.decimal to ',', or correct "
+                "what else they hold"
+            )
+        if fault.mostly("degrees"):
+            return f"{every} look like degrees: name the columns in {self.key}.columns.lon and lat, without `crs`"
+        return self._of_words(column, fault) or f"`{column}` has values that are no numbers there: correct the export"
+
+    def _of_words(self, column: str, fault: _Fault) -> str:
+        few = len(fault.examples) <= EXAMPLES and fault.mostly("words")
+        return f"if they mean that `{column}` is not known, add them to {self.key}.missing_values" if few else ""
+
+
+def _texts(column: Any) -> Any:
+    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if isinstance(whole, pa.ChunkedArray):
+        whole = pa.concat_arrays(whole.chunks) if whole.num_chunks else pa.array([], pa.string())
+    return pc.fill_null(pc.cast(whole, pa.string()), "")
+
+
+def _pairs(first: Any, second: Any) -> Any:
+    return pc.binary_join_element_wise(_texts(first), _texts(second), ", ")
+
+
+def merged_faults(parts: Iterable[Any]) -> list[dict[str, Any]]:
+    """Add up the faults of files: those of one rule, column and cause are one, with examples of the first file.
+
+    Causes that name a number of rows are those of the file with the most.
+    """
+    held: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for part in parts:
+        for fault in part.faults:
+            key = fault["rule"], fault["column"], re.sub(r"all [\d,]+", "all", fault["cause"])
+            if key not in held:
+                held[key] = {**fault, "files": 1}
+                continue
+            one = held[key]
+            one["rows"] += fault["rows"]
+            one["files"] += 1
+            one["examples"] = list(dict.fromkeys([*one["examples"], *fault["examples"]]))[:EXAMPLES]
+            one["cause"] = re.sub(r"all [\d,]+ values", f"all {one['rows']:,} values", one["cause"])
+    return sorted(held.values(), key=lambda f: (-f["rows"], f["rule"], f["column"]))
+
+
+def fault_sentences(faults: Sequence[Mapping[str, Any]], *, most: int = 5) -> str:
+    """Return what failed and why, for a message: `rule 300 (column `x`, such as 'a', 'b', 'c'; cause)`."""
+    said = []
+    for fault in faults[:most]:
+        column = fault["column"]
+        named = "" if not column else column if column.startswith("the ") else f"column '{column}'"
+        shown = ", ".join(map(repr, fault["examples"]))
+        where = " ".join(w for w in (named, f"such as {shown}" if shown else "") if w)
+        about = "; ".join(w for w in (where, fault["cause"]) if w)
+        said.append(f"{fault['rule']} {fault['rows']}" + (f" ({about})" if about else ""))
+    more = len(faults) - most
+    return ", ".join(said) + (f" and {more} more" if more > 0 else "")

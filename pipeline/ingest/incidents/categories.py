@@ -12,7 +12,7 @@ from pipeline.config import Categories, Category, IncidentSource
 from pipeline.config.inputs import did_you_mean
 from pipeline.domain.categories import ROOT, slugs
 from pipeline.errors import ConfigError, InputError
-from pipeline.ingest.formats.opened import Opened, find_columns
+from pipeline.ingest.formats.files import Opened, find_columns
 from pipeline.ingest.incidents.columns import Coded, Roles, coded, strings
 
 __all__ = [

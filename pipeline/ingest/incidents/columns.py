@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import IncidentSource
 from pipeline.errors import InputError
-from pipeline.ingest.formats.opened import Opened, find_columns, require_long
+from pipeline.ingest.formats.files import Opened, find_columns, require_long
 from pipeline.storage.duckdb import literal
 
 __all__ = [
@@ -362,7 +362,6 @@ def _pair(opened: Opened, *, at: dict[str, int], stated: frozenset[str]) -> tupl
 
 
 # The descriptive columns of an incident: kind, flags, outcome, victim, organisation.
-
 
 _FALSE = frozenset({"no", "n", "false", "f", "0"})
 _TEXTS = ("offence_group", "place_type", "reporting_route", "outcome")

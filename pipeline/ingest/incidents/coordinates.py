@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import IncidentSource
 from pipeline.errors import InputError
-from pipeline.ingest.formats.opened import Opened
+from pipeline.ingest.formats.files import Opened
 from pipeline.ingest.incidents.columns import Roles, cell_text
 from pipeline.ingest.incidents.dates import DECISIVE_SHARE, Unsettled
 from pipeline.storage.duckdb import literal

@@ -2,7 +2,8 @@
 
 import json
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,40 +17,43 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.config import Categories, Config, IncidentSource, Run
-from pipeline.errors import InputError
-from pipeline.ingest.areas.read import AreaLookup
+from pipeline.config.inputs import TRUTHS
+from pipeline.errors import HotspotsError, InputError
+from pipeline.ingest.areas import AreaLookup
 from pipeline.ingest.formats import header_explained, row_reader
-from pipeline.ingest.formats.files import DEFAULT_LIMITS
-from pipeline.ingest.formats.opened import (
+from pipeline.ingest.formats.files import (
+    DEFAULT_LIMITS,
     FAULT,
     NOT_A_POINT,
+    Header,
     Opened,
     Opening,
     Unreadable,
     find_columns,
     first_line,
 )
-from pipeline.ingest.incidents.account import PLACE_RULES, RULES, PartReport, rule_code
+from pipeline.ingest.incidents.account import PLACE_RULES, RULES, FaultLog, PartReport, rule_code
 from pipeline.ingest.incidents.categories import Sorter, category_columns, plan_sorting
 from pipeline.ingest.incidents.clock import local_time
 from pipeline.ingest.incidents.columns import Details, Roles, coded, find_roles, plan_details, role_columns
 from pipeline.ingest.incidents.dates import Moments, Times, Unsettled, plan_moments
-from pipeline.ingest.incidents.faults import FaultLog
-from pipeline.ingest.incidents.misplaced import Guess
-from pipeline.ingest.incidents.places import NOT_COVERED, PLACES, Placed, Placer, plan_placing
-from pipeline.ingest.incidents.selection import Selection, plan_selection, where_columns
+from pipeline.ingest.incidents.places import NOT_COVERED, PLACES, Guess, Placed, Placer, plan_placing
 from pipeline.storage.duckdb import connect, guarded
 from pipeline.tables import INCIDENTS, QUARANTINE, Table
 
 __all__ = [
     "PartWriter",
     "ReadJob",
+    "Selection",
     "incidents_schema",
+    "plan_selection",
     "quarantine_schema",
     "read_incidents",
+    "require_alike",
     "require_incident_columns",
+    "require_selected",
+    "where_columns",
 ]
-
 
 _REDACTED = "[redacted]"
 
@@ -259,7 +263,7 @@ class _Reading:
     placer: Placer
     sorter: Sorter
     details: Details
-    selection: Selection
+    selection: "Selection"
 
     def run(self, connection: Any) -> PartReport:
         """Stream the file."""
@@ -457,7 +461,6 @@ _ALL_OFF, _FEWEST_OFF = 0.9, 5
 
 # Parquet parts with the same bytes for the same rows.
 
-
 _TYPES = {"string": pa.string(), "date": pa.string(), "float": pa.float64(), "bool": pa.bool_(), "int": pa.int64()}
 _SMALL = {"month": pa.int32(), "hour_band": pa.int8()}
 
@@ -519,3 +522,239 @@ class PartWriter:
         finally:
             self._beside.shutdown()
             self._writer.close()
+
+
+# Which rows of a file are meant: `incidents[].where` keeps those that match and leaves the others out of the run.
+
+_MOST_TEXTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Criterion:
+    """What one column must hold, or must not hold: texts as `_key` makes them."""
+
+    column: str
+    at: int
+    texts: frozenset[str]
+    excluded: bool
+    missing: frozenset[str]
+
+
+@dataclass(slots=True)
+class Selection:
+    """The criteria of one file, with what was met: rows left out, and rows by text of each column."""
+
+    criteria: tuple[_Criterion, ...]
+    left_out: int = 0
+    met: dict[str, Counter[str]] = field(default_factory=dict)
+
+    def keep(self, table: Any) -> NDArray[np.bool_]:
+        """Return which rows of a batch match every criterion."""
+        kept = np.ones(table.num_rows, dtype=bool)
+        for criterion in self.criteria:
+            found = coded(table[f"c{criterion.at}"], criterion.missing)
+            met = self.met.setdefault(criterion.column, Counter())
+            for text, rows in found.counts().items():
+                met[_key(text)] += rows
+            kept &= found.flags(lambda text, c=criterion: (_key(text) in c.texts) != c.excluded)  # type: ignore[misc]
+        return kept
+
+    def report(self) -> dict[str, dict[str, int]]:
+        """Return rows by text of each column: those that a setting names, and the most frequent of the others."""
+        out = {}
+        for criterion in self.criteria:
+            met = self.met.get(criterion.column, Counter())
+            often = sorted(met, key=lambda t: (-met[t], t))[:_MOST_TEXTS]
+            out[criterion.column] = {t: met[t] for t in sorted({*often, *criterion.texts})}
+        return out
+
+
+def _key(text: str) -> str:
+    return " ".join(text.split()).casefold()
+
+
+def where_columns(source: IncidentSource, *, key: str = "incidents") -> list[tuple[str, str]]:
+    """Return configuration key and name of every column that a source selects by."""
+    return [(f"{key}.where", name) for name in source.where]
+
+
+def plan_selection(opened: Opened, *, roles: Roles, source: IncidentSource, key: str) -> Selection:
+    """Find the columns that a source selects by.
+
+    Raises
+    ------
+    InputError
+        If one of them is missing.
+    """
+    places = find_columns(where_columns(source, key=key), opened.columns, file=opened.name)
+    criteria = []
+    for at, (column, value) in zip(places, source.where.items(), strict=True):
+        excluded = isinstance(value, Mapping)
+        texts = frozenset(_key(t) for t in (value["not"] if isinstance(value, Mapping) else value))
+        # A text that is asked for is never a missing one; a missing one is asked for as an empty text.
+        missing = frozenset(m for m in roles.missing if _key(m) not in texts)
+        criteria.append(_Criterion(column, at, texts, excluded, missing))
+    return Selection(tuple(criteria))
+
+
+def require_selected(source: IncidentSource, reports: Sequence[PartReport], *, key: str) -> list[str]:
+    """Return a caution for every text of `where` that no row holds.
+
+    Raises
+    ------
+    InputError
+        If every row is left out, naming what the columns hold.
+    """
+    read, left_out = sum(r.rows_read for r in reports), sum(r.left_out for r in reports)
+    met: dict[str, Counter[str]] = {}
+    for report in reports:
+        for column, texts in report.where.items():
+            met.setdefault(column, Counter()).update(texts)
+    if read and left_out == read:
+        held = "; ".join(f"{column!r} holds {_listed(texts)}" for column, texts in met.items())
+        raise InputError(
+            f"{key}.where leaves out all {read:,} rows of {source.name}: {held}. Set it to texts that the column holds "
+            "(any case), or take it out"
+        )
+    cautions = []
+    for column, value in source.where.items():
+        named = value["not"] if isinstance(value, Mapping) else value
+        held_here = met.get(column, Counter())
+        lost = [t for t in named if not held_here[_key(t)]]
+        # An unquoted yes stands for every way to write it, of which a file has one.
+        if lost and not (named in TRUTHS and len(lost) < len(named)):
+            cautions.append(
+                f"No row of {source.name} has {' or '.join(map(repr, lost))} in the column {column!r}, which "
+                f"{key}.where names. It holds {_listed(held_here)}."
+            )
+    return cautions
+
+
+def _listed(texts: Mapping[str, int]) -> str:
+    held: Iterable[str] = sorted((t for t in texts if texts[t]), key=lambda t: (-texts[t], t))[:5]
+    return ", ".join(f"{t or 'nothing'!r} ({texts[t]:,} rows)" for t in held)
+
+
+# Files of another kind among the files of a source: found from their headers, before any row is read.
+#
+# A glob such as `2024-*/*.csv` takes all that police.uk packs into a month's folder. Its outcomes and its stops and
+# searches have a date and a place, so they would be counted as crimes.
+
+
+# Columns that tell a kind of file, none of which a street file has.
+_OTHER_KINDS = {
+    "outcomes": frozenset({"crime id", "outcome type"}),
+    "stops and searches": frozenset({"type", "gender", "age range", "object of search"}),
+}
+_STREET = frozenset({"month", "crime type"})
+_LISTED = 5
+
+
+def require_alike(
+    files: Sequence[Path], *, source: IncidentSource, categories: Categories, limits: Run, key: str
+) -> None:
+    """Refuse files of a source that are of another kind than the others, before any row is read.
+
+    These are police.uk's outcomes and stops and searches among its street files, and files without a column that plays
+    a part in most of the others. A column that nothing reads may come and go.
+
+    Parameters
+    ----------
+    files
+        All files of the source.
+    source, categories, limits
+        Settings.
+    key
+        Place of the source in the configuration, for messages: `incidents[0]`.
+
+    Raises
+    ------
+    InputError
+        Naming the files and what to do.
+    """
+    if len(files) < 2:
+        return
+    headers = {}
+    with tempfile.TemporaryDirectory(prefix="hotspots-") as folder:
+        how = Opening(Path(folder), limits, encoding=source.encoding, delimiter=source.delimiter, layer=source.layer)
+        for file in files:
+            # What cannot be opened at all is refused by name where it is read.
+            try:
+                headers[file] = row_reader(file, stated=source.format).read_header(file, how)
+            except HotspotsError:
+                continue
+    kinds = {file: _kind(header) for file, header in headers.items()}
+    others = {file: kind for file, kind in kinds.items() if kind}
+    if others and len(set(kinds.values())) > 1:
+        raise _of_another_kind(others, street=[f for f in headers if f not in others], source=source, key=key)
+    parts = {f: _parts(f, header, source=source, categories=categories) for f, header in headers.items()}
+    lacking = _lacking({file: found for file, found in parts.items() if found is not None})
+    if lacking:
+        raise InputError(
+            "; ".join(f"{_named(alike)} {columns}" for columns, alike in sorted(lacking.items()))
+            + f", which most files of {key}.paths have: they may be of another kind. Take them out of {key}.paths, or "
+            "make them a source of their own with its own columns"
+        )
+
+
+def _kind(header: Header) -> str:
+    names = {column.casefold() for column in header.columns}
+    if names >= _STREET:
+        return ""
+    return next((kind for kind, columns in _OTHER_KINDS.items() if columns <= names), "")
+
+
+def _of_another_kind(
+    others: Mapping[Path, str], *, street: Sequence[Path], source: IncidentSource, key: str
+) -> InputError:
+    by_kind: dict[str, list[Path]] = defaultdict(list)
+    for file, kind in sorted(others.items()):
+        by_kind[kind].append(file)
+    listed = "; ".join(f"{kind}: {_named(files, 20)}" for kind, files in sorted(by_kind.items()))
+    remedy = f"Take them out of {key}.paths"
+    endings = sorted({"*-street" + "".join(f.suffixes[-2:]) for f in street if "-street." in f.name})
+    if endings and all("-street." in f.name for f in street):
+        # The same folders, the street files alone.
+        folders = {"".join(pattern.rpartition("/")[:2]) for pattern in source.paths}
+        globs = sorted(folder + ending for folder in folders for ending in endings)
+        remedy = f"Set {key}.paths to [{', '.join(globs)}], which takes the street files alone"
+    return InputError(
+        f"{len(others)} of the files of {key}.paths are police.uk's outcomes or stops and searches, which are no "
+        f"incidents and would be counted as such ({listed}). {remedy}"
+    )
+
+
+def _parts(file: Path, header: Header, *, source: IncidentSource, categories: Categories) -> dict[str, str] | None:
+    """Return the parts that the file's columns play, each with the column; None where the columns do not do at all."""
+    opened = Opened(file.name, header.columns, scan="", has_geometry=header.has_geometry)
+    try:
+        roles = find_roles(opened, source=source)
+    except HotspotsError:
+        return None  # refused by name where it is read
+    names = {column.casefold(): column for column in header.columns}
+    found = {role: text.rpartition(" (")[0] for role, text in roles.found.items()}
+    # One part, whatever its form: a CSV with longitudes and a GeoPackage with points go together.
+    pairs = [[found.pop(role) for role in pair if role in found] for pair in (("lon", "lat"), ("x", "y"))]
+    if header.has_geometry or any(pairs):
+        found["coordinates"] = next((" and ".join(pair) for pair in pairs if pair), "a geometry")
+    found |= {
+        setting: names[name.casefold()] for setting, name in category_columns(categories) if name.casefold() in names
+    }
+    return found
+
+
+def _lacking(parts: Mapping[Path, Mapping[str, str]]) -> dict[str, list[Path]]:
+    """Group the files by what they lack of what most of the others have."""
+    have = Counter(part for found in parts.values() for part in found)
+    column = {part: name for found in parts.values() for part, name in found.items()}
+    lacking: dict[str, list[Path]] = defaultdict(list)
+    for file, found in sorted(parts.items()):
+        missing = [p for p in sorted(have) if p not in found and 2 * have[p] > len(parts) - 1]
+        if missing:
+            lacking[f"without {', '.join(repr(column[p]) for p in missing)}"].append(file)
+    return dict(lacking)
+
+
+def _named(files: Sequence[Path], most: int = _LISTED) -> str:
+    more = f" and {len(files) - most} more" if len(files) > most else ""
+    return ", ".join(file.name for file in files[:most]) + more

@@ -1,1 +1,0 @@
-"""Boundaries, parents and residents."""
