@@ -36,6 +36,7 @@ from pipeline.config.inputs import (
     Categories,
     Category,
     Columns,
+    ContextLayer,
     CountColumns,
     Crs,
     IncidentSource,
@@ -55,6 +56,7 @@ from pipeline.config.release import (
     Exports,
     KnownTable,
     Links,
+    MapSettings,
     Page,
     Profile,
     Protection,
@@ -72,6 +74,7 @@ __all__ = [
     "Clusters",
     "Columns",
     "Config",
+    "ContextLayer",
     "CountColumns",
     "Crs",
     "Density",
@@ -85,6 +88,7 @@ __all__ = [
     "KnownTable",
     "Knox",
     "Links",
+    "MapSettings",
     "Outcomes",
     "Page",
     "Periods",
@@ -167,6 +171,12 @@ class Config(Section):
         default_factory=lambda: Protection.model_validate({}), description="Impact-assessment texts."
     )
     page: Page = Field(default_factory=lambda: Page.model_validate({}), description="Maps and briefings.")
+    context: tuple[ContextLayer, ...] = Field(
+        (), max_length=40, description="Public layers under the hotspots: water, roads, stations, names of places."
+    )
+    map: MapSettings = Field(
+        default_factory=lambda: MapSettings.model_validate({}), description="How the map is drawn."
+    )
     exports: Exports = Field(default_factory=lambda: Exports.model_validate({}), description="Layers for GIS.")
 
     @model_validator(mode="after")

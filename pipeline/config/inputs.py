@@ -14,6 +14,7 @@ __all__ = [
     "Categories",
     "Category",
     "Columns",
+    "ContextLayer",
     "CountColumns",
     "Crs",
     "IncidentSource",
@@ -151,6 +152,29 @@ class Region(Section):
 
     code: Code = Field("E12000007", description="Code of the region, used in every file.")
     name: str = Field("London", description="Its name in sentences.")
+
+
+class ContextLayer(Section):
+    """A layer of public information that is drawn under the hotspots, so that a reader sees where they are."""
+
+    path: str = Field(description="Map file: GeoJSON, GeoPackage, Shapefile, MapInfo TAB or GeoParquet.")
+    layer: str | None = Field(None, description="Layer name, where the file has several.")
+    crs: str | None = Field(None, description="System of the file, where the file does not say or says it wrongly.")
+    encoding: str | None = Field(
+        None, description="Encoding of the texts of a Shapefile or MapInfo TAB, where the file says it wrongly."
+    )
+    kind: Literal["water", "green", "road", "rail", "station", "place", "building"] = Field(
+        description="What it shows. Outlines for water, green and buildings, lines for roads and rail, points for "
+        "stations and places. Buildings are drawn for the analyst alone."
+    )
+    name: str | None = Field(None, description="Column with the name; left out, nothing in the layer has one.")
+    rank: str | int = Field(
+        2,
+        description="How important each is, 1 the most: a column of whole numbers, or one number for the whole layer. "
+        "Where a page would grow too large, the least important go first.",
+    )
+    licence: str = Field("", description="Licence of the layer: `OGL v3`, `ODbL`.")
+    attribution: str = Field("", description="Whom the pages name for it; required by most licences.")
 
 
 class PopulationFile(Section):

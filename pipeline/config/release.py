@@ -14,6 +14,7 @@ __all__ = [
     "Exports",
     "KnownTable",
     "Links",
+    "MapSettings",
     "Page",
     "Profile",
     "Protection",
@@ -187,6 +188,16 @@ class Page(Section):
         if not {language, language.partition("-")[0]} & set(known):
             raise ValueError(f"there are words for {', '.join(known)} only (and regional tags such as en-GB)")
         return language
+
+
+class MapSettings(Section):
+    """How the map is drawn."""
+
+    gaps: Literal["land", "water"] = Field(
+        "land",
+        description="What lies between the areas: `water` draws long gaps between boundaries as a river. With a layer "
+        "of water in `context` there is no need to.",
+    )
 
 
 class Exports(Section):

@@ -14,6 +14,7 @@ from pipeline.ingest.areas import (
     require_areas,
     save_index,
 )
+from pipeline.ingest.context import read_context
 from pipeline.ingest.counts import (
     LOOKUP_COLUMNS,
     check_relations,
@@ -88,6 +89,7 @@ __all__ = [
     "police_layout",
     "population_columns",
     "read_areas",
+    "read_context",
     "read_counts",
     "read_incidents",
     "read_lookup",

@@ -196,6 +196,8 @@ class ReleaseInfo:
     hotspot_note: str
     """Method in words, or why there are none."""
     simplify_m: float
+    gaps_are_water: bool = False
+    """Whether long gaps between the areas are drawn as water."""
     tiles_url: str = ""
     tiles_attribution: str = ""
     contact: str = ""
@@ -352,6 +354,7 @@ def release_info(
         density_note=density_note,
         hotspot_note=hotspot_note,
         simplify_m=config.page.simplify_m,
+        gaps_are_water=config.map.gaps == "water",
         tiles_url=config.page.tiles.url,
         tiles_attribution=config.page.tiles.attribution,
         contact=config.exports.contact,

@@ -11,10 +11,10 @@ STAGES = (
     Stage(
         "ingest",
         "read boundaries and data, refuse what cannot be used, account for every row",
-        ("crs", "areas", "incidents", "published_counts", "categories", "quality"),
+        ("crs", "areas", "incidents", "published_counts", "categories", "quality", "context"),
     ),
     Stage("aggregate", "count by area, month and category; reduce points to places", ("periods", "detect", "outcomes")),
     Stage("detect", "density, clusters, significance", ("run", "rates", "change", "emerging")),
-    Stage("release", "withhold, round, derive and audit", ("profiles", "disclosure", "protection", "page")),
+    Stage("release", "withhold, round, derive and audit", ("profiles", "disclosure", "protection", "page", "map")),
     Stage("publish", "write maps, layers, tables and briefings", ("exports",)),
 )

@@ -37,6 +37,7 @@ from pipeline.ingest import (
     merged_labels,
     months_named,
     read_areas,
+    read_context,
     read_counts,
     read_incidents,
     read_lookup,
@@ -59,7 +60,7 @@ from pipeline.stages.inputs import expand
 from pipeline.storage.duckdb import guarded
 from pipeline.storage.files import read_json, read_table, write_json, write_private, write_table
 from pipeline.storage.workspace import code_version, key_of, link_tree
-from pipeline.tables import AREAS, PUBLISHED_COUNTS, QUARANTINE, Level
+from pipeline.tables import AREAS, CONTEXT, PUBLISHED_COUNTS, QUARANTINE, Level
 
 __all__ = ["run"]
 
@@ -79,7 +80,23 @@ def run(context: Context) -> None:
     names = dict(zip(areas.table["area_code"], areas.table["name"], strict=True))
     context.cautions += boundary_cautions(areas.report, names=names)
     record = _published(context, areas) if context.config.published_counts else _incidents(context, areas, key)
+    _map_context(context, areas)
     write_json(context.work("ingest.json"), {**record, "areas": areas.report})
+
+
+def _map_context(context: Context, areas: AreaSet) -> None:
+    """Read the public layers that are drawn under the hotspots."""
+    config = context.config
+    found = read_context(
+        config.context,
+        base=context.base,
+        working=config.crs.working,
+        region=areas.level(Level.BOROUGH).geometry.union_all(),
+        limits=config.run,
+    )
+    write_table(context.work("context.parquet"), CONTEXT, found.frame)
+    write_json(context.work("context.json"), {"credits": list(found.credits)})
+    context.cautions += found.cautions
 
 
 def _areas(context: Context) -> tuple[AreaSet, str]:

@@ -82,6 +82,7 @@ def input_patterns(config: Config) -> dict[str, tuple[str, ...]]:
         "areas.boroughs.path": areas.boroughs.path if areas.boroughs else None,
         **{f"areas.population[{n}].path": people.path for n, people in enumerate(areas.population)},
         "areas.lookup": areas.lookup,
+        **{f"context[{n}].path": layer.path for n, layer in enumerate(config.context)},
         "disclosure.addresses": disclosure.addresses,
         "disclosure.institutions": disclosure.institutions,
         **{f"disclosure.known_tables[{n}].path": table.path for n, table in enumerate(disclosure.known_tables)},

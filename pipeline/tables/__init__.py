@@ -11,7 +11,7 @@ from pipeline.tables.outputs import (
     STATES_NOTE,
 )
 from pipeline.tables.table import Column, Kind, Table, nullable
-from pipeline.tables.work import AREA_MONTHS, AREAS, CELLS, INCIDENTS, LOCATIONS, PUBLISHED_COUNTS, QUARANTINE
+from pipeline.tables.work import AREA_MONTHS, AREAS, CELLS, CONTEXT, INCIDENTS, LOCATIONS, PUBLISHED_COUNTS, QUARANTINE
 
 __all__ = [
     "AREAS",
@@ -20,6 +20,7 @@ __all__ = [
     "AREA_MONTHS",
     "CELLS",
     "CIRCUMSTANCES",
+    "CONTEXT",
     "DENSITY_LAYER",
     "GROUP_LAYER",
     "HOTSPOT_LAYER",

@@ -2,7 +2,7 @@
 
 from pipeline.tables.table import Column, Table
 
-__all__ = ["AREAS", "AREA_MONTHS", "CELLS", "INCIDENTS", "LOCATIONS", "PUBLISHED_COUNTS", "QUARANTINE"]
+__all__ = ["AREAS", "AREA_MONTHS", "CELLS", "CONTEXT", "INCIDENTS", "LOCATIONS", "PUBLISHED_COUNTS", "QUARANTINE"]
 
 INCIDENTS = Table(
     "incidents",
@@ -160,4 +160,16 @@ CELLS = Table(
         Column("hotspot_class", "int", "-3 to 3: cold or hot at 99, 95, 90 per cent.", null=True),
     ),
     "Gi* on equal cells, headline period.",
+)
+
+CONTEXT = Table(
+    "context",
+    (),
+    (
+        Column("kind", "string", "`water`, `green`, `road`, `rail`, `station`, `place` or `building`."),
+        Column("name", "string", "Its name.", null=True),
+        Column("rank", "int", "How important it is; 1 the most."),
+        Column("geometry", "geometry", "Outline, line or point in the working system, inside the region."),
+    ),
+    "Public information that is drawn under the hotspots and names them: no data of the run.",
 )

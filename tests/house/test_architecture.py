@@ -29,6 +29,7 @@ IMPURE = (
     "config/templates/",
     "fetch/",
     "ingest/areas.py",
+    "ingest/context.py",
     "ingest/counts.py",
     "ingest/formats/",
     "ingest/incidents/repeated_ids.py",

@@ -107,6 +107,7 @@ def make_info(**changes: Any) -> ReleaseInfo:
         "density_note": "Quartic kernel, bandwidth 800 m.",
         "hotspot_note": "DBSCAN, reach 200 m, at least 30 incidents.",
         "simplify_m": 28.0,
+        "gaps_are_water": True,
     }
     return ReleaseInfo(**(base | changes))
 

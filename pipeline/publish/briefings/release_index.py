@@ -142,6 +142,8 @@ class ReleaseIndex:
         return tuple(frame.sort_values("rank").rename_geometry("shape").to_dict("records"))
 
     def _water(self) -> Any:
+        if not self.info.gaps_are_water:
+            return shapely.MultiPolygon()
         shapes = [p.shape for p in self.level("borough") or self.level("ward")]
         return simplify.water_gaps(shapely.union_all(shapes)) if shapes else shapely.MultiPolygon()
 

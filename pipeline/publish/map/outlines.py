@@ -43,7 +43,7 @@ class Outlines:
     region
         Outer edge.
     water
-        River the boundaries leave out.
+        Long gaps between the boundaries, where the configuration calls them water (`map.gaps`).
     hotspots, density
         Rings of each row.
     anchors
@@ -122,6 +122,8 @@ def _drawn(
     groups: tuple[tuple[str, tuple[str, ...]], ...],
     tolerance_m: float,
     crs: str,
+    *,
+    gaps_are_water: bool,
 ) -> tuple[list[str], dict[str, Shapes], dict[str, list[list[int]]], Shape, Shapes]:
     """Simplify areas (level, code, parent, WKB): levels, rings and label points of each, outer edge, water.
 
@@ -164,7 +166,7 @@ def _drawn(
         united = np.array([shapely.union_all(metric["ward"][inside]) for inside in members], dtype=object)
         labels[Level.WARD_GROUP] = _label_points(united, crs)
         present = [*present, Level.WARD_GROUP]
-    water = simplify.water_gaps(shapely.union_all(metric[top]))
+    water = simplify.water_gaps(shapely.union_all(metric[top])) if gaps_are_water else shapely.MultiPolygon()
     water_rings: Shapes = _rings(np.array([water], dtype=object), crs) if not water.is_empty else [()]
     return present, rings, labels, simplify.dissolve_rings(rings[top]), water_rings
 
@@ -183,7 +185,7 @@ def make_outlines(released: Released) -> Outlines:
     columns = (named[c].astype("str").tolist() for c in ("level", "area_code", "parent_code"))
     keys = tuple(zip(*columns, shapely.to_wkb(named.geometry.to_numpy()).tolist(), strict=True))
     groups = tuple(sorted(info.ward_groups.items()))  # in the order of the groups in `areas`
-    present, rings, labels, edge, water = _drawn(keys, groups, tolerance_m, crs)
+    present, rings, labels, edge, water = _drawn(keys, groups, tolerance_m, crs, gaps_are_water=info.gaps_are_water)
     hot_rings = _rings(np.array([_polygonal(g) for g in released.hotspots.geometry], dtype=object), crs)
     # Bands are simplified less: a band is as narrow as the surface is steep.
     band_rings = _rings(_bands(released.density, min(tolerance_m, 25.0)), crs)
