@@ -18,8 +18,7 @@ from pipeline.errors import InputError
 from pipeline.geography import projection as crs
 from pipeline.geography.areas import repair
 from pipeline.ingest.formats import area_reader
-from pipeline.ingest.formats.files import DEFAULT_LIMITS, existing, require_size
-from pipeline.ingest.formats.opened import AreaRequest, find_columns
+from pipeline.ingest.formats.files import DEFAULT_LIMITS, AreaRequest, existing, find_columns, require_size
 
 __all__ = ["MapContext", "read_context"]
 
