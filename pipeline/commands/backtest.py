@@ -1,6 +1,5 @@
 """`hotspots backtest`: how well each method would have predicted the months that followed, on a finished run."""
 
-import io
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,8 @@ from pipeline.domain.periods import Span, without_months
 from pipeline.errors import InputError
 from pipeline.geography.areas import StudyArea
 from pipeline.geography.grid import Grid
+from pipeline.publish.charts import Canvas
+from pipeline.publish.words import say
 from pipeline.storage.files import read_json, read_table, write_bytes, write_json
 from pipeline.tables import AREAS, LOCATIONS
 
@@ -95,33 +96,49 @@ def _result(config: Config, locations: pd.DataFrame, areas: Any, *, lacking: Col
     )
 
 
+_ENDS = ("pai", "pai_low", "pai_high")
+_COLOURS = ("#10181f", "#9b1148", "#0b4f8f", "#2f9fb5", "#9a4a06", "#5c6873", "#b5854f", "#98a5b0")
+"""One for each of `_SHOWN`; they differ in lightness too."""
+
+
 def _plot(frame: pd.DataFrame, title: str) -> bytes:
     """Draw PAI against the share of area, each method with its interval, as SVG with the same bytes each time."""
-    import matplotlib as mpl
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    style = {"svg.hashsalt": "hotspots", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9}
-    with mpl.rc_context(style):
-        figure = Figure(figsize=(7.2, 4.2), layout="constrained")
-        FigureCanvasSVG(figure)
-        axes = figure.add_subplot()
-        palette = ("#10181F", "#9B1148", "#0B4F8F", "#2F9FB5", "#9A4A06", "#5C6873", "#B5854F", "#98A5B0")
-        for name, colour in zip(_SHOWN, palette, strict=True):
-            rows = frame[frame["method"] == name].sort_values("area_pct")
-            if len(rows) == 0:
-                continue
-            x, y = rows["area_pct"].astype(float), rows["pai"].astype(float)
-            axes.plot(x, y, marker="o", markersize=3.5, linewidth=1.5, color=colour, label=name)
-            low, high = rows["pai_low"].astype(float), rows["pai_high"].astype(float)
-            axes.fill_between(x, low, high, color=colour, alpha=0.12, linewidth=0)
-        axes.axhline(1.0, color="#78848E", linewidth=0.8, linestyle=(0, (3, 3)))
-        axes.set_yscale("log")
-        axes.set_xlabel("Share of the area marked, per cent")
-        axes.set_ylabel("PAI: times better than chance (log scale)")
-        axes.set_title(f"{title}: how much of the next period would have been caught", loc="left", fontsize=10)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False, fontsize=8, ncols=2)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    return buffer.getvalue()
+    shown = frame[frame["method"].isin(_SHOWN)].astype(dict.fromkeys(("area_pct", *_ENDS), float))
+    shown = shown[shown["pai"] > 0].fillna({"pai_low": 0.0, "pai_high": 0.0})
+    # Nothing is infinitely far down a logarithmic axis: an interval that reaches zero ends below the least value.
+    floor = shown["pai"].min() / 2 if len(shown) else 1.0
+    shown[list(_ENDS)] = np.log10(shown[list(_ENDS)].clip(lower=floor))
+    low = min([0.0, *shown["pai_low"]]) - 0.03
+    high = max([0.0, *shown["pai"], *shown["pai_high"]]) + 0.05
+    right = max([1.0, *shown["area_pct"]])
+    canvas = Canvas(width_pt=518, height_pt=302)
+    canvas.add("style", "", "text{font:8px sans-serif;fill:#10181f}.title{font-size:10px}")
+    plot = canvas.plot(46, 34, 370, 238, units=(0.0, low, right, high))
+    # Axes: powers of ten with 2 and 5 between them, and five steps of the share of area.
+    plot.line([0, 0, right], [high, low, low], colour="#44505a", width=0.8)
+    for value in (m * 10.0**p for p in range(-3, 5) for m in (1, 2, 5)):
+        if low <= np.log10(value) <= high:
+            dash = "2.4 2.4" if f"{value:g}" == "1" else ""  # chance
+            plot.line([0, right], [np.log10(value)] * 2, colour="#78848e" if dash else "#d5dbdf", width=0.8, dash=dash)
+            canvas.text(plot, 0, float(np.log10(value)), f"{value:g}", role="", anchor="end", dx=-4, dy=-2.6)
+    for k in range(6):
+        canvas.text(plot, right * k / 5, low, f"{right * k / 5:.3g}", role="", dy=-12)
+    # One line a method, over the band of its interval; the key beside the plot is in the order of the list.
+    for number, (name, colour) in enumerate(zip(_SHOWN, _COLOURS, strict=True)):
+        rows = shown[shown["method"] == name].sort_values("area_pct")
+        if len(rows) == 0:
+            continue
+        x, y, least, most = (rows[c].tolist() for c in ("area_pct", *_ENDS))
+        rim = [*zip(x, least, strict=True), *zip(x[::-1], most[::-1], strict=True)]
+        plot.surface([[*rim, rim[0]]], "band", fill=colour, opacity=0.12)
+        plot.line(x, y, colour=colour, width=1.5)
+        plot.dots(x, y, size=3.5, fill=colour)
+        at = high - (high - low) * (6 + 13 * number) / 238
+        step = right / 370
+        plot.line([right + 12 * step, right + 26 * step], [at, at], colour=colour, width=1.5)
+        canvas.text(plot, right, at, name, role="", anchor="start", dx=31, dy=-2.8)
+    canvas.text(plot, 0, high, say("chart.backtest.title", title=title), role="title", anchor="start", dy=18)
+    canvas.text(plot, 0, high, say("chart.backtest.pai"), role="", anchor="start", dx=-40, dy=6)
+    canvas.text(plot, right / 2, low, say("chart.backtest.share"), role="", dy=-26)
+    size = ' xmlns="http://www.w3.org/2000/svg" width="518pt" height="302pt"'
+    return canvas.svg(say("chart.backtest.title", title=title), attributes=size).encode()

@@ -145,7 +145,6 @@ _PACKAGES = (
     "duckdb",
     "folium",
     "geopandas",
-    "matplotlib",
     "numpy",
     "pandas",
     "pyarrow",

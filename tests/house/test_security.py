@@ -365,8 +365,8 @@ def test_a_run_writes_in_its_folder_alone(watched: Watched) -> None:
     assert len(watched.seen["written"]) > 20
     home = watched.outputs.resolve().as_posix() + "/"
     strays = [p for p in watched.seen["written"] if not p.startswith(home)]
-    # Scratch files of Python and its libraries: a probe for the temporary folder, caches of bytecode and of fonts.
-    harmless = re.compile(r"(/tmp/|/T/|\\Temp\\|__pycache__|matplotlib|/dev/null|hotspots-)")
+    # Scratch files of Python and its libraries: a probe for the temporary folder, caches of bytecode.
+    harmless = re.compile(r"(/tmp/|/T/|\\Temp\\|__pycache__|/dev/null|hotspots-)")
     assert [p for p in strays if not harmless.search(p)] == []
 
 

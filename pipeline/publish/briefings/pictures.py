@@ -210,7 +210,6 @@ def map_of(index: ReleaseIndex, code: str, *, height_pt: float) -> str:
         outline = _without_specks(shapely.union_all([outline.buffer(1.0), index.water]))
     beside = [p for p in index.level(place.level) if p.code != code] if place.level != Level.REGION else []
     svg = charts.area_map(
-        f"map-{code}",
         outline=outline,
         parts=[p for _, p in sorted(enumerate(parts), key=lambda pair: pair[0])],
         neighbours=[charts.Neighbour(p.shape, p.name) for p in beside],
@@ -264,7 +263,6 @@ def locator_of(index: ReleaseIndex, place: Place, *, available_pt: float) -> str
     if len(beside) < 2 or available_pt < LOCATOR_PT * 0.64:
         return ""
     return charts.locator(
-        f"loc-{place.code}",
         shapes=[p.shape for p in beside],
         chosen=[p.code for p in beside].index(place.code),
         width_pt=93.0 if less else 150.0,
@@ -311,7 +309,6 @@ def trend_of(index: ReleaseIndex, code: str, *, height_pt: float) -> tuple[str, 
     area = charts.Curve(mine.main, place.name, _last(mine.main))
     other = charts.Curve(theirs.main, info.region_name, _last(theirs.main)) if theirs else None
     svg = charts.trend(
-        f"trend-{code}",
         area=area,
         region=other,
         faint=charts.Curve(mine.single) if mine.single else None,
@@ -379,7 +376,6 @@ def strip_of(index: ReleaseIndex, code: str, *, height_pt: float) -> str:
     if whole.rate is not None:
         label += f"; {index.info.region_name} {rate_words(whole)}"
     return charts.strip(
-        f"strip-{code}",
         dots=[charts.Dot(p.name, f.rate or 0.0, f.rate_low, f.rate_high) for p, f in zip(rated, figures, strict=True)],
         chosen=chosen,
         region=charts.Dot(index.info.region_name, whole.rate) if whole.rate is not None else None,

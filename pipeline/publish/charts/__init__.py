@@ -4,10 +4,12 @@ Functions take released figures and return one `<svg>` element; what a picture s
 """
 
 from pipeline.publish.charts.area_map import HotspotMark, Neighbour, NoClass, Part, area_map, locator
+from pipeline.publish.charts.canvas import Canvas
 from pipeline.publish.charts.lines import Curve, Dot, Span, strip, trend
 from pipeline.publish.charts.marks import LogAxis, bar
 
 __all__ = [
+    "Canvas",
     "Curve",
     "Dot",
     "HotspotMark",

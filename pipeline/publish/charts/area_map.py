@@ -6,35 +6,25 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
 import shapely
 
 from pipeline.publish import palette
-from pipeline.publish.charts.canvas import Canvas, Plot
+from pipeline.publish.charts.canvas import Canvas
 
 __all__ = ["HotspotMark", "Labels", "Neighbour", "NoClass", "Part", "area_map", "folded", "locator"]
-
-
-# Polygons as matplotlib paths, and places for labels where they touch no other.
 
 
 _WIDE = 0.54
 """Mean width of a letter, in ems of the page's sans-serif."""
 
 
-def _patch_path(shape: Any) -> Any:
-    """Return the rings of a polygon or multipolygon as one closed matplotlib path; None if it has no surface."""
-    from matplotlib.path import Path
+def _rings(shape: Any) -> list[Any]:
+    """Return the rings of a polygon or multipolygon, each of shape (n, 2)."""
+    polygons = [p for p in shapely.get_parts(shape) if p.geom_type == "Polygon" and not p.is_empty]
+    return [shapely.get_coordinates(ring) for p in polygons for ring in (p.exterior, *p.interiors)]
 
-    vertices, codes = [], []
-    for part in shapely.get_parts(shape):
-        if part.geom_type != "Polygon" or part.is_empty:
-            continue
-        for ring in (part.exterior, *part.interiors):
-            points = shapely.get_coordinates(ring)
-            vertices.append(points)
-            codes += [Path.MOVETO, *[Path.LINETO] * (len(points) - 2), Path.CLOSEPOLY]
-    return Path(np.concatenate(vertices), codes) if vertices else None
+
+# Places for labels where they touch no other.
 
 
 def folded(words: str, *, longest: int = 11, most: int = 3) -> tuple[str, ...]:
@@ -132,12 +122,6 @@ class HotspotMark:
     number: str
 
 
-def _draw(plot: Plot, shape: Any, role: str, **style: Any) -> None:
-    path = _patch_path(shape)
-    if path is not None:
-        plot.surface(path, role, joinstyle="round", **style)
-
-
 def _fill(fill: str) -> str:
     return _C[fill] if fill in _C else _C["land"]
 
@@ -159,7 +143,6 @@ class _Frame:
 
 
 def area_map(
-    name: str,
     *,
     outline: Any,
     parts: Sequence[Part],
@@ -175,8 +158,6 @@ def area_map(
 
     Parameters
     ----------
-    name
-        Unique on the page: identifiers inside the drawing start from it.
     outline, parts, neighbours, water, hotspots
         Shapes in metres, in one projected system.
     label
@@ -189,28 +170,29 @@ def area_map(
     svg
         One element. Names that do not fit are left out: the table has them all.
     """
-    canvas = Canvas(name, width_pt=width_pt, height_pt=height_pt)
+    canvas = Canvas(width_pt=width_pt, height_pt=height_pt)
     frame = _Frame(canvas, outline, margin)
     plot = frame.plot
     view = shapely.box(*frame.box)
     labels = Labels(width_pt, height_pt)
-    _draw(plot, view, "sea", fc=_C["paper-2"], ec="none")
+    plot.surface(_rings(view), "sea", fill=_C["paper-2"])
     clipped = [
         Neighbour(n.shape.intersection(view.buffer(200)), n.name) for n in neighbours if n.shape.intersects(view)
     ]
     for neighbour in clipped:
-        _draw(plot, neighbour.shape, "ghost", fc=_C["ground"], ec=_C["pattern"], lw=0.5)
+        plot.surface(_rings(neighbour.shape), "ghost", fill=_C["ground"], stroke=_C["pattern"], width=0.5)
     if water is not None and not water.is_empty:
-        _draw(plot, water.intersection(view.buffer(200)), "water", fc=_C["water"], ec="none")
+        plot.surface(_rings(water.intersection(view.buffer(200))), "water", fill=_C["water"])
     for part in parts:
-        _draw(plot, part.shape, part.fill, fc=_fill(part.fill), ec=_C["wardline"], lw=0.6)
-    _draw(plot, outline, "edge", fc="none", ec=_C["ink"], lw=1.3)
+        plot.surface(_rings(part.shape), part.fill, fill=_fill(part.fill), stroke=_C["wardline"], width=0.6)
+    plot.surface(_rings(outline), "edge", fill="", stroke=_C["ink"], width=1.3)
     for part in parts:
         if part.radius_pt:
-            _circle(plot, part, part.radius_pt / frame.pt_per_m)
+            at = part.shape.representative_point()
+            plot.circle(at.x, at.y, part.radius_pt, "dot", fill=_C["dot"], stroke=_C["halo"], width=0.7)
     for mark in hotspots:
-        _draw(plot, mark.shape, "hot", fc="none", ec=_C["halo"], lw=3.4)
-        _draw(plot, mark.shape, "hot", fc="none", ec=_C["hot"], lw=1.6)
+        plot.surface(_rings(mark.shape), "hot", fill="", stroke=_C["halo"], width=3.4)
+        plot.surface(_rings(mark.shape), "hot", fill="", stroke=_C["hot"], width=1.6)
     _scale_bar(canvas, frame, labels)
     badges = [_badge_at(mark, frame, labels) for mark in hotspots]
     _part_names(canvas, frame, labels, parts)
@@ -218,14 +200,9 @@ def area_map(
     for mark, badge in zip(hotspots, badges, strict=True):
         if badge is not None:
             x, y = badge
-            plot.line([x], [y], marker="o", ms=14, mfc=_C["hot"], mec=_C["halo"], mew=1.2, ls="none")
+            plot.dots([x], [y], size=14, fill=_C["hot"], rim=_C["halo"], width=1.2)
             canvas.text(plot, x, y, mark.number, role="bd", dy=-2.8)
     return canvas.svg(label, role="map")
-
-
-def _circle(plot: Plot, part: Part, radius_m: float) -> None:
-    at = part.shape.representative_point()
-    plot.circle(at.x, at.y, radius_m, "dot", fc=_C["dot"], ec=_C["halo"], lw=0.7)
 
 
 def _badge_at(mark: HotspotMark, frame: _Frame, labels: Labels) -> tuple[float, float] | None:
@@ -285,13 +262,13 @@ def _scale_bar(canvas: Canvas, frame: _Frame, labels: Labels) -> None:
     reach = long_m * frame.pt_per_m
     right, low = frame.box[2] - 9 / frame.pt_per_m, frame.box[1] + 9 / frame.pt_per_m
     left, tick = right - long_m, 4 / frame.pt_per_m
-    frame.plot.line([left, left, right, right], [low + tick, low, low, low + tick], color=_C["ink-2"], lw=1.0)
+    frame.plot.line([left, left, right, right], [low + tick, low, low, low + tick], colour=_C["ink-2"], width=1.0)
     words = f"{long_m // 1000} km" if long_m >= 1000 else f"{long_m} m"
     canvas.text(frame.plot, (left + right) / 2, low, words, role="sc", dy=3.5)
     labels.block(canvas.width_pt - 9 - reach / 2, 14, reach / 2 + 4, 12)
 
 
-def locator(name: str, *, shapes: Sequence[Any], chosen: int, width_pt: float, label: str, role: str = "loc") -> str:
+def locator(*, shapes: Sequence[Any], chosen: int, width_pt: float, label: str, role: str = "loc") -> str:
     """Draw where the area lies in the region.
 
     Parameters
@@ -303,20 +280,20 @@ def locator(name: str, *, shapes: Sequence[Any], chosen: int, width_pt: float, l
     role
         Class of the drawing.
     """
-    return _locator(name, tuple(shapes), chosen, width_pt, label, role)
+    return _locator(tuple(shapes), chosen, width_pt, label, role)
 
 
 @lru_cache(maxsize=128)  # the profiles of a run have the same areas
-def _locator(  # noqa: PLR0917 - cached by all of them
-    name: str, shapes: tuple[Any, ...], chosen: int, width_pt: float, label: str, role: str
-) -> str:
+def _locator(shapes: tuple[Any, ...], chosen: int, width_pt: float, label: str, role: str) -> str:
     bounds = shapely.total_bounds(list(shapes))
     across, up = max(float(bounds[2] - bounds[0]), 1.0), max(float(bounds[3] - bounds[1]), 1.0)
     height_pt = min(1.2, up / across) * (width_pt - 4) + 4
-    canvas = Canvas(name, width_pt=width_pt, height_pt=height_pt)
+    canvas = Canvas(width_pt=width_pt, height_pt=height_pt)
     frame = _Frame(canvas, shapely.box(*bounds), 0.01)
     for k, shape in enumerate(shapes):
         if k != chosen:
-            _draw(frame.plot, shape.simplify(0.4 / frame.pt_per_m), "lo", fc=_C["ground"], ec=_C["paper"], lw=0.7)
-    _draw(frame.plot, shapes[chosen], "lo", fc=_C["ink"], ec=_C["paper"], lw=0.7)
+            rings = _rings(shape.simplify(0.4 / frame.pt_per_m))
+            frame.plot.surface(rings, "lo", fill=_C["ground"], stroke=_C["paper"], width=0.7)
+    rings = _rings(shapes[chosen].simplify(0.2 / frame.pt_per_m))
+    frame.plot.surface(rings, "lo", fill=_C["ink"], stroke=_C["paper"], width=0.7)
     return canvas.svg(label, role=role)

@@ -65,22 +65,19 @@ def _draw_curve(plot: Plot, curve: Curve, *, colour: str, width: float, dots: bo
         lows, highs = [low for _, (low, _) in run], [high for _, (_, high) in run]
         ranged = lows != highs
         if ranged:
-            from matplotlib.path import Path
-
             rim = [*zip(xs, lows, strict=True), *zip(reversed(xs), reversed(highs), strict=True)]
-            plot.surface(Path([*rim, rim[0]], closed=True), "band", fc=colour, ec="none", alpha=0.22)
+            plot.surface([[*rim, rim[0]]], "band", fill=colour, opacity=0.22)
         for ys in (lows, highs) if ranged else (lows,):
             stroke = width / 2 if ranged else width
-            plot.line(xs, ys, color=colour, lw=stroke, solid_joinstyle="round", solid_capstyle="round")
+            plot.line(xs, ys, colour=colour, width=stroke)
         if ranged and (dots or len(run) == 1):
             for x, low, high in zip(xs, lows, highs, strict=True):
-                plot.line([x, x], [low, high], color=colour, lw=3.4, solid_capstyle="round")
+                plot.line([x, x], [low, high], colour=colour, width=3.4)
         elif dots or len(run) == 1:
-            plot.line(xs, lows, marker="o", ms=3.4, mfc=colour, mec=_C["paper"], mew=0.5, ls="none")
+            plot.dots(xs, lows, size=3.4, fill=colour, rim=_C["paper"], width=0.5)
 
 
 def trend(
-    name: str,
     *,
     area: Curve,
     region: Curve | None,
@@ -113,21 +110,21 @@ def trend(
     label_pt = 12 + max((len(f"{_short(c.name)} {c.value}") for c in ends), default=0) * 4.35
     step = _tick_step(top)
     left = 8 + 4.3 * max(len(_tick(k * step)) for k in range(int(top / step) + 1))
-    canvas = Canvas(name, width_pt=width_pt, height_pt=height_pt)
+    canvas = Canvas(width_pt=width_pt, height_pt=height_pt)
     first, last = min(xs, default=0.0), max(xs, default=1.0)
     units = (first, 0.0, last if last > first else first + 1, top)
     plot = canvas.plot(
         left, 15, max(40.0, width_pt - left - label_pt), height_pt - 15 - (15 if events else 5), units=units
     )
     for k in range(int(top / step) + 1):
-        plot.line([first, units[2]], [k * step] * 2, color=_C["rule"] if k else _C["ink-2"], lw=0.6 if k else 0.8)
+        plot.line([first, units[2]], [k * step] * 2, colour=_C["rule"] if k else _C["ink-2"], width=0.6 if k else 0.8)
         canvas.text(plot, first, k * step, _tick(k * step), role="ax", anchor="end", dx=-4, dy=-2.6)
     for x, words in breaks:
-        plot.line([x, x], [0, top], color=_C["ctl"], lw=0.8, ls=(0, (2.5, 2.5)))
+        plot.line([x, x], [0, top], colour=_C["ctl"], width=0.8, dash="2 2", cap="butt")
         late = (x - first) > 0.55 * (last - first)
         canvas.text(plot, x, 0, words, role="ax on", anchor="end" if late else "start", dx=-3 if late else 3, dy=3)
     for x, number in events:
-        plot.line([x, x], [0, top], color=_C["ink-3"], lw=0.5)
+        plot.line([x, x], [0, top], colour=_C["ink-3"], width=0.5)
         canvas.text(plot, x, top, number, role="ev", dy=3)
     if faint is not None:
         _draw_curve(plot, faint, colour=_C["bar"], width=0.8, dots=False)
@@ -155,14 +152,8 @@ def _name_ends(canvas: Canvas, plot: Plot, area: Curve, region: Curve | None, *,
         moves = [middle + low + 5 * direction - ys[0], middle + low - 5 * direction - ys[1]]
     for (curve, end, role), move in zip(found, moves, strict=True):
         exact = all(y is None or y[0] == y[1] for _, y in curve.points)
-        plot.line(
-            *[[v] for v in end],
-            marker="o",
-            ms=4.4 if exact else 0.0,
-            mfc=_C["ink"] if role == "en b" else _C["bar-hover"],
-            mec="none",
-            ls="none",
-        )
+        if exact:
+            plot.dots([end[0]], [end[1]], size=4.4, fill=_C["ink"] if role == "en b" else _C["bar-hover"])
         words = f"{_short(curve.name)} {curve.value}".strip()
         canvas.text(plot, plot.right, end[1], words, role=role, anchor="start", dx=6, dy=move - 2.8)
 
@@ -182,7 +173,6 @@ class Dot:
 
 
 def strip(
-    name: str,
     *,
     dots: Sequence[Dot],
     chosen: int | None,
@@ -205,20 +195,21 @@ def strip(
         Each dot's value in words; the region's last.
     """
     top = max([d.value for d in dots] + [d.high or 0.0 for k, d in enumerate(dots) if k == chosen] + [1e-9]) * 1.04
-    canvas = Canvas(name, width_pt=width_pt, height_pt=height_pt)
+    canvas = Canvas(width_pt=width_pt, height_pt=height_pt)
     plot = canvas.plot(6, 0, width_pt - 12, height_pt, units=(0.0, 0.0, top, height_pt))
     line = height_pt - 30
-    plot.line([0, top], [line, line], color=_C["rule"], lw=0.8)
+    plot.line([0, top], [line, line], colour=_C["rule"], width=0.8)
     step = _tick_step(top)
     for k in range(int(top / step) + 1):
-        plot.line([k * step] * 2, [line - 16, line - 12], color=_C["rule"], lw=0.6)
+        plot.line([k * step] * 2, [line - 16, line - 12], colour=_C["rule"], width=0.6)
         canvas.text(plot, k * step, line - 25, _tick(k * step), role="ax")
     scale = (width_pt - 12) / top
     lifts = _swarm([d.value * scale for d in dots], reach=5.4)
     others = [k for k in range(len(dots)) if k != chosen]
-    _dots(plot, [dots[k].value for k in others], [line + lifts[k] for k in others], size=6, colour=_C["bar"], rim=0.6)
+    places = [dots[k].value for k in others], [line + lifts[k] for k in others]
+    plot.dots(*places, size=6, fill=_C["bar"], rim=_C["paper"], width=0.6)
     if region is not None:
-        plot.line([region.value] * 2, [line - 12, line + 12], color=_C["ink"], lw=1.1)
+        plot.line([region.value] * 2, [line - 12, line + 12], colour=_C["ink"], width=1.1)
         side = _side(region.value * scale, width_pt)
         canvas.text(plot, region.value, line - 37, f"{_short(region.name)} {number[-1]}", role="en", anchor=side)
     if ends and len(dots) > 2:
@@ -231,15 +222,11 @@ def strip(
     if chosen is not None:
         mine = dots[chosen]
         if mine.low is not None and mine.high is not None:
-            plot.line([mine.low, mine.high], [line, line], color=_C["ink"], lw=1.8, solid_capstyle="butt")
-        _dots(plot, [mine.value], [line], size=9.5, colour=_C["ink"], rim=1.2)
+            plot.line([mine.low, mine.high], [line, line], colour=_C["ink"], width=1.8, cap="butt")
+        plot.dots([mine.value], [line], size=9.5, fill=_C["ink"], rim=_C["paper"], width=1.2)
         side = _side(mine.value * scale, width_pt)
         canvas.text(plot, mine.value, line + 16, f"{_short(mine.name, 28)} {number[chosen]}", role="en b", anchor=side)
     return canvas.svg(label, role="tr")
-
-
-def _dots(plot: Plot, xs: list[float], ys: list[float], *, size: float, colour: str, rim: float) -> None:
-    plot.line(xs, ys, marker="o", ms=size, mfc=colour, mec=_C["paper"], mew=rim, ls="none")
 
 
 def _side(x: float, width: float) -> str:
