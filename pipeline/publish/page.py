@@ -1,7 +1,7 @@
 """What every page shares: words that are fixed, escaping, colours as style-sheet variables, and a policy of hashes.
 
 Pages are written by Jinja2 templates in `templates/`, which escape every value. Data reaches a page in one way only: as
-an escaped JSON block, or as text that a template escapes. Nothing is ever parsed as a template after data was put in.
+a compressed JSON block, or as text that a template escapes. Nothing is ever parsed as a template after data was put in.
 """
 
 import base64
@@ -9,6 +9,7 @@ import hashlib
 import html as html_module
 import json
 import re
+import zlib
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 __all__ = [
     "attribute",
     "colour_tokens",
+    "data_block",
     "document",
     "fixed_wording",
-    "json_block",
     "leaflet",
     "render",
     "safe",
@@ -68,8 +69,11 @@ def _inert(markup: str) -> str:
     return re.sub(r"\{(?=[{%#])", "&#123;", markup)
 
 
-def json_block(data: object) -> str:
-    r"""Serialise for `<script type="application/json">`: no markup and no template opener survives.
+def data_block(data: object) -> str:
+    """Write what a page's script reads: JSON, compressed, as `{"gzip": "..."}` with the bytes in base64.
+
+    Base64 holds no mark of HTML and none of a template, so whatever the data hold, nothing in the block can be read as
+    either.
 
     Parameters
     ----------
@@ -83,18 +87,19 @@ def json_block(data: object) -> str:
 
     Examples
     --------
-    >>> json_block(["</script>", "{{ x }}"])
-    '["\\u003c/script\\u003e","\\u007b{ x }}"]'
+    >>> import base64, gzip, json
+    >>> gzip.decompress(base64.b64decode(json.loads(data_block(["</script>", 1]))["gzip"]))
+    b'["</script>",1]'
     """
     try:
-        raw = json.dumps(data, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+        raw = json.dumps(data, separators=(",", ":"), allow_nan=False)
     except ValueError as error:
         raise InputError(f"a page cannot hold this value: {error}; write it as null before it comes here") from error
-    for mark, code in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026"), ("`", "\\u0060"), ("${", "\\u0024{")):
-        raw = raw.replace(mark, code)
-    # folium renders a page as a Jinja template a second time, so an opener in the data would be run as code.
-    # A brace that opens an object is never followed by another brace, so this only touches braces inside strings.
-    return re.sub(r"\{(?=[{%#])", r"\\u007b", raw)
+    # Equal data give equal bytes: zlib (wbits 31 is the format of gzip) writes no time into the header, and the level
+    # is fixed. Another zlib (zlib-ng, say) may compress otherwise: the bytes are equal for one installation, which is
+    # where the test of reproducibility runs twice; what the page shows is equal everywhere.
+    packed = zlib.compress(raw.encode(), level=9, wbits=31)
+    return json.dumps({"gzip": base64.b64encode(packed).decode()})
 
 
 def safe(markup: str) -> Markup:
@@ -271,7 +276,7 @@ def document(
         title=title,
         styles=[safe(style) for style in styles],
         body=safe(body),
-        data=None if data is None else safe(json_block(data)),
+        data=None if data is None else safe(data_block(data)),
         scripts=[safe(script) for script in scripts],
     )
     # The policy lists the hash of every script and style, so it can only be written once all of them are in place.

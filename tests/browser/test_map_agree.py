@@ -17,6 +17,7 @@ from PIL import Image
 from pipeline.publish import palette
 from pipeline.publish.words import count_text, rate_range_text, times_range_words
 from pipeline.release.released import Released
+from tests.kit.map_pages import data_of, with_data
 
 HEADLINE = "2024-08..2025-07"
 COLUMN = {
@@ -309,12 +310,10 @@ def test_density_and_hotspot_layers_can_be_taken_away(
 def altered(path: Path, tmp_path: Path, change: Callable[[dict[str, Any]], None]) -> Path:
     """The same page with other data: the block is data, so the policy still holds."""
     text = path.read_text("utf-8")
-    start = text.index('id="data">') + len('id="data">')
-    end = text.index("</script>", start)
-    payload = json.loads(text[start:end])
+    payload = data_of(text)
     change(payload)
     out = tmp_path / "altered.html"
-    out.write_text(text[:start] + json.dumps(payload) + text[end:], "utf-8")
+    out.write_text(with_data(text, payload), "utf-8")
     return out
 
 
@@ -323,10 +322,9 @@ def test_everything_shown_comes_from_the_data_block(opened, map_file, tmp_path: 
 
     def change(payload: dict[str, Any]) -> None:
         level = payload["levels"]["ward"]
-        for period in level["values"].values():
-            for cells in period.values():
-                cells["n"] = ",".join(["4321"] * len(level["code"]))  # its ends and its middle follow from it
-                cells["r"] = ",".join(["9876"] * len(level["code"]))
+        for columns in level["values"].values():
+            for key, value in (("n", 4321), ("nx", 4321), ("nm", 4321), ("r", 9876)):
+                columns[key] = {period: [value] * len(level["code"]) for period in columns["n"]}
         level["covered"] = [True] * len(level["code"])
 
     path = altered(map_file("city"), tmp_path, change)

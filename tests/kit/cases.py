@@ -32,6 +32,7 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.errors import HotspotsError
+from tests.kit.map_pages import readable
 
 REGION, NORTHBY, SOUTHBY, EASTBY = "Testshire", "Northby", "Southby", "Eastby"
 WARDS = {"A": "Alder", "B": "Birch", "C": "Cedar", "D": "Damson"}
@@ -427,7 +428,7 @@ class Attempt:
 
     @cached_property
     def page(self) -> str:
-        return (self.folder / "internal" / "index.html").read_text("utf-8")
+        return readable((self.folder / "internal" / "index.html").read_text("utf-8"))
 
     def layer(self, name: str) -> dict[str, dict[str, Any]]:
         """Return properties of a layer's areas by name."""

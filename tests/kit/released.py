@@ -5,7 +5,6 @@ Only tests may do this. Everything is drawn from seeded generators, so two calls
 
 import calendar
 import itertools
-import json
 from pathlib import Path
 from typing import Any
 
@@ -570,11 +569,3 @@ def london(*, audience: str = "internal", **info_changes: Any) -> Released:
     counts = _counts(areas, info, 11)
     counts = counts[~counts["area_code"].isin(areas.loc[~areas["covered"], "area_code"])].reset_index(drop=True)
     return _protected(sealed(info, areas, counts, _hotspots(areas, counts, info, 12), _density(areas, info, 5)))
-
-
-def large_payload_size(html: str) -> int:
-    """Bytes of the JSON block of a page."""
-    start = html.index('id="data">') + len('id="data">')
-    block = html[start : html.index("</script>", start)]
-    json.loads(block)
-    return len(block)

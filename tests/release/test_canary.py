@@ -1,5 +1,6 @@
 """Canaries in every field of the input: none of them sings in a released folder, however deep one looks."""
 
+import base64
 import gzip
 import io
 import json
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.publish import page
 from pipeline.stages.runner import run
 from tests.kit.city import X0, Y0, write_city
 
@@ -107,13 +109,11 @@ def unpacked(raw: bytes) -> Iterator[bytes]:
                 yield name.encode() + held.read(name)
     if raw[:2] == b"\x1f\x8b":
         yield gzip.decompress(raw)
-    for match in re.finditer(rb"base64,([A-Za-z0-9+/=]{40,})", raw):
-        import base64
-
+    for match in re.finditer(rb"""(?:base64,|"gzip": ")([A-Za-z0-9+/=]{40,})""", raw):
         inner = base64.b64decode(match[1])
         yield inner
         try:
-            yield zlib.decompress(inner)
+            yield zlib.decompress(inner, wbits=47)  # zlib's own format or gzip
         except zlib.error:
             continue
 
@@ -188,13 +188,14 @@ def test_the_scanner_finds_what_is_planted(outputs: Path, tmp_path: Path) -> Non
         held.writestr("inner.txt", secret)
     (tmp_path / "b.gz").write_bytes(gzip.compress(secret))
     (tmp_path / "c.html").write_bytes(b"<!-- " + secret + b" -->")
+    (tmp_path / "f.html").write_text(f'<script id="data">{page.data_block(secret.decode())}</script>', "utf-8")
     base = sqlite3.connect(tmp_path / "d.gpkg")
     base.execute("create table t (x)")
     base.execute("insert into t values (?)", (secret,))
     base.commit()
     base.close()
     (tmp_path / "e.bin").write_bytes(struct.pack("<d", EXACT[0]))
-    for name in ("a.zip", "b.gz", "c.html", "d.gpkg"):
+    for name in ("a.zip", "b.gz", "c.html", "d.gpkg", "f.html"):
         assert any(secret in view for view in views(tmp_path / name)), name
     assert any(needle in view for needle in coordinates() for view in views(tmp_path / "e.bin"))
     internal = (outputs / "work").rglob("*.parquet")

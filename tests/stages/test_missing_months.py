@@ -17,6 +17,7 @@ from tests.kit.cases import (
     write_case,
     write_police,
 )
+from tests.kit.map_pages import readable
 
 pytestmark = pytest.mark.slow
 
@@ -38,7 +39,7 @@ def test_every_page_that_shows_a_window_over_the_month_names_it(without_june: At
     assert without_june.code == 0, without_june.text[-800:]
     pages = [p for name in ("internal", "partner") for p in sorted((without_june.folder / name).rglob("*.html"))]
     assert {"index.html", "panel.html", "protection.html"} <= {p.name for p in pages}
-    unnamed = [str(p) for p in pages if not names_month(p.read_text("utf-8"), "2025-06", "missing")]
+    unnamed = [str(p) for p in pages if not names_month(readable(p.read_text("utf-8")), "2025-06", "missing")]
     assert unnamed == []
 
 

@@ -12,6 +12,7 @@ from pipeline.config.templates import template_text
 from pipeline.detect.density import places_of
 from pipeline.detect.kde import density, kde_grid
 from pipeline.stages.runner import Outcome, run
+from tests.kit.map_pages import readable
 
 pytestmark = pytest.mark.real
 
@@ -82,7 +83,7 @@ def test_top_ward_and_the_city(met: Outcome, met_counts: pd.DataFrame) -> None:
     assert city["incidents"].isna().all()
     layer = json.loads((met.folder / "public" / "boroughs.geojson").read_text("utf-8"))
     assert {f["id"]: f["properties"]["covered"] for f in layer["features"]}["E09000001"] is False
-    assert "Not covered" in (met.folder / "public" / "index.html").read_text("utf-8")
+    assert "Not covered" in readable((met.folder / "public" / "index.html").read_text("utf-8"))
 
 
 def test_twelve_month_totals_equal_the_separate_file(met_counts: pd.DataFrame, real_data: Path) -> None:

@@ -1,8 +1,7 @@
 """The page around the data: folium's base map, our style sheets and scripts, nothing from the network."""
 
-import re
 from importlib.resources import files
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import folium
 
@@ -56,9 +55,13 @@ def _base_map() -> tuple[str, str]:
 
 
 def _script() -> str:
-    """Join our scripts in one closure, so that nothing of ours is reachable from outside."""
+    """Join our scripts in one closure, so that nothing of ours is reachable from outside.
+
+    They wait until the data are unpacked; if anything fails, a notice takes the place of a blank page.
+    """
     body = "\n".join(_asset(name) for name in SCRIPTS)
-    return '(function () {\n"use strict";\n' + body + "\n})();"
+    started = "(async function () {\n" + body + "\n})().catch(cannotOpen);"
+    return '(function () {\n"use strict";\n' + _asset("cannot_open.js") + started + "\n})();"
 
 
 def _style() -> str:
@@ -90,14 +93,12 @@ def map_html(released: Released) -> str:
         raise InputError("page.tiles.url is set without page.tiles.attribution: say whose map it is")
     element, base_script = _base_map()
     leaflet_script, leaflet_style = page.leaflet()
-    body = re.sub("@map@", lambda _: element, _asset("body.html"))
-    payload: dict[str, Any] = make_payload(released)
     return page.document(
         language=info.language,
         title=f"{info.title}: map",
         styles=[leaflet_style, _style()],
-        body=body,
-        data=payload,
+        body=page.render("map.html", map=page.safe(element)),
+        data=make_payload(released),
         scripts=(leaflet_script, base_script, _script()),
         image_origin=origin,
     )

@@ -1,16 +1,13 @@
 """The one JSON block of a map page, made from a release and from nothing else."""
 
-import itertools
 import math
-from collections import Counter
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from pipeline.publish import page, palette, words
 from pipeline.publish.map.outlines import LEVELS, make_outlines
-from pipeline.release.released import PeriodInfo, Released, ReleaseInfo
+from pipeline.release.released import PeriodInfo, Released, split_not_offered
 from pipeline.statistics.change import ChangeWord
 from pipeline.statistics.ranges import Ranges
 from pipeline.statistics.rates import WEAK, Reliability
@@ -19,170 +16,14 @@ from pipeline.tables import Level
 __all__ = ["make_payload"]
 
 
-# Numbers the page works out itself instead of carrying them: written as `=`, wherever that gives the same decimals. The
-# page is one file that people send to each other, so it has to stay small.
-#
-# A count is carried as the least that it may be. Its greatest is `step` - 1 more, and its middle follows from both:
-# each is carried only where it is something else (a sum of several steps, noise), which most pages never need.
-# Rates are middles over people; shares are positive over known outcomes (or over recorded offences, in a flow), with
-# Wilson's interval. The interval of a rate depends on the count alone within one category and length of window: its
-# limits are carried once for every count, and divided by the people of an area. Whatever does not come out the same to
-# the last of four decimals stays as it is. The same arithmetic, in the same order, is in data.js: in another
-# order a result may differ in its last bit, and then in the fourth decimal.
-
-SAME = "="
-_Z = 1.959963984540054
-"""Normal quantile of a two-sided interval of 95 %, to every digit of a double, as data.js has it."""
 NOT_OFFERED = "w"
-_NO_NUMBER = frozenset({"", NOT_OFFERED, SAME})
-Limits = dict[str, dict[str, dict[str, str]]]
-Columns = dict[str, list[str]]
+"""Stands where a number is not offered; data.js reads it."""
 
+_ENDS = frozenset({"nx", "nm", "ox", "om", "kx", "km"})
+"""Greatest and middle of a count. Whether it is offered is written once, with its least."""
 
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """One measure's counts: the least, middle and greatest of each row; None where there is none."""
-
-    lower: list[int | None]
-    middle: list[int | None]
-    upper: list[int | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """What the rows are: residents of each row's area (None where unknown), kind of window, category and counts."""
-
-    people: list[int | None]
-    kinds: list[str]
-    categories: list[str]
-    counts: dict[str, Counts]
-    step: int
-
-
-def _decimals(value: float) -> float:
-    """Round to four decimals as a browser does: halves go up."""
-    return math.floor(value * 1e4 + 0.5) / 1e4
-
-
-def _wilson(share: float, trials: int) -> tuple[float, float]:
-    square = _Z * _Z
-    below = 1 + square / trials
-    centre = (share + square / (2 * trials)) / below
-    half = (_Z / below) * math.sqrt((share * (1 - share)) / trials + square / (4 * trials * trials))
-    return max(0.0, centre - half), min(1.0, centre + half)
-
-
-def _plain_counts(columns: Columns, line: Rows) -> None:
-    for key, counts in line.counts.items():
-        ends = zip(counts.lower, counts.middle, counts.upper, strict=True)
-        for i, (lower, middle, upper) in enumerate(ends):
-            if lower is None or upper is None:
-                columns[f"{key}x"][i] = columns[f"{key}m"][i] = SAME
-                continue
-            if upper == lower + line.step - 1:
-                columns[f"{key}x"][i] = SAME
-            # The first step has no middle: it holds nothing and something alike.
-            if middle == (None if lower == 0 < upper else lower + (upper - lower + 1) // 2):
-                columns[f"{key}m"][i] = SAME
-
-
-def _plain_rates(columns: Columns, line: Rows) -> None:
-    for i, (rate, events) in enumerate(zip(columns["r"], line.counts["n"].middle, strict=True)):
-        people = line.people[i]
-        if rate not in _NO_NUMBER and events is not None and people:
-            columns["r"][i] = SAME if float(rate) == _decimals(events / people * 1e4) else rate
-
-
-def _plain_shares(columns: Columns, line: Rows) -> None:
-    positive, known, recorded = (line.counts[key] for key in "okn")
-    for i, share in enumerate(columns["s"]):
-        k, n, whole = positive.middle[i], known.middle[i], recorded.middle[i]
-        if share in _NO_NUMBER or k is None:
-            continue
-        if n:
-            exact = min(k / n, 1.0)
-        elif whole and columns["sl"][i] == "":
-            exact = k / whole * 100
-        else:
-            continue
-        if float(share) != _decimals(exact):
-            continue
-        columns["s"][i] = SAME
-        # The share is least where the outcomes are fewest and the offences most.
-        least, most, fewest, all_ = positive.lower[i], positive.upper[i], known.lower[i], known.upper[i]
-        if not n or least is None or most is None or not fewest or not all_:
-            continue
-        low, _ = _wilson(min(least, all_) / all_, all_)
-        _, high = _wilson(min(most, fewest) / fewest, fewest)
-        for key, limit in zip(("sl", "sh"), (low, high), strict=True):
-            cell = columns[key][i]
-            if cell not in _NO_NUMBER and float(cell) == _decimals(limit):
-                columns[key][i] = SAME
-
-
-def _behind(rates: list[tuple[float, int]]) -> str:
-    """Find the number of events that gives these rates, each known to four decimals, over these people."""
-    # Each rate gives a range for the number; what lies in all of them reproduces every rate when divided again.
-    low = max((rate - 5e-5) * people / 1e4 for rate, people in rates)
-    high = min((rate + 5e-5) * people / 1e4 for rate, people in rates)
-    return f"{max(0.0, (low + high) / 2):.9g}"
-
-
-def _plain_limits(columns: Columns, line: Rows) -> Limits:
-    """Carry the limits of every count that occurs twice once, in events."""
-    keys = list(zip(line.kinds, line.categories, columns["n"], strict=True))
-    # A count is known by its least only where its greatest follows from it.
-    whole = [
-        bool(line.people[i]) and columns["nx"][i] == SAME and not {n, columns["lo"][i], columns["hi"][i]} & _NO_NUMBER
-        for i, (_, _, n) in enumerate(keys)
-    ]
-    # A limit that is needed once would cost as much in the table as in the row.
-    often = Counter(itertools.compress(keys, whole))
-    rows = [i for i in itertools.compress(range(len(keys)), whole) if often[keys[i]] > 1]
-    found: dict[tuple[str, str, str], tuple[str, str]] = {}
-    for key, members in itertools.groupby(sorted(rows, key=lambda i: keys[i]), key=lambda i: keys[i]):
-        same = list(members)
-        low, high = (_behind([(float(columns[end][i]), line.people[i] or 1) for i in same]) for end in ("lo", "hi"))
-        found[key] = (low, high)
-        for i, (end, limit) in itertools.product(same, (("lo", low), ("hi", high))):
-            if float(columns[end][i]) == _decimals(float(limit) / (line.people[i] or 1) * 1e4):
-                columns[end][i] = SAME
-    out: Limits = {}
-    for kind, category, n in sorted(found, key=lambda key: (key[0], key[1], int(key[2]))):
-        table = out.setdefault(kind, {}).setdefault(category, {"n": "", "lo": "", "hi": ""})
-        for key, text in zip(("n", "lo", "hi"), (n, *found[kind, category, n]), strict=True):
-            table[key] += ("," if table[key] else "") + text
-    return out
-
-
-def _plain_numbers(columns: Columns, line: Rows) -> Limits:
-    """Write `=` for what the page works out itself.
-
-    Parameters
-    ----------
-    columns
-        Cells by key, row by row: `n` least incidents, `o` positive and `k` known outcomes, of each with `x` the
-        greatest and with `m` the middle; `r`, `lo`, `hi` the rate and its limits, `s`, `sl`, `sh` the share and its
-        limits. Changed in place.
-    line
-        What the rows are.
-
-    Returns
-    -------
-    ranges
-        Kind of window, category, then `n`, `lo` and `hi`: counts and the limits behind them, in events.
-    """
-    _plain_counts(columns, line)
-    _plain_rates(columns, line)
-    _plain_shares(columns, line)
-    return _plain_limits(columns, line)
-
-
-# Numbers of a release as short strings: one per column, area after area; `w` where a number is not offered.
-#
-# A cell is a number, `w` (not offered) or nothing (no data). A column without any number is left out. Words become a
-# letter. Three or more equal cells in a row are written once, as `cell*count`. What the page works out itself is `=`.
-
+Values = dict[str, dict[str, dict[str, list[Any]]]]
+"""Category, column, window, then one value for each area."""
 
 _LETTERS: dict[str, str] = {
     ChangeWord.HIGHER: "h",
@@ -218,50 +59,33 @@ _COLUMNS: tuple[tuple[str, str, int | None], ...] = (
 )
 """Key on the page, column of the table, decimals (None for words)."""
 
-_FOLLOWING = frozenset({"nx", "nm", "ox", "om", "kx", "km"})
-"""Columns that a page works out where it is given none."""
-
 _MEASURES = {"rate": "rate_per_10000", "count": "incidents", "outcomes": "outcome_share"}
 
 
-def _cell(value: Any, decimals: int | None) -> str:
-    if value is None or value is pd.NA or value != value or value == "":  # noqa: PLR0124 - NaN is not itself
-        return ""
-    if decimals is None:
-        # Commas separate cells and stars count them, so neither may stand in a cell.
-        return _LETTERS.get(str(value), str(value).replace(",", " ").replace("*", " "))
+def _number(value: Any, decimals: int) -> float | int | None:
+    """Round to the decimals of the page; a whole number is written without a point."""
+    if _null(value) is None:
+        return None
     number = round(float(value), decimals)
-    return str(int(number)) if number == int(number) else repr(number)
+    return int(number) if number == int(number) else number
 
 
-def _cells(counts: pd.DataFrame, column: str, decimals: int | None, hidden: list[str]) -> list[str]:
-    measure = column.removesuffix("_lower").removesuffix("_upper")
-    gone = {names: measure in names.split(";") for names in set(hidden)}
+def _word(value: Any) -> str | None:
+    found = _text(value)
+    return _LETTERS.get(found, found) or None
+
+
+def _cells(counts: pd.DataFrame, column: str, decimals: int | None, gone: list[bool]) -> list[Any]:
+    """Return what the page shows of one column, row by row; `gone` are the rows that do not offer it."""
+    # Most values occur many times: each is written once.
     codes, values = pd.factorize(counts[column])
-    texts = [*(_cell(value, decimals) for value in values.tolist()), ""]  # the last one for no data, code -1
-    return [NOT_OFFERED if gone[names] else texts[code] for names, code in zip(hidden, codes.tolist(), strict=True)]
+    shown = [_word(v) if decimals is None else _number(v, decimals) for v in values.tolist()]
+    shown.append(None)  # no data has the code -1
+    return [NOT_OFFERED if away else shown[code] for away, code in zip(gone, codes.tolist(), strict=True)]
 
 
-def _counts(columns: Columns, key: str) -> Counts:
-    lower, middle, upper = (
-        [None if cell in _NO_NUMBER else int(cell) for cell in columns[f"{key}{end}"]] for end in ("", "m", "x")
-    )
-    return Counts(lower, middle, upper)
-
-
-def _joined(line: list[str]) -> str:
-    """Join cells with commas, long runs of one cell as `cell*count`."""
-    out: list[str] = []
-    for cell, run in itertools.groupby(line):
-        count = len(list(run))
-        out.extend([f"{cell}*{count}"] if count >= 3 else [cell] * count)
-    return ",".join(out)
-
-
-def _encode_counts(
-    counts: pd.DataFrame, codes: list[str], *, people: list[int | None], kinds: dict[str, str], info: ReleaseInfo
-) -> tuple[dict[str, dict[str, dict[str, str]]], Limits]:
-    """Encode the rows of one level.
+def _values(counts: pd.DataFrame, codes: list[str], *, public: bool) -> Values:
+    """Lay out the rows of one level by category, column and window.
 
     Parameters
     ----------
@@ -269,52 +93,40 @@ def _encode_counts(
         Rows of `area_counts` of one level.
     codes
         Area codes in the order of the page.
-    people
-        Residents of each, None where unknown.
-    kinds
-        Period id to kind.
-    info
-        Of the release: its step, and whether it is public (classes under zero, "lower recorded", are then left out).
+    public
+        Leave out classes under zero, "lower recorded".
 
     Returns
     -------
     values
-        Period id, category id, column key, then cells joined by commas.
-    ranges
-        Limits behind counts, see `_plain_numbers`.
+        A value is a number, a word, `w` (not offered) or None (no data). A column without any is left out. Windows come
+        innermost: an area's numbers change little from one to the next, and compress best side by side.
     """
     position = {code: i for i, code in enumerate(codes)}
     counts = counts[counts["area_code"].isin(position)]
-    if info.audience == "public":
+    if public:
         cold = (counts["hotspot_class"] < 0).fillna(value=False)
         counts = counts.assign(hotspot_class=counts["hotspot_class"].mask(cold, 0))
-    hidden = counts["not_offered"].fillna("").astype(str).tolist()
-    columns = {key: _cells(counts, name, decimals, hidden) for key, name, decimals in _COLUMNS if name in counts}
+    not_offered = split_not_offered(counts["not_offered"])
     place = [position[code] for code in counts["area_code"].tolist()]
-    kept = Rows(
-        people=[people[i] for i in place],
-        kinds=[kinds.get(p, "y") for p in counts["period"].astype(str).tolist()],
-        categories=counts["category"].astype(str).tolist(),
-        counts={key: _counts(columns, key) for key in "nok"},
-        step=info.step,
-    )
-    ranges = _plain_numbers(columns, kept)
     rows: dict[tuple[str, str], list[int]] = {}
-    pairs = zip(*(counts[name].astype(str).tolist() for name in ("period", "category")), strict=True)
+    pairs = zip(*(counts[name].astype(str).tolist() for name in ("category", "period")), strict=True)
     for row, pair in enumerate(pairs):
         rows.setdefault(pair, []).append(row)
-    out: dict[str, dict[str, dict[str, str]]] = {}
-    for (period, category), members in sorted(rows.items()):
-        texts = {}
-        for key, cells in columns.items():
-            line = [""] * len(codes)
+    out: Values = {}
+    for key, name, decimals in _COLUMNS:
+        if name not in counts:
+            continue
+        measure = name.removesuffix("_lower")
+        gone = [key not in _ENDS and measure in names for names in not_offered]
+        cells = _cells(counts, name, decimals, gone)
+        for (category, period), members in sorted(rows.items()):
+            line: list[Any] = [None] * len(codes)
             for row in members:
                 line[place[row]] = cells[row]
-            # The ends and middles of counts follow from the step unless a cell says otherwise.
-            if any(cell not in {"", SAME} for cell in line) or (any(line) and key not in _FOLLOWING):
-                texts[key] = _joined(line)
-        out.setdefault(period, {})[category] = texts
-    return out, ranges
+            if any(cell is not None for cell in line):
+                out.setdefault(category, {}).setdefault(key, {})[period] = line
+    return out
 
 
 def _limits(
@@ -443,23 +255,20 @@ def _level(released: Released, level: str, outlines: Any) -> dict[str, Any]:
     windows = {p.id: p for p in info.periods.get(level, ())}
     windows.setdefault(info.headline.id, info.headline)
     counts = released.counts[released.counts["level"] == level]
-    people = [_whole(p) for p in frame["population"]]
     periods = [_period(p) for p in sorted(windows.values(), key=lambda p: (p.start, p.end))]
     kinds = {p["id"]: p["kind"] for p in periods}
-    values, ranges = _encode_counts(counts, codes, people=people, kinds=kinds, info=info)
     out: dict[str, Any] = {
         "one": one,
         "many": many,
         "code": codes,
         "name": [_text(n) for n in frame["name"]],
         "parent": [_text(p) for p in frame["parent_code"]],
-        "people": people,
+        "people": [_whole(p) for p in frame["population"]],
         "year": _whole(frame["population_year"].dropna().max()) if frame["population_year"].notna().any() else None,
         "vintage": sorted({_text(v) for v in frame["vintage"]} - {""}),
         "covered": [bool(c) for c in frame["covered"]],
         "periods": periods,
-        "values": values,
-        "ranges": ranges,
+        "values": _values(counts, codes, public=info.audience == "public"),
     }
     if level == Level.WARD_GROUP:
         wards = released.areas.loc[released.areas["level"] == Level.WARD, "area_code"]
@@ -525,12 +334,13 @@ def make_payload(released: Released) -> dict[str, Any]:
     Returns
     -------
     payload
-        Plain values in a fixed order, ready for `page.json_block`.
+        Plain values in a fixed order, ready for `page.data_block`.
     """
     outlines = make_outlines(released)
     present = [level for level in LEVELS if (released.areas["level"] == level).any()]
     return {
         "info": _info(released),
+        "words": words.script_words(released.info.language),
         "categories": [
             {"id": c.id, "label": c.label, "parent": c.parent, "detail": c.detail} for c in released.info.categories
         ],

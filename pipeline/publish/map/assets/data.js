@@ -1,6 +1,12 @@
 /* The JSON block, decoded: the only source of everything on the page, in pictures and in downloads. */
 
-const DATA = JSON.parse(byId("data").textContent);
+/* The block holds JSON, compressed: {"gzip": "<base64>"}. */
+async function unpacked(block) {
+  const bytes = Uint8Array.from(atob(JSON.parse(block).gzip), (letter) => letter.charCodeAt(0));
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
+}
+
+const DATA = await unpacked(byId("data").textContent);
 const INFO = DATA.info;
 const CATEGORIES = DATA.categories;
 const UNIT = 1e5;
@@ -36,7 +42,7 @@ for (const id of ALWAYS) {
   const level = DATA.levels[id];
   if (!level) continue;
   const at = new Map(level.code.map((code, i) => [code, i]));
-  LEVELS[id] = Object.assign(level, { id, at, shapes: level.rings ? level.rings.map(shape) : [], cache: new Map() });
+  LEVELS[id] = Object.assign(level, { id, at, shapes: level.rings ? level.rings.map(shape) : [], nothing: level.code.map(() => null), cache: new Map() });
 }
 const MAPPED = ["ward", "ward_group", "borough"].filter((id) => LEVELS[id] && LEVELS[id].rings && LEVELS[id].code.length);
 const EDGE = shape(DATA.edge);
@@ -47,98 +53,11 @@ const BANDS = DATA.density.map((b) => Object.assign(b, { shape: shape(b.rings) }
 
 const NOT_OFFERED = "w";
 
-/* Cells between commas; `cell*count` stands for a run of equal ones. */
-function unrolled(text) {
-  const out = [];
-  for (const piece of text.split(",")) {
-    const star = piece.indexOf("*");
-    if (star < 0) { out.push(piece); continue; }
-    for (let k = Number(piece.slice(star + 1)); k > 0; k--) out.push(piece.slice(0, star));
-  }
-  return out;
-}
-
-/* Wilson's interval of a share, at 95 per cent. */
-function wilson(share, trials) {
-  const z = 1.959963984540054, square = z * z;
-  const below = 1 + square / trials;
-  const centre = (share + square / (2 * trials)) / below;
-  const half = (z / below) * Math.sqrt((share * (1 - share)) / trials + square / (4 * trials * trials));
-  return [Math.max(0, centre - half), Math.min(1, centre + half)];
-}
-
-/* The limits behind counts, in events: the same for every area within a category and a length of window. */
-function rangeTable(level, kind, categoryId) {
-  const name = "ranges|" + kind + "|" + categoryId;
-  if (!level.cache.has(name)) {
-    const given = (level.ranges[kind] || {})[categoryId] || { n: "", lo: "", hi: "" };
-    const [n, lo, hi] = [given.n, given.lo, given.hi].map((text) => text.split(",").map(Number));
-    level.cache.set(name, new Map(n.map((count, k) => [count, { lo: lo[k], hi: hi[k] }])));
-  }
-  return level.cache.get(name);
-}
-
-/* The middle of a count's range; the first step has none: it holds nothing and something alike. */
-function middleOf(lower, upper) { return lower === 0 && upper > 0 ? NaN : lower + Math.floor((upper - lower + 1) / 2); }
-
-/* Columns that follow from others where the page carries none: the greatest (x) and the middle (m) of each count. */
-const FOLLOWING = ["nx", "nm", "ox", "om", "kx", "km"];
-
-/* How a number that is not carried (`=`) is worked out from those that are; payload.py leaves them out. */
-function working(levelId, periodId, categoryId, key) {
-  const level = LEVELS[levelId];
-  const of = (other) => column(levelId, periodId, categoryId, other);
-  // Columns are looked up once, not for every cell.
-  if (/^[nok]x$/.test(key)) {
-    const lower = of(key[0]);
-    return (i) => (typeof lower[i] === "number" ? lower[i] + INFO.step - 1 : NaN);
-  }
-  if (/^[nok]m$/.test(key)) {
-    const lower = of(key[0]), upper = of(key[0] + "x");
-    return (i) => (typeof lower[i] === "number" ? middleOf(lower[i], upper[i]) : NaN);
-  }
-  if (key === "r") {
-    const middle = of("nm");
-    return (i) => (middle[i] / level.people[i]) * 1e4;
-  }
-  if (key === "s") {
-    const part = of("om"), known = of("km"), recorded = of("nm");
-    return (i) => (known[i] ? Math.min(part[i] / known[i], 1) : (part[i] / recorded[i]) * 100);
-  }
-  if (key === "sl" || key === "sh") {
-    const [part, all] = key === "sl" ? [of("o"), of("kx")] : [of("ox"), of("k")];
-    return (i) => wilson(Math.min(part[i], all[i]) / all[i], all[i])[key === "sl" ? 0 : 1];
-  }
-  if (key !== "lo" && key !== "hi") return null;
-  const window = periodOf(levelId, periodId);
-  const limits = rangeTable(level, window ? window.kind : "y", categoryId);
-  const lower = of("n");
-  return (i) => ((limits.get(lower[i]) || {})[key] / level.people[i]) * 1e4;
-}
-
-/* The cells of one column, decoded once: a number, a word, `w` (not offered) or null (no data). */
+/* One column of a level: for each area a number, a word, `w` (not offered) or null (no data). */
 function column(levelId, periodId, categoryId, key) {
   const level = LEVELS[levelId];
-  const name = periodId + "|" + categoryId + "|" + key;
-  let cells = level.cache.get(name);
-  if (cells) return cells;
-  const values = (level.values[periodId] || {})[categoryId] || {};
-  const given = Object.prototype.hasOwnProperty.call(values, key);
-  const text = given ? unrolled(values[key]) : FOLLOWING.includes(key) ? level.code.map(() => "=") : [];
-  const work = working(levelId, periodId, categoryId, key);
-  cells = level.code.map((_, i) => {
-    const cell = text[i];
-    if (cell === undefined || cell === "") return null;
-    if (cell === NOT_OFFERED) return NOT_OFFERED;
-    if (cell === "=") {
-      const value = work ? Math.floor(work(i) * 1e4 + 0.5) / 1e4 : NaN;
-      return Number.isFinite(value) ? value : null;
-    }
-    const number = Number(cell);
-    return Number.isNaN(number) ? cell : number;
-  });
-  level.cache.set(name, cells);
-  return cells;
+  const columns = level.values[categoryId] || {};
+  return (columns[key] || {})[periodId] || level.nothing;
 }
 
 function cell(levelId, i, periodId, categoryId, key) { return column(levelId, periodId, categoryId, key)[i]; }

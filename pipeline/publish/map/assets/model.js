@@ -19,7 +19,7 @@ function fillOpacity() { return tilesShown ? 0.78 : 1; }
 
 /* Measures that hold at least one number, offered or not, somewhere. */
 function measureExists(measure) {
-  return MAPPED.some((id) => Object.values(LEVELS[id].values).some((p) => Object.values(p).some((c) => MEASURES[measure].key in c)));
+  return MAPPED.some((id) => Object.values(LEVELS[id].values).some((columns) => MEASURES[measure].key in columns));
 }
 const SHOWN_MEASURES = Object.keys(MEASURES).filter((m) => m === "count" || measureExists(m));
 const DENSITY_CATEGORIES = [...new Set(BANDS.map((b) => b.category))];
