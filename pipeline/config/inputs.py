@@ -146,6 +146,11 @@ class AreaFile(Section):
     label: str = Field("", description="What one area is called in sentences: `ward`, `borough`, `district`.")
     label_plural: str = Field("", description="Its plural, where adding an s is wrong.")
 
+    def words(self, default: str) -> tuple[str, str]:
+        """Return what one area of this file is called, and many; `default` where the file says nothing."""
+        one = self.label or default
+        return one, self.label_plural or f"{one}s"
+
 
 class Region(Section):
     """The whole area that boroughs add up to."""
@@ -221,6 +226,15 @@ class Areas(Section):
     snap_m: float = Field(
         25.0, ge=0, description="A point this near outside all areas is given to the nearest, in metres."
     )
+
+    @property
+    def level_words(self) -> dict[str, tuple[str, str]]:
+        """What areas of each level are called, one and many."""
+        return {
+            "region": ("region", "regions"),
+            "borough": self.boroughs.words("borough") if self.boroughs else ("borough", "boroughs"),
+            "ward": self.wards.words("ward"),
+        }
 
 
 class Columns(Section):

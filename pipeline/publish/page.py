@@ -11,6 +11,7 @@ import json
 import re
 import zlib
 from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ __all__ = [
     "leaflet",
     "render",
     "safe",
+    "style_sheet",
     "text",
     "tile_origin",
 ]
@@ -143,6 +145,11 @@ def render(template: str, /, **values: Any) -> Markup:
         Safe to put into another template.
     """
     return safe(_environment().get_template(template).render(**values))
+
+
+def style_sheet(name: str) -> str:
+    """Read a style sheet that lies beside the templates: "pages/front_door.css"."""
+    return files("pipeline.publish").joinpath("templates", name).read_text("utf-8")
 
 
 def colour_tokens() -> str:

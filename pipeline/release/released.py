@@ -302,11 +302,8 @@ def release_info(
 ) -> ReleaseInfo:
     """Put together what pages state about a profile's release; `cautions` come before the configured ones."""
     config, profile, windows = plan.config, plan.profile, plan.windows
-    wards, boroughs = config.areas.wards, config.areas.boroughs
-    borough_word = (boroughs.label if boroughs else "") or "borough"
-    borough_plural = (boroughs.label_plural if boroughs else "") or f"{borough_word}s"
-    ward_word = wards.label or "ward"
-    ward_plural = wards.label_plural or f"{ward_word}s"
+    labels = config.areas.level_words
+    wards = labels["ward"][1]
     lacking = windows.lacking.sentences(*windows.shown)
     return ReleaseInfo(
         run_name=config.run.name,
@@ -327,12 +324,7 @@ def release_info(
         audit=verdict,
         region_code=config.areas.region.code,
         region_name=config.areas.region.name,
-        level_labels={
-            "region": ("region", "regions"),
-            "borough": (borough_word, borough_plural),
-            "ward_group": (f"group of {ward_plural}", f"groups of {ward_plural}"),
-            "ward": (ward_word, ward_plural),
-        },
+        level_labels=labels | {"ward_group": (f"group of {wards}", f"groups of {wards}")},
         categories=plan.categories,
         headline=_period_info(windows.headline, windows),
         earlier=_period_info(windows.earlier, windows) if windows.earlier else None,

@@ -9,7 +9,7 @@ from pipeline.errors import ConfigError
 from pipeline.publish.briefings import write_briefings
 from pipeline.publish.exports import write_exports
 from pipeline.publish.map import write_map
-from pipeline.publish.protection_page import write_protection
+from pipeline.publish.pages.protection import write_protection
 from pipeline.publish.words import speaking
 from pipeline.release.released import Packed, Released, unpack
 from pipeline.stages import Context

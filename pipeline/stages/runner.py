@@ -214,10 +214,11 @@ class _Building:
                 link_tree(path, folder / path.name)
         manifest["seconds"] = round(time.monotonic() - self.began, 3)
         write_json(folder / "manifest.json", manifest)
-        from pipeline.publish.run_page import front_door
+        from pipeline.publish.pages.front_door import front_door
 
         quality = read_json(folder / "quality.json") if (folder / "quality.json").is_file() else {}
-        write_text(folder / "index.html", front_door(folder, manifest=manifest, quality=quality))
+        html = front_door(folder, config=self.config, manifest=manifest, quality=quality)
+        write_text(folder / "index.html", html)
         return manifest
 
     def _run(self, stage: Stage, folder: Path, last: Path | None, engine: Engine) -> dict[str, Any]:

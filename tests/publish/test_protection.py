@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pipeline.publish.protection_page import protection_html, write_protection
+from pipeline.publish.pages.protection import protection_html, write_protection
 from pipeline.release.gate import release
 from pipeline.release.noise import NOISE_REACH
 from pipeline.release.released import Released
@@ -48,17 +48,20 @@ def test_it_says_the_rules_in_plain_words() -> None:
     assert "Counts, totals too, are given in steps of 5, each by itself, so that subtraction gives nothing." in told
     assert "All 5 numbers of a step remain possible, for every count shown." in told
     assert "“Fewer than 5” always includes none: an area with nothing recorded and one with 4 look the same." in told
-    assert "is off by 2 at most, half a step. Of “10 to 14” that is up to 20%" in told  # 12 for 10
-    assert "four wards of fewer than 5 that make up a borough of 15 to 19 can only hold 3 or 4 each" in told
+    assert "is off by at most 2, half a step. For “10 to 14” that is up to 20%" in told  # 12 for 10
+    assert (
+        "where one borough of 15 to 19 is made up of four wards of fewer than 5, each of the four can only be 3 or 4"
+        in told
+    )
     assert "Counts that are not offered at a level: they have no step, so nothing is promised about them." in told
     assert "Passed" in told
     assert "OFFICIAL: named partners only" in told
     assert "No count covers less than 12 months." in told
     quarters = words(made({**PARTNER, "borough_period": "quarter"}))
-    assert "No count of a ward covers less than 12 months, none of a borough less than 3 months." in quarters
+    assert "No count by ward covers less than 12 months, and none by borough less than 3 months." in quarters
     public = words(made(PUBLIC))
     assert "in steps of 10" in public
-    assert "Of “20 to 29” that is up to 25%" in public  # 25 for 20
+    assert "For “20 to 29” that is up to 25%" in public  # 25 for 20
 
 
 def test_exact_numbers_need_a_reason_and_say_what_is_missing() -> None:
@@ -74,10 +77,13 @@ def test_exact_numbers_need_a_reason_and_say_what_is_missing() -> None:
 @pytest.mark.parametrize(
     ("calendar", "told"),
     [
-        ({"release": "quarter", "numbers": "new"}, "New numbers come out each quarter; between the dates pages may "),
+        (
+            {"release": "quarter", "numbers": "new"},
+            "New numbers are released every quarter. Between those dates pages may ",
+        ),
         ({"release": "year", "numbers": "as released before"}, "These are the numbers released before."),
         ({"release": "month", "reissue": "A wrong code."}, "boroughs and larger areas were corrected: A wrong code."),
-        ({"release": "each_run"}, "New numbers come out whenever the folder is made again."),
+        ({"release": "each_run"}, "New numbers are released whenever this folder is made again."),
     ],
 )
 def test_the_calendar_and_corrections_are_stated(calendar: dict[str, str], told: str) -> None:
@@ -87,7 +93,7 @@ def test_the_calendar_and_corrections_are_stated(calendar: dict[str, str], told:
 
 def test_earlier_releases_are_counted_or_unknown() -> None:
     base = made(PARTNER)
-    for given, told in ((1, "beside one earlier release"), ("unknown", "Earlier releases are unknown")):
+    for given, told in ((1, "a reader who has one earlier release"), ("unknown", "Earlier releases are unknown")):
         assert told in words(dataclasses.replace(base, record=base.record | {"earlier_releases": given}))
 
 
@@ -152,7 +158,7 @@ def test_noise_states_its_errors() -> None:
     assert f"A number may be off by {NOISE_REACH}" in told
     assert "Noise is experimental" in told
     assert "Not audited: do not publish" in told
-    assert re.search(r"All errors of this folder together come to \d+% of its numbers\.", told)
+    assert re.search(r"the errors of this folder come to \d+% of its numbers\.", told)
 
 
 def test_known_tables_are_named() -> None:
@@ -167,7 +173,7 @@ def test_known_tables_are_named() -> None:
     )
     detected = dataclasses.replace(planted({"B1W0": 40, "B1W1": 3, "B1W2": 30}), known_tables=known)
     told = words(release(detected, profile=config.profiles[0], config=config))
-    assert "published in other places: The dashboard" in told
+    assert "these published tables as well: The dashboard" in told
     assert "public at source" in told
 
 

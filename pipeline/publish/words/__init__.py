@@ -1,5 +1,6 @@
 """What readers read: the catalogue of words, and how numbers, periods, counters and choices are written with it."""
 
+from pipeline.publish.words.areas import area_words, count_states
 from pipeline.publish.words.catalogue import (
     Catalogue,
     Segment,
@@ -34,15 +35,18 @@ from pipeline.publish.words.numbers import (
     times_words,
     whole,
 )
-from pipeline.publish.words.record import choice_name, counters_text
+from pipeline.publish.words.record import account_lines, choice_name, counters_text
 
 __all__ = [
     "Catalogue",
     "Segment",
     "about_signed",
+    "account_lines",
+    "area_words",
     "capital",
     "catalogue_of",
     "choice_name",
+    "count_states",
     "count_text",
     "counted",
     "counted_range",

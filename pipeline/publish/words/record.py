@@ -1,13 +1,13 @@
-"""How the counters and choices of a run's record are written for people."""
+"""How the counters, the choices and the account of rows of a run's record are written for people."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from pipeline.publish.words.catalogue import catalogue_of, say
 
-__all__ = ["choice_name", "counters_text"]
+__all__ = ["account_lines", "choice_name", "counters_text"]
 
-_COUNTERS, _CHOICES = "record.counter.", "record.choice."
+_COUNTERS, _CHOICES, _ACCOUNT = "record.counter.", "record.choice.", "record.account."
 
 
 def _names(prefix: str) -> list[str]:
@@ -46,3 +46,16 @@ def choice_name(key: str) -> str:
         if key.startswith(f"{name} "):
             return say("record.of", words=say(f"{_CHOICES}{name}"), of=key.removeprefix(name).strip())
     return key.replace("_", " ")
+
+
+def account_lines(account: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Name the lines of the account of rows in quality.json, in the order in which they are listed.
+
+    Examples
+    --------
+    >>> account_lines({"incidents": 9, "rows_read": 10, "made_up": 1})
+    [('rows read', 10), ('incidents kept', 9), ('made up', 1)]
+    """
+    known = [name for name in _names(_ACCOUNT) if name in account]
+    named = [(say(f"{_ACCOUNT}{name}"), account[name]) for name in known]
+    return named + [(name.replace("_", " "), number) for name, number in account.items() if name not in known]
