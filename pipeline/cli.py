@@ -183,7 +183,7 @@ def quarantine(
     """
     from pipeline.commands.terminal import print_quarantine
     from pipeline.config import load_config
-    from pipeline.stages.attempts import latest_attempt
+    from pipeline.stages.runner import latest_attempt
 
     settings = load_config(config)
     folder = config.resolve().parent / settings.run.output_dir / settings.run.name

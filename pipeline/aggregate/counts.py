@@ -1,19 +1,23 @@
-"""Counts per area, month, period and category: exact integer sums, dense over what is covered.
+"""Counts per area, month and category: summed to periods, exact and dense over what is covered, or as published.
 
 Categories overlap: nothing here or anywhere else adds one category to another. The total is the category `all`.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pipeline.domain.categories import ROOT
 from pipeline.domain.periods import Period, month_range, months_between
 from pipeline.errors import InputError
-from pipeline.tables import Level, Measure
+from pipeline.tables import AREA_MONTHS, Level, Measure
 
-__all__ = ["MEASURES", "sum_periods"]
+__all__ = ["MEASURES", "PublishedMonths", "published_months", "sum_periods"]
+
 
 MEASURES = tuple(
     m.value for m in (Measure.INCIDENTS, Measure.POSITIVE_OUTCOMES, Measure.KNOWN_OUTCOMES, Measure.INCIDENTS_UNPLACED)
@@ -125,3 +129,208 @@ def _over_periods(
     stops = starts + [months_between(p.first_month, p.last_month) for p in periods]
     total, unknown = (r[:, stops] - r[:, starts] for r in running)
     return total.ravel(), unknown.ravel() > 0
+
+
+# Published counts to counts by area and month: what is absent, suppressed, or the sum of smaller areas.
+#
+# A cell is an area, month, category and measure. One that the table does not hold is zero, unknown or an error, as the
+# settings say; one that the publisher suppressed is unknown. A level without rows of its own is the sum of the level
+# below, and unknown where a part of that is.
+
+_CELL = ["area_code", "level", "month", "category", "measure"]
+_SAID = ["level", "category", "measure"]
+_LISTED = 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PublishedMonths:
+    """Counts by area and month, and how they came about.
+
+    Attributes
+    ----------
+    months
+        AREA_MONTHS: one row per area, month and category with a count or an unknown one.
+    summed
+        Level, and the level whose sum it is, where the source has no rows of its own for it.
+    cells, absent, suppressed
+        Cells of the source's own levels; how many of them the table does not hold, and how many it suppresses.
+    """
+
+    months: pd.DataFrame
+    summed: dict[str, str]
+    cells: int
+    absent: int
+    suppressed: int
+
+
+def published_months(
+    table: pd.DataFrame,
+    *,
+    areas: pd.DataFrame,
+    region_code: str,
+    whole: str | None,
+    absent: Mapping[str, str] | None = None,
+) -> PublishedMonths:
+    """Turn published counts into AREA_MONTHS.
+
+    Parameters
+    ----------
+    table
+        PUBLISHED_COUNTS of the covered areas; a null value is unknown.
+    areas
+        Columns area_code, level and parent_code of the covered areas.
+    region_code
+        Code of the region.
+    whole
+        The category that is the whole, called `all` in the result.
+    absent
+        What a missing row means, by source: `zero`, `unknown` or `error`; zero where a source is not named.
+
+    Raises
+    ------
+    InputError
+        If a row is missing where that is an error; names some.
+    """
+    table = table.assign(category=table["category"].where(table["category"] != whole, ROOT))
+    table["value"] = table["value"].astype("Int64")
+    parents = areas.set_index("area_code")["parent_code"]
+    suppressed = int(table["value"].isna().sum())
+    parts, lost = [], []
+    summed: dict[str, str] = {}
+    cells = gone = 0
+    for name, rows in table.groupby("source", sort=True):
+        missing, there = _absent(rows, areas=areas)
+        cells += there + len(missing)
+        rule = (absent or {}).get(str(name), "zero")
+        if rule == "error" and len(missing):
+            raise InputError(_said_absent(missing, source=str(name)))
+        if rule == "unknown":
+            gone += len(missing)
+            rows = pd.concat([rows, missing.assign(source=name, mapped=True)], ignore_index=True)  # noqa: PLW2901
+        made, unplaced, how = _every_level(rows, parents=parents, region_code=region_code)
+        parts.append(made)
+        lost.append(unplaced)
+        summed |= how
+    months = _wide(pd.concat(parts, ignore_index=True), pd.concat(lost, ignore_index=True), parents=parents)
+    return PublishedMonths(months, summed, cells, gone, suppressed)
+
+
+def _absent(rows: pd.DataFrame, *, areas: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """Return the cells that a source should hold and does not, without a value, and how many it holds.
+
+    It should hold every covered area of a level, month from its first to its last, for each category and measure that
+    it has at that level; the region only where it has rows of its own.
+    """
+    held = rows[rows["mapped"] & (rows["level"] != Level.REGION)]
+    own = rows[rows["level"] == Level.REGION]
+    if rows.empty:
+        return rows.iloc[:0][_CELL].assign(value=pd.array([], dtype="Int64")), 0
+    months = month_range(int(rows["month"].min()), int(rows["month"].max()))
+    kinds = pd.concat([held, own])[_SAID].drop_duplicates()
+    places = pd.concat(
+        [
+            areas.loc[areas["level"] != Level.REGION, ["area_code", "level"]],
+            own[["area_code", "level"]].drop_duplicates(),
+        ]
+    )
+    wanted = kinds.merge(places, on="level").merge(pd.DataFrame({"month": months}), how="cross")[_CELL]
+    there = pd.concat([held, own])[_CELL].drop_duplicates()
+    both = wanted.merge(there, on=_CELL, how="left", indicator="where_")
+    missing = both.loc[both["where_"] == "left_only", _CELL].reset_index(drop=True)
+    return missing.assign(value=pd.array([pd.NA] * len(missing), dtype="Int64")), len(there)
+
+
+def _said_absent(missing: pd.DataFrame, *, source: str) -> str:
+    first = missing.sort_values(["month", "level", "area_code", "category"], kind="stable").head(_LISTED)
+    listed = "; ".join(
+        f"{r.area_code} in {r.month // 100}-{r.month % 100:02d}, {r.category}, {r.measure}" for r in first.itertuples()
+    )
+    more = f" and {len(missing) - _LISTED:,} more" if len(missing) > _LISTED else ""
+    return (
+        f"{source} has no row for {len(missing):,} cells of areas, months and categories, which absent: error does not "
+        f"allow: {listed}{more}. Complete the table, or set absent to zero (where the publisher leaves out zeros) or "
+        "unknown; areas that the source does not cover belong in areas.not_covered"
+    )
+
+
+def _every_level(
+    rows: pd.DataFrame, *, parents: "pd.Series[str]", region_code: str
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
+    """Return a source's counts at every level, those of the region that no area here has, and which levels are sums."""
+    own = {level: rows[rows["level"] == level] for level in Level}
+    wards, boroughs, regions = own[Level.WARD], own[Level.BOROUGH], own[Level.REGION]
+    summed: dict[str, str] = {}
+
+    # Category by category: a source may publish some for wards alone.
+    lacking = _without(wards, boroughs)
+    if len(lacking):
+        inside = lacking[lacking["mapped"]]
+        made = inside.assign(area_code=inside["area_code"].map(parents), level=Level.BOROUGH.value)
+        # What lies in no ward of these boundaries is in no borough either, but in the region all the same.
+        beyond = lacking[~lacking["mapped"]].assign(level=Level.BOROUGH.value)
+        boroughs = pd.concat([boroughs, made, beyond], ignore_index=True)
+        summed[Level.BOROUGH.value] = Level.WARD.value
+
+    # Without rows of its own the region is the sum of all borough rows, those included that no boundary matches: these
+    # are its unplaced ones. A source publishes them because they happened in its area, wherever that was.
+    as_region = {"area_code": region_code, "level": Level.REGION.value}
+    lacking = _without(boroughs, regions)
+    if len(lacking):
+        summed[Level.REGION.value] = summed.get(Level.BOROUGH.value, Level.BOROUGH.value)
+    regions = pd.concat([regions, lacking.assign(**as_region)], ignore_index=True)
+    lost = boroughs[~boroughs["mapped"]].assign(**as_region)
+    return pd.concat([wards[wards["mapped"]], boroughs[boroughs["mapped"]], regions], ignore_index=True), lost, summed
+
+
+def _without(rows: pd.DataFrame, above: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a level whose category and measure the level above has no row of."""
+    key = ["category", "measure"]
+    there = pd.MultiIndex.from_frame(above[key].drop_duplicates())
+    return rows[~pd.MultiIndex.from_frame(rows[key]).isin(there)]
+
+
+def _wide(rows: pd.DataFrame, lost: pd.DataFrame, *, parents: "pd.Series[str]") -> pd.DataFrame:
+    """Sum rows to one for each area, month and category; a sum with an unknown part is unknown."""
+    key = ["area_code", "level", "month", "category"]
+    measures = [Measure.INCIDENTS.value, Measure.POSITIVE_OUTCOMES.value]
+    counted = rows.assign(unknown=rows["value"].isna().astype("int64"), value=rows["value"].fillna(0).astype("int64"))
+    sums = {
+        name: counted.pivot_table(index=key, columns="measure", values=name, aggfunc="sum", fill_value=0)
+        .reindex(columns=measures)
+        .astype("Int64")
+        for name in ("value", "unknown")
+    }
+    wide = sums["value"].mask(sums["unknown"].fillna(0) > 0)
+    known = wide["incidents"].notna() | (sums["unknown"]["incidents"].fillna(0) > 0)
+    wide["incidents"] = wide["incidents"].where(known, 0)
+    wide = wide.reset_index().rename_axis(columns=None)
+
+    # What a borough's row has beyond its wards' rows is its unplaced part: the source could not put it in a ward.
+    wards = wide[wide["level"] == Level.WARD].assign(parent=lambda f: f["area_code"].map(parents))
+    inside = _sum(wards, ["parent", "month", "category"]).rename("inside").reset_index()
+    wide = wide.merge(
+        inside.assign(has_wards=True),
+        left_on=["area_code", "month", "category"],
+        right_on=["parent", "month", "category"],
+        how="left",
+    )
+    part = wide["inside"].where(wide["has_wards"].notna(), 0)
+    beyond = (wide["incidents"] - part).clip(lower=0)
+    wide["incidents_unplaced"] = beyond.where(wide["level"] == Level.BOROUGH, 0)
+    unplaced = _sum(
+        lost[lost["measure"] == Measure.INCIDENTS].rename(columns={"value": "incidents"}), ["month", "category"]
+    )
+    at_region = wide["level"] == Level.REGION
+    index = pd.MultiIndex.from_frame(wide.loc[at_region, ["month", "category"]])
+    there = index.isin(unplaced.index)
+    found: Any = unplaced.reindex(index).array
+    wide.loc[at_region, "incidents_unplaced"] = pd.Series(found).where(pd.Series(there), 0).array
+    wide["known_outcomes"] = pd.NA  # a source of counts does not say how many outcomes are still open
+    return AREA_MONTHS.conform(wide.sort_values(["area_code", "month", "category"], ignore_index=True))
+
+
+def _sum(rows: pd.DataFrame, key: list[str]) -> "pd.Series[int]":
+    """Sum incidents; unknown where a part is."""
+    grouped = rows.assign(unknown=rows["incidents"].isna()).groupby(key)
+    total = grouped["incidents"].sum().astype("Int64")
+    return total.mask(grouped["unknown"].any())

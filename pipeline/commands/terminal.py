@@ -22,7 +22,7 @@ from pipeline.storage.workspace import cautions_in
 
 if TYPE_CHECKING:
     from pipeline.backtest import BacktestResult
-    from pipeline.stages.attempts import Attempt
+    from pipeline.stages.runner import Attempt
     from pipeline.stages.trial import Trial
 
 __all__ = ["print_backtest", "print_check", "print_outcome", "print_quarantine", "print_stages", "progress_bar"]

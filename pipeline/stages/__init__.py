@@ -1,11 +1,83 @@
 """The stages of a run, in order: each loads, computes, saves, in a module of its name.
 
-Exported: `STAGES`, the registry; `Stage`, an entry in it; `Context`, what a stage is handed; `Progress`.
+Exported: `STAGES`, the registry; `Stage`, an entry in it; `Context`, what a stage is handed; `Progress`;
+`RecordKind`, what a run is made from.
 """
 
-from pipeline.stages.context import Context, Progress, Stage
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
 
-__all__ = ["STAGES", "Context", "Progress", "Stage"]
+from pipeline.config import Config
+from pipeline.stages.engines import Engine
+
+__all__ = ["STAGES", "Context", "Progress", "RecordKind", "Stage"]
+
+
+class RecordKind(StrEnum):
+    """What a run is made from, as `ingest.json` records it."""
+
+    INCIDENTS = "incidents"
+    PUBLISHED = "published"
+
+
+class Progress(Protocol):
+    """Called as a long step advances."""
+
+    def __call__(self, label: str, done: int, total: int) -> None:
+        """`done` of `total` parts of the step called `label`."""
+
+
+@dataclass(slots=True)
+class Context:
+    """One run in the making.
+
+    `folder` is being built; `last` is the last complete run, or None; `checksums` are the SHA-256 of all input files;
+    `rows` says how many rows are read of each file of a source, by its name, in a trial (`trial`): a run reads all.
+    A stage adds what it chose to `choices` and what it counted to `counters`; what a person should look
+    at before the outputs are used is a sentence in `cautions`, or in `first_cautions` if it bears on every number. All
+    go into the manifest, and none into a release. `reissue` is the profile whose numbers are to be corrected, and why.
+    """
+
+    config: Config
+    base: Path
+    folder: Path
+    last: Path | None
+    engine: Engine
+    progress: Progress
+    salt: bytes
+    checksums: Mapping[Path, str]
+    rows: Mapping[str, int] = field(default_factory=dict)
+    choices: dict[str, Any] = field(default_factory=dict)
+    counters: dict[str, Any] = field(default_factory=dict)
+    first_cautions: list[str] = field(default_factory=list)
+    cautions: list[str] = field(default_factory=list)
+    reissue: tuple[str, str] | None = None
+
+    def work(self, name: str) -> Path:
+        """Return the place of a stage table."""
+        return self.folder / "work" / name
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One step of the run: what it does, and which sections of the configuration it depends on.
+
+    Its work is `run(context)` in the module of its name, imported when it is needed.
+    """
+
+    name: str
+    does: str
+    sections: tuple[str, ...]
+
+    def run(self, context: Context) -> None:
+        """Load, compute, save."""
+        # Imported by name and late: listing the stages, or finding all of them fresh, loads no array library.
+        importlib.import_module(f"pipeline.stages.{self.name}").run(context)
+
 
 STAGES = (
     Stage(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.aggregate.counts import PublishedMonths, published_months
 from pipeline.aggregate.coverage import (
     Extent,
     LevelReport,
@@ -20,7 +21,6 @@ from pipeline.aggregate.coverage import (
     unplaced_inside,
     with_levels,
 )
-from pipeline.aggregate.published import PublishedMonths, published_months
 from pipeline.aggregate.reduce import KEPT, CountJob, count_part, merge_kept, merge_locations, merge_victims
 from pipeline.aggregate.repeats import repeats_report
 from pipeline.domain.categories import outside_total
@@ -38,8 +38,7 @@ from pipeline.ingest import (
     snapped_caution,
     uncovered_caution,
 )
-from pipeline.stages import Context
-from pipeline.stages.context import RecordKind
+from pipeline.stages import Context, RecordKind
 from pipeline.storage.duckdb import guarded
 from pipeline.storage.files import read_columns, read_json, read_table, write_json, write_table
 from pipeline.storage.workspace import key_of, link_tree

@@ -54,8 +54,7 @@ from pipeline.ingest import (
     summed,
     uncovered_caution,
 )
-from pipeline.stages import Context
-from pipeline.stages.context import RecordKind
+from pipeline.stages import Context, RecordKind
 from pipeline.stages.inputs import expand
 from pipeline.storage.duckdb import guarded
 from pipeline.storage.files import read_json, read_table, write_json, write_private, write_table

@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.release.earlier_releases import EarlierRelease
 from pipeline.release.ledger import Ledger, anchor_of, choose_ledger, key_name, ledger_roots, root_key
 from pipeline.release.sketches import Sketches, sketches_of_counts, sketches_of_incidents
-from pipeline.stages.context import Context, RecordKind
+from pipeline.stages import Context, RecordKind
 from pipeline.storage.files import read_json, write_private
 
 __all__ = ["OpenLedger", "open_ledger", "released_anchor"]

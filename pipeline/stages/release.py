@@ -18,8 +18,7 @@ from pipeline.release.ledger import entry_of, save_pending
 from pipeline.release.offer import Offer
 from pipeline.release.protect import RefusedError
 from pipeline.release.released import CategoryInfo, pack
-from pipeline.stages import Context
-from pipeline.stages.context import RecordKind
+from pipeline.stages import Context, RecordKind
 from pipeline.stages.ledgers import open_ledger
 from pipeline.stages.surroundings import read_known_tables, read_premises
 from pipeline.storage.files import read_json, read_layer, read_table, write_json, write_layer, write_table

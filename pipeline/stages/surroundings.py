@@ -11,8 +11,8 @@ from pipeline.config import KnownTable
 from pipeline.errors import ConfigError, InputError
 from pipeline.ingest import closed, read_counts, read_lookup, require_size
 from pipeline.release.hotspots import Premises
+from pipeline.stages import Context
 from pipeline.stages.checks import RELEASE_COLUMNS
-from pipeline.stages.context import Context
 from pipeline.storage.files import read_table
 from pipeline.tables import AREAS
 

@@ -16,8 +16,7 @@ import pandas as pd
 
 from pipeline.config import Config
 from pipeline.errors import HotspotsError
-from pipeline.stages import aggregate, detect, ingest
-from pipeline.stages.context import Context, RecordKind
+from pipeline.stages import Context, RecordKind, aggregate, detect, ingest
 from pipeline.stages.engines import LocalEngine
 from pipeline.stages.inputs import expand
 from pipeline.storage.files import read_json

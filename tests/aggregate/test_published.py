@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.aggregate.counts import sum_periods
-from pipeline.aggregate.published import published_months
+from pipeline.aggregate.counts import published_months, sum_periods
 from pipeline.domain.periods import Period
 from pipeline.errors import InputError
 from pipeline.tables import PUBLISHED_COUNTS

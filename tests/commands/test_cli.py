@@ -111,7 +111,7 @@ def test_errors_keep_the_last_outputs(tmp_path: Path) -> None:
     (tmp_path / "incidents.csv").write_text("id,date\n1,2024-01-01\n", encoding="utf-8")
     assert hotspots("run", cwd=tmp_path).returncode != 0
     after = {p: p.read_bytes() for p in (tmp_path / "outputs").rglob("*") if p.is_file()}
-    # Beside them stands what is kept of the attempt that failed (`stages.attempts`).
+    # Beside them stands what is kept of the attempt that failed (`stages.runner.latest_attempt`).
     assert {
         p: content for p, content in after.items() if not p.is_relative_to(tmp_path / "outputs" / ".city.failed")
     } == before

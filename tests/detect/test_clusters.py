@@ -11,6 +11,8 @@ from hypothesis.extra import numpy as hnp
 from pipeline.detect.clusters import Clustering, dbscan, distinct, reach
 from pipeline.errors import InputError
 
+module = importlib.import_module("pipeline.detect.clusters.dbscan")  # the function of that name hides it
+
 # A city of nine points, eps 1, min_samples 3. Distances worked by hand:
 #
 #   y=0:  a(0,0) b(1,0) c(2,0) . d(4,0) . . e(6,0) f(7,0) g(8,0)      lone: h(20,20), i(20,22)
@@ -116,17 +118,13 @@ def test_labels_equal_scikit_learn_on_clumps(
 @pytest.mark.parametrize("cells_per_point", [32, -100])  # with a table of cells, and without
 def test_layers_of_cells_change_nothing(halvings: int, cells_per_point: int, monkeypatch: pytest.MonkeyPatch) -> None:
     # Large min_samples settle large cells first; here from one layer to four, on a city with a town far off.
-    from pipeline.detect.clusters import cells as lattice
-
-    counting = importlib.import_module("pipeline.detect.clusters.dbscan")  # the function of that name hides it
-
     rng = np.random.default_rng(halvings)
     city = np.concatenate((rng.normal(size=(4000, 2)) * 60, rng.uniform(-150, 150, (2000, 2))))
     points = np.round(np.concatenate((city, rng.normal(size=(900, 2)) * 9 + [9000, 0], [[5e6, 0]])), 1)
     weights = rng.integers(0, 3, len(points))
     expected = sklearn_dbscan(points, 25.0, 300, weights)
-    monkeypatch.setattr(counting, "_fineness", lambda _: (3 * 2**halvings, halvings))
-    monkeypatch.setattr(lattice, "CELLS_PER_POINT", cells_per_point)
+    monkeypatch.setattr(module, "_fineness", lambda _: (3 * 2**halvings, halvings))
+    monkeypatch.setattr(module, "CELLS_PER_POINT", cells_per_point)
     found = dbscan(points, eps_m=25.0, min_samples=300, weights=weights)
     assert 1000 < found.core.sum() < 4000
     np.testing.assert_array_equal(found.labels, expected.labels)
@@ -143,19 +141,13 @@ def test_cells_halve_until_eps_reaches_six() -> None:
 @pytest.mark.parametrize("seed", range(8))
 def test_batches_trees_and_searches_change_nothing(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     # What only large inputs meet, met by small ones: batches of a few pairs, trees for crowded cells, no bit table.
-    from pipeline.detect.clusters import cells as joining
-    from pipeline.detect.clusters import cells as lattice
-
-    counting = importlib.import_module("pipeline.detect.clusters.dbscan")  # the function of that name hides it
-
     rng = np.random.default_rng(seed)
     points = np.concatenate((rng.integers(0, 25, (250, 2)) * 2.0, rng.normal(size=(250, 2)) * 6 + 20))
     weights = rng.integers(0, 4, 500)
     expected = sklearn_dbscan(points, 5.0, 25, weights)
-    monkeypatch.setattr(joining, "TREE_FROM", 3)
-    monkeypatch.setattr(joining, "PAIRS_AT_ONCE", 7)
-    monkeypatch.setattr(counting, "PAIRS_AT_ONCE", 5)
-    monkeypatch.setattr(lattice, "CELLS_PER_POINT", -100)
+    monkeypatch.setattr(module, "TREE_FROM", 3)
+    monkeypatch.setattr(module, "PAIRS_AT_ONCE", 5)
+    monkeypatch.setattr(module, "CELLS_PER_POINT", -100)
     found = dbscan(points, eps_m=5.0, min_samples=25, weights=weights)
     assert (~found.core & (found.labels >= 0)).sum() > 20
     np.testing.assert_array_equal(found.labels, expected.labels)
@@ -203,9 +195,7 @@ def test_reach_takes_the_lowest_label_in_mixed_cells() -> None:
 def test_reach_is_the_lowest_label_of_all_pairs(
     spread_m: float, tree_from: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pipeline.detect.clusters import cells as joining
-
-    monkeypatch.setattr(joining, "TREE_FROM", tree_from)
+    monkeypatch.setattr(module, "TREE_FROM", tree_from)
     rng = np.random.default_rng(int(spread_m))
     points = np.concatenate((rng.normal(size=(900, 2)) * 60, rng.integers(-60, 60, (300, 2)) * 1.0))
     cores = np.round(rng.normal(size=(700, 2)) * spread_m)

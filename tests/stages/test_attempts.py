@@ -10,8 +10,7 @@ import yaml
 
 from pipeline.errors import HotspotsError, InputError
 from pipeline.stages import runner
-from pipeline.stages.attempts import latest_attempt
-from pipeline.stages.runner import run
+from pipeline.stages.runner import latest_attempt, run
 from tests.kit.city import write_city
 
 

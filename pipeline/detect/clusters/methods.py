@@ -211,7 +211,6 @@ def _renumber(labels: NDArray[np.int64]) -> NDArray[np.int32]:
 # How far a cluster reaches: the knee of the weighted k-distance curve, and a warning when eps joins everything
 # --------------------------------------------------------------------------------------------------------------
 
-
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
