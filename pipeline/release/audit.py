@@ -1,27 +1,30 @@
-"""The audit: the attacker's problem, solved for the feasibility interval of every withheld count.
+"""The audit: solve the attacker's problem for the feasibility interval of every withheld count.
 
 Hundepool et al. (2012), chapter 4, call it the *attacker's problem*: the least and the greatest value that a withheld
 count can have in any table that agrees with everything the reader knows. The reader of a release knows
 
 * every published number, and the known tables;
-* the relations between counts: sums, subsets, unions, parts that share nothing, whether declared or found to hold
+* the relations between counts: sums, subsets, unions, parts that exclude each other, whether declared or found to hold
   (`linked_tables.relations_that_hold`);
-* **what the choice of withheld counts is like.** Somebody with the code runs it on data of his own and sees that no
-  withheld count is 0, say, or that none exceeds 30. So he is granted, for each class of counts (`observed_bounds`), the
-  least and the greatest value among those withheld, wherever there are `FEWEST_OF_A_CLASS` or more;
-* of a count that is not offered by rule (its area's total is not offered, say) the rule, and nothing of its value.
+* **which values are usually withheld.** Somebody with the code can run it on other data and see, for example, that no
+  withheld count is 0, or that none exceeds 30. The audit therefore assumes that the attacker knows, for each class of
+  counts (`observed_bounds`), the least and the greatest withheld value, if the class has `FEWEST_OF_A_CLASS` withheld
+  counts or more;
+* for a count that is not offered by rule (for example because its area's total is not offered), the rule but nothing
+  about its value.
 
 **What is promised.** Every withheld count keeps at least t possible values, ``floor(greatest) - ceil(least) + 1 >= t``.
-That 0 is among them is not enough: under a borough of 7 with wards 5, 1, 1 the small wards lie in [0, 2].
+That 0 is one of them is not enough: under a borough of 7 with wards 5, 1, 1 the small wards lie in [0, 2].
 
-**What is not promised.** The range is over counts that agree with the figures, not over what the choice of secondary
-cells might betray to somebody who reruns the optimiser on every candidate table.
+**What is not promised.** The range covers all counts that agree with the published figures. It does not consider what
+somebody might infer from the choice of secondary cells by rerunning the optimiser on every candidate table.
 
-Bounds that a relaxation gives can only show that a count is *unsafe*; that it is safe is shown by two whole-number
-tables that agree with everything published and differ by t - 1 in that count (witnesses).
+Bounds from a linear relaxation can only show that a count is *unsafe*. Two whole-number tables show that it is safe if
+they agree with everything published and differ by t - 1 in that count (witnesses).
 
-**A table of nine counts, by hand.** Three wards, three strands, all totals published, t = 5. Withheld are the two small
-counts, 2 and 3, and for their sake two more, so that each row and each column has two or none:
+**A table of nine counts, by hand.** Three wards, three strands, all totals published, t = 5. The two small counts, 2
+and 3, are withheld (primary), and two more (secondary), so that each row and each column has two withheld counts or
+none:
 
 ============  ====  ========  ==========  =====
 ward          race  religion  disability  total
@@ -32,7 +35,7 @@ South         14    17        13          44
 total         28    36        44          108
 ============  ====  ========  ==========  =====
 
-One number settles all four: if North's race is 2 + d, North's religion is 16 - d, Middle's race 12 - d and Middle's
+One number determines all four: if North's race is 2 + d, North's religion is 16 - d, Middle's race 12 - d and Middle's
 religion 3 + d. None is negative, so d runs from -2 to 12, and each count keeps 15 values:
 
 >>> import numpy as np, pandas as pd
@@ -50,7 +53,7 @@ religion 3 + d. None is negative, so d runs from -2 to 12, and each count keeps 
 >>> found.safe, found.cells[["lo", "hi"]].to_numpy().tolist()
 (True, [[0, 14], [4, 18], [0, 14], [1, 15]])
 
-Publish Middle's race again, and the row and the column give the rest back one by one:
+If Middle's race is published, the other three can be recovered from its row and its column:
 
 >>> cells.loc[4, "state"] = "published"
 >>> found = audit(cells, relations=relations, threshold=5)
@@ -96,7 +99,7 @@ __all__ = [
 ]
 
 
-# What an attacker is left with: the relations over the cells that are not known, and bounds on each.
+# The attacker's problem: the relations over the cells that are not known, and bounds on each.
 
 
 FloatArray = NDArray[np.float64]
@@ -115,9 +118,9 @@ class System:
     matrix
         Coefficients of the unknown cells, shape (rows, k).
     row_lower, row_upper
-        Bounds of each row after the known values were moved over, shape (rows,).
+        Bounds of each row after known values were subtracted, shape (rows,).
     low, high
-        What is known of each unknown cell on its own, shape (k,).
+        Bounds of each unknown cell by itself, shape (k,).
     cells
         Position of each unknown cell in the cell table, shape (k,).
     anchor
@@ -139,7 +142,7 @@ class System:
         return bool(inside and np.all(total >= self.row_lower) and np.all(total <= self.row_upper))
 
     def block(self, rows: NDArray[Any], columns: NDArray[Any]) -> "System":
-        """Cut out rows and columns; the columns left out must not matter to the rows."""
+        """Select rows and columns; the omitted columns must not occur in the selected rows."""
         return System(
             self.matrix[rows][:, columns],
             self.row_lower[rows],
@@ -152,7 +155,7 @@ class System:
 
 
 def reduce_system(relations: Relations, *, low: FloatArray, high: FloatArray) -> System:
-    """Put the known values (``low == high``) into the relations and keep what remains.
+    """Substitute the known values (``low == high``) into the relations and keep the remaining unknowns.
 
     Raises
     ------
@@ -187,10 +190,10 @@ def reduce_system(relations: Relations, *, low: FloatArray, high: FloatArray) ->
 
 
 def propagate(system: System, *, max_sweeps: int = MAX_SWEEPS) -> System:
-    """Tighten every cell's bounds row by row until nothing moves.
+    """Tighten every cell's bounds row by row until nothing changes.
 
-    Each row bounds each of its cells by what the others can at most take up. The result is an outer bound: a
-    feasible value never falls outside it, whatever the number of sweeps.
+    Each row bounds each of its cells by the range of the other cells. The result is an outer bound: a feasible value is
+    never outside it, whatever the number of sweeps.
 
     Raises
     ------
@@ -225,9 +228,9 @@ def propagate(system: System, *, max_sweeps: int = MAX_SWEEPS) -> System:
 
 
 def without_redundant_rows(system: System) -> System:
-    """Drop the rows that no point within the cells' own bounds can break: they link cells that do not limit each other.
+    """Drop the rows that no point within the cells' own bounds can break: their cells do not limit each other.
 
-    A strand is at most its total, but where the total is 40 and the strand at most 9 anyway, that says nothing.
+    A strand is at most its total, but if the total is 40 and the strand is at most 9 anyway, this adds no information.
     """
     a = csr_array(system.matrix)
     up, down = csr_array(a.multiply(a > 0)), csr_array(a.multiply(a < 0))
@@ -242,7 +245,7 @@ def without_redundant_rows(system: System) -> System:
 def blocks_of(system: System) -> IntArray:
     """Label each unknown cell with its block, the connected component of the constraint graph, shape (k,).
 
-    Blocks are numbered by their first cell; a row whose only unknown is one cell joins nothing.
+    Blocks are numbered by their first cell; a row with only one unknown cell connects nothing.
     """
     rows, k = system.matrix.shape
     coo = system.matrix.tocoo()
@@ -267,20 +270,20 @@ def _others(part: FloatArray, row: IntArray, rows: int) -> FloatArray:
     return np.where(remaining > 0, np.copysign(np.inf, sign[row] - own), total[row] - finite)
 
 
-# The feasible whole-number range of each withheld cell, as far as it matters or exactly.
+# The feasible whole-number range of each withheld cell, exactly or only as far as needed.
 
 
 Witness = tuple[IntArray, FloatArray]
-"""A possible table: positions of the cells that differ from the true one, and what they hold instead."""
+"""A possible table: positions of the cells that differ from the true table, and their values in it."""
 
-SEED = 20_250_802  # directions of the search; any value serves, a fixed one repeats
-ROUNDS = 12  # random directions per block; what they have not shown by then, they rarely show later
-FEW_PENDING = 40  # so few cells are faster settled one by one than by programmes over their whole blocks
+SEED = 20_250_802  # for the search directions; any value will do, and a fixed one makes runs reproducible
+ROUNDS = 12  # random directions per block; further rounds rarely find anything new
+FEW_PENDING = 40  # up to this many cells are solved faster one by one than by programmes over their whole blocks
 BATCH_COLUMNS = 1_500  # small blocks share a programme up to this size
 LOCAL_HOPS = (2, 4)  # relations from a cell within which a witness is sought before its whole block is solved
-LOCAL_CELLS = 1_000  # relatives beyond this many are not near
-SETTLED_CELLS = 600  # a larger block is not solved for one cell: the cell counts as too narrow, which errs on its side
-NODES = 400  # branches of an integer programme, after which the cell counts as too narrow as well; bounds the time
+LOCAL_CELLS = 1_000  # a local search stops growing beyond this many related cells
+SETTLED_CELLS = 600  # a larger block is not solved for one cell: the cell counts as too narrow, which is the safe side
+NODES = 400  # branches of an integer programme, after which the cell also counts as too narrow; limits the time
 
 
 @dataclass(slots=True)
@@ -292,15 +295,15 @@ class Intervals:
     cells
         Positions in the cell table, ascending, shape (k,).
     low, high
-        Ends of the range, shape (k,), ``high`` infinite where nothing bounds the cell. Where `method` is ``witness``
-        both ends are values that occur, so the true range may be wider; otherwise they are the range itself, or for
+        Ends of the range, shape (k,), ``high`` infinite if nothing bounds the cell. If `method` is ``witness``, both
+        ends are values of possible tables, so the true range may be wider; otherwise they are the range itself, or for
         ``bounds`` and ``linear`` an interval that contains it.
     method
         ``bounds``, ``witness``, ``linear`` or ``integer``, shape (k,).
     block
         Connected component of the constraint graph, shape (k,).
     witnesses
-        Possible tables that were found on the way.
+        Possible tables found during the search.
     """
 
     cells: IntArray
@@ -313,7 +316,7 @@ class Intervals:
 
 @dataclass(slots=True)
 class _Search:
-    """A system, the widest pair of witnesses seen per cell, and what is still to be shown."""
+    """A system, the widest pair of witnesses found for each cell, and the cells still to be shown safe."""
 
     system: System
     x: FloatArray
@@ -330,7 +333,7 @@ class _Search:
         return cls(system, x, required.astype(np.float64), x.copy(), x.copy(), reach, [])
 
     def accept(self, witnesses: Sequence[Witness]) -> None:
-        """Take tables that somebody else found, each only if it satisfies every row and bound here."""
+        """Add tables found by the caller, each only if it satisfies every row and bound of this system."""
         if not witnesses:
             return
         unknown, k = self.system.cells, self.system.cells.size
@@ -338,7 +341,7 @@ class _Search:
         at = np.concatenate([cells for cells, _ in witnesses])
         value = np.concatenate([values for _, values in witnesses])
         column = np.searchsorted(unknown, at).clip(max=k - 1)
-        # A table that moves a cell whose value is known by now is none.
+        # A table that changes a cell whose value is now known is not a witness.
         good = np.ones(len(witnesses), dtype=bool)
         good[number[unknown[column] != at]] = False
         good[number[(value < self.system.low[column]) | (value > self.system.high[column])]] = False
@@ -353,7 +356,7 @@ class _Search:
         np.maximum.at(self.seen_high, column[taken], value[taken])
 
     def drop_hopeless(self) -> BoolArray:
-        """Drop the cells whose outer bounds are too narrow already, and return which."""
+        """Drop the cells whose outer bounds are already too narrow, and return them."""
         doomed = self.system.high - self.system.low < self.need
         self.need = np.where(doomed, 0.0, self.need)
         return doomed
@@ -370,7 +373,7 @@ class _Search:
         self.seen_high[columns] = np.maximum(self.seen_high[columns], point)
 
     def boxed(self, columns: IntArray, cut: System) -> System:
-        """Keep a search near the known point: any two witnesses `need` apart will do."""
+        """Limit a search to the neighbourhood of the known point: any two witnesses `need` apart are enough."""
         x = self.x[columns]
         low, high = np.maximum(cut.low, x - self.reach), np.minimum(cut.high, x + self.reach)
         return without_redundant_rows(replace(cut, low=low, high=high))
@@ -388,24 +391,24 @@ def feasibility_intervals(
 ) -> Intervals:
     """Find the feasibility interval of each unknown cell, as far as `required` asks.
 
-    The work is bounded: a cell of a large block that neither the witnesses nor the search among its near relatives
-    show to be wide enough counts as too narrow, although a longer search might have shown otherwise.
+    The work is bounded: a cell of a large block counts as too narrow if neither the witnesses nor the search among its
+    related cells show that it is wide enough, although a longer search might have shown it.
 
     Parameters
     ----------
     relations
         Rows over all cells of the table.
     low, high
-        What is known of each cell alone, shape (cells,); equal where the value is known.
+        Bounds of each cell by itself, shape (cells,); equal if the value is known.
     required
-        Width ``high - low`` each cell must keep, shape (cells,); 0 where nothing is promised.
+        Width ``high - low`` that each cell must keep, shape (cells,); 0 if nothing is promised.
     truth
-        The true table, which satisfies everything. The data owner has it and saves a search; an attacker does not.
+        The true table, which satisfies everything. The data owner has it, which saves a search; an attacker does not.
     exact
-        Give every range exactly, however long it takes, instead of stopping where a cell is shown to be wide enough.
+        Compute every range exactly, however long it takes, instead of stopping when a cell is shown to be wide enough.
     witnesses
-        Whole-number tables that may save searching, each as the cells that differ from `truth` and what they hold
-        instead. None is taken on trust: what breaks a row or a bound is passed over.
+        Whole-number tables that may save searching, each as the cells that differ from `truth` and their values. Each
+        is checked: a table that breaks a row or a bound is ignored.
 
     Raises
     ------
@@ -447,17 +450,17 @@ def witnessed_intervals(
     truth: FloatArray,
     seen: tuple[FloatArray, FloatArray],
 ) -> tuple[FloatArray, FloatArray, list[Witness]]:
-    """Widen the ranges that witnesses show, without settling the cells that stay narrow.
+    """Widen the ranges shown by witnesses, without solving the cells that stay narrow.
 
-    Parameters as for `feasibility_intervals`; `seen` holds the lowest and highest value each cell of the table took in
-    tables found feasible before, shape (cells,) each. What was feasible stays so when more is withheld.
+    Parameters as for `feasibility_intervals`; `seen` holds the lowest and highest value of each cell in tables already
+    found feasible, shape (cells,) each. A feasible table stays feasible if more cells are withheld.
 
     Returns
     -------
     seen_low, seen_high
         As `seen`, widened, shape (cells,) each.
     witnesses
-        The tables found on the way: the cells that differ from `truth`, and what they hold instead.
+        The tables found: the cells that differ from `truth`, and their values.
     """
     tight = without_redundant_rows(propagate(reduce_system(relations, low=low, high=high)))
     seen_low, seen_high = seen[0].copy(), seen[1].copy()
@@ -489,7 +492,7 @@ def _batches(system: System, block: IntArray, wanted: NDArray[np.bool_]) -> list
 
 
 def _random_directions(search: _Search, block: IntArray) -> None:
-    """Push all pending cells of a batch at once, up or down by lot, and back."""
+    """Push all pending cells of a batch at once, each up or down at random, and then the other way."""
     rng = np.random.default_rng(SEED)
     for _ in range(ROUNDS):
         before = int(search.pending.sum())
@@ -506,7 +509,7 @@ def _random_directions(search: _Search, block: IntArray) -> None:
 
 
 def _one_by_one(search: _Search, intervals: Intervals, block: IntArray, *, exact: bool) -> None:
-    """Settle what is pending cell by cell: near relatives, then the linear programme, then the integer one."""
+    """Solve the pending cells one by one: a local search, then the linear programme, then the integer programme."""
     by_column = csc_array(search.system.matrix)
     size = np.bincount(block)
     for column in np.flatnonzero(search.pending):
@@ -524,7 +527,7 @@ def _one_by_one(search: _Search, intervals: Intervals, block: IntArray, *, exact
         if not whole and (exact or most - least >= search.need[column]):
             least, most, whole = _ends(search, cut, columns, at, integer=True, nodes=None if exact else NODES)
             intervals.method[column] = "integer"
-            if not whole and not exact:  # the branches ran out: only what was seen is sure
+            if not whole and not exact:  # the branches ran out: only the values found are certain
                 least, most = search.seen_low[column], search.seen_high[column]
         intervals.low[column], intervals.high[column] = least, most
 
@@ -532,7 +535,7 @@ def _one_by_one(search: _Search, intervals: Intervals, block: IntArray, *, exact
 def _ends(
     search: _Search, cut: System, columns: IntArray, at: int, *, integer: bool, nodes: int | None
 ) -> tuple[float, float, bool]:
-    """Lowest and highest value of one cell of a block, and whether both are values that occur."""
+    """Lowest and highest value of one cell of a block, and whether both are values of possible tables."""
     cost = np.zeros(columns.size)
     ends, whole = [], True
     for sign in (1.0, -1.0):
@@ -546,7 +549,7 @@ def _ends(
 
 
 def _local(search: _Search, column: int) -> bool:
-    """Look for witnesses among a cell's near relatives only, everything else held at the known point."""
+    """Look for witnesses among a cell's nearest related cells only, everything else held at the known point."""
     for hops in LOCAL_HOPS:
         rows, columns = neighbourhood(search.system, column, hops=hops)
         if columns.size > LOCAL_CELLS:
@@ -564,7 +567,7 @@ def _local(search: _Search, column: int) -> bool:
     return False
 
 
-# Points an attacker cannot rule out: linear programmes, integer programmes.
+# Tables that an attacker cannot exclude: linear programmes, integer programmes.
 #
 # A *witness* is a whole-number point that satisfies every row. Two witnesses that differ by w in a cell prove that the
 # attacker's range of that cell is at least w wide; no bound from a relaxation can prove that.
@@ -572,16 +575,16 @@ def _local(search: _Search, column: int) -> bool:
 
 TOLERANCE = 1e-6  # of the solver's objective, before it is rounded outwards
 LIMIT, INFEASIBLE = 1, 2  # statuses of scipy.optimize.milp
-WHOLE = 1e-4  # how far from a whole number the solver may leave one
-REPAIR_CELLS = 300  # a fractional vertex that needs more cells than this solved anew is given up, for the time it takes
-REPAIR_GAP = 0.2  # any witness far enough will do, not the farthest
+WHOLE = 1e-4  # greatest distance from a whole number that the solver may leave
+REPAIR_CELLS = 300  # a fractional vertex is abandoned if more cells than this need solving again, to save time
+REPAIR_GAP = 0.2  # a witness need only be far enough, not the farthest
 
 
 @dataclass(frozen=True, slots=True)
 class Optimum:
     """Result of one programme: the optimal value and, where it is whole, the point.
 
-    The value is infinite if the programme is unbounded, and not a number if its branches ran out.
+    The value is infinite if the programme is unbounded, and NaN if its branches ran out.
     """
 
     value: float
@@ -589,7 +592,7 @@ class Optimum:
 
 
 def optimise(system: System, cost: FloatArray, *, integer: bool = False, nodes: int | None = NODES) -> Optimum:
-    """Minimise ``cost @ x`` over the system, relaxed or in whole numbers, the latter in at most `nodes` branches.
+    """Minimise ``cost @ x`` over the system, relaxed or in whole numbers (in at most `nodes` branches).
 
     Raises
     ------
@@ -606,9 +609,9 @@ def optimise(system: System, cost: FloatArray, *, integer: bool = False, nodes: 
 def witness(system: System, cost: FloatArray) -> FloatArray | None:
     """Find a whole-number point far against a direction, not necessarily the farthest, or None.
 
-    The relaxed programme's vertex is mostly whole. Where it is not, its whole cells stay and the others are solved
-    anew with ever more of their relatives: programmes over a few cells take milliseconds where one over a large
-    block takes minutes.
+    The relaxed programme's vertex is mostly whole. If it is not, its whole cells are kept and the others are solved
+    again together with more and more related cells: a programme over a few cells takes milliseconds, one over a large
+    block minutes.
     """
     x = _solve(system, cost, integer=False).x
     point = None if x is None else _whole(system, x)
@@ -658,19 +661,19 @@ def _solve(
 
 
 def _try(system: System, cost: FloatArray, *, gap: float) -> FloatArray | None:
-    """Solve in whole numbers what may well have no solution."""
+    """Solve an integer programme that may have no solution."""
     found: FloatArray | None = _solve(system, cost, integer=True, gap=gap, again=False).x
     return found
 
 
 def _whole(system: System, x: FloatArray) -> FloatArray | None:
-    """Round a point that is whole but for the solver's tolerance, if it then satisfies the system."""
+    """Round a point that is whole up to the solver's tolerance, if it then satisfies the system."""
     point: FloatArray = np.asarray(np.round(x), dtype=np.float64)
     return point if bool(np.all(np.abs(point - x) < WHOLE)) and system.holds(point) else None
 
 
 def neighbourhood(system: System, column: int, *, hops: int) -> tuple[IntArray, IntArray]:
-    """Find the cells within some hops (cell to its rows to their cells is one hop) and every row they stand in."""
+    """Find the cells within some hops (cell to its rows to their cells is one hop) and every row that contains them."""
     by_column = csc_array(system.matrix)
     columns = np.asarray([column], dtype=np.int64)
     for _ in range(hops):
@@ -680,7 +683,7 @@ def neighbourhood(system: System, column: int, *, hops: int) -> tuple[IntArray, 
 
 
 def with_others_fixed(system: System, x: FloatArray, rows: IntArray, columns: IntArray) -> System:
-    """Cut out a neighbourhood with everything outside it held at `x`."""
+    """Select a neighbourhood, with everything outside it held at `x`."""
     outside = x.copy()
     outside[columns] = 0.0
     shift = system.matrix[rows] @ outside
@@ -689,18 +692,18 @@ def with_others_fixed(system: System, x: FloatArray, rows: IntArray, columns: In
 
 
 class CellState(StrEnum):
-    """How a release shows a cell."""
+    """How a cell appears in a release."""
 
     PUBLISHED = "published"
     WITHHELD = "withheld"
     RULED_OUT = "not offered by rule"
-    """Withheld, by a rule that readers know and that says nothing of its value."""
+    """Withheld by a rule that readers know and that reveals nothing about its value."""
     LATENT = "latent"
-    """Never published by itself, but implied: a longer window."""
+    """Never published by itself, but implied by other counts: a longer window."""
 
 
 FEWEST_OF_A_CLASS = 20
-"""Fewer withheld counts than this are too few to learn from what their least and greatest value are."""
+"""With fewer withheld counts than this, their least and greatest value reveal nothing general."""
 
 
 def classes_of(cells: pd.DataFrame) -> IntArray:
@@ -712,11 +715,11 @@ def classes_of(cells: pd.DataFrame) -> IntArray:
 
 
 def observed_bounds(cells: pd.DataFrame) -> tuple[FloatArray, FloatArray]:
-    """Return what the choice of withheld cells is like: the least and the greatest withheld value of each class.
+    """Return the bounds that an attacker may know: the least and the greatest withheld value of each class.
 
-    A class is a level, category, measure and kind of window. Where it has `FEWEST_OF_A_CLASS` withheld cells or more,
-    the attacker is granted both ends: "no withheld count is 0" is such a bound. Cells that are ruled out or latent
-    were not chosen for their values and count in no class.
+    A class is a level, category, measure and kind of window. If it has `FEWEST_OF_A_CLASS` withheld cells or more, the
+    attacker is assumed to know both ends: "no withheld count is 0" is such a bound. Cells that are withheld by rule or
+    latent were not chosen for their values and belong to no class.
 
     Parameters
     ----------
@@ -726,7 +729,7 @@ def observed_bounds(cells: pd.DataFrame) -> tuple[FloatArray, FloatArray]:
     Returns
     -------
     low, high
-        Bounds of each withheld cell, shape (cells,); 0 and infinity where nothing is granted.
+        Bounds of each withheld cell, shape (cells,); 0 and infinity if the attacker knows none.
 
     Examples
     --------
@@ -754,16 +757,15 @@ class AuditResult:
     Attributes
     ----------
     safe
-        Whether every cell keeps the range it was promised.
+        Whether every cell keeps its protection level.
     cells
-        One row per cell that the attacker does not know: position in the cell table, its key, `lo`, `hi` (null: nothing
-        bounds it), `width`, `required`, `method`, `block` (-1:
-        settled by what is known of it alone), `safe`. Where `method` is ``witness`` the range was widened
-        only until it sufficed and may be wider.
+        One row per cell that the attacker does not know: position in the cell table, its key, `lo`, `hi` (null:
+        unbounded), `width`, `required`, `method`, `block` (-1: determined by its own bounds), `safe`. If `method` is
+        ``witness``, the range was widened only until it was wide enough and may be wider.
     blocks
-        Connected components: `blocks`, `largest` (cells), and the number of cells settled by each method.
+        Connected components: `blocks`, `largest` (cells), and the number of cells solved by each method.
     witnesses
-        Possible tables found on the way, which save the next audit some searching.
+        Possible tables found, which make the next audit faster.
     """
 
     safe: bool
@@ -778,15 +780,15 @@ class AuditResult:
 
 
 def attacker_view(cells: pd.DataFrame, *, threshold: int) -> pd.DataFrame:
-    """Return what is known of each cell alone, and its protection level.
+    """Return the bounds of each cell by itself, and its protection level.
 
     Parameters
     ----------
     cells
-        Columns of `KEY`, `level`, `state` (a `CellState`), `value`, and, where wanted, `known` (the attacker has the
-        value from a known table), `known_low` and `known_high` (bounds that he has from somewhere else; null: none),
-        `protect` (a latent cell of which as much is promised as of a withheld one), and `rests` (a cell whose range is
-        that of the withheld number above it, which is audited in its place).
+        Columns of `KEY`, `level`, `state` (a `CellState`), `value`, and optionally `known` (the attacker has the value
+        from a known table), `known_low` and `known_high` (bounds that the attacker has from external tables; null:
+        none), `protect` (a latent cell that is protected like a withheld one), and `rests` (a cell whose range is that
+        of the withheld number above it, which is audited in its place).
     threshold
         Smallest count other than 0 that may be published: the number of values that a withheld count keeps.
 
@@ -813,7 +815,7 @@ def attacker_view(cells: pd.DataFrame, *, threshold: int) -> pd.DataFrame:
     low, high = np.where(shown, value, least), np.where(shown, value, most)
     if np.any(low > high):
         at = cells.iloc[int(np.argmax(low > high))][list(KEY)].to_dict()
-        raise InputError(f"what is published and what is known from somewhere else contradict each other at {at}.")
+        raise InputError(f"published counts and external tables contradict each other at {at}.")
     promised = np.isin(state, [CellState.WITHHELD, CellState.RULED_OUT])
     if "protect" in cells:
         promised |= (state == CellState.LATENT) & cells["protect"].to_numpy(dtype=bool)
@@ -831,7 +833,7 @@ def audit(
     exact: bool = False,
     witnesses: Sequence[Witness] = (),
 ) -> AuditResult:
-    """Attack a release: test whether every withheld cell keeps its protection level.
+    """Audit a release: solve the attacker's problem and test whether every withheld cell keeps its protection level.
 
     Parameters
     ----------
@@ -842,11 +844,11 @@ def audit(
     threshold
         Smallest count other than 0 that may be published.
     exact
-        Find every range exactly. Default: stop where a cell is shown to be wide enough, or too narrow.
+        Compute every range exactly. Default: stop as soon as a cell is shown to be wide enough, or too narrow.
     witnesses
-        Tables that whoever chose what to withhold claims to be possible: the positions of the cells that differ from
-        the true one, and what they hold instead. Each is checked against every row and bound before it counts: they
-        save the search, not the proof.
+        Tables that the suppression step found possible: the positions of the cells that differ from the true table, and
+        their values. Each is checked against every row and bound before it is used: they save the search, not the
+        proof.
 
     Raises
     ------
@@ -867,7 +869,7 @@ def audit(
     [['W2', 0, 2, False], ['W3', 0, 2, False]]
     """
     if relations.matrix.shape[1] != len(cells):
-        raise InputError(f"relations speak of {relations.matrix.shape[1]} cells, the table has {len(cells)}.")
+        raise InputError(f"the relations have {relations.matrix.shape[1]} cells, the table has {len(cells)}.")
     view = attacker_view(cells, threshold=threshold)
     required = view["required"].to_numpy()
     found = feasibility_intervals(
@@ -880,7 +882,7 @@ def audit(
         witnesses=witnesses,
     )
     low, high = view["low"].to_numpy(), view["high"].to_numpy()
-    given = np.flatnonzero((low == high) & (required > 0))  # known before any arithmetic
+    given = np.flatnonzero((low == high) & (required > 0))  # recovered without any arithmetic
     position = np.concatenate([given, found.cells])
     lo, hi = np.concatenate([low[given], found.low]), np.concatenate([high[given], found.high])
     frame = cells.iloc[position][[c for c in ("level", *KEY) if c in cells]].reset_index(drop=True)

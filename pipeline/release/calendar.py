@@ -1,9 +1,9 @@
-"""When new numbers come out, which windows they are of, and what must be refused beside what is out already.
+"""When new numbers are released, for which windows, and which releases are refused because of previous ones.
 
-Dates come from the months of the data and from the month that fixed windows are counted from, never from a clock: the
-same data give the same release on any day. Between two dates the numbers stay and pages are rendered again from them,
-so that wording, licences and fixes still reach readers. On a date, windows that are out keep their numbers, and only
-new windows get numbers from the data.
+Release dates follow from the months of the data and from the month that fixed windows are counted from, never from a
+clock: the same data give the same release on any day. Between two dates the numbers stay the same and pages are
+rendered again from them, so that wording, licences and fixes still reach readers. On a release date, windows that were
+already released keep their numbers, and only new windows get numbers from the data.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -46,14 +46,14 @@ MONTHS = {"month": 1, "quarter": 3, "year": 12}
 _DEFAULT = {"partner": "quarter", "public": "year", "internal": "each_run"}
 
 REISSUE_MONTHS = 12
-"""Corrections come out at most once in this many months of data: each is a second look at the same counts."""
+"""Corrections are released at most once in this many months of data: each is a second version of the same counts."""
 
 _SMALL = {Level.WARD.value, Level.WARD_GROUP.value}
 
 
 @dataclass(frozen=True, slots=True)
 class Reissue:
-    """Whose numbers are to be corrected, and why."""
+    """The profile whose numbers are to be corrected, and the reason."""
 
     profile: str
     reason: str
@@ -61,16 +61,16 @@ class Reissue:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Before:
-    """What came before a release.
+    """Previous releases of the same data.
 
     Attributes
     ----------
     releases
-        Earlier releases of the same data, oldest first, those of this run's closer audiences last.
+        Previous releases of the same data, oldest first; those of this run's closer audiences come last.
     forgotten
-        Whether some were forgotten.
+        Whether some were forgotten (`hotspots ledger forget`).
     reissue
-        A correction that was asked for, of the profile or another.
+        A requested correction, of this profile or another.
     """
 
     releases: tuple[EarlierRelease, ...] = ()
@@ -79,39 +79,39 @@ class Before:
 
 
 def calendar_of(profile: Profile, *, synthetic: bool) -> str:
-    """Return how often a profile's numbers come out: `month`, `quarter`, `year` or `each_run`."""
+    """Return how often new numbers of a profile are released: `month`, `quarter`, `year` or `each_run`."""
     if profile.audience == "internal":
         return "each_run"
     return profile.release or ("each_run" if synthetic else _DEFAULT[profile.audience])
 
 
 def _dates_passed(calendar: str, *, anchor: int, month: int) -> int:
-    """Count the dates from the anchor to a month that is complete; negative where it lies before the anchor."""
+    """Count the release dates from the anchor to a complete month; negative if the month is before the anchor."""
     return (months_between(anchor, month) - 1) // MONTHS[calendar]
 
 
 def is_due(calendar: str, *, anchor: int, data_to: int, released_to: int | None) -> bool:
-    """Say whether new numbers may come out.
+    """Return whether new numbers may be released.
 
     Parameters
     ----------
     calendar
         `month`, `quarter`, `year` or `each_run`.
     anchor
-        Month (yyyymm) at whose end there is a date; the others are whole steps from it, before and after.
+        Month (yyyymm) at whose end there is a release date; the other dates are whole steps before and after it.
     data_to
         Last complete month of the data.
     released_to
-        The same when numbers last came out; None where none did.
+        The same for the last release of numbers; None if there was none.
 
     Examples
     --------
-    Quarters counted from December: data to March complete one, data to February do not.
+    Quarters counted from December: data up to March complete one, data up to February do not.
 
     >>> [is_due("quarter", anchor=202412, data_to=m, released_to=202412) for m in (202501, 202502, 202503)]
     [False, False, True]
 
-    Released with data to January, the first quarter is complete in March all the same.
+    After a release with data up to January, the first quarter is still complete in March.
 
     >>> is_due("quarter", anchor=202412, data_to=202503, released_to=202501)
     True
@@ -123,7 +123,7 @@ def is_due(calendar: str, *, anchor: int, data_to: int, released_to: int | None)
 
 
 def next_date(calendar: str, *, anchor: int, released_to: int) -> int | None:
-    """Return the month (yyyymm) that the data must reach for new numbers; None where every run may bring some.
+    """Return the month (yyyymm) that the data must reach for new numbers; None if every run may release some.
 
     >>> next_date("quarter", anchor=202412, released_to=202501), next_date("year", anchor=202412, released_to=202412)
     (202503, 202512)
@@ -134,23 +134,23 @@ def next_date(calendar: str, *, anchor: int, released_to: int) -> int | None:
 
 
 def last_complete_month(first_date: date, last_date: date) -> int:
-    """Return the last month that the data covers whole (yyyymm), or the month of its last day if it covers none."""
+    """Return the last month that the data covers completely (yyyymm), or the month of its last day if there is none."""
     span = complete_span(first_date=first_date, last_date=last_date)
     return span.last_month if span else last_date.year * 100 + last_date.month
 
 
-# What a release must keep of those before it.
+# What a release must keep from previous releases.
 
 
 def keep(before: Before, *, profile: Profile, config: Config, data_to: int) -> Kept:
-    """Work out what a profile's release must keep, and whether new numbers may come out.
+    """Determine what a profile's release must keep, and whether new numbers may be released.
 
     Parameters
     ----------
     before
-        What came before.
+        Previous releases.
     profile, config
-        Whose release it is.
+        Profile and configuration of the release.
     data_to
         Last complete month of the data, as yyyymm.
 
@@ -171,8 +171,8 @@ def keep(before: Before, *, profile: Profile, config: Config, data_to: int) -> K
     if last is not None and data_to < last.data_to:
         raise DisclosureError(
             f'profile "{profile.name}": the data ends with {_month(data_to)}, but numbers with the data to '
-            f"{_month(last.data_to)} have been released: releases go forward. Give the later data, or write the folder "
-            "under another profile name. Nothing was written."
+            f"{_month(last.data_to)} have been released, and no release can go back in time. Provide later data, or "
+            "release under another profile name. Nothing was written."
         )
     correcting = reissue is not None and reissue.profile == profile.name
     if correcting:
@@ -185,7 +185,7 @@ def keep(before: Before, *, profile: Profile, config: Config, data_to: int) -> K
     counts = last.base_counts() if last is not None else Kept().counts
     bounds = [r.base_counts() for r in _by_closeness(releases)]
     hidden = [_not_offered(r) for r in _by_closeness(r for r in releases if _rank(r) > _rank_of(profile))]
-    if correcting and last is not None:  # numbers at borough level and above are made anew, but no other ones
+    if correcting and last is not None:  # only numbers at borough level and above are released again
         counts, *bounds = (f[f["level"].isin(_SMALL)] for f in (counts, *bounds))
         hidden.append(_not_offered(last))
     return Kept(
@@ -209,7 +209,7 @@ def _month(month: int) -> str:
 
 
 def _rank(release: EarlierRelease) -> tuple[int, int]:
-    """Order audiences from the public to the closest; of two that are alike, the wider steps come first."""
+    """Order audiences from the public to the closest; within an audience, wider steps come first."""
     return AUDIENCES[release.audience], -release.step
 
 
@@ -218,7 +218,7 @@ def _rank_of(profile: Profile) -> tuple[int, int]:
 
 
 def _by_closeness(given: Iterable[EarlierRelease]) -> list[EarlierRelease]:
-    """Return what each profile's readers hold, the closest audience last."""
+    """Return the latest release of each profile, the closest audience last."""
     releases = list(given)
     profiles = {(r.profile, r.audience): None for r in releases}
     held = [_together([r for r in releases if (r.profile, r.audience) == key]) for key in profiles]
@@ -226,7 +226,7 @@ def _by_closeness(given: Iterable[EarlierRelease]) -> list[EarlierRelease]:
 
 
 def _together(own: Sequence[EarlierRelease]) -> EarlierRelease | None:
-    """Return the latest of one profile's releases, with every number and window that any of them showed."""
+    """Return the latest release of a profile, with every number and window that any of its releases showed."""
     if len(own) < 2:
         return own[0] if own else None
     key = ["area_code", "level", "period", "category", "measure"]
@@ -240,10 +240,10 @@ def _together(own: Sequence[EarlierRelease]) -> EarlierRelease | None:
 
 
 def _widened(counts: pd.DataFrame, step: int, last: EarlierRelease | None) -> pd.DataFrame:
-    """Put numbers that are out in the wider steps of today's profile; exact ones of older releases too.
+    """Convert released numbers to the wider steps of the current profile, including exact numbers of old releases.
 
-    A rounded number of version 1 goes where its middle lies; what was withheld is not offered, nor is what has no
-    place: beside steps it would make the equation of an area's parts.
+    A rounded number of version 1 gets the step of its middle. Counts that were withheld are not offered, nor are counts
+    without a location: together with steps they would complete the equation of an area's parts.
     """
     if last is None or step <= 1 or (last.version > 1 and last.step == step):
         return counts
@@ -253,7 +253,7 @@ def _widened(counts: pd.DataFrame, step: int, last: EarlierRelease | None) -> pd
 
 
 def _in_steps_of(last: EarlierRelease | None, profile: Profile) -> EarlierRelease | None:
-    """Return the last release without what other rules than today's had made of its window."""
+    """Return the last release without the parts of its window that were made by rules other than the current ones."""
     if last is None or (last.step, last.protection) == (profile.step, profile.protection):
         return last
     return replace(last, circumstances=None, detail={})
@@ -264,16 +264,16 @@ def _not_offered(release: EarlierRelease) -> pd.DataFrame:
 
 
 def _require_nesting(releases: Sequence[EarlierRelease], profile: Profile) -> None:
-    """Refuse a profile that shows its audience more than was promised, or whose steps cut through those of others."""
+    """Refuse a profile with narrower steps than were promised, or with steps that do not nest with those of others."""
     mine = AUDIENCES[profile.audience]
-    releases = [r for r in releases if r.version > 1]  # exact numbers are out there: nothing was promised of steps
+    releases = [r for r in releases if r.version > 1]  # version 1 released exact numbers and promised no steps
     promised = min((r.step for r in releases if r.audience == profile.audience), default=profile.step)
     for release in releases:
         theirs = AUDIENCES[release.audience]
         if theirs == mine and profile.step < promised:
             raise DisclosureError(
-                f'profile "{profile.name}" gives counts in steps of {profile.step}, but the {profile.audience} has '
-                f"been promised steps of {release.step} (release {release.name}): the promise cannot be taken back. "
+                f'profile "{profile.name}" has steps of {profile.step}, but the {profile.audience} audience has '
+                f"been promised steps of {release.step} (release {release.name}), and this cannot be taken back. "
                 f"Set its threshold to {release.step} or a multiple. Nothing was written."
             )
         wide, close = (profile.step, release.step) if mine < theirs else (release.step, profile.step)
@@ -288,23 +288,23 @@ def _require_nesting(releases: Sequence[EarlierRelease], profile: Profile) -> No
 
 
 def _require_time(own: Sequence[EarlierRelease], profile: Profile, data_to: int) -> None:
-    """Refuse a correction where nothing is out, and a second one within a year of data."""
+    """Refuse a correction if nothing has been released, and a second one within a year of data."""
     if not own:
         raise DisclosureError(
-            f'profile "{profile.name}" has released nothing yet, so that there is nothing to reissue: run without '
+            f'profile "{profile.name}" has released nothing yet, so there is nothing to reissue: run without '
             "--reissue. Nothing was written."
         )
     for release in own:
         if release.reissue and months_between(release.data_to, data_to) - 1 < REISSUE_MONTHS:
             again = add_months(release.data_to, REISSUE_MONTHS)
             raise DisclosureError(
-                f'profile "{profile.name}": numbers were corrected with the data to {_month(release.data_to)} already. '
-                f"Corrections come out once in {REISSUE_MONTHS} months of data, so that nobody can follow single "
-                f"records: the next may come with the data to {_month(again)}. Nothing was written."
+                f'profile "{profile.name}": numbers were already corrected with the data to {_month(release.data_to)}. '
+                f"Corrections are released once in {REISSUE_MONTHS} months of data, so that nobody can trace single "
+                f"records: the next is possible with the data to {_month(again)}. Nothing was written."
             )
 
 
-# Which windows a release is of.
+# The windows of a release.
 
 
 def windows_of_release(
@@ -316,12 +316,12 @@ def windows_of_release(
     span: tuple[date, date],
     lacking: MissingMonths,
 ) -> Windows:
-    """Choose the windows of a profile: those that are out, and on a date those that the data completes.
+    """Choose the windows of a profile: those already released, and on a release date those that the data completes.
 
     Parameters
     ----------
     profile, config
-        Whose release it is.
+        Profile and configuration of the release.
     kept
         What it must keep.
     areas
@@ -329,12 +329,12 @@ def windows_of_release(
     span
         First and last day of the data.
     lacking
-        Months in between that some source lacks.
+        Months in between that are missing from a source.
 
     Raises
     ------
     DisclosureError
-        If a new window overlaps one that is out, or wards have other borders than in a window that is out.
+        If a new window overlaps a released one, or wards have different boundaries than in a released window.
     """
     first, last = span
     if not kept.due and kept.last is not None:
@@ -342,7 +342,7 @@ def windows_of_release(
     edition = edition_of(areas)
     out = kept.windows if profile.audience != "internal" else {}
     if kept.last is not None and kept.due and _other_edition(kept.last.edition, edition):
-        # The numbers of other wards stay in the folders that they came out in; boroughs keep their series.
+        # Numbers of wards with other boundaries stay in the earlier folders; boroughs keep their series.
         out = {level: windows for level, windows in out.items() if level not in _SMALL}
     starts = [windows[0].start for windows in out.values() if windows]
     chosen = choose_windows(
@@ -357,8 +357,8 @@ def windows_of_release(
     )
     if profile.audience == "internal":
         return chosen
-    # Windows that the data covers in part (those before an extract that was trimmed to its last months, too) are shown
-    # only where they are out already: their numbers would stay as they are for good.
+    # Windows that the data covers only in part (also those before an extract that was cut to its last months) are shown
+    # only if they were already released: their numbers could never be changed.
     series = {}
     for level, own in chosen.series.items():
         released = set(out.get(level, ()))
@@ -378,7 +378,7 @@ def windows_of_release(
 
 
 def _as_released(last: EarlierRelease | None) -> dict[Period, bool]:
-    """Return the windows that are out, and whether the data covered each whole."""
+    """Return the released windows, and whether the data covered each of them completely."""
     if last is None:
         return {}
     every = {p for periods in last.series.values() for p in periods} | {last.headline}
@@ -386,14 +386,14 @@ def _as_released(last: EarlierRelease | None) -> dict[Period, bool]:
 
 
 def _other_edition(before: Mapping[str, str], now: Mapping[str, str]) -> bool:
-    """Whether the wards of any area are others than they were, or the area is gone."""
+    """Whether the wards of any area have changed, or the area no longer exists."""
     return any(now.get(parent) != digest for parent, digest in before.items())
 
 
 def _require_apart(windows: Windows, *, kept: Kept, edition: Mapping[str, str], profile: Profile) -> None:
-    """Refuse a window that shares months with one that is out at the same level and is not the same.
+    """Refuse a window that overlaps a released window of the same level without being equal to it.
 
-    Two such windows, or the same window over other wards, would give away the counts that only one of them holds.
+    Two such windows, or the same window with different wards, would disclose the counts that only one of them contains.
     """
     for release in (*kept.others, *([kept.last] if kept.last is not None else [])):
         for level, periods in release.series.items():
@@ -404,35 +404,35 @@ def _require_apart(windows: Windows, *, kept: Kept, edition: Mapping[str, str], 
                 if clash is None or (window in there and not changed):
                     continue
                 what = (
-                    f"wards had other borders in the window {clash.id} ({clash.label})"
+                    f"wards had other boundaries in the window {clash.id} ({clash.label})"
                     if changed
                     else f"it overlaps the window {clash.id} ({clash.label})"
                 )
                 way = (
-                    "Give the boundaries of that edition, or set periods.first_month to the month after it"
+                    "Provide the boundaries of that edition, or set periods.first_month to the month after it"
                     if changed
                     else "Keep the windows of that release (periods.anchor, periods.months, ward_period, "
                     "borough_period), or begin after it (periods.first_month)"
                 )
                 raise DisclosureError(
                     f'profile "{profile.name}" would show the window {window.id} ({window.label}) at {level} level, '
-                    f"but {what}, which is out already (release {release.name}): subtraction would give counts away. "
+                    f"but {what}, which has been released (release {release.name}): subtraction would disclose counts. "
                     f"{way}. Nothing was written."
                 )
 
 
-# What pages say of it.
+# What pages say about it.
 
 
 def sentences(kept: Kept, *, calendar: str, windows: Windows) -> tuple[str, ...]:
-    """Say on pages what was kept, when new numbers come, and what was corrected.
+    """Return the sentences for pages on what was kept, when new numbers are due, and what was corrected.
 
     Parameters
     ----------
     kept
         What the release keeps.
     calendar
-        How often its numbers come out.
+        How often new numbers are released.
     windows
         Its windows.
     """

@@ -1,7 +1,8 @@
-"""Circumstances: when, where and how incidents happened and were reported, each value's count as the step it lies in.
+"""Circumstances: when, where and how incidents happened and were reported, with each value's count as a step.
 
-One window, all categories together (but for internal). `pipeline.release.offered_values` chooses what is offered of one
-organisation; of several, the last one's totals are not offered, because together they are the area's.
+One window, all categories together (except in internal). `pipeline.release.offered_values` chooses which values of an
+organisation are offered. If there are several organisations, the totals of the last one are not offered, because
+together the totals add up to the area's count.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -33,8 +34,8 @@ from pipeline.tables import CIRCUMSTANCES, Level
 __all__ = ["Circumstances", "Setting", "release_circumstances"]
 
 TYPICAL = 10
-"""Values are shown by borough where an organisation's typical borough has this many times the step: with fewer, most
-values of most variables would read "fewer than". A whole number of steps, so that to know it narrows none."""
+"""Values are shown by borough if an organisation's typical borough has this many times the step; with fewer, most
+values of most variables would read "fewer than". A whole number of steps, so that knowing it narrows no step."""
 
 ABSENT = "The data does not describe its incidents."
 NOT_IN_STEPS = "Not shown: circumstances are given in steps alone, and the counts of this folder are not."
@@ -49,19 +50,19 @@ class Setting:
     Attributes
     ----------
     profile, headline
-        Under which rules, and of which window.
+        The rules and the window.
     areas
         Table `areas` of the profile's scope.
     counts
         Released counts of the headline window, with the range of each; `not_offered` is a set for each row.
     mature_until
-        Last month whose outcomes had time to come (yyyymm), 0 for no outcomes.
+        Last month whose outcomes are no longer pending (yyyymm), 0 for no outcomes.
     steps
         Steps of all audiences.
     in_one
-        Whether the window is one of the boroughs' series, not the sum of several.
+        Whether the window belongs to the boroughs' series and is not the sum of several.
     earlier
-        Tables CIRCUMSTANCES that readers of other profiles hold, of windows that share a month with this one.
+        Tables CIRCUMSTANCES of other profiles, for windows that share a month with this one.
     """
 
     profile: Profile
@@ -75,7 +76,7 @@ class Setting:
 
     @classmethod
     def of(cls, plan: ReleasePlan, counts: pd.DataFrame) -> "Setting":
-        """Take the setting of one release from its plan and its protected counts."""
+        """Create the setting of a release from its plan and its protected counts."""
         config, headline = plan.config, plan.windows.headline
         last = add_months(month_of(plan.windows.last_date), -config.outcomes.maturity_months)
         return cls(
@@ -104,7 +105,7 @@ class Setting:
         return max(self.steps)
 
     def totals(self) -> pd.DataFrame:
-        """Return the released ranges of all incidents by area: columns lower and upper, null where not offered."""
+        """Return the released ranges of all incidents by area: columns lower and upper, null if not offered."""
         whole = self.counts[self.counts["category"] == ROOT].set_index("area_code")
         ranges = Ranges.of(whole)
         return pd.DataFrame({"lower": ranges.lower, "upper": ranges.upper}, index=whole.index)
@@ -112,7 +113,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """A table CIRCUMSTANCES that may be shown, a note for readers, and how it was protected."""
+    """A table CIRCUMSTANCES that may be released, a note for readers, and how it was protected."""
 
     table: pd.DataFrame
     note: str
@@ -120,7 +121,7 @@ class Circumstances:
 
 
 def release_circumstances(facets: pd.DataFrame | None, setting: Setting) -> Circumstances:
-    """Make the table of one profile.
+    """Make the table CIRCUMSTANCES of one profile.
 
     Internal sees every variable by borough and category, exactly. Partners see all categories together, for the region
     and by borough; the public sees the region.
@@ -128,9 +129,9 @@ def release_circumstances(facets: pd.DataFrame | None, setting: Setting) -> Circ
     Parameters
     ----------
     facets
-        As `window_counts` takes them; None where the source has no incident records.
+        As for `window_counts`; None if the source has no incident records.
     setting
-        Whose release it is.
+        Rules, window, areas and counts of the release.
     """
     profile = setting.profile
     inside = profile.audience == "internal" or profile.threshold <= 1
@@ -158,7 +159,7 @@ def _none(note: str) -> Circumstances:
 
 
 def _exact(counts: pd.DataFrame) -> pd.DataFrame:
-    """Give every count as a range of one number."""
+    """Return every count as a range of one number."""
     made = add_shares(counts)
     for name in ("incidents", "stated"):
         made[f"{name}_lower"] = made[f"{name}_upper"] = made[name]
@@ -166,7 +167,7 @@ def _exact(counts: pd.DataFrame) -> pd.DataFrame:
 
 
 def _in_steps(counts: pd.DataFrame, setting: Setting) -> Circumstances:
-    """Choose what is offered, organisation by organisation, and give it as steps."""
+    """Choose what is offered for each organisation, and convert the counts to steps."""
     every = counts[counts["category"] == ROOT]
     recorded = every[every["question"] == TOTAL].pivot_table(
         index="area_code", columns="organisation", values="incidents", aggfunc="sum", fill_value=0
@@ -175,7 +176,7 @@ def _in_steps(counts: pd.DataFrame, setting: Setting) -> Circumstances:
     recorded = recorded.reindex(sorted({*recorded.index, *boroughs}), fill_value=0)
     alone = len(recorded.columns) == 1
     totalled = _offered_totals(recorded, setting)
-    # With one organisation a category's count is one of its counts, and may coincide with a value's.
+    # With one organisation, a category's count is one of its counts, and may equal the count of a value.
     categories = counts[(counts["question"] == TOTAL) & (counts["category"] != ROOT)] if alone else counts.iloc[:0]
     known = [
         rows.set_index("area_code")["incidents"].reindex(recorded.index, fill_value=0)
@@ -219,7 +220,7 @@ def _in_steps(counts: pd.DataFrame, setting: Setting) -> Circumstances:
 
 
 def _offered_totals(recorded: pd.DataFrame, setting: Setting) -> list[str]:
-    """Choose the organisations whose totals are offered: not the last of several, and more if that is nothing."""
+    """Choose the organisations whose totals are offered: all but the last of several, or fewer if that one is small."""
     areas = [setting.region, *(a for a in recorded.index if a not in ("", setting.region))]
     names, columns = list(recorded.columns), Columns(setting.fewest)
     count = max(len(names) - 1, 1)
@@ -231,10 +232,10 @@ def _offered_totals(recorded: pd.DataFrame, setting: Setting) -> list[str]:
 def _range_of_total(
     name: str, recorded: pd.DataFrame, totalled: Collection[str], ranges: pd.DataFrame, step: int
 ) -> pd.DataFrame:
-    """Return what readers know of an organisation's total, area by area: columns lower and upper.
+    """Return what readers know about an organisation's total in each area: columns lower and upper.
 
-    Alone, it is the area's released count. Of several, those offered are in steps; the last one lies between what the
-    others leave of the area's count.
+    With a single organisation this is the area's released count. With several, the offered totals are in steps, and the
+    last one lies within the area's count minus the others.
     """
     if recorded.shape[1] == 1:
         return ranges
@@ -256,7 +257,7 @@ def _range_of_total(
 def _areas_shown(total: "pd.Series[int]", offered: Offered, ranges: pd.DataFrame, setting: Setting) -> list[str]:
     """List the areas for which an organisation's values are shown: the region, and boroughs for partners."""
     inside = set(setting.areas["area_code"])
-    # An area whose count is not offered gets no values: what they add up to would be a least value of it.
+    # An area whose count is not offered gets no values: their sum would be a lower bound for it.
     given = [a for a in total.index if a in inside and a in ranges.index and not np.isnan(ranges.loc[a, "lower"])]
     by_borough = total.drop([setting.region, ""], errors="ignore")
     typical = by_borough[by_borough > 0].median() >= TYPICAL * setting.profile.step
@@ -266,10 +267,10 @@ def _areas_shown(total: "pd.Series[int]", offered: Offered, ranges: pd.DataFrame
 
 
 def _held(rows: pd.DataFrame, every: Sequence[str], setting: Setting) -> pd.DataFrame:
-    """Lay out one organisation's counts, rare values of the source's own wording merged, others in an order of words.
+    """Arrange one organisation's counts: rare values of the source are merged, the others are in a fixed order.
 
-    A value that is in no list of the product is named where the rule of `Offered` would offer it. Nothing in the order
-    of values depends on counts: known values come first, then the others by their letters.
+    A value that is in no list of this package is named if the rule of `Offered` would offer it. The order of values
+    does not depend on counts: known values come first, then the others alphabetically.
     """
     wide = rows.pivot_table(index="area_code", columns=["question", "answer"], values="incidents", fill_value=0)
     areas = [setting.region, *(a for a in wide.index if a not in ("", setting.region))]
@@ -286,16 +287,17 @@ def _held(rows: pd.DataFrame, every: Sequence[str], setting: Setting) -> pd.Data
         for value in (TOO_RECENT, NOT_STATED):
             if value in mine:
                 made[question, value] = mine[value]
-    # Every area has every value, also where nothing was recorded: a row that is missing would tell that.
+    # Every area has a row for every value, even if nothing was recorded: a missing row would disclose that.
     return pd.DataFrame(made).reindex(every, fill_value=0)
 
 
 @dataclass(frozen=True, slots=True)
 class _Readers:
-    """What readers of an earlier table of the same window hold of one organisation.
+    """What readers of a previous table of the same window know about one organisation.
 
-    Nobody is offered what they are not, so that two choices, made of data before and after a revision, never complete
-    a sum. And a count is first moved into the range that they hold, so that its steps for two audiences nest.
+    Values that were not offered to them are offered to nobody, so that two choices, made before and after a revision of
+    the data, never complete a sum. A count is first moved into the range that they know, so that its steps for two
+    audiences nest.
     """
 
     region: str
@@ -315,7 +317,7 @@ class _Readers:
         return cls(region, frozenset(table["area_code"]), ranges)
 
     def moved(self, area: str, question: str, answer: str, count: int, name: str = "incidents") -> int | None:
-        """Return a count as these readers must take it; None where it is not offered to them."""
+        """Return a count moved into the range that these readers know; None if it is not offered to them."""
         held = self.ranges.get((area if area in self.areas else self.region, question, answer, name))
         if held is None:
             return None
@@ -324,20 +326,20 @@ class _Readers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Rules:
-    """What is offered of one organisation's counts, and how.
+    """Which of one organisation's counts are offered, and in which steps.
 
     Attributes
     ----------
     organisation, region
         Its name, and the code of the region.
     offered
-        Its values that are offered.
+        Its offered values.
     step
         Width of the steps.
     closed
         Values that are not offered, because another organisation's are.
     whole
-        What readers know of its totals: columns lower and upper by area.
+        What readers know about its totals: columns lower and upper by area.
     several
         Whether there are other organisations.
     total_offered, total_in_a_step

@@ -1,11 +1,11 @@
-"""Earlier releases: what readers of the same data hold already, and what a new release must keep of it.
+"""Previous releases: what readers of the same data already have, and what a new release must keep.
 
-A release is never alone: last month's folder, the partner's and a borough's own are out, and subtraction works across
-them. Steps that are made once need no joint audit of months. So a window that is out keeps its numbers: records that
-came later are in none of them, because two steps of one count, before and after, would narrow each other. Readers of
-several audiences hold several steps of one count. These nest, because the step of a wider audience is a multiple of
-every closer one's, as long as all are made of the same count: where a window is out already, its count is first moved
-into the step that somebody holds (`Kept.within`), then put in the step of the profile.
+A release must be seen together with last month's folder and those of other audiences, because they can be subtracted.
+Steps that are released only once need no joint audit of months. Therefore a released window keeps its numbers, and
+later records are not added: two steps of one count, before and after a change, would narrow each other. Readers of
+several folders have several steps of one count. These nest if they are made from the same count, because the step of a
+wider audience is a multiple of every closer audience's step. Therefore the count of a released window is first moved
+into the step that readers already have (`Kept.within`), then converted to the step of the profile.
 """
 
 import hashlib
@@ -36,36 +36,36 @@ __all__ = [
 ]
 
 AUDIENCES = {"public": 0, "partner": 1, "internal": 2}
-"""Whoever may read a folder may read those of the audiences before it."""
+"""Readers of an audience's folder may also read the folders of the audiences before it."""
 
 CELL = ("area_code", "level", "period", "category", "measure")
-"""What names a count in the ledger; `lower` and `upper` are its range, both null where it is not offered."""
+"""Key of a count in the ledger; `lower` and `upper` are its range, both null if it is not offered."""
 
 _ROW = list(CELL[:-1])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EarlierRelease:
-    """One release as its readers hold it: published numbers only.
+    """One release, with published numbers only.
 
     Attributes
     ----------
     run, profile, audience
-        Whose release it is.
+        Run, profile and audience of the release.
     protection, step
-        How its counts are protected, and the width of their steps (1 where they are numbers).
+        How its counts are protected, and the width of their steps (1 for exact numbers).
     headline
-        Id of its main window, which hotspots, density and circumstances are of.
+        Id of its main window, to which hotspots, density and circumstances refer.
     data_to
         Last complete month of the data when it was made, as yyyymm.
     anchor
-        Month in which one fixed window ends, as yyyymm; also what its calendar is counted from.
+        Month in which one fixed window ends, as yyyymm; its calendar is counted from it too.
     edition
-        Code of each area that is made up of others to a digest of their codes and editions (see `edition_of`).
+        Code of each area that consists of smaller areas to a digest of their codes and editions (see `edition_of`).
     detail
-        Category to the finest level that it is shown at.
+        Category to the finest level at which it is shown.
     series
-        Level to the ids of the windows whose counts were put in steps; other windows are sums of these.
+        Level to the ids of the windows whose counts were converted to steps; other windows are sums of these.
     incomplete
         Ids of the windows that the data covered in part.
     counts
@@ -73,13 +73,13 @@ class EarlierRelease:
     hotspots, density
         Layers in the working system, as released.
     circumstances
-        Table `CIRCUMSTANCES` as released; None where none were.
+        Table `CIRCUMSTANCES` as released; None if there was none.
     notes
-        What pages say of hotspots, density and circumstances, by these names.
+        Notes on pages about hotspots, density and circumstances, by these names.
     reissue
-        Why numbers that were out were corrected; empty otherwise.
+        Reason for a correction of released numbers; empty otherwise.
     version
-        Of the ledger's lines: 1 held exact numbers and what was withheld.
+        Version of the ledger's lines; version 1 contained exact numbers and withheld cells.
     """
 
     run: str
@@ -109,7 +109,7 @@ class EarlierRelease:
 
     @property
     def digest(self) -> str:
-        """Return a digest of what is shown: equal releases have equal digests, whatever run they come from."""
+        """Return a digest of the released content: equal releases have equal digests, whatever run they come from."""
         frame = self.counts.sort_values(list(CELL), ignore_index=True)
         total = hashlib.sha256(f"{self.audience} {self.profile} {self.step} {self.headline}".encode())
         for column in (*CELL, "lower", "upper"):
@@ -122,14 +122,14 @@ class EarlierRelease:
         return total.hexdigest()
 
     def base_counts(self) -> pd.DataFrame:
-        """Return the counts of the windows that were put in steps of their own, without the sums of such windows."""
+        """Return the counts of the windows that have their own steps, without the sums of such windows."""
         own = {(level, period) for level, periods in self.series.items() for period in periods}
         pairs = pd.MultiIndex.from_frame(self.counts[["level", "period"]].astype(object))
         return self.counts[pairs.isin(own)] if own else self.counts.iloc[:0]
 
 
 def edition_of(areas: pd.DataFrame) -> dict[str, str]:
-    """Return what tells one edition of areas from another: for each area, the codes and vintages of those inside it.
+    """Return an identifier of the edition of areas: for each area, a digest of the codes and vintages inside it.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def edition_of(areas: pd.DataFrame) -> dict[str, str]:
     found: dict[str, str] = {}
     inside = areas[areas["parent_code"].notna()]
     for (parent, level), group in inside.groupby(["parent_code", "level"], sort=True):
-        if level != Level.WARD:  # a scope leaves boroughs out of a region, and groups are made of the wards
+        if level != Level.WARD:  # a profile's scope may omit boroughs of a region, and groups consist of wards
             continue
         lines = sorted(f"{c} {v}" for c, v in zip(group["area_code"], group["vintage"].fillna(""), strict=True))
         found[str(parent)] = hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
@@ -147,7 +147,7 @@ def edition_of(areas: pd.DataFrame) -> dict[str, str]:
 
 
 def as_earlier_release(released: Released) -> EarlierRelease:
-    """Read a release the way the ledger keeps it, from what it shows and nothing else."""
+    """Convert a release to the form kept in the ledger, using only what it shows."""
     info, record = released.info, released.record
     calendar = record["calendar"]
     counts, names = released.counts, split_not_offered(released.counts["not_offered"])
@@ -190,7 +190,7 @@ def _part(info: Any) -> set[str]:
 
 
 def _rows_of(frame: pd.DataFrame) -> pd.MultiIndex:
-    """Return what names the rows of a table of counts."""
+    """Return the key of the rows of a table of counts."""
     return pd.MultiIndex.from_frame(frame[_ROW].astype(object))
 
 
@@ -201,34 +201,34 @@ def _no_counts() -> pd.DataFrame:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Kept:
-    """What a profile's release must keep of those before it; `calendar.keep` works it out.
+    """What a profile's release must keep from previous releases; determined by `calendar.keep`.
 
     Attributes
     ----------
     due
-        Whether new numbers may come out. If not, all numbers are those of `last`.
+        Whether new numbers may be released. If not, all numbers are those of `last`.
     data_to
-        Last month that numbers are of, as yyyymm: of the data where the release is due, else of `last`.
+        Last month of the numbers, as yyyymm: of the data if the release is due, otherwise of `last`.
     anchor
-        Month that fixed windows are counted from, as yyyymm; None before the first release.
+        Month from which fixed windows are counted, as yyyymm; None before the first release.
     last
-        The latest release of this profile, with every number that any of its releases showed; None at the first.
+        The latest release of this profile, with every number that any of its releases showed; None if there is none.
     counts
-        `CELL`, lower, upper: numbers of this profile's windows that stay as they are.
+        `CELL`, lower, upper: numbers of this profile's windows that do not change.
     bounds
-        The same, of all audiences, closest last: what readers of any of them hold about a count.
+        The same for all audiences, closest last: the ranges of a count that any reader has.
     not_below
-        `CELL` of the counts that a closer audience is not offered.
+        `CELL` of the counts that are not offered to a closer audience.
     others
         The latest release of each other profile, with every number that any of its releases showed.
     reissue
-        Why numbers at borough level and above are made anew; empty where they stay.
+        Reason for releasing numbers at borough level and above again; empty if they do not change.
     corrections
         Last month of the data (yyyymm) and reason of every correction so far, this one included.
     releases
-        How many releases came out with the data to an earlier month.
+        How many releases there were with data up to an earlier month.
     unknown
-        Whether earlier releases were forgotten: what their readers hold is not known.
+        Whether previous releases were forgotten: what their readers have is not known.
     """
 
     due: bool = True
@@ -246,12 +246,12 @@ class Kept:
 
     @property
     def windows(self) -> Mapping[str, tuple[Period, ...]]:
-        """Level to the windows that are out, those made of others left aside."""
+        """Level to the released windows, without those that are sums of others."""
         series = self.last.series if self.last is not None else {}
         return {level: tuple(Period.parse(p) for p in periods) for level, periods in series.items()}
 
     def within(self, counts: pd.DataFrame) -> pd.DataFrame:
-        """Move true counts into the ranges that readers of any audience hold, and return a copy.
+        """Move true counts into the ranges that readers of any audience already have, and return a copy.
 
         Parameters
         ----------
@@ -270,7 +270,7 @@ class Kept:
         return out
 
     def hidden(self, rows: pd.DataFrame, measure: str) -> NDArray[np.bool_]:
-        """Return which counts a closer audience is not offered, shape (n,): nobody else is."""
+        """Return which counts are not offered to a closer audience, and therefore to nobody, shape (n,)."""
         return self._named(rows, self.not_below, measure)
 
     def _named(self, rows: pd.DataFrame, cells: pd.DataFrame, measure: str) -> NDArray[np.bool_]:
@@ -278,23 +278,23 @@ class Kept:
         return np.asarray(_rows_of(rows).isin(_rows_of(mine)), dtype=bool) if len(mine) else np.zeros(len(rows), bool)
 
     def _by_measure(self, bounds: pd.DataFrame, measure: str) -> list[pd.DataFrame]:
-        """Return the ranges of a measure by row, one frame for each audience that holds any."""
+        """Return the ranges of a measure by row, one frame for each audience that has any."""
         own = bounds[(bounds["measure"] == measure) & bounds["lower"].notna()]
         order = own.groupby(_ROW, sort=False).cumcount()
         return [part.set_index(_ROW) for _, part in own.groupby(order, sort=True)]
 
     def fixed(self, rows: pd.DataFrame) -> NDArray[np.bool_]:
-        """Return which rows (area, level, period, category) are out already and stay as they are, shape (n,)."""
+        """Return which rows (area, level, period, category) were released and do not change, shape (n,)."""
         if not len(self.counts):
             return np.zeros(len(rows), dtype=bool)
         return np.asarray(_rows_of(rows).isin(_rows_of(self.counts.drop_duplicates(_ROW))), dtype=bool)
 
     def given(self, rows: pd.DataFrame, measure: str) -> NDArray[np.bool_]:
-        """Return which counts are out already and were given, shape (n,)."""
+        """Return which counts were released with a number, shape (n,)."""
         return self._named(rows, self.counts[self.counts["lower"].notna()], measure)
 
     def applied(self, ranged: pd.DataFrame) -> pd.DataFrame:
-        """Put the numbers that are out in place of those made now.
+        """Replace newly computed numbers by those already released.
 
         Parameters
         ----------
@@ -306,7 +306,8 @@ class Kept:
             return ranged
         out = ranged.copy()
         at = _rows_of(out)
-        # Every count of a row that is out is taken from there: one that is absent there is absent here.
+        # Every count of a released row is taken from the previous release: a count that was absent there is absent
+        # here.
         names = [set(c) - set(COUNTS) if f else set(c) for c, f in zip(out["not_offered"], fixed, strict=True)]
         for measure in COUNTS:
             part = self.counts[self.counts["measure"] == measure].set_index(_ROW)
@@ -322,10 +323,10 @@ class Kept:
         return out.assign(not_offered=[frozenset(columns) for columns in names])
 
 
-# Outlines of one window are released once: two versions side by side would single out what changed between them.
+# Outlines of a window are released once: two versions would show what changed between them.
 
 
-APART_M = 0.25  # metres that a corner may move where pieces of a band were joined and its corners rounded
+APART_M = 0.25  # metres that a vertex may move when pieces of a band are joined and coordinates are rounded
 FIRST = "Shown as first released for this period; records that came later are not in it."
 APART = "Not shown: other outlines of a period that overlaps this one were released before."
 
@@ -337,29 +338,30 @@ def as_first_released(
     kept: Kept,
     headline: Period,
 ) -> Outlines:
-    """Keep a layer as it was first released for its window, or leave it out where other outlines are too near it.
+    """Keep a layer as it was first released for its window, or omit it if other outlines are too near.
 
-    One incident more moves the contours of a surface in a disc about it, and adds a hexagon to an outline: whoever
-    holds both versions finds it.
+    One more incident moves the contours of a surface in a disc around it, and adds a hexagon to an outline: a reader
+    with both versions can locate it.
 
     Parameters
     ----------
     made
-        The layer as it would be released now.
+        The layer computed from the current data.
     kind
         Which layer of the earlier releases to compare with: ``hotspots`` or ``density``.
     kept
-        What was released before.
+        Previous releases.
     headline
         Window of the layer.
     """
     last = kept.last
     before: gpd.GeoDataFrame
-    # Hotspots of version 1 have bands for counts and true ranks: they are not shown again, nor others beside them.
+    # Hotspots of version 1 have bands for counts and true ranks: neither they nor new ones for the same window are
+    # shown.
     old = [r for r in (last, *kept.others) if r is not None and r.version == 1 and kind == "hotspots"]
     if any(len(r.hotspots) and Period.parse(r.headline).overlaps(headline) for r in old):
         return Outlines(made.layer.iloc[:0], APART)
-    # Where nothing was drawn, another date may bring outlines: what others hold decides.
+    # If nothing was drawn, outlines may be added later; the folders of other audiences decide.
     if last is not None and last.headline == headline.id and (len(getattr(last, kind)) or not kept.due):
         before = getattr(last, kind)
         if _outlines(before) == _outlines(made.layer):
@@ -380,10 +382,10 @@ def _outlines(layer: gpd.GeoDataFrame) -> list[str]:
 
 
 def _same_records(before: gpd.GeoDataFrame, now: gpd.GeoDataFrame) -> bool:
-    """Whether two layers draw the same outlines, but for pieces that only one of them may show.
+    """Whether two layers draw the same outlines, except for pieces that only one of them may show.
 
-    Bands of density are compared line by line: ground that holds too few for one profile lies in the band below there,
-    which takes lines away and moves none.
+    Density bands are compared line by line: an area with too few incidents for one profile is drawn in the band below,
+    which removes lines but moves none.
     """
     if "density_low" in now:
         return _drawn_on(now, before) or _drawn_on(before, now)
@@ -399,7 +401,7 @@ def _pieces(layer: gpd.GeoDataFrame) -> list[str]:
 def _drawn_on(few: gpd.GeoDataFrame, many: gpd.GeoDataFrame) -> bool:
     """Whether every line of one layer's bands lies on a line of the other's bands of the same category.
 
-    A corner may lie between two of the other's, where ground was joined, no farther off than corners are rounded.
+    If pieces were joined, a vertex may lie between two of the other's, no farther off than the rounding of coordinates.
     """
     for category, mine in few.groupby("category", sort=False):
         theirs = many[many["category"] == category]

@@ -1,6 +1,6 @@
-"""Every figure that is not a count: rates, changes, outcomes and classes, from the counts that may be seen.
+"""All derived figures (rates, changes, outcomes and classes), computed from released counts.
 
-Nothing here looks at a true count. Given counts with nulls where something is withheld, it gives nulls there.
+No true count is used here. If a count is null because it is withheld, its figures are null.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,8 @@ __all__ = ["Figures", "derive", "without_unknown_zeros"]
 
 
 OUTCOME_FIGURES = ("outcome_share", "outcome_low", "outcome_high")
-# Figures made from each count. Whoever has the figure and its other term has the count: they are withheld together.
+# Figures computed from each count. A count can be recovered from such a figure and its other term: they are withheld
+# together.
 FOLLOWS = {
     "incidents": ("rate_per_10000", "rate_low", "rate_high", "rate_smoothed", "change_pct", "change_word"),
     "positive_outcomes": OUTCOME_FIGURES,
@@ -54,9 +55,9 @@ def derive(
     Parameters
     ----------
     counts
-        area_code, level, period, complete, category, incidents, incidents_unplaced, positive_outcomes, known_outcomes
-        where there are any, of each but the second the range it lies in (see `Ranges`), and `not_offered`, the set of
-        counts of each row that are not offered.
+        area_code, level, period, complete, category, incidents, incidents_unplaced, and positive_outcomes and
+        known_outcomes if there are any; for each except incidents_unplaced its range (see `Ranges`); and `not_offered`,
+        the set of counts of each row that are not offered.
     plan
         What the release covers, and its rules.
     emerging
@@ -93,7 +94,7 @@ def derive(
     if audience != "internal":
         figures[["gistar_z", "gistar_p"]] = np.nan
     if audience == "public":
-        # A cold spot is a claim about people who did not report; the public map does not make it.
+        # A cold spot may only mean that people did not report; the public map does not show cold spots.
         figures["hotspot_class"] = figures["hotspot_class"].where(figures["hotspot_class"].fillna(0) >= 0, 0)
         figures["moran_class"] = figures["moran_class"].where(
             figures["moran_class"] != MoranClass.LOW_LOW, MoranClass.NOT_SIGNIFICANT.value
@@ -107,9 +108,9 @@ def derive(
 
 
 def without_unknown_zeros(counts: pd.DataFrame) -> pd.DataFrame:
-    """Blank zeros of windows that the data covers in part: nothing in the months that are there is not nothing.
+    """Blank zeros of windows that the data covers only in part: zero in the known months does not mean zero.
 
-    A first step says "fewer than", which holds for the months that are there, and is left as it is.
+    A first step reads "fewer than", which is correct for the known months, and is not changed.
     """
     out = counts.copy()
     part = ~out["complete"].astype(bool)
@@ -122,17 +123,17 @@ def without_unknown_zeros(counts: pd.DataFrame) -> pd.DataFrame:
 
 
 def _not_offered(figures: pd.DataFrame, *, areas: gpd.GeoDataFrame, comparison: Comparison) -> list[str]:
-    """Name what is not offered: counts, and the figures that would have come from them."""
+    """List what is not offered in each row: counts, and the figures that would be computed from them."""
     names = [set(columns) for columns in figures["not_offered"]]
     hidden = {count: np.array([count in columns for columns in names], dtype=bool) for count in FOLLOWS}
     peopled = figures["area_code"].map(areas.set_index("area_code")["population"]).notna().to_numpy()
     latest = (figures["period"] == comparison.later.id).to_numpy()
-    wordless = figures["change_word"].isna().to_numpy()  # else the word is the reason, such as a break in the series
+    wordless = figures["change_word"].isna().to_numpy()  # otherwise the word is the reason, such as a break
     uncounted = hidden["incidents"]
     before = latest & (uncounted | (wordless & _hidden_before(figures, uncounted, comparison.earlier.id)))
     for count, derived in FOLLOWS.items():
         for column in derived:
-            # An area without residents has no rate to offer; only the headline window has a change.
+            # An area without residents has no rate; only the headline window has a change.
             gone = hidden[count] & peopled if column.startswith("rate_") else hidden[count]
             gone = before if column.startswith("change_") else gone
             for at in np.flatnonzero(gone & figures[column].isna().to_numpy()):
@@ -142,14 +143,14 @@ def _not_offered(figures: pd.DataFrame, *, areas: gpd.GeoDataFrame, comparison: 
 
 
 def _hidden_before(figures: pd.DataFrame, hidden: npt.NDArray[np.bool_], earlier: str) -> npt.NDArray[np.bool_]:
-    """Whether the count that a row is compared with is withheld."""
+    """Whether the comparison count of each row is withheld."""
     then = hidden & (figures["period"] == earlier).to_numpy()
     key = pd.MultiIndex.from_frame(figures[["area_code", "category"]])
     return np.asarray(key.isin(key[then]), dtype=bool)
 
 
 def _comparison(windows: Windows, config: Config) -> Comparison:
-    """Find the one window that changes compare with."""
+    """Find the comparison window for changes."""
     declared = () if config.periods.ignore_breaks else config.periods.breaks
     return compare_windows(
         windows.headline,
@@ -188,7 +189,7 @@ def _described(rated: pd.DataFrame, areas: gpd.GeoDataFrame) -> pd.DataFrame:
 def _significance(
     figures: pd.DataFrame, *, areas: gpd.GeoDataFrame, windows: Windows, config: Config
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Gi* of the wards, and of groups of wards where a category is given by them, over the headline window."""
+    """Gi* of the wards, and of groups of wards for categories given by group, over the headline window."""
     columns = ["area_code", "period", "category", "gistar_z", "gistar_p", "hotspot_class", "moran_class"]
     frames = [pd.DataFrame(columns=columns)]
     notes: list[str] = []

@@ -1,4 +1,4 @@
-"""Outlines that may be seen: hotspots and density bands under a profile's rules."""
+"""Outlines that may be released: hotspots and density bands under a profile's rules."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,12 +21,12 @@ from pipeline.tables import DENSITY_LAYER, HOTSPOT_LAYER, Level
 __all__ = ["Outlines", "Premises", "no_hotspots", "release_density", "release_hotspots"]
 
 
-AT_PLACE_M = 50.0  # an incident this near an institution counts as one at it
+AT_PLACE_M = 50.0  # an incident this close to an institution counts as being at it
 
 
 @dataclass(frozen=True, slots=True)
 class Outlines:
-    """A layer in the working system and a sentence on how it was made, or why it is empty."""
+    """A layer in the working system, and a sentence on how it was made or why it is empty."""
 
     layer: gpd.GeoDataFrame
     note: str
@@ -34,12 +34,12 @@ class Outlines:
 
 @dataclass(frozen=True, slots=True)
 class Premises:
-    """What stands on the ground, where a layer of it was given.
+    """Addresses and institutions, if layers of them were provided.
 
     Attributes
     ----------
     addresses
-        Eastings and northings of addresses, metres, shape (n, 2); None where no layer is given.
+        Eastings and northings of addresses, metres, shape (n, 2); None without such a layer.
     institutions
         Points or polygons of single institutions, in the working system.
     """
@@ -65,18 +65,19 @@ def release_hotspots(
     true: pd.DataFrame,
     plan: ReleasePlan,
 ) -> Outlines:
-    """Choose the hotspots a profile may show, and coarsen their outlines and counts.
+    """Choose the hotspots that a profile may show, and coarsen their outlines and counts.
 
-    Outside internal a hotspot needs the threshold in incidents and in distinct victims (where known), `min_locations`
-    distinct locations, no location over `max_location_share_pct`, and `min_addresses` addresses in its outline (where
-    a layer of addresses is given). Its outline is the union of lattice hexagons that hold its locations, its count the
-    step it lies in, its density null. It is shown only where neither its count nor its outline says anything about the
-    counts of areas (`_with_room`), nor the way it was found about its count (`_least_known`). In public no hotspot is
-    shown that is a single institution: most of its incidents are at one, or its outline is one hexagon with one inside.
+    Outside internal a hotspot needs at least the threshold in incidents and in distinct victims (if known),
+    `min_locations` distinct locations, no location with more than `max_location_share_pct`, and `min_addresses`
+    addresses in its outline (if there is a layer of addresses). Its outline is the union of the lattice hexagons that
+    contain its locations, its count is a step, and its density is null. It is shown only if its count and outline
+    reveal nothing about the counts of areas (`_with_room`), and the way it was found reveals nothing about its count
+    (`_least_known`). The public profile shows no hotspot that is a single institution: one with most of its incidents,
+    or the only one in an outline of one hexagon.
 
-    Nothing else follows the true count: ids go from south-west to north-east, ranks by the lower end of the step, and a
-    name is that of the ward with most of the outline's area. (Named after the ward with most of its incidents, a
-    hotspot would tell that this ward holds more of it than any other.)
+    Nothing else depends on the true count: ids run from south-west to north-east, ranks follow the lower end of the
+    step, and the name is that of the ward with most of the outline's area. (A name taken from the ward with most of its
+    incidents would disclose that this ward has more of them than any other.)
 
     Parameters
     ----------
@@ -85,7 +86,7 @@ def release_hotspots(
     counts
         Released counts, with their ranges.
     true
-        The counts that they were made of.
+        The true counts behind them.
     plan
         What the release covers.
     """
@@ -123,7 +124,7 @@ def release_hotspots(
         )
     ]
     kept = kept[np.asarray(safe, dtype=bool)]
-    # From the south-west to the north-east: an order that is on the map already.
+    # From south-west to north-east: an order that the map shows anyway.
     middle = shapely.centroid(kept.geometry.to_numpy())
     xy = np.column_stack([shapely.get_x(middle), shapely.get_y(middle)]).round(1)
     kept = kept.iloc[np.lexsort((xy[:, 0], xy.sum(axis=1)))]
@@ -139,7 +140,7 @@ def release_hotspots(
     kept["name"], kept["ward_codes"] = _named(kept.geometry, areas)
     kept["area_km2"] = (kept.geometry.area / 1e6).round(4)
     kept["density_per_km2"] = np.nan
-    # First and last month of the window: those of the incidents would date the first and the last of them.
+    # First and last month of the window: those of the incidents would disclose the dates of the first and the last.
     kept["first_period"] = headline.start.isoformat()[:7]
     kept["last_period"] = headline.end.isoformat()[:7]
     kept = kept.sort_values(["rank", "hotspot_id"])
@@ -147,16 +148,17 @@ def release_hotspots(
     return Outlines(_conformed(kept, areas), note if len(found) > len(kept) else "")
 
 
-TOUCH_M2 = 1.0  # outlines are stored to the centimetre: what meets in less than this does not overlap
+TOUCH_M2 = 1.0  # outlines are stored to the centimetre: a smaller intersection is not an overlap
 
 
 def _least_known(shape: shapely.Geometry, plan: ReleasePlan) -> int:
-    """Return how many incidents a reader who knows the method sees in an outline: its step must begin no lower.
+    """Return how many incidents the outline itself reveals to a reader who knows the method.
 
-    Every hexagon holds an incident, a hotspot as many locations as the profile asks for, and DBSCAN a core with
-    `min_samples` incidents within `eps_m`. Every member is within `eps_m` of a core, so hexagons whose centres lie more
-    than four times that apart belong to cores that share no incident. Centres within twice of one of them are within
-    four times of each other, so that there are at most as many such hexagons as there are groups of this kind.
+    The step must not begin below this number. Every hexagon contains an incident, a hotspot has as many locations as
+    the profile requires, and DBSCAN requires a core with `min_samples` incidents within `eps_m`. Every member is within
+    `eps_m` of a core, so hexagons whose centres are more than four times `eps_m` apart belong to cores that share no
+    incident. Centres within twice that distance of one of them are within four times of each other, so there are at
+    most as many such hexagons as there are groups of this kind.
     """
     profile, clusters = plan.profile, plan.config.detect.clusters
     if profile.lattice_m <= 0:
@@ -181,26 +183,26 @@ def _in_scope(shape: shapely.Geometry, plan: ReleasePlan) -> bool:
 def _with_room(
     kept: gpd.GeoDataFrame, *, counts: pd.DataFrame, true: pd.DataFrame, plan: ReleasePlan, step: int
 ) -> NDArray[np.bool_]:
-    """Say which hotspots, one after the other, leave all values of all steps possible.
+    """Return which hotspots leave all values of all steps possible, considered one after the other.
 
-    A hotspot lies in the areas that its outline overlaps, so together they hold at least its count, and at least an
-    incident for each hexagon: a complete union, which could narrow a step (`pipeline.release.steps`), and would tell of
-    a ward with "fewer than 10" that it is not 0. Neither does where the floors of the areas are enough: each area's
-    floor holds an incident for every hexagon that overlaps it, and together their floors, without what other hotspots
-    take of them, hold the floor of the hotspot. Then everything can be at its floor; and the hotspot's count can be
-    raised to any value of its step by as much in one of these areas and in those that contain it.
+    A hotspot lies in the areas that its outline overlaps, so together these have at least its count, and at least one
+    incident for each hexagon. This is a complete union, which could narrow a step (`pipeline.release.steps`) and would
+    disclose that a ward with "fewer than 10" is not 0. It does neither if the floors of the areas are large enough:
+    each area's floor covers one incident for every hexagon that overlaps it, and together the floors, less what other
+    hotspots need of them, cover the floor of the hotspot. Then everything can be at its floor, and the hotspot's count
+    can be raised to any value of its step by raising one of these areas, and those that contain it, by as much.
 
-    Areas are those of the finest level that all incidents are given by, or a borough where none of its smaller areas is
-    offered. Any other that is not offered counts as 0.
+    The areas are those of the finest level at which all incidents are given, or a borough if none of its smaller areas
+    is offered. Any other area that is not offered counts as 0.
     """
     shapes, own = _floors(ROOT, counts=counts, plan=plan)
     held = kept["incidents"].to_numpy(dtype=np.int64)
     exact = plan.profile.step <= 1
-    if exact:  # exact counts of areas leave nothing to raise: they must hold the whole step
+    if exact:  # exact counts of areas cannot be raised: they must cover the whole step
         rules = [(own, held // step * step + step - 1)]
     else:
-        # Whoever holds the folder of a closer audience too reads both counts in both steps, so there must be room in
-        # the narrower steps as well.
+        # A reader who also has the folder of a closer audience knows both counts in both steps, so the condition must
+        # hold for the narrower steps as well.
         closer = sorted({p.step for p in plan.config.profiles if 1 < p.step < step})
         rules = [(_floors(ROOT, counts=counts, plan=plan, true=true, step=t)[1], held // t * t) for t in closer]
         rules.append((own, held // step * step))
@@ -222,9 +224,9 @@ def _with_room(
 def _floors(
     category: str, *, counts: pd.DataFrame, plan: ReleasePlan, true: pd.DataFrame | None = None, step: int = 1
 ) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Return the areas of the finest level that a category is given by, and the floors of their counts.
+    """Return the areas of the finest level at which a category is given, and the floors of their counts.
 
-    Floors are those released; with `true` counts, those of a narrower step, where the count is released as one step.
+    The floors are those released; with `true` counts, those of a narrower step, if the count is released as one step.
     """
     level = next((c.detail for c in plan.categories if c.id == category), Level.WARD)
     units = plan.areas[plan.areas["level"] == level].sort_values("area_code")
@@ -233,7 +235,8 @@ def _floors(
         rows = table[(table["category"] == category) & (table["period"] == plan.windows.headline.id)]
         return rows.set_index("area_code").reindex(units["area_code"])
 
-    # A borough of which no smaller area is offered is one area: nothing of these is shown that could be narrowed.
+    # A borough without any offered smaller area is one area: none of its smaller areas has a step that could be
+    # narrowed.
     given = pd.Series(Ranges.of(here(counts)).known, index=units["parent_code"]).groupby(level=0).any()
     closed = [b for b in plan.areas.loc[plan.areas["level"] == Level.BOROUGH, "area_code"] if not given.get(b, True)]
     inside = units["parent_code"].isin(closed)
@@ -249,7 +252,7 @@ def _floors(
 
 
 def _taken(left: NDArray[np.int64], held: NDArray[np.int64], need: int) -> NDArray[np.int64] | None:
-    """Share out what an outline needs among areas: at least `held` of each, the rest where most is left.
+    """Distribute what an outline needs over areas: at least `held` in each, the rest where most is left.
 
     >>> _taken(np.array([20, 10]), np.array([2, 3]), 24), _taken(np.array([20, 0]), np.array([2, 1]), 5)
     (array([17,  7]), None)
@@ -260,7 +263,7 @@ def _taken(left: NDArray[np.int64], held: NDArray[np.int64], need: int) -> NDArr
     while taken.sum() < need:
         spare = left - taken
         fullest = int(np.argmax(spare))
-        # Take from the fullest what brings it to the next one's level, but at least 1.
+        # Take from the area with most left until it is level with the next one, but at least 1.
         others = np.delete(spare, fullest)
         amount = max(int(spare[fullest] - (others.max() if others.size else 0)), 1)
         taken[fullest] += min(amount, need - int(taken.sum()), int(spare[fullest]))
@@ -282,7 +285,7 @@ def _named(shapes: gpd.GeoSeries, areas: gpd.GeoDataFrame) -> tuple[list[str], l
 
 
 def _hexagons(shape: shapely.Geometry, size_m: float) -> tuple[NDArray[Any], NDArray[np.float64]]:
-    """Return the lattice hexagons that an outline is made of, and their centres, shape (n, 2)."""
+    """Return the lattice hexagons of an outline, and their centres, shape (n, 2)."""
     lattice = HexGrid.covering(shape.bounds, size_m=size_m, margin_m=size_m)
     centres = lattice.centres()
     held = np.flatnonzero(shapely.intersects_xy(shape, centres[:, 0], centres[:, 1]))
@@ -290,7 +293,7 @@ def _hexagons(shape: shapely.Geometry, size_m: float) -> tuple[NDArray[Any], NDA
 
 
 def _addresses_in(shape: shapely.Geometry, addresses: NDArray[np.float64] | None) -> float:
-    """Count the addresses in an outline; without a layer nothing is required."""
+    """Return whether an outline contains enough addresses; without a layer nothing is required."""
     if addresses is None:
         return np.inf
     shapely.prepare(shape)
@@ -298,7 +301,7 @@ def _addresses_in(shape: shapely.Geometry, addresses: NDArray[np.float64] | None
 
 
 def _one_institution(shape: shapely.Geometry, places: pd.DataFrame, plan: ReleasePlan) -> bool:
-    """Whether an outline is as good as one institution's."""
+    """Whether an outline identifies a single institution."""
     profile, institutions = plan.profile, plan.premises.institutions
     near = institutions[shapely.dwithin(institutions, shape, AT_PLACE_M)]
     if near.size == 0:
@@ -318,7 +321,7 @@ def _conformed(layer: gpd.GeoDataFrame, areas: gpd.GeoDataFrame) -> gpd.GeoDataF
 
 
 def _on_lattice(places: pd.DataFrame, size_m: float) -> shapely.Geometry:
-    """Return the union of the lattice hexagons that hold any of the places."""
+    """Return the union of the lattice hexagons that contain any of the places."""
     xy = places[["easting_m", "northing_m"]].to_numpy(dtype=np.float64)
     low, high = xy.min(axis=0), xy.max(axis=0)
     lattice = HexGrid.covering((low[0], low[1], high[0], high[1]), size_m=size_m, margin_m=size_m)
@@ -332,12 +335,12 @@ def release_density(
     counts: pd.DataFrame,
     plan: ReleasePlan,
 ) -> Outlines:
-    """Make the density bands a profile may show: never under its bandwidth, never from few incidents.
+    """Make the density bands that a profile may show: never below its minimum bandwidth, never from few incidents.
 
-    Outside internal each patch of a band must also hold the threshold in incidents, `min_locations` places, and
-    `min_addresses` addresses where a layer of them is given; and the floors of the areas that it overlaps must hold as
-    many incidents (see `_with_room`). Limits are multiples of the mean, and the mean is made from the step of the
-    located incidents, as if that were one more count in steps.
+    Outside internal each patch of a band must also have at least the threshold in incidents, `min_locations` places,
+    and `min_addresses` addresses if there is a layer of them; and the floors of the areas that it overlaps must cover
+    as many incidents (see `_with_room`). Limits are multiples of the mean, and the mean is computed from the number of
+    located incidents, given in steps like any other count.
     """
     profile, areas, settings = plan.profile, plan.areas, plan.config.detect.density
     if bandwidth_m is None or len(locations) == 0:
@@ -380,7 +383,7 @@ def release_density(
 
 
 def _patches_with_room(bands: gpd.GeoDataFrame, *, counts: pd.DataFrame, plan: ReleasePlan) -> gpd.GeoDataFrame:
-    """Lower patches whose incidents are not surely within the floors of the areas that they overlap."""
+    """Move patches to a lower band if the floors of the areas that they overlap may not cover their incidents."""
     least = max(plan.profile.threshold, plan.profile.min_locations, plan.config.detect.density.min_locations)
     made = pd.Series(index=bands.index, dtype="object")
     for category, mine in bands.groupby("category", sort=False):
@@ -410,7 +413,7 @@ def _patches_with_room(bands: gpd.GeoDataFrame, *, counts: pd.DataFrame, plan: R
 
 
 def _addressed(bands: gpd.GeoDataFrame, addresses: NDArray[np.float64], least: int) -> gpd.GeoDataFrame:
-    """Lower patches, a connected piece of a band with everything above it, that hold too few addresses."""
+    """Lower the band of patches with too few addresses; a patch is a connected piece with everything above it."""
 
     def enough(patches: NDArray[Any], _patch: object, _piece: object) -> NDArray[np.bool_]:
         return np.array([_addresses_in(p, addresses) >= least for p in patches], dtype=bool)

@@ -1,4 +1,4 @@
-"""Known tables: counts that the public can look up, added up to the windows of a release."""
+"""Known tables: published counts from external tables, summed to the windows of a release."""
 
 import numpy as np
 import pandas as pd
@@ -10,13 +10,13 @@ __all__ = ["known_cells", "mark_known"]
 
 
 def known_cells(known: pd.DataFrame, counts: pd.DataFrame) -> pd.DataFrame:
-    """Work out what a reader of the known tables knows of each count.
+    """Return what a reader of the known tables knows about each count.
 
     Parameters
     ----------
     known
-        Rows of the known tables: KEY, value. Where they hold single months a window that lies within their span is
-        the sum of its months, a month without a row being none.
+        Rows of the known tables: KEY, value. If they contain single months, a window within their span is the sum of
+        its months; a month without a row counts as 0.
     counts
         Counts of the release: area_code, period, category.
 

@@ -1,17 +1,17 @@
-"""The ledger: what has been released from one body of data, across runs, profiles and folders; published numbers only.
+"""The ledger: what has been released from the same data by all runs, profiles and folders; published numbers only.
 
-A ledger is a folder with `releases.jsonl`, one line per release, and `ledger.json`, which says what data it is about
-(`sketches`). Lines are only ever added. Each names the digests of the lines it follows, so that a line that was changed
-or taken out is noticed. A line holds the counts that no earlier release of its profile showed, so that a ledger grows
-with the numbers that are out and not with the runs.
+A ledger is a folder with `releases.jsonl`, one line per release, and `ledger.json`, which identifies the data
+(`sketches`). Lines are only ever added. Each contains the digests of the lines that it follows, so that a changed or
+removed line is detected. A line contains the counts that no previous release of its profile showed, so that a ledger
+grows with the released numbers and not with the number of runs.
 
-The same ledger stands in two places: under the folder of outputs, and in the user's state folder, where a run into
-another folder finds it (synthetic data have the first place alone). Lines of both are merged when they are read: each
-place may have missed what was released while it was away.
+Each ledger has two copies: in the folder of outputs, and in the user's state folder, where a run into another folder
+finds it (synthetic data have only the first copy). Lines of both are merged when they are read, because either may have
+been unavailable when something was released.
 
-A line is written only after the run it belongs to has been swapped in, and under a lock from the moment the run was
-checked against the ledger. What would be written is written beside the ledger first: a disk that is full or read-only
-stops the run before anything of it is in place.
+A line is written only after its run has replaced the last one, and under a lock from the moment the run was checked
+against the ledger. The new lines are first written to a file beside the ledger: a full or read-only disk stops the run
+before any output is replaced.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ from pipeline.errors import DisclosureError, EngineError
 from pipeline.storage.files import write_bytes, write_private
 from pipeline.storage.workspace import Workspace
 
-if TYPE_CHECKING:  # a run in which nothing changed opens the ledger too, and must stay light
+if TYPE_CHECKING:  # a run in which nothing changed also opens the ledger, and must not import these
     import geopandas as gpd
     import pandas as pd
 
@@ -57,17 +57,17 @@ LINES, ABOUT, KEY, PENDING = "releases.jsonl", "ledger.json", ".key", "ledger.js
 KEY_BYTES = 32
 
 MISTAKEN = 0.5
-"""Where `disclosure.data_source` names no ledger and more than this share of the data is in one, that one is used:
-chance never explains so much. Below, the name is believed, and a ledger of its own is begun."""
+"""If `disclosure.data_source` names no existing ledger but more than this share of the data is in one, that one is
+used: so large a share cannot be chance. Below it, a new ledger with that name is created."""
 
 _LAYERS = ("hotspots", "density")
 
 
-# Where ledgers are.
+# Folders of ledgers.
 
 
 def state_folder() -> Path:
-    """Return the folder for what this user's programs remember: HOTSPOTS_STATE_DIR, else the platform's."""
+    """Return the user's state folder: HOTSPOTS_STATE_DIR, or the platform's default."""
     given = os.environ.get("HOTSPOTS_STATE_DIR")
     if given:
         return Path(given)
@@ -81,28 +81,28 @@ def state_folder() -> Path:
 
 
 def ledger_roots(outputs: Path, *, synthetic: bool) -> tuple[Path, ...]:
-    """Return the folders that ledgers are kept in: under the outputs, and the user's own unless data are synthetic."""
+    """Return the folders of ledgers: in the outputs, and in the user's state folder unless the data are synthetic."""
     beside = outputs / ".ledger"
     return (beside,) if synthetic else (beside, state_folder() / "ledger")
 
 
 def root_key(root: Path) -> bytes:
-    """Return the secret that sketches in a root are hashed with; it is made where there is none.
+    """Return the secret that sketches in a root are hashed with; it is created if there is none.
 
     Raises
     ------
     DisclosureError
-        If it cannot be read or made, or is damaged.
+        If it cannot be read or created, or is damaged.
     """
     path = root / KEY
     with _readable(path):
         if not path.is_file():
-            # Two runs may come here together: both then read what the second of them left.
+            # Two runs may create it at the same time: both then read what the second one wrote.
             write_private(path, secrets.token_hex(KEY_BYTES))
         text = path.read_text("ascii").strip()
     if len(text) != 2 * KEY_BYTES or set(text) - set("0123456789abcdef"):
         raise DisclosureError(
-            f"{path} is damaged: it should hold {2 * KEY_BYTES} hexadecimal digits. Put back a copy; or delete it, and "
+            f"{path} is damaged: it should hold {2 * KEY_BYTES} hexadecimal digits. Restore a copy; or delete it, and "
             "name the ledger by hand (disclosure.data_source), for it can no longer be found by its data. Nothing was "
             "written."
         )
@@ -110,13 +110,13 @@ def root_key(root: Path) -> bytes:
 
 
 def key_name(key: bytes) -> str:
-    """Return what tells one key from another without giving it away."""
+    """Return an identifier of a key that does not disclose it."""
     return hashlib.sha256(b"name of " + key).hexdigest()[:16]
 
 
 @contextlib.contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    """Explain why a part of the ledger cannot be used."""
+    """Return the error for a part of the ledger that cannot be used."""
     try:
         yield
     except (OSError, UnicodeDecodeError) as error:
@@ -128,21 +128,21 @@ def _readable(path: Path) -> Iterator[None]:
         ) from None
 
 
-# The ledgers that there are.
+# Existing ledgers.
 
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """One ledger, wherever its copies stand.
+    """One ledger and the places of its copies.
 
     Attributes
     ----------
     identity
-        Made at random when it was begun; the copies have the same.
+        Random identifier, chosen when the ledger was created; all copies have the same.
     name
-        For people: `disclosure.data_source`, or the name of the first run.
+        Name for people: `disclosure.data_source`, or the name of the first run.
     folders
-        Its folder in each root; it need not exist.
+        Folder of the ledger in each root; it need not exist.
     """
 
     identity: str
@@ -165,7 +165,7 @@ class Ledger:
         return [json.loads(text) for text in self.texts()]
 
     def heads(self) -> str:
-        """Return the digests that the next line must name: of the lines that none follows yet."""
+        """Return the digests that the next line must contain: those of the lines that no other line follows."""
         return _heads(self.texts())
 
     def epoch(self) -> tuple[list[dict[str, Any]], bool]:
@@ -206,7 +206,7 @@ def _heads(texts: Sequence[str]) -> str:
 
 
 def _checked(path: Path) -> list[str]:
-    """Read the lines of one copy, and hold each to those that it follows."""
+    """Read the lines of one copy, and check each against the lines that it follows."""
     with _readable(path):
         if not path.is_file():
             return []
@@ -228,7 +228,7 @@ def _checked(path: Path) -> list[str]:
         if not follows or not ("closed" in line or "numbers" in line):
             raise DisclosureError(
                 f"{path}, line {number}, is damaged or does not follow from the lines before it: the ledger is only "
-                "ever added to. Put back a copy of it (another may stand in the user's state folder or beside the "
+                "ever added to. Restore a copy of it (there may be one in the user's state folder or beside the "
                 "outputs: `hotspots ledger list`), or, if nothing listed there was ever handed over, move it away. "
                 "Nothing was written."
             )
@@ -238,7 +238,7 @@ def _checked(path: Path) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A ledger that is there, with what each copy says of its data, by the name of the key."""
+    """An existing ledger, with each copy's sketches of its data, by the name of the key."""
 
     ledger: Ledger
     sketches: Mapping[str, Mapping[str, Any]]
@@ -250,7 +250,7 @@ def ledgers_in(roots: Sequence[Path]) -> list[Candidate]:
     Raises
     ------
     DisclosureError
-        If what says which data a ledger is about cannot be read.
+        If the file that identifies a ledger's data cannot be read.
     """
     names: dict[str, str] = {}
     sketches: dict[str, dict[str, Mapping[str, Any]]] = {}
@@ -274,7 +274,7 @@ def ledgers_in(roots: Sequence[Path]) -> list[Candidate]:
 
 
 def _about(folder: Path) -> dict[str, Any] | None:
-    """Return what a ledger says of itself; one of version 1 has its folder's name, and no sketches."""
+    """Return the description of a ledger; one of version 1 has its folder's name and no sketches."""
     path = folder / ABOUT
     with _readable(path):
         if path.is_file():
@@ -291,8 +291,8 @@ def _about(folder: Path) -> dict[str, Any] | None:
                 )
             if not known:
                 raise DisclosureError(
-                    f"{path} is damaged: put back a copy of it. Without it nobody knows which data the ledger is "
-                    "about. Nothing was written."
+                    f"{path} is damaged: restore a copy of it. Without it, it is not known to which data the ledger "
+                    "belongs. Nothing was written."
                 )
             return dict(about)
         if not (folder / LINES).is_file():
@@ -307,7 +307,7 @@ def _folder_name(name: str, identity: str) -> str:
 
 
 def new_ledger(name: str, roots: Sequence[Path]) -> Ledger:
-    """Return a ledger that is yet to be written."""
+    """Return a new ledger, not yet written."""
     identity = secrets.token_hex(16)
     return Ledger(identity, name, tuple(root / _folder_name(name, identity) for root in roots))
 
@@ -315,18 +315,18 @@ def new_ledger(name: str, roots: Sequence[Path]) -> Ledger:
 def choose_ledger(
     roots: Sequence[Path], sketches: "Mapping[str, Sketches]", *, source: str, run: str
 ) -> tuple[Ledger, str]:
-    """Find the ledger of some data, or begin one.
+    """Find the ledger of some data, or create one.
 
     Parameters
     ----------
     roots
         Folders of ledgers.
     sketches
-        What the data is, by the name of the key it was hashed with.
+        Sketches of the data, by the name of the key they were hashed with.
     source
-        `disclosure.data_source`: the ledger's name, given by hand; empty if it is not.
+        `disclosure.data_source`: the ledger's name from the configuration; empty if not set.
     run
-        Name of the run, for a new ledger and for one of version 1, which its data do not identify.
+        Name of the run, for a new ledger and for one of version 1, which has no sketches.
 
     Returns
     -------
@@ -381,7 +381,7 @@ def _several(ledgers: Sequence[Ledger], shares: Mapping[str, float]) -> str:
     )
 
 
-# What a run will add to its ledger once it is in place.
+# What a run adds to its ledger once its outputs are in place.
 
 
 def save_pending(
@@ -392,7 +392,7 @@ def save_pending(
     sketches: "Mapping[str, Sketches]",
     synthetic: bool,
 ) -> None:
-    """Keep beside the stage tables what the ledger gets once the run is in place.
+    """Store beside the stage tables what will be added to the ledger once the run's outputs are in place.
 
     Parameters
     ----------
@@ -401,11 +401,11 @@ def save_pending(
     ledger
         The ledger that the run was checked against.
     entries
-        Lines to add, in this order: later releases were checked against the earlier (see `entry_of`).
+        Lines to add, in this order: later releases were checked against earlier ones (see `entry_of`).
     sketches
-        What the data is, by the name of the key.
+        Sketches of the data, by the name of the key.
     synthetic
-        Whether the data are: such ledgers have no copy in the user's state folder.
+        Whether the data are synthetic: such ledgers have no copy in the user's state folder.
     """
     heads = ledger.heads()
     numbered = [e | {"id": _digest(json.dumps([ledger.identity, heads, e], sort_keys=True))[:32]} for e in entries]
@@ -434,7 +434,7 @@ def _pending(folder: Path) -> dict[str, Any] | None:
 
 
 def _ledger_of(pending: Mapping[str, Any], outputs: Path) -> Ledger:
-    """Return the ledger that a run belongs to, wherever its copies stand now."""
+    """Return the ledger of a run, wherever its copies are now."""
     roots = ledger_roots(outputs, synthetic=bool(pending["synthetic"]))
     identity, name = str(pending["ledger"]["identity"]), str(pending["ledger"]["name"])
     there = [c.ledger for c in ledgers_in(roots) if c.ledger.identity == identity]
@@ -442,7 +442,7 @@ def _ledger_of(pending: Mapping[str, Any], outputs: Path) -> Ledger:
 
 
 def make_good(folder: Path, *, outputs: Path) -> None:
-    """Enter the releases of a run that is in place, in case the last run died between the swap and the entry.
+    """Add the releases of a completed run, in case it was killed between replacing the outputs and writing the ledger.
 
     Raises
     ------
@@ -462,12 +462,12 @@ def make_good(folder: Path, *, outputs: Path) -> None:
 
 @contextlib.contextmanager
 def recorded(building: Path, *, outputs: Path) -> Iterator[None]:
-    """Enter a run's releases in the ledger if what is done inside (the swap) succeeds.
+    """Add a run's releases to the ledger if the body (which replaces the outputs) succeeds.
 
     Parameters
     ----------
     building
-        The run's folder before the swap.
+        The run's folder before it replaces the last one.
     outputs
         The folder of all runs.
 
@@ -489,7 +489,7 @@ def recorded(building: Path, *, outputs: Path) -> Iterator[None]:
         fresh = [entry for entry in pending["entries"] if entry["id"] not in listed]
         if fresh and pending["heads"] != ledger.heads():
             raise DisclosureError(
-                "something else was released from the same data after this run had checked what is out: run again with "
+                "something else was released from the same data while this run was working: run again with "
                 "--from release. Nothing was written."
             )
         written = _prepare(ledger, fresh, pending["sketches"])
@@ -517,7 +517,8 @@ def _prepare(
     pairs: list[tuple[Path, Path]] = []
     for folder in ledger.folders:
         with _readable(folder):
-            # What the data is comes first: a ledger with releases that no data finds would bind nobody.
+            # The sketches are written first: a ledger with releases that cannot be matched to any data would have no
+            # effect.
             for name, content in ((ABOUT, _about_now(ledger, folder, sketches)), (LINES, lines)):
                 path = folder / name
                 if path.is_file() and path.read_bytes() == content:
@@ -535,12 +536,12 @@ def _finish(pairs: Sequence[tuple[Path, Path]]) -> None:
 
 
 def _about_now(ledger: Ledger, folder: Path, sketches: Mapping[str, Mapping[str, Any]]) -> bytes:
-    """Return what the copy in a folder says of its data, with the data of this run."""
+    """Return the sketches of the copy in a folder, combined with those of this run's data."""
     from pipeline.release.sketches import Sketches
 
     known: dict[str, Any] = dict((_about(folder) or {"sketches": {}})["sketches"])
     key = key_name(root_key(folder.parent))
-    if key in sketches:  # each copy is hashed with the key of its own root alone
+    if key in sketches:  # each copy is hashed only with the key of its own root
         mine = Sketches.restored(dict(sketches[key]))
         known[key] = (mine.united(Sketches.restored(known[key])) if key in known else mine).plain()
     about = {"version": VERSION, "identity": ledger.identity, "name": ledger.name, "sketches": known}
@@ -549,7 +550,7 @@ def _about_now(ledger: Ledger, folder: Path, sketches: Mapping[str, Mapping[str,
 
 @contextlib.contextmanager
 def _locked(roots: Sequence[Path]) -> Iterator[None]:
-    """Hold the ledgers of some roots to one process at a time.
+    """Lock the ledgers of some roots, so that one process at a time writes to them.
 
     Raises
     ------
@@ -559,7 +560,7 @@ def _locked(roots: Sequence[Path]) -> Iterator[None]:
         If a root cannot be written to.
     """
     with contextlib.ExitStack() as held:
-        for root in sorted(set(roots)):  # always in one order, so that two runs never wait for each other
+        for root in sorted(set(roots)):  # always in the same order, so that two runs never wait for each other
             with _readable(root):
                 root.mkdir(parents=True, exist_ok=True)
             try:
@@ -567,7 +568,7 @@ def _locked(roots: Sequence[Path]) -> Iterator[None]:
             except EngineError as error:
                 if "another run is writing" in str(error):
                     raise EngineError(
-                        f"another run is entering its releases in {root}: wait for it to end and run again. Nothing "
+                        f"another run is adding its releases to {root}: wait for it to end and run again. Nothing "
                         "was changed."
                     ) from None
                 raise DisclosureError(
@@ -578,11 +579,11 @@ def _locked(roots: Sequence[Path]) -> Iterator[None]:
         yield
 
 
-# A release as a line holds it.
+# A release as one line of the ledger.
 
 
 def anchor_of(line: Mapping[str, Any]) -> int:
-    """Return the month (yyyymm) that fixed windows are counted from; in version 1, that in which the main one ends."""
+    """Return the month (yyyymm) from which fixed windows are counted; version 1: the last month of the main window."""
     return int(line["anchor"]) if "anchor" in line else int(str(line["headline"])[-7:].replace("-", ""))
 
 
@@ -590,7 +591,7 @@ _CELL = ("area_code", "level", "period", "category", "measure")
 
 
 def entry_of(release: "EarlierRelease", ledger: Ledger, before: "Sequence[EarlierRelease]") -> dict[str, Any] | None:
-    """Return a release as a line holds it, or None if its readers hold every number of it already.
+    """Return a release as a ledger line, or None if its readers already have all its numbers.
 
     Parameters
     ----------
@@ -650,7 +651,7 @@ def entry_of(release: "EarlierRelease", ledger: Ledger, before: "Sequence[Earlie
 
 
 def _coded(counts: "pd.DataFrame") -> dict[str, Any]:
-    """Return counts as text: each column of names once and by number, for a name stands in thousands of rows."""
+    """Return counts as text: each name once, and by number in the rows, because a name occurs in thousands of rows."""
     import pandas as pd
 
     out: dict[str, Any] = {}
@@ -674,7 +675,7 @@ def _decoded(numbers: Mapping[str, Any]) -> "pd.DataFrame":
 
 
 def _columns(table: "pd.DataFrame") -> dict[str, Any]:
-    """Return a table as text: its columns and their kinds."""
+    """Return a table as text: its columns and their types."""
     import pandas as pd
 
     return {
@@ -743,9 +744,9 @@ def _earlier_release(line: Mapping[str, Any], *, crs: str, before: "EarlierRelea
 
 
 def _of_version_1(line: Mapping[str, Any], *, crs: str) -> "EarlierRelease":
-    """Read a line of the ledger as it was before steps: exact or rounded numbers, and cells that were withheld.
+    """Read a ledger line of version 1, from before steps: exact or rounded numbers, and withheld cells.
 
-    Such a line names neither windows nor editions: its windows are those that are no sum of others, and its last month
+    Such a line has neither windows nor editions: its windows are those that are not sums of others, and its last month
     is that of its latest window.
     """
     import pandas as pd
@@ -773,7 +774,7 @@ def _of_version_1(line: Mapping[str, Any], *, crs: str) -> "EarlierRelease":
         data_to=last,
         anchor=anchor_of(line),
         edition={},
-        # Groups beside wards would be sums of numbers that are out exactly.
+        # Groups would be sums of ward numbers that were released exactly.
         detail=dict.fromkeys(cells.loc[cells["level"] == "ward", "category"].unique(), "ward"),
         series=series,
         incomplete=(),

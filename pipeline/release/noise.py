@@ -1,10 +1,10 @@
-"""Cell-key noise: every area has a number, and every number an error that repeats (experimental, partners only).
+"""Cell-key noise: every area has a number, and every number has a repeatable error (experimental, partners only).
 
-The same records have the same noise wherever they are counted, so that asking twice, or for two overlapping tables,
-averages nothing out (Fraser and Wooton, 2005, and the census of 2021). No number from 1 to threshold - 1 is shown.
+The same records have the same noise wherever they are counted, so that the noise cannot be averaged out over repeated
+or overlapping tables (Fraser and Wooton, 2005, and the census of 2021). No number from 1 to threshold - 1 is shown.
 
-What it costs is stated: the largest error in `NOISE_REACH`, the mean one in release.json. What it protects is not
-proven: no audit is made. Sums of noisy numbers narrow each other a little, and it is not known by how much.
+The errors are stated: the largest in `NOISE_REACH`, the mean in release.json. The protection is not proven, because no
+audit is made: sums of noisy numbers narrow each other a little, and it is not known by how much.
 """
 
 import hashlib
@@ -38,14 +38,14 @@ MIN_SECRET_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class Perturbed:
-    """Counts that may be shown, and what each discloses about the true one.
+    """Counts that may be released, and what each discloses about the true count.
 
     Attributes
     ----------
     shown
         Number to print, shape (n,).
     low, high
-        Smallest and largest true count that could be behind it, shape (n,).
+        Smallest and largest true count that the number is consistent with, shape (n,).
     """
 
     shown: IntArray
@@ -64,9 +64,9 @@ def noise_table(reach: int) -> NDArray[np.float64]:
 
 
 def keys_of(ids: Iterable[str], *, secret: bytes) -> NDArray[np.uint32]:
-    """Give every record (or, where there are no records, every cell) its key: 32 bits of a keyed BLAKE2 hash.
+    """Return the key of every record (or of every cell, if there are no records): 32 bits of a keyed BLAKE2 hash.
 
-    The secret stays with the controller and must be the same for every release, or the noise does not repeat.
+    The secret stays with the data owner and must be the same for every release, otherwise the noise is not repeatable.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def sum_keys(record_keys: NDArray[np.uint32], *, cell: IntArray, cells: int) -> 
     record_keys
         Key of each record, shape (records,).
     cell
-        Which cell each record falls in, 0 to `cells` - 1, shape (records,).
+        Cell of each record, 0 to `cells` - 1, shape (records,).
     cells
         Number of cells.
     """
@@ -135,7 +135,7 @@ def _counts(counts: ArrayLike) -> IntArray:
     return values.astype(np.int64)
 
 
-# A table of counts by the rule of a profile.
+# A table of counts, protected by the rules of a profile.
 
 
 NOISE_REACH = 9
@@ -151,19 +151,19 @@ def perturb(cells: pd.DataFrame, *, months: pd.DataFrame, threshold: int, secret
     cells
         Counts to publish: KEY, value.
     months
-        Table `area_months`: noise is keyed by the months that make up a count, so that the same records have the
-        same noise in whatever window of whatever release they are counted.
+        Table `area_months`: the noise of a count is keyed by its months, so that the same records have the same noise
+        in every window of every release.
     threshold
         Smallest number other than 0 to show.
     secret
-        Key of the noise, at least 16 bytes; it must stay the same and stay with the data owner.
+        Key of the noise, at least 16 bytes; it must not change and must not leave the data owner.
     """
     value = cells["value"].to_numpy(dtype=np.int64)
     return cell_noise(value, keys=_keys(cells, months, secret), threshold=threshold, reach=NOISE_REACH)
 
 
 def _keys(cells: pd.DataFrame, months: pd.DataFrame, secret: bytes) -> NDArray[np.uint32]:
-    """Add the keys of the months that hold anything, modulo 2**32."""
+    """Add the keys of the months with a count above 0, modulo 2**32."""
     frames = []
     for measure in (c for c in COUNTS if c in months.columns):
         part = months.loc[months[measure].fillna(0) > 0, ["area_code", "month", "category"]].assign(measure=measure)

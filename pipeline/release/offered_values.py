@@ -1,17 +1,17 @@
-"""Which values of the circumstances are offered: chosen once for all audiences, areas and steps, from whole columns.
+"""Choose which values of the circumstances are offered, once for all audiences, areas and steps.
 
-By `pipeline.release.steps`, inequalities between counts never narrow a step, and equations do. A variable is one: its
-values add up to what the organisation recorded. So of every such sum something is never offered to any released
-audience, and what is not offered must be more than nothing:
+As `pipeline.release.steps` explains, inequalities between counts never narrow a step, but equations do. A variable is
+an equation: its values add up to the organisation's total. Therefore part of every such sum is offered to no released
+audience, and this part must not be negligible:
 
-1. What is not stated, what is too recent to say, and rare values.
-2. Where these are next to nothing in the data, further values from the last one on: somebody who knows that nearly
-   every record states a weekday would otherwise work out Sunday from Monday to Saturday.
-3. Values that select the same incidents as what is not offered of another variable: of `kind`, "incident" is not
-   offered, so of the offence groups "Non-crime incident" is not either. A value that is a part of another's needs
-   nothing: it is one more inequality. A value that contains all that is not offered closes the sum from above, and is
-   left out where that leaves no room.
-4. Where boroughs leave nothing out of the region, of each value one borough.
+1. Not offered are: not stated, too recent to say, and rare values.
+2. If these are negligible in the data, further values are not offered, from the last one on: if nearly every record
+   states a weekday, Sunday could otherwise be computed from Monday to Saturday.
+3. Nor are values that select the same incidents as the part of another variable that is not offered: if "incident" of
+   `kind` is not offered, "Non-crime incident" of the offence groups is not either. A value that is part of another
+   needs no treatment: it is one more inequality. A value that contains everything that is not offered bounds the sum
+   from above, and is omitted if the row rule requires it.
+4. If every incident of the region is in a borough, one borough of each value is not offered.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,16 +27,16 @@ from pipeline.release.steps import has_room, step_floor
 __all__ = ["Columns", "Offered", "choose_values"]
 
 BROKEN_SHARE = 0.05
-"""A relation that fewer areas break is one that readers may rely on."""
+"""Readers may rely on a relation if a smaller share of the areas breaks it."""
 NOTHING_SHARE = 0.1
-"""What occurs in a smaller share of the areas counts as nothing. Twice `BROKEN_SHARE`, so that no relation becomes one
-to rely on just because somebody counts its rows in another way."""
+"""A value that occurs in a smaller share of the areas is negligible. Twice `BROKEN_SHARE`, so that no relation becomes
+reliable just because its rows are counted differently."""
 IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """Which values of one organisation are offered, to all released audiences alike.
+    """The values of one organisation that are offered, the same for all released audiences.
 
     A value is offered if the region holds at least `fewest` incidents with it, the widest step of any audience, and it
     occurs in `NOTHING_SHARE` of the areas. What readers who know this rule learn: that the region's count of a value
@@ -50,12 +50,12 @@ class Offered:
     by_variable
         Variable to its values that are offered, in the order shown.
     stated
-        Variables whose number of incidents with a value may be given as a step of its own: a value that is not
-        offered makes up the difference between it and the values shown.
+        Variables whose number of incidents with any value may be given as a separate step: a value that is not offered
+        makes up the difference to the values shown.
     hidden_in
-        (variable, value) to the borough that does not get it; empty where the boroughs leave something out.
+        (variable, value) to the borough for which it is not offered; empty if not every incident is in a borough.
     last
-        Borough whose total and numbers of incidents with a value are not offered; empty likewise.
+        Borough whose total and numbers of incidents with a value are not offered; empty in the same case.
     by_borough
         Whether anything can be shown by borough.
     """
@@ -73,7 +73,7 @@ class Offered:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """How columns of counts over areas compare; the region stands first.
+    """Compare columns of counts over areas; the region comes first.
 
     Attributes
     ----------
@@ -84,15 +84,15 @@ class Columns:
     fewest: int
 
     def occurs(self, column: IntArray) -> bool:
-        """Whether a column is more than nothing, in the region and in enough areas."""
+        """Whether a column is not negligible, in the region and in enough areas."""
         return bool(column[0] >= self.fewest and np.mean(column > 0) >= NOTHING_SHARE)
 
     def same(self, one: IntArray, other: IntArray) -> bool:
-        """Whether two columns would pass for the same incidents."""
+        """Whether two columns select nearly the same incidents."""
         return bool(np.mean(one != other) < BROKEN_SHARE)
 
     def covers(self, one: IntArray, other: IntArray) -> bool:
-        """Whether the second column would pass for one that contains the first."""
+        """Whether the second column nearly contains the first."""
         return bool(np.mean(one > other) < BROKEN_SHARE)
 
 
@@ -109,7 +109,7 @@ def choose_values(
     Parameters
     ----------
     held
-        Its counts, one row per area: the region, boroughs, and "" for what is in no borough. Columns are (variable,
+        Its counts, one row per area: the region, boroughs, and "" for incidents in no borough. Columns are (variable,
         value), the values of a variable in the order shown.
     total
         What it recorded in each of these areas.
@@ -118,11 +118,12 @@ def choose_values(
     steps
         Steps of all audiences.
     known
-        Counts of the same areas that are released anyway and may coincide with a value's: those of categories.
+        Counts of the same areas that are released anyway and may equal a value's: those of categories.
 
     Examples
     --------
-    Of 40 incidents 25 were in the street and 15 in a shop; all say where. The last of two values is not offered.
+    Of 40 incidents, 25 were in the street and 15 in a shop; all state the place. The last of the two values is not
+    offered.
 
     >>> held = pd.DataFrame({("place_type", "shop"): [15, 8, 7], ("place_type", "street"): [25, 13, 12]})
     >>> held[("place_type", NOT_STATED)] = 0
@@ -140,7 +141,7 @@ def choose_values(
 
 
 class _Choosing:
-    """The choice under way: `offered` only ever shrinks. Counts are arrays over areas, the region first."""
+    """The choice in progress: `offered` only ever shrinks. Counts are arrays over areas, the region first."""
 
     def __init__(self, columns: Columns, held: pd.DataFrame, total: IntArray, steps: tuple[int, ...]) -> None:
         self.columns, self.total, self.steps = columns, total, steps
@@ -158,17 +159,17 @@ class _Choosing:
         return np.sum(found, axis=0, dtype=np.int64) if found else np.zeros_like(self.total)
 
     def rest(self, question: str, *, of_stated: bool) -> IntArray:
-        """Count what is not offered of a variable, with what is not stated or without it."""
+        """Count the incidents of a variable that are not offered, with or without those not stated."""
         variable, mine = VARIABLES[question], self.counts[question]
         left = self.total - self.shown(question) - mine.get(TOO_RECENT, 0)
-        # Area tables have a total of what is stated of a variable that matures, without what is never offered of it
-        # (`known_outcomes`): the rest must be more than nothing beside that total too.
+        # Area tables have a total for outcomes, which are stated late (`known_outcomes`): the part that is not offered
+        # must not be negligible relative to that total either.
         if of_stated or variable.matures:
             left = left - mine[NOT_STATED] - sum(mine[v] for v in variable.never_offered if v in mine)
         return np.asarray(left, dtype=np.int64)
 
     def leave_out_what_completes_a_sum(self, known: Sequence[IntArray]) -> None:
-        """Take values away until no sum is complete; there are at most as many rounds as values."""
+        """Remove values until no sum is complete; this takes at most as many rounds as there are values."""
         before = -1
         while before != (before := sum(map(len, self.offered.values()))):
             for question, values in self.offered.items():
@@ -181,37 +182,37 @@ class _Choosing:
                     self._leave_out_of(other, beside=question)
 
     def _leave_out_of(self, other: str, *, beside: str) -> None:
-        """Take from one variable what would complete the sum of another."""
+        """Remove the values of one variable that would complete the sum of another."""
         links, theirs = self._links(beside), self.offered[other]
         rest = self.rest(beside, of_stated=False)
-        # The values of a variable exclude each other, so one of them alone can contain what is not offered. Where
-        # several are as frequent, they are so by their size, and not by what they select.
+        # The values of a variable exclude each other, so only one of them can contain everything that is not offered.
+        # If several are equally frequent, this is a matter of size, not of which incidents they select.
         above = [v for v, column in self.counts[other].items() if self.columns.covers(rest, column)]
         for value in list(theirs):
             column = self.counts[other][value]
             if any(self.columns.same(column, link) for link in links):
                 theirs.remove(value)
             elif above == [value] and self.offered[beside] and self._no_room(beside, column):
-                # Of two variables the one that stands later in the registry loses a value.
+                # Of two variables, the one that comes later in the registry loses a value.
                 loser = max(beside, other, key=list(self.counts).index)
                 self.offered[loser].remove(value if loser == other else _first_to_go(self.offered[loser]))
                 return
-        # Both sums lack the same: then the values shown of one add up to those of the other.
+        # The same part is missing from both sums: then the values shown of one add up to those of the other.
         both = [(self.rest(beside, of_stated=s), self.rest(other, of_stated=s)) for s in (False, True)]
         if theirs and any(self.columns.occurs(one) and self.columns.same(one, two) for one, two in both):
             theirs.remove(_first_to_go(theirs))
 
     def _links(self, question: str) -> list[IntArray]:
-        """List the columns that, under another name, would complete the sum of this variable, or be it."""
+        """List the columns of other variables that would complete the sum of this variable, or equal it."""
         hidden = [v for v in self.counts[question] if v not in self.offered[question] and v != TOO_RECENT]
         found = [self.counts[question][v] for v in hidden]
         found += [self.rest(question, of_stated=s) for s in (False, True)]
-        if len(self.offered[question]) > 1:  # one value alone is a count like its twin, in the same step
+        if len(self.offered[question]) > 1:  # a single value has the same count and step as its counterpart
             found.append(self.shown(question))
         return [column for column in found if self.columns.occurs(column)]
 
     def _no_room(self, question: str, column: IntArray) -> bool:
-        """Say whether a column that contains all that is not offered closes the sum: a union, see `has_room`."""
+        """Return whether a column that contains everything not offered completes the sum: a union, see `has_room`."""
         rest = self.rest(question, of_stated=False)
         parts = np.array([*(self.counts[question][v] for v in self.offered[question]), column])
         whole = self.shown(question) + rest
@@ -228,7 +229,7 @@ def _never_offered(question: str) -> set[str]:
 
 
 def _first_to_go(values: Sequence[str]) -> str:
-    """Return the value that is given up first, by its words and its place alone: one of leftovers, else the last."""
+    """Return the value to remove first, by its label and position only: a remainder value, otherwise the last."""
     leftovers = [v for v in values if v.casefold().startswith(("other", "unknown", "not known"))]
     return leftovers[-1] if leftovers else values[-1]
 
@@ -236,15 +237,15 @@ def _first_to_go(values: Sequence[str]) -> str:
 def _with_boroughs(
     offered: Offered, held: pd.DataFrame, total: "pd.Series[int]", *, region: str, columns: Columns
 ) -> Offered:
-    """Leave one borough out of each value where the boroughs together are the region."""
+    """Omit one borough for each value, if the boroughs add up to the region."""
     boroughs = sorted(a for a in held.index if a not in ("", region))
     shown = [(q, v) for q, mine in offered.by_variable.items() for v in mine if VARIABLES[q].detail is Detail.BOROUGHS]
     held = held.loc[[region, *boroughs], shown]
     beside = held.iloc[0].to_numpy() - held.iloc[1:].sum(axis=0).to_numpy()
     if not shown or np.mean(beside != 0) >= NOTHING_SHARE:
         return offered
-    # Which borough is left out goes by the place of the value in the list, so that no borough loses much. Values that
-    # pass for the same incidents are left out of the same borough: either would tell the other.
+    # The omitted borough depends on the position of the value in the list, so that no borough loses many. Values that
+    # select the same incidents are omitted in the same borough: either would disclose the other.
     hidden: dict[tuple[str, str], str] = {}
     for place, column in enumerate(shown):
         twins = [c for c in hidden if columns.same(held[c].to_numpy(), held[column].to_numpy())]

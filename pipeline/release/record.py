@@ -1,6 +1,6 @@
-"""What release.json says of the numbers of a folder, counted on the released table alone.
+"""What release.json reports about the numbers of a folder, counted on the released table alone.
 
-Readers count the same in area_counts.csv: nothing here looks at a true count.
+Readers can count the same in area_counts.csv: no true count is used here.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,13 +23,13 @@ States = dict[str, dict[str, dict[str, int]]]
 
 
 class State(StrEnum):
-    """In which state a released table gives a count; every row is in one of them."""
+    """The state of a count in a released table; every row has exactly one."""
 
     NUMBER = "number"
     """A step other than the first, or an exact number."""
     FIRST_STEP = "first_step"
     OTHER_LEVEL = "other_level"
-    """Not offered, because the category is given at another level."""
+    """Not offered because the category is given at another level."""
     NOT_OFFERED = "not_offered"
     NO_DATA = "no_data"
     NOT_COVERED = "not_covered"
@@ -43,16 +43,16 @@ def states_of(counts: pd.DataFrame, areas: gpd.GeoDataFrame, detail: Mapping[str
     counts
         Table `area_counts`: one row for each covered area, window and category.
     areas
-        area_code, level, covered. An area that is not covered has no rows; it counts as many as the others of its level
-        have.
+        area_code, level, covered. An area that is not covered has no rows; it is counted with as many as other areas of
+        its level.
     detail
-        Category to the smallest level it is given at.
+        Category to the smallest level at which it is given.
 
     Returns
     -------
     states
-        Level to measure to the number of rows in each `State` and their sum, `rows`. A measure of which a level has no
-        data at all is left out.
+        Level to measure to the number of rows in each `State` and their sum, `rows`. A measure without any data at a
+        level is omitted.
 
     Examples
     --------
@@ -80,7 +80,7 @@ def states_of(counts: pd.DataFrame, areas: gpd.GeoDataFrame, detail: Mapping[str
 def _by_measure(
     rows: pd.DataFrame, other_level: npt.NDArray[np.bool_]
 ) -> Iterator[tuple[str, dict[State, npt.NDArray[np.bool_]]]]:
-    """Say of each measure which rows are in which state."""
+    """Return, for each measure, which rows are in which state."""
     names = rows["not_offered"].fillna("").str.split(";")
     for measure in COUNTS:
         if f"{measure}_lower" not in rows and measure not in rows:

@@ -1,17 +1,17 @@
-"""Which data a ledger is about: small samples of keyed hashes that show how much two extracts have in common.
+"""Match data to a ledger: small samples of keyed hashes show how much two extracts have in common.
 
-A ledger must be found again whatever the run, the folder or the file is called. So it keeps, of all the data that its
-releases were made from, two *bottom-k sketches* (Bar-Yossef et al. 2002; Cohen and Kaplan 2007): the 8,192 smallest
-hashes of each kind of token. A hash is as good as random, so these are a simple random sample of the distinct tokens,
-the same tokens whichever extract they are seen in, and the share of one extract that lies in another can be estimated
-from the two samples alone:
+A ledger must be found whatever the run, the folder or the file is called. Therefore it contains, for all the data that
+its releases were made from, two *bottom-k sketches* (Bar-Yossef et al. 2002; Cohen and Kaplan 2007): the 8,192 smallest
+hashes of each kind of token. Hashes behave like random numbers, so these are a simple random sample of the distinct
+tokens; the same token is sampled in every extract, and the share of one extract that is contained in another can be
+estimated from the two samples alone:
 
 * records: incident id, date and place. Ids alone would match unrelated extracts whose ids run from 1 to n.
-* cells: date and 100 m cell. A shift of all points by a metre changes every record and hardly a cell.
+* cells: date and 100 m cell. If all points shift by a metre, every record changes but hardly any cell.
 
-Of published counts there is one kind: area, month, category, measure and value.
+Published counts have one kind of token: area, month, category, measure and value.
 
-The hashes are keyed with a secret of the folder that the ledger is kept in: without it nobody can try out tokens.
+The hashes are keyed with a secret of the ledger's folder: without it nobody can test guessed tokens.
 """
 
 from collections.abc import Iterable, Sequence
@@ -27,23 +27,23 @@ SIZE = 8192
 """Hashes kept. A borough's 2,000 records in 500,000 leave about 33 of them in the sample: enough to see 5 %."""
 
 OVERLAP = 0.05
-"""Data that share this much, either way, are the same data. Crimes of another kind in the same city and years have
-under 1 % of their days and 100 m cells in common by chance."""
+"""If either extract shares this much with the other, they are the same data. Other types of crime in the same city and
+years share under 1 % of their days and 100 m cells by chance."""
 
-_DIGITS = 16  # of a hash, in hexadecimal: 64 bits, so that two tokens of a billion hardly ever share one
+_DIGITS = 16  # of a hash, in hexadecimal: 64 bits, so that collisions are very unlikely even with a billion tokens
 _LAST = "f" * _DIGITS
-_SPARE = 4  # times as many rows as are needed pass the first cut, since rows may repeat
+_SPARE = 4  # this many times more rows than needed pass the first cut, because rows may repeat
 
-# Texts with a separator that stands in no number, so that two tokens are never written alike.
+# Texts with a separator that occurs in no number, so that different tokens never have the same text.
 _RECORD = (
     "concat_ws('|', incident_id, coalesce(occurred_on::VARCHAR, month::VARCHAR), "
     "coalesce(round(easting_m)::BIGINT::VARCHAR, ward_code, borough_code, ''), "
     "coalesce(round(northing_m)::BIGINT::VARCHAR, ''))"
 )
-# A month and a cell say too little: in a city most cells with a burglary see a theft within the month.
+# Month and cell are not specific enough: in a city most cells with a burglary also have a theft in the same month.
 _CELL = "concat_ws('|', occurred_on::VARCHAR, floor(easting_m / 100)::BIGINT, floor(northing_m / 100)::BIGINT)"
 _CELL_ROWS = "easting_m IS NOT NULL AND occurred_on IS NOT NULL AND coalesce(date_precision, 'day') = 'day'"
-# A count of 0 is the same in any data.
+# A count of 0 does not identify the data.
 _COUNT = "concat_ws('|', area_code, month, category, measure, value)"
 _COUNT_ROWS = "value IS NOT NULL AND value > 0"
 
@@ -57,7 +57,7 @@ class Sketch:
     hashes
         At most `SIZE`, distinct, in ascending order, 16 hexadecimal digits each.
     whole
-        Whether the set has no others.
+        Whether these are all hashes of the set.
     """
 
     hashes: tuple[str, ...] = ()
@@ -65,7 +65,7 @@ class Sketch:
 
     @classmethod
     def of(cls, hashes: Iterable[str], *, size: int = SIZE) -> "Sketch":
-        """Sketch a set that is given by all its hashes.
+        """Return the sketch of a set, given all its hashes.
 
         >>> Sketch.of(["c", "a", "b", "a"], size=2)
         Sketch(hashes=('a', 'b'), whole=False)
@@ -75,11 +75,11 @@ class Sketch:
 
     @property
     def limit(self) -> str:
-        """The hash up to which every hash of the set is in the sketch."""
+        """The hash up to which the sketch contains every hash of the set."""
         return _LAST if self.whole else self.hashes[-1]
 
     def united(self, other: "Sketch", *, size: int = SIZE) -> "Sketch":
-        """Return the sketch of both sets together.
+        """Return the sketch of the union of both sets.
 
         >>> Sketch(("a", "d"), whole=False).united(Sketch(("b",)), size=2)
         Sketch(hashes=('a', 'b'), whole=False)
@@ -100,23 +100,23 @@ class Sketch:
 
 
 def containment(part: Sketch, whole: Sketch) -> float:
-    """Estimate the share of one set that lies in another.
+    """Estimate the share of one set that is contained in another.
 
-    Below the smaller of the two limits both sketches hold every hash of their sets. What lies there is a random sample
-    of the first set, and for each of its members it is known whether the second set has it. The standard error is
-    sqrt(c (1 - c) / m) with m sampled members.
+    Below the smaller of the two limits both sketches contain every hash of their sets. These hashes are a random sample
+    of the first set, and for each it is known whether the second set has it. The standard error is sqrt(c (1 - c) / m)
+    with m sampled members.
 
     Parameters
     ----------
     part
-        The set whose share is asked for.
+        The set whose share is estimated.
     whole
-        The set that it may lie in.
+        The set that may contain it.
 
     Returns
     -------
     share
-        From 0 to 1; 0 where no member of the first set was sampled.
+        From 0 to 1; 0 if no member of the first set was sampled.
 
     References
     ----------
@@ -125,7 +125,7 @@ def containment(part: Sketch, whole: Sketch) -> float:
 
     Examples
     --------
-    Both hold all hashes up to "c"; of a, b and c the second has a and c.
+    Both contain all hashes up to "c"; of a, b and c the second has a and c.
 
     >>> containment(Sketch(("a", "b", "c"), whole=False), Sketch(("a", "c", "d"), whole=False))
     0.6666666666666666
@@ -138,12 +138,12 @@ def containment(part: Sketch, whole: Sketch) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Sketches:
-    """What the data of a run, or of a ledger, is.
+    """Sketches that identify the data of a run or of a ledger.
 
     Attributes
     ----------
     records
-        Sketch of incident id, date and place; of published counts, of area, month, category, measure and value.
+        Sketch of incident id, date and place; for published counts, of area, month, category, measure and value.
     cells
         Sketch of date and 100 m cell; empty for published counts.
     """
@@ -152,7 +152,7 @@ class Sketches:
     cells: Sketch = field(default_factory=Sketch)
 
     def overlap(self, other: "Sketches") -> float:
-        """Return the greatest share that either has of the other, by records or by cells."""
+        """Return the greatest share that either has in common with the other, by records or by cells."""
         pairs = ((self.records, other.records), (self.cells, other.cells))
         return max(max(containment(a, b), containment(b, a)) for a, b in pairs)
 
@@ -173,7 +173,7 @@ class Sketches:
 def sketches_of_incidents(
     parts: Sequence[Path], *, keys: Sequence[bytes], memory_limit_mb: int, size: int = SIZE
 ) -> tuple[Sketches, ...]:
-    """Sketch the incidents of a run, once for each key; rows are streamed and never held together.
+    """Sketch the incidents of a run, once for each key; rows are streamed and never all in memory.
 
     Parameters
     ----------
@@ -227,10 +227,10 @@ def _smallest(
 
 
 def _of_tokens(database: Any, scan: str, key: str, token: str, rows: str, *, size: int) -> Sketch:
-    """Return the sketch of one kind of token, of the rows that have one."""
+    """Return the sketch of one kind of token, from the rows that have one."""
     count = int(database.execute(f"SELECT count(*) FROM {scan} WHERE {rows}").fetchone()[0])
-    # Only hashes under a cut are gathered, so that memory depends on the sketch and not on the rows. Where rows repeat
-    # so much that too few distinct ones are left, the cut is raised.
+    # Only hashes below a cut are collected, so that memory depends on the size of the sketch and not on the number of
+    # rows. If rows repeat so often that too few distinct ones remain, the cut is raised.
     share = min(1.0, _SPARE * size / count) if count else 1.0
     while True:
         cut = _LAST if share >= 1 else f"{int(share * 16**_DIGITS):0{_DIGITS}x}"

@@ -1,14 +1,14 @@
-"""Steps: every count is published only as the step that it lies in, totals too, so that subtraction gives nothing.
+"""Steps: every count, including totals, is published only as a step, so that subtraction reveals nothing.
 
-With a step of 10 a count of 23 reads "20 to 29", and one of 0 or 9 "fewer than 10". The promise covers every number
+With a step of 10 a count of 23 reads "20 to 29", and a count of 0 or 9 "fewer than 10". The promise covers every number
 shown: all values of its step remain possible for a reader who knows these rules and this code.
 
-Why this needs no search: let every relation that a reader knows be an inequality (parts at most their total, a subset
-at most the whole, a part of a chain at most the next). Put all counts at the floors of their steps: floors keep every
-such order, because they are made of the counts by one increasing function. Raise one count to any value of its step
-together with those that contain it, and all inequalities hold still. So every value is possible, whatever else is
-shown. Only equations and complete unions narrow a step: one part of each is never offered to anybody (the part without
-a place of an area; the last value of a variable), and where an equation is left all the same, `has_room` decides.
+Why this needs no search: suppose every relation that a reader knows is an inequality (parts are at most their total, a
+subset at most the whole, a link of a chain at most the next). Put all counts at the floors of their steps: floors keep
+every such order, because the floor is an increasing function of the count. Raise one count to any value of its step,
+together with those that contain it, and all inequalities still hold. So every value is possible, whatever else is
+shown. Only equations and complete unions narrow a step: one part of each is never offered to anybody (the part of an
+area's count without a location; the last value of a variable), and for the equations that remain, `has_room` decides.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,13 +23,13 @@ from pipeline.statistics.ranges import Ranges, middle_of
 __all__ = ["RANGED", "has_room", "in_steps", "step_floor", "with_composites", "with_middles"]
 
 RANGED = ("incidents", "positive_outcomes", "known_outcomes")
-"""Measures that a released table gives as ranges; what is without a place is not offered."""
+"""Measures that a released table gives as ranges; incidents without a location are not offered."""
 
 IntArray = npt.NDArray[np.int64]
 
 
 def step_floor(counts: npt.ArrayLike, step: int) -> IntArray:
-    """Return the least count of the step that each count lies in, shape (n,).
+    """Return the floor of the step that each count lies in, shape (n,).
 
     >>> step_floor([0, 9, 10, 23], 10).tolist()
     [0, 0, 10, 20]
@@ -40,13 +40,14 @@ def step_floor(counts: npt.ArrayLike, step: int) -> IntArray:
 def has_room(
     total_lower: npt.ArrayLike, parts_lower: npt.ArrayLike, parts: npt.ArrayLike, *, step: int
 ) -> npt.NDArray[np.bool_]:
-    """Say of rows that are equations (or complete unions) whether all their counts keep every value of their steps.
+    """Return for rows that are equations (or complete unions) whether all their counts keep every value of their steps.
 
-    A row of n parts is an equation total = sum of parts. Write each count as the floor of its step plus a rest of 0 to
-    t - 1, and d for the floor of the total less the sum of the parts' floors: then the parts' rests add up to d and the
-    total's rest. The total's floor is never less than the parts' floors together, so d >= 0. One part can be at its
-    floor, or the total at its ceiling, exactly if the other n - 1 parts, or all n, can make up the difference: both
-    come to d <= (n - 1)(t - 1). At the other ends, part at its ceiling or total at its floor, d >= 0 is enough.
+    A row of n parts is an equation total = sum of parts. Write each count as the floor of its step plus a remainder of
+    0 to t - 1, and d for the floor of the total less the sum of the parts' floors: then the parts' remainders add up to
+    d plus the total's remainder. The total's floor is never less than the sum of the parts' floors, so d >= 0. One part
+    can be at its floor, or the total at its ceiling, exactly if the other n - 1 parts, or all n, can make up the
+    difference: both mean d <= (n - 1)(t - 1). For the other ends, a part at its ceiling or the total at its floor, d >=
+    0 is enough.
 
     Parameters
     ----------
@@ -57,8 +58,8 @@ def has_room(
 
     Examples
     --------
-    Four wards under a borough of 20 to 24, in steps of 5. With floors 5, 5, 0, 0 every ward may be at its floor. Under
-    15 to 19 with floors 0, 0, 0, 0 three wards hold 12 at most, so that none of the four can be under 3.
+    Four wards in a borough of 20 to 24, in steps of 5. With floors 5, 5, 0, 0 every ward may be at its floor. In a
+    borough of 15 to 19 with floors 0, 0, 0, 0, three wards have 12 at most, so the fourth has at least 3.
 
     >>> has_room([20, 10], [10, 0], [4, 4], step=5).tolist(), has_room([15], [0], [4], step=5).tolist()
     ([True, True], [False])
@@ -68,12 +69,12 @@ def has_room(
 
 
 def in_steps(counts: pd.DataFrame, *, step: int) -> pd.DataFrame:
-    """Give every count as a range: the step that it lies in, or with a step of 1 the count itself.
+    """Return every count as a range: the step that it lies in, or with a step of 1 the count itself.
 
     Returns
     -------
     ranged
-        A copy with `<measure>_lower` and `<measure>_upper` for each of `RANGED`; null where the count is.
+        A copy with `<measure>_lower` and `<measure>_upper` for each of `RANGED`; null if the count is null.
     """
     out = counts.copy()
     for measure in RANGED:
@@ -84,7 +85,7 @@ def in_steps(counts: pd.DataFrame, *, step: int) -> pd.DataFrame:
 
 
 def with_middles(ranged: pd.DataFrame) -> pd.DataFrame:
-    """Put the middle of each range in the place of the count, and nothing in the first step."""
+    """Replace each count by the middle of its range, and leave it empty in the first step."""
     out = ranged.copy()
     for measure in RANGED:
         ranges = Ranges.of(out, measure)
@@ -94,17 +95,17 @@ def with_middles(ranged: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_composites(ranged: pd.DataFrame, series: Mapping[str, Sequence[Period]]) -> pd.DataFrame:
-    """Make the windows that are no part of their level's series from those that are.
+    """Compute the windows that do not belong to their level's series as sums of those that do.
 
-    A longer window is the sum of lowers to the sum of uppers. A step of its own would be another answer to nearly the
-    same question, and the two together would narrow each other.
+    A longer window ranges from the sum of lowers to the sum of uppers. A separate step for it would be a second
+    statement about nearly the same count, and the two would narrow each other.
 
     Parameters
     ----------
     ranged
         Rows of every window: area_code, level, period, category, `<measure>_lower`, `<measure>_upper`, not_offered.
     series
-        Level to the windows whose counts were put in steps.
+        Level to the windows whose counts were converted to steps.
     """
     ends = [f"{measure}_{end}" for measure in RANGED for end in ("lower", "upper")]
     key = ["area_code", "category"]
@@ -118,7 +119,7 @@ def with_composites(ranged: pd.DataFrame, series: Mapping[str, Sequence[Period]]
         inside = ranged[(ranged["level"] == level) & ranged["period"].isin(parts)]
         at = pd.MultiIndex.from_frame(rows[key])
         for name in ends:
-            # A part that is null, or not offered, leaves the whole without a range.
+            # If a part is null or not offered, the whole has no range.
             wide = inside.pivot_table(index=key, columns="period", values=name, aggfunc="first", dropna=False)
             sums = wide.reindex(at).sum(axis=1, min_count=max(len(parts), 1), skipna=False)
             rows[name] = pd.array(sums.to_numpy(dtype=object), dtype="Int64")

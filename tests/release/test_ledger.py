@@ -355,7 +355,7 @@ def test_a_newer_ledger_is_refused(outputs: Path, name: str) -> None:
 def test_a_ledger_that_does_not_say_what_it_is_about_is_refused(outputs: Path) -> None:
     ledger = let_out(outputs, release())
     (ledger.folders[0] / "ledger.json").write_text("{}", "utf-8")
-    refused(outputs, "nobody knows which data")
+    refused(outputs, "not known to which data")
 
 
 def test_a_damaged_key_is_refused(outputs: Path) -> None:

@@ -179,7 +179,7 @@ def test_other_wards_in_a_window_that_is_out_are_refused(tmp_path: Path) -> None
     wards["code"] = wards["code"].replace({"A2": "A9"})
     wards.to_file(city.folder / "wards.gpkg", driver="GPKG")
     (city.folder / "people.csv").write_text("code,people\nA1,1000\nA9,2000\nB1,500\n", "utf-8")
-    with pytest.raises(DisclosureError, match=r"wards had other borders in the window 2022-01"):
+    with pytest.raises(DisclosureError, match=r"wards had other boundaries in the window 2022-01"):
         city.run(202403)
 
 
