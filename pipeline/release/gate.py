@@ -30,7 +30,14 @@ from pipeline.release.circumstances import Circumstances, Setting, release_circu
 from pipeline.release.detail import choose_detail, kept_detail, shares_with_number, utility
 from pipeline.release.earlier_releases import EarlierRelease, as_first_released, edition_of
 from pipeline.release.figures import derive
-from pipeline.release.hotspots import Outlines, Premises, no_hotspots, release_density, release_hotspots
+from pipeline.release.hotspots import (
+    Outlines,
+    Premises,
+    no_hotspots,
+    release_density,
+    release_hotspots,
+    with_names,
+)
 from pipeline.release.linked_tables import COUNTS, category_children, category_pairs
 from pipeline.release.offer import Layout, Offer, choose_offer
 from pipeline.release.protect import cautions_of, protect, release_record
@@ -206,7 +213,7 @@ def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail", offers: dict
         )
     else:
         hotspots = no_hotspots(plan.areas, f"Hotspots are not shown: {OF_ALL}")
-    hotspots = _unchanged_outlines(hotspots, "hotspots", plan)
+    hotspots = with_names(_unchanged_outlines(hotspots, "hotspots", plan), plan)
     density = release_density(detected.locations, bandwidth_m=detected.bandwidth_m, counts=protected.counts, plan=plan)
     density = _unchanged_outlines(density, "density", plan)
     described = _described(detected, plan, protected.counts)

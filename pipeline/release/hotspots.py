@@ -1,5 +1,6 @@
 """Outlines that may be released: hotspots and density bands under a profile's rules."""
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,11 +15,12 @@ from pipeline.detect.hotspots.finding import NOWHERE, numbered
 from pipeline.domain.categories import ROOT, in_total, outside_total
 from pipeline.geography.areas import StudyArea
 from pipeline.geography.grid import HexGrid
+from pipeline.geography.landmarks import Landmarks, place_names
 from pipeline.release.released import ReleasePlan
 from pipeline.statistics.ranges import Ranges
 from pipeline.tables import DENSITY_LAYER, HOTSPOT_LAYER, Level
 
-__all__ = ["Outlines", "Premises", "no_hotspots", "release_density", "release_hotspots"]
+__all__ = ["Outlines", "Premises", "no_hotspots", "release_density", "release_hotspots", "with_names"]
 
 
 AT_PLACE_M = 50.0  # an incident this close to an institution counts as being at it
@@ -42,10 +44,13 @@ class Premises:
         Eastings and northings of addresses, metres, shape (n, 2); None without such a layer.
     institutions
         Points or polygons of single institutions, in the working system.
+    landmarks
+        Stations, places and roads that name a hotspot; None where no layer of context is given.
     """
 
     addresses: NDArray[np.float64] | None = None
     institutions: NDArray[np.object_] = field(default_factory=lambda: np.empty(0, dtype=object))
+    landmarks: Landmarks | None = None
 
 
 def _empty(table: Any, areas: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
@@ -75,9 +80,8 @@ def release_hotspots(
     (`_least_known`). The public profile shows no hotspot that is a single institution: one with most of its incidents,
     or the only one in an outline of one hexagon.
 
-    Nothing else depends on the true count: ids run from south-west to north-east, ranks follow the lower end of the
-    step, and the name is that of the ward with most of the outline's area. (A name taken from the ward with most of its
-    incidents would disclose that this ward has more of them than any other.)
+    Nothing else depends on the true count: ids run from south-west to north-east, and ranks follow the lower end of the
+    step. `with_names` names what is shown.
 
     Parameters
     ----------
@@ -137,7 +141,7 @@ def release_hotspots(
     kept["incidents"] = kept["incidents_lower"] + step // 2
     ends = zip(kept["incidents_lower"], kept["incidents_upper"], strict=True)
     kept["incidents_band"] = [f"{low:,} to {high:,}" if low else f"fewer than {high + 1:,}" for low, high in ends]
-    kept["name"], kept["ward_codes"] = _named(kept.geometry, areas)
+    kept["ward_codes"] = [";".join(codes) for _, codes in _wards_of(kept.geometry, areas)]
     kept["area_km2"] = (kept.geometry.area / 1e6).round(4)
     kept["density_per_km2"] = np.nan
     # First and last month of the window: those of the incidents would disclose the dates of the first and the last.
@@ -146,6 +150,29 @@ def release_hotspots(
     kept = kept.sort_values(["rank", "hotspot_id"])
     note = "Hotspots that are too small are not shown, to protect the people involved."
     return Outlines(_conformed(kept, areas), note if len(found) > len(kept) else "")
+
+
+def with_names(hotspots: Outlines, plan: ReleasePlan) -> Outlines:
+    """Name hotspots by the outlines that are shown: what people call the place, then the ward: "Soho, West End".
+
+    A name is made of the outline and of public layers alone: stations, places and roads in it or next to it, and the
+    ward with most of its area. (A name taken from the ward with most of its incidents would disclose that this ward
+    has more of them than any other.) What stands at an institution names nothing.
+    """
+    layer = hotspots.layer
+    if not len(layer):
+        return hotspots
+    wards = [name for name, _ in _wards_of(layer.geometry, plan.areas)]
+    known = plan.premises.landmarks
+    if known is not None:
+        at_institution = np.zeros(len(known.frame), dtype=bool)
+        for place in plan.premises.institutions:
+            at_institution |= shapely.dwithin(known.frame.geometry.to_numpy(dtype=object), place, AT_PLACE_M)
+        known = dataclasses.replace(known, frame=known.frame[~at_institution])
+        both = zip(place_names(layer.geometry.to_numpy(dtype=object), known), wards, strict=True)
+        # A ward named after the same place says it once.
+        wards = [f"{name}, {ward}" if name and name != ward else ward for name, ward in both]
+    return Outlines(layer.assign(name=pd.array(numbered(wards), dtype="str")), hotspots.note)
 
 
 TOUCH_M2 = 1.0  # outlines are stored to the centimetre: a smaller intersection is not an overlap
@@ -270,18 +297,18 @@ def _taken(left: NDArray[np.int64], held: NDArray[np.int64], need: int) -> NDArr
     return taken
 
 
-def _named(shapes: gpd.GeoSeries, areas: gpd.GeoDataFrame) -> tuple[list[str], list[str]]:
-    """Name outlines after the wards with most of their area, and list the wards that they overlap."""
+def _wards_of(shapes: gpd.GeoSeries, areas: gpd.GeoDataFrame) -> list[tuple[str, list[str]]]:
+    """Return the name of the ward with most of each outline's area, and the codes of the wards that it overlaps."""
     wards = areas[areas["level"] == Level.WARD].sort_values("area_code")
     ground = wards.geometry.to_numpy()
-    names, codes = [], []
+    found = []
     for shape in shapes:
         near = np.flatnonzero(shapely.intersects(ground, shape))
         shared = shapely.area(shapely.intersection(ground[near], shape))
         over = near[shared > TOUCH_M2]
-        names.append(str(wards["name"].iloc[near[np.argmax(shared)]]) if over.size else NOWHERE)
-        codes.append(";".join(wards["area_code"].iloc[over]))
-    return numbered(names), codes
+        name = str(wards["name"].iloc[near[np.argmax(shared)]]) if over.size else NOWHERE
+        found.append((name, wards["area_code"].iloc[over].tolist()))
+    return found
 
 
 def _hexagons(shape: shapely.Geometry, size_m: float) -> tuple[NDArray[Any], NDArray[np.float64]]:

@@ -1,5 +1,6 @@
 """Release: each profile's tables through the gate, kept in work/ for publishing."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,13 @@ from pipeline.errors import ConfigError
 from pipeline.release.calendar import Before, Reissue
 from pipeline.release.earlier_releases import AUDIENCES, EarlierRelease, as_earlier_release
 from pipeline.release.gate import Detected, Passed, examine
-from pipeline.release.hotspots import Premises
 from pipeline.release.ledger import entry_of, save_pending
 from pipeline.release.offer import Offer
 from pipeline.release.protect import RefusedError
 from pipeline.release.released import CategoryInfo, pack
 from pipeline.stages import Context, RecordKind
 from pipeline.stages.ledgers import open_ledger
-from pipeline.stages.surroundings import read_known_tables, read_premises
+from pipeline.stages.surroundings import read_known_tables, read_landmarks, read_premises
 from pipeline.storage.files import read_json, read_layer, read_table, write_json, write_layer, write_table
 from pipeline.tables import AREA_COUNTS, AREA_MONTHS, AREAS, CIRCUMSTANCES, LOCATIONS
 
@@ -73,15 +73,16 @@ def _reissue(context: Context) -> Reissue | None:
 
 def _load(context: Context) -> Detected:
     """Gather what the earlier stages found."""
-    settings, crs = context.config.disclosure, context.config.crs.working
+    settings = context.config.disclosure
     found, span = read_json(context.work("detect.json")), Span.restored(read_json(context.work("span.json")))
     record = read_json(context.work("ingest.json"))
+    areas = read_table(context.work("areas.parquet"), AREAS, crs=context.config.crs.working)
     outside = outside_total(context.config.categories)
     history, facets = context.work("emerging.parquet"), context.work("facets.parquet")
     people = pd.read_parquet(context.work("denominators.parquet"))
     names = [n for n in found["windows"] if context.work(f"hotspots/{n}.parquet").is_file()]
     return Detected(
-        areas=read_table(context.work("areas.parquet"), AREAS, crs=crs),
+        areas=areas,
         area_months=read_table(context.work("area_months.parquet"), AREA_MONTHS),
         categories=tuple(
             CategoryInfo(c["id"], c["label"], c["parent"], c["id"] in outside) for c in record["categories"]
@@ -96,7 +97,7 @@ def _load(context: Context) -> Detected:
         bandwidth_m=found["bandwidth_m"],
         emerging=pd.read_parquet(history) if history.is_file() else None,
         has_points=record["kind"] == RecordKind.INCIDENTS,
-        premises=read_premises(context) if settings.addresses or settings.institutions else Premises(),
+        premises=dataclasses.replace(read_premises(context), landmarks=read_landmarks(context, areas)),
         known_tables=read_known_tables(context) if settings.known_tables else None,
         facets=pd.read_parquet(facets) if facets.is_file() else None,
         denominators=people if len(people) else None,

@@ -1,22 +1,24 @@
-"""Known tables, addresses and institutions, read for the gate."""
+"""Known tables, addresses, institutions and what names a place, read for the gate."""
 
 from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
 
 from pipeline.config import KnownTable
 from pipeline.errors import ConfigError, InputError
+from pipeline.geography.landmarks import Landmarks
 from pipeline.ingest import closed, read_counts, read_lookup, require_size
 from pipeline.release.hotspots import Premises
 from pipeline.stages import Context
 from pipeline.stages.checks import RELEASE_COLUMNS
 from pipeline.storage.files import read_table
-from pipeline.tables import AREAS
+from pipeline.tables import AREAS, CONTEXT, Level
 
-__all__ = ["read_known_tables", "read_premises"]
+__all__ = ["read_known_tables", "read_landmarks", "read_premises"]
 
 _KEY = ["area_code", "period", "category", "measure"]
 _MEASURES = ("incidents", "incidents_unplaced", "positive_outcomes", "known_outcomes")
@@ -32,6 +34,13 @@ def read_premises(context: Context) -> Premises:
         centres = shapely.point_on_surface(addresses)
         places = np.column_stack([shapely.get_x(centres), shapely.get_y(centres)])
     return Premises(addresses=places, institutions=np.empty(0, dtype=object) if institutions is None else institutions)
+
+
+def read_landmarks(context: Context, areas: gpd.GeoDataFrame) -> Landmarks | None:
+    """Return what can name a hotspot; None where `context` has nothing of the kind."""
+    frame = read_table(context.work("context.parquet"), CONTEXT, crs=context.config.crs.working)
+    boroughs = areas[areas["level"] == Level.BOROUGH]
+    return Landmarks(frame, boroughs.geometry.to_numpy(), boroughs["area_code"].tolist()) if len(frame) else None
 
 
 def _shapes(context: Context, path: str, key: str) -> Any:

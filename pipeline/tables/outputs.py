@@ -182,7 +182,13 @@ HOTSPOT_LAYER = Table(
     (
         Column("hotspot_id", "string", "Id within this release.", alias="hs_id"),
         Column("rank", "int", "1 holds the most incidents; outside internal equal steps share a rank.", alias="rank"),
-        Column("name", "string", "Ward with most of its area; in internal, of its incidents.", alias="name"),
+        Column(
+            "name",
+            "string",
+            "Stations, places or roads in the outline or next to it, where `context` has them, then the ward with most "
+            "of its area.",
+            alias="name",
+        ),
         *_ranged(
             "incidents",
             "Incidents in the headline period: exact in internal, else the middle of the step it lies in.",

@@ -11,7 +11,8 @@ import shapely
 from scipy.optimize import linprog
 
 from pipeline.geography.grid import HexGrid
-from pipeline.release.hotspots import _least_known, _taken, release_hotspots
+from pipeline.geography.landmarks import Landmarks
+from pipeline.release.hotspots import Premises, _least_known, _taken, release_hotspots, with_names
 
 PERIOD = "2024-01..2024-12"
 SIDE = 1000.0
@@ -58,7 +59,7 @@ def plan_of(areas: gpd.GeoDataFrame, *, step: int = 5, steps: tuple[int, ...] = 
             headline=SimpleNamespace(id=PERIOD, start=pd.Timestamp("2024-01-01"), end=pd.Timestamp("2024-12-31"))
         ),
         categories=[SimpleNamespace(id="all", detail="ward")],
-        premises=SimpleNamespace(addresses=None, institutions=np.empty(0, dtype=object)),
+        premises=Premises(),
         config=SimpleNamespace(
             profiles=[SimpleNamespace(step=s) for s in steps],
             detect=SimpleNamespace(clusters=SimpleNamespace(eps_m=200.0, min_samples=5)),
@@ -91,7 +92,7 @@ def shown(wards: list[int], *clusters: tuple[float, float, int], step: int = 5, 
     true = released_counts(wards, 1).assign(incidents=wards)
     counts = released_counts(wards, step)
     plan = plan_of(areas, step=step, **changes)
-    return release_hotspots(*found(*clusters), counts=counts, true=true, plan=plan).layer
+    return with_names(release_hotspots(*found(*clusters), counts=counts, true=true, plan=plan), plan).layer
 
 
 def test_a_hotspot_in_one_ward_by_hand() -> None:
@@ -149,7 +150,7 @@ def test_no_order_follows_the_true_count() -> None:
     one = shown([200, 200], (1500, 800, 29), (300, 200, 26), (400, 800, 41))
     two = shown([200, 200], (1500, 800, 26), (300, 200, 29), (400, 800, 43))
     assert one[["hotspot_id", "rank", "name"]].to_numpy().tolist() == [
-        ["H002", 1, "Ward 0 (2)"], ["H001", 2, "Ward 0 (1)"], ["H003", 2, "Ward 1"],
+        ["H002", 1, "Ward 0 (1)"], ["H001", 2, "Ward 0 (2)"], ["H003", 2, "Ward 1"],
     ]  # fmt: skip
     plain = ["hotspot_id", "rank", "name", "incidents_lower", "ward_codes"]
     assert one[plain].equals(two[plain])
@@ -297,3 +298,26 @@ def test_sharing_out_by_hand() -> None:
     assert _taken(np.array([20, 10]), np.array([0, 0]), 30).tolist() == [20, 10]  # type: ignore[union-attr]
     assert _taken(np.array([20, 10]), np.array([0, 0]), 31) is None
     assert _taken(np.array([20, 10]), np.array([0, 11]), 12) is None
+
+
+def named(premises: Premises) -> str:
+    areas = ground(2)
+    true = released_counts([60, 12], 1).assign(incidents=[60, 12])
+    plan = plan_of(areas)
+    plan.premises = premises
+    made = release_hotspots(*found((500, 500, 27)), counts=released_counts([60, 12], 5), true=true, plan=plan)
+    return str(with_names(made, plan).layer.iloc[0]["name"])
+
+
+def test_a_hotspot_is_named_by_what_stands_in_its_outline_but_never_by_an_institution() -> None:
+    """The station stands in the hexagons that are shown, though in none of the places of the incidents."""
+    frame = gpd.GeoDataFrame(
+        {"kind": ["station", "building"], "name": ["Cross", "Temple"], "rank": [2, 1]},
+        geometry=[shapely.Point(500, 560), shapely.Point(500, 500)],
+        crs="EPSG:27700",
+    )
+    landmarks = Landmarks(frame, np.array([shapely.box(0, 0, 2000, 1000)], dtype=object), ("B",))
+    assert named(Premises(landmarks=landmarks)) == "Cross, Ward 0"
+    at_it = np.array([shapely.Point(510, 560)], dtype=object)
+    assert named(Premises(landmarks=landmarks, institutions=at_it)) == "Ward 0"
+    assert named(Premises()) == "Ward 0"
