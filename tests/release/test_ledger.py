@@ -447,7 +447,7 @@ def test_ledgers_are_held_by_one_run_at_a_time(outputs: Path) -> None:
     other = spawn.Process(target=_hold, args=(str(roots_of(outputs)[0]), ready, done))
     other.start()
     assert ready.wait(60)
-    with pytest.raises(EngineError, match="another run is entering"):
+    with pytest.raises(EngineError, match="another run is adding its releases"):
         let_out(outputs, release(profile="next"))
     done.set()
     other.join(60)
