@@ -1,7 +1,7 @@
-"""Small values of the field that know their rules.
+"""Small value types of the field, with their rules.
 
 periods
-    Months, windows, breaks in a series, months that the data lacks, and the windows that a profile is given.
+    Months, windows, breaks in a series, missing months, and the windows that a profile shows.
 categories
     Ids of categories, and the relations declared between them.
 """

@@ -1,4 +1,4 @@
-"""What incidents are recorded as: ids of categories, which may overlap, and the relations declared between them.
+"""Categories of incidents: their ids, and the relations declared between them. Categories may overlap.
 
 Categories form a tree. Siblings overlap (one offence can be racist and homophobic), so **categories never sum to a
 total**. The root `all` counts each incident once; an incident in a child counts once in every ancestor.
@@ -45,7 +45,7 @@ def slug(label: str) -> str:
 
 
 def slugs(labels: Iterable[str]) -> dict[str, str]:
-    """Give every label its id; two labels that come to one id, or to the reserved one, are an error.
+    """Return the id of every label; two labels with the same id, or a label with the reserved id, are an error.
 
     Raises
     ------
@@ -90,7 +90,7 @@ class Union:
 
 
 def outside_total(settings: Categories) -> frozenset[str]:
-    """Return the categories that count in no total: those that `categories.outside` names, and what is below them."""
+    """Return the categories that count in no total: those in `categories.outside`, and their subcategories."""
     found = set(settings.outside)
     while more := {c.id for c in settings.tree if c.parent in found} - found:
         found |= more
@@ -98,7 +98,7 @@ def outside_total(settings: Categories) -> frozenset[str]:
 
 
 def in_total(categories: "pd.Series[str]", outside: Collection[str]) -> "pd.Series[bool]":
-    """Say of each row whether it counts in the total: not where all its categories are outside.
+    """Return for each row whether it counts in the total: it does not if all its categories are outside.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ def by_category(incidents: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     rows
-        The incidents with a column category in place of categories. Rows of different categories overlap: count them
+        The incidents with a column category in place of categories. Rows of different categories overlap: sum them
         within one category, never over several.
     """
     lists = incidents["categories"].fillna("").str.split(";")
@@ -142,8 +142,8 @@ def relation_report(counts: pd.DataFrame, relations: Sequence[Subset | Union]) -
     counts
         Columns area_code, month, category, measure, value, and optionally level and source. An absent row is zero.
     relations
-        What should hold. A subset: child <= parent. A union: each part <= whole <= sum of the parts (overlap makes
-        the whole smaller than that sum, never larger).
+        Relations that should hold. A subset: child <= parent. A union: each part <= whole <= sum of the parts (because
+        parts overlap, the whole may be smaller than that sum, but not larger).
 
     Returns
     -------

@@ -2,8 +2,8 @@
 
 A month is an integer such as 202507. A window is a `Period`; its id is "2025-07" for one month and
 "2024-08..2025-07" for anything longer. Windows that the data covers only in part are *partial*: they are marked
-and never compared with whole ones. Months that a source did not send are named (`MissingMonths`), and the windows
-that a profile is given (`choose_windows`) stay where they are over them.
+and never compared with whole ones. Months that are missing from a source are listed (`MissingMonths`); they do not move
+the windows of a profile (`choose_windows`).
 """
 
 import re
@@ -49,7 +49,7 @@ __all__ = [
 
 
 class WindowKind(StrEnum):
-    """How windows follow each other: calendar units, or windows of a stated length."""
+    """The kind of windows: calendar units, or windows of a given length."""
 
     MONTH = "month"
     QUARTER = "quarter"
@@ -64,7 +64,7 @@ _NAMES = "January February March April May June July August September October No
 
 
 def _index(month: int) -> int:
-    """Count months from January of year 0; refuse what is no month."""
+    """Count months from January of year 0; refuse a number that is not a month."""
     year, part = divmod(month, 100)
     if not (1 <= year <= 9999 and 1 <= part <= 12):
         raise InputError(f"{month} is not a month: write year and month as yyyymm, for example 202507")
@@ -100,7 +100,7 @@ def month_range(first: int, last: int) -> tuple[int, ...]:
 
 
 def month_of(day: date) -> int:
-    """Return the month a day lies in, as yyyymm."""
+    """Return the month of a day, as yyyymm."""
     return day.year * 100 + day.month
 
 
@@ -158,7 +158,7 @@ class Period:
 
     @property
     def end(self) -> date:
-        """Last day, which belongs to the period."""
+        """Last day of the period, inclusive."""
         following = add_months(self.last_month, 1)
         return date(following // 100, following % 100, 1) - timedelta(days=1)
 
@@ -174,7 +174,7 @@ class Period:
 
     @property
     def label(self) -> str:
-        """Words for readers: "July 2025", "Q2 2025", "financial year 2024/25", "2024", "12 months to July 2025"."""
+        """Label for readers: "July 2025", "Q2 2025", "financial year 2024/25", "2024", "12 months to July 2025"."""
         year, part = divmod(self.first_month, 100)
         if self.months == 1:
             return _name(self.first_month)
@@ -191,7 +191,7 @@ class Period:
         return self.first_month <= other.last_month and other.first_month <= self.last_month
 
     def made_of(self, others: Iterable["Period"]) -> tuple["Period", ...]:
-        """Return those of some windows that share no month and together are this one; none if they are not.
+        """Return the given windows that together make up this one without overlap; none if they do not.
 
         >>> quarters = [Period(202401, 202403), Period(202404, 202406)]
         >>> [p.id for p in Period(202401, 202406).made_of(quarters)], Period(202402, 202406).made_of(quarters)
@@ -207,7 +207,7 @@ class Period:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Break:
-    """A change of recording: counts before `month` and from `month` on are not comparable; `text` tells readers why."""
+    """A change of recording: counts before `month` and from `month` on are not comparable; `text` explains why."""
 
     month: int
     text: str
@@ -218,7 +218,7 @@ class Break:
 
 def _calendar(first: int, last: int, length: int, phase: int) -> tuple[Period, ...]:
     """Tile months with windows of one length whose first month index is `phase` modulo the length."""
-    # Step back to the window that holds the first month: it may begin before the data.
+    # Step back to the window that contains the first month: it may begin before the data.
     start, stop = _index(first), _index(last)
     start -= (start - phase) % length
     return tuple(Period(_from_index(i), _from_index(i + length - 1)) for i in range(start, stop + 1, length))
@@ -249,13 +249,13 @@ def windows(
     months, step
         Length of rolling and fixed windows, and months between the ends of rolling ones, counted back from `last`.
     anchor
-        Month in which one fixed window ends; `last` when not given. Releases that are repeated should set it, so
-        that the windows of successive releases coincide.
+        Month in which one fixed window ends; `last` if not given. Set it for repeated releases, so that the windows of
+        successive releases coincide.
 
     Returns
     -------
     windows
-        Every window that holds a month of data. The outermost may reach beyond the data: ask `is_partial`.
+        Every window that contains a month of data. The first and the last may extend beyond the data: see `is_partial`.
 
     Examples
     --------
@@ -280,7 +280,7 @@ def windows(
 
 
 def gaps(months: Iterable[int]) -> tuple[int, ...]:
-    """List months without any data between the first and the last month that have some."""
+    """List months without any data between the first and the last month with data."""
     present = set(months)
     return tuple(m for m in month_range(min(present), max(present)) if m not in present) if present else ()
 
@@ -308,7 +308,7 @@ def complete_span(*, first_date: date, last_date: date, missing: Collection[int]
 def headline(*, first_date: date, last_date: date, months: int = 12, missing: Collection[int] = ()) -> Period:
     """Return the latest complete months, at most `months` of them; an error if not one month is complete.
 
-    Shorter data give a shorter headline period: its label says how long it is.
+    If the data are shorter, the headline period is shorter; its label states its length.
 
     >>> headline(first_date=date(2023, 1, 1), last_date=date(2025, 7, 30)).id
     '2024-07..2025-06'
@@ -317,7 +317,7 @@ def headline(*, first_date: date, last_date: date, months: int = 12, missing: Co
     if span is None:
         raise InputError(
             f"no month is complete between {first_date} and {last_date}: a map needs at least one whole month; "
-            "add data, or correct the dates the source is said to cover"
+            "add data, or correct the dates that the source is said to cover"
         )
     return Period(max(span.first_month, add_months(span.last_month, 1 - months)), span.last_month)
 
@@ -348,7 +348,7 @@ def earlier_window(period: Period, *, basis: Literal["previous", "year_before"] 
 def breaks_within(first_month: int, last_month: int, breaks: Iterable[Break]) -> tuple[Break, ...]:
     """List the breaks that divide the months from `first_month` to `last_month`, in time order.
 
-    A break in the first month itself divides nothing: all of these months are recorded the new way.
+    A break in the first month itself divides nothing: all of these months use the new recording system.
 
     >>> met = Break(202403, "New recording system.")
     >>> breaks_within(202308, 202507, [met]) == (met,), breaks_within(202403, 202507, [met])
@@ -358,7 +358,7 @@ def breaks_within(first_month: int, last_month: int, breaks: Iterable[Break]) ->
 
 
 def one_system(span: Period, breaks: Iterable[Break]) -> Period:
-    """Return the latest part of `span` that was recorded in one way."""
+    """Return the latest part of `span` without a break."""
     inside = breaks_within(span.first_month, span.last_month, breaks)
     return Period(inside[-1].month, span.last_month) if inside else span
 
@@ -372,25 +372,25 @@ def without_overlap(periods: Sequence[Period]) -> tuple[Period, ...]:
     return tuple(reversed(chosen))
 
 
-# Months that the data lacks: which, of which source, and the sentences that name them.
+# Missing months, by source, and the sentences that list them.
 #
-# Nothing that is summed over such a month is whole. Where nothing is known at all there is no number, never a zero.
+# A sum that includes a missing month is incomplete. If nothing is known, there is no number, not a zero.
 
-_NAMED = 6  # stretches of months named in one sentence; quality.json lists every month
+_NAMED = 6  # runs of months listed in one sentence; quality.json lists every month
 
 
 @dataclass(frozen=True, slots=True)
 class MissingMonths:
-    """Months by source that hold no data, or data of a part of the month.
+    """Months by source without data, or with data for only part of the month.
 
     Attributes
     ----------
     missing
         Source to the months (yyyymm) that it did not send.
     incomplete
-        Source to the months that its rows cover in part: those that its data begins and ends in.
+        Source to the months that its rows cover in part: those in which its data begin and end.
     uneven
-        Months that one source lacks while another has rows: what is drawn of them would be the other's area alone.
+        Months missing from one source while another has rows: a map of them would show only the other source's area.
 
     Examples
     --------
@@ -407,12 +407,12 @@ class MissingMonths:
 
     @property
     def months(self) -> frozenset[int]:
-        """Every month that some source lacks: what one source lacks, the sum of all lacks."""
+        """Every month that is missing from any source, and therefore from the sum of all sources."""
         return frozenset(m for table in (self.missing, self.incomplete) for months in table.values() for m in months)
 
     @property
     def absent(self) -> frozenset[int]:
-        """Months that some source did not send at all."""
+        """Months completely missing from any source."""
         return frozenset(m for months in self.missing.values() for m in months)
 
     def within(self, periods: Iterable[Period]) -> Self:
@@ -429,7 +429,7 @@ class MissingMonths:
         return type(self)(kept(self.missing), kept(self.incomplete), self.uneven)
 
     def sentences(self, *periods: Period) -> tuple[str, ...]:
-        """Name the months, one sentence for each source; of the periods alone where some are given."""
+        """List the months, one sentence for each source; only those in the given periods, if any are given."""
         chosen = self.within(periods) if periods else self
         said = []
         for table, state in ((chosen.missing, "missing from"), (chosen.incomplete, "incomplete in")):
@@ -460,7 +460,7 @@ class MissingMonths:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """First and last day that counts are given for, and the months in between that some source lacks."""
+    """First and last day with counts, and the months in between that are missing from a source."""
 
     first: date
     last: date
@@ -478,12 +478,12 @@ class Span:
 
 
 def without_months(rows: "pd.DataFrame", months: Collection[int]) -> "pd.DataFrame":
-    """Return the rows of a table with a column `month` that lie in none of some months."""
+    """Return the rows of a table with a column `month`, without the given months."""
     return rows[~rows["month"].isin(list(months))].reset_index(drop=True) if months else rows
 
 
 def month_names(months: Iterable[int]) -> str:
-    """Write months for readers; three or more in a row as a stretch.
+    """Write months for readers; three or more consecutive months as a range.
 
     >>> month_names([202403, 202404, 202506])
     'March 2024, April 2024 and June 2025'
@@ -493,7 +493,7 @@ def month_names(months: Iterable[int]) -> str:
     ordered = sorted(set(months))
     if not ordered:
         return ""
-    # Months that follow each other keep the same distance from their place in the list.
+    # Consecutive months have the same difference from their position in the list.
     first = ordered[0]
     runs = [
         [month for _, month in run]
@@ -509,22 +509,21 @@ def month_names(months: Iterable[int]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-# Which windows a profile is given.
-#
-# A release is compared with the ones before it. Windows of smaller areas therefore never overlap outside internal (the
-# difference of two overlapping windows is the count of the months that only one of them holds), and they are counted
-# from a fixed month, so that next month's release does not move them. A month that a source did not send moves none
-# either: the windows over it stay where they are and are incomplete.
+# The windows of a profile.
+# A release can be compared with previous ones. Windows of smaller areas therefore never overlap outside internal (the
+# difference of two overlapping windows is the count of the months that only one of them contains), and they are counted
+# from a fixed month, so that next month's release does not move them. A missing month does not move them either: the
+# windows that contain it stay the same and are incomplete.
 
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """Windows by level, oldest first; `earlier` is what the headline is compared with, if the data reaches that far.
+    """Windows by level, oldest first; `earlier` is the comparison window of the headline, if the data reach that far.
 
-    `series` is the run of windows readers step through at each level; `by_level` holds those of smaller areas too, so
-    that every ward count stands beside its borough's. `lacking` are the months that no window over them is whole for,
-    `anchor` the month that fixed windows are counted from, and `as_released` says of the windows that are out already
-    whether the data covered them whole when they came out.
+    `series` is the sequence of windows that readers step through at each level; `by_level` also includes those of
+    smaller areas, so that every ward count appears together with its borough's. `lacking` are the missing months, which
+    make every window that contains them incomplete; `anchor` is the month from which fixed windows are counted;
+    `as_released` states for each released window whether the data covered it completely at the time.
     """
 
     headline: Period
@@ -538,7 +537,7 @@ class Windows:
     as_released: Mapping[Period, bool] = field(default_factory=dict)
 
     def with_series(self, series: Mapping[str, tuple[Period, ...]], *, as_released: Mapping[Period, bool]) -> "Windows":
-        """Return the windows of a release that shows other series, some of whose windows are out already."""
+        """Return the windows of a release with other series, some of whose windows have been released."""
         by_level = {
             level: tuple(sorted(given if level == Level.WARD else {*given, *series[Level.WARD]}))
             for level, given in series.items()
@@ -547,12 +546,12 @@ class Windows:
         return replace(self, series=dict(series), by_level=by_level, earlier=earlier, as_released=as_released)
 
     def all_of(self, level: str) -> tuple[Period, ...]:
-        """Return the windows of a level with the headline and the earlier window among them, oldest first."""
+        """Return the windows of a level including the headline and the earlier window, oldest first."""
         extra = [p for p in (self.headline, self.earlier) if p is not None]
         return tuple(sorted({*self.by_level[level], *extra}))
 
     def partial(self, period: Period) -> bool:
-        """Whether the data covers the window only in part, or did when it came out."""
+        """Whether the data covers the window only in part, or did so when it was released."""
         if period in self.as_released:
             return not self.as_released[period]
         return is_partial(period, first_date=self.first_date, last_date=self.last_date, missing=self.lacking.months)
@@ -576,8 +575,8 @@ def choose_windows(
 ) -> Windows:
     """Choose the windows of one profile.
 
-    Fixed windows are counted from `periods.anchor`, else from `anchor` (of earlier releases), else from the first month
-    of the data, so that a month that is added later moves none of them. Outside internal, ward windows never overlap.
+    Fixed windows are counted from `periods.anchor`, otherwise from `anchor` (of previous releases), otherwise from the
+    first month of the data, so that a later month does not move them. Outside internal, ward windows never overlap.
     `released` is the main window of the last release: it stays until the data completes another.
 
     Raises
@@ -592,11 +591,12 @@ def choose_windows(
     if anchor is None:
         span = complete_span(first_date=first_date, last_date=last_date)
         anchor = add_months(first, periods.months - 1)
-        # Of data shorter than a window the main window ends with the data: the next one must begin after it.
+        # If the data are shorter than a window, the main window ends with the data, and the next one must begin after
+        # it.
         anchor = span.last_month if span and span.last_month < anchor and profile.audience != "internal" else anchor
     main = _headline(profile, periods, first_date=first_date, last_date=last_date, anchor=anchor, released=released)
     series: dict[str, tuple[Period, ...]] = {}
-    # The series of each level. Region and borough share a kind of window, so that a borough stands beside its region.
+    # The series of each level. Region and borough have the same kind of window, so that they can be compared.
     for level, chosen in (
         (Level.REGION, profile.borough_period),
         (Level.BOROUGH, profile.borough_period),
@@ -610,12 +610,12 @@ def choose_windows(
             every = windows(kind, first=first, last=last, months=periods.months, anchor=anchor)
             complete = tuple(p for p in every if not is_partial(p, first_date=first_date, last_date=last_date))
             given = complete or every[-1:]
-        # Wards outside internal: the headline, and of the others those that share no month with it or with each other.
+        # Wards outside internal: the headline, and of the other windows those that overlap neither it nor each other.
         if level == Level.WARD and profile.audience != "internal":
             given = without_overlap([p for p in given if p == main or not p.overlaps(main)] + [main])
         series[level] = given
-    # A released window of months is the sum of the windows of its level's series, never a count of its own: where they
-    # do not add up to the wards' windows (quarters of the calendar, say), the wards' windows are the series.
+    # A released window is the sum of the windows of its level's series, never a separate count. If these do not add up
+    # to the wards' windows (calendar quarters, for example), the wards' windows are the series.
     if profile.audience != "internal":
         for level in (Level.REGION, Level.BOROUGH):
             if not all(window.made_of(series[level]) for window in series[Level.WARD]):
@@ -625,8 +625,8 @@ def choose_windows(
         level: tuple(sorted(given if level == Level.WARD else {*given, *series[Level.WARD]}))
         for level, given in series.items()
     }
-    # The headline is compared with the same months a year earlier (seasons cancel) unless that would overlap with it.
-    # Outside internal the earlier window must be one of the wards' series, which is released anyway.
+    # The headline is compared with the same months a year earlier (to remove seasons) unless the two would overlap.
+    # Outside internal the earlier window must belong to the wards' series, which is released anyway.
     earlier = earlier_window(main, basis="previous" if compare == "previous" or main.months > 12 else "year_before")
     lacking = lacking or MissingMonths()
     known = not is_partial(earlier, first_date=first_date, last_date=last_date)

@@ -1,4 +1,4 @@
-"""Areas as polygons: sound shapes, which one holds a point, how two levels agree, and which of them the data covers."""
+"""Areas as polygons: validity, which area contains a point, agreement of two levels, and the covered study area."""
 
 import itertools
 from collections import Counter
@@ -40,9 +40,9 @@ Geometries = NDArray[np.object_]
 
 # Which area holds a point: an exact grid index over polygons
 # ------------------------------------------------------------
-# Square cells are laid over the areas. A cell that no boundary crosses lies wholly inside one area or outside all, so
-# its points are looked up by integer division; only points in the cells along a boundary are tested against polygons.
-# The answer is that of testing every point against every polygon, many times faster.
+# A grid of square cells covers the areas. A cell that no boundary crosses lies completely inside one area or outside
+# all, so its points are looked up by integer division; only points in cells along a boundary are tested against
+# polygons. The result equals that of testing every point against every polygon, but is many times faster.
 #
 # A point that touches several areas belongs to the one whose code sorts first.
 
@@ -60,9 +60,9 @@ class LocateResult:
     Attributes
     ----------
     code_index
-        Position of the area in the codes given to `AreaIndex.build`; -1 where no area holds or is near the point.
+        Position of the area in the codes given to `AreaIndex.build`; -1 if no area contains the point or is near it.
     snapped
-        Whether the point lay outside every area and was given to the nearest.
+        Whether the point was outside every area and was assigned to the nearest.
     """
 
     code_index: NDArray[np.int32]
@@ -70,7 +70,7 @@ class LocateResult:
 
     @property
     def n_snapped(self) -> int:
-        """How many points were given to the nearest area."""
+        """How many points were assigned to the nearest area."""
         return int(self.snapped.sum())
 
 
@@ -83,9 +83,9 @@ class AreaIndex:
     codes
         Area codes in the caller's order.
     cell_m
-        Side of a cell in metres; larger than asked for where the extent would need too many cells.
+        Side of a cell in metres; larger than requested if the extent would need too many cells.
     snap_m
-        How far outside every area a point may lie and still be given to the nearest, metres.
+        How far outside every area a point may be and still be assigned to the nearest, metres.
     """
 
     codes: tuple[str, ...]
@@ -113,9 +113,9 @@ class AreaIndex:
         codes
             One code per geometry, all different.
         cell_m
-            Side of a cell in metres. Changes speed only, never an answer.
+            Side of a cell in metres. It changes only the speed, not the result.
         snap_m
-            How far outside every area a point may lie and still be given to the nearest, metres; 0 for never.
+            How far outside every area a point may be and still be assigned to the nearest, metres; 0 for never.
 
         Raises
         ------
@@ -131,8 +131,8 @@ class AreaIndex:
         order = np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.int32)
         areas = shapes[order]
         west, south, east, north = shapely.total_bounds(areas)
-        # The margin leaves every point that may still be snapped on the grid, and two cells so that no boundary touches
-        # its edge. Too many cells double in side: an index that is coarse is slower, never wrong.
+        # The margin keeps every point that may be snapped on the grid, plus two cells so that no boundary touches its
+        # edge. If there are too many cells, their side is doubled: a coarse index is slower but not wrong.
         cell = float(cell_m)
         while (margin := snap_m + 2 * cell) and (east - west + 2 * margin) * (north - south + 2 * margin) > (
             MAX_CELLS * cell * cell
@@ -141,19 +141,19 @@ class AreaIndex:
         x0, y0 = west - margin, south - margin
         cols, rows = int((east + margin - x0) / cell) + 1, int((north + margin - y0) / cell) + 1
 
-        # Three passes: cells that a boundary crosses; runs of cells between them, settled by one point each; and for
+        # Three passes: cells that a boundary crosses; runs of cells between them, each decided by one point; and for
         # the border cells the areas to test. Cells near a boundary count as border cells too if a point in them may be
         # snapped.
         border = border_cells(areas, x0=x0, y0=y0, cell=cell, shape=(rows, cols))
         full = fill(border, areas, x0=x0, y0=y0, cell=cell, shape=(rows, cols))
         cells, starts, candidates = by_cell(border, shape=(rows, cols), reach=int(np.ceil(snap_m / cell)))
         border_full = full[cells]
-        # One array answers both questions: a rank, -1 for outside, or (below -1) the number of the border cell to ask.
+        # One array holds both: a rank, -1 for outside, or (below -1) the number of a border cell.
         full[cells] = -2 - np.arange(len(cells), dtype=np.int32)
         return cls(names, cell, float(snap_m), order, areas, x0, y0, rows, cols, full, border_full, starts, candidates)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the index as plain arrays, to be kept and given to `from_arrays`."""
+        """Return the index as plain arrays, for storage and for `from_arrays`."""
         wkb = shapely.to_wkb(self._areas)
         plain = {
             "codes": np.array(self.codes, dtype=np.str_),
@@ -166,7 +166,7 @@ class AreaIndex:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """Make the index again from what `to_arrays` gave."""
+        """Rebuild the index from the arrays of `to_arrays`."""
         content, ends = arrays["wkb"].tobytes(), arrays["wkb_ends"].tolist()
         areas = shapely.from_wkb([content[a:b] for a, b in itertools.pairwise([0, *ends])])
         cell_m, snap_m, x0, y0 = arrays["frame"].tolist()
@@ -184,12 +184,12 @@ class AreaIndex:
         Parameters
         ----------
         xy
-            Eastings and northings in metres, shape (n, 2). A point without a finite place falls in no area.
+            Eastings and northings in metres, shape (n, 2). A point with a coordinate that is not finite is in no area.
 
         Returns
         -------
         result
-            Exactly what testing each point against each polygon gives, with the border rule and snapping applied.
+            Exactly the result of testing each point against each polygon, with the border rule and snapping applied.
 
         Raises
         ------
@@ -217,13 +217,13 @@ class AreaIndex:
             col, row = np.where(on_grid, col, 0.0), np.where(on_grid, row, 0.0)
         rank = self._full[row.astype(np.int64) * self._cols + col.astype(np.int64)]
         rank[~on_grid] = -1
-        # Most points stop here: theirs was one division and one look-up.
+        # Most points are finished here, after one division and one look-up.
         at = np.flatnonzero(rank <= -2)
         rank[at] = self._test(-2 - rank[at], x[at], y[at])
         snapped = np.zeros(len(x), dtype=bool)
         if self.snap_m > 0:
-            # Points outside every area but near one: rounding of coordinates puts some of a riverside ward into the
-            # river.
+            # Points outside every area but near one: rounding of coordinates moves some points of a riverside ward into
+            # the river.
             out = at[rank[at] < 0]
             near = self._nearest(x[out], y[out])
             rank[out] = near
@@ -251,7 +251,7 @@ class AreaIndex:
         return rank
 
     def _nearest(self, x: Points, y: Points) -> NDArray[np.int32]:
-        """Rank of the nearest area within `snap_m`, the code that sorts first where two are equally near; else -1."""
+        """Rank of the nearest area within `snap_m`, or -1; the code that sorts first wins a tie."""
         rank = np.full(len(x), -1, dtype=np.int32)
         tree = shapely.STRtree(self._areas)
         grow = self.snap_m
@@ -264,7 +264,7 @@ class AreaIndex:
         point, area, places = point[close], area[close], places[close]
         rivals = np.bincount(point, minlength=len(x))[point] > 1
         away = np.zeros(len(point))
-        # Micrometres, so that rounding does not decide between neighbours that share the nearest corner.
+        # In micrometres, so that rounding does not decide between neighbours that share the nearest vertex.
         away[rivals] = np.round(shapely.distance(self._areas[area[rivals]], places[rivals]), 6)
         # Written from the farthest to the nearest: the last write, which stays, is the nearest area of lowest rank.
         best = np.lexsort((area, away, point))[::-1]
@@ -276,7 +276,7 @@ class AreaIndex:
 # ------------------------------------------------------------------------------------------
 
 CHUNK_PIECES = 1 << 20  # pieces of boundary cut at once: bounds the memory on coastlines of millions of points
-GROW_M = 1e-6  # wider than any rounding of a crossing point, far narrower than any map
+GROW_M = 1e-6  # larger than any rounding error of a crossing point, far smaller than any detail of a map
 
 Ints = NDArray[np.int64]
 
@@ -294,8 +294,8 @@ def touches(areas: Geometries, area: NDArray[np.int32], x: Points, y: Points) ->
 def border_cells(areas: Geometries, *, x0: float, y0: float, cell: float, shape: tuple[int, int]) -> Ints:
     """Cells that each boundary passes through, as sorted distinct keys ``(rank * rows + row) * cols + col``.
 
-    Every segment is cut at each grid line it crosses; each piece's ends and midpoint nominate their cells, grown by
-    a micrometre so that a boundary along a grid line counts on both sides.
+    Every segment is cut at each grid line it crosses; each piece's ends and midpoint mark their cells, grown by a
+    micrometre so that a boundary along a grid line counts on both sides.
     """
     rows, cols = shape
     # All boundaries as one array of segments, each with the rank of its area.
@@ -312,7 +312,7 @@ def border_cells(areas: Geometries, *, x0: float, y0: float, cell: float, shape:
     for part in np.split(np.arange(len(same)), np.flatnonzero(np.diff(chunk)) + 1) if len(same) else ():
         at, segment = cut_segments(a[part], b[part])
         owner = rank[part][segment]
-        # A piece lies in one cell, so its midpoint names it; its ends lie on grid lines and name the cells on either
+        # A piece lies in one cell, which contains its midpoint; its ends lie on grid lines and mark the cells on either
         # side.
         ends = np.flatnonzero(segment[1:] == segment[:-1])
         middle = (at[ends] + at[ends + 1]) / 2
@@ -330,9 +330,10 @@ def border_cells(areas: Geometries, *, x0: float, y0: float, cell: float, shape:
 def fill(
     border: Ints, areas: Geometries, *, x0: float, y0: float, cell: float, shape: tuple[int, int]
 ) -> NDArray[np.int32]:
-    """Per cell the lowest rank that covers it wholly, or -1.
+    """Per cell, the lowest rank that covers it completely, or -1.
 
-    Between two border cells of an area in one row no boundary of it passes, so one point settles the run.
+    No boundary of an area passes between two of its border cells in a row, so one point decides for the run between
+    them.
     """
     rows, cols = shape
     full = np.full(rows * cols, -1, dtype=np.int32)
@@ -352,7 +353,7 @@ def fill(
 
 
 def by_cell(border: Ints, *, shape: tuple[int, int], reach: int) -> tuple[Ints, Ints, NDArray[np.int32]]:
-    """Turn (rank, cell) keys round: the cells to look at closely, where each one's ranks start, and the ranks.
+    """Invert (rank, cell) keys: the border cells, where each one's ranks start, and the ranks.
 
     Cells within `reach` of a boundary are among them, without ranks, because a point there may have to be snapped.
     """
@@ -363,12 +364,12 @@ def by_cell(border: Ints, *, shape: tuple[int, int], reach: int) -> tuple[Ints, 
     return cells, np.concatenate(([0], np.cumsum(counts[cells]))), rank[order].astype(np.int32)
 
 
-# What a set of areas must be before anything is measured on it: one code each, valid polygons
+# Requirements on a set of areas before anything is measured on it: one code each, valid polygons
 # ---------------------------------------------------------------------------------------------
 
 
 POLYGON, MULTIPOLYGON = 3, 6  # as `shapely.get_type_id` numbers them
-LISTED = 10  # offenders named in a message; more would not be read
+LISTED = 10  # areas named in a message; more would not be read
 
 
 def check_codes(codes: Sequence[str]) -> tuple[str, ...]:
@@ -377,7 +378,7 @@ def check_codes(codes: Sequence[str]) -> tuple[str, ...]:
     Raises
     ------
     InputError
-        If there is no code, one is blank, or one repeats; every offender is named (the first ten).
+        If there is no code, or one is blank or repeated; the first ten are named.
     """
     names = tuple("" if code is None or code != code else str(code).strip() for code in codes)  # noqa: PLR0124 NaN
     if not names:
@@ -394,7 +395,7 @@ def check_codes(codes: Sequence[str]) -> tuple[str, ...]:
 
 
 def checked_shapes(geometries: Geometries, codes: Sequence[str]) -> Geometries:
-    """Return the geometries in two dimensions as a new array, refusing what is not a sound polygon.
+    """Return the geometries in two dimensions as a new array, refusing anything but valid polygons.
 
     Raises
     ------
@@ -406,7 +407,7 @@ def checked_shapes(geometries: Geometries, codes: Sequence[str]) -> Geometries:
     if len(shapes) != len(codes):
         raise InputError(f"{len(shapes)} geometries came with {len(codes)} codes: give one code per area")
     kind = shapely.get_type_id(shapes)
-    # Collect every fault before refusing: a boundary file is put right once, not area by area.
+    # Collect every fault before refusing, so that a boundary file can be corrected in one go.
     faults = {
         "no geometry": shapely.is_missing(shapes) | shapely.is_empty(shapes),
         "a geometry that is not a polygon": ~np.isin(kind, (-1, POLYGON, MULTIPOLYGON)),
@@ -438,16 +439,16 @@ def repair(geometries: Geometries) -> tuple[Geometries, int]:
     Returns
     -------
     fixed
-        A new array. A repaired shape keeps every place its rings enclosed an odd number of times or in union, in the
-        sense of `shapely.make_valid` with ``method="structure"``; lines and points left over are dropped.
+        A new array. A repaired shape is that of `shapely.make_valid` with ``method="structure"``; remaining lines and
+        points are dropped.
     n_repaired
         How many were changed.
     """
     shapes = _as_array(geometries)
     bad = np.flatnonzero(~shapely.is_missing(shapes) & ~shapely.is_valid(shapes))
     for at in bad:
-        # "structure" reads rings as shells and holes, as the file meant them; the other method would turn overlaps into
-        # holes.
+        # "structure" reads rings as shells and holes, as intended by the file; the other method would turn overlaps
+        # into holes.
         shapes[at] = _polygonal(shapely.make_valid(shapes[at], method="structure", keep_collapsed=False))
     return shapes, len(bad)
 
@@ -460,7 +461,7 @@ def _polygonal(shape: Any) -> Any:
 
 
 def _as_array(geometries: Any) -> Geometries:
-    """Copy into a plain object array, whatever kind of sequence it was."""
+    """Copy any sequence into a plain object array."""
     shapes = np.empty(len(geometries), dtype=object)
     shapes[:] = list(geometries)
     return shapes
@@ -471,18 +472,18 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:LISTED]) + more
 
 
-# Two levels of areas: the upper one made from the lower, and how far a given upper level disagrees with it
+# Two levels of areas: deriving the upper one from the lower, and measuring how far a given upper level differs
 # ----------------------------------------------------------------------------------------------------------
 
 
 M2_PER_KM2 = 1e6
-OVERLAP_M2 = 10_000.0  # neighbours that were generalised one by one share slivers: a metre along a border is no overlap
+OVERLAP_M2 = 10_000.0  # separately generalised neighbours share slivers: a metre of border is no overlap
 OVERLAP_SHARE = 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LevelAgreement:
-    """How a given upper level agrees with the one its members make up.
+    """Difference between a given upper level and the one derived from its members.
 
     Attributes
     ----------
@@ -505,7 +506,7 @@ class LevelAgreement:
 
 
 def dissolve(geometries: Geometries, parent_codes: Sequence[str]) -> tuple[tuple[str, ...], Geometries]:
-    """Join areas that share a parent.
+    """Dissolve areas that share a parent.
 
     Parameters
     ----------
@@ -543,7 +544,7 @@ def level_agreement(
     given: Geometries,
     given_codes: Sequence[str],
 ) -> LevelAgreement:
-    """Measure where the outlines given for an upper level disagree with those that its members make up.
+    """Measure where the outlines given for an upper level differ from those derived from its members.
 
     Parameters
     ----------
@@ -573,7 +574,7 @@ def level_agreement(
 
 
 def overlaps(geometries: Geometries, codes: Sequence[str]) -> list[tuple[str, str, float]]:
-    """List the pairs of areas that overlap by more than generalised borders do, the largest first.
+    """List the pairs of areas that overlap by more than generalisation explains, the largest first.
 
     Parameters
     ----------
@@ -585,8 +586,8 @@ def overlaps(geometries: Geometries, codes: Sequence[str]) -> list[tuple[str, st
     Returns
     -------
     pairs
-        Two codes, the lower first, and what they share in square kilometres: at least a hectare, or a hundredth of the
-        smaller area.
+        Two codes, the lower first, and their common area in square kilometres: at least a hectare, or a hundredth of
+        the smaller area.
     """
     shapes = np.asarray(geometries, dtype=object)
     one, other = shapely.STRtree(shapes).query(shapes, predicate="intersects")
@@ -604,17 +605,16 @@ def overlaps(geometries: Geometries, codes: Sequence[str]) -> list[tuple[str, st
 def overlap_km2(geometries: Geometries) -> float:
     """Area covered more than once, each time counted, square kilometres; 0 for a clean partition."""
     shapes = np.asarray(geometries, dtype=object)
-    # What the areas add up to beyond their union is covered twice; rounded because the union is not exact to the last
-    # bit.
+    # The sum of the areas less their union is covered twice; rounded because the union is not exact to the last bit.
     excess = float(shapely.area(shapes).sum() - shapely.area(shapely.union_all(shapes))) / M2_PER_KM2
     return max(round(excess, 9), 0.0)
 
 
 # The study area: the part of the areas that the data covers, the same for every method.
 # --------------------------------------------------------------------------------------
-# `areas.not_covered` names boroughs or wards that the data says nothing about. Every mean, background, population,
-# share of the area and test of significance refers to what is left, so that a run with such areas gives what a run on
-# the covered part alone would give.
+# `areas.not_covered` lists boroughs or wards that the data does not cover. Every mean, background, population, share of
+# the area and significance test refers to the remaining areas, so that a run gives the same results as a run on the
+# covered part alone.
 
 
 if TYPE_CHECKING:
@@ -628,7 +628,7 @@ class Coverage:
     Attributes
     ----------
     covered
-        For each area, whether the data covers it, wholly or in part.
+        For each area, whether the data covers it, completely or in part.
     partial
         Codes of the areas that are covered in part: some of the areas in them are not.
     """
@@ -640,7 +640,7 @@ class Coverage:
 def coverage(
     codes: Sequence[str], *, levels: Sequence[str], parents: Sequence[str | None], not_covered: Collection[str]
 ) -> Coverage:
-    """Settle which areas are covered, given the codes of those that are not.
+    """Determine which areas are covered, given the codes of those that are not.
 
     A ward is not covered if it or its borough is named, a borough if it or every one of its wards is.
 
@@ -654,7 +654,7 @@ def coverage(
     Raises
     ------
     ConfigError
-        If nothing is left.
+        If no area is covered.
 
     Examples
     --------
@@ -684,7 +684,7 @@ def coverage(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StudyArea:
-    """The ground that the data covers.
+    """The area that the data covers.
 
     Attributes
     ----------
@@ -699,10 +699,10 @@ class StudyArea:
 
     @classmethod
     def of(cls, areas: "gpd.GeoDataFrame") -> Self:
-        """Take the study area from the table `areas`, or from the part of it that a profile shows.
+        """Return the study area of the table `areas`, or of the part of it that a profile shows.
 
-        A borough covered wholly lends its own outline, which may differ from its wards' (a river); one covered in part
-        is the union of its covered wards.
+        A completely covered borough contributes its own outline, which may differ from its wards' (a river); one
+        covered in part contributes the union of its covered wards.
         """
         covered = areas["covered"].astype(bool)
         wards = areas[areas["level"] == Level.WARD]

@@ -1,4 +1,4 @@
-"""Analysis cells: squares and hexagons that coincide from run to run.
+"""Analysis cells: squares and hexagons that are the same in every run.
 
 Both grids are anchored at the working system's origin, whatever the data's extent, so a cell keeps its identity (and
 its id) when the extent changes. Cells are numbered row by row from the south-west corner.
@@ -55,15 +55,16 @@ class Grid:
         cell_m
             Side of a cell, metres.
         margin_m
-            Room to leave on every side, metres.
+            Margin on every side, metres.
 
         Raises
         ------
         InputError
-            If a number is not usable, or the cells would not fit in memory.
+            If a number is invalid, or the cells would not fit in memory.
         """
         west, south, east, north = checked(bounds, size_m=cell_m, margin_m=margin_m)
-        # Whole multiples of the side from the system's origin, not from the data: a new month moves no cell.
+        # Whole multiples of the side from the coordinate system's origin, not from the data: new data do not move the
+        # cells.
         col, row = floor(west / cell_m), floor(south / cell_m)
         cols, rows = floor(east / cell_m) + 1 - col, floor(north / cell_m) + 1 - row
         refuse_too_many(rows, cols, cell_m)
@@ -71,7 +72,7 @@ class Grid:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Rows and columns, as an array of cells has them."""
+        """Rows and columns of an array of cells."""
         return self.rows, self.cols
 
     @property
@@ -131,7 +132,7 @@ class Grid:
         Parameters
         ----------
         area
-            A valid polygon or multipolygon in metres; what lies outside the grid is left out.
+            A valid polygon or multipolygon in metres; parts outside the grid are ignored.
         """
         import shapely
 
@@ -151,7 +152,7 @@ class Grid:
         cut, segment = cut_segments(places[along], places[along + 1])
         piece = np.flatnonzero(segment[1:] == segment[:-1])
         middle, rise = (cut[piece] + cut[piece + 1]) / 2, cut[piece + 1, 1] - cut[piece, 1]
-        # A piece on the very edge of the grid may round past it; clipping keeps it in the last cell.
+        # Rounding may move a piece on the edge of the grid beyond it; clipping keeps it in the last cell.
         col, row = np.clip(np.floor(middle.T), 0, [[self.cols], [self.rows - 1]]).astype(np.int64)
         width = self.cols + 2
         # For a piece of height `rise` whose middle is `west` of a cell's width from its west side, the strip from the
@@ -169,13 +170,13 @@ def _within(area: Any, bounds: tuple[float, float, float, float]) -> bool:
     return bool(west >= bounds[0] and south >= bounds[1] and east <= bounds[2] and north <= bounds[3])
 
 
-# Hexagonal cells with a point to the north
+# Hexagonal cells with a vertex to the north
 # -----------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class HexGrid:
-    """Hexagons with a point to the north.
+    """Hexagons with a vertex to the north.
 
     Odd rows (counted from the working system's origin) are shifted east by half a hexagon.
 
@@ -206,12 +207,12 @@ class HexGrid:
         size_m
             Distance between opposite flat sides, metres.
         margin_m
-            Room to leave on every side, metres.
+            Margin on every side, metres.
 
         Raises
         ------
         InputError
-            If a number is not usable, or the cells would not fit in memory.
+            If a number is invalid, or the cells would not fit in memory.
         """
         west, south, east, north = checked(bounds, size_m=size_m, margin_m=margin_m)
         # An even first row, counted from the origin: which rows are shifted does not depend on the extent.
@@ -270,8 +271,8 @@ class HexGrid:
     def polygons(self, index: ArrayLike) -> Geometries:
         """Hexagons of the numbered cells, counter-clockwise.
 
-        Corners come from whole-number lattice positions, so neighbours share theirs bit for bit and their union has
-        no slits.
+        Vertices are computed from whole-number lattice positions, so neighbours share them exactly and their union has
+        no gaps.
         """
         import shapely
 
@@ -333,10 +334,10 @@ def cut_segments(a: Points, b: Points) -> tuple[Points, Ints]:
     return a[segment] * (1 - t) + b[segment] * t, segment
 
 
-# What must hold before a grid is made, and how a cell writes its size
+# Checks before a grid is made, and the text of a cell size
 # --------------------------------------------------------------------
 
-MAX_CELLS = 400_000_000  # 3.2 GB of one float each: more is a stray coordinate, not a study area
+MAX_CELLS = 400_000_000  # 3.2 GB of one float each: more means a stray coordinate, not a study area
 
 
 def metres_text(metres: float) -> str:
@@ -347,19 +348,19 @@ def metres_text(metres: float) -> str:
 def checked(
     bounds: tuple[float, float, float, float], *, size_m: float, margin_m: float
 ) -> tuple[float, float, float, float]:
-    """Return the bounds grown by the margin, refusing what cannot be laid out."""
+    """Return the bounds grown by the margin; refuse invalid sizes, margins and bounds."""
     west, south, east, north = (float(b) for b in bounds)
     if not (isfinite(size_m) and size_m > 0):
-        raise InputError(f"a cell of {size_m} m cannot be laid out: give a size above 0 m")
+        raise InputError(f"the cell size is {size_m} m: give a size above 0 m")
     if not (isfinite(margin_m) and margin_m >= 0):
-        raise InputError(f"a margin of {margin_m} m cannot be kept: give 0 m or more")
+        raise InputError(f"the margin is {margin_m} m: give 0 m or more")
     if not all(map(isfinite, (west, south, east, north))) or west > east or south > north:
         raise InputError(f"bounds {west, south, east, north} are not west, south, east, north in metres")
     return west - margin_m, south - margin_m, east + margin_m, north + margin_m
 
 
 def refuse_too_many(rows: int, cols: int, size_m: float) -> None:
-    """Refuse more cells than memory is meant to hold."""
+    """Refuse more cells than the memory limit allows."""
     if rows * cols > MAX_CELLS:
         raise InputError(
             f"{rows:,} x {cols:,} cells of {size_m:g} m are too many to hold: "
@@ -380,7 +381,7 @@ def grown(cells: NDArray[np.bool_], *, reach: int = 1) -> NDArray[np.bool_]:
     [[True, True, False]]
     """
     out = cells.copy()
-    # First along rows, then along columns: the second pass carries the first along, which takes in the diagonals.
+    # First along rows, then along columns: the second pass extends the first, which includes the diagonals.
     for axis in (0, 1):
         before = np.moveaxis(out.copy(), axis, 0)
         after = np.moveaxis(out, axis, 0)

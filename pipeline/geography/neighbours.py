@@ -1,4 +1,4 @@
-"""Which areas or cells are neighbours (binary weights), how sums over them vary by chance, and groups of wards."""
+"""Neighbouring areas or cells (binary weights), the variation of neighbour sums by chance, and groups of wards."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -41,7 +41,7 @@ class Weights:
     matrix
         Compressed sparse rows of ones, shape (n, n), column numbers sorted, nothing on the diagonal.
     rule
-        How neighbours were found, in words.
+        Description of the neighbour rule.
     """
 
     matrix: sparse.csr_array
@@ -81,21 +81,23 @@ class Weights:
         """
         given = np.asarray(values, dtype=np.float64)
         if given.ndim == 0 or given.shape[0] != self.n:
-            raise InputError(f"values have shape {given.shape} and the weights join {self.n} units: give one per unit")
+            raise InputError(
+                f"values have shape {given.shape} and the weights have {self.n} units: give one value per unit"
+            )
         return np.asarray(self.matrix @ given, dtype=np.float64)
 
     def subset(self, keep: ArrayLike) -> "Weights":
-        """Drop units, and with them their part in the others' neighbourhoods.
+        """Drop units, also from the neighbourhoods of the others.
 
         Parameters
         ----------
         keep
-            True for the units that stay, shape (n,).
+            True for the units to keep, shape (n,).
 
         Returns
         -------
         weights
-            Between the units that stay, in their old order.
+            Weights between the remaining units, in their old order.
 
         Raises
         ------
@@ -119,7 +121,7 @@ def from_pairs(left: ArrayLike, right: ArrayLike, *, n: int, rule: str) -> Weigh
     n
         Number of units.
     rule
-        How the pairs were found, in words.
+        Description of the neighbour rule.
 
     Returns
     -------
@@ -151,8 +153,8 @@ def contiguity(polygons: ArrayLike, *, snap_m: float = 0.0) -> Weights:
     polygons
         Shapely polygons in a projection in metres, shape (n,).
     snap_m
-        Gap in metres across which areas still count as touching, for boundaries that were
-        generalised one by one. 0 asks for a shared point.
+        Gap in metres across which areas still count as touching, for boundaries that were generalised separately. 0
+        requires a shared point.
 
     Returns
     -------
@@ -171,8 +173,8 @@ def contiguity(polygons: ArrayLike, *, snap_m: float = 0.0) -> Weights:
     if snap_m < 0:
         raise InputError(f"snap_m is {snap_m}: a gap cannot be negative")
     tree = shapely.STRtree(shapes)
-    # Published boundaries are often generalised ward by ward, so neighbours may miss each other by centimetres:
-    # `snap_m` joins them all the same.
+    # Published boundaries are often generalised ward by ward, so there may be gaps of centimetres between neighbours:
+    # `snap_m` bridges them.
     left, right = (
         tree.query(shapes, predicate="dwithin", distance=snap_m)
         if snap_m > 0
@@ -234,7 +236,7 @@ def _steps(
     return np.concatenate(left), np.concatenate(right)
 
 
-# Conditional permutations: how neighbour sums vary when every other unit's value could be anywhere
+# Conditional permutations: how neighbour sums vary if the values of all other units are rearranged at random
 # --------------------------------------------------------------------------------------------------
 
 FIXED_POINT = 2.0**40  # real values become whole numbers of their range: sums and ties are then exact
@@ -243,7 +245,7 @@ CELLS_AT_ONCE = 4_000_000  # unit numbers drawn at once, 32 MB: bounds the memor
 
 @dataclass(frozen=True, slots=True)
 class Exceedance:
-    """How many permuted neighbour sums reached the observed one from either side.
+    """Number of permuted neighbour sums at least, and at most, as large as the observed one.
 
     Attributes
     ----------
@@ -345,7 +347,7 @@ def _draw(n: int, wide: int, *, rows: int, rng: np.random.Generator) -> NDArray[
     drawn = np.empty((rows, wide), dtype=np.int64)
     for column in range(wide):
         wanted = np.arange(rows)
-        # Draw again where a number repeats: as even as shuffling all n, at the cost of a few columns.
+        # Draw again if a number repeats: as uniform as shuffling all n, at the cost of a few columns.
         while wanted.size:
             drawn[wanted, column] = rng.integers(0, n, size=wanted.size)
             before = drawn[wanted, :column]
@@ -361,13 +363,14 @@ def _count(
     sums: NDArray[np.int64],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Count sums at least and at most the observed ones, for units with the same number of neighbours."""
-    # First as if no draw held the unit itself: one sorted list answers for all units of this size.
+    # First assume that no draw contains the unit itself: one sorted list serves all units with this number of
+    # neighbours.
     ranked = np.sort(sums)
     target = observed[units]
     up = ranked.size - np.searchsorted(ranked, target, side="left")
     down = np.searchsorted(ranked, target, side="right")
-    # Then the draws that do hold a unit: there its own value is replaced by the last column's, and the count changes by
-    # at most one for each.
+    # Then correct the draws that contain the unit: its own value is replaced by the last column's, and the count
+    # changes by at most one for each.
     place = np.full(whole.size, -1, dtype=np.int64)
     place[units] = np.arange(units.size)
     row, column = np.nonzero(place[drawn[:, :-1]] >= 0)
@@ -387,14 +390,14 @@ def _tally(at: NDArray[np.int64], step: NDArray[np.int64], size: int) -> NDArray
 
 # Groups of neighbouring wards: the level between ward and borough, for categories too rare to be shown by ward.
 # --------------------------------------------------------------------------------------------------------------
-# A group is chosen by residents and borders alone, never by counts: who knows which wards are joined learns nothing
-# about incidents. It depends on its own borough only, so that a folder for one borough has the same groups as one for
-# the region, and it stays the same as long as the edition of the wards does.
+# A group is chosen by residents and borders alone, never by counts, so the groups reveal nothing about incidents. It
+# depends on its own borough only, so that a folder for one borough has the same groups as one for the region, and it
+# stays the same as long as the edition of the wards does.
 
 GROUP_PREFIX = "G-"
 TARGET_WARDS = 3  # times the borough's median ward: merging stops there, mostly at 4 or 5 wards (4.6 on average)
-FEWEST_WARDS = 8  # in a borough that is divided: two groups of four; a smaller one would only give its halves
-SNAP_M = 1.0  # wards closer than this are neighbours: borders of generalised outlines may miss each other
+FEWEST_WARDS = 8  # a smaller borough is not divided: it would only be split into halves
+SNAP_M = 1.0  # wards closer than this are neighbours: generalised outlines may have gaps
 _WORDS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
@@ -402,7 +405,7 @@ def group_borough(codes: ArrayLike, *, population: ArrayLike, shapes: NDArray[np
     """Group the wards of one borough with their neighbours.
 
     The smallest group joins its smallest neighbour until every group has `TARGET_WARDS` times the residents of the
-    median ward. One that touches no other (an island) joins the nearest. Ties go to the lowest ward code.
+    median ward. A group that touches no other (an island) joins the nearest. Ties are decided by the lowest ward code.
 
     Parameters
     ----------
@@ -416,7 +419,7 @@ def group_borough(codes: ArrayLike, *, population: ArrayLike, shapes: NDArray[np
     Returns
     -------
     groups
-        Codes of each group, sorted, groups by their lowest code. One group where there are fewer than `FEWEST_WARDS`
+        Codes of each group, sorted, groups by their lowest code. A single group if there are fewer than `FEWEST_WARDS`
         wards.
 
     Examples
@@ -437,7 +440,8 @@ def group_borough(codes: ArrayLike, *, population: ArrayLike, shapes: NDArray[np
         people = np.ones(len(names))
     target = TARGET_WARDS * float(np.median(people))
 
-    # Groups are kept as one number per ward, the place of the lowest code in it: nothing depends on the order of input.
+    # Groups are stored as one number per ward, the position of the group's lowest code, so the input order does not
+    # matter.
     order = np.argsort(names, kind="stable")
     names, people, outlines = [names[i] for i in order], people[order], shapes[order]
     touching = _borders(outlines).matrix.toarray() > 0
@@ -461,18 +465,18 @@ def group_borough(codes: ArrayLike, *, population: ArrayLike, shapes: NDArray[np
 
 
 def _borders(shapes: NDArray[np.object_]) -> Weights:
-    """Join wards that share a length of border; a common corner alone would make a group that hangs by a point."""
+    """Pair wards that share a length of border; a common corner alone would make a group connected by a point."""
     queen = contiguity(shapes, snap_m=SNAP_M)
     pairs = queen.matrix.tocoo()
     once = pairs.row < pairs.col
     left, right = pairs.row[once], pairs.col[once]
     shared = shapely.intersection(shapes[left], shapes[right])
-    # Outlines digitised one by one may not meet at all within the metre: they are taken for neighbours.
+    # Outlines that were digitised separately may not meet at all: they count as neighbours within a metre.
     kept = shapely.is_empty(shared) | (shapely.length(shared) > 0)
     return from_pairs(left[kept], right[kept], n=queen.n, rule="shared border")
 
 
-# Every profile of a run asks for the same groups: on detailed outlines they take seconds.
+# Cached, because every profile of a run needs the same groups, and on detailed outlines they take seconds.
 @lru_cache(maxsize=256)
 def _grouped(
     codes: tuple[str, ...], population: tuple[float, ...], outlines: tuple[bytes, ...]
@@ -530,8 +534,8 @@ def with_ward_groups(areas: gpd.GeoDataFrame, group_of: Mapping[str, str]) -> gp
     Returns
     -------
     areas
-        As given, the groups before the wards, by code. A group is covered if all of its wards are; its residents are
-        unknown if those of one of its wards are.
+        The given areas, with the groups before the wards, by code. A group is covered if all its wards are; its
+        residents are unknown if those of one of its wards are.
     """
     wards = areas[areas["level"] == Level.WARD].sort_values("area_code")
     rows = []
@@ -560,7 +564,7 @@ def with_ward_groups(areas: gpd.GeoDataFrame, group_of: Mapping[str, str]) -> gp
 
 
 def _name(wards: gpd.GeoDataFrame) -> str:
-    """Name a group after its ward with most residents: "Brixton North and two neighbours"."""
+    """Name a group after its ward with the most residents: "Brixton North and two neighbours"."""
     largest = wards["population"].astype("Float64").fillna(-1).to_numpy(dtype=np.float64).argmax()
     name, others = str(wards["name"].iloc[int(largest)]), len(wards) - 1
     if others == 0:
@@ -576,7 +580,7 @@ def add_groups(
     sums: tuple[str, ...],
     whole: bool = False,
 ) -> pd.DataFrame:
-    """Add to a table by area the sums of each group's wards; a sum with an unknown part is unknown.
+    """Add rows for groups to a table by area, as sums of their wards; a sum with an unknown part is unknown.
 
     Parameters
     ----------
@@ -585,16 +589,16 @@ def add_groups(
     group_of
         Ward code to group code.
     keys
-        Columns that make a row beside the area, such as month and category.
+        Key columns in addition to the area, such as month and category.
     sums
         Columns to add up. Columns that are neither become null in the groups' rows.
     whole
-        Whether a ward without a row is unknown, as with residents; with counts it has none.
+        Whether a ward without a row is unknown (residents) or 0 (counts).
 
     Returns
     -------
     rows
-        As given, the groups' rows after them; `level` is set where there is one.
+        The given rows, followed by those of the groups; `level` is set if the column exists.
 
     Examples
     --------

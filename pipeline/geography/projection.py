@@ -1,4 +1,4 @@
-"""Projection rules: one working system in metres, one transformation into it, and its inverse out of it.
+"""Projection rules: one working system in metres, one transformation into it, and its inverse.
 
 Points and boundaries must be transformed by the same PROJ operation: mixing operations shifts one
 against the other by up to two metres in London, enough to move points to another ward.
@@ -38,14 +38,14 @@ Geometries = NDArray[np.object_]
 
 
 def crs_label(crs: CRS | str) -> str:
-    """Name a system the way a person would type it: ``EPSG:27700`` where it has a code, its own name otherwise."""
+    """Return a short name of a system: ``EPSG:27700`` if it has a code, its own name otherwise."""
     known = crs if isinstance(crs, CRS) else CRS.from_user_input(crs)
     authority = known.to_authority(min_confidence=70)
     return ":".join(authority) if authority else known.name
 
 
 def utm_for(lon: float, lat: float) -> str:
-    """Name the UTM zone (WGS 84) that holds a place.
+    """Return the UTM zone (WGS 84) of a place.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def utm_for(lon: float, lat: float) -> str:
 
 @cache
 def working_crs(text: str, *, near_lonlat: tuple[float, float] | None = None) -> CRS:
-    """Check that a system can carry distances and areas: projected, in metres, true to scale.
+    """Check that a system is suitable for distances and areas: projected, in metres, true to scale.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def working_crs(text: str, *, near_lonlat: tuple[float, float] | None = None) ->
 
 
 def _suggestion(crs: CRS, near_lonlat: tuple[float, float] | None) -> str:
-    """Say which system to use instead; the place comes from the data, else from a system that covers little."""
+    """Suggest a system for a place in the data, or in the area of use of the given system if that is small."""
     area = crs.area_of_use
     if near_lonlat is None and area is not None and 0 < area.east - area.west <= 12:
         near_lonlat = ((area.west + area.east) / 2, (area.south + area.north) / 2)
@@ -118,7 +118,7 @@ def _suggestion(crs: CRS, near_lonlat: tuple[float, float] | None) -> str:
 
 @cache
 def source_crs(text: str, *, what: str) -> CRS:
-    """Read the system that a source, named by `what`, says it is in.
+    """Read the coordinate system of a source, which messages call `what`.
 
     Raises
     ------
@@ -133,7 +133,7 @@ def source_crs(text: str, *, what: str) -> CRS:
 
 
 def same_crs(one: CRS | str, other: CRS | str) -> bool:
-    """Whether two systems put the same numbers at the same place (x first, whatever their axis order says)."""
+    """Whether two systems assign the same coordinates to the same place (x first, regardless of axis order)."""
     left, right = (c if isinstance(c, CRS) else CRS.from_user_input(c) for c in (one, other))
     if left.equals(right, ignore_axis_order=True):
         return True
@@ -144,8 +144,8 @@ def same_crs(one: CRS | str, other: CRS | str) -> bool:
 def transformer(source: CRS | str, working: CRS | str) -> Transformer:
     """Return the one operation used between two systems, x (or longitude) first.
 
-    PROJ may otherwise choose an operation point by point. Here the best one it has for the area where the working
-    system is used is chosen once, so that every input uses the same transformation.
+    PROJ may otherwise choose an operation for each point. Here the best operation for the area of the working system is
+    chosen once, so that every input uses the same transformation.
 
     Raises
     ------
@@ -203,7 +203,7 @@ def operation_name(source: CRS | str, working: CRS | str) -> str:
 
 
 def project(xy: Points, *, source: CRS | str, working: CRS | str) -> Points:
-    """Bring coordinates into the working system.
+    """Transform coordinates into the working system.
 
     Parameters
     ----------
@@ -213,8 +213,8 @@ def project(xy: Points, *, source: CRS | str, working: CRS | str) -> Points:
     Returns
     -------
     projected
-        Eastings and northings in metres, shape (n, 2), a new array. A place outside the projection's reach, or one
-        that was not finite, is a row of two NaN: no place, for the caller to count.
+        Eastings and northings in metres, shape (n, 2), a new array. A place outside the projection's area, or with a
+        coordinate that is not finite, is a row of two NaN, which the caller counts.
 
     Raises
     ------
@@ -230,7 +230,7 @@ def project(xy: Points, *, source: CRS | str, working: CRS | str) -> Points:
 
 
 def project_geometries(geometries: Geometries, *, source: CRS | str, working: CRS | str) -> Geometries:
-    """Bring geometries into the working system by the same transformation as `project`; new objects, two dimensions."""
+    """Transform geometries like `project` transforms coordinates; new objects, two dimensions."""
     import shapely
 
     flat = shapely.force_2d(np.asarray(geometries, dtype=object))
@@ -242,7 +242,7 @@ def project_geometries(geometries: Geometries, *, source: CRS | str, working: CR
 
 
 def to_lonlat(places: Any, *, working: CRS | str) -> Any:
-    """Take coordinates or geometries back to WGS 84 degrees, longitude first: `project` run in reverse.
+    """Transform coordinates or geometries to WGS 84 degrees, longitude first: the inverse of `project`.
 
     Parameters
     ----------
@@ -254,7 +254,7 @@ def to_lonlat(places: Any, *, working: CRS | str) -> Any:
     Returns
     -------
     lonlat
-        The same kind of thing, new objects.
+        Coordinates or geometries, like the input; new objects.
     """
     from pyproj.enums import TransformDirection
 
@@ -279,6 +279,6 @@ def _as_points(xy: Any) -> Points:
 
 
 def _blank_unplaced(xy: Points) -> Points:
-    """Give every row without a finite place one form: two NaN."""
+    """Set every row with a coordinate that is not finite to two NaN."""
     xy[~np.isfinite(xy).all(axis=1)] = np.nan
     return xy

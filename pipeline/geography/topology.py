@@ -1,7 +1,7 @@
-"""Outlines made small without tearing them: simplified as a coverage, cut into shared arcs, coded as differences.
+"""Compact outlines without gaps: simplified as a coverage, cut into shared arcs, coded as differences.
 
-Neighbours that share a border share its arc, so the border is stored once and drawn twice in the same place: no gaps,
-no slivers, whatever the simplification. Coordinates are whole hundred-thousandths of a degree, about a metre.
+Neighbours share the arc of their common border, so it is stored once and drawn twice in the same place: no gaps, no
+slivers, whatever the simplification. Coordinates are whole hundred-thousandths of a degree, about a metre.
 """
 
 import itertools
@@ -31,7 +31,7 @@ UNITS_PER_DEGREE = 100_000
 
 Point = tuple[int, int]
 Ring = tuple[Point, ...]
-"""Closed without repeating the first point. Outer rings run anticlockwise, holes clockwise."""
+"""Closed, without repeating the first point. Outer rings run anticlockwise, holes clockwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def simplify_coverage(shapes: NDArray[Any], *, tolerance_m: float) -> NDArray[An
     Returns
     -------
     simplified
-        As many shapes, none empty: one that would vanish is kept as it was.
+        The same number of shapes, none empty: one that would vanish is not simplified.
 
     References
     ----------
@@ -72,20 +72,20 @@ def simplify_coverage(shapes: NDArray[Any], *, tolerance_m: float) -> NDArray[An
     if tolerance_m <= 0 or len(shapes) == 0:
         return shapes.copy()
     simple = shapely.coverage_simplify(shapes, tolerance_m)
-    # A tiny island may vanish: it is kept whole, because an area without an outline cannot be clicked or printed.
+    # A tiny island may vanish: it is kept, because an area without an outline cannot be clicked or printed.
     lost = shapely.is_empty(simple) | shapely.is_missing(simple)
     return np.where(lost, shapes, simple)
 
 
 def inscribed_circles(shapes: NDArray[Any], *, tolerance_m: float = 20.0) -> tuple[NDArray[np.float64], NDArray[Any]]:
-    """Find where a label has most room: the largest circle inside the largest part of each shape.
+    """Find the best place for a label: the largest circle inside the largest part of each shape.
 
     Parameters
     ----------
     shapes
         Polygons or multipolygons in metres, shape (n,).
     tolerance_m
-        How near the centre comes to the best one, in metres.
+        Accuracy of the centre, in metres.
 
     Returns
     -------
@@ -119,7 +119,7 @@ def water_gaps(outline: Any, *, closing_m: float = 900.0, smallest_km2: float = 
     gaps
         Multipolygon in the same system.
     """
-    # Morphological closing: grow, then shrink by as much. What is filled and was not there is narrower than twice that.
+    # Morphological closing: grow, then shrink by as much. The newly filled parts are narrower than twice that.
     closed = outline.buffer(closing_m, quad_segs=4).buffer(-closing_m, quad_segs=4)
     parts = shapely.get_parts(closed.difference(outline.buffer(1.0)))
     keep = [p for p in parts if p.geom_type == "Polygon" and p.area > smallest_km2 * 1e6]
@@ -149,7 +149,7 @@ def _segments(rings: Iterable[Ring]) -> Iterator[tuple[Point, Point]]:
 
 
 def dissolve_rings(shapes: Sequence[Sequence[Ring]]) -> tuple[Ring, ...]:
-    """Join shapes of one coverage by crossing out every border they share.
+    """Dissolve shapes of one coverage by removing every border they share.
 
     Parameters
     ----------
@@ -159,10 +159,10 @@ def dissolve_rings(shapes: Sequence[Sequence[Ring]]) -> tuple[Ring, ...]:
     Returns
     -------
     rings
-        What is left, oriented alike. Exact on the grid: it cannot fail on a shape that rounding made touch itself.
+        The remaining rings, with the same orientation. Exact on the grid: it cannot fail if rounding makes a shape
+        touch itself.
     """
-    # A border between two shapes runs once in each direction: the second cancels the first, and what stays is the
-    # outline.
+    # A border between two shapes runs once in each direction: the second cancels the first, and the outline remains.
     edges: dict[tuple[Point, Point], int] = defaultdict(int)
     for a, b in _segments(ring for rings in shapes for ring in rings):
         if edges.get((b, a), 0) > 0:
@@ -225,7 +225,7 @@ def topology(layers: Sequence[Sequence[Sequence[Ring]]]) -> Topology:
             start = ring.index(min(ring))
             loop = ring[start:] + ring[: start + 1]
             return (number(loop),)
-        # Start the ring at its first node, so that no arc is cut by where the ring happened to begin.
+        # Start the ring at its first node, so that its starting point does not cut an arc.
         turned = ring[at[0] :] + ring[: at[0] + 1]
         stops = [i - at[0] for i in at] + [len(ring)]
         return tuple(number(turned[a : b + 1]) for a, b in itertools.pairwise(stops))
@@ -235,7 +235,7 @@ def topology(layers: Sequence[Sequence[Sequence[Ring]]]) -> Topology:
 
 
 def delta_code(chain: Sequence[Point]) -> list[int]:
-    """Write a chain as its first point and then differences, flat.
+    """Encode a chain as its first point followed by differences, as a flat list.
 
     >>> delta_code([(10, 20), (13, 18), (13, 25)])
     [10, 20, 3, -2, 0, 7]

@@ -1,15 +1,15 @@
-"""Statistics of counts: how sure a number is, and whether two differ by more than chance.
+"""Statistics of counts: the uncertainty of a number, and whether two numbers differ by more than chance.
 
 intervals
-    Exact limits of counts, shares and ratios, and the dispersion that widens them.
+    Exact intervals for counts, shares and ratios, widened for overdispersion.
 rates
-    Rates per head, smoothed rates, the funnel, and which rates are weak.
+    Rates per head, smoothed rates, funnel limits, and unreliable rates.
 change
-    One window against an earlier one, area by area.
+    Comparison of a window with an earlier one, by area.
 outcomes
-    Shares of a cohort and outcomes per 100 offences.
+    Outcomes as shares of a cohort, or per 100 offences.
 events
     Rates before and after a dated event.
 false_discovery
-    P-values of one family, adjusted together.
+    Adjustment of the p-values of one family.
 """

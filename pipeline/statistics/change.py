@@ -1,8 +1,9 @@
-"""What is rising: one window against an earlier one, for each area against itself and against the rest of the region.
+"""Change from an earlier window to a later one, for each area by itself and relative to the rest of the region.
 
 The tests are quasi-Poisson score tests (at the end of this module), with the dispersion estimated for each level and
 category. One family of tests is adjusted together: all areas of a level and all categories in the one declared
-comparison. The comparison is declared before the counts are looked at, so that nobody picks the window that shows most.
+comparison. The comparison is declared before the counts are known, so that nobody can choose the window with the
+largest change.
 """
 
 from collections.abc import Collection
@@ -42,7 +43,7 @@ KEYS = ["area_code", "level", "category"]
 
 
 class ChangeWord(StrEnum):
-    """What is reported about a change: a direction only where the test finds one."""
+    """Label of a change: a direction only if the test finds one."""
 
     HIGHER = "higher"
     LOWER = "lower"
@@ -53,7 +54,7 @@ class ChangeWord(StrEnum):
 
 CLEAR = frozenset({ChangeWord.HIGHER, ChangeWord.LOWER})
 COMPARED = CLEAR | {ChangeWord.NO_CLEAR_CHANGE}
-"""Words of the areas that were tested."""
+"""Labels of the areas that were tested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class ChangeRules:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The one declared comparison of a run, and why it may not be made (empty when it may)."""
+    """The declared comparison of a run, and why it is not possible (empty if it is)."""
 
     earlier: Period
     later: Period
@@ -88,7 +89,7 @@ class Comparison:
 
     @property
     def same_months(self) -> bool:
-        """Whether both windows hold the same calendar months: percentages are then of the counts as they stand."""
+        """Whether both windows have the same calendar months: percentages are then those of the counts themselves."""
         one, other = self.earlier, self.later
         return one.months == other.months and (one.first_month - other.first_month) % 100 == 0
 
@@ -126,7 +127,7 @@ def compare_windows(
     breaks: Collection[Break] = (),
     missing: Collection[int] = (),
 ) -> Comparison:
-    """Declare a comparison, with the obstacle where the data do not allow it.
+    """Declare a comparison, with the obstacle if the data do not allow it.
 
     Parameters
     ----------
@@ -170,14 +171,14 @@ def change(
     rules: ChangeRules | None = None,
     not_comparable: Collection[str] = (),
 ) -> Changes:
-    """Say for each area and category whether the later window is higher or lower than the earlier one.
+    """Determine for each area and category whether the later window is higher or lower than the earlier one.
 
     Parameters
     ----------
     counts
         area_code, level, period, category, incidents (nullable), optionally the range that each lies in
-        (incidents_lower, incidents_upper: see `Ranges`). A change is then called only where it holds for all counts
-        inside both ranges. Single months inside the two windows, where given, serve to estimate the dispersion of a
+        (incidents_lower, incidents_upper: see `Ranges`). A change is then reported only if it holds for all counts
+        inside both ranges. Single months inside the two windows, if given, are used to estimate the dispersion of a
         level with under five areas.
     comparison
         What to compare.
@@ -189,8 +190,8 @@ def change(
     Returns
     -------
     changes
-        Nulls where a count is null. "too few" where the earlier window has too few events for a percentage;
-        "not comparable" throughout where the comparison has an obstacle.
+        Null if a count is null. "too few" if the earlier window has too few events for a percentage; "not comparable"
+        everywhere if the comparison has an obstacle.
 
     Raises
     ------
@@ -214,8 +215,8 @@ def change(
     >>> found["change_pct"].round(1).tolist()
     [110.0, 2.2, -1.8, 4.2, -3.8, <NA>]
 
-    Even the ward that doubled is no clear change: with so few wards it is itself most of the variation that it is
-    compared with.
+    Even the ward that doubled has no clear change: with so few wards, most of the variation it is compared with is its
+    own.
     """
     rules = rules or ChangeRules()
     counts = counts.assign(incidents=Ranges.of(counts).value, **_ends(counts))
@@ -232,8 +233,9 @@ def change(
     against = rest_before.known & rest_after.known & (pair["level"] != Level.REGION).to_numpy()
     rest_enough = enough & against & (rest_before.lower >= rules.min_earlier) & (rest_after.lower > 0)
 
-    # Directions from products of counts, not from rounded ratios: a tie stays a tie. Of two ranges the nearest pair of
-    # counts is compared, so that what is found holds for every other pair too; ranges that overlap show nothing.
+    # Directions are computed from products of counts, not from rounded ratios, so that ties stay ties. Of two ranges
+    # the nearest pair of counts is compared, so that the result holds for every other pair too; overlapping ranges have
+    # no direction.
     days1, days2 = comparison.earlier.days, comparison.later.days
     rising = after.lower * days1 > before.upper * days2
     falling = after.upper * days1 < before.lower * days2
@@ -254,7 +256,7 @@ def change(
             own2[own], own1[own], rest_later=rest2[own], rest_earlier=rest1[own], spread=estimates[key]
         )
 
-    # One family for each level: whoever reads the list of wards sees all categories of all of them at once.
+    # One family for each level: a reader of the list of wards sees all categories of all wards at once.
     q_self, q_region = np.ones(len(pair)), np.ones(len(pair))
     families = []
     for level, rows in sorted(pair.groupby("level").indices.items()):
@@ -262,8 +264,9 @@ def change(
         q_region[rows] = benjamini_hochberg(p_region[rows], included=rest_enough[rows])
         families.append(Family(f"{level}, all categories, {comparison.label}", int(enough[rows].sum())))
 
-    # The percentage of windows with the same calendar months is that of the counts (29 February is ignored, as readers
-    # expect); otherwise of counts a day. It is made from the middles, which the first step has none of.
+    # If both windows have the same calendar months, the percentage is that of the counts (29 February is ignored, as
+    # readers expect); otherwise that of counts per day. It is computed from the middles of ranges; the first step has
+    # no middle.
     middle1, middle2 = middle_of(before.lower, before.upper), middle_of(after.lower, after.upper)
     stated = enough & (middle1 > 0) & ~np.isnan(middle2)
     ratio = np.divide(middle2, middle1, out=np.zeros(len(pair)), where=stated)
@@ -314,7 +317,7 @@ def _rest(pair: pd.DataFrame, own: Ranges, when: str) -> Ranges:
     if region["category"].duplicated().any():
         raise InputError("counts hold two regions: areas are compared with one")
     whole = pair[["category"]].merge(region, how="left", on="category")
-    # The rest is least where the region is least and the area most.
+    # The rest is smallest if the region is at its lower and the area at its upper end.
     return Ranges(whole[names["lower"]].to_numpy() - own.upper, whole[names["upper"]].to_numpy() - own.lower)
 
 
@@ -329,8 +332,8 @@ def _spread(
             found[key] = own, "areas"
         elif (months := _monthly(counts, level=key[0], category=key[1], comparison=comparison)).df:
             found[key] = months, "months"
-    # A level without an estimate of its own takes the largest of the other levels of its category: too wide an interval
-    # is the safer error.
+    # A level without its own estimate takes the largest of the other levels of its category: too wide an interval is
+    # the safer error.
     rows, estimates = [], {}
     for key in sorted(pair.groupby(["level", "category"]).indices):
         others = [(d.value, level, d) for (level, category), (d, _) in sorted(found.items()) if category == key[1]]

@@ -19,7 +19,7 @@ __all__ = ["Event", "EventRates", "Side", "around_event"]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Event:
-    """Something dated that readers ask about: an attack, an election, a match."""
+    """A dated event of interest: an attack, an election, a match."""
 
     day: date
     label: str
@@ -45,9 +45,9 @@ class EventRates:
     event
         What happened.
     before, after
-        The two sides; None where the series holds nothing there.
+        The two sides; None if the series has no data there.
     ratio, ratio_low, ratio_high
-        Rate after over rate before; None where it is not bounded or not comparable.
+        Rate after over rate before; None if it is unbounded or not comparable.
     dispersion
         Variance over mean of the steps of the series about the rate of their side, at least 1.
     note
@@ -81,9 +81,9 @@ def around_event(
         start (dates), days (length of the step) and incidents (nullable), one row for each step (day or month), in
         time order.
     event
-        The step that holds its day counts as after; the note says how many earlier days that step holds.
+        The step that contains its day counts as after; the note states how many earlier days that step includes.
     steps_before, steps_after
-        Length of the windows, in steps. Where the series is shorter, what there is is used, and the note says so.
+        Length of the windows, in steps. If the series is shorter, all of it is used, and the note says so.
     breaks
         Declared changes of recording: no ratio is given across one.
     confidence
@@ -92,7 +92,7 @@ def around_event(
     Returns
     -------
     rates
-        With a note instead of numbers where the event lies outside the series.
+        With a note instead of numbers if the event is outside the series.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def around_event(
     # The step that holds the event is the first one after it.
     at = next(i for i, end in enumerate(ends) if event.day <= end.date())
     if event.day < starts[at]:
-        return EventRates(event, note=f"{event.label} falls into a gap of the data.")
+        return EventRates(event, note=f"{event.label} falls in a gap in the data.")
 
     # The windows on both sides, and what limits their comparison.
     windows = series.iloc[max(at - steps_before, 0) : at], series.iloc[at : at + steps_after]
@@ -138,7 +138,9 @@ def around_event(
     ]
     mixed = (event.day - starts[at]).days
     if mixed:
-        notes.append(f"Its own step holds {mixed} earlier {'day' if mixed == 1 else 'days'} and counts as after.")
+        notes.append(
+            f"The step of the event includes {mixed} earlier {'day' if mixed == 1 else 'days'} and counts as after."
+        )
     crossed = breaks_within(
         month_of(starts[max(at - steps_before, 0)]), month_of(starts[at + len(windows[1]) - 1]), breaks
     )
@@ -149,8 +151,8 @@ def around_event(
 def _rates(
     event: Event, before: pd.DataFrame, after: pd.DataFrame, *, comparable: bool, note: str, confidence: float
 ) -> EventRates:
-    # The variation of the steps about the rate of their own side, pooled over both sides: the step from one side to the
-    # other is what is asked about, so it must not count as variation.
+    # The variation of the steps about the rate of their own side, pooled over both sides: the difference between the
+    # sides is the effect of interest, so it must not count as variation.
     parts = [dispersion(w["incidents"].to_numpy(np.float64), days=w["days"]) for w in (before, after) if len(w)]
     df = sum(p.df for p in parts)
     spread = max(sum((p.raw or 0.0) * p.df for p in parts) / df, 1.0) if df else 1.0

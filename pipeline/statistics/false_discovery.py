@@ -12,21 +12,21 @@ __all__ = ["Family", "benjamini_hochberg"]
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """The tests that were adjusted together, in words a reader can check.
+    """Description of the tests that were adjusted together.
 
     Attributes
     ----------
     name
-        What the family holds, for example ``"wards, hate crime, 2024-08 to 2025-07"``.
+        What the family contains, for example ``"wards, hate crime, 2024-08 to 2025-07"``.
     tests
-        How many p-values it holds.
+        Number of p-values.
     """
 
     name: str
     tests: int
 
     def __str__(self) -> str:
-        """Write the family as a sentence part."""
+        """Return the family as part of a sentence."""
         return f"{self.name} ({self.tests:,} tests)"
 
 
@@ -42,7 +42,7 @@ def benjamini_hochberg(p: ArrayLike, *, included: ArrayLike | None = None) -> ND
     p
         P-values of one family, any shape.
     included
-        False where no test was made: such entries count for nothing and come back as 1.
+        False if no test was made: such entries are ignored and returned as 1.
 
     Returns
     -------

@@ -1,10 +1,10 @@
-"""Intervals for counts, shares and ratios of rates, and how much more counts vary than chance alone allows.
+"""Intervals for counts, shares and ratios of rates, and the overdispersion of counts.
 
-Recorded crime varies more than a Poisson count with the same mean: offences come in series, and recording comes in
+Recorded crime varies more than a Poisson count with the same mean: offences occur in series, and records arrive in
 batches. `Dispersion.value` is the factor by which the variance exceeds the mean. Where an interval is widened by it,
 `x` events count as ``x / value`` independent ones, each of which stands for `value` events: the interval is exact when
-the factor is 1, never goes below zero, and widens by about the root of the factor otherwise. The usual alternative,
-a normal interval with a standard error multiplied by that root, goes below zero for the small counts of wards.
+the factor is 1, never goes below zero, and widens by about the root of the factor otherwise. The usual alternative, a
+normal interval with a standard error multiplied by that root, goes below zero for the small counts of wards.
 """
 
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ __all__ = ["FEWEST_AREAS", "Dispersion", "dispersion", "garwood", "rate_ratio", 
 
 Floats = npt.NDArray[np.float64]
 FEWEST_AREAS = 5
-"""With fewer areas in a level (the region), noise cannot be separated from what all areas share: the dispersion is
-taken from months or another level, and rates are not smoothed."""
+"""With fewer areas in a level (the region), noise cannot be separated from the variation that all areas share: the
+dispersion is taken from months or another level, and rates are not smoothed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,11 @@ class Dispersion:
     Attributes
     ----------
     value
-        Variance over mean, at least 1: counts that vary less than chance are not held to be better than chance.
+        Variance over mean, at least 1: counts that vary less than chance are treated like Poisson counts.
     raw
-        The estimate before it was held at 1; None where nothing could be estimated.
+        The estimate before it was limited to 1; None if nothing could be estimated.
     df
-        Degrees of freedom of the estimate; 0 where nothing could be estimated and 1 stands for want of better.
+        Degrees of freedom of the estimate; 0 if nothing could be estimated and 1 is assumed.
     """
 
     value: float = 1.0
@@ -44,15 +44,15 @@ class Dispersion:
 
 def _check(name: str, values: Floats, *, confidence: float = 0.5) -> None:
     if not (np.isfinite(values).all() and (values >= 0).all()):
-        raise InputError(f"{name} must be finite and not negative: leave missing values out before asking")
+        raise InputError(f"{name} must be finite and not negative: drop missing values first")
     if not 0 < confidence < 1:
-        raise InputError(f"a confidence of {confidence} is no probability: give one between 0 and 1, such as 0.95")
+        raise InputError(f"a confidence of {confidence} is not a probability: give one between 0 and 1, such as 0.95")
 
 
 def garwood(
     events: npt.ArrayLike, *, confidence: float = 0.95, dispersion: npt.ArrayLike = 1.0
 ) -> tuple[Floats, Floats]:
-    """Bound the expected number of events behind a count, exactly where the dispersion is 1.
+    """Return the confidence interval of the expected number of events behind a count; exact if the dispersion is 1.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def garwood(
     Returns
     -------
     low, high
-        Limits in events; `low` is 0 where no event was counted.
+        Limits in events; `low` is 0 if no event was counted.
 
     References
     ----------
@@ -94,14 +94,15 @@ def garwood(
     # the fractions of an event that division by the dispersion leaves.
     tail = (1 - confidence) / 2
     effective = x / phi
-    # The lower limit of no events is 0; the function is not defined there, so ask it about 1 and discard the answer.
+    # The lower limit of no events is 0; the function is not defined there, so it is called with 1 and the result is
+    # discarded.
     low = np.where(x > 0, special.gammaincinv(np.where(x > 0, effective, 1.0), tail), 0.0)
     high = special.gammaincinv(effective + 1, 1 - tail)
     return phi * low, phi * high
 
 
 def wilson(successes: npt.ArrayLike, trials: npt.ArrayLike, *, confidence: float = 0.95) -> tuple[Floats, Floats]:
-    """Bound a share by Wilson's score interval, without continuity correction.
+    """Return Wilson's score interval of a share, without continuity correction.
 
     Parameters
     ----------
@@ -113,7 +114,7 @@ def wilson(successes: npt.ArrayLike, trials: npt.ArrayLike, *, confidence: float
     Returns
     -------
     low, high
-        Shares between 0 and 1; 0 and 1 where nothing was tried.
+        Shares between 0 and 1; 0 and 1 if there were no trials.
 
     Raises
     ------
@@ -135,15 +136,15 @@ def wilson(successes: npt.ArrayLike, trials: npt.ArrayLike, *, confidence: float
     _check("successes", k, confidence=confidence)
     _check("trials", n)
     if (k > n).any():
-        raise InputError("there are more successes than trials: a share needs both counted in one cohort")
-    # The limits are the shares that a score test at this confidence would not refuse. They are the two roots of a
-    # quadratic: a centre, drawn from the share towards one half, and half a width.
+        raise InputError("there are more successes than trials: both must be counted in the same cohort")
+    # The limits are the end points of the shares that a score test at this confidence would not reject. They are the
+    # two roots of a quadratic: a centre, shifted from the share towards one half, and half a width.
     z = float(special.ndtri((1 + confidence) / 2))
-    size = np.where(n > 0, n, 1.0)  # where nothing was tried, any size will do: the answer is replaced below
+    size = np.where(n > 0, n, 1.0)  # without trials any size will do: the result is replaced below
     share = k / size
     centre = (share + z * z / (2 * size)) / (1 + z * z / size)
     half = z / (1 + z * z / size) * np.sqrt(share * (1 - share) / size + z * z / (4 * size * size))
-    # At the ends the limit is 0 or 1 exactly; rounding must not put it beside them.
+    # At the ends the limit is exactly 0 or 1, which rounding must not change.
     low = np.where((n > 0) & (k > 0), np.maximum(centre - half, 0.0), 0.0)
     high = np.where((n > 0) & (k < n), np.minimum(centre + half, 1.0), 1.0)
     return low, high
@@ -159,7 +160,8 @@ def dispersion(counts: npt.ArrayLike, *, days: npt.ArrayLike | None = None) -> D
     Parameters
     ----------
     counts
-        Events, shape (areas, windows) or (windows,). Areas and windows without any event say nothing and drop out.
+        Events, shape (areas, windows) or (windows,). Areas and windows without any event carry no information and are
+        dropped.
     days
         Exposure of each window of a series, in days; equal if not given. (In a table the windows' own factors
         account for it.)
@@ -176,8 +178,8 @@ def dispersion(counts: npt.ArrayLike, *, days: npt.ArrayLike | None = None) -> D
 
     Examples
     --------
-    Three wards in two years. The year is 1.5 times the one before in all of them together; what the wards depart from
-    that is compared with chance.
+    Three wards in two years. The later year is 1.5 times the earlier one over all wards; the wards' departures from
+    that are compared with chance.
 
     >>> dispersion([[20, 30], [40, 60], [10, 15]])
     Dispersion(value=1.0, raw=0.0, df=2)
@@ -209,7 +211,7 @@ def dispersion(counts: npt.ArrayLike, *, days: npt.ArrayLike | None = None) -> D
         df = max(table.shape[0] - 1, 0) * max(table.shape[1] - 1, 0)
         expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0, keepdims=True) / max(table.sum(), 1.0)
     else:
-        raise InputError(f"counts of {table.ndim} dimensions have no dispersion here: give a series or a table")
+        raise InputError(f"counts have {table.ndim} dimensions: give a series or a table")
     if df < 1 or not table.sum() > 0:
         return Dispersion()
     raw = float(((table - expected) ** 2 / expected).sum() / df)
@@ -225,7 +227,7 @@ def rate_ratio(
     confidence: float = 0.95,
     dispersion: float = 1,
 ) -> tuple[float | None, float | None, float | None]:
-    """Compare two rates: their ratio and its interval, exact (conditional on the sum) where the dispersion is 1.
+    """Compare two rates: their ratio and its interval, exact (conditional on the sum) if the dispersion is 1.
 
     Parameters
     ----------
@@ -239,7 +241,7 @@ def rate_ratio(
     Returns
     -------
     ratio, low, high
-        None where the events do not bound it: no ratio and no upper limit without an earlier event.
+        None if the events do not bound it: no ratio and no upper limit without an earlier event.
 
     References
     ----------

@@ -1,8 +1,8 @@
-"""What was done about it: shares of a cohort, and outcomes recorded per 100 offences recorded.
+"""Outcomes: shares of a cohort, or outcomes recorded per 100 offences recorded.
 
-A *cohort* links each outcome to its offence, so a share and its interval make sense once outcomes have had time to
-come. A *flow* sets the outcomes recorded in a period against the offences recorded in it, as police dashboards do:
-the two are of different offences, so there is no share, no interval, and nothing for small areas or short periods.
+A *cohort* links each outcome to its offence, so a share and its interval are meaningful once outcomes are no longer
+pending. A *flow* compares the outcomes recorded in a period with the offences recorded in it, as police dashboards do.
+These refer to different offences, so there is no share and no interval, and no ratio for small areas or short periods.
 """
 
 from enum import StrEnum
@@ -32,7 +32,7 @@ FLOW_MONTHS = 12
 
 
 class OutcomeNote(StrEnum):
-    """Why there is no share or ratio of outcomes; empty where there is one."""
+    """Why there is no share or ratio of outcomes; empty if there is one."""
 
     NONE = ""
     NO_OUTCOMES = "no outcomes"
@@ -45,7 +45,7 @@ class OutcomeNote(StrEnum):
 def leave_out_immature(
     area_months: pd.DataFrame, *, last_month: int, maturity_months: int
 ) -> tuple[pd.DataFrame, tuple[int, ...]]:
-    """Take the latest months out of a cohort's outcomes: most of theirs are still to come.
+    """Remove the latest months from a cohort's outcomes, most of which are still pending.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def leave_out_immature(
     last_month
         Last month that the data cover, as yyyymm.
     maturity_months
-        How many months, counted back from it, are left out.
+        Number of months, counted back from it, that are left out.
 
     Returns
     -------
@@ -91,7 +91,7 @@ def add_outcomes(counts: pd.DataFrame, *, basis: OutcomeBasis, confidence: float
         level, period, category, incidents, positive_outcomes (nullable) and, for a cohort with months left out,
         known_outcomes; of each, optionally the range that it lies in (see `Ranges`).
     basis
-        How outcomes and offences belong together; `none` gives nulls.
+        How outcomes relate to offences; `none` gives nulls.
     confidence
         Coverage of a cohort's intervals.
 
@@ -101,7 +101,7 @@ def add_outcomes(counts: pd.DataFrame, *, basis: OutcomeBasis, confidence: float
         A copy of `counts` with outcome_share (cohort: share of the offences, 0 to 1; flow: outcomes recorded per 100
         offences recorded), outcome_low and outcome_high (cohort only), and outcome_note, which says why there is none:
         "", "no outcomes", "no offences", "not for small areas", "not for under a year", "too few to say" (a count in
-        its first step). The interval of ranges holds those of every pair of counts inside them.
+        its first step). The interval of ranges contains those of every pair of counts inside them.
 
     Raises
     ------
@@ -138,7 +138,7 @@ def add_outcomes(counts: pd.DataFrame, *, basis: OutcomeBasis, confidence: float
     elif basis == "cohort" and (over := known & (positive.lower > of.upper)).any():
         first = counts[over].iloc[0]
         raise InputError(
-            f"{int(over.sum())} rows hold more outcomes than offences, the first in {first['area_code']}, "
+            f"{int(over.sum())} rows have more outcomes than offences, the first in {first['area_code']}, "
             f"{first['period']}, {first['category']}: a cohort cannot. If outcomes are counted when they are recorded, "
             "set outcomes.basis to flow"
         )
@@ -156,8 +156,8 @@ def add_outcomes(counts: pd.DataFrame, *, basis: OutcomeBasis, confidence: float
     )
     given = note == OutcomeNote.NONE
 
-    # Only a cohort has an interval: the outcomes of a flow are no part of the offences that they are divided by. The
-    # share of two ranges is least where the outcomes are fewest and the offences most, and never more than all of them.
+    # Only a cohort has an interval: the outcomes of a flow do not belong to the offences that they are divided by. The
+    # share of two ranges is smallest with the fewest outcomes and the most offences, and never more than 1.
     k, n = np.where(given, positive.value, 0.0), np.where(given, of.value, 1.0)
     share = k / n * 100 if basis == "flow" else np.minimum(k / n, 1.0)
     low, high = share, share

@@ -1,7 +1,8 @@
-"""Counts that are known to lie in a range: what formulas take for them, and between which limits they may be.
+"""Counts that are known only as a range: the values that formulas use for them, and their limits.
 
 A released count is given as the step it lies in ("20 to 29"), an internal one exactly: its range is then one number.
-Whatever is made from counts takes a `Ranges`, so that one formula serves both and never says more than the range does.
+Every figure computed from counts takes a `Ranges`, so that one formula serves both and never states more than the range
+allows.
 """
 
 from dataclasses import dataclass
@@ -16,26 +17,26 @@ Floats = npt.NDArray[np.float64]
 
 
 def middle_of(lower: npt.ArrayLike, upper: npt.ArrayLike) -> Floats:
-    """Return the middle of each range as it is printed: a whole number; NaN in the first step, and where there is none.
+    """Return the middle of each range as it is printed: a whole number; NaN in the first step and for missing counts.
 
     >>> middle_of([20, 20, 0, 7, 0], [29, 24, 9, 7, 0]).tolist()
     [25.0, 22.0, nan, 7.0, 0.0]
     """
     low, high = np.asarray(lower, dtype=np.float64), np.asarray(upper, dtype=np.float64)
-    # The first step holds nothing and something alike: a middle would pretend that there was something.
+    # The first step may mean 0 or more: a middle would suggest that there was something.
     return np.where((low == 0) & (high > 0), np.nan, low + np.floor((high - low + 1) / 2))
 
 
 @dataclass(frozen=True, slots=True)
 class Ranges:
-    """Counts of shape (n,): the least and the greatest that each may be; NaN where nothing is given."""
+    """Counts of shape (n,): the least and the greatest value of each; NaN if missing."""
 
     lower: Floats
     upper: Floats
 
     @classmethod
     def of(cls, counts: pd.DataFrame, measure: str = "incidents") -> "Ranges":
-        """Take the ranges of a measure from a table; exact counts where it has the measure alone.
+        """Read the ranges of a measure from a table; exact counts if it has no range columns.
 
         >>> Ranges.of(pd.DataFrame({"incidents": [3, None]})).upper.tolist()
         [3.0, nan]
@@ -47,15 +48,15 @@ class Ranges:
 
     @property
     def known(self) -> npt.NDArray[np.bool_]:
-        """Where anything is given."""
+        """Which counts are not missing."""
         return np.asarray(~np.isnan(self.lower), dtype=np.bool_)
 
     @property
     def first_step(self) -> npt.NDArray[np.bool_]:
-        """Where the count may be nothing or something."""
+        """Which counts may be 0 or more than 0."""
         return np.asarray((self.lower == 0) & (self.upper > 0), dtype=np.bool_)
 
     @property
     def value(self) -> Floats:
-        """What stands for each count inside formulas: the middle, in the first step half of its greatest value."""
+        """The value used for each count in formulas: the middle; in the first step, half of its greatest value."""
         return np.where(self.first_step, self.upper / 2, middle_of(self.lower, self.upper))

@@ -1,7 +1,8 @@
-"""Rates per head: exact intervals, smoothing, the funnel round the region's rate, and which rates are weak.
+"""Rates per head: exact intervals, smoothing, the funnel around the region's rate, and unreliable rates.
 
-Everything is a function of the counts that are given. Given released counts it never says more than they do: a count
-that is null gives nulls, and the dispersion, the smoothing and the region's rate come from the counts that are left.
+Everything is computed from the given counts only. With released counts no figure reveals more than they do: a null
+count gives null figures, and the dispersion, the smoothing and the region's rate are computed from the counts that are
+not null.
 """
 
 from collections.abc import Collection
@@ -40,7 +41,7 @@ INNER = 0.95
 
 
 class Reliability(StrEnum):
-    """How far a rate can be relied on, from its number of events alone."""
+    """Reliability of a rate, from its number of events alone."""
 
     SOUND = ""
     UNRELIABLE = "unreliable"
@@ -51,7 +52,7 @@ WEAK = frozenset({Reliability.UNRELIABLE, Reliability.TOO_FEW})
 
 
 class RateNote(StrEnum):
-    """Why there is no rate; empty where there is one."""
+    """Why there is no rate; empty if there is one."""
 
     NONE = ""
     NO_COUNT = "no count"
@@ -62,7 +63,7 @@ class RateNote(StrEnum):
 
 
 class FunnelClass(StrEnum):
-    """Where a rate lies about the region's: beyond the outer or the inner limits of the funnel, or within."""
+    """Position of a rate relative to the region's: beyond the outer or the inner limits of the funnel, or within."""
 
     LOW_998 = "low_998"
     LOW_95 = "low_95"
@@ -73,19 +74,19 @@ class FunnelClass(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RateRules:
-    """How rates are stated, and when they are weak.
+    """How rates are given, and when they are unreliable.
 
     Attributes
     ----------
     base
-        People that a rate is stated for.
+        Number of people that a rate refers to.
     confidence
         Coverage of the intervals.
     unreliable_under
         A rate from fewer events is called unreliable: its standard error is over 22 % of it. Statistics offices draw
         the line at 20 too.
     too_few_under
-        A rate from 1 to `too_few_under` - 1 events is not given. A count of 0 is not weak: its rate is 0, with an
+        A rate from 1 to `too_few_under` - 1 events is not given. A count of 0 is not unreliable: its rate is 0, with an
         upper limit.
     """
 
@@ -96,17 +97,17 @@ class RateRules:
 
 
 def denominators(areas: pd.DataFrame, own: pd.DataFrame | None = None, *, measure: str = RESIDENTS) -> pd.DataFrame:
-    """Take people from the area table, the region holding those of its covered boroughs only.
+    """Read populations from the area table; the region's is the sum of its covered boroughs.
 
     Parameters
     ----------
     areas
         Columns area_code, level, parent_code (where `own` is given), population (people, nullable) and covered.
     own
-        Denominators of one category only: area_code, category, population, measure. Larger areas left out hold the sum
-        of their covered parts.
+        Denominators of one category only: area_code, category, population, measure. For larger areas without a row, it
+        is the sum of their covered parts.
     measure
-        Who is counted in the area table.
+        Which people the area table counts.
 
     Returns
     -------
@@ -115,7 +116,7 @@ def denominators(areas: pd.DataFrame, own: pd.DataFrame | None = None, *, measur
 
     Examples
     --------
-    The borough that is not covered counts neither by itself nor in the region:
+    The borough that is not covered has no population and is not part of the region's:
 
     >>> areas = pd.DataFrame({"area_code": ["R", "B1", "B2"], "level": ["region", "borough", "borough"],
     ...                       "population": [300, 200, 100], "covered": [True, True, False]})
@@ -148,7 +149,7 @@ def _summed(areas: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
 
 
 def empirical_bayes(events: npt.ArrayLike, population: npt.ArrayLike) -> Floats:
-    """Draw each area's rate towards the mean of all, the more the fewer people it has.
+    """Shrink each area's rate towards the overall mean, more strongly for smaller populations.
 
     Parameters
     ----------
@@ -158,7 +159,7 @@ def empirical_bayes(events: npt.ArrayLike, population: npt.ArrayLike) -> Floats:
     Returns
     -------
     rates
-        Events per person, shape (n,). Where areas vary no more than chance allows, all are the overall rate.
+        Events per person, shape (n,). If areas vary no more than by chance, all rates equal the overall rate.
 
     References
     ----------
@@ -174,7 +175,7 @@ def empirical_bayes(events: npt.ArrayLike, population: npt.ArrayLike) -> Floats:
     """
     e, b = np.asarray(events, dtype=np.float64), np.asarray(population, dtype=np.float64)
     if not ((b > 0).all() and (e >= 0).all()):
-        raise InputError("smoothing needs people in every area and no negative counts: leave the other areas out")
+        raise InputError("smoothing needs people in every area and no negative counts: leave out the other areas")
     if not e.sum() > 0:
         return np.zeros(e.shape)
     # Variance between areas: the variance of the rates about their mean, less what chance alone adds to it (a Poisson
@@ -200,7 +201,7 @@ def dispersions(counts: pd.DataFrame) -> pd.DataFrame:
     dispersions
         level, category, months, dispersion (at least 1), dispersion_df and dispersion_from: ``own`` (areas by windows
         that do not overlap), ``shorter windows`` of the same level, ``level borough`` and the like (where a level has
-        under five areas), or ``not estimated`` (1 then stands for want of better, and the text must say so).
+        under five areas), or ``not estimated`` (1 is then assumed, and the text must say so).
 
     Examples
     --------
@@ -277,7 +278,7 @@ def add_rates(
         area_code and population (people; null or 0 where there are none). Optional columns: category (this row is the
         denominator of that category only) and measure (who is counted; `residents` where it is missing).
     visitor_areas
-        Areas where visitors dominate: no rate against residents is given there, nor do they enter the smoothing.
+        Areas with far more visitors than residents: they have no rate per resident and take no part in the smoothing.
     rules
         How rates are stated and when they are weak.
     spread
@@ -292,7 +293,7 @@ def add_rates(
         rate_smoothed, funnel_class, reliability ("", "unreliable", "too few to say") and rate_note, which says why
         there is no rate ("", "no count", "incomplete period", "no population", "visitors dominate", "too few to say").
         funnel_class says
-        where the rate lies about the region's: low_998, low_95, within, high_95 or high_998.
+        where the rate lies relative to the region's: low_998, low_95, within, high_95 or high_998.
 
     Raises
     ------
@@ -316,8 +317,8 @@ def add_rates(
     spread = dispersions(counts.assign(incidents=events)) if spread is None else spread
     people, residents = _people(counts, population)
 
-    # Why a row has no rate; the first reason that applies is given. A range has too few where it may have too few; a
-    # count that is 0 for certain has a rate.
+    # Why a row has no rate; the first applicable reason is given. A range counts as too few if any of its values is too
+    # few; an exact count of 0 has a rate.
     visited = residents & counts["area_code"].isin(list(visitor_areas)).to_numpy()
     few = (ranges.upper > 0) & (ranges.lower < rules.too_few_under) | ranges.first_step
     part = np.zeros(len(counts), dtype=bool)
@@ -331,7 +332,7 @@ def add_rates(
 
     # Intervals, widened by the dispersion of counts of the same level, category and length of window. Rows without a
     # rate are computed with placeholders (0 events, 1 person) and blanked below. Rows with too few events keep their
-    # count here: they take part in the smoothing, which is there for them.
+    # count here: they take part in the smoothing, which is intended for them.
     counted = known & ~np.isnan(people) & ~visited & ~part
     keys = counts[["level", "category"]].assign(months=_months(counts["period"]))
     phi = keys.merge(spread, how="left", on=["level", "category", "months"])["dispersion"].fillna(1.0).to_numpy()
@@ -366,7 +367,7 @@ def _months(periods: "pd.Series[str]") -> "pd.Series[int]":
 
 
 def _people(counts: pd.DataFrame, population: pd.DataFrame) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """Find each row's denominator (its category's own where there is one) and whether it counts residents.
+    """Find each row's denominator (that of its category, if there is one) and whether it counts residents.
 
     A denominator of all other categories is stored under the empty category.
     """
@@ -405,15 +406,15 @@ def _smoothed(counts: pd.DataFrame, *, events: Floats, people: Floats, counted: 
 def _funnel(
     counts: pd.DataFrame, *, ends: Ranges, people: Floats, given: npt.NDArray[np.bool_], phi: Floats
 ) -> "pd.Series[str]":
-    """Say on which side of the region's rate an interval lies, if on one, wherever in their ranges both counts are."""
+    """Return on which side of the region's rate an interval lies, for all counts inside both ranges."""
     region = (counts["level"] == Level.REGION).to_numpy() & given
     keys = ["period", "category"]
     reference = counts[keys].assign(least=ends.lower / people, most=ends.upper / people)[region]
     if reference.duplicated(keys).any():
-        raise InputError("counts hold two regions: a funnel is drawn round the rate of one")
+        raise InputError("counts contain two regions: a funnel is drawn around the rate of one")
     rate = counts[keys].merge(reference, how="left", on=keys)
-    # The region's rate is taken as known: it rests on so many more events that its own error does not matter. A rate
-    # lies beyond the limits exactly when its interval leaves out the count that the region's rate would give.
+    # The region's rate is treated as known: it is based on so many more events that its own error does not matter. A
+    # rate is beyond the limits exactly if its interval excludes the count that the region's rate would give.
     tested = given & ~region & rate["least"].notna().to_numpy()
     least, most = (np.where(tested, rate[c].to_numpy(np.float64), 0.0) * people for c in ("least", "most"))
     floor = [garwood(ends.lower, confidence=c, dispersion=phi)[0] for c in (INNER, OUTER)]

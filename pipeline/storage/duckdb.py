@@ -1,4 +1,4 @@
-"""The one door to DuckDB: names and texts quoted, memory bounded, files confined, the door then locked."""
+"""The only access to DuckDB: names and texts quoted, memory and folders limited, the configuration locked."""
 
 import contextlib
 import errno
@@ -14,22 +14,22 @@ __all__ = ["connect", "exact", "guarded", "identifier", "literal", "scan_parts"]
 
 
 def identifier(name: str) -> str:
-    """Quote a name for SQL, whatever it holds."""
+    """Quote a name for SQL, whatever it contains."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def literal(text: str) -> str:
-    """Quote a text for SQL, whatever it holds."""
+    """Quote a text for SQL, whatever it contains."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def exact(path: Path) -> str:
-    """Write a path so that DuckDB takes it for that one file: `[1]` or `*` in a name would match others."""
+    """Escape a path so that DuckDB reads exactly that file: `[1]` or `*` in a name would match others."""
     return "".join(f"[{c}]" if c in "*?[" else c for c in str(path))
 
 
 def scan_parts(parts: Sequence[Path]) -> str:
-    """Write the table expression that reads Parquet files in the order given."""
+    """Return the table expression that reads Parquet files in the given order."""
     return f"read_parquet([{', '.join(literal(exact(p)) for p in parts)}])"
 
 
@@ -43,9 +43,9 @@ def connect(*, memory_limit_mb: int, folders: Iterable[Path], spill: Path, threa
     folders
         Folders whose files may be read.
     spill
-        Folder for what does not fit in memory.
+        Folder for data that does not fit in memory.
     threads
-        Threads; those of the machine if left out. Results do not depend on it.
+        Number of threads; by default those of the machine. Results do not depend on it.
     """
     settings: dict[str, Any] = {
         "memory_limit": f"{memory_limit_mb}MB",
@@ -61,27 +61,27 @@ def connect(*, memory_limit_mb: int, folders: Iterable[Path], spill: Path, threa
     connection.execute(f"SET allowed_directories = [{', '.join(literal(f) for f in allowed)}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET TimeZone = 'UTC'")
-    with contextlib.suppress(duckdb.InvalidInputException):  # a notebook without widgets draws none, and says so
-        connection.execute("SET enable_progress_bar = false")  # it would be drawn into what --json prints
+    with contextlib.suppress(duckdb.InvalidInputException):  # in a notebook without widgets the setting does not exist
+        connection.execute("SET enable_progress_bar = false")  # it would appear in the output of --json
     connection.execute("SET lock_configuration = true")
     return connection
 
 
 @contextlib.contextmanager
 def guarded(what: str, *, damaged: str) -> Iterator[None]:
-    """Turn what a database or a disk reports into the error an operator can act on.
+    """Convert errors of the database or the disk into errors that say what to do.
 
     Parameters
     ----------
     what
-        What was under way, for messages: `crimes.csv while it was read`.
+        The current operation, for messages: `crimes.csv while it was read`.
     damaged
-        What is to be said where a file is damaged.
+        The message if a file is damaged.
 
     Raises
     ------
     EngineError
-        If the disk is full, or the memory allowed was not enough and could not be spilled.
+        If the disk is full, or memory ran out and could not be spilled to disk.
     InputError
         If a file is damaged.
     """

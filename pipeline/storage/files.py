@@ -1,4 +1,4 @@
-"""Files of a run, written whole or not at all, the same bytes each time: texts, JSON, and tables as Parquet."""
+"""Files of a run (texts, JSON, and tables as Parquet): written completely or not at all, with reproducible bytes."""
 
 import hashlib
 import io
@@ -31,7 +31,7 @@ __all__ = [
 
 
 def write_bytes(path: Path, content: bytes, *, mode: int = 0o666) -> None:
-    """Write a file so that it is either the old one or the whole new one, with permissions no wider than `mode`."""
+    """Replace a file atomically, with permissions no wider than `mode`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(path.name + ".part")
     with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
@@ -58,7 +58,7 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def _plain(value: object) -> object:
-    """Turn NumPy scalars, paths and frozen sets into what JSON knows."""
+    """Convert NumPy scalars, paths and frozen sets to JSON types."""
     if isinstance(value, Path):
         return value.as_posix()
     if isinstance(value, set | frozenset):
@@ -91,13 +91,13 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-# Tables between stages: Parquet, held to their contract when written and when read.
+# Tables between stages: Parquet, checked against their contract when written and when read.
 
 _LEVEL = 1  # of zstd: stage tables are read again within the minute
 
 
 def write_table(path: Path, table: "Table", frame: "pd.DataFrame") -> None:
-    """Hold a frame to its contract and write it as Parquet; geometry goes in as WKB."""
+    """Check a frame against its contract and write it as Parquet; geometry is stored as WKB."""
     import pandas as pd
 
     out = table.conform(pd.DataFrame(frame))
@@ -112,7 +112,7 @@ def write_table(path: Path, table: "Table", frame: "pd.DataFrame") -> None:
 
 
 def read_table(path: Path, table: "Table", *, crs: str | None = None) -> Any:
-    """Read a table back and hold it to its contract; with geometry it is a GeoDataFrame in `crs`."""
+    """Read a table and check it against its contract; with geometry it is a GeoDataFrame in `crs`."""
     if not path.is_file():
         raise InputError(f"{path} is missing: run the earlier stages with `hotspots run`")
     frame = table.conform(_read(path))
@@ -127,7 +127,7 @@ def read_table(path: Path, table: "Table", *, crs: str | None = None) -> Any:
 
 
 def _read(path: Path) -> "pd.DataFrame":
-    """Read Parquet; whole numbers stay whole, whether or not some are empty."""
+    """Read Parquet; integer columns stay integers even with empty values."""
     import pandas as pd
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -143,7 +143,7 @@ def _read(path: Path) -> "pd.DataFrame":
 
 
 def _few_texts(path: Path) -> list[str]:
-    """Name the columns of texts that repeat: they are read as numbers first, and written out in one go."""
+    """Return the text columns with repeated values: they are read dictionary-encoded and converted in one step."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -157,7 +157,7 @@ def _few_texts(path: Path) -> list[str]:
 
 
 def write_layer(path: Path, layer: Any) -> None:
-    """Write a layer that is no contract table, as GeoParquet."""
+    """Write a layer without a table contract, as GeoParquet."""
     buffer = io.BytesIO()
     layer.to_parquet(buffer, index=False, compression="zstd")
     write_bytes(path, buffer.getvalue())
@@ -166,7 +166,7 @@ def write_layer(path: Path, layer: Any) -> None:
 def read_columns(
     parts: Sequence[Path], columns: Sequence[str], *, months: tuple[int, int] | None = None
 ) -> "pd.DataFrame":
-    """Read some columns of parts of one table, put together; `months` are the first and last wanted (yyyymm)."""
+    """Read some columns of all parts of a table; `months` are the first and last month to read (yyyymm)."""
     import pandas as pd
 
     chosen = None if months is None else [("month", ">=", months[0]), ("month", "<=", months[1])]
@@ -175,7 +175,7 @@ def read_columns(
 
 
 def read_layer(path: Path) -> Any:
-    """Read such a layer."""
+    """Read a layer written by `write_layer`."""
     if not path.is_file():
         raise InputError(f"{path} is missing: run the earlier stages with `hotspots run`")
     import geopandas as gpd

@@ -1,9 +1,9 @@
-"""The file formats that can be read, one entry each; the configuration, the readers and every message take them here.
+"""The file formats that can be read, one entry each, for the configuration, the readers and every message.
 
 To add a format, write a module with the functions that `pipeline.ingest.formats.Reader` describes, and add its entry.
 The reader is named, not imported, so that the configuration and `hotspots --help` stay light.
 
-Below them stand the kinds of file that are recognised and not read, one entry each in `UNREAD`.
+Below them are the types of file that are recognised but not read, one entry each in `UNREAD`.
 """
 
 import gzip
@@ -25,15 +25,15 @@ class Format:
     Attributes
     ----------
     name
-        What the configuration calls it (`incidents.format`).
+        Its name in the configuration (`incidents.format`).
     label
-        What people call it.
+        Its name in messages.
     endings
-        Endings of file names that mean it, in small letters with their dot.
+        File name extensions of the format, in lower case with their dot.
     reader
         Module that reads it.
     begins
-        First bytes of such a file, checked before GDAL is given it; empty where GDAL is not used.
+        First bytes of such a file, checked before GDAL opens it; empty if GDAL is not used.
     companions
         Whether files of the same name with other endings belong to it.
     """
@@ -58,17 +58,17 @@ FORMATS: tuple[Format, ...] = (
 if TYPE_CHECKING:
     FormatName = str
 else:
-    # What `incidents.format` may be: pydantic, the JSON schema and the reference list the names from here.
+    # The values of `incidents.format`: pydantic, the JSON schema and the reference take them from here.
     FormatName = Literal[("auto", *(f.name for f in FORMATS))]
 
 
 def endings() -> tuple[str, ...]:
-    """Return every ending that means a format, in the order of the formats."""
+    """Return the extensions of all formats, in the order of the formats."""
     return tuple(ending for f in FORMATS for ending in f.endings)
 
 
 def by_ending(path: Path) -> Format | None:
-    """Return the format that the ending of a file name means, or None.
+    """Return the format of a file name by its extension, or None.
 
     Examples
     --------
@@ -79,11 +79,11 @@ def by_ending(path: Path) -> Format | None:
     return next((f for f in FORMATS if ending in f.endings), None)
 
 
-# Kinds of file that are known and not read: recognised by their content, named, and answered with what to do. They are
-# tried in the order of `UNREAD`. Every place that opens a file of the user's asks `refusal` first, so that a workbook
-# named `.csv` is called a workbook wherever it turns up.
+# Types of file that are known but not read: they are recognised by their content, and the error says what to do. They
+# are tried in the order of `UNREAD`. `refusal` is called before any file of the user is opened, so that a workbook
+# named `.csv` is always reported as a workbook.
 
-_HEAD = 1 << 16  # bytes looked at: the root element of an XML file, the first keys of a JSON file
+_HEAD = 1 << 16  # bytes read: enough for the root element of an XML file or the first keys of a JSON file
 _GZIP = b"\x1f\x8b"
 _TO_CSV = "open it in a spreadsheet, save the sheet as `CSV UTF-8 (comma delimited)` and name that file"
 _TO_MAP = (
@@ -94,7 +94,7 @@ _UNPACK = "unpack it and name the file or files in it"
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """One kind of file that is recognised and not read.
+    """One type of file that is recognised but not read.
 
     Attributes
     ----------
@@ -105,11 +105,11 @@ class Unread:
     begins
         First bytes, any of these.
     holds
-        Pattern that is found near the start, letter case aside; with `begins`, both must hold.
+        Pattern near the start of the file, ignoring case; with `begins`, both must match.
     inside
         Pattern that a name in a zip archive matches.
     endings
-        Endings of names that mean it where the content settles nothing.
+        Extensions that identify it if the content does not.
     folder
         Whether it is a folder.
     """
@@ -129,7 +129,7 @@ _XML = (b"<",)
 
 UNREAD: tuple[Unread, ...] = (
     Unread("an Esri file geodatabase (.gdb), which is a folder", _TO_MAP, endings=(".gdb",), folder=True),
-    # What is in a zip archive says what the archive is: workbooks are zip archives too.
+    # The names inside a zip archive identify it: workbooks are zip archives too.
     Unread("an Excel workbook (.xlsx)", _TO_CSV, _ZIP, inside=r"^xl/", endings=(".xlsx", ".xlsm", ".xlsb")),
     Unread("an OpenDocument spreadsheet (.ods)", _TO_CSV, _ZIP, inside=r"^content\.xml$", endings=(".ods",)),
     Unread("a Word document", "export the table in it as CSV UTF-8", _ZIP, inside=r"^word/", endings=(".docx", ".doc")),
@@ -166,7 +166,7 @@ UNREAD: tuple[Unread, ...] = (
     Unread("an Arrow or Feather file", "save it as Parquet", (b"ARROW1", b"FEA1"), endings=(".feather", ".arrow")),
     Unread("FlatGeobuf", _TO_MAP, (b"fgb\x03fgb",), endings=(".fgb",)),
     Unread("a picture or raster", "give a layer of areas or points", (b"II*\0", b"MM\0*", b"\x89PNG", b"\xff\xd8\xff")),
-    # Markup: the root element says what it is.
+    # Markup: identified by the root element.
     Unread("a KML file (Keyhole Markup, as Google Earth writes it)", _TO_MAP, _XML, rb"<kml[\s>]", endings=(".kml",)),
     Unread("a GPX file (tracks and waypoints)", _TO_MAP, _XML, rb"<gpx[\s>]", endings=(".gpx",)),
     Unread("an OpenStreetMap file", _TO_MAP, _XML, rb"<osm[\s>]", endings=(".osm", ".pbf")),
@@ -181,7 +181,7 @@ UNREAD: tuple[Unread, ...] = (
         endings=(".html", ".htm"),
     ),
     Unread("an XML file", "export the data as CSV UTF-8, GeoJSON or GeoPackage", _XML, rb"^<\?xml", endings=(".xml",)),
-    # JSON: what is no GeoJSON.
+    # JSON other than GeoJSON.
     Unread(
         "JSON of police.uk's API (a list of objects), not GeoJSON",
         "fetch the months as files (`hotspots fetch police-uk`), or write the objects as a CSV of one row each "
@@ -215,7 +215,7 @@ UNREAD: tuple[Unread, ...] = (
         rb'^\x1e|^\{[^\n]*"type"\s*:\s*"Feature"[^\n]*\}\s*\n\s*\{',
         endings=(".geojsonl", ".geojsons", ".jsonl", ".ndjson"),
     ),
-    # Parts of files, and kinds that only their name tells.
+    # Parts of files, and types that only their name identifies.
     Unread(
         "a part of a Shapefile or a dBase table",
         "name the .shp file beside it; if it is a table of its own, " + _TO_CSV,
@@ -227,7 +227,7 @@ UNREAD: tuple[Unread, ...] = (
 
 
 def recognised(path: Path) -> Unread | None:
-    """Return the kind of a file that is known and not read, by its content; None for any other.
+    """Return the type of a file that is known but not read, by its content; None for any other.
 
     Examples
     --------
@@ -245,16 +245,16 @@ def recognised(path: Path) -> Unread | None:
 
 
 def refusal(path: Path, *, meant: Format | None, key: str = "") -> str | None:
-    """Return why a file cannot be read as what it is meant to be, and what to do; None where nothing speaks against it.
+    """Return why a file cannot be read in its stated format, and what to do; None if it can.
 
     Parameters
     ----------
     path
-        The file, or a folder that was named in place of one.
+        The file, or a folder that was given instead of one.
     meant
-        The format that its ending or the configuration gives it; None where the ending is that of no format.
+        The format by its extension or the configuration; None if the extension belongs to no format.
     key
-        The setting that states a format, for messages; empty where there is none.
+        The setting that states a format, for messages; empty if there is none.
     """
     found = recognised(path) if path.exists() else None
     if found is not None:
@@ -268,7 +268,7 @@ def refusal(path: Path, *, meant: Format | None, key: str = "") -> str | None:
 
 
 def _other_format(path: Path, head: bytes, *, meant: Format | None, key: str) -> str | None:
-    """Return which format that is read a file is of, where that is not the one it is meant to be."""
+    """Return a message if a file has a readable format other than the stated one."""
     real = _format_of(head)
     # The index of a Shapefile (.shx) begins as the Shapefile itself does.
     part = real is not None and real.companions and path.suffix.casefold() not in real.endings
@@ -289,7 +289,7 @@ def _other_format(path: Path, head: bytes, *, meant: Format | None, key: str) ->
 
 
 def _packed(path: Path, inner: bytes, *, meant: Format | None) -> str | None:
-    """Judge a file that gzip compressed by what is inside: delimited text is read as it is, all else is not."""
+    """Return a message if a gzip-compressed file contains anything but delimited text."""
     kind = _kind(inner, Path(path.stem))
     if kind is not None:
         return _sentence(path, kind, packed="gzip-compressed, and what is inside is ")
@@ -306,7 +306,7 @@ def _packed(path: Path, inner: bytes, *, meant: Format | None) -> str | None:
 
 
 def _by_name(path: Path) -> str | None:
-    """Return what the ending alone says of a file whose kind is not read."""
+    """Return the unreadable type that the extension alone indicates."""
     named = next((kind for kind in UNREAD if path.suffix.casefold() in kind.endings), None)
     return None if named is None else _sentence(path, named)
 
@@ -322,7 +322,7 @@ def _head(path: Path) -> bytes:
 
 
 def _unpacked(head: bytes) -> bytes:
-    """Return the start of what gzip packed; nothing where it is damaged, which the reader reports."""
+    """Return the start of the uncompressed content; empty if it is damaged, which the reader reports."""
     try:
         with gzip.open(io.BytesIO(head)) as file:
             return file.read1(_HEAD)
@@ -331,7 +331,7 @@ def _unpacked(head: bytes) -> bytes:
 
 
 def _kind(head: bytes, path: Path) -> Unread | None:
-    """Return the first kind whose marks a file bears."""
+    """Return the first unreadable type that a file matches."""
     plain = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if plain[:2] in (b"\xff\xfe", b"\xfe\xff"):
         plain = head.decode("utf-16", "ignore").encode()
@@ -356,13 +356,13 @@ def _names(path: Path) -> list[str]:
 
 
 def _format_of(head: bytes) -> Format | None:
-    """Return the format that is read whose marks a file bears; None for plain text and for what is not known."""
+    """Return the readable format that a file matches; None for plain text and unknown content."""
     plain = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if plain.startswith(b"PAR1"):
         return next(f for f in FORMATS if f.name == "parquet")
     for found in FORMATS:
         if found.begins and plain.lower().startswith(found.begins.lower()):
-            # Any text may begin with a brace: only what goes on as GeoJSON does is called so.
+            # Any text may begin with a brace: only content that continues like GeoJSON counts as GeoJSON.
             if found.name == "geojson" and not re.search(rb'"type"\s*:\s*"(Feature|Point|Multi|Polygon)', plain):
                 return None
             return found
@@ -370,5 +370,5 @@ def _format_of(head: bytes) -> Format | None:
 
 
 def _is_text(head: bytes) -> bool:
-    """Whether bytes are text: no zero byte, and a line of cells rather than an object."""
+    """Whether bytes are delimited text: no zero byte, and cells rather than a JSON object."""
     return bool(head.strip()) and b"\0" not in head and not head.lstrip().startswith((b"{", b"<"))

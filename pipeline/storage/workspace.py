@@ -1,8 +1,8 @@
-"""The run's folder: locked while in use, built beside the last one, swapped in whole; its provenance and its salt.
+"""The run's folder: locked while in use, built beside the last one, which it then replaces; its provenance and salt.
 
-`outputs/<name>` is always one complete run. A new one grows in `outputs/.<name>.new`; when it is finished the old one
-is renamed to `outputs/.<name>.old`, the new one takes its place, and the old one is deleted. Whatever moment the
-power fails at, `recover` finds one complete run among the three and puts it back.
+`outputs/<name>` is always one complete run. A new one is built in `outputs/.<name>.new`; when it is finished, the old
+one is renamed to `outputs/.<name>.old`, the new one takes its place, and the old one is deleted. Whenever the power
+fails, `recover` finds one complete run among the three and restores it.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ __all__ = ["Fingerprints", "Workspace", "cautions_in", "code_version", "key_of",
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """Where a run lives and where it grows."""
+    """The folder of a run, and the folder in which a new one is built."""
 
     folder: Path
 
@@ -41,17 +41,17 @@ class Workspace:
 
     @property
     def leaving(self) -> Path:
-        """Where the last run stands for the moment of the swap."""
+        """Where the last run is kept while the new one replaces it."""
         return self.folder.with_name(f".{self.folder.name}.old")
 
     @property
     def failed(self) -> Path:
-        """What is kept of the latest attempt, if it failed."""
+        """Files kept from the latest attempt, if it failed."""
         return self.folder.with_name(f".{self.folder.name}.failed")
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the run to one process at a time; the lock goes with the process, however it ends.
+        """Lock the run for this process; the lock is released when the process ends, however it ends.
 
         Raises
         ------
@@ -59,8 +59,9 @@ class Workspace:
             If another process holds it, or the folder cannot be written to.
         """
         path = self.folder.with_name(f".{self.folder.name}.lock")
-        # The operating system's own lock, which it drops when the process dies: after a power cut nobody has to delete
-        # a stale file. A file system without such locks is refused, because a mere marker file would outlive a crash.
+        # The operating system's own lock, which is released when the process dies: after a power cut nobody has to
+        # delete a stale file. A file system without such locks is refused, because a marker file would remain after a
+        # crash.
         lock = FileLock(path, timeout=0, fallback_to_soft=False)
         try:
             self.folder.parent.mkdir(parents=True, exist_ok=True)
@@ -85,7 +86,7 @@ class Workspace:
             lock.release()
 
     def recover(self) -> str | None:
-        """Put the last complete run back if a swap was cut short; return what was done, in words."""
+        """Restore the last complete run if replacing it was interrupted; return a description of what was done."""
         done = None
         # What is in place says how far the swap had come: both there, the new run was in and only the deletion was
         # missing; the old one alone, the power failed between the two renames and nothing else is complete.
@@ -96,7 +97,7 @@ class Workspace:
             else:
                 self.leaving.replace(self.folder)
                 done = "put the last complete run back after an interrupted swap"
-        # A run that was still being built may lack anything: it is never finished, always built anew.
+        # A run that was still being built may be incomplete: it is never continued, but always built again.
         if self.growing.exists():
             shutil.rmtree(self.growing)
             done = done or "cleared the remains of an interrupted run"
@@ -108,9 +109,9 @@ class Workspace:
         return self.growing
 
     def swap(self) -> None:
-        """Put the finished run in place of the last one."""
-        # Two renames, each of which happens whole or not at all, because no system exchanges two folders in one step.
-        # Deleting comes last: until the new run is in place the old one can be put back (`recover`).
+        """Replace the last run by the finished one."""
+        # Two atomic renames, because no operating system exchanges two folders in one step. Deleting comes last: until
+        # the new run is in place, the old one can be restored (`recover`).
         if self.folder.exists():
             self.folder.replace(self.leaving)
         self.growing.replace(self.folder)
@@ -118,12 +119,12 @@ class Workspace:
             shutil.rmtree(self.leaving)
 
     def abandon(self) -> None:
-        """Throw away what was being built; the last run stays."""
+        """Delete the unfinished run; the last run stays."""
         shutil.rmtree(self.growing, ignore_errors=True)
 
 
 def link_tree(source: Path, target: Path) -> None:
-    """Make `target` hold the same files as `source`, by hard link where the disk can, else by copy."""
+    """Copy the files of `source` to `target`, by hard links if the disk supports them."""
     if source.is_dir():
         target.mkdir(parents=True, exist_ok=True)
         for child in sorted(source.iterdir()):
@@ -138,7 +139,7 @@ def link_tree(source: Path, target: Path) -> None:
         shutil.copy2(source, target)
 
 
-# Provenance: what went in and with which versions, for the manifest and for what is fresh.
+# Provenance: inputs and versions, for the manifest and for deciding which stages are up to date.
 
 _PACKAGES = (
     "contourpy",
@@ -160,8 +161,8 @@ _PACKAGES = (
 
 @cache
 def code_version() -> str:
-    """Return a digest of this package's own files: other code makes every stage stale."""
-    root = Path(__file__).parents[1]  # the package, not this room
+    """Return a digest of this package's own files: if the code changes, every stage is out of date."""
+    root = Path(__file__).parents[1]  # the whole package, not only this subpackage
     total = hashlib.sha256()
     for path in sorted(p for p in root.rglob("*") if p.is_file() and p.suffix not in {".pyc", ".pyo"}):
         total.update(path.relative_to(root).as_posix().encode())
@@ -170,7 +171,7 @@ def code_version() -> str:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions that can change a result."""
+    """Return the versions of all libraries that can change a result."""
     found = {"python": platform.python_version(), "hotspots": importlib.metadata.version("hotspots")}
     for name in _PACKAGES:
         found[name] = importlib.metadata.version(name)
@@ -178,7 +179,7 @@ def versions() -> dict[str, str]:
 
 
 def cautions_in(stages: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return what should be looked at before the outputs are used: what bears on every number comes first."""
+    """Return the cautions to read before the outputs are used; those that affect every number come first."""
     keys = ("first_cautions", "cautions")
     return [str(text) for key in keys for record in stages.values() for text in record.get(key, [])]
 
@@ -190,7 +191,7 @@ def key_of(content: Mapping[str, Any]) -> str:
 
 
 class Fingerprints:
-    """SHA-256 of input files, computed again only when size or time of change differ from the last run's."""
+    """SHA-256 of input files, computed again only if size or modification time differ from the last run's."""
 
     def __init__(self, last_manifest: Path) -> None:
         self.files: dict[str, dict[str, Any]] = {}
@@ -200,12 +201,13 @@ class Fingerprints:
             self._last = {entry["path"]: entry for entry in read_json(last_manifest).get("inputs", [])}
 
     def of(self, paths: Iterable[Path], *, base: Path) -> dict[str, str]:
-        """Return path (relative to `base` where it lies below) to SHA-256, and remember it for the manifest."""
+        """Return path (relative to `base` if inside it) to SHA-256, and remember it for the manifest."""
         found = {}
         for path in paths:
             name = path.relative_to(base).as_posix() if path.is_relative_to(base) else path.as_posix()
             stat = path.stat()
-            # The time of change of the entry too: a tool or a clock set back may give other content its old time.
+            # Also the inode's change time: a tool or a clock that is set back may give new content an old modification
+            # time.
             about = {"bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns, "ctime_ns": stat.st_ctime_ns}
             known = self._last.get(name)
             if known and all(known.get(k) == v for k, v in about.items()):
@@ -219,21 +221,21 @@ class Fingerprints:
         return found
 
 
-# The key of the hashes that stand for victims: from the environment, else made once and kept beside the outputs.
+# The key of victim hashes: from the environment, otherwise created once and stored beside the outputs.
 
 SALT_BYTES = 32
 _TRIES, _PAUSE_S = 50, 0.1
 
 
 def salt_of(outputs: Path) -> bytes:
-    """Return the salt of victim hashes of an outputs folder: HOTSPOTS_SALT, else the one kept there.
+    """Return the salt of victim hashes of an outputs folder: HOTSPOTS_SALT, otherwise the one stored there.
 
     Raises
     ------
     InputError
-        If the one kept there is damaged.
+        If the stored one is damaged.
     EngineError
-        If another run holds the folder for as long as none makes it.
+        If another run has locked the folder and the salt is not created in time.
     """
     given = os.environ.get("HOTSPOTS_SALT")
     if given:
@@ -251,7 +253,7 @@ def salt_of(outputs: Path) -> bytes:
 
 
 def _make(kept: Path) -> None:
-    """Write a new salt, whole or not at all, unless another run in the folder has just done so."""
+    """Write a new salt atomically, unless another run in the folder has just done so."""
     beside = kept.with_name(f"{kept.name}.part")
     for _ in range(_TRIES):
         try:
@@ -266,9 +268,11 @@ def _make(kept: Path) -> None:
                 return
         except EngineError:
             time.sleep(_PAUSE_S)
-    raise EngineError(f"{kept} cannot be made: another run holds {kept.parent}. Wait for it to end and run again")
+    raise EngineError(
+        f"{kept} cannot be created: another run has locked {kept.parent}. Wait for it to end and run again"
+    )
 
 
 def _private(path: str, flags: int) -> int:
-    """Open a new file that nobody else can read, from its first moment on."""
+    """Open a new file that only its owner can read from the start."""
     return os.open(path, flags, mode=0o600)
