@@ -5,25 +5,25 @@ area; `areas` makes wards, boroughs and the region one table; `quality` holds th
 """
 
 from pipeline.ingest.areas import (
+    LOOKUP_COLUMNS,
     AreaLookup,
     AreaSet,
     boundary_cautions,
     boundary_texts,
     population_columns,
     read_areas,
+    read_lookup,
     require_areas,
     save_index,
 )
 from pipeline.ingest.context import read_context
 from pipeline.ingest.counts import (
-    LOOKUP_COLUMNS,
     check_relations,
     count_columns,
     first_day,
     incidents_by_borough,
     merge_published,
     read_counts,
-    read_lookup,
 )
 from pipeline.ingest.formats import require_text_columns
 from pipeline.ingest.formats.files import months_named, require_size, source_labels

@@ -44,6 +44,7 @@ from pipeline.ingest.formats.files import (
 from pipeline.tables import AREAS, Level
 
 __all__ = [
+    "LOOKUP_COLUMNS",
     "AreaLookup",
     "AreaSet",
     "BoroughNames",
@@ -56,6 +57,7 @@ __all__ = [
     "population_columns",
     "read_areas",
     "read_boundaries",
+    "read_lookup",
     "read_residents",
     "require_areas",
     "save_index",
@@ -467,6 +469,40 @@ def _number(text: str) -> float | None:
     except ValueError:
         return None
     return value if 0 <= value < 1e10 else None
+
+
+# Codes of other editions, for counts and rows that name areas by them.
+
+LOOKUP_COLUMNS = (("areas.lookup", "from_code"), ("areas.lookup", "to_code"))
+
+
+def read_lookup(
+    areas: Areas, *, base: Path, limits: Run = DEFAULT_LIMITS, scratch: Path | None = None
+) -> dict[str, str]:
+    """Read what codes of other editions are in this one; empty where no table is given.
+
+    Raises
+    ------
+    InputError
+        If the table lacks a column, or a code is two codes here: such counts cannot be split.
+    """
+    if areas.lookup is None:
+        return {}
+    path = existing(areas.lookup, base=base, what="areas.lookup")
+    reader = table_reader(path)
+    with header_explained(path, LOOKUP_COLUMNS, Opening(path.parent, limits, whole=True), reader=reader):
+        table = reader.read_table(path, encoding="utf-8", limits=limits, scratch=scratch)
+        places = find_columns(LOOKUP_COLUMNS, list(table.columns), file=path.name)
+    old, new = (table.iloc[:, at].str.strip() for at in places)
+    pairs = sorted(set(zip(old, new, strict=True)))
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        split = sorted({a for a, b in pairs if found[a] != b})
+        raise InputError(
+            f"{path.name} takes one code to several ({', '.join(split[:10])}): counts of an area that was split cannot "
+            "be shared out. Leave these codes out of the table; they are then listed as unmapped"
+        )
+    return found
 
 
 # All areas of a run, and an account of how the levels agree.

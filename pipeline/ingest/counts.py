@@ -15,18 +15,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.config import Areas, Categories, Config, PublishedSource, Run
+from pipeline.config import Categories, Config, PublishedSource
 from pipeline.domain.categories import ROOT, Subset, Union, relation_report
 from pipeline.errors import InputError
 from pipeline.ingest.formats import header_explained, table_reader
-from pipeline.ingest.formats.files import DEFAULT_LIMITS, FAULT, Opening, existing, find_columns
+from pipeline.ingest.formats.files import FAULT, Opening, find_columns
 from pipeline.ingest.incidents.categories import Lookup
 from pipeline.tables import PUBLISHED_COUNTS, QUARANTINE, Level, Measure
 
 __all__ = [
     "COUNT_KEY",
     "COUNT_RULES",
-    "LOOKUP_COLUMNS",
     "CountsPart",
     "CountsReport",
     "accounting",
@@ -36,7 +35,6 @@ __all__ = [
     "matched_pct",
     "merge_published",
     "read_counts",
-    "read_lookup",
     "unmapped",
 ]
 
@@ -248,42 +246,10 @@ COUNT_RULES = {
 }
 
 
-LOOKUP_COLUMNS = (("areas.lookup", "from_code"), ("areas.lookup", "to_code"))
-
-
 def count_columns(source: PublishedSource) -> list[tuple[str, str]]:
     """Return configuration key and name of every column a table of counts needs."""
     named = {part: getattr(source.columns, part) for part in type(source.columns).model_fields}
     return [(f"published_counts.columns.{part}", name) for part, name in named.items() if name is not None]
-
-
-def read_lookup(
-    areas: Areas, *, base: Path, limits: Run = DEFAULT_LIMITS, scratch: Path | None = None
-) -> dict[str, str]:
-    """Read what codes of other editions are in this one; empty where no table is given.
-
-    Raises
-    ------
-    InputError
-        If the table lacks a column, or a code is two codes here: such counts cannot be split.
-    """
-    if areas.lookup is None:
-        return {}
-    path = existing(areas.lookup, base=base, what="areas.lookup")
-    reader = table_reader(path)
-    with header_explained(path, LOOKUP_COLUMNS, Opening(path.parent, limits, whole=True), reader=reader):
-        table = reader.read_table(path, encoding="utf-8", limits=limits, scratch=scratch)
-        places = find_columns(LOOKUP_COLUMNS, list(table.columns), file=path.name)
-    old, new = (table.iloc[:, at].str.strip() for at in places)
-    pairs = sorted(set(zip(old, new, strict=True)))
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        split = sorted({a for a, b in pairs if found[a] != b})
-        raise InputError(
-            f"{path.name} takes one code to several ({', '.join(split[:10])}): counts of an area that was split cannot "
-            "be shared out. Leave these codes out of the table; they are then listed as unmapped"
-        )
-    return found
 
 
 def read_counts(
@@ -307,7 +273,7 @@ def read_counts(
     areas_table
         AREAS: the codes of each level.
     lookup
-        Codes of other editions and what they are in this one (see `read_lookup`).
+        Codes of other editions and what they are in this one (see `areas.read_lookup`).
     label
         What the quarantine calls the file; source name and file name if left out.
 

@@ -1,6 +1,6 @@
 """Tables and layers of a released folder: the contract users rely on."""
 
-from pipeline.tables.table import Column, Table
+from pipeline.tables.table import Column, Table, ranged
 
 __all__ = [
     "AREA_COUNTS",
@@ -36,17 +36,8 @@ _COMPLETE = Column(
 )
 
 
-def _ranged(name: str, text: str, short: str) -> tuple[Column, ...]:
-    """Return a count's three columns: its middle, and the least and the greatest that it may be."""
-    return (
-        Column(name, "int", text, null=True, alias=short),
-        Column(f"{name}_lower", "int", f"Least that {name} may be.", null=True, alias=f"{short[:7]}_lo"),
-        Column(f"{name}_upper", "int", f"Greatest that {name} may be.", null=True, alias=f"{short[:7]}_up"),
-    )
-
-
 _COUNTS = (
-    *_ranged(
+    *ranged(
         "incidents",
         "Incidents of the category (or all) recorded in the period: exact in internal, else the middle of the step it "
         "lies in, empty in the first; empty, not 0, where only a part of the period is known and nothing is in it.",
@@ -71,7 +62,7 @@ _RATES = (
     Column("rate_low", "float", "Lower end of the 95 % interval of the rate.", null=True, alias="rate_low"),
     Column("rate_high", "float", "Upper end of the 95 % interval of the rate.", null=True, alias="rate_high"),
 )
-_POSITIVE_OUTCOMES = _ranged("positive_outcomes", "Positive outcomes, given as incidents are.", "pos_outc")
+_POSITIVE_OUTCOMES = ranged("positive_outcomes", "Positive outcomes, given as incidents are.", "pos_outc")
 _OUTCOME_SHARE = Column(
     "outcome_share",
     "float",
@@ -159,7 +150,7 @@ AREA_COUNTS = Table(
         ),
         *_COUNTS,
         *_POSITIVE_OUTCOMES,
-        *_ranged("known_outcomes", "Cohort: incidents whose outcome is known, the latest months left out.", "kno_outc"),
+        *ranged("known_outcomes", "Cohort: incidents whose outcome is known, the latest months left out.", "kno_outc"),
         *_RATES,
         Column("rate_smoothed", "float", "Empirical-Bayes smoothed rate per 10,000.", null=True),
         Column("reliability", "string", "Empty, `unreliable` or `too few to say`.", null=True),
@@ -189,7 +180,7 @@ HOTSPOT_LAYER = Table(
             "of its area.",
             alias="name",
         ),
-        *_ranged(
+        *ranged(
             "incidents",
             "Incidents in the headline period: exact in internal, else the middle of the step it lies in.",
             "incidents",
@@ -235,8 +226,8 @@ CIRCUMSTANCES = Table(
             "`organisation` (its incidents), {variables}.",  # filled in from the registry, which stands above
         ),
         Column("answer", "string", "One answer, or `not stated`, `too recent to say`, `other kinds` (rare ones)."),
-        *_ranged("incidents", "Incidents with this answer.", "incidents"),
-        *_ranged("stated", "Incidents that state an answer to the question.", "stated"),
+        *ranged("incidents", "Incidents with this answer.", "incidents"),
+        *ranged("stated", "Incidents that state an answer to the question.", "stated"),
         Column("share", "float", "Share of these with this answer, 0 to 1.", null=True),
         Column("share_low", "float", "Least that the share may be; 95 % interval in internal.", null=True),
         Column("share_high", "float", "Greatest that the share may be; 95 % interval in internal.", null=True),

@@ -9,7 +9,7 @@ import pandas as pd
 
 from pipeline.errors import SchemaError
 
-__all__ = ["Column", "Kind", "Table", "nullable"]
+__all__ = ["Column", "Kind", "Table", "nullable", "ranged"]
 
 Kind = Literal["string", "int", "float", "bool", "date", "geometry"]
 
@@ -32,6 +32,15 @@ class Column:
     def short(self) -> str:
         """Name of ten characters or fewer."""
         return self.alias or self.name[:10]
+
+
+def ranged(name: str, text: str, short: str) -> tuple[Column, ...]:
+    """Return a count's three columns: its middle, and the least and the greatest that it may be."""
+    return (
+        Column(name, "int", text, null=True, alias=short),
+        Column(f"{name}_lower", "int", f"Least that {name} may be.", null=True, alias=f"{short[:7]}_lo"),
+        Column(f"{name}_upper", "int", f"Greatest that {name} may be.", null=True, alias=f"{short[:7]}_up"),
+    )
 
 
 @dataclass(frozen=True, slots=True)
