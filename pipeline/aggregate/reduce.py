@@ -22,15 +22,12 @@ __all__ = [
     "LOCATION_KEY",
     "PLACE_KEY",
     "CountJob",
-    "LocationCounts",
     "OpenPart",
     "count_area_months",
     "count_days",
     "count_facets",
-    "count_locations",
     "count_part",
     "count_places",
-    "location_queries",
     "merge_counts",
     "merge_kept",
     "merge_locations",
@@ -39,9 +36,7 @@ __all__ = [
     "reduce_area_months",
     "reduce_days",
     "reduce_facets",
-    "reduce_locations",
     "reduce_places",
-    "with_victims",
 ]
 
 LOCATION_KEY = ("easting_m", "northing_m", "month", "categories")
@@ -54,14 +49,6 @@ _KNOWN = (
     "count(*) FILTER (WHERE outcome_class = 'positive') AS positive_outcomes, "
     "count(*) FILTER (WHERE outcome_class IN ('positive', 'other')) AS known_outcomes"
 )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LocationCounts:
-    """Counts by location of one or more parts, and the victims behind them for counting across parts."""
-
-    counts: pd.DataFrame
-    victims: pd.DataFrame
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,27 +86,7 @@ def open_part(part: Path | OpenPart, *, memory_limit_mb: int = 1000) -> Iterator
         yield OpenPart(connection, scan, _KNOWN if known else _UNKNOWN)
 
 
-def count_locations(
-    part: Path | OpenPart, *, placeholders: Iterable[tuple[float, float, float]] = (), memory_limit_mb: int = 1000
-) -> LocationCounts:
-    """Count one part by place, month and categories.
-
-    Parameters
-    ----------
-    part
-        A part of INCIDENTS.
-    placeholders
-        Places (easting, northing, radius, in metres) that stand for no place, such as a police station: rows within
-        the radius are left out.
-    memory_limit_mb
-        Memory of the database, in MB.
-    """
-    with open_part(part, memory_limit_mb=memory_limit_mb) as asked:
-        counts, victims = location_queries(asked, placeholders=placeholders)
-        return LocationCounts(asked.query(counts), asked.query(victims))
-
-
-def location_queries(asked: OpenPart, *, placeholders: Iterable[tuple[float, float, float]]) -> tuple[str, str]:
+def _location_queries(asked: OpenPart, *, placeholders: Iterable[tuple[float, float, float]]) -> tuple[str, str]:
     """Write the queries of an open part's counts by location, and of the victims behind them."""
     for name in _CODED:
         # Numbered in the order of the texts, so that sorting by number is sorting by text; '' so that there is one.
@@ -143,15 +110,6 @@ def location_queries(asked: OpenPart, *, placeholders: Iterable[tuple[float, flo
         f"SELECT * REPLACE ({texts}) FROM ({counted})",
         f"SELECT DISTINCT {key}, victim_hash FROM PARTS {where} AND victim_hash IS NOT NULL ORDER BY ALL",
     )
-
-
-def reduce_locations(parts: Sequence[LocationCounts]) -> pd.DataFrame:
-    """Merge counts by location into LOCATIONS."""
-    merged = merge_counts([p.counts for p in parts], key=(*LOCATION_KEY, "ward_code", "borough_code"))
-    victims = pd.concat([p.victims for p in parts], ignore_index=True)
-    frame = with_victims(merged, victims, key=LOCATION_KEY)
-    order = ["easting_m", "northing_m", "month", "categories"]
-    return LOCATIONS.conform(frame.sort_values(order, kind="stable", ignore_index=True))
 
 
 def _elsewhere(unplaced_inside: bool) -> str:  # noqa: FBT001 named at each call
@@ -380,7 +338,8 @@ class CountJob:
     region_code
         Code of the region.
     placeholders
-        Places that stand for no place (see `count_locations`).
+        Places (easting, northing, radius, in metres) that stand for no place, such as a police station: rows within the
+        radius are left out.
     unplaced_inside
         Whether rows without any place count in the region.
     outside
@@ -428,7 +387,7 @@ def count_part(job: CountJob) -> None:
         for name, frame in frames.items():
             pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), job.into / f"{name}.parquet")
         # Locations may be as many as rows: they go from the database to the disk without a frame between.
-        locations, victims = location_queries(asked, placeholders=job.placeholders)
+        locations, victims = _location_queries(asked, placeholders=job.placeholders)
         for name, sql in (("locations", locations), ("victims", victims)):
             reader = asked.connection.sql(sql).to_arrow_reader(_BATCH_ROWS)
             _write(job.into / f"{name}.parquet", reader.schema, reader)
@@ -572,27 +531,3 @@ def merge_counts(frames: Sequence[pd.DataFrame], *, key: Sequence[str]) -> pd.Da
     whole = pd.concat([p.astype(dict.fromkeys(measures, "Int64")) for p in parts], ignore_index=True)
     grouped = whole.groupby(list(key), dropna=False, sort=True, observed=True)[measures]
     return grouped.sum(min_count=1).reset_index()[columns]
-
-
-def with_victims(locations: pd.DataFrame, victims: pd.DataFrame, *, key: Sequence[str]) -> pd.DataFrame:
-    """Add the number of distinct victims per row of merged counts.
-
-    Parameters
-    ----------
-    locations
-        Merged counts.
-    victims
-        Key columns and `victim_hash`; a hash may come from several files and counts once per key.
-    key
-        Names of the key columns.
-
-    Returns
-    -------
-    counted
-        `locations` with `distinct_victims` (Int64), empty where no victim is known.
-    """
-    distinct = victims.drop_duplicates()
-    counts = distinct.groupby(list(key), dropna=False, observed=True).size().rename("distinct_victims").reset_index()
-    merged = locations.merge(counts, on=list(key), how="left")
-    merged["distinct_victims"] = merged["distinct_victims"].astype("Int64")
-    return merged

@@ -68,11 +68,6 @@ class LocateResult:
     code_index: NDArray[np.int32]
     snapped: NDArray[np.bool_]
 
-    @property
-    def n_snapped(self) -> int:
-        """How many points were assigned to the nearest area."""
-        return int(self.snapped.sum())
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AreaIndex:

@@ -1,22 +1,19 @@
-"""Counts kept beside parts, merged in the database: the same as merging them in memory, and as counting by hand."""
+"""Counts kept beside parts, merged in the database: the same as counting by hand."""
 
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.aggregate.reduce import (
     KEPT,
     CountJob,
-    count_locations,
     count_part,
     merge_kept,
     merge_locations,
     merge_victims,
-    reduce_locations,
 )
 from pipeline.ingest.incidents.read import incidents_schema
 from pipeline.storage.files import read_table
@@ -67,22 +64,21 @@ def rows() -> list[dict[str, Any]]:
     ]
 
 
-def kept(tmp_path: Path, split: list[list[dict[str, Any]]]) -> tuple[list[Path], list[Path]]:
+def kept(tmp_path: Path, split: list[list[dict[str, Any]]]) -> list[Path]:
     parts = [part(tmp_path / f"p{i}.parquet", some) for i, some in enumerate(split)]
     folders = [tmp_path / f"counts{i}" for i in range(len(parts))]
     for made, folder in zip(parts, folders, strict=True):
         count_part(CountJob(label=made.stem, part=made, into=folder, region_code="R"))
         assert sorted(p.stem for p in folder.iterdir()) == sorted(KEPT)
-    return parts, folders
+    return folders
 
 
-def test_merging_kept_counts_is_merging_in_memory_and_counting_by_hand(tmp_path: Path) -> None:
+def test_merging_kept_counts_is_counting_by_hand(tmp_path: Path) -> None:
     every = rows()
-    parts, folders = kept(tmp_path, [every[::2], [], every[1::2]])
+    folders = kept(tmp_path, [every[::2], [], every[1::2]])
     written, places = merge_locations(folders, out=tmp_path / "l.parquet", months=(202401, 202403))
     found = read_table(tmp_path / "l.parquet", LOCATIONS)
     assert written == len(found)
-    pd.testing.assert_frame_equal(found, reduce_locations([count_locations(p) for p in parts]))
     by_hand: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for r in every:
         by_hand.setdefault((r["easting_m"], r["northing_m"], r["month"], r["categories"]), []).append(r)
@@ -100,7 +96,7 @@ def test_one_part_or_many_give_the_same_bytes(tmp_path: Path) -> None:
     made = []
     for name, split in (("one", [rows()]), ("three", [rows()[80:], rows()[:30], rows()[30:80]])):
         (tmp_path / name).mkdir()
-        _, folders = kept(tmp_path / name, split)
+        folders = kept(tmp_path / name, split)
         out = tmp_path / name / "l.parquet"
         merge_locations(folders, out=out, months=(202401, 202403))
         merge_victims(folders, out=tmp_path / name / "v.parquet")
@@ -110,7 +106,7 @@ def test_one_part_or_many_give_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_months_outside_the_span_are_left_out_but_counted_as_places(tmp_path: Path) -> None:
-    _, folders = kept(tmp_path, [rows()])
+    folders = kept(tmp_path, [rows()])
     written, places = merge_locations(folders, out=tmp_path / "l.parquet", months=(202402, 202402))
     assert set(read_table(tmp_path / "l.parquet", LOCATIONS)["month"]) == {202402}
     assert written < len(places)
@@ -119,6 +115,6 @@ def test_months_outside_the_span_are_left_out_but_counted_as_places(tmp_path: Pa
 
 
 def test_no_point_at_all_is_an_empty_table(tmp_path: Path) -> None:
-    _, folders = kept(tmp_path, [[]])
+    folders = kept(tmp_path, [[]])
     assert merge_locations(folders, out=tmp_path / "l.parquet", months=(202401, 202412))[0] == 0
     assert len(read_table(tmp_path / "l.parquet", LOCATIONS)) == 0

@@ -46,7 +46,6 @@ def check(shapes, codes, xy, *, cell_m, snap_m):
     found, snapped = oracle(shapes, codes, xy, snap_m)
     np.testing.assert_array_equal(result.code_index, found)
     np.testing.assert_array_equal(result.snapped, snapped)
-    assert result.n_snapped == snapped.sum()
     return result
 
 

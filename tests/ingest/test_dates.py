@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import ConfigError, InputError
-from pipeline.ingest.incidents.clock import parse_clock, time_style
+from pipeline.ingest.incidents.clock import read_clock, time_style
 from pipeline.ingest.incidents.dates import (
     DateExam,
     DateParts,
@@ -91,7 +91,8 @@ def test_no_text_makes_it_fail(text: str) -> None:
     for order in (True, False, None):
         found = parse_date(text, day_first=order)
         assert found is None or date.fromisoformat(found.iso).year in range(1900, 2200)
-    assert parse_clock(text, style="hhmm") in {None, *range(24)}
+    clock = read_clock(text, "hhmm")
+    assert clock is None or clock.hour in range(24)
 
 
 def test_one_value_settles_the_whole_column() -> None:
@@ -143,7 +144,8 @@ def test_separator_is_what_most_values_have() -> None:
     ],
 )  # fmt: skip
 def test_hours(text: str, style: str, hour: int | None) -> None:
-    assert parse_clock(text, style=style) == hour
+    clock = read_clock(text, style)
+    assert (clock and clock.hour) == hour
 
 
 def test_bare_numbers_are_hours_only_where_the_whole_column_allows() -> None:

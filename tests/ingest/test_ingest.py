@@ -17,6 +17,7 @@ from pipeline import ingest as readers
 from pipeline.aggregate import reduce
 from pipeline.errors import InputError
 from pipeline.tables import AREA_MONTHS, INCIDENTS, LOCATIONS, QUARANTINE
+from tests.kit.counted import locations
 from tests.kit.readers import CITY, Read, read, settings, settle, write
 
 TABLE = pd.DataFrame(
@@ -391,7 +392,7 @@ def test_counts_by_area_and_month_are_those_of_a_hand_count(tmp_path: Path) -> N
 
 def test_places_with_weights_leave_out_what_has_no_place(tmp_path: Path) -> None:
     part = read(write(tmp_path, EVENTS), settings(OUTCOMES)).part
-    found = reduce.reduce_locations([reduce.count_locations(part)])
+    found = locations([part])
     LOCATIONS.check(found)
     rows = found[["easting_m", "month", "categories", "incidents", "positive_outcomes", "known_outcomes"]]
     assert rows.to_numpy().tolist() == [
@@ -402,12 +403,12 @@ def test_places_with_weights_leave_out_what_has_no_place(tmp_path: Path) -> None
         1,
         None,
     ]
-    placeholder = reduce.reduce_locations([reduce.count_locations(part, placeholders=[(530_500.4, 180_500.0, 1.0)])])
+    placeholder = locations([part], placeholders=[(530_500.4, 180_500.0, 1.0)])
     assert placeholder["easting_m"].tolist() == [531500.0]
     # Three metres east and four north are five metres away.
     for radius_m, left in ((5.0, [531500.0]), (4.9, [530500.0, 531500.0])):
         near = [(530_503.0, 180_504.0, radius_m)]
-        found = reduce.reduce_locations([reduce.count_locations(part, placeholders=near)])
+        found = locations([part], placeholders=near)
         assert sorted(set(found["easting_m"])) == left
 
 
@@ -415,7 +416,7 @@ def test_without_outcomes_there_are_none_rather_than_zero(tmp_path: Path) -> Non
     part = read(write(tmp_path, EVENTS), settings()).part
     months = reduce.reduce_area_months([reduce.count_area_months(part, region_code="R")])
     assert months[["positive_outcomes", "known_outcomes"]].isna().all(axis=None)
-    assert reduce.reduce_locations([reduce.count_locations(part)])["positive_outcomes"].isna().all()
+    assert locations([part])["positive_outcomes"].isna().all()
 
 
 def test_any_split_into_files_gives_the_same_counts(tmp_path: Path) -> None:
@@ -428,7 +429,7 @@ def test_any_split_into_files_gives_the_same_counts(tmp_path: Path) -> None:
     def counts(found: list[Path]) -> list[pd.DataFrame]:
         return [
             reduce.reduce_area_months([reduce.count_area_months(p, region_code="R") for p in found]),
-            reduce.reduce_locations([reduce.count_locations(p) for p in found]),
+            locations(found),
             reduce.reduce_facets([reduce.count_facets(p) for p in found]),
             reduce.reduce_places([reduce.count_places(p).assign(source="") for p in found]),
         ]

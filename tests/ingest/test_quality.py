@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 from pipeline import ingest as readers
 from pipeline.aggregate import reduce
-from pipeline.aggregate.reduce import PLACE_KEY, merge_counts, with_victims
+from pipeline.aggregate.reduce import PLACE_KEY, merge_counts
 from pipeline.config import Areas, Config, parse_config
 from pipeline.errors import InputError, QualityError, SchemaError
 from pipeline.ingest import quality
 from pipeline.ingest.counts import CountsPart
 from pipeline.tables import PUBLISHED_COUNTS, QUARANTINE
+from tests.kit.counted import locations
 from tests.kit.readers import read, settle, settled_account, write
 
 
@@ -185,7 +186,7 @@ def test_the_report_of_a_file_that_was_really_read(tmp_path: Path) -> None:
         [found.report],
         settled=settled_account([found], settled),
         places=reduce.reduce_places([reduce.count_places(tmp_path / "settled" / found.part.name)]),
-        locations=reduce.reduce_locations([reduce.count_locations(tmp_path / "settled" / found.part.name)]),
+        locations=locations([tmp_path / "settled" / found.part.name]),
         max_quarantined_pct=20,
         geocode_target_pct=85,
     )
@@ -227,15 +228,6 @@ def test_an_unknown_measure_stays_unknown() -> None:
         merge_counts([], key=["k"])
     with pytest.raises(InputError, match="same columns"):
         merge_counts([frames[0], frames[1][["k", "n"]]], key=["k"])
-
-
-def test_a_victim_in_two_files_is_one_victim() -> None:
-    counted = with_victims(
-        pd.DataFrame({"k": ["a", "b"], "n": [3, 1]}),
-        pd.DataFrame({"k": ["a", "a", "a"], "victim_hash": ["x", "y", "x"]}),
-        key=["k"],
-    )
-    assert counted["distinct_victims"].fillna(-1).tolist() == [2, -1]
 
 
 # Published counts -----------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from pipeline.aggregate import reduce
 from pipeline.errors import InputError, QualityError
 from pipeline.geography.areas import AreaIndex
 from pipeline.ingest.quality import incidents_quality
+from tests.kit.counted import locations
 from tests.kit.readers import SALT, City, Read, read, settings, settle, settled_account
 
 pytestmark = pytest.mark.real
@@ -31,15 +32,12 @@ def account(found: list[Read], **limits: float) -> dict[str, Any]:
     """Settle repeated ids and put the account together, which checks that it adds up."""
     into = found[0].part.parent / "settled"
     settled = settle(found, into)
-    counts = []
-    for f in found:
-        with reduce.open_part(into / f.part.name) as part:
-            counts.append((reduce.count_places(part), reduce.count_locations(part)))
+    parts = [into / f.part.name for f in found]
     return incidents_quality(
         [f.report for f in found],
         settled=settled_account(found, settled),
-        places=reduce.reduce_places([places for places, _ in counts]),
-        locations=reduce.reduce_locations([locations for _, locations in counts]),
+        places=reduce.reduce_places([reduce.count_places(part) for part in parts]),
+        locations=locations(parts),
         **{"max_quarantined_pct": 20.0, "geocode_target_pct": 85.0, **limits},
     )
 

@@ -295,7 +295,7 @@ def test_a_clock_that_is_wrong_does_not_hide_a_change(place: Place) -> None:
 # The installation -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("lost", ["detect/kde/surface.py", *(["publish/map/assets/main.js"] if LONG else [])])
+@pytest.mark.parametrize("lost", ["detect/kde.py", *(["publish/map/assets/main.js"] if LONG else [])])
 def test_half_an_installation_says_so(place: Place, tmp_path: Path, lost: str) -> None:
     place.reset()
     root = Path(__file__).parents[2]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import Config
 
-__all__ = ["DAY", "UTC_OFFSET", "Clock", "LocalTime", "local_time", "parse_clock", "read_clock", "time_style"]
+__all__ = ["DAY", "UTC_OFFSET", "Clock", "LocalTime", "local_time", "read_clock", "time_style"]
 
 DAY, HOUR = 86_400, 3600
 MOST_OFFSET = 15 * HOUR  # no place is farther from UTC; what is, is no offset
@@ -53,12 +53,6 @@ def time_style(texts: Sequence[str]) -> str:
     """Say how bare numbers of a time column read: ``hour`` (0 to 24) or ``hhmm`` (30 is half past midnight)."""
     numbers = [t.strip() for t in texts if t.strip().isascii() and t.strip().isdigit()]
     return "hhmm" if any(len(n) > 2 or int(n) > 24 for n in numbers) else "hour"
-
-
-def parse_clock(text: str, *, style: str) -> int | None:
-    """Read the hour of a time as it is written: 0 to 23; None where the text is no time (see `read_clock`)."""
-    found = read_clock(text, style)
-    return None if found is None else found.hour
 
 
 @lru_cache(maxsize=_MEMO)
