@@ -58,18 +58,25 @@ def main() -> None:
         typer.echo(f"hotspots: {error}", err=True)
         raise SystemExit(error.exit_code) from None
     except KeyboardInterrupt:
-        typer.echo("hotspots: stopped. The last complete outputs are as they were.", err=True)
+        from pipeline.publish.words import say
+
+        typer.echo(say("terminal.main.stopped"), err=True)
         raise SystemExit(1) from None
     except Exception as error:
         if "--debug" in sys.argv:
             raise
-        what = f"{type(error).__name__}: {error}. The last complete outputs are as they were"
+        what = f"{type(error).__name__}: {error}"
+        # An installation that is not all there may lack the catalogue of words too.
         if isinstance(error, ImportError | SyntaxError):
             typer.echo(
-                f"hotspots: the installation is incomplete ({what}). `hotspots doctor` names what is missing.", err=True
+                f"hotspots: the installation is incomplete ({what}). `hotspots doctor` names what is missing. The last "
+                "complete outputs are unchanged.",
+                err=True,
             )
             raise SystemExit(7) from None
-        typer.echo(f"hotspots: something unforeseen ({what}). Run again with --debug and please report it.", err=True)
+        from pipeline.publish.words import say
+
+        typer.echo(say("terminal.main.unforeseen", what=what), err=True)
         raise SystemExit(1) from None
 
 
@@ -108,16 +115,17 @@ def run(
 
     Example: hotspots run --config config.yaml
     """
-    from pipeline.commands.terminal import print_outcome, progress_bar
+    from pipeline.commands.terminal import configured, print_outcome, progress_bar
     from pipeline.errors import ConfigError
     from pipeline.stages.runner import run as run_all
 
     if bool(reissue) != bool(reason.strip()):
         raise ConfigError("--reissue PROFILE and --reason TEXT go together: pages say why numbers were corrected")
     correction = (reissue, reason.strip()) if reissue else None
-    with progress_bar() as progress:
-        outcome = run_all(config, progress=progress, start=start, only=only or (), force=force, reissue=correction)
-    print_outcome(outcome, as_json=as_json)
+    with configured(config):
+        with progress_bar() as progress:
+            outcome = run_all(config, progress=progress, start=start, only=only or (), force=force, reissue=correction)
+        print_outcome(outcome, as_json=as_json)
 
 
 @app.command()
@@ -133,22 +141,22 @@ def check(
 
     Example: hotspots check --config config.yaml
     """
-    from pipeline.commands.terminal import print_check
-    from pipeline.config import changed_defaults, load_config, settings_cautions
+    from pipeline.commands.terminal import configured, print_check
+    from pipeline.config import changed_defaults, settings_cautions
     from pipeline.stages.checks import check_inputs
     from pipeline.stages.freshness import states_of
     from pipeline.stages.trial import Trial, try_rows
     from pipeline.storage.workspace import Fingerprints
 
-    settings = load_config(config)
-    base = config.resolve().parent
-    files = check_inputs(settings, base)
-    folder = base / settings.run.output_dir / settings.run.name
-    prints = Fingerprints(folder / "manifest.json")
-    states = states_of(settings, base, folder, prints)
-    trial = try_rows(settings, base, rows=rows, checksums=prints.checksums) if rows else Trial()
-    cautions = [*settings_cautions(settings), *changed_defaults(settings)]
-    print_check(settings, files, states, cautions, trial, as_json=as_json)
+    with configured(config) as settings:
+        base = config.resolve().parent
+        files = check_inputs(settings, base)
+        folder = base / settings.run.output_dir / settings.run.name
+        prints = Fingerprints(folder / "manifest.json")
+        states = states_of(settings, base, folder, prints)
+        trial = try_rows(settings, base, rows=rows, checksums=prints.checksums) if rows else Trial()
+        cautions = [*settings_cautions(settings), *changed_defaults(settings)]
+        print_check(settings, files, states, cautions, trial, as_json=as_json)
     if trial.error is not None:
         raise trial.error
 
@@ -163,10 +171,11 @@ def stages(
 
     Example: hotspots stages
     """
-    from pipeline.commands.terminal import print_stages
+    from pipeline.commands.terminal import configured, print_stages
     from pipeline.stages.freshness import stage_states
 
-    print_stages(stage_states(config), as_json=as_json)
+    with configured(config):
+        print_stages(stage_states(config), as_json=as_json)
 
 
 @app.command()
@@ -181,13 +190,12 @@ def quarantine(
 
     Example: hotspots quarantine --rule future --limit 5
     """
-    from pipeline.commands.terminal import print_quarantine
-    from pipeline.config import load_config
+    from pipeline.commands.terminal import configured, print_quarantine
     from pipeline.stages.runner import latest_attempt
 
-    settings = load_config(config)
-    folder = config.resolve().parent / settings.run.output_dir / settings.run.name
-    print_quarantine(latest_attempt(folder), rule, limit, as_json=as_json)
+    with configured(config) as settings:
+        folder = config.resolve().parent / settings.run.output_dir / settings.run.name
+        print_quarantine(latest_attempt(folder), rule, limit, as_json=as_json)
 
 
 @app.command()
@@ -201,10 +209,11 @@ def backtest(
     Example: hotspots backtest --config config.yaml
     """
     from pipeline.commands.backtest import run_backtest
-    from pipeline.commands.terminal import print_backtest
+    from pipeline.commands.terminal import configured, print_backtest
 
-    result, folder = run_backtest(config)
-    print_backtest(result, folder, as_json=as_json)
+    with configured(config):
+        result, folder = run_backtest(config)
+        print_backtest(result, folder, as_json=as_json)
 
 
 @app.command()
@@ -219,9 +228,10 @@ def init(
     Example: hotspots init police-uk --config config.yaml
     """
     from pipeline.config.templates import write_template
+    from pipeline.publish.words import say
 
     write_template(template, config, force=force)
-    typer.echo(f"Wrote {config}. Put your paths in, then: hotspots check --config {config}")
+    typer.echo(say("terminal.init.wrote", path=config))
 
 
 @app.command()
@@ -238,9 +248,9 @@ def sample(
     Example: hotspots sample --out data/sample/incidents.csv.gz --rows 40000
     """
     from pipeline.commands.sample import write_sample
+    from pipeline.publish.words import say
 
-    made = write_sample(out, seed=seed, rows=rows)
-    typer.echo(f"Wrote {made:,} synthetic incidents to {out}.")
+    typer.echo(say("terminal.sample.wrote", n=write_sample(out, seed=seed, rows=rows), path=out))
 
 
 @app.command()
@@ -273,8 +283,10 @@ def ledger_list(
     Example: hotspots ledger list
     """
     from pipeline.commands import ledger as command
+    from pipeline.commands.terminal import configured
 
-    command.print_ledgers(command.listed(config), as_json=as_json)
+    with configured(config):
+        command.print_ledgers(command.listed(config), as_json=as_json)
 
 
 @ledger.command("forget")
@@ -292,8 +304,10 @@ def ledger_forget(
     Example: hotspots ledger forget --reason "nothing was ever handed over"
     """
     from pipeline.commands import ledger as command
+    from pipeline.commands.terminal import configured
 
-    command.print_forgotten(command.forget(config, name=name, reason=reason), as_json=as_json)
+    with configured(config):
+        command.print_forgotten(command.forget(config, name=name, reason=reason), as_json=as_json)
 
 
 fetch = typer.Typer(help="Fetch public data: outlines, residents, police.uk crimes.", no_args_is_help=True)

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from pipeline.commands.shadowing import HERE, installed_folder, other_distributions, other_packages
 from pipeline.errors import ConfigError, HotspotsError
+from pipeline.publish.words import catalogue_of, say, speaking, whole
 
 __all__ = [
     "Finding",
@@ -57,7 +58,8 @@ class Finding:
     Attributes
     ----------
     about
-        What it belongs to: Python, packages, geography, computer, folder, database, text, programs.
+        What it belongs to: Python, packages, installation, geography, computer, folder, database, text, programs;
+        the same in every language.
     name
         What was looked at.
     state
@@ -90,31 +92,42 @@ class Situation:
 _LINUX = sys.platform.startswith("linux")
 _LEAST_DISK, _SCANT_DISK = 200_000_000, 2_000_000_000
 _PROGRAMS = {
-    "Chromium": (("chromium", "chromium-browser", "google-chrome"), "browser tests and PDF need it"),
-    "QGIS": (("qgis", "qgis_process"), "opens hotspots.gpkg with its styles"),
-    "GDAL programs": (("ogrinfo",), "tests look at the layers with it"),
+    "Chromium": (("chromium", "chromium-browser", "google-chrome"), "terminal.doctor.programs.chromium"),
+    "QGIS": (("qgis", "qgis_process"), "terminal.doctor.programs.qgis"),
+    "GDAL programs": (("ogrinfo",), "terminal.doctor.programs.gdal"),
 }
+"""Programs that are good to have: the commands that start them, and the words for what they are used for."""
 
 
 def computer(situation: Situation) -> Iterator[Finding]:
     """Look at processors, memory and disk."""
-    yield Finding(
-        "computer", "processors", State.OK, str(len(os.sched_getaffinity(0)) if _LINUX else os.cpu_count() or 1)
-    )
+    processors = len(os.sched_getaffinity(0)) if _LINUX else os.cpu_count() or 1
+    yield Finding("computer", say("terminal.doctor.name.processors"), State.OK, whole(processors))
     total, free = _memory_mb()
+    memory = say("terminal.doctor.name.memory")
     if total is None or free is None:
-        yield Finding(
-            "computer", "memory", State.NOTE, "not known on this system", "a run of a million rows needs about 1 GB"
-        )
+        needed = say("terminal.doctor.computer.memory_needed")
+        yield Finding("computer", memory, State.NOTE, say("terminal.doctor.computer.memory_unknown"), needed)
     else:
-        tight = free < situation.memory_limit_mb
-        advice = f"run.memory_limit_mb is {situation.memory_limit_mb}: lower it to {max(128, int(free * 0.7))}"
-        found = f"{total:,.0f} MB, {free:,.0f} free"
-        yield Finding("computer", "memory", State.NOTE if tight else State.OK, found, advice if tight else "")
-    free_bytes = shutil.disk_usage(_nearest(situation.folder)).free
+        limit = situation.memory_limit_mb
+        found = say("terminal.doctor.computer.memory", total=whole(total), free=whole(free))
+        if free < limit:
+            less = max(128, int(free * 0.7))
+            yield Finding(
+                "computer",
+                memory,
+                State.NOTE,
+                found,
+                say("terminal.doctor.computer.lower_limit", limit=limit, less=less),
+            )
+        else:
+            yield Finding("computer", memory, State.OK, found)
+    place = _nearest(situation.folder)
+    free_bytes = shutil.disk_usage(place).free
     state = State.BROKEN if free_bytes < _LEAST_DISK else State.NOTE if free_bytes < _SCANT_DISK else State.OK
-    advice = "" if state == State.OK else "make room: a run keeps the last outputs until the new ones are whole"
-    yield Finding("computer", "disk", state, f"{free_bytes / 1e6:,.0f} MB free at {_nearest(situation.folder)}", advice)
+    found = say("terminal.doctor.computer.disk", free=whole(free_bytes / 1e6), place=place)
+    advice = "" if state == State.OK else say("terminal.doctor.computer.make_room")
+    yield Finding("computer", say("terminal.doctor.name.disk"), state, found, advice)
 
 
 def _memory_mb() -> tuple[float | None, float | None]:
@@ -148,51 +161,54 @@ def folder(situation: Situation) -> Iterator[Finding]:
             Path(made).replace(place / f"{Path(made).name}.moved")
             (place / f"{Path(made).name}.moved").replace(made)
     except OSError as error:
-        advice = "choose another run.output_dir, on a disk that allows folders to be renamed"
-        yield Finding("folder", str(place), State.BROKEN, f"cannot be written to ({error.strerror or error})", advice)
+        found = say("terminal.doctor.folder.not_writable", why=error.strerror or error)
+        yield Finding("folder", str(place), State.BROKEN, found, say("terminal.doctor.folder.choose_another"))
         return
-    yield Finding("folder", str(situation.folder), State.OK, "can be written, and folders in it renamed")
+    yield Finding("folder", str(situation.folder), State.OK, say("terminal.doctor.folder.writable"))
     if os.name == "posix":
         mask = os.umask(0o077)
         os.umask(mask)
-        open_to = "everybody on this computer" if not mask & 0o004 else "your group" if not mask & 0o040 else ""
-        found = f"umask {mask:03o}: new files can be read by {open_to or 'you alone'}"
-        advice = "work/ and internal/ hold personal data: run with umask 077, or keep outputs in a closed folder"
-        yield Finding("folder", "privacy", State.NOTE if open_to else State.OK, found, advice if open_to else "")
+        umask = f"{mask:03o}"
+        if not mask & 0o004:
+            found = say("terminal.doctor.folder.open_to_all", umask=umask)
+        elif not mask & 0o040:
+            found = say("terminal.doctor.folder.open_to_group", umask=umask)
+        else:
+            found = say("terminal.doctor.folder.private", umask=umask)
+        state, advice = State.OK, ""
+        if mask & 0o044 != 0o044:
+            state, advice = State.NOTE, say("terminal.doctor.folder.keep_private")
+        yield Finding("folder", say("terminal.doctor.name.privacy"), state, found, advice)
     given = bool(os.environ.get("HOTSPOTS_SALT"))
-    found = "from HOTSPOTS_SALT (not shown)" if given else "made by the first run, kept in .salt beside the outputs"
-    yield Finding("folder", "salt of victim references", State.OK, found)
+    found = say("terminal.doctor.folder.salt_given") if given else say("terminal.doctor.folder.salt_made")
+    yield Finding("folder", say("terminal.doctor.name.salt"), State.OK, found)
 
 
 def text(_: Situation) -> Iterator[Finding]:
     """Look at encodings."""
     files = sys.getfilesystemencoding()
     good = files.casefold() == "utf-8"
-    yield Finding("text", "file names", State.OK if good else State.BROKEN, files, "" if good else "set PYTHONUTF8=1")
-    shown = getattr(sys.stdout, "encoding", None) or "unknown"
+    advice = "" if good else say("terminal.doctor.text.set_utf8")
+    yield Finding("text", say("terminal.doctor.name.file_names"), State.OK if good else State.BROKEN, files, advice)
+    shown = getattr(sys.stdout, "encoding", None) or say("terminal.doctor.text.unknown")
     good = shown.casefold().replace("-", "") == "utf8"
-    yield Finding(
-        "text",
-        "output",
-        State.OK if good else State.NOTE,
-        shown,
-        "" if good else "set PYTHONUTF8=1: names may look odd",
-    )
+    advice = "" if good else say("terminal.doctor.text.names_look_odd")
+    yield Finding("text", say("terminal.doctor.name.output"), State.OK if good else State.NOTE, shown, advice)
     here = ".".join(part for part in locale.getlocale() if part) or "C"
-    yield Finding("text", "locale", State.OK, f"{here} (files do not depend on it)")
+    found = say("terminal.doctor.text.locale", locale=here)
+    yield Finding("text", say("terminal.doctor.name.locale"), State.OK, found)
 
 
 def programs(_: Situation) -> Iterator[Finding]:
     """Look for programs that are good to have."""
     for name, (commands, use) in _PROGRAMS.items():
         found = next((path for command in commands if (path := shutil.which(command))), None)
-        yield Finding("programs", name, State.OK, found or f"not here (optional: {use})")
+        yield Finding("programs", name, State.OK, found or say("terminal.doctor.programs.absent", use=say(use)))
 
 
 # Is the project itself all there: an installation that was cut short may start, and fail only half-way.
 
 
-_AGAIN = "install the project again: pip install --force-reinstall --no-deps, or -e . from its folder"
 _LISTED = 5
 
 
@@ -208,37 +224,38 @@ def installation(_: Situation) -> Iterator[Finding]:
             importlib.import_module(found.name)
         except Exception as error:  # noqa: BLE001 - whatever keeps a module from loading is the finding
             failed.append(f"{found.name} ({type(error).__name__}: {error})".splitlines()[0])
-    yield Finding(
-        "installation",
-        "modules",
-        State.BROKEN if failed else State.OK,
-        _few(failed) if failed else f"all {modules} load",
-        _AGAIN if failed else "",
-    )
+    again = say("terminal.doctor.installation.again")
+    name = say("terminal.doctor.name.modules")
+    if failed:
+        yield Finding("installation", name, State.BROKEN, _few(failed), again)
+    else:
+        yield Finding("installation", name, State.OK, say("terminal.doctor.installation.all_load", n=modules))
     listed, wrong = _held_against_list(root)
-    text = f"{listed} as they came" if listed else "used from its own folder: there is no list of its files"
-    yield Finding("installation", "files", State.BROKEN if wrong else State.OK, _few(wrong) if wrong else text,
-                  _AGAIN if wrong else "")  # fmt: skip
+    name = say("terminal.doctor.name.files")
+    if wrong:
+        yield Finding("installation", name, State.BROKEN, _few(wrong), again)
+    elif listed:
+        yield Finding("installation", name, State.OK, say("terminal.doctor.installation.unchanged", n=listed))
+    else:
+        yield Finding("installation", name, State.OK, say("terminal.doctor.installation.not_listed"))
 
 
 def shadowing(_: Situation) -> Iterator[Finding]:
     """Look for other packages of the same name: Python takes the first it finds."""
-    owners = other_distributions()
+    owners, others, name = other_distributions(), other_packages(), say("terminal.doctor.name.name")
     if owners:
-        found = f"{', '.join(owners)} also installs a package `pipeline` and may have replaced files"
-        advice = "keep hotspots in a virtual environment of its own, and install it again there"
-        yield Finding("installation", "name", State.BROKEN, found, advice)
-    others = other_packages()
+        found = say("terminal.doctor.installation.other_owner", others=", ".join(owners))
+        yield Finding("installation", name, State.BROKEN, found, say("terminal.doctor.installation.environment"))
     if others:
-        found = f"another `pipeline` is at {_few([str(path) for path in others])}"
-        advice = "start with `hotspots`: `python -m pipeline` takes the one in the current folder"
-        yield Finding("installation", "name", State.NOTE, found, advice)
+        found = say("terminal.doctor.installation.other_package", places=_few([str(path) for path in others]))
+        yield Finding("installation", name, State.NOTE, found, say("terminal.doctor.installation.start_with"))
     if not owners and not others:
-        yield Finding("installation", "name", State.OK, "no other package `pipeline` is in sight")
+        yield Finding("installation", name, State.OK, say("terminal.doctor.installation.no_other"))
     installed = installed_folder()
     if installed is not None and installed != HERE:
-        advice = "well, if this is a checkout you are working on: else take its folder out of PYTHONPATH"
-        yield Finding("installation", "place", State.NOTE, f"runs from {HERE}; installed is {installed}", advice)
+        found = say("terminal.doctor.installation.elsewhere", here=HERE, installed=installed)
+        name, advice = say("terminal.doctor.name.place"), say("terminal.doctor.installation.checkout")
+        yield Finding("installation", name, State.NOTE, found, advice)
 
 
 def _held_against_list(root: Path) -> tuple[int, list[str]]:
@@ -250,9 +267,9 @@ def _held_against_list(root: Path) -> tuple[int, list[str]]:
         listed += 1
         path = root.parent / file
         if not path.is_file():
-            wrong.append(f"{file} is missing")
+            wrong.append(say("terminal.doctor.installation.missing_file", file=file))
         elif _digest(path) != file.hash.value:
-            wrong.append(f"{file} is not as it came")
+            wrong.append(say("terminal.doctor.installation.changed_file", file=file))
     return listed, wrong
 
 
@@ -262,8 +279,10 @@ def _digest(path: Path) -> str:
 
 
 def _few(words: list[str]) -> str:
-    more = f" and {len(words) - _LISTED} more" if len(words) > _LISTED else ""
-    return "; ".join(words[:_LISTED]) + more
+    """List the first few, and say how many more there are."""
+    shown = "; ".join(words[:_LISTED])
+    more = len(words) - _LISTED
+    return say("terminal.doctor.and_more", n=more, shown=shown) if more > 0 else shown
 
 
 # Are the libraries here, do they load, and do they do what the project relies on.
@@ -279,18 +298,15 @@ _OSTN15 = "OSTN15"
 def python(_: Situation) -> Iterator[Finding]:
     """Look at the interpreter."""
     new = sys.version_info >= (3, 11)
-    yield Finding(
-        "Python",
-        "version",
-        State.OK if new else State.BROKEN,
-        platform.python_version(),
-        "" if new else "use 3.11 or later",
-    )
+    advice = "" if new else say("terminal.doctor.python.use_newer")
+    version, state = platform.python_version(), State.OK if new else State.BROKEN
+    yield Finding("Python", say("terminal.doctor.name.version"), state, version, advice)
     wide = sys.maxsize > 2**32
-    yield Finding(
-        "Python", "word", State.OK if wide else State.BROKEN, f"{64 if wide else 32} bit", "" if wide else "use 64 bit"
-    )
-    yield Finding("Python", "system", State.OK, f"{platform.system()} {platform.release()} {platform.machine()}")
+    advice, state = "" if wide else say("terminal.doctor.python.use_64_bit"), State.OK if wide else State.BROKEN
+    bits = say("terminal.doctor.python.bits", bits=64 if wide else 32)
+    yield Finding("Python", say("terminal.doctor.name.word"), state, bits, advice)
+    system = f"{platform.system()} {platform.release()} {platform.machine()}"
+    yield Finding("Python", say("terminal.doctor.name.system"), State.OK, system)
 
 
 def packages(_: Situation) -> Iterator[Finding]:
@@ -306,18 +322,21 @@ def packages(_: Situation) -> Iterator[Finding]:
             version = importlib.metadata.version(wanted.name)
             importlib.import_module(_MODULES.get(wanted.name, wanted.name))
         except importlib.metadata.PackageNotFoundError:
-            yield Finding(
-                "packages", wanted.name, State.BROKEN, "not installed", f"pip install '{wanted.name}{wanted.specifier}'"
-            )
+            advice = f"pip install '{wanted.name}{wanted.specifier}'"
+            found = say("terminal.doctor.packages.not_installed")
+            yield Finding("packages", wanted.name, State.BROKEN, found, advice)
             continue
         except ImportError as error:
-            yield Finding("packages", wanted.name, State.BROKEN, f"cannot be loaded: {error}", "install it again")
+            found = say("terminal.doctor.packages.cannot_load", error=error)
+            yield Finding("packages", wanted.name, State.BROKEN, found, say("terminal.doctor.packages.again"))
             continue
         with_version = tested.get(wanted.name.casefold())
         if not wanted.specifier.contains(version, prereleases=True):
-            yield Finding("packages", wanted.name, State.BROKEN, version, f"needs {wanted.specifier}")
+            advice = say("terminal.doctor.packages.needs", versions=wanted.specifier)
+            yield Finding("packages", wanted.name, State.BROKEN, version, advice)
         elif with_version is not None and with_version != version:
-            yield Finding("packages", wanted.name, State.NOTE, version, f"tested with {with_version} (constraints.txt)")
+            advice = say("terminal.doctor.packages.tested_with", version=with_version)
+            yield Finding("packages", wanted.name, State.NOTE, version, advice)
         else:
             yield Finding("packages", wanted.name, State.OK, version)
 
@@ -340,13 +359,17 @@ def geography(situation: Situation) -> Iterator[Finding]:
 
     version = ".".join(str(n) for n in pyogrio.__gdal_version__)
     lacking = [d for d in _DRIVERS if d not in pyogrio.list_drivers()]
-    advice = f"lacks {', '.join(lacking)}: install pyogrio from its wheel" if lacking else ""
+    advice = say("terminal.doctor.geography.lacks", formats=", ".join(lacking)) if lacking else ""
     yield Finding("geography", "GDAL", State.BROKEN if lacking else State.OK, version, advice)
     yield Finding("geography", "GEOS", State.OK, shapely.geos_version_string)
-    yield Finding("geography", "PROJ", State.OK, f"{pyproj.proj_version_str}, data in {pyproj.datadir.get_data_dir()}")
-    online = pyproj.network.is_network_enabled()
-    advice = "results depend on what it fetches: unset PROJ_NETWORK" if online else ""
-    yield Finding("geography", "PROJ network", State.NOTE if online else State.OK, "on" if online else "off", advice)
+    proj = say("terminal.doctor.geography.proj", version=pyproj.proj_version_str, folder=pyproj.datadir.get_data_dir())
+    yield Finding("geography", "PROJ", State.OK, proj)
+    network = say("terminal.doctor.name.proj_network")
+    if pyproj.network.is_network_enabled():
+        advice = say("terminal.doctor.geography.unset_network")
+        yield Finding("geography", network, State.NOTE, say("terminal.doctor.geography.network_on"), advice)
+    else:
+        yield Finding("geography", network, State.OK, say("terminal.doctor.geography.network_off"))
     try:
         working = crs.working_crs(situation.working)
         name = crs.operation_name(crs.LONLAT, working)
@@ -354,19 +377,16 @@ def geography(situation: Situation) -> Iterator[Finding]:
         yield Finding("geography", situation.working, State.BROKEN, str(error))
         return
     lesser = "is not installed" in name
-    advice = (
-        "harmless while points and boundaries use the same transformation, which they do; "
-        "`projsync --file uk_os_OSTN15` fetches it"
-        if lesser and _OSTN15 in name
-        else ""
-    )
-    yield Finding("geography", f"lon/lat to {situation.working}", State.NOTE if lesser else State.OK, name, advice)
+    advice = say("terminal.doctor.geography.grid") if lesser and _OSTN15 in name else ""
+    way = say("terminal.doctor.name.transformation", system=situation.working)
+    yield Finding("geography", way, State.NOTE if lesser else State.OK, name, advice)
     if crs.same_crs(working, "EPSG:27700"):
         east, north = crs.transformer(crs.LONLAT, working).transform(*_TOWER_LONLAT)
         off = ((east - _TOWER_M[0]) ** 2 + (north - _TOWER_M[1]) ** 2) ** 0.5
         state = State.OK if off < 0.01 else State.NOTE if off < 5 else State.BROKEN
-        advice = "PROJ's data is damaged: install pyproj again" if state == State.BROKEN else ""
-        yield Finding("geography", "Ordnance Survey's test point", state, f"{off:.2f} m off", advice)
+        advice = say("terminal.doctor.geography.proj_damaged") if state == State.BROKEN else ""
+        found = say("terminal.doctor.geography.metres_off", metres=f"{off:.2f}")
+        yield Finding("geography", say("terminal.doctor.name.test_point"), state, found, advice)
 
 
 def database(situation: Situation) -> Iterator[Finding]:
@@ -383,17 +403,18 @@ def database(situation: Situation) -> Iterator[Finding]:
         found = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in zip(names, values, strict=True))
         yield Finding("database", "DuckDB", State.OK, f"{duckdb.__version__}: {found}")
         forbidden = {
-            "reading other folders": f"SELECT * FROM read_text({literal(str(Path(__file__)))})",
-            "loading extensions": "LOAD httpfs",
-            "changing its settings": "SET memory_limit = '64GB'",
+            say("terminal.doctor.database.other_folders"): f"SELECT * FROM read_text({literal(str(Path(__file__)))})",
+            say("terminal.doctor.database.extensions"): "LOAD httpfs",
+            say("terminal.doctor.database.settings"): "SET memory_limit = '64GB'",
         }
         for name, sql in forbidden.items():
             try:
                 connection.execute(sql)
             except duckdb.Error:
-                yield Finding("database", name, State.OK, "refused, as it should be")
+                yield Finding("database", name, State.OK, say("terminal.doctor.database.refused"))
             else:
-                yield Finding("database", name, State.BROKEN, "possible", "report this: the database is not confined")
+                found, advice = say("terminal.doctor.database.possible"), say("terminal.doctor.database.report")
+                yield Finding("database", name, State.BROKEN, found, advice)
 
 
 _CHECKS: tuple[tuple[str, Callable[[Situation], Iterator[Finding]]], ...] = (
@@ -412,14 +433,20 @@ _CHECKS: tuple[tuple[str, Callable[[Situation], Iterator[Finding]]], ...] = (
 
 def doctor(config: Path, *, as_json: bool) -> int:
     """Examine the computer, print what was found, and return the exit code: 1 if anything is broken, else 0."""
-    situation, first = _situation(config)
-    findings = (first, *examine(situation))
-    broken = [f for f in findings if f.state == State.BROKEN]
-    if as_json:
-        answer = {"sound": not broken, "findings": [asdict(f) for f in findings]}
-        sys.stdout.write(json.dumps(answer, ensure_ascii=False, indent=2) + "\n")
-    else:
-        _print(findings)
+    try:
+        catalogue_of("en")
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with the words: there are none to say it with
+        sys.stdout.write(f"The catalogue of words is damaged ({error}): install the project again.\n")
+        return 1
+    situation, first, language = _situation(config)
+    with speaking(language):
+        findings = (first, *examine(situation))
+        broken = [f for f in findings if f.state == State.BROKEN]
+        if as_json:
+            answer = {"sound": not broken, "findings": [asdict(f) for f in findings]}
+            sys.stdout.write(json.dumps(answer, ensure_ascii=False, indent=2) + "\n")
+        else:
+            _print(findings)
     return 1 if broken else 0
 
 
@@ -433,26 +460,29 @@ def _guarded(about: str, check: Callable[[Situation], Iterator[Finding]], situat
         yield from check(situation)
     except Exception as error:  # noqa: BLE001 - the point of a doctor: whatever is wrong is a finding
         what = f"{type(error).__name__}: {error}".splitlines()[0]
-        yield Finding(
-            about, "examination", State.BROKEN, what, "install the project again: pip install -c constraints.txt -e ."
-        )
+        name, advice = say("terminal.doctor.name.examination"), say("terminal.doctor.installation.with_constraints")
+        yield Finding(about, name, State.BROKEN, what, advice)
 
 
-def _situation(config: Path) -> tuple[Situation, Finding]:
+def _situation(config: Path) -> tuple[Situation, Finding, str]:
     """Read what the configuration asks for; without one, or with a broken one, the defaults are examined."""
+    about, name = "configuration", str(config)
     try:
         from pipeline.config import load_config
 
         settings = load_config(config)
     except ConfigError as error:
         if config.is_file():
-            return Situation(), Finding("configuration", str(config), State.BROKEN, str(error))
-        return Situation(), Finding("configuration", str(config), State.NOTE, "not there: defaults are examined")
+            return Situation(), Finding(about, name, State.BROKEN, str(error)), "en"
+        return Situation(), Finding(about, name, State.NOTE, say("terminal.doctor.no_configuration")), "en"
     except Exception as error:  # noqa: BLE001 - a missing package must not stop the doctor from naming it
-        return Situation(), Finding("configuration", str(config), State.BROKEN, f"{type(error).__name__}: {error}")
+        return Situation(), Finding(about, name, State.BROKEN, f"{type(error).__name__}: {error}"), "en"
     folder = config.resolve().parent / settings.run.output_dir
-    found = Situation(folder, settings.crs.working, settings.run.memory_limit_mb)
-    return found, Finding("configuration", str(config), State.OK, f"run {settings.run.name}, {settings.crs.working}")
+    wanted = Situation(folder, settings.crs.working, settings.run.memory_limit_mb)
+    language = settings.page.language
+    with speaking(language):
+        found = say("terminal.doctor.configuration", run=settings.run.name, system=settings.crs.working)
+    return wanted, Finding(about, name, State.OK, found), language
 
 
 def _print(findings: tuple[Finding, ...]) -> None:
@@ -463,14 +493,18 @@ def _print(findings: tuple[Finding, ...]) -> None:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("about", "what", "state", "found"):
-        table.add_column(column, overflow="fold")
+        table.add_column(say(f"terminal.column.{column}"), overflow="fold")
     last = ""
     for f in findings:
-        mark = f.state if f.state == State.OK else f"[bold]{f.state}[/bold]"
+        state = escape(say(f"terminal.doctor.state.{f.state}"))
+        mark = state if f.state == State.OK else f"[bold]{state}[/bold]"
         found = escape(f.found) + (f"\n[italic]{escape(f.advice)}[/italic]" if f.advice else "")
-        table.add_row("" if f.about == last else f.about, escape(f.name), mark, found)
+        about = "" if f.about == last else say(f"terminal.doctor.about.{f.about}")
+        table.add_row(about, escape(f.name), mark, found)
         last = f.about
     console.print(table)
     broken, notes = (sum(f.state == s for f in findings) for s in (State.BROKEN, State.NOTE))
-    verdict = f"{broken} broken: see above." if broken else "Nothing is broken."
-    console.print(f"\n{verdict}" + (f" {notes} notes to read." if notes else ""))
+    verdict = [say("terminal.doctor.broken", n=broken) if broken else say("terminal.doctor.sound")]
+    if notes:
+        verdict.append(say("terminal.doctor.notes", n=notes))
+    console.print(f"\n{' '.join(verdict)}")

@@ -1,15 +1,17 @@
 """What `hotspots fetch` does, as plain functions: the command line only hands over its options."""
 
-import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich.markup import escape
+
+from pipeline.commands.terminal import open_console, open_table, print_json, size_text
 from pipeline.errors import InputError
 from pipeline.fetch import boundaries as outlines
 from pipeline.fetch import police, population
 from pipeline.fetch.client import Client
 from pipeline.fetch.download import Fetched, Progress
+from pipeline.publish.words import say
 
 __all__ = ["boundaries", "police_uk", "print_fetched", "residents"]
 
@@ -83,19 +85,14 @@ def print_fetched(files: Sequence[Fetched], *, as_json: bool) -> None:
     """Say what is on the disk now, whether it is new, and how to credit it."""
     if as_json:
         answer = [{**f.record, "path": f.path.as_posix(), "changed": f.changed} for f in files]
-        sys.stdout.write(json.dumps(answer, ensure_ascii=False, indent=2, sort_keys=True) + "\n")
+        print_json(answer, ensure_ascii=False, sort_keys=True)
         return
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("file", "state", "size", "SHA-256 begins"):
-        table.add_column(name, justify="right" if name == "size" else "left", overflow="fold")
+    console = open_console()
+    table = open_table("file", "state", "size", "checksum", right=("size",), fold=True)
     for file in files:
-        size = f"{int(file.record['bytes']) / 1e3:,.1f} kB"
-        table.add_row(escape(file.path.as_posix()), "new" if file.changed else "same", size, file.record["sha256"][:12])
+        state = say("terminal.state.new") if file.changed else say("terminal.state.unchanged")
+        size = size_text(int(file.record["bytes"]))
+        table.add_row(escape(file.path.as_posix()), state, size, file.record["sha256"][:12])
     console.print(table)
     for credit in sorted({str(f.record["attribution"]) for f in files}):
         console.print(f"\n{escape(credit)}")

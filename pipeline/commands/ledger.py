@@ -1,18 +1,16 @@
 """`hotspots ledger`: what has been released from which data, and closing a ledger that binds nobody any more."""
 
-import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
+from pipeline.commands.terminal import open_console, open_table, print_json
 from pipeline.config import load_config
 from pipeline.errors import ConfigError, InputError
+from pipeline.publish.words import say
 from pipeline.release.ledger import Ledger, ledger_roots, ledgers_in
 from pipeline.storage.files import read_json
 
@@ -128,25 +126,23 @@ def _called(ledger: Ledger, name: str) -> bool:
 def print_ledgers(ledgers: Sequence[Listed], *, as_json: bool) -> None:
     """Print the ledgers and their releases."""
     if as_json:
-        sys.stdout.write(json.dumps([asdict(one) for one in ledgers], indent=2, ensure_ascii=False) + "\n")
+        print_json([asdict(one) for one in ledgers], ensure_ascii=False)
         return
-    console = _console()
+    console = open_console()
     if not ledgers:
-        console.print("Nothing has been released yet: there is no ledger.")
+        console.print(say("terminal.ledger.none"))
     for one in ledgers:
-        mark = " (of this configuration)" if one.used else ""
-        console.print(f"[bold]{escape(one.name)}[/bold] {one.id[:8]}{mark}")
+        mark = f" {say('terminal.ledger.used')}" if one.used else ""
+        console.print(f"[bold]{escape(one.name)}[/bold] {one.id[:8]}{escape(mark)}")
         for folder in one.folders:
             console.print(f"  {escape(folder)}")
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for column in ("profile", "audience", "main window", "data to", "run", "note"):
-            table.add_column(column)
+        table = open_table("profile", "audience", "headline", "data_to", "run", "note")
         for line in one.releases:
             if "closed" in line:
-                table.add_row("forgotten", "", "", "", "", escape(str(line["closed"])))
+                table.add_row(say("terminal.ledger.closed"), "", "", "", "", escape(str(line["closed"])))
                 continue
             month = str(line.get("data_to", ""))
-            note = str(line.get("reissue", "")) or ("as it was before steps" if line["version"] == 1 else "")
+            note = str(line.get("reissue", "")) or (say("terminal.ledger.before_steps") if line["version"] == 1 else "")
             texts = (line["profile"], line["audience"], line["headline"], f"{month[:4]}-{month[4:]}".strip("-"))
             table.add_row(*map(escape, texts), escape(str(line["run"])), escape(note))
         console.print(table)
@@ -155,15 +151,9 @@ def print_ledgers(ledgers: Sequence[Listed], *, as_json: bool) -> None:
 def print_forgotten(ledger: Listed, *, as_json: bool) -> None:
     """Say what was closed and what follows."""
     if as_json:
-        sys.stdout.write(json.dumps(asdict(ledger), indent=2, ensure_ascii=False) + "\n")
+        print_json(asdict(ledger), ensure_ascii=False)
         return
     number = sum("closed" not in line for line in ledger.releases)
-    console = _console()
-    console.print(
-        f"Forgot {escape(ledger.name)} ({ledger.id[:8]}): its {number} releases no longer bind later ones. The next "
-        "release says that earlier ones are unknown. To make it now: hotspots run --from release"
-    )
-
-
-def _console() -> Console:
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 110)
+    console = open_console()
+    console.print(escape(say("terminal.ledger.forgotten", n=number, name=ledger.name, id=ledger.id[:8])))
+    console.print(escape(say("terminal.ledger.next")))

@@ -1,4 +1,7 @@
-"""What commands print: tables for people, JSON for programs, progress only where somebody watches."""
+"""What commands print: tables for people, JSON for programs, progress only where somebody watches.
+
+Words come from the catalogue, in the language of the configuration's pages. JSON has the same keys in every language.
+"""
 
 import contextlib
 import json
@@ -12,31 +15,84 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from pipeline.config import Config
-from pipeline.publish.words import choice_name, counters_text
+from pipeline.config import Config, load_config
+from pipeline.publish.words import area_words, choice_name, counters_text, say, speaking, whole
 from pipeline.stages import STAGES
 from pipeline.stages import Progress as Report
 from pipeline.stages.freshness import State
 from pipeline.stages.runner import Outcome
 from pipeline.storage.workspace import cautions_in
+from pipeline.tables import Level
 
 if TYPE_CHECKING:
     from pipeline.backtest import BacktestResult
     from pipeline.stages.runner import Attempt
     from pipeline.stages.trial import Trial
 
-__all__ = ["print_backtest", "print_check", "print_outcome", "print_quarantine", "print_stages", "progress_bar"]
+__all__ = [
+    "configured",
+    "open_console",
+    "open_table",
+    "print_backtest",
+    "print_check",
+    "print_json",
+    "print_outcome",
+    "print_quarantine",
+    "print_stages",
+    "progress_bar",
+    "size_text",
+]
 
-
-# What a folder of the run holds; every other folder is a profile's.
-_FOLDERS = {
-    "work": "stage tables: never leave the building",
-    "internal": "for the analyst alone: everything is shown",
+_STEPS = {
+    "reading incidents": "terminal.progress.reading_incidents",
+    "reading counts": "terminal.progress.reading_counts",
+    "counting": "terminal.progress.counting",
+    "finding hotspots": "terminal.progress.finding_hotspots",
+    "releasing": "terminal.progress.releasing",
+    "publishing": "terminal.progress.publishing",
 }
+"""Words of the long steps, by what stages call them."""
+_FEW = 12
+"""Names or months in a line; of more, the first and the last are listed."""
 
 
-def _console() -> Console:
+# What every command uses.
+
+
+@contextlib.contextmanager
+def configured(path: Path) -> Iterator[Config]:
+    """Load a configuration, and speak the language of its pages in a `with` block.
+
+    Raises
+    ------
+    ConfigError
+        If the configuration cannot be used.
+    """
+    config = load_config(path)
+    with speaking(config.page.language):
+        yield config
+
+
+def open_console() -> Console:
+    """Return where reports are printed; what is not a terminal gets lines of one width everywhere."""
     return Console(highlight=False, width=None if sys.stdout.isatty() else 110)
+
+
+def open_table(*columns: str, right: Sequence[str] = (), fold: bool = False) -> Table:
+    """Return an empty table under the headings `terminal.column.<name>`; those in `right` are numbers."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in columns:
+        table.add_column(
+            say(f"terminal.column.{name}"),
+            justify="right" if name in right else "left",
+            overflow="fold" if fold else "ellipsis",
+        )
+    return table
+
+
+def print_json(answer: Any, **options: Any) -> None:
+    """Write a program's answer to standard output."""
+    sys.stdout.write(json.dumps(answer, indent=2, **options) + "\n")
 
 
 @contextlib.contextmanager
@@ -52,19 +108,57 @@ def progress_bar() -> Iterator[Report]:
 
         def report(label: str, done: int, total: int) -> None:
             if label not in tasks:
-                tasks[label] = bars.add_task(label, total=total)
+                tasks[label] = bars.add_task(say(_STEPS[label]) if label in _STEPS else label, total=total)
             bars.update(tasks[label], completed=done, total=total)
 
         yield report
 
 
-def _emit(text: str) -> None:
-    """Write a program's answer to standard output."""
-    sys.stdout.write(text + "\n")
+def size_text(count: int) -> str:
+    """Write the size of files in bytes.
 
-
-def _size(count: int) -> str:
+    >>> size_text(24_400_000), size_text(1_234)
+    ('24.4 MB', '1.2 kB')
+    """
     return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
+
+
+def _shown(path: Path) -> str:
+    """Write a path as it is typed from here."""
+    with contextlib.suppress(ValueError):
+        return path.relative_to(Path.cwd()).as_posix()
+    return str(path)
+
+
+def _plain(value: Any) -> str:
+    return whole(value) if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def _heading(console: Console, words: str) -> None:
+    console.print(f"\n[bold]{escape(words)}[/bold]")
+
+
+def _print_cautions(console: Console, cautions: Sequence[str], title: str) -> None:
+    """Print what should be read before the outputs are used."""
+    if cautions:
+        _heading(console, title)
+        for caution in cautions:
+            console.print(f"  {escape(caution)}")
+
+
+def _joined(pieces: Sequence[str]) -> str:
+    return say("number.list_joint").join(pieces)
+
+
+def _listed(pieces: Sequence[str]) -> str:
+    """List names; of many the first and the last, which say where a series begins and ends."""
+    if len(pieces) <= _FEW:
+        return _joined(pieces)
+    first, last = _joined(pieces[: _FEW - 2]), _joined(pieces[-2:])
+    return say("terminal.shortened", first=first, more=whole(len(pieces) - _FEW), last=last)
+
+
+# hotspots run
 
 
 def print_outcome(outcome: Outcome, *, as_json: bool) -> None:
@@ -72,63 +166,57 @@ def print_outcome(outcome: Outcome, *, as_json: bool) -> None:
     held = outcome.manifest.get("stages", {})
     stages = {stage.name: held[stage.name] for stage in STAGES if stage.name in held}
     if as_json:
-        _emit(json.dumps({"folder": str(outcome.folder), "ran": outcome.ran, "fresh": outcome.fresh,
-                          "seconds": round(outcome.seconds, 2), "stages": stages}, indent=2))  # fmt: skip
+        print_json(
+            {
+                "folder": str(outcome.folder),
+                "ran": outcome.ran,
+                "fresh": outcome.fresh,
+                "seconds": round(outcome.seconds, 2),
+                "stages": stages,
+            }
+        )
         return
-    console = _console()
+    console = open_console()
     if outcome.recovered:
-        console.print(f"Note: {outcome.recovered}.")
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("stage", "state", "seconds", "what"):
-        table.add_column(name, justify="right" if name == "seconds" else "left")
+        console.print(escape(say("terminal.run.recovered", what=outcome.recovered)))
+    table = open_table("stage", "state", "seconds", "result", right=("seconds",))
+    labels = outcome.config.areas.level_words
     for name, record in stages.items():
         ran = name in outcome.ran
-        words = counters_text(record.get("counters", {}))
-        table.add_row(name, "ran" if ran else "fresh", f"{record['seconds']:.1f}" if ran else "", escape(words))
+        state, seconds = (say("terminal.state.ran"), f"{record['seconds']:.1f}") if ran else (_freshness(True), "")
+        table.add_row(name, state, seconds, escape(counters_text(record.get("counters", {}), labels)))
     console.print(table)
-    _print_cautions(console, cautions_in(stages))
+    _print_cautions(console, cautions_in(stages), say("terminal.cautions"))
     choices = [
-        (n, k, v) for n, r in stages.items() for k, v in r.get("choices", {}).items() if not isinstance(v, dict | list)
+        (k, v) for r in stages.values() for k, v in r.get("choices", {}).items() if not isinstance(v, dict | list)
     ]
     if choices and outcome.ran:
-        console.print("\n[bold]Chosen automatically or by default[/bold]")
-        for _, key, value in choices:
-            console.print(f"  {escape(choice_name(key))}: {escape(_words(value))}")
-    _print_files(console, outcome)
-    done = "Everything is fresh; nothing was run" if not outcome.ran else "Done"
-    console.print(f"\n{done} in {outcome.seconds:.1f} s. Open [bold]{_shown(outcome.folder / 'index.html')}[/bold]")
+        _heading(console, say("terminal.run.choices"))
+        for key, value in choices:
+            console.print(f"  {escape(choice_name(key))}: {escape(_plain(value))}")
+    _print_folders(console, outcome)
+    seconds, page = f"{outcome.seconds:.1f}", _shown(outcome.folder / "index.html")
+    done = say("terminal.run.done", seconds=seconds) if outcome.ran else say("terminal.run.fresh", seconds=seconds)
+    console.print(f"\n{escape(done)} {escape(say('terminal.run.open', page=page))}")
 
 
-def _print_cautions(console: Console, cautions: Sequence[str], *, title: str = "Look at this first") -> None:
-    """Say what should be looked at before the outputs are used."""
-    if cautions:
-        console.print(f"\n[bold]{title}[/bold]")
-        for caution in cautions:
-            console.print(f"  {escape(caution)}")
+def _freshness(fresh: bool) -> str:  # noqa: FBT001 - the value is the whole question
+    return say("terminal.state.fresh") if fresh else say("terminal.state.stale")
 
 
-def _print_files(console: Console, outcome: Outcome) -> None:
+def _print_folders(console: Console, outcome: Outcome) -> None:
     """List what stands in the run folder, one line a folder."""
-    table = Table(box=None, pad_edge=False, header_style="bold", title=None)
-    for name in ("folder", "files", "size", "what it holds"):
-        table.add_column(name, justify="right" if name in {"files", "size"} else "left")
-    folders = sorted(p for p in outcome.folder.iterdir() if p.is_dir())
-    for folder in folders:
+    table = open_table("folder", "files", "size", "contents", right=("files", "size"))
+    special = {"work": say("terminal.run.work"), "internal": say("terminal.run.internal")}
+    for folder in sorted(p for p in outcome.folder.iterdir() if p.is_dir()):
         files = [p for p in folder.rglob("*") if p.is_file()]
-        what = _FOLDERS.get(folder.name, "for handing over: map, layers, tables")
-        table.add_row(_shown(folder), str(len(files)), _size(sum(p.stat().st_size for p in files)), what)
+        what = special.get(folder.name) or say("terminal.run.released")
+        table.add_row(_shown(folder), whole(len(files)), size_text(sum(p.stat().st_size for p in files)), what)
     console.print()
     console.print(table)
 
 
-def _shown(path: Path) -> str:
-    with contextlib.suppress(ValueError):
-        return path.relative_to(Path.cwd()).as_posix()
-    return str(path)
-
-
-def _words(value: Any) -> str:
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+# hotspots check
 
 
 def print_check(
@@ -144,118 +232,126 @@ def print_check(
     cautions = [*cautions, *(trial.cautions if trial.whole else [])]
     stale = [state.stage.name for state in states if not state.fresh]
     if as_json:
-        _emit(
-            json.dumps(
-                {
-                    "files": [str(f) for f in files],
-                    "stale": stale,
-                    "profiles": [p.name for p in config.profiles],
-                    "cautions": list(cautions),
-                    "cautions_of_rows_read": [] if trial.whole else trial.cautions,
-                    "sources": trial.sources,
-                    "every_row_read": trial.whole,
-                    "error": None if trial.error is None else str(trial.error),
-                },
-                indent=2,
-                ensure_ascii=False,
-            )
+        print_json(
+            {
+                "files": [str(f) for f in files],
+                "stale": stale,
+                "profiles": [p.name for p in config.profiles],
+                "cautions": list(cautions),
+                "cautions_of_rows_read": [] if trial.whole else trial.cautions,
+                "sources": trial.sources,
+                "every_row_read": trial.whole,
+                "error": None if trial.error is None else str(trial.error),
+            },
+            ensure_ascii=False,
         )
         return
-    console = _console()
-    sound = "the configuration and the columns are sound" if trial.error is None else "a run would stop"
-    console.print(f"[bold]{escape(config.run.title)}[/bold], run {config.run.name}: {sound}.")
+    console = open_console()
+    verdict = say("terminal.check.usable") if trial.error is None else say("terminal.check.would_stop")
+    console.print(escape(say("terminal.check.title", title=config.run.title, run=config.run.name, verdict=verdict)))
     for file in files:
-        console.print(f"  {escape(_shown(file))}  {_size(file.stat().st_size)}")
+        console.print(f"  {escape(_shown(file))}  {size_text(file.stat().st_size)}")
+    labels = config.areas.level_words
     for source in trial.sources:
-        _print_source(console, source)
-    would = ", ".join(stale) or "nothing, all is fresh"
-    console.print(f"Profiles: {', '.join(p.name for p in config.profiles)}. Would run: {would}.")
-    _print_cautions(console, cautions)
-    if not trial.whole and trial.cautions:
+        _print_source(console, source, labels)
+    profiles = _joined([p.name for p in config.profiles])
+    plan = say("terminal.check.would_run", stages=_joined(stale)) if stale else say("terminal.check.nothing_to_run")
+    console.print(escape(f"{say('terminal.check.profiles', profiles=profiles)} {plan}"))
+    _print_cautions(console, cautions, say("terminal.cautions"))
+    if not trial.whole:
         # A file may be sorted by place or time, so what is seen of its first rows may be no more than that.
-        title = "Seen in the rows that were read, the first of each file; --rows reads more"
-        _print_cautions(console, trial.cautions, title=title)
+        _print_cautions(console, trial.cautions, say("terminal.check.cautions_of_rows_read"))
 
 
-_FEW = 12  # names or months in a line
-
-
-def _print_source(console: Console, source: Mapping[str, Any]) -> None:
+def _print_source(console: Console, source: Mapping[str, Any], labels: Mapping[str, tuple[str, str]]) -> None:
     """Say what the rows of a source that were read hold."""
-    limit, files = source["rows_per_file"], source["files"]
-    many = "1 file" if files == 1 else f"{files} files"
-    rows = f"{source['rows_read']:,} rows"
-    read = f"all {rows}" if source["all_rows"] else f"{rows} (the first {limit:,} of each file)"
-    console.print(f"\n[bold]{escape(source['source'])}[/bold]: {many}, {read}, {source['incidents']:,} kept")
-    among = "" if source["all_rows"] else " among those that were read"
-    lines: list[tuple[str, str]] = [
-        ("columns", _listed([f"{role} = {name}" for role, name in source["columns"].items()], every=True)),
-        ("dates", "; ".join(source["dates"]) + _in_brackets(source.get("date_forms", ()))),
-    ]
-    for rule in source["refused"]:
-        values = f", for example {' | '.join(rule['examples'])}" if rule["examples"] else ""
-        lines.append(("refused", f"{rule['rule']} {rule['rows']:,} ({rule['pct']:g} %){values}. {rule['reason']}"))
-    if not source["refused"]:
-        lines.append(("refused", "none"))
-    if source.get("points"):
-        lines.append(
-            (
-                "places",
-                f"{source['points']:,} points, {source['inside_pct']:g} % inside the areas; they reach "
-                f"{_box(source['points_extent_m'])}, the areas {_box(source['areas_extent_m'])}"
-                + (f"; {source['outside']:,} outside: {_box(source['outside_extent_m'])}" if source["outside"] else ""),
-            )
-        )
-    elif "points" in source:
-        lines.append(("places", "no row has a point"))
-    months = [f"{month} {count:,}" for month, count in source["months"].items()]
-    lines.append(("months", _listed(months)))
-    if source["months_without_rows"]:
-        lines.append(("no rows in", _listed(source["months_without_rows"])))
-    lines += [
-        (f"empty {level}", f"{len(empty):,} without a row{among}: {_listed(empty)}")
-        for level in ("boroughs", "wards")
-        if (empty := source.get(f"{level}_without_incidents"))
-    ]
-    lines.append(("categories", _listed([f"{c} {n:,}" for c, n in source["categories"].items()]) or "none"))
-    if source["unknown_categories"]:
-        lines.append(("unknown", _listed([f"{c!r} {n:,}" for c, n in source["unknown_categories"].items()])))
+    files, rows = say("terminal.check.files", n=source["files"]), say("terminal.check.rows", n=source["rows_read"])
+    kept = whole(source["incidents"])
+    if source["all_rows"]:
+        read = say("terminal.check.all_rows", files=files, rows=rows, kept=kept)
+    else:
+        read = say("terminal.check.first_rows", files=files, rows=rows, kept=kept, first=whole(source["rows_per_file"]))
+    console.print(f"\n[bold]{escape(source['source'])}[/bold]: {escape(read)}")
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column()
     table.add_column(overflow="fold")
-    for name, words in lines:
-        table.add_row(f"  {name}", escape(words))
+    for name, words in _source_lines(source, labels):
+        table.add_row(f"  {escape(name)}", escape(words))
     console.print(table)
 
 
-def _in_brackets(words: Sequence[str]) -> str:
-    return f" ({_listed(words)})" if words else ""
+def _source_lines(source: Mapping[str, Any], labels: Mapping[str, tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Give the lines about a source: what each is about, and what was found."""
+    none = say("terminal.check.none")
+    yield say("terminal.check.columns"), _joined([f"{role} = {name}" for role, name in source["columns"].items()])
+    forms = source.get("date_forms", ())
+    dates = "; ".join(source["dates"])
+    yield say("terminal.check.dates"), f"{dates} ({_listed(forms)})" if forms else dates
+    for rule in source["refused"]:
+        given = {"rule": rule["rule"], "rows": whole(rule["rows"]), "pct": f"{rule['pct']:g}", "reason": rule["reason"]}
+        if rule["examples"]:
+            found = say("terminal.check.refused_examples", examples=" | ".join(rule["examples"]), **given)
+        else:
+            found = say("terminal.check.refused_rows", **given)
+        yield say("terminal.check.refused"), found
+    if not source["refused"]:
+        yield say("terminal.check.refused"), none
+    if source.get("points"):
+        yield say("terminal.check.places"), _extents(source)
+    elif "points" in source:
+        yield say("terminal.check.places"), say("terminal.check.no_points")
+    yield say("terminal.check.months"), _listed([f"{month} {whole(n)}" for month, n in source["months"].items()])
+    if source["months_without_rows"]:
+        yield say("terminal.check.months_without_rows"), _listed(source["months_without_rows"])
+    for key, level in (("boroughs_without_incidents", Level.BOROUGH), ("wards_without_incidents", Level.WARD)):
+        if empty := source.get(key):
+            areas = area_words(labels, level)[1]
+            given = {"number": whole(len(empty)), "names": _listed(empty)}
+            words = "terminal.check.empty_of_all" if source["all_rows"] else "terminal.check.empty_of_rows_read"
+            yield say("terminal.check.empty", areas=areas), say(words, **given)
+    yield (
+        say("terminal.check.categories"),
+        _listed([f"{c} {whole(n)}" for c, n in source["categories"].items()]) or none,
+    )
+    if unknown := source["unknown_categories"]:
+        yield say("terminal.check.unknown_categories"), _listed([f"{c!r} {whole(n)}" for c, n in unknown.items()])
 
 
-def _listed(words: Sequence[str], *, every: bool = False) -> str:
-    """List words; of many the first and the last, which say where a series begins and ends."""
-    if every or len(words) <= _FEW:
-        return ", ".join(words)
-    return f"{', '.join(words[: _FEW - 2])}, ... ({len(words) - _FEW:,} more), {', '.join(words[-2:])}"
+def _extents(source: Mapping[str, Any]) -> str:
+    """Say how many points lie inside the areas, and how far both reach."""
+    given = {
+        "points": whole(source["points"]),
+        "inside": f"{source['inside_pct']:g}",
+        "reach": _extent(source["points_extent_m"]),
+        "areas": _extent(source["areas_extent_m"]),
+    }
+    if not source["outside"]:
+        return say("terminal.check.points", **given)
+    outside = {"outside": whole(source["outside"]), "outside_reach": _extent(source["outside_extent_m"])}
+    return say("terminal.check.points_outside", **given, **outside)
 
 
-def _box(bounds: Sequence[int]) -> str:
-    west, south, east, north = bounds
-    return f"{west:,} to {east:,} east, {south:,} to {north:,} north"
+def _extent(bounds: Sequence[int]) -> str:
+    west, south, east, north = map(whole, bounds)
+    return say("terminal.check.extent", west=west, east=east, south=south, north=north)
+
+
+# hotspots stages
 
 
 def print_stages(states: Sequence[State], *, as_json: bool) -> None:
     """List the stages and their state."""
+    does = {state.stage.name: say(f"terminal.stage.{state.stage.name}") for state in states}
     if as_json:
-        listed = [{"stage": s.stage.name, "fresh": s.fresh, "does": s.stage.does} for s in states]
-        _emit(json.dumps(listed, indent=2))
+        print_json([{"stage": s.stage.name, "fresh": s.fresh, "does": does[s.stage.name]} for s in states])
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("stage", "state", "does"):
-        table.add_column(name)
+    table = open_table("stage", "state", "does")
     for state in states:
-        table.add_row(state.stage.name, "fresh" if state.fresh else "stale", state.stage.does)
-    _console().print(table)
+        table.add_row(state.stage.name, _freshness(state.fresh), does[state.stage.name])
+    open_console().print(table)
+
+
+# hotspots quarantine
 
 
 def print_quarantine(attempt: "Attempt", rule: str | None, limit: int, *, as_json: bool) -> None:
@@ -263,42 +359,49 @@ def print_quarantine(attempt: "Attempt", rule: str | None, limit: int, *, as_jso
     frame = attempt.refused
     chosen = frame[frame["rule"] == rule] if rule else frame
     counts = {str(r): int(n) for r, n in frame["rule"].value_counts().sort_index().items()}
-    outcome = "failed" if attempt.failed else "complete"
     if as_json:
-        which: dict[str, Any] = {"time": attempt.time, "outcome": outcome}
+        which: dict[str, Any] = {"time": attempt.time, "outcome": "failed" if attempt.failed else "complete"}
         if attempt.failed:
             which |= {"error": attempt.error, "exit_code": attempt.exit_code, "cautions": attempt.cautions}
         rows = json.loads(chosen.head(limit).to_json(orient="records", force_ascii=False))
-        _emit(json.dumps({"attempt": which, "refused": counts, "rows": rows}, indent=2, ensure_ascii=False))
+        print_json({"attempt": which, "refused": counts, "rows": rows}, ensure_ascii=False)
         return
-    console = _console()
-    listed = ", ".join(f"{r} {n:,}" for r, n in counts.items())
+    console = open_console()
     if attempt.failed:
-        console.print(
-            f"The latest attempt (ended {attempt.time}) failed with exit code {attempt.exit_code}: "
-            f"{escape(attempt.error)}\nThe last complete outputs, if any, are as they were."
-        )
-        refused = f"{len(frame):,} rows had been refused: {listed}" if len(frame) else "No row had been refused by then"
-        console.print(f"{refused}.")
+        given = {"time": attempt.time, "code": attempt.exit_code, "error": attempt.error}
+        console.print(escape(say("terminal.quarantine.failed", **given)))
+        console.print(escape(say("terminal.quarantine.outputs_kept")))
     else:
-        console.print(f"The latest attempt (begun {attempt.time}) is complete.")
-        console.print(f"{len(frame):,} rows were refused: {listed or 'none'}.")
-        for fault in attempt.faults:
-            if rule in {None, fault["rule"]}:
-                shown = ", ".join(map(repr, fault["examples"]))
-                about = "; ".join(w for w in (f"such as {shown}" if shown else "", fault["cause"]) if w)
-                column = f", {fault['column']}" if fault["column"] else ""
-                console.print(
-                    escape(f"  {fault['rule']}{column}: {fault['rows']:,} rows{', ' if about else ''}{about}.")
-                )
+        console.print(escape(say("terminal.quarantine.complete", time=attempt.time)))
+    if len(frame):
+        rules = _joined([f"{r} {whole(n)}" for r, n in counts.items()])
+        console.print(escape(say("terminal.quarantine.refused", n=len(frame), rules=rules)))
+    elif attempt.failed:
+        console.print(say("terminal.quarantine.none_yet"))
+    else:
+        console.print(say("terminal.quarantine.none"))
+    for fault in attempt.faults:
+        if rule in {None, fault["rule"]}:
+            console.print(f"  {escape(_fault(fault))}")
     if not len(chosen):
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("file", "row", "rule", "reason"):
-        table.add_column(name, overflow="fold")
+    table = open_table("file", "row", "rule", "reason", fold=True)
     for row in chosen.head(limit).itertuples():
         table.add_row(escape(str(row.source)), str(row.source_row), str(row.rule), escape(str(row.reason)))
     console.print(table)
+
+
+def _fault(fault: Mapping[str, Any]) -> str:
+    """Say how many rows a rule refused, of which column, with examples and the likely cause."""
+    rows = say("terminal.check.rows", n=fault["rows"])
+    where = f"{fault['rule']}, {fault['column']}" if fault["column"] else fault["rule"]
+    pieces = [say("terminal.quarantine.fault", where=where, rows=rows)]
+    if fault["examples"]:
+        pieces.append(say("terminal.quarantine.examples", examples=_joined([*map(repr, fault["examples"])])))
+    return "; ".join([*pieces, *([fault["cause"]] if fault["cause"] else [])]) + "."
+
+
+# hotspots backtest
 
 
 def _figure(value: Any) -> str:
@@ -309,22 +412,22 @@ def _figure(value: Any) -> str:
 def print_backtest(result: "BacktestResult", folder: Path, *, as_json: bool) -> None:
     """Print the scores at every share of the area, best first, and the verdict."""
     if as_json:
-        _emit(json.dumps(result.as_dict(), indent=2))
+        print_json(result.as_dict())
         return
-    console = _console()
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("method", "area %", "hit rate %", "PAI", "95 %", "PEI", "RRI"):
-        table.add_column(name, justify="left" if name == "method" else "right")
+    console = open_console()
+    numbers = ("area", "hit_rate", "pai", "interval", "pei", "rri")
+    table = open_table("method", *numbers, right=numbers)
     frame = result.frame().sort_values(["area_pct", "pai"], ascending=[True, False], na_position="last")
     for row in frame.to_dict("records"):
-        told = {k: _figure(row[k]) for k in ("hit_rate_pct", "pai", "pai_low", "pai_high", "pei", "rri")}
-        between = f"{told['pai_low']}–{told['pai_high']}" if told["pai_low"] else ""
-        numbers, others = (told["hit_rate_pct"], told["pai"]), (told["pei"], told["rri"])
-        table.add_row(str(row["method"]), f"{row['area_pct']:g}", *numbers, between, *others)
+        shown = {k: _figure(row[k]) for k in ("hit_rate_pct", "pai", "pai_low", "pai_high", "pei", "rri")}
+        between = f"{shown['pai_low']}–{shown['pai_high']}" if shown["pai_low"] else ""
+        figures = (shown["hit_rate_pct"], shown["pai"], between, shown["pei"], shown["rri"])
+        table.add_row(str(row["method"]), f"{row['area_pct']:g}", *figures)
     console.print(table)
     console.print(f"\n{escape(result.verdict)}")
     if result.bandwidth_m is not None:
-        console.print(f"Bandwidth for the next period: {result.bandwidth_m:g} m.")
+        console.print(say("terminal.backtest.bandwidth", bandwidth=f"{result.bandwidth_m:g}"))
     for note in result.notes:
         console.print(f"  {escape(note)}")
-    console.print(f"Wrote {_shown(folder / 'backtest.json')} and {_shown(folder / 'backtest.svg')}")
+    files = {"table": _shown(folder / "backtest.json"), "picture": _shown(folder / "backtest.svg")}
+    console.print(escape(say("terminal.backtest.wrote", **files)))

@@ -1,5 +1,7 @@
 """The stages of a run, in order: each loads, computes, saves, in a module of its name.
 
+What each does, in words for people, is `terminal.stage.<name>` in the catalogue of words.
+
 Exported: `STAGES`, the registry; `Stage`, an entry in it; `Context`, what a stage is handed; `Progress`;
 `RecordKind`, what a run is made from.
 """
@@ -64,13 +66,12 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One step of the run: what it does, and which sections of the configuration it depends on.
+    """One step of the run, and which sections of the configuration it depends on.
 
     Its work is `run(context)` in the module of its name, imported when it is needed.
     """
 
     name: str
-    does: str
     sections: tuple[str, ...]
 
     def run(self, context: Context) -> None:
@@ -80,13 +81,9 @@ class Stage:
 
 
 STAGES = (
-    Stage(
-        "ingest",
-        "read boundaries and data, refuse what cannot be used, account for every row",
-        ("crs", "areas", "incidents", "published_counts", "categories", "quality", "context"),
-    ),
-    Stage("aggregate", "count by area, month and category; reduce points to places", ("periods", "detect", "outcomes")),
-    Stage("detect", "density, clusters, significance", ("run", "rates", "change", "emerging")),
-    Stage("release", "withhold, round, derive and audit", ("profiles", "disclosure", "protection", "page", "map")),
-    Stage("publish", "write maps, layers, tables and briefings", ("exports",)),
+    Stage("ingest", ("crs", "areas", "incidents", "published_counts", "categories", "quality", "context")),
+    Stage("aggregate", ("periods", "detect", "outcomes")),
+    Stage("detect", ("run", "rates", "change", "emerging")),
+    Stage("release", ("profiles", "disclosure", "protection", "page", "map")),
+    Stage("publish", ("exports",)),
 )

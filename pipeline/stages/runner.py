@@ -35,6 +35,8 @@ class Outcome:
     ----------
     folder
         Where the complete run stands.
+    config
+        The settings it was asked for with.
     ran, fresh
         Names of the stages that ran, and of those that were fresh.
     seconds
@@ -46,6 +48,7 @@ class Outcome:
     """
 
     folder: Path
+    config: Config
     ran: list[str] = field(default_factory=list)
     fresh: list[str] = field(default_factory=list)
     seconds: float = 0.0
@@ -88,7 +91,7 @@ def run(
     config = load_config(config_path)
     base = config_path.resolve().parent
     workspace = Workspace(base / config.run.output_dir / config.run.name)
-    outcome = Outcome(folder=workspace.folder)
+    outcome = Outcome(folder=workspace.folder, config=config)
     # Everything that reads the last run is under the lock: another process may be about to swap it.
     with workspace.locked():
         outcome.recovered = workspace.recover()

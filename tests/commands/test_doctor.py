@@ -168,7 +168,7 @@ def test_a_folder_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_pa
 @pytest.mark.skipif(os.name != "posix", reason="umask is POSIX")
 @pytest.mark.parametrize(
     ("mask", "state", "who"),
-    [(0o022, State.NOTE, "everybody"), (0o027, State.NOTE, "your group"), (0o077, State.OK, "you alone")],
+    [(0o022, State.NOTE, "everybody"), (0o027, State.NOTE, "your group"), (0o077, State.OK, "only you")],
 )
 def test_who_can_read_the_outputs(mask: int, state: str, who: str, tmp_path: Path) -> None:
     before = os.umask(mask)

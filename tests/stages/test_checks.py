@@ -278,7 +278,7 @@ def test_the_licence_of_a_template_is_a_placeholder(tmp_path: Path, capsys: pyte
 def test_counters_are_said_in_words_and_in_order() -> None:
     counters = {"files_taken_over": 1, "rows": 1234, "files_read": 24, "boundaries_taken_over": True,
                 "hotspots 2024-01..2024-12": 1, "something_new": 3}  # fmt: skip
-    assert counters_text(counters) == (
+    assert counters_text(counters, {}) == (
         "1,234 rows read, 24 files read, 1 reused, 1 hotspot (2024-01..2024-12), boundaries reused, something new: 3"
     )
     assert choice_name("withheld per primary public") == "withheld counts for each that had to be (public)"

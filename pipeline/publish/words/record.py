@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline.publish.words.areas import area_words
 from pipeline.publish.words.catalogue import catalogue_of, say
 
 __all__ = ["account_lines", "choice_name", "counters_text"]
 
 _COUNTERS, _CHOICES, _ACCOUNT = "record.counter.", "record.choice.", "record.account."
+_LEVELS = {"wards": "ward", "boroughs": "borough"}
+"""Counters of areas, and the level whose name the configuration gives."""
 
 
 def _names(prefix: str) -> list[str]:
@@ -15,13 +18,15 @@ def _names(prefix: str) -> list[str]:
     return [key.removeprefix(prefix) for key in catalogue_of("en").texts if key.startswith(prefix)]
 
 
-def counters_text(counters: Mapping[str, Any]) -> str:
+def counters_text(counters: Mapping[str, Any], labels: Mapping[str, tuple[str, str]]) -> str:
     """Write a stage's counters for people.
 
     Parameters
     ----------
     counters
         As in manifest.json; a name may end in what it was counted in: `hotspots 2024-01..2024-12`.
+    labels
+        What areas of each level are called, one and many.
     """
     order = _names(_COUNTERS)
     wording = []
@@ -31,7 +36,8 @@ def counters_text(counters: Mapping[str, Any]) -> str:
         if name == "boundaries_taken_over":
             wording.append(say("record.boundaries_reused" if value else "record.boundaries_read"))
         elif kind in order and isinstance(value, int):
-            words = say(f"{_COUNTERS}{kind}", n=value)
+            area, areas = area_words(labels, _LEVELS[kind]) if kind in _LEVELS else ("", "")
+            words = say(f"{_COUNTERS}{kind}", n=value, area=area, areas=areas)
             wording.append(say("record.of", words=words, of=of) if of else words)
         elif not isinstance(value, Mapping):
             wording.append(f"{name.replace('_', ' ')}: {value}")
