@@ -482,7 +482,11 @@ class PublishedSource(Section):
         (),
         description="Months that the files lack or hold only in part: windows over them are incomplete.",
     )
-    relations: tuple[Relation, ...] = Field((), description="Relations between categories, tested on reading.")
+    relations: tuple[Relation, ...] = Field(
+        (),
+        description="Relations between categories, tested on reading. Readers rely on them, so that every release is "
+        "protected against somebody who knows them; they add to what `categories` says is part of what.",
+    )
 
 
 class Category(Section):

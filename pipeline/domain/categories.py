@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from pipeline.config import Categories
+from pipeline.config import Categories, Config, PublishedSource
 from pipeline.errors import InputError
 
 __all__ = [
@@ -19,6 +19,8 @@ __all__ = [
     "Subset",
     "Union",
     "by_category",
+    "declared_by",
+    "declared_relations",
     "in_total",
     "outside_total",
     "relation_report",
@@ -132,6 +134,29 @@ def by_category(incidents: pd.DataFrame) -> pd.DataFrame:
     lists = incidents["categories"].fillna("").str.split(";")
     closed = [sorted({ROOT, *(c for c in one if c)}) for one in lists]
     return incidents.drop(columns="categories").assign(category=closed).explode("category", ignore_index=True)
+
+
+def declared_by(source: PublishedSource, *, categories: Categories) -> tuple[Subset | Union, ...]:
+    """List the relations a source declares, with the category that is the whole called `all`."""
+
+    def name(category: str) -> str:
+        return ROOT if category == categories.all_from else category
+
+    found: list[Subset | Union] = []
+    for relation in source.relations:
+        if relation.subset is not None:
+            child, parent = relation.subset
+            found.append(Subset(name(child), name(parent)))
+        elif relation.union is not None:
+            whole, *parts = relation.union
+            found.append(Union(name(whole), tuple(name(p) for p in parts)))
+    return tuple(found)
+
+
+def declared_relations(config: Config) -> tuple[Subset | Union, ...]:
+    """List the relations that any source of published counts declares."""
+    found = [r for source in config.published_counts for r in declared_by(source, categories=config.categories)]
+    return tuple(dict.fromkeys(found))
 
 
 def relation_report(counts: pd.DataFrame, relations: Sequence[Subset | Union]) -> pd.DataFrame:

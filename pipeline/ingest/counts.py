@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.config import Categories, Config, PublishedSource
-from pipeline.domain.categories import ROOT, Subset, Union, relation_report
+from pipeline.domain.categories import ROOT, declared_by, relation_report
 from pipeline.errors import InputError
 from pipeline.ingest.formats import header_explained, table_reader
 from pipeline.ingest.formats.files import FAULT, Opening, find_columns
@@ -31,7 +31,6 @@ __all__ = [
     "accounting",
     "check_relations",
     "count_columns",
-    "declared_relations",
     "matched_pct",
     "merge_published",
     "read_counts",
@@ -183,23 +182,6 @@ def first_day(month: int) -> str:
     return f"{month // 100:04d}-{month % 100:02d}-01"
 
 
-def declared_relations(source: PublishedSource, *, categories: Categories) -> tuple[Subset | Union, ...]:
-    """List the relations a source declares, with the category that is the whole called `all`."""
-
-    def name(category: str) -> str:
-        return ROOT if category == categories.all_from else category
-
-    found: list[Subset | Union] = []
-    for relation in source.relations:
-        if relation.subset is not None:
-            child, parent = relation.subset
-            found.append(Subset(name(child), name(parent)))
-        elif relation.union is not None:
-            whole, *parts = relation.union
-            found.append(Union(name(whole), tuple(name(p) for p in parts)))
-    return tuple(found)
-
-
 def check_relations(table: pd.DataFrame, *, sources: Sequence[PublishedSource], categories: Categories) -> pd.DataFrame:
     """Test what the sources declare on their counts in the boundaries: where it is violated, how often, by how much.
 
@@ -218,7 +200,7 @@ def check_relations(table: pd.DataFrame, *, sources: Sequence[PublishedSource], 
     reports = []
     for source in sources:
         rows = _known(table[(table["source"] == source.name) & table["mapped"]], absent=source.absent)
-        reports.append(relation_report(rows, declared_relations(source, categories=categories)))
+        reports.append(relation_report(rows, declared_by(source, categories=categories)))
     return pd.concat(reports, ignore_index=True)
 
 

@@ -52,7 +52,11 @@ def shares_with_number(counts: pd.DataFrame, *, step: int) -> dict[str, dict[str
 
 
 def choose_detail(
-    shares: Mapping[int, Shares], *, parents: Mapping[str, str | None], kept: Mapping[int, Mapping[str, Level]]
+    shares: Mapping[int, Shares],
+    *,
+    categories: Sequence[str],
+    part_of: Sequence[tuple[str, str]],
+    kept: Mapping[int, Mapping[str, Level]],
 ) -> dict[int, dict[str, Level]]:
     """Choose the finest level at which each category is given to each audience.
 
@@ -60,8 +64,10 @@ def choose_detail(
     ----------
     shares
         Step of each audience to the shares of `shares_with_number`.
-    parents
-        Category to the category it is part of, for every category, parents first.
+    categories
+        Every category.
+    part_of
+        Category and the category it is part of.
     kept
         Step to what was chosen for it before, which stays.
 
@@ -77,22 +83,22 @@ def choose_detail(
     >>> few, many = {"race": 0.2, "religion": 0.1}, {"race": 0.7, "religion": 0.6}
     >>> shares = {5: {"ward": {"race": 0.5, "religion": 0.2}, "ward_group": many},
     ...           10: {"ward": few, "ward_group": many}}
-    >>> found = choose_detail(shares, parents={"race": None, "religion": None}, kept={})
+    >>> found = choose_detail(shares, categories=["race", "religion"], part_of=[], kept={})
     >>> {step: {c: level.value for c, level in of.items()} for step, of in found.items()}
     {5: {'race': 'ward', 'religion': 'ward_group'}, 10: {'race': 'borough', 'religion': 'ward_group'}}
     """
     chosen = {step: dict(levels) for step, levels in kept.items()}
     for step in sorted(shares):  # the closest audience first: it has the most detail
         mine = chosen.setdefault(step, {})
-        for category, parent in parents.items():
-            if category in mine:
-                continue
+        fresh = [c for c in categories if c not in mine]
+        for category in fresh:
             closer = [chosen[s][category] for s in sorted(chosen) if s < step and category in chosen[s]]
             wider = [chosen[s][category] for s in sorted(chosen) if s > step and category in chosen[s]]
-            level = _level(shares[step], category, closer=closer, wider=wider)
-            # A part is never given in more detail than the whole that it is part of.
-            whole = mine.get(parent or "", Level.WARD)
-            mine[category] = max(level, whole, key=_FINEST_FIRST.index)
+            mine[category] = _level(shares[step], category, closer=closer, wider=wider)
+        # A part is never given in more detail than the whole that it is part of. Detail only goes, so this ends.
+        pairs = [(part, whole) for part, whole in part_of if part in fresh and whole in mine]
+        while more := [p for p in pairs if _FINEST_FIRST.index(mine[p[0]]) < _FINEST_FIRST.index(mine[p[1]])]:
+            mine |= {part: mine[whole] for part, whole in more}
     return {step: chosen[step] for step in sorted(shares)}
 
 

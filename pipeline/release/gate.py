@@ -15,6 +15,7 @@ import pandas as pd
 from pipeline.aggregate.counts import sum_periods
 from pipeline.aggregate.coverage import Extent
 from pipeline.config import Config, Profile
+from pipeline.domain.categories import declared_relations
 from pipeline.domain.periods import MissingMonths, Period, Windows, choose_windows, month_of
 from pipeline.errors import ConfigError
 from pipeline.geography.neighbours import add_groups, group_wards, with_ward_groups
@@ -38,8 +39,8 @@ from pipeline.release.hotspots import (
     release_hotspots,
     with_names,
 )
-from pipeline.release.linked_tables import COUNTS, category_children, category_pairs
-from pipeline.release.offer import Layout, Offer, choose_offer
+from pipeline.release.linked_tables import COUNTS, Layout, category_pairs, declared_unions
+from pipeline.release.offer import Offer, choose_offer
 from pipeline.release.protect import cautions_of, protect, release_record
 from pipeline.release.record import states_of
 from pipeline.release.released import _SEAL, CategoryInfo, Released, ReleasePlan, digest_of, release_info
@@ -283,8 +284,7 @@ def _plan(
         group_of=group_of if (areas["level"] == Level.WARD_GROUP).any() else {},
         closest_detail=found.closest,
         parents=dict(zip(covered["area_code"], covered["parent_code"], strict=True)),
-        category_pairs=category_pairs(detected.categories, [c.id for c in categories]),
-        category_children=category_children(detected.categories),
+        category_pairs=category_pairs(detected.categories, [c.id for c in categories], declared_relations(config)),
         kept=kept,
         known_tables=detected.known_tables,
         premises=detected.premises,
@@ -351,7 +351,8 @@ def _detail(detected: Detected, profile: Profile, config: Config, releases: Sequ
     kept |= kept_detail(releases, edition=edition_of(detected.areas))
     chosen = choose_detail(
         {p.step: shares_with_number(counts, step=p.step) for p in stepped},
-        parents={c.id: c.parent for c in detected.categories},
+        categories=[c.id for c in detected.categories],
+        part_of=_pairs(detected, config),
         kept=kept,
     )
     return _Detail(chosen, group_of)
@@ -426,6 +427,11 @@ def _categories(detected: Detected, profile: Profile) -> tuple[CategoryInfo, ...
     return tuple(c for c in detected.categories if c.id in wanted)
 
 
+def _pairs(detected: Detected, config: Config) -> tuple[tuple[str, str], ...]:
+    """Pair every category of the source with what it is part of, by the tree and as the source declares."""
+    return category_pairs(detected.categories, [c.id for c in detected.categories], declared_relations(config))
+
+
 def _scope(areas: gpd.GeoDataFrame, profile: Profile) -> gpd.GeoDataFrame:
     """Keep the boroughs of the profile's scope, their wards, and the region."""
     if not profile.scope:
@@ -483,8 +489,8 @@ def _offer(
     layout = Layout(
         parents=dict(zip(covered["area_code"], covered["parent_code"], strict=True)),
         levels=dict(zip(areas["area_code"], areas["level"], strict=True)),
-        categories=tuple(c.id for c in detected.categories),
-        part_of=category_pairs(detected.categories, [c.id for c in detected.categories]),
+        part_of=_pairs(detected, config),
+        unions=declared_unions(declared_relations(config)),
         series=windows.series,
         cohort=config.outcomes.basis == "cohort",
         group_of=detail.group_of,

@@ -1,64 +1,77 @@
 """Linked tables: the cells of a release and the relations between them (sums over areas and periods, subsets, parts).
 
 A cell table has one row per (area_code, period, category, measure); a relation is a row of a sparse matrix over the
-positions of that table: ``lower <= matrix @ values <= upper``. Sums are equalities, subsets are inequalities. Builders
-look only at the keys, never at the values, so the same builder serves the release, the audit and an attacker.
+positions of that table: ``lower <= matrix @ values <= upper``, 1 for a total and -1 for a part. A sum is an equation; a
+part is at most its total; parts that cover a total add up to it at least. Builders look only at the keys, never at the
+values. Every mechanism has its relations from here: steps (`offer`), suppression and its audit.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, vstack
+from scipy.sparse import coo_array, csr_array, vstack
 
+from pipeline.domain.categories import ROOT, Subset, Union
 from pipeline.domain.periods import Period, month_range
 from pipeline.errors import InputError
 from pipeline.release.released import CategoryInfo
+from pipeline.release.steps import has_room, step_floor
 
 __all__ = [
+    "BROKEN_SHARE",
     "COUNTS",
+    "DECLARED_UNION",
+    "FOUND_UNION",
     "KEY",
     "CellTable",
     "Layout",
     "Relations",
     "area_equations",
     "area_sums",
-    "category_children",
     "category_disjoint",
     "category_pairs",
     "category_subsets",
     "category_unions",
     "cell_table",
     "counted",
+    "declared_unions",
     "drop_violated",
+    "families_of",
     "generic_rows",
+    "kept_rows",
     "long_cells",
     "measure_subsets",
+    "no_relations",
     "period_sums",
+    "relation_rows",
     "relations_that_hold",
     "stack",
+    "unions_found",
 ]
 
 
 KEY = ("area_code", "period", "category", "measure")
+BoolArray = NDArray[np.bool_]
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class Relations:
-    """Linear rows over the positions of a cell table.
+    """Linear rows over the positions of a cell table: ``lower <= matrix @ values <= upper``.
 
     Attributes
     ----------
     matrix
-        Whole-number coefficients, shape (rows, cells).
+        1 for a total, -1 for a part, shape (rows, cells).
     lower, upper
-        Bounds of each row's sum, shape (rows,); infinite where a side is open, equal where the row is a sum.
+        Bounds of each row, shape (rows,): 0 and 0 for an equation, 0 and infinity where the parts are at most the
+        total, minus infinity and 0 for a union, whose parts are at least the total.
     kind
         What built each row (``area_sum``, ``category_subset``, ...), shape (rows,).
     anchor
@@ -75,9 +88,28 @@ class Relations:
         return int(self.lower.size)
 
     @property
-    def equal(self) -> NDArray[np.bool_]:
+    def equal(self) -> BoolArray:
         """Which rows are sums (both sides closed and the same)."""
         return np.asarray(self.lower == self.upper, dtype=np.bool_)
+
+    @property
+    def narrowing(self) -> BoolArray:
+        """Which rows are equations or unions: those that bound a total from above."""
+        return np.asarray(self.upper < np.inf, dtype=np.bool_)
+
+    def complete(self, offered: BoolArray) -> BoolArray:
+        """Say which rows have all their counts offered: a part that is not could be anything."""
+        return np.asarray(abs(self.matrix) @ (~offered).astype(np.int64) == 0, dtype=np.bool_)
+
+    def room(self, values: IntArray, step: int) -> BoolArray:
+        """Say which rows leave every value of their steps possible; see `has_room`."""
+        totals, parts = (csr_array(self.matrix > 0), csr_array(self.matrix < 0))
+        lower = step_floor(values, step)
+        count = [np.asarray(side.sum(axis=1), dtype=np.int64).ravel() for side in (totals, parts)]
+        enough = has_room(totals @ lower, parts @ lower, count[1], step=step)
+        # A total that is the sum of several windows can be less than its parts' floors: the same rule the other way.
+        enough &= ~np.isfinite(self.lower) | has_room(parts @ lower, totals @ lower, count[0], step=step)
+        return np.asarray(enough | ~self.narrowing, dtype=np.bool_)
 
     def select(self, rows: NDArray[Any]) -> "Relations":
         """Keep some rows, by mask or position."""
@@ -90,7 +122,7 @@ class Relations:
         matrix = csr_array((coo.data, (row, positions[column])), shape=(len(self), cells))
         return Relations(matrix, self.lower, self.upper, self.kind, positions[self.anchor])
 
-    def violated(self, values: IntArray) -> NDArray[np.bool_]:
+    def violated(self, values: IntArray) -> BoolArray:
         """Which rows the given values break, shape (rows,)."""
         total = self.matrix @ np.asarray(values, dtype=np.int64)
         return np.asarray((total < self.lower) | (total > self.upper), dtype=np.bool_)
@@ -132,18 +164,19 @@ def drop_violated(relations: Relations, *, values: IntArray) -> tuple[Relations,
     return relations.select(~broken), report
 
 
-# A reader who sees a relation hold in 19 rows of 20 takes it to hold in all of them.
-BELIEVED_BROKEN_SHARE = 0.05
+BROKEN_SHARE = 0.05
+"""A kind of relation that fewer rows break is granted to the reader: somebody who assumes it is right nearly always."""
+DECLARED_UNION = "declared_union"
+FOUND_UNION = "found_union"
 
 
-def relations_that_hold(
-    cells: pd.DataFrame, relations: Relations, *, tolerance: float = BELIEVED_BROKEN_SHARE
-) -> Relations:
+def relations_that_hold(cells: pd.DataFrame, relations: Relations, *, tolerance: float = BROKEN_SHARE) -> Relations:
     """Keep the relations that a reader would rely on: those broken in fewer than `tolerance` of their rows.
 
     Rows are judged together where they state the same thing in other areas and windows: the same kind of relation, at
     the same level, between the same categories and measures. A group passes or goes as a whole; of a group that
-    passes, the rows that the data breaks stay in, because a reader cannot tell which ones those are.
+    passes, the rows that the data breaks stay in, because a reader cannot tell which ones those are. Unions that the
+    source declares are relied on wherever they hold, however often the data breaks them elsewhere.
 
     Parameters
     ----------
@@ -185,7 +218,8 @@ def relations_that_hold(
     )
     share = pd.Series(broken).groupby([group[c] for c in group]).transform("mean").to_numpy()
     # A row of a group that passes is kept although the data breaks it; one of a group that fails is kept by nobody.
-    return relations.select((share < tolerance) | ((share == 0) & (tolerance == 0)))
+    declared = (group["kind"] == DECLARED_UNION).to_numpy() & ~broken
+    return relations.select((share < tolerance) | ((share == 0) & (tolerance == 0)) | declared)
 
 
 def _distinct_values(relations: Relations, column: "pd.Series[Any]") -> IntArray:
@@ -209,7 +243,34 @@ def generic_rows(
     triple = np.asarray(entries, dtype=np.int64).reshape(-1, 3)
     bounds = np.asarray([(low, high) for _, low, high in given], dtype=np.float64).reshape(-1, 2)
     anchor = np.asarray([min(weights) for weights, _, _ in given], dtype=np.int64)
-    return _rows(len(cells), triple, (bounds[:, 0], bounds[:, 1]), kind=kind, anchor=anchor)
+    matrix = csr_array((triple[:, 2], (triple[:, 0], triple[:, 1])), shape=(len(given), len(cells)), dtype=np.int64)
+    return Relations(matrix, bounds[:, 0], bounds[:, 1], np.full(len(given), kind, dtype=object), anchor)
+
+
+def no_relations(cells: int) -> Relations:
+    """Return no rows over a table of so many cells."""
+    matrix = csr_array((0, cells), dtype=np.int64)
+    return Relations(matrix, np.empty(0), np.empty(0), np.empty(0, dtype=object), np.empty(0, dtype=np.int64))
+
+
+def relation_rows(
+    cells: int,
+    totals: pd.DataFrame,
+    parts: pd.DataFrame,
+    *,
+    kind: str,
+    lower: float = 0.0,
+    upper: float | FloatArray = np.inf,
+) -> Relations:
+    """Build rows from frames of `row` (from 0 on, without gaps) and `at`, the positions of their totals and parts."""
+    row = np.concatenate([side["row"].to_numpy(np.int64) for side in (totals, parts)])
+    at = np.concatenate([side["at"].to_numpy(np.int64) for side in (totals, parts)])
+    sign = np.repeat(np.array([1, -1], dtype=np.int64), [len(totals), len(parts)])
+    first = totals.drop_duplicates("row").sort_values("row")
+    n = len(first)
+    matrix = csr_array(coo_array((sign, (row, at)), shape=(n, cells)))
+    anchor = first["at"].to_numpy(np.int64)
+    return Relations(matrix, np.full(n, lower), np.full(n, upper), np.full(n, kind, dtype=object), anchor)
 
 
 def area_sums(
@@ -298,40 +359,128 @@ def measure_subsets(cells: pd.DataFrame, *, pairs: Iterable[tuple[str, str]]) ->
     return _subsets(cells, column="measure", pairs=pairs)
 
 
-def category_unions(cells: pd.DataFrame, *, unions: Mapping[str, Sequence[str]]) -> Relations:
-    """Relate a category to others that cover it: parent <= sum of its children, where all children are in the table."""
-    frame = _keyed(cells)
-    table = pd.DataFrame([(c, p) for p, group in unions.items() for c in group], columns=["category", "union"])
-    child = frame.merge(table, on="category").drop(columns="category").rename(columns={"union": "category"})
-    pairs = child.merge(frame, on=list(KEY), suffixes=("", "_parent"))
-    total = np.sort(pairs["position_parent"].unique()).astype(np.int64)
-    wanted = frame["category"].iloc[total].map({p: len(c) for p, c in unions.items()}).to_numpy(dtype=np.int64)
-    total = total[pairs["position_parent"].value_counts().reindex(total).to_numpy() == wanted]
-    pairs = pairs[pairs["position_parent"].isin(total)]
-    found = _sums(len(cells), total, pairs, closed=np.zeros(total.size, dtype=bool), kind="category_union")
-    return Relations(found.matrix, np.full(total.size, -np.inf), np.zeros(total.size), found.kind, found.anchor)
+def category_unions(
+    cells: pd.DataFrame, *, unions: Iterable[tuple[str, Sequence[str]]], kind: str = "category_union"
+) -> Relations:
+    """Relate a category to others that cover it: total <= sum of the parts, where all of these are in the table."""
+    found = [_union(cells, whole, parts, kind=kind) for whole, parts in unions]
+    return stack(*found) if found else no_relations(len(cells))
 
 
-def category_disjoint(cells: pd.DataFrame, *, unions: Mapping[str, Sequence[str]]) -> Relations:
+def _union(cells: pd.DataFrame, whole: str, parts: Sequence[str], *, kind: str) -> Relations:
+    """Write down one union, in the rows in which it has all its parts."""
+    totals, inside = _family(cells, whole, parts)
+    full = (inside.groupby("row").size().reindex(totals["row"], fill_value=0) == len(parts)).to_numpy()
+    return kept_rows(len(cells), totals, inside, full, kind=kind, lower=-np.inf, upper=0.0)
+
+
+LEFT_OUT = 2
+"""So many parts may be left out of a union that readers find: parts that are rare."""
+ROWS_TO_FIND = 20
+"""Rows that are not empty, in which a reader must have seen a rule that no layout suggests: 5 % of them is one row."""
+
+
+def unions_found(
+    cells: pd.DataFrame, *, unions: Iterable[tuple[str, tuple[str, ...]]]
+) -> dict[tuple[str, tuple[str, ...]], Relations]:
+    """Relate each category to those of its parts that cover it though one or two of the parts are left out.
+
+    No layout suggests such a rule: a reader sees it in the counts, among rows that are not empty and enough of them, or
+    not at all. So these are no candidates: what is returned is what a reader finds and the data satisfies. All choices
+    of parts are tried at once, as columns of one product of matrices: n (n + 1) / 2 of n parts. Of choices that hold in
+    a row only the smallest say anything.
+
+    Parameters
+    ----------
+    cells
+        KEY, `level`, and `value`, the true counts.
+    unions
+        Categories and all of their parts.
+
+    Examples
+    --------
+    In 25 wards every incident is of a or of b, and c is rare.
+
+    >>> table = pd.DataFrame({"area_code": np.repeat(np.arange(25), 4).astype(str), "category": list("wabc") * 25})
+    >>> table = table.assign(period="2024", measure="incidents", level="ward", value=[5, 3, 2, 1] * 25)
+    >>> found = unions_found(table, unions=[("w", ("a", "b", "c"))])
+    >>> {parts: (len(rows), rows.matrix.toarray()[0, :4].tolist()) for (_, parts), rows in found.items()}
+    {('a', 'b'): (25, [1, -1, -1, 0])}
+    """
+    rows = {}
+    for whole, parts in unions:
+        totals, inside = _family(cells, whole, parts)
+        values = cells["value"].to_numpy(np.int64)
+        held = np.zeros((len(totals), len(parts)), dtype=np.int64)
+        there = np.zeros(held.shape, dtype=bool)
+        row = inside["row"].to_numpy(np.int64)
+        column = inside["category"].map({c: n for n, c in enumerate(parts)}).to_numpy(np.int64)
+        held[row, column], there[row, column] = values[inside["at"].to_numpy(np.int64)], True
+        choices = [
+            np.isin(np.arange(len(parts)), some)
+            for size in range(max(len(parts) - LEFT_OUT, 1), len(parts))
+            for some in combinations(range(len(parts)), size)
+        ]
+        if not choices or totals.empty:
+            continue
+        chosen = np.array(choices, dtype=np.int64).T
+        total = values[totals["at"].to_numpy(np.int64)][:, None]
+        full = (~there).astype(np.int64) @ chosen == 0
+        holds = full & (total <= held @ chosen)
+        kind = [cells[c].iloc[totals["at"]].to_numpy() for c in ("level", "measure")]
+        seen = pd.DataFrame(full & (total > 0)).groupby(kind).transform("sum").to_numpy()
+        broken = pd.DataFrame(full & ~holds).groupby(kind).transform("sum").to_numpy()
+        holds &= (broken < BROKEN_SHARE * seen) & (seen >= ROWS_TO_FIND)
+        for n, mine in enumerate(choices):  # smaller choices come first
+            smaller = [k for k in range(n) if not (choices[k] & ~mine).any()]
+            kept = holds[:, n] & ~holds[:, smaller].any(axis=1)
+            some = inside[mine[column]]
+            if kept.any():
+                family = (whole, tuple(p for p, is_mine in zip(parts, mine, strict=True) if is_mine))
+                rows[family] = kept_rows(len(cells), totals, some, kept, kind=FOUND_UNION, lower=-np.inf, upper=0.0)
+    return rows
+
+
+def _family(cells: pd.DataFrame, whole: str, parts: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the cells of a category, numbered `row`, and those of its parts in the same row; `at` is the position."""
+    name = [*(c for c in KEY if c != "category")]
+    here = cells["category"].isin([whole, *parts]).to_numpy()
+    frame = cells.loc[here, [*name, "category"]].assign(at=np.flatnonzero(here))
+    totals = frame[frame["category"] == whole].reset_index(drop=True)
+    totals["row"] = np.arange(len(totals))
+    return totals, frame[frame["category"] != whole].merge(totals[[*name, "row"]], on=name)
+
+
+def kept_rows(
+    cells: int, totals: pd.DataFrame, parts: pd.DataFrame, kept: BoolArray, *, kind: str, lower: float, upper: float
+) -> Relations:
+    """Build those rows that are kept, numbered anew; arguments as for `relation_rows`."""
+    number, sides = np.cumsum(kept) - 1, []
+    for side in (totals, parts):
+        mine = side[kept[side["row"].to_numpy(np.int64)]]
+        sides.append(mine.assign(row=number[mine["row"].to_numpy(np.int64)]))
+    return relation_rows(cells, sides[0], sides[1], kind=kind, lower=lower, upper=upper)
+
+
+def category_disjoint(
+    cells: pd.DataFrame, *, unions: Iterable[tuple[str, Sequence[str]]], pairs: bool = True
+) -> Relations:
     """Relate a category to parts that share no incident: their sum never exceeds it.
 
-    Candidates for `relations_that_hold`: all parts of a category together, and every two of them, since two may share
-    nothing where all of them do not.
+    Candidates for `relations_that_hold`: all parts of a category that are in a row together, and with `pairs` every two
+    of them, since two may share nothing where all of them do not.
     """
-    families = [(p, tuple(c)) for p, c in unions.items() if len(c) > 1]
-    families += [(p, pair) for p, parts in families if len(parts) > 2 for pair in combinations(parts, 2)]
-    found = [
-        category_unions(cells[cells["category"].isin([parent, *parts])].reset_index(drop=True), unions={parent: parts})
-        for parent, parts in families
-    ]
-    at = [np.flatnonzero(cells["category"].isin([parent, *parts])).astype(np.int64) for parent, parts in families]
-    moved = [rows.remap(place, cells=len(cells)) for rows, place in zip(found, at, strict=True)]
-    if not moved:
-        return generic_rows(cells, [])
-    every = stack(*moved)
-    n = len(every)
-    kind = np.full(n, "category_disjoint", dtype=object)
-    return Relations(every.matrix, np.zeros(n), np.full(n, np.inf), kind, every.anchor)
+    found = []
+    for whole, parts in unions:
+        totals, inside = _family(cells, whole, parts)
+        size = inside.groupby("row").size().reindex(totals["row"], fill_value=0).to_numpy()
+        pairwise = pairs and len(parts) > 2
+        many = size > (2 if pairwise else 1)
+        found.append(kept_rows(len(cells), totals, inside, many, kind="category_disjoint", lower=0.0, upper=np.inf))
+        for pair in combinations(parts, 2) if pairwise else ():
+            two = _union(cells, whole, pair, kind="category_disjoint")
+            found.append(replace(two, lower=np.zeros(len(two)), upper=np.full(len(two), np.inf)))
+    return stack(*found) if found else no_relations(len(cells))
 
 
 def _keyed(cells: pd.DataFrame) -> pd.DataFrame:
@@ -345,32 +494,21 @@ def _keyed(cells: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(position=np.arange(len(frame), dtype=np.int64))
 
 
-def _sums(cells: int, total: IntArray, members: pd.DataFrame, *, closed: NDArray[np.bool_], kind: str) -> Relations:
-    row_of = np.searchsorted(total, members["position_parent"].to_numpy(dtype=np.int64))
-    minus = np.column_stack([row_of, members["position"].to_numpy(dtype=np.int64), np.full(len(members), -1)])
-    plus = np.column_stack([np.arange(total.size), total, np.ones(total.size, dtype=np.int64)])
-    upper = np.where(closed, 0.0, np.inf)
-    return _rows(cells, np.concatenate([plus, minus]), (np.zeros(total.size), upper), kind=kind, anchor=total)
+def _sums(cells: int, total: IntArray, members: pd.DataFrame, *, closed: BoolArray, kind: str) -> Relations:
+    row = np.searchsorted(total, members["position_parent"].to_numpy(dtype=np.int64))
+    totals = pd.DataFrame({"row": np.arange(total.size), "at": total})
+    parts = pd.DataFrame({"row": row, "at": members["position"].to_numpy(dtype=np.int64)})
+    return relation_rows(cells, totals, parts, kind=kind, upper=np.where(closed, 0.0, np.inf))
 
 
 def _subsets(cells: pd.DataFrame, *, column: str, pairs: Iterable[tuple[str, str]]) -> Relations:
     frame = _keyed(cells)
-    table = pd.DataFrame(list(pairs), columns=[column, "larger"])
+    table = pd.DataFrame(list(pairs), columns=[column, "larger"]).astype("str")
     child = frame.merge(table, on=column).drop(columns=column).rename(columns={"larger": column})
     found = child.merge(frame, on=list(KEY), suffixes=("", "_parent")).sort_values(["position_parent", "position"])
-    small, large = (found[c].to_numpy(dtype=np.int64) for c in ("position", "position_parent"))
-    row = np.arange(len(found), dtype=np.int64)
-    triple = np.concatenate([np.column_stack([row, small, row * 0 + 1]), np.column_stack([row, large, row * 0 - 1])])
-    bounds = (np.full(row.size, -np.inf), np.zeros(row.size))
-    return _rows(len(cells), triple, bounds, kind=f"{column}_subset", anchor=large)
-
-
-def _rows(
-    cells: int, triple: IntArray, bounds: tuple[FloatArray, FloatArray], *, kind: str, anchor: IntArray
-) -> Relations:
-    lower, upper = bounds
-    matrix = csr_array((triple[:, 2], (triple[:, 0], triple[:, 1])), shape=(lower.size, cells), dtype=np.int64)
-    return Relations(matrix, lower, upper, np.full(lower.size, kind, dtype=object), anchor)
+    row = np.arange(len(found))
+    small, large = (pd.DataFrame({"row": row, "at": found[c].to_numpy()}) for c in ("position", "position_parent"))
+    return relation_rows(len(cells), large, small, kind=f"{column}_subset")
 
 
 # The cell table of a release: every count that is published or implied, and the relations between them.
@@ -382,28 +520,41 @@ COARSE = ("region", "borough")
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What an attacker knows about the layout of a source: how areas, windows, categories and measures nest.
+    """How the counts of a source nest, as every reader knows: areas, windows, categories and measures.
 
     Attributes
     ----------
     parents
         Area code to the code of the area it lies in, for every area that is covered, inside a release's scope or not.
-    pairs
-        Category and the category it is part of, for every two that may both be shown.
+    levels
+        Area code to its level: wards and groups of wards both make up their borough, each by themselves.
+    part_of
+        Category and the category it is part of (`category_pairs`), parts in the order of the configuration.
     cohort
         Whether positive outcomes belong to the incidents they stand beside, so that they never exceed them.
     unions
-        Category to all of its parts, which may cover it, or share no incident (see `category_children`).
-    levels
-        Area code to its level: wards and groups of wards both make up their borough, each by themselves. Without it
-        all areas inside one area make it up together.
+        Category and parts that cover it, as the source declares.
+    series
+        Level to the windows whose counts are put in steps.
+    group_of
+        Ward code to the code of its group of wards; empty where there are none.
+    detail
+        Category to the smallest level it is offered at; wards where it is not named.
     """
 
     parents: Mapping[str, str]
-    pairs: tuple[tuple[str, str], ...]
+    levels: Mapping[str, str]
+    part_of: tuple[tuple[str, str], ...]
     cohort: bool
-    unions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    levels: Mapping[str, str] = field(default_factory=dict)
+    unions: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    series: Mapping[str, Sequence[Period]] = field(default_factory=dict)
+    group_of: Mapping[str, str] = field(default_factory=dict)
+    detail: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def families(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Return each category that has parts, and its parts in the order of the configuration."""
+        return families_of(self.part_of)
 
     @property
     def parents_by_level(self) -> list[dict[str, str]]:
@@ -421,12 +572,20 @@ class Layout:
             if at.size:
                 part = table.iloc[at].reset_index(drop=True)
                 rows.append(period_sums(part, parts=_parts(part["period"].unique())).remap(at, cells=len(table)))
-        rows.append(category_subsets(table, pairs=self.pairs))
+        rows.append(self.orders(table))
         rows.append(measure_subsets(table, pairs=[("incidents_unplaced", "incidents")]))
-        if self.cohort:
-            chain = [("positive_outcomes", "known_outcomes"), ("known_outcomes", "incidents")]
-            rows.append(measure_subsets(table, pairs=chain))
         return stack(*rows)
+
+    def orders(self, cells: pd.DataFrame) -> Relations:
+        """Relate each category to the one it is part of, and in a cohort each outcome to what it is an outcome of."""
+        chain = [("positive_outcomes", "known_outcomes"), ("known_outcomes", "incidents")]
+        rows = measure_subsets(cells, pairs=chain if self.cohort else [])
+        return stack(category_subsets(cells, pairs=self.part_of), rows)
+
+    @property
+    def covering(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Return each category with the parts that may cover it: all of them, and those that the source declares to."""
+        return tuple(dict.fromkeys([*self.families, *self.unions]))
 
     def candidates(self, cells: pd.DataFrame) -> Relations:
         """Write down what nobody declares but a reader may find to hold: `relations_that_hold` tells where."""
@@ -436,8 +595,9 @@ class Layout:
         placed = table.iloc[at].reset_index(drop=True)
         found = stack(
             *(area_equations(placed, parents=inside) for inside in self.parents_by_level),
-            category_unions(placed, unions=self.unions),
-            category_disjoint(placed, unions=self.unions),
+            category_unions(placed, unions=self.families),
+            category_unions(placed, unions=self.unions, kind=DECLARED_UNION),
+            category_disjoint(placed, unions=self.families),
         )
         return found.remap(at, cells=len(table))
 
@@ -509,28 +669,66 @@ def counted(measures: Sequence[str]) -> tuple[str, ...]:
     return tuple(c for c in COUNTS if shown[c])
 
 
-def category_pairs(every: Sequence[CategoryInfo], shown: Iterable[str]) -> tuple[tuple[str, str], ...]:
-    """Pair each shown category with the nearest shown one that it is part of; `all` holds every other.
+def category_pairs(
+    every: Sequence[CategoryInfo], shown: Iterable[str], declared: Sequence[Subset | Union] = ()
+) -> tuple[tuple[str, str], ...]:
+    """Pair each shown category with the nearest shown ones that it is part of; `all` holds every other.
 
     But for those outside the total: such a category may exceed it, so that nothing is known of the one from the other.
+
+    Parameters
+    ----------
+    every
+        All categories of the source.
+    shown
+        Those that may be shown.
+    declared
+        What the source declares beside the tree. Parts of a union are parts of the whole.
+
+    Examples
+    --------
+    The tree says nothing of faith; the source declares that it is part of religion.
+
+    >>> tree = [CategoryInfo(c, c, None) for c in ("all", "religion", "faith")]
+    >>> category_pairs(tree, ["all", "religion", "faith"], [Subset("faith", "religion")])
+    (('religion', 'all'), ('faith', 'religion'))
     """
-    parents = {c.id: c.parent for c in every}
-    outside = {c.id for c in every if c.outside}
-    present = set(shown)
-    pairs = []
-    for category in (c.id for c in every if c.id in present and c.id != "all"):
-        above = parents[category]
-        while above is not None and above not in present:
-            above = parents.get(above)
-        if above or category not in outside:
-            pairs.append((category, above or "all"))
-    return tuple(pairs)
+    order = [c.id for c in every]
+    above: dict[str, set[str]] = {c: set() for c in order}
+    for info in every:
+        if info.id != ROOT and (info.parent or not info.outside):
+            above[info.id].add(info.parent or ROOT)
+    for relation in declared:
+        whole = relation.parent if isinstance(relation, Subset) else relation.whole
+        for part in (relation.child,) if isinstance(relation, Subset) else relation.parts:
+            if part in above and whole in above and part != whole:
+                above[part].add(whole)
+    # Everything above each category, then the nearest of what is shown: what lies between two others says both.
+    while more := [(c, p) for c, known in above.items() for q in known for p in above.get(q, set()) - known - {c}]:
+        for category, whole in more:
+            above[category].add(whole)
+    present = {*shown, ROOT}
+    within = {c: known & present for c, known in above.items()}
+    return tuple(
+        (c, p)
+        for c in order
+        if c in present
+        for p in order
+        if p in within[c]
+        # Two categories that are part of each other are the same, and lie between nothing.
+        and not any(p in within[q] and q not in within[p] and c not in within[q] for q in within[c] - {p})
+    )
 
 
-def category_children(every: Sequence[CategoryInfo]) -> dict[str, tuple[str, ...]]:
-    """Return each category with all of its parts; those of `all` are the ones that are part of nothing else."""
-    parents = {c.id: c.parent or "all" for c in every if c.id != "all" and (c.parent or not c.outside)}
-    return {p: tuple(c for c, q in parents.items() if q == p) for p in dict.fromkeys(parents.values())}
+def declared_unions(declared: Iterable[Subset | Union]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return the categories and the parts that a source declares to cover them."""
+    return tuple((relation.whole, relation.parts) for relation in declared if isinstance(relation, Union))
+
+
+def families_of(part_of: Iterable[tuple[str, str]]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return each category that has parts, and these in their order."""
+    pairs = list(part_of)
+    return tuple((whole, tuple(p for p, of in pairs if of == whole)) for whole in dict.fromkeys(w for _, w in pairs))
 
 
 def long_cells(counts: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:

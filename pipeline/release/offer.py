@@ -4,7 +4,8 @@
 and complete unions (a category whose parts cover it). In three moves, bounded and without a search:
 
 1. **Never offered**, whatever the counts are: the last part of a small complete union below borough level; the smaller
-   areas of an equation of two or three, and of a region of two or three boroughs its total.
+   areas of an equation of two or three, and of a region of two or three boroughs its total. A union is one by the tree
+   of categories, by what the source declares, or because a reader would find it (`linked_tables.unions_found`).
 2. **The row rule**: an equation or union without room for all values (`steps.has_room`) is not offered, total and
    parts, with everything below it. Keeping either would not do: that a row has no room tells, by itself, that its total
    is not at its ceiling and that its parts are near theirs.
@@ -16,30 +17,44 @@ A count is offered to all audiences or to none: that a row has no room in steps 
 steps of 5.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.optimize import linprog
+from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_array, csr_array, vstack
 from scipy.sparse.csgraph import connected_components
 
 from pipeline.domain.periods import Period
-from pipeline.release.steps import RANGED, has_room, step_floor
-from pipeline.tables import Level, Measure
+from pipeline.release.linked_tables import (
+    BROKEN_SHARE,
+    DECLARED_UNION,
+    FOUND_UNION,
+    KEY,
+    Layout,
+    Relations,
+    category_disjoint,
+    category_unions,
+    drop_violated,
+    kept_rows,
+    no_relations,
+    relation_rows,
+    relations_that_hold,
+    stack,
+    unions_found,
+)
+from pipeline.release.steps import RANGED, step_floor
+from pipeline.tables import Level
 
-__all__ = ["Layout", "Offer", "Rows", "choose_offer", "values_left"]
+__all__ = ["Offer", "choose_offer", "values_left"]
 
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 
 DETAIL = (Level.WARD, Level.WARD_GROUP)
-KEY = ["area_code", "period", "category", "measure"]
-BROKEN_SHARE = 0.05
-"""A kind of relation that fewer rows break is granted to the reader: somebody who assumes it is right nearly always."""
 SMALL_UNION = 7
 """A complete union of fewer parts has its last one not offered below borough level. From seven parts on a row without
 room is so rare (all parts near the ceilings of their steps) that the row rule costs less than a part would."""
@@ -51,88 +66,12 @@ AUDIT_ROUNDS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
-    """How the counts of a source nest, as every reader knows.
-
-    Attributes
-    ----------
-    parents, levels
-        Area code to the code of the area it lies in, and to its level, for every covered area.
-    categories
-        Categories in the order of the configuration, `all` first.
-    part_of
-        Category and the category it is part of.
-    series
-        Level to the windows whose counts are put in steps.
-    cohort
-        Whether positive outcomes belong to the incidents they stand beside.
-    group_of
-        Ward code to the code of its group of wards; empty where there are none.
-    detail
-        Category to the smallest level it is offered at; wards where it is not named.
-    """
-
-    parents: Mapping[str, str]
-    levels: Mapping[str, str]
-    categories: tuple[str, ...]
-    part_of: tuple[tuple[str, str], ...]
-    series: Mapping[str, Sequence[Period]]
-    cohort: bool
-    group_of: Mapping[str, str] = field(default_factory=dict)
-    detail: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """Relations over the positions of a table of cells: ``low <= matrix @ values <= high``.
-
-    Attributes
-    ----------
-    matrix
-        1 for a total, -1 for a part, shape (rows, cells).
-    low, high
-        Bounds, shape (rows,): 0 and 0 for an equation, 0 and infinity where the parts are at most the total, minus
-        infinity and 0 for a union, whose parts are at least the total.
-    """
-
-    matrix: csr_array
-    low: FloatArray
-    high: FloatArray
-
-    def __len__(self) -> int:
-        return int(self.low.size)
-
-    def take(self, rows: npt.NDArray[np.intp] | BoolArray) -> "Rows":
-        """Keep some rows, by mask or position."""
-        return Rows(csr_array(self.matrix[rows]), self.low[rows], self.high[rows])
-
-    @property
-    def narrowing(self) -> BoolArray:
-        """Which rows are equations or unions: those that bound a total from above."""
-        return np.asarray(self.high < np.inf, dtype=np.bool_)
-
-    def complete(self, offered: BoolArray) -> BoolArray:
-        """Say which rows have all their counts offered: a part that is not could be anything."""
-        return np.asarray(abs(self.matrix) @ (~offered).astype(np.int64) == 0, dtype=np.bool_)
-
-    def room(self, values: IntArray, step: int) -> BoolArray:
-        """Say which rows leave every value of their steps possible; see `has_room`."""
-        totals, parts = (csr_array(self.matrix > 0), csr_array(self.matrix < 0))
-        lower = step_floor(values, step)
-        count = [np.asarray(side.sum(axis=1), dtype=np.int64).ravel() for side in (totals, parts)]
-        enough = has_room(totals @ lower, parts @ lower, count[1], step=step)
-        # A total that is the sum of several windows can be less than its parts' floors: the same rule the other way.
-        enough &= ~np.isfinite(self.low) | has_room(parts @ lower, totals @ lower, count[0], step=step)
-        return np.asarray(enough | ~self.narrowing, dtype=np.bool_)
-
-
-@dataclass(frozen=True, slots=True)
 class Absences:
     """What the absence of rows without room tells: by step, which rows of the table had none."""
 
     tight: Mapping[int, BoolArray]
 
-    def rows(self, rows: Rows, *, block: IntArray) -> tuple[csr_array, FloatArray, FloatArray]:
+    def rows(self, rows: Relations, *, block: IntArray) -> tuple[csr_array, FloatArray, FloatArray]:
         """Write down each as rows of the programmes, over the cells and further columns for the rests of their steps.
 
         Each count is the floor of its step and a rest; the floor of the total is above those of the parts by more than
@@ -202,17 +141,18 @@ def choose_offer(counts: pd.DataFrame, *, layout: Layout, steps: Sequence[int]) 
     """
     cells = _cells(counts, layout)
     values = cells["value"].to_numpy(np.int64)
-    orders = _stack([_category_rows(cells, layout.part_of), _measure_rows(cells, cohort=layout.cohort)], len(cells))
+    orders = layout.orders(cells)
     areas, pairs, granted = _area_rows(cells, layout)
-    whole, apart = _union_rows(cells, layout)
-    unions = _stack([whole, _mixed_union_rows(cells, layout)], len(cells))
-    covers = _cover_rows(cells, layout)
-    rows = _stack([areas, unions, covers, apart, orders], len(cells))
+    unions = {(whole, parts): _unions(cells, layout, whole, parts) for whole, parts in layout.covering}
+    apart = _relied_on(cells, category_disjoint(cells, unions=layout.families, pairs=False))
+    unions = unions_found(cells, unions=layout.families) | unions
+    rows = stack(areas, *unions.values(), _cover_rows(cells, layout), apart, orders)
     # Counts of levels that a category is not given at are never offered: they take nothing with them, and are in the
     # programmes all the same.
     open_ = cells["open"].to_numpy(dtype=bool)
     below = csr_array(_below(len(cells), pairs, orders) * open_[None, :])
-    never, silent = _never_offered(cells, layout, areas=areas.take(granted), unions=unions.take(unions.complete(open_)))
+    given = {family: some.select(some.complete(open_)) for family, some in unions.items()}
+    never, silent = _never_offered(cells, areas=areas.select(granted), unions=given)
     offered = _closed(~never, below) & open_
     left = [int((offered & ~silent).sum())]
     offered, silent, absences = _with_room(
@@ -248,55 +188,7 @@ def _cells(counts: pd.DataFrame, layout: Layout) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def _stack(rows: Iterable[Rows], cells: int) -> Rows:
-    given = [r for r in rows if len(r)]
-    if not given:
-        return Rows(csr_array((0, cells), dtype=np.int64), np.empty(0), np.empty(0))
-    matrix = csr_array(vstack([r.matrix for r in given], format="csr"))
-    return Rows(matrix, np.concatenate([r.low for r in given]), np.concatenate([r.high for r in given]))
-
-
-def _rows(
-    cells: int, totals: Sequence[pd.DataFrame], parts: Sequence[pd.DataFrame], *, low: FloatArray, high: FloatArray
-) -> Rows:
-    """Build rows from frames of `row` and `at`, the positions of their totals and of their parts."""
-    sides = [(pd.concat(totals), 1), (pd.concat(parts), -1)]
-    row = np.concatenate([side["row"].to_numpy(np.int64) for side, _ in sides])
-    at = np.concatenate([side["at"].to_numpy(np.int64) for side, _ in sides])
-    sign = np.concatenate([np.full(len(side), s, dtype=np.int64) for side, s in sides])
-    return Rows(csr_array(coo_array((sign, (row, at)), shape=(low.size, cells))), low, high)
-
-
-def _none(cells: int) -> Rows:
-    return _stack([], cells)
-
-
-def _pairs(cells: pd.DataFrame, column: str, pairs: Iterable[tuple[str, str]]) -> pd.DataFrame:
-    """Pair each cell with the one that differs from it in one column alone: positions `part` and `total`."""
-    table = pd.DataFrame(list(pairs), columns=[column, "above"]).astype("str")
-    place = cells[KEY].assign(at=np.arange(len(cells)))
-    part = place.merge(table, on=column).drop(columns=column).rename(columns={"above": column, "at": "part"})
-    return part.merge(place.rename(columns={"at": "total"}), on=KEY)[["part", "total"]]
-
-
-def _category_rows(cells: pd.DataFrame, part_of: Sequence[tuple[str, str]]) -> Rows:
-    """Relate each category to the one it is part of, and never exceeds."""
-    return _orders(len(cells), _pairs(cells, "category", part_of))
-
-
-def _measure_rows(cells: pd.DataFrame, *, cohort: bool) -> Rows:
-    """Relate positive outcomes of a cohort to known ones, and known ones to incidents."""
-    chain = [(Measure.POSITIVE_OUTCOMES, Measure.KNOWN_OUTCOMES), (Measure.KNOWN_OUTCOMES, Measure.INCIDENTS)]
-    return _orders(len(cells), _pairs(cells, "measure", chain)) if cohort else _none(len(cells))
-
-
-def _orders(cells: int, pairs: pd.DataFrame) -> Rows:
-    row = np.arange(len(pairs))
-    sides = [pd.DataFrame({"row": row, "at": pairs[side].to_numpy()}) for side in ("total", "part")]
-    return _rows(cells, sides[:1], sides[1:], low=np.zeros(len(pairs)), high=np.full(len(pairs), np.inf))
-
-
-def _area_rows(cells: pd.DataFrame, layout: Layout) -> tuple[Rows, pd.DataFrame, BoolArray]:
+def _area_rows(cells: pd.DataFrame, layout: Layout) -> tuple[Relations, pd.DataFrame, BoolArray]:
     """Relate each area to the areas inside it, window by window of the smaller ones.
 
     Where the larger area has shorter windows, its total is the sum of those inside the window. The row is an equation
@@ -331,7 +223,7 @@ def _area_rows(cells: pd.DataFrame, layout: Layout) -> tuple[Rows, pd.DataFrame,
     heads["row"] = np.arange(len(heads))
     totals, parts = totals.merge(heads, on=name), child.merge(heads, on=name)
     pairs = parts[["row", "at"]].rename(columns={"at": "part"}).merge(totals[["row", "at"]], on="row")
-    rows = _rows(len(cells), [totals], [parts], low=np.zeros(len(heads)), high=np.full(len(heads), np.inf))
+    rows = relation_rows(len(cells), totals, parts, kind="area_sum")
 
     # Which of them a reader takes for equations.
     inside = pd.Series([(p, layout.levels[a]) for a, p in layout.parents.items()], dtype=object).value_counts()
@@ -343,97 +235,55 @@ def _area_rows(cells: pd.DataFrame, layout: Layout) -> tuple[Rows, pd.DataFrame,
     granted = whole & ~broken
     pairs = pairs.rename(columns={"at": "total"})[["part", "total"]]
     # A reader who takes a row for an equation that is none learns nothing right from it.
-    return Rows(rows.matrix, rows.low, np.where(granted & (left == 0), 0.0, np.inf)), pairs, granted
+    return replace(rows, upper=np.where(granted & (left == 0), 0.0, np.inf)), pairs, granted
 
 
-def _unions(layout: Layout) -> list[tuple[str, list[str]]]:
-    """Return each category that has parts, and its parts in the order of the configuration."""
-    order = {c: n for n, c in enumerate(layout.categories)}
-    wholes = dict.fromkeys(w for _, w in layout.part_of)
-    return [(w, sorted((p for p, of in layout.part_of if of == w), key=order.__getitem__)) for w in wholes]
+def _relied_on(cells: pd.DataFrame, candidates: Relations) -> Relations:
+    """Keep what a reader relies on and the data satisfies."""
+    return drop_violated(relations_that_hold(cells, candidates), values=cells["value"].to_numpy(np.int64))[0]
 
 
-def _kept(cells: int, totals: pd.DataFrame, parts: pd.DataFrame, kept: BoolArray, *, low: float, high: float) -> Rows:
-    """Build the rows that are kept, numbered anew, with the same bounds for all."""
-    number, sides = np.cumsum(kept) - 1, []
-    for side in (totals, parts):
-        mine = side[kept[side["row"].to_numpy(np.int64)]]
-        sides.append(mine.assign(row=number[mine["row"].to_numpy(np.int64)]))
-    n = int(kept.sum())
-    return _rows(cells, sides[:1], sides[1:], low=np.full(n, low), high=np.full(n, high))
+def _unions(cells: pd.DataFrame, layout: Layout, whole: str, parts: tuple[str, ...]) -> Relations:
+    """Relate a category to parts that cover it, where they nearly always do or the source declares that they do."""
+    kind = "category_union" if (whole, parts) in layout.families else DECLARED_UNION
+    found = [category_unions(cells, unions=[(whole, parts)], kind=kind)]
+    if {layout.detail.get(c, Level.WARD) for c in (whole, *parts)} == set(DETAIL):
+        found.append(_mixed_union_rows(cells, layout, whole, parts, kind=kind))
+    return _relied_on(cells, stack(*found))
 
 
-def _few(broken: npt.ArrayLike, among: npt.ArrayLike, kind: Sequence["pd.Series[str]"]) -> BoolArray:
-    """Say for each row whether its kind is broken in so few rows that a reader relies on it."""
-    count = [pd.Series(np.asarray(mask)).groupby(list(kind)).transform("sum") for mask in (broken, among)]
-    return np.asarray(count[0] < BROKEN_SHARE * count[1], dtype=np.bool_)
-
-
-def _union_rows(cells: pd.DataFrame, layout: Layout) -> tuple[Rows, Rows]:
-    """Relate each category to its parts, where in nearly all rows of a level and measure they cover it or are apart.
-
-    Returns
-    -------
-    unions, apart
-        Parts that cover the whole add up to it at least; parts that exclude each other add up to it at most.
-    """
-    place = cells[[*KEY, "level", "value"]].assign(at=np.arange(len(cells)))
-    name = ["area_code", "period", "measure", "level"]
-    unions, apart = [], []
-    for whole, parts in _unions(layout):
-        heads = place[place["category"] == whole].reset_index(drop=True)
-        heads["row"] = np.arange(len(heads))
-        inside = place[place["category"].isin(parts)].merge(heads[[*name, "row"]], on=name)
-        sums = inside.groupby("row")["value"].agg(["sum", "size"]).reindex(range(len(heads)), fill_value=0)
-        over = (heads["value"] - sums["sum"]).to_numpy(np.int64)
-        kind = [heads["level"], heads["measure"]]
-        # A row in which a part has no cell is no union; of a single part there is nothing to be apart from.
-        full, several = (sums["size"] == len(parts)).to_numpy(), (sums["size"] > 1).to_numpy()
-        covered = full & (over <= 0) & _few(full & (over > 0), full, kind)
-        unions.append(_kept(len(cells), heads, inside, covered, low=-np.inf, high=0.0))
-        alone = several & (over >= 0) & _few(several & (over < 0), several, kind)
-        apart.append(_kept(len(cells), heads, inside, alone, low=0.0, high=np.inf))
-    return _stack(unions, len(cells)), _stack(apart, len(cells))
-
-
-def _mixed_union_rows(cells: pd.DataFrame, layout: Layout) -> Rows:
+def _mixed_union_rows(
+    cells: pd.DataFrame, layout: Layout, whole: str, parts: tuple[str, ...], *, kind: str
+) -> Relations:
     """Relate, group by group, a category to the parts that cover it where some are given by ward and some by group."""
-    found = []
-    ward = cells["level"] == Level.WARD
-    place = cells[[*KEY, "value"]].assign(at=np.arange(len(cells)))
-    place["group"] = cells["area_code"].map(layout.group_of).where(ward, cells["area_code"])
-    place = place[cells["level"].isin(DETAIL).to_numpy()]
-    size = pd.Series(layout.group_of).value_counts()
-    for whole, parts in _unions(layout):
-        levels = {layout.detail.get(c, Level.WARD) for c in (whole, *parts)}
-        if levels != set(DETAIL):
-            continue
-        name = ["group", "period", "measure"]
-        mine = place[place["category"].isin([whole, *parts])]
-        if mine.empty:  # all windows are out already
-            continue
-        heads = mine[name].drop_duplicates().reset_index(drop=True)
-        heads["row"] = np.arange(len(heads))
-        mine = mine.merge(heads, on=name)
-        by_ward = sum(layout.detail.get(c, Level.WARD) == Level.WARD for c in (whole, *parts))
-        wanted = heads["group"].map(size) * by_ward + (len(parts) + 1 - by_ward)
-        full = (mine.groupby("row").size().reindex(heads["row"]).to_numpy() == wanted).to_numpy()
-        signed = mine["value"].where(mine["category"] == whole, -mine["value"])
-        over = signed.groupby(mine["row"]).sum().reindex(heads["row"]).to_numpy() > 0
-        kept = full & ~over & _few(over & full, full, [heads["measure"]])
-        total = mine["category"] == whole
-        found.append(_kept(len(cells), mine[total], mine[~total], kept, low=-np.inf, high=0.0))
-    return _stack(found, len(cells))
+    here = (cells["level"].isin(DETAIL) & cells["category"].isin([whole, *parts])).to_numpy()
+    mine = cells.loc[here, ["period", "category", "measure"]].assign(at=np.flatnonzero(here))
+    area, ward = cells.loc[here, "area_code"], cells.loc[here, "level"] == Level.WARD
+    mine["group"] = area.map(layout.group_of).where(ward, area)
+    # Of each category the cells of its own level: those of the other are not offered.
+    mine = mine[
+        (cells.loc[here, "level"] == mine["category"].map(lambda c: layout.detail.get(c, Level.WARD))).to_numpy()
+    ]
+    name = ["group", "period", "measure"]
+    heads = mine[name].drop_duplicates().reset_index(drop=True)
+    heads["row"] = np.arange(len(heads))
+    mine = mine.merge(heads, on=name)
+    by_ward = sum(layout.detail.get(c, Level.WARD) == Level.WARD for c in (whole, *parts))
+    wards = pd.to_numeric(heads["group"].map(pd.Series(layout.group_of, dtype=object).value_counts()))
+    wanted = wards * by_ward + (len(parts) + 1 - by_ward)
+    full = (mine.groupby("row").size().reindex(heads["row"], fill_value=0).to_numpy() == wanted).to_numpy(dtype=bool)
+    total = (mine["category"] == whole).to_numpy()
+    return kept_rows(len(cells), mine[total], mine[~total], full, kind=kind, lower=-np.inf, upper=0.0)
 
 
-def _cover_rows(cells: pd.DataFrame, layout: Layout) -> Rows:
+def _cover_rows(cells: pd.DataFrame, layout: Layout) -> Relations:
     """Relate a group's count of a category to what its wards hold of the category above: at most their sum.
 
     Where one category is given by groups and the one it is part of by wards, the larger count is a sum of several
     steps, so that floors alone do not keep the order: the row needs room like a union.
     """
     if not layout.group_of:
-        return _none(len(cells))
+        return no_relations(len(cells))
     place = cells[[*KEY, "level"]].assign(at=np.arange(len(cells)))
     group = place[place["level"] == Level.WARD_GROUP].rename(columns={"area_code": "group"})
     ward = place[place["level"] == Level.WARD].copy()
@@ -446,14 +296,16 @@ def _cover_rows(cells: pd.DataFrame, layout: Layout) -> Rows:
         inside = ward[ward["category"] == whole].merge(head[[*name, "row"]], on=name)
         size = inside.groupby("row").size().reindex(head["row"], fill_value=0).to_numpy()
         wanted = head["group"].map(pd.Series(layout.group_of).value_counts()).to_numpy()
-        found.append(_kept(len(cells), head, inside, size == wanted, low=-np.inf, high=0.0))
-    return _stack(found, len(cells))
+        found.append(
+            kept_rows(len(cells), head, inside, size == wanted, kind="category_cover", lower=-np.inf, upper=0.0)
+        )
+    return stack(*found) if found else no_relations(len(cells))
 
 
 # The three moves.
 
 
-def _below(cells: int, pairs: pd.DataFrame, orders: Rows) -> csr_array:
+def _below(cells: int, pairs: pd.DataFrame, orders: Relations) -> csr_array:
     """Return which cells go with each: a smaller area, a part of the category, an outcome of the incidents."""
     small = coo_array(orders.matrix)
     row, at = (c.astype(np.int64) for c in small.coords)
@@ -474,20 +326,25 @@ def _closed(offered: BoolArray, below: csr_array) -> BoolArray:
         gone = more
 
 
-def _never_offered(cells: pd.DataFrame, layout: Layout, *, areas: Rows, unions: Rows) -> tuple[BoolArray, BoolArray]:
+def _never_offered(
+    cells: pd.DataFrame, *, areas: Relations, unions: Mapping[tuple[str, tuple[str, ...]], Relations]
+) -> tuple[BoolArray, BoolArray]:
     """Return what is never offered, and totals of regions that are not though their parts are."""
     never, silent = np.zeros(len(cells), dtype=bool), np.zeros(len(cells), dtype=bool)
     levels, categories = cells["level"].to_numpy(), cells["category"].to_numpy()
 
     # The last part of a small union goes in every area and window of a level and measure where the union holds, not
-    # only in those rows where it does: its absence must not tell where.
-    total = np.zeros(len(cells), dtype=bool)
-    total[csr_array(unions.matrix > 0).indices] = True
-    for whole, parts in _unions(layout):
+    # only in those rows where it does: its absence must not tell where. Of unions that readers find by themselves this
+    # is so of two parts alone: of more, the row rule takes less away.
+    for (_, parts), rows in unions.items():
         if not 1 < len(parts) < SMALL_UNION:  # one part that covers the whole is the whole: the two share every step
             continue
-        for at, few in ((np.isin(levels, DETAIL), SMALL_UNION), (levels == Level.BOROUGH, FEW_PARTS + 1)):
-            held = cells["measure"].isin(cells.loc[total & (categories == whole) & at, "measure"].unique())
+        total = np.zeros(len(cells), dtype=bool)
+        total[csr_array(rows.matrix > 0).indices] = True
+        found = (rows.kind == FOUND_UNION).any()
+        fewer = (FEW_PARTS, FEW_PARTS) if found else (SMALL_UNION, FEW_PARTS + 1)
+        for at, few in zip((np.isin(levels, DETAIL), levels == Level.BOROUGH), fewer, strict=True):
+            held = cells["measure"].isin(cells.loc[total & at, "measure"].unique())
             never |= (categories == parts[-1]) & held.to_numpy() & at & (len(parts) < few)
 
     parts_of = csr_array(areas.matrix < 0)
@@ -504,7 +361,7 @@ def _never_offered(cells: pd.DataFrame, layout: Layout, *, areas: Rows, unions: 
 
 
 def _with_room(
-    cells: pd.DataFrame, rows: Rows, values: IntArray, *, offered: BoolArray, silent: BoolArray, below: csr_array,
+    cells: pd.DataFrame, rows: Relations, values: IntArray, *, offered: BoolArray, silent: BoolArray, below: csr_array,
     steps: Sequence[int],
 ) -> tuple[BoolArray, BoolArray, Absences]:  # fmt: skip
     """Apply the row rule until nothing changes.
@@ -528,14 +385,14 @@ def _with_room(
         offered = _closed(offered & ~_members(rows, tight & ~of_region), below)
 
 
-def _members(rows: Rows, chosen: BoolArray) -> BoolArray:
+def _members(rows: Relations, chosen: BoolArray) -> BoolArray:
     """Return the cells that any of some rows holds."""
     return np.asarray(abs(rows.matrix[chosen]).sum(axis=0) > 0, dtype=np.bool_).ravel()
 
 
 def _audited(
     cells: pd.DataFrame,
-    rows: Rows,
+    rows: Relations,
     values: IntArray,
     offered: BoolArray,
     *,
@@ -547,11 +404,18 @@ def _audited(
 ) -> BoolArray:
     """Attack block after block, and take away what narrows a count, until every count keeps its step."""
     borough = _borough_of(cells, layout)
-    for turn in range(AUDIT_ROUNDS + 2):
-        narrow = _narrow(rows, values, offered & ~silent, step=step, block=borough, absences=absences)
+    attacked = np.ones(len(cells), dtype=bool)
+    for turn in range(AUDIT_ROUNDS + 1):
+        narrow = _narrow(
+            rows, values, offered & ~silent, step=step, block=borough, absences=absences, attacked=attacked
+        )
         if not narrow.size:
-            return offered
-        offered = _closed(offered & ~_remedy(cells, narrow, borough, last=turn >= AUDIT_ROUNDS), below)
+            break
+        last = turn == AUDIT_ROUNDS
+        offered = _closed(offered & ~_remedy(cells, narrow, borough, offered=offered, last=last), below)
+        # Whatever goes leaves the others more room, so that only what was narrow can be narrow still; the last round
+        # takes all of it.
+        attacked = np.isin(np.arange(len(cells)), narrow)
     return offered
 
 
@@ -566,13 +430,18 @@ def _borough_of(cells: pd.DataFrame, layout: Layout) -> npt.NDArray[np.object_]:
 
 
 def _remedy(
-    cells: pd.DataFrame, narrow: npt.NDArray[np.intp], borough: npt.NDArray[np.object_], *, last: bool
+    cells: pd.DataFrame,
+    narrow: npt.NDArray[np.intp],
+    borough: npt.NDArray[np.object_],
+    *,
+    offered: BoolArray,
+    last: bool,
 ) -> BoolArray:
     """Return what goes where a count is narrow: the category's detail in that borough, in the end its number there."""
     keys = pd.DataFrame({"borough": borough, "period": cells["period"], "category": cells["category"]})
     detail = cells["level"].isin(DETAIL).to_numpy()
     hit = pd.MultiIndex.from_frame(keys).isin(pd.MultiIndex.from_frame(keys.iloc[narrow]))
-    gone = hit & detail
+    gone = hit & detail & offered
     own = np.zeros(len(cells), dtype=bool)
     own[narrow] = True
     # A borough without detail left, or the last rounds: the number itself.
@@ -581,9 +450,16 @@ def _remedy(
 
 
 def _narrow(
-    rows: Rows, values: IntArray, offered: BoolArray, *, step: int, block: npt.NDArray[np.object_], absences: Absences
+    rows: Relations,
+    values: IntArray,
+    offered: BoolArray,
+    *,
+    step: int,
+    block: npt.NDArray[np.object_],
+    absences: Absences,
+    attacked: BoolArray,
 ) -> npt.NDArray[np.intp]:
-    """Find the offered counts that do not keep every value of their step, block by block.
+    """Find the offered counts, of those attacked, that do not keep every value of their step, block by block.
 
     Counts that are not offered are in the programmes too, from 0 on without an end: a union or an equation still says
     that such a count is at least what the others leave, and another row may hold it down.
@@ -591,9 +467,7 @@ def _narrow(
     # Rows between blocks (a region and its boroughs) are left to the row rule, and what does not hold tells nothing.
     code, matrix = pd.factorize(block)[0], rows.matrix
     ends = [end.reduceat(code[matrix.indices], matrix.indptr[:-1]) for end in (np.minimum, np.maximum)]
-    holds = (at := matrix @ values) >= rows.low
-    holds &= at <= rows.high
-    usable = rows.take((ends[0] == ends[1]) & holds)
+    usable = rows.select((ends[0] == ends[1]) & ~rows.violated(values))
     # Unknowns: how far an offered count is above its floor, and the whole of one that is not offered.
     floor = np.where(offered, step_floor(values, step), 0)
     base = usable.matrix @ floor
@@ -602,11 +476,11 @@ def _narrow(
     wide = csr_array((own.data, own.indices, own.indptr), shape=(len(usable), marks.shape[1]))
     system = csr_array(vstack([wide, marks], format="csr")).astype(np.float64)
     upper = np.concatenate([np.where(offered, step - 1.0, np.inf), rests])
-    wanted = np.concatenate([offered, np.zeros(rests.size, dtype=bool)])
+    wanted = np.concatenate([offered & attacked, np.zeros(rests.size, dtype=bool)])
     found = values_left(
         system,
-        np.concatenate([usable.low - base, low]),
-        np.concatenate([usable.high - base, np.full(low.size, np.inf)]),
+        np.concatenate([usable.lower - base, low]),
+        np.concatenate([usable.upper - base, np.full(low.size, np.inf)]),
         step=step,
         upper=upper,
         wanted=wanted,
@@ -698,6 +572,5 @@ TOLERANCE = 1e-6  # of the solver: its answers are whole numbers or simple fract
 
 
 def _optimum(cost: FloatArray, matrix: csr_array, limit: FloatArray, upper: FloatArray) -> FloatArray | None:
-    bounds = np.column_stack([np.zeros(upper.size), upper])
-    found = linprog(cost, A_ub=matrix, b_ub=limit, bounds=bounds, method="highs")
+    found = milp(cost, bounds=Bounds(0.0, upper), constraints=LinearConstraint(matrix, -np.inf, limit))
     return None if found.x is None else np.asarray(found.x, dtype=np.float64)

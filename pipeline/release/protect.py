@@ -15,11 +15,21 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.config import Config, Profile
+from pipeline.domain.categories import declared_relations
 from pipeline.errors import DisclosureError
 from pipeline.release.audit import CellState
 from pipeline.release.detail import not_offered_by_detail
 from pipeline.release.known_tables import known_cells, mark_known
-from pipeline.release.linked_tables import COUNTS, KEY, CellTable, Layout, cell_table, counted, long_cells
+from pipeline.release.linked_tables import (
+    COUNTS,
+    KEY,
+    CellTable,
+    Layout,
+    cell_table,
+    counted,
+    declared_unions,
+    long_cells,
+)
 from pipeline.release.noise import NOISE_REACH, perturb
 from pipeline.release.offer import Offer
 from pipeline.release.released import ReleaseInfo, ReleasePlan
@@ -123,9 +133,9 @@ def _suppressed(shown: pd.DataFrame, *, plan: ReleasePlan) -> Protected:
     profile = plan.profile
     layout = Layout(
         parents=plan.parents,
-        pairs=plan.category_pairs,
+        part_of=plan.category_pairs,
         cohort=plan.config.outcomes.basis == "cohort",
-        unions=plan.category_children,
+        unions=declared_unions(declared_relations(plan.config)),
         levels=dict(zip(plan.areas["area_code"], plan.areas["level"], strict=True)),
     )
     series = {str(level): [p.id for p in windows] for level, windows in plan.windows.series.items()}

@@ -106,8 +106,6 @@ class ReleasePlan:
         Area code to the code of the area it lies in, for every covered area, in the profile's scope or not.
     category_pairs
         Category and the category it is part of, for every two that are both shown.
-    category_children
-        Category to all of its parts, shown or not.
     group_of
         Ward code to the code of its group; empty where no category is given by groups.
     closest_detail
@@ -129,7 +127,6 @@ class ReleasePlan:
     categories: tuple[CategoryInfo, ...]
     parents: Mapping[str, str]
     category_pairs: tuple[tuple[str, str], ...]
-    category_children: Mapping[str, tuple[str, ...]]
     kept: "Kept"
     known_tables: pd.DataFrame | None
     premises: "Premises"

@@ -184,7 +184,7 @@ class _Choice:
     cells, relations, broken, threshold
         As `suppress` has them.
     above
-        Category to the one it is part of.
+        Category to those it is part of.
     x
         True counts, shape (cells,).
     latent, known, at_source
@@ -208,7 +208,7 @@ class _Choice:
     relations: Relations
     broken: Relations | None
     threshold: int
-    above: Mapping[str, str]
+    above: Mapping[str, tuple[str, ...]]
     x: FloatArray
     latent: BoolArray
     known: BoolArray
@@ -250,7 +250,7 @@ class _Choice:
             relations=relations,
             broken=broken,
             threshold=threshold,
-            above=dict(part_of),
+            above={part: tuple(w for p, w in part_of if p == part) for part, _ in part_of},
             x=x,
             latent=latent,
             known=known,
@@ -452,8 +452,8 @@ class _Choice:
             here = self.family == family
             detail, number = here & (block == borough), here & (block == "") & (area == borough)
             chain = [category]
-            while chain[-1] in self.above:
-                chain.append(self.above[chain[-1]])
+            while more := [w for c in chain for w in self.above.get(c, ()) if w not in chain]:
+                chain += dict.fromkeys(more)
             below = [self.cells["category"].isin(self.with_parts(c)).to_numpy() for c in chain]
             every = here & (block == "")
             steps = [detail & (area == own)]
@@ -468,7 +468,7 @@ class _Choice:
     def with_parts(self, category: str) -> set[str]:
         """Return a category and all that are part of it."""
         found = {category}
-        while more := {c for c, p in self.above.items() if p in found} - found:
+        while more := {c for c, p in self.above.items() if found & set(p)} - found:
             found |= more
         return found
 

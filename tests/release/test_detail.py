@@ -34,7 +34,7 @@ def shares(ward: float, group: float) -> dict[str, dict[str, float]]:
 
 
 def chosen(partner: Any, public: Any, kept: Any = None) -> tuple[Level, Level]:
-    found = choose_detail({5: partner, 10: public}, parents={"c": None}, kept=kept or {})
+    found = choose_detail({5: partner, 10: public}, categories=["c"], part_of=[], kept=kept or {})
     return found[5]["c"], found[10]["c"]
 
 
@@ -78,7 +78,8 @@ def test_a_wider_audience_never_has_more() -> None:
 def test_a_part_has_no_more_detail_than_the_whole() -> None:
     found = choose_detail(
         {5: {"ward": {"faith": 0.2, "islamophobic": 0.5}, "ward_group": {"faith": 0.5, "islamophobic": 0.2}}},
-        parents={"faith": None, "islamophobic": "faith"},
+        categories=["islamophobic", "faith"],
+        part_of=[("islamophobic", "faith")],
         kept={},
     )
     assert found == {5: {"faith": GROUP, "islamophobic": GROUP}}

@@ -15,8 +15,8 @@ from pipeline.geography.neighbours import group_wards
 from pipeline.release.gate import Detected, examine, release
 from pipeline.release.hotspots import Premises
 from pipeline.release.known_tables import known_cells
-from pipeline.release.released import Released
-from tests.kit.gated import X0, Y0, config_of, hotspot_of, planted, small
+from pipeline.release.released import CategoryInfo, Released
+from tests.kit.gated import X0, Y0, config_of, detected_of, hotspot_of, planted, small
 
 pytestmark = pytest.mark.slow
 
@@ -316,3 +316,24 @@ def test_rates_of_a_category_rest_on_its_own_denominator() -> None:
     for (category, area, _), row in rows.iterrows():
         people = (worshippers if category == "religion" else residents)[area]
         assert row["rate_per_10000"] == pytest.approx(row["incidents"] / people * 10_000, abs=1e-4)
+
+
+def test_what_published_counts_declare_changes_what_is_offered() -> None:
+    """Race and religion cover all by declaration, although antisemitic is the last of the parts that the tree names."""
+    parents = {f"B{b}W{i}": f"B{b}" for b in (1, 2) for i in range(4)}
+    own = {"all": 24, "race": 14, "religion": 12, "antisemitic": 6}
+    counts = {(a, m, c): (n, 0, 0) for a in (*parents, "B1", "B2") for m in (202306, 202406) for c, n in own.items()}
+    categories = tuple(CategoryInfo(c, c, None) for c in own)
+    detected = dataclasses.replace(detected_of(parents, counts, np.random.default_rng(0)), categories=categories)
+    source = {"name": "p", "paths": ["p.csv"]}
+
+    def offered(**declared: Any) -> dict[str, bool]:
+        released = let_out(detected, PARTNER, incidents=[], published_counts=[source | declared])
+        here = released.counts[(released.counts["level"] == "ward") & (released.counts["period"] == HEADLINE)]
+        return here["incidents_lower"].notna().groupby(here["category"]).any().to_dict()
+
+    assert offered() == {"all": True, "antisemitic": False, "race": True, "religion": True}
+    union = offered(relations=[{"union": ["all", "race", "religion"]}])
+    assert union == {"all": True, "antisemitic": False, "race": True, "religion": False}
+    subset = offered(relations=[{"subset": ["antisemitic", "race"]}])
+    assert subset == {"all": True, "antisemitic": True, "race": True, "religion": False}

@@ -10,18 +10,18 @@ import pytest
 from scipy.sparse import csr_array
 
 from pipeline.domain.periods import Period
-from pipeline.release.offer import Layout, choose_offer, values_left
+from pipeline.release.linked_tables import Layout
+from pipeline.release.offer import choose_offer, values_left
 from pipeline.tables import Level
 
 YEAR = Period.parse("2024-01..2024-12")
 
 
-def _layout(areas: dict[str, tuple[str, str]], categories: tuple[str, ...], part_of=()) -> Layout:
+def _layout(areas: dict[str, tuple[str, str]], part_of=()) -> Layout:
     """Areas: code to level and parent."""
     return Layout(
         parents={code: parent for code, (_, parent) in areas.items() if parent},
         levels={code: level for code, (level, _) in areas.items()},
-        categories=categories,
         part_of=tuple(part_of),
         series=dict.fromkeys(Level, (YEAR,)),
         cohort=True,
@@ -55,7 +55,7 @@ def test_every_value_of_every_step_is_possible_under_an_equation(parts: int, ste
         for w, value in enumerate(table):
             areas[f"W{n}-{w}"] = ("ward", f"B{n}")
             rows.append((f"W{n}-{w}", "ward", "all", value))
-    shown = _displays(_counts(rows), _layout(areas, ("all",)), step)
+    shown = _displays(_counts(rows), _layout(areas), step)
     alike: dict[tuple[int | None, ...], list[tuple[int, ...]]] = defaultdict(list)
     for n, table in enumerate(tables):
         seen = [shown[f"B{n}", "all"], *(shown[f"W{n}-{w}", "all"] for w in range(parts))]
@@ -89,7 +89,7 @@ def test_every_value_of_every_step_is_possible_under_a_union() -> None:
     tables = [(whole, *p) for p in parts for whole in range(max(p), sum(p) + 1)]
     areas = {f"B{n}": ("borough", "") for n in range(len(tables))}
     rows = [(f"B{n}", "borough", c, v) for n, table in enumerate(tables) for c, v in zip(names, table, strict=True)]
-    shown = _displays(_counts(rows), _layout(areas, names, [(c, "all") for c in names[1:]]), step)
+    shown = _displays(_counts(rows), _layout(areas, [(c, "all") for c in names[1:]]), step)
     alike: dict[tuple[int | None, ...], list[tuple[int, ...]]] = defaultdict(list)
     for n, table in enumerate(tables):
         seen = [shown[f"B{n}", c] for c in names]
@@ -108,7 +108,7 @@ def test_last_part_of_a_small_union_is_not_offered_by_ward_wherever_it_is() -> N
     for n in range(30):
         # In one ward of thirty an incident is in neither part: nearly everywhere the parts cover the whole.
         rows += [(f"W{n}", "ward", "all", 7), (f"W{n}", "ward", "a", 5), (f"W{n}", "ward", "b", 1 if n == 0 else 2)]
-    shown = _displays(_counts(rows), _layout(areas, ("all", "a", "b"), [("a", "all"), ("b", "all")]), 5)
+    shown = _displays(_counts(rows), _layout(areas, [("a", "all"), ("b", "all")]), 5)
     assert all(shown[f"W{n}", "b"] is None for n in range(30))
     assert all(shown[f"W{n}", "a"] == 5 for n in range(30))
     assert shown["B", "b"] is None, "of two parts, by borough neither"
@@ -140,7 +140,7 @@ def test_a_part_is_never_offered_without_its_whole() -> None:
     areas = {"B": ("borough", ""), **{f"W{n}": ("ward", "B") for n in range(4)}}
     rows = [("B", "borough", "all", 16), *((f"W{n}", "ward", "all", 4) for n in range(4))]
     rows += [("B", "borough", "race", 9), *((f"W{n}", "ward", "race", 2) for n in range(4))]
-    shown = _displays(_counts(rows), _layout(areas, ("all", "race"), [("race", "all")]), 5)
+    shown = _displays(_counts(rows), _layout(areas, [("race", "all")]), 5)
     assert set(shown.values()) == {None}
 
 
@@ -156,10 +156,60 @@ def test_a_union_that_is_given_by_ward_and_by_group_has_no_last_part() -> None:
     rows += [
         (g, "ward_group", c, v) for g in sorted(set(group_of.values())) for c, v in (("religion", 32), ("all", 80))
     ]
-    layout = _layout(areas, ("all", "race", "religion"), [("race", "all"), ("religion", "all")])
+    layout = _layout(areas, [("race", "all"), ("religion", "all")])
     layout = replace(layout, group_of=group_of, detail={"religion": Level.WARD_GROUP})
     shown = _displays(_counts(rows), layout, 5)
     assert shown["W0", "all"] == 20
     assert shown["W0", "race"] == 10
     assert shown["G-W0", "religion"] is None
     assert ("G-W0", "all") not in shown
+
+
+# --- declared relations ----------------------------------------------------------------------------------------------
+
+STRANDS = ("all", "race", "religion", "disability", "antisemitic")
+
+
+def _overlapping() -> tuple[dict[str, tuple[str, str]], list[tuple[str, str, str, int]]]:
+    """Eight wards of one borough; every incident is of race or of religion, and some are of disability as well."""
+    areas = {"B": ("borough", ""), **{f"W{n}": ("ward", "B") for n in range(8)}}
+    own = dict(zip(STRANDS, (24, 14, 12, 6, 5), strict=True))
+    rows = [(f"W{n}", "ward", c, v) for n in range(8) for c, v in own.items()]
+    return areas, rows + [("B", "borough", c, 8 * v + 3) for c, v in own.items()]
+
+
+def test_parts_that_are_declared_to_cover_the_whole_are_a_union() -> None:
+    areas, rows = _overlapping()
+    layout = _layout(areas, [(c, "all") for c in STRANDS[1:]])
+    shown = _displays(_counts(rows), layout, 5)
+    assert shown["W0", "religion"] == 10
+    assert shown["W0", "antisemitic"] is None, "the last of all the parts that are found to cover the whole"
+    declared = _displays(_counts(rows), replace(layout, unions=(("all", ("race", "religion")),)), 5)
+    assert declared["W0", "religion"] is None
+    assert declared["W0", "race"] == 10
+
+
+def test_a_declared_part_goes_with_its_whole() -> None:
+    """Antisemitic is declared to be part of religion, which is the last of the parts and not offered."""
+    areas, rows = _overlapping()
+    order = ("race", "disability", "religion")
+    layout = _layout(areas, [(c, "all") for c in order])
+    assert _displays(_counts(rows), layout, 5)["W0", "antisemitic"] == 5
+    declared = replace(layout, part_of=(*layout.part_of, ("antisemitic", "religion")))
+    shown = _displays(_counts(rows), declared, 5)
+    assert shown["W0", "religion"] is None
+    assert shown["W0", "antisemitic"] is None
+
+
+@pytest.mark.parametrize(("wards", "religion"), [(25, None), (15, 10)])
+def test_two_parts_that_are_found_to_cover_the_whole_are_a_union(wards: int, religion: int | None) -> None:
+    """A third part is rare, so that the other two nearly always cover the whole; seen in 20 rows, it is relied on."""
+    areas = {"B": ("borough", ""), **{f"W{n}": ("ward", "B") for n in range(wards)}}
+    own = {"all": 20, "race": 12, "religion": 10, "other": 0}
+    rows = [(f"W{n}", "ward", c, v) for n in range(wards) for c, v in own.items()]
+    rows += [("B", "borough", c, v * wards + 7) for c, v in own.items()]
+    layout = _layout(areas, [(c, "all") for c in ("race", "religion", "other")])
+    shown = _displays(_counts(rows), layout, 5)
+    assert shown["W0", "race"] == 10
+    assert shown["W0", "religion"] == religion
+    assert shown["W0", "other"] is None
