@@ -1,7 +1,7 @@
-"""The settings of a run: read from YAML once, frozen, complete, every key documented.
+"""The settings of a run: read from YAML once, frozen and complete, with every key documented.
 
-Each stage is handed its own section. Unknown keys, contradictions and wrong types are collected and reported
-together, each with its place and, where a key looks mistyped, the one that was probably meant.
+Each stage receives its own section. Unknown keys, contradictions and wrong types are collected and reported together,
+each with its position and, for a mistyped key, the most similar known one.
 """
 
 import re
@@ -141,19 +141,21 @@ def _default_profiles() -> tuple[Profile, ...]:
 
 
 class Config(Section):
-    """Everything a run needs to know."""
+    """All settings of a run."""
 
-    run: Run = Field(default_factory=lambda: Run.model_validate({}), description="Who this run is.")
+    run: Run = Field(default_factory=lambda: Run.model_validate({}), description="Name and labels of the run.")
     crs: Crs = Field(default_factory=lambda: Crs.model_validate({}), description="Coordinate reference systems.")
     areas: Areas = Field(description="Boundaries, populations and coverage.")
     incidents: tuple[IncidentSource, ...] = Field((), description="Sources of points.")
     published_counts: tuple[PublishedSource, ...] = Field(
-        (), description="Sources of counts already published by area."
+        (), description="Sources of counts that are already published by area."
     )
     categories: Categories = Field(
         default_factory=lambda: Categories.model_validate({}), description="Categories (strands)."
     )
-    quality: Quality = Field(default_factory=lambda: Quality.model_validate({}), description="How much may be refused.")
+    quality: Quality = Field(
+        default_factory=lambda: Quality.model_validate({}), description="How many rows may be refused."
+    )
     periods: Periods = Field(default_factory=lambda: Periods.model_validate({}), description="Windows.")
     detect: Detect = Field(default_factory=lambda: Detect.model_validate({}), description="Detection.")
     rates: Rates = Field(default_factory=lambda: Rates.model_validate({}), description="Rates.")
@@ -191,9 +193,9 @@ class Config(Section):
 def _input_faults(config: Config) -> list[str]:
     faults = []
     if not config.incidents and not config.published_counts:
-        faults.append("there is no data: give incidents or published_counts")
+        faults.append("there is no data: set incidents or published_counts")
     if config.incidents and config.published_counts:
-        faults.append("incidents and published_counts cannot share a run: give each its own configuration")
+        faults.append("incidents and published_counts cannot be used in one run: write a configuration for each")
     names = [*(s.name for s in config.incidents), *(s.name for s in config.published_counts)]
     faults += [f'source name "{n}" is used twice' for n in sorted({n for n in names if names.count(n) > 1})]
     if config.page.tiles.url and not config.page.tiles.attribution:
@@ -201,7 +203,7 @@ def _input_faults(config: Config) -> list[str]:
     if config.page.tiles.url and not _SAFE_TILES.match(config.page.tiles.url):
         faults.append(
             "page.tiles.url must begin with https:// and the name of a host (http:// only for 127.0.0.1 or localhost): "
-            "over http anybody on the way sees what is looked at, and can draw another map"
+            "over http others on the network can see what is viewed, and can replace the map"
         )
     if config.page.tiles.write_key and not ("{key}" in config.page.tiles.url and config.page.tiles.key_env):
         faults.append("page.tiles.write_key needs a {key} in page.tiles.url, and page.tiles.key_env")
@@ -229,7 +231,7 @@ def _category_faults(config: Config) -> list[str]:
 
 
 def _outside_faults(config: Config) -> list[str]:
-    """Return what contradicts itself in categories.outside; without a tree the ids are known once the rows are read."""
+    """Return contradictions in categories.outside; without a tree, ids are only known once the rows are read."""
     settings = config.categories
     faults = ['categories.outside names "all", which is the total'] if "all" in settings.outside else []
     parents = {c.id: c.parent for c in settings.tree}
@@ -241,8 +243,8 @@ def _outside_faults(config: Config) -> list[str]:
             faults.append(f'categories.outside: "{category}" is the whole (categories.all_from)')
         elif (above := parents[category]) is not None and above not in settings.outside:
             faults.append(
-                f'categories.outside: "{category}" is part of "{above}", which counts in the total: name that too, or '
-                "take the parent out"
+                f'categories.outside: "{category}" is part of "{above}", which counts in the total: add that too, or '
+                "remove its parent"
             )
     return faults
 
@@ -259,15 +261,15 @@ def _profile_faults(config: Config) -> list[str]:
                 "say why in threshold_reason (it is recorded in release.json)"
             )
         if p.audience != "internal" and p.ward_period == "rolling":
-            faults.append(f'profile "{p.name}": rolling ward windows overlap and give single months back: use "fixed"')
+            faults.append(f'profile "{p.name}": rolling ward windows overlap and disclose single months: use "fixed"')
         if p.name == "work":
-            faults.append('profile "work": the name is taken by the folder of stage tables')
+            faults.append('profile "work": this is the name of the folder of stage tables: choose another name')
         faults += _contradictions(p)
     return faults
 
 
 def _audience_faults(config: Config) -> list[str]:
-    """Return what readers of several profiles could put together: steps that do not nest, windows that overlap."""
+    """Return conflicts between profiles for readers of several: steps that do not nest, windows that overlap."""
     released = sorted(
         (p for p in config.profiles if p.audience != "internal"), key=lambda p: (p.audience != "partner", p.step)
     )
@@ -282,7 +284,8 @@ def _audience_faults(config: Config) -> list[str]:
                 )
             faults += [
                 f'profiles "{closer.name}" and "{wider.name}" have a different {key} ({getattr(closer, key)}, '
-                f"{getattr(wider, key)}): windows that overlap give counts away. Give all released profiles the same"
+                f"{getattr(wider, key)}): overlapping windows disclose counts. Use the same value in all released "
+                "profiles"
                 for key in ("ward_period", "borough_period")
                 if getattr(closer, key) != getattr(wider, key)
             ]
@@ -290,13 +293,13 @@ def _audience_faults(config: Config) -> list[str]:
 
 
 def _contradictions(p: Profile) -> list[str]:
-    """Return settings of a profile that cannot all be meant."""
+    """Return contradictory settings of a profile."""
     found = []
     released = p.audience != "internal" and p.threshold > 1
     if p.protection == "noise" and p.audience != "partner":
         found.append('protection "noise" is experimental and for partners only: set protection to "steps"')
     if p.protection != "steps" and p.threshold <= 1:
-        found.append(f'protection "{p.protection}" needs a threshold of 2 or more: there is nothing it would protect')
+        found.append(f'protection "{p.protection}" needs a threshold of 2 or more: otherwise it protects nothing')
     if p.protection != "steps" and released and not p.protection_reason:
         found.append(
             f'protection "{p.protection}" needs a reason why counts are not given in steps: write it in '
@@ -304,15 +307,15 @@ def _contradictions(p: Profile) -> list[str]:
         )
     if p.protection != "suppress" and released and not p.secondary:
         found.append(
-            f'secondary has a meaning under protection "suppress" alone: delete the line (counts are given in steps of '
+            f'secondary applies only to protection "suppress": delete the line (counts are given in steps of '
             f'{p.threshold}), or set protection to "suppress" and write a protection_reason'
         )
     if not p.measures:
-        found.append("measures is empty, so there is nothing to show: name incidents, positive_outcomes or both")
+        found.append("measures is empty, so there is nothing to show: list incidents, positive_outcomes or both")
     if p.audience != "internal":
         if p.hotspots and p.lattice_m < LEAST_LATTICE_M:
             found.append(
-                f"lattice_m {p.lattice_m:g} would draw hotspots round single places: set {LEAST_LATTICE_M:g} or more, "
+                f"lattice_m {p.lattice_m:g} would draw hotspots around single places: set {LEAST_LATTICE_M:g} or more, "
                 "or hotspots to false"
             )
         if _MONTHS.get(p.ward_period, 12) < _MONTHS.get(p.borough_period, 12):
@@ -324,7 +327,7 @@ def _contradictions(p: Profile) -> list[str]:
 
 
 def _known_keys(loc: tuple[int | str, ...]) -> list[str]:
-    """Return the keys allowed where an unknown one stood."""
+    """Return the keys allowed at the position of an unknown one."""
     model: Any = Config
     for part in loc[:-1]:
         if isinstance(part, int):
@@ -339,7 +342,7 @@ def _known_keys(loc: tuple[int | str, ...]) -> list[str]:
     return list(getattr(model, "model_fields", {}))
 
 
-# Settings of earlier versions: the value that is gone (None: the key itself), and what to do instead.
+# Settings of earlier versions: the removed value (None: the key itself), and what to do instead.
 _STEPS_NOW = "counts are given in steps of the profile's threshold now"
 _RETIRED = {
     "rounding": (None, f"rounding is no longer a setting: {_STEPS_NOW}; delete the line"),
@@ -347,17 +350,17 @@ _RETIRED = {
         None,
         f"zero_rule is no longer a setting: {_STEPS_NOW} (under protection suppress, safe zeros are shown); delete it",
     ),
-    "protection": ("round", f'protection "round" is gone: {_STEPS_NOW}; delete the line or write "steps"'),
+    "protection": ("round", f'protection "round" no longer exists: {_STEPS_NOW}; delete the line or write "steps"'),
 }
 
 
 def parse_config(data: Mapping[str, Any], *, where: str = "config.yaml") -> Config:
-    """Check plain data against the settings and freeze it.
+    """Validate plain data and return the frozen settings.
 
     Raises
     ------
     ConfigError
-        With one line per fault: its place, what is wrong, and what was probably meant.
+        With one line per fault: its position, what is wrong, and what was probably meant.
     """
     try:
         return Config.model_validate(data)
@@ -383,7 +386,7 @@ def load_config(path: Path) -> Config:
     ConfigError
         If the file is missing, is not YAML, or a setting is wrong.
     """
-    # safe_load makes texts, numbers, lists and maps, never objects: a configuration from a stranger runs no code.
+    # safe_load creates texts, numbers, lists and maps, never objects: an untrusted configuration cannot run code.
     # utf-8-sig also reads the mark that some Windows editors put before the first key.
     try:
         data = yaml.safe_load(path.read_text("utf-8-sig"))
@@ -394,30 +397,28 @@ def load_config(path: Path) -> Config:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read ({error}): save it as UTF-8 text") from None
     except RecursionError:
-        raise ConfigError(
-            f"{path} is nested too deeply to be a configuration: write it again from a template"
-        ) from None
+        raise ConfigError(f"{path} is nested too deeply to be a configuration: start again from a template") from None
     except yaml.YAMLError as error:
         where = getattr(error, "problem_mark", None)
         line = f", line {where.line + 1}" if where else ""
         raise ConfigError(f"{path}{line} is not YAML: {getattr(error, 'problem', error)}") from None
     if not isinstance(data, dict):
-        raise ConfigError(f"{path} holds no settings: write one with `hotspots init extract --force`")
+        raise ConfigError(f"{path} contains no settings: write one with `hotspots init extract --force`")
     return parse_config(data, where=str(path))
 
 
 def settings_cautions(config: Config) -> list[str]:
-    """Say what is allowed and yet hardly meant."""
+    """Return warnings about settings that are allowed but probably not intended."""
     if " ".join(config.page.licence.split()) == LICENCE_TO_WRITE:
-        return ["page.licence is still the template's text and would be printed on public pages: write yours."]
+        return ["page.licence is still the template's text, which would appear on public pages: enter your own."]
     return []
 
 
 def changed_defaults(config: Config) -> list[str]:
-    """Say where a setting that was left out means something else than it did in earlier versions."""
+    """Return warnings about omitted settings whose default has changed since earlier versions."""
     return [
         f"published_counts[{n}].absent is not set: a missing row is unknown, and windows over it have no count "
-        "(earlier versions counted it as 0). Set it to zero if the publisher leaves out zeros, else to unknown."
+        "(earlier versions counted it as 0). Set it to zero if the publisher leaves out zeros, otherwise to unknown."
         for n, source in enumerate(config.published_counts)
         if "absent" not in source.model_fields_set
     ]

@@ -30,15 +30,15 @@ class SeriesBreak(Section):
     """A change of recording system."""
 
     month: Month = Field(description="First month of the new system.")
-    text: str = Field(max_length=300, description="What changed, in words for readers.")
+    text: str = Field(max_length=300, description="What changed, for readers.")
 
 
 class Event(Section):
-    """Something dated that readers will ask about."""
+    """A dated event of interest to readers."""
 
     date: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$", description="ISO date.")
     label: str = Field(max_length=120, description="Short label on charts.")
-    areas: tuple[Code, ...] = Field((), description="Areas concerned; empty means all.")
+    areas: tuple[Code, ...] = Field((), description="Areas that the event concerns; empty means all.")
 
 
 class Periods(Section):
@@ -49,21 +49,21 @@ class Periods(Section):
     anchor: Month | None = Field(
         None,
         description="Month in which one fixed window ends. By default windows are counted from the first month of the "
-        "data at the first release, and stay where they are then.",
+        "data at the first release, and do not move afterwards.",
     )
     rolling_step_months: int = Field(3, ge=1, le=12, description="Step between rolling windows, in months.")
-    first_month: Month | None = Field(None, description="Leave out what lies before.")
-    last_month: Month | None = Field(None, description="Leave out what lies after.")
+    first_month: Month | None = Field(None, description="Ignore earlier months.")
+    last_month: Month | None = Field(None, description="Ignore later months.")
     last_complete_date: str | None = Field(
         None,
-        description="Last day the data covers (ISO). Left out, it is the end of the last month, or of the month before "
-        "where the last rows stop short of its end by more days than the gaps between rows usually have.",
+        description="Last day the data covers (ISO). By default the end of the last month, or of the month before it "
+        "if the last rows stop short of its end by more days than the usual gaps between rows.",
     )
     breaks: tuple[SeriesBreak, ...] = Field(
-        (), description="Changes of recording system: nothing is compared across them."
+        (), description="Changes of recording system; figures are not compared across them."
     )
     ignore_breaks: bool = Field(
-        default=False, description="Compare across breaks all the same (recorded in the manifest)."
+        default=False, description="Compare across breaks nevertheless (recorded in the manifest)."
     )
     events: tuple[Event, ...] = Field((), description="Dated events for the charts.")
 
@@ -83,15 +83,15 @@ class Density(Section):
         "quartic", description="Kernel."
     )
     bandwidth_m: float | Literal["auto"] = Field(800.0, description="Bandwidth in metres, or `auto`.")
-    min_bandwidth_m: float = Field(100.0, gt=0, description="`auto` never goes under this, in metres.")
-    cell_m: float | None = Field(None, gt=0, description="Cell side in metres; a tenth of the bandwidth if left out.")
+    min_bandwidth_m: float = Field(100.0, gt=0, description="Smallest bandwidth that `auto` may choose, in metres.")
+    cell_m: float | None = Field(None, gt=0, description="Cell side in metres; by default a tenth of the bandwidth.")
     edge: Literal["none", "uniform", "diggle"] = Field("none", description="Edge correction.")
     adaptive: bool = Field(default=False, description="Abramson's adaptive bandwidth.")
     bands: tuple[Annotated[float, Field(gt=0)], ...] = Field(
         (1.5, 3.0, 5.0, 8.0, 13.0, 20.0), min_length=1, description="Band limits as multiples of the mean density."
     )
     categories: tuple[CategoryId, ...] = Field(("all",), description="Surfaces to make.")
-    min_locations: int = Field(5, ge=1, description="Fewest distinct locations that make a band.")
+    min_locations: int = Field(5, ge=1, description="Fewest distinct locations in a band.")
     risk: Risk = Field(default_factory=lambda: Risk.model_validate({}), description="Risk surface.")
 
 
@@ -100,12 +100,14 @@ class Clusters(Section):
 
     enabled: bool = Field(default=True, description="Find hotspots.")
     method: Literal["dbscan", "hdbscan", "optics"] = Field("dbscan", description="Clustering method.")
-    eps_m: float | Literal["auto"] = Field(200.0, description="Reach of DBSCAN in metres, or `auto`.")
-    min_samples: int = Field(30, ge=2, description="Incidents within reach that make a core point.")
+    eps_m: float | Literal["auto"] = Field(200.0, description="Neighbourhood radius of DBSCAN in metres, or `auto`.")
+    min_samples: int = Field(30, ge=2, description="Incidents within `eps_m` that make a core point.")
     min_locations: int = Field(5, ge=1, description="Fewest distinct locations in a hotspot.")
     max_hotspots: int = Field(25, ge=1, le=500, description="Most hotspots listed.")
-    resamples: int = Field(0, ge=0, le=999, description="Resamples of locations for stability; 0 leaves it out.")
-    simulations: int = Field(0, ge=0, le=9999, description="Simulated nulls for p-values; 0 gives none.")
+    resamples: int = Field(0, ge=0, le=999, description="Resamples of locations for stability; 0 for none.")
+    simulations: int = Field(
+        0, ge=0, le=9999, description="Simulations under the null hypothesis for p-values; 0 for none."
+    )
 
 
 class Gistar(Section):
@@ -115,11 +117,11 @@ class Gistar(Section):
     permutations: int = Field(
         9999, ge=0, le=99999, description="Conditional permutations; 0 uses the normal approximation."
     )
-    fdr_q: float = Field(0.05, gt=0, lt=1, description="False-discovery rate at which local Moran's I names a ward.")
+    fdr_q: float = Field(0.05, gt=0, lt=1, description="False discovery rate for local Moran's I.")
     grid: Literal["none", "square", "hexagon"] = Field("square", description="Analysis cells.")
     cell_m: float = Field(500.0, gt=0, description="Side (or flat-to-flat width) of analysis cells, in metres.")
     categories: tuple[CategoryId, ...] = Field(("all",), description="Categories tested.")
-    moran: bool = Field(default=True, description="Local Moran's I on wards as well.")
+    moran: bool = Field(default=True, description="Also compute local Moran's I for wards.")
 
 
 class Scan(Section):
@@ -146,11 +148,11 @@ class Knox(Section):
 
 
 class Placeholder(Section):
-    """A location that stands for `place unknown`."""
+    """A location that is used if the place is unknown."""
 
     easting_m: float = Field(description="Easting in the working system, in metres.")
     northing_m: float = Field(description="Northing in the working system, in metres.")
-    radius_m: float = Field(10.0, gt=0, description="Points within this distance are meant, in metres.")
+    radius_m: float = Field(10.0, gt=0, description="Points within this distance belong to it, in metres.")
     name: str = Field("", description="What is there.")
 
 
@@ -163,7 +165,7 @@ class Detect(Section):
     scan: Scan = Field(default_factory=lambda: Scan.model_validate({}), description="Space-time scan.")
     knox: Knox = Field(default_factory=lambda: Knox.model_validate({}), description="Near repeats.")
     placeholder_locations: tuple[Placeholder, ...] = Field(
-        (), description="Places such as police stations whose incidents stay out of density and clusters."
+        (), description="Places such as police stations whose incidents are left out of density and clusters."
     )
 
 
@@ -171,9 +173,9 @@ class Rates(Section):
     """Rates per head."""
 
     base: int = Field(10000, ge=1, le=10000, description="Rates are per this many people (10,000 is the contract).")
-    unreliable_under: int = Field(20, ge=0, description="Rates from fewer events are called unreliable.")
-    too_few_under: int = Field(10, ge=0, description="Rates from fewer events are not given: too few to say.")
-    smooth: bool = Field(default=True, description="Give empirical-Bayes smoothed rates too.")
+    unreliable_under: int = Field(20, ge=0, description="Rates from fewer events are marked unreliable.")
+    too_few_under: int = Field(10, ge=0, description="Rates from fewer events are not given (`too few to say`).")
+    smooth: bool = Field(default=True, description="Also give empirical-Bayes smoothed rates.")
     confidence: float = Field(0.95, gt=0.5, lt=1, description="Coverage of intervals.")
 
 
@@ -183,7 +185,7 @@ class Change(Section):
     compare: Literal["previous", "year_before"] = Field(
         "year_before", description="Window the headline is compared with."
     )
-    fdr_q: float = Field(0.05, gt=0, lt=1, description="False-discovery rate of the words higher and lower.")
+    fdr_q: float = Field(0.05, gt=0, lt=1, description="False discovery rate of `higher` and `lower`.")
     min_earlier: int = Field(20, ge=0, description="Fewest events in the earlier window for a percentage.")
 
 
@@ -196,21 +198,21 @@ class Emerging(Section):
 
 
 class Outcomes(Section):
-    """What was done about it."""
+    """How outcomes are counted."""
 
     basis: Literal["cohort", "flow", "none"] = Field(
         "cohort", description="Outcomes linked to their offences (`cohort`), or recorded in the same month (`flow`)."
     )
     maturity_months: int = Field(
-        3, ge=0, le=36, description="Latest months left out of cohort shares because outcomes are still to come."
+        3, ge=0, le=36, description="Latest months left out of cohort shares because outcomes are still pending."
     )
 
 
 class Backtest(Section):
-    """How well would the map have done."""
+    """How well each method would have predicted later incidents."""
 
     origins: int = Field(6, ge=1, le=60, description="Rolling origins.")
-    history_months: int = Field(12, ge=1, description="Months seen before each origin.")
+    history_months: int = Field(12, ge=1, description="Months of data used before each forecast origin.")
     horizon_months: int = Field(1, ge=1, description="Months predicted.")
     cell_m: float = Field(250.0, gt=0, description="Cell side of surfaces and grid counts, in metres.")
     bandwidths_m: tuple[float, ...] = Field((400.0, 800.0, 1600.0), description="Candidate bandwidths, in metres.")

@@ -1,4 +1,4 @@
-"""Settings that say where the data is and how to read it, and what every section of the configuration shares."""
+"""Settings of the inputs, and the base of every section of the configuration."""
 
 import difflib
 import re
@@ -32,7 +32,7 @@ Code = Annotated[str, Field(min_length=1, max_length=120)]
 CategoryId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
 Months = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])(\.\.\d{4}-(0[1-9]|1[0-2]))?$")]
-"""One month, or a stretch of months such as `2020-01..2022-12`."""
+"""One month, or a range of months such as `2020-01..2022-12`."""
 
 
 TRUTHS = _YES, _NO = ("true", "yes", "y", "t", "1"), ("false", "no", "n", "f", "0")
@@ -49,13 +49,13 @@ class Section(BaseModel):
 
 
 def did_you_mean(word: str, known: list[str]) -> str:
-    """Return ` (did you mean "x"?)` for the nearest known word, or nothing."""
+    """Return ` (did you mean "x"?)` for the most similar known word, or nothing."""
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     return f' (did you mean "{close[0]}"?)' if close else ""
 
 
 class Run(Section):
-    """Who this run is."""
+    """Name and labels of the run."""
 
     name: str = Field(
         "hotspots", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$", description="Folder name under output_dir."
@@ -64,26 +64,27 @@ class Run(Section):
         "Recorded crime", max_length=300, description="Title on every map and page, for example `Hate crime`."
     )
     noun: str = Field(
-        "offences", description="What one row is called in sentences: `offences`, `incidents`, `hate crimes`."
+        "offences", description="Plural noun for incidents in sentences: `offences`, `incidents`, `hate crimes`."
     )
-    place: str = Field("", description="Whose area this is, beside the title: `Metropolitan Police area, London`.")
+    place: str = Field("", description="Area shown beside the title: `Metropolitan Police area, London`.")
     publisher: str = Field("", description="Who recorded the data, and when it was taken: printed as the source line.")
     recorded_by: str | None = Field(
         None,
         max_length=80,
-        description="Who recorded, at the start of a briefing (`Police` gives: Police recorded 719 hate crimes); empty "
-        "names nobody. Left out, `Police` for a single source without an `organisation` column, else nobody.",
+        description="Who recorded the incidents, at the start of a briefing (`Police` gives: Police recorded 719 hate "
+        "crimes); empty for no name. By default `Police` for a single source without an `organisation` column, "
+        "otherwise empty.",
     )
     time_zone: str | None = Field(
         None,
         description="IANA name of the local time of the data: `Europe/London`. Times with an offset from UTC (`Z`, "
-        "`+02:00`) are moved to it; times without one are local already. Left out, that of the working system where it "
-        "has one (EPSG:27700 Europe/London, EPSG:2157 and EPSG:29902 Europe/Dublin).",
+        "`+02:00`) are converted to it; times without one are taken as local. The default follows from the working "
+        "system (EPSG:27700 Europe/London, EPSG:2157 and EPSG:29902 Europe/Dublin).",
     )
-    output_dir: str = Field("outputs", description="Folder that holds every run, relative to this file.")
+    output_dir: str = Field("outputs", description="Folder of all runs, relative to this file.")
     seed: int = Field(20250731, ge=0, description="Seed of every random draw (permutations, resamples).")
-    synthetic: bool = Field(default=False, description="The data is made up: every page and file says so.")
-    engine: Literal["local", "dask"] = Field("local", description="Where the per-file work runs.")
+    synthetic: bool = Field(default=False, description="The data is synthetic: every page and file says so.")
+    engine: Literal["local", "dask"] = Field("local", description="Where files are processed.")
     scheduler: str = Field("", description="Dask scheduler (`tcp://host:8786`); empty starts a local cluster.")
     workers: int = Field(2, ge=1, le=512, description="Worker processes of a local Dask cluster.")
     memory_limit_mb: int = Field(
@@ -93,14 +94,14 @@ class Run(Section):
     max_table_mb: int = Field(
         2000,
         ge=1,
-        description="Largest file accepted of those that are read whole (boundaries, residents, lookups, published "
+        description="Largest accepted file among those read into memory (boundaries, residents, lookups, published "
         "counts), in MB, after decompression.",
     )
     max_unpacked_ratio: int = Field(
         200,
         ge=2,
-        description="How many times its own size a compressed file (`.gz`, Parquet, a map layer) may unfold to; one "
-        "that unfolds to 50 MB or less always may. Real extracts unfold to 4 to 20 times their size.",
+        description="How many times its own size a compressed file (`.gz`, Parquet, a map layer) may expand to; up to "
+        "50 MB is always accepted. Real extracts expand to 4 to 20 times their size.",
     )
     max_row_kb: int = Field(256, ge=1, le=16000, description="Longest line of a text file, in kB.")
     max_columns: int = Field(2000, ge=1, le=100_000, description="Most columns of an input file.")
@@ -116,7 +117,7 @@ class Run(Section):
             except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
                 hint = did_you_mean(name, sorted(zoneinfo.available_timezones()))
                 raise ValueError(
-                    f"{name!r} is no IANA time zone{hint}. Examples: Europe/London, Europe/Dublin, America/Chicago"
+                    f"{name!r} is not an IANA time zone{hint}. Examples: Europe/London, Europe/Dublin, America/Chicago"
                 ) from None
         return name
 
@@ -124,36 +125,38 @@ class Run(Section):
 class Crs(Section):
     """Coordinate reference systems."""
 
-    working: str = Field("EPSG:27700", description="Projected system in metres that all distances are measured in.")
+    working: str = Field("EPSG:27700", description="Projected coordinate system in metres for all calculations.")
 
 
 class AreaFile(Section):
     """A boundary file of one level."""
 
     path: str = Field(description="Boundary file: GeoJSON, GeoPackage, Shapefile, MapInfo TAB or GeoParquet.")
-    layer: str | None = Field(None, description="Layer name, where the file has several.")
-    crs: str | None = Field(None, description="System of the file, where the file does not say or says it wrongly.")
+    layer: str | None = Field(None, description="Layer name, if the file has several.")
+    crs: str | None = Field(
+        None, description="Coordinate system of the file, if the file does not state it or states it wrongly."
+    )
     encoding: str | None = Field(
         None,
-        description="Encoding of the texts of a Shapefile or MapInfo TAB, for example `latin-1`, where the file does "
-        "not say or says it wrongly (names such as `BrÃ¼cke`); left out, what the file says.",
+        description="Encoding of the texts of a Shapefile or MapInfo TAB, for example `latin-1`, if the file does not "
+        "state it or states it wrongly (names such as `BrÃ¼cke`); by default what the file states.",
     )
     code: str = Field("area_code", description="Column with the area's unique code.")
     name: str = Field("area_name", description="Column with the area's name.")
-    parent_code: str | None = Field(None, description="Column with the code of the borough a ward lies in.")
+    parent_code: str | None = Field(None, description="Column with the code of the borough that contains a ward.")
     parent_name: str | None = Field(None, description="Column with the name of that borough.")
-    vintage: str = Field("", description="Which edition the boundaries are: `2018`, `May 2025`.")
-    label: str = Field("", description="What one area is called in sentences: `ward`, `borough`, `district`.")
-    label_plural: str = Field("", description="Its plural, where adding an s is wrong.")
+    vintage: str = Field("", description="Edition of the boundaries: `2018`, `May 2025`.")
+    label: str = Field("", description="Noun for one area in sentences: `ward`, `borough`, `district`.")
+    label_plural: str = Field("", description="Its plural, if not formed with an s.")
 
     def words(self, default: str) -> tuple[str, str]:
-        """Return what one area of this file is called, and many; `default` where the file says nothing."""
+        """Return the singular and plural nouns for areas of this file, or `default`."""
         one = self.label or default
         return one, self.label_plural or f"{one}s"
 
 
 class Region(Section):
-    """The whole area that boroughs add up to."""
+    """The area that all boroughs add up to."""
 
     code: Code = Field("E12000007", description="Code of the region, used in every file.")
     name: str = Field("London", description="Its name in sentences.")
@@ -163,23 +166,25 @@ class ContextLayer(Section):
     """A layer of public information that is drawn under the hotspots, so that a reader sees where they are."""
 
     path: str = Field(description="Map file: GeoJSON, GeoPackage, Shapefile, MapInfo TAB or GeoParquet.")
-    layer: str | None = Field(None, description="Layer name, where the file has several.")
-    crs: str | None = Field(None, description="System of the file, where the file does not say or says it wrongly.")
+    layer: str | None = Field(None, description="Layer name, if the file has several.")
+    crs: str | None = Field(
+        None, description="Coordinate system of the file, if the file does not state it or states it wrongly."
+    )
     encoding: str | None = Field(
-        None, description="Encoding of the texts of a Shapefile or MapInfo TAB, where the file says it wrongly."
+        None, description="Encoding of the texts of a Shapefile or MapInfo TAB, if the file states it wrongly."
     )
     kind: Literal["water", "green", "road", "rail", "station", "place", "building"] = Field(
         description="What it shows. Outlines for water, green and buildings, lines for roads and rail, points for "
-        "stations and places. Buildings are drawn for the analyst alone."
+        "stations and places. Buildings are drawn only for the analyst."
     )
-    name: str | None = Field(None, description="Column with the name; left out, nothing in the layer has one.")
+    name: str | None = Field(None, description="Column with the name; by default features have no name.")
     rank: str | int = Field(
         2,
         description="How important each is, 1 the most: a column of whole numbers, or one number for the whole layer. "
-        "Where a page would grow too large, the least important go first.",
+        "If a page would become too large, the least important are left out first.",
     )
     licence: str = Field("", description="Licence of the layer: `OGL v3`, `ODbL`.")
-    attribution: str = Field("", description="Whom the pages name for it; required by most licences.")
+    attribution: str = Field("", description="Attribution on the pages; required by most licences.")
 
 
 class PopulationFile(Section):
@@ -190,7 +195,7 @@ class PopulationFile(Section):
     value: str = Field("population", description="Column with the number of people.")
     year: int = Field(2021, ge=1801, le=2200, description="Year the figures describe.")
     encoding: str = Field("utf-8", description="Text encoding of the file, for example `latin-1`.")
-    measure: str = Field("residents", description="Who is counted: `residents`, `workday population`.")
+    measure: str = Field("residents", description="The population that is counted: `residents`, `workday population`.")
     category: CategoryId | None = Field(None, description="Use as the denominator of this category only.")
     ignore_unknown: bool = Field(default=False, description="Rows for areas outside the boundaries are expected.")
 
@@ -206,30 +211,34 @@ class Areas(Section):
     population: tuple[PopulationFile, ...] = Field((), description="Denominators, by area code.")
     not_covered: tuple[Code, ...] = Field(
         (),
-        description="Codes of boroughs or wards the data does not cover: shown as such, never as zero, and no part of "
-        "any mean, rate, background or test; incidents in them are counted in quality.json alone. A run names boroughs "
-        "with under 5 % of the typical count, which may belong here.",
+        description="Codes of boroughs or wards that the data does not cover: shown as not covered, never as zero, "
+        "and not part of any mean, rate, background or test; incidents in them are counted only in quality.json. A "
+        "run reports boroughs with under 5 % of the typical count, which may belong here.",
     )
     visitor_areas: tuple[Code, ...] = Field(
-        (), description="Areas where visitors dominate: no resident rate is given, nor for their wards."
+        (),
+        description="Areas with far more visitors than residents: neither they nor their wards have a rate per "
+        "resident.",
     )
     lookup: str | None = Field(
         None,
-        description="CSV of from_code,to_code: from codes of other vintages to those of this one, and for "
+        description="CSV of from_code,to_code: from codes of other editions to those of this one, and for "
         "columns.lsoa and columns.msoa from LSOA and MSOA codes to wards.",
     )
     min_matched_pct: float = Field(
         99.0, ge=0, le=100, description="Least share of codes that must match the boundaries, in per cent."
     )
-    allow_low_match: bool = Field(default=False, description="Go on below min_matched_pct.")
+    allow_low_match: bool = Field(default=False, description="Continue even below min_matched_pct.")
     cell_m: float = Field(50.0, gt=0, description="Cell side of the point-to-area index, in metres.")
     snap_m: float = Field(
-        25.0, ge=0, description="A point this near outside all areas is given to the nearest, in metres."
+        25.0,
+        ge=0,
+        description="A point outside all areas but within this distance of one is assigned to it, in metres.",
     )
 
     @property
     def level_words(self) -> dict[str, tuple[str, str]]:
-        """What areas of each level are called, one and many."""
+        """Singular and plural nouns for areas of each level."""
         return {
             "region": ("region", "regions"),
             "borough": self.boroughs.words("borough") if self.boroughs else ("borough", "boroughs"),
@@ -238,11 +247,11 @@ class Areas(Section):
 
 
 class Columns(Section):
-    """Names of the columns of an extract; what is left out is recognised under its usual names or absent."""
+    """Names of the columns of an extract; omitted columns are recognised under their usual names, or absent."""
 
     id: str | None = Field(None, description="Unique incident number.")
     date: str | None = Field(None, description="Date (or month) of the incident.")
-    time: str | None = Field(None, description="Time or hour, where the date has none.")
+    time: str | None = Field(None, description="Time or hour, if the date has none.")
     recorded: str | None = Field(None, description="Date it was recorded.")
     x: str | None = Field(None, description="First coordinate in `crs`.")
     y: str | None = Field(None, description="Second coordinate in `crs`.")
@@ -252,17 +261,17 @@ class Columns(Section):
         None, description="Reference to the National Grid of Great Britain, such as TQ 29810 80460 or TQ298804."
     )
     category: str | None = Field(None, description="Category or strand column.")
-    borough: str | None = Field(None, description="Borough code or name, used where there is no point.")
+    borough: str | None = Field(None, description="Borough code or name, used if there is no point.")
     ward: str | None = Field(
         None,
-        description="Ward code or name: a row without a point counts in that ward. Where a row has both, the point "
-        "wins and the disagreement is counted.",
+        description="Ward code or name: a row without a point counts in that ward. If a row has both and they "
+        "disagree, the point is used and the disagreement is counted.",
     )
     lsoa: str | None = Field(
         None, description="LSOA code: a row without a point counts in the ward that areas.lookup gives for it."
     )
     msoa: str | None = Field(
-        None, description="MSOA code, used like lsoa where every MSOA lies in one ward of areas.lookup."
+        None, description="MSOA code, used like lsoa if areas.lookup assigns every MSOA to one ward."
     )
     kind: str | None = Field(None, description="Offence or non-crime incident.")
     offence_group: str | None = Field(None, description="Offence group.")
@@ -273,7 +282,7 @@ class Columns(Section):
     online: str | None = Field(None, description="Happened online, yes or no.")
     outcome: str | None = Field(None, description="Latest outcome.")
     victim: str | None = Field(None, description="Victim reference: hashed on reading, never stored plain.")
-    organisation: str | None = Field(None, description="Recording organisation, where one file holds several.")
+    organisation: str | None = Field(None, description="Recording organisation, if one file contains several.")
 
 
 class IncidentSource(Section):
@@ -282,83 +291,89 @@ class IncidentSource(Section):
     name: str = Field("police", pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,79}$", description="Recording organisation.")
     paths: tuple[str, ...] = Field(min_length=1, description="Files or globs, relative to this file.")
     format: FormatName = Field("auto", description="File format.")
-    layer: str | None = Field(None, description="Layer name, where a file has several.")
+    layer: str | None = Field(None, description="Layer name, if a file has several.")
     encoding: str = Field("utf-8", description="Text encoding, for example `latin-1`.")
-    delimiter: str | None = Field(None, max_length=1, description="Column separator; recognised if left out.")
+    delimiter: str | None = Field(None, max_length=1, description="Column separator; recognised by default.")
     where: dict[str, tuple[str, ...] | dict[Literal["not"], tuple[str, ...]]] = Field(
         default_factory=dict,
         description="Rows to count, by column: a text or a list of texts, `Crime type: [Burglary]`, or those to leave "
-        "out, `Crime type: {not: [Anti-social behaviour]}`; a cell matches as a whole, in any case, and a missing one "
-        "as an empty text. Every column must match. The others are counted as left out, and are neither refused nor "
+        "out, `Crime type: {not: [Anti-social behaviour]}`; a cell matches as a whole, in upper or lower case, and a "
+        "missing one matches an empty text. Every column must match. The other rows are counted as left out, and are "
+        "neither refused nor  "
         "duplicates.",
     )
     missing_values: tuple[str, ...] = Field(
         ("NULL", "null", "N/A", "NA", "NaN", "None", "-", "."),
-        description="Texts that mean no value is given, in every column and format, in any case; a blank cell "
-        "always does. A text that a category, an outcome list or `true_values` names is never missing there.",
+        description="Texts that mean a missing value, in every column and format, in upper or lower case; a blank "
+        "cell is always missing. A text that is listed for a category, an outcome or `true_values` is not missing "
+        "there.",
     )
     crs: str | None = Field(None, description="System of easting/northing columns or of a geometry without one.")
     thousands: Literal["", ",", ".", " ", "'"] | None = Field(
         None,
-        description="What stands between thousands in coordinates such as `528,240`; empty for nothing. Recognised if "
-        "left out, and asked for where a file can be read in two ways. A space stands for spaces of every width.",
+        description="Thousands separator in coordinates such as `528,240`; empty for none. Recognised by default, and "
+        "required if a file is ambiguous. A space stands for spaces of every width.",
     )
     decimal: Literal[".", ","] | None = Field(
-        None, description="What stands before decimals in coordinates; recognised if left out."
+        None, description="Decimal separator in coordinates; recognised by default."
     )
     columns: Columns = Field(default_factory=lambda: Columns.model_validate({}), description="Column names.")
-    date_format: str | None = Field(
-        None, description="strptime format, for example `%d/%m/%Y`; recognised if left out."
-    )
+    date_format: str | None = Field(None, description="strptime format, for example `%d/%m/%Y`; recognised by default.")
     day_first: bool | None = Field(
-        None, description="Settles dates such as 03/04/2025, where a whole file leaves it open."
+        None, description="Order of day and month in dates such as 03/04/2025, if a whole file is ambiguous."
     )
     first_date: str | None = Field(None, description="Dates before this (ISO) are quarantined.")
     last_date: str | None = Field(
         None,
-        description="Dates after this (ISO) are quarantined as in the future; dates up to it are never refused as far "
-        "from all others (`date_outlier`).",
+        description="Dates after this (ISO) are quarantined as future dates; dates up to it are never refused as "
+        "`date_outlier`.",
     )
     repeated_id: Literal["auto", "categories", "newest", "first", "error"] = Field(
         "auto",
-        description="What rows of one id are. `auto`: equal rows count once; rows that differ only in their categories "
-        "are one incident with all of them; otherwise the row of the file issued last counts. Where nothing says which "
-        "file that is, the first row counts, and the run stops (exit 5) if this concerns more than 1 % of the ids. "
-        "`categories`: one incident with all categories, whatever else differs. `newest`: the file issued last, also "
-        "for categories. `first`: the first row by file and row. `error`: stop.",
+        description="How to treat rows with the same id. `auto`: equal rows count once; rows that differ only in "
+        "their categories are one incident with all of them; otherwise the row of the file issued last counts. If "
+        "this file cannot be determined, the first row counts, and the run stops (exit 5) if this affects more than 1 "
+        "% of the ids. `categories`: one incident with all categories, whatever else differs. `newest`: the file "
+        "issued last, also for categories. `first`: the first row by file and row. `error`: stop.",
     )
     issued: str | None = Field(
         None,
-        description="Regular expression on the path of a file whose first group is when it was issued, for example "
-        "`(\\d{4}-\\d{2})` for extract-2025-01.csv. Left out, the last month (yyyy-mm) in the name of an archive or "
-        "folder decides, else the latest month that the files of the folder name; never the time of the file.",
+        description="Regular expression for the path of a file; its first group is the issue date, for example "
+        "`(\\d{4}-\\d{2})` for extract-2025-01.csv. By default the last month (yyyy-mm) in the name of an archive or "
+        "folder, otherwise the latest month in the names of the folder's files; never the file's modification time.",
     )
     overlap: Literal["count", "replace"] = Field(
         "count",
-        description="What rows of one month in several files are. `replace`: of each month only the rows of the file "
-        "issued last count. `count`: all count; equal rows without an id are named. Files that police.uk names alike "
-        "(`2025-01-force-street`) always replace each other.",
+        description="How to treat rows of the same month in several files. `replace`: for each month only the rows of "
+        "the file issued last count. `count`: all count; equal rows without an id are reported. police.uk files with "
+        "the same name (`2025-01-force-street`) always replace each other.",
     )
     no_location: tuple[str, ...] = Field(
-        ("No Location", "No location"), description="Location texts that mean no place is known."
+        ("No Location", "No location"), description="Location texts that mean an unknown location."
     )
-    positive_outcomes: tuple[str, ...] = Field((), description="Outcome texts counted as positive, any case.")
-    pending_outcomes: tuple[str, ...] = Field((), description="Outcome texts that mean still open, any case.")
+    positive_outcomes: tuple[str, ...] = Field(
+        (), description="Outcome texts counted as positive, in upper or lower case."
+    )
+    pending_outcomes: tuple[str, ...] = Field(
+        (), description="Outcome texts that mean pending, in upper or lower case."
+    )
     all_inside: bool | None = Field(
         None,
-        description="Whether rows without any place happened inside the region, and count in it. Left out, they do "
-        "unless more than 2 % of the source's other rows lie outside the areas.",
+        description="Whether rows without any location happened inside the region and count in it. By default they "
+        "do, unless more than 2 % of the source's other rows lie outside the areas.",
     )
-    true_values: tuple[str, ...] = Field(("yes", "y", "true", "t", "1"), description="Texts that mean yes, any case.")
+    true_values: tuple[str, ...] = Field(
+        ("yes", "y", "true", "t", "1"), description="Texts that mean yes, in upper or lower case."
+    )
     empty_months: tuple[Months, ...] = Field(
         (),
-        description="Months (`2025-06`, or a stretch `2020-01..2022-12`) in which nothing was recorded: they count as "
-        "0. Otherwise a month without rows is missing if file names name months and none names it, or if 0 rows would "
-        "be a rare chance (under 1 in 1,000) given the median month.",
+        description="Months (`2025-06`, or a range `2020-01..2022-12`) in which nothing was recorded: they count as "
+        "0. Otherwise a month without rows is missing if the file names state months and none states it, or if 0 rows "
+        "would be very unlikely (under 1 in 1,000) given the median month.",
     )
     missing_months: tuple[Months, ...] = Field(
         (),
-        description="Months that the files lack or hold only in part: windows over them are incomplete.",
+        description="Months that are missing from the files or incomplete: windows that contain them are incomplete.",
     )
     extent: tuple[float, float, float, float] | None = Field(
         None,
@@ -397,12 +412,12 @@ class IncidentSource(Section):
         for column, value in where.items():
             texts = value.get("not") if isinstance(value, dict) else value
             if not texts:
-                raise ValueError(f"{column}: give a text, a list of texts, or not: with a list of texts")
+                raise ValueError(f"{column}: give a text, a list of texts, or `not:` with a list of texts")
         return where
 
 
 def _texts(value: object) -> object:
-    """Return what YAML makes of a cell as the texts it may be written as: `yes` unquoted is a truth value there."""
+    """Return the texts that a YAML value may stand for: an unquoted `yes` is a truth value in YAML."""
     if isinstance(value, bool):
         return _YES if value else _NO
     if isinstance(value, list | tuple):
@@ -418,8 +433,8 @@ class CountColumns(Section):
     """Columns of a table of published counts."""
 
     area_code: str = Field("area_code", description="Area code.")
-    area_name: str | None = Field(None, description="Area name, used only to list what did not match.")
-    level: str | None = Field(None, description="Column that says which level a row is of.")
+    area_name: str | None = Field(None, description="Area name, used only to list areas that did not match.")
+    level: str | None = Field(None, description="Column with the level of a row.")
     period: str = Field("period", description="Month.")
     category: str | None = Field(None, description="Category label.")
     measure: str | None = Field(None, description="What is counted.")
@@ -427,10 +442,10 @@ class CountColumns(Section):
 
 
 class Relation(Section):
-    """A relation between categories that the source declares; it is tested, and dropped where violated."""
+    """A relation between categories that the source declares; it is tested, and ignored if violated."""
 
     subset: tuple[CategoryId, CategoryId] | None = Field(
-        None, description="[child, parent]: each child counts in the parent."
+        None, description="[child, parent]: every incident of the child counts in the parent."
     )
     union: tuple[CategoryId, ...] | None = Field(
         None, min_length=3, description="[whole, part, part, ...]: the parts cover the whole and may overlap."
@@ -439,38 +454,38 @@ class Relation(Section):
     @model_validator(mode="after")
     def _one(self) -> "Relation":
         if (self.subset is None) == (self.union is None):
-            raise ValueError("give either subset or union")
+            raise ValueError("set either subset or union")
         return self
 
 
 class PublishedSource(Section):
-    """Counts already published by area: no points."""
+    """Counts that are already published by area, without points."""
 
     name: str = Field("published", pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,79}$", description="Publisher.")
     paths: tuple[str, ...] = Field(min_length=1, description="CSV files (also .gz) or globs, relative to this file.")
     encoding: str = Field("utf-8", description="Text encoding.")
     columns: CountColumns = Field(default_factory=lambda: CountColumns.model_validate({}), description="Column names.")
     levels: dict[str, Literal["ward", "borough", "region"]] = Field(
-        default_factory=dict, description="Level texts in the file and what they are here."
+        default_factory=dict, description="Level texts in the file, and the level of each."
     )
     measures: dict[str, Literal["incidents", "positive_outcomes"]] = Field(
-        default_factory=dict, description="Measure texts and what they are here."
+        default_factory=dict, description="Measure texts in the file, and the measure of each."
     )
     period_format: str = Field("%Y-%m-%d", description="strptime format of the month.")
     absent: Literal["zero", "unknown", "error"] = Field(
         "unknown",
-        description="What a missing row means inside the covered areas, from the first month of the source to its "
-        "last: `zero` where the publisher leaves out zeros; `unknown` leaves the cell and every window over it "
+        description="Meaning of a missing row in a covered area, between the first and last month of the source: "
+        "`zero` if the publisher leaves out zeros; `unknown` leaves the cell and every window that contains it "
         "without a count; `error` stops the run.",
     )
     suppressed_marks: tuple[str, ...] = Field(
         ("*", "<5", "c", "[c]", "..", "x"),
-        description="Texts in place of a count that mean it is withheld: the cell is unknown, never 0.",
+        description="Texts in place of a count that mean it is suppressed: the cell is unknown, never 0.",
     )
     zero_marks: tuple[str, ...] = Field(
         (),
-        description="Texts in place of a count that mean nothing was recorded, for example `-`. A mark that is in "
-        "neither list is asked about.",
+        description="Texts in place of a count that mean 0, for example `-`. The run stops at a text that is in "
+        "neither list.",
     )
     empty_months: tuple[Months, ...] = Field(
         (),
@@ -480,7 +495,7 @@ class PublishedSource(Section):
     )
     missing_months: tuple[Months, ...] = Field(
         (),
-        description="Months that the files lack or hold only in part: windows over them are incomplete.",
+        description="Months that are missing from the files or incomplete: windows that contain them are incomplete.",
     )
     relations: tuple[Relation, ...] = Field(
         (),
@@ -490,46 +505,48 @@ class PublishedSource(Section):
 
 
 class Category(Section):
-    """A category (for hate crime: a strand) and how rows come to be in it."""
+    """A category (for hate crime: a strand), and which rows belong to it."""
 
     id: CategoryId = Field(description="Column-safe id, for example `religion`.")
     label: str = Field("", max_length=300, description="Label on maps; the id if empty.")
-    parent: CategoryId | None = Field(None, description="Category this one is counted in as well.")
-    match: tuple[str, ...] = Field((), description="Texts of the category column that mean this category, any case.")
+    parent: CategoryId | None = Field(None, description="Parent category, in which this one also counts.")
+    match: tuple[str, ...] = Field(
+        (), description="Texts of the category column for this category, in upper or lower case."
+    )
     flag: str | None = Field(None, description="Column that is true for rows of this category.")
     rule: dict[str, tuple[str, ...]] = Field(
-        default_factory=dict, description="Column and texts found in it, any case; all columns must match."
+        default_factory=dict, description="Columns and their texts, in upper or lower case; all columns must match."
     )
 
 
 class Categories(Section):
-    """How incidents are sorted into categories. `all` is reserved: every incident, once."""
+    """How incidents are assigned to categories. `all` is reserved: every incident, once."""
 
     all_label: str = Field("All offences", description="Label of the whole, for example `All hate crime`.")
     tree: tuple[Category, ...] = Field(
         (), description="The categories; empty means one per text of the category column."
     )
-    separator: str = Field(";", description="Separator where one cell names several categories.")
+    separator: str = Field(";", description="Separator between several categories in one cell.")
     unknown: Literal["quarantine", "ignore", "error"] = Field(
         "ignore", description="What to do with a text no category matches."
     )
     outside: tuple[CategoryId, ...] = Field(
         (),
-        description="Categories that are counted by themselves and in no total: rows that are in these alone are part "
-        "of their category, and neither of the whole nor of hotspots, density, cells and sentences about it. What lies "
-        "below them in the tree is outside too. A row that is in another category as well counts in the total.",
+        description="Categories that are counted separately and in no total: rows only in these are part of their "
+        "category, but not of the total, hotspots, density, cells and sentences about all incidents. Their "
+        "subcategories are outside too. A row that is also in another category counts in the total.",
     )
     all_from: CategoryId | None = Field(
-        None, description="Published counts only: the category whose counts are the whole."
+        None, description="Published counts only: the category whose counts are the total."
     )
 
 
 class Quality(Section):
-    """How much may be refused."""
+    """How many rows may be refused."""
 
     max_quarantined_pct: float = Field(
-        20.0, ge=0, le=100, description="Stop (exit 5) when more rows than this are refused, in per cent."
+        20.0, ge=0, le=100, description="Stop (exit 5) if more rows than this are refused, in per cent."
     )
     geocode_target_pct: float = Field(
-        85.0, ge=0, le=100, description="Rule of thumb for the share of rows with a usable place, in per cent."
+        85.0, ge=0, le=100, description="Rule of thumb for the share of rows with a usable location, in per cent."
     )

@@ -1,6 +1,6 @@
-"""The configuration's reference and JSON Schema, written from the settings themselves.
+"""The configuration's reference and JSON Schema, generated from the settings themselves.
 
-`python -m pipeline.config.reference > docs/configuration.md`; with `--schema`, the schema that editors complete from.
+`python -m pipeline.config.reference > docs/configuration.md`; with `--schema`, the schema for completion in editors.
 """
 
 import json
@@ -17,8 +17,8 @@ __all__ = ["configuration_reference", "configuration_schema"]
 
 _HEAD = """# Configuration
 
-Every key of `config.yaml`. Unknown keys are refused, with the one that was probably meant; contradictions are reported
-together. Units are in the names. Editors that know YAML schemas complete from `docs/config.schema.json`:
+Every key of `config.yaml`. Unknown keys are refused, with a suggestion; contradictions are reported
+together. Units are in the names. Editors that support YAML schemas can use `docs/config.schema.json` for completion:
 
 ```yaml
 # yaml-language-server: $schema=docs/config.schema.json
@@ -30,7 +30,7 @@ together. Units are in the names. Editors that know YAML schemas complete from `
 def configuration_reference() -> str:
     """Return the reference as Markdown: one table per section, in the order of the settings."""
     lines: list[str] = []
-    _section(Config, "", "Everything a run needs to know.", lines)
+    _section(Config, "", "All settings of a run.", lines)
     return _HEAD + "\n".join(lines).rstrip() + "\n"
 
 
@@ -63,7 +63,7 @@ def _section(model: type[BaseModel], path: str, text: str, lines: list[str]) -> 
 
 
 def _inner(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
-    """Return the section an annotation holds, if any, and whether it holds several."""
+    """Return the section class in an annotation, if any, and whether it is a list of sections."""
     many = get_origin(annotation) is tuple
     for kind in (annotation, *get_args(annotation)):
         if isinstance(kind, type) and issubclass(kind, BaseModel):
@@ -72,7 +72,7 @@ def _inner(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
 
 
 def _kind(annotation: Any) -> str:  # noqa: PLR0911 - one return for each kind of annotation
-    """Return a type in words."""
+    """Return a description of a type."""
     names = {str: "text", int: "whole number", float: "number", bool: "yes or no", type(None): "nothing"}
     if annotation in names:
         return names[annotation]

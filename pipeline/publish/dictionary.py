@@ -1,4 +1,4 @@
-"""The data dictionary, written from the table contracts: `python -m pipeline.publish.dictionary > outputs/README.md`."""
+"""The data dictionary, from the table contracts: `python -m pipeline.publish.dictionary > outputs/README.md`."""
 
 import sys
 
@@ -19,45 +19,47 @@ __all__ = ["data_dictionary"]
 
 _FOLDER = """# What a run writes
 
-`hotspots run` builds everything below in one go and swaps it in whole: `outputs/<run.name>/` is always one complete
-run. Results are not kept in version control; this page is, and a test holds it to the files.
+`hotspots run` builds everything below and then replaces the last run: `outputs/<run.name>/` is always one complete run.
 
 | path | what it is | who it is for |
 |---|---|---|
-| `index.html` | front door: profiles, maps, layers, quality | analyst |
-| `manifest.json` | inputs with SHA-256, settings, versions, what was chosen and counted, what to look at first (`cautions`), timings | analyst |
-| `quality.json` | every row accounted for: refused by which rule, geocode hit rate by area and month, repeated coordinates, what may be the same, boroughs the files hardly reach (`scarce_boroughs`) | analyst |
-| `backtest.json`, `backtest.svg` | how well maps would have done, when asked for | analyst |
-| `work/` | stage tables; never leaves the building | analyst |
-| `<profile>/` | `internal`, `partner`, `public`, as configured: the only folders that are handed over | the profile's audience |
+| `index.html` | overview: profiles, maps, layers, data quality | analyst |
+| `manifest.json` | inputs with SHA-256, settings, versions, automatic choices, counts, cautions (`cautions`), timings |
+analyst | | `quality.json` | row accounting: refused rows by rule, geocode hit rate by area and month, repeated
+coordinates, probable duplicates, boroughs with hardly any incidents (`scarce_boroughs`) | analyst | | `backtest.json`,
+`backtest.svg` | results of `hotspots backtest` | analyst | | `work/` | stage tables; must not leave the organisation |
+analyst | | `<profile>/` | `internal`, `partner`, `public`, as configured; only `partner` and `public` are for handing
+over | the profile's audience |
 
 In each profile's folder:
 
 | path | what it is |
 |---|---|
-| `index.html` | the map: one file, opens from disk, asks the network for nothing |
+| `index.html` | the map: one file that opens from disk and makes no network requests |
 | `boroughs.geojson`, `wards.geojson` | areas with the figures of the headline period |
-| `ward_groups.geojson` | groups of neighbouring wards, where a category is too rare to be given by ward; `release.json` names each category's level (`rules.detail`) |
-| `hotspots.geojson` | outlines of clusters |
+| `ward_groups.geojson` | groups of neighbouring wards, for categories that are too rare to be given by ward;
+`release.json` gives each category's level (`rules.detail`) | | `hotspots.geojson` | outlines of clusters |
 | `density.geojson` | bands of kernel density |
 | `hotspots.gpkg` | the same layers in the working system (GeoPackage 1.3), with styles for QGIS |
 | `hotspots.xml` | discovery metadata (UK GEMINI 2.3): title, abstract, extent, lineage, licence, contact |
-| `<layer>.parquet`, `<layer>.fgb` | the same layers as GeoParquet and FlatGeobuf, where `exports` asks for them |
-| `area_counts.csv` | one row per area, period and category; dense over what is covered; zeros written in `internal`, part of the first step in other folders |
-| `area_counts.csv-metadata.json` | the columns of that file, for programs (CSV on the Web) |
-| `circumstances.csv` | time, day, place, offence, reporting and outcome of the incidents, where the data has them |
-| `circumstances.csv-metadata.json` | the columns of that file |
-| `boroughs/<code>.html`, `panel.html` | a briefing for each borough, and for the region |
-| `boroughs/<code>-circumstances.html`, `circumstances.html` | the same figures as `circumstances.csv`, drawn and in sentences |
-| `release.json`, `protection.html` | how counts are protected and why, how many are given in which way, the audit's verdict |
+| `<layer>.parquet`, `<layer>.fgb` | the same layers as GeoParquet and FlatGeobuf, if switched on in `exports` |
+| `area_counts.csv` | one row for every covered area, period and category; zeros are written in `internal` and belong to
+the first step in other folders | | `area_counts.csv-metadata.json` | machine-readable description of its columns (CSV
+on the Web) | | `circumstances.csv` | time, day, place, offence, reporting and outcome of the incidents, if recorded |
+| `circumstances.csv-metadata.json` | description of its columns |
+| `boroughs/<code>.html`, `panel.html` | a briefing for each borough and for the region |
+| `boroughs/<code>-circumstances.html`, `circumstances.html` | the figures of `circumstances.csv` as charts and
+sentences | | `release.json`, `protection.html` | how counts are protected and why, how many are released in which form,
+result of the audit |
 
-GeoJSON follows RFC 7946: longitude and latitude (WGS 84) to six decimals, outer rings anticlockwise, `bbox`, and an `id`
-on every feature that repeats its key. Dates are ISO, periods include both ends. No file carries a point, a number or a
-date of a single incident. [docs/gis.md](../docs/gis.md) shows how to load the layers.
+GeoJSON follows RFC 7946: longitude and latitude (WGS 84) to six decimals, outer rings anticlockwise, `bbox`, and an
+`id` on every feature that repeats its key. Dates are ISO, periods include both ends. No file contains a point, an
+identifier or a date of a single incident. [docs/gis.md](../docs/gis.md) shows how to load the layers.
 
-In `hotspots.gpkg`, GeoParquet and FlatGeobuf a `date` is a date, a `bool` true or false and an `int` 32 bits wide. CSV is
-UTF-8 with CRLF line ends; a text that a spreadsheet would run as a formula has an apostrophe in front. Short names are
-for shapefiles, whose columns hold ten characters; `hotspots.gpkg` repeats them, and the meanings, in `gpkg_data_columns`.
+In `hotspots.gpkg`, GeoParquet and FlatGeobuf a `date` is a date, a `bool` true or false and an `int` 32 bits wide. CSV
+is UTF-8 with CRLF line ends; a text that a spreadsheet would treat as a formula starts with an apostrophe. Short names
+are for shapefiles, which allow ten characters; `hotspots.gpkg` contains them, with the descriptions, in
+`gpkg_data_columns`.
 
 """
 
@@ -76,9 +78,9 @@ def _table(table: Table, *, aliases: bool = False) -> str:
     if table.open_prefix:  # three columns for each category, one category after the other
         name = f"{table.open_prefix}<category>"
         for end, text, short in (
-            ("", "Incidents of each category in the period, given as incidents are.", ""),
-            ("_lower", f"Least that {name} may be.", "_lo"),
-            ("_upper", f"Greatest that {name} may be.", "_up"),
+            ("", "Incidents of each category in the period, in the same form as incidents.", ""),
+            ("_lower", f"Lowest possible value of {name}.", "_lo"),
+            ("_upper", f"Highest possible value of {name}.", "_up"),
         ):
             row = f"| `{name}{end}` | int | yes | {text} |"
             lines.append(row + (f" `inc_<category>{short}`, cut |" if aliases else ""))

@@ -1,4 +1,4 @@
-"""The table contracts: what passes between stages, and what users find in a released folder."""
+"""The contracts of all tables: those passed between stages, and those in a released folder."""
 
 from pipeline.tables.keys import Level, Measure, Place
 from pipeline.tables.outputs import (

@@ -1,4 +1,4 @@
-"""Values of key columns: the levels of areas, what is counted in them, and how an incident is placed."""
+"""Values of key columns: levels of areas, measures, and how an incident is located."""
 
 from enum import StrEnum
 
@@ -6,10 +6,10 @@ __all__ = ["Level", "Measure", "Place"]
 
 
 class Level(StrEnum):
-    """Level of an area, from the largest: each is made up of areas of the next.
+    """Level of an area, from the largest: each consists of areas of the next.
 
-    A `WARD_GROUP` is made for released folders alone: neighbouring wards of one borough, for categories too rare for
-    wards. What is read and what is internal know nothing of it.
+    A `WARD_GROUP` exists only in released folders: neighbouring wards of one borough, for categories that are too rare
+    for wards. Inputs and internal results do not contain it.
     """
 
     REGION = "region"
@@ -19,7 +19,7 @@ class Level(StrEnum):
 
 
 class Measure(StrEnum):
-    """What a count counts, named as its column. The configuration offers the first two; the others follow from them."""
+    """A measure, with the name of its column. The configuration offers the first two; the others follow from them."""
 
     INCIDENTS = "incidents"
     POSITIVE_OUTCOMES = "positive_outcomes"
@@ -28,11 +28,11 @@ class Measure(StrEnum):
 
 
 class Place(StrEnum):
-    """How an incident is placed. A `POINT` is in a ward, and so is an `AREA`, which has no usable point but names one.
+    """How an incident is located. A `POINT` is in a ward; an `AREA` has no usable point but names a ward.
 
-    `BOROUGH` has no usable point and names its borough alone. Only a `POINT` enters what needs points: density,
-    clusters, cells, pairs. `NOT_COVERED` lies in an area that the settings say the data does not cover: like one
-    `OUTSIDE` all areas it is accounted for, and is part of no count, rate or method.
+    A `BOROUGH` has no usable point and names only its borough. Only a `POINT` is used by methods that need points:
+    density, clusters, cells, pairs. `NOT_COVERED` is in an area that, according to the settings, the data does not
+    cover: like an incident `OUTSIDE` all areas it is accounted for, but part of no count, rate or method.
     """
 
     POINT = "point"

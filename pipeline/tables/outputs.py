@@ -1,4 +1,4 @@
-"""Tables and layers of a released folder: the contract users rely on."""
+"""Tables and layers of a released folder: the contract with users."""
 
 from pipeline.tables.table import Column, Table, ranged
 
@@ -13,12 +13,12 @@ __all__ = [
 ]
 
 STATES_NOTE = (
-    "A count is given as the range it lies in, `_lower` to `_upper`, with its middle beside it. Middle empty and "
-    "`_lower` 0: fewer than `_upper` + 1, perhaps none. All three empty and named in `not_offered`: not offered. Any "
-    "other empty cell is no data."
+    "A count is given as a range, `_lower` to `_upper`, and its middle. Middle empty and `_lower` 0: fewer than "
+    "`_upper` + 1, which includes 0. All three empty and named in `not_offered`: not offered. Any other empty cell "
+    "means no data."
 )
 
-# Columns that several tables hold, in groups that always stand together; a single column has a name of its own.
+# Columns of several tables, in groups that always occur together; a single column has its own name.
 _AREA = (
     Column("area_code", "string", "Unique code of the area.", alias="area_code"),
     Column("area_name", "string", "Name of the area.", alias="area_name"),
@@ -31,22 +31,21 @@ _SPAN = (
 _COMPLETE = Column(
     "complete",
     "bool",
-    "Whether the data covers the whole period; false where a source lacks a month.",
+    "Whether the data covers the whole period; false if a month is missing from a source.",
     alias="complete",
 )
-
 
 _COUNTS = (
     *ranged(
         "incidents",
-        "Incidents of the category (or all) recorded in the period: exact in internal, else the middle of the step it "
-        "lies in, empty in the first; empty, not 0, where only a part of the period is known and nothing is in it.",
+        "Incidents of the category (or all) recorded in the period: exact in internal, otherwise the middle of the "
+        "step, empty in the first step; empty, not 0, if only part of the period is known and it has no incidents.",
         "incidents",
     ),
     Column(
         "incidents_unplaced",
         "int",
-        "Of these, known to be in the area but in no smaller one (internal only).",
+        "Of these, known to be in the area but not in which smaller one (internal only).",
         null=True,
         alias="unplaced",
     ),
@@ -62,7 +61,7 @@ _RATES = (
     Column("rate_low", "float", "Lower end of the 95 % interval of the rate.", null=True, alias="rate_low"),
     Column("rate_high", "float", "Upper end of the 95 % interval of the rate.", null=True, alias="rate_high"),
 )
-_POSITIVE_OUTCOMES = ranged("positive_outcomes", "Positive outcomes, given as incidents are.", "pos_outc")
+_POSITIVE_OUTCOMES = ranged("positive_outcomes", "Positive outcomes, in the same form as incidents.", "pos_outc")
 _OUTCOME_SHARE = Column(
     "outcome_share",
     "float",
@@ -71,7 +70,7 @@ _OUTCOME_SHARE = Column(
     alias="outc_share",
 )
 _CHANGE = (
-    Column("change_pct", "float", "Change on the window compared with, in per cent.", null=True, alias="chg_pct"),
+    Column("change_pct", "float", "Change from the comparison window, in per cent.", null=True, alias="chg_pct"),
     Column(
         "change_word",
         "string",
@@ -98,7 +97,7 @@ _STATES = (
         "Columns that are not offered in this row, joined by semicolons; empty if none.",
         alias="not_offer",
     ),
-    Column("withheld", "string", "The same as `not_offered`; goes with the next version.", alias="withheld"),
+    Column("withheld", "string", "The same as `not_offered`; will be removed in the next version.", alias="withheld"),
 )
 
 AREA_LAYER = Table(
@@ -106,10 +105,10 @@ AREA_LAYER = Table(
     ("area_code",),
     (
         *_AREA,
-        Column("parent_code", "string", "Code of the area it lies in.", null=True, alias="par_code"),
-        Column("parent_name", "string", "Name of the area it lies in.", null=True, alias="par_name"),
+        Column("parent_code", "string", "Code of the area that contains it.", null=True, alias="par_code"),
+        Column("parent_name", "string", "Name of the area that contains it.", null=True, alias="par_name"),
         Column("area_vintage", "string", "Edition of the boundaries.", null=True, alias="vintage"),
-        Column("population", "int", "People of the denominator.", null=True, alias="population"),
+        Column("population", "int", "Number of people in the denominator.", null=True, alias="population"),
         Column("population_year", "int", "Year of the denominator.", null=True, alias="pop_year"),
         Column("covered", "bool", "Whether the data covers the area.", alias="covered"),
         *_SPAN,
@@ -133,7 +132,7 @@ GROUP_LAYER = Table(
         *AREA_LAYER.columns,
         Column("ward_codes", "string", "Wards in the group, joined by semicolons.", alias="ward_codes"),
     ),
-    "Groups of neighbouring wards with the figures of the headline period, for categories too rare for wards.",
+    "Groups of neighbouring wards with the figures of the headline period, for categories that are too rare for wards.",
     open_prefix=AREA_LAYER.open_prefix,
 )
 
@@ -150,7 +149,7 @@ AREA_COUNTS = Table(
         ),
         *_COUNTS,
         *_POSITIVE_OUTCOMES,
-        *ranged("known_outcomes", "Cohort: incidents whose outcome is known, the latest months left out.", "kno_outc"),
+        *ranged("known_outcomes", "Cohort: incidents whose outcome is known, without the latest months.", "kno_outc"),
         *_RATES,
         Column("rate_smoothed", "float", "Empirical-Bayes smoothed rate per 10,000.", null=True),
         Column("reliability", "string", "Empty, `unreliable` or `too few to say`.", null=True),
@@ -158,13 +157,13 @@ AREA_COUNTS = Table(
         Column("outcome_low", "float", "Lower end of the interval of a cohort share.", null=True),
         Column("outcome_high", "float", "Upper end of the interval of a cohort share.", null=True),
         *_CHANGE,
-        Column("change_vs_region", "string", "The same words, against the region's change.", null=True),
+        Column("change_vs_region", "string", "The same values, relative to the region's change.", null=True),
         *_GISTAR,
         Column("moran_class", "string", "Local Moran quadrant: `HH`, `LL`, `HL`, `LH`, or `ns`.", null=True),
         Column("emerging_class", "string", "Emerging hot spot class of the area's history.", null=True),
         *_STATES,
     ),
-    "One row per area, period and category; dense over what is covered, zeros written in internal.",
+    "One row for every covered area, period and category; internal includes zeros.",
 )
 
 HOTSPOT_LAYER = Table(
@@ -172,7 +171,7 @@ HOTSPOT_LAYER = Table(
     ("hotspot_id",),
     (
         Column("hotspot_id", "string", "Id within this release.", alias="hs_id"),
-        Column("rank", "int", "1 holds the most incidents; outside internal equal steps share a rank.", alias="rank"),
+        Column("rank", "int", "1 has the most incidents; outside internal equal steps share a rank.", alias="rank"),
         Column(
             "name",
             "string",
@@ -182,7 +181,7 @@ HOTSPOT_LAYER = Table(
         ),
         *ranged(
             "incidents",
-            "Incidents in the headline period: exact in internal, else the middle of the step it lies in.",
+            "Incidents in the headline period: exact in internal, otherwise the middle of the step.",
             "incidents",
         ),
         Column("incidents_band", "string", "Incidents as text: `20 to 29`.", null=True, alias="inc_band"),
@@ -192,7 +191,7 @@ HOTSPOT_LAYER = Table(
         ),
         Column("first_period", "string", "First month of the period.", null=True, alias="first_per"),
         Column("last_period", "string", "Last month of the period.", null=True, alias="last_per"),
-        Column("ward_codes", "string", "Wards it touches, joined by semicolons.", null=True, alias="ward_codes"),
+        Column("ward_codes", "string", "Wards that it overlaps, joined by semicolons.", null=True, alias="ward_codes"),
     ),
     "Outlines of clusters of incidents.",
 )
@@ -223,15 +222,19 @@ CIRCUMSTANCES = Table(
         Column(
             "question",
             "string",
-            "`organisation` (its incidents), {variables}.",  # filled in from the registry, which stands above
+            "Variable: `organisation` (its incidents), {variables}.",  # from the registry, in a higher package
         ),
-        Column("answer", "string", "One answer, or `not stated`, `too recent to say`, `other kinds` (rare ones)."),
-        *ranged("incidents", "Incidents with this answer.", "incidents"),
-        *ranged("stated", "Incidents that state an answer to the question.", "stated"),
-        Column("share", "float", "Share of these with this answer, 0 to 1.", null=True),
-        Column("share_low", "float", "Least that the share may be; 95 % interval in internal.", null=True),
-        Column("share_high", "float", "Greatest that the share may be; 95 % interval in internal.", null=True),
+        Column(
+            "answer",
+            "string",
+            "Value of the variable, or `not stated`, `too recent to say`, `other kinds` (rare values).",
+        ),
+        *ranged("incidents", "Incidents with this value.", "incidents"),
+        *ranged("stated", "Incidents that state a value of the variable.", "stated"),
+        Column("share", "float", "Share of these with this value, 0 to 1.", null=True),
+        Column("share_low", "float", "Lowest possible share; 95 % interval in internal.", null=True),
+        Column("share_high", "float", "Highest possible share; 95 % interval in internal.", null=True),
         *_STATES,
     ),
-    "What partnerships ask first, in the headline period: when, where, what, how reported, what came of it.",
+    "Circumstances of incidents in the headline period: time, place, offence, reporting and outcome.",
 )

@@ -1,4 +1,4 @@
-"""What a table contract is, and how a frame is held to it."""
+"""The contract of a table, and how a frame is checked against it."""
 
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -13,14 +13,14 @@ __all__ = ["Column", "Kind", "Table", "nullable", "ranged"]
 
 Kind = Literal["string", "int", "float", "bool", "date", "geometry"]
 
-# pandas type of each kind. Whole numbers and truth values use the nullable types, so that an empty cell does not turn a
-# count into a float; dates stay ISO texts, which sort as dates do and are written as they are.
+# pandas type of each kind. Integers and booleans use the nullable types, so that an empty cell does not turn a count
+# into a float; dates stay ISO texts, which sort like dates.
 _EMPTY = {"string": "str", "int": "Int64", "float": "float64", "bool": "boolean", "date": "str", "geometry": "object"}
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its kind, whether it may be empty, what it means, and its name for shapefile users."""
+    """One column: its type, whether it may be empty, its meaning, and its short name for shapefiles."""
 
     name: str
     kind: Kind
@@ -35,11 +35,11 @@ class Column:
 
 
 def ranged(name: str, text: str, short: str) -> tuple[Column, ...]:
-    """Return a count's three columns: its middle, and the least and the greatest that it may be."""
+    """Return a count's three columns: its middle, and its lowest and highest possible value."""
     return (
         Column(name, "int", text, null=True, alias=short),
-        Column(f"{name}_lower", "int", f"Least that {name} may be.", null=True, alias=f"{short[:7]}_lo"),
-        Column(f"{name}_upper", "int", f"Greatest that {name} may be.", null=True, alias=f"{short[:7]}_up"),
+        Column(f"{name}_lower", "int", f"Lowest possible value of {name}.", null=True, alias=f"{short[:7]}_lo"),
+        Column(f"{name}_upper", "int", f"Highest possible value of {name}.", null=True, alias=f"{short[:7]}_up"),
     )
 
 
@@ -70,9 +70,10 @@ class Table:
         return [c.name for c in self.columns]
 
     def described(self, **lists: str) -> "Table":
-        """Return the table with `{name}` in the texts of its columns replaced by what `lists` gives for that name.
+        """Return the table with `{name}` in the descriptions of its columns replaced by `lists[name]`.
 
-        A text that lists the entries of a registry cannot be written here: registries stand above the tables.
+        A description that lists the entries of a registry cannot be written here, because registries are in higher
+        packages.
         """
         columns = []
         for column in self.columns:
@@ -87,7 +88,7 @@ class Table:
         return pd.DataFrame({c.name: pd.Series([], dtype=_EMPTY[c.kind]) for c in self.columns})
 
     def conform(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return a copy with every column present, in order and of its kind; extra open columns last."""
+        """Return a copy with every column, in order and with its type; open columns come last."""
         extra = [c for c in map(str, frame.columns) if self.open_prefix and c.startswith(self.open_prefix)]
         out = frame.reindex(columns=[*self.names, *(c for c in extra if c not in self.names)])
         for column in self.columns:
@@ -97,12 +98,12 @@ class Table:
         return out
 
     def check(self, frame: pd.DataFrame) -> None:
-        """Hold a frame to the contract.
+        """Check a frame against the contract.
 
         Raises
         ------
         SchemaError
-            Naming every column that is missing, empty where it may not be, or of another kind, and repeated keys.
+            With every column that is missing, empty although it may not be, or of another type, and repeated keys.
         """
         faults = []
         missing = [n for n in self.names if n not in frame.columns]
@@ -120,13 +121,12 @@ class Table:
             faults.append(f"{int(frame.duplicated(list(self.key)).sum())} rows repeat the key ({', '.join(self.key)})")
         if faults:
             raise SchemaError(
-                f"table {self.name} breaks its contract: {'; '.join(faults)}. "
-                "This is a fault of the program: please report it."
+                f"table {self.name} breaks its contract: {'; '.join(faults)}. This is a bug: please report it."
             )
 
 
 def nullable(values: npt.ArrayLike, *, given: npt.NDArray[np.bool_]) -> Any:
-    """Make a column of numbers that is empty where no number is given.
+    """Return a nullable numeric column, empty for missing numbers.
 
     >>> nullable([1.5, 2.5], given=np.array([True, False])).tolist()
     [1.5, <NA>]
@@ -137,8 +137,8 @@ def nullable(values: npt.ArrayLike, *, given: npt.NDArray[np.bool_]) -> Any:
 
 
 def _ascends(frame: pd.DataFrame, key: tuple[str, ...]) -> bool:
-    """Whether each row's key is greater than the one before: tables are written in order, and order is cheap to see."""
-    equal = None  # rows equal to the one before in the columns so far; at first, all that have one before
+    """Whether each row's key is greater than the one before: tables are written in order, and this is fast to check."""
+    equal = None  # rows equal to the previous one in the columns so far; at first, all rows but the first
     for name in key:
         if frame[name].isna().any():
             return False

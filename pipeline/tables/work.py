@@ -1,4 +1,4 @@
-"""Tables that pass between stages; they never leave the building."""
+"""Tables passed between stages; they must not leave the organisation."""
 
 from pipeline.tables.table import Column, Table
 
@@ -8,10 +8,8 @@ INCIDENTS = Table(
     "incidents",
     ("source", "source_row"),
     (
-        Column("incident_id", "string", "Number the source gives, or source and row where it gives none."),
-        Column(
-            "occurred_on", "date", "Date of the incident, ISO; the first of the month where only the month is known."
-        ),
+        Column("incident_id", "string", "Identifier from the source, or source and row if there is none."),
+        Column("occurred_on", "date", "Date of the incident, ISO; the first of the month if only the month is known."),
         Column("date_precision", "string", "`day` or `month`.", null=True),
         Column("recorded_on", "date", "Date it was recorded, ISO.", null=True),
         Column("month", "int", "Month of the incident as yyyymm."),
@@ -19,7 +17,7 @@ INCIDENTS = Table(
         Column(
             "categories",
             "string",
-            "Category ids, closed under ancestors, sorted, joined by semicolons; empty for none.",
+            "Category ids including all ancestors, sorted, joined by semicolons; empty for none.",
             null=True,
         ),
         Column("kind", "string", "`offence` or `incident`.", null=True),
@@ -29,9 +27,9 @@ INCIDENTS = Table(
         Column("place_type", "string", "Kind of place.", null=True),
         Column("reporting_route", "string", "How it was reported.", null=True),
         Column("online", "bool", "Whether it happened online."),
-        Column("outcome", "string", "Latest outcome as the source puts it.", null=True),
+        Column("outcome", "string", "Latest outcome, as worded by the source.", null=True),
         Column(
-            "outcome_class", "string", "`positive`, `pending` or `other`; empty where the source gives none.", null=True
+            "outcome_class", "string", "`positive`, `pending` or `other`; empty if the source gives none.", null=True
         ),
         Column("victim_hash", "string", "Salted hash of the victim reference.", null=True),
         Column("organisation", "string", "Recording organisation."),
@@ -48,11 +46,11 @@ INCIDENTS = Table(
         Column(
             "place_precision",
             "string",
-            "What the place is known by: `point`, `area` (the code or name of a ward, or a smaller area's code) or "
-            "`borough`; empty where nothing is known.",
+            "How the location is known: `point`, `area` (the code or name of a ward, or a smaller area's code) or "
+            "`borough`; empty if unknown.",
             null=True,
         ),
-        Column("snapped", "bool", "Outside all areas, given to the nearest."),
+        Column("snapped", "bool", "Whether it was outside all areas and assigned to the nearest."),
         Column("ward_code", "string", "Ward.", null=True),
         Column("borough_code", "string", "Borough.", null=True),
     ),
@@ -65,11 +63,11 @@ QUARANTINE = Table(
     (
         Column("source", "string", "Input file, as source name and file name."),
         Column("source_row", "int", "Row in the file, the first data row being 1."),
-        Column("rule", "string", "Rule that refused it."),
-        Column("reason", "string", "The reason in words."),
+        Column("rule", "string", "Rule by which it was refused."),
+        Column("reason", "string", "Reason, for people."),
         Column("raw", "string", "The row as read, as JSON."),
     ),
-    "Every row refused, with its reason.",
+    "Every refused row, with the reason.",
 )
 
 PUBLISHED_COUNTS = Table(
@@ -82,7 +80,7 @@ PUBLISHED_COUNTS = Table(
         Column("month", "int", "Month as yyyymm."),
         Column("category", "string", "Category id."),
         Column("measure", "string", "`incidents` or `positive_outcomes`."),
-        Column("value", "int", "The count; empty where the publisher suppressed it or it cannot be read.", null=True),
+        Column("value", "int", "The count; empty if the publisher suppressed it or it cannot be read.", null=True),
         Column("mapped", "bool", "Whether the code is in the boundaries."),
     ),
     "Counts as published, sorted by their key.",
@@ -96,10 +94,14 @@ AREAS = Table(
         Column("level", "string", "`ward`, `borough` or `region`."),
         Column("name", "string", "Name."),
         Column("parent_code", "string", "Code of the area it lies in.", null=True),
-        Column("population", "int", "Residents; of an area that is covered in part, those of the part.", null=True),
+        Column(
+            "population", "int", "Residents; for an area that is covered in part, those of the covered part.", null=True
+        ),
         Column("population_year", "int", "Year of the population.", null=True),
         Column("vintage", "string", "Edition of the boundaries.", null=True),
-        Column("area_km2", "float", "Square kilometres; of an area that is covered in part, those of the part."),
+        Column(
+            "area_km2", "float", "Square kilometres; for an area that is covered in part, those of the covered part."
+        ),
         Column("covered", "bool", "Whether the data covers it."),
         Column("geometry", "geometry", "Outline in the working system."),
     ),
@@ -114,17 +116,17 @@ AREA_MONTHS = Table(
         Column("level", "string", "`ward`, `borough` or `region`."),
         Column("month", "int", "Month as yyyymm."),
         Column("category", "string", "Category id, or `all`."),
-        Column("incidents", "int", "Incidents; empty where a published count is unknown.", null=True),
+        Column("incidents", "int", "Incidents; empty if a published count is unknown.", null=True),
         Column(
             "incidents_unplaced",
             "int",
-            "Incidents known to be here, but in no ward (boroughs) or borough (region).",
+            "Incidents known to be in the area, but not in which ward (boroughs) or borough (region).",
             null=True,
         ),
         Column("positive_outcomes", "int", "Positive outcomes.", null=True),
         Column("known_outcomes", "int", "Incidents whose outcome is known (cohort only).", null=True),
     ),
-    "Counts by area, month and category; the sum everything else is made from.",
+    "Counts by area, month and category, from which all other counts are computed.",
 )
 
 LOCATIONS = Table(
@@ -140,9 +142,9 @@ LOCATIONS = Table(
         Column("incidents", "int", "Incidents."),
         Column("positive_outcomes", "int", "Positive outcomes.", null=True),
         Column("known_outcomes", "int", "Incidents whose outcome is known.", null=True),
-        Column("distinct_victims", "int", "Distinct victims of this row, where known.", null=True),
+        Column("distinct_victims", "int", "Distinct victims of this row, if known.", null=True),
     ),
-    "Distinct places with weights, online and placeholder rows left out: all that the point methods need.",
+    "Distinct places with weights, without online and placeholder rows: the input of all point methods.",
 )
 
 CELLS = Table(
@@ -168,8 +170,8 @@ CONTEXT = Table(
     (
         Column("kind", "string", "`water`, `green`, `road`, `rail`, `station`, `place` or `building`."),
         Column("name", "string", "Its name.", null=True),
-        Column("rank", "int", "How important it is; 1 the most."),
+        Column("rank", "int", "Importance; 1 is the highest."),
         Column("geometry", "geometry", "Outline, line or point in the working system, inside the region."),
     ),
-    "Public information that is drawn under the hotspots and names them: no data of the run.",
+    "Public information that is drawn under the hotspots and gives them names; contains no incident data.",
 )

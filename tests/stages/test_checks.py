@@ -268,7 +268,7 @@ def test_the_licence_of_a_template_is_a_placeholder(tmp_path: Path, capsys: pyte
     config = load_config(write_city(tmp_path, **{"page.licence": LICENCE_TO_WRITE}))
     print_check(config, [], [], settings_cautions(config), Trial(), as_json=True)
     (caution,) = json.loads(capsys.readouterr().out)["cautions"]
-    assert caution == "page.licence is still the template's text and would be printed on public pages: write yours."
+    assert caution == "page.licence is still the template's text, which would appear on public pages: enter your own."
     assert settings_cautions(load_config(write_city(tmp_path))) == []
 
 

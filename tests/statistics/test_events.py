@@ -47,7 +47,7 @@ def test_dispersion_is_that_of_the_steps_about_their_own_side() -> None:
     )
     assert found.dispersion == pytest.approx(chi2 / (11 + 2))
     assert found.after.incidents == 2100
-    assert found.note == "Its own step holds 6 earlier days and counts as after."
+    assert found.note == "The step of the event includes 6 earlier days and counts as after."
 
 
 @pytest.mark.parametrize("day", [date(2020, 1, 1), date(2024, 1, 1)])
@@ -82,7 +82,7 @@ def test_gaps_and_withheld_counts_are_told() -> None:
     holed.loc[13, "incidents"] = pd.NA
     assert around_event(holed, ATTACK).note == "Counts around Attack are missing or withheld."
     gap = months(*[50] * 15).drop(index=12)
-    assert around_event(gap, ATTACK).note == "Attack falls into a gap of the data."
+    assert around_event(gap, ATTACK).note == "Attack falls in a gap in the data."
 
 
 def test_no_earlier_events_bound_no_ratio() -> None:

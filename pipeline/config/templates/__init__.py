@@ -18,7 +18,7 @@ def template_text(name: str) -> str:
     Raises
     ------
     ConfigError
-        If there is none of that name.
+        If there is no template with that name.
     """
     if name not in TEMPLATES:
         raise ConfigError(
@@ -31,5 +31,5 @@ def write_template(name: str, path: Path, *, force: bool) -> None:
     """Write a template to `path`; an existing file is overwritten only with `force`."""
     text = template_text(name)
     if path.exists() and not force:
-        raise ConfigError(f"{path} exists already: give another name with --config, or overwrite it with --force")
+        raise ConfigError(f"{path} already exists: give another name with --config, or overwrite it with --force")
     write_text(path, text)
