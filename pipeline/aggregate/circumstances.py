@@ -243,7 +243,8 @@ class Variable:
     first
         Whether it stands before the others on the page.
     summary, highlight
-        The sentence; for `Summary.ONE_VALUE`, the value whose share it gives and the words after the share.
+        The sentence; for `Summary.ONE_VALUE`, the value whose share it gives. Its words are `circumstances.share.<id>`
+        in the catalogue of words.
     """
 
     id: str
@@ -260,7 +261,7 @@ class Variable:
     one_recorder: tuple[str, ...] = ()
     first: bool = False
     summary: Summary = Summary.MOST_FREQUENT
-    highlight: tuple[str, str] = ("", "")
+    highlight: str = ""
 
     def words(self, value: str) -> str:
         """Return a counted value as readers see it."""
@@ -326,7 +327,7 @@ _ENTRIES = (
         sql="CASE WHEN online THEN 'yes' ELSE 'no' END",
         known_values=("yes", "no"),
         summary=Summary.ONE_VALUE,
-        highlight=("yes", "happened online"),
+        highlight="yes",
     ),
     Variable(
         id="kind",
@@ -335,7 +336,7 @@ _ENTRIES = (
         source="kind",
         known_values=("offence", "incident"),
         summary=Summary.ONE_VALUE,
-        highlight=("offence", "were offences, not non-crime incidents"),
+        highlight="offence",
     ),
     Variable(id="offence_group", label="Offence group", sql="offence_group", source="offence_group"),
     Variable(
@@ -345,7 +346,7 @@ _ENTRIES = (
         source="aggravated",
         known_values=("yes", "no"),
         summary=Summary.ONE_VALUE,
-        highlight=("yes", "were aggravated offences"),
+        highlight="yes",
     ),
     Variable(
         id="flag_status",
@@ -354,7 +355,7 @@ _ENTRIES = (
         source="flag_status",
         known_values=("presumed", "confirmed"),
         summary=Summary.ONE_VALUE,
-        highlight=("presumed", "carry a flag that is presumed, not confirmed"),
+        highlight="presumed",
     ),
     Variable(id="reporting_route", label="How it was reported", sql="reporting_route", source="reporting_route"),
     Variable(

@@ -124,7 +124,7 @@ def test_sentences() -> None:
     street, shop = exactly("street", 60), exactly("shop", 40)
     assert asked("place_type", street, shop) == "Most often street (60%), then shop (40%)."
     near = exactly("shop", 55)
-    assert asked("place_type", street, near) == "No single answer stands out: street, the most frequent, is 60%."
+    assert asked("place_type", street, near) == "No single value stands out: street, the most frequent, is 60%."
     region = {"street": exactly("street", 4500, 10_000)}
     assert asked("place_type", street, shop, place="London", region=region).endswith(" London: 45%.")
     assert asked("place_type", exactly("street", 9, 9)) == "Every record says street."
@@ -143,7 +143,7 @@ def test_sentences_of_steps_say_only_what_holds_for_all_values_inside_them() -> 
     few = between("street", 200, 500)
     assert asked("place_type", few, Value("park", None, (500, 509))) == ""
     # 100 to 109 and 100 to 109 of 200 to 209: nobody knows which is more.
-    assert asked("place_type", between("a", 100, 200), between("b", 100, 200)) == "No single answer stands out."
+    assert asked("place_type", between("a", 100, 200), between("b", 100, 200)) == "No single value stands out."
     assert asked("online", between("yes", 50, 500)) == "10% to 12% happened online."
     assert asked("online", between("yes", 0, 500)) == ""
 
@@ -151,15 +151,18 @@ def test_sentences_of_steps_say_only_what_holds_for_all_values_inside_them() -> 
 def test_the_sentence_on_days_to_recording() -> None:
     days = [exactly("same day", 30), exactly("next day", 30), exactly("2 to 7 days", 20)]
     late = exactly("8 to 30 days", 20)
-    assert asked("delay", *days, late) == "80% were recorded within 7 days; half of them by the next day."
+    assert asked("delay", *days, late) == "80% were recorded within 7 days. Half or more were recorded by the next day."
     region = {"same day": exactly("same day", 50), "next day": exactly("next day", 30)}
     region |= {"2 to 7 days": exactly("2 to 7 days", 10)}
     stated = asked("delay", *days, Value("8 to 30 days", None, (100, 100)), place="London", region=region)
-    assert stated == "80% were recorded within 7 days (London: 90%); half of them by the next day."
+    assert stated == "80% were recorded within 7 days (London: 90%). Half or more were recorded by the next day."
     assert asked("delay", Value("same day", None, (100, 100)), *days[1:]) == ""
     # 40 to 49, 30 to 39 and 20 to 29 of 100 to 109: half may be reached on the same day or by the next.
     steps = [between("same day", 40, 100), between("next day", 30, 100), between("2 to 7 days", 20, 100)]
-    assert asked("delay", *steps) == "At least 83% were recorded within 7 days; half of them by the next day."
+    assert (
+        asked("delay", *steps)
+        == "At least 83% were recorded within 7 days. Half or more were recorded by the next day."
+    )
 
 
 def test_the_table_keeps_its_contract(written: tuple[Released, Path]) -> None:

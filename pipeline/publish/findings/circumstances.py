@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from pipeline.aggregate.circumstances import DELAYS, NOT_STATED, TOO_RECENT, OutcomeKind, Summary, Variable
 from pipeline.publish import words
+from pipeline.publish.words import say
 from pipeline.statistics.intervals import wilson
 
 __all__ = ["Limits", "ValueFigures", "VariableFigures", "summary_sentence"]
@@ -105,9 +106,11 @@ def summary_sentence(figures: VariableFigures) -> str:
     """
     match figures.variable.summary:
         case Summary.ONE_VALUE:
-            value, words_after = figures.variable.highlight
-            one = figures.row(value)
-            return f"{_share(one)} {words_after}.{_beside(figures, one)}" if one else ""
+            one = figures.row(figures.variable.highlight)
+            if one is None:
+                return ""
+            stated = say(f"circumstances.share.{figures.variable.id}", share=_share(one))
+            return " ".join([stated, *_beside(figures, one)])
         case Summary.DELAY:
             return _delay(figures)
         case Summary.OUTCOME:
@@ -119,17 +122,19 @@ def summary_sentence(figures: VariableFigures) -> str:
 def _share(one: ValueFigures) -> str:
     """Write a share at the beginning of a sentence."""
     if one.exact and one.share in (0.0, 1.0):
-        return "All" if one.share else "None"
+        return say("circumstances.all") if one.share else say("circumstances.none")
     return words.capital(words.share_range_text(*one.limits))
 
 
-def _beside(figures: VariableFigures, one: ValueFigures | None) -> str:
-    """Give the region's share where it lies outside what chance allows."""
-    theirs = figures.region.get(one.name) if one else None
-    if one is None or theirs is None or theirs.share is None:
-        return ""
+def _beside(figures: VariableFigures, one: ValueFigures) -> list[str]:
+    """Give the region's share, where it lies outside what chance allows; else nothing."""
+    theirs = figures.region.get(one.name)
+    if theirs is None or theirs.share is None:
+        return []
     (low, high), (least, most) = one.interval, theirs.limits
-    return "" if low <= most and least <= high else f" {figures.place}: {words.share_range_text(least, most)}."
+    if low <= most and least <= high:
+        return []
+    return [say("circumstances.beside", place=figures.place, share=words.share_range_text(least, most))]
 
 
 def _most(figures: VariableFigures) -> str:
@@ -138,20 +143,24 @@ def _most(figures: VariableFigures) -> str:
     if not ranked or not ranked[0].share:
         return ""
     first, others = ranked[0], ranked[1:]
+    share = words.share_range_text(*first.limits)
     if first.exact and first.share == 1:
-        return f"Every record says {first.name}."
+        return say("circumstances.every_record", value=first.name)
     # What is not offered may be the most frequent value itself.
     if figures.left_out > _least(first):
         return ""
     next_share = max((a.limits[1] for a in others), default=0.0)
     if first.interval[0] <= next_share:
-        named = _least(first) > max((_greatest(a) for a in others), default=0)
-        wording = f": {first.name}, the most frequent, is {words.share_range_text(*first.limits)}" if named else ""
-        return f"No single answer stands out{wording}."
-    second = ""
+        if _least(first) > max((_greatest(a) for a in others), default=0):
+            return say("circumstances.none_stands_out_but", value=first.name, share=share)
+        return say("circumstances.none_stands_out")
+    stated = say("circumstances.most_often", value=first.name, share=share)
     if others and others[0].share and _least(others[0]) > max([*map(_greatest, others[1:]), figures.left_out]):
-        second = f", then {others[0].name} ({words.share_range_text(*others[0].limits)})"
-    return f"Most often {first.name} ({words.share_range_text(*first.limits)}){second}.{_beside(figures, first)}"
+        second, then_share = others[0].name, words.share_range_text(*others[0].limits)
+        stated = say(
+            "circumstances.most_often_then", value=first.name, share=share, second=second, then_share=then_share
+        )
+    return " ".join([stated, *_beside(figures, first)])
 
 
 def _least(one: ValueFigures) -> int:
@@ -167,11 +176,12 @@ def _delay(figures: VariableFigures) -> str:
     within = _together([a for a in figures.offered if a.name in _WITHIN_7])
     if within is None:
         return ""
-    wording = f"{words.capital(words.share_range_text(*within))} were recorded within 7 days"
-    theirs = _together([figures.region[name] for name in _WITHIN_7 if name in figures.region])
-    if theirs:
-        wording += f" ({figures.place}: {words.share_range_text(*theirs)})"
-    return f"{wording}{_middle(figures)}."
+    share = words.capital(words.share_range_text(*within))
+    stated = say("circumstances.within_7_days", share=share)
+    if theirs := _together([figures.region[name] for name in _WITHIN_7 if name in figures.region]):
+        beside = words.share_range_text(*theirs)
+        stated = say("circumstances.within_7_days_beside", share=share, place=figures.place, beside=beside)
+    return " ".join([stated, *_middle(figures)])
 
 
 def _together(rows: Sequence[ValueFigures]) -> tuple[float, float] | None:
@@ -182,20 +192,23 @@ def _together(rows: Sequence[ValueFigures]) -> tuple[float, float] | None:
     return share_limits((sum(c[0] for c in counts), sum(c[1] for c in counts)), rows[0].stated)
 
 
-def _middle(figures: VariableFigures) -> str:
+def _middle(figures: VariableFigures) -> list[str]:
     """Say in which band the middle incident falls, where it falls there for every value inside the steps."""
     low = high = 0
     for one in (a for a in figures.rows if a.name not in (NOT_STATED, TOO_RECENT)):
         if one.count is None or one.stated is None:
-            return ""
+            return []
         before, low, high = high, low + one.count[0], high + one.count[1]
         if 2 * high < one.stated[0]:
             continue
         if 2 * low < one.stated[1] or (2 * before >= one.stated[0] and before):
-            return ""
-        halves = {"same day": "half of them on the same day", "next day": "half of them by the next day"}
-        return f"; {halves.get(one.name, f'the middle one after {one.name}')}"
-    return ""
+            return []
+        if one.name == DELAYS[0][0]:
+            return [say("circumstances.half_on_the_day")]
+        if one.name == DELAYS[1][0]:
+            return [say("circumstances.half_by_next_day")]
+        return [say("circumstances.median_delay", delay=one.name)]
+    return []
 
 
 def _outcome(figures: VariableFigures) -> str:
@@ -205,7 +218,7 @@ def _outcome(figures: VariableFigures) -> str:
     )
     wording = []
     if positive:
-        wording.append(f"{_share(positive)} had a positive outcome.{_beside(figures, positive)}")
+        wording += [say("circumstances.positive_outcome", share=_share(positive)), *_beside(figures, positive)]
     if unsupported and unsupported.share:
-        wording.append(f"In {words.share_range_text(*unsupported.limits)} the victim did not support action.")
+        wording.append(say("circumstances.not_supported", share=words.share_range_text(*unsupported.limits)))
     return " ".join(wording)
