@@ -10,7 +10,7 @@ import numpy as np
 
 from tests.attack.folder import Folder, Key
 from tests.attack.programmes import System, ends
-from tests.attack.relations import Published, Relation, Universe, binding, candidates, granted
+from tests.attack.relations import Published, Relation, Universe, below, binding, candidates, granted, never_offered
 
 NEAR = 1e-5
 
@@ -68,8 +68,14 @@ def attack(
         Steps of all audiences: a row without room in one of them is offered to nobody.
     """
     universe = Universe.of(folder)
-    mine = [*universe.windows, *granted([*candidates(universe, published), *more], truth)]
-    markers = _markers(folder, published, mine, truth, steps)
+    every, more = list(candidates(universe, published)), list(more)
+    for key in (k for r in more for k in (r.total, *r.parts)):
+        universe.add(key)
+    mine = [*universe.windows, *granted([*every, *more], truth)]
+    # What a rule takes that looks at no count tells nothing, and takes the row out of the reckoning of room.
+    ruled = set().union(*never_offered(every, mine, published, folder.areas).values()) - set(folder.shown)
+    ruled = below(ruled, universe.spans, published, folder.areas)
+    markers = _markers(folder, published, [r for r in mine if ruled.isdisjoint((r.total, *r.parts))], truth, steps)
     system = System()
     column = {key: system.column(span.lower, span.upper) for key, span in universe.spans.items()}
     marked = {k for m in markers for k in (m.relation.total, *m.relation.parts)}

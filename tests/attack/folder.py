@@ -17,6 +17,8 @@ import shapely.geometry
 
 MEASURES = ("incidents", "positive_outcomes", "known_outcomes")
 UNPLACED = "incidents_unplaced"
+STATED = "stated"
+"""In the place of a value: how many incidents state any value of a variable."""
 
 
 class Key(NamedTuple):
@@ -55,11 +57,22 @@ class Folder:
     steps: dict[Key, tuple[int, int]] = field(default_factory=dict)
     """Of a count that is one step: its lower end and the width of the step that its folder uses."""
     areas: dict[str, Area] = field(default_factory=dict)
+    editions: tuple[Mapping[str, Area], ...] = ()
+    """Areas by edition of wards, where folders of several are laid side by side."""
     rows: list[dict[str, str]] = field(default_factory=list)
     circumstances: list[dict[str, str]] = field(default_factory=list)
     layers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     record: Mapping[str, Any] = field(default_factory=dict)
     contradictions: list[str] = field(default_factory=list)
+
+    @property
+    def layouts(self) -> tuple[Mapping[str, Area], ...]:
+        """Areas that are inside each other, edition by edition."""
+        return self.editions or (self.areas,)
+
+    def wards(self) -> frozenset[str]:
+        """Return the codes of wards."""
+        return frozenset(code for code, area in self.areas.items() if area.level == "ward")
 
     def may_show(self, key: Key) -> bool:
         """Return whether a folder gives counts of this category by areas of this level at all, as its record says."""
@@ -94,7 +107,10 @@ def read_folder(path: Path) -> Folder:
     folder.circumstances = table(file) if file.exists() else []
     for row in folder.circumstances:
         name = "/".join((row["organisation"], row["question"], row["answer"]))
-        _ends(folder, row, Key(row["area_code"], row["period"], row["category"], name), "incidents")
+        at = Key(row["area_code"], row["period"], row["category"], name)
+        _ends(folder, row, at, "incidents")
+        if row["question"] != "organisation":
+            _ends(folder, row, at._replace(measure=name.rpartition("/")[0] + f"/{STATED}"), "stated")
     return folder
 
 
@@ -191,6 +207,10 @@ def window(start: str, end: str) -> str:
 
 def joined(*folders: Folder) -> Folder:
     """Lay folders side by side: of a count in several, what all of them allow; the least step is what was promised."""
+    layouts: dict[frozenset[str], dict[str, Area]] = {}
+    for folder in folders:
+        own = layouts.setdefault(folder.wards(), {})
+        own |= {k: a for k, a in folder.areas.items() if a.parent or k not in own}
     whole = replace(
         folders[0],
         step=min(f.step for f in folders),
@@ -199,6 +219,7 @@ def joined(*folders: Folder) -> Folder:
         promise=dict(folders[0].promise),
         steps=dict(folders[0].steps),
         areas={},
+        editions=tuple(layouts.values()) if len(layouts) > 1 else (),
         contradictions=[c for f in folders for c in f.contradictions],
     )
     for other in folders:

@@ -136,20 +136,13 @@ def pieces(periods: frozenset[str]) -> dict[str, tuple[str, ...]]:
 def candidates(universe: Universe, published: Published) -> Iterator[Relation]:
     """Write down every relation that the layout suggests."""
     areas = universe.folder.areas
-    inside: dict[tuple[str, str], list[str]] = defaultdict(list)
-    covered = {key.area for key in universe.spans}
-    for code, area in areas.items():
-        if area.parent and code in covered:
-            inside[area.parent, area.level].append(code)
-        for ward in area.members:
-            inside[code, "ward"].append(ward)
-    for parent in [code for code, area in areas.items() if area.level == "region"]:
-        for borough in list(inside[parent, "borough"]):
-            inside[parent, "ward"] += inside[borough, "ward"]
+    inside: dict[tuple[str, str, tuple[str, ...]], None] = {}
+    for layout in universe.folder.layouts:
+        inside |= dict.fromkeys(_inside(layout, {key.area for key in universe.spans}))
     for (period, category, measure), codes in list(universe.at.items()):
         if measure not in MEASURES:
             continue
-        for (parent, level), children in inside.items():
+        for parent, level, children in inside:
             total = Key(parent, period, category, measure)
             parts = tuple(Key(c, period, category, measure) for c in children if c in codes)
             if parent not in codes or not parts:
@@ -165,6 +158,21 @@ def candidates(universe: Universe, published: Published) -> Iterator[Relation]:
                     yield Relation((*rule, "unplaced"), total, (*parts, rest), at_most=side)
         for code in codes:
             yield from _within(universe, published, Key(code, period, category, measure))
+
+
+def _inside(areas: Mapping[str, Area], covered: set[str]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """List areas with those of one level inside them."""
+    inside: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for code, area in areas.items():
+        if area.parent and code in covered:
+            inside[area.parent, area.level].append(code)
+        for ward in area.members:
+            inside[code, "ward"].append(ward)
+    for parent in [code for code, area in areas.items() if area.level == "region"]:
+        for borough in list(inside[parent, "borough"]):
+            inside[parent, "ward"] += inside[borough, "ward"]
+    for (parent, level), children in inside.items():
+        yield parent, level, tuple(children)
 
 
 def _within(universe: Universe, published: Published, total: Key) -> Iterator[Relation]:
@@ -224,6 +232,45 @@ def granted(relations: Iterable[Relation], truth: Mapping[Key, int]) -> list[Rel
     ]
 
 
+FEW, SMALL = 3, 7
+"""Rows of two or three parts, and unions of fewer than seven, lose a part whatever the counts are (METHODS)."""
+
+
+def never_offered(
+    candidates: Iterable[Relation], granted: Iterable[Relation], published: Published, areas: Mapping[str, Area]
+) -> dict[str, set[Key]]:
+    """List what METHODS never offers, whatever the counts are ("No equations", "Row rule"); see `below` for the rest.
+
+    By the name of the rule: the "last part" of a small union, and the "few parts" of an equation.
+
+    Rules that are granted take a count in all their rows, also in those that the data breaks.
+    """
+    found: dict[str, set[Key]] = {"last part": set(), "few parts": set()}
+    granted = list(granted)
+    lower = {r.rule for r in granted if not r.at_most}
+    rules = {r.rule for r in granted if r.at_most and (r.rule[0] == "union" or r.rule in lower)}
+    for row in candidates:
+        if row.rule not in rules or not row.at_most:
+            continue
+        kids, level = published.children.get(row.total.category, []), areas[row.total.area].level
+        if row.rule[0] == "union" and 1 < len(kids) == len(row.parts):
+            few = {"region": 0, "borough": FEW}.get(level, SMALL - 1)
+            found["last part"] |= {row.total._replace(category=kids[-1])} if len(kids) <= few else set()
+        if row.rule[0] == "areas" and 1 < len(row.parts) <= FEW:
+            found["few parts"] |= {row.total} if areas[row.parts[0].area].level == "borough" else set(row.parts)
+    return found
+
+
+def below(gone: set[Key], every: Iterable[Key], published: Published, areas: Mapping[str, Area]) -> set[Key]:
+    """Add what goes with a count: smaller areas, parts of the category, outcomes of the incidents."""
+    every, gone = list(every), set(gone)
+    while True:
+        more = {k for k in every if k not in gone and not gone.isdisjoint(published.above(k, areas[k.area]))}
+        if not more:
+            return gone
+        gone |= more
+
+
 def binding(relations: Iterable[Relation], spans: Mapping[Key, Span], *, kept: set[Key]) -> list[Relation]:
     """Leave out what can say nothing about a printed count, so that programmes stay small.
 
@@ -237,7 +284,7 @@ def binding(relations: Iterable[Relation], spans: Mapping[Key, Span], *, kept: s
         if not free:
             return own
         left = [r._replace(parts=tuple(p for p in r.parts if p not in free)) for r in own]
-        own = [r for r in left if r.parts and _can_bind(r, spans)]
+        own = [r for r in left if (r.parts or r.at_most) and _can_bind(r, spans)]
 
 
 def _can_bind(relation: Relation, spans: Mapping[Key, Span]) -> bool:

@@ -199,6 +199,25 @@ def test_an_audit_switched_off_is_found(tmp_path: Path) -> None:
     assert found.narrow
 
 
+def test_what_goes_by_a_rule_that_looks_at_no_count_tells_nothing(tmp_path: Path) -> None:
+    """Religion by ward is one of two parts, and in the borough the last of a union: its row is never reckoned with.
+
+    8 in the borough and 4 in each ward have no room in steps of 5, but whoever ran the code on 20, 10 and 10 would see
+    the same. Four wards of 4 under 16 are not offered for want of room alone.
+    """
+    counts = {at("B", c): n for c, n in (("all", 30), ("race", 22), ("religion", 8))}
+    counts |= {at(w, c): n for w in ("W1", "W2") for c, n in (("all", 15), ("race", 11), ("religion", 4))}
+    areas = {"R": ("region", ""), "B": ("borough", "R"), **dict.fromkeys(("W1", "W2"), ("ward", "B"))}
+    made = City(areas, TREE, counts, (YEAR,))
+    hidden = not_offered(made, (5,))
+    assert {at(a, "religion") for a in ("B", "W1", "W2")} <= hidden
+    found = attacked(folder_of(made, tmp_path / "ruled", hidden=hidden), made)
+    assert found.markers == 0
+    assert found.narrow == []
+    four = city(dict.fromkeys(("W1", "W2", "W3", "W4"), 4))
+    assert attacked(folder_of(four, tmp_path / "room", hidden=not_offered(four, (5,))), four).markers == 1
+
+
 def test_windows_that_overlap_are_found(tmp_path: Path) -> None:
     """24 months less 12 months: 5 to 9 in both years, and 15 to 19 in the two together."""
     key, both = Key("W1", YEAR, "all", "incidents"), "2023-01..2024-12"
