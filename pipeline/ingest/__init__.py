@@ -25,8 +25,7 @@ from pipeline.ingest.counts import (
     merge_published,
     read_counts,
 )
-from pipeline.ingest.formats import require_text_columns
-from pipeline.ingest.formats.files import months_named, require_size, source_labels
+from pipeline.ingest.formats.files import months_named, require_size, require_text_columns, source_labels
 from pipeline.ingest.formats.vector import closed
 from pipeline.ingest.incidents.account import PartReport, decisions, merged_faults
 from pipeline.ingest.incidents.categories import listed_categories, merged_labels, require_outside

@@ -29,7 +29,6 @@ from pipeline.geography.areas import (
     overlaps,
     repair,
 )
-from pipeline.ingest.formats import area_reader, header_explained, table_reader
 from pipeline.ingest.formats.files import (
     DEFAULT_LIMITS,
     HALF_CIRCLE,
@@ -37,9 +36,12 @@ from pipeline.ingest.formats.files import (
     AreaLayer,
     AreaRequest,
     Opening,
+    area_reader,
     existing,
     find_columns,
+    header_explained,
     require_size,
+    table_reader,
 )
 from pipeline.tables import AREAS, Level
 

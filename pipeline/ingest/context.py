@@ -17,8 +17,7 @@ from pipeline.config import ContextLayer, Run
 from pipeline.errors import InputError
 from pipeline.geography import projection as crs
 from pipeline.geography.areas import repair
-from pipeline.ingest.formats import area_reader
-from pipeline.ingest.formats.files import DEFAULT_LIMITS, AreaRequest, existing, find_columns, require_size
+from pipeline.ingest.formats.files import DEFAULT_LIMITS, AreaRequest, area_reader, existing, find_columns, require_size
 
 __all__ = ["MapContext", "read_context"]
 

@@ -18,8 +18,7 @@ import pandas as pd
 from pipeline.config import Categories, Config, PublishedSource
 from pipeline.domain.categories import ROOT, declared_by, relation_report
 from pipeline.errors import InputError
-from pipeline.ingest.formats import header_explained, table_reader
-from pipeline.ingest.formats.files import FAULT, Opening, find_columns
+from pipeline.ingest.formats.files import FAULT, Opening, find_columns, header_explained, table_reader
 from pipeline.ingest.incidents.categories import Lookup
 from pipeline.tables import PUBLISHED_COUNTS, QUARANTINE, Level, Measure
 

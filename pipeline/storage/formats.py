@@ -1,7 +1,7 @@
 """The file formats that can be read, one entry each, for the configuration, the readers and every message.
 
-To add a format, write a module with the functions that `pipeline.ingest.formats.Reader` describes, and add its entry.
-The reader is named, not imported, so that the configuration and `hotspots --help` stay light.
+To add a format, write a module with the functions that `pipeline.ingest.formats.files.Reader` describes, and add its
+entry. The reader is named, not imported, so that the configuration and `hotspots --help` stay light.
 
 Below them are the types of file that are recognised but not read, one entry each in `UNREAD`.
 """

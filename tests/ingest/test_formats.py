@@ -8,8 +8,7 @@ import pytest
 
 from pipeline.config import IncidentSource
 from pipeline.config.reference import configuration_reference
-from pipeline.ingest.formats import Reader, area_reader, row_reader, table_reader
-from pipeline.ingest.formats.files import file_format
+from pipeline.ingest.formats.files import Reader, area_reader, file_format, row_reader, table_reader
 from pipeline.storage import formats
 from pipeline.storage.formats import FORMATS, Format
 from tests.kit.readers import read, settings

@@ -10,8 +10,7 @@ import shapely
 from pipeline.config import AreaFile
 from pipeline.errors import ConfigError, InputError
 from pipeline.ingest.areas import is_garbled, read_boundaries
-from pipeline.ingest.formats import require_text_columns
-from pipeline.ingest.formats.files import require_long
+from pipeline.ingest.formats.files import require_long, require_text_columns
 from pipeline.ingest.formats.text import line_of_header
 
 HEADER = "id,date,easting,northing"

@@ -1,14 +1,17 @@
-"""Input files as the readers see them: which are meant, how much one may hold, and its named columns batch by batch."""
+"""Input files: which are meant, how much one may hold, its named columns in batches, and the module that reads it."""
 
 import codecs
 import gzip
+import importlib
 import re
+import tempfile
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import Any, BinaryIO, Protocol, TextIO, cast
 
 import duckdb
 import numpy as np
@@ -19,7 +22,7 @@ import pyarrow.parquet as pq
 from pipeline.config import Run
 from pipeline.config.inputs import did_you_mean
 from pipeline.domain.periods import month_range
-from pipeline.errors import ConfigError, InputError
+from pipeline.errors import ConfigError, HotspotsError, InputError
 from pipeline.storage.duckdb import exact, identifier, literal
 from pipeline.storage.formats import FORMATS, Format, by_ending, endings, refusal
 
@@ -27,6 +30,7 @@ __all__ = [
     "BATCH_ROWS",
     "DEFAULT_LIMITS",
     "FAULT",
+    "FORMATS",
     "GEOMETRY_X",
     "GEOMETRY_Y",
     "HALF_CIRCLE",
@@ -37,24 +41,31 @@ __all__ = [
     "Header",
     "Opened",
     "Opening",
+    "Reader",
     "StageWriter",
     "Unfolding",
     "Unreadable",
+    "area_reader",
     "bounded_lines",
     "clean_names",
     "existing",
     "file_format",
     "find_columns",
     "first_line",
+    "header_explained",
     "months_named",
     "plain_text",
     "require_columns",
     "require_kind",
     "require_long",
     "require_size",
+    "require_text_columns",
+    "row_reader",
     "source_labels",
+    "table_reader",
     "unfolds",
 ]
+
 
 _CHUNK = 1 << 20
 _UTF8 = "utf-8"
@@ -318,7 +329,7 @@ class Unfolding:
         unfolds(self._path, size=self._size, limits=self._limits)
 
 
-# An input file as the readers see it: named columns of text, in order, a bounded batch at a time.
+# An input file as the readers give it: named columns of text, in order, a bounded batch at a time.
 
 BATCH_ROWS = 1 << 17
 BATCH_BYTES = 1 << 28  # rows wider than 2 kB come in smaller batches
@@ -633,3 +644,159 @@ class StageWriter:
         """Finish the file and return the table expression that reads it."""
         self._writer.close()
         return f"read_parquet({literal(exact(self.path))})"
+
+
+# Which module reads a file. `pipeline.storage.formats.FORMATS` lists the formats, each with its module, which has those
+# functions of `Reader` that make sense for it. Nothing else needs to know of a new format.
+
+_GDAL, _TEXT = "pipeline.ingest.formats.vector", "pipeline.ingest.formats.text"
+
+
+class Reader(Protocol):
+    """What the module of a format offers.
+
+    Points need `open_rows` and `read_header`; boundaries `read_areas`; small tables (counts, residents, codes)
+    `read_table` and `read_header`. A module leaves out what its format cannot hold.
+    """
+
+    def open_rows(self, path: Path, how: Opening) -> Opened:
+        """Open a file of incidents, ready to be streamed."""
+
+    def read_header(self, path: Path, how: Opening) -> Header:
+        """Return the columns that `open_rows` or `read_table` would find; no row is read."""
+
+    def read_areas(self, path: Path, request: AreaRequest) -> AreaLayer:
+        """Read boundaries, or their columns alone."""
+
+    def read_table(self, path: Path, **how: Any) -> Any:
+        """Read a small table whole, as texts (see `text.read_table`)."""
+
+
+def row_reader(path: Path, *, stated: str) -> Reader:
+    """Return what reads a file of incidents.
+
+    Parameters
+    ----------
+    path
+        The file.
+    stated
+        Name of its format, or `auto` to go by its ending.
+
+    Raises
+    ------
+    InputError
+        If its ending is that of no format, or the file is of another kind than that.
+    """
+    meant = file_format(path, stated=stated)
+    require_kind(path, meant=meant, key="format")
+    return _module(meant.reader)
+
+
+def area_reader(path: Path) -> Reader:
+    """Return what reads a boundary file: the reader of its ending, or GDAL, which refuses what is no map file.
+
+    Raises
+    ------
+    InputError
+        If the file is of another kind than its ending says, or of one that is not read.
+    """
+    require_kind(path, meant=by_ending(path))
+    return _offering("read_areas", path, otherwise=_GDAL)
+
+
+def table_reader(path: Path) -> Reader:
+    """Return what reads a small table: the reader of its ending, or that of text, whatever the ending.
+
+    Raises
+    ------
+    InputError
+        If the file is of a kind that no table is read from.
+    """
+    inner = path.with_suffix("") if path.suffix.casefold() == ".gz" else path
+    reader = _offering("read_table", inner, otherwise=_TEXT)
+    require_kind(path, meant=next((f for f in FORMATS if _module(f.reader) is reader), None))
+    return reader
+
+
+def require_text_columns(
+    path: Path, wanted: Sequence[tuple[str, str]], *, encoding: str, limits: Run = DEFAULT_LIMITS
+) -> None:
+    """Refuse a small table whose header lacks a column, before any row is read.
+
+    Parameters
+    ----------
+    path
+        The table.
+    wanted
+        Configuration key and name of each column.
+    encoding
+        As configured.
+    limits
+        How long the file may be.
+
+    Raises
+    ------
+    InputError
+        Naming every column that is missing; or if there is no header.
+    """
+    with tempfile.TemporaryDirectory(prefix="hotspots-") as folder:
+        how = Opening(Path(folder), limits, encoding=encoding, whole=True)
+        reader = table_reader(path)
+        with header_explained(path, wanted, how, reader=reader):
+            find_columns(wanted, reader.read_header(path, how).columns, file=path.name)
+
+
+@contextmanager
+def header_explained(path: Path, wanted: Sequence[tuple[str, str]], how: Opening, *, reader: Reader) -> Iterator[None]:
+    """Answer a refusal of a text table with the line of its header, where a report has lines above it.
+
+    Parameters
+    ----------
+    path
+        The table.
+    wanted
+        Configuration key and name of each column that is asked for.
+    how
+        How it is opened: encoding, separator and limits.
+    reader
+        What reads it; only text has lines above its header.
+
+    Raises
+    ------
+    InputError
+        The refusal itself, or the line that the names of the columns are probably in.
+    """
+    try:
+        yield
+    except InputError as error:
+        if reader is not _module(_TEXT):
+            raise
+        from pipeline.ingest.formats import text  # late: it reads by what stands here
+
+        with tempfile.TemporaryDirectory(prefix="hotspots-") as folder:
+            try:
+                plain = plain_text(
+                    path, encoding=how.encoding, folder=Path(folder), limits=how.limits, whole=how.whole, head=True
+                )
+                found = text.line_of_header(
+                    plain,
+                    name=path.name,
+                    delimiter=how.delimiter,
+                    wanted=[name for _, name in wanted],
+                    limits=how.limits,
+                )
+            except HotspotsError:
+                found = ""  # the file cannot even be looked at: the first refusal says why
+        if found:
+            raise InputError(found) from error
+        raise
+
+
+def _offering(what: str, path: Path, *, otherwise: str) -> Reader:
+    found = by_ending(path)
+    reader = _module(found.reader) if found else None
+    return reader if reader is not None and hasattr(reader, what) else _module(otherwise)
+
+
+def _module(name: str) -> Reader:
+    return cast("Reader", importlib.import_module(name))

@@ -20,7 +20,6 @@ from pipeline.config import Categories, Config, IncidentSource, Run
 from pipeline.config.inputs import TRUTHS
 from pipeline.errors import HotspotsError, InputError
 from pipeline.ingest.areas import AreaLookup
-from pipeline.ingest.formats import header_explained, row_reader
 from pipeline.ingest.formats.files import (
     DEFAULT_LIMITS,
     FAULT,
@@ -31,6 +30,8 @@ from pipeline.ingest.formats.files import (
     Unreadable,
     find_columns,
     first_line,
+    header_explained,
+    row_reader,
 )
 from pipeline.ingest.incidents.account import PLACE_RULES, RULES, FaultLog, PartReport, rule_code
 from pipeline.ingest.incidents.categories import Sorter, category_columns, plan_sorting
