@@ -65,6 +65,7 @@ from pipeline.config.release import (
 from pipeline.errors import ConfigError
 
 __all__ = [
+    "RESERVED_ENDS",
     "AreaFile",
     "Areas",
     "Backtest",
@@ -110,6 +111,7 @@ __all__ = [
     "changed_defaults",
     "did_you_mean",
     "load_config",
+    "names_an_end",
     "parse_config",
     "settings_cautions",
 ]
@@ -210,12 +212,25 @@ def _input_faults(config: Config) -> list[str]:
     return faults
 
 
+RESERVED_ENDS = "columns that end in _lower and _upper are the ends of a count's range"
+
+
+def names_an_end(category: str) -> bool:
+    """Say whether a category's column would pass for the lower or upper end of another count.
+
+    >>> names_an_end("lower"), names_an_end("race_upper"), names_an_end("upper_street")
+    (True, True, False)
+    """
+    return f"_{category}".endswith(("_lower", "_upper"))
+
+
 def _category_faults(config: Config) -> list[str]:
     tree = config.categories.tree
     ids = [c.id for c in tree]
     faults = [f'category id "{i}" is used twice' for i in sorted({i for i in ids if ids.count(i) > 1})]
     if "all" in ids:
         faults.append('category id "all" is reserved: it counts each incident once')
+    faults += [f'category id "{i}" is reserved: {RESERVED_ENDS}' for i in ids if names_an_end(i)]
     parents = {c.id: c.parent for c in tree}
     for category in tree:
         if category.parent is not None and category.parent not in parents:

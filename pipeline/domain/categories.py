@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from pipeline.config import Categories, Config, PublishedSource
+from pipeline.config import RESERVED_ENDS, Categories, Config, PublishedSource, names_an_end
 from pipeline.errors import InputError
 
 __all__ = [
@@ -61,8 +61,9 @@ def slugs(labels: Iterable[str]) -> dict[str, str]:
     clashes = [
         f"{' and '.join(map(repr, held))} {'is' if len(held) == 1 else 'both become'} {made_id!r}"
         + (" (reserved for every incident once)" if made_id == ROOT else "")
+        + (f" ({RESERVED_ENDS})" if names_an_end(made_id) else "")
         for made_id, held in holders.items()
-        if len(held) > 1 or made_id == ROOT
+        if len(held) > 1 or made_id == ROOT or names_an_end(made_id)
     ]
     if clashes:
         raise InputError(f"category labels collide: {'; '.join(clashes)}. Give these categories ids of their own")

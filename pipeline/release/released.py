@@ -207,6 +207,12 @@ class ReleaseInfo:
     lacking: tuple[str, ...] = ()
     """Which months of the windows shown are missing from which source, one sentence each; among the caveats too."""
 
+    @property
+    def main_category(self) -> str:
+        """Return the category of the main figures: all together, or the first shown where a profile leaves that out."""
+        shown = [c.id for c in self.categories]
+        return shown[0] if shown and ROOT not in shown else ROOT
+
 
 @dataclass(frozen=True, slots=True)
 class Released:

@@ -121,7 +121,8 @@ AREA_LAYER = Table(
         *_GISTAR,
         *_STATES,
     ),
-    "Areas of one level with the figures of the headline period.",
+    "Areas of one level with the figures of the headline period. Columns that name no category are of all categories "
+    "together or, in a folder without `all`, of the first of its categories.",
     open_prefix="incidents_",
 )
 
@@ -132,7 +133,8 @@ GROUP_LAYER = Table(
         *AREA_LAYER.columns,
         Column("ward_codes", "string", "Wards in the group, joined by semicolons.", alias="ward_codes"),
     ),
-    "Groups of neighbouring wards with the figures of the headline period, for categories that are too rare for wards.",
+    "Groups of neighbouring wards with the figures of the headline period, for categories that are too rare for wards. "
+    "Columns that name no category are as in the layers of areas.",
     open_prefix=AREA_LAYER.open_prefix,
 )
 

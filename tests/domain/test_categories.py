@@ -17,7 +17,8 @@ from pipeline.domain.categories import (
     slug,
     slugs,
 )
-from pipeline.errors import InputError
+from pipeline.errors import ConfigError, InputError
+from tests.kit.gated import config_of
 
 
 @pytest.mark.parametrize(
@@ -50,6 +51,17 @@ def test_slugs_that_collide_are_refused() -> None:
     assert slugs(["Racist Crime", "Faith Crime"]) == {"Racist Crime": "racist_crime", "Faith Crime": "faith_crime"}
     with pytest.raises(InputError, match=r"(?s)'Anti-Gay' and 'anti gay' both become 'anti_gay'.*'All' is 'all'"):
         slugs(["Anti-Gay", "anti gay", "All"])
+
+
+@pytest.mark.parametrize("category", ["lower", "race_upper"])
+def test_a_category_named_like_the_end_of_a_range_is_refused(category: str) -> None:
+    """Its column `incidents_race_upper` would be that of race: exit 2, by the configuration alone."""
+    tree = [{"id": "race"}, {"id": category}]
+    with pytest.raises(ConfigError, match=f'category id "{category}" is reserved'):
+        config_of(categories={"tree": tree})
+    assert config_of(categories={"tree": [{"id": "upper_street"}]}).categories.tree[0].id == "upper_street"
+    with pytest.raises(InputError, match=f"'{category}' is '{category}'"):
+        slugs(["Race", category])
 
 
 def test_an_overlapping_incident_is_one_incident() -> None:

@@ -178,7 +178,7 @@ def test_classes_are_those_of_the_map(release) -> None:
     for level in ("ward", "borough"):
         limits = levels[level]["limits"]["y"]["all"]
         assert list(rate_limits(release, level=level)) == limits["rate"]
-        assert list(count_limits(release, level=level)) == limits["count"]
+        assert list(count_limits(release, level=level, category="all")) == limits["count"]
 
 
 def test_every_layer_has_one_default_style(folder: Path) -> None:

@@ -12,6 +12,7 @@ import shapely
 
 from pipeline.errors import ConfigError
 from pipeline.geography.neighbours import group_wards
+from pipeline.publish.exports.layers import area_layer
 from pipeline.release.gate import Detected, examine, release
 from pipeline.release.hotspots import Premises
 from pipeline.release.known_tables import known_cells
@@ -295,8 +296,17 @@ def test_a_profile_shows_the_categories_it_lists_and_no_others() -> None:
     assert {c.id for c in some.info.categories} == set(some.counts["category"]) == {"antisemitic"}
     assert "which this folder does not have" in some.info.hotspot_note
     assert some.circumstances.empty
+    assert some.info.main_category == "antisemitic"
+    layer, here = (
+        area_layer(some, level="borough").set_index("area_code"),
+        some.counts[some.counts["level"] == "borough"],
+    )
+    here = here[here["period"] == HEADLINE].set_index("area_code")
+    assert layer["incidents_lower"].to_dict() == here["incidents_lower"].to_dict(), "main figures are of the first one"
+    assert layer["change_word"].to_dict() == here["change_word"].to_dict()
     both = let_out(detected, {**PARTNER, "categories": ["all", "antisemitic"]})
     assert set(both.counts["category"]) == {"all", "antisemitic"}
+    assert both.info.main_category == "all"
 
 
 def test_rates_of_a_category_rest_on_its_own_denominator() -> None:

@@ -25,7 +25,7 @@ LAYER_LEVELS: dict[str, str] = {"boroughs": Level.BOROUGH, "ward_groups": Level.
 ENDS = ("", "_lower", "_upper")  # of a count's columns: the middle, and the least and the greatest it may be
 
 
-def _headline_rows(released: Released, *, level: str, category: str = "all") -> pd.DataFrame:
+def _headline_rows(released: Released, *, level: str, category: str) -> pd.DataFrame:
     """Return the area_counts rows of the headline period for one level and category, indexed by area code."""
     counts = released.counts
     chosen = counts[
@@ -42,12 +42,13 @@ def has_groups(released: Released) -> bool:
 def area_layer(released: Released, *, level: str) -> gpd.GeoDataFrame:
     """Return one level with the figures of the headline period, in the working system, sorted by code.
 
-    Areas that are not covered are present with empty figures. Each category adds the columns `incidents_<category>`,
-    `incidents_<category>_lower` and `_upper`; where it is not offered, the first is named in `not_offered`.
+    Areas that are not covered are present with empty figures. The figures are of the release's `main_category`. Each
+    category adds the columns `incidents_<category>`, `incidents_<category>_lower` and `_upper`; where it is not
+    offered, the first is named in `not_offered`.
     """
     areas = released.areas[released.areas["level"] == level].sort_values("area_code")
     names = released.areas.set_index("area_code")["name"]
-    rows = _headline_rows(released, level=level).reindex(areas["area_code"])
+    rows = _headline_rows(released, level=level, category=released.info.main_category).reindex(areas["area_code"])
     out = pd.DataFrame(
         {
             "area_code": areas["area_code"].to_numpy(),

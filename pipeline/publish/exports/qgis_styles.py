@@ -309,7 +309,7 @@ def rate_limits(released: Released, *, level: str) -> tuple[float, ...]:
     Rates of all offences are pooled over every window of the level that is as long as the headline; windows of months,
     quarters and years never share a scale. Rates marked unreliable are left out of a window that has others.
     """
-    rows = _alike(released, level=level, category="all")
+    rows = _alike(released, level=level, category=released.info.main_category)
     rows = rows[rows["rate_per_10000"].notna()]
     pool: list[float] = []
     for _, window in rows.groupby("period", sort=True, observed=True):
@@ -318,7 +318,7 @@ def rate_limits(released: Released, *, level: str) -> tuple[float, ...]:
     return palette.class_limits(pool, percentiles=palette.PERCENTILES[level])
 
 
-def count_limits(released: Released, *, level: str, category: str = "all") -> tuple[float, ...]:
+def count_limits(released: Released, *, level: str, category: str) -> tuple[float, ...]:
     """Choose the limits of classes of counts in steps, as the map does: between steps, the first step apart."""
     values = Ranges.of(_alike(released, level=level, category=category)).value
     pool = values[~np.isnan(values)].round(4).tolist()
@@ -415,7 +415,12 @@ def _areas(released: Released, layer: Layer, level: str) -> list[Style]:
             [*rate, *_absent("rate_per_10000", edge, few=rate_few)],
             has_rate,
         ),
-        ("Number", f"{noun}, {when}", _sizes(released, frame, "all", level=level, edge=edge), not has_rate),
+        (
+            "Number",
+            f"{noun}, {when}",
+            _sizes(released, frame, info.main_category, level=level, edge=edge),
+            not has_rate,
+        ),
         ("Change", f"Change, {when}", [*change, *_absent("change_word", edge, few={})], False),
         ("Significance", f"Gi* significance, {when}", [*classes, *_absent("hotspot_class", edge, few={})], False),
     )
@@ -453,7 +458,7 @@ def _groups(released: Released, layer: Layer, edge: str) -> list[Style]:
     names = Label('"area_name"', _INK["ink"], 7.5, halo=_INK["halo"])
     styles: list[Style] = []
     for category in (c for c in info.categories if c.detail == Level.WARD_GROUP):
-        column = "incidents" if category.id == "all" else f"incidents_{category.id}"
+        column = "incidents" if category.id == info.main_category else f"incidents_{category.id}"
         rules = _sizes(released, layer.frame, category.id, level=Level.WARD_GROUP, edge=edge)
         style, text = document(rules, label=_with_count(column)), f"{category.label}: {noun}, {when}"
         styles.append(Style(layer.name, f"Number: {category.label}", text, style, default=not styles))
@@ -466,7 +471,7 @@ def _sizes(released: Released, frame: pd.DataFrame, category: str, *, level: str
 
     A count in its first step has a ring of one size, so that nothing and something look the same.
     """
-    column = "incidents" if category == "all" else f"incidents_{category}"
+    column = "incidents" if category == released.info.main_category else f"incidents_{category}"
     lower, middle = f'"{column}_lower"', frame[column]
     most = max(1, int(middle.max())) if middle.notna().any() else 1
     scale = _MOST_MM[level] / math.sqrt(most)
