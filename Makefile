@@ -21,10 +21,11 @@ lint:  ## Check style, types and the order of the rooms
 format:  ## Format the code and sort imports
 	$(BIN)/ruff check --fix --select I . && $(BIN)/ruff format .
 
-docs:  ## Write the pages that are made from the code: the data dictionary and the configuration reference
+docs:  ## Write what is made from the code: the data dictionary, the configuration reference, the map's field names
 	$(BIN)/python -m pipeline.publish.dictionary > outputs/README.md
 	$(BIN)/python -m pipeline.config.reference > docs/configuration.md
 	$(BIN)/python -m pipeline.config.reference --schema > docs/config.schema.json
+	$(BIN)/python -m pipeline.publish.map
 
 bench:  ## Measure a run against the script an analyst would write
 	$(BIN)/python -m tests.benchmarks --rows 10000 --rows 100000

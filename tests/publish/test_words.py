@@ -39,7 +39,7 @@ def keys_in(argument: ast.expr) -> list[str]:
 
 def asked_in_templates_and_scripts() -> Iterator[tuple[str, str, set[str] | None]]:
     for path in sorted([*ROOT.rglob("*.html"), *ROOT.rglob("*.js")]):
-        for found in re.finditer(r"""\b(?:say|parts)\(\s*["']([a-z_0-9.]+)["']""", path.read_text("utf-8")):
+        for found in re.finditer(r"""\b(?:say|parts)\(\s*["']([a-z_0-9.]*[a-z_0-9])["']""", path.read_text("utf-8")):
             yield path.name, found[1], None
 
 

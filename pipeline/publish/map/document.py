@@ -8,16 +8,12 @@ import folium
 from pipeline.errors import InputError
 from pipeline.publish import page
 from pipeline.publish.map.payload import make_payload
+from pipeline.publish.map.script import map_script
 from pipeline.release.released import Released
 
 __all__ = ["map_html"]
 
 STYLES = ("frame.css", "panel.css", "map.css", "drawers.css", "narrow.css", "paper.css")
-SCRIPTS = (
-    "base.js", "data.js", "levels.js", "model.js", "words.js", "view.js", "names.js", "legend.js", "charts.js",
-    "card.js", "spots.js", "table.js", "timebar.js", "search.js", "hash.js", "compare.js", "save.js", "picture.js",
-    "guide.js", "paper.js", "inset.js", "fit.js", "titles.js", "tiles.js", "controls.js", "main.js",
-)  # fmt: skip
 
 
 class _OfflineMap(folium.Map):  # type: ignore[misc] # folium is untyped
@@ -52,16 +48,6 @@ def _base_map() -> tuple[str, str]:
     figure = base.get_root()
     figure.render()
     return figure.html.render().strip(), figure.script.render().strip()
-
-
-def _script() -> str:
-    """Join our scripts in one closure, so that nothing of ours is reachable from outside.
-
-    They wait until the data are unpacked; if anything fails, a notice takes the place of a blank page.
-    """
-    body = "\n".join(_asset(name) for name in SCRIPTS)
-    started = "(async function () {\n" + body + "\n})().catch(cannotOpen);"
-    return '(function () {\n"use strict";\n' + _asset("cannot_open.js") + started + "\n})();"
 
 
 def _style() -> str:
@@ -99,6 +85,6 @@ def map_html(released: Released) -> str:
         styles=[leaflet_style, _style()],
         body=page.render("map.html", map=page.safe(element)),
         data=make_payload(released),
-        scripts=(leaflet_script, base_script, _script()),
+        scripts=(leaflet_script, base_script, map_script()),
         image_origin=origin,
     )

@@ -6,58 +6,32 @@ from typing import Any
 import pandas as pd
 
 from pipeline.publish import page, palette, words
+from pipeline.publish.map.fields import (
+    COLUMNS,
+    LETTERS,
+    NOT_OFFERED,
+    BandFields,
+    Column,
+    HotspotFields,
+    InfoFields,
+    LevelFields,
+    Payload,
+    PeriodFields,
+)
 from pipeline.publish.map.outlines import LEVELS, make_outlines
 from pipeline.release.released import PeriodInfo, Released, split_not_offered
-from pipeline.statistics.change import ChangeWord
 from pipeline.statistics.ranges import Ranges
-from pipeline.statistics.rates import WEAK, Reliability
+from pipeline.statistics.rates import WEAK
 from pipeline.tables import Level
 
 __all__ = ["make_payload"]
 
 
-NOT_OFFERED = "w"
-"""Stands where a number is not offered; data.js reads it."""
-
 _ENDS = frozenset({"nx", "nm", "ox", "om", "kx", "km"})
 """Greatest and middle of a count. Whether it is offered is written once, with its least."""
 
-Values = dict[str, dict[str, dict[str, list[Any]]]]
+Values = dict[str, dict[str, dict[str, list[float | str | None]]]]
 """Category, column, window, then one value for each area."""
-
-_LETTERS: dict[str, str] = {
-    ChangeWord.HIGHER: "h",
-    ChangeWord.LOWER: "l",
-    ChangeWord.NO_CLEAR_CHANGE: "n",
-    ChangeWord.TOO_FEW: "f",
-    ChangeWord.NOT_COMPARABLE: "c",
-    Reliability.UNRELIABLE: "u",
-    Reliability.TOO_FEW: "f",
-}
-"""One letter for each word; words.js turns them back."""
-
-_COLUMNS: tuple[tuple[str, str, int | None], ...] = (
-    *(
-        (f"{key}{end}", f"{measure}{suffix}", 0)
-        for key, measure in (("n", "incidents"), ("o", "positive_outcomes"), ("k", "known_outcomes"))
-        for end, suffix in (("", "_lower"), ("x", "_upper"), ("m", ""))
-    ),
-    ("u", "incidents_unplaced", 0),
-    ("r", "rate_per_10000", 4),
-    ("lo", "rate_low", 4),
-    ("hi", "rate_high", 4),
-    ("rel", "reliability", None),
-    ("s", "outcome_share", 4),
-    ("sl", "outcome_low", 4),
-    ("sh", "outcome_high", 4),
-    ("c", "change_pct", 2),
-    ("cw", "change_word", None),
-    ("cr", "change_vs_region", None),
-    ("g", "hotspot_class", 0),
-    ("m", "moran_class", None),
-    ("e", "emerging_class", None),
-)
-"""Key on the page, column of the table, decimals (None for words)."""
 
 _MEASURES = {"rate": "rate_per_10000", "count": "incidents", "outcomes": "outcome_share"}
 
@@ -70,16 +44,18 @@ def _number(value: Any, decimals: int) -> float | int | None:
     return int(number) if number == int(number) else number
 
 
-def _word(value: Any) -> str | None:
+def _word(value: Any, key: str) -> str | None:
     found = _text(value)
-    return _LETTERS.get(found, found) or None
+    return LETTERS.get(key, {}).get(found, found) or None
 
 
-def _cells(counts: pd.DataFrame, column: str, decimals: int | None, gone: list[bool]) -> list[Any]:
+def _cells(counts: pd.DataFrame, column: Column, gone: list[bool]) -> list[float | str | None]:
     """Return what the page shows of one column, row by row; `gone` are the rows that do not offer it."""
     # Most values occur many times: each is written once.
-    codes, values = pd.factorize(counts[column])
-    shown = [_word(v) if decimals is None else _number(v, decimals) for v in values.tolist()]
+    codes, values = pd.factorize(counts[column.name])
+    shown: list[float | str | None] = [
+        _word(v, column.key) if column.decimals is None else _number(v, column.decimals) for v in values.tolist()
+    ]
     shown.append(None)  # no data has the code -1
     return [NOT_OFFERED if away else shown[code] for away, code in zip(gone, codes.tolist(), strict=True)]
 
@@ -114,14 +90,15 @@ def _values(counts: pd.DataFrame, codes: list[str], *, public: bool) -> Values:
     for row, pair in enumerate(pairs):
         rows.setdefault(pair, []).append(row)
     out: Values = {}
-    for key, name, decimals in _COLUMNS:
-        if name not in counts:
+    for column in COLUMNS:
+        key = column.key
+        if column.name not in counts:
             continue
-        measure = name.removesuffix("_lower")
+        measure = column.name.removesuffix("_lower")
         gone = [key not in _ENDS and measure in names for names in not_offered]
-        cells = _cells(counts, name, decimals, gone)
+        cells = _cells(counts, column, gone)
         for (category, period), members in sorted(rows.items()):
-            line: list[Any] = [None] * len(codes)
+            line: list[float | str | None] = [None] * len(codes)
             for row in members:
                 line[place[row]] = cells[row]
             if any(cell is not None for cell in line):
@@ -189,7 +166,7 @@ def _decimal(value: Any, places: int) -> float | None:
     return None if found is None else round(float(found), places)
 
 
-def _period(period: PeriodInfo) -> dict[str, Any]:
+def _period(period: PeriodInfo) -> PeriodFields:
     return {
         "id": period.id,
         "label": period.label,
@@ -201,7 +178,7 @@ def _period(period: PeriodInfo) -> dict[str, Any]:
     }
 
 
-def _info(released: Released) -> dict[str, Any]:
+def _info(released: Released) -> InfoFields:
     info = released.info
     subject = info.title[:1].lower() + info.title[1:]
     reach = int(released.record.get("rules", {}).get("noise_reach", 0))
@@ -223,7 +200,7 @@ def _info(released: Released) -> dict[str, Any]:
         "counts": words.protection_sentence(
             info.mechanism, step=info.step, threshold=info.threshold, noise_reach=reach
         ),
-        **({"outside": apart} if (apart := [c.label for c in info.categories if c.outside]) else {}),
+        "outside": [c.label for c in info.categories if c.outside],
         "audit": words.say("common.not_audited") if info.audit not in {"passed", "not needed"} else "",
         "region": info.region_name,
         "headline": info.headline.id,
@@ -247,7 +224,7 @@ def _info(released: Released) -> dict[str, Any]:
     }
 
 
-def _level(released: Released, level: str, outlines: Any) -> dict[str, Any]:
+def _level(released: Released, level: str, outlines: Any) -> LevelFields:
     info = released.info
     frame = released.areas[released.areas["level"] == level]
     codes = [str(c) for c in frame["area_code"]]
@@ -257,7 +234,7 @@ def _level(released: Released, level: str, outlines: Any) -> dict[str, Any]:
     counts = released.counts[released.counts["level"] == level]
     periods = [_period(p) for p in sorted(windows.values(), key=lambda p: (p.start, p.end))]
     kinds = {p["id"]: p["kind"] for p in periods}
-    out: dict[str, Any] = {
+    out: LevelFields = {
         "one": one,
         "many": many,
         "code": codes,
@@ -281,10 +258,10 @@ def _level(released: Released, level: str, outlines: Any) -> dict[str, Any]:
     return out
 
 
-def _hotspots(released: Released, outlines: Any) -> list[dict[str, Any]]:
+def _hotspots(released: Released, outlines: Any) -> list[HotspotFields]:
     names = dict(zip(released.areas["area_code"], released.areas["name"], strict=True))
     parents = dict(zip(released.areas["area_code"], released.areas["parent_code"], strict=True))
-    found = []
+    found: list[HotspotFields] = []
     for i, row in enumerate(released.hotspots.to_dict("records")):
         wards = [w for w in _text(row.get("ward_codes")).split(";") if w]
         boroughs = list(dict.fromkeys(_text(names.get(parents.get(w))) for w in wards))
@@ -299,7 +276,7 @@ def _hotspots(released: Released, outlines: Any) -> list[dict[str, Any]]:
                 "km2": _decimal(row["area_km2"], 3),
                 "density": _decimal(row.get("density_per_km2"), 1),
                 "wards": wards,
-                "in": [b for b in boroughs if b],
+                "within": [b for b in boroughs if b],
                 "first": _text(row.get("first_period")),
                 "last": _text(row.get("last_period")),
                 "rings": outlines.hotspots[i],
@@ -309,12 +286,12 @@ def _hotspots(released: Released, outlines: Any) -> list[dict[str, Any]]:
     return sorted(found, key=lambda h: (h["rank"], h["id"]))
 
 
-def _density(released: Released, outlines: Any) -> list[dict[str, Any]]:
-    bands = [
+def _density(released: Released, outlines: Any) -> list[BandFields]:
+    bands: list[BandFields] = [
         {
             "id": _text(row["density_id"]),
             "category": _text(row["category"]),
-            "low": _decimal(row["density_low"], 2),
+            "low": round(float(row["density_low"]), 2),
             "high": _decimal(row.get("density_high"), 2),
             "rings": outlines.density[i],
         }
@@ -323,7 +300,7 @@ def _density(released: Released, outlines: Any) -> list[dict[str, Any]]:
     return sorted(bands, key=lambda b: (b["category"], b["low"]))
 
 
-def make_payload(released: Released) -> dict[str, Any]:
+def make_payload(released: Released) -> Payload:
     """Collect what the page shows.
 
     Parameters

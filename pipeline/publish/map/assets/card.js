@@ -1,16 +1,30 @@
-/* The card of the chosen area, or of the whole region when none is chosen. */
+// @ts-check
+/* The card of the chosen area, or of the whole region when none is chosen, with its small charts; the list of hotspots.
 
-function fact(name, value, small) {
-  const figure_ = el("dd", "", value);
-  if (small) add(figure_, " ", el("small", "", small));
-  return add(el("div"), el("dt", "", name), figure_);
-}
+   Exports `drawCard`, `fillCard`, `drawHotspotList`, `fillHotspots`, and `breaksAt` for the bars of the periods. */
 
-function subhead(text, rest) { return add(el("h3", "h3", text + " "), el("span", "", rest ? "\u00b7 " + rest : "")); }
+import { capital, clip, countText, isolate, ordinal, say, shortDate, whole } from "./words.js";
+import {
+  HOTSPOTS, INFO, LEVELS, cell, kindsOf, offeredRange, parentName, parentOf, regional, seriesOf,
+} from "./data.js";
+import {
+  CHANGE_CLASSES, act, isDetailed, isPublic, kindOf, mainScene, rankOf, rankValue, rateEnds, regionalRateEnds,
+  shareEnds, sorted, state, valueOf, wardsOf,
+} from "./model.js";
+import {
+  areaSentence, changeAgainst, changeFigure, changeSentence, clusterSentence, figure, intervalText, levelWord,
+  outcomeSentence, outcomeText, rateRangeText, regionName, regionSentence, regionShort, sizeText, spotAmount,
+  spotNote,
+} from "./sentences.js";
+import { add, button, byId, el, fillOf, icon, nameEl, nodesOf, palette, svgEl } from "./page.js";
 
-function drawCard() { fillCard(byId("pane-area"), { paper: false }); }
+/** @import { PeriodFields } from "./fields.js" */
+/** @import { Scene } from "./model.js" */
 
-function fillCard(host, { paper }) {
+export function drawCard() { fillCard(byId("pane-area"), { paper: false }); }
+
+/** @param {HTMLElement} host @param {{paper: boolean}} options on paper there is nothing to press */
+export function fillCard(host, { paper }) {
   host.textContent = "";
   const card = el("div", "card");
   host.append(card);
@@ -18,193 +32,167 @@ function fillCard(host, { paper }) {
   else areaCard(card, state.area, paper);
 }
 
-function peopleText(levelId, i) {
-  const people = LEVELS[levelId].people[i];
-  return people ? whole(people) + " residents" : "";
+/** @param {string} name @param {string} value @param {string} [small] @returns {HTMLElement} */
+function fact(name, value, small) {
+  const given = el("dd", "", value);
+  if (small) add(given, " ", el("small", "", small));
+  return add(el("div"), el("dt", "", name), given);
 }
 
+/** @param {string} text @param {string} [rest] @returns {HTMLElement} */
+function subhead(text, rest) { return add(el("h3", "h3", text + " "), el("span", "", rest ? "\u00b7 " + rest : "")); }
+
+/** @param {string} levelId @param {number} i @returns {string} */
+function peopleText(levelId, i) {
+  const people = LEVELS[levelId].people[i];
+  return people ? say("map.card.residents", { n: people }) : "";
+}
+
+/** @param {HTMLElement} card @param {string} name @param {string} below @param {boolean} paper */
 function cardHead(card, name, below, paper) {
   const head = el("header"), words = el("div");
   add(words, nameEl("h2", "", name), below ? nameEl("p", "of", below) : "");
   head.append(words);
   if (!paper && state.area !== null) {
-    const close = button("iconbutton", undefined, () => { chooseArea(null); byId("tab-area").focus(); });
-    close.setAttribute("aria-label", "Clear the selection");
+    const close = button("iconbutton", undefined, () => { act.chooseArea(null); byId("tab-area").focus(); });
+    close.setAttribute("aria-label", say("map.card.clear"));
     close.append(icon("i-close"));
     head.append(close);
   }
   card.append(head);
 }
 
+/** @param {HTMLElement} card @param {boolean} paper */
 function regionCard(card, paper) {
   const scene = mainScene();
-  cardHead(card, INFO.region || "All areas", LEVELS.region ? peopleText("region", 0) : "", paper);
+  cardHead(card, regionName(), LEVELS.region ? peopleText("region", 0) : "", paper);
   if (LEVELS.region) {
-    const own = Object.assign({}, scene, { level: "region" });
-    card.append(regionSentence(own));
-    if (scene.measure === "outcomes") outcomeLine(card, own, 0);
+    card.append(add(el("p", "say"), ...nodesOf(regionSentence(state.level, scene))));
+    if (scene.measure === "outcomes") outcomeLine(card, { ...scene, level: "region" }, 0);
     trendPart(card, scene, null);
   }
-  if (scene.mode === "areas" && !(PUBLIC && isDetailed(scene.level))) topFive(card, scene);
-  if (!paper) card.append(el("p", "note", "Select an area on the map, in the table or by name to see its figures here."));
+  if (scene.mode === "areas" && !(isPublic() && isDetailed(scene.level))) topFive(card, scene);
+  if (!paper) card.append(el("p", "note", say("map.card.select_hint")));
   countsNote(card);
 }
 
-/* How counts are given, at the foot of every card of a release. */
+/** How counts are given, at the foot of every card of a release. @param {HTMLElement} card */
 function countsNote(card) { if (INFO.counts) card.append(el("p", "note", INFO.counts)); }
 
-/* The region has the same windows as the level on the map where the release gives them. */
-function regionSentence(own) {
-  const window = periodOf(state.level, own.period);
-  const range = regionalRange(own.period, own.category);
-  if (!range || !window) return el("p", "say", "No total is given for this period.");
-  const line = el("p", "say");
-  const which = own.category === CATEGORIES[0].id ? "" : " (" + categoryOf(own.category).label + ")";
-  add(line, bold(capital(counted(range)) + which), " were recorded " + inPeriod(window));
-  const rate = rateEnds(own, 0);
-  if (rate) add(line, ", " + rangeText(...rate, rateText) + " for every 10,000 residents");
-  const change = changeNodes("region", 0, own.period, own.category);
-  if (change.length) add(line, ", ", ...change);
-  return add(line, ".");
-}
-
-/* The five highest: by the least that counts may be, and of changes only those that were called. */
+/** The five highest: by the least that counts may be, and of changes only those that were called.
+ * @param {HTMLElement} card @param {Scene} scene */
 function topFive(card, scene) {
   if (scene.measure === "significance") return;
-  const order = (i) => (scene.measure === "change" ? cell(scene.level, i, scene.period, scene.category, "c") : rankValue(scene, i));
-  const rows = LEVELS[scene.level].code.map((_, i) => i)
-    .filter((i) => { const found = valueOf(scene, i); return found.state === "ok" && (scene.measure !== "change" || found.value > 0); });
-  rows.sort((a, b) => order(b) - order(a) || a - b);
-  const titles = { rate: "Highest rates", count: "Most recorded", change: "Clearly higher", outcomes: "Highest shares" };
-  if (!rows.length && scene.measure !== "change") return;
-  card.append(subhead(titles[scene.measure], levelWord(scene.level, true)));
-  if (!rows.length) { card.append(el("p", "note tight", "None is clearly higher than in " + changeAgainst() + ".")); return; }
+  const change = scene.measure === "change";
+  const order = (/** @type {number} */ i) => Number(change ? cell(scene.level, i, scene.period, scene.category, "c") : rankValue(scene, i));
+  const held = LEVELS[scene.level].code.map((_, i) => i).filter((i) => {
+    const found = valueOf(scene, i);
+    return found.state === "ok" && (!change || Number(found.value) > 0);
+  });
+  const rows = sorted(held, order, -1);
+  if (!rows.length && !change) return;
+  card.append(subhead(say("map.card.top." + scene.measure), levelWord(scene.level, true)));
+  if (!rows.length) { card.append(el("p", "note tight", say("map.card.none_higher", { earlier: changeAgainst() }))); return; }
   const list = el("ol", "top");
   for (const i of rows.slice(0, 5)) {
     const swatch = el("i", scene.measure === "count" ? "swatch round" : "swatch");
     swatch.style.background = scene.measure === "count" ? palette.dot : fillOf(scene, i);
     const label = nameEl("span", "", LEVELS[scene.level].name[i] + " ");
     if (isDetailed(scene.level)) label.append(nameEl("small", "", parentName(scene.level, i)));
-    const row = button("", undefined, () => chooseArea(i, true));
+    const row = button("", undefined, () => act.chooseArea(i, true));
     const size = cell(scene.level, i, scene.period, scene.category, "c");
-    const text = scene.measure !== "change" ? figure(scene, i) : typeof size === "number" ? sizeText(size) : "";
+    const text = !change ? figure(scene, i) : typeof size === "number" ? sizeText(size) : "";
     list.append(add(el("li"), add(row, swatch, label, el("b", "", text))));
   }
   card.append(list);
 }
 
+/** @param {HTMLElement} card @param {number} i @param {boolean} paper */
 function areaCard(card, i, paper) {
   const scene = mainScene();
   const level = LEVELS[scene.level];
   const above = isDetailed(scene.level) ? parentName(scene.level, i) : capital(level.one);
   cardHead(card, level.name[i], [above, peopleText(scene.level, i)].filter(Boolean).join(" \u00b7 "), paper);
-  card.append(sentence(scene, i));
-  if (scene.level === "ward_group") card.append(nameEl("p", "note", capital(levelWord("ward", true)) + " in this group: " + wardsOf(scene.level, i).join(", ") + "."));
+  card.append(add(el("p", "say"), ...nodesOf(areaSentence(scene, i))));
+  if (scene.level === "ward_group") card.append(nameEl("p", "note", say("map.card.in_group", { levels: capital(levelWord("ward", true)), names: wardsOf(scene.level, i).join(", ") })));
   if (!level.covered[i]) return;
   factsPart(card, scene, i);
-  changePart(card, scene, i);
+  const change = changeSentence(scene, i), cluster = clusterSentence(scene, i);
+  if (change) card.append(el("p", "line", change));
   outcomeLine(card, scene, i);
-  clusterLine(card, scene, i);
+  if (cluster) card.append(el("p", "line", cluster));
   barsPart(card, scene, i);
   trendPart(card, scene, i);
-  if (cell(scene.level, i, scene.period, scene.category, "rel") === "u") card.append(el("p", "note", "Few were recorded, so this rate is unreliable: it would swing by chance alone."));
+  if (cell(scene.level, i, scene.period, scene.category, "rel") === "u") card.append(el("p", "note", say("map.card.unreliable")));
   const unplaced = cell(scene.level, i, scene.period, scene.category, "u");
-  if (typeof unplaced === "number" && unplaced > 0) card.append(el("p", "note", whole(unplaced) + " of these have no place more exact than the " + level.one + "."));
+  if (typeof unplaced === "number" && unplaced > 0) card.append(el("p", "note", say("map.card.unplaced", { n: unplaced, level: level.one })));
   visitorsPart(card, scene, i);
   countsNote(card);
 }
 
+/** @param {HTMLElement} card @param {Scene} scene @param {number} i */
 function factsPart(card, scene, i) {
-  const get = (key) => cell(scene.level, i, scene.period, scene.category, key);
-  const n = rangeOf(scene.level, i, scene.period, scene.category, "n");
-  if (!n || n === NOT_OFFERED) return;
+  const n = offeredRange(scene.level, i, scene.period, scene.category, "n");
+  if (!n) return;
   const facts = el("dl", "facts");
-  const ranked = Object.assign({}, scene, { measure: "rate" });
-  const rank = rankOf(ranked, i);
-  const all = LEVELS.region ? rateEnds(Object.assign({}, scene, { level: "region" }), 0) : null;
-  const rate = rateEnds(scene, i);
+  const rank = rankOf({ ...scene, measure: "rate" }, i);
+  const rate = rateEnds(scene, i), all = regionalRateEnds(scene);
   if (rank) {
-    const of = "of " + rank.of + (rank.of < LEVELS[scene.level].covered.filter(Boolean).length ? " with a rate" : "");
-    const spread = rank.worst > rank.best ? of + ", range " + rank.best + "\u2013" + rank.worst : of;
-    facts.append(fact("Rank by rate", (rank.joint ? "joint " : "") + ordinal(rank.rank), spread));
+    const part = rank.of < LEVELS[scene.level].covered.filter(Boolean).length;
+    const of = say(part ? "map.card.rank_of_rated" : "map.card.rank_of", { peers: rank.of });
+    const spread = rank.worst > rank.best ? say("map.card.rank_range", { of, best: rank.best, worst: rank.worst }) : of;
+    const place = rank.joint ? say("map.card.rank_joint", { rank: ordinal(rank.rank) }) : ordinal(rank.rank);
+    facts.append(fact(say("map.card.rank_by_rate"), place, spread));
   } else if (rate) {
-    facts.append(fact("Per 10,000", rangeText(...rate, rateText), all ? (INFO.region || "All") + " " + rangeText(...all, rateText) : ""));
+    facts.append(fact(say("map.table.rate"), rateRangeText(rate), all ? regionShort() + " " + rateRangeText(all) : ""));
   }
-  facts.append(fact("Recorded", capital(countText(n))));
-  const word = get("cw"), change = get("c");
-  if (word in CHANGE_CLASSES) {
+  facts.append(fact(say("map.table.count"), capital(countText(n))));
+  const word = cell(scene.level, i, scene.period, scene.category, "cw"), change = cell(scene.level, i, scene.period, scene.category, "c");
+  if (typeof word === "string" && word in CHANGE_CLASSES) {
     const size = CHANGE_CLASSES[word] && typeof change === "number" ? sizeText(change) : "";
-    facts.append(fact("On year before", capital(changeFigure(CHANGE_CLASSES[word])), size));
+    facts.append(fact(say("map.card.on_year_before"), capital(changeFigure(CHANGE_CLASSES[word])), size));
   }
-  for (const value of facts.querySelectorAll("dd")) if (value.firstChild.textContent.length > 8) value.classList.add("long");
+  for (const value of facts.querySelectorAll("dd")) if (value.firstChild && (value.firstChild.textContent || "").length > 8) value.classList.add("long");
   card.append(facts);
 }
 
-function changePart(card, scene, i) {
-  const word = cell(scene.level, i, scene.period, scene.category, "cw");
-  const against = cell(scene.level, i, scene.period, scene.category, "cr");
-  const steps = INFO.step > 1 ? "the steps of the counts, or chance, could explain the difference" : "chance alone could explain the difference";
-  const said = {
-    h: "Clearly higher than in " + changeAgainst() + ", by more than chance explains",
-    l: "Clearly lower than in " + changeAgainst() + ", by more than chance explains",
-    n: "No clear change since " + changeAgainst() + ": " + steps,
-    f: "Too few to say whether it changed",
-    c: "Not comparable with the period before: the recording system changed",
-  }[word];
-  if (!said) return;
-  const beside = { h: " The rise is clearer than in " + INFO.region + " as a whole.", l: " The fall is clearer than in " + INFO.region + " as a whole." }[against];
-  card.append(el("p", "line", said + "." + (beside && INFO.region ? beside : "")));
-}
-
+/** @param {HTMLElement} card @param {Scene} scene @param {number} i */
 function outcomeLine(card, scene, i) {
-  if (INFO.outcomes === "none") return;
-  const get = (key) => cell(scene.level, i, scene.period, scene.category, key);
-  const share = shareEnds(scene, i), positive = rangeOf(scene.level, i, scene.period, scene.category, "o");
-  if (!share) return;
-  const line = el("p", "line");
-  if (isFlow()) add(line, bold(rangeText(...share, rateText)), " positive outcomes were recorded for every 100 " + INFO.noun + " recorded in the same time.");
-  else {
-    add(line, bold(capital(shareRange(...share))), " had a positive outcome");
-    if (positive && positive !== NOT_OFFERED) add(line, " (" + countText(positive) + ")");
-    if (typeof get("sl") === "number") add(line, (INFO.step > 1 ? "; with chance, " : "; 95% range ") + Math.round(get("sl") * 100) + "\u2013" + Math.round(get("sh") * 100) + "%");
-    add(line, ".");
-  }
-  card.append(line);
+  const segments = outcomeSentence(scene, i);
+  if (segments.length) card.append(add(el("p", "line"), ...nodesOf(segments)));
 }
 
-function clusterLine(card, scene, i) {
-  const klass = cell(scene.level, i, scene.period, scene.category, "g");
-  const history = cell(scene.level, i, scene.period, scene.category, "e");
-  const parts = [];
-  if (typeof klass === "number" && klass !== 0) parts.push("With its neighbours it stands out as " + significanceWord(klass) + ".");
-  if (typeof history === "string" && history !== NOT_OFFERED && history !== "no pattern") parts.push("Its history: " + isolate(history) + " hot spot.");
-  if (parts.length) card.append(el("p", "line", parts.join(" ")));
-}
-
+/** @param {HTMLElement} card @param {Scene} scene @param {number} i */
 function barsPart(card, scene, i) {
-  const get = (key) => cell(scene.level, i, scene.period, scene.category, key);
   const rate = rateEnds(scene, i);
   if (!rate || rate[1] === 0) return;
-  const range = typeof get("lo") === "number" && typeof get("hi") === "number" ? [get("lo"), get("hi")] : null;
-  const bar = (name, ends, whisker) => ({ name, ends, range: whisker, text: rangeText(...ends, rateText) });
-  const rows = [bar(LEVELS[scene.level].name[i], rate, range)];
+  const low = cell(scene.level, i, scene.period, scene.category, "lo"), high = cell(scene.level, i, scene.period, scene.category, "hi");
+  /** @type {[number, number] | null} */
+  const range = typeof low === "number" && typeof high === "number" ? [low, high] : null;
+  /** @type {Bar[]} */
+  const rows = [{ name: LEVELS[scene.level].name[i], ends: rate, range, text: rateRangeText(rate) }];
   const parent = parentOf(scene.level, i);
-  for (const [level, k] of [parent && parent[0] !== "region" ? parent : null, LEVELS.region ? ["region", 0] : null].filter(Boolean)) {
-    const ends = rateEnds(Object.assign({}, scene, { level }), k);
-    if (ends) rows.push(bar(level === "region" ? INFO.region || "All" : LEVELS[level].name[k], ends, null));
+  /** @type {[string, number][]} */
+  const above = [];
+  if (parent && parent[0] !== "region") above.push(parent);
+  if (LEVELS.region) above.push(["region", 0]);
+  for (const [level, k] of above) {
+    const ends = rateEnds({ ...scene, level }, k);
+    if (ends) rows.push({ name: level === "region" ? regionShort() : LEVELS[level].name[k], ends, range: null, text: rateRangeText(ends) });
   }
-  const chance = range ? "thin line: " + (INFO.step > 1 ? "with chance, " : "95% range ") + rateText(range[0]) + "\u2013" + rateText(range[1]) : "";
-  card.append(subhead("Per 10,000 residents", chance));
+  card.append(subhead(say("map.card.per_10000_residents"), range ? intervalText(...range) : ""));
   card.append(compareBars(rows));
 }
 
-/* The kind of window a series is drawn in: the chosen one if it has at least three, else the one with most. */
+/** The kind of window a series is drawn in: the chosen one if it has at least three, else the one with most.
+ * @param {string} levelId @returns {string} */
 function seriesKind(levelId) {
-  const kind = periodOf(levelId, state.period) ? periodOf(levelId, state.period).kind : "y";
+  const kind = kindOf({ level: levelId, period: state.period });
   if (seriesOf(levelId, kind).length >= 3) return kind;
   return kindsOf(levelId).sort((a, b) => seriesOf(levelId, b).length - seriesOf(levelId, a).length)[0];
 }
 
+/** @param {HTMLElement} card @param {Scene} scene @param {number | null} i null for the whole region */
 function trendPart(card, scene, i) {
   const levelId = i === null ? "region" : scene.level;
   const source = i === null ? scene.level : levelId;
@@ -212,33 +200,178 @@ function trendPart(card, scene, i) {
   const periods = seriesOf(source, kind);
   if (periods.length < 2) return;
   const key = scene.measure === "count" || scene.mode === "density" ? "n" : scene.measure === "outcomes" ? "s" : "r";
-  const text = ([low, high]) => (key === "n" ? countText({ lower: low, upper: high }) : key === "s" ? shareRange(low, high) : rangeText(low, high, rateText));
-  // A window that the data covers in part is a gap, not a fall.
+  /** @param {[number, number]} ends */
+  const text = (ends) => (key === "n" ? countText({ lower: ends[0], upper: ends[1] }) : key === "s" ? outcomeText(ends) : rateRangeText(ends));
+  /** A window that the data covers in part is a gap, not a fall.
+   * @param {string} level @param {number} k @returns {Ends[]} */
   const endsOf = (level, k) => periods.map((p) => {
     if (!p.complete) return null;
     const at = { level, period: p.id, category: scene.category };
     if (key !== "n") return key === "s" ? shareEnds(at, k) : rateEnds(at, k);
-    const range = rangeOf(level, k, p.id, scene.category, "n");
-    return range && range !== NOT_OFFERED ? [range.lower, range.upper] : null;
+    const range = offeredRange(level, k, p.id, scene.category, "n");
+    return range ? [range.lower, range.upper] : null;
   });
   const own = endsOf(levelId, i === null ? 0 : i);
   const all = LEVELS.region ? endsOf("region", 0) : [];
   const lines = [{ name: "", values: own }];
-  if (i !== null && key !== "n" && all.some((v) => v !== null)) lines.unshift({ name: INFO.region || "All", values: all });
+  if (i !== null && key !== "n" && all.some((v) => v !== null)) lines.unshift({ name: regionShort(), values: all });
   const numbers = own.filter((v) => v !== null);
   if (!numbers.length) return;
-  const what = { n: "Recorded", r: "Rate", s: "Outcomes" }[key];
-  const each = { y: "each point is 12 months", q: "each point is a quarter", m: "each point is a month" }[kind];
-  card.append(subhead(what + " over time", isWide(own) ? each.replace("point", "bar") + ", from least to most" : each));
-  const label = what + " over " + periods.length + " periods: first " + text(numbers[0]) + ", last " + text(numbers[numbers.length - 1]) +
-    breaksAt(periods).map((b) => "; " + b.text + ", " + shortDate(b.month)).join("");
+  const measure = { n: "count", r: "rate", s: "outcomes" }[key];
+  card.append(subhead(say("map.trend.title." + measure), say((isWide(own) ? "map.trend.each_bar." : "map.trend.each_point.") + kind)));
+  const breaks = breaksAt(periods);
+  const label = [say("map.trend.label." + measure, { n: periods.length, first: text(numbers[0]), last: text(numbers[numbers.length - 1]) }),
+    ...breaks.map((b) => say("map.breaks.when", { text: b.text, month: shortDate(b.month) }))].join("; ");
   card.append(trend({ periods, lines, chosen: periods.findIndex((p) => p.id === state.period), text, label }));
-  for (const b of breaksAt(periods)) card.append(el("p", "note tight", "Dashed line: " + isolate(b.text) + ", " + shortDate(b.month) + ". Do not compare across it."));
+  for (const b of breaks) card.append(el("p", "note tight", say("map.trend.dashed", { text: isolate(b.text), month: shortDate(b.month) })));
 }
 
+/** @param {HTMLElement} card @param {Scene} scene @param {number} i */
 function visitorsPart(card, scene, i) {
   const rate = rateEnds(scene, i);
   const all = regional(scene.period, scene.category, "r");
   if (!rate || !all || rate[0] < 3.5 * all) return;
-  card.append(add(el("div", "notice"), icon("i-info"), el("p", "", "Far above the rest: where few people live and many visit, work or travel through, a rate per resident overstates the risk to any one person.")));
+  card.append(add(el("div", "notice"), icon("i-info"), el("p", "", say("map.card.visitors"))));
+}
+
+/* ---------- charts: what is known only to lie in a range is drawn from its least to its most ---------- */
+
+/** @typedef {{name: string, ends: [number, number], range: [number, number] | null, text: string}} Bar */
+/** @typedef {[number, number] | null} Ends */
+
+/** @param {Bar[]} rows @returns {HTMLElement} bars with their interval */
+function compareBars(rows) {
+  const list = el("ul", "compare-bars");
+  const most = Math.max(...rows.map((r) => Math.max(r.ends[1], r.range ? r.range[1] : 0)), 1e-9) * 1.02;
+  const long = rows.some((r) => r.text.length > 5);
+  if (long) list.classList.add("long");
+  for (const row of rows) {
+    const track = el("span", "track");
+    /** @param {string} name @param {number} from @param {number} to */
+    const part = (name, from, to) => {
+      const bar = el("span", name);
+      bar.style.left = (from / most) * 100 + "%";
+      bar.style.width = ((to - from) / most) * 100 + "%";
+      track.append(bar);
+    };
+    part("fill", 0, row.ends[0]);
+    if (row.ends[1] > row.ends[0]) part("fill maybe", row.ends[0], row.ends[1]);
+    if (row.range) part("whisker", row.range[0], row.range[1]);
+    list.append(add(el("li"), nameEl("span", "", row.name), track, el("span", "v", row.text)));
+  }
+  return list;
+}
+
+/** Whether the ranges of a series are wide enough to be drawn as bars; else it is a line.
+ * @param {Ends[]} values @returns {boolean} */
+function isWide(values) {
+  const most = Math.max(...values.map((v) => (v ? v[1] : 0)), 1e-9);
+  return values.some((v) => v !== null && v[1] - v[0] > 0.03 * most);
+}
+
+/** Ranges [least, most] over the windows of one kind, null where there is none. Narrow ones are a line, which stops where
+ * a number is missing and is only dotted across a break; wide ones are bars from least to most, on no line.
+ * @param {{periods: PeriodFields[], lines: {name: string, values: Ends[]}[], chosen: number, text: (ends: [number, number]) => string, label: string}} series
+ * @returns {SVGElement} */
+function trend({ periods, lines, chosen, text, label }) {
+  const named = lines.map((line, n) => (n === lines.length - 1 ? "" : clip(line.name, 8) + " "));
+  /** @param {{values: Ends[]}} line */
+  const lastOf = (line) => line.values.filter((v) => v !== null).pop();
+  const widest = Math.max(...lines.map((line, n) => { const v = lastOf(line); return v ? (named[n] + text(v)).length : 0; }));
+  const W = 308, H = 74, top = 14, base = 18, right = Math.max(52, 12 + 6.4 * widest);
+  const left = lines.some((line) => isWide(line.values)) ? 9 : 2;
+  const picture = svgEl("svg", { class: "trend", viewBox: "0 0 " + W + " " + H, preserveAspectRatio: "xMinYMid meet", role: "img", "aria-label": label });
+  const numbers = lines.flatMap((l) => l.values).map((v) => (v ? v[1] : 0));
+  const most = Math.max(...numbers, 1e-9) * 1.08;
+  const X = (/** @type {number} */ k) => left + ((W - left - right) * k) / Math.max(1, periods.length - 1);
+  const bar = Math.min(8, (0.72 * (W - left - right)) / Math.max(1, periods.length - 1));
+  const Y = (/** @type {number} */ v) => top + (H - top - base) * (1 - v / most);
+  picture.append(svgEl("line", { x1: left, x2: W - right, y1: Y(0), y2: Y(0), stroke: palette.rule }));
+  const breaks = breaksAt(periods);
+  const broken = (/** @type {number} */ k) => breaks.some((b) => b.position > k - 1 && b.position <= k);
+  for (const at of breaks) {
+    const x = X(at.position);
+    picture.append(svgEl("line", { x1: x, x2: x, y1: top - 8, y2: Y(0), stroke: palette.ctl, "stroke-dasharray": "3 3" }));
+  }
+  for (const event of INFO.events) {
+    const at = positionOf(periods, event.date);
+    if (at !== null) picture.append(add(svgEl("path", { d: "M" + X(at).toFixed(1) + " " + (top - 3) + "l-3.5 -6h7z", fill: palette["ink-3"] }), svgEl("title", {}, shortDate(event.date) + ": " + event.label)));
+  }
+  /** @type {{y: number, text: string, main: boolean}[]} */
+  const ends = [];
+  lines.forEach((line, n) => {
+    const main = n === lines.length - 1;
+    const stroke = main ? palette.ink : palette["bar-hover"];
+    const wide = isWide(line.values);
+    let path = "", across = "", pen = false, before = "";
+    line.values.forEach((v, k) => {
+      if (!v) { pen = false; return; }
+      if (wide) {
+        const x = X(k) - bar / (main ? 2 : 4), tall = Math.max(2.4, Y(v[0]) - Y(v[1]));
+        picture.append(svgEl("rect", { x: x.toFixed(1), y: (Y(v[1]) - (tall === 2.4 ? 1.2 : 0)).toFixed(1), width: (main ? bar : bar / 2).toFixed(1), height: tall.toFixed(1), fill: k === chosen || !main ? stroke : palette["bar-hover"] }));
+        return;
+      }
+      const here = X(k).toFixed(1) + " " + Y((v[0] + v[1]) / 2).toFixed(1);
+      if (pen && broken(k)) { across += "M" + before + "L" + here; pen = false; }
+      path += (pen ? "L" : "M") + here;
+      before = here;
+      pen = true;
+    });
+    if (across) picture.append(svgEl("path", { d: across, fill: "none", stroke, "stroke-width": 1.6, "stroke-dasharray": "0.1 4", "stroke-linecap": "round" }));
+    if (path) picture.append(svgEl("path", { d: path, fill: "none", stroke, "stroke-width": main ? 2.2 : 1.6, "stroke-linejoin": "round", "stroke-linecap": "round" }));
+    const last = lastOf(line);
+    if (last) ends.push({ y: Y((last[0] + last[1]) / 2) + 4, text: named[n] + text(last), main });
+  });
+  ends.sort((a, b) => a.y - b.y);
+  for (let k = 1; k < ends.length; k++) if (ends[k].y - ends[k - 1].y < 13) ends[k].y = ends[k - 1].y + 13;
+  const over = ends.length ? ends[ends.length - 1].y - (H - base + 8) : 0;
+  for (const end of ends) picture.append(svgEl("text", { x: W - right + 7, y: end.y - Math.max(0, over), class: end.main ? "end" : "" }, end.text));
+  const value = lines[lines.length - 1].values[chosen];
+  if (value && !isWide(lines[lines.length - 1].values)) picture.append(svgEl("circle", { cx: X(chosen), cy: Y((value[0] + value[1]) / 2), r: 3.6, fill: palette.ink, stroke: palette.paper, "stroke-width": 1.5 }));
+  picture.append(svgEl("text", { x: 0, y: H - 3 }, shortDate(periods[0].end)));
+  picture.append(svgEl("text", { x: W - right, y: H - 3, "text-anchor": "end" }, shortDate(periods[periods.length - 1].end)));
+  return picture;
+}
+
+/** @param {string} iso @returns {number} months since the year 0 */
+function monthIndex(iso) { return Number(iso.slice(0, 4)) * 12 + Number(iso.slice(5, 7)) - 1; }
+
+/** Position of a date between windows, in windows; null outside.
+ * @param {PeriodFields[]} periods @param {string} iso @returns {number | null} */
+export function positionOf(periods, iso) {
+  if (periods.length < 2 || iso < periods[0].start || iso > periods[periods.length - 1].end) return null;
+  const month = monthIndex(iso) + (iso.length > 7 ? Number(iso.slice(8, 10)) / 31 : 0);
+  const middle = (/** @type {PeriodFields} */ p) => (monthIndex(p.start) + monthIndex(p.end) + 1) / 2;
+  const first = middle(periods[0]), last = middle(periods[periods.length - 1]);
+  return Math.min(periods.length - 1, Math.max(0, ((month - first) / (last - first)) * (periods.length - 1)));
+}
+
+/** Breaks of the series that fall within these windows.
+ * @param {PeriodFields[]} periods @returns {{text: string, month: string, position: number}[]} */
+export function breaksAt(periods) {
+  return INFO.breaks.flatMap((b) => {
+    const position = positionOf(periods, b.month + "-01");
+    return position === null ? [] : [{ text: b.text, month: b.month, position }];
+  });
+}
+
+/* ---------- the ranked list of hotspots ---------- */
+
+export function drawHotspotList() { fillHotspots(byId("pane-hotspots"), 0, false); }
+
+/** @param {HTMLElement} host @param {number} most 0 for all @param {boolean} paper */
+export function fillHotspots(host, most, paper) {
+  host.textContent = "";
+  host.append(el("p", "note first", spotNote()));
+  const list = el("ol", "spots");
+  HOTSPOTS.slice(0, most || HOTSPOTS.length).forEach((spot, k) => {
+    const row = paper ? el("div", "spotrow") : button("spotrow", undefined, () => act.chooseHotspot(k, true));
+    if (!paper) row.setAttribute("aria-pressed", String(state.hotspot === k));
+    const size = spot.km2 === null ? "" : say("map.hotspots.size", { km2: spot.km2.toFixed(1) });
+    add(row, el("span", "badge", String(spot.rank)), nameEl("span", "nm", spot.name), nameEl("span", "ct", spotAmount(spot)),
+      nameEl("span", "bo", [spot.within.join(", "), size].filter(Boolean).join(" \u00b7 ")),
+      el("span", "dn", spot.density === null ? "" : say("map.hotspots.density", { density: whole(spot.density) })));
+    list.append(add(el("li"), row));
+  });
+  host.append(list);
 }

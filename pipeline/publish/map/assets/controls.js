@@ -1,5 +1,51 @@
-/* The controls: each changes the state and asks for everything to be drawn again. */
+// @ts-check
+/* The controls: each changes the state and asks for everything to be drawn again. Search, and the bar of periods.
 
+   Exports `redraw`, which brings the page in line with the state, `startControls`, and what main.js needs to start. */
+
+import { capital, clip, countText, say, shortDate } from "./words.js";
+import {
+  BANDS, CATEGORIES, HOTSPOTS, INFO, LEVELS, MAPPED, kindsOf, parentName, parentOf, periodOf, regionalRange, seriesOf,
+} from "./data.js";
+import {
+  SHOWN_MEASURES, act, currentSeries, isDetailed, kindOf, levelsOf, mainScene, matching, otherScene, settleCompare,
+  settleLevel, shownAs, sideLabel, startState, state,
+} from "./model.js";
+import { counted, detailNote, levelWord, measureWord, spotAmount, valueText } from "./sentences.js";
+import {
+  add, announce, byId, el, inputById, isPhone, nameEl, root, saveAddress, selectById, setTheme,
+} from "./page.js";
+import { VIEWS } from "./view.js";
+import { centreBounds, drawCompare, drawInset, drawScale, goHome, toggleCompare } from "./stage.js";
+import { breaksAt, drawCard, drawHotspotList } from "./card.js";
+import { drawGuide, drawLegend, drawNotice, drawTitles } from "./legend.js";
+import { copyLink, drawTable, saveCsv, saveGeoJson, table } from "./table.js";
+import { savePicture } from "./picture.js";
+
+/** @import { PeriodFields } from "./fields.js" */
+/** @import { CountRange } from "./data.js" */
+/** @import { Measure, Named } from "./model.js" */
+
+/** Bring everything in line with the state. @param {{quiet?: boolean}} [options] quiet leaves the address alone */
+export function redraw({ quiet } = {}) {
+  settleLevel();
+  settleCompare();
+  syncControls();
+  drawCompare();
+  for (const view of VIEWS) if (!view.small && (view === VIEWS[0] || state.compare)) view.draw();
+  drawInset();
+  drawTitles();
+  drawNotice();
+  drawLegend();
+  drawCard();
+  drawHotspotList();
+  drawTime();
+  drawTable();
+  if (!quiet) saveAddress();
+}
+
+/** @param {string} hostId @param {string} name of the choice @param {{value: string, text: string}[]} choices
+ * @param {(value: string) => void} onChange */
 function segment(hostId, name, choices, onChange) {
   const host = byId(hostId);
   host.textContent = "";
@@ -14,62 +60,109 @@ function segment(hostId, name, choices, onChange) {
   }
 }
 
-function startControls() {
+/** @param {string} id @param {() => void} action */
+function onClick(id, action) { byId(id).addEventListener("click", action); }
+
+export function startControls() {
+  Object.assign(act, { redraw, chooseArea, chooseHotspot, setLevel, stopPlaying });
+  VIEWS[0].onZoom = () => {
+    drawScale();
+    if (mainScene().measure === "count") drawLegend();
+  };
   for (const c of CATEGORIES) {
     const option = el("option", "", (c.parent && c.parent !== CATEGORIES[0].id ? "\u2003" : "") + c.label);
     option.value = c.id;
     byId("category").append(option);
   }
-  byId("category").addEventListener("change", () => { state.category = byId("category").value; redraw(); announceState(); });
-  segment("measure-seg", "measure", SHOWN_MEASURES.map((m) => ({ value: m, text: MEASURES[m].short })), (m) => { state.measure = m; redraw(); announceState(); });
-  byId("show-hotspots").addEventListener("change", (event) => { state.hotspots = event.target.checked; redraw(); });
-  byId("show-names").addEventListener("change", (event) => { state.names = event.target.checked; for (const v of VIEWS) v.drawNames(); saveHash(); });
-  byId("reset").addEventListener("click", reset);
-  byId("period").addEventListener("input", () => { stopPlaying(); setPeriod(currentSeries()[Number(byId("period").value)].id); });
-  byId("play").addEventListener("click", togglePlaying);
-  byId("zoom-in").addEventListener("click", () => VIEWS[0].map.zoomIn());
-  byId("zoom-out").addEventListener("click", () => VIEWS[0].map.zoomOut());
-  byId("zoom-home").addEventListener("click", () => { state.view = null; goHome(); saveHash(); });
-  for (const id of ["open-compare", "sheet-compare", "compare-close"]) byId(id).addEventListener("click", () => { if (id === "sheet-compare") closeSheet(); toggleCompare(); });
-  byId("compare-with").addEventListener("change", () => { state.compare = byId("compare-with").value; redraw(); announce("Comparing with " + sideLabel(otherScene())); });
-  for (const id of ["theme", "sheet-theme"]) byId(id).addEventListener("click", () => { state.themeChosen = true; setTheme(root.dataset.theme === "dark" ? "light" : "dark"); redraw(); });
-  for (const id of ["print", "save-print"]) byId(id).addEventListener("click", () => window.print());
-  byId("save-csv").addEventListener("click", saveCsv);
-  byId("table-csv").addEventListener("click", saveCsv);
-  byId("save-geojson").addEventListener("click", saveGeoJson);
-  byId("save-png").addEventListener("click", savePicture);
-  byId("save-link").addEventListener("click", copyLink);
+  const category = selectById("category");
+  category.addEventListener("change", () => { state.category = category.value; redraw(); announceState(); });
+  segment("measure-seg", "measure", SHOWN_MEASURES.map((m) => ({ value: m, text: measureWord(m) })), (m) => {
+    state.measure = /** @type {Measure} */ (m);
+    redraw();
+    announceState();
+  });
+  const hotspots = inputById("show-hotspots"), names = inputById("show-names");
+  hotspots.addEventListener("change", () => { state.hotspots = hotspots.checked; redraw(); });
+  names.addEventListener("change", () => { state.names = names.checked; for (const v of VIEWS) v.drawNames(); saveAddress(); });
+  onClick("reset", reset);
+  byId("period").addEventListener("input", () => { stopPlaying(); setPeriod(currentSeries()[Number(inputById("period").value)].id); });
+  onClick("play", togglePlaying);
+  onClick("zoom-in", () => VIEWS[0].map.zoomIn());
+  onClick("zoom-out", () => VIEWS[0].map.zoomOut());
+  onClick("zoom-home", () => { state.view = null; goHome(); saveAddress(); });
+  for (const id of ["open-compare", "sheet-compare", "compare-close"]) onClick(id, () => { if (id === "sheet-compare") closeSheet(); toggleCompare(); });
+  const other = selectById("compare-with");
+  other.addEventListener("change", () => { state.compare = other.value; redraw(); announce(say("map.compare.with", { name: sideLabel(otherScene()) })); });
+  for (const id of ["theme", "sheet-theme"]) onClick(id, () => { state.theme = root().dataset.theme === "dark" ? "light" : "dark"; setTheme(state.theme); redraw(); });
+  for (const id of ["print", "save-print"]) onClick(id, () => window.print());
+  onClick("save-csv", saveCsv);
+  onClick("table-csv", saveCsv);
+  onClick("save-geojson", saveGeoJson);
+  onClick("save-png", savePicture);
+  onClick("save-link", copyLink);
   byId("table-filter").addEventListener("input", drawTable);
-  byId("table-layer").addEventListener("change", () => { table.layer = byId("table-layer").value; table.sort = "name"; table.direction = 1; drawTable(); });
-  byId("inset").addEventListener("click", () => { VIEWS[0].map.fitBounds(centreBounds(), { animate: false }); announce("Zoomed to the centre"); });
-  byId("peek").addEventListener("click", () => { const open = byId("sheet").classList.toggle("open"); byId("peek").setAttribute("aria-expanded", String(open)); byId("peek-go").textContent = open ? "Close" : "Details"; });
+  byId("table-layer").addEventListener("change", () => { table.layer = selectById("table-layer").value; table.sort = "name"; table.direction = 1; drawTable(); });
+  onClick("inset", () => { VIEWS[0].map.fitBounds(centreBounds(), { animate: false }); announce(say("map.controls.zoomed_to_centre")); });
+  onClick("peek", () => {
+    const open = byId("sheet").classList.toggle("open");
+    byId("peek").setAttribute("aria-expanded", String(open));
+    byId("peek-go").textContent = say(open ? "map.controls.close" : "map.controls.details");
+  });
   startTabs();
   startDrawers();
+  startSearch();
 }
 
-function syncControls() {
-  byId("category").value = state.category;
-  const check = (name, value) => { const input = document.querySelector('input[name="' + name + '"][value="' + value + '"]'); if (input) input.checked = true; };
+export function syncControls() {
+  selectById("category").value = state.category;
+  /** @param {string} name @param {string} value */
+  const check = (name, value) => {
+    const input = /** @type {HTMLInputElement | null} */ (document.querySelector('input[name="' + name + '"][value="' + value + '"]'));
+    if (input) input.checked = true;
+  };
   check("measure", state.measure);
   drawLevels();
   check("map", state.mode === "density" ? "density" : state.level);
-  for (const input of document.querySelectorAll('input[name="measure"]')) input.disabled = state.mode === "density";
-  byId("show-hotspots").checked = state.hotspots;
-  byId("show-names").checked = state.names;
+  /** @type {NodeListOf<HTMLInputElement>} */
+  const measures = document.querySelectorAll('input[name="measure"]');
+  for (const input of measures) input.disabled = state.mode === "density";
+  inputById("show-hotspots").checked = state.hotspots;
+  inputById("show-names").checked = state.names;
   const kinds = state.mode === "density" ? [] : kindsOf(state.level);
   byId("kinds").hidden = kinds.length < 2;
-  const words = { y: /^12 months/.test(INFO.headlineLabel) ? "12 months" : "Years", q: "Quarters", m: "Months" };
   if (byId("kind-seg").dataset.kinds !== kinds.join()) {
-    segment("kind-seg", "kind", kinds.map((k) => ({ value: k, text: words[k] })), (k) => {
+    segment("kind-seg", "kind", kinds.map((k) => ({ value: k, text: kindWord(k) })), (k) => {
       const series = seriesOf(state.level, k);
       setPeriod((series.find((p) => p.id === INFO.headline) || series[series.length - 1]).id);
     });
     byId("kind-seg").dataset.kinds = kinds.join();
   }
-  const p = periodOf(state.level, state.period);
-  if (p) check("kind", p.kind);
+  check("kind", kindOf(mainScene()));
 }
 
+/** A kind of window: years that end in any month are called by their length. @param {string} kind @returns {string} */
+function kindWord(kind) {
+  if (kind !== "y") return say(kind === "q" ? "map.kind.quarters" : "map.kind.months");
+  const twelve = say("map.kind.twelve_months");
+  return INFO.headlineLabel.startsWith(twelve) ? twelve : say("map.kind.years");
+}
+
+/** The choice of level under the category that decides what there is to choose. */
+function drawLevels() {
+  const choices = levelsOf(state.category).map((id) => ({ value: id, text: capital(clip(levelWord(id, true), 15)) }));
+  if (BANDS.length) choices.push({ value: "density", text: say("map.density.title") });
+  const names = choices.map((c) => c.value).join();
+  if (byId("map-seg").dataset.names !== names) {
+    segment("map-seg", "map", choices, (value) => { if (value === "density") setDensity(); else setLevel(value); announceState(); });
+    byId("map-seg").dataset.names = names;
+  }
+  const note = detailNote();
+  byId("maps").hidden = choices.length < 2;
+  byId("detail-note").textContent = note;
+  byId("detail-note").hidden = !note;
+}
+
+/** @param {string} level */
 function setLevel(level) {
   stopPlaying();
   const parent = state.area !== null ? parentOf(state.level, state.area) : null;
@@ -92,7 +185,8 @@ function setDensity() {
 
 function announceState() { announce(byId("heading").textContent + ", " + byId("subtitle").textContent); }
 
-function chooseArea(i, zoom) {
+/** @param {number | null} i @param {boolean} [zoom] */
+export function chooseArea(i, zoom) {
   state.area = i;
   for (const view of VIEWS) if (!view.small) { view.drawPicked(); view.drawNames(); }
   drawLegend();
@@ -101,8 +195,23 @@ function chooseArea(i, zoom) {
   drawTable();
   showTab("area");
   if (i !== null && zoom) VIEWS[0].fit(L.latLngBounds(LEVELS[state.level].shapes[i].flat()), 12.5);
-  announce(i === null ? "Selection cleared" : LEVELS[state.level].name[i] + ": " + valueText(mainScene(), i));
-  saveHash();
+  announce(i === null ? say("map.controls.cleared") : say("map.controls.chosen", { area: LEVELS[state.level].name[i], value: valueText(mainScene(), i) }));
+  saveAddress();
+}
+
+/** @param {number} k @param {boolean} zoom */
+function chooseHotspot(k, zoom) {
+  state.hotspot = state.hotspot === k ? null : k;
+  if (!state.hotspots) { state.hotspots = true; inputById("show-hotspots").checked = true; drawLegend(); }
+  for (const view of VIEWS) { view.drawSpots(); view.drawNames(); }
+  const focused = document.activeElement && document.activeElement.classList.contains("spotrow");
+  drawHotspotList();
+  showTab("hotspots");
+  if (focused) byId("pane-hotspots").querySelectorAll("button")[k].focus();
+  const spot = HOTSPOTS[k];
+  if (state.hotspot !== null && zoom) { VIEWS[0].fit(L.latLngBounds(spot.shape.flat()), 13.5); if (isPhone()) closeSheet(); }
+  announce(state.hotspot === null ? say("map.hotspots.unmarked", { rank: spot.rank }) : say("map.hotspots.chosen", { rank: spot.rank, name: spot.name, amount: spotAmount(spot), noun: INFO.noun }));
+  saveAddress();
 }
 
 function closeSheet() {
@@ -111,21 +220,23 @@ function closeSheet() {
 
 function reset() {
   stopPlaying();
-  const names = ["level", "detailed", "mode", "category", "measure", "period", "area", "hotspot", "hotspots", "names", "compare", "tab", "view"];
-  const fresh = startState();
-  for (const name of names) state[name] = fresh[name];
-  byId("table-filter").value = "";
+  Object.assign(state, startState());
+  inputById("table-filter").value = "";
   redraw();
   showTab("area");
   goHome();
-  announce("Everything is back to how it started");
+  announce(say("map.controls.was_reset"));
 }
 
 /* ---------- tabs and drawers ---------- */
 
-function showTab(name) {
+const TABS = ["area", "hotspots"];
+const DRAWERS = ["table", "save", "how"];
+
+/** @param {string} name */
+export function showTab(name) {
   state.tab = name;
-  for (const id of ["area", "hotspots"]) {
+  for (const id of TABS) {
     const on = id === name;
     byId("tab-" + id).setAttribute("aria-selected", String(on));
     byId("tab-" + id).tabIndex = on ? 0 : -1;
@@ -134,20 +245,19 @@ function showTab(name) {
 }
 
 function startTabs() {
-  for (const id of ["area", "hotspots"]) {
-    byId("tab-" + id).addEventListener("click", () => { showTab(id); saveHash(); });
+  for (const id of TABS) {
+    onClick("tab-" + id, () => { showTab(id); saveAddress(); });
     byId("tab-" + id).addEventListener("keydown", (event) => {
       if (event.key !== "ArrowRight" && event.key !== "ArrowLeft") return;
       const other = id === "area" ? "hotspots" : "area";
       showTab(other);
       byId("tab-" + other).focus();
-      saveHash();
+      saveAddress();
     });
   }
 }
 
-const DRAWERS = ["table", "save", "how"];
-
+/** Open one drawer and close the others; the one that is open already closes. @param {string | null} name */
 function openDrawer(name) {
   for (const id of DRAWERS) {
     const on = id === name && byId("drawer-" + id).hidden;
@@ -163,13 +273,200 @@ function openDrawer(name) {
 
 function startDrawers() {
   for (const id of DRAWERS) {
-    byId("open-" + id).addEventListener("click", () => openDrawer(id));
-    byId("close-" + id).addEventListener("click", () => { openDrawer(null); byId("open-" + id).focus(); });
+    onClick("open-" + id, () => openDrawer(id));
+    onClick("close-" + id, () => { openDrawer(null); byId("open-" + id).focus(); });
   }
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
     const open = DRAWERS.find((id) => !byId("drawer-" + id).hidden);
     if (open) { openDrawer(null); byId("open-" + open).focus(); } else closeSheet();
   });
-  byId("table-layer").querySelectorAll("option").forEach((option) => { option.hidden = option.disabled = (option.value === "hotspots" && !HOTSPOTS.length) || (option.value === "density" && !BANDS.length); });
+  for (const option of selectById("table-layer").options) {
+    option.hidden = option.disabled = (option.value === "hotspots" && !HOTSPOTS.length) || (option.value === "density" && !BANDS.length);
+  }
+}
+
+/* ---------- search by name: an ARIA combobox over every area of every level on the map ---------- */
+
+/** @type {{all: (Named & {where: string})[], hits: (Named & {where: string})[], active: number}} */
+const finder = { all: [], hits: [], active: -1 };
+
+function startSearch() {
+  const levels = MAPPED.filter((id) => id !== "ward_group");
+  const find = levels.length < 2 ? say("map.search.find_one", { level: levelWord(levels[0] || MAPPED[0]) })
+    : say("map.search.find_either", { small: levelWord(levels[0]), large: levelWord(levels[1]) });
+  byId("search-label").textContent = find;
+  inputById("search").placeholder = find;
+  for (const id of levels.slice().reverse()) {
+    LEVELS[id].name.forEach((name, i) => finder.all.push({ name, key: name.toLowerCase(), level: id, i, where: id === "ward" ? parentName("ward", i) : capital(LEVELS[id].one) }));
+  }
+  const box = inputById("search");
+  box.addEventListener("input", showFound);
+  box.addEventListener("blur", () => setTimeout(clearFound, 150));
+  box.addEventListener("keydown", searchKey);
+}
+
+function clearFound() {
+  finder.hits = [];
+  finder.active = -1;
+  byId("found").textContent = "";
+  byId("found").hidden = true;
+  byId("none-found").hidden = true;
+  byId("search").setAttribute("aria-expanded", "false");
+  byId("search").removeAttribute("aria-activedescendant");
+}
+
+function showFound() {
+  const text = inputById("search").value;
+  clearFound();
+  if (text.trim().length < 2) return;
+  finder.hits = matching(finder.all, text);
+  const list = byId("found");
+  finder.hits.forEach((hit, k) => {
+    const row = el("li");
+    row.id = "found-" + k;
+    row.setAttribute("role", "option");
+    row.setAttribute("aria-selected", "false");
+    add(row, nameEl("span", "nm", hit.name), nameEl("span", "in", hit.where));
+    row.addEventListener("mousedown", (event) => { event.preventDefault(); takeFound(hit); });
+    list.append(row);
+  });
+  list.hidden = !finder.hits.length;
+  byId("none-found").hidden = finder.hits.length > 0;
+  byId("none-found").textContent = say("map.search.none");
+  byId("search").setAttribute("aria-expanded", String(finder.hits.length > 0));
+  announce(finder.hits.length ? say("map.search.matches", { n: finder.hits.length }) : say("map.search.none"));
+}
+
+/** @param {Named} hit */
+function takeFound(hit) {
+  inputById("search").value = "";
+  clearFound();
+  // A ward is found by its name even where the category is given by groups, or by borough: its own is chosen.
+  const shown = shownAs(hit.level, hit.i);
+  if (!shown) return;
+  if (shown[0] !== state.level) setLevel(shown[0]);
+  chooseArea(shown[1], true);
+}
+
+/** @param {KeyboardEvent} event */
+function searchKey(event) {
+  const { hits } = finder;
+  if (event.key === "Escape") { inputById("search").value = ""; clearFound(); }
+  if (event.key === "Enter" && hits.length) { event.preventDefault(); takeFound(hits[Math.max(0, finder.active)]); }
+  if ((event.key === "ArrowDown" || event.key === "ArrowUp") && hits.length) {
+    event.preventDefault();
+    finder.active = (finder.active + (event.key === "ArrowDown" ? 1 : -1) + hits.length + (finder.active < 0 && event.key === "ArrowUp" ? 1 : 0)) % hits.length;
+    [...byId("found").children].forEach((row, k) => row.setAttribute("aria-selected", String(k === finder.active)));
+    byId("search").setAttribute("aria-activedescendant", "found-" + finder.active);
+  }
+}
+
+/* ---------- the period: a bar for each window of the level, from zero; play; breaks as dashed lines ---------- */
+
+/** @type {ReturnType<typeof setInterval> | null} */
+let playing = null;
+
+function drawTime() {
+  const host = byId("bars");
+  host.textContent = "";
+  const dense = state.mode === "density";
+  const headline = periodOf(state.level, INFO.headline);
+  const periods = dense && headline ? [headline] : currentSeries();
+  const chosen = Math.max(0, periods.findIndex((p) => p.id === state.period));
+  const last = Math.max(1, periods.length - 1);
+  const at = (/** @type {number} */ k) => (periods.length === 1 ? "50%" : "calc(10px + " + k / last + " * (100% - 20px))");
+  const totals = periods.map((p) => (p.complete ? regionalRange(p.id, state.category) : null));
+  const most = Math.max(...totals.map((n) => (n ? n.upper : 0)), 1);
+  totals.forEach((n, k) => {
+    // The pale part of a bar is what the total may be beyond its least.
+    const least = { value: n ? n.lower : 0, name: "tbar" };
+    for (const { value, name } of n && n.upper > n.lower ? [{ value: n.upper, name: "tbar maybe" }, least] : [least]) {
+      const bar = el("div", name + (k === chosen ? " on" : ""));
+      bar.style.left = at(k);
+      bar.style.width = "min(28px, " + 62 / periods.length + "%)";
+      bar.style.height = n === null ? "2px" : "calc(var(--tall) * " + Math.max(0.04, value / most).toFixed(3) + ")";
+      host.append(bar);
+    }
+    if (k === chosen && n !== null) { const v = el("div", "val" + (periods.length < 2 ? "" : k / last > 0.9 ? " z" : k / last < 0.1 ? " a" : ""), countText(n)); v.style.left = at(k); host.append(v); }
+  });
+  for (const b of breaksAt(periods)) {
+    const line = el("div", "break"), text = nameEl("span", "", say("map.breaks.when", { text: clip(b.text, 60), month: shortDate(b.month) }));
+    line.style.left = at(b.position);
+    host.append(add(line, text));
+    // In the middle over its line, else to one side of it; where neither leaves the total free, the line stands alone.
+    const way = ["", "z", "a"].find((name) => { text.className = name; return fitsBar(text, host); });
+    text.hidden = way === undefined;
+  }
+  const parts = periods.length < 6 ? last : [3, 4, 5].find((n) => last % n === 0) || 2;
+  const marks = Array.from({ length: parts + 1 }, (_, k) => Math.round((k * last) / parts)).filter((k) => k < periods.length);
+  for (const k of marks) {
+    const t = el("div", "tick" + (periods.length === 1 ? "" : k === 0 ? " a" : k === last ? " z" : " mid"), shortDate(periods[k].end));
+    t.style.left = at(k);
+    host.append(t);
+  }
+  drawSlider(periods, chosen, totals[chosen], dense);
+}
+
+/** Whether a text lies within the bars' width and clear of the chosen period's total.
+ * @param {HTMLElement} text @param {HTMLElement} host @returns {boolean} */
+function fitsBar(text, host) {
+  const own = text.getBoundingClientRect(), box = host.getBoundingClientRect(), total = host.querySelector(".val");
+  const other = total ? total.getBoundingClientRect() : null;
+  const clear = !other || own.right + 6 < other.left || other.right + 6 < own.left;
+  return clear && own.left >= box.left && own.right <= box.right;
+}
+
+/** @param {PeriodFields[]} periods @param {number} chosen @param {CountRange | null} total @param {boolean} dense */
+function drawSlider(periods, chosen, total, dense) {
+  const slider = inputById("period"), play = /** @type {HTMLButtonElement} */ (byId("play"));
+  const window = periods[chosen];
+  const alone = periods.length < 2;
+  slider.max = String(Math.max(0, periods.length - 1));
+  slider.value = String(chosen);
+  slider.disabled = play.disabled = alone;
+  const all = total ? say("map.time.total", { period: window.label, counted: counted(total), region: INFO.region || say("map.region.all_areas_inside") }) : window.label;
+  slider.setAttribute("aria-valuetext", window.complete ? all : say("map.time.incomplete", { period: all }));
+  byId("time").classList.toggle("alone", alone);
+  const part = (/** @type {string} */ label) => (window.complete ? label : say("map.time.part", { period: label }));
+  if (alone) {
+    byId("period-lead").textContent = say(dense ? "map.time.density_once" : "map.time.one_period");
+    byId("period-now").textContent = part(capital(window.label));
+    return;
+  }
+  // "12 months to" leads, the month it ends in stands out.
+  const until = " " + say("map.time.until") + " ", at = window.label.lastIndexOf(until);
+  byId("period-lead").textContent = at < 0 ? say("map.time.kind." + window.kind) : window.label.slice(0, at + until.length - 1);
+  byId("period-now").textContent = part(at < 0 ? window.label : window.label.slice(at + until.length));
+}
+
+/** @param {string} id */
+function setPeriod(id) {
+  state.period = id;
+  redraw();
+}
+
+function stopPlaying() {
+  if (!playing) return;
+  clearInterval(playing);
+  playing = null;
+  byId("play").setAttribute("aria-label", say("map.time.play"));
+  byId("play-icon").setAttribute("href", "#i-play");
+}
+
+function togglePlaying() {
+  if (playing) { stopPlaying(); return; }
+  const step = () => {
+    const periods = currentSeries();
+    const k = periods.findIndex((p) => p.id === state.period);
+    if (k >= periods.length - 1) { stopPlaying(); return; }
+    setPeriod(periods[k + 1].id);
+    announce(periods[k + 1].label);
+  };
+  const periods = currentSeries();
+  byId("play").setAttribute("aria-label", say("map.time.pause"));
+  byId("play-icon").setAttribute("href", "#i-pause");
+  const k = periods.findIndex((p) => p.id === state.period);
+  setPeriod(periods[k >= periods.length - 1 ? 0 : k + 1].id);
+  playing = setInterval(step, 950);
 }

@@ -1,18 +1,46 @@
-/* The JSON block, decoded: the only source of everything on the page, in pictures and in downloads. */
+// @ts-check
+/* What the page shows: the payload, decoded, the only source of everything on the page, in pictures and in downloads.
 
-/* The block holds JSON, compressed: {"gzip": "<base64>"}. */
-async function unpacked(block) {
-  const bytes = Uint8Array.from(atob(JSON.parse(block).gzip), (letter) => letter.charCodeAt(0));
-  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
-}
+   `takeIn` reads a payload; until then everything else is empty. Exports the release (`INFO`, `CATEGORIES`, `LEVELS`,
+   `MAPPED`, `EDGE`, `WATER`, `HOTSPOTS`, `BANDS`) and how numbers are looked up in it: by column, by cell, and counts
+   as the range that they lie in. Nothing here touches the page. */
 
-const DATA = await unpacked(byId("data").textContent);
-const INFO = DATA.info;
-const CATEGORIES = DATA.categories;
-const UNIT = 1e5;
+import { NOT_OFFERED } from "./fields.js";
 
-/* Shared arcs: differences of whole hundred-thousandths of a degree. */
-const ARCS = DATA.arcs.map((code) => {
+/** @import { BandFields, CategoryFields, HotspotFields, InfoFields, LevelFields, Payload, PeriodFields } from "./fields.js" */
+
+/** @typedef {[number, number]} Point latitude and longitude */
+/** @typedef {Point[][]} Shape closed rings, the first point of each not repeated */
+/** @typedef {number | string | null} Cell a number, a word, `w` (not offered) or null (no data) */
+/** @typedef {{lower: number, upper: number}} CountRange the ends of what a count may be */
+/** @typedef {LevelFields & {id: string, at: Map<string, number>, shapes: Shape[], nothing: null[], most: Map<string, number>, ending?: string}} Level */
+/** @typedef {HotspotFields & {shape: Shape, point: Point, corners?: Point[]}} Hotspot */
+/** @typedef {BandFields & {shape: Shape}} Band */
+
+export const UNIT = 1e5;
+const ALWAYS = ["region", "borough", "ward_group", "ward"];
+
+/** @type {InfoFields} */
+export let INFO;
+/** @type {CategoryFields[]} */
+export let CATEGORIES = [];
+/** Levels of the release by name. @type {Record<string, Level>} */
+export let LEVELS = {};
+/** Levels that have outlines, smallest areas first. @type {string[]} */
+export let MAPPED = [];
+/** Outline of everything, and water. @type {Shape} */
+export let EDGE = [];
+/** @type {Shape} */
+export let WATER = [];
+/** @type {Hotspot[]} */
+export let HOTSPOTS = [];
+/** @type {Band[]} */
+export let BANDS = [];
+
+/** Decode a shared arc: differences of whole hundred-thousandths of a degree, x and y in turn.
+ * @param {number[]} code @returns {Point[]} */
+export function decodeArc(code) {
+  /** @type {Point[]} */
   const points = [];
   let x = 0, y = 0;
   for (let k = 0; k < code.length; k += 2) {
@@ -21,86 +49,135 @@ const ARCS = DATA.arcs.map((code) => {
     points.push([y / UNIT, x / UNIT]);
   }
   return points;
-});
+}
 
-/* One closed ring as [latitude, longitude] pairs, the first not repeated. */
-function ring(references) {
+/** One closed ring from the arcs that it consists of; `-r - 1` is arc `r` run backwards.
+ * @param {number[]} references @param {Point[][]} arcs @returns {Point[]} */
+export function ringOf(references, arcs) {
+  /** @type {Point[]} */
   const out = [];
   for (const r of references) {
-    const arc = r < 0 ? ARCS[-r - 1] : ARCS[r];
+    const arc = r < 0 ? arcs[-r - 1] : arcs[r];
     const n = arc.length - 1;
     for (let k = 0; k < n; k++) out.push(r < 0 ? arc[n - k] : arc[k]);
   }
   return out;
 }
 
-function shape(rings) { return rings.map(ring); }
-
-const ALWAYS = ["region", "borough", "ward_group", "ward"];
-const LEVELS = {};
-for (const id of ALWAYS) {
-  const level = DATA.levels[id];
-  if (!level) continue;
-  const at = new Map(level.code.map((code, i) => [code, i]));
-  LEVELS[id] = Object.assign(level, { id, at, shapes: level.rings ? level.rings.map(shape) : [], nothing: level.code.map(() => null), cache: new Map() });
+/** Whether a point lies in a ring, both with the same axes.
+ * @param {Point} point @param {Point[]} ring @returns {boolean} */
+export function isInside([a, b], ring) {
+  // A ray from the point crosses the ring an odd number of times.
+  return ring.reduce((odd, [a1, b1], k) => {
+    const [a2, b2] = ring[(k + 1) % ring.length];
+    return (b1 > b) !== (b2 > b) && a < ((a2 - a1) * (b - b1)) / (b2 - b1) + a1 ? !odd : odd;
+  }, false);
 }
-const MAPPED = ["ward", "ward_group", "borough"].filter((id) => LEVELS[id] && LEVELS[id].rings && LEVELS[id].code.length);
-const EDGE = shape(DATA.edge);
-const EDGE_BOX = L.latLngBounds(EDGE.flat());
-const WATER = shape(DATA.water);
-const HOTSPOTS = DATA.hotspots.map((h) => Object.assign(h, { shape: shape(h.rings), at: [h.at[1] / UNIT, h.at[0] / UNIT] }));
-const BANDS = DATA.density.map((b) => Object.assign(b, { shape: shape(b.rings) }));
 
-const NOT_OFFERED = "w";
+/** Unpack the block of the page: JSON, compressed: {"gzip": "<base64>"}.
+ * @param {string} block @returns {Promise<Payload>} */
+export async function unpacked(block) {
+  const bytes = Uint8Array.from(atob(JSON.parse(block).gzip), (letter) => letter.charCodeAt(0));
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
+}
 
-/* One column of a level: for each area a number, a word, `w` (not offered) or null (no data). */
-function column(levelId, periodId, categoryId, key) {
+/** Read a payload.
+ * @param {Payload} payload */
+export function takeIn(payload) {
+  const arcs = payload.arcs.map(decodeArc);
+  /** @param {number[][]} rings @returns {Shape} */
+  const shape = (rings) => rings.map((references) => ringOf(references, arcs));
+  INFO = payload.info;
+  CATEGORIES = payload.categories;
+  LEVELS = {};
+  for (const id of ALWAYS) {
+    const level = payload.levels[id];
+    if (!level) continue;
+    const at = new Map(level.code.map((code, i) => [code, i]));
+    LEVELS[id] = Object.assign(level, { id, at, shapes: level.rings ? level.rings.map(shape) : [], nothing: level.code.map(() => null), most: new Map() });
+  }
+  MAPPED = ["ward", "ward_group", "borough"].filter((id) => LEVELS[id] && LEVELS[id].rings && LEVELS[id].code.length);
+  EDGE = shape(payload.edge);
+  WATER = shape(payload.water);
+  HOTSPOTS = payload.hotspots.map((h) => Object.assign(h, { shape: shape(h.rings), point: /** @type {Point} */ ([h.at[1] / UNIT, h.at[0] / UNIT]) }));
+  BANDS = payload.density.map((b) => Object.assign(b, { shape: shape(b.rings) }));
+}
+
+/* ---------- columns ---------- */
+
+/** One column of a level: the cell of each area.
+ * @param {string} levelId @param {string} periodId @param {string} categoryId @param {string} key @returns {Cell[]} */
+export function column(levelId, periodId, categoryId, key) {
   const level = LEVELS[levelId];
   const columns = level.values[categoryId] || {};
   return (columns[key] || {})[periodId] || level.nothing;
 }
 
-function cell(levelId, i, periodId, categoryId, key) { return column(levelId, periodId, categoryId, key)[i]; }
+/** @param {string} levelId @param {number} i @param {string} periodId @param {string} categoryId @param {string} key @returns {Cell} */
+export function cell(levelId, i, periodId, categoryId, key) { return column(levelId, periodId, categoryId, key)[i]; }
 
-function periodOf(levelId, id) { return LEVELS[levelId].periods.find((p) => p.id === id) || null; }
+/* ---------- periods, categories, areas ---------- */
 
-function kindsOf(levelId) { return ["y", "q", "m"].filter((k) => LEVELS[levelId].periods.some((p) => p.kind === k)); }
+/** @param {string} levelId @param {string | undefined} id @returns {PeriodFields | null} */
+export function periodOf(levelId, id) { return LEVELS[levelId].periods.find((p) => p.id === id) || null; }
 
-function seriesOf(levelId, kind) { return LEVELS[levelId].periods.filter((p) => p.kind === kind); }
+/** Kinds of window that a level has: years, quarters, months.
+ * @param {string} levelId @returns {string[]} */
+export function kindsOf(levelId) { return ["y", "q", "m"].filter((k) => LEVELS[levelId].periods.some((p) => p.kind === k)); }
 
-function categoryOf(id) { return CATEGORIES.find((c) => c.id === id) || CATEGORIES[0]; }
+/** @param {string} levelId @param {string} kind @returns {PeriodFields[]} */
+export function seriesOf(levelId, kind) { return LEVELS[levelId].periods.filter((p) => p.kind === kind); }
 
-/* The area one level up, as [level, index], or null. */
-function parentOf(levelId, i) {
+/** @param {string} id @returns {CategoryFields} the first where there is none of that name */
+export function categoryOf(id) { return CATEGORIES.find((c) => c.id === id) || CATEGORIES[0]; }
+
+/** The area one level up: its level and place.
+ * @param {string} levelId @param {number} i @returns {[string, number] | null} */
+export function parentOf(levelId, i) {
   const code = LEVELS[levelId].parent[i];
   for (const id of ALWAYS) {
-    if (LEVELS[id] && LEVELS[id].at.has(code)) return [id, LEVELS[id].at.get(code)];
+    const place = LEVELS[id] ? LEVELS[id].at.get(code) : undefined;
+    if (place !== undefined) return [id, place];
   }
   return null;
 }
 
-function parentName(levelId, i) {
+/** @param {string} levelId @param {number} i @returns {string} */
+export function parentName(levelId, i) {
   const parent = parentOf(levelId, i);
   return parent && parent[0] === "borough" ? LEVELS.borough.name[parent[1]] : "";
 }
 
-/* A count as the range it lies in: { lower, upper }, `w` (not offered) or null (no data). `key`: n, o or k. */
-function rangeOf(levelId, i, periodId, categoryId, key) {
+/* ---------- counts ---------- */
+
+/** A count as the range that it lies in; `w` (not offered) or null (no data).
+ * @param {string} levelId @param {number} i @param {string} periodId @param {string} categoryId
+ * @param {"n" | "o" | "k"} key recorded, positive outcomes, known outcomes @returns {CountRange | "w" | null} */
+export function rangeOf(levelId, i, periodId, categoryId, key) {
   const lower = cell(levelId, i, periodId, categoryId, key);
-  return typeof lower === "number" ? { lower, upper: cell(levelId, i, periodId, categoryId, key + "x") } : lower;
+  if (typeof lower !== "number") return lower === NOT_OFFERED ? NOT_OFFERED : null;
+  return { lower, upper: Number(cell(levelId, i, periodId, categoryId, key + "x")) };
 }
 
-/* The count may be nothing or something: it is worded "fewer than". */
-function isFirstStep(range) { return range.lower === 0 && range.upper > 0; }
-
-/* The whole region's count; null where there is none. */
-function regionalRange(periodId, categoryId) {
-  const range = LEVELS.region ? rangeOf("region", 0, periodId, categoryId, "n") : null;
+/** The same where it is offered.
+ * @param {string} levelId @param {number} i @param {string} periodId @param {string} categoryId @param {"n" | "o" | "k"} key
+ * @returns {CountRange | null} */
+export function offeredRange(levelId, i, periodId, categoryId, key) {
+  const range = rangeOf(levelId, i, periodId, categoryId, key);
   return range === NOT_OFFERED ? null : range;
 }
 
-/* A number of the whole region; null where there is none or it is not offered. */
-function regional(periodId, categoryId, key) {
+/** The count may be nothing or something: it is worded "fewer than".
+ * @param {CountRange} range @returns {boolean} */
+export function isFirstStep(range) { return range.lower === 0 && range.upper > 0; }
+
+/** The whole region's count; null where there is none.
+ * @param {string} periodId @param {string} categoryId @returns {CountRange | null} */
+export function regionalRange(periodId, categoryId) { return LEVELS.region ? offeredRange("region", 0, periodId, categoryId, "n") : null; }
+
+/** A number of the whole region; null where there is none or it is not offered.
+ * @param {string} periodId @param {string} categoryId @param {string} key @returns {number | null} */
+export function regional(periodId, categoryId, key) {
   if (!LEVELS.region) return null;
   const value = cell("region", 0, periodId, categoryId, key);
   return typeof value === "number" ? value : null;

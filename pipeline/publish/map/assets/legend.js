@@ -1,116 +1,119 @@
-/* The legend follows what is on the map: its unit, its classes, and only the keys that occur. */
+// @ts-check
+/* The texts around the map that follow the state: legend, titles, the notice, the guide and what to keep in mind.
 
+   Exports `drawLegend`, `drawTitles`, `drawNotice`, `drawStatics` for what never changes, and `drawGuide`. */
+
+import { bandText, capital, clip, isolate, say } from "./words.js";
+import { CATEGORIES, HOTSPOTS, INFO, LEVELS, periodOf, regional, regionalRange } from "./data.js";
+import {
+  MEASURES, SIGNIFICANCE, act, bandsOf, circleExamples, classOf, fillOpacity, isPublic, mainScene, otherScene,
+  sharedLimits, state, tiles, valueOf,
+} from "./model.js";
+import {
+  areaSentence, careTexts, changeFigure, classLimit, counted, guideParts, headingOf, keysOf, noticeOf, regionName,
+  regionShort, significanceWord, sourceText, subtitleOf, unitOf, valueText,
+} from "./sentences.js";
+import { add, bandColours, byId, el, nameEl, palette, rampOf, significanceColour, svgEl } from "./page.js";
+import { VIEWS, circleScale, firstRadius } from "./view.js";
+
+/** @import { Scene } from "./model.js" */
+
+/** @param {HTMLElement} list @param {string} paint a colour or a pattern @param {string} text */
 function keyRow(list, paint, text) {
   const picture = svgEl("svg", { viewBox: "0 0 18 12", "aria-hidden": "true" });
   picture.append(svgEl("rect", { x: 0.5, y: 0.5, width: 17, height: 11, fill: paint, stroke: palette.ctl, "fill-opacity": paint.startsWith("url") ? 1 : fillOpacity() }));
   list.append(add(el("li"), picture, text));
 }
 
-/* The states without a value that occur, and their words: for the legend and the picture. */
-function keysOf(scenes) {
-  const seen = new Set();
-  let few = 0;
-  for (const scene of scenes) {
-    if (scene.mode === "density") continue;
-    LEVELS[scene.level].code.forEach((_, i) => {
-      const found = valueOf(scene, i);
-      seen.add(found.state);
-      if (found.state === "few" && found.range) few = Math.max(few, found.range.upper);
-    });
-  }
-  const measure = scenes[0].measure;
-  const words = {
-    few: measure === "rate" ? (INFO.step > 1 && few ? capital(countText({ lower: 0, upper: few })) + ": no rate" : "Too few for a rate")
-      : measure === "change" ? "Too few to compare" : "Too few to say",
-    notoffered: "Not offered",
-    incomparable: "Not comparable",
-    nocover: "Not covered",
-    norate: "No resident rate",
-    nodata: "No data",
-  };
-  return Object.entries(words).filter(([key]) => seen.has(key));
-}
-
+/** Keys of patterns and hotspots that occur. @param {HTMLElement} list @param {Scene[]} scenes @returns {HTMLElement} */
 function legendKeys(list, scenes) {
   for (const [key, text] of keysOf(scenes)) keyRow(list, "url(#pt-" + key + ")", text);
-  if (scenes[0].mode === "density") keyRow(list, palette.land, bandsOf(scenes[0].category).length ? "Under " + bandText(bandsOf(scenes[0].category)[0].low) : "No bands");
+  if (scenes[0].mode === "density") {
+    const bands = bandsOf(scenes[0].category);
+    keyRow(list, palette.land, bands.length ? say("map.legend.under", { limit: bandText(bands[0].low) }) : say("map.legend.no_bands"));
+  }
   if (state.hotspots && HOTSPOTS.length) {
     const picture = svgEl("svg", { viewBox: "0 0 18 12", "aria-hidden": "true" });
     picture.append(svgEl("rect", { x: 1.2, y: 1.2, width: 15.6, height: 9.6, rx: 4, fill: "none", stroke: palette.hot, "stroke-width": 2 }));
     const own = scenes[0].category === CATEGORIES[0].id && scenes[0].period === INFO.headline;
-    list.append(add(el("li"), picture, own ? "Hotspot" : "Hotspot: " + CATEGORIES[0].label + ", " + INFO.headlineLabel));
+    list.append(add(el("li"), picture, own ? say("map.legend.hotspot") : say("map.legend.hotspot_of", { category: CATEGORIES[0].label, period: INFO.headlineLabel })));
   }
   return list;
 }
 
-/* Where a value stands on the ramp, in per cent of its width. */
-function rampPosition(value, limits, classes) {
+/** Where a value stands on the ramp, in per cent of its width.
+ * @param {number} value @param {number[]} limits @param {number} classes @returns {number} */
+export function rampPosition(value, limits, classes) {
   const k = classOf(value, limits);
   const low = k === 0 ? (limits[0] < 0 ? limits[0] * 2 : 0) : limits[k - 1];
   const high = k === limits.length ? limits[k - 1] * 2.2 : limits[k];
   return ((k + Math.min(0.95, Math.max(0.05, (value - low) / (high - low || 1)))) / classes) * 100;
 }
 
+/** @param {string[]} colours @returns {HTMLElement} */
 function rampBar(colours) {
   const bar = el("div", "ramp");
   for (const colour of colours) {
     const block = el("i");
     block.style.background = colour;
-    block.style.opacity = fillOpacity();
+    block.style.opacity = String(fillOpacity());
     bar.append(block);
   }
   return bar;
 }
 
+/** @param {HTMLElement} host @param {string} text @param {number} percent from the left @param {string} [className] */
 function tick(host, text, percent, className) {
   const mark = el("span", className || "", text);
   mark.style.left = percent + "%";
   host.append(mark);
 }
 
-function drawLegend() {
+export function drawLegend() {
   const host = byId("legend");
   host.textContent = "";
   fillLegend(host, mainScene());
 }
 
+/** @param {HTMLElement} host @param {Scene} scene */
 function fillLegend(host, scene) {
   const title = el("h2");
-  if (scene.mode === "density") add(title, capital(INFO.noun) + " per km\u00b2 ", el("span", "", "in " + INFO.headlineNamed));
-  else { const [unit, rest] = unitOf(scene); add(title, unit + " ", el("span", "", rest)); }
+  for (const [text, stressed] of unitOf(scene)) title.append(stressed ? text : el("span", "", text));
   host.append(title);
+  const found = LEVELS[scene.level].code.map((_, i) => valueOf(scene, i));
   if (scene.mode === "density") densityLegend(host, scene);
   else if (scene.measure === "count") {
     circleLegend(host, scene);
-    const isSum = (found) => found.state === "ok" && found.range.upper - found.range.lower > INFO.step - 1;
-    if (LEVELS[scene.level].code.some((_, i) => isSum(valueOf(scene, i)))) host.append(el("p", "note tight", "Circles go by the middle of each range."));
-  }
-  else if (scene.measure === "significance") significanceLegend(host);
+    const sums = found.some((v) => v.state === "ok" && v.range && v.range.upper - v.range.lower > INFO.step - 1);
+    if (sums) host.append(el("p", "note tight", say("map.legend.circles_by_middle")));
+  } else if (scene.measure === "significance") significanceLegend(host);
   else if (scene.measure === "change") changeLegend(host, scene);
-  else if (LEVELS[scene.level].code.some((_, i) => valueOf(scene, i).state === "ok")) rampLegend(host, scene);
+  else if (found.some((v) => v.state === "ok")) rampLegend(host, scene);
   host.append(legendKeys(el("ul", "keys"), state.compare ? [scene, otherScene()] : [scene]));
 }
 
+/** @param {HTMLElement} host @param {Scene} scene */
 function rampLegend(host, scene) {
   const limits = sharedLimits();
   const colours = rampOf(scene);
   const bar = rampBar(colours);
-  const words = limits.map((v) => (scene.measure === "outcomes" && !isFlow() ? limitText(v * 100) + "%" : limitText(v)));
+  const words = limits.map((v) => classLimit(scene, v));
   bar.setAttribute("role", "img");
-  bar.setAttribute("aria-label", "Five classes, split at " + words.join(", "));
+  bar.setAttribute("aria-label", say("map.legend.five_classes", { limits: words.join(", ") }));
+  /** @type {[number, string][]} */
   const pointers = [];
-  const whole_ = regional(scene.period, scene.category, MEASURES[scene.measure].key);
-  if (whole_ !== null) pointers.push([whole_, INFO.region || "All"]);
+  const overall = regional(scene.period, scene.category, MEASURES[scene.measure].key);
+  if (overall !== null) pointers.push([overall, regionShort()]);
   if (state.area !== null) {
     const found = valueOf(scene, state.area);
-    if (found.state === "ok") pointers.push([found.value, clip(LEVELS[scene.level].name[state.area], 17)]);
+    if (found.state === "ok" && found.value !== null) pointers.push([found.value, clip(LEVELS[scene.level].name[state.area], 17)]);
   }
   const at = pointers.map(([v]) => rampPosition(v, limits, colours.length));
   const crowded = at.length === 2 && Math.abs(at[0] - at[1]) < 30;
   pointers.forEach(([, text], k) => {
     const mark = nameEl("span", "pointer", crowded && k === 0 ? "" : text);
     mark.style.left = at[k] + "%";
-    const half = Array.from(mark.textContent).length * 3.1 + 3;
+    const half = Array.from(mark.textContent || "").length * 3.1 + 3;
     if ((at[k] / 100) * 228 < half) mark.classList.add("left");
     else if ((1 - at[k] / 100) * 228 < half) mark.classList.add("right");
     bar.append(mark);
@@ -118,7 +121,7 @@ function rampLegend(host, scene) {
   if (!pointers.length) bar.classList.add("plain");
   const ticks = el("div", "ticks");
   words.forEach((text, k) => tick(ticks, text, ((k + 1) / colours.length) * 100));
-  const [low, high] = ["lower", "higher"];
+  const low = say("map.legend.lower"), high = say("map.legend.higher");
   add(host, bar, ticks);
   if (words[0].length > 4 || words[words.length - 1].length > 2) { // "1,000" and "30%" would run into the word at its end
     add(host, add(el("div", "ends"), el("span", "", low), el("span", "", high)));
@@ -128,39 +131,42 @@ function rampLegend(host, scene) {
   tick(ticks, high, 100, "last");
 }
 
+/** @param {HTMLElement} host @param {Scene} scene */
 function densityLegend(host, scene) {
   const colours = bandColours(scene.category);
   if (!colours.size) return;
   const bar = rampBar([...colours.values()]);
   bar.classList.add("plain");
   bar.setAttribute("role", "img");
-  bar.setAttribute("aria-label", "Bands from " + [...colours.keys()].map(bandText).join(", ") + " per square kilometre");
+  bar.setAttribute("aria-label", say("map.legend.bands_from", { limits: [...colours.keys()].map(bandText).join(", ") }));
   const ticks = el("div", "ticks");
   [...colours.keys()].forEach((low, k) => tick(ticks, bandText(low), (k / colours.size) * 100, k ? "" : "first"));
   add(host, bar, ticks);
 }
 
+/** @param {HTMLElement} host */
 function significanceLegend(host) {
-  const classes = SIGNIFICANCE.filter((k) => !PUBLIC || k >= 0);
-  const bar = rampBar(classes.map((k) => palette.g[k + 3]));
+  const classes = SIGNIFICANCE.filter((k) => !isPublic() || k >= 0);
+  const bar = rampBar(classes.map(significanceColour));
   bar.classList.add("plain");
   bar.setAttribute("role", "img");
-  bar.setAttribute("aria-label", classes.map(significanceWord).join("; "));
+  bar.setAttribute("aria-label", classes.map((k) => significanceWord(k)).join("; "));
   const ticks = el("div", "ticks");
-  classes.forEach((k, n) => tick(ticks, k === 0 ? "none" : [90, 95, 99][Math.abs(k) - 1] + "%", ((n + 0.5) / classes.length) * 100));
+  classes.forEach((k, n) => tick(ticks, k === 0 ? say("map.legend.none") : [90, 95, 99][Math.abs(k) - 1] + "%", ((n + 0.5) / classes.length) * 100));
   const ends = el("div", "ends");
-  add(ends, el("span", "", PUBLIC ? "not clearly higher" : "lower recorded"), el("span", "", "higher"));
+  add(ends, el("span", "", say(isPublic() ? "map.significance.none_public" : "map.legend.lower_recorded")), el("span", "", say("map.legend.higher")));
   add(host, bar, ticks, ends);
 }
 
-/* A change is one of three: nothing between is claimed. */
+/** A change is one of three: nothing between is claimed. @param {HTMLElement} host @param {Scene} scene */
 function changeLegend(host, scene) {
   const list = el("ul", "keys first");
   rampOf(scene).forEach((colour, k) => keyRow(list, colour, capital(changeFigure(k - 1))));
   host.append(list);
 }
 
-/* Circles one within another, each with its count; in steps one for each class, and a ring for the first step. */
+/** Circles one within another, each with its count; in steps one for each class, and a ring for the first step.
+ * @param {HTMLElement} host @param {Scene} scene */
 function circleLegend(host, scene) {
   const size = circleScale(VIEWS[0], scene);
   const examples = circleExamples(scene).map(({ value, text }) => ({ ring: value === null, r: Math.min(60, value === null ? firstRadius(size) : size(value)), text }));
@@ -174,11 +180,91 @@ function circleLegend(host, scene) {
     const top = within ? tall - 2 - 2 * r : 0;
     const y = within ? Math.max(top + 5, last + 15, 11) : k ? last + Math.max(15, examples[k - 1].r + r + 2) : Math.max(11, r + 5);
     last = y;
+    /** @type {Record<string, string | number>} */
     const style = isRing ? { fill: "none", "stroke-width": 1.2 } : { fill: palette.dot, "fill-opacity": within ? 0.18 : 0.72, "stroke-width": within ? 1.3 : 0 };
-    picture.append(svgEl("circle", Object.assign({ cx: radius + 3, cy: within ? tall - 2 - r : y - 4, r, stroke: palette.dot }, style)));
+    picture.append(svgEl("circle", { cx: radius + 3, cy: within ? tall - 2 - r : y - 4, r, stroke: palette.dot, ...style }));
     if (within) picture.append(svgEl("line", { x1: radius + 3 + (isRing ? r : 0), x2: 2 * radius + 16, y1: isRing ? top + r : top, y2: y - 4, stroke: palette.ctl, "stroke-width": 0.7 }));
     picture.append(svgEl("text", { x: 2 * radius + (within ? 20 : 12), y, "font-size": 12, fill: palette.ink }, text));
   });
-  picture.setAttribute("height", Math.max(within ? tall : 0, last + 5)); // labels keep their distance, and may end below the circles
-  add(host, el("p", "vh", (INFO.step > 1 ? "Circles by class: " : "Circles by area; examples: ") + examples.map((e) => e.text).join(INFO.step > 1 ? "; " : ", ")), picture);
+  picture.setAttribute("height", String(Math.max(within ? tall : 0, last + 5))); // labels keep their distance, and may end below the circles
+  const texts = examples.map((e) => e.text);
+  add(host, el("p", "vh", INFO.step > 1 ? say("map.legend.circles_by_class", { classes: texts.join("; ") }) : say("map.legend.circles_by_area", { examples: texts.join(", ") })), picture);
+}
+
+/* ---------- titles, what never changes, and the notice under the controls ---------- */
+
+export function drawTitles() {
+  const scene = mainScene();
+  const window = periodOf(scene.level, scene.period);
+  const heading = headingOf(scene);
+  byId("heading").textContent = isolate(heading);
+  byId("subtitle").textContent = subtitleOf(scene);
+  document.title = say("map.document_title", { heading, region: INFO.region || INFO.place, period: window ? window.label : "" });
+  const i = state.area;
+  byId("peek-name").textContent = i === null ? regionName() : LEVELS[scene.level].name[i];
+  byId("peek-name").dir = "auto";
+  const total = regionalRange(scene.period, scene.category);
+  byId("peek-value").textContent = i !== null ? valueText(scene, i) : total === null ? "" : capital(counted(total));
+  byId("peek-say").textContent = i === null ? say("map.card.tap_hint") : areaSentence(scene, i).map(([text]) => text).join("");
+}
+
+export function drawStatics() {
+  byId("place").textContent = isolate(INFO.place);
+  byId("synthetic").hidden = !INFO.synthetic;
+  byId("marking").hidden = !INFO.marking;
+  byId("marking").textContent = isolate(INFO.marking);
+  byId("banner").hidden = !INFO.audit;
+  byId("banner").textContent = INFO.audit;
+  byId("source").textContent = sourceText();
+  byId("hotspot-count").textContent = HOTSPOTS.length ? String(HOTSPOTS.length) : "";
+  byId("check-hot").hidden = !HOTSPOTS.length;
+  byId("credit").hidden = !INFO.credit || tiles.ask;
+  byId("credit").textContent = INFO.credit;
+  drawCare();
+}
+
+function drawCare() {
+  const list = byId("care-list");
+  list.textContent = "";
+  for (const text of careTexts()) list.append(nameEl("li", "", text));
+  const rows = byId("support-list");
+  rows.textContent = "";
+  for (const [text, contact] of INFO.support) add(rows, nameEl("dt", "", text), nameEl("dd", "", contact));
+  if (!INFO.support.length) add(rows, el("dt", "", say("map.support.emergency")), el("dd", "", say("map.support.call")));
+}
+
+export function drawNotice() {
+  const notice = noticeOf();
+  byId("notice").hidden = !notice;
+  if (!notice) return;
+  byId("notice-text").textContent = isolate(notice.text);
+  byId("notice-action").hidden = !notice.action;
+  byId("notice-action").textContent = notice.action || "";
+  byId("notice-action").onclick = () => {
+    if (notice.level) { act.setLevel(notice.level); return; }
+    Object.assign(state, notice.change);
+    act.redraw();
+  };
+}
+
+/* ---------- how to read the map ---------- */
+
+/** @param {HTMLElement} list @param {string} patternId @param {string} text */
+function guideKey(list, patternId, text) {
+  const picture = svgEl("svg", { "aria-hidden": "true", viewBox: "0 0 26 16" });
+  picture.append(svgEl("rect", { x: 0.5, y: 0.5, width: 25, height: 15, fill: "url(#pt-" + patternId + ")", stroke: "currentColor", "stroke-opacity": 0.5 }));
+  list.append(add(el("li"), picture, el("span", "", text)));
+}
+
+export function drawGuide() {
+  const host = byId("guide");
+  host.textContent = "";
+  for (const { title, texts, patterns } of guideParts()) {
+    if (title) host.append(el("h3", "", title));
+    for (const text of texts || []) host.append(nameEl("p", "", text));
+    if (!patterns) continue;
+    const list = el("ul");
+    for (const [name, text] of patterns) guideKey(list, name, text);
+    host.append(list);
+  }
 }

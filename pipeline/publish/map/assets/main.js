@@ -1,113 +1,104 @@
-/* Wiring: controls change the state, `redraw` brings everything in line with it. */
+// @ts-check
+/* Starts the page: reads the payload, opens the map and wires the window to it. The one module that does something
+   when it is read; the others only define. Exports nothing. */
 
-function announce(text) { byId("live").textContent = text; }
+import { say, useWords } from "./words.js";
+import { INFO, LEVELS, isInside, takeIn, unpacked } from "./data.js";
+import { begin, mainScene, state, takeAddress } from "./model.js";
+import { announce, byId, root, saveAddress, setTheme } from "./page.js";
+import { VIEWS, View, edgeBox } from "./view.js";
+import { drawInset, goHome, refit, resizeMap, startTiles } from "./stage.js";
+import { drawLegend, drawStatics } from "./legend.js";
+import { fromPaper, isPrinting, toPaper } from "./picture.js";
+import { chooseArea, redraw, showTab, startControls, syncControls } from "./controls.js";
 
-/* The options folium's base map was made with, for the further maps of the page. */
-function mapOptions() {
-  const given = map_hotspots.options;
-  const copy = {};
-  for (const key of ["zoomControl", "attributionControl", "zoomSnap", "zoomDelta", "wheelPxPerZoomLevel", "minZoom", "maxZoom", "zoomAnimation", "fadeAnimation", "markerZoomAnimation"]) copy[key] = given[key];
-  return copy;
+try {
+  const payload = await unpacked(byId("data").textContent || "");
+  takeIn(payload);
+  useWords(payload.words, payload.info.language);
+  begin();
+  start(map_hotspots);
+} catch (error) {
+  // A notice, never a blank page. Its words stand in the page: the catalogue is in the data that could not be read.
+  byId("app").hidden = true;
+  byId("DecompressionStream" in window ? "damaged" : "old-browser").hidden = false;
+  throw error;
 }
 
-/* ---------- theme, scale ---------- */
-
-function setTheme(theme) {
-  root.dataset.theme = theme;
-  byId("theme").setAttribute("aria-label", theme === "dark" ? "Use light colours" : "Use dark colours");
-  byId("theme-icon").setAttribute("href", theme === "dark" ? "#i-sun" : "#i-moon");
-  readPalette();
-}
-
-function drawScale() {
-  const { map } = VIEWS[0];
-  const y = map.getSize().y / 2;
-  const metres = map.distance(map.containerPointToLatLng([0, y]), map.containerPointToLatLng([100, y]));
-  const km = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200].filter((k) => k * 1000 <= metres).pop() || 0.1;
-  byId("scale-bar").style.width = ((km * 1000) / metres) * 100 + "px";
-  byId("scale-text").textContent = km < 1 ? km * 1000 + " m" : km + " km";
-}
-
-/* ---------- everything ---------- */
-
-function redraw({ quiet } = {}) {
-  settleLevel();
-  settleCompare();
-  syncControls();
-  drawCompare();
-  for (const view of VIEWS) if (!view.small && (view === VIEWS[0] || state.compare)) view.draw();
-  drawInset();
-  drawTitles();
-  drawNotice();
-  drawLegend();
-  drawCard();
-  drawHotspotList();
-  drawTime();
-  drawTable();
-  if (!quiet) saveHash();
-}
-
-/* Enter on the map chooses the area under the cross in its middle. */
-function startKeyboard(view) {
-  view.map.getContainer().addEventListener("keydown", (event) => {
-    if (event.key !== "Enter") return;
-    const middle = view.map.getCenter();
-    const point = [middle.lat, middle.lng];
-    const inside = (points) => points.reduce((odd, [y1, x1], k) => { const [y2, x2] = points[(k + 1) % points.length]; return (y1 > point[0]) !== (y2 > point[0]) && point[1] < ((x2 - x1) * (point[0] - y1)) / (y2 - y1) + x1 ? !odd : odd; }, false);
-    const i = LEVELS[state.level].shapes.findIndex((rings) => rings.filter(inside).length % 2 === 1);
-    if (i >= 0) chooseArea(i); else announce("No area in the middle of the map");
-  });
-}
-
-function start() {
-  const box = map_hotspots.getContainer();
+/** @param {L.Map} map the base map that folium made */
+function start(map) {
+  const box = map.getContainer();
   box.setAttribute("role", "application");
-  box.setAttribute("aria-roledescription", "map");
-  box.setAttribute("aria-label", "Map of " + (INFO.region || "all areas") + ". Arrow keys move it, plus and minus zoom, Enter chooses the area in the middle.");
+  box.setAttribute("aria-roledescription", say("map.stage.kind"));
+  box.setAttribute("aria-label", say("map.stage.label", { region: INFO.region || say("map.region.all_areas_inside") }));
   setTheme(window.matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
-  new View(map_hotspots, { scene: mainScene, onPick: (i) => chooseArea(i) });
-  VIEWS[0].groups.frame = L.layerGroup().addTo(map_hotspots);
+  const view = new View(map, { scene: mainScene, onPick: (i) => chooseArea(i) });
   startControls();
-  applyHash();
+  takeWindowAddress();
   drawStatics();
-  startSearch();
-  map_hotspots.invalidateSize({ animate: false, pan: false });
-  map_hotspots.fitBounds(EDGE_BOX, { animate: false });
+  resizeMap(map);
+  map.fitBounds(edgeBox(), { animate: false });
   syncControls();
   drawLegend();
   goHome();
   redraw({ quiet: true });
   refit();
-  if (state.view) map_hotspots.setView([state.view[0], state.view[1]], state.view[2], { animate: false });
+  showStateView(map);
   showTab(state.tab);
   startTiles();
-  startKeyboard(VIEWS[0]);
-  map_hotspots.on("moveend", rememberView);
-  map_hotspots.on("zoomend", drawInset);
+  startKeyboard(view);
+  map.on("moveend", rememberView);
+  map.on("zoomend", drawInset);
   window.addEventListener("beforeprint", toPaper);
   window.addEventListener("afterprint", fromPaper);
-  window.addEventListener("hashchange", () => { applyHash(); redraw({ quiet: true }); showTab(state.tab); if (state.view) map_hotspots.setView([state.view[0], state.view[1]], state.view[2], { animate: false }); else goHome(); });
-  let settling = null;
+  window.addEventListener("hashchange", () => {
+    takeWindowAddress();
+    redraw({ quiet: true });
+    showTab(state.tab);
+    if (!showStateView(map)) goHome();
+  });
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let settling;
   window.addEventListener("resize", () => { clearTimeout(settling); settling = setTimeout(resized, 120); });
-  root.dataset.ready = "1";
-  const idle = window.requestIdleCallback || ((run) => setTimeout(run, 300));
-  idle(() => VIEWS[0].circlesOf(mainScene()));
+  root().dataset.ready = "1";
+  const idle = window.requestIdleCallback || ((/** @type {() => void} */ run) => setTimeout(run, 300));
+  idle(() => view.circlesOf(mainScene()));
+}
+
+function takeWindowAddress() {
+  takeAddress(location.hash.slice(1));
+  if (state.theme) setTheme(state.theme);
+}
+
+/** @param {L.Map} map @returns {boolean} whether the state holds a view of its own */
+function showStateView(map) {
+  if (state.view) map.setView([state.view[0], state.view[1]], state.view[2], { animate: false });
+  return state.view !== null;
+}
+
+/** Enter on the map chooses the area under the cross in its middle. @param {View} view */
+function startKeyboard(view) {
+  view.map.getContainer().addEventListener("keydown", (event) => {
+    if (event.key !== "Enter") return;
+    const { lat, lng } = view.map.getCenter();
+    const i = LEVELS[state.level].shapes.findIndex((rings) => rings.filter((ring) => isInside([lng, lat], ring.map(([y, x]) => [x, y]))).length % 2 === 1);
+    if (i >= 0) chooseArea(i); else announce(say("map.controls.no_area_in_middle"));
+  });
 }
 
 function resized() {
-  if (onScreen) return;
-  for (const view of VIEWS) view.map.invalidateSize({ animate: false, pan: false });
+  if (isPrinting()) return;
+  for (const view of VIEWS) resizeMap(view.map);
   if (!state.view) goHome();
   redraw({ quiet: true });
 }
 
-/* Where the reader went, kept in the address; nothing is kept while the whole is in view. */
+/** Where the reader went, kept in the address; nothing is kept while the whole is in view. */
 function rememberView() {
-  if (onScreen) return;
+  if (isPrinting()) return;
   const { map, homeZoom: zoom } = VIEWS[0];
   const centre = map.getCenter();
-  state.view = Math.abs(map.getZoom() - zoom) < 0.01 && map.getBounds().contains(EDGE_BOX.getCenter()) ? null : [Number(centre.lat.toFixed(4)), Number(centre.lng.toFixed(4)), map.getZoom()];
-  if (root.dataset.ready) saveHash();
+  const home = zoom !== undefined && Math.abs(map.getZoom() - zoom) < 0.01 && map.getBounds().contains(edgeBox().getCenter());
+  state.view = home ? null : [Number(centre.lat.toFixed(4)), Number(centre.lng.toFixed(4)), map.getZoom()];
+  if (root().dataset.ready) saveAddress();
 }
-
-start();

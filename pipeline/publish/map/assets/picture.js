@@ -1,20 +1,48 @@
-/* A picture of the map, drawn on a canvas from the released data alone. */
+// @ts-check
+/* What leaves the screen: a picture of the map, drawn on a canvas from the released data alone; and the sheet of paper,
+   light, whole and without controls.
+
+   Exports `savePicture`, `toPaper`, `fromPaper`, and `isPrinting` for whoever must leave the map alone meanwhile. */
+
+import { bandText, capital, clip, say } from "./words.js";
+import { EDGE, HOTSPOTS, INFO, LEVELS, MAPPED, UNIT, WATER, periodOf } from "./data.js";
+import {
+  SHOWN_MEASURES, SIGNIFICANCE, act, bandsOf, circleExamples, circleValue, isPublic, largestCount, mainScene,
+  otherScene, sharedLimits, sideLabel, sorted, state, valueOf,
+} from "./model.js";
+import { changeFigure, classLimit, figure, keysOf, significanceWord, unitOf } from "./sentences.js";
+import {
+  add, bandColours, byId, el, fillOf, nameEl, palette, rampOf, root, setTheme, significanceColour,
+} from "./page.js";
+import { VIEWS, besideOf, byRoom, fontFamily, labelsOf, nameLines } from "./view.js";
+import { goHome, resizeMap } from "./stage.js";
+import { fillCard, fillHotspots } from "./card.js";
+import { download, fileName } from "./table.js";
+
+/** @import { Point, Shape } from "./data.js" */
+/** @import { Measure, Scene } from "./model.js" */
+
+/** @typedef {CanvasRenderingContext2D} Canvas */
+/** @typedef {(point: Point) => [number, number]} Projection from a place to pixels */
+/** @typedef {[number, number, number, number]} Frame left, top, width, height */
 
 const PICTURE = { width: 1600, margin: 56 };
 
+/** The patterns of states without a value. @param {Canvas} context @returns {Record<string, string | CanvasPattern>} */
 function picturePatterns(context) {
+  /** @param {number} size @param {(c: Canvas) => void} draw @returns {string | CanvasPattern} */
   const tile = (size, draw) => {
     const canvas = document.createElement("canvas");
     canvas.width = canvas.height = size;
-    const c = canvas.getContext("2d");
+    const c = contextOf(canvas);
     c.fillStyle = palette.land;
     c.fillRect(0, 0, size, size);
     c.strokeStyle = c.fillStyle = palette.pattern;
     c.lineWidth = 2;
     draw(c);
-    return context.createPattern(canvas, "repeat");
+    return context.createPattern(canvas, "repeat") || palette.land;
   };
-  const line = (c, ...points) => { c.beginPath(); c.moveTo(points[0], points[1]); c.lineTo(points[2], points[3]); c.stroke(); };
+  const line = (/** @type {Canvas} */ c, /** @type {number[]} */ ...points) => { c.beginPath(); c.moveTo(points[0], points[1]); c.lineTo(points[2], points[3]); c.stroke(); };
   return {
     few: tile(10, (c) => { c.beginPath(); c.arc(5, 5, 1.8, 0, 7); c.fill(); }),
     notoffered: tile(10, (c) => { line(c, 0, 10, 10, 0); line(c, -2, 2, 2, -2); line(c, 8, 12, 12, 8); }),
@@ -25,17 +53,22 @@ function picturePatterns(context) {
   };
 }
 
-function pictureProjection(left, top, width, height) {
-  const mercator = (lat) => Math.log(Math.tan(Math.PI / 4 + (lat * Math.PI) / 360)) * (180 / Math.PI);
+/** @param {HTMLCanvasElement} canvas @returns {Canvas} */
+function contextOf(canvas) { return /** @type {Canvas} */ (canvas.getContext("2d")); }
+
+/** @param {Frame} frame @returns {Projection} */
+function pictureProjection([left, top, width, height]) {
+  const mercator = (/** @type {number} */ lat) => Math.log(Math.tan(Math.PI / 4 + (lat * Math.PI) / 360)) * (180 / Math.PI);
   const points = EDGE.flat();
   const xs = points.map((p) => p[1]), ys = points.map((p) => mercator(p[0]));
-  const least = (list) => list.reduce((a, b) => Math.min(a, b)), most = (list) => list.reduce((a, b) => Math.max(a, b));
+  const least = (/** @type {number[]} */ list) => list.reduce((a, b) => Math.min(a, b)), most = (/** @type {number[]} */ list) => list.reduce((a, b) => Math.max(a, b));
   const box = [least(xs), least(ys), most(xs), most(ys)];
   const scale = Math.min(width / (box[2] - box[0]), height / (box[3] - box[1]));
   const dx = left + (width - scale * (box[2] - box[0])) / 2, dy = top + (height - scale * (box[3] - box[1])) / 2;
-  return { scale, at: ([lat, lon]) => [dx + (lon - box[0]) * scale, dy + (box[3] - mercator(lat)) * scale] };
+  return ([lat, lon]) => [dx + (lon - box[0]) * scale, dy + (box[3] - mercator(lat)) * scale];
 }
 
+/** @param {Canvas} context @param {Shape} rings @param {Projection} at */
 function tracePath(context, rings, at) {
   context.beginPath();
   for (const points of rings) {
@@ -44,13 +77,15 @@ function tracePath(context, rings, at) {
   }
 }
 
+/** @param {Canvas} context @param {Scene} scene @param {Frame} frame */
 function drawScene(context, scene, frame) {
-  const { at } = pictureProjection(...frame);
+  const at = pictureProjection(frame);
   const patterns = picturePatterns(context);
+  /** @param {Shape} rings @param {string | CanvasPattern | null | undefined} fill @param {string} [stroke] @param {number} [width] */
   const paint = (rings, fill, stroke, width) => {
     tracePath(context, rings, at);
     if (fill) { context.fillStyle = fill; context.fill("evenodd"); }
-    if (stroke) { context.strokeStyle = stroke; context.lineWidth = width; context.stroke(); }
+    if (stroke) { context.strokeStyle = stroke; context.lineWidth = width || 1; context.stroke(); }
   };
   context.lineJoin = "round";
   paint(EDGE, palette.land, palette.edge, 5);
@@ -76,45 +111,49 @@ function drawScene(context, scene, frame) {
   drawBadges(context, badges);
 }
 
-/* Radius of a count's circle, in pixels of the picture. */
+/** Radius of a count's circle, in pixels of the picture. @param {Scene} scene @returns {(n: number) => number} */
 function pictureCircle(scene) {
   const most = largestCount(mainScene());
   const widest = Math.min(60, Math.max(18, 900 / Math.sqrt(LEVELS[scene.level].code.length)));
   return (n) => Math.sqrt(n / most) * widest;
 }
 
+/** @param {Canvas} context @param {Scene} scene @param {Projection} at */
 function pictureCircles(context, scene, at) {
-  const level = LEVELS[scene.level];
+  const labels = labelsOf(LEVELS[scene.level]);
   const size = pictureCircle(scene);
   const first = Math.max(1.5, Math.min(4, 0.7 * size(INFO.step)));
-  level.labels.map(([x, y], i) => [valueOf(scene, i), at([y / UNIT, x / UNIT])])
-    .filter(([v]) => v.state === "first" || (v.state === "ok" && v.value > 0))
-    .sort((a, b) => b[0].value - a[0].value)
-    .forEach(([v, [x, y]]) => {
-      context.beginPath();
-      if (v.state === "first") {
-        context.arc(x, y, first, 0, 7);
-        context.strokeStyle = palette.dot;
-        context.lineWidth = 2;
-        context.stroke();
-        return;
-      }
-      context.arc(x, y, Math.max(1.5, size(circleValue(v.value))), 0, 7);
-      context.lineWidth = 1;
-      context.globalAlpha = 0.72;
-      context.fillStyle = palette.dot;
-      context.fill();
-      context.globalAlpha = 1;
-      context.strokeStyle = palette.halo;
+  const found = labels.map((_, i) => valueOf(scene, i));
+  const drawn = labels.map((_, i) => i).filter((i) => found[i].state === "first" || (found[i].state === "ok" && Number(found[i].value) > 0));
+  for (const i of sorted(drawn, (k) => Number(found[k].value), -1)) {
+    const [x, y] = at([labels[i][1] / UNIT, labels[i][0] / UNIT]);
+    context.beginPath();
+    if (found[i].state === "first") {
+      context.arc(x, y, first, 0, 7);
+      context.strokeStyle = palette.dot;
+      context.lineWidth = 2;
       context.stroke();
-    });
+      continue;
+    }
+    context.arc(x, y, Math.max(1.5, size(circleValue(Number(found[i].value)))), 0, 7);
+    context.lineWidth = 1;
+    context.globalAlpha = 0.72;
+    context.fillStyle = palette.dot;
+    context.fill();
+    context.globalAlpha = 1;
+    context.strokeStyle = palette.halo;
+    context.stroke();
+  }
 }
 
+/** @typedef {{x: number, y: number, rank: number}} Badge */
+
+/** @param {Canvas} context @param {Projection} at @param {Frame} frame @param {Badge[]} badges */
 function pictureNames(context, at, frame, badges) {
-  context.font = "700 " + (frame[2] > 900 ? 21 : 15) + "px " + fontFamily;
+  context.font = "700 " + (frame[2] > 900 ? 21 : 15) + "px " + fontFamily();
   context.textAlign = "center";
   const taken = badges.map(({ x, y }) => [x - 22, y - 22, x + 22, y + 22]);
-  order(LEVELS.borough).forEach(([[lon, lat], i]) => {
+  byRoom(LEVELS.borough).forEach(([[lon, lat], i]) => {
     const [x, y] = at([lat / UNIT, lon / UNIT]);
     const lines = nameLines(LEVELS.borough.name[i], 11);
     const half = Math.max(...lines.map((t) => context.measureText(t).width)) / 2 + 4;
@@ -133,16 +172,20 @@ function pictureNames(context, at, frame, badges) {
   });
 }
 
+/** @param {Projection} at @returns {Badge[]} */
 function badgePlaces(at) {
+  /** @type {Badge[]} */
   const placed = [];
+  /** @param {L.LatLngExpression} p */
+  const project = (p) => { const { lat, lng } = L.latLng(p), [x, y] = at([lat, lng]); return { x, y }; };
   for (const spot of HOTSPOTS) {
-    const project = (p) => { const [x, y] = at(Array.isArray(p) ? p : [p.lat, p.lng]); return { x, y }; };
     const place = besideOf(spot, project, 12).find((p) => placed.every((other) => Math.hypot(p.x - other.x, p.y - other.y) > 34));
     if (place) placed.push({ x: place.x, y: place.y, rank: spot.rank });
   }
   return placed;
 }
 
+/** @param {Canvas} context @param {Badge[]} badges */
 function drawBadges(context, badges) {
   for (const { x, y, rank } of badges) {
     context.beginPath();
@@ -152,16 +195,20 @@ function drawBadges(context, badges) {
     context.lineWidth = 3;
     context.stroke();
     context.fill();
-    context.font = "700 20px " + fontFamily;
+    context.font = "700 20px " + fontFamily();
     context.textAlign = "center";
     context.fillStyle = palette["hot-on"];
     context.fillText(String(rank), x, y + 7);
   }
 }
 
-/* Words that wrap; returns the line after the last. */
-function writeLines(context, text, { x, y, width, size, weight, colour, gap }) {
-  context.font = (weight || 400) + " " + size + "px " + fontFamily;
+/** Words that wrap.
+ * @param {Canvas} context @param {string} text
+ * @param {{x: number, y: number, width: number, size: number, weight?: number, colour?: string, gap?: number}} style
+ * @returns {number} the line after the last */
+function writeLines(context, text, { x, y: first, width, size, weight, colour, gap }) {
+  let y = first;
+  context.font = (weight || 400) + " " + size + "px " + fontFamily();
   context.fillStyle = colour || palette.ink;
   context.textAlign = "left";
   let line = "";
@@ -183,29 +230,35 @@ function writeLines(context, text, { x, y, width, size, weight, colour, gap }) {
   return y;
 }
 
+/** @typedef {[string | CanvasPattern | number | null, string]} Entry a colour, a circle's value or null for a ring, and its words */
+
+/** Classes of the legend. @param {Scene} scene @returns {Entry[]} */
+function legendEntries(scene) {
+  if (scene.mode === "density") return [...bandColours(scene.category)].map(([low, colour]) => [colour, say("map.picture.and_more", { low: bandText(low) })]);
+  if (scene.measure === "count") return circleExamples(scene).reverse().map(({ value, text }) => [value, text]);
+  if (scene.measure === "significance") return SIGNIFICANCE.filter((k) => !isPublic() || k >= 0).map((k) => [significanceColour(k), significanceWord(k)]);
+  if (scene.measure === "change") return rampOf(scene).map((colour, k) => [colour, capital(changeFigure(k - 1))]);
+  const limits = sharedLimits().map((v) => classLimit(scene, v));
+  return rampOf(scene).map((colour, k) => {
+    if (k === 0) return [colour, say("map.picture.under", { limit: limits[0] })];
+    return [colour, k === limits.length ? say("map.picture.and_more", { low: limits[k - 1] }) : say("number.range", { low: limits[k - 1], high: limits[k] })];
+  });
+}
+
+/** @param {Canvas} context @param {Scene} scene @param {number} x @param {number} y @param {number} width
+ * @returns {number} the line below it */
 function pictureLegend(context, scene, x, y, width) {
-  let entries = [];
-  let title = unitOf(scene).join(" ").trim();
-  if (scene.mode === "density") {
-    const colours = [...bandColours(scene.category)];
-    title = capital(INFO.noun) + " per km\u00b2";
-    entries = colours.map(([low, colour]) => [colour, bandText(low) + " and more"]);
-  } else if (scene.measure === "significance") entries = SIGNIFICANCE.filter((k) => !PUBLIC || k >= 0).map((k) => [palette.g[k + 3], significanceWord(k)]);
-  else if (scene.measure === "change") entries = rampOf(scene).map((colour, k) => [colour, capital(changeFigure(k - 1))]);
-  else if (scene.measure !== "count") {
-    const limits = sharedLimits();
-    const text = (v) => (scene.measure === "outcomes" && !isFlow() ? limitText(v * 100) + "%" : limitText(v));
-    entries = rampOf(scene).map((colour, k) => [colour, k === 0 ? "under " + text(limits[0]) : k === limits.length ? text(limits[k - 1]) + " and more" : text(limits[k - 1]) + " to " + text(limits[k])]);
-  }
+  const unit = scene.mode === "density" ? unitOf(scene).filter(([, stressed]) => stressed) : unitOf(scene);
+  const title = unit.map(([text]) => text).join("").trim();
+  const entries = legendEntries(scene);
   const patterns = picturePatterns(context);
-  if (scene.mode !== "density" && scene.measure === "count") entries = circleExamples(scene).reverse().map(({ value, text }) => [value, text]);
   for (const [key, text] of keysOf([scene])) entries.push([patterns[key], text]);
-  context.font = "700 22px " + fontFamily;
+  context.font = "700 22px " + fontFamily();
   context.fillStyle = palette.ink;
   context.textAlign = "left";
   context.fillText(title, x, y);
   const across = Math.max(1, Math.floor(width / 250));
-  const circles = entries.filter(([value]) => typeof value === "number").map(([value]) => pictureCircle(scene)(value));
+  const circles = entries.map(([value]) => (typeof value === "number" ? pictureCircle(scene)(value) : 0));
   const tall = Math.max(0, 2 * Math.max(0, ...circles) - 20);
   entries.forEach(([colour, text], k) => {
     const row = Math.floor(k / across);
@@ -219,14 +272,15 @@ function pictureLegend(context, scene, x, y, width) {
       context.strokeRect(px + 0.5, py + 0.5, 34, 20);
     }
     context.fillStyle = palette.ink;
-    context.font = "400 19px " + fontFamily;
+    context.font = "400 19px " + fontFamily();
     const beside = typeof colour === "number" ? Math.max(44, 17 + pictureCircle(scene)(colour) + 10) : 44;
     context.fillText(clip(text, 22), px + beside, py + 17);
   });
   return y + 18 + tall + Math.ceil(entries.length / across) * 32;
 }
 
-/* A circle of the legend; without a radius the ring of the first step. */
+/** A circle of the legend; without a radius the ring of the first step.
+ * @param {Canvas} context @param {number} x @param {number} y @param {number | null} radius */
 function pictureDot(context, x, y, radius) {
   context.beginPath();
   context.arc(x, y, radius || 4, 0, 7);
@@ -241,16 +295,15 @@ function drawPicture() {
   const canvas = document.createElement("canvas");
   canvas.width = width;
   canvas.height = scenes.length > 1 ? 1160 : 1560;
-  const context = canvas.getContext("2d");
-  if (!fontFamily) fontFamily = getComputedStyle(document.body).fontFamily;
+  const context = contextOf(canvas);
   context.fillStyle = palette.paper;
   context.fillRect(0, 0, width, canvas.height);
   const inner = width - 2 * margin;
   let y = margin + 34;
   const warnings = [INFO.marking, INFO.audit, INFO.synthetic].filter(Boolean);
   if (warnings.length) y = writeLines(context, warnings.join(" \u00b7 "), { x: margin, y: y - 10, width: inner, size: 22, weight: 700, colour: palette.hot }) + 18;
-  y = writeLines(context, byId("heading").textContent, { x: margin, y: y + 8, width: inner, size: 46, weight: 700 }) + 2;
-  y = writeLines(context, byId("subtitle").textContent + (INFO.place ? " \u00b7 " + INFO.place : ""), { x: margin, y: y - 6, width: inner, size: 27 });
+  y = writeLines(context, byId("heading").textContent || "", { x: margin, y: y + 8, width: inner, size: 46, weight: 700 }) + 2;
+  y = writeLines(context, (byId("subtitle").textContent || "") + (INFO.place ? " \u00b7 " + INFO.place : ""), { x: margin, y: y - 6, width: inner, size: 27 });
   // Circles stand in the legend as large as on the map.
   const circles = scenes[0].mode !== "density" && scenes[0].measure === "count" ? circleExamples(scenes[0]).map(({ value }) => pictureCircle(scenes[0])(value || 0)) : [0];
   const top = y, tall = canvas.height - top - 300 - Math.max(0, 2 * Math.max(...circles) - 20);
@@ -268,7 +321,111 @@ function drawPicture() {
   return canvas;
 }
 
-function savePicture() {
-  const canvas = drawPicture();
-  canvas.toBlob((blob) => download(fileName("png"), "image/png", blob), "image/png");
+export function savePicture() {
+  drawPicture().toBlob((blob) => { if (blob) download(fileName("png"), "image/png", blob); }, "image/png");
+}
+
+/* ---------- paper ---------- */
+
+/** How the page was on the screen, while it is laid out for paper.
+ * @type {{theme: string, centre: L.LatLng, zoom: number, snap: number | undefined} | null} */
+let onScreen = null;
+/** Pixels of A4 between its margins, less a few. */
+const SHEET = 1024;
+
+/** @returns {boolean} whether the page is laid out for paper */
+export function isPrinting() { return onScreen !== null; }
+
+export function toPaper() {
+  if (onScreen) return;
+  const view = VIEWS[0];
+  onScreen = { theme: root().dataset.theme || "light", centre: view.map.getCenter(), zoom: view.map.getZoom(), snap: view.map.options.zoomSnap };
+  act.stopPlaying();
+  setTheme("light");
+  root().classList.add("printing");
+  for (const v of VIEWS) {
+    v.map.options.zoomSnap = 0.01;
+    resizeMap(v.map);
+  }
+  goHome();
+  act.redraw({ quiet: true });
+  fillCard(byId("paper-card"), { paper: true });
+  byId("paper-hot-title").hidden = !HOTSPOTS.length || !state.hotspots;
+  fillHotspots(byId("paper-hotspots"), 4, true);
+  if (!state.hotspots) byId("paper-hotspots").textContent = "";
+  paperTable();
+  const foot = byId("paper-foot");
+  foot.textContent = "";
+  const contacts = INFO.support.map(([text, contact]) => text + (contact ? ": " + contact : "")).join("; ");
+  const care = [INFO.synthetic, INFO.counts, ...INFO.wording, ...INFO.caveats].filter(Boolean).join(" ");
+  for (const text of [[INFO.publisher, INFO.licence].filter(Boolean).join(". "), care, contacts && say("map.support.on_paper", { contacts })]) {
+    if (text) foot.append(nameEl("p", "", text));
+  }
+  fillSheet(foot);
+}
+
+/** Sources stand under the shorter column; further hotspots fill what is left beside them. @param {HTMLElement} foot */
+function fillColumns(foot) {
+  byId("paper").classList.remove("left");
+  const tall = (/** @type {Element | null} */ node) => (node ? node.getBoundingClientRect().height : 0);
+  const rows = byId("paper-hotspots").querySelectorAll("li");
+  const card = tall(byId("paper-card").firstElementChild), spots = tall(byId("paper-hotspots")) + tall(byId("paper-hot-title"));
+  const left = rows.length > 0 && card < spots;
+  byId("paper").classList.toggle("left", left);
+  if (!left) return;
+  const more = Math.floor((card + tall(foot) - spots) / tall(rows[0]));
+  if (more > 0) fillHotspots(byId("paper-hotspots"), Math.min(12, rows.length + more), true);
+}
+
+/** The first sheet is complete: the map takes what the words leave of 273 mm, within reason. @param {HTMLElement} foot */
+function fillSheet(foot) {
+  fillColumns(foot);
+  const used = foot.getBoundingClientRect().bottom - byId("app").getBoundingClientRect().top;
+  const tall = Math.round(Math.min(560, Math.max(300, 420 + SHEET - used)));
+  root().style.setProperty("--paper-map", tall + "px");
+  for (const v of VIEWS) resizeMap(v.map);
+  goHome();
+}
+
+/** @type {Measure[]} */
+const PAPER_COLUMNS = ["count", "rate", "change"];
+
+/* The boroughs (or, where there are none, the first areas by name) with the measure on the map. */
+function paperTable() {
+  const host = byId("paper-table");
+  host.textContent = "";
+  const scene = mainScene();
+  const levelId = MAPPED.includes("borough") ? "borough" : scene.level;
+  const window = periodOf(levelId, scene.period) || periodOf(levelId, INFO.headline);
+  const period = window ? window.id : scene.period;
+  const level = LEVELS[levelId];
+  const measures = PAPER_COLUMNS.filter((m) => SHOWN_MEASURES.includes(m));
+  const rows = level.code.map((_, i) => i).sort((a, b) => (level.name[a] < level.name[b] ? -1 : 1)).slice(0, 40);
+  const made = el("table"), head = el("tr"), body = el("tbody");
+  add(head, el("th", "", capital(level.one)), ...measures.map((m) => el("th", "n", say("map.table." + m))));
+  for (const i of rows) {
+    const row = el("tr");
+    row.append(nameEl("th", "", clip(level.name[i], 60)));
+    for (const measure of measures) {
+      row.append(el("td", "n", figure({ ...scene, level: levelId, period, measure }, i)));
+    }
+    body.append(row);
+  }
+  const part = el("thead");
+  add(host, el("h2", "", say("map.paper.table_title", { areas: capital(level.many), period: window ? window.label : "" })), add(made, add(part, head), body));
+}
+
+export function fromPaper() {
+  if (!onScreen) return;
+  const was = onScreen;
+  onScreen = null;
+  root().classList.remove("printing");
+  root().style.removeProperty("--paper-map");
+  setTheme(was.theme);
+  for (const v of VIEWS) {
+    v.map.options.zoomSnap = was.snap;
+    resizeMap(v.map);
+  }
+  VIEWS[0].map.setView(was.centre, was.zoom, { animate: false });
+  act.redraw({ quiet: true });
 }

@@ -1,57 +1,84 @@
-/* The table twin: the same numbers as the map, for every layer. */
+// @ts-check
+/* The table twin: the same numbers as the map, for every layer; and downloads, made from what the page holds.
+
+   Exports `table` (which layer, in which order), `drawTable`, `saveCsv`, `saveGeoJson`, `copyLink`, `download` and
+   `fileName` for pictures; `csvText` and `toGeometry` touch nothing of the page. */
+
+import { COLUMNS, LETTERS, NOT_OFFERED } from "./fields.js";
+import { capital, isolate, limitText, say, whole } from "./words.js";
+import { BANDS, HOTSPOTS, INFO, LEVELS, categoryOf, cell, isInside, parentName, parentOf, periodOf } from "./data.js";
+import {
+  SHOWN_MEASURES, act, bandsOf, fillOpacity, hasMeasure, isDetailed, isFlow, isPublic, mainScene, otherScene,
+  rankValue, sideLabel, sorted, state, valueOf, wardsOf,
+} from "./model.js";
+import { figure, spotAmount, spotNote, subjectOf } from "./sentences.js";
+import { add, announce, button, byId, el, fillOf, inputById, nameEl } from "./page.js";
+
+/** @import { Point, Shape } from "./data.js" */
+/** @import { Measure, Scene } from "./model.js" */
+
+/** @typedef {{id: string, title: string, text: (i: number) => string, sortable?: boolean, number?: boolean,
+ *   order?: (i: number) => string | number, found?: (i: number) => string, mute?: (i: number) => boolean,
+ *   swatch?: (i: number) => string}} TableColumn */
 
 const TABLE_ROWS = 150;
-const table = { layer: "areas", sort: "name", direction: 1 };
+/** @type {Measure[]} */
+const COLUMN_ORDER = ["count", "rate", "change", "outcomes", "significance"];
+export const table = { layer: "areas", sort: "name", direction: 1 };
 
+/** @returns {TableColumn[]} */
 function tableColumns() {
   const scene = mainScene();
   const level = LEVELS[scene.level];
-  const found = (i) => [level.name[i], ...wardsOf(scene.level, i)].join(" ");
-  const columns = [{ id: "name", title: "Area", sortable: true, text: (i) => level.name[i], found, order: (i) => level.name[i].toLowerCase() }];
+  const found = (/** @type {number} */ i) => [level.name[i], ...wardsOf(scene.level, i)].join(" ");
+  /** @type {TableColumn[]} */
+  const columns = [{ id: "name", title: say("map.table.area"), sortable: true, text: (i) => level.name[i], found, order: (i) => level.name[i].toLowerCase() }];
   if (isDetailed(scene.level) && LEVELS.borough) columns.push({ id: "parent", title: capital(LEVELS.borough.one), sortable: true, text: (i) => parentName(scene.level, i), order: (i) => parentName(scene.level, i).toLowerCase() });
-  const league = !(PUBLIC && isDetailed(scene.level));
-  const titles = { count: "Recorded", rate: "Per 10,000", change: "Change", outcomes: isFlow() ? "Outcomes per 100" : "Positive outcome", significance: "Cluster" };
-  for (const measure of ["count", "rate", "change", "outcomes", "significance"]) {
+  const league = !(isPublic() && isDetailed(scene.level));
+  for (const measure of COLUMN_ORDER) {
     if (!SHOWN_MEASURES.includes(measure)) continue;
-    const own = Object.assign({}, scene, { measure });
+    const own = { ...scene, measure };
     if (measure !== "count" && measure !== scene.measure && !hasMeasure(own)) continue;
-    columns.push(numberColumn(measure, titles[measure], own, league));
+    columns.push(numberColumn(measure, say("map.table." + (measure === "outcomes" && isFlow() ? "outcome_flow" : measure)), own, league));
   }
   if (state.compare) columns.push(numberColumn("other", sideLabel(otherScene()), otherScene(), league));
   return columns;
 }
 
+/** @param {string} id @param {string} title @param {Scene} scene @param {boolean} sortable @returns {TableColumn} */
 function numberColumn(id, title, scene, sortable) {
   return {
     id, title, sortable, number: true,
     order: (i) => { const value = rankValue(scene, i); return value === null ? -Infinity : value; },
-    text: (i) => figure(scene, i).replace(" confidence", ""),
+    text: (i) => figure(scene, i, true),
     mute: (i) => !["ok", "first"].includes(valueOf(scene, i).state),
     swatch: (i) => (scene.measure === state.measure && scene.measure !== "count" && state.mode === "areas" && valueOf(scene, i).state === "ok" ? fillOf(scene, i) : ""),
   };
 }
 
+/** @returns {TableColumn[]} */
 function spotColumns() {
   return [
-    { id: "rank", title: "Rank", sortable: true, number: true, text: (k) => String(HOTSPOTS[k].rank), order: (k) => HOTSPOTS[k].rank },
-    { id: "name", title: "Hotspot", sortable: true, text: (k) => HOTSPOTS[k].name, order: (k) => HOTSPOTS[k].name.toLowerCase() },
-    { id: "parent", title: "In", sortable: true, text: (k) => HOTSPOTS[k].in.join(", "), order: (k) => HOTSPOTS[k].in.join() },
+    { id: "rank", title: say("map.table.rank"), sortable: true, number: true, text: (k) => String(HOTSPOTS[k].rank), order: (k) => HOTSPOTS[k].rank },
+    { id: "name", title: say("map.table.hotspot"), sortable: true, text: (k) => HOTSPOTS[k].name, order: (k) => HOTSPOTS[k].name.toLowerCase() },
+    { id: "parent", title: say("map.table.in"), sortable: true, text: (k) => HOTSPOTS[k].within.join(", "), order: (k) => HOTSPOTS[k].within.join() },
     { id: "count", title: capital(INFO.noun), number: true, text: (k) => spotAmount(HOTSPOTS[k]) },
-    { id: "size", title: "km\u00b2", number: true, sortable: true, text: (k) => (HOTSPOTS[k].km2 === null ? "" : HOTSPOTS[k].km2.toFixed(2)), order: (k) => HOTSPOTS[k].km2 },
+    { id: "size", title: say("map.table.size"), number: true, sortable: true, text: (k) => { const { km2 } = HOTSPOTS[k]; return km2 === null ? "" : km2.toFixed(2); }, order: (k) => Number(HOTSPOTS[k].km2) },
   ];
 }
 
+/** @returns {TableColumn[]} */
 function bandColumns() {
   return [
-    { id: "category", title: "Category", sortable: true, text: (k) => categoryOf(BANDS[k].category).label, order: (k) => BANDS[k].category },
-    { id: "low", title: "From, per km\u00b2", number: true, sortable: true, text: (k) => limitText(BANDS[k].low), order: (k) => BANDS[k].low },
-    { id: "high", title: "To, per km\u00b2", number: true, text: (k) => (BANDS[k].high === null ? "and more" : limitText(BANDS[k].high)) },
-    { id: "size", title: "km\u00b2 covered", number: true, text: (k) => squareKm(BANDS[k].shape).toFixed(1) },
+    { id: "category", title: say("map.table.category"), sortable: true, text: (k) => categoryOf(BANDS[k].category).label, order: (k) => BANDS[k].category },
+    { id: "low", title: say("map.table.from"), number: true, sortable: true, text: (k) => limitText(BANDS[k].low), order: (k) => BANDS[k].low },
+    { id: "high", title: say("map.table.to"), number: true, text: (k) => { const { high } = BANDS[k]; return high === null ? say("map.table.and_more") : limitText(high); } },
+    { id: "size", title: say("map.table.covered"), number: true, text: (k) => squareKm(BANDS[k].shape).toFixed(1) },
   ];
 }
 
-/* Area on the sphere, good to a per mille at this size. */
-function squareKm(rings) {
+/** Area on the sphere, good to a per mille at this size. @param {Shape} rings @returns {number} km² */
+export function squareKm(rings) {
   let sum = 0;
   for (const points of rings) {
     const scale = Math.cos((points[0][0] * Math.PI) / 180);
@@ -63,39 +90,51 @@ function squareKm(rings) {
   return (Math.abs(sum) / 2) * 111.195 * 111.195;
 }
 
+/** @typedef {{columns: TableColumn[], rows: number[], title: string, count: (n: number) => string, none: string}} Source */
+
+/** @returns {Source} the layer in the table */
 function tableSource() {
-  if (table.layer === "hotspots") return { columns: spotColumns(), rows: HOTSPOTS.map((_, k) => k), title: "Hotspots", words: "hotspots", none: spotNote() };
-  if (table.layer === "density") return { columns: bandColumns(), rows: BANDS.map((_, k) => k), title: "Density bands", words: "bands", none: INFO.densityNote || "No density bands." };
-  const level = LEVELS[state.level];
-  return { columns: tableColumns(), rows: level.code.map((_, i) => i), title: capital(level.many) + ": " + subjectOf(state.category), words: level.many, none: "No areas." };
+  if (table.layer === "hotspots") {
+    return { columns: spotColumns(), rows: HOTSPOTS.map((_, k) => k), title: say("map.hotspots.title"), count: (n) => say("map.table.hotspot_count", { n }), none: spotNote() };
+  }
+  if (table.layer === "density") {
+    return { columns: bandColumns(), rows: BANDS.map((_, k) => k), title: say("map.table.bands"), count: (n) => say("map.table.band_count", { n }), none: INFO.densityNote || say("map.table.no_bands") };
+  }
+  const { code, many } = LEVELS[state.level];
+  return {
+    columns: tableColumns(), rows: code.map((_, i) => i), title: say("map.table.title", { areas: capital(many), subject: subjectOf(state.category) }),
+    count: (n) => whole(n) + " " + many, none: say("map.table.no_areas"),
+  };
 }
 
-function drawTable() {
+export function drawTable() {
   if (byId("drawer-table").hidden) return;
   const source = tableSource();
   const window = periodOf(state.level, state.period);
   byId("table-title").textContent = source.title;
   byId("table-subtitle").textContent = capital(table.layer === "areas" ? (window ? window.label : "") : INFO.headlineLabel);
-  const query = byId("table-filter").value.trim().toLowerCase();
+  const query = inputById("table-filter").value.trim().toLowerCase();
   let sorter = source.columns.find((c) => c.id === table.sort && c.sortable);
-  if (!sorter) { sorter = source.columns.find((c) => c.sortable); table.sort = sorter.id; table.direction = 1; }
-  const words = source.columns.filter((c) => !c.number || c.id === "rank");
-  const found = source.rows.filter((i) => !query || words.some((c) => (c.found || c.text)(i).toLowerCase().includes(query)));
-  found.sort((a, b) => {
-    const x = sorter.order(a), y = sorter.order(b);
-    return (x < y ? -1 : x > y ? 1 : 0) * table.direction || a - b;
-  });
+  if (!sorter) {
+    sorter = source.columns.find((c) => c.sortable) || source.columns[0];
+    table.sort = sorter.id;
+    table.direction = 1;
+  }
+  const named = source.columns.filter((c) => !c.number || c.id === "rank");
+  const found = source.rows.filter((i) => !query || named.some((c) => (c.found || c.text)(i).toLowerCase().includes(query)));
+  const all = sorted(found, sorter.order || sorter.text, table.direction);
   tableHead(source.columns);
   const body = byId("table-rows");
   body.textContent = "";
   const part = document.createDocumentFragment();
-  const shown = query ? found : found.slice(0, TABLE_ROWS);
+  const shown = query ? all : all.slice(0, TABLE_ROWS);
   for (const i of shown) part.append(tableRow(source.columns, i));
   body.append(part);
-  byId("table-count").textContent = !source.rows.length ? source.none : whole(found.length) + " " + source.words +
-    (shown.length < found.length ? "; the first " + TABLE_ROWS + " are shown. Filter, or download all." : "");
+  const count = source.count(all.length);
+  byId("table-count").textContent = !source.rows.length ? source.none : shown.length < all.length ? say("map.table.first_shown", { count, shown: TABLE_ROWS }) : count;
 }
 
+/** @param {TableColumn[]} columns */
 function tableHead(columns) {
   const row = el("tr");
   for (const c of columns) {
@@ -107,8 +146,8 @@ function tableHead(columns) {
         table.direction = table.sort === c.id ? -table.direction : c.number && c.id !== "rank" ? -1 : 1;
         table.sort = c.id;
         drawTable();
-        byId("table-head").querySelector('[data-id="' + c.id + '"]').focus();
-        announce("Sorted by " + c.title);
+        /** @type {HTMLElement} */ (byId("table-head").querySelector('[data-id="' + c.id + '"]')).focus();
+        announce(say("map.table.sorted_by", { column: c.title }));
       });
       sort.dataset.id = c.id;
       const arrow = el("i", "", table.sort === c.id ? (table.direction < 0 ? "\u25bc" : "\u25b2") : "");
@@ -121,6 +160,7 @@ function tableHead(columns) {
   byId("table-head").append(row);
 }
 
+/** @param {TableColumn[]} columns @param {number} i @returns {HTMLElement} */
 function tableRow(columns, i) {
   const row = el("tr");
   if (table.layer === "areas" && state.area === i) row.className = "chosen";
@@ -128,7 +168,7 @@ function tableRow(columns, i) {
     if (c.id === "name") {
       const head = el("th");
       head.scope = "row";
-      head.append(add(button("", undefined, () => (table.layer === "areas" ? chooseArea(i, true) : chooseHotspot(i, true))), nameEl("span", "", c.text(i))));
+      head.append(add(button("", undefined, () => (table.layer === "areas" ? act.chooseArea(i, true) : act.chooseHotspot(i, true))), nameEl("span", "", c.text(i))));
       row.append(head);
       return;
     }
@@ -137,7 +177,7 @@ function tableRow(columns, i) {
     if (fill) {
       const swatch = el("i", "swatch");
       swatch.style.background = fill;
-      swatch.style.opacity = fillOpacity();
+      swatch.style.opacity = String(fillOpacity());
       data.append(swatch);
     }
     data.append(isolate(c.text(i)));
@@ -150,4 +190,121 @@ function tableRow(columns, i) {
 function tableText() {
   const source = tableSource();
   return { head: source.columns.map((c) => c.title), rows: source.rows.map((i) => source.columns.map((c) => c.text(i))) };
+}
+
+/* ---------- downloads ---------- */
+
+/** @param {string} name @param {string} type @param {string | Blob} content */
+export function download(name, type, content) {
+  const link = el("a");
+  link.href = URL.createObjectURL(content instanceof Blob ? content : new Blob([content], { type }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  announce(say("map.save.saved_as", { name }));
+}
+
+/** @param {string} ending @returns {string} */
+export function fileName(ending) {
+  const words = [INFO.runName, state.mode === "density" ? "density" : state.level + "-" + state.measure, state.category, state.period];
+  return words.join("_").replace(/[^A-Za-z0-9._-]+/g, "-").replace(/\.\./g, "_to_") + "." + ending;
+}
+
+/** A cell that a spreadsheet would take for a formula gets an apostrophe; plain numbers stay numbers.
+ * @param {unknown} value @returns {string} */
+export function csvCell(value) {
+  if (value === null || value === undefined) return "";
+  let text = String(value);
+  if (typeof value !== "number" && /^[\s\u200e\u200f\u202a-\u202e\u2066-\u2069]*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]/.test(text)) text = "'" + text;
+  return /[",\r\n]/.test(text) ? '"' + text.replace(/"/g, '""') + '"' : text;
+}
+
+/** @param {unknown[][]} rows @returns {string} */
+export function csvText(rows) { return "\ufeff" + rows.map((row) => row.map(csvCell).join(",")).join("\r\n") + "\r\n"; }
+
+/** One area in the columns of area_counts.csv. @param {Scene} scene @param {number} i @returns {Record<string, unknown>} */
+function areaRecord(scene, i) {
+  const level = LEVELS[scene.level];
+  const window = periodOf(scene.level, scene.period);
+  const parent = parentOf(scene.level, i);
+  /** @type {Record<string, unknown>} */
+  const record = {
+    area_code: level.code[i], area_name: level.name[i], level: scene.level, parent_code: level.parent[i] || null,
+    parent_name: parent ? LEVELS[parent[0]].name[parent[1]] : null, population: level.people[i], covered: level.covered[i],
+    period: scene.period, period_start: window ? window.start : null, period_end: window ? window.end : null,
+    complete: window ? window.complete : null, category: scene.category,
+  };
+  /** @type {Set<string>} */
+  const gone = new Set();
+  for (const [key, name] of COLUMNS) {
+    const value = cell(scene.level, i, scene.period, scene.category, key);
+    record[name] = value === NOT_OFFERED ? null : typeof value === "string" && LETTERS[key] ? LETTERS[key][value] || value : value;
+    if (value === NOT_OFFERED) gone.add(name.replace(/_(lower|upper)$/, ""));
+  }
+  record.not_offered = record.withheld = [...gone].join(";");
+  return record;
+}
+
+function notesForFiles() {
+  return [INFO.synthetic, INFO.counts, INFO.audit, INFO.marking, INFO.publisher, INFO.licence, ...INFO.wording].filter(Boolean);
+}
+
+export function saveCsv() {
+  const scenes = state.compare ? [mainScene(), otherScene()] : [mainScene()];
+  const records = scenes.flatMap((scene) => LEVELS[scene.level].code.map((_, i) => areaRecord(scene, i)));
+  const head = Object.keys(records[0]);
+  if (!byId("drawer-table").hidden && table.layer !== "areas") {
+    const text = tableText();
+    download(fileName(table.layer + ".csv"), "text/csv", csvText([text.head, ...text.rows]));
+    return;
+  }
+  download(fileName("csv"), "text/csv", csvText([head, ...records.map((r) => head.map((k) => r[k]))]));
+}
+
+/** Rings to GeoJSON polygons: outer rings run anticlockwise, a hole belongs to the smallest outer ring around it.
+ * @param {Shape} rings @returns {{type: string, coordinates: Point[][] | Point[][][]}} */
+export function toGeometry(rings) {
+  /** @type {Point[][]} */
+  const turned = rings.map((points) => points.map(([y, x]) => [x, y]));
+  /** @param {Point[]} r */
+  const area = (r) => r.reduce((sum, [x, y], k) => { const [u, v] = r[(k + 1) % r.length]; return sum + x * v - u * y; }, 0) / 2;
+  /** @param {Point[]} r */
+  const closed = (r) => [...r, r[0]];
+  const outer = turned.filter((r) => area(r) > 0).map((r) => ({ ring: r, size: area(r), parts: [closed(r)] }));
+  for (const hole of turned.filter((r) => area(r) <= 0)) {
+    /** @type {Point} */
+    const corner = [(hole[0][0] + hole[1][0]) / 2, (hole[0][1] + hole[1][1]) / 2];
+    const owner = outer.filter((o) => isInside(corner, o.ring)).sort((a, b) => a.size - b.size)[0];
+    if (owner) owner.parts.push(closed(hole));
+  }
+  return outer.length === 1 ? { type: "Polygon", coordinates: outer[0].parts } : { type: "MultiPolygon", coordinates: outer.map((o) => o.parts) };
+}
+
+/** @param {string} id @param {Shape} rings @param {Record<string, unknown>} properties */
+function feature(id, rings, properties) { return { type: "Feature", id, properties, geometry: toGeometry(rings) }; }
+
+function shownFeatures() {
+  const scene = mainScene();
+  if (state.mode === "density") return bandsOf(state.category).map((b) => feature(b.id, b.shape, { density_id: b.id, category: b.category, density_low: b.low, density_high: b.high }));
+  return LEVELS[scene.level].code.map((code, i) => feature(code, LEVELS[scene.level].shapes[i], areaRecord(scene, i)));
+}
+
+export function saveGeoJson() {
+  const dense = state.mode === "density";
+  const spots = state.hotspots && (dense || table.layer === "hotspots") ? HOTSPOTS : [];
+  const outlines = spots.map((h) => feature(h.id, h.shape, {
+    hotspot_id: h.id, rank: h.rank, name: h.name, incidents: h.n, incidents_band: h.band, area_km2: h.km2, density_per_km2: h.density,
+  }));
+  const collection = {
+    type: "FeatureCollection", name: dense ? "density" : state.level + "s", notes: notesForFiles(), simplified: true,
+    features: [...shownFeatures(), ...outlines],
+  };
+  download(fileName("geojson"), "application/geo+json", JSON.stringify(collection));
+}
+
+export function copyLink() {
+  const done = (/** @type {string} */ text) => { byId("save-note").textContent = text; announce(text); };
+  const shown = () => done(say("map.save.copy_address", { address: location.href }));
+  if (!navigator.clipboard) { shown(); return; }
+  navigator.clipboard.writeText(location.href).then(() => done(say("map.save.link_copied")), shown);
 }

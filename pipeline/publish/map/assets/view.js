@@ -1,41 +1,88 @@
-/* One map: areas, bands, circles, outlines, hotspots. The page has one; a comparison two; a phone an inset. */
+// @ts-check
+/* One map: areas, bands, circles, outlines, hotspots and names. The page has one; a comparison two; a phone an inset.
 
-const VIEWS = [];
+   Exports `View`, the list `VIEWS` of those on the page, `circleScale`, `firstRadius` and `besideOf` for legend and
+   picture, and how names are broken into lines and ordered. */
+
+import { clip, isolate, say } from "./words.js";
+import { EDGE, HOTSPOTS, INFO, LEVELS, MAPPED, UNIT, WATER, column, parentName } from "./data.js";
+import {
+  act, bandsOf, circleValue, classOf, fillOpacity, isDetailed, largestCount, mainScene, otherScene, sharedLimits,
+  shortName, sideLabel, sorted, state, tiles, valueOf,
+} from "./model.js";
+import { valueText } from "./sentences.js";
+import { add, bandColours, el, fillOf, isPhone, nameEl, palette, rampOf } from "./page.js";
+
+/** @import { Hotspot, Level, Point, Shape } from "./data.js" */
+/** @import { Scene } from "./model.js" */
+
+/** @type {View[]} */
+export const VIEWS = [];
+/** Name and height of each pane. @type {[string, number][]} */
 const PANES = [["edge", 350], ["ground", 360], ["bands", 370], ["areas", 400], ["circles", 425], ["lines", 430], ["picked", 440], ["spots", 450], ["names", 620]];
 
-function drawRings(rings, options) { return L.polygon(rings, Object.assign({ smoothFactor: 0, interactive: false }, options)); }
+/** @param {Shape | Point[]} rings @param {L.PolylineOptions} options @returns {L.Polygon} */
+function drawRings(rings, options) { return L.polygon(rings, { smoothFactor: 0, interactive: false, ...options }); }
 
-class View {
-  /* `scene` gives what to draw; `onPick(i)` hears a choice; `small` leaves out what an inset has no room for. */
+/** @type {L.LatLngBounds | null} */
+let wholeBox = null;
+
+/** Bounds of everything. @returns {L.LatLngBounds} */
+export function edgeBox() {
+  if (!wholeBox) wholeBox = L.latLngBounds(EDGE.flat());
+  return wholeBox;
+}
+
+export class View {
+  /** @param {L.Map} map
+   * @param {{scene: () => Scene, onPick: (i: number) => void, small?: boolean}} options `scene` gives what to draw,
+   *   `onPick` hears a choice, `small` leaves out what an inset has no room for */
   constructor(map, { scene, onPick, small }) {
     this.map = map;
     this.scene = scene;
     this.small = Boolean(small);
     this.onPick = onPick;
+    /** @type {Record<string, {paths: L.Polygon[], group: L.LayerGroup}>} */
     this.levels = {};
+    /** @type {Record<string, L.Renderer>} */
     this.render = {};
+    this.settled = false;
+    /** @type {ReturnType<View["drawBase"]> | null} */
+    this.base = null;
+    /** The zoom at which everything is in view. @type {number | undefined} */
+    this.homeZoom = undefined;
+    /** What fitting and the inset want to know when the map is moved; stage.js sets it. @type {() => void} */
+    this.onZoom = () => { /* nothing yet */ };
+    /** Hotspots that another map shows. @type {((spot: Hotspot) => boolean) | null} */
+    this.hides = null;
+    /** @type {L.Point[]} */
+    this.badges = [];
+    /** @type {{level: string, marks: L.CircleMarker[]} | null} */
+    this.circles = null;
     for (const [name, z] of PANES) {
-      const pane = map.createPane(name);
-      pane.style.zIndex = z;
+      const pane = map.getPane(name) || map.createPane(name);
+      pane.style.zIndex = String(z);
       if (name !== "areas") pane.style.pointerEvents = "none";
       if (name !== "names") this.render[name] = L.svg({ pane: name, padding: 0.5 });
     }
-    map.getPane("mapPane").setAttribute("aria-hidden", "true");
+    paneOf(map, "mapPane").setAttribute("aria-hidden", "true");
+    /** @type {Record<string, L.LayerGroup>} */
     this.groups = {};
-    for (const name of ["bands", "circles", "picked", "hover", "spots", "names"]) this.groups[name] = L.layerGroup().addTo(map);
+    for (const name of ["bands", "circles", "picked", "hover", "spots", "names", "frame"]) this.groups[name] = L.layerGroup().addTo(map);
     this.tip = L.tooltip({ className: "tip", direction: "top", offset: [0, -10], opacity: 1 });
-    this.hovered = null;
     map.on("zoomend", () => this.afterZoom());
     map.on("moveend", () => { if (this.settled && map.getZoom() >= 12) this.drawNames(); });
     VIEWS.push(this);
   }
 
+  /** @param {string} pane @returns {L.PathOptions} */
   in(pane) { return { pane, renderer: this.render[pane] }; }
 
+  /** @param {string} levelId */
   shapesOf(levelId) {
     if (this.levels[levelId]) return this.levels[levelId];
     const made = LEVELS[levelId].shapes.map((rings, i) => {
-      const path = drawRings(rings, Object.assign(this.in("areas"), { interactive: !this.small, weight: 0.5 }));
+      const path = drawRings(rings, { ...this.in("areas"), interactive: !this.small, weight: 0.5 });
       if (!this.small) {
         path.on("click", () => this.onPick(i));
         path.on("mouseover", (event) => hoverBoth(this, i, event.latlng));
@@ -51,7 +98,7 @@ class View {
   /* ---------- everything that depends on the scene ---------- */
 
   draw() {
-    if (!this.settled) this.drawBase();
+    if (!this.base) this.base = this.drawBase();
     const scene = this.scene();
     const dense = scene.mode === "density";
     for (const id of Object.keys(this.levels)) if (id !== scene.level) this.levels[id].group.remove();
@@ -59,9 +106,9 @@ class View {
     if (!this.map.hasLayer(group)) group.addTo(this.map);
     const count = scene.measure === "count" && !dense;
     const borough = scene.level === "borough";
-    this.edge.setStyle({ fill: true, fillColor: palette.land, fillOpacity: tilesShown ? 0.3 : 1, color: palette.edge, weight: this.small ? 1.6 : 2.4 });
-    this.water.setStyle({ stroke: false, fillColor: palette.water, fillOpacity: 1 });
-    this.ground.setStyle({ stroke: false, fillColor: palette.land, fillOpacity: tilesShown ? 0.3 : 1 });
+    this.base.edge.setStyle({ fill: true, fillColor: palette.land, fillOpacity: tiles.shown ? 0.3 : 1, color: palette.edge, weight: this.small ? 1.6 : 2.4 });
+    this.base.water.setStyle({ stroke: false, fillColor: palette.water, fillOpacity: 1 });
+    this.base.ground.setStyle({ stroke: false, fillColor: palette.land, fillOpacity: tiles.shown ? 0.3 : 1 });
     paths.forEach((path, i) => {
       const plain = dense || (count && ["ok", "first"].includes(valueOf(scene, i).state));
       path.setStyle({
@@ -72,7 +119,7 @@ class View {
         weight: borough && !dense && !count ? 0 : 0.5,
       });
     });
-    this.lines.eachLayer((line) => line.setStyle({ fill: false, color: palette.boroline, weight: this.small ? 0.8 : 1.15, opacity: dense ? 0.5 : 0.82 }));
+    this.base.lines.forEach((line) => line.setStyle({ fill: false, color: palette.boroline, weight: this.small ? 0.8 : 1.15, opacity: dense ? 0.5 : 0.82 }));
     this.drawBands(scene);
     this.drawCircles(scene);
     this.drawPicked();
@@ -82,44 +129,49 @@ class View {
 
   /* What every scene lies on; drawn with the first scene, when the first view is known. */
   drawBase() {
-    this.edge = drawRings(EDGE, this.in("edge")).addTo(this.map);
-    this.water = drawRings(WATER, this.in("ground")).addTo(this.map);
-    this.ground = drawRings(EDGE, this.in("ground")).addTo(this.map);
-    this.lines = L.layerGroup((MAPPED.includes("borough") ? LEVELS.borough.shapes : []).map((s) => drawRings(s, this.in("lines")))).addTo(this.map);
+    const edge = drawRings(EDGE, this.in("edge")).addTo(this.map);
+    const water = drawRings(WATER, this.in("ground")).addTo(this.map);
+    const ground = drawRings(EDGE, this.in("ground")).addTo(this.map);
+    const lines = (MAPPED.includes("borough") ? LEVELS.borough.shapes : []).map((s) => drawRings(s, this.in("lines")).addTo(this.map));
     this.settled = true;
+    return { edge, water, ground, lines };
   }
 
+  /** @param {Scene} scene */
   drawBands(scene) {
     this.groups.bands.clearLayers();
     if (scene.mode !== "density") return;
     const colours = bandColours(scene.category);
     for (const band of bandsOf(scene.category)) {
-      drawRings(band.shape, Object.assign(this.in("bands"), {
-        fillColor: colours.get(band.low), fillOpacity: fillOpacity(), color: palette.halo, opacity: 0.35, weight: 0.6,
-      })).addTo(this.groups.bands);
+      drawRings(band.shape, {
+        ...this.in("bands"), fillColor: colours.get(band.low), fillOpacity: fillOpacity(), color: palette.halo, opacity: 0.35, weight: 0.6,
+      }).addTo(this.groups.bands);
     }
   }
 
-  /* Circles are made once for a level and then only resized; the largest lie underneath. */
+  /** Circles are made once for a level and then only resized; the largest lie underneath.
+   * @param {Scene} scene @returns {L.CircleMarker[]} */
   circlesOf(scene) {
     if (this.circles && this.circles.level === scene.level) return this.circles.marks;
     this.groups.circles.clearLayers();
     const level = LEVELS[scene.level];
+    /** @type {L.CircleMarker[]} */
     const marks = [];
     const counts = column(scene.level, scene.period, scene.category, "n"); // in steps the order within a class is of no weight
-    const size = (i) => (typeof counts[i] === "number" ? counts[i] : -1);
-    level.code.map((_, i) => i).sort((a, b) => size(b) - size(a) || a - b).forEach((i) => {
-      const [x, y] = level.labels[i];
-      marks[i] = L.circleMarker([y / UNIT, x / UNIT], Object.assign(this.in("circles"), { interactive: false, radius: 0 }));
+    const size = (/** @type {number} */ i) => (typeof counts[i] === "number" ? Number(counts[i]) : -1);
+    sorted(level.code.map((_, i) => i), size, -1).forEach((i) => {
+      const [x, y] = labelsOf(level)[i];
+      marks[i] = L.circleMarker([y / UNIT, x / UNIT], { ...this.in("circles"), interactive: false, radius: 0 });
       marks[i].addTo(this.groups.circles);
     });
     this.circles = { level: scene.level, marks };
     return marks;
   }
 
+  /** @param {Scene} scene */
   drawCircles(scene) {
     const wanted = scene.mode !== "density" && scene.measure === "count";
-    this.map.getPane("circles").style.display = wanted ? "" : "none";
+    paneOf(this.map, "circles").style.display = wanted ? "" : "none";
     if (!wanted) return;
     const size = circleScale(this, mainScene());
     const first = firstRadius(size);
@@ -127,9 +179,9 @@ class View {
     const ring = { fillOpacity: 0, color: palette.dot, weight: Math.min(1.2, 0.6 * first), opacity: 1 };
     this.circlesOf(scene).forEach((mark, i) => {
       const found = valueOf(scene, i);
-      const shown = found.state === "ok" && found.value > 0;
-      mark.setStyle(shown ? style : found.state === "first" ? ring : { opacity: 0, fillOpacity: 0 });
-      mark.setRadius(shown ? size(circleValue(found.value)) : found.state === "first" ? first : 0);
+      const value = found.state === "ok" ? Number(found.value) : 0;
+      mark.setStyle(value > 0 ? style : found.state === "first" ? ring : { opacity: 0, fillOpacity: 0 });
+      mark.setRadius(value > 0 ? size(circleValue(value)) : found.state === "first" ? first : 0);
     });
   }
 
@@ -138,11 +190,12 @@ class View {
     if (state.area === null) return;
     const rings = LEVELS[state.level].shapes[state.area];
     const narrow = this.widthOf(rings) < 26;
-    for (const [colour, weight] of [[palette.halo, narrow ? 4.6 : 6], [palette.ink, narrow ? 2 : 2.8]]) {
-      drawRings(rings, Object.assign(this.in("picked"), { fill: false, color: colour, weight })).addTo(this.groups.picked);
+    for (const style of [{ color: palette.halo, weight: narrow ? 4.6 : 6 }, { color: palette.ink, weight: narrow ? 2 : 2.8 }]) {
+      drawRings(rings, { ...this.in("picked"), fill: false, ...style }).addTo(this.groups.picked);
     }
   }
 
+  /** @param {Shape} rings @returns {number} pixels */
   widthOf(rings) {
     const box = L.latLngBounds(rings[0]);
     return this.map.project(box.getSouthEast()).x - this.map.project(box.getNorthWest()).x;
@@ -155,7 +208,7 @@ class View {
     const gap = isPhone() ? 19 : 18;
     HOTSPOTS.forEach((spot, k) => {
       const on = state.hotspot === k;
-      const outline = (style) => drawRings(spot.shape, Object.assign(this.in("spots"), style)).addTo(this.groups.spots);
+      const outline = (/** @type {L.PathOptions} */ style) => drawRings(spot.shape, { ...this.in("spots"), ...style }).addTo(this.groups.spots);
       outline({ fill: false, color: palette.halo, weight: on ? 6 : 4.2, opacity: 0.95 });
       outline({ fill: on, fillColor: palette.hot, fillOpacity: 0.18, color: palette.hot, weight: on ? 3 : 2 });
     });
@@ -169,7 +222,7 @@ class View {
         keyboard: false, interactive: !this.small, zIndexOffset: 1000 - k,
         icon: L.divIcon({ className: on ? "spot on" : "spot", html: el("span", "badge", String(spot.rank)), iconSize: [20, 20] }),
       });
-      mark.on("click", () => chooseHotspot(k, false));
+      mark.on("click", () => act.chooseHotspot(k, false));
       mark.addTo(this.groups.spots);
     });
   }
@@ -183,45 +236,49 @@ class View {
     this.drawPicked();
     this.drawSpots();
     this.drawNames();
-    if (this === VIEWS[0]) {
-      drawScale();
-      if (scene.measure === "count") drawLegend();
-    }
+    this.onZoom();
   }
 
   /* ---------- pointing ---------- */
 
+  /** @param {number | null} i @param {L.LatLng | null} [latlng] */
   hover(i, latlng) {
     this.groups.hover.clearLayers();
-    this.hovered = i;
     if (i === null) { this.map.closeTooltip(this.tip); return; }
     const scene = this.scene();
-    drawRings(LEVELS[scene.level].shapes[i], Object.assign(this.in("picked"), { fill: false, color: palette.ink, weight: 1.6 })).addTo(this.groups.hover);
+    drawRings(LEVELS[scene.level].shapes[i], { ...this.in("picked"), fill: false, color: palette.ink, weight: 1.6 }).addTo(this.groups.hover);
     if (latlng) {
       this.tip.setContent(tipContent(scene, i)).setLatLng(latlng);
       this.map.openTooltip(this.tip);
     }
   }
 
-  /* Zoom to latitude/longitude bounds, clear of an open drawer. */
+  /** Zoom to bounds, clear of an open drawer. @param {L.LatLngBounds} bounds @param {number} maxZoom */
   fit(bounds, maxZoom) {
-    const drawer = document.querySelector(".drawer:not([hidden])");
+    const drawer = /** @type {HTMLElement | null} */ (document.querySelector(".drawer:not([hidden])"));
     const right = drawer && window.innerWidth > 1100 ? drawer.offsetWidth : 0;
     this.map.fitBounds(bounds, { maxZoom, paddingTopLeft: [40, 60], paddingBottomRight: [40 + right, 60], animate: false });
   }
 }
 
-/* Four places on a hotspot's rim for its badge, the north-east one first. */
+/** @param {L.Map} map @param {string} name @returns {HTMLElement} */
+function paneOf(map, name) { return /** @type {HTMLElement} */ (map.getPane(name)); }
+
+/** Where the name of each area goes, and the free room around it. @param {Level} level @returns {[number, number, number][]} */
+export function labelsOf(level) { return level.labels || []; }
+
+/** Four places on a hotspot's rim for its badge, the north-east one first. @param {Hotspot} spot @returns {Point[]} */
 function cornersOf(spot) {
   if (spot.corners) return spot.corners;
   const points = spot.shape.flat();
-  const best = (a, b) => points.reduce((p, q) => (q[0] * a + q[1] * b > p[0] * a + p[1] * b ? q : p));
-  spot.corners = [spot.at, best(1, -0.25), best(-1, 0.25), best(-1, -0.25)];
+  const best = (/** @type {number} */ a, /** @type {number} */ b) => points.reduce((p, q) => (q[0] * a + q[1] * b > p[0] * a + p[1] * b ? q : p));
+  spot.corners = [spot.point, best(1, -0.25), best(-1, 0.25), best(-1, -0.25)];
   return spot.corners;
 }
 
-/* The same places in pixels, a little outside, so that a badge stands beside a small outline and not on it. */
-function besideOf(spot, project, away) {
+/** The same places in pixels, a little outside, so that a badge stands beside a small outline and not on it.
+ * @param {Hotspot} spot @param {(point: L.LatLngExpression) => {x: number, y: number}} project @param {number} away @returns {L.Point[]} */
+export function besideOf(spot, project, away) {
   const middle = project(L.latLngBounds(spot.shape.flat()).getCenter());
   return cornersOf(spot).map((corner) => {
     const p = project(corner);
@@ -231,14 +288,16 @@ function besideOf(spot, project, away) {
   });
 }
 
-/* The ring of a count in the first step, fewer than so many and perhaps none: smaller than every circle. */
-function firstRadius(size) { return Math.max(1, Math.min(2.2, 0.7 * size(INFO.step))); }
+/** The ring of a count in the first step, fewer than so many and perhaps none: smaller than every circle.
+ * @param {(n: number) => number} size @returns {number} */
+export function firstRadius(size) { return Math.max(1, Math.min(2.2, 0.7 * size(INFO.step))); }
 
-/* Circles: area in proportion to the count; the largest of all periods fills about two typical areas. */
-function circleScale(view, scene) {
+/** Circles: area in proportion to the count; the largest of all periods fills about two typical areas.
+ * @param {View} view @param {Scene} scene @returns {(n: number) => number} radius in pixels */
+export function circleScale(view, scene) {
   const level = LEVELS[scene.level];
   const most = largestCount(scene);
-  const box = EDGE_BOX;
+  const box = edgeBox();
   const zoom = homeZoom(view);
   const a = view.map.project(box.getNorthWest(), zoom), b = view.map.project(box.getSouthEast(), zoom);
   const typical = Math.sqrt(((b.x - a.x) * (b.y - a.y) * 0.65) / level.code.length);
@@ -247,13 +306,16 @@ function circleScale(view, scene) {
   return (n) => Math.max(0.8, Math.sqrt(n / most) * widest * grow);
 }
 
+/** @param {View} view @returns {number} */
 function homeZoom(view) { return view.homeZoom === undefined ? view.map.getZoom() : view.homeZoom; }
 
+/** @param {Scene} scene @param {number} i @returns {HTMLElement} */
 function tipContent(scene, i) {
   const box = el("div");
   add(box, nameEl("b", "", LEVELS[scene.level].name[i]));
   const parent = isDetailed(scene.level) ? parentName(scene.level, i) : "";
   if (parent) add(box, nameEl("div", "in", parent));
+  /** @param {string} text @param {string} [fill] */
   const line = (text, fill) => {
     const row = el("div", "v");
     if (fill) {
@@ -264,11 +326,12 @@ function tipContent(scene, i) {
     add(box, add(row, text));
   };
   if (scene.mode === "density") {
-    line(valueText(Object.assign({}, scene, { mode: "areas", measure: "count" }), i));
+    line(valueText({ ...scene, mode: "areas", measure: "count" }, i));
   } else {
+    /** @param {Scene} s @param {string} label */
     const one = (s, label) => {
-      const found = valueOf(s, i);
-      line((label ? label + ": " : "") + valueText(s, i), found.state === "ok" && s.measure !== "count" ? fillOf(s, i) : "");
+      const text = valueText(s, i), found = valueOf(s, i);
+      line(label ? say("map.compare.side", { side: label, value: text }) : text, found.state === "ok" && s.measure !== "count" ? fillOf(s, i) : "");
     };
     if (state.compare) {
       one(mainScene(), sideLabel(mainScene()));
@@ -280,6 +343,161 @@ function tipContent(scene, i) {
   return box;
 }
 
+/** @param {View} view @param {number | null} i @param {L.LatLng} [latlng] */
 function hoverBoth(view, i, latlng) {
   for (const other of VIEWS) if (!other.small && (other === view || state.compare)) other.hover(i, other === view ? latlng : null);
+}
+
+/* ---------- names: the largest areas first, never over one another and never over a badge ---------- */
+
+/** @type {CanvasRenderingContext2D | null} */
+let textMeter = null;
+
+/** The typeface of the page. @returns {string} */
+export function fontFamily() { return getComputedStyle(document.body).fontFamily; }
+
+/** Short for "and" between two parts of a name. */
+const AND = "&";
+
+/** A name in one line or two. @param {string} name @param {number} most letters of a line @returns {string[]} */
+export function nameLines(name, most) {
+  const text = clip(name.split(" " + say("map.names.and") + " ").join(" " + AND + " "), 40);
+  const words = text.split(" ");
+  if (text.length <= most || words.length < 2) return [text];
+  let best = 1, shortest = Infinity;
+  for (let k = 1; k < words.length; k++) {
+    const longer = Math.max(words.slice(0, k).join(" ").length, words.slice(k).join(" ").length) + (words[k] === AND ? -0.4 : 0);
+    if (longer < shortest) { shortest = longer; best = k; }
+  }
+  return [words.slice(0, best).join(" "), words.slice(best).join(" ")];
+}
+
+/** Places texts on a map so that none lies over another. */
+class Placer {
+  /** @param {View} view */
+  constructor(view) {
+    this.view = view;
+    /** @type {[number, number, number, number][]} */
+    this.taken = [];
+    this.family = fontFamily();
+  }
+
+  /** @param {number} left @param {number} top @param {number} right @param {number} bottom */
+  block(left, top, right, bottom) { this.taken.push([left, top, right, bottom]); }
+
+  /** @param {number} left @param {number} top @param {number} right @param {number} bottom @returns {boolean} */
+  free(left, top, right, bottom) {
+    return !this.taken.some((q) => left < q[2] && right > q[0] && top < q[3] && bottom > q[1]);
+  }
+
+  /** @param {number} left @param {number} top @param {number} right @param {number} bottom @returns {boolean} */
+  inside(left, top, right, bottom) {
+    return this.view.map.getPixelBounds().contains(L.bounds([left, top], [right, bottom]));
+  }
+
+  /** @param {string} text @param {string} font @returns {number} pixels */
+  width(text, font) {
+    if (!textMeter) textMeter = /** @type {CanvasRenderingContext2D} */ (document.createElement("canvas").getContext("2d"));
+    textMeter.font = font + " " + this.family;
+    return textMeter.measureText(text).width;
+  }
+
+  /** Put lines near a point; try a little up and down; give up rather than overlap.
+   * @param {string} className @param {string[]} lines @param {L.LatLng} latlng
+   * @param {{font: string, height: number, room: number, offsets: number[]}} options @returns {boolean} */
+  put(className, lines, latlng, { font, height, room, offsets }) {
+    const wide = Math.max(...lines.map((t) => this.width(t, font)));
+    if (wide > room) return false;
+    const tall = lines.length * height;
+    const p = this.view.map.project(latlng);
+    for (const k of offsets) {
+      const y = p.y + k * tall;
+      /** @type {[number, number, number, number]} */
+      const box = [p.x - wide / 2 - 3, y - tall / 2 - 1, p.x + wide / 2 + 3, y + tall / 2 + 1];
+      if (!this.free(...box) || (this.view.small && !this.inside(...box))) continue;
+      this.block(...box);
+      this.mark(className, lines, this.view.map.unproject([p.x, y]));
+      return true;
+    }
+    return false;
+  }
+
+  /** @param {string} className @param {string[]} lines @param {L.LatLng} latlng */
+  mark(className, lines, latlng) {
+    const label = el("span");
+    lines.forEach((text, k) => { if (k) label.append(el("br")); label.append(isolate(text)); });
+    L.marker(latlng, { pane: "names", interactive: false, keyboard: false,
+      icon: L.divIcon({ className: "name " + className, html: label, iconSize: [0, 0] }) }).addTo(this.view.groups.names);
+  }
+}
+
+/** @param {View} view */
+function placeNames(view) {
+  const placer = new Placer(view);
+  const { map } = view;
+  const scene = view.scene();
+  for (const badge of view.badges) placer.block(badge.x - 12, badge.y - 12, badge.x + 12, badge.y + 12);
+  if (view.small) { placeBoroughNames(placer); return; }
+  if (state.area !== null && !isPhone()) placePicked(placer, view);
+  if (!state.names) return;
+  placeBoroughNames(placer);
+  const level = LEVELS[scene.level];
+  if (!isDetailed(scene.level) || (map.getZoom() < 12 && level.code.length > 60)) return;
+  const inside = map.getPixelBounds();
+  const deep = rampOf(scene).length === 7 ? [0, 6] : [3, 4];
+  byRoom(level).forEach(([[x, y, r], i]) => {
+    const latlng = L.latLng(y / UNIT, x / UNIT);
+    if (!inside.contains(map.project(latlng))) return;
+    const found = valueOf(scene, i);
+    const ends = scene.measure === "change" ? [0, 4] : deep;
+    const dark = scene.mode === "areas" && scene.measure !== "count" && found.value !== null && ends.includes(classOf(found.value, sharedLimits()));
+    placer.put("ward" + (dark ? " inverse" : ""), nameLines(shortName(level, i), 11), latlng,
+      { font: "400 11px", height: 12.5, room: roomOf(map, latlng, r) * 1.25, offsets: [0] });
+  });
+}
+
+/** Places for the names of a level, those with most room first. @param {Level} level @returns {[[number, number, number], number][]} */
+export function byRoom(level) {
+  const labels = labelsOf(level);
+  return sorted(labels.map((_, i) => i), (i) => labels[i][2], -1).map((i) => [labels[i], i]);
+}
+
+/** Diameter of the free circle, in pixels. @param {L.Map} map @param {L.LatLng} latlng @param {number} radius metres @returns {number} */
+function roomOf(map, latlng, radius) {
+  const metres = (156543.034 * Math.cos((latlng.lat * Math.PI) / 180)) / Math.pow(2, map.getZoom());
+  return (2 * radius) / metres;
+}
+
+/** @param {Placer} placer */
+function placeBoroughNames(placer) {
+  if (!MAPPED.includes("borough")) return;
+  const { map } = placer.view;
+  const size = isPhone() || placer.view.small ? 10.5 : 11.5;
+  byRoom(LEVELS.borough).forEach(([[x, y, r], i]) => {
+    const latlng = L.latLng(y / UNIT, x / UNIT);
+    const name = shortName(LEVELS.borough, i);
+    const room = roomOf(map, latlng, r) * 1.4 + 6;
+    // Where the whole does not fit, a city goes by the first word of its name.
+    for (const lines of [nameLines(name, 11), [name.split(" ")[0]]]) {
+      if (lines.length === 1 && lines[0] !== name && !name.startsWith(say("map.names.city_of") + " ")) continue;
+      if (placer.put("borough", lines, latlng, { font: "700 " + size + "px", height: size + 1.5, room, offsets: [0, -0.75, 0.75, -1.3, 1.3] })) break;
+    }
+  });
+}
+
+/** The chosen area's tag: above, below or beside it, wherever nothing else is. @param {Placer} placer @param {View} view */
+function placePicked(placer, view) {
+  if (state.area === null) return;
+  const { map } = view;
+  const box = L.latLngBounds(LEVELS[state.level].shapes[state.area].flat());
+  const a = map.project(box.getNorthWest()), b = map.project(box.getSouthEast());
+  const name = clip(LEVELS[state.level].name[state.area], 40);
+  const half = placer.width(name, "700 12px") / 2 + 9;
+  const middle = (a.x + b.x) / 2;
+  /** @type {[number, number, string][]} */
+  const places = [[middle, a.y - 15, ""], [middle, b.y + 15, " below"], [b.x + half + 4, (a.y + b.y) / 2, " beside"], [a.x - half - 4, (a.y + b.y) / 2, " beside"]];
+  const [x, y, where] = places.find(([px, py]) => placer.free(px - half, py - 11, px + half, py + 11)) || places[0];
+  placer.block(x - half, y - 12, x + half, y + 12);
+  if (b.x - a.x < 90) placer.block(a.x, a.y, b.x, b.y);
+  placer.mark("picked" + where, [name], map.unproject([x, y]));
 }

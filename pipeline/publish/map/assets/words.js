@@ -1,189 +1,186 @@
-/* Sentences and labels. "Recorded", never "committed"; "fewer" and "more", never "better" and "worse". */
+// @ts-check
+/* Words: texts by key from the catalogue (publish/words/*.toml), and how numbers and dates are written with them.
 
-const STATE_WORDS = {
-  notoffered: "not offered",
-  few: "too few",
-  incomparable: "not comparable",
-  nocover: "not covered",
-  norate: "no resident rate",
-  nodata: "no data",
-};
+   Exports `useWords`, `say`, `parts` for texts; `whole`, `countText`, `rangeText`, `rateText`, `shareText`,
+   `shareRangeText`, `signed`, `limitText`, `bandText`, `ordinal`, `timesText`, `timesRangeText` for numbers;
+   `shortDate`, `capital`, `clip`, `isolate` for the rest. The same rules stand in publish/words in Python; a test
+   compares them over every key. Nothing here touches the page. */
 
-function levelWord(levelId, many) { const l = LEVELS[levelId]; return l ? (many ? l.many : l.one) : levelId; }
+/** @typedef {string | Record<string, string>} Wording a text, or its plural forms by their CLDR names */
+/** @typedef {[string, boolean]} Segment words, and whether they are stressed */
+/** @typedef {Record<string, string | number | Segment[]>} Values */
 
-function capital(text) { return text.charAt(0).toUpperCase() + text.slice(1); }
+/** @type {Record<string, Wording>} */
+let catalogue = {};
+/** @type {Intl.PluralRules | null} */
+let pluralRules = null;
 
-function inPeriod(period) { return "in " + period.named; }
-
-/* "hate crimes" counted, in the range they lie in: singular for one. */
-function counted(range) {
-  const noun = INFO.noun;
-  const one = range.lower === 1 && range.upper === 1 && /[a-z]s$/.test(noun);
-  return countText(range) + " " + (one ? noun.slice(0, -1) : noun);
-}
-
-function subjectOf(categoryId) {
-  const category = categoryOf(categoryId);
-  return category.id === CATEGORIES[0].id ? INFO.title : INFO.title + " (" + category.label + ")";
-}
-
-function changeAgainst() { return INFO.earlierNamed || "the period before"; }
-
-function headingOf(scene) {
-  const subject = subjectOf(scene.category);
-  if (scene.mode === "density") return subject + ": where it concentrates";
-  return {
-    rate: subject + " per 10,000 residents",
-    count: subject + ": number recorded",
-    change: subject + ": change on the year before",
-    significance: subject + ": clusters that chance does not explain",
-    outcomes: subject + ": " + (isFlow() ? "outcomes per 100 recorded" : "share with a positive outcome"),
-  }[scene.measure];
-}
-
-function unitOf(scene) {
-  return {
-    rate: [capital(INFO.noun) + " per 10,000 residents", ""],
-    count: [capital(INFO.noun), ""],
-    change: ["Change", "on " + changeAgainst()],
-    significance: ["Clusters", "of high rates, by confidence"],
-    outcomes: isFlow() ? ["Positive outcomes", "recorded per 100 recorded"] : ["Positive outcome", "share of " + INFO.noun],
-  }[scene.measure];
-}
-
-function significanceWord(k) {
-  if (k > 0) return "higher, " + [90, 95, 99][k - 1] + "% confidence";
-  if (k < 0) return "lower recorded, " + [90, 95, 99][-k - 1] + "% confidence";
-  return PUBLIC ? "not clearly higher" : "not significant";
-}
-
-/* A value with its unit; the same words in tooltips, cards, the table and announcements. */
-function valueText(scene, i) {
-  const found = valueOf(scene, i);
-  if (found.state === "ok") return measureText(scene, i, found);
-  if (found.state === "first") return capital(counted(found.range));
-  if (found.state === "few") {
-    if (scene.measure === "rate" && found.range) return capital(counted(found.range)) + ": too few for a rate";
-    return scene.measure === "change" ? "Too few to compare" : "Too few to say";
+/** Take the words of a language.
+ * @param {Record<string, Wording>} words texts by key
+ * @param {string} language language tag, whose plural rules apply */
+export function useWords(words, language) {
+  catalogue = words;
+  try {
+    pluralRules = new Intl.PluralRules(language);
+  } catch (error) {
+    pluralRules = new Intl.PluralRules("en"); // not a language tag: a page in English is better than none
   }
-  if (found.state === "notoffered") return "Not offered, to protect people";
-  return capital(STATE_WORDS[found.state]);
 }
 
-function measureText(scene, i, found) {
-  return {
-    rate: () => figure(scene, i) + " per 10,000",
-    count: () => capital(counted(found.range)),
-    change: () => capital(figure(scene, i)) + (found.value === 0 ? " since the year before" : " than the year before"),
-    significance: () => capital(significanceWord(found.value)),
-    outcomes: () => figure(scene, i) + (isFlow() ? " per 100 recorded" : " with a positive outcome"),
-  }[scene.measure]();
+/** The text of a key with its placeholders, in the form that the number takes; a key without words shows itself.
+ * @param {string} key @param {Values} values @returns {string} */
+function textOf(key, values) {
+  const found = Object.prototype.hasOwnProperty.call(catalogue, key) ? catalogue[key] : key;
+  if (typeof found === "string") return found;
+  const form = typeof values.n === "number" && pluralRules ? pluralRules.select(Math.abs(values.n)) : "other";
+  return found[form] || found.other || key;
 }
 
-/* What is neither nothing nor everything never looks like it; words.share_text in Python. */
-function shareText(value) {
-  if (isFlow()) return rateText(value);
-  const pct = Math.round(value * 100);
-  return pct === 0 && value > 0 ? "under 1%" : pct === 100 && value < 1 ? "over 99%" : pct + "%";
+/** @param {string} text @param {Values} values @returns {Segment[]} */
+function filled(text, values) {
+  /** @type {Segment[]} */
+  const out = [];
+  text.split(/\{(\w+)\}/).forEach((piece, place) => {
+    if (place % 2 === 0) {
+      if (piece) out.push([piece, false]);
+      return;
+    }
+    const given = Object.prototype.hasOwnProperty.call(values, piece) ? values[piece] : "\u2026";
+    if (Array.isArray(given)) out.push(...given);
+    else out.push([piece === "n" && typeof given === "number" ? whole(given) : String(given), false]);
+  });
+  return out;
 }
 
-/* A share in a range; one end may say nothing. words.share_range_text in Python. */
-function shareRange(low, high) {
-  if (isFlow() || shareText(low) === shareText(high)) return rangeText(low, high, shareText);
+/** The words of a key with its values put in; `n`, a whole number, also chooses the plural form.
+ * @param {string} key @param {Values} [values] @returns {string} */
+export function say(key, values = {}) {
+  return filled(textOf(key, values), values).map(([text]) => text).join("");
+}
+
+/** The words of a key in segments: those between double asterisks are stressed, and so are values that are segments.
+ * @param {string} key @param {Values} [values] @returns {Segment[]} */
+export function parts(key, values = {}) {
+  /** @type {Segment[]} */
+  const out = [];
+  textOf(key, values).split(/\*\*(.+?)\*\*/).forEach((piece, place) => {
+    for (const [text, own] of filled(piece, values)) {
+      const stressed = own || place % 2 === 1;
+      const last = out[out.length - 1];
+      if (last && last[1] === stressed) last[0] += text;
+      else out.push([text, stressed]);
+    }
+  });
+  return out;
+}
+
+/* ---------- numbers ---------- */
+
+/** @param {number} value @returns {number} the nearest whole number, halves away from zero */
+function halfUp(value) { return Math.sign(value) * Math.floor(Math.abs(value) + 0.5); }
+
+/** A whole number, as a count is written.
+ * @param {number} n @returns {string} */
+export function whole(n) {
+  const digits = String(Math.abs(halfUp(n))).replace(/\B(?=(\d{3})+(?!\d))/g, () => say("number.thousands"));
+  return halfUp(n) < 0 ? say("number.minus") + digits : digits;
+}
+
+/** A count by the range that it lies in.
+ * @param {{lower: number, upper: number}} range @returns {string} */
+export function countText({ lower, upper }) {
+  if (lower === upper) return whole(lower);
+  return lower === 0 ? say("number.fewer_than", { limit: whole(upper + 1) }) : say("number.range", { low: whole(lower), high: whole(upper) });
+}
+
+/** Two ends of a range in the same words are one number.
+ * @param {number} low @param {number} high @param {(value: number) => string} text @returns {string} */
+export function rangeText(low, high, text) {
+  return text(low) === text(high) ? text(low) : say("number.range", { low: text(low), high: text(high) });
+}
+
+/** @param {number} v @returns {string} one decimal under 10, none above */
+export function rateText(v) { return v >= 9.95 ? whole(v) : v.toFixed(1); }
+
+/** A share between 0 and 1; what is neither nothing nor everything never looks like it.
+ * @param {number} share @returns {string} */
+export function shareText(share) {
+  const pct = halfUp(share * 100);
+  if (pct === 0 && share > 0) return say("number.under_one_per_cent");
+  return pct === 100 && share < 1 ? say("number.over_99_per_cent") : pct + "%";
+}
+
+/** A share that lies in a range, one end of which may say nothing.
+ * @param {number} low @param {number} high @returns {string} */
+export function shareRangeText(low, high) {
+  if (shareText(low) === shareText(high)) return shareText(low);
   const nothing = low < 0.005, everything = high > 0.995;
-  if (nothing && everything) return "any share";
-  return nothing ? "at most " + shareText(high) : everything ? "at least " + shareText(low) : shareText(low) + " to " + shareText(high);
+  if (nothing && everything) return say("number.any_share");
+  if (nothing) return say("number.at_most", { share: shareText(high) });
+  return everything ? say("number.at_least", { share: shareText(low) }) : rangeText(low, high, shareText);
 }
 
-/* A bare figure for table cells and bars; never the middle of a range as if it were known. */
-function figure(scene, i) {
-  const found = valueOf(scene, i);
-  if (found.state === "first") return countText(found.range);
-  if (found.state !== "ok") return STATE_WORDS[found.state];
-  return {
-    rate: () => rangeText(...rateEnds(scene, i), rateText),
-    count: () => countText(found.range),
-    change: () => changeFigure(found.value),
-    significance: () => significanceWord(found.value),
-    outcomes: () => shareRange(...shareEnds(scene, i)),
-  }[scene.measure]();
+/** @param {number} change in per cent @returns {string} with its sign */
+export function signed(change) { return (halfUp(change) > 0 ? "+" : "") + whole(change) + "%"; }
+
+/** A limit of a class, to four figures.
+ * @param {number} v @returns {string} */
+export function limitText(v) {
+  if (v < 0) return say("number.minus") + limitText(-v);
+  return v >= 1000 ? whole(v) : String(Number(v.toPrecision(4)));
 }
 
-function changeFigure(value) { return value === 0 ? "no clear change" : value > 0 ? "clearly higher" : "clearly lower"; }
+/** Limits of bands are multiples of a mean: two figures are what they are good for.
+ * @param {number} v @returns {string} */
+export function bandText(v) { return limitText(Number(v.toPrecision(2))); }
 
-/* The size of a change that was called: about, where it comes from the middles of steps. */
-function sizeText(change) { return (INFO.mechanism === "exact" || INFO.mechanism === "suppress" ? "" : "about ") + signed(change); }
-
-function timesWords(ratio) {
-  const place = INFO.region || "overall";
-  if (ratio >= 1.95) {
-    const near = ratio < 4.75 ? String(Math.round(ratio * 2) / 2).replace(".5", "\u00bd") : whole(ratio);
-    return "about " + near + " times the " + place + " rate";
-  }
-  if (ratio >= 1.1) return Math.round((ratio - 1) * 100) + "% above the " + place + " rate";
-  if (ratio > 0.9) return "close to the " + place + " rate";
-  return Math.round((1 - ratio) * 100) + "% below the " + place + " rate";
+/** @param {number} n @returns {string} a place in an order */
+export function ordinal(n) {
+  const ending = n % 100 >= 10 && n % 100 <= 20 ? "th" : ["th", "st", "nd", "rd"][n % 10] || "th";
+  return say("number.ordinal", { n, ending });
 }
 
-/* The same of a ratio that lies in a range: only what holds for all of it; words.times_range_words in Python. */
-function timesRangeWords(low, high) {
-  if (timesWords(low) === timesWords(high)) return timesWords(low);
-  const rate = "the " + (INFO.region || "overall") + " rate";
-  const above = (v) => Math.round((v - 1) * 100) + "%", below = (v) => Math.round((1 - v) * 100) + "%";
-  if (low >= 1.95) return "about " + timesWords(low).split(" ")[1] + " to " + timesWords(high).split(" ")[1] + " times " + rate;
-  if (low >= 1.1 && high >= 1.95) return low.toFixed(1) + " to " + high.toFixed(1) + " times " + rate;
-  if (low >= 1.1) return above(low) + " to " + above(high) + " above " + rate;
-  if (high <= 0.9) return below(high) + " to " + below(low) + " below " + rate;
-  if (low > 0.9) return "close to " + rate + " or up to " + above(high) + " above it";
-  if (high < 1.1) return "close to " + rate + " or up to " + below(low) + " below it";
-  return "somewhere between " + below(low) + " below and " + above(high) + " above " + rate;
+/** @param {number} ratio from 1.95 on @returns {string} to the half, and from 4.75 on to the whole number */
+function nearText(ratio) { return ratio < 4.75 ? String(Math.round(ratio * 2) / 2).replace(".5", "\u00bd") : whole(ratio); }
+
+/** A rate over that of a place.
+ * @param {number} ratio @param {string} place @returns {string} */
+export function timesText(ratio, place) {
+  if (ratio >= 1.95) return say("number.times.about", { times: nearText(ratio), place });
+  if (ratio >= 1.1) return say("number.times.above", { pct: halfUp((ratio - 1) * 100), place });
+  return ratio > 0.9 ? say("number.times.close", { place }) : say("number.times.below", { pct: halfUp((1 - ratio) * 100), place });
 }
 
-/* "clearly more than in the 12 months to July 2024 (+17%)", or nothing where no change was called. */
-function changeNodes(levelId, i, period, category) {
-  const word = cell(levelId, i, period, category, "cw"), change = cell(levelId, i, period, category, "c");
-  if (word === "n") return ["with no clear change on " + changeAgainst()];
-  if (word !== "h" && word !== "l") return [];
-  return [bold("clearly " + (word === "h" ? "more" : "fewer")), " than in " + changeAgainst() + (typeof change === "number" ? " (" + sizeText(change) + ")" : "")];
+/** The same of a ratio that lies in a range: only what holds for all of it.
+ * @param {number} low @param {number} high @param {string} place @returns {string} */
+export function timesRangeText(low, high, place) {
+  if (timesText(low, place) === timesText(high, place)) return timesText(low, place);
+  const above = halfUp((high - 1) * 100), below = halfUp((1 - low) * 100);
+  if (low >= 1.95) return say("number.times.about_range", { low: nearText(low), high: nearText(high), place });
+  if (low >= 1.1 && high >= 1.95) return say("number.times.range", { low: low.toFixed(1), high: high.toFixed(1), place });
+  if (low >= 1.1) return say("number.times.above_range", { low: halfUp((low - 1) * 100), high: above, place });
+  if (high <= 0.9) return say("number.times.below_range", { low: halfUp((1 - high) * 100), high: below, place });
+  if (low > 0.9) return say("number.times.close_or_above", { pct: above, place });
+  if (high < 1.1) return say("number.times.close_or_below", { pct: below, place });
+  return say("number.times.between", { below, above, place });
 }
 
-function notOfferedWords(levelId) {
-  return "The number for this " + levelWord(levelId) + " is not offered, to protect the people involved" +
-    (INFO.mechanism === "suppress" ? ": it is small, or would give away another that is." : ".");
+/* ---------- dates and names ---------- */
+
+/** @param {string} iso a month or day @returns {string} its month: "Jul 2025" */
+export function shortDate(iso) {
+  return say("month.in_year", { month: say("month.short." + Number(iso.slice(5, 7))), year: iso.slice(0, 4) });
 }
 
-/* What is offered of the area around: "In Ealing: 10 to 19 offences (Disability)." */
-function aboveWords({ level, period, category }, i) {
-  const parent = parentOf(level, i);
-  const range = parent ? rangeOf(parent[0], parent[1], period, category, "n") : null;
-  if (!range || range === NOT_OFFERED) return "";
-  const which = category === CATEGORIES[0].id ? "" : " (" + categoryOf(category).label + ")";
-  return " In " + isolate(LEVELS[parent[0]].name[parent[1]]) + " as a whole: " + counted(range) + which + ".";
+/** @param {string} text @returns {string} */
+export function capital(text) { return text.charAt(0).toUpperCase() + text.slice(1); }
+
+/** @param {string} text @param {number} length @returns {string} at most so many letters */
+export function clip(text, length) {
+  const letters = Array.from(text);
+  return letters.length > length ? letters.slice(0, length - 1).join("") + "\u2026" : text;
 }
 
-function nocoverWords() { return "This area is not covered by the source: nothing is known, which is not the same as none."; }
-
-/* The sentence at the head of a card, as nodes. */
-function sentence(scene, i) {
-  const line = el("p", "say");
-  const { level, period, category } = scene;
-  const window = periodOf(level, period);
-  const name = isolate(LEVELS[level].name[i]);
-  if (!LEVELS[level].covered[i]) return add(line, nocoverWords());
-  const n = rangeOf(level, i, period, category, "n");
-  if (n === NOT_OFFERED) return add(line, notOfferedWords(level), aboveWords(scene, i));
-  if (n === null || !window) return add(line, "There are no figures for " + name + (window ? " " + inPeriod(window) : "") + ".");
-  const which = category === CATEGORIES[0].id ? "" : " (" + categoryOf(category).label + ")";
-  add(line, bold(capital(counted(n)) + which), (n.lower === 1 && n.upper === 1 ? " was" : " were") + " recorded in " + name + " " + inPeriod(window));
-  const rate = rateEnds(scene, i);
-  const all = LEVELS.region ? rateEnds(Object.assign({}, scene, { level: "region" }), 0) : null;
-  if (rate && n.upper > 0) {
-    add(line, ": " + rangeText(...rate, rateText) + " for every 10,000 residents");
-    if (all && all[0] && level !== "region") add(line, ", ", bold(timesRangeWords(rate[0] / all[1], rate[1] / all[0])));
-  } else if (cell(level, i, period, category, "rel") === "f") {
-    return add(line, ". That is too few to give a reliable rate.");
-  } else if (!rate && n.upper > 0 && SHOWN_MEASURES.includes("rate")) {
-    return add(line, ". No rate is given here: residents are too few among the people present to divide by them.");
-  }
-  return add(line, ".");
-}
+/** Names keep their own direction, so that a stray override cannot turn the words around them.
+ * @param {string} text @returns {string} */
+export function isolate(text) { return /[\u200e\u200f\u202a-\u202e\u2066-\u2069]/.test(text) ? "\u2068" + text + "\u2069" : text; }

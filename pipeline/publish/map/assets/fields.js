@@ -1,0 +1,161 @@
+// @ts-check
+/* Names that the payload and the script share. Made by `python -m pipeline.publish.map`: change them in
+   fields.py. Exports `NOT_OFFERED`, `COLUMNS`, `LETTERS` and the types of the payload. */
+
+/** Stands where a number is not offered. */
+export const NOT_OFFERED = "w";
+
+/** Key on the page and column of area_counts.csv. @type {[string, string][]} */
+export const COLUMNS = [
+  ["nm", "incidents"],
+  ["n", "incidents_lower"],
+  ["nx", "incidents_upper"],
+  ["u", "incidents_unplaced"],
+  ["om", "positive_outcomes"],
+  ["o", "positive_outcomes_lower"],
+  ["ox", "positive_outcomes_upper"],
+  ["km", "known_outcomes"],
+  ["k", "known_outcomes_lower"],
+  ["kx", "known_outcomes_upper"],
+  ["r", "rate_per_10000"],
+  ["lo", "rate_low"],
+  ["hi", "rate_high"],
+  ["rel", "reliability"],
+  ["s", "outcome_share"],
+  ["sl", "outcome_low"],
+  ["sh", "outcome_high"],
+  ["c", "change_pct"],
+  ["cw", "change_word"],
+  ["cr", "change_vs_region"],
+  ["g", "hotspot_class"],
+  ["m", "moran_class"],
+  ["e", "emerging_class"],
+];
+
+/** Column, letter on the page and its word. @type {Record<string, Record<string, string>>} */
+export const LETTERS = {
+  cw: { h: "higher", l: "lower", n: "no clear change", f: "too few", c: "not comparable" },
+  cr: { h: "higher", l: "lower", n: "no clear change", f: "too few", c: "not comparable" },
+  rel: { u: "unreliable", f: "too few to say" },
+};
+
+/** A break of the series: the month it falls in, and what changed.
+ * @typedef {object} BreakFields
+ * @property {string} month
+ * @property {string} text */
+
+/** Something that happened, and where.
+ * @typedef {object} EventFields
+ * @property {string} date
+ * @property {string} label
+ * @property {string[]} areas */
+
+/** What is known of the whole release; texts are empty where there is nothing to say.
+ * @typedef {object} InfoFields
+ * @property {string} title
+ * @property {string} subject
+ * @property {string} noun
+ * @property {string} place
+ * @property {string} publisher
+ * @property {string} licence
+ * @property {string} synthetic
+ * @property {string} language
+ * @property {string} profile
+ * @property {string} audience
+ * @property {string} marking
+ * @property {number} threshold
+ * @property {string} mechanism
+ * @property {number} step
+ * @property {string} counts
+ * @property {string[]} outside
+ * @property {string} audit
+ * @property {string} region
+ * @property {string} headline
+ * @property {string} headlineLabel
+ * @property {string} headlineNamed
+ * @property {string} earlierNamed
+ * @property {BreakFields[]} breaks
+ * @property {EventFields[]} events
+ * @property {string} outcomes
+ * @property {boolean} hasPoints
+ * @property {string[][]} support
+ * @property {string[]} caveats
+ * @property {string} insideNote
+ * @property {string} densityNote
+ * @property {string} hotspotNote
+ * @property {string[]} wording
+ * @property {string} tiles
+ * @property {string} credit
+ * @property {string} contact
+ * @property {string} runName */
+
+/** A category; `detail` is the level with the smallest areas that it is given by.
+ * @typedef {object} CategoryFields
+ * @property {string} id
+ * @property {string} label
+ * @property {string | null} parent
+ * @property {string} detail */
+
+/** A window: `named` is its label inside a sentence, `kind` one of y, q and m.
+ * @typedef {object} PeriodFields
+ * @property {string} id
+ * @property {string} label
+ * @property {string} named
+ * @property {string} start
+ * @property {string} end
+ * @property {boolean} complete
+ * @property {string} kind */
+
+/** A level's areas, side by side in lists; `values` holds category, column, window, then a cell for each area.
+ * @typedef {object} LevelFields
+ * @property {string} one
+ * @property {string} many
+ * @property {string[]} code
+ * @property {string[]} name
+ * @property {string[]} parent
+ * @property {(number | null)[]} people
+ * @property {number | null} year
+ * @property {string[]} vintage
+ * @property {boolean[]} covered
+ * @property {PeriodFields[]} periods
+ * @property {Record<string, Record<string, Record<string, (number | string | null)[]>>>} values
+ * @property {number[][]} [wards]
+ * @property {number[][][]} [rings]
+ * @property {[number, number, number][]} [labels]
+ * @property {Record<string, Record<string, Record<string, number[]>>>} [limits] */
+
+/** A hotspot; `n` only where the count is exact, else `band`; `within` are boroughs, `at` its badge.
+ * @typedef {object} HotspotFields
+ * @property {string} id
+ * @property {number} rank
+ * @property {string} name
+ * @property {number | null} n
+ * @property {string} band
+ * @property {number | null} km2
+ * @property {number | null} density
+ * @property {string[]} wards
+ * @property {string[]} within
+ * @property {string} first
+ * @property {string} last
+ * @property {number[][]} rings
+ * @property {[number, number]} at */
+
+/** A band of density, per square kilometre.
+ * @typedef {object} BandFields
+ * @property {string} id
+ * @property {string} category
+ * @property {number} low
+ * @property {number | null} high
+ * @property {number[][]} rings */
+
+/** Everything on the page. Rings refer to `arcs`, which neighbours share.
+ * @typedef {object} Payload
+ * @property {InfoFields} info
+ * @property {Record<string, string | Record<string, string>>} words
+ * @property {CategoryFields[]} categories
+ * @property {number[][]} arcs
+ * @property {number[][]} edge
+ * @property {number[][]} water
+ * @property {Record<string, LevelFields>} levels
+ * @property {HotspotFields[]} hotspots
+ * @property {BandFields[]} density */

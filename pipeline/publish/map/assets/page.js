@@ -1,0 +1,131 @@
+// @ts-check
+/* Elements of the page: made with text only, never with markup; and the colours of the style sheet.
+
+   Exports `byId` and its kin to find elements, `el`, `add`, `button` and their kin to make them, `announce` for screen
+   readers, and the palette with the fill of every area. */
+
+import { say } from "./words.js";
+import { MEASURES, bandsOf, classOf, sharedLimits, stateText, valueOf } from "./model.js";
+
+/** @import { Segment } from "./words.js" */
+/** @import { Scene } from "./model.js" */
+
+const SVG_NS = "http://www.w3.org/2000/svg";
+
+/** @param {string} id @returns {HTMLElement} */
+export function byId(id) { return /** @type {HTMLElement} */ (document.getElementById(id)); }
+
+/** @param {string} id @returns {HTMLInputElement} */
+export function inputById(id) { return /** @type {HTMLInputElement} */ (byId(id)); }
+
+/** @param {string} id @returns {HTMLSelectElement} */
+export function selectById(id) { return /** @type {HTMLSelectElement} */ (byId(id)); }
+
+/** The element that carries the theme. @returns {HTMLElement} */
+export function root() { return document.documentElement; }
+
+/** @template {keyof HTMLElementTagNameMap} K
+ * @param {K} name @param {string} [className] @param {string} [text] @returns {HTMLElementTagNameMap[K]} */
+export function el(name, className, text) {
+  const node = document.createElement(name);
+  if (className) node.className = className;
+  if (text !== undefined) node.textContent = text;
+  return node;
+}
+
+/** @template {Element} T @param {T} parent @param {(Node | string)[]} children @returns {T} */
+export function add(parent, ...children) { parent.append(...children); return parent; }
+
+/** Segments as nodes: what is stressed in bold. @param {Segment[]} segments @returns {(Node | string)[]} */
+export function nodesOf(segments) { return segments.map(([text, stressed]) => (stressed ? el("b", "", text) : text)); }
+
+/** @param {string} name @param {Record<string, string | number>} [attributes] @param {string} [text] @returns {SVGElement} */
+export function svgEl(name, attributes = {}, text) {
+  const node = /** @type {SVGElement} */ (document.createElementNS(SVG_NS, name));
+  for (const key of Object.keys(attributes)) node.setAttribute(key, String(attributes[key]));
+  if (text !== undefined) node.textContent = text;
+  return node;
+}
+
+/** @param {string} id of a symbol in the page @returns {SVGElement} */
+export function icon(id) {
+  const picture = svgEl("svg", { class: "i", "aria-hidden": "true" });
+  picture.append(svgEl("use", { href: "#" + id }));
+  return picture;
+}
+
+/** @param {string} className @param {string | undefined} text @param {() => void} action @returns {HTMLButtonElement} */
+export function button(className, text, action) {
+  const node = el("button", className, text);
+  node.type = "button";
+  node.addEventListener("click", action);
+  return node;
+}
+
+/** A name, which keeps its own direction.
+ * @template {keyof HTMLElementTagNameMap} K
+ * @param {K} tag @param {string} className @param {string} text @returns {HTMLElementTagNameMap[K]} */
+export function nameEl(tag, className, text) {
+  const node = el(tag, className, text);
+  node.dir = "auto";
+  return node;
+}
+
+export function isPhone() { return window.innerWidth <= 760; }
+
+/** Say something to a screen reader. @param {string} text */
+export function announce(text) { byId("live").textContent = text; }
+
+/** Keep everything chosen in the address. */
+export function saveAddress() {
+  try { history.replaceState(null, "", "#" + stateText()); } catch (error) { /* some viewers forbid it; the page works without */ }
+}
+
+/* ---------- colours, read from the style sheet so that a theme needs no code ---------- */
+
+/** @param {string} name @returns {string} */
+function token(name) { return getComputedStyle(root()).getPropertyValue("--" + name).trim(); }
+
+/** Classes of a sequence, of changes, of significance and of density. @type {Record<"s" | "d" | "g" | "t", string[]>} */
+let ramps = { s: [], d: [], g: [], t: [] };
+/** Single colours by name. @type {Record<string, string>} */
+export let palette = {};
+
+function readPalette() {
+  /** @param {string} letter @param {number} n */
+  const list = (letter, n) => Array.from({ length: n }, (_, k) => token(letter + (k + 1)));
+  ramps = { s: list("s", 5), d: list("d", 5), g: list("g", 7), t: list("t", 6) };
+  palette = {};
+  for (const name of ["ink", "ink-2", "ink-3", "halo", "wardline", "boroline", "edge", "hot", "hot-on", "land", "water", "dot", "paper",
+    "ground", "pattern", "rule", "ctl", "bar", "bar-hover"]) palette[name] = token(name);
+}
+
+/** @param {Scene} scene @returns {string[]} */
+export function rampOf(scene) {
+  const colours = ramps[MEASURES[scene.measure].ramp];
+  return scene.measure === "change" ? [colours[0], colours[2], colours[4]] : colours;
+}
+
+/** @param {number} k class of significance @returns {string} */
+export function significanceColour(k) { return ramps.g[k + 3]; }
+
+/** Colours of the bands of a category, by the least density of each. @param {string} category @returns {Map<number, string>} */
+export function bandColours(category) {
+  const lows = [...new Set(bandsOf(category).map((b) => b.low))].sort((a, b) => a - b);
+  return new Map(lows.map((low, k) => [low, ramps.t[lows.length < 2 ? 2 : Math.round((k * 5) / (lows.length - 1))]]));
+}
+
+/** @param {Scene} scene @param {number} i @returns {string} a colour, or the pattern of a state without a value */
+export function fillOf(scene, i) {
+  const found = valueOf(scene, i);
+  if (found.state !== "ok" || found.value === null) return "url(#pt-" + found.state + ")";
+  return rampOf(scene)[classOf(found.value, sharedLimits())];
+}
+
+/** @param {string} theme "light" or "dark" */
+export function setTheme(theme) {
+  root().dataset.theme = theme;
+  byId("theme").setAttribute("aria-label", say(theme === "dark" ? "map.controls.use_light" : "map.controls.use_dark"));
+  byId("theme-icon").setAttribute("href", theme === "dark" ? "#i-sun" : "#i-moon");
+  readPalette();
+}

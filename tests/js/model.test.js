@@ -1,0 +1,108 @@
+/* Values, classes, ranks, choices and the address: expected values follow from payload.js by hand. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { takeIn } from "../../pipeline/publish/map/assets/data.js";
+import { SHOWN_MEASURES, begin, circleExamples, classOf, compareChoices, levelsOf, mainScene, matching, piecesOf, rankOf, rateEnds, settleCompare, shareEnds, shortName, shownAs, sorted, state, stateText, takeAddress, valueOf } from "../../pipeline/publish/map/assets/model.js";
+import { useWords } from "../../pipeline/publish/map/assets/words.js";
+import { LEVELS } from "../../pipeline/publish/map/assets/data.js";
+import { LAST_YEAR, THIS_YEAR, payload } from "./payload.js";
+
+function open(change) {
+  takeIn(payload(change));
+  useWords({}, "en");
+  begin();
+}
+
+/** The states of all wards, for a measure. */
+function states(measure) { return [0, 1, 2, 3].map((i) => valueOf({ ...mainScene(), level: "ward", measure }, i).state); }
+
+test("an area without a value says why", () => {
+  open((p) => { p.levels.ward.covered[1] = false; });
+  assert.deepEqual(SHOWN_MEASURES, ["rate", "count", "change"]);
+  assert.deepEqual(states("count"), ["ok", "nocover", "ok", "notoffered"]);
+  assert.deepEqual(states("rate"), ["ok", "nocover", "norate", "notoffered"]); // no residents in the third
+  open();
+  assert.deepEqual(states("change"), ["ok", "few", "incomparable", "notoffered"]);
+  assert.equal(valueOf({ ...mainScene(), level: "ward", measure: "change" }, 0).value, -1);
+  assert.equal(valueOf({ ...mainScene(), period: LAST_YEAR }, 0).state, "nodata");
+});
+
+test("a count in its first step is no value, and a share over it is too unsure", () => {
+  open((p) => {
+    p.info.step = 5;
+    Object.assign(p.levels.ward.values.all, { n: { [THIS_YEAR]: [0, 5, 10, 0] }, nx: { [THIS_YEAR]: [4, 9, 14, 0] }, nm: { [THIS_YEAR]: [null, 7, 12, 0] }, r: { [THIS_YEAR]: [null, 3.5, null, null] },
+      o: { [THIS_YEAR]: [0, 0, 5, 0] }, ox: { [THIS_YEAR]: [4, 4, 9, 0] }, k: { [THIS_YEAR]: [0, 5, 10, 0] }, kx: { [THIS_YEAR]: [4, 9, 14, 0] }, s: { [THIS_YEAR]: [null, null, 0.5833, null] } });
+  });
+  assert.deepEqual(states("count"), ["first", "ok", "ok", "ok"]);
+  assert.deepEqual(states("outcomes"), ["few", "few", "ok", "few"]);
+  assert.deepEqual(rateEnds({ ...mainScene(), level: "ward" }, 1), [(3.5 * 5) / 7, (3.5 * 9) / 7]);
+  assert.deepEqual(shareEnds({ ...mainScene(), level: "ward" }, 2), [5 / 14, 9 / 10]);
+});
+
+test("a value is in the class whose lower limit it reaches", () => {
+  assert.deepEqual([0, 1, 1.9, 2, 5, 99].map((v) => classOf(v, [1, 2, 5])), [0, 1, 1, 2, 3, 3]);
+});
+
+test("ranks count ties, and intervals say how far they could move", () => {
+  open();
+  const rate = { ...mainScene(), level: "borough", measure: "rate" };
+  assert.deepEqual(rankOf(rate, 1), { rank: 1, of: 2, joint: false, best: 1, worst: 1 }); // 44 to 56 lies above 20 to 30
+  assert.deepEqual(rankOf(rate, 0), { rank: 2, of: 2, joint: false, best: 2, worst: 2 });
+  assert.deepEqual(rankOf({ ...rate, level: "ward" }, 1), { rank: 1, of: 2, joint: true, best: 1, worst: 2 });
+  assert.equal(rankOf({ ...rate, level: "ward" }, 3), null);
+  open((p) => { p.info.audience = "public"; });
+  assert.equal(rankOf({ ...rate, level: "ward" }, 1), null); // no league tables of small areas
+});
+
+test("sorting keeps the order of equals, in both directions", () => {
+  const size = [3, 1, 3, 2];
+  assert.deepEqual(sorted([0, 1, 2, 3], (i) => size[i], 1), [1, 3, 0, 2]);
+  assert.deepEqual(sorted([0, 1, 2, 3], (i) => size[i], -1), [0, 2, 3, 1]);
+});
+
+test("search finds names that begin with the text first", () => {
+  const all = ["South Ash", "Ash", "Birch", "Ashby"].map((name, i) => ({ name, key: name.toLowerCase(), level: "ward", i }));
+  assert.deepEqual(matching(all, " aSh ").map((hit) => hit.name), ["Ash", "Ashby", "South Ash"]);
+  assert.deepEqual(matching(all, "a"), []);
+  assert.deepEqual(matching(all, "(.*"), []);
+});
+
+test("a category that is given by borough moves the map and the choice there, and back", () => {
+  open();
+  assert.deepEqual(levelsOf("faith"), ["borough"]);
+  assert.deepEqual(levelsOf("all"), ["ward", "borough"]);
+  Object.assign(state, { category: "faith" });
+  assert.deepEqual(shownAs("ward", 2), ["borough", 1]);
+  assert.equal(shortName(LEVELS.ward, 0), "Ash North");
+  assert.equal(shortName(LEVELS.borough, 0), "Ash");
+});
+
+test("a comparison with itself moves on", () => {
+  open();
+  assert.deepEqual(compareChoices().map((c) => c.value), ["p:" + THIS_YEAR, "p:" + LAST_YEAR, "c:all"]);
+  state.compare = "p:" + THIS_YEAR;
+  settleCompare();
+  assert.equal(state.compare, "p:" + LAST_YEAR);
+});
+
+test("the address keeps what was chosen and ignores what is odd", () => {
+  open();
+  takeAddress("l=borough&m=change&c=all&p=" + LAST_YEAR + "&a=B&names=0&v=51.5,1.25,9&t=dark&x=c:all");
+  assert.deepEqual([state.level, state.measure, state.area, state.names, state.view, state.theme, state.compare], ["borough", "change", 1, false, [51.5, 1.25, 9], "dark", "c:all"]);
+  const text = stateText();
+  takeAddress("");
+  assert.equal(state.level, "ward");
+  assert.equal(state.theme, "dark"); // a theme stays until another is chosen
+  takeAddress(text);
+  assert.equal(stateText(), text);
+  takeAddress("l=__proto__&m=toString&c=%E0%A4&p=x&a=constructor&v=1,2&tab=x&=&&h=1&x=p:none&on=ward");
+  assert.equal(stateText(), "l=ward&m=rate&c=all&p=" + encodeURIComponent(THIS_YEAR) + "&t=dark");
+  assert.deepEqual(piecesOf("a=1&b&=2&c=%zz&d=%20"), { a: "1", d: " " });
+});
+
+test("the circles of the legend are round numbers below the largest count", () => {
+  open((p) => { p.levels.ward.values.all.nm[THIS_YEAR] = [50, 730, 40, null]; });
+  useWords({ "number.thousands": "," }, "en");
+  assert.deepEqual(circleExamples({ ...mainScene(), level: "ward", measure: "count" }).map((e) => e.value), [500, 100, 20]);
+});

@@ -1,0 +1,74 @@
+/* Which sentence is said of what: without words a key shows itself, so that the choice is seen. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { takeIn } from "../../pipeline/publish/map/assets/data.js";
+import { begin, mainScene, state } from "../../pipeline/publish/map/assets/model.js";
+import { areaSentence, changeSentence, counted, headingOf, keysOf, noticeOf, regionSentence, unitOf, valueText } from "../../pipeline/publish/map/assets/sentences.js";
+import { useWords } from "../../pipeline/publish/map/assets/words.js";
+import { THIS_YEAR, payload } from "./payload.js";
+
+function open(change) {
+  takeIn(payload(change));
+  useWords({}, "en");
+  begin();
+}
+
+/** The text of segments. */
+function text(segments) { return segments.map(([piece]) => piece).join(""); }
+
+test("the sentence of an area says what is known of it", () => {
+  open();
+  const scene = mainScene();
+  assert.deepEqual([0, 2, 3].map((i) => text(areaSentence(scene, i))), ["map.card.recorded_rate_times", "map.card.recorded_no_rate", "map.card.not_offered map.card.in_whole"]);
+  assert.equal(text(areaSentence({ ...scene, category: "faith" }, 0)), "map.card.no_figures_when");
+  open((p) => { p.levels.ward.covered[0] = false; p.info.mechanism = "suppress"; });
+  assert.equal(text(areaSentence(scene, 0)), "map.card.not_covered");
+  assert.equal(text(areaSentence(scene, 3)), "map.card.not_offered_suppress map.card.in_whole");
+});
+
+test("one is singular, none and a range are plural", () => {
+  open();
+  const recorded = { one: "**{counted}** was recorded in {area} {when}.", other: "**{counted}** were recorded in {area} {when}." };
+  useWords({ "number.range": "{low} to {high}", "number.fewer_than": "fewer than {limit}", "map.card.recorded": recorded, "map.card.recorded_no_rate": recorded, "month.in_period": "in {period}" }, "en");
+  assert.deepEqual([[1, 1], [0, 0], [1, 4], [0, 4]].map(([lower, upper]) => counted({ lower, upper })), ["1 offence", "0 offences", "1 to 4 offences", "fewer than 5 offences"]);
+  const shown = [[1, 1], [0, 0], [1, 4]].map(([lower, upper]) => {
+    takeIn(payload((p) => { p.levels.ward.values.all = { n: { [THIS_YEAR]: [lower] }, nx: { [THIS_YEAR]: [upper] } }; }));
+    begin();
+    return areaSentence({ ...mainScene(), level: "ward" }, 0);
+  });
+  assert.deepEqual(shown[0], [["1 offence", true], [" was recorded in Ash North (old) in 2024.", false]]);
+  assert.deepEqual(shown[1], [["0 offences", true], [" were recorded in Ash North (old) in 2024.", false]]);
+  assert.deepEqual(shown[2], [["1 to 4 offences", true], [" were recorded in Ash North (old) in 2024.", false]]);
+});
+
+test("the region's sentence has the change only where one was called", () => {
+  open();
+  assert.equal(text(regionSentence("ward", mainScene())), "map.card.region_rate_change");
+  open((p) => { p.levels.region.values.all.cw = {}; });
+  assert.equal(text(regionSentence("ward", mainScene())), "map.card.region_rate");
+  assert.equal(text(regionSentence("ward", { ...mainScene(), category: "faith" })), "map.card.no_total");
+});
+
+test("values, headings and units follow the measure", () => {
+  open();
+  const scene = { ...mainScene(), level: "ward" };
+  assert.equal(valueText({ ...scene, measure: "change" }, 0), "map.value.change_lower");
+  assert.equal(valueText({ ...scene, measure: "change" }, 1), "map.value.too_few_to_compare");
+  assert.equal(valueText(scene, 3), "map.value.not_offered");
+  assert.equal(changeSentence(scene, 2), "map.change.not_comparable");
+  assert.equal(headingOf({ ...scene, mode: "density" }), "map.heading.density");
+  assert.deepEqual(unitOf({ ...scene, measure: "count" }), [["Offences", true]]);
+  assert.deepEqual(keysOf([{ ...scene, measure: "change" }]).map(([name]) => name), ["few", "notoffered", "incomparable"]);
+});
+
+test("a map without values says what would have some", () => {
+  open();
+  assert.equal(noticeOf(), null);
+  state.period = payload().levels.ward.periods[0].id;
+  const notice = noticeOf();
+  assert.equal(notice.text, "map.notice.not_given.rate");
+  assert.deepEqual(notice.change, { period: THIS_YEAR });
+  open((p) => { p.levels.ward.values.all.r[THIS_YEAR] = ["w", "w", "w", "w"]; });
+  assert.deepEqual([noticeOf().text, noticeOf().level], ["map.notice.protected", "borough"]);
+});
