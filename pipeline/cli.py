@@ -310,7 +310,7 @@ def ledger_forget(
         command.print_forgotten(command.forget(config, name=name, reason=reason), as_json=as_json)
 
 
-fetch = typer.Typer(help="Fetch public data: outlines, residents, police.uk crimes.", no_args_is_help=True)
+fetch = typer.Typer(help="Fetch public data: outlines, residents, police.uk crimes, context.", no_args_is_help=True)
 app.add_typer(fetch, name="fetch")
 
 _OutOption = Annotated[Path, typer.Option("--out", help="Folder to write to.")]
@@ -354,6 +354,29 @@ def fetch_population(
     from pipeline.commands import fetch as command
 
     command.print_fetched(command.residents(out, level=level, only=only, address=address), as_json=as_json)
+
+
+@fetch.command("context")
+def fetch_context(
+    out: _OutOption = Path("context"),
+    config: Annotated[Path | None, typer.Option("--config", "-c", help="For the areas of this configuration.")] = None,
+    bounds: Annotated[str | None, typer.Option(help="Or for west,south,east,north in degrees.")] = None,
+    source: Annotated[str, typer.Option(help="os (Great Britain) or osm (any place).")] = "os",
+    extract: Annotated[str | None, typer.Option(help="An extract of OpenStreetMap: europe/andorra.")] = None,
+    address: _FromOption = None,
+    as_json: _JsonOption = False,
+    debug: _DebugOption = False,
+) -> None:
+    """Fetch roads, water, parks, stations and places to draw under hotspots.
+
+    Example: hotspots fetch context --config my.yaml --out context
+    """
+    from pipeline.commands import fetch as command
+
+    done = command.context(out, config=config, bounds=bounds, source=source, extract=extract, address=address)
+    command.print_fetched(done, as_json=as_json)
+    if not as_json:
+        command.print_snippet(done)
 
 
 @fetch.command("police-uk")

@@ -8,12 +8,13 @@ from rich.markup import escape
 from pipeline.commands.terminal import open_console, open_table, print_json, size_text
 from pipeline.errors import InputError
 from pipeline.fetch import boundaries as outlines
+from pipeline.fetch import context as surroundings
 from pipeline.fetch import police, population
 from pipeline.fetch.client import Client
 from pipeline.fetch.download import Fetched, Progress
 from pipeline.publish.words import say
 
-__all__ = ["boundaries", "police_uk", "print_fetched", "residents"]
+__all__ = ["boundaries", "context", "police_uk", "print_fetched", "print_snippet", "residents"]
 
 
 def boundaries(
@@ -40,6 +41,59 @@ def boundaries(
         base=address or outlines.BASE,
         progress=progress,
     )
+
+
+def context(
+    out: Path,
+    *,
+    config: Path | None,
+    bounds: str | None,
+    source: str,
+    extract: str | None,
+    address: str | None,
+    progress: Progress | None = None,
+    client: Client | None = None,
+) -> list[Fetched]:
+    """Fetch layers to draw under the hotspots, for the areas of a configuration or for bounds in degrees."""
+    if (config is None) == (bounds is None):
+        raise InputError("say for which place: --config for the areas of a configuration, or --bounds, not both")
+    box = _area_bounds(config) if config is not None else _parsed_bounds(bounds or "")
+    asks = client or Client()
+    if source == "os" and extract is None:
+        base = address or surroundings.ORDNANCE_SURVEY
+        return surroundings.fetch_os(asks, out, bounds=box, base=base, progress=progress)
+    if source not in {"os", "osm"}:
+        raise InputError(f"--source {source!r} is no source: choose os (Great Britain) or osm (any place)")
+    if extract is not None:
+        base = address or surroundings.EXTRACTS
+        return surroundings.fetch_extract(asks, out, region=extract, bounds=box, base=base, progress=progress)
+    base = address or surroundings.OVERPASS
+    return surroundings.fetch_overpass(asks, out, bounds=box, base=base, progress=progress)
+
+
+def _parsed_bounds(text: str) -> surroundings.Bounds:
+    """Read bounds as they are typed: west,south,east,north."""
+    try:
+        west, south, east, north = (float(part) for part in text.split(","))
+    except ValueError:
+        raise InputError(f"--bounds {text!r} is no box: give west,south,east,north in degrees") from None
+    return west, south, east, north
+
+
+def _area_bounds(config: Path) -> surroundings.Bounds:
+    """Return the bounds of a configuration's wards, with a margin of a hundredth of a degree."""
+    from pipeline.config import load_config
+    from pipeline.geography.projection import LONLAT, project_geometries
+    from pipeline.ingest.areas import read_boundaries
+
+    settings = load_config(config)
+    working = settings.crs.working
+    wards = read_boundaries(settings.areas.wards, base=config.parent, working=working, level="wards")
+    import shapely
+
+    outline = project_geometries(shapely.envelope(wards.shapes), source=working, working=LONLAT)
+    west, south, east, north = (float(v) for v in shapely.total_bounds(outline))
+    return west - 0.01, south - 0.01, east + 0.01, north + 0.01
 
 
 def residents(
@@ -79,6 +133,11 @@ def police_uk(
     return police.fetch_archive(
         asks, out, forces=forces, first=first, last=last, archive=archive, base=base, sha256=sha256, progress=progress
     )
+
+
+def print_snippet(files: Sequence[Fetched]) -> None:
+    """Show the lines that name fetched layers in a configuration."""
+    sys.stdout.write(f"\n{surroundings.snippet(files)}\n")
 
 
 def print_fetched(files: Sequence[Fetched], *, as_json: bool) -> None:

@@ -1,4 +1,6 @@
-"""Public data fetched politely: boundaries, residents and police.uk crimes. The only place that opens the network.
+"""Public data fetched politely: boundaries, residents, police.uk crimes, layers of context.
+
+This is the only place that opens the network.
 
 `Client` sends the requests, `download` keeps one file, the `fetch_...` functions know one publisher each.
 Nothing here runs unless a person types `hotspots fetch`; a run of the pipeline never asks the network for anything.
@@ -7,6 +9,7 @@ Nothing here runs unless a person types `hotspots fetch`; a run of the pipeline 
 from pipeline.fetch.archive import Unpacking, unpack
 from pipeline.fetch.boundaries import fetch_boundaries
 from pipeline.fetch.client import Client, Limits
+from pipeline.fetch.context import fetch_extract, fetch_os, fetch_overpass
 from pipeline.fetch.download import CSV, JSON, ZIP, Fetched, Kind, Source, download
 from pipeline.fetch.police import fetch_archive, fetch_street
 from pipeline.fetch.population import fetch_population
@@ -24,6 +27,9 @@ __all__ = [
     "download",
     "fetch_archive",
     "fetch_boundaries",
+    "fetch_extract",
+    "fetch_os",
+    "fetch_overpass",
     "fetch_population",
     "fetch_street",
     "unpack",
