@@ -1,5 +1,6 @@
 """What `hotspots fetch` does, as plain functions: the command line only hands over its options."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -137,6 +138,7 @@ def police_uk(
 
 def print_snippet(files: Sequence[Fetched]) -> None:
     """Show the lines that name fetched layers in a configuration."""
+    # YAML, not a report: it is written as it is, however narrow the terminal.
     sys.stdout.write(f"\n{surroundings.snippet(files)}\n")
 
 
