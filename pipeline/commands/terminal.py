@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from pipeline.config import Config, load_config
+from pipeline.domain.levels import level_words
 from pipeline.publish.words import area_words, choice_name, counters_text, say, speaking, whole
 from pipeline.stages import STAGES
 from pipeline.stages import Progress as Report
@@ -180,7 +181,7 @@ def print_outcome(outcome: Outcome, *, as_json: bool) -> None:
     if outcome.recovered:
         console.print(escape(say("terminal.run.recovered", what=outcome.recovered)))
     table = open_table("stage", "state", "seconds", "result", right=("seconds",))
-    labels = outcome.config.areas.level_words
+    labels = level_words(outcome.config.areas)
     for name, record in stages.items():
         ran = name in outcome.ran
         state, seconds = (say("terminal.state.ran"), f"{record['seconds']:.1f}") if ran else (_freshness(True), "")
@@ -251,7 +252,7 @@ def print_check(
     console.print(escape(say("terminal.check.title", title=config.run.title, run=config.run.name, verdict=verdict)))
     for file in files:
         console.print(f"  {escape(_shown(file))}  {size_text(file.stat().st_size)}")
-    labels = config.areas.level_words
+    labels = level_words(config.areas)
     for source in trial.sources:
         _print_source(console, source, labels)
     profiles = _joined([p.name for p in config.profiles])

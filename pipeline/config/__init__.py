@@ -135,7 +135,7 @@ def _default_profiles() -> tuple[Profile, ...]:
             min_addresses=0,
             lattice_m=0,
             max_location_share_pct=100,
-            marking="OFFICIAL-SENSITIVE: internal, not for release",
+            marking="Internal: not for release",
         ),
         Profile(name="partner", audience="partner", threshold=5),
         Profile(name="public", audience="public", threshold=10),

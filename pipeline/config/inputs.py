@@ -148,18 +148,17 @@ class AreaFile(Section):
     vintage: str = Field("", description="Edition of the boundaries: `2018`, `May 2025`.")
     label: str = Field("", description="Noun for one area in sentences: `ward`, `borough`, `district`.")
     label_plural: str = Field("", description="Its plural, if not formed with an s.")
-
-    def words(self, default: str) -> tuple[str, str]:
-        """Return the singular and plural nouns for areas of this file, or `default`."""
-        one = self.label or default
-        return one, self.label_plural or f"{one}s"
+    parent_label: str = Field(
+        "", description="Noun for one of the areas in `parent_code`, if `areas.boroughs` has no file for them."
+    )
+    parent_label_plural: str = Field("", description="Its plural, if not formed with an s.")
 
 
 class Region(Section):
     """The area that all boroughs add up to."""
 
-    code: Code = Field("E12000007", description="Code of the region, used in every file.")
-    name: str = Field("London", description="Its name in sentences.")
+    code: Code = Field("region", description="Code of the region, used in every file: `E12000007`.")
+    name: str = Field("Region", description="Its name in sentences: `London`.")
 
 
 class ContextLayer(Section):
@@ -235,15 +234,6 @@ class Areas(Section):
         ge=0,
         description="A point outside all areas but within this distance of one is assigned to it, in metres.",
     )
-
-    @property
-    def level_words(self) -> dict[str, tuple[str, str]]:
-        """Singular and plural nouns for areas of each level."""
-        return {
-            "region": ("region", "regions"),
-            "borough": self.boroughs.words("borough") if self.boroughs else ("borough", "boroughs"),
-            "ward": self.wards.words("ward"),
-        }
 
 
 class Columns(Section):

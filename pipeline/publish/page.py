@@ -48,11 +48,10 @@ def fixed_wording(subject: str) -> tuple[str, ...]:
     subject
         What is recorded, in the middle of a sentence: "hate crime".
     """
-    unreported = "many incidents are never reported, and a low figure may mean low trust"
     return (
-        f"This shows recorded, not experienced, {subject}: {unreported}.",
-        "Figures describe where offences were recorded, not the people who live there.",
-        "Not for stop-and-search, enforcement targeting or decisions about individuals.",
+        words.say("common.fixed.recorded", subject=subject),
+        words.say("common.fixed.places"),
+        words.say("common.fixed.not_for"),
     )
 
 

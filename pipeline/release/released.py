@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 
 from pipeline.config import Config, Profile
 from pipeline.domain.categories import ROOT
+from pipeline.domain.levels import level_words
 from pipeline.domain.periods import Period, Windows
 from pipeline.errors import DisclosureError
 from pipeline.tables import CIRCUMSTANCES, Level
@@ -305,7 +306,7 @@ def release_info(
 ) -> ReleaseInfo:
     """Put together what pages state about a profile's release; `cautions` come before the configured ones."""
     config, profile, windows = plan.config, plan.profile, plan.windows
-    labels = config.areas.level_words
+    labels = level_words(config.areas)
     wards = labels["ward"][1]
     lacking = windows.lacking.sentences(*windows.shown)
     return ReleaseInfo(

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow  # the whole program is parsed
 # Sections that are read by the names of their keys (`getattr(section, part)` over a list of names): a key counts as
 # read where its name stands as a text of its own in the folder or file that does so.
 BY_NAME = {
-    "AreaFile": "ingest/areas",  # the columns of a boundary file, asked for and reported together
+    "AreaFile": "ingest/areas.py",  # the columns of a boundary file, asked for and reported together
     "Columns": "ingest",  # each is the role of a column; the reader of that role names it
     "CountColumns": "ingest/counts.py",  # the same, for published counts
     "Protection": "publish",  # each is a paragraph of protection.html

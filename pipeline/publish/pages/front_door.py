@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import Config, Profile
+from pipeline.domain.levels import level_words
 from pipeline.publish import page, words
 from pipeline.storage.workspace import cautions_in
 from pipeline.tables import Level
@@ -64,13 +65,17 @@ class _Section:
 
 @dataclass(frozen=True, slots=True)
 class _Card:
-    """A profile's folder: what it is for, how it is protected, and what can be opened (address, words)."""
+    """A profile's folder: what it is for, how it is protected, and what can be opened (address, words).
+
+    `briefed` is what the areas of the briefings are called, one and many.
+    """
 
     name: str
     sentences: list[str]
     links: list[tuple[str, str]]
-    briefings: int = 0
-    first_briefing: str = ""
+    briefed: tuple[str, str]
+    briefings: int
+    first_briefing: str
 
 
 def front_door(folder: Path, *, config: Config, manifest: Mapping[str, Any], quality: Mapping[str, Any]) -> str:
@@ -119,6 +124,7 @@ def _card(folder: Path, profile: Profile, config: Config) -> _Card:
         name,
         [words.say(f"front_door.audience.{profile.audience}"), *_protection(folder / name / "release.json", config)],
         links,
+        words.area_words(level_words(config.areas), Level.BOROUGH),
         len(briefings),
         f"{name}/boroughs/{briefings[0].name}" if briefings else "",
     )
@@ -137,7 +143,7 @@ def _protection(path: Path, config: Config) -> list[str]:
         )
     ]
     for level in (Level.WARD, Level.WARD_GROUP):
-        areas = words.area_words(config.areas.level_words, level)[1]
+        areas = words.area_words(level_words(config.areas), level)[1]
         if windows := record.get("utility", {}).get(level, {}).get("all"):
             latest = windows[max(windows)]
             key = "front_door.areas_with_step" if step > 1 else "front_door.areas_with_number"
