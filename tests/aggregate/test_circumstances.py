@@ -15,6 +15,7 @@ from pipeline.aggregate.circumstances import (
     TOTAL,
     VARIABLES,
     add_shares,
+    kind_of_outcome,
     median_value,
     window_counts,
 )
@@ -146,3 +147,37 @@ def test_the_middle_incident() -> None:
     assert median_value(["a", "b", "c"], [1, 1, 8]) == "c"
     assert median_value(["a", "b", "c"], [5, 3, 2]) == "a"
     assert median_value(["a"], [0]) == ""
+
+
+# Kinds of outcome, read from the texts of police data.
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("Suspect charged", "positive"),
+        ("Charge/Summons", "positive"),
+        ("Offender given a caution", "positive"),
+        ("Local resolution", "positive"),
+        ("Investigation complete; no suspect identified", "no_suspect"),
+        ("Unable to prosecute suspect", "evidential_difficulties"),
+        ("Evidential difficulties: named suspect; victim does not support action", "victim_does_not_support"),
+        ("Evidential difficulties: suspect identified; victim supports action", "evidential_difficulties"),
+        ("Formal action is not in the public interest", "not_in_public_interest"),
+        ("Under investigation", "pending"),
+        ("Awaiting court outcome", "pending"),
+        ("Action to be taken by another organisation", "other"),
+        ("Suspect not charged", "other"),
+        ("Offender died before proceedings", "other"),
+        ("", "not_stated"),
+    ],
+)  # fmt: skip
+def test_outcome_texts_of_the_home_office_and_police_uk(text: str, reason: str) -> None:
+    assert kind_of_outcome(text) == reason
+    assert kind_of_outcome(text, "positive") == "positive"
+    assert kind_of_outcome(text, "pending") == "pending"
+
+
+def test_what_the_configuration_calls_no_positive_outcome_is_none() -> None:
+    assert kind_of_outcome("Suspect charged", "other") == "other"
+    assert kind_of_outcome("Victim does not support", "other") == "victim_does_not_support"
