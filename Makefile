@@ -13,7 +13,7 @@ test:  ## Run every test, two processes at a time
 	$(BIN)/pytest -n 2 --dist loadfile
 
 fast:  ## Run the tests that take no browser, no real data and under a minute in all
-	$(BIN)/pytest -m fast
+	$(BIN)/pytest -m fast -n 2 --dist loadfile
 
 lint:  ## Check style, types and the order of the rooms
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

@@ -217,6 +217,7 @@ def test_levels_that_are_neither_published_nor_a_sum_have_no_row() -> None:
     assert {code for code, _ in months_of(table(every(("R",))))} == {"R"}
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     st.dictionaries(
@@ -236,6 +237,7 @@ def test_what_is_unknown_never_makes_a_number(cells: Cells) -> None:
         assert found["R", month] == (None if None in parts else sum(n for n in parts if n is not None))
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.sets(st.tuples(st.sampled_from(BOROUGHS), st.sampled_from(MONTHS)), max_size=4))
 def test_a_window_is_complete_and_has_a_count_only_where_every_month_of_it_is_known(gone: set[tuple[str, int]]) -> None:

@@ -67,6 +67,7 @@ def test_a_copy_of_another_version_in_front_of_the_installed_one(tmp_path: Path)
     assert f"version {version}" in words
 
 
+@pytest.mark.slow
 def test_one_in_the_current_folder_is_harmless_to_the_program_and_named_by_the_doctor(tmp_path: Path) -> None:
     other(tmp_path)
     assert hotspots("--help", cwd=tmp_path, look_in=(ROOT,)).returncode == 0

@@ -45,6 +45,7 @@ def test_no_code_from_data() -> None:
     assert {where: found for where, tree in rules.trees() if (found := rules.dangers(tree))} == {}
 
 
+@pytest.mark.slow
 def test_no_sql_is_pasted_together() -> None:
     assert {where: found for where, tree in rules.trees() if (found := rules.pasted(tree))} == {}
 
@@ -359,11 +360,13 @@ def test_hostile_names_change_no_count(watched: Watched) -> None:
     assert not list(watched.folder.rglob("pwned*"))
 
 
+@pytest.mark.slow
 def test_a_run_starts_no_program_and_asks_no_network(watched: Watched) -> None:
     # On import, urllib3 (of folium's requests) tries whether this computer knows IPv6 by binding to itself.
     assert [e for e in watched.seen["events"] if not (e[0] == "socket.bind" and "('::1', 0)" in e[1])] == []
 
 
+@pytest.mark.slow
 def test_a_run_writes_in_its_folder_alone(watched: Watched) -> None:
     assert len(watched.seen["written"]) > 20
     home = watched.outputs.resolve().as_posix() + "/"
@@ -373,6 +376,7 @@ def test_a_run_writes_in_its_folder_alone(watched: Watched) -> None:
     assert [p for p in strays if not harmless.search(p)] == []
 
 
+@pytest.mark.slow
 def test_secrets_are_in_no_file_and_on_no_screen(watched: Watched) -> None:
     forms = [
         form
@@ -400,12 +404,14 @@ def test_a_key_is_written_where_it_is_asked_for_and_nowhere_else(tmp_path: Path)
     assert "HOTSPOTS_TILE_KEY" in empty.done.stderr
 
 
+@pytest.mark.slow
 def test_a_victims_reference_is_in_no_file(watched: Watched) -> None:
     plain = re.compile(rb"VICTIM-R\d{3}-REF")
     assert plain.search((watched.folder / FILE).read_bytes())
     assert [p for p in watched.files if plain.search(content(p))] == []  # nor in the rows that were refused
 
 
+@pytest.mark.slow
 def test_nothing_of_one_incident_is_handed_over(watched: Watched) -> None:
     hashes = set()
     for path in (watched.outputs / "city" / "work" / "incidents").glob("*.parquet"):
@@ -419,6 +425,7 @@ def test_nothing_of_one_incident_is_handed_over(watched: Watched) -> None:
             assert not any(h in data for h in hashes), path
 
 
+@pytest.mark.slow
 @POSIX
 def test_files_are_made_with_the_umask(watched: Watched) -> None:
     wrong = {

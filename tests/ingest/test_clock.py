@@ -70,6 +70,7 @@ def test_what_is_no_time_has_no_offset_either(text: str) -> None:
     assert read_clock(text, "hhmm") is None
 
 
+@pytest.mark.slow
 @given(st.sampled_from(ZONES), st.lists(st.integers(EARLIEST, LATEST), max_size=20))
 @settings(deadline=None)  # the changes of clocks of a year are looked up once
 def test_local_time_is_that_of_the_standard_library(zone: str, instants: list[int]) -> None:

@@ -226,6 +226,7 @@ def test_scientific_notation_that_lost_digits_warns_with_its_places(tmp_path: Pa
 _MARKS = [w for w in WAYS if w.decimal]
 
 
+@pytest.mark.slow
 @fuzz(max_examples=200, deadline=None)
 @given(
     st.integers(0, 9_999_999), st.integers(0, 999), st.integers(0, 3), st.sampled_from(_MARKS), st.sampled_from("+-")

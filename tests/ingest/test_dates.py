@@ -296,6 +296,7 @@ def test_a_stated_format_wins(tmp_path: Path) -> None:
     assert set(found.rules.values()) == {"date_unreadable"}
 
 
+@pytest.mark.slow
 @fuzz(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.dates(dt.date(1990, 1, 1), dt.date(2025, 12, 31)), min_size=1, max_size=30))
 def test_any_days_come_back_from_their_serial_numbers(tmp_path: Path, days: list[dt.date]) -> None:

@@ -118,6 +118,7 @@ def test_exchanged_axes_are_named(tmp_path: Path) -> None:
         read(geojson(tmp_path / "w.geojson", turned))
 
 
+@pytest.mark.slow
 def test_polygons_are_taken_out_of_collections(tmp_path: Path) -> None:
     frame = squares()
     whole, line = frame.geometry[1], shapely.LineString([(0, 0), (1, 1)])

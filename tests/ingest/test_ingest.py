@@ -97,6 +97,7 @@ def test_a_file_longer_than_a_batch_keeps_its_order_and_numbers(tmp_path: Path) 
     assert sorted(found.rules) == [1, 2**17, 2**17 + 1, count]
 
 
+@pytest.mark.slow
 def test_a_bad_line_late_in_a_file_changes_no_other_row(tmp_path: Path) -> None:
     body = "".join(f"{n},2025-01-02,{530_000 + n % 1000}.5,180500\n" for n in range(20_000))
     sound = read(write(tmp_path, "id,date,x,y\n" + body, "same.csv"))
@@ -419,6 +420,7 @@ def test_without_outcomes_there_are_none_rather_than_zero(tmp_path: Path) -> Non
     assert locations([part])["positive_outcomes"].isna().all()
 
 
+@pytest.mark.slow
 def test_any_split_into_files_gives_the_same_counts(tmp_path: Path) -> None:
     head, *lines = EVENTS.splitlines(keepends=True)
     whole = [read(write(tmp_path, EVENTS, "whole.csv"), settings(OUTCOMES)).part]

@@ -133,6 +133,7 @@ def test_an_empty_list_leaves_blanks_alone_missing(tmp_path: Path) -> None:
 _words = st.text(st.sampled_from("#?!xyzqQ "), min_size=1, max_size=6).filter(lambda t: t.strip())
 
 
+@pytest.mark.slow
 @fuzz(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(word=_words)
 def test_any_listed_text_reads_as_a_blank_cell_does(tmp_path: Path, word: str) -> None:

@@ -156,6 +156,7 @@ def part(folder: Path, texts: list[str]) -> Path:
     return folder / "part.parquet"
 
 
+@pytest.mark.slow
 @given(texts=st.lists(st.sampled_from(CLOSED), min_size=1, max_size=30))
 @settings(max_examples=25, deadline=None)
 def test_a_row_counts_in_each_of_its_categories_and_in_the_total_unless_all_are_outside(

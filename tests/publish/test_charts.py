@@ -108,6 +108,7 @@ def test_a_backtest_without_hits_is_drawn_too() -> None:
     assert _plot(rows.iloc[:0], "Empty").decode().startswith("<svg")
 
 
+@pytest.mark.slow
 def test_publishing_loads_no_plotting_library() -> None:
     code = "import sys, pipeline.stages.publish, pipeline.commands.backtest; print('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

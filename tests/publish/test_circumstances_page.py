@@ -99,6 +99,7 @@ def test_hostile_answers_stay_text(tmp_path: Path) -> None:
     assert words.capital(HOSTILE[0]) in unescape(text)
 
 
+@pytest.mark.slow
 def test_a_release_that_describes_nothing_has_no_such_page(tmp_path: Path) -> None:
     released = city(columns=2, rows=1)
     write_briefings(released, tmp_path)

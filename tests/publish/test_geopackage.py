@@ -201,6 +201,7 @@ def test_style_uses_the_five_colours_of_the_map(folder: Path) -> None:
     assert [s.find("layer/prop[@k='color']").get("v") for s in symbols[:5]] == colours
 
 
+@pytest.mark.slow
 def test_without_rates_the_number_is_the_default() -> None:
     base = city()
     bare = dataclasses.replace(base, counts=base.counts.assign(rate_per_10000=np.nan))

@@ -270,6 +270,7 @@ def test_a_london_of_33_boroughs_and_650_wards_stays_under_two_megabytes() -> No
     assert len(released.hotspots) == 12
 
 
+@pytest.mark.slow
 def test_every_border_is_stored_once() -> None:
     payload, arcs = london_geometry()
     areas = {
@@ -374,6 +375,7 @@ def test_the_fixed_wording_is_on_the_page() -> None:
         assert words in wording
 
 
+@pytest.mark.slow
 def test_markings_and_the_audit_travel_with_the_page() -> None:
     info = data_of(map_html(fixture.city(marking="OFFICIAL", audit="not audited: do not publish")))["info"]
     assert (info["marking"], info["audit"]) == ("OFFICIAL", "Not audited: do not publish")

@@ -43,6 +43,7 @@ def words(released: Released) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", body))
 
 
+@pytest.mark.slow
 def test_it_says_the_rules_in_plain_words() -> None:
     told = words(made(PARTNER))
     assert "Counts, totals too, are given in steps of 5, each by itself, so that subtraction gives nothing." in told
@@ -64,6 +65,7 @@ def test_it_says_the_rules_in_plain_words() -> None:
     assert "For “20 to 29” that is up to 25%" in public  # 25 for 20
 
 
+@pytest.mark.slow
 def test_exact_numbers_need_a_reason_and_say_what_is_missing() -> None:
     told = words(made({**PARTNER, **SUPPRESS}))
     assert "Counts under 5, and others from which these could be worked out, are not offered; " in told
@@ -74,6 +76,7 @@ def test_exact_numbers_need_a_reason_and_say_what_is_missing() -> None:
     assert "Why the threshold is lower than the rule Agreed with the panel on 3 May" in low
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("calendar", "told"),
     [
@@ -139,6 +142,7 @@ def test_the_share_of_areas_with_a_number_is_shown_by_category() -> None:
     assert re.findall(r">([^<>]+)<", row[1]) == ["3 of 5 (60%)", "by ward", "3 of 5 (60%)"]
 
 
+@pytest.mark.slow
 def test_verdicts() -> None:
     assert "Not audited: do not publish" in words(made({**PARTNER, **SUPPRESS, "secondary": False}))
     internal = {"name": "internal", "audience": "internal", "threshold": 0, "secondary": False}
@@ -147,6 +151,7 @@ def test_verdicts() -> None:
     assert "No number is shown." in nothing
 
 
+@pytest.mark.slow
 def test_noise_states_its_errors() -> None:
     rule = {**PARTNER, "protection": "noise", "protection_reason": "A trial with two partners"}
     config = config_of([rule], detect={"gistar": {"enabled": False}})
@@ -161,6 +166,7 @@ def test_noise_states_its_errors() -> None:
     assert re.search(r"the errors of this folder come to \d+% of its numbers\.", told)
 
 
+@pytest.mark.slow
 def test_known_tables_are_named() -> None:
     known = pd.DataFrame(
         [("B1W1", "2024-01..2024-12", "all", "incidents", 3)],
@@ -177,6 +183,7 @@ def test_known_tables_are_named() -> None:
     assert "public at source" in told
 
 
+@pytest.mark.slow
 def test_same_release_same_bytes_and_nothing_from_elsewhere(tmp_path: Path) -> None:
     released = made(PARTNER)
     for name in ("a.html", "b.html"):
@@ -187,6 +194,7 @@ def test_same_release_same_bytes_and_nothing_from_elsewhere(tmp_path: Path) -> N
     assert "https:" not in page
 
 
+@pytest.mark.slow
 def test_text_from_outside_stays_text() -> None:
     page = protection_html(made(PARTNER, protection={**BLOCKS, "purpose": "<script>{{ 7*7 }}</script>"}))
     assert "<script>" not in page

@@ -129,6 +129,7 @@ def test_wards_five_one_one_are_repaired() -> None:
     assert result.cells["state"].tolist() == ["published", "withheld", "withheld", "withheld"]
 
 
+@pytest.mark.slow
 def test_secondary_suppression_switched_off_is_caught() -> None:
     caught = 0
     for seed in range(8):

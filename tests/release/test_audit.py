@@ -32,6 +32,7 @@ rows = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(rows, st.lists(st.integers(0, 4), min_size=4, max_size=4))
 @settings(max_examples=60, deadline=None)
 def test_exact_ranges_are_those_of_enumeration(lines, truth: list[int]) -> None:
@@ -59,6 +60,7 @@ def test_exact_ranges_are_those_of_enumeration(lines, truth: list[int]) -> None:
     assert list(zip(found.low, found.high, strict=True)) == expected
 
 
+@pytest.mark.slow
 @given(rows, st.lists(st.integers(0, 4), min_size=4, max_size=4), st.integers(1, 4))
 @settings(max_examples=60, deadline=None)
 def test_verdict_without_exactness_is_the_same(lines, truth: list[int], width: int) -> None:

@@ -154,6 +154,7 @@ def released(sparse: Detected) -> dict[str, Released]:
     return {p.name: release(sparse, profile=p, config=config) for p in config.profiles}
 
 
+@pytest.mark.slow
 def test_a_release_gives_each_category_by_the_level_its_data_bears(released: dict[str, Released]) -> None:
     levels = {name: {c.id: c.detail.value for c in made.info.categories} for name, made in released.items()}
     assert levels["partner"] == {"all": "ward", "race": "ward", "religion": "ward_group", "antisemitic": "borough"}
@@ -168,6 +169,7 @@ def test_a_release_gives_each_category_by_the_level_its_data_bears(released: dic
         assert bool(made.info.ward_groups) == has
 
 
+@pytest.mark.slow
 def test_a_groups_count_is_the_step_of_the_sum_of_its_wards(sparse: Detected, released: dict[str, Released]) -> None:
     made = released["partner"]
     months = sparse.area_months
@@ -190,6 +192,7 @@ def test_a_groups_count_is_the_step_of_the_sum_of_its_wards(sparse: Detected, re
     assert (rows["rate_per_10000"].notna() | (rows["reliability"] != "")).all()
 
 
+@pytest.mark.slow
 def test_nothing_is_given_by_ward_and_by_group(released: dict[str, Released]) -> None:
     for name in ("partner", "public"):
         counts = released[name].counts
@@ -202,6 +205,7 @@ def test_nothing_is_given_by_ward_and_by_group(released: dict[str, Released]) ->
             assert rows["not_offered"].str.split(";").map(lambda names: "incidents" in names).all() == (not given)
 
 
+@pytest.mark.slow
 def test_layers_and_map_have_the_groups(released: dict[str, Released]) -> None:
     layers = {name: [layer.name for layer in layers_of(made)] for name, made in released.items()}
     assert layers["internal"] == ["boroughs", "wards", "density", "hotspots"]
@@ -223,6 +227,7 @@ def test_layers_and_map_have_the_groups(released: dict[str, Released]) -> None:
     assert "ward_group" not in make_payload(released["internal"])["levels"]
 
 
+@pytest.mark.slow
 def test_styles_show_the_categories_that_groups_have(released: dict[str, Released]) -> None:
     made = released["partner"]
     styles = [s for s in styles_of(made, layers_of(made)) if s.layer == "ward_groups"]
@@ -230,6 +235,7 @@ def test_styles_show_the_categories_that_groups_have(released: dict[str, Release
     assert "incidents_religion" in styles[0].qml
 
 
+@pytest.mark.slow
 def test_utility_is_of_the_levels_that_are_given(released: dict[str, Released]) -> None:
     found = released["partner"].record["utility"]
     assert set(found["ward_group"]) == {"religion"}
@@ -240,6 +246,7 @@ def test_utility_is_of_the_levels_that_are_given(released: dict[str, Released]) 
     assert "utility" not in released["internal"].record
 
 
+@pytest.mark.slow
 def test_a_category_given_by_groups_is_tested_among_groups() -> None:
     config = config_of(
         [{"name": "partner", "audience": "partner", "threshold": 5}],
@@ -250,6 +257,7 @@ def test_a_category_given_by_groups_is_tested_among_groups() -> None:
     assert found == {"all": {"ward"}, "religion": {"ward_group"}}
 
 
+@pytest.mark.slow
 def test_the_choice_stays_when_the_data_grows(sparse: Detected, released: dict[str, Released]) -> None:
     # The same city, in whose second year every ward has many offences of religion: by itself it would bear wards.
     months = sparse.area_months
@@ -268,6 +276,7 @@ def test_the_choice_stays_when_the_data_grows(sparse: Detected, released: dict[s
     assert (fresh["religion"], kept["religion"]) == ("ward", "ward_group")
 
 
+@pytest.mark.slow
 def test_a_boroughs_own_folder_has_the_groups_of_the_region(sparse: Detected, released: dict[str, Released]) -> None:
     config = config_of([{"name": "partner", "audience": "partner", "threshold": 5, "scope": ["B1"]}])
     own = release(sparse, profile=config.profiles[0], config=config)
@@ -276,6 +285,7 @@ def test_a_boroughs_own_folder_has_the_groups_of_the_region(sparse: Detected, re
     assert set(own.counts.loc[own.counts["level"] == "ward_group", "area_code"]) == set(own.info.ward_groups)
 
 
+@pytest.mark.slow
 def test_groups_are_made_only_where_a_category_shown_needs_them(sparse: Detected) -> None:
     config = config_of([{"name": "partner", "audience": "partner", "threshold": 5, "categories": ["all", "race"]}])
     own = release(sparse, profile=config.profiles[0], config=config)

@@ -63,6 +63,7 @@ def test_counts_move_into_the_steps_that_other_readers_hold() -> None:
     assert ends(in_steps(found[0], step=5), "B") == [25, 29]
 
 
+@pytest.mark.slow
 def test_every_step_of_five_inside_a_step_of_ten_gives_that_step_back() -> None:
     """By enumeration: whatever the data say later, the public's step is the one that the partners' lies in."""
     for lower in range(0, 60, 5):

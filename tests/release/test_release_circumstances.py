@@ -324,6 +324,7 @@ def test_the_attack_finds_what_a_careless_release_would_offer(more: list[tuple[s
     assert found
 
 
+@pytest.mark.slow
 def test_the_attack_finds_boroughs_that_leave_nothing_out(monkeypatch: pytest.MonkeyPatch) -> None:
     cities = [incidents(seed, rows=400, charity=60, unplaced=0.0) for seed in range(3)]
     cities = [c.assign(area_code=c["area_code"].replace({"B3": "B2", "B4": "B2", "B5": "B2"})) for c in cities]
@@ -351,6 +352,7 @@ def test_the_values_that_are_offered_by_hand() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_public_sees_the_region_in_wider_steps_that_nest() -> None:
     rows = incidents(1)
     partner, public = (m.table for m in both(rows))
@@ -395,6 +397,7 @@ def test_a_source_with_few_records_is_described_for_the_region() -> None:
     assert set(values["area_code"]) == {"R"}
 
 
+@pytest.mark.slow
 def test_the_last_organisation_has_no_total_that_the_others_would_leave() -> None:
     table = released(incidents(0)).table
     totals = table[table["question"] == TOTAL].set_index(["organisation", "area_code"])
@@ -418,6 +421,7 @@ def test_internal_sees_everything() -> None:
     assert "by carrier pigeon" in set(table["answer"])
 
 
+@pytest.mark.slow
 def test_other_mechanisms_and_areas_without_a_count_show_none() -> None:
     rows = incidents(0)
     exact = released(rows, profile(protection="suppress", protection_reason="for a test"))
@@ -434,6 +438,7 @@ def test_other_mechanisms_and_areas_without_a_count_show_none() -> None:
     assert release_circumstances(None, made).table.empty
 
 
+@pytest.mark.slow
 def test_what_readers_of_another_folder_hold_is_kept() -> None:
     rows = incidents(4)
     public = profile(name="public", audience="public", threshold=PUBLIC)

@@ -102,6 +102,7 @@ def test_not_far_from_the_fewest_cells(wards: tuple[int, ...]) -> None:
     assert least_cells(cells, relations, 5) <= extra <= least_cells(cells, relations, 5) + 1
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 7), min_size=2, max_size=4), st.sampled_from([3, 5]))
 @settings(max_examples=60, deadline=None)
 def test_every_withheld_count_keeps_its_values_by_enumeration(wards: list[int], threshold: int) -> None:
@@ -165,6 +166,7 @@ def rows_of_wards(*boroughs: tuple[int, ...]) -> tuple[pd.DataFrame, Relations]:
     return cells, area_sums(cells, parents=parents, unplaced={"n": None})
 
 
+@pytest.mark.slow
 def test_a_class_of_many_small_counts_is_widened() -> None:
     """Thirty boroughs with wards 1, 4 and 9: were only 1s and 4s withheld, everybody would know as much."""
     cells, relations = rows_of_wards(*[(1, 4, 9, 0)] * 30)

@@ -174,6 +174,7 @@ def test_outlines_lie_where_the_statistics_office_has_them(real_data: Path) -> N
 # Incidents --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_default_sample_is_the_committed_file() -> None:
     made = to_csv_text(make_incidents(boroughs=boroughs(), totals=totals())).encode()
     assert len(made.splitlines()) == 40_001

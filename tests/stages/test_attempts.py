@@ -56,6 +56,7 @@ def test_files_read_before_one_that_cannot_be_are_kept(tmp_path: Path) -> None:
     assert found.refused["source_row"].tolist() == [1, 2, 3, 4, 5, 6, 7]
 
 
+@pytest.mark.slow
 def test_it_holds_the_quarantine_and_the_account_and_nothing_else_for_its_owner_alone(tmp_path: Path) -> None:
     config = write_city(tmp_path, **LIGHT)
     name = yaml.safe_load(config.read_text("utf-8"))["run"]["name"]

@@ -38,6 +38,7 @@ def toy(*needs: Need) -> Method:
     )
 
 
+@pytest.mark.slow
 def test_a_new_method_is_one_entry_and_its_table_lands_in_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.stages.detect.METHODS", (*METHODS, toy(Need.POINTS)))
     outcome = run(write_city(tmp_path), progress=lambda *_: None, only=STAGES)

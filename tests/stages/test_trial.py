@@ -88,6 +88,7 @@ def test_the_first_rows_are_shared_out_and_the_rest_is_not_read(tmp_path: Path) 
     assert source["months"] == {"2024-01": 31, "2024-02": 19}
 
 
+@pytest.mark.slow
 def test_where_the_first_rows_fail_the_whole_file_decides(tmp_path: Path) -> None:
     # 40 of 300 rows are 13 %, less than the 20 % allowed; of the first 50 they are 80 %.
     config = with_values(city(tmp_path), "date", "soon", first=40)
