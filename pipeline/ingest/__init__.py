@@ -1,7 +1,7 @@
-"""Stage 1, files in: incidents, published counts, boundaries and residents, every row accounted for.
+"""Stage 1: read incidents, published counts, boundaries and residents, and account for every row.
 
-`formats` brings any file into one shape; `incidents` reads it row by row; `counts` reads what is already counted by
-area; `areas` makes wards, boroughs and the region one table; `quality` holds the account together.
+`formats` converts every file to one form; `incidents` reads rows; `counts` reads counts published by area; `areas`
+combines wards, boroughs and the region in one table; `quality` does the row accounting.
 """
 
 from pipeline.ingest.areas import (

@@ -1,4 +1,4 @@
-"""Boundaries and residents: read, made one table of wards, boroughs and the region, and looked up by point or name."""
+"""Boundaries and residents: reading, one table of wards, boroughs and the region, look-up by point or name."""
 
 import contextlib
 import re
@@ -66,13 +66,13 @@ __all__ = [
 ]
 
 
-# Boundary files: read, repaired, brought into the working system, each ward with its borough.
+# Boundary files: read, repaired, transformed to the working system, and each ward assigned to its borough.
 
 Shapes = NDArray[np.object_]
 _PARTS = ("code", "name", "parent_code", "parent_name")
 _POLYGONS = (3, 6)
 _COLLECTION = 7
-_REACH_M = 1e8  # no projected system has coordinates beyond
+_REACH_M = 1e8  # no projected system has larger coordinates
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,11 +82,11 @@ class Boundaries:
     Attributes
     ----------
     codes, names
-        Of each area, in the order of the codes.
+        Code and name of each area, sorted by code.
     parent_codes, parent_names
-        Borough of each area as the file names it; None where the file has no such column.
+        Borough of each area as given in the file; None if the file has no such column.
     shapes
-        Sound polygons in the working system.
+        Valid polygons in the working system.
     repaired
         Codes of the areas whose outline had to be repaired, sorted.
     operation
@@ -126,8 +126,8 @@ def read_boundaries(
     Raises
     ------
     InputError
-        If the file or a column is missing, nothing says which system it is in, codes are blank or repeated, or a
-        shape is not a polygon.
+        If the file or a column is missing, its coordinate system is unknown, codes are blank or repeated, or a shape is
+        not a polygon.
     """
     path = existing(settings.path, base=base, what=f"areas.{level}")
     require_size(path, limits=limits, whole=True)
@@ -173,12 +173,12 @@ def read_boundaries(
 def boundary_texts(
     settings: AreaFile, *, base: Path, level: str, limits: Run = DEFAULT_LIMITS
 ) -> dict[str, tuple[str, ...] | None]:
-    """Read the names and codes of a boundary file and none of its outlines.
+    """Read the names and codes of a boundary file without its outlines.
 
     Returns
     -------
     texts
-        `code`, `name`, `parent_code` and `parent_name` of each area as the file has them; None where not configured.
+        `code`, `name`, `parent_code` and `parent_name` of each area as in the file; None if not configured.
 
     Raises
     ------
@@ -201,11 +201,11 @@ def _request(settings: AreaFile, *, level: str, limits: Run, shapes: bool) -> Ar
 
 
 def _system(layer: AreaLayer, *, settings: AreaFile, level: str, file: str) -> Any:
-    """Return the system of the shapes: the one configured, else what the file says."""
+    """Return the coordinate system of the shapes: the configured one, otherwise that of the file."""
     system = layer.system if settings.crs is None else crs.source_crs(settings.crs, what=f"areas.{level}.crs")
     if system is None:
         raise InputError(
-            f"{file} does not say which coordinate system it is in: set areas.{level}.crs (for example "
+            f"{file} does not state its coordinate system: set areas.{level}.crs (for example "
             "EPSG:27700), or supply its .prj file"
         )
     return crs.source_crs(system.to_wkt(), what=file)
@@ -219,7 +219,7 @@ def _named(frame: Any, request: AreaRequest, *, file: str) -> dict[str, tuple[st
 
 
 def _texts(column: Any) -> tuple[str, ...]:
-    """Trimmed texts; whole numbers without a decimal point; empty where missing."""
+    """Trimmed texts; whole numbers without a decimal point; empty if missing."""
     blank = column.isna()
     return tuple(
         "" if gone else str(int(v)) if isinstance(v, float) and v.is_integer() else " ".join(str(v).split())
@@ -228,9 +228,9 @@ def _texts(column: Any) -> tuple[str, ...]:
 
 
 def _polygons(shapes: Shapes) -> Shapes:
-    """Take the polygons out of geometry collections and drop heights; all else stays as it is.
+    """Extract polygons from geometry collections and drop heights; other shapes are unchanged.
 
-    Tools that cut or merge areas leave collections: the area, and lines or points where areas only touched.
+    Tools that cut or merge areas produce collections: the area, plus lines or points where areas only touched.
     """
     out: Shapes = shapely.force_2d(np.asarray(shapes, dtype=object))
     for at in np.flatnonzero(shapely.get_type_id(out) == _COLLECTION):
@@ -256,17 +256,17 @@ def _require_polygons(shapes: Shapes, given: Shapes, codes: Sequence[str], *, fi
 
 
 def _require_degrees(shapes: Shapes, system: Any, *, settings: AreaFile, level: str, file: str) -> None:
-    """Refuse metres that pass for degrees: GeoJSON without a known system is in degrees (RFC 7946)."""
+    """Refuse metres that are read as degrees: GeoJSON without a known system is in degrees (RFC 7946)."""
     if not system.is_geographic:
         return
     west, south, east, north = shapely.bounds(shapes).T
     beyond = (west < -HALF_CIRCLE) | (east > HALF_CIRCLE) | (south < -QUARTER_CIRCLE) | (north > QUARTER_CIRCLE)
-    # Outlines that cross the date line may reach a little beyond 180 degrees; most areas of a file cannot.
+    # Outlines that cross the date line may extend a little beyond 180 degrees, but not most areas of a file.
     if 2 * int(beyond.sum()) > len(shapes):
         why = (
-            f"areas.{level}.crs says degrees ({crs.crs_label(system)})"
+            f"areas.{level}.crs is in degrees ({crs.crs_label(system)})"
             if settings.crs is not None
-            else f"{file} names no coordinate system that is known, which means degrees ({crs.crs_label(system)})"
+            else f"{file} states no known coordinate system, which means degrees ({crs.crs_label(system)})"
         )
         raise InputError(
             f"{file}: {why}, but its coordinates reach {east.max():,.0f} and {north.max():,.0f}: they are metres or "
@@ -275,7 +275,7 @@ def _require_degrees(shapes: Shapes, system: Any, *, settings: AreaFile, level: 
 
 
 def _require_axes(shapes: Shapes, system: Any, *, working: str, level: str, file: str) -> None:
-    """Refuse boundaries whose axes are exchanged: outside where the working system is used, and inside when turned."""
+    """Refuse boundaries with swapped axes: outside the working system's area of use, but inside it when swapped."""
     used = crs.working_crs(working).area_of_use
     if used is None:
         return
@@ -285,9 +285,9 @@ def _require_axes(shapes: Shapes, system: Any, *, working: str, level: str, file
         return
     asked = "longitude first, then latitude" if system.is_geographic else "easting first, then northing"
     raise InputError(
-        f"{file} (areas.{level}) has its axes exchanged: read as {asked}, it reaches from {west:,.6g}, {south:,.6g} to "
+        f"{file} (areas.{level}) has its axes swapped: read as {asked}, it extends from {west:,.6g}, {south:,.6g} to "
         f"{east:,.6g}, {north:,.6g}, which is outside the area of {crs.crs_label(working)} ({used.name}); with "
-        "latitude and longitude swapped it would lie inside. Export it with x before y, or swap the axes (in QGIS: "
+        "latitude and longitude swapped it would be inside. Export it with x before y, or swap the axes (in QGIS: "
         "Swap X and Y coordinates)"
     )
 
@@ -302,24 +302,25 @@ def _used_there(corners: Any, system: Any, used: Any) -> bool:
 
 
 def _require_places(shapes: Shapes, codes: Sequence[str], *, file: str, level: str) -> None:
-    """Refuse areas that are nowhere on Earth: in the wrong system, or damaged."""
+    """Refuse areas with impossible coordinates: in the wrong system, or damaged."""
     reach = np.abs(shapely.bounds(shapes)).max(axis=1)
     wrong = ~(reach < _REACH_M)
     if wrong.any():
         listed = ", ".join([c for c, bad in zip(codes, wrong, strict=True) if bad][:10])
         raise InputError(
-            f"{file}: {int(wrong.sum())} areas lie nowhere on Earth ({listed}): check areas.{level}.crs, or export the "
+            f"{file}: {int(wrong.sum())} areas have impossible coordinates ({listed}): check areas.{level}.crs, or "
+            "export the "
             "file again"
         )
 
 
 def assign_parents(wards: Boundaries, boroughs: Boundaries) -> tuple[str, ...]:
-    """Give every ward the borough that covers most of it.
+    """Assign every ward to the borough that covers most of it.
 
     Raises
     ------
     InputError
-        If a ward lies in no borough.
+        If a ward is in no borough.
     """
     ward, borough = shapely.STRtree(boroughs.shapes).query(wards.shapes, predicate="intersects")
     shared = shapely.area(shapely.intersection(wards.shapes[ward], boroughs.shapes[borough]))
@@ -334,13 +335,13 @@ def assign_parents(wards: Boundaries, boroughs: Boundaries) -> tuple[str, ...]:
     lost = [code for i, code in enumerate(wards.codes) if i not in best]
     if lost:
         raise InputError(
-            f"{len(lost)} wards lie in no borough of areas.boroughs ({', '.join(lost[:10])}): check that both files "
-            "are of one place and edition, or set areas.wards.parent_code"
+            f"{len(lost)} wards are in no borough of areas.boroughs ({', '.join(lost[:10])}): check that both files "
+            "are for the same place and edition, or set areas.wards.parent_code"
         )
     return tuple(best[i] for i in range(len(wards.codes)))
 
 
-# Residents by area, from one or several tables that may mix levels.
+# Residents by area, from one or more tables, which may mix levels.
 
 _MISSING = frozenset({"", ".", "..", "-", ":", "n/a", "na", "nan", "none", "null"})
 _LISTED = 10
@@ -357,7 +358,7 @@ class Residents:
     others
         Denominators of single categories: area_code, category, population, population_year, measure.
     report
-        Per file: rows, areas matched, rows without a figure, codes that are in no boundary file.
+        For each file: rows, matched areas, rows without a figure, codes that are in no boundary file.
     """
 
     figures: dict[str, tuple[int, int]]
@@ -378,7 +379,7 @@ def read_residents(
     Parameters
     ----------
     files
-        The files; the first that has a figure for an area gives it.
+        The files; for each area the first file with a figure is used.
     base
         Folder that paths start from.
     codes
@@ -386,13 +387,13 @@ def read_residents(
     limits
         How long a file and its rows may be.
     scratch
-        Folder for what is needed while they are read; the system's if left out.
+        Folder for temporary files while reading; by default the system's.
 
     Raises
     ------
     InputError
         If a file or column is missing, a figure is not a number, an area has two figures in one file, or a code is
-        unknown and not expected to be.
+        unexpectedly unknown.
     """
     figures: dict[str, tuple[int, int]] = {}
     others = []
@@ -441,7 +442,7 @@ def _read(
             continue
         rounded += people != int(people)
         if found.setdefault(key, round(people)) != round(people):
-            faults.append(f"row {row}: {key} has {round(people)}, but an earlier row says {found[key]}")
+            faults.append(f"row {row}: {key} has {round(people)}, but an earlier row has {found[key]}")
     if unknown and not settings.ignore_unknown:
         more = f" and {len(unknown) - _LISTED} more" if len(unknown) > _LISTED else ""
         faults.append(
@@ -473,7 +474,7 @@ def _number(text: str) -> float | None:
     return value if 0 <= value < 1e10 else None
 
 
-# Codes of other editions, for counts and rows that name areas by them.
+# Codes of other editions, for counts and rows that use them.
 
 LOOKUP_COLUMNS = (("areas.lookup", "from_code"), ("areas.lookup", "to_code"))
 
@@ -481,12 +482,12 @@ LOOKUP_COLUMNS = (("areas.lookup", "from_code"), ("areas.lookup", "to_code"))
 def read_lookup(
     areas: Areas, *, base: Path, limits: Run = DEFAULT_LIMITS, scratch: Path | None = None
 ) -> dict[str, str]:
-    """Read what codes of other editions are in this one; empty where no table is given.
+    """Read the current codes for codes of other editions; empty if there is no table.
 
     Raises
     ------
     InputError
-        If the table lacks a column, or a code is two codes here: such counts cannot be split.
+        If a column is missing, or a code has two current codes: such counts cannot be split.
     """
     if areas.lookup is None:
         return {}
@@ -501,13 +502,13 @@ def read_lookup(
     if len(found) < len(pairs):
         split = sorted({a for a, b in pairs if found[a] != b})
         raise InputError(
-            f"{path.name} takes one code to several ({', '.join(split[:10])}): counts of an area that was split cannot "
-            "be shared out. Leave these codes out of the table; they are then listed as unmapped"
+            f"{path.name} maps one code to several ({', '.join(split[:10])}): counts of an area that was split cannot "
+            "be divided. Remove these codes from the table; they are then listed as unmapped"
         )
     return found
 
 
-# All areas of a run, and an account of how the levels agree.
+# All areas of a run, and a report on how the levels agree.
 
 
 _M2_PER_KM2 = 1e6
@@ -538,7 +539,7 @@ class AreaSet:
     def lookup(
         self, index: "AreaIndex | Path", *, key: str = "", other_codes: Mapping[str, str] | None = None
     ) -> "AreaLookup":
-        """Return what placing incidents needs of these areas; `index` is of the wards, in the order of their codes."""
+        """Return the look-up for assigning incidents; `index` is that of the wards, in the order of their codes."""
         wards, boroughs = self.level(Level.WARD), self.level(Level.BOROUGH)
         west, south, east, north = (float(v) for v in self.table.total_bounds)
         return AreaLookup(
@@ -584,17 +585,18 @@ def read_areas(
     limits
         How long a file may be.
     scratch
-        Folder for what is needed while they are read; the system's if left out.
+        Folder for temporary files while reading; by default the system's.
     own_boroughs
-        Whether the data counts boroughs by themselves (published counts do): a borough with a ward that is not covered
-        then has all its residents. Where boroughs are the sum of points, only those of its covered wards count.
+        Whether the data has separate counts for boroughs (as published counts do): a borough with a ward that is not
+        covered then has all its residents. If borough counts are sums of points, only residents of its covered wards
+        count.
 
     Raises
     ------
     InputError
         If a file cannot be used, a ward has no borough, or a code repeats anywhere.
     ConfigError
-        If a code of not_covered or visitor_areas is no area.
+        If a code in not_covered or visitor_areas is not the code of an area.
     """
     wards = read_boundaries(areas.wards, base=base, working=working, level="wards", limits=limits)
     given = None
@@ -655,23 +657,23 @@ def read_areas(
     import geopandas as gpd
 
     frame = gpd.GeoDataFrame(table.drop(columns="geometry"), geometry=gpd.GeoSeries(list(shapes), crs=working))
-    # One category's own denominator of an area that is covered in part would count people of whom nothing is known;
-    # left out, it is summed from the covered areas inside.
+    # For an area that is covered in part, the denominator of a single category would include people outside the data;
+    # it is dropped here and later summed from the covered areas inside.
     others = residents.others[~residents.others["area_code"].isin(covers.partial)]
     return AreaSet(frame, others.reset_index(drop=True), report)
 
 
-LEAST_OVERLAP_KM2 = 1e-4  # a hundred square metres in all: below it no pair is looked for
+LEAST_OVERLAP_KM2 = 1e-4  # a hundred square metres in total: below it overlapping pairs are not searched
 LISTED = 5
 
 
 def _overlaps(level: Boundaries) -> list[tuple[str, str, float]]:
-    """List the areas of one level that overlap; a sound file, the usual case, costs one union."""
+    """List the areas of one level that overlap; a file without overlaps, the usual case, costs one union."""
     return overlaps(level.shapes, level.codes) if overlap_km2(level.shapes) > LEAST_OVERLAP_KM2 else []
 
 
 def boundary_cautions(report: Mapping[str, Any], *, names: Mapping[str, str]) -> list[str]:
-    """Say what was wrong with the boundaries and what was done about it.
+    """Return cautions about faults in the boundaries and how they were handled.
 
     Parameters
     ----------
@@ -709,7 +711,7 @@ def boundary_cautions(report: Mapping[str, Any], *, names: Mapping[str, str]) ->
 
 
 def is_garbled(name: str) -> bool:
-    """Whether a name holds what is left of letters that were read in another encoding than they were written in.
+    """Whether a name contains characters that result from reading text in the wrong encoding.
 
     Examples
     --------
@@ -718,7 +720,8 @@ def is_garbled(name: str) -> bool:
     """
     if "\ufffd" in name:
         return True
-    # UTF-8 that was read as latin-1 or cp1252 turns back into shorter text; real letters hardly ever do.
+    # UTF-8 text that was read as latin-1 or cp1252 can be converted back to a shorter text; correct text hardly ever
+    # can.
     for encoding in ("latin-1", "cp1252"):
         with contextlib.suppress(UnicodeError):
             if name.encode(encoding).decode("utf-8") != name:
@@ -727,7 +730,7 @@ def is_garbled(name: str) -> bool:
 
 
 def _parents(wards: Boundaries, given: Boundaries | None) -> tuple[tuple[str, ...], str]:
-    """Borough code of every ward, and how it was found."""
+    """Borough code of every ward, and how it was determined."""
     if wards.parent_codes is not None:
         blank = [c for c, p in zip(wards.codes, wards.parent_codes, strict=True) if not p]
         if blank:
@@ -735,7 +738,7 @@ def _parents(wards: Boundaries, given: Boundaries | None) -> tuple[tuple[str, ..
         if given is not None and (strange := sorted(set(wards.parent_codes) - set(given.codes))):
             raise InputError(
                 f"areas.wards.parent_code names boroughs that areas.boroughs does not have: {', '.join(strange[:10])}. "
-                "Check that both files are of one edition"
+                "Check that both files are of the same edition"
             )
         return wards.parent_codes, "column of codes"
     if wards.parent_names is not None:
@@ -751,14 +754,14 @@ def _parents(wards: Boundaries, given: Boundaries | None) -> tuple[tuple[str, ..
         return tuple(c for c in found if c is not None), "column of names"
     if given is None:
         raise InputError(
-            "nothing says which borough each ward is in: set areas.wards.parent_code to a column of the ward file, or "
+            "the borough of each ward is unknown: set areas.wards.parent_code to a column of the ward file, or "
             "give areas.boroughs"
         )
     return assign_parents(wards, given), "largest overlap"
 
 
 def _boroughs(wards: Boundaries, parents: Sequence[str], given: Boundaries | None) -> tuple[_Boroughs, dict[str, Any]]:
-    """Return the boroughs, given or dissolved, and where the two levels disagree."""
+    """Return the boroughs, given or dissolved from wards, and the differences between the two levels."""
     if given is None:
         codes, shapes = dissolve(wards.shapes, parents)
         names = dict(zip(parents, wards.parent_names or parents, strict=True))
@@ -781,13 +784,13 @@ def _people(
     *,
     covers: Coverage,
 ) -> dict[str, tuple[int | None, int | None]]:
-    """Residents of every area: the files' figure, else the sum of the level below where all of it is known.
+    """Residents of every area: the figure in the files, otherwise the sum of the level below if all of it is known.
 
-    Of an area that is covered in part only those of the covered areas in it count: a rate of its incidents over
-    everybody who lives there would be too low.
+    For an area that is covered in part only residents of its covered areas count: a rate based on all its residents
+    would be too low.
     """
-    # Boroughs before the region, so that the region can be the sum of summed boroughs; a single unknown ward leaves
-    # its borough unknown, because a sum without it would be too small.
+    # Boroughs before the region, so that the region can be the sum of the boroughs; a single unknown ward makes its
+    # borough unknown, because a sum without it would be too small.
     people: dict[str, tuple[int | None, int | None]] = {
         c: (None, None) if c in covers.partial else residents.figures.get(c, (None, None)) for c in codes
     }
@@ -796,7 +799,7 @@ def _people(
         for code, at in zip(codes, levels, strict=True):
             if at == level and people[code][0] is None:
                 inside = [c for c, p in zip(codes, parents, strict=True) if p == code]
-                # An area without any cover is shown with all its residents; nothing is divided by them.
+                # An area that is not covered is shown with all its residents, but they are not used as a denominator.
                 members = [people[c] for c in inside if covered[c] or not covered[code]]
                 known = [(n, y) for n, y in members if n is not None]
                 if known and len(known) == len(members):
@@ -808,7 +811,7 @@ def _people(
 def _ground(
     codes: Sequence[str], levels: Sequence[str], parents: Sequence[str | None], shapes: Shapes, *, covers: Coverage
 ) -> list[float]:
-    """Square kilometres of every area, of one that is covered in part those of the covered areas in it."""
+    """Square kilometres of every area; for one that is covered in part, those of its covered areas."""
     km2 = dict(zip(codes, (shapely.area(shapes) / _M2_PER_KM2).tolist(), strict=True))
     covered = dict(zip(codes, covers.covered, strict=True))
     for level in ("borough", "region"):
@@ -818,7 +821,7 @@ def _ground(
 
 
 def require_areas(areas: Areas, names: Mapping[str, str]) -> None:
-    """Refuse codes of not_covered and visitor_areas that are no area's.
+    """Refuse codes in not_covered and visitor_areas that belong to no area.
 
     Parameters
     ----------
@@ -830,12 +833,12 @@ def require_areas(areas: Areas, names: Mapping[str, str]) -> None:
     Raises
     ------
     ConfigError
-        Naming each, and the code of the area of that name if there is one.
+        With each wrong code, and the correct code if it is the name of an area.
     """
     by_name = {name.casefold(): code for code, name in reversed(list(names.items()))}
     example = next((code for code in names if code != areas.region.code), areas.region.code)
     faults = [
-        f"areas.{key}: {given!r} is no area code{did_you_mean(given, list(names))}: use codes such as "
+        f"areas.{key}: {given!r} is not an area code{did_you_mean(given, list(names))}: use codes such as "
         f"{by_name.get(given.casefold(), example)} (the codes of the boroughs or wards)"
         for key, listed in (("not_covered", areas.not_covered), ("visitor_areas", areas.visitor_areas))
         for given in sorted(set(listed) - set(names))
@@ -844,7 +847,7 @@ def require_areas(areas: Areas, names: Mapping[str, str]) -> None:
         raise ConfigError("; ".join(faults))
 
 
-# Finding an area: by a point, through an index that is built once and kept; or by a code or name as sources write it.
+# Look-up of areas: by a point, with an index that is built once and stored; or by a code or name as written in sources.
 
 Bounds = tuple[float, float, float, float]
 Points = NDArray[np.float64]
@@ -852,7 +855,7 @@ Points = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class AreaLookup:
-    """What placing incidents needs of the areas, in one object that can be sent to a worker.
+    """The areas as needed for assigning incidents, in one object that can be sent to a worker.
 
     Attributes
     ----------
@@ -863,15 +866,15 @@ class AreaLookup:
     bounds
         West, south, east, north of all areas, metres.
     index
-        The index of the wards: itself, or the file `save_index` kept it in, which each process loads once.
+        The index of the wards, or the file written by `save_index`, which each process loads once.
     key
-        What the boundaries depend on; tells two indexes kept at one path apart.
+        Digest of the boundaries; distinguishes two indexes stored at the same path.
     not_covered
         Codes of the wards and boroughs that the data does not cover.
     ward_names
         Names in the order of `ward_codes`.
     other_codes
-        Codes of other editions and of smaller areas, and what they are here (`areas.lookup`).
+        Codes of other editions and of smaller areas, and their current codes (`areas.lookup`).
     """
 
     ward_codes: tuple[str, ...]
@@ -895,14 +898,14 @@ class AreaLookup:
         Returns
         -------
         result
-            Positions in `ward_codes` (-1 in none), and which points were given to the nearest ward.
+            Positions in `ward_codes` (-1 for none), and which points were assigned to the nearest ward.
         """
         index = self.index if isinstance(self.index, AreaIndex) else _load_index(self.index, self.key)
         return index.locate(xy)
 
 
 def save_index(path: Path, index: AreaIndex) -> None:
-    """Keep the index of the wards for workers and later runs."""
+    """Store the index of the wards for workers and later runs."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         np.savez(file, allow_pickle=False, **index.to_arrays())
@@ -910,7 +913,7 @@ def save_index(path: Path, index: AreaIndex) -> None:
 
 @lru_cache(maxsize=1)
 def _load_index(path: Path, key: str) -> AreaIndex:  # noqa: ARG001 the key tells indexes of one path apart
-    """Load the index once in each process: a worker reads many files, and the index is larger than most of them."""
+    """Load the index once in each process: a worker reads many files, most of them smaller than the index."""
     with np.load(path, allow_pickle=False) as arrays:
         return AreaIndex.from_arrays(arrays)
 
@@ -924,7 +927,7 @@ def _plain(name: str) -> str:
 
 
 class BoroughNames:
-    """Boroughs by code or name, small differences of spelling aside."""
+    """Look up boroughs by code or name, ignoring small differences in spelling."""
 
     def __init__(self, names: Mapping[str, str]) -> None:
         self._by_code = {code.casefold(): code for code in names}
@@ -935,16 +938,16 @@ class BoroughNames:
         self._by_name = {name: codes[0] for name, codes in plain.items() if len(codes) == 1} | exact
 
     def code(self, text: str) -> str | None:
-        """Code of the borough a text names, or None."""
+        """Code of the borough with this code or name, or None."""
         key = text.casefold()
         return self._by_code.get(key) or self._by_name.get(key) or self._by_name.get(_plain(text))
 
 
 class WardNames:
-    """Wards by code, by a code that `areas.lookup` gives, or by name.
+    """Look up wards by code, by a code in `areas.lookup`, or by name.
 
-    A name counts where one ward alone has it, or one ward of the borough named beside it. A code that is not known is
-    never taken for a name.
+    A name is used if only one ward has it, or only one ward of the borough in the same row. An unknown code is never
+    treated as a name.
     """
 
     def __init__(self, areas: AreaLookup) -> None:
@@ -960,19 +963,19 @@ class WardNames:
             self._by_name.setdefault(_plain(name), []).append(at)
 
     def of_code(self, text: str) -> int:
-        """Position of the ward that a code means, directly or through the lookup; -1 for none."""
+        """Position of the ward with a code, directly or through the lookup; -1 for none."""
         key = text.casefold()
         return self._by_code.get(key, self._other.get(key, -1))
 
     def of(self, text: str, *, borough: str | None = None) -> int:
-        """Position of the ward that a code or name means; -1 for none.
+        """Position of the ward with a code or name; -1 for none.
 
         Parameters
         ----------
         text
             Code or name.
         borough
-            Code of the borough that the same row names: a ward's name counts in it alone.
+            Code of the borough in the same row: a ward's name is looked up only in this borough.
         """
         at = self.of_code(text)
         if at >= 0:

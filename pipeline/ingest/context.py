@@ -1,6 +1,6 @@
 """Context: public layers of water, roads, stations and places that are drawn under the hotspots and give them names.
 
-A layer is read as it is, brought into the working system, cut to the region and thinned to what a map of the region can
+A layer is read, transformed to the working system, cut to the region and thinned to what a map of the region can
 show. Nothing in it is data about incidents, so it passes no gate.
 """
 
@@ -54,9 +54,9 @@ class MapContext:
     frame
         Rows of the table CONTEXT, as a GeoDataFrame in the working system, in the order in which they are drawn.
     credits
-        Whom pages must name, each once, in the order of the configuration.
+        Attributions required on pages, each once, in the order of the configuration.
     cautions
-        What a reader of the run should know: layers that lie elsewhere, what was left out.
+        Cautions for the analyst: layers outside the region, features that were left out.
     """
 
     frame: Any
@@ -66,7 +66,7 @@ class MapContext:
 
 @dataclass(slots=True)
 class _Features:
-    """Features of one layer, side by side."""
+    """Features of one layer, as columns."""
 
     kind: str
     shapes: Shapes
@@ -92,7 +92,7 @@ def read_context(
     working
         The working system.
     region
-        Outline of the whole region in the working system: what lies outside is cut away.
+        Outline of the whole region in the working system: layers are clipped to it.
     limits
         How long a file may be.
 
@@ -104,7 +104,7 @@ def read_context(
     Raises
     ------
     InputError
-        If a file or a column is missing, or a file is no map layer.
+        If a file or a column is missing, or a file is not a map layer.
     """
     import geopandas as gpd
     import pandas as pd
@@ -131,7 +131,7 @@ def read_context(
     if left_out:
         cautions.append(
             f"context: {left_out:,} features are left out, the least important first, so that pages stay small: give "
-            "`rank` a column that says which matter, or layers with less in them"
+            "`rank` a column of importance, or use layers with fewer features"
         )
     frame = gpd.GeoDataFrame(
         rows[["kind", "name", "rank"]], geometry=rows["geometry"].to_numpy(dtype=object), crs=working
@@ -142,21 +142,21 @@ def read_context(
 
 
 def _with_gaps(region: Any) -> Any:
-    """Return the region with what lies between its areas.
+    """Return the region including gaps between its areas.
 
-    Boundaries stop at a river's banks, and its water, bridges and piers are what readers know a place by.
+    Boundaries end at a river's banks, but its water, bridges and piers help readers to recognise a place.
     """
     coarse = shapely.simplify(region, GAP_M / 20)
     return shapely.union_all([region, coarse.buffer(GAP_M / 2).buffer(-GAP_M / 2)])
 
 
 def _credit(layer: ContextLayer) -> str:
-    """Return the line that pages print for a layer: whom to name, and the licence."""
+    """Return the attribution and licence line of a layer."""
     return f"{layer.attribution} ({layer.licence})" if layer.attribution and layer.licence else layer.attribution
 
 
 def _layer(settings: ContextLayer, *, base: Path, working: str, region: Any, limits: Run, key: str) -> _Features:
-    """Read one layer and leave what a map of the region can show."""
+    """Read one layer and keep what a map of the region can show."""
     path = existing(settings.path, base=base, what=key)
     require_size(path, limits=limits, whole=True)
     wanted = [(f"{key}.name", settings.name)] if settings.name else []
@@ -181,14 +181,14 @@ def _layer(settings: ContextLayer, *, base: Path, working: str, region: Any, lim
     system = crs.source_crs(settings.crs, what=f"{key}.crs") if settings.crs else layer.system
     if system is None:
         raise InputError(
-            f"{path.name} does not say which coordinate system it is in ({key}): set {key}.crs, for example EPSG:4326"
+            f"{path.name} does not state its coordinate system ({key}): set {key}.crs, for example EPSG:4326"
         )
     features.shapes = crs.project_geometries(features.shapes, source=system, working=working)
     _cut(features, region)
     if count and not len(features.shapes):
         features.cautions.append(
-            f"{key}: nothing in {path.name} lies inside the region, so nothing of it is drawn: check {key}.crs "
-            f"(read as {crs.crs_label(system)}), or give the layer of this place"
+            f"{key}: nothing in {path.name} is inside the region, so nothing of it is drawn: check {key}.crs "
+            f"(read as {crs.crs_label(system)}), or use a layer for this place"
         )
     elif not count:
         features.cautions.append(f"{key}: {path.name} is empty, so nothing of it is drawn")
@@ -197,7 +197,7 @@ def _layer(settings: ContextLayer, *, base: Path, working: str, region: Any, lim
 
 
 def _names(column: Any) -> NDArray[np.object_]:
-    """Return names as plain text: blanks as one, no control characters, never longer than a label."""
+    """Return names as plain text: single spaces, no control characters, at most the length of a label."""
     blank = column.isna().to_numpy()
     texts = (" ".join("".join(c if c.isprintable() else " " for c in str(v)).split()) for v in column.tolist())
     return np.array(
@@ -206,7 +206,7 @@ def _names(column: Any) -> NDArray[np.object_]:
 
 
 def _ranks(column: Any) -> NDArray[np.int64]:
-    """Return ranks from 1; what is no whole number from 1 up is least important."""
+    """Return ranks from 1; anything but a whole number from 1 up is least important."""
     import pandas as pd
 
     numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
@@ -215,9 +215,9 @@ def _ranks(column: Any) -> NDArray[np.int64]:
 
 
 def _require_shapes(features: _Features, *, file: str, key: str) -> None:
-    """Leave the shapes that this kind of layer has; refuse a layer that has none of them.
+    """Keep the shapes that belong to this kind of layer; refuse a layer without any of them.
 
-    An outline of a station or a place stands for its middle.
+    An outline of a station or a place is replaced by its centre.
     """
     kinds = shapely.get_type_id(features.shapes)
     sound = ~shapely.is_missing(features.shapes) & ~shapely.is_empty(features.shapes)
@@ -240,7 +240,7 @@ def _require_shapes(features: _Features, *, file: str, key: str) -> None:
 
 
 def _cut(features: _Features, region: Any) -> None:
-    """Cut to the region; what cannot be placed lies outside it."""
+    """Clip to the region; shapes without valid coordinates count as outside."""
     shapes = features.shapes
     west, south, east, north = shapely.bounds(region)
     bounds = shapely.bounds(shapes) if len(shapes) else np.zeros((0, 4))
@@ -253,7 +253,7 @@ def _cut(features: _Features, region: Any) -> None:
         features.shapes, _ = repair(features.shapes)
         features.keep(~shapely.is_missing(features.shapes))
     features.keep(shapely.intersects(region, features.shapes))
-    # Most features lie whole inside: only those that cross the edge are cut.
+    # Most features are completely inside: only those that cross the edge are cut.
     crossing = ~shapely.contains(region, features.shapes)
     features.shapes[crossing] = shapely.intersection(features.shapes[crossing], region)
     features.shapes = np.array([_parts(shape, features.kind) for shape in features.shapes], dtype=object)
@@ -261,7 +261,7 @@ def _cut(features: _Features, region: Any) -> None:
 
 
 def _parts(shape: Any, kind: str) -> Any:
-    """Keep the surfaces of an outline, or the lines of a line: where a cut only touches, points and lines are left."""
+    """Keep only polygons or only lines: where a cut only touches a shape, points and lines are left over."""
     if shape.geom_type != "GeometryCollection":
         return shape
     wanted = "Polygon" if kind in SMALLEST_M2 else "LineString"
@@ -271,7 +271,7 @@ def _parts(shape: Any, kind: str) -> Any:
 
 
 def _thin(features: _Features) -> None:
-    """Join what is one feature, and leave out detail that no zoom of the map shows."""
+    """Join the pieces of a feature, and remove detail that is invisible at every zoom level."""
     if features.kind in {"station", "place"}:
         _one_of_a_name(features)
         return
@@ -285,7 +285,7 @@ def _thin(features: _Features) -> None:
 
 
 def _one_of_a_name(features: _Features) -> None:
-    """Leave the most important of points that bear one name near each other."""
+    """Of nearby points with the same name, keep the most important."""
     order = np.lexsort((shapely.get_y(features.shapes), shapely.get_x(features.shapes), features.names, features.ranks))
     features.keep(order)
     kept: dict[str, list[tuple[float, float]]] = {}
@@ -301,14 +301,14 @@ def _one_of_a_name(features: _Features) -> None:
 
 
 def _join_lines(features: _Features) -> None:
-    """Join the pieces of a road: files cut it at every junction, and each piece would carry its own ends."""
+    """Join the pieces of a road: files cut roads at every junction."""
     groups: dict[tuple[int, str], list[int]] = {}
     for place, key in enumerate(zip(features.ranks.tolist(), features.names.tolist(), strict=True)):
         groups.setdefault(key, []).append(place)
     shapes, names, ranks = [], [], []
     for (rank, name), members in sorted(groups.items()):
         merged = shapely.line_merge(shapely.union_all(features.shapes[members]))
-        # A road without a name is every such road of the region: each joined piece is a feature of its own.
+        # Roads without a name are not one road: each joined piece is a separate feature.
         pieces = [merged] if name else list(shapely.get_parts(merged))
         shapes += pieces
         names += [name] * len(pieces)
@@ -318,7 +318,7 @@ def _join_lines(features: _Features) -> None:
 
 
 def _within_budget(rows: Any) -> tuple[Any, int]:
-    """Leave what a page can carry: the most important of all layers first, among equals the longest or largest."""
+    """Limit the features to what a page can hold: the most important first, among equals the longest or largest."""
     shapes = rows["geometry"].to_numpy(dtype=object)
     corners = shapely.get_num_coordinates(shapes)
     order = np.lexsort((-shapely.length(shapes), rows["rank"].to_numpy(dtype=np.int64)))

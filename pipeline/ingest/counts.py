@@ -1,7 +1,7 @@
-"""Counts already published by area: read, matched to the boundaries, and every value accounted for.
+"""Counts that are already published by area: reading, matching to the boundaries, accounting for every value.
 
-A value is mapped (its code is an area of its level here), unmapped (it is not), quarantined (its row cannot be used) or
-ignored (its category is none that is wanted); the four add up to what the file publishes.
+A value is mapped (its code is an area of its level), unmapped (it is not), quarantined (its row cannot be used) or
+ignored (its category is not configured); the four add up to the total of the file.
 """
 
 import json
@@ -51,31 +51,31 @@ class CountsReport:
     source
         Label of the file.
     rows_read
-        Data rows of the file; each is counted, refused, or left out as an unknown category.
+        Data rows of the file; each is counted, refused, or ignored because its category is unknown.
     accounting
         Per level, measure and category: published, mapped, unmapped, quarantined, ignored (sums of values), and
-        ``published == mapped + unmapped + quarantined + ignored``. A value that is no number counts 0 here; its row
-        is in the quarantine.
+        ``published == mapped + unmapped + quarantined + ignored``. A value that is not a number counts as 0 here; its
+        row is in the quarantine.
     unmapped
         Every code that is not in the boundaries: level, area_code, area_name, reason, and the sums of values per
-        measure over all categories that are the whole (or over every category where none is).
+        measure over the categories that are the total (or over every category if none is).
     matched_pct
-        Of the distinct codes that look like codes of the boundaries, how many are among them, in per cent; None where
+        Of the distinct codes with the form of boundary codes, the share found in the boundaries, in per cent; None if
         there are none.
     repeated_keys
-        Rows whose area, month, category and measure another row has too; such rows are added up.
+        Rows with the same area, month, category and measure as another row; such rows are added up.
     looked_up
-        Rows whose code was taken over from another edition.
+        Rows whose code was converted from another edition.
     quarantined
         Refused rows by rule.
     suppressed
-        Rows whose count the publisher withheld.
+        Rows whose count the publisher suppressed.
     labels
-        Ids and labels of categories made from the texts themselves.
+        Ids and labels of categories created from the texts themselves.
     ignored_categories
-        Texts no category matched, with rows.
+        Texts that matched no category, with their number of rows.
     first_month, last_month
-        As yyyymm; 0 where there is no row.
+        As yyyymm; 0 if there is no row.
     """
 
     source: str
@@ -103,7 +103,7 @@ class CountsPart:
 
 
 def accounting(rows: pd.DataFrame, texts: Mapping[str, pd.Series]) -> pd.DataFrame:
-    """Sum values by fate; the identity holds in every row by construction of the fates, and is checked by `quality`."""
+    """Sum values by outcome (mapped, unmapped, ...); the outcomes add up by construction, and `quality` checks this."""
     counted = rows.assign(value=rows["value"].fillna(0).astype("int64"))
     for part in _ACCOUNT:
         counted[part] = rows[part].where(rows[part].notna(), texts[part]).astype("str")
@@ -118,7 +118,7 @@ def _shape(code: str) -> str:
 
 
 def unmapped(rows: pd.DataFrame, codes: Mapping[str, str]) -> pd.DataFrame:
-    """List what is not in the boundaries, with a reason, for the whole where the source has one."""
+    """List the codes that are not in the boundaries, with a reason, for the total category if there is one."""
     whole = rows[rows["category"] == ROOT] if (rows["category"] == ROOT).any() else rows
     shapes = {_shape(c) for c in codes}
 
@@ -136,7 +136,7 @@ def unmapped(rows: pd.DataFrame, codes: Mapping[str, str]) -> pd.DataFrame:
 
 
 def matched_pct(rows: pd.DataFrame, codes: Mapping[str, str]) -> float | None:
-    """Share of the codes shaped like those of the boundaries that are among them, in per cent."""
+    """Of the codes with the form of boundary codes, the share found in the boundaries, in per cent."""
     shapes = {_shape(c) for c in codes}
     pairs = rows[["area_code", "mapped"]].drop_duplicates()
     like = pairs[pairs["area_code"].map(_shape).isin(shapes)]
@@ -144,20 +144,20 @@ def matched_pct(rows: pd.DataFrame, codes: Mapping[str, str]) -> float | None:
 
 
 def merge_published(parts: Sequence[CountsPart]) -> pd.DataFrame:
-    """Put the files of a run together: one row per key, values of files that share a key added up."""
+    """Combine the files of a run: one row per key; values with the same key are added up."""
     whole = pd.concat([p.table for p in parts], ignore_index=True)
     return PUBLISHED_COUNTS.conform(_added_up(whole))
 
 
 def _added_up(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per key; values that share a key are added up, and unknown if one of them is."""
+    """Return one row per key; values with the same key are added up, and the sum is unknown if one of them is."""
     grouped = rows.assign(unknown=rows["value"].isna()).groupby([*COUNT_KEY, "mapped"], sort=True, as_index=False)
     added = grouped.agg(value=("value", "sum"), unknown=("unknown", "any"))
     return added.assign(value=added["value"].astype("Int64").mask(added["unknown"])).drop(columns="unknown")
 
 
 def incidents_by_borough(table: pd.DataFrame, *, parents: Mapping[str, str], whole: str | None) -> pd.DataFrame:
-    """Return the published incidents of boroughs; those of their wards where the source gives no borough.
+    """Return the published incidents of boroughs, or sums of their wards if the source has no boroughs.
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ def incidents_by_borough(table: pd.DataFrame, *, parents: Mapping[str, str], who
     parents
         Borough of each ward.
     whole
-        The category that is the whole, called `all` in the result.
+        The category that is the total, called `all` in the result.
     """
     rows = table[table["mapped"] & (table["measure"] == Measure.INCIDENTS)]
     rows = rows.assign(incidents=rows["value"], category=rows["category"].where(rows["category"] != whole, ROOT))
@@ -182,7 +182,7 @@ def first_day(month: int) -> str:
 
 
 def check_relations(table: pd.DataFrame, *, sources: Sequence[PublishedSource], categories: Categories) -> pd.DataFrame:
-    """Test what the sources declare on their counts in the boundaries: where it is violated, how often, by how much.
+    """Test the declared relations on the counts: how often they are violated, and by how much.
 
     Parameters
     ----------
@@ -204,11 +204,11 @@ def check_relations(table: pd.DataFrame, *, sources: Sequence[PublishedSource], 
 
 
 def _known(rows: pd.DataFrame, *, absent: str) -> pd.DataFrame:
-    """Return the rows of areas and months of which every category is known: only there can a relation be tested."""
+    """Return the rows of areas and months with all categories known: relations can only be tested there."""
     key = ["level", "area_code", "month", "measure"]
     unknown = rows["value"].isna().groupby([rows[k] for k in key]).transform("any")
     if absent == "unknown" and len(rows):
-        # A category that is absent is not zero: its area and month are left out where others of its level have it.
+        # A missing category is not zero: the area and month are left out if other areas of its level have the category.
         wanted = rows.groupby(["level", "measure"])["category"].transform("nunique")
         unknown |= rows.groupby(key)["category"].transform("nunique") < wanted
     known = rows[~unknown]
@@ -219,11 +219,11 @@ def _known(rows: pd.DataFrame, *, absent: str) -> pd.DataFrame:
 
 COUNT_RULES = {
     "malformed": "The row cannot be read: it has more or fewer cells than there are columns.",
-    "level": "The level is none that is configured.",
-    "measure": "The measure is none that is configured.",
+    "level": "The level is not one of those configured.",
+    "measure": "The measure is not one of those configured.",
     "period": "The period does not fit period_format.",
     "value": "The value is not a whole number of 0 or more.",
-    "category": "The category is none that is configured.",
+    "category": "The category is not one of those configured.",
 }
 
 
@@ -254,19 +254,19 @@ def read_counts(
     areas_table
         AREAS: the codes of each level.
     lookup
-        Codes of other editions and what they are in this one (see `areas.read_lookup`).
+        Codes of other editions and their current codes (see `areas.read_lookup`).
     label
-        What the quarantine calls the file; source name and file name if left out.
+        Name of the file in the quarantine; by default source name and file name.
 
     Returns
     -------
     part
-        The table holds unmapped rows too, marked so. The category `categories.all_from` is called `all`.
+        The table includes unmapped rows, marked as such. The category `categories.all_from` is called `all`.
 
     Raises
     ------
     InputError
-        If the file or a column is missing, or a category is unknown and that is configured to be an error.
+        If the file or a column is missing, or a category is unknown and categories.unknown is `error`.
     """
     label = label or f"{source.name}/{path.name}"
     reader = table_reader(path)
@@ -289,7 +289,7 @@ def read_counts(
     given = texts["area_code"]
     rows["area_code"] = given.map(dict(lookup or {})).where(given.isin(list(lookup or {})), given)
     if source.columns.level is None:
-        # Nothing but its code says which level a row is of; a code that is none here goes with the others.
+        # Only the code gives the level of a row; an unknown code gets the level of the other rows.
         rows["level"] = rows["area_code"].map(codes).fillna(rows["level"])
     rows["area_name"] = texts["area_name"]
     rule = _rules(raw, rows)
@@ -297,19 +297,19 @@ def read_counts(
     unknown = texts["category"][rule == "category"].value_counts().sort_index()
     if config.categories.unknown == "error" and len(unknown):
         raise InputError(
-            f"{path.name} has categories that the configuration does not know: "
+            f"{path.name} has categories that are not in the configuration: "
             f"{', '.join(f'{t!r} ({n} rows)' for t, n in unknown.items())}. Add them to categories.tree, or set "
             "categories.unknown to quarantine or ignore"
         )
-    # The fates exclude each other, and the later assignment wins: a row that cannot be used is not also unmapped.
-    # A code counts as mapped only at its own level, or a borough's code among wards would be added to both.
+    # The outcomes exclude each other, and later assignments override: a row that cannot be used is not also unmapped.
+    # A code counts as mapped only at its own level; otherwise a borough's code among wards would be added to both.
     rows["mapped"] = rows["area_code"].map(codes) == rows["level"]
     rows["fate"] = "mapped"
     rows.loc[~rows["mapped"], "fate"] = "unmapped"
     rows.loc[rule != "", "fate"] = "quarantined"
     rows.loc[ignore, "fate"] = "ignored"
-    # A count that is withheld, or cannot be read and is the only one of its cell, leaves the cell there and unknown: a
-    # cell that is merely gone may stand for zero.
+    # If a count is suppressed, or unreadable and the only one of its cell, the cell is kept as unknown, because a
+    # missing cell may mean zero.
     rows["value"] = rows["value"].where(rows["value"] != _SUPPRESSED, None)
     suppressed = (rule == "") & rows["value"].isna()
     sound = rows[(rule == "") | ((rule == "value") & rows["category"].notna())]
@@ -342,7 +342,7 @@ def read_counts(
 
 
 def _named(raw: pd.DataFrame, *, source: PublishedSource, file: str) -> dict[str, pd.Series]:
-    """Texts of every column the counts need; empty where a column is not configured."""
+    """Texts of every column that the counts need; empty if a column is not configured."""
     wanted = count_columns(source)
     at = find_columns(wanted, [c for c in raw.columns if c != FAULT], file=file)
     texts = dict.fromkeys(type(source.columns).model_fields, pd.Series("", index=raw.index, dtype="str"))
@@ -350,7 +350,7 @@ def _named(raw: pd.DataFrame, *, source: PublishedSource, file: str) -> dict[str
 
 
 def _mapped(texts: pd.Series, function: Callable[[str], Any]) -> pd.Series:
-    """Apply a function once per distinct text; None stays None."""
+    """Apply a function once to each distinct text; None stays None."""
     codes, distinct = pd.factorize(texts)
     found = np.empty(len(distinct), dtype=object)
     found[:] = [function(str(t)) for t in distinct]
@@ -400,7 +400,7 @@ def _category_of(sorter: Lookup, config: Config) -> Callable[[str], str | None]:
         if len(ids) > 1:
             raise InputError(
                 f"the category {text!r} matches {' and '.join(sorted(ids))}, but a published count belongs to one: "
-                "take the text out of all but one category"
+                "remove the text from all but one category"
             )
         (found,) = ids
         return ROOT if found == whole else found
@@ -422,12 +422,12 @@ _LOOKS_LIKE_A_MARK = re.compile(
 
 
 def _marks(values: pd.Series, *, source: PublishedSource, file: str) -> dict[str, int]:
-    """Return what texts in place of counts mean: 0, or `_SUPPRESSED`.
+    """Return the meaning of texts in place of counts: 0, or `_SUPPRESSED`.
 
     Raises
     ------
     InputError
-        If there is one that no setting explains, and that looks as if the publisher meant something by it.
+        If there is a text that no setting explains and that looks intentional.
     """
     meant = {_key(t): _SUPPRESSED for t in source.suppressed_marks} | {_key(t): 0 for t in source.zero_marks}
     strange = {
@@ -437,9 +437,9 @@ def _marks(values: pd.Series, *, source: PublishedSource, file: str) -> dict[str
         asked = values[values.isin(strange)]
         listed = ", ".join(f"{text!r} in {number:,} rows" for text, number in asked.value_counts().head(5).items())
         raise InputError(
-            f"{file} has texts in place of counts in {source.columns.value!r}: {listed}. Say what they mean in "
-            f"the source {source.name}: suppressed_marks lists those that are unknown (withheld), zero_marks "
-            "those for which nothing was recorded"
+            f"{file} has texts in place of counts in {source.columns.value!r}: {listed}. State their meaning in "
+            f"the source {source.name}: suppressed_marks lists those that are unknown (suppressed), zero_marks "
+            "those that mean 0"
         )
     return meant
 
@@ -449,7 +449,7 @@ def _key(text: str) -> str:
 
 
 def _rules(raw: pd.DataFrame, rows: pd.DataFrame) -> pd.Series:
-    """Return the first rule that refuses each row, empty for none."""
+    """Return the first rule that each row breaks, empty for none."""
     rule = pd.Series("", index=raw.index, dtype="str").where(raw[FAULT] == "", "malformed")
     for name, column in (("level", "level"), ("measure", "measure"), ("period", "month"), ("value", "value"),
                          ("category", "category")):  # fmt: skip

@@ -76,7 +76,7 @@ def test_a_layer_elsewhere_or_empty_is_a_caution(tmp_path: Path) -> None:
     (tmp_path / "none.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": []}), "utf-8")
     found = read(tmp_path, {"path": "far.gpkg", "kind": "place"}, {"path": "none.geojson", "kind": "road"})
     assert len(found.frame) == 0
-    assert "context[0]: nothing in far.gpkg lies inside the region" in found.cautions[0]
+    assert "context[0]: nothing in far.gpkg is inside the region" in found.cautions[0]
     assert "none.geojson is empty" in found.cautions[1]
 
 

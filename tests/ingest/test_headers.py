@@ -107,14 +107,14 @@ def test_metres_that_pass_for_degrees_are_refused(tmp_path: Path, system: str, n
     if system != "EPSG:2263":
         there = shapely.box(527990, 179990, 531010, 181010)
         assert shapely.contains(there, read(path, crs=system).shapes).all()
-    with pytest.raises(InputError, match=r"areas\.wards\.crs says degrees"):
+    with pytest.raises(InputError, match=r"areas\.wards\.crs is in degrees"):
         read(path, crs="EPSG:4326")
 
 
 def test_exchanged_axes_are_named(tmp_path: Path) -> None:
     frame = squares().to_crs("EPSG:4326")
     turned = frame.set_geometry([shapely.transform(g, lambda xy: xy[:, ::-1]) for g in frame.geometry])
-    with pytest.raises(InputError, match=r"w\.geojson \(areas\.wards\) has its axes exchanged"):
+    with pytest.raises(InputError, match=r"w\.geojson \(areas\.wards\) has its axes swapped"):
         read(geojson(tmp_path / "w.geojson", turned))
 
 

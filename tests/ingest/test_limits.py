@@ -183,7 +183,7 @@ def test_boundaries_are_held_to_the_limit_of_files_read_whole(tmp_path: Path) ->
     area_file = AreaFile(path="wards.geojson", code="code", name="name")
     frame.assign(note="x" * 300_000).to_file(tmp_path / "wards.geojson")
     limits = Run.model_validate({"max_table_mb": 1})
-    with pytest.raises(InputError, match=r"wards\.geojson is longer than run\.max_table_mb \(1 MB\)"):
+    with pytest.raises(InputError, match=r"wards\.geojson is larger than run\.max_table_mb \(1 MB\)"):
         read_boundaries(area_file, base=tmp_path, working="EPSG:27700", level="wards", limits=limits)
     found = read_boundaries(area_file, base=tmp_path, working="EPSG:27700", level="wards")
     assert found.codes == CITY.codes
@@ -195,7 +195,7 @@ def test_known_tables_are_held_to_the_limit_of_files_read_whole(tmp_path: Path) 
     known = {"known_tables": [{"name": "k", "path": "known.csv"}]}
     config = load_config(write_city(tmp_path, **{"run.max_table_mb": 1, "disclosure": known}))
     context = SimpleNamespace(config=config, base=tmp_path)
-    with pytest.raises(InputError, match=r"known\.csv is longer than run\.max_table_mb \(1 MB\)"):
+    with pytest.raises(InputError, match=r"known\.csv is larger than run\.max_table_mb \(1 MB\)"):
         read_known_tables(cast("Any", context))
 
 
@@ -206,7 +206,7 @@ def test_layers_of_addresses_are_what_their_names_say(tmp_path: Path) -> None:
     assert len(_shapes(context, "there.geojson", "disclosure.addresses")) == 1
     pointer = "<OGRVRTDataSource><OGRVRTLayer name='there'><SrcDataSource relativeToVRT='1'>there.geojson"
     write(tmp_path, f"{pointer}</SrcDataSource></OGRVRTLayer></OGRVRTDataSource>", "pointer.gpkg")
-    with pytest.raises(InputError, match=r"pointer\.gpkg is not what its ending says"):
+    with pytest.raises(InputError, match=r"pointer\.gpkg does not match its extension"):
         _shapes(context, "pointer.gpkg", "disclosure.addresses")
 
 

@@ -106,8 +106,8 @@ def test_text_comes_out_as_utf8_whatever_went_in(tmp_path: Path) -> None:
         ("x.csv", b"", "utf-8", InputError, "empty"),
         ("x.csv", b"a,b\n", "utf-99", ConfigError, "utf-99"),
         ("x.csv", "a,b\n".encode("utf-16"), "utf-8", InputError, "encoding: utf-16"),
-        ("x.csv.gz", b"a,b\n1,2\n", "utf-8", InputError, "unpacked"),
-        ("x.csv.gz", gzip.compress(b"a" * 100, mtime=0)[:-9], "utf-8", InputError, "unpacked"),
+        ("x.csv.gz", b"a,b\n1,2\n", "utf-8", InputError, "decompressed"),
+        ("x.csv.gz", gzip.compress(b"a" * 100, mtime=0)[:-9], "utf-8", InputError, "decompressed"),
         ("x.csv.gz", gzip.compress(b"", mtime=0), "utf-8", InputError, "empty"),
         ("x.csv.gz", gzip.compress(b"a" * 2_000_001, mtime=0), "utf-8", InputError, "max_file_mb"),
         ("x.csv", b"a" * 2_000_001, "utf-8", InputError, "max_file_mb"),
@@ -254,7 +254,7 @@ def test_what_is_not_covered_says_so_for_its_wards_too(tmp_path: Path) -> None:
     assert dict(zip(found.table["area_code"], found.table["covered"], strict=True)) == {
         "R": True, "B0": True, "B1": False, "W00": True, "W01": True, "W10": False, "W11": False,
     }  # fmt: skip
-    with pytest.raises(ConfigError, match=r'not_covered: .W0. is no area.*did you mean "W'):
+    with pytest.raises(ConfigError, match=r'not_covered: .W0. is not an area code.*did you mean "W'):
         areas(tmp_path, not_covered=["W0"])
 
 

@@ -255,7 +255,7 @@ def test_a_name_where_a_code_belongs_is_answered_with_the_code(tmp_path: Path) -
     error = checked(write_city(tmp_path, **{"areas.not_covered": ["Barton"], "areas.visitor_areas": ["A1"]}))
     assert isinstance(error, ConfigError)
     assert str(error) == (
-        "areas.not_covered: 'Barton' is no area code: use codes such as B (the codes of the boroughs or wards)"
+        "areas.not_covered: 'Barton' is not an area code: use codes such as B (the codes of the boroughs or wards)"
     )
     assert check_inputs(load_config(write_city(tmp_path, **{"areas.not_covered": ["B", "A2"]})), tmp_path)
 

@@ -72,12 +72,12 @@ _UTF8 = "utf-8"
 
 
 def existing(path: str, *, base: Path, what: str) -> Path:
-    """Return the file a setting names.
+    """Return the file of a setting.
 
     Raises
     ------
     InputError
-        If there is none.
+        If it does not exist.
     """
     full = base / path
     if full.is_dir() and (reason := refusal(full, meant=None)):
@@ -88,7 +88,7 @@ def existing(path: str, *, base: Path, what: str) -> Path:
 
 
 def source_labels(paths: Sequence[Path], *, name: str) -> tuple[str, ...]:
-    """Name every file of a source: its name and the file's, with as many folders as tell files of one name apart."""
+    """Label every file of a source: source name and file name, with enough folders to distinguish files of one name."""
     depth = dict.fromkeys(paths, 1)
     while True:
         labels = {p: f"{name}/{'/'.join(p.parts[-depth[p] :])}" for p in paths}
@@ -104,9 +104,9 @@ _MONTH = re.compile(r"(?<!\d)((?:19|20)\d\d)(-?)(0[1-9]|1[0-2])(?!-?\d)")
 
 
 def months_named(path: Path) -> tuple[int, ...]:
-    """Return the months (yyyymm) that the name of a file says it holds, else those of its folder's name.
+    """Return the months (yyyymm) in the name of a file, otherwise those in its folder's name.
 
-    A date such as 2025-06-30 is no month. Two months are the ends of a stretch.
+    A date such as 2025-06-30 is not a month. Two months are the ends of a range.
 
     >>> months_named(Path("street/2025-06-northshire-street.csv")), months_named(Path("2025-06/street.csv"))
     ((202506,), (202506,))
@@ -123,12 +123,12 @@ def months_named(path: Path) -> tuple[int, ...]:
 
 
 def file_format(path: Path, *, stated: str) -> Format:
-    """Recognise the format of a file by its ending, unless it is stated.
+    """Recognise the format of a file by its extension, unless it is stated.
 
     Raises
     ------
     InputError
-        If the ending is that of no format.
+        If the extension belongs to no format.
     """
     if stated != "auto":
         return next(f for f in FORMATS if f.name == stated)
@@ -138,19 +138,19 @@ def file_format(path: Path, *, stated: str) -> Format:
         if reason := refusal(path, meant=None, key="format"):
             raise InputError(reason)
         raise InputError(
-            f"{path.name}: the ending {inner.suffix!r} is none that is known ({', '.join(endings())}, also .csv.gz). "
+            f"{path.name}: the extension {inner.suffix!r} is not known ({', '.join(endings())}, also .csv.gz). "
             "Set `format` for this source"
         )
     return found
 
 
 def require_kind(path: Path, *, meant: Format | None, key: str = "") -> None:
-    """Refuse a file that is of another kind than it is meant to be, or of one that is not read.
+    """Refuse a file whose content does not match its format, or cannot be read.
 
     Raises
     ------
     InputError
-        Naming what the file is, by its content, and what to do.
+        With the actual type of the file, by its content, and what to do.
     """
     if reason := refusal(path, meant=meant, key=key):
         raise InputError(reason)
@@ -159,19 +159,19 @@ def require_kind(path: Path, *, meant: Format | None, key: str = "") -> None:
 def plain_text(
     path: Path, *, encoding: str, folder: Path, limits: Run, whole: bool = False, head: bool = False
 ) -> Path:
-    """Return a plain UTF-8 file with the text of `path`: itself, or a copy in `folder` (of its `head` alone, if asked).
+    """Return a plain UTF-8 file with the text of `path`: the file itself, or a copy (of its `head` only) in `folder`.
 
     Raises
     ------
     InputError
-        If the file is empty, holds more than the limits allow (those for files read whole, if `whole`), is a broken
-        archive, or not in `encoding`.
+        If the file is empty, exceeds the limits (with `whole`, those for files read into memory), is a damaged archive,
+        or not in `encoding`.
     ConfigError
         If the encoding is not one that Python knows.
     """
     try:
         codec = codecs.lookup(encoding).name
-        "".encode(codec)  # refuses what turns no text into bytes, such as rot13 or base64
+        "".encode(codec)  # refuses codecs that do not encode text, such as rot13 or base64
     except (LookupError, ValueError):
         raise ConfigError(f"encoding {encoding!r} is not known: use for example utf-8, latin-1 or cp1252") from None
     packed = path.suffix.casefold() == ".gz"
@@ -193,13 +193,13 @@ def plain_text(
                 if head and chunk:
                     break
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise InputError(f"{path.name} cannot be unpacked ({error}): fetch or export it again") from None
+        raise InputError(f"{path.name} cannot be decompressed ({error}): fetch or export it again") from None
     except UnicodeDecodeError as error:
         raise InputError(
             f"{path.name} is not {encoding} text ({error.reason}): set `encoding` for this source, for example latin-1"
         ) from None
     if copy.stat().st_size == 0:
-        raise InputError(f"{path.name} is empty once unpacked: check the export, or take the file out of `paths`")
+        raise InputError(f"{path.name} is empty after decompression: check the export, or remove the file from `paths`")
     return copy
 
 
@@ -212,7 +212,7 @@ def _chunks(source: BinaryIO | gzip.GzipFile, *, path: Path, limits: Run, whole:
 
 
 def _recode(chunks: Iterable[bytes], *, codec: str) -> Iterator[bytes]:
-    """Bring bytes to UTF-8; UTF-8 itself passes untouched (its reader checks it)."""
+    """Convert bytes to UTF-8; UTF-8 itself is passed on unchanged (its reader checks it)."""
     if codec == _UTF8:
         yield from chunks
         return
@@ -222,67 +222,70 @@ def _recode(chunks: Iterable[bytes], *, codec: str) -> Iterator[bytes]:
     yield decoder.decode(b"", final=True).encode(_UTF8)
 
 
-# How much one input file may hold: its size, what it may unfold to, how wide its rows may be.
+# Limits on an input file: its size, its size after decompression, the width of its rows.
 
 DEFAULT_LIMITS = Run.model_validate({})
 _MB = 1_000_000
-_HARMLESS_BYTES = 50 * _MB  # what any computer can hold is no bomb, however small it came
+_HARMLESS_BYTES = 50 * _MB  # any computer can hold this much, so it is not a decompression bomb
 
 
 def unfolds(path: Path, *, size: int, limits: Run, whole: bool = False) -> None:
-    """Refuse a file that holds more than it may once it is unpacked.
+    """Refuse a file that is too large after decompression.
 
     Parameters
     ----------
     path
-        The file as it lies on the disk.
+        The file on disk.
     size
-        Bytes it is known to unfold to, so far.
+        Bytes after decompression, so far.
     limits
         The settings.
     whole
-        It is read whole, not streamed: `max_table_mb` counts, not `max_file_mb`.
+        Whether it is read into memory, not streamed: `max_table_mb` applies, not `max_file_mb`.
 
     Raises
     ------
     InputError
-        Naming the setting that stands in the way.
+        With the setting that limits it.
     """
     key, most_mb = ("max_table_mb", limits.max_table_mb) if whole else ("max_file_mb", limits.max_file_mb)
     if size > most_mb * _MB:
-        raise InputError(f"{path.name} is longer than run.{key} ({most_mb} MB) unpacked: raise it, or split the file")
+        raise InputError(
+            f"{path.name} is larger than run.{key} ({most_mb} MB) after decompression: raise the limit, "
+            "or split the file"
+        )
     packed = path.stat().st_size
     if size > max(_HARMLESS_BYTES, packed * limits.max_unpacked_ratio):
         raise InputError(
-            f"{path.name} unfolds to more than {limits.max_unpacked_ratio} times its {packed:,} bytes, as files "
-            "do that are made to fill a computer: see where it comes from, export it again, or "
+            f"{path.name} expands to more than {limits.max_unpacked_ratio} times its {packed:,} bytes, like files "
+            "that are made to fill a computer: check where it comes from, export it again, or "
             "raise run.max_unpacked_ratio"
         )
 
 
 def require_size(path: Path, *, limits: Run, whole: bool = False) -> None:
-    """Refuse a file that is too long as it lies on the disk, before it is opened.
+    """Refuse a file that is too large on disk, before it is opened.
 
     Raises
     ------
     InputError
-        If it is empty or longer than the settings allow.
+        If it is empty or larger than the settings allow.
     """
     size = path.stat().st_size
     if size == 0:
-        raise InputError(f"{path.name} is empty (0 bytes): check the export, or take the file out of the configuration")
+        raise InputError(f"{path.name} is empty (0 bytes): check the export, or remove the file from the configuration")
     key, most_mb = ("max_table_mb", limits.max_table_mb) if whole else ("max_file_mb", limits.max_file_mb)
     if size > most_mb * _MB:
-        raise InputError(f"{path.name} is longer than run.{key} ({most_mb} MB): raise it, or split the file")
+        raise InputError(f"{path.name} is larger than run.{key} ({most_mb} MB): raise the limit, or split the file")
 
 
 def require_columns(count: int, *, name: str, limits: Run) -> None:
-    """Refuse a table that is too wide.
+    """Refuse a table with too many columns.
 
     Raises
     ------
     InputError
-        Naming the number of columns and the setting.
+        With the number of columns and the setting.
     """
     if count > limits.max_columns:
         raise InputError(
@@ -312,7 +315,7 @@ def bounded_lines(file: TextIO, *, name: str, limits: Run) -> Iterator[str]:
 
 
 class Unfolding:
-    """What a streamed layer has come to so far, held against the limits batch by batch."""
+    """Size of a streamed layer so far, checked against the limits batch by batch."""
 
     def __init__(self, path: Path, *, limits: Run) -> None:
         self._path, self._limits, self._size = path, limits, 0
@@ -323,7 +326,7 @@ class Unfolding:
         Raises
         ------
         InputError
-            If the layer has unfolded to more than it may.
+            If the layer has expanded beyond the limits.
         """
         self._size += size
         unfolds(self._path, size=self._size, limits=self._limits)
@@ -332,26 +335,26 @@ class Unfolding:
 # An input file as the readers give it: named columns of text, in order, a bounded batch at a time.
 
 BATCH_ROWS = 1 << 17
-BATCH_BYTES = 1 << 28  # rows wider than 2 kB come in smaller batches
+BATCH_BYTES = 1 << 28  # rows wider than 2 kB are read in smaller batches
 _READ_ROWS = 1 << 12
 FAULT, GEOMETRY_X, GEOMETRY_Y = "fault", "geometry_x", "geometry_y"
 _LISTED = 60
-HALF_CIRCLE, QUARTER_CIRCLE = 180.0, 90.0  # degrees: no longitude or latitude lies beyond
-NOT_A_POINT = "not a point"  # a fault; any other is an account of the line, as JSON
+HALF_CIRCLE, QUARTER_CIRCLE = 180.0, 90.0  # degrees: the largest longitude and latitude
+NOT_A_POINT = "not a point"  # a fault; any other fault describes the line, as JSON
 
 
 class Unreadable(Exception):  # noqa: N818 not yet an error: the file may be read another way
-    """The file does not keep the form it was opened with."""
+    """A row does not match the form with which the file was opened."""
 
 
 def first_line(error: Exception) -> str:
-    """Return what a library says of a fault, in one line."""
+    """Return the first line of a library's error message."""
     text = str(error).strip()
     return text.splitlines()[0] if text else type(error).__name__
 
 
 def clean_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Trim column names, name blank ones by position and tell repeated ones apart."""
+    """Trim column names, name blank ones by position and make repeated ones unique."""
     plain = [" ".join(n.split()) or f"column {i}" for i, n in enumerate(names, start=1)]
     seen: Counter[str] = Counter()
     out = []
@@ -362,14 +365,14 @@ def clean_names(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def find_columns(wanted: Sequence[tuple[str, str]], columns: Sequence[str], *, file: str) -> tuple[int, ...]:
-    """Find named columns, blanks round them and letter case aside.
+    """Find columns by name, ignoring surrounding blanks and case.
 
     Parameters
     ----------
     wanted
         Configuration key and name of each.
     columns
-        The columns there are.
+        The existing columns.
     file
         Name of their file, for messages.
 
@@ -381,7 +384,7 @@ def find_columns(wanted: Sequence[tuple[str, str]], columns: Sequence[str], *, f
     Raises
     ------
     InputError
-        Naming every column that is missing with its key and what was probably meant, and the columns there are, once.
+        With every missing column, its key and a suggestion, followed by the existing columns.
     """
     places = [_places(name, columns) for _, name in wanted]
     lost = [
@@ -410,16 +413,16 @@ _MONTH_TITLE = re.compile(
     rf"|({_MONTH_NAMES})[-_/. ']*((19|20)?\d\d)?|(19|20)\d\d[-_/. ]*({_MONTH_NAMES})",
     re.IGNORECASE,
 )
-_FEWEST_MONTHS = 3  # two columns may be two dates; three are a series
+_FEWEST_MONTHS = 3  # two columns may be two dates; three are a time series
 
 
 def require_long(columns: Sequence[str], *, file: str) -> None:
-    """Refuse a table whose months are columns, once it lacks a column that was asked for.
+    """Refuse a table with months as columns, if a required column is missing.
 
     Raises
     ------
     InputError
-        Naming the first and the last of these columns, and how to bring the table into long form.
+        With the first and the last of these columns, and how to convert the table to long form.
 
     Examples
     --------
@@ -431,8 +434,9 @@ def require_long(columns: Sequence[str], *, file: str) -> None:
     titled = [c for c in columns if _MONTH_TITLE.fullmatch(c.strip())]
     if len(titled) >= _FEWEST_MONTHS:
         raise InputError(
-            f"{file} is a wide table: {len(titled)} of its columns are months ({titled[0]!r} to {titled[-1]!r}). Bring "
-            "it into long form, one row for each area and month with the month in one column and the figure in "
+            f"{file} is a wide table: {len(titled)} of its columns are months ({titled[0]!r} to {titled[-1]!r}). "
+            "Convert "
+            "it to long form, one row for each area and month with the month in one column and the figure in "
             "another (Unpivot Columns in a spreadsheet's Power Query, or `pandas.melt`), and name these columns in the "
             "configuration"
         )
@@ -446,22 +450,22 @@ def _places(name: str, columns: Sequence[str]) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """How an input is to be opened: what its settings say, and where rows may be kept meanwhile.
+    """How to open an input: its settings, and the folder for temporary files.
 
     Attributes
     ----------
     folder
-        Where rows are staged until they are read.
+        Folder in which rows are staged until they are read.
     limits
-        How long and how wide a file may be.
+        Limits on the size and width of a file.
     encoding, delimiter
-        Of text; a separator of None is recognised.
+        For text files; with None the separator is recognised.
     layer
-        Which layer, where a file has several.
+        Layer name, if the file has several.
     careful
-        Read row by row, so that each bad row is named: slower, once the fast way has failed.
+        Read row by row, so that each bad row is reported: slower, used after the fast way has failed.
     whole
-        It is read whole, not streamed: `run.max_table_mb` counts, not `run.max_file_mb`.
+        Read into memory, not streamed: `run.max_table_mb` applies, not `run.max_file_mb`.
     """
 
     folder: Path
@@ -475,7 +479,7 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What is known of a file before a row is read: names of its columns, cleaned, and whether it has a geometry."""
+    """A file's cleaned column names and whether it has a geometry, known before any row is read."""
 
     columns: tuple[str, ...]
     has_geometry: bool = False
@@ -483,7 +487,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class AreaRequest:
-    """What is wanted of a boundary file.
+    """A request for the content of a boundary file.
 
     Attributes
     ----------
@@ -492,13 +496,13 @@ class AreaRequest:
     columns
         Configuration key and name of every column.
     layer
-        Which layer, where it has several.
+        Layer name, if it has several.
     shapes
-        Whether the outlines are wanted too.
+        Whether to read the outlines too.
     limits
-        How long the file may be.
+        Limits on the size of the file.
     encoding
-        Encoding of the texts of a Shapefile or MapInfo TAB, where the file does not say or says it wrongly.
+        Encoding of the texts of a Shapefile or MapInfo TAB, if the file does not state it or states it wrongly.
     """
 
     key: str
@@ -511,7 +515,7 @@ class AreaRequest:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AreaLayer:
-    """A layer of areas: its columns, and where asked for its shapes and the system they are in (None if not given)."""
+    """A layer of areas: its columns and, if requested, its shapes and their coordinate system (None if not stated)."""
 
     frame: Any
     shapes: Any = None
@@ -520,26 +524,26 @@ class AreaLayer:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """One input, ready to be streamed.
+    """An opened input, ready for streaming.
 
     Attributes
     ----------
     name
         File name, for messages.
     columns
-        Names of the columns, cleaned; the scan calls them c0, c1, ...
+        Cleaned column names; in the scan they are c0, c1, ...
     scan
-        Table expression for DuckDB: all columns as text, in file order.
+        Table expression for DuckDB: all columns as text, in the order of the file.
     staged
         Whether the scan also has `fault` (why a row is malformed) and the coordinates of a geometry.
     again
-        Whether it may be opened once more, carefully, if its rows do not keep the form it was opened with.
+        Whether it can be opened again, row by row, if a row does not match the form with which it was opened.
     crs
-        System of the geometry, as text; None where there is none.
+        Coordinate system of the geometry, as text; None if there is none.
     beyond_degrees
-        Whether most of the coordinates of the geometry can be no degrees.
+        Whether most coordinates of the geometry are too large for degrees.
     facts
-        What was recognised on opening, for the manifest.
+        Properties recognised on opening, for the manifest.
     """
 
     name: str
@@ -553,16 +557,16 @@ class Opened:
     facts: Mapping[str, str] = field(default_factory=dict)
 
     def first_rows(self, rows: int | None) -> "Opened":
-        """Return the same input with its first rows alone; with all where `rows` is None."""
+        """Return the same input limited to its first rows; all rows if `rows` is None."""
         return self if rows is None else replace(self, scan=f"(SELECT * FROM {self.scan} LIMIT {int(rows)})")
 
     def distinct(self, connection: Any, expression: str) -> dict[str, int]:
-        """Rows per distinct value of an expression over the columns, blanks included as an empty text."""
+        """Count the rows of each distinct value of an expression; blanks count as an empty text."""
         sql = f"SELECT coalesce({expression}, '') AS value, count(*) AS rows FROM {self.scan} GROUP BY 1 ORDER BY 1"
         return {str(value): int(rows) for value, rows in connection.sql(sql).fetchall()}
 
     def first(self, connection: Any, expression: str, *, rows: int = 1000) -> list[str]:
-        """Return an expression of the first rows, empty where it has no value."""
+        """Return the values of an expression in the first rows, empty if null."""
         sql = f"SELECT coalesce({expression}, '') FROM {self.scan} LIMIT {rows}"
         return [str(value) for (value,) in connection.sql(sql).fetchall()]
 
@@ -572,19 +576,19 @@ class Opened:
         Parameters
         ----------
         connection
-            A database that may read the scan's files.
+            A database with access to the scan's files.
         extra
             Further columns: name and expression.
 
         Yields
         ------
         first_row, table
-            Number of the first row (1 for the first of the file) and `BATCH_ROWS` rows, fewer in the last and where
-            they are so wide that they come to `BATCH_BYTES`.
+            Number of the first row (1 for the first of the file) and `BATCH_ROWS` rows, fewer in the last batch or if
+            they reach `BATCH_BYTES`.
         """
         more = "".join(f", {expression} AS {identifier(name)}" for name, expression in (extra or {}).items())
         reader = connection.sql(f"SELECT *{more} FROM {self.scan}").to_arrow_reader(_READ_ROWS)
-        # Small reads are joined to whole batches: a batch ends after BATCH_ROWS rows, or earlier where they are wide.
+        # Small reads are combined into full batches: a batch ends after BATCH_ROWS rows, or earlier if rows are wide.
         first, held, size, waiting = 1, 0, 0, []
         for batch in _read_on(reader):
             waiting.append(batch)
@@ -602,7 +606,7 @@ class Opened:
 
 
 def _read_on(reader: Any) -> Iterator[Any]:
-    """Read batches; a fault of the file that shows only on the way has one name, whichever library met it."""
+    """Read batches; a fault found while reading raises the same exception, whichever library found it."""
     while True:
         try:
             batch = reader.read_next_batch()
@@ -614,7 +618,7 @@ def _read_on(reader: Any) -> Iterator[Any]:
 
 
 class StageWriter:
-    """Rows brought into the common shape, kept in a Parquet file beside the output until the file is read."""
+    """Rows in the common form, kept in a Parquet file beside the output until they are read."""
 
     def __init__(self, path: Path, columns: int) -> None:
         self.path = path
@@ -625,7 +629,7 @@ class StageWriter:
 
     @property
     def beyond_degrees(self) -> bool:
-        """Whether most of the points so far lie beyond 180 degrees of longitude or 90 of latitude."""
+        """Whether most points so far are beyond 180 degrees of longitude or 90 degrees of latitude."""
         return self._points > 0 and 2 * self._beyond > self._points
 
     def write(self, texts: Iterable[Any], *, fault: Any, x: Any = None, y: Any = None) -> None:
@@ -653,39 +657,39 @@ _GDAL, _TEXT = "pipeline.ingest.formats.vector", "pipeline.ingest.formats.text"
 
 
 class Reader(Protocol):
-    """What the module of a format offers.
+    """The functions of a format's module.
 
     Points need `open_rows` and `read_header`; boundaries `read_areas`; small tables (counts, residents, codes)
-    `read_table` and `read_header`. A module leaves out what its format cannot hold.
+    `read_table` and `read_header`. A module omits the functions that its format cannot support.
     """
 
     def open_rows(self, path: Path, how: Opening) -> Opened:
         """Open a file of incidents, ready to be streamed."""
 
     def read_header(self, path: Path, how: Opening) -> Header:
-        """Return the columns that `open_rows` or `read_table` would find; no row is read."""
+        """Return the columns that `open_rows` or `read_table` would find, without reading rows."""
 
     def read_areas(self, path: Path, request: AreaRequest) -> AreaLayer:
-        """Read boundaries, or their columns alone."""
+        """Read boundaries, or only their columns."""
 
     def read_table(self, path: Path, **how: Any) -> Any:
-        """Read a small table whole, as texts (see `text.read_table`)."""
+        """Read a complete small table as texts (see `text.read_table`)."""
 
 
 def row_reader(path: Path, *, stated: str) -> Reader:
-    """Return what reads a file of incidents.
+    """Return the reader for a file of incidents.
 
     Parameters
     ----------
     path
         The file.
     stated
-        Name of its format, or `auto` to go by its ending.
+        Name of its format, or `auto` to use its extension.
 
     Raises
     ------
     InputError
-        If its ending is that of no format, or the file is of another kind than that.
+        If its extension belongs to no format, or its content has another format.
     """
     meant = file_format(path, stated=stated)
     require_kind(path, meant=meant, key="format")
@@ -693,24 +697,24 @@ def row_reader(path: Path, *, stated: str) -> Reader:
 
 
 def area_reader(path: Path) -> Reader:
-    """Return what reads a boundary file: the reader of its ending, or GDAL, which refuses what is no map file.
+    """Return the reader for a boundary file: that of its extension, or GDAL, which refuses anything but map files.
 
     Raises
     ------
     InputError
-        If the file is of another kind than its ending says, or of one that is not read.
+        If the content does not match the extension, or the format cannot be read.
     """
     require_kind(path, meant=by_ending(path))
     return _offering("read_areas", path, otherwise=_GDAL)
 
 
 def table_reader(path: Path) -> Reader:
-    """Return what reads a small table: the reader of its ending, or that of text, whatever the ending.
+    """Return the reader for a small table: that of its extension, otherwise the text reader.
 
     Raises
     ------
     InputError
-        If the file is of a kind that no table is read from.
+        If tables cannot be read from such a file.
     """
     inner = path.with_suffix("") if path.suffix.casefold() == ".gz" else path
     reader = _offering("read_table", inner, otherwise=_TEXT)
@@ -721,7 +725,7 @@ def table_reader(path: Path) -> Reader:
 def require_text_columns(
     path: Path, wanted: Sequence[tuple[str, str]], *, encoding: str, limits: Run = DEFAULT_LIMITS
 ) -> None:
-    """Refuse a small table whose header lacks a column, before any row is read.
+    """Refuse a small table with a missing column, before any row is read.
 
     Parameters
     ----------
@@ -732,12 +736,12 @@ def require_text_columns(
     encoding
         As configured.
     limits
-        How long the file may be.
+        Limits on the size of the file.
 
     Raises
     ------
     InputError
-        Naming every column that is missing; or if there is no header.
+        With every missing column; or if there is no header.
     """
     with tempfile.TemporaryDirectory(prefix="hotspots-") as folder:
         how = Opening(Path(folder), limits, encoding=encoding, whole=True)
@@ -748,23 +752,23 @@ def require_text_columns(
 
 @contextmanager
 def header_explained(path: Path, wanted: Sequence[tuple[str, str]], how: Opening, *, reader: Reader) -> Iterator[None]:
-    """Answer a refusal of a text table with the line of its header, where a report has lines above it.
+    """Replace the error for a text table by one with the line of its header, if a report has lines above it.
 
     Parameters
     ----------
     path
         The table.
     wanted
-        Configuration key and name of each column that is asked for.
+        Configuration key and name of each required column.
     how
-        How it is opened: encoding, separator and limits.
+        Settings for opening it: encoding, separator and limits.
     reader
-        What reads it; only text has lines above its header.
+        Its reader; only text files have lines above the header.
 
     Raises
     ------
     InputError
-        The refusal itself, or the line that the names of the columns are probably in.
+        The original error, or one with the line in which the column names probably are.
     """
     try:
         yield
@@ -786,7 +790,7 @@ def header_explained(path: Path, wanted: Sequence[tuple[str, str]], how: Opening
                     limits=how.limits,
                 )
             except HotspotsError:
-                found = ""  # the file cannot even be looked at: the first refusal says why
+                found = ""  # the file cannot be opened again: the first error says why
         if found:
             raise InputError(found) from error
         raise

@@ -33,15 +33,15 @@ STAGE_ROWS = 50_000
 
 
 def parquet_schema(path: Path, *, limits: Run, whole: bool = False) -> Any:
-    """Return the Arrow schema of a Parquet file that keeps to the limits.
+    """Return the Arrow schema of a Parquet file within the limits.
 
-    A Parquet file may hold a billion equal cells in a few bytes, so what it unfolds to is taken to be a byte for every
-    cell at least, as it would be in a text.
+    A Parquet file may store a billion equal cells in a few bytes, so its size is estimated as at least one byte for
+    every cell, as in a text file.
 
     Raises
     ------
     InputError
-        If it is not a Parquet file, or holds more than it may.
+        If it is not a Parquet file, or exceeds the limits.
     """
     require_size(path, limits=limits, whole=whole)
     try:
@@ -63,13 +63,13 @@ def open_rows(path: Path, how: Opening) -> Opened:
     Raises
     ------
     InputError
-        If it is not a Parquet file, holds more than it may, or its geometry is none that is known.
+        If it is not a Parquet file, exceeds the limits, or has an unknown kind of geometry.
     """
     schema = parquet_schema(path, limits=how.limits)
     if b"geo" in (schema.metadata or {}):
         return _open_geoparquet(path, schema=schema, folder=how.folder)
-    # Columns by position: names may be blank, repeated, or differ in case alone, which a database does not tell apart.
-    # A time of day has no zone: what writes Parquet marks it as UTC by habit.
+    # Columns by position: names may be blank, repeated, or differ only in case, which the database ignores.
+    # A time of day has no time zone: Parquet writers mark it as UTC by convention.
     chosen = ", ".join(
         f"CAST(CAST(p{i} AS TIME) AS VARCHAR) AS c{i}" if pa.types.is_time(t) else f"CAST(p{i} AS VARCHAR) AS c{i}"
         for i, t in enumerate(schema.types)
@@ -96,12 +96,12 @@ def read_header(path: Path, how: Opening) -> Header:
 
 
 def read_areas(path: Path, request: AreaRequest) -> AreaLayer:
-    """Read areas from GeoParquet; without their shapes, only the columns that are wanted (see `Reader`).
+    """Read areas from GeoParquet; without their shapes, only the requested columns (see `Reader`).
 
     Raises
     ------
     InputError
-        If it is not a GeoParquet file, holds more than it may, or lacks a column.
+        If it is not a GeoParquet file, exceeds the limits, or lacks a column.
     """
     schema = parquet_schema(path, limits=request.limits, whole=True)
     if not request.shapes:
@@ -120,7 +120,7 @@ def read_areas(path: Path, request: AreaRequest) -> AreaLayer:
 
 
 def _open_geoparquet(path: Path, *, schema: Any, folder: Path) -> Opened:
-    """Stage the rows of a GeoParquet file, a bounded batch at a time."""
+    """Stage the rows of a GeoParquet file in batches of limited size."""
     geometry, encoding, system = _geometry(path, schema)
     at = schema.names.index(geometry)
     others = [i for i in range(len(schema.names)) if i != at]
@@ -144,7 +144,7 @@ def _open_geoparquet(path: Path, *, schema: Any, folder: Path) -> Opened:
 
 
 def _geometry(path: Path, schema: Any) -> tuple[str, str, Any]:
-    """Return the geometry column, its encoding and its system, as the file's own description says."""
+    """Return the geometry column, its encoding and its coordinate system, from the file's metadata."""
     import pyproj
 
     try:

@@ -55,7 +55,7 @@ def open_rows(path: Path, how: Opening) -> Opened:
 
 
 def read_header(path: Path, how: Opening) -> Header:
-    """Return the columns of delimited text; its first block alone is unpacked (see `Reader`)."""
+    """Return the columns of delimited text; only its first block is decompressed (see `Reader`)."""
     head = plain_text(path, encoding=how.encoding, folder=how.folder, limits=how.limits, whole=how.whole, head=True)
     found = text_header(head, name=path.name, encoding=how.encoding, delimiter=how.delimiter, limits=how.limits)
     return Header(found)
@@ -78,22 +78,22 @@ def open_text(
     path
         The text.
     name
-        Name of the file it came from, for messages.
+        Name of the original file, for messages.
     encoding
-        Encoding the configuration states, for messages.
+        Encoding in the configuration, for messages.
     delimiter
         Separator; recognised from the header if None.
     folder
-        Where a file with bad rows is staged.
+        Folder in which a file with bad rows is staged.
     careful
-        Read it line by line: slower, and the way to do it once DuckDB has refused the file.
+        Read it line by line: slower, used after DuckDB has refused the file.
     limits
-        How wide a row may be.
+        Limits on the width of a row.
 
     Raises
     ------
     InputError
-        If it has no header, is not text in the encoding, a quote is never closed, or a row is wider than it may be.
+        If it has no header, is not text in the encoding, a quote is never closed, or a row is too wide.
     """
     try:
         header, separator, lines = _header(path, name=name, delimiter=delimiter, limits=limits)
@@ -131,32 +131,32 @@ def text_header(
         raise _not_text(name, encoding, error) from None
 
 
-_LOOKED_AT = 60  # lines: titles and filters of a report take fewer
+_LOOKED_AT = 60  # lines: titles and filters of a report need fewer
 _NAMED = 6
 
 
 def line_of_header(
     path: Path, *, name: str, delimiter: str | None, wanted: Sequence[str] = (), limits: Run = DEFAULT_LIMITS
 ) -> str:
-    """Say in which line the column names probably are, where a report has lines above them.
+    """Return an error with the line in which the column names probably are, if a report has lines above them.
 
     Parameters
     ----------
     path
         A plain UTF-8 text file, or its start.
     name
-        Name of the file it came from.
+        Name of the original file.
     delimiter
         Separator, as configured.
     wanted
-        Names of columns that the configuration asks for.
+        Names of the columns in the configuration.
     limits
-        How long a line may be.
+        Limits on the length of a line.
 
     Returns
     -------
     refusal
-        What to do about it; empty where the first line may well be the header.
+        What to do; empty if the first line may be the header.
     """
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         lines = list(islice(bounded_lines(file, name=name, limits=limits), _LOOKED_AT))
@@ -182,8 +182,8 @@ def line_of_header(
     widest = max(len(row) for _, row in rows)
     if met(first):
         return ""
-    # The names that the configuration asks for settle it; without them, the first row that is as wide as the widest
-    # and holds no number is taken for the header.
+    # The names in the configuration decide; without them, the first row that is as wide as the widest row and contains
+    # no number is taken as the header.
     named = max(rows, key=lambda r: met(r[1]))
     wide = next(((at, row) for at, row in rows if len(row) == widest and not any(map(_is_number, row))), None)
     found = named if met(named[1]) else wide if len(first) < widest and widest > 1 else None
@@ -210,14 +210,15 @@ def _not_text(name: str, encoding: str, error: UnicodeDecodeError) -> InputError
 
 
 def _header(path: Path, *, name: str, delimiter: str | None, limits: Run) -> tuple[list[str], str, int]:
-    """Read the first row: its cells, the separator, and how many lines it takes up."""
+    """Read the first row: its cells, the separator, and the number of its lines."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         first = next((line for line in bounded_lines(file, name=name, limits=limits) if line.strip()), "")
     if not first:
         raise InputError(f"{name} has no header row: the file is blank. Check the export")
     if "\0" in first:
         raise InputError(
-            f"{name} is not a text table: its first row holds NUL bytes. Set `encoding` if it is UTF-16 or UTF-32, or "
+            f"{name} is not a text table: its first row contains NUL bytes. Set `encoding` if it is UTF-16 or UTF-32, "
+            "or "
             "export it again"
         )
     separator = delimiter or max(SEPARATORS, key=lambda s: (_cells_in(first, s), s == ","))
@@ -228,13 +229,13 @@ def _header(path: Path, *, name: str, delimiter: str | None, limits: Run) -> tup
         except csv.Error as error:
             raise InputError(f"{name}: the header row cannot be read ({error}): repair the first lines") from None
         if not cells:
-            raise InputError(f"{name} has no header row: its first row names no column. Check the export")
+            raise InputError(f"{name} has no header row: its first row has no column names. Check the export")
         require_columns(len(cells), name=name, limits=limits)
         return cells, separator, reader.line_num
 
 
 def _require_lines(path: Path, *, name: str, limits: Run) -> None:
-    """Refuse a line that is far too long: DuckDB, which reads in parallel, may pass over one without a word."""
+    """Refuse a line that is far too long: DuckDB, which reads in parallel, may skip it without a message."""
     most = limits.max_row_kb * 1000
     with path.open("rb") as file:
         for at, chunk in enumerate(iter(lambda: file.read(most), b"")):
@@ -246,7 +247,7 @@ def _require_lines(path: Path, *, name: str, limits: Run) -> None:
 
 
 def _cells_in(line: str, separator: str) -> int:
-    """Count the cells of a line; none if it cannot be split that way."""
+    """Count the cells of a line; 0 if it cannot be split with this separator."""
     try:
         return len(next(csv.reader([line], delimiter=separator)))
     except csv.Error:
@@ -254,7 +255,7 @@ def _cells_in(line: str, separator: str) -> int:
 
 
 def _stage(rows_and_faults: Iterable[tuple[list[str], str | None]], *, columns: int, folder: Path) -> str:
-    """Read the rows one by one into a staged table, with a fault where one is malformed."""
+    """Read the rows one by one into a staged table, with a fault for malformed rows."""
     writer = StageWriter(folder / "rows.parquet", columns)
     rows: list[list[str]] = []
     faults: list[str | None] = []
@@ -307,7 +308,7 @@ def _careful(
                 continue
             if not row:
                 continue
-            # Blank cells beyond the last column come from spreadsheets, and lose nothing.
+            # Blank cells beyond the last column come from spreadsheets and can be dropped.
             if len(row) > columns and not any(cell.strip() for cell in row[columns:]):
                 row = row[:columns]
             if len(row) == columns:
@@ -318,11 +319,11 @@ def _careful(
 
 
 def _span(first: int, last: int) -> dict[str, int]:
-    """Say which lines a row takes up: a stray quotation mark may have drawn several into one."""
+    """Describe the lines of a row: a stray quotation mark may have joined several lines."""
     return {"line": first} if first == last else {"line": first, "last_line": last}
 
 
-# A small text table read whole.
+# A small text table, read into memory.
 
 
 def read_table(
@@ -341,20 +342,20 @@ def read_table(
     path
         The file.
     encoding, delimiter
-        As configured; a separator of None is recognised.
+        From the configuration; with None the separator is recognised.
     limits
-        How long it and its rows may be.
+        Limits on the size of the file and its rows.
     faults
-        Keep malformed rows, blank, with the fault in a last column `fault` (empty for sound rows); otherwise they
-        are an error.
+        Keep malformed rows, blank, with the fault in a last column `fault` (empty for valid rows); otherwise they are
+        an error.
     scratch
-        Folder for what is needed while it is read; the system's if left out. What lies in a run's own folder is
-        cleared away even after the power failed.
+        Folder for temporary files while reading; by default the system's. Files in a run's own folder are removed even
+        after a power failure.
 
     Raises
     ------
     InputError
-        If the file cannot be read, or has malformed rows that are not asked for.
+        If the file cannot be read, or has malformed rows and `faults` is not set.
     """
     with tempfile.TemporaryDirectory(prefix="hotspots-", dir=scratch) as name:
         folder = Path(name)

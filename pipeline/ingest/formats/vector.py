@@ -41,7 +41,7 @@ def open_rows(path: Path, how: Opening) -> Opened:
     Raises
     ------
     InputError
-        If GDAL cannot read it, it holds more than it may, or the layer must be named.
+        If GDAL cannot read it, it exceeds the limits, or the layer must be named.
     """
     import pyogrio
     from pyogrio.errors import DataLayerError, DataSourceError
@@ -52,7 +52,8 @@ def open_rows(path: Path, how: Opening) -> Opened:
     try:
         with closed(path) as source:
             layers = _layers(source, path=path, layer=layer)
-            # Times as text keep the offset of each row; as timestamps GDAL moves them all to one, also those without.
+            # As text, times keep the offset of each row; as timestamps, GDAL converts all of them to one offset, even
+            # those without.
             opening = pyogrio.raw.open_arrow(
                 source, layer=layer, use_pyarrow=True, batch_size=STAGE_ROWS, datetime_as_string=True
             )
@@ -82,7 +83,7 @@ def open_rows(path: Path, how: Opening) -> Opened:
 
 
 def read_header(path: Path, how: Opening) -> Header:
-    """Return the columns of a layer, as `open_rows` finds them, and whether it has a geometry; no row is read.
+    """Return the columns of a layer, like `open_rows`, and whether it has a geometry, without reading rows.
 
     Raises
     ------
@@ -108,7 +109,7 @@ def read_areas(path: Path, request: AreaRequest) -> AreaLayer:
     Raises
     ------
     InputError
-        If GDAL cannot read it, the layer must be named, or it has too many areas or none that have an outline.
+        If GDAL cannot read it, the layer must be named, it has too many areas, or no area has an outline.
     """
     import pyogrio
     from pyogrio.errors import DataLayerError, DataSourceError
@@ -119,7 +120,7 @@ def read_areas(path: Path, request: AreaRequest) -> AreaLayer:
             layers = [str(n) for n in pyogrio.list_layers(source)[:, 0]]
             if request.layer is None and len(layers) > 1:
                 raise InputError(f"{path.name} has several layers ({', '.join(layers)}): set {key}.layer")
-            # One more than is allowed is enough to see that there are too many.
+            # Reading one more than the limit is enough to see that there are too many.
             frame = pyogrio.read_dataframe(
                 source,
                 layer=request.layer,
@@ -129,8 +130,8 @@ def read_areas(path: Path, request: AreaRequest) -> AreaLayer:
             )
     except (DataSourceError, DataLayerError) as error:
         raise InputError(
-            f"{path.name} cannot be read as boundaries ({key}): {str(error).rstrip('.')}. It is no map layer, or "
-            "damaged or cut short: fetch or export it again"
+            f"{path.name} cannot be read as boundaries ({key}): {str(error).rstrip('.')}. It is not a map layer, or is "
+            "damaged or truncated: fetch or export it again"
         ) from None
     except UnicodeDecodeError as error:
         raise InputError(
@@ -142,18 +143,19 @@ def read_areas(path: Path, request: AreaRequest) -> AreaLayer:
     if len(frame) > MOST_AREAS:
         raise InputError(f"{path.name} has more than {MOST_AREAS:,} areas ({key}): name a layer of areas")
     if "geometry" not in frame.columns:
-        raise InputError(f"{path.name} has no outlines ({key}): it is a table. Give a boundary file")
+        raise InputError(f"{path.name} has no outlines ({key}): it is a table. Use a boundary file")
     return AreaLayer(frame.drop(columns="geometry"), np.asarray(frame.geometry.array, dtype=object), frame.crs)
 
 
 def _encoding(path: Path, request: AreaRequest) -> str | None:
-    """Return the encoding to read texts in: only Shapefile and MapInfo TAB, the older formats, leave a choice."""
+    """Return the encoding of texts: only the older formats Shapefile and MapInfo TAB can have different ones."""
     if request.encoding is None:
         return None
     kind = by_ending(path)
     if kind is None or not kind.companions:
         raise ConfigError(
-            f"{request.key}.encoding is for Shapefile and MapInfo TAB, but {path.name} is always UTF-8: take it out"
+            f"{request.key}.encoding is for Shapefile and MapInfo TAB, but {path.name} is always UTF-8: remove this "
+            "setting"
         )
     try:
         return codecs.lookup(request.encoding).name
@@ -164,7 +166,7 @@ def _encoding(path: Path, request: AreaRequest) -> str | None:
 
 
 def _layers(source: str, *, path: Path, layer: str | None) -> list[str]:
-    """Return the layers of a file; refuse one that is not there, or a choice that was not made."""
+    """Return the layer of a file; refuse a missing layer, or several layers without a choice."""
     import pyogrio
 
     layers = [str(n) for n in pyogrio.list_layers(source)[:, 0]]
@@ -180,7 +182,7 @@ def _no_layer(path: Path, error: Exception) -> InputError:
 
 
 def as_text(values: Any) -> Any:
-    """Return a column of any type as text, as people write it; a timestamp with a zone as UTC, which it says."""
+    """Return a column of any type as readable text; a timestamp with a time zone is given in UTC, marked as such."""
     if pa.types.is_timestamp(values.type) and values.type.tz is not None:
         instants = pc.cast(pc.cast(values, pa.int64()), pa.timestamp(values.type.unit))
         return pc.strftime(instants, format="%Y-%m-%dT%H:%M:%SZ")
@@ -192,7 +194,7 @@ def as_text(values: Any) -> Any:
 
 
 def coordinates(wkb: Any) -> tuple[Any, Any, list[str | None]]:
-    """Return coordinates of points (binary WKB), with a fault for every geometry that is something else."""
+    """Return coordinates of points (binary WKB), with a fault for every other geometry."""
     import shapely
 
     shapes = shapely.from_wkb(np.asarray(wkb.to_pylist(), dtype=object), on_invalid="ignore")
@@ -206,13 +208,12 @@ def coordinates(wkb: Any) -> tuple[Any, Any, list[str | None]]:
     return pa.array(x, mask=blank | ~is_point), pa.array(y, mask=blank | ~is_point), fault
 
 
-# The one door to GDAL: a map file is opened as what its name says, and nothing in it leads anywhere else.
-#
-# GDAL opens a file by its content, and some of its formats are only pointers to other files or addresses (VRT, WFS,
-# GDALG); even a GeoJSON may name an address as its coordinate system, which GDAL would then ask.
+# The only access to GDAL: a map file is opened only in the format of its name, and cannot refer to other files.
+# GDAL recognises a file by its content, and some of its formats only point to other files or addresses (VRT, WFS,
+# GDALG). Even a GeoJSON may give an address as its coordinate system, which GDAL would then request.
 
 
-# A proxy that is not there: whatever still asks for an address gets no further than this computer.
+# A proxy that does not exist: any remaining network request fails on this computer.
 _NO_NETWORK = {
     "GDAL_HTTP_PROXY": "http://127.0.0.1:1",
     "GDAL_HTTP_MAX_RETRY": "0",
@@ -223,31 +224,32 @@ _NO_NETWORK = {
 
 @contextmanager
 def closed(path: Path) -> Iterator[str]:
-    """Yield the name by which GDAL opens a file as what it should be; inside the block GDAL has no network.
+    """Yield the name with which GDAL opens a file in the expected format; inside the block GDAL has no network access.
 
     Raises
     ------
     InputError
-        If the file does not begin as files of its ending do.
+        If the file does not begin like files of its format.
     """
     import pyogrio
 
     with path.open("rb") as file:
         head = file.read(256).removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    # A stated format may have any ending: such a file may begin as any map file does, and as nothing else.
+    # With a stated format the extension may be anything: such a file must begin like some map file.
     maps = [f for f in FORMATS if f.begins]
     meant = by_ending(path)
     begins = [meant.begins] if meant and meant.begins else [f.begins for f in maps]
     if not any(head.startswith(b.lstrip().lower()) for b in begins):
         raise InputError(
-            f"{path.name} is not what its ending says: a map file is {', '.join(f.label for f in maps)} or GeoParquet, "
-            "and begins as one. Name a file of one of these formats"
+            f"{path.name} does not match its extension: a map file is {', '.join(f.label for f in maps)} or "
+            "GeoParquet, "
+            "and begins like one. Use a file in one of these formats"
         )
     before = {name: pyogrio.get_gdal_config_option(name) for name in _NO_NETWORK}
     pyogrio.set_gdal_config_options(dict(_NO_NETWORK))
     try:
         with warnings.catch_warnings():
-            # What GDAL mutters about single shapes is seen again, and counted, when the rows are read.
+            # GDAL's warnings about single shapes are ignored: bad shapes are found and counted when the rows are read.
             warnings.simplefilter("ignore", RuntimeWarning)
             yield f"GeoJSON:{path.absolute()}" if head.startswith(b"{") else str(path)
     finally:
