@@ -3,7 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { EDGE, LEVELS, MAPPED, cell, decodeArc, isFirstStep, isInside, kindsOf, parentName, parentOf, periodOf, rangeOf, regional, ringOf, takeIn, unpacked } from "../../pipeline/publish/map/assets/data.js";
+import {
+  EDGE, LEVELS, MAPPED, cell, decodeArc, isFirstStep, isInside, kindsOf, parentName, parentOf, periodOf, rangeOf,
+  regional, ringOf, takeIn, unpacked,
+} from "../../pipeline/publish/map/assets/data.js";
 import { THIS_YEAR, payload } from "./payload.js";
 
 test("the block of the page is unpacked, and a damaged one is refused", async () => {

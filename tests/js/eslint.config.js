@@ -11,7 +11,7 @@ const rules = {
   "consistent-return": "error",
   "default-case-last": "error",
   eqeqeq: "error",
-  "max-len": ["error", { code: 280 }],
+  "max-len": ["error", { code: 160 }],
   "no-else-return": "error",
   "no-eval": "error",
   "no-implied-eval": "error",

@@ -2,11 +2,13 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { takeIn } from "../../pipeline/publish/map/assets/data.js";
-import { SHOWN_MEASURES, begin, circleExamples, classOf, compareChoices, levelsOf, mainScene, matching, piecesOf, rankOf, rateEnds, settleCompare, shareEnds, shortName, shownAs, sorted, state, stateText, takeAddress, valueOf } from "../../pipeline/publish/map/assets/model.js";
+import { LEVELS, takeIn } from "../../pipeline/publish/map/assets/data.js";
+import {
+  SHOWN_MEASURES, begin, circleExamples, classOf, compareChoices, levelsOf, mainScene, matching, piecesOf, rankOf,
+  rateEnds, settleCompare, shareEnds, shortName, shownAs, sorted, state, stateText, takeAddress, valueOf,
+} from "../../pipeline/publish/map/assets/model.js";
 import { useWords } from "../../pipeline/publish/map/assets/words.js";
-import { LEVELS } from "../../pipeline/publish/map/assets/data.js";
-import { LAST_YEAR, THIS_YEAR, payload } from "./payload.js";
+import { LAST_YEAR, THIS_YEAR, columns, payload } from "./payload.js";
 
 function open(change) {
   takeIn(payload(change));
@@ -31,8 +33,10 @@ test("an area without a value says why", () => {
 test("a count in its first step is no value, and a share over it is too unsure", () => {
   open((p) => {
     p.info.step = 5;
-    Object.assign(p.levels.ward.values.all, { n: { [THIS_YEAR]: [0, 5, 10, 0] }, nx: { [THIS_YEAR]: [4, 9, 14, 0] }, nm: { [THIS_YEAR]: [null, 7, 12, 0] }, r: { [THIS_YEAR]: [null, 3.5, null, null] },
-      o: { [THIS_YEAR]: [0, 0, 5, 0] }, ox: { [THIS_YEAR]: [4, 4, 9, 0] }, k: { [THIS_YEAR]: [0, 5, 10, 0] }, kx: { [THIS_YEAR]: [4, 9, 14, 0] }, s: { [THIS_YEAR]: [null, null, 0.5833, null] } });
+    Object.assign(p.levels.ward.values.all, columns({
+      n: [0, 5, 10, 0], nx: [4, 9, 14, 0], nm: [null, 7, 12, 0], r: [null, 3.5, null, null], o: [0, 0, 5, 0], ox: [4, 4, 9, 0],
+      k: [0, 5, 10, 0], kx: [4, 9, 14, 0], s: [null, null, 0.5833, null],
+    }));
   });
   assert.deepEqual(states("count"), ["first", "ok", "ok", "ok"]);
   assert.deepEqual(states("outcomes"), ["few", "few", "ok", "few"]);
@@ -89,7 +93,8 @@ test("a comparison with itself moves on", () => {
 test("the address keeps what was chosen and ignores what is odd", () => {
   open();
   takeAddress("l=borough&m=change&c=all&p=" + LAST_YEAR + "&a=B&names=0&v=51.5,1.25,9&t=dark&x=c:all");
-  assert.deepEqual([state.level, state.measure, state.area, state.names, state.view, state.theme, state.compare], ["borough", "change", 1, false, [51.5, 1.25, 9], "dark", "c:all"]);
+  const { level, measure, area, names, view, theme, compare } = state;
+  assert.deepEqual([level, measure, area, names, view, theme, compare], ["borough", "change", 1, false, [51.5, 1.25, 9], "dark", "c:all"]);
   const text = stateText();
   takeAddress("");
   assert.equal(state.level, "ward");

@@ -17,7 +17,7 @@ const PERIODS = [
 ];
 
 /** Columns of one category: each with the cells of both years, or of the second alone. */
-function columns(given) {
+export function columns(given) {
   return Object.fromEntries(Object.entries(given).map(([key, cells]) => [key, { [THIS_YEAR]: cells }]));
 }
 
@@ -45,12 +45,15 @@ export function payload(change = () => {}) {
     edge: [[6]],
     water: [],
     levels: {
-      region: { ...level("region", "regions", ["R"], ["Anytown"], [""], [100000], undefined, { n: [400], nx: [400], nm: [400], r: [40], cw: ["n"] }), rings: undefined },
+      region: level("region", "regions", ["R"], ["Anytown"], [""], [100000], undefined, { n: [400], nx: [400], nm: [400], r: [40], cw: ["n"] }),
       borough: level("borough", "boroughs", ["A", "B"], ["Ash", "Birch"], ["R", "R"], [40000, 60000], [[[0]], [[1]]],
         { n: [100, 300], nx: [100, 300], nm: [100, 300], r: [25, 50], lo: [20, 44], hi: [30, 56], cw: ["n", "h"], c: [1, 20] }),
       ward: level("ward", "wards", ["A1", "A2", "B1", "B2"], ["Ash North (old)", "Ash South (old)", "Ashby (old)", "Birch End (old)"], ["A", "A", "B", "B"],
         [20000, 20000, 0, 30000], [[[2]], [[3]], [[4]], [[5]]],
-        { n: [50, 50, 40, "w"], nx: [50, 50, 40, null], nm: [50, 50, 40, null], r: [25, 25, null, "w"], lo: [20, 20, null, null], hi: [32, 32, null, null], cw: ["l", "f", "c", null], c: [-20, null, null, null] }),
+        {
+          n: [50, 50, 40, "w"], nx: [50, 50, 40, null], nm: [50, 50, 40, null], r: [25, 25, null, "w"], lo: [20, 20, null, null],
+          hi: [32, 32, null, null], cw: ["l", "f", "c", null], c: [-20, null, null, null],
+        }),
     },
     hotspots: [],
     density: [],

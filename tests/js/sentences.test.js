@@ -4,7 +4,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { takeIn } from "../../pipeline/publish/map/assets/data.js";
 import { begin, mainScene, state } from "../../pipeline/publish/map/assets/model.js";
-import { areaSentence, changeSentence, counted, headingOf, keysOf, noticeOf, regionSentence, unitOf, valueText } from "../../pipeline/publish/map/assets/sentences.js";
+import {
+  areaSentence, changeSentence, counted, headingOf, keysOf, noticeOf, regionSentence, unitOf, valueText,
+} from "../../pipeline/publish/map/assets/sentences.js";
 import { useWords } from "../../pipeline/publish/map/assets/words.js";
 import { THIS_YEAR, payload } from "./payload.js";
 
@@ -20,7 +22,9 @@ function text(segments) { return segments.map(([piece]) => piece).join(""); }
 test("the sentence of an area says what is known of it", () => {
   open();
   const scene = mainScene();
-  assert.deepEqual([0, 2, 3].map((i) => text(areaSentence(scene, i))), ["map.card.recorded_rate_times", "map.card.recorded_no_rate", "map.card.not_offered map.card.in_whole"]);
+  assert.equal(text(areaSentence(scene, 0)), "map.card.recorded_rate_times");
+  assert.equal(text(areaSentence(scene, 2)), "map.card.recorded_no_rate");
+  assert.equal(text(areaSentence(scene, 3)), "map.card.not_offered map.card.in_whole");
   assert.equal(text(areaSentence({ ...scene, category: "faith" }, 0)), "map.card.no_figures_when");
   open((p) => { p.levels.ward.covered[0] = false; p.info.mechanism = "suppress"; });
   assert.equal(text(areaSentence(scene, 0)), "map.card.not_covered");
@@ -30,8 +34,12 @@ test("the sentence of an area says what is known of it", () => {
 test("one is singular, none and a range are plural", () => {
   open();
   const recorded = { one: "**{counted}** was recorded in {area} {when}.", other: "**{counted}** were recorded in {area} {when}." };
-  useWords({ "number.range": "{low} to {high}", "number.fewer_than": "fewer than {limit}", "map.card.recorded": recorded, "map.card.recorded_no_rate": recorded, "month.in_period": "in {period}" }, "en");
-  assert.deepEqual([[1, 1], [0, 0], [1, 4], [0, 4]].map(([lower, upper]) => counted({ lower, upper })), ["1 offence", "0 offences", "1 to 4 offences", "fewer than 5 offences"]);
+  useWords({
+    "number.range": "{low} to {high}", "number.fewer_than": "fewer than {limit}", "map.card.recorded": recorded,
+    "map.card.recorded_no_rate": recorded, "month.in_period": "in {period}",
+  }, "en");
+  const ranges = [[1, 1], [0, 0], [1, 4], [0, 4]].map(([lower, upper]) => counted({ lower, upper }));
+  assert.deepEqual(ranges, ["1 offence", "0 offences", "1 to 4 offences", "fewer than 5 offences"]);
   const shown = [[1, 1], [0, 0], [1, 4]].map(([lower, upper]) => {
     takeIn(payload((p) => { p.levels.ward.values.all = { n: { [THIS_YEAR]: [lower] }, nx: { [THIS_YEAR]: [upper] } }; }));
     begin();

@@ -114,7 +114,10 @@ function areaCard(card, i, paper) {
   const above = isDetailed(scene.level) ? parentName(scene.level, i) : capital(level.one);
   cardHead(card, level.name[i], [above, peopleText(scene.level, i)].filter(Boolean).join(" \u00b7 "), paper);
   card.append(add(el("p", "say"), ...nodesOf(areaSentence(scene, i))));
-  if (scene.level === "ward_group") card.append(nameEl("p", "note", say("map.card.in_group", { levels: capital(levelWord("ward", true)), names: wardsOf(scene.level, i).join(", ") })));
+  if (scene.level === "ward_group") {
+    const values = { levels: capital(levelWord("ward", true)), names: wardsOf(scene.level, i).join(", ") };
+    card.append(nameEl("p", "note", say("map.card.in_group", values)));
+  }
   if (!level.covered[i]) return;
   factsPart(card, scene, i);
   const change = changeSentence(scene, i), cluster = clusterSentence(scene, i);
@@ -295,7 +298,10 @@ function trend({ periods, lines, chosen, text, label }) {
   }
   for (const event of INFO.events) {
     const at = positionOf(periods, event.date);
-    if (at !== null) picture.append(add(svgEl("path", { d: "M" + X(at).toFixed(1) + " " + (top - 3) + "l-3.5 -6h7z", fill: palette["ink-3"] }), svgEl("title", {}, shortDate(event.date) + ": " + event.label)));
+    if (at === null) continue;
+    const mark = svgEl("path", { d: "M" + X(at).toFixed(1) + " " + (top - 3) + "l-3.5 -6h7z", fill: palette["ink-3"] });
+    const title = say("map.trend.event", { month: shortDate(event.date), event: event.label });
+    picture.append(add(mark, svgEl("title", {}, title)));
   }
   /** @type {{y: number, text: string, main: boolean}[]} */
   const ends = [];
@@ -308,7 +314,10 @@ function trend({ periods, lines, chosen, text, label }) {
       if (!v) { pen = false; return; }
       if (wide) {
         const x = X(k) - bar / (main ? 2 : 4), tall = Math.max(2.4, Y(v[0]) - Y(v[1]));
-        picture.append(svgEl("rect", { x: x.toFixed(1), y: (Y(v[1]) - (tall === 2.4 ? 1.2 : 0)).toFixed(1), width: (main ? bar : bar / 2).toFixed(1), height: tall.toFixed(1), fill: k === chosen || !main ? stroke : palette["bar-hover"] }));
+        picture.append(svgEl("rect", {
+          x: x.toFixed(1), y: (Y(v[1]) - (tall === 2.4 ? 1.2 : 0)).toFixed(1), width: (main ? bar : bar / 2).toFixed(1),
+          height: tall.toFixed(1), fill: k === chosen || !main ? stroke : palette["bar-hover"],
+        }));
         return;
       }
       const here = X(k).toFixed(1) + " " + Y((v[0] + v[1]) / 2).toFixed(1);
@@ -317,8 +326,9 @@ function trend({ periods, lines, chosen, text, label }) {
       before = here;
       pen = true;
     });
-    if (across) picture.append(svgEl("path", { d: across, fill: "none", stroke, "stroke-width": 1.6, "stroke-dasharray": "0.1 4", "stroke-linecap": "round" }));
-    if (path) picture.append(svgEl("path", { d: path, fill: "none", stroke, "stroke-width": main ? 2.2 : 1.6, "stroke-linejoin": "round", "stroke-linecap": "round" }));
+    const drawn = { fill: "none", stroke, "stroke-linecap": "round" };
+    if (across) picture.append(svgEl("path", { d: across, ...drawn, "stroke-width": 1.6, "stroke-dasharray": "0.1 4" }));
+    if (path) picture.append(svgEl("path", { d: path, ...drawn, "stroke-width": main ? 2.2 : 1.6, "stroke-linejoin": "round" }));
     const last = lastOf(line);
     if (last) ends.push({ y: Y((last[0] + last[1]) / 2) + 4, text: named[n] + text(last), main });
   });
@@ -326,8 +336,11 @@ function trend({ periods, lines, chosen, text, label }) {
   for (let k = 1; k < ends.length; k++) if (ends[k].y - ends[k - 1].y < 13) ends[k].y = ends[k - 1].y + 13;
   const over = ends.length ? ends[ends.length - 1].y - (H - base + 8) : 0;
   for (const end of ends) picture.append(svgEl("text", { x: W - right + 7, y: end.y - Math.max(0, over), class: end.main ? "end" : "" }, end.text));
-  const value = lines[lines.length - 1].values[chosen];
-  if (value && !isWide(lines[lines.length - 1].values)) picture.append(svgEl("circle", { cx: X(chosen), cy: Y((value[0] + value[1]) / 2), r: 3.6, fill: palette.ink, stroke: palette.paper, "stroke-width": 1.5 }));
+  const own = lines[lines.length - 1].values, value = own[chosen];
+  if (value && !isWide(own)) {
+    const dot = { cx: X(chosen), cy: Y((value[0] + value[1]) / 2), r: 3.6, fill: palette.ink, stroke: palette.paper, "stroke-width": 1.5 };
+    picture.append(svgEl("circle", dot));
+  }
   picture.append(svgEl("text", { x: 0, y: H - 3 }, shortDate(periods[0].end)));
   picture.append(svgEl("text", { x: W - right, y: H - 3, "text-anchor": "end" }, shortDate(periods[periods.length - 1].end)));
   return picture;

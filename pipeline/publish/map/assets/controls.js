@@ -93,7 +93,7 @@ export function startControls() {
   for (const id of ["open-compare", "sheet-compare", "compare-close"]) onClick(id, () => { if (id === "sheet-compare") closeSheet(); toggleCompare(); });
   const other = selectById("compare-with");
   other.addEventListener("change", () => { state.compare = other.value; redraw(); announce(say("map.compare.with", { name: sideLabel(otherScene()) })); });
-  for (const id of ["theme", "sheet-theme"]) onClick(id, () => { state.theme = root().dataset.theme === "dark" ? "light" : "dark"; setTheme(state.theme); redraw(); });
+  for (const id of ["theme", "sheet-theme"]) onClick(id, toggleTheme);
   for (const id of ["print", "save-print"]) onClick(id, () => window.print());
   onClick("save-csv", saveCsv);
   onClick("table-csv", saveCsv);
@@ -101,7 +101,10 @@ export function startControls() {
   onClick("save-png", savePicture);
   onClick("save-link", copyLink);
   byId("table-filter").addEventListener("input", drawTable);
-  byId("table-layer").addEventListener("change", () => { table.layer = selectById("table-layer").value; table.sort = "name"; table.direction = 1; drawTable(); });
+  byId("table-layer").addEventListener("change", () => {
+    Object.assign(table, { layer: selectById("table-layer").value, sort: "name", direction: 1 });
+    drawTable();
+  });
   onClick("inset", () => { VIEWS[0].map.fitBounds(centreBounds(), { animate: false }); announce(say("map.controls.zoomed_to_centre")); });
   onClick("peek", () => {
     const open = byId("sheet").classList.toggle("open");
@@ -111,6 +114,12 @@ export function startControls() {
   startTabs();
   startDrawers();
   startSearch();
+}
+
+function toggleTheme() {
+  state.theme = root().dataset.theme === "dark" ? "light" : "dark";
+  setTheme(state.theme);
+  redraw();
 }
 
 export function syncControls() {
@@ -210,7 +219,8 @@ function chooseHotspot(k, zoom) {
   if (focused) byId("pane-hotspots").querySelectorAll("button")[k].focus();
   const spot = HOTSPOTS[k];
   if (state.hotspot !== null && zoom) { VIEWS[0].fit(L.latLngBounds(spot.shape.flat()), 13.5); if (isPhone()) closeSheet(); }
-  announce(state.hotspot === null ? say("map.hotspots.unmarked", { rank: spot.rank }) : say("map.hotspots.chosen", { rank: spot.rank, name: spot.name, amount: spotAmount(spot), noun: INFO.noun }));
+  const values = { rank: spot.rank, name: spot.name, amount: spotAmount(spot), noun: INFO.noun };
+  announce(say(state.hotspot === null ? "map.hotspots.unmarked" : "map.hotspots.chosen", values));
   saveAddress();
 }
 
@@ -298,7 +308,10 @@ function startSearch() {
   byId("search-label").textContent = find;
   inputById("search").placeholder = find;
   for (const id of levels.slice().reverse()) {
-    LEVELS[id].name.forEach((name, i) => finder.all.push({ name, key: name.toLowerCase(), level: id, i, where: id === "ward" ? parentName("ward", i) : capital(LEVELS[id].one) }));
+    LEVELS[id].name.forEach((name, i) => {
+      const where = id === "ward" ? parentName("ward", i) : capital(LEVELS[id].one);
+      finder.all.push({ name, key: name.toLowerCase(), level: id, i, where });
+    });
   }
   const box = inputById("search");
   box.addEventListener("input", showFound);
@@ -388,7 +401,11 @@ function drawTime() {
       bar.style.height = n === null ? "2px" : "calc(var(--tall) * " + Math.max(0.04, value / most).toFixed(3) + ")";
       host.append(bar);
     }
-    if (k === chosen && n !== null) { const v = el("div", "val" + (periods.length < 2 ? "" : k / last > 0.9 ? " z" : k / last < 0.1 ? " a" : ""), countText(n)); v.style.left = at(k); host.append(v); }
+    if (k !== chosen || n === null) return;
+    const side = periods.length < 2 ? "" : k / last > 0.9 ? " z" : k / last < 0.1 ? " a" : "";
+    const total = el("div", "val" + side, countText(n));
+    total.style.left = at(k);
+    host.append(total);
   });
   for (const b of breaksAt(periods)) {
     const line = el("div", "break"), text = nameEl("span", "", say("map.breaks.when", { text: clip(b.text, 60), month: shortDate(b.month) }));
@@ -425,7 +442,8 @@ function drawSlider(periods, chosen, total, dense) {
   slider.max = String(Math.max(0, periods.length - 1));
   slider.value = String(chosen);
   slider.disabled = play.disabled = alone;
-  const all = total ? say("map.time.total", { period: window.label, counted: counted(total), region: INFO.region || say("map.region.all_areas_inside") }) : window.label;
+  const region = INFO.region || say("map.region.all_areas_inside");
+  const all = total ? say("map.time.total", { period: window.label, counted: counted(total), region }) : window.label;
   slider.setAttribute("aria-valuetext", window.complete ? all : say("map.time.incomplete", { period: all }));
   byId("time").classList.toggle("alone", alone);
   const part = (/** @type {string} */ label) => (window.complete ? label : say("map.time.part", { period: label }));

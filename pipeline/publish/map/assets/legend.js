@@ -21,7 +21,8 @@ import { VIEWS, circleScale, firstRadius } from "./view.js";
 /** @param {HTMLElement} list @param {string} paint a colour or a pattern @param {string} text */
 function keyRow(list, paint, text) {
   const picture = svgEl("svg", { viewBox: "0 0 18 12", "aria-hidden": "true" });
-  picture.append(svgEl("rect", { x: 0.5, y: 0.5, width: 17, height: 11, fill: paint, stroke: palette.ctl, "fill-opacity": paint.startsWith("url") ? 1 : fillOpacity() }));
+  const opacity = paint.startsWith("url") ? 1 : fillOpacity();
+  picture.append(svgEl("rect", { x: 0.5, y: 0.5, width: 17, height: 11, fill: paint, stroke: palette.ctl, "fill-opacity": opacity }));
   list.append(add(el("li"), picture, text));
 }
 
@@ -36,7 +37,8 @@ function legendKeys(list, scenes) {
     const picture = svgEl("svg", { viewBox: "0 0 18 12", "aria-hidden": "true" });
     picture.append(svgEl("rect", { x: 1.2, y: 1.2, width: 15.6, height: 9.6, rx: 4, fill: "none", stroke: palette.hot, "stroke-width": 2 }));
     const own = scenes[0].category === CATEGORIES[0].id && scenes[0].period === INFO.headline;
-    list.append(add(el("li"), picture, own ? say("map.legend.hotspot") : say("map.legend.hotspot_of", { category: CATEGORIES[0].label, period: INFO.headlineLabel })));
+    const values = { category: CATEGORIES[0].label, period: INFO.headlineLabel };
+    list.append(add(el("li"), picture, own ? say("map.legend.hotspot") : say("map.legend.hotspot_of", values)));
   }
   return list;
 }
@@ -169,7 +171,9 @@ function changeLegend(host, scene) {
  * @param {HTMLElement} host @param {Scene} scene */
 function circleLegend(host, scene) {
   const size = circleScale(VIEWS[0], scene);
-  const examples = circleExamples(scene).map(({ value, text }) => ({ ring: value === null, r: Math.min(60, value === null ? firstRadius(size) : size(value)), text }));
+  const examples = circleExamples(scene).map(({ value, text }) => {
+    return { ring: value === null, r: Math.min(60, value === null ? firstRadius(size) : size(value)), text };
+  });
   const radius = examples[0].r;
   const within = radius > 22; // smaller ones stand in rows: one within another they would look the same
   const tall = 2 * radius + 6;
@@ -181,14 +185,21 @@ function circleLegend(host, scene) {
     const y = within ? Math.max(top + 5, last + 15, 11) : k ? last + Math.max(15, examples[k - 1].r + r + 2) : Math.max(11, r + 5);
     last = y;
     /** @type {Record<string, string | number>} */
-    const style = isRing ? { fill: "none", "stroke-width": 1.2 } : { fill: palette.dot, "fill-opacity": within ? 0.18 : 0.72, "stroke-width": within ? 1.3 : 0 };
+    const style = isRing
+      ? { fill: "none", "stroke-width": 1.2 }
+      : { fill: palette.dot, "fill-opacity": within ? 0.18 : 0.72, "stroke-width": within ? 1.3 : 0 };
     picture.append(svgEl("circle", { cx: radius + 3, cy: within ? tall - 2 - r : y - 4, r, stroke: palette.dot, ...style }));
-    if (within) picture.append(svgEl("line", { x1: radius + 3 + (isRing ? r : 0), x2: 2 * radius + 16, y1: isRing ? top + r : top, y2: y - 4, stroke: palette.ctl, "stroke-width": 0.7 }));
+    const lead = { x1: radius + 3 + (isRing ? r : 0), x2: 2 * radius + 16, y1: isRing ? top + r : top, y2: y - 4 };
+    if (within) picture.append(svgEl("line", { ...lead, stroke: palette.ctl, "stroke-width": 0.7 }));
     picture.append(svgEl("text", { x: 2 * radius + (within ? 20 : 12), y, "font-size": 12, fill: palette.ink }, text));
   });
-  picture.setAttribute("height", String(Math.max(within ? tall : 0, last + 5))); // labels keep their distance, and may end below the circles
+  // Labels keep their distance, and may end below the circles.
+  picture.setAttribute("height", String(Math.max(within ? tall : 0, last + 5)));
   const texts = examples.map((e) => e.text);
-  add(host, el("p", "vh", INFO.step > 1 ? say("map.legend.circles_by_class", { classes: texts.join("; ") }) : say("map.legend.circles_by_area", { examples: texts.join(", ") })), picture);
+  const spoken = INFO.step > 1
+    ? say("map.legend.circles_by_class", { classes: texts.join("; ") })
+    : say("map.legend.circles_by_area", { examples: texts.join(", ") });
+  add(host, el("p", "vh", spoken), picture);
 }
 
 /* ---------- titles, what never changes, and the notice under the controls ---------- */

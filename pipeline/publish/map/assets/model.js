@@ -480,6 +480,8 @@ export function takeAddress(text) {
   if (pieces.tab === "hotspots") state.tab = "hotspots";
   if (pieces.x && compareChoices().some((c) => c.value === pieces.x)) state.compare = pieces.x;
   const view = (pieces.v || "").split(",").map(Number);
-  if (view.length === 3 && view.every(Number.isFinite) && Math.abs(view[0]) <= 85 && Math.abs(view[1]) <= 180 && view[2] >= 3 && view[2] <= 18) state.view = view;
+  const [latitude, longitude, zoom] = view;
+  const onEarth = Math.abs(latitude) <= 85 && Math.abs(longitude) <= 180 && zoom >= 3 && zoom <= 18;
+  if (view.length === 3 && view.every(Number.isFinite) && onEarth) state.view = view;
   if (pieces.t === "dark" || pieces.t === "light") state.theme = pieces.t;
 }

@@ -42,7 +42,12 @@ function picturePatterns(context) {
     draw(c);
     return context.createPattern(canvas, "repeat") || palette.land;
   };
-  const line = (/** @type {Canvas} */ c, /** @type {number[]} */ ...points) => { c.beginPath(); c.moveTo(points[0], points[1]); c.lineTo(points[2], points[3]); c.stroke(); };
+  const line = (/** @type {Canvas} */ c, /** @type {number[]} */ ...[x1, y1, x2, y2]) => {
+    c.beginPath();
+    c.moveTo(x1, y1);
+    c.lineTo(x2, y2);
+    c.stroke();
+  };
   return {
     few: tile(10, (c) => { c.beginPath(); c.arc(5, 5, 1.8, 0, 7); c.fill(); }),
     notoffered: tile(10, (c) => { line(c, 0, 10, 10, 0); line(c, -2, 2, 2, -2); line(c, 8, 12, 12, 8); }),
@@ -61,7 +66,8 @@ function pictureProjection([left, top, width, height]) {
   const mercator = (/** @type {number} */ lat) => Math.log(Math.tan(Math.PI / 4 + (lat * Math.PI) / 360)) * (180 / Math.PI);
   const points = EDGE.flat();
   const xs = points.map((p) => p[1]), ys = points.map((p) => mercator(p[0]));
-  const least = (/** @type {number[]} */ list) => list.reduce((a, b) => Math.min(a, b)), most = (/** @type {number[]} */ list) => list.reduce((a, b) => Math.max(a, b));
+  const least = (/** @type {number[]} */ list) => list.reduce((a, b) => Math.min(a, b));
+  const most = (/** @type {number[]} */ list) => list.reduce((a, b) => Math.max(a, b));
   const box = [least(xs), least(ys), most(xs), most(ys)];
   const scale = Math.min(width / (box[2] - box[0]), height / (box[3] - box[1]));
   const dx = left + (width - scale * (box[2] - box[0])) / 2, dy = top + (height - scale * (box[3] - box[1])) / 2;
@@ -94,7 +100,8 @@ function drawScene(context, scene, frame) {
   const plain = scene.mode === "density" || scene.measure === "count";
   level.shapes.forEach((rings, i) => {
     const found = valueOf(scene, i);
-    const fill = scene.mode === "density" || (plain && ["ok", "first"].includes(found.state)) ? palette.land : found.state === "ok" ? fillOf(scene, i) : patterns[found.state];
+    const bare = scene.mode === "density" || (plain && ["ok", "first"].includes(found.state));
+    const fill = bare ? palette.land : found.state === "ok" ? fillOf(scene, i) : patterns[found.state];
     paint(rings, fill, plain ? palette.rule : palette.wardline, 1);
   });
   if (scene.mode === "density") {
@@ -301,11 +308,13 @@ function drawPicture() {
   const inner = width - 2 * margin;
   let y = margin + 34;
   const warnings = [INFO.marking, INFO.audit, INFO.synthetic].filter(Boolean);
-  if (warnings.length) y = writeLines(context, warnings.join(" \u00b7 "), { x: margin, y: y - 10, width: inner, size: 22, weight: 700, colour: palette.hot }) + 18;
+  const loud = { x: margin, y: y - 10, width: inner, size: 22, weight: 700, colour: palette.hot };
+  if (warnings.length) y = writeLines(context, warnings.join(" \u00b7 "), loud) + 18;
   y = writeLines(context, byId("heading").textContent || "", { x: margin, y: y + 8, width: inner, size: 46, weight: 700 }) + 2;
   y = writeLines(context, (byId("subtitle").textContent || "") + (INFO.place ? " \u00b7 " + INFO.place : ""), { x: margin, y: y - 6, width: inner, size: 27 });
   // Circles stand in the legend as large as on the map.
-  const circles = scenes[0].mode !== "density" && scenes[0].measure === "count" ? circleExamples(scenes[0]).map(({ value }) => pictureCircle(scenes[0])(value || 0)) : [0];
+  const round = scenes[0].mode !== "density" && scenes[0].measure === "count";
+  const circles = round ? circleExamples(scenes[0]).map(({ value }) => pictureCircle(scenes[0])(value || 0)) : [0];
   const top = y, tall = canvas.height - top - 300 - Math.max(0, 2 * Math.max(...circles) - 20);
   const each = (inner - (scenes.length - 1) * 40) / scenes.length;
   scenes.forEach((scene, k) => {

@@ -272,7 +272,8 @@ export function outcomeSentence(scene, i) {
   const { level, period, category } = scene;
   const positive = offeredRange(level, i, period, category, "o");
   const low = cell(level, i, period, category, "sl"), high = cell(level, i, period, category, "sh");
-  const chance = typeof low !== "number" ? "" : say(INFO.step > 1 ? "map.outcomes.with_chance" : "map.outcomes.interval", { low: Math.round(low * 100), high: Math.round(Number(high) * 100) });
+  const ends = { low: Math.round(Number(low) * 100), high: Math.round(Number(high) * 100) };
+  const chance = typeof low !== "number" ? "" : say(INFO.step > 1 ? "map.outcomes.with_chance" : "map.outcomes.interval", ends);
   const values = { share: capital(shareRangeText(...share)), count: positive ? countText(positive) : "", chance };
   if (positive) return parts(chance ? "map.outcomes.share_count_chance" : "map.outcomes.share_count", values);
   return parts(chance ? "map.outcomes.share_chance" : "map.outcomes.share", values);
@@ -353,7 +354,8 @@ export function noticeOf() {
   if (tiles.failed) return { text: say("map.notice.tiles_failed") };
   if (scene.mode === "density" && !bandsOf(scene.category).length) {
     const first = DENSITY_CATEGORIES[0];
-    return { text: say("map.notice.no_density", { category: categoryOf(scene.category).label }), action: say("map.notice.show", { name: categoryOf(first).label }), change: { category: first } };
+    const text = say("map.notice.no_density", { category: categoryOf(scene.category).label });
+    return { text, action: say("map.notice.show", { name: categoryOf(first).label }), change: { category: first } };
   }
   if (scene.mode === "density") return null;
   const rows = level.code.map((_, i) => valueOf(scene, i).state);
@@ -374,7 +376,10 @@ export function noticeOf() {
 function emptyNotice(scene, rows) {
   const level = LEVELS[scene.level];
   const held = level.periods.slice().reverse().find((p) => p.id !== scene.period && hasMeasure({ ...scene, period: p.id }));
-  if (held && !hasMeasure(scene)) return { text: say("map.notice.not_given." + scene.measure), action: say("map.notice.show_period", { period: held.label }), change: { period: held.id } };
+  if (held && !hasMeasure(scene)) {
+    const text = say("map.notice.not_given." + scene.measure);
+    return { text, action: say("map.notice.show_period", { period: held.label }), change: { period: held.id } };
+  }
   if (rows.includes("incomparable")) {
     return { text: INFO.breaks.length ? say("map.notice.incomparable_since", { breaks: breaksText() }) : say("map.notice.incomparable") };
   }
@@ -409,25 +414,31 @@ export function guideParts() {
   /** @param {string} title @param {string[]} texts */
   const part = (title, ...texts) => { guide.push({ title, texts: texts.filter(Boolean) }); };
   const noun = INFO.noun, steps = INFO.step > 1;
-  part(say("map.guide.counted.title"), INFO.publisher ? say("map.guide.counted.by", { noun, publisher: INFO.publisher }) : say("map.guide.counted.text", { noun }));
+  const by = INFO.publisher ? "map.guide.counted.by" : "map.guide.counted.text";
+  part(say("map.guide.counted.title"), say(by, { noun, publisher: INFO.publisher }));
   if (LEVELS.ward_group) {
     const values = { levels: levelWord("ward", true), level: levelWord("borough") };
     part(say("map.guide.groups.title", values), say("map.guide.groups.text", values));
   }
   if (steps) {
     const example = capital(countText({ lower: 2 * INFO.step, upper: 3 * INFO.step - 1 }));
-    part(say("map.guide.steps.title"), INFO.counts, say("map.guide.steps.text", { example, step: INFO.step, first: capital(countText({ lower: 0, upper: INFO.step - 1 })) }));
+    const first = capital(countText({ lower: 0, upper: INFO.step - 1 }));
+    part(say("map.guide.steps.title"), INFO.counts, say("map.guide.steps.text", { example, step: INFO.step, first }));
   } else if (INFO.counts) part(say("map.guide.counts_title"), INFO.counts);
   part(say("map.guide.colour.title"), say("map.guide.colour.text"));
   const patterns = patternTexts();
   if (patterns.length) guide.push({ patterns });
-  if (SHOWN_MEASURES.includes("rate")) part(say("map.guide.rates.title"), say("map.guide.rates.text") + " " + say(steps ? "map.guide.rates.line_steps" : "map.guide.rates.line"));
+  if (SHOWN_MEASURES.includes("rate")) {
+    const line = say(steps ? "map.guide.rates.line_steps" : "map.guide.rates.line");
+    part(say("map.guide.rates.title"), say("map.guide.rates.text") + " " + line);
+  }
   if (SHOWN_MEASURES.includes("change")) part(measureWord("change"), say(steps ? "map.guide.change_steps" : "map.guide.change", { earlier: changeAgainst() }));
   if (SHOWN_MEASURES.includes("significance")) part(measureWord("significance"), say("map.guide.clusters"));
   if (INFO.outcomes === "cohort") part(measureWord("outcomes"), say("map.guide.outcomes"));
   if (INFO.outcomes === "flow") part(measureWord("outcomes"), say("map.guide.outcome_flow"));
   part(say("map.hotspots.title"), spotNote());
-  part(say("map.density.title"), ...(BANDS.length ? [say("map.guide.density", { period: INFO.headlineNamed }) + (INFO.densityNote ? " " + INFO.densityNote : "")] : [INFO.densityNote || say("map.guide.no_density")]));
+  const bands = [BANDS.length ? say("map.guide.density", { period: INFO.headlineNamed }) : "", INFO.densityNote].filter(Boolean).join(" ");
+  part(say("map.density.title"), bands || say("map.guide.no_density"));
   if (CATEGORIES.length > 1) part(say("map.guide.overlap.title"), say("map.guide.overlap.text"));
   if (INFO.outside.length) part(say("map.guide.apart.title"), say("map.guide.apart.text", { categories: INFO.outside.join(", "), noun }));
   for (const b of INFO.breaks) part(say("map.guide.break.title", { month: shortDate(b.month) }), say("map.guide.break.text", { text: isolate(b.text) }));

@@ -33,7 +33,10 @@ function tableColumns() {
   const found = (/** @type {number} */ i) => [level.name[i], ...wardsOf(scene.level, i)].join(" ");
   /** @type {TableColumn[]} */
   const columns = [{ id: "name", title: say("map.table.area"), sortable: true, text: (i) => level.name[i], found, order: (i) => level.name[i].toLowerCase() }];
-  if (isDetailed(scene.level) && LEVELS.borough) columns.push({ id: "parent", title: capital(LEVELS.borough.one), sortable: true, text: (i) => parentName(scene.level, i), order: (i) => parentName(scene.level, i).toLowerCase() });
+  if (isDetailed(scene.level) && LEVELS.borough) {
+    const name = (/** @type {number} */ i) => parentName(scene.level, i);
+    columns.push({ id: "parent", title: capital(LEVELS.borough.one), sortable: true, text: name, order: (i) => name(i).toLowerCase() });
+  }
   const league = !(isPublic() && isDetailed(scene.level));
   for (const measure of COLUMN_ORDER) {
     if (!SHOWN_MEASURES.includes(measure)) continue;
@@ -47,14 +50,21 @@ function tableColumns() {
 
 /** @param {string} id @param {string} title @param {Scene} scene @param {boolean} sortable @returns {TableColumn} */
 function numberColumn(id, title, scene, sortable) {
+  const coloured = scene.measure === state.measure && scene.measure !== "count" && state.mode === "areas";
   return {
     id, title, sortable, number: true,
     order: (i) => { const value = rankValue(scene, i); return value === null ? -Infinity : value; },
     text: (i) => figure(scene, i, true),
     mute: (i) => !["ok", "first"].includes(valueOf(scene, i).state),
-    swatch: (i) => (scene.measure === state.measure && scene.measure !== "count" && state.mode === "areas" && valueOf(scene, i).state === "ok" ? fillOf(scene, i) : ""),
+    swatch: (i) => (coloured && valueOf(scene, i).state === "ok" ? fillOf(scene, i) : ""),
   };
 }
+
+/** @param {number | null} size @param {number} places @returns {string} */
+function decimals(size, places) { return size === null ? "" : size.toFixed(places); }
+
+/** @param {number | null} limit @returns {string} upper limit of a band; the highest has none */
+function upperLimit(limit) { return limit === null ? say("map.table.and_more") : limitText(limit); }
 
 /** @returns {TableColumn[]} */
 function spotColumns() {
@@ -63,7 +73,10 @@ function spotColumns() {
     { id: "name", title: say("map.table.hotspot"), sortable: true, text: (k) => HOTSPOTS[k].name, order: (k) => HOTSPOTS[k].name.toLowerCase() },
     { id: "parent", title: say("map.table.in"), sortable: true, text: (k) => HOTSPOTS[k].within.join(", "), order: (k) => HOTSPOTS[k].within.join() },
     { id: "count", title: capital(INFO.noun), number: true, text: (k) => spotAmount(HOTSPOTS[k]) },
-    { id: "size", title: say("map.table.size"), number: true, sortable: true, text: (k) => { const { km2 } = HOTSPOTS[k]; return km2 === null ? "" : km2.toFixed(2); }, order: (k) => Number(HOTSPOTS[k].km2) },
+    {
+      id: "size", title: say("map.table.size"), number: true, sortable: true,
+      text: (k) => decimals(HOTSPOTS[k].km2, 2), order: (k) => Number(HOTSPOTS[k].km2),
+    },
   ];
 }
 
@@ -72,7 +85,7 @@ function bandColumns() {
   return [
     { id: "category", title: say("map.table.category"), sortable: true, text: (k) => categoryOf(BANDS[k].category).label, order: (k) => BANDS[k].category },
     { id: "low", title: say("map.table.from"), number: true, sortable: true, text: (k) => limitText(BANDS[k].low), order: (k) => BANDS[k].low },
-    { id: "high", title: say("map.table.to"), number: true, text: (k) => { const { high } = BANDS[k]; return high === null ? say("map.table.and_more") : limitText(high); } },
+    { id: "high", title: say("map.table.to"), number: true, text: (k) => upperLimit(BANDS[k].high) },
     { id: "size", title: say("map.table.covered"), number: true, text: (k) => squareKm(BANDS[k].shape).toFixed(1) },
   ];
 }
@@ -95,10 +108,16 @@ export function squareKm(rings) {
 /** @returns {Source} the layer in the table */
 function tableSource() {
   if (table.layer === "hotspots") {
-    return { columns: spotColumns(), rows: HOTSPOTS.map((_, k) => k), title: say("map.hotspots.title"), count: (n) => say("map.table.hotspot_count", { n }), none: spotNote() };
+    return {
+      columns: spotColumns(), rows: HOTSPOTS.map((_, k) => k), title: say("map.hotspots.title"),
+      count: (n) => say("map.table.hotspot_count", { n }), none: spotNote(),
+    };
   }
   if (table.layer === "density") {
-    return { columns: bandColumns(), rows: BANDS.map((_, k) => k), title: say("map.table.bands"), count: (n) => say("map.table.band_count", { n }), none: INFO.densityNote || say("map.table.no_bands") };
+    return {
+      columns: bandColumns(), rows: BANDS.map((_, k) => k), title: say("map.table.bands"),
+      count: (n) => say("map.table.band_count", { n }), none: INFO.densityNote || say("map.table.no_bands"),
+    };
   }
   const { code, many } = LEVELS[state.level];
   return {
@@ -131,7 +150,8 @@ export function drawTable() {
   for (const i of shown) part.append(tableRow(source.columns, i));
   body.append(part);
   const count = source.count(all.length);
-  byId("table-count").textContent = !source.rows.length ? source.none : shown.length < all.length ? say("map.table.first_shown", { count, shown: TABLE_ROWS }) : count;
+  const cut = shown.length < all.length ? say("map.table.first_shown", { count, shown: TABLE_ROWS }) : count;
+  byId("table-count").textContent = source.rows.length ? cut : source.none;
 }
 
 /** @param {TableColumn[]} columns */
@@ -168,7 +188,8 @@ function tableRow(columns, i) {
     if (c.id === "name") {
       const head = el("th");
       head.scope = "row";
-      head.append(add(button("", undefined, () => (table.layer === "areas" ? act.chooseArea(i, true) : act.chooseHotspot(i, true))), nameEl("span", "", c.text(i))));
+      const choose = () => (table.layer === "areas" ? act.chooseArea(i, true) : act.chooseHotspot(i, true));
+      head.append(add(button("", undefined, choose), nameEl("span", "", c.text(i))));
       row.append(head);
       return;
     }
@@ -285,7 +306,11 @@ function feature(id, rings, properties) { return { type: "Feature", id, properti
 
 function shownFeatures() {
   const scene = mainScene();
-  if (state.mode === "density") return bandsOf(state.category).map((b) => feature(b.id, b.shape, { density_id: b.id, category: b.category, density_low: b.low, density_high: b.high }));
+  if (state.mode === "density") {
+    return bandsOf(state.category).map((b) => {
+      return feature(b.id, b.shape, { density_id: b.id, category: b.category, density_low: b.low, density_high: b.high });
+    });
+  }
   return LEVELS[scene.level].code.map((code, i) => feature(code, LEVELS[scene.level].shapes[i], areaRecord(scene, i)));
 }
 

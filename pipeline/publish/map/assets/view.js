@@ -19,7 +19,10 @@ import { add, bandColours, el, fillOf, isPhone, nameEl, palette, rampOf } from "
 /** @type {View[]} */
 export const VIEWS = [];
 /** Name and height of each pane. @type {[string, number][]} */
-const PANES = [["edge", 350], ["ground", 360], ["bands", 370], ["areas", 400], ["circles", 425], ["lines", 430], ["picked", 440], ["spots", 450], ["names", 620]];
+const PANES = [
+  ["edge", 350], ["ground", 360], ["bands", 370], ["areas", 400], ["circles", 425], ["lines", 430], ["picked", 440], ["spots", 450],
+  ["names", 620],
+];
 
 /** @param {Shape | Point[]} rings @param {L.PolylineOptions} options @returns {L.Polygon} */
 function drawRings(rings, options) { return L.polygon(rings, { smoothFactor: 0, interactive: false, ...options }); }
@@ -495,7 +498,10 @@ function placePicked(placer, view) {
   const half = placer.width(name, "700 12px") / 2 + 9;
   const middle = (a.x + b.x) / 2;
   /** @type {[number, number, string][]} */
-  const places = [[middle, a.y - 15, ""], [middle, b.y + 15, " below"], [b.x + half + 4, (a.y + b.y) / 2, " beside"], [a.x - half - 4, (a.y + b.y) / 2, " beside"]];
+  const places = [
+    [middle, a.y - 15, ""], [middle, b.y + 15, " below"], [b.x + half + 4, (a.y + b.y) / 2, " beside"],
+    [a.x - half - 4, (a.y + b.y) / 2, " beside"],
+  ];
   const [x, y, where] = places.find(([px, py]) => placer.free(px - half, py - 11, px + half, py + 11)) || places[0];
   placer.block(x - half, y - 12, x + half, y + 12);
   if (b.x - a.x < 90) placer.block(a.x, a.y, b.x, b.y);
