@@ -1,5 +1,6 @@
 """Periods are named alike on the map, in briefings and in records; the words of the legend never touch."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from pipeline.publish.briefings.release_index import ReleaseIndex
 from pipeline.publish.exports.description import describe
 from pipeline.publish.findings import lead
 from pipeline.publish.map import write_map
-from pipeline.publish.words import in_period
+from pipeline.publish.words import catalogue, in_period
 from pipeline.release.released import PeriodInfo
 from tests.kit import released as fixture
 
@@ -103,3 +104,50 @@ def test_every_label_of_the_circles_lies_inside_its_picture(opened, name: str) -
     )
     assert page.locator("#legend > svg text").count() >= 2
     assert outside == []
+
+
+WELSH = """
+[language]
+name = "Cymraeg"
+plural_forms = ["zero", "one", "two", "few", "many", "other"]
+plural_rule = "n==0 ? 0 : n==1 ? 1 : n==2 ? 2 : n==3 ? 3 : n==6 ? 4 : 5"
+
+[map.measure]
+rate = "Cyfradd"
+
+[map.search]
+matches = { zero = "dim", one = "{n} ardal", two = "dwy ardal", few = "tair ardal", many = "{n} ardal (chwech)", other = "{n} o ardaloedd" }
+
+[map_frame.controls]
+reset = "Ailosod"
+
+[month.short]
+7 = "Gorff"
+"""  # noqa: E501
+
+
+def test_another_language_reaches_the_frame_of_the_page_and_its_script(opened, tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "en.toml").write_bytes(catalogue.folder().joinpath("en.toml").read_bytes())
+    (tmp_path / "cy.toml").write_text(WELSH, "utf-8")
+    base = fixture.city()
+    monkeypatch.setattr(catalogue, "folder", lambda: tmp_path)
+    catalogue.catalogue_of.cache_clear()
+    with catalogue.speaking("cy"):
+        info = replace(base.info, language="cy")
+        released = fixture.sealed(info, base.areas, base.counts, base.hotspots, base.density)
+        write_map(released, tmp_path / "map.html")
+    catalogue.catalogue_of.cache_clear()
+    page = opened(tmp_path / "map.html").page
+    assert page.locator("#reset").text_content() == "Ailosod"
+    assert page.locator("#measure-seg label").all_text_contents()[:2] == ["Cyfradd", "Number"]  # English fills gaps
+    assert "Gorff 2025" in page.locator("#bars").text_content()
+    names = [name.lower() for name in base.areas.loc[base.areas["level"].isin(["ward", "borough"]), "name"]]
+    words_of = {1: "1 ardal", 2: "dwy ardal", 3: "tair ardal", 6: "6 ardal (chwech)"}
+    seen = set()
+    for text in sorted({name[:k] for name in names for k in range(2, len(name) + 1)}):
+        n = min(7, sum(text in name for name in names))
+        if n not in seen:
+            seen.add(n)
+            page.locator("#search").fill(text)
+            assert page.locator("#live").text_content() == words_of.get(n, f"{n} o ardaloedd")
+    assert len(seen) >= 2
