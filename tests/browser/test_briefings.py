@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page
 from pipeline.publish.briefings import write_briefings
 from pipeline.publish.briefings.briefing import briefing_page
 from pipeline.publish.briefings.release_index import ReleaseIndex
-from pipeline.release.released import Event, Released
+from pipeline.release.released import Break, CategoryInfo, Event, Released
 from tests.kit.released import city, hostile_city, london, sealed
 
 pytestmark = pytest.mark.browser
@@ -109,6 +109,104 @@ def test_print_is_two_a4_sheets_with_nothing_cut_off(
         for wide, high in sizes:
             assert abs(float(wide) - 595.3) < 1
             assert abs(float(high) - 841.9) < 1
+        page.close()
+
+
+def most_of_everything(audience: str, *, boroughs: tuple[int, int], per_side: int) -> Released:
+    """As many parts, categories, caveats, breaks, events and lines of support as there can be, all with long words."""
+    name = "Llanfairpwllgwyngyll and the Parish of St Tysilio"
+    kinds = tuple(CategoryInfo(f"c{k}", f"Category {k} with a name of many words", "all") for k in range(14))
+    made = city(
+        columns=boroughs[0],
+        rows=boroughs[1],
+        per_side=per_side,
+        audience=audience,
+        step=1 if audience == "internal" else 10,
+        mechanism="exact" if audience == "internal" else "steps",
+        audit="not audited: do not publish",
+        title="Offences flagged for hostility or prejudice",
+        noun="offences flagged for hostility",
+        region_name="The Combined Authority of Greater Northtown",
+        recorder="The Constabulary of Greater Northtown and the Transport Police",
+        marking="OFFICIAL-SENSITIVE: for the members of the partnership named in the agreement, not for release",
+        publisher="The Constabulary of Greater Northtown and the Transport Police, from the extract of August 2025",
+        licence="Contains public sector information licensed under the Open Government Licence v3.0. " * 3,
+        categories=(CategoryInfo("all", "All", None), *kinds),
+        breaks=tuple(
+            Break(month, "A new recording system was brought in, in stages. " * 5) for month in ("2023-03", "2023-09")
+        ),
+        events=tuple(Event(e.date, "An event with as long a name as is allowed" + " and more" * 8, ()) for e in EVENTS),
+        caveats=tuple((LONG * 2)[:500] for _ in range(5)),
+        support=(
+            (
+                "In an emergency call 999; to report at any other time call 101 or use the web page",
+                "report.example.org",
+            ),
+            *((f"Support for people of group {k}, day and night", "0800 0000 000") for k in range(5)),
+        ),
+        hotspot_note="DBSCAN, reach 200 m, at least 30 incidents. " * 3,
+    )
+    areas, counts = made.areas.copy(), made.counts.copy()
+    longer = {code: f"{name} {k}" for k, code in enumerate(areas["area_code"])}
+    areas["name"] = areas["area_code"].map(longer)
+    counts["area_name"] = counts["area_code"].map(longer)
+    some = counts["area_code"].isin([f"{c}-00" for c in areas["area_code"]])
+    counts["not_offered"] = counts["not_offered"].mask(some, "incidents;rate_per_10000;positive_outcomes")
+    return sealed(made.info, areas, counts, made.hotspots.assign(name=name), made.density)
+
+
+NOTHING_CUT = """() => {
+  const bad = [];
+  for (const sheet of document.querySelectorAll('.pg')) {
+    const foot = sheet.getBoundingClientRect().bottom - parseFloat(getComputedStyle(sheet).paddingBottom);
+    const blocks = [...sheet.children];
+    for (const [k, block] of blocks.entries()) {
+      const box = block.getBoundingClientRect(), next = blocks[k + 1];
+      if (box.bottom > foot + 1) bad.push(['over the foot', block.className, box.bottom - foot]);
+      if (next && next.getBoundingClientRect().top < box.bottom - 1) bad.push(['over the next', block.className]);
+    }
+    // Everything that holds words stays inside its block; lines beyond a stated number are cut by rule (line-clamp).
+    for (const e of sheet.querySelectorAll('p, li, dt, dd, h1, h2, tr, .mapbox, .lg')) {
+      const box = e.getBoundingClientRect(), block = blocks.find(b => b.contains(e)).getBoundingClientRect();
+      if (box.left > block.right) continue;  // dropped whole: a row or a finding that has no room
+      if (e.getClientRects().length && (box.bottom > block.bottom + 1 || box.right > block.right + 1))
+        bad.push(['out of its block', e.tagName, e.textContent.slice(0, 40)]);
+    }
+    for (const t of sheet.querySelectorAll('.two > div'))
+      if (t.scrollWidth > t.clientWidth + 1) bad.push(['into its neighbour', t.textContent.slice(0, 40)]);
+  }
+  return bad; }"""
+
+
+@pytest.mark.parametrize("audience", ["internal", "public"])
+@pytest.mark.parametrize(("boroughs", "per_side"), [((2, 1), 7), ((7, 5), 2), ((1, 1), 1)])
+def test_two_sheets_hold_as_much_as_there_can_be(
+    browser: Browser, tmp_path: Path, audience: str, boroughs: tuple[int, int], per_side: int
+) -> None:
+    write_briefings(most_of_everything(audience, boroughs=boroughs, per_side=per_side), tmp_path)
+    for path in (tmp_path / "panel.html", tmp_path / "boroughs" / "B00.html"):
+        page, said = opened(browser, path, 1000)
+        page.emulate_media(media="print")
+        assert page.evaluate(NOTHING_CUT) == []
+        assert page.evaluate("document.querySelector('.mapbox').clientHeight") >= 133  # px: 100 pt
+        assert len(re.findall(rb"/Type\s*/Page\b(?!s)", page.pdf(prefer_css_page_size=True))) == 2
+        assert said == []
+        page.close()
+
+
+def no_rates_or_hotspots(released: Released) -> Released:
+    counts = released.counts.copy()
+    for column in ("rate_per_10000", "rate_low", "rate_high", "rate_smoothed"):
+        counts[column] = float("nan")
+    return sealed(released.info, released.areas, counts, released.hotspots.iloc[:0], released.density)
+
+
+def test_two_sheets_hold_a_release_without_rates_and_hotspots(browser: Browser, tmp_path: Path) -> None:
+    write_briefings(no_rates_or_hotspots(city(columns=3, rows=2, per_side=4)), tmp_path)
+    for path in (tmp_path / "panel.html", tmp_path / "boroughs" / "B00.html"):
+        page, _ = opened(browser, path, 1000)
+        page.emulate_media(media="print")
+        assert page.evaluate(NOTHING_CUT) == []
         page.close()
 
 

@@ -14,7 +14,7 @@ from tests.kit.released import HOSTILE, city
 
 pytestmark = pytest.mark.browser
 
-ASSETS = Path(words.__file__).parent / "map" / "assets"
+ASSETS = Path(words.__file__).parents[1] / "map" / "assets"
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@
 from pathlib import Path
 
 from pipeline.publish.briefings.briefing import briefing_page
-from pipeline.publish.briefings.circumstances import circumstances_page, has_circumstances, page_name
-from pipeline.publish.briefings.elements import file_name
+from pipeline.publish.briefings.circumstances import circumstances_page, has_circumstances
+from pipeline.publish.briefings.elements import circumstances_name, file_name
 from pipeline.publish.briefings.release_index import ReleaseIndex
 from pipeline.release.released import Released
 from pipeline.tables import Level
@@ -50,7 +50,7 @@ def write_briefings(released: Released, folder: Path) -> list[Path]:
     for place in (*covered, *index.level("region")):
         if has_circumstances(index, place.code):
             region = place.level == Level.REGION
-            path = folder / "circumstances.html" if region else folder / "boroughs" / page_name(place.code)
+            path = folder / "circumstances.html" if region else folder / "boroughs" / circumstances_name(place.code)
             path.write_text(circumstances_page(index, place.code), "utf-8", newline="\n")
             written.append(path)
     return written

@@ -1,34 +1,40 @@
-"""What the pages of briefings share: file names, header, figures in words, table cells, notes and footer."""
+"""What the pages of briefings share: file names, the frame of a page, figures in words, notes and sources."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
 from urllib.parse import quote
 
 from pipeline.publish import findings, page, words
 from pipeline.publish.briefings.release_index import ReleaseIndex
+from pipeline.publish.words import say
 from pipeline.statistics.change import COMPARED, ChangeWord
 from pipeline.statistics.rates import Reliability
 from pipeline.tables import Level
 
 __all__ = [
-    "NOT_CLEAR",
-    "change_cell",
+    "MOST_CAVEATS",
+    "Frame",
+    "Notes",
+    "change_words",
+    "circumstances_name",
     "count_words",
     "file_name",
-    "legend",
+    "frame_of",
     "link_to",
-    "long_class",
+    "no_change_word",
     "outcome_words",
-    "page_footer",
-    "page_header",
     "rate_words",
     "reading_notes",
-    "row_head",
-    "segments",
     "sources",
     "subject_of",
-    "tile",
+    "written",
 ]
+
+MOST_CAVEATS = 2
+"""Caveats of the data that stand on a briefing; the others are counted. The style sheet shows four lines of each."""
 
 
 def file_name(code: str) -> str:
@@ -46,121 +52,123 @@ def link_to(code: str) -> str:
     return quote(file_name(code))
 
 
-NOT_CLEAR = "not clear"
-"""Stands in a narrow column for "no clear change"; the note under the table says so."""
+def circumstances_name(code: str) -> str:
+    """Return the file name of an area's page of circumstances.
 
-# Elements in the order of a page: header and banners, figures in words, table cells, key to the map, notes, footer.
-
-
-def row_head(name: str, *, link: str = "") -> str:
-    """Write the name of a table row; a name with a very long word may break inside it."""
-    shown = f'<a href="{page.attribute(link)}">{page.text(name)}</a>' if link else page.text(name)
-    return f'<th scope="row"{long_class(name)}>{shown}</th>'
+    >>> circumstances_name("E09000033")
+    'E09000033-circumstances.html'
+    """
+    return link_to(code).removesuffix(".html") + "-circumstances.html"
 
 
-def long_class(words_: str, other: str = "") -> str:
-    """Return the class attribute of a cell: `other`, and `long` where a word would not fit a narrow column."""
-    longest = max(map(len, words_.replace("|", " ").split()), default=0)
-    kinds = [kind for kind in (other, "long" if longest > 14 else "") if kind]
-    return f' class="{" ".join(kinds)}"' if kinds else ""
+# The frame of a page: its head, what must be known before reading on, links to other pages, and the file around it.
 
 
-def segments(parts: Iterable[findings.Segment]) -> str:
-    """Write sentences with their stressed words."""
-    return "".join(f"<b>{page.text(t)}</b>" if stressed else page.text(t) for t, stressed in parts)
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Head of a page: what it is, of which area and period, its marking and its links."""
+
+    heading: str
+    place: str
+    period: str
+    marking: str
+    unaudited: bool
+    synthetic: bool
+    links: tuple[tuple[str, str], ...]
 
 
-def page_header(index: ReleaseIndex, code: str, number: int = 0) -> str:
-    """Write the line at the head of a page (`number` 0: the only one), and what must be known before reading on."""
-    info = index.info
-    kind = "panel briefing" if index.places[code].level == Level.REGION else "briefing"
-    name = index.places[code].name
-    paged = f" · page {number} of 2" if number else ""
-    return (
-        f'<div class="mast"><span><b>{page.text(info.title)} {kind}</b> · {page.text(name)}</span>'
-        f"<span>{page.text(words.capital(info.headline.label))}{paged}</span></div>{_banners(index)}"
+def frame_of(index: ReleaseIndex, code: str, links: Sequence[tuple[str, str]]) -> Frame:
+    """Gather the head of an area's page; `links` are addresses with their words."""
+    info, place = index.info, index.places[code]
+    region = place.level == Level.REGION
+    return Frame(
+        heading=say("briefing.heading_region" if region else "briefing.heading", title=info.title),
+        place=place.name,
+        period=words.capital(info.headline.label),
+        marking=info.marking,
+        unaudited=info.audit not in {"passed", "not needed"},
+        synthetic=info.synthetic,
+        links=tuple(links),
     )
 
 
-def _banners(index: ReleaseIndex) -> str:
-    """Write handling marking, audit verdict and the notice that data is made up, where they apply."""
-    info = index.info
-    found = []
-    if info.marking:
-        found.append(f'<span class="tag">{page.text(info.marking)}</span>')
-    if info.audit not in {"passed", "not needed"}:
-        found.append(f'<span class="tag stop">{page.text(words.say("common.not_audited"))}</span>')
-    if info.synthetic:
-        found.append(f'<span class="made">{page.text(words.say("common.synthetic"))}</span>')
-    return f'<p class="banner">{" ".join(found)}</p>' if found else ""
+def written(index: ReleaseIndex, template: str, *, title: str, **values: Any) -> str:
+    """Write a page of the briefings from its template."""
+    style = resources.files(__package__).joinpath("briefing.css").read_text("utf-8")
+    return page.document(
+        language=index.info.language,
+        title=title,
+        styles=[page.colour_tokens(), style],
+        body=page.render(f"briefing/{template}", **values),
+    )
+
+
+# Figures in words: a number, or why there is none.
 
 
 def count_words(figure: findings.Figure) -> str:
     """Write a count, or in words why there is none."""
     if figure.hidden:
-        return words.say("common.not_offered")
-    return "no data" if figure.incidents is None else figure.incidents.text
+        return say("common.not_offered")
+    return say("common.state.no_data") if figure.incidents is None else figure.incidents.text
 
 
 def rate_words(figure: findings.Figure) -> str:
     """Write a rate, or in words why there is none."""
     if "rate_per_10000" in figure.not_offered or figure.hidden:
-        return words.say("common.not_offered")
+        return say("common.not_offered")
     if figure.reliability == Reliability.TOO_FEW:
-        return "too few"
-    return "no rate" if figure.rate is None else words.rate_text(figure.rate)
+        return say("common.state.too_few")
+    return say("briefing.figure.no_rate") if figure.rate is None else words.rate_text(figure.rate)
 
 
 def outcome_words(figure: findings.Figure, basis: str) -> str:
     """Write the share or the flow of positive outcomes, or why there is none."""
     if {"positive_outcomes", "known_outcomes", "outcome_share"} & figure.not_offered or figure.hidden:
-        return words.say("common.not_offered")
+        return say("common.not_offered")
     if any(count is not None and count.first_step for count in (figure.incidents, figure.outcomes, figure.known)):
-        return "too few"
+        return say("common.state.too_few")
     span = figure.share_span(basis)
     if span is None or figure.incidents is None or not figure.incidents.upper:
-        return "no data"
+        return say("common.state.no_data")
     return words.rate_range_text(*span) if basis == "flow" else words.share_range_text(*span)
 
 
-def change_cell(figure: findings.Figure, *, muted: bool = False, narrow: bool = False) -> str:
-    """Write a table cell of change: a percentage; in brackets, or words for counts in steps, where none is clear."""
-    unclear = NOT_CLEAR if narrow else ChangeWord.NO_CLEAR_CHANGE.value
+def no_change_word(word: str) -> str:
+    """Say why a change is not given."""
+    return say("common.state.not_comparable" if word == ChangeWord.NOT_COMPARABLE else "common.state.too_few")
+
+
+def change_words(figure: findings.Figure, *, narrow: bool = False) -> tuple[str, bool]:
+    """Write a change, and whether it is a clear one: a percentage; without one in brackets, or in words.
+
+    Parameters
+    ----------
+    narrow
+        Whether "not clear" stands for "no clear change"; the note under the table explains it.
+    """
     if {"change_pct", "change_word"} & figure.not_offered or figure.hidden:
-        wording = words.say("common.not_offered")
-    elif figure.direction and figure.change_pct is not None:
-        wording = words.about_signed(figure.change_pct, exact=figure.exact)
-    elif figure.change_word in COMPARED and figure.change_pct is not None:
+        return say("common.not_offered"), False
+    if figure.direction and figure.change_pct is not None:
+        return words.about_signed(figure.change_pct, exact=figure.exact), bool(words.half_up(figure.change_pct))
+    if figure.change_word in COMPARED and figure.change_pct is not None:
         # A percentage that the steps cannot vouch for is no figure: both ends of it may have another sign.
-        wording = f"({words.signed(figure.change_pct)})" if figure.exact else unclear
-    else:
-        wording = figure.change_word if figure.change_word in set(ChangeWord) - COMPARED else "–"
-    quiet = muted or not wording.removeprefix("about ").startswith(("+", "\u2212"))
-    return f'<td class="n{" mu" if quiet else ""}">{page.text(wording)}</td>'
+        if figure.exact:
+            return say("briefing.figure.within_chance", change=words.signed(figure.change_pct)), False
+        return say("briefing.figure.not_clear" if narrow else "briefing.figure.no_clear_change"), False
+    return no_change_word(figure.change_word) if figure.change_word in set(ChangeWord) - COMPARED else "–", False
 
 
-def tile(label: str, value: str, note: str = "", *, wordy: bool = False) -> str:
-    """Write one of the four figures; `wordy` is for words in place of a number. A range is set smaller."""
-    small = f"<small>{page.text(note)}</small>" if note else ""
-    kind = ' class="wordy"' if wordy else ' class="span"' if " to " in value else ""
-    return f"<div><dt>{page.text(label)}</dt><dd{kind}>{page.text(value)}{small}</dd></div>"
+# Notes at the foot of a page: the fixed wording, cautions, caveats of the data, where to turn, and sources.
 
 
-def legend(limits: Sequence[float], keys: Sequence[tuple[str, str]], *, classes: bool) -> str:
-    """Write the key to a map: five classes with their limits, and what else stands on it."""
-    steps = ""
-    if classes:
-        first = f"under {words.rate_text(limits[0])}"
-        named = [first, *(f"{words.rate_text(v)} or more" for v in limits)]
-        shown = ["lower", *(words.rate_text(v) for v in limits)]
-        steps = "".join(
-            f'<li><span class="sw s{k + 1}"></span><span class="vh">{page.text(long)}</span>'
-            f'<span class="tk" aria-hidden="true">{page.text(short)}</span></li>'
-            for k, (long, short) in enumerate(zip(named, shown, strict=True))
-        )
-        steps = f'<ol class="ramp">{steps}</ol>'
-    marks = "".join(f'<li><span class="key {kind}"></span>{page.text(wording)}</li>' for kind, wording in keys)
-    return f'<div class="lg">{steps}<ul class="keys">{marks}</ul></div>' if steps or marks else ""
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """What a box of notes holds; a caution is a head, which may be empty, and a sentence."""
+
+    fixed: tuple[str, ...]
+    cautions: tuple[tuple[str, str], ...]
+    support: tuple[tuple[str, str], ...]
 
 
 def subject_of(index: ReleaseIndex) -> str:
@@ -170,53 +178,38 @@ def subject_of(index: ReleaseIndex) -> str:
 
 
 def reading_notes(
-    index: ReleaseIndex, cautions: Sequence[tuple[str, str]] = (), *, letters: int = 0, whole: bool = True
-) -> str:
-    """Write the fixed wording, where to turn, the cautions of this page and the caveats of the data.
+    index: ReleaseIndex, cautions: Sequence[tuple[str, str]] = (), *, caveats: int = 0, whole: bool = True
+) -> Notes:
+    """Gather the fixed wording, the cautions of a page, the caveats of the data and where to turn.
 
     Parameters
     ----------
     cautions
-        Bold word and sentence.
-    letters
-        Letters of caveats that fit; the rest is counted. 0 leaves them to another page.
+        Head and sentence.
+    caveats
+        How many caveats of the data stand here; the rest is counted. 0 leaves them to another page.
     whole
         Whether the fixed wording and where to turn stand here too.
     """
-    info = index.info
-    items = [f"<b>{page.text(line)}</b>" for line in page.fixed_wording(subject_of(index))] if whole else []
+    info, items = index.info, list(cautions)
     if whole and index.protection and not cautions:  # a page with cautions has it among them
-        items.append(page.text(index.protection))
-    items += [f"<b>{page.text(head)}</b> {page.text(line)}" for head, line in cautions]
-    kept: list[str] = []
-    for line in info.caveats:
-        if sum(map(len, kept)) + len(line) <= letters:
-            kept.append(line)
-    items += [page.text(line) for line in kept]
-    left = len(info.caveats) - len(kept)
-    if left and letters:
-        items.append(f"{words.capital(words.small(left))} more on the map page.")
-    out = "<h2>Read with care</h2><ul>" + "".join(f"<li>{item}</li>" for item in items) + "</ul>"
-    if whole and info.support:
-        ways = "".join(
-            f"<li><b>{page.text(what)}</b>{': ' + page.text(contact) if contact else ''}</li>"
-            for what, contact in info.support
-        )
-        out += f'<h2 class="where">Report and get support</h2><ul class="ways">{ways}</ul>'
-    return f'<div class="care">{out}</div>'
+        items.append(("", index.protection))
+    items += [("", line) for line in info.caveats[:caveats]]
+    left = len(info.caveats) - caveats
+    if caveats and left > 0:
+        items.append(("", words.capital(say("briefing.notes.more_caveats", n=left, count=words.small(left)))))
+    return Notes(
+        fixed=page.fixed_wording(subject_of(index)) if whole else (),
+        cautions=tuple(items),
+        support=tuple(info.support) if whole else (),
+    )
 
 
-def sources(index: ReleaseIndex) -> str:
+def sources(index: ReleaseIndex) -> tuple[str, ...]:
     """Name who counted, which residents the rates use, and the licence."""
     info = index.info
     years = sorted({p.population_year for p in index.places.values() if p.population_year})
-    wording = [f"Counts: {info.publisher.rstrip('.')}." if info.publisher else ""]
+    lines = [say("briefing.sources.counts", publisher=info.publisher.rstrip("."))] if info.publisher else []
     if years and "residents" not in info.publisher.lower():
-        wording.append(f"Residents: {' and '.join(map(str, years))}.")
-    wording.append(info.licence)
-    return " ".join(part for part in wording if part)
-
-
-def page_footer(*lines: str) -> str:
-    """Write the footer of a page."""
-    return '<div class="foot">' + "".join(f"<p>{page.text(line)}</p>" for line in lines if line) + "</div>"
+        lines.append(say("briefing.sources.residents", years=words.listed([str(year) for year in years])))
+    return (*lines, *([info.licence] if info.licence else []))

@@ -7,16 +7,19 @@ from datetime import date
 from typing import Any
 
 import shapely
+from markupsafe import Markup
 
-from pipeline.publish import charts, findings, palette, words
-from pipeline.publish.briefings.elements import legend, rate_words
+from pipeline.publish import charts, findings, page, palette, words
+from pipeline.publish.briefings.elements import rate_words
 from pipeline.publish.briefings.release_index import Place, ReleaseIndex
+from pipeline.publish.words import say
 from pipeline.release.released import Break, Event, PeriodInfo
 from pipeline.statistics.rates import Reliability
 from pipeline.tables import Level
 
 __all__ = [
-    "MOST_EVENTS",
+    "Key",
+    "Picture",
     "events_of",
     "fill_of",
     "hotspots_in",
@@ -32,8 +35,6 @@ __all__ = [
 
 
 History = Sequence[tuple[PeriodInfo, findings.Figure]]
-
-_SHORT = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,18 +138,42 @@ def tick_marks(first: int, last: int) -> tuple[tuple[float, str], ...]:
     """Label the time axis: the last month and the same month of earlier years, at most six."""
     step = 12 * max(1, -(-(last - first) // 60)) if last - first >= 12 else max(1, last - first)
     marks = range(last, first - 1, -step)
-    return tuple((float(m), f"{_SHORT[m % 12]} {m // 12}") for m in reversed(marks))
+    return tuple(
+        (float(m), say("chart.month_tick", month=say(f"month.short.{m % 12 + 1}"), year=m // 12))
+        for m in reversed(marks)
+    )
 
 
-HALF_PT = 242.0
-MAP_PT = 334.0
-MOST_EVENTS = 3
+HALF_PT, CHART_PT = 242.0, 92.0
+"""Size of the two charts at the foot of the first page."""
+MAP_PT, MAP_HIGH_PT, MAP_HIGH_REGION_PT = 334.0, 300.0, 245.0
+"""Size that maps are drawn in; the page shows them as large as its other words leave room for."""
+MOST_EVENTS, MOST_EVENTS_REGION = 3, 2
+"""Dated events on a briefing, the latest ones; the region's page has notes on the same page."""
 SPECK_M2 = 1e6
 """Parts and holes under this area are traces of simplified borders along a river, not land or water."""
-LOCATOR_PT = 128.0
-"""Height of the locator with what stands above it."""
+LOCATOR_PT = 100.0
 _SHARE = 0.1
 """A hotspot belongs to every area that holds this share of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Key to a map: its classes in words, long and short, and what else stands on it by its class and words."""
+
+    classes: tuple[tuple[str, str], ...] = ()
+    marks: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A drawing with what stands beside it: heading, unit, note, and the key of a map."""
+
+    drawing: Markup | str = ""
+    heading: str = ""
+    unit: str = ""
+    note: str = ""
+    key: Key = Key()
 
 
 def fill_of(figure: findings.Figure, limits: tuple[float, ...]) -> str:
@@ -173,7 +198,7 @@ def hotspots_in(index: ReleaseIndex, code: str) -> list[dict[str, Any]]:
 
 def map_unit(index: ReleaseIndex, code: str) -> str:
     """Say what the map shows."""
-    return f"{index.noun} per 10,000 residents" if _rated(index, code) else f"{index.noun} recorded"
+    return say("briefing.map.rates" if _rated(index, code) else "briefing.map.counts", noun=index.noun)
 
 
 def _rated(index: ReleaseIndex, code: str) -> bool:
@@ -181,11 +206,11 @@ def _rated(index: ReleaseIndex, code: str) -> bool:
     return any(index.area_profile(p.code).total.rate is not None for p in index.parts(code))
 
 
-def map_of(index: ReleaseIndex, code: str, *, height_pt: float) -> str:
+def map_of(index: ReleaseIndex, code: str) -> Picture:
     """Draw the map of an area's parts with its key."""
     place, inside = index.places[code], index.parts(code)
     level = inside[0].level if inside else Level.WARD.value
-    many = index.words_for(level)[1]
+    one, many = index.words_for(level)
     limits = index.limits[level]
     figures = [index.area_profile(p.code).total for p in inside]
     rated = _rated(index, code)
@@ -216,17 +241,34 @@ def map_of(index: ReleaseIndex, code: str, *, height_pt: float) -> str:
         water=index.water,
         hotspots=[charts.HotspotMark(h["shape"], str(h["rank"])) for h in hot],
         width_pt=MAP_PT,
-        height_pt=height_pt,
-        label=f"Map of {place.name} by {many}: {_picture(rated)}. All figures are in the table.",
+        height_pt=MAP_HIGH_REGION_PT if place.level == Level.REGION else MAP_HIGH_PT,
+        label=say("briefing.map.label_rates" if rated else "briefing.map.label_counts", area=place.name, parts=many),
     )
     fills = {p.fill for p in parts}
-    keys = [("hot", "hotspot")] if hot else []
+    keys = [("hot", say("briefing.map.hotspot"))] if hot else []
     few = next((n.text for f in figures if (n := f.incidents) and n.first_step), "")
-    wordings = _KEYS if rated else {**_KEYS, charts.NoClass.TOO_FEW: few}
-    keys += [(kind, text) for kind, text in wordings.items() if kind in fills and (rated or kind != _NO_RATE)]
+    wordings = {
+        charts.NoClass.TOO_FEW: say("briefing.map.too_few") if rated else few,
+        charts.NoClass.NOT_OFFERED: say("common.not_offered"),
+        charts.NoClass.NO_RATE: say("briefing.figure.no_rate") if rated else "",
+        charts.NoClass.NOT_COVERED: say("common.state.not_covered"),
+    }
+    keys += [(kind, text) for kind, text in wordings.items() if kind in fills and text]
     if not rated and most and biggest:
-        keys.append(("dot", f"circle: {index.noun} recorded, largest {most.text}"))
-    return svg + legend(limits, keys, classes=rated)
+        keys.append(("dot", say("briefing.map.circle", noun=index.noun, largest=most.text)))
+    return Picture(
+        page.safe(svg),
+        heading=say("briefing.map.heading", first=words.capital(one), part=one),
+        unit=map_unit(index, code),
+        key=Key(_classes(limits) if rated else (), tuple(keys)),
+    )
+
+
+def _classes(limits: tuple[float, ...]) -> tuple[tuple[str, str], ...]:
+    """Write the five classes of a rate in words, and shortly for where they meet."""
+    numbers = [words.rate_text(v) for v in limits]
+    long = [say("briefing.map.under", limit=numbers[0]), *(say("briefing.map.or_more", limit=n) for n in numbers)]
+    return tuple(zip(long, [say("briefing.map.lower"), *numbers], strict=True))
 
 
 def _without_specks(shape: Any) -> Any:
@@ -243,53 +285,36 @@ def _fill_of_count(figure: findings.Figure) -> str:
     return charts.NoClass.TOO_FEW if first else charts.NoClass.NO_RATE
 
 
-_NO_RATE = charts.NoClass.NO_RATE
-_KEYS = {
-    charts.NoClass.TOO_FEW: "too few for a rate",
-    charts.NoClass.NOT_OFFERED: words.say("common.not_offered"),
-    charts.NoClass.NO_RATE: "no rate",
-    charts.NoClass.NOT_COVERED: "not covered",
-}
-
-
-def _picture(rated: bool) -> str:  # noqa: FBT001 - one flag, used in one place
-    return "shades show the rate per 10,000 residents" if rated else "circles show the number recorded"
-
-
-def locator_of(index: ReleaseIndex, place: Place, *, available_pt: float) -> str:
-    """Draw where a borough lies in the region, as large as fits; empty where hardly anything does."""
+def locator_of(index: ReleaseIndex, place: Place) -> Markup:
+    """Draw where a borough lies in the region; empty where it is the only one."""
     beside = index.level(place.level)
-    less = available_pt < LOCATOR_PT
-    if len(beside) < 2 or available_pt < LOCATOR_PT * 0.64:
-        return ""
-    return charts.locator(
-        shapes=[p.shape for p in beside],
-        chosen=[p.code for p in beside].index(place.code),
-        width_pt=93.0 if less else 150.0,
-        role="loc less" if less else "loc",
-        label=f"{place.name} within {index.info.region_name}",
+    if len(beside) < 2:
+        return Markup()
+    region = index.info.region_name
+    return page.safe(
+        charts.locator(
+            shapes=[p.shape for p in beside],
+            chosen=[p.code for p in beside].index(place.code),
+            width_pt=LOCATOR_PT,
+            label=say("briefing.map.locator", area=place.name, region=region) if region else place.name,
+        )
     )
 
 
 def events_of(index: ReleaseIndex, code: str) -> list[Event]:
-    """List the dated events that concern an area, oldest first."""
+    """List the latest dated events that concern an area, oldest first."""
     mine = {code, index.info.region_code}
-    return sorted((e for e in index.info.events if not e.areas or mine & set(e.areas)), key=lambda e: (e.date, e.label))
+    found = [e for e in index.info.events if not e.areas or mine & set(e.areas)]
+    most = MOST_EVENTS_REGION if index.places[code].level == Level.REGION else MOST_EVENTS
+    return sorted(found, key=lambda e: (e.date, e.label))[-most:]
 
 
-def trend_of(index: ReleaseIndex, code: str, *, height_pt: float) -> tuple[str, str, str]:
-    """Draw an area's history beside the region's.
-
-    Returns
-    -------
-    svg, unit, note
-        The chart (empty if one window is all there is), its unit, and what its lines are or why there is none.
-    """
+def trend_of(index: ReleaseIndex, code: str) -> Picture:
+    """Draw an area's history beside the region's, with its unit and what its lines are, or why there is none."""
     place, region = index.places[code], index.region()
     windows = index.history(code)
     if sum(f.incidents is not None for _, f in windows) < 2:
-        few = "One period only: there is no trend to show."
-        return "", "", few if len(windows) < 2 else "Too little is shown to draw a trend."
+        return Picture(note=say("briefing.trend.one_period" if len(windows) < 2 else "briefing.trend.too_little"))
     info = index.info
     seen = [index.area_profile(code).total, *(f for _, f in windows)]
     people = None if any(f.unrated for f in seen) else place.population
@@ -304,7 +329,7 @@ def trend_of(index: ReleaseIndex, code: str, *, height_pt: float) -> tuple[str, 
         )
     xs = [x for x, _ in mine.main]
     first, last = xs[0], xs[-1]
-    numbered = list(enumerate(events_of(index, code)[-MOST_EVENTS:], 1))
+    numbered = list(enumerate(events_of(index, code), 1))
     drawn = [(k, e) for k, e in numbered if first <= _moment(e.date) <= last]
     area = charts.Curve(mine.main, place.name, _last(mine.main))
     other = charts.Curve(theirs.main, info.region_name, _last(theirs.main)) if theirs else None
@@ -318,18 +343,15 @@ def trend_of(index: ReleaseIndex, code: str, *, height_pt: float) -> tuple[str, 
         events=[(_moment(e.date), str(k)) for k, e in drawn],
         ticks=tick_marks(int(first), int(last)),
         width_pt=HALF_PT,
-        height_pt=height_pt,
+        height_pt=CHART_PT,
         label=_alternative_text(place.name, area, info.region_name, other, rates=bool(people)),
     )
-    unit = "per 10,000 residents" if people else "number recorded"
-    return svg, unit, _NOTES[mine.yearly] + (f" {_BAND}" if mine.banded else "")
-
-
-_NOTES = {
-    True: "Each point is the 12 months to then, never across a break; thin line: single months × 12.",
-    False: "Each point is one period; none spans a break.",
-}
-_BAND = "The band reaches from the least to the most that the number may be."
+    note = say("briefing.trend.yearly" if mine.yearly else "briefing.trend.single")
+    return Picture(
+        page.safe(svg),
+        unit=say("briefing.unit_rate" if people else "briefing.unit_count"),
+        note=f"{note} {say('briefing.trend.band')}" if mine.banded else note,
+    )
 
 
 def _moment(day: str) -> float:
@@ -338,7 +360,7 @@ def _moment(day: str) -> float:
 
 
 def _brief(text: str) -> str:
-    return text if len(text) <= 24 else "break in the series"
+    return text if len(text) <= 24 else say("chart.break")
 
 
 def _last(points: tuple[tuple[float, charts.Span | None], ...]) -> str:
@@ -354,34 +376,37 @@ def _alternative_text(
         known = [y for _, y in curve.points if y is not None] if curve else []
         if known:
             first, last = (words.rate_range_text(*known[k]) for k in (0, -1))
-            wording.append(f"{label} {first} at first and {last} at the end")
-    return f"{'Rate per 10,000 residents' if rates else 'Number recorded'} over time: {', '.join(wording)}"
+            wording.append(say("chart.trend.ends", name=label, first=first, last=last))
+    lines = words.listed(wording)
+    return say("chart.trend.label_rates" if rates else "chart.trend.label_counts", lines=lines)
 
 
-def strip_of(index: ReleaseIndex, code: str, *, height_pt: float) -> str:
-    """Draw all boroughs on one axis of rates; empty where fewer than three have one."""
-    level = "borough"
+def strip_of(index: ReleaseIndex, code: str) -> Picture:
+    """Draw all boroughs on one axis of rates; no drawing where fewer than three have one."""
+    level, name = "borough", index.info.region_name
+    many = index.words_for(level)[1]
+    heading = say("briefing.among", region=name, peers=many) if name else say("briefing.among_all", peers=many)
     rated = [p for p in index.level(level) if p.covered and index.area_profile(p.code).total.rate is not None]
     if len(rated) < 3:
-        return ""
+        return Picture(heading=heading)
     figures = [index.area_profile(p.code).total for p in rated]
     codes = [p.code for p in rated]
     chosen = codes.index(code) if code in codes else None
     region = index.region()
     whole = region.total
-    many = index.words_for(level)[1]
-    label = f"Rates of {len(rated)} {many}"
+    label = [say("chart.strip.label", n=len(rated), peers=many)]
     if chosen is not None:
-        label += f"; {rated[chosen].name} {rate_words(figures[chosen])}"
+        label.append(say("chart.strip.value", name=rated[chosen].name, value=rate_words(figures[chosen])))
     if whole.rate is not None:
-        label += f"; {index.info.region_name} {rate_words(whole)}"
-    return charts.strip(
+        label.append(say("chart.strip.value", name=name, value=rate_words(whole)))
+    svg = charts.strip(
         dots=[charts.Dot(p.name, f.rate or 0.0, f.rate_low, f.rate_high) for p, f in zip(rated, figures, strict=True)],
         chosen=chosen,
-        region=charts.Dot(index.info.region_name, whole.rate) if whole.rate is not None else None,
+        region=charts.Dot(name, whole.rate) if whole.rate is not None else None,
         ends=index.info.audience != "public",
         number=[*(rate_words(f) for f in figures), rate_words(whole)],
         width_pt=HALF_PT,
-        height_pt=height_pt,
-        label=label,
+        height_pt=CHART_PT,
+        label=" ".join(label),
     )
+    return Picture(page.safe(svg), heading=heading)

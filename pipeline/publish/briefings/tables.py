@@ -1,45 +1,92 @@
 """The two tables of a briefing: categories beside the region, and every part with the range of its rate."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
 
 from pipeline.domain.categories import ROOT
 from pipeline.publish import charts, findings, page, words
 from pipeline.publish.briefings.elements import (
-    NOT_CLEAR,
-    change_cell,
+    change_words,
     count_words,
     link_to,
-    long_class,
     outcome_words,
     rate_words,
-    row_head,
 )
 from pipeline.publish.briefings.pictures import fill_of, map_unit
 from pipeline.publish.briefings.release_index import Place, ReleaseIndex
+from pipeline.publish.words import say
 from pipeline.statistics.change import COMPARED, ChangeWord
 
-__all__ = ["MOST_CATEGORIES", "ROWS_PT", "category_table", "part_table", "rows_pt"]
+__all__ = ["MOST_CATEGORIES", "Cell", "Head", "Row", "Table", "category_table", "part_table"]
 
 MOST_CATEGORIES = 9
-ROWS_PT = (("", 15.7), ("dense", 11.8), ("tight", 10.8))
-"""Ways to set the rows of parts, and their height in points, roomiest first."""
-
-HEAD_PT = 42.0
-
-
-def _head(label: str, kind: str = "n") -> str:
-    """Write a column head; a line break where the label has a bar, and long words cut."""
-    parts = [part if len(part) <= 18 else part[:17].rstrip() + "…" for part in label.split("|")]
-    shown = "<br>".join(page.text(part) for part in parts)
-    return f'<th scope="col"{long_class(label, kind)}>{shown}</th>'
+MOST_PARTS, MOST_PARTS_REGION = 24, 33
+"""Parts listed on a borough's page, and on the region's, whose notes are shorter."""
+ROOMY, DENSE = 16, 20
+"""Most rows that are set roomily, and densely; more are set as tightly as can be read."""
 
 
-def _change_head(case: findings.Case) -> str:
-    return _head("On year|before" if case.before == "the year before" else "Change")
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell of a table: words, a drawing, a range for narrow screens; `kind` is its class."""
+
+    text: str = ""
+    kind: str = ""
+    drawing: Markup | str = ""
+    range: str = ""
+    columns: int = 1
 
 
-def _outcome_head(case: findings.Case) -> str:
-    return _head("Outcomes|per 100" if case.outcome_basis == "flow" else "Positive|outcome")
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Head of a column; a line break in its words is kept."""
+
+    text: str
+    kind: str = "n"
+    drawing: Markup | str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row: its name, perhaps a link, and its cells."""
+
+    name: str
+    cells: tuple[Cell, ...]
+    kind: str = ""
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table with the note under it, and for the parts its heading."""
+
+    kind: str
+    heads: tuple[Head, ...] = ()
+    rows: tuple[Row, ...] = ()
+    note: str = ""
+    heading: str = ""
+    about: str = ""
+
+
+def _change_head(case: findings.Case) -> Head:
+    yearly = case.before == say("finding.before.year")
+    return Head(say("briefing.table.on_year_before" if yearly else "briefing.table.change"))
+
+
+def _outcome_head(case: findings.Case) -> Head:
+    flow = case.outcome_basis == "flow"
+    return Head(say("briefing.table.outcomes_per_100" if flow else "briefing.table.positive_outcome"))
+
+
+def _number(text: str, *, given: bool) -> Cell:
+    return Cell(text, "n" if given else "n mu")
+
+
+def _change_cell(figure: findings.Figure, *, muted: bool = False, narrow: bool = False) -> Cell:
+    text, clear = change_words(figure, narrow=narrow)
+    return _number(text, given=clear and not muted)
 
 
 def _broken(figures: Iterable[findings.Figure]) -> bool:
@@ -48,28 +95,21 @@ def _broken(figures: Iterable[findings.Figure]) -> bool:
     return ChangeWord.NOT_COMPARABLE in wording and not wording & (COMPARED | {ChangeWord.TOO_FEW})
 
 
-def _break_words(case: findings.Case) -> str:
-    reason = f": {case.break_text}" if case.break_text else ""
-    return f"not comparable with {case.before or 'earlier periods'}{reason}"
-
-
-def _apart(case: findings.Case) -> str:
-    """Name the categories that are part of no total."""
-    return f" {', '.join(case.outside)}: counted apart, in no total." if case.outside else ""
-
-
-def category_table(case: findings.Case, *, dense: bool) -> str:
-    """Write every category with its change, the region's change, and its outcomes."""
-    total = [(ROOT, "All")] if case.has_total else []
+def category_table(case: findings.Case) -> Table:
+    """List every category with its change, the region's change, and its outcomes."""
+    total = [(ROOT, say("briefing.table.all"))] if case.has_total else []
     shown = [*total, *case.categories][: MOST_CATEGORIES + 1]
     most = max((n.upper for id_, _ in shown[len(total) :] if (n := case.area.figure(id_).incidents)), default=0)
     broken = _broken(case.area.figure(id_) for id_, _ in shown)
     compare, outcomes = not case.whole_region and not broken, case.outcome_basis != "none"
-    heads = [_head("Category", ""), _head("Relative size", "br"), _head(words.capital(case.of_any))]
+    heads = [Head(say("briefing.table.category"), ""), Head(say("briefing.table.size"), "br")]
+    heads.append(Head(words.capital(case.of_any), "n own"))
     if not broken:
         heads.append(_change_head(case))
     if compare:
-        heads.append(_head(f"{case.region.name or 'Overall'}|change"))
+        place = case.region.name
+        change = say("briefing.table.region_change", region=place) if place else say("briefing.table.overall_change")
+        heads.append(Head(change, "n own"))
     if outcomes:
         heads.append(_outcome_head(case))
     rows = []
@@ -77,79 +117,95 @@ def category_table(case: findings.Case, *, dense: bool) -> str:
         mine = case.area.figure(id_)
         n = mine.incidents
         size = charts.bar(n.lower / most, upto=n.upper / most) if n and n.upper and id_ != ROOT else ""
-        cells = [
-            f'{row_head(label)}<td class="br">{size}</td>',
-            f'<td class="{"n" if n is not None else "n mu"}">{page.text(count_words(mine))}</td>',
-            "" if broken else change_cell(mine, narrow=True),
-        ]
+        cells = [Cell("", "br", page.safe(size)), _number(count_words(mine), given=n is not None)]
+        if not broken:
+            cells.append(_change_cell(mine, narrow=True))
         if compare:
-            cells.append(change_cell(case.region.figure(id_), muted=True, narrow=True))
+            cells.append(_change_cell(case.region.figure(id_), muted=True, narrow=True))
         if outcomes:
-            cells.append(f'<td class="n">{page.text(outcome_words(mine, case.outcome_basis))}</td>')
-        rows.append(f"<tr{' class=all' if id_ == ROOT else ''}>{''.join(cells)}</tr>")
-    kind = "st dense" if dense else "st"
-    return (
-        f'<table class="{kind}"><thead><tr>{"".join(heads)}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
-        f'<p class="note">{page.text(_category_note(case, [case.area.figure(id_) for id_, _ in shown]))}</p>'
-    )
+            cells.append(Cell(outcome_words(mine, case.outcome_basis), "n"))
+        rows.append(Row(label, tuple(cells), "all" if id_ == ROOT else ""))
+    kind = "st" if len(case.parts) + len(shown) <= ROOMY else "st dense"
+    note = _category_note(case, [case.area.figure(id_) for id_, _ in shown])
+    return Table(kind, tuple(heads), tuple(rows), note)
 
 
 def _category_note(case: findings.Case, shown: Sequence[findings.Figure]) -> str:
     """Say how to read the table of categories, and what it leaves out."""
-    note = f"One offence can fall in several categories: do not add them.{_apart(case)}"
+    notes = [say("briefing.table.do_not_add")]
+    if case.outside:
+        notes.append(say("briefing.table.outside", n=len(case.outside), categories=words.listed(case.outside)))
     steady = [f for f in shown if f.change_word == ChangeWord.NO_CLEAR_CHANGE]
     if any(f.exact for f in steady):
-        note += " In brackets: no clear change."
+        notes.append(say("briefing.table.brackets"))
     if any(not f.exact for f in steady):
-        note += f" {words.capital(NOT_CLEAR)}: no change that holds for all numbers inside the ranges."
+        notes.append(say("briefing.table.not_clear"))
     if _broken(shown):
-        note += f" {words.capital(_break_words(case))}."
+        notes.append(_break_sentence(case))
     left = len(case.categories) + case.has_total - len(shown)
-    return f"{note} And {left} more in area_counts.csv." if left else note
+    if left:
+        notes.append(say("briefing.table.more", n=left))
+    return " ".join(notes)
 
 
-def rows_pt(index: ReleaseIndex, case: findings.Case, row_pt: float) -> float:
-    """Return the height of the table of parts with rows of `row_pt`, in points."""
-    uncovered = sum(not p.covered for p in index.level("borough")) if case.whole_region else 0
-    return HEAD_PT + row_pt * (len(case.parts) + uncovered)
+def _break_sentence(case: findings.Case) -> str:
+    """Say that a break in the series leaves nothing to compare with."""
+    if not case.before:
+        return say("finding.not_comparable")
+    if not case.break_text:
+        return say("finding.not_comparable_with", before=case.before)
+    return say("finding.not_comparable_because", before=case.before, reason=case.break_text)
 
 
-def part_table(index: ReleaseIndex, case: findings.Case, *, height_pt: float) -> str:
-    """Write the areas one level down, by name in public and highest first otherwise, as many as fit."""
+def part_table(index: ReleaseIndex, case: findings.Case) -> Table:
+    """List the areas one level down, by name in public and highest first otherwise, as many as the rule allows."""
     one = case.part_words[0]
+    heading = say("briefing.table.by_part", part=one)
+    if not case.parts:
+        return Table("", heading=heading, note=say("briefing.table.no_parts", part=one))
     parts = list(case.parts)
     uncovered = [p for p in index.level("borough") if not p.covered] if case.whole_region else []
-    if not parts:
-        return f'<h2>By {page.text(one)}</h2><p class="note">This release has no figures by {page.text(one)}.</p>'
-    kind, row_pt = next((way for way in ROWS_PT if rows_pt(index, case, way[1]) <= height_pt), ROWS_PT[-1])
-    fits = len(parts) if rows_pt(index, case, row_pt) <= height_pt else int((height_pt - HEAD_PT - 14) / row_pt)
-    order, how = _ordered(case, parts, max(4, fits - (len(uncovered) if fits < len(parts) else 0)))
+    most = MOST_PARTS_REGION if case.whole_region else MOST_PARTS
+    fits = len(parts) + len(uncovered) <= most
+    order, how = _ordered(case, parts, len(parts) if fits else max(4, most - len(uncovered)))
     rate = case.region.total.rate
-    stepped = any(n is not None and not n.exact for n in (p.total.incidents for p in parts))
     axis = charts.LogAxis.over([(p.total.rate or 0.0, p.total.rate_low, p.total.rate_high) for p in order], rate)
     outcomes = case.whole_region and case.outcome_basis != "none"
     broken = _broken(p.total for p in case.parts)
     rows = [_part_row(index, case, p, axis, change=not broken, outcomes=outcomes) for p in order]
-    rows += [_uncovered_row(p, columns=3 + bool(axis) + outcomes + (not broken)) for p in uncovered]
-    line = f"; line: {case.region.name or 'all'} {words.rate_text(rate)}" if rate is not None else ""
-    heads = [_head(words.capital(one), ""), _head(words.capital(case.of_any)), _head("Rate")]
+    rows += [_uncovered_row(p, columns=2 + bool(axis) + outcomes + (not broken)) for p in uncovered]
+    heads = [Head(words.capital(one), "own"), Head(words.capital(case.of_any), "n own")]
+    heads.append(Head(say("briefing.table.rate")))
     if axis:
-        heads.append(f'<th scope="col" class="br">95% range, log scale{page.text(line)}{axis.head()}</th>')
+        heads.append(Head(_axis_words(case, rate), "br", page.safe(axis.head())))
     if not broken:
         heads.append(_change_head(case))
     if outcomes:
         heads.append(_outcome_head(case))
-    left = len(parts) - len(order)
-    notes = [f"And {left} more in area_counts.csv."] if left else []
-    if stepped and axis:
-        notes.append("A rate comes from the middle of its count’s range; the 95% range holds the whole of it.")
-    more = f'<p class="note">{page.text(" ".join(notes))}</p>' if notes else ""
-    about = f"{map_unit(index, case.area.code)}, {how}" + ("; not comparable with earlier periods" if broken else "")
-    return (
-        f"<h2>By {page.text(one)} <span>{page.text(about)}</span></h2>"
-        f'<table class="{f"pt {kind}".rstrip()}"><thead><tr>{"".join(heads)}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table>{more}"
+    notes = (
+        [say("briefing.table.all_parts", count=len(parts), parts=case.part_words[1])] if len(order) < len(parts) else []
     )
+    if axis and any(n is not None and not n.exact for n in (p.total.incidents for p in parts)):
+        notes.append(say("briefing.table.middle"))
+    unit = map_unit(index, case.area.code)
+    all_rows = len(parts) + len(uncovered)
+    kind = "pt" if all_rows <= ROOMY else "pt dense" if all_rows <= DENSE else "pt tight"
+    return Table(
+        kind,
+        tuple(heads),
+        tuple(rows),
+        " ".join(notes),
+        heading=heading,
+        about=say("briefing.table.about_broken" if broken else "briefing.table.about", unit=unit, order=how),
+    )
+
+
+def _axis_words(case: findings.Case, rate: float | None) -> str:
+    if rate is None:
+        return say("briefing.table.axis")
+    if not case.region.name:
+        return say("briefing.table.axis_overall", rate=words.rate_text(rate))
+    return say("briefing.table.axis_region", region=case.region.name, rate=words.rate_text(rate))
 
 
 def _ordered(
@@ -157,17 +213,18 @@ def _ordered(
 ) -> tuple[list[findings.AreaProfile], str]:
     """Choose and order the rows. In public nothing tells which parts are higher: all by name, the first that fit."""
     if case.audience == "public":
-        return parts[:most], "by name"
-    by = "" if all(p.total.exact for p in parts) else ", by the lower end of each range"
+        return parts[:most], say("briefing.table.by_name")
+    exact = all(p.total.exact for p in parts)
     # Counts in steps are put in order by the lower ends of their ranges; equal ones by name.
     kept = sorted(parts, key=lambda p: (-p.total.least, p.name, p.code))[:most]
     if all(p.total.rate is None for p in kept):
-        return kept, f"most first{by}"
-    return sorted(kept, key=lambda p: (-(p.total.rate_span or (-1.0,))[0], p.name)), f"highest first{by}"
+        return kept, say("briefing.table.most_first" if exact else "briefing.table.most_first_by_lower_end")
+    highest = say("briefing.table.highest_first" if exact else "briefing.table.highest_first_by_lower_end")
+    return sorted(kept, key=lambda p: (-(p.total.rate_span or (-1.0,))[0], p.name)), highest
 
 
-def _uncovered_row(place: Place, *, columns: int) -> str:
-    return f'<tr>{row_head(place.name)}<td class="mu" colspan="{columns - 1}">not covered</td></tr>'
+def _uncovered_row(place: Place, *, columns: int) -> Row:
+    return Row(place.name, (Cell(say("common.state.not_covered"), "mu", columns=columns),))
 
 
 def _part_row(
@@ -178,24 +235,26 @@ def _part_row(
     *,
     change: bool,
     outcomes: bool,
-) -> str:
+) -> Row:
     figure, level = part.total, index.places[part.code].level
     mark = reach = ""
     if axis and figure.rate is not None and not figure.hidden:
         fill = fill_of(figure, index.limits[level])
         mark = axis.row(figure.rate, figure.rate_low, figure.rate_high, fill=fill, sure=not figure.reliability)
         if figure.rate_low is not None and figure.rate_high is not None:
-            unsure = ", unreliable" if figure.reliability else ""
-            reach = f"{words.rate_text(figure.rate_low)}–{words.rate_text(figure.rate_high)}{unsure}"
-            reach = f' <span class="rt"><span class="vh">range </span>{reach}</span>'
-    link = f"boroughs/{link_to(part.code)}" if case.whole_region else ""
+            low, high = words.rate_text(figure.rate_low), words.rate_text(figure.rate_high)
+            weak = bool(figure.reliability)
+            reach = say(
+                "briefing.table.range_unreliable" if weak else "briefing.table.range_values", low=low, high=high
+            )
     cells = [
-        row_head(part.name, link=link),
-        f'<td class="{"n mu" if figure.incidents is None else "n"}">{page.text(count_words(figure))}</td>',
-        f'<td class="{"n" if figure.rate is not None else "n mu"}">{rate_words(figure)}{reach}</td>',
-        f'<td class="br">{mark}</td>' if axis else "",
-        change_cell(figure) if change else "",
+        _number(count_words(figure), given=figure.incidents is not None),
+        Cell(rate_words(figure), "n" if figure.rate is not None else "n mu", range=reach),
     ]
+    if axis:
+        cells.append(Cell("", "br", page.safe(mark)))
+    if change:
+        cells.append(_change_cell(figure))
     if outcomes:
-        cells.append(f'<td class="n">{page.text(outcome_words(figure, case.outcome_basis))}</td>')
-    return f"<tr>{''.join(cells)}</tr>"
+        cells.append(Cell(outcome_words(figure, case.outcome_basis), "n"))
+    return Row(part.name, tuple(cells), link=f"boroughs/{link_to(part.code)}" if case.whole_region else "")

@@ -10,6 +10,7 @@ import shapely
 
 from pipeline.publish import palette
 from pipeline.publish.charts.canvas import Canvas
+from pipeline.publish.words import say
 
 __all__ = ["HotspotMark", "Labels", "Neighbour", "NoClass", "Part", "area_map", "folded", "locator"]
 
@@ -142,6 +143,12 @@ class _Frame:
         return (x - self.box[0]) * self.pt_per_m, (y - self.box[1]) * self.pt_per_m
 
 
+def _widened(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    """Widen a view: a page may give the map less height, never more width."""
+    across, up = 0.35 * (box[2] - box[0]), 0.12 * (box[3] - box[1])
+    return box[0] - across, box[1] - up, box[2] + across, box[3] + up
+
+
 def area_map(
     *,
     outline: Any,
@@ -168,21 +175,20 @@ def area_map(
     Returns
     -------
     svg
-        One element. Names that do not fit are left out: the table has them all.
+        One element. Names that do not fit are left out: the table has them all. Neighbours and water reach over its
+        view box, so that a page may show the map in a box of other proportions.
     """
     canvas = Canvas(width_pt=width_pt, height_pt=height_pt)
     frame = _Frame(canvas, outline, margin)
     plot = frame.plot
     view = shapely.box(*frame.box)
+    sight = shapely.box(*_widened(frame.box))
     labels = Labels(width_pt, height_pt)
-    plot.surface(_rings(view), "sea", fill=_C["paper-2"])
-    clipped = [
-        Neighbour(n.shape.intersection(view.buffer(200)), n.name) for n in neighbours if n.shape.intersects(view)
-    ]
+    clipped = [Neighbour(n.shape.intersection(sight), n.name) for n in neighbours if n.shape.intersects(sight)]
     for neighbour in clipped:
         plot.surface(_rings(neighbour.shape), "ghost", fill=_C["ground"], stroke=_C["pattern"], width=0.5)
     if water is not None and not water.is_empty:
-        plot.surface(_rings(water.intersection(view.buffer(200))), "water", fill=_C["water"])
+        plot.surface(_rings(water.intersection(sight)), "water", fill=_C["water"])
     for part in parts:
         plot.surface(_rings(part.shape), part.fill, fill=_fill(part.fill), stroke=_C["wardline"], width=0.6)
     plot.surface(_rings(outline), "edge", fill="", stroke=_C["ink"], width=1.3)
@@ -263,7 +269,7 @@ def _scale_bar(canvas: Canvas, frame: _Frame, labels: Labels) -> None:
     right, low = frame.box[2] - 9 / frame.pt_per_m, frame.box[1] + 9 / frame.pt_per_m
     left, tick = right - long_m, 4 / frame.pt_per_m
     frame.plot.line([left, left, right, right], [low + tick, low, low, low + tick], colour=_C["ink-2"], width=1.0)
-    words = f"{long_m // 1000} km" if long_m >= 1000 else f"{long_m} m"
+    words = say("chart.km", n=long_m // 1000) if long_m >= 1000 else say("chart.m", n=long_m)
     canvas.text(frame.plot, (left + right) / 2, low, words, role="sc", dy=3.5)
     labels.block(canvas.width_pt - 9 - reach / 2, 14, reach / 2 + 4, 12)
 

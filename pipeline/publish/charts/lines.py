@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pipeline.publish import palette
 from pipeline.publish.charts.canvas import Canvas, Plot
+from pipeline.publish.words import say, whole
 
 __all__ = ["Curve", "Dot", "Span", "strip", "trend"]
 
@@ -159,7 +160,7 @@ def _name_ends(canvas: Canvas, plot: Plot, area: Curve, region: Curve | None, *,
 
 
 def _tick(value: float) -> str:
-    return f"{value:,.1f}".removesuffix(".0") if value < 10 else f"{value:,.0f}"
+    return f"{value:.1f}".removesuffix(".0") if value < 10 else whole(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,11 +215,13 @@ def strip(
         canvas.text(plot, region.value, line - 37, f"{_short(region.name)} {number[-1]}", role="en", anchor=side)
     if ends and len(dots) > 2:
         order = sorted(range(len(dots)), key=lambda k: (dots[k].value, dots[k].name))
-        named = [f"{'Lowest' if k == order[0] else 'Highest'}: {_short(dots[k].name, 24)} {number[k]}" for k in order]
+        low, high = (_short(dots[k].name, 24) for k in (order[0], order[-1]))
         if order[0] != chosen:
-            canvas.text(plot, 0, 4, named[0], role="ax", anchor="start", dx=-6)
+            lowest = say("chart.strip.lowest", name=low, value=number[order[0]])
+            canvas.text(plot, 0, 4, lowest, role="ax", anchor="start", dx=-6)
         if order[-1] != chosen:
-            canvas.text(plot, top, 4, named[-1], role="ax", anchor="end", dx=6)
+            highest = say("chart.strip.highest", name=high, value=number[order[-1]])
+            canvas.text(plot, top, 4, highest, role="ax", anchor="end", dx=6)
     if chosen is not None:
         mine = dots[chosen]
         if mine.low is not None and mine.high is not None:

@@ -65,19 +65,18 @@ class LogAxis:
         return inside if len(inside) <= 7 else [v for v in inside if f"{v:e}"[0] == "1"]
 
     def head(self) -> str:
-        """Draw the numbers above the rows."""
+        """Draw the numbers above the rows, and keep what stands behind each of them: a page has one such axis."""
         words = "".join(f'<text class="m" x="{self.x(v):.1f}" y="11">{v:g}</text>' for v in self.ticks())
-        return f'<svg class="gh" viewBox="0 0 320 14" aria-hidden="true">{words}</svg>'
+        lines = "".join(f"M{self.x(v):.1f}-6v24" for v in self.ticks())
+        behind = f'<path d="{lines}" stroke="{_C["ground"]}"/>'
+        if self.region:
+            behind += f'<path d="M{self.x(self.region):.1f}-6v24" stroke="{_C["ink-3"]}" stroke-width="1.3"/>'
+        kept = f'<defs><g id="axis">{behind}</g></defs>'
+        return f'<svg class="gh" viewBox="0 0 320 14" aria-hidden="true">{kept}{words}</svg>'
 
     def row(self, rate: float, low: float | None, high: float | None, *, fill: str, sure: bool) -> str:
         """Draw one row: grid, the region's line, the range, the rate. A rate that is not sure is hollow."""
-        out = [
-            f'<line x1="{self.x(v):.1f}" x2="{self.x(v):.1f}" y1="-6" y2="18" stroke="{_C["ground"]}"/>'
-            for v in self.ticks()
-        ]
-        if self.region:
-            x = self.x(self.region)
-            out.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="-6" y2="18" stroke="{_C["ink-3"]}" stroke-width="1.3"/>')
+        out = ['<use href="#axis"/>']
         if low is not None and high is not None:
             out.append(
                 f'<line x1="{self.x(low):.1f}" x2="{self.x(high):.1f}" y1="6" y2="6" stroke="{_C["bar-hover"]}" '
