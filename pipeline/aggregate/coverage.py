@@ -514,8 +514,13 @@ _AT_WARD = (Place.POINT, Place.OUTSIDE, Place.AREA)
 _AT_BOROUGH = (*_AT_WARD, Place.BOROUGH)
 _PLURAL = {Level.WARD: "wards", Level.BOROUGH: "boroughs"}
 _LACKS = {
-    Level.WARD: "no row of {} has a point or names a ward",
-    Level.BOROUGH: "no row of {} has a point or names a ward or borough",
+    Level.WARD: "no row of {source} has a point or names its {ward}",
+    Level.BOROUGH: "no row of {source} has a point or names its {ward} or {borough}",
+}
+_BARELY = "hardly any row of {source} has a point or names its {ward}"
+_REMEDY = {
+    Level.WARD: "Points, or a code of the {ward} (incidents[].columns), would give them figures.",
+    Level.BOROUGH: "Points, or the {borough} by name or code (incidents[].columns.borough), would give them figures.",
 }
 
 
@@ -577,13 +582,16 @@ class LevelReport:
     summed: dict[str, str] = field(default_factory=dict)
     cautions: tuple[str, ...] = ()
     quality: dict[str, Any] = field(default_factory=dict)
+    labels: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What every page may say: sentences about the source that give no number."""
-        said = [f"There is no figure for {_PLURAL[Level(level)]}: {reason}." for level, reason in self.no_data.items()]
+        said = [f"There is no figure for {self.labels[level][1]}: {reason}." for level, reason in self.no_data.items()]
         if self.wards_without:
-            said.append("Some boroughs have no figures for their wards: the source does not say in which ward it was.")
+            (ward, wards), boroughs = self.labels[Level.WARD], self.labels[Level.BOROUGH][1]
+            why = f"the source does not say in which {ward} it was"
+            said.append(f"Some {boroughs} have no figures for their {wards}: {why}.")
         return tuple(said)
 
     def plain(self) -> dict[str, Any]:
@@ -591,7 +599,9 @@ class LevelReport:
         return {"no_data": self.no_data, "wards_without": sorted(self.wards_without), "notes": list(self.notes)}
 
 
-def levels_of_places(places: pd.DataFrame, *, names: Mapping[str, str]) -> LevelReport:
+def levels_of_places(
+    places: pd.DataFrame, *, names: Mapping[str, str], labels: Mapping[str, tuple[str, str]]
+) -> LevelReport:
     """Find the levels at which incidents can be placed.
 
     Parameters
@@ -600,7 +610,10 @@ def levels_of_places(places: pd.DataFrame, *, names: Mapping[str, str]) -> Level
         Incidents by source, borough_code (empty where none), place and online.
     names
         Name of every borough by its code.
+    labels
+        What areas of each level are called, one and many.
     """
+    (ward, wards), (borough, boroughs) = labels[Level.WARD], labels[Level.BOROUGH]
     # An online incident has no ward by nature: it says nothing about whether the source gives one.
     rows = places[(places["place"] != Place.NOT_COVERED)].assign(source=places["source"].map(source_of))
     due = {Level.WARD: rows[~rows["online"].astype(bool)], Level.BOROUGH: rows}
@@ -616,18 +629,20 @@ def levels_of_places(places: pd.DataFrame, *, names: Mapping[str, str]) -> Level
         placed = of[of["place"].isin(at)].groupby("source")["incidents"].sum().reindex(sources, fill_value=0)
         share = 100 * int(placed.sum()) / max(int(total.sum()), 1)
         if placed.sum() == 0:
-            no_data[level.value] = _LACKS[level].format(every)
+            no_data[level.value] = _LACKS[level].format(source=every, ward=ward, borough=borough)
         elif level is Level.WARD and share < LEAST_PLACED_PCT:
-            no_data[level.value] = f"hardly any row of {every} has a point or names a ward"
+            no_data[level.value] = _BARELY.format(source=every, ward=ward)
         if level.value in no_data:
             cautions.append(
-                f"No data for {_PLURAL[level]}: {no_data[level.value]} ({placed.sum():,} of {total.sum():,} incidents "
-                f"do). They are shown as not covered, with no count and no rate. {_REMEDY[level]}"
+                f"No data for {labels[level][1]}: {no_data[level.value]} ({placed.sum():,} of {total.sum():,} "
+                "incidents do). They are shown as not covered, with no count and no rate. "
+                f"{_REMEDY[level].format(ward=ward, borough=borough)}"
             )
         else:
             cautions += [
-                f"Figures of {_PLURAL[level]} hold nothing of {source} ({total[source]:,} of {total.sum():,} "
-                f"incidents): {_LACKS[level].format(source)}. It counts in the larger areas alone."
+                f"Figures of {labels[level][1]} include nothing of {source} ({total[source]:,} of {total.sum():,} "
+                f"incidents): {_LACKS[level].format(source=source, ward=ward, borough=borough)}. "
+                "It counts in the larger areas alone."
                 for source in sources
                 if total[source] and not placed[source]
             ]
@@ -641,17 +656,11 @@ def levels_of_places(places: pd.DataFrame, *, names: Mapping[str, str]) -> Level
     if without:
         listed = _listed([names.get(code, code) for code in sorted(without)], most=10)
         cautions.append(
-            f"No data for the wards of {listed}: their rows name the borough alone, while rows of other boroughs have "
-            "a ward. These wards are shown as not covered."
+            f"No data for the {wards} of {listed}: their rows name the {borough} alone, while rows of other {boroughs} "
+            f"name the {ward} too. These {wards} are shown as not covered."
         )
     quality["wards"]["boroughs_without"] = sorted(without)
-    return LevelReport(no_data, without, {}, tuple(cautions), quality)
-
-
-_REMEDY = {
-    Level.WARD: "Points, or a ward, LSOA or MSOA code (incidents[].columns), would give them figures.",
-    Level.BOROUGH: "Points, or the name or code of the borough (incidents[].columns.borough), would give them figures.",
-}
+    return LevelReport(no_data, without, {}, tuple(cautions), quality, labels)
 
 
 def _wards_without(rows: pd.DataFrame, *, names: Mapping[str, str]) -> dict[str, str]:
@@ -667,7 +676,9 @@ def _wards_without(rows: pd.DataFrame, *, names: Mapping[str, str]) -> dict[str,
     }
 
 
-def levels_of_counts(months: pd.DataFrame, *, summed: Mapping[str, str], source: str) -> LevelReport:
+def levels_of_counts(
+    months: pd.DataFrame, *, summed: Mapping[str, str], source: str, labels: Mapping[str, tuple[str, str]]
+) -> LevelReport:
     """Find the levels that published counts have.
 
     Parameters
@@ -678,22 +689,24 @@ def levels_of_counts(months: pd.DataFrame, *, summed: Mapping[str, str], source:
         What levels without rows of their own are the sum of.
     source
         Names of the sources, in words.
+    labels
+        What areas of each level are called, one and many.
     """
     there = set(months["level"])
     no_data = {
-        level.value: f"{source} publishes no counts of {_PLURAL[level]}"
+        level.value: f"{source} publishes no counts of {labels[level][1]}"
         for level in (Level.BOROUGH, Level.WARD)
         if level.value not in there
     }
     cautions = tuple(
-        f"No data for {_PLURAL[Level(level)]}: {reason}. They are shown as not covered, with no count and no rate."
+        f"No data for {labels[level][1]}: {reason}. They are shown as not covered, with no count and no rate."
         for level, reason in no_data.items()
     )
     quality = {
         "no_data": no_data,
         "summed": {level: f"sum of {_PLURAL[Level(part)]}" for level, part in summed.items() if part in _PLURAL},
     }
-    return LevelReport(no_data, {}, dict(summed), cautions, quality)
+    return LevelReport(no_data, {}, dict(summed), cautions, quality, labels)
 
 
 def with_levels(areas: pd.DataFrame, report: LevelReport) -> pd.DataFrame:

@@ -424,7 +424,7 @@ def _require_apart(windows: Windows, *, kept: Kept, edition: Mapping[str, str], 
 # What pages say about it.
 
 
-def sentences(kept: Kept, *, calendar: str, windows: Windows) -> tuple[str, ...]:
+def sentences(kept: Kept, *, calendar: str, windows: Windows, labels: Mapping[str, tuple[str, str]]) -> tuple[str, ...]:
     """Return the sentences for pages on what was kept, when new numbers are due, and what was corrected.
 
     Parameters
@@ -435,6 +435,8 @@ def sentences(kept: Kept, *, calendar: str, windows: Windows) -> tuple[str, ...]
         How often new numbers are released.
     windows
         Its windows.
+    labels
+        What areas of each level are called, one and many.
     """
     found = []
     anchor = kept.anchor or kept.data_to
@@ -445,15 +447,16 @@ def sentences(kept: Kept, *, calendar: str, windows: Windows) -> tuple[str, ...]
     elif kept.last is not None and kept.last.data_to < kept.data_to:
         found.append("Periods released before keep their numbers: records that came later are not in them.")
     found += [
-        f"Numbers of boroughs and larger areas were corrected with the data to {_month(month)}: {why}"
+        f"Numbers of {labels[Level.BOROUGH][1]} and larger areas were corrected with the data to {_month(month)}: {why}"
         for month, why in kept.corrections
     ]
     if kept.last is not None and kept.due:
         shown = {p for periods in windows.series.values() for p in periods}
         lost = [p for periods in kept.windows.values() for p in periods if p not in shown]
         if lost:
+            wards = labels[Level.WARD][1]
             found.append(
-                f"Numbers of wards up to {_month(max(p.last_month for p in lost))} are in earlier releases: wards had "
-                "other borders then."
+                f"Numbers of {wards} up to {_month(max(p.last_month for p in lost))} are in earlier releases: {wards} "
+                "had other borders then."
             )
     return tuple(found)

@@ -16,6 +16,7 @@ from pipeline.aggregate.counts import sum_periods
 from pipeline.aggregate.coverage import Extent
 from pipeline.config import Config, Profile
 from pipeline.domain.categories import declared_relations
+from pipeline.domain.levels import level_words
 from pipeline.domain.periods import MissingMonths, Period, Windows, choose_windows, month_of
 from pipeline.errors import ConfigError
 from pipeline.geography.neighbours import add_groups, group_wards, with_ward_groups
@@ -393,7 +394,8 @@ def _kept_sentences(plan: ReleasePlan) -> tuple[str, ...]:
     if plan.internal:
         return ()
     calendar = calendar_of(plan.profile, synthetic=plan.config.run.synthetic)
-    return sentences(plan.kept, calendar=calendar, windows=plan.windows)
+    labels = level_words(plan.config.areas)
+    return sentences(plan.kept, calendar=calendar, windows=plan.windows, labels=labels)
 
 
 def _calendar_record(plan: ReleasePlan) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from pipeline.aggregate.coverage import (
 from pipeline.aggregate.reduce import KEPT, CountJob, count_part, merge_kept, merge_locations, merge_victims
 from pipeline.aggregate.repeats import repeats_report
 from pipeline.domain.categories import outside_total
+from pipeline.domain.levels import level_words
 from pipeline.domain.periods import month_of
 from pipeline.errors import InputError
 from pipeline.geography.areas import StudyArea
@@ -108,7 +109,8 @@ def _published(context: Context, record: dict[str, Any]) -> tuple[pd.DataFrame, 
     )
     months = published.months
     names = ", ".join(dict.fromkeys(s.name for s in config.published_counts))
-    levels = levels_of_counts(months, summed=published.summed, source=names)
+    labels = level_words(config.areas)
+    levels = levels_of_counts(months, summed=published.summed, source=names, labels=labels)
     _save_levels(context, levels)
     context.choices |= {f"counts of the {level}": how for level, how in levels.quality["summed"].items()}
     context.cautions += _unknown_cells(published)
@@ -219,7 +221,8 @@ def _merge(context: Context, record: dict[str, Any], folders: list[Path]) -> tup
         )
     before = pd.read_parquet(context.work("boundaries.parquet"), columns=["area_code", "level", "name"])
     boroughs = before[before["level"] == Level.BOROUGH]
-    levels = levels_of_places(places, names=dict(zip(boroughs["area_code"], boroughs["name"], strict=True)))
+    names = dict(zip(boroughs["area_code"], boroughs["name"], strict=True))
+    levels = levels_of_places(places, names=names, labels=level_words(config.areas))
     areas = _save_levels(context, levels)
     scarce, hardly = scarce_boroughs(tables["area_months"], areas=areas)
     left_out = places[places["place"] == Place.NOT_COVERED].groupby("borough_code")["incidents"].sum()

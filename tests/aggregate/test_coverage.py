@@ -255,6 +255,7 @@ def test_how_rows_are_parted_into_files_does_not_matter(order: list[int], counts
 # Levels at which nothing can be placed have no data; rows without any place count only where something says inside.
 
 
+LABELS = {"region": ("region", "regions"), "borough": ("borough", "boroughs"), "ward": ("ward", "wards")}
 NAMES = {"B0": "Northby", "B1": "Southby"}
 
 
@@ -295,7 +296,7 @@ def sources(**inside: bool | None) -> Sequence[Any]:
     ],
 )
 def test_a_level_without_a_placed_row_has_no_data(rows: list[tuple[Any, ...]], gone: set[str]) -> None:
-    found = levels_of_places(places(*rows), names=NAMES)
+    found = levels_of_places(places(*rows), names=NAMES, labels=LABELS)
     assert set(found.no_data) == gone
     assert len(found.notes) == len(gone)
     assert all("police" in reason for reason in found.no_data.values())
@@ -303,18 +304,22 @@ def test_a_level_without_a_placed_row_has_no_data(rows: list[tuple[Any, ...]], g
 
 def test_a_source_that_names_no_ward_beside_one_that_does_is_named() -> None:
     found = levels_of_places(
-        places(("police/a.csv", "B0", "point", 5000), ("helpline/b.csv", "B0", "borough", 50)), names=NAMES
+        places(("police/a.csv", "B0", "point", 5000), ("helpline/b.csv", "B0", "borough", 50)),
+        names=NAMES,
+        labels=LABELS,
     )
     assert found.no_data == {}
     [caution] = found.cautions
-    assert "hold nothing of helpline (50 of 5,050 incidents)" in caution
+    assert "include nothing of helpline (50 of 5,050 incidents)" in caution
     assert found.quality["wards"]["by_source"]["helpline"] == {"incidents": 50, "placed": 0}
 
 
 @pytest.mark.parametrize(("number", "without"), [(72, ["B1"]), (10, ["B1"]), (9, [])])
 def test_wards_of_a_borough_whose_rows_name_it_alone_have_no_data(number: int, without: list[str]) -> None:
     found = levels_of_places(
-        places(("police/a.csv", "B0", "point", 188), ("police/a.csv", "B1", "borough", number)), names=NAMES
+        places(("police/a.csv", "B0", "point", 188), ("police/a.csv", "B1", "borough", number)),
+        names=NAMES,
+        labels=LABELS,
     )
     assert found.no_data == {}
     assert sorted(found.wards_without) == without
@@ -329,6 +334,7 @@ def test_a_borough_without_a_ward_by_chance_keeps_its_zeros() -> None:
             ("police/a.csv", "B1", "borough", 10),
         ),
         names=NAMES,
+        labels=LABELS,
     )
     assert found.wards_without == {}
 
@@ -342,9 +348,9 @@ def test_areas_of_a_level_without_data_are_not_covered() -> None:
             "covered": [True, True, False, True, False],
         }
     )
-    only = levels_of_places(places(("police/a.csv", "B0", "borough", 260)), names=NAMES)
+    only = levels_of_places(places(("police/a.csv", "B0", "borough", 260)), names=NAMES, labels=LABELS)
     assert with_levels(areas, only)["covered"].tolist() == [True, True, False, False, False]
-    counts = levels_of_counts(pd.DataFrame({"level": ["ward"]}), summed={}, source="mps")
+    counts = levels_of_counts(pd.DataFrame({"level": ["ward"]}), summed={}, source="mps", labels=LABELS)
     assert with_levels(areas, counts)["covered"].tolist() == [True, False, False, True, False]
 
 
@@ -380,7 +386,7 @@ def test_how_a_source_is_split_into_files_changes_nothing(parts: list[dict[str, 
 
 
 def test_levels_are_the_words_of_the_tables() -> None:
-    found = levels_of_places(places(("police/a.csv", "", "none", 1)), names=NAMES)
+    found = levels_of_places(places(("police/a.csv", "", "none", 1)), names=NAMES, labels=LABELS)
     assert set(found.no_data) == {Level.WARD, Level.BOROUGH}
 
 
