@@ -10,6 +10,7 @@ import html as html_module
 import json
 import re
 import zlib
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -171,13 +172,14 @@ def _digest(body: str) -> str:
     return "'sha256-" + base64.b64encode(hashlib.sha256(body.encode()).digest()).decode() + "'"
 
 
-def _security_policy(html: str, *, image_origin: str = "") -> str:
-    """Return a policy that allows exactly the scripts and styles in this page and no network.
+def _security_policy(styles: Iterable[str], scripts: Iterable[str], *, image_origin: str = "") -> str:
+    """Return a policy that allows exactly these styles and scripts, and no network.
 
     Parameters
     ----------
-    html
-        The finished page, apart from the policy itself.
+    styles, scripts
+        As they stand in the page. They are not looked for in the page: a script that got in with the data would be
+        allowed as well.
     image_origin
         The one host that pictures may come from, such as "https://tiles.example.org"; empty for none.
 
@@ -185,12 +187,17 @@ def _security_policy(html: str, *, image_origin: str = "") -> str:
     -------
     policy
         Value of the Content-Security-Policy header or meta element.
-    """
-    found = re.findall(r"<script([^>]*)>(.*?)</script>", html, re.DOTALL)
-    scripts = [body for attributes, body in found if "application/json" not in attributes]
-    styles = re.findall(r"<style[^>]*>(.*?)</style>", html, re.DOTALL)
 
-    def sources(bodies: list[str]) -> str:
+    Raises
+    ------
+    InputError
+        If a style or script holds the end of its own element.
+    """
+    ends = re.compile(r"</(?:script|style)|<!--", re.IGNORECASE)
+    if any(ends.search(text) for text in (*styles, *scripts)):
+        raise InputError("a script or style sheet of a page holds </script, </style or <!--: write it otherwise")
+
+    def sources(bodies: Iterable[str]) -> str:
         return " ".join(dict.fromkeys(_digest(body) for body in bodies)) or "'none'"
 
     images = f"data: {image_origin}".rstrip()
@@ -276,17 +283,15 @@ def document(
     html
         Ends with a newline.
     """
+    policy = _security_policy(styles, scripts, image_origin=image_origin)
     html = render(
         "page.html",
         language=language,
         title=title,
+        policy=policy,
         styles=[safe(style) for style in styles],
         body=safe(body),
         data=None if data is None else safe(data_block(data)),
         scripts=[safe(script) for script in scripts],
     )
-    # The policy lists the hash of every script and style, so it can only be written once all of them are in place.
-    policy = _security_policy(html, image_origin=image_origin)
-    place = '<meta http-equiv="Content-Security-Policy" content="">'
-    head, found, rest = html.partition(place)
-    return f"{head}{found[:-2]}{attribute(policy)}{found[-2:]}{rest}"
+    return str(html)  # a whole page goes into a file or a frame: `Markup` would escape what is done to it

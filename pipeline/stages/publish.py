@@ -11,10 +11,9 @@ from pipeline.publish.exports import write_exports
 from pipeline.publish.map import write_map
 from pipeline.publish.pages.protection import write_protection
 from pipeline.publish.words import speaking
-from pipeline.release.released import Packed, Released, unpack
+from pipeline.release.released import Released
+from pipeline.release.stored import read_release
 from pipeline.stages import Context
-from pipeline.storage.files import read_json, read_layer, read_table
-from pipeline.tables import AREA_COUNTS, CIRCUMSTANCES
 
 __all__ = ["run"]
 
@@ -24,7 +23,7 @@ def run(context: Context) -> None:
     profiles, exports = context.config.profiles, context.config.exports
     for number, profile in enumerate(profiles, start=1):
         # Load what passed the gate.
-        released = _load(context, profile.name)
+        released = read_release(context.work(f"release/{profile.name}"))
 
         # Compute: pages and layers work out what they show as they are written; only the address of tiles is set here.
         released = _with_tile_key(released, context)
@@ -69,21 +68,3 @@ def _with_tile_key(released: Released, context: Context) -> Released:
         )
     address = tiles.url.replace("{key}", quote(key, safe=""))
     return dataclasses.replace(released, info=dataclasses.replace(released.info, tiles_url=address))
-
-
-def _load(context: Context, name: str) -> Released:
-    """Load one profile's release."""
-    folder = context.work(f"release/{name}")
-    stored = read_json(folder / "release.json")
-    return unpack(
-        Packed(
-            info=stored["info"],
-            areas=read_layer(folder / "areas.parquet"),
-            counts=read_table(folder / "counts.parquet", AREA_COUNTS),
-            hotspots=read_layer(folder / "hotspots.parquet"),
-            density=read_layer(folder / "density.parquet"),
-            circumstances=read_table(folder / "circumstances.parquet", CIRCUMSTANCES),
-            record=stored["record"],
-            digest=stored["digest"],
-        )
-    )

@@ -39,7 +39,7 @@ def seen_text(page: Any) -> str:
 
 def test_a_browser_without_decompression_gets_a_notice(broken, map_file) -> None:
     page = broken(map_file("city"), OLD)
-    notice = words.say("map.cannot_open.old_browser")
+    notice = words.say("map_frame.cannot_open.old_browser")
     assert seen_text(page).endswith(notice)
     assert page.get_by_role("alert").inner_text() == notice
     assert page.locator("html[data-ready]").count() == 0
@@ -62,12 +62,12 @@ def test_a_damaged_file_gets_a_notice(fault: str, broken, map_file, tmp_path: Pa
     }[fault]
     (tmp_path / "damaged.html").write_text(damaged, "utf-8")
     page = broken(tmp_path / "damaged.html")
-    assert seen_text(page).endswith(words.say("map.cannot_open.damaged"))
+    assert seen_text(page).endswith(words.say("map_frame.cannot_open.damaged"))
 
 
 def test_a_browser_without_script_gets_a_notice(broken, map_file) -> None:
     page = broken(map_file("city"), java_script_enabled=False)
-    assert words.say("map.cannot_open.no_script") in page.locator("body").inner_text()
+    assert words.say("map_frame.cannot_open.no_script") in page.locator("body").inner_text()
 
 
 def test_no_notice_is_seen_where_the_map_opens(opened) -> None:

@@ -27,3 +27,7 @@ def test_notebook_runs(path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
     assert not any(cell.get("outputs") for cell in notebook.cells), "commit notebooks without outputs"
     NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(path.parent)}}).execute()
+    if path.stem == "04_use_the_layers":
+        (shown,) = notebook.cells[-1].outputs
+        assert shown.data["text/html"].startswith("<iframe")  # the map, inline
+        assert "Liverpool Street" in shown.data["text/html"]

@@ -42,6 +42,7 @@ IMPURE = (
     "publish/words/catalogue.py",
     "release/ledger.py",
     "release/sketches.py",
+    "release/stored.py",
     "stages/",
     "storage/",
 )

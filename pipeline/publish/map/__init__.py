@@ -1,15 +1,26 @@
 """The map of a release: one file that opens anywhere, without a network.
 
-`payload` encodes what is shown, `outlines` the shapes, `document` writes the page round them. `assets` holds the
-script and the style sheets.
+`HotspotMap` is a map of folium, with `layers` for areas, density and hotspots. `document` writes the page around it;
+`added_elements` checks and renders what a notebook adds. `payload` encodes what is shown, `outlines` the shapes.
+`assets` holds the script and the style sheets.
 """
 
 from pathlib import Path
 
-from pipeline.publish.map.document import map_html
+from pipeline.publish.map.document import HotspotMap, map_html
+from pipeline.publish.map.layers import AreaLayer, DensityLayer, HotspotLayer, Label, MapLayer
 from pipeline.release.released import Released
 
-__all__ = ["map_html", "write_map"]
+__all__ = [
+    "AreaLayer",
+    "DensityLayer",
+    "HotspotLayer",
+    "HotspotMap",
+    "Label",
+    "MapLayer",
+    "map_html",
+    "write_map",
+]
 
 
 def write_map(released: Released, path: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
 from importlib.resources import files
 
-__all__ = ["joined", "map_script", "modules"]
+__all__ = ["joined", "map_script", "modules", "open_script"]
 
 _IMPORT = re.compile(r'^import \{([^{}]*)\} from "\./([\w-]+\.js)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async function|function|class|const|let) )", re.MULTILINE)
@@ -90,3 +90,8 @@ def _order(texts: Mapping[str, str], start: str) -> list[str]:
 def map_script() -> str:
     """Return the script of the map page."""
     return joined(modules(), "main.js")
+
+
+def open_script(name: str) -> str:
+    """Return one module without imports as a script whose functions other scripts of the page can call."""
+    return _NOTES.sub("", _EXPORT.sub("", modules()[name]).removeprefix("// @ts-check\n")).strip()

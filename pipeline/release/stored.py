@@ -1,0 +1,45 @@
+"""A release read from the stage store, `work/release/<profile>`, which stays with the data owner."""
+
+from pathlib import Path
+
+from pipeline.errors import InputError
+from pipeline.release.released import Packed, Released, unpack
+from pipeline.storage.files import read_json, read_layer, read_table
+from pipeline.tables import AREA_COUNTS, CIRCUMSTANCES
+
+__all__ = ["read_release"]
+
+
+def read_release(folder: Path) -> Released:
+    """Read one profile's release.
+
+    Parameters
+    ----------
+    folder
+        As the release stage wrote it: "outputs/sample/work/release/public".
+
+    Raises
+    ------
+    InputError
+        If no release is there.
+    DisclosureError
+        If its counts are not those that left the gate.
+    """
+    if not (folder / "release.json").is_file():
+        raise InputError(
+            f"{folder} holds no release: name the folder of a profile in the outputs of a run, with its folder `work` "
+            "beside it. A folder that was handed over holds layers and tables, not the release"
+        )
+    stored = read_json(folder / "release.json")
+    return unpack(
+        Packed(
+            info=stored["info"],
+            areas=read_layer(folder / "areas.parquet"),
+            counts=read_table(folder / "counts.parquet", AREA_COUNTS),
+            hotspots=read_layer(folder / "hotspots.parquet"),
+            density=read_layer(folder / "density.parquet"),
+            circumstances=read_table(folder / "circumstances.parquet", CIRCUMSTANCES),
+            record=stored["record"],
+            digest=stored["digest"],
+        )
+    )
