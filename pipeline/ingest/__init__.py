@@ -4,9 +4,9 @@
 combines wards, boroughs and the region in one table; `quality` does the row accounting.
 """
 
+from pipeline.ingest.area_lookup import AreaLookup, save_index
 from pipeline.ingest.areas import (
     LOOKUP_COLUMNS,
-    AreaLookup,
     AreaSet,
     boundary_cautions,
     boundary_texts,
@@ -14,7 +14,6 @@ from pipeline.ingest.areas import (
     read_areas,
     read_lookup,
     require_areas,
-    save_index,
 )
 from pipeline.ingest.context import read_context
 from pipeline.ingest.counts import (

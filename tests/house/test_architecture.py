@@ -28,6 +28,7 @@ IMPURE = (
     "config/reference.py",
     "config/templates/",
     "fetch/",
+    "ingest/area_lookup.py",
     "ingest/areas.py",
     "ingest/context.py",
     "ingest/counts.py",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import InputError
 from pipeline.ingest import AreaLookup
-from pipeline.ingest.areas import WardNames
+from pipeline.ingest.area_lookup import WardNames
 from tests.kit.readers import CITY, Read, settings, write
 from tests.kit.readers import read as read_rows
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pipeline.config import IncidentSource
 from pipeline.errors import InputError
 from pipeline.geography import projection as crs
-from pipeline.ingest.areas import AreaLookup, BoroughNames, Bounds, WardNames
+from pipeline.ingest.area_lookup import AreaLookup, BoroughNames, Bounds, WardNames
 from pipeline.ingest.formats.files import GEOMETRY_X, GEOMETRY_Y, Opened
 from pipeline.ingest.incidents.account import rule_code
 from pipeline.ingest.incidents.columns import Coded, Roles, coded, strings

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pipeline.config import Categories, Config, IncidentSource, Run
 from pipeline.config.inputs import TRUTHS
 from pipeline.errors import HotspotsError, InputError
-from pipeline.ingest.areas import AreaLookup
+from pipeline.ingest.area_lookup import AreaLookup
 from pipeline.ingest.formats.files import (
     DEFAULT_LIMITS,
     FAULT,
