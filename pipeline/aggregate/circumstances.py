@@ -196,12 +196,10 @@ class Summary(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Two variables crossed: a value is `<row>, <column>`. `rows_are` heads the rows, `unknown` names what is left."""
+    """Two variables crossed: a value is `<row>, <column>`."""
 
     rows: tuple[str, ...]
     columns: tuple[str, ...]
-    rows_are: str
-    unknown: str
 
     @property
     def values(self) -> tuple[str, ...]:
@@ -216,9 +214,8 @@ class Variable:
     Attributes
     ----------
     id
-        Its name in the column `question`.
-    label
-        Its heading on the page.
+        Its name in the column `question`. Its heading on the page is `circumstances.variable.<id>` in the catalogue of
+        words.
     sql
         Expression over the columns of INCIDENTS: the value as text, NULL where the source states none. Constants only.
     source
@@ -248,7 +245,6 @@ class Variable:
     """
 
     id: str
-    label: str
     sql: str
     source: str = ""
     known_values: tuple[str, ...] = ()
@@ -304,7 +300,6 @@ _DELAY = f"""CASE WHEN recorded_on IS NULL OR date_precision <> 'day' OR recorde
 _ENTRIES = (
     Variable(
         id="hour_band",
-        label="Time of day",
         sql="hour_band::VARCHAR",
         source="hour_band",
         known_values=HOUR_BANDS,
@@ -313,17 +308,15 @@ _ENTRIES = (
     ),
     Variable(
         id="weekday",
-        label="Day of the week",
         sql=f"CASE WHEN date_precision = 'day' THEN {_WEEKDAY}::VARCHAR END",
         source="date_precision",
         known_values=WEEKDAYS,
         describe=_weekday,
         first=True,
     ),
-    Variable(id="place_type", label="Kind of place", sql="place_type", source="place_type"),
+    Variable(id="place_type", sql="place_type", source="place_type"),
     Variable(
         id="online",
-        label="Online",
         sql="CASE WHEN online THEN 'yes' ELSE 'no' END",
         known_values=("yes", "no"),
         summary=Summary.ONE_VALUE,
@@ -331,17 +324,15 @@ _ENTRIES = (
     ),
     Variable(
         id="kind",
-        label="Offence or non-crime incident",
         sql="kind",
         source="kind",
         known_values=("offence", "incident"),
         summary=Summary.ONE_VALUE,
         highlight="offence",
     ),
-    Variable(id="offence_group", label="Offence group", sql="offence_group", source="offence_group"),
+    Variable(id="offence_group", sql="offence_group", source="offence_group"),
     Variable(
         id="aggravated",
-        label="Aggravated offence",
         sql="CASE aggravated WHEN true THEN 'yes' WHEN false THEN 'no' END",
         source="aggravated",
         known_values=("yes", "no"),
@@ -350,17 +341,15 @@ _ENTRIES = (
     ),
     Variable(
         id="flag_status",
-        label="Flag",
         sql="flag_status",
         source="flag_status",
         known_values=("presumed", "confirmed"),
         summary=Summary.ONE_VALUE,
         highlight="presumed",
     ),
-    Variable(id="reporting_route", label="How it was reported", sql="reporting_route", source="reporting_route"),
+    Variable(id="reporting_route", sql="reporting_route", source="reporting_route"),
     Variable(
         id="delay",
-        label="From occurrence to recording",
         sql=_DELAY,
         source="recorded_on",
         known_values=tuple(name for name, _ in DELAYS),
@@ -369,7 +358,6 @@ _ENTRIES = (
     ),
     Variable(
         id="outcome",
-        label="Outcome so far",
         sql="nullif(concat(outcome_class, '|', outcome), '|')",
         source="outcome",
         known_values=tuple(kind.label for kind in OutcomeKind if kind is not OutcomeKind.NOT_STATED),
@@ -386,12 +374,11 @@ _ENTRIES = (
     ),
     Variable(
         id="weekday_hour",
-        label="Day and time of day",
         sql=f"CASE WHEN date_precision = 'day' THEN {_WEEKDAY} || ' ' || hour_band END",
         source="hour_band",
-        known_values=Grid(WEEKDAYS, HOUR_BANDS, "Day", "Day or time not stated").values,
+        known_values=Grid(WEEKDAYS, HOUR_BANDS).values,
         describe=_weekday_hour,
-        grid=Grid(WEEKDAYS, HOUR_BANDS, "Day", "Day or time not stated"),
+        grid=Grid(WEEKDAYS, HOUR_BANDS),
         detail=Detail.INTERNAL,  # 56 cells share one total: most are small
     ),
 )

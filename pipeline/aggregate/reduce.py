@@ -42,7 +42,7 @@ __all__ = [
 LOCATION_KEY = ("easting_m", "northing_m", "month", "categories")
 _CODED = ("categories", "ward_code", "borough_code")
 """Texts with few values, grouped and sorted by number: many rows of text would cost most of the time and memory."""
-_RECORDED = Variable(id=TOTAL, label="", sql="organisation")
+_RECORDED = Variable(id=TOTAL, sql="organisation")
 """Counts every row: the total that the values of each variable add up to."""
 _UNKNOWN = "NULL::BIGINT AS positive_outcomes, NULL::BIGINT AS known_outcomes"
 _KNOWN = (

@@ -16,7 +16,6 @@ from tests.kit.released import city
 
 TOY = Variable(
     id="month_half",
-    label="Half of the month",
     sql="CASE WHEN date_precision = 'day' THEN CASE WHEN day(occurred_on::DATE) <= 15 THEN 'early' ELSE 'late' END END",
     source="date_precision",
     known_values=("early", "late"),
@@ -43,7 +42,7 @@ def test_a_toy_variable_is_counted_released_and_drawn(tmp_path: Path, monkeypatc
 
     write_briefings(described, tmp_path)
     text = unescape((tmp_path / "circumstances.html").read_text("utf-8"))
-    assert "<h3>Half of the month</h3>" in text
+    assert "<h3>Month half</h3>" in text
     assert "Most often early (75%)" in text or "early, the most frequent, is 75%" in text
 
 

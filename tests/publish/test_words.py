@@ -71,6 +71,38 @@ def test_every_key_is_asked_for() -> None:
     assert not unused
 
 
+def test_a_key_that_code_puts_together_begins_as_keys_do() -> None:
+    for path in sorted(ROOT.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            named = node.func.attr if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) else ""
+            named = named or (getattr(node.func, "id", "") if isinstance(node, ast.Call) else "")
+            if named in SAYING and isinstance(node, ast.Call) and isinstance(node.args[0], ast.JoinedStr):
+                first = node.args[0].values[0]
+                if isinstance(first, ast.Constant):
+                    assert any(k.startswith(str(first.value)) for k in ENGLISH.texts), f"{path.name}: {first.value}"
+
+
+def test_words_are_looked_up_only_when_a_language_is_set() -> None:
+    """What is looked up while a module is imported, or as a default, would stay English for ever."""
+    for path in sorted(ROOT.rglob("*.py")):
+        for node in imported(ast.parse(path.read_text("utf-8"))):
+            name = getattr(node.func, "attr", getattr(node.func, "id", "")) if isinstance(node, ast.Call) else ""
+            assert name not in SAYING, f"{path.name}, line {getattr(node, 'lineno', 0)}"
+
+
+def imported(node: ast.AST) -> Iterator[ast.AST]:
+    """Give what runs while a module is imported: no bodies of functions, but their decorators and defaults."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            defaults = [*child.args.defaults, *(d for d in child.args.kw_defaults if d is not None)]
+            for part in (*defaults, *getattr(child, "decorator_list", ())):
+                yield part
+                yield from imported(part)
+        else:
+            yield child
+            yield from imported(child)
+
+
 def test_no_text_is_empty_and_every_plural_has_its_forms() -> None:
     for key, found in ENGLISH.texts.items():
         assert all(text.strip() for text in texts_of(key)), key

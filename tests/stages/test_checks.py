@@ -281,5 +281,5 @@ def test_counters_are_said_in_words_and_in_order() -> None:
     assert counters_text(counters, {}) == (
         "1,234 rows read, 24 files read, 1 reused, 1 hotspot (2024-01..2024-12), boundaries reused, something new: 3"
     )
-    assert choice_name("withheld per primary public") == "withheld counts for each that had to be (public)"
+    assert choice_name("withheld per primary public") == "withheld cells per small cell (public)"
     assert choice_name("something_new") == "something new"

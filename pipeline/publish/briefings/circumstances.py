@@ -127,7 +127,7 @@ def _by_organisation(index: ReleaseIndex, code: str) -> Iterator[Organisation]:
 def _block(index: ReleaseIndex, code: str, organisation: str, variable: Variable, rows: list[dict[str, Any]]) -> Block:
     """Describe one variable: its sentence, its values with their bars, and what is not known."""
     if variable.grid is not None:
-        return _grid(variable.label, variable.grid, rows)
+        return _grid(variable.id, variable.grid, rows)
     beside = {} if code == index.info.region_code else index.circumstances(index.info.region_code, organisation)
     of_region = {str(r["answer"]): _figures(r) for r in beside.get(variable.id, [])}
     figures = [_figures(r) for r in rows]
@@ -152,7 +152,7 @@ def _block(index: ReleaseIndex, code: str, organisation: str, variable: Variable
     ]
     unknown += [say("briefing.circumstances.not_offered", values=words.listed(left_out))] if left_out else []
     note = f"{words.capital(say('briefing.circumstances.joint').join(unknown))}." if unknown else ""
-    return Block(variable.label, tuple(lines), sentence, note)
+    return Block(words.variable_name(variable.id), tuple(lines), sentence, note)
 
 
 def _figures(row: dict[str, Any]) -> findings.ValueFigures:
@@ -177,7 +177,7 @@ def _row(
     return ValueRow(words.capital(one.name), page.safe(drawn), share, words.count_text(*count))
 
 
-def _grid(label: str, grid: Grid, rows: list[dict[str, Any]]) -> Block:
+def _grid(variable: str, grid: Grid, rows: list[dict[str, Any]]) -> Block:
     """Cross rows with columns, shaded by how many; the counts stand in the cells."""
     count = {str(r["answer"]): int(findings.number(r["incidents"]) or 0) for r in rows}
     most = max((n for value, n in count.items() if value != NOT_STATED), default=0)
@@ -187,9 +187,14 @@ def _grid(label: str, grid: Grid, rows: list[dict[str, Any]]) -> Block:
 
     lines = [(row, [cell(count.get(f"{row}, {column}", 0)) for column in grid.columns]) for row in grid.rows]
     left = count.get(NOT_STATED, 0)
-    note = say("briefing.circumstances.value", value=grid.unknown, count=words.whole(left)) if left else ""
+    unknown = say(f"circumstances.unknown.{variable}")
+    note = say("briefing.circumstances.value", value=unknown, count=words.whole(left)) if left else ""
     return Block(
-        label, tuple(lines), note=note and f"{note}.", rows_are=grid.rows_are, columns=tuple(map(_short, grid.columns))
+        words.variable_name(variable),
+        tuple(lines),
+        note=note and f"{note}.",
+        rows_are=say(f"circumstances.rows.{variable}"),
+        columns=tuple(map(_short, grid.columns)),
     )
 
 

@@ -49,8 +49,8 @@ class _Table:
 
     @property
     def name(self) -> str:
-        """What assistive technology calls the table: its first heading."""
-        return self.head[0]
+        """What assistive technology calls the table: its headings, since no two tables have the same."""
+        return words.say("number.list_joint").join(self.head)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ from pipeline.publish.words.numbers import (
     times_words,
     whole,
 )
-from pipeline.publish.words.record import account_lines, choice_name, counters_text
+from pipeline.publish.words.record import account_lines, choice_name, counters_text, variable_name
 
 __all__ = [
     "Catalogue",
@@ -72,5 +72,6 @@ __all__ = [
     "steps_sentence",
     "times_range_words",
     "times_words",
+    "variable_name",
     "whole",
 ]

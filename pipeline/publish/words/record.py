@@ -1,12 +1,13 @@
-"""How the counters, the choices and the account of rows of a run's record are written for people."""
+"""How counters, choices, the account of rows and variables of a run's record are written for people."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from pipeline.publish.words.areas import area_words
 from pipeline.publish.words.catalogue import catalogue_of, say
+from pipeline.publish.words.numbers import capital
 
-__all__ = ["account_lines", "choice_name", "counters_text"]
+__all__ = ["account_lines", "choice_name", "counters_text", "variable_name"]
 
 _COUNTERS, _CHOICES, _ACCOUNT = "record.counter.", "record.choice.", "record.account."
 _LEVELS = {"wards": "ward", "boroughs": "borough"}
@@ -65,3 +66,15 @@ def account_lines(account: Mapping[str, int]) -> list[tuple[str, int]]:
     known = [name for name in _names(_ACCOUNT) if name in account]
     named = [(say(f"{_ACCOUNT}{name}"), account[name]) for name in known]
     return named + [(name.replace("_", " "), number) for name, number in account.items() if name not in known]
+
+
+def variable_name(variable: str) -> str:
+    """Return the heading of a variable of the circumstances; one that has no words is spelled out.
+
+    Examples
+    --------
+    >>> variable_name("hour_band"), variable_name("month_half")
+    ('Time of day', 'Month half')
+    """
+    key = f"circumstances.variable.{variable}"
+    return say(key) if key in catalogue_of("en").texts else capital(variable.replace("_", " "))
