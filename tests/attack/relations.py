@@ -189,8 +189,9 @@ def _within(universe: Universe, published: Published, total: Key) -> Iterator[Re
     for size in {len(children), *((len(children) - 1, len(children) - 2) if published.found else ())}:
         for parts in combinations(children, size) if size > 0 else ():
             names = ",".join(p.category for p in parts)
-            name = "union" if size == len(children) else FOUND
-            yield Relation((name, level, names, total.measure), total, parts, at_most=True)
+            left = tuple(c.category for c in children if c not in parts)
+            name = FOUND if left else "union"
+            yield Relation((name, level, names, total.measure, *left), total, parts, at_most=True)
     if published.pairs and len(children) > 2:  # pairs may exclude each other where not all do
         for pair in combinations(children, 2):
             names = ",".join(p.category for p in pair)
@@ -204,6 +205,16 @@ def _within(universe: Universe, published: Published, total: Key) -> Iterator[Re
                 yield Relation((FOUND, *rule), total, (part,), at_most=True)
 
 
+def _says_something(relation: Relation, truth: Mapping[Key, int]) -> bool:
+    """Whether a row bears out a rule that was found: elsewhere, to grant the rule would be to grant the counts.
+
+    Empty rows do not, and where parts cover the whole without some others, neither do rows in which those are empty.
+    """
+    if relation.rule[1] == "chain":
+        return truth.get(relation.total, 0) > 0
+    return any(truth.get(relation.total._replace(category=c), 0) > 0 for c in relation.rule[4:])
+
+
 def granted(relations: Iterable[Relation], truth: Mapping[Key, int]) -> list[Relation]:
     """Keep the relations of rules that are broken in under 5 % of their rows, where they hold."""
     rows: dict[tuple[object, ...], list[Relation]] = defaultdict(list)
@@ -213,8 +224,8 @@ def granted(relations: Iterable[Relation], truth: Mapping[Key, int]) -> list[Rel
     for some in rows.values():
         holding = [r for r in some if r.holds(truth)]
         seen = len(some)
-        if some[0].rule[0] == FOUND:  # empty rows say nothing: there, to grant the rule would be to grant the counts
-            seen = sum(truth.get(r.total, 0) > 0 for r in some)
+        if some[0].rule[0] == FOUND:
+            seen = sum(_says_something(r, truth) for r in some)
         if len(some) - len(holding) < BROKEN_AT_MOST * seen and (some[0].rule[0] != FOUND or seen >= ROWS_TO_FIND):
             found += holding
     # What follows from another is left out: parts of disjoint parts, and more parts than cover the whole.

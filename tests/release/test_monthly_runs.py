@@ -1,6 +1,7 @@
 """Month after month over a growing extract: what is out stays, and what is new comes on its date."""
 
 import json
+import time
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -32,16 +33,20 @@ def caveats(folder: Path, profile: str) -> str:
 
 @pytest.fixture(scope="module")
 def year(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """Thirteen runs: numbers, record and sentences of each profile after each."""
+    """Thirteen runs: numbers, record and sentences of each profile after each, and its processor time."""
+    Growing(tmp_path_factory.mktemp("warm")).run(MONTHS[0])  # what is loaded once is no part of the first run's time
     city = Growing(tmp_path_factory.mktemp("growing"))
     found = []
     for month in MONTHS:
+        start = time.process_time()
         outcome = city.run(month)
+        seconds = time.process_time() - start
         found.append(
             {
                 name: (numbers(outcome, name), record(outcome.folder, name), caveats(outcome.folder, name))
                 for name in CALENDARS
             }
+            | {"seconds": seconds}
         )
     return found
 
@@ -87,6 +92,11 @@ def test_folders_stay_useful(year: list[dict[str, Any]]) -> None:
         shares = [f["incidents_lower"].notna().groupby("period").mean() for f in (first, last)]
         assert shares[1].min() >= shares[0].min()
         assert shares[1].loc[shares[0].index].tolist() == shares[0].tolist()
+
+
+@pytest.mark.parametrize("turn", [3, 12])
+def test_later_runs_take_no_longer(year: list[dict[str, Any]], turn: int) -> None:
+    assert year[turn - 1]["seconds"] <= 1.5 * year[0]["seconds"], [round(y["seconds"], 2) for y in year]
 
 
 def test_revised_records_would_have_changed_numbers(tmp_path: Path, year: list[dict[str, Any]]) -> None:
@@ -160,10 +170,11 @@ def test_another_run_and_folder_find_the_ledger(tmp_path: Path) -> None:
     assert set(numbers(city.run(202404), "partner").index.get_level_values("period")) >= {"2024-01..2024-03"}
 
 
-def test_longer_windows_after_shorter_ones_are_refused(tmp_path: Path) -> None:
-    city = Growing(tmp_path / "one", **{"run.synthetic": False})
+@pytest.mark.parametrize(("months", "longer"), [(3, 6), (12, 24)])
+def test_longer_windows_after_shorter_ones_are_refused(tmp_path: Path, months: int, longer: int) -> None:
+    city = Growing(tmp_path / "one", **{"periods": {"months": months}, "run.synthetic": False})
     city.run(202312)
-    other = again(city, "two", **{"periods": {"months": 6}, "run.synthetic": False})
+    other = again(city, "two", **{"periods": {"months": longer}, "run.synthetic": False})
     with pytest.raises(DisclosureError, match=r"overlaps the window 20\d\d-\d\d\.\.20\d\d-\d\d") as refused:
         other.run(202312)
     assert refused.value.exit_code == 6
