@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.publish import page, words
 from pipeline.publish.briefings import write_briefings
+from pipeline.publish.words import catalogue as catalogue_module
 from pipeline.release.released import Event, Released
 from pipeline.tables import Level
 from tests.kit.released import HOSTILE, city, hostile_city, make_info, sealed, windows
@@ -474,3 +475,34 @@ def test_without_all_categories_together_the_pages_are_about_the_first_one(tmp_p
     assert "All" not in rows
     assert rows["Faith"][2] == worded(now.loc["faith"])
     assert "The total" not in reader.text
+
+
+def test_another_language_reaches_lead_figures_findings_charts_and_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = {
+        "finding.by_one": {"plain": "{place}: **{count}**, {recorder}, {when}."},
+        "finding.steady": {"head": "Dim newid clir."},
+        "briefing.tile": {"per_10000": "Am bob 10,000 o drigolion"},
+        "chart.strip": {"lowest": "Isaf: {name} {value}"},
+        "briefing.table": {"category": "Categori"},
+        "briefing.map": {"label_rates": "Map o {area} ({parts})."},
+    }
+    lines = ['[language]\nname = "Cymraeg"\nplural_forms = ["one", "other"]\nplural_rule = "n != 1"']
+    for table, texts in chosen.items():
+        lines += [f"[{table}]", *(f'{key} = "{text}"' for key, text in texts.items())]
+    own = Path(catalogue_module.__file__).parent
+    (tmp_path / "en.toml").write_bytes((own / "en.toml").read_bytes())
+    (tmp_path / "cy.toml").write_text("\n".join(lines), "utf-8")
+    monkeypatch.setattr(catalogue_module, "folder", lambda: tmp_path)
+    words.catalogue_of.cache_clear()
+    try:
+        with words.speaking("cy"):
+            html = written(one_period(), tmp_path / "p")["B00"] + written(city(), tmp_path / "q")["B00"]
+    finally:
+        words.catalogue_of.cache_clear()
+    said = Reader(html).text
+    assert re.search(r"Borough A1: \d+ hate crimes, Police, in the 12 months to July 2025\.", said)
+    for text in ("Am bob 10,000 o drigolion", "Isaf: Borough ", "Categori", "Per 10,000 residents"):
+        assert (text in said) == (text != "Per 10,000 residents")
+    assert 'aria-label="Map o Borough A1 (wards)."' in html

@@ -16,7 +16,6 @@ from pipeline.publish.findings import (
     Figure,
     Window,
     before_and_after,
-    change_phrase,
     compared_with_region,
     findings,
     lead,
@@ -59,6 +58,7 @@ def case(mine: AreaProfile, region: AreaProfile, **changes: object) -> Case:
         "noun": "hate crimes",
         "period": "12 months to July 2025",
         "before": YEAR,
+        "recorder": "Police",
     }
     return Case(mine, region, **(base | changes))  # type: ignore[arg-type]
 
@@ -99,22 +99,26 @@ def test_where_several_organisations_recorded_none_is_named(incidents: int, step
 @pytest.mark.parametrize(
     ("change", "word", "said"),
     [
-        (-20.4, "lower", "clearly fewer than the year before, by 20%"),
-        (12.5, "higher", "clearly more than the year before, by 13%"),
-        (0.3, "no clear change", "no clear change on the year before"),
-        (-9.0, "no clear change", "no clear change on the year before"),
-        (0.4, "higher", "clearly more than the year before"),
-        (None, "too few", "too few to compare with the year before"),
-        (None, "not comparable", "not comparable with the year before"),
+        (-20.4, "lower", ", clearly fewer than the year before, by 20%"),
+        (12.5, "higher", ", clearly more than the year before, by 13%"),
+        (0.3, "no clear change", ", no clear change on the year before"),
+        (-9.0, "no clear change", ", no clear change on the year before"),
+        (0.4, "higher", ", clearly more than the year before"),
+        (None, "too few", ", too few to compare with the year before"),
+        (None, "not comparable", ". Not comparable with the year before"),
         (None, "", ""),
     ],
 )
 def test_change_says_no_more_than_its_word(change: float | None, word: str, said: str) -> None:
-    now, then = step_of(100), step_of(120)
-    assert change_phrase(Figure(now, then, change_pct=change, change_word=word), YEAR) == said
-    assert not change_phrase(Figure(now, then, change_pct=change, change_word=word), "")
-    stepped = Figure(step_of(100, 10), step_of(120, 10), change_pct=change, change_word=word)
-    assert change_phrase(stepped, YEAR) == said.replace("by ", "by about ")
+    def opening(step: int, before: str = YEAR) -> str:
+        mine = Figure(step_of(100, step), step_of(120, step), change_pct=change, change_word=word)
+        made = case(area("Westminster", mine), LONDON, before=before)
+        return "".join(t for t, _ in lead(made)).partition(" in the 12 months to July 2025")[2].removesuffix(".")
+
+    assert opening(1) == said
+    assert opening(10) == said.replace("by ", "by about ")
+    # Without an earlier window nothing is said of a change but that there is nothing to compare with.
+    assert opening(1, before="") == (". Not comparable with earlier periods" if word == "not comparable" else "")
 
 
 @pytest.mark.parametrize(

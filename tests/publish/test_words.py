@@ -163,3 +163,27 @@ def test_another_language_is_one_more_file_and_english_fills_its_gaps() -> None:
             "0 wardiau", "1 ward", "2 ward (dwy)", "3 o wardiau"
         ]  # fmt: skip
     assert words.say("common.not_offered") == "not offered"
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_no_word_is_looked_up_before_the_language_is_known(path: Path) -> None:
+    """Constants of modules and classes, and values by default, are made on import."""
+
+    def on_import(node: ast.AST) -> Iterator[ast.AST]:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+                yield from (d for d in (*child.args.defaults, *child.args.kw_defaults) if d is not None)
+            else:
+                yield child
+                yield from on_import(child)
+
+    found = [
+        node.lineno
+        for part in on_import(ast.parse(path.read_text("utf-8")))
+        for node in ast.walk(part)
+        if isinstance(part, ast.Call | ast.expr)
+        and isinstance(node, ast.Call)
+        and (getattr(node.func, "attr", "") or getattr(node.func, "id", "")) in SAYING
+        and not isinstance(part, ast.Lambda)
+    ]
+    assert found == []

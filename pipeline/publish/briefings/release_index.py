@@ -12,6 +12,7 @@ from pipeline.domain.categories import ROOT
 from pipeline.domain.periods import month_names
 from pipeline.geography import topology as simplify
 from pipeline.publish import findings, palette, words
+from pipeline.publish.words import say
 from pipeline.release.released import PeriodInfo, Released
 from pipeline.statistics.rates import WEAK
 from pipeline.tables import Level
@@ -50,9 +51,9 @@ def _before_words(headline: PeriodInfo, earlier: PeriodInfo | None) -> str:
     # Exactly one year apart is "a year earlier" only if the months are the same; a leap year makes 366 days.
     follows = date.fromisoformat(earlier.end) + timedelta(days=1) == start
     if follows and 364 <= headline.days <= 366 and 364 <= earlier.days <= 366:
-        return "the year before"
+        return say("finding.before.year")
     if (then.year + 1, then.month, then.day) == (start.year, start.month, start.day):
-        return "the same months a year earlier"
+        return say("finding.before.same_months")
     return words.named_period(earlier.label)
 
 
@@ -66,7 +67,9 @@ class ReleaseIndex:
         self.has_total = any(c.id == ROOT for c in self.info.categories)
         self.subject = ROOT if self.has_total else self.info.categories[0].id
         label = next(c.label for c in self.info.categories if c.id == self.subject)
-        self.noun = self.info.noun if self.has_total else f"{self.info.noun} ({label})"
+        self.noun = self.info.noun
+        if not self.has_total:
+            self.noun = say("finding.noun_of_category", noun=self.info.noun, category=label)
         self.places = self._places()
         self._rows = self._read()
         self.limits: dict[str, tuple[float, ...]] = {
@@ -188,7 +191,7 @@ class ReleaseIndex:
 
     def words_for(self, level: str) -> tuple[str, str]:
         """Return what areas of a level are called, one and many."""
-        return self.info.level_labels.get(level, (level, f"{level}s"))
+        return words.area_words(self.info.level_labels, level)
 
     def row(self, code: str, period: str, category: str = "") -> dict[str, Any] | None:
         """Find one row of `area_counts`; of the subject of the pages unless a category is named."""
@@ -247,12 +250,12 @@ class ReleaseIndex:
     def _break_text(self) -> str:
         windows = [w for w in (self.info.headline, self.info.earlier) if w is not None]
         if gone := sorted({int(m.replace("-", "")) for w in windows for m in w.lacking}):
-            return f"{month_names(gone)} {'is' if len(gone) == 1 else 'are'} not complete in the data"
+            return say("finding.break.incomplete", n=len(gone), months=month_names(gone))
         if self.info.earlier is None:
             return ""
         first, last = self.info.earlier.start[:7], self.info.headline.end[:7]
         inside = [b for b in self.info.breaks if first < b.month <= last]
-        return f"the series breaks in {words.month_name(inside[0].month)}" if inside else ""
+        return say("finding.break.series", month=words.month_name(inside[0].month)) if inside else ""
 
     def years(self, code: str) -> dict[int, findings.CountRange | None]:
         """List the released counts of twelve months, by the number of their last month."""

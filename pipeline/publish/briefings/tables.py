@@ -141,20 +141,11 @@ def _category_note(case: findings.Case, shown: Sequence[findings.Figure]) -> str
     if any(not f.exact for f in steady):
         notes.append(say("briefing.table.not_clear"))
     if _broken(shown):
-        notes.append(_break_sentence(case))
+        notes.append(findings.not_comparable(case))
     left = len(case.categories) + case.has_total - len(shown)
     if left:
         notes.append(say("briefing.table.more", n=left))
     return " ".join(notes)
-
-
-def _break_sentence(case: findings.Case) -> str:
-    """Say that a break in the series leaves nothing to compare with."""
-    if not case.before:
-        return say("finding.not_comparable")
-    if not case.break_text:
-        return say("finding.not_comparable_with", before=case.before)
-    return say("finding.not_comparable_because", before=case.before, reason=case.break_text)
 
 
 def part_table(index: ReleaseIndex, case: findings.Case) -> Table:

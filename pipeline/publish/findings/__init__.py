@@ -19,13 +19,12 @@ from pipeline.publish.findings.figures import (
 )
 from pipeline.publish.findings.sentences import (
     Finding,
-    Segment,
     Window,
     before_and_after,
-    change_phrase,
     compared_with_region,
     findings,
     lead,
+    not_comparable,
     rank_range,
 )
 
@@ -36,17 +35,16 @@ __all__ = [
     "CountRange",
     "Figure",
     "Finding",
-    "Segment",
     "ValueFigures",
     "VariableFigures",
     "Window",
     "before_and_after",
-    "change_phrase",
     "compared_with_region",
     "count_range",
     "figure_of",
     "findings",
     "lead",
+    "not_comparable",
     "number",
     "rank_range",
     "summary_sentence",

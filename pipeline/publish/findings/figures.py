@@ -299,7 +299,7 @@ class Case:
     outcome_basis: Literal["cohort", "flow", "none"] = "none"
     break_text: str = ""
     lacking: str = ""
-    recorder: str = "Police"
+    recorder: str = ""
     inside_note: str = ""
     has_total: bool = True
     each_noun: str = ""
@@ -317,5 +317,5 @@ class Case:
     @property
     def back_then(self) -> str:
         """When the window compared with was, as it stands after a count: "the year before", "in Q1 2024"."""
-        relative = not self.before or self.before == "the year before" or self.before.endswith(" earlier")
-        return self.before if relative else f"in {self.before}"
+        relative = {"", words.say("finding.before.year"), words.say("finding.before.same_months")}
+        return self.before if self.before in relative else words.say("finding.before.in_period", period=self.before)

@@ -8,55 +8,31 @@ import pandas as pd
 
 from pipeline.domain.periods import Break
 from pipeline.publish import words
-from pipeline.publish.findings.figures import EMPTY, LEAST, Case, CountRange, Figure, total_of
+from pipeline.publish.findings.figures import EMPTY, LEAST, AreaProfile, Case, CountRange, Figure, total_of
+from pipeline.publish.words import Segment, say
 from pipeline.statistics.change import COMPARED, ChangeWord
 from pipeline.statistics.events import Event, EventRates, around_event
 from pipeline.statistics.rates import Reliability
 
 __all__ = [
     "Finding",
-    "Segment",
     "Window",
     "before_and_after",
-    "change_phrase",
     "compared_with_region",
     "findings",
     "lead",
+    "not_comparable",
     "rank_range",
 ]
 
 
-Segment = tuple[str, bool]
-"""Words, and whether they are stressed."""
-
-
-def change_phrase(figure: Figure, before: str) -> str:
-    """Say in words how a count changed, never more than its change word allows.
-
-    Examples
-    --------
-    >>> now, then = CountRange(100, 100), CountRange(125, 125)
-    >>> change_phrase(Figure(now, then, change_pct=-20.0, change_word="lower"), "the year before")
-    'clearly fewer than the year before, by 20%'
-    >>> now, then = CountRange(100, 109), CountRange(140, 149)
-    >>> change_phrase(Figure(now, then, change_pct=-27.6, change_word="lower"), "the year before")
-    'clearly fewer than the year before, by about 28%'
-    """
-    if figure.direction:
-        wording, size = f"clearly {'more' if figure.direction > 0 else 'fewer'} than", _by(figure)
-        return f"{wording} {before}{f', by {size}' if size else ''}" if before else ""
-    wording = {
-        ChangeWord.TOO_FEW.value: "too few to compare with",
-        ChangeWord.NOT_COMPARABLE.value: "not comparable with",
-        **dict.fromkeys((word.value for word in COMPARED), "no clear change on"),
-    }.get(figure.change_word, "")
-    return f"{wording} {before}" if wording and before else ""
-
-
-def _by(figure: Figure) -> str:
+def _size(figure: Figure) -> str:
     """Write the size of a change; the middles of steps give it only about. Empty where it rounds to nothing."""
     pct = abs(words.half_up(figure.change_pct or 0.0))
-    return f"{'' if figure.exact else 'about '}{words.whole(pct)}%" if pct else ""
+    if not pct:
+        return ""
+    size = f"{words.whole(pct)}%"
+    return size if figure.exact else say("number.about", size=size)
 
 
 def compared_with_region(figure: Figure, region: Figure, place: str) -> str:
@@ -74,7 +50,7 @@ def compared_with_region(figure: Figure, region: Figure, place: str) -> str:
     close = ratios[0] > 0.9 and ratios[1] < 1.1
     low, high = figure.rate_low, figure.rate_high
     if not close and low is not None and high is not None and low <= theirs[1] and theirs[0] <= high:
-        return f"not clearly different from the {place} rate"
+        return say("finding.not_clearly_different", place=place)
     return words.times_range_words(*ratios, place)
 
 
@@ -105,47 +81,70 @@ def rank_range(case: Case, category: str = "") -> tuple[int, int, int, int] | No
 
 def _when(case: Case) -> str:
     """Write the window, with the months that it lacks."""
-    return words.in_period(case.period) + (f" (without {case.lacking})" if case.lacking else "")
+    when = words.in_period(case.period)
+    return say("finding.without", when=when, months=case.lacking) if case.lacking else when
 
 
 def lead(case: Case) -> tuple[Segment, ...]:
-    """Write the opening sentences."""
+    """Write the opening sentences: never more of a change than its word allows.
+
+    Examples
+    --------
+    >>> now, then = CountRange(100, 109), CountRange(140, 149)
+    >>> figure = Figure(now, then, change_pct=-27.6, change_word="lower")
+    >>> area = AreaProfile("A", "Anytown", None, covered=True, figures={"all": figure})
+    >>> made = Case(area, area, (), (), (), noun="thefts", recorder="Police", period="2024", before="the year before")
+    >>> "".join(text for text, _ in lead(made))
+    'Police recorded 100 to 109 thefts in Anytown in 2024, clearly fewer than the year before, by about 28%.'
+    """
     total, when = case.area.total, _when(case)
     # A borough or ward is the part that its sentence names; the region's sentence must say that it is the part inside.
     part = case.whole_region and bool(case.inside_note)
-    place = f"the areas of {case.area.name}" if part else case.area.name
+    place = say("finding.areas_of", area=case.area.name) if part else case.area.name
     if total.hidden:
-        return (
-            (f"The number of {case.noun} recorded in {place} {when} is ", False),
-            (words.say("common.not_offered"), True),
-            (", to protect the people involved.", False),
-        )
+        return words.parts("finding.lead.not_offered", noun=case.noun, place=place, when=when)
     if total.incidents is None:
-        return ((f"There are no figures for {place} {when}.", False),)
-    wording = total.incidents.of(case.noun)
-    out: list[Segment] = [(f"{case.recorder} recorded ", False), (wording, True), (f" in {place} {when}", False)]
-    if not case.recorder:  # several organisations did, or the configuration does not name one
-        verb = "was" if total.incidents == CountRange(1, 1) else "were"
-        out = [(words.capital(wording), True), (f" {verb} recorded in {place} {when}", False)]
-    change = change_phrase(total, case.before)
+        return words.parts("finding.lead.no_figures", place=place, when=when)
+    sentences = [_recorded(case, total.incidents, place, when)]
     if total.change_word == ChangeWord.NOT_COMPARABLE:
-        reason = f": {case.break_text}" if case.break_text else ""
-        out.append((f". Not comparable with {case.before or 'earlier periods'}{reason}.", False))
-    elif change:
-        stressed, joint, rest = change.partition(" than ")
-        out += [(", ", False), (stressed, True), (f"{joint}{rest}.", False)]
-    else:
-        out.append((".", False))
+        sentences.append(((not_comparable(case), False),))
     beside = "" if case.whole_region else compared_with_region(total, case.region.total, case.region.name)
     if beside:
-        out.append((f" The rate is {beside}.", False))
+        sentences.append(words.parts("finding.lead.rate", comparison=beside))
     elif not case.whole_region and total.reliability == Reliability.TOO_FEW:
-        out.append((" That is too few for a rate.", False))
+        sentences.append(words.parts("finding.lead.too_few_for_a_rate"))
     elif case.whole_region and total.rate_span is not None:
-        out.append((f" That is {words.rate_range_text(*total.rate_span)} for every 10,000 residents.", False))
+        sentences.append(words.parts("finding.lead.region_rate", rate=words.rate_range_text(*total.rate_span)))
     if part:
-        out.append((f" {case.inside_note}", False))
-    return tuple(out)
+        sentences.append(((case.inside_note, False),))
+    first, *others = sentences
+    return (*first, *(segment for sentence in others for segment in ((" ", False), *sentence)))
+
+
+def _recorded(case: Case, count: CountRange, place: str, when: str) -> tuple[Segment, ...]:
+    """Say how many were recorded, by whom if it was one organisation, and how that changed."""
+    total = case.area.total
+    values = {"place": place, "when": when, "before": case.before, "size": _size(total)}
+    if case.before and total.direction:
+        kind = ("more" if total.direction > 0 else "fewer") + ("_by" if values["size"] else "")
+    elif case.before and total.change_word in {ChangeWord.TOO_FEW, *COMPARED}:
+        kind = "too_few" if total.change_word == ChangeWord.TOO_FEW else "no_clear_change"
+    else:
+        kind = "plain"
+    if case.recorder:
+        return words.parts(f"finding.by_one.{kind}", recorder=case.recorder, count=count.of(case.noun), **values)
+    # "1 was recorded", and every other number, ranges too, "were".
+    n = count.upper if count.exact else max(2, count.upper)
+    return words.parts(f"finding.by_several.{kind}", n=n, count=words.capital(count.of(case.noun)), **values)
+
+
+def not_comparable(case: Case) -> str:
+    """Say that the windows cannot be compared, and why if that is known."""
+    if not case.before:
+        return say("finding.not_comparable")
+    if not case.break_text:
+        return say("finding.not_comparable_with", before=case.before)
+    return say("finding.not_comparable_because", before=case.before, reason=case.break_text)
 
 
 # What stands out: at most three findings that do not contradict each other.
@@ -200,30 +199,40 @@ def _concentration(case: Case) -> Finding | None:
     if held.lower < LEAST or low > 1 or high - low > VAGUE:
         return None
     even = TOP / len(case.parts)
-    one, many = case.part_words
+    many = case.part_words[1]
     pct = words.share_range_text(low, high)
     spread, concentrated = high < CONCENTRATED * even, low >= CONCENTRATED * even
     # Neither may hold for all counts inside the steps; and a part that is not offered could be among the largest.
     if not concentrated and (not spread or len(known) < len(case.parts)):
         return None
+    top_words = words.small(TOP)
     if spread:
-        return Finding(
-            "spread",
-            f"Spread over many {many}.",
-            f"The three {many} with the most hold {pct} of the total; an even share is {words.share_text(even)}.",
-        )
-    head = f"{words.capital(words.small(TOP))} of {len(case.parts)} {many} hold {pct} of {case.noun}."
+        text = say("finding.spread.text", top=top_words, parts=many, share=pct, even=words.share_text(even))
+        return Finding("spread", say("finding.spread.head", parts=many), text)
+    head = say(
+        "finding.concentration.head",
+        top=words.capital(top_words),
+        count=len(case.parts),
+        parts=many,
+        share=pct,
+        noun=case.noun,
+    )
+    return Finding("concentration", head, _held_by(case, top, held))
+
+
+def _held_by(case: Case, top: Sequence[AreaProfile], held: CountRange) -> str:
+    """Name the top parts with their count, and say how many people live there; in public no part is named."""
     people = [p.population for p in top]
     home = ""
     if case.area.population and all(people):
-        part = sum(n or 0 for n in people) / case.area.population
-        home = f"{words.share_text(min(1.0, part))} of residents live there"
+        home = words.share_text(min(1.0, sum(n or 0 for n in people) / case.area.population))
     if case.audience == "public":
-        text = f"{words.capital(home)}. " if home else ""
-        note = f"Busy places record more: the rate of a {one} says little about its residents."
-        return Finding("concentration", head, text + note)
-    text = f"{words.listed([p.name for p in top])} recorded {held.text} together"
-    return Finding("concentration", head, f"{text}; {home}." if home else f"{text}.")
+        busy = say("finding.concentration.busy", part=case.part_words[0])
+        return f"{say('finding.concentration.home', share=words.capital(home))} {busy}" if home else busy
+    named = {"places": words.listed([p.name for p in top]), "count": held.text}
+    if home:
+        return say("finding.concentration.named_home", share=home, **named)
+    return say("finding.concentration.named", **named)
 
 
 def _change(case: Case) -> Finding | None:
@@ -241,66 +250,64 @@ def _change(case: Case) -> Finding | None:
     directions = {f.changed for _, f in moved}
     if total.comparable and not total.changed and len(moved) > 1:
         verb = {frozenset({-1}): "fell", frozenset({1}): "rose"}.get(frozenset(directions), "changed")
-        each = words.listed([f"{label} {_signed(f)}" for label, f in moved[:4]])
-        more = f" and {words.small(len(moved) - 4)} more" if len(moved) > 4 else ""
-        return Finding(
-            "change",
-            f"{words.capital(words.small(len(moved)))} categories {verb}, the total shows no clear change.",
-            f"{each}{more}. One offence can fall in several categories, so they do not add up.",
-        )
+        count, left = len(moved), len(moved) - 4
+        head = words.capital(say(f"finding.change.categories_{verb}", n=count, count=words.small(count)))
+        each = words.listed([say("finding.change.one", category=label, change=_signed(f)) for label, f in moved[:4]])
+        if left > 0:
+            text = say("finding.change.categories_and_more", categories=each, n=left, more=words.small(left))
+        else:
+            text = say("finding.change.categories", categories=each)
+        return Finding("change", head, text)
     label, figure = moved[0]
-    head = f"{label}: {_sized(figure)}."
-    text = _against(figure, case)
+    sentences = _against(figure, case)
     if total.comparable and total.changed == 0:
-        text += " The total shows no clear change."
+        sentences.append(say("finding.change.total_no_clear_change"))
     elif total.changed == -figure.changed:
-        text += f" The total {'rose' if total.changed > 0 else 'fell'}."
-    return Finding("change", head, f"{text}{_region_change(case, label)}".strip())
+        sentences.append(say("finding.change.total_rose" if total.changed > 0 else "finding.change.total_fell"))
+    sentences += _region_change(case, label)
+    kind, size = "more" if figure.changed > 0 else "fewer", _size(figure)
+    head = say(f"finding.change.{kind}{'_by' if size else ''}", category=label, size=size)
+    return Finding("change", head, " ".join(sentences))
 
 
 def _signed(figure: Figure) -> str:
     """Write a clear change with its sign, also where it rounds to nothing."""
     if words.half_up(figure.change_pct or 0.0):
         return words.about_signed(figure.change_pct or 0.0, exact=figure.exact)
-    return "slightly up" if figure.changed > 0 else "slightly down"
+    return say("finding.change.slightly_up" if figure.changed > 0 else "finding.change.slightly_down")
 
 
-def _sized(figure: Figure) -> str:
-    direction, size = "more" if figure.changed > 0 else "fewer", _by(figure)
-    return f"clearly {direction} recorded{f', by {size}' if size else ''}"
-
-
-def _against(figure: Figure, case: Case) -> str:
+def _against(figure: Figure, case: Case) -> list[str]:
+    """Say how many were recorded, and how many before."""
     if figure.incidents is None:
-        return ""
+        return []
     now = words.capital(figure.incidents.text)
     if figure.earlier is None:
-        return f"{now} were recorded."
-    return f"{now} were recorded, against {figure.earlier.text} {case.back_then}."
+        return [say("finding.change.recorded", count=now)]
+    return [say("finding.change.recorded_against", count=now, earlier=figure.earlier.text, when=case.back_then)]
 
 
-def _region_change(case: Case, label: str) -> str:
+def _region_change(case: Case, label: str) -> list[str]:
     """Say how the region changed in the same category."""
-    if case.whole_region:
-        return ""
     found = next((id_ for id_, name in case.categories if name == label), "")
     figure = case.region.figure(found)
-    if not figure.comparable:
-        return ""
-    change = _signed(figure) if figure.changed else "no clear change"
-    return f" {case.region.name} as a whole: {change}."
+    if case.whole_region or not figure.comparable:
+        return []
+    region = case.region.name
+    if not figure.changed:
+        return [say("finding.change.region_no_clear_change", region=region)]
+    return [say("finding.change.region", region=region, change=_signed(figure))]
 
 
 def _steady(case: Case, tested: list[tuple[str, Figure]]) -> Finding | None:
     if len(tested) < 2:
         return None
-    limit = "chance explains" if all(f.exact for _, f in tested) else "chance and the steps leave open"
-    return Finding(
-        "steady",
-        "No category changed clearly.",
-        f"In none of the {words.small(len(tested))} categories with enough {case.of_any} to compare does the change on "
-        f"{case.before} go beyond what {limit}.",
-    )
+    values = {"count": words.small(len(tested)), "noun": case.of_any, "before": case.before}
+    if all(f.exact for _, f in tested):
+        text = say("finding.steady.text", n=len(tested), **values)
+    else:
+        text = say("finding.steady.text_steps", n=len(tested), **values)
+    return Finding("steady", say("finding.steady.head"), text)
 
 
 def _standing(case: Case) -> Finding | None:
@@ -320,31 +327,30 @@ def _standing(case: Case) -> Finding | None:
     wording = compared_with_region(mine, case.region.figure(id_), case.region.name)
     if not wording or mine.incidents is None or mine.rate_span is None:
         return None
-    reach = ""
+    values = {"count": words.capital(mine.incidents.text), "rate": words.rate_range_text(*mine.rate_span)}
     if mine.rate_low is not None and mine.rate_high is not None:
-        reach = f" (95% range {words.rate_text(mine.rate_low)} to {words.rate_text(mine.rate_high)})"
-    text = (
-        f"{words.capital(mine.incidents.text)} were recorded, "
-        f"{words.rate_range_text(*mine.rate_span)} for every 10,000 residents{reach}."
-    )
-    return Finding("standing", f"{label}: {wording}.", text + _place(case, id_))
+        low, high = words.rate_text(mine.rate_low), words.rate_text(mine.rate_high)
+        text = say("finding.standing.rate_interval", low=low, high=high, **values)
+    else:
+        text = say("finding.standing.rate", **values)
+    head = say("finding.standing.head", category=label, comparison=wording)
+    return Finding("standing", head, " ".join([text, *_place(case, id_)]))
 
 
-def _place(case: Case, category: str) -> str:
+def _place(case: Case, category: str) -> list[str]:
+    """Say which place the rate has among the peers, where its interval leaves few of them open."""
     ranked = rank_range(case, category)
     if ranked is None:
-        return ""
+        return []
     _, best, worst, peers = ranked
-    many = case.peer_words[1]
+    values = {"peers": peers, "plural": case.peer_words[1]}
     if best == worst == 1:
-        return f" It is the highest rate of the {peers} {many} that have one."
+        return [say("finding.standing.highest", **values)]
     if best == worst:
-        return f" It is {words.ordinal(best)} of the {peers} {many} that have one."
+        return [say("finding.standing.rank", rank=words.ordinal(best), **values)]
     if (worst - best) * 3 > peers:
-        return ""  # the interval leaves nearly every place open
-    return (
-        f" Among the {peers} {many} with such a rate it lies between {words.ordinal(best)} and {words.ordinal(worst)}."
-    )
+        return []
+    return [say("finding.standing.between", best=words.ordinal(best), worst=words.ordinal(worst), **values)]
 
 
 def _outcomes(case: Case) -> Finding | None:
@@ -353,24 +359,26 @@ def _outcomes(case: Case) -> Finding | None:
     span, beside = mine.share_span(case.outcome_basis), theirs.share_span(case.outcome_basis)
     if case.outcome_basis == "none" or span is None or mine.outcomes is None or mine.least < LEAST:
         return None
-    flow = case.outcome_basis == "flow"
-    count = words.capital(mine.outcomes.text)
+    flow, count = case.outcome_basis == "flow", words.capital(mine.outcomes.text)
     if flow:
-        head = f"{words.capital(words.rate_range_text(*span))} positive outcomes recorded per 100 {case.noun} recorded."
-        text = f"{count} outcomes, some of them for {case.noun} recorded earlier."
+        head = say("finding.outcomes.flow_head", rate=words.capital(words.rate_range_text(*span)), noun=case.noun)
+        text = say("finding.outcomes.flow_text", count=count, noun=case.noun)
     else:
-        head = f"{words.capital(words.share_range_text(*span))} had a positive outcome."
-        text = f"{count} {case.noun} so far."
+        head = say("circumstances.positive_outcome", share=words.capital(words.share_range_text(*span)))
+        text = say("finding.outcomes.text", count=count, noun=case.noun)
     if case.whole_region or beside is None:
         return Finding("outcomes", head, text)
-    other = words.rate_range_text(*beside) if flow else words.share_range_text(*beside)
-    place = case.region.name
+    region = {
+        "region": case.region.name,
+        "value": words.rate_range_text(*beside) if flow else words.share_range_text(*beside),
+    }
     if flow or mine.share_low is None or mine.share_high is None:
-        return Finding("outcomes", head, f"{text} {place}: {other}.")
-    if mine.share_low <= beside[1] and beside[0] <= mine.share_high:
-        return Finding("outcomes", head, f"{text} That is not clearly different from {place}, {other}.")
-    direction = "above" if span[0] > beside[1] else "below"
-    return Finding("outcomes", head, f"{text} That is {direction} {place}, {other}.")
+        compared = say("finding.outcomes.region", **region)
+    elif mine.share_low <= beside[1] and beside[0] <= mine.share_high:
+        compared = say("finding.outcomes.not_different", **region)
+    else:
+        compared = say("finding.outcomes.above" if span[0] > beside[1] else "finding.outcomes.below", **region)
+    return Finding("outcomes", head, f"{text} {compared}")
 
 
 def _not_offered(case: Case) -> Finding | None:
@@ -379,11 +387,8 @@ def _not_offered(case: Case) -> Finding | None:
     if not case.parts or hidden * 10 < len(case.parts) * 4:
         return None
     one, many = case.part_words
-    return Finding(
-        "not offered",
-        f"No number for {words.small(hidden)} of {len(case.parts)} {many}.",
-        f"Their numbers are not offered, to protect the people involved; a missing {one} is not a low one.",
-    )
+    head = say("finding.not_offered.head", hidden=words.small(hidden), count=len(case.parts), parts=many)
+    return Finding("not offered", head, say("finding.not_offered.text", part=one))
 
 
 # Before and after a dated event: a ratio of rates with its interval, or why there is none.
@@ -424,18 +429,18 @@ def before_and_after(day: str, label: str, series: Sequence[Window], *, breaks: 
         the interval holds those of all counts inside them. The window that holds the event counts as after it, unless
         less than a week of it was left.
     """
-    name = f"{label} ({words.month_name(day)})"
+    named = {"label": label, "day": words.month_name(day)}
     at = next((k for k, w in enumerate(series) if w.start <= day <= w.end), None)
     if at is None:
-        return f"{name}: outside the data."
+        return say("finding.event.outside", **named)
     if (date.fromisoformat(series[at].end) - date.fromisoformat(day)).days < 7:
         at += 1  # nearly all of this window came before the event
     steps = -(-SPAN_DAYS // series[0].days)  # rounded up
     if at < steps or at + steps > len(series):
-        return f"{name}: too close to the ends of the data to compare before and after."
+        return say("finding.event.near_an_end", **named)
     before, after = series[at - steps : at], series[at : at + steps]
     if any(w.incidents is None for w in (*before, *after)):
-        return f"{name}: counts around it are not offered or missing."
+        return say("finding.event.missing", **named)
     sides = total_of(w.incidents for w in before if w.incidents), total_of(w.incidents for w in after if w.incidents)
 
     # The ratio is least where all of the earlier windows hold the most and all of the later ones the least, and the
@@ -460,25 +465,34 @@ def before_and_after(day: str, label: str, series: Sequence[Window], *, breaks: 
         )
 
     rates = around("upper", "lower"), around("lower", "upper")
-    sentence = _ratio_sentence(rates, sides, series[at].start[:7], steps * round(series[0].days / 30.4))
-    return f"{name}: {sentence}"
+    first, months = series[at].start[:7], steps * round(series[0].days / 30.4)
+    return _ratio_sentence(named, rates, sides, first=first, months=months)
 
 
 def _ratio_sentence(
-    rates: tuple[EventRates, EventRates], sides: tuple[CountRange, CountRange], first: str, months: int
+    named: dict[str, str],
+    rates: tuple[EventRates, EventRates],
+    sides: tuple[CountRange, CountRange],
+    *,
+    first: str,
+    months: int,
 ) -> str:
+    """Compare both sides of an event: the least and the greatest ratio that the counts leave open."""
     low, high = rates[0].ratio_low, rates[1].ratio_high
-    if low is None or high is None:
-        if "Not comparable" in rates[0].note:
-            return "not comparable, the recording system changed near it."
-        return "too few to compare before and after."
     before, after = sides
-    if min(before.lower, after.lower) < LEAST:
-        return "too few to compare before and after."
-    clear = "clearly more" if low > 1 else "clearly fewer" if high < 1 else "no clear difference"
-    point = f"{rates[0].ratio:.2f}, 95% range" if before.exact and after.exact else "95% range"
-    return (
-        f"{after.text} in the {words.small(months)} months from {words.month_name(first)}, "
-        f"{before.text} in the {words.small(months)} before; {clear}, ratio {point} "
-        f"{low:.2f} to {high:.2f}, seasons not taken out."
-    )
+    if (low is None or high is None) and "Not comparable" in rates[0].note:
+        return say("finding.event.not_comparable", **named)
+    if low is None or high is None or min(before.lower, after.lower) < LEAST:
+        return say("finding.event.too_few", **named)
+    clear = "more" if low > 1 else "fewer" if high < 1 else "no_clear_difference"
+    values = named | {
+        "after": after.text,
+        "before": before.text,
+        "first": words.month_name(first),
+        "low": f"{low:.2f}",
+        "high": f"{high:.2f}",
+    }
+    if before.exact and after.exact and rates[0].ratio is not None:
+        values["ratio"] = f"{rates[0].ratio:.2f}"
+        return say(f"finding.event.exact.{clear}", n=months, months=words.small(months), **values)
+    return say(f"finding.event.ranges.{clear}", n=months, months=words.small(months), **values)
