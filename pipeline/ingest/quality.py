@@ -1,6 +1,6 @@
-"""The account of a run's data: every row read is an incident, refused, a duplicate, merged or replaced; none is lost.
+"""Row accounting of a run: every row read is an incident, refused, a duplicate, merged or replaced.
 
-What is counted twice in different ways must agree; where it does not, the program is wrong and says so.
+Numbers that are counted twice in different ways must agree; if they do not, there is a bug, and the run stops.
 """
 
 import statistics
@@ -49,13 +49,13 @@ __all__ = [
 ]
 
 
-# What reading gives of each file, and how such accounts are added up and checked.
+# Accounts of single files, and how they are added up and checked.
 
 LISTED = 20
 
 
 class PartAccount(Protocol):
-    """The account of one input file, as reading it gives."""
+    """The account of one input file, from reading it."""
 
     @property
     def source(self) -> str: ...  # noqa: D102 the names say it
@@ -109,7 +109,7 @@ class CountsAccount(Protocol):
 def require_kept(
     read: int, rules: Mapping[str, int], *, max_pct: float, files: int, faults: Sequence[Mapping[str, Any]] = ()
 ) -> None:
-    """Stop where too many rows were refused to trust the rest.
+    """Raise an error if too many rows were refused.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def require_kept(
     files
         Input files.
     faults
-        What is known of the refused rows (`merged_faults`): column, examples and likely cause.
+        Details of the refused rows (`merged_faults`): column, examples and likely cause.
 
     Raises
     ------
@@ -141,14 +141,14 @@ def require_kept(
         listed = ", ".join([*said, *(f"{rule} {rows}" for rule, rows in others)])
         raise QualityError(
             f"{refused} of {read} rows ({100 * refused / read:.1f} per cent) were refused, more than "
-            f"quality.max_quarantined_pct allows ({max_pct:g}): {listed}. Look at them with `hotspots quarantine`, "
+            f"quality.max_quarantined_pct allows ({max_pct:g}): {listed}. See the rows with `hotspots quarantine`, "
             "correct the settings or the data, or raise the limit if this is expected"
         )
 
 
 def broken(what: str) -> SchemaError:
-    """Say that two ways of counting disagree."""
-    return SchemaError(f"the account does not add up: {what}. This is a fault of the program: please report it.")
+    """Return the error for two counts that disagree."""
+    return SchemaError(f"the row accounting does not add up: {what}. This is a bug: please report it.")
 
 
 def summed(counts: Iterable[Mapping[Any, int]]) -> Counter[Any]:
@@ -160,19 +160,19 @@ def summed(counts: Iterable[Mapping[Any, int]]) -> Counter[Any]:
 
 
 def largest(counts: Counter[Any]) -> dict[str, Any]:
-    """Texts by rows, the most frequent first, so many as are worth reading."""
+    """Texts with their number of rows, the most frequent first, limited to a readable number."""
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     listed = {str(text): rows for text, rows in ordered[:LISTED]}
     return {"texts": len(ordered), "rows": sum(counts.values()), "listed": listed}
 
 
 def pct(part: int, whole: int) -> float | None:
-    """Share in per cent; None of nothing."""
+    """Share in per cent; None if the total is 0."""
     return round(100 * part / whole, 3) if whole else None
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as plain values that JSON knows."""
+    """Rows as plain JSON values."""
     return [{str(k): v.item() if hasattr(v, "item") else v for k, v in row.items()} for row in frame.to_dict("records")]
 
 
@@ -194,11 +194,11 @@ def counts_quality(
     parts
         The account of every file.
     relations
-        What testing the declared relations gave (`categories.relation_report`).
+        Result of testing the declared relations (`categories.relation_report`).
     max_quarantined_pct, min_matched_pct
         Limits, in per cent.
     allow_low_match
-        Go on where fewer codes match than `min_matched_pct`.
+        Continue if fewer codes match than `min_matched_pct`.
 
     Raises
     ------
@@ -241,7 +241,7 @@ def counts_quality(
     }
 
 
-# Boroughs that the files hardly reach: a count of nothing is drawn as nothing, whoever was never asked.
+# Boroughs with hardly any incidents: they may not be covered by the files, but would be shown as zero.
 
 SCARCE_PCT = 5.0
 _FEWEST = 3
@@ -249,28 +249,28 @@ _LISTED = 10
 
 
 def scarce(counts: Mapping[str, int]) -> list[str]:
-    """Find areas whose count is 0 or under 5 per cent of the median area's (of the largest, where the median is 0).
+    """Find areas whose count is 0 or under 5 per cent of the median area's (of the largest, if the median is 0).
 
     Parameters
     ----------
     counts
-        Incidents of each area over the whole data; areas said not to be covered are left out.
+        Incidents of each area over all data, without areas in areas.not_covered.
 
     Returns
     -------
     codes
-        Fewest first; none where there are fewer than three areas, of which none is typical.
+        Fewest first; none if there are fewer than three areas, too few for a typical count.
     """
     if len(counts) < _FEWEST:
         return []
-    # Where more than half have nothing, the median says nothing either: strays beside the one that is covered stay few.
+    # If more than half have 0, the median is 0 too: then areas are compared with the largest.
     typical = statistics.median(counts.values()) or max(counts.values())
     least = typical * SCARCE_PCT / 100
     return sorted((c for c, n in counts.items() if n == 0 or n < least), key=lambda c: (counts[c], c))
 
 
 def coverage_caution(counts: Mapping[str, int], *, names: Mapping[str, str]) -> tuple[list[dict[str, object]], str]:
-    """Say which areas the files may not cover.
+    """Return which areas the files may not cover, and a caution.
 
     Parameters
     ----------
@@ -282,7 +282,7 @@ def coverage_caution(counts: Mapping[str, int], *, names: Mapping[str, str]) -> 
     Returns
     -------
     found, caution
-        Code, name and count of each such area, and a sentence; none and an empty text where all is well.
+        Code, name and count of each such area, and a sentence; none and an empty text if there are none.
     """
     codes = scarce(counts)
     found: list[dict[str, object]] = [
@@ -298,12 +298,12 @@ def coverage_caution(counts: Mapping[str, int], *, names: Mapping[str, str]) -> 
     return found, (
         f"{len(codes)} of {len(counts)} boroughs {'has' if one else 'have'} {least} ({listed}{more}). If the files do "
         f"not cover {'it, put its code' if one else 'them, put their codes'} in areas.not_covered (quality.json lists "
-        "codes under scarce_boroughs): left out, they count as zero on the map and in rates."
+        "codes under scarce_boroughs): otherwise they count as zero on the map and in rates."
     )
 
 
 def scarce_boroughs(counts: pd.DataFrame, *, areas: pd.DataFrame) -> tuple[list[dict[str, object]], str]:
-    """Find the covered boroughs that the files hardly reach: what is not said to be uncovered counts as zero.
+    """Find the boroughs with hardly any incidents: unless they are in areas.not_covered, they count as zero.
 
     Parameters
     ----------
@@ -325,19 +325,19 @@ def scarce_boroughs(counts: pd.DataFrame, *, areas: pd.DataFrame) -> tuple[list[
 
 
 def uncovered_caution(counts: Mapping[str, int], *, names: Mapping[str, str]) -> tuple[list[dict[str, object]], str]:
-    """Name the areas that settings call not covered and that have incidents all the same.
+    """Return the areas in areas.not_covered that nevertheless have incidents, and a caution.
 
     Parameters
     ----------
     counts
-        Incidents by the code of such an area, or of the borough that it is a part of.
+        Incidents by the code of such an area, or of the borough that contains it.
     names
         Name of each area.
 
     Returns
     -------
     found, caution
-        Code, name and count of each such area, most first, and a sentence; none and an empty text where there are none.
+        Code, name and count of each such area, most first, and a sentence; none and an empty text if there are none.
     """
     codes = sorted((c for c, n in counts.items() if n > 0), key=lambda c: (-counts[c], c))
     found: list[dict[str, object]] = [
@@ -349,7 +349,7 @@ def uncovered_caution(counts: Mapping[str, int], *, names: Mapping[str, str]) ->
     listed = ", ".join(f"{names.get(code, code)} {counts[code]:,}" for code in codes[:_LISTED])
     more = f" and {len(codes) - _LISTED} more" if len(codes) > _LISTED else ""
     return found, (
-        f"{total:,} {'incident lies' if total == 1 else 'incidents lie'} in areas that areas.not_covered names "
+        f"{total:,} {'incident lies' if total == 1 else 'incidents lie'} in areas of areas.not_covered "
         f"({listed}{more}): counted in quality.json under not_covered, in no figure, map or method. If the files do "
         "cover them, take their codes out."
     )
@@ -378,12 +378,12 @@ def incidents_quality(
     Parameters
     ----------
     parts
-        The account of every file, before it is settled which rows count.
+        The account of every file, before it is decided which rows count.
     settled
-        What became of the other rows: `account` by file, and what `settled_record` gives.
+        The other rows: `account` by file, and the result of `settled_record`.
     places
-        Incidents kept in the end by source, borough_code (empty where none), month, place, online, date_precision,
-        with the measures incidents and snapped.
+        Incidents that count, by source, borough_code (empty for none), month, place, online, date_precision, with the
+        measures incidents and snapped.
     locations
         Distinct places with the measure incidents (LOCATIONS).
     max_quarantined_pct, geocode_target_pct
@@ -398,7 +398,7 @@ def incidents_quality(
     SchemaError
         If an account does not add up.
     """
-    # Of a file that another one stands for no row counts, so none of it is refused either.
+    # No row of a replaced file counts, so none of its rows counts as refused either.
     whole = {str(r["file"]) for r in settled["replaced_files"]}
     counted = [p for p in parts if p.source not in whole]
     lost: Mapping[str, Mapping[str, int]] = settled["account"]
@@ -406,7 +406,7 @@ def incidents_quality(
     rules = summed([*(p.quarantined for p in counted), {OUTLIER: fates[OUTLIER]} if fates[OUTLIER] else {}])
     read, refused = sum(p.rows_read for p in parts), sum(rules.values())
     left_out = sum(p.left_out for p in counted)
-    # Rows that `where` leaves out are meant to be left out: they count on neither side of the share refused.
+    # Rows that `where` leaves out are left out on purpose: they do not count in the share of refused rows.
     judged = sum(p.rows_read for p in counted) - left_out
     faults = merged_faults(counted)
     require_kept(judged, rules, max_pct=max_quarantined_pct, files=len(parts), faults=faults)
@@ -416,7 +416,7 @@ def incidents_quality(
     inside = point + area
     kept_by_source = places.groupby("source")["incidents"].sum()
     files = [_file(p, lost.get(p.source, {}), kept=int(kept_by_source.get(p.source, 0)), whole=whole) for p in parts]
-    # Counted twice in different ways: by the reader row by row, and by the database over what was kept.
+    # Counted twice in different ways: by the reader row by row, and by the database over the kept rows.
     for part, file in zip(parts, files, strict=True):
         accounted = sum(file[key] for key in ("incidents", "quarantined", *FATES, "left_out_by_where"))
         as_read = part.incidents + sum(part.quarantined.values()) + part.left_out
@@ -475,11 +475,11 @@ def _file(part: PartAccount, lost: Mapping[str, int], *, kept: int, whole: set[s
     }
 
 
-# What settling gave: which rows do not count, and what is to be said of it.
+# Rows that do not count because of repeated ids, replaced files or stray dates, and the cautions about them.
 
 
 def settled_record(settled: Settled) -> dict[str, Any]:
-    """Return what settling gave, as quality.json lists it."""
+    """Return the decisions on which rows count, as listed in quality.json."""
     differing = Counter(settled.conflicts["column"])
     return {
         "duplicates": {"identical": settled.rows(Fate.DUPLICATE), "conflicting": settled.conflicting},
@@ -516,7 +516,7 @@ def settled_record(settled: Settled) -> dict[str, Any]:
 
 
 def settled_cautions(settled: Settled, *, rules: Mapping[str, SourceRules]) -> list[str]:
-    """Say what a person should look at: conflicts without an answer, files that overlap, dates far from all others."""
+    """Return cautions: unresolved conflicts, overlapping files, dates far from all others."""
     said = []
     for source, ids in sorted(settled.unsettled.items()):
         mine = settled.conflicts[settled.conflicts["source"].str.partition("/")[0] == source]
@@ -579,22 +579,22 @@ def _has(count: int) -> str:
 
 
 def hit_rates(places: pd.DataFrame, *, lost: Mapping[int, int], target_pct: float) -> dict[str, Any]:
-    """Share of rows with a usable place: overall, by borough, by month, and by both.
+    """Share of rows with a usable location: overall, by borough, by month, and by both.
 
     Parameters
     ----------
     places
-        As for `incidents_quality`. Online rows have no place by nature and count on neither side.
+        As for `incidents_quality`. Online rows have no location by nature and are not counted.
     lost
-        Rows refused for their place, by month (0 where unknown): they should have had one, and belong to no borough.
-        Rows in areas that are not covered count on neither side either.
+        Rows refused for their location, by month (0 if unknown): they should have had one, and belong to no borough.
+        Rows in areas that are not covered are not counted either.
     target_pct
         Rule of thumb, in per cent (Ratcliffe 2004: 85).
 
     Returns
     -------
     rates
-        Rows and `placed_pct` (None where there is no row), areas and months under the target marked.
+        Rows and `placed_pct` (None if there are no rows), with areas and months under the target marked.
     """
     due = places[~places["online"].astype(bool) & (places["place"] != Place.NOT_COVERED)]
     table = pd.DataFrame(
@@ -635,7 +635,7 @@ def hit_rates(places: pd.DataFrame, *, lost: Mapping[int, int], target_pct: floa
 
 
 def repeated_share(locations: pd.DataFrame) -> dict[str, Any]:
-    """How much of the data shares its coordinates with other rows: high where points are snapped to map points."""
+    """Share of incidents with the same coordinates as others: high if points are snapped to map points."""
     _, at = at_each_place(locations)
     total, repeated = int(at.sum()), int(at[at > 1].sum())
     return {
@@ -671,17 +671,16 @@ def _ward_checks(counts: Counter[Any]) -> dict[str, Any]:
     }
 
 
-# Points that the publisher snapped to map points: found by layout or by repetition, and what that means for borders.
-#
-# police.uk moves every crime to the nearest of a list of anonymised map points, others to the middle of a block. The
-# counts of large areas are hardly touched by it; a street or an address cannot be read from such a point, and where a
-# border of wards is near, the ward may be the one beside it.
+# Points that the publisher snapped to map points: recognised by file layout or repetition; effect on ward boundaries.
+# police.uk moves every crime to the nearest of a list of anonymised map points, others to the centre of a block. Counts
+# of large areas are hardly affected, but such a point does not identify a street or an address, and near a ward
+# boundary the ward may be the neighbouring one.
 
 POLICE_COLUMNS = frozenset({"Month", "Longitude", "Latitude", "Location", "Crime type"})
-REPEATED_PCT = 75.0  # of a year's measured points a third share their place, of snapped ones nearly all
-FEWEST = 30  # of fewer incidents a share says nothing
+REPEATED_PCT = 75.0  # in a year a third of measured points share their place, but nearly all snapped points do
+FEWEST = 30  # with fewer incidents a share is not meaningful
 BORDER_M = 30.0
-MOST_PLACES = 200_000  # more say no more about a share: every n-th place then stands for its neighbours in the list
+MOST_PLACES = 200_000  # more are not needed for a share: with more places every n-th is used
 CHUNK = 1 << 16
 
 
@@ -712,7 +711,7 @@ def near_border_pct(
     wards: NDArray[np.object_],
     within_m: float = BORDER_M,
 ) -> float | None:
-    """Measure the share of incidents that lie near the border of a ward.
+    """Measure the share of incidents near a ward boundary.
 
     Parameters
     ----------
@@ -728,13 +727,13 @@ def near_border_pct(
     Returns
     -------
     share
-        In per cent; None without incidents.
+        In per cent; None if there are no incidents.
     """
     step = max(1, -(-len(places_m) // MOST_PLACES))
     places, weights = places_m[::step], incidents[::step]
     if not len(places) or not weights.sum():
         return None
-    # Borders as single segments: a tree of whole outlines would measure every point against thousands of corners.
+    # Boundaries as single segments: with whole outlines every point would be compared with thousands of vertices.
     rings = shapely.get_rings(shapely.get_parts(wards))
     xy, ring = shapely.get_coordinates(rings, return_index=True)
     same = np.flatnonzero(ring[1:] == ring[:-1])
@@ -748,18 +747,18 @@ def near_border_pct(
 
 
 def snapped_caution(repeated: Mapping[str, Any], *, police: bool, near_pct: float | None, ward: str = "ward") -> str:
-    """Say that points are, or look, snapped, and what follows.
+    """Return the caution that points are, or seem to be, snapped.
 
     Parameters
     ----------
     repeated
-        What `quality.repeated_share` found.
+        The result of `quality.repeated_share`.
     police
-        Whether the files are police.uk's.
+        Whether the files are from police.uk.
     near_pct
-        Share of incidents near a border, in per cent; None if it is not known.
+        Share of incidents near a boundary, in per cent; None if unknown.
     ward
-        What a small area is called.
+        Noun for a small area.
     """
     share = f"{repeated['repeated_pct']:.0f} % of incidents share their exact coordinates with another"
     what = (
@@ -769,14 +768,14 @@ def snapped_caution(repeated: Mapping[str, Any], *, police: bool, near_pct: floa
         f"({repeated['incidents']:,} incidents, distinct places: {repeated['distinct_places']:,})"
     )
     border = (
-        f", and {near_pct:g} % of incidents lie within {BORDER_M:g} m of the border of a {ward}: they may belong to "
-        "the one beside it"
+        f", and {near_pct:g} % of incidents are within {BORDER_M:g} m of the boundary of a {ward}: they may belong to "
+        "the neighbouring one"
         if near_pct
         else ""
     )
-    return f"{what}. Figures of streets or addresses cannot be read from them{border}."
+    return f"{what}. They cannot show figures for streets or addresses{border}."
 
 
 def looks_snapped(repeated: Mapping[str, Any]) -> bool:
-    """Whether so many incidents share their coordinates that the points were hardly measured."""
+    """Whether so many incidents share their coordinates that the points are probably not measured."""
     return repeated["incidents"] >= FEWEST and (repeated["repeated_pct"] or 0.0) >= REPEATED_PCT

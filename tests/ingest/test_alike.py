@@ -43,7 +43,7 @@ def test_outcomes_and_stops_are_named_with_the_glob_of_the_street_files(
 
 
 def test_one_outcomes_file_is_found_by_its_columns_whatever_its_name(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"outcomes: may\.csv.*Take them out"):
+    with pytest.raises(InputError, match=r"outcomes: may\.csv.*Remove them"):
         look(tmp_path, {"april.csv": STREET, "may.csv": OUTCOMES}, ["*.csv"])
 
 

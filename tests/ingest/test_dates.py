@@ -124,7 +124,7 @@ def test_an_open_column_is_refused_and_a_setting_settles_it() -> None:
 
 
 def test_a_column_of_both_orders_is_refused_but_a_slip_is_not() -> None:
-    with pytest.raises(InputError, match="60 dates read only with the day first and 40 only with the month first"):
+    with pytest.raises(InputError, match="60 dates are valid only with the day first and 40 only with the month first"):
         day_order(examine({"13/04/2025": 60, "04/13/2025": 40}), stated=None, what="x.csv")
     assert day_order(examine({"13/04/2025": 995, "04/13/2025": 5}), stated=None, what="x.csv") is True
 

@@ -515,7 +515,7 @@ def test_the_caution_says_what_it_means() -> None:
     shared = {"repeated_pct": 98.6, "incidents": 376_172, "distinct_places": 41_271}
     police = snapped_caution(shared, police=True, near_pct=9.8)
     assert "anonymised map points" in police
-    assert "9.8 % of incidents lie within 30 m of the border of a ward" in police
+    assert "9.8 % of incidents are within 30 m of the boundary of a ward" in police
     other = snapped_caution(shared, police=False, near_pct=None)
     assert "look as if" in other
-    assert "border" not in other
+    assert "boundary" not in other

@@ -151,8 +151,8 @@ def test_what_lies_there_is_counted_and_named(both: tuple[Attempt, Attempt, tupl
     assert account["incidents_not_covered"] == part.accounting()["incidents_outside_areas"] > 0
     assert account["incidents_inside_areas"] == part.accounting()["incidents_inside_areas"]
     assert sum(row["incidents"] for row in whole.quality["not_covered"]) == account["incidents_not_covered"]
-    assert says(whole.text, "areas.not_covered names")
-    assert says(whole.front_door, "areas.not_covered names")
+    assert says(whole.text, "areas of areas.not_covered")
+    assert says(whole.front_door, "areas of areas.not_covered")
 
 
 def test_a_borough_covered_in_part_has_the_residents_of_its_covered_wards(tmp_path: Path) -> None:

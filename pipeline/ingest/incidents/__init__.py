@@ -1,1 +1,1 @@
-"""Incidents: columns, dates, places and categories of a row, and the account of all rows."""
+"""Incidents: columns, dates, places and categories of a row, and the row accounting."""

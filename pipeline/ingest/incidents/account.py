@@ -1,6 +1,6 @@
-"""What becomes of a row, and the account of a file: the rules that refuse rows, and what was read, kept and met.
+"""Row accounting of a file: the rules that refuse rows, the numbers of rows read and kept, and other findings.
 
-A rule is one entry of `RULES`: its name, its place in the order, and the reason that the quarantine gives. The module
+A rule is one entry of `RULES`: its name, its position in the order, and the reason given in the quarantine. The module
 that checks it (`dates`, `places`, `read`) sets its code on the rows that break it.
 """
 
@@ -33,23 +33,23 @@ __all__ = [
 ]
 
 
-# The rules that refuse a row, in the order in which they are applied, and their reasons in words.
+# The rules that refuse a row, in the order in which they are applied, and their reasons.
 
 RULES: dict[str, str] = {
     "malformed": "The row cannot be read: it has more or fewer cells than columns, or its quotes do not close.",
     "geometry": "The geometry is not a point.",
-    "date_missing": "No date is given.",
-    "date_unreadable": "The date is none in the form of this column.",
+    "date_missing": "There is no date.",
+    "date_unreadable": "The date does not have the format of this column.",
     "date_early": "The date is before the first one accepted (first_date).",
     "date_future": "The date is after the day of the extract (last_date).",
-    "date_outlier": "The date lies far after those of all other rows of the source.",
-    "category_unknown": "A category is given that is not in the configuration.",
+    "date_outlier": "The date is far after those of all other rows of the source.",
+    "category_unknown": "The category is not in the configuration.",
     "coordinates_half": "One coordinate is given without the other.",
     "coordinates_unreadable": "A coordinate is not a number.",
     "not_finite": "A coordinate is not a finite number.",
-    "zero": "Both coordinates are 0, which stands for no place.",
-    "swapped": "The coordinates lie in the areas only if they are exchanged.",
-    "far": "The place is more than 50 km from every area, or outside the extent given for the source.",
+    "zero": "Both coordinates are 0, which means an unknown location.",
+    "swapped": "The coordinates are inside the areas only if they are swapped.",
+    "far": "The location is more than 50 km from every area, or outside the extent of the source.",
 }
 PLACE_RULES = ("geometry", "coordinates_half", "coordinates_unreadable", "not_finite", "zero", "swapped", "far")
 
@@ -57,13 +57,13 @@ _CODES = {name: code for code, name in enumerate(RULES, start=1)}
 
 
 def rule_code(name: str) -> int:
-    """Return the number of a rule; 0 stands for a row that none refuses."""
+    """Return the number of a rule; 0 means that no rule refuses the row."""
     return _CODES[name]
 
 
 @dataclass(frozen=True, slots=True)
 class PartReport:
-    """The account of one file, before ids repeated across files are settled.
+    """The account of one file, before ids repeated across files are resolved.
 
     Attributes
     ----------
@@ -72,39 +72,39 @@ class PartReport:
     rows_read, incidents
         Rows of the file, and rows kept. ``rows_read == incidents + sum(quarantined.values()) + left_out``.
     left_out, where
-        Rows that `incidents[].where` leaves out, and rows by text of each column that it names.
+        Rows that `incidents[].where` leaves out, and the number of rows by text of each of its columns.
     quarantined
         Refused rows by rule.
     places
         Kept rows by place: point, outside, area, borough, none.
     online, snapped, month_only, without_id
-        Kept rows that happened online, were given to the nearest area, have no day, have no id.
+        Kept rows that happened online, were assigned to the nearest area, have no day, have no id.
     lost_places
-        Rows refused for their place, by month (yyyymm; 0 where the date is lost too): they count against the
-        geocode hit rate.
+        Rows refused because of their location, by month (yyyymm; 0 if the date is unknown too): they lower the geocode
+        hit rate.
     unknown_categories, unknown_boroughs, unknown_areas
-        Texts that matched nothing, with rows; `unknown_areas` are codes of wards, LSOAs and MSOAs in rows without a
-        point.
+        Texts that matched nothing, with their number of rows; `unknown_areas` are codes of wards, LSOAs and MSOAs in
+        rows without a point.
     labels
-        Ids and labels of categories made from the texts themselves (no categories configured).
+        Ids and labels of categories created from the texts themselves (if no categories are configured).
     unreadable
         Values of optional columns that could not be read, by column; their rows are kept.
     ward_checks
-        `compared` and `same`: how often the ward the source names is the one the point is in. `outside`: rows that
-        name a ward although their point lies outside all areas. `unused`: rows without a point that name one in a
-        column that no setting names.
+        `compared` and `same`: rows with both a ward and a point, and those in which they agree. `outside`: rows with a
+        ward whose point is outside all areas. `unused`: rows without a point that have a ward in a column that no
+        setting names.
     first_date, last_date
         ISO dates of the kept rows; empty if there are none.
     has_outcomes
         Whether outcomes can be classed (an outcome column and `positive_outcomes`).
     decisions
-        What was recognised or settled, for the manifest.
+        What was recognised or decided, for the manifest.
     faults
         Why rows were refused: rule, column, rows, three examples and the likely cause of each fault.
     misplaced
-        What is probably wrong with the points, where nearly all lie beyond the areas; empty otherwise.
+        The probable mistake in the points if nearly all are outside the areas; empty otherwise.
     cautions
-        What should be looked at before the outputs are used, in sentences.
+        Cautions to read before the outputs are used, as sentences.
     """
 
     source: str
@@ -135,7 +135,7 @@ class PartReport:
 
     @classmethod
     def restored(cls, values: Mapping[str, Any]) -> "PartReport":
-        """Make a report from its values as JSON keeps them: keys that are months come back as whole numbers."""
+        """Create a report from its JSON values: keys that are months become integers again."""
         return cls(**{**values, "lost_places": {int(m): n for m, n in values["lost_places"].items()}})
 
 
@@ -149,18 +149,18 @@ _DECISIONS = ("encoding", "delimiter", "coordinates", "operation", "dates", "tim
 
 
 def decisions(parts: Sequence[PartReport]) -> dict[str, str]:
-    """Return what was recognised or settled on reading, once for each distinct decision, for the manifest."""
+    """Return what was recognised or decided while reading, once for each distinct decision, for the manifest."""
     found = {key: sorted({str(p.decisions[key]) for p in parts if p.decisions.get(key)}) for key in _DECISIONS}
     return {f"reading_{key}": "; ".join(seen) for key, seen in found.items() if seen}
 
 
-# Why rows fail: the column, the rule, how many, three values as they came, and what is probably behind it.
+# Why rows fail: the column, the rule, the number of rows, three values as read, and the probable cause.
 
 EXAMPLES = 3
 _LOOKED_AT = 1000
 _NEARLY_ALL = 0.9
 
-# What the failing texts of a column may have in common, as patterns that a database and Python read alike.
+# Common patterns of failing texts, as regular expressions that work the same in the database and in Python.
 _MARKS = {
     "comma": r",",
     "grid": r"^ *[A-Za-z]{2} ?\d[\d ,]+$",
@@ -184,7 +184,7 @@ class _Fault:
 
     def add(self, texts: Any) -> None:
         self.rows += len(texts)
-        # Counted over every failing value; examples and patterns come from the first of each batch.
+        # Counted over every failing value; examples and patterns are taken from the first values of each batch.
         some = pc.fill_null(texts.slice(0, _LOOKED_AT), "")
         self.looked_at += len(some)
         for mark, pattern in _MARKS.items():
@@ -195,24 +195,24 @@ class _Fault:
                     self.examples.append(text)
 
     def mostly(self, mark: str) -> bool:
-        """Whether nearly all of the failing values have a mark."""
+        """Whether nearly all failing values match a pattern."""
         return self.looked_at > 0 and self.marks[mark] >= _NEARLY_ALL * self.looked_at
 
 
 @dataclass(slots=True)
 class FaultLog:
-    """The faults of one file while it is read.
+    """Collects the faults of one file while it is read.
 
     Attributes
     ----------
     opened, roles, source
         The file, its columns and its settings.
     key
-        Where the source stands in the configuration: `incidents[0]`.
+        Position of the source in the configuration: `incidents[0]`.
     last_date
-        Date after which dates lie in the future.
+        Date after which dates count as future dates.
     coordinates
-        Positions of the two columns of coordinates; None where the place is a geometry, or there is none.
+        Positions of the two columns of coordinates; None if the location is a geometry, or there is none.
     """
 
     opened: Opened
@@ -224,7 +224,7 @@ class FaultLog:
     found: dict[tuple[str, str], _Fault] = field(default_factory=dict)
 
     def add(self, table: Any, rule: NDArray[np.int8], axes: NDArray[np.int8]) -> None:
-        """Note the refused rows of a batch, with their rule and the coordinates at fault (1, 2, or 3 for both)."""
+        """Add the refused rows of a batch, with their rule and the coordinates at fault (1, 2, or 3 for both)."""
         for code in np.unique(rule[rule != 0]).tolist():
             name = _NAMES[code - 1]
             for column, texts in self._cells(name, table, np.flatnonzero(rule == code), axes):
@@ -234,7 +234,7 @@ class FaultLog:
     def _cells(
         self, rule: str, table: Any, rows: NDArray[np.int64], axes: NDArray[np.int8]
     ) -> Iterator[tuple[str, Any]]:
-        """Yield the columns at fault with the texts of the rows in which they are."""
+        """Yield the columns at fault with their texts in the refused rows."""
         chosen = table.take(pa.array(rows))
         if rule == "malformed":
             yield "", _texts(chosen[FAULT])
@@ -285,12 +285,12 @@ class FaultLog:
             "category_unknown": "no category matches them: add them to categories.tree, or set categories.unknown to "
             "ignore",
             "coordinates_half": "one coordinate is given, the other is blank: export both or neither",
-            "zero": "0,0 or all nines stand for an unknown place: leave the cells empty, or name the borough or ward "
+            "zero": "0,0 or all nines mean an unknown location: leave the cells empty, or give the borough or ward "
             f"in {self.key}.columns",
             "swapped": f"they lie in the areas if the two are exchanged: exchange the columns in {self.key}.columns",
             "far": "they are neither in the areas nor within 50 km of them: check the columns of coordinates and "
             f"{self.key}.crs",
-            "geometry": "lines, polygons and collections are no place of an incident: export points",
+            "geometry": "lines, polygons and collections are not locations of incidents: export points",
         }.get(rule, "")
 
     def _of_dates(self, column: str, fault: _Fault) -> str:
@@ -308,15 +308,15 @@ class FaultLog:
             return f"{unit} since 1970 (epoch times): export `{column}` as dates (yyyy-mm-dd)"
         if words := self._of_words(column, fault):
             return words
-        return f"they are in no form of date that is known: set {self.key}.date_format, for example %d/%m/%Y"
+        return f"they have no known date format: set {self.key}.date_format, for example %d/%m/%Y"
 
     def _of_coordinates(self, every: str, column: str, fault: _Fault) -> str:
         if len(set(self.coordinates or ())) == 1 or fault.mostly("grid"):
             if len(set(self.coordinates or ())) == 1:
-                return "they are no OS grid reference of 4 to 10 figures behind two letters, such as TQ 29810 80460"
+                return "they are not OS grid references of two letters and 4 to 10 figures, such as TQ 29810 80460"
             return f"{every} look like OS grid references: name the column in {self.key}.columns.grid_reference"
         if fault.mostly("postcode"):
-            return f"{every} look like postcodes, which are no coordinates: name columns of coordinates, or of wards"
+            return f"{every} look like postcodes, which are not coordinates: set columns of coordinates or of wards"
         if fault.mostly("comma"):
             return (
                 f"{every} contain a comma: set {self.key}.thousands to ',' or {self.key}.decimal to ',', or correct "
@@ -324,7 +324,7 @@ class FaultLog:
             )
         if fault.mostly("degrees"):
             return f"{every} look like degrees: name the columns in {self.key}.columns.lon and lat, without `crs`"
-        return self._of_words(column, fault) or f"`{column}` has values that are no numbers there: correct the export"
+        return self._of_words(column, fault) or f"`{column}` has values that are not numbers: correct the export"
 
     def _of_words(self, column: str, fault: _Fault) -> str:
         few = len(fault.examples) <= EXAMPLES and fault.mostly("words")
@@ -343,9 +343,9 @@ def _pairs(first: Any, second: Any) -> Any:
 
 
 def merged_faults(parts: Iterable[Any]) -> list[dict[str, Any]]:
-    """Add up the faults of files: those of one rule, column and cause are one, with examples of the first file.
+    """Combine the faults of files: those with the same rule, column and cause are one, with examples of the first file.
 
-    Causes that name a number of rows are those of the file with the most.
+    Causes that contain a number of rows are taken from the file with the most.
     """
     held: dict[tuple[str, str, str], dict[str, Any]] = {}
     for part in parts:
@@ -363,7 +363,7 @@ def merged_faults(parts: Iterable[Any]) -> list[dict[str, Any]]:
 
 
 def fault_sentences(faults: Sequence[Mapping[str, Any]], *, most: int = 5) -> str:
-    """Return what failed and why, for a message: `rule 300 (column `x`, such as 'a', 'b', 'c'; cause)`."""
+    """Return the faults and their causes, for a message: `rule 300 (column `x`, such as 'a', 'b', 'c'; cause)`."""
     said = []
     for fault in faults[:most]:
         column = fault["column"]

@@ -1,4 +1,4 @@
-"""Which categories a row is in: by a text, by flag columns, by rules; each in its ancestors too."""
+"""Assign rows to categories: by text, flag columns or rules; a row also belongs to all ancestors."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -28,9 +28,9 @@ __all__ = [
 
 @dataclass(slots=True)
 class Lookup:
-    """Ids that a text of the category column stands for.
+    """Category ids for a text of the category column.
 
-    Without categories in the configuration every text becomes one, with an id made from it.
+    Without categories in the configuration every text becomes a category, with an id derived from it.
     """
 
     settings: Categories
@@ -51,7 +51,7 @@ class Lookup:
         self._ids = {text: frozenset(ids) for text, ids in named.items()}
 
     def of(self, text: str) -> frozenset[str] | None:
-        """Ids of one text; None where no category matches."""
+        """Ids of one text; None if no category matches."""
         key = _key(text)
         if key not in self._ids and not self.settings.tree:
             (made,) = slugs([text]).values()
@@ -84,7 +84,7 @@ Signal = tuple[NDArray[np.int64], list[frozenset[str]]]
 
 @dataclass(slots=True)
 class Sorter:
-    """The sorting of one file, with the texts that no category matched."""
+    """The category assignment of one file, with the texts that no category matched."""
 
     lookup: Lookup
     column: int | None
@@ -95,7 +95,7 @@ class Sorter:
     unknown: Counter[str] = field(default_factory=Counter)
 
     def sort(self, table: Any) -> tuple[Any, NDArray[np.bool_]]:
-        """Sort a batch.
+        """Assign the rows of a batch.
 
         Returns
         -------
@@ -136,7 +136,7 @@ class Sorter:
         if whole is not None:
             return whole, []
         tokens = [t.strip() for t in (text.split(separator) if separator else [text]) if t.strip()]
-        # `None` or `-` may be the name of a category: a text that a category matches is never missing.
+        # `None` or `-` may be the name of a category: a text that a category matches does not count as missing.
         missing = self.missing
         tokens = [t for t in tokens if _key(t) not in missing or (tree and self.lookup.of(t) is not None)]
         if _key(text) in missing:
@@ -147,7 +147,7 @@ class Sorter:
         ]
 
     def _joined(self, signals: list[Signal], rows: int) -> Any:
-        """Put all signals of a row together: few distinct combinations, each named once."""
+        """Combine all signals of a row: there are few distinct combinations, each resolved once."""
         # Each signal multiplies the combinations so far; only those that occur are kept, so their number stays small.
         code = np.zeros(rows, dtype=np.int64)
         held: list[frozenset[str]] = [frozenset()]
@@ -167,14 +167,14 @@ def _contains(texts: tuple[str, ...], missing: frozenset[str]) -> Callable[[str]
 
     def found(value: str) -> bool:
         key = value.casefold()
-        # What stands for a missing value holds no other text: `NULL` is not found by a rule that looks for `l`.
+        # A missing value contains no other text: a rule for texts with `l` does not match `NULL`.
         return key in wanted if key in missing else any(t in key for t in wanted)
 
     return found
 
 
 def category_columns(categories: Categories) -> list[tuple[str, str]]:
-    """Return configuration key and name of every column that flags and rules look at."""
+    """Return configuration key and name of every column that flags and rules use."""
     flags = [(_flag_key(c), c.flag) for c in categories.tree if c.flag]
     return flags + [(_rule_key(c), name) for c in categories.tree for name in sorted(c.rule)]
 
@@ -193,7 +193,7 @@ def plan_sorting(opened: Opened, *, roles: Roles, source: IncidentSource, catego
     Raises
     ------
     InputError
-        If a flag or rule names a column that is missing, or texts are to be matched and no column holds them.
+        If a column of a flag or rule is missing, or texts are to be matched and there is no category column.
     """
     faults: list[str] = []
     wanted = category_columns(categories)
@@ -218,18 +218,18 @@ def plan_sorting(opened: Opened, *, roles: Roles, source: IncidentSource, catego
     if faults:
         raise InputError("; ".join(faults))
     if column is not None and categories.tree and (flags or rules) and not matched:
-        column = None if source.columns.category is None else column  # the rows are sorted by flags and rules alone
+        column = None if source.columns.category is None else column  # rows are assigned by flags and rules alone
     true_values = frozenset(v.casefold() for v in source.true_values)
     return Sorter(Lookup(categories), column, flags, rules, true_values, roles.missing)
 
 
 def merged_labels(found: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    """Labels of the categories made from texts, over all files: of spellings that differ in case, the first sorted.
+    """Labels of the categories created from texts, over all files; of spellings that differ in case, the first sorted.
 
     Raises
     ------
     InputError
-        If files give texts that come to one id and are not the same words.
+        If different texts in the files lead to the same id.
     """
     held: dict[str, set[str]] = {}
     for labels in found:
@@ -246,21 +246,21 @@ def merged_labels(found: Iterable[Mapping[str, str]]) -> dict[str, str]:
 
 
 def listed_categories(settings: Categories, labels: Mapping[str, str]) -> list[dict[str, str | None]]:
-    """List the categories in the order they are shown, the whole first.
+    """List the categories in the order in which they are shown, the total first.
 
     Parameters
     ----------
     settings
-        The configured categories; where there are none, those made from texts are listed by id.
+        The configured categories; if there are none, those created from texts are listed by id.
     labels
-        Ids and labels made from texts (`merged_labels`).
+        Ids and labels created from texts (`merged_labels`).
 
     Returns
     -------
     categories
         id, label and parent (None at the top) of each.
     """
-    # What is part of the category that is the whole is at the top.
+    # Children of the category that is the total are at the top.
     shown: list[dict[str, str | None]] = [
         {"id": c.id, "label": c.label or c.id, "parent": None if c.parent == settings.all_from else c.parent}
         for c in settings.tree
@@ -271,12 +271,12 @@ def listed_categories(settings: Categories, labels: Mapping[str, str]) -> list[d
 
 
 def require_outside(settings: Categories, categories: list[dict[str, str | None]]) -> list[dict[str, str | None]]:
-    """Return the categories; refuse one that is to be outside the total and is not among them.
+    """Return the categories; refuse a category in `categories.outside` that does not exist.
 
     Raises
     ------
     ConfigError
-        If `categories.outside` names none of them: the rows it means would count in the total.
+        If `categories.outside` contains an unknown category: its rows would count in the total.
     """
     known = [str(c["id"]) for c in categories]
     lost = [c for c in settings.outside if c not in known]

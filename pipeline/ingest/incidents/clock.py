@@ -1,7 +1,7 @@
-"""Times of day: read from text with the offset they carry, and moved to the local time of the data.
+"""Times of day: parsed from text with their UTC offset, and converted to the local time of the data.
 
-A month, a day and an hour are those of the place where something happened. A time that carries an offset from UTC
-(`Z`, `+02:00`) names an instant, which falls in one local hour even when clocks change; a time without one is local.
+Month, day and hour are in the local time of the place of the incident. A time with an offset from UTC (`Z`, `+02:00`)
+is an instant, which has one local hour even when clocks change; a time without an offset is local.
 """
 
 import re
@@ -19,9 +19,9 @@ from pipeline.config import Config
 __all__ = ["DAY", "UTC_OFFSET", "Clock", "LocalTime", "local_time", "read_clock", "time_style"]
 
 DAY, HOUR = 86_400, 3600
-MOST_OFFSET = 15 * HOUR  # no place is farther from UTC; what is, is no offset
+MOST_OFFSET = 15 * HOUR  # no time zone is farther from UTC; a larger number is not an offset
 
-# Digits are those of ASCII: others are read by no tool that wrote an extract.
+# Only ASCII digits: no tool that writes extracts uses others.
 _CLOCK = re.compile(
     r"(?P<hour>\d{1,2})[:.](?P<minute>\d{2})(?:[:.](?P<second>\d{2})(?:[.,]\d+)?)?\s*(?:(?P<half>[ap])\.?(?:m\b\.?)?(?![a-z]))?",
     re.IGNORECASE | re.ASCII,
@@ -38,7 +38,7 @@ _MEMO = 1 << 17
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """A time of day in seconds (24:00 is 86,400: the next day), and its offset east of UTC; None where it has none."""
+    """A time of day in seconds (24:00 is 86,400: the next day), and its offset east of UTC; None if it has none."""
 
     seconds: int
     offset: int | None = None
@@ -50,26 +50,26 @@ class Clock:
 
 
 def time_style(texts: Sequence[str]) -> str:
-    """Say how bare numbers of a time column read: ``hour`` (0 to 24) or ``hhmm`` (30 is half past midnight)."""
+    """Return the meaning of bare numbers in a time column: ``hour`` (0 to 24) or ``hhmm`` (30 is 00:30)."""
     numbers = [t.strip() for t in texts if t.strip().isascii() and t.strip().isdigit()]
     return "hhmm" if any(len(n) > 2 or int(n) > 24 for n in numbers) else "hour"
 
 
 @lru_cache(maxsize=_MEMO)
 def read_clock(text: str, style: str) -> Clock | None:
-    """Read a time: 14:30, 2.30 pm, 2 p.m., 1430 or 14, also with seconds and an offset from UTC.
+    """Parse a time: 14:30, 2.30 pm, 2 p.m., 1430 or 14, also with seconds and an offset from UTC.
 
     Parameters
     ----------
     text
         The time.
     style
-        What `time_style` says of bare numbers.
+        The result of `time_style` for bare numbers.
 
     Returns
     -------
     clock
-        None where the text is no time.
+        None if the text is not a time.
 
     >>> read_clock("23:30:00+02:00", "hour")
     Clock(seconds=84600, offset=7200)
@@ -88,9 +88,9 @@ def read_clock(text: str, style: str) -> Clock | None:
 
 
 def read_offset(text: str) -> int | None:
-    """Read the offset from UTC that a text begins with, in seconds east; None where it begins with none.
+    """Parse the offset from UTC at the start of a text, in seconds east; None if there is none.
 
-    Only offsets count: BST or EST are names of several, and stay local time.
+    Only numeric offsets count: BST or EST are ambiguous, and such times stay local.
 
     >>> read_offset("Z"), read_offset(" +0530"), read_offset("-04"), read_offset(" BST")
     (0, 19800, -14400, None)
@@ -108,13 +108,13 @@ def _clock(hour: int, minute: int, second: int = 0, half: str = "", *, offset: i
         return None
     if half:
         hour = hour % 12 + (12 if half == "p" else 0)
-    # A leap second counts in the minute that it ends.
+    # A leap second counts in the minute at whose end it occurs.
     return Clock(hour * HOUR + minute * 60 + min(second, 59), offset)
 
 
-# Local time of instants, in whole numbers and many at once.
+# Local time of instants, as arrays of integers.
 
-# Working systems of one country with one time zone; any other may lie in several.
+# Working systems of countries with one time zone; others may cover several.
 _ZONES = {27700: "Europe/London", 2157: "Europe/Dublin", 29902: "Europe/Dublin"}
 
 
@@ -125,9 +125,9 @@ class LocalTime:
     Attributes
     ----------
     name
-        IANA name of the zone; empty where none is known.
+        IANA name of the zone; empty if unknown.
     why
-        Where the name comes from, for the manifest.
+        Source of the name, for the manifest.
     """
 
     name: str
@@ -135,11 +135,11 @@ class LocalTime:
 
     @cached_property
     def zone(self) -> ZoneInfo:
-        """The zone; UTC where none is known."""
+        """The zone; UTC if unknown."""
         return ZoneInfo(self.name or "UTC")
 
     def seconds(self, instants: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return what local clocks show at instants: seconds since 1970-01-01 00:00, local for UTC.
+        """Convert instants to local time: seconds since 1970-01-01 00:00, from UTC to local.
 
         >>> LocalTime("Europe/London").seconds(np.array([1_719_790_200])) - 1_719_790_200
         array([3600])
@@ -163,7 +163,7 @@ def _of_system(working: str) -> str:
 
 
 def local_time(config: Config) -> LocalTime:
-    """Return the local time of a run: `run.time_zone`, else that of the working system where it says."""
+    """Return the local time of a run: `run.time_zone`, otherwise that of the working system if known."""
     if config.run.time_zone:
         return LocalTime(config.run.time_zone, "run.time_zone")
     return LocalTime(_of_system(config.crs.working), f"the usual zone of {config.crs.working}")
@@ -187,7 +187,7 @@ def _changes(zone: ZoneInfo, year: int) -> list[tuple[int, int]]:
     for day in days[1:]:
         after = _offset(zone, day)
         if after != before:
-            early, late = day - DAY, day  # the change lies in this day: halve it down to the second
+            early, late = day - DAY, day  # the change is on this day: bisect down to the second
             while late - early > 1:
                 middle = (early + late) // 2
                 early, late = (middle, late) if _offset(zone, middle) == before else (early, middle)

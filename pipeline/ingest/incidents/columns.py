@@ -1,4 +1,4 @@
-"""Which column plays which part: named in the configuration, or recognised under its usual names."""
+"""The role of each column: named in the configuration, or recognised under its usual names."""
 
 import re
 from collections import Counter
@@ -34,12 +34,12 @@ __all__ = [
 ]
 
 
-# A column of a batch as distinct texts and codes, so that work is done once per text and not once per row.
+# A column of a batch as distinct texts and codes, so that work is done once for each text and not for each row.
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Coded:
-    """Texts, trimmed; a missing one is empty."""
+    """Texts, trimmed; a missing value is empty."""
 
     codes: NDArray[np.int32]
     values: tuple[str, ...]
@@ -67,11 +67,11 @@ class Coded:
 
 
 def coded(column: Any, missing: frozenset[str] = frozenset()) -> Coded:
-    """Code an Arrow column of texts; those that stand for a missing value (see `missing_texts`) become empty."""
+    """Encode an Arrow column of texts; texts for a missing value (see `missing_texts`) become empty."""
     whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if isinstance(whole, pa.ChunkedArray):
         whole = pa.concat_arrays(whole.chunks) if whole.num_chunks else pa.array([], pa.string())
-    # A batch of 131,072 rows has a few hundred distinct texts per column: Python sees these alone.
+    # A batch of 131,072 rows has a few hundred distinct texts per column: Python processes only these.
     made = whole.dictionary_encode()
     values = [" ".join(v.split()) for v in made.dictionary.to_pylist()]
     if missing:
@@ -81,7 +81,7 @@ def coded(column: Any, missing: frozenset[str] = frozenset()) -> Coded:
 
 
 def strings(values: Sequence[str | None], codes: NDArray[Any]) -> Any:
-    """Spread distinct texts over rows as an Arrow array."""
+    """Expand distinct texts to rows as an Arrow array."""
     return pa.array(values, pa.string()).take(pa.array(codes))
 
 
@@ -90,25 +90,25 @@ _SPACES_AROUND = 8  # a missing value with more spaces than this around it is re
 
 
 def missing_texts(source: IncidentSource) -> frozenset[str]:
-    """Return the texts that stand for a missing value, in lower case: as given, and with single spaces, as coded."""
+    """Return the texts for a missing value, in lower case: as given, and with single spaces as in encoded columns."""
     given = [v.strip().casefold() for v in source.missing_values]
     return frozenset((*given, *(" ".join(v.split()) for v in given))) - {""}
 
 
 def cell_text(column: int, missing: frozenset[str]) -> str:
-    """Return the SQL of a cell's text, trimmed; empty where it stands for a missing value."""
+    """Return the SQL of a cell's text, trimmed; empty if it means a missing value."""
     text = f"trim(c{column})"
     if not missing:
         return text
-    # Long cells are passed by at once. The texts are looked up in one list as text: `IN` and `list_contains` become a
-    # join when there are many, which loses the order of the rows.
+    # Long cells are skipped. The texts are looked up in one string: `IN` and `list_contains` become a join if there are
+    # many, which loses the order of the rows.
     listed = literal(_LIST_MARK + _LIST_MARK.join(sorted(missing)) + _LIST_MARK)
     held = f"contains({listed}, {literal(_LIST_MARK)} || lower({text}) || {literal(_LIST_MARK)})"
     longest = int(max(map(len, missing)) + _SPACES_AROUND)
     return f"CASE WHEN length(c{column}) > {longest} THEN {text} WHEN {held} THEN '' ELSE {text} END"
 
 
-# In order of preference; compared in lower case with everything but letters and digits made an underscore.
+# In order of preference; compared in lower case, with everything but letters and digits replaced by an underscore.
 USUAL_NAMES: dict[str, tuple[str, ...]] = {
     "id": (
         "crime_id",
@@ -243,15 +243,15 @@ class Roles:
     Attributes
     ----------
     at
-        Position of the column per role; roles the file does not fill are absent.
+        Position of the column for each role; roles without a column are absent.
     found
-        Name of the column per role and whether it was configured or recognised, for the manifest.
+        Name of the column for each role, and whether it was configured or recognised, for the manifest.
     coordinates
-        `lonlat`, `xy`, `grid` (references to the National Grid), `geometry`, or empty where the file has none.
+        `lonlat`, `xy`, `grid` (references to the National Grid), `geometry`, or empty if the file has none.
     note
-        Which of several pairs of coordinates was taken and why; empty where there was no choice.
+        Which of several pairs of coordinates was used and why; empty if there was no choice.
     missing
-        Texts that stand for a missing value (see `missing_texts`).
+        Texts for a missing value (see `missing_texts`).
     """
 
     at: dict[str, int]
@@ -278,8 +278,8 @@ def find_roles(opened: Opened, *, source: IncidentSource) -> Roles:
     Raises
     ------
     InputError
-        If a named column is missing (all are listed together), half a pair of coordinates is named, or no column
-        holds the date.
+        If configured columns are missing (all are listed together), one coordinate of a pair is configured without the
+        other, or there is no date column.
     """
     at: dict[str, int] = {}
     found: dict[str, str] = {}
@@ -320,7 +320,7 @@ def find_roles(opened: Opened, *, source: IncidentSource) -> Roles:
 
 
 def _drop_halves(opened: Opened, *, at: dict[str, int], found: dict[str, str]) -> list[str]:
-    """Take back recognised halves of pairs: an X without a Y is something else. Return those whose name tells more."""
+    """Drop single recognised coordinates: an X without a Y is something else. Return those with an unambiguous name."""
     lone = []
     for pair in _COORDINATES:
         if len(half := [role for role in pair if role in at]) == 1:
@@ -334,7 +334,7 @@ def _recognise(columns: Sequence[str], *, at: dict[str, int], found: dict[str, s
     for role, names in USUAL_NAMES.items():
         if role in at:
             continue
-        # The order of the names decides, not that of the columns; a column plays one part only.
+        # The order of the names decides, not that of the columns; a column has only one role.
         for name in names:
             free = [i for i, key in enumerate(keys) if key == name and i not in at.values()]
             if free:
@@ -348,7 +348,7 @@ def _pair(opened: Opened, *, at: dict[str, int], stated: frozenset[str]) -> tupl
     pairs = (("lonlat", {"lon", "lat"}), ("xy", {"x", "y"}), ("grid", {"grid_reference"}))
     have = {kind: roles <= set(at) for kind, roles in pairs} | {"geometry": opened.has_geometry}
     if have["xy"] and at["x"] == at["y"]:
-        # One column named for both is a column of grid references: `TQ 29810 80460`.
+        # If one column is set for both, it contains grid references: `TQ 29810 80460`.
         return "grid", ""
     chosen_by_name = [kind for kind, roles in pairs if roles <= stated]
     if chosen_by_name:
@@ -377,7 +377,7 @@ class Detailed:
 
 @dataclass(slots=True)
 class Details:
-    """How the descriptive columns of a file are read."""
+    """Reader of the descriptive columns of a file."""
 
     at: dict[str, int]
     organisation: str
@@ -389,7 +389,7 @@ class Details:
 
     @property
     def has_outcomes(self) -> bool:
-        """Whether outcomes can be classed."""
+        """Whether outcomes can be classified."""
         return "outcome" in self.at and bool(self.positive)
 
     def read(self, table: Any, *, salt: bytes) -> Detailed:
@@ -398,7 +398,7 @@ class Details:
         nothing = pa.nulls(rows, pa.string())
 
         def column(role: str) -> Coded | None:
-            # A text that the settings name for this column means what they say, not that nothing is given.
+            # A text that the settings list for this column is a value, not a missing value.
             named = {
                 "outcome": self.positive | self.pending,
                 "aggravated": self.true_values,
@@ -443,7 +443,7 @@ class Details:
     def _checked(
         self, role: str, read: Callable[[str], str | None], found: Coded | None
     ) -> Callable[[str], str | None]:
-        """Count the texts that the column should not hold."""
+        """Count the texts that the column should not contain."""
         if found is not None:
             lost = sum(rows for text, rows in found.counts().items() if text and read(text) is None)
             if lost:
@@ -465,7 +465,7 @@ def _flag(text: str) -> str | None:
 
 @lru_cache(maxsize=1 << 17)
 def hashed(text: str, salt: bytes) -> str:
-    """Hash a victim reference under a key, so that nobody without the key can try references one by one."""
+    """Hash a victim reference with a key, so that nobody without the key can test guessed references."""
     return blake2b(text.encode(), key=salt[:64], digest_size=16).hexdigest()
 
 

@@ -1,9 +1,9 @@
-"""How coordinates are written: numbers, degrees and grid references as people and programs write them.
+"""Notations of coordinates: numbers, degrees and grid references as written by people and programs.
 
-The way is settled once for a whole file. Most files hold plain numbers, which the database reads; the first rows show
-whether a file does. Where they show another way, or a later row has one, the forms of the whole columns are looked at:
-`528,240` is 528240 or 528.24, and one value that fits one way only, or where the points then lie, settles it for all.
-What stays open is asked about, never guessed.
+The notation is determined once for a whole file. Most files contain plain numbers, which the database reads; the first
+rows show whether a file does. If they or a later row show another notation, the whole columns are examined: `528,240`
+is 528240 or 528.24, and a single unambiguous value, or the resulting locations, decides for all. If it remains
+ambiguous, the run asks for a setting and never guesses.
 """
 
 import re
@@ -30,10 +30,13 @@ __all__ = ["GRID_CRS", "WAYS", "Coordinates", "Way", "plan_coordinates", "ways"]
 GRID_CRS = "EPSG:27700"
 Numbers = NDArray[np.float64]
 Near = Callable[[Numbers], NDArray[np.bool_]]
-"""Whether points, as given in the file, lie by the areas."""
+"""Returns whether points, as given in the file, are near the areas."""
 
 _SAMPLE = 1000
-_NEAR_SHARE, _STRAY_SHARE = 0.5, 0.01  # by the areas under one reading, and hardly ever under any other: it is the one
+_NEAR_SHARE, _STRAY_SHARE = (
+    0.5,
+    0.01,
+)  # shares near the areas: a reading with the first is accepted if all others have at most the second
 _AXES = ("x", "y")
 
 
@@ -42,16 +45,16 @@ _AXES = ("x", "y")
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way of writing a coordinate.
+    """One notation of a coordinate.
 
     Attributes
     ----------
     label
-        In words, for the manifest.
+        Description, for the manifest.
     forms
         Pattern of the forms (see `forms_of`) of the first and of the second coordinate.
     thousands, decimal
-        What stands between thousands and before decimals; both empty where it is no plain number.
+        Thousands and decimal separators; both empty if it is not a plain number.
     """
 
     label: str
@@ -61,15 +64,15 @@ class Way:
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is the way in which programs write numbers."""
+        """Whether it is the usual notation of programs."""
         return (self.thousands, self.decimal) == ("", ".")
 
     def fits(self, form: str, axis: int) -> bool:
-        """Whether a form is of this way."""
+        """Whether a form has this notation."""
         return self.forms[axis].fullmatch(form) is not None
 
     def read(self, texts: Any) -> Any:
-        """Read an array of texts; null where one is not written this way."""
+        """Parse an array of texts; null for texts in another notation."""
         if not self.decimal:
             return _degrees(_tidy(texts))
         tidy = _tidy(texts)
@@ -86,7 +89,7 @@ def _number_way(thousands: str, decimal: str, label: str) -> Way:
     mark, point = re.escape(thousands), re.escape(decimal)
     whole = rf"(?:9{{1,3}}(?:{mark}999)+|9+)" if thousands else "9+"
     number = rf"[+-]?(?:{whole}(?:{point}9*)?|{point}9+)(?:E[+-]?9+)?"
-    # `528240 m` and `528240mE` are metres with their unit; a plain number has none, and needs none of this.
+    # `528240 m` and `528240mE` are metres with a unit; plain numbers have no unit.
     units = ("", "") if (thousands, decimal) == ("", ".") else (r"(?: ?M\.?)?(?: ?E)?", r"(?: ?M\.?)?(?: ?N)?")
     first, second = (re.compile(number + unit) for unit in units)
     return Way(label, (first, second), thousands, decimal)
@@ -107,7 +110,7 @@ def _degree_way(letters: tuple[str, str], label: str) -> Way:
     return Way(label, (form(letters[0]), form(letters[1])))
 
 
-# In order of preference, where several give the same numbers.
+# In order of preference, if several give the same numbers.
 WAYS = (
     _number_way("", ".", "plain numbers"),
     _number_way(",", ".", "a comma between thousands"),
@@ -125,7 +128,7 @@ _EXCHANGED = _degree_way(("NS", "EW"), "latitude and longitude exchanged")
 
 
 def ways(source: IncidentSource, *, geographic: bool) -> tuple[Way, ...]:
-    """Return the ways that may be meant: those that the settings leave open; degrees only in a system of degrees."""
+    """Return the possible notations: those that the settings allow; degrees only in a geographic system."""
     found = [w for w in WAYS if w.decimal or geographic]
     if source.thousands is not None:
         found = [w for w in found if not w.decimal or w.thousands == _plain_mark(source.thousands)]
@@ -138,7 +141,7 @@ def _plain_mark(text: str) -> str:
     return str(_tidy(pa.array([f"9{text}9"]))[0])[1:-1] or " " if text else ""
 
 
-# One spelling for what has several: spaces, apostrophes, minus signs, signs of degrees.
+# Normalisation of characters with several forms: spaces, apostrophes, minus signs, degree signs.
 _SPELLINGS = (
     ("[\\s\u00a0\u2007\u2008\u2009\u202f\ufeff]+", " "),
     ("\u2212|\u2013", "-"),
@@ -158,7 +161,7 @@ def _tidy(texts: Any) -> Any:
 
 
 def forms_of(texts: Sequence[str]) -> list[str]:
-    """Return the forms of texts: one spelling of signs, every digit a 9, letters in upper case."""
+    """Return the forms of texts: normalised signs, every digit replaced by 9, letters in upper case."""
     made: list[str] = pc.replace_substring_regex(_tidy(pa.array(texts, pa.string())), "[0-9]", "9").to_pylist()
     return [form.upper() for form in made]
 
@@ -172,7 +175,7 @@ _ANGLE_PARTS = (
 
 
 def _degrees(tidy: Any) -> Any:
-    """Read degrees, minutes and seconds: west and south negative, by letter or sign, not by both."""
+    """Parse degrees, minutes and seconds: west and south are negative, by letter or sign, not both."""
     parts = pc.extract_regex(tidy, _ANGLE_PARTS)
     sound = np.asarray(pc.is_valid(parts))
 
@@ -186,7 +189,7 @@ def _degrees(tidy: Any) -> Any:
     degrees, minutes, seconds = numbers("d"), numbers("m"), numbers("s")
     before, after, sign = (np.asarray(pc.utf8_upper(texts(n)).to_pylist(), dtype=object) for n in ("a", "b", "sign"))
     letter = np.where(before == "", after, before)
-    # A part before the last is whole; there is one letter, and no sign beside it.
+    # All parts but the last are whole numbers; there is one letter, and then no sign.
     sound &= (minutes < 60) & (seconds < 60) & ((before == "") | (after == "")) & ((letter == "") | (sign == ""))
     given = np.asarray(pc.not_equal(texts("m"), "")), np.asarray(pc.not_equal(texts("s"), ""))
     sound &= ~given[0] | (degrees == np.floor(degrees))
@@ -208,24 +211,24 @@ _GRID_FIGURES = (2, 3, 4, 5)
 
 @lru_cache(maxsize=1024)
 def _square(letters: str) -> tuple[float, float]:
-    """Return easting and northing of a square's south-west corner in metres; not a number where there is no square."""
+    """Return easting and northing of a square's south-west corner in metres; NaN if there is no such square."""
     first, second = (_GRID_LETTERS.find(c) for c in letters)
     if min(first, second) < 0:
         return np.nan, np.nan
     east = (first - 2) % 5 * 5 + second % 5
     north = 19 - first // 5 * 5 - second // 5
-    # The system covers 700 by 1,300 km; other letters are of no place in it.
+    # The system covers 700 by 1,300 km; other letters are outside it.
     return (east * 1e5, north * 1e5) if east < 7 and 0 <= north < 13 else (np.nan, np.nan)
 
 
 def grid_points(texts: Any) -> tuple[Any, Any, Counter[int]]:
-    """Read references to the National Grid.
+    """Parse references to the National Grid.
 
     Returns
     -------
     easting_m, northing_m, figures
-        Null where a text is no reference of 4 to 10 figures; how many references have how many figures. A reference to
-        a metre is that point; a coarser one names a square, of which the middle is taken.
+        Null if a text is not a reference of 4 to 10 figures; number of references by number of figures. A reference to
+        a metre is that point; a coarser one is a square, whose centre is used.
     """
     parts = pc.extract_regex(pc.utf8_upper(_tidy(texts)), _GRID_PARTS)
     squares = pc.fill_null(pc.struct_field(parts, "square"), "").dictionary_encode()
@@ -250,7 +253,7 @@ def grid_points(texts: Any) -> tuple[Any, Any, Counter[int]]:
     return east, north, figures
 
 
-# Scientific notation: 5.28E+05 is a spreadsheet's picture of a number, and has lost its last digits.
+# Scientific notation: 5.28E+05 is how a spreadsheet displays a number, and has lost its last digits.
 
 _SCIENTIFIC = re.compile(r"[+-]?\d+(?:[.,](?P<decimals>\d*))?[eE][+]?(?P<power>\d{1,2})")
 _LOSSY_M, _LOSSY_DEGREES = 10.0, 1e-4
@@ -264,22 +267,22 @@ def lost_to(text: str) -> float:
 
 @dataclass(slots=True)
 class Coordinates:
-    """How the two coordinates of a file are read from its columns.
+    """Parser of the two coordinate columns of a file.
 
     Attributes
     ----------
     columns
-        Positions of the two columns; the same twice where one holds grid references.
+        Positions of the two columns; twice the same for a column of grid references.
     names
         Their names.
     way
-        How the numbers are written; None for grid references.
+        Notation of the numbers; None for grid references.
     open_ways
-        Ways that a later row may still have, if only the first rows were looked at.
+        Notations that later rows may still have, if only the first rows were examined.
     missing
-        Texts that stand for a missing value.
+        Texts for a missing value.
     rounded
-        A text in scientific notation and the step it is rounded to, where most are; None otherwise.
+        A text in scientific notation and the step to which it is rounded, if most values are; None otherwise.
     """
 
     columns: tuple[int, int]
@@ -292,30 +295,30 @@ class Coordinates:
     figures: Counter[int] = field(default_factory=Counter)
 
     def extra(self) -> dict[str, str]:
-        """Columns that the scan must give besides the file's own."""
+        """Additional columns that the scan must provide."""
         out = {}
         for axis, column in zip(_AXES, self.columns, strict=True):
             text = cell_text(column, self.missing)
             out[f"at_{axis}_blank"] = f"coalesce({text}, '') = ''"
             if self.way is not None and self.way.is_plain:
-                # A database reads 530_500 as a number; in an extract it is a slip.
+                # The database reads 530_500 as a number; in an extract it is a mistake.
                 out[f"at_{axis}"] = f"CASE WHEN contains({text}, '_') THEN NULL ELSE TRY_CAST({text} AS DOUBLE) END"
             else:
                 out[f"at_{axis}_text"] = text
         return out
 
     def read(self, table: Any) -> tuple[tuple[Any, Any], tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
-        """Read a batch.
+        """Parse a batch.
 
         Returns
         -------
         numbers, blank
-            Of each coordinate: Arrow numbers, null where a cell is blank or cannot be read; and which cells are blank.
+            For each coordinate: Arrow numbers, null if a cell is blank or unreadable; and which cells are blank.
 
         Raises
         ------
         Unsettled
-            If a cell is written in a way that the first rows did not show.
+            If a cell has a notation that the first rows did not have.
         """
         blank = np.asarray(table["at_x_blank"]), np.asarray(table["at_y_blank"])
         if self.way is None:
@@ -346,7 +349,7 @@ def _one(column: Any) -> Any:
     return whole
 
 
-# Settling the way of a file.
+# Determining the notation of a file.
 
 
 def plan_coordinates(
@@ -360,27 +363,27 @@ def plan_coordinates(
     connection: Any,
     whole: bool,
 ) -> Coordinates:
-    """Settle how the coordinates of a file are written.
+    """Determine the notation of a file's coordinates.
 
     Parameters
     ----------
     opened, roles, source
         The file, its columns and its settings.
     key
-        Where the source stands in the configuration, for messages: `incidents[0]`.
+        Position of the source in the configuration, for messages: `incidents[0]`.
     geographic
-        Whether the system counts in degrees.
+        Whether the coordinate system is in degrees.
     near
-        Tells points that lie by the areas: what decides between `528,240` as 528240 and as 528.24.
+        Returns whether points are near the areas, which decides between `528,240` as 528240 and as 528.24.
     connection
-        Database that may read the file.
+        Database with access to the file.
     whole
-        Look at every row, not only at the first ones.
+        Examine every row, not only the first ones.
 
     Raises
     ------
     InputError
-        If the values can be read in two ways, or latitude and longitude are exchanged.
+        If the values are ambiguous, or latitude and longitude are swapped.
     """
     pair = {"lonlat": ("lon", "lat"), "xy": ("x", "y"), "grid": ("grid_reference", "grid_reference")}[roles.coordinates]
     if roles.coordinates == "grid" and "grid_reference" not in roles.at:
@@ -397,7 +400,7 @@ def plan_coordinates(
     forms = [Counter(forms_of([row[axis] for row in first if row[axis]])) for axis in (0, 1)]
     others = (*(w for w in may if w is not PLAIN), *((_EXCHANGED,) if geographic else ()))
     if not whole and PLAIN in may and _only_plain(forms, others):
-        # Nothing but plain numbers so far: reading stops if a later row is of another way, and begins again.
+        # Only plain numbers so far: reading stops if a later row has another notation, and starts again.
         found.open_ways = others
         return found
     forms = [_forms(opened, connection, cell) for cell in cells]
@@ -411,7 +414,7 @@ def plan_coordinates(
 
 
 def _rows(opened: Opened, connection: Any, cells: Sequence[str], *, telling: bool = False) -> list[tuple[str, str]]:
-    """Return both texts of the first rows; of those where one is more than digits, if asked for what tells the way."""
+    """Return both texts of the first rows, on request only of rows with characters that show the notation."""
     both = f"SELECT coalesce({cells[0]}, ''), coalesce({cells[1]}, '') FROM {opened.scan}"
     for beyond in ("[^0-9.eE+-]", "[^0-9+-]") if telling else ():
         met = " OR ".join(f"regexp_matches({cell}, {literal(beyond)})" for cell in cells)
@@ -421,7 +424,7 @@ def _rows(opened: Opened, connection: Any, cells: Sequence[str], *, telling: boo
 
 
 def _forms(opened: Opened, connection: Any, cell: str) -> Counter[str]:
-    """Return rows by form over a whole column: digits are made equal first, so that there are few distinct texts."""
+    """Count rows by form over a whole column; digits are replaced first, so that there are few distinct texts."""
     found: Counter[str] = Counter()
     distinct = opened.distinct(connection, f"regexp_replace({cell}, '[0-9]', '9', 'g')")
     for form, rows in zip(forms_of(list(distinct)), distinct.values(), strict=True):
@@ -431,16 +434,16 @@ def _forms(opened: Opened, connection: Any, cell: str) -> Counter[str]:
 
 
 def _tells(form: str) -> bool:
-    """Whether a form says something of the way: digits alone do not."""
+    """Whether a form shows the notation: digits alone do not."""
     return re.fullmatch(r"[+-]?9+(?:E[+-]?9+)?", form) is None
 
 
 def _only_plain(forms: Sequence[Mapping[str, int]], others: Sequence[Way]) -> bool:
-    """Whether plain numbers are all that the forms show, and no other way reads them differently."""
+    """Whether all forms are plain numbers, and no other notation reads them differently."""
     odd = [(f, axis) for axis in (0, 1) for f in forms[axis] if not PLAIN.fits(f, axis)]
     if odd:
         return not any(w.fits(f, axis) for w in others for f, axis in odd)
-    # `528.240` may be 528240 as well: only the point as a mark of thousands reads plain numbers another way.
+    # `528.240` may also be 528240: only the point as thousands separator reads plain numbers differently.
     telling = [(f, axis) for axis in (0, 1) for f in forms[axis] if _tells(f)]
     pointed = [w for w in others if w.thousands == PLAIN.decimal]
     return not telling or not any(all(w.fits(f, axis) for f, axis in telling) for w in pointed)
@@ -455,7 +458,7 @@ def _choose(
     prefers_comma: bool,
     what: tuple[str, tuple[str, str], str],
 ) -> tuple[Way, str]:
-    """Choose the way that fits the columns, and say why where it was not the only one."""
+    """Choose the notation that fits the columns, and give the reason if it was not the only one."""
     fits = {
         w: sum(rows for axis in (0, 1) for form, rows in forms[axis].items() if _tells(form) and w.fits(form, axis))
         for w in may
@@ -463,11 +466,11 @@ def _choose(
     most = max(fits.values(), default=0)
     if not most:
         return (PLAIN if PLAIN in may else may[0]), ""
-    # What goes against almost all others is a slip: its row is refused.
+    # A value that contradicts almost all others is a mistake: its row is refused.
     left = [w for w in may if fits[w] >= DECISIVE_SHARE * most]
     texts = [pa.array([row[axis] for row in sample], pa.string()) for axis in (0, 1)]
     read = {w: np.column_stack([np.asarray(pc.fill_null(w.read(t), np.nan)) for t in texts]) for w in left}
-    readings: list[Way] = []  # of ways that read alike, the one that fits most
+    readings: list[Way] = []  # of notations with the same result, the one that fits most values
     for way in sorted(left, key=lambda w: -fits[w]):
         if not any(np.array_equal(read[way], read[other], equal_nan=True) for other in readings):
             readings.append(way)
@@ -502,13 +505,13 @@ def _two_ways(
         f"{key}.thousands to {w.thousands!r}" if w.thousands else f"{key}.decimal to {w.decimal!r}" for w in found[:2]
     )
     return InputError(
-        f"{file}: the coordinates in {names[0]!r} and {names[1]!r} can be read in two ways: {text!r} is {readings}, "
-        f"and where the points then lie does not settle it. Set {settings}"
+        f"{file}: the coordinates in {names[0]!r} and {names[1]!r} are ambiguous: {text!r} is {readings}, "
+        f"and the resulting locations do not decide between them. Set {settings}"
     )
 
 
 def _require_order(forms: Sequence[Mapping[str, int]], names: tuple[str, str], *, geographic: bool, key: str) -> None:
-    """Refuse a longitude column whose letters are N and S and a latitude column whose letters are E and W."""
+    """Refuse a longitude column with the letters N and S and a latitude column with the letters E and W."""
     if not geographic:
         return
     rows = [sum(f.values()) for f in forms]
@@ -521,7 +524,7 @@ def _require_order(forms: Sequence[Mapping[str, int]], names: tuple[str, str], *
 
 
 def _rounded(rows: Sequence[tuple[str, str]], *, geographic: bool) -> tuple[str, float] | None:
-    """Return an example and its step where most coordinates are in scientific notation and have lost digits."""
+    """Return an example and its step if most coordinates are in scientific notation and have lost digits."""
     least = _LOSSY_DEGREES if geographic else _LOSSY_M
     for axis in (0, 1):
         texts = [row[axis] for row in rows if row[axis]]

@@ -1,7 +1,7 @@
-"""When: the date and time columns of a file examined as a whole, then read a batch at a time.
+"""Dates and times: the columns of a file are examined as a whole, then read in batches.
 
-A date such as 03/04/2025 means two days. The whole column is examined: one value that reads only one way settles
-all of them, and a column that stays open is refused, never guessed.
+A date such as 03/04/2025 is ambiguous. The whole column is examined: one unambiguous value decides for all of them, and
+a column that stays ambiguous is refused, never guessed.
 """
 
 import re
@@ -44,10 +44,10 @@ __all__ = [
 ]
 
 
-# How single texts read: dates in the forms that extracts use.
+# Parsing single texts: dates in the formats that extracts use.
 
 FIRST_YEAR, LAST_YEAR = 1900, 2199
-DECISIVE_SHARE = 0.99  # of the values that read one way only: what goes against this many is a slip
+DECISIVE_SHARE = 0.99  # of the unambiguous values: a value that contradicts this many is a mistake
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 # Digits are those of ASCII: others are read by no tool that wrote an extract.
@@ -73,9 +73,9 @@ _LETTER_Z = re.compile(r"%-?[MSfXTRp] ?'?Z'?$")
 
 @dataclass(frozen=True, slots=True)
 class DateParts:
-    """What a text says: ISO date (first of the month where no day is given), `day` or `month`, and any hour.
+    """The content of a text: ISO date (first of the month if there is no day), `day` or `month`, and any hour.
 
-    `clock` is the time behind the date where it moves the date: one with an offset from UTC, or 24:00.
+    `clock` is the time after the date if it changes the date: one with an offset from UTC, or 24:00.
     """
 
     iso: str
@@ -86,20 +86,20 @@ class DateParts:
 
 @dataclass(frozen=True, slots=True)
 class DateExam:
-    """How the values of a column read, in rows.
+    """Numbers of rows by how the values of a column can be read.
 
     Attributes
     ----------
     day_first, month_first
-        Values of the shape a/b/year that read only with the day first, or only with the month first.
+        Values of the form a/b/year that are valid only with the day first, or only with the month first.
     either
-        Values of that shape that read both ways, as different days.
+        Values of that form that are valid both ways, as different days.
     plain
-        Values that mean one day whatever the order.
+        Values that mean the same day in either order.
     unreadable
-        Values that are no date.
+        Values that are not dates.
     example
-        A value that reads both ways, the first in sorted order; empty if there is none.
+        An ambiguous value, the first in sorted order; empty if there is none.
     """
 
     day_first: int = 0
@@ -111,7 +111,7 @@ class DateExam:
 
 
 def separator_of(sample: Iterable[str]) -> str:
-    """Say what stands between date and time in most values: ``T``, a blank, or nothing to split at."""
+    """Return the separator between date and time in most values: ``T``, a blank, or empty for none."""
     votes = {"": 0, "T": 0, " ": 0}
     for text in sample:
         if re.match(r"[\d-]{8,10}T\d", text):
@@ -124,13 +124,13 @@ def separator_of(sample: Iterable[str]) -> str:
 
 
 def examine(counts: Mapping[str, int]) -> DateExam:
-    """Look at every distinct value of a column, given the rows of each; blanks count nowhere."""
+    """Examine every distinct value of a column, given its number of rows; blanks are ignored."""
     tally = dict.fromkeys(("day_first", "month_first", "either", "plain", "unreadable"), 0)
     example = ""
     for text in sorted(counts):
         if not text.strip():
             continue
-        # Read both ways: the same day twice (or never) says nothing of the order, one reading alone settles it.
+        # Read both ways: the same day twice (or never) does not show the order; a single valid reading does.
         as_day, as_month = parse_date(text, day_first=True), parse_date(text, day_first=False)
         if as_day == as_month:
             kind = "unreadable" if as_day is None else "plain"
@@ -143,62 +143,64 @@ def examine(counts: Mapping[str, int]) -> DateExam:
 
 
 def day_order(exam: DateExam, *, stated: bool | None, what: str) -> bool | None:
-    """Settle whether the day comes first.
+    """Determine whether the day comes first.
 
     Parameters
     ----------
     exam
         The whole column, examined.
     stated
-        What the configuration says, which wins.
+        The setting in the configuration, which takes precedence.
     what
         Name of the file and column, for messages.
 
     Returns
     -------
     day_first
-        None where no value depends on it.
+        None if no value depends on it.
 
     Raises
     ------
     InputError
-        If every value reads both ways, or values contradict each other.
+        If every value is ambiguous, or values contradict each other.
     """
     if stated is not None:
         return stated
-    # Values such as 25/12/2024 read one way only, and vote; 03/04/2025 reads both ways, and has no vote. A few votes
-    # against a clear majority are slips, whose rows are quarantined; a real mixture is refused.
+    # Values such as 25/12/2024 are unambiguous and decide; 03/04/2025 is ambiguous and does not. A few values against a
+    # clear majority are mistakes, whose rows are quarantined; a real mixture is refused.
     settled = exam.day_first + exam.month_first
     if not settled and not exam.either:
         return None
     if not settled:
         raise InputError(
-            f"{what}: every date reads both day first and month first (for example {exam.example!r}), so the order "
-            "cannot be told. Set day_first to true or false, or date_format, for this source"
+            f"{what}: every date is valid with day first and with month first (for example {exam.example!r}), so the "
+            "order "
+            "is ambiguous. Set day_first to true or false, or date_format, for this source"
         )
     if max(exam.day_first, exam.month_first) < DECISIVE_SHARE * settled:
         raise InputError(
-            f"{what}: {exam.day_first} dates read only with the day first and {exam.month_first} only with the month "
+            f"{what}: {exam.day_first} dates are valid only with the day first and {exam.month_first} only with the "
+            "month "
             "first, so the column mixes both orders. Set day_first to say which one counts; the others are quarantined"
         )
     return exam.day_first > exam.month_first
 
 
 def parse_date(text: str, *, day_first: bool | None) -> DateParts | None:  # noqa: PLR0911 one form, one way out
-    """Read one date, with its time where it has one.
+    """Parse one date, with its time if it has one.
 
     Parameters
     ----------
     text
         ISO (with or without time and offset), yyyymmdd, yyyy-mm, yyyymm, mm/yyyy, a/b/yyyy, or with the month's name,
-        also as prose. The date is as written: what a time with an offset makes of it is for `Moments`.
+        also within other text. The date is as written; `Moments` applies times with an offset.
     day_first
-        How a/b/yyyy reads; None where the column holds none of these.
+        Order in a/b/yyyy; None if the column has no such values.
 
     Returns
     -------
     parts
-        None where the text is no date between 1900 and 2199.
+        None if the text is not a date between 1900 and 2199.
     """
     plain = text.strip()
     if match := _YMD.fullmatch(plain):
@@ -218,7 +220,7 @@ def parse_date(text: str, *, day_first: bool | None) -> DateParts | None:  # noq
 
 
 def _timed(found: DateParts | None, tail: str | None, *, keep_hour: bool = False) -> DateParts | None:
-    """Add the time behind a date: where it moves the date, or where its hour is to be kept."""
+    """Add the time after a date, if it changes the date or its hour is needed."""
     clock = read_clock(tail, "hhmm") if found and tail else None
     if found is None or clock is None:
         return found
@@ -227,7 +229,7 @@ def _timed(found: DateParts | None, tail: str | None, *, keep_hour: bool = False
 
 
 def _named(plain: str) -> DateParts | None:
-    """Read a date with the name of its month, wherever a time stands."""
+    """Parse a date with a month name, wherever a time is."""
     clock, end = _CLOCK_IN_TEXT.search(plain), 0
     if clock:
         offset = UTC_OFFSET.match(plain, clock.end())
@@ -250,7 +252,7 @@ def _named(plain: str) -> DateParts | None:
 
 
 def _full_year(text: str) -> str:
-    """Read a two-digit year as POSIX does: 69 to 99 are 1969 to 1999."""
+    """Convert a two-digit year as in POSIX: 69 to 99 are 1969 to 1999."""
     return text if len(text) == 4 else ("19" if int(text) >= 69 else "20") + text
 
 
@@ -269,7 +271,7 @@ def _month(year: str, month: str) -> DateParts | None:
 
 
 def check_format(text: str) -> None:
-    """Refuse a strptime format that no date can fit.
+    """Refuse a strptime format that cannot describe a date.
 
     Raises
     ------
@@ -285,7 +287,7 @@ def check_format(text: str) -> None:
 
 
 def parse_stated(text: str, date_format: str) -> DateParts | None:
-    """Read one date in a stated strptime format; None where it does not fit."""
+    """Parse one date with a stated strptime format; None if it does not fit."""
     try:
         found = datetime.strptime(text.strip(), date_format)  # noqa: DTZ007 taken as written
     except ValueError:
@@ -298,51 +300,51 @@ def parse_stated(text: str, date_format: str) -> DateParts | None:
         return DateParts(iso[:8] + "01", "month")
     if not _DIRECTIVE_HOUR.search(date_format):
         return DateParts(iso, "day")
-    # An offset that the format reads, or a Z that it holds as a letter behind the time.
+    # An offset that the format parses, or a literal Z after the time.
     east = found.utcoffset()
     offset = round(east.total_seconds()) if east is not None else 0 if _LETTER_Z.search(date_format) else None
     clock = Clock(found.hour * 3600 + found.minute * 60 + found.second, offset)
     return DateParts(iso, "day", found.hour, None if offset is None else clock)
 
 
-# How a column reads: its form is settled once for the whole file, before any row is kept.
+# Reading a column: its format is determined once for the whole file, before any row is kept.
 
 _MEMO = 1 << 17
 
 
 class Unsettled(Exception):  # noqa: N818 not an error: the file is read again
-    """A value that the first rows did not announce: the whole column has to be examined before it can be read."""
+    """A value with a form that the first rows did not have: the whole column must be examined."""
 
 
 @dataclass(frozen=True, slots=True)
 class DateColumn:
-    """How one column of dates is read.
+    """Parser of one column of dates.
 
     Attributes
     ----------
     column
         Its position.
     separator
-        What stands between date and time.
+        Separator between date and time.
     day_first
-        How a/b/year reads; None where no value examined has this form.
+        Order in a/b/year; None if no examined value has this form.
     date_format
         Stated format, if any.
     whole
         Whether the whole column was examined, not only its first rows.
     note
-        What was settled, for the manifest.
+        The decision, for the manifest.
     missing
-        Texts that stand for a missing date.
+        Texts for a missing date.
     moves, hours
-        Whether the times behind the dates move them, and whether their hours say anything: not where every row has
-        midnight, which is what a date turns into when it is saved as a date with time.
+        Whether the times after the dates change them, and whether their hours are meaningful: they are not if every row
+        has midnight, which results from saving a date as a date with time.
     offsets
-        Offsets from UTC among the times examined.
+        Offsets from UTC among the examined times.
     forms
-        Forms of the first dates, the most frequent first, for people: `yyyy-mm-dd`.
+        Formats of the first dates, the most frequent first, for people: `yyyy-mm-dd`.
     number, last_date
-        How dates are counted where they are numbers, and the date after which none is one; None for other dates.
+        The kind of numeric dates, and the latest plausible date; None for other dates.
     """
 
     column: int
@@ -360,12 +362,12 @@ class DateColumn:
     last_date: str = ""
 
     def more(self, name: str) -> dict[str, str]:
-        """Expressions of the date and of the time behind it."""
+        """Return SQL expressions of the date and of the time after it."""
         return {f"{name}_head": self.head, f"{name}_tail": self.tail}
 
     @property
     def cell(self) -> str:
-        """SQL of the whole text, with a number written as the date that it counts."""
+        """SQL of the whole text, with numeric dates converted to text."""
         text = cell_text(self.column, self.missing)
         return text if self.number is None else as_date(text, self.number, self.last_date)
 
@@ -384,15 +386,15 @@ class DateColumn:
         return f"CASE WHEN {at} > 0 THEN substr({text}, {at} + 1) ELSE '' END"
 
     def read(self, text: str) -> DateParts | None:
-        """Read one text.
+        """Parse one text.
 
         Raises
         ------
         Unsettled
-            If it is an a/b/year, and only the first rows were examined, which have none.
+            If it has the form a/b/year, and only the first rows were examined, which have no such values.
         """
         found = _read(text, self.day_first, self.date_format)
-        # Reads both as day and as month first, yet differently: the order matters after all, and was not examined.
+        # Ambiguous: the order matters after all, and was not examined.
         if found is None and not self.whole and _read(text, True, None) != _read(text, False, None):
             raise Unsettled
         return found
@@ -411,7 +413,7 @@ def _head(text: str, separator: str) -> str:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Times:
-    """What a batch says of when: columns of the incidents table and a rule code per row (0 for none)."""
+    """Dates of a batch: columns of the incidents table and a rule code for each row (0 for none)."""
 
     occurred_on: Any
     precision: Any
@@ -423,7 +425,7 @@ class Times:
 
 @dataclass(slots=True)
 class Moments:
-    """How the dates and times of a file are read, with what was met on the way."""
+    """Reader of a file's dates and times, which also collects findings."""
 
     opened: Opened
     occurred: DateColumn
@@ -440,8 +442,8 @@ class Moments:
 
     @property
     def note(self) -> str:
-        """What was made of times with an offset from UTC, for the manifest; empty where there are none."""
-        return f"moved to {self.local.name} ({self.local.why})" if self.converted else ""
+        """How times with an offset from UTC were treated, for the manifest; empty if there are none."""
+        return f"converted to {self.local.name} ({self.local.why})" if self.converted else ""
 
     def extra(self) -> dict[str, str]:
         """Columns that the scan must give besides the file's own."""
@@ -456,8 +458,8 @@ class Moments:
         if self.time_column is not None:
             self._require_dates(tails)
             tails, style = table[f"c{self.time_column}"], self.time_style
-        # A time with an offset, and 24:00, may be of another day than the date beside it: such rows get a date of
-        # their own, behind those that the file names.
+        # A time with an offset, or 24:00, may belong to another day than its date: such rows get a new date, appended
+        # to those of the file.
         day = self._moved(self.occurred, heads, found, tails, style=style)
         texts = [*heads.values, *(p.iso if p else "" for p in day.parts[len(found) :])]
         rules = [self._rule(v, p) for v, p in zip(texts, day.parts, strict=True)]
@@ -475,7 +477,7 @@ class Moments:
     def _moved(
         self, column: DateColumn, heads: Coded, found: list[DateParts | None], tails: Any, *, style: str
     ) -> "_Days":
-        """Join dates with the times behind them, or in their own column, as days and hours of local time."""
+        """Combine dates with the times after them, or in another column, as days and hours of local time."""
         clocks = [p.clock if p else None for p in found]
         hours = np.array([p.hour if p and p.hour is not None else -1 for p in found], dtype=np.int8)[heads.codes]
         seconds, offset = (values[heads.codes] for values in _numbers(clocks))
@@ -491,7 +493,7 @@ class Moments:
             if self._timed(column) or column.moves:
                 more, known = (values[times.codes] for values in _numbers(clocks))
                 seconds, offset = np.where(more >= 0, more, seconds), np.where(more >= 0, known, offset)
-        # A month has no time, whatever stands behind it.
+        # A month has no time, whatever follows it.
         days = np.array([p is not None and p.precision == "day" for p in found], dtype=bool)[heads.codes]
         aware = days & (seconds >= 0) & (offset != _NAIVE)
         moved = aware | (days & (seconds == DAY))
@@ -516,7 +518,7 @@ class Moments:
         return _Days(codes, [*found, *(DateParts(_iso(d), "day") for d in distinct.tolist())], hours)
 
     def _timed(self, column: DateColumn) -> bool:
-        """Whether the times read with a column of dates are times of day."""
+        """Whether the times with a column of dates are real times of day."""
         return column.hours if self.time_column is None or column is not self.occurred else True
 
     def _zone_wanted(self, column: DateColumn, heads: Coded, times: Coded | None, at: int) -> ConfigError:
@@ -534,20 +536,20 @@ class Moments:
             return rule_code("date_missing")
         if parts is None:
             return rule_code("date_unreadable")
-        # A date of month precision is the first of its month: it is early only if its whole month is.
+        # A date with month precision is the first of its month: it is too early only if its whole month is.
         if self.first_date and parts.iso < (self.first_date if parts.precision == "day" else self.first_date[:7]):
             return rule_code("date_early")
         return rule_code("date_future") if parts.iso > self.last_date else 0
 
     def _require_dates(self, tails: Any) -> None:
-        """Stop where dates that have a column of times beside them turn out to carry times with an offset."""
+        """Raise if dates with a separate column of times turn out to contain times with an offset."""
         if tails is not None and not self.whole:
             clocks = [read_clock(v, "hhmm") for v in coded(tails, self.missing).values if v]
             if any(c and c.offset is not None and not _idle(c) for c in clocks):
                 raise Unsettled
 
     def _require_announced(self, column: DateColumn, texts: Sequence[str], clocks: Sequence[Clock | None]) -> None:
-        """Stop where later rows have a form of time that the first rows left open."""
+        """Raise if later rows have a form of time that the first rows did not have."""
         if self.whole:
             return
         if self.time_column is not None and column is self.occurred:
@@ -573,15 +575,15 @@ class Moments:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Days:
-    """Dates of a batch: a code per row, what each code stands for, and the hour per row (-1 for none)."""
+    """Dates of a batch: a code for each row, the date of each code, and the hour for each row (-1 for none)."""
 
     codes: NDArray[np.int32]
     parts: list[DateParts | None]
     hours: NDArray[np.int8]
 
 
-_NAIVE = 1 << 30  # stands for no offset; offsets are under a day
-_FEW_TIMES = 8  # a date saved as a time has at most a few: midnight before and after clocks change
+_NAIVE = 1 << 30  # means no offset; offsets are under a day
+_FEW_TIMES = 8  # dates saved with a time have at most a few times: midnight before and after clock changes
 
 
 def _numbers(clocks: Sequence[Clock | None]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -592,7 +594,7 @@ def _numbers(clocks: Sequence[Clock | None]) -> tuple[NDArray[np.int64], NDArray
 
 
 def _idle(clock: Clock) -> bool:
-    """Whether a time may be that of a date without one: midnight, or without an offset the first hour."""
+    """Whether a time may come from a date without a time: midnight, or without an offset the first hour."""
     return clock.seconds < 3600 if clock.offset is None else clock.seconds == 0
 
 
@@ -609,8 +611,8 @@ def plan_moments(
 ) -> Moments:
     """Examine the date and time columns of a file.
 
-    The first rows mostly settle how all are read, because a value can only ever add a form. Where they leave a form
-    open and a later row has it, reading raises `Unsettled`, and the columns are examined as a whole.
+    The first rows usually determine how all are read, because further values can only add a form. If a later row has a
+    form that they left undecided, reading raises `Unsettled`, and the columns are examined as a whole.
 
     Parameters
     ----------
@@ -619,7 +621,7 @@ def plan_moments(
     local
         The local time of the data.
     today
-        ISO date after which dates lie in the future, where the source gives no last_date.
+        ISO date after which dates count as future dates, if the source has no last_date.
     connection
         Database that may read the file.
     whole
@@ -628,7 +630,7 @@ def plan_moments(
     Raises
     ------
     InputError
-        If the order of day and month cannot be told.
+        If the order of day and month is ambiguous.
     """
     columns = {
         role: _plan_column(
@@ -646,7 +648,7 @@ def plan_moments(
     }
     occurred, time_column, style = columns["date"], roles.at.get("time"), "hour"
     if time_column is not None and occurred.hours and occurred.offsets:
-        time_column = None  # the date names an instant: a column of times beside it adds nothing
+        time_column = None  # the date is an instant: a separate column of times adds nothing
     if time_column is not None:
         cell = cell_text(time_column, roles.missing)
         style = time_style(list(opened.distinct(connection, cell) if whole else opened.first(connection, cell)))
@@ -665,7 +667,7 @@ def plan_moments(
 
 
 def forms_of(texts: Sequence[str], *, day_first: bool | None) -> tuple[str, ...]:
-    """Return the forms of dates as people write them, the most frequent first.
+    """Return the formats of dates in readable form, the most frequent first.
 
     Examples
     --------
@@ -682,7 +684,7 @@ def _form(text: str, *, day_first: bool | None) -> str:
         return "yyyymmdd"[: len(text)]
     if not text[:1].isdigit() or sum(part.isdigit() for part in parts) < len(parts[::2]) - 1:
         return re.sub(r"[A-Za-z]+", "text", re.sub(r"[0-9]", "9", text))
-    # What stands first is a year of four digits, else the day or the month as the column was settled.
+    # The first part is a year of four digits, otherwise the day or the month, as determined for the column.
     letters = ["yyyy", "mm", "dd"] if len(parts[0]) == len("yyyy") else ["mm", "dd", "yyyy"]
     if letters[0] == "mm" and (day_first or any(part.isalpha() for part in parts)):
         letters = ["dd", "mm", "yyyy"]
@@ -713,8 +715,8 @@ def _plan_column(
     number = find_date_number(opened, cell, last_date=last_date, connection=connection)
     if number is not None:
         cell = as_date(cell, number, last_date)
-    # The first thousand rows decide whether the form can be ambiguous at all; only then is the whole column examined,
-    # because that reads the file once more.
+    # The first thousand rows show whether the format can be ambiguous at all; only then is the whole column examined,
+    # because this means reading the file once more.
     first = opened.first(connection, cell)
     separator = separator_of(first)
     exam = examine(Counter(text.split(separator)[0] if separator else text for text in first))
@@ -724,8 +726,8 @@ def _plan_column(
     order = day_order(exam, stated=source.day_first, what=what)
     words = {
         None: "unambiguous",
-        True: f"day first ({exam.day_first} rows read no other way)",
-        False: f"month first ({exam.month_first} rows read no other way)",
+        True: f"day first ({exam.day_first} rows are unambiguous)",
+        False: f"month first ({exam.month_first} rows are unambiguous)",
     }
     note = f"{words[order]}, stated" if source.day_first is not None else words[order]
     note = note if number is None else number.label
@@ -737,7 +739,7 @@ def _plan_column(
 
 
 def _with_times(column: DateColumn, opened: Opened, *, local: LocalTime, connection: Any) -> DateColumn:
-    """Settle what the times behind the dates of a column are: times of day, or what is left of saving a date."""
+    """Determine whether the times after dates are times of day, or only the result of saving dates with a time."""
     look = opened.distinct if column.whole else opened.first
     clocks = {read_clock(t, "hhmm") for t in look(connection, column.tail) if t} - {None}
     offsets = frozenset(c.offset for c in clocks if c and c.offset is not None)
@@ -745,7 +747,8 @@ def _with_times(column: DateColumn, opened: Opened, *, local: LocalTime, connect
         return replace(column, moves=False, hours=False, offsets=offsets)
     hours = True
     if offsets and local.name and len(clocks) <= _FEW_TIMES:
-        # Local midnight saved in UTC is 23:00 in summer and 00:00 in winter: such dates move, but have no hour.
+        # Local midnight saved in UTC is 23:00 in summer and 00:00 in winter: such dates are converted, but have no
+        # hour.
         mark = chr(31)
         pairs = [t.split(mark) for t in look(connection, f"concat({column.head}, chr(31), {column.tail})")]
         known = [(column.read(head), read_clock(tail, "hhmm")) for head, tail in pairs if tail]
@@ -757,28 +760,27 @@ def _with_times(column: DateColumn, opened: Opened, *, local: LocalTime, connect
     return replace(column, hours=hours, offsets=offsets)
 
 
-# Dates as numbers: the day counts of spreadsheets, and seconds since 1970 or their fractions, as databases give them.
-#
-# A column is read so only where nearly all of it is such a number of a plausible day; otherwise its rows are refused,
-# and the refusal says what the numbers look like.
+# Numeric dates: the serial numbers of spreadsheets, and seconds since 1970 or fractions of them, from databases.
+# A column is read this way only if nearly all values are plausible; otherwise its rows are refused, and the message
+# says what the numbers look like.
 
 _CHARACTERS = frozenset("0123456789.,eE+")
-_LEAST_SHARE = 0.99  # of the values: what goes against this many is a slip
+_LEAST_SHARE = 0.99  # of the values: a value that contradicts this many is a mistake
 _FIRST_EPOCH = date(1990, 1, 1)
-"""Earlier seconds are as likely to be digits of something else: 202406301530 would be of 1976."""
+"""Smaller numbers are as likely to be something else: 202406301530 would be in 1976."""
 _NUMBER = r"[0-9]+([.,][0-9]*)?([eE]\+?[0-9]+)?"
 
 
 @dataclass(frozen=True, slots=True)
 class DateNumber:
-    """One way of counting time.
+    """One kind of numeric date.
 
     Attributes
     ----------
     label
         In words, for the manifest.
     per_second
-        How many make a second; 0 for days since 1899-12-30, the count of spreadsheets.
+        Units per second; 0 for days since 1899-12-30, the serial numbers of spreadsheets.
     """
 
     label: str
@@ -798,7 +800,7 @@ _DAY_ZERO = date(1899, 12, 30)
 
 
 def _bounds(kind: DateNumber, last_date: str) -> tuple[int, int]:
-    """Return the least and the greatest plausible number: up to the day after which dates lie in the future."""
+    """Return the least and the greatest plausible number: up to the last date that is not in the future."""
     last = date.fromisoformat(last_date)
     if kind is _SERIAL:
         return _LEAST_SERIAL, min(_MOST_SERIAL, (last - _DAY_ZERO).days + 1)
@@ -807,16 +809,16 @@ def _bounds(kind: DateNumber, last_date: str) -> tuple[int, int]:
 
 
 def _fits(text: str, kind: DateNumber, last_date: str) -> str:
-    """Return the SQL of whether a text is a number of a kind."""
+    """Return the SQL of whether a text is a plausible number of a kind."""
     low, high = _bounds(kind, last_date)
     number = f"TRY_CAST(replace({text}, ',', '.') AS DOUBLE)"
     return f"(regexp_full_match({text}, '{_NUMBER}') AND {number} >= {int(low)} AND {number} < {int(high)})"
 
 
 def as_date(text: str, kind: DateNumber, last_date: str) -> str:
-    """Return the SQL of a text as people write a date with its time; what is no number of the kind stays as it is.
+    """Return the SQL that converts a number to text with date and time; other texts are unchanged.
 
-    Seconds since 1970 become a time in UTC with its Z, so that they are moved to local time as any other such time.
+    Seconds since 1970 become a time in UTC with Z, so that they are converted to local time like other such times.
     """
     number = f"CAST(replace({text}, ',', '.') AS DOUBLE)"
     if kind is _SERIAL:
@@ -830,7 +832,7 @@ def as_date(text: str, kind: DateNumber, last_date: str) -> str:
 
 
 def find_date_number(opened: Opened, text: str, *, last_date: str, connection: Any) -> DateNumber | None:
-    """Find the way of counting in which nearly all dates of a column are plausible days.
+    """Find the kind of numeric date with which nearly all values of a column are plausible.
 
     Parameters
     ----------
@@ -846,7 +848,7 @@ def find_date_number(opened: Opened, text: str, *, last_date: str, connection: A
     Returns
     -------
     number
-        None where the column holds dates of another form, as its first rows mostly show.
+        None if the column contains other dates, which its first rows usually show.
     """
     first = [t for t in opened.first(connection, text) if t]
     numbers = sum(t[:1].isdigit() and set(t) <= _CHARACTERS for t in first)

@@ -1,6 +1,6 @@
-"""Which of a source's files was issued later, and which files a later one replaces whole.
+"""Which of a source's files was issued later, and which files a later one replaces completely.
 
-Nothing here looks at the time of a file: copying changes it. What a publisher or an analyst writes in names decides.
+File modification times are not used, because copying changes them. Only names given by the publisher or analyst count.
 """
 
 import re
@@ -22,12 +22,12 @@ _DIGITS = re.compile(r"(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """One file of a source, as far as its place among the others goes.
+    """One file of a source, for comparison with the others.
 
     Attributes
     ----------
     label
-        What the `source` column says of it.
+        Its value in the `source` column.
     path
         Its path from the configuration's folder, with forward slashes.
     checksum
@@ -45,20 +45,20 @@ class Edition:
 
     @property
     def folders(self) -> list[str]:
-        """Names of the folders it lies in, the nearest last."""
+        """Names of its folders, the nearest last."""
         return [part for part in self.path.split("/")[:-1] if part not in {"", ".", ".."}]
 
 
 @dataclass(frozen=True, slots=True)
 class Replaced:
-    """A file of which no row counts, because another file stands for it.
+    """A file whose rows do not count, because another file replaces it.
 
     Attributes
     ----------
     label, by
         The file, and the one that replaces it.
     same
-        Whether both hold the same bytes: the file was added twice.
+        Whether both have the same bytes: the file was added twice.
     """
 
     label: str
@@ -67,7 +67,7 @@ class Replaced:
 
 
 def file_month(name: str) -> str:
-    """Return the last month that a file's name names, as yyyy-mm; empty if it names none.
+    """Return the last month in a file's name, as yyyy-mm; empty if there is none.
 
     Examples
     --------
@@ -79,11 +79,11 @@ def file_month(name: str) -> str:
 
 
 def issue_ranks(files: Sequence[Edition], *, issued: str | None) -> dict[str, int | None]:
-    """Rank the files of one source by when they were issued, 0 for the earliest; files of one rank are a tie.
+    """Rank the files of one source by when they were issued, 0 for the earliest; files with equal rank are tied.
 
-    With `issued`, what its first group finds in the path decides: a date if all are dates, else text in natural order.
-    Otherwise the last month in the name of the archive or folder above the month's folder; a folder without one has
-    the latest month that its files name.
+    With `issued`, the text found by its first group in the path decides: as a date if all are dates, otherwise as text
+    in natural order. Without it, the last month in the name of the archive or folder above the month's folder decides;
+    a folder without a month in its name has the latest month in its files' names.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def issue_ranks(files: Sequence[Edition], *, issued: str | None) -> dict[str, in
     Returns
     -------
     ranks
-        By label; None where nothing says when a file was issued.
+        By label; None if the issue date of a file is unknown.
 
     Examples
     --------
@@ -118,7 +118,7 @@ def issue_ranks(files: Sequence[Edition], *, issued: str | None) -> dict[str, in
 def _stated(files: Sequence[Edition], issued: str) -> dict[str, str]:
     pattern = re.compile(issued)
     found = {file.label: pattern.search(file.path) for file in files}
-    # The first group that took part; without groups, all that the pattern found.
+    # The first group that matched; without groups, the whole match.
     return {
         label: next((g for g in match.groups() if g), match.group()) if match else "" for label, match in found.items()
     }
@@ -131,7 +131,7 @@ def _natural(text: str) -> tuple[tuple[int, int, str], ...]:
 
 def _by_folder(files: Sequence[Edition]) -> dict[str, str]:
     dated = {file.label: _folder_date(file) for file in files}
-    # An archive whose name has no date is as old as the latest month that its files name.
+    # An archive without a date in its name is as old as the latest month in its files' names.
     latest: dict[str, str] = defaultdict(str)
     for file in files:
         latest[_archive(file)] = max(latest[_archive(file)], file_month(file.name), _month_folder(file))
@@ -139,7 +139,7 @@ def _by_folder(files: Sequence[Edition]) -> dict[str, str]:
 
 
 def _month_folder(file: Edition) -> str:
-    """Return the folder that stands for the month of the file's rows, not for when it was issued; empty if none."""
+    """Return the folder whose name is the month of the rows, not of the issue; empty if none."""
     last = file.folders[-1] if file.folders else ""
     if not _MONTH_FOLDER.fullmatch(last):
         return ""
@@ -148,7 +148,7 @@ def _month_folder(file: Edition) -> str:
 
 
 def _archive(file: Edition) -> str:
-    """Return the folder that holds the months' folders."""
+    """Return the folder that contains the months' folders."""
     return "/".join(file.path.split("/")[: -2 if _month_folder(file) else -1])
 
 
@@ -163,22 +163,22 @@ def _folder_date(file: Edition) -> str:
 def replaced_files(
     files: Sequence[Edition], ranks: Mapping[str, int | None], *, keep_first: bool = False
 ) -> list[Replaced]:
-    """Find the files of one source that another file stands for, with all their rows.
+    """Find the files of one source that another file replaces completely.
 
-    That is a file with the bytes of another, and of the files that police.uk names alike (`2024-03-force-street`: one
-    month of one force) all but the one issued last.
+    These are files with the same bytes as another, and of police.uk files with the same name (`2024-03-force-street`:
+    one month of one force) all but the one issued last.
 
     Parameters
     ----------
     files, ranks
-        The files of the source, and what `issue_ranks` gives for them.
+        The files of the source, and their ranks from `issue_ranks`.
     keep_first
-        The first by label stands, not the one issued last (`repeated_id: first`).
+        The first by label counts, not the one issued last (`repeated_id: first`).
 
     Raises
     ------
     QualityError
-        If files of one month and force differ and nothing says which was issued later.
+        If files of one month and force differ and it is unknown which was issued later.
 
     Examples
     --------
@@ -187,7 +187,7 @@ def replaced_files(
     [Replaced(label='a', by='b', same=False)]
     """
     found: dict[str, Replaced] = {}
-    # The newest first; of a tie the first label, so that the result does not depend on the order given.
+    # The newest first; among ties the first label, so that the result does not depend on the input order.
     ordered = sorted(files, key=lambda f: (0 if keep_first else -_height(ranks[f.label]), f.label))
     by_bytes: dict[str, Edition] = {}
     for file in ordered:
@@ -202,12 +202,13 @@ def replaced_files(
         for other in others:
             if not keep_first and ranks[other.label] == ranks[newest.label]:
                 raise QualityError(
-                    f"{newest.path} and {other.path} are of one month and force, differ, and nothing says which was "
+                    f"{newest.path} and {other.path} are for the same month and force but differ, and it is unknown "
+                    "which was "
                     "issued later: put each archive in a folder whose name has its month (archive-2025-01), or set "
                     "incidents.issued to a pattern that finds the date in the path"
                 )
             found[other.label] = Replaced(other.label, newest.label, same=False)
-    # A copy of a file that is itself replaced is replaced by what stands in the end.
+    # A copy of a file that is itself replaced is replaced by the file that counts in the end.
     settled = []
     for label, replaced in sorted(found.items()):
         by = replaced.by

@@ -1,4 +1,4 @@
-"""Where: coordinates checked, projected and given to areas; rows without a point given to the ward or borough named."""
+"""Locations: check and project coordinates, assign points to areas, and other rows to their named ward or borough."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +27,7 @@ FAR_M = 50_000.0
 Points = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 PLACES = tuple(Place)
-"""Places in the order of their codes: text is written once per code, not once per row."""
+"""Places in the order of their codes: text is written once for each code, not for each row."""
 _POINT, _OUTSIDE, _AREA, _BOROUGH, _NONE = (
     PLACES.index(p) for p in (Place.POINT, Place.OUTSIDE, Place.AREA, Place.BOROUGH, Place.NONE)
 )
@@ -35,15 +35,15 @@ NOT_COVERED = PLACES.index(Place.NOT_COVERED)
 _PRECISION = {Place.POINT: "point", Place.OUTSIDE: "point", Place.AREA: "area", Place.BOROUGH: "borough"}
 _SMALL_AREAS = ("lsoa", "msoa")
 _ORIGIN_M = 100.0
-"""A point this near the origin of the working system, far from every area, is 0,0 that was converted on its way."""
+"""A point this close to the origin of the working system, and far from every area, was 0,0 before conversion."""
 _ORDINALS = 1.0
 _FEWEST_NINES = 3
-"""999 stands for an unknown number; 9 and 99 may be one."""
+"""999 means an unknown number; 9 and 99 may be real numbers."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Placed:
-    """Where the rows of a batch are: columns of the incidents table, and a rule code per row (0 for none)."""
+    """Locations of a batch: columns of the incidents table, and a rule code for each row (0 for none)."""
 
     easting_m: Any
     northing_m: Any
@@ -55,15 +55,15 @@ class Placed:
     place_code: NDArray[np.int8]
     rule: NDArray[np.int8]
     axes: NDArray[np.int8]
-    """Which coordinates are at fault where one alone is: 1 the first, 2 the second, 3 both."""
+    """Which coordinates are at fault: 1 the first, 2 the second, 3 both."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Named:
-    """What the rows of a batch name: a ward (its position, -1 for none), a borough (its code), and what is neither.
+    """The areas named in a batch's rows: a ward (its position, -1 for none), a borough (its code), and unknown texts.
 
-    `counted_in` is the ward that a row without a point counts in: -1 where only a column that no setting names gives
-    one. Texts that matched nothing come as a column with the rows in which it failed.
+    `counted_in` is the ward in which a row without a point counts: -1 if the ward is only in a column that no setting
+    names. Texts that matched nothing are given as a column with the rows in which it failed.
     """
 
     ward: NDArray[np.int64]
@@ -79,7 +79,7 @@ _COARSE_FIGURES = 6
 
 @dataclass(slots=True)
 class _Stacked:
-    """How many points lie on how many places, where digits were lost: counted up to `_MOST_PLACES`."""
+    """Number of points and distinct places, if digits were lost: counted up to `_MOST_PLACES`."""
 
     points: int = 0
     places: NDArray[np.complex128] = field(default_factory=lambda: np.empty(0, dtype=np.complex128))
@@ -95,7 +95,7 @@ _STRAYS_KEPT = 2000
 
 @dataclass(slots=True)
 class _Strays:
-    """Points that lie beyond the areas' bounds: how many of how many, and the first of them as the file gives them."""
+    """Points outside the areas' bounds: their number, the number of all points, and the first ones as in the file."""
 
     points: int = 0
     off: int = 0
@@ -111,7 +111,7 @@ class _Strays:
 
 @dataclass(slots=True)
 class Placer:
-    """How the places of a file are found, with what was met on the way."""
+    """Finds the locations of a file's rows, and collects findings."""
 
     coordinates: str
     source_crs: str
@@ -133,18 +133,18 @@ class Placer:
     strays: _Strays = field(default_factory=_Strays)
 
     def extra(self) -> dict[str, str]:
-        """Columns that the scan must give besides the file's own: coordinates as numbers."""
+        """Additional columns that the scan must provide: coordinates as numbers."""
         return {} if self.written is None else self.written.extra()
 
     def place(self, table: Any, *, online: Bools) -> Placed:
-        """Place a batch.
+        """Locate the rows of a batch.
 
         Parameters
         ----------
         table
             The batch, with the columns of `extra`.
         online
-            Rows that happened online: their coordinates, if any, are of something else and are not used.
+            Rows that happened online: their coordinates, if any, are those of something else and are not used.
         """
         rows = table.num_rows
         rule = np.zeros(rows, dtype=np.int8)
@@ -154,21 +154,23 @@ class Placer:
         xy, asked = self._points(table, online=online, says_where=says_where, rule=rule, axes=axes)
         metres = np.full((rows, 2), np.nan)
         metres[asked] = crs.project(xy[asked], source=self.source_crs, working=self.working) if asked.any() else 0
-        # A point far from every area is a slip of the pen or another system, not an incident somewhere else.
+        # A point far from every area is a typing error or in another coordinate system, not an incident in another
+        # place.
         near = asked & self._near(metres)
         if self.extent is not None:
             west, south, east, north = self.extent
             near &= (xy[:, 0] >= west) & (xy[:, 0] <= east) & (xy[:, 1] >= south) & (xy[:, 1] <= north)
         lost = asked & ~near
         if lost.any():
-            # 0,0 in another system, or all nines, stand for no place: what else the row says then counts. Where nothing
-            # was converted, only 1,1 and the like do: other small numbers may be degrees in columns of metres.
+            # 0,0 in another system, or all nines, mean an unknown location: then the named borough or ward counts. If
+            # nothing was converted, only 1,1 and the like do: other small numbers may be degrees in columns of metres.
             about = _ORDINALS if crs.same_crs(self.source_crs, self.working) else _ORIGIN_M
             origin = (np.abs(metres) <= about).all(axis=1)
             stand_in = lost & (origin | _all_nines(xy))
             rule[stand_in & ~says_where] = rule_code("zero")
             lost &= ~stand_in
-            # Exchanged coordinates are the commonest slip: said so, it is repaired in the export at once.
+            # Swapped coordinates are the most common mistake: with a clear message it is easily corrected in the
+            # export.
             turned = crs.project(xy[lost][:, ::-1], source=self.source_crs, working=self.working)
             rule[lost] = np.where(self._near(turned, margin=0.0), rule_code("swapped"), rule_code("far"))
         self.strays.add(xy, asked=near | lost, off=lost | (near & ~self._near(metres, margin=0.0)))
@@ -184,7 +186,7 @@ class Placer:
     def _points(
         self, table: Any, *, online: Bools, says_where: Bools, rule: NDArray[np.int8], axes: NDArray[np.int8]
     ) -> tuple[Points, Bools]:
-        """Coordinates as given, and which rows have usable ones; the faults of the others go into `rule`."""
+        """Coordinates as given, and which rows have usable ones; the faults of the others are set in `rule`."""
         rows = table.num_rows
         if not self.coordinates:
             return np.full((rows, 2), np.nan), np.zeros(rows, dtype=bool)
@@ -196,16 +198,16 @@ class Placer:
             blank = [np.asarray(pc.is_null(c)) for c in columns]
         absent = [np.asarray(pc.is_null(c)) for c in columns]
         xy = np.column_stack([np.asarray(pc.fill_null(c, np.nan), dtype=np.float64) for c in columns])
-        # Online incidents carry the address of a person or a station at best: it is not where they happened.
+        # The coordinates of an online incident are those of a person or a police station, not where it happened.
         without = (blank[0] & blank[1]) | online
         if "location" in self.columns and self.no_location:
             without |= coded(table[f"c{self.columns['location']}"]).flags(lambda v: v.casefold() in self.no_location)
-        # Each fault only where no earlier one applies, so that a row is counted under one.
+        # Each fault is set only if no earlier one applies, so that a row is counted under one fault.
         half = ~without & (blank[0] ^ blank[1])
         unreadable = ~without & ~half & (absent[0] | absent[1])
         endless = ~without & ~half & ~unreadable & ~np.isfinite(xy).all(axis=1)
-        # 0,0 is how many systems write an empty cell: a row that names its borough or ward counts there, as it does
-        # where the cells are empty. Where it names nothing, nobody knows where it was, and it is refused.
+        # Many systems write 0,0 for an empty cell: a row with a borough or ward counts there, as with empty cells.
+        # Without either its location is unknown, and it is refused.
         zero = ~without & (xy == 0).all(axis=1)
         without |= zero & says_where
         zero &= ~says_where
@@ -221,7 +223,7 @@ class Placer:
         return xy, asked
 
     def by_the_areas(self, xy: Points) -> Bools:
-        """Whether points, as given in the file, lie by the areas; one that is no number does not."""
+        """Whether points, as given in the file, are near the areas; False for points that are not numbers."""
         sound = np.isfinite(xy).all(axis=1)
         found = np.zeros(len(xy), dtype=bool)
         if sound.any():
@@ -229,7 +231,7 @@ class Placer:
         return found
 
     def cautions(self) -> list[str]:
-        """Say what of the coordinates should be looked at before the maps are used."""
+        """Return cautions about the coordinates."""
         written = self.written
         if written is None:
             return []
@@ -255,9 +257,9 @@ class Placer:
         return found
 
     def misplaced(self, key: str) -> "Guess | None":
-        """Say what is probably wrong with the points beyond the areas' bounds; None where nothing single explains them.
+        """Return the probable mistake behind points outside the areas' bounds; None if no single one explains them.
 
-        `key` is where the source stands in the configuration: `incidents[0]`.
+        `key` is the position of the source in the configuration: `incidents[0]`.
         """
         if not self.strays.first:
             return None
@@ -288,8 +290,8 @@ class Placer:
         axes: NDArray[np.int8],
     ) -> Placed:
         inside = ward >= 0
-        # A point inside an area is that area's, whatever the row names; names count only where there is no usable
-        # point. A row refused for its place takes no area: it is in the quarantine, not in a total.
+        # A point inside an area belongs to it, whatever the row names; names count only without a usable point. A row
+        # refused for its location has no area: it is in the quarantine, not in a total.
         place = np.full(len(ward), _NONE, dtype=np.int8)
         place[near] = np.where(inside[near], _POINT, _OUTSIDE)
         free = (place == _NONE) & (rule == 0)
@@ -303,8 +305,8 @@ class Placer:
         )
         _count_texts(self.unknown_areas, named.unknown_areas, only=free)
         _count_texts(self.unknown_boroughs, named.unknown_boroughs, only=free)
-        # The ward of an online incident is that of a home or a police station, not where it happened: it counts in the
-        # borough alone.
+        # The ward of an online incident is that of a home or a police station, not where it happened: it counts only in
+        # the borough.
         by_code = free & (named.counted_in >= 0)
         place[by_code & ~online] = _AREA
         ward = np.where(by_code, named.counted_in, ward)
@@ -317,7 +319,7 @@ class Placer:
         place[self._uncovered(wards) | self._uncovered(borough)] = NOT_COVERED
         hidden = ~near
         return Placed(
-            # Millimetres: the same place from two files is then the same number.
+            # Rounded to millimetres, so that the same place in two files has the same coordinates.
             pa.array(np.round(np.where(hidden, 0, metres[:, 0]), 3), mask=hidden),
             pa.array(np.round(np.where(hidden, 0, metres[:, 1]), 3), mask=hidden),
             strings(PLACES, place),
@@ -331,7 +333,7 @@ class Placer:
         )
 
     def _uncovered(self, codes: Any) -> Bools:
-        """Rows in an area that the settings say the data does not cover: read and accounted for, and in no method."""
+        """Rows in an area of areas.not_covered: they are read and accounted for, but not used in any method."""
         if not self.areas.not_covered:
             return np.zeros(len(codes), dtype=bool)
         return np.asarray(pc.is_in(codes, value_set=pa.array(sorted(self.areas.not_covered))), dtype=bool)
@@ -340,7 +342,7 @@ class Placer:
         return coded(table[f"c{self.columns[role]}"], self.missing) if role in self.columns else None
 
     def _named(self, table: Any) -> _Named:
-        """Read what every row names: its ward by code or name, else by a smaller area's code, and its borough."""
+        """Find each row's named areas: its ward by code, name or a smaller area's code, and its borough."""
         rows = table.num_rows
         ward = np.full(rows, -1, dtype=np.int64)
         borough = pa.nulls(rows, pa.string())
@@ -356,7 +358,7 @@ class Placer:
             unknown_boroughs = [(texts, np.asarray(pc.is_null(borough)))]
         texts = self._texts(table, "ward")
         if texts is not None:
-            # Once for each pair of ward and borough that occurs: wards of one name lie in several boroughs.
+            # Once for each pair of ward and borough: several boroughs may have wards of the same name.
             pairs, pair_of = np.unique(texts.codes * np.int64(len(boroughs)) + borough_of, return_inverse=True)
             found = [
                 self.wards.of(texts.values[pair // len(boroughs)], borough=boroughs[pair % len(boroughs)])
@@ -367,8 +369,8 @@ class Placer:
             ward = np.array([*found, -1], dtype=np.int64)[pair_of]
             if self.ward_places:
                 unknown_areas.append((texts, ward < 0))
-        # A column that was only recognised by its name may hold something else, or wards of long ago: it is compared
-        # with the points, and places nothing until a setting names it.
+        # A column that was only recognised by its name may contain something else, or old wards: it is compared with
+        # the points, but not used for locations until a setting names it.
         counted_in = ward if self.ward_places else np.full(rows, -1, dtype=np.int64)
         for role in _SMALL_AREAS:
             texts = self._texts(table, role)
@@ -381,15 +383,15 @@ class Placer:
 
 
 def _count_texts(counter: Counter[str], columns: Sequence[tuple[Coded, Bools]], *, only: Bools) -> None:
-    """Count the texts that matched nothing, in some rows."""
+    """Count the texts that matched nothing in the given rows."""
     for texts, lost in columns:
         met = np.bincount(texts.codes[lost & only], minlength=len(texts.values))
         counter.update({text: int(met[at]) for at, text in enumerate(texts.values) if text and met[at]})
 
 
 def _all_nines(xy: Points) -> Bools:
-    """Whether both numbers of a pair are written with nines alone, as in 999999 for an unknown place."""
-    # Nines and one more are a power of ten. Beyond 2**53 a number no longer tells the one from the other.
+    """Whether both numbers of a pair consist of nines, as in 999999 for an unknown location."""
+    # A number of nines plus one is a power of ten. Beyond 2**53 the two can no longer be distinguished.
     whole = np.abs(xy) + 1
     with np.errstate(divide="ignore", invalid="ignore"):
         digits = np.log10(whole)
@@ -408,32 +410,32 @@ def plan_placing(
     connection: Any,
     whole: bool,
 ) -> Placer:
-    """Settle which system the coordinates are in, how they are written, and how they come into the working system.
+    """Determine the coordinate system and notation of the coordinates, and their transformation to the working system.
 
     Parameters
     ----------
     opened, roles, source
         The file, its columns and its settings.
     key
-        Where the source stands in the configuration, for messages: `incidents[0]`.
+        Position of the source in the configuration, for messages: `incidents[0]`.
     working, areas
-        The system and the areas to place points in.
+        The working system, and the areas to which points are assigned.
     connection
-        Database that may read the file.
+        Database with access to the file.
     whole
-        Look at every row to settle how coordinates are written, not only at the first ones.
+        Examine every row for the notation of coordinates, not only the first ones.
 
     Raises
     ------
     InputError
-        If the system is not given anywhere, the file and the configuration name different ones, or the coordinates can
-        be read in two ways; or if a column of LSOA or MSOA codes is named, but nothing says which ward each lies in.
+        If the coordinate system is not stated, the file and the configuration contradict each other, or the coordinates
+        are ambiguous; or if a column of LSOA or MSOA codes is set without a table of their wards.
     """
     named = [role for role in _SMALL_AREAS if role in roles.at]
     if named and not areas.other_codes:
         raise InputError(
             f"incidents.columns.{named[0]} names {opened.columns[roles.at[named[0]]]!r}, but nothing says which ward "
-            f"each of them lies in: set areas.lookup to a CSV of from_code,to_code ({named[0].upper()} to ward)"
+            f"each of them is in: set areas.lookup to a CSV of from_code,to_code ({named[0].upper()} to ward)"
         )
     system = ""
     if roles.coordinates == "lonlat":
@@ -442,7 +444,7 @@ def plan_placing(
         if not source.crs:
             raise InputError(
                 f"{opened.name} has {opened.columns[roles.at['x']]!r} and {opened.columns[roles.at['y']]!r} but "
-                "nothing says which system they are in: set `crs` for this source, for example EPSG:27700 "
+                "their coordinate system is not stated: set `crs` for this source, for example EPSG:27700 "
                 "for British eastings and northings"
             )
         system = source.crs
@@ -483,18 +485,18 @@ def plan_placing(
 def _geometry_system(opened: Opened, *, source: IncidentSource) -> str:
     if opened.crs is None and source.crs is None:
         raise InputError(
-            f"{opened.name} does not say which coordinate system it is in: set `crs` for this source (for example "
+            f"{opened.name} does not state its coordinate system: set `crs` for this source (for example "
             "EPSG:27700), or supply its .prj file"
         )
     if opened.crs is None:
         return str(source.crs)
     inside = crs.source_crs(str(opened.crs), what=opened.name)
     if opened.beyond_degrees and inside.is_geographic:
-        # GeoJSON says degrees unless it says otherwise in words that GDAL knows, so what the file says is no answer.
+        # GeoJSON is in degrees unless it states a system that GDAL knows, so the file's statement cannot be trusted.
         if source.crs is not None and not crs.source_crs(source.crs, what="incidents.crs").is_geographic:
             return source.crs
         raise InputError(
-            f"{opened.name} should be in {crs.crs_label(inside)} (GeoJSON is, where it names no other system that is "
+            f"{opened.name} should be in {crs.crs_label(inside)} (GeoJSON is, if it states no other system that is "
             "known), but most of its coordinates lie beyond 180 and 90 degrees: they are metres or feet. Set "
             "incidents.crs (`crs` of this source) to the system they are in, for example EPSG:27700"
         )
@@ -503,17 +505,17 @@ def _geometry_system(opened: Opened, *, source: IncidentSource) -> str:
         if not crs.same_crs(inside, stated):
             raise InputError(
                 f"{opened.name} is in {crs.crs_label(inside)}, but the configuration says {crs.crs_label(stated)}: "
-                "take `crs` out of this source, or set it to what the file says"
+                "remove `crs` from this source, or set it to the system of the file"
             )
     return str(opened.crs)
 
 
-# What is probably wrong with coordinates that do not lie in the areas: found by trying what people get wrong.
+# Probable mistakes behind coordinates outside the areas: found by trying common mistakes.
 #
-# Nothing is corrected: digits cut off, another unit or system, or exchanged columns are named, with what to do.
+# Nothing is corrected: missing digits, another unit or system, or swapped columns are reported, with what to do.
 
 
-_EXPLAINED = 0.9  # of the points lie in the areas under the guess
+_EXPLAINED = 0.9  # share of the points that must be inside the areas under the guess
 _MARGIN_M = 1000.0
 _SQUARE_M = 100_000.0
 _SCALES = {
@@ -533,7 +535,7 @@ _WHOLE_CIRCLE, _QUARTER = 180.0, 90.0
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """A likely cause in words, and whether it is that the two columns are exchanged (which rows are refused for)."""
+    """A likely cause, and whether it is that the two columns are swapped (which has its own rule)."""
 
     text: str
     exchanged: bool = False
@@ -553,7 +555,7 @@ class _Case:
         return " and ".join(f"'{n}'" for n in dict.fromkeys(self.names)) if self.names[0] else "the geometry"
 
     def lies(self, points: Points, system: str | None = None) -> bool:
-        """Whether nearly all of some points lie in the areas."""
+        """Whether nearly all of the given points are inside the areas."""
         sound = np.isfinite(points).all(axis=1)
         if sound.mean() < _EXPLAINED:
             return False
@@ -567,14 +569,14 @@ class _Case:
 def likely_cause(
     points: Points, *, system: str, working: str, bounds: Bounds, names: tuple[str, str], key: str
 ) -> Guess | None:
-    """Say what is probably wrong with points outside the areas.
+    """Return the probable mistake behind points outside the areas.
 
     Parameters
     ----------
     points
-        A sample of them, as the file gives them.
+        A sample of them, as in the file.
     system, working
-        The system that they are said to be in, and the working one.
+        Their stated coordinate system, and the working system.
     bounds
         West, south, east and north of the areas, in the working system.
     names
@@ -585,9 +587,9 @@ def likely_cause(
     Returns
     -------
     guess
-        None where no single mistake explains nearly all points.
+        None if no single mistake explains nearly all points.
     """
-    # Numbers of no size that a place on earth has are slips, and overflow when they are multiplied.
+    # Numbers too large for any coordinate are mistakes, and would overflow if multiplied.
     points = points[np.abs(points).max(axis=1) < _BEYOND]
     if not len(points) or not np.isfinite(bounds).all():
         return None
@@ -643,7 +645,7 @@ def _other_systems(case: _Case) -> Iterator[Guess]:
 
 
 def _cut_off(case: _Case) -> str:
-    """Say which coordinates lack the digit of 100 km, which letters of the National Grid stand for; empty if none."""
+    """Return which coordinates lack the 100 km digit, which the letters of the National Grid give; empty if none."""
     low, high = np.array(case.bounds[:2]), np.array(case.bounds[2:])
     for axes in ((0, 1), (0,), (1,)):
         offsets = {axis: _offset(case.points[:, axis], low[axis], high[axis]) for axis in axes}
@@ -663,7 +665,7 @@ def _cut_off(case: _Case) -> str:
 
 
 def _offset(values: Points, low: float, high: float) -> Points | None:
-    """Return for each value the hundreds of kilometres that bring it between two bounds; None where it is not cut."""
+    """Return for each value the hundreds of kilometres that move it between two bounds; None if there are none."""
     if (values < 0).any() or (values >= _SQUARE_M).any() or high < _SQUARE_M:
         return None
     wanted = np.ceil((low - _MARGIN_M - values) / _SQUARE_M) * _SQUARE_M

@@ -1,4 +1,4 @@
-"""One input file of incidents in, one Parquet part and one of refused rows out, a bounded batch at a time."""
+"""Read one input file of incidents in batches, and write one Parquet part and one of refused rows."""
 
 import json
 import tempfile
@@ -61,7 +61,7 @@ _REDACTED = "[redacted]"
 
 @dataclass(frozen=True, slots=True)
 class ReadJob:
-    """One file to read into one part, with all that reading needs; it can be sent to a worker.
+    """One file to read into one part, with everything needed for reading; it can be sent to a worker.
 
     Attributes
     ----------
@@ -70,15 +70,15 @@ class ReadJob:
     source, config
         Settings of the source and of the run.
     areas
-        The areas incidents are placed in.
+        The areas to which incidents are assigned.
     out, quarantine_out
         Parquet files to write (INCIDENTS and QUARANTINE), sorted by row, byte-identical for identical input.
     salt
         Key of the victims' hashes, at most 64 bytes.
     label
-        What the `source` column says (see `source_labels`).
+        Value of the `source` column (see `source_labels`).
     today
-        ISO date after which a date lies in the future, unless the source gives last_date.
+        ISO date after which dates count as future dates, unless the source has last_date.
     rows
         How many rows to read, from the first; None for all.
     """
@@ -96,20 +96,20 @@ class ReadJob:
 
     @property
     def key(self) -> str:
-        """Where the source stands in the configuration, for messages: `incidents[0]`."""
+        """Position of the source in the configuration, for messages: `incidents[0]`."""
         at = next((n for n, source in enumerate(self.config.incidents) if source == self.source), 0)
         return f"incidents[{at}]"
 
 
 def read_incidents(job: ReadJob) -> PartReport:
-    """Read one file into one part: every row becomes an incident or is refused with the first rule that it breaks.
+    """Read one file into one part: every row becomes an incident or is refused by the first rule that it breaks.
 
     Raises
     ------
     InputError
         If the file cannot be used as it is.
     EngineError
-        If the disk or the memory allowed is full.
+        If the disk or the allowed memory is full.
     """
     job.out.parent.mkdir(parents=True, exist_ok=True)
     job.quarantine_out.parent.mkdir(parents=True, exist_ok=True)
@@ -128,7 +128,7 @@ def read_incidents(job: ReadJob) -> PartReport:
 
 
 def _read(job: ReadJob, connection: Any, *, folder: Path) -> PartReport:
-    """Read the fast way first, and again where the file does not keep what its first rows promised."""
+    """Read the fast way first, and again if later rows of the file differ from its first rows."""
     source = job.source
     how = Opening(folder, job.config.run, encoding=source.encoding, delimiter=source.delimiter, layer=source.layer)
     whole = False
@@ -167,10 +167,11 @@ def _read(job: ReadJob, connection: Any, *, folder: Path) -> PartReport:
             )
             return reading.run(connection)
         except Unsettled:
-            # A date or coordinate of a form that the first rows did not have: examine whole columns, then read again.
+            # A date or coordinate has a form that the first rows did not have: examine whole columns, then read again.
             whole = True
         except (duckdb.Error, Unreadable) as error:
-            # DuckDB reads strictly and refuses the file for one bad row: read row by row, so that only it is lost.
+            # DuckDB reads strictly and refuses the whole file for one bad row: read row by row, so that only this row
+            # is lost.
             if not opened.again:
                 raise InputError(f"{job.path.name} cannot be read: {first_line(error)}") from error
             how = replace(how, careful=True)
@@ -179,12 +180,12 @@ def _read(job: ReadJob, connection: Any, *, folder: Path) -> PartReport:
 def require_incident_columns(
     path: Path, *, source: IncidentSource, categories: Categories, limits: Run = DEFAULT_LIMITS
 ) -> None:
-    """Refuse a file of incidents whose header lacks what the source or the categories name, before any row is read.
+    """Refuse a file of incidents with missing columns, before any row is read.
 
     Raises
     ------
     InputError
-        Naming every column that is missing, or the part that no column plays; or if the header cannot be read.
+        With every missing column, or the role without a column; or if the header cannot be read.
     """
     reader = row_reader(path, stated=source.format)
     with tempfile.TemporaryDirectory(prefix="hotspots-") as folder:
@@ -207,7 +208,7 @@ _PLACE_CODES = np.array([rule_code(name) for name in PLACE_RULES], dtype=np.int8
 
 @dataclass(slots=True)
 class Tally:
-    """The account while it grows."""
+    """The row accounting while a file is read."""
 
     rows: int = 0
     kept: int = 0
@@ -243,7 +244,7 @@ class Tally:
             self.places[name] += int(count)
         months, counts = np.unique(times.month[np.isin(rule, _PLACE_CODES)], return_counts=True)
         self.lost.update({int(m): int(n) for m, n in zip(months, counts, strict=True)})
-        # What lies in areas that are not covered is no part of the data, so it does not say from when to when that is.
+        # Incidents in areas that are not covered are not part of the data, so they do not extend its period.
         good &= placed.place_code != NOT_COVERED
         kept_dates = times.occurred_on.filter(good)
         if len(kept_dates):
@@ -304,7 +305,7 @@ class _Reading:
             return table, numbers
         kept = self.selection.keep(table)
         if self.opened.staged:
-            # A row that cannot be read does not say whether it is meant: it is refused, never left out.
+            # An unreadable row cannot be checked against `where`: it is refused, not left out.
             kept |= coded(table[FAULT]).flags(lambda fault: fault not in {"", NOT_A_POINT})
         if kept.all():
             return table, numbers
@@ -314,22 +315,22 @@ class _Reading:
     def _incidents(
         self, at: NDArray[np.int64], table: Any, tally: Tally
     ) -> tuple[Any, NDArray[np.int8], NDArray[np.int8]]:
-        """Turn a batch into incidents, with the rule that refuses each row (0: none) and its coordinates at fault."""
+        """Convert a batch to incidents, with the rule that refuses each row (0: none) and its coordinates at fault."""
         rows = table.num_rows
         numbers = pa.array(at)
         times = self.moments.read(table)
         details = self.details.read(table, salt=self.job.salt)
         placed = self.placer.place(table, online=details.online)
         categories, unknown = self.sorter.sort(table)
-        # A row is refused by the first rule it breaks, in the order of RULES, so that it is counted under one alone:
-        # what cannot be read, then when, then what, then where. New rules join in their place.
+        # A row is refused by the first rule it breaks, in the order of RULES, so that it is counted under one rule:
+        # unreadable, then date, then category, then location. New rules keep this order.
         rule = np.zeros(rows, dtype=np.int8)
         if self.opened.staged:
             rule = coded(table[FAULT]).numbers(_fault_rule).astype(np.int8)
         quarantined = unknown & (self.job.config.categories.unknown == "quarantine")
         for broken in (times.rule, np.where(quarantined, rule_code("category_unknown"), 0), placed.rule):
             rule = np.where(rule == 0, broken, rule).astype(np.int8)
-        # Every row is counted, the refused ones too: rows read = incidents + quarantined is checked on the other side.
+        # Every row is counted, including refused ones; `quality` checks that rows read = incidents + quarantined.
         given, own = self._ids(table, numbers)
         tally.add(times, placed, online=details.online, rule=rule, own_id=own)
         columns = {
@@ -356,7 +357,7 @@ class _Reading:
         return pa.Table.from_arrays([columns[n] for n in schema.names], schema=schema), rule, placed.axes
 
     def _ids(self, table: Any, numbers: Any) -> tuple[Any, NDArray[np.bool_]]:
-        """Ids, made from label and row where the source gives none, and which rows have one of their own."""
+        """Ids, made from label and row if the source has none, and which rows have an id from the source."""
         made = pc.binary_join_element_wise(self.job.label, pc.cast(numbers, pa.string()), "#")
         if "id" not in self.roles.at:
             return made, np.zeros(table.num_rows, dtype=bool)
@@ -364,7 +365,7 @@ class _Reading:
         given = given.combine_chunks() if isinstance(given, pa.ChunkedArray) else given
         own = pc.not_equal(given, "")
         if self.roles.missing:
-            # Ids are many and long: only those short enough to stand for a missing value are compared.
+            # Ids are many and long: only those short enough to be a text for a missing value are compared.
             short = pc.less_equal(pc.utf8_length(given), max(map(len, self.roles.missing)))
             if bool(pc.any(short).as_py()):
                 gone = pc.is_in(pc.utf8_lower(given), value_set=pa.array(sorted(self.roles.missing), pa.string()))
@@ -374,7 +375,8 @@ class _Reading:
     def _refused(self, numbers: NDArray[np.int64], table: Any, bad: NDArray[np.int64], rule: NDArray[np.int8]) -> Any:
         names = list(RULES)
         chosen = table.take(pa.array(bad))
-        # The quarantine keeps the row as it came, for people to correct; a victim's reference never stays in the clear.
+        # The quarantine keeps the row as read, so that it can be corrected; a victim's reference is never stored
+        # unhashed.
         secret = self.roles.at.get("victim")
         cells = [chosen[f"c{i}"].to_pylist() for i in range(len(self.opened.columns))]
         if secret is not None:
@@ -399,14 +401,14 @@ class _Reading:
 
     def _all_off(self, guess: Guess) -> bool:
         strays = self.placer.strays
-        # Exchanged columns have a rule of their own, which refuses the rows.
+        # Swapped columns have their own rule, which refuses the rows.
         return not guess.exchanged and strays.off >= max(_FEWEST_OFF, _ALL_OFF * strays.points)
 
     def _report(self, tally: Tally, faults: FaultLog) -> PartReport:
         if self.job.config.categories.unknown == "error" and self.sorter.unknown:
             texts = ", ".join(f"{t!r} ({n} rows)" for t, n in sorted(self.sorter.unknown.items()))
             raise InputError(
-                f"{self.opened.name} has categories that the configuration does not know: {texts}. Add them to "
+                f"{self.opened.name} has categories that are not in the configuration: {texts}. Add them to "
                 "categories.tree, or set categories.unknown to quarantine or ignore"
             )
         guess = self.placer.misplaced(self.job.key)
@@ -456,7 +458,7 @@ class _Reading:
         )
 
 
-# Nearly all points of a file beyond the areas, all by one mistake: the file is asked about, whatever may be refused.
+# If nearly all points of a file are outside the areas by one mistake, the run stops, however many rows may be refused.
 _ALL_OFF, _FEWEST_OFF = 0.9, 5
 
 
@@ -480,14 +482,14 @@ def quarantine_schema() -> Any:
     return _schema(QUARANTINE)
 
 
-# Columns of mostly different values: a dictionary of them would only be tried and thrown away.
+# Columns of mostly different values: dictionary encoding would be tried and discarded.
 _DISTINCT = frozenset({"incident_id", "victim_hash", "source_row", "easting_m", "northing_m", "raw"})
 
 
 class PartWriter:
-    """Writes a part batch by batch, in a thread of its own and one batch behind, so that memory does not grow.
+    """Writes a part batch by batch in a separate thread, at most one batch behind, so that memory is limited.
 
-    A fault in writing is raised with the next batch, or at the end.
+    A write error is raised with the next batch, or at the end.
     """
 
     def __init__(self, path: Path, schema: Any) -> None:
@@ -525,14 +527,14 @@ class PartWriter:
             self._writer.close()
 
 
-# Which rows of a file are meant: `incidents[].where` keeps those that match and leaves the others out of the run.
+# Row selection: `incidents[].where` keeps the rows that match and leaves the others out of the run.
 
 _MOST_TEXTS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class _Criterion:
-    """What one column must hold, or must not hold: texts as `_key` makes them."""
+    """Texts that one column must contain, or must not contain, as normalised by `_key`."""
 
     column: str
     at: int
@@ -543,7 +545,7 @@ class _Criterion:
 
 @dataclass(slots=True)
 class Selection:
-    """The criteria of one file, with what was met: rows left out, and rows by text of each column."""
+    """The criteria of one file, and its counts: rows left out, and rows by text of each column."""
 
     criteria: tuple[_Criterion, ...]
     left_out: int = 0
@@ -561,7 +563,7 @@ class Selection:
         return kept
 
     def report(self) -> dict[str, dict[str, int]]:
-        """Return rows by text of each column: those that a setting names, and the most frequent of the others."""
+        """Return the number of rows by text of each column: for texts in the settings and the most frequent others."""
         out = {}
         for criterion in self.criteria:
             met = self.met.get(criterion.column, Counter())
@@ -592,19 +594,19 @@ def plan_selection(opened: Opened, *, roles: Roles, source: IncidentSource, key:
     for at, (column, value) in zip(places, source.where.items(), strict=True):
         excluded = isinstance(value, Mapping)
         texts = frozenset(_key(t) for t in (value["not"] if isinstance(value, Mapping) else value))
-        # A text that is asked for is never a missing one; a missing one is asked for as an empty text.
+        # A text in the criteria is never a missing value; a missing value is selected by an empty text.
         missing = frozenset(m for m in roles.missing if _key(m) not in texts)
         criteria.append(_Criterion(column, at, texts, excluded, missing))
     return Selection(tuple(criteria))
 
 
 def require_selected(source: IncidentSource, reports: Sequence[PartReport], *, key: str) -> list[str]:
-    """Return a caution for every text of `where` that no row holds.
+    """Return a caution for every text of `where` that no row has.
 
     Raises
     ------
     InputError
-        If every row is left out, naming what the columns hold.
+        If every row is left out, with the texts of the columns.
     """
     read, left_out = sum(r.rows_read for r in reports), sum(r.left_out for r in reports)
     met: dict[str, Counter[str]] = {}
@@ -614,19 +616,19 @@ def require_selected(source: IncidentSource, reports: Sequence[PartReport], *, k
     if read and left_out == read:
         held = "; ".join(f"{column!r} holds {_listed(texts)}" for column, texts in met.items())
         raise InputError(
-            f"{key}.where leaves out all {read:,} rows of {source.name}: {held}. Set it to texts that the column holds "
-            "(any case), or take it out"
+            f"{key}.where leaves out all {read:,} rows of {source.name}: {held}. Set it to texts of the column "
+            "(in upper or lower case), or remove it"
         )
     cautions = []
     for column, value in source.where.items():
         named = value["not"] if isinstance(value, Mapping) else value
         held_here = met.get(column, Counter())
         lost = [t for t in named if not held_here[_key(t)]]
-        # An unquoted yes stands for every way to write it, of which a file has one.
+        # An unquoted yes stands for all its spellings, of which a file has one.
         if lost and not (named in TRUTHS and len(lost) < len(named)):
             cautions.append(
                 f"No row of {source.name} has {' or '.join(map(repr, lost))} in the column {column!r}, which "
-                f"{key}.where names. It holds {_listed(held_here)}."
+                f"{key}.where lists. It contains {_listed(held_here)}."
             )
     return cautions
 
@@ -636,13 +638,12 @@ def _listed(texts: Mapping[str, int]) -> str:
     return ", ".join(f"{t or 'nothing'!r} ({texts[t]:,} rows)" for t in held)
 
 
-# Files of another kind among the files of a source: found from their headers, before any row is read.
-#
-# A glob such as `2024-*/*.csv` takes all that police.uk packs into a month's folder. Its outcomes and its stops and
-# searches have a date and a place, so they would be counted as crimes.
+# Files of another type among the files of a source: found by their headers, before any row is read.
+# A glob such as `2024-*/*.csv` matches all files in police.uk's monthly folders. Outcomes and stops and searches have a
+# date and a location, so they would be counted as crimes.
 
 
-# Columns that tell a kind of file, none of which a street file has.
+# Columns that identify a type of file; a street file has none of them.
 _OTHER_KINDS = {
     "outcomes": frozenset({"crime id", "outcome type"}),
     "stops and searches": frozenset({"type", "gender", "age range", "object of search"}),
@@ -654,10 +655,10 @@ _LISTED = 5
 def require_alike(
     files: Sequence[Path], *, source: IncidentSource, categories: Categories, limits: Run, key: str
 ) -> None:
-    """Refuse files of a source that are of another kind than the others, before any row is read.
+    """Refuse files of a source that are of another type than the others, before any row is read.
 
-    These are police.uk's outcomes and stops and searches among its street files, and files without a column that plays
-    a part in most of the others. A column that nothing reads may come and go.
+    These are police.uk's outcome and stop-and-search files among its street files, and files without a column that has
+    a role in most other files. Columns that are not read may differ.
 
     Parameters
     ----------
@@ -666,12 +667,12 @@ def require_alike(
     source, categories, limits
         Settings.
     key
-        Place of the source in the configuration, for messages: `incidents[0]`.
+        Position of the source in the configuration, for messages: `incidents[0]`.
 
     Raises
     ------
     InputError
-        Naming the files and what to do.
+        With the files and what to do.
     """
     if len(files) < 2:
         return
@@ -679,7 +680,7 @@ def require_alike(
     with tempfile.TemporaryDirectory(prefix="hotspots-") as folder:
         how = Opening(Path(folder), limits, encoding=source.encoding, delimiter=source.delimiter, layer=source.layer)
         for file in files:
-            # What cannot be opened at all is refused by name where it is read.
+            # A file that cannot be opened is refused when it is read.
             try:
                 headers[file] = row_reader(file, stated=source.format).read_header(file, how)
             except HotspotsError:
@@ -693,8 +694,8 @@ def require_alike(
     if lacking:
         raise InputError(
             "; ".join(f"{_named(alike)} {columns}" for columns, alike in sorted(lacking.items()))
-            + f", which most files of {key}.paths have: they may be of another kind. Take them out of {key}.paths, or "
-            "make them a source of their own with its own columns"
+            + f", which most files of {key}.paths have: they may be of another type. Remove them from {key}.paths, or "
+            "configure them as a separate source with its own columns"
         )
 
 
@@ -712,29 +713,29 @@ def _of_another_kind(
     for file, kind in sorted(others.items()):
         by_kind[kind].append(file)
     listed = "; ".join(f"{kind}: {_named(files, 20)}" for kind, files in sorted(by_kind.items()))
-    remedy = f"Take them out of {key}.paths"
+    remedy = f"Remove them from {key}.paths"
     endings = sorted({"*-street" + "".join(f.suffixes[-2:]) for f in street if "-street." in f.name})
     if endings and all("-street." in f.name for f in street):
-        # The same folders, the street files alone.
+        # The same folders, but only the street files.
         folders = {"".join(pattern.rpartition("/")[:2]) for pattern in source.paths}
         globs = sorted(folder + ending for folder in folders for ending in endings)
-        remedy = f"Set {key}.paths to [{', '.join(globs)}], which takes the street files alone"
+        remedy = f"Set {key}.paths to [{', '.join(globs)}], which matches only the street files"
     return InputError(
-        f"{len(others)} of the files of {key}.paths are police.uk's outcomes or stops and searches, which are no "
+        f"{len(others)} of the files of {key}.paths are police.uk's outcomes or stops and searches, which are not "
         f"incidents and would be counted as such ({listed}). {remedy}"
     )
 
 
 def _parts(file: Path, header: Header, *, source: IncidentSource, categories: Categories) -> dict[str, str] | None:
-    """Return the parts that the file's columns play, each with the column; None where the columns do not do at all."""
+    """Return the roles of the file's columns, each with its column; None if required columns are missing."""
     opened = Opened(file.name, header.columns, scan="", has_geometry=header.has_geometry)
     try:
         roles = find_roles(opened, source=source)
     except HotspotsError:
-        return None  # refused by name where it is read
+        return None  # refused when it is read
     names = {column.casefold(): column for column in header.columns}
     found = {role: text.rpartition(" (")[0] for role, text in roles.found.items()}
-    # One part, whatever its form: a CSV with longitudes and a GeoPackage with points go together.
+    # One role for coordinates of any kind: a CSV with longitudes and a GeoPackage with points may be mixed.
     pairs = [[found.pop(role) for role in pair if role in found] for pair in (("lon", "lat"), ("x", "y"))]
     if header.has_geometry or any(pairs):
         found["coordinates"] = next((" and ".join(pair) for pair in pairs if pair), "a geometry")
@@ -745,7 +746,7 @@ def _parts(file: Path, header: Header, *, source: IncidentSource, categories: Ca
 
 
 def _lacking(parts: Mapping[Path, Mapping[str, str]]) -> dict[str, list[Path]]:
-    """Group the files by what they lack of what most of the others have."""
+    """Group the files by the columns that they lack and most others have."""
     have = Counter(part for found in parts.values() for part in found)
     column = {part: name for found in parts.values() for part, name in found.items()}
     lacking: dict[str, list[Path]] = defaultdict(list)
