@@ -96,7 +96,8 @@ def test_what_can_be_read_in_two_ways_is_asked_about(tmp_path: Path) -> None:
     # Areas round the origin: 12,345 m and 12.345 m both lie there.
     city = City(west=0.0, south=0.0, side=10_000.0)
     texts = ["12,345", "3,210", "11,111"]
-    with pytest.raises(InputError, match=r"ambiguous.*incidents\[0\]\.thousands to ','.*incidents\[0\]\.decimal to ','"):
+    asked = r"ambiguous.*incidents\[0\]\.thousands to ','.*incidents\[0\]\.decimal to ','"
+    with pytest.raises(InputError, match=asked):
         read(write(tmp_path, texts, texts), city=city)
     for how, easting in ({"thousands": ","}, 12_345.0), ({"decimal": ","}, 12.345), ({"thousands": ""}, 12.345):
         found = read(write(tmp_path, texts, texts), settings(how), city=city)
