@@ -24,17 +24,17 @@ export function columns(given) {
 /** The payload; `change` may alter it before it is returned. */
 export function payload(change = () => {}) {
   const level = (one, many, code, name, parent, people, rings, all) => ({
-    one, many, code, name, parent, people, year: 2024, vintage: ["2024"], covered: code.map(() => true), periods: PERIODS,
+    one, many, code, name, parent, people, year: 2024, covered: code.map(() => true), periods: PERIODS,
     values: { all: columns(all) }, rings, labels: code.map((_, k) => [(k + 0.5) * 1e5, 51e5, 30000 - k]),
     limits: { y: { all: { rate: [5, 10, 20, 40], count: [10, 50, 100, 200], outcomes: [0.1, 0.2, 0.3, 0.4] } } },
   });
   const made = {
     info: {
-      title: "Hate crime", subject: "hate crime", noun: "offences", place: "Anytown", publisher: "Police", licence: "", synthetic: "",
-      language: "en", profile: "test", audience: "internal", marking: "", threshold: 3, mechanism: "exact", step: 1, counts: "", outside: [],
+      title: "Hate crime", noun: "offences", place: "Anytown", publisher: "Police", licence: "", synthetic: "",
+      language: "en", audience: "internal", marking: "", mechanism: "exact", step: 1, counts: "", outside: [],
       audit: "", region: "Anytown", headline: THIS_YEAR, headlineLabel: "2024", headlineNamed: "2024", earlierNamed: "2023", breaks: [],
       events: [], outcomes: "cohort", hasPoints: true, support: [], caveats: [], insideNote: "", densityNote: "", hotspotNote: "",
-      wording: [], tiles: "", credit: "", contact: "", runName: "test",
+      wording: [], tiles: "", credit: "", runName: "test",
     },
     words: {},
     categories: [

@@ -89,10 +89,27 @@ MACHINE_WORDS = {
 """Keys of the keyboard, types of GeoJSON, a word of the table, and classes of the style sheet."""
 
 
+@pytest.mark.parametrize("kind", fields.TYPES, ids=lambda kind: kind.__name__)
+def test_the_page_carries_no_field_that_the_script_does_not_read(kind: type) -> None:
+    code = "\n".join(uncommented(text) for name, text in modules().items() if name != "fields.js")
+    assert [name for name in kind.__annotations__ if not re.search(rf"\.{name}\b|\{{ {name}\b", code)] == []
+
+
+def test_every_element_that_the_script_looks_for_is_in_the_page() -> None:
+    page = (Path(fields.__file__).parents[1] / "templates" / "map.html").read_text("utf-8")
+    code = "\n".join(uncommented(text) for text in modules().values())
+    wanted = set(re.findall(r"""(?:[bB]yId|onClick)\("([\w-]+)"[,)]""", code)) - {"data"}  # of the frame of every page
+    assert len(wanted) > 60
+    assert sorted(name for name in wanted if f'id="{name}"' not in page) == []
+
+
+def uncommented(text: str) -> str:
+    return re.sub(r"/\*(?:[^*]|\*(?!/))*\*/|//.*", "", text)
+
+
 @pytest.mark.parametrize("name", sorted(set(modules()) - {"fields.js"}))  # which has the words of the table
 def test_no_text_for_readers_stands_in_the_script(name: str) -> None:
-    code = re.sub(r"/\*(?:[^*]|\*(?!/))*\*/|//.*", "", modules()[name])
-    literals = set(re.findall(r'"((?:[^"\\\n]|\\.)*)"', code))
+    literals = set(re.findall(r'"((?:[^"\\\n]|\\.)*)"', uncommented(modules()[name])))
     assert {t for t in literals if re.search(r"[A-Za-z]{2,} [A-Za-z]|^[A-Z][a-z]+ ?$", t)} <= MACHINE_WORDS
 
 

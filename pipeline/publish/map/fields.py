@@ -16,6 +16,7 @@ __all__ = [
     "COLUMNS",
     "LETTERS",
     "NOT_OFFERED",
+    "TYPES",
     "BandFields",
     "BreakFields",
     "CategoryFields",
@@ -91,28 +92,24 @@ class BreakFields(TypedDict):
 
 
 class EventFields(TypedDict):
-    """Something that happened, and where."""
+    """Something that happened, marked in the series."""
 
     date: str
     label: str
-    areas: list[str]
 
 
 class InfoFields(TypedDict):
     """What is known of the whole release; texts are empty where there is nothing to say."""
 
     title: str
-    subject: str
     noun: str
     place: str
     publisher: str
     licence: str
     synthetic: str
     language: str
-    profile: str
     audience: str
     marking: str
-    threshold: int
     mechanism: str
     step: int
     counts: str
@@ -135,7 +132,6 @@ class InfoFields(TypedDict):
     wording: list[str]
     tiles: str
     credit: str
-    contact: str
     runName: str
 
 
@@ -170,7 +166,6 @@ class LevelFields(TypedDict):
     parent: list[str]
     people: list[int | None]
     year: int | None
-    vintage: list[str]
     covered: list[bool]
     periods: list[PeriodFields]
     values: dict[str, dict[str, dict[str, list[float | str | None]]]]
@@ -190,10 +185,7 @@ class HotspotFields(TypedDict):
     band: str
     km2: float | None
     density: float | None
-    wards: list[str]
     within: list[str]
-    first: str
-    last: str
     rings: list[list[int]]
     at: tuple[float, float]
 
@@ -222,7 +214,7 @@ class Payload(TypedDict):
     density: list[BandFields]
 
 
-_TYPES = (
+TYPES: tuple[type, ...] = (
     BreakFields,
     EventFields,
     InfoFields,
@@ -280,5 +272,5 @@ def script_fields() -> str:
         "/** Key on the page and column of area_counts.csv. @type {[string, string][]} */\n"
         f"export const COLUMNS = [\n{columns}];\n\n"
         "/** Column, letter on the page and its word. @type {Record<string, Record<string, string>>} */\n"
-        f"export const LETTERS = {{\n{letters}}};\n\n" + "\n\n".join(map(_type, _TYPES)) + "\n"
+        f"export const LETTERS = {{\n{letters}}};\n\n" + "\n\n".join(map(_type, TYPES)) + "\n"
     )

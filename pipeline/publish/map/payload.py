@@ -184,17 +184,14 @@ def _info(released: Released) -> InfoFields:
     reach = int(released.record.get("rules", {}).get("noise_reach", 0))
     return {
         "title": info.title,
-        "subject": subject,
         "noun": info.noun,
         "place": info.place,
         "publisher": info.publisher,
         "licence": info.licence,
         "synthetic": words.say("common.synthetic") if info.synthetic else "",
         "language": info.language,
-        "profile": info.profile,
         "audience": info.audience,
         "marking": info.marking,
-        "threshold": info.threshold,
         "mechanism": info.mechanism,
         "step": info.step,
         "counts": words.protection_sentence(
@@ -208,7 +205,7 @@ def _info(released: Released) -> InfoFields:
         "headlineNamed": words.named_period(info.headline.label),
         "earlierNamed": words.named_period(info.earlier.label) if info.earlier else "",
         "breaks": [{"month": b.month, "text": b.text} for b in info.breaks],
-        "events": [{"date": e.date, "label": e.label, "areas": list(e.areas)} for e in info.events],
+        "events": [{"date": e.date, "label": e.label} for e in info.events],
         "outcomes": info.outcome_basis,
         "hasPoints": info.has_points,
         "support": [list(pair) for pair in info.support],
@@ -219,7 +216,6 @@ def _info(released: Released) -> InfoFields:
         "wording": list(page.fixed_wording(subject)),
         "tiles": info.tiles_url,
         "credit": info.tiles_attribution,
-        "contact": info.contact,
         "runName": info.run_name,
     }
 
@@ -242,7 +238,6 @@ def _level(released: Released, level: str, outlines: Any) -> LevelFields:
         "parent": [_text(p) for p in frame["parent_code"]],
         "people": [_whole(p) for p in frame["population"]],
         "year": _whole(frame["population_year"].dropna().max()) if frame["population_year"].notna().any() else None,
-        "vintage": sorted({_text(v) for v in frame["vintage"]} - {""}),
         "covered": [bool(c) for c in frame["covered"]],
         "periods": periods,
         "values": _values(counts, codes, public=info.audience == "public"),
@@ -275,10 +270,7 @@ def _hotspots(released: Released, outlines: Any) -> list[HotspotFields]:
                 "band": _text(row.get("incidents_band")),
                 "km2": _decimal(row["area_km2"], 3),
                 "density": _decimal(row.get("density_per_km2"), 1),
-                "wards": wards,
                 "within": [b for b in boroughs if b],
-                "first": _text(row.get("first_period")),
-                "last": _text(row.get("last_period")),
                 "rings": outlines.hotspots[i],
                 "at": outlines.anchors[i],
             }

@@ -16,7 +16,7 @@ _EXPORT = re.compile(r"^export (?=(?:async function|function|class|const|let) )"
 _NAMES = re.compile(r"^(export )?(?:async function|function|class|const|let) (\w+)", re.MULTILINE)
 _OTHER = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
 _NOTES = re.compile(r"^[ \t]*/\*(?:[^*]|\*(?!/))*\*/\n", re.MULTILINE)
-"""Comments in lines of their own, which only readers of the source need: without them the page is a fifth smaller."""
+"""Comments in lines of their own: only readers of the source need them, and the script is a quarter smaller."""
 
 
 def modules() -> dict[str, str]:

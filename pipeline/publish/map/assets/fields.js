@@ -44,26 +44,22 @@ export const LETTERS = {
  * @property {string} month
  * @property {string} text */
 
-/** Something that happened, and where.
+/** Something that happened, marked in the series.
  * @typedef {object} EventFields
  * @property {string} date
- * @property {string} label
- * @property {string[]} areas */
+ * @property {string} label */
 
 /** What is known of the whole release; texts are empty where there is nothing to say.
  * @typedef {object} InfoFields
  * @property {string} title
- * @property {string} subject
  * @property {string} noun
  * @property {string} place
  * @property {string} publisher
  * @property {string} licence
  * @property {string} synthetic
  * @property {string} language
- * @property {string} profile
  * @property {string} audience
  * @property {string} marking
- * @property {number} threshold
  * @property {string} mechanism
  * @property {number} step
  * @property {string} counts
@@ -86,7 +82,6 @@ export const LETTERS = {
  * @property {string[]} wording
  * @property {string} tiles
  * @property {string} credit
- * @property {string} contact
  * @property {string} runName */
 
 /** A category; `detail` is the level with the smallest areas that it is given by.
@@ -115,7 +110,6 @@ export const LETTERS = {
  * @property {string[]} parent
  * @property {(number | null)[]} people
  * @property {number | null} year
- * @property {string[]} vintage
  * @property {boolean[]} covered
  * @property {PeriodFields[]} periods
  * @property {Record<string, Record<string, Record<string, (number | string | null)[]>>>} values
@@ -133,10 +127,7 @@ export const LETTERS = {
  * @property {string} band
  * @property {number | null} km2
  * @property {number | null} density
- * @property {string[]} wards
  * @property {string[]} within
- * @property {string} first
- * @property {string} last
  * @property {number[][]} rings
  * @property {[number, number]} at */
 
