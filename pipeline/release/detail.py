@@ -14,7 +14,7 @@ import pandas as pd
 
 from pipeline.release.earlier_releases import EarlierRelease
 from pipeline.release.steps import RANGED
-from pipeline.statistics.ranges import Ranges
+from pipeline.statistics.intervals import Ranges
 from pipeline.tables import Level
 
 __all__ = ["ENOUGH", "choose_detail", "kept_detail", "not_offered_by_detail", "shares_with_number", "utility"]

@@ -42,10 +42,9 @@ from pipeline.release.hotspots import (
 )
 from pipeline.release.linked_tables import COUNTS, Layout, category_pairs, declared_unions
 from pipeline.release.offer import Offer, choose_offer
-from pipeline.release.protect import cautions_of, protect, release_record
-from pipeline.release.record import states_of
+from pipeline.release.protect import cautions_of, protect, release_record, states_of
 from pipeline.release.released import _SEAL, CategoryInfo, Released, ReleasePlan, digest_of, release_info
-from pipeline.statistics.outcomes import leave_out_immature
+from pipeline.statistics.rates import leave_out_immature
 from pipeline.tables import CIRCUMSTANCES, Level
 
 __all__ = ["Detected", "Passed", "examine", "release"]

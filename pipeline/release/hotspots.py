@@ -17,7 +17,7 @@ from pipeline.geography.areas import StudyArea
 from pipeline.geography.grid import HexGrid
 from pipeline.geography.landmarks import Landmarks, place_names
 from pipeline.release.released import ReleasePlan
-from pipeline.statistics.ranges import Ranges
+from pipeline.statistics.intervals import Ranges
 from pipeline.tables import DENSITY_LAYER, HOTSPOT_LAYER, Level
 
 __all__ = ["Outlines", "Premises", "no_hotspots", "release_density", "release_hotspots", "with_names"]

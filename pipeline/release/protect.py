@@ -5,21 +5,23 @@ suppression, secondary suppression, audit. What other readers hold needs no sear
 are, and what a closer audience is not offered is withheld here too.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+import geopandas as gpd
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.config import Config, Profile
 from pipeline.domain.categories import declared_relations
+from pipeline.domain.periods import Period
 from pipeline.errors import DisclosureError
 from pipeline.release.audit import CellState
 from pipeline.release.detail import not_offered_by_detail
-from pipeline.release.known_tables import known_cells, mark_known
 from pipeline.release.linked_tables import (
     COUNTS,
     KEY,
@@ -35,9 +37,22 @@ from pipeline.release.offer import Offer
 from pipeline.release.released import ReleaseInfo, ReleasePlan
 from pipeline.release.steps import RANGED, in_steps, with_composites
 from pipeline.release.suppression import Reason, Status, Suppression, suppress
-from pipeline.tables import Measure
+from pipeline.statistics.intervals import Ranges
+from pipeline.tables import Level, Measure
 
-__all__ = ["NOTHING_SHOWN", "Protected", "RefusedError", "Verdict", "cautions_of", "protect", "release_record"]
+__all__ = [
+    "NOTHING_SHOWN",
+    "Protected",
+    "RefusedError",
+    "State",
+    "Verdict",
+    "cautions_of",
+    "known_cells",
+    "mark_known",
+    "protect",
+    "release_record",
+    "states_of",
+]
 
 
 class Verdict(StrEnum):
@@ -365,3 +380,137 @@ def _rules_of(profile: Profile) -> dict[str, Any]:
         "lattice_m": profile.lattice_m,
         "scope": list(profile.scope),
     }
+
+
+# Known tables: counts that the public can look up, added up to the windows of a release.
+
+
+def known_cells(known: pd.DataFrame, counts: pd.DataFrame) -> pd.DataFrame:
+    """Return what a reader of the known tables knows about each count.
+
+    Parameters
+    ----------
+    known
+        Rows of the known tables: KEY, value. If they contain single months, a window within their span is the sum of
+        its months; a month without a row counts as 0.
+    counts
+        Counts of the release: area_code, period, category.
+
+    Returns
+    -------
+    cells
+        KEY, value: rows for windows of the release.
+    """
+    frames = [known[known["period"].isin(counts["period"].unique())]]
+    single = known[known["period"].str.len() == len("2024-08")]
+    for measure, rows in single.groupby("measure", sort=True):
+        if measure not in COUNTS:
+            continue
+        months = rows["period"].str.replace("-", "").astype("int64")
+        for period in sorted(counts["period"].unique()):
+            span = Period.parse(period)
+            if span.first_month < months.min() or span.last_month > months.max():
+                continue
+            inside = rows[months.between(span.first_month, span.last_month)]
+            sums = inside.groupby(["area_code", "category"])["value"].sum()
+            here = counts.loc[
+                (counts["period"] == period)
+                & counts["area_code"].isin(rows["area_code"].unique())
+                & counts["category"].isin(rows["category"].unique()),
+                ["area_code", "period", "category"],
+            ]
+            value = sums.reindex(pd.MultiIndex.from_frame(here[["area_code", "category"]]), fill_value=0)
+            frames.append(here.assign(measure=measure, value=value.to_numpy()))
+    return pd.concat(frames, ignore_index=True).drop_duplicates(list(KEY), ignore_index=True)
+
+
+def mark_known(cells: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+    """Mark the cells whose count is in a known table."""
+    public = known.drop_duplicates(list(KEY)).set_index(list(KEY))["value"]
+    there = public.reindex(pd.MultiIndex.from_frame(cells[list(KEY)])).to_numpy(dtype=np.float64, na_value=np.nan)
+    return cells.assign(known=there == cells["value"].to_numpy(dtype=np.float64))
+
+
+# The state of every count, for release.json, counted on the released table alone: readers can count the same in
+# area_counts.csv, and no true count is used.
+
+
+States = dict[str, dict[str, dict[str, int]]]
+"""Level to measure to the number of rows in each state, and of all rows."""
+
+
+class State(StrEnum):
+    """The state of a count in a released table; every row has exactly one."""
+
+    NUMBER = "number"
+    """A step other than the first, or an exact number."""
+    FIRST_STEP = "first_step"
+    OTHER_LEVEL = "other_level"
+    """Not offered because the category is given at another level."""
+    NOT_OFFERED = "not_offered"
+    NO_DATA = "no_data"
+    NOT_COVERED = "not_covered"
+
+
+def states_of(counts: pd.DataFrame, areas: gpd.GeoDataFrame, detail: Mapping[str, Level]) -> States:
+    """Count the rows of a released table by level, measure and state, so that the states add up to the rows.
+
+    Parameters
+    ----------
+    counts
+        Table `area_counts`: one row for each covered area, window and category.
+    areas
+        area_code, level, covered. An area that is not covered has no rows; it is counted with as many as other areas of
+        its level.
+    detail
+        Category to the smallest level at which it is given.
+
+    Returns
+    -------
+    states
+        Level to measure to the number of rows in each `State` and their sum, `rows`. A measure without any data at a
+        level is omitted.
+
+    Examples
+    --------
+    >>> counts = pd.DataFrame({"area_code": ["A", "B", "C"], "level": "ward", "period": "2024", "category": "all",
+    ...                        "incidents_lower": [20, 0, None], "incidents_upper": [29, 9, None],
+    ...                        "not_offered": ["", "", "incidents"]})
+    >>> areas = pd.DataFrame({"area_code": list("ABCD"), "level": "ward", "covered": [True, True, True, False]})
+    >>> states_of(counts, areas, {"all": Level.WARD})["ward"]["incidents"]
+    {'number': 1, 'first_step': 1, 'other_level': 0, 'not_offered': 1, 'no_data': 0, 'not_covered': 1, 'rows': 4}
+    """
+    found: States = {}
+    for level, own in counts.groupby("level", sort=True):
+        uncovered = int((~areas.loc[areas["level"] == level, "covered"].astype(bool)).sum())
+        each = len(own[["period", "category"]].drop_duplicates())
+        other_level = not_offered_by_detail(own, detail).to_numpy(dtype=bool)
+        for measure, states in _by_measure(own, other_level):
+            tally = {state.value: int(mask.sum()) for state, mask in states.items()}
+            if tally[State.NO_DATA] == len(own):
+                continue
+            tally[State.NOT_COVERED.value] = uncovered * each
+            found.setdefault(str(level), {})[measure] = {**tally, "rows": sum(tally.values())}
+    return found
+
+
+def _by_measure(
+    rows: pd.DataFrame, other_level: npt.NDArray[np.bool_]
+) -> Iterator[tuple[str, dict[State, npt.NDArray[np.bool_]]]]:
+    """Return, for each measure, which rows are in which state."""
+    names = rows["not_offered"].fillna("").str.split(";")
+    for measure in COUNTS:
+        if f"{measure}_lower" not in rows and measure not in rows:
+            continue
+        ranges = Ranges.of(rows, measure)
+        gone = np.array([measure in listed for listed in names], dtype=bool) & ~ranges.known
+        yield (
+            measure,
+            {
+                State.NUMBER: ranges.known & ~ranges.first_step,
+                State.FIRST_STEP: ranges.first_step,
+                State.OTHER_LEVEL: gone & other_level,
+                State.NOT_OFFERED: gone & ~other_level,
+                State.NO_DATA: ~ranges.known & ~gone,
+            },
+        )

@@ -15,7 +15,7 @@ from pipeline.geography.neighbours import group_wards
 from pipeline.publish.exports.layers import area_layer
 from pipeline.release.gate import Detected, examine, release
 from pipeline.release.hotspots import Premises
-from pipeline.release.known_tables import known_cells
+from pipeline.release.protect import known_cells
 from pipeline.release.released import CategoryInfo, Released
 from tests.kit.gated import X0, Y0, config_of, detected_of, hotspot_of, planted, small
 

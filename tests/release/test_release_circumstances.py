@@ -19,8 +19,14 @@ from scipy.sparse import coo_array, vstack
 from pipeline.aggregate.circumstances import NOT_STATED, OTHER, TOTAL
 from pipeline.config import Profile
 from pipeline.domain.periods import Period
-from pipeline.release.circumstances import APART, NOT_IN_STEPS, Circumstances, Setting, release_circumstances
-from pipeline.release.offered_values import choose_values
+from pipeline.release.circumstances import (
+    APART,
+    NOT_IN_STEPS,
+    Circumstances,
+    Setting,
+    choose_values,
+    release_circumstances,
+)
 
 YEAR = Period(202401, 202412)
 BOROUGHS = ("B1", "B2", "B3", "B4", "B5")
@@ -330,7 +336,7 @@ def test_the_attack_finds_boroughs_that_leave_nothing_out(monkeypatch: pytest.Mo
     cities = [c.assign(area_code=c["area_code"].replace({"B3": "B2", "B4": "B2", "B5": "B2"})) for c in cities]
     monkeypatch.setattr(sys.modules[__name__], "BOROUGHS", ("B1", "B2"))
     assert all(Attack(c).narrower([released(c).table], settings(c)[:1]) == [] for c in cities)
-    monkeypatch.setattr("pipeline.release.offered_values._with_boroughs", lambda offered, *_, **__: offered)
+    monkeypatch.setattr("pipeline.release.circumstances._with_boroughs", lambda offered, *_, **__: offered)
     assert any(Attack(c).narrower([released(c).table], settings(c)[:1]) for c in cities)
 
 

@@ -9,7 +9,7 @@ from scipy import stats
 from pipeline.aggregate.counts import sum_periods
 from pipeline.domain.periods import Period
 from pipeline.errors import InputError
-from pipeline.statistics.outcomes import add_outcomes, leave_out_immature
+from pipeline.statistics.rates import add_outcomes, leave_out_immature
 from tests.kit.met_counts import CATEGORY_IDS, met_area_months, met_areas
 
 YEAR = Period.parse("2024-08..2025-07")

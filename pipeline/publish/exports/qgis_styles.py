@@ -19,7 +19,7 @@ from pipeline.publish.exports.layers import LAYER_LEVELS, Layer
 from pipeline.publish.words import capital, count_text
 from pipeline.release.released import Released
 from pipeline.statistics.change import ChangeWord
-from pipeline.statistics.ranges import Ranges
+from pipeline.statistics.intervals import Ranges
 from pipeline.statistics.rates import WEAK
 from pipeline.tables import Level
 

@@ -20,7 +20,7 @@ from pipeline.publish.map.fields import (
 )
 from pipeline.publish.map.outlines import LEVELS, make_outlines
 from pipeline.release.released import PeriodInfo, Released, split_not_offered
-from pipeline.statistics.ranges import Ranges
+from pipeline.statistics.intervals import Ranges
 from pipeline.statistics.rates import WEAK
 from pipeline.tables import Level
 
