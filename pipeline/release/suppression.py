@@ -167,7 +167,7 @@ def suppress(
                 choice.search(choice.all_blocks if attack is None else choice.blocks_of(attack.too_narrow))
             attack = choice.attacked()
             # What a search could not protect, another one seldom can: detail is taken away, in the end all of it.
-            if attack.safe or not choice.take_detail_away(attack.too_narrow):
+            if attack.safe or not choice.take_detail_away(attack.too_narrow, once=rounds <= ROUNDS):
                 break
     return choice.result(attack, rounds)
 
@@ -429,26 +429,35 @@ class _Choice:
         self.hidden |= fresh
         return bool(fresh.any())
 
-    def take_detail_away(self, narrow: IntArray) -> bool:
+    def take_detail_away(self, narrow: IntArray, *, once: bool) -> bool:
         """Offer less around each narrow cell; return whether anything was left to take away.
 
+        With `once`, only one thing goes for all narrow cells of one borough, window and category, and nothing more for
+        a cell that went with another: the next audit tells whether that was enough. Otherwise many narrow wards of one
+        borough would take the region's numbers with them in a single round.
+
         Counts of outcomes cost outcomes alone, as long as there are any. In the borough and window of the cell go, one
-        at a time: its own ward, all categories of it; the wards of its category, then of those it is part of; the
-        borough's number of its category, then of those it is part of; the number of these in the region and in every
-        borough; the wards and the number of the total; in the end the region's numbers.
+        at a time: its own ward, all categories of it; the wards of its category, then of those it is part of, up to the
+        total; the borough's number of its category, then of these; in the end the number of these in the region and in
+        every borough.
 
         A zero that is withheld for others' sake is published instead: see `show_narrow_zeros`.
         """
         zeros = narrow[(self.x[narrow] == 0) & ~self.latent[narrow] & ~_flag(self.cells, "declared")[narrow]]
         self.publish(zeros)
         taken, narrow = bool(zeros.size), np.setdiff1d(narrow, zeros)
+        before, done = self.ruled.copy(), set()
         block, area = (self.cells[c].to_numpy() for c in ("block", "area_code"))
         outcomes = self.cells["measure"].isin(OUTCOMES).to_numpy()
         groups = pd.DataFrame({"own": area, "area": np.where(block == "", area, block)})
         groups = groups.assign(category=self.cells["category"], family=self.family, outcomes=outcomes)
-        for own, borough, category, family, of_outcomes in (
-            groups.iloc[narrow].drop_duplicates().itertuples(index=False, name=None)
+        for cell, (own, borough, category, family, of_outcomes) in zip(
+            narrow, groups.iloc[narrow].itertuples(index=False, name=None), strict=True
         ):
+            key = ("" if once else own, borough, category, family, of_outcomes)
+            if key in done or (once and self.ruled[cell] and not before[cell]):
+                continue
+            done.add(key)
             here = self.family == family
             detail, number = here & (block == borough), here & (block == "") & (area == borough)
             chain = [category]
@@ -456,9 +465,10 @@ class _Choice:
                 chain += dict.fromkeys(more)
             below = [self.cells["category"].isin(self.with_parts(c)).to_numpy() for c in chain]
             every = here & (block == "")
+            # What more readers use goes last: the region and the other boroughs.
             steps = [detail & (area == own)]
-            steps += [part & cells for part in (detail, number, every) for cells in below[:-1]]
-            steps += [detail & below[-1], number & below[-1], every]
+            steps += [part & cells for part in (detail, number, every) for cells in below]
+            steps += [every]
             if of_outcomes:
                 steps = [step & outcomes for step in steps] + steps
             taken |= any(self.rule_out(step) for step in steps)

@@ -186,6 +186,19 @@ def test_a_borough_that_nothing_protects_loses_its_detail() -> None:
     assert state["B1W0"] == state["B1W1"] == state["B1"] == "published"
 
 
+def test_one_thing_goes_at_a_time_and_the_borough_before_all_others() -> None:
+    """Round by round around the same narrow ward: the ward, the borough's wards, its number, then all boroughs."""
+    cells, relations = rows_of_wards((20, 30, 50), (20, 30, 50))
+    choice = suppression._Choice.start(cells, relations, None, 5, ())
+    area = choice.cells["area_code"].to_numpy()
+    narrow = np.flatnonzero(np.isin(area, ["B0W0", "B0W1"]))
+    gone = []
+    while choice.take_detail_away(narrow, once=True):
+        gone.append(sorted(area[choice.ruled]))
+    wards = ["B0W0", "B0W1", "B0W2"]
+    assert gone == [["B0W0"], wards, ["B0", *wards], ["B0", *wards, "B1", "B1W0", "B1W1", "B1W2"]]
+
+
 def test_work_is_bounded_and_detail_goes_where_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a single round of search every detail that is not safe by itself goes, and what is left is safe."""
     monkeypatch.setattr(suppression, "ROUNDS", 0)
