@@ -1,1 +1,1 @@
-"""Stage 2: rows become counts by area, month and category, and distinct places with their weights."""
+"""Stage 2: rows are reduced to counts by area, month and category, and to distinct places with weights."""

@@ -1,6 +1,6 @@
-"""The circumstances of incidents: when, where, what, how reported and what came of it, as whole numbers that add up.
+"""The circumstances of incidents (time, place, offence, reporting, outcome), as whole numbers that add up.
 
-`VARIABLES` is the registry: one entry is all that a new variable needs to be counted, released and drawn.
+`VARIABLES` is the registry: a new variable needs only one entry to be counted, released and drawn.
 
 Organisations are separate measures: their figures are never one total, and neither are those of categories.
 """
@@ -42,7 +42,7 @@ __all__ = [
 ]
 
 
-# Kinds of outcome: what came of an offence, or why nothing did, read from the words of the source.
+# Kinds of outcome, recognised from the wording of the source.
 
 
 class OutcomeKind(StrEnum):
@@ -121,7 +121,7 @@ _NO_ACTION = ("not charged", "no charge", "offender died", "offender has died", 
 
 
 def kind_of_outcome(text: str, outcome_class: str = "") -> OutcomeKind:
-    """Find the kind of an outcome from its text; what the configuration says of it comes first.
+    """Find the kind of an outcome from its text; the configuration takes precedence.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ class Detail(StrEnum):
 
 
 class Summary(StrEnum):
-    """Which sentence sums a variable up."""
+    """Which sentence summarises a variable."""
 
     MOST_FREQUENT = "most frequent"
     ONE_VALUE = "one value"
@@ -396,7 +396,7 @@ def variable_list() -> str:
 
 
 def window_counts(facets: pd.DataFrame, period: Period, *, region_code: str, mature_until: int = 0) -> pd.DataFrame:
-    """Sum facets over a window, for every borough and the region, with what is not stated beside the values.
+    """Sum facets over a window, for every borough and the region, including incidents without a stated value.
 
     Parameters
     ----------
@@ -408,7 +408,8 @@ def window_counts(facets: pd.DataFrame, period: Period, *, region_code: str, mat
     region_code
         Code the region's rows get.
     mature_until
-        Last month (yyyymm) whose outcomes had time to come: later incidents are `TOO_RECENT`. 0: no outcomes at all.
+        Last month (yyyymm) whose outcomes are no longer pending: later incidents are `TOO_RECENT`. 0: no outcomes at
+        all.
 
     Returns
     -------

@@ -1,9 +1,9 @@
-"""What the data covers: which days and months, which levels of areas, and how much of it lies inside the areas.
+"""What the data covers: days and months, levels of areas, and the share of incidents inside the areas.
 
-A month without a row is not a month in which nothing happened. It is missing for a source if the source's files name
-the months that they hold and none names it, or if no row at all would be a rare chance given the source's median month;
-otherwise it is a quiet month, and counts as zero. A month that the data begins or ends in is incomplete if the days
-without a row at its edge are more than the source's own gaps between rows usually are.
+A month without rows does not necessarily mean that nothing happened. It is missing from a source if the names of the
+source's files state their months and none states it, or if an empty month would be very unlikely given the source's
+median month; otherwise it counts as zero. The first or last month is incomplete if there are more days without rows at
+its edge than in the source's usual gaps between rows.
 
 Everything here follows from whole numbers of rows by source, day and month, so that any split of the input into parts
 gives the same span.
@@ -57,18 +57,18 @@ __all__ = [
 ]
 
 RARE = 0.001
-"""A month without a row is taken for missing, or a borough without a ward, if chance gives one less often than this."""
+"""A month without rows, or a borough without wards, counts as missing if its probability by chance is below this."""
 USUAL = 0.99
 """Share of a source's gaps between rows that its last days without a row are compared with."""
 LATE_MONTHS = 3
-"""A source that is this far behind the others sends late; one further behind may have ended, and is named instead."""
+"""A source up to this far behind the others is late; one further behind may have ended, and is reported instead."""
 IN_MONTH = 0.9
 """Share of a file's rows that lie in the month that its name says: under it, the name says something else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceMonths:
-    """What one source sent, by day and by month.
+    """The rows of one source, by day and by month.
 
     Attributes
     ----------
@@ -97,7 +97,7 @@ class SourceMonths:
 
 @dataclass(frozen=True, slots=True)
 class SpanReport:
-    """A span, and how it came about.
+    """The period of the data, and how it was determined.
 
     Attributes
     ----------
@@ -106,7 +106,7 @@ class SpanReport:
     choices
         What was chosen, for the manifest.
     cautions
-        What should be looked at first, one paragraph each.
+        Cautions, one paragraph each.
     quality
         By source: first and last row, median month, usual gap, months that are missing, incomplete or quiet.
     """
@@ -118,7 +118,7 @@ class SpanReport:
 
 
 def named_by_files(files: Iterable[tuple[Sequence[int], Mapping[int, int]]]) -> frozenset[int] | None:
-    """Return the months that a source's files name, if their names say which months they hold.
+    """Return the months stated in the names of a source's files, if the names state them reliably.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def named_by_files(files: Iterable[tuple[Sequence[int], Mapping[int, int]]]) -> 
 def incident_sources(
     settings: Sequence[IncidentSource], *, parts: Sequence[Mapping[str, Any]], days: pd.DataFrame, places: pd.DataFrame
 ) -> list[SourceMonths]:
-    """Gather what each source of incidents sent; entries of one name are one source.
+    """Collect the rows of each source of incidents; entries with the same name are one source.
 
     Parameters
     ----------
@@ -328,7 +328,7 @@ def _days(number: int) -> str:
 
 
 def settle_span(sources: Sequence[SourceMonths], *, periods: Periods, first_date: str, last_date: str) -> SpanReport:
-    """Settle which days and months the data covers.
+    """Determine which days and months the data covers.
 
     Parameters
     ----------
@@ -381,7 +381,7 @@ def _bounds(judged: Sequence[_Judged], *, periods: Periods, first_date: str, las
 
 
 def _last_for_all(judged: Sequence[_Judged], first: int, last: int) -> int:
-    """Step back to the last month that no source lacks, where that is not far: sources are sent at different times."""
+    """Step back to the last month that no source lacks, if it is near: sources arrive at different times."""
     months = month_range(max(first, add_months(last, -LATE_MONTHS)), last)
     lacking = _lacking(judged, months).months
     return next((month for month in reversed(months) if month not in lacking), last)
@@ -436,7 +436,7 @@ def _choices(judged: Sequence[_Judged], span: Span) -> dict[str, str]:
 
 
 def _cautions(judged: Sequence[_Judged], span: Span, periods: Periods) -> tuple[str, ...]:
-    """Say which months are left out or missing, and what to do about it."""
+    """Return cautions on months that are left out or missing, and what to do."""
     said = []
     kept = month_range(month_of(span.first), month_of(span.last))
     for one in judged:
@@ -532,7 +532,7 @@ def source_of(label: str) -> str:
 def unplaced_inside(
     places: Iterable[tuple[str, Mapping[str, int]]], sources: Sequence[IncidentSource]
 ) -> dict[str, bool]:
-    """Say for each source whether its rows without any place count in the region.
+    """Return for each source whether its rows without a location count in the region.
 
     Parameters
     ----------
@@ -586,7 +586,7 @@ class LevelReport:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What every page may say: sentences about the source that give no number."""
+        """Sentences about the source for every page, without numbers."""
         said = [f"There is no figure for {self.labels[level][1]}: {reason}." for level, reason in self.no_data.items()]
         if self.wards_without:
             (ward, wards), boroughs = self.labels[Level.WARD], self.labels[Level.BOROUGH][1]
@@ -670,7 +670,7 @@ def _wards_without(rows: pd.DataFrame, *, names: Mapping[str, str]) -> dict[str,
     placed = inside[inside["place"].isin(_AT_WARD)].groupby("borough_code")["incidents"].sum()
     lacking = np.array([1 - int(placed.sum()) / max(int(total.sum()), 1)])
     return {
-        str(code): "its rows name the borough alone"
+        str(code): "its rows name only the borough"
         for code, number in total.items()
         if not placed.get(code, 0) and number >= _FEWEST_ROWS and lacking.item() ** int(number) < RARE
     }
@@ -722,7 +722,7 @@ def _listed(texts: Sequence[str], *, most: int = 5) -> str:
     return ", ".join(shown) + more
 
 
-# How much of the data lies inside the areas: where much of it does not, every count says which part it speaks of.
+# Share of the data inside the areas: if much is outside, every page states which part its figures describe.
 
 NOTED_PCT = 2.0  # below, it is points on the border and slips; above, the files cover more ground than the areas
 

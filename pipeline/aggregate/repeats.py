@@ -1,4 +1,4 @@
-"""What may be the same: probable duplicates across organisations, and repeat victims and places.
+"""Probable duplicates across organisations, and repeat victims and places.
 
 Probable duplicates are flagged and counted, never merged: each organisation's figures stay its own. No identifier of a
 victim leaves this module, only counts.
@@ -78,7 +78,7 @@ def _records(incidents: pd.DataFrame, *, cell_m: float) -> pd.DataFrame:
     narrow["record"] = np.arange(len(narrow))
     placed = narrow[(narrow["rank"] < len(PRECISIONS)) & narrow["day"].notna()].astype({"day": "int64"})
     rows = by_category(placed)
-    # "All" says nothing of two records that are also in a strand; records without one have only that in common.
+    # "All" is ignored for records that are also in a strand; records without a strand have only "all" in common.
     alone = ~rows["record"].isin(rows.loc[rows["category"] != ROOT, "record"])
     return rows[(rows["category"] != ROOT) | alone]
 
@@ -130,7 +130,7 @@ def duplicate_summary(pairs: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True, slots=True)
 class Repeats:
-    """How often the same victim or place comes back in a window.
+    """How often the same victim or place recurs in a window.
 
     Attributes
     ----------
@@ -225,7 +225,7 @@ def repeats_report(
     last_month: int,
     placeholders: Sequence[tuple[float, float, float]],
 ) -> dict[str, Any]:
-    """Count what may be the same; nothing is merged, and no identifier is returned.
+    """Count probable duplicates and repeats; nothing is merged, and no identifier is returned.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
-"""Detail that the data bears: by ward, by group of neighbouring wards or by borough, chosen for each category.
+"""The level at which each category is given: by ward, by group of neighbouring wards or by borough.
 
-A map on which nearly every area reads "fewer than 10" helps nobody. Where fewer than a third of the wards would show a
-number, the category is given for groups of wards; where fewer than a third of the groups would, for boroughs alone.
-What is given at one of these levels is not offered at a finer one: ward and group side by side would be a sum.
+A map on which nearly every area reads "fewer than 10" is of no use. If fewer than a third of the wards would show a
+number, the category is given for groups of wards; if fewer than a third of the groups would, only for boroughs. A
+category given at one of these levels is not offered at a finer one, because wards and groups could be subtracted.
 
 The choice is made once, on the first window, for the audience with the smallest step; it follows from a share and says
 no more than that the share was reached. A wider audience has the same level or boroughs.
@@ -78,7 +78,7 @@ def choose_detail(
 
     Examples
     --------
-    Race bears wards for partners (5) and boroughs for the public (10). Religion bears groups for both.
+    Race is given by ward for partners (5) and by borough for the public (10), religion by group for both.
 
     >>> few, many = {"race": 0.2, "religion": 0.1}, {"race": 0.7, "religion": 0.6}
     >>> shares = {5: {"ward": {"race": 0.5, "religion": 0.2}, "ward_group": many},
@@ -95,7 +95,7 @@ def choose_detail(
             closer = [chosen[s][category] for s in sorted(chosen) if s < step and category in chosen[s]]
             wider = [chosen[s][category] for s in sorted(chosen) if s > step and category in chosen[s]]
             mine[category] = _level(shares[step], category, closer=closer, wider=wider)
-        # A part is never given in more detail than the whole that it is part of. Detail only goes, so this ends.
+        # A part is never given in more detail than its whole. Detail only goes, so this ends.
         pairs = [(part, whole) for part, whole in part_of if part in fresh and whole in mine]
         while more := [p for p in pairs if _FINEST_FIRST.index(mine[p[0]]) < _FINEST_FIRST.index(mine[p[1]])]:
             mine |= {part: mine[whole] for part, whole in more}
@@ -112,7 +112,7 @@ def _level(shares: Shares, category: str, *, closer: Sequence[Level], wider: Seq
     else:
         rungs = (Level.WARD, Level.WARD_GROUP)
     for level in rungs:
-        # No data at all is no reason to choose another level: the areas say so themselves.
+        # Missing data is no reason to choose another level: the areas are marked as having no data.
         if level == Level.BOROUGH or shares.get(level, {}).get(category, 1.0) >= ENOUGH:
             return level
     return Level.BOROUGH
@@ -137,10 +137,10 @@ def kept_detail(releases: Sequence[EarlierRelease], *, edition: Mapping[str, str
 
 
 def not_offered_by_detail(counts: pd.DataFrame, detail: Mapping[str, Level]) -> pd.Series:
-    """Say which rows are not offered, because their category is given at another level.
+    """Return which rows are not offered because their category is given at another level.
 
-    A category given by ward is not given by group, nor the other way about: the two would be a sum. One given by
-    borough is given by neither.
+    A category given by ward is not given by group, or the reverse, because the two could be subtracted. A category
+    given by borough is given by neither.
 
     Examples
     --------
@@ -167,7 +167,7 @@ def utility(counts: pd.DataFrame) -> dict[str, dict[str, dict[str, dict[str, flo
         their share `pct` in per cent. Levels at which a category is not offered at all are left out.
     """
     ranges = Ranges.of(counts)
-    # The first step is no number; an exact zero (where counts are suppressed, not stepped) is one.
+    # The first step does not count as a number; an exact zero (with suppression instead of steps) does.
     number = (ranges.lower > 0) | ((ranges.lower == 0) & (ranges.upper == 0))
     refused = counts["not_offered"].map(lambda names: RANGED[0] in str(names).split(";"))
     rows = counts.assign(number=number)[counts["incidents_lower"].notna() | refused]

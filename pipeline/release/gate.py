@@ -1,7 +1,7 @@
-"""The gate: unprotected results in, one profile's `Released` out, and nothing else can make one.
+"""The gate: it takes unprotected results and returns one profile's `Released`, which nothing else can create.
 
-`examine` is the whole of disclosure control for one profile, in order: outlines that may be drawn, primary and
-secondary suppression with its audit (or steps, or noise), then every figure, computed from protected counts alone.
+`examine` is the whole of disclosure control for one profile, in order: protection of counts (steps, or suppression with
+its audit, or noise), outlines that may be drawn, then all other figures, computed from protected counts alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -50,12 +50,12 @@ from pipeline.tables import CIRCUMSTANCES, Level
 __all__ = ["Detected", "Passed", "examine", "release"]
 
 _SUMMED = ("incidents", "positive_outcomes", "known_outcomes")
-"""Measures of a group of wards that are sums of its wards'; what is without a place is in none."""
+"""Measures of a group of wards that are sums of its wards'; incidents without a location are in no group."""
 
 
 @dataclass(frozen=True, slots=True)
 class Detected:
-    """Everything the earlier stages found, unprotected.
+    """All results of the earlier stages, unprotected.
 
     Attributes
     ----------
@@ -91,9 +91,9 @@ class Detected:
     extent
         How much of the data lies inside the areas.
     lacking
-        Months in between that some source lacks: no window over them is whole.
+        Months missing from a source: windows that contain them are incomplete.
     levels
-        Levels at which nothing can be placed (`no_data`: reason by level), and what pages say of it (`notes`).
+        Levels at which no row can be assigned (`no_data`: reason by level), and notes for pages (`notes`).
     """
 
     areas: gpd.GeoDataFrame
@@ -118,7 +118,7 @@ class Detected:
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """A release, and what only the data owner may know of how it was made.
+    """A release, and details of how it was made that only the data owner may know.
 
     Attributes
     ----------
@@ -158,7 +158,7 @@ def examine(
 ) -> Passed:
     """Make one profile's release and report how it was made.
 
-    Numbers that are out stay as they are, and new ones come on the dates of the profile's calendar (see `calendar`).
+    Released numbers do not change, and new ones are released on the dates of the profile's calendar (see `calendar`).
 
     Parameters
     ----------
@@ -169,17 +169,17 @@ def examine(
     config
         The whole configuration: texts, rates, windows.
     before
-        What came before: earlier releases of the same data.
+        Previous releases of the same data.
     secret
         Key of repeatable noise, at least 16 bytes; needed for ``protection: noise`` alone.
     offers
-        What was chosen for other profiles of the same run, which is added to: audiences that ask the same have the same
-        answer, and the audit behind it is the longest part of a release.
+        Choices made for other profiles of the same run, to which this one is added: profiles with the same counts and
+        windows share a choice, and its audit is the longest part of a release.
 
     Raises
     ------
     DisclosureError
-        If a count could be worked out and no further suppression helps, or the release contradicts what is out.
+        If a count could be recovered and no further suppression helps, or the release contradicts a previous one.
     ConfigError
         If the profile names categories or boroughs that do not exist.
     """
@@ -188,7 +188,7 @@ def examine(
 
 
 def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail", offers: dict[str, Offer]) -> Passed:
-    """Take one release through the gate."""
+    """Make one release."""
     config, profile = plan.config, plan.profile
     months = _mature(detected, config)
     whole = months
@@ -207,7 +207,7 @@ def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail", offers: dict
     if people is not None and plan.group_of:
         people = add_groups(people, plan.group_of, keys=("category", "measure"), sums=("population",), whole=True)
     figures = derive(protected.counts, plan=plan, emerging=detected.emerging, people=people)
-    # Outlines are chosen beside the released counts: they must say nothing more of them.
+    # Outlines are chosen after the released counts, and must reveal nothing more about them.
     if plan.shows_all:
         hotspots = release_hotspots(
             detected.hotspots, detected.members, counts=protected.counts, true=counts, plan=plan
@@ -229,7 +229,7 @@ def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail", offers: dict
         cautions=(*detected.levels.get("notes", ()), *_kept_sentences(plan), *cautions_of(protected, profile)),
     )
     record = release_record(info, config, profile, protected, figures.notes)
-    # The reason is about the source, not about anybody's record: every audience may know why a level is empty.
+    # The reason concerns the source, not single records: every audience may know why a level is empty.
     record["rules"]["detail"] = {c.id: c.detail.value for c in plan.categories}
     if not plan.internal:
         record["utility"] = utility(figures.counts)
@@ -252,7 +252,7 @@ def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail", offers: dict
 def _plan(
     detected: Detected, profile: Profile, config: Config, before: Before, secret: bytes
 ) -> tuple[ReleasePlan, "_Detail"]:
-    """Settle what the release covers, before any number of it is made."""
+    """Determine what the release covers, before any of its numbers are computed."""
     data_to = last_complete_month(detected.first_date, detected.last_date)
     kept = keep(before, profile=profile, config=config, data_to=data_to)
     windows = windows_of_release(
@@ -266,14 +266,14 @@ def _plan(
     found = _detail(detected, profile, config, before.releases)
     detail, group_of = found.of_step.get(profile.step, {}), found.group_of
     categories = tuple(replace(c, detail=detail.get(c.id, Level.WARD)) for c in _categories(detected, profile))
-    if not kept.due:  # a category that is new comes with the next numbers
+    if not kept.due:  # a new category is released with the next numbers
         out = set(kept.counts["category"])
         categories = tuple(c for c in categories if c.id in out)
     areas = _scope(detected.areas, profile)
-    # Groups are made for those who have a category in groups, and for nobody else.
+    # Groups are only made for profiles with a category given by group.
     if any(c.detail == Level.WARD_GROUP for c in categories):
         areas = with_ward_groups(areas, group_of)
-    # Areas outside the profile's scope keep their parents: an attacker knows that they exist.
+    # Areas outside the profile's scope keep their parents, because an attacker knows that they exist.
     covered = detected.areas[detected.areas["covered"].astype(bool) & detected.areas["parent_code"].notna()]
     plan = ReleasePlan(
         config=config,
@@ -302,7 +302,7 @@ class _Detail:
 
     @property
     def closest(self) -> Mapping[str, Level]:
-        """What the closest audience is shown: the others have the same, or boroughs."""
+        """The detail for the closest audience: the others have the same, or boroughs."""
         return self.of_step[min(self.of_step)] if self.of_step else {}
 
 
@@ -346,7 +346,7 @@ def _detail(detected: Detected, profile: Profile, config: Config, releases: Sequ
         covered=list(areas.loc[areas["covered"].astype(bool), "area_code"]),
     )
 
-    # Whoever is shown exact numbers has wards, as the widest detail there is.
+    # Readers of exact numbers see wards, the finest detail.
     kept = {p.threshold: {c.id: Level.WARD for c in detected.categories} for p in every if p.step <= 1}
     kept |= kept_detail(releases, edition=edition_of(detected.areas))
     chosen = choose_detail(
@@ -359,7 +359,7 @@ def _detail(detected: Detected, profile: Profile, config: Config, releases: Sequ
 
 
 def _unchanged_outlines(made: Outlines, kind: str, plan: ReleasePlan) -> Outlines:
-    """Draw a window's outlines as they were first released, for everybody but the data owner."""
+    """Return a window's outlines as they were first released, for every audience but the data owner."""
     if plan.internal or not getattr(plan.profile, kind):
         return made
     return as_first_released(made, kind=kind, kept=plan.kept, headline=plan.windows.headline)
@@ -372,7 +372,7 @@ NOT_YET = "Not shown: they come with the next numbers."
 
 
 def _described(detected: Detected, plan: ReleasePlan, counts: pd.DataFrame) -> Circumstances:
-    """Describe incidents, as it was first done for this window."""
+    """Return the circumstances as they were first released for this window."""
     last = plan.kept.last
     if last is not None and last.headline == plan.windows.headline.id and last.circumstances is not None:
         note = last.notes.get("circumstances", "")
@@ -389,7 +389,7 @@ def _described(detected: Detected, plan: ReleasePlan, counts: pd.DataFrame) -> C
 
 
 def _kept_sentences(plan: ReleasePlan) -> tuple[str, ...]:
-    """Say what was kept, and when new numbers come; the internal folder keeps nothing."""
+    """Return notes on what was kept and when new numbers are due; the internal folder keeps nothing."""
     if plan.internal:
         return ()
     calendar = calendar_of(plan.profile, synthetic=plan.config.run.synthetic)
@@ -447,7 +447,7 @@ def _scope(areas: gpd.GeoDataFrame, profile: Profile) -> gpd.GeoDataFrame:
 
 
 def _mature(detected: Detected, config: Config) -> pd.DataFrame:
-    """Leave out outcomes that had no time to be recorded in a cohort; a flow has none to leave out."""
+    """Leave out pending outcomes of a cohort; a flow has none."""
     if config.outcomes.basis != "cohort":
         return detected.area_months.drop(columns="known_outcomes")
     last, left_out = month_of(detected.last_date), config.outcomes.maturity_months
@@ -455,7 +455,7 @@ def _mature(detected: Detected, config: Config) -> pd.DataFrame:
 
 
 def _within_the_data(counts: pd.DataFrame, detected: Detected, plan: ReleasePlan) -> pd.DataFrame:
-    """Leave without a count what lies before the data: such windows are shown because they are out, and keep theirs."""
+    """Blank counts before the data: such windows are shown because they were released, and keep their numbers."""
     if plan.internal or plan.windows.first_date >= detected.first_date:
         return counts
     before = [p.id for p in plan.windows.shown if p.start < detected.first_date]
@@ -472,13 +472,13 @@ def _offer(
     *,
     offers: dict[str, Offer],
 ) -> Offer:
-    """Choose what released audiences are offered: of all areas and categories, so that every profile agrees.
+    """Choose the counts to offer, over all areas and categories, so that the choice is the same for every profile.
 
     Windows that are out have had their choice. On a date only windows with a count that is not out are looked at; in
     between there are none, and what is not out is not offered.
     """
     fresh = counts[~plan.kept.fixed(counts)]
-    if not plan.kept.due:  # but for a correction, which is of boroughs and larger areas
+    if not plan.kept.due:  # except for a correction, which concerns boroughs and larger areas
         fresh = fresh[fresh["level"].isin([Level.BOROUGH, Level.REGION]) & bool(plan.kept.reissue)]
     periods = [Period.parse(p) for p in fresh["period"].unique()]
     config, windows = plan.config, plan.windows
@@ -499,11 +499,11 @@ def _offer(
     )
     every = _window_counts(months, windows, areas=areas, categories=detected.categories)
     every = plan.kept.within(_within_the_data(every, detected, plan))
-    # All levels of these months are looked at together: wards that stay bound the borough that they lie in.
+    # All levels of these months are considered together: released ward counts bound the borough that contains them.
     wanted = [p for p in every["period"].unique() if any(Period.parse(p).overlaps(q) for q in periods)]
     every = every[every["period"].isin(wanted)].reset_index(drop=True)
     steps = sorted({p.step for p in config.profiles if p.audience != "internal" and p.step > 1})
-    # The layout is that of the source; profiles may differ in their windows, and in what is out of these already.
+    # The layout is that of the source; profiles may differ in their windows and in which of these were released.
     question = f"{digest_of(every)} {steps} {sorted(layout.series.items())} {sorted(layout.detail.items())}"
     if question not in offers:
         offers[question] = choose_offer(every, layout=layout, steps=steps)

@@ -89,7 +89,7 @@ class Relations:
 
     @property
     def equal(self) -> BoolArray:
-        """Which rows are sums (both sides closed and the same)."""
+        """Which rows are sums (both bounds finite and equal)."""
         return np.asarray(self.lower == self.upper, dtype=np.bool_)
 
     @property
@@ -98,11 +98,11 @@ class Relations:
         return np.asarray(self.upper < np.inf, dtype=np.bool_)
 
     def complete(self, offered: BoolArray) -> BoolArray:
-        """Say which rows have all their counts offered: a part that is not could be anything."""
+        """Return which rows have all their counts offered: a part that is not offered could have any value."""
         return np.asarray(abs(self.matrix) @ (~offered).astype(np.int64) == 0, dtype=np.bool_)
 
     def room(self, values: IntArray, step: int) -> BoolArray:
-        """Say which rows leave every value of their steps possible; see `has_room`."""
+        """Return which rows leave every value of their steps possible; see `has_room`."""
         totals, parts = (csr_array(self.matrix > 0), csr_array(self.matrix < 0))
         lower = step_floor(values, step)
         count = [np.asarray(side.sum(axis=1), dtype=np.int64).ravel() for side in (totals, parts)]
@@ -129,12 +129,12 @@ class Relations:
 
 
 def stack(*relations: Relations) -> Relations:
-    """Put the rows of several relations over the same table into one.
+    """Combine the rows of several relations over the same table.
 
     Raises
     ------
     InputError
-        If none is given or they speak of tables of different length.
+        If there are none, or they refer to tables of different length.
     """
     if len({r.matrix.shape[1] for r in relations}) != 1:
         raise InputError("relations to stack must be over one cell table: build all of them from the same frame.")
@@ -150,8 +150,8 @@ def stack(*relations: Relations) -> Relations:
 def drop_violated(relations: Relations, *, values: IntArray) -> tuple[Relations, pd.DataFrame]:
     """Drop the rows that the data breaks, and count them.
 
-    An attacker who assumes a relation that is false concludes falsehoods, so such rows protect nobody and would only
-    make the audit infeasible. What was dropped is reported, never silent.
+    An attacker who assumes a false relation reaches false conclusions, so such rows would only make the audit
+    infeasible. Dropped rows are always reported.
 
     Returns
     -------
@@ -165,7 +165,7 @@ def drop_violated(relations: Relations, *, values: IntArray) -> tuple[Relations,
 
 
 BROKEN_SHARE = 0.05
-"""A kind of relation that fewer rows break is granted to the reader: somebody who assumes it is right nearly always."""
+"""A kind of relation that fewer rows break is assumed to be known to the reader."""
 DECLARED_UNION = "declared_union"
 FOUND_UNION = "found_union"
 
@@ -174,8 +174,8 @@ def relations_that_hold(cells: pd.DataFrame, relations: Relations, *, tolerance:
     """Keep the relations that a reader would rely on: those broken in fewer than `tolerance` of their rows.
 
     Rows are judged together where they state the same thing in other areas and windows: the same kind of relation, at
-    the same level, between the same categories and measures. A group passes or goes as a whole; of a group that
-    passes, the rows that the data breaks stay in, because a reader cannot tell which ones those are. Unions that the
+    the same level, between the same categories and measures. A group is kept or dropped as a whole; in a group that is
+    kept, rows that the data breaks are kept too, because a reader cannot know which ones these are. Unions that the
     source declares are relied on wherever they hold, however often the data breaks them elsewhere.
 
     Parameters
@@ -316,7 +316,7 @@ def area_sums(
 
 
 def area_equations(cells: pd.DataFrame, *, parents: Mapping[str, str]) -> Relations:
-    """State that each area's cell is the sum of the areas inside it, with nothing unplaced.
+    """State that each area's cell is the sum of the areas inside it, without unplaced incidents.
 
     A candidate for `relations_that_hold`: true where every incident has a usable place, as in most published counts.
     Rows of which a child's cell is missing are left out.
@@ -563,7 +563,7 @@ class Layout:
         return [{a: p for a, p in self.parents.items() if level[a] == name} for name in sorted(set(level.values()))]
 
     def relate(self, cells: pd.DataFrame) -> Relations:
-        """Write down every sum and subset that a table of cells implies (columns KEY and level)."""
+        """Return every sum and subset that a table of cells implies (columns KEY and level)."""
         table = cells.reset_index(drop=True)
         unplaced = {"incidents": "incidents_unplaced"}
         rows = [area_sums(table, parents=inside, unplaced=unplaced) for inside in self.parents_by_level]
@@ -588,9 +588,9 @@ class Layout:
         return tuple(dict.fromkeys([*self.families, *self.unions]))
 
     def candidates(self, cells: pd.DataFrame) -> Relations:
-        """Write down what nobody declares but a reader may find to hold: `relations_that_hold` tells where."""
+        """Return undeclared relations that a reader may find to hold; `relations_that_hold` tests them."""
         table = cells.reset_index(drop=True)
-        # What is without a place is too small a part for anybody to look for patterns in it.
+        # Incidents without a location are too few for readers to look for patterns in them.
         at = np.flatnonzero(table["measure"] != "incidents_unplaced").astype(np.int64)
         placed = table.iloc[at].reset_index(drop=True)
         found = stack(
@@ -650,7 +650,7 @@ def cell_table(
     own = pd.MultiIndex.from_tuples([(level, p) for level, windows in (series or {}).items() for p in windows])
     made = ~pd.MultiIndex.from_frame(published[["level", "period"]]).isin(own) if series else False
     cells = published.assign(latent=made)
-    # Wards are a detail of their borough, and so is what has no place in any of them.
+    # Wards are details of their borough, and so are its incidents without a ward.
     borough = cells["area_code"].map(layout.parents).where(~cells["level"].isin(COARSE))
     unplaced = (cells["measure"] == "incidents_unplaced") & (cells["level"] == "borough")
     cells["block"] = borough.mask(unplaced, cells["area_code"]).fillna("")

@@ -1,20 +1,20 @@
-"""What a release in steps offers: the counts of which every value of the step remains possible, and no others.
+"""Choose the counts that a release in steps offers: those of which every value of the step remains possible.
 
 `steps` says why inequalities never narrow a step. Here is what does: equations (an area whose parts leave nothing out)
-and complete unions (a category whose parts cover it). In three moves, bounded and without a search:
+and complete unions (a category whose parts cover it). The choice has three steps, without a search:
 
 1. **Never offered**, whatever the counts are: the last part of a small complete union below borough level; the smaller
    areas of an equation of two or three, and of a region of two or three boroughs its total. A union is one by the tree
    of categories, by what the source declares, or because a reader would find it (`linked_tables.unions_found`).
 2. **The row rule**: an equation or union without room for all values (`steps.has_room`) is not offered, total and
-   parts, with everything below it. Keeping either would not do: that a row has no room tells, by itself, that its total
+   parts, with everything below it. Neither total nor parts can be kept: that a row has no room discloses that its total
    is not at its ceiling and that its parts are near theirs.
 3. **The audit**: rows linked to one another can still narrow a count. Linear programmes over the rows of one borough
-   and window find the least and the greatest value of each count; what is left with fewer values than its step loses
-   its detail, then its number.
+   and window find the least and the greatest value of each count; if a count is left with fewer values than its step,
+   its detail is not offered, then its number.
 
-A count is offered to all audiences or to none: that a row has no room in steps of 10 says something about its counts in
-steps of 5.
+A count is offered to all audiences or to none: that a row has no room in steps of 10 discloses something about its
+counts in steps of 5.
 """
 
 from collections.abc import Mapping, Sequence
@@ -59,15 +59,15 @@ SMALL_UNION = 7
 """A complete union of fewer parts has its last one not offered below borough level. From seven parts on a row without
 room is so rare (all parts near the ceilings of their steps) that the row rule costs less than a part would."""
 FEW_PARTS = 3
-"""A row of two or three parts is without room too often, and tells too much where it is: parts of it go before any
-count is looked at."""
+"""A row of two or three parts is without room too often, and discloses too much if it is: some of its parts are never
+offered, whatever the counts."""
 AUDIT_ROUNDS = 8
-"""Rounds of the audit; each takes detail away from whatever it finds, so that later ones find less."""
+"""Rounds of the audit; each removes detail around the narrow counts that it finds, so that later rounds find fewer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Absences:
-    """What the absence of rows without room tells: by step, which rows of the table had none."""
+    """Knowledge from the absence of rows without room: by step, which rows of the table had none."""
 
     tight: Mapping[int, BoolArray]
 
@@ -110,7 +110,7 @@ class Absences:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """Which counts are offered, and what that took.
+    """Which counts are offered, and how many each move removed.
 
     Attributes
     ----------
@@ -119,7 +119,7 @@ class Offer:
     offered
         Whether each cell is offered to released audiences, shape (cells,).
     log
-        For the data owner: how many counts each move took away.
+        For the data owner: how many counts each move removed.
     """
 
     cells: pd.DataFrame
@@ -225,7 +225,7 @@ def _area_rows(cells: pd.DataFrame, layout: Layout) -> tuple[Relations, pd.DataF
     pairs = parts[["row", "at"]].rename(columns={"at": "part"}).merge(totals[["row", "at"]], on="row")
     rows = relation_rows(len(cells), totals, parts, kind="area_sum")
 
-    # Which of them a reader takes for equations.
+    # Which of them a reader assumes to be equations.
     inside = pd.Series([(p, layout.levels[a]) for a, p in layout.parents.items()], dtype=object).value_counts()
     here = parts.groupby("row").size().reindex(heads["row"], fill_value=0).to_numpy()
     whole = here == inside.reindex(list(zip(heads["parent"], heads["level"], strict=True))).to_numpy()
@@ -234,7 +234,7 @@ def _area_rows(cells: pd.DataFrame, layout: Layout) -> tuple[Relations, pd.DataF
     broken = pd.Series(left != 0).groupby(kind).transform("mean").to_numpy() >= BROKEN_SHARE
     granted = whole & ~broken
     pairs = pairs.rename(columns={"at": "total"})[["part", "total"]]
-    # A reader who takes a row for an equation that is none learns nothing right from it.
+    # A reader who wrongly assumes a row to be an equation reaches wrong conclusions.
     return replace(rows, upper=np.where(granted & (left == 0), 0.0, np.inf)), pairs, granted
 
 
@@ -306,7 +306,7 @@ def _cover_rows(cells: pd.DataFrame, layout: Layout) -> Relations:
 
 
 def _below(cells: int, pairs: pd.DataFrame, orders: Relations) -> csr_array:
-    """Return which cells go with each: a smaller area, a part of the category, an outcome of the incidents."""
+    """Return the dependent cells of each: a smaller area, a part of the category, an outcome of the incidents."""
     small = coo_array(orders.matrix)
     row, at = (c.astype(np.int64) for c in small.coords)
     total, part = np.empty(len(orders), dtype=np.int64), np.empty(len(orders), dtype=np.int64)
@@ -317,7 +317,7 @@ def _below(cells: int, pairs: pd.DataFrame, orders: Relations) -> csr_array:
 
 
 def _closed(offered: BoolArray, below: csr_array) -> BoolArray:
-    """Take away everything below what is not offered."""
+    """Remove all dependent cells of cells that are not offered."""
     gone = ~offered
     while True:
         more = gone | (below @ gone.astype(np.int64) > 0)
@@ -364,7 +364,7 @@ def _with_room(
     cells: pd.DataFrame, rows: Relations, values: IntArray, *, offered: BoolArray, silent: BoolArray, below: csr_array,
     steps: Sequence[int],
 ) -> tuple[BoolArray, BoolArray, Absences]:  # fmt: skip
-    """Apply the row rule until nothing changes.
+    """Apply the row rule until there is no change.
 
     Return what is offered, what goes without what is below it, and what the absence of both tells a reader.
     """
@@ -402,7 +402,7 @@ def _audited(
     silent: BoolArray,
     absences: Absences,
 ) -> BoolArray:
-    """Attack block after block, and take away what narrows a count, until every count keeps its step."""
+    """Audit block after block, and remove counts that narrow others, until every count keeps its step."""
     borough = _borough_of(cells, layout)
     attacked = np.ones(len(cells), dtype=bool)
     for turn in range(AUDIT_ROUNDS + 1):
@@ -420,7 +420,7 @@ def _audited(
 
 
 def _borough_of(cells: pd.DataFrame, layout: Layout) -> npt.NDArray[np.object_]:
-    """Return the borough of each cell, empty for the region: the blocks that are attacked one by one."""
+    """Return the borough of each cell, empty for the region: the blocks that are audited one by one."""
     area, level = cells["area_code"], cells["level"]
     own = area.where(level == Level.BOROUGH, area.map(layout.parents))
     boroughs = [a for a, at in layout.levels.items() if at == Level.BOROUGH]
@@ -437,14 +437,14 @@ def _remedy(
     offered: BoolArray,
     last: bool,
 ) -> BoolArray:
-    """Return what goes where a count is narrow: the category's detail in that borough, in the end its number there."""
+    """Return the cells to remove for a narrow count: the category's detail in that borough, in the end its number."""
     keys = pd.DataFrame({"borough": borough, "period": cells["period"], "category": cells["category"]})
     detail = cells["level"].isin(DETAIL).to_numpy()
     hit = pd.MultiIndex.from_frame(keys).isin(pd.MultiIndex.from_frame(keys.iloc[narrow]))
     gone = hit & detail & offered
     own = np.zeros(len(cells), dtype=bool)
     own[narrow] = True
-    # A borough without detail left, or the last rounds: the number itself.
+    # For a borough without remaining detail, or in the last rounds, the number itself.
     bare = ~pd.MultiIndex.from_frame(keys).isin(pd.MultiIndex.from_frame(keys[gone]))
     return np.asarray(gone | (own & (last | bare)), dtype=np.bool_)
 

@@ -1,8 +1,8 @@
-"""Steps, suppression or noise: true counts in, counts that may be seen out.
+"""Steps, suppression or noise: convert true counts to counts that may be released.
 
 Suppression follows the order of Hundepool et al. (2012), chapter 4: lay out the cells and what links them, primary
-suppression, secondary suppression, audit. What other readers hold needs no search: numbers that are out stay as they
-are, and what a closer audience is not offered is withheld here too.
+suppression, secondary suppression, audit. Previous releases need no search: released numbers do not change, and counts
+not offered to a closer audience are withheld here too.
 """
 
 from collections.abc import Iterator, Mapping
@@ -56,7 +56,7 @@ __all__ = [
 
 
 class Verdict(StrEnum):
-    """What the audit found."""
+    """Result of the audit."""
 
     PASSED = "passed"
     NOT_NEEDED = "not needed"
@@ -68,7 +68,7 @@ BoolArray = NDArray[np.bool_]
 
 
 class RefusedError(DisclosureError):
-    """A release that would disclose a count; `cells` names what could be worked out, for the internal log only."""
+    """A release that would disclose a count; `cells` lists the recoverable counts, for the internal log only."""
 
     def __init__(self, message: str, cells: pd.DataFrame) -> None:
         super().__init__(message)
@@ -87,9 +87,9 @@ class Protected:
     verdict
         What the audit found.
     record
-        What release.json may report: nothing that distinguishes primary from secondary suppression.
+        Content of release.json: nothing that distinguishes primary from secondary suppression.
     log
-        For the data owner only: primary and secondary cells by level, relations that do not hold.
+        For the data owner only: primary and secondary cells by level, broken relations.
     states
         One row per withheld cell: key, state, reason. For the data owner only.
     """
@@ -102,7 +102,7 @@ class Protected:
 
 
 def protect(counts: pd.DataFrame, *, months: pd.DataFrame, plan: ReleasePlan, offer: Offer | None = None) -> Protected:
-    """Apply a profile's rules to the counts of every window, then attack the result.
+    """Apply a profile's rules to the counts of every window, then audit the result.
 
     Parameters
     ----------
@@ -111,14 +111,14 @@ def protect(counts: pd.DataFrame, *, months: pd.DataFrame, plan: ReleasePlan, of
     months
         The same per month, for noise.
     plan
-        What the release covers, its rules, and what its readers hold already.
+        What the release covers, its rules, and previous releases.
     offer
         Which counts are offered in steps; needed for these alone.
 
     Raises
     ------
     RefusedError
-        If a withheld count could be worked out and no further suppression helps.
+        If a withheld count could be recovered and no further suppression helps.
     """
     profile = plan.profile
     shown = plan.kept.within(counts).copy()
@@ -138,12 +138,12 @@ def protect(counts: pd.DataFrame, *, months: pd.DataFrame, plan: ReleasePlan, of
 
 
 def _suppressed(shown: pd.DataFrame, *, plan: ReleasePlan) -> Protected:
-    """Withhold small counts and what would give them back.
+    """Withhold small counts and further counts from which they could be recovered.
 
     Raises
     ------
     RefusedError
-        If sources that nothing here can change give a withheld count away.
+        If external tables disclose a withheld count.
     """
     profile = plan.profile
     layout = Layout(
@@ -175,7 +175,7 @@ def _suppressed(shown: pd.DataFrame, *, plan: ReleasePlan) -> Protected:
     for column, mask in hidden.items():
         shown[column] = shown[column].astype("Int64").mask(mask)
     shown["not_offered"] = _not_offered_by_row(hidden, len(shown))
-    # What is out already stays as it is; longer windows are sums of both.
+    # Released numbers do not change; longer windows are sums of both.
     ranged = with_composites(plan.kept.applied(in_steps(shown, step=1)), plan.windows.series)
     record, log, states = _report(found, table=table)
     verdict = Verdict.NOT_AUDITED if found.attack is None else Verdict.PASSED
@@ -183,9 +183,9 @@ def _suppressed(shown: pd.DataFrame, *, plan: ReleasePlan) -> Protected:
 
 
 def _in_steps(shown: pd.DataFrame, plan: ReleasePlan, offer: Offer) -> Protected:
-    """Give every count that is offered as the step it lies in."""
+    """Convert every offered count to the step it lies in."""
     held = {measure: shown[measure].notna().to_numpy() for measure in COUNTS}
-    # What is without a place is the one part of an area's sum that nobody is offered: see `offer`.
+    # The part of an area's sum without a location is offered to nobody: see `offer`.
     gone = {Measure.INCIDENTS_UNPLACED.value: held[Measure.INCIDENTS_UNPLACED]}
     here = pd.MultiIndex.from_frame(shown[["area_code", "period", "category"]])
     refused = not_offered_by_detail(shown, {c.id: c.detail for c in plan.categories}).to_numpy(dtype=bool)
@@ -198,14 +198,14 @@ def _in_steps(shown: pd.DataFrame, plan: ReleasePlan, offer: Offer) -> Protected
     for measure, mask in gone.items():
         shown[measure] = shown[measure].astype("Int64").mask(mask)
     shown["not_offered"] = _not_offered_by_row(gone, len(shown))
-    # What is out already stays as it is; longer windows are sums of both.
+    # Released numbers do not change; longer windows are sums of both.
     ranged = plan.kept.applied(in_steps(shown, step=plan.profile.step))
     ranged = with_composites(ranged, plan.windows.series)
     return Protected(ranged, Verdict.PASSED, log={"not offered": offer.log})
 
 
 def _with_what_is_out(cells: pd.DataFrame, shown: pd.DataFrame, plan: ReleasePlan) -> pd.DataFrame:
-    """Mark the cells that are out: numbers stay and are known, what is not offered stays away, here and below."""
+    """Mark the released cells: numbers are kept and known; cells not offered remain so, with everything below."""
     fixed, declared = np.zeros(len(cells), dtype=bool), np.zeros(len(cells), dtype=bool)
     out, stays = plan.kept.fixed(shown), np.zeros(len(cells), dtype=bool)
     at, latent = cells["row"].to_numpy(dtype=np.int64), cells["latent"].to_numpy(dtype=bool)
@@ -219,7 +219,7 @@ def _with_what_is_out(cells: pd.DataFrame, shown: pd.DataFrame, plan: ReleasePla
 
 
 def _perturbed(shown: pd.DataFrame, *, months: pd.DataFrame, plan: ReleasePlan) -> Protected:
-    """Add noise to every count, and give the counts that may be behind each number as its range."""
+    """Add noise to every count, and set the range of each number to the possible true counts."""
     cells = long_cells(shown, plan.profile.measures)
     perturbed = perturb(cells, months=months, threshold=plan.profile.threshold, secret=plan.secret)
     row, measure = cells["row"].to_numpy(), cells["measure"].to_numpy()
@@ -250,16 +250,16 @@ def _mean_error_pct(shown: NDArray[np.int64], error: NDArray[np.int64]) -> float
 
 def _refusal(profile: Profile, number: int) -> str:
     return (
-        f'profile "{profile.name}": {number} withheld counts could be worked out from what is published, and no '
+        f'profile "{profile.name}": {number} withheld counts could be recovered from published counts, and no '
         "further withholding helps. Nothing was written. Use longer windows, fewer categories or a higher threshold."
     )
 
 
-# What the release reports about suppression: to readers, and to the data owner alone.
+# What the release reports about suppression, to readers and to the data owner.
 
 
 def _report(found: Suppression, *, table: CellTable) -> tuple[dict[str, Any], dict[str, Any], pd.DataFrame]:
-    """Return what release.json may report, what is for the data owner only, and every withheld cell with its state."""
+    """Return the content of release.json, the log for the data owner, and every withheld cell with its state."""
     own = found.cells[(found.cells["status"] != "") & ~found.cells["latent"].astype(bool)]
     # "Added by us" would separate secondary from primary cells: readers see both as protected.
     reported = own.assign(state=own["status"].replace({Status.ADDED.value: Status.PROTECTED.value}))
@@ -319,7 +319,7 @@ NOTHING_SHOWN = (
 
 
 def cautions_of(protected: Protected, profile: Profile) -> tuple[str, ...]:
-    """Return the cautions due where nothing can be shown, or where known tables hold what is withheld."""
+    """Return cautions if nothing can be shown, or if known tables contain withheld counts."""
     counts = protected.counts
     if "incidents" in profile.measures and len(counts) and counts["incidents"].fillna(0).eq(0).all():
         return (NOTHING_SHOWN,)
@@ -334,7 +334,7 @@ def cautions_of(protected: Protected, profile: Profile) -> tuple[str, ...]:
 def release_record(
     info: ReleaseInfo, config: Config, profile: Profile, protected: Protected, notes: tuple[str, ...]
 ) -> dict[str, Any]:
-    """Return what release.json reports."""
+    """Return the content of release.json."""
     shown = protected.record
     return {
         "profile": info.profile,

@@ -1,7 +1,7 @@
-"""One release: its frozen plan, the sealed type that exports, maps and briefings accept, and how that type is stored.
+"""One release: its frozen plan, the sealed type that exports, maps and briefings accept, and its storage.
 
-A `Released` can be made by the gate alone, so an unprotected number cannot reach a file by mistake. Everything in it is
-already protected: counts, and whatever was derived from those counts.
+Only the gate can create a `Released`, so an unprotected number cannot reach a file by mistake. Everything in it is
+already protected: counts, and figures derived from those counts.
 """
 
 import hashlib
@@ -43,12 +43,12 @@ __all__ = [
 ]
 
 
-_SEAL = object()  # known to the gate and to `unpack`; a test holds that nothing else in the package names it
+_SEAL = object()  # used only by the gate and `unpack`; a test checks this
 
 
 @dataclass(frozen=True, slots=True)
 class CategoryInfo:
-    """A category as readers see it; `all` comes first, and holds the others but those `outside` it."""
+    """A category as readers see it; `all` comes first, and includes the others except those `outside` it."""
 
     id: str
     label: str
@@ -69,12 +69,12 @@ class PeriodInfo:
     days: int
     complete: bool
     lacking: tuple[str, ...] = ()
-    """Months in it that a source did not send, or sent in part: "2025-06"."""
+    """Months in it that are missing or incomplete in a source: "2025-06"."""
 
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """A change of recording system: nothing is compared across it."""
+    """A change of recording system; figures are not compared across it."""
 
     month: str
     text: str
@@ -91,7 +91,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReleasePlan:
-    """What is settled about one release before any number of it is made.
+    """The plan of one release, determined before any of its numbers are computed.
 
     Attributes
     ----------
@@ -112,7 +112,7 @@ class ReleasePlan:
     closest_detail
         Every category, shown or not, to its finest level for the audience with the smallest step.
     kept
-        What must stay of the releases before it; nothing for internal, whose readers hold the data.
+        What must be kept from previous releases; nothing for internal, whose readers have the data.
     known_tables
         Counts that the public can look up: area_code, period, category, measure, value; None where no table is named.
     premises
@@ -142,19 +142,19 @@ class ReleasePlan:
 
     @property
     def internal(self) -> bool:
-        """Whether the release is for the data owner alone, who holds the data."""
+        """Whether the release is only for the data owner, who has the data."""
         return self.profile.audience == "internal"
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseInfo:
-    """The words and choices that go with the numbers."""
+    """Texts and choices that accompany the numbers."""
 
     run_name: str
     title: str
     noun: str
     recorder: str
-    """Who recorded, where that was one organisation; empty where it was several."""
+    """Who recorded the incidents, if it was one organisation; empty if several."""
     place: str
     publisher: str
     licence: str
@@ -165,7 +165,7 @@ class ReleaseInfo:
     marking: str
     threshold: int
     mechanism: Literal["exact", "steps", "suppress", "noise"]
-    """How counts are protected; `exact` where nothing is."""
+    """How counts are protected; `exact` if they are not."""
     step: int
     """Width of the steps that counts are given in; 1 where they are numbers."""
     audit: str
@@ -177,7 +177,7 @@ class ReleaseInfo:
     categories: tuple[CategoryInfo, ...]
     headline: PeriodInfo
     earlier: PeriodInfo | None
-    """The window that changes compare with."""
+    """The comparison window of changes."""
     periods: dict[str, tuple[PeriodInfo, ...]]
     """Level to its windows, oldest first; the headline is among each level's windows or beside them."""
     breaks: tuple[Break, ...]
@@ -202,7 +202,7 @@ class ReleaseInfo:
     abstract: str = ""
     protection: dict[str, str] = field(default_factory=dict)
     inside_note: str = ""
-    """Where much of the data lies outside the areas: that figures speak of the part inside. Also the first caveat."""
+    """Note that figures describe only the data inside the areas, if much is outside. Also the first caveat."""
     ward_groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Code of each group of wards to the codes of its wards, sorted; empty where no category is given by groups."""
     lacking: tuple[str, ...] = ()
@@ -265,7 +265,7 @@ def split_not_offered(column: "pd.Series[str]") -> list[frozenset[str]]:
     return [frozenset(names.split(_SEPARATOR)) - {""} for names in column.fillna("")]
 
 
-# The words and choices that go with the numbers of a release.
+# Texts and choices that accompany the numbers of a release.
 
 
 def _period_info(period: Period, windows: Windows) -> PeriodInfo:
@@ -304,7 +304,7 @@ def release_info(
     inside_note: str = "",
     cautions: tuple[str, ...] = (),
 ) -> ReleaseInfo:
-    """Put together what pages state about a profile's release; `cautions` come before the configured ones."""
+    """Collect what pages state about a profile's release; `cautions` come before the configured ones."""
     config, profile, windows = plan.config, plan.profile, plan.windows
     labels = level_words(config.areas)
     wards = labels["ward"][1]
@@ -360,7 +360,7 @@ def release_info(
     )
 
 
-# A `Released` taken apart for the stage store, and put together again unchanged.
+# Serialisation of a `Released` for storage between stages.
 
 
 _INFO: TypeAdapter[ReleaseInfo] = TypeAdapter(ReleaseInfo)
@@ -390,7 +390,7 @@ def digest_of(*tables: pd.DataFrame) -> str:
 
 
 def pack(released: Released) -> Packed:
-    """Take a release apart."""
+    """Convert a release to its parts."""
     return Packed(
         info=_INFO.dump_python(released.info, mode="json"),
         areas=released.areas,
@@ -404,7 +404,7 @@ def pack(released: Released) -> Packed:
 
 
 def unpack(packed: Packed) -> Released:
-    """Put a release together again.
+    """Rebuild a release from its parts.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Primary and secondary suppression: small counts, and as few others as keep arithmetic from disclosing them.
+"""Primary and secondary suppression: withhold small counts, and few others so that they cannot be recovered.
 
 The terms are those of Hundepool et al. (2012), chapter 4. *Primary* cells hold 1 to threshold - 1. *Secondary* cells
 are withheld so that every withheld cell keeps the range that the audit demands (`audit` says what the attacker knows).
@@ -11,9 +11,10 @@ cells for one optimisation, and most relations stay inside one borough and windo
 1. The *coarse* block: region and boroughs of one window.
 2. A borough's number that is withheld takes the borough's smaller areas with it: they are *not offered by rule*.
 3. Each borough's block: its wards and what has no place in them, with the borough's own numbers given.
-4. The audit attacks everything together. Around what it finds less is offered: not the borough's detail of the
+4. The audit covers everything together. Around each narrow cell less is offered: not the borough's detail of the
    category, then not the borough's number (`_Choice.take_detail_away`). Then 1 to 3 again for these blocks, at most
-   `ROUNDS` times; after that detail is taken away and nothing searched for. Each time something goes, so this ends.
+   `ROUNDS` times; after that only detail is removed, without a search. Something is removed each time, so the procedure
+   ends.
 """
 
 from collections.abc import Mapping, Sequence
@@ -49,8 +50,8 @@ FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.int64]
 
-REACH = 3  # thresholds that a count may move in search of protection
-ZERO_SHARE = 0.05  # a reader takes to hold what is true of 19 withheld counts of 20
+REACH = 3  # thresholds by which a count may change in the search for protection
+ZERO_SHARE = 0.05  # a reader assumes what is true of 19 withheld counts in 20
 ROUNDS = 6  # of search and audit; the second finds partners for the few that the first left, later ones hardly any
 
 
@@ -60,7 +61,7 @@ class Reason(StrEnum):
     PRIMARY = "primary"
     SECONDARY = "secondary"
     DECLARED = "declared"
-    """Whatever its value: other readers would need it to be withheld."""
+    """Withheld whatever its value, because it is not offered to other readers."""
     RULE = "rule"
     """Its area or category is not offered."""
 
@@ -118,7 +119,7 @@ def suppress(
     broken: Relations | None = None,
     part_of: Sequence[tuple[str, str]] = (),
 ) -> Suppression:
-    """Choose what to withhold, and attack the choice.
+    """Choose the cells to withhold, and audit the choice.
 
     Parameters
     ----------
@@ -135,7 +136,7 @@ def suppress(
         Smallest count other than 0 to publish, and the number of values that every withheld count keeps; 0 or 1
         withholds nothing.
     secondary
-        Whether to withhold more where arithmetic would give a cell back; without it nothing is audited.
+        Whether to apply secondary suppression; without it nothing is audited.
     broken
         Rows that the attacker relies on although the true counts break them.
     part_of
@@ -144,7 +145,7 @@ def suppress(
     Returns
     -------
     suppression
-        Where its `unprotected` are not empty, nothing protects those cells (other sources give them away).
+        If `unprotected` is not empty, these cells cannot be protected (external tables disclose them).
 
     Raises
     ------
@@ -153,7 +154,7 @@ def suppress(
     """
     if threshold < 0 or relations.matrix.shape[1] != len(cells):
         raise InputError(
-            f"threshold {threshold} must not be negative, and relations must speak of the {len(cells)} cells given."
+            f"threshold {threshold} must not be negative, and relations must refer to the {len(cells)} cells."
         )
     x = cells["value"].to_numpy(dtype=np.float64)
     if np.any(x < 0) or np.any(relations.violated(x.astype(np.int64))):
@@ -166,18 +167,18 @@ def suppress(
             if rounds <= ROUNDS:
                 choice.search(choice.all_blocks if attack is None else choice.blocks_of(attack.too_narrow))
             attack = choice.attacked()
-            # What a search could not protect, another one seldom can: detail is taken away, in the end all of it.
+            # If one search could not protect a cell, another seldom can: detail is removed, in the end all of it.
             if attack.safe or not choice.take_detail_away(attack.too_narrow, once=rounds <= ROUNDS):
                 break
     return choice.result(attack, rounds)
 
 
-# What is withheld so far, and the steps that change it.
+# The current choice of withheld cells, and the operations that change it.
 
 
 @dataclass(slots=True)
 class _Choice:
-    """A choice of cells to withhold that only grows, but for zeros that are published for good.
+    """A choice of cells to withhold, which only grows, except for zeros that are published permanently.
 
     Attributes
     ----------
@@ -188,13 +189,13 @@ class _Choice:
     x
         True counts, shape (cells,).
     latent, known, at_source
-        Never published; in a known table; given away by the known tables, or settled.
+        Never published; in a known table; disclosed by the known tables, or settled.
     settled
-        Of windows that are out entirely.
+        Cells of windows that were released completely.
     hidden, ruled
         Withheld for any reason; withheld by rule, whatever its value.
     pinned
-        Zeros published for good.
+        Zeros that are published permanently.
     family
         Number of the windows that relations link, shape (cells,).
     block
@@ -232,7 +233,7 @@ class _Choice:
         threshold: int,
         part_of: Sequence[tuple[str, str]],
     ) -> "_Choice":
-        """Withhold the primary cells, and what is declared."""
+        """Withhold the primary cells and those declared."""
         x = cells["value"].to_numpy(dtype=np.float64)
         latent, known, declared = (_flag(cells, c) for c in ("latent", "known", "declared"))
         small = (x > 0) & (x < threshold) & ~latent
@@ -297,7 +298,7 @@ class _Choice:
         self.rule_out_details()
 
     def search_block(self, inside: IntArray) -> None:
-        """Choose secondary cells of one block, with everything outside it given."""
+        """Choose secondary cells of one block, with everything outside it fixed."""
         low, high = self.bounds()
         given = self.at_source | (self.latent & ~_flag(self.cells, "protect")) | self.resting()
         required = np.where(given, 0.0, self.threshold - 1.0)
@@ -319,7 +320,7 @@ class _Choice:
         self.witnesses += [(inside[cells], values) for cells, values in pattern.witnesses]
 
     def bounds(self) -> tuple[FloatArray, FloatArray]:
-        """Return what the attacker is granted of each cell once it is withheld; see `audit.observed_bounds`.
+        """Return the bounds that the attacker is assumed to know once a cell is withheld; see `audit.observed_bounds`.
 
         A cell that is not withheld yet would stretch its class to its own value.
         """
@@ -336,11 +337,11 @@ class _Choice:
         low = np.maximum(low, _bound(self.cells, "known_low", 0.0))
         high = np.minimum(high, _bound(self.cells, "known_high", np.inf))
         if np.any(low > self.x) or np.any(high < self.x):
-            raise InputError("bounds known from somewhere else exclude the true counts: they speak of other data.")
+            raise InputError("bounds from external tables exclude the true counts: they refer to other data.")
         return low, high
 
     def widen_classes(self) -> None:
-        """Withhold further cells in each class, so that what the withheld ones have in common says little.
+        """Withhold further cells in each class, so that the bounds of the withheld values reveal little.
 
         Where only 1 to t - 1 is withheld, everybody knows that of each: t - 1 values, one too few. So one withheld cell
         in `ZERO_SHARE` is a zero: then "no withheld count is 0" is false too often to be relied on. And where even the
@@ -354,7 +355,7 @@ class _Choice:
             zeros = inside[free & (self.x[inside] == 0) & wide[inside]]
             missing = int(np.ceil(ZERO_SHARE * chosen.sum())) - int((chosen & (self.x[inside] == 0)).sum())
             if missing > 0 and zeros.size:
-                # Evenly spread over the table, so that no area has them all.
+                # Spread evenly over the table, so that they are not all in one area.
                 picks = np.linspace(0, zeros.size - 1, min(missing, zeros.size)).astype(np.int64)
                 self.hidden[zeros[picks]] = True
             least = 0.0 if zeros.size else self.x[inside[chosen]].min()
@@ -367,7 +368,7 @@ class _Choice:
                 self.rule_out(self.classes == number)
 
     def could_be_large(self) -> BoolArray:
-        """Return the cells that nobody could tell to be under t if all zeros and small counts were withheld."""
+        """Return the cells that could not be recognised as under t if all zeros and small counts were withheld."""
         low = np.where(self.x < self.threshold, 0.0, self.x)
         high = np.where(self.hidden | (self.x < self.threshold), np.inf, self.x)
         system = propagate(reduce_system(self.relations, low=np.where(self.hidden, 0.0, low), high=high))
@@ -389,7 +390,7 @@ class _Choice:
         self.hidden[totals[~self.known[totals] & ~self.pinned[totals]]] = True
 
     def rule_out_details(self) -> None:
-        """Offer no smaller areas of a number that is withheld itself, in its windows."""
+        """Withhold the smaller areas of every withheld borough number, in the same windows."""
         self.rule_out(self.below_what_is_withheld())
 
     def below_what_is_withheld(self) -> BoolArray:
@@ -423,25 +424,25 @@ class _Choice:
         return below
 
     def rule_out(self, mask: BoolArray) -> bool:
-        """Offer some cells no longer; return whether any was offered or chosen until now."""
+        """Stop offering some cells; return whether any of them was offered or chosen until now."""
         fresh = mask & ~self.ruled & ~self.latent & ~self.known & ~self.pinned
         self.ruled |= fresh
         self.hidden |= fresh
         return bool(fresh.any())
 
     def take_detail_away(self, narrow: IntArray, *, once: bool) -> bool:
-        """Offer less around each narrow cell; return whether anything was left to take away.
+        """Offer less around each narrow cell; return whether there was anything left to remove.
 
-        With `once`, only one thing goes for all narrow cells of one borough, window and category, and nothing more for
-        a cell that went with another: the next audit tells whether that was enough. Otherwise many narrow wards of one
-        borough would take the region's numbers with them in a single round.
+        With `once`, only one thing is removed for all narrow cells of one borough, window and category, and nothing
+        more for a cell that was removed with another: the next audit shows whether that was enough. Otherwise many
+        narrow wards of one borough would remove the region's numbers in a single round.
 
         Counts of outcomes cost outcomes alone, as long as there are any. In the borough and window of the cell go, one
         at a time: its own ward, all categories of it; the wards of its category, then of those it is part of, up to the
         total; the borough's number of its category, then of these; in the end the number of these in the region and in
         every borough.
 
-        A zero that is withheld for others' sake is published instead: see `show_narrow_zeros`.
+        A zero that is a secondary cell is published instead: see `show_narrow_zeros`.
         """
         zeros = narrow[(self.x[narrow] == 0) & ~self.latent[narrow] & ~_flag(self.cells, "declared")[narrow]]
         self.publish(zeros)
@@ -491,7 +492,7 @@ class _Choice:
         return found
 
     def show_narrow_zeros(self) -> None:
-        """Publish zeros that the other published numbers nearly settle, if they are withheld for others' sake alone.
+        """Publish zeros that are secondary cells and that the published numbers nearly determine.
 
         A ward without any incident has none of any strand, whether its strands are offered or not; one with 5, of
         which 4 are of other strands, has 0 or 1. Where it is 1, more detail is taken away. So "not offered" never
@@ -505,7 +506,7 @@ class _Choice:
         self.publish(narrow)
 
     def publish(self, cells: IntArray) -> None:
-        """Publish cells for good."""
+        """Publish cells permanently."""
         self.hidden[cells] = False
         self.ruled[cells] = False
         self.pinned[cells] = True
@@ -544,7 +545,7 @@ def _families(cells: pd.DataFrame, relations: Relations) -> IntArray:
 
 
 def _narrow_by_known_tables(relations: Relations, x: FloatArray, known: BoolArray, threshold: int) -> BoolArray:
-    """Cells that the known tables alone give away by arithmetic, whatever this release does."""
+    """Cells that can be recovered from the known tables alone, whatever this release withholds."""
     too_narrow = np.zeros(x.size, dtype=bool)
     if known.any():
         system = propagate(reduce_system(relations, low=np.where(known, x, 0.0), high=np.where(known, x, np.inf)))
@@ -552,7 +553,7 @@ def _narrow_by_known_tables(relations: Relations, x: FloatArray, known: BoolArra
     return too_narrow
 
 
-TOTAL_WEIGHT = 4.0  # a total costs this many times what one of its parts would: more readers rest on it
+TOTAL_WEIGHT = 4.0  # a total costs this many times as much as one of its parts: more readers use it
 
 
 def _loss(x: FloatArray, relations: Relations) -> FloatArray:
@@ -620,7 +621,7 @@ class Table:
 
     @property
     def movable(self) -> BoolArray:
-        """Which cells may be hidden and then leave the attacker in doubt."""
+        """Which cells may be hidden and then have a non-trivial feasibility interval."""
         return np.asarray(self.low < self.high, dtype=np.bool_)
 
     def view(self, pattern: BoolArray) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -67,7 +67,7 @@ def run(context: Context) -> None:
 
 
 def _require_inside(record: dict[str, Any]) -> None:
-    """Refuse data of which nothing lies inside the covered areas: every figure would be a zero that means nothing."""
+    """Refuse data without any incident inside the covered areas: every figure would be a meaningless zero."""
     places = Counter[str]()
     for part in record["parts"]:
         places.update(part["report"]["places"])

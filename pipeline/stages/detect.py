@@ -24,12 +24,12 @@ DATED = ["easting_m", "northing_m", "occurred_on", "date_precision", "month", "p
 
 
 def run(context: Context) -> None:
-    """Find what stands out in the headline window of every profile."""
+    """Run the detection methods on the headline window of every profile."""
     enabled = [method for method in METHODS if method.enabled(context.config)]
     every = headline_windows(context)
     data = _load(context, every[0], needs=frozenset().union(*(method.needs for method in enabled)))
     state: dict[str, Any] = {"bandwidth_m": None, "windows": {}}
-    # A method that cannot run on what there is leaves its reason, and the run goes on.
+    # A method that cannot run on the data leaves a reason, and the run continues.
     skipped = {method.name: why for method in enabled if (why := method.cannot_run(data))}
     if not len(data.locations):
         context.choices["density_and_clusters"] = "none: the data has no points inside the areas, and both need them"

@@ -1,6 +1,6 @@
-"""Where the per-file work runs: an engine applies one function to many parts and returns the results in order.
+"""Engines for the work on files: an engine applies one function to many parts and returns the results in order.
 
-Methods are written once, in their rooms; an engine only decides which process calls them.
+Methods are written once, in their packages; an engine only decides which process calls them.
 """
 
 import logging
@@ -15,7 +15,7 @@ from pipeline.errors import EngineError, HotspotsError
 
 __all__ = ["DaskEngine", "Engine", "LocalEngine", "engine_of"]
 
-_ATTEMPTS = 3  # a part that ended three workers would end a fourth
+_ATTEMPTS = 3  # a part that killed three workers would kill a fourth
 _CONNECT_SECONDS = 10
 _LOST_SECONDS = 30  # workers started together with the scheduler need some seconds to register
 _WORKER_OVERHEAD_MB = 700  # libraries, and a batch in flight beside the database

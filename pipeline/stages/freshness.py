@@ -1,4 +1,4 @@
-"""Which stages are fresh: the one place that says when the last run's outputs still hold.
+"""Which stages are fresh: the only place that decides whether the last run's outputs are still valid.
 
 A stage is fresh when all four of these are as they were in the last complete run; otherwise it is stale and runs again:
 
@@ -28,7 +28,7 @@ __all__ = ["State", "stage_states", "states_of"]
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How a stage stands before a run.
+    """The state of a stage before a run.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class State:
     key
         Digest of everything its outputs depend on; it goes into the manifest.
     fresh
-        Whether the last run's outputs still hold.
+        Whether the last run's outputs are still valid.
     """
 
     stage: Stage
@@ -46,7 +46,7 @@ class State:
 
 
 def stage_states(config_path: Path) -> list[State]:
-    """Work out whether each stage of a configuration is fresh; nothing is written.
+    """Determine whether each stage of a configuration is fresh; nothing is written.
 
     Raises
     ------

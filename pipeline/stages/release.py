@@ -28,7 +28,7 @@ __all__ = ["run"]
 
 
 def run(context: Context) -> None:
-    """Take every profile through the gate: the closest audience first, for nobody is offered what it is not."""
+    """Release every profile: the closest audience first, because counts not offered to it are offered to nobody."""
     detected, opened = _load(context), open_ledger(context)
     reissue = _reissue(context)
     releases: list[EarlierRelease] = list(opened.releases)
@@ -109,7 +109,7 @@ def _load(context: Context) -> Detected:
 def _examine(
     context: Context, detected: Detected, profile: Profile, before: Before, offers: dict[str, Offer]
 ) -> Passed:
-    """Take a profile through the gate; name the cells of a refusal in a log for the data owner."""
+    """Release one profile; if it is refused, list the cells in a log for the data owner."""
     try:
         return examine(
             detected, profile=profile, config=context.config, before=before, secret=context.salt, offers=offers
@@ -125,7 +125,7 @@ def _examine(
 
 
 def _save(context: Context, passed: Passed, profile: Profile) -> None:
-    """Write a release, and what the data owner may know of how it was made."""
+    """Write a release, and the log for the data owner."""
     folder, packed = context.work(f"release/{profile.name}"), pack(passed.released)
     write_layer(folder / "areas.parquet", packed.areas)
     write_table(folder / "counts.parquet", AREA_COUNTS, packed.counts)

@@ -56,13 +56,13 @@ def _shapes(context: Context, path: str, key: str) -> Any:
     except (DataSourceError, DataLayerError) as error:
         raise InputError(f"{key}: {file.name} cannot be read as a map layer ({error})") from None
     if layer.crs is None:
-        raise InputError(f"{key}: {file.name} does not say its coordinate system: save it with one")
+        raise InputError(f"{key}: {file.name} does not state its coordinate system: save it with one")
     shapes = layer.to_crs(context.config.crs.working).geometry.to_numpy()
     return shapes[~(shapely.is_missing(shapes) | shapely.is_empty(shapes))]
 
 
 def read_known_tables(context: Context) -> pd.DataFrame | None:
-    """Read the tables an attacker has anyway: area_code, period, category, measure, value."""
+    """Read the external tables that readers know: area_code, period, category, measure, value."""
     frames = [_known(context, table) for table in context.config.disclosure.known_tables]
     return pd.concat(frames, ignore_index=True) if frames else None
 
@@ -110,7 +110,7 @@ def _of_source(context: Context, table: KnownTable, path: Path) -> pd.DataFrame:
         areas_table=areas,
         lookup=read_lookup(config.areas, base=context.base),
     )
-    # What the publisher withheld is no table that anybody knows.
+    # Counts that the publisher suppressed are not known to anybody.
     rows = part.table[part.table["mapped"].astype(bool) & part.table["value"].notna()]
     month = rows["month"].astype("int64")
     period = (month // 100).astype("str") + "-" + (month % 100).astype("str").str.zfill(2)
