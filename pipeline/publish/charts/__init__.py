@@ -5,8 +5,7 @@ Functions take released figures and return one `<svg>` element; what a picture s
 
 from pipeline.publish.charts.area_map import HotspotMark, Neighbour, NoClass, Part, area_map, locator
 from pipeline.publish.charts.canvas import Canvas
-from pipeline.publish.charts.lines import Curve, Dot, Span, strip, trend
-from pipeline.publish.charts.marks import LogAxis, bar
+from pipeline.publish.charts.rates import Curve, Dot, LogAxis, Span, bar, strip, trend
 
 __all__ = [
     "Canvas",
