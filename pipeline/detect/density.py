@@ -204,7 +204,7 @@ def _rounded_limits(thresholds: Sequence[float]) -> tuple[float, ...]:
 def _without_small_patches(
     found: list[tuple[float, float | None, Any]], xy: Any, weights: Any, min_incidents: int
 ) -> list[tuple[float, float | None, Any]]:
-    """Lower patches (a connected piece of a band with everything above it) that hold too few incidents."""
+    """Lower the band of patches (a connected piece with everything above it) that have too few incidents."""
     if min_incidents <= 0 or not found:
         return found
     # Pieces of all bands, the highest first, so that a place on the line between two counts for the higher.
@@ -237,7 +237,7 @@ Places = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Band:
-    """The ground where density lies between two levels.
+    """The area in which density lies between two levels.
 
     Attributes
     ----------
@@ -335,7 +335,7 @@ def bands(
 
 
 def lowered(shapes: NDArray[Any], enough: Callable[[NDArray[Any], Places, Places], Any]) -> list[Any]:
-    """Draw ground whose patch does not rest on enough in the band below, or leave it out where none does.
+    """Draw patches with too few incidents in the band below, or omit them if there is none.
 
     A patch is a connected piece of a band with everything above it. Leaving a small one out would cut a hole into the
     band round it: readers would see where the few are, and take the densest ground for the emptiest.
@@ -379,7 +379,7 @@ def _checked_levels(thresholds_per_km2: Sequence[float]) -> list[float]:
 
 
 def _filled(values: Values, grid: Grid, low: float, high: float | None) -> Any:
-    """Ground where low <= value < high, linear between centres, as a valid multipolygon."""
+    """Return the area where low <= value < high, linear between centres, as a valid multipolygon."""
     from contourpy import FillType, contour_generator
 
     top = float(values.max(initial=0.0))

@@ -1,4 +1,4 @@
-"""Emerging hot spots: what each area's run of Gi* scores says, in one of eight classes."""
+"""Emerging hot spots: classify each area's series of Gi* scores into one of eight classes."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -277,7 +277,7 @@ def emerging(
 
 
 def _first_usable(periods: Sequence[Period], breaks: Iterable[Break]) -> tuple[int, list[str]]:
-    """Return the first column after the last break and the last gap, and what to say about it."""
+    """Return the first column after the last break and the last gap, and notes about it."""
     notes: list[str] = []
     # After a change of recording system counts rise or fall for reasons that have nothing to do with crime.
     system = one_system(Period(periods[0].first_month, periods[-1].last_month), breaks)
@@ -434,7 +434,7 @@ def _whole_periods(data: DetectInput) -> tuple[Period, ...]:
 
 
 def _too_short(data: DetectInput) -> str:
-    """Say how many periods are needed, where the data has not so many."""
+    """Return how many periods are needed, if the data has fewer."""
     settings = data.config.emerging
     need, there = max(3, settings.min_periods), len(_whole_periods(data))
     if there >= need:

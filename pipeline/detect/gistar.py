@@ -67,7 +67,7 @@ NOTED_SHARE = 0.005  # of all units: a class that small need not be mentioned as
 
 @dataclass(frozen=True, slots=True)
 class GiStar:
-    """Gi* of every unit, with what was tested together and what could not be tested.
+    """Gi* of every unit, with the family of tests and the units that could not be tested.
 
     Attributes
     ----------
@@ -109,7 +109,7 @@ class GiStar:
 
 
 def standardised_rates(counts: ArrayLike, *, population: ArrayLike) -> NDArray[np.float64]:
-    """Express each area's rate as standard deviations from the common rate, small populations allowed for.
+    """Express each area's rate as standard deviations from the common rate, adjusted for small populations.
 
     With rate r = c / P, common rate b = sum c / sum P and between-area variance
     ``a = sum P (r - b)^2 / sum P - b / mean P``, the value is ``(r - b) / sqrt(a + b / P)``;
@@ -174,7 +174,7 @@ def gistar(
     seed: int = 0,
     min_units: int = MIN_UNITS,
 ) -> GiStar:
-    """Test for every unit whether it and its neighbours together hold more or less than elsewhere.
+    """Test for every unit whether it and its neighbours together have more or less than the other units.
 
     ``z_i = (sum_j w_ij x_j - mean(x) W_i) / (s sqrt((n W_i - W_i^2) / (n - 1)))`` with w binary, self
     included, W_i its row sum and s the standard deviation over n units.
@@ -290,7 +290,7 @@ def _values(
 
 
 def _score(x: NDArray[np.float64], around: Weights) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Return z, and where it exists: a unit that neighbours all others has nothing to be compared with."""
+    """Return z, and where it exists: a unit that neighbours all others cannot be compared with anything."""
     size = around.neighbours + 1.0  # W_i: the unit itself is part of its neighbourhood, the star in Gi*
     total = around.lag(x) + x
     spread = x.std() * np.sqrt((x.size * size - size**2) / (x.size - 1))
@@ -462,7 +462,7 @@ COLUMNS = ("area_code", "category", "gistar_z", "gistar_p", "hotspot_class", "mo
 
 @dataclass(frozen=True, slots=True)
 class Significance:
-    """Table `frame` (COLUMNS, one row per area and category) and what to say about how it was made."""
+    """Table `frame` (COLUMNS, one row per area and category) and notes on how it was made."""
 
     frame: pd.DataFrame
     notes: tuple[str, ...]

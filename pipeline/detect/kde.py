@@ -377,7 +377,7 @@ def convolve(values: Values, weights: Values) -> Values:
 
 
 def clean(values: Values) -> Values:
-    """Clip what lies below zero, and the transform's noise."""
+    """Clip negative values and the numerical noise of the transform."""
     return np.where(values > DUST * values.max(initial=0.0), values, 0.0)
 
 
@@ -890,7 +890,7 @@ def _log_likelihood(places: Points, weight: Values, *, kernel: str, bandwidth_m:
 
 
 def _own_share(places: Points, grid: Grid, weights: Values) -> Values:
-    """Return what an incident of weight one adds at its own place after binning, convolving and reading linearly."""
+    """Return the density that an incident of weight 1 adds at its own place after binning and linear interpolation."""
     _, east, north = corners(places, grid)
     middle = weights.shape[0] // 2
     centre, side, corner = weights[middle, middle], weights[middle, middle + 1], weights[middle + 1, middle + 1]

@@ -241,7 +241,7 @@ def _dated_points(data: DetectInput) -> pd.DataFrame:
 
 
 def _too_few(data: DetectInput) -> str:
-    """Say that no pair can be made, where that is so."""
+    """Return a note if no pair is possible."""
     there = len(_dated_points(data))
     return "" if there >= 2 else f"two incidents with a point and a day are needed, and the data has {there}"
 

@@ -1,4 +1,4 @@
-"""What a detection method is: what it is given, what it finds, and its entry in the registry `METHODS`."""
+"""The interface of detection methods: input, findings, and the entry in the registry `METHODS`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -154,7 +154,7 @@ class Method:
     obstacle: Callable[[DetectInput], str] | None = None
 
     def cannot_run(self, data: DetectInput) -> str:
-        """Return why the method cannot run on the data, in words for the manifest; empty where it can."""
+        """Return why the method cannot run on the data, for the manifest; empty if it can."""
         unmet = next((why for need, why in _unmet(data).items() if need in self.needs), "")
         return unmet or (self.obstacle(data) if self.obstacle else "")
 
@@ -169,7 +169,7 @@ class Method:
 
 
 def _unmet(data: DetectInput) -> dict[Need, str]:
-    """Return what the data does not have, with the reason as it is reported."""
+    """Return the missing requirements, with the reported reason."""
     found = {}
     if not len(data.locations):
         found[Need.POINTS] = "the data has no points inside the areas"

@@ -135,7 +135,7 @@ def _check(incidents: Surface, base: Surface, *, measure: str, per: float) -> No
 
 
 def population_bins(geometries: Sequence[object], population: ArrayLike, *, grid: Grid) -> NDArray[np.int64]:
-    """Spread each area's population evenly over its ground, as a base for `risk_surface`.
+    """Spread each area's population evenly over its land, as a base for `risk_surface`.
 
     Parameters
     ----------

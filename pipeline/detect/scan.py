@@ -1,4 +1,4 @@
-"""The space-time permutation scan: where and when more happened together than place and time alone explain."""
+"""The space-time permutation scan: clusters in space and time beyond what place and time alone explain."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -314,7 +314,7 @@ def _months(data: DetectInput) -> tuple[int, ...]:
 
 
 def _too_short(data: DetectInput) -> str:
-    """Say how many months are needed, where the data has not so many."""
+    """Return how many months are needed, if the data has fewer."""
     there = len(_months(data))
     if there >= FEWEST_MONTHS:
         return ""
@@ -689,7 +689,7 @@ class Cylinders:
         return [[smallest_count(self._expected(b, w), limits=limits) for w in self.windows] for b in self.blocks]
 
     def maximum(self, counts: NDArray[np.int32], needed: list[list[NDArray[np.int32]]]) -> float:
-        """Return the largest log ratio of all cylinders that hold the needed counts; 0 if none does."""
+        """Return the largest log ratio of all cylinders with the required counts; 0 if there is none."""
         largest = 0.0
         for block, by_window in zip(self.blocks, needed, strict=True):
             running = block.running(counts[:, self.first_period :])

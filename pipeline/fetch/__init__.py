@@ -1,9 +1,9 @@
-"""Public data fetched politely: boundaries, residents, police.uk crimes, layers of context.
+"""Download public data: boundaries, residents, police.uk crimes, context layers.
 
-This is the only place that opens the network.
+This is the only package that makes network requests.
 
 `Client` sends the requests, `download` keeps one file, the `fetch_...` functions know one publisher each.
-Nothing here runs unless a person types `hotspots fetch`; a run of the pipeline never asks the network for anything.
+It is used only by `hotspots fetch`; a run of the pipeline makes no network requests.
 """
 
 from pipeline.fetch.archive import Unpacking, unpack

@@ -1,4 +1,4 @@
-"""A zip from a stranger: everything in it is looked at before anything of it is written."""
+"""Unpack untrusted zip archives: all members are examined before any is written."""
 
 import stat
 import zipfile
@@ -19,7 +19,7 @@ _SMALL = 1 << 20  # below this a high ratio is harmless: a file of blanks
 
 @dataclass(frozen=True, slots=True)
 class Unpacking:
-    """How much an archive may hold.
+    """Limits on the content of an archive.
 
     Attributes
     ----------
@@ -48,13 +48,13 @@ def unpack(path: Path, target: Path, *, wanted: Callable[[str], bool], limits: U
     wanted
         Whether a member, named by its path in the archive, is taken.
     limits
-        How much it may hold.
+        Limits on its content.
 
     Returns
     -------
     files
-        What was taken, sorted. Nothing is written if any member of the archive, wanted or not, has a name or a kind
-        that no honest archive has.
+        The files taken, sorted. Nothing is written if any member of the archive, wanted or not, has an invalid name or
+        type.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def unpack(path: Path, target: Path, *, wanted: Callable[[str], bool], limits: U
 def _examined(archive: zipfile.ZipFile, path: Path, limits: Unpacking) -> list[zipfile.ZipInfo]:
     members = archive.infolist()
     if len(members) > limits.max_members:
-        raise InputError(f"{path.name} holds {len(members):,} entries, more than {limits.max_members:,}: not unpacked")
+        raise InputError(f"{path.name} has {len(members):,} entries, more than {limits.max_members:,}: not unpacked")
     seen: set[str] = set()
     for member in members:
         fault = _fault(member)
@@ -91,12 +91,12 @@ def _examined(archive: zipfile.ZipFile, path: Path, limits: Unpacking) -> list[z
             raise InputError(f"{path.name}: the entry {cleaned(member.orig_filename)!r} {fault}. Nothing was unpacked")
         seen.add(member.filename.casefold())
     if sum(m.compress_size for m in members) > path.stat().st_size:
-        raise InputError(f"{path.name}: its entries share the same bytes, as only a bomb's do. Nothing was unpacked")
+        raise InputError(f"{path.name}: its entries overlap, as in a decompression bomb. Nothing was unpacked")
     return members
 
 
 def _fault(member: zipfile.ZipInfo) -> str:
-    """Say what is wrong with an entry, or nothing."""
+    """Return what is wrong with an entry, or an empty text."""
     name = member.orig_filename
     parts = PurePosixPath(name).parts
     mode = member.external_attr >> 16
@@ -124,7 +124,7 @@ def _bounded(members: list[zipfile.ZipInfo], path: Path, limits: Unpacking) -> N
         if member.file_size > _SMALL and member.file_size > limits.max_ratio * max(member.compress_size, 1):
             raise InputError(
                 f"{path.name}: {cleaned(member.filename)!r} would grow more than {limits.max_ratio:,.0f} times, as "
-                "only a bomb does. Nothing was unpacked"
+                "only a decompression bomb does. Nothing was unpacked"
             )
     names = [PurePosixPath(m.filename).name for m in members]
     if len({n.casefold() for n in names}) != len(names):
@@ -132,7 +132,7 @@ def _bounded(members: list[zipfile.ZipInfo], path: Path, limits: Unpacking) -> N
 
 
 def _take(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> Path:
-    """Write one member beside its place and move it there when its checksum has been confirmed."""
+    """Write one member to a temporary file, and move it into place when its checksum has been confirmed."""
     place = target / PurePosixPath(member.filename).name
     part = place.with_name(place.name + ".part")
     try:

@@ -24,7 +24,7 @@ SOURCE = Source(
     "copyright and database right.",
 )
 LEVELS = ("wards", "boroughs")
-# Generalised to 20 metres, clipped to the coast: the right weight for a map of a city. Census 2021 is published for the
+# Generalised to 20 metres, clipped to the coast: suitable detail for a map of a city. Census 2021 is published for the
 # wards of 2022, so those two editions belong together.
 EDITIONS: Mapping[int, Mapping[str, str]] = {
     2022: {
@@ -44,7 +44,7 @@ _DEEPEST = 4
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
-    """One layer of one edition, and the part of it that is wanted."""
+    """One layer of one edition, and the requested part of it."""
 
     level: str
     year: int
@@ -101,9 +101,9 @@ def fetch_boundaries(
     Parameters
     ----------
     client
-        Who asks.
+        HTTP client.
     out
-        Folder for the files. Pages are kept in `.pages` in it, so that a fetch that broke off goes on where it was.
+        Folder for the files. Pages are kept in `.pages` in it, so that an interrupted fetch can continue.
     levels
         Which of `wards` and `boroughs`.
     year
@@ -117,12 +117,12 @@ def fetch_boundaries(
     page_size
         Areas asked for at a time.
     progress
-        Told how many areas have come.
+        Called with the number of areas received.
 
     Raises
     ------
     InputError
-        If the portal cannot be reached, answers an error, or sends something that is no complete set of outlines.
+        If the portal cannot be reached, answers an error, or the outlines are incomplete.
     """
     address = checked_url(base)
     known = services or EDITIONS.get(year, {})
@@ -135,7 +135,7 @@ def fetch_boundaries(
     for code in within:
         if not _WITHIN.fullmatch(code):
             raise InputError(
-                f"--within {cleaned(code)!r} is no district: give codes such as E09000007, or E09* for London"
+                f"--within {cleaned(code)!r} is not a district: give codes such as E09000007, or E09* for London"
             )
     return [
         _fetch_level(
@@ -197,7 +197,7 @@ def _page(client: Client, url: str, folder: Path, layer: _Layer) -> Mapping[str,
             f"{layer.service} sent {type(page).__name__} where an object was expected: the service has changed"
         )
     error = page.get("error")
-    if error is not None:  # ArcGIS says 200 and puts the error into the body
+    if error is not None:  # ArcGIS answers 200 and puts the error into the body
         (folder / name).unlink(missing_ok=True)
         said = error.get("message") if isinstance(error, dict) else error
         raise InputError(f"{layer.service} answered: {cleaned(said)}. Check --year and --service")
@@ -205,7 +205,7 @@ def _page(client: Client, url: str, folder: Path, layer: _Layer) -> Mapping[str,
 
 
 def read_json_page(path: Path) -> Any:
-    """Read a fetched JSON file; one that is broken is removed, so that the next fetch asks for it anew.
+    """Read a fetched JSON file; a damaged one is removed, so that the next fetch requests it again.
 
     Raises
     ------
@@ -228,11 +228,13 @@ def _area(feature: Any, layer: _Layer) -> dict[str, Any]:
     properties = feature.get("properties") if isinstance(feature, dict) else None
     geometry = feature.get("geometry") if isinstance(feature, dict) else None
     if not isinstance(properties, dict) or not isinstance(geometry, dict) or geometry.get("type") not in _SHAPES:
-        raise InputError(f"{layer.service} sent something that is no area: the service has changed, nothing was kept")
+        raise InputError(
+            f"{layer.service} sent something that is not an area: the service has changed, nothing was kept"
+        )
     values = [plain_name(properties.get(name), what=f"{layer.service}: {name}") for name in layer.fields]
     if not all(_degrees(pair) for pair in _corners(geometry.get("coordinates"), 0)):
         raise InputError(
-            f"{layer.service}: {values[0]} has corners that are no longitude and latitude: nothing was kept"
+            f"{layer.service}: {values[0]} has vertices that are not longitude and latitude: nothing was kept"
         )
     names = ("area_code", "area_name", "parent_code", "parent_name")
     return {

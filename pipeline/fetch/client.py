@@ -1,8 +1,8 @@
-"""One polite conversation with a public server: one request at a time, named, patient, and as robots.txt allows.
+"""Requests to a public server: one at a time, with a named agent, with retries, and as robots.txt allows.
 
-httpx sends each request and checks certificates. What is decided here is what httpx leaves to its caller: whether an
-address may be asked (robots.txt, https only), how far apart requests are, which failures are worth another attempt,
-how long to wait for it, and when to stop.
+httpx sends each request and checks certificates. This module decides what httpx leaves to its caller: whether an
+address may be requested (robots.txt, https only), the pause between requests, which failures are retried, how long to
+wait, and when to stop.
 """
 
 import email.utils
@@ -29,8 +29,8 @@ AGENT = f"hotspots/{importlib.metadata.version('hotspots')} (crime-hotspot maps;
 # Answers that mean "not now": timeout, too early, too many requests, and a server or gateway in trouble.
 _RETRY = frozenset({408, 425, 429, 500, 502, 503, 504})
 _MOVED = frozenset({301, 302, 303, 307, 308})
-_MOST_MOVES = 5  # a chain longer than this is a circle
-_PROGRESS_BYTES = 1 << 16  # an attempt that brought this much was no failure: a slow line may break off many times
+_MOST_MOVES = 5  # a longer chain of redirects is a loop
+_PROGRESS_BYTES = 1 << 16  # an attempt that received this much is not a failure: a slow connection may break many times
 
 Take = TypeVar("Take")
 Error = TypeVar("Error", bound=BaseException)
@@ -38,7 +38,7 @@ Error = TypeVar("Error", bound=BaseException)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much of a server's answer is taken, and how long it is waited for.
+    """Limits on the size of a response, and on waiting times.
 
     Attributes
     ----------
@@ -47,7 +47,8 @@ class Limits:
     timeout_s
         Longest silence, in seconds.
     deadline_s
-        Longest time for one address with all its retries, in seconds: a server that drips cannot hold on for ever.
+        Longest time for one address including all retries, in seconds, so that a very slow server cannot block for
+        ever.
     attempts
         Failures in a row before giving up; one that brought new bytes does not count.
     delay_s
@@ -102,12 +103,12 @@ class _Robots:
 
 @dataclass(slots=True)
 class Client:
-    """Asks servers for files.
+    """Requests files from servers.
 
     Attributes
     ----------
     limits
-        How patient it is.
+        Limits on size and waiting times.
     sleep, clock, jitter
         Waiting, seconds that only grow, and a number in [0, 1): replaced in tests.
     """
@@ -128,7 +129,7 @@ class Client:
         take: Callable[[httpx.Response], Take],
         limits: Limits,
     ) -> Take:
-        """Ask until there is an answer that `take` accepts.
+        """Request until there is a response that `take` accepts.
 
         Parameters
         ----------
@@ -137,14 +138,14 @@ class Client:
         headers
             Further headers, made anew for each attempt.
         take
-            Reads the answer; raises `Later` where another attempt may do better.
+            Reads the response; raises `Later` if another attempt may succeed.
         limits
-            How patient to be.
+            Limits on size and waiting times.
 
         Raises
         ------
         InputError
-            If robots.txt forbids it, the server cannot be reached or trusted, or patience has run out.
+            If robots.txt forbids it, the server cannot be reached or trusted, or the limits are exceeded.
         """
         began, failures = self.clock(), 0
         while True:
@@ -161,7 +162,7 @@ class Client:
                 if failures >= limits.attempts or spent + wait > limits.deadline_s:
                     raise InputError(
                         f"{_host(url)} did not give {_short(url)}: {later} (attempt {failures}, {spent:.0f} s). "
-                        "What came is kept and the next `hotspots fetch` goes on from there: try again later"
+                        "What was received is kept, and the next `hotspots fetch` continues from there: try again later"
                     ) from None
                 self.sleep(wait)
 
@@ -189,7 +190,7 @@ class Client:
         if later.wait_s is None:
             return float(min(2 ** (failures - 1), 60) * (0.5 + 0.5 * self.jitter()))
         if later.wait_s > limits.max_wait_s:
-            raise InputError(f"{later}; it asks to come back in {later.wait_s:,.0f} s: do so, nothing is lost")
+            raise InputError(f"{later}; the server asks to try again in {later.wait_s:,.0f} s: do so, nothing is lost")
         return later.wait_s
 
     def _ask(self, url: str, headers: Mapping[str, str], limits: Limits) -> httpx.Response:
@@ -222,7 +223,8 @@ class Client:
             refused = _within(error, ssl.SSLCertVerificationError)
             if refused is not None:  # no attempt later makes it trustworthy
                 raise InputError(
-                    f"{_host(url)} does not prove who it is ({cleaned(refused.verify_message)}): check the "
+                    f"the certificate of {_host(url)} cannot be verified ({cleaned(refused.verify_message)}): check "
+                    "the "
                     "computer's clock and certificates, or ask your network's administrator"
                 ) from None
             raise Later(f"it cannot be reached ({_reason(error)})") from None
@@ -324,7 +326,7 @@ def _within(error: BaseException, kind: type[Error]) -> Error | None:
 
 
 def _reason(error: BaseException) -> str:
-    """Return what went wrong in the system's words, or else in httpx's."""
+    """Return the system's error message, or httpx's."""
     system = _within(error, OSError)
     return cleaned((system and system.strerror) or error) or type(error).__name__
 

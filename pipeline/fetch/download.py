@@ -1,7 +1,7 @@
-"""One file from one address, and the record beside it of where it came from.
+"""Download one file from one address, and write a record of its origin beside it.
 
-A file is continued where it broke off, left alone where nothing is new, and checked before it is kept. Its record
-(`NAME.source.json`) states checksum, address, day, publisher and licence.
+An interrupted download is continued, an unchanged file is not downloaded again, and every file is checked before it is
+kept. Its record (`NAME.source.json`) states checksum, address, day, publisher and licence.
 """
 
 import os
@@ -56,14 +56,14 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """One file that is now on the disk.
+    """One downloaded file.
 
     Attributes
     ----------
     path
         The file.
     record
-        What its sidecar says.
+        Content of its sidecar.
     changed
         Whether its bytes are new; False if the server's copy, or the result, is what was here already.
     """
@@ -141,12 +141,12 @@ def download(
     sha256: str | None = None,
     progress: Progress | None = None,
 ) -> Fetched:
-    """Bring a file up to date with its address.
+    """Download a file, or update it if it has changed.
 
     Parameters
     ----------
     client
-        Who asks.
+        HTTP client.
     url
         Address.
     path
@@ -175,7 +175,7 @@ def download(
             known = noted(path)
             if known is not None and (sha256 is None or known["sha256"] == sha256.casefold()):
                 return Fetched(path, known, changed=False)
-            raise InputError(f"{path} is not what it was when it was fetched: delete it and fetch again")
+            raise InputError(f"{path} has changed since it was fetched: delete it and fetch again")
         return job.finish(source, sha256)
     except OSError as error:
         raise InputError(

@@ -68,7 +68,7 @@ def fetch_archive(
     unpacking: Unpacking | None = None,
     progress: Progress | None = None,
 ) -> list[Fetched]:
-    """Take the street-level files of some forces and months out of the archive.
+    """Fetch the street-level files of some forces and months from the archive.
 
     Parameters
     ----------
@@ -98,11 +98,11 @@ def fetch_archive(
     """
     months = list(_months(first, last))
     if archive != "latest" and not _MONTH.fullmatch(archive):
-        raise InputError(f"--archive {cleaned(archive)!r} is no month: give one such as 2024-06, or latest")
+        raise InputError(f"--archive {cleaned(archive)!r} is not a month: give one such as 2024-06, or latest")
     for force in forces or ("",):
         if not _FORCE.fullmatch(force):
             raise InputError(
-                f"--force-name {cleaned(force)!r} is no force: write it as police.uk does, e.g. metropolitan"
+                f"--force-name {cleaned(force)!r} is not a force: write it as police.uk does, e.g. metropolitan"
             )
     url = f"{checked_url(base)}/data/archive/{archive}.zip"
     limits = replace(client.limits, max_bytes=_ARCHIVE_BYTES, deadline_s=_ARCHIVE_SECONDS)
@@ -169,7 +169,7 @@ def fetch_street(
     corners = polygon.split(":")
     if len(corners) < 3 or not all(_PAIR.fullmatch(c) for c in corners):
         raise InputError(
-            f"--polygon {cleaned(polygon)!r} is no area: give at least three corners lat,lng:lat,lng:lat,lng"
+            f"--polygon {cleaned(polygon)!r} is not an area: give at least three corners lat,lng:lat,lng:lat,lng"
         )
     done = []
     for number, month in enumerate(months, start=1):
@@ -199,10 +199,10 @@ def _months(first: str, last: str) -> Iterator[str]:
     for name, text in (("--first", first), ("--last", last)):
         found = _MONTH.fullmatch(text)
         if not found:
-            raise InputError(f"{name} {cleaned(text)!r} is no month: give one such as 2024-01")
+            raise InputError(f"{name} {cleaned(text)!r} is not a month: give one such as 2024-01")
         ends.append(int(found[1]) * 12 + int(found[2]) - 1)
     if not 0 <= ends[1] - ends[0] < _MOST_MONTHS:
-        raise InputError(f"{first} to {last} is no span of months: --last must not be before --first")
+        raise InputError(f"{first} to {last} is not a range of months: --last must not be before --first")
     for number in range(ends[0], ends[1] + 1):
         yield f"{number // 12}-{number % 12 + 1:02d}"
 
@@ -255,6 +255,6 @@ def _row(crime: Any, month: str) -> tuple[str, ...]:
 
 
 def _cell(value: object) -> str:
-    """Return a text that a spreadsheet will not run as a formula."""
+    """Return a text that a spreadsheet will not interpret as a formula."""
     text = cleaned(value, most=300) if value else ""
     return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text

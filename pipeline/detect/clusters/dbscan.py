@@ -39,7 +39,7 @@ Ints = NDArray[np.int64]
 
 
 def as_points(points_m: ArrayLike) -> Floats:
-    """Return eastings and northings as a float64 array of shape (n, 2), refusing what is not a place."""
+    """Return eastings and northings as a float64 array of shape (n, 2), refusing invalid points."""
     points = np.asarray(points_m, dtype=np.float64)
     if points.size == 0:
         return np.empty((0, 2))
@@ -55,7 +55,7 @@ def as_points(points_m: ArrayLike) -> Floats:
 
 
 def as_weights(weights: ArrayLike | None, n: int) -> Ints:
-    """Return incidents per point as int64, one each where none are given."""
+    """Return incidents per point as int64, one each by default."""
     if weights is None:
         return np.ones(n, dtype=np.int64)
     given = np.asarray(weights)
@@ -194,7 +194,7 @@ class Layer:
 
 
 def settle(finest: Layer, *, coarser: int, min_samples: int, things: int) -> tuple[Bools, Ints, Ints, Ints]:
-    """Find the cells whose places are surely core, and those where sums of whole cells do not say.
+    """Find the cells whose places are certainly core, and those for which sums of whole cells do not decide.
 
     Parameters
     ----------
@@ -258,7 +258,7 @@ COARSEST = 6  # cells that eps reaches on the coarsest layer: wider ones settle 
 
 
 def core_mask(x: Floats, y: Floats, weights: Ints, *, eps_m: float, min_samples: int) -> Bools:
-    """Say of every location whether the incidents within `eps_m` (itself included) reach `min_samples`.
+    """Return for every location whether the incidents within `eps_m` (including itself) reach `min_samples`.
 
     Sums over cells surely within and possibly within eps settle most locations without a distance: large cells first,
     then halves of those that are not settled. The locations that are left add the cells in between, the strip with
@@ -372,7 +372,7 @@ class Clustering:
 def check_settings(*, eps_m: float | None = None, min_samples: int) -> None:
     """Refuse a reach that is not a positive length, or a minimum that is not a positive whole number."""
     if eps_m is not None and not (math.isfinite(eps_m) and eps_m > 0):
-        raise InputError(f"eps_m is {eps_m}: the reach of a cluster must be a positive number of metres")
+        raise InputError(f"eps_m is {eps_m}: it must be a positive number of metres")
     if min_samples != int(min_samples) or min_samples < 1:
         raise InputError(f"min_samples is {min_samples}: give a whole number of incidents, at least 1")
 
@@ -454,7 +454,7 @@ def _number(cells: "CoreCells", first: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def reach(points_m: ArrayLike, *, core_m: ArrayLike, core_labels: ArrayLike, eps_m: float) -> NDArray[np.int32]:
-    """Return the lowest cluster that has a core location within `eps_m` of each point, -1 where there is none.
+    """Return the lowest cluster that has a core location within `eps_m` of each point, -1 if there is none.
 
     The rule by which DBSCAN takes in its border points, for points that were not part of the clustering, such as
     another period's incidents.
@@ -499,7 +499,7 @@ BLOCK = 8  # bits of a key: so many occupied cells of a block lie before a cell 
 
 @dataclass(frozen=True, slots=True)
 class Occupied:
-    """Cells that hold something, by key.
+    """Non-empty cells, by key.
 
     Attributes
     ----------
@@ -596,7 +596,7 @@ class Lattice:
         return np.diff(self.cell_start)
 
     def position(self, keys: Ints) -> Ints:
-        """Return where in `order` the first point at or after each key stands."""
+        """Return the position in `order` of the first point at or after each key."""
         return self.cell_start[self.occupied.before(keys)]
 
     def neighbour(self, shift: int) -> tuple[Ints, Ints]:
@@ -651,7 +651,7 @@ def _squeeze(number: Ints, reach: int) -> tuple[Ints, int]:
 
 
 def expand(starts: Ints, lengths: Ints) -> tuple[Ints, Ints]:
-    """Write out ranges: the members of range after range, and where each range ends in that list."""
+    """Expand ranges: the members of all ranges in order, and the end of each range in that list."""
     ends = np.cumsum(lengths)
     total = int(ends[-1]) if len(ends) else 0
     members = np.arange(total, dtype=np.int64)
@@ -766,7 +766,7 @@ class CoreCells:
         return met
 
     def _any_pair(self, a: Ints, b: Ints) -> Bools:
-        """Say of each pair of cells whether any two of their core locations are within eps, leaving none untried."""
+        """Return for each pair of cells whether any two of their core locations are within eps, comparing all."""
         met = np.zeros(len(a), dtype=bool)
         # Only points within eps of the other cell's box can be part of a pair.
         rows_a, of_a = self._facing(a, b)
@@ -915,7 +915,7 @@ def _batches(lengths: Ints, *, at_once: int | None = None) -> list[tuple[int, in
 
 
 def _near(here: tuple[Floats, Floats], there: tuple[Floats, Floats], eps2: float) -> Bools:
-    """Say of each point here whether any there is within eps: by its nearest, near ties by all."""
+    """Return for each point here whether any point there is within eps: by the nearest, near ties by all."""
     from scipy.spatial import KDTree
 
     mine, others = np.column_stack(here), np.column_stack(there)

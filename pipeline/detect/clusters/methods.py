@@ -158,7 +158,7 @@ class ClusterSettings:
         """
         if self.method not in CLUSTER_METHODS:
             *names, last = CLUSTER_METHODS
-            raise InputError(f"{self.method!r} is no clustering method: choose {', '.join(names)} or {last}")
+            raise InputError(f"{self.method!r} is not a clustering method: choose {', '.join(names)} or {last}")
         return CLUSTER_METHODS[ClusterMethod(self.method)](points_m, weights, self)
 
 
@@ -192,7 +192,7 @@ def _on_locations(points_m: ArrayLike, model: Any, method: ClusterMethod, *, lim
         label = np.full(len(locations), -1, dtype=np.int64)
     else:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # "all reachability values are inf": no cluster, which the labels say
+            warnings.simplefilter("ignore")  # "all reachability values are inf": no cluster, as the labels show
             # Near the origin, so that squared coordinates keep their metres.
             label = np.asarray(model.fit(locations - locations.mean(axis=0)).labels_, dtype=np.int64)
     labels = _renumber(label[inverse])
@@ -221,7 +221,7 @@ NEIGHBOURS_AT_ONCE = 1 << 20  # distances held at once, 8 MB
 
 @dataclass(frozen=True, slots=True)
 class EpsChoice:
-    """An automatic reach, with what it was read from.
+    """An automatic `eps_m`, and how it was determined.
 
     Attributes
     ----------
@@ -369,7 +369,7 @@ def joining_note(
     min_samples: int,
     weights: ArrayLike | None = None,
 ) -> str | None:
-    """Warn where one cluster holds more than half of all incidents, and quote the k-distance; None otherwise.
+    """Warn if one cluster has more than half of all incidents, and quote the k-distance; None otherwise.
 
     Parameters
     ----------
@@ -399,7 +399,7 @@ def joining_note(
         )
     return (
         f"eps_m {eps_m:g} m joins {held} into one cluster: half of them have {min_samples} incidents within "
-        f"{middle:.0f} m (their k-distance), so a smaller eps_m would part them"
+        f"{middle:.0f} m (their k-distance), so a smaller eps_m would separate them"
     )
 
 

@@ -97,7 +97,7 @@ def outline(core_m: ArrayLike, *, eps_m: float) -> "BaseGeometry":
 
     core = np.asarray(core_m, dtype=np.float64).reshape(-1, 2)
     if not (math.isfinite(eps_m) and eps_m > 0):
-        raise InputError(f"eps_m is {eps_m}: an outline needs a positive reach in metres")
+        raise InputError(f"eps_m is {eps_m}: an outline needs a positive number of metres")
     if not len(core) or not np.isfinite(core).all():
         raise InputError("an outline needs at least one core location, all with finite coordinates in metres")
     # Sorted, so that the same places in another order draw the same outline, byte for byte.
@@ -153,7 +153,7 @@ def _discs(centres: Floats, eps_m: float) -> NDArray[np.object_]:
 
 
 def _snapped(core: Floats, eps_m: float) -> NDArray[np.object_]:
-    """Draw the discs of occupied grid cells: squares where they surely cover, discs only where squares do not suffice.
+    """Draw the discs of occupied grid cells: squares where they certainly cover, discs only where squares do not.
 
     Every square within two cells of an occupied cell lies inside its disc of four cells' radius, so the union is that
     of all discs, at the cost of those along the edge.
@@ -274,7 +274,7 @@ def detect(
     min_locations: int,
     max_hotspots: int | None,
 ) -> Detection:
-    """Cluster the rows of a window (columns easting_m, northing_m, incidents) and keep what counts as a hotspot.
+    """Cluster the rows of a window (columns easting_m, northing_m, incidents) and keep the clusters that are hotspots.
 
     Parameters and errors are those of `find_hotspots`.
     """
@@ -335,7 +335,7 @@ NOWHERE = "Outside all wards"
 
 
 def nullable(values: Iterable[float | None], *, kind: str = "Float64") -> ExtensionArray:
-    """Make a column in which what is not known is null."""
+    """Return a column with unknown values as null."""
     return pd.array([None if v is None else v for v in values], dtype=kind)
 
 
@@ -386,7 +386,7 @@ def _codes(rows: pd.DataFrame, column: str, count: int) -> list[list[str]]:
 
 
 def numbered(names: Sequence[str]) -> list[str]:
-    """Give numbers to names that occur more than once: (1), (2), ... in the order given."""
+    """Append numbers to names that occur more than once: (1), (2), ... in the given order."""
     seen: dict[str, int] = {}
     numbered_names = []
     for name in names:
@@ -435,7 +435,7 @@ def _dense(sums: "pd.Series[int]", ids: Sequence[str], name: str, values: Sequen
 
 
 def change_pct(now: NDArray[np.int64], before: NDArray[np.int64], *, days_now: int, days_before: int) -> ExtensionArray:
-    """Return the change in incidents per day, per cent; null where there were fewer than 20 before."""
+    """Return the change in incidents per day, per cent; null if there were fewer than 20 before."""
     return nullable(
         [
             100 * ((n / days_now) / (b / days_before) - 1) if b >= MIN_BEFORE else None
@@ -445,7 +445,7 @@ def change_pct(now: NDArray[np.int64], before: NDArray[np.int64], *, days_now: i
 
 
 def victims_in(hotspot: NDArray[np.int64], victims: "pd.Series[str]", *, count: int) -> ExtensionArray:
-    """Count the distinct known victims of each hotspot, null where none is known."""
+    """Count the distinct known victims of each hotspot, null if none is known."""
     known = pd.DataFrame({"hotspot": hotspot, "victim": victims.to_numpy(dtype=object)}).dropna()
     sizes = known[known["hotspot"] >= 0].groupby("hotspot")["victim"].nunique().reindex(range(count))
     return nullable([None if pd.isna(v) else int(v) for v in sizes], kind="Int64")
@@ -632,7 +632,7 @@ def _check(locations: pd.DataFrame, span: Period, earlier: Period | None) -> Non
 
 
 def _in(frame: pd.DataFrame, span: Period) -> pd.DataFrame:
-    """Return the rows of a window that hold incidents."""
+    """Return the rows of a window with incidents."""
     kept = frame["month"].between(span.first_month, span.last_month) & (frame["incidents"] != 0)
     return (
         (frame if kept.all() else frame[kept]).reset_index(drop=True).astype({"incidents": "int64", "month": "int64"})
@@ -694,7 +694,7 @@ def _certainty(
     rng: np.random.Generator | None,
     notes: list[str],
 ) -> dict[str, ExtensionArray]:
-    """Fill stability and p_value where asked for; each has its own stream, so one does not move the other."""
+    """Fill stability and p_value if requested; each has its own random stream, so one does not affect the other."""
     columns = {"stability": nullable([None] * found.count), "p_value": nullable([None] * found.count)}
     if rng is None or found.settings is None or not found.count:
         return columns
@@ -784,7 +784,7 @@ def _find(data: DetectInput) -> Findings:
 
 
 def _none_found(data: DetectInput) -> str:
-    """Say that there is no hotspot, and which smaller `min_samples` would find some."""
+    """Return a caution that there is no hotspot, and which smaller `min_samples` would find some."""
     settings, headline = data.config.detect.clusters, data.window.headline
     rows = month_rows(data.locations, headline)
     total = int(rows["incidents"].sum())
@@ -885,7 +885,7 @@ def members_of(rows: pd.DataFrame, outlines: gpd.GeoDataFrame) -> pd.DataFrame:
 
 
 def _background(data: DetectInput) -> Background:
-    """Return where incidents would fall by chance: over the covered area, by residents where they are known."""
+    """Return where incidents would occur by chance: over the covered area, by residents if they are known."""
     wards = data.study.wards
     grid = Grid.covering(tuple(wards.total_bounds), cell_m=NULL_CELL_M)
     populated = bool(wards["population"].notna().all())

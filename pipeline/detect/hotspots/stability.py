@@ -1,4 +1,4 @@
-"""How sure a hotspot is: does it come back when locations are drawn again, and would chance make one as large."""
+"""Stability of hotspots under resampling of locations, and p-values from simulation."""
 
 from dataclasses import dataclass
 
@@ -61,7 +61,7 @@ def stability(
     resamples: int,
     rng: np.random.Generator,
 ) -> Floats:
-    """Return for each hotspot the share of resamples of locations in which at least half of it comes back.
+    """Return for each hotspot the share of resamples of locations in which at least half of it recurs.
 
     A resample draws as many locations as there are, with replacement; a location drawn twice carries its incidents
     twice. A hotspot has come back when one cluster of the resample holds, at the hotspot's own locations, at least
@@ -113,7 +113,7 @@ def stability(
 
 
 def largest_cluster(labels: ArrayLike, weights: ArrayLike, *, min_locations: int) -> int:
-    """Return the incidents of the largest cluster with enough locations, 0 where there is none."""
+    """Return the incidents of the largest cluster with enough locations, 0 if there is none."""
     label, incidents = np.asarray(labels), np.asarray(weights, dtype=np.int64)
     inside = label >= 0
     if not inside.any():
@@ -131,7 +131,7 @@ def monte_carlo_p(
     simulations: int,
     rng: np.random.Generator,
 ) -> Floats:
-    """Return how often chance alone makes a cluster as large, for each hotspot.
+    """Return how often chance alone produces a cluster as large, for each hotspot.
 
     Each simulation places all locations, with the incidents they carry, at random over the background, clusters them
     with the same settings, and keeps the incidents of its largest cluster. p = (1 + simulations whose largest cluster
