@@ -40,7 +40,7 @@ _PREFIX = {"sequential": "s", "diverging": "d", "significance": "g", "terrain": 
 
 LIGHT: dict[str, str] = {
     "ground": "#E4E8E9",
-    "water": "#CBD9E1",
+    "water": "#C3D6E2",
     "land": "#FCFCFA",
     "paper": "#FFFFFF",
     "paper-2": "#F3F5F5",
@@ -86,12 +86,21 @@ LIGHT: dict[str, str] = {
     "t4": "#B5854F",
     "t5": "#8A5836",
     "t6": "#5A3226",
+    "ctx-case": "#A3ABB1",
+    "ctx-core": "#6F7B85",
+    "ctx-rail": "#8A95A0",
+    "ctx-rail-gap": "#77828C",
+    "ctx-dot": "#3A4650",
+    "ctx-green": "#DCE9CF",
+    "ctx-green-ink": "#3B6430",
+    "ctx-water-ink": "#2C5C7C",
+    "ctx-road-ink": "#4A555F",
 }
 """The light theme; print is always light."""
 
 DARK: dict[str, str] = {
     "ground": "#0B1015",
-    "water": "#16232E",
+    "water": "#132B3D",
     "land": "#1B232B",
     "paper": "#131A21",
     "paper-2": "#1C252E",
@@ -137,6 +146,15 @@ DARK: dict[str, str] = {
     "t4": "#A4763D",
     "t5": "#D3A659",
     "t6": "#FBE3A0",
+    "ctx-case": "#7C858D",
+    "ctx-core": "#4A5660",
+    "ctx-rail": "#8A939B",
+    "ctx-rail-gap": "#525E68",
+    "ctx-dot": "#C9D2D9",
+    "ctx-green": "#22352A",
+    "ctx-green-ink": "#A6CF9C",
+    "ctx-water-ink": "#8FBBDA",
+    "ctx-road-ink": "#B6C0C8",
 }
 """The dark theme: more of something still means more contrast with the ground, so the ramps turn over."""
 

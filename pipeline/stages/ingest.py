@@ -94,7 +94,7 @@ def _map_context(context: Context, areas: AreaSet) -> None:
         limits=config.run,
     )
     write_table(context.work("context.parquet"), CONTEXT, found.frame)
-    write_json(context.work("context.json"), {"credits": list(found.credits)})
+    write_json(context.work("context.json"), {"credits": list(found.credits), "crs": config.crs.working})
     context.cautions += found.cautions
 
 

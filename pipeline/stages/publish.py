@@ -8,7 +8,7 @@ from pipeline.config import settings_cautions
 from pipeline.errors import ConfigError
 from pipeline.publish.briefings import write_briefings
 from pipeline.publish.exports import write_exports
-from pipeline.publish.map import write_map
+from pipeline.publish.map import read_surroundings, write_map
 from pipeline.publish.pages.protection import write_protection
 from pipeline.publish.words import speaking
 from pipeline.release.released import Released
@@ -21,6 +21,7 @@ __all__ = ["run"]
 def run(context: Context) -> None:
     """Write the folders that are handed over."""
     profiles, exports = context.config.profiles, context.config.exports
+    surroundings = read_surroundings(context.work())
     for number, profile in enumerate(profiles, start=1):
         # Load what passed the gate.
         released = read_release(context.work(f"release/{profile.name}"))
@@ -38,7 +39,7 @@ def run(context: Context) -> None:
                 geoparquet=exports.geoparquet,
                 flatgeobuf=exports.flatgeobuf,
             )
-            write_map(released, folder / "index.html")
+            write_map(released, folder / "index.html", surroundings=surroundings)
             write_protection(released, folder / "protection.html")
             if context.config.page.briefings:
                 write_briefings(released, folder)

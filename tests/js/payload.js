@@ -57,6 +57,7 @@ export function payload(change = () => {}) {
     },
     hotspots: [],
     density: [],
+    context: { credits: [], lines: [], surfaces: [], points: [] },
   };
   change(made);
   return made;

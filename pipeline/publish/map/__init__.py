@@ -7,23 +7,27 @@
 
 from pathlib import Path
 
+from pipeline.publish.map.context import Surroundings, read_surroundings
 from pipeline.publish.map.document import HotspotMap, map_html
-from pipeline.publish.map.layers import AreaLayer, DensityLayer, HotspotLayer, Label, MapLayer
+from pipeline.publish.map.layers import AreaLayer, ContextLayer, DensityLayer, HotspotLayer, Label, MapLayer
 from pipeline.release.released import Released
 
 __all__ = [
     "AreaLayer",
+    "ContextLayer",
     "DensityLayer",
     "HotspotLayer",
     "HotspotMap",
     "Label",
     "MapLayer",
+    "Surroundings",
     "map_html",
+    "read_surroundings",
     "write_map",
 ]
 
 
-def write_map(released: Released, path: Path) -> None:
+def write_map(released: Released, path: Path, *, surroundings: Surroundings | None = None) -> None:
     """Write the map page of a profile, normally as `index.html` of its folder.
 
     Parameters
@@ -32,5 +36,7 @@ def write_map(released: Released, path: Path) -> None:
         What came through the gate.
     path
         File to write; the folder must exist.
+    surroundings
+        Public layers under the hotspots.
     """
-    path.write_bytes(map_html(released).encode())
+    path.write_bytes(map_html(released, surroundings).encode())

@@ -21,7 +21,8 @@ from pipeline.publish.map.added_elements import (
     styles_of,
     text_block,
 )
-from pipeline.publish.map.layers import AreaLayer, DensityLayer, HotspotLayer, MapLayer
+from pipeline.publish.map.context import Surroundings, read_surroundings
+from pipeline.publish.map.layers import AreaLayer, ContextLayer, DensityLayer, HotspotLayer, MapLayer
 from pipeline.publish.map.payload import make_payload
 from pipeline.publish.map.script import map_script, open_script
 from pipeline.release.released import Released
@@ -55,7 +56,10 @@ class HotspotMap(folium.Map):  # type: ignore[misc] # folium is untyped
     released
         What came through the gate. Nothing else is on the page, but for what is added to the map.
     layers
-        Layers drawn from the release. Without a `DensityLayer` or a `HotspotLayer`, its shapes are not in the page.
+        Layers drawn from the release. Without a `DensityLayer`, a `HotspotLayer` or a `ContextLayer`, its shapes are
+        not in the page.
+    surroundings
+        Public layers under the hotspots. Nothing of them comes from the data.
 
     Attributes
     ----------
@@ -88,7 +92,13 @@ class HotspotMap(folium.Map):  # type: ignore[misc] # folium is untyped
     default_js: ClassVar[list[tuple[str, str]]] = []
     default_css: ClassVar[list[tuple[str, str]]] = []
 
-    def __init__(self, released: Released, *, layers: Sequence[MapLayer] | None = None) -> None:
+    def __init__(
+        self,
+        released: Released,
+        *,
+        layers: Sequence[MapLayer] | None = None,
+        surroundings: Surroundings | None = None,
+    ) -> None:
         # Only settings of ours pass through folium's templates.
         super().__init__(
             location=(0, 0),
@@ -107,10 +117,11 @@ class HotspotMap(folium.Map):  # type: ignore[misc] # folium is untyped
         )
         self._id = "hotspots"  # random otherwise, and two builds would differ
         self.released = released
+        self.surroundings = surroundings or Surroundings()
         origin = page.tile_origin(released.info.tiles_url)
         if origin and not released.info.tiles_attribution:
             raise InputError("page.tiles.url is set without page.tiles.attribution: say whose map it is")
-        drawn = (AreaLayer(), DensityLayer(), HotspotLayer()) if layers is None else layers
+        drawn = (AreaLayer(), DensityLayer(), ContextLayer(), HotspotLayer()) if layers is None else layers
         if not any(isinstance(layer, AreaLayer) for layer in drawn):
             raise InputError("a hotspot map needs an AreaLayer: add AreaLayer() to its layers")
         MapPage(self, image_origin=origin)
@@ -137,7 +148,9 @@ class HotspotMap(folium.Map):  # type: ignore[misc] # folium is untyped
             If the stored release is not the one that passed the gate.
         """
         here = Path(folder).resolve()
-        return cls(read_release(here.parent / "work" / "release" / here.name), layers=layers)
+        work = here.parent / "work"
+        released = read_release(work / "release" / here.name)
+        return cls(released, layers=layers, surroundings=read_surroundings(work))
 
     def add_child(self, child: Any, name: str | None = None, index: int | None = None) -> Any:
         """Add an element of folium.
@@ -229,7 +242,7 @@ class MapPage(Figure):  # type: ignore[misc] # branca is untyped
                 title=words.say("map_frame.page_title", title=info.title),
                 styles=[leaflet_style, _style(), *styles_of(self.header)],
                 body=body,
-                data=make_payload(_shown(shown.released, own)),
+                data=make_payload(_shown(shown.released, own), _around(shown.surroundings, own)),
                 scripts=(*scripts, map_script()),
                 image_origin=self.image_origin,
             )
@@ -252,13 +265,19 @@ def _shown(released: Released, layers: Sequence[Any]) -> Released:
     return replace(released, **without)
 
 
-def map_html(released: Released) -> str:
+def _around(surroundings: Surroundings, layers: Sequence[Any]) -> Surroundings:
+    return surroundings if any(isinstance(layer, ContextLayer) for layer in layers) else Surroundings()
+
+
+def map_html(released: Released, surroundings: Surroundings | None = None) -> str:
     """Write the map page of a profile.
 
     Parameters
     ----------
     released
-        What came through the gate. Nothing else is on the page.
+        What came through the gate. Nothing else of the data is on the page.
+    surroundings
+        Public layers under the hotspots.
 
     Returns
     -------
@@ -270,5 +289,5 @@ def map_html(released: Released) -> str:
     InputError
         If tiles are configured without attribution, or with an address that is not http(s).
     """
-    html: str = HotspotMap(released).get_root().render()
+    html: str = HotspotMap(released, surroundings=surroundings).get_root().render()
     return html

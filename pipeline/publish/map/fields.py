@@ -21,12 +21,16 @@ __all__ = [
     "BreakFields",
     "CategoryFields",
     "Column",
+    "ContextFields",
     "EventFields",
     "HotspotFields",
     "InfoFields",
     "LevelFields",
+    "LineFields",
     "Payload",
     "PeriodFields",
+    "PointFields",
+    "SurfaceFields",
     "script_fields",
 ]
 
@@ -200,6 +204,42 @@ class BandFields(TypedDict):
     rings: list[list[int]]
 
 
+class LineFields(TypedDict):
+    """Roads or rails of one rank and name, as differences of whole units, x and y in turn."""
+
+    kind: str
+    rank: int
+    name: str
+    parts: list[list[int]]
+
+
+class SurfaceFields(TypedDict):
+    """Water, green or a building: its rings, and the middle and radius in metres of the largest circle inside."""
+
+    kind: str
+    name: str
+    parts: list[list[int]]
+    at: tuple[float, float, float]
+
+
+class PointFields(TypedDict):
+    """A station or a place; rank 1 is the most important."""
+
+    kind: str
+    name: str
+    rank: int
+    at: tuple[float, float]
+
+
+class ContextFields(TypedDict):
+    """What is drawn under the hotspots so that a reader knows the place, and whom to credit for it."""
+
+    credits: list[str]
+    lines: list[LineFields]
+    surfaces: list[SurfaceFields]
+    points: list[PointFields]
+
+
 class Payload(TypedDict):
     """Everything on the page. Rings refer to `arcs`, which neighbours share."""
 
@@ -212,6 +252,7 @@ class Payload(TypedDict):
     levels: dict[str, LevelFields]
     hotspots: list[HotspotFields]
     density: list[BandFields]
+    context: ContextFields
 
 
 TYPES: tuple[type, ...] = (
@@ -223,6 +264,10 @@ TYPES: tuple[type, ...] = (
     LevelFields,
     HotspotFields,
     BandFields,
+    LineFields,
+    SurfaceFields,
+    PointFields,
+    ContextFields,
     Payload,
 )
 _PLAIN = {str: "string", int: "number", float: "number", bool: "boolean", type(None): "null", Any: "any"}

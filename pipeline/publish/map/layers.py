@@ -9,7 +9,7 @@ from typing import ClassVar
 from branca.element import MacroElement
 from jinja2 import Template
 
-__all__ = ["AreaLayer", "DensityLayer", "HotspotLayer", "Label", "MapLayer"]
+__all__ = ["AreaLayer", "ContextLayer", "DensityLayer", "HotspotLayer", "Label", "MapLayer"]
 
 
 class MapLayer(MacroElement):  # type: ignore[misc] # branca is untyped
@@ -55,6 +55,12 @@ class HotspotLayer(MapLayer):
     """Outlines of hotspots, with their rank."""
 
     panes = (("spots", 450),)
+
+
+class ContextLayer(MapLayer):
+    """Water, green, rail, roads, stations and places under the outlines of hotspots, where the run has them."""
+
+    panes = (("green", 405), ("water", 432), ("casing", 434), ("core", 435), ("stations", 460))
 
 
 class Label(MacroElement):  # type: ignore[misc] # branca is untyped

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.publish import page, palette, words
+from pipeline.publish.map.context import Surroundings, context_fields
 from pipeline.publish.map.fields import (
     COLUMNS,
     LETTERS,
@@ -292,13 +293,15 @@ def _density(released: Released, outlines: Any) -> list[BandFields]:
     return sorted(bands, key=lambda b: (b["category"], b["low"]))
 
 
-def make_payload(released: Released) -> Payload:
+def make_payload(released: Released, surroundings: Surroundings | None = None) -> Payload:
     """Collect what the page shows.
 
     Parameters
     ----------
     released
         What came through the gate.
+    surroundings
+        Public layers under the hotspots; nothing of them comes from the data.
 
     Returns
     -------
@@ -319,4 +322,5 @@ def make_payload(released: Released) -> Payload:
         "levels": {level: _level(released, level, outlines) for level in present},
         "hotspots": _hotspots(released, outlines),
         "density": _density(released, outlines),
+        "context": context_fields(surroundings or Surroundings(), analyst=released.info.audience == "internal"),
     }

@@ -3,9 +3,9 @@
 
    Exports `redraw`, which brings the page in line with the state, `startControls`, and what main.js needs to start. */
 
-import { capital, clip, countText, say, shortDate } from "./words.js";
+import { capital, clip, countText, listed, say, shortDate } from "./words.js";
 import {
-  BANDS, CATEGORIES, HOTSPOTS, INFO, LEVELS, MAPPED, kindsOf, parentName, parentOf, periodOf, regionalRange, seriesOf,
+  BANDS, CATEGORIES, CONTEXT, HOTSPOTS, INFO, LEVELS, MAPPED, kindsOf, parentName, parentOf, periodOf, regionalRange, seriesOf,
 } from "./data.js";
 import {
   SHOWN_MEASURES, act, currentSeries, isDetailed, kindOf, levelsOf, mainScene, matching, otherScene, settleCompare,
@@ -15,6 +15,7 @@ import { counted, detailNote, levelWord, measureWord, spotAmount, valueText } fr
 import {
   add, announce, byId, el, inputById, isPhone, nameEl, root, saveAddress, selectById, setTheme,
 } from "./page.js";
+import { switchContext } from "./context.js";
 import { VIEWS } from "./view.js";
 import { centreBounds, drawCompare, drawInset, drawScale, goHome, toggleCompare } from "./stage.js";
 import { breaksAt, drawCard, drawHotspotList } from "./card.js";
@@ -83,6 +84,7 @@ export function startControls() {
   });
   const hotspots = inputById("show-hotspots"), names = inputById("show-names");
   hotspots.addEventListener("change", () => { state.hotspots = hotspots.checked; redraw(); });
+  inputById("show-context").addEventListener("change", () => switchContext(inputById("show-context").checked));
   names.addEventListener("change", () => { state.names = names.checked; for (const v of VIEWS) v.drawNames(); saveAddress(); });
   onClick("reset", reset);
   byId("period").addEventListener("input", () => { stopPlaying(); setPeriod(currentSeries()[Number(inputById("period").value)].id); });
@@ -137,6 +139,7 @@ export function syncControls() {
   for (const input of measures) input.disabled = state.mode === "density";
   inputById("show-hotspots").checked = state.hotspots;
   inputById("show-names").checked = state.names;
+  inputById("show-context").checked = state.context;
   const kinds = state.mode === "density" ? [] : kindsOf(state.level);
   byId("kinds").hidden = kinds.length < 2;
   if (byId("kind-seg").dataset.kinds !== kinds.join()) {
@@ -298,12 +301,12 @@ function startDrawers() {
 
 /* ---------- search by name: an ARIA combobox over every area of every level on the map ---------- */
 
-/** @type {{all: (Named & {where: string})[], hits: (Named & {where: string})[], active: number}} */
+/** @type {{all: (Named & {where: string, kind?: string})[], hits: (Named & {where: string, kind?: string})[], active: number}} */
 const finder = { all: [], hits: [], active: -1 };
 
 function startSearch() {
   const levels = MAPPED.filter((id) => id !== "ward_group");
-  const find = levels.length < 2 ? say("map.search.find_one", { level: levelWord(levels[0] || MAPPED[0]) })
+  const find = CONTEXT.points.length ? say("map.search.find_place") : levels.length < 2 ? say("map.search.find_one", { level: levelWord(levels[0] || MAPPED[0]) })
     : say("map.search.find_either", { small: levelWord(levels[0]), large: levelWord(levels[1]) });
   byId("search-label").textContent = find;
   inputById("search").placeholder = find;
@@ -313,6 +316,7 @@ function startSearch() {
       finder.all.push({ name, key: name.toLowerCase(), level: id, i, where });
     });
   }
+  for (const found of namedContext()) finder.all.push(found);
   const box = inputById("search");
   box.addEventListener("input", showFound);
   box.addEventListener("blur", () => setTimeout(clearFound, 150));
@@ -346,15 +350,53 @@ function showFound() {
   });
   list.hidden = !finder.hits.length;
   byId("none-found").hidden = finder.hits.length > 0;
-  byId("none-found").textContent = say("map.search.none");
+  byId("none-found").textContent = nothingFound();
   byId("search").setAttribute("aria-expanded", String(finder.hits.length > 0));
-  announce(finder.hits.length ? say("map.search.matches", { n: finder.hits.length }) : say("map.search.none"));
+  announce(finder.hits.length ? say("map.search.matches", { n: finder.hits.length }) : nothingFound());
 }
+
+/** What can be found where nothing was. @returns {string} */
+function nothingFound() {
+  const many = {
+    station: say("map.context.many.station"), place: say("map.context.many.place"), road: say("map.context.many.road"),
+    rail: say("map.context.many.rail"), green: say("map.context.many.green"), water: say("map.context.many.water"),
+  };
+  const kinds = finder.all.map((f) => (f.level === "context" ? many[/** @type {keyof many} */ (f.kind || "place")] : LEVELS[f.level].many));
+  return say("map.search.none", { kinds: listed([...new Set(kinds)]) });
+}
+
+/** Named stations, places, roads, parks and water, each name once in its kind. @returns {(Named & {where: string, kind?: string})[]} */
+function namedContext() {
+  /** @type {Map<string, Named & {where: string, kind?: string}>} */
+  const found = new Map();
+  const kinds = {
+    station: say("map.context.station"), place: say("map.context.place"), road: say("map.context.road"), rail: say("map.context.rail"),
+    green: say("map.context.green"), water: say("map.context.water"),
+  };
+  /** @param {string} kind @param {string} name @param {L.LatLngBoundsLiteral} box */
+  const take = (kind, name, box) => {
+    const where = kinds[/** @type {keyof kinds} */ (kind)];
+    if (!name || !where || found.has(kind + name)) return;
+    found.set(kind + name, { name, key: name.toLowerCase(), level: "context", kind, i: targets.push(box) - 1, where });
+  };
+  for (const { kind, name, place } of CONTEXT.points) take(kind, name, [place, place]);
+  for (const { kind, name, lines } of CONTEXT.lines) take(kind, name, lines.flat());
+  for (const { kind, name, rings } of CONTEXT.surfaces) take(kind, name, rings.flat());
+  return [...found.values()];
+}
+
+/** Where a found station, place or road lies. @type {L.LatLngBoundsLiteral[]} */
+const targets = [];
 
 /** @param {Named} hit */
 function takeFound(hit) {
   inputById("search").value = "";
   clearFound();
+  if (hit.level === "context") {
+    VIEWS[0].fit(L.latLngBounds(targets[hit.i]), 14.5);
+    announce(say("map.search.moved", { name: hit.name }));
+    return;
+  }
   // A ward is found by its name even where the category is given by groups, or by borough: its own is chosen.
   const shown = shownAs(hit.level, hit.i);
   if (!shown) return;

@@ -7,7 +7,8 @@
 
 import { NOT_OFFERED } from "./fields.js";
 
-/** @import { BandFields, CategoryFields, HotspotFields, InfoFields, LevelFields, Payload, PeriodFields } from "./fields.js" */
+/** @import { BandFields, CategoryFields, HotspotFields, InfoFields, LevelFields, LineFields, Payload, PeriodFields, PointFields,
+ *   SurfaceFields } from "./fields.js" */
 
 /** @typedef {[number, number]} Point latitude and longitude */
 /** @typedef {Point[][]} Shape closed rings, the first point of each not repeated */
@@ -16,8 +17,13 @@ import { NOT_OFFERED } from "./fields.js";
 /** @typedef {LevelFields & {id: string, at: Map<string, number>, shapes: Shape[], nothing: null[], most: Map<string, number>, ending?: string}} Level */
 /** @typedef {HotspotFields & {shape: Shape, point: Point, corners?: Point[]}} Hotspot */
 /** @typedef {BandFields & {shape: Shape}} Band */
+/** Context, decoded: lines and rings of places. @typedef {{any: boolean, credits: string[],
+ *   lines: (Omit<LineFields, "parts"> & {lines: Point[][]})[], surfaces: (SurfaceFields & {rings: Shape, middle: Point})[],
+ *   points: (PointFields & {place: Point})[]}} ContextData */
 
 export const UNIT = 1e5;
+/** Context is drawn to 1/20,000 of a degree; context.py has the same. */
+const CONTEXT_UNIT = 2e4;
 const ALWAYS = ["region", "borough", "ward_group", "ward"];
 
 /** @type {InfoFields} */
@@ -36,17 +42,19 @@ export let WATER = [];
 export let HOTSPOTS = [];
 /** @type {Band[]} */
 export let BANDS = [];
+/** @type {ContextData} */
+export let CONTEXT = { any: false, credits: [], lines: [], surfaces: [], points: [] };
 
-/** Decode a shared arc: differences of whole hundred-thousandths of a degree, x and y in turn.
- * @param {number[]} code @returns {Point[]} */
-export function decodeArc(code) {
+/** Decode a line: differences of whole units of a degree, x and y in turn; shared arcs are in hundred-thousandths.
+ * @param {number[]} code @param {number} [unit] @returns {Point[]} */
+export function decodeArc(code, unit = UNIT) {
   /** @type {Point[]} */
   const points = [];
   let x = 0, y = 0;
   for (let k = 0; k < code.length; k += 2) {
     x += code[k];
     y += code[k + 1];
-    points.push([y / UNIT, x / UNIT]);
+    points.push([y / unit, x / unit]);
   }
   return points;
 }
@@ -84,7 +92,7 @@ export async function unpacked(block) {
 /** Read a payload.
  * @param {Payload} payload */
 export function takeIn(payload) {
-  const arcs = payload.arcs.map(decodeArc);
+  const arcs = payload.arcs.map((code) => decodeArc(code));
   /** @param {number[][]} rings @returns {Shape} */
   const shape = (rings) => rings.map((references) => ringOf(references, arcs));
   INFO = payload.info;
@@ -101,6 +109,21 @@ export function takeIn(payload) {
   WATER = shape(payload.water);
   HOTSPOTS = payload.hotspots.map((h) => Object.assign(h, { shape: shape(h.rings), point: /** @type {Point} */ ([h.at[1] / UNIT, h.at[0] / UNIT]) }));
   BANDS = payload.density.map((b) => Object.assign(b, { shape: shape(b.rings) }));
+  CONTEXT = contextOf(payload.context);
+}
+
+/** @param {Payload["context"]} context @returns {ContextData} */
+function contextOf(context) {
+  const decode = (/** @type {number[]} */ code) => decodeArc(code, CONTEXT_UNIT);
+  /** @param {number[]} at @returns {Point} */
+  const place = ([x, y]) => [y / CONTEXT_UNIT, x / CONTEXT_UNIT];
+  return {
+    any: context.lines.length + context.surfaces.length + context.points.length > 0,
+    credits: context.credits,
+    lines: context.lines.map(({ kind, rank, name, parts }) => ({ kind, rank, name, lines: parts.map(decode) })),
+    surfaces: context.surfaces.map((s) => ({ ...s, rings: s.parts.map(decode), middle: place(s.at) })),
+    points: context.points.map((p) => ({ ...p, place: place(p.at) })),
+  };
 }
 
 /* ---------- columns ---------- */

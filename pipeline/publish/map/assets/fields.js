@@ -139,6 +139,34 @@ export const LETTERS = {
  * @property {number | null} high
  * @property {number[][]} rings */
 
+/** Roads or rails of one rank and name, as differences of whole units, x and y in turn.
+ * @typedef {object} LineFields
+ * @property {string} kind
+ * @property {number} rank
+ * @property {string} name
+ * @property {number[][]} parts */
+
+/** Water, green or a building: its rings, and the middle and radius in metres of the largest circle inside.
+ * @typedef {object} SurfaceFields
+ * @property {string} kind
+ * @property {string} name
+ * @property {number[][]} parts
+ * @property {[number, number, number]} at */
+
+/** A station or a place; rank 1 is the most important.
+ * @typedef {object} PointFields
+ * @property {string} kind
+ * @property {string} name
+ * @property {number} rank
+ * @property {[number, number]} at */
+
+/** What is drawn under the hotspots so that a reader knows the place, and whom to credit for it.
+ * @typedef {object} ContextFields
+ * @property {string[]} credits
+ * @property {LineFields[]} lines
+ * @property {SurfaceFields[]} surfaces
+ * @property {PointFields[]} points */
+
 /** Everything on the page. Rings refer to `arcs`, which neighbours share.
  * @typedef {object} Payload
  * @property {InfoFields} info
@@ -149,4 +177,5 @@ export const LETTERS = {
  * @property {number[][]} water
  * @property {Record<string, LevelFields>} levels
  * @property {HotspotFields[]} hotspots
- * @property {BandFields[]} density */
+ * @property {BandFields[]} density
+ * @property {ContextFields} context */

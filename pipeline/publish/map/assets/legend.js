@@ -4,7 +4,7 @@
    Exports `drawLegend`, `drawTitles`, `drawNotice`, `drawStatics` for what never changes, and `drawGuide`. */
 
 import { bandText, capital, clip, isolate, say } from "./words.js";
-import { CATEGORIES, HOTSPOTS, INFO, LEVELS, periodOf, regional, regionalRange } from "./data.js";
+import { CATEGORIES, CONTEXT, HOTSPOTS, INFO, LEVELS, periodOf, regional, regionalRange } from "./data.js";
 import {
   MEASURES, SIGNIFICANCE, act, bandsOf, circleExamples, classOf, fillOpacity, isPublic, mainScene, otherScene,
   sharedLimits, state, tiles, valueOf,
@@ -229,8 +229,10 @@ export function drawStatics() {
   byId("source").textContent = sourceText();
   byId("hotspot-count").textContent = HOTSPOTS.length ? String(HOTSPOTS.length) : "";
   byId("check-hot").hidden = !HOTSPOTS.length;
-  byId("credit").hidden = !INFO.credit || tiles.ask;
-  byId("credit").textContent = INFO.credit;
+  byId("check-context").hidden = !CONTEXT.lines.length && !CONTEXT.points.length && !CONTEXT.surfaces.some((s) => s.kind !== "water");
+  const credits = [...(tiles.ask || !INFO.credit ? [] : [INFO.credit]), ...CONTEXT.credits];
+  byId("credit").hidden = !credits.length;
+  byId("credit").textContent = credits.join(". ");
   drawCare();
 }
 

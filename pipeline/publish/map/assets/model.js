@@ -22,7 +22,7 @@ import {
  * by: the middle of a range, which no reader sees; `range` holds the count's ends wherever the count is offered.
  * @typedef {{state: ValueState, value: number | null, range: CountRange | null}} Found */
 /** @typedef {{level: string, detailed: boolean, mode: string, category: string, measure: Measure, period: string,
- *   area: number | null, hotspot: number | null, hotspots: boolean, names: boolean, compare: string | null, tab: string,
+ *   area: number | null, hotspot: number | null, hotspots: boolean, names: boolean, context: boolean, compare: string | null, tab: string,
  *   view: number[] | null, theme: string | null}} State */
 
 /** What the page can be asked to do; controls.js fills it in. */
@@ -91,6 +91,7 @@ export function startState(empty = false) {
     hotspot: null,
     hotspots: HOTSPOTS.length > 0,
     names: true,
+    context: true,
     compare: null,
     tab: "area",
     view: null,
@@ -436,6 +437,7 @@ export function stateText() {
   if (state.hotspot !== null) pieces.h = HOTSPOTS[state.hotspot].id;
   if (!state.hotspots && HOTSPOTS.length) pieces.spots = "0";
   if (!state.names) pieces.names = "0";
+  if (!state.context) pieces.context = "0";
   if (state.compare) pieces.x = state.compare;
   if (state.tab !== "area") pieces.tab = state.tab;
   if (state.view) pieces.v = state.view.join(",");
@@ -477,6 +479,7 @@ export function takeAddress(text) {
   if (spot >= 0) state.hotspot = spot;
   if (pieces.spots === "0") state.hotspots = false;
   if (pieces.names === "0") state.names = false;
+  if (pieces.context === "0") state.context = false;
   if (pieces.tab === "hotspots") state.tab = "hotspots";
   if (pieces.x && compareChoices().some((c) => c.value === pieces.x)) state.compare = pieces.x;
   const view = (pieces.v || "").split(",").map(Number);

@@ -97,7 +97,8 @@ function readPalette() {
   ramps = { s: list("s", 5), d: list("d", 5), g: list("g", 7), t: list("t", 6) };
   palette = {};
   for (const name of ["ink", "ink-2", "ink-3", "halo", "wardline", "boroline", "edge", "hot", "hot-on", "land", "water", "dot", "paper",
-    "ground", "pattern", "rule", "ctl", "bar", "bar-hover"]) palette[name] = token(name);
+    "ground", "pattern", "rule", "ctl", "bar", "bar-hover", "ctx-case", "ctx-core", "ctx-rail", "ctx-rail-gap", "ctx-dot", "ctx-green",
+    "ctx-green-ink", "ctx-water-ink", "ctx-road-ink"]) palette[name] = token(name);
 }
 
 /** @param {Scene} scene @returns {string[]} */

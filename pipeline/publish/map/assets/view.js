@@ -5,13 +5,14 @@
    picture, and how names are broken into lines and ordered. */
 
 import { clip, isolate, say } from "./words.js";
-import { EDGE, HOTSPOTS, INFO, LEVELS, MAPPED, UNIT, WATER, column, parentName } from "./data.js";
+import { CONTEXT, EDGE, HOTSPOTS, INFO, LEVELS, MAPPED, UNIT, WATER, column, parentName } from "./data.js";
 import {
   act, bandsOf, circleValue, classOf, fillOpacity, isDetailed, largestCount, mainScene, otherScene, sharedLimits,
   shortName, sideLabel, sorted, state, tiles, valueOf,
 } from "./model.js";
 import { valueText } from "./sentences.js";
-import { add, bandColours, el, fillOf, isPhone, nameEl, palette, rampOf } from "./page.js";
+import { add, bandColours, el, fillOf, isPhone, nameEl, palette, rampOf, svgEl } from "./page.js";
+import { CONTEXT_PANES, Context, stepOf } from "./context.js";
 
 /** @import { Hotspot, Level, Point, Shape } from "./data.js" */
 /** @import { Scene } from "./model.js" */
@@ -21,7 +22,7 @@ export const VIEWS = [];
 /** Name and height of each pane. @type {[string, number][]} */
 const PANES = [
   ["edge", 350], ["ground", 360], ["bands", 370], ["areas", 400], ["circles", 425], ["lines", 430], ["picked", 440], ["spots", 450],
-  ["names", 620],
+  ["names", 620], ...CONTEXT_PANES,
 ];
 
 /** @param {Shape | Point[]} rings @param {L.PolylineOptions} options @returns {L.Polygon} */
@@ -50,6 +51,13 @@ export class View {
     /** @type {Record<string, L.Renderer>} */
     this.render = {};
     this.settled = false;
+    /** Whether the streets are in view, and whether fills have withdrawn to rims. */
+    this.close = false;
+    this.rimmed = false;
+    /** Clips of the rims. @type {SVGElement | null} */
+    this.clips = null;
+    /** Corners of hotspots' outlines: a name crosses as few as may be. @type {L.Point[]} */
+    this.outlines = [];
     /** @type {ReturnType<View["drawBase"]> | null} */
     this.base = null;
     /** The zoom at which everything is in view. @type {number | undefined} */
@@ -72,9 +80,14 @@ export class View {
     /** @type {Record<string, L.LayerGroup>} */
     this.groups = {};
     for (const name of ["bands", "circles", "picked", "hover", "spots", "names", "frame"]) this.groups[name] = L.layerGroup().addTo(map);
+    this.context = new Context(map, (pane) => this.in(pane));
     this.tip = L.tooltip({ className: "tip", direction: "top", offset: [0, -10], opacity: 1 });
     map.on("zoomend", () => this.afterZoom());
-    map.on("moveend", () => { if (this.settled && map.getZoom() >= 12) this.drawNames(); });
+    map.on("moveend", () => {
+      if (!this.settled || (map.getZoom() < 12 && !(CONTEXT.any && stepOf(map.getZoom()) !== "region"))) return;
+      if (this.close) this.drawRims(this.scene());
+      this.drawNames();
+    });
     VIEWS.push(this);
   }
 
@@ -123,6 +136,8 @@ export class View {
       });
     });
     this.base.lines.forEach((line) => line.setStyle({ fill: false, color: palette.boroline, weight: this.small ? 0.8 : 1.15, opacity: dense ? 0.5 : 0.82 }));
+    this.context.draw();
+    this.drawRims(scene);
     this.drawBands(scene);
     this.drawCircles(scene);
     this.drawPicked();
@@ -138,6 +153,36 @@ export class View {
     const lines = (MAPPED.includes("borough") ? LEVELS.borough.shapes : []).map((s) => drawRings(s, this.in("lines")).addTo(this.map));
     this.settled = true;
     return { edge, water, ground, lines };
+  }
+
+  /** Close to, a fill withdraws to a rim inside each area, and the street appears.
+   * @param {Scene} scene */
+  drawRims(scene) {
+    const { paths } = this.shapesOf(scene.level);
+    const rims = this.close && CONTEXT.any && state.context && scene.mode === "areas" && scene.measure !== "count";
+    if (this.clips) this.clips.textContent = "";
+    if (!rims) {
+      if (this.rimmed) for (const path of paths) (path.getElement() || this.clips || el("i")).removeAttribute("clip-path");
+      this.rimmed = false;
+      return;
+    }
+    this.rimmed = true;
+    const inside = this.map.getBounds().pad(0.5);
+    paths.forEach((path, i) => {
+      const shape = path.getElement();
+      if (!shape || !inside.intersects(path.getBounds())) return;
+      const id = "rim-" + VIEWS.indexOf(this) + "-" + i;
+      const clipping = svgEl("clipPath", { id });
+      clipping.append(svgEl("path", { d: shape.getAttribute("d") || "", "clip-rule": "evenodd" }));
+      if (!this.clips) {
+        this.clips = svgEl("defs");
+        (/** @type {SVGElement} */ (shape).ownerSVGElement || shape).prepend(this.clips);
+      }
+      this.clips.append(clipping);
+      // The stroke lies half inside and half outside; what is outside is clipped away.
+      path.setStyle({ fillOpacity: 0.12, color: fillOf(scene, i), weight: 10, opacity: 1 });
+      shape.setAttribute("clip-path", "url(#" + id + ")");
+    });
   }
 
   /** @param {Scene} scene */
@@ -207,7 +252,9 @@ export class View {
   drawSpots() {
     this.groups.spots.clearLayers();
     this.badges = [];
+    this.outlines = [];
     if (!state.hotspots) return;
+    this.outlines = HOTSPOTS.flatMap((spot) => spot.shape.flat().map((p) => this.map.project(p)));
     const gap = isPhone() ? 19 : 18;
     HOTSPOTS.forEach((spot, k) => {
       const on = state.hotspot === k;
@@ -235,6 +282,10 @@ export class View {
   afterZoom() {
     if (!this.settled) return;
     const scene = this.scene();
+    const close = stepOf(this.map.getZoom()) === "street";
+    // Close to, fills withdraw to a rim: everything that they cover is drawn anew when that begins or ends.
+    if (close !== this.close) { this.close = close; this.draw(); }
+    this.context.draw();
     if (scene.measure === "count") this.drawCircles(scene);
     this.drawPicked();
     this.drawSpots();
@@ -405,24 +456,69 @@ class Placer {
     return textMeter.measureText(text).width;
   }
 
+  /** Keep clear of an element that lies on the map. @param {Element} element */
+  blockElement(element) {
+    const own = element.getBoundingClientRect(), map = this.view.map.getContainer().getBoundingClientRect();
+    const { x, y } = /** @type {L.Point} */ (this.view.map.getPixelBounds().min);
+    this.block(own.left - map.left + x, own.top - map.top + y, own.right - map.left + x, own.bottom - map.top + y);
+  }
+
   /** Put lines near a point; try a little up and down; give up rather than overlap.
    * @param {string} className @param {string[]} lines @param {L.LatLng} latlng
-   * @param {{font: string, height: number, room: number, offsets: number[]}} options @returns {boolean} */
-  put(className, lines, latlng, { font, height, room, offsets }) {
-    const wide = Math.max(...lines.map((t) => this.width(t, font)));
+   * @param {{font: string, height: number, room: number, offsets: number[], track?: number, shy?: boolean}} options `track`
+   *   is the space between letters, `shy` gives up rather than cross the outline of a hotspot @returns {boolean} */
+  put(className, lines, latlng, { font, height, room, offsets, track, shy }) {
+    const wide = Math.max(...lines.map((t) => this.width(t, font) + (track || 0) * t.length));
     if (wide > room) return false;
     const tall = lines.length * height;
     const p = this.view.map.project(latlng);
-    for (const k of offsets) {
-      const y = p.y + k * tall;
+    const places = offsets.map((k) => L.point(p.x, p.y + k * tall));
+    return this.best(className, lines, places, { wide, tall, shy });
+  }
+
+  /** Put a name to the right of a dot, or wherever around it is room.
+   * @param {string} className @param {string} name @param {Point} at
+   * @param {{size: number, weight: number, away: number}} options @returns {boolean} */
+  putBeside(className, name, at, { size, weight, away }) {
+    const wide = this.width(name, weight + " " + size + "px"), tall = size * 1.1;
+    const { x, y } = this.view.map.project(at);
+    const right = x + away + wide / 2, left = x - away - wide / 2, up = y - away - tall / 2, down = y + away + tall / 2;
+    const places = [[right, y], [left, y], [x, up], [x, down], [right - 1, y - 8], [right - 1, y + 8], [left + 1, y - 8], [left + 1, y + 8]];
+    return this.best(className, [name], places.map(([px, py]) => L.point(px, py)), { wide, tall });
+  }
+
+  /** Put a name at the place that crosses the fewest outlines of hotspots; a later place must be worth it.
+   * @param {string} className @param {string[]} lines @param {L.Point[]} places
+   * @param {{wide: number, tall: number, shy?: boolean}} size @returns {boolean} */
+  best(className, lines, places, { wide, tall, shy }) {
+    /** @type {{cost: number, place: L.Point, box: [number, number, number, number]} | null} */
+    let found = null;
+    places.forEach((place, k) => {
       /** @type {[number, number, number, number]} */
-      const box = [p.x - wide / 2 - 3, y - tall / 2 - 1, p.x + wide / 2 + 3, y + tall / 2 + 1];
-      if (!this.free(...box) || (this.view.small && !this.inside(...box))) continue;
-      this.block(...box);
-      this.mark(className, lines, this.view.map.unproject([p.x, y]));
-      return true;
-    }
-    return false;
+      const box = [place.x - wide / 2 - 3, place.y - tall / 2 - 1, place.x + wide / 2 + 3, place.y + tall / 2 + 1];
+      if (!this.free(...box) || (this.view.small && !this.inside(...box))) return;
+      const crossed = CONTEXT.any ? this.view.outlines.filter((p) => p.x > box[0] && p.x < box[2] && p.y > box[1] && p.y < box[3]).length : 0;
+      const cost = crossed * 3 + k * 1.4;
+      if ((!shy || !crossed) && (!found || cost < found.cost)) found = { cost, place, box };
+    });
+    if (!found) return false;
+    const { place, box } = /** @type {{place: L.Point, box: [number, number, number, number]}} */ (found);
+    this.block(...box);
+    this.mark(className, lines, this.view.map.unproject(place));
+    return true;
+  }
+
+  /** Put a name along a line. @param {string} name @param {L.Point} middle @param {number} angle @param {number} wide */
+  putAlong(name, middle, angle, wide) {
+    const across = Math.abs(Math.cos(angle)) * wide + Math.abs(Math.sin(angle)) * 11, down = Math.abs(Math.sin(angle)) * wide + Math.abs(Math.cos(angle)) * 13;
+    /** @type {[number, number, number, number]} */
+    const box = [middle.x - across / 2, middle.y - down / 2, middle.x + across / 2, middle.y + down / 2];
+    if (!this.free(...box) || !this.inside(...box)) return;
+    this.block(...box);
+    const label = el("span", "", isolate(name));
+    label.style.transform = "translate(-50%, -50%) rotate(" + angle.toFixed(3) + "rad)";
+    L.marker(this.view.map.unproject(middle), { pane: "names", interactive: false, keyboard: false,
+      icon: L.divIcon({ className: "name road", html: label, iconSize: [0, 0] }) }).addTo(this.view.groups.names);
   }
 
   /** @param {string} className @param {string[]} lines @param {L.LatLng} latlng */
@@ -441,11 +537,27 @@ function placeNames(view) {
   const scene = view.scene();
   for (const badge of view.badges) placer.block(badge.x - 12, badge.y - 12, badge.x + 12, badge.y + 12);
   if (view.small) { placeBoroughNames(placer); return; }
+  const stations = view.context.drawStations();
   if (state.area !== null && !isPhone()) placePicked(placer, view);
   if (!state.names) return;
+  const step = stepOf(map.getZoom());
+  for (const name of ["town", "quarter", "street"]) map.getContainer().classList.toggle("zoom-" + name, name === step);
+  if (state.context && CONTEXT.points.length && step !== "region") {
+    placeContextNames(placer, stations);
+    if (step !== "town") placeWardNames(placer, scene);
+    placeBoroughNames(placer, true);
+    return;
+  }
   placeBoroughNames(placer);
   const level = LEVELS[scene.level];
-  if (!isDetailed(scene.level) || (map.getZoom() < 12 && level.code.length > 60)) return;
+  if (map.getZoom() < 12 && level.code.length > 60) return;
+  placeWardNames(placer, scene);
+}
+
+/** @param {Placer} placer @param {Scene} scene */
+function placeWardNames(placer, scene) {
+  const level = LEVELS[scene.level], { map } = placer.view;
+  if (!isDetailed(scene.level)) return;
   const inside = map.getPixelBounds();
   const deep = rampOf(scene).length === 7 ? [0, 6] : [3, 4];
   byRoom(level).forEach(([[x, y, r], i]) => {
@@ -471,11 +583,102 @@ function roomOf(map, latlng, radius) {
   return (2 * radius) / metres;
 }
 
-/** @param {Placer} placer */
-function placeBoroughNames(placer) {
+/** @typedef {{name: string, rank: number, at: Point, radius: number}} Dot a station that is drawn */
+
+/** Names of stations, places, roads, parks and water: first come, first served, each name once.
+ * @param {Placer} placer @param {Dot[]} stations */
+function placeContextNames(placer, stations) {
+  const { map } = placer.view;
+  const step = stepOf(map.getZoom()), inside = map.getBounds();
+  for (const box of document.querySelectorAll(".over:not([hidden])")) placer.blockElement(box);
+  for (const { at, radius } of stations) {
+    const p = map.project(at);
+    placer.block(p.x - radius, p.y - radius, p.x + radius, p.y + radius);
+  }
+  /** Where each name stands. @type {Map<string, Point[]>} */
+  const placed = new Map();
+  /** @param {string} name @param {Point} at @param {number} metres @param {() => boolean} put */
+  const once = (name, at, metres, put) => {
+    const key = name.toLowerCase(), others = placed.get(key) || [];
+    if (!name || others.some((other) => map.distance(other, at) < metres) || !put()) return;
+    placed.set(key, [...others, at]);
+  };
+  const sizes = step === "town" ? [12.5, 11.5, 11] : [15, 13, 12];
+  const places = CONTEXT.points.filter((p) => p.kind === "place" && inside.contains(p.place));
+  /** @param {number} rank */
+  const putPlaces = (rank) => {
+    for (const { name, place } of places.filter((p) => Math.min(p.rank, 3) === rank)) {
+      // Close to, the station of that name keeps it.
+      const atStation = (/** @type {Dot} */ s) => s.name.toLowerCase() === name.toLowerCase() && map.distance(s.at, place) < 900;
+      if (step === "street" && stations.some(atStation)) continue;
+      const size = sizes[rank - 1];
+      once(name, place, 1500, () => placer.put("place p" + rank, nameLines(name, 14), L.latLng(place), {
+        font: `${rank === 1 ? 700 : 600} ${size}px`, height: size * 1.1, room: Infinity, offsets: [0, 0.6, -0.6, 1.1, -1.1],
+      }));
+    }
+  };
+  /** @param {number} rank */
+  const putStations = (rank) => {
+    const size = (rank === 1 ? 11.5 : 11) + (step === "street" ? 1 : 0);
+    for (const { name, at, radius } of stations.filter((s) => Math.min(s.rank, 4) === rank)) {
+      once(name, at, 900, () => placer.putBeside("station" + (rank === 1 ? " first" : ""), name, at, { size, weight: rank === 1 ? 500 : 400, away: radius + 3.5 }));
+    }
+  };
+  if (state.hotspot !== null && step === "street") putStations(1);
+  putPlaces(1);
+  putStations(1);
+  putPlaces(2);
+  putStations(2);
+  if (step !== "town") placeRoadNames(placer);
+  for (const { kind, name, middle, at: [, , radius] } of CONTEXT.surfaces) {
+    const latlng = L.latLng(middle);
+    if (!name || kind === "building" || !inside.contains(latlng)) continue;
+    placer.put(kind, nameLines(name, 14), latlng, {
+      font: "italic 400 11.5px", height: 12.5, room: roomOf(map, latlng, radius) * 1.3, offsets: [0],
+    });
+  }
+  putPlaces(3);
+  putStations(3);
+  putStations(4);
+}
+
+/** Names of roads, along the longest piece in view, never upside down. @param {Placer} placer */
+function placeRoadNames(placer) {
+  const { map } = placer.view;
+  const bounds = map.getBounds();
+  for (const { kind, name, lines } of CONTEXT.lines) {
+    if (kind !== "road" || !name) continue;
+    /** @type {{length: number, a: L.Point, b: L.Point} | null} */
+    let best = null;
+    for (const line of lines) {
+      for (let k = 1; k < line.length; k++) {
+        if (!bounds.contains(line[k]) || !bounds.contains(line[k - 1])) continue;
+        const a = map.project(line[k - 1]), b = map.project(line[k]), length = a.distanceTo(b);
+        if (!best || length > best.length) best = { length, a, b };
+      }
+    }
+    const wide = placer.width(name, "500 11px");
+    // A little longer than the piece is well: the road goes on in nearly the same direction.
+    if (!best || best.length < wide * 0.8) continue;
+    const [left, right] = best.a.x <= best.b.x ? [best.a, best.b] : [best.b, best.a];
+    placer.putAlong(name, L.point((left.x + right.x) / 2, (left.y + right.y) / 2), Math.atan2(right.y - left.y, right.x - left.x), wide);
+  }
+}
+
+/** @param {Placer} placer @param {boolean} [quiet] in capitals, after everything else */
+function placeBoroughNames(placer, quiet = false) {
   if (!MAPPED.includes("borough")) return;
   const { map } = placer.view;
-  const size = isPhone() || placer.view.small ? 10.5 : 11.5;
+  const size = quiet || isPhone() || placer.view.small ? 10.5 : 11.5;
+  if (quiet) {
+    byRoom(LEVELS.borough).forEach(([[x, y]], i) => {
+      const name = LEVELS.borough.name[i].toLocaleUpperCase(INFO.language);
+      placer.put("borough quiet", [name], L.latLng(y / UNIT, x / UNIT), {
+        font: "600 10.5px", height: 12, room: Infinity, offsets: [0, 2, -2, 4, -4], track: 1.6, shy: true,
+      });
+    });
+    return;
+  }
   byRoom(LEVELS.borough).forEach(([[x, y, r], i]) => {
     const latlng = L.latLng(y / UNIT, x / UNIT);
     const name = shortName(LEVELS.borough, i);

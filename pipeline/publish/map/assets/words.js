@@ -172,6 +172,12 @@ export function shortDate(iso) {
   return say("month.in_year", { month: say("month.short." + Number(iso.slice(5, 7))), year: iso.slice(0, 4) });
 }
 
+/** Names as a list in a sentence; words.listed in Python. @param {string[]} names @returns {string} */
+export function listed(names) {
+  if (names.length < 2) return names.join("");
+  return say("number.list_last", { first: names.slice(0, -1).join(say("number.list_joint")), last: names[names.length - 1] });
+}
+
 /** @param {string} text @returns {string} */
 export function capital(text) { return text.charAt(0).toUpperCase() + text.slice(1); }
 
