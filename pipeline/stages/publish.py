@@ -21,7 +21,7 @@ __all__ = ["run"]
 def run(context: Context) -> None:
     """Write the folders that are handed over."""
     profiles, exports = context.config.profiles, context.config.exports
-    surroundings = read_surroundings(context.work())
+    surroundings = read_surroundings(context.folder / "work")
     for number, profile in enumerate(profiles, start=1):
         # Load what passed the gate.
         released = read_release(context.work(f"release/{profile.name}"))

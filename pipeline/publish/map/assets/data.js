@@ -109,11 +109,11 @@ export function takeIn(payload) {
   WATER = shape(payload.water);
   HOTSPOTS = payload.hotspots.map((h) => Object.assign(h, { shape: shape(h.rings), point: /** @type {Point} */ ([h.at[1] / UNIT, h.at[0] / UNIT]) }));
   BANDS = payload.density.map((b) => Object.assign(b, { shape: shape(b.rings) }));
-  CONTEXT = contextOf(payload.context);
+  CONTEXT = surroundingsOf(payload.context);
 }
 
 /** @param {Payload["context"]} context @returns {ContextData} */
-function contextOf(context) {
+function surroundingsOf(context) {
   const decode = (/** @type {number[]} */ code) => decodeArc(code, CONTEXT_UNIT);
   /** @param {number[]} at @returns {Point} */
   const place = ([x, y]) => [y / CONTEXT_UNIT, x / CONTEXT_UNIT];

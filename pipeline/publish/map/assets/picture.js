@@ -5,7 +5,7 @@
    Exports `savePicture`, `toPaper`, `fromPaper`, and `isPrinting` for whoever must leave the map alone meanwhile. */
 
 import { bandText, capital, clip, say } from "./words.js";
-import { EDGE, HOTSPOTS, INFO, LEVELS, MAPPED, UNIT, WATER, periodOf } from "./data.js";
+import { CONTEXT, EDGE, HOTSPOTS, INFO, LEVELS, MAPPED, UNIT, WATER, periodOf } from "./data.js";
 import {
   SHOWN_MEASURES, SIGNIFICANCE, act, bandsOf, circleExamples, circleValue, isPublic, largestCount, mainScene,
   otherScene, sharedLimits, sideLabel, sorted, state, valueOf,
@@ -110,12 +110,30 @@ function drawScene(context, scene, frame) {
     level.shapes.forEach((rings) => paint(rings, null, "rgba(27,39,49,.22)", 0.8));
   }
   if (MAPPED.includes("borough")) LEVELS.borough.shapes.forEach((rings) => paint(rings, null, palette.boroline, 2));
+  for (const { kind, rings } of CONTEXT.surfaces) if (kind === "water") paint(rings, palette.water);
+  if (state.context) pictureRoads(context, at);
   if (scene.mode === "areas" && scene.measure === "count") pictureCircles(context, scene, at);
   if (state.hotspots) HOTSPOTS.forEach((h) => { paint(h.shape, null, palette.halo, 8); paint(h.shape, null, palette.hot, 4); });
   if (state.area !== null) { paint(level.shapes[state.area], null, palette.halo, 10); paint(level.shapes[state.area], null, palette.ink, 5); }
   const badges = state.hotspots ? badgePlaces(at) : [];
   if (state.names && MAPPED.includes("borough") && LEVELS.borough.code.length < 60) pictureNames(context, at, frame, badges);
   drawBadges(context, badges);
+}
+
+/** The main roads, in the two strokes that show on every class. @param {Canvas} context @param {Projection} at */
+function pictureRoads(context, at) {
+  const lines = CONTEXT.lines.filter((l) => l.kind === "road" && l.rank === 1).flatMap((l) => l.lines);
+  for (const [blend, colour, width] of /** @type {[GlobalCompositeOperation, string, number][]} */ ([
+    ["multiply", palette["ctx-case"], 2.2], ["screen", palette["ctx-core"], 1],
+  ])) {
+    context.globalCompositeOperation = blend;
+    context.strokeStyle = colour;
+    context.lineWidth = width;
+    context.beginPath();
+    for (const line of lines) line.forEach((p, k) => { const [x, y] = at(p); if (k) context.lineTo(x, y); else context.moveTo(x, y); });
+    context.stroke();
+  }
+  context.globalCompositeOperation = "source-over";
 }
 
 /** Radius of a count's circle, in pixels of the picture. @param {Scene} scene @returns {(n: number) => number} */

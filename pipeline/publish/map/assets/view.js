@@ -85,7 +85,6 @@ export class View {
     map.on("zoomend", () => this.afterZoom());
     map.on("moveend", () => {
       if (!this.settled || (map.getZoom() < 12 && !(CONTEXT.any && stepOf(map.getZoom()) !== "region"))) return;
-      if (this.close) this.drawRims(this.scene());
       this.drawNames();
     });
     VIEWS.push(this);
@@ -150,6 +149,8 @@ export class View {
     const edge = drawRings(EDGE, this.in("edge")).addTo(this.map);
     const water = drawRings(WATER, this.in("ground")).addTo(this.map);
     const ground = drawRings(EDGE, this.in("ground")).addTo(this.map);
+    // Leaflet writes the paths anew after each move, and rims are clipped by them.
+    this.render.areas.on("update", () => { if (this.close) this.drawRims(this.scene()); });
     const lines = (MAPPED.includes("borough") ? LEVELS.borough.shapes : []).map((s) => drawRings(s, this.in("lines")).addTo(this.map));
     this.settled = true;
     return { edge, water, ground, lines };
@@ -565,7 +566,7 @@ function placeWardNames(placer, scene) {
     if (!inside.contains(map.project(latlng))) return;
     const found = valueOf(scene, i);
     const ends = scene.measure === "change" ? [0, 4] : deep;
-    const dark = scene.mode === "areas" && scene.measure !== "count" && found.value !== null && ends.includes(classOf(found.value, sharedLimits()));
+    const dark = !placer.view.rimmed && scene.mode === "areas" && scene.measure !== "count" && found.value !== null && ends.includes(classOf(found.value, sharedLimits()));
     placer.put("ward" + (dark ? " inverse" : ""), nameLines(shortName(level, i), 11), latlng,
       { font: "400 11px", height: 12.5, room: roomOf(map, latlng, r) * 1.25, offsets: [0] });
   });
@@ -671,7 +672,7 @@ function placeBoroughNames(placer, quiet = false) {
   const { map } = placer.view;
   const size = quiet || isPhone() || placer.view.small ? 10.5 : 11.5;
   if (quiet) {
-    byRoom(LEVELS.borough).forEach(([[x, y]], i) => {
+    byRoom(LEVELS.borough).forEach(([[x, y], i]) => {
       const name = LEVELS.borough.name[i].toLocaleUpperCase(INFO.language);
       placer.put("borough quiet", [name], L.latLng(y / UNIT, x / UNIT), {
         font: "600 10.5px", height: 12, room: Infinity, offsets: [0, 2, -2, 4, -4], track: 1.6, shy: true,

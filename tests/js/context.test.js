@@ -1,0 +1,41 @@
+/* Context: what is drawn at which zoom, and how its lines are decoded. */
+
+import assert from "node:assert/strict";
+import test from "node:test";
+import { CONTEXT, decodeArc, takeIn } from "../../pipeline/publish/map/assets/data.js";
+import { between, leastRoad, leastStation, roadWidths, stepOf } from "../../pipeline/publish/map/assets/context.js";
+import { payload } from "./payload.js";
+
+test("more is drawn step by step", () => {
+  assert.deepEqual([9, 11.2, 11.3, 12.9, 13, 13.9, 14, 16].map(stepOf),
+    ["region", "region", "town", "town", "quarter", "quarter", "street", "street"]);
+  assert.deepEqual([10, 12, 12.5, 13.2, 13.5, 15].map(leastStation), [0, 1, 2, 2, 3, 9]);
+  assert.deepEqual([10, 12, 13.5, 15].map(leastRoad), [1, 2, 3, 9]);
+});
+
+test("widths lie between those given, and stay at the ends", () => {
+  const table = [[10, 1], [12, 3]];
+  assert.deepEqual([8, 10, 11, 12, 20].map((zoom) => between(zoom, table)), [1, 1, 2, 3, 3]);
+});
+
+test("a road is a hairline in a casing until there is room for its core", () => {
+  assert.deepEqual(roadWidths(10.7, 1), { casing: 0.8, core: 0.8 * 0.45 });
+  assert.deepEqual(roadWidths(15.5, 1), { casing: 9, core: 6.6 });
+  assert.ok(roadWidths(13.5, 3).casing < roadWidths(13.5, 1).casing);
+});
+
+test("lines and places are decoded from differences of 1/20,000 of a degree", () => {
+  assert.deepEqual(decodeArc([20000, 1030000, 200, -2000], 2e4), [[51.5, 1], [51.4, 1.01]]);
+  takeIn(payload((made) => {
+    made.context = {
+      credits: ["Names: GeoNames (CC BY 4.0)"],
+      lines: [{ kind: "road", rank: 1, name: "A1", parts: [[0, 0, 20000, 20000]] }],
+      surfaces: [{ kind: "water", name: "", parts: [[0, 0, 20000, 0, 0, 20000]], at: [10000, 5000, 90] }],
+      points: [{ kind: "station", name: "Bank", rank: 1, at: [-2000, 1030000] }],
+    };
+  }));
+  assert.ok(CONTEXT.any);
+  assert.deepEqual(CONTEXT.lines[0].lines, [[[0, 0], [1, 1]]]);
+  assert.deepEqual(CONTEXT.surfaces[0].middle, [0.25, 0.5]);
+  assert.deepEqual(CONTEXT.points[0].place, [51.5, -0.1]);
+});
