@@ -111,7 +111,7 @@ def _suggestion(crs: CRS, near_lonlat: tuple[float, float] | None) -> str:
     if near_lonlat is None and area is not None and 0 < area.east - area.west <= 12:
         near_lonlat = ((area.west + area.east) / 2, (area.south + area.north) / 2)
     if near_lonlat is None:
-        return "Use a projected system in metres: EPSG:27700 in Great Britain, elsewhere the UTM zone of the place."
+        return "Use a projected system in metres: EPSG:27700 in Great Britain, or the UTM zone of the place."
     lon, lat = near_lonlat
     return f"Use a projected system in metres, such as the UTM zone of longitude {lon:.2f}: {utm_for(lon, lat)}."
 

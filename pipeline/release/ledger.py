@@ -123,7 +123,7 @@ def _readable(path: Path) -> Iterator[None]:
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise DisclosureError(
             f"{path}: {why}. The ledger of releases must be read and written before anything is released, or the next "
-            "release could give away what this one hides. Change the permission or free some disk space; "
+            "release could disclose what this one protects. Change the permission or free some disk space; "
             "HOTSPOTS_STATE_DIR names another folder for the copy in the user's state folder. Nothing was written."
         ) from None
 

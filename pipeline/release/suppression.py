@@ -128,8 +128,8 @@ def suppress(
         cell is a detail of, empty for region and boroughs; without it all cells are one block), `latent` (never
         published; protected where `protect`), `known` (in a known table: withheld where small, never claimed as
         protected), `declared` (withheld whatever its value), `fixed` (published before: not withheld again), `out` (of
-        a window that is out already, of which nothing can be changed), and `known_low`, `known_high` (bounds that the
-        attacker has from somewhere else; null: none).
+        a window that was released and cannot be changed), and `known_low`, `known_high` (bounds that the attacker has
+        from external tables; null: none).
     relations
         Rows over the positions of `cells` that the attacker relies on and the true counts satisfy.
     threshold
@@ -379,7 +379,7 @@ class _Choice:
     def hide_totals_of_broken_relations(self) -> None:
         """Withhold the total of each row that readers rely on wrongly, where a part of it is withheld.
 
-        Whoever assumes that such a row holds works out a withheld count, mostly wrongly, but now and then not. The rows
+        A reader who assumes that such a row holds computes a withheld count, usually but not always wrongly. The rows
         of areas that leave nothing unplaced are no such rows: whether they hold is plain from the unplaced count.
         """
         if self.broken is None or not len(self.broken):

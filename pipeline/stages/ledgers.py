@@ -90,6 +90,6 @@ def _sketches(context: Context, roots: tuple[Path, ...]) -> dict[str, Sketches]:
         table = context.work("published_counts.parquet")
         made = sketches_of_counts(table, keys=list(keys.values()), memory_limit_mb=limit)
     found = dict(zip(keys, made, strict=True))
-    # Whoever held both this and the key could try out records: it is for the owner of the folder alone.
+    # Somebody with both this and the key could test guessed records: only the owner of the folder may read it.
     write_private(path, json.dumps({name: one.plain() for name, one in found.items()}, sort_keys=True))
     return found
