@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
 import numpy as np
 import pytest
+import shapely
 
-from pipeline.publish.map import map_html
+from pipeline.publish.map import Surroundings, map_html
 from pipeline.release.gate import release
 from pipeline.release.released import Break, CategoryInfo, Released
 from pipeline.statistics.intervals import garwood, wilson
@@ -44,6 +46,30 @@ def _long_name() -> Released:
     counts["area_name"] = counts["area_code"].map(dict(zip(areas["area_code"], areas["name"], strict=True)))
     hotspots["name"] = areas["name"].iloc[-1]
     return _without(base, areas=areas, counts=counts, hotspots=hotspots)
+
+
+def surroundings() -> Surroundings:
+    """A river, a park, a road, a station and a place in the middle of the city, with a name that is an attack."""
+    base = fixture.city()
+    middle = base.areas.loc[base.areas["level"] == "region"].geometry.iloc[0].centroid
+    x, y = middle.x, middle.y
+    frame = gpd.GeoDataFrame(
+        {
+            "kind": ["water", "green", "road", "place", "station", "station"],
+            "name": ["The River", "The Park", "High Road", "</script>{{ 7*7 }}", "Grand Central", "Halt"],
+            "rank": [1, 1, 1, 1, 1, 3],
+        },
+        geometry=[
+            shapely.box(x - 9000, y - 300, x + 9000, y + 300),
+            shapely.box(x + 500, y + 500, x + 1500, y + 1500),
+            shapely.LineString([(x - 5000, y + 400), (x + 5000, y + 450)]),
+            shapely.Point(x - 900, y + 900),
+            shapely.Point(x, y + 400),
+            shapely.Point(x + 300, y - 900),
+        ],
+        crs=base.info.working_crs,
+    )
+    return Surroundings(frame, ("Water: a mapping agency (OGL v3)",))
 
 
 def _gap() -> Released:
@@ -113,6 +139,7 @@ RELEASES: dict[str, Callable[[], Released]] = {
         hotspots=fixture.city().hotspots.iloc[:0],
         density=fixture.city().density.iloc[:0],
     ),
+    "placed": fixture.city,
     "one-ward": lambda: fixture.city(columns=1, rows=1, per_side=1),
     "many": _many,
     "grouped": _grouped,
@@ -153,7 +180,8 @@ def map_file(releases: Callable[[str], Released], tmp_path_factory: pytest.TempP
     def get(name: str) -> Path:
         path = folder / f"{name}.html"
         if not path.exists():
-            path.write_text(map_html(releases(name)), "utf-8")
+            around = surroundings() if name == "placed" else None
+            path.write_text(map_html(releases(name), around), "utf-8")
         return path
 
     return get

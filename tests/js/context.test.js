@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { CONTEXT, decodeArc, takeIn } from "../../pipeline/publish/map/assets/data.js";
-import { between, leastRoad, leastStation, roadWidths, stepOf } from "../../pipeline/publish/map/assets/context.js";
+import { between, clipped, leastRoad, leastStation, roadWidths, stepOf } from "../../pipeline/publish/map/assets/context.js";
 import { payload } from "./payload.js";
 
 test("more is drawn step by step", () => {
@@ -16,6 +16,14 @@ test("more is drawn step by step", () => {
 test("widths lie between those given, and stay at the ends", () => {
   const table = [[10, 1], [12, 3]];
   assert.deepEqual([8, 10, 11, 12, 20].map((zoom) => between(zoom, table)), [1, 1, 2, 3, 3]);
+});
+
+test("a line is clipped to the view", () => {
+  const box = { min: { x: 0, y: 0 }, max: { x: 10, y: 10 } };
+  assert.deepEqual(clipped({ x: -10, y: 5 }, { x: 30, y: 5 }, box), [[0, 5], [10, 5]]);
+  assert.deepEqual(clipped({ x: 2, y: 2 }, { x: 4, y: 4 }, box), [[2, 2], [4, 4]]);
+  assert.equal(clipped({ x: -10, y: 11 }, { x: 30, y: 11 }, box), null);
+  assert.equal(clipped({ x: 20, y: 0 }, { x: 30, y: 5 }, box), null);
 });
 
 test("a road is a hairline in a casing until there is room for its core", () => {

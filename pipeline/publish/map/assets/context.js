@@ -1,8 +1,8 @@
 // @ts-check
 /* Context: water, green, rail, roads, stations and places under the hotspots, so that a reader knows where they are.
 
-   Exports `Context`, which draws it on one map and follows the zoom; what is drawn at which zoom, `stepOf`, `between`
-   and `shownStation`, which Node can test; and `roadWidths` for the picture. Context never changes the colour of a
+   Exports `Context`, which draws it on one map and follows the zoom; what is drawn at which zoom, `stepOf`, `between`,
+   `clipped` and the least important rank of each, which Node can test; and `roadWidths` for the picture. Context never changes the colour of a
    value: lines lie over fills in two strokes, a dark one that multiplies and a light one that screens, so that one of
    them shows on every class. */
 
@@ -25,6 +25,21 @@ export function between(zoom, table) {
   if (k < 0) return table[table.length - 1][1];
   const [a, wa] = table[k - 1], [b, wb] = table[k];
   return wa + ((wb - wa) * (zoom - a)) / (b - a);
+}
+
+/** The part of a line that lies in a box, in pixels; null where none does.
+ * @param {{x: number, y: number}} a @param {{x: number, y: number}} b
+ * @param {{min: {x: number, y: number}, max: {x: number, y: number}}} box
+ * @returns {[[number, number], [number, number]] | null} */
+export function clipped(a, b, { min, max }) {
+  const dx = b.x - a.x, dy = b.y - a.y;
+  let from = 0, to = 1;
+  for (const [step, room] of [[-dx, a.x - min.x], [dx, max.x - a.x], [-dy, a.y - min.y], [dy, max.y - a.y]]) {
+    if (step === 0 && room < 0) return null;
+    if (step < 0) from = Math.max(from, room / step);
+    if (step > 0) to = Math.min(to, room / step);
+  }
+  return from < to ? [[a.x + from * dx, a.y + from * dy], [a.x + to * dx, a.y + to * dy]] : null;
 }
 
 /** @type {[number, number][]} */

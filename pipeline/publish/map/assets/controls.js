@@ -306,7 +306,8 @@ const finder = { all: [], hits: [], active: -1 };
 
 function startSearch() {
   const levels = MAPPED.filter((id) => id !== "ward_group");
-  const find = CONTEXT.points.length ? say("map.search.find_place") : levels.length < 2 ? say("map.search.find_one", { level: levelWord(levels[0] || MAPPED[0]) })
+  const find = CONTEXT.points.length ? say("map.search.find_place")
+    : levels.length < 2 ? say("map.search.find_one", { level: levelWord(levels[0] || MAPPED[0]) })
     : say("map.search.find_either", { small: levelWord(levels[0]), large: levelWord(levels[1]) });
   byId("search-label").textContent = find;
   inputById("search").placeholder = find;

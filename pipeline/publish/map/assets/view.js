@@ -12,7 +12,7 @@ import {
 } from "./model.js";
 import { valueText } from "./sentences.js";
 import { add, bandColours, el, fillOf, isPhone, nameEl, palette, rampOf, svgEl } from "./page.js";
-import { CONTEXT_PANES, Context, stepOf } from "./context.js";
+import { CONTEXT_PANES, Context, clipped, stepOf } from "./context.js";
 
 /** @import { Hotspot, Level, Point, Shape } from "./data.js" */
 /** @import { Scene } from "./model.js" */
@@ -509,17 +509,19 @@ class Placer {
     return true;
   }
 
-  /** Put a name along a line. @param {string} name @param {L.Point} middle @param {number} angle @param {number} wide */
+  /** Put a name along a line. @param {string} name @param {L.Point} middle @param {number} angle @param {number} wide
+   * @returns {boolean} */
   putAlong(name, middle, angle, wide) {
     const across = Math.abs(Math.cos(angle)) * wide + Math.abs(Math.sin(angle)) * 11, down = Math.abs(Math.sin(angle)) * wide + Math.abs(Math.cos(angle)) * 13;
     /** @type {[number, number, number, number]} */
     const box = [middle.x - across / 2, middle.y - down / 2, middle.x + across / 2, middle.y + down / 2];
-    if (!this.free(...box) || !this.inside(...box)) return;
+    if (!this.free(...box) || !this.inside(...box)) return false;
     this.block(...box);
     const label = el("span", "", isolate(name));
     label.style.transform = "translate(-50%, -50%) rotate(" + angle.toFixed(3) + "rad)";
     L.marker(this.view.map.unproject(middle), { pane: "names", interactive: false, keyboard: false,
       icon: L.divIcon({ className: "name road", html: label, iconSize: [0, 0] }) }).addTo(this.view.groups.names);
+    return true;
   }
 
   /** @param {string} className @param {string[]} lines @param {L.LatLng} latlng */
@@ -566,7 +568,8 @@ function placeWardNames(placer, scene) {
     if (!inside.contains(map.project(latlng))) return;
     const found = valueOf(scene, i);
     const ends = scene.measure === "change" ? [0, 4] : deep;
-    const dark = !placer.view.rimmed && scene.mode === "areas" && scene.measure !== "count" && found.value !== null && ends.includes(classOf(found.value, sharedLimits()));
+    const filled = !placer.view.rimmed && scene.mode === "areas" && scene.measure !== "count";
+    const dark = filled && found.value !== null && ends.includes(classOf(found.value, sharedLimits()));
     placer.put("ward" + (dark ? " inverse" : ""), nameLines(shortName(level, i), 11), latlng,
       { font: "400 11px", height: 12.5, room: roomOf(map, latlng, r) * 1.25, offsets: [0] });
   });
@@ -622,7 +625,8 @@ function placeContextNames(placer, stations) {
   const putStations = (rank) => {
     const size = (rank === 1 ? 11.5 : 11) + (step === "street" ? 1 : 0);
     for (const { name, at, radius } of stations.filter((s) => Math.min(s.rank, 4) === rank)) {
-      once(name, at, 900, () => placer.putBeside("station" + (rank === 1 ? " first" : ""), name, at, { size, weight: rank === 1 ? 500 : 400, away: radius + 3.5 }));
+      const options = { size, weight: rank === 1 ? 500 : 400, away: radius + 3.5 };
+      once(name, at, 900, () => placer.putBeside("station" + (rank === 1 ? " first" : ""), name, at, options));
     }
   };
   if (state.hotspot !== null && step === "street") putStations(1);
@@ -646,23 +650,30 @@ function placeContextNames(placer, stations) {
 /** Names of roads, along the longest piece in view, never upside down. @param {Placer} placer */
 function placeRoadNames(placer) {
   const { map } = placer.view;
-  const bounds = map.getBounds();
+  const { min, max } = map.getPixelBounds();
+  if (!min || !max) return;
   for (const { kind, name, lines } of CONTEXT.lines) {
     if (kind !== "road" || !name) continue;
-    /** @type {{length: number, a: L.Point, b: L.Point} | null} */
+    /** The longest piece in view, from left to right. @type {{length: number, x1: number, y1: number, x2: number, y2: number} | null} */
     let best = null;
     for (const line of lines) {
-      for (let k = 1; k < line.length; k++) {
-        if (!bounds.contains(line[k]) || !bounds.contains(line[k - 1])) continue;
-        const a = map.project(line[k - 1]), b = map.project(line[k]), length = a.distanceTo(b);
-        if (!best || length > best.length) best = { length, a, b };
+      const points = line.map((p) => map.project(p));
+      for (let k = 1; k < points.length; k++) {
+        const piece = clipped(points[k - 1], points[k], { min, max });
+        if (!piece) continue;
+        const [[x1, y1], [x2, y2]] = piece[0][0] <= piece[1][0] ? piece : [piece[1], piece[0]];
+        const length = Math.hypot(x2 - x1, y2 - y1);
+        if (!best || length > best.length) best = { length, x1, y1, x2, y2 };
       }
     }
     const wide = placer.width(name, "500 11px");
-    // A little longer than the piece is well: the road goes on in nearly the same direction.
+    // A name may be a little longer than the piece: the road goes on in nearly the same direction.
     if (!best || best.length < wide * 0.8) continue;
-    const [left, right] = best.a.x <= best.b.x ? [best.a, best.b] : [best.b, best.a];
-    placer.putAlong(name, L.point((left.x + right.x) / 2, (left.y + right.y) / 2), Math.atan2(right.y - left.y, right.x - left.x), wide);
+    const { x1, y1, x2, y2 } = best;
+    const angle = Math.atan2(y2 - y1, x2 - x1);
+    for (const part of [0.5, 0.25, 0.75]) {
+      if (placer.putAlong(name, L.point(x1 + part * (x2 - x1), y1 + part * (y2 - y1)), angle, wide)) break;
+    }
   }
 }
 
