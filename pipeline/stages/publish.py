@@ -8,8 +8,9 @@ from pipeline.config import settings_cautions
 from pipeline.errors import ConfigError
 from pipeline.publish.briefings import write_briefings
 from pipeline.publish.exports import write_exports
-from pipeline.publish.map import read_surroundings, write_map
+from pipeline.publish.map import write_map
 from pipeline.publish.pages.protection import write_protection
+from pipeline.publish.surroundings import read_surroundings
 from pipeline.publish.words import speaking
 from pipeline.release.released import Released
 from pipeline.release.stored import read_release
@@ -42,7 +43,7 @@ def run(context: Context) -> None:
             write_map(released, folder / "index.html", surroundings=surroundings)
             write_protection(released, folder / "protection.html")
             if context.config.page.briefings:
-                write_briefings(released, folder)
+                write_briefings(released, folder, surroundings=surroundings)
         context.progress("publishing", number, len(profiles))
     context.counters["folders"] = len(profiles)
     context.cautions += settings_cautions(context.config)

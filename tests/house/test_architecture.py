@@ -40,6 +40,7 @@ IMPURE = (
     "publish/map/",
     "publish/page.py",
     "publish/pages/",
+    "publish/surroundings.py",
     "publish/words/catalogue.py",
     "release/ledger.py",
     "release/sketches.py",

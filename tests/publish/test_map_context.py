@@ -1,11 +1,16 @@
 """Context in the payload: what is drawn comes back within its grid, names stay text, buildings are the analyst's."""
 
+from pathlib import Path
+
 import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
 
-from pipeline.publish.map.context import UNITS_PER_DEGREE, Surroundings, context_fields
+from pipeline.publish.briefings import write_briefings
+from pipeline.publish.map.context import UNITS_PER_DEGREE, context_fields
+from pipeline.publish.surroundings import Surroundings
+from tests.kit import released as fixture
 
 PARK = shapely.box(530_000, 180_000, 531_000, 181_000)
 ROAD = shapely.MultiLineString([[(529_000, 180_000), (532_000, 180_500)], [(529_000, 181_000), (530_000, 181_200)]])
@@ -55,3 +60,32 @@ def test_roads_without_a_name_are_one_entry_and_buildings_are_for_the_analyst() 
 
 def test_nothing_is_nothing() -> None:
     assert context_fields(Surroundings(), analyst=True) == {"credits": [], "lines": [], "surfaces": [], "points": []}
+
+
+def test_a_briefing_shows_water_roads_and_places_and_credits_them(tmp_path: Path) -> None:
+    released = fixture.city()
+    code = released.areas.loc[released.areas["level"] == "borough", "area_code"].iloc[0]
+    shape = released.areas.set_index("area_code").geometry[code]
+    x, y = shape.centroid.x, shape.centroid.y
+    frame = gpd.GeoDataFrame(
+        {"kind": ["water", "road", "place", "place"], "name": ["", "", "Mill End {{ 7*7 }}", "Elsewhere"],
+         "rank": [1, 1, 1, 1]},
+        geometry=[
+            shapely.box(x - 200, y - 5000, x + 200, y + 5000),
+            shapely.LineString([(x - 5000, y), (x + 5000, y)]),
+            shapely.Point(x + 900, y + 900),
+            shapely.Point(x + 90_000, y),
+        ],
+        crs=released.info.working_crs,
+    )  # fmt: skip
+    write_briefings(released, tmp_path, surroundings=Surroundings(frame, ("Water: OS (OGL v3)",)))
+    page = (tmp_path / "boroughs" / f"{code}.html").read_text("utf-8")
+    assert page.count('class="rc"') == page.count('class="rk"') == 1
+    assert 'class="pn"' in page
+    assert "Elsewhere" not in page
+    assert "{{" not in page
+    assert "Water: OS (OGL v3)" in page
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    write_briefings(released, plain)
+    assert 'class="rc"' not in (plain / "boroughs" / f"{code}.html").read_text("utf-8")

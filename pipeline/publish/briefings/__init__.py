@@ -11,13 +11,14 @@ from pipeline.publish.briefings.briefing import briefing_page
 from pipeline.publish.briefings.circumstances import circumstances_page, has_circumstances
 from pipeline.publish.briefings.elements import circumstances_name, file_name
 from pipeline.publish.briefings.release_index import ReleaseIndex
+from pipeline.publish.surroundings import Surroundings
 from pipeline.release.released import Released
 from pipeline.tables import Level
 
 __all__ = ["write_briefings"]
 
 
-def write_briefings(released: Released, folder: Path) -> list[Path]:
+def write_briefings(released: Released, folder: Path, *, surroundings: Surroundings | None = None) -> list[Path]:
     """Write `boroughs/<code>.html` for every covered borough of a release, and `panel.html`.
 
     Where the release describes incidents, `boroughs/<code>-circumstances.html` and `circumstances.html` too.
@@ -28,13 +29,15 @@ def write_briefings(released: Released, folder: Path) -> list[Path]:
         What came through the gate; nothing else is read.
     folder
         Folder of the profile; it must exist.
+    surroundings
+        Public layers under the hotspots on maps.
 
     Returns
     -------
     paths
         Pages written. The same release gives the same bytes.
     """
-    index = ReleaseIndex(released)
+    index = ReleaseIndex(released, surroundings)
     written = []
     covered = [p for p in index.level("borough") if p.covered]
     if covered:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -231,8 +231,11 @@ def map_of(index: ReleaseIndex, code: str) -> Picture:
     parts += [charts.Part(p.shape, p.name, charts.NoClass.NOT_COVERED) for p in uncovered]
     hot = hotspots_in(index, code)[: 6 if place.level == Level.BOROUGH else 9]
     outline = shapely.union_all([p.shape for p in parts]) if parts else place.shape
+    ground = index.ground
     if place.level == Level.REGION:  # the river belongs to the region: no coast inside it
-        outline = _without_specks(shapely.union_all([outline.buffer(1.0), index.water]))
+        river = [index.water] if ground.water is None else [index.water, ground.water]
+        outline = _without_specks(shapely.union_all([outline.buffer(1.0), *river]))
+        ground = replace(ground, places=())  # so far out, the names of the parts say where things are
     beside = [p for p in index.level(place.level) if p.code != code] if place.level != Level.REGION else []
     svg = charts.area_map(
         outline=outline,
@@ -242,6 +245,7 @@ def map_of(index: ReleaseIndex, code: str) -> Picture:
         hotspots=[charts.HotspotMark(h["shape"], str(h["rank"])) for h in hot],
         width_pt=MAP_PT,
         height_pt=MAP_HIGH_REGION_PT if place.level == Level.REGION else MAP_HIGH_PT,
+        ground=ground,
         label=say("briefing.map.label_rates" if rated else "briefing.map.label_counts", area=place.name, parts=many),
     )
     fills = {p.fill for p in parts}

@@ -11,7 +11,8 @@ from pipeline.aggregate.circumstances import TOTAL
 from pipeline.domain.categories import ROOT
 from pipeline.domain.periods import month_names
 from pipeline.geography import topology as simplify
-from pipeline.publish import findings, palette, words
+from pipeline.publish import charts, findings, palette, words
+from pipeline.publish.surroundings import Surroundings
 from pipeline.publish.words import say
 from pipeline.release.released import PeriodInfo, Released
 from pipeline.statistics.rates import WEAK
@@ -57,11 +58,26 @@ def _before_words(headline: PeriodInfo, earlier: PeriodInfo | None) -> str:
     return words.named_period(earlier.label)
 
 
+def _ground(surroundings: Surroundings) -> charts.Ground:
+    """Return what maps of briefings show under the hotspots: water, main roads and places, the important ones first."""
+    frame = surroundings.frame
+
+    def united(kind: str, rank: int) -> Any:
+        found = frame.geometry[(frame["kind"] == kind) & (frame["rank"] <= rank)]
+        return shapely.union_all(found.to_numpy()) if len(found) else None
+
+    named = frame[(frame["kind"] == "place") & (frame["name"].fillna("") != "")].sort_values(["rank", "name"])
+    places = tuple((str(n), p.x, p.y) for n, p in zip(named["name"], named.geometry, strict=True))
+    return charts.Ground(united("water", 9), united("road", 1), places)
+
+
 class ReleaseIndex:
     """Look-ups in one release. Nothing here computes a figure: it finds the released one."""
 
-    def __init__(self, released: Released) -> None:
+    def __init__(self, released: Released, surroundings: Surroundings | None = None) -> None:
         self.released = released
+        self.surroundings = surroundings or Surroundings()
+        self.ground = _ground(self.surroundings)
         self.info = released.info
         # A profile may show some categories and not all of them together: its pages are then about the first one.
         self.has_total = any(c.id == ROOT for c in self.info.categories)

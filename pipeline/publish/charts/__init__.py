@@ -3,7 +3,7 @@
 Functions take released figures and return one `<svg>` element; what a picture shows is also in a table beside it.
 """
 
-from pipeline.publish.charts.area_map import HotspotMark, Neighbour, NoClass, Part, area_map, locator
+from pipeline.publish.charts.area_map import Ground, HotspotMark, Neighbour, NoClass, Part, area_map, locator
 from pipeline.publish.charts.canvas import Canvas
 from pipeline.publish.charts.rates import Curve, Dot, LogAxis, Span, bar, strip, trend
 
@@ -11,6 +11,7 @@ __all__ = [
     "Canvas",
     "Curve",
     "Dot",
+    "Ground",
     "HotspotMark",
     "LogAxis",
     "Neighbour",

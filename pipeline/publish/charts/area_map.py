@@ -12,7 +12,7 @@ from pipeline.publish import palette
 from pipeline.publish.charts.canvas import Canvas
 from pipeline.publish.words import say
 
-__all__ = ["HotspotMark", "Labels", "Neighbour", "NoClass", "Part", "area_map", "folded", "locator"]
+__all__ = ["Ground", "HotspotMark", "Labels", "Neighbour", "NoClass", "Part", "area_map", "folded", "locator"]
 
 
 _WIDE = 0.54
@@ -123,6 +123,21 @@ class HotspotMark:
     number: str
 
 
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Public information under the hotspots: water, main roads (both None where there are none), names of places."""
+
+    water: Any = None
+    roads: Any = None
+    places: tuple[tuple[str, float, float], ...] = ()
+    """Name, easting and northing in metres; the most important first."""
+
+
+MOST_PLACES = 7
+"""More names of places would leave no room for those of the parts."""
+_PLACE_PT = 8.2
+
+
 def _fill(fill: str) -> str:
     return _C[fill] if fill in _C else _C["land"]
 
@@ -160,6 +175,7 @@ def area_map(
     height_pt: float,
     label: str,
     margin: float = 0.05,
+    ground: Ground | None = None,
 ) -> str:
     """Draw the map.
 
@@ -171,6 +187,8 @@ def area_map(
         What the picture shows, for those who do not see it.
     margin
         Room round the area, as a share of its size.
+    ground
+        What lies under the hotspots, so that a reader knows the place.
 
     Returns
     -------
@@ -191,6 +209,8 @@ def area_map(
         plot.surface(_rings(water.intersection(sight)), "water", fill=_C["water"])
     for part in parts:
         plot.surface(_rings(part.shape), part.fill, fill=_fill(part.fill), stroke=_C["wardline"], width=0.6)
+    known = ground or Ground()
+    _draw_ground(plot, known, sight, pt_per_m=frame.pt_per_m)
     plot.surface(_rings(outline), "edge", fill="", stroke=_C["ink"], width=1.3)
     for part in parts:
         if part.radius_pt:
@@ -201,6 +221,7 @@ def area_map(
         plot.surface(_rings(mark.shape), "hot", fill="", stroke=_C["hot"], width=1.6)
     _scale_bar(canvas, frame, labels)
     badges = [_badge_at(mark, frame, labels) for mark in hotspots]
+    _place_names(canvas, frame, labels, known, outline)
     _part_names(canvas, frame, labels, parts)
     _neighbour_names(canvas, frame, labels, clipped, view)
     for mark, badge in zip(hotspots, badges, strict=True):
@@ -209,6 +230,34 @@ def area_map(
             plot.dots([x], [y], size=14, fill=_C["hot"], rim=_C["halo"], width=1.2)
             canvas.text(plot, x, y, mark.number, role="bd", dy=-2.8)
     return canvas.svg(label, role="map")
+
+
+def _draw_ground(plot: Any, ground: Ground, sight: Any, *, pt_per_m: float) -> None:
+    """Draw water over the fills, and roads in two strokes, one of which shows on every class."""
+    if ground.water is not None:
+        plot.surface(_rings(ground.water.intersection(sight)), "water", fill=_C["water"])
+    if ground.roads is not None:
+        seen = shapely.simplify(ground.roads.intersection(sight), 0.3 / pt_per_m)
+        parts = [p for p in shapely.get_parts(seen) if p.geom_type == "LineString" and not p.is_empty]
+        lines = [shapely.get_coordinates(p) for p in parts]
+        plot.lines(lines, "rc", colour=_C["ctx-case"], width=1.3)
+        plot.lines(lines, "rk", colour=_C["ctx-core"], width=0.6)
+
+
+def _place_names(canvas: Canvas, frame: _Frame, labels: Labels, ground: Ground, outline: Any) -> None:
+    """Name the places inside: readers know them, whatever the parts are called."""
+    shapely.prepare(outline)
+    named = 0
+    for name, x, y in ground.places:
+        if named == MOST_PLACES:
+            return
+        lines = folded(name, longest=14)
+        if not lines or not shapely.intersects_xy(outline, x, y):
+            continue
+        place = labels.place(*frame.points(x, y), lines, size_pt=_PLACE_PT)
+        if place is not None:
+            _lines(canvas, frame, place, lines, _PLACE_PT * 1.1, "pn")
+            named += 1
 
 
 def _badge_at(mark: HotspotMark, frame: _Frame, labels: Labels) -> tuple[float, float] | None:

@@ -103,6 +103,12 @@ class Plot:
         if data:
             self._canvas.add("path", f' class="{escape(role)}" d="{data}"{_style(fill, stroke, **style)}')
 
+    def lines(self, parts: Iterable[Any], role: str, *, colour: str, width: float) -> None:
+        """Draw lines, each of shape (n, 2), as one path; `role` becomes the class."""
+        data = "".join(path_data(self.on_drawing(part), closed=False) for part in parts)
+        if data:
+            self._canvas.add("path", f' class="{escape(role)}" d="{data}"{_style("", colour, width=width)}')
+
     def circle(self, x: float, y: float, radius_pt: float, role: str, *, fill: str, stroke: str, width: float) -> None:
         """Fill a circle whose radius is given in points."""
         (across, down), r = self.on_drawing((x, y)), short(radius_pt)

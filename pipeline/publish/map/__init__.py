@@ -7,9 +7,9 @@
 
 from pathlib import Path
 
-from pipeline.publish.map.context import Surroundings, read_surroundings
 from pipeline.publish.map.document import HotspotMap, map_html
 from pipeline.publish.map.layers import AreaLayer, ContextLayer, DensityLayer, HotspotLayer, Label, MapLayer
+from pipeline.publish.surroundings import Surroundings, read_surroundings
 from pipeline.release.released import Released
 
 __all__ = [

@@ -1,7 +1,5 @@
 """Context on the page: water, green, roads, rail, stations and places in whole numbers, once for all zooms."""
 
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
@@ -11,48 +9,12 @@ from numpy.typing import NDArray
 
 from pipeline.geography.topology import inscribed_circles
 from pipeline.publish.map.fields import ContextFields, LineFields, PointFields, SurfaceFields
-from pipeline.storage.files import read_json, read_table
-from pipeline.tables import CONTEXT
+from pipeline.publish.surroundings import Surroundings
 
-__all__ = ["Surroundings", "context_fields", "read_surroundings"]
+__all__ = ["context_fields"]
 
 UNITS_PER_DEGREE = 20_000
 """5.6 metres north, 3.5 east at London: a pixel or two at the closest zoom, and half the size of a metre's grid."""
-
-_EMPTY = gpd.GeoDataFrame({"kind": [], "name": [], "rank": []}, geometry=[], crs="EPSG:4326")
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """Public layers that are drawn under the hotspots.
-
-    Attributes
-    ----------
-    frame
-        Rows of the table CONTEXT, in the order in which they are drawn.
-    credits
-        Whom pages name for them.
-    """
-
-    frame: gpd.GeoDataFrame = field(default_factory=lambda: _EMPTY)
-    credits: tuple[str, ...] = ()
-
-
-def read_surroundings(work: Path) -> Surroundings:
-    """Read the layers that a run has stored.
-
-    Parameters
-    ----------
-    work
-        Its folder for tables between stages.
-
-    Raises
-    ------
-    InputError
-        If they are not there, or damaged.
-    """
-    about = read_json(work / "context.json")
-    return Surroundings(read_table(work / "context.parquet", CONTEXT, crs=about["crs"]), tuple(about["credits"]))
 
 
 def context_fields(surroundings: Surroundings, *, analyst: bool) -> ContextFields:

@@ -21,10 +21,10 @@ from pipeline.publish.map.added_elements import (
     styles_of,
     text_block,
 )
-from pipeline.publish.map.context import Surroundings, read_surroundings
 from pipeline.publish.map.layers import AreaLayer, ContextLayer, DensityLayer, HotspotLayer, MapLayer
 from pipeline.publish.map.payload import make_payload
 from pipeline.publish.map.script import map_script, open_script
+from pipeline.publish.surroundings import Surroundings, read_surroundings
 from pipeline.release.released import Released
 from pipeline.release.stored import read_release
 

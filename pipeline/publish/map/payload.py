@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.publish import page, palette, words
-from pipeline.publish.map.context import Surroundings, context_fields
+from pipeline.publish.map.context import context_fields
 from pipeline.publish.map.fields import (
     COLUMNS,
     LETTERS,
@@ -20,6 +20,7 @@ from pipeline.publish.map.fields import (
     PeriodFields,
 )
 from pipeline.publish.map.outlines import LEVELS, make_outlines
+from pipeline.publish.surroundings import Surroundings
 from pipeline.release.released import PeriodInfo, Released, split_not_offered
 from pipeline.statistics.intervals import Ranges
 from pipeline.statistics.rates import WEAK
