@@ -24,12 +24,14 @@ _FOLDER = """# What a run writes
 | path | what it is | who it is for |
 |---|---|---|
 | `index.html` | overview: profiles, maps, layers, data quality | analyst |
-| `manifest.json` | inputs with SHA-256, settings, versions, automatic choices, counts, cautions (`cautions`), timings |
-analyst | | `quality.json` | row accounting: refused rows by rule, geocode hit rate by area and month, repeated
-coordinates, probable duplicates, boroughs with hardly any incidents (`scarce_boroughs`) | analyst | | `backtest.json`,
-`backtest.svg` | results of `hotspots backtest` | analyst | | `work/` | stage tables; must not leave the organisation |
-analyst | | `<profile>/` | `internal`, `partner`, `public`, as configured; only `partner` and `public` are for handing
-over | the profile's audience |
+| `manifest.json` | inputs with SHA-256, settings, versions, automatic choices, counts, cautions (`cautions`), timings |\
+ analyst |
+| `quality.json` | row accounting: refused rows by rule, geocode hit rate by area and month, repeated coordinates, probable\
+ duplicates, boroughs with hardly any incidents (`scarce_boroughs`) | analyst |
+| `backtest.json`, `backtest.svg` | results of `hotspots backtest` | analyst |
+| `work/` | stage tables; must not leave the organisation | analyst |
+| `<profile>/` | `internal`, `partner`, `public`, as configured; only `partner` and `public` are for handing over | the\
+ profile's audience |
 
 In each profile's folder:
 
@@ -37,20 +39,23 @@ In each profile's folder:
 |---|---|
 | `index.html` | the map: one file that opens from disk and makes no network requests |
 | `boroughs.geojson`, `wards.geojson` | areas with the figures of the headline period |
-| `ward_groups.geojson` | groups of neighbouring wards, for categories that are too rare to be given by ward;
-`release.json` gives each category's level (`rules.detail`) | | `hotspots.geojson` | outlines of clusters |
+| `ward_groups.geojson` | groups of neighbouring wards, for categories that are too rare to be given by ward;\
+ `release.json` gives each category's level (`rules.detail`) |
+| `hotspots.geojson` | outlines of clusters |
 | `density.geojson` | bands of kernel density |
 | `hotspots.gpkg` | the same layers in the working system (GeoPackage 1.3), with styles for QGIS |
 | `hotspots.xml` | discovery metadata (UK GEMINI 2.3): title, abstract, extent, lineage, licence, contact |
 | `<layer>.parquet`, `<layer>.fgb` | the same layers as GeoParquet and FlatGeobuf, if switched on in `exports` |
-| `area_counts.csv` | one row for every covered area, period and category; zeros are written in `internal` and belong to
-the first step in other folders | | `area_counts.csv-metadata.json` | machine-readable description of its columns (CSV
-on the Web) | | `circumstances.csv` | time, day, place, offence, reporting and outcome of the incidents, if recorded |
+| `area_counts.csv` | one row for every covered area, period and category; zeros are written in `internal` and belong to\
+ the first step in other folders |
+| `area_counts.csv-metadata.json` | machine-readable description of its columns (CSV on the Web) |
+| `circumstances.csv` | time, day, place, offence, reporting and outcome of the incidents, if recorded |
 | `circumstances.csv-metadata.json` | description of its columns |
 | `boroughs/<code>.html`, `panel.html` | a briefing for each borough and for the region |
-| `boroughs/<code>-circumstances.html`, `circumstances.html` | the figures of `circumstances.csv` as charts and
-sentences | | `release.json`, `protection.html` | how counts are protected and why, how many are released in which form,
-result of the audit |
+| `boroughs/<code>-circumstances.html`, `circumstances.html` | the figures of `circumstances.csv` as charts and\
+ sentences |
+| `release.json`, `protection.html` | how counts are protected and why, how many are released in which form, result of\
+ the audit |
 
 GeoJSON follows RFC 7946: longitude and latitude (WGS 84) to six decimals, outer rings anticlockwise, `bbox`, and an
 `id` on every feature that repeats its key. Dates are ISO, periods include both ends. No file contains a point, an

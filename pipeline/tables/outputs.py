@@ -183,7 +183,8 @@ HOTSPOT_LAYER = Table(
         ),
         *ranged(
             "incidents",
-            "Incidents in the headline period: exact in internal, otherwise the middle of the step.",
+            "Incidents of the period inside the outline that internal draws: exact there, otherwise the middle of the "
+            "step.",
             "incidents",
         ),
         Column("incidents_band", "string", "Incidents as text: `20 to 29`.", null=True, alias="inc_band"),

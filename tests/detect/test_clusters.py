@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from pipeline.detect.clusters import Clustering, dbscan, distinct, reach
+from pipeline.detect.clusters import Clustering, dbscan, distinct
 from pipeline.errors import InputError
 
 module = importlib.import_module("pipeline.detect.clusters.dbscan")  # the function of that name hides it
@@ -173,38 +173,6 @@ def test_distinct_counts_what_it_collapses() -> None:
     assert weights.tolist() == [2, 1, 1, 2]
     np.testing.assert_array_equal(locations[inverse], points)
     assert distinct(points, weights=[1, 2, 3, 4, 5, 6])[1].tolist() == [11, 2, 4, 4]
-
-
-def test_reach_is_the_rule_of_border_points() -> None:
-    rng = np.random.default_rng(2)
-    points = rng.normal(size=(800, 2)) * 60
-    found = dbscan(points, eps_m=12.0, min_samples=9)
-    again = reach(points, core_m=points[found.core], core_labels=found.labels[found.core], eps_m=12.0)
-    np.testing.assert_array_equal(again, found.labels)
-    assert reach(points, core_m=np.empty((0, 2)), core_labels=[], eps_m=12.0).tolist() == [-1] * 800
-
-
-def test_reach_takes_the_lowest_label_in_mixed_cells() -> None:
-    cores = np.array([[0.0, 0.0], [0.1, 0.0], [3.0, 0.0]])
-    got = reach([[0.05, 0.0], [1.05, 0.0], [9.0, 0.0], [3.5, 0.0]], core_m=cores, core_labels=[4, 2, 0], eps_m=1.0)
-    assert got.tolist() == [2, 2, -1, 0]
-
-
-@pytest.mark.parametrize("tree_from", [3, 1 << 18])
-@pytest.mark.parametrize("spread_m", [8.0, 40.0])
-def test_reach_is_the_lowest_label_of_all_pairs(
-    spread_m: float, tree_from: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "TREE_FROM", tree_from)
-    rng = np.random.default_rng(int(spread_m))
-    points = np.concatenate((rng.normal(size=(900, 2)) * 60, rng.integers(-60, 60, (300, 2)) * 1.0))
-    cores = np.round(rng.normal(size=(700, 2)) * spread_m)
-    labels = rng.integers(0, 40, 700)
-    within = ((points[:, None] - cores[None]) ** 2).sum(axis=2) <= 13.0**2  # 5, 12, 13: exact ties
-    expected = np.where(within, labels, 99).min(axis=1)
-    expected[expected == 99] = -1
-    assert 0.05 < (expected == -1).mean() < 0.95
-    np.testing.assert_array_equal(reach(points, core_m=cores, core_labels=labels, eps_m=13.0), expected)
 
 
 def test_nothing_and_little_have_stated_results() -> None:

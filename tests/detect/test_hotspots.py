@@ -41,11 +41,11 @@ TOWN = pd.DataFrame(
         *(row(x, 0, "W3", 202403, 5) for x in (2150, 2200)),
         row(5000, 5000, "W1", 202403, 10),
         row(9000, 0, None, 202403, 1),
-        # The quarter before: 24 at the Harbour (one place new, 90 m from the core place 2200), 5 at the High Street,
-        # and 50 on a place 101 m beyond the last core place, out of reach.
+        # The quarter before: 24 at the Harbour (one place new, 40 m from the place 2200, inside its disc of 50 m), 5 at
+        # the High Street, and 50 on a place 51 m beyond the last, outside the outline.
         row(2050, 0, "W2", 202310, 14),
-        row(2290, 0, "W3", 202312, 10),
-        row(2301, 0, "W3", 202312, 50),
+        row(2240, 0, "W3", 202312, 10),
+        row(2251, 0, "W3", 202312, 50),
         row(50, 0, "W1", 202311, 5),
         # Beyond the window.
         row(0, 0, "W1", 202404, 99),
@@ -78,8 +78,9 @@ def test_the_town_worked_by_hand() -> None:
     assert table["change_pct"][0] == pytest.approx(100 * ((25 / 91) / (24 / 92) - 1))
     assert pd.isna(table["change_pct"][1])
     assert table[["stability", "p_value", "distinct_victims"]].isna().all(axis=None)
-    # High Street: two discs of radius 50, 50 m apart: 2 pi 50^2 less the lens of 3,070.9 m2, and a small fillet.
-    assert table["area_km2"][1] == pytest.approx(0.012637, rel=0.03)
+    # High Street: five discs of radius 50, each 50 m from the next: 5 pi 50^2 less four lenses of 3,070.9 m2 and a few
+    # small fillets.
+    assert table["area_km2"][1] == pytest.approx(0.026986, rel=0.04)
     assert table["density_per_km2"][1] == pytest.approx(12 / table["area_km2"][1])
     assert shapely.contains_xy(found.geometry[1], 75, 0)
     assert found.eps_m == 100.0

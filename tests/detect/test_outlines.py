@@ -47,24 +47,24 @@ def test_a_ring_keeps_its_hole_and_the_cluster_inside_it_apart() -> None:
     points = np.concatenate((ring, heap))
     found = dbscan(points, eps_m=100.0, min_samples=3)
     assert found.count == 2
-    around, middle = cluster_outlines(points, labels=found.labels, core=found.core, eps_m=100.0)
+    around, middle = cluster_outlines(points, labels=found.labels, eps_m=100.0)
     assert len(around.interiors) == 1
     assert not around.intersects(middle)
 
 
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), n=st.integers(1, 150), eps_m=st.floats(5, 200))
-def test_every_outline_is_valid_whole_and_holds_its_core(seed: int, n: int, eps_m: float) -> None:
+def test_every_outline_is_valid_whole_and_holds_its_locations(seed: int, n: int, eps_m: float) -> None:
     points = np.random.default_rng(seed).uniform(0, 1000, (n, 2)) + 5e5
     found = dbscan(points, eps_m=eps_m, min_samples=2)
-    drawn = cluster_outlines(points, labels=found.labels, core=found.core, eps_m=eps_m)
+    drawn = cluster_outlines(points, labels=found.labels, eps_m=eps_m)
     assert len(drawn) == found.count
     for label, shape in enumerate(drawn):
-        mine = points[(found.labels == label) & found.core]
+        mine = points[found.labels == label]
         assert shape.geom_type == "Polygon"
         assert shape.is_valid
         assert shapely.contains_xy(shape, mine[:, 0], mine[:, 1]).all()
-        # Nowhere further from a core location than the disc, the closing and the simplifying allow.
+        # Nowhere further from a location than the disc, the closing and the simplifying allow.
         reach = shapely.distance(shapely.points(shapely.get_coordinates(shape)), shapely.MultiPoint(mine))
         assert reach.max() <= eps_m * (0.5 + 0.25 + 0.01)
 
@@ -91,7 +91,7 @@ def test_the_grid_moves_the_line_by_little() -> None:
 @pytest.mark.parametrize(
     ("core", "eps_m", "words"),
     [
-        ([], 10.0, "at least one core location"),
+        ([], 10.0, "at least one location"),
         ([[0.0, float("nan")]], 10.0, "finite coordinates"),
         ([[0.0, 0.0]], 0.0, "eps_m is 0.0"),
         ([[0.0, 0.0]], float("inf"), "eps_m is inf"),

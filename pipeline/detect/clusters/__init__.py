@@ -1,6 +1,6 @@
 """Clusters of incidents: exact DBSCAN at any size, HDBSCAN and OPTICS as choices, and a reach read from the data."""
 
-from pipeline.detect.clusters.dbscan import Clustering, dbscan, distinct, reach
+from pipeline.detect.clusters.dbscan import Clustering, dbscan, distinct
 from pipeline.detect.clusters.methods import (
     CLUSTER_METHODS,
     ClusterMethod,
@@ -26,5 +26,4 @@ __all__ = [
     "joining_note",
     "k_distances",
     "optics",
-    "reach",
 ]

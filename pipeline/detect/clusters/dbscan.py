@@ -29,7 +29,6 @@ __all__ = [
     "dbscan",
     "distinct",
     "expand",
-    "reach",
     "settle",
     "strips",
 ]
@@ -451,40 +450,6 @@ def _number(cells: "CoreCells", first: NDArray[np.int64]) -> NDArray[np.int64]:
     number = np.full(len(earliest), -1, dtype=np.int64)
     number[used[np.argsort(earliest[used], kind="stable")]] = np.arange(len(used))
     return np.repeat(number[component], cells.size)
-
-
-def reach(points_m: ArrayLike, *, core_m: ArrayLike, core_labels: ArrayLike, eps_m: float) -> NDArray[np.int32]:
-    """Return the lowest cluster that has a core location within `eps_m` of each point, -1 if there is none.
-
-    The rule by which DBSCAN takes in its border points, for points that were not part of the clustering, such as
-    another period's incidents.
-
-    Parameters
-    ----------
-    points_m
-        Points to look up, metres, shape (n, 2).
-    core_m
-        Core locations, metres, shape (m, 2).
-    core_labels
-        The cluster of each core location, shape (m,).
-    eps_m
-        Reach in metres.
-
-    Raises
-    ------
-    InputError
-        If a coordinate is not finite or `eps_m` is not positive.
-    """
-    check_settings(eps_m=eps_m, min_samples=1)
-    points, cores = as_points(points_m), as_points(core_m)
-    if not len(points) or not len(cores):
-        return np.full(len(points), -1, dtype=np.int32)
-    both = np.concatenate((points, cores))
-    is_core = np.arange(len(both)) >= len(points)
-    cells = CoreCells(np.ascontiguousarray(both[:, 0]), np.ascontiguousarray(both[:, 1]), is_core, eps_m=eps_m)
-    labels = np.asarray(core_labels, dtype=np.int64)
-    rows = np.arange(len(points))
-    return cells.reach(both[:, 0], both[:, 1], rows, labels[cells.rows - len(points)]).astype(np.int32)
 
 
 # Points sorted into square cells, so that a run of cells is a slice of the points

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import geopandas as gpd
@@ -20,7 +20,6 @@ from pipeline.detect.clusters import (
     auto_eps,
     distinct,
     joining_note,
-    reach,
 )
 from pipeline.detect.density import month_rows
 from pipeline.detect.hotspots.stability import Background, monte_carlo_p, stability
@@ -49,10 +48,11 @@ __all__ = [
     "numbered",
     "outline",
     "victims_in",
+    "within",
 ]
 
 
-# Outlines that follow a cluster: discs round its core locations, never a convex hull
+# Outlines that follow a cluster: discs round its locations, never a convex hull
 # ------------------------------------------------------------------------------------
 
 
@@ -62,24 +62,24 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-SNAP_ABOVE = 2000  # core locations from which they are snapped to a grid before discs are drawn
+SNAP_ABOVE = 2000  # locations from which they are snapped to a grid before discs are drawn
 SNAP_STEP = 1 / 8  # of eps: moves a disc by at most eps / 11
 CLOSING = 1 / 4  # of eps: fills gaps narrower than eps / 2, so discs that only touch become one piece
 TOLERANCE = 1 / 100  # of eps: how far simplifying may move a line
 QUARTER_SEGMENTS = 8  # of a quarter circle: 32 corners, within 0.5 % of the radius of a true disc
 
 
-def outline(core_m: ArrayLike, *, eps_m: float) -> "BaseGeometry":
-    """Draw round the core locations of one cluster.
+def outline(places_m: ArrayLike, *, eps_m: float) -> "BaseGeometry":
+    """Draw round the locations of one cluster.
 
     The union of discs of radius eps / 2, closed (grown and shrunk by eps / 4, which joins discs that only touch) and
-    simplified by at most eps / 100. Over 2,000 core locations are snapped to a grid of eps / 8 first, which moves the
+    simplified by at most eps / 100. Over 2,000 locations are snapped to a grid of eps / 8 first, which moves the
     line by at most eps / 11, so that memory follows the outline's length and not the number of incidents.
 
     Parameters
     ----------
-    core_m
-        Core locations in metres, shape (m, 2), at least one.
+    places_m
+        Locations in metres, shape (m, 2), at least one.
     eps_m
         Reach of the clustering in metres.
 
@@ -95,14 +95,14 @@ def outline(core_m: ArrayLike, *, eps_m: float) -> "BaseGeometry":
     """
     import shapely
 
-    core = np.asarray(core_m, dtype=np.float64).reshape(-1, 2)
+    places = np.asarray(places_m, dtype=np.float64).reshape(-1, 2)
     if not (math.isfinite(eps_m) and eps_m > 0):
         raise InputError(f"eps_m is {eps_m}: an outline needs a positive number of metres")
-    if not len(core) or not np.isfinite(core).all():
-        raise InputError("an outline needs at least one core location, all with finite coordinates in metres")
+    if not len(places) or not np.isfinite(places).all():
+        raise InputError("an outline needs at least one location, all with finite coordinates in metres")
     # Sorted, so that the same places in another order draw the same outline, byte for byte.
-    core = _sorted(core)
-    parts = _discs(core, eps_m) if len(core) <= SNAP_ABOVE else _snapped(core, eps_m)
+    places = _sorted(places)
+    parts = _discs(places, eps_m) if len(places) <= SNAP_ABOVE else _snapped(places, eps_m)
     drawn: Any = shapely.union_all(parts)
     # A union of discs is scalloped and may touch itself in points; closing fills what is narrower than eps / 2.
     closing = eps_m * CLOSING
@@ -112,7 +112,7 @@ def outline(core_m: ArrayLike, *, eps_m: float) -> "BaseGeometry":
 
 
 def cluster_outlines(
-    points_m: ArrayLike, *, labels: ArrayLike, core: ArrayLike, eps_m: float, count: int | None = None
+    points_m: ArrayLike, *, labels: ArrayLike, eps_m: float, count: int | None = None
 ) -> NDArray[np.object_]:
     """Draw every cluster: an array of polygons, one for each label from 0.
 
@@ -122,8 +122,6 @@ def cluster_outlines(
         Locations in metres, shape (n, 2).
     labels
         Cluster of each location, -1 for none, shape (n,).
-    core
-        Whether each location is a core point, shape (n,).
     eps_m
         Reach of the clustering in metres.
     count
@@ -132,10 +130,10 @@ def cluster_outlines(
     Raises
     ------
     InputError
-        If a cluster has no core location, or as `outline` does.
+        If a cluster has no location, or as `outline` does.
     """
     points, label = np.asarray(points_m, dtype=np.float64).reshape(-1, 2), np.asarray(labels, dtype=np.int64)
-    use = np.flatnonzero(np.asarray(core, dtype=bool) & (label >= 0))
+    use = np.flatnonzero(label >= 0)
     use = use[np.argsort(label[use], kind="stable")]
     total = int(label.max(initial=-1)) + 1 if count is None else count
     cuts = np.searchsorted(label[use], np.arange(total + 1))
@@ -246,23 +244,11 @@ class Detection:
         """Hotspot of every location, -1 for none."""
         return self.hotspot_of[self.clustering.labels]
 
-    def inside(self, points_m: ArrayLike) -> Ints:
-        """Return the hotspot of any points by the rule that takes in border points: a core location within reach."""
-        if self.settings is None:
-            return np.full(len(np.asarray(points_m)), -1, dtype=np.int64)
-        core = self.clustering.core
-        labels = reach(
-            points_m, core_m=self.places_m[core], core_labels=self.clustering.labels[core], eps_m=self.settings.eps_m
-        )
-        return self.hotspot_of[labels]
-
     def outlines(self) -> NDArray[np.object_]:
-        """Draw every hotspot, in metres."""
+        """Draw every hotspot round all its locations, in metres."""
         if self.settings is None:
             return np.empty(0, dtype=object)
-        return cluster_outlines(
-            self.places_m, labels=self.member, core=self.clustering.core, eps_m=self.settings.eps_m, count=self.count
-        )
+        return cluster_outlines(self.places_m, labels=self.member, eps_m=self.settings.eps_m, count=self.count)
 
 
 def detect(
@@ -582,23 +568,29 @@ def find_hotspots(
         max_hotspots=max_hotspots,
     )
     notes = list(found.notes)
-    # Every row of the window takes the hotspot of its place; what follows is sums over these rows.
-    hotspot = found.member[found.place]
-    inside = hotspot >= 0
-    rows = now.loc[inside, [n for n in now.columns if n not in {"easting_m", "northing_m"}]]
-    rows = rows.assign(hotspot=hotspot[inside], place=found.place[inside])
+    in_clusters = np.bincount(
+        found.member[found.member >= 0], weights=found.weights[found.member >= 0], minlength=found.count
+    ).astype(np.int64)
+    found, geometry, order = _by_content(found)
+    # Every row of the window belongs to the outlines that hold its place; what follows is sums over these rows. The
+    # outline holds all members of the cluster, and what else lies inside it counts too: whoever counts the points in an
+    # outline finds the number beside it.
+    hotspot, at = within(geometry, now)
+    rows = now.iloc[at][[n for n in now.columns if n not in {"easting_m", "northing_m"}]].reset_index(drop=True)
+    rows = rows.assign(hotspot=hotspot, place=found.place[at])
     columns = describe(rows, count=found.count, ward_names=ward_names or {}, total=int(found.weights.sum()))
-    geometry = found.outlines()
     incidents = columns["incidents"]
     area_km2 = np.array([shape.area for shape in geometry], dtype=np.float64) / 1e6
     columns["hotspot_id"] = pd.array([f"H{i + 1:03d}" for i in range(found.count)], dtype="str")
     columns["rank"] = np.arange(1, found.count + 1)
     columns["area_km2"], columns["density_per_km2"] = area_km2, incidents / area_km2
-    columns["change_pct"] = _change(found, now=now, locations=locations, span=span, earlier=earlier, notes=notes)
-    columns["distinct_victims"] = _victims(found, rows, victims, span, notes)
+    columns["change_pct"] = _change(
+        geometry, incidents=incidents, locations=locations, span=span, earlier=earlier, notes=notes
+    )
+    columns["distinct_victims"] = _victims(geometry, rows, victims, span, notes)
     columns |= _certainty(
         found,
-        incidents=incidents,
+        incidents=in_clusters[order],  # simulated clusters have no outlines: like is compared with like
         resamples=resamples,
         simulations=simulations,
         background=background,
@@ -644,43 +636,63 @@ def _categories(rows: pd.DataFrame) -> list[str]:
     return sorted(words - {""})
 
 
+def _by_content(found: Detection) -> tuple[Detection, NDArray[np.object_], NDArray[np.intp]]:
+    """Draw the hotspots and rank them by the incidents inside their outlines.
+
+    Returns
+    -------
+    found
+        The detection, with hotspots in their new order.
+    geometry
+        Outlines in that order.
+    order
+        The former number of each hotspot.
+    """
+    drawn = found.outlines()
+    places = pd.DataFrame({"easting_m": found.places_m[:, 0], "northing_m": found.places_m[:, 1]})
+    hotspot, at = within(drawn, places)
+    incidents = np.bincount(hotspot, weights=found.weights[at], minlength=found.count).astype(np.int64)
+    order = np.argsort(-incidents, kind="stable")
+    renumbered = np.full(found.count + 1, -1, dtype=np.int64)
+    renumbered[order] = np.arange(len(order))
+    return replace(found, hotspot_of=renumbered[found.hotspot_of]), drawn[order], order
+
+
 def _change(
-    found: Detection,
+    geometry: NDArray[np.object_],
     *,
-    now: pd.DataFrame,
+    incidents: Ints,
     locations: pd.DataFrame,
     span: Period,
     earlier: Period | None,
     notes: list[str],
 ) -> ExtensionArray:
-    if earlier is None or not found.count:
-        return nullable([None] * found.count)
-    counts = []
-    for rows in (now, _in(locations, earlier)):
-        # Both windows by the same rule, a core location within reach, so that the change is that of the same places.
-        hotspot = found.inside(rows[["easting_m", "northing_m"]].to_numpy(dtype=np.float64))
-        inside = hotspot >= 0
-        sums = np.bincount(hotspot[inside], weights=rows["incidents"].to_numpy()[inside], minlength=found.count)
-        counts.append(sums.astype(np.int64))
+    if earlier is None or not len(geometry):
+        return nullable([None] * len(geometry))
+    before = _in(locations, earlier)
+    # Both windows inside the same outlines, so that the change is that of the same places.
+    hotspot, at = within(geometry, before)
+    counts = np.bincount(hotspot, weights=before["incidents"].to_numpy()[at], minlength=len(geometry))
     notes.append(
-        f"change_pct: incidents per day against {earlier.id}, at the same places. They were picked for being high now, "
-        "so it leans upwards"
+        f"change_pct: incidents per day against {earlier.id}, inside the same outlines. They were picked for being "
+        "high now, so it leans upwards"
     )
-    return change_pct(*counts, days_now=span.days, days_before=earlier.days)
+    return change_pct(incidents, counts.astype(np.int64), days_now=span.days, days_before=earlier.days)
 
 
 def _victims(
-    found: Detection, rows: pd.DataFrame, victims: pd.DataFrame | None, span: Period, notes: list[str]
+    geometry: NDArray[np.object_], rows: pd.DataFrame, victims: pd.DataFrame | None, span: Period, notes: list[str]
 ) -> ExtensionArray:
     """Count victims from their list; from the locations table alone only "at least the largest row" is sure."""
+    count = len(geometry)
     if victims is not None:
         known = victims[victims["month"].between(span.first_month, span.last_month)]
-        hotspot = found.inside(known[["easting_m", "northing_m"]].to_numpy(dtype=np.float64))
-        return victims_in(hotspot, known["victim_hash"], count=found.count)
+        hotspot, at = within(geometry, known)
+        return victims_in(hotspot, known["victim_hash"].iloc[at], count=count)
     if "distinct_victims" not in rows or rows["distinct_victims"].isna().all():
-        return nullable([None] * found.count, kind="Int64")
+        return nullable([None] * count, kind="Int64")
     notes.append("distinct_victims: at least this many, the most in any one row of the locations table")
-    least = rows.groupby("hotspot")["distinct_victims"].max().reindex(range(found.count))
+    least = rows.groupby("hotspot")["distinct_victims"].max().reindex(range(count))
     return nullable([None if pd.isna(v) else int(v) for v in least], kind="Int64")
 
 
@@ -855,21 +867,13 @@ def members_of(rows: pd.DataFrame, outlines: gpd.GeoDataFrame) -> pd.DataFrame:
         hotspot_id, easting_m, northing_m, ward_code, incidents: a row per hotspot and place, sorted by the first three.
     """
     rows = rows[["easting_m", "northing_m", "ward_code", "incidents"]]
+    outlines = outlines.sort_values("hotspot_id")
     x, y = (rows[name].to_numpy(dtype=np.float64) for name in ("easting_m", "northing_m"))
     # The table of locations is written in this order already.
     if not ((x[1:] > x[:-1]) | ((x[1:] == x[:-1]) & (y[1:] >= y[:-1]))).all():
         rows = rows.sort_values(["easting_m", "northing_m"], kind="stable")
         x, y = (rows[name].to_numpy(dtype=np.float64) for name in ("easting_m", "northing_m"))
-    outlines = outlines.sort_values("hotspot_id")
-    shapes = outlines.geometry.to_numpy()
-    shapely.prepare(shapes)
-    # Sorted by easting, the candidates of an outline are one slice: only they are tested against its polygon.
-    held = [np.empty(0, dtype=np.int64)]
-    for shape, (west, _, east, _) in zip(shapes, shapely.bounds(shapes), strict=True):
-        first, last = np.searchsorted(x, west, side="left"), np.searchsorted(x, east, side="right")
-        held.append(first + np.flatnonzero(shapely.intersects_xy(shape, x[first:last], y[first:last])))
-    at = np.concatenate(held)
-    hotspot = np.repeat(np.arange(-1, len(shapes)), [len(h) for h in held])
+    hotspot, at = within(outlines.geometry.to_numpy(), rows)
     # Rows of one place follow one another within a hotspot: sum each run.
     new = np.ones(len(at), dtype=bool)
     for values in (hotspot, x[at], y[at]):
@@ -882,6 +886,37 @@ def members_of(rows: pd.DataFrame, outlines: gpd.GeoDataFrame) -> pd.DataFrame:
     inside["incidents"] = pd.array(sums, dtype=rows["incidents"].dtype)
     inside.insert(0, "hotspot_id", outlines["hotspot_id"].to_numpy()[hotspot[begins]])
     return inside
+
+
+def within(shapes: NDArray[Any], rows: pd.DataFrame) -> tuple[Ints, Ints]:
+    """Return which rows lie inside which outlines, on their line included.
+
+    Parameters
+    ----------
+    shapes
+        Outlines in metres, shape (m,). They may overlap: a row is inside each that holds it.
+    rows
+        Columns easting_m and northing_m, n rows.
+
+    Returns
+    -------
+    shape, row
+        A position in each for every pair, sorted by shape; within a shape by easting, rows that are sorted by easting
+        in their order.
+    """
+    x, y = (rows[name].to_numpy(dtype=np.float64) for name in ("easting_m", "northing_m"))
+    order = None
+    if not (x[1:] >= x[:-1]).all():
+        order = np.argsort(x, kind="stable")
+        x, y = x[order], y[order]
+    shapely.prepare(shapes)
+    # Sorted by easting, the candidates of an outline are one slice: only they are tested against its polygon.
+    held = [np.empty(0, dtype=np.int64)]
+    for shape, (west, _, east, _) in zip(shapes, shapely.bounds(shapes), strict=True):
+        first, last = np.searchsorted(x, west, side="left"), np.searchsorted(x, east, side="right")
+        held.append(first + np.flatnonzero(shapely.intersects_xy(shape, x[first:last], y[first:last])))
+    at = np.concatenate(held)
+    return np.repeat(np.arange(-1, len(shapes)), [len(h) for h in held]), at if order is None else order[at]
 
 
 def _background(data: DetectInput) -> Background:
