@@ -33,10 +33,12 @@ PERCENTILES: dict[str, tuple[float, ...]] = {
 }
 """Where the limits between five classes lie before rounding, in per cent. The top class is meant to be rare."""
 
-RAMPS = {"sequential": 5, "diverging": 5, "significance": 7, "terrain": 6}
-"""Ramps and how many colours each has; token names are the first letter and a number from 1."""
+RAMPS = {"sequential": 5, "change": 3, "significance": 7, "terrain": 6}
+"""Ramps and how many colours each has."""
 
-_PREFIX = {"sequential": "s", "diverging": "d", "significance": "g", "terrain": "t"}
+_PREFIX = {"sequential": "s", "significance": "g", "terrain": "t"}
+_CHANGE = ("c-lo", "c-no", "c-hi")
+"""Clearly lower, no clear change, clearly higher: only what passed a test has a colour."""
 
 LIGHT: dict[str, str] = {
     "ground": "#E4E8E9",
@@ -68,11 +70,9 @@ LIGHT: dict[str, str] = {
     "s3": "#2F9FB5",
     "s4": "#1C5F97",
     "s5": "#0C1454",
-    "d1": "#0B5F73",
-    "d2": "#7DBAC0",
-    "d3": "#E9E8E2",
-    "d4": "#E3A968",
-    "d5": "#9A4A06",
+    "c-lo": "#0B5F73",
+    "c-no": "#ECEBE6",
+    "c-hi": "#9A4A06",
     "g1": "#084B5C",
     "g2": "#3C8C9A",
     "g3": "#9FCCD0",
@@ -128,11 +128,9 @@ DARK: dict[str, str] = {
     "s3": "#379CA8",
     "s4": "#92CE9E",
     "s5": "#F4F4BC",
-    "d1": "#6AD2E0",
-    "d2": "#2C7684",
-    "d3": "#3A434C",
-    "d4": "#A06F30",
-    "d5": "#F7BE72",
+    "c-lo": "#6AD2E0",
+    "c-no": "#2C353D",
+    "c-hi": "#F7BE72",
     "g1": "#9BEAF5",
     "g2": "#4BA3B1",
     "g3": "#265F6B",
@@ -178,6 +176,8 @@ def ramp(name: str, *, theme: dict[str, str] | None = None) -> tuple[str, ...]:
         As "#RRGGBB".
     """
     tokens = LIGHT if theme is None else theme
+    if name == "change":
+        return tuple(tokens[token] for token in _CHANGE)
     return tuple(tokens[f"{_PREFIX[name]}{i + 1}"] for i in range(RAMPS[name]))
 
 

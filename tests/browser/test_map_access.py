@@ -225,7 +225,7 @@ def test_nothing_moves_by_itself_when_motion_is_unwelcome(opened) -> None:
 def test_changes_are_announced(opened) -> None:
     page = opened("city").page
     page.locator("input[name=measure][value=change]").check(force=True)
-    assert "change on the year before" in page.locator("#live").text_content()
+    assert "change on the 12 months to July 2024" in page.locator("#live").text_content()
     assert page.locator("#live").get_attribute("role") == "status"
     page.locator("#open-compare").click()
     assert "Comparing" in page.locator("#live").text_content()

@@ -41,7 +41,7 @@ STATES = [
     ("city", "borough", "outcomes", "all", HEADLINE),
     ("city", "borough", "change", "all", HEADLINE),
 ]
-RAMP = {"rate": "sequential", "outcomes": "sequential", "change": "diverging", "significance": "significance"}
+RAMP = {"rate": "sequential", "outcomes": "sequential", "change": "change", "significance": "significance"}
 
 
 NUMBERS = (
@@ -50,6 +50,8 @@ NUMBERS = (
 )
 WORDS = {"lower": "clearly lower", "no clear change": "no clear change", "higher": "clearly higher"}
 """What the page says for the words of the table, in the order of its colours."""
+TRIANGLES = ("M6 1.5L11 10H1Z", "M6 10.5L11 2H1Z")
+"""Up and down."""
 
 
 def offered_not(row: Any) -> set[str]:
@@ -130,8 +132,6 @@ def _check_fills(  # noqa: PLR0917 - one page and what it should show
     page: Any, released: Released, rows: pd.DataFrame, covered: pd.Series, limits: tuple[float, ...], measure: str
 ) -> None:
     colours = palette.ramp(RAMP[measure])
-    if measure == "change":
-        colours = (colours[0], colours[2], colours[4])
     fills = page.evaluate(
         """[...document.querySelectorAll('.leaflet-areas-pane path')]
         .map((p) => [p.getAttribute('fill'), p.getAttribute('fill-opacity')])"""
@@ -157,7 +157,13 @@ def _check_fills(  # noqa: PLR0917 - one page and what it should show
     assert valued >= 5
     if measure == "change":
         keys = page.locator("#legend .keys.first li").all_text_contents()
-        assert keys == ["Clearly lower", "No clear change", "Clearly higher"]
+        held = rows["change_word"].value_counts()
+        order = ("higher", "lower", "no clear change")
+        assert keys == [f"{WORDS[word].capitalize()}: {held.get(word, 0)}" for word in order]
+        # A triangle on each area that changed clearly, and on no other.
+        up, down = (page.locator(f'.leaflet-names-pane .mark path[d="{d}"]').count() for d in TRIANGLES)
+        assert (up, down) == (held.get("higher", 0), held.get("lower", 0))
+        assert page.locator(".spot .badge").count() == 0
         return
     swatches = page.evaluate(
         """[...document.querySelectorAll('#legend .ramp i')].map((n) => getComputedStyle(n))

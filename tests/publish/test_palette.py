@@ -56,8 +56,8 @@ def test_both_themes_name_the_same_colours() -> None:
     [
         ("sequential", "light", 14.9),
         ("sequential", "dark", 16.5),
-        ("diverging", "light", 20),
-        ("diverging", "dark", 19),
+        ("change", "light", 20),
+        ("change", "dark", 19),
         ("significance", "light", 15),
         ("significance", "dark", 14),
         ("terrain", "light", 10),
@@ -78,11 +78,19 @@ def test_more_stands_out_more_from_the_ground(theme: str) -> None:
     for name in ("sequential", "terrain"):
         steps = [contrast(c, ground) for c in palette.ramp(name, theme=THEMES[theme])]
         assert steps == sorted(steps), name
-    for name in ("diverging", "significance"):
+    for name in ("change", "significance"):
         steps = [contrast(c, ground) for c in palette.ramp(name, theme=THEMES[theme])]
         middle = len(steps) // 2
         assert steps[: middle + 1] == sorted(steps[: middle + 1], reverse=True), name
         assert steps[middle:] == sorted(steps[middle:]), name
+
+
+@pytest.mark.parametrize(("theme", "least"), [("light", 5.2), ("dark", 7.0)])
+def test_changes_stand_out_from_no_change_and_carry_a_triangle(theme: str, least: float) -> None:
+    lower, steady, higher = palette.ramp("change", theme=THEMES[theme])
+    assert min(contrast(lower, steady), contrast(higher, steady)) >= least
+    # The triangle on them is drawn in the colour of the paper.
+    assert min(contrast(c, THEMES[theme]["paper"]) for c in (lower, higher)) >= 4.5
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

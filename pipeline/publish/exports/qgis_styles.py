@@ -393,13 +393,13 @@ def _areas(released: Released, layer: Layer, level: str) -> list[Style]:
     limits = rate_limits(released, level=level)
     rate = _classes("rate_per_10000", limits, palette.ramp("sequential"), edge)
     # As called, not by percentage: a percentage of steps may have another sign at their other ends.
-    ramp = palette.ramp("diverging")
+    lower, steady, higher = palette.ramp("change")
     change = [
         Rule(words, f"\"change_word\" = '{word}'", symbol)
         for words, word, symbol in (
-            ("Clearly lower", ChangeWord.LOWER, fill(ramp[0], edge=edge)),
-            ("No clear change", ChangeWord.NO_CLEAR_CHANGE, fill(ramp[2], edge=edge)),
-            ("Clearly higher", ChangeWord.HIGHER, fill(ramp[4], edge=edge)),
+            ("Clearly higher", ChangeWord.HIGHER, fill(higher, edge=edge)),
+            ("Clearly lower", ChangeWord.LOWER, fill(lower, edge=edge)),
+            ("No clear change", ChangeWord.NO_CLEAR_CHANGE, fill(steady, edge=edge)),
             ("Not comparable", ChangeWord.NOT_COMPARABLE, hatch(_INK["ground"], _INK["pattern"], edge=edge, angle=135)),
             ("Too few to compare", ChangeWord.TOO_FEW, stipple(_INK["land"], _INK["pattern"], edge=edge)),
         )

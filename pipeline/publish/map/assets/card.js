@@ -14,7 +14,7 @@ import {
 import {
   areaSentence, changeAgainst, changeFigure, changeSentence, clusterSentence, figure, intervalText, levelWord,
   outcomeSentence, outcomeText, rateRangeText, regionName, regionSentence, regionShort, sizeText, spotAmount,
-  spotNote,
+  spotNote, withinChance,
 } from "./sentences.js";
 import { add, button, byId, el, fillOf, icon, nameEl, nodesOf, palette, svgEl } from "./page.js";
 
@@ -152,8 +152,8 @@ function factsPart(card, scene, i) {
   facts.append(fact(say("map.table.count"), capital(countText(n))));
   const word = cell(scene.level, i, scene.period, scene.category, "cw"), change = cell(scene.level, i, scene.period, scene.category, "c");
   if (typeof word === "string" && word in CHANGE_CLASSES) {
-    const size = CHANGE_CLASSES[word] && typeof change === "number" ? sizeText(change) : "";
-    facts.append(fact(say("map.card.on_year_before"), capital(changeFigure(CHANGE_CLASSES[word])), size));
+    const size = typeof change !== "number" ? "" : CHANGE_CLASSES[word] ? sizeText(change) : withinChance(change);
+    facts.append(fact(say("map.card.change_on", { earlier: changeAgainst() }), capital(changeFigure(CHANGE_CLASSES[word])), size));
   }
   for (const value of facts.querySelectorAll("dd")) if (value.firstChild && (value.firstChild.textContent || "").length > 8) value.classList.add("long");
   card.append(facts);

@@ -3,7 +3,7 @@
 
    Exports `drawLegend`, `drawTitles`, `drawNotice`, `drawStatics` for what never changes, and `drawGuide`. */
 
-import { bandText, capital, clip, isolate, say } from "./words.js";
+import { bandText, capital, clip, isolate, say, whole } from "./words.js";
 import { CATEGORIES, CONTEXT, HOTSPOTS, INFO, LEVELS, periodOf, regional, regionalRange } from "./data.js";
 import {
   MEASURES, SIGNIFICANCE, act, bandsOf, circleExamples, classOf, fillOpacity, isPublic, mainScene, otherScene,
@@ -13,22 +13,25 @@ import {
   areaSentence, careTexts, changeFigure, classLimit, counted, guideParts, headingOf, keysOf, noticeOf, regionName,
   regionShort, significanceWord, sourceText, subtitleOf, unitOf, valueText,
 } from "./sentences.js";
-import { add, bandColours, byId, el, nameEl, palette, rampOf, significanceColour, svgEl } from "./page.js";
+import { add, bandColours, byId, el, nameEl, palette, rampOf, significanceColour, svgEl, trianglePath } from "./page.js";
 import { VIEWS, circleScale, firstRadius } from "./view.js";
 
-/** @import { Scene } from "./model.js" */
+/** @import { Scene, ValueState } from "./model.js" */
 
-/** @param {HTMLElement} list @param {string} paint a colour or a pattern @param {string} text */
-function keyRow(list, paint, text) {
+/** @param {HTMLElement} list @param {string} paint a colour or a pattern @param {string} text
+ * @param {number} [direction] of a triangle on it, 1 or -1 */
+function keyRow(list, paint, text, direction = 0) {
   const picture = svgEl("svg", { viewBox: "0 0 18 12", "aria-hidden": "true" });
   const opacity = paint.startsWith("url") ? 1 : fillOpacity();
   picture.append(svgEl("rect", { x: 0.5, y: 0.5, width: 17, height: 11, fill: paint, stroke: palette.ctl, "fill-opacity": opacity }));
+  if (direction) picture.append(svgEl("path", { d: trianglePath(direction), fill: palette.paper, transform: "translate(4.8 1.8) scale(.7)" }));
   list.append(add(el("li"), picture, text));
 }
 
 /** Keys of patterns and hotspots that occur. @param {HTMLElement} list @param {Scene[]} scenes @returns {HTMLElement} */
 function legendKeys(list, scenes) {
-  for (const [key, text] of keysOf(scenes)) keyRow(list, "url(#pt-" + key + ")", text);
+  const counted = scenes[0].measure === "change" && scenes.length === 1;
+  for (const [key, text] of keysOf(scenes)) keyRow(list, "url(#pt-" + key + ")", counted ? areasIn(scenes[0], key, text) : text);
   if (scenes[0].mode === "density") {
     const bands = bandsOf(scenes[0].category);
     keyRow(list, palette.land, bands.length ? say("map.legend.under", { limit: bandText(bands[0].low) }) : say("map.legend.no_bands"));
@@ -160,11 +163,23 @@ function significanceLegend(host) {
   add(host, bar, ticks, ends);
 }
 
-/** A change is one of three: nothing between is claimed. @param {HTMLElement} host @param {Scene} scene */
+/** A change is one of three: nothing between is claimed. On one map each is counted, none included.
+ * @param {HTMLElement} host @param {Scene} scene */
 function changeLegend(host, scene) {
   const list = el("ul", "keys first");
-  rampOf(scene).forEach((colour, k) => keyRow(list, colour, capital(changeFigure(k - 1))));
+  for (const k of [1, -1, 0]) {
+    const text = capital(changeFigure(k));
+    keyRow(list, rampOf(scene)[k + 1], state.compare ? text : areasIn(scene, "ok", text, k), k);
+  }
   host.append(list);
+}
+
+/** A class of the legend with how many areas it holds.
+ * @param {Scene} scene @param {ValueState} name @param {string} text @param {number} [value] of the class @returns {string} */
+function areasIn(scene, name, text, value) {
+  const rows = LEVELS[scene.level].code.map((_, i) => valueOf(scene, i));
+  const n = rows.filter((v) => v.state === name && (value === undefined || v.value === value)).length;
+  return say("map.legend.class_count", { class: text, n: whole(n) });
 }
 
 /** Circles one within another, each with its count; in steps one for each class, and a ring for the first step.

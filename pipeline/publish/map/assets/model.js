@@ -38,11 +38,11 @@ export const act = {
   stopPlaying() { /* filled in */ },
 };
 
-/** Column of each measure, and its colours. @type {Record<Measure, {key: string, ramp: "s" | "d" | "g"}>} */
+/** Column of each measure, and its colours. @type {Record<Measure, {key: string, ramp: "s" | "c" | "g"}>} */
 export const MEASURES = {
   rate: { key: "r", ramp: "s" },
   count: { key: "n", ramp: "s" },
-  change: { key: "cw", ramp: "d" },
+  change: { key: "cw", ramp: "c" },
   significance: { key: "g", ramp: "g" },
   outcomes: { key: "s", ramp: "s" },
 };
@@ -333,6 +333,22 @@ export function circleExamples(scene) {
   const first = LEVELS[scene.level].code.map((_, i) => valueOf(scene, i)).filter((v) => v.state === "first").map((v) => (v.range ? v.range.upper : 0));
   const upper = Math.max(INFO.step - 1, ...first);
   return upper ? found.concat({ value: null, text: capital(countText({ lower: 0, upper })) }) : found;
+}
+
+/** Which areas changed clearly: each with 1 for higher and -1 for lower.
+ * @param {Scene} scene @returns {[number, number][]} */
+export function clearChanges(scene) {
+  if (scene.mode === "density" || scene.measure !== "change") return [];
+  return LEVELS[scene.level].code.flatMap((_, i) => {
+    const found = valueOf(scene, i);
+    return found.state === "ok" && found.value ? [/** @type {[number, number]} */ ([i, found.value])] : [];
+  });
+}
+
+/** Whether hotspots are thin outlines without badges: the map answers another question than they do.
+ * @param {Scene} scene @returns {boolean} */
+export function areHotspotsQuiet(scene) {
+  return scene.mode === "areas" && (scene.measure === "change" || scene.measure === "significance");
 }
 
 /* ---------- ranks ---------- */

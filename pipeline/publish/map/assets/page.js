@@ -86,26 +86,24 @@ export function saveAddress() {
 /** @param {string} name @returns {string} */
 function token(name) { return getComputedStyle(root()).getPropertyValue("--" + name).trim(); }
 
-/** Classes of a sequence, of changes, of significance and of density. @type {Record<"s" | "d" | "g" | "t", string[]>} */
-let ramps = { s: [], d: [], g: [], t: [] };
+/** Classes of a sequence, of changes, of significance and of density. @type {Record<"s" | "c" | "g" | "t", string[]>} */
+let ramps = { s: [], c: [], g: [], t: [] };
 /** Single colours by name. @type {Record<string, string>} */
 export let palette = {};
 
 function readPalette() {
   /** @param {string} letter @param {number} n */
   const list = (letter, n) => Array.from({ length: n }, (_, k) => token(letter + (k + 1)));
-  ramps = { s: list("s", 5), d: list("d", 5), g: list("g", 7), t: list("t", 6) };
+  ramps = { s: list("s", 5), c: ["c-lo", "c-no", "c-hi"].map(token), g: list("g", 7), t: list("t", 6) };
   palette = {};
+  for (const name of ["c-lo", "c-no", "c-hi"]) palette[name] = token(name);
   for (const name of ["ink", "ink-2", "ink-3", "halo", "wardline", "boroline", "edge", "hot", "hot-on", "land", "water", "dot", "paper",
     "ground", "pattern", "rule", "ctl", "bar", "bar-hover", "ctx-case", "ctx-core", "ctx-rail", "ctx-rail-gap", "ctx-dot", "ctx-green",
     "ctx-green-ink", "ctx-water-ink", "ctx-road-ink"]) palette[name] = token(name);
 }
 
 /** @param {Scene} scene @returns {string[]} */
-export function rampOf(scene) {
-  const colours = ramps[MEASURES[scene.measure].ramp];
-  return scene.measure === "change" ? [colours[0], colours[2], colours[4]] : colours;
-}
+export function rampOf(scene) { return ramps[MEASURES[scene.measure].ramp]; }
 
 /** @param {number} k class of significance @returns {string} */
 export function significanceColour(k) { return ramps.g[k + 3]; }
@@ -122,6 +120,10 @@ export function fillOf(scene, i) {
   if (found.state !== "ok" || found.value === null) return "url(#pt-" + found.state + ")";
   return rampOf(scene)[classOf(found.value, sharedLimits())];
 }
+
+/** A triangle in a box of 12 by 12: what changed clearly is known by its direction, and by its colour only besides.
+ * @param {number} direction 1 up, for higher; -1 down, for lower @returns {string} */
+export function trianglePath(direction) { return direction > 0 ? "M6 1.5L11 10H1Z" : "M6 10.5L11 2H1Z"; }
 
 /** @param {string} theme "light" or "dark" */
 export function setTheme(theme) {

@@ -7,12 +7,12 @@
 import { bandText, capital, clip, say } from "./words.js";
 import { CONTEXT, EDGE, HOTSPOTS, INFO, LEVELS, MAPPED, UNIT, WATER, periodOf } from "./data.js";
 import {
-  SHOWN_MEASURES, SIGNIFICANCE, act, bandsOf, circleExamples, circleValue, isPublic, largestCount, mainScene,
+  SHOWN_MEASURES, SIGNIFICANCE, act, areHotspotsQuiet, bandsOf, circleExamples, circleValue, clearChanges, isPublic, largestCount, mainScene,
   otherScene, sharedLimits, sideLabel, sorted, state, valueOf,
 } from "./model.js";
 import { changeFigure, classLimit, figure, keysOf, significanceWord, unitOf } from "./sentences.js";
 import {
-  add, bandColours, byId, el, fillOf, nameEl, palette, rampOf, root, setTheme, significanceColour,
+  add, bandColours, byId, el, fillOf, nameEl, palette, rampOf, root, setTheme, significanceColour, trianglePath,
 } from "./page.js";
 import { VIEWS, besideOf, byRoom, fontFamily, labelsOf, nameLines } from "./view.js";
 import { goHome, resizeMap } from "./stage.js";
@@ -113,9 +113,11 @@ function drawScene(context, scene, frame) {
   for (const { kind, rings } of CONTEXT.surfaces) if (kind === "water") paint(rings, palette.water);
   if (state.context) pictureRoads(context, at);
   if (scene.mode === "areas" && scene.measure === "count") pictureCircles(context, scene, at);
-  if (state.hotspots) HOTSPOTS.forEach((h) => { paint(h.shape, null, palette.halo, 8); paint(h.shape, null, palette.hot, 4); });
+  const quiet = areHotspotsQuiet(scene);
+  if (state.hotspots) HOTSPOTS.forEach((h) => { paint(h.shape, null, palette.halo, quiet ? 4 : 8); paint(h.shape, null, palette.hot, quiet ? 2 : 4); });
+  pictureTriangles(context, scene, at);
   if (state.area !== null) { paint(level.shapes[state.area], null, palette.halo, 10); paint(level.shapes[state.area], null, palette.ink, 5); }
-  const badges = state.hotspots ? badgePlaces(at) : [];
+  const badges = state.hotspots && !quiet ? badgePlaces(at) : [];
   if (state.names && MAPPED.includes("borough") && LEVELS.borough.code.length < 60) pictureNames(context, at, frame, badges);
   drawBadges(context, badges);
 }
@@ -134,6 +136,30 @@ function pictureRoads(context, at) {
     context.stroke();
   }
   context.globalCompositeOperation = "source-over";
+}
+
+/** Triangles on what changed clearly. @param {Canvas} context @param {Scene} scene @param {Projection} at */
+function pictureTriangles(context, scene, at) {
+  const labels = labelsOf(LEVELS[scene.level]);
+  for (const [i, direction] of clearChanges(scene)) {
+    const [x, y] = at([labels[i][1] / UNIT, labels[i][0] / UNIT]);
+    pictureTriangle(context, x, y, 18, direction, direction > 0 ? palette["c-hi"] : palette["c-lo"]);
+  }
+}
+
+/** A pale triangle with a rim in its own colour, so that it shows where the area is smaller than it.
+ * @param {Canvas} context @param {number} x of the middle @param {number} y @param {number} size @param {number} direction @param {string} colour */
+function pictureTriangle(context, x, y, size, direction, colour) {
+  context.save();
+  context.translate(x - size / 2, y - size / 2);
+  context.scale(size / 12, size / 12);
+  const path = new Path2D(trianglePath(direction));
+  context.lineWidth = 3;
+  context.strokeStyle = colour;
+  context.stroke(path);
+  context.fillStyle = palette.paper;
+  context.fill(path);
+  context.restore();
 }
 
 /** Radius of a count's circle, in pixels of the picture. @param {Scene} scene @returns {(n: number) => number} */
@@ -262,7 +288,7 @@ function legendEntries(scene) {
   if (scene.mode === "density") return [...bandColours(scene.category)].map(([low, colour]) => [colour, say("map.picture.and_more", { low: bandText(low) })]);
   if (scene.measure === "count") return circleExamples(scene).reverse().map(({ value, text }) => [value, text]);
   if (scene.measure === "significance") return SIGNIFICANCE.filter((k) => !isPublic() || k >= 0).map((k) => [significanceColour(k), significanceWord(k)]);
-  if (scene.measure === "change") return rampOf(scene).map((colour, k) => [colour, capital(changeFigure(k - 1))]);
+  if (scene.measure === "change") return [1, -1, 0].map((k) => [rampOf(scene)[k + 1], capital(changeFigure(k))]);
   const limits = sharedLimits().map((v) => classLimit(scene, v));
   return rampOf(scene).map((colour, k) => {
     if (k === 0) return [colour, say("map.picture.under", { limit: limits[0] })];
@@ -295,6 +321,7 @@ function pictureLegend(context, scene, x, y, width) {
       context.strokeStyle = palette.ctl;
       context.lineWidth = 1;
       context.strokeRect(px + 0.5, py + 0.5, 34, 20);
+      if (scene.measure === "change" && k < 2) pictureTriangle(context, px + 17, py + 10, 13, k ? -1 : 1, String(colour));
     }
     context.fillStyle = palette.ink;
     context.font = "400 19px " + fontFamily();

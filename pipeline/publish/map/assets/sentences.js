@@ -85,7 +85,8 @@ export function regionShort() { return INFO.region || say("map.region.all"); }
 /** @param {Scene} scene @returns {string} */
 export function headingOf(scene) {
   const measure = scene.measure === "outcomes" && isFlow() ? "outcome_flow" : scene.measure;
-  return say("map.heading." + (scene.mode === "density" ? "density" : measure), { subject: subjectOf(scene.category) });
+  const values = { subject: subjectOf(scene.category), earlier: changeAgainst() };
+  return say("map.heading." + (scene.mode === "density" ? "density" : measure), values);
 }
 
 /** @param {Scene} scene @returns {string} */
@@ -128,6 +129,12 @@ export function changeFigure(value) {
  * @param {number} change @returns {string} */
 export function sizeText(change) {
   return INFO.mechanism === "exact" || INFO.mechanism === "suppress" ? signed(change) : say("number.about", { size: signed(change) });
+}
+
+/** The size of a change that no test found, in brackets; of counts in steps the words say all there is.
+ * @param {number} change @returns {string} */
+export function withinChance(change) {
+  return INFO.mechanism === "exact" || INFO.mechanism === "suppress" ? say("map.change.within_chance", { size: signed(change) }) : "";
 }
 
 /** @param {[number, number] | null} ends @returns {string} */
@@ -173,7 +180,10 @@ function measureText(scene, i, found) {
   switch (scene.measure) {
     case "rate": return say("map.value.rate", { rate: figure(scene, i) });
     case "count": return found.range ? capital(counted(found.range)) : "";
-    case "change": return say(!found.value ? "map.value.change_none" : found.value > 0 ? "map.value.change_higher" : "map.value.change_lower");
+    case "change": {
+      const key = !found.value ? "map.value.change_none" : found.value > 0 ? "map.value.change_higher" : "map.value.change_lower";
+      return say(key, { earlier: changeAgainst() });
+    }
     case "significance": return capital(figure(scene, i));
     default: return say(isFlow() ? "map.value.outcome_flow" : "map.value.outcomes", { outcome: figure(scene, i) });
   }
@@ -186,7 +196,10 @@ function measureText(scene, i, found) {
 function changePhrase(levelId, i, period, category) {
   const word = cell(levelId, i, period, category, "cw"), change = cell(levelId, i, period, category, "c");
   const earlier = changeAgainst();
-  if (word === "n") return parts("map.card.with_no_change", { earlier });
+  if (word === "n") {
+    const size = typeof change === "number" ? withinChance(change) : "";
+    return size ? parts("map.card.with_no_change_size", { earlier, size }) : parts("map.card.with_no_change", { earlier });
+  }
   if (word !== "h" && word !== "l") return [];
   if (typeof change !== "number") return parts(word === "h" ? "map.card.more" : "map.card.fewer", { earlier });
   return parts(word === "h" ? "map.card.more_by" : "map.card.fewer_by", { earlier, size: sizeText(change) });

@@ -12,14 +12,14 @@ import {
   rankValue, sideLabel, sorted, state, valueOf, wardsOf,
 } from "./model.js";
 import { figure, spotAmount, spotNote, subjectOf } from "./sentences.js";
-import { add, announce, button, byId, el, fillOf, inputById, nameEl } from "./page.js";
+import { add, announce, button, byId, el, fillOf, inputById, nameEl, palette, svgEl, trianglePath } from "./page.js";
 
 /** @import { Point, Shape } from "./data.js" */
 /** @import { Measure, Scene } from "./model.js" */
 
 /** @typedef {{id: string, title: string, text: (i: number) => string, sortable?: boolean, number?: boolean,
  *   order?: (i: number) => string | number, found?: (i: number) => string, mute?: (i: number) => boolean,
- *   swatch?: (i: number) => string}} TableColumn */
+ *   swatch?: (i: number) => string, direction?: (i: number) => number}} TableColumn */
 
 const TABLE_ROWS = 150;
 /** @type {Measure[]} */
@@ -56,7 +56,8 @@ function numberColumn(id, title, scene, sortable) {
     order: (i) => { const value = rankValue(scene, i); return value === null ? -Infinity : value; },
     text: (i) => figure(scene, i, true),
     mute: (i) => !["ok", "first"].includes(valueOf(scene, i).state),
-    swatch: (i) => (coloured && valueOf(scene, i).state === "ok" ? fillOf(scene, i) : ""),
+    swatch: (i) => (coloured && scene.measure !== "change" && valueOf(scene, i).state === "ok" ? fillOf(scene, i) : ""),
+    direction: (i) => (scene.measure === "change" ? Number(valueOf(scene, i).value) : 0),
   };
 }
 
@@ -201,10 +202,19 @@ function tableRow(columns, i) {
       swatch.style.opacity = String(fillOpacity());
       data.append(swatch);
     }
+    const direction = c.direction ? c.direction(i) : 0;
+    if (direction) data.append(triangle(direction));
     data.append(isolate(c.text(i)));
     row.append(data);
   });
   return row;
+}
+
+/** @param {number} direction @returns {SVGElement} */
+function triangle(direction) {
+  const picture = svgEl("svg", { class: "triangle", viewBox: "0 0 12 12", "aria-hidden": "true" });
+  picture.append(svgEl("path", { d: trianglePath(direction), fill: direction > 0 ? palette["c-hi"] : palette["c-lo"] }));
+  return picture;
 }
 
 /* Rows and headings as text, for the CSV and the sheet of paper. */

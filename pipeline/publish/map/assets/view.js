@@ -7,11 +7,11 @@
 import { clip, isolate, say } from "./words.js";
 import { CONTEXT, EDGE, HOTSPOTS, INFO, LEVELS, MAPPED, UNIT, WATER, column, parentName } from "./data.js";
 import {
-  act, bandsOf, circleValue, classOf, fillOpacity, isDetailed, largestCount, mainScene, otherScene, sharedLimits,
+  act, areHotspotsQuiet, bandsOf, circleValue, classOf, clearChanges, fillOpacity, isDetailed, largestCount, mainScene, otherScene, sharedLimits,
   shortName, sideLabel, sorted, state, tiles, valueOf,
 } from "./model.js";
 import { valueText } from "./sentences.js";
-import { add, bandColours, el, fillOf, isPhone, nameEl, palette, rampOf, svgEl } from "./page.js";
+import { add, bandColours, el, fillOf, isPhone, nameEl, palette, rampOf, svgEl, trianglePath } from "./page.js";
 import { CONTEXT_PANES, Context, clipped, stepOf } from "./context.js";
 
 /** @import { Hotspot, Level, Point, Shape } from "./data.js" */
@@ -79,7 +79,7 @@ export class View {
     paneOf(map, "mapPane").setAttribute("aria-hidden", "true");
     /** @type {Record<string, L.LayerGroup>} */
     this.groups = {};
-    for (const name of ["bands", "circles", "picked", "hover", "spots", "names", "frame"]) this.groups[name] = L.layerGroup().addTo(map);
+    for (const name of ["bands", "circles", "picked", "hover", "spots", "marks", "names", "frame"]) this.groups[name] = L.layerGroup().addTo(map);
     this.context = new Context(map, (pane) => this.in(pane));
     this.tip = L.tooltip({ className: "tip", direction: "top", offset: [0, -10], opacity: 1 });
     map.on("zoomend", () => this.afterZoom());
@@ -141,6 +141,7 @@ export class View {
     this.drawCircles(scene);
     this.drawPicked();
     this.drawSpots();
+    this.drawMarks();
     this.drawNames();
   }
 
@@ -257,15 +258,18 @@ export class View {
     if (!state.hotspots) return;
     this.outlines = HOTSPOTS.flatMap((spot) => spot.shape.flat().map((p) => this.map.project(p)));
     const gap = isPhone() ? 19 : 18;
+    const scene = this.scene();
+    // Changes are read first; from close to, both find room. Areas that stand out are no hotspots: never badges on them.
+    const quiet = areHotspotsQuiet(scene) && (scene.measure === "significance" || this.map.getZoom() < 13);
     HOTSPOTS.forEach((spot, k) => {
       const on = state.hotspot === k;
       const outline = (/** @type {L.PathOptions} */ style) => drawRings(spot.shape, { ...this.in("spots"), ...style }).addTo(this.groups.spots);
-      outline({ fill: false, color: palette.halo, weight: on ? 6 : 4.2, opacity: 0.95 });
-      outline({ fill: on, fillColor: palette.hot, fillOpacity: 0.18, color: palette.hot, weight: on ? 3 : 2 });
+      outline({ fill: false, color: palette.halo, weight: on ? 6 : quiet ? 2.6 : 4.2, opacity: 0.95 });
+      outline({ fill: on, fillColor: palette.hot, fillOpacity: 0.18, color: palette.hot, weight: on ? 3 : quiet ? 1.2 : 2 });
     });
     HOTSPOTS.forEach((spot, k) => {
       const on = state.hotspot === k;
-      if (this.hides && this.hides(spot)) return;
+      if ((this.hides && this.hides(spot)) || (quiet && !on)) return;
       const point = besideOf(spot, (p) => this.map.project(p), isPhone() ? 5 : 7).find((p) => on || this.badges.every((other) => other.distanceTo(p) >= gap));
       if (!point) return;
       this.badges.push(point);
@@ -276,6 +280,20 @@ export class View {
       mark.on("click", () => act.chooseHotspot(k, false));
       mark.addTo(this.groups.spots);
     });
+  }
+
+  /** Triangles on the areas that changed clearly, with a rim in their own colour. */
+  drawMarks() {
+    this.groups.marks.clearLayers();
+    const size = this.small ? 9 : this.map.getZoom() < 11.3 ? 12 : 16;
+    for (const [i, direction] of clearChanges(this.scene())) {
+      const [x, y] = labelsOf(LEVELS[this.scene().level])[i];
+      const picture = svgEl("svg", { viewBox: "-2 -2 16 16", width: size, height: size });
+      const style = { stroke: direction > 0 ? palette["c-hi"] : palette["c-lo"], "stroke-width": 4, "stroke-linejoin": "round", "paint-order": "stroke" };
+      picture.append(svgEl("path", { d: trianglePath(direction), fill: palette.paper, ...style }));
+      L.marker([y / UNIT, x / UNIT], { pane: "names", interactive: false, keyboard: false,
+        icon: L.divIcon({ className: "mark", html: /** @type {any} */ (picture), iconSize: [size, size] }) }).addTo(this.groups.marks);
+    }
   }
 
   drawNames() { this.groups.names.clearLayers(); placeNames(this); }
@@ -290,6 +308,7 @@ export class View {
     if (scene.measure === "count") this.drawCircles(scene);
     this.drawPicked();
     this.drawSpots();
+    this.drawMarks();
     this.drawNames();
     this.onZoom();
   }
@@ -539,6 +558,11 @@ function placeNames(view) {
   const { map } = view;
   const scene = view.scene();
   for (const badge of view.badges) placer.block(badge.x - 12, badge.y - 12, badge.x + 12, badge.y + 12);
+  const marked = LEVELS[scene.level];
+  for (const [i] of clearChanges(scene)) {
+    const p = map.project([labelsOf(marked)[i][1] / UNIT, labelsOf(marked)[i][0] / UNIT]);
+    placer.block(p.x - 8, p.y - 8, p.x + 8, p.y + 8);
+  }
   if (view.small) { placeBoroughNames(placer); return; }
   const stations = view.context.drawStations();
   if (state.area !== null && !isPhone()) placePicked(placer, view);
@@ -567,11 +591,11 @@ function placeWardNames(placer, scene) {
     const latlng = L.latLng(y / UNIT, x / UNIT);
     if (!inside.contains(map.project(latlng))) return;
     const found = valueOf(scene, i);
-    const ends = scene.measure === "change" ? [0, 4] : deep;
+    const ends = scene.measure === "change" ? [0, 2] : deep;
     const filled = !placer.view.rimmed && scene.mode === "areas" && scene.measure !== "count";
     const dark = filled && found.value !== null && ends.includes(classOf(found.value, sharedLimits()));
     placer.put("ward" + (dark ? " inverse" : ""), nameLines(shortName(level, i), 11), latlng,
-      { font: "400 11px", height: 12.5, room: roomOf(map, latlng, r) * 1.25, offsets: [0] });
+      { font: "400 11px", height: 12.5, room: roomOf(map, latlng, r) * 1.25, offsets: scene.measure === "change" ? [0, 1.2, -1.2] : [0] });
   });
 }
 
