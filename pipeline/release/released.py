@@ -194,6 +194,8 @@ class ReleaseInfo:
     hotspot_note: str
     """Method in words, or why there are none."""
     simplify_m: float
+    change_fdr_q: float = 0.05
+    """False discovery rate of `higher` and `lower`."""
     gaps_are_water: bool = False
     """Whether long gaps between the areas are drawn as water."""
     tiles_url: str = ""
@@ -350,6 +352,7 @@ def release_info(
         density_note=density_note,
         hotspot_note=hotspot_note,
         simplify_m=config.page.simplify_m,
+        change_fdr_q=config.change.fdr_q,
         gaps_are_water=config.map.gaps == "water",
         tiles_url=config.page.tiles.url,
         tiles_attribution=config.page.tiles.attribution,

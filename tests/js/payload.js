@@ -58,6 +58,7 @@ export function payload(change = () => {}) {
     hotspots: [],
     density: [],
     context: { credits: [], lines: [], surfaces: [], points: [] },
+    attention: [],
   };
   change(made);
   return made;

@@ -14,11 +14,11 @@ from pipeline.geography import topology as simplify
 from pipeline.publish import charts, findings, palette, words
 from pipeline.publish.surroundings import Surroundings
 from pipeline.publish.words import say
-from pipeline.release.released import PeriodInfo, Released
+from pipeline.release.released import PeriodInfo, Released, ReleaseInfo
 from pipeline.statistics.rates import WEAK
 from pipeline.tables import Level
 
-__all__ = ["Place", "ReleaseIndex"]
+__all__ = ["Place", "ReleaseIndex", "before_words", "break_text"]
 
 _KEY = ("area_code", "period", "category")
 _FIGURES = (
@@ -44,8 +44,8 @@ class Place:
     """Outline in the working system, simplified together with its neighbours."""
 
 
-def _before_words(headline: PeriodInfo, earlier: PeriodInfo | None) -> str:
-    """Name the window that changes compare with, as it stands after "than"; empty if there is none."""
+def before_words(headline: PeriodInfo, earlier: PeriodInfo | None) -> str:
+    """Name the window that changes are compared with, as it stands after "than"; empty if there is none."""
     if earlier is None:
         return ""
     start, then = date.fromisoformat(headline.start), date.fromisoformat(earlier.start)
@@ -71,6 +71,18 @@ def _ground(surroundings: Surroundings) -> charts.Ground:
     return charts.Ground(united("water", 9), united("road", 1), places)
 
 
+def break_text(info: ReleaseInfo) -> str:
+    """Say why the headline and the window before it cannot be compared, as half a sentence; empty if unknown."""
+    windows = [w for w in (info.headline, info.earlier) if w is not None]
+    if gone := sorted({int(m.replace("-", "")) for w in windows for m in w.lacking}):
+        return say("finding.break.incomplete", n=len(gone), months=month_names(gone))
+    if info.earlier is None:
+        return ""
+    first, last = info.earlier.start[:7], info.headline.end[:7]
+    inside = [b for b in info.breaks if first < b.month <= last]
+    return say("finding.break.series", month=words.month_name(inside[0].month)) if inside else ""
+
+
 class ReleaseIndex:
     """Look-ups in one release. Nothing here computes a figure: it finds the released one."""
 
@@ -91,7 +103,7 @@ class ReleaseIndex:
         self.limits: dict[str, tuple[float, ...]] = {
             level: self._limits(level) for level in (Level.BOROUGH, Level.WARD_GROUP, Level.WARD)
         }
-        self.before = _before_words(self.info.headline, self.info.earlier)
+        self.before = before_words(self.info.headline, self.info.earlier)
         self.water = self._water()
         self.hotspots = self._hotspots()
         self._known: dict[str, findings.AreaProfile] = {}
@@ -258,20 +270,10 @@ class ReleaseIndex:
             peer_words=self.words_for(level),
             audience=info.audience,
             outcome_basis=info.outcome_basis,
-            break_text=self._break_text(),
+            break_text=break_text(info),
             inside_note=info.inside_note,
             lacking=month_names(int(m.replace("-", "")) for m in info.headline.lacking),
         )
-
-    def _break_text(self) -> str:
-        windows = [w for w in (self.info.headline, self.info.earlier) if w is not None]
-        if gone := sorted({int(m.replace("-", "")) for w in windows for m in w.lacking}):
-            return say("finding.break.incomplete", n=len(gone), months=month_names(gone))
-        if self.info.earlier is None:
-            return ""
-        first, last = self.info.earlier.start[:7], self.info.headline.end[:7]
-        inside = [b for b in self.info.breaks if first < b.month <= last]
-        return say("finding.break.series", month=words.month_name(inside[0].month)) if inside else ""
 
     def years(self, code: str) -> dict[int, findings.CountRange | None]:
         """List the released counts of twelve months, by the number of their last month."""

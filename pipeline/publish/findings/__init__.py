@@ -1,9 +1,11 @@
 """Sentences chosen by rule from released figures: what a briefing states, and what it must not.
 
-`figures` reads the figures, `sentences` states what they show of an area, `circumstances` sums up one variable. Nothing
-here reads a release or writes HTML, so every rule is tested on plain numbers.
+`figures` reads the figures, `sentences` states what they show of an area, `circumstances` sums up one variable,
+`attention` chooses what a map opens with. Nothing here reads a release or writes HTML, so every rule is tested on plain
+numbers.
 """
 
+from pipeline.publish.findings.attention import Evidence, Overview, Spot, Statement, statements
 from pipeline.publish.findings.circumstances import ValueFigures, VariableFigures, summary_sentence
 from pipeline.publish.findings.figures import (
     LEAST,
@@ -33,8 +35,12 @@ __all__ = [
     "AreaProfile",
     "Case",
     "CountRange",
+    "Evidence",
     "Figure",
     "Finding",
+    "Overview",
+    "Spot",
+    "Statement",
     "ValueFigures",
     "VariableFigures",
     "Window",
@@ -47,6 +53,7 @@ __all__ = [
     "not_comparable",
     "number",
     "rank_range",
+    "statements",
     "summary_sentence",
     "total_of",
     "whole_number",

@@ -17,6 +17,7 @@ __all__ = [
     "LETTERS",
     "NOT_OFFERED",
     "TYPES",
+    "AttentionFields",
     "BandFields",
     "BreakFields",
     "CategoryFields",
@@ -240,6 +241,22 @@ class ContextFields(TypedDict):
     points: list[PointFields]
 
 
+class AttentionFields(TypedDict):
+    """A statement that the page opens with, in pieces with their stress, and what the map shows for it.
+
+    `measure` and `level` are empty where they stay as they are; the map moves to the areas of `codes`, or shows all.
+    """
+
+    kind: str
+    text: list[tuple[str, bool]]
+    tested: str
+    category: str
+    measure: str
+    level: str
+    codes: list[str]
+    hotspots: bool
+
+
 class Payload(TypedDict):
     """Everything on the page. Rings refer to `arcs`, which neighbours share."""
 
@@ -253,6 +270,7 @@ class Payload(TypedDict):
     hotspots: list[HotspotFields]
     density: list[BandFields]
     context: ContextFields
+    attention: list[AttentionFields]
 
 
 TYPES: tuple[type, ...] = (
@@ -268,6 +286,7 @@ TYPES: tuple[type, ...] = (
     SurfaceFields,
     PointFields,
     ContextFields,
+    AttentionFields,
     Payload,
 )
 _PLAIN = {str: "string", int: "number", float: "number", bool: "boolean", type(None): "null", Any: "any"}

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.publish import page, palette, words
+from pipeline.publish.map.attention import attention_fields
 from pipeline.publish.map.context import context_fields
 from pipeline.publish.map.fields import (
     COLUMNS,
@@ -323,5 +324,6 @@ def make_payload(released: Released, surroundings: Surroundings | None = None) -
         "levels": {level: _level(released, level, outlines) for level in present},
         "hotspots": _hotspots(released, outlines),
         "density": _density(released, outlines),
+        "attention": attention_fields(released),
         "context": context_fields(surroundings or Surroundings(), analyst=released.info.audience == "internal"),
     }

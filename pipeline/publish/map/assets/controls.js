@@ -65,7 +65,7 @@ function segment(hostId, name, choices, onChange) {
 function onClick(id, action) { byId(id).addEventListener("click", action); }
 
 export function startControls() {
-  Object.assign(act, { redraw, chooseArea, chooseHotspot, setLevel, stopPlaying });
+  Object.assign(act, { redraw, chooseArea, chooseHotspot, setLevel, stopPlaying, showTab });
   VIEWS[0].onZoom = () => {
     drawScale();
     if (mainScene().measure === "count") drawLegend();

@@ -2,12 +2,12 @@
 /* What the page shows: the payload, decoded, the only source of everything on the page, in pictures and in downloads.
 
    `takeIn` reads a payload; until then everything else is empty. Exports the release (`INFO`, `CATEGORIES`, `LEVELS`,
-   `MAPPED`, `EDGE`, `WATER`, `HOTSPOTS`, `BANDS`) and how numbers are looked up in it: by column, by cell, and counts
+   `MAPPED`, `EDGE`, `WATER`, `HOTSPOTS`, `BANDS`, `ATTENTION`) and how numbers are looked up in it: by column, by cell, and counts
    as the range that they lie in. Nothing here touches the page. */
 
 import { NOT_OFFERED } from "./fields.js";
 
-/** @import { BandFields, CategoryFields, HotspotFields, InfoFields, LevelFields, LineFields, Payload, PeriodFields, PointFields,
+/** @import { AttentionFields, BandFields, CategoryFields, HotspotFields, InfoFields, LevelFields, LineFields, Payload, PeriodFields, PointFields,
  *   SurfaceFields } from "./fields.js" */
 
 /** @typedef {[number, number]} Point latitude and longitude */
@@ -42,6 +42,8 @@ export let WATER = [];
 export let HOTSPOTS = [];
 /** @type {Band[]} */
 export let BANDS = [];
+/** What the page opens with. @type {AttentionFields[]} */
+export let ATTENTION = [];
 /** @type {ContextData} */
 export let CONTEXT = { any: false, credits: [], lines: [], surfaces: [], points: [] };
 
@@ -109,6 +111,7 @@ export function takeIn(payload) {
   WATER = shape(payload.water);
   HOTSPOTS = payload.hotspots.map((h) => Object.assign(h, { shape: shape(h.rings), point: /** @type {Point} */ ([h.at[1] / UNIT, h.at[0] / UNIT]) }));
   BANDS = payload.density.map((b) => Object.assign(b, { shape: shape(b.rings) }));
+  ATTENTION = payload.attention;
   CONTEXT = surroundingsOf(payload.context);
 }
 

@@ -167,6 +167,19 @@ export const LETTERS = {
  * @property {SurfaceFields[]} surfaces
  * @property {PointFields[]} points */
 
+/** A statement that the page opens with, in pieces with their stress, and what the map shows for it.
+
+    `measure` and `level` are empty where they stay as they are; the map moves to the areas of `codes`, or shows all.
+ * @typedef {object} AttentionFields
+ * @property {string} kind
+ * @property {[string, boolean][]} text
+ * @property {string} tested
+ * @property {string} category
+ * @property {string} measure
+ * @property {string} level
+ * @property {string[]} codes
+ * @property {boolean} hotspots */
+
 /** Everything on the page. Rings refer to `arcs`, which neighbours share.
  * @typedef {object} Payload
  * @property {InfoFields} info
@@ -178,4 +191,5 @@ export const LETTERS = {
  * @property {Record<string, LevelFields>} levels
  * @property {HotspotFields[]} hotspots
  * @property {BandFields[]} density
- * @property {ContextFields} context */
+ * @property {ContextFields} context
+ * @property {AttentionFields[]} attention */

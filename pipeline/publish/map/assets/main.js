@@ -9,6 +9,7 @@ import { announce, byId, root, saveAddress, setTheme } from "./page.js";
 import { VIEWS, View, edgeBox } from "./view.js";
 import { drawInset, goHome, refit, resizeMap, startTiles } from "./stage.js";
 import { drawLegend, drawStatics } from "./legend.js";
+import { drawAttention } from "./attention.js";
 import { fromPaper, isPrinting, toPaper } from "./picture.js";
 import { chooseArea, redraw, showTab, startControls, syncControls } from "./controls.js";
 
@@ -36,6 +37,7 @@ function start(map) {
   startControls();
   takeWindowAddress();
   drawStatics();
+  drawAttention();
   resizeMap(map);
   map.fitBounds(edgeBox(), { animate: false });
   syncControls();

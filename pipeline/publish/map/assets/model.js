@@ -36,6 +36,8 @@ export const act = {
   /** @param {string} level */
   setLevel(level) { void level; },
   stopPlaying() { /* filled in */ },
+  /** @param {string} name */
+  showTab(name) { void name; },
 };
 
 /** Column of each measure, and its colours. @type {Record<Measure, {key: string, ramp: "s" | "c" | "g"}>} */

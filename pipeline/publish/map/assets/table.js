@@ -276,7 +276,8 @@ function areaRecord(scene, i) {
   return record;
 }
 
-function notesForFiles() {
+/** Cautions that go with everything that leaves the page. @returns {string[]} */
+export function notesForFiles() {
   return [INFO.synthetic, INFO.counts, INFO.audit, INFO.marking, INFO.publisher, INFO.licence, ...INFO.wording].filter(Boolean);
 }
 
