@@ -146,7 +146,7 @@ def choose_offer(counts: pd.DataFrame, *, layout: Layout, steps: Sequence[int]) 
     unions = {(whole, parts): _unions(cells, layout, whole, parts) for whole, parts in layout.covering}
     apart = _relied_on(cells, category_disjoint(cells, unions=layout.families, pairs=False))
     unions = unions_found(cells, unions=layout.families) | unions
-    rows = stack(areas, *unions.values(), _cover_rows(cells, layout), apart, orders)
+    rows = stack(areas, _group_sums(cells, layout), *unions.values(), _cover_rows(cells, layout), apart, orders)
     # Counts of levels that a category is not given at are never offered: they take nothing with them, and are in the
     # programmes all the same.
     open_ = cells["open"].to_numpy(dtype=bool)
@@ -274,6 +274,25 @@ def _mixed_union_rows(
     full = (mine.groupby("row").size().reindex(heads["row"], fill_value=0).to_numpy() == wanted).to_numpy(dtype=bool)
     total = (mine["category"] == whole).to_numpy()
     return kept_rows(len(cells), mine[total], mine[~total], full, kind=kind, lower=-np.inf, upper=0.0)
+
+
+def _group_sums(cells: pd.DataFrame, layout: Layout) -> Relations:
+    """State that a group's count is the sum of its wards'.
+
+    No category is given by both, but a reader may know how categories nest among wards that he is not shown: where
+    nearly every ward is empty, parts cover the category in nearly every ward, and so in the group.
+    """
+    if not layout.group_of:
+        return no_relations(len(cells))
+    place = cells[[*KEY, "level"]].assign(at=np.arange(len(cells)))
+    group = place[place["level"] == Level.WARD_GROUP].reset_index(drop=True)
+    group["row"] = np.arange(len(group))
+    ward = place[place["level"] == Level.WARD].copy()
+    ward["area_code"] = ward["area_code"].map(layout.group_of)
+    inside = ward.merge(group[[*KEY, "row"]], on=list(KEY))
+    size = inside.groupby("row").size().reindex(group["row"], fill_value=0).to_numpy()
+    wanted = group["area_code"].map(pd.Series(layout.group_of, dtype=object).value_counts()).to_numpy()
+    return kept_rows(len(cells), group, inside, size == wanted, kind="group_sum", lower=0.0, upper=0.0)
 
 
 def _cover_rows(cells: pd.DataFrame, layout: Layout) -> Relations:

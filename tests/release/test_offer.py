@@ -216,3 +216,39 @@ def test_two_parts_that_are_found_to_cover_the_whole_are_a_union(wards: int, rel
     assert shown["W0", "race"] == 10
     assert shown["W0", "religion"] == religion
     assert shown["W0", "other"] is None
+
+
+def test_what_holds_among_wards_that_are_not_shown_is_known_of_their_group() -> None:
+    """Two parts cover religion in 96 of 100 wards, most of them empty, and so in the group whose wards are among these.
+
+    A group of "5 to 9" then says that the parts hold 5 or more between them in the borough, where both read "fewer than
+    5": each would be 1 at least.
+    """
+    wards = [f"W{n:02d}" for n in range(100)]
+    groups = {w: f"G{n // 5:02d}" for n, w in enumerate(wards)}
+    areas = {
+        "B": ("borough", ""),
+        **dict.fromkeys(wards, ("ward", "B")),
+        **dict.fromkeys(groups.values(), ("ward_group", "B")),
+    }
+    # In the first group every ward has an offence that is in a part; in four other groups one that is in neither.
+    own = {
+        "W00": (1, 0, 1),
+        **{f"W{n:02d}": (1, 1, 0) for n in range(1, 5)},
+        **{f"W{n}": (1, 0, 0) for n in (10, 20, 30, 40)},
+    }
+    table = pd.DataFrame([own.get(w, (0, 0, 0)) for w in wards], index=wards)
+    by_group = table.groupby(groups).sum()
+    names = ("religion", "antisemitic", "islamophobic")
+    rows = [("B", "borough", c, v) for c, v in zip(names, table.sum(), strict=True)]
+    for level, frame in (("ward", table), ("ward_group", by_group)):
+        rows += [(a, level, c, v) for a, of in frame.iterrows() for c, v in zip(names, of, strict=True)]
+    layout = replace(
+        _layout(areas, [(c, "religion") for c in names[1:]]),
+        group_of=groups,
+        detail={"religion": Level.WARD_GROUP, "antisemitic": Level.BOROUGH, "islamophobic": Level.BOROUGH},
+    )
+    shown = _displays(_counts(rows), layout, 5)
+    together = shown["G00", "religion"], shown["B", "antisemitic"], shown["B", "islamophobic"]
+    assert together != (5, 0, 0)
+    assert shown["B", "religion"] == 5
