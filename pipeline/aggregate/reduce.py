@@ -449,14 +449,11 @@ def merge_locations(
         return _write(out, schema, reader), places
 
 
-def merge_victims(
-    folders: Sequence[Path], *, out: Path, outside: Collection[str] = (), memory_limit_mb: int = 1000
-) -> int:
-    """Write which victims of the total were where and when, each once: easting_m, northing_m, month, victim_hash."""
+def merge_victims(folders: Sequence[Path], *, out: Path, memory_limit_mb: int = 1000) -> int:
+    """Write which victims were where and when: easting_m, northing_m, month, categories, victim_hash, each row once."""
     with _merging(folders, "victims", near=out, memory_limit_mb=memory_limit_mb) as (connection, _, victims):
         reader = connection.sql(
-            f"SELECT DISTINCT easting_m, northing_m, month, victim_hash FROM {victims} WHERE {_in_total(outside)} "
-            "ORDER BY ALL"
+            f"SELECT DISTINCT easting_m, northing_m, month, categories, victim_hash FROM {victims} ORDER BY ALL"
         ).to_arrow_reader(_BATCH_ROWS)
         return _write(out, reader.schema, reader)
 

@@ -161,6 +161,11 @@ class Detect(Section):
 
     density: Density = Field(default_factory=lambda: Density.model_validate({}), description="Kernel density.")
     clusters: Clusters = Field(default_factory=lambda: Clusters.model_validate({}), description="Hotspots.")
+    min_category_incidents: int = Field(
+        500,
+        ge=1,
+        description="Fewest incidents of a category in the main period for hotspots and density of its own.",
+    )
     gistar: Gistar = Field(default_factory=lambda: Gistar.model_validate({}), description="Significance.")
     scan: Scan = Field(default_factory=lambda: Scan.model_validate({}), description="Space-time scan.")
     knox: Knox = Field(default_factory=lambda: Knox.model_validate({}), description="Near repeats.")

@@ -24,7 +24,7 @@ from pipeline.detect.kde import (
     peak_per_km2,
 )
 from pipeline.detect.method import DetectInput, Findings, Method, Need, Scope
-from pipeline.domain.categories import in_total
+from pipeline.domain.categories import having, in_total
 from pipeline.domain.periods import Period
 from pipeline.errors import InputError
 from pipeline.geography.areas import AreaIndex
@@ -72,9 +72,7 @@ def places_of(locations: pd.DataFrame, *, category: str, outside: Collection[str
     if category == "all":
         rows = locations[in_total(locations["categories"], outside)] if outside else locations
     else:
-        named = locations["categories"].fillna("").drop_duplicates()
-        having = {text for text in named if category in text.split(";")}
-        rows = locations[locations["categories"].fillna("").isin(having)]
+        rows = locations[having(locations["categories"], category)]
     points = np.column_stack([rows[name].to_numpy(dtype=np.float64) for name in ("easting_m", "northing_m")])
     xy, sums, _ = distinct(points, weights=rows["incidents"].to_numpy(dtype=np.int64))
     return xy, sums

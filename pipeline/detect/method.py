@@ -10,7 +10,7 @@ import pandas as pd
 
 from pipeline.config import Config
 from pipeline.detect.kde import BandwidthChoice
-from pipeline.domain.categories import ROOT
+from pipeline.domain.categories import ROOT, having, in_total, outside_total
 from pipeline.domain.periods import Period, Span, Windows
 from pipeline.geography.areas import StudyArea
 from pipeline.tables import Table
@@ -58,7 +58,7 @@ class DetectInput:
     apart
         The rows of the table that count in no total: in categories alone that settings name as outside.
     victims
-        Columns easting_m, northing_m, month, victim_hash; None where the source does not identify victims.
+        Columns easting_m, northing_m, month, categories, victim_hash; None where the source does not identify victims.
     incidents
         Columns easting_m, northing_m, occurred_on, date_precision, month, place, online: one row per incident. None
         unless an enabled method needs days.
@@ -86,10 +86,29 @@ class DetectInput:
     apart: pd.DataFrame | None = None
 
     def rows_of(self, category: str) -> pd.DataFrame:
-        """Return the locations that a category is counted from: for one, those outside the total too."""
-        if category == ROOT or self.apart is None:
+        """Return the locations that hold incidents of a category: for one, those outside the total too."""
+        if category == ROOT:
             return self.locations
-        return pd.concat([self.locations, self.apart], ignore_index=True)
+        every = self.locations if self.apart is None else pd.concat([self.locations, self.apart], ignore_index=True)
+        return every[having(every["categories"], category)].reset_index(drop=True)
+
+    def victims_of(self, category: str) -> pd.DataFrame | None:
+        """Return the victims of a category; a victim may stand in several rows."""
+        if self.victims is None:
+            return None
+        texts = self.victims["categories"]
+        if category == ROOT:
+            return self.victims[in_total(texts, outside_total(self.config.categories))]
+        return self.victims[having(texts, category)]
+
+    def categories_in(self, period: Period) -> list[str]:
+        """Return the ids of the categories that have incidents with a place in a period, sorted."""
+        frames = [self.locations] if self.apart is None else [self.locations, self.apart]
+        texts: set[str] = set()
+        for frame in frames:
+            inside = frame["month"].between(period.first_month, period.last_month)
+            texts |= set(frame.loc[inside, "categories"].dropna().unique())
+        return sorted({category for text in texts for category in str(text).split(";")} - {"", ROOT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

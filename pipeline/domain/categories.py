@@ -21,6 +21,7 @@ __all__ = [
     "by_category",
     "declared_by",
     "declared_relations",
+    "having",
     "in_total",
     "outside_total",
     "relation_report",
@@ -116,6 +117,16 @@ def in_total(categories: "pd.Series[str]", outside: Collection[str]) -> "pd.Seri
     texts = categories.fillna("")
     apart = {text for text in texts.drop_duplicates() if text and set(text.split(";")) <= set(outside)}
     return ~texts.isin(apart)
+
+
+def having(categories: "pd.Series[str]", category: str) -> "pd.Series[bool]":
+    """Return for each row whether it is in a category, from ids joined by semicolons.
+
+    >>> having(pd.Series(["theft", "theft;bicycle", None]), "bicycle").tolist()
+    [False, True, False]
+    """
+    texts = categories.fillna("")
+    return texts.isin({text for text in texts.drop_duplicates() if category in text.split(";")})
 
 
 def by_category(incidents: pd.DataFrame) -> pd.DataFrame:

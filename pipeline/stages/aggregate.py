@@ -207,8 +207,7 @@ def _merge(context: Context, record: dict[str, Any], folders: list[Path]) -> tup
         )
         window = (month_of(settled.span.first), month_of(settled.span.last))
         rows, at = merge_locations(folders, out=context.work("locations.parquet"), months=window, memory_limit_mb=limit)
-        alone = outside_total(config.categories)
-        merge_victims(folders, out=context.work("victims.parquet"), outside=alone, memory_limit_mb=limit)
+        merge_victims(folders, out=context.work("victims.parquet"), memory_limit_mb=limit)
 
     places, facets = tables["places"], tables["facets"]
     with guarded("what may be the same", damaged="a part that was read cannot be read back"):
@@ -253,6 +252,7 @@ def _merge(context: Context, record: dict[str, Any], folders: list[Path]) -> tup
         )
         context.choices["placeholder_locations"] = "; ".join(places_unknown)
     apart = int(places["in_no_total"].sum())
+    alone = outside_total(config.categories)
     if alone:
         listed = ", ".join(config.categories.outside)
         context.choices["categories_outside_the_total"] = f"{listed}: {apart:,} incidents are in no total"

@@ -1,6 +1,7 @@
 """Hotspots: clusters of incidents ranked, named, outlined, described, and tested where asked."""
 
-from pipeline.detect.hotspots.finding import METHOD, Hotspots, find_hotspots
+from pipeline.detect.hotspots.entry import METHOD
+from pipeline.detect.hotspots.finding import Hotspots, find_hotspots
 from pipeline.detect.hotspots.stability import Background, monte_carlo_p, stability
 
 __all__ = ["METHOD", "Background", "Hotspots", "find_hotspots", "monte_carlo_p", "stability"]

@@ -21,18 +21,12 @@ from pipeline.detect.clusters import (
     distinct,
     joining_note,
 )
-from pipeline.detect.density import month_rows
 from pipeline.detect.hotspots.stability import Background, monte_carlo_p, stability
-from pipeline.detect.method import DetectInput, Findings, Method, Need, Scope
-from pipeline.detect.risk import population_bins
 from pipeline.domain.periods import Period, month_range
 from pipeline.errors import InputError
-from pipeline.geography.grid import Grid
-from pipeline.tables import Level
 
 __all__ = [
     "COLUMNS",
-    "METHOD",
     "Detection",
     "Hotspots",
     "by_category",
@@ -742,85 +736,11 @@ def _certainty(
     return columns
 
 
-# The entry in the registry: the hotspots of one window, and the places inside each outline
-# ------------------------------------------------------------------------------------------
+# Settings that would find some, and the places inside outlines
+# -------------------------------------------------------------
 
 
 FEWEST_SAMPLES = 2  # two incidents near each other: fewer would make every place a cluster
-NULL_CELL_M = 250.0  # in a simulated null, places are drawn evenly inside cells of this side
-RESIDENTS_PER_KM2 = 1000  # stands in for residents where none are known: any one number spreads incidents evenly
-
-
-def _find(data: DetectInput) -> Findings:
-    """Find the hotspots of one window."""
-    settings, window = data.config.detect.clusters, data.window
-    headline, earlier, name = window.headline, window.earlier, window.headline.id
-    # Counts are set beside earlier ones only where both windows are whole.
-    compared = earlier is not None and not window.partial(headline) and not window.partial(earlier)
-    wards = data.areas[data.areas["level"] == Level.WARD].set_index("area_code")["name"]
-    found = find_hotspots(
-        data.locations,
-        window=(headline.first_month, headline.last_month),
-        previous=(earlier.first_month, earlier.last_month) if compared and earlier else None,
-        lacking=window.lacking.months,
-        eps_m=settings.eps_m,
-        min_samples=settings.min_samples,
-        method=settings.method,
-        min_locations=settings.min_locations,
-        max_hotspots=settings.max_hotspots,
-        ward_names=wards.to_dict(),
-        victims=data.victims,
-        resamples=settings.resamples,
-        simulations=settings.simulations,
-        background=_background(data) if settings.simulations else None,
-        rng=np.random.default_rng(data.config.run.seed),
-    )
-    crs = data.areas.crs
-    layer = gpd.GeoDataFrame(found.table, geometry=gpd.GeoSeries(list(found.geometry), crs=crs), crs=crs)
-    choices: dict[str, Any] = {f"eps_m {name}": found.eps_m, f"min_samples {name}": found.min_samples}
-    if found.eps_choice is not None:
-        choices[f"eps_reason {name}"] = found.eps_choice.note
-        choices[f"eps_curve {name}"] = [list(pair) for pair in found.eps_choice.curve]
-    return Findings(
-        tables={
-            f"hotspots/{name}.parquet": layer,
-            f"hotspots/{name}.members.parquet": members_of(month_rows(data.locations, headline), layer),
-            f"hotspots/{name}.categories.parquet": found.by_category,
-            f"hotspots/{name}.periods.parquet": found.by_period,
-        },
-        state={"hotspots": list(found.notes)},
-        choices=choices,
-        counters={f"hotspots {name}": len(found.table)},
-        cautions=() if len(found.table) else (_none_found(data),),
-    )
-
-
-def _none_found(data: DetectInput) -> str:
-    """Return a caution that there is no hotspot, and which smaller `min_samples` would find some."""
-    settings, headline = data.config.detect.clusters, data.window.headline
-    rows = month_rows(data.locations, headline)
-    total = int(rows["incidents"].sum())
-    none = f"No hotspot was found ({headline.label})"
-    if not total:
-        return f"{none}: no incident of that period has a point."
-    fewer = lower_min_samples(
-        rows,
-        eps_m=settings.eps_m,
-        min_samples=settings.min_samples,
-        method=settings.method,
-        min_locations=settings.min_locations,
-    )
-    if fewer is None:
-        return (
-            f"{none}, and no lower detect.clusters.min_samples would find one: nowhere do incidents ({total:,} in all) "
-            f"lie at {settings.min_locations} places (min_locations) near one another."
-        )
-    least, count = fewer
-    there = "there is 1 hotspot" if count == 1 else f"there are {count} hotspots"
-    return (
-        f"{none}: {total:,} incidents are few for the settings. With detect.clusters.min_samples {least} {there}; it "
-        f"is set to {settings.min_samples}, and nowhere do so many incidents lie close together at several places."
-    )
 
 
 def lower_min_samples(
@@ -917,29 +837,3 @@ def within(shapes: NDArray[Any], rows: pd.DataFrame) -> tuple[Ints, Ints]:
         held.append(first + np.flatnonzero(shapely.intersects_xy(shape, x[first:last], y[first:last])))
     at = np.concatenate(held)
     return np.repeat(np.arange(-1, len(shapes)), [len(h) for h in held]), at if order is None else order[at]
-
-
-def _background(data: DetectInput) -> Background:
-    """Return where incidents would occur by chance: over the covered area, by residents if they are known."""
-    wards = data.study.wards
-    grid = Grid.covering(tuple(wards.total_bounds), cell_m=NULL_CELL_M)
-    populated = bool(wards["population"].notna().all())
-    people = (
-        wards["population"].to_numpy(dtype=np.float64)
-        if populated
-        else wards["area_km2"].to_numpy(np.float64) * RESIDENTS_PER_KM2
-    )
-    weights = population_bins(list(wards.geometry), people, grid=grid).ravel().astype(np.float64)
-    index = np.flatnonzero(weights)
-    words = "over the covered area in proportion to residents" if populated else "evenly over the covered area"
-    return Background(centres_m=grid.centre(index), weights=weights[index], cell_m=grid.cell_m, words=words)
-
-
-METHOD = Method(
-    name="hotspots",
-    section="detect.clusters",
-    needs=frozenset({Need.POINTS}),
-    scope=Scope.WINDOW,
-    switch="detect.clusters.enabled",
-    run=_find,
-)

@@ -1,0 +1,197 @@
+"""The entry in the registry: the hotspots of one window, of all categories together and of each frequent one.
+
+Every category is clustered with the same settings, so that a hotspot of one is as dense as a hotspot of another. The
+same is done for the earlier window that the headline is compared with: a hotspot that overlaps one of the year before
+persists. Stability and p-values are computed for all categories together alone, because they cost as much again for
+each category.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from pipeline.detect.density import month_rows
+from pipeline.detect.hotspots.finding import Hotspots, find_hotspots, lower_min_samples, members_of
+from pipeline.detect.hotspots.stability import Background
+from pipeline.detect.method import DetectInput, Findings, Method, Need, Scope
+from pipeline.detect.risk import population_bins
+from pipeline.domain.categories import ROOT
+from pipeline.domain.periods import Period
+from pipeline.geography.grid import Grid
+from pipeline.tables import Level
+
+__all__ = ["METHOD"]
+
+NULL_CELL_M = 250.0  # in a simulated null, places are drawn evenly inside cells of this side
+RESIDENTS_PER_KM2 = 1000  # stands in for residents where none are known: any one number spreads incidents evenly
+
+
+def _find(data: DetectInput) -> Findings:
+    """Find the hotspots of one window."""
+    window = data.window
+    headline, earlier, name = window.headline, window.earlier, window.headline.id
+    # Counts are set beside earlier ones only where both windows are whole.
+    compared = earlier if earlier and not window.partial(headline) and not window.partial(earlier) else None
+    found = _hotspots(data, ROOT, headline, compared, uncertainty=True)
+    layer = _layer(data, found)
+    choices: dict[str, Any] = {f"eps_m {name}": found.eps_m, f"min_samples {name}": found.min_samples}
+    if found.eps_choice is not None:
+        choices[f"eps_reason {name}"] = found.eps_choice.note
+        choices[f"eps_curve {name}"] = [list(pair) for pair in found.eps_choice.curve]
+    each, members, reasons = _of_categories(data, headline, compared)
+    for category, why in reasons.items():
+        choices[f"hotspots {name} {category}"] = f"none: {why}"
+    before = _before(data, compared, layer, each)
+    return Findings(
+        tables={
+            f"hotspots/{name}.parquet": layer,
+            f"hotspots/{name}.members.parquet": members_of(month_rows(data.locations, headline), layer),
+            f"hotspots/{name}.categories.parquet": found.by_category,
+            f"hotspots/{name}.periods.parquet": found.by_period,
+            f"hotspots/{name}.by_category.parquet": each,
+            f"hotspots/{name}.by_category.members.parquet": members,
+            f"hotspots/{name}.earlier.parquet": before,
+        },
+        state={"hotspots": list(found.notes), "hotspots_by_category": reasons},
+        choices=choices,
+        counters={f"hotspots {name}": len(found.table), f"category_hotspots {name}": len(each)},
+        cautions=() if len(found.table) else (_none_found(data),),
+    )
+
+
+def _hotspots(
+    data: DetectInput, category: str, window: Period, earlier: Period | None, *, uncertainty: bool = False
+) -> Hotspots:
+    """Cluster one category in one window; `uncertainty` also computes stability and p-values, if set."""
+    settings = data.config.detect.clusters
+    wards = data.areas[data.areas["level"] == Level.WARD].set_index("area_code")["name"]
+    return find_hotspots(
+        data.rows_of(category),
+        window=(window.first_month, window.last_month),
+        previous=(earlier.first_month, earlier.last_month) if earlier else None,
+        lacking=data.window.lacking.months,
+        eps_m=settings.eps_m,
+        min_samples=settings.min_samples,
+        method=settings.method,
+        min_locations=settings.min_locations,
+        max_hotspots=settings.max_hotspots,
+        ward_names=wards.to_dict(),
+        victims=data.victims_of(category),
+        resamples=settings.resamples if uncertainty else 0,
+        simulations=settings.simulations if uncertainty else 0,
+        background=_background(data) if uncertainty and settings.simulations else None,
+        rng=np.random.default_rng(data.config.run.seed),
+    )
+
+
+def _layer(data: DetectInput, found: Hotspots) -> gpd.GeoDataFrame:
+    crs = data.areas.crs
+    return gpd.GeoDataFrame(found.table, geometry=gpd.GeoSeries(list(found.geometry), crs=crs), crs=crs)
+
+
+def _of_categories(
+    data: DetectInput, window: Period, earlier: Period | None
+) -> tuple[gpd.GeoDataFrame, pd.DataFrame, Mapping[str, str]]:
+    """Find the hotspots of each category: the layer, the places inside each outline, and why a category has none."""
+    least, reasons = data.config.detect.min_category_incidents, {}
+    layers, members = [], []
+    for category in data.categories_in(window):
+        rows = month_rows(data.rows_of(category), window)
+        total = int(rows["incidents"].sum())
+        # A rare category has no ground of its own: what its few incidents mark are places, not a concentration.
+        if total < least:
+            reasons[category] = f"{total:,} incidents, fewer than detect.min_category_incidents ({least:,})"
+            continue
+        found = _hotspots(data, category, window, earlier)
+        if not len(found.table):
+            reasons[category] = "no cluster of it is dense enough"
+            continue
+        layer = _layer(data, found).assign(category=category)
+        layer["hotspot_id"] = pd.array([f"{category}-{i}" for i in layer["hotspot_id"]], dtype="str")
+        layers.append(layer)
+        members.append(members_of(rows, layer))
+    if not layers:
+        nothing = _layer(data, _none(data)).assign(category=pd.array([], dtype="str"))
+        return nothing, members_of(month_rows(data.locations, window), nothing), reasons
+    return pd.concat(layers, ignore_index=True), pd.concat(members, ignore_index=True), reasons
+
+
+def _before(
+    data: DetectInput, earlier: Period | None, layer: gpd.GeoDataFrame, each: gpd.GeoDataFrame
+) -> gpd.GeoDataFrame:
+    """Find the hotspots of the earlier window, of every category that has some now."""
+    columns = ["hotspot_id", "category", "incidents", "geometry"]
+    sought = [*([ROOT] if len(layer) else []), *dict.fromkeys(each["category"])]
+    made = [
+        _layer(data, _hotspots(data, category, earlier, None)).assign(category=category)[columns]
+        for category in (sought if earlier else [])
+        if earlier is not None
+    ]
+    if not made:
+        return _layer(data, _none(data)).assign(category=pd.array([], dtype="str"))[columns]
+    return pd.concat(made, ignore_index=True)
+
+
+def _none(data: DetectInput) -> Hotspots:
+    """Return a result without hotspots, with all its columns."""
+    settings = data.config.detect.clusters
+    nothing = data.locations.iloc[:0]
+    month = data.window.headline.first_month
+    return find_hotspots(nothing, window=(month, month), eps_m="auto", min_samples=settings.min_samples)
+
+
+def _none_found(data: DetectInput) -> str:
+    """Return a caution that there is no hotspot, and which smaller `min_samples` would find some."""
+    settings, headline = data.config.detect.clusters, data.window.headline
+    rows = month_rows(data.locations, headline)
+    total = int(rows["incidents"].sum())
+    none = f"No hotspot was found ({headline.label})"
+    if not total:
+        return f"{none}: no incident of that period has a point."
+    fewer = lower_min_samples(
+        rows,
+        eps_m=settings.eps_m,
+        min_samples=settings.min_samples,
+        method=settings.method,
+        min_locations=settings.min_locations,
+    )
+    if fewer is None:
+        return (
+            f"{none}, and no lower detect.clusters.min_samples would find one: nowhere do incidents ({total:,} in all) "
+            f"lie at {settings.min_locations} places (min_locations) near one another."
+        )
+    least, count = fewer
+    there = "there is 1 hotspot" if count == 1 else f"there are {count} hotspots"
+    return (
+        f"{none}: {total:,} incidents are few for the settings. With detect.clusters.min_samples {least} {there}; it "
+        f"is set to {settings.min_samples}, and nowhere do so many incidents lie close together at several places."
+    )
+
+
+def _background(data: DetectInput) -> Background:
+    """Return where incidents would occur by chance: over the covered area, by residents if they are known."""
+    wards = data.study.wards
+    grid = Grid.covering(tuple(wards.total_bounds), cell_m=NULL_CELL_M)
+    populated = bool(wards["population"].notna().all())
+    people = (
+        wards["population"].to_numpy(dtype=np.float64)
+        if populated
+        else wards["area_km2"].to_numpy(np.float64) * RESIDENTS_PER_KM2
+    )
+    weights = population_bins(list(wards.geometry), people, grid=grid).ravel().astype(np.float64)
+    index = np.flatnonzero(weights)
+    words = "over the covered area in proportion to residents" if populated else "evenly over the covered area"
+    return Background(centres_m=grid.centre(index), weights=weights[index], cell_m=grid.cell_m, words=words)
+
+
+METHOD = Method(
+    name="hotspots",
+    section="detect.clusters",
+    needs=frozenset({Need.POINTS}),
+    scope=Scope.WINDOW,
+    switch="detect.clusters.enabled",
+    run=_find,
+)
