@@ -15,7 +15,7 @@ from pipeline.ingest.areas import (
     read_lookup,
     require_areas,
 )
-from pipeline.ingest.context import read_context
+from pipeline.ingest.context import read_context, require_context
 from pipeline.ingest.counts import (
     check_relations,
     count_columns,
@@ -93,6 +93,7 @@ __all__ = [
     "read_lookup",
     "require_alike",
     "require_areas",
+    "require_context",
     "require_incident_columns",
     "require_kept",
     "require_outside",

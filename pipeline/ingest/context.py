@@ -19,7 +19,7 @@ from pipeline.geography import projection as crs
 from pipeline.geography.areas import repair
 from pipeline.ingest.formats.files import DEFAULT_LIMITS, AreaRequest, area_reader, existing, find_columns, require_size
 
-__all__ = ["MapContext", "read_context"]
+__all__ = ["MapContext", "read_context", "require_context"]
 
 Shapes = NDArray[np.object_]
 
@@ -141,6 +141,37 @@ def read_context(
     return MapContext(frame, tuple(named), tuple(cautions))
 
 
+def require_context(path: Path, settings: ContextLayer, *, key: str, limits: Run = DEFAULT_LIMITS) -> None:
+    """Refuse a layer that lacks a column, before any shape is read.
+
+    Parameters
+    ----------
+    path
+        The layer.
+    settings
+        As configured.
+    key
+        Its key in the configuration, for messages: `context[0]`.
+    limits
+        How long the file may be.
+
+    Raises
+    ------
+    InputError
+        Naming the column that is missing; or if the file is no map layer.
+    """
+    require_size(path, limits=limits, whole=True)
+    request = _request(settings, key=key, limits=limits, shapes=False)
+    frame = area_reader(path).read_areas(path, request).frame
+    find_columns(request.columns, [str(c) for c in frame.columns], file=path.name)
+
+
+def _request(settings: ContextLayer, *, key: str, limits: Run, shapes: bool) -> AreaRequest:
+    wanted = [(f"{key}.name", settings.name)] if settings.name else []
+    wanted += [(f"{key}.rank", settings.rank)] if isinstance(settings.rank, str) else []
+    return AreaRequest(key, tuple(wanted), settings.layer, shapes=shapes, limits=limits, encoding=settings.encoding)
+
+
 def _with_gaps(region: Any) -> Any:
     """Return the region including gaps between its areas.
 
@@ -159,18 +190,9 @@ def _layer(settings: ContextLayer, *, base: Path, working: str, region: Any, lim
     """Read one layer and keep what a map of the region can show."""
     path = existing(settings.path, base=base, what=key)
     require_size(path, limits=limits, whole=True)
-    wanted = [(f"{key}.name", settings.name)] if settings.name else []
-    wanted += [(f"{key}.rank", settings.rank)] if isinstance(settings.rank, str) else []
-    request = AreaRequest(
-        key=key,
-        columns=tuple(wanted),
-        layer=settings.layer,
-        shapes=True,
-        limits=limits,
-        encoding=settings.encoding,
-    )
+    request = _request(settings, key=key, limits=limits, shapes=True)
     layer = area_reader(path).read_areas(path, request)
-    at = find_columns(wanted, [str(c) for c in layer.frame.columns], file=path.name)
+    at = find_columns(request.columns, [str(c) for c in layer.frame.columns], file=path.name)
     columns = [layer.frame.iloc[:, place] for place in at]
     count = len(layer.frame)
     names = _names(columns[0]) if settings.name else np.full(count, "", dtype=object)

@@ -13,6 +13,7 @@ from pipeline.ingest import (
     population_columns,
     require_alike,
     require_areas,
+    require_context,
     require_incident_columns,
     require_text_columns,
 )
@@ -75,6 +76,9 @@ def _looks(config: Config) -> Iterator[tuple[str, Look]]:
         look = partial(text, wanted=population_columns(people), encoding=people.encoding)
         yield f"areas.population[{n}].path", look
     yield "areas.lookup", partial(text, wanted=LOOKUP_COLUMNS, encoding="utf-8")
+    for n, layer in enumerate(config.context):
+        key = f"context[{n}]"
+        yield f"{key}.path", partial(require_context, settings=layer, key=key, limits=config.run)
     published = {s.name: s for s in config.published_counts}
     for n, table in enumerate(config.disclosure.known_tables):
         key = f"disclosure.known_tables[{n}]"

@@ -12,7 +12,7 @@ import shapely
 from pipeline.config import ContextLayer
 from pipeline.errors import InputError
 from pipeline.ingest import context as context_module
-from pipeline.ingest.context import MapContext, read_context
+from pipeline.ingest.context import MapContext, read_context, require_context
 
 REGION = shapely.box(530_000, 180_000, 540_000, 190_000)
 HOSTILE = "</script>{{ 7*7 }}${8*8}\u0007 `x`"
@@ -115,3 +115,11 @@ def test_what_is_no_layer_of_its_kind_is_refused(
         (tmp_path / "bad.geojson").write_text(content, "utf-8")
     with pytest.raises(InputError, match=message):
         read(tmp_path, layer)
+
+
+def test_a_column_is_looked_for_before_a_run(tmp_path: Path) -> None:
+    path = write(tmp_path / "p.gpkg", [shapely.Point(535_000, 185_000)], name=["x"])
+    sound = ContextLayer.model_validate({"path": "p.gpkg", "kind": "place", "name": "name"})
+    require_context(path, sound, key="context[0]")
+    with pytest.raises(InputError, match=r"context\[3\]\.rank"):
+        require_context(path, sound.model_copy(update={"rank": "grade"}), key="context[3]")
