@@ -65,6 +65,9 @@ class DetectInput:
     ward_counts
         Sums the counts of covered wards over periods: takes periods and categories, returns area_code, period,
         category, incidents.
+    described
+        Reads the incidents of a period that have a place, one row each, with what `hotspot_facts` counts; None where no
+        profile shows it.
     span
         First and last day that the data covers, and the months that it lacks.
     window
@@ -84,6 +87,7 @@ class DetectInput:
     window: Windows
     bandwidth: BandwidthChoice | None
     apart: pd.DataFrame | None = None
+    described: Callable[[Period], pd.DataFrame] | None = None
 
     def rows_of(self, category: str) -> pd.DataFrame:
         """Return the locations that hold incidents of a category: for one, those outside the total too."""

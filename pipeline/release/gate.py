@@ -45,7 +45,7 @@ from pipeline.release.offer import Offer, choose_offer
 from pipeline.release.protect import cautions_of, protect, release_record, states_of
 from pipeline.release.released import _SEAL, CategoryInfo, Released, ReleasePlan, digest_of, release_info
 from pipeline.statistics.rates import leave_out_immature
-from pipeline.tables import CIRCUMSTANCES, Level
+from pipeline.tables import CIRCUMSTANCES, HOTSPOT_FACTS, Level
 
 __all__ = ["Detected", "Passed", "examine", "release"]
 
@@ -94,6 +94,8 @@ class Detected:
         Months missing from a source: windows that contain them are incomplete.
     levels
         Levels at which no row can be assigned (`no_data`: reason by level), and notes for pages (`notes`).
+    facts
+        Headline window id to the table HOTSPOT_FACTS of its hotspots.
     """
 
     areas: gpd.GeoDataFrame
@@ -114,6 +116,7 @@ class Detected:
     extent: Extent = field(default_factory=Extent)
     lacking: MissingMonths = field(default_factory=MissingMonths)
     levels: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +247,7 @@ def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail", offers: dict
         density=density.layer,
         record=record | {"circumstances": described.record},
         circumstances=described.table,
+        facts=_facts(detected, plan, hotspots.layer),
         seal=_SEAL,
     )
     return Passed(released, protected.log, protected.states)
@@ -356,6 +360,14 @@ def _detail(detected: Detected, profile: Profile, config: Config, releases: Sequ
         kept=kept,
     )
     return _Detail(chosen, group_of)
+
+
+def _facts(detected: Detected, plan: ReleasePlan, hotspots: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Return what describes the hotspots shown: for the data owner alone, because it would narrow their counts."""
+    known = detected.facts.get(plan.windows.headline.id)
+    if not plan.internal or known is None:
+        return HOTSPOT_FACTS.empty()
+    return known[known["hotspot_id"].isin(hotspots["hotspot_id"])].reset_index(drop=True)
 
 
 def _unchanged_outlines(made: Outlines, kind: str, plan: ReleasePlan) -> Outlines:

@@ -19,7 +19,7 @@ from pipeline.domain.categories import ROOT
 from pipeline.domain.levels import level_words
 from pipeline.domain.periods import Period, Windows
 from pipeline.errors import DisclosureError
-from pipeline.tables import CIRCUMSTANCES, Level
+from pipeline.tables import CIRCUMSTANCES, HOTSPOT_FACTS, Level
 
 if TYPE_CHECKING:  # these modules import this one
     from pipeline.release.earlier_releases import Kept
@@ -233,6 +233,8 @@ class Released:
         What release.json says.
     circumstances
         Table CIRCUMSTANCES of the headline window; empty where nothing describes incidents or nothing may be shown.
+    facts
+        Table HOTSPOT_FACTS of the hotspots; empty for everyone but the data owner.
     """
 
     info: ReleaseInfo
@@ -243,6 +245,7 @@ class Released:
     record: dict[str, Any]
     seal: object = None
     circumstances: pd.DataFrame = field(default_factory=CIRCUMSTANCES.empty)
+    facts: pd.DataFrame = field(default_factory=HOTSPOT_FACTS.empty)
 
     def __post_init__(self) -> None:
         """Raise unless the gate made this object."""
@@ -379,6 +382,7 @@ class Packed:
     hotspots: gpd.GeoDataFrame
     density: gpd.GeoDataFrame
     circumstances: pd.DataFrame
+    facts: pd.DataFrame
     record: dict[str, Any]
     digest: str
 
@@ -401,8 +405,9 @@ def pack(released: Released) -> Packed:
         hotspots=released.hotspots,
         density=released.density,
         circumstances=released.circumstances,
+        facts=released.facts,
         record=released.record,
-        digest=digest_of(released.counts, released.circumstances),
+        digest=digest_of(released.counts, released.circumstances, released.facts),
     )
 
 
@@ -414,7 +419,7 @@ def unpack(packed: Packed) -> Released:
     DisclosureError
         If the counts are not those that left the gate.
     """
-    if digest_of(packed.counts, packed.circumstances) != packed.digest:
+    if digest_of(packed.counts, packed.circumstances, packed.facts) != packed.digest:
         raise DisclosureError(
             "the stored release is not the one that passed the gate: run `hotspots run --from release` to make it again"
         )
@@ -425,6 +430,7 @@ def unpack(packed: Packed) -> Released:
         hotspots=packed.hotspots,
         density=packed.density,
         circumstances=packed.circumstances,
+        facts=packed.facts,
         record=packed.record,
         seal=_SEAL,
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 from pipeline.errors import InputError
 from pipeline.release.released import Packed, Released, unpack
 from pipeline.storage.files import read_json, read_layer, read_table
-from pipeline.tables import AREA_COUNTS, CIRCUMSTANCES
+from pipeline.tables import AREA_COUNTS, CIRCUMSTANCES, HOTSPOT_FACTS
 
 __all__ = ["read_release"]
 
@@ -39,6 +39,7 @@ def read_release(folder: Path) -> Released:
             hotspots=read_layer(folder / "hotspots.parquet"),
             density=read_layer(folder / "density.parquet"),
             circumstances=read_table(folder / "circumstances.parquet", CIRCUMSTANCES),
+            facts=read_table(folder / "facts.parquet", HOTSPOT_FACTS),
             record=stored["record"],
             digest=stored["digest"],
         )

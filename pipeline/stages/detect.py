@@ -1,7 +1,8 @@
 """Detect: run every detection method that the settings ask for, and keep what it finds in `work/`."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -21,6 +22,12 @@ from pipeline.tables import AREA_MONTHS, AREAS, LOCATIONS, Level
 __all__ = ["headline_windows", "run"]
 
 DATED = ["easting_m", "northing_m", "occurred_on", "date_precision", "month", "place", "online", "categories"]
+
+PLACE_AND_MONTH = ["easting_m", "northing_m", "month"]
+DESCRIBED = [
+    *PLACE_AND_MONTH, "occurred_on", "date_precision", "hour_band", "categories", "kind", "place_type",
+    "reporting_route", "organisation",
+]  # fmt: skip
 
 
 def run(context: Context) -> None:
@@ -78,6 +85,7 @@ def _load(context: Context, window: Windows, *, needs: frozenset[Need]) -> Detec
         wards = data.study.wards.sort_values("area_code")[["area_code", "level"]]
         return sum_periods(months[months["level"] == Level.WARD], periods, areas=wards, categories=categories)
 
+    internal = any(profile.audience == "internal" for profile in config.profiles)
     in_headline = month_rows(locations, window.headline)
     data = DetectInput(
         config=config,
@@ -91,8 +99,31 @@ def _load(context: Context, window: Windows, *, needs: frozenset[Need]) -> Detec
         span=span,
         window=window,
         bandwidth=bandwidth_of(in_headline, settings=config.detect.density) if len(locations) else None,
+        described=partial(_described, context, locations, outside) if internal and len(locations) else None,
     )
     return data
+
+
+def _described(context: Context, locations: pd.DataFrame, outside: Collection[str], period: Period) -> pd.DataFrame:
+    """Read the incidents of a period that lie at the places of `locations`, with what describes them."""
+    record = read_json(context.work("ingest.json"))
+    wanted = [
+        ("month", ">=", period.first_month),
+        ("month", "<=", period.last_month),
+        ("place", "==", "point"),
+        ("online", "==", False),
+    ]
+    read = pd.concat(
+        [pd.read_parquet(context.folder / p["part"], columns=DESCRIBED, filters=wanted) for p in record["parts"]],
+        ignore_index=True,
+    )
+    read = read[in_total(read["categories"], outside)]
+    # Placeholders and months that a source lacks are no part of `locations`: a place and month that it does not have
+    # drops out here too.
+    kept = month_rows(locations, period)[PLACE_AND_MONTH].drop_duplicates()
+    read = read.merge(kept, on=PLACE_AND_MONTH)
+    day = pd.to_datetime(read["occurred_on"].where(read["date_precision"] == "day"), errors="coerce")
+    return read.assign(weekday=day.dt.dayofweek + 1).drop(columns=["occurred_on", "date_precision"])
 
 
 def _find(method: Method, data: DetectInput) -> Findings:

@@ -22,7 +22,7 @@ from pipeline.stages import Context, RecordKind
 from pipeline.stages.ledgers import open_ledger
 from pipeline.stages.surroundings import read_known_tables, read_landmarks, read_premises
 from pipeline.storage.files import read_json, read_layer, read_table, write_json, write_layer, write_table
-from pipeline.tables import AREA_COUNTS, AREA_MONTHS, AREAS, CIRCUMSTANCES, LOCATIONS
+from pipeline.tables import AREA_COUNTS, AREA_MONTHS, AREAS, CIRCUMSTANCES, HOTSPOT_FACTS, LOCATIONS
 
 __all__ = ["run"]
 
@@ -94,6 +94,11 @@ def _load(context: Context) -> Detected:
         locations=without_months(read_table(context.work("locations.parquet"), LOCATIONS), span.lacking.uneven),
         hotspots={n: read_layer(context.work(f"hotspots/{n}.parquet")) for n in names},
         members={n: pd.read_parquet(context.work(f"hotspots/{n}.members.parquet")) for n in names},
+        facts={
+            n: read_table(path, HOTSPOT_FACTS)
+            for n in names
+            if (path := context.work(f"hotspots/{n}.facts.parquet")).is_file()
+        },
         bandwidth_m=found["bandwidth_m"],
         emerging=pd.read_parquet(history) if history.is_file() else None,
         has_points=record["kind"] == RecordKind.INCIDENTS,
@@ -132,6 +137,7 @@ def _save(context: Context, passed: Passed, profile: Profile) -> None:
     write_layer(folder / "hotspots.parquet", packed.hotspots)
     write_layer(folder / "density.parquet", packed.density)
     write_table(folder / "circumstances.parquet", CIRCUMSTANCES, packed.circumstances)
+    write_table(folder / "facts.parquet", HOTSPOT_FACTS, packed.facts)
     write_json(folder / "release.json", {"info": packed.info, "record": packed.record, "digest": packed.digest})
     write_json(folder / "withheld.json", passed.log)
     if len(passed.states):

@@ -11,7 +11,17 @@ from pipeline.tables.outputs import (
     STATES_NOTE,
 )
 from pipeline.tables.table import Column, Kind, Table, nullable
-from pipeline.tables.work import AREA_MONTHS, AREAS, CELLS, CONTEXT, INCIDENTS, LOCATIONS, PUBLISHED_COUNTS, QUARANTINE
+from pipeline.tables.work import (
+    AREA_MONTHS,
+    AREAS,
+    CELLS,
+    CONTEXT,
+    HOTSPOT_FACTS,
+    INCIDENTS,
+    LOCATIONS,
+    PUBLISHED_COUNTS,
+    QUARANTINE,
+)
 
 __all__ = [
     "AREAS",
@@ -23,6 +33,7 @@ __all__ = [
     "CONTEXT",
     "DENSITY_LAYER",
     "GROUP_LAYER",
+    "HOTSPOT_FACTS",
     "HOTSPOT_LAYER",
     "INCIDENTS",
     "LOCATIONS",

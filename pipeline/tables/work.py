@@ -2,7 +2,17 @@
 
 from pipeline.tables.table import Column, Table
 
-__all__ = ["AREAS", "AREA_MONTHS", "CELLS", "CONTEXT", "INCIDENTS", "LOCATIONS", "PUBLISHED_COUNTS", "QUARANTINE"]
+__all__ = [
+    "AREAS",
+    "AREA_MONTHS",
+    "CELLS",
+    "CONTEXT",
+    "HOTSPOT_FACTS",
+    "INCIDENTS",
+    "LOCATIONS",
+    "PUBLISHED_COUNTS",
+    "QUARANTINE",
+]
 
 INCIDENTS = Table(
     "incidents",
@@ -174,4 +184,30 @@ CONTEXT = Table(
         Column("geometry", "geometry", "Outline, line or point in the working system, inside the region."),
     ),
     "Public information that is drawn under the hotspots and gives them names; contains no incident data.",
+)
+
+HOTSPOT_FACTS = Table(
+    "hotspot_facts",
+    ("hotspot_id", "question", "answer"),
+    (
+        Column("hotspot_id", "string", "Id of the hotspot."),
+        Column(
+            "question",
+            "string",
+            "`recorded`, `weekday_hour`, `category`, `place_type`, `organisation`, `reporting_route`, `kind`, `month`, "
+            "`year_before`, `earlier_outline`, `distinct_places`, `top_place`, `distinct_victims` or `stability`.",
+        ),
+        Column("answer", "string", "Answer, such as the category, or weekday (1 to 7) and three-hour band (0 to 7)."),
+        Column("incidents", "int", "Incidents (or places, or victims) inside the outline.", null=True),
+        Column("whole", "int", "The same of all data with a place.", null=True),
+        Column("share_pct", "float", "Share in per cent, where the answer is one.", null=True),
+        Column(
+            "word",
+            "string",
+            "`higher`: clearly above the rest of the region after testing all answers together; for `year_before` the "
+            "word of the change.",
+            null=True,
+        ),
+    ),
+    "What describes each hotspot of a window, exact: for the internal folder alone.",
 )

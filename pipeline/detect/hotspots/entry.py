@@ -14,14 +14,16 @@ import numpy as np
 import pandas as pd
 
 from pipeline.detect.density import month_rows
-from pipeline.detect.hotspots.finding import Hotspots, find_hotspots, lower_min_samples, members_of
+from pipeline.detect.hotspots.facts import hotspot_facts
+from pipeline.detect.hotspots.finding import Hotspots, detect, find_hotspots, lower_min_samples, members_of
 from pipeline.detect.hotspots.stability import Background
 from pipeline.detect.method import DetectInput, Findings, Method, Need, Scope
 from pipeline.detect.risk import population_bins
 from pipeline.domain.categories import ROOT
-from pipeline.domain.periods import Period
+from pipeline.domain.periods import Break, Period, breaks_within, is_partial
 from pipeline.geography.grid import Grid
-from pipeline.tables import Level
+from pipeline.statistics.change import ChangeRules, compare_windows
+from pipeline.tables import HOTSPOT_FACTS, Level
 
 __all__ = ["METHOD"]
 
@@ -54,6 +56,7 @@ def _find(data: DetectInput) -> Findings:
             f"hotspots/{name}.by_category.parquet": each,
             f"hotspots/{name}.by_category.members.parquet": members,
             f"hotspots/{name}.earlier.parquet": before,
+            **({f"hotspots/{name}.facts.parquet": _facts(data, layer, found)} if data.described else {}),
         },
         state={"hotspots": list(found.notes), "hotspots_by_category": reasons},
         choices=choices,
@@ -90,6 +93,48 @@ def _hotspots(
 def _layer(data: DetectInput, found: Hotspots) -> gpd.GeoDataFrame:
     crs = data.areas.crs
     return gpd.GeoDataFrame(found.table, geometry=gpd.GeoSeries(list(found.geometry), crs=crs), crs=crs)
+
+
+EARLIER_WINDOWS = 2
+"""How many years before are searched for the same hotspots: two tell a lasting hotspot from one that came back."""
+
+
+def _facts(data: DetectInput, layer: gpd.GeoDataFrame, found: Hotspots) -> pd.DataFrame:
+    """Count what describes each hotspot, and find the hotspots of earlier windows alone."""
+    if data.described is None or not len(layer):
+        return HOTSPOT_FACTS.empty()
+    settings, change, span = data.config.detect.clusters, data.config.change, data.span
+    headline, declared = data.window.headline, data.config.periods
+    breaks = () if declared.ignore_breaks else declared.breaks
+    known = [Break(int(b.month.replace("-", "")), b.text) for b in breaks]
+    lacking = sorted(data.window.lacking.months)
+    covered: dict[str, Any] = {"first_date": span.first, "last_date": span.last, "missing": lacking}
+    months_back = 12 * -(-headline.months // 12)  # whole years, so that a window never reaches into the next
+    outlines = {}
+    for years in range(1, EARLIER_WINDOWS + 1):
+        window = headline.shifted(-months_back * years)
+        whole = not is_partial(window, **covered) and not breaks_within(window.first_month, headline.last_month, known)
+        if whole:
+            # With the reach of this window: another reach would find other hotspots on the same ground.
+            earlier = detect(
+                month_rows(data.locations, window),
+                eps_m=found.eps_m or "auto",
+                min_samples=settings.min_samples,
+                method=settings.method,
+                min_locations=settings.min_locations,
+                max_hotspots=None,
+            )
+            outlines[window.id] = earlier.outlines()
+    return hotspot_facts(
+        layer,
+        incidents=data.described(headline),
+        months=data.locations[["easting_m", "northing_m", "month", "incidents"]],
+        earlier_outlines=outlines,
+        comparison=compare_windows(
+            headline, basis=change.compare if headline.months <= 12 else "previous", breaks=known, **covered
+        ),
+        rules=ChangeRules(fdr_q=change.fdr_q, min_earlier=change.min_earlier),
+    )
 
 
 def _of_categories(

@@ -1,0 +1,279 @@
+"""Facts of hotspots: when, which categories, where, who recorded them, over time, and whether they were there before.
+
+Whole numbers of one hotspot beside those of the whole data, so that a page can set its shares beside the region's.
+They are exact, and for the internal folder alone: a grid of 56 cells or the months of one outline would narrow its
+count, whatever step it is given in.
+"""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+
+from pipeline.detect.hotspots.finding import within
+from pipeline.domain.periods import Period
+from pipeline.statistics.change import ChangeRules, ChangeWord, Comparison, against_self
+from pipeline.statistics.false_discovery import benjamini_hochberg
+from pipeline.statistics.intervals import Dispersion, dispersion
+from pipeline.tables import HOTSPOT_FACTS
+
+__all__ = ["BANDS", "CLEARLY_ABOVE", "NOT_STATED", "Question", "hotspot_facts", "tails_above"]
+
+Ints = NDArray[np.int64]
+
+BANDS = 8
+"""Three-hour bands of a day; the first begins at midnight."""
+NOT_STATED = "not stated"
+CLEARLY_ABOVE = 0.05
+"""Largest expected share of false ones among the answers that are called clearly above the region's share."""
+_DESCRIBED = ("place_type", "organisation", "reporting_route", "kind")
+"""Columns of incidents whose values are answers as they stand."""
+
+
+class Question(StrEnum):
+    """What a row of HOTSPOT_FACTS answers."""
+
+    RECORDED = "recorded"
+    WEEKDAY_HOUR = "weekday_hour"
+    CATEGORY = "category"
+    PLACE_TYPE = "place_type"
+    ORGANISATION = "organisation"
+    REPORTING_ROUTE = "reporting_route"
+    KIND = "kind"
+    MONTH = "month"
+    YEAR_BEFORE = "year_before"
+    EARLIER_OUTLINE = "earlier_outline"
+    DISTINCT_PLACES = "distinct_places"
+    TOP_PLACE = "top_place"
+    DISTINCT_VICTIMS = "distinct_victims"
+    STABILITY = "stability"
+
+
+def hotspot_facts(
+    hotspots: gpd.GeoDataFrame,
+    *,
+    incidents: pd.DataFrame,
+    months: pd.DataFrame,
+    earlier_outlines: Mapping[str, NDArray[np.object_]],
+    comparison: Comparison | None,
+    rules: ChangeRules | None = None,
+) -> pd.DataFrame:
+    """Count what describes the incidents inside each outline, beside the whole data.
+
+    Parameters
+    ----------
+    hotspots
+        The hotspots of a window, as `find_hotspots` gives them, with their outlines.
+    incidents
+        The incidents of the window that have a place, one row each: easting_m, northing_m, weekday (1 is Monday; null
+        where only the month is known), hour_band (0 to 23 or null), categories (joined by semicolons), place_type,
+        organisation, reporting_route, kind (null where not stated).
+    months
+        Incidents by place and month over all the data: easting_m, northing_m, month (yyyymm), incidents.
+    earlier_outlines
+        Id of an earlier window to the outlines found in it alone.
+    comparison
+        The window and the one that it is compared with; None, or one with an obstacle, compares nothing.
+    rules
+        When a change is called clear.
+
+    Returns
+    -------
+    facts
+        Table HOTSPOT_FACTS. A change is tested as those of areas are, with the dispersion of the months inside the
+        outlines, all hotspots as one family. All answers to a question, of all hotspots, are one family too.
+    """
+    if not len(hotspots):
+        return HOTSPOT_FACTS.empty()
+    ids, shapes = hotspots["hotspot_id"].astype(str).tolist(), hotspots.geometry.to_numpy()
+    hotspot, at = within(shapes, incidents)
+    made = [_rows(ids, Question.RECORDED, ["all"], *_crossed(hotspot, at, np.zeros(len(incidents), np.int64), 1, ids))]
+
+    # Answers of which each incident has one: a count for each, zeros too, tested against the rest of the region.
+    slots = _slots(incidents)
+    cells = [f"{day} {band}" for day in range(1, 8) for band in range(BANDS)]
+    made.append(_tested(ids, Question.WEEKDAY_HOUR, cells, *_crossed(hotspot, at, slots, len(cells), ids)))
+    for name in _DESCRIBED:
+        text = incidents[name].astype("object")
+        if text.isna().all():
+            continue
+        codes, answers = pd.factorize(text.where(text.notna(), NOT_STATED), sort=True)
+        named = [str(answer) for answer in answers]
+        made.append(_tested(ids, Question(name), named, *_crossed(hotspot, at, codes, len(named), ids)))
+
+    # An incident may be in several categories: each counts, and shares add up to more than the total.
+    for_each = incidents["categories"].fillna("").str.split(";")
+    row = np.repeat(np.arange(len(incidents)), for_each.str.len())
+    codes, categories = pd.factorize(for_each.explode().to_numpy(dtype=object), sort=True)
+    within_shape = np.zeros((len(ids), len(categories)), dtype=np.int64)
+    for k in range(len(ids)):
+        mine = np.zeros(len(incidents), dtype=bool)
+        mine[at[hotspot == k]] = True
+        within_shape[k] = np.bincount(codes[mine[row]], minlength=len(categories))
+    whole = np.bincount(codes, minlength=len(categories))
+    sizes = np.bincount(hotspot, minlength=len(ids)), len(incidents)
+    named = [str(category) for category in categories]
+    made.append(_tested(ids, Question.CATEGORY, named, within_shape, whole, sizes=sizes))
+    made[-1] = made[-1][made[-1]["answer"] != ""]
+
+    made += _over_time(ids, shapes, months, comparison, rules or ChangeRules())
+    made += [_overlaps(ids, shapes, window, outlines) for window, outlines in earlier_outlines.items()]
+    made += _certainty(hotspots, ids)
+    return HOTSPOT_FACTS.conform(pd.concat(made, ignore_index=True))
+
+
+def tails_above(here: ArrayLike, *, total: ArrayLike, share: ArrayLike) -> NDArray[np.float64]:
+    """Return the chance of at least so many of `total` incidents if each had the answer with chance `share`.
+
+    Examples
+    --------
+    Three heads or more of four throws of a coin: (4 + 1) / 16.
+
+    >>> tails_above([3, 0], total=4, share=0.5).tolist()
+    [0.3125, 1.0]
+    """
+    k, n, p = (np.asarray(v, dtype=np.float64) for v in (here, total, share))
+    # The upper tail of a binomial is an incomplete beta function (Abramowitz and Stegun 26.5.24).
+    tail = special.betainc(np.maximum(k, 1), np.maximum(n - k + 1, 1e-9), np.clip(p, 0, 1))
+    return np.asarray(np.where(k > 0, tail, 1.0), dtype=np.float64)
+
+
+def _slots(incidents: pd.DataFrame) -> Ints:
+    """Return the cell of the week of each incident, -1 where its day or hour is not known."""
+    day = pd.to_numeric(incidents["weekday"]).astype("Float64").fillna(0).to_numpy(dtype=np.int64)
+    hour = pd.to_numeric(incidents["hour_band"]).astype("Float64").fillna(-1).to_numpy(dtype=np.int64)
+    return np.where((day > 0) & (hour >= 0), (day - 1) * BANDS + hour // (24 // BANDS), -1)
+
+
+def _crossed(hotspot: Ints, at: Ints, codes: Any, answers: int, ids: Sequence[str]) -> tuple[Ints, Ints]:
+    """Count each answer in each hotspot, shape (hotspots, answers), and in all rows, shape (answers,)."""
+    code = np.asarray(codes, dtype=np.int64)
+    known = code[at] >= 0
+    both = np.bincount(hotspot[known] * answers + code[at][known], minlength=len(ids) * answers)
+    return both.reshape(len(ids), answers), np.bincount(code[code >= 0], minlength=answers)
+
+
+def _rows(ids: Sequence[str], question: Question, answers: Sequence[str], here: Ints, whole: Ints) -> pd.DataFrame:
+    """Write the counts of a question as rows, hotspot by hotspot."""
+    return pd.DataFrame(
+        {
+            "hotspot_id": np.repeat(np.asarray(ids, dtype=object), len(answers)),
+            "question": question.value,
+            "answer": np.tile(np.asarray(answers, dtype=object), len(ids)),
+            "incidents": here.ravel(),
+            "whole": np.tile(whole, len(ids)),
+        }
+    )
+
+
+def _tested(
+    ids: Sequence[str],
+    question: Question,
+    answers: Sequence[str],
+    here: Ints,
+    whole: Ints,
+    *,
+    sizes: tuple[Ints, int] | None = None,
+) -> pd.DataFrame:
+    """Write the counts of a question, and which of its answers are clearly more of a hotspot than of the rest.
+
+    `sizes` are the incidents of each hotspot and of all the data, where an incident may have several answers.
+    """
+    own, every = sizes if sizes is not None else (here.sum(axis=1), int(whole.sum()))
+    rest = np.maximum(every - own, 1)[:, None]
+    chance = tails_above(here, total=own[:, None], share=(whole[None, :] - here) / rest)
+    adjusted = benjamini_hochberg(np.clip(chance, 0.0, 1.0), included=np.broadcast_to(whole > 0, here.shape))
+    word = np.where(adjusted <= CLEARLY_ABOVE, ChangeWord.HIGHER.value, "")
+    return _rows(ids, question, answers, here, whole).assign(word=word.ravel())
+
+
+def _over_time(
+    ids: Sequence[str],
+    shapes: NDArray[Any],
+    months: pd.DataFrame,
+    comparison: Comparison | None,
+    rules: ChangeRules,
+) -> list[pd.DataFrame]:
+    """Count the months inside the outlines, and set the window beside the one it is compared with."""
+    hotspot, at = within(shapes, months)
+    found = np.unique(months["month"].to_numpy(dtype=np.int64))
+    code = np.searchsorted(found, months["month"].to_numpy(dtype=np.int64))
+    weight = months["incidents"].to_numpy(dtype=np.int64)
+    here = np.bincount(hotspot * len(found) + code[at], weights=weight[at], minlength=len(ids) * len(found))
+    here = here.reshape(len(ids), len(found)).astype(np.int64)
+    whole = np.bincount(code, weights=weight, minlength=len(found)).astype(np.int64)
+    made = [_rows(ids, Question.MONTH, [f"{m // 100:04d}-{m % 100:02d}" for m in found], here, whole)]
+    if comparison is None or comparison.obstacle:
+        return made
+    now, before = (_in_window(found, period) for period in (comparison.later, comparison.earlier))
+    one, other = here[:, now].sum(axis=1), here[:, before].sum(axis=1)
+    p = against_self(
+        one,
+        other,
+        days_later=comparison.later.days,
+        days_earlier=comparison.earlier.days,
+        spread=_spread(here, found, (now, before)),
+    )
+    enough = other >= rules.min_earlier
+    clear = benjamini_hochberg(p, included=enough) <= rules.fdr_q
+    rise = one / comparison.later.days >= other / comparison.earlier.days
+    word = np.select(
+        [~enough, ~clear, rise],
+        [ChangeWord.TOO_FEW.value, ChangeWord.NO_CLEAR_CHANGE.value, ChangeWord.HIGHER.value],
+        default=ChangeWord.LOWER.value,
+    )
+    earlier = _rows(ids, Question.YEAR_BEFORE, [comparison.earlier.id], other, whole[before].sum(keepdims=True))
+    return [*made, earlier.assign(word=word)]
+
+
+def _in_window(months: Ints, period: Period) -> NDArray[np.bool_]:
+    return (months >= period.first_month) & (months <= period.last_month)
+
+
+def _spread(here: Ints, months: Ints, windows: Sequence[NDArray[np.bool_]]) -> Dispersion:
+    """Pool the variation of months about the mean of their own window, over the hotspots."""
+    chi2, df = 0.0, 0
+    for window in windows:
+        days = [Period(int(m), int(m)).days for m in months[window]]
+        for series in here[:, window]:
+            one = dispersion(series, days=days)
+            chi2, df = chi2 + (one.raw or 0.0) * one.df, df + one.df
+    return Dispersion(max(chi2 / df, 1.0), chi2 / df, df) if df else Dispersion()
+
+
+def _overlaps(ids: Sequence[str], shapes: NDArray[Any], window: str, outlines: NDArray[np.object_]) -> pd.DataFrame:
+    """Say how much of each outline lies in the hotspots that were found in an earlier window alone."""
+    then = shapely.union_all(outlines) if len(outlines) else shapely.MultiPolygon()
+    shared = 100 * shapely.area(shapely.intersection(shapes, then)) / shapely.area(shapes)
+    return pd.DataFrame(
+        {
+            "hotspot_id": np.asarray(ids, dtype=object),
+            "question": Question.EARLIER_OUTLINE.value,
+            "answer": window,
+            "share_pct": shared,
+        }
+    )
+
+
+def _certainty(hotspots: gpd.GeoDataFrame, ids: Sequence[str]) -> list[pd.DataFrame]:
+    """Write what says how sure a hotspot is: its places, the share of one place, its victims, its stability."""
+
+    def rows(question: Question, **columns: Any) -> pd.DataFrame:
+        made = pd.DataFrame({"hotspot_id": ids, "question": question.value, "answer": "all", **columns})
+        return made[made[[*columns]].notna().all(axis=1)]
+
+    top = hotspots["top_location_share_pct"].to_numpy(dtype=np.float64)
+    count = (top * hotspots["incidents"].to_numpy(dtype=np.float64) / 100).round().astype(np.int64)
+    steady = pd.to_numeric(hotspots["stability"]).astype("Float64").to_numpy() * 100
+    return [
+        rows(Question.DISTINCT_PLACES, incidents=hotspots["distinct_locations"].to_numpy()),
+        rows(Question.TOP_PLACE, incidents=count, share_pct=top),
+        rows(Question.DISTINCT_VICTIMS, incidents=pd.to_numeric(hotspots["distinct_victims"]).to_numpy()),
+        rows(Question.STABILITY, share_pct=steady),
+    ]
