@@ -54,6 +54,7 @@ In each profile's folder:
 | `boroughs/<code>.html`, `panel.html` | a briefing for each borough and for the region |
 | `boroughs/<code>-circumstances.html`, `circumstances.html` | the figures of `circumstances.csv` as charts and\
  sentences |
+| `README.html` | which file is for whom, and this dictionary |
 | `release.json`, `protection.html` | how counts are protected and why, how many are released in which form, result of\
  the audit |
 

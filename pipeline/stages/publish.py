@@ -9,6 +9,7 @@ from pipeline.errors import ConfigError
 from pipeline.publish.briefings import write_briefings
 from pipeline.publish.exports import write_exports
 from pipeline.publish.map import write_map
+from pipeline.publish.pages.folder import write_readme
 from pipeline.publish.pages.protection import write_protection
 from pipeline.publish.surroundings import read_surroundings
 from pipeline.publish.words import speaking
@@ -44,6 +45,7 @@ def run(context: Context) -> None:
             write_protection(released, folder / "protection.html")
             if context.config.page.briefings:
                 write_briefings(released, folder, surroundings=surroundings)
+            write_readme(released, folder)
         context.progress("publishing", number, len(profiles))
     context.counters["folders"] = len(profiles)
     context.cautions += settings_cautions(context.config)

@@ -1,9 +1,12 @@
-"""The analyst's front door says how each folder's counts are protected, and how many are given in which way."""
+"""The analyst's front door: what is in which folder and how it is protected, and an account of rows that adds up."""
 
+import html
 import json
+import re
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from pipeline.publish.pages.front_door import front_door
@@ -45,7 +48,19 @@ def test_a_folder_that_shows_everything_says_nothing_of_protection(tmp_path: Pat
 
 
 QUALITY = {
-    "accounting": {"incidents": 39_580, "rows_read": 40_000, "quarantined": 180, "duplicates": 240},
+    "accounting": {
+        "incidents": 39_580,
+        "rows_read": 40_000,
+        "quarantined": 180,
+        "duplicates": 240,
+        "incidents_inside_areas": 35_285,
+        "incidents_without_a_place": 4_293,
+        "incidents_outside_areas": 2,
+        "left_out_by_where": 0,
+        "merged": 0,
+        "replaced": 0,
+        "incidents_not_covered": 0,
+    },
     "quarantined_by_rule": {"date_future": 180},
     "faults": [
         {
@@ -59,14 +74,69 @@ QUALITY = {
 }
 
 
-def test_rows_are_accounted_for_in_the_order_of_reading(tmp_path: Path) -> None:
-    config = config_of([{"name": "public", "audience": "public", "threshold": 10}])
-    page = front_door(tmp_path, config=config, manifest={"stages": {}, "inputs": []}, quality=QUALITY)
-    rows = [page.index(f"<td>{words}</td>") for words in ("rows read", "rows refused", "incidents kept")]
-    assert rows == sorted(rows)
-    assert '<td class="n">40,000</td>' in page
+def lines_of(page: str) -> list[list[str]]:
+    """Return the account's lines: sign, words, number, note."""
+    body = page[page.index('<table class="sum">') :].partition("</table>")[0]
+    cells = [re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row, re.DOTALL) for row in body.split("<tr")[1:]]
+    return [[html.unescape(cell) for cell in row] for row in cells]
+
+
+def page_of(tmp_path: Path, quality: dict[str, Any], **profile: Any) -> str:
+    config = config_of([{"name": "public", "audience": "public", "threshold": 10} | profile])
+    return front_door(tmp_path, config=config, manifest={"stages": {}, "inputs": []}, quality=quality)
+
+
+def test_the_account_is_a_sum_that_adds_up(tmp_path: Path) -> None:
+    lines = lines_of(page_of(tmp_path, QUALITY))
+    assert [(sign, number) for sign, _, number, _ in lines] == [
+        ("", "40,000"), ("\u2212", "240"), ("\u2212", "180"), ("=", "39,580"),
+        ("", "35,285"), ("+", "4,293"), ("+", "2"), ("=", "39,580"),
+    ]  # fmt: skip
+    # 40,000 - 240 - 180 and 35,285 + 4,293 + 2 are both 39,580.
+    assert [note for sign, *_, note in lines if sign == "="] == ["checked", "checked"]
+
+
+def test_a_sum_that_does_not_add_up_says_so(tmp_path: Path) -> None:
+    wrong = QUALITY | {"accounting": QUALITY["accounting"] | {"incidents_outside_areas": 3}}
+    assert "difference 1" in lines_of(page_of(tmp_path, wrong))[-1][3]
+
+
+def test_a_refusal_has_words_a_sample_and_a_remedy(tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    raw = '{"name": "Somebody"}'
+    rows = {"rule": ["date_future"], "source_row": [2475], "raw": [raw]}
+    pd.DataFrame(rows).to_parquet(tmp_path / "work" / "quarantine.parquet")
+    page = page_of(tmp_path, QUALITY)
+    assert "The date is after the extract" in page
+    assert "row 2,475: occurred_on 2035-10-12" in page
+    assert "180 of 40,000 rows were refused (0.5%)" in page
+    assert "Somebody" not in page
     assert "<b>late</b>" not in page
     assert "&lt;b&gt;late&lt;/b&gt;" in page
+
+
+def test_every_file_and_every_briefing_is_listed(tmp_path: Path) -> None:
+    folder = tmp_path / "public"
+    (folder / "boroughs").mkdir(parents=True)
+    for name in ("index.html", "area_counts.csv", "README.html", "surprise.bin"):
+        (folder / name).write_text("x", "utf-8")
+    for code, name in (("E1", "Ash &amp; Elm"), ("E2", "Birch")):
+        (folder / "boroughs" / f"{code}.html").write_text(f"<title>Briefing: {name}</title>", "utf-8")
+    page = page_of(tmp_path, QUALITY)
+    assert '<a href="public/boroughs/E1.html">Briefing: Ash &amp; Elm</a>' in page
+    assert '<a href="public/boroughs/E2.html">Briefing: Birch</a>' in page
+    assert "2 briefings" in page
+    for name in ("area_counts.csv", "README.html", "surprise.bin", "index.html"):
+        assert f'href="public/{name}"' in page
+    assert "residents, councillors, journalists" in page
+
+
+def test_releases_say_when_new_numbers_come(tmp_path: Path) -> None:
+    calendar = {"anchor": "2023-07", "data_to": "2025-07", "numbers": "as released before", "release": "quarter"}
+    page = made(tmp_path, {"protected": False, "calendar": calendar, "earlier_releases": 2})
+    assert "public: data to July 2025. These are the numbers released before." in page
+    assert "New numbers are released every quarter." in page
+    assert "2 releases before this one are known." in page
 
 
 @pytest.mark.browser
@@ -75,8 +145,12 @@ def test_axe_finds_nothing(browser: Any, tmp_path: Path, width: int) -> None:
     axe = pytest.importorskip("axe_core_python.sync_playwright")
     config = config_of([{"name": "public", "audience": "public", "threshold": 10}])
     stages = {"ingest": {"seconds": 2.0, "outputs": {}, "choices": {"snap_m": 25}, "cautions": ["Look here."]}}
-    html = front_door(tmp_path, config=config, manifest={"stages": stages, "inputs": []}, quality=QUALITY)
-    (tmp_path / "index.html").write_text(html, "utf-8")
+    for name in ("index.html", "boroughs/a.html", "boroughs/b.html", "wards.geojson"):
+        path = tmp_path / "public" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"<title>{name}</title>", "utf-8")
+    text = front_door(tmp_path, config=config, manifest={"stages": stages, "inputs": []}, quality=QUALITY)
+    (tmp_path / "index.html").write_text(text, "utf-8")
     page = browser.new_page(viewport={"width": width, "height": 900})
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text))

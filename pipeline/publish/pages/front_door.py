@@ -3,7 +3,9 @@
 It is internal: it may name inputs and show timings, and it is never part of a released folder.
 """
 
+import html as html_module
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,29 +14,13 @@ from typing import Any
 from pipeline.config import Config, Profile
 from pipeline.domain.levels import level_words
 from pipeline.publish import page, words
+from pipeline.publish.pages.folder import Listed, files_of, size_text
 from pipeline.storage.workspace import cautions_in
 from pipeline.tables import Level
 
 __all__ = ["front_door"]
 
-# Pages have names for readers; layers and tables go by their file names, which programs and colleagues use.
-_PAGES = {
-    "index.html": "front_door.link.map",
-    "panel.html": "front_door.link.panel",
-    "circumstances.html": "front_door.link.circumstances",
-    "protection.html": "front_door.link.protection",
-}
-_DATA = (
-    "area_counts.csv",
-    "circumstances.csv",
-    "boroughs.geojson",
-    "ward_groups.geojson",
-    "wards.geojson",
-    "hotspots.geojson",
-    "density.geojson",
-    "hotspots.gpkg",
-    "release.json",
-)
+_TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL)
 _LONGEST = 300
 """Letters of a value that still fit into the table of choices; a longer one is left to manifest.json."""
 
@@ -64,18 +50,37 @@ class _Section:
 
 
 @dataclass(frozen=True, slots=True)
-class _Card:
-    """A profile's folder: what it is for, how it is protected, and what can be opened (address, words).
-
-    `briefed` is what the areas of the briefings are called, one and many.
-    """
+class _File:
+    """A file, or several of one kind: those have no address, but each is listed by its title."""
 
     name: str
+    address: str
+    size: str
+    use: str
+    each: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Card:
+    """A profile's folder: who reads it, its marking, how it is protected, and what is in it."""
+
+    name: str
+    purpose: str
+    marking: str
     sentences: list[str]
-    links: list[tuple[str, str]]
-    briefed: tuple[str, str]
-    briefings: int
-    first_briefing: str
+    map: str
+    pages: list[_File]
+    data: list[_File]
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line of the account of rows: its sign (`=` for a result), words, number and a note."""
+
+    sign: str
+    words: str
+    number: str
+    note: str = ""
 
 
 def front_door(folder: Path, *, config: Config, manifest: Mapping[str, Any], quality: Mapping[str, Any]) -> str:
@@ -97,9 +102,15 @@ def front_door(folder: Path, *, config: Config, manifest: Mapping[str, Any], qua
         body = page.render(
             "pages/front_door.html",
             run=run,
-            cautions=cautions_in(manifest["stages"]),
-            cards=[_card(folder, profile, config) for profile in config.profiles],
-            sections=[_quality(quality), _choices(manifest), _stages(manifest), _inputs(manifest)],
+            before=_before(config, cautions_in(manifest["stages"])),
+            cards=[_card(folder, profile, config) for profile in sorted(config.profiles, key=_widest_first)],
+            account=_account(quality.get("accounting", {})),
+            refusals=_refusals(quality, folder / "work" / "quarantine.parquet"),
+            refused=_refused(quality),
+            choices=_choices(manifest),
+            releases=_releases(folder, config),
+            sections=[_quality(quality)],
+            technical=[_stages(manifest), _inputs(manifest)],
         )
         return page.document(
             language=config.page.language,
@@ -109,25 +120,55 @@ def front_door(folder: Path, *, config: Config, manifest: Mapping[str, Any], qua
         )
 
 
+def _before(config: Config, cautions: Iterable[str]) -> list[str]:
+    """Say what to know before anything is sent: what is made up, what stays, and the cautions of the run."""
+    exact = [profile.name for profile in config.profiles if profile.audience == "internal"]
+    found = [words.say("common.synthetic")] if config.run.synthetic else []
+    found.append(words.say("front_door.work_stays"))
+    if exact:
+        found.append(words.say("front_door.internal_stays", folders=words.listed(exact)))
+    return [*found, words.say("front_door.send_whole"), *cautions]
+
+
 # The folders.
+
+
+def _widest_first(profile: Profile) -> int:
+    """Order folders from what anybody may have to what stays."""
+    return ("public", "partner", "internal").index(profile.audience)
 
 
 def _card(folder: Path, profile: Profile, config: Config) -> _Card:
     """Describe the folder of one profile."""
-    name = profile.name
-    links = [(f"{name}/{file}", words.say(key)) for file, key in _PAGES.items() if (folder / name / file).is_file()]
-    links += [(f"{name}/{file}", file) for file in _DATA if (folder / name / file).is_file()]
-    briefings = [
-        path for path in sorted((folder / name / "boroughs").glob("*.html")) if not path.stem.endswith("-circumstances")
-    ]
+    here, name = folder / profile.name, profile.name
+    files = files_of(here) if here.is_dir() else []
     return _Card(
         name,
-        [words.say(f"front_door.audience.{profile.audience}"), *_protection(folder / name / "release.json", config)],
-        links,
-        words.area_words(level_words(config.areas), Level.BOROUGH),
-        len(briefings),
-        f"{name}/boroughs/{briefings[0].name}" if briefings else "",
+        words.say(f"folder.audience.{profile.audience}"),
+        profile.marking,
+        _protection(here / "release.json", config),
+        f"{name}/index.html" if (here / "index.html").is_file() else "",
+        [_file(here, f) for f in files if f.is_page],
+        [_file(here, f) for f in files if not f.is_page],
     )
+
+
+def _file(folder: Path, listed: Listed) -> _File:
+    """Describe files of one kind; of several pages each is listed by its own title."""
+    one = len(listed.paths) == 1
+    each = () if one else tuple((f"{folder.name}/{path}", _title(folder / path)) for path in listed.paths)
+    address = f"{folder.name}/{listed.paths[0]}" if one else ""
+    return _File(listed.name, address, size_text(listed.bytes), listed.use, tuple(sorted(each, key=lambda e: e[1])))
+
+
+def _title(path: Path) -> str:
+    """Read the title of one of our pages; of data, the name of the file."""
+    if path.suffix != ".html":
+        return path.name
+    # The policy, which names every script, stands before the title: 8 kB hold both.
+    with path.open(encoding="utf-8") as page_file:
+        found = _TITLE.search(page_file.read(8192))
+    return html_module.unescape(found[1]) if found else path.name
 
 
 def _protection(path: Path, config: Config) -> list[str]:
@@ -172,28 +213,10 @@ def _tally_sentence(tally: Mapping[str, int], areas: str, step: int) -> str:
 
 
 def _quality(quality: Mapping[str, Any]) -> _Section:
-    """Tell every row's account, why rows were refused, and what of the rows may be the same."""
+    """Say how rows were settled, and what of them may be the same."""
     say = words.say
     account = quality.get("accounting", {})
-    parts: list[_Table | str] = []
-    if account:
-        parts.append(_counts(words.account_lines(account), "front_door.column.account", "front_door.column.number"))
-    else:
-        parts.append(say("front_door.see_quality"))
-    if refused := quality.get("quarantined_by_rule") or quality.get("rules"):
-        parts.append(_counts(refused.items(), "front_door.column.rule", "front_door.column.rows"))
-    if faults := quality.get("faults"):
-        keys = ("rule", "rows", "data_column", "examples", "cause")
-        parts.append(
-            _Table(
-                tuple(say(f"front_door.column.{key}") for key in keys),
-                [
-                    (f["rule"], words.whole(f["rows"]), str(f["column"] or ""), ", ".join(f["examples"]), f["cause"])
-                    for f in faults
-                ],
-                (1,),
-            )
-        )
+    parts: list[_Table | str] = [] if account else [say("front_door.see_quality")]
     if "duplicates" in account:
         parts.append(say("front_door.duplicates"))
     if apart := quality.get("incidents_outside_the_total"):
@@ -207,6 +230,131 @@ def _quality(quality: Mapping[str, Any]) -> _Section:
     if same := _same(quality):
         parts.append(_counts(same, "front_door.column.same", "front_door.column.incidents"))
     return _Section(say("front_door.heading.quality"), parts, "quality.json", say("front_door.more_quality"))
+
+
+# The account of rows: a sum that adds up.
+
+_TAKEN_OFF = ("left_out_by_where", "duplicates", "merged", "replaced")
+_PLACES = (
+    "incidents_inside_areas",
+    "incidents_without_a_place",
+    "incidents_not_covered",
+    "incidents_outside_areas",
+)
+
+
+def _account(account: Mapping[str, int]) -> list[_Line]:
+    """Write the account of rows as a sum: read, less what was taken off, is what counts, and that is on the map or not.
+
+    Lines of nothing are left out. Both results stand for the same number, and are called checked only if they are.
+    """
+    if not account or "incidents" not in account:
+        return []
+    say, kept = words.say, account["incidents"]
+    read = account.get("rows_read", 0)
+    off = [(k, account[k]) for k in (*_TAKEN_OFF, "quarantined") if account.get(k)]
+    # Where published counts were refused their number stands beside that of refused rows.
+    if account.get("rows_quarantined") and "quarantined" not in account:
+        off.append(("rows_quarantined", account["rows_quarantined"]))
+    places = [(k, account[k]) for k in _PLACES if account.get(k)]
+    lines = [_Line("", say("front_door.sum.rows_read"), words.whole(read))]
+    lines += [
+        _Line("\u2212", say(f"front_door.sum.{k}"), words.whole(n), say(f"front_door.sum_note.{k}")) for k, n in off
+    ]
+    left = read - sum(n for _, n in off)
+    lines.append(_Line("=", say("front_door.sum.incidents"), words.whole(kept), _check(left, kept)))
+    if places:
+        lines += [
+            _Line("+" if k else "", say(f"front_door.sum.{name}"), words.whole(n), say(f"front_door.sum_note.{name}"))
+            for k, (name, n) in enumerate(places)
+        ]
+        together = sum(n for _, n in places)
+        lines.append(_Line("=", say("front_door.sum.incidents"), words.whole(together), _check(together, kept)))
+    return lines
+
+
+def _check(found: int, expected: int) -> str:
+    """Say that a sum is right, or by how much it is not."""
+    if found == expected:
+        return words.say("front_door.checked")
+    return words.say("front_door.does_not_add_up", difference=words.whole(found - expected))
+
+
+# Refusals: the reason in words, a sample without anything personal, and what helps.
+
+
+def _refusals(quality: Mapping[str, Any], quarantine: Path) -> _Table | None:
+    """List why rows were refused; samples are the values of the columns concerned, and of no other."""
+    rules = quality.get("quarantined_by_rule") or quality.get("rules") or {}
+    if not rules:
+        return None
+    say, first = words.say, _first_rows(quarantine)
+    by_rule: dict[str, list[Mapping[str, Any]]] = {}
+    for fault in quality.get("faults", ()):
+        by_rule.setdefault(str(fault["rule"]), []).append(fault)
+    rows: list[tuple[str, ...]] = []
+    for rule, count in sorted(rules.items(), key=lambda item: (-item[1], item[0])):
+        known = f"front_door.refusal.{rule}" in words.catalogue_of("en").texts
+        reason = say(f"front_door.refusal.{rule}") if known else rule
+        causes = list(dict.fromkeys(str(fault["cause"]) for fault in by_rule.get(rule, ()) if fault["cause"]))
+        rows.append((reason, words.whole(count), _sample(by_rule.get(rule, ()), first.get(rule)), " ".join(causes)))
+    head = tuple(say(f"front_door.column.{key}") for key in ("reason", "rows", "examples", "remedy"))
+    return _Table(head, rows, (1,))
+
+
+def _refused(quality: Mapping[str, Any]) -> str:
+    """Say how many of the rows were refused."""
+    account = quality.get("accounting", {})
+    read, refused = account.get("rows_read", 0), sum((quality.get("quarantined_by_rule") or {}).values())
+    if not read or not refused:
+        return ""
+    pct = f"{100 * refused / read:.1f}"
+    return words.say("front_door.refused_lead", n=refused, all=words.whole(read), pct=pct)
+
+
+def _sample(faults: Iterable[Mapping[str, Any]], row: int | None) -> str:
+    """Write one sample: its row, and what stands in the column."""
+    fault = next(iter(faults), None)
+    if fault is None:
+        return words.say("front_door.sample_row", row=words.whole(row)) if row is not None else ""
+    value = str(fault["examples"][0]) if fault["examples"] else words.say("front_door.empty")
+    text = words.say("front_door.sample_value", column=fault["column"], value=value) if fault["column"] else value
+    where = words.say("front_door.sample_row", row=words.whole(row)) if row is not None else ""
+    return words.say("front_door.sample", row=where, value=text) if where else text
+
+
+def _first_rows(quarantine: Path) -> dict[str, int]:
+    """Find the first row of each rule; nothing else of a refused row is read."""
+    if not quarantine.is_file():
+        return {}
+    import pandas as pd
+
+    rows = pd.read_parquet(quarantine, columns=["rule", "source_row"]).drop_duplicates("rule")
+    return {str(rule): int(row) for rule, row in zip(rows["rule"], rows["source_row"], strict=True) if row == row}  # noqa: PLR0124 - NaN
+
+
+# What is released, and when next.
+
+
+def _releases(folder: Path, config: Config) -> list[str]:
+    """Say of each released folder when its numbers change, and how many releases came before."""
+    out = []
+    for profile in config.profiles:
+        path = folder / profile.name / "release.json"
+        record = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+        calendar = record.get("calendar") or {}
+        if not calendar.get("release"):
+            continue
+        sentences = [
+            words.say("front_door.release_of", folder=profile.name, month=words.month_name(calendar["data_to"]))
+        ]
+        if calendar.get("numbers") == "as released before":
+            sentences.append(words.say("protection.rule.calendar.as_before"))
+        sentences.append(words.say(f"protection.rule.calendar.{calendar['release']}"))
+        if isinstance(earlier := record.get("earlier_releases"), int):
+            sentences.append(words.say("front_door.earlier_releases", n=earlier))
+        out.append(" ".join(sentences))
+    return out
 
 
 def _counts(rows: Iterable[tuple[str, Any]], *head: str) -> _Table:
@@ -258,18 +406,23 @@ def _same(quality: Mapping[str, Any]) -> list[tuple[str, int]]:
 # The record of the run.
 
 
-def _choices(manifest: Mapping[str, Any]) -> _Section:
-    """List what was chosen automatically or by default."""
-    say = words.say
-    rows: list[tuple[str, ...]] = []
+def _choices(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Write what was chosen automatically or by default as sentences, each with the name of the choice."""
+    out = []
     for stage, record in manifest["stages"].items():
         for key, value in record.get("choices", {}).items():
             shown = _plain(value)
+            if not shown:
+                continue
             if len(shown) >= _LONGEST:
-                shown = say("front_door.see_manifest")
-            rows.append((stage, words.choice_name(str(key)), shown))
-    head = tuple(say(f"front_door.column.{key}") for key in ("stage", "choice", "value"))
-    return _Section(say("front_door.heading.choices"), [_Table(head, rows) if rows else say("front_door.no_choices")])
+                shown = words.say("front_door.see_manifest")
+            out.append(
+                (
+                    words.capital(words.say("front_door.choice", choice=words.choice_name(str(key)), value=shown)),
+                    f"{stage}: {key}",
+                )
+            )
+    return out
 
 
 def _stages(manifest: Mapping[str, Any]) -> _Section:

@@ -35,13 +35,12 @@ from pipeline.publish.words.numbers import (
     times_words,
     whole,
 )
-from pipeline.publish.words.record import account_lines, choice_name, counters_text, variable_name
+from pipeline.publish.words.record import choice_name, counters_text, variable_name
 
 __all__ = [
     "Catalogue",
     "Segment",
     "about_signed",
-    "account_lines",
     "area_words",
     "capital",
     "catalogue_of",

@@ -1,4 +1,4 @@
-"""How counters, choices, the account of rows and variables of a run's record are written for people."""
+"""How counters, choices and variables of a run's record are written for people."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,9 +7,9 @@ from pipeline.publish.words.areas import area_words
 from pipeline.publish.words.catalogue import catalogue_of, say
 from pipeline.publish.words.numbers import capital
 
-__all__ = ["account_lines", "choice_name", "counters_text", "variable_name"]
+__all__ = ["choice_name", "counters_text", "variable_name"]
 
-_COUNTERS, _CHOICES, _ACCOUNT = "record.counter.", "record.choice.", "record.account."
+_COUNTERS, _CHOICES = "record.counter.", "record.choice."
 _LEVELS = {"wards": "ward", "boroughs": "borough"}
 """Counters of areas, and the level whose name the configuration gives."""
 
@@ -53,19 +53,6 @@ def choice_name(key: str) -> str:
         if key.startswith(f"{name} "):
             return say("record.of", words=say(f"{_CHOICES}{name}"), of=key.removeprefix(name).strip())
     return key.replace("_", " ")
-
-
-def account_lines(account: Mapping[str, int]) -> list[tuple[str, int]]:
-    """Name the lines of the account of rows in quality.json, in the order in which they are listed.
-
-    Examples
-    --------
-    >>> account_lines({"incidents": 9, "rows_read": 10, "made_up": 1})
-    [('rows read', 10), ('incidents kept', 9), ('made up', 1)]
-    """
-    known = [name for name in _names(_ACCOUNT) if name in account]
-    named = [(say(f"{_ACCOUNT}{name}"), account[name]) for name in known]
-    return named + [(name.replace("_", " "), number) for name, number in account.items() if name not in known]
 
 
 def variable_name(variable: str) -> str:

@@ -1,0 +1,172 @@
+"""README.html of a folder that is handed over: which file is for whom, and what every column means."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.aggregate.circumstances import variable_list
+from pipeline.publish import page, words
+from pipeline.publish.words import say
+from pipeline.release.released import Released
+from pipeline.tables.outputs import AREA_COUNTS, AREA_LAYER, CIRCUMSTANCES, DENSITY_LAYER, HOTSPOT_LAYER, STATES_NOTE
+from pipeline.tables.table import Table
+
+__all__ = ["README", "Listed", "files_of", "size_text", "write_readme"]
+
+README = "README.html"
+
+# What a file may be called, and the key of its words; pages for readers first, then data for programs.
+_PAGES = (
+    ("index.html", "map"),
+    ("panel.html", "panel"),
+    ("boroughs/*-circumstances.html", "area_circumstances"),
+    ("boroughs/*.html", "briefings"),
+    ("hotspots/*.html", "hotspot_pages"),
+    ("circumstances.html", "circumstances_page"),
+    ("protection.html", "protection"),
+    (README, "readme"),
+)
+_DATA = (
+    ("area_counts.csv", "area_counts"),
+    ("circumstances.csv", "circumstances"),
+    ("*.csv-metadata.json", "csv_description"),
+    ("boroughs.geojson", "boroughs"),
+    ("wards.geojson", "wards"),
+    ("ward_groups.geojson", "ward_groups"),
+    ("hotspots*.geojson", "hotspots"),
+    ("density*.geojson", "density"),
+    ("hotspots.gpkg", "geopackage"),
+    ("*.parquet", "geoparquet"),
+    ("*.fgb", "flatgeobuf"),
+    ("hotspots.xml", "metadata"),
+    ("release.json", "release"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Files of one kind: their addresses from the folder, what they are, and what they are for.
+
+    Attributes
+    ----------
+    key
+        `map`, `briefings` and so on.
+    paths
+        Addresses, sorted.
+    name
+        What readers call it; for data the names of the files.
+    use
+        Who opens it, and for what.
+    bytes
+        Of all of them.
+    is_page
+        Whether people read it.
+    """
+
+    key: str
+    paths: tuple[str, ...]
+    name: str
+    use: str
+    bytes: int
+    is_page: bool
+
+
+def files_of(folder: Path, *, readme: bool = False) -> list[Listed]:
+    """List everything in a folder, each file once.
+
+    Parameters
+    ----------
+    folder
+        Folder of a profile.
+    readme
+        List README.html although it is not written yet.
+    """
+    left = {path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file()}
+    left |= {README} if readme else set()
+    out = []
+    for kinds, is_page in ((_PAGES, True), (_DATA, False)):
+        for pattern, key in kinds:
+            found = tuple(sorted(name for name in left if Path(name).match(pattern)))
+            if not found:
+                continue
+            left -= set(found)
+            name = say(f"folder.page.{key}", n=len(found)) if is_page else words.listed(found)
+            size = sum((folder / f).stat().st_size for f in found if (folder / f).is_file())
+            out.append(Listed(key, found, name, say(f"folder.use.{key}"), size, is_page))
+    out += [Listed("other", (n,), n, say("folder.use.other"), (folder / n).stat().st_size, False) for n in sorted(left)]
+    return out
+
+
+def size_text(size: int) -> str:
+    """Write a file's size as people do.
+
+    Examples
+    --------
+    >>> size_text(312), size_text(48_900), size_text(1_240_000)
+    ('1 kB', '49 kB', '1.2 MB')
+    """
+    if size < 999_500:
+        return say("folder.kilobytes", size=max(1, round(size / 1000)))
+    return say("folder.megabytes", size=f"{size / 1e6:.1f}")
+
+
+def _page_rows(files: Sequence[Listed]) -> list[tuple[str, str, str]]:
+    """Write the lines of the list of pages: name, file and use."""
+    return [
+        (f.name, f.paths[0] if len(f.paths) == 1 else say("folder.in_folder", folder=Path(f.paths[0]).parent), f.use)
+        for f in files
+        if f.is_page
+    ]
+
+
+def _columns(table: Table) -> list[tuple[str, str, str]]:
+    """Write the lines of a table's dictionary: column, kind and meaning."""
+    return [(c.name, say(f"folder.kind.{c.kind}"), c.text) for c in table.columns]
+
+
+def write_readme(released: Released, folder: Path) -> None:
+    """Write README.html of a profile's folder, last, when everything else is there.
+
+    Parameters
+    ----------
+    released
+        What came through the gate.
+    folder
+        Folder of the profile.
+    """
+    info = released.info
+    files = files_of(folder, readme=True)
+    present = {path for f in files for path in f.paths}
+    tables = [
+        ("area_counts.csv", AREA_COUNTS),
+        ("circumstances.csv", CIRCUMSTANCES.described(variables=variable_list())),
+        ("boroughs.geojson", AREA_LAYER),
+        ("hotspots.geojson", HOTSPOT_LAYER),
+        ("density.geojson", DENSITY_LAYER),
+    ]
+    titles = {
+        "boroughs.geojson": words.listed(sorted(p for p in present if p in {"boroughs.geojson", "wards.geojson"}))
+    }
+    body = page.render(
+        "pages/folder.html",
+        info=info,
+        lead=say(f"folder.audience.{info.audience}"),
+        counts=words.protection_sentence(
+            info.mechanism,
+            step=info.step,
+            threshold=info.threshold,
+            noise_reach=int(released.record.get("rules", {}).get("noise_reach", 0)),
+        ),
+        pages=_page_rows(files),
+        data=[(f.name, f.use) for f in files if not f.is_page],
+        states=STATES_NOTE,
+        tables=[(titles.get(name, name), table.text, _columns(table)) for name, table in tables if name in present],
+        cautions=[*page.fixed_wording(info.title[:1].lower() + info.title[1:]), *info.caveats],
+    )
+    html = page.document(
+        language=info.language,
+        title=say("folder.page_title", title=info.title, folder=info.profile),
+        styles=[page.colour_tokens(), page.style_sheet("pages/protection.css")],
+        body=body,
+    )
+    (folder / README).write_text(html, "utf-8", newline="\n")
