@@ -318,6 +318,7 @@ _ENTRIES = (
     Variable(
         id="online",
         sql="CASE WHEN online THEN 'yes' ELSE 'no' END",
+        source="online",
         known_values=("yes", "no"),
         summary=Summary.ONE_VALUE,
         highlight="yes",

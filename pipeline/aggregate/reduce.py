@@ -196,14 +196,20 @@ def reduce_area_months(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def count_facets(
-    part: Path | OpenPart, *, unplaced_inside: bool = True, outside: Collection[str] = (), memory_limit_mb: int = 1000
+    part: Path | OpenPart,
+    *,
+    unplaced_inside: bool = True,
+    online_stated: bool = True,
+    outside: Collection[str] = (),
+    memory_limit_mb: int = 1000,
 ) -> pd.DataFrame:
     """Count one part by organisation, borough, month, category, and each value of each descriptive column.
 
     Columns organisation, area_code (borough; empty where a row has none), month, category, facet, value, incidents.
     Facets: the ids of `VARIABLES`, and `TOTAL` (every row). A variable that crosses two others is counted for the whole
     region (area_code `WHOLE`). Rows without a value are in no facet but `TOTAL`, rows outside the study area in none,
-    nor rows without any place unless `unplaced_inside`.
+    nor rows without any place unless `unplaced_inside`. Without `online_stated` the source does not say what happened
+    online, and the column `online`, which then is false throughout, counts as empty.
     """
     with open_part(part, memory_limit_mb=memory_limit_mb) as asked:
         # A column that is empty throughout costs a grouping and gives nothing: such variables are left out beforehand.
@@ -211,6 +217,8 @@ def count_facets(
         held = ", ".join(f"count({identifier(name)})" for name in columns)
         [numbers] = asked.connection.sql(f"SELECT {held} FROM {asked.scan}").fetchall()
         filled = {"", *(name for name, rows in zip(columns, numbers, strict=True) if rows)}
+        if not online_stated:
+            filled.discard("online")
         counted = [_RECORDED, *(variable for variable in VARIABLES.values() if variable.source in filled)]
         values = ", ".join(f"{variable.sql} AS {_column(variable)}" for variable in counted)
         stated = ", ".join(_column(variable) for variable in counted)
@@ -342,6 +350,8 @@ class CountJob:
         radius are left out.
     unplaced_inside
         Whether rows without any place count in the region.
+    online_stated
+        Whether the source says which incidents happened online.
     outside
         Categories that count in no total.
     memory_limit_mb
@@ -354,6 +364,7 @@ class CountJob:
     region_code: str
     placeholders: tuple[tuple[float, float, float], ...] = ()
     unplaced_inside: bool = True
+    online_stated: bool = True
     outside: tuple[str, ...] = ()
     memory_limit_mb: int = 1000
 
@@ -380,7 +391,9 @@ def count_part(job: CountJob) -> None:
             "area_months": count_area_months(
                 asked, region_code=job.region_code, unplaced_inside=job.unplaced_inside, outside=job.outside
             ),
-            "facets": count_facets(asked, unplaced_inside=job.unplaced_inside, outside=job.outside),
+            "facets": count_facets(
+                asked, unplaced_inside=job.unplaced_inside, online_stated=job.online_stated, outside=job.outside
+            ),
             "days": count_days(asked),
             "places": count_places(asked, outside=job.outside),
         }

@@ -98,7 +98,9 @@ def release_hotspots(
     found = hotspots.get(headline.id)
     if found is None or not profile.hotspots or len(found) == 0:
         why = "No hotspots were found." if profile.hotspots else "This profile shows no hotspots."
-        return no_hotspots(areas, why if found is not None else "Hotspots need points; there are none.")
+        searched = plan.config.detect.clusters.enabled
+        none = "Hotspots need points; there are none." if searched else "Hotspots were not searched for."
+        return no_hotspots(areas, why if found is not None else none)
     if plan.internal:
         boroughs = set(areas.loc[areas["level"] == Level.BOROUGH, "area_code"])
         kept = found[found["borough_code"].isin(boroughs)] if profile.scope else found
@@ -370,9 +372,10 @@ def release_density(
     located incidents, given in steps like any other count.
     """
     profile, areas, settings = plan.profile, plan.areas, plan.config.detect.density
-    if bandwidth_m is None or len(locations) == 0:
-        return Outlines(_empty(DENSITY_LAYER, areas), "Density needs points; there are none.")
-    if not (settings.enabled and profile.density):
+    if not settings.enabled or bandwidth_m is None or len(locations) == 0:
+        none = "Density needs points; there are none." if settings.enabled else "Density was not computed."
+        return Outlines(_empty(DENSITY_LAYER, areas), none)
+    if not profile.density:
         return Outlines(_empty(DENSITY_LAYER, areas), "This profile shows no density.")
     chosen = month_rows(locations, plan.windows.headline)
     outside = outside_total(plan.config.categories)

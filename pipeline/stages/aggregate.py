@@ -158,7 +158,11 @@ def _count(context: Context, record: dict[str, Any]) -> list[Path]:
         rules["outside"] = tuple(sorted(outside_total(config.categories)))
     inside = unplaced_inside(((part["label"], part["report"]["places"]) for part in record["parts"]), config.incidents)
     own: dict[str, dict[str, Any]] = {
-        part["label"]: {"unplaced_inside": inside[source_of(part["label"])]} for part in record["parts"]
+        part["label"]: {
+            "unplaced_inside": inside[source_of(part["label"])],
+            "online_stated": "online" in part["report"]["decisions"]["columns"],
+        }
+        for part in record["parts"]
     }
     keys = {part["label"]: key_of({"part": part["settled"], **rules, **own[part["label"]]}) for part in record["parts"]}
     folders = {part["label"]: context.work(f"counts/{Path(part['part']).stem}") for part in record["parts"]}

@@ -44,18 +44,18 @@ class Lines:
     Attributes
     ----------
     main
-        Rate per 10,000 residents in twelve months, or in each window where windows are longer than a month.
-        Counts instead of rates where no population is known.
+        Rate per 10,000 residents in as many months as the main window has, or in each window where windows are longer
+        than a month. Counts instead of rates where no population is known.
     single
-        Each month times twelve; empty where windows are longer, and where counts are ranges: times twelve they would
-        say nothing.
-    yearly
-        Whether `main` sums twelve months.
+        Each month times the months of the main window; empty where windows are longer, and where counts are ranges:
+        multiplied they would say nothing.
+    months
+        How many months each point of `main` sums; 0 where each is one window.
     """
 
     main: tuple[tuple[float, charts.Span | None], ...]
     single: tuple[tuple[float, charts.Span | None], ...]
-    yearly: bool
+    months: int = 0
 
     @property
     def banded(self) -> bool:
@@ -74,9 +74,10 @@ def rate_lines(
     *,
     population: int | None,
     breaks: Sequence[Break],
-    years: Mapping[int, findings.CountRange | None],
+    whole: Mapping[int, findings.CountRange | None],
+    length: int = 12,
 ) -> Lines:
-    """Make the lines of one area.
+    """Make the lines of one area, in the unit of the figures beside them: per as many months as the main window has.
 
     Parameters
     ----------
@@ -86,9 +87,11 @@ def rate_lines(
         Residents; None or 0 draws counts.
     breaks
         A sum across one is left out.
-    years
-        Last month to the released count of its twelve months, where one is released: it goes before the sum of the
+    whole
+        Last month to the released count of `length` months, where one is released: it goes before the sum of the
         months, which is never narrower.
+    length
+        Months of the main window.
     """
     starts = [month_number(b.month) for b in breaks]
     scale = 1e4 / population if population else 1.0
@@ -105,33 +108,35 @@ def rate_lines(
             )
             for p, f in windows
         )
-        return Lines(main, (), yearly=False)
+        return Lines(main, ())
     months = range(first, last + 1)
-    single = tuple((float(m), _scaled(counts.get(m), 12 * scale)) for m in months)
-    if len(months) < 12:
-        return Lines(single, (), yearly=False)
-    main = tuple((float(m), _year(counts, m, starts, scale, years)) for m in months)
+    if length == 1 or len(months) < length:
+        return Lines(tuple((float(m), _scaled(counts.get(m), scale)) for m in months), ())
+    single = tuple((float(m), _scaled(counts.get(m), length * scale)) for m in months)
+    main = tuple((float(m), _sum(counts, m, length, starts, scale, whole)) for m in months)
     exact = all(n is None or n.exact for n in counts.values())
-    return Lines(main, single if exact else (), yearly=True)
+    return Lines(main, single if exact else (), months=length)
 
 
 def _scaled(count: findings.CountRange | None, scale: float) -> charts.Span | None:
     return None if count is None else (count.lower * scale, count.upper * scale)
 
 
-def _year(
+def _sum(  # noqa: PLR0917 - what is summed, up to where, over how long, and what it must not cross
     counts: Mapping[int, findings.CountRange | None],
     last: int,
+    length: int,
     breaks: Sequence[int],
     scale: float,
-    years: Mapping[int, findings.CountRange | None],
+    whole: Mapping[int, findings.CountRange | None],
 ) -> charts.Span | None:
-    if any(last - 11 < b <= last for b in breaks):
+    first = last - length + 1
+    if any(first < b <= last for b in breaks):
         return None
-    if last in years:
-        return _scaled(years[last], scale)
-    known = [n for m in range(last - 11, last + 1) if (n := counts.get(m)) is not None]
-    return _scaled(findings.total_of(known), scale) if len(known) == 12 else None
+    if last in whole:
+        return _scaled(whole[last], scale)
+    known = [n for m in range(first, last + 1) if (n := counts.get(m)) is not None]
+    return _scaled(findings.total_of(known), scale) if len(known) == length else None
 
 
 def tick_marks(first: int, last: int) -> tuple[tuple[float, str], ...]:
@@ -198,12 +203,7 @@ def hotspots_in(index: ReleaseIndex, code: str) -> list[dict[str, Any]]:
 
 def map_unit(index: ReleaseIndex, code: str) -> str:
     """Say what the map shows."""
-    return say("briefing.map.rates" if _rated(index, code) else "briefing.map.counts", noun=index.noun)
-
-
-def _rated(index: ReleaseIndex, code: str) -> bool:
-    """Whether any part of an area has a rate; the map shows numbers otherwise."""
-    return any(index.area_profile(p.code).total.rate is not None for p in index.parts(code))
+    return say("briefing.map.rates" if index.shows_rates(code) else "briefing.map.counts", noun=index.noun)
 
 
 def map_of(index: ReleaseIndex, code: str) -> Picture:
@@ -213,7 +213,7 @@ def map_of(index: ReleaseIndex, code: str) -> Picture:
     one, many = index.words_for(level)
     limits = index.limits[level]
     figures = [index.area_profile(p.code).total for p in inside]
-    rated = _rated(index, code)
+    rated = index.shows_rates(code)
     most = max((f.incidents for f in figures if f.incidents), key=lambda n: n.lower, default=None)
     biggest = most.middle if most and most.lower else 0
     parts = [
@@ -322,14 +322,16 @@ def trend_of(index: ReleaseIndex, code: str) -> Picture:
     info = index.info
     seen = [index.area_profile(code).total, *(f for _, f in windows)]
     people = None if any(f.unrated for f in seen) else place.population
-    mine = rate_lines(windows, population=people, breaks=info.breaks, years=index.years(code))
+    length = index.main_months
+    mine = rate_lines(windows, population=people, breaks=info.breaks, whole=index.main_windows(code), length=length)
     theirs = None
     if place.level != Level.REGION and region.covered and region.population and people:
         theirs = rate_lines(
             index.history(region.code),
             population=region.population,
             breaks=info.breaks,
-            years=index.years(region.code),
+            whole=index.main_windows(region.code),
+            length=length,
         )
     xs = [x for x, _ in mine.main]
     first, last = xs[0], xs[-1]
@@ -350,7 +352,9 @@ def trend_of(index: ReleaseIndex, code: str) -> Picture:
         height_pt=CHART_PT,
         label=_alternative_text(place.name, area, info.region_name, other, rates=bool(people)),
     )
-    note = say("briefing.trend.yearly" if mine.yearly else "briefing.trend.single")
+    note = say("briefing.trend.summed" if mine.single else "briefing.trend.summed_ranges", n=mine.months)
+    if not mine.months:
+        note = say("briefing.trend.single")
     return Picture(
         page.safe(svg),
         unit=say("briefing.unit_rate" if people else "briefing.unit_count"),

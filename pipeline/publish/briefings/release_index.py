@@ -203,6 +203,18 @@ class ReleaseIndex:
         found = [p for p in self.level(below) if p.covered and (region or p.parent == code)]
         return sorted(found, key=lambda p: (p.name, p.code))
 
+    def shows_rates(self, code: str) -> bool:
+        """Whether an area's parts are mapped and ordered by rate; by number otherwise.
+
+        Where the part with most recorded has no resident rate, because visitors outnumber residents, rates would put it
+        last and leave it blank.
+        """
+        figures = [self.area_profile(p.code).total for p in self.parts(code)]
+        if all(f.rate is None for f in figures):
+            return False
+        most = max(figures, key=lambda f: f.least)
+        return not most.unrated
+
     @property
     def protection(self) -> str:
         """Say in one sentence how counts are protected; empty where they are not."""
@@ -275,10 +287,15 @@ class ReleaseIndex:
             lacking=month_names(int(m.replace("-", "")) for m in info.headline.lacking),
         )
 
-    def years(self, code: str) -> dict[int, findings.CountRange | None]:
-        """List the released counts of twelve months, by the number of their last month."""
+    @property
+    def main_months(self) -> int:
+        """Months of the main window, whose figures stand at the head of every page."""
+        return _months(self.info.headline)
+
+    def main_windows(self, code: str) -> dict[int, findings.CountRange | None]:
+        """List the released counts of windows as long as the main one, by the number of their last month."""
         known = [*self.info.periods.get(self.places[code].level, ()), self.info.headline, self.info.earlier]
-        found = {p.id: p for p in known if p is not None and p.complete and _months(p) == 12}
+        found = {p.id: p for p in known if p is not None and p.complete and _months(p) == self.main_months}
         rows = {p.end: row for p in found.values() if (row := self.row(code, p.id)) is not None}
         return {
             int(end[:4]) * 12 + int(end[5:7]) - 1: findings.figure_of(row).incidents

@@ -158,7 +158,8 @@ def part_table(index: ReleaseIndex, case: findings.Case) -> Table:
     uncovered = [p for p in index.level("borough") if not p.covered] if case.whole_region else []
     most = MOST_PARTS_REGION if case.whole_region else MOST_PARTS
     fits = len(parts) + len(uncovered) <= most
-    order, how = _ordered(case, parts, len(parts) if fits else max(4, most - len(uncovered)))
+    by_rate = index.shows_rates(case.area.code)
+    order, how = _ordered(case, parts, len(parts) if fits else max(4, most - len(uncovered)), by_rate=by_rate)
     rate = case.region.total.rate
     axis = charts.LogAxis.over([(p.total.rate or 0.0, p.total.rate_low, p.total.rate_high) for p in order], rate)
     outcomes = case.whole_region and case.outcome_basis != "none"
@@ -200,7 +201,7 @@ def _axis_words(case: findings.Case, rate: float | None) -> str:
 
 
 def _ordered(
-    case: findings.Case, parts: list[findings.AreaProfile], most: int
+    case: findings.Case, parts: list[findings.AreaProfile], most: int, *, by_rate: bool
 ) -> tuple[list[findings.AreaProfile], str]:
     """Choose and order the rows. In public nothing tells which parts are higher: all by name, the first that fit."""
     if case.audience == "public":
@@ -208,7 +209,7 @@ def _ordered(
     exact = all(p.total.exact for p in parts)
     # Counts in steps are put in order by the lower ends of their ranges; equal ones by name.
     kept = sorted(parts, key=lambda p: (-p.total.least, p.name, p.code))[:most]
-    if all(p.total.rate is None for p in kept):
+    if not by_rate:
         return kept, say("briefing.table.most_first" if exact else "briefing.table.most_first_by_lower_end")
     highest = say("briefing.table.highest_first" if exact else "briefing.table.highest_first_by_lower_end")
     return sorted(kept, key=lambda p: (-(p.total.rate_span or (-1.0,))[0], p.name)), highest

@@ -125,6 +125,7 @@ class InfoFields(TypedDict):
     headlineLabel: str
     headlineNamed: str
     earlierNamed: str
+    notComparable: str
     breaks: list[BreakFields]
     events: list[EventFields]
     outcomes: str

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.publish import page, palette, words
+from pipeline.publish.briefings.release_index import break_text
 from pipeline.publish.map.attention import attention_fields
 from pipeline.publish.map.context import context_fields
 from pipeline.publish.map.fields import (
@@ -207,6 +208,7 @@ def _info(released: Released) -> InfoFields:
         "headlineLabel": info.headline.label,
         "headlineNamed": words.named_period(info.headline.label),
         "earlierNamed": words.named_period(info.earlier.label) if info.earlier else "",
+        "notComparable": break_text(info),
         "breaks": [{"month": b.month, "text": b.text} for b in info.breaks],
         "events": [{"date": e.date, "label": e.label} for e in info.events],
         "outcomes": info.outcome_basis,

@@ -13,8 +13,8 @@ import {
 } from "./model.js";
 import {
   areaSentence, changeAgainst, changeFigure, changeSentence, clusterSentence, figure, intervalText, levelWord,
-  outcomeSentence, outcomeText, rateRangeText, regionName, regionSentence, regionShort, sizeText, spotAmount,
-  spotNote, withinChance,
+  outcomeSentence, outcomeText, rateRangeText, regionName, regionSentence, regionShort, seriesNote, sizeText,
+  spotAmount, spotNote, withinChance,
 } from "./sentences.js";
 import { add, button, byId, el, fillOf, icon, nameEl, nodesOf, palette, svgEl } from "./page.js";
 
@@ -221,7 +221,7 @@ function trendPart(card, scene, i) {
   const numbers = own.filter((v) => v !== null);
   if (!numbers.length) return;
   const measure = { n: "count", r: "rate", s: "outcomes" }[key];
-  card.append(subhead(say("map.trend.title." + measure), say((isWide(own) ? "map.trend.each_bar." : "map.trend.each_point.") + kind)));
+  card.append(subhead(say("map.trend.title." + measure), seriesNote(periods, kind, isWide(own))));
   const breaks = breaksAt(periods);
   const label = [say("map.trend.label." + measure, { n: periods.length, first: text(numbers[0]), last: text(numbers[numbers.length - 1]) }),
     ...breaks.map((b) => say("map.breaks.when", { text: b.text, month: shortDate(b.month) }))].join("; ");

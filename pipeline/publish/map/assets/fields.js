@@ -70,6 +70,7 @@ export const LETTERS = {
  * @property {string} headlineLabel
  * @property {string} headlineNamed
  * @property {string} earlierNamed
+ * @property {string} notComparable
  * @property {BreakFields[]} breaks
  * @property {EventFields[]} events
  * @property {string} outcomes

@@ -50,6 +50,7 @@ export function measureWord(measure) { return say("map.measure." + measure); }
 export function counted(range) {
   const noun = INFO.noun;
   const one = range.lower === 1 && range.upper === 1 && /[^s]s$/.test(noun);
+  if (!range.upper) return say("number.none") + " " + noun;
   return countText(range) + " " + (one ? noun.slice(0, -1) : noun);
 }
 
@@ -63,7 +64,10 @@ function countedOf(range, category) {
 function grammarNumber(range) { return range.lower === range.upper ? range.lower : range.upper + 2; }
 
 /** @param {PeriodFields} period @returns {string} */
-function inPeriod(period) { return say("month.in_period", { period: period.named }); }
+function inPeriod(period) {
+  const when = say("month.in_period", { period: period.named });
+  return period.complete ? when : say("map.card.in_part", { when });
+}
 
 /** @param {string} categoryId @returns {string} */
 export function subjectOf(categoryId) {
@@ -239,8 +243,9 @@ export function areaSentence(scene, i) {
     const place = INFO.region || say("map.region.overall");
     return parts("map.card.recorded_rate_times", { ...rated, times: timesRangeText(rate[0] / all[1], rate[1] / all[0], place) });
   }
-  if (cell(level, i, period, category, "rel") === "f") return parts("map.card.recorded_too_few", values);
-  const lacks = !rate && range.upper > 0 && SHOWN_MEASURES.includes("rate");
+  const rated = SHOWN_MEASURES.includes("rate") && range.upper > 0;
+  if (rated && cell(level, i, period, category, "rel") === "f") return parts("map.card.recorded_too_few", values);
+  const lacks = !rate && rated;
   return parts(lacks ? "map.card.recorded_no_rate" : "map.card.recorded", values);
 }
 
@@ -270,9 +275,17 @@ export function changeSentence({ level, period, category }, i) {
     case "l": return say("map.change.clearly_lower", { earlier }) + beside;
     case "n": return say(INFO.step > 1 ? "map.change.no_clear_steps" : "map.change.no_clear", { earlier }) + beside;
     case "f": return say("map.change.too_few") + beside;
-    case "c": return say("map.change.not_comparable") + beside;
+    case "c": return notComparableText() + beside;
     default: return "";
   }
+}
+
+/** What is known of why the windows cannot be compared: the form of the sentence. @returns {string} */
+function obstacle() { return INFO.notComparable ? "because" : INFO.earlierNamed ? "with" : "no_earlier"; }
+
+/** @returns {string} that the windows cannot be compared, and why where that is known */
+function notComparableText() {
+  return say("map.change.not_comparable." + obstacle(), { earlier: changeAgainst(), reason: isolate(INFO.notComparable) });
 }
 
 /** The outcomes of an area; nothing where there are none to give.
@@ -308,6 +321,19 @@ export function clusterSentence({ level, period, category }, i) {
 /** The interval of a rate, "12–15", after what it is. @param {number} low @param {number} high @returns {string} */
 export function intervalText(low, high) {
   return say(INFO.step > 1 ? "map.card.thin_line_chance" : "map.card.thin_line_interval", { low: rateText(low), high: rateText(high) });
+}
+
+/** How many months a window has. @param {PeriodFields} period @returns {number} */
+function monthsOf({ start, end }) {
+  return Number(end.slice(0, 4)) * 12 + Number(end.slice(5, 7)) - Number(start.slice(0, 4)) * 12 - Number(start.slice(5, 7)) + 1;
+}
+
+/** What each point or bar of a series stands for: said of its windows, whose kind tells only about how long they are.
+ * @param {PeriodFields[]} periods @param {string} kind @param {boolean} bars @returns {string} */
+export function seriesNote(periods, kind, bars) {
+  const months = new Set(periods.filter((p) => p.complete).map(monthsOf));
+  const key = months.size !== 1 ? "period" : kind === "y" || ![1, 3].includes([...months][0]) ? "months" : kind;
+  return say((bars ? "map.trend.each_bar." : "map.trend.each_point.") + key, { n: [...months][0] || 0 });
 }
 
 /* ---------- hotspots ---------- */
@@ -356,9 +382,6 @@ export function detailNote() {
   return say("map.detail.groups", { levels: levelWord("ward", true) });
 }
 
-/** @returns {string} breaks of the series and when they were, joined */
-function breaksText() { return INFO.breaks.map((b) => say("map.breaks.when", { text: b.text, month: shortDate(b.month) })).join("; "); }
-
 /** The one notice that may stand under the controls, and what it offers to do.
  * @returns {{text: string, action?: string, change?: Partial<State>, level?: string} | null} */
 export function noticeOf() {
@@ -394,7 +417,8 @@ function emptyNotice(scene, rows) {
     return { text, action: say("map.notice.show_period", { period: held.label }), change: { period: held.id } };
   }
   if (rows.includes("incomparable")) {
-    return { text: INFO.breaks.length ? say("map.notice.incomparable_since", { breaks: breaksText() }) : say("map.notice.incomparable") };
+    const values = { earlier: changeAgainst(), reason: isolate(INFO.notComparable) };
+    return { text: say("map.notice.incomparable." + obstacle(), values) };
   }
   const other = MAPPED.find((id) => id !== scene.level && LEVELS[id].code.some((_, i) => ["ok", "first"].includes(valueOf({ ...scene, level: id }, i).state)));
   const offer = other ? { action: say("map.notice.show", { name: LEVELS[other].many }), level: other } : {};
@@ -445,10 +469,11 @@ export function guideParts() {
     const line = say(steps ? "map.guide.rates.line_steps" : "map.guide.rates.line");
     part(say("map.guide.rates.title"), say("map.guide.rates.text") + " " + line);
   }
-  if (SHOWN_MEASURES.includes("change")) part(measureWord("change"), say(steps ? "map.guide.change_steps" : "map.guide.change", { earlier: changeAgainst() }));
+  if (SHOWN_MEASURES.includes("change") && INFO.earlierNamed) part(measureWord("change"), say(steps ? "map.guide.change_steps" : "map.guide.change", { earlier: changeAgainst() }));
   if (SHOWN_MEASURES.includes("significance")) part(measureWord("significance"), say("map.guide.clusters"));
-  if (INFO.outcomes === "cohort") part(measureWord("outcomes"), say("map.guide.outcomes"));
-  if (INFO.outcomes === "flow") part(measureWord("outcomes"), say("map.guide.outcome_flow"));
+  const outcomes = SHOWN_MEASURES.includes("outcomes") ? INFO.outcomes : "none";
+  if (outcomes === "cohort") part(measureWord("outcomes"), say("map.guide.outcomes"));
+  if (outcomes === "flow") part(measureWord("outcomes"), say("map.guide.outcome_flow"));
   part(say("map.hotspots.title"), spotNote());
   const bands = [BANDS.length ? say("map.guide.density", { period: INFO.headlineNamed }) : "", INFO.densityNote].filter(Boolean).join(" ");
   part(say("map.density.title"), bands || say("map.guide.no_density"));
@@ -470,7 +495,7 @@ function patternTexts() {
   const texts = [
     ["few", say("map.guide.few")],
     ["notoffered", notOfferedText()],
-    ["incomparable", say("map.guide.incomparable")],
+    ["incomparable", notComparableText()],
     ["nocover", say("map.guide.not_covered")],
     ["norate", say("map.guide.no_resident_rate")],
     ["nodata", say("map.guide.no_data")],
