@@ -13,7 +13,7 @@ import {
 } from "./model.js";
 import { counted, detailNote, levelWord, measureWord, spotAmount, valueText } from "./sentences.js";
 import {
-  add, announce, byId, el, inputById, isPhone, nameEl, root, saveAddress, selectById, setTheme,
+  add, announce, byId, el, inputById, isPhone, nameEl, root, saveAddress, selectById, setTheme, touches,
 } from "./page.js";
 import { switchContext } from "./context.js";
 import { VIEWS } from "./view.js";
@@ -104,7 +104,7 @@ export function startControls() {
   onClick("save-link", copyLink);
   byId("table-filter").addEventListener("input", drawTable);
   byId("table-layer").addEventListener("change", () => {
-    Object.assign(table, { layer: selectById("table-layer").value, sort: "name", direction: 1 });
+    Object.assign(table, { layer: selectById("table-layer").value, sort: "", direction: 1 });
     drawTable();
   });
   onClick("inset", () => { VIEWS[0].map.fitBounds(centreBounds(), { animate: false }); announce(say("map.controls.zoomed_to_centre")); });
@@ -465,6 +465,11 @@ function drawTime() {
     t.style.left = at(k);
     host.append(t);
   }
+  // The first and the last stay; those between only where they keep clear of what stays.
+  const [first, ...between] = host.querySelectorAll(".tick"), end = between.pop();
+  const kept = end ? [first, end] : [];
+  for (const t of between) if (kept.some((other) => touches(t, other, 8))) t.remove(); else kept.push(t);
+  if (end && touches(first, end, 8)) first.remove();
   drawSlider(periods, chosen, totals[chosen], dense);
 }
 

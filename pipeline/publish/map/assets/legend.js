@@ -13,7 +13,7 @@ import {
   areaSentence, careTexts, changeFigure, classLimit, counted, guideParts, headingOf, keysOf, noticeOf, regionName,
   regionShort, significanceWord, sourceText, subtitleOf, unitOf, valueText,
 } from "./sentences.js";
-import { add, bandColours, byId, el, nameEl, palette, rampOf, significanceColour, svgEl, trianglePath } from "./page.js";
+import { add, bandColours, byId, el, nameEl, palette, rampOf, significanceColour, svgEl, trianglePath, touches } from "./page.js";
 import { VIEWS, circleScale, firstRadius } from "./view.js";
 
 /** @import { Scene, ValueState } from "./model.js" */
@@ -95,6 +95,7 @@ function fillLegend(host, scene) {
   else if (scene.measure === "change") changeLegend(host, scene);
   else if (found.some((v) => v.state === "ok")) rampLegend(host, scene);
   host.append(legendKeys(el("ul", "keys"), state.compare ? [scene, otherScene()] : [scene]));
+  settleTexts(host);
 }
 
 /** @param {HTMLElement} host @param {Scene} scene */
@@ -114,26 +115,48 @@ function rampLegend(host, scene) {
     if (found.state === "ok" && found.value !== null) pointers.push([found.value, clip(LEVELS[scene.level].name[state.area], 17)]);
   }
   const at = pointers.map(([v]) => rampPosition(v, limits, colours.length));
-  const crowded = at.length === 2 && Math.abs(at[0] - at[1]) < 30;
   pointers.forEach(([, text], k) => {
-    const mark = nameEl("span", "pointer", crowded && k === 0 ? "" : text);
+    const mark = nameEl("span", "pointer", text);
     mark.style.left = at[k] + "%";
-    const half = Array.from(mark.textContent || "").length * 3.1 + 3;
-    if ((at[k] / 100) * 228 < half) mark.classList.add("left");
-    else if ((1 - at[k] / 100) * 228 < half) mark.classList.add("right");
     bar.append(mark);
   });
   if (!pointers.length) bar.classList.add("plain");
   const ticks = el("div", "ticks");
   words.forEach((text, k) => tick(ticks, text, ((k + 1) / colours.length) * 100));
-  const low = say("map.legend.lower"), high = say("map.legend.higher");
+  tick(ticks, say("map.legend.lower"), 0, "first");
+  tick(ticks, say("map.legend.higher"), 100, "last");
   add(host, bar, ticks);
-  if (words[0].length > 4 || words[words.length - 1].length > 2) { // "1,000" and "30%" would run into the word at its end
-    add(host, add(el("div", "ends"), el("span", "", low), el("span", "", high)));
-    return;
+}
+
+/** Words at the ramp keep clear of each other, whatever the font: measured where they stand. @param {HTMLElement} host */
+function settleTexts(host) {
+  if (!host.offsetWidth) return;
+  // A pointer's name leans inwards where it would leave the ramp; of two that meet, the area's stays.
+  /** @type {NodeListOf<HTMLElement>} */
+  const pointers = host.querySelectorAll(".pointer");
+  const bar = host.querySelector(".ramp"), frame = bar ? bar.getBoundingClientRect() : null;
+  for (const mark of pointers) {
+    const own = mark.getBoundingClientRect();
+    if (frame && own.left < frame.left) mark.classList.add("left");
+    else if (frame && own.right > frame.right) mark.classList.add("right");
   }
-  tick(ticks, low, 0, "first");
-  tick(ticks, high, 100, "last");
+  if (pointers.length > 1 && touches(pointers[0], pointers[1], 4)) pointers[0].textContent = "";
+  const ticks = host.querySelector(".ticks");
+  if (!ticks) return;
+  const numbers = [...ticks.children].filter((node) => !node.matches(".first:not(.value), .last"));
+  const ends = [...ticks.children].filter((node) => !numbers.includes(node));
+  // Words at the ends move to a line of their own where they touch a number.
+  if (ends.some((end) => numbers.some((number) => touches(end, number, 4)))) {
+    ticks.after(add(el("div", "ends"), ...ends.map((end) => el("span", "", end.textContent || ""))));
+    for (const end of ends) end.remove();
+  }
+  thinOut(numbers);
+}
+
+/** Of texts in a row that touch, the earlier stays. @param {Element[]} texts */
+function thinOut(texts) {
+  let last = texts[0];
+  for (const text of texts.slice(1)) if (touches(last, text, 3)) text.remove(); else last = text;
 }
 
 /** @param {HTMLElement} host @param {Scene} scene */
@@ -145,7 +168,7 @@ function densityLegend(host, scene) {
   bar.setAttribute("role", "img");
   bar.setAttribute("aria-label", say("map.legend.bands_from", { limits: [...colours.keys()].map(bandText).join(", ") }));
   const ticks = el("div", "ticks");
-  [...colours.keys()].forEach((low, k) => tick(ticks, bandText(low), (k / colours.size) * 100, k ? "" : "first"));
+  [...colours.keys()].forEach((low, k) => tick(ticks, bandText(low), (k / colours.size) * 100, k ? "" : "first value"));
   add(host, bar, ticks);
 }
 
@@ -192,8 +215,7 @@ function circleLegend(host, scene) {
   const radius = examples[0].r;
   const within = radius > 22; // smaller ones stand in rows: one within another they would look the same
   const tall = 2 * radius + 6;
-  const wide = Math.max(...examples.map((e) => e.text.length)) * 6.4;
-  const picture = svgEl("svg", { width: 2 * radius + 28 + wide, "aria-hidden": "true" });
+  const picture = svgEl("svg", { "aria-hidden": "true" });
   let last = -Infinity;
   examples.forEach(({ ring: isRing, r, text }, k) => {
     const top = within ? tall - 2 - 2 * r : 0;
@@ -215,6 +237,8 @@ function circleLegend(host, scene) {
     ? say("map.legend.circles_by_class", { classes: texts.join("; ") })
     : say("map.legend.circles_by_area", { examples: texts.join(", ") });
   add(host, el("p", "vh", spoken), picture);
+  const wide = [...picture.querySelectorAll("text")].map((text) => text.getComputedTextLength());
+  picture.setAttribute("width", String(2 * radius + 28 + Math.max(...wide)));
 }
 
 /* ---------- titles, what never changes, and the notice under the controls ---------- */

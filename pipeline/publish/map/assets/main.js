@@ -51,6 +51,8 @@ function start(map) {
   startKeyboard(view);
   map.on("moveend", rememberView);
   map.on("zoomend", drawInset);
+  // What lies at the lower edge of the map stands above the credit, however many lines that takes.
+  new ResizeObserver(() => root().style.setProperty("--credit", byId("credit").offsetHeight + "px")).observe(byId("credit"));
   window.addEventListener("beforeprint", toPaper);
   window.addEventListener("afterprint", fromPaper);
   window.addEventListener("hashchange", () => {

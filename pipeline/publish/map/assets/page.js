@@ -2,7 +2,7 @@
 /* Elements of the page: made with text only, never with markup; and the colours of the style sheet.
 
    Exports `byId` and its kin to find elements, `el`, `add`, `button` and their kin to make them, `announce` for screen
-   readers, and the palette with the fill of every area. */
+   readers, `touches` for what stands too close, and the palette with the fill of every area. */
 
 import { say } from "./words.js";
 import { MEASURES, bandsOf, classOf, sharedLimits, stateText, valueOf } from "./model.js";
@@ -72,6 +72,13 @@ export function nameEl(tag, className, text) {
 }
 
 export function isPhone() { return window.innerWidth <= 760; }
+
+/** Whether two boxes of the page touch, or come closer than a gap.
+ * @param {Element} one @param {Element} other @param {number} [gap] in pixels, sideways @returns {boolean} */
+export function touches(one, other, gap = 0) {
+  const a = one.getBoundingClientRect(), b = other.getBoundingClientRect();
+  return a.left < b.right + gap && b.left < a.right + gap && a.top < b.bottom && b.top < a.bottom;
+}
 
 /** Say something to a screen reader. @param {string} text */
 export function announce(text) { byId("live").textContent = text; }

@@ -24,7 +24,8 @@ import { add, announce, button, byId, el, fillOf, inputById, nameEl, palette, sv
 const TABLE_ROWS = 150;
 /** @type {Measure[]} */
 const COLUMN_ORDER = ["count", "rate", "change", "outcomes", "significance"];
-export const table = { layer: "areas", sort: "name", direction: 1 };
+/** Without a column of its own choice the table follows the measure on the map. */
+export const table = { layer: "areas", sort: "", direction: 1 };
 
 /** @returns {TableColumn[]} */
 function tableColumns() {
@@ -134,16 +135,11 @@ export function drawTable() {
   byId("table-title").textContent = source.title;
   byId("table-subtitle").textContent = capital(table.layer === "areas" ? (window ? window.label : "") : INFO.headlineLabel);
   const query = inputById("table-filter").value.trim().toLowerCase();
-  let sorter = source.columns.find((c) => c.id === table.sort && c.sortable);
-  if (!sorter) {
-    sorter = source.columns.find((c) => c.sortable) || source.columns[0];
-    table.sort = sorter.id;
-    table.direction = 1;
-  }
+  const { sorter, direction } = sortingOf(source.columns);
   const named = source.columns.filter((c) => !c.number || c.id === "rank");
   const found = source.rows.filter((i) => !query || named.some((c) => (c.found || c.text)(i).toLowerCase().includes(query)));
-  const all = sorted(found, sorter.order || sorter.text, table.direction);
-  tableHead(source.columns);
+  const all = sorted(found, sorter.order || sorter.text, direction);
+  tableHead(source.columns, sorter, direction);
   const body = byId("table-rows");
   body.textContent = "";
   const part = document.createDocumentFragment();
@@ -155,23 +151,32 @@ export function drawTable() {
   byId("table-count").textContent = source.rows.length ? cut : source.none;
 }
 
-/** @param {TableColumn[]} columns */
-function tableHead(columns) {
+/** What rows are sorted by: the reader's choice, else the measure on the map, highest first, else the first column.
+ * @param {TableColumn[]} columns @returns {{sorter: TableColumn, direction: number}} */
+function sortingOf(columns) {
+  const chosen = columns.find((c) => c.id === table.sort && c.sortable);
+  if (chosen) return { sorter: chosen, direction: table.direction };
+  const measure = columns.find((c) => c.id === state.measure && c.sortable && table.layer === "areas");
+  return { sorter: measure || columns.find((c) => c.sortable) || columns[0], direction: measure ? -1 : 1 };
+}
+
+/** @param {TableColumn[]} columns @param {TableColumn} sorter @param {number} direction */
+function tableHead(columns, sorter, direction) {
   const row = el("tr");
   for (const c of columns) {
     const head = el("th", c.number ? "n" : "");
     head.scope = "col";
     if (c.sortable) {
-      head.setAttribute("aria-sort", table.sort === c.id ? (table.direction < 0 ? "descending" : "ascending") : "none");
+      head.setAttribute("aria-sort", sorter === c ? (direction < 0 ? "descending" : "ascending") : "none");
       const sort = button("", undefined, () => {
-        table.direction = table.sort === c.id ? -table.direction : c.number && c.id !== "rank" ? -1 : 1;
+        table.direction = sorter === c ? -direction : c.number && c.id !== "rank" ? -1 : 1;
         table.sort = c.id;
         drawTable();
         /** @type {HTMLElement} */ (byId("table-head").querySelector('[data-id="' + c.id + '"]')).focus();
         announce(say("map.table.sorted_by", { column: c.title }));
       });
       sort.dataset.id = c.id;
-      const arrow = el("i", "", table.sort === c.id ? (table.direction < 0 ? "\u25bc" : "\u25b2") : "");
+      const arrow = el("i", "", sorter === c ? (direction < 0 ? "\u25bc" : "\u25b2") : "");
       arrow.setAttribute("aria-hidden", "true");
       add(head, add(sort, c.title + " ", arrow));
     } else head.textContent = c.title;

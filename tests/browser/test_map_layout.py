@@ -1,0 +1,119 @@
+"""Layouts from a phone to a wall screen: nothing lies on anything else and no text runs into another."""
+
+from typing import Any
+
+import pytest
+
+WIDTHS = {320: 640, 390: 844, 768: 1024, 800: 900, 820: 1180, 1024: 768, 1440: 900, 2560: 1440, 3840: 2160}
+
+# Boxes over the map and texts that stand beside each other; what lies inside one of them belongs to it.
+BOXES = ".find, .tools, .legend, .zoom, .scale, .credit, .inset, .play, .now, .scrub"
+TEXTS = ".legend .ticks span, .legend .ends span, .legend .pointer, .scrub .tick, .keys li"
+
+TOUCHING = """([boxes, texts]) => {
+  const seen = (node) => node.offsetWidth > 1 && getComputedStyle(node).visibility !== "hidden";
+  const touch = (a, b) => {
+    const r = a.getBoundingClientRect(), s = b.getBoundingClientRect();
+    return r.left < s.right - 1 && s.left < r.right - 1 && r.top < s.bottom - 1 && s.top < r.bottom - 1;
+  };
+  const found = [];
+  for (const selector of [boxes, texts]) {
+    const nodes = [...document.querySelectorAll(selector)].filter(seen);
+    nodes.forEach((a, k) => nodes.slice(k + 1).forEach((b) => {
+      if (!a.contains(b) && touch(a, b)) found.push([a, b].map((n) => n.className + " " + n.textContent).join(" | "));
+    }));
+    for (const node of nodes) {
+      const r = node.getBoundingClientRect();
+      if (r.left < -1 || r.right > innerWidth + 1) found.push("outside: " + node.className + node.textContent);
+    }
+  }
+  if (document.documentElement.scrollWidth > innerWidth) found.push("sideways scroll");
+  return found;
+}"""
+
+
+def touching(page: Any) -> list[str]:
+    return page.evaluate(TOUCHING, [BOXES, TEXTS])  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("state", ["", "m=count", "m=change", "m=significance"])
+def test_nothing_lies_on_anything_else(opened: Any, width: int, state: str) -> None:
+    page = opened("london", state, width=width, height=WIDTHS[width]).page
+    assert touching(page) == []
+
+
+@pytest.mark.parametrize("width", [320, 800, 1440])
+@pytest.mark.parametrize("font", ["DejaVu Sans", "Liberation Serif", "monospace"])
+def test_no_font_makes_texts_of_the_legend_collide(opened: Any, width: int, font: str) -> None:
+    page = opened("london", width=width, height=WIDTHS[width], bypass_csp=True).page
+    page.add_style_tag(
+        content=f":root {{ --font: '{font}', {font} !important; }} body {{ font-family: '{font}', {font}; }}"
+    )
+    page.evaluate("location.hash = 'm=rate&c=all'")
+    page.locator("#theme").evaluate("node => node.click()")  # everything is drawn again
+    assert touching(page) == []
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", ["london", "one-ward", "grouped"])
+def test_the_first_view_holds_the_whole_region(opened: Any, name: str, width: int) -> None:
+    page = opened(name, width=width, height=WIDTHS[width]).page
+    box = page.locator("#map_hotspots").bounding_box()
+    shown = page.evaluate(
+        """() => {
+          const path = document.querySelector(".leaflet-edge-pane path").getBoundingClientRect();
+          return [path.left, path.top, path.right, path.bottom];
+        }"""
+    )
+    assert shown[0] >= box["x"] - 1
+    assert shown[1] >= box["y"] - 1
+    assert shown[2] <= box["x"] + box["width"] + 1
+    assert shown[3] <= box["y"] + box["height"] + 1
+
+
+def test_at_four_times_the_size_the_map_is_usable(opened: Any) -> None:
+    page = opened("city", width=320, height=256).page
+    assert touching(page) == []
+    box = page.locator("#map_hotspots").bounding_box()
+    assert box["height"] >= 190
+    page.locator("#map_hotspots").scroll_into_view_if_needed()
+    # The middle of the map, and of what can be chosen, lies under nothing.
+    free = page.evaluate(
+        """() => {
+          const box = document.getElementById("map_hotspots");
+          box.scrollIntoView({ block: "start" });
+          const r = box.getBoundingClientRect();
+          const shown = Math.min(r.bottom, innerHeight) - Math.max(r.top, 0);
+          return [shown, box.contains(document.elementFromPoint(r.left + r.width / 2, r.top + 130))];
+        }"""
+    )
+    assert free[0] >= 180
+    assert free[1]
+
+
+def test_the_slider_of_periods_is_large_enough_to_hit(opened: Any) -> None:
+    for width in (320, 1280):
+        page = opened("city", width=width).page
+        assert page.locator("#period").bounding_box()["height"] >= 44
+
+
+def test_the_table_shows_all_columns_sorted_by_the_measure_on_the_map(opened: Any) -> None:
+    page = opened("city", width=1440, height=900).page
+    page.click("#open-table")
+    assert page.locator("th[aria-sort=descending]").inner_text().startswith("Per 10,000")
+    scroll = page.evaluate(
+        "(() => { const s = document.querySelector('.scroll'); return [s.scrollWidth, s.clientWidth]; })()"
+    )
+    assert scroll[0] <= scroll[1]
+    page.locator("input[name=measure][value=count]").evaluate("node => node.click()")
+    assert page.locator("th[aria-sort=descending]").inner_text().startswith("Recorded")
+
+
+def test_type_grows_on_a_wall_screen(opened: Any) -> None:
+    tall = [
+        opened("city", width=width, height=WIDTHS[width]).page.locator("#heading").bounding_box()["height"]
+        for width in (1440, 2560, 3840)
+    ]
+    assert tall[1] >= 1.4 * tall[0]
+    assert tall[2] >= 1.9 * tall[0]
