@@ -147,11 +147,11 @@ class AreaFile(Section):
     parent_name: str | None = Field(None, description="Column with the name of that borough.")
     vintage: str = Field("", description="Edition of the boundaries: `2018`, `May 2025`.")
     label: str = Field("", description="Noun for one area in sentences: `ward`, `borough`, `district`.")
-    label_plural: str = Field("", description="Its plural, if not formed with an s.")
+    label_plural: str = Field("", description="Its plural, where the rules of English do not give it.")
     parent_label: str = Field(
         "", description="Noun for one of the areas in `parent_code`, if `areas.boroughs` has no file for them."
     )
-    parent_label_plural: str = Field("", description="Its plural, if not formed with an s.")
+    parent_label_plural: str = Field("", description="Its plural, where the rules of English do not give it.")
 
 
 class Region(Section):

@@ -29,5 +29,14 @@ def level_words(areas: Areas) -> dict[str, tuple[str, str]]:
 
 
 def _one_and_many(one: str, many: str, *, default: str) -> tuple[str, str]:
-    """Return the word for one area and for many: with an s, unless the plural is given."""
-    return one or default, many or f"{one or default}s"
+    """Return the word for one area and for many: by the rules of English, unless the plural is given.
+
+    >>> [_one_and_many(word, "", default="ward")[1] for word in ("", "city", "parish", "valley")]
+    ['wards', 'cities', 'parishes', 'valleys']
+    """
+    word = one or default
+    if many:
+        return word, many
+    if word[-1:] in "yY" and word[-2:-1].lower() not in set("aeiou"):
+        return word, word[:-1] + "ies"
+    return word, word + ("es" if word.lower().endswith(("s", "x", "z", "ch", "sh")) else "s")

@@ -202,7 +202,7 @@ def _check_table(page: Any, released: Released, rows: pd.DataFrame, covered: pd.
         "rate": "Per 10,000",
         "count": "Recorded",
         "change": "Change",
-        "significance": "Cluster",
+        "significance": "Stands out",
         "outcomes": "Positive outcome",
     }[measure]
     at = heads.index(title)

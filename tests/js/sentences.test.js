@@ -3,12 +3,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { takeIn } from "../../pipeline/publish/map/assets/data.js";
-import { begin, mainScene, state } from "../../pipeline/publish/map/assets/model.js";
+import { begin, mainScene, state, usefulChoice } from "../../pipeline/publish/map/assets/model.js";
 import {
   areaSentence, changeSentence, counted, headingOf, keysOf, noticeOf, regionSentence, unitOf, valueText,
 } from "../../pipeline/publish/map/assets/sentences.js";
 import { useWords } from "../../pipeline/publish/map/assets/words.js";
-import { THIS_YEAR, payload } from "./payload.js";
+import { LAST_YEAR, THIS_YEAR, payload } from "./payload.js";
 
 function open(change) {
   takeIn(payload(change));
@@ -79,4 +79,21 @@ test("a map without values says what would have some", () => {
   assert.deepEqual(notice.change, { period: THIS_YEAR });
   open((p) => { p.levels.ward.values.all.r[THIS_YEAR] = ["w", "w", "w", "w"]; });
   assert.deepEqual([noticeOf().text, noticeOf().level], ["map.notice.protected", "borough"]);
+});
+
+test("two sides of a break are not compared, and a comparison begins on the same side", () => {
+  open((p) => { p.info.breaks = [{ month: "2024-01", text: "New system" }]; });
+  assert.equal(usefulChoice(), "p:" + LAST_YEAR); // there is no other window
+  state.compare = "p:" + LAST_YEAR;
+  assert.equal(noticeOf().text, "map.notice.across_break");
+  const quarter = (id, start, end) => ({ id, label: id, named: id, start, end, complete: true, kind: "q" });
+  open((p) => {
+    p.info.breaks = [{ month: "2024-04", text: "New system" }];
+    const quarters = [["2024-01", "2024-03"], ["2024-04", "2024-06"], ["2024-07", "2024-09"], ["2025-04", "2025-06"]];
+    p.levels.ward.periods = quarters.map(([start, end]) => quarter(start + ".." + end, start, end));
+  });
+  Object.assign(state, { level: "ward", period: "2025-04..2025-06", compare: null });
+  assert.equal(usefulChoice(), "p:2024-04..2024-06"); // the same months a year earlier
+  state.period = "2024-04..2024-06";
+  assert.equal(usefulChoice(), "p:2024-07..2024-09"); // the window before lies on the other side
 });

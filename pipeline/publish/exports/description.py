@@ -60,14 +60,15 @@ def describe(released: Released) -> Description:
     limits = (*fixed_wording(info.title[:1].lower() + info.title[1:]), *info.caveats)
     doubts = ([info.marking] if info.marking else []) + ([say("common.synthetic")] if info.synthetic else [])
     doubts += [f"{say('common.not_audited')}."] if info.audit.startswith("not audited") else []
+    where = f" in {info.place}" if info.place else ""
     own = info.abstract or (
-        f"{info.title} recorded in {info.place}, by area, with outlines of hotspots and bands of density. "
+        f"{info.title} recorded{where}, by area, with outlines of hotspots and bands of density. "
         f"Layers hold {named_period(info.headline.label)} ({info.headline.start} to {info.headline.end}); the table "
         "area_counts holds every period."
     )
     starts, ends = released.counts["period_start"], released.counts["period_end"]
     return Description(
-        title=f"{info.title}: {info.place}",
+        title=": ".join(part for part in (info.title, info.place) if part),
         headline=info.headline.label,
         abstract=" ".join(
             filter(None, [*doubts, own, _protection(released), _READERS[info.audience], STATES_NOTE, *limits])

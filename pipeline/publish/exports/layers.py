@@ -169,12 +169,13 @@ def layers_of(released: Released) -> tuple[Layer, ...]:
         ("hotspots", HOTSPOT_LAYER, _hotspot_layer(released), "hotspots"),
     )
     labels = {f"incidents_{c.id}{end}": c.label for c in info.categories for end in ENDS}
+    about = ", ".join(part for part in (info.title, info.place) if part)
     heads = [word if sum(w == word for *_, w in made) == 1 else f"{word} ({name})" for name, *_, word in made]
     return tuple(
         Layer(
             name=name,
             key=table.key[0],
-            title=f"{info.title}, {info.place}: {head}, {info.headline.label}",
+            title=f"{about}: {head}, {info.headline.label}",
             text=table.text,
             frame=frame.set_geometry(gpd.GeoSeries(polygons(frame.geometry), index=frame.index, crs=frame.crs)),
             fields=_fields(table, frame, labels),

@@ -249,7 +249,7 @@ export function drawTitles() {
   const heading = headingOf(scene);
   byId("heading").textContent = isolate(heading);
   byId("subtitle").textContent = subtitleOf(scene);
-  document.title = say("map.document_title", { heading, region: INFO.region || INFO.place, period: window ? window.label : "" });
+  document.title = [heading, INFO.region || INFO.place, window ? window.label : ""].filter(Boolean).join(say("number.list_joint"));
   const i = state.area;
   byId("peek-name").textContent = i === null ? regionName() : LEVELS[scene.level].name[i];
   byId("peek-name").dir = "auto";

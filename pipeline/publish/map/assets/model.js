@@ -12,7 +12,7 @@ import {
   periodOf, rangeOf, seriesOf,
 } from "./data.js";
 
-/** @import { PeriodFields } from "./fields.js" */
+/** @import { BreakFields, PeriodFields } from "./fields.js" */
 /** @import { Band, CountRange, Level } from "./data.js" */
 
 /** @typedef {"rate" | "count" | "change" | "significance" | "outcomes"} Measure */
@@ -414,14 +414,30 @@ export function compareChoices() {
   return periods.concat(categories.map((c) => ({ value: "c:" + c.id, label: c.label, group: say("map.compare.another_category") })));
 }
 
-/** The nearest sensible comparison: the window before, else the one after, else another category.
+/** Breaks of the series between two windows or inside either: nothing is compared across one.
+ * @param {PeriodFields} one @param {PeriodFields} other @returns {BreakFields[]} */
+export function breaksBetween(one, other) {
+  const first = one.start < other.start ? one.start : other.start, last = one.end > other.end ? one.end : other.end;
+  return INFO.breaks.filter((b) => first.slice(0, 7) < b.month && b.month <= last.slice(0, 7));
+}
+
+/** The nearest sensible comparison, on the same side of every break if there is one: the same months a year earlier, else
+ * the window before, else the one after; else another category.
  * @returns {string | null} */
 export function usefulChoice() {
-  const choices = compareChoices();
-  const periods = choices.filter((c) => c.value[0] === "p");
-  const at = periods.findIndex((c) => c.value === "p:" + state.period);
-  const other = periods[at + 1] || periods[at - 1] || choices.find((c) => c.value[0] === "c" && c.value !== "c:" + state.category);
-  return other ? other.value : null;
+  const series = currentSeries();
+  const at = series.findIndex((p) => p.id === state.period);
+  const here = series[at];
+  if (here) {
+    const yearBefore = series.find((p) => Number(p.start.slice(0, 4)) + 1 === Number(here.start.slice(0, 4))
+      && Number(p.end.slice(0, 4)) + 1 === Number(here.end.slice(0, 4)) && p.start.slice(5, 7) === here.start.slice(5, 7)
+      && p.end.slice(5, 7) === here.end.slice(5, 7));
+    const nearest = [yearBefore, series[at - 1], series[at + 1]].filter((p) => p !== undefined);
+    const alike = nearest.find((p) => !breaksBetween(p, here).length) || nearest[0];
+    if (alike) return "p:" + alike.id;
+  }
+  const other = CATEGORIES.find((c) => levelsOf(c.id).includes(state.level) && c.id !== state.category);
+  return other ? "c:" + other.id : null;
 }
 
 /** A comparison with itself, or with something this level lacks, moves on to the nearest sensible one. */

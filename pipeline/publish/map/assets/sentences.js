@@ -15,7 +15,7 @@ import {
   regional, regionalRange,
 } from "./data.js";
 import {
-  DENSITY_CATEGORIES, SHOWN_MEASURES, bandsOf, hasMeasure, isDetailed, isFlow, isPublic, levelsOf, mainScene,
+  DENSITY_CATEGORIES, SHOWN_MEASURES, bandsOf, breaksBetween, hasMeasure, isDetailed, isFlow, isPublic, levelsOf, mainScene,
   rateEnds, regionalRateEnds, shareEnds, sharedLimits, state, tiles, valueOf,
 } from "./model.js";
 
@@ -89,7 +89,7 @@ export function regionShort() { return INFO.region || say("map.region.all"); }
 /** @param {Scene} scene @returns {string} */
 export function headingOf(scene) {
   const measure = scene.measure === "outcomes" && isFlow() ? "outcome_flow" : scene.measure;
-  const values = { subject: subjectOf(scene.category), earlier: changeAgainst() };
+  const values = { subject: subjectOf(scene.category), earlier: changeAgainst(), areas: levelWord(scene.level, true) };
   return say("map.heading." + (scene.mode === "density" ? "density" : measure), values);
 }
 
@@ -108,7 +108,8 @@ export function unitOf(scene) {
   if (scene.mode === "density") return parts("map.unit.density", { noun, period: INFO.headlineNamed });
   if (scene.measure === "count") return [[noun, true]];
   const measure = scene.measure === "outcomes" && isFlow() ? "outcome_flow" : scene.measure;
-  return parts("map.unit." + measure, { noun: scene.measure === "rate" ? noun : INFO.noun, earlier: changeAgainst() });
+  const values = { noun: scene.measure === "rate" ? noun : INFO.noun, earlier: changeAgainst(), areas: capital(levelWord(scene.level, true)) };
+  return parts("map.unit." + measure, values);
 }
 
 /** @param {Scene} scene @param {number} limit of a class @returns {string} */
@@ -394,6 +395,8 @@ export function noticeOf() {
     return { text, action: say("map.notice.show", { name: categoryOf(first).label }), change: { category: first } };
   }
   if (scene.mode === "density") return null;
+  const across = acrossBreak(scene);
+  if (across) return { text: across };
   const rows = level.code.map((_, i) => valueOf(scene, i).state);
   if (!rows.includes("ok") && !rows.includes("first")) return emptyNotice(scene, rows);
   const missing = rows.filter((s) => s === "notoffered" || s === "few").length;
@@ -405,6 +408,16 @@ export function noticeOf() {
   const values = { missing: whole(missing), all: whole(rows.length), areas: level.many, noun: INFO.noun };
   const fuller = say("map.notice.fuller", { areas: capital(LEVELS.borough.many) });
   return { text: [say(key, values), ...pale, fuller].join(" "), action: say("map.notice.show", { name: LEVELS.borough.many }), level: "borough" };
+}
+
+/** A warning where the two maps show windows on two sides of a break. @param {Scene} scene @returns {string} */
+function acrossBreak(scene) {
+  const one = periodOf(scene.level, scene.period);
+  const other = state.compare && state.compare[0] === "p" ? periodOf(scene.level, state.compare.slice(2)) : null;
+  const between = one && other ? breaksBetween(one, other) : [];
+  if (!one || !other || !between.length) return "";
+  const breaks = between.map((b) => say("map.breaks.when", { text: isolate(b.text), month: shortDate(b.month) })).join("; ");
+  return say("map.notice.across_break", { one: one.named, other: other.named, breaks });
 }
 
 /** The notice of a map without any value.

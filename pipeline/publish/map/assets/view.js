@@ -719,12 +719,19 @@ function placeBoroughNames(placer, quiet = false) {
     const latlng = L.latLng(y / UNIT, x / UNIT);
     const name = shortName(LEVELS.borough, i);
     const room = roomOf(map, latlng, r) * 1.4 + 6;
-    // Where the whole does not fit, a city goes by the first word of its name.
-    for (const lines of [nameLines(name, 11), [name.split(" ")[0]]]) {
-      if (lines.length === 1 && lines[0] !== name && !name.startsWith(say("map.names.city_of") + " ")) continue;
+    // Where the whole does not fit, "City of Westminster" is Westminster; the City of London, inside London, is the City.
+    for (const lines of [nameLines(name, 11), [cityName(name)]]) {
       if (placer.put("borough", lines, latlng, { font: "700 " + size + "px", height: size + 1.5, room, offsets: [0, -0.75, 0.75, -1.3, 1.3] })) break;
     }
   });
+}
+
+/** The short name of a city; any other name as it is. @param {string} name @returns {string} */
+function cityName(name) {
+  const before = say("map.names.city_of") + " ";
+  if (!name.startsWith(before)) return name;
+  const rest = name.slice(before.length);
+  return rest === INFO.region ? name.split(" ")[0] : rest;
 }
 
 /** The chosen area's tag: above, below or beside it, wherever nothing else is. @param {Placer} placer @param {View} view */
