@@ -90,7 +90,11 @@ class Density(Section):
     bands: tuple[Annotated[float, Field(gt=0)], ...] = Field(
         (1.5, 3.0, 5.0, 8.0, 13.0, 20.0), min_length=1, description="Band limits as multiples of the mean density."
     )
-    categories: tuple[CategoryId, ...] = Field(("all",), description="Surfaces to make.")
+    categories: tuple[CategoryId, ...] | None = Field(
+        None,
+        description="Surfaces to make; by default of all categories together and of each that has at least "
+        "`detect.min_category_incidents` incidents.",
+    )
     min_locations: int = Field(5, ge=1, description="Fewest distinct locations in a band.")
     risk: Risk = Field(default_factory=lambda: Risk.model_validate({}), description="Risk surface.")
 

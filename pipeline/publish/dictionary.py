@@ -7,8 +7,10 @@ from pipeline.tables.outputs import (
     AREA_COUNTS,
     AREA_LAYER,
     CIRCUMSTANCES,
+    DENSITY_CATEGORY_LAYER,
     DENSITY_LAYER,
     GROUP_LAYER,
+    HOTSPOT_CATEGORY_LAYER,
     HOTSPOT_LAYER,
     STATES_NOTE,
 )
@@ -41,8 +43,9 @@ In each profile's folder:
 | `boroughs.geojson`, `wards.geojson` | areas with the figures of the headline period |
 | `ward_groups.geojson` | groups of neighbouring wards, for categories that are too rare to be given by ward;\
  `release.json` gives each category's level (`rules.detail`) |
-| `hotspots.geojson` | outlines of clusters |
-| `density.geojson` | bands of kernel density |
+| `hotspots.geojson` | outlines of clusters of all categories together, in the headline period |
+| `density.geojson` | bands of kernel density of all categories together, in the headline period |
+| `hotspots_by_category.geojson`, `density_by_category.geojson` | the same of each category that has enough incidents |
 | `hotspots.gpkg` | the same layers in the working system (GeoPackage 1.3), with styles for QGIS |
 | `hotspots.xml` | discovery metadata (UK GEMINI 2.3): title, abstract, extent, lineage, licence, contact |
 | `<layer>.parquet`, `<layer>.fgb` | the same layers as GeoParquet and FlatGeobuf, if switched on in `exports` |
@@ -96,7 +99,13 @@ def _table(table: Table, *, aliases: bool = False) -> str:
 def data_dictionary() -> str:
     """Return the text of outputs/README.md."""
     text = _FOLDER + f"## Layers and tables of a released folder\n\n{STATES_NOTE}\n\n"
-    for table, files in ((AREA_LAYER, "boroughs, wards"), (HOTSPOT_LAYER, "hotspots"), (DENSITY_LAYER, "density")):
+    for table, files in (
+        (AREA_LAYER, "boroughs, wards"),
+        (HOTSPOT_LAYER, "hotspots"),
+        (DENSITY_LAYER, "density"),
+        (HOTSPOT_CATEGORY_LAYER, "hotspots_by_category"),
+        (DENSITY_CATEGORY_LAYER, "density_by_category"),
+    ):
         text += f"### {files.capitalize()}\n\n" + _table(table, aliases=True)
     wards = GROUP_LAYER.columns[-1]
     text += (

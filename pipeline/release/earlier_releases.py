@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from pipeline.domain.periods import Period
 from pipeline.release.hotspots import Outlines
 from pipeline.release.linked_tables import COUNTS
-from pipeline.release.released import Released, split_not_offered
+from pipeline.release.released import Released, no_outlines, split_not_offered
 from pipeline.release.steps import RANGED
-from pipeline.tables import Level
+from pipeline.tables import DENSITY_CATEGORY_LAYER, HOTSPOT_CATEGORY_LAYER, Level
 
 __all__ = [
     "AUDIENCES",
@@ -70,7 +70,7 @@ class EarlierRelease:
         Ids of the windows that the data covered in part.
     counts
         `CELL`, lower, upper.
-    hotspots, density
+    hotspots, density, hotspots_by_category, density_by_category
         Layers in the working system, as released.
     circumstances
         Table `CIRCUMSTANCES` as released; None if there was none.
@@ -98,6 +98,8 @@ class EarlierRelease:
     hotspots: gpd.GeoDataFrame
     density: gpd.GeoDataFrame
     circumstances: pd.DataFrame | None = None
+    hotspots_by_category: gpd.GeoDataFrame = field(default_factory=lambda: no_outlines(HOTSPOT_CATEGORY_LAYER))
+    density_by_category: gpd.GeoDataFrame = field(default_factory=lambda: no_outlines(DENSITY_CATEGORY_LAYER))
     notes: Mapping[str, str] = field(default_factory=dict)
     reissue: str = ""
     version: int = 2
@@ -115,7 +117,7 @@ class EarlierRelease:
         for column in (*CELL, "lower", "upper"):
             values = frame[column].astype("Int64" if column in {"lower", "upper"} else "str")
             total.update("|".join(map(str, values.tolist())).encode())
-        for layer in (self.hotspots, self.density):
+        for layer in (self.hotspots, self.density, self.hotspots_by_category, self.density_by_category):
             total.update("".join(shapely.to_wkb(shapely.normalize(s), hex=True) for s in layer.geometry).encode())
         if self.circumstances is not None:
             total.update("|".join(map(str, self.circumstances.to_numpy(dtype=object).ravel())).encode())
@@ -179,6 +181,8 @@ def as_earlier_release(released: Released) -> EarlierRelease:
         counts=cells.sort_values(list(CELL), ignore_index=True),
         hotspots=released.hotspots,
         density=released.density,
+        hotspots_by_category=released.hotspots_by_category,
+        density_by_category=released.density_by_category,
         circumstances=released.circumstances if len(released.circumstances) else None,
         notes={"hotspots": info.hotspot_note, "density": info.density_note, "circumstances": described.get("note", "")},
         reissue=str(calendar.get("reissue", "")),
@@ -348,7 +352,8 @@ def as_first_released(
     made
         The layer computed from the current data.
     kind
-        Which layer of the earlier releases to compare with: ``hotspots`` or ``density``.
+        Which layer of the earlier releases to compare with: ``hotspots``, ``density``, or one of these followed by
+        ``_by_category``.
     kept
         Previous releases.
     headline
@@ -362,7 +367,9 @@ def as_first_released(
     if any(len(r.hotspots) and Period.parse(r.headline).overlaps(headline) for r in old):
         return Outlines(made.layer.iloc[:0], APART)
     # If nothing was drawn, outlines may be added later; the folders of other audiences decide.
-    if last is not None and last.headline == headline.id and (len(getattr(last, kind)) or not kept.due):
+    # Those of single categories share what areas leave with those of all: they are released together or not at all.
+    together = kind.endswith("_by_category")
+    if last is not None and last.headline == headline.id and (len(getattr(last, kind)) or not kept.due or together):
         before = getattr(last, kind)
         if _outlines(before) == _outlines(made.layer):
             return replace(made, layer=before)
@@ -384,11 +391,15 @@ def _outlines(layer: gpd.GeoDataFrame) -> list[str]:
 def _same_records(before: gpd.GeoDataFrame, now: gpd.GeoDataFrame) -> bool:
     """Whether two layers draw the same outlines, except for pieces that only one of them may show.
 
-    Density bands are compared line by line: an area with too few incidents for one profile is drawn in the band below,
-    which removes lines but moves none.
+    Layers of several categories are compared category by category. Density bands are compared line by line: an area
+    with too few incidents for one profile is drawn in the band below, which removes lines but moves none.
     """
     if "density_low" in now:
         return _drawn_on(now, before) or _drawn_on(before, now)
+    if "category" in now:
+        both = set(now["category"]) & set(before["category"])
+        pairs = [[layer[layer["category"] == c].drop(columns="category") for layer in (before, now)] for c in both]
+        return all(_same_records(*pair) for pair in pairs)
     one, other = set(_pieces(before)), set(_pieces(now))
     return one <= other or other <= one
 

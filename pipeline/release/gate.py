@@ -35,9 +35,11 @@ from pipeline.release.figures import derive
 from pipeline.release.hotspots import (
     Outlines,
     Premises,
+    Room,
     no_hotspots,
     release_density,
     release_hotspots,
+    release_hotspots_by_category,
     with_names,
 )
 from pipeline.release.linked_tables import COUNTS, Layout, category_pairs, declared_unions
@@ -73,6 +75,8 @@ class Detected:
         Headline window id to its hotspots (all attributes, geometry in the working system).
     members
         Headline window id to the locations of each hotspot: hotspot_id, easting_m, northing_m, ward_code, incidents.
+    hotspots_by_category, members_by_category
+        The same for single categories: column category, and ids that begin with it.
     bandwidth_m
         Bandwidth the surface is made with, in metres; None where there are no points.
     emerging
@@ -109,6 +113,8 @@ class Detected:
     bandwidth_m: float | None
     emerging: pd.DataFrame | None
     has_points: bool
+    hotspots_by_category: dict[str, gpd.GeoDataFrame] = field(default_factory=dict)
+    members_by_category: dict[str, pd.DataFrame] = field(default_factory=dict)
     premises: Premises = field(default_factory=Premises)
     known_tables: pd.DataFrame | None = None
     facets: pd.DataFrame | None = None
@@ -212,14 +218,21 @@ def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail", offers: dict
     figures = derive(protected.counts, plan=plan, emerging=detected.emerging, people=people)
     # Outlines are chosen after the released counts, and must reveal nothing more about them.
     if plan.shows_all:
-        hotspots = release_hotspots(
-            detected.hotspots, detected.members, counts=protected.counts, true=counts, plan=plan
+        room = Room(protected.counts, true=counts, plan=plan)
+        hotspots = release_hotspots(detected.hotspots, detected.members, plan=plan, room=room)
+        each = release_hotspots_by_category(
+            detected.hotspots_by_category, detected.members_by_category, plan=plan, room=room
         )
     else:
         hotspots = no_hotspots(plan.areas, f"Hotspots are not shown: {OF_ALL}")
+        each = no_hotspots(plan.areas, "", by_category=True)
     hotspots = with_names(_unchanged_outlines(hotspots, "hotspots", plan), plan)
-    density = release_density(detected.locations, bandwidth_m=detected.bandwidth_m, counts=protected.counts, plan=plan)
+    each = with_names(_unchanged_outlines(each, "hotspots_by_category", plan), plan)
+    density, density_of_each = release_density(
+        detected.locations, bandwidth_m=detected.bandwidth_m, counts=protected.counts, plan=plan
+    )
     density = _unchanged_outlines(density, "density", plan)
+    density_of_each = _unchanged_outlines(density_of_each, "density_by_category", plan)
     described = _described(detected, plan, protected.counts)
 
     info = release_info(
@@ -245,6 +258,8 @@ def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail", offers: dict
         counts=figures.counts,
         hotspots=hotspots.layer,
         density=density.layer,
+        hotspots_by_category=each.layer,
+        density_by_category=density_of_each.layer,
         record=record | {"circumstances": described.record},
         circumstances=described.table,
         facts=_facts(detected, plan, hotspots.layer),
@@ -372,7 +387,7 @@ def _facts(detected: Detected, plan: ReleasePlan, hotspots: gpd.GeoDataFrame) ->
 
 def _unchanged_outlines(made: Outlines, kind: str, plan: ReleasePlan) -> Outlines:
     """Return a window's outlines as they were first released, for every audience but the data owner."""
-    if plan.internal or not getattr(plan.profile, kind):
+    if plan.internal or not getattr(plan.profile, kind.removesuffix("_by_category")):
         return made
     return as_first_released(made, kind=kind, kept=plan.kept, headline=plan.windows.headline)
 

@@ -1,4 +1,4 @@
-"""Outlines that may be released: hotspots and density bands under a profile's rules."""
+"""Outlines that may be released: hotspots and density bands, of all categories and of each, by a profile's rules."""
 
 import dataclasses
 from dataclasses import dataclass, field
@@ -12,15 +12,31 @@ from numpy.typing import NDArray
 
 from pipeline.detect.density import density_bands, lowered, month_rows
 from pipeline.detect.hotspots.finding import NOWHERE, numbered
-from pipeline.domain.categories import ROOT, in_total, outside_total
+from pipeline.domain.categories import ROOT, having, in_total, outside_total
 from pipeline.geography.areas import StudyArea
 from pipeline.geography.grid import HexGrid
 from pipeline.geography.landmarks import Landmarks, place_names
-from pipeline.release.released import ReleasePlan
+from pipeline.release.released import ReleasePlan, no_outlines
 from pipeline.statistics.intervals import Ranges
-from pipeline.tables import DENSITY_LAYER, HOTSPOT_LAYER, Level
+from pipeline.tables import (
+    DENSITY_CATEGORY_LAYER,
+    DENSITY_LAYER,
+    HOTSPOT_CATEGORY_LAYER,
+    HOTSPOT_LAYER,
+    Level,
+    Table,
+)
 
-__all__ = ["Outlines", "Premises", "no_hotspots", "release_density", "release_hotspots", "with_names"]
+__all__ = [
+    "Outlines",
+    "Premises",
+    "Room",
+    "no_hotspots",
+    "release_density",
+    "release_hotspots",
+    "release_hotspots_by_category",
+    "with_names",
+]
 
 
 AT_PLACE_M = 50.0  # an incident this close to an institution counts as being at it
@@ -53,22 +69,17 @@ class Premises:
     landmarks: Landmarks | None = None
 
 
-def _empty(table: Any, areas: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    return gpd.GeoDataFrame(table.empty(), geometry=gpd.GeoSeries([], crs=areas.crs), crs=areas.crs)
-
-
-def no_hotspots(areas: gpd.GeoDataFrame, why: str) -> Outlines:
+def no_hotspots(areas: gpd.GeoDataFrame, why: str, *, by_category: bool = False) -> Outlines:
     """Return the empty layer with its reason."""
-    return Outlines(_empty(HOTSPOT_LAYER, areas), why)
+    return Outlines(no_outlines(HOTSPOT_CATEGORY_LAYER if by_category else HOTSPOT_LAYER, areas.crs), why)
 
 
 def release_hotspots(
     hotspots: dict[str, gpd.GeoDataFrame],
     members: dict[str, pd.DataFrame],
     *,
-    counts: pd.DataFrame,
-    true: pd.DataFrame,
     plan: ReleasePlan,
+    room: "Room",
 ) -> Outlines:
     """Choose the hotspots that a profile may show, and coarsen their outlines and counts.
 
@@ -76,7 +87,7 @@ def release_hotspots(
     `min_locations` distinct locations, no location with more than `max_location_share_pct`, and `min_addresses`
     addresses in its outline (if there is a layer of addresses). Its outline is the union of the lattice hexagons that
     contain its locations, its count is a step, and its density is null. It is shown only if its count and outline
-    reveal nothing about the counts of areas (`_with_room`), and the way it was found reveals nothing about its count
+    reveal nothing about the counts of areas (`Room`), and the way it was found reveals nothing about its count
     (`_least_known`). The public profile shows no hotspot that is a single institution: one with most of its incidents,
     or the only one in an outline of one hexagon.
 
@@ -87,12 +98,10 @@ def release_hotspots(
     ----------
     hotspots, members
         Headline window id to its hotspots, and to the locations of each.
-    counts
-        Released counts, with their ranges.
-    true
-        The true counts behind them.
     plan
         What the release covers.
+    room
+        What the released counts of areas leave for outlines.
     """
     profile, areas, headline = plan.profile, plan.areas, plan.windows.headline
     found = hotspots.get(headline.id)
@@ -101,20 +110,82 @@ def release_hotspots(
         searched = plan.config.detect.clusters.enabled
         none = "Hotspots need points; there are none." if searched else "Hotspots were not searched for."
         return no_hotspots(areas, why if found is not None else none)
+    kept = _shown(found, members[headline.id], ROOT, plan=plan, room=room)
+    if len(kept) == 0 and not plan.internal:
+        return no_hotspots(areas, "No hotspot is large enough to be shown without risk.")
+    note = "Hotspots that are too small are not shown, to protect the people involved."
+    return Outlines(
+        _conformed(kept, HOTSPOT_LAYER, areas), note if len(found) > len(kept) and not plan.internal else ""
+    )
+
+
+def release_hotspots_by_category(
+    hotspots: dict[str, gpd.GeoDataFrame],
+    members: dict[str, pd.DataFrame],
+    *,
+    plan: ReleasePlan,
+    room: "Room",
+) -> Outlines:
+    """Choose the hotspots of each category under the same rules as those of all categories together.
+
+    Parameters
+    ----------
+    hotspots, members
+        Headline window id to the hotspots of each category (column category), and to the locations of each.
+    plan
+        What the release covers.
+    room
+        What the released counts of areas, and the hotspots of all categories together, leave for outlines.
+    """
+    headline, areas = plan.windows.headline, plan.areas
+    found = hotspots.get(headline.id)
+    if found is None or not plan.profile.hotspots or len(found) == 0:
+        return no_hotspots(areas, "", by_category=True)
+    layers = []
+    for category in _wholes_first(plan):
+        mine = found[found["category"] == category]
+        if not len(mine):  # or it has too few incidents: that it was looked for would be known by its hotspots
+            continue
+        kept = _shown(mine, members[headline.id], category, plan=plan, room=room)
+        kept = kept.assign(category=category, hotspot_id=[f"{category}-{i}" for i in kept["hotspot_id"]])
+        layers.append(kept)
+    if not any(len(layer) for layer in layers):
+        return no_hotspots(areas, "", by_category=True)
+    layer = pd.concat([layer for layer in layers if len(layer)], ignore_index=True)
+    layer = layer.assign(period_start=headline.start.isoformat(), period_end=headline.end.isoformat())
+    return Outlines(_conformed(layer, HOTSPOT_CATEGORY_LAYER, areas), "")
+
+
+def _wholes_first(plan: ReleasePlan) -> list[str]:
+    """Return the categories that are shown, each after those that it is part of; not the total."""
+    waiting = [c.id for c in plan.categories if c.id != ROOT]
+    done: list[str] = []
+    while waiting:
+        free = [c for c in waiting if not any(p in waiting for part, p in plan.category_pairs if part == c)]
+        # Two categories may be declared part of each other: they are the same.
+        done += free or waiting
+        waiting = [c for c in waiting if c not in done]
+    return done
+
+
+def _shown(
+    found: gpd.GeoDataFrame, places: pd.DataFrame, category: str, *, plan: ReleasePlan, room: "Room"
+) -> gpd.GeoDataFrame:
+    """Choose the hotspots of one category, with what is shown of each: all columns of the layer but its name."""
+    profile, areas, headline = plan.profile, plan.areas, plan.windows.headline
     if plan.internal:
         boroughs = set(areas.loc[areas["level"] == Level.BOROUGH, "area_code"])
         kept = found[found["borough_code"].isin(boroughs)] if profile.scope else found
         exact = kept["incidents"].astype("Int64")
         band = [f"{int(n):,}" for n in exact]
-        layer = kept.assign(incidents_lower=exact, incidents_upper=exact, incidents_band=band)
-        return Outlines(_conformed(layer, areas), "")
+        own_id = kept["hotspot_id"].str.removeprefix(f"{category}-")
+        return kept.assign(hotspot_id=own_id, incidents_lower=exact, incidents_upper=exact, incidents_band=band)
     step = max(profile.threshold, 1)
     enough = (found["incidents"] >= profile.threshold) & (found["distinct_locations"] >= profile.min_locations)
     enough &= found["top_location_share_pct"] <= profile.max_location_share_pct
     victims = pd.to_numeric(found["distinct_victims"]).astype("Float64")
     enough &= (victims.isna() | (victims >= profile.threshold)).astype(bool)
     kept = found[enough].copy()
-    places = members[headline.id]
     inside = {str(i): places[places["hotspot_id"] == i] for i in kept["hotspot_id"]}
     if profile.lattice_m > 0:
         kept.geometry = [_on_lattice(inside[str(i)], profile.lattice_m) for i in kept["hotspot_id"]]
@@ -134,9 +205,7 @@ def release_hotspots(
     middle = shapely.centroid(kept.geometry.to_numpy())
     xy = np.column_stack([shapely.get_x(middle), shapely.get_y(middle)]).round(1)
     kept = kept.iloc[np.lexsort((xy[:, 0], xy.sum(axis=1)))]
-    kept = kept[_with_room(kept, counts=counts, true=true, plan=plan, step=step)].copy()
-    if len(kept) == 0:
-        return no_hotspots(areas, "No hotspot is large enough to be shown without risk.")
+    kept = kept[room.take(kept, category)].copy()
     kept["hotspot_id"] = [f"H{number:03d}" for number in range(1, len(kept) + 1)]
     kept["rank"] = kept["incidents_lower"].rank(method="min", ascending=False).astype("int64")
     kept["incidents_upper"] = kept["incidents_lower"] + step - 1
@@ -149,9 +218,7 @@ def release_hotspots(
     # First and last month of the window: those of the incidents would disclose the dates of the first and the last.
     kept["first_period"] = headline.start.isoformat()[:7]
     kept["last_period"] = headline.end.isoformat()[:7]
-    kept = kept.sort_values(["rank", "hotspot_id"])
-    note = "Hotspots that are too small are not shown, to protect the people involved."
-    return Outlines(_conformed(kept, areas), note if len(found) > len(kept) else "")
+    return kept.sort_values(["rank", "hotspot_id"])
 
 
 def with_names(hotspots: Outlines, plan: ReleasePlan) -> Outlines:
@@ -174,7 +241,12 @@ def with_names(hotspots: Outlines, plan: ReleasePlan) -> Outlines:
         both = zip(place_names(layer.geometry.to_numpy(dtype=object), known), wards, strict=True)
         # A ward named after the same place says it once.
         wards = [f"{name}, {ward}" if name and name != ward else ward for name, ward in both]
-    return Outlines(layer.assign(name=pd.array(numbered(wards), dtype="str")), hotspots.note)
+    names = pd.Series(wards, index=layer.index, dtype="str")
+    # Names that occur twice are numbered within a category: no list shows several.
+    of = layer["category"] if "category" in layer else pd.Series(ROOT, index=layer.index)
+    for _, own in names.groupby(of, sort=False):
+        names[own.index] = numbered(own.tolist())
+    return Outlines(layer.assign(name=names.astype("str")), hotspots.note)
 
 
 TOUCH_M2 = 1.0  # outlines are stored to the centimetre: a smaller intersection is not an overlap
@@ -194,9 +266,11 @@ def _least_known(shape: shapely.Geometry, plan: ReleasePlan) -> int:
         return max(profile.min_locations, clusters.min_samples)
     _, centres = _hexagons(shape, profile.lattice_m)
     reach = 2.0 * (clusters.eps_m if isinstance(clusters.eps_m, (int, float)) else profile.lattice_m)
-    groups, left = 0, centres
-    while len(left):
-        left = left[np.hypot(*(left - left[0]).T) > reach]
+    near = np.hypot(*(centres[:, None, :] - centres[None, :, :]).T) <= reach
+    groups, left = 0, np.ones(len(centres), dtype=bool)
+    while left.any():
+        # Round the centre with most of what is left: any choice gives a bound, and fewer groups a closer one.
+        left &= ~near[np.argmax((near & left).sum(axis=1))]
         groups += 1
     return max(profile.min_locations, len(centres), groups * clusters.min_samples)
 
@@ -209,10 +283,21 @@ def _in_scope(shape: shapely.Geometry, plan: ReleasePlan) -> bool:
     return bool(shapely.area(shapely.intersection(boroughs, shape)).sum() >= shapely.area(shape) / 2)
 
 
-def _with_room(
-    kept: gpd.GeoDataFrame, *, counts: pd.DataFrame, true: pd.DataFrame, plan: ReleasePlan, step: int
-) -> NDArray[np.bool_]:
-    """Return which hotspots leave all values of all steps possible, considered one after the other.
+@dataclass(slots=True)
+class _Floors:
+    """Areas of the finest level at which a category is given, and what is left of the floors of their counts.
+
+    `left` has one row for each width of step that a reader may know counts by; `taken` holds, for each hotspot shown,
+    its outline and the part of these floors that it took and that parts of the category have not used.
+    """
+
+    shapes: NDArray[Any]
+    left: list[NDArray[np.int64]]
+    taken: list[tuple[shapely.Geometry, list[NDArray[np.int64]]]] = field(default_factory=list)
+
+
+class Room:
+    """What released counts leave for outlines: a hotspot is shown only if all values of all steps stay possible.
 
     A hotspot lies in the areas that its outline overlaps, so together these have at least its count, and at least one
     incident for each hexagon. This is a complete union, which could narrow a step (`pipeline.release.steps`) and would
@@ -223,31 +308,131 @@ def _with_room(
 
     The areas are those of the finest level at which all incidents are given, or a borough if none of its smaller areas
     is offered. Any other area that is not offered counts as 0.
+
+    A hotspot of a category consists of incidents of every category that it is part of. If its outline lies in a shown
+    hotspot of such a category, its incidents are among those of that hotspot, so it must find room in what that hotspot
+    took, and parts side by side share it; otherwise it must find room in what is left of the floors of that category.
+    Raising its count raises the hotspots and areas around it by as much, each within its step.
+
+    Parameters
+    ----------
+    counts
+        Released counts, with their ranges.
+    true
+        The true counts behind them.
+    plan
+        What the release covers.
     """
-    shapes, own = _floors(ROOT, counts=counts, plan=plan)
-    held = kept["incidents"].to_numpy(dtype=np.int64)
-    exact = plan.profile.step <= 1
-    if exact:  # exact counts of areas cannot be raised: they must cover the whole step
-        rules = [(own, held // step * step + step - 1)]
-    else:
+
+    def __init__(self, counts: pd.DataFrame, *, true: pd.DataFrame, plan: ReleasePlan) -> None:
+        self._counts, self._true, self._plan = counts, true, plan
+        self._step = max(plan.profile.threshold, 1)
         # A reader who also has the folder of a closer audience knows both counts in both steps, so the condition must
-        # hold for the narrower steps as well.
-        closer = sorted({p.step for p in plan.config.profiles if 1 < p.step < step})
-        rules = [(_floors(ROOT, counts=counts, plan=plan, true=true, step=t)[1], held // t * t) for t in closer]
-        rules.append((own, held // step * step))
-    room = np.zeros(len(kept), dtype=bool)
-    for place, shape in enumerate(kept.geometry):
-        hexagons = _hexagons(shape, plan.profile.lattice_m)[0] if plan.profile.lattice_m > 0 else np.array([shape])
-        near = np.flatnonzero(shapely.intersects(shapes, shape))
-        shared = shapely.area(shapely.intersection(shapes[near, None], hexagons[None, :]))
-        number = (shared > TOUCH_M2).sum(axis=1)
-        near, number = near[number > 0], number[number > 0]
-        taken = [_taken(left[near], number, int(need[place])) for left, need in rules]
-        if all(part is not None for part in taken):
-            room[place] = True
-            for (left, _), part in zip(rules, taken, strict=True):
-                left[near] -= part
-    return room
+        # hold for the narrower steps as well. Exact counts of areas cannot be raised: they cover the whole step.
+        self._exact = plan.profile.step <= 1
+        others = {p.step for p in plan.config.profiles if 1 < p.step < self._step}
+        self._closer = [] if self._exact else sorted(others)
+        self._of: dict[str, _Floors] = {}
+
+    def take(self, hotspots: gpd.GeoDataFrame, category: str) -> NDArray[np.bool_]:
+        """Return which hotspots of a category have room, considered one after the other, and take it.
+
+        Parameters
+        ----------
+        hotspots
+            Outlines as they would be shown, and `incidents`, their true counts.
+        category
+            Their category. Those that it is part of come first.
+        """
+        held = hotspots["incidents"].to_numpy(dtype=np.int64)
+        step = self._step
+        needs = [held // t * t for t in self._closer]
+        needs.append(held // step * step + (step - 1 if self._exact else 0))
+        shown = np.zeros(len(hotspots), dtype=bool)
+        own = self._floors(category)
+        for place, shape in enumerate(hotspots.geometry):
+            taken = self._took(shape, [int(need[place]) for need in needs], self._around(shape, category))
+            if taken is not None:
+                shown[place] = True
+                own.taken.append((shape, taken))
+        return shown
+
+    def _took(
+        self, shape: shapely.Geometry, needs: list[int], limits: list[tuple[_Floors, list[NDArray[np.int64]]]]
+    ) -> list[NDArray[np.int64]] | None:
+        """Take what an outline needs from all its limits, or nothing; the first limit is that of its own category."""
+        size = self._plan.profile.lattice_m
+        hexagons = _hexagons(shape, size)[0] if size > 0 else np.array([shape])
+        # Incidents are assigned to the smallest areas that any of the limits knows, and summed for the others.
+        over = [_hexagons_over(floors.shapes, hexagons) for floors, _ in limits]
+        finest = max(range(len(limits)), key=lambda i: (len(over[i][0]), -i))
+        near, number = over[finest]
+        inner = shapely.point_on_surface(limits[finest][0].shapes[near]) if len(near) else np.empty(0, dtype=object)
+        at = [
+            near if floors.shapes is limits[finest][0].shapes else _containing(floors.shapes, inner)
+            for floors, _ in limits
+        ]
+        own: list[NDArray[np.int64]] = []
+        changes = []
+        for rule, need in enumerate(needs):
+            budget = np.min(
+                [np.where(of >= 0, left[rule][of], 0) for of, (_, left) in zip(at, limits, strict=True)], axis=0
+            )
+            part = _taken(budget, number, need)
+            if part is None:
+                return None
+            for of, (_, left) in zip(at, limits, strict=True):
+                used = np.bincount(of, weights=part, minlength=len(left[rule])).astype(np.int64)
+                if (used > left[rule]).any():
+                    return None
+                changes.append((left[rule], used))
+            own.append(changes[-len(limits)][1])
+        for budget, used in changes:
+            np.subtract(budget, used, out=budget)
+        return own
+
+    def _around(self, shape: shapely.Geometry, category: str) -> list[tuple[_Floors, list[NDArray[np.int64]]]]:
+        """Return the limits of a hotspot: its category's floors, then those of each category that it is part of."""
+        own = self._floors(category)
+        limits, seen, waiting = [(own, own.left)], {category}, [category]
+        while waiting:
+            part = waiting.pop(0)
+            for whole in (w for p, w in self._plan.category_pairs if p == part and w not in seen):
+                seen.add(whole)
+                if whole not in {c.id for c in self._plan.categories}:
+                    continue
+                floors = self._floors(whole)
+                inside = next((left for drawn, left in floors.taken if shape.difference(drawn).area <= TOUCH_M2), None)
+                limits.append((floors, floors.left if inside is None else inside))
+                if inside is None:  # what a shown hotspot took, it took from the categories above it too
+                    waiting.append(whole)
+        return limits
+
+    def _floors(self, category: str) -> _Floors:
+        if category not in self._of:
+            shapes, own = _floors(category, counts=self._counts, plan=self._plan)
+            closer = [
+                _floors(category, counts=self._counts, plan=self._plan, true=self._true, step=t)[1]
+                for t in self._closer
+            ]
+            self._of[category] = _Floors(shapes, [*closer, own])
+        return self._of[category]
+
+
+def _hexagons_over(shapes: NDArray[Any], hexagons: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+    """Return the areas that hexagons overlap, and how many each."""
+    near = np.unique(shapely.STRtree(shapes).query(hexagons, predicate="intersects")[1])
+    shared = shapely.area(shapely.intersection(shapes[near, None], hexagons[None, :]))
+    number = (shared > TOUCH_M2).sum(axis=1)
+    return near[number > 0], number[number > 0].astype(np.int64)
+
+
+def _containing(shapes: NDArray[Any], points: NDArray[Any]) -> NDArray[np.intp]:
+    """Return which shape contains each point, -1 for none."""
+    found = np.full(len(points), -1, dtype=np.intp)
+    point, shape = shapely.STRtree(shapes).query(points, predicate="intersects")
+    found[point] = shape
+    return found
 
 
 def _floors(
@@ -344,9 +529,9 @@ def _one_institution(shape: shapely.Geometry, places: pd.DataFrame, plan: Releas
     return bool(max(share) > profile.max_location_share_pct or shapely.area(shape) < 1.5 * hexagon_m2)
 
 
-def _conformed(layer: gpd.GeoDataFrame, areas: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+def _conformed(layer: gpd.GeoDataFrame, table: Table, areas: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     shapes = layer.geometry.to_numpy()
-    return gpd.GeoDataFrame(HOTSPOT_LAYER.conform(pd.DataFrame(layer)), geometry=shapes, crs=areas.crs)
+    return gpd.GeoDataFrame(table.conform(pd.DataFrame(layer)), geometry=shapes, crs=areas.crs)
 
 
 def _on_lattice(places: pd.DataFrame, size_m: float) -> shapely.Geometry:
@@ -363,36 +548,38 @@ def release_density(
     bandwidth_m: float | None,
     counts: pd.DataFrame,
     plan: ReleasePlan,
-) -> Outlines:
+) -> tuple[Outlines, Outlines]:
     """Make the density bands that a profile may show: never below its minimum bandwidth, never from few incidents.
+
+    Returns the bands of all categories together, and those of each category that is frequent enough.
 
     Outside internal each patch of a band must also have at least the threshold in incidents, `min_locations` places,
     and `min_addresses` addresses if there is a layer of them; and the floors of the areas that it overlaps must cover
-    as many incidents (see `_with_room`). Limits are multiples of the mean, and the mean is computed from the number of
+    as many incidents (see `Room`). Limits are multiples of the mean, and the mean is computed from the number of
     located incidents, given in steps like any other count.
     """
     profile, areas, settings = plan.profile, plan.areas, plan.config.detect.density
     if not settings.enabled or bandwidth_m is None or len(locations) == 0:
         none = "Density needs points; there are none." if settings.enabled else "Density was not computed."
-        return Outlines(_empty(DENSITY_LAYER, areas), none)
+        return _no_density(areas, none)
     if not profile.density:
-        return Outlines(_empty(DENSITY_LAYER, areas), "This profile shows no density.")
+        return _no_density(areas, "This profile shows no density.")
     chosen = month_rows(locations, plan.windows.headline)
     outside = outside_total(plan.config.categories)
     total = int(chosen.loc[in_total(chosen["categories"], outside), "incidents"].sum())
     if total < profile.min_density_incidents:
         note = f"Density is shown from {profile.min_density_incidents:,} incidents on: there are fewer in the period."
-        return Outlines(_empty(DENSITY_LAYER, areas), note)
+        return _no_density(areas, note)
     ground = StudyArea.of(areas).outline
     if ground.is_empty:
-        return Outlines(_empty(DENSITY_LAYER, areas), "Density is not shown: the data does not cover these areas.")
+        return _no_density(areas, "Density is not shown: the data does not cover these areas.")
     made = density_bands(
         chosen,
         study_area=ground,
         crs=areas.crs,
         settings=settings,
         bandwidth_m=max(bandwidth_m, profile.min_bandwidth_m),
-        categories=[c for c in settings.categories if c in {shown.id for shown in plan.categories}],
+        categories=_surfaces(chosen, plan),
         outside=outside,
         min_locations=max(settings.min_locations, profile.min_locations),
         min_incidents=profile.threshold,
@@ -404,12 +591,33 @@ def release_density(
         bands = _patches_with_room(bands, counts=counts, plan=plan)
     if not plan.internal and plan.premises.addresses is not None:
         bands = _addressed(bands, plan.premises.addresses, profile.min_addresses)
-    if len(bands) == 0:
-        return Outlines(_empty(DENSITY_LAYER, areas), "No density band rests on enough incidents to be shown.")
-    layer = gpd.GeoDataFrame(
-        DENSITY_LAYER.conform(pd.DataFrame(bands)), geometry=bands.geometry.to_numpy(), crs=areas.crs
+    window = plan.windows.headline
+    bands = bands.assign(period_start=window.start.isoformat(), period_end=window.end.isoformat())
+    of_all = bands["category"] == ROOT
+    every, each = (
+        gpd.GeoDataFrame(table.conform(pd.DataFrame(part)), geometry=part.geometry.to_numpy(), crs=areas.crs)
+        for table, part in ((DENSITY_LAYER, bands[of_all]), (DENSITY_CATEGORY_LAYER, bands[~of_all]))
     )
-    return Outlines(layer, made.note)
+    none = "No density band rests on enough incidents to be shown."
+    return Outlines(every, made.note if len(every) else none), Outlines(each, made.note if len(each) else none)
+
+
+def _no_density(areas: gpd.GeoDataFrame, why: str) -> tuple[Outlines, Outlines]:
+    return Outlines(no_outlines(DENSITY_LAYER, areas.crs), why), Outlines(
+        no_outlines(DENSITY_CATEGORY_LAYER, areas.crs), why
+    )
+
+
+def _surfaces(chosen: pd.DataFrame, plan: ReleasePlan) -> list[str]:
+    """Return the categories that have a surface: those named, or all together and each that is frequent enough."""
+    named, least = plan.config.detect.density.categories, plan.config.detect.min_category_incidents
+    shown = [c.id for c in plan.categories]
+    if named is not None:
+        return [c for c in named if c in shown]
+    # By the lower end of the step: that there is a surface must say no more about the total than its step does.
+    step = 1 if plan.internal else max(plan.profile.threshold, 1)
+    totals = {c: int(chosen.loc[having(chosen["categories"], c), "incidents"].sum()) for c in shown if c != ROOT}
+    return [c for c in shown if c == ROOT or totals[c] // step * step >= least]
 
 
 def _patches_with_room(bands: gpd.GeoDataFrame, *, counts: pd.DataFrame, plan: ReleasePlan) -> gpd.GeoDataFrame:

@@ -60,7 +60,7 @@ MISTAKEN = 0.5
 """If `disclosure.data_source` names no existing ledger but more than this share of the data is in one, that one is
 used: so large a share cannot be chance. Below it, a new ledger with that name is created."""
 
-_LAYERS = ("hotspots", "density")
+_LAYERS = ("hotspots", "density", "hotspots_by_category", "density_by_category")
 
 
 # Folders of ledgers.
@@ -709,6 +709,14 @@ def _as_layer(kept: Mapping[str, Any], *, written: str, crs: str) -> "gpd.GeoDat
     return layer if not written or written == crs else layer.to_crs(crs)
 
 
+def _no_layer(name: str) -> dict[str, Any]:
+    """Return the layer of a line that was written before single categories had layers: empty, with its columns."""
+    from pipeline.tables import DENSITY_CATEGORY_LAYER, DENSITY_LAYER, HOTSPOT_CATEGORY_LAYER, HOTSPOT_LAYER
+
+    tables = {t.name: t for t in (HOTSPOT_LAYER, DENSITY_LAYER, HOTSPOT_CATEGORY_LAYER, DENSITY_CATEGORY_LAYER)}
+    return {**_columns(tables[name].empty()), "outlines": []}
+
+
 def _earlier_release(line: Mapping[str, Any], *, crs: str, before: "EarlierRelease | None") -> "EarlierRelease":
     """Read a line."""
     from pipeline.release.earlier_releases import EarlierRelease
@@ -717,7 +725,7 @@ def _earlier_release(line: Mapping[str, Any], *, crs: str, before: "EarlierRelea
         return _of_version_1(line, crs=crs)
     layers = {}
     for name in _LAYERS:
-        kept = line["layers"][name]
+        kept = line["layers"].get(name, _no_layer(name))
         if kept is None and before is not None:
             layers[name] = getattr(before, name)
         else:
@@ -779,6 +787,6 @@ def _of_version_1(line: Mapping[str, Any], *, crs: str) -> "EarlierRelease":
         series=series,
         incomplete=(),
         counts=cells,
-        **{name: _as_layer(line["layers"][name], written="", crs=crs) for name in _LAYERS},
+        **{name: _as_layer(line["layers"].get(name, _no_layer(name)), written="", crs=crs) for name in _LAYERS},
         version=1,
     )

@@ -19,7 +19,14 @@ from pipeline.domain.categories import ROOT
 from pipeline.domain.levels import level_words
 from pipeline.domain.periods import Period, Windows
 from pipeline.errors import DisclosureError
-from pipeline.tables import CIRCUMSTANCES, HOTSPOT_FACTS, Level
+from pipeline.tables import (
+    CIRCUMSTANCES,
+    DENSITY_CATEGORY_LAYER,
+    HOTSPOT_CATEGORY_LAYER,
+    HOTSPOT_FACTS,
+    Level,
+    Table,
+)
 
 if TYPE_CHECKING:  # these modules import this one
     from pipeline.release.earlier_releases import Kept
@@ -229,6 +236,8 @@ class Released:
         Table `area_counts`: the windows of `info.periods` and the headline, every category shown.
     hotspots, density
         Tables `hotspots` and `density` with geometry in the working system; empty where the profile shows none.
+    hotspots_by_category, density_by_category
+        The same of single categories.
     record
         What release.json says.
     circumstances
@@ -246,6 +255,8 @@ class Released:
     seal: object = None
     circumstances: pd.DataFrame = field(default_factory=CIRCUMSTANCES.empty)
     facts: pd.DataFrame = field(default_factory=HOTSPOT_FACTS.empty)
+    hotspots_by_category: gpd.GeoDataFrame = field(default_factory=lambda: no_outlines(HOTSPOT_CATEGORY_LAYER))
+    density_by_category: gpd.GeoDataFrame = field(default_factory=lambda: no_outlines(DENSITY_CATEGORY_LAYER))
 
     def __post_init__(self) -> None:
         """Raise unless the gate made this object."""
@@ -253,6 +264,11 @@ class Released:
             raise DisclosureError(
                 "a Released table can only be made by disclosure.release(): pass the tables through it"
             )
+
+
+def no_outlines(table: Table, crs: Any = None) -> gpd.GeoDataFrame:
+    """Return a layer without rows."""
+    return gpd.GeoDataFrame(table.empty(), geometry=gpd.GeoSeries([], crs=crs), crs=crs)
 
 
 # A released table names what a row does not offer in one text column. Inside the gate they are sets.
@@ -381,6 +397,8 @@ class Packed:
     counts: pd.DataFrame
     hotspots: gpd.GeoDataFrame
     density: gpd.GeoDataFrame
+    hotspots_by_category: gpd.GeoDataFrame
+    density_by_category: gpd.GeoDataFrame
     circumstances: pd.DataFrame
     facts: pd.DataFrame
     record: dict[str, Any]
@@ -404,6 +422,8 @@ def pack(released: Released) -> Packed:
         counts=released.counts,
         hotspots=released.hotspots,
         density=released.density,
+        hotspots_by_category=released.hotspots_by_category,
+        density_by_category=released.density_by_category,
         circumstances=released.circumstances,
         facts=released.facts,
         record=released.record,
@@ -429,6 +449,8 @@ def unpack(packed: Packed) -> Released:
         counts=packed.counts,
         hotspots=packed.hotspots,
         density=packed.density,
+        hotspots_by_category=packed.hotspots_by_category,
+        density_by_category=packed.density_by_category,
         circumstances=packed.circumstances,
         facts=packed.facts,
         record=packed.record,

@@ -38,6 +38,8 @@ def read_release(folder: Path) -> Released:
             counts=read_table(folder / "counts.parquet", AREA_COUNTS),
             hotspots=read_layer(folder / "hotspots.parquet"),
             density=read_layer(folder / "density.parquet"),
+            hotspots_by_category=read_layer(folder / "hotspots_by_category.parquet"),
+            density_by_category=read_layer(folder / "density_by_category.parquet"),
             circumstances=read_table(folder / "circumstances.parquet", CIRCUMSTANCES),
             facts=read_table(folder / "facts.parquet", HOTSPOT_FACTS),
             record=stored["record"],

@@ -99,6 +99,10 @@ def _load(context: Context) -> Detected:
             for n in names
             if (path := context.work(f"hotspots/{n}.facts.parquet")).is_file()
         },
+        hotspots_by_category={n: read_layer(context.work(f"hotspots/{n}.by_category.parquet")) for n in names},
+        members_by_category={
+            n: pd.read_parquet(context.work(f"hotspots/{n}.by_category.members.parquet")) for n in names
+        },
         bandwidth_m=found["bandwidth_m"],
         emerging=pd.read_parquet(history) if history.is_file() else None,
         has_points=record["kind"] == RecordKind.INCIDENTS,
@@ -136,6 +140,8 @@ def _save(context: Context, passed: Passed, profile: Profile) -> None:
     write_table(folder / "counts.parquet", AREA_COUNTS, packed.counts)
     write_layer(folder / "hotspots.parquet", packed.hotspots)
     write_layer(folder / "density.parquet", packed.density)
+    write_layer(folder / "hotspots_by_category.parquet", packed.hotspots_by_category)
+    write_layer(folder / "density_by_category.parquet", packed.density_by_category)
     write_table(folder / "circumstances.parquet", CIRCUMSTANCES, packed.circumstances)
     write_table(folder / "facts.parquet", HOTSPOT_FACTS, packed.facts)
     write_json(folder / "release.json", {"info": packed.info, "record": packed.record, "digest": packed.digest})

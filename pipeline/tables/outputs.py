@@ -6,8 +6,10 @@ __all__ = [
     "AREA_COUNTS",
     "AREA_LAYER",
     "CIRCUMSTANCES",
+    "DENSITY_CATEGORY_LAYER",
     "DENSITY_LAYER",
     "GROUP_LAYER",
+    "HOTSPOT_CATEGORY_LAYER",
     "HOTSPOT_LAYER",
     "STATES_NOTE",
 ]
@@ -204,13 +206,33 @@ DENSITY_LAYER = Table(
     ("density_id",),
     (
         Column("density_id", "string", "Id of the band.", alias="dens_id"),
-        Column("category", "string", "Category id, or `all`.", alias="category"),
+        Column("category", "string", "Always `all`: other categories are in `density_by_category`.", alias="category"),
         Column("density_low", "float", "Lower limit of the band, incidents per square kilometre.", alias="dens_low"),
         Column(
             "density_high", "float", "Upper limit of the band; empty for the highest.", null=True, alias="dens_high"
         ),
     ),
     "Bands of kernel density in the headline period.",
+)
+
+_OF_CATEGORY = (
+    Column("category", "string", "Category id.", alias="category"),
+    Column("period_start", "date", "First day of the period.", alias="per_start"),
+    Column("period_end", "date", "Last day of the period.", alias="per_end"),
+)
+
+HOTSPOT_CATEGORY_LAYER = Table(
+    "hotspots_by_category",
+    ("hotspot_id",),
+    (HOTSPOT_LAYER.columns[0], *_OF_CATEGORY, *HOTSPOT_LAYER.columns[1:]),
+    "Outlines of clusters of the incidents of one category. Categories overlap: an incident may lie in several.",
+)
+
+DENSITY_CATEGORY_LAYER = Table(
+    "density_by_category",
+    ("density_id",),
+    (DENSITY_LAYER.columns[0], *_OF_CATEGORY, *DENSITY_LAYER.columns[2:]),
+    "Bands of kernel density of the incidents of one category.",
 )
 
 CIRCUMSTANCES = Table(

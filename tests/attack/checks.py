@@ -6,6 +6,9 @@ from itertools import pairwise
 from math import cos, hypot, isclose, radians
 from typing import Any
 
+import shapely
+import shapely.geometry
+
 from tests.attack.folder import Folder
 
 METRES_PER_DEGREE = 111_320.0
@@ -29,6 +32,18 @@ def counts_inside_ranges(features: Iterable[dict[str, Any]]) -> list[str]:
         middle = None if not low or high is None else low + (high - low + 1) // 2
         if number is not None and number != middle:
             found.append(f"{own['hotspot_id']}: {number}")
+    return found
+
+
+def inside_more_than_they_hold(parts: list[dict[str, Any]], wholes: list[dict[str, Any]]) -> list[str]:
+    """Find hotspots of all categories whose step begins below what the parts inside them add up to at their least."""
+    found = []
+    for whole in wholes:
+        around = shapely.geometry.shape(whole["geometry"]).buffer(1e-6)
+        inside = [p["properties"] for p in parts if around.covers(shapely.geometry.shape(p["geometry"]))]
+        least = sum(p["incidents_lower"] for p in inside)
+        if least > whole["properties"]["incidents_lower"]:
+            found.append(f"{whole['properties']['hotspot_id']}: parts begin at {least}")
     return found
 
 

@@ -17,6 +17,7 @@ import shapely.geometry
 
 MEASURES = ("incidents", "positive_outcomes", "known_outcomes")
 UNPLACED = "incidents_unplaced"
+OUTLINES = ("hotspots", "density", "hotspots_by_category", "density_by_category")
 STATED = "stated"
 """In the place of a value: how many incidents state any value of a variable."""
 
@@ -92,7 +93,7 @@ def read_folder(path: Path) -> Folder:
     """Read a released folder."""
     record = json.loads((path / "release.json").read_text("utf-8"))
     folder = Folder(step=int(record["rules"]["step"]), record=record)
-    for name in ("boroughs", "wards", "ward_groups", "hotspots", "density"):
+    for name in ("boroughs", "wards", "ward_groups", *OUTLINES):
         file = path / f"{name}.geojson"
         if file.exists():
             folder.layers[name] = json.loads(file.read_text("utf-8"))["features"]

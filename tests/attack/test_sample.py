@@ -12,7 +12,13 @@ import yaml
 
 from pipeline.stages.runner import run
 from tests.attack.attacker import attack
-from tests.attack.checks import counts_inside_ranges, figures_beyond_steps, outlines_off_the_lattice
+from tests.attack.checks import (
+    counts_inside_ranges,
+    figures_beyond_steps,
+    inside_more_than_they_hold,
+    outlines_off_the_lattice,
+    ranks_finer_than_steps,
+)
 from tests.attack.folder import Folder, joined, read_folder
 from tests.attack.relations import Published
 from tests.attack.truth import Truth, truth_of
@@ -69,8 +75,15 @@ def test_figures_and_outlines_say_no_more_than_the_steps(sample: tuple[dict[str,
     for name in ("partner", "public"):
         folder = sample[0][name]
         assert figures_beyond_steps(folder) == []
-        assert counts_inside_ranges(folder.layers["hotspots"]) == []
-        assert outlines_off_the_lattice(folder.layers["hotspots"], folder.record["rules"]["lattice_m"]) == []
+        for layer in ("hotspots", "hotspots_by_category"):
+            assert len(folder.layers[layer])
+            assert counts_inside_ranges(folder.layers[layer]) == []
+            assert outlines_off_the_lattice(folder.layers[layer], folder.record["rules"]["lattice_m"]) == []
+        spots = folder.layers["hotspots_by_category"]
+        for category in {s["properties"]["category"] for s in spots}:
+            mine = [s for s in spots if s["properties"]["category"] == category]
+            assert ranks_finer_than_steps(mine) == []
+            assert inside_more_than_they_hold(mine, folder.layers["hotspots"]) == []
 
 
 def test_rare_wards_look_the_same(sample: tuple[dict[str, Folder], Truth, Published]) -> None:

@@ -31,7 +31,7 @@ from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtGui import QColor, QFont
 from qgis.PyQt.QtXml import QDomDocument
 
-LAYERS = ("boroughs", "wards", "density", "hotspots")
+LAYERS = ("boroughs", "wards", "density_by_category", "density", "hotspots_by_category", "hotspots")
 KEYS = ("area_code", "density_id", "hotspot_id")
 MM = QgsUnitTypes.LayoutMillimeters
 WIDTH, HEIGHT, SIDE = 250, 170, 60

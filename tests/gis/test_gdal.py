@@ -13,7 +13,7 @@ import pytest
 from tests.gis.conftest import absent
 
 BINDINGS = Path("/usr/lib/python3/dist-packages")
-LAYERS = ("boroughs", "wards", "density", "hotspots")
+LAYERS = ("boroughs", "wards", "density_by_category", "density", "hotspots_by_category", "hotspots")
 
 
 def run(*command: object) -> str:

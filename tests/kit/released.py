@@ -409,8 +409,14 @@ def _density(areas: gpd.GeoDataFrame, info: ReleaseInfo, seed: int) -> gpd.GeoDa
 
 
 def sealed(info: ReleaseInfo, areas, counts, hotspots, density, *, record: dict[str, Any] | None = None) -> Released:
-    """Make a release the way only the gate may."""
-    return Released(info, areas, counts, hotspots, density, record or {}, seal=_SEAL)
+    """Make a release the way only the gate may; every second hotspot and the lowest band are a category's too."""
+    category = next((c.id for c in info.categories if c.id != "all"), "all")
+    about = {"category": category, "period_start": info.headline.start, "period_end": info.headline.end}
+    spots = hotspots.iloc[::2].assign(**about)
+    spots["hotspot_id"] = [f"{category}-{i}" for i in spots["hotspot_id"]]
+    bands = density.sort_values("density_low").iloc[:1].assign(**about, density_id=f"{category}-01")
+    each = {"hotspots_by_category": spots, "density_by_category": bands.iloc[: len(density)]}
+    return Released(info, areas, counts, hotspots, density, record or {}, seal=_SEAL, **each)
 
 
 def withhold(counts: pd.DataFrame, hide: pd.Series) -> pd.DataFrame:

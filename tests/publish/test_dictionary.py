@@ -18,7 +18,8 @@ from tests.kit.released import city
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "outputs" / "README.md").read_text("utf-8")
 PAGE = (ROOT / "docs" / "gis.md").read_text("utf-8")
-TABLE_OF = {"boroughs": "areas", "wards": "areas", "hotspots": "hotspots", "density": "density"}
+TABLE_OF = {"boroughs": "areas", "wards": "areas", "hotspots": "hotspots", "density": "density",
+            "hotspots_by_category": "hotspots_by_category", "density_by_category": "density_by_category"}  # fmt: skip
 EXPECTED_TYPES = {"string": {"String"}, "int": {"Integer"}, "float": {"Real"}, "bool": {"Integer"}, "date": {"Date"}}
 
 

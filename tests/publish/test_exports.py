@@ -19,7 +19,7 @@ from pipeline.publish.exports import csv_text, layers_of, write_exports
 from pipeline.tables import AREA_COUNTS
 from tests.kit.released import city
 
-LAYERS = ("boroughs", "wards", "density", "hotspots")
+LAYERS = ("boroughs", "wards", "density_by_category", "density", "hotspots_by_category", "hotspots")
 
 
 @pytest.fixture(scope="module")

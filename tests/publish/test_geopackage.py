@@ -21,7 +21,7 @@ from pipeline.publish.exports.qgis_styles import count_limits, styles_of
 from pipeline.publish.map.payload import make_payload
 from tests.kit.released import city, london, sealed
 
-LAYERS = ("boroughs", "wards", "density", "hotspots")
+LAYERS = ("boroughs", "wards", "density_by_category", "density", "hotspots_by_category", "hotspots")
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +144,7 @@ def test_a_release_without_hotspots_and_density_still_exports(tmp_path: Path) ->
 
 def test_levels_that_share_a_word_keep_titles_apart() -> None:
     layers = layers_of(city(level_labels={"ward": ("area", "areas"), "borough": ("area", "areas")}))
-    assert len({layer.title for layer in layers}) == 4
+    assert len({layer.title for layer in layers}) == len(LAYERS)
 
 
 def test_short_names_stay_apart_and_within_ten_characters() -> None:
@@ -186,7 +186,8 @@ def test_every_layer_has_one_default_style(folder: Path) -> None:
         folder / "hotspots.gpkg", "SELECT f_table_name, styleName, useAsDefault, styleQML FROM layer_styles ORDER BY id"
     )
     assert [(layer, name) for layer, name, default, _ in rows if default] == [
-        ("boroughs", "Rate"), ("wards", "Rate"), ("density", "Relief"), ("hotspots", "Rank"),
+        ("boroughs", "Rate"), ("wards", "Rate"), ("density_by_category", "Relief"), ("density", "Relief"),
+        ("hotspots_by_category", "Rank"), ("hotspots", "Rank"),
     ]  # fmt: skip
     for _, _, _, qml in rows:
         assert ET.fromstring(qml).find("renderer-v2").get("type") == "RuleRenderer"  # noqa: S314 - our own text

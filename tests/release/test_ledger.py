@@ -112,7 +112,7 @@ def test_a_release_comes_back_as_it_was(outputs: Path) -> None:
     assert back.hotspots.geometry.iloc[0].equals(first.hotspots.geometry.iloc[0])
     assert back.hotspots.crs == first.hotspots.crs
     names = [f.name for f in dataclasses.fields(EarlierRelease)]
-    plain = [n for n in names if n not in {"counts", "circumstances", "hotspots", "density"}]
+    plain = [n for n in names if n not in {"counts", "circumstances"} and "hotspots" not in n and "density" not in n]
     assert {n: getattr(back, n) for n in plain} == {n: getattr(first, n) for n in plain}
     assert back.digest == first.digest
 

@@ -12,7 +12,15 @@ from scipy.optimize import linprog
 
 from pipeline.geography.grid import HexGrid
 from pipeline.geography.landmarks import Landmarks
-from pipeline.release.hotspots import Premises, _least_known, _taken, release_hotspots, with_names
+from pipeline.release.hotspots import (
+    Premises,
+    Room,
+    _least_known,
+    _taken,
+    release_hotspots,
+    release_hotspots_by_category,
+    with_names,
+)
 
 PERIOD = "2024-01..2024-12"
 SIDE = 1000.0
@@ -59,6 +67,7 @@ def plan_of(areas: gpd.GeoDataFrame, *, step: int = 5, steps: tuple[int, ...] = 
             headline=SimpleNamespace(id=PERIOD, start=pd.Timestamp("2024-01-01"), end=pd.Timestamp("2024-12-31"))
         ),
         categories=[SimpleNamespace(id="all", detail="ward")],
+        category_pairs=(),
         premises=Premises(),
         config=SimpleNamespace(
             profiles=[SimpleNamespace(step=s) for s in steps],
@@ -92,7 +101,9 @@ def shown(wards: list[int], *clusters: tuple[float, float, int], step: int = 5, 
     true = released_counts(wards, 1).assign(incidents=wards)
     counts = released_counts(wards, step)
     plan = plan_of(areas, step=step, **changes)
-    return with_names(release_hotspots(*found(*clusters), counts=counts, true=true, plan=plan), plan).layer
+    return with_names(
+        release_hotspots(*found(*clusters), plan=plan, room=Room(counts, true=true, plan=plan)), plan
+    ).layer
 
 
 def test_a_hotspot_in_one_ward_by_hand() -> None:
@@ -133,8 +144,9 @@ def test_wards_that_are_not_offered_count_as_their_borough() -> None:
     whole = counts.iloc[:1].assign(area_code="B", level="borough", incidents_lower=60, incidents_upper=64)
     true = released_counts([60, 4], 1).assign(incidents=[60, 4])
     every = pd.concat([counts, whole])
-    assert len(release_hotspots(*found((980, 500, 27)), counts=every, true=true, plan=plan_of(areas)).layer) == 1
-    assert len(release_hotspots(*found((980, 500, 27)), counts=counts, true=true, plan=plan_of(areas)).layer) == 0
+    plan = plan_of(areas)
+    assert len(release_hotspots(*found((980, 500, 27)), plan=plan, room=Room(every, true=true, plan=plan)).layer) == 1
+    assert len(release_hotspots(*found((980, 500, 27)), plan=plan, room=Room(counts, true=true, plan=plan)).layer) == 0
 
 
 def test_two_hotspots_share_what_their_ward_holds() -> None:
@@ -143,6 +155,49 @@ def test_two_hotspots_share_what_their_ward_holds() -> None:
     assert len(shown([49], (250, 200, 24), (750, 800, 24))) == 2
     assert len(shown([52, 3], (250, 200, 26), (750, 800, 26))) == 2
     assert len(shown([26, 29], (250, 200, 26), (1000, 800, 27))) <= 1
+
+
+def of_category(category: str, *clusters: tuple[float, float, int]) -> Any:
+    layers, places = found(*clusters)
+    layer, at = layers[PERIOD].copy(), places[PERIOD].copy()
+    for frame in (layer, at):
+        frame["hotspot_id"] = f"{category}-" + frame["hotspot_id"]
+    return {PERIOD: layer.assign(category=category)}, {PERIOD: at}
+
+
+def by_category(held: dict[str, int], every: tuple, **found_of: tuple) -> dict[str, list[int]]:
+    """Release hotspots of one ward that holds `held` of each category; return the lower ends shown, in steps of 5."""
+    areas = ground(1)
+    of = {c: released_counts([n], 1).assign(incidents=[n], category=c) for c, n in held.items()}
+    true = pd.concat(of.values())
+    counts = true.assign(incidents_lower=true["incidents"] // 5 * 5, incidents_upper=true["incidents"] // 5 * 5 + 4)
+    plan = plan_of(areas)
+    plan.categories = [SimpleNamespace(id=c, detail="ward") for c in held]
+    plan.category_pairs = tuple((c, "all") for c in held if c != "all")
+    room = Room(counts, true=true, plan=plan)
+    shown = {"all": release_hotspots(*found(*every), plan=plan, room=room).layer["incidents_lower"].tolist()}
+    parts = [of_category(c, *clusters) for c, clusters in found_of.items()]
+    layers = {PERIOD: pd.concat([layer[PERIOD] for layer, _ in parts])}
+    places = {PERIOD: pd.concat([place[PERIOD] for _, place in parts])}
+    layer = release_hotspots_by_category(layers, places, plan=plan, room=room).layer
+    assert layer["period_start"].str.startswith("2024-01-01").all()
+    return shown | {c: own["incidents_lower"].tolist() for c, own in layer.groupby("category")}
+
+
+def test_hotspots_of_a_category_find_room_in_the_hotspot_around_them() -> None:
+    # 60 and 40 of the ward; 52 and 31 in the outline. Race takes 30 of the 50 that the hotspot of all took, and what
+    # is left, 20, has room for 20 of faith, but not for 25.
+    spots = {"every": ((500, 500, 52),), "race": ((500, 500, 31),)}
+    held = {"all": 60, "race": 40, "faith": 40}
+    assert by_category(held, **spots, faith=((500, 500, 21),)) == {"all": [50], "race": [30], "faith": [20]}
+    assert by_category(held, **spots, faith=((500, 500, 27),)) == {"all": [50], "race": [30]}
+
+
+def test_hotspots_of_a_category_away_from_those_of_all_need_what_the_ward_has_left() -> None:
+    # The hotspot of all takes 25 of the ward's floor of 50, which leaves 25: enough for 20 elsewhere, not for 30.
+    held = {"all": 54, "race": 40}
+    assert by_category(held, ((250, 200, 26),), race=((750, 800, 22),)) == {"all": [25], "race": [20]}
+    assert by_category(held, ((250, 200, 26),), race=((750, 800, 31),)) == {"all": [25]}
 
 
 def test_no_order_follows_the_true_count() -> None:
@@ -163,9 +218,13 @@ def test_the_step_begins_where_the_method_cannot_tell_more() -> None:
     plan = plan_of(areas, step=10, steps=(10,))
     plan.config.detect.clusters.min_samples = 25
     true = released_counts([90], 1).assign(incidents=[90])
-    assert len(release_hotspots(*clusters, counts=released_counts([90], 10), true=true, plan=plan).layer) == 0
+
+    def room() -> Room:
+        return Room(released_counts([90], 10), true=true, plan=plan)
+
+    assert len(release_hotspots(*clusters, plan=plan, room=room()).layer) == 0
     larger = found((500, 500, 31))
-    assert len(release_hotspots(*larger, counts=released_counts([90], 10), true=true, plan=plan).layer) == 1
+    assert len(release_hotspots(*larger, plan=plan, room=room()).layer) == 1
 
 
 def test_hexagons_far_apart_hold_cores_that_share_nothing() -> None:
@@ -200,12 +259,9 @@ def test_no_step_is_narrower_beside_hotspots(step: int) -> None:
         wards = (held + rng.integers(0, rng.choice([1, 2 * step]), size)).tolist()
         areas = ground(size)
         true = released_counts(wards, 1).assign(incidents=wards)
-        made = release_hotspots(
-            *found(*clusters),
-            counts=released_counts(wards, step),
-            true=true,
-            plan=plan_of(areas, step=step, steps=(step,)),
-        ).layer
+        plan = plan_of(areas, step=step, steps=(step,))
+        room = Room(released_counts(wards, step), true=true, plan=plan)
+        made = release_hotspots(*found(*clusters), plan=plan, room=room).layer
         drawn += len(made)
         assert narrower(made, wards, areas, step) == 0
     assert drawn > 10
@@ -305,7 +361,9 @@ def named(premises: Premises) -> str:
     true = released_counts([60, 12], 1).assign(incidents=[60, 12])
     plan = plan_of(areas)
     plan.premises = premises
-    made = release_hotspots(*found((500, 500, 27)), counts=released_counts([60, 12], 5), true=true, plan=plan)
+    made = release_hotspots(
+        *found((500, 500, 27)), plan=plan, room=Room(released_counts([60, 12], 5), true=true, plan=plan)
+    )
     return str(with_names(made, plan).layer.iloc[0]["name"])
 
 

@@ -11,7 +11,17 @@ import shapely
 from numpy.typing import NDArray
 
 from pipeline.release.released import Released
-from pipeline.tables import AREA_LAYER, DENSITY_LAYER, GROUP_LAYER, HOTSPOT_LAYER, Kind, Level, Table
+from pipeline.tables import (
+    AREA_LAYER,
+    DENSITY_CATEGORY_LAYER,
+    DENSITY_LAYER,
+    GROUP_LAYER,
+    HOTSPOT_CATEGORY_LAYER,
+    HOTSPOT_LAYER,
+    Kind,
+    Level,
+    Table,
+)
 
 __all__ = ["LAYER_LEVELS", "Field", "Layer", "area_layer", "arrow_table", "layers_of", "polygons"]
 
@@ -93,18 +103,26 @@ def area_layer(released: Released, *, level: str) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(checked, geometry=areas.geometry.to_numpy(), crs=released.info.working_crs)
 
 
-def _hotspot_layer(released: Released) -> gpd.GeoDataFrame:
-    """Return the hotspots of the release, by rank."""
-    frame = HOTSPOT_LAYER.conform(pd.DataFrame(released.hotspots).sort_values("rank"))
-    shapes = released.hotspots.sort_values("rank").geometry.to_numpy()
-    return gpd.GeoDataFrame(frame, geometry=shapes, crs=released.info.working_crs)
+def _outline_layer(layer: gpd.GeoDataFrame, table: Table, *, by: list[str], crs: str) -> gpd.GeoDataFrame:
+    """Return hotspots or bands of the release in their order."""
+    ordered = layer.sort_values(by, kind="stable")
+    frame = table.conform(pd.DataFrame(ordered))
+    return gpd.GeoDataFrame(frame, geometry=ordered.geometry.to_numpy(), crs=crs)
 
 
-def _density_layer(released: Released) -> gpd.GeoDataFrame:
-    """Return the density bands of the release, by category and from low to high."""
-    ordered = released.density.sort_values(["category", "density_low"])
-    frame = DENSITY_LAYER.conform(pd.DataFrame(ordered))
-    return gpd.GeoDataFrame(frame, geometry=ordered.geometry.to_numpy(), crs=released.info.working_crs)
+def _outline_layers(released: Released) -> tuple[tuple[str, Table, gpd.GeoDataFrame, str], ...]:
+    """Return density and hotspots, of all categories together and of each: name, contract, features, a word."""
+    crs = released.info.working_crs
+    bands, spots = ["category", "density_low"], ["category", "rank"]
+    return tuple(
+        (table.name, table, _outline_layer(layer, table, by=by, crs=crs), word)
+        for table, layer, by, word in (
+            (DENSITY_CATEGORY_LAYER, released.density_by_category, bands, "density by category"),
+            (DENSITY_LAYER, released.density, bands, "density"),
+            (HOTSPOT_CATEGORY_LAYER, released.hotspots_by_category, spots, "hotspots by category"),
+            (HOTSPOT_LAYER, released.hotspots, ["rank"], "hotspots"),
+        )
+    )
 
 
 _UNITS = {"per 10000": "per 10,000", " per km2": " per km²", " km2": ", km²", " pct": ", per cent", "Gistar ": "Gi* "}
@@ -165,8 +183,7 @@ def layers_of(released: Released) -> tuple[Layer, ...]:
             )
             for name, level in levels.items()
         ),
-        ("density", DENSITY_LAYER, _density_layer(released), "density"),
-        ("hotspots", HOTSPOT_LAYER, _hotspot_layer(released), "hotspots"),
+        *_outline_layers(released),
     )
     labels = {f"incidents_{c.id}{end}": c.label for c in info.categories for end in ENDS}
     about = ", ".join(part for part in (info.title, info.place) if part)

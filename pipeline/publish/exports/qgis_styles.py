@@ -294,9 +294,9 @@ def styles_of(released: Released, layers: Sequence[Layer]) -> tuple[Style, ...]:
     """Return the styles of every layer; one of each layer is its default."""
     styles: list[Style] = []
     for layer in layers:
-        if layer.name == "density":
+        if layer.name in {"density", "density_by_category"}:
             styles.append(_density(released, layer))
-        elif layer.name == "hotspots":
+        elif layer.name in {"hotspots", "hotspots_by_category"}:
             styles.append(_hotspots(layer))
         else:
             styles += _areas(released, layer, LAYER_LEVELS[layer.name])
