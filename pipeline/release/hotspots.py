@@ -144,7 +144,7 @@ def release_hotspots_by_category(
     layers = []
     for category in _wholes_first(plan):
         mine = found[found["category"] == category]
-        if not len(mine):  # or it has too few incidents: that it was looked for would be known by its hotspots
+        if not len(mine):
             continue
         kept = _shown(mine, members[headline.id], category, plan=plan, room=room)
         kept = kept.assign(category=category, hotspot_id=[f"{category}-{i}" for i in kept["hotspot_id"]])

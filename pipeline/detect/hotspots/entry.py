@@ -6,6 +6,7 @@ persists. Stability and p-values are computed for all categories together alone,
 each category.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -141,7 +142,9 @@ def _of_categories(
     data: DetectInput, window: Period, earlier: Period | None
 ) -> tuple[gpd.GeoDataFrame, pd.DataFrame, Mapping[str, str]]:
     """Find the hotspots of each category: the layer, the places inside each outline, and why a category has none."""
-    least, reasons = data.config.detect.min_category_incidents, {}
+    # A whole number of every audience's steps: that a category was looked at says no more of its total than its step.
+    steps = math.lcm(*(max(p.step, 1) for p in data.config.profiles))
+    least, reasons = -(-data.config.detect.min_category_incidents // steps) * steps, {}
     layers, members = [], []
     for category in data.categories_in(window):
         rows = month_rows(data.rows_of(category), window)

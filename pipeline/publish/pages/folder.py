@@ -8,7 +8,16 @@ from pipeline.aggregate.circumstances import variable_list
 from pipeline.publish import page, words
 from pipeline.publish.words import say
 from pipeline.release.released import Released
-from pipeline.tables.outputs import AREA_COUNTS, AREA_LAYER, CIRCUMSTANCES, DENSITY_LAYER, HOTSPOT_LAYER, STATES_NOTE
+from pipeline.tables.outputs import (
+    AREA_COUNTS,
+    AREA_LAYER,
+    CIRCUMSTANCES,
+    DENSITY_CATEGORY_LAYER,
+    DENSITY_LAYER,
+    HOTSPOT_CATEGORY_LAYER,
+    HOTSPOT_LAYER,
+    STATES_NOTE,
+)
 from pipeline.tables.table import Table
 
 __all__ = ["README", "Listed", "files_of", "size_text", "write_readme"]
@@ -143,6 +152,8 @@ def write_readme(released: Released, folder: Path) -> None:
         ("boroughs.geojson", AREA_LAYER),
         ("hotspots.geojson", HOTSPOT_LAYER),
         ("density.geojson", DENSITY_LAYER),
+        ("hotspots_by_category.geojson", HOTSPOT_CATEGORY_LAYER),
+        ("density_by_category.geojson", DENSITY_CATEGORY_LAYER),
     ]
     titles = {
         "boroughs.geojson": words.listed(sorted(p for p in present if p in {"boroughs.geojson", "wards.geojson"}))
