@@ -15,7 +15,16 @@ from pipeline.tables.outputs import (
     STATES_NOTE,
 )
 from pipeline.tables.table import Table
-from pipeline.tables.work import AREA_MONTHS, AREAS, CELLS, INCIDENTS, LOCATIONS, PUBLISHED_COUNTS, QUARANTINE
+from pipeline.tables.work import (
+    AREA_MONTHS,
+    AREAS,
+    CELLS,
+    HOTSPOT_FACTS,
+    INCIDENTS,
+    LOCATIONS,
+    PUBLISHED_COUNTS,
+    QUARANTINE,
+)
 
 __all__ = ["data_dictionary"]
 
@@ -57,6 +66,7 @@ In each profile's folder:
 | `boroughs/<code>.html`, `panel.html` | a briefing for each borough and for the region |
 | `boroughs/<code>-circumstances.html`, `circumstances.html` | the figures of `circumstances.csv` as charts and\
  sentences |
+| `hotspots/<id>.html` | a printed page for each hotspot; in `internal` and `partner` |
 | `README.html` | which file is for whom, and this dictionary |
 | `release.json`, `protection.html` | how counts are protected and why, how many are released in which form, result of\
  the audit |
@@ -116,7 +126,7 @@ def data_dictionary() -> str:
     text += "### circumstances.csv\n\n"
     text += _table(CIRCUMSTANCES.described(variables=variable_list()))
     text += "## Stage tables in `work/`\n\n"
-    for table in (AREAS, INCIDENTS, QUARANTINE, PUBLISHED_COUNTS, AREA_MONTHS, LOCATIONS, CELLS):
+    for table in (AREAS, INCIDENTS, QUARANTINE, PUBLISHED_COUNTS, AREA_MONTHS, LOCATIONS, CELLS, HOTSPOT_FACTS):
         text += _table(table)
     return text.rstrip() + "\n"
 

@@ -5,21 +5,27 @@ Functions take released figures and return one `<svg>` element; what a picture s
 
 from pipeline.publish.charts.area_map import Ground, HotspotMark, Neighbour, NoClass, Part, area_map, locator
 from pipeline.publish.charts.canvas import Canvas
+from pipeline.publish.charts.hotspot import Column, Landmark, Streets, columns, hotspot_map
 from pipeline.publish.charts.rates import Curve, Dot, LogAxis, Span, bar, strip, trend
 
 __all__ = [
     "Canvas",
+    "Column",
     "Curve",
     "Dot",
     "Ground",
     "HotspotMark",
+    "Landmark",
     "LogAxis",
     "Neighbour",
     "NoClass",
     "Part",
     "Span",
+    "Streets",
     "area_map",
     "bar",
+    "columns",
+    "hotspot_map",
     "locator",
     "strip",
     "trend",
