@@ -14,6 +14,7 @@ from pipeline.publish.briefings.elements import (
     circumstances_name,
     count_words,
     frame_of,
+    hotspot_page,
     no_change_word,
     outcome_words,
     rate_words,
@@ -208,6 +209,7 @@ class Spot:
     number: str
     name: str
     size: str
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,11 +228,21 @@ def _hotspots(index: ReleaseIndex, code: str, *, most: int, brief: bool) -> Spot
     if not found:
         none = say("briefing.hotspots.none", place=index.places[code].name)
         return Spots((), f"{none} {info.hotspot_note}".rstrip())
-    listed = [Spot(str(row["rank"]), str(row["name"]), _size(index, row, brief=brief)) for row in found[:most]]
+    up = "" if index.places[code].level == Level.REGION else "../"
+    listed = [
+        Spot(str(row["rank"]), str(row["name"]), _size(index, row, brief=brief), _page_of(index, row, up))
+        for row in found[:most]
+    ]
     note, left = say("briefing.hotspots.numbered"), len(found) - most
     if left > 0:
         note += " " + say("briefing.hotspots.more", n=left, count=words.capital(words.small(left)))
     return Spots(tuple(listed), note)
+
+
+def _page_of(index: ReleaseIndex, row: dict[str, Any], up: str) -> str:
+    """Return the address of a hotspot's own page; empty where the folder has none."""
+    address = hotspot_page(index.released, str(row["hotspot_id"]))
+    return up + address if address else ""
 
 
 def _size(index: ReleaseIndex, row: dict[str, Any], *, brief: bool) -> str:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from pipeline.publish import findings, page, words
 from pipeline.publish.briefings.release_index import ReleaseIndex
 from pipeline.publish.words import say
+from pipeline.release.released import Released
 from pipeline.statistics.change import COMPARED, ChangeWord
 from pipeline.statistics.rates import Reliability
 from pipeline.tables import Level
@@ -23,6 +24,7 @@ __all__ = [
     "count_words",
     "file_name",
     "frame_of",
+    "hotspot_page",
     "link_to",
     "no_change_word",
     "outcome_words",
@@ -59,6 +61,14 @@ def circumstances_name(code: str) -> str:
     'E09000033-circumstances.html'
     """
     return link_to(code).removesuffix(".html") + "-circumstances.html"
+
+
+def hotspot_page(released: Released, hotspot_id: str) -> str:
+    """Return the address of a hotspot's own page, as seen from the folder; empty in the public folder, which has none.
+
+    There the panel of the map says what may be said.
+    """
+    return "" if released.info.audience == "public" else f"hotspots/{file_name(hotspot_id)}"
 
 
 # The frame of a page: its head, what must be known before reading on, links to other pages, and the file around it.

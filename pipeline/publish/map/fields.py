@@ -182,7 +182,10 @@ class LevelFields(TypedDict):
 
 
 class HotspotFields(TypedDict):
-    """A hotspot; `n` only where the count is exact, else `band`; `within` are boroughs, `at` its badge."""
+    """A hotspot; `n` only where the count is exact, else `band`; `within` are boroughs, `at` its badge.
+
+    `page` is the address of its own page, empty where it has none.
+    """
 
     id: str
     rank: int
@@ -194,6 +197,7 @@ class HotspotFields(TypedDict):
     within: list[str]
     rings: list[list[int]]
     at: tuple[float, float]
+    page: str
 
 
 class BandFields(TypedDict):

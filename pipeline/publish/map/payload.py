@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.publish import page, palette, words
+from pipeline.publish.briefings.elements import hotspot_page
 from pipeline.publish.briefings.release_index import break_text
 from pipeline.publish.map.attention import attention_fields
 from pipeline.publish.map.context import context_fields
@@ -278,6 +279,7 @@ def _hotspots(released: Released, outlines: Any) -> list[HotspotFields]:
                 "within": [b for b in boroughs if b],
                 "rings": outlines.hotspots[i],
                 "at": outlines.anchors[i],
+                "page": hotspot_page(released, _text(row["hotspot_id"])),
             }
         )
     return sorted(found, key=lambda h: (h["rank"], h["id"]))

@@ -19,7 +19,7 @@ from pipeline.detect.hotspots.facts import BANDS, NOT_STATED, Question
 from pipeline.domain.categories import ROOT
 from pipeline.domain.periods import Period, add_months
 from pipeline.publish import charts, page, words
-from pipeline.publish.briefings.elements import sources, subject_of
+from pipeline.publish.briefings.elements import hotspot_page, sources, subject_of
 from pipeline.publish.briefings.release_index import ReleaseIndex
 from pipeline.publish.surroundings import Surroundings
 from pipeline.publish.words import Segment, say
@@ -27,9 +27,8 @@ from pipeline.release.released import Released
 from pipeline.statistics.change import COMPARED, ChangeWord
 from pipeline.storage.files import write_text
 
-__all__ = ["FOLDER", "address_of", "has_pages", "hotspot_html", "write_hotspots"]
+__all__ = ["hotspot_html", "persistence", "write_hotspots"]
 
-FOLDER = "hotspots"
 SAME_PLACE_PCT, ELSEWHERE_PCT = 50.0, 10.0
 """Overlap from which an earlier hotspot is the same one, and under which it is none."""
 MOST_WARDS, MOST_NEAR, MOST_KINDS, MOST_CATEGORIES, MOST_INSIDE, MOST_CAVEATS = 5, 3, 6, 9, 6, 2
@@ -41,20 +40,6 @@ MAP_PT, MAP_HIGH_PT, MAP_HIGH_ALONE_PT = 300.0, 190.0, 330.0
 """Size that maps are drawn in; the page shows them as large as its other words leave room for."""
 LOCATOR_PT = 96.0
 CAVEAT_LETTERS = 240
-
-
-def has_pages(released: Released) -> bool:
-    """Whether hotspots of a release have pages: the public folder has the side panel of the map alone."""
-    return released.info.audience != "public" and len(released.hotspots) > 0
-
-
-def address_of(hotspot_id: str) -> str:
-    """Return the address of a hotspot's page, as seen from the folder of its release.
-
-    >>> address_of("H001")
-    'hotspots/H001.html'
-    """
-    return f"{FOLDER}/{hotspot_id}.html"
 
 
 def write_hotspots(released: Released, folder: Path, *, surroundings: Surroundings | None = None) -> list[Path]:
@@ -69,14 +54,13 @@ def write_hotspots(released: Released, folder: Path, *, surroundings: Surroundin
     surroundings
         Public layers around the hotspots.
     """
-    for old in sorted((folder / FOLDER).glob("*.html")):  # a hotspot that is gone leaves no page
-        old.unlink()
-    if not has_pages(released):
+    addresses = {str(i): hotspot_page(released, str(i)) for i in released.hotspots["hotspot_id"]}
+    if not any(addresses.values()):
         return []
     index = ReleaseIndex(released, surroundings)
     written = []
     for row in index.hotspots:
-        path = folder / address_of(str(row["hotspot_id"]))
+        path = folder / addresses[str(row["hotspot_id"])]
         write_text(path, hotspot_html(index, row))
         written.append(path)
     return written

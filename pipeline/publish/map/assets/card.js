@@ -19,6 +19,7 @@ import {
 import { add, button, byId, el, fillOf, icon, nameEl, nodesOf, palette, svgEl } from "./page.js";
 
 /** @import { PeriodFields } from "./fields.js" */
+/** @import { Hotspot } from "./data.js" */
 /** @import { Scene } from "./model.js" */
 
 export function drawCard() { fillCard(byId("pane-area"), { paper: false }); }
@@ -384,7 +385,16 @@ export function fillHotspots(host, most, paper) {
     add(row, el("span", "badge", String(spot.rank)), nameEl("span", "nm", spot.name), nameEl("span", "ct", spotAmount(spot)),
       nameEl("span", "bo", [spot.within.join(", "), size].filter(Boolean).join(" \u00b7 ")),
       el("span", "dn", spot.density === null ? "" : say("map.hotspots.density", { density: whole(spot.density) })));
-    list.append(add(el("li"), row));
+    const item = add(el("li"), row);
+    if (!paper && spot.page && state.hotspot === k) item.append(pageLink(spot));
+    list.append(item);
   });
   host.append(list);
+}
+
+/** The printed page of the chosen hotspot, in a folder that has one. @param {Hotspot} spot @returns {HTMLElement} */
+function pageLink(spot) {
+  const link = el("a", "spotpage", say("map.hotspots.page"));
+  link.setAttribute("href", spot.page);
+  return link;
 }

@@ -120,6 +120,8 @@ export const LETTERS = {
  * @property {Record<string, Record<string, Record<string, number[]>>>} [limits] */
 
 /** A hotspot; `n` only where the count is exact, else `band`; `within` are boroughs, `at` its badge.
+
+    `page` is the address of its own page, empty where it has none.
  * @typedef {object} HotspotFields
  * @property {string} id
  * @property {number} rank
@@ -130,7 +132,8 @@ export const LETTERS = {
  * @property {number | null} density
  * @property {string[]} within
  * @property {number[][]} rings
- * @property {[number, number]} at */
+ * @property {[number, number]} at
+ * @property {string} page */
 
 /** A band of density, per square kilometre.
  * @typedef {object} BandFields
