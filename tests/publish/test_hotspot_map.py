@@ -20,7 +20,7 @@ from pipeline.publish.map import AreaLayer, DensityLayer, HotspotLayer, HotspotM
 from pipeline.release.released import Released, pack
 from pipeline.release.stored import read_release
 from pipeline.storage.files import write_json, write_layer, write_table
-from pipeline.tables import AREA_COUNTS, CIRCUMSTANCES
+from pipeline.tables import AREA_COUNTS, CIRCUMSTANCES, HOTSPOT_FACTS
 from tests.kit import released as fixture
 from tests.kit.map_pages import data_of
 
@@ -201,6 +201,7 @@ def test_a_folder_of_a_run_is_drawn_again(city: Released, tmp_path: Path) -> Non
         write_layer(folder / f"{name}.parquet", getattr(packed, name))
     write_table(folder / "counts.parquet", AREA_COUNTS, packed.counts)
     write_table(folder / "circumstances.parquet", CIRCUMSTANCES, packed.circumstances)
+    write_table(folder / "facts.parquet", HOTSPOT_FACTS, packed.facts)
     write_json(folder / "release.json", {"info": packed.info, "record": packed.record, "digest": packed.digest})
     again = HotspotMap.from_folder(tmp_path / "public").get_root().render()
     assert data_of(again)["levels"] == data_of(map_html(fixture.city(audience="public")))["levels"]
