@@ -97,3 +97,16 @@ test("two sides of a break are not compared, and a comparison begins on the same
   state.period = "2024-04..2024-06";
   assert.equal(usefulChoice(), "p:2024-07..2024-09"); // the window before lies on the other side
 });
+
+test("rates that all lie in one class are better shown as numbers", () => {
+  const wards = [0, 1, 2, 3, 4];
+  open((p) => {
+    Object.assign(p.levels.ward, { code: wards.map(String), name: wards.map(String), parent: wards.map(() => "A"), people: wards.map(() => 1000),
+      covered: wards.map(() => true), rings: wards.map(() => [[2]]), labels: wards.map(() => [0, 0, 1]) });
+    const cells = (list) => ({ [THIS_YEAR]: list });
+    p.levels.ward.values.all = { n: cells([30, 31, 32, 33, 34]), nx: cells([30, 31, 32, 33, 34]), nm: cells([30, 31, 32, 33, 34]), r: cells([6, 7, 8, 9, 9.5]) };
+  });
+  assert.deepEqual(noticeOf().change, { measure: "count" });
+  open((p) => { p.levels.ward.values.all.r = { [THIS_YEAR]: [6, 7, 8, 9] }; }); // four areas are read at a glance
+  assert.equal(noticeOf(), null);
+});

@@ -28,10 +28,19 @@ function keyRow(list, paint, text, direction = 0) {
   list.append(add(el("li"), picture, text));
 }
 
-/** Keys of patterns and hotspots that occur. @param {HTMLElement} list @param {Scene[]} scenes @returns {HTMLElement} */
-function legendKeys(list, scenes) {
+/** The first class, before the ramp. @param {string} text @returns {HTMLElement} */
+function fewKey(text) {
+  const list = el("ul", "keys before");
+  keyRow(list, "url(#pt-few)", text);
+  return list;
+}
+
+/** Keys of patterns and hotspots that occur.
+ * @param {HTMLElement} list @param {Scene[]} scenes @param {boolean} fewShown whether the first class stands before the ramp
+ * @returns {HTMLElement} */
+function legendKeys(list, scenes, fewShown) {
   const counted = scenes[0].measure === "change" && scenes.length === 1;
-  for (const [key, text] of keysOf(scenes)) keyRow(list, "url(#pt-" + key + ")", counted ? areasIn(scenes[0], key, text) : text);
+  for (const [key, text] of keysOf(scenes).filter(([name]) => name !== "few" || !fewShown)) keyRow(list, "url(#pt-" + key + ")", counted ? areasIn(scenes[0], key, text) : text);
   if (scenes[0].mode === "density") {
     const bands = bandsOf(scenes[0].category);
     keyRow(list, palette.land, bands.length ? say("map.legend.under", { limit: bandText(bands[0].low) }) : say("map.legend.no_bands"));
@@ -86,6 +95,7 @@ function fillLegend(host, scene) {
   for (const [text, stressed] of unitOf(scene)) title.append(stressed ? text : el("span", "", text));
   host.append(title);
   const found = LEVELS[scene.level].code.map((_, i) => valueOf(scene, i));
+  const scenes = state.compare ? [scene, otherScene()] : [scene];
   if (scene.mode === "density") densityLegend(host, scene);
   else if (scene.measure === "count") {
     circleLegend(host, scene);
@@ -93,8 +103,13 @@ function fillLegend(host, scene) {
     if (sums) host.append(el("p", "note tight", say("map.legend.circles_by_middle")));
   } else if (scene.measure === "significance") significanceLegend(host);
   else if (scene.measure === "change") changeLegend(host, scene);
-  else if (found.some((v) => v.state === "ok")) rampLegend(host, scene);
-  host.append(legendKeys(el("ul", "keys"), state.compare ? [scene, otherScene()] : [scene]));
+  else if (found.some((v) => v.state === "ok")) {
+    // What is too few for a rate comes before the lowest class of those that have one: quieter, and never a gap.
+    const few = keysOf(scenes).filter(([name]) => name === "few");
+    if (few.length) host.append(fewKey(few[0][1]));
+    rampLegend(host, scene);
+  }
+  host.append(legendKeys(el("ul", "keys"), scenes, Boolean(host.querySelector(".keys.before"))));
   settleTexts(host);
 }
 

@@ -15,7 +15,7 @@ import {
   regional, regionalRange,
 } from "./data.js";
 import {
-  DENSITY_CATEGORIES, SHOWN_MEASURES, bandsOf, breaksBetween, hasMeasure, isDetailed, isFlow, isPublic, levelsOf, mainScene,
+  DENSITY_CATEGORIES, SHOWN_MEASURES, bandsOf, breaksBetween, classOf, hasMeasure, isDetailed, isFlow, isPublic, levelsOf, mainScene,
   rateEnds, regionalRateEnds, shareEnds, sharedLimits, state, tiles, valueOf,
 } from "./model.js";
 
@@ -399,6 +399,8 @@ export function noticeOf() {
   if (across) return { text: across };
   const rows = level.code.map((_, i) => valueOf(scene, i).state);
   if (!rows.includes("ok") && !rows.includes("first")) return emptyNotice(scene, rows);
+  const flat = oneClassNotice(scene);
+  if (flat) return flat;
   const missing = rows.filter((s) => s === "notoffered" || s === "few").length;
   if (missing / rows.length <= 0.4 || !isDetailed(scene.level) || !MAPPED.includes("borough")) return null;
   const all = regional(scene.period, scene.category, "r");
@@ -408,6 +410,20 @@ export function noticeOf() {
   const values = { missing: whole(missing), all: whole(rows.length), areas: level.many, noun: INFO.noun };
   const fuller = say("map.notice.fuller", { areas: capital(LEVELS.borough.many) });
   return { text: [say(key, values), ...pale, fuller].join(" "), action: say("map.notice.show", { name: LEVELS.borough.many }), level: "borough" };
+}
+
+/** A handful of areas needs no notice: their names and numbers are read at a glance. */
+const FEWEST_OF_ONE_CLASS = 5;
+
+/** Why a map of one colour says little, and what says more: all rates lie in one class. @param {Scene} scene
+ * @returns {{text: string, action: string, change: Partial<State>} | null} */
+function oneClassNotice(scene) {
+  if (scene.measure !== "rate" || !isDetailed(scene.level)) return null;
+  const found = LEVELS[scene.level].code.map((_, i) => valueOf(scene, i)).filter((v) => v.state === "ok");
+  const classes = new Set(found.map((v) => classOf(Number(v.value), sharedLimits())));
+  if (found.length < FEWEST_OF_ONE_CLASS || classes.size !== 1) return null;
+  const values = { n: found.length, areas: levelWord(scene.level, true) };
+  return { text: say("map.notice.one_class", values), action: say("map.notice.show_numbers"), change: { measure: "count" } };
 }
 
 /** A warning where the two maps show windows on two sides of a break. @param {Scene} scene @returns {string} */
