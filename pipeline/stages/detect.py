@@ -123,7 +123,7 @@ def _described(context: Context, locations: pd.DataFrame, outside: Collection[st
     kept = month_rows(locations, period)[PLACE_AND_MONTH].drop_duplicates()
     read = read.merge(kept, on=PLACE_AND_MONTH)
     day = pd.to_datetime(read["occurred_on"].where(read["date_precision"] == "day"), errors="coerce")
-    return read.assign(weekday=day.dt.dayofweek + 1).drop(columns=["occurred_on", "date_precision"])
+    return read.assign(weekday=day.dt.day_of_week + 1).drop(columns=["occurred_on", "date_precision"])
 
 
 def _find(method: Method, data: DetectInput) -> Findings:

@@ -197,7 +197,7 @@ def test_a_folder_of_a_run_is_drawn_again(city: Released, tmp_path: Path) -> Non
     folder, packed = tmp_path / "work" / "release" / "public", pack(fixture.city(audience="public"))
     folder.mkdir(parents=True)
     (tmp_path / "public").mkdir()
-    for name in ("areas", "hotspots", "density"):
+    for name in ("areas", "hotspots", "density", "hotspots_by_category", "density_by_category"):
         write_layer(folder / f"{name}.parquet", getattr(packed, name))
     write_table(folder / "counts.parquet", AREA_COUNTS, packed.counts)
     write_table(folder / "circumstances.parquet", CIRCUMSTANCES, packed.circumstances)
