@@ -11,6 +11,7 @@ from typing import Any
 
 import folium
 import folium.plugins
+import geopandas as gpd
 import pytest
 from branca.element import MacroElement
 from jinja2 import Template
@@ -20,7 +21,7 @@ from pipeline.publish.map import AreaLayer, DensityLayer, HotspotLayer, HotspotM
 from pipeline.release.released import Released, pack
 from pipeline.release.stored import read_release
 from pipeline.storage.files import write_json, write_layer, write_table
-from pipeline.tables import AREA_COUNTS, CIRCUMSTANCES, HOTSPOT_FACTS
+from pipeline.tables import AREA_COUNTS, CIRCUMSTANCES, CONTEXT, HOTSPOT_FACTS
 from tests.kit import released as fixture
 from tests.kit.map_pages import data_of
 
@@ -203,6 +204,8 @@ def test_a_folder_of_a_run_is_drawn_again(city: Released, tmp_path: Path) -> Non
     write_table(folder / "circumstances.parquet", CIRCUMSTANCES, packed.circumstances)
     write_table(folder / "facts.parquet", HOTSPOT_FACTS, packed.facts)
     write_json(folder / "release.json", {"info": packed.info, "record": packed.record, "digest": packed.digest})
+    write_table(tmp_path / "work" / "context.parquet", CONTEXT, gpd.GeoDataFrame(CONTEXT.empty()))
+    write_json(tmp_path / "work" / "context.json", {"credits": [], "crs": "EPSG:27700"})
     again = HotspotMap.from_folder(tmp_path / "public").get_root().render()
     assert data_of(again)["levels"] == data_of(map_html(fixture.city(audience="public")))["levels"]
     with pytest.raises(InputError, match="holds no release"):
