@@ -5,8 +5,9 @@
 
 import { capital, clip, countText, isolate, ordinal, say, shortDate, whole } from "./words.js";
 import {
-  HOTSPOTS, INFO, LEVELS, cell, kindsOf, offeredRange, parentName, parentOf, regional, seriesOf,
+  CATEGORIES, HOTSPOTS, INFO, LEVELS, cell, kindsOf, offeredRange, parentName, parentOf, rangeOf, regional, seriesOf,
 } from "./data.js";
+import { NOT_OFFERED } from "./fields.js";
 import {
   CHANGE_CLASSES, act, isDetailed, isPublic, kindOf, mainScene, rankOf, rankValue, rateEnds, regionalRateEnds,
   shareEnds, sorted, state, valueOf, wardsOf,
@@ -126,6 +127,7 @@ function areaCard(card, i, paper) {
   outcomeLine(card, scene, i);
   if (cluster) card.append(el("p", "line", cluster));
   barsPart(card, scene, i);
+  categoriesPart(card, scene, i);
   trendPart(card, scene, i);
   if (cell(scene.level, i, scene.period, scene.category, "rel") === "u") card.append(el("p", "note", say("map.card.unreliable")));
   const unplaced = cell(scene.level, i, scene.period, scene.category, "u");
@@ -158,6 +160,23 @@ function factsPart(card, scene, i) {
   }
   for (const value of facts.querySelectorAll("dd")) if (value.firstChild && (value.firstChild.textContent || "").length > 8) value.classList.add("long");
   card.append(facts);
+}
+
+/** What was recorded in the chosen period, category by category, in the order of the release: a rank would say more than
+ * ranges do. Categories that this level does not give are left out.
+ * @param {HTMLElement} card @param {Scene} scene @param {number} i */
+function categoriesPart(card, scene, i) {
+  const list = el("dl", "strands"), strands = CATEGORIES.filter((c) => c.id !== "all");
+  let given = false;
+  for (const category of strands) {
+    const range = rangeOf(scene.level, i, scene.period, category.id, "n");
+    if (!range) continue;
+    const text = range === NOT_OFFERED ? say("common.not_offered") : countText(range);
+    given = given || range !== NOT_OFFERED;
+    list.append(add(el("div", strands.some((c) => c.id === category.parent) ? "nested" : ""), nameEl("dt", "", category.label), el("dd", "", text)));
+  }
+  if (!given || list.children.length < 2) return;
+  card.append(subhead(say("map.card.by_category"), ""), list, el("p", "note tight", say("map.card.categories_overlap")));
 }
 
 /** @param {HTMLElement} card @param {Scene} scene @param {number} i */
