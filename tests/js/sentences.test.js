@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { takeIn } from "../../pipeline/publish/map/assets/data.js";
-import { begin, mainScene, state, usefulChoice } from "../../pipeline/publish/map/assets/model.js";
+import { begin, mainScene, settleHotspot, spotsOf, state, usefulChoice } from "../../pipeline/publish/map/assets/model.js";
 import {
-  areaSentence, changeSentence, counted, headingOf, keysOf, noticeOf, regionSentence, unitOf, valueText,
+  areaSentence, changeSentence, counted, headingOf, keysOf, noticeOf, regionSentence, spotNote, unitOf, valueText,
 } from "../../pipeline/publish/map/assets/sentences.js";
 import { useWords } from "../../pipeline/publish/map/assets/words.js";
 import { LAST_YEAR, THIS_YEAR, payload } from "./payload.js";
@@ -109,4 +109,29 @@ test("rates that all lie in one class are better shown as numbers", () => {
   assert.deepEqual(noticeOf().change, { measure: "count" });
   open((p) => { p.levels.ward.values.all.r = { [THIS_YEAR]: [6, 7, 8, 9] }; }); // four areas are read at a glance
   assert.equal(noticeOf(), null);
+});
+
+test("hotspots of another category or period are never shown, and the list says why", () => {
+  const spot = (id, category) => ({
+    id, category, rank: 1, name: id, n: 9, band: "9", km2: 1, density: 9, within: [], rings: [[0]], at: [1e5, 51e5],
+  });
+  open((p) => {
+    p.categories.push({ id: "race", label: "Race", parent: "all", detail: "ward" });
+    p.hotspots = [spot("H001", "all"), spot("faith-H001", "faith")];
+  });
+  const shown = () => spotsOf(mainScene()).map((s) => s.id);
+  assert.deepEqual(shown(), ["H001"]);
+  assert.equal(spotNote(), "map.hotspots.note");
+  state.hotspot = 0;
+  state.category = "faith";
+  settleHotspot();
+  assert.equal(state.hotspot, null);
+  assert.deepEqual(shown(), ["faith-H001"]);
+  state.category = "race";
+  assert.deepEqual(shown(), []);
+  assert.equal(spotNote(), "map.hotspots.none_of");
+  state.category = "all";
+  state.period = LAST_YEAR;
+  assert.deepEqual(shown(), []);
+  assert.equal(spotNote(), "map.hotspots.other_period");
 });

@@ -62,8 +62,8 @@ def test_no_word_of_a_release_is_in_a_script_or_style(city: Released) -> None:
 
 def test_shapes_of_layers_that_are_left_out_are_not_in_the_page(city: Released) -> None:
     whole, without = (data_of(HotspotMap(city, layers=of).get_root().render()) for of in (None, [AreaLayer()]))
-    assert len(whole["hotspots"]) == len(city.hotspots)
-    assert len(whole["density"]) == len(city.density)
+    assert len(whole["hotspots"]) == len(city.hotspots) + len(city.hotspots_by_category)
+    assert len(whole["density"]) == len(city.density) + len(city.density_by_category)
     assert without["hotspots"] == without["density"] == []
     used = {r if r >= 0 else -r - 1 for level in without["levels"].values() for shape in level.get("rings", ())
             for ring in shape for r in ring}  # fmt: skip

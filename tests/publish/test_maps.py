@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 
@@ -325,14 +326,21 @@ def test_density_bands_and_hotspots_are_where_they_were() -> None:
     released, payload = release("city"), data_of(html("city"))
     arcs = [simplify.decode_arc(code) for code in payload["arcs"]]
     unit = simplify.UNITS_PER_DEGREE
-    frame = released.hotspots.to_crs("EPSG:4326").set_index("hotspot_id")
+    every = pd.concat([released.hotspots, released.hotspots_by_category])
+    frame = every.to_crs("EPSG:4326").set_index("hotspot_id")
+    assert sorted(spot["id"] for spot in payload["hotspots"]) == sorted(frame.index)
     for spot in payload["hotspots"]:
         drawn = shapely.Polygon(np.array(rings_of(arcs, spot["rings"])[0]) / unit)
         original = frame.geometry[spot["id"]]
         assert drawn.intersection(original).area / drawn.union(original).area > 0.97
         assert original.distance(shapely.Point(np.array(spot["at"]) / unit)) < 2e-5
-    assert [h["rank"] for h in payload["hotspots"]] == sorted(h["rank"] for h in payload["hotspots"])
-    assert [b["low"] for b in payload["density"]] == sorted(released.density["density_low"])
+    for category in ("all", "racist"):
+        ranks = [h["rank"] for h in payload["hotspots"] if h["category"] == category]
+        assert ranks
+        assert ranks == sorted(ranks)
+    lows = {c: [b["low"] for b in payload["density"] if b["category"] == c] for c in ("all", "racist")}
+    assert lows["all"] == sorted(released.density["density_low"])
+    assert lows["racist"] == sorted(released.density_by_category["density_low"])
 
 
 def test_tiles_open_the_policy_for_their_host_alone() -> None:

@@ -259,7 +259,11 @@ def _shown(released: Released, layers: Sequence[Any]) -> Released:
     """Leave out the shapes of layers that are not on the map."""
     without = {
         name: getattr(released, name).iloc[:0]
-        for name, kind in (("density", DensityLayer), ("hotspots", HotspotLayer))
+        for kind, names in (
+            (DensityLayer, ("density", "density_by_category")),
+            (HotspotLayer, ("hotspots", "hotspots_by_category")),
+        )
+        for name in names
         if not any(isinstance(layer, kind) for layer in layers)
     }
     return replace(released, **without)

@@ -188,6 +188,7 @@ class HotspotFields(TypedDict):
     """
 
     id: str
+    category: str
     rank: int
     name: str
     n: int | None

@@ -45,7 +45,7 @@ class Outlines:
     water
         Long gaps between the boundaries, where the configuration calls them water (`map.gaps`).
     hotspots, density
-        Rings of each row.
+        Rings of each row: those of all categories together, then those of single categories.
     anchors
         Longitude and latitude of each hotspot's badge: on its north-east rim, so that the middle stays in sight.
     """
@@ -186,9 +186,12 @@ def make_outlines(released: Released) -> Outlines:
     keys = tuple(zip(*columns, shapely.to_wkb(named.geometry.to_numpy()).tolist(), strict=True))
     groups = tuple(sorted(info.ward_groups.items()))  # in the order of the groups in `areas`
     present, rings, labels, edge, water = _drawn(keys, groups, tolerance_m, crs, gaps_are_water=info.gaps_are_water)
-    hot_rings = _rings(np.array([_polygonal(g) for g in released.hotspots.geometry], dtype=object), crs)
+    spots = [*released.hotspots.geometry, *released.hotspots_by_category.geometry]
+    hot_rings = _rings(np.array([_polygonal(g) for g in spots], dtype=object), crs)
     # Bands are simplified less: a band is as narrow as the surface is steep.
-    band_rings = _rings(_bands(released.density, min(tolerance_m, 25.0)), crs)
+    finest = min(tolerance_m, 25.0)
+    bands = [*_bands(released.density, finest), *_bands(released.density_by_category, finest)]
+    band_rings = _rings(np.array(bands, dtype=object), crs)
     made = simplify.topology([*(rings[level] for level in present), [edge], water, hot_rings, band_rings])
     layers = [[[list(ring) for ring in shape] for shape in layer] for layer in made.shapes]
     return Outlines(

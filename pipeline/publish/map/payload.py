@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.domain.categories import ROOT
 from pipeline.publish import page, palette, words
 from pipeline.publish.briefings.elements import hotspot_page
 from pipeline.publish.briefings.release_index import break_text
@@ -263,12 +264,14 @@ def _hotspots(released: Released, outlines: Any) -> list[HotspotFields]:
     names = dict(zip(released.areas["area_code"], released.areas["name"], strict=True))
     parents = dict(zip(released.areas["area_code"], released.areas["parent_code"], strict=True))
     found: list[HotspotFields] = []
-    for i, row in enumerate(released.hotspots.to_dict("records")):
+    rows = [*released.hotspots.to_dict("records"), *released.hotspots_by_category.to_dict("records")]
+    for i, row in enumerate(rows):
         wards = [w for w in _text(row.get("ward_codes")).split(";") if w]
         boroughs = list(dict.fromkeys(_text(names.get(parents.get(w))) for w in wards))
         found.append(
             {
                 "id": _text(row["hotspot_id"]),
+                "category": _text(row.get("category")) or ROOT,
                 "rank": int(row["rank"]),
                 "name": _text(row["name"]),
                 # A number only where it is exact; else the step, as text.
@@ -282,7 +285,8 @@ def _hotspots(released: Released, outlines: Any) -> list[HotspotFields]:
                 "page": hotspot_page(released, _text(row["hotspot_id"])),
             }
         )
-    return sorted(found, key=lambda h: (h["rank"], h["id"]))
+    order = [c.id for c in released.info.categories]
+    return sorted(found, key=lambda h: (order.index(h["category"]), h["rank"], h["id"]))
 
 
 def _density(released: Released, outlines: Any) -> list[BandFields]:
@@ -294,7 +298,9 @@ def _density(released: Released, outlines: Any) -> list[BandFields]:
             "high": _decimal(row.get("density_high"), 2),
             "rings": outlines.density[i],
         }
-        for i, row in enumerate(released.density.to_dict("records"))
+        for i, row in enumerate(
+            [*released.density.to_dict("records"), *released.density_by_category.to_dict("records")]
+        )
     ]
     return sorted(bands, key=lambda b: (b["category"], b["low"]))
 

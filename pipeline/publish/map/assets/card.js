@@ -10,7 +10,7 @@ import {
 import { NOT_OFFERED } from "./fields.js";
 import {
   CHANGE_CLASSES, act, isDetailed, isPublic, kindOf, mainScene, rankOf, rankValue, rateEnds, regionalRateEnds,
-  shareEnds, sorted, state, valueOf, wardsOf,
+  shareEnds, sorted, spotsOf, state, valueOf, wardsOf,
 } from "./model.js";
 import {
   areaSentence, changeAgainst, changeFigure, changeSentence, clusterSentence, figure, intervalText, levelWord,
@@ -397,7 +397,9 @@ export function fillHotspots(host, most, paper) {
   host.textContent = "";
   host.append(el("p", "note first", spotNote()));
   const list = el("ol", "spots");
-  HOTSPOTS.slice(0, most || HOTSPOTS.length).forEach((spot, k) => {
+  const shown = spotsOf(mainScene());
+  shown.slice(0, most || shown.length).forEach((spot) => {
+    const k = HOTSPOTS.indexOf(spot);
     const row = paper ? el("div", "spotrow") : button("spotrow", undefined, () => act.chooseHotspot(k, true));
     if (!paper) row.setAttribute("aria-pressed", String(state.hotspot === k));
     const size = spot.km2 === null ? "" : say("map.hotspots.size", { km2: spot.km2.toFixed(1) });

@@ -8,8 +8,8 @@ import {
   BANDS, CATEGORIES, CONTEXT, HOTSPOTS, INFO, LEVELS, MAPPED, kindsOf, parentName, parentOf, periodOf, regionalRange, seriesOf,
 } from "./data.js";
 import {
-  SHOWN_MEASURES, act, currentSeries, isDetailed, kindOf, levelsOf, mainScene, matching, otherScene, settleCompare,
-  settleLevel, shownAs, sideLabel, startState, state,
+  SHOWN_MEASURES, act, currentSeries, isDetailed, kindOf, levelsOf, mainScene, matching, otherScene,
+  settleCompare, settleHotspot, settleLevel, shownAs, sideLabel, spotsOf, startState, state,
 } from "./model.js";
 import { counted, detailNote, levelWord, measureWord, spotAmount, valueText } from "./sentences.js";
 import {
@@ -31,6 +31,7 @@ import { savePicture } from "./picture.js";
 export function redraw({ quiet } = {}) {
   settleLevel();
   settleCompare();
+  settleHotspot();
   syncControls();
   drawCompare();
   for (const view of VIEWS) if (!view.small && (view === VIEWS[0] || state.compare)) view.draw();
@@ -219,7 +220,8 @@ function chooseHotspot(k, zoom) {
   const focused = document.activeElement && document.activeElement.classList.contains("spotrow");
   drawHotspotList();
   showTab("hotspots");
-  if (focused) byId("pane-hotspots").querySelectorAll("button")[k].focus();
+  // Rows stand in the order of the hotspots that are shown.
+  if (focused) byId("pane-hotspots").querySelectorAll("button")[spotsOf(mainScene()).indexOf(HOTSPOTS[k])].focus();
   const spot = HOTSPOTS[k];
   if (state.hotspot !== null && zoom) { VIEWS[0].fit(L.latLngBounds(spot.shape.flat()), 13.5); if (isPhone()) closeSheet(); }
   const values = { rank: spot.rank, name: spot.name, amount: spotAmount(spot), noun: INFO.noun };

@@ -124,6 +124,7 @@ export const LETTERS = {
     `page` is the address of its own page, empty where it has none.
  * @typedef {object} HotspotFields
  * @property {string} id
+ * @property {string} category
  * @property {number} rank
  * @property {string} name
  * @property {number | null} n

@@ -4,14 +4,14 @@
    Exports `drawLegend`, `drawTitles`, `drawNotice`, `drawStatics` for what never changes, and `drawGuide`. */
 
 import { bandText, capital, clip, isolate, say, whole } from "./words.js";
-import { CATEGORIES, CONTEXT, HOTSPOTS, INFO, LEVELS, periodOf, regional, regionalRange } from "./data.js";
+import { CONTEXT, HOTSPOTS, INFO, LEVELS, periodOf, regional, regionalRange } from "./data.js";
 import {
   MEASURES, SIGNIFICANCE, act, bandsOf, circleExamples, classOf, fillOpacity, isPublic, mainScene, otherScene,
-  sharedLimits, state, tiles, valueOf,
+  sharedLimits, spotsOf, state, tiles, valueOf,
 } from "./model.js";
 import {
   areaSentence, careTexts, changeFigure, classLimit, counted, guideParts, headingOf, keysOf, noticeOf, regionName,
-  regionShort, significanceWord, sourceText, subtitleOf, unitOf, valueText,
+  regionShort, significanceWord, sourceText, subtitleOf, unitOf, valueText, noSpotsText,
 } from "./sentences.js";
 import { add, bandColours, byId, el, nameEl, palette, rampOf, significanceColour, svgEl, trianglePath, touches } from "./page.js";
 import { VIEWS, circleScale, firstRadius } from "./view.js";
@@ -45,13 +45,12 @@ function legendKeys(list, scenes, fewShown) {
     const bands = bandsOf(scenes[0].category);
     keyRow(list, palette.land, bands.length ? say("map.legend.under", { limit: bandText(bands[0].low) }) : say("map.legend.no_bands"));
   }
-  if (state.hotspots && HOTSPOTS.length) {
+  const spots = scenes.flatMap(spotsOf);
+  if (state.hotspots && spots.length) {
     const picture = svgEl("svg", { viewBox: "0 0 18 12", "aria-hidden": "true" });
     picture.append(svgEl("rect", { x: 1.2, y: 1.2, width: 15.6, height: 9.6, rx: 4, fill: "none", stroke: palette.hot, "stroke-width": 2 }));
-    const own = scenes[0].category === CATEGORIES[0].id && scenes[0].period === INFO.headline;
-    const values = { category: CATEGORIES[0].label, period: INFO.headlineLabel };
-    list.append(add(el("li"), picture, own ? say("map.legend.hotspot") : say("map.legend.hotspot_of", values)));
-  }
+    list.append(add(el("li"), picture, say("map.legend.hotspot")));
+  } else if (state.hotspots && HOTSPOTS.length) list.append(el("li", "note", noSpotsText(scenes[0])));
   return list;
 }
 
@@ -281,7 +280,7 @@ export function drawStatics() {
   byId("banner").hidden = !INFO.audit;
   byId("banner").textContent = INFO.audit;
   byId("source").textContent = sourceText();
-  byId("hotspot-count").textContent = HOTSPOTS.length ? String(HOTSPOTS.length) : "";
+  byId("hotspot-count").textContent = spotsOf(mainScene()).length ? String(spotsOf(mainScene()).length) : "";
   byId("check-hot").hidden = !HOTSPOTS.length;
   byId("check-context").hidden = !CONTEXT.lines.length && !CONTEXT.points.length && !CONTEXT.surfaces.some((s) => s.kind !== "water");
   const credits = [...(tiles.ask || !INFO.credit ? [] : [INFO.credit]), ...CONTEXT.credits];

@@ -275,6 +275,18 @@ export function classOf(value, limits) {
   return k;
 }
 
+/** Whether a hotspot belongs on a map: it is of the map's category, and hotspots are of the headline period.
+ * @param {Hotspot} spot @param {Scene} scene @returns {boolean} */
+export function isSpotOf(spot, scene) { return spot.category === scene.category && scene.period === INFO.headline; }
+
+/** The hotspots that a map shows. @param {Scene} scene @returns {Hotspot[]} */
+export function spotsOf(scene) { return HOTSPOTS.filter((spot) => isSpotOf(spot, scene)); }
+
+/** A chosen hotspot is let go where the map shows others. */
+export function settleHotspot() {
+  if (state.hotspot !== null && !isSpotOf(HOTSPOTS[state.hotspot], mainScene())) state.hotspot = null;
+}
+
 /** @param {string} category @returns {Band[]} */
 export function bandsOf(category) { return BANDS.filter((b) => b.category === category); }
 

@@ -5,10 +5,10 @@
    Exports `savePicture`, `toPaper`, `fromPaper`, and `isPrinting` for whoever must leave the map alone meanwhile. */
 
 import { bandText, capital, clip, say } from "./words.js";
-import { CONTEXT, EDGE, HOTSPOTS, INFO, LEVELS, MAPPED, UNIT, WATER, periodOf } from "./data.js";
+import { CONTEXT, EDGE, INFO, LEVELS, MAPPED, UNIT, WATER, periodOf } from "./data.js";
 import {
-  SHOWN_MEASURES, SIGNIFICANCE, act, areHotspotsQuiet, bandsOf, circleExamples, circleValue, clearChanges, isPublic, largestCount, mainScene,
-  otherScene, sharedLimits, sideLabel, sorted, state, valueOf,
+  SHOWN_MEASURES, SIGNIFICANCE, act, areHotspotsQuiet, bandsOf, circleExamples, circleValue, clearChanges,
+  isPublic, largestCount, mainScene, otherScene, sharedLimits, sideLabel, sorted, spotsOf, state, valueOf,
 } from "./model.js";
 import { changeFigure, classLimit, figure, keysOf, significanceWord, unitOf } from "./sentences.js";
 import {
@@ -114,10 +114,10 @@ function drawScene(context, scene, frame) {
   if (state.context) pictureRoads(context, at);
   if (scene.mode === "areas" && scene.measure === "count") pictureCircles(context, scene, at);
   const quiet = areHotspotsQuiet(scene);
-  if (state.hotspots) HOTSPOTS.forEach((h) => { paint(h.shape, null, palette.halo, quiet ? 4 : 8); paint(h.shape, null, palette.hot, quiet ? 2 : 4); });
+  if (state.hotspots) spotsOf(scene).forEach((h) => { paint(h.shape, null, palette.halo, quiet ? 4 : 8); paint(h.shape, null, palette.hot, quiet ? 2 : 4); });
   pictureTriangles(context, scene, at);
   if (state.area !== null) { paint(level.shapes[state.area], null, palette.halo, 10); paint(level.shapes[state.area], null, palette.ink, 5); }
-  const badges = state.hotspots && !quiet ? badgePlaces(at) : [];
+  const badges = state.hotspots && !quiet ? badgePlaces(scene, at) : [];
   if (state.names && MAPPED.includes("borough") && LEVELS.borough.code.length < 60) pictureNames(context, at, frame, badges);
   drawBadges(context, badges);
 }
@@ -223,13 +223,13 @@ function pictureNames(context, at, frame, badges) {
   });
 }
 
-/** @param {Projection} at @returns {Badge[]} */
-function badgePlaces(at) {
+/** @param {Scene} scene @param {Projection} at @returns {Badge[]} */
+function badgePlaces(scene, at) {
   /** @type {Badge[]} */
   const placed = [];
   /** @param {L.LatLngExpression} p */
   const project = (p) => { const { lat, lng } = L.latLng(p), [x, y] = at([lat, lng]); return { x, y }; };
-  for (const spot of HOTSPOTS) {
+  for (const spot of spotsOf(scene)) {
     const place = besideOf(spot, project, 12).find((p) => placed.every((other) => Math.hypot(p.x - other.x, p.y - other.y) > 34));
     if (place) placed.push({ x: place.x, y: place.y, rank: spot.rank });
   }
@@ -404,7 +404,7 @@ export function toPaper() {
   goHome();
   act.redraw({ quiet: true });
   fillCard(byId("paper-card"), { paper: true });
-  byId("paper-hot-title").hidden = !HOTSPOTS.length || !state.hotspots;
+  byId("paper-hot-title").hidden = !spotsOf(mainScene()).length || !state.hotspots;
   fillHotspots(byId("paper-hotspots"), 4, true);
   if (!state.hotspots) byId("paper-hotspots").textContent = "";
   paperTable();

@@ -16,7 +16,7 @@ import {
 } from "./data.js";
 import {
   DENSITY_CATEGORIES, SHOWN_MEASURES, bandsOf, breaksBetween, classOf, hasMeasure, isDetailed, isFlow, isPublic, levelsOf, mainScene,
-  rateEnds, regionalRateEnds, shareEnds, sharedLimits, state, tiles, valueOf,
+  rateEnds, regionalRateEnds, shareEnds, sharedLimits, spotsOf, state, tiles, valueOf,
 } from "./model.js";
 
 /** @import { PeriodFields } from "./fields.js" */
@@ -342,11 +342,19 @@ export function seriesNote(periods, kind, bars) {
 /** @param {Hotspot} spot @returns {string} */
 export function spotAmount(spot) { return typeof spot.n === "number" ? whole(spot.n) : spot.band; }
 
-/** @returns {string} what stands above the list of hotspots */
-export function spotNote() {
+/** Why a map shows no hotspots. @param {Scene} scene @returns {string} */
+export function noSpotsText(scene) {
   const period = INFO.headlineNamed;
   if (!HOTSPOTS.length) return INFO.hotspotNote || say(INFO.hasPoints ? "map.hotspots.none" : "map.hotspots.no_points", { period });
-  const note = say("map.hotspots.note", { noun: INFO.noun, period, category: CATEGORIES[0].label });
+  if (scene.period !== INFO.headline) return say("map.hotspots.other_period", { period });
+  return say("map.hotspots.none_of", { category: categoryOf(scene.category).label, period });
+}
+
+/** @returns {string} what stands above the list of hotspots */
+export function spotNote() {
+  const scene = mainScene();
+  if (!spotsOf(scene).length) return noSpotsText(scene);
+  const note = say("map.hotspots.note", { noun: INFO.noun, period: INFO.headlineNamed, category: categoryOf(scene.category).label });
   return INFO.hotspotNote ? note + " " + INFO.hotspotNote : note;
 }
 

@@ -9,7 +9,7 @@ import { capital, isolate, limitText, say, whole } from "./words.js";
 import { BANDS, HOTSPOTS, INFO, LEVELS, categoryOf, cell, isInside, parentName, parentOf, periodOf } from "./data.js";
 import {
   SHOWN_MEASURES, act, bandsOf, fillOpacity, hasMeasure, isDetailed, isFlow, isPublic, mainScene, otherScene,
-  rankValue, sideLabel, sorted, state, valueOf, wardsOf,
+  rankValue, sideLabel, sorted, spotsOf, state, valueOf, wardsOf,
 } from "./model.js";
 import { figure, spotAmount, spotNote, subjectOf } from "./sentences.js";
 import { add, announce, button, byId, el, fillOf, inputById, nameEl, palette, svgEl, trianglePath } from "./page.js";
@@ -111,7 +111,7 @@ export function squareKm(rings) {
 function tableSource() {
   if (table.layer === "hotspots") {
     return {
-      columns: spotColumns(), rows: HOTSPOTS.map((_, k) => k), title: say("map.hotspots.title"),
+      columns: spotColumns(), rows: spotsOf(mainScene()).map((spot) => HOTSPOTS.indexOf(spot)), title: say("map.hotspots.title"),
       count: (n) => say("map.table.hotspot_count", { n }), none: spotNote(),
     };
   }
@@ -331,8 +331,8 @@ function shownFeatures() {
 }
 
 export function saveGeoJson() {
-  const dense = state.mode === "density";
-  const spots = state.hotspots && (dense || table.layer === "hotspots") ? HOTSPOTS : [];
+  const dense = state.mode === "density", scene = mainScene();
+  const spots = state.hotspots && (dense || table.layer === "hotspots") ? spotsOf(scene) : [];
   const outlines = spots.map((h) => feature(h.id, h.shape, {
     hotspot_id: h.id, rank: h.rank, name: h.name, incidents: h.n, incidents_band: h.band, area_km2: h.km2, density_per_km2: h.density,
   }));

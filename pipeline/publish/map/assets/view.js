@@ -7,8 +7,9 @@
 import { clip, isolate, say } from "./words.js";
 import { CONTEXT, EDGE, HOTSPOTS, INFO, LEVELS, MAPPED, UNIT, WATER, column, parentName } from "./data.js";
 import {
-  act, areHotspotsQuiet, bandsOf, circleValue, classOf, clearChanges, fillOpacity, isDetailed, largestCount, mainScene, otherScene, sharedLimits,
-  shortName, sideLabel, sorted, state, tiles, valueOf,
+  act, areHotspotsQuiet, bandsOf, circleValue, classOf, clearChanges, fillOpacity, isDetailed, isSpotOf,
+  largestCount, mainScene, otherScene, sharedLimits, shortName, sideLabel, sorted, spotsOf, state, tiles,
+  valueOf,
 } from "./model.js";
 import { valueText } from "./sentences.js";
 import { add, bandColours, el, fillOf, isPhone, nameEl, palette, rampOf, svgEl, trianglePath } from "./page.js";
@@ -256,18 +257,20 @@ export class View {
     this.badges = [];
     this.outlines = [];
     if (!state.hotspots) return;
-    this.outlines = HOTSPOTS.flatMap((spot) => spot.shape.flat().map((p) => this.map.project(p)));
-    const gap = isPhone() ? 19 : 18;
     const scene = this.scene();
+    this.outlines = spotsOf(scene).flatMap((spot) => spot.shape.flat().map((p) => this.map.project(p)));
+    const gap = isPhone() ? 19 : 18;
     // Changes are read first; from close to, both find room. Areas that stand out are no hotspots: never badges on them.
     const quiet = areHotspotsQuiet(scene) && (scene.measure === "significance" || this.map.getZoom() < 13);
     HOTSPOTS.forEach((spot, k) => {
+      if (!isSpotOf(spot, scene)) return;
       const on = state.hotspot === k;
       const outline = (/** @type {L.PathOptions} */ style) => drawRings(spot.shape, { ...this.in("spots"), ...style }).addTo(this.groups.spots);
       outline({ fill: false, color: palette.halo, weight: on ? 6 : quiet ? 2.6 : 4.2, opacity: 0.95 });
       outline({ fill: on, fillColor: palette.hot, fillOpacity: 0.18, color: palette.hot, weight: on ? 3 : quiet ? 1.2 : 2 });
     });
     HOTSPOTS.forEach((spot, k) => {
+      if (!isSpotOf(spot, scene)) return;
       const on = state.hotspot === k;
       if ((this.hides && this.hides(spot)) || (quiet && !on)) return;
       const point = besideOf(spot, (p) => this.map.project(p), isPhone() ? 5 : 7).find((p) => on || this.badges.every((other) => other.distanceTo(p) >= gap));
