@@ -86,6 +86,8 @@ export function drawLegend() {
   const host = byId("legend");
   host.textContent = "";
   fillLegend(host, mainScene());
+  const spots = spotsOf(mainScene()).length;
+  byId("hotspot-count").textContent = spots ? String(spots) : "";
 }
 
 /** @param {HTMLElement} host @param {Scene} scene */
@@ -280,7 +282,6 @@ export function drawStatics() {
   byId("banner").hidden = !INFO.audit;
   byId("banner").textContent = INFO.audit;
   byId("source").textContent = sourceText();
-  byId("hotspot-count").textContent = spotsOf(mainScene()).length ? String(spotsOf(mainScene()).length) : "";
   byId("check-hot").hidden = !HOTSPOTS.length;
   byId("check-context").hidden = !CONTEXT.lines.length && !CONTEXT.points.length && !CONTEXT.surfaces.some((s) => s.kind !== "water");
   const credits = [...(tiles.ask || !INFO.credit ? [] : [INFO.credit]), ...CONTEXT.credits];
