@@ -282,7 +282,8 @@ def _hotspots(released: Released, outlines: Any) -> list[HotspotFields]:
                 "within": [b for b in boroughs if b],
                 "rings": outlines.hotspots[i],
                 "at": outlines.anchors[i],
-                "page": hotspot_page(released, _text(row["hotspot_id"])),
+                # Hotspots of single categories have no page of their own.
+                "page": "" if _text(row.get("category")) else hotspot_page(released, _text(row["hotspot_id"])),
             }
         )
     order = [c.id for c in released.info.categories]
