@@ -288,7 +288,13 @@ def _few(words: list[str]) -> str:
 # Are the libraries here, do they load, and do they do what the project relies on.
 
 
-_MODULES = {"PyYAML": "yaml", "scikit-learn": "sklearn", "XStatic-Leaflet": "xstatic.pkg.leaflet"}
+_MODULES = {
+    "Jinja2": "jinja2",
+    "MarkupSafe": "markupsafe",
+    "PyYAML": "yaml",
+    "scikit-learn": "sklearn",
+    "XStatic-Leaflet": "xstatic.pkg.leaflet",
+}
 _DRIVERS = ("GPKG", "GeoJSON", "ESRI Shapefile", "MapInfo File")
 # Ordnance Survey, "A guide to coordinate systems in Great Britain": Caister water tower, ETRS89 and OSGB36 by OSTN15.
 _TOWER_LONLAT, _TOWER_M = (1.7160739722, 52.6580078333), (651409.804, 313177.450)

@@ -324,7 +324,9 @@ def test_london_boundaries_of_five_editions(real_data: Path) -> None:
     places = real_data / "boundaries"
 
     def read(**settings: Any) -> readers.AreaSet:
-        return readers.read_areas(Areas.model_validate(settings), base=places, working="EPSG:27700")
+        region = {"code": "E12000007", "name": "London"}
+        settings = Areas.model_validate({"region": region} | settings)
+        return readers.read_areas(settings, base=places, working="EPSG:27700")
 
     full = read(wards={"path": "london_wards_2018_27700.gpkg", "code": "GSS_CODE", "name": "NAME",
                        "parent_code": "LAGSSCODE", "parent_name": "DISTRICT"})  # fmt: skip
