@@ -42,10 +42,13 @@ test("a measure that the release lacks is not chosen, nor a level that the categ
 
 test("a copy holds the sentence, its test, the source and every caution", () => {
   open((p) => {
-    Object.assign(p.info, { synthetic: "Synthetic data.", counts: "Steps of 10.", audit: "Not audited", marking: "OFFICIAL", wording: ["Recorded, not experienced."] });
+    Object.assign(p.info, { synthetic: "Synthetic data.", counts: "Steps of 10.", audit: "Not audited", marking: "OFFICIAL" });
+    p.info.wording = ["Recorded, not experienced."];
   });
   const lines = copyText(HIGHER).split("\n");
   assert.deepEqual(lines.slice(0, 2), ["One ward is clearly higher than 2023: Ash (1 to 20).", "3 wards compared."]);
   assert.match(lines[2], /^Hate crime\. Anytown\. 2024\. .*Police/);
-  for (const caution of ["Synthetic data.", "Steps of 10.", "Not audited", "OFFICIAL", "Police", "Recorded, not experienced."]) assert.ok(lines.includes(caution), caution);
+  for (const caution of ["Synthetic data.", "Steps of 10.", "Not audited", "OFFICIAL", "Police", "Recorded, not experienced."]) {
+    assert.ok(lines.includes(caution), caution);
+  }
 });

@@ -104,7 +104,8 @@ test("rates that all lie in one class are better shown as numbers", () => {
     Object.assign(p.levels.ward, { code: wards.map(String), name: wards.map(String), parent: wards.map(() => "A"), people: wards.map(() => 1000),
       covered: wards.map(() => true), rings: wards.map(() => [[2]]), labels: wards.map(() => [0, 0, 1]) });
     const cells = (list) => ({ [THIS_YEAR]: list });
-    p.levels.ward.values.all = { n: cells([30, 31, 32, 33, 34]), nx: cells([30, 31, 32, 33, 34]), nm: cells([30, 31, 32, 33, 34]), r: cells([6, 7, 8, 9, 9.5]) };
+    const counts = cells([30, 31, 32, 33, 34]);
+    p.levels.ward.values.all = { n: counts, nx: counts, nm: counts, r: cells([6, 7, 8, 9, 9.5]) };
   });
   assert.deepEqual(noticeOf().change, { measure: "count" });
   open((p) => { p.levels.ward.values.all.r = { [THIS_YEAR]: [6, 7, 8, 9] }; }); // four areas are read at a glance

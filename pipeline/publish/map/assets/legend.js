@@ -7,13 +7,13 @@ import { bandText, capital, clip, isolate, say, whole } from "./words.js";
 import { CONTEXT, HOTSPOTS, INFO, LEVELS, periodOf, regional, regionalRange } from "./data.js";
 import {
   MEASURES, SIGNIFICANCE, act, bandsOf, circleExamples, classOf, fillOpacity, isPublic, mainScene, otherScene,
-  sharedLimits, spotsOf, state, tiles, valueOf,
+  sharedLimits, spotsOf, state, valueOf,
 } from "./model.js";
 import {
   areaSentence, careTexts, changeFigure, classLimit, counted, guideParts, headingOf, keysOf, noticeOf, regionName,
   regionShort, significanceWord, sourceText, subtitleOf, unitOf, valueText, noSpotsText,
 } from "./sentences.js";
-import { add, bandColours, byId, el, nameEl, palette, rampOf, significanceColour, svgEl, trianglePath, touches } from "./page.js";
+import { add, bandColours, byId, drawCredit, el, nameEl, palette, rampOf, significanceColour, svgEl, trianglePath, touches } from "./page.js";
 import { VIEWS, circleScale, firstRadius } from "./view.js";
 
 /** @import { Scene, ValueState } from "./model.js" */
@@ -39,8 +39,11 @@ function fewKey(text) {
  * @param {HTMLElement} list @param {Scene[]} scenes @param {boolean} fewShown whether the first class stands before the ramp
  * @returns {HTMLElement} */
 function legendKeys(list, scenes, fewShown) {
-  const counted = scenes[0].measure === "change" && scenes.length === 1;
-  for (const [key, text] of keysOf(scenes).filter(([name]) => name !== "few" || !fewShown)) keyRow(list, "url(#pt-" + key + ")", counted ? areasIn(scenes[0], key, text) : text);
+  const withNumbers = scenes[0].measure === "change" && scenes.length === 1;
+  for (const [key, text] of keysOf(scenes)) {
+    if (key === "few" && fewShown) continue;
+    keyRow(list, "url(#pt-" + key + ")", withNumbers ? areasIn(scenes[0], key, text) : text);
+  }
   if (scenes[0].mode === "density") {
     const bands = bandsOf(scenes[0].category);
     keyRow(list, palette.land, bands.length ? say("map.legend.under", { limit: bandText(bands[0].low) }) : say("map.legend.no_bands"));
@@ -284,9 +287,7 @@ export function drawStatics() {
   byId("source").textContent = sourceText();
   byId("check-hot").hidden = !HOTSPOTS.length;
   byId("check-context").hidden = !CONTEXT.lines.length && !CONTEXT.points.length && !CONTEXT.surfaces.some((s) => s.kind !== "water");
-  const credits = [...(tiles.ask || !INFO.credit ? [] : [INFO.credit]), ...CONTEXT.credits];
-  byId("credit").hidden = !credits.length;
-  byId("credit").textContent = credits.join(". ");
+  drawCredit();
   drawCare();
 }
 

@@ -13,7 +13,7 @@ import {
 } from "./data.js";
 
 /** @import { BreakFields, PeriodFields } from "./fields.js" */
-/** @import { Band, CountRange, Level } from "./data.js" */
+/** @import { Band, CountRange, Hotspot, Level } from "./data.js" */
 
 /** @typedef {"rate" | "count" | "change" | "significance" | "outcomes"} Measure */
 /** @typedef {{level: string, mode: string, category: string, measure: Measure, period: string}} Scene */

@@ -5,7 +5,8 @@
    readers, `touches` for what stands too close, and the palette with the fill of every area. */
 
 import { say } from "./words.js";
-import { MEASURES, bandsOf, classOf, sharedLimits, stateText, valueOf } from "./model.js";
+import { CONTEXT, INFO } from "./data.js";
+import { MEASURES, bandsOf, classOf, sharedLimits, stateText, valueOf, tiles } from "./model.js";
 
 /** @import { Segment } from "./words.js" */
 /** @import { Scene } from "./model.js" */
@@ -82,6 +83,13 @@ export function touches(one, other, gap = 0) {
 
 /** Say something to a screen reader. @param {string} text */
 export function announce(text) { byId("live").textContent = text; }
+
+/** Name whoever made the background map, while it is shown, and the layers under the hotspots. */
+export function drawCredit() {
+  const credits = [...(INFO.credit && tiles.shown ? [INFO.credit] : []), ...CONTEXT.credits];
+  byId("credit").hidden = !credits.length;
+  byId("credit").textContent = credits.join(". ");
+}
 
 /** Keep everything chosen in the address. */
 export function saveAddress() {

@@ -49,7 +49,14 @@ function picturePatterns(context) {
     c.stroke();
   };
   return {
-    few: tile(10, (c) => { c.fillStyle = palette.s0; c.fillRect(0, 0, 10, 10); c.fillStyle = palette["s0-dot"]; c.beginPath(); c.arc(5, 5, 1.8, 0, 7); c.fill(); }),
+    few: tile(10, (c) => {
+      c.fillStyle = palette.s0;
+      c.fillRect(0, 0, 10, 10);
+      c.fillStyle = palette["s0-dot"];
+      c.beginPath();
+      c.arc(5, 5, 1.8, 0, 7);
+      c.fill();
+    }),
     notoffered: tile(10, (c) => { line(c, 0, 10, 10, 0); line(c, -2, 2, 2, -2); line(c, 8, 12, 12, 8); }),
     incomparable: tile(12, (c) => line(c, 0, 6, 12, 6)),
     nocover: tile(16, (c) => { c.fillStyle = palette.ground; c.fillRect(0, 0, 16, 16); line(c, 0, 0, 16, 16); line(c, 16, 0, 0, 16); }),

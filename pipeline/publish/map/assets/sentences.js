@@ -506,7 +506,9 @@ export function guideParts() {
     const line = say(steps ? "map.guide.rates.line_steps" : "map.guide.rates.line");
     part(say("map.guide.rates.title"), say("map.guide.rates.text") + " " + line);
   }
-  if (SHOWN_MEASURES.includes("change") && INFO.earlierNamed) part(measureWord("change"), say(steps ? "map.guide.change_steps" : "map.guide.change", { earlier: changeAgainst() }));
+  if (SHOWN_MEASURES.includes("change") && INFO.earlierNamed) {
+    part(measureWord("change"), say(steps ? "map.guide.change_steps" : "map.guide.change", { earlier: changeAgainst() }));
+  }
   if (SHOWN_MEASURES.includes("significance")) part(measureWord("significance"), say("map.guide.clusters"));
   const outcomes = SHOWN_MEASURES.includes("outcomes") ? INFO.outcomes : "none";
   if (outcomes === "cohort") part(measureWord("outcomes"), say("map.guide.outcomes"));

@@ -7,7 +7,7 @@
 import { isolate, say } from "./words.js";
 import { EDGE, INFO, LEVELS, MAPPED, UNIT } from "./data.js";
 import { act, compareChoices, mainScene, otherScene, sideLabel, state, tiles, usefulChoice } from "./model.js";
-import { announce, byId, el, inputById, isPhone, palette, root, selectById } from "./page.js";
+import { announce, byId, drawCredit, el, inputById, isPhone, palette, root, selectById } from "./page.js";
 import { VIEWS, View, edgeBox, labelsOf } from "./view.js";
 
 /** @import { Hotspot } from "./data.js" */
@@ -280,7 +280,7 @@ let tilesLayer = null;
 /** @param {boolean} shown */
 function setTiles(shown) {
   tiles.shown = shown;
-  byId("credit").hidden = !INFO.credit || (tiles.ask && !shown);
+  drawCredit();
   act.redraw({ quiet: true });
 }
 
@@ -310,7 +310,6 @@ function showTiles(key) {
 export function startTiles() {
   if (!INFO.tiles) return;
   if (!tiles.ask) { showTiles(""); return; }
-  byId("credit").hidden = true;
   byId("tiles").hidden = false;
   const field = inputById("tiles-key");
   const go = () => {
