@@ -1,13 +1,14 @@
 """The contract of a table, and how a frame is checked against it."""
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
-
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.errors import SchemaError
+
+if TYPE_CHECKING:  # the names of levels and tables are needed where no array library is loaded
+    import numpy as np
+    import numpy.typing as npt
+    import pandas as pd
 
 __all__ = ["Column", "Kind", "Table", "nullable", "ranged"]
 
@@ -51,6 +52,7 @@ class Table:
     --------
     >>> table = Table("counts", ("code",), (Column("code", "string", "Code."), Column("n", "int", "Count.", null=True)),
     ...               "Counts.")
+    >>> import pandas as pd
     >>> table.conform(pd.DataFrame({"n": [3, None], "code": ["A", "B"]}))["n"].tolist()
     [3, <NA>]
     >>> table.conform(pd.DataFrame({"code": ["A", "A"]}))  # doctest: +ELLIPSIS
@@ -83,11 +85,13 @@ class Table:
             columns.append(replace(column, text=text))
         return replace(self, columns=tuple(columns))
 
-    def empty(self) -> pd.DataFrame:
+    def empty(self) -> "pd.DataFrame":
         """Return the table without rows."""
+        import pandas as pd
+
         return pd.DataFrame({c.name: pd.Series([], dtype=_EMPTY[c.kind]) for c in self.columns})
 
-    def conform(self, frame: pd.DataFrame) -> pd.DataFrame:
+    def conform(self, frame: "pd.DataFrame") -> "pd.DataFrame":
         """Return a copy with every column, in order and with its type; open columns come last."""
         extra = [c for c in map(str, frame.columns) if self.open_prefix and c.startswith(self.open_prefix)]
         out = frame.reindex(columns=[*self.names, *(c for c in extra if c not in self.names)])
@@ -97,7 +101,7 @@ class Table:
         self.check(out)
         return out
 
-    def check(self, frame: pd.DataFrame) -> None:
+    def check(self, frame: "pd.DataFrame") -> None:
         """Check a frame against the contract.
 
         Raises
@@ -125,19 +129,25 @@ class Table:
             )
 
 
-def nullable(values: npt.ArrayLike, *, given: npt.NDArray[np.bool_]) -> Any:
+def nullable(values: "npt.ArrayLike", *, given: "npt.NDArray[np.bool_]") -> Any:
     """Return a nullable numeric column, empty for missing numbers.
 
+    >>> import numpy as np
     >>> nullable([1.5, 2.5], given=np.array([True, False])).tolist()
     [1.5, <NA>]
     """
+    import numpy as np
+    import pandas as pd
+
     column = pd.array(np.where(given, values, 0.0), dtype="Float64")
     column[~given] = pd.NA
     return column
 
 
-def _ascends(frame: pd.DataFrame, key: tuple[str, ...]) -> bool:
+def _ascends(frame: "pd.DataFrame", key: tuple[str, ...]) -> bool:
     """Whether each row's key is greater than the one before: tables are written in order, and this is fast to check."""
+    import numpy as np
+
     equal = None  # rows equal to the previous one in the columns so far; at first, all rows but the first
     for name in key:
         if frame[name].isna().any():
@@ -153,10 +163,12 @@ def _ascends(frame: pd.DataFrame, key: tuple[str, ...]) -> bool:
     return False
 
 
-def _as_kind(series: pd.Series, kind: Kind) -> pd.Series:
+def _as_kind(series: "pd.Series", kind: Kind) -> "pd.Series":
     if str(series.dtype) == _EMPTY[kind]:
         return series
     if kind == "float":
+        import pandas as pd
+
         return pd.to_numeric(series).astype("float64")
     if (kind == "int" and series.dtype.kind in "iu") or (kind == "bool" and series.dtype == bool):
         return series.astype(_EMPTY[kind])
@@ -165,7 +177,9 @@ def _as_kind(series: pd.Series, kind: Kind) -> pd.Series:
     return series.astype(object).where(series.notna(), None).astype(_EMPTY[kind])
 
 
-def _is_kind(series: pd.Series, kind: Kind) -> bool:
+def _is_kind(series: "pd.Series", kind: Kind) -> bool:
+    import pandas as pd
+
     types = pd.api.types
     if len(series) == 0 or series.isna().all():
         return True

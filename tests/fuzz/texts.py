@@ -85,7 +85,7 @@ def cut_text(rng: random.Random, folder: Path) -> Case:
 def cut_packed(rng: random.Random, folder: Path) -> Case:
     packed = gzip.compress(as_text(good_rows(rng, rng.randint(5, 200))).encode(), mtime=0)
     cut = packed[: rng.randint(0, len(packed) - 1)]
-    return Case(reading(folder / "rows.csv.gz", cut), code=3, says=("unpacked", "empty"))
+    return Case(reading(folder / "rows.csv.gz", cut), code=3, says=("unpacked", "decompressed", "empty"))
 
 
 def nuls(rng: random.Random, folder: Path) -> Case:

@@ -194,7 +194,7 @@ def test_latin_bytes_and_a_shapefile_without_a_system(real_data: Path, tmp_path:
             settings({"columns": {"date": "Code"}}),
             out=tmp_path,
         )
-    with pytest.raises(InputError, match=r"LondonBoroughs_noprj\.shp does not say.*set `crs`"):
+    with pytest.raises(InputError, match=r"LondonBoroughs_noprj\.shp does not state.*set `crs`"):
         read(real_data / "messy" / "LondonBoroughs_noprj.shp",
              settings({"crs": None, "columns": {"date": "AREA"}}), out=tmp_path)  # fmt: skip
 

@@ -220,7 +220,7 @@ def test_a_layer_and_the_configuration_must_name_one_system(tmp_path: Path) -> N
 def test_a_layer_without_a_system_needs_one(tmp_path: Path) -> None:
     layer().to_file(tmp_path / "p.shp")
     (tmp_path / "p.prj").unlink()
-    with pytest.raises(InputError, match=r"p\.shp does not say.*crs.*\.prj"):
+    with pytest.raises(InputError, match=r"p\.shp does not state.*crs.*\.prj"):
         read(tmp_path / "p.shp", settings({"crs": None}))
     assert read(tmp_path / "p.shp", settings()).incidents["ward_code"].tolist() == ["W00", "W11"]
 

@@ -337,5 +337,5 @@ def test_the_doctor_names_what_an_installation_lacks(tmp_path: Path, monkeypatch
     modules, files = installation(Situation())
     assert (modules.state, files.state) == (State.OK, State.BROKEN)
     assert "gone.py is missing" in files.found.replace("\\", "/")
-    assert "errors.py is not as it came" in files.found.replace("\\", "/")
+    assert "errors.py has been changed" in files.found.replace("\\", "/")
     assert "cli.py" not in files.found

@@ -84,9 +84,9 @@ export function touches(one, other, gap = 0) {
 /** Say something to a screen reader. @param {string} text */
 export function announce(text) { byId("live").textContent = text; }
 
-/** Name whoever made the background map, while it is shown, and the layers under the hotspots. */
+/** Name whoever made the background map, unless it still waits for a key, and the layers under the hotspots. */
 export function drawCredit() {
-  const credits = [...(INFO.credit && tiles.shown ? [INFO.credit] : []), ...CONTEXT.credits];
+  const credits = [...(INFO.credit && (tiles.shown || !tiles.ask) ? [INFO.credit] : []), ...CONTEXT.credits];
   byId("credit").hidden = !credits.length;
   byId("credit").textContent = credits.join(". ");
 }
