@@ -65,7 +65,9 @@ def test_styles_are_found_and_applied_on_load(seen: dict) -> None:
     assert {name: list(layer["styles"]) for name, layer in seen["layers"].items()} == {
         "boroughs": ["Rate", "Number", "Change", "Significance", "Outline"],
         "wards": ["Rate", "Number", "Change", "Significance", "Outline"],
+        "density_by_category": ["Relief"],
         "density": ["Relief"],
+        "hotspots_by_category": ["Rank"],
         "hotspots": ["Rank"],
     }
     for layer in seen["layers"].values():

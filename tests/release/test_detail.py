@@ -208,8 +208,16 @@ def test_nothing_is_given_by_ward_and_by_group(released: dict[str, Released]) ->
 @pytest.mark.slow
 def test_layers_and_map_have_the_groups(released: dict[str, Released]) -> None:
     layers = {name: [layer.name for layer in layers_of(made)] for name, made in released.items()}
-    assert layers["internal"] == ["boroughs", "wards", "density", "hotspots"]
-    assert layers["public"] == layers["partner"] == ["boroughs", "ward_groups", "wards", "density", "hotspots"]
+    assert layers["internal"] == [
+        "boroughs",
+        "wards",
+        "density_by_category",
+        "density",
+        "hotspots_by_category",
+        "hotspots",
+    ]
+    assert layers["public"] == layers["partner"]
+    assert layers["public"][:3] == ["boroughs", "ward_groups", "wards"]
     made = released["partner"]
     frame = area_layer(made, level="ward_group")
     assert (

@@ -102,7 +102,7 @@ def test_a_borough_no_file_covers_is_named_everywhere_but_in_releases(
     assert quality["scarce_boroughs"] == [{"area_code": "C", "name": "Cray", "incidents": 0}]
     door = (outcome.folder / "index.html").read_text("utf-8")
     assert CRAY in door
-    assert "<h2>Folders</h2>" in door
+    assert "<h2>What to send to whom</h2>" in door
     assert "hand over" not in door
     assert "dropped" in door
     released = [p.read_bytes() for p in (outcome.folder / "internal").rglob("*") if p.is_file()]

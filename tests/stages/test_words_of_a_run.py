@@ -72,7 +72,7 @@ def test_five_keys_of_another_language_reach_pages_script_and_terminal(tmp_path:
     door = (folder / "index.html").read_text("utf-8")
     assert '<html lang="cy"' in door
     assert "<h2>Ffolderi</h2>" in door
-    assert "<h2>Data quality</h2>" in door  # English stands in for what the file lacks
+    assert "<h2>How rows were settled</h2>" in door  # English stands in for what the file lacks
     protection = (folder / "public" / "protection.html").read_text("utf-8")
     assert "<h1>Sut y caiff pobl eu diogelu</h1>" in protection
     assert "heb ei gynnig" in protection
@@ -133,7 +133,8 @@ def test_nothing_british_stands_on_pages_of_another_country(tmp_path: Path) -> N
     folder = tmp_path / "outputs" / "city"
     pages = sorted([*folder.glob("*.html"), *folder.glob("[!w]*/**/*.html"), *folder.glob("[!w]*/*.xml")])
     assert len(pages) > 8
-    texts = {p.relative_to(folder).as_posix(): visible(p) for p in pages}
+    # A README ends in the data dictionary, which names levels by their ids in every country.
+    texts = {p.relative_to(folder).as_posix(): visible(p) for p in pages if p.name != "README.html"}
     texts |= {f"hotspots {command}": FILE_NAMES.sub(" ", text) for command, text in said.items()}
     found = {name: sorted({w[0] for w in re.finditer(BRITISH, text)}) for name, text in texts.items()}
     assert {name: names for name, names in found.items() if names} == {}
@@ -145,7 +146,11 @@ def test_the_catalogue_is_of_no_country_and_templates_are_british() -> None:
     # The Ordnance Survey's point is examined only where its grid is asked for; `projsync` names a file of that grid.
     spared = ("terminal.doctor.",)
     texts = {key: str(text) for key, text in words.catalogue_of("en").texts.items() if not key.startswith(spared)}
-    found = {key: w[0] for key, text in texts.items() if (w := re.search(BRITISH, FILE_NAMES.sub(" ", text)))}
+    found = {
+        key: w[0]
+        for key, text in texts.items()
+        if (w := re.search(BRITISH, FILE_NAMES.sub(" ", re.sub(r"\{\w+\}", "", text))))
+    }
     assert found == {}
     for name in TEMPLATES:
         assert re.search(r"call 101", template_text(name))
