@@ -7,7 +7,8 @@ Each source brings features of its own kinds; here they become a few small GeoJS
 import csv
 import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,6 +16,7 @@ from urllib.parse import urlencode
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 
 from pipeline.errors import InputError
 from pipeline.fetch.archive import Unpacking, unpack
@@ -99,6 +101,7 @@ _OPEN_NAMES = {
     "Village": ("place", 2), "Other Settlement": ("place", 3), "Hamlet": ("place", 3),
 }  # fmt: skip
 _TILE_M = 100_000
+_SHAPEFILES = Unpacking(max_ratio=1000.0)  # a table of codes that repeat packs well
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,32 +325,28 @@ def _line(places: Any) -> Any:
 # Shapefiles in archives.
 
 
-class _unpacked:  # noqa: N801 - reads as a function in a `with`
-    """The wanted layers of a fetched archive of shapefiles, unpacked for the length of a block."""
+@contextmanager
+def _unpacked(
+    client: Client, url: str, folder: Path, layers: set[str], *, source: Source, progress: Progress | None
+) -> Iterator[list[Path]]:
+    """Give the wanted layers of a fetched archive of shapefiles, unpacked for the length of a block."""
+    limits = replace(client.limits, max_bytes=_ARCHIVE_BYTES, deadline_s=_ARCHIVE_SECONDS)
+    path = folder.with_name(f"{folder.name}.zip")
+    archive = download(client, url, path, kind=ZIP, source=source, limits=limits, progress=progress).path
 
-    def __init__(
-        self, client: Client, url: str, folder: Path, layers: set[str], *, source: Source, progress: Progress | None
-    ) -> None:
-        limits = replace(client.limits, max_bytes=_ARCHIVE_BYTES, deadline_s=_ARCHIVE_SECONDS)
-        path = folder.with_name(f"{folder.name}.zip")
-        self.archive = download(client, url, path, kind=ZIP, source=source, limits=limits, progress=progress).path
-        self.folder, self.layers = folder, layers
+    def wanted(name: str) -> bool:
+        member = PurePosixPath(name)
+        return member.suffix in {".shp", ".dbf", ".shx", ".prj", ".cpg"} and member.stem in layers
 
-    def __enter__(self) -> list[Path]:
-        def wanted(name: str) -> bool:
-            path = PurePosixPath(name)
-            return path.suffix in {".shp", ".dbf", ".shx", ".prj", ".cpg"} and path.stem in self.layers
-
-        files = unpack(self.archive, self.folder, wanted=wanted, limits=Unpacking(max_ratio=1000.0))
-        found = [f for f in files if f.suffix == ".shp"]
+    try:
+        found = [f for f in unpack(archive, folder, wanted=wanted, limits=_SHAPEFILES) if f.suffix == ".shp"]
         if not found:
             raise InputError(
-                f"{self.archive.name} has none of the layers {', '.join(sorted(self.layers))}: the product has changed"
+                f"{archive.name} has none of the layers {', '.join(sorted(layers))}: the product has changed"
             )
-        return found
-
-    def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)  # the archive stays, the layers are many times as large
+        yield found
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)  # the archive stays, the layers are many times as large
 
 
 def _layer(
@@ -498,4 +497,5 @@ def _line_of(feature: _Feature, shape: Any) -> str:
     )
 
 
-_rounded: Callable[[Any], Any] = lambda xy: np.round(xy, _DEGREES)  # noqa: E731 - handed to shapely by name
+def _rounded(places: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.round(places, _DEGREES)

@@ -19,8 +19,8 @@ from pipeline.release.offer import Offer
 from pipeline.release.protect import RefusedError
 from pipeline.release.released import CategoryInfo, pack
 from pipeline.stages import Context, RecordKind
+from pipeline.stages.gate_inputs import read_known_tables, read_landmarks, read_premises
 from pipeline.stages.ledgers import open_ledger
-from pipeline.stages.surroundings import read_known_tables, read_landmarks, read_premises
 from pipeline.storage.files import read_json, read_layer, read_table, write_json, write_layer, write_table
 from pipeline.tables import AREA_COUNTS, AREA_MONTHS, AREAS, CIRCUMSTANCES, HOTSPOT_FACTS, LOCATIONS
 

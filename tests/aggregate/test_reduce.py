@@ -83,11 +83,11 @@ def test_merging_kept_counts_is_counting_by_hand(tmp_path: Path) -> None:
     for r in every:
         by_hand.setdefault((r["easting_m"], r["northing_m"], r["month"], r["categories"]), []).append(r)
     assert found[["easting_m", "northing_m", "month", "categories"]].to_records(index=False).tolist() == sorted(by_hand)
-    for at, told in zip(found.to_dict("records"), (by_hand[k] for k in sorted(by_hand)), strict=True):
-        assert at["incidents"] == len(told)
-        assert at["positive_outcomes"] == sum(r["outcome_class"] == "positive" for r in told)
-        assert at["known_outcomes"] == sum(r["outcome_class"] != "pending" for r in told)
-        victims = {r["victim_hash"] for r in told} - {None}
+    for at, expected in zip(found.to_dict("records"), (by_hand[k] for k in sorted(by_hand)), strict=True):
+        assert at["incidents"] == len(expected)
+        assert at["positive_outcomes"] == sum(r["outcome_class"] == "positive" for r in expected)
+        assert at["known_outcomes"] == sum(r["outcome_class"] != "pending" for r in expected)
+        victims = {r["victim_hash"] for r in expected} - {None}
         assert (at["distinct_victims"] if victims else 0) == len(victims)
     assert places["incidents"].sum() == 120
 

@@ -49,7 +49,7 @@ class Area:
 
 @dataclass
 class Folder:
-    """All that is printed in one released folder, or in several that are laid side by side."""
+    """All that is printed in one released folder, or in several that are joined."""
 
     step: int
     shown: dict[Key, Span] = field(default_factory=dict)
@@ -59,7 +59,7 @@ class Folder:
     """Of a count that is one step: its lower end and the width of the step that its folder uses."""
     areas: dict[str, Area] = field(default_factory=dict)
     editions: tuple[Mapping[str, Area], ...] = ()
-    """Areas by edition of wards, where folders of several are laid side by side."""
+    """Areas by edition of wards, where folders of several are joined."""
     rows: list[dict[str, str]] = field(default_factory=list)
     circumstances: list[dict[str, str]] = field(default_factory=list)
     layers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The sample's folders against the attacker, apart and laid side by side.
+"""The sample's folders against the attacker, alone and joined.
 
 In short the latest window; HOTSPOTS_LONG=1 takes all windows, and parts that exclude each other in pairs.
 """

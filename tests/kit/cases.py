@@ -485,12 +485,12 @@ def attempt(config: Path, command: str = "run", *more: str) -> Attempt:
     error = result.exception
     crash = ""
     if isinstance(error, HotspotsError):
-        code, told = error.exit_code, str(error)
+        code, message = error.exit_code, str(error)
     elif error is None or isinstance(error, SystemExit):
-        code, told = result.exit_code, ""
+        code, message = result.exit_code, ""
     else:
-        code, told, crash = 1, "", f"{type(error).__name__}: {error}\n"
-    return Attempt(code, " ".join(f"{result.output} {told}".split()), crash, config)
+        code, message, crash = 1, "", f"{type(error).__name__}: {error}\n"
+    return Attempt(code, " ".join(f"{result.output} {message}".split()), crash, config)
 
 
 def refused(tried: Attempt, *words: str, codes: Sequence[int] = (2, 3, 5)) -> None:

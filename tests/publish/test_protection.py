@@ -45,19 +45,19 @@ def words(released: Released) -> str:
 
 @pytest.mark.slow
 def test_it_says_the_rules_in_plain_words() -> None:
-    told = words(made(PARTNER))
-    assert "Counts, totals too, are given in steps of 5, each by itself, so that subtraction gives nothing." in told
-    assert "All 5 numbers of a step remain possible, for every count shown." in told
-    assert "“Fewer than 5” always includes none: an area with nothing recorded and one with 4 look the same." in told
-    assert "is off by at most 2, half a step. For “10 to 14” that is up to 20%" in told  # 12 for 10
+    shown = words(made(PARTNER))
+    assert "Counts, totals too, are given in steps of 5, each by itself, so that subtraction gives nothing." in shown
+    assert "All 5 numbers of a step remain possible, for every count shown." in shown
+    assert "“Fewer than 5” always includes none: an area with nothing recorded and one with 4 look the same." in shown
+    assert "is off by at most 2, half a step. For “10 to 14” that is up to 20%" in shown  # 12 for 10
     assert (
         "where one borough of 15 to 19 is made up of four wards of fewer than 5, each of the four can only be 3 or 4"
-        in told
+        in shown
     )
-    assert "Counts that are not offered at a level: they have no step, so nothing is promised about them." in told
-    assert "Passed" in told
-    assert "OFFICIAL: named partners only" in told
-    assert "No count covers less than 12 months." in told
+    assert "Counts that are not offered at a level: they have no step, so nothing is promised about them." in shown
+    assert "Passed" in shown
+    assert "OFFICIAL: named partners only" in shown
+    assert "No count covers less than 12 months." in shown
     quarters = words(made({**PARTNER, "borough_period": "quarter"}))
     assert "No count by ward covers less than 12 months, and none by borough less than 3 months." in quarters
     public = words(made(PUBLIC))
@@ -67,18 +67,18 @@ def test_it_says_the_rules_in_plain_words() -> None:
 
 @pytest.mark.slow
 def test_exact_numbers_need_a_reason_and_say_what_is_missing() -> None:
-    told = words(made({**PARTNER, **SUPPRESS}))
-    assert "Counts under 5, and others from which these could be worked out, are not offered; " in told
-    assert "Why counts are not given in steps The council publishes exact numbers" in told
-    assert "For every count that is not offered, at least 5 numbers remain possible" in told
-    assert "steps of" not in told
+    shown = words(made({**PARTNER, **SUPPRESS}))
+    assert "Counts under 5, and others from which these could be worked out, are not offered; " in shown
+    assert "Why counts are not given in steps The council publishes exact numbers" in shown
+    assert "For every count that is not offered, at least 5 numbers remain possible" in shown
+    assert "steps of" not in shown
     low = words(made({**PARTNER, "threshold": 3, "threshold_reason": "Agreed with the panel on 3 May"}))
     assert "Why the threshold is lower than the rule Agreed with the panel on 3 May" in low
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("calendar", "told"),
+    ("calendar", "shown"),
     [
         (
             {"release": "quarter", "numbers": "new"},
@@ -89,22 +89,22 @@ def test_exact_numbers_need_a_reason_and_say_what_is_missing() -> None:
         ({"release": "each_run"}, "New numbers are released whenever this folder is made again."),
     ],
 )
-def test_the_calendar_and_corrections_are_stated(calendar: dict[str, str], told: str) -> None:
+def test_the_calendar_and_corrections_are_stated(calendar: dict[str, str], shown: str) -> None:
     base = made(PARTNER)
-    assert told in words(dataclasses.replace(base, record=base.record | {"calendar": calendar}))
+    assert shown in words(dataclasses.replace(base, record=base.record | {"calendar": calendar}))
 
 
 def test_earlier_releases_are_counted_or_unknown() -> None:
     base = made(PARTNER)
-    for given, told in ((1, "a reader who has one earlier release"), ("unknown", "Earlier releases are unknown")):
-        assert told in words(dataclasses.replace(base, record=base.record | {"earlier_releases": given}))
+    for given, shown in ((1, "a reader who has one earlier release"), ("unknown", "Earlier releases are unknown")):
+        assert shown in words(dataclasses.replace(base, record=base.record | {"earlier_releases": given}))
 
 
 def test_blocks_of_the_impact_assessment_come_from_the_configuration() -> None:
-    told = words(made(PARTNER, protection=BLOCKS))
+    shown = words(made(PARTNER, protection=BLOCKS))
     for text in BLOCKS.values():
-        assert text in told
-    assert "To be filled in" not in told
+        assert text in shown
+    assert "To be filled in" not in shown
     empty = words(made(PARTNER))
     assert empty.count("To be filled in") == len(BLOCKS)
 
@@ -158,12 +158,12 @@ def test_noise_states_its_errors() -> None:
     released = release(
         planted({"B1W0": 40}), profile=config.profiles[0], config=config, secret=b"sixteen bytes or more"
     )
-    told = words(released)
-    assert f"random noise of at most {NOISE_REACH} either way" in told
-    assert f"A number may be off by {NOISE_REACH}" in told
-    assert "Noise is experimental" in told
-    assert "Not audited: do not publish" in told
-    assert re.search(r"the errors of this folder come to \d+% of its numbers\.", told)
+    shown = words(released)
+    assert f"random noise of at most {NOISE_REACH} either way" in shown
+    assert f"A number may be off by {NOISE_REACH}" in shown
+    assert "Noise is experimental" in shown
+    assert "Not audited: do not publish" in shown
+    assert re.search(r"the errors of this folder come to \d+% of its numbers\.", shown)
 
 
 @pytest.mark.slow
@@ -178,9 +178,9 @@ def test_known_tables_are_named() -> None:
         disclosure={"known_tables": [{"name": "The dashboard", "path": "d.csv"}]},
     )
     detected = dataclasses.replace(planted({"B1W0": 40, "B1W1": 3, "B1W2": 30}), known_tables=known)
-    told = words(release(detected, profile=config.profiles[0], config=config))
-    assert "these published tables as well: The dashboard" in told
-    assert "public at source" in told
+    shown = words(release(detected, profile=config.profiles[0], config=config))
+    assert "these published tables as well: The dashboard" in shown
+    assert "public at source" in shown
 
 
 @pytest.mark.slow

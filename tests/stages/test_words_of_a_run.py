@@ -1,4 +1,4 @@
-"""Words of a run: another language reaches pages, script and terminal, and nothing British is on pages elsewhere."""
+"""Words of a run: another language reaches pages, script and terminal; nothing is British in another country."""
 
 import html
 import json
@@ -92,7 +92,7 @@ def test_a_language_without_words_is_refused_in_one_paragraph(tmp_path: Path, co
     assert not (tmp_path / "outputs").exists()
 
 
-def elsewhere(folder: Path) -> Path:
+def run_abroad(folder: Path) -> Path:
     """Move the small city to where UTM zone 33 has Berlin, and call its areas precincts of districts."""
     east, north = -140_000, 5_640_000
     config = write_city(folder, **{"run.title": "Recorded crime", "page.briefings": True})
@@ -128,7 +128,7 @@ def visible(path: Path) -> str:
 
 
 def test_nothing_british_stands_on_pages_of_another_country(tmp_path: Path) -> None:
-    config = str(elsewhere(tmp_path))
+    config = str(run_abroad(tmp_path))
     said = {command: hotspots(command, "--config", config) for command in ("check", "run", "stages", "quarantine")}
     folder = tmp_path / "outputs" / "city"
     pages = sorted([*folder.glob("*.html"), *folder.glob("[!w]*/**/*.html"), *folder.glob("[!w]*/*.xml")])

@@ -141,7 +141,7 @@ class Plot:
 
 
 def _style(fill: str, stroke: str, *, width: float = 0.0, opacity: float = 1.0) -> str:
-    """Write presentation attributes; a drawing fills nothing and strokes nothing unless told to."""
+    """Write presentation attributes; a drawing fills nothing and strokes nothing unless asked to."""
     out = f' fill="{fill}"' if fill else ""
     out += f' fill-opacity="{opacity:g}"' if opacity < 1 else ""
     return out + (f' stroke="{stroke}" stroke-width="{width:g}"' if stroke else "")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pipeline.publish import words
-from pipeline.publish.findings.figures import AreaProfile, CountRange, Figure, total_of
+from pipeline.publish.findings.figures import VAGUE, AreaProfile, CountRange, Figure, total_of
 from pipeline.publish.words import Segment, say
 from pipeline.statistics.change import CLEAR, COMPARED, ChangeWord
 
@@ -17,8 +17,6 @@ __all__ = ["Evidence", "Overview", "Spot", "Statement", "statements"]
 
 NAMED = 4
 """Areas that one sentence names; the others are counted. The map marks them all."""
-VAGUE = 0.15
-"""A share whose ends lie farther apart than this says too little for a sentence."""
 
 
 @dataclass(frozen=True, slots=True)

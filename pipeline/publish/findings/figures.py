@@ -12,6 +12,7 @@ from pipeline.statistics.rates import Reliability
 __all__ = [
     "EMPTY",
     "LEAST",
+    "VAGUE",
     "AreaProfile",
     "Case",
     "CountRange",
@@ -23,6 +24,8 @@ __all__ = [
     "whole_number",
 ]
 
+VAGUE = 0.15
+"""A share whose ends lie farther apart than this says too little for a sentence."""
 LEAST = 20
 """No sentence rests on fewer incidents than this, on either side of a comparison."""
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from pipeline.domain.periods import Break
 from pipeline.publish import words
-from pipeline.publish.findings.figures import EMPTY, LEAST, AreaProfile, Case, CountRange, Figure, total_of
+from pipeline.publish.findings.figures import EMPTY, LEAST, VAGUE, AreaProfile, Case, CountRange, Figure, total_of
 from pipeline.publish.words import Segment, say
 from pipeline.statistics.change import COMPARED, ChangeWord
 from pipeline.statistics.events import Event, EventRates, around_event
@@ -155,8 +155,6 @@ def not_comparable(case: Case) -> str:
 
 TOP = 3
 """Parts that the finding on concentration adds up: as many as one sentence can name."""
-VAGUE = 0.15
-"""A share whose ends lie farther apart than this says too little for a sentence."""
 CONCENTRATED = 1.5
 """The top parts hold this many times an even share before that is worth saying."""
 

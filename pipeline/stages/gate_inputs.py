@@ -1,4 +1,4 @@
-"""Known tables, addresses, institutions and what names a place, read for the gate."""
+"""What the gate reads besides the data: known tables, addresses, institutions, and what names a place."""
 
 from pathlib import Path
 from typing import Any
