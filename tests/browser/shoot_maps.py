@@ -1,4 +1,4 @@
-"""Pictures of a map to look at: `python tests/browser/shoot_maps.py OUTPUTS/PROFILE/index.html TARGET [NAME]`.
+"""Pictures of a map to look at: `python -m tests.browser.shoot_maps OUTPUTS/PROFILE/index.html TARGET [NAME]`.
 
 Wide, dark, density, boroughs, compared, phone, narrow, and the printed sheet (as PNG where pdftoppm, from
 poppler-utils, is found). With Firefox installed, its own headless picture too. The README's pictures are made so.
@@ -12,6 +12,8 @@ from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import sync_playwright
+
+from tests.kit.firefox import firefox_picture
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 VIEWS = {
@@ -64,20 +66,8 @@ def shoot(path: Path, target: Path, name: str) -> None:
         )
     firefox = shutil.which("firefox") or shutil.which("firefox-esr")
     if firefox:
-        with tempfile.TemporaryDirectory() as profile:
-            shot = target / f"{name}-firefox.png"
-            command = [
-                firefox,
-                "--headless",
-                "--profile",
-                profile,
-                "--window-size",
-                "1280,800",
-                "--screenshot",
-                shot,
-                path.resolve().as_uri(),
-            ]
-            subprocess.run(command, check=True, timeout=120)
+        with tempfile.TemporaryDirectory() as scratch:
+            firefox_picture(firefox, path, target / f"{name}-firefox.png", scratch=Path(scratch))
     for picture in target.glob(f"{name}-*.png"):
         slim(picture)
 

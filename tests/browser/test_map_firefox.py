@@ -1,18 +1,14 @@
 """The map in Firefox, by its own headless picture: drawn, in the right colours at the right places, as in Chromium."""
 
-import html
 import io
-import os
-import subprocess
-import threading
-import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from tests.kit.firefox import firefox_picture
 
 SIZE = (1280, 800)
 PANEL = 352
@@ -34,50 +30,12 @@ PLACES = """() => [...document.querySelectorAll('.leaflet-areas-pane path')].map
 
 
 @pytest.fixture
-def wait_of_three_seconds() -> Iterator[str]:
-    """Address of a picture that takes its time: Firefox takes its own when a page is loaded, not when it is drawn."""
-
-    class Slow(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            time.sleep(3)
-            self.send_error(404)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Slow)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.fixture
-def shoot(firefox: str, tmp_path: Path, wait_of_three_seconds: str) -> Callable[..., np.ndarray]:
-    """Take Firefox's picture of a file, with a profile that is thrown away and no way out."""
+def shoot(firefox: str, tmp_path: Path) -> Callable[..., np.ndarray]:
+    """Take Firefox's picture of a file."""
 
     def take(path: Path, state: str) -> np.ndarray:
-        profile, target = tmp_path / "profile", tmp_path / "firefox.png"
-        profile.mkdir()
-        (profile / "user.js").write_text(
-            'user_pref("network.proxy.type", 1); user_pref("network.proxy.http", "127.0.0.1");\n'
-            'user_pref("network.proxy.http_port", 9); user_pref("network.proxy.ssl", "127.0.0.1");\n'
-            'user_pref("network.proxy.ssl_port", 9); user_pref("app.update.enabled", false);\n'
-            'user_pref("datareporting.policy.dataSubmissionEnabled", false);\n',
-            encoding="utf-8",
-        )
-        command = [firefox, "--headless", "--no-remote", "--profile", str(profile)]
-        frame = tmp_path / "frame.html"
-        frame.write_text(
-            "<style>body { margin: 0 } iframe { border: 0; width: 100vw; height: 100vh; display: block } "
-            f"img {{ position: absolute; opacity: 0 }}</style><img src='{wait_of_three_seconds}'>"
-            f'<iframe src="{html.escape(path.as_uri())}#{html.escape(state)}"></iframe>',
-            encoding="utf-8",
-        )
-        command += [f"--window-size={SIZE[0]},{SIZE[1]}", "--screenshot", str(target), frame.as_uri()]
-        home = os.environ | {"HOME": str(tmp_path), "MOZ_CRASHREPORTER_DISABLE": "1"}
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=home, check=False)
-        assert target.is_file(), done.stderr[-800:]
+        target = tmp_path / "firefox.png"
+        firefox_picture(firefox, path, target, scratch=tmp_path, state=state, size=SIZE)
         return np.asarray(Image.open(target).convert("RGB")).astype(int)
 
     return take

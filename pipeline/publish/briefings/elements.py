@@ -222,4 +222,4 @@ def sources(index: ReleaseIndex) -> tuple[str, ...]:
     lines = [say("briefing.sources.counts", publisher=info.publisher.rstrip("."))] if info.publisher else []
     if years and "residents" not in info.publisher.lower():
         lines.append(say("briefing.sources.residents", years=words.listed([str(year) for year in years])))
-    return (*lines, *([info.licence] if info.licence else []), *index.surroundings.credits)
+    return (*lines, *([info.licence] if info.licence else []), *(f"{credit}." for credit in index.surroundings.credits))
