@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from pipeline.aggregate.circumstances import TOTAL, VARIABLES, WHOLE, Variable
 from pipeline.errors import InputError
 from pipeline.storage.duckdb import connect, guarded, identifier, literal, scan_parts
-from pipeline.tables import AREA_MONTHS, LOCATIONS, Place
+from pipeline.tables import AREA_MONTHS, LOCATIONS, Place, Precision
 
 __all__ = [
     "DAY_KEY",
@@ -86,7 +86,9 @@ def open_part(part: Path | OpenPart, *, memory_limit_mb: int = 1000) -> Iterator
         yield OpenPart(connection, scan, _KNOWN if known else _UNKNOWN)
 
 
-def _location_queries(asked: OpenPart, *, placeholders: Iterable[tuple[float, float, float]]) -> tuple[str, str]:
+def _location_queries(
+    asked: OpenPart, *, placeholders: Iterable[tuple[float, float, float]], precision: Collection[str]
+) -> tuple[str, str]:
     """Write the queries of an open part's counts by location, and of the victims behind them."""
     for name in _CODED:
         # Numbered in the order of the texts, so that sorting by number is sorting by text; '' so that there is one.
@@ -98,7 +100,8 @@ def _location_queries(asked: OpenPart, *, placeholders: Iterable[tuple[float, fl
         for x, y, radius_m in placeholders
     )
     key = ", ".join(LOCATION_KEY)
-    where = f"WHERE place = 'point' AND NOT online{without}"
+    precise = ", ".join(literal(p) for p in precision)
+    where = f"WHERE place = 'point' AND place_precision IN ({precise}) AND NOT online{without}"
     coded = ", ".join(f"{name}::of_{name} AS {name}" for name in _CODED)
     texts = ", ".join(f"{name}::VARCHAR AS {name}" for name in _CODED)
     areas = "min(ward_code) AS ward_code, min(borough_code) AS borough_code"  # a place is in one ward
@@ -275,13 +278,15 @@ def reduce_facets(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
 def count_places(part: Path | OpenPart, *, outside: Collection[str] = (), memory_limit_mb: int = 1000) -> pd.DataFrame:
     """Count one part by how its rows are placed: what the quality report is made from.
 
-    Columns source, borough_code (empty where there is none), month, place, online, date_precision, incidents,
-    snapped (rows), in_no_total (rows that are in categories outside the total alone).
+    Columns source, borough_code (empty where there is none), month, place, place_precision (empty where there is none),
+    online, date_precision, incidents, snapped (rows), in_no_total (rows that are in categories outside the total
+    alone).
     """
     with open_part(part, memory_limit_mb=memory_limit_mb) as asked:
         return asked.query(
             f"""
-            SELECT source, coalesce(borough_code, '') AS borough_code, month, place, online, date_precision,
+            SELECT source, coalesce(borough_code, '') AS borough_code, month, place,
+                   coalesce(place_precision, '') AS place_precision, online, date_precision,
                    count(*) AS incidents, count(*) FILTER (WHERE snapped) AS snapped,
                    count(*) FILTER (WHERE NOT {_in_total(outside)}) AS in_no_total
             FROM PARTS GROUP BY ALL ORDER BY ALL
@@ -354,6 +359,8 @@ class CountJob:
         Whether the source says which incidents happened online.
     outside
         Categories that count in no total.
+    precision
+        Precisions of the rows that locations and victims are counted from.
     memory_limit_mb
         Memory of the database, in MB.
     """
@@ -366,6 +373,7 @@ class CountJob:
     unplaced_inside: bool = True
     online_stated: bool = True
     outside: tuple[str, ...] = ()
+    precision: tuple[str, ...] = (Precision.POINT.value,)
     memory_limit_mb: int = 1000
 
 
@@ -400,7 +408,7 @@ def count_part(job: CountJob) -> None:
         for name, frame in frames.items():
             pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), job.into / f"{name}.parquet")
         # Locations may be as many as rows: they go from the database to the disk without a frame between.
-        locations, victims = _location_queries(asked, placeholders=job.placeholders)
+        locations, victims = _location_queries(asked, placeholders=job.placeholders, precision=job.precision)
         for name, sql in (("locations", locations), ("victims", victims)):
             reader = asked.connection.sql(sql).to_arrow_reader(_BATCH_ROWS)
             _write(job.into / f"{name}.parquet", reader.schema, reader)
@@ -507,7 +515,7 @@ def _write(path: Path, schema: Any, batches: Iterable[Any]) -> int:
 # A measure that no file knows stays empty; one that some know is their sum.
 
 DAY_KEY = ("source", "day")
-PLACE_KEY = ("source", "borough_code", "month", "place", "online", "date_precision")
+PLACE_KEY = ("source", "borough_code", "month", "place", "place_precision", "online", "date_precision")
 FACET_KEY = ("organisation", "area_code", "month", "category", "facet", "value")
 
 

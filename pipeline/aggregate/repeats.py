@@ -16,7 +16,7 @@ from pipeline.domain.categories import ROOT, by_category
 from pipeline.domain.periods import Period, add_months
 from pipeline.errors import InputError
 from pipeline.statistics.intervals import wilson
-from pipeline.tables import Place
+from pipeline.tables import Place, Precision
 
 __all__ = ["Repeats", "duplicate_summary", "flagged", "probable_duplicates", "repeats", "repeats_report"]
 
@@ -206,8 +206,8 @@ MOST_ROWS = 2_000_000
 """Records compared at most: beyond, the pairs would take the memory of the whole run."""
 MONTHS = 12
 _COMPARED = ("incident_id", "organisation", "occurred_on", "date_precision", "categories", "easting_m", "northing_m",
-             "ward_code", "borough_code", "place")  # fmt: skip
-_COUNTED = ("month", "victim_hash", "easting_m", "northing_m", "online", "place")
+             "ward_code", "borough_code", "place", "place_precision")  # fmt: skip
+_COUNTED = ("month", "victim_hash", "easting_m", "northing_m", "online", "place", "place_precision")
 
 
 class ReadColumns(Protocol):
@@ -251,7 +251,7 @@ def repeats_report(
         note = f"not looked for: more than {MOST_ROWS:,} incidents"
         return {"probable_duplicates": {"note": note}, "repeats": {"note": note}}
     counted = read(_COUNTED, months=(window.first_month, window.last_month))
-    counted = counted[counted["place"] != Place.NOT_COVERED].copy()
+    counted = _exact_points(counted[counted["place"] != Place.NOT_COVERED].copy())
     for easting_m, northing_m, radius_m in placeholders:
         near = (counted["easting_m"] - easting_m) ** 2 + (counted["northing_m"] - northing_m) ** 2 <= radius_m**2
         counted.loc[near, ["easting_m", "northing_m"]] = np.nan
@@ -263,12 +263,19 @@ def repeats_report(
     }
 
 
+def _exact_points(incidents: pd.DataFrame) -> pd.DataFrame:
+    """Blank the coordinates that are the middle of a postcode or square: what shares them is not at one place."""
+    incidents.loc[incidents["place_precision"] != Precision.POINT, ["easting_m", "northing_m"]] = np.nan
+    return incidents
+
+
 def _compared(read: ReadColumns, organisations: Sequence[str]) -> dict[str, Any]:
     """Compare the records of different organisations that have a day."""
     if len(organisations) < 2:
         return {"note": "one organisation recorded everything"}
     records = read(_COMPARED)
     records = records[(records["date_precision"] == "day") & (records["place"] != Place.NOT_COVERED)]
+    records = _exact_points(records.copy())
     pairs = probable_duplicates(records)
     return {
         "rule": "two organisations, a common category, within 7 days, the same place; flagged, never merged",

@@ -173,6 +173,14 @@ class Detect(Section):
     gistar: Gistar = Field(default_factory=lambda: Gistar.model_validate({}), description="Significance.")
     scan: Scan = Field(default_factory=lambda: Scan.model_validate({}), description="Space-time scan.")
     knox: Knox = Field(default_factory=lambda: Knox.model_validate({}), description="Near repeats.")
+    precision: tuple[Literal["point", "square_100m", "postcode", "square_1km", "square_10km"], ...] = Field(
+        ("point",),
+        min_length=1,
+        description="How precisely an incident's location must be known for density, clusters, hotspots and the other "
+        "methods that need points: `point` (coordinates, or a grid reference to 10 m), `postcode`, or the square of a "
+        "coarser grid reference. All incidents of a postcode or square lie at its middle, where they would make "
+        "hotspots of their own; they count in wards and boroughs whatever is set here.",
+    )
     placeholder_locations: tuple[Placeholder, ...] = Field(
         (), description="Places such as police stations whose incidents are left out of density and clusters."
     )

@@ -17,7 +17,7 @@ from pipeline.domain.categories import ROOT
 from pipeline.errors import InputError, QualityError, SchemaError
 from pipeline.ingest.incidents.account import fault_sentences, merged_faults
 from pipeline.ingest.incidents.repeated_ids import Fate, Settled, SourceRules, Strays
-from pipeline.tables import Level, Place
+from pipeline.tables import Level, Place, Precision
 
 __all__ = [
     "BORDER_M",
@@ -382,8 +382,8 @@ def incidents_quality(
     settled
         The other rows: `account` by file, and the result of `settled_record`.
     places
-        Incidents that count, by source, borough_code (empty for none), month, place, online, date_precision, with the
-        measures incidents and snapped.
+        Incidents that count, by source, borough_code (empty for none), month, place, place_precision, online,
+        date_precision, with the measures incidents and snapped.
     locations
         Distinct places with the measure incidents (LOCATIONS).
     max_quarantined_pct, geocode_target_pct
@@ -447,7 +447,7 @@ def incidents_quality(
         "faults": faults,
         **{key: value for key, value in settled.items() if key != "account"},
         "without_a_place": {"borough_named": borough, "no_borough": none, "online": online},
-        "placed_by": {"point": point + outside, "area": area},
+        "placed_by": _placed_by(places, area=area),
         "snapped": int(places["snapped"].sum()),
         "month_only": int(places.loc[places["date_precision"] == "month", "incidents"].sum()),
         "without_id": sum(p.without_id for p in parts),
@@ -460,6 +460,14 @@ def incidents_quality(
         "ward_checks": _ward_checks(summed(p.ward_checks for p in parts)),
         "files": files,
     }
+
+
+def _placed_by(places: pd.DataFrame, *, area: int) -> dict[str, int]:
+    """Count the incidents with a location by its precision, those outside the areas included."""
+    located = places[places["place"].isin([Place.POINT, Place.OUTSIDE])]
+    found = located.groupby("place_precision")["incidents"].sum()
+    numbers = {p.value: int(found.get(p, 0)) for p in Precision if p not in {Precision.AREA, Precision.BOROUGH}}
+    return {p: n for p, n in numbers.items() if n or p == Precision.POINT} | {"area": area}
 
 
 def _file(part: PartAccount, lost: Mapping[str, int], *, kept: int, whole: set[str]) -> dict[str, Any]:

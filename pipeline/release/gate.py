@@ -14,6 +14,7 @@ import pandas as pd
 
 from pipeline.aggregate.counts import sum_periods
 from pipeline.aggregate.coverage import Extent
+from pipeline.aggregate.precision import Basis
 from pipeline.config import Config, Profile
 from pipeline.domain.categories import declared_relations
 from pipeline.domain.levels import level_words
@@ -94,6 +95,8 @@ class Detected:
         Populations used for one category only: area_code, category, population, measure; None where there are none.
     extent
         How much of the data lies inside the areas.
+    basis
+        How many incidents density and hotspots rest on.
     lacking
         Months missing from a source: windows that contain them are incomplete.
     levels
@@ -120,6 +123,7 @@ class Detected:
     facets: pd.DataFrame | None = None
     denominators: pd.DataFrame | None = None
     extent: Extent = field(default_factory=Extent)
+    basis: Basis = field(default_factory=lambda: Basis(accepted=()))
     lacking: MissingMonths = field(default_factory=MissingMonths)
     levels: Mapping[str, Any] = field(default_factory=dict)
     facts: Mapping[str, pd.DataFrame] = field(default_factory=dict)
@@ -242,7 +246,12 @@ def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail", offers: dict
         hotspot_note=hotspots.note,
         density_note=density.note,
         inside_note=detected.extent.note(exact=plan.internal),
-        cautions=(*detected.levels.get("notes", ()), *_kept_sentences(plan), *cautions_of(protected, profile)),
+        cautions=(
+            *([basis] if (basis := detected.basis.note(exact=plan.internal)) else []),
+            *detected.levels.get("notes", ()),
+            *_kept_sentences(plan),
+            *cautions_of(protected, profile),
+        ),
     )
     record = release_record(info, config, profile, protected, figures.notes)
     # The reason concerns the source, not single records: every audience may know why a level is empty.

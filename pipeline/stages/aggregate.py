@@ -21,6 +21,7 @@ from pipeline.aggregate.coverage import (
     unplaced_inside,
     with_levels,
 )
+from pipeline.aggregate.precision import Basis
 from pipeline.aggregate.reduce import KEPT, CountJob, count_part, merge_kept, merge_locations, merge_victims
 from pipeline.aggregate.repeats import repeats_report
 from pipeline.domain.categories import outside_total
@@ -153,6 +154,7 @@ def _count(context: Context, record: dict[str, Any]) -> list[Path]:
     rules: dict[str, Any] = {
         "region_code": config.areas.region.code,
         "placeholders": tuple((p.easting_m, p.northing_m, p.radius_m) for p in config.detect.placeholder_locations),
+        "precision": config.detect.precision,
     }
     if config.categories.outside:
         rules["outside"] = tuple(sorted(outside_total(config.categories)))
@@ -248,6 +250,7 @@ def _merge(context: Context, record: dict[str, Any], folders: list[Path]) -> tup
     quality["repeated_coordinates"] |= snapped
     left_out_rows, nowhere = _unplaced(context, record, places)
     quality["without_a_place"] |= left_out_rows
+    basis = Basis.of_places(places, accepted=config.detect.precision)
     outside = Extent.of_quality(quality).caution()
     context.first_cautions += [outside] if outside else []
     if unknown := config.detect.placeholder_locations:
@@ -262,13 +265,14 @@ def _merge(context: Context, record: dict[str, Any], folders: list[Path]) -> tup
         context.choices["categories_outside_the_total"] = f"{listed}: {apart:,} incidents are in no total"
     named = {
         "levels": levels.quality,
+        "maps": basis.plain(),
         "incidents_outside_the_total": apart,
         "scarce_boroughs": scarce,
         "not_covered": uncovered,
         "months": settled.quality,
     }
     write_json(context.folder / "quality.json", quality | same | named)
-    context.cautions += [caution for caution in (hardly, beside, moved, nowhere) if caution]
+    context.cautions += [caution for caution in (basis.caution(), hardly, beside, moved, nowhere) if caution]
     return tables["area_months"], rows, settled
 
 

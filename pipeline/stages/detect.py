@@ -21,7 +21,10 @@ from pipeline.tables import AREA_MONTHS, AREAS, LOCATIONS, Level
 
 __all__ = ["headline_windows", "run"]
 
-DATED = ["easting_m", "northing_m", "occurred_on", "date_precision", "month", "place", "online", "categories"]
+DATED = [
+    "easting_m", "northing_m", "occurred_on", "date_precision", "month", "place", "place_precision", "online",
+    "categories",
+]  # fmt: skip
 
 PLACE_AND_MONTH = ["easting_m", "northing_m", "month"]
 DESCRIBED = [
@@ -77,7 +80,8 @@ def _load(context: Context, window: Windows, *, needs: frozenset[Need]) -> Detec
     if Need.DAYS in needs and len(locations):
         parts = [context.folder / part["part"] for part in read_json(context.work("ingest.json"))["parts"]]
         read = pd.concat([pd.read_parquet(part, columns=DATED) for part in parts])
-        read = read[in_total(read["categories"], outside)].drop(columns="categories")
+        read = read[read["place_precision"].isin(config.detect.precision) & in_total(read["categories"], outside)]
+        read = read.drop(columns=["categories", "place_precision"])
         incidents = without_months(read, span.lacking.uneven)
 
     def ward_counts(periods: Sequence[Period], categories: Sequence[str]) -> pd.DataFrame:
@@ -111,6 +115,7 @@ def _described(context: Context, locations: pd.DataFrame, outside: Collection[st
         ("month", ">=", period.first_month),
         ("month", "<=", period.last_month),
         ("place", "==", "point"),
+        ("place_precision", "in", list(context.config.detect.precision)),
         ("online", "==", False),
     ]
     read = pd.concat(

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.aggregate.coverage import Extent
+from pipeline.aggregate.precision import Basis
 from pipeline.config import Profile
 from pipeline.domain.categories import outside_total
 from pipeline.domain.periods import Span, without_months
@@ -80,6 +81,7 @@ def _load(context: Context) -> Detected:
     outside = outside_total(context.config.categories)
     history, facets = context.work("emerging.parquet"), context.work("facets.parquet")
     people = pd.read_parquet(context.work("denominators.parquet"))
+    quality = read_json(context.folder / "quality.json")
     names = [n for n in found["windows"] if context.work(f"hotspots/{n}.parquet").is_file()]
     return Detected(
         areas=areas,
@@ -110,7 +112,8 @@ def _load(context: Context) -> Detected:
         known_tables=read_known_tables(context) if settings.known_tables else None,
         facets=pd.read_parquet(facets) if facets.is_file() else None,
         denominators=people if len(people) else None,
-        extent=Extent.of_quality(read_json(context.folder / "quality.json")),
+        extent=Extent.of_quality(quality),
+        basis=Basis.of_quality(quality),
         levels=read_json(context.work("levels.json")),
     )
 

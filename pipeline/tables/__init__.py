@@ -1,6 +1,6 @@
 """The contracts of all tables: those passed between stages, and those in a released folder."""
 
-from pipeline.tables.keys import Level, Measure, Place
+from pipeline.tables.keys import Level, Measure, Place, Precision
 from pipeline.tables.outputs import (
     AREA_COUNTS,
     AREA_LAYER,
@@ -49,6 +49,7 @@ __all__ = [
     "Level",
     "Measure",
     "Place",
+    "Precision",
     "Table",
     "nullable",
 ]

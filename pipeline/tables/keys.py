@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-__all__ = ["Level", "Measure", "Place"]
+__all__ = ["Level", "Measure", "Place", "Precision"]
 
 
 class Level(StrEnum):
@@ -30,9 +30,10 @@ class Measure(StrEnum):
 class Place(StrEnum):
     """How an incident is located. A `POINT` is in a ward; an `AREA` has no usable point but names a ward.
 
-    A `BOROUGH` has no usable point and names only its borough. Only a `POINT` is used by methods that need points:
-    density, clusters, cells, pairs. `NOT_COVERED` is in an area that, according to the settings, the data does not
-    cover: like an incident `OUTSIDE` all areas it is accounted for, but part of no count, rate or method.
+    A `BOROUGH` has no usable point and names only its borough. Only a `POINT` is used by methods that need points
+    (density, clusters, cells, pairs), and of these only those with a `Precision` that the settings accept.
+    `NOT_COVERED` is in an area that, according to the settings, the data does not cover: like an incident `OUTSIDE` all
+    areas it is accounted for, but part of no count, rate or method.
     """
 
     POINT = "point"
@@ -41,3 +42,20 @@ class Place(StrEnum):
     AREA = "area"
     BOROUGH = "borough"
     NONE = "none"
+
+
+class Precision(StrEnum):
+    """How precisely an incident's location is known, from the finest.
+
+    A `POINT` has coordinates, or a reference to the National Grid to 10 m or better. The others with coordinates lie in
+    the middle of a square or of a postcode, so that all incidents there have the same coordinates: methods that need
+    points use them only if `detect.precision` lists them. `AREA` and `BOROUGH` have no coordinates.
+    """
+
+    POINT = "point"
+    SQUARE_100M = "square_100m"
+    POSTCODE = "postcode"
+    SQUARE_1KM = "square_1km"
+    SQUARE_10KM = "square_10km"
+    AREA = "area"
+    BOROUGH = "borough"

@@ -56,8 +56,9 @@ INCIDENTS = Table(
         Column(
             "place_precision",
             "string",
-            "How the location is known: `point`, `area` (the code or name of a ward, or a smaller area's code) or "
-            "`borough`; empty if unknown.",
+            "How precisely the location is known: `point`, `square_100m`, `square_1km` or `square_10km` (the middle of "
+            "a grid reference's square), `postcode` (the middle of one), `area` (the code or name of a ward, or a "
+            "smaller area's code) or `borough`; empty if unknown.",
             null=True,
         ),
         Column("snapped", "bool", "Whether it was outside all areas and assigned to the nearest."),
@@ -154,7 +155,8 @@ LOCATIONS = Table(
         Column("known_outcomes", "int", "Incidents whose outcome is known.", null=True),
         Column("distinct_victims", "int", "Distinct victims of this row, if known.", null=True),
     ),
-    "Distinct places with weights, without online and placeholder rows: the input of all point methods.",
+    "Distinct places with weights, of rows whose precision `detect.precision` accepts, without online and placeholder "
+    "rows: the input of all point methods.",
 )
 
 CELLS = Table(

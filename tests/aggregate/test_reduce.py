@@ -26,6 +26,7 @@ def part(path: Path, rows: list[dict[str, Any]]) -> Path:
     """Write a part of incidents; what a row does not say is empty."""
     schema = incidents_schema()
     fixed = {"date_precision": "day", "online": False, "snapped": False, "place": "point", "organisation": "police"}
+    fixed["place_precision"] = "point"
     columns = {f.name: [({**fixed, **row}).get(f.name) for row in rows] for f in schema}
     pq.write_table(pa.table(columns, schema=schema), path)
     return path
@@ -90,6 +91,26 @@ def test_merging_kept_counts_is_counting_by_hand(tmp_path: Path) -> None:
         victims = {r["victim_hash"] for r in expected} - {None}
         assert (at["distinct_victims"] if victims else 0) == len(victims)
     assert places["incidents"].sum() == 120
+
+
+def test_locations_are_those_of_the_accepted_precisions_alone(tmp_path: Path) -> None:
+    precise = ("point", "postcode", "postcode", "square_1km")
+    made = part(
+        tmp_path / "p.parquet",
+        [
+            {**row(n, place=0, month=1, categories="", victim=f"v{n}", outcome="other"), "place_precision": precision}
+            for n, precision in enumerate(precise, start=1)
+        ],
+    )
+    for accepted, incidents in ((("point",), 1), (("point", "postcode"), 3)):
+        folder = tmp_path / "-".join(accepted)
+        count_part(CountJob(label="s", part=made, into=folder, region_code="R", precision=accepted))
+        merge_locations([folder], out=tmp_path / "l.parquet", months=(202401, 202412))
+        found = read_table(tmp_path / "l.parquet", LOCATIONS)
+        assert (found["incidents"].sum(), found["distinct_victims"].sum()) == (incidents, incidents)
+        # Wards and the region count every row, whatever its precision.
+        months = merge_kept([folder], name="area_months")
+        assert months.loc[months["level"] == "ward", "incidents"].sum() == len(precise)
 
 
 def test_one_part_or_many_give_the_same_bytes(tmp_path: Path) -> None:

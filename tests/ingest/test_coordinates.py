@@ -176,7 +176,9 @@ def test_degrees_that_contradict_themselves_are_not_read(text: str) -> None:
         ("HP 60000 15000", 460_000, 1_215_000),
         ("NN 16667 71285", 216_667, 771_285),
         ("TG 51409 13177", 651_409, 313_177),
-        ("SU 0 0", None, None),
+        ("SU 0 0", 405_000, 105_000),
+        ("TQ38", 535_000, 185_000),
+        ("TQ3", None, None),
         ("TQ 2981 804", None, None),
         ("II 12345 12345", None, None),
         ("AA 12345 12345", None, None),
@@ -186,6 +188,25 @@ def test_degrees_that_contradict_themselves_are_not_read(text: str) -> None:
 def test_grid_references_name_their_points(text: str, east: float | None, north: float | None) -> None:
     x, y, _ = grid_points(pa.array([text, None]))
     assert (x[0].as_py(), y[0].as_py(), x[1].as_py()) == (east, north, None)
+
+
+def test_the_precision_of_a_grid_reference_follows_from_its_figures(tmp_path: Path) -> None:
+    # The areas of the test city lie from 530000 180000, which is TQ3080.
+    texts = ["TQ3050180501", "TQ 3050 8050", "TQ 305 805", "TQ3080", "TQ38", "TQ3"]
+    frame = pd.DataFrame({"id": range(6), "date": "2025-03-04", "ref": texts})
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    found = read(tmp_path / "rows.csv", settings({"columns": {"grid_reference": "ref"}, "crs": None}))
+    assert found.rules == {6: "coordinates_unreadable"}
+    at = found.incidents[["easting_m", "northing_m", "place_precision"]].to_records(index=False).tolist()
+    assert at == [
+        (530_501.0, 180_501.0, "point"),
+        (530_505.0, 180_505.0, "point"),
+        (530_550.0, 180_550.0, "square_100m"),
+        (530_500.0, 180_500.0, "square_1km"),
+        (535_000.0, 185_000.0, "square_10km"),
+    ]
+    [caution] = found.report.cautions
+    assert "3 of 5 grid references in ref name squares (1 of 10 km, 1 of 1 km, 1 of 100 m)" in caution
 
 
 GRID = [

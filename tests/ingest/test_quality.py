@@ -48,7 +48,10 @@ class Part:
 def places(*rows: tuple[Any, ...]) -> pd.DataFrame:
     """Rows of borough, month, place, online, incidents."""
     return pd.DataFrame(
-        [("police/a.csv", b, m, p, o, "day", n, 0) for b, m, p, o, n in rows],
+        [
+            ("police/a.csv", b, m, p, "point" if p in {"point", "outside"} else "", o, "day", n, 0)
+            for b, m, p, o, n in rows
+        ],
         columns=[*PLACE_KEY, "incidents", "snapped"],
     )
 

@@ -313,7 +313,7 @@ class FaultLog:
     def _of_coordinates(self, every: str, column: str, fault: _Fault) -> str:
         if len(set(self.coordinates or ())) == 1 or fault.mostly("grid"):
             if len(set(self.coordinates or ())) == 1:
-                return "they are not OS grid references of two letters and 4 to 10 figures, such as TQ 29810 80460"
+                return "they are not OS grid references of two letters and 2 to 10 figures, such as TQ 29810 80460"
             return f"{every} look like OS grid references: name the column in {self.key}.columns.grid_reference"
         if fault.mostly("postcode"):
             return f"{every} look like postcodes, which are not coordinates: set columns of coordinates or of wards"

@@ -203,10 +203,10 @@ def _degrees(tidy: Any) -> Any:
 
 _GRID_LETTERS = "ABCDEFGHJKLMNOPQRSTUVWXYZ"
 _GRID_PARTS = (
-    r"^(?P<square>[A-Z]{2}) ?(?:(?P<e2>\d{2})[ ,]*(?P<n2>\d{2})|(?P<e3>\d{3})[ ,]*(?P<n3>\d{3})"
+    r"^(?P<square>[A-Z]{2}) ?(?:(?P<e1>\d) ?(?P<n1>\d)|(?P<e2>\d{2})[ ,]*(?P<n2>\d{2})|(?P<e3>\d{3})[ ,]*(?P<n3>\d{3})"
     r"|(?P<e4>\d{4})[ ,]*(?P<n4>\d{4})|(?P<e5>\d{5})[ ,]*(?P<n5>\d{5}))$"
 )
-_GRID_FIGURES = (2, 3, 4, 5)
+_GRID_FIGURES = (1, 2, 3, 4, 5)
 
 
 @lru_cache(maxsize=1024)
@@ -221,20 +221,20 @@ def _square(letters: str) -> tuple[float, float]:
     return (east * 1e5, north * 1e5) if east < 7 and 0 <= north < 13 else (np.nan, np.nan)
 
 
-def grid_points(texts: Any) -> tuple[Any, Any, Counter[int]]:
+def grid_points(texts: Any) -> tuple[Any, Any, NDArray[np.int8]]:
     """Parse references to the National Grid.
 
     Returns
     -------
     easting_m, northing_m, figures
-        Null if a text is not a reference of 4 to 10 figures; number of references by number of figures. A reference to
-        a metre is that point; a coarser one is a square, whose centre is used.
+        Null if a text is not a reference of 2 to 10 figures; the number of figures of each, 0 for other texts. A
+        reference to a metre is that point; a coarser one is a square, whose centre is used.
     """
     parts = pc.extract_regex(pc.utf8_upper(_tidy(texts)), _GRID_PARTS)
     squares = pc.fill_null(pc.struct_field(parts, "square"), "").dictionary_encode()
     corners = np.array([_square(s) if s else (np.nan, np.nan) for s in squares.dictionary.to_pylist()]).reshape(-1, 2)
     points = corners[np.asarray(squares.indices)] if len(corners) else np.full((len(parts), 2), np.nan)
-    figures: Counter[int] = Counter()
+    figures = np.zeros(len(parts), dtype=np.int8)
     inside = np.full((len(parts), 2), np.nan)
     for count in _GRID_FIGURES:
         side = 10.0 ** (5 - count)
@@ -242,13 +242,14 @@ def grid_points(texts: Any) -> tuple[Any, Any, Counter[int]]:
         has = np.asarray(pc.not_equal(east, ""))
         if not has.any():
             continue
-        figures[2 * count] += int(has.sum())
+        figures[has] = 2 * count
         middle = side / 2 if side > 1 else 0.0
         for axis, digits in enumerate((east, north)):
             values = pc.cast(pc.if_else(pc.equal(digits, ""), "0", digits), pa.float64())
             inside[has, axis] = np.asarray(values)[has] * side + middle
     points = points + inside
     lost = np.isnan(points).any(axis=1)
+    figures[lost] = 0
     east, north = (pa.array(np.where(lost, 0.0, points[:, axis]), mask=lost) for axis in (0, 1))
     return east, north, figures
 
@@ -263,6 +264,25 @@ def lost_to(text: str) -> float:
     """Return the step to which a text in scientific notation is rounded; 0 for any other text."""
     match = _SCIENTIFIC.fullmatch(text.strip())
     return 10.0 ** (int(match["power"]) - len(match["decimals"] or "")) if match else 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReadCoordinates:
+    """The coordinates of a batch.
+
+    Attributes
+    ----------
+    numbers
+        For each coordinate: Arrow numbers, null if a cell is blank or unreadable.
+    blank
+        For each coordinate: which cells are blank.
+    figures
+        Number of figures of each grid reference, 0 for none; None if the coordinates are not grid references.
+    """
+
+    numbers: tuple[Any, Any]
+    blank: tuple[NDArray[np.bool_], NDArray[np.bool_]]
+    figures: NDArray[np.int8] | None = None
 
 
 @dataclass(slots=True)
@@ -307,13 +327,8 @@ class Coordinates:
                 out[f"at_{axis}_text"] = text
         return out
 
-    def read(self, table: Any) -> tuple[tuple[Any, Any], tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+    def read(self, table: Any) -> "ReadCoordinates":
         """Parse a batch.
-
-        Returns
-        -------
-        numbers, blank
-            For each coordinate: Arrow numbers, null if a cell is blank or unreadable; and which cells are blank.
 
         Raises
         ------
@@ -323,14 +338,16 @@ class Coordinates:
         blank = np.asarray(table["at_x_blank"]), np.asarray(table["at_y_blank"])
         if self.way is None:
             east, north, figures = grid_points(_one(table["at_x_text"]))
-            self.figures.update(figures)
-            return (east, north), blank
+            counts = np.bincount(figures)
+            self.figures.update({at: int(n) for at, n in enumerate(counts) if at and n})
+            return ReadCoordinates((east, north), blank, figures)
         if not self.way.is_plain:
-            return (self.way.read(_one(table["at_x_text"])), self.way.read(_one(table["at_y_text"]))), blank
+            numbers = self.way.read(_one(table["at_x_text"])), self.way.read(_one(table["at_y_text"]))
+            return ReadCoordinates(numbers, blank)
         numbers = _one(table["at_x"]), _one(table["at_y"])
         if self.open_ways:
             self._require_announced(table, numbers, blank)
-        return numbers, blank
+        return ReadCoordinates(numbers, blank)
 
     def _require_announced(self, table: Any, numbers: Sequence[Any], blank: Sequence[NDArray[np.bool_]]) -> None:
         for axis, column in enumerate(self.columns):

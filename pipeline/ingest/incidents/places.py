@@ -18,7 +18,7 @@ from pipeline.ingest.formats.files import GEOMETRY_X, GEOMETRY_Y, Opened
 from pipeline.ingest.incidents.account import rule_code
 from pipeline.ingest.incidents.columns import Coded, Roles, coded, strings
 from pipeline.ingest.incidents.coordinates import GRID_CRS, Coordinates, plan_coordinates
-from pipeline.tables import Place
+from pipeline.tables import Place, Precision
 
 __all__ = ["FAR_M", "NOT_COVERED", "PLACES", "Guess", "Placed", "Placer", "likely_cause", "plan_placing"]
 
@@ -32,7 +32,10 @@ _POINT, _OUTSIDE, _AREA, _BOROUGH, _NONE = (
     PLACES.index(p) for p in (Place.POINT, Place.OUTSIDE, Place.AREA, Place.BOROUGH, Place.NONE)
 )
 NOT_COVERED = PLACES.index(Place.NOT_COVERED)
-_PRECISION = {Place.POINT: "point", Place.OUTSIDE: "point", Place.AREA: "area", Place.BOROUGH: "borough"}
+PRECISIONS = tuple(Precision)
+"""Precisions in the order of their codes."""
+_OF_FIGURES = {2: Precision.SQUARE_10KM, 4: Precision.SQUARE_1KM, 6: Precision.SQUARE_100M}
+"""Grid references with more figures are as good as other coordinates: 10 m is the size of a house."""
 _SMALL_AREAS = ("lsoa", "msoa")
 _ORIGIN_M = 100.0
 """A point this close to the origin of the working system, and far from every area, was 0,0 before conversion."""
@@ -74,7 +77,7 @@ class _Named:
 
 
 _MOST_PLACES = 10_000
-_COARSE_FIGURES = 6
+_SIDES = {2: "10 km", 4: "1 km", 6: "100 m"}
 
 
 @dataclass(slots=True)
@@ -151,7 +154,7 @@ class Placer:
         named = self._named(table)
         says_where = (named.counted_in >= 0) | np.asarray(pc.is_valid(named.borough))
         axes = np.zeros(rows, dtype=np.int8)
-        xy, asked = self._points(table, online=online, says_where=says_where, rule=rule, axes=axes)
+        xy, asked, precise = self._points(table, online=online, says_where=says_where, rule=rule, axes=axes)
         metres = np.full((rows, 2), np.nan)
         metres[asked] = crs.project(xy[asked], source=self.source_crs, working=self.working) if asked.any() else 0
         # A point far from every area is a typing error or in another coordinate system, not an incident in another
@@ -180,19 +183,34 @@ class Placer:
             found = self.areas.locate(np.ascontiguousarray(metres[near]))
             ward[near], snapped[near] = found.code_index, found.snapped
         return self._placed(
-            named, metres=metres, near=near, online=online, ward=ward, snapped=snapped, rule=rule, axes=axes
+            named,
+            metres=metres,
+            near=near,
+            precise=precise,
+            online=online,
+            ward=ward,
+            snapped=snapped,
+            rule=rule,
+            axes=axes,
         )
 
     def _points(
         self, table: Any, *, online: Bools, says_where: Bools, rule: NDArray[np.int8], axes: NDArray[np.int8]
-    ) -> tuple[Points, Bools]:
-        """Coordinates as given, and which rows have usable ones; the faults of the others are set in `rule`."""
+    ) -> tuple[Points, Bools, NDArray[np.int8]]:
+        """Coordinates as given, which rows have usable ones, and their precision as a position in `PRECISIONS`.
+
+        The faults of the others are set in `rule`.
+        """
         rows = table.num_rows
+        precise = np.full(rows, PRECISIONS.index(Precision.POINT), dtype=np.int8)
         if not self.coordinates:
-            return np.full((rows, 2), np.nan), np.zeros(rows, dtype=bool)
+            return np.full((rows, 2), np.nan), np.zeros(rows, dtype=bool), precise
         blank: Sequence[Bools]
         if self.written is not None:
-            columns, blank = self.written.read(table)
+            read = self.written.read(table)
+            columns, blank = read.numbers, read.blank
+            for figures, precision in _OF_FIGURES.items() if read.figures is not None else ():
+                precise[read.figures == figures] = PRECISIONS.index(precision)
         else:
             columns = (table[GEOMETRY_X], table[GEOMETRY_Y])
             blank = [np.asarray(pc.is_null(c)) for c in columns]
@@ -220,7 +238,7 @@ class Placer:
         asked = ~without & (rule == 0)
         if self.written is not None and self.written.rounded is not None:
             self.stacked.add(xy[asked])
-        return xy, asked
+        return xy, asked, precise
 
     def by_the_areas(self, xy: Points) -> Bools:
         """Whether points, as given in the file, are near the areas; False for points that are not numbers."""
@@ -245,14 +263,12 @@ class Placer:
                 f"spreadsheet has rounded to steps of {step:,g}: {self.stacked.points:,} points lie on {many} places, "
                 "so wards, hotspots and density are wrong. Export both columns as whole numbers."
             )
-        coarse = sum(n for figures, n in written.figures.items() if figures <= _COARSE_FIGURES)
-        if coarse > sum(written.figures.values()) / 2:
-            sides = {4: "1 km", 6: "100 m"}
-            named = " and ".join(f"{n:,} of {f} figures" for f, n in sorted(written.figures.items()) if f in sides)
-            side = sides[min(f for f in written.figures if f in sides)]
+        if coarse := {f: n for f, n in sorted(written.figures.items()) if f in _SIDES}:
+            named = ", ".join(f"{n:,} of {_SIDES[f]}" for f, n in coarse.items())
             found.append(
-                f"the grid references in {written.names[0]} name squares of up to {side} ({named}): each incident is "
-                "placed in the middle of its square, so points stack up and may fall in a neighbouring ward."
+                f"{sum(coarse.values()):,} of {sum(written.figures.values()):,} grid references in {written.names[0]} "
+                f"name squares ({named}): each incident is placed in the middle of its square, which may be in a "
+                "neighbouring ward."
             )
         return found
 
@@ -283,6 +299,7 @@ class Placer:
         *,
         metres: Points,
         near: Bools,
+        precise: NDArray[np.int8],
         online: Bools,
         ward: NDArray[np.int64],
         snapped: Bools,
@@ -314,7 +331,9 @@ class Placer:
         ward = np.where(by_code & online, -1, ward)
         borough = pc.if_else(pa.array(free), pc.coalesce(parents, named.borough), parents)
         place[(place == _NONE) & np.asarray(pc.is_valid(borough))] = _BOROUGH
-        precision = strings([_PRECISION.get(p) for p in PLACES], place)
+        precise = np.where(place == _AREA, PRECISIONS.index(Precision.AREA), precise)
+        precise = np.where(place == _BOROUGH, PRECISIONS.index(Precision.BOROUGH), precise)
+        precision = strings([*PRECISIONS, None], np.where(place == _NONE, len(PRECISIONS), precise))
         wards = strings([*self.areas.ward_codes, None], np.where(ward >= 0, ward, len(self.areas.ward_codes)))
         place[self._uncovered(wards) | self._uncovered(borough)] = NOT_COVERED
         hidden = ~near

@@ -219,6 +219,13 @@ def _quality(quality: Mapping[str, Any]) -> _Section:
     parts: list[_Table | str] = [] if account else [say("front_door.see_quality")]
     if "duplicates" in account:
         parts.append(say("front_door.duplicates"))
+    if maps := quality.get("maps"):
+        points = maps["density_clusters_hotspots"]
+        numbers = {"points": points["incidents"], "wards": maps["wards"], "boroughs": maps["boroughs"]}
+        precision = words.say("number.list_joint").join(points["precision"])
+        parts.append(
+            say("front_door.maps_rest_on", precision=precision, **{k: words.whole(n) for k, n in numbers.items()})
+        )
     if apart := quality.get("incidents_outside_the_total"):
         parts.append(say("front_door.outside_the_total", n=apart))
     if account.get("left_out_by_where"):
