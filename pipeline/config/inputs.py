@@ -189,7 +189,12 @@ class ContextLayer(Section):
 class PopulationFile(Section):
     """Residents (or another denominator) by area."""
 
-    path: str = Field(description="CSV with one row per area.")
+    path: str = Field(description="CSV or workbook with one row per area.")
+    sheet: str | None = Field(
+        None,
+        description="Sheet of a workbook. By default its only visible sheet with cells, or all of them, one after the "
+        "other, if they have the same columns.",
+    )
     code: str = Field("area_code", description="Column with the area code.")
     value: str = Field("population", description="Column with the number of people.")
     year: int = Field(2021, ge=1801, le=2200, description="Year the figures describe.")
@@ -282,6 +287,11 @@ class IncidentSource(Section):
     paths: tuple[str, ...] = Field(min_length=1, description="Files or globs, relative to this file.")
     format: FormatName = Field("auto", description="File format.")
     layer: str | None = Field(None, description="Layer name, if a file has several.")
+    sheet: str | None = Field(
+        None,
+        description="Sheet of a workbook. By default its only visible sheet with cells, or all of them, one after the "
+        "other, if they have the same columns.",
+    )
     encoding: str = Field("utf-8", description="Text encoding, for example `latin-1`.")
     delimiter: str | None = Field(None, max_length=1, description="Column separator; recognised by default.")
     where: dict[str, tuple[str, ...] | dict[Literal["not"], tuple[str, ...]]] = Field(
@@ -452,7 +462,14 @@ class PublishedSource(Section):
     """Counts that are already published by area, without points."""
 
     name: str = Field("published", pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,79}$", description="Publisher.")
-    paths: tuple[str, ...] = Field(min_length=1, description="CSV files (also .gz) or globs, relative to this file.")
+    paths: tuple[str, ...] = Field(
+        min_length=1, description="CSV files (also .gz), workbooks or globs, relative to this file."
+    )
+    sheet: str | None = Field(
+        None,
+        description="Sheet of a workbook. By default its only visible sheet with cells, or all of them, one after the "
+        "other, if they have the same columns.",
+    )
     encoding: str = Field("utf-8", description="Text encoding.")
     columns: CountColumns = Field(default_factory=lambda: CountColumns.model_validate({}), description="Column names.")
     levels: dict[str, Literal["ward", "borough", "region"]] = Field(

@@ -38,6 +38,7 @@ from pipeline.ingest.formats.files import (
     existing,
     find_columns,
     header_explained,
+    read_table,
     require_size,
     table_reader,
 )
@@ -415,7 +416,7 @@ def _read(
     wanted = population_columns(settings)
     reader, how = table_reader(path), Opening(path.parent, limits, encoding=settings.encoding, whole=True)
     with header_explained(path, wanted, how, reader=reader):
-        table = reader.read_table(path, encoding=settings.encoding, limits=limits, scratch=scratch)
+        table = read_table(path, encoding=settings.encoding, sheet=settings.sheet, limits=limits, scratch=scratch)
         code_at, value_at = find_columns(wanted, list(table.columns), file=path.name)
     found: dict[str, int] = {}
     unknown: list[str] = []
@@ -487,7 +488,7 @@ def read_lookup(
     path = existing(areas.lookup, base=base, what="areas.lookup")
     reader = table_reader(path)
     with header_explained(path, LOOKUP_COLUMNS, Opening(path.parent, limits, whole=True), reader=reader):
-        table = reader.read_table(path, encoding="utf-8", limits=limits, scratch=scratch)
+        table = read_table(path, encoding="utf-8", limits=limits, scratch=scratch)
         places = find_columns(LOOKUP_COLUMNS, list(table.columns), file=path.name)
     old, new = (table.iloc[:, at].str.strip() for at in places)
     pairs = sorted(set(zip(old, new, strict=True)))

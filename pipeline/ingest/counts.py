@@ -18,7 +18,7 @@ import pandas as pd
 from pipeline.config import Categories, Config, PublishedSource
 from pipeline.domain.categories import ROOT, declared_by, relation_report
 from pipeline.errors import InputError
-from pipeline.ingest.formats.files import FAULT, Opening, find_columns, header_explained, table_reader
+from pipeline.ingest.formats.files import FAULT, Opening, find_columns, header_explained, read_table, table_reader
 from pipeline.ingest.incidents.categories import Lookup
 from pipeline.tables import PUBLISHED_COUNTS, QUARANTINE, Level, Measure
 
@@ -248,7 +248,7 @@ def read_counts(
     Parameters
     ----------
     path
-        CSV, also .gz.
+        A table in any format that has rows.
     source, config
         Settings of the source and of the run.
     areas_table
@@ -270,8 +270,10 @@ def read_counts(
     """
     label = label or f"{source.name}/{path.name}"
     reader = table_reader(path)
-    raw = reader.read_table(path, encoding=source.encoding, limits=config.run, faults=True, scratch=scratch)
-    how = Opening(path.parent, config.run, encoding=source.encoding, whole=True)
+    raw = read_table(
+        path, encoding=source.encoding, sheet=source.sheet, limits=config.run, faults=True, scratch=scratch
+    )
+    how = Opening(path.parent, config.run, encoding=source.encoding, sheet=source.sheet, whole=True)
     with header_explained(path, count_columns(source), how, reader=reader):
         texts = _named(raw, source=source, file=path.name)
     sorter = Lookup(config.categories)

@@ -71,9 +71,12 @@ def _looks(config: Config) -> Iterator[tuple[str, Look]]:
         yield f"incidents[{n}].paths", look
     text = partial(require_text_columns, limits=config.run)
     for n, counts in enumerate(config.published_counts):
-        yield f"published_counts[{n}].paths", partial(text, wanted=count_columns(counts), encoding=counts.encoding)
+        yield (
+            f"published_counts[{n}].paths",
+            partial(text, wanted=count_columns(counts), encoding=counts.encoding, sheet=counts.sheet),
+        )
     for n, people in enumerate(config.areas.population):
-        look = partial(text, wanted=population_columns(people), encoding=people.encoding)
+        look = partial(text, wanted=population_columns(people), encoding=people.encoding, sheet=people.sheet)
         yield f"areas.population[{n}].path", look
     yield "areas.lookup", partial(text, wanted=LOOKUP_COLUMNS, encoding="utf-8")
     for n, layer in enumerate(config.context):
@@ -84,7 +87,10 @@ def _looks(config: Config) -> Iterator[tuple[str, Look]]:
         key = f"disclosure.known_tables[{n}]"
         if table.source in published:
             layout = published[table.source]
-            yield f"{key}.path", partial(text, wanted=count_columns(layout), encoding=layout.encoding)
+            yield (
+                f"{key}.path",
+                partial(text, wanted=count_columns(layout), encoding=layout.encoding, sheet=layout.sheet),
+            )
         elif not table.source:
             wanted = [(f"{key}.path", name) for name in RELEASE_COLUMNS]
             yield f"{key}.path", partial(text, wanted=wanted, encoding="utf-8")

@@ -15,7 +15,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-__all__ = ["FORMATS", "UNREAD", "Format", "FormatName", "Unread", "by_ending", "endings", "recognised", "refusal"]
+__all__ = [
+    "FORMATS",
+    "UNREAD",
+    "Format",
+    "FormatName",
+    "Unread",
+    "by_ending",
+    "endings",
+    "format_of",
+    "recognised",
+    "refusal",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +44,11 @@ class Format:
     reader
         Module that reads it.
     begins
-        First bytes of such a file, checked before GDAL opens it; empty if GDAL is not used.
+        First bytes of such a file, any of these; a map file is checked for them before GDAL opens it.
+    inside
+        Pattern that a name in a zip archive matches, if such a file is one.
+    also
+        Further extensions that mean this format if the content does: `.tab` is MapInfo's, and tab-separated text.
     companions
         Whether files of the same name with other endings belong to it.
     """
@@ -42,17 +57,37 @@ class Format:
     label: str
     endings: tuple[str, ...]
     reader: str
-    begins: bytes = b""
+    begins: tuple[bytes, ...] = ()
+    inside: str = ""
+    also: tuple[str, ...] = ()
     companions: bool = False
 
+    @property
+    def is_map(self) -> bool:
+        """Whether GDAL reads it."""
+        return self.reader == _GDAL
 
+
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_OLE = (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",)
+_XML = (b"<",)
+
+_TEXT, _GDAL = "pipeline.ingest.formats.text", "pipeline.ingest.formats.vector"
 FORMATS: tuple[Format, ...] = (
-    Format("csv", "CSV", (".csv", ".txt", ".tsv"), "pipeline.ingest.formats.text"),
-    Format("geojson", "GeoJSON", (".geojson", ".json"), "pipeline.ingest.formats.vector", b"{"),
-    Format("gpkg", "GeoPackage", (".gpkg",), "pipeline.ingest.formats.vector", b"SQLite format 3\0"),
-    Format("shapefile", "Shapefile", (".shp",), "pipeline.ingest.formats.vector", b"\0\0\x27\x0a", companions=True),
-    Format("tab", "MapInfo TAB", (".tab",), "pipeline.ingest.formats.vector", b"!table", companions=True),
-    Format("parquet", "GeoParquet", (".parquet", ".geoparquet"), "pipeline.ingest.formats.parquet"),
+    Format("csv", "CSV", (".csv", ".txt", ".tsv"), _TEXT, also=(".tab",)),
+    Format("geojson", "GeoJSON", (".geojson", ".json"), _GDAL, (b"{",)),
+    Format("gpkg", "GeoPackage", (".gpkg",), _GDAL, (b"SQLite format 3\0",)),
+    Format("shapefile", "Shapefile", (".shp",), _GDAL, (b"\0\0\x27\x0a",), companions=True),
+    Format("tab", "MapInfo TAB", (".tab",), _GDAL, (b"!table",), companions=True),
+    Format("parquet", "GeoParquet", (".parquet", ".geoparquet"), "pipeline.ingest.formats.parquet", (b"PAR1",)),
+    Format(
+        "workbook",
+        "a workbook (Excel or OpenDocument)",
+        (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"),
+        "pipeline.ingest.formats.workbook",
+        (*_ZIP, *_OLE),
+        inside=r"^xl/|^content\.xml$",
+    ),
 )
 
 if TYPE_CHECKING:
@@ -77,6 +112,20 @@ def by_ending(path: Path) -> Format | None:
     """
     ending = path.suffix.casefold()
     return next((f for f in FORMATS if ending in f.endings), None)
+
+
+def format_of(path: Path) -> Format | None:
+    """Return the format of a file by its extension and, where formats share an extension, by its content."""
+    named, ending = by_ending(path), path.suffix.casefold()
+    sharing = [f for f in FORMATS if ending in f.also]
+    if sharing and path.is_file():
+        head = _head(path)
+        real = _format_of(head, path)
+        if real in sharing:
+            return real
+        if real is None and _is_text(head):
+            return next((f for f in sharing if not f.begins), named)
+    return named
 
 
 # Types of file that are known but not read: they are recognised by their content, and the error says what to do. They
@@ -123,15 +172,9 @@ class Unread:
     folder: bool = False
 
 
-_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
-_OLE = (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",)
-_XML = (b"<",)
-
 UNREAD: tuple[Unread, ...] = (
     Unread("an Esri file geodatabase (.gdb), which is a folder", _TO_MAP, endings=(".gdb",), folder=True),
-    # The names inside a zip archive identify it: workbooks are zip archives too.
-    Unread("an Excel workbook (.xlsx)", _TO_CSV, _ZIP, inside=r"^xl/", endings=(".xlsx", ".xlsm", ".xlsb")),
-    Unread("an OpenDocument spreadsheet (.ods)", _TO_CSV, _ZIP, inside=r"^content\.xml$", endings=(".ods",)),
+    # The names inside a zip archive identify it.
     Unread("a Word document", "export the table in it as CSV UTF-8", _ZIP, inside=r"^word/", endings=(".docx", ".doc")),
     Unread("a zipped Esri file geodatabase", f"unpack it, then {_TO_MAP}", _ZIP, inside=r"\.gdb/"),
     Unread("a zip archive of a Shapefile", "unpack it (unzip) and name the .shp file in it", _ZIP, inside=r"\.shp$"),
@@ -143,7 +186,6 @@ UNREAD: tuple[Unread, ...] = (
         inside=r"\.csv$",
     ),
     Unread("a zip archive", f"{_UNPACK} (unzip)", _ZIP, endings=(".zip",)),
-    Unread("an Excel 97-2003 workbook (.xls)", _TO_CSV, _OLE, endings=(".xls",)),
     Unread(
         "a compressed archive",
         _UNPACK,
@@ -269,7 +311,7 @@ def refusal(path: Path, *, meant: Format | None, key: str = "") -> str | None:
 
 def _other_format(path: Path, head: bytes, *, meant: Format | None, key: str) -> str | None:
     """Return a message if a file has a readable format other than the stated one."""
-    real = _format_of(head)
+    real = _format_of(head, path)
     # The index of a Shapefile (.shx) begins as the Shapefile itself does.
     part = real is not None and real.companions and path.suffix.casefold() not in real.endings
     if meant is None and (real is None or part):
@@ -281,7 +323,7 @@ def _other_format(path: Path, head: bytes, *, meant: Format | None, key: str) ->
             f"{real.endings[0]} and name that file{stated}"
         )
     if meant is not None and meant.begins and real is None and _is_text(head):
-        maps = ", ".join(f.label for f in FORMATS if f.name != "csv")
+        maps = ", ".join(f.label for f in FORMATS if f.is_map or f.name == "parquet")
         remedy = f"set `{key}: csv` for this source, or rename it to end in .tsv or .csv" if key else f"name {maps}"
         ending = f"which its ending {path.suffix!r} stands for"
         return f"{path.name} is delimited text, not {meant.label}, {ending}: {remedy}"
@@ -295,7 +337,7 @@ def _packed(path: Path, inner: bytes, *, meant: Format | None) -> str | None:
         return _sentence(path, kind, packed="gzip-compressed, and what is inside is ")
     if inner[257:262] == b"ustar":
         return f"{path.name} is a compressed archive (tar.gz): {_UNPACK}"
-    real = _format_of(inner)
+    real = _format_of(inner, path)
     if real is not None:
         return f"{path.name} is {real.label} compressed with gzip: unpack it (`gunzip {path.name}`) and name that file"
     if path.suffix.casefold() != ".gz":
@@ -336,6 +378,8 @@ def _kind(head: bytes, path: Path) -> Unread | None:
     if plain[:2] in (b"\xff\xfe", b"\xfe\xff"):
         plain = head.decode("utf-16", "ignore").encode()
     names = _names(path) if head.startswith(_ZIP) else []
+    if any(f.inside and any(re.search(f.inside, n, re.IGNORECASE) for n in names) for f in FORMATS):
+        return None
     for kind in UNREAD:
         if not kind.begins or not plain.startswith(kind.begins):
             continue
@@ -355,17 +399,18 @@ def _names(path: Path) -> list[str]:
         return []
 
 
-def _format_of(head: bytes) -> Format | None:
+def _format_of(head: bytes, path: Path) -> Format | None:
     """Return the readable format that a file matches; None for plain text and unknown content."""
-    plain = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if plain.startswith(b"PAR1"):
-        return next(f for f in FORMATS if f.name == "parquet")
+    plain = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     for found in FORMATS:
-        if found.begins and plain.lower().startswith(found.begins.lower()):
-            # Any text may begin with a brace: only content that continues like GeoJSON counts as GeoJSON.
-            if found.name == "geojson" and not re.search(rb'"type"\s*:\s*"(Feature|Point|Multi|Polygon)', plain):
-                return None
-            return found
+        if not any(plain.startswith(b.lower()) for b in found.begins):
+            continue
+        # Any text may begin with a brace: only content that continues like GeoJSON counts as GeoJSON.
+        if found.name == "geojson" and not re.search(rb'"type"\s*:\s*"(feature|point|multi|polygon)', plain):
+            return None
+        if found.inside and head.startswith(_ZIP):
+            return found if any(re.search(found.inside, n, re.IGNORECASE) for n in _names(path)) else None
+        return found
     return None
 
 

@@ -67,7 +67,8 @@ def test_every_reader_opens_rows_and_reads_headers(entry: Format) -> None:
     assert file_format(Path(f"a{entry.endings[-1].upper()}"), stated="auto") is entry
 
 
-def test_boundaries_go_to_gdal_and_tables_to_text_whatever_their_ending() -> None:
+def test_boundaries_of_unknown_endings_go_to_gdal_and_tables_to_text() -> None:
     assert area_reader(Path("w.csv")) is area_reader(Path("w.gpkg"))
     assert area_reader(Path("w.parquet")) is not area_reader(Path("w.gpkg"))
-    assert table_reader(Path("t.dat")) is table_reader(Path("t.csv.gz")) is table_reader(Path("t.gpkg"))
+    assert table_reader(Path("t.dat")) is table_reader(Path("t.csv.gz")) is table_reader(Path("t.csv"))
+    assert table_reader(Path("t.gpkg")) is area_reader(Path("t.gpkg"))

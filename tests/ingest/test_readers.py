@@ -75,13 +75,13 @@ def test_labels_tell_files_of_one_name_apart() -> None:
 
 def test_formats_follow_the_ending_unless_stated() -> None:
     endings = {"a.csv": "csv", "a.CSV.gz": "csv", "a.tsv": "csv", "a.geojson": "geojson", "a.gpkg": "gpkg",
-               "a.shp": "shapefile", "a.TAB": "tab", "a.parquet": "parquet"}  # fmt: skip
+               "a.shp": "shapefile", "a.TAB": "tab", "a.parquet": "parquet", "a.XLSX": "workbook"}  # fmt: skip
     assert {name: file_format(Path(name), stated="auto").name for name in endings} == endings
     assert file_format(Path("a.dat"), stated="csv").name == "csv"
     with pytest.raises(InputError, match=r"a\.dat.*\.dat.*format"):
         file_format(Path("a.dat"), stated="auto")
-    with pytest.raises(InputError, match=r"a\.xlsx is an Excel workbook.*save the sheet as `CSV UTF-8"):
-        file_format(Path("a.xlsx"), stated="auto")
+    with pytest.raises(InputError, match=r"a\.pdf is a PDF document.*ask for the table"):
+        file_format(Path("a.pdf"), stated="auto")
 
 
 def test_text_comes_out_as_utf8_whatever_went_in(tmp_path: Path) -> None:

@@ -349,7 +349,7 @@ def exchanged_axes(folder: Path) -> Path:
         ),
         pytest.param(
             xlsx_as_csv,
-            ("incidents.csv", "Excel|workbook|xlsx", "save"),
+            ("incidents.csv", "Excel|workbook|xlsx", "rename"),
             "set encoding",
             id="xlsx as .csv",
         ),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.storage.formats import FORMATS, UNREAD, by_ending, refusal
+from pipeline.storage.formats import FORMATS, UNREAD, by_ending, format_of, refusal
 
 CSV = next(f for f in FORMATS if f.name == "csv")
 
@@ -34,14 +34,14 @@ KML = b'<?xml version="1.0"?>\n<kml xmlns="http://www.opengis.net/kml/2.2"><Docu
 GML = b'<?xml version="1.0"?><wfs:FeatureCollection xmlns:gml="http://www.opengis.net/gml/3.2"/>'
 GEOJSON = b'{"type": "FeatureCollection", "features": []}'
 CONTENTS = {
-    "Excel workbook": zipped("[Content_Types].xml", "xl/workbook.xml"),
+    "a workbook": zipped("[Content_Types].xml", "xl/workbook.xml"),
     "OpenDocument": zipped("mimetype", "content.xml"),
     "zip archive of a Shapefile": zipped("London/wards.shp", "London/wards.dbf"),
     "zipped Esri file geodatabase": zipped("b.gdb/a00000001.gdbtable"),
     "KMZ": zipped("doc.kml"),
     "zip archive of CSV": zipped("2025-01/2025-01-kent-street.csv"),
     "a zip archive,": zipped("readme.txt"),
-    "Excel 97-2003": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600),
+    "a workbook (Excel": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600),
     "compressed archive": b"7z\xbc\xaf\x27\x1c" + bytes(40),
     "compressed archive (tar.gz)": tarred(),
     "PDF": b"%PDF-1.7\n",
@@ -106,11 +106,19 @@ def test_formats_that_are_read_are_named_under_another_ending(tmp_path: Path) ->
     )
     path.write_bytes(gzip.compress(b"id,date\n", mtime=0))
     assert "rename it to extract.csv.gz" in str(refusal(path, meant=CSV))
-    text = tmp_path / "extract.tab"
+    text = tmp_path / "extract.parquet"
     text.write_bytes(b"id\tdate\n")
     said = str(refusal(text, meant=by_ending(text), key="format"))
-    assert "delimited text, not MapInfo TAB" in said
+    assert "delimited text, not GeoParquet" in said
     assert "`format: csv`" in said
+
+
+def test_formats_that_share_an_ending_are_distinguished_by_content(tmp_path: Path) -> None:
+    path = tmp_path / "extract.tab"
+    path.write_bytes(b"id\tdate\n")
+    assert format_of(path) is CSV
+    path.write_bytes(b"!table\n!version 300\n")
+    assert format_of(path) is by_ending(path) is not CSV
 
 
 def test_boundaries_that_are_a_table_are_asked_for_outlines(tmp_path: Path) -> None:

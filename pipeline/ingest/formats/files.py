@@ -23,8 +23,8 @@ from pipeline.config import Run
 from pipeline.config.inputs import did_you_mean
 from pipeline.domain.periods import month_range
 from pipeline.errors import ConfigError, HotspotsError, InputError
-from pipeline.storage.duckdb import exact, identifier, literal
-from pipeline.storage.formats import FORMATS, Format, by_ending, endings, refusal
+from pipeline.storage.duckdb import connect, exact, identifier, literal
+from pipeline.storage.formats import FORMATS, Format, by_ending, endings, format_of, refusal
 
 __all__ = [
     "BATCH_ROWS",
@@ -52,9 +52,11 @@ __all__ = [
     "file_format",
     "find_columns",
     "first_line",
+    "frame_of",
     "header_explained",
     "months_named",
     "plain_text",
+    "read_table",
     "require_columns",
     "require_kind",
     "require_long",
@@ -133,7 +135,7 @@ def file_format(path: Path, *, stated: str) -> Format:
     if stated != "auto":
         return next(f for f in FORMATS if f.name == stated)
     inner = path.with_suffix("") if path.suffix.casefold() == ".gz" else path
-    found = by_ending(inner)
+    found = format_of(path) if inner == path else by_ending(inner)
     if found is None:
         if reason := refusal(path, meant=None, key="format"):
             raise InputError(reason)
@@ -462,6 +464,8 @@ class Opening:
         For text files; with None the separator is recognised.
     layer
         Layer name, if the file has several.
+    sheet
+        Sheet name, if a workbook has several.
     careful
         Read row by row, so that each bad row is reported: slower, used after the fast way has failed.
     whole
@@ -473,6 +477,7 @@ class Opening:
     encoding: str = "utf-8"
     delimiter: str | None = None
     layer: str | None = None
+    sheet: str | None = None
     careful: bool = False
     whole: bool = False
 
@@ -544,6 +549,8 @@ class Opened:
         Whether most coordinates of the geometry are too large for degrees.
     facts
         Properties recognised on opening, for the manifest.
+    cautions
+        What was found on opening that may make the rows wrong or incomplete, as sentences.
     """
 
     name: str
@@ -555,6 +562,7 @@ class Opened:
     crs: Any = None
     beyond_degrees: bool = False
     facts: Mapping[str, str] = field(default_factory=dict)
+    cautions: tuple[str, ...] = ()
 
     def first_rows(self, rows: int | None) -> "Opened":
         """Return the same input limited to its first rows; all rows if `rows` is None."""
@@ -659,8 +667,9 @@ _GDAL, _TEXT = "pipeline.ingest.formats.vector", "pipeline.ingest.formats.text"
 class Reader(Protocol):
     """The functions of a format's module.
 
-    Points need `open_rows` and `read_header`; boundaries `read_areas`; small tables (counts, residents, codes)
-    `read_table` and `read_header`. A module omits the functions that its format cannot support.
+    Points need `open_rows` and `read_header`; boundaries `read_areas`. Small tables (counts, residents, codes) are read
+    by `open_rows` too, or by `read_table` where a module has a better way. A module omits the functions that its format
+    cannot support.
     """
 
     def open_rows(self, path: Path, how: Opening) -> Opened:
@@ -704,8 +713,10 @@ def area_reader(path: Path) -> Reader:
     InputError
         If the content does not match the extension, or the format cannot be read.
     """
-    require_kind(path, meant=by_ending(path))
-    return _offering("read_areas", path, otherwise=_GDAL)
+    meant = format_of(path)
+    require_kind(path, meant=meant)
+    reader = _module(meant.reader) if meant else None
+    return reader if reader is not None and hasattr(reader, "read_areas") else _module(_GDAL)
 
 
 def table_reader(path: Path) -> Reader:
@@ -717,13 +728,88 @@ def table_reader(path: Path) -> Reader:
         If tables cannot be read from such a file.
     """
     inner = path.with_suffix("") if path.suffix.casefold() == ".gz" else path
-    reader = _offering("read_table", inner, otherwise=_TEXT)
-    require_kind(path, meant=next((f for f in FORMATS if _module(f.reader) is reader), None))
-    return reader
+    found = (format_of(path) if inner == path else by_ending(inner)) or next(f for f in FORMATS if f.reader == _TEXT)
+    require_kind(path, meant=found)
+    return _module(found.reader)
+
+
+def read_table(
+    path: Path,
+    *,
+    encoding: str,
+    sheet: str | None = None,
+    limits: Run = DEFAULT_LIMITS,
+    faults: bool = False,
+    scratch: Path | None = None,
+) -> Any:
+    """Read a complete small table into a frame of texts, in whatever format it is.
+
+    Parameters
+    ----------
+    path
+        The file.
+    encoding, sheet
+        From the configuration.
+    limits
+        Limits on the size of the file and its rows.
+    faults
+        Keep malformed rows, blank, with the fault in a last column `fault` (empty for valid rows); otherwise they are
+        an error.
+    scratch
+        Folder for temporary files while reading; by default the system's. Files in a run's own folder are removed even
+        after a power failure.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or has malformed rows and `faults` is not set.
+    """
+    reader = table_reader(path)
+    if hasattr(reader, "read_table"):
+        return reader.read_table(path, encoding=encoding, limits=limits, faults=faults, scratch=scratch)
+    with tempfile.TemporaryDirectory(prefix="hotspots-", dir=scratch) as name:
+        folder = Path(name)
+        opened = reader.open_rows(path, Opening(folder, limits, encoding=encoding, sheet=sheet, whole=True))
+        connection = connect(memory_limit_mb=1000, folders=(path.parent, folder), spill=folder / "spill")
+        try:
+            table = connection.sql(f"SELECT * FROM {opened.scan}").to_arrow_table()
+        finally:
+            connection.close()
+    return frame_of(table, opened, faults=faults)
+
+
+def frame_of(table: Any, opened: Opened, *, faults: bool) -> Any:
+    """Return a table as a frame of texts with its column names (see `read_table`).
+
+    Raises
+    ------
+    InputError
+        If it has malformed rows and `faults` is not set.
+    """
+    import pandas as pd
+
+    frame = pd.DataFrame(
+        {n: pc.fill_null(table[f"c{i}"], "").to_pandas() for i, n in enumerate(opened.columns)}, dtype="str"
+    )
+    # Only a row that cannot be read is malformed: a small table has no use for a geometry.
+    marks = pc.fill_null(table[FAULT], "").to_pandas() if opened.staged else pd.Series("", index=frame.index)
+    marks = marks.mask(marks == NOT_A_POINT, "")
+    bad = marks[marks != ""]
+    if len(bad) and not faults:
+        raise InputError(
+            f"{opened.name} has {len(bad)} malformed rows (the first: {bad.iloc[0]}): each row needs as many cells as "
+            "the header. Repair them"
+        )
+    return frame.assign(**{FAULT: marks.astype("str")}) if faults else frame
 
 
 def require_text_columns(
-    path: Path, wanted: Sequence[tuple[str, str]], *, encoding: str, limits: Run = DEFAULT_LIMITS
+    path: Path,
+    wanted: Sequence[tuple[str, str]],
+    *,
+    encoding: str,
+    sheet: str | None = None,
+    limits: Run = DEFAULT_LIMITS,
 ) -> None:
     """Refuse a small table with a missing column, before any row is read.
 
@@ -733,7 +819,7 @@ def require_text_columns(
         The table.
     wanted
         Configuration key and name of each column.
-    encoding
+    encoding, sheet
         As configured.
     limits
         Limits on the size of the file.
@@ -744,7 +830,7 @@ def require_text_columns(
         With every missing column; or if there is no header.
     """
     with tempfile.TemporaryDirectory(prefix="hotspots-") as folder:
-        how = Opening(Path(folder), limits, encoding=encoding, whole=True)
+        how = Opening(Path(folder), limits, encoding=encoding, sheet=sheet, whole=True)
         reader = table_reader(path)
         with header_explained(path, wanted, how, reader=reader):
             find_columns(wanted, reader.read_header(path, how).columns, file=path.name)
@@ -794,12 +880,6 @@ def header_explained(path: Path, wanted: Sequence[tuple[str, str]], how: Opening
         if found:
             raise InputError(found) from error
         raise
-
-
-def _offering(what: str, path: Path, *, otherwise: str) -> Reader:
-    found = by_ending(path)
-    reader = _module(found.reader) if found else None
-    return reader if reader is not None and hasattr(reader, what) else _module(otherwise)
 
 
 def _module(name: str) -> Reader:

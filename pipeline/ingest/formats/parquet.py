@@ -65,7 +65,7 @@ def open_rows(path: Path, how: Opening) -> Opened:
     InputError
         If it is not a Parquet file, exceeds the limits, or has an unknown kind of geometry.
     """
-    schema = parquet_schema(path, limits=how.limits)
+    schema = parquet_schema(path, limits=how.limits, whole=how.whole)
     if b"geo" in (schema.metadata or {}):
         return _open_geoparquet(path, schema=schema, folder=how.folder)
     # Columns by position: names may be blank, repeated, or differ only in case, which the database ignores.
@@ -87,7 +87,7 @@ def read_header(path: Path, how: Opening) -> Header:
     InputError
         As `open_rows`.
     """
-    schema = parquet_schema(path, limits=how.limits)
+    schema = parquet_schema(path, limits=how.limits, whole=how.whole)
     if b"geo" not in (schema.metadata or {}):
         return Header(clean_names(schema.names))
     geometry = _geometry(path, schema)[0]

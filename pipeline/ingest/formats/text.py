@@ -10,22 +10,21 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import duckdb
-import pandas as pd
-import pyarrow.compute as pc
 
 from pipeline.config import Run
 from pipeline.errors import InputError
 from pipeline.ingest.formats.files import (
     DEFAULT_LIMITS,
-    FAULT,
     Header,
     Opened,
     Opening,
     StageWriter,
     bounded_lines,
     clean_names,
+    frame_of,
     plain_text,
     require_columns,
 )
@@ -334,7 +333,7 @@ def read_table(
     limits: Run = DEFAULT_LIMITS,
     faults: bool = False,
     scratch: Path | None = None,
-) -> pd.DataFrame:
+) -> Any:
     """Read delimited text (also .gz) into a frame of texts.
 
     Parameters
@@ -381,14 +380,4 @@ def read_table(
                 break
         finally:
             connection.close()
-    frame = pd.DataFrame(
-        {n: pc.fill_null(table[f"c{i}"], "").to_pandas() for i, n in enumerate(opened.columns)}, dtype="str"
-    )
-    marks = pc.fill_null(table[FAULT], "").to_pandas() if opened.staged else pd.Series("", index=frame.index)
-    bad = marks[marks != ""]
-    if len(bad) and not faults:
-        raise InputError(
-            f"{path.name} has {len(bad)} malformed rows (the first: {bad.iloc[0]}): each row needs as many cells as "
-            "the header. Repair them"
-        )
-    return frame.assign(**{FAULT: marks.astype("str")}) if faults else frame
+    return frame_of(table, opened, faults=faults)

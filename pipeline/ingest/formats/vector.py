@@ -25,7 +25,7 @@ from pipeline.ingest.formats.files import (
     require_columns,
     require_size,
 )
-from pipeline.storage.formats import FORMATS, by_ending
+from pipeline.storage.formats import FORMATS, by_ending, format_of
 
 __all__ = ["as_text", "closed", "coordinates", "open_rows", "read_areas", "read_header"]
 
@@ -47,7 +47,7 @@ def open_rows(path: Path, how: Opening) -> Opened:
     from pyogrio.errors import DataLayerError, DataSourceError
 
     limits, layer = how.limits, how.layer
-    require_size(path, limits=limits)
+    require_size(path, limits=limits, whole=how.whole)
     unfolding = Unfolding(path, limits=limits)
     try:
         with closed(path) as source:
@@ -93,7 +93,7 @@ def read_header(path: Path, how: Opening) -> Header:
     import pyogrio
     from pyogrio.errors import DataLayerError, DataSourceError
 
-    require_size(path, limits=how.limits)
+    require_size(path, limits=how.limits, whole=how.whole)
     try:
         with closed(path) as source:
             _layers(source, path=path, layer=how.layer)
@@ -236,9 +236,9 @@ def closed(path: Path) -> Iterator[str]:
     with path.open("rb") as file:
         head = file.read(256).removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     # With a stated format the extension may be anything: such a file must begin like some map file.
-    maps = [f for f in FORMATS if f.begins]
-    meant = by_ending(path)
-    begins = [meant.begins] if meant and meant.begins else [f.begins for f in maps]
+    maps = [f for f in FORMATS if f.is_map]
+    meant = format_of(path)
+    begins = [b for f in ([meant] if meant in maps else maps) for b in f.begins]
     if not any(head.startswith(b.lstrip().lower()) for b in begins):
         raise InputError(
             f"{path.name} does not match its extension: a map file is {', '.join(f.label for f in maps)} or "

@@ -130,7 +130,14 @@ def read_incidents(job: ReadJob) -> PartReport:
 def _read(job: ReadJob, connection: Any, *, folder: Path) -> PartReport:
     """Read the fast way first, and again if later rows of the file differ from its first rows."""
     source = job.source
-    how = Opening(folder, job.config.run, encoding=source.encoding, delimiter=source.delimiter, layer=source.layer)
+    how = Opening(
+        folder,
+        job.config.run,
+        encoding=source.encoding,
+        delimiter=source.delimiter,
+        layer=source.layer,
+        sheet=source.sheet,
+    )
     whole = False
     reader = row_reader(job.path, stated=source.format)
     while True:
@@ -189,7 +196,14 @@ def require_incident_columns(
     """
     reader = row_reader(path, stated=source.format)
     with tempfile.TemporaryDirectory(prefix="hotspots-") as folder:
-        how = Opening(Path(folder), limits, encoding=source.encoding, delimiter=source.delimiter, layer=source.layer)
+        how = Opening(
+            Path(folder),
+            limits,
+            encoding=source.encoding,
+            delimiter=source.delimiter,
+            layer=source.layer,
+            sheet=source.sheet,
+        )
         header = reader.read_header(path, how)
     opened = Opened(path.name, header.columns, scan="", has_geometry=header.has_geometry)
     wanted = [*role_columns(source), *category_columns(categories), *where_columns(source)]
@@ -454,8 +468,27 @@ class _Reading:
             decisions=decisions,
             faults=faults.report(place_cause=guess.text if guess else ""),
             misplaced=guess.text if guess and self._all_off(guess) else "",
-            cautions=[f"{self.job.label}: {caution}" for caution in self.placer.cautions()],
+            cautions=[
+                *self.opened.cautions,
+                *(
+                    f"{self.job.label}: {caution}"
+                    for caution in (*_cut(tally.rows + self.selection.left_out), *self.placer.cautions())
+                ),
+            ],
         )
+
+
+_MOST_ROWS = {1_048_576: "Excel and LibreOffice", 65_536: "Excel 97-2003 (.xls)"}
+
+
+def _cut(rows: int) -> list[str]:
+    """Say that a file has exactly as many rows as a sheet can hold, its header among them."""
+    return [
+        f"the file has exactly {most:,} rows with its header, the most that a sheet of {program} holds: rows beyond "
+        "them were probably cut off when it was saved. Export it again from the system that recorded the data."
+        for most, program in _MOST_ROWS.items()
+        if rows + 1 == most
+    ]
 
 
 # If nearly all points of a file are outside the areas by one mistake, the run stops, however many rows may be refused.
@@ -678,7 +711,14 @@ def require_alike(
         return
     headers = {}
     with tempfile.TemporaryDirectory(prefix="hotspots-") as folder:
-        how = Opening(Path(folder), limits, encoding=source.encoding, delimiter=source.delimiter, layer=source.layer)
+        how = Opening(
+            Path(folder),
+            limits,
+            encoding=source.encoding,
+            delimiter=source.delimiter,
+            layer=source.layer,
+            sheet=source.sheet,
+        )
         for file in files:
             # A file that cannot be opened is refused when it is read.
             try:
