@@ -1,5 +1,7 @@
 """Layouts from a phone to a wall screen: nothing lies on anything else and no text runs into another."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -108,6 +110,30 @@ def test_the_table_shows_all_columns_sorted_by_the_measure_on_the_map(opened: An
     assert scroll[0] <= scroll[1]
     page.locator("input[name=measure][value=count]").evaluate("node => node.click()")
     assert page.locator("th[aria-sort=descending]").inner_text().startswith("Recorded")
+
+
+@pytest.mark.parametrize(
+    ("sheet", "points"),
+    [("a4", (595, 842)), ("a4-landscape", (842, 595)), ("a3", (842, 1191)), ("a3-landscape", (1191, 842))],
+)
+def test_each_sheet_has_its_size_and_lists_every_hotspot(
+    opened: Any, tmp_path: Path, sheet: str, points: tuple[int, int]
+) -> None:
+    page = opened("london", width=1440, height=900).page
+    page.click("#open-save")
+    page.select_option("#sheet-size", sheet)
+    page.pdf(path=tmp_path / "sheet.pdf", prefer_css_page_size=True)
+    raw = (tmp_path / "sheet.pdf").read_bytes()
+    boxes = {
+        tuple(round(float(n)) for n in found.split()[2:4]) for found in re.findall(rb"/MediaBox \[([^\]]*)\]", raw)
+    }
+    assert boxes == {points}
+    # One sheet, and the table: of 33 rows on two sheets where they lie across.
+    assert len(re.findall(rb"/Type\s*/Page\b", raw)) == (3 if sheet == "a4-landscape" else 2)
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    badges = page.locator("#paper-hotspots .badge").all_inner_texts()
+    assert badges == [str(k) for k in range(1, len(badges) + 1)]
+    assert len(badges) == page.locator("#pane-hotspots .spotrow").count()
 
 
 def test_type_grows_on_a_wall_screen(opened: Any) -> None:

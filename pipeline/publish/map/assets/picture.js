@@ -13,6 +13,7 @@ import {
 import { changeFigure, classLimit, figure, keysOf, significanceWord, unitOf } from "./sentences.js";
 import {
   add, bandColours, byId, el, fillOf, nameEl, palette, rampOf, root, setTheme, significanceColour, trianglePath,
+  selectById,
 } from "./page.js";
 import { VIEWS, besideOf, byRoom, fontFamily, labelsOf, nameLines } from "./view.js";
 import { goHome, resizeMap } from "./stage.js";
@@ -315,7 +316,7 @@ function pictureLegend(context, scene, x, y, width) {
   context.fillStyle = palette.ink;
   context.textAlign = "left";
   context.fillText(title, x, y);
-  const across = Math.max(1, Math.floor(width / 250));
+  const landscape = Math.max(1, Math.floor(width / 250));
   const circles = entries.map(([value]) => (typeof value === "number" ? pictureCircle(scene)(value) : 0));
   const tall = Math.max(0, 2 * Math.max(0, ...circles) - 20);
   entries.forEach(([colour, text], k) => {
@@ -391,8 +392,17 @@ export function savePicture() {
 /** How the page was on the screen, while it is laid out for paper.
  * @type {{theme: string, centre: L.LatLng, zoom: number, snap: number | undefined} | null} */
 let onScreen = null;
-/** Pixels of A4 between its margins, less a few. */
-const SHEET = 1024;
+/** Height in pixels between the margins of each sheet, less a few, and the lowest and tallest map on it; paper.css has the
+ * widths.
+ * @type {Record<string, {tall: number, least: number, most: number}>} */
+const SHEETS = {
+  a4: { tall: 1024, least: 300, most: 560 },
+  "a4-landscape": { tall: 692, least: 300, most: 620 },
+  a3: { tall: 1488, least: 600, most: 900 },
+  "a3-landscape": { tall: 1024, least: 600, most: 940 },
+};
+/** Steps in which paper.css leaves parts of the card out. */
+const GIVES_WAY = 3;
 
 /** @returns {boolean} whether the page is laid out for paper */
 export function isPrinting() { return onScreen !== null; }
@@ -403,6 +413,7 @@ export function toPaper() {
   onScreen = { theme: root().dataset.theme || "light", centre: view.map.getCenter(), zoom: view.map.getZoom(), snap: view.map.options.zoomSnap };
   act.stopPlaying();
   setTheme("light");
+  root().dataset.paper = selectById("sheet-size").value;
   root().classList.add("printing");
   for (const v of VIEWS) {
     v.map.options.zoomSnap = 0.01;
@@ -412,7 +423,7 @@ export function toPaper() {
   act.redraw({ quiet: true });
   fillCard(byId("paper-card"), { paper: true });
   byId("paper-hot-title").hidden = !spotsOf(mainScene()).length || !state.hotspots;
-  fillHotspots(byId("paper-hotspots"), 4, true);
+  fillHotspots(byId("paper-hotspots"), 0, true);
   if (!state.hotspots) byId("paper-hotspots").textContent = "";
   paperTable();
   const foot = byId("paper-foot");
@@ -422,28 +433,23 @@ export function toPaper() {
   for (const text of [[INFO.publisher, INFO.licence].filter(Boolean).join(". "), care, contacts && say("map.support.on_paper", { contacts })]) {
     if (text) foot.append(nameEl("p", "", text));
   }
-  fillSheet(foot);
+  fillSheet();
 }
 
-/** Sources stand under the shorter column; further hotspots fill what is left beside them. @param {HTMLElement} foot */
-function fillColumns(foot) {
-  byId("paper").classList.remove("left");
-  const tall = (/** @type {Element | null} */ node) => (node ? node.getBoundingClientRect().height : 0);
-  const rows = byId("paper-hotspots").querySelectorAll("li");
-  const card = tall(byId("paper-card").firstElementChild), spots = tall(byId("paper-hotspots")) + tall(byId("paper-hot-title"));
-  const left = rows.length > 0 && card < spots;
-  byId("paper").classList.toggle("left", left);
-  if (!left) return;
-  const more = Math.floor((card + tall(foot) - spots) / tall(rows[0]));
-  if (more > 0) fillHotspots(byId("paper-hotspots"), Math.min(12, rows.length + more), true);
-}
-
-/** The first sheet is complete: the map takes what the words leave of 273 mm, within reason. @param {HTMLElement} foot */
-function fillSheet(foot) {
-  fillColumns(foot);
-  const used = foot.getBoundingClientRect().bottom - byId("app").getBoundingClientRect().top;
-  const tall = Math.round(Math.min(560, Math.max(300, 420 + SHEET - used)));
-  root().style.setProperty("--paper-map", tall + "px");
+/** The first sheet is complete: the map takes what the words leave of it, within reason. Charts, facts and categories of
+ * the card give way, in this order, where they would leave the map less than it needs or push hotspots off the sheet. */
+function fillSheet() {
+  const { tall: sheet, least, most } = SHEETS[root().dataset.paper || "a4"], before = least;
+  root().style.setProperty("--paper-map", before + "px");
+  const top = byId("app").getBoundingClientRect().top;
+  const bottom = (/** @type {string} */ id) => byId(id).getBoundingClientRect().bottom - top;
+  // In landscape the card and the hotspots stand beside the map and leave it its height.
+  const landscape = (root().dataset.paper || "").endsWith("landscape");
+  const words = ["paper-card", "paper-hotspots"], below = ["stage", "paper-foot", ...(landscape ? [] : words)];
+  const fits = () => [...below, ...words].every((id) => bottom(id) <= sheet);
+  for (let less = 1; less <= GIVES_WAY && !fits(); less++) root().classList.add("less-" + less);
+  const used = Math.max(...below.map(bottom));
+  root().style.setProperty("--paper-map", Math.round(Math.min(most, Math.max(least, before + sheet - used))) + "px");
   for (const v of VIEWS) resizeMap(v.map);
   goHome();
 }
@@ -480,7 +486,8 @@ export function fromPaper() {
   if (!onScreen) return;
   const was = onScreen;
   onScreen = null;
-  root().classList.remove("printing");
+  root().classList.remove("printing", ...Array.from({ length: GIVES_WAY }, (_, k) => "less-" + (k + 1)));
+  delete root().dataset.paper;
   root().style.removeProperty("--paper-map");
   setTheme(was.theme);
   for (const v of VIEWS) {
