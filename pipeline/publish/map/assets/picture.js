@@ -316,7 +316,7 @@ function pictureLegend(context, scene, x, y, width) {
   context.fillStyle = palette.ink;
   context.textAlign = "left";
   context.fillText(title, x, y);
-  const landscape = Math.max(1, Math.floor(width / 250));
+  const across = Math.max(1, Math.floor(width / 250));
   const circles = entries.map(([value]) => (typeof value === "number" ? pictureCircle(scene)(value) : 0));
   const tall = Math.max(0, 2 * Math.max(0, ...circles) - 20);
   entries.forEach(([colour, text], k) => {
