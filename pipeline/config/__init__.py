@@ -39,8 +39,10 @@ from pipeline.config.inputs import (
     ContextLayer,
     CountColumns,
     Crs,
+    Geocode,
     IncidentSource,
     PopulationFile,
+    PostcodeFile,
     PublishedSource,
     Quality,
     Region,
@@ -84,6 +86,7 @@ __all__ = [
     "Emerging",
     "Event",
     "Exports",
+    "Geocode",
     "Gistar",
     "IncidentSource",
     "KnownTable",
@@ -95,6 +98,7 @@ __all__ = [
     "Periods",
     "Placeholder",
     "PopulationFile",
+    "PostcodeFile",
     "Profile",
     "Protection",
     "PublishedSource",
@@ -148,6 +152,9 @@ class Config(Section):
     run: Run = Field(default_factory=lambda: Run.model_validate({}), description="Name and labels of the run.")
     crs: Crs = Field(default_factory=lambda: Crs.model_validate({}), description="Coordinate reference systems.")
     areas: Areas = Field(description="Boundaries, populations and coverage.")
+    geocode: Geocode = Field(
+        default_factory=lambda: Geocode.model_validate({}), description="How rows without coordinates are located."
+    )
     incidents: tuple[IncidentSource, ...] = Field((), description="Sources of points.")
     published_counts: tuple[PublishedSource, ...] = Field(
         (), description="Sources of counts that are already published by area."

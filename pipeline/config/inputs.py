@@ -17,8 +17,10 @@ __all__ = [
     "ContextLayer",
     "CountColumns",
     "Crs",
+    "Geocode",
     "IncidentSource",
     "PopulationFile",
+    "PostcodeFile",
     "PublishedSource",
     "Quality",
     "Region",
@@ -241,6 +243,61 @@ class Areas(Section):
     )
 
 
+class PostcodeFile(Section):
+    """A lookup of the coordinates of postcodes."""
+
+    path: tuple[str, ...] = Field(
+        min_length=1,
+        description="Files or globs of the lookup, relative to this file: the ONS Postcode Directory (ONSPD), the "
+        "National Statistics Postcode Lookup (NSPL), Code-Point Open, or any table of postcodes with coordinates. "
+        "Their columns are recognised, Code-Point Open without a header.",
+    )
+    layer: str | None = Field(None, description="Layer name, if the file has several.")
+    encoding: str = Field("utf-8", description="Text encoding, for example `latin-1`.")
+    postcode: str | None = Field(None, description="Column with the postcode; recognised by default.")
+    easting: str | None = Field(None, description="Column with the first coordinate in `crs`; recognised by default.")
+    northing: str | None = Field(None, description="Column with the second coordinate in `crs`.")
+    lon: str | None = Field(None, description="Column with the longitude, EPSG:4326, in place of easting and northing.")
+    lat: str | None = Field(None, description="Column with the latitude.")
+    crs: str | None = Field(
+        None,
+        description="Coordinate system of easting and northing; by default EPSG:27700, and for postcodes of Northern "
+        "Ireland (BT) EPSG:29902, as ONSPD has them.",
+    )
+    terminated: str | None = Field(
+        None,
+        description="Column that is filled for terminated postcodes, with the month (yyyymm) if it is known; "
+        "recognised by default. They are used, and quality.json counts them.",
+    )
+    min_matched_pct: float = Field(
+        85.0,
+        ge=0,
+        le=100,
+        description="Of the rows that depend on their postcode, the least share whose postcode must be in the lookup, "
+        "in per cent; below it the run stops.",
+    )
+
+    @field_validator("path", mode="before")
+    @classmethod
+    def _as_list(cls, given: object) -> object:
+        return (given,) if isinstance(given, str) else given
+
+    @model_validator(mode="after")
+    def _pairs(self) -> "PostcodeFile":
+        for one, other in (("easting", "northing"), ("lon", "lat")):
+            if (getattr(self, one) is None) != (getattr(self, other) is None):
+                raise ValueError(f"{one} and {other} are needed together")
+        return self
+
+
+class Geocode(Section):
+    """How rows without coordinates are located."""
+
+    postcodes: PostcodeFile | None = Field(
+        None, description="Lookup for `columns.postcode`: a row without coordinates lies in the middle of its postcode."
+    )
+
+
 class Columns(Section):
     """Names of the columns of an extract; omitted columns are recognised under their usual names, or absent."""
 
@@ -254,6 +311,11 @@ class Columns(Section):
     lat: str | None = Field(None, description="Latitude, EPSG:4326.")
     grid_reference: str | None = Field(
         None, description="Reference to the National Grid of Great Britain, such as TQ 29810 80460 or TQ298804."
+    )
+    postcode: str | None = Field(
+        None,
+        description="Postcode: a row without coordinates is located by geocode.postcodes. Take care that it is that of "
+        "the incident, not of a person.",
     )
     category: str | None = Field(None, description="Category or strand column.")
     borough: str | None = Field(None, description="Borough code or name, used if there is no point.")

@@ -38,6 +38,12 @@ from pipeline.ingest.incidents.read import (
     require_selected,
 )
 from pipeline.ingest.incidents.repeated_ids import Part, RepeatedId, Settled, SourceRules, settle
+from pipeline.ingest.postcodes import (
+    postcode_texts,
+    read_postcodes,
+    require_postcode_columns,
+    require_postcodes_found,
+)
 from pipeline.ingest.quality import (
     at_each_place,
     counts_quality,
@@ -86,17 +92,21 @@ __all__ = [
     "near_border_pct",
     "police_layout",
     "population_columns",
+    "postcode_texts",
     "read_areas",
     "read_context",
     "read_counts",
     "read_incidents",
     "read_lookup",
+    "read_postcodes",
     "require_alike",
     "require_areas",
     "require_context",
     "require_incident_columns",
     "require_kept",
     "require_outside",
+    "require_postcode_columns",
+    "require_postcodes_found",
     "require_selected",
     "require_size",
     "require_text_columns",

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.geography.areas import AreaIndex, LocateResult
+from pipeline.ingest.postcodes import Postcodes, load_postcodes
 
 __all__ = ["AreaLookup", "BoroughNames", "Bounds", "WardNames", "save_index"]
 
@@ -39,6 +40,8 @@ class AreaLookup:
         Names in the order of `ward_codes`.
     other_codes
         Codes of other editions and of smaller areas, and their current codes (`areas.lookup`).
+    postcodes
+        Coordinates of postcodes, or the file written by `Postcodes.save`; None without a lookup.
     """
 
     ward_codes: tuple[str, ...]
@@ -50,6 +53,12 @@ class AreaLookup:
     not_covered: frozenset[str] = frozenset()
     ward_names: tuple[str, ...] = ()
     other_codes: Mapping[str, str] = field(default_factory=dict)
+    postcodes: Postcodes | Path | None = None
+
+    def postcode_lookup(self) -> Postcodes | None:
+        """Return the lookup of postcodes, loaded once in each process."""
+        given = self.postcodes
+        return load_postcodes(given, self.key) if isinstance(given, Path) else given
 
     def locate(self, xy: Points) -> LocateResult:
         """Find the ward of every point.

@@ -531,7 +531,12 @@ class AreaSet:
         return self.table[self.table["level"] == name].reset_index(drop=True)
 
     def lookup(
-        self, index: "AreaIndex | Path", *, key: str = "", other_codes: Mapping[str, str] | None = None
+        self,
+        index: "AreaIndex | Path",
+        *,
+        key: str = "",
+        other_codes: Mapping[str, str] | None = None,
+        postcodes: Path | None = None,
     ) -> AreaLookup:
         """Return the look-up for assigning incidents; `index` is that of the wards, in the order of their codes."""
         wards, boroughs = self.level(Level.WARD), self.level(Level.BOROUGH)
@@ -546,6 +551,7 @@ class AreaSet:
             frozenset(self.table.loc[~self.table["covered"].astype(bool), "area_code"].astype(str)),
             tuple(str(n) for n in wards["name"]),
             dict(other_codes or {}),
+            postcodes,
         )
 
 

@@ -17,6 +17,7 @@ from pipeline.domain.categories import ROOT
 from pipeline.errors import InputError, QualityError, SchemaError
 from pipeline.ingest.incidents.account import fault_sentences, merged_faults
 from pipeline.ingest.incidents.repeated_ids import Fate, Settled, SourceRules, Strays
+from pipeline.ingest.postcodes import STATES, postcode_texts
 from pipeline.tables import Level, Place, Precision
 
 __all__ = [
@@ -79,6 +80,10 @@ class PartAccount(Protocol):
     def unreadable(self) -> Mapping[str, int]: ...  # noqa: D102
     @property
     def ward_checks(self) -> Mapping[str, int]: ...  # noqa: D102
+    @property
+    def postcodes(self) -> Mapping[str, int]: ...  # noqa: D102
+    @property
+    def postcode_examples(self) -> Mapping[str, Mapping[str, int]]: ...  # noqa: D102
     @property
     def without_id(self) -> int: ...  # noqa: D102
     @property
@@ -458,6 +463,7 @@ def incidents_quality(
         "unknown_areas": largest(summed(p.unknown_areas for p in parts)),
         "unreadable_values": dict(sorted(summed(p.unreadable for p in parts).items())),
         "ward_checks": _ward_checks(summed(p.ward_checks for p in parts)),
+        "postcodes": _postcodes(parts),
         "files": files,
     }
 
@@ -468,6 +474,28 @@ def _placed_by(places: pd.DataFrame, *, area: int) -> dict[str, int]:
     found = located.groupby("place_precision")["incidents"].sum()
     numbers = {p.value: int(found.get(p, 0)) for p in Precision if p not in {Precision.AREA, Precision.BOROUGH}}
     return {p: n for p, n in numbers.items() if n or p == Precision.POINT} | {"area": area}
+
+
+def _postcodes(parts: Sequence[PartAccount]) -> dict[str, Any]:
+    """Profile the columns of postcodes over all rows; empty if there is none."""
+    rows = summed(p.postcodes for p in parts)
+    given = sum(rows[state] for state in STATES[1:])
+    if not given:
+        return {}
+    examples: dict[str, Counter[str]] = {}
+    for part in parts:
+        for state, texts in part.postcode_examples.items():
+            examples.setdefault(state, Counter()).update(texts)
+    return {
+        "rows_with_a_postcode": given,
+        "matched": rows["found"],
+        "matched_pct": pct(rows["found"], given),
+        **{state: rows[state] for state in STATES if state != "found"},
+        "terminated": rows["terminated"],
+        "located_by_postcode": rows["used"],
+        "of_them_terminated_before_the_incident": rows["terminated_before"],
+        "examples": postcode_texts(examples),
+    }
 
 
 def _file(part: PartAccount, lost: Mapping[str, int], *, kept: int, whole: set[str]) -> dict[str, Any]:

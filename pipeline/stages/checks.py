@@ -15,6 +15,7 @@ from pipeline.ingest import (
     require_areas,
     require_context,
     require_incident_columns,
+    require_postcode_columns,
     require_text_columns,
 )
 from pipeline.stages.inputs import expand, input_files, input_patterns
@@ -79,6 +80,9 @@ def _looks(config: Config) -> Iterator[tuple[str, Look]]:
         look = partial(text, wanted=population_columns(people), encoding=people.encoding, sheet=people.sheet)
         yield f"areas.population[{n}].path", look
     yield "areas.lookup", partial(text, wanted=LOOKUP_COLUMNS, encoding="utf-8")
+    if config.geocode.postcodes:
+        look = partial(require_postcode_columns, settings=config.geocode.postcodes, limits=config.run)
+        yield "geocode.postcodes.path", look
     for n, layer in enumerate(config.context):
         key = f"context[{n}]"
         yield f"{key}.path", partial(require_context, settings=layer, key=key, limits=config.run)

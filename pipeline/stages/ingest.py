@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -36,14 +37,17 @@ from pipeline.ingest import (
     merged_faults,
     merged_labels,
     months_named,
+    postcode_texts,
     read_areas,
     read_context,
     read_counts,
     read_incidents,
     read_lookup,
+    read_postcodes,
     require_alike,
     require_kept,
     require_outside,
+    require_postcodes_found,
     require_selected,
     save_index,
     scarce_boroughs,
@@ -66,6 +70,7 @@ __all__ = ["run"]
 Source = TypeVar("Source", IncidentSource, PublishedSource)
 _INDEX = "areas.index.npz"
 _PEOPLE = "denominators.parquet"
+_POSTCODES = "postcodes.npz"
 # Settings that say what the rows of all files mean together; they change no row of a part.
 _TOGETHER = frozenset({"empty_months", "missing_months", "repeated_id", "issued", "overlap"})
 _FILES_NAMED = 3
@@ -102,7 +107,8 @@ def _areas(context: Context) -> tuple[AreaSet, str]:
     """Read boundaries and residents and index the wards, or take over those of the last run if nothing changed."""
     config = context.config
     key = _areas_key(context)
-    kept = ("boundaries.parquet", "areas.json", _PEOPLE, *(() if config.published_counts else (_INDEX,)))
+    by_points = () if config.published_counts else (_INDEX, *((_POSTCODES,) if config.geocode.postcodes else ()))
+    kept = ("boundaries.parquet", "areas.json", _PEOPLE, *by_points)
     before = context.last / "work" if context.last else None
     if before and all((before / name).is_file() for name in kept):
         record = read_json(before / "areas.json")
@@ -130,6 +136,8 @@ def _areas(context: Context) -> tuple[AreaSet, str]:
         )
         save_index(context.work(_INDEX), index)
         choices = {"area_index_cell_m": index.cell_m, "snap_m": index.snap_m}
+        if config.geocode.postcodes:
+            areas.report["postcodes"] = _postcodes(context, areas)
 
     write_table(context.work("boundaries.parquet"), AREAS, areas.table)
     areas.denominators.to_parquet(context.work(_PEOPLE), index=False, compression="zstd")
@@ -139,6 +147,23 @@ def _areas(context: Context) -> tuple[AreaSet, str]:
     return areas, key
 
 
+def _postcodes(context: Context, areas: AreaSet) -> dict[str, Any]:
+    """Read the lookup of postcodes, store it for the workers, and return its account."""
+    settings = context.config.geocode.postcodes
+    assert settings is not None  # noqa: S101 the caller asks only where there is a lookup
+    west, south, east, north = (float(v) for v in areas.table.total_bounds)
+    found, report = read_postcodes(
+        settings,
+        paths=expand(settings.path, base=context.base, key="geocode.postcodes.path"),
+        working=context.config.crs.working,
+        bounds=(west, south, east, north),
+        limits=context.config.run,
+        scratch=context.folder,
+    )
+    found.save(context.work(_POSTCODES))
+    return report
+
+
 def _areas_key(context: Context) -> str:
     """Return what boundaries and residents depend on: every input that is no source of data, settings, the code."""
     config = context.config
@@ -146,7 +171,13 @@ def _areas_key(context: Context) -> str:
     data = {p.with_suffix("") for paths in patterns for p in expand(paths, base=context.base, key="paths")}
     others = sorted(checksum for path, checksum in context.checksums.items() if path.with_suffix("") not in data)
     return key_of(
-        {"others": others, "areas": config.areas.settings(), "working": config.crs.working, "code": code_version()}
+        {
+            "others": others,
+            "areas": config.areas.settings(),
+            "geocode": config.geocode.settings(),
+            "working": config.crs.working,
+            "code": code_version(),
+        }
     )
 
 
@@ -244,6 +275,9 @@ def _incidents(context: Context, areas: AreaSet, areas_key: str) -> dict[str, An
     # The record is written before anything is refused: what is kept of a failed attempt takes its account from there.
     write_json(context.work("ingest.json"), {**record, "areas": areas.report})
     _require_sound(context, [p for p in parts if p.source not in whole], outliers=lost["date_outlier"])
+    for source in context.config.incidents:
+        of_source = [part for job, part in zip(jobs, parts, strict=True) if job.source is source]
+        context.cautions += _postcode_cautions(context, source, of_source)
     return record
 
 
@@ -272,6 +306,46 @@ def _rules(config: Config) -> dict[str, SourceRules]:
 
 def _month(iso: str) -> int:
     return int(iso[:4]) * 100 + int(iso[5:7])
+
+
+def _postcode_cautions(context: Context, source: IncidentSource, parts: list[PartReport]) -> list[str]:
+    """Say which rows of a source their postcode does not locate.
+
+    Raises
+    ------
+    InputError
+        If the lookup lacks too many postcodes.
+    """
+    rows = summed(part.postcodes for part in parts)
+    settings = context.config.geocode.postcodes
+    if settings is None:
+        unused = rows["needed"]
+        column = next((c for p in parts if (c := p.decisions["columns"].get("postcode"))), "").rpartition(" (")[0]
+        if not unused:
+            return []
+        said = (
+            f"{unused:,} rows of {source.name} have a postcode in {column!r} and nothing finer, and nothing says where "
+            "it is: name a lookup in geocode.postcodes (the ONS Postcode Directory, or Code-Point Open) to locate them."
+        )
+        return [said]
+    examples: dict[str, Counter[str]] = {}
+    for part in parts:
+        for state, texts in part.postcode_examples.items():
+            examples.setdefault(state, Counter()).update(texts)
+    found = require_postcodes_found(rows, examples, settings=settings, source=source.name)
+    cautions = [found] if found else []
+    if odd := rows["malformed"] + rows["partial"]:
+        shown = ", ".join(repr(t) for texts in list(postcode_texts(examples).values()) for t in list(texts)[:2])
+        cautions.append(
+            f"{odd:,} texts in the postcodes of {source.name} are no whole postcode (such as {shown}): they locate "
+            "nothing. quality.json lists more under postcodes."
+        )
+    if old := rows["terminated_before"]:
+        cautions.append(
+            f"{old:,} incidents of {source.name} are located by a postcode that had been terminated before their "
+            "month: it may be mistyped, or taken from an old address. They are used, and marked in postcode_terminated."
+        )
+    return cautions
 
 
 def _require_sound(context: Context, parts: list[PartReport], *, outliers: int) -> None:
@@ -308,7 +382,8 @@ def _first_of_each(cautions: list[str]) -> list[str]:
 def _jobs(context: Context, areas: AreaSet, areas_key: str) -> list[ReadJob]:
     """Return what is to be read, in the order of the labels: that of the rows in every later table."""
     other = read_lookup(context.config.areas, base=context.base, limits=context.config.run, scratch=context.folder)
-    lookup = areas.lookup(context.work(_INDEX), key=areas_key, other_codes=other)
+    postcodes = context.work(_POSTCODES) if context.config.geocode.postcodes else None
+    lookup = areas.lookup(context.work(_INDEX), key=areas_key, other_codes=other, postcodes=postcodes)
     today = datetime.now(local_time(context.config).zone).date().isoformat()
     jobs = []
     for source, path, label in _files(context, "incidents", context.config.incidents):

@@ -77,6 +77,8 @@ def input_patterns(config: Config) -> dict[str, tuple[str, ...]]:
     areas, disclosure = config.areas, config.disclosure
     found = {f"incidents[{n}].paths": source.paths for n, source in enumerate(config.incidents)}
     found |= {f"published_counts[{n}].paths": counts.paths for n, counts in enumerate(config.published_counts)}
+    if config.geocode.postcodes:
+        found["geocode.postcodes.path"] = config.geocode.postcodes.path
     single = {
         "areas.wards.path": areas.wards.path,
         "areas.boroughs.path": areas.boroughs.path if areas.boroughs else None,

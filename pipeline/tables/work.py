@@ -61,6 +61,12 @@ INCIDENTS = Table(
             "smaller area's code) or `borough`; empty if unknown.",
             null=True,
         ),
+        Column(
+            "postcode_terminated",
+            "bool",
+            "Whether the postcode that locates it had been terminated before its month; empty if no postcode does.",
+            null=True,
+        ),
         Column("snapped", "bool", "Whether it was outside all areas and assigned to the nearest."),
         Column("ward_code", "string", "Ward.", null=True),
         Column("borough_code", "string", "Borough.", null=True),

@@ -43,6 +43,8 @@ class Part:
     left_out: int = 0
     without_id: int = 0
     faults: list[dict[str, Any]] = field(default_factory=list)
+    postcodes: dict[str, int] = field(default_factory=dict)
+    postcode_examples: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 def places(*rows: tuple[Any, ...]) -> pd.DataFrame:

@@ -107,7 +107,7 @@ def read(path: Path, config: Config | None = None, *, city: City = CITY, out: Pa
             path=path,
             source=config.incidents[0],
             config=config,
-            areas=city.lookup,
+            areas=more.pop("areas", None) or city.lookup,
             out=folder / f"{name}.parquet",
             quarantine_out=folder / "quarantine" / f"{name}.parquet",
             salt=SALT,

@@ -93,6 +93,9 @@ class PartReport:
         `compared` and `same`: rows with both a ward and a point, and those in which they agree. `outside`: rows with a
         ward whose point is outside all areas. `unused`: rows without a point that have a ward in a column that no
         setting names.
+    postcodes, postcode_examples
+        What the column of postcodes holds, by state, over all rows, and texts that do not locate a row with their
+        number of rows (see `postcodes.PostcodeProfile`); empty if there is no such column.
     first_date, last_date
         ISO dates of the kept rows; empty if there are none.
     has_outcomes
@@ -125,6 +128,8 @@ class PartReport:
     labels: dict[str, str] = field(default_factory=dict)
     unreadable: dict[str, int] = field(default_factory=dict)
     ward_checks: dict[str, int] = field(default_factory=dict)
+    postcodes: dict[str, int] = field(default_factory=dict)
+    postcode_examples: dict[str, dict[str, int]] = field(default_factory=dict)
     first_date: str = ""
     last_date: str = ""
     has_outcomes: bool = False
@@ -316,7 +321,10 @@ class FaultLog:
                 return "they are not OS grid references of two letters and 2 to 10 figures, such as TQ 29810 80460"
             return f"{every} look like OS grid references: name the column in {self.key}.columns.grid_reference"
         if fault.mostly("postcode"):
-            return f"{every} look like postcodes, which are not coordinates: set columns of coordinates or of wards"
+            return (
+                f"{every} look like postcodes, which are not coordinates: name the column in "
+                f"{self.key}.columns.postcode and a lookup in geocode.postcodes, or set columns of points or wards"
+            )
         if fault.mostly("comma"):
             return (
                 f"{every} contain a comma: set {self.key}.thousands to ',' or {self.key}.decimal to ',', or correct "

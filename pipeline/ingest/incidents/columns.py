@@ -201,6 +201,14 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
         "osgr",
         "ngr",
     ),
+    "postcode": (
+        "postcode",
+        "post_code",
+        "incident_postcode",
+        "offence_postcode",
+        "location_postcode",
+        "pcds",
+    ),
     "category": (
         "crime_type",
         "strands",

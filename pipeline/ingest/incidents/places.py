@@ -18,6 +18,7 @@ from pipeline.ingest.formats.files import GEOMETRY_X, GEOMETRY_Y, Opened
 from pipeline.ingest.incidents.account import rule_code
 from pipeline.ingest.incidents.columns import Coded, Roles, coded, strings
 from pipeline.ingest.incidents.coordinates import GRID_CRS, Coordinates, plan_coordinates
+from pipeline.ingest.postcodes import FOUND, UNKNOWN, PostcodeProfile, Postcodes
 from pipeline.tables import Place, Precision
 
 __all__ = ["FAR_M", "NOT_COVERED", "PLACES", "Guess", "Placed", "Placer", "likely_cause", "plan_placing"]
@@ -59,6 +60,8 @@ class Placed:
     rule: NDArray[np.int8]
     axes: NDArray[np.int8]
     """Which coordinates are at fault: 1 the first, 2 the second, 3 both."""
+    ended: NDArray[np.int32]
+    """Month (yyyymm) in which the postcode that locates a row was terminated, 0 if it was not, -1 for other rows."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,6 +77,18 @@ class _Named:
     borough: Any
     unknown_areas: tuple[tuple[Coded, Bools], ...]
     unknown_boroughs: tuple[tuple[Coded, Bools], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Coded:
+    """The postcodes of a batch: which rows have one that is found, and its place in the lookup (-1 for none).
+
+    `whole` are the rows with a text of the form of a postcode.
+    """
+
+    found: Bools
+    at: NDArray[np.int64]
+    whole: Bools
 
 
 _MOST_PLACES = 10_000
@@ -132,6 +147,8 @@ class Placer:
     unknown_boroughs: Counter[str] = field(default_factory=Counter)
     unknown_areas: Counter[str] = field(default_factory=Counter)
     ward_checks: Counter[str] = field(default_factory=Counter)
+    postcodes: Postcodes | None = None
+    postcode_profile: PostcodeProfile = field(default_factory=PostcodeProfile)
     stacked: _Stacked = field(default_factory=_Stacked)
     strays: _Strays = field(default_factory=_Strays)
 
@@ -152,7 +169,8 @@ class Placer:
         rows = table.num_rows
         rule = np.zeros(rows, dtype=np.int8)
         named = self._named(table)
-        says_where = (named.counted_in >= 0) | np.asarray(pc.is_valid(named.borough))
+        coded_as = self._coded(table)
+        says_where = (named.counted_in >= 0) | np.asarray(pc.is_valid(named.borough)) | coded_as.found
         axes = np.zeros(rows, dtype=np.int8)
         xy, asked, precise = self._points(table, online=online, says_where=says_where, rule=rule, axes=axes)
         metres = np.full((rows, 2), np.nan)
@@ -177,6 +195,24 @@ class Placer:
             turned = crs.project(xy[lost][:, ::-1], source=self.source_crs, working=self.working)
             rule[lost] = np.where(self._near(turned, margin=0.0), rule_code("swapped"), rule_code("far"))
         self.strays.add(xy, asked=near | lost, off=lost | (near & ~self._near(metres, margin=0.0)))
+        # A row without usable coordinates lies in the middle of its postcode, however far from the areas that is: it is
+        # a place that exists, not a typing error. The postcode of an online incident is that of a person.
+        free = ~near & (rule == 0) & ~online
+        by_postcode = free & coded_as.found
+        ended = np.full(rows, -1, dtype=np.int32)
+        if self.postcodes is not None and by_postcode.any():
+            metres[by_postcode] = self.postcodes.xy[coded_as.at[by_postcode]]
+            ended[by_postcode] = self.postcodes.ended[coded_as.at[by_postcode]]
+            precise[by_postcode] = PRECISIONS.index(Precision.POSTCODE)
+            near |= by_postcode
+        depends = free & coded_as.whole & (named.counted_in < 0)
+        self.postcode_profile.rows.update(
+            {
+                "needed": int(depends.sum()),
+                "needed_found": int((depends & by_postcode).sum()),
+                "used": int(by_postcode.sum()),
+            }
+        )
         ward = np.full(rows, -1, dtype=np.int64)
         snapped = np.zeros(rows, dtype=bool)
         if near.any():
@@ -192,7 +228,24 @@ class Placer:
             snapped=snapped,
             rule=rule,
             axes=axes,
+            ended=ended,
         )
+
+    def _coded(self, table: Any) -> _Coded:
+        """Look the postcodes of a batch up, and count what its column holds."""
+        texts = self._texts(table, "postcode")
+        rows = table.num_rows
+        if texts is None:
+            nowhere = np.zeros(rows, dtype=bool)
+            return _Coded(nowhere, np.full(rows, -1, dtype=np.int64), nowhere)
+        lookup = self.postcodes if self.postcodes is not None else Postcodes.none()
+        states, at = lookup.find(texts.values)
+        met = np.bincount(texts.codes, minlength=len(texts.values))
+        self.postcode_profile.add(texts.values, states, met)
+        found = states == FOUND
+        if found.any():
+            self.postcode_profile.rows["terminated"] += int(met[found & (lookup.ended[at] > 0)].sum())
+        return _Coded(found[texts.codes], at[texts.codes], (states >= UNKNOWN)[texts.codes])
 
     def _points(
         self, table: Any, *, online: Bools, says_where: Bools, rule: NDArray[np.int8], axes: NDArray[np.int8]
@@ -305,6 +358,7 @@ class Placer:
         snapped: Bools,
         rule: NDArray[np.int8],
         axes: NDArray[np.int8],
+        ended: NDArray[np.int32],
     ) -> Placed:
         inside = ward >= 0
         # A point inside an area belongs to it, whatever the row names; names count only without a usable point. A row
@@ -349,6 +403,7 @@ class Placer:
             place,
             rule,
             axes,
+            ended,
         )
 
     def _uncovered(self, codes: Any) -> Bools:
@@ -486,6 +541,7 @@ def plan_placing(
         written=None,
         no_location=frozenset(t.casefold() for t in source.no_location),
         missing=roles.missing,
+        postcodes=areas.postcode_lookup() if "postcode" in roles.at else None,
     )
     if known is not None and roles.coordinates != "geometry":
         placer.written = plan_coordinates(

@@ -347,6 +347,9 @@ class _Reading:
         # Every row is counted, including refused ones; `quality` checks that rows read = incidents + quarantined.
         given, own = self._ids(table, numbers)
         tally.add(times, placed, online=details.online, rule=rule, own_id=own)
+        # A postcode that was terminated after the month of the incident was in use then.
+        stale = (placed.ended > 0) & (placed.ended < times.month)
+        self.placer.postcode_profile.rows["terminated_before"] += int((stale & (rule == 0)).sum())
         columns = {
             "incident_id": given,
             "occurred_on": times.occurred_on,
@@ -363,6 +366,7 @@ class _Reading:
             "northing_m": placed.northing_m,
             "place": placed.place,
             "place_precision": placed.precision,
+            "postcode_terminated": pa.array(stale, mask=placed.ended < 0),
             "snapped": pa.array(placed.snapped),
             "ward_code": placed.ward_code,
             "borough_code": placed.borough_code,
@@ -462,6 +466,8 @@ class _Reading:
             labels=dict(sorted(self.sorter.lookup.labels.items())),
             unreadable=dict(sorted((self.moments.unreadable + self.details.unreadable).items())),
             ward_checks=dict(sorted(self.placer.ward_checks.items())),
+            postcodes=dict(sorted(self.placer.postcode_profile.rows.items())) if "postcode" in self.roles.at else {},
+            postcode_examples={s: dict(sorted(t.items())) for s, t in self.placer.postcode_profile.examples.items()},
             first_date=tally.first,
             last_date=tally.last,
             has_outcomes=self.details.has_outcomes,
