@@ -4,7 +4,7 @@ A layer is read, transformed to the working system, cut to the region and thinne
 show. Nothing in it is data about incidents, so it passes no gate.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -299,6 +299,8 @@ def _thin(features: _Features) -> None:
         return
     if features.kind in {"road", "rail"}:
         _join_lines(features)
+    if features.kind == "water":
+        _join_water(features)
     features.shapes = shapely.simplify(features.shapes, DETAIL_M)
     if features.kind in SMALLEST_M2:
         features.shapes, _ = repair(features.shapes)
@@ -324,13 +326,30 @@ def _one_of_a_name(features: _Features) -> None:
 
 def _join_lines(features: _Features) -> None:
     """Join the pieces of a road: files cut roads at every junction."""
+    _join(features, lambda shapes: shapely.line_merge(shapely.union_all(shapes)))
+
+
+def _join_water(features: _Features) -> None:
+    """Join the pieces of a river: files cut it into tiles, whose borders would be drawn as banks across the water."""
+    half = DETAIL_M / 2  # tiles that were thinned one by one leave slits between them
+
+    def joined(shapes: Shapes) -> Any:
+        return shapely.buffer(
+            shapely.union_all(shapely.buffer(shapes, half, join_style="mitre")), -half, join_style="mitre"
+        )
+
+    _join(features, joined)
+
+
+def _join(features: _Features, merge: Callable[[Shapes], Any]) -> None:
+    """Merge the features of each rank and name."""
     groups: dict[tuple[int, str], list[int]] = {}
     for place, key in enumerate(zip(features.ranks.tolist(), features.names.tolist(), strict=True)):
         groups.setdefault(key, []).append(place)
     shapes, names, ranks = [], [], []
     for (rank, name), members in sorted(groups.items()):
-        merged = shapely.line_merge(shapely.union_all(features.shapes[members]))
-        # Roads without a name are not one road: each joined piece is a separate feature.
+        merged = merge(features.shapes[members])
+        # Roads or lakes without a name are not one: each joined piece is a separate feature.
         pieces = [merged] if name else list(shapely.get_parts(merged))
         shapes += pieces
         names += [name] * len(pieces)

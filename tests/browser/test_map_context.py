@@ -59,8 +59,10 @@ def test_close_to_a_fill_withdraws_to_a_rim(opened, middle: str) -> None:
     assert rims.count() > 0
     assert rims.first.get_attribute("fill-opacity") == "0.12"
     assert rims.first.get_attribute("stroke-width") == "10"
+    expect(page.locator("#rim-note")).to_have_text("Close up, each area’s colour is the band inside its border.")
     page.locator("#zoom-home").click()
     expect(rims).to_have_count(0)
+    expect(page.locator("#rim-note")).to_be_hidden()
 
 
 def test_places_are_found_and_the_search_says_what_can_be_found(opened) -> None:

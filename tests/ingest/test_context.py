@@ -54,6 +54,18 @@ def test_water_between_areas_is_kept_and_specks_are_not(tmp_path: Path) -> None:
     assert frame.geometry[0].area == pytest.approx(400 * 5000, rel=0.02)
 
 
+def test_tiles_of_a_river_are_joined_and_lakes_stay_apart(tmp_path: Path) -> None:
+    # The second tile begins 6 m after the first: a slit where two tiles were thinned apart. The third lies 40 m away.
+    tiles = [
+        shapely.box(w, 185_000, e, 185_300) for w, e in ((531_000, 532_000), (532_006, 533_000), (533_040, 534_000))
+    ]
+    write(tmp_path / "w.gpkg", tiles)
+    frame = read(tmp_path, {"path": "w.gpkg", "kind": "water"}).frame
+    expected = [shapely.box(531_000, 185_000, 533_000, 185_300), tiles[2]]
+    found = sorted(frame.geometry, key=lambda shape: shape.bounds)
+    assert [a.symmetric_difference(b).area < 1 for a, b in zip(found, expected, strict=True)] == [True, True]
+
+
 def test_a_layer_in_degrees_is_brought_into_the_working_system(tmp_path: Path) -> None:
     # Caister Water Tower, the worked example of Ordnance Survey's "A guide to coordinate systems in Great Britain".
     lon, lat = 1 + 42 / 60 + 57.7870 / 3600, 52 + 39 / 60 + 28.7230 / 3600

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { copyText, evidenceOf } from "../../pipeline/publish/map/assets/attention.js";
+import { copyText, evidenceOf, hasEvidence } from "../../pipeline/publish/map/assets/attention.js";
 import { takeIn } from "../../pipeline/publish/map/assets/data.js";
 import { begin, state } from "../../pipeline/publish/map/assets/model.js";
 import { useWords } from "../../pipeline/publish/map/assets/words.js";
@@ -51,4 +51,11 @@ test("a copy holds the sentence, its test, the source and every caution", () => 
   for (const caution of ["Synthetic data.", "Steps of 10.", "Not audited", "OFFICIAL", "Police", "Recorded, not experienced."]) {
     assert.ok(lines.includes(caution), caution);
   }
+});
+
+test("a statement without evidence has nothing to show on the map", () => {
+  const nothing = { ...HIGHER, kind: "hotspots", measure: "", level: "", codes: [] };
+  assert.equal(hasEvidence(HIGHER), true);
+  assert.equal(hasEvidence({ ...nothing, hotspots: true }), true);
+  assert.equal(hasEvidence(nothing), false);
 });

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { CONTEXT, decodeArc, takeIn } from "../../pipeline/publish/map/assets/data.js";
 import { between, clipped, leastRoad, leastStation, roadWidths, stepOf } from "../../pipeline/publish/map/assets/context.js";
+import { isNamed } from "../../pipeline/publish/map/assets/view.js";
 import { payload } from "./payload.js";
 
 test("more is drawn step by step", () => {
@@ -46,4 +47,10 @@ test("lines and places are decoded from differences of 1/20,000 of a degree", ()
   assert.deepEqual(CONTEXT.lines[0].lines, [[[0, 0], [1, 1]]]);
   assert.deepEqual(CONTEXT.surfaces[0].middle, [0.25, 0.5]);
   assert.deepEqual(CONTEXT.points[0].place, [51.5, -0.1]);
+});
+
+test("an area is named by a place of its name inside it, not by one outside", () => {
+  const square = [[[51, 0], [51, 1], [52, 1], [52, 0]]];
+  const named = new Map([["hackney", [[51.5, 0.5]]], ["brent", [[53, 0.5]]]]);
+  assert.deepEqual(["Hackney", "Brent", "Camden"].map((name) => isNamed(named, name, square)), [true, false, false]);
 });

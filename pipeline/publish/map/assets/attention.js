@@ -1,7 +1,8 @@
 // @ts-check
 /* What deserves attention: tested statements that the page opens with, each with its evidence on the map and a copy.
 
-   Exports `drawAttention`; `evidenceOf`, what the state becomes for a statement; and `copyText`, what is copied. */
+   Exports `drawAttention`; `evidenceOf`, what the state becomes for a statement; `hasEvidence`; and `copyText`, what is
+   copied. */
 
 import { capital, isolate, say } from "./words.js";
 import { ATTENTION, HOTSPOTS, INFO, LEVELS } from "./data.js";
@@ -31,6 +32,9 @@ export function evidenceOf(found) {
   };
 }
 
+/** Whether the map shows anything for a statement. @param {AttentionFields} found @returns {boolean} */
+export function hasEvidence(found) { return Boolean(found.measure || found.level || found.codes.length || found.hotspots); }
+
 /** The sentence with how it was tested, whose numbers they are and what to keep in mind.
  * @param {AttentionFields} found @returns {string} */
 export function copyText(found) {
@@ -48,7 +52,7 @@ export function drawAttention() {
     text.id = "attention-" + k;
     const done = el("div", "done");
     const does = [
-      button("linkbutton", say("map.attention.show"), () => show(found, done)),
+      ...(hasEvidence(found) ? [button("linkbutton", say("map.attention.show"), () => show(found, done))] : []),
       button("linkbutton", say("map.attention.copy"), () => copy(found, done)),
     ];
     for (const each of does) each.setAttribute("aria-describedby", text.id);

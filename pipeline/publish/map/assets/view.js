@@ -5,14 +5,14 @@
    picture, and how names are broken into lines and ordered. */
 
 import { clip, isolate, say } from "./words.js";
-import { CONTEXT, EDGE, HOTSPOTS, INFO, LEVELS, MAPPED, UNIT, WATER, column, parentName } from "./data.js";
+import { CONTEXT, EDGE, HOTSPOTS, INFO, LEVELS, MAPPED, UNIT, WATER, column, isInside, parentName } from "./data.js";
 import {
   act, areHotspotsQuiet, bandsOf, circleValue, classOf, clearChanges, fillOpacity, isDetailed, isSpotOf,
   largestCount, mainScene, otherScene, sharedLimits, shortName, sideLabel, sorted, spotsOf, state, tiles,
   valueOf,
 } from "./model.js";
 import { valueText } from "./sentences.js";
-import { add, bandColours, el, fillOf, isPhone, nameEl, palette, rampOf, svgEl, trianglePath } from "./page.js";
+import { add, bandColours, byId, el, fillOf, isPhone, nameEl, palette, rampOf, svgEl, trianglePath } from "./page.js";
 import { CONTEXT_PANES, Context, clipped, stepOf } from "./context.js";
 
 /** @import { Hotspot, Level, Point, Shape } from "./data.js" */
@@ -163,6 +163,7 @@ export class View {
   drawRims(scene) {
     const { paths } = this.shapesOf(scene.level);
     const rims = this.close && CONTEXT.any && state.context && scene.mode === "areas" && scene.measure !== "count";
+    if (!this.small) byId("rim-note").hidden = !rims;
     if (this.clips) this.clips.textContent = "";
     if (!rims) {
       if (this.rimmed) for (const path of paths) (path.getElement() || this.clips || el("i")).removeAttribute("clip-path");
@@ -488,15 +489,22 @@ class Placer {
 
   /** Put lines near a point; try a little up and down; give up rather than overlap.
    * @param {string} className @param {string[]} lines @param {L.LatLng} latlng
-   * @param {{font: string, height: number, room: number, offsets: number[], track?: number, shy?: boolean}} options `track`
-   *   is the space between letters, `shy` gives up rather than cross the outline of a hotspot @returns {boolean} */
-  put(className, lines, latlng, { font, height, room, offsets, track, shy }) {
+   * @param {{font: string, height: number, room: number, offsets: number[], track?: number, shy?: boolean, within?: Shape}} options `track`
+   *   is the space between letters, `shy` gives up rather than cross the outline of a hotspot, `within` are the rings
+   *   that the middle of the name must not leave @returns {boolean} */
+  put(className, lines, latlng, { font, height, room, offsets, track, shy, within }) {
     const wide = Math.max(...lines.map((t) => this.width(t, font) + (track || 0) * t.length));
     if (wide > room) return false;
     const tall = lines.length * height;
     const p = this.view.map.project(latlng);
     const places = offsets.map((k) => L.point(p.x, p.y + k * tall));
-    return this.best(className, lines, places, { wide, tall, shy });
+    return this.best(className, lines, within ? places.filter((place) => this.lies(place, within)) : places, { wide, tall, shy });
+  }
+
+  /** Whether a point of the screen lies in an area. @param {L.Point} place @param {Shape} rings @returns {boolean} */
+  lies(place, rings) {
+    const { lat, lng } = this.view.map.unproject(place);
+    return rings.filter((ring) => isInside([lat, lng], ring)).length % 2 === 1;
   }
 
   /** Put a name to the right of a dot, or wherever around it is room.
@@ -573,9 +581,9 @@ function placeNames(view) {
   const step = stepOf(map.getZoom());
   for (const name of ["town", "quarter", "street"]) map.getContainer().classList.toggle("zoom-" + name, name === step);
   if (state.context && CONTEXT.points.length && step !== "region") {
-    placeContextNames(placer, stations);
-    if (step !== "town") placeWardNames(placer, scene);
-    placeBoroughNames(placer, true);
+    const named = placeContextNames(placer, stations);
+    if (step !== "town") placeWardNames(placer, scene, named);
+    placeBoroughNames(placer, named);
     return;
   }
   placeBoroughNames(placer);
@@ -584,15 +592,24 @@ function placeNames(view) {
   placeWardNames(placer, scene);
 }
 
-/** @param {Placer} placer @param {Scene} scene */
-function placeWardNames(placer, scene) {
+/** Where the names of context stand, by name in small letters. @typedef {Map<string, Point[]>} Named */
+
+/** Whether a name of context in an area names the area too: its own name would only repeat it.
+ * @param {Named} named @param {string} name @param {Shape} rings @returns {boolean} */
+export function isNamed(named, name, rings) {
+  const places = named.get(name.toLowerCase()) || [];
+  return places.some((place) => rings.filter((ring) => isInside(place, ring)).length % 2 === 1);
+}
+
+/** @param {Placer} placer @param {Scene} scene @param {Named} [named] what context has named already */
+function placeWardNames(placer, scene, named = new Map()) {
   const level = LEVELS[scene.level], { map } = placer.view;
   if (!isDetailed(scene.level)) return;
   const inside = map.getPixelBounds();
   const deep = rampOf(scene).length === 7 ? [0, 6] : [3, 4];
   byRoom(level).forEach(([[x, y, r], i]) => {
     const latlng = L.latLng(y / UNIT, x / UNIT);
-    if (!inside.contains(map.project(latlng))) return;
+    if (!inside.contains(map.project(latlng)) || isNamed(named, level.name[i], level.shapes[i])) return;
     const found = valueOf(scene, i);
     const ends = scene.measure === "change" ? [0, 2] : deep;
     const filled = !placer.view.rimmed && scene.mode === "areas" && scene.measure !== "count";
@@ -617,7 +634,7 @@ function roomOf(map, latlng, radius) {
 /** @typedef {{name: string, rank: number, at: Point, radius: number}} Dot a station that is drawn */
 
 /** Names of stations, places, roads, parks and water: first come, first served, each name once.
- * @param {Placer} placer @param {Dot[]} stations */
+ * @param {Placer} placer @param {Dot[]} stations @returns {Named} those of stations and places */
 function placeContextNames(placer, stations) {
   const { map } = placer.view;
   const step = stepOf(map.getZoom()), inside = map.getBounds();
@@ -626,7 +643,7 @@ function placeContextNames(placer, stations) {
     const p = map.project(at);
     placer.block(p.x - radius, p.y - radius, p.x + radius, p.y + radius);
   }
-  /** Where each name stands. @type {Map<string, Point[]>} */
+  /** @type {Named} */
   const placed = new Map();
   /** @param {string} name @param {Point} at @param {number} metres @param {() => boolean} put */
   const once = (name, at, metres, put) => {
@@ -672,6 +689,7 @@ function placeContextNames(placer, stations) {
   putPlaces(3);
   putStations(3);
   putStations(4);
+  return placed;
 }
 
 /** Names of roads, along the longest piece in view, never upside down. @param {Placer} placer */
@@ -704,16 +722,17 @@ function placeRoadNames(placer) {
   }
 }
 
-/** @param {Placer} placer @param {boolean} [quiet] in capitals, after everything else */
-function placeBoroughNames(placer, quiet = false) {
+/** @param {Placer} placer @param {Named} [named] names of context: those of boroughs stand in capitals, after them */
+function placeBoroughNames(placer, named) {
   if (!MAPPED.includes("borough")) return;
   const { map } = placer.view;
-  const size = quiet || isPhone() || placer.view.small ? 10.5 : 11.5;
-  if (quiet) {
+  const size = isPhone() || placer.view.small ? 10.5 : 11.5;
+  if (named) {
     byRoom(LEVELS.borough).forEach(([[x, y], i]) => {
-      const name = LEVELS.borough.name[i].toLocaleUpperCase(INFO.language);
-      placer.put("borough quiet", [name], L.latLng(y / UNIT, x / UNIT), {
-        font: "600 10.5px", height: 12, room: Infinity, offsets: [0, 2, -2, 4, -4], track: 1.6, shy: true,
+      const name = LEVELS.borough.name[i], rings = LEVELS.borough.shapes[i];
+      if (isNamed(named, name, rings)) return;
+      placer.put("borough quiet", [name.toLocaleUpperCase(INFO.language)], L.latLng(y / UNIT, x / UNIT), {
+        font: "600 10.5px", height: 12, room: Infinity, offsets: [0, 2, -2, 4, -4], track: 1.6, shy: true, within: rings,
       });
     });
     return;
