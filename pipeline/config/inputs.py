@@ -346,7 +346,11 @@ class IncidentSource(Section):
     """One organisation's incidents, in one or many files."""
 
     name: str = Field("police", pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,79}$", description="Recording organisation.")
-    paths: tuple[str, ...] = Field(min_length=1, description="Files or globs, relative to this file.")
+    paths: tuple[str, ...] = Field(
+        min_length=1,
+        description="Files, zip archives or globs, relative to this file. A path may continue inside an archive: "
+        "`2025-*.zip/*/*-street.csv`.",
+    )
     format: FormatName = Field("auto", description="File format.")
     layer: str | None = Field(None, description="Layer name, if a file has several.")
     sheet: str | None = Field(

@@ -34,13 +34,12 @@ from pipeline.ingest.formats.files import (
     AreaLayer,
     AreaRequest,
     Opening,
-    area_reader,
     existing,
     find_columns,
     header_explained,
+    read_layer,
     read_table,
-    require_size,
-    table_reader,
+    unpacked,
 )
 from pipeline.tables import AREAS, Level
 
@@ -124,9 +123,8 @@ def read_boundaries(
         not a polygon.
     """
     path = existing(settings.path, base=base, what=f"areas.{level}")
-    require_size(path, limits=limits, whole=True)
     request = _request(settings, level=level, limits=limits, shapes=True)
-    layer = area_reader(path).read_areas(path, request)
+    layer = read_layer(path, request)
     system = _system(layer, settings=settings, level=level, file=path.name)
     if not len(layer.frame):
         raise InputError(f"{path.name} has no areas (areas.{level}): check the file and its layer")
@@ -180,9 +178,8 @@ def boundary_texts(
         If the file or a column is missing.
     """
     path = existing(settings.path, base=base, what=f"areas.{level}")
-    require_size(path, limits=limits, whole=True)
     request = _request(settings, level=level, limits=limits, shapes=False)
-    frame = area_reader(path).read_areas(path, request).frame
+    frame = read_layer(path, request).frame
     return _named(frame, request, file=path.name)
 
 
@@ -414,9 +411,11 @@ def _read(
 ) -> tuple[dict[str, int], dict[str, Any]]:
     path = existing(settings.path, base=base, what="areas.population")
     wanted = population_columns(settings)
-    reader, how = table_reader(path), Opening(path.parent, limits, encoding=settings.encoding, whole=True)
-    with header_explained(path, wanted, how, reader=reader):
-        table = read_table(path, encoding=settings.encoding, sheet=settings.sheet, limits=limits, scratch=scratch)
+    with (
+        unpacked(path, limits=limits, scratch=scratch, whole=True) as file,
+        header_explained(file, wanted, Opening(file.parent, limits, encoding=settings.encoding, whole=True)),
+    ):
+        table = read_table(file, encoding=settings.encoding, sheet=settings.sheet, limits=limits, scratch=scratch)
         code_at, value_at = find_columns(wanted, list(table.columns), file=path.name)
     found: dict[str, int] = {}
     unknown: list[str] = []
@@ -486,9 +485,11 @@ def read_lookup(
     if areas.lookup is None:
         return {}
     path = existing(areas.lookup, base=base, what="areas.lookup")
-    reader = table_reader(path)
-    with header_explained(path, LOOKUP_COLUMNS, Opening(path.parent, limits, whole=True), reader=reader):
-        table = read_table(path, encoding="utf-8", limits=limits, scratch=scratch)
+    with (
+        unpacked(path, limits=limits, scratch=scratch, whole=True) as file,
+        header_explained(file, LOOKUP_COLUMNS, Opening(file.parent, limits, whole=True)),
+    ):
+        table = read_table(file, encoding="utf-8", limits=limits, scratch=scratch)
         places = find_columns(LOOKUP_COLUMNS, list(table.columns), file=path.name)
     old, new = (table.iloc[:, at].str.strip() for at in places)
     pairs = sorted(set(zip(old, new, strict=True)))

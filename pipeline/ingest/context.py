@@ -17,7 +17,7 @@ from pipeline.config import ContextLayer, Run
 from pipeline.errors import InputError
 from pipeline.geography import projection as crs
 from pipeline.geography.areas import repair
-from pipeline.ingest.formats.files import DEFAULT_LIMITS, AreaRequest, area_reader, existing, find_columns, require_size
+from pipeline.ingest.formats.files import DEFAULT_LIMITS, AreaRequest, existing, find_columns, read_layer
 
 __all__ = ["MapContext", "read_context", "require_context"]
 
@@ -160,9 +160,8 @@ def require_context(path: Path, settings: ContextLayer, *, key: str, limits: Run
     InputError
         Naming the column that is missing; or if the file is no map layer.
     """
-    require_size(path, limits=limits, whole=True)
     request = _request(settings, key=key, limits=limits, shapes=False)
-    frame = area_reader(path).read_areas(path, request).frame
+    frame = read_layer(path, request).frame
     find_columns(request.columns, [str(c) for c in frame.columns], file=path.name)
 
 
@@ -189,9 +188,8 @@ def _credit(layer: ContextLayer) -> str:
 def _layer(settings: ContextLayer, *, base: Path, working: str, region: Any, limits: Run, key: str) -> _Features:
     """Read one layer and keep what a map of the region can show."""
     path = existing(settings.path, base=base, what=key)
-    require_size(path, limits=limits, whole=True)
     request = _request(settings, key=key, limits=limits, shapes=True)
-    layer = area_reader(path).read_areas(path, request)
+    layer = read_layer(path, request)
     at = find_columns(request.columns, [str(c) for c in layer.frame.columns], file=path.name)
     columns = [layer.frame.iloc[:, place] for place in at]
     count = len(layer.frame)

@@ -18,7 +18,7 @@ import pandas as pd
 from pipeline.config import Categories, Config, PublishedSource
 from pipeline.domain.categories import ROOT, declared_by, relation_report
 from pipeline.errors import InputError
-from pipeline.ingest.formats.files import FAULT, Opening, find_columns, header_explained, read_table, table_reader
+from pipeline.ingest.formats.files import FAULT, Opening, find_columns, header_explained, read_table, unpacked
 from pipeline.ingest.incidents.categories import Lookup
 from pipeline.tables import PUBLISHED_COUNTS, QUARANTINE, Level, Measure
 
@@ -269,13 +269,13 @@ def read_counts(
         If the file or a column is missing, or a category is unknown and categories.unknown is `error`.
     """
     label = label or f"{source.name}/{path.name}"
-    reader = table_reader(path)
-    raw = read_table(
-        path, encoding=source.encoding, sheet=source.sheet, limits=config.run, faults=True, scratch=scratch
-    )
-    how = Opening(path.parent, config.run, encoding=source.encoding, sheet=source.sheet, whole=True)
-    with header_explained(path, count_columns(source), how, reader=reader):
-        texts = _named(raw, source=source, file=path.name)
+    with unpacked(path, limits=config.run, scratch=scratch, whole=True) as file:
+        raw = read_table(
+            file, encoding=source.encoding, sheet=source.sheet, limits=config.run, faults=True, scratch=scratch
+        )
+        how = Opening(file.parent, config.run, encoding=source.encoding, sheet=source.sheet, whole=True)
+        with header_explained(file, count_columns(source), how):
+            texts = _named(raw, source=source, file=path.name)
     sorter = Lookup(config.categories)
     marks = _marks(texts["value"], source=source, file=path.name)
     codes = {str(c): str(v) for c, v in zip(areas_table["area_code"], areas_table["level"], strict=True)}

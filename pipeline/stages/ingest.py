@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -59,7 +59,8 @@ from pipeline.ingest import (
     uncovered_caution,
 )
 from pipeline.stages import Context, RecordKind
-from pipeline.stages.inputs import expand
+from pipeline.stages.inputs import expand, files_of, input_patterns
+from pipeline.storage.archives import archive_of, content_checksum, open_archive, unpacked_size
 from pipeline.storage.duckdb import guarded
 from pipeline.storage.files import read_json, read_table, write_json, write_private, write_table
 from pipeline.storage.workspace import code_version, key_of, link_tree
@@ -167,9 +168,14 @@ def _postcodes(context: Context, areas: AreaSet) -> dict[str, Any]:
 def _areas_key(context: Context) -> str:
     """Return what boundaries and residents depend on: every input that is no source of data, settings, the code."""
     config = context.config
-    patterns = [s.paths for s in config.incidents] + [s.paths for s in config.published_counts]
-    data = {p.with_suffix("") for paths in patterns for p in expand(paths, base=context.base, key="paths")}
-    others = sorted(checksum for path, checksum in context.checksums.items() if path.with_suffix("") not in data)
+    named = {
+        file
+        for key, paths in input_patterns(config).items()
+        if not key.startswith(("incidents[", "published_counts["))
+        for path in expand(paths, base=context.base, key=key)
+        for file in files_of(path)
+    }
+    others = sorted(context.checksums[file] for file in named)
     return key_of(
         {
             "others": others,
@@ -210,10 +216,12 @@ def _incidents(context: Context, areas: AreaSet, areas_key: str) -> dict[str, An
     for number, source in enumerate(context.config.incidents):
         of_source = [part for job, part in zip(jobs, parts, strict=True) if job.source is source]
         context.cautions += require_selected(source, of_source, key=f"incidents[{number}]")
+    context.cautions += _left_in_archives(job.path for job in jobs)
 
     # Which rows count is settled once all parts are there. The parts as read stay beside the settled ones: another file
     # may join in the next run, and they are settled again with it.
-    read = [Part(job.out, _edition(context, job), part) for job, part in zip(jobs, parts, strict=True)]
+    sizes = Counter(unpacked_size(job.path) for job in jobs)
+    read = [Part(job.out, _edition(context, job, sizes), part) for job, part in zip(jobs, parts, strict=True)]
     with guarded("the rows while they were settled", damaged="a part that was read cannot be read back"):
         settled = settle(
             read,
@@ -281,10 +289,26 @@ def _incidents(context: Context, areas: AreaSet, areas_key: str) -> dict[str, An
     return record
 
 
-def _edition(context: Context, job: ReadJob) -> Edition:
+def _edition(context: Context, job: ReadJob, sizes: Counter[int]) -> Edition:
     """Return what names and bytes say of a file; its path from the configuration's folder, on any system."""
     path = os.path.relpath(job.path, context.base).replace(os.sep, "/")
-    return Edition(job.label, path, context.checksums.get(job.path, ""))
+    if archive_of(job.path) is None:
+        return Edition(job.label, path, context.checksums.get(job.path, ""))
+    # A checksum finds files that were added twice. Those of members, which take long to compute, are needed only if
+    # another file has as many bytes.
+    same = sizes[unpacked_size(job.path)] > 1
+    return Edition(job.label, path, content_checksum(job.path) if same else "")
+
+
+def _left_in_archives(paths: Iterable[Path]) -> list[str]:
+    """Say which files of archives are in no format that can be read."""
+    archives = {found[0] for path in paths if (found := archive_of(path))}
+    return [
+        f"{path.name} also has {len(others):,} {'file' if len(others) == 1 else 'files'} in no format that is read: "
+        f"{', '.join(others[:_FILES_NAMED])}{', ...' if len(others) > _FILES_NAMED else ''}."
+        for path in sorted(archives)
+        if (others := open_archive(path).others)
+    ]
 
 
 def _rules(config: Config) -> dict[str, SourceRules]:
@@ -418,10 +442,10 @@ def _files(context: Context, section: str, sources: tuple[Source, ...]) -> Itera
 def _part_key(context: Context, job: ReadJob) -> str:
     """Return what a part depends on: its file, its settings, the boundaries (among the other inputs), the code."""
     config = context.config
-    stem = job.path.with_suffix("")  # a Shapefile's companions count as the file
     return key_of(
         {
-            "file": [c for path, c in sorted(context.checksums.items()) if path.with_suffix("") == stem],
+            "file": [context.checksums[file] for file in files_of(job.path)],
+            "member": (archive_of(job.path) or ("", ""))[1],
             "boundaries": job.areas.key,
             "label": job.label,
             "source": {k: v for k, v in job.source.settings().items() if k not in _TOGETHER},

@@ -1,13 +1,15 @@
 """Which files a run reads: the paths and globs of the configuration, expanded."""
 
+import glob
 import os
 from pathlib import Path
 
 from pipeline.config import Config
 from pipeline.errors import ConfigError, InputError
-from pipeline.storage.formats import by_ending, refusal
+from pipeline.storage.archives import ENDINGS, PATTERN_LACKS, file_of, is_archive, matching, open_archive
+from pipeline.storage.formats import by_ending, is_geodatabase, refusal
 
-__all__ = ["expand", "input_files", "input_patterns"]
+__all__ = ["expand", "files_of", "input_files", "input_patterns"]
 
 
 def expand(patterns: tuple[str, ...], *, base: Path, key: str) -> tuple[Path, ...]:
@@ -29,7 +31,7 @@ def expand(patterns: tuple[str, ...], *, base: Path, key: str) -> tuple[Path, ..
             )
         direct = base / pattern
         met = [direct] if direct.exists() else _glob(pattern, base)
-        matched = [p for p in met if p.is_file()]
+        matched = [m for p in met for m in _files(p)] or _within_archives(pattern, base)
         # A folder that was named in place of a file, such as a geodatabase, is no path that matches nothing.
         if met and not matched and (reason := refusal(met[0], meant=None)):
             raise InputError(f"{key}: {reason}")
@@ -46,6 +48,36 @@ def expand(patterns: tuple[str, ...], *, base: Path, key: str) -> tuple[Path, ..
             "from: rename the file or folder"
         )
     return tuple(sorted(found))
+
+
+def _files(path: Path) -> list[Path]:
+    """Return what a path that exists is read as: a file, the data in an archive, or a geodatabase."""
+    if is_archive(path):
+        return matching(open_archive(path), "")
+    return [path] if path.is_file() or is_geodatabase(path) else []
+
+
+def _within_archives(pattern: str, base: Path) -> list[Path]:
+    """Return the members of archives that a pattern names: `2025-*.zip/*/*-street.csv`."""
+    parts = Path(pattern).parts
+    for at, part in enumerate(parts[:-1]):
+        if Path(part).suffix.casefold() not in ENDINGS:
+            continue
+        outer, inner = Path(*parts[: at + 1]), "/".join(parts[at + 1 :])
+        found = [outer] if (base / outer).exists() else _glob(str(outer), base)
+        if archives := [base / p for p in found if is_archive(base / p)]:
+            named: list[Path] = []
+            faults: list[InputError] = []
+            for archive in archives:
+                try:
+                    named += matching(open_archive(archive), inner)
+                except InputError as error:
+                    faults.append(error)
+            # Of several archives, one may lack what the pattern names; one that is damaged is an error.
+            if faults and (not named or any(PATTERN_LACKS not in str(fault) for fault in faults)):
+                raise faults[0]
+            return named
+    return []
 
 
 def _is_text(path: Path) -> bool:
@@ -93,15 +125,18 @@ def input_patterns(config: Config) -> dict[str, tuple[str, ...]]:
 
 
 def input_files(config: Config, base: Path) -> list[Path]:
-    """Return every file the run reads, with the companions of Shapefile and MapInfo."""
+    """Return every file the run reads: archives, and the other files of a Shapefile, MapInfo layer or geodatabase."""
     patterns = input_patterns(config).items()
-    files = [file for key, paths in patterns for file in expand(paths, base=base, key=key)]
+    found = {file_of(file) for key, paths in patterns for file in expand(paths, base=base, key=key)}
     # A Shapefile or MapInfo layer is several files. All are read, so a change in any of them makes the stages stale.
-    companions = [
-        other
-        for path in files
-        if (kind := by_ending(path)) and kind.companions
-        for other in path.parent.glob(f"{path.stem}.*")
-        if other.is_file()
-    ]
-    return sorted({*files, *companions})
+    return sorted(file for path in found for file in files_of(path))
+
+
+def files_of(path: Path) -> list[Path]:
+    """Return the files on disk that hold what a path names."""
+    path = file_of(path)
+    if is_geodatabase(path):
+        return sorted(p for p in path.iterdir() if p.is_file())
+    kind = by_ending(path)
+    beside = path.parent.glob(f"{glob.escape(path.stem)}.*") if kind and kind.companions else ()
+    return sorted({path, *(p for p in beside if p.is_file())})

@@ -24,8 +24,10 @@ __all__ = [
     "by_ending",
     "endings",
     "format_of",
+    "is_geodatabase",
     "recognised",
     "refusal",
+    "without_gz",
 ]
 
 
@@ -114,6 +116,22 @@ def by_ending(path: Path) -> Format | None:
     return next((f for f in FORMATS if ending in f.endings), None)
 
 
+def is_geodatabase(path: Path) -> bool:
+    """Whether a path is that of an Esri file geodatabase, which is a folder."""
+    return path.suffix.casefold() == ".gdb" and path.is_dir()
+
+
+def without_gz(name: str) -> str:
+    """Return a file name without the ending of gzip.
+
+    Examples
+    --------
+    >>> without_gz("crimes.csv.gz"), without_gz("wards.geojson")
+    ('crimes.csv', 'wards.geojson')
+    """
+    return name[:-3] if name.casefold().endswith(".gz") else name
+
+
 def format_of(path: Path) -> Format | None:
     """Return the format of a file by its extension and, where formats share an extension, by its content."""
     named, ending = by_ending(path), path.suffix.casefold()
@@ -176,16 +194,11 @@ UNREAD: tuple[Unread, ...] = (
     Unread("an Esri file geodatabase (.gdb), which is a folder", _TO_MAP, endings=(".gdb",), folder=True),
     # The names inside a zip archive identify it.
     Unread("a Word document", "export the table in it as CSV UTF-8", _ZIP, inside=r"^word/", endings=(".docx", ".doc")),
-    Unread("a zipped Esri file geodatabase", f"unpack it, then {_TO_MAP}", _ZIP, inside=r"\.gdb/"),
-    Unread("a zip archive of a Shapefile", "unpack it (unzip) and name the .shp file in it", _ZIP, inside=r"\.shp$"),
-    Unread("a KMZ file (zipped KML)", _TO_MAP, _ZIP, inside=r"\.kml$", endings=(".kmz",)),
     Unread(
-        "a zip archive of CSV files",
-        "unpack it (unzip) and name the files in it; a pattern such as `{stem}/*/*-street.csv` names many",
+        "a zip archive",
+        "rename it to end in .zip (.kmz if it is zipped KML) and name that file; the files in it are then read",
         _ZIP,
-        inside=r"\.csv$",
     ),
-    Unread("a zip archive", f"{_UNPACK} (unzip)", _ZIP, endings=(".zip",)),
     Unread(
         "a compressed archive",
         _UNPACK,

@@ -655,10 +655,6 @@ def as_gml(folder: Path, rows: list[Row]) -> Path:
 @pytest.mark.parametrize(
     ("write", "words"),
     [
-        pytest.param(as_zip, ("2025-01.zip", "zip|archive", "unpack|unzip"), id="24 zip of police.uk months"),
-        pytest.param(
-            lambda f, r: as_zip(f, r, "latest.zip"), ("latest.zip", "zip|archive", "unpack|unzip"), id="another zip"
-        ),
         pytest.param(
             as_kml,
             ("incidents.kml", "is KML|KML file|Keyhole", "GeoJSON|GeoPackage|CSV"),
@@ -676,12 +672,41 @@ def as_gml(folder: Path, rows: list[Row]) -> Path:
         ),
     ],
 )
-def test_cases_24_25_43_formats_not_read_yet_are_refused_by_name_with_a_remedy(
+def test_cases_25_43_formats_not_read_yet_are_refused_by_name_with_a_remedy(
     tmp_path: Path, write: Callable[..., Path], words: tuple[str, ...]
 ) -> None:
     tried = attempt(write(tmp_path, incidents(200)))
     assert tried.code in {0, 2, 3}
     read_or_refused(tried, RIGHT[200], *words)
+
+
+@pytest.mark.parametrize("name", ["2025-01.zip", "latest.ZIP"])
+def test_case_24_a_zip_of_police_uk_months_is_one_path(tmp_path: Path, name: str) -> None:
+    tried = attempt(as_zip(tmp_path, incidents(200), name))
+    assert tried.totals() == RIGHT[200]
+    assert tried.accounting()["rows_read"] == 200
+
+
+def test_cases_03_and_24_an_archive_with_files_of_other_kinds_is_refused_with_the_pattern_that_remedies_it(
+    tmp_path: Path,
+) -> None:
+    config = as_zip(tmp_path, incidents(300))
+    with zipfile.ZipFile(tmp_path / "2025-01.zip", "a") as archive:
+        columns = ",".join(OUTCOME_COLUMNS)
+        archive.writestr("2024-05/2024-05-northshire-outcomes.csv", f"{columns}\n{',' * (len(OUTCOME_COLUMNS) - 1)}\n")
+    shown = attempt(config)
+    refused(shown, "2024-05-northshire-outcomes.csv", r"2025-01.zip/**/*-street.csv")
+    config.write_text(config.read_text().replace("2025-01.zip", "2025-01.zip/**/*-street.csv"))
+    assert attempt(config).totals() == RIGHT[300]
+
+
+def test_cases_02_and_24_zips_that_overlap_replace_each_others_months(tmp_path: Path) -> None:
+    config = as_zip(tmp_path, incidents(200), "archive-2024-12.zip")
+    as_zip(tmp_path, incidents(200), "archive-2025-01.zip")
+    config.write_text(config.read_text().replace("archive-2025-01.zip", "archive-*.zip"))
+    tried = attempt(config)
+    assert tried.totals() == RIGHT[200]
+    assert (tried.accounting()["rows_read"], tried.accounting()["replaced"]) == (400, 200)
 
 
 @pytest.mark.parametrize("name", ["incidents.xlsx", "incidents.xls"])

@@ -23,8 +23,9 @@ from pipeline.config import Run
 from pipeline.config.inputs import did_you_mean
 from pipeline.domain.periods import month_range
 from pipeline.errors import ConfigError, HotspotsError, InputError
+from pipeline.storage.archives import archive_of, is_archive, matching, open_archive, unpack
 from pipeline.storage.duckdb import connect, exact, identifier, literal
-from pipeline.storage.formats import FORMATS, Format, by_ending, endings, format_of, refusal
+from pipeline.storage.formats import FORMATS, Format, by_ending, endings, format_of, is_geodatabase, refusal, without_gz
 
 __all__ = [
     "BATCH_ROWS",
@@ -50,22 +51,26 @@ __all__ = [
     "clean_names",
     "existing",
     "file_format",
+    "file_name",
     "find_columns",
     "first_line",
     "frame_of",
     "header_explained",
     "months_named",
     "plain_text",
+    "read_layer",
     "read_table",
     "require_columns",
     "require_kind",
     "require_long",
+    "require_ratio",
     "require_size",
     "require_text_columns",
     "row_reader",
     "source_labels",
     "table_reader",
     "unfolds",
+    "unpacked",
 ]
 
 
@@ -74,19 +79,93 @@ _UTF8 = "utf-8"
 
 
 def existing(path: str, *, base: Path, what: str) -> Path:
-    """Return the file of a setting.
+    """Return the file of a setting; of an archive with a single file of data, that file.
 
     Raises
     ------
     InputError
-        If it does not exist.
+        If it does not exist, or an archive has several.
     """
     full = base / path
+    if is_archive(full):
+        members = matching(open_archive(full), "")
+        if len(members) > 1:
+            listed = ", ".join(file_name(m) for m in members[:_NAMED]) + (", ..." if len(members) > _NAMED else "")
+            raise InputError(f"{what}: {full.name} has several files ({listed}): name one of them in place of {path!r}")
+        return members[0]
+    if archive_of(full) or is_geodatabase(full):
+        return full
     if full.is_dir() and (reason := refusal(full, meant=None)):
         raise InputError(f"{what}: {reason}")
     if not full.is_file():
         raise InputError(f"{what}: there is no file {path!r} in {base}. Check the path (relative to the configuration)")
     return full
+
+
+_NAMED = 5
+
+
+def file_name(path: Path) -> str:
+    """Return the name of a file for messages; that of a member with its archive."""
+    found = archive_of(path)
+    return f"{found[0].name}/{found[1]}" if found else path.name
+
+
+@contextmanager
+def unpacked(
+    path: Path, *, limits: Run, scratch: Path | None = None, whole: bool = False, head: bool = False
+) -> Iterator[Path]:
+    """Yield the file on disk with the content of a file: itself, or a copy of what an archive or a `.gz` holds.
+
+    A text that is compressed with gzip is left to its reader, which decompresses it as a stream.
+
+    Parameters
+    ----------
+    path
+        A file, or a member of an archive (see `pipeline.storage.archives`).
+    limits
+        Limits on the size after decompression.
+    scratch
+        Folder for the copy; by default the system's.
+    whole
+        Whether it is read into memory: `run.max_table_mb` applies.
+    head
+        Whether only the header is read: of a text, the start is enough.
+
+    Raises
+    ------
+    InputError
+        If it cannot be unpacked within the limits.
+    """
+    member, kind = archive_of(path), by_ending(Path(without_gz(path.name)))
+    packed = path.suffix.casefold() == ".gz" and kind is not None and kind.reader != _TEXT
+    if member is None and not packed:
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix=".unpacked-", dir=scratch) as name:
+        folder = Path(name)
+        if member is not None:
+            only = head and kind is not None and kind.reader == _TEXT and path.suffix.casefold() != ".gz"
+
+            def check(size: int, packed_size: int) -> None:
+                require_ratio(file_name(path), size=size, packed=packed_size, limits=limits, whole=whole)
+
+            (folder / "member").mkdir()
+            path = unpack(path, folder / "member", check=check, head=only)
+        if packed and path.is_file():
+            path = _gunzipped(path, folder / without_gz(path.name), limits=limits, whole=whole)
+        yield path
+
+
+def _gunzipped(path: Path, target: Path, *, limits: Run, whole: bool) -> Path:
+    require_size(path, limits=limits, whole=whole)
+    try:
+        with gzip.open(path) as source, target.open("wb") as file:
+            for chunk in _chunks(source, path=path, limits=limits, whole=whole):
+                file.write(chunk)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise InputError(f"{path.name} cannot be decompressed ({error}): fetch or export it again") from None
+    return target
 
 
 def source_labels(paths: Sequence[Path], *, name: str) -> tuple[str, ...]:
@@ -250,16 +329,25 @@ def unfolds(path: Path, *, size: int, limits: Run, whole: bool = False) -> None:
     InputError
         With the setting that limits it.
     """
+    require_ratio(path.name, size=size, packed=path.stat().st_size, limits=limits, whole=whole)
+
+
+def require_ratio(name: str, *, size: int, packed: int, limits: Run, whole: bool = False) -> None:
+    """Refuse content of `size` bytes that takes `packed` bytes while compressed, as `unfolds`.
+
+    Raises
+    ------
+    InputError
+        With the setting that limits it.
+    """
     key, most_mb = ("max_table_mb", limits.max_table_mb) if whole else ("max_file_mb", limits.max_file_mb)
     if size > most_mb * _MB:
         raise InputError(
-            f"{path.name} is larger than run.{key} ({most_mb} MB) after decompression: raise the limit, "
-            "or split the file"
+            f"{name} is larger than run.{key} ({most_mb} MB) after decompression: raise the limit, or split the file"
         )
-    packed = path.stat().st_size
     if size > max(_HARMLESS_BYTES, packed * limits.max_unpacked_ratio):
         raise InputError(
-            f"{path.name} expands to more than {limits.max_unpacked_ratio} times its {packed:,} bytes, like files "
+            f"{name} expands to more than {limits.max_unpacked_ratio} times its {packed:,} bytes, like files "
             "that are made to fill a computer: check where it comes from, export it again, or "
             "raise run.max_unpacked_ratio"
         )
@@ -719,6 +807,20 @@ def area_reader(path: Path) -> Reader:
     return reader if reader is not None and hasattr(reader, "read_areas") else _module(_GDAL)
 
 
+def read_layer(path: Path, request: AreaRequest) -> AreaLayer:
+    """Read a boundary file in whatever format it is, also from an archive.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read.
+    """
+    with unpacked(path, limits=request.limits, whole=True) as file:
+        if file.is_file():
+            require_size(file, limits=request.limits, whole=True)
+        return area_reader(file).read_areas(file, request)
+
+
 def table_reader(path: Path) -> Reader:
     """Return the reader for a small table: that of its extension, otherwise the text reader.
 
@@ -764,18 +866,20 @@ def read_table(
     InputError
         If the file cannot be read, or has malformed rows and `faults` is not set.
     """
-    reader = table_reader(path)
-    if hasattr(reader, "read_table"):
-        return reader.read_table(path, encoding=encoding, limits=limits, faults=faults, scratch=scratch)
-    with tempfile.TemporaryDirectory(prefix="hotspots-", dir=scratch) as name:
-        folder = Path(name)
-        opened = reader.open_rows(path, Opening(folder, limits, encoding=encoding, sheet=sheet, whole=True))
-        connection = connect(memory_limit_mb=1000, folders=(path.parent, folder), spill=folder / "spill")
+    with (
+        unpacked(path, limits=limits, scratch=scratch, whole=True) as file,
+        tempfile.TemporaryDirectory(prefix="hotspots-", dir=scratch) as name,
+    ):
+        reader, folder = table_reader(file), Path(name)
+        if hasattr(reader, "read_table"):
+            return reader.read_table(file, encoding=encoding, limits=limits, faults=faults, scratch=scratch)
+        opened = reader.open_rows(file, Opening(folder, limits, encoding=encoding, sheet=sheet, whole=True))
+        connection = connect(memory_limit_mb=1000, folders=(file.parent, folder), spill=folder / "spill")
         try:
             table = connection.sql(f"SELECT * FROM {opened.scan}").to_arrow_table()
         finally:
             connection.close()
-    return frame_of(table, opened, faults=faults)
+        return frame_of(table, opened, faults=faults)
 
 
 def frame_of(table: Any, opened: Opened, *, faults: bool) -> Any:
@@ -829,15 +933,20 @@ def require_text_columns(
     InputError
         With every missing column; or if there is no header.
     """
-    with tempfile.TemporaryDirectory(prefix="hotspots-") as folder:
+    with (
+        unpacked(path, limits=limits, whole=True, head=True) as file,
+        tempfile.TemporaryDirectory(prefix="hotspots-") as folder,
+    ):
         how = Opening(Path(folder), limits, encoding=encoding, sheet=sheet, whole=True)
-        reader = table_reader(path)
-        with header_explained(path, wanted, how, reader=reader):
-            find_columns(wanted, reader.read_header(path, how).columns, file=path.name)
+        reader = table_reader(file)
+        with header_explained(file, wanted, how, reader=reader):
+            find_columns(wanted, reader.read_header(file, how).columns, file=path.name)
 
 
 @contextmanager
-def header_explained(path: Path, wanted: Sequence[tuple[str, str]], how: Opening, *, reader: Reader) -> Iterator[None]:
+def header_explained(
+    path: Path, wanted: Sequence[tuple[str, str]], how: Opening, *, reader: Reader | None = None
+) -> Iterator[None]:
     """Replace the error for a text table by one with the line of its header, if a report has lines above it.
 
     Parameters
@@ -849,7 +958,7 @@ def header_explained(path: Path, wanted: Sequence[tuple[str, str]], how: Opening
     how
         Settings for opening it: encoding, separator and limits.
     reader
-        Its reader; only text files have lines above the header.
+        Its reader, by default that of small tables; only text files have lines above the header.
 
     Raises
     ------
@@ -859,7 +968,7 @@ def header_explained(path: Path, wanted: Sequence[tuple[str, str]], how: Opening
     try:
         yield
     except InputError as error:
-        if reader is not _module(_TEXT):
+        if (reader or table_reader(path)) is not _module(_TEXT):
             raise
         from pipeline.ingest.formats import text  # late: it reads by what stands here
 

@@ -32,6 +32,7 @@ from pipeline.ingest.formats.files import (
     first_line,
     header_explained,
     row_reader,
+    unpacked,
 )
 from pipeline.ingest.incidents.account import PLACE_RULES, RULES, FaultLog, PartReport, rule_code
 from pipeline.ingest.incidents.categories import Sorter, category_columns, plan_sorting
@@ -39,6 +40,7 @@ from pipeline.ingest.incidents.clock import local_time
 from pipeline.ingest.incidents.columns import Details, Roles, coded, find_roles, plan_details, role_columns
 from pipeline.ingest.incidents.dates import Moments, Times, Unsettled, plan_moments
 from pipeline.ingest.incidents.places import NOT_COVERED, PLACES, Guess, Placed, Placer, plan_placing
+from pipeline.storage.archives import ENDINGS
 from pipeline.storage.duckdb import connect, guarded
 from pipeline.tables import INCIDENTS, QUARANTINE, Table
 
@@ -118,32 +120,26 @@ def read_incidents(job: ReadJob) -> PartReport:
         tempfile.TemporaryDirectory(dir=job.out.parent, prefix=".reading-") as name,
     ):
         folder = Path(name)
-        connection = connect(
-            memory_limit_mb=job.config.run.memory_limit_mb, folders=(job.path.parent, folder), spill=folder / "spill"
-        )
-        try:
-            return _read(job, connection, folder=folder)
-        finally:
-            connection.close()
+        with unpacked(job.path, limits=job.config.run, scratch=folder) as file:
+            connection = connect(
+                memory_limit_mb=job.config.run.memory_limit_mb, folders=(file.parent, folder), spill=folder / "spill"
+            )
+            try:
+                return _read(job, file, connection, folder=folder)
+            finally:
+                connection.close()
 
 
-def _read(job: ReadJob, connection: Any, *, folder: Path) -> PartReport:
+def _read(job: ReadJob, file: Path, connection: Any, *, folder: Path) -> PartReport:
     """Read the fast way first, and again if later rows of the file differ from its first rows."""
     source = job.source
-    how = Opening(
-        folder,
-        job.config.run,
-        encoding=source.encoding,
-        delimiter=source.delimiter,
-        layer=source.layer,
-        sheet=source.sheet,
-    )
+    how = _opening(folder, source=source, limits=job.config.run)
     whole = False
-    reader = row_reader(job.path, stated=source.format)
+    reader = row_reader(file, stated=source.format)
     while True:
-        opened = reader.open_rows(job.path, how).first_rows(job.rows)
+        opened = reader.open_rows(file, how).first_rows(job.rows)
         try:
-            with header_explained(job.path, role_columns(source), how, reader=reader):
+            with header_explained(file, role_columns(source), how, reader=reader):
                 roles = find_roles(opened, source=source)
             reading = _Reading(
                 job,
@@ -194,23 +190,30 @@ def require_incident_columns(
     InputError
         With every missing column, or the role without a column; or if the header cannot be read.
     """
-    reader = row_reader(path, stated=source.format)
-    with tempfile.TemporaryDirectory(prefix="hotspots-") as folder:
-        how = Opening(
-            Path(folder),
-            limits,
-            encoding=source.encoding,
-            delimiter=source.delimiter,
-            layer=source.layer,
-            sheet=source.sheet,
-        )
-        header = reader.read_header(path, how)
-    opened = Opened(path.name, header.columns, scan="", has_geometry=header.has_geometry)
-    wanted = [*role_columns(source), *category_columns(categories), *where_columns(source)]
-    with header_explained(path, wanted, how, reader=reader):
-        find_columns(wanted, header.columns, file=path.name)
-        roles = find_roles(opened, source=source)
+    with (
+        unpacked(path, limits=limits, head=True) as file,
+        tempfile.TemporaryDirectory(prefix="hotspots-") as folder,
+    ):
+        reader = row_reader(file, stated=source.format)
+        how = _opening(Path(folder), source=source, limits=limits)
+        header = reader.read_header(file, how)
+        opened = Opened(path.name, header.columns, scan="", has_geometry=header.has_geometry)
+        wanted = [*role_columns(source), *category_columns(categories), *where_columns(source)]
+        with header_explained(file, wanted, how, reader=reader):
+            find_columns(wanted, header.columns, file=path.name)
+            roles = find_roles(opened, source=source)
     plan_sorting(opened, roles=roles, source=source, categories=categories)
+
+
+def _opening(folder: Path, *, source: IncidentSource, limits: Run) -> Opening:
+    return Opening(
+        folder,
+        limits,
+        encoding=source.encoding,
+        delimiter=source.delimiter,
+        layer=source.layer,
+        sheet=source.sheet,
+    )
 
 
 def _fault_rule(fault: str) -> int:
@@ -717,18 +720,12 @@ def require_alike(
         return
     headers = {}
     with tempfile.TemporaryDirectory(prefix="hotspots-") as folder:
-        how = Opening(
-            Path(folder),
-            limits,
-            encoding=source.encoding,
-            delimiter=source.delimiter,
-            layer=source.layer,
-            sheet=source.sheet,
-        )
+        how = _opening(Path(folder), source=source, limits=limits)
         for file in files:
             # A file that cannot be opened is refused when it is read.
             try:
-                headers[file] = row_reader(file, stated=source.format).read_header(file, how)
+                with unpacked(file, limits=limits, head=True) as found:
+                    headers[file] = row_reader(found, stated=source.format).read_header(found, how)
             except HotspotsError:
                 continue
     kinds = {file: _kind(header) for file, header in headers.items()}
@@ -763,7 +760,10 @@ def _of_another_kind(
     endings = sorted({"*-street" + "".join(f.suffixes[-2:]) for f in street if "-street." in f.name})
     if endings and all("-street." in f.name for f in street):
         # The same folders, but only the street files.
-        folders = {"".join(pattern.rpartition("/")[:2]) for pattern in source.paths}
+        folders = {
+            f"{pattern}/**/" if Path(pattern).suffix.casefold() in ENDINGS else "".join(pattern.rpartition("/")[:2])
+            for pattern in source.paths
+        }
         globs = sorted(folder + ending for folder in folders for ending in endings)
         remedy = f"Set {key}.paths to [{', '.join(globs)}], which matches only the street files"
     return InputError(
