@@ -12,13 +12,13 @@ import shapely
 from numpy.typing import NDArray
 
 from pipeline.config import Density
-from pipeline.detect.clusters import distinct
 from pipeline.detect.kde import (
     ADAPTIVE_WIDEST,
     BandwidthChoice,
     adaptive_density,
     bin_linear,
     choose_bandwidth,
+    collapse,
     density,
     kde_grid,
     peak_per_km2,
@@ -74,8 +74,10 @@ def places_of(locations: pd.DataFrame, *, category: str, outside: Collection[str
     else:
         rows = locations[having(locations["categories"], category)]
     points = np.column_stack([rows[name].to_numpy(dtype=np.float64) for name in ("easting_m", "northing_m")])
-    xy, sums, _ = distinct(points, weights=rows["incidents"].to_numpy(dtype=np.int64))
-    return xy, sums
+    first, place = collapse(points)
+    sums = np.zeros(len(first), dtype=np.int64)
+    np.add.at(sums, place, rows["incidents"].to_numpy(dtype=np.int64))
+    return points[first], sums
 
 
 def bandwidth_of(locations: pd.DataFrame, *, settings: Density) -> BandwidthChoice:

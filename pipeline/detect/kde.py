@@ -32,6 +32,7 @@ __all__ = [
     "checked_bins",
     "choose_bandwidth",
     "clean",
+    "collapse",
     "convolve",
     "corners",
     "density",
@@ -314,6 +315,30 @@ def checked_points(points_m: Points, weights: ArrayLike | None) -> tuple[Points,
     if not (np.isfinite(values).all() and (values >= 0).all() and (values <= MAX_WEIGHT).all()):
         raise InputError(f"weights must be finite numbers from 0 to {MAX_WEIGHT:,.0f}")
     return points, np.rint(values * SCALE).astype(np.int64)
+
+
+def collapse(points: Points) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return each location's first input row, and each row's location; locations sort by easting, then northing."""
+    x, y = np.ascontiguousarray(points[:, 0]), np.ascontiguousarray(points[:, 1])
+    east = x[1:] > x[:-1]
+    level = x[1:] == x[:-1]
+    if (east | (level & (y[1:] >= y[:-1]))).all():  # tables of locations come sorted
+        first = np.ones(len(x), dtype=bool)
+        first[1:] = east | (y[1:] != y[:-1])
+        return np.flatnonzero(first), np.cumsum(first) - 1
+    order = np.argsort(x, kind="stable")
+    new = np.ones(len(x), dtype=bool)
+    np.not_equal(x[order[1:]], x[order[:-1]], out=new[1:])
+    # Only points that share an easting are sorted again: few where coordinates are measured.
+    shared = ~new
+    shared[:-1] |= shared[1:]
+    tied = order[shared]
+    order[shared] = tied[np.lexsort((y[tied], x[tied]))]
+    new[1:] |= y[order[1:]] != y[order[:-1]]
+    inverse = np.empty(len(x), dtype=np.int64)
+    inverse[order] = np.cumsum(new) - 1
+    # Both sorts are stable, so the head of every run is the first of its rows.
+    return order[new].astype(np.int64, copy=False), inverse
 
 
 # Convolution, and the correction for what the edge of a study area cuts off
@@ -858,13 +883,10 @@ def _distinct(points: Points, units: NDArray[np.int64]) -> tuple[Points, Values,
     if not len(points):
         return points, np.zeros(0), 0.0
     # Snapped coordinates repeat, so incidents are grouped by place, and a whole place is left out at a time.
-    order = np.lexsort((points[:, 1], points[:, 0]))
-    points, units = points[order], units[order]
-    new = np.concatenate(([True], (points[1:] != points[:-1]).any(axis=1)))
-    place = np.cumsum(new) - 1
+    first, place = collapse(points)
     weight = np.bincount(place, units) / SCALE
     shared = (np.bincount(place) > 1) | (weight > 1)
-    return points[new], weight, float(weight[shared].sum() / weight.sum())
+    return points[first], weight, float(weight[shared].sum() / weight.sum())
 
 
 def _log_likelihood(places: Points, weight: Values, *, kernel: str, bandwidth_m: float) -> float | None:

@@ -13,7 +13,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-__all__ = ["Landmarks", "place_names"]
+__all__ = ["NOWHERE", "Landmarks", "numbered", "place_names"]
 
 Shapes = NDArray[np.object_]
 
@@ -24,6 +24,7 @@ NEAR_M = 2_000.0
 LEAST_ROAD_M = 150.0
 """A road must run through an outline for this far; shorter, it only touches it."""
 MOST_NAMES = 2
+NOWHERE = "Outside all wards"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,6 +106,20 @@ def _name(outline: Any, points: _Points, roads: pd.DataFrame, borough: str) -> s
         nearest = names[at[np.lexsort((names[at].astype(str), apart[at].round(1)))]].tolist()[:1]
         return f"Near {nearest[0]}" if nearest else ""
     return " and ".join(chosen)
+
+
+def numbered(names: Sequence[str]) -> list[str]:
+    """Append numbers to names that occur more than once: (1), (2), ... in the given order.
+
+    >>> numbered(["Soho", "Camden Town", "Soho"])
+    ['Soho (1)', 'Camden Town', 'Soho (2)']
+    """
+    seen: dict[str, int] = {}
+    distinct = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        distinct.append(f"{name} ({seen[name]})" if names.count(name) > 1 else name)
+    return distinct
 
 
 def _roads_in(outline: Any, roads: pd.DataFrame) -> list[str]:

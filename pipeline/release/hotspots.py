@@ -11,11 +11,10 @@ import shapely
 from numpy.typing import NDArray
 
 from pipeline.detect.density import density_bands, lowered, month_rows
-from pipeline.detect.hotspots.finding import NOWHERE, numbered
 from pipeline.domain.categories import ROOT, having, in_total, outside_total
 from pipeline.geography.areas import StudyArea
 from pipeline.geography.grid import HexGrid
-from pipeline.geography.landmarks import Landmarks, place_names
+from pipeline.geography.landmarks import NOWHERE, Landmarks, numbered, place_names
 from pipeline.release.released import ReleasePlan, no_outlines
 from pipeline.statistics.intervals import Ranges
 from pipeline.tables import (

@@ -13,6 +13,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pipeline.detect.kde import collapse
 from pipeline.errors import InputError
 
 __all__ = [
@@ -24,7 +25,6 @@ __all__ = [
     "as_points",
     "as_weights",
     "check_settings",
-    "collapse",
     "core_mask",
     "dbscan",
     "distinct",
@@ -66,30 +66,6 @@ def as_weights(weights: ArrayLike | None, n: int) -> Ints:
     if n and counts.min() < 0:
         raise InputError(f"the weight at row {int(np.argmin(counts))} is negative: a weight is a number of incidents")
     return counts
-
-
-def collapse(points: Floats) -> tuple[Ints, Ints]:
-    """Return each location's first input row, and each row's location; locations sort by easting, then northing."""
-    x, y = np.ascontiguousarray(points[:, 0]), np.ascontiguousarray(points[:, 1])
-    east = x[1:] > x[:-1]
-    level = x[1:] == x[:-1]
-    if (east | (level & (y[1:] >= y[:-1]))).all():  # tables of locations come sorted
-        first = np.ones(len(x), dtype=bool)
-        first[1:] = east | (y[1:] != y[:-1])
-        return np.flatnonzero(first), np.cumsum(first) - 1
-    order = np.argsort(x, kind="stable")
-    new = np.ones(len(x), dtype=bool)
-    np.not_equal(x[order[1:]], x[order[:-1]], out=new[1:])
-    # Only points that share an easting are sorted again: few where coordinates are measured.
-    shared = ~new
-    shared[:-1] |= shared[1:]
-    tied = order[shared]
-    order[shared] = tied[np.lexsort((y[tied], x[tied]))]
-    new[1:] |= y[order[1:]] != y[order[:-1]]
-    inverse = np.empty(len(x), dtype=np.int64)
-    inverse[order] = np.cumsum(new) - 1
-    # Both sorts are stable, so the head of every run is the first of its rows.
-    return order[new].astype(np.int64, copy=False), inverse
 
 
 def distinct(points_m: ArrayLike, *, weights: ArrayLike | None = None) -> tuple[Floats, Ints, Ints]:

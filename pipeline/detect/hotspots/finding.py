@@ -24,6 +24,7 @@ from pipeline.detect.clusters import (
 from pipeline.detect.hotspots.stability import Background, monte_carlo_p, stability
 from pipeline.domain.periods import Period, month_range
 from pipeline.errors import InputError
+from pipeline.geography.landmarks import NOWHERE, numbered
 
 __all__ = [
     "COLUMNS",
@@ -39,7 +40,6 @@ __all__ = [
     "lower_min_samples",
     "members_of",
     "nullable",
-    "numbered",
     "outline",
     "victims_in",
     "within",
@@ -311,7 +311,6 @@ def _rank(
 
 
 MIN_BEFORE = 20  # incidents in the earlier window below which a percentage says nothing
-NOWHERE = "Outside all wards"
 
 
 def nullable(values: Iterable[float | None], *, kind: str = "Float64") -> ExtensionArray:
@@ -363,16 +362,6 @@ def _codes(rows: pd.DataFrame, column: str, count: int) -> list[list[str]]:
     for hotspot, code in zip(sums["hotspot"], sums[column], strict=True):
         codes[int(hotspot)].append(str(code))
     return codes
-
-
-def numbered(names: Sequence[str]) -> list[str]:
-    """Append numbers to names that occur more than once: (1), (2), ... in the given order."""
-    seen: dict[str, int] = {}
-    numbered_names = []
-    for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        numbered_names.append(f"{name} ({seen[name]})" if names.count(name) > 1 else name)
-    return numbered_names
 
 
 def _outcomes(rows: pd.DataFrame, count: int) -> ExtensionArray:
