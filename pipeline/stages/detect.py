@@ -15,7 +15,7 @@ from pipeline.domain.periods import Period, Span, Windows, choose_windows, witho
 from pipeline.errors import InputError
 from pipeline.geography.areas import StudyArea
 from pipeline.stages import Context
-from pipeline.stages.ledgers import released_anchor
+from pipeline.stages.release import released_anchor
 from pipeline.storage.files import read_json, read_table, write_json, write_layer, write_table
 from pipeline.tables import AREA_MONTHS, AREAS, LOCATIONS, Level
 

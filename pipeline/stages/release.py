@@ -1,31 +1,69 @@
-"""Release: each profile's tables through the gate, kept in work/ for publishing."""
+"""Release: each profile's tables through the gate, kept in work/ for publishing.
+
+Besides the tables of the earlier stages, the gate reads the ledger of the data, external tables that readers know, and
+layers of addresses, of institutions and of what names a place: the second and third part of this module.
+"""
 
 import dataclasses
+import json
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
+import numpy as np
 import pandas as pd
+import shapely
 
 from pipeline.aggregate.coverage import Extent
 from pipeline.aggregate.precision import Basis
-from pipeline.config import Profile
+from pipeline.config import KnownTable, Profile
 from pipeline.domain.categories import outside_total
 from pipeline.domain.periods import Span, without_months
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, InputError
+from pipeline.geography.landmarks import Landmarks
+from pipeline.ingest import closed, read_counts, read_lookup, require_size
 from pipeline.release.calendar import Before, Reissue
 from pipeline.release.earlier_releases import AUDIENCES, EarlierRelease, as_earlier_release
 from pipeline.release.gate import Detected, Passed, examine
-from pipeline.release.ledger import entry_of, save_pending
+from pipeline.release.hotspots import Premises
+from pipeline.release.ledger import (
+    Ledger,
+    anchor_of,
+    choose_ledger,
+    entry_of,
+    key_name,
+    ledger_roots,
+    root_key,
+    save_pending,
+)
 from pipeline.release.offer import Offer
 from pipeline.release.protect import RefusedError
 from pipeline.release.released import CategoryInfo, pack
+from pipeline.release.sketches import Sketches, sketches_of_counts, sketches_of_incidents
 from pipeline.stages import Context, RecordKind
-from pipeline.stages.gate_inputs import read_known_tables, read_landmarks, read_premises
-from pipeline.stages.ledgers import open_ledger
-from pipeline.storage.files import read_json, read_layer, read_table, write_json, write_layer, write_table
-from pipeline.tables import AREA_COUNTS, AREA_MONTHS, AREAS, CIRCUMSTANCES, HOTSPOT_FACTS, LOCATIONS
+from pipeline.stages.checks import RELEASE_COLUMNS
+from pipeline.storage.files import (
+    read_json,
+    read_layer,
+    read_table,
+    write_json,
+    write_layer,
+    write_private,
+    write_table,
+)
+from pipeline.tables import (
+    AREA_COUNTS,
+    AREA_MONTHS,
+    AREAS,
+    CIRCUMSTANCES,
+    CONTEXT,
+    HOTSPOT_FACTS,
+    LOCATIONS,
+    Level,
+)
 
-__all__ = ["run"]
+__all__ = ["OpenLedger", "open_ledger", "read_known_tables", "released_anchor", "run"]
 
 
 def run(context: Context) -> None:
@@ -158,3 +196,188 @@ def _save(context: Context, passed: Passed, profile: Profile) -> None:
 
 def _refused_log(context: Context) -> Path:
     return context.folder.parent / f".{context.config.run.name}.refused.json"
+
+
+# The ledger of a run: found by what the data is, opened once, and handed to the stages that need it.
+
+_SKETCHES = "sketches.json"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLedger:
+    """What has been released from the data of a run.
+
+    Attributes
+    ----------
+    ledger
+        The ledger; None where the run releases nothing.
+    releases
+        Its releases, oldest first.
+    forgotten
+        Whether earlier releases were forgotten.
+    sketches
+        What the data is, by the name of the key.
+    """
+
+    ledger: Ledger | None = None
+    releases: tuple[EarlierRelease, ...] = ()
+    forgotten: bool = False
+    sketches: dict[str, Sketches] = field(default_factory=dict)
+
+
+def released_anchor(context: Context) -> int | None:
+    """Return the month (yyyymm) that fixed windows of earlier releases are counted from; None where there are none.
+
+    Errors are those of `open_ledger`.
+    """
+    ledger, _, _ = _find(context)
+    lines = ledger.epoch()[0] if ledger is not None else []
+    return anchor_of(lines[0]) if lines else None
+
+
+def open_ledger(context: Context) -> OpenLedger:
+    """Find the ledger of the run's data and read it.
+
+    Raises
+    ------
+    DisclosureError
+        If it is damaged, cannot be read, or several match.
+    """
+    ledger, how, sketches = _find(context)
+    if ledger is None:
+        return OpenLedger()
+    context.choices["ledger"] = f"{ledger.name} ({ledger.identity[:8]}): {how}"
+    releases = tuple(ledger.releases(crs=context.config.crs.working))
+    return OpenLedger(ledger, releases, ledger.epoch()[1], sketches)
+
+
+def _find(context: Context) -> tuple[Ledger | None, str, dict[str, Sketches]]:
+    """Return the ledger of the run's data, how it was found, and the sketches; none where nothing is released."""
+    config = context.config
+    if all(profile.audience == "internal" for profile in config.profiles):
+        return None, "", {}
+    roots = ledger_roots(context.folder.parent, synthetic=config.run.synthetic)
+    sketches = _sketches(context, roots)
+    ledger, how = choose_ledger(roots, sketches, source=config.disclosure.data_source, run=config.run.name)
+    return ledger, how, sketches
+
+
+def _sketches(context: Context, roots: tuple[Path, ...]) -> dict[str, Sketches]:
+    """Sketch the data with the key of each root; the last stage that needed them left them beside its tables."""
+    keys = {key_name(key): key for key in map(root_key, roots)}
+    path = context.work(_SKETCHES)
+    known: dict[str, Any] = read_json(path) if path.is_file() else {}
+    if set(known) == set(keys):
+        return {name: Sketches.restored(one) for name, one in known.items()}
+    record, limit = read_json(context.work("ingest.json")), context.config.run.memory_limit_mb
+    if record["kind"] == RecordKind.INCIDENTS:
+        parts = [context.folder / part["part"] for part in record["parts"]]
+        made = sketches_of_incidents(parts, keys=list(keys.values()), memory_limit_mb=limit)
+    else:
+        table = context.work("published_counts.parquet")
+        made = sketches_of_counts(table, keys=list(keys.values()), memory_limit_mb=limit)
+    found = dict(zip(keys, made, strict=True))
+    # Somebody with both this and the key could test guessed records: only the owner of the folder may read it.
+    write_private(path, json.dumps({name: one.plain() for name, one in found.items()}, sort_keys=True))
+    return found
+
+
+# What the gate reads besides the data: known tables, addresses, institutions, and what names a place.
+
+_KEY = ["area_code", "period", "category", "measure"]
+_MEASURES = ("incidents", "incidents_unplaced", "positive_outcomes", "known_outcomes")
+
+
+def read_premises(context: Context) -> Premises:
+    """Read the layers of addresses and institutions, where they are configured."""
+    settings = context.config.disclosure
+    addresses = _shapes(context, settings.addresses, "disclosure.addresses") if settings.addresses else None
+    institutions = _shapes(context, settings.institutions, "disclosure.institutions") if settings.institutions else None
+    places = None
+    if addresses is not None:
+        centres = shapely.point_on_surface(addresses)
+        places = np.column_stack([shapely.get_x(centres), shapely.get_y(centres)])
+    return Premises(addresses=places, institutions=np.empty(0, dtype=object) if institutions is None else institutions)
+
+
+def read_landmarks(context: Context, areas: gpd.GeoDataFrame) -> Landmarks | None:
+    """Return what can name a hotspot; None where `context` has nothing of the kind."""
+    frame = read_table(context.work("context.parquet"), CONTEXT, crs=context.config.crs.working)
+    boroughs = areas[areas["level"] == Level.BOROUGH]
+    return Landmarks(frame, boroughs.geometry.to_numpy(), boroughs["area_code"].tolist()) if len(frame) else None
+
+
+def _shapes(context: Context, path: str, key: str) -> Any:
+    """Read a layer's geometry in the working system."""
+    import pyogrio
+    from pyogrio.errors import DataLayerError, DataSourceError
+
+    file = context.base / path
+    require_size(file, limits=context.config.run)
+    try:
+        with closed(file) as source:
+            layer = pyogrio.read_dataframe(source, columns=[])
+    except (DataSourceError, DataLayerError) as error:
+        raise InputError(f"{key}: {file.name} cannot be read as a map layer ({error})") from None
+    if layer.crs is None:
+        raise InputError(f"{key}: {file.name} does not state its coordinate system: save it with one")
+    shapes = layer.to_crs(context.config.crs.working).geometry.to_numpy()
+    return shapes[~(shapely.is_missing(shapes) | shapely.is_empty(shapes))]
+
+
+def read_known_tables(context: Context) -> pd.DataFrame | None:
+    """Read the external tables that readers know: area_code, period, category, measure, value."""
+    frames = [_known(context, table) for table in context.config.disclosure.known_tables]
+    return pd.concat(frames, ignore_index=True) if frames else None
+
+
+def _known(context: Context, table: KnownTable) -> pd.DataFrame:
+    path = context.base / table.path
+    if path.is_file():  # one that is not there is named by what reads it
+        require_size(path, limits=context.config.run, whole=True)
+    return _of_source(context, table, path) if table.source else _of_release(path, table)
+
+
+def _of_release(path: Path, table: KnownTable) -> pd.DataFrame:
+    """Read an area_counts.csv."""
+    try:
+        frame = pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError, pd.errors.ParserError) as error:
+        raise InputError(f'known table "{table.name}": {path.name} cannot be read ({error})') from None
+    missing = [c for c in RELEASE_COLUMNS if c not in frame.columns]
+    if missing:
+        raise InputError(
+            f'known table "{table.name}": {path.name} has no column {", ".join(missing)}; it should be an '
+            "area_counts.csv, or name in `source` the published source whose columns it has"
+        )
+    shown = [m for m in _MEASURES if m in frame.columns]
+    long = frame.melt(["area_code", "period", "category"], shown, var_name="measure", value_name="value")
+    long["value"] = pd.to_numeric(long["value"], errors="coerce")
+    return long[long["value"].notna()].astype({"value": "int64"})[[*_KEY, "value"]]
+
+
+def _of_source(context: Context, table: KnownTable, path: Path) -> pd.DataFrame:
+    """Read counts in the layout of a published source: one row per area, month, category and measure."""
+    sources = {s.name: s for s in context.config.published_counts}
+    if table.source not in sources:
+        known = ", ".join(sorted(sources)) or "none"
+        raise ConfigError(
+            f'known table "{table.name}": source "{table.source}" is no published source of this configuration '
+            f"(there is {known}): leave `source` out and give the table as an area_counts.csv"
+        )
+    config = context.config
+    areas = read_table(context.work("areas.parquet"), AREAS, crs=config.crs.working)
+    part = read_counts(
+        path,
+        source=sources[table.source],
+        config=config,
+        areas_table=areas,
+        lookup=read_lookup(config.areas, base=context.base),
+    )
+    # Counts that the publisher suppressed are not known to anybody.
+    rows = part.table[part.table["mapped"].astype(bool) & part.table["value"].notna()]
+    month = rows["month"].astype("int64")
+    period = (month // 100).astype("str") + "-" + (month % 100).astype("str").str.zfill(2)
+    category = rows["category"].where(rows["category"] != config.categories.all_from, "all")
+    out = pd.DataFrame({"area_code": rows["area_code"], "period": period, "category": category})
+    return out.assign(measure=rows["measure"], value=rows["value"].astype("int64")).reset_index(drop=True)

@@ -19,8 +19,8 @@ from pipeline.config import AreaFile, Run, load_config
 from pipeline.errors import ConfigError, InputError
 from pipeline.ingest.areas import read_boundaries
 from pipeline.ingest.formats.files import DEFAULT_LIMITS, require_size, unfolds
-from pipeline.stages.gate_inputs import _shapes, read_known_tables
 from pipeline.stages.inputs import expand
+from pipeline.stages.release import _shapes, read_known_tables
 from tests.kit.city import write_city
 from tests.kit.readers import CITY, read, settings, write
 
