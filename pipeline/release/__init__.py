@@ -11,7 +11,7 @@ this cannot be achieved are not offered. Only `gate` can release anything to a f
   release.json reports.
 * `linked_tables`: the cells of a release and the relations between them, for every mechanism.
 * `detail`: whether a category is given by ward, by group of neighbouring wards or by borough.
-* `earlier_releases`, `calendar`, `ledger`, `sketches`: what readers already hold, and when new numbers are released.
+* `earlier_releases`, `calendar`, `ledger`: what readers already hold, and when new numbers are released.
 * `hotspots`, `circumstances`, `figures`: outlines, circumstances and derived figures that may be shown.
 
 Import names from their own modules, not from here: a run in which nothing has changed opens only `ledger`, and must not

@@ -44,7 +44,6 @@ IMPURE = (
     "publish/surroundings.py",
     "publish/words/catalogue.py",
     "release/ledger.py",
-    "release/sketches.py",
     "release/stored.py",
     "stages/",
     "storage/",
