@@ -18,6 +18,7 @@ __all__ = [
     "CountColumns",
     "Crs",
     "Geocode",
+    "HeaderRow",
     "IncidentSource",
     "PopulationFile",
     "PostcodeFile",
@@ -35,6 +36,8 @@ CategoryId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
 Months = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])(\.\.\d{4}-(0[1-9]|1[0-2]))?$")]
 """One month, or a range of months such as `2020-01..2022-12`."""
+HeaderRow = Annotated[int, Field(ge=1)] | Literal["auto", "none"]
+"""Where the names of the columns stand in a table."""
 
 
 TRUTHS = _YES, _NO = ("true", "yes", "y", "t", "1"), ("false", "no", "n", "f", "0")
@@ -54,6 +57,36 @@ def did_you_mean(word: str, known: list[str]) -> str:
     """Return ` (did you mean "x"?)` for the most similar known word, or nothing."""
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     return f' (did you mean "{close[0]}"?)' if close else ""
+
+
+_HEADER_ROW = (
+    "Row with the names of the columns, in a text file or a sheet: `auto`, its number as a text editor or spreadsheet "
+    "shows it, or `none`. `auto` is the first row, or a later one if only that has the columns named here. With `none` "
+    "the columns are named by their numbers, `{example}`. Lines above the header, and totals and notes below the data, "
+    "are left out and reported."
+)
+
+
+def _as_numbered(given: object, *parts: str) -> object:
+    """Return settings with numbers as names of columns: of a file without header `3` stands for `column 3`."""
+    if not isinstance(given, dict):
+        return given
+    headless = given.get("header_row") == "none"
+
+    def named(name: object) -> object:
+        if isinstance(name, bool) or not isinstance(name, int | str):
+            return name
+        text = str(name)
+        return f"column {text}" if headless and re.fullmatch(r"[1-9][0-9]*", text) else text
+
+    out = dict(given)
+    for part in parts:
+        value = out.get(part)
+        if isinstance(value, dict):
+            out[part] = {role: named(name) for role, name in value.items()}
+        elif value is not None:
+            out[part] = named(value)
+    return out
 
 
 class Run(Section):
@@ -197,6 +230,7 @@ class PopulationFile(Section):
         description="Sheet of a workbook. By default its only visible sheet with cells, or all of them, one after the "
         "other, if they have the same columns.",
     )
+    header_row: HeaderRow = Field("auto", description=_HEADER_ROW.format(example="code: 1"))
     code: str = Field("area_code", description="Column with the area code.")
     value: str = Field("population", description="Column with the number of people.")
     year: int = Field(2021, ge=1801, le=2200, description="Year the figures describe.")
@@ -204,6 +238,11 @@ class PopulationFile(Section):
     measure: str = Field("residents", description="The population that is counted: `residents`, `workday population`.")
     category: CategoryId | None = Field(None, description="Use as the denominator of this category only.")
     ignore_unknown: bool = Field(default=False, description="Rows for areas outside the boundaries are expected.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _numbered(cls, given: object) -> object:
+        return _as_numbered(given, "code", "value")
 
 
 class Areas(Section):
@@ -358,6 +397,7 @@ class IncidentSource(Section):
         description="Sheet of a workbook. By default its only visible sheet with cells, or all of them, one after the "
         "other, if they have the same columns.",
     )
+    header_row: HeaderRow = Field("auto", description=_HEADER_ROW.format(example="date: 2"))
     encoding: str = Field("utf-8", description="Text encoding, for example `latin-1`.")
     delimiter: str | None = Field(None, max_length=1, description="Column separator; recognised by default.")
     where: dict[str, tuple[str, ...] | dict[Literal["not"], tuple[str, ...]]] = Field(
@@ -445,6 +485,11 @@ class IncidentSource(Section):
         None,
         description="Bounds (west, south, east, north, in the file's system) outside which a point is quarantined.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _numbered(cls, given: object) -> object:
+        return _as_numbered(given, "columns")
 
     @field_validator("issued")
     @classmethod
@@ -536,6 +581,7 @@ class PublishedSource(Section):
         description="Sheet of a workbook. By default its only visible sheet with cells, or all of them, one after the "
         "other, if they have the same columns.",
     )
+    header_row: HeaderRow = Field("auto", description=_HEADER_ROW.format(example="area_code: 1"))
     encoding: str = Field("utf-8", description="Text encoding.")
     columns: CountColumns = Field(default_factory=lambda: CountColumns.model_validate({}), description="Column names.")
     levels: dict[str, Literal["ward", "borough", "region"]] = Field(
@@ -575,6 +621,11 @@ class PublishedSource(Section):
         description="Relations between categories, tested on reading. Readers rely on them, so that every release is "
         "protected against somebody who knows them; they add to what `categories` says is part of what.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _numbered(cls, given: object) -> object:
+        return _as_numbered(given, "columns")
 
 
 class Category(Section):

@@ -41,6 +41,7 @@ from pipeline.ingest.formats.files import (
     read_table,
     unpacked,
 )
+from pipeline.ingest.formats.header import Layout, LeftOut, left_out_caution
 from pipeline.tables import AREAS, Level
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "assign_parents",
     "boundary_texts",
     "population_columns",
+    "population_layout",
     "read_areas",
     "read_boundaries",
     "read_lookup",
@@ -406,6 +408,11 @@ def population_columns(settings: PopulationFile) -> list[tuple[str, str]]:
     return [("areas.population.code", settings.code), ("areas.population.value", settings.value)]
 
 
+def population_layout(settings: PopulationFile) -> Layout:
+    """Return what is known of a population file before it is opened."""
+    return Layout(settings.header_row, wanted=(settings.code, settings.value), keys=(settings.code,))
+
+
 def _read(
     settings: PopulationFile, *, base: Path, codes: frozenset[str], limits: Run, scratch: Path | None
 ) -> tuple[dict[str, int], dict[str, Any]]:
@@ -415,7 +422,14 @@ def _read(
         unpacked(path, limits=limits, scratch=scratch, whole=True) as file,
         header_explained(file, wanted, Opening(file.parent, limits, encoding=settings.encoding, whole=True)),
     ):
-        table = read_table(file, encoding=settings.encoding, sheet=settings.sheet, limits=limits, scratch=scratch)
+        table = read_table(
+            file,
+            encoding=settings.encoding,
+            sheet=settings.sheet,
+            layout=population_layout(settings),
+            limits=limits,
+            scratch=scratch,
+        )
         code_at, value_at = find_columns(wanted, list(table.columns), file=path.name)
     found: dict[str, int] = {}
     unknown: list[str] = []
@@ -455,7 +469,12 @@ def _read(
         "rounded": rounded,
         "unknown": len(unknown),
         "unknown_codes": sorted(set(unknown))[:100],
+        **({"header": table.attrs["header"], "outside": _rows(table)} if table.attrs["outside"] else {}),
     }
+
+
+def _rows(table: Any) -> list[dict[str, Any]]:
+    return [row._asdict() for row in table.attrs["outside"]]
 
 
 def _number(text: str) -> float | None:
@@ -489,7 +508,9 @@ def read_lookup(
         unpacked(path, limits=limits, scratch=scratch, whole=True) as file,
         header_explained(file, LOOKUP_COLUMNS, Opening(file.parent, limits, whole=True)),
     ):
-        table = read_table(file, encoding="utf-8", limits=limits, scratch=scratch)
+        names = tuple(name for _, name in LOOKUP_COLUMNS)
+        layout = Layout(wanted=names, keys=names)
+        table = read_table(file, encoding="utf-8", layout=layout, limits=limits, scratch=scratch)
         places = find_columns(LOOKUP_COLUMNS, list(table.columns), file=path.name)
     old, new = (table.iloc[:, at].str.strip() for at in places)
     pairs = sorted(set(zip(old, new, strict=True)))
@@ -683,7 +704,11 @@ def boundary_cautions(report: Mapping[str, Any], *, names: Mapping[str, str]) ->
     names
         Name of each area by its code.
     """
-    cautions = []
+    cautions = [
+        left_out_caution(people["file"], [LeftOut(**row) for row in people["outside"]], header=people["header"])
+        for people in report["population"]
+        if "outside" in people
+    ]
     if pairs := report["overlaps"]:
         listed = ", ".join(f"{names[a]} and {names[b]} {km2:g} km2" for a, b, km2 in pairs[:LISTED])
         more = f" and {len(pairs) - LISTED} more" if len(pairs) > LISTED else ""

@@ -19,6 +19,7 @@ from pipeline.config import Categories, Config, PublishedSource
 from pipeline.domain.categories import ROOT, declared_by, relation_report
 from pipeline.errors import InputError
 from pipeline.ingest.formats.files import FAULT, Opening, find_columns, header_explained, read_table, unpacked
+from pipeline.ingest.formats.header import Layout, left_out_caution
 from pipeline.ingest.incidents.categories import Lookup
 from pipeline.tables import PUBLISHED_COUNTS, QUARANTINE, Level, Measure
 
@@ -30,6 +31,7 @@ __all__ = [
     "accounting",
     "check_relations",
     "count_columns",
+    "counts_layout",
     "matched_pct",
     "merge_published",
     "read_counts",
@@ -76,6 +78,10 @@ class CountsReport:
         Texts that matched no category, with their number of rows.
     first_month, last_month
         As yyyymm; 0 if there is no row.
+    outside
+        Lines above the header and below the data, which are no rows.
+    cautions
+        Cautions to read before the outputs are used, as sentences.
     """
 
     source: str
@@ -91,6 +97,8 @@ class CountsReport:
     ignored_categories: dict[str, int] = field(default_factory=dict)
     first_month: int = 0
     last_month: int = 0
+    outside: list[dict[str, Any]] = field(default_factory=list)
+    cautions: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -233,6 +241,12 @@ def count_columns(source: PublishedSource) -> list[tuple[str, str]]:
     return [(f"published_counts.columns.{part}", name) for part, name in named.items() if name is not None]
 
 
+def counts_layout(source: PublishedSource) -> Layout:
+    """Return what is known of a table of counts before it is opened."""
+    keys = (source.columns.area_code, source.columns.period)
+    return Layout(source.header_row, wanted=tuple(name for _, name in count_columns(source)), keys=keys)
+
+
 def read_counts(
     path: Path,
     *,
@@ -271,11 +285,18 @@ def read_counts(
     label = label or f"{source.name}/{path.name}"
     with unpacked(path, limits=config.run, scratch=scratch, whole=True) as file:
         raw = read_table(
-            file, encoding=source.encoding, sheet=source.sheet, limits=config.run, faults=True, scratch=scratch
+            file,
+            encoding=source.encoding,
+            sheet=source.sheet,
+            layout=counts_layout(source),
+            limits=config.run,
+            faults=True,
+            scratch=scratch,
         )
         how = Opening(file.parent, config.run, encoding=source.encoding, sheet=source.sheet, whole=True)
         with header_explained(file, count_columns(source), how):
             texts = _named(raw, source=source, file=path.name)
+    outside, header = raw.attrs["outside"], raw.attrs["header"]
     sorter = Lookup(config.categories)
     marks = _marks(texts["value"], source=source, file=path.name)
     codes = {str(c): str(v) for c, v in zip(areas_table["area_code"], areas_table["level"], strict=True)}
@@ -338,6 +359,8 @@ def read_counts(
         ignored_categories={str(t): int(n) for t, n in unknown.items()} if ignore.any() else {},
         first_month=int(kept["month"].min()) if len(kept) else 0,
         last_month=int(kept["month"].max()) if len(kept) else 0,
+        outside=[row._asdict() for row in outside],
+        cautions=[caution] if (caution := left_out_caution(label, outside, header=header)) else [],
     )
     refused = _quarantine(raw, rule.where(~ignore, ""), label=label)
     return CountsPart(PUBLISHED_COUNTS.conform(table), refused, report)

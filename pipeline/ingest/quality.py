@@ -35,6 +35,7 @@ __all__ = [
     "largest",
     "looks_snapped",
     "near_border_pct",
+    "outside_tables",
     "pct",
     "police_layout",
     "records",
@@ -466,6 +467,30 @@ def incidents_quality(
         "postcodes": _postcodes(parts),
         "files": files,
     }
+
+
+_LINES_LISTED = 1000
+
+
+def outside_tables(
+    data: Mapping[str, Sequence[Mapping[str, Any]]], population: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Return the lines above the header and below the data of each file, for quality.json; nothing if there are none.
+
+    Such lines are no rows: titles, totals, sources and notes.
+
+    Parameters
+    ----------
+    data
+        The lines of each file of incidents or counts.
+    population
+        The account of each population file (`read_residents`).
+    """
+    files = [*data.items(), *((str(p["file"]), p.get("outside", ())) for p in population)]
+    found = [{"file": file, **row} for file, lines in files for row in lines]
+    if not found:
+        return {}
+    return {"lines_outside_tables": {"lines": len(found), "listed": found[:_LINES_LISTED]}}
 
 
 def _placed_by(places: pd.DataFrame, *, area: int) -> dict[str, int]:

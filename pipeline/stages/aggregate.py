@@ -35,6 +35,7 @@ from pipeline.ingest import (
     incidents_quality,
     looks_snapped,
     near_border_pct,
+    outside_tables,
     police_layout,
     scarce_boroughs,
     snapped_caution,
@@ -271,7 +272,10 @@ def _merge(context: Context, record: dict[str, Any], folders: list[Path]) -> tup
         "not_covered": uncovered,
         "months": settled.quality,
     }
-    write_json(context.folder / "quality.json", quality | same | named)
+    lines = outside_tables(
+        {part["label"]: part["report"]["outside"] for part in record["parts"]}, record["areas"]["population"]
+    )
+    write_json(context.folder / "quality.json", quality | same | named | lines)
     context.cautions += [caution for caution in (basis.caution(), hardly, beside, moved, nowhere) if caution]
     return tables["area_months"], rows, settled
 

@@ -10,7 +10,9 @@ from pipeline.ingest import (
     LOOKUP_COLUMNS,
     boundary_texts,
     count_columns,
+    counts_layout,
     population_columns,
+    population_layout,
     require_alike,
     require_areas,
     require_context,
@@ -74,10 +76,22 @@ def _looks(config: Config) -> Iterator[tuple[str, Look]]:
     for n, counts in enumerate(config.published_counts):
         yield (
             f"published_counts[{n}].paths",
-            partial(text, wanted=count_columns(counts), encoding=counts.encoding, sheet=counts.sheet),
+            partial(
+                text,
+                wanted=count_columns(counts),
+                encoding=counts.encoding,
+                sheet=counts.sheet,
+                layout=counts_layout(counts),
+            ),
         )
     for n, people in enumerate(config.areas.population):
-        look = partial(text, wanted=population_columns(people), encoding=people.encoding, sheet=people.sheet)
+        look = partial(
+            text,
+            wanted=population_columns(people),
+            encoding=people.encoding,
+            sheet=people.sheet,
+            layout=population_layout(people),
+        )
         yield f"areas.population[{n}].path", look
     yield "areas.lookup", partial(text, wanted=LOOKUP_COLUMNS, encoding="utf-8")
     if config.geocode.postcodes:
@@ -93,7 +107,13 @@ def _looks(config: Config) -> Iterator[tuple[str, Look]]:
             layout = published[table.source]
             yield (
                 f"{key}.path",
-                partial(text, wanted=count_columns(layout), encoding=layout.encoding, sheet=layout.sheet),
+                partial(
+                    text,
+                    wanted=count_columns(layout),
+                    encoding=layout.encoding,
+                    sheet=layout.sheet,
+                    layout=counts_layout(layout),
+                ),
             )
         elif not table.source:
             wanted = [(f"{key}.path", name) for name in RELEASE_COLUMNS]

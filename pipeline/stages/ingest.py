@@ -37,6 +37,7 @@ from pipeline.ingest import (
     merged_faults,
     merged_labels,
     months_named,
+    outside_tables,
     postcode_texts,
     read_areas,
     read_context,
@@ -509,7 +510,9 @@ def _published(context: Context, areas: AreaSet) -> dict[str, Any]:
     )
 
     named = {"scarce_boroughs": scarce, "not_covered": uncovered}
-    write_json(context.work("quality.json"), quality | named)
+    outside = outside_tables({r.source: r.outside for r in reports}, areas.report["population"])
+    write_json(context.work("quality.json"), quality | named | outside)
+    context.cautions += _first_of_each([caution for report in reports for caution in report.cautions])
     context.cautions += [caution for caution in (hardly, beside) if caution]
     context.counters |= {"rows": sum(report.rows_read for report in reports), "quarantined": len(refused)}
     dropped = relations[relations["violations"] > 0]

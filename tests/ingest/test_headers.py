@@ -32,7 +32,7 @@ def test_the_line_of_the_header_is_named(tmp_path: Path, above: str, line: int, 
     path = tmp_path / "a.csv"
     path.write_text(f"{above}{HEADER}\n{ROWS}\n", encoding="utf-8")
     said = line_of_header(path, name="a.csv", delimiter=None, wanted=wanted)
-    assert f"probably in line {line} (id, date, easting, northing). Delete the lines above line {line}" in said
+    assert f"probably in line {line} (id, date, easting, northing). Set header_row: {line}" in said
 
 
 @pytest.mark.parametrize(
@@ -50,8 +50,9 @@ def test_another_fault_keeps_its_own_words(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has no column 'ward'"):
         require_text_columns(path, [("key", "ward")], encoding="utf-8")
     path.write_text(f"Report\n{HEADER}\n{ROWS}\n", encoding="utf-8")
+    require_text_columns(path, [("key", "date")], encoding="utf-8")
     with pytest.raises(InputError, match=r"a\.csv has lines above its header: line 1 is 'Report'.*line 2"):
-        require_text_columns(path, [("key", "date")], encoding="utf-8")
+        require_text_columns(path, [("key", "date"), ("key", "place")], encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from pipeline.config import Run
 from pipeline.config.inputs import did_you_mean
 from pipeline.domain.periods import month_range
 from pipeline.errors import ConfigError, HotspotsError, InputError
+from pipeline.ingest.formats.header import FIRST_ROW, Layout, LeftOut
 from pipeline.storage.archives import archive_of, is_archive, matching, open_archive, unpack
 from pipeline.storage.duckdb import connect, exact, identifier, literal
 from pipeline.storage.formats import FORMATS, Format, by_ending, endings, format_of, is_geodatabase, refusal, without_gz
@@ -525,10 +526,9 @@ def require_long(columns: Sequence[str], *, file: str) -> None:
     if len(titled) >= _FEWEST_MONTHS:
         raise InputError(
             f"{file} is a wide table: {len(titled)} of its columns are months ({titled[0]!r} to {titled[-1]!r}). "
-            "Convert "
-            "it to long form, one row for each area and month with the month in one column and the figure in "
-            "another (Unpivot Columns in a spreadsheet's Power Query, or `pandas.melt`), and name these columns in the "
-            "configuration"
+            "For published counts set `columns: {wide: period}` in place of columns.period and columns.value, and "
+            "period_format as these titles are written. Incidents need one row each: a table of counts is no list of "
+            "incidents, and goes under published_counts"
         )
 
 
@@ -554,6 +554,8 @@ class Opening:
         Layer name, if the file has several.
     sheet
         Sheet name, if a workbook has several.
+    layout
+        Where the table may start in a file of rows, and what its header must have.
     careful
         Read row by row, so that each bad row is reported: slower, used after the fast way has failed.
     whole
@@ -566,6 +568,7 @@ class Opening:
     delimiter: str | None = None
     layer: str | None = None
     sheet: str | None = None
+    layout: Layout = FIRST_ROW
     careful: bool = False
     whole: bool = False
 
@@ -639,6 +642,10 @@ class Opened:
         Properties recognised on opening, for the manifest.
     cautions
         What was found on opening that may make the rows wrong or incomplete, as sentences.
+    outside
+        Rows above the header and below the data, which the scan does not have.
+    header
+        Number of the line or row of the header; None if there is none.
     """
 
     name: str
@@ -651,6 +658,8 @@ class Opened:
     beyond_degrees: bool = False
     facts: Mapping[str, str] = field(default_factory=dict)
     cautions: tuple[str, ...] = ()
+    outside: tuple[LeftOut, ...] = ()
+    header: int | None = 1
 
     def first_rows(self, rows: int | None) -> "Opened":
         """Return the same input limited to its first rows; all rows if `rows` is None."""
@@ -840,6 +849,7 @@ def read_table(
     *,
     encoding: str,
     sheet: str | None = None,
+    layout: Layout = FIRST_ROW,
     limits: Run = DEFAULT_LIMITS,
     faults: bool = False,
     scratch: Path | None = None,
@@ -852,6 +862,8 @@ def read_table(
         The file.
     encoding, sheet
         From the configuration.
+    layout
+        Where its table may start.
     limits
         Limits on the size of the file and its rows.
     faults
@@ -872,8 +884,11 @@ def read_table(
     ):
         reader, folder = table_reader(file), Path(name)
         if hasattr(reader, "read_table"):
-            return reader.read_table(file, encoding=encoding, limits=limits, faults=faults, scratch=scratch)
-        opened = reader.open_rows(file, Opening(folder, limits, encoding=encoding, sheet=sheet, whole=True))
+            return reader.read_table(
+                file, encoding=encoding, layout=layout, limits=limits, faults=faults, scratch=scratch
+            )
+        how = Opening(folder, limits, encoding=encoding, sheet=sheet, layout=layout, whole=True)
+        opened = reader.open_rows(file, how)
         connection = connect(memory_limit_mb=1000, folders=(file.parent, folder), spill=folder / "spill")
         try:
             table = connection.sql(f"SELECT * FROM {opened.scan}").to_arrow_table()
@@ -884,6 +899,8 @@ def read_table(
 
 def frame_of(table: Any, opened: Opened, *, faults: bool) -> Any:
     """Return a table as a frame of texts with its column names (see `read_table`).
+
+    Its attribute `outside` lists the rows above the header and below the data, and `header` is the row of the header.
 
     Raises
     ------
@@ -904,7 +921,9 @@ def frame_of(table: Any, opened: Opened, *, faults: bool) -> Any:
             f"{opened.name} has {len(bad)} malformed rows (the first: {bad.iloc[0]}): each row needs as many cells as "
             "the header. Repair them"
         )
-    return frame.assign(**{FAULT: marks.astype("str")}) if faults else frame
+    frame = frame.assign(**{FAULT: marks.astype("str")}) if faults else frame
+    frame.attrs |= {"outside": opened.outside, "header": opened.header}
+    return frame
 
 
 def require_text_columns(
@@ -913,6 +932,7 @@ def require_text_columns(
     *,
     encoding: str,
     sheet: str | None = None,
+    layout: Layout | None = None,
     limits: Run = DEFAULT_LIMITS,
 ) -> None:
     """Refuse a small table with a missing column, before any row is read.
@@ -925,6 +945,8 @@ def require_text_columns(
         Configuration key and name of each column.
     encoding, sheet
         As configured.
+    layout
+        Where its table may start; by default in any row that has the columns.
     limits
         Limits on the size of the file.
 
@@ -937,7 +959,8 @@ def require_text_columns(
         unpacked(path, limits=limits, whole=True, head=True) as file,
         tempfile.TemporaryDirectory(prefix="hotspots-") as folder,
     ):
-        how = Opening(Path(folder), limits, encoding=encoding, sheet=sheet, whole=True)
+        layout = layout or Layout(wanted=tuple(name for _, name in wanted))
+        how = Opening(Path(folder), limits, encoding=encoding, sheet=sheet, layout=layout, whole=True)
         reader = table_reader(file)
         with header_explained(file, wanted, how, reader=reader):
             find_columns(wanted, reader.read_header(file, how).columns, file=path.name)

@@ -6,8 +6,10 @@ that each bad row is named and every other is kept.
 
 import csv
 import json
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,17 @@ from pipeline.ingest.formats.files import (
     plain_text,
     require_columns,
 )
+from pipeline.ingest.formats.header import (
+    FIRST_ROW,
+    LOOKED_AT,
+    Layout,
+    LeftOut,
+    Row,
+    Start,
+    find_end,
+    find_start,
+    left_out,
+)
 from pipeline.storage.duckdb import connect, exact, literal
 
 __all__ = ["line_of_header", "open_rows", "open_text", "read_header", "read_table"]
@@ -42,34 +55,16 @@ STAGE_CHARACTERS = 1 << 24
 def open_rows(path: Path, how: Opening) -> Opened:
     """Open delimited text, also .gz, in any encoding that Python knows (see `Reader`)."""
     plain = plain_text(path, encoding=how.encoding, folder=how.folder, limits=how.limits)
-    return open_text(
-        plain,
-        name=path.name,
-        encoding=how.encoding,
-        delimiter=how.delimiter,
-        folder=how.folder,
-        careful=how.careful,
-        limits=how.limits,
-    )
+    return open_text(plain, name=path.name, how=how)
 
 
 def read_header(path: Path, how: Opening) -> Header:
     """Return the columns of delimited text; only its first block is decompressed (see `Reader`)."""
     head = plain_text(path, encoding=how.encoding, folder=how.folder, limits=how.limits, whole=how.whole, head=True)
-    found = text_header(head, name=path.name, encoding=how.encoding, delimiter=how.delimiter, limits=how.limits)
-    return Header(found)
+    return Header(text_header(head, name=path.name, how=how))
 
 
-def open_text(
-    path: Path,
-    *,
-    name: str,
-    encoding: str,
-    delimiter: str | None,
-    folder: Path,
-    careful: bool,
-    limits: Run = DEFAULT_LIMITS,
-) -> Opened:
+def open_text(path: Path, *, name: str, how: Opening) -> Opened:
     """Open a plain UTF-8 text file (see `plain_text`).
 
     Parameters
@@ -78,45 +73,47 @@ def open_text(
         The text.
     name
         Name of the original file, for messages.
-    encoding
-        Encoding in the configuration, for messages.
-    delimiter
-        Separator; recognised from the header if None.
-    folder
-        Folder in which a file with bad rows is staged.
-    careful
-        Read it line by line: slower, used after DuckDB has refused the file.
-    limits
-        Limits on the width of a row.
+    how
+        Its settings. With `careful` it is read line by line: slower, used after DuckDB has refused the file.
 
     Raises
     ------
     InputError
         If it has no header, is not text in the encoding, a quote is never closed, or a row is too wide.
     """
+    limits = how.limits
     try:
-        header, separator, lines = _header(path, name=name, delimiter=delimiter, limits=limits)
+        begun = _begin(path, name=name, how=how)
         _require_lines(path, name=name, limits=limits)
-        columns = clean_names(header)
+        columns = clean_names(begun.start.names)
+        path, below = _without_end(path, begun, columns, how=how)
+        facts = {
+            "encoding": how.encoding,
+            "delimiter": _SEPARATOR_WORDS.get(begun.separator, begun.separator),
+            **({} if begun.start.header else {"header": "none"}),
+        }
+        outside = (*begun.start.above, *below)
+        if how.careful:
+            rows = _careful(path, name=name, begun=begun, columns=len(columns), limits=limits)
+            staged = _stage(rows, columns=len(columns), folder=how.folder)
+            facts |= {"reading": "row by row (malformed rows)"}
+            return Opened(name, columns, staged, staged=True, facts=facts, outside=outside, header=begun.start.header)
+        skip = begun.lines
+        if begun.lines != begun.records:
+            # Line breaks in quotation marks: whether DuckDB skips lines or records depends on what comes before them.
+            path, skip = _below(path, skip, folder=how.folder), 0
         types = ", ".join(f"{literal(f'c{i}')}: 'VARCHAR'" for i in range(len(columns)))
         scan = (
-            f"read_csv({literal(exact(path))}, auto_detect=false, header=false, skip={lines}, "
-            f"delim={literal(separator)}, quote='\"', escape='\"', strict_mode=true, "
+            f"read_csv({literal(exact(path))}, auto_detect=false, header=false, skip={skip}, "
+            f"delim={literal(begun.separator)}, quote='\"', escape='\"', strict_mode=true, "
             f"nullstr={literal(chr(1))}, max_line_size={int(limits.max_row_kb) * 1000}, columns={{{types}}})"
         )
-        facts = {"encoding": encoding, "delimiter": _SEPARATOR_WORDS.get(separator, separator)}
-        if careful:
-            rows = _careful(path, name=name, separator=separator, lines=lines, columns=len(columns), limits=limits)
-            staged = _stage(rows, columns=len(columns), folder=folder)
-            return Opened(name, columns, staged, staged=True, facts=facts | {"reading": "row by row (malformed rows)"})
     except UnicodeDecodeError as error:
-        raise _not_text(name, encoding, error) from None
-    return Opened(name, columns, scan, again=True, facts=facts)
+        raise _not_text(name, how.encoding, error) from None
+    return Opened(name, columns, scan, again=True, facts=facts, outside=outside, header=begun.start.header)
 
 
-def text_header(
-    path: Path, *, name: str, encoding: str, delimiter: str | None, limits: Run = DEFAULT_LIMITS
-) -> tuple[str, ...]:
+def text_header(path: Path, *, name: str, how: Opening) -> tuple[str, ...]:
     """Return the columns of a plain UTF-8 text file, as `open_text` finds them, without reading its rows.
 
     Raises
@@ -125,12 +122,11 @@ def text_header(
         If it has no header that can be read.
     """
     try:
-        return clean_names(_header(path, name=name, delimiter=delimiter, limits=limits)[0])
+        return clean_names(_begin(path, name=name, how=how).start.names)
     except UnicodeDecodeError as error:
-        raise _not_text(name, encoding, error) from None
+        raise _not_text(name, how.encoding, error) from None
 
 
-_LOOKED_AT = 60  # lines: titles and filters of a report need fewer
 _NAMED = 6
 
 
@@ -158,7 +154,7 @@ def line_of_header(
         What to do; empty if the first line may be the header.
     """
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        lines = list(islice(bounded_lines(file, name=name, limits=limits), _LOOKED_AT))
+        lines = list(islice(bounded_lines(file, name=name, limits=limits), LOOKED_AT))
     separator = delimiter or max(SEPARATORS, key=lambda s: (sum(_cells_in(line, s) for line in lines), s == ","))
     rows: list[tuple[int, list[str]]] = []
     reader, start = csv.reader(lines, delimiter=separator), 1
@@ -192,8 +188,8 @@ def line_of_header(
     listed = ", ".join(row[:_NAMED]) + (", ..." if len(row) > _NAMED else "")
     return (
         f"{name} has lines above its header: line {rows[0][0]} is {first[0][:60]!r}, and the names of the columns are "
-        f"probably in line {at} ({listed}). Delete the lines above line {at}, and any notes below the table, and save "
-        "the file again"
+        f"probably in line {at} ({listed}). Set header_row: {at} for this input, or name its columns as they stand "
+        "there"
     )
 
 
@@ -208,8 +204,136 @@ def _not_text(name: str, encoding: str, error: UnicodeDecodeError) -> InputError
     )
 
 
-def _header(path: Path, *, name: str, delimiter: str | None, limits: Run) -> tuple[list[str], str, int]:
-    """Read the first row: its cells, the separator, and the number of its lines."""
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """Where the table starts, its separator, and how many lines and records stand before its first row of data."""
+
+    start: Start
+    separator: str
+    lines: int
+    records: int
+
+
+def _begin(path: Path, *, name: str, how: Opening) -> _Begun:
+    """Find the header: the first row, unless the settings name columns that only a later row has."""
+    layout, limits = how.layout, how.limits
+    cells, separator, lines, records = _first_row(path, name=name, delimiter=how.delimiter, limits=limits)
+    if layout.header_row == "none":
+        # The first row is data: only the blank lines above it are skipped.
+        start = find_start([Row(records, tuple(cells))], layout, name=name)
+        return _Begun(start, separator, records - 1, records - 1)
+    first = _Begun(Start(tuple(cells), lines), separator, lines, records)
+    if layout.header_row == "auto" and layout.accepts(cells):
+        return first
+    head = _first_lines(path, name=name, separator=separator, how=how)
+    if layout.header_row == "auto" and how.delimiter is None:
+        # A title says nothing of the separator: the one that splits the first lines into the most cells does.
+        others = {s: _first_lines(path, name=name, separator=s, how=how) for s in SEPARATORS if s != separator}
+        counts = {s: sum(len(row.cells) for row, _ in rows) for s, rows in {separator: head, **others}.items()}
+        separator = max(counts, key=lambda s: (counts[s], s == separator))
+        head = others.get(separator, head)
+    elif how.delimiter is None:
+        line = next((row for row, _ in head if row.number == layout.header_row), None)
+        text = separator.join(line.cells) if line else ""
+        separator = max(SEPARATORS, key=lambda s: (_cells_in(text, s), s == ","))
+        head = _first_lines(path, name=name, separator=separator, how=how)
+    start = find_start([row for row, _ in head], layout, name=name)
+    if start.header == next((row.number for row, _ in head if row.filled), None):
+        # As the first row is read where nothing else could be the header.
+        return first
+    require_columns(len(start.names), name=name, limits=limits)
+    records = next(n for n, (row, _) in enumerate(head, start=1) if row.number == start.header)
+    return _Begun(start, separator, head[records - 1][1], records)
+
+
+def _first_lines(path: Path, *, name: str, separator: str, how: Opening) -> list[tuple[Row, int]]:
+    """Split the first lines into rows, each with the number of its last line; up to one that cannot be split."""
+    rows = []
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        lines = islice(bounded_lines(file, name=name, limits=how.limits), how.layout.looked_at)
+        reader, first = csv.reader(lines, delimiter=separator), 1
+        try:
+            for cells in reader:
+                rows.append((Row(first, tuple(cells)), reader.line_num))
+                first = reader.line_num + 1
+        except csv.Error:
+            pass
+    return rows
+
+
+# The end of the file.
+
+_TAIL_BYTES = 1 << 16
+
+
+def _without_end(path: Path, begun: _Begun, columns: Sequence[str], *, how: Opening) -> tuple[Path, list[LeftOut]]:
+    """Return the file without the totals and notes below its data: itself, or a copy where it has any."""
+    found = _last_lines(path, begun)
+    rows = [row for _, row in found]
+    count = find_end(rows, how.layout, names=columns)
+    if not count:
+        return path, []
+    at = found[-count][0]
+    first = _line_at(path, at)
+    below = [left_out(Row(first + n, row.cells), "below") for n, row in enumerate(rows[-count:]) if row.filled]
+    copy = how.folder / "table.txt"
+    with path.open("rb") as source, copy.open("wb") as target:
+        while at > 0 and (chunk := source.read(min(at, _TAIL_BYTES))):
+            target.write(chunk)
+            at -= len(chunk)
+    return copy, below
+
+
+def _below(path: Path, lines: int, *, folder: Path) -> Path:
+    """Return a copy of the file without its first lines."""
+    copy = folder / "rows.txt"
+    with path.open("rb") as source, copy.open("wb") as target:
+        for _ in range(lines):
+            source.readline()
+        shutil.copyfileobj(source, target)
+    return copy
+
+
+def _last_lines(path: Path, begun: _Begun) -> list[tuple[int, Row]]:
+    """Return the last lines of data with their positions: those that are whole rows, counted from the end."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        # The header and what is above it are no rows of data.
+        begins = sum(len(line) for line in islice(file, begun.lines))
+        start = max(begins, size - _TAIL_BYTES)
+        file.seek(start)
+        tail = file.read()
+    lines = tail.splitlines(keepends=True)
+    if start > begins:
+        start += len(lines.pop(0)) if lines else 0
+    at = start + sum(map(len, lines))
+    rows: list[tuple[int, Row]] = []
+    for line in reversed(lines):
+        # A quotation mark without its partner: the row has several lines.
+        if line.count(b'"') % 2 or len(rows) == LOOKED_AT:
+            break
+        at -= len(line)
+        text = line.decode("utf-8", "replace").rstrip("\r\n")
+        try:
+            cells = next(csv.reader([text], delimiter=begun.separator), [])
+        except csv.Error:
+            break
+        rows.append((at, Row(0, tuple(cells))))
+    return rows[::-1]
+
+
+def _line_at(path: Path, position: int) -> int:
+    """Return the number of the line that begins at a position."""
+    number = 1
+    with path.open("rb") as file:
+        while position > 0 and (chunk := file.read(min(position, _TAIL_BYTES))):
+            number += chunk.count(b"\n")
+            position -= len(chunk)
+    return number
+
+
+def _first_row(path: Path, *, name: str, delimiter: str | None, limits: Run) -> tuple[list[str], str, int, int]:
+    """Read the first row: its cells, the separator, and the number of lines and of records up to it."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         first = next((line for line in bounded_lines(file, name=name, limits=limits) if line.strip()), "")
     if not first:
@@ -224,13 +348,14 @@ def _header(path: Path, *, name: str, delimiter: str | None, limits: Run) -> tup
     with path.open(encoding="utf-8-sig", newline="") as file:
         try:
             reader = csv.reader(bounded_lines(file, name=name, limits=limits), delimiter=separator)
-            cells = next((row for row in reader if any(cell.strip() for cell in row)), [])
+            rows = enumerate(reader, start=1)
+            records, cells = next(((n, row) for n, row in rows if any(cell.strip() for cell in row)), (0, []))
         except csv.Error as error:
             raise InputError(f"{name}: the header row cannot be read ({error}): repair the first lines") from None
         if not cells:
             raise InputError(f"{name} has no header row: its first row has no column names. Check the export")
         require_columns(len(cells), name=name, limits=limits)
-        return cells, separator, reader.line_num
+        return cells, separator, reader.line_num, records
 
 
 def _require_lines(path: Path, *, name: str, limits: Run) -> None:
@@ -278,9 +403,9 @@ def _stage(rows_and_faults: Iterable[tuple[list[str], str | None]], *, columns: 
 
 
 def _careful(
-    path: Path, *, name: str, separator: str, lines: int, columns: int, limits: Run
+    path: Path, *, name: str, begun: _Begun, columns: int, limits: Run
 ) -> Iterator[tuple[list[str], str | None]]:
-    blank = [""] * columns
+    blank, lines, separator = [""] * columns, begun.lines, begun.separator
     with path.open(encoding="utf-8-sig", newline="") as file:
         text = bounded_lines(file, name=name, limits=limits)
         for _ in range(lines):
@@ -330,6 +455,7 @@ def read_table(
     *,
     encoding: str,
     delimiter: str | None = None,
+    layout: Layout = FIRST_ROW,
     limits: Run = DEFAULT_LIMITS,
     faults: bool = False,
     scratch: Path | None = None,
@@ -342,6 +468,8 @@ def read_table(
         The file.
     encoding, delimiter
         From the configuration; with None the separator is recognised.
+    layout
+        Where its table may start.
     limits
         Limits on the size of the file and its rows.
     faults
@@ -362,15 +490,10 @@ def read_table(
         connection = connect(memory_limit_mb=1000, folders=(path.parent, folder), spill=folder / "spill")
         try:
             for careful in (False, True):
-                opened = open_text(
-                    plain,
-                    name=path.name,
-                    encoding=encoding,
-                    delimiter=delimiter,
-                    folder=folder,
-                    careful=careful,
-                    limits=limits,
+                how = Opening(
+                    folder, limits, encoding=encoding, delimiter=delimiter, layout=layout, careful=careful, whole=True
                 )
+                opened = open_text(plain, name=path.name, how=how)
                 try:
                     table = connection.sql(f"SELECT * FROM {opened.scan}").to_arrow_table()
                 except duckdb.Error:

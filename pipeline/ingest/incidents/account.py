@@ -106,6 +106,8 @@ class PartReport:
         Why rows were refused: rule, column, rows, three examples and the likely cause of each fault.
     misplaced
         The probable mistake in the points if nearly all are outside the areas; empty otherwise.
+    outside
+        Lines above the header and below the data, which are no rows: number, text, and `above` or `below`.
     cautions
         Cautions to read before the outputs are used, as sentences.
     """
@@ -136,6 +138,7 @@ class PartReport:
     decisions: dict[str, Any] = field(default_factory=dict)
     faults: list[dict[str, Any]] = field(default_factory=list)
     misplaced: str = ""
+    outside: list[dict[str, Any]] = field(default_factory=list)
     cautions: list[str] = field(default_factory=list)
 
     @classmethod

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pipeline.config import IncidentSource
 from pipeline.errors import InputError
 from pipeline.ingest.formats.files import Opened, find_columns, require_long
+from pipeline.ingest.formats.header import Layout
 from pipeline.storage.duckdb import literal
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "cell_text",
     "coded",
     "find_roles",
+    "layout_of",
     "missing_texts",
     "plan_details",
     "role_columns",
@@ -278,6 +280,24 @@ def role_columns(source: IncidentSource) -> list[tuple[str, str]]:
     """Return configuration key and name of every column that a source names."""
     named = {role: getattr(source.columns, role) for role in type(source.columns).model_fields}
     return [(f"incidents.columns.{role}", name) for role, name in named.items() if name is not None]
+
+
+def layout_of(source: IncidentSource) -> Layout:
+    """Return what is known of the table of a source before it is opened."""
+    date = source.columns.date
+    return Layout(
+        source.header_row,
+        wanted=tuple(name for _, name in role_columns(source)),
+        keys=() if date is None else (date,),
+        roles=_roles_named,
+    )
+
+
+def _roles_named(cells: Sequence[str]) -> int:
+    """Return how many roles the names in a row have; 0 if none is a date."""
+    at: dict[str, int] = {}
+    _recognise(cells, at=at, found={})
+    return len(at) if "date" in at else 0
 
 
 def find_roles(opened: Opened, *, source: IncidentSource) -> Roles:

@@ -34,10 +34,11 @@ from pipeline.ingest.formats.files import (
     row_reader,
     unpacked,
 )
+from pipeline.ingest.formats.header import left_out_caution
 from pipeline.ingest.incidents.account import PLACE_RULES, RULES, FaultLog, PartReport, rule_code
 from pipeline.ingest.incidents.categories import Sorter, category_columns, plan_sorting
 from pipeline.ingest.incidents.clock import local_time
-from pipeline.ingest.incidents.columns import Details, Roles, coded, find_roles, plan_details, role_columns
+from pipeline.ingest.incidents.columns import Details, Roles, coded, find_roles, layout_of, plan_details, role_columns
 from pipeline.ingest.incidents.dates import Moments, Times, Unsettled, plan_moments
 from pipeline.ingest.incidents.places import NOT_COVERED, PLACES, Guess, Placed, Placer, plan_placing
 from pipeline.storage.archives import ENDINGS
@@ -213,6 +214,7 @@ def _opening(folder: Path, *, source: IncidentSource, limits: Run) -> Opening:
         delimiter=source.delimiter,
         layer=source.layer,
         sheet=source.sheet,
+        layout=layout_of(source),
     )
 
 
@@ -477,8 +479,10 @@ class _Reading:
             decisions=decisions,
             faults=faults.report(place_cause=guess.text if guess else ""),
             misplaced=guess.text if guess and self._all_off(guess) else "",
+            outside=[row._asdict() for row in self.opened.outside],
             cautions=[
                 *self.opened.cautions,
+                *filter(None, [left_out_caution(self.job.label, self.opened.outside, header=self.opened.header)]),
                 *(
                     f"{self.job.label}: {caution}"
                     for caution in (*_cut(tally.rows + self.selection.left_out), *self.placer.cautions())
