@@ -33,6 +33,7 @@ from pipeline.config.analysis import (
 from pipeline.config.inputs import (
     AreaFile,
     Areas,
+    AreaTable,
     Categories,
     Category,
     Columns,
@@ -69,6 +70,7 @@ from pipeline.errors import ConfigError
 __all__ = [
     "RESERVED_ENDS",
     "AreaFile",
+    "AreaTable",
     "Areas",
     "Backtest",
     "Categories",

@@ -10,6 +10,7 @@ from pipeline.storage.formats import FormatName
 
 __all__ = [
     "AreaFile",
+    "AreaTable",
     "Areas",
     "Categories",
     "Category",
@@ -268,7 +269,7 @@ class Areas(Section):
     lookup: str | None = Field(
         None,
         description="CSV of from_code,to_code: from codes of other editions to those of this one, and for "
-        "columns.lsoa and columns.msoa from LSOA and MSOA codes to wards.",
+        "columns.lsoa and columns.msoa from LSOA and MSOA codes to wards (see also geocode.areas).",
     )
     min_matched_pct: float = Field(
         99.0, ge=0, le=100, description="Least share of codes that must match the boundaries, in per cent."
@@ -329,8 +330,27 @@ class PostcodeFile(Section):
         return self
 
 
+class AreaTable(Section):
+    """A table of smaller areas (LSOA, MSOA, beat) and the ward or borough that each lies in."""
+
+    path: str = Field(description="The table, for example an ONS lookup of LSOAs to wards.")
+    code: str = Field(description="Column with the codes that rows have in columns.lsoa, msoa or beat: `LSOA21CD`.")
+    area: str | None = Field(
+        None,
+        description="Column with the code of the ward, or of the borough; by default the column that fits the "
+        "boundaries, wards before boroughs.",
+    )
+    encoding: str = Field("utf-8", description="Text encoding, for example `latin-1`.")
+
+
 class Geocode(Section):
     """How rows without coordinates are located."""
+
+    areas: tuple[AreaTable, ...] = Field(
+        (),
+        description="Tables for columns.lsoa, columns.msoa and columns.beat. A code in several wards of one borough "
+        "counts in that borough alone; one in several boroughs in neither.",
+    )
 
     postcodes: PostcodeFile | None = Field(
         None, description="Lookup for `columns.postcode`: a row without coordinates lies in the middle of its postcode."
@@ -364,11 +384,12 @@ class Columns(Section):
         "disagree, the point is used and the disagreement is counted.",
     )
     lsoa: str | None = Field(
-        None, description="LSOA code: a row without a point counts in the ward that areas.lookup gives for it."
+        None, description="LSOA code: a row without a point counts in the ward that geocode.areas gives for it."
     )
     msoa: str | None = Field(
-        None, description="MSOA code, used like lsoa if areas.lookup assigns every MSOA to one ward."
+        None, description="MSOA code, used like lsoa: an MSOA in several wards counts in their borough."
     )
+    beat: str | None = Field(None, description="Code or name of a beat or another area of the force, used like lsoa.")
     kind: str | None = Field(None, description="Offence or non-crime incident.")
     offence_group: str | None = Field(None, description="Offence group.")
     aggravated: str | None = Field(None, description="Aggravated offence, yes or no.")

@@ -62,6 +62,7 @@ from pipeline.ingest.quality import (
     summed,
     uncovered_caution,
 )
+from pipeline.ingest.small_areas import read_small_areas, small_area_columns
 
 __all__ = [
     "LOOKUP_COLUMNS",
@@ -105,6 +106,7 @@ __all__ = [
     "read_incidents",
     "read_lookup",
     "read_postcodes",
+    "read_small_areas",
     "require_alike",
     "require_areas",
     "require_context",
@@ -121,6 +123,7 @@ __all__ = [
     "settle",
     "settled_cautions",
     "settled_record",
+    "small_area_columns",
     "snapped_caution",
     "source_labels",
     "summed",

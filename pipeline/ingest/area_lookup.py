@@ -131,6 +131,12 @@ class WardNames:
             for old, new in areas.other_codes.items()
             if new.casefold() in self._by_code
         }
+        boroughs = {code.casefold(): code for code in areas.borough_names}
+        self._other_boroughs = {
+            old.casefold(): boroughs[new.casefold()]
+            for old, new in areas.other_codes.items()
+            if new.casefold() in boroughs
+        }
         self._by_name: dict[str, list[int]] = {}
         for at, name in enumerate(areas.ward_names):
             self._by_name.setdefault(_plain(name), []).append(at)
@@ -139,6 +145,10 @@ class WardNames:
         """Position of the ward with a code, directly or through the lookup; -1 for none."""
         key = text.casefold()
         return self._by_code.get(key, self._other.get(key, -1))
+
+    def borough_of_code(self, text: str) -> str | None:
+        """Code of the borough that the lookup gives for a smaller area in several of its wards; None for none."""
+        return self._other_boroughs.get(text.casefold())
 
     def of(self, text: str, *, borough: str | None = None) -> int:
         """Position of the ward with a code or name; -1 for none.

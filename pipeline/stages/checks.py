@@ -19,6 +19,7 @@ from pipeline.ingest import (
     require_incident_columns,
     require_postcode_columns,
     require_text_columns,
+    small_area_columns,
 )
 from pipeline.stages.inputs import expand, input_files, input_patterns
 
@@ -94,6 +95,10 @@ def _looks(config: Config) -> Iterator[tuple[str, Look]]:
         )
         yield f"areas.population[{n}].path", look
     yield "areas.lookup", partial(text, wanted=LOOKUP_COLUMNS, encoding="utf-8")
+    for n, codes in enumerate(config.geocode.areas):
+        key = f"geocode.areas[{n}]"
+        wanted = small_area_columns(codes, key=key)
+        yield f"{key}.path", partial(text, wanted=wanted, encoding=codes.encoding)
     if config.geocode.postcodes:
         look = partial(require_postcode_columns, settings=config.geocode.postcodes, limits=config.run)
         yield "geocode.postcodes.path", look

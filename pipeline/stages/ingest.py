@@ -45,6 +45,7 @@ from pipeline.ingest import (
     read_incidents,
     read_lookup,
     read_postcodes,
+    read_small_areas,
     require_alike,
     require_kept,
     require_outside,
@@ -287,6 +288,13 @@ def _incidents(context: Context, areas: AreaSet, areas_key: str) -> dict[str, An
     for source in context.config.incidents:
         of_source = [part for job, part in zip(jobs, parts, strict=True) if job.source is source]
         context.cautions += _postcode_cautions(context, source, of_source)
+        if strange := summed(part.unknown_areas for part in of_source):
+            shown = ", ".join(repr(text) for text, _ in sorted(strange.items(), key=lambda t: (-t[1], t[0]))[:3])
+            context.cautions.append(
+                f"{sum(strange.values()):,} rows of {source.name} without a point name a ward or smaller area that is "
+                f"not in the boundaries or a table ({shown}): they count in the borough that they name, or else in the "
+                "region alone. geocode.areas or areas.lookup can say where such codes are."
+            )
     return record
 
 
@@ -407,6 +415,24 @@ def _first_of_each(cautions: list[str]) -> list[str]:
 def _jobs(context: Context, areas: AreaSet, areas_key: str) -> list[ReadJob]:
     """Return what is to be read, in the order of the labels: that of the rows in every later table."""
     other = read_lookup(context.config.areas, base=context.base, limits=context.config.run, scratch=context.folder)
+    wards = areas.level(Level.WARD)
+    small, accounts = read_small_areas(
+        context.config.geocode.areas,
+        base=context.base,
+        parents=dict(zip(wards["area_code"].astype(str), wards["parent_code"].astype(str), strict=True)),
+        limits=context.config.run,
+        scratch=context.folder,
+    )
+    other = small | other
+    for account in accounts:
+        if split := account["codes_in_several_boroughs"]:
+            shown = ", ".join(account["several"][:5])
+            context.cautions.append(
+                f"{split:,} codes in {account['file']} lie in several boroughs ({shown}): rows that have one of them "
+                "and no point count in none of these."
+            )
+    if accounts:
+        areas.report["smaller_areas"] = accounts
     postcodes = context.work(_POSTCODES) if context.config.geocode.postcodes else None
     lookup = areas.lookup(context.work(_INDEX), key=areas_key, other_codes=other, postcodes=postcodes)
     today = datetime.now(local_time(context.config).zone).date().isoformat()

@@ -109,6 +109,7 @@ def input_patterns(config: Config) -> dict[str, tuple[str, ...]]:
     areas, disclosure = config.areas, config.disclosure
     found = {f"incidents[{n}].paths": source.paths for n, source in enumerate(config.incidents)}
     found |= {f"published_counts[{n}].paths": counts.paths for n, counts in enumerate(config.published_counts)}
+    found |= {f"geocode.areas[{n}].path": (table.path,) for n, table in enumerate(config.geocode.areas)}
     if config.geocode.postcodes:
         found["geocode.postcodes.path"] = config.geocode.postcodes.path
     single = {

@@ -36,6 +36,7 @@ IMPURE = (
     "ingest/incidents/repeated_ids.py",
     "ingest/incidents/read.py",
     "ingest/postcodes.py",
+    "ingest/small_areas.py",
     "publish/briefings/",
     "publish/exports/",
     "publish/map/",

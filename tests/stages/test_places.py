@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from tests.kit.cases import (
+    CODES,
     CORNERS,
     NORTHBY,
     REGION,
@@ -21,6 +22,8 @@ from tests.kit.cases import (
     change,
     incidents,
     refused,
+    wards,
+    write_boundaries,
     write_case,
 )
 from tests.kit.map_pages import readable
@@ -205,3 +208,59 @@ def test_check_names_a_lookup_without_its_columns(tmp_path: Path) -> None:
     refused(attempt(config, "check"), "geocode.postcodes.postcode", codes=(2, 3))
     (tmp_path / "onspd.csv").unlink()
     refused(attempt(config, "check"), "geocode.postcodes.path", codes=(2, 3))
+
+
+# Codes of smaller areas.
+
+
+def coded(folder: Path, column: str, codes: dict[str, str], table: str, **changes: Any) -> Path:
+    rows = [
+        {**{k: r[k] for k in ("incident_id", "occurred_on", "category")}, "small": codes[r["ward_name"]]}
+        for r in incidents(260)
+    ]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "table.csv").write_text(table, encoding="utf-8")
+    geocode = {"areas": [{"path": "table.csv", "code": "CD"}]}
+    return write_case(
+        folder, rows, source={"crs": None}, columns={"x": None, "y": None, column: "small"}, geocode=geocode, **changes
+    )
+
+
+BEATS = {"Alder": "NB1", "Birch": "NB2", "Cedar": "SB1", "Damson": "SB2"}
+
+
+@pytest.mark.parametrize("column", ["lsoa", "beat"])
+def test_a_table_of_smaller_areas_places_rows_in_wards(tmp_path: Path, column: str) -> None:
+    table = "\n".join(["CD,NM,WD", *(f"{BEATS[w]},{w} beat,{CODES[w]}" for w in ALL_WARDS)]) + "\n"
+    tried = attempt(coded(tmp_path, column, BEATS, table))
+    assert tried.totals() == RIGHT[260]
+    assert set(kept(tried)["place_precision"]) == {"area"}
+
+
+def test_beats_over_several_wards_leave_wards_without_data(tmp_path: Path) -> None:
+    beats = {w: ("N" if w in {"Alder", "Birch"} else "S") for w in ALL_WARDS}
+    table = "\n".join(["CD,WD", *(f"{beats[w]},{CODES[w]}" for w in ALL_WARDS)]) + "\n"
+    tried = attempt(coded(tmp_path, "beat", beats, table))
+    assert tried.totals() == NO_DATA
+    assert tried.totals([REGION, NORTHBY, SOUTHBY]) == {REGION: 260, NORTHBY: 188, SOUTHBY: 72}
+    assert set(kept(tried)["place_precision"]) == {"borough"}
+
+
+def test_codes_that_are_in_no_table_are_counted_and_named(tmp_path: Path) -> None:
+    table = "\n".join(["CD,WD", *(f"{BEATS[w]},{CODES[w]}" for w in ALL_WARDS[:2])]) + "\n"
+    tried = attempt(coded(tmp_path, "beat", BEATS, table))
+    assert tried.total(REGION) == 260
+    assert tried.quality["unknown_areas"]["rows"] == 72
+    assert "72 rows of police without a point name a ward or smaller area" in tried.text
+
+
+def test_boundaries_of_lsoas_need_no_table(tmp_path: Path) -> None:
+    lsoas = {w: f"E0100000{i}" for i, w in enumerate(ALL_WARDS)}
+    config = coded(tmp_path, "lsoa", lsoas, "CD,WD\nx,y\n")
+    shapes = wards().assign(WD25CD=list(lsoas.values()))
+    write_boundaries(tmp_path / "wards.geojson", shapes)
+    tried = attempt(change(config, geocode=None, areas__population=[]))
+    assert tried.counts[tried.counts["area_code"].isin(lsoas.values())]["incidents"].sum() > 0
+    months = tried.counts[(tried.counts["period"].str.len() == 7) & (tried.counts["category"] == "all")]
+    totals = months.groupby("area_code")["incidents"].sum()
+    assert [totals[lsoas[w]] for w in ALL_WARDS] == list(RIGHT[260].values())

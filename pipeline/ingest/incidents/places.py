@@ -1,5 +1,6 @@
 """Locations: check and project coordinates, assign points to areas, and other rows to their named ward or borough."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,7 +38,9 @@ PRECISIONS = tuple(Precision)
 """Precisions in the order of their codes."""
 _OF_FIGURES = {2: Precision.SQUARE_10KM, 4: Precision.SQUARE_1KM, 6: Precision.SQUARE_100M}
 """Grid references with more figures are as good as other coordinates: 10 m is the size of a house."""
-_SMALL_AREAS = ("lsoa", "msoa")
+_SMALL_AREAS = ("lsoa", "msoa", "beat")
+_OWN_CODES = {"lsoa": re.compile(r"[EWS]01\d{6}"), "msoa": re.compile(r"[EWS]02\d{6}")}
+"""Codes of these areas: where the boundaries have such codes themselves, no table is needed."""
 _ORIGIN_M = 100.0
 """A point this close to the origin of the working system, and far from every area, was 0,0 before conversion."""
 _ORDINALS = 1.0
@@ -450,7 +453,10 @@ class Placer:
             texts = self._texts(table, role)
             if texts is not None:
                 at = texts.numbers(lambda v: self.wards.of_code(v) if v else -1)
-                unknown_areas.append((texts, at < 0))
+                # In several wards of one borough: the borough is known.
+                of_borough = texts.texts(lambda v: self.wards.borough_of_code(v) if v else None)
+                borough = pc.coalesce(borough, of_borough)
+                unknown_areas.append((texts, (at < 0) & np.asarray(pc.is_null(of_borough))))
                 ward = np.where(ward >= 0, ward, at)
                 counted_in = np.where(counted_in >= 0, counted_in, at)
         return _Named(ward, counted_in, borough, tuple(unknown_areas), tuple(unknown_boroughs))
@@ -505,11 +511,16 @@ def plan_placing(
         If the coordinate system is not stated, the file and the configuration contradict each other, or the coordinates
         are ambiguous; or if a column of LSOA or MSOA codes is set without a table of their wards.
     """
-    named = [role for role in _SMALL_AREAS if role in roles.at]
+    named = [
+        role
+        for role, form in _OWN_CODES.items()
+        if role in roles.at and not any(form.fullmatch(code) for code in areas.ward_codes)
+    ]
     if named and not areas.other_codes:
         raise InputError(
             f"incidents.columns.{named[0]} names {opened.columns[roles.at[named[0]]]!r}, but nothing says which ward "
-            f"each of them is in: set areas.lookup to a CSV of from_code,to_code ({named[0].upper()} to ward)"
+            f"each of them is in: set geocode.areas to a table of them ({named[0].upper()} and ward), or areas.lookup "
+            "to a CSV of from_code,to_code"
         )
     system = ""
     if roles.coordinates == "lonlat":
