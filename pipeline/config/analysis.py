@@ -108,6 +108,12 @@ class Clusters(Section):
     min_samples: int = Field(30, ge=2, description="Incidents within `eps_m` that make a core point.")
     min_locations: int = Field(5, ge=1, description="Fewest distinct locations in a hotspot.")
     max_hotspots: int = Field(25, ge=1, le=500, description="Most hotspots listed.")
+    core_over_km2: float = Field(
+        0.5,
+        ge=0,
+        description="Hotspots with an outline larger than this, in square kilometres, are searched for their densest "
+        "parts (cores), which the internal folder shows; 0 for none.",
+    )
     resamples: int = Field(0, ge=0, le=999, description="Resamples of locations for stability; 0 for none.")
     simulations: int = Field(
         0, ge=0, le=9999, description="Simulations under the null hypothesis for p-values; 0 for none."

@@ -11,6 +11,7 @@ from pipeline.tables.outputs import (
     DENSITY_LAYER,
     GROUP_LAYER,
     HOTSPOT_CATEGORY_LAYER,
+    HOTSPOT_CORE_LAYER,
     HOTSPOT_LAYER,
     STATES_NOTE,
 )
@@ -55,6 +56,8 @@ In each profile's folder:
 | `hotspots.geojson` | outlines of clusters of all categories together, in the headline period |
 | `density.geojson` | bands of kernel density of all categories together, in the headline period |
 | `hotspots_by_category.geojson`, `density_by_category.geojson` | the same of each category that has enough incidents |
+| `hotspot_cores.geojson` | densest parts of hotspots larger than `detect.clusters.core_over_km2`, where there are any\
+ (`internal` only) |
 | `hotspots.gpkg` | the same layers in the working system (GeoPackage 1.3), with styles for QGIS |
 | `hotspots.xml` | discovery metadata (UK GEMINI 2.3): title, abstract, extent, lineage, licence, contact |
 | `<layer>.parquet`, `<layer>.fgb` | the same layers as GeoParquet and FlatGeobuf, if switched on in `exports` |
@@ -114,6 +117,7 @@ def data_dictionary() -> str:
         (HOTSPOT_LAYER, "hotspots"),
         (DENSITY_LAYER, "density"),
         (HOTSPOT_CATEGORY_LAYER, "hotspots_by_category"),
+        (HOTSPOT_CORE_LAYER, "hotspot_cores"),
         (DENSITY_CATEGORY_LAYER, "density_by_category"),
     ):
         text += f"### {files.capitalize()}\n\n" + _table(table, aliases=True)

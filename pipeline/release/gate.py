@@ -46,9 +46,17 @@ from pipeline.release.hotspots import (
 from pipeline.release.linked_tables import COUNTS, Layout, category_pairs, declared_unions
 from pipeline.release.offer import Offer, choose_offer
 from pipeline.release.protect import cautions_of, protect, release_record, states_of
-from pipeline.release.released import _SEAL, CategoryInfo, Released, ReleasePlan, digest_of, release_info
+from pipeline.release.released import (
+    _SEAL,
+    CategoryInfo,
+    Released,
+    ReleasePlan,
+    digest_of,
+    no_outlines,
+    release_info,
+)
 from pipeline.statistics.rates import leave_out_immature
-from pipeline.tables import CIRCUMSTANCES, HOTSPOT_FACTS, Level
+from pipeline.tables import CIRCUMSTANCES, HOTSPOT_CORE_LAYER, HOTSPOT_FACTS, Level
 
 __all__ = ["Detected", "Passed", "examine", "release"]
 
@@ -103,6 +111,8 @@ class Detected:
         Levels at which no row can be assigned (`no_data`: reason by level), and notes for pages (`notes`).
     facts
         Headline window id to the table HOTSPOT_FACTS of its hotspots.
+    cores
+        Headline window id to the cores of its large hotspots, table HOTSPOT_CORE_LAYER.
     """
 
     areas: gpd.GeoDataFrame
@@ -127,6 +137,7 @@ class Detected:
     lacking: MissingMonths = field(default_factory=MissingMonths)
     levels: Mapping[str, Any] = field(default_factory=dict)
     facts: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    cores: Mapping[str, gpd.GeoDataFrame] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +283,7 @@ def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail", offers: dict
         record=record | {"circumstances": described.record},
         circumstances=described.table,
         facts=_facts(detected, plan, hotspots.layer),
+        cores=_cores(detected, plan, hotspots.layer),
         seal=_SEAL,
     )
     return Passed(released, protected.log, protected.states)
@@ -392,6 +404,19 @@ def _facts(detected: Detected, plan: ReleasePlan, hotspots: gpd.GeoDataFrame) ->
     if not plan.internal or known is None:
         return HOTSPOT_FACTS.empty()
     return known[known["hotspot_id"].isin(hotspots["hotspot_id"])].reset_index(drop=True)
+
+
+def _cores(detected: Detected, plan: ReleasePlan, hotspots: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the cores of the hotspots shown, for the data owner alone.
+
+    A hotspot, its core and the rest of it would be an equation, and that a hotspot has cores depends on true counts
+    within a step: no rule of steps covers either.
+    """
+    known = detected.cores.get(plan.windows.headline.id)
+    if not plan.internal or known is None or not len(known):
+        return no_outlines(HOTSPOT_CORE_LAYER, plan.areas.crs)
+    shown = known[known["hotspot_id"].isin(hotspots["hotspot_id"])].reset_index(drop=True)
+    return with_names(Outlines(shown, ""), plan).layer
 
 
 def _unchanged_outlines(made: Outlines, kind: str, plan: ReleasePlan) -> Outlines:

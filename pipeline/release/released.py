@@ -23,6 +23,7 @@ from pipeline.tables import (
     CIRCUMSTANCES,
     DENSITY_CATEGORY_LAYER,
     HOTSPOT_CATEGORY_LAYER,
+    HOTSPOT_CORE_LAYER,
     HOTSPOT_FACTS,
     Level,
     Table,
@@ -244,6 +245,8 @@ class Released:
         Table CIRCUMSTANCES of the headline window; empty where nothing describes incidents or nothing may be shown.
     facts
         Table HOTSPOT_FACTS of the hotspots; empty for everyone but the data owner.
+    cores
+        Table HOTSPOT_CORE_LAYER of the large hotspots; empty for everyone but the data owner.
     """
 
     info: ReleaseInfo
@@ -255,6 +258,7 @@ class Released:
     seal: object = None
     circumstances: pd.DataFrame = field(default_factory=CIRCUMSTANCES.empty)
     facts: pd.DataFrame = field(default_factory=HOTSPOT_FACTS.empty)
+    cores: gpd.GeoDataFrame = field(default_factory=lambda: no_outlines(HOTSPOT_CORE_LAYER))
     hotspots_by_category: gpd.GeoDataFrame = field(default_factory=lambda: no_outlines(HOTSPOT_CATEGORY_LAYER))
     density_by_category: gpd.GeoDataFrame = field(default_factory=lambda: no_outlines(DENSITY_CATEGORY_LAYER))
 
@@ -401,6 +405,7 @@ class Packed:
     density_by_category: gpd.GeoDataFrame
     circumstances: pd.DataFrame
     facts: pd.DataFrame
+    cores: gpd.GeoDataFrame
     record: dict[str, Any]
     digest: str
 
@@ -426,6 +431,7 @@ def pack(released: Released) -> Packed:
         density_by_category=released.density_by_category,
         circumstances=released.circumstances,
         facts=released.facts,
+        cores=released.cores,
         record=released.record,
         digest=digest_of(released.counts, released.circumstances, released.facts),
     )
@@ -453,6 +459,7 @@ def unpack(packed: Packed) -> Released:
         density_by_category=packed.density_by_category,
         circumstances=packed.circumstances,
         facts=packed.facts,
+        cores=packed.cores,
         record=packed.record,
         seal=_SEAL,
     )

@@ -42,6 +42,7 @@ def read_release(folder: Path) -> Released:
             density_by_category=read_layer(folder / "density_by_category.parquet"),
             circumstances=read_table(folder / "circumstances.parquet", CIRCUMSTANCES),
             facts=read_table(folder / "facts.parquet", HOTSPOT_FACTS),
+            cores=read_layer(folder / "hotspot_cores.parquet"),
             record=stored["record"],
             digest=stored["digest"],
         )

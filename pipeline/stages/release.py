@@ -141,6 +141,7 @@ def _load(context: Context) -> Detected:
             for n in names
             if (path := context.work(f"hotspots/{n}.facts.parquet")).is_file()
         },
+        cores={n: read_layer(context.work(f"hotspots/{n}.cores.parquet")) for n in names},
         hotspots_by_category={n: read_layer(context.work(f"hotspots/{n}.by_category.parquet")) for n in names},
         members_by_category={
             n: pd.read_parquet(context.work(f"hotspots/{n}.by_category.members.parquet")) for n in names
@@ -187,6 +188,7 @@ def _save(context: Context, passed: Passed, profile: Profile) -> None:
     write_layer(folder / "density_by_category.parquet", packed.density_by_category)
     write_table(folder / "circumstances.parquet", CIRCUMSTANCES, packed.circumstances)
     write_table(folder / "facts.parquet", HOTSPOT_FACTS, packed.facts)
+    write_layer(folder / "hotspot_cores.parquet", packed.cores)
     write_json(folder / "release.json", {"info": packed.info, "record": packed.record, "digest": packed.digest})
     write_json(folder / "withheld.json", passed.log)
     if len(passed.states):

@@ -9,6 +9,7 @@ from pipeline.tables.outputs import (
     DENSITY_LAYER,
     GROUP_LAYER,
     HOTSPOT_CATEGORY_LAYER,
+    HOTSPOT_CORE_LAYER,
     HOTSPOT_LAYER,
     STATES_NOTE,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "DENSITY_LAYER",
     "GROUP_LAYER",
     "HOTSPOT_CATEGORY_LAYER",
+    "HOTSPOT_CORE_LAYER",
     "HOTSPOT_FACTS",
     "HOTSPOT_LAYER",
     "INCIDENTS",

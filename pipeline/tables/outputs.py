@@ -10,6 +10,7 @@ __all__ = [
     "DENSITY_LAYER",
     "GROUP_LAYER",
     "HOTSPOT_CATEGORY_LAYER",
+    "HOTSPOT_CORE_LAYER",
     "HOTSPOT_LAYER",
     "STATES_NOTE",
 ]
@@ -226,6 +227,27 @@ HOTSPOT_CATEGORY_LAYER = Table(
     ("hotspot_id",),
     (HOTSPOT_LAYER.columns[0], *_OF_CATEGORY, *HOTSPOT_LAYER.columns[1:]),
     "Outlines of clusters of the incidents of one category. Categories overlap: an incident may lie in several.",
+)
+
+HOTSPOT_CORE_LAYER = Table(
+    "hotspot_cores",
+    ("core_id",),
+    (
+        Column("core_id", "string", "Id of the hotspot and a letter: `H001a`.", alias="core_id"),
+        Column("hotspot_id", "string", "Hotspot that it lies in.", alias="hs_id"),
+        Column(
+            "number", "string", "Rank of the hotspot and a letter: `1a` has more incidents than `1b`.", alias="number"
+        ),
+        Column("name", "string", "As the name of a hotspot.", alias="name"),
+        Column("incidents", "int", "Incidents of the period inside the outline.", alias="incidents"),
+        Column("distinct_locations", "int", "Distinct places of these.", alias="places"),
+        Column("area_km2", "float", "Area of the outline in square kilometres.", alias="area_km2"),
+        Column("density_per_km2", "float", "Incidents per square kilometre.", alias="dens_km2"),
+        Column(
+            "min_samples", "int", "Incidents within the reach of the clustering that make a core.", alias="min_sampl"
+        ),
+    ),
+    "Densest parts of hotspots that are larger than `detect.clusters.core_over_km2` (internal only).",
 )
 
 DENSITY_CATEGORY_LAYER = Table(

@@ -114,7 +114,7 @@ test("rates that all lie in one class are better shown as numbers", () => {
 
 test("hotspots of another category or period are never shown, and the list says why", () => {
   const spot = (id, category) => ({
-    id, category, rank: 1, name: id, n: 9, band: "9", km2: 1, density: 9, within: [], rings: [[0]], at: [1e5, 51e5],
+    id, category, rank: 1, name: id, n: 9, band: "9", km2: 1, density: 9, within: [], rings: [[0]], at: [1e5, 51e5], cores: [],
   });
   open((p) => {
     p.categories.push({ id: "race", label: "Race", parent: "all", detail: "ward" });

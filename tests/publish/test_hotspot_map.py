@@ -203,6 +203,7 @@ def test_a_folder_of_a_run_is_drawn_again(city: Released, tmp_path: Path) -> Non
     write_table(folder / "counts.parquet", AREA_COUNTS, packed.counts)
     write_table(folder / "circumstances.parquet", CIRCUMSTANCES, packed.circumstances)
     write_table(folder / "facts.parquet", HOTSPOT_FACTS, packed.facts)
+    write_layer(folder / "hotspot_cores.parquet", packed.cores)
     write_json(folder / "release.json", {"info": packed.info, "record": packed.record, "digest": packed.digest})
     write_table(tmp_path / "work" / "context.parquet", CONTEXT, gpd.GeoDataFrame(CONTEXT.empty()))
     write_json(tmp_path / "work" / "context.json", {"credits": [], "crs": "EPSG:27700"})

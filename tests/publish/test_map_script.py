@@ -89,7 +89,7 @@ def test_the_script_has_the_names_of_the_payload() -> None:
 MACHINE_WORDS = {
     "Enter", "Escape", "Feature", "Polygon", "xMinYMid meet", "move zoom", "no pattern",
     "borough quiet", "fill maybe", "first value", "keys before", "keys first", "name road", "note first", "note tight",
-    "place p", "spot on", "swatch round", "tbar maybe",
+    "place p", "spot core", "spot on", "swatch round", "tbar maybe",
 }  # fmt: skip
 """Keys of the keyboard, types of GeoJSON, a word of the table, and classes of the style sheet."""
 

@@ -17,6 +17,7 @@ from pipeline.release.gate import Detected, examine, release
 from pipeline.release.hotspots import Premises
 from pipeline.release.protect import known_cells
 from pipeline.release.released import CategoryInfo, Released
+from pipeline.tables import HOTSPOT_CORE_LAYER
 from tests.kit.gated import X0, Y0, config_of, detected_of, hotspot_of, planted, small
 
 pytestmark = pytest.mark.slow
@@ -287,6 +288,24 @@ def test_small_hotspots_are_not_shown(column: str, value: float) -> None:
     assert len(spot_of(let_out(spoilt, PARTNER))) == 0
     note = let_out(spoilt, PARTNER).info.hotspot_note
     assert not any(sign.isdigit() for sign in note)
+
+
+def test_cores_of_a_hotspot_are_for_the_data_owner_alone() -> None:
+    detected = with_hotspot()
+    row = {
+        "core_id": "H001a", "hotspot_id": "H001", "number": "1a", "name": "", "incidents": 12, "distinct_locations": 12,
+        "area_km2": 0.1, "density_per_km2": 120.0, "min_samples": 60,
+    }  # fmt: skip
+    outline = shapely.box(X0 + 300, Y0 + 450, X0 + 500, Y0 + 550)
+    layer = gpd.GeoDataFrame(HOTSPOT_CORE_LAYER.conform(pd.DataFrame([row])), geometry=[outline], crs="EPSG:27700")
+    detected = dataclasses.replace(detected, cores={HEADLINE: layer})
+    internal = let_out(detected, {"name": "internal", "audience": "internal", "borough_period": "fixed"})
+    assert internal.cores["number"].tolist() == ["1a"]
+    assert internal.cores["name"].tolist() == ["Ward B1W0"]  # the ward with most of its area
+    for profile in (PARTNER, PUBLIC):
+        released = let_out(detected, profile)
+        assert len(released.cores) == 0
+        assert len(spot_of(released)) == 1
 
 
 def test_a_profile_shows_the_categories_it_lists_and_no_others() -> None:

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.detect.density import month_rows
+from pipeline.detect.hotspots.cores import find_cores
 from pipeline.detect.hotspots.facts import hotspot_facts
 from pipeline.detect.hotspots.finding import Hotspots, detect, find_hotspots, lower_min_samples, members_of
 from pipeline.detect.hotspots.stability import Background
@@ -48,10 +49,21 @@ def _find(data: DetectInput) -> Findings:
     for category, why in reasons.items():
         choices[f"hotspots {name} {category}"] = f"none: {why}"
     before = _before(data, compared, layer, each)
+    inside = members_of(month_rows(data.locations, headline), layer)
+    settings = data.config.detect.clusters
+    cores = find_cores(
+        layer,
+        inside,
+        eps_m=found.eps_m or 0.0,  # without a reach there is no hotspot to search
+        min_samples=settings.min_samples,
+        min_locations=settings.min_locations,
+        over_km2=settings.core_over_km2,
+    )
     return Findings(
         tables={
             f"hotspots/{name}.parquet": layer,
-            f"hotspots/{name}.members.parquet": members_of(month_rows(data.locations, headline), layer),
+            f"hotspots/{name}.members.parquet": inside,
+            f"hotspots/{name}.cores.parquet": cores,
             f"hotspots/{name}.categories.parquet": found.by_category,
             f"hotspots/{name}.periods.parquet": found.by_period,
             f"hotspots/{name}.by_category.parquet": each,

@@ -52,6 +52,7 @@ def hotspot_map(
     *,
     outline: Any,
     number: str,
+    cores: Sequence[tuple[str, Any]] = (),
     areas: Sequence[Neighbour],
     boroughs: Sequence[Neighbour],
     streets: Streets,
@@ -67,6 +68,8 @@ def hotspot_map(
         Shapes in metres, in one projected system; areas and boroughs with their names.
     number
         What stands in the badge.
+    cores
+        Numbers and outlines of its densest parts.
     label
         What the picture shows, for those who do not see it.
 
@@ -82,6 +85,34 @@ def hotspot_map(
     tall = reach * height_pt / width_pt
     frame = _Frame(canvas, shapely.box(x - reach, y - tall, x + reach, y + tall), 0.0)
     plot, sight = frame.plot, shapely.box(*frame.box)
+    _ground(plot, sight, areas, boroughs, streets)
+    plot.surface(_rings(outline), "hot", fill=_C["hot"], opacity=0.1)
+    for _, core in cores:
+        plot.surface(_rings(core), "hot", fill=_C["hot"], opacity=0.25)
+        plot.surface(_rings(core), "hot", fill="", stroke=_C["hot"], width=1.0)
+    plot.surface(_rings(outline), "hot", fill="", stroke=_C["halo"], width=4.0)
+    plot.surface(_rings(outline), "hot", fill="", stroke=_C["hot"], width=2.0)
+
+    labels = Labels(width_pt, height_pt)
+    _scale_bar(canvas, frame, labels)
+    corner = max(shapely.get_coordinates(outline).tolist(), key=lambda p: (p[1] + 0.3 * p[0], p))
+    labels.block(*frame.points(*corner), 9, 9)
+    middles = [(core_number, core.representative_point()) for core_number, core in cores]
+    for _, at in middles:
+        labels.block(*frame.points(at.x, at.y), 7, 6)
+    _names(canvas, frame, labels, streets, sight)
+    for area in sorted(areas, key=lambda a: (-a.shape.area, a.name)):
+        _area_name(canvas, frame, labels, area, sight)
+    for core_number, at in middles:
+        plot.dots([at.x], [at.y], size=12, fill=_C["hot"], rim=_C["halo"], width=0.8)
+        canvas.text(plot, at.x, at.y, core_number, role="cb", dy=-2.2)
+    plot.dots([corner[0]], [corner[1]], size=15, fill=_C["hot"], rim=_C["halo"], width=1.2)
+    canvas.text(plot, corner[0], corner[1], number, role="bd", dy=-2.8)
+    return canvas.svg(label, role="map")
+
+
+def _ground(plot: Any, sight: Any, areas: Sequence[Neighbour], boroughs: Sequence[Neighbour], streets: Streets) -> None:
+    """Draw what lies under the outline."""
     plot.surface(_rings(sight), "ground", fill=_C["ground"])
     for area in areas:
         plot.surface(_rings(area.shape.intersection(sight)), "land", fill=_C["land"])
@@ -100,20 +131,6 @@ def hotspot_map(
         # Two strokes: the casing shows on pale ground, the core on strong ground.
         plot.lines(lines, "rc", colour=_C["ctx-case"], width=2.6)
         plot.lines(lines, "rk", colour=_C["land"], width=1.4)
-    plot.surface(_rings(outline), "hot", fill=_C["hot"], opacity=0.1)
-    plot.surface(_rings(outline), "hot", fill="", stroke=_C["halo"], width=4.0)
-    plot.surface(_rings(outline), "hot", fill="", stroke=_C["hot"], width=2.0)
-
-    labels = Labels(width_pt, height_pt)
-    _scale_bar(canvas, frame, labels)
-    corner = max(shapely.get_coordinates(outline).tolist(), key=lambda p: (p[1] + 0.3 * p[0], p))
-    labels.block(*frame.points(*corner), 9, 9)
-    _names(canvas, frame, labels, streets, sight)
-    for area in sorted(areas, key=lambda a: (-a.shape.area, a.name)):
-        _area_name(canvas, frame, labels, area, sight)
-    plot.dots([corner[0]], [corner[1]], size=15, fill=_C["hot"], rim=_C["halo"], width=1.2)
-    canvas.text(plot, corner[0], corner[1], number, role="bd", dy=-2.8)
-    return canvas.svg(label, role="map")
 
 
 def _names(canvas: Canvas, frame: _Frame, labels: Labels, streets: Streets, sight: Any) -> None:

@@ -17,6 +17,7 @@ from pipeline.tables import (
     DENSITY_LAYER,
     GROUP_LAYER,
     HOTSPOT_CATEGORY_LAYER,
+    HOTSPOT_CORE_LAYER,
     HOTSPOT_LAYER,
     Kind,
     Level,
@@ -114,6 +115,8 @@ def _outline_layers(released: Released) -> tuple[tuple[str, Table, gpd.GeoDataFr
     """Return density and hotspots, of all categories together and of each: name, contract, features, a word."""
     crs = released.info.working_crs
     bands, spots = ["category", "density_low"], ["category", "rank"]
+    # Cores lie on their hotspots; a folder without any has no such layer.
+    cores = ((HOTSPOT_CORE_LAYER, released.cores, ["core_id"], "cores of hotspots"),) if len(released.cores) else ()
     return tuple(
         (table.name, table, _outline_layer(layer, table, by=by, crs=crs), word)
         for table, layer, by, word in (
@@ -121,6 +124,7 @@ def _outline_layers(released: Released) -> tuple[tuple[str, Table, gpd.GeoDataFr
             (DENSITY_LAYER, released.density, bands, "density"),
             (HOTSPOT_CATEGORY_LAYER, released.hotspots_by_category, spots, "hotspots by category"),
             (HOTSPOT_LAYER, released.hotspots, ["rank"], "hotspots"),
+            *cores,
         )
     )
 

@@ -298,6 +298,8 @@ def styles_of(released: Released, layers: Sequence[Layer]) -> tuple[Style, ...]:
             styles.append(_density(released, layer))
         elif layer.name in {"hotspots", "hotspots_by_category"}:
             styles.append(_hotspots(layer))
+        elif layer.name == "hotspot_cores":
+            styles.append(_cores(layer))
         else:
             styles += _areas(released, layer, LAYER_LEVELS[layer.name])
     return tuple(styles)
@@ -544,4 +546,12 @@ def _hotspots(layer: Layer) -> Style:
     label = Label('"rank"', _INK["hot-on"], 7.5, badge=_INK["hot"])
     return Style(
         layer.name, "Rank", "Outlines with their rank", document([Rule("Hotspot", "", rim)], label=label), True
+    )
+
+
+def _cores(layer: Layer) -> Style:
+    rim = Symbol("fill", (line(_INK["halo"], width_mm=0.7), line(_INK["hot"], width_mm=0.35)))
+    label = Label('"number"', _INK["hot-on"], 6.5, badge=_INK["hot"])
+    return Style(
+        layer.name, "Number", "Outlines with their number", document([Rule("Core", "", rim)], label=label), True
     )

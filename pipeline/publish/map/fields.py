@@ -23,6 +23,7 @@ __all__ = [
     "CategoryFields",
     "Column",
     "ContextFields",
+    "CoreFields",
     "EventFields",
     "HotspotFields",
     "InfoFields",
@@ -181,6 +182,17 @@ class LevelFields(TypedDict):
     limits: NotRequired[dict[str, dict[str, dict[str, list[float]]]]]
 
 
+class CoreFields(TypedDict):
+    """A densest part of a large hotspot, numbered 1a; `at` its badge."""
+
+    number: str
+    name: str
+    n: int
+    km2: float | None
+    rings: list[list[int]]
+    at: tuple[float, float]
+
+
 class HotspotFields(TypedDict):
     """A hotspot; `n` only where the count is exact, else `band`; `within` are boroughs, `at` its badge.
 
@@ -199,6 +211,7 @@ class HotspotFields(TypedDict):
     rings: list[list[int]]
     at: tuple[float, float]
     page: str
+    cores: list[CoreFields]
 
 
 class BandFields(TypedDict):
@@ -286,6 +299,7 @@ TYPES: tuple[type, ...] = (
     CategoryFields,
     PeriodFields,
     LevelFields,
+    CoreFields,
     HotspotFields,
     BandFields,
     LineFields,

@@ -45,7 +45,7 @@ class Outlines:
     water
         Long gaps between the boundaries, where the configuration calls them water (`map.gaps`).
     hotspots, density
-        Rings of each row: those of all categories together, then those of single categories.
+        Rings of each row: those of all categories together, then those of single categories, then cores of hotspots.
     anchors
         Longitude and latitude of each hotspot's badge: on its north-east rim, so that the middle stays in sight.
     """
@@ -186,7 +186,7 @@ def make_outlines(released: Released) -> Outlines:
     keys = tuple(zip(*columns, shapely.to_wkb(named.geometry.to_numpy()).tolist(), strict=True))
     groups = tuple(sorted(info.ward_groups.items()))  # in the order of the groups in `areas`
     present, rings, labels, edge, water = _drawn(keys, groups, tolerance_m, crs, gaps_are_water=info.gaps_are_water)
-    spots = [*released.hotspots.geometry, *released.hotspots_by_category.geometry]
+    spots = [*released.hotspots.geometry, *released.hotspots_by_category.geometry, *released.cores.geometry]
     hot_rings = _rings(np.array([_polygonal(g) for g in spots], dtype=object), crs)
     # Bands are simplified less: a band is as narrow as the surface is steep.
     finest = min(tolerance_m, 25.0)

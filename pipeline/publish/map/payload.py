@@ -17,6 +17,7 @@ from pipeline.publish.map.fields import (
     NOT_OFFERED,
     BandFields,
     Column,
+    CoreFields,
     HotspotFields,
     InfoFields,
     LevelFields,
@@ -265,6 +266,19 @@ def _hotspots(released: Released, outlines: Any) -> list[HotspotFields]:
     parents = dict(zip(released.areas["area_code"], released.areas["parent_code"], strict=True))
     found: list[HotspotFields] = []
     rows = [*released.hotspots.to_dict("records"), *released.hotspots_by_category.to_dict("records")]
+    cores: dict[str, list[CoreFields]] = {}
+    # Their outlines follow those of the hotspots.
+    for i, row in enumerate(released.cores.to_dict("records"), start=len(rows)):
+        cores.setdefault(_text(row["hotspot_id"]), []).append(
+            {
+                "number": _text(row["number"]),
+                "name": _text(row["name"]),
+                "n": int(row["incidents"]),
+                "km2": _decimal(row["area_km2"], 3),
+                "rings": outlines.hotspots[i],
+                "at": outlines.anchors[i],
+            }
+        )
     for i, row in enumerate(rows):
         wards = [w for w in _text(row.get("ward_codes")).split(";") if w]
         boroughs = list(dict.fromkeys(_text(names.get(parents.get(w))) for w in wards))
@@ -284,6 +298,7 @@ def _hotspots(released: Released, outlines: Any) -> list[HotspotFields]:
                 "at": outlines.anchors[i],
                 # Hotspots of single categories have no page of their own.
                 "page": "" if _text(row.get("category")) else hotspot_page(released, _text(row["hotspot_id"])),
+                "cores": cores.get(_text(row["hotspot_id"]), []),
             }
         )
     order = [c.id for c in released.info.categories]

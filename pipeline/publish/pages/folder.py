@@ -15,6 +15,7 @@ from pipeline.tables.outputs import (
     DENSITY_CATEGORY_LAYER,
     DENSITY_LAYER,
     HOTSPOT_CATEGORY_LAYER,
+    HOTSPOT_CORE_LAYER,
     HOTSPOT_LAYER,
     STATES_NOTE,
 )
@@ -42,7 +43,7 @@ _DATA = (
     ("boroughs.geojson", "boroughs"),
     ("wards.geojson", "wards"),
     ("ward_groups.geojson", "ward_groups"),
-    ("hotspots*.geojson", "hotspots"),
+    ("hotspot*.geojson", "hotspots"),
     ("density*.geojson", "density"),
     ("hotspots.gpkg", "geopackage"),
     ("*.parquet", "geoparquet"),
@@ -153,6 +154,7 @@ def write_readme(released: Released, folder: Path) -> None:
         ("hotspots.geojson", HOTSPOT_LAYER),
         ("density.geojson", DENSITY_LAYER),
         ("hotspots_by_category.geojson", HOTSPOT_CATEGORY_LAYER),
+        ("hotspot_cores.geojson", HOTSPOT_CORE_LAYER),
         ("density_by_category.geojson", DENSITY_CATEGORY_LAYER),
     ]
     titles = {

@@ -31,7 +31,7 @@ __all__ = ["hotspot_html", "persistence", "write_hotspots"]
 
 SAME_PLACE_PCT, ELSEWHERE_PCT = 50.0, 10.0
 """Overlap from which an earlier hotspot is the same one, and under which it is none."""
-MOST_WARDS, MOST_NEAR, MOST_KINDS, MOST_CATEGORIES, MOST_INSIDE, MOST_CAVEATS = 5, 3, 6, 9, 6, 2
+MOST_WARDS, MOST_NEAR, MOST_KINDS, MOST_CATEGORIES, MOST_INSIDE, MOST_CAVEATS, MOST_CORES = 5, 3, 6, 9, 6, 2, 4
 FEWEST_TIMED = 20
 """Records with an hour from which a page says whether an hour stands out."""
 BLOCK_MONTHS, MOST_BLOCKS = 3, 12
@@ -387,6 +387,7 @@ def _map(index: ReleaseIndex, row: dict[str, Any], height_pt: float) -> Markup:
         charts.hotspot_map(
             outline=shape,
             number=number,
+            cores=[(str(c["number"]), c["geometry"]) for c in _cores(index, row)],
             areas=found["ward"] or found["borough"],
             boroughs=found["borough"],
             streets=_streets(index, near),
@@ -445,6 +446,12 @@ def _where(index: ReleaseIndex, row: dict[str, Any], facts: HotspotFacts) -> lis
         inside = list(dict.fromkeys(inside))[:MOST_INSIDE]
         if inside:
             out.append((say("hotspot.where.inside"), words.listed(inside)))
+    cores = [
+        say("hotspot.where.core", number=core["number"], name=core["name"], n=int(core["incidents"]))
+        for core in _cores(index, row)
+    ]
+    if cores:
+        out.append((say("hotspot.where.cores"), "; ".join(cores)))
     near = _nearby(index, row)
     if near:
         out.append((say("hotspot.where.nearby"), "; ".join(near)))
@@ -457,6 +464,13 @@ def _where(index: ReleaseIndex, row: dict[str, Any], facts: HotspotFacts) -> lis
     if people is not None:
         out.append((say("hotspot.where.people"), say("hotspot.where.people_text", n=people)))
     return out
+
+
+def _cores(index: ReleaseIndex, row: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the densest parts of the hotspot, most incidents first; none outside internal."""
+    cores = index.released.cores
+    mine = cores[cores["hotspot_id"] == row["hotspot_id"]].sort_values("core_id")
+    return list(mine.to_dict("records")[:MOST_CORES])
 
 
 def _nearby(index: ReleaseIndex, row: dict[str, Any]) -> list[str]:

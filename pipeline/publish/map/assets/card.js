@@ -407,10 +407,21 @@ export function fillHotspots(host, most, paper) {
       nameEl("span", "bo", [spot.within.join(", "), size].filter(Boolean).join(" \u00b7 ")),
       el("span", "dn", spot.density === null ? "" : say("map.hotspots.density", { density: whole(spot.density) })));
     const item = add(el("li"), row);
+    if (!paper && spot.cores.length) item.append(coreList(spot));
     if (!paper && spot.page && state.hotspot === k) item.append(pageLink(spot));
     list.append(item);
   });
   host.append(list);
+}
+
+/** The densest parts of a large hotspot. @param {Hotspot} spot @returns {HTMLElement} */
+function coreList(spot) {
+  const list = el("ol", "cores");
+  list.setAttribute("aria-label", say("map.hotspots.cores", { rank: spot.rank }));
+  for (const core of spot.cores) {
+    list.append(add(el("li"), el("span", "no", core.number), nameEl("span", "", core.name), el("span", "", whole(core.n))));
+  }
+  return list;
 }
 
 /** The printed page of the chosen hotspot, in a folder that has one. @param {Hotspot} spot @returns {HTMLElement} */

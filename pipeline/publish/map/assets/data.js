@@ -7,7 +7,7 @@
 
 import { NOT_OFFERED } from "./fields.js";
 
-/** @import { AttentionFields, BandFields, CategoryFields, HotspotFields, InfoFields, LevelFields, LineFields, Payload, PeriodFields, PointFields,
+/** @import { AttentionFields, BandFields, CategoryFields, CoreFields, HotspotFields, InfoFields, LevelFields, LineFields, Payload, PeriodFields, PointFields,
  *   SurfaceFields } from "./fields.js" */
 
 /** @typedef {[number, number]} Point latitude and longitude */
@@ -15,7 +15,8 @@ import { NOT_OFFERED } from "./fields.js";
 /** @typedef {number | string | null} Cell a number, a word, `w` (not offered) or null (no data) */
 /** @typedef {{lower: number, upper: number}} CountRange the ends of what a count may be */
 /** @typedef {LevelFields & {id: string, at: Map<string, number>, shapes: Shape[], nothing: null[], most: Map<string, number>, ending?: string}} Level */
-/** @typedef {HotspotFields & {shape: Shape, point: Point, corners?: Point[]}} Hotspot */
+/** @typedef {CoreFields & {shape: Shape, point: Point}} Core */
+/** @typedef {Omit<HotspotFields, "cores"> & {shape: Shape, point: Point, corners?: Point[], cores: Core[]}} Hotspot */
 /** @typedef {BandFields & {shape: Shape}} Band */
 /** Context, decoded: lines and rings of places. @typedef {{any: boolean, credits: string[],
  *   lines: (Omit<LineFields, "parts"> & {lines: Point[][]})[], surfaces: (SurfaceFields & {rings: Shape, middle: Point})[],
@@ -109,7 +110,9 @@ export function takeIn(payload) {
   MAPPED = ["ward", "ward_group", "borough"].filter((id) => LEVELS[id] && LEVELS[id].rings && LEVELS[id].code.length);
   EDGE = shape(payload.edge);
   WATER = shape(payload.water);
-  HOTSPOTS = payload.hotspots.map((h) => Object.assign(h, { shape: shape(h.rings), point: /** @type {Point} */ ([h.at[1] / UNIT, h.at[0] / UNIT]) }));
+  /** @template {{rings: number[][], at: [number, number]}} T @param {T} h @returns {T & {shape: Shape, point: Point}} */
+  const placed = (h) => Object.assign(h, { shape: shape(h.rings), point: /** @type {Point} */ ([h.at[1] / UNIT, h.at[0] / UNIT]) });
+  HOTSPOTS = payload.hotspots.map((h) => Object.assign(placed(h), { cores: h.cores.map(placed) }));
   BANDS = payload.density.map((b) => Object.assign(b, { shape: shape(b.rings) }));
   ATTENTION = payload.attention;
   CONTEXT = surroundingsOf(payload.context);

@@ -119,6 +119,15 @@ export const LETTERS = {
  * @property {[number, number, number][]} [labels]
  * @property {Record<string, Record<string, Record<string, number[]>>>} [limits] */
 
+/** A densest part of a large hotspot, numbered 1a; `at` its badge.
+ * @typedef {object} CoreFields
+ * @property {string} number
+ * @property {string} name
+ * @property {number} n
+ * @property {number | null} km2
+ * @property {number[][]} rings
+ * @property {[number, number]} at */
+
 /** A hotspot; `n` only where the count is exact, else `band`; `within` are boroughs, `at` its badge.
 
     `page` is the address of its own page, empty where it has none.
@@ -134,7 +143,8 @@ export const LETTERS = {
  * @property {string[]} within
  * @property {number[][]} rings
  * @property {[number, number]} at
- * @property {string} page */
+ * @property {string} page
+ * @property {CoreFields[]} cores */
 
 /** A band of density, per square kilometre.
  * @typedef {object} BandFields

@@ -26,6 +26,9 @@ const PANES = [
   ["names", 620], ...CONTEXT_PANES,
 ];
 
+/** Zoom from which the cores of hotspots that are not chosen are drawn. */
+const CORES_FROM = 13;
+
 /** @param {Shape | Point[]} rings @param {L.PolylineOptions} options @returns {L.Polygon} */
 function drawRings(rings, options) { return L.polygon(rings, { smoothFactor: 0, interactive: false, ...options }); }
 
@@ -269,6 +272,7 @@ export class View {
       const outline = (/** @type {L.PathOptions} */ style) => drawRings(spot.shape, { ...this.in("spots"), ...style }).addTo(this.groups.spots);
       outline({ fill: false, color: palette.halo, weight: on ? 6 : quiet ? 2.6 : 4.2, opacity: 0.95 });
       outline({ fill: on, fillColor: palette.hot, fillOpacity: 0.18, color: palette.hot, weight: on ? 3 : quiet ? 1.2 : 2 });
+      if (on || (!quiet && this.map.getZoom() >= CORES_FROM)) this.drawCores(spot);
     });
     HOTSPOTS.forEach((spot, k) => {
       if (!isSpotOf(spot, scene)) return;
@@ -284,6 +288,16 @@ export class View {
       mark.on("click", () => act.chooseHotspot(k, false));
       mark.addTo(this.groups.spots);
     });
+  }
+
+  /** The densest parts of a large hotspot, inside its outline; their badges give way to those of hotspots.
+   * @param {Hotspot} spot */
+  drawCores(spot) {
+    for (const core of spot.cores) {
+      drawRings(core.shape, { ...this.in("spots"), fillColor: palette.hot, fillOpacity: 0.3, color: palette.hot, weight: 1.4 }).addTo(this.groups.spots);
+      const icon = L.divIcon({ className: "spot core", html: el("span", "badge", core.number), iconSize: [24, 18] });
+      L.marker(core.point, { pane: "names", interactive: false, keyboard: false, icon, zIndexOffset: 500 }).addTo(this.groups.spots);
+    }
   }
 
   /** Triangles on the areas that changed clearly, with a rim in their own colour. */
