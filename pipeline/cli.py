@@ -1,6 +1,7 @@
 """The command line. Heavy libraries load only when a command needs them."""
 
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -144,19 +145,30 @@ def check(
     from pipeline.commands.terminal import configured, print_check
     from pipeline.config import changed_defaults, settings_cautions
     from pipeline.stages.checks import check_inputs
+    from pipeline.stages.copies import local_copies, needs_copies
     from pipeline.stages.freshness import states_of
     from pipeline.stages.trial import Trial, try_rows
-    from pipeline.storage.workspace import Fingerprints
+    from pipeline.storage.workspace import Fingerprints, Workspace
 
     with configured(config) as settings:
         base = config.resolve().parent
-        files = check_inputs(settings, base)
         folder = base / settings.run.output_dir / settings.run.name
-        prints = Fingerprints(folder / "manifest.json")
-        states = states_of(settings, base, folder, prints)
-        trial = try_rows(settings, base, rows=rows, checksums=prints.checksums) if rows else Trial()
         cautions = [*settings_cautions(settings), *changed_defaults(settings)]
-        print_check(settings, files, states, cautions, trial, as_json=as_json)
+        with ExitStack() as copies:
+            if needs_copies(settings):
+                copies.enter_context(Workspace(folder).locked())
+            # Of a table, the first rows; all of them only where these leave a doubt, as with files.
+            for part in (rows, None):
+                with local_copies(settings, base, rows=part) as local:
+                    files = check_inputs(local.config, base)
+                    prints = Fingerprints(folder / "manifest.json")
+                    states = states_of(local.config, base, folder, prints)
+                    trial = Trial()
+                    if rows:
+                        trial = try_rows(local.config, base, rows=rows, checksums=prints.checksums)
+                    if trial.error is None or not any(o.get("rows") == rows for o in local.origins) or part is None:
+                        print_check(local.config, files, states, cautions, trial, as_json=as_json)
+                        break
     if trial.error is not None:
         raise trial.error
 

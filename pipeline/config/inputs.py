@@ -18,6 +18,7 @@ __all__ = [
     "ContextLayer",
     "CountColumns",
     "Crs",
+    "DatabaseTable",
     "Geocode",
     "HeaderRow",
     "IncidentSource",
@@ -222,10 +223,64 @@ class ContextLayer(Section):
     attribution: str = Field("", description="Attribution on the pages; required by most licences.")
 
 
+class DatabaseTable(Section):
+    """A table or query of a database, read in place of files; nothing is ever written to it."""
+
+    url_env: str | None = Field(
+        None,
+        description="Name of the environment variable that holds the address with user and password, "
+        "`postgresql://user:password@host/database`. Needs the extra `database`.",
+    )
+    file: str | None = Field(None, description="Or a DuckDB or SQLite file, relative to this file.")
+    table: str | None = Field(None, min_length=1, description="Table or view, also `schema.table`.")
+    query: str | None = Field(None, min_length=1, description="Or one SELECT statement.")
+    order_by: tuple[str, ...] = Field(
+        min_length=1,
+        description="Columns that sort the rows, together unique: a database returns rows in any order, and results "
+        "depend on it where rows repeat.",
+    )
+    watermark: str | None = Field(
+        None,
+        description="Column that only grows and that every change of a row renews, for example `updated_at`. With it "
+        "the copy of the rows is kept beside the outputs, and only what is new is read if `order_by` begins with it; "
+        "otherwise every run reads all rows and deletes the copy.",
+    )
+
+    @field_validator("url_env")
+    @classmethod
+    def _is_a_name(cls, name: str | None) -> str | None:
+        # The text itself is not repeated: it may be an address with a password.
+        if name is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            raise ValueError(
+                "this is not the name of an environment variable: put the address of the database in a variable, for "
+                "example HOTSPOTS_DATABASE, and name it here. A password does not belong in a configuration"
+            )
+        return name
+
+    @field_validator("order_by", mode="before")
+    @classmethod
+    def _as_list(cls, given: object) -> object:
+        return (given,) if isinstance(given, str) else given
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> "DatabaseTable":
+        if (self.url_env is None) == (self.file is None):
+            raise ValueError("give either url_env (a database server) or file (a DuckDB or SQLite file)")
+        if (self.table is None) == (self.query is None):
+            raise ValueError("give either table or query")
+        return self
+
+
+def _paths_or_source(paths: object, source: DatabaseTable | None, *, key: str) -> None:
+    if bool(paths) == (source is not None):
+        raise ValueError(f"give either {key} (files) or source (a table of a database)")
+
+
 class PopulationFile(Section):
     """Residents (or another denominator) by area."""
 
-    path: str = Field(description="CSV or workbook with one row per area.")
+    path: str = Field("", description="CSV or workbook with one row per area.")
+    source: DatabaseTable | None = Field(None, description="Or a table of a database with one row per area.")
     sheet: str | None = Field(
         None,
         description="Sheet of a workbook. By default its only visible sheet with cells, or all of them, one after the "
@@ -244,6 +299,11 @@ class PopulationFile(Section):
     @classmethod
     def _numbered(cls, given: object) -> object:
         return _as_numbered(given, "code", "value")
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> "PopulationFile":
+        _paths_or_source(self.path, self.source, key="path")
+        return self
 
 
 class Areas(Section):
@@ -407,10 +467,11 @@ class IncidentSource(Section):
 
     name: str = Field("police", pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,79}$", description="Recording organisation.")
     paths: tuple[str, ...] = Field(
-        min_length=1,
+        (),
         description="Files, zip archives or globs, relative to this file. A path may continue inside an archive: "
         "`2025-*.zip/*/*-street.csv`.",
     )
+    source: DatabaseTable | None = Field(None, description="Or a table of a database.")
     format: FormatName = Field("auto", description="File format.")
     layer: str | None = Field(None, description="Layer name, if a file has several.")
     sheet: str | None = Field(
@@ -523,6 +584,11 @@ class IncidentSource(Section):
         return text
 
     @model_validator(mode="after")
+    def _one_origin(self) -> "IncidentSource":
+        _paths_or_source(self.paths, self.source, key="paths")
+        return self
+
+    @model_validator(mode="after")
     def _two_marks(self) -> "IncidentSource":
         if self.thousands and self.thousands == self.decimal:
             raise ValueError(f"thousands and decimal are both {self.decimal!r}: they must differ")
@@ -594,9 +660,8 @@ class PublishedSource(Section):
     """Counts that are already published by area, without points."""
 
     name: str = Field("published", pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,79}$", description="Publisher.")
-    paths: tuple[str, ...] = Field(
-        min_length=1, description="CSV files (also .gz), workbooks or globs, relative to this file."
-    )
+    paths: tuple[str, ...] = Field((), description="CSV files (also .gz), workbooks or globs, relative to this file.")
+    source: DatabaseTable | None = Field(None, description="Or a table of a database.")
     sheet: str | None = Field(
         None,
         description="Sheet of a workbook. By default its only visible sheet with cells, or all of them, one after the "
@@ -647,6 +712,11 @@ class PublishedSource(Section):
     @classmethod
     def _numbered(cls, given: object) -> object:
         return _as_numbered(given, "columns")
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> "PublishedSource":
+        _paths_or_source(self.paths, self.source, key="paths")
+        return self
 
 
 class Category(Section):

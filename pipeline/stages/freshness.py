@@ -19,9 +19,10 @@ from typing import Any
 from pipeline.config import Config, load_config
 from pipeline.errors import InputError
 from pipeline.stages import STAGES, Stage
+from pipeline.stages.copies import local_copies, needs_copies
 from pipeline.stages.inputs import input_files
 from pipeline.storage.files import read_json
-from pipeline.storage.workspace import Fingerprints, code_version, key_of
+from pipeline.storage.workspace import Fingerprints, Workspace, code_version, key_of
 
 __all__ = ["State", "stage_states", "states_of"]
 
@@ -54,11 +55,15 @@ def stage_states(config_path: Path) -> list[State]:
         If the configuration cannot be used.
     InputError
         If an input file is missing.
+    EngineError
+        If tables of databases are to be copied, and a run is under way.
     """
     config = load_config(config_path)
     base = config_path.resolve().parent
     folder = base / config.run.output_dir / config.run.name
-    return states_of(config, base, folder, Fingerprints(folder / "manifest.json"))
+    locked = Workspace(folder).locked() if needs_copies(config) else contextlib.nullcontext()
+    with locked, local_copies(config, base) as local:
+        return states_of(local.config, base, folder, Fingerprints(folder / "manifest.json"))
 
 
 def states_of(config: Config, base: Path, folder: Path, prints: Fingerprints) -> list[State]:

@@ -16,6 +16,7 @@ from pipeline.config import Config, load_config
 from pipeline.errors import ConfigError, EngineError, HotspotsError, InputError
 from pipeline.release.ledger import make_good, recorded
 from pipeline.stages import Context, Progress, Stage
+from pipeline.stages.copies import Localised, local_copies
 from pipeline.stages.engines import Engine, engine_of
 from pipeline.stages.freshness import State, states_of
 from pipeline.storage.files import read_json, write_json, write_text
@@ -93,11 +94,13 @@ def run(
     workspace = Workspace(base / config.run.output_dir / config.run.name)
     outcome = Outcome(folder=workspace.folder, config=config)
     # Everything that reads the last run is under the lock: another process may be about to swap it.
-    with workspace.locked():
+    with workspace.locked(), contextlib.ExitStack() as copies:
         outcome.recovered = workspace.recover()
         # A process that died after its swap had released what the ledger does not yet know. This comes before anything
         # is chosen: the next release is checked against the ledger, which must hold every release that anybody has.
         make_good(workspace.folder, outputs=workspace.folder.parent)
+        local = copies.enter_context(local_copies(config, base, again=force))
+        config = local.config
         prints = Fingerprints(workspace.folder / "manifest.json")
         states = states_of(config, base, workspace.folder, prints)
         start = start or ("release" if reissue and not only else None)
@@ -108,7 +111,7 @@ def run(
             outcome.manifest = read_json(workspace.folder / "manifest.json")
             outcome.seconds = time.monotonic() - began
             return outcome
-        building = _Building(config, base, workspace, prints, progress, began, force, reissue)
+        building = _Building(local, base, workspace, prints, progress, began, force, reissue)
         try:
             outcome.manifest = building.build(states, chosen)
             outcome.ran = chosen
@@ -180,7 +183,7 @@ def _choose(states: Sequence[State], *, start: str | None, only: Sequence[str], 
 class _Building:
     """A run being built beside the last one."""
 
-    config: Config
+    local: Localised
     base: Path
     workspace: Workspace
     prints: Fingerprints
@@ -196,15 +199,16 @@ class _Building:
         last = self.workspace.folder if (self.workspace.folder / "manifest.json").is_file() else None
         old = read_json(last / "manifest.json")["stages"] if last else {}
         manifest: dict[str, Any] = {
-            "run": self.config.run.name,
+            "run": self.local.config.run.name,
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
-            "settings": self.config.settings(),
+            "settings": self.local.config.settings(),
             "versions": versions(),
             "code": code_version(),
             "inputs": sorted(self.prints.files.values(), key=lambda entry: str(entry["path"])),
+            **({"origins": self.local.origins} if self.local.origins else {}),
             "stages": {},
         }
-        engine = engine_of(self.config.run)
+        engine = engine_of(self.local.config.run)
         try:
             for state in states:
                 name = state.stage.name
@@ -227,14 +231,14 @@ class _Building:
         from pipeline.publish.pages.front_door import front_door
 
         quality = read_json(folder / "quality.json") if (folder / "quality.json").is_file() else {}
-        html = front_door(folder, config=self.config, manifest=manifest, quality=quality)
+        html = front_door(folder, config=self.local.config, manifest=manifest, quality=quality)
         write_text(folder / "index.html", html)
         return manifest
 
     def _run(self, stage: Stage, folder: Path, last: Path | None, engine: Engine) -> dict[str, Any]:
         """Run one stage and return its entry in the manifest."""
         context = Context(
-            config=self.config,
+            config=self.local.config,
             base=self.base,
             folder=folder,
             last=None if self.force else last,  # with --force no part of the last run is taken over either

@@ -49,6 +49,11 @@ class Workspace:
         """Files kept from the latest attempt, if it failed."""
         return self.folder.with_name(f".{self.folder.name}.failed")
 
+    @property
+    def sources(self) -> Path:
+        """Copies of databases and remote files."""
+        return self.folder.with_name(f".{self.folder.name}.sources")
+
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Lock the run for this process; the lock is released when the process ends, however it ends.

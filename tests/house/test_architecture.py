@@ -32,6 +32,7 @@ IMPURE = (
     "ingest/areas.py",
     "ingest/context.py",
     "ingest/counts.py",
+    "ingest/databases.py",
     "ingest/formats/",
     "ingest/incidents/repeated_ids.py",
     "ingest/incidents/read.py",

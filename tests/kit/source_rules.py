@@ -25,8 +25,12 @@ YAML = frozenset({"safe_load", "safe_dump", "YAMLError"})
 
 # Modules that speak to other computers. `hotspots fetch` is the only door; Dask's own is opened by its engine.
 NETWORK = ("socket", "ssl", "http", "urllib.request", "urllib.error", "urllib.robotparser", "requests", "httpx",
-           "aiohttp", "urllib3", "distributed", "fsspec", "asyncio")  # fmt: skip
-NETWORK_ROOMS = {"fetch/": ("httpx", "ssl", "urllib.robotparser"), "stages/engines.py": ("distributed",)}
+           "aiohttp", "urllib3", "distributed", "fsspec", "asyncio", "sqlalchemy", "psycopg")  # fmt: skip
+NETWORK_ROOMS = {
+    "fetch/": ("httpx", "ssl", "urllib.robotparser"),
+    "stages/engines.py": ("distributed",),
+    "ingest/databases.py": ("sqlalchemy",),
+}
 
 # Rooms that may hold a database: the locked DuckDB of the readers, and GeoPackages, which are SQLite.
 DATABASE_ROOMS = ("ingest/", "aggregate/reduce.py", "release/ledger.py", "storage/duckdb.py",
@@ -47,6 +51,10 @@ REVIEWED = {
                                         "opened.scan": "made with literal()"},
     "ingest/incidents/dates.py": {"text": "by cell_text()", "opened.scan": "made with literal()",
                                          "_fits(text, kind, last_date)": "of the above and integers"},
+    "ingest/databases.py": {"self._rows_of()": "a quoted table, or the user's own statement, checked",
+                            "rows_of": "by _rows_of()", "name": "by quoted()",
+                            "self.database.quoted(columns[mark])": "by identifier(), or by the database's dialect",
+                            "name(columns[mark])": "by quoted()", "name(columns[i])": "by quoted()"},
     "aggregate/reduce.py": {"kept": "a table's name", "victims": "a table's name", "asked.outcomes": "constants",
                             "outcomes": "constants", "asked.scan": "by scan_parts()",
                             "variable.sql": "constants of VARIABLES", "_column(variable)": "by identifier()",
