@@ -78,6 +78,8 @@ export class Context {
     this.where = where;
     /** @type {ReturnType<Context["make"]> | null} */
     this.made = null;
+    /** What the look followed from when it was last drawn. */
+    this.look = "";
     this.dots = L.layerGroup().addTo(map);
   }
 
@@ -105,12 +107,16 @@ export class Context {
     if (!this.made) this.made = this.make();
     const { green, buildings, water, rail, railGap, roads } = this.made;
     const zoom = this.map.getZoom(), step = stepOf(zoom), on = state.context;
+    // Over a fill a park is an outline: a tint would change what the colour says.
+    const plain = mainScene().mode === "areas" && mainScene().measure === "count";
+    // Another category or period changes nothing here, and styling hundreds of lines again costs time.
+    const look = [zoom, on, plain, ...Object.values(palette)].join();
+    if (look === this.look) return;
+    this.look = look;
     // Water is part of the land, not of what can be switched off.
     this.show(water, true, {
       fillColor: palette.water, fillOpacity: 1, weight: step === "region" ? 0 : 0.7, color: palette["ctx-water-ink"], opacity: 0.35,
     });
-    // Over a fill a park is an outline: a tint would change what the colour says.
-    const plain = mainScene().mode === "areas" && mainScene().measure === "count";
     this.show(green, on && step !== "region", plain || step === "street"
       ? { fill: true, fillColor: palette["ctx-green"], fillOpacity: plain ? 1 : 0.6, stroke: false }
       : { fill: false, stroke: true, color: palette["ctx-green-ink"], weight: 1, opacity: 0.55, dashArray: "1.5 2.5" });
