@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from pipeline.publish.briefings.release_index import ReleaseIndex
 from pipeline.publish.findings import AreaProfile, CountRange, Figure, Overview, Spot, Statement, statements
 from pipeline.publish.map.attention import attention_fields, overview_of
 from pipeline.tables import Level
@@ -166,4 +167,4 @@ def test_no_setting_leaves_an_empty_sentence() -> None:
 def test_the_overview_of_a_release_without_hotspots_has_none() -> None:
     base = fixture.city()
     bare = fixture.sealed(base.info, base.areas, base.counts, base.hotspots.iloc[:0], base.density)
-    assert overview_of(bare).spots == ()
+    assert overview_of(ReleaseIndex(bare)).spots == ()

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 from typing import Any
 
+import geopandas as gpd
 import numpy as np
 import shapely
 
@@ -28,6 +30,20 @@ _FIGURES = (
 )
 
 
+class _Outlines:
+    """Outlines of the areas of one level, simplified together once the first is asked for: a map's page needs none."""
+
+    def __init__(self, frame: gpd.GeoDataFrame, level: str, tolerance_m: float) -> None:
+        self._frame, self._level, self._tolerance_m = frame, level, tolerance_m
+
+    @cached_property
+    def by_code(self) -> dict[str, Any]:
+        shapes = np.array([shapely.make_valid(g) for g in self._frame.geometry], dtype=object)
+        if self._level != Level.REGION and len(shapes) and shapely.coverage_is_valid(shapes):
+            shapes = simplify.simplify_coverage(shapes, tolerance_m=self._tolerance_m)
+        return dict(zip(self._frame["area_code"].astype(str), shapes, strict=True))
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """An area as the release lists it."""
@@ -40,8 +56,12 @@ class Place:
     population_year: int | None
     covered: bool
     area_km2: float
-    shape: Any
-    """Outline in the working system, simplified together with its neighbours."""
+    outlines: _Outlines
+
+    @property
+    def shape(self) -> Any:
+        """Outline in the working system, simplified together with its neighbours."""
+        return self.outlines.by_code[self.code]
 
 
 def before_words(headline: PeriodInfo, earlier: PeriodInfo | None) -> str:
@@ -100,15 +120,22 @@ class ReleaseIndex:
             self.noun = say("finding.noun_of_category", noun=self.info.noun, category=label)
         self.places = self._places()
         self._rows = self._read()
-        self.limits: dict[str, tuple[float, ...]] = {
-            level: self._limits(level) for level in (Level.BOROUGH, Level.WARD_GROUP, Level.WARD)
-        }
         self.before = before_words(self.info.headline, self.info.earlier)
-        self.water = self._water()
-        self.hotspots = self._hotspots()
         self._known: dict[str, findings.AreaProfile] = {}
-        self._described, self.organisations = self._descriptions()
 
+    # The map's page needs the figures alone: what only briefings need is looked up when the first asks for it.
+
+    @cached_property
+    def limits(self) -> dict[str, tuple[float, ...]]:
+        """Classes of the total's rate, by level."""
+        return {level: self._limits(level) for level in (Level.BOROUGH, Level.WARD_GROUP, Level.WARD)}
+
+    @cached_property
+    def organisations(self) -> tuple[str, ...]:
+        """Organisations that describe incidents, those with most records in the region first."""
+        return self._descriptions[1]
+
+    @cached_property
     def _descriptions(self) -> tuple[dict[tuple[str, str], dict[str, list[dict[str, Any]]]], tuple[str, ...]]:
         """Index circumstances of all categories together; organisations with most records in the region first."""
         table = self.released.circumstances
@@ -126,12 +153,12 @@ class ReleaseIndex:
 
     def circumstances(self, code: str, organisation: str) -> dict[str, list[dict[str, Any]]]:
         """Return what is shown of an area's circumstances: variable to its rows."""
-        asked = self._described.get((code, organisation), {})
+        asked = self._descriptions[0].get((code, organisation), {})
         return {q: rows for q, rows in asked.items() if q != TOTAL}
 
     def recorded(self, code: str, organisation: str) -> tuple[int, int] | None:
         """Return between which limits an organisation's incidents in an area lie, if that is shown."""
-        rows = self._described.get((code, organisation), {}).get(TOTAL, [])
+        rows = self._descriptions[0].get((code, organisation), {}).get(TOTAL, [])
         ends = [findings.whole_number(rows[0][f"incidents_{end}"]) for end in ("lower", "upper")] if rows else [None]
         return None if None in ends else (ends[0] or 0, ends[1] or 0)
 
@@ -148,10 +175,8 @@ class ReleaseIndex:
         out: dict[str, Place] = {}
         for level in Level:
             frame = self.released.areas[self.released.areas["level"] == level].sort_values("area_code")
-            shapes = np.array([shapely.make_valid(g) for g in frame.geometry], dtype=object)
-            if level != Level.REGION and len(shapes) and shapely.coverage_is_valid(shapes):
-                shapes = simplify.simplify_coverage(shapes, tolerance_m=self.info.simplify_m)
-            for row, shape in zip(frame.to_dict("records"), shapes, strict=True):
+            outlines = _Outlines(frame, level, self.info.simplify_m)
+            for row in frame.drop(columns="geometry").to_dict("records"):
                 out[str(row["area_code"])] = Place(
                     code=str(row["area_code"]),
                     name=str(row["name"]),
@@ -161,18 +186,21 @@ class ReleaseIndex:
                     population_year=findings.whole_number(row["population_year"]),
                     covered=bool(row["covered"]),
                     area_km2=float(row["area_km2"]),
-                    shape=shape,
+                    outlines=outlines,
                 )
         return out
 
-    def _hotspots(self) -> tuple[dict[str, Any], ...]:
+    @cached_property
+    def hotspots(self) -> tuple[dict[str, Any], ...]:
         """List the hotspots by their number, each with its outline as `shape`."""
         frame = self.released.hotspots
         if not len(frame):
             return ()
         return tuple(frame.sort_values("rank").rename_geometry("shape").to_dict("records"))
 
-    def _water(self) -> Any:
+    @cached_property
+    def water(self) -> Any:
+        """Water in the gaps between areas."""
         if not self.info.gaps_are_water:
             return shapely.MultiPolygon()
         shapes = [p.shape for p in self.level("borough") or self.level("ward")]
