@@ -168,7 +168,10 @@ class Crs(Section):
 class AreaFile(Section):
     """A boundary file of one level."""
 
-    path: str = Field(description="Boundary file: GeoJSON, GeoPackage, Shapefile, MapInfo TAB or GeoParquet.")
+    path: str = Field(
+        description="Boundary file: GeoPackage, GeoJSON, Shapefile, geodatabase or another format with outlines, "
+        "also in a zip archive."
+    )
     layer: str | None = Field(None, description="Layer name, if the file has several.")
     crs: str | None = Field(
         None, description="Coordinate system of the file, if the file does not state it or states it wrongly."
@@ -201,7 +204,10 @@ class Region(Section):
 class ContextLayer(Section):
     """A layer of public information that is drawn under the hotspots, so that a reader sees where they are."""
 
-    path: str = Field(description="Map file: GeoJSON, GeoPackage, Shapefile, MapInfo TAB or GeoParquet.")
+    path: str = Field(
+        description="Map file: GeoPackage, GeoJSON, Shapefile, geodatabase or another format of map layers, "
+        "also in a zip archive."
+    )
     layer: str | None = Field(None, description="Layer name, if the file has several.")
     crs: str | None = Field(
         None, description="Coordinate system of the file, if the file does not state it or states it wrongly."

@@ -21,6 +21,7 @@ __all__ = [
     "Format",
     "FormatName",
     "Unread",
+    "by_content",
     "by_ending",
     "endings",
     "format_of",
@@ -47,12 +48,18 @@ class Format:
         Module that reads it.
     begins
         First bytes of such a file, any of these; a map file is checked for them before GDAL opens it.
+    holds
+        Pattern near the start of the file, in any case; with `begins`, both must match.
     inside
         Pattern that a name in a zip archive matches, if such a file is one.
     also
         Further extensions that mean this format if the content does: `.tab` is MapInfo's, and tab-separated text.
     companions
         Whether files of the same name with other endings belong to it.
+    encoded
+        Whether its texts can be in another encoding than UTF-8, so that a setting may state it.
+    prefix
+        How GDAL is asked for this format only, before the path; otherwise it goes by the content.
     """
 
     name: str
@@ -60,9 +67,12 @@ class Format:
     endings: tuple[str, ...]
     reader: str
     begins: tuple[bytes, ...] = ()
+    holds: bytes = b""
     inside: str = ""
     also: tuple[str, ...] = ()
     companions: bool = False
+    encoded: bool = False
+    prefix: str = ""
 
     @property
     def is_map(self) -> bool:
@@ -74,13 +84,79 @@ _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _OLE = (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",)
 _XML = (b"<",)
 
-_TEXT, _GDAL = "pipeline.ingest.formats.text", "pipeline.ingest.formats.vector"
+# The start of an XML file up to its first element, and then that element's name.
+_ROOT = rb"\A(?:<\?xml[^>]*>)?(?:\s|<!--.*?-->|<\?.*?\?>)*<(?:\w+:)?"
+_NO_GEOJSON = rb'\A(?!.*"type"\s*:\s*"feature)'
+
+_TEXT, _GDAL, _JSON = (f"pipeline.ingest.formats.{module}" for module in ("text", "vector", "records"))
 FORMATS: tuple[Format, ...] = (
-    Format("csv", "CSV", (".csv", ".txt", ".tsv"), _TEXT, also=(".tab",)),
-    Format("geojson", "GeoJSON", (".geojson", ".json"), _GDAL, (b"{",)),
+    Format("csv", "CSV", (".csv", ".txt", ".tsv"), _TEXT, also=(".tab",), encoded=True),
+    Format(
+        "topojson",
+        "TopoJSON",
+        (".topojson",),
+        _GDAL,
+        (b"{",),
+        _NO_GEOJSON + rb'.*"type"\s*:\s*"topology"',
+        also=(".json", ".geojson"),
+        prefix="TopoJSON:",
+    ),
+    Format(
+        "esrijson",
+        "JSON of an Esri service",
+        (".esrijson",),
+        _GDAL,
+        (b"{",),
+        _NO_GEOJSON + rb'.*("geometrytype"\s*:\s*"esrigeometry|"spatialreference"\s*:\s*\{)',
+        also=(".json", ".geojson"),
+        prefix="ESRIJSON:",
+    ),
+    Format(
+        "geojsonseq",
+        "GeoJSON of one object a line",
+        (".geojsonl", ".geojsons"),
+        _GDAL,
+        (b"\x1e", b"{"),
+        rb'\A\x1e|\A\{(?![^\n]*"featurecollection")[^\n]*"type"\s*:\s*"feature"[^\n]*\}\s*(\n\s*\{|\Z)',
+        also=(".ndjson", ".jsonl", ".json", ".geojson"),
+        prefix="GeoJSONSeq:",
+    ),
+    Format(
+        "geojson",
+        "GeoJSON",
+        (".geojson", ".json"),
+        _GDAL,
+        (b"{",),
+        rb'"type"\s*:\s*"((feature|geometry)(collection)?|(multi)?(point|linestring|polygon))"',
+        prefix="GeoJSON:",
+    ),
+    Format(
+        "records",
+        "JSON records (a list of objects, or one object a line)",
+        (".ndjson", ".jsonl"),
+        _JSON,
+        (b"[", b"{"),
+        rb"\A\[\s*(\{|\]\s*\Z)|\A\{[^\n]*\}\s*(\n\s*\{|\Z)",
+        also=(".json",),
+    ),
     Format("gpkg", "GeoPackage", (".gpkg",), _GDAL, (b"SQLite format 3\0",)),
-    Format("shapefile", "Shapefile", (".shp",), _GDAL, (b"\0\0\x27\x0a",), companions=True),
-    Format("tab", "MapInfo TAB", (".tab",), _GDAL, (b"!table",), companions=True),
+    Format("spatialite", "SpatiaLite", (".sqlite", ".spatialite"), _GDAL, (b"SQLite format 3\0",)),
+    Format("shapefile", "Shapefile", (".shp",), _GDAL, (b"\0\0\x27\x0a",), companions=True, encoded=True),
+    Format("tab", "MapInfo TAB", (".tab",), _GDAL, (b"!table",), companions=True, encoded=True),
+    Format("flatgeobuf", "FlatGeobuf", (".fgb",), _GDAL, (b"fgb\x03fgb",)),
+    Format("filegdb", "an Esri file geodatabase", (".gdb",), _GDAL),
+    Format("kml", "KML", (".kml",), _GDAL, (b"<",), _ROOT + rb"kml[\s>]", also=(".xml",)),
+    Format(
+        "gml",
+        "GML",
+        (".gml",),
+        _GDAL,
+        (b"<",),
+        _ROOT + rb"[^>]*opengis\.net/(gml|wfs)",
+        also=(".xml",),
+        companions=True,
+    ),
+    Format("gpx", "GPX", (".gpx",), _GDAL, (b"<",), _ROOT + rb"gpx[\s>]"),
     Format("parquet", "GeoParquet", (".parquet", ".geoparquet"), "pipeline.ingest.formats.parquet", (b"PAR1",)),
     Format(
         "workbook",
@@ -156,6 +232,7 @@ _TO_CSV = "open it in a spreadsheet, save the sheet as `CSV UTF-8 (comma delimit
 _TO_MAP = (
     "convert it to GeoPackage (in QGIS: Export, Save Features As; or `ogr2ogr {stem}.gpkg {name}`) and name that file"
 )
+_OUTLINES = "name a file with outlines, such as GeoPackage, GeoJSON, Shapefile or an Esri file geodatabase"
 _UNPACK = "unpack it and name the file or files in it"
 
 
@@ -191,7 +268,11 @@ class Unread:
 
 
 UNREAD: tuple[Unread, ...] = (
-    Unread("an Esri file geodatabase (.gdb), which is a folder", _TO_MAP, endings=(".gdb",), folder=True),
+    Unread(
+        "an Esri file geodatabase whose name does not say so",
+        "rename the folder to end in .gdb and name it",
+        folder=True,
+    ),
     # The names inside a zip archive identify it.
     Unread("a Word document", "export the table in it as CSV UTF-8", _ZIP, inside=r"^word/", endings=(".docx", ".doc")),
     Unread(
@@ -218,14 +299,9 @@ UNREAD: tuple[Unread, ...] = (
         (b"$FL2", b"$FL3", b"<stata_dta>", b"RDX2", b"RDX3"),
         endings=(".sav", ".zsav", ".dta", ".rds", ".rda", ".rdata", ".sas7bdat"),
     ),
-    Unread("an Arrow or Feather file", "save it as Parquet", (b"ARROW1", b"FEA1"), endings=(".feather", ".arrow")),
-    Unread("FlatGeobuf", _TO_MAP, (b"fgb\x03fgb",), endings=(".fgb",)),
     Unread("a picture or raster", "give a layer of areas or points", (b"II*\0", b"MM\0*", b"\x89PNG", b"\xff\xd8\xff")),
     # Markup: identified by the root element.
-    Unread("a KML file (Keyhole Markup, as Google Earth writes it)", _TO_MAP, _XML, rb"<kml[\s>]", endings=(".kml",)),
-    Unread("a GPX file (tracks and waypoints)", _TO_MAP, _XML, rb"<gpx[\s>]", endings=(".gpx",)),
     Unread("an OpenStreetMap file", _TO_MAP, _XML, rb"<osm[\s>]", endings=(".osm", ".pbf")),
-    Unread("a GML file (Geography Markup Language)", _TO_MAP, _XML, rb"opengis\.net/(gml|wfs)", endings=(".gml",)),
     Unread("an Excel 2003 workbook in XML", _TO_CSV, _XML, rb"urn:schemas-microsoft-com:office:spreadsheet"),
     Unread(
         "a web page (HTML)",
@@ -237,39 +313,6 @@ UNREAD: tuple[Unread, ...] = (
     ),
     Unread("an XML file", "export the data as CSV UTF-8, GeoJSON or GeoPackage", _XML, rb"^<\?xml", endings=(".xml",)),
     # JSON other than GeoJSON.
-    Unread(
-        "JSON of police.uk's API (a list of objects), not GeoJSON",
-        "fetch the months as files (`hotspots fetch police-uk`), or write the objects as a CSV of one row each "
-        "(with pandas: `pd.json_normalize`)",
-        (b"[",),
-        rb'"persistent_id"|"location_subtype"',
-    ),
-    Unread(
-        "a JSON list of objects, as many an API answers, not GeoJSON",
-        "write the objects as a CSV of one row each (with pandas: `pd.json_normalize`), or export GeoJSON",
-        (b"[",),
-        rb"^\[\s*[{\[\]]",
-    ),
-    Unread(
-        "TopoJSON",
-        f"{_TO_MAP}; mapshaper and QGIS read it",
-        (b"{",),
-        rb'"type"\s*:\s*"Topology"',
-        endings=(".topojson",),
-    ),
-    Unread(
-        "JSON of an Esri service, not GeoJSON",
-        "ask the service for GeoJSON (`f=geojson`), or " + _TO_MAP,
-        (b"{",),
-        rb'"geometryType"\s*:\s*"esriGeometry|"spatialReference"\s*:\s*\{',
-    ),
-    Unread(
-        "a file of one GeoJSON object a line (GeoJSON sequence)",
-        _TO_MAP,
-        (b"\x1e", b"{"),
-        rb'^\x1e|^\{[^\n]*"type"\s*:\s*"Feature"[^\n]*\}\s*\n\s*\{',
-        endings=(".geojsonl", ".geojsons", ".jsonl", ".ndjson"),
-    ),
     # Parts of files, and types that only their name identifies.
     Unread(
         "a part of a Shapefile or a dBase table",
@@ -294,7 +337,7 @@ def recognised(path: Path) -> Unread | None:
     'a web page (HTML)'
     """
     if path.is_dir():
-        tables = path.suffix.casefold() == ".gdb" or any(path.glob("*.gdbtable"))
+        tables = not is_geodatabase(path) and any(path.glob("*.gdbtable"))
         return next(kind for kind in UNREAD if kind.folder) if tables else None
     return _kind(_head(path), path)
 
@@ -314,6 +357,8 @@ def refusal(path: Path, *, meant: Format | None, key: str = "") -> str | None:
     found = recognised(path) if path.exists() else None
     if found is not None:
         return _sentence(path, found)
+    if is_geodatabase(path):
+        return None
     if path.is_dir():
         return f"{path.name} is a folder: name the file or files in it (a pattern such as `{path.name}/*.csv` may)"
     head = _head(path) if path.exists() else b""
@@ -326,7 +371,7 @@ def _other_format(path: Path, head: bytes, *, meant: Format | None, key: str) ->
     """Return a message if a file has a readable format other than the stated one."""
     real = _format_of(head, path)
     # The index of a Shapefile (.shx) begins as the Shapefile itself does.
-    part = real is not None and real.companions and path.suffix.casefold() not in real.endings
+    part = real is not None and real.name == "shapefile" and path.suffix.casefold() not in real.endings
     if meant is None and (real is None or part):
         return _by_name(path)
     if real is not None and real is not meant:
@@ -336,8 +381,7 @@ def _other_format(path: Path, head: bytes, *, meant: Format | None, key: str) ->
             f"{real.endings[0]} and name that file{stated}"
         )
     if meant is not None and meant.begins and real is None and _is_text(head):
-        maps = ", ".join(f.label for f in FORMATS if f.is_map or f.name == "parquet")
-        remedy = f"set `{key}: csv` for this source, or rename it to end in .tsv or .csv" if key else f"name {maps}"
+        remedy = f"set `{key}: csv` for this source, or rename it to end in .tsv or .csv" if key else _OUTLINES
         ending = f"which its ending {path.suffix!r} stands for"
         return f"{path.name} is delimited text, not {meant.label}, {ending}: {remedy}"
     return None
@@ -390,9 +434,9 @@ def _kind(head: bytes, path: Path) -> Unread | None:
     plain = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if plain[:2] in (b"\xff\xfe", b"\xfe\xff"):
         plain = head.decode("utf-16", "ignore").encode()
-    names = _names(path) if head.startswith(_ZIP) else []
-    if any(f.inside and any(re.search(f.inside, n, re.IGNORECASE) for n in names) for f in FORMATS):
+    if _format_of(head, path) is not None:
         return None
+    names = _names(path) if head.startswith(_ZIP) else []
     for kind in UNREAD:
         if not kind.begins or not plain.startswith(kind.begins):
             continue
@@ -412,21 +456,31 @@ def _names(path: Path) -> list[str]:
         return []
 
 
+def by_content(path: Path) -> Format | None:
+    """Return the readable format of a file by its content; None for text and unknown content."""
+    return by_ending(path) if is_geodatabase(path) else _format_of(_head(path), path)
+
+
 def _format_of(head: bytes, path: Path) -> Format | None:
-    """Return the readable format that a file matches; None for plain text and unknown content."""
+    found = [f for f in FORMATS if _is_of(head, f, path)]
+    # GeoPackage and SpatiaLite begin alike: the extension decides. JSON is tried in the order of `FORMATS`.
+    named = by_ending(path)
+    return named if named in found and not named.holds else next(iter(found), None)
+
+
+def _is_of(head: bytes, kind: Format, path: Path) -> bool:
     plain = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    for found in FORMATS:
-        if not any(plain.startswith(b.lower()) for b in found.begins):
-            continue
-        # Any text may begin with a brace: only content that continues like GeoJSON counts as GeoJSON.
-        if found.name == "geojson" and not re.search(rb'"type"\s*:\s*"(feature|point|multi|polygon)', plain):
-            return None
-        if found.inside and head.startswith(_ZIP):
-            return found if any(re.search(found.inside, n, re.IGNORECASE) for n in _names(path)) else None
-        return found
-    return None
+    if not any(plain.startswith(b.lower()) for b in kind.begins):
+        return False
+    if kind.holds and not re.search(kind.holds, plain, re.DOTALL):
+        return False
+    return (
+        not kind.inside
+        or not head.startswith(_ZIP)
+        or any(re.search(kind.inside, name, re.IGNORECASE) for name in _names(path))
+    )
 
 
 def _is_text(head: bytes) -> bool:
     """Whether bytes are delimited text: no zero byte, and cells rather than a JSON object."""
-    return bool(head.strip()) and b"\0" not in head and not head.lstrip().startswith((b"{", b"<"))
+    return bool(head.strip()) and b"\0" not in head and not head.lstrip().startswith((b"{", b"[", b"<"))

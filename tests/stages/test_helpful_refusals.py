@@ -325,7 +325,7 @@ def exchanged_axes(folder: Path) -> Path:
     [
         pytest.param(
             a_gdb,
-            ("wards.gdb", "geodatabase", "GeoPackage|GeoJSON"),
+            ("wards.gdb", "FileGeodatabase|geodatabase", "GeoPackage|GeoJSON"),
             "no file matches",
             id="boundaries .gdb",
         ),

@@ -41,20 +41,45 @@ CONTENTS = {
     "compressed archive": b"7z\xbc\xaf\x27\x1c" + bytes(40),
     "compressed archive (tar.gz)": tarred(),
     "PDF": b"%PDF-1.7\n",
-    "KML file": KML,
-    "GML file": GML,
-    "GPX": b'<?xml version="1.0"?><gpx version="1.1"></gpx>',
+    " is KML": KML,
+    " is GML": GML,
+    " is GPX": b'<?xml version="1.0"?>\n<!-- a > b --><gpx version="1.1"></gpx>',
     "Excel 2003": b'<?xml version="1.0"?><Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet"/>',
     "web page": b"\n<!DOCTYPE html>\n<html><body>Log in</body></html>",
     "FlatGeobuf": b"fgb\x03fgb\x00" + bytes(20),
-    "police.uk": b'[{"category": "burglary", "persistent_id": "a"}]',
-    "list of objects": b'\n[ {"date": "2024-01-01"} ]',
-    "TopoJSON": b'{"type":"Topology","objects":{}}',
-    "Esri service": b'{"displayFieldName":"","geometryType":"esriGeometryPolygon","features":[]}',
-    "object a line": b'{"type":"Feature","geometry":null}\n{"type":"Feature","geometry":null}\n',
-    "gzip-compressed, and what is inside is a KML": gzip.compress(KML),
     "GeoJSON compressed with gzip: unpack it": gzip.compress(GEOJSON),
 }
+JSON = {
+    "records": b'[{"category": "burglary", "persistent_id": "a"}]',
+    "geojson": GEOJSON,
+    "topojson": b'{"type":"Topology","objects":{}}',
+    "esrijson": b'{"displayFieldName":"","geometryType":"esriGeometryPolygon","features":[]}',
+    "geojsonseq": b'{"type":"Feature","geometry":null}\n{"type":"Feature","geometry":null}\n',
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        *JSON.items(),
+        ("records", b'\n[ {"date": "2024-01-01"} ]'),
+        ("records", b'{"id": 1, "type": "Point of sale"}\n{"id": 2, "type": "Home"}\n'),
+        ("geojson", b'{\n"type": "FeatureCollection",\n"features": [\n{ "type": "Feature" },\n{ "type": "Feature" }]}'),
+        ("geojson", b'{"type":"FeatureCollection","features":[{"type":"Feature","properties":{"type":"Topology"}}]}'),
+        (
+            "geojson",
+            b'{"features":[{"type":"Feature","properties":{"spatialReference": {}}}],"type":"FeatureCollection"}',
+        ),
+        ("geojsonseq", b'\x1e{"type":"Feature"}\n'),
+    ],
+)
+def test_the_kinds_of_json_are_distinguished_by_content(tmp_path: Path, kind: str, content: bytes) -> None:
+    path = tmp_path / "extract.json"
+    path.write_bytes(content)
+    found = format_of(path)
+    assert found is not None
+    assert found.name == kind
+    assert refusal(path, meant=found) is None
 
 
 @pytest.mark.parametrize("name", ["extract.csv", "wards.geojson", "wards.gpkg", "wards.shp", "a.parquet", "a.dat"])
@@ -122,14 +147,17 @@ def test_boundaries_that_are_a_table_are_asked_for_outlines(tmp_path: Path) -> N
     path.write_bytes(b"code,name\nA,Ashby\n")
     said = str(refusal(path, meant=by_ending(path)))
     assert said.startswith("wards.geojson is delimited text, not GeoJSON")
-    assert said.endswith("name GeoJSON, GeoPackage, Shapefile, MapInfo TAB, GeoParquet")
+    assert "name a file with outlines, such as GeoPackage" in said
 
 
 def test_folders_are_named(tmp_path: Path) -> None:
     folder = tmp_path / "wards.gdb"
     folder.mkdir()
-    assert "Esri file geodatabase" in str(refusal(folder, meant=None))
-    assert "ogr2ogr wards.gpkg wards.gdb" in str(refusal(folder, meant=None))
+    assert refusal(folder, meant=by_ending(folder)) is None
+    other = tmp_path / "wards"
+    other.mkdir()
+    (other / "a00000001.gdbtable").touch()
+    assert "rename the folder to end in .gdb" in str(refusal(other, meant=None))
     plain = tmp_path / "street"
     plain.mkdir()
     assert "is a folder: name the file" in str(refusal(plain, meant=None))

@@ -330,7 +330,7 @@ def unfolds(path: Path, *, size: int, limits: Run, whole: bool = False) -> None:
     InputError
         With the setting that limits it.
     """
-    require_ratio(path.name, size=size, packed=path.stat().st_size, limits=limits, whole=whole)
+    require_ratio(path.name, size=size, packed=_size(path), limits=limits, whole=whole)
 
 
 def require_ratio(name: str, *, size: int, packed: int, limits: Run, whole: bool = False) -> None:
@@ -362,12 +362,19 @@ def require_size(path: Path, *, limits: Run, whole: bool = False) -> None:
     InputError
         If it is empty or larger than the settings allow.
     """
-    size = path.stat().st_size
+    size = _size(path)
     if size == 0:
         raise InputError(f"{path.name} is empty (0 bytes): check the export, or remove the file from the configuration")
     key, most_mb = ("max_table_mb", limits.max_table_mb) if whole else ("max_file_mb", limits.max_file_mb)
     if size > most_mb * _MB:
         raise InputError(f"{path.name} is larger than run.{key} ({most_mb} MB): raise the limit, or split the file")
+
+
+def _size(path: Path) -> int:
+    """Return the bytes of a file, or of all files of a geodatabase."""
+    if path.is_dir():
+        return sum(p.stat().st_size for p in path.iterdir() if p.is_file())
+    return path.stat().st_size
 
 
 def require_columns(count: int, *, name: str, limits: Run) -> None:
@@ -825,8 +832,7 @@ def read_layer(path: Path, request: AreaRequest) -> AreaLayer:
         If it cannot be read.
     """
     with unpacked(path, limits=request.limits, whole=True) as file:
-        if file.is_file():
-            require_size(file, limits=request.limits, whole=True)
+        require_size(file, limits=request.limits, whole=True)
         return area_reader(file).read_areas(file, request)
 
 

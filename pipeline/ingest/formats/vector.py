@@ -1,6 +1,9 @@
-"""Map files that GDAL reads (GeoJSON, GeoPackage, Shapefile, MapInfo TAB): points as rows of text, areas as shapes."""
+"""Map files that GDAL reads (see `FORMATS`): points as rows of text, areas as shapes."""
 
 import codecs
+import re
+import shutil
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +28,7 @@ from pipeline.ingest.formats.files import (
     require_columns,
     require_size,
 )
-from pipeline.storage.formats import FORMATS, by_ending, format_of
+from pipeline.storage.formats import Format, by_content, by_ending, format_of, is_geodatabase
 
 __all__ = ["as_text", "closed", "coordinates", "open_rows", "read_areas", "read_header"]
 
@@ -51,22 +54,30 @@ def open_rows(path: Path, how: Opening) -> Opened:
     unfolding = Unfolding(path, limits=limits)
     try:
         with closed(path) as source:
-            layers = _layers(source, path=path, layer=layer)
+            layer = _layer(source, path=path, layer=layer, key="`layer` for this source")
+            unused = _unused(source, path=path, layer=layer)
             # As text, times keep the offset of each row; as timestamps, GDAL converts all of them to one offset, even
             # those without.
             opening = pyogrio.raw.open_arrow(
-                source, layer=layer, use_pyarrow=True, batch_size=STAGE_ROWS, datetime_as_string=True
+                source,
+                layer=layer,
+                encoding=_stated_encoding(path, how),
+                use_pyarrow=True,
+                batch_size=STAGE_ROWS,
+                datetime_as_string=True,
             )
             with opening as (meta, reader):
                 geometry = meta["geometry_name"] or "wkb_geometry"
-                names = [n for n in reader.schema.names if n not in {geometry, meta["fid_column"]}]
+                names = [n for n in reader.schema.names if n not in {geometry, meta["fid_column"], *unused}]
                 require_columns(len(names), name=path.name, limits=limits)
                 writer = StageWriter(how.folder / "rows.parquet", len(names))
+                # ArcGIS marks every time in a geodatabase as UTC, whatever was entered, and shows it as it was entered.
+                clock = _as_entered if is_geodatabase(path) else as_text
                 for batch in reader:
                     unfolding.add(batch.nbytes)
                     x, y, fault = coordinates(batch[geometry]) if geometry in batch.schema.names else (None, None, None)
                     fault = [None] * batch.num_rows if fault is None else fault
-                    writer.write([as_text(batch[n]) for n in names], fault=fault, x=x, y=y)
+                    writer.write([clock(batch[n]) for n in names], fault=fault, x=x, y=y)
                 scan = writer.close()
     except (DataSourceError, DataLayerError) as error:
         raise _no_layer(path, error) from None
@@ -78,7 +89,8 @@ def open_rows(path: Path, how: Opening) -> Opened:
         has_geometry=meta["geometry_type"] is not None,
         crs=meta["crs"],
         beyond_degrees=writer.beyond_degrees,
-        facts={"layer": layer or layers[0]},
+        facts={"layer": layer},
+        cautions=_cut_by_service(path),
     )
 
 
@@ -96,11 +108,13 @@ def read_header(path: Path, how: Opening) -> Header:
     require_size(path, limits=how.limits, whole=how.whole)
     try:
         with closed(path) as source:
-            _layers(source, path=path, layer=how.layer)
-            info = pyogrio.read_info(source, layer=how.layer)
+            layer = _layer(source, path=path, layer=how.layer, key="`layer` for this source")
+            unused = _unused(source, path=path, layer=layer)
+            info = pyogrio.read_info(source, layer=layer, encoding=_stated_encoding(path, how))
     except (DataSourceError, DataLayerError) as error:
         raise _no_layer(path, error) from None
-    return Header(clean_names([str(n) for n in info["fields"]]), info["geometry_type"] is not None)
+    names = [str(n) for n in info["fields"] if n not in unused]
+    return Header(clean_names(names), info["geometry_type"] is not None)
 
 
 def read_areas(path: Path, request: AreaRequest) -> AreaLayer:
@@ -117,13 +131,11 @@ def read_areas(path: Path, request: AreaRequest) -> AreaLayer:
     key = request.key
     try:
         with closed(path) as source:
-            layers = [str(n) for n in pyogrio.list_layers(source)[:, 0]]
-            if request.layer is None and len(layers) > 1:
-                raise InputError(f"{path.name} has several layers ({', '.join(layers)}): set {key}.layer")
+            layer = _layer(source, path=path, layer=request.layer, key=f"{key}.layer", areas=True)
             # Reading one more than the limit is enough to see that there are too many.
             frame = pyogrio.read_dataframe(
                 source,
-                layer=request.layer,
+                layer=layer,
                 max_features=MOST_AREAS + 1,
                 read_geometry=request.shapes,
                 encoding=_encoding(path, request),
@@ -131,7 +143,7 @@ def read_areas(path: Path, request: AreaRequest) -> AreaLayer:
     except (DataSourceError, DataLayerError) as error:
         raise InputError(
             f"{path.name} cannot be read as boundaries ({key}): {str(error).rstrip('.')}. It is not a map layer, or is "
-            "damaged or truncated: fetch or export it again"
+            "damaged or truncated: fetch or export it again, for example as GeoPackage"
         ) from None
     except UnicodeDecodeError as error:
         raise InputError(
@@ -152,7 +164,7 @@ def _encoding(path: Path, request: AreaRequest) -> str | None:
     if request.encoding is None:
         return None
     kind = by_ending(path)
-    if kind is None or not kind.companions:
+    if kind is None or not kind.encoded:
         raise ConfigError(
             f"{request.key}.encoding is for Shapefile and MapInfo TAB, but {path.name} is always UTF-8: remove this "
             "setting"
@@ -165,20 +177,107 @@ def _encoding(path: Path, request: AreaRequest) -> str | None:
         ) from None
 
 
-def _layers(source: str, *, path: Path, layer: str | None) -> list[str]:
-    """Return the layer of a file; refuse a missing layer, or several layers without a choice."""
+_STYLES = "layer_styles"  # QGIS's styles, a table in a GeoPackage
+
+
+def _layer(source: str, *, path: Path, layer: str | None, key: str, areas: bool = False) -> str:
+    """Return the layer to read: the one that is named, or the only one with rows; for areas, with a geometry."""
     import pyogrio
 
-    layers = [str(n) for n in pyogrio.list_layers(source)[:, 0]]
-    if layer is None and len(layers) > 1:
-        raise InputError(f"{path.name} has several layers ({', '.join(layers)}): set `layer` for this source")
-    if layer is not None and layer not in layers:
-        raise InputError(f"{path.name} has no layer {layer!r}; it has {', '.join(layers)}")
-    return layers
+    kinds = {str(name): kind for name, kind in pyogrio.list_layers(source).tolist()}
+    if layer is not None:
+        if layer not in kinds:
+            raise InputError(f"{path.name} has no layer {layer!r}; it has {', '.join(kinds) or 'none'}")
+        return layer
+    found = [n for n, kind in kinds.items() if n != _STYLES and (kind is not None or not areas)]
+    if not found:
+        what = f"only tables ({', '.join(kinds)}), no layer with outlines" if kinds else "no layer"
+        raise InputError(f"{path.name} has {what}: use a file of areas, or export the layer that is meant")
+    if len(found) > 1:
+        # Some formats have a fixed set of layers, most of them empty.
+        rows = {n: int(pyogrio.read_info(source, layer=n, force_feature_count=True)["features"]) for n in found}
+        filled = [n for n in found if rows[n]]
+        if len(filled) != 1:
+            listed = ", ".join(f"{n} ({rows[n]:,} rows, {kinds[n] or 'a table'})" for n in filled or found)
+            raise InputError(f"{path.name} has several layers: set {key} to one of them. {listed}")
+        found = filled
+    return found[0]
+
+
+_KML_FIELDS = frozenset(
+    {"Name", "description", "timestamp", "begin", "end", "altitudeMode", "tessellate", "extrude", "visibility",
+     "drawOrder", "icon", "snippet"}
+)  # fmt: skip
+_KML_UNSET = {"-1", "0", ""}  # of `tessellate`, `extrude` and `visibility`
+
+
+def _unused(source: str, *, path: Path, layer: str) -> frozenset[str]:
+    """Return the columns that GDAL gives every KML and GPX layer, and that hold nothing in this one.
+
+    A blank column named `timestamp` would otherwise be taken for the date.
+    """
+    import pyogrio
+
+    kind = format_of(path)
+    if kind is None or kind.name not in {"kml", "gpx"}:
+        return frozenset()
+    names = [str(n) for n in pyogrio.read_info(source, layer=layer)["fields"]]
+    blank = {n for n in names if kind.name == "gpx" or n in _KML_FIELDS}
+    opening = pyogrio.raw.open_arrow(
+        source, layer=layer, columns=sorted(blank), read_geometry=False, use_pyarrow=True, batch_size=STAGE_ROWS,
+        datetime_as_string=True,
+    )  # fmt: skip
+    with opening as (_, reader):
+        for batch in reader:
+            for name in sorted(blank & set(batch.schema.names)):
+                texts = pc.unique(pc.fill_null(as_text(batch[name]), "")).to_pylist()
+                if set(texts) - (_KML_UNSET if kind.name == "kml" else {""}):
+                    blank.discard(name)
+    return frozenset(blank)
+
+
+_CUT = re.compile(rb'"exceededTransferLimit"\s*:\s*true')
+
+
+def _cut_by_service(path: Path) -> tuple[str, ...]:
+    """Say that an Esri service had more rows than it sent, if its answer states so, at the start or the end."""
+    kind = format_of(path)
+    if kind is None or kind.name not in {"esrijson", "geojson"}:
+        return ()
+    with path.open("rb") as file:
+        start = file.read(1 << 16)
+        file.seek(max(0, path.stat().st_size - (1 << 12)))
+        if not _CUT.search(start) and not _CUT.search(file.read()):
+            return ()
+    caution = (
+        f"{path.name}: the service that sent it had more rows than it sends at once (`exceededTransferLimit`): fetch "
+        "the rest too (`resultOffset`), and name all files in `paths`."
+    )
+    return (caution,)
+
+
+def _stated_encoding(path: Path, how: Opening) -> str | None:
+    """Return the encoding of rows in formats that can have different ones; None for what the file states."""
+    kind = format_of(path)
+    plain = codecs.lookup(how.encoding).name if _is_codec(how.encoding) else how.encoding
+    return plain if kind is not None and kind.encoded and plain != "utf-8" else None
+
+
+def _is_codec(name: str) -> bool:
+    try:
+        codecs.lookup(name)
+    except LookupError:
+        return False
+    return True
 
 
 def _no_layer(path: Path, error: Exception) -> InputError:
-    return InputError(f"{path.name} cannot be read as a map layer ({error}): check the file and `format`")
+    kind = by_content(path)
+    what = kind.label if kind else "a map layer"
+    return InputError(
+        f"{path.name} cannot be read as {what} ({str(error).rstrip('.')}): check the file and `format`, or export the "
+        "layer again, for example as GeoPackage"
+    )
 
 
 def as_text(values: Any) -> Any:
@@ -191,6 +290,15 @@ def as_text(values: Any) -> Any:
     if pa.types.is_binary(values.type) or pa.types.is_nested(values.type):
         return pa.array([None if v is None else str(v) for v in values.to_pylist()], pa.string())
     return pc.cast(values, pa.string())
+
+
+_MOMENT_IN_UTC = r"^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?)Z$"
+
+
+def _as_entered(values: Any) -> Any:
+    """Return a column as text, times without their mark of UTC."""
+    texts = as_text(values)
+    return pc.replace_substring_regex(texts, _MOMENT_IN_UTC, r"\1") if pa.types.is_string(texts.type) else texts
 
 
 def coordinates(wkb: Any) -> tuple[Any, Any, list[str | None]]:
@@ -233,24 +341,47 @@ def closed(path: Path) -> Iterator[str]:
     """
     import pyogrio
 
-    with path.open("rb") as file:
-        head = file.read(256).removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    # With a stated format the extension may be anything: such a file must begin like some map file.
-    maps = [f for f in FORMATS if f.is_map]
-    meant = format_of(path)
-    begins = [b for f in ([meant] if meant in maps else maps) for b in f.begins]
-    if not any(head.startswith(b.lstrip().lower()) for b in begins):
+    kind, meant = by_content(path), format_of(path)
+    if kind is None or not kind.is_map or (meant is not None and meant.is_map and kind is not meant):
         raise InputError(
-            f"{path.name} does not match its extension: a map file is {', '.join(f.label for f in maps)} or "
-            "GeoParquet, "
-            "and begins like one. Use a file in one of these formats"
+            f"{path.name} does not match its extension: it does not begin like a map file. Use GeoPackage, GeoJSON, "
+            "Shapefile, an Esri file geodatabase, GML, KML, FlatGeobuf, MapInfo TAB or GeoParquet"
         )
+    if kind.begins == (b"<",):
+        _require_plain_xml(path)
     before = {name: pyogrio.get_gdal_config_option(name) for name in _NO_NETWORK}
     pyogrio.set_gdal_config_options(dict(_NO_NETWORK))
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _apart(path, kind) as there:
             # GDAL's warnings about single shapes are ignored: bad shapes are found and counted when the rows are read.
             warnings.simplefilter("ignore", RuntimeWarning)
-            yield f"GeoJSON:{path.absolute()}" if head.startswith(b"{") else str(path)
+            yield f"{kind.prefix}{there.absolute()}" if kind.prefix else str(there)
     finally:
         pyogrio.set_gdal_config_options(before)
+
+
+_POINTS_ELSEWHERE = re.compile(rb"<OGR\w*DataSource|<!DOCTYPE|<!ENTITY")
+
+
+def _require_plain_xml(path: Path) -> None:
+    """Refuse XML that GDAL might take for one of its formats that only name other files or addresses."""
+    with path.open("rb") as file:
+        if _POINTS_ELSEWHERE.search(file.read(1 << 16)):
+            raise InputError(
+                f"{path.name} refers to other files or declares a document type, which map files do not need: export "
+                "it again as GeoPackage"
+            )
+
+
+@contextmanager
+def _apart(path: Path, kind: Format) -> Iterator[Path]:
+    """Yield a link to a GML file in a folder of its own: GDAL writes a description (.gfs) beside the file it opens."""
+    if kind.name != "gml":
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="hotspots-") as name:
+        folder = Path(name)
+        for each in (path, path.with_suffix(".xsd")):
+            if each.is_file():
+                shutil.copyfile(each, folder / each.name)
+        yield folder / path.name

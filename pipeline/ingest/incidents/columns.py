@@ -115,6 +115,7 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
     "id": (
         "crime_id",
         "incident_id",
+        "persistent_id",
         "id",
         "crime_number",
         "crime_no",
@@ -171,8 +172,8 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
         "date_rptd",
         "date_rp_td",
     ),
-    "lon": ("longitude", "lon", "lng", "long"),
-    "lat": ("latitude", "lat"),
+    "lon": ("longitude", "lon", "lng", "long", "location_longitude"),
+    "lat": ("latitude", "lat", "location_latitude"),
     "x": (
         "easting",
         "eastings",
@@ -237,10 +238,17 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
     "place_type": ("place_type", "premises_type", "location_description", "prem_is_desc"),
     "reporting_route": ("reporting_route", "how_reported", "reporting_method"),
     "online": ("online", "is_online", "online_flag"),
-    "outcome": ("last_outcome_category", "outcome", "outcome_category", "latest_outcome", "status_desc"),
+    "outcome": (
+        "last_outcome_category",
+        "outcome",
+        "outcome_category",
+        "latest_outcome",
+        "status_desc",
+        "outcome_status_category",
+    ),
     "victim": ("victim", "victim_ref", "victim_reference", "victim_id"),
     "organisation": ("organisation", "organization", "reported_by", "recorded_by"),
-    "location": ("location", "location_name", "street_name"),
+    "location": ("location", "location_name", "street_name", "location_street_name"),
 }
 _COORDINATES = (("lon", "lat"), ("x", "y"))
 _SHORT = 4  # "x" or "long" alone may mean anything; "northing" alone does not
