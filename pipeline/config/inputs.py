@@ -85,7 +85,10 @@ def _as_numbered(given: object, *parts: str) -> object:
     for part in parts:
         value = out.get(part)
         if isinstance(value, dict):
-            out[part] = {role: named(name) for role, name in value.items()}
+            out[part] = {
+                role: [named(n) for n in name] if isinstance(name, list | tuple) else named(name)
+                for role, name in value.items()
+            }
         elif value is not None:
             out[part] = named(value)
     return out
@@ -643,6 +646,31 @@ class CountColumns(Section):
     category: str | None = Field(None, description="Category label.")
     measure: str | None = Field(None, description="What is counted.")
     value: str = Field("value", description="The count.")
+    wide: Literal["period", "category", "measure"] | None = Field(
+        None,
+        description="For a table with one column for each month, category or measure: what the names of these columns "
+        "are. Their cells are the counts, so that neither `value` nor the column of that name is set. A blank cell is "
+        "a missing row (see `absent`).",
+    )
+    wide_columns: tuple[str, ...] = Field(
+        (),
+        description="These columns; by default those whose name is a month in `period_format`, or a text that "
+        "`categories.tree` or `measures` lists.",
+    )
+
+    @model_validator(mode="after")
+    def _wide_or_long(self) -> "CountColumns":
+        if self.wide is None:
+            if self.wide_columns:
+                raise ValueError("wide_columns needs wide: period, category or measure, what their names are")
+            return self
+        both = sorted({self.wide, "value"} & self.model_fields_set)
+        if both:
+            raise ValueError(
+                f"wide: {self.wide} takes the counts from the cells of several columns, and the {self.wide} from their "
+                f"names: leave out {' and '.join(both)}"
+            )
+        return self
 
 
 class Relation(Section):

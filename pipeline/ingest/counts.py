@@ -18,13 +18,22 @@ import pandas as pd
 from pipeline.config import Categories, Config, PublishedSource
 from pipeline.domain.categories import ROOT, declared_by, relation_report
 from pipeline.errors import InputError
-from pipeline.ingest.formats.files import FAULT, Opening, find_columns, header_explained, read_table, unpacked
+from pipeline.ingest.formats.files import (
+    FAULT,
+    Opening,
+    find_columns,
+    header_explained,
+    is_month_title,
+    read_table,
+    unpacked,
+)
 from pipeline.ingest.formats.header import Layout, left_out_caution
 from pipeline.ingest.incidents.categories import Lookup
 from pipeline.tables import PUBLISHED_COUNTS, QUARANTINE, Level, Measure
 
 __all__ = [
     "COUNT_KEY",
+    "COUNT_PARTS",
     "COUNT_RULES",
     "CountsPart",
     "CountsReport",
@@ -76,6 +85,8 @@ class CountsReport:
         Ids and labels of categories created from the texts themselves.
     ignored_categories
         Texts that matched no category, with their number of rows.
+    wide
+        Of a wide table, whose `rows_read` are its filled cells: its rows, and the blank cells.
     first_month, last_month
         As yyyymm; 0 if there is no row.
     outside
@@ -95,6 +106,7 @@ class CountsReport:
     suppressed: int = 0
     labels: dict[str, str] = field(default_factory=dict)
     ignored_categories: dict[str, int] = field(default_factory=dict)
+    wide: dict[str, int] = field(default_factory=dict)
     first_month: int = 0
     last_month: int = 0
     outside: list[dict[str, Any]] = field(default_factory=list)
@@ -235,15 +247,27 @@ COUNT_RULES = {
 }
 
 
+COUNT_PARTS = ("area_code", "area_name", "level", "period", "category", "measure", "value")
+"""What a row of counts says, each in a column; see `CountColumns`."""
+
+
 def count_columns(source: PublishedSource) -> list[tuple[str, str]]:
     """Return configuration key and name of every column a table of counts needs."""
-    named = {part: getattr(source.columns, part) for part in type(source.columns).model_fields}
-    return [(f"published_counts.columns.{part}", name) for part, name in named.items() if name is not None]
+    named = {part: getattr(source.columns, part) for part in COUNT_PARTS if part not in _in_titles(source)}
+    found = [(f"published_counts.columns.{part}", name) for part, name in named.items() if name is not None]
+    return [*found, *(("published_counts.columns.wide_columns", name) for name in source.columns.wide_columns)]
+
+
+def _in_titles(source: PublishedSource) -> frozenset[str]:
+    """Return the parts of a count that have no column of their own: those of a wide table."""
+    wide = source.columns.wide
+    return frozenset() if wide is None else frozenset({wide, "value"})
 
 
 def counts_layout(source: PublishedSource) -> Layout:
     """Return what is known of a table of counts before it is opened."""
-    keys = (source.columns.area_code, source.columns.period)
+    columns = source.columns
+    keys = (columns.area_code,) if columns.wide == "period" else (columns.area_code, columns.period)
     return Layout(source.header_row, wanted=tuple(name for _, name in count_columns(source)), keys=keys)
 
 
@@ -295,8 +319,11 @@ def read_counts(
         )
         how = Opening(file.parent, config.run, encoding=source.encoding, sheet=source.sheet, whole=True)
         with header_explained(file, count_columns(source), how):
+            outside, header = raw.attrs["outside"], raw.attrs["header"]
+            blank, read = 0, len(raw)
+            if source.columns.wide is not None:
+                raw, blank = _unfolded(raw, source=source, categories=config.categories, file=path.name)
             texts = _named(raw, source=source, file=path.name)
-    outside, header = raw.attrs["outside"], raw.attrs["header"]
     sorter = Lookup(config.categories)
     marks = _marks(texts["value"], source=source, file=path.name)
     codes = {str(c): str(v) for c, v in zip(areas_table["area_code"], areas_table["level"], strict=True)}
@@ -357,6 +384,7 @@ def read_counts(
         quarantined={n: int(((rule == n) & ~ignore).sum()) for n in COUNT_RULES if ((rule == n) & ~ignore).any()},
         labels=dict(sorted(sorter.labels.items())),
         ignored_categories={str(t): int(n) for t, n in unknown.items()} if ignore.any() else {},
+        wide={"rows": read, "blank_cells": blank} if source.columns.wide else {},
         first_month=int(kept["month"].min()) if len(kept) else 0,
         last_month=int(kept["month"].max()) if len(kept) else 0,
         outside=[row._asdict() for row in outside],
@@ -368,10 +396,83 @@ def read_counts(
 
 def _named(raw: pd.DataFrame, *, source: PublishedSource, file: str) -> dict[str, pd.Series]:
     """Texts of every column that the counts need; empty if a column is not configured."""
-    wanted = count_columns(source)
+    given = [(key, name) for key, name in count_columns(source) if not key.endswith(".wide_columns")]
+    wanted = [*given, *((f"published_counts.columns.{part}", _UNFOLDED[part]) for part in sorted(_in_titles(source)))]
     at = find_columns(wanted, [c for c in raw.columns if c != FAULT], file=file)
-    texts = dict.fromkeys(type(source.columns).model_fields, pd.Series("", index=raw.index, dtype="str"))
+    texts = dict.fromkeys(COUNT_PARTS, pd.Series("", index=raw.index, dtype="str"))
     return texts | {key.rpartition(".")[2]: raw.iloc[:, i].str.strip() for (key, _), i in zip(wanted, at, strict=True)}
+
+
+# A wide table: one column for each month, category or measure.
+
+_UNFOLDED = {part: f"({part})" for part in ("period", "category", "measure", "value")}
+_ROW = "(row)"
+
+
+def _unfolded(
+    raw: pd.DataFrame, *, source: PublishedSource, categories: Categories, file: str
+) -> tuple[pd.DataFrame, int]:
+    """Return one row for each filled cell of a wide table, and the number of blank cells.
+
+    The index counts the cells, row by row, blank ones too. A malformed row stays one row.
+
+    Raises
+    ------
+    InputError
+        If no column is of the kind, or which month a column is for is not clear.
+    """
+    names = [c for c in raw.columns if c != FAULT]
+    given = find_columns(count_columns(source), names, file=file)
+    roles = given[: len(given) - len(source.columns.wide_columns)]
+    columns = given[len(roles) :] or _wide_columns(names, roles, source=source, categories=categories, file=file)
+    kept = raw.iloc[:, list(roles)].iloc[np.repeat(np.arange(len(raw)), len(columns))]
+    long = kept.reset_index(drop=True).assign(
+        **{
+            _UNFOLDED[str(source.columns.wide)]: np.tile(np.array([names[i] for i in columns], dtype=object), len(raw)),
+            _UNFOLDED["value"]: raw.iloc[:, list(columns)].to_numpy(dtype=object).reshape(-1),
+            _ROW: np.repeat(np.arange(1, len(raw) + 1), len(columns)).astype(str),
+            FAULT: np.repeat(raw[FAULT].to_numpy(dtype=object), len(columns)),
+        }
+    )
+    filled = long[_UNFOLDED["value"]].str.strip() != ""
+    first_cell = np.arange(len(long)) % len(columns) == 0
+    malformed = long[FAULT] != ""
+    return long[(filled & ~malformed) | (malformed & first_cell)], int((~filled & ~malformed).sum())
+
+
+def _wide_columns(
+    names: Sequence[str], roles: Sequence[int], *, source: PublishedSource, categories: Categories, file: str
+) -> tuple[int, ...]:
+    """Return the columns whose names are months, categories or measures, as the settings list or write them."""
+    wide = source.columns.wide
+    if wide == "period":
+        known: Callable[[str], object] = _month_of(source.period_format)
+        what, setting = f"a month in period_format {source.period_format!r}", "period_format"
+    elif wide == "measure":
+        known, what, setting = _measure_of(source), "listed in measures", "measures"
+    else:
+        # Without categories in the configuration any name would do, that of a column of notes too.
+        known = Lookup(categories).of if categories.tree else lambda _: None
+        what, setting = "listed in categories.tree", "categories.tree"
+    free = [i for i in range(len(names)) if i not in roles]
+    found = tuple(i for i in free if known(names[i]) is not None)
+    if wide == "period":
+        unclear = [names[i] for i in free if i not in found and is_month_title(re.sub(r" \(\d+\)$", "", names[i]))]
+        if unclear:
+            raise InputError(
+                f"{file} has columns that look like months but are not written as period_format "
+                f"({source.period_format!r}) says, or stand twice: {', '.join(map(repr, unclear[:_NAMED]))}. Set "
+                "period_format, or list the columns that count in published_counts.columns.wide_columns"
+            )
+    if not found:
+        raise InputError(
+            f"{file} has no column whose name is {what}, as columns.wide: {wide} needs. It has: "
+            f"{', '.join(map(repr, [names[i] for i in free][:60]))}. Set {setting} or columns.wide_columns"
+        )
+    return found
+
+
+_NAMED = 5
 
 
 def _mapped(texts: pd.Series, function: Callable[[str], Any]) -> pd.Series:
@@ -395,7 +496,7 @@ def _level_of(
 
 
 def _measure_of(source: PublishedSource) -> Callable[[str], Any]:
-    if source.columns.measure is None:
+    if source.columns.measure is None and source.columns.wide != "measure":
         return lambda _: Measure.INCIDENTS.value
     named: dict[str, str] = {_key(t): m for t, m in source.measures.items()}
     named = named or {n.value: n.value for n in COUNTED}
@@ -460,9 +561,10 @@ def _marks(values: pd.Series, *, source: PublishedSource, file: str) -> dict[str
     }
     if strange:
         asked = values[values.isin(strange)]
+        where = "" if source.columns.wide else f" in {source.columns.value!r}"
         listed = ", ".join(f"{text!r} in {number:,} rows" for text, number in asked.value_counts().head(5).items())
         raise InputError(
-            f"{file} has texts in place of counts in {source.columns.value!r}: {listed}. State their meaning in "
+            f"{file} has texts in place of counts{where}: {listed}. State their meaning in "
             f"the source {source.name}: suppressed_marks lists those that are unknown (suppressed), zero_marks "
             "those that mean 0"
         )

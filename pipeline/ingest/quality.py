@@ -103,6 +103,8 @@ class CountsAccount(Protocol):
     @property
     def suppressed(self) -> int: ...  # noqa: D102
     @property
+    def wide(self) -> Mapping[str, int]: ...  # noqa: D102
+    @property
     def ignored_categories(self) -> Mapping[str, int]: ...  # noqa: D102
     @property
     def accounting(self) -> pd.DataFrame: ...  # noqa: D102
@@ -244,6 +246,7 @@ def counts_quality(
         "matched_pct": min(matched) if matched else None,
         "ignored_categories": largest(summed(p.ignored_categories for p in parts)),
         "relations": records(relations),
+        **({"wide_tables": dict(sorted(wide.items()))} if (wide := summed(p.wide for p in parts)) else {}),
     }
 
 

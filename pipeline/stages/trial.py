@@ -16,6 +16,7 @@ import pandas as pd
 
 from pipeline.config import Config
 from pipeline.errors import HotspotsError
+from pipeline.ingest import count_columns
 from pipeline.stages import Context, RecordKind, aggregate, detect, ingest
 from pipeline.stages.engines import LocalEngine
 from pipeline.stages.inputs import expand
@@ -179,6 +180,7 @@ def _published(context: Context, refused: pd.DataFrame) -> list[dict[str, Any]]:
         mine = counts[counts["source"] == source.name]
         own = refused[refused["source"].str.split("/").str[0] == source.name]
         months = mine.groupby("month")["value"].count()
+        columns = {key.rpartition(".")[2]: column for key, column in count_columns(source)}
         found.append(
             {
                 "source": source.name,
@@ -187,8 +189,8 @@ def _published(context: Context, refused: pd.DataFrame) -> list[dict[str, Any]]:
                 "all_rows": True,
                 "rows_per_file": None,
                 "incidents": len(mine),
-                "refused": _refused(own, quality["accounting"]["rows_read"], source.columns.settings()),
-                "columns": {role: column for role, column in source.columns.settings().items() if column},
+                "refused": _refused(own, quality["accounting"]["rows_read"], columns),
+                "columns": columns | ({"wide": source.columns.wide} if source.columns.wide else {}),
                 "dates": [source.period_format],
                 "matched_pct": quality["matched_pct"],
                 "months": {_month(m): int(n) for m, n in months.items()},

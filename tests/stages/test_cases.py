@@ -26,6 +26,7 @@ from tests.kit.cases import (
     OUTCOME_COLUMNS,
     POLICE_COLUMNS,
     POLICE_SOURCE,
+    PUBLISHED,
     REGION,
     RIGHT,
     SOUTHBY,
@@ -725,14 +726,20 @@ def test_case_23_a_workbook_is_read_under_either_ending(tmp_path: Path, name: st
         ),
     ],
 )
-def test_case_45_months_as_columns_are_read_or_refused_as_wide(tmp_path: Path, titles: list[str], first: str) -> None:
+def test_case_45_months_as_columns_are_read_where_a_setting_says_so(
+    tmp_path: Path, titles: list[str], first: str
+) -> None:
     config = write_published(tmp_path, [])
     cells = [
         {"MajorText": "Burglary", "BoroughName": b, "Code": CODES[b], **dict.fromkeys(titles, str(5 + i))}
         for i, b in enumerate((NORTHBY, SOUTHBY))
     ]
     write_rows(tmp_path / "counts.csv", cells, ("MajorText", "BoroughName", "Code", *titles))
-    read_or_refused(attempt(config), {NORTHBY: 60, SOUTHBY: 72}, "counts.csv", "wide", first)
+    refused(attempt(config), "counts.csv", "wide: period", first)
+    form = {"2": "%Y-%m" if "-" in first else "%Y%m", "J": "%b-%y"}[first[0]]
+    columns = {"area_code": "Code", "category": "MajorText", "wide": "period"}
+    tried = attempt(change(config, published_counts=[{**PUBLISHED, "columns": columns, "period_format": form}]))
+    assert tried.totals([NORTHBY, SOUTHBY]) == {NORTHBY: 60, SOUTHBY: 72}
 
 
 # 26, 26b, 26c: places without a point.

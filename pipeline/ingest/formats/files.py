@@ -57,6 +57,7 @@ __all__ = [
     "first_line",
     "frame_of",
     "header_explained",
+    "is_month_title",
     "months_named",
     "plain_text",
     "read_layer",
@@ -514,6 +515,11 @@ _MONTH_TITLE = re.compile(
 _FEWEST_MONTHS = 3  # two columns may be two dates; three are a time series
 
 
+def is_month_title(name: str) -> bool:
+    """Whether the name of a column is a month in one of the usual forms."""
+    return _MONTH_TITLE.fullmatch(name.strip()) is not None
+
+
 def require_long(columns: Sequence[str], *, file: str) -> None:
     """Refuse a table with months as columns, if a required column is missing.
 
@@ -529,7 +535,7 @@ def require_long(columns: Sequence[str], *, file: str) -> None:
     ...
     pipeline.errors.InputError: counts.csv is a wide table: 3 of its columns are months ('Jan-24' to 'Mar-24'). ...
     """
-    titled = [c for c in columns if _MONTH_TITLE.fullmatch(c.strip())]
+    titled = [c for c in columns if is_month_title(c)]
     if len(titled) >= _FEWEST_MONTHS:
         raise InputError(
             f"{file} is a wide table: {len(titled)} of its columns are months ({titled[0]!r} to {titled[-1]!r}). "
