@@ -26,8 +26,8 @@ def expand(patterns: tuple[str, ...], *, base: Path, key: str) -> tuple[Path, ..
     for pattern in patterns:
         if "://" in pattern:
             raise ConfigError(
-                f"{key}: {pattern!r} is an address, and files are read from a disk or a mounted network file system: "
-                "fetch it first (`hotspots fetch`), or mount the store and give the path"
+                f"{key}: {pattern!r} is an address, and here only files on a disk are read: fetch it first, or name it "
+                "in a configuration, which copies it (`hotspots check`)"
             )
         direct = base / pattern
         met = [direct] if direct.exists() else _glob(pattern, base)

@@ -36,6 +36,7 @@ IMPURE = (
     "ingest/formats/",
     "ingest/incidents/repeated_ids.py",
     "ingest/incidents/read.py",
+    "ingest/remote.py",
     "ingest/postcodes.py",
     "ingest/small_areas.py",
     "publish/briefings/",

@@ -23,13 +23,15 @@ KEYWORDS = frozenset({("shell", True), ("allow_pickle", True), ("verify", False)
 HARMLESS = frozenset({("re", "compile"), ("platform", "system")})
 YAML = frozenset({"safe_load", "safe_dump", "YAMLError"})
 
-# Modules that speak to other computers. `hotspots fetch` is the only door; Dask's own is opened by its engine.
+# Modules that speak to other computers. `hotspots fetch` is the usual door; others open
+# for Dask, and for databases and addresses that a configuration names.
 NETWORK = ("socket", "ssl", "http", "urllib.request", "urllib.error", "urllib.robotparser", "requests", "httpx",
            "aiohttp", "urllib3", "distributed", "fsspec", "asyncio", "sqlalchemy", "psycopg")  # fmt: skip
 NETWORK_ROOMS = {
     "fetch/": ("httpx", "ssl", "urllib.robotparser"),
     "stages/engines.py": ("distributed",),
     "ingest/databases.py": ("sqlalchemy",),
+    "ingest/remote.py": ("httpx", "fsspec"),
 }
 
 # Rooms that may hold a database: the locked DuckDB of the readers, and GeoPackages, which are SQLite.

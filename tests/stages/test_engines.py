@@ -189,9 +189,9 @@ def test_a_full_disk_is_an_engine_error_that_says_what_to_free(tmp_path: Path) -
         connection.sql(sql).fetchall()
 
 
-def test_an_address_as_a_path_says_that_files_are_read_from_a_disk(tmp_path: Path) -> None:
+def test_a_pattern_at_an_address_is_refused(tmp_path: Path) -> None:
     from pipeline.errors import ConfigError
 
     config = city(tmp_path, [rows()], **{"incidents.0.paths": ["s3://bucket/2024-*.csv"]})
-    with pytest.raises(ConfigError, match="is an address"):
+    with pytest.raises(ConfigError, match="patterns are for files on disk"):
         run(config, progress=quiet)
