@@ -31,6 +31,7 @@ __all__ = [
     "Run",
     "Section",
     "did_you_mean",
+    "listed",
 ]
 
 Code = Annotated[str, Field(min_length=1, max_length=120)]
@@ -38,6 +39,15 @@ CategoryId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
 Months = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])(\.\.\d{4}-(0[1-9]|1[0-2]))?$")]
 """One month, or a range of months such as `2020-01..2022-12`."""
+Paths = str | Annotated[tuple[str, ...], Field(min_length=1)]
+"""One file, or several files and globs."""
+
+
+def listed(path: str | tuple[str, ...]) -> tuple[str, ...]:
+    """Return the files and globs of a setting that may be one or several."""
+    return (path,) if isinstance(path, str) else path
+
+
 HeaderRow = Annotated[int, Field(ge=1)] | Literal["auto", "none"]
 """Where the names of the columns stand in a table."""
 
@@ -169,11 +179,11 @@ class Crs(Section):
 
 
 class AreaFile(Section):
-    """A boundary file of one level."""
+    """The boundary files of one level."""
 
-    path: str = Field(
-        description="Boundary file: GeoPackage, GeoJSON, Shapefile, geodatabase or another format with outlines, "
-        "also in a zip archive."
+    path: Paths = Field(
+        description="Boundary file, or a list of files and globs such as one file for each district, all with the same "
+        "columns: GeoPackage, GeoJSON, Shapefile, geodatabase or another format with outlines, also in a zip archive."
     )
     layer: str | None = Field(None, description="Layer name, if the file has several.")
     crs: str | None = Field(
@@ -355,8 +365,7 @@ class Areas(Section):
 class PostcodeFile(Section):
     """A lookup of the coordinates of postcodes."""
 
-    path: tuple[str, ...] = Field(
-        min_length=1,
+    path: Paths = Field(
         description="Files or globs of the lookup, relative to this file: the ONS Postcode Directory (ONSPD), the "
         "National Statistics Postcode Lookup (NSPL), Code-Point Open, or any table of postcodes with coordinates. "
         "Their columns are recognised, Code-Point Open without a header.",
@@ -385,11 +394,6 @@ class PostcodeFile(Section):
         description="Of the rows that depend on their postcode, the least share whose postcode must be in the lookup, "
         "in per cent; below it the run stops.",
     )
-
-    @field_validator("path", mode="before")
-    @classmethod
-    def _as_list(cls, given: object) -> object:
-        return (given,) if isinstance(given, str) else given
 
     @model_validator(mode="after")
     def _pairs(self) -> "PostcodeFile":

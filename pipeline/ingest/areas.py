@@ -1,6 +1,8 @@
 """Boundaries and residents: reading them, and one table of wards, boroughs and the region."""
 
 import contextlib
+import glob
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,7 +14,7 @@ import shapely
 from numpy.typing import NDArray
 
 from pipeline.config import AreaFile, Areas, PopulationFile, Run
-from pipeline.config.inputs import did_you_mean
+from pipeline.config.inputs import did_you_mean, listed
 from pipeline.errors import ConfigError, InputError
 from pipeline.geography import projection as crs
 from pipeline.geography.areas import (
@@ -124,7 +126,68 @@ def read_boundaries(
         If the file or a column is missing, its coordinate system is unknown, codes are blank or repeated, or a shape is
         not a polygon.
     """
-    path = existing(settings.path, base=base, what=f"areas.{level}")
+    read = [
+        _read_file(path, settings=settings, working=working, level=level, limits=limits)
+        for path in boundary_files(settings, base=base, level=level)
+    ]
+    codes = tuple(code for file in read for code in file.codes)
+    repeats = sorted({code for code, times in Counter(codes).items() if times > 1})
+    if repeats:
+        raise InputError(
+            f"areas.{level}: {len(repeats)} codes are in more than one of the {len(read)} files "
+            f"({', '.join(repeats[:10])}): name each file once, and files of one edition"
+        )
+    order = np.argsort(np.array(codes, dtype=object), kind="stable")
+
+    def sorted_texts(part: str) -> tuple[str, ...] | None:
+        values = [v for file in read for v in file.texts[part] or ()]
+        return None if read[0].texts[part] is None else tuple(values[i] for i in order)
+
+    names = sorted_texts("name") or ()
+    return Boundaries(
+        tuple(codes[i] for i in order),
+        tuple(name or codes[i] for name, i in zip(names, order, strict=True)),
+        sorted_texts("parent_code"),
+        sorted_texts("parent_name"),
+        np.concatenate([file.shapes for file in read])[order],
+        tuple(sorted(code for file in read for code in file.repaired)),
+        "; ".join(dict.fromkeys(file.operation for file in read)),
+        settings.vintage,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _BoundaryFile:
+    """The areas of one file, in its order."""
+
+    codes: tuple[str, ...]
+    texts: Mapping[str, tuple[str, ...] | None]
+    shapes: Shapes
+    repaired: tuple[str, ...]
+    operation: str
+
+
+def boundary_files(settings: AreaFile, *, base: Path, level: str) -> list[Path]:
+    """Return the files of a level, those of a glob sorted.
+
+    Raises
+    ------
+    InputError
+        If one of them does not exist, or a glob matches none.
+    """
+    found: dict[Path, None] = {}
+    for pattern in listed(settings.path):
+        if not glob.has_magic(pattern) or (base / pattern).exists():
+            found[existing(pattern, base=base, what=f"areas.{level}")] = None
+            continue
+        met = sorted(glob.glob(str(base / pattern), recursive=True))  # noqa: PTH207 it may be absolute or go up
+        if not met:
+            raise InputError(f"areas.{level}.path: no file matches {pattern!r} in {base}: correct the path")
+        found |= {existing(name, base=base, what=f"areas.{level}"): None for name in met}
+    return list(found)
+
+
+def _read_file(path: Path, *, settings: AreaFile, working: str, level: str, limits: Run) -> _BoundaryFile:
     request = _request(settings, level=level, limits=limits, shapes=True)
     layer = read_layer(path, request)
     system = _system(layer, settings=settings, level=level, file=path.name)
@@ -145,23 +208,8 @@ def read_boundaries(
     _require_places(projected, codes, file=path.name, level=level)
     unsound |= ~shapely.is_missing(projected) & ~shapely.is_valid(projected)
     projected, _ = repair(projected)
-    order = np.argsort(np.array(codes, dtype=object), kind="stable")
-
-    def sorted_texts(part: str) -> tuple[str, ...] | None:
-        values = texts[part]
-        return None if values is None else tuple(values[i] for i in order)
-
-    names = sorted_texts("name") or ()
-    return Boundaries(
-        tuple(codes[i] for i in order),
-        tuple(name or codes[i] for name, i in zip(names, order, strict=True)),
-        sorted_texts("parent_code"),
-        sorted_texts("parent_name"),
-        projected[order],
-        tuple(sorted(code for code, bad in zip(codes, unsound, strict=True) if bad)),
-        crs.operation_name(system, working),
-        settings.vintage,
-    )
+    repaired = tuple(code for code, bad in zip(codes, unsound, strict=True) if bad)
+    return _BoundaryFile(tuple(codes), texts, projected, repaired, crs.operation_name(system, working))
 
 
 def boundary_texts(
@@ -179,10 +227,15 @@ def boundary_texts(
     InputError
         If the file or a column is missing.
     """
-    path = existing(settings.path, base=base, what=f"areas.{level}")
     request = _request(settings, level=level, limits=limits, shapes=False)
-    frame = read_layer(path, request).frame
-    return _named(frame, request, file=path.name)
+    read = [
+        _named(read_layer(path, request).frame, request, file=path.name)
+        for path in boundary_files(settings, base=base, level=level)
+    ]
+    return {
+        part: None if read[0][part] is None else tuple(v for texts in read for v in texts[part] or ())
+        for part in _PARTS
+    }
 
 
 def _request(settings: AreaFile, *, level: str, limits: Run, shapes: bool) -> AreaRequest:

@@ -34,6 +34,7 @@ from pipeline.ingest.formats.files import (
     find_columns,
     first_line,
     row_reader,
+    unpacked,
 )
 from pipeline.storage.duckdb import connect
 
@@ -250,10 +251,12 @@ def require_postcode_columns(path: Path, *, settings: PostcodeFile, limits: Run 
     InputError
         If a column is missing, or the header cannot be read.
     """
-    reader = row_reader(path, stated="auto")
-    with tempfile.TemporaryDirectory(prefix="hotspots-") as folder:
+    with (
+        unpacked(path, limits=limits, head=True) as file,
+        tempfile.TemporaryDirectory(prefix="hotspots-") as folder,
+    ):
         how = Opening(Path(folder), limits, encoding=settings.encoding, layer=settings.layer)
-        header = reader.read_header(path, how)
+        header = row_reader(file, stated="auto").read_header(file, how)
     crs_unknown = settings.crs or _BRITISH
     _layout(
         Opened(path.name, header.columns, scan="", has_geometry=header.has_geometry, crs=crs_unknown),
@@ -338,6 +341,11 @@ _Columns = tuple[NDArray[np.int64], Numbers, NDArray[np.int32]]
 
 
 def _read_file(path: Path, *, settings: PostcodeFile, working: str, limits: Run, scratch: Path) -> _Columns:
+    with unpacked(path, limits=limits, scratch=scratch) as file:
+        return _read_unpacked(file, settings=settings, working=working, limits=limits, scratch=scratch)
+
+
+def _read_unpacked(path: Path, *, settings: PostcodeFile, working: str, limits: Run, scratch: Path) -> _Columns:
     reader = row_reader(path, stated="auto")
     careful = False
     while True:

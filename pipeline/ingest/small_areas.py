@@ -10,14 +10,7 @@ from typing import Any
 
 from pipeline.config import AreaTable, Run
 from pipeline.errors import InputError
-from pipeline.ingest.formats.files import (
-    DEFAULT_LIMITS,
-    Opening,
-    existing,
-    find_columns,
-    header_explained,
-    table_reader,
-)
+from pipeline.ingest.formats.files import DEFAULT_LIMITS, existing, find_columns, read_table
 
 __all__ = ["read_small_areas", "small_area_columns"]
 
@@ -78,10 +71,8 @@ def _read(
 ) -> tuple[dict[str, str], dict[str, Any]]:
     path = existing(settings.path, base=base, what=f"{key}.path")
     wanted = small_area_columns(settings, key=key)
-    reader, how = table_reader(path), Opening(path.parent, limits, encoding=settings.encoding, whole=True)
-    with header_explained(path, wanted, how, reader=reader):
-        table = reader.read_table(path, encoding=settings.encoding, limits=limits, scratch=scratch)
-        places = find_columns(wanted, list(table.columns), file=path.name)
+    table = read_table(path, encoding=settings.encoding, limits=limits, scratch=scratch)
+    places = find_columns(wanted, list(table.columns), file=path.name)
     # The boundaries' codes in any case; of the columns of ward codes, borough codes and names, the finest that fits.
     wards = {code.casefold(): code for code in parents}
     boroughs = {code.casefold(): code for code in parents.values()}

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from pipeline.config import Config, IncidentSource, PublishedSource
+from pipeline.config.inputs import listed
 from pipeline.domain.categories import ROOT
 from pipeline.domain.periods import Period
 from pipeline.errors import InputError
@@ -157,7 +158,7 @@ def _postcodes(context: Context, areas: AreaSet) -> dict[str, Any]:
     west, south, east, north = (float(v) for v in areas.table.total_bounds)
     found, report = read_postcodes(
         settings,
-        paths=expand(settings.path, base=context.base, key="geocode.postcodes.path"),
+        paths=expand(listed(settings.path), base=context.base, key="geocode.postcodes.path"),
         working=context.config.crs.working,
         bounds=(west, south, east, north),
         limits=context.config.run,

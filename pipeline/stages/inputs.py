@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from pipeline.config import Config
+from pipeline.config.inputs import listed
 from pipeline.errors import ConfigError, InputError
 from pipeline.storage.archives import ENDINGS, PATTERN_LACKS, file_of, is_archive, matching, open_archive
 from pipeline.storage.formats import by_ending, is_geodatabase, refusal
@@ -111,10 +112,11 @@ def input_patterns(config: Config) -> dict[str, tuple[str, ...]]:
     found |= {f"published_counts[{n}].paths": counts.paths for n, counts in enumerate(config.published_counts)}
     found |= {f"geocode.areas[{n}].path": (table.path,) for n, table in enumerate(config.geocode.areas)}
     if config.geocode.postcodes:
-        found["geocode.postcodes.path"] = config.geocode.postcodes.path
+        found["geocode.postcodes.path"] = listed(config.geocode.postcodes.path)
+    found["areas.wards.path"] = listed(areas.wards.path)
+    if areas.boroughs:
+        found["areas.boroughs.path"] = listed(areas.boroughs.path)
     single = {
-        "areas.wards.path": areas.wards.path,
-        "areas.boroughs.path": areas.boroughs.path if areas.boroughs else None,
         **{f"areas.population[{n}].path": people.path for n, people in enumerate(areas.population)},
         "areas.lookup": areas.lookup,
         **{f"context[{n}].path": layer.path for n, layer in enumerate(config.context)},

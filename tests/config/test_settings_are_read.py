@@ -17,6 +17,7 @@ BY_NAME = {
     "AreaFile": "ingest/areas.py",  # the columns of a boundary file, asked for and reported together
     "Columns": "ingest",  # each is the role of a column; the reader of that role names it
     "CountColumns": "ingest/counts.py",  # the same, for published counts
+    "PostcodeFile": "ingest/postcodes.py",  # the columns of a lookup of postcodes
     "Protection": "publish",  # each is a paragraph of protection.html
 }
 

@@ -1,6 +1,7 @@
 """Postcodes: the layouts of lookups, the texts of a column, and rows that they locate."""
 
 import dataclasses
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,10 @@ import pandas as pd
 import pytest
 
 from pipeline.config import PostcodeFile
+from pipeline.config.inputs import listed
 from pipeline.errors import InputError
 from pipeline.ingest.postcodes import STATES, read_postcodes, require_postcode_columns, require_postcodes_found
+from pipeline.stages.inputs import expand
 from tests.kit.readers import CITY, read, settings, write
 
 # The columns of real editions, cut after those that matter; values are invented.
@@ -170,3 +173,16 @@ def test_a_lookup_that_lacks_half_the_postcodes_is_refused_with_words() -> None:
     said = require_postcodes_found({"needed": 100, "needed_found": 50}, {}, settings=lower, source="police")
     assert said.startswith("50 of the 100 rows of police")
     assert require_postcodes_found({"needed": 5, "needed_found": 5}, {}, settings=given, source="police") == ""
+
+
+def test_a_lookup_may_be_in_an_archive(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "codepo_gb.zip", "w") as archive:
+        archive.writestr("Data/CSV/n.csv", CODE_POINT)
+        archive.writestr("Data/CSV/ec.csv", CODE_POINT.splitlines()[0].replace("N1 1AB", "EC1A 1BB") + "\n")
+    given = PostcodeFile.model_validate({"path": "codepo_gb.zip/Data/CSV/*.csv"})
+    paths = expand(listed(given.path), base=tmp_path, key="geocode.postcodes.path")
+    for path in paths:
+        require_postcode_columns(path, settings=given)
+    found, report = read_postcodes(given, paths=paths, working="EPSG:27700", bounds=BOUNDS, scratch=tmp_path)
+    assert report["postcodes"] == 3
+    assert where(found, "EC1A 1BB") == (530_250.0, 180_750.0)
