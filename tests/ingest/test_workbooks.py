@@ -20,6 +20,7 @@ from pipeline.config import parse_config
 from pipeline.errors import InputError
 from pipeline.ingest.formats import workbook
 from pipeline.ingest.formats.files import FAULT, Opening, read_table
+from pipeline.ingest.formats.header import Layout
 from tests.kit.readers import read, settings
 
 COLUMNS = ("id", "when", "easting", "northing")
@@ -281,6 +282,47 @@ def test_the_sheet_is_a_setting_of_each_input() -> None:
         }
     )
     assert (config.incidents[0].sheet, config.areas.population[0].sheet) == ("Rows", "2021")
+
+
+REPORT = [
+    ("Hate crime, Northshire",),
+    (),
+    COLUMNS,
+    *ROWS,
+    (),
+    ("Total", None, None, 2),
+    ("Source: crime recording system, extracted 2 January 2026",),
+]
+
+
+def test_titles_above_the_header_and_notes_below_the_data_are_left_out_and_listed(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for row in REPORT:
+        book.active.append(row)
+    book.active.merge_cells("A1:D2")
+    book.save(tmp_path / "a.xlsx")
+    found = read(tmp_path / "a.xlsx", settings({"paths": ["*.xlsx"], "columns": {"id": "id", "date": "when"}}))
+    assert (found.report.rows_read, found.report.incidents) == (2, 2)
+    (said,) = found.report.cautions
+    assert "the header is row 3; 3 rows outside the table are left out: 1 'Hate crime, Northshire'" in said
+    assert "7 'Total, 2'; 8 'Source: crime recording system" in said
+
+
+def test_the_header_of_a_sheet_may_be_stated_or_absent(tmp_path: Path) -> None:
+    xlsx(tmp_path / "a.xlsx", {"S": [("id", "when"), *REPORT[2:5]]})
+    opened, rows = rows_of(tmp_path / "a.xlsx", tmp_path, layout=Layout(2))
+    assert (opened.columns, opened.header, rows) == (COLUMNS, 2, TEXTS)
+    xlsx(tmp_path / "b.xlsx", {"S": list(ROWS)})
+    opened, rows = rows_of(tmp_path / "b.xlsx", tmp_path, layout=Layout("none"))
+    assert (len(opened.columns), opened.header, rows) == (4, None, TEXTS)
+
+
+def test_names_in_two_rows_are_refused(tmp_path: Path) -> None:
+    upper, lower = ("Incident", None, "Place", None), ("id", "when", "easting", "northing")
+    xlsx(tmp_path / "a.xlsx", {"S": [upper, lower, *ROWS]})
+    layout = Layout(wanted=("incident id", "incident when", "place easting"))
+    with pytest.raises(InputError, match=r"sheet 'S' has its column names in two rows, rows 1 .* and 2"):
+        rows_of(tmp_path / "a.xlsx", tmp_path, layout=layout)
 
 
 # Real workbooks: counted by openpyxl, another library.

@@ -10,9 +10,11 @@ import datetime as dt
 import re
 import zipfile
 import zlib
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -29,6 +31,16 @@ from pipeline.ingest.formats.files import (
     require_columns,
     require_size,
     unfolds,
+)
+from pipeline.ingest.formats.header import (
+    LOOKED_AT,
+    Layout,
+    LeftOut,
+    Row,
+    Start,
+    find_end,
+    find_start,
+    left_out,
 )
 from pipeline.storage.formats import FORMATS
 
@@ -53,18 +65,33 @@ def open_rows(path: Path, how: Opening) -> Opened:
     with _opened(path, how) as book:
         chosen, columns = _chosen(book, how)
         writer = StageWriter(how.folder / "rows.parquet", len(columns))
-        spans, cautions, done = [], list(book.cautions(chosen)), 0
+        spans: list[str] = []
+        outside: list[LeftOut] = []
+        cautions = list(book.cautions(chosen))
+        header: int | None = None
         for name in chosen:
             sheet = book.load(name)
-            rows = _write(sheet, columns, writer)
-            spans.append(f"{name} ({rows:,} rows)" if len(chosen) > 1 else name)
-            cautions += _merged(sheet, file=path.name)
-            done += rows
+            extent = _extent(sheet, columns, how.layout)
+            rows = _write(sheet, extent, columns, writer)
+            several = len(chosen) > 1
+            spans.append(f"{name} ({rows:,} rows)" if several else name)
+            outside += [r._replace(text=f"{name}: {r.text}") if several else r for r in extent.outside]
+            cautions += _merged(sheet, extent, file=path.name)
+            header = extent.header
         scan = writer.close()
-    facts = {"sheet": ", ".join(spans)}
+    facts = {"sheet": ", ".join(spans), **({} if header else {"header": "none"})}
     if hidden := book.hidden(chosen):
         facts["sheets_not_read"] = f"hidden: {', '.join(hidden)}"
-    return Opened(path.name, columns, scan, staged=True, facts=facts, cautions=tuple(cautions))
+    return Opened(
+        path.name,
+        columns,
+        scan,
+        staged=True,
+        facts=facts,
+        cautions=tuple(cautions),
+        outside=tuple(outside),
+        header=header,
+    )
 
 
 def read_header(path: Path, how: Opening) -> Header:
@@ -84,31 +111,37 @@ def read_header(path: Path, how: Opening) -> Header:
 
 @dataclass(slots=True)
 class _Sheet:
-    """A loaded sheet: its rows without blank ones, the first of them with the names of the columns."""
+    """A loaded sheet, and where its table starts."""
 
     name: str
     source: Any
-
-    def rows(self) -> Iterator[list[Any]]:
-        """Yield the rows that have a filled cell."""
-        for row in self.source.iter_rows():
-            if any(cell != "" and not (isinstance(cell, str) and not cell.strip()) for cell in row):
-                yield row
+    start: Start
 
     @property
-    def header(self) -> list[str]:
-        """The first row, without blank cells at its end."""
-        first = [_text(cell) for cell in next(self.rows(), [])]
-        while first and not first[-1].strip():
-            first.pop()
-        return first
+    def names(self) -> tuple[str, ...]:
+        """The names in the header, without blank cells at its end; of a sheet without a header one for each column."""
+        names = list(self.start.names)
+        while self.start.header and names and not names[-1].strip():
+            names.pop()
+        return tuple(names)
+
+    def rows(self) -> Iterator[tuple[int, list[Any]]]:
+        """Yield every row below the header with its number in the sheet."""
+        above = self.start.header or 0
+        for number, row in enumerate(self.source.iter_rows(), start=1):
+            if number > above:
+                yield number, row
+
+
+def _is_blank(row: Sequence[Any]) -> bool:
+    return not any(_filled(cell) for cell in row)
 
 
 @dataclass(slots=True)
 class _Book:
     path: Path
     workbook: Any
-    limits: Run
+    how: Opening
     found: dict[str, "_Found"]
     loaded: dict[str, _Sheet] = field(default_factory=dict)
 
@@ -135,9 +168,13 @@ class _Book:
         if name not in self.loaded:
             self.loaded.clear()
             about = self.found.get(name, _Found())
-            about.require_memory(name, file=self.path.name, limits=self.limits)
+            about.require_memory(name, file=self.path.name, limits=self.how.limits)
             with _readable(self.path):
-                self.loaded[name] = _Sheet(name, self.workbook.get_sheet_by_name(name))
+                source = self.workbook.get_sheet_by_name(name)
+            head = islice(enumerate(source.iter_rows(), start=1), self.how.layout.looked_at)
+            rows = [Row(number, tuple(map(_text, row))) for number, row in head]
+            start = find_start(rows, self.how.layout, name=f"{self.path.name}, sheet {name!r}", unit="row")
+            self.loaded[name] = _Sheet(name, source, start)
         return self.loaded[name]
 
     def cautions(self, chosen: Sequence[str]) -> Iterator[str]:
@@ -171,15 +208,15 @@ def _chosen(book: _Book, how: Opening) -> tuple[list[str], tuple[str, ...]]:
         met = [n for n in book.names if n == how.sheet] or [n for n in book.names if n.strip().casefold() == wanted]
         if not met:
             raise InputError(f"{name} has no sheet {how.sheet!r}; it has {_listed(book.names, most=60)}")
-        return met[:1], _columns(book.load(met[0]).header, met[0], book)
-    headers = {n: book.load(n).header for n in book.visible}
+        return met[:1], _columns(book.load(met[0]).names, met[0], book)
+    headers = {n: book.load(n).names for n in book.visible}
     filled = [n for n in book.visible if headers[n]]
     if not filled:
         more = f"; hidden sheets are read only if `sheet` names one ({_listed(book.hidden(()))})" if book.names else ""
         raise InputError(f"{name} has no visible sheet with cells{more if book.hidden(()) else ''}: check the export")
     alike = {tuple(" ".join(c.split()).casefold() for c in headers[n]) for n in filled}
     if len(alike) > 1:
-        rows = {n: max(0, sum(1 for _ in book.load(n).rows()) - 1) for n in filled}
+        rows = {n: sum(not _is_blank(row) for _, row in book.load(n).rows()) for n in filled}
         listed = "; ".join(f"{n!r}: {rows[n]:,} rows, columns {_listed(headers[n])}" for n in filled[:20])
         raise InputError(
             f"{name} has {len(filled)} sheets with different columns: set `sheet` for this source to the one to read. "
@@ -191,7 +228,7 @@ def _chosen(book: _Book, how: Opening) -> tuple[list[str], tuple[str, ...]]:
 def _columns(header: Sequence[str], sheet: str, book: _Book) -> tuple[str, ...]:
     if not header:
         raise InputError(f"{book.path.name}, sheet {sheet!r}, has no header row: it is blank. Check the export")
-    require_columns(len(header), name=f"{book.path.name}, sheet {sheet!r},", limits=book.limits)
+    require_columns(len(header), name=f"{book.path.name}, sheet {sheet!r},", limits=book.how.limits)
     return clean_names(header)
 
 
@@ -200,10 +237,11 @@ def _listed(names: Sequence[str], *, most: int = _LISTED) -> str:
     return ", ".join(map(repr, names[:most])) + more
 
 
-def _merged(sheet: _Sheet, *, file: str) -> list[str]:
+def _merged(sheet: _Sheet, extent: "_Extent", *, file: str) -> list[str]:
     """Say how many cells are merged: a value that spans several rows stands in the first of them only."""
     ranges = sheet.source.merged_cell_ranges or []
-    down = [r for r in ranges if r[1][0] > r[0][0]]
+    # Rows are counted from 0 here. Titles above the header may be merged as they like.
+    down = [r for r in ranges if r[1][0] > r[0][0] and r[1][0] >= (extent.header or 0) and r[0][0] + 1 < extent.end]
     if not down:
         return []
     first = down[0][0]
@@ -226,9 +264,48 @@ def _letters(column: int) -> str:
 # Cells as text.
 
 
-def _write(sheet: _Sheet, columns: Sequence[str], writer: StageWriter) -> int:
-    """Write the rows below the header; return their number."""
-    width, timed = len(columns), _timed(sheet)
+@dataclass(frozen=True, slots=True)
+class _Extent:
+    """Where the data of a sheet is.
+
+    Attributes
+    ----------
+    header
+        Number of the row with the names; None if there is none.
+    end
+        Number of the first row below the data.
+    timed
+        Columns in which a date has a time of day: there a date alone is midnight, as a spreadsheet stores it.
+    outside
+        Rows with text above the header and below the data.
+    """
+
+    header: int | None
+    end: int
+    timed: frozenset[int]
+    outside: tuple[LeftOut, ...]
+
+
+def _extent(sheet: _Sheet, columns: Sequence[str], layout: Layout) -> _Extent:
+    timed: set[int] = set()
+    tail: deque[tuple[int, list[Any]]] = deque(maxlen=LOOKED_AT)
+    last = sheet.start.header or 0
+    for number, row in sheet.rows():
+        timed.update(at for at, cell in enumerate(row) if isinstance(cell, dt.datetime))
+        tail.append((number, row))
+        last = number
+    while tail and _is_blank(tail[-1][1]):
+        tail.pop()
+    rows = [Row(number, tuple(map(_text, row))) for number, row in tail]
+    count = find_end(rows, layout, names=columns)
+    below = rows[len(rows) - count :] if count else []
+    outside = (*sheet.start.above, *(left_out(row, "below") for row in below if row.filled))
+    return _Extent(sheet.start.header, below[0].number if below else last + 1, frozenset(timed), outside)
+
+
+def _write(sheet: _Sheet, extent: _Extent, columns: Sequence[str], writer: StageWriter) -> int:
+    """Write the rows of data; return their number."""
+    width = len(columns)
     held: list[list[Any]] = []
     total = 0
 
@@ -236,11 +313,13 @@ def _write(sheet: _Sheet, columns: Sequence[str], writer: StageWriter) -> int:
         if not held:
             return
         cells = zip(*held, strict=True)
-        texts = [[_text(cell, timed=at in timed) for cell in column] for at, column in enumerate(cells)]
-        writer.write(texts[:width], fault=[None if not any(_filled(c) for c in r[width:]) else _WIDER for r in held])
+        texts = [[_text(cell, timed=at in extent.timed) for cell in column] for at, column in enumerate(cells)]
+        writer.write(texts[:width], fault=[None if _is_blank(row[width:]) else _WIDER for row in held])
         held.clear()
 
-    for row in _below(sheet):
+    for number, row in sheet.rows():
+        if number >= extent.end or _is_blank(row):
+            continue
         held.append(row + [""] * (width - len(row)))
         total += 1
         if len(held) == STAGE_ROWS:
@@ -252,19 +331,8 @@ def _write(sheet: _Sheet, columns: Sequence[str], writer: StageWriter) -> int:
 _WIDER = '{"fault": "filled cells beyond the last named column"}'
 
 
-def _below(sheet: _Sheet) -> Iterator[list[Any]]:
-    rows = sheet.rows()
-    next(rows, None)
-    return rows
-
-
 def _filled(cell: Any) -> bool:
     return bool(cell.strip()) if isinstance(cell, str) else True
-
-
-def _timed(sheet: _Sheet) -> frozenset[int]:
-    """Return the columns in which a date has a time of day: there a date alone is midnight, as Excel stores it."""
-    return frozenset(at for row in _below(sheet) for at, cell in enumerate(row) if isinstance(cell, dt.datetime))
 
 
 def _text(cell: Any, *, timed: bool = False) -> str:
@@ -357,7 +425,7 @@ def _opened(path: Path, how: Opening) -> Iterator[_Book]:
     with _readable(path), path.open("rb") as file:
         workbook = calamine.load_workbook(path if named else file)
     try:
-        yield _Book(path, workbook, how.limits, found)
+        yield _Book(path, workbook, how, found)
     finally:
         workbook.close()
 

@@ -422,6 +422,10 @@ class _Reading:
             schema=schema,
         )
 
+    def _outside(self) -> str:
+        unit = "row" if "sheet" in self.opened.facts else "line"
+        return left_out_caution(self.job.label, self.opened.outside, header=self.opened.header, unit=unit)
+
     def _all_off(self, guess: Guess) -> bool:
         strays = self.placer.strays
         # Swapped columns have their own rule, which refuses the rows.
@@ -482,7 +486,7 @@ class _Reading:
             outside=[row._asdict() for row in self.opened.outside],
             cautions=[
                 *self.opened.cautions,
-                *filter(None, [left_out_caution(self.job.label, self.opened.outside, header=self.opened.header)]),
+                *filter(None, [self._outside()]),
                 *(
                     f"{self.job.label}: {caution}"
                     for caution in (*_cut(tally.rows + self.selection.left_out), *self.placer.cautions())
