@@ -92,6 +92,9 @@ def derive(
     figures = figures.merge(significance, on=["area_code", "period", "category"], how="left")
     if audience != "internal":
         figures[["gistar_z", "gistar_p"]] = np.nan
+    # It is a league table by another name: the analyst's alone, and of the period that pages are about.
+    shown = (figures["period"] == windows.headline.id) & (audience == "internal")
+    figures["funnel_class"] = figures["funnel_class"].where(shown)
     if audience == "public":
         # A cold spot may only mean that people did not report; the public map does not show cold spots.
         figures["hotspot_class"] = figures["hotspot_class"].where(figures["hotspot_class"].fillna(0) >= 0, 0)

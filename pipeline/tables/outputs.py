@@ -158,6 +158,13 @@ AREA_COUNTS = Table(
         *_RATES,
         Column("rate_smoothed", "float", "Empirical-Bayes smoothed rate per 10,000.", null=True),
         Column("reliability", "string", "Empty, `unreliable` or `too few to say`.", null=True),
+        Column(
+            "funnel_class",
+            "string",
+            "Where the rate of the headline period lies against the region's (internal only): `within` what chance "
+            "gives, `high_95` or `low_95` beyond 95 %, `high_998` or `low_998` beyond 99.8 %.",
+            null=True,
+        ),
         _OUTCOME_SHARE,
         Column("outcome_low", "float", "Lower end of the interval of a cohort share.", null=True),
         Column("outcome_high", "float", "Upper end of the interval of a cohort share.", null=True),

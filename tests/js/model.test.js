@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LEVELS, takeIn } from "../../pipeline/publish/map/assets/data.js";
 import {
-  SHOWN_MEASURES, begin, circleExamples, classOf, compareChoices, levelsOf, mainScene, matching, piecesOf, rankOf,
+  SHOWN_MEASURES, begin, circleExamples, classOf, compareChoices, funnelOf, levelsOf, mainScene, matching, piecesOf, rankOf,
   rateEnds, settleCompare, shareEnds, shortName, shownAs, sorted, state, stateText, takeAddress, valueOf,
 } from "../../pipeline/publish/map/assets/model.js";
 import { useWords } from "../../pipeline/publish/map/assets/words.js";
@@ -110,4 +110,11 @@ test("the circles of the legend are round numbers below the largest count", () =
   open((p) => { p.levels.ward.values.all.nm[THIS_YEAR] = [50, 730, 40, null]; });
   useWords({ "number.thousands": "," }, "en");
   assert.deepEqual(circleExamples({ ...mainScene(), level: "ward", measure: "count" }).map((e) => e.value), [500, 100, 20]);
+});
+
+test("where a rate lies against the region's is known where the release gives it", () => {
+  open((p) => { p.levels.ward.values.all.f = { [THIS_YEAR]: ["H", "w", null, "l"] }; });
+  const scene = { ...mainScene(), level: "ward" };
+  assert.deepEqual([0, 1, 2, 3].map((i) => funnelOf(scene, i)), ["high_998", "within", "", "low_95"]);
+  assert.equal(funnelOf({ ...scene, period: LAST_YEAR }, 0), "");
 });

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { takeIn } from "../../pipeline/publish/map/assets/data.js";
 import { begin, mainScene, settleHotspot, spotsOf, state, usefulChoice } from "../../pipeline/publish/map/assets/model.js";
 import {
-  areaSentence, changeSentence, counted, headingOf, keysOf, noticeOf, regionSentence, spotNote, unitOf, valueText,
+  areaSentence, changeSentence, clusterSentence, counted, headingOf, keysOf, noticeOf, regionSentence, spotNote, unitOf, valueText,
 } from "../../pipeline/publish/map/assets/sentences.js";
 import { useWords } from "../../pipeline/publish/map/assets/words.js";
 import { LAST_YEAR, THIS_YEAR, payload } from "./payload.js";
@@ -135,4 +135,13 @@ test("hotspots of another category or period are never shown, and the list says 
   state.period = LAST_YEAR;
   assert.deepEqual(shown(), []);
   assert.equal(spotNote(), "map.hotspots.other_period");
+});
+
+test("a history is a sentence about one side, and none where there is no pattern", () => {
+  const told = (history) => {
+    open((p) => { p.levels.ward.values.all.e = { [THIS_YEAR]: [history, null, null, null] }; });
+    useWords({ "map.history.sporadic": "{side}, not {other}", "map.side.hot": "higher", "map.side.cold": "lower" }, "en");
+    return clusterSentence({ ...mainScene(), level: "ward" }, 0);
+  };
+  assert.deepEqual(["sporadic hot spot", "sporadic cold spot", "no pattern"].map(told), ["higher, not lower", "lower, not higher", ""]);
 });

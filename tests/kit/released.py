@@ -276,6 +276,7 @@ def _rows(part, level, period, *, category, n: Range, o: Range, earlier: Range |
             "too few to say" if w else "unreliable" if ward and 0 < v < 20 else ""
             for w, v in zip(weak, lower, strict=True)
         ],
+        "funnel_class": blank,
         "outcome_share": numbers(share, given & stated & (upper > 0)),
         "outcome_low": numbers(share * 0.7, given & stated & (upper > 0)),
         "outcome_high": numbers(np.minimum(1, share * 1.3), given & stated & (upper > 0)),
@@ -288,7 +289,9 @@ def _rows(part, level, period, *, category, n: Range, o: Range, earlier: Range |
         if tested
         else blank,
         "moran_class": ["HH" if v > 1.6 else "ns" for v in z] if tested else blank,
-        "emerging_class": ["persistent" if v > 1.6 else None for v in z] if tested and category == "all" else blank,
+        "emerging_class": ["persistent hot spot" if v > 1.6 else None for v in z]
+        if tested and category == "all"
+        else blank,
         "not_offered": [""] * size,
         "withheld": [""] * size,
     }

@@ -206,6 +206,15 @@ def test_nothing_is_given_by_ward_and_by_group(released: dict[str, Released]) ->
 
 
 @pytest.mark.slow
+def test_where_rates_lie_against_the_regions_is_the_analysts_alone(released: dict[str, Released]) -> None:
+    for name, made in released.items():
+        known = made.counts[made.counts["funnel_class"].notna()]
+        assert bool(len(known)) == (name == "internal")
+        assert set(known["period"]) <= {made.info.headline.id}
+        assert Level.REGION not in set(known["level"])
+
+
+@pytest.mark.slow
 def test_layers_and_map_have_the_groups(released: dict[str, Released]) -> None:
     layers = {name: [layer.name for layer in layers_of(made)] for name, made in released.items()}
     assert layers["internal"] == [

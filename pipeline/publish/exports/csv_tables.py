@@ -9,7 +9,7 @@ import pandas as pd
 from pipeline.errors import InputError
 from pipeline.publish.exports.description import Description
 from pipeline.statistics.change import ChangeWord
-from pipeline.statistics.rates import Reliability
+from pipeline.statistics.rates import FunnelClass, Reliability
 from pipeline.tables import STATES_NOTE, Column, Level, Table
 
 __all__ = ["csv_text", "csvw"]
@@ -86,6 +86,7 @@ _CHOICES = {
     "change_word": "|".join(ChangeWord),
     "change_vs_region": "|".join(ChangeWord),
     "reliability": "|".join(word for word in Reliability if word),
+    "funnel_class": "|".join(FunnelClass),
     "moran_class": "HH|LL|HL|LH|ns",
 }
 _COUNTS = ("incidents", "incidents_unplaced", "positive_outcomes", "known_outcomes", "stated")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict
 
 from pipeline.statistics.change import ChangeWord
-from pipeline.statistics.rates import Reliability
+from pipeline.statistics.rates import FunnelClass, Reliability
 
 __all__ = [
     "COLUMNS",
@@ -46,9 +46,17 @@ CHANGE_LETTERS = {
     ChangeWord.TOO_FEW: "f",
     ChangeWord.NOT_COMPARABLE: "c",
 }
+FUNNEL_LETTERS = {
+    FunnelClass.LOW_998: "L",
+    FunnelClass.LOW_95: "l",
+    FunnelClass.WITHIN: "w",
+    FunnelClass.HIGH_95: "h",
+    FunnelClass.HIGH_998: "H",
+}
 LETTERS: dict[str, dict[str, str]] = {
     "cw": {str(word): letter for word, letter in CHANGE_LETTERS.items()},
     "cr": {str(word): letter for word, letter in CHANGE_LETTERS.items()},
+    "f": {str(word): letter for word, letter in FUNNEL_LETTERS.items()},
     "rel": {str(Reliability.UNRELIABLE): "u", str(Reliability.TOO_FEW): "f"},
 }
 """Column, word, and the letter that stands for it on the page."""
@@ -77,6 +85,7 @@ COLUMNS = (
     Column("lo", "rate_low", 4),
     Column("hi", "rate_high", 4),
     Column("rel", "reliability", None),
+    Column("f", "funnel_class", None),
     Column("s", "outcome_share", 4),
     Column("sl", "outcome_low", 4),
     Column("sh", "outcome_high", 4),

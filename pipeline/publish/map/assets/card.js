@@ -9,7 +9,7 @@ import {
 } from "./data.js";
 import { NOT_OFFERED } from "./fields.js";
 import {
-  CHANGE_CLASSES, act, isDetailed, isPublic, kindOf, mainScene, rankOf, rankValue, rateEnds, regionalRateEnds,
+  CHANGE_CLASSES, act, funnelOf, isDetailed, isPublic, kindOf, mainScene, rankOf, rankValue, rateEnds, regionalRateEnds,
   shareEnds, sorted, spotsOf, state, valueOf, wardsOf,
 } from "./model.js";
 import {
@@ -205,6 +205,8 @@ function barsPart(card, scene, i) {
   }
   card.append(subhead(say("map.card.per_10000_residents"), range ? intervalText(...range) : ""));
   card.append(compareBars(rows));
+  const funnel = funnelOf(scene, i);
+  if (funnel) card.append(el("p", "note tight", say("map.funnel.sentence." + funnel, { region: regionShort() })));
 }
 
 /** The kind of window a series is drawn in: the chosen one if it has at least three, else the one with most.

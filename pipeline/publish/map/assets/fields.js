@@ -21,6 +21,7 @@ export const COLUMNS = [
   ["lo", "rate_low"],
   ["hi", "rate_high"],
   ["rel", "reliability"],
+  ["f", "funnel_class"],
   ["s", "outcome_share"],
   ["sl", "outcome_low"],
   ["sh", "outcome_high"],
@@ -36,6 +37,7 @@ export const COLUMNS = [
 export const LETTERS = {
   cw: { h: "higher", l: "lower", n: "no clear change", f: "too few", c: "not comparable" },
   cr: { h: "higher", l: "lower", n: "no clear change", f: "too few", c: "not comparable" },
+  f: { L: "low_998", l: "low_95", w: "within", h: "high_95", H: "high_998" },
   rel: { u: "unreliable", f: "too few to say" },
 };
 

@@ -5,7 +5,7 @@
    choice has, values, ranges and classes, ranks, the two sides of a comparison, search by name, and the state as the
    address after #. `act` is what modules below may ask of the page. Nothing here touches the page. */
 
-import { NOT_OFFERED } from "./fields.js";
+import { LETTERS, NOT_OFFERED } from "./fields.js";
 import { capital, countText, say, whole } from "./words.js";
 import {
   BANDS, CATEGORIES, HOTSPOTS, INFO, LEVELS, MAPPED, categoryOf, cell, column, isFirstStep, offeredRange, parentOf,
@@ -489,6 +489,13 @@ export function stateText() {
   if (state.view) pieces.v = state.view.join(",");
   if (state.theme) pieces.t = state.theme;
   return Object.keys(pieces).map((k) => k + "=" + encodeURIComponent(pieces[k])).join("&");
+}
+
+/** Where a rate lies against the region's: `within` what chance gives, or beyond; empty where it is not given.
+ * @param {{level: string, period: string, category: string}} scene @param {number} i @returns {string} */
+export function funnelOf(scene, i) {
+  const letter = cell(scene.level, i, scene.period, scene.category, "f");
+  return typeof letter === "string" ? LETTERS.f[letter] || "" : "";
 }
 
 /** @param {string} text @returns {Record<string, string>} */

@@ -306,16 +306,16 @@ export function outcomeSentence(scene, i) {
   return parts(chance ? "map.outcomes.share_chance" : "map.outcomes.share", values);
 }
 
-/** The table's word for a history without a pattern. */
-const NO_PATTERN = "no pattern";
-
 /** Whether an area stands out with its neighbours, and its history; empty where neither is known.
  * @param {Scene} scene @param {number} i @returns {string} */
 export function clusterSentence({ level, period, category }, i) {
   const klass = cell(level, i, period, category, "g"), history = cell(level, i, period, category, "e");
   const said = [];
   if (typeof klass === "number" && klass !== 0) said.push(say("map.card.stands_out", { cluster: significanceWord(klass) }));
-  if (typeof history === "string" && history !== NOT_OFFERED && history !== NO_PATTERN) said.push(say("map.history." + history));
+  // "sporadic cold spot": a pattern, and on which side the area stood out.
+  const [pattern, side] = typeof history === "string" ? history.split(" ") : [];
+  const sides = { hot: say("map.side.hot"), cold: say("map.side.cold") };
+  if (side === "hot" || side === "cold") said.push(say("map.history." + pattern, { side: sides[side], other: sides[side === "hot" ? "cold" : "hot"] }));
   return said.join(" ");
 }
 

@@ -8,10 +8,10 @@ import { COLUMNS, LETTERS, NOT_OFFERED } from "./fields.js";
 import { capital, isolate, limitText, say, whole } from "./words.js";
 import { BANDS, HOTSPOTS, INFO, LEVELS, categoryOf, cell, isInside, parentName, parentOf, periodOf } from "./data.js";
 import {
-  SHOWN_MEASURES, act, bandsOf, fillOpacity, hasMeasure, isDetailed, isFlow, isPublic, mainScene, otherScene,
+  SHOWN_MEASURES, act, bandsOf, fillOpacity, funnelOf, hasMeasure, isDetailed, isFlow, isPublic, mainScene, otherScene,
   rankValue, sideLabel, sorted, spotsOf, state, valueOf, wardsOf,
 } from "./model.js";
-import { figure, spotAmount, spotNote, subjectOf } from "./sentences.js";
+import { figure, regionShort, spotAmount, spotNote, subjectOf } from "./sentences.js";
 import { add, announce, button, byId, el, fillOf, inputById, nameEl, palette, svgEl, trianglePath } from "./page.js";
 
 /** @import { Point, Shape } from "./data.js" */
@@ -43,10 +43,23 @@ function tableColumns() {
     if (!SHOWN_MEASURES.includes(measure)) continue;
     const own = { ...scene, measure };
     if (measure !== "count" && measure !== scene.measure && !hasMeasure(own)) continue;
+    if (measure === "change") columns.push(...funnelColumn(scene));
     columns.push(numberColumn(measure, say("map.table." + (measure === "outcomes" && isFlow() ? "outcome_flow" : measure)), own, league));
   }
   if (state.compare) columns.push(numberColumn("other", sideLabel(otherScene()), otherScene(), league));
   return columns;
+}
+
+const FUNNEL_ORDER = ["low_998", "low_95", "within", "high_95", "high_998"];
+
+/** Where rates lie against the region's, if the release says so. @param {Scene} scene @returns {TableColumn[]} */
+function funnelColumn(scene) {
+  if (!LEVELS[scene.level].code.some((_, i) => funnelOf(scene, i))) return [];
+  return [{
+    id: "funnel", title: say("map.funnel.against", { region: regionShort() }), sortable: true,
+    text: (i) => { const found = funnelOf(scene, i); return found ? say("map.funnel.short." + found) : ""; },
+    order: (i) => FUNNEL_ORDER.indexOf(funnelOf(scene, i)),
+  }];
 }
 
 /** @param {string} id @param {string} title @param {Scene} scene @param {boolean} sortable @returns {TableColumn} */
