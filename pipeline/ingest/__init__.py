@@ -26,7 +26,14 @@ from pipeline.ingest.counts import (
     merge_published,
     read_counts,
 )
-from pipeline.ingest.formats.files import months_named, require_size, require_text_columns, source_labels
+from pipeline.ingest.formats.files import (
+    existing,
+    months_named,
+    require_size,
+    require_text_columns,
+    source_labels,
+    unpacked,
+)
 from pipeline.ingest.formats.vector import closed
 from pipeline.ingest.incidents.account import PartReport, decisions, merged_faults
 from pipeline.ingest.incidents.categories import listed_categories, merged_labels, require_outside
@@ -84,6 +91,7 @@ __all__ = [
     "counts_layout",
     "counts_quality",
     "decisions",
+    "existing",
     "first_day",
     "incidents_by_borough",
     "incidents_quality",
@@ -128,4 +136,5 @@ __all__ = [
     "source_labels",
     "summed",
     "uncovered_caution",
+    "unpacked",
 ]

@@ -22,7 +22,7 @@ from pipeline.domain.categories import outside_total
 from pipeline.domain.periods import Span, without_months
 from pipeline.errors import ConfigError, InputError
 from pipeline.geography.landmarks import Landmarks
-from pipeline.ingest import closed, read_counts, read_lookup, require_size
+from pipeline.ingest import closed, existing, read_counts, read_lookup, require_size, unpacked
 from pipeline.release.calendar import Before, Reissue
 from pipeline.release.earlier_releases import AUDIENCES, EarlierRelease, as_earlier_release
 from pipeline.release.gate import Detected, Passed, examine
@@ -316,11 +316,12 @@ def _shapes(context: Context, path: str, key: str) -> Any:
     import pyogrio
     from pyogrio.errors import DataLayerError, DataSourceError
 
-    file = context.base / path
-    require_size(file, limits=context.config.run)
+    file = existing(path, base=context.base, what=key)
     try:
-        with closed(file) as source:
-            layer = pyogrio.read_dataframe(source, columns=[])
+        with unpacked(file, limits=context.config.run, scratch=context.folder) as plain:
+            require_size(plain, limits=context.config.run)
+            with closed(plain) as source:
+                layer = pyogrio.read_dataframe(source, columns=[])
     except (DataSourceError, DataLayerError) as error:
         raise InputError(f"{key}: {file.name} cannot be read as a map layer ({error})") from None
     if layer.crs is None:

@@ -7,12 +7,13 @@ import zipfile
 from pathlib import Path
 
 import geopandas as gpd
+import openpyxl
 import pytest
 
 from pipeline.errors import InputError
 from pipeline.ingest.formats.files import AreaRequest, existing, read_layer
 from pipeline.stages.inputs import expand
-from tests.kit.cases import wards
+from tests.kit.cases import NORTHBY, SOUTHBY, attempt, published_cells, wards, write_published
 from tests.kit.readers import City, read, settings
 
 REQUEST = AreaRequest("areas.wards", (("areas.wards.code", "WD25CD"),))
@@ -44,6 +45,26 @@ def test_incidents_in_an_archive_are_labelled_and_counted_like_files(tmp_path: P
     found = read(first, out=tmp_path / "1")
     assert (found.report.rows_read, found.report.incidents, found.rules) == (2, 1, {2: "date_unreadable"})
     assert read(second, out=tmp_path / "2").incidents["ward_code"].tolist() == ["W11"]
+
+
+def test_counts_and_residents_are_read_from_workbooks_and_archives(tmp_path: Path) -> None:
+    config = write_published(tmp_path, published_cells((NORTHBY, SOUTHBY)))
+    with zipfile.ZipFile(tmp_path / "counts.zip", "w") as archive:
+        archive.write(tmp_path / "counts.csv", "2024/counts.csv")
+    people = list(csv.reader(io.StringIO((tmp_path / "pop.csv").read_text(encoding="utf-8"))))
+    book = openpyxl.Workbook()
+    for row in people:
+        book.active.append([int(cell) if cell.isdigit() else cell for cell in row])
+    book.create_sheet("Notes").append(["Source: census"])
+    book.active.title = "2021"
+    book.save(tmp_path / "pop.xlsx")
+    plain = attempt(config)
+    text = config.read_text().replace("counts.csv", "counts.zip").replace("pop.csv", "pop.xlsx\n    sheet: '2021'")
+    config.write_text(text)
+    packed = attempt(config)
+    assert packed.totals((NORTHBY, SOUTHBY)) == plain.totals((NORTHBY, SOUTHBY))
+    assert None not in plain.totals((NORTHBY, SOUTHBY)).values()
+    assert [a["population"] for a in packed.layer("wards").values()] == [int(row[1]) for row in people[1:]]
 
 
 def test_a_map_named_as_a_compressed_text_is_refused(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import csv
 import datetime as dt
 import io
 import shutil
+import struct
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -282,6 +283,53 @@ def test_the_sheet_is_a_setting_of_each_input() -> None:
         }
     )
     assert (config.incidents[0].sheet, config.areas.population[0].sheet) == ("Rows", "2021")
+
+
+# A binary workbook, by hand ([MS-XLSB] 2.1.4 and 2.3): no library writes them.
+
+
+def record(kind: int, data: bytes = b"") -> bytes:
+    return b"".join(seven_bits(n) for n in (kind, len(data))) + data
+
+
+def seven_bits(number: int) -> bytes:
+    out = []
+    while True:
+        number, low = number >> 7, number & 0x7F
+        out.append(low | (0x80 if number else 0))
+        if not number:
+            return bytes(out)
+
+
+def wide(text: str) -> bytes:
+    return struct.pack("<I", len(text)) + text.encode("utf-16-le")
+
+
+def xlsb(path: Path, rows: list[tuple[Any, ...]], *, last_row: int, last_column: int) -> None:
+    book = record(131) + record(143) + record(156, struct.pack("<II", 0, 1) + wide("rId1") + wide("Rows"))
+    sheet = record(129) + record(148, struct.pack("<IIII", 0, last_row, 0, last_column)) + record(145)
+    for r, row in enumerate(rows):
+        sheet += record(0, struct.pack("<IIHBBBI", r, 0, 300, 0, 0, 0, 0))
+        for c, value in enumerate(row):
+            cell = struct.pack("<II", c, 0)
+            text = isinstance(value, str)
+            sheet += record(6, cell + wide(value)) if text else record(5, cell + struct.pack("<d", value))
+    relation = '<Relationships xmlns="{0}/package/2006/relationships"><Relationship Id="rId1" Target="{1}" Type="{2}"/>'
+    place = "http://schemas.openxmlformats.org"
+    kind = f"{place}/officeDocument/2006/relationships/worksheet"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("xl/workbook.bin", book + record(144) + record(132))
+        text = relation.format(place, "worksheets/sheet1.bin", kind) + "</Relationships>"
+        archive.writestr("xl/_rels/workbook.bin.rels", text)
+        archive.writestr("xl/worksheets/sheet1.bin", sheet + record(146) + record(130))
+
+
+def test_a_binary_workbook_is_read_and_measured(tmp_path: Path) -> None:
+    xlsb(tmp_path / "a.xlsb", [("id", "n"), ("A", 2.5), ("B", 7.0)], last_row=2, last_column=1)
+    assert rows_of(tmp_path / "a.xlsb", tmp_path)[1] == [["A", "2.5"], ["B", "7"]]
+    xlsb(tmp_path / "b.xlsb", [("id", "n")], last_row=1_048_575, last_column=16_383)
+    with pytest.raises(InputError, match="needs about 549,756 MB of memory"):
+        rows_of(tmp_path / "b.xlsb", tmp_path)
 
 
 REPORT = [

@@ -507,7 +507,7 @@ def _small(archive: zipfile.ZipFile, parts: dict[str, zipfile.ZipInfo], name: st
 def _sheet_parts(archive: zipfile.ZipFile, parts: dict[str, zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
     """Return the part of each sheet; empty if the list is in a form that only the library reads."""
     listed = _small(archive, parts, "xl/workbook.xml")
-    relations = _small(archive, parts, "xl/_rels/workbook.xml.rels")
+    relations = _small(archive, parts, f"xl/_rels/workbook.{'xml' if listed else 'bin'}.rels")
     if not relations:
         return {}
     at = {
