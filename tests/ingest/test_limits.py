@@ -202,7 +202,7 @@ def test_known_tables_are_held_to_the_limit_of_files_read_whole(tmp_path: Path) 
 def test_layers_of_addresses_are_what_their_names_say(tmp_path: Path) -> None:
     points = gpd.GeoDataFrame(geometry=[shapely.Point(530_500, 180_500)], crs=27700)
     points.to_file(tmp_path / "there.geojson")
-    context: Any = SimpleNamespace(base=tmp_path, config=settings())
+    context: Any = SimpleNamespace(base=tmp_path, folder=tmp_path, config=settings())
     assert len(_shapes(context, "there.geojson", "disclosure.addresses")) == 1
     pointer = "<OGRVRTDataSource><OGRVRTLayer name='there'><SrcDataSource relativeToVRT='1'>there.geojson"
     write(tmp_path, f"{pointer}</SrcDataSource></OGRVRTLayer></OGRVRTDataSource>", "pointer.gpkg")

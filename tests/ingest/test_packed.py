@@ -67,6 +67,23 @@ def test_counts_and_residents_are_read_from_workbooks_and_archives(tmp_path: Pat
     assert [a["population"] for a in packed.layer("wards").values()] == [int(row[1]) for row in people[1:]]
 
 
+def test_three_hundred_columns_and_line_breaks_in_quotes_are_read_from_an_archive(tmp_path: Path) -> None:
+    names = ["id", "date", "easting", "northing", "notes", *(f"column {i}" for i in range(295))]
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(names)
+    rows = 3000
+    for i in range(rows):
+        note = f'seen at {i}\nby "two" people,\r\nleft'
+        writer.writerow([i, f"2025-{1 + i % 12:02d}-01", 530_500, 180_500, note, *range(295)])
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("extract/rows.csv", text.getvalue())
+    (member,) = expand(("a.zip",), base=tmp_path, key="paths")
+    found = read(member, out=tmp_path / "out")
+    assert (found.report.rows_read, found.report.incidents) == (rows, rows)
+    assert found.incidents["incident_id"].tolist() == [str(i) for i in range(rows)]
+
+
 def test_a_map_named_as_a_compressed_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b'{"type": "FeatureCollection", "features": []}'))
     with pytest.raises(InputError, match="GeoJSON compressed with gzip"):

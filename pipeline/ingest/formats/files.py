@@ -434,7 +434,7 @@ class Unfolding:
 # An input file as the readers give it: named columns of text, in order, a bounded batch at a time.
 
 BATCH_ROWS = 1 << 17
-BATCH_BYTES = 1 << 28  # rows wider than 2 kB are read in smaller batches
+BATCH_BYTES = 1 << 26  # rows wider than 512 bytes are read in smaller batches
 _READ_ROWS = 1 << 12
 FAULT, GEOMETRY_X, GEOMETRY_Y = "fault", "geometry_x", "geometry_y"
 _LISTED = 60
