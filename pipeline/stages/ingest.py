@@ -178,7 +178,7 @@ def _areas_key(context: Context) -> str:
         for path in expand(paths, base=context.base, key=key)
         for file in files_of(path)
     }
-    others = sorted(context.checksums[file] for file in named)
+    others = sorted(context.checksums.get(file, "") for file in named)
     return key_of(
         {
             "others": others,
@@ -472,7 +472,7 @@ def _part_key(context: Context, job: ReadJob) -> str:
     config = context.config
     return key_of(
         {
-            "file": [context.checksums[file] for file in files_of(job.path)],
+            "file": [context.checksums.get(file, "") for file in files_of(job.path)],
             "member": (archive_of(job.path) or ("", ""))[1],
             "boundaries": job.areas.key,
             "label": job.label,

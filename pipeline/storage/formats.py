@@ -53,7 +53,8 @@ class Format:
     inside
         Pattern that a name in a zip archive matches, if such a file is one.
     also
-        Further extensions that mean this format if the content does: `.tab` is MapInfo's, and tab-separated text.
+        Further extensions that mean this format if the content does: `.tab` is MapInfo's, and tab-separated text; some
+        systems also name such text `.xls`.
     companions
         Whether files of the same name with other endings belong to it.
     encoded
@@ -90,7 +91,7 @@ _NO_GEOJSON = rb'\A(?!.*"type"\s*:\s*"feature)'
 
 _TEXT, _GDAL, _JSON = (f"pipeline.ingest.formats.{module}" for module in ("text", "vector", "records"))
 FORMATS: tuple[Format, ...] = (
-    Format("csv", "CSV", (".csv", ".txt", ".tsv"), _TEXT, also=(".tab",), encoded=True),
+    Format("csv", "CSV", (".csv", ".txt", ".tsv"), _TEXT, also=(".tab", ".xls"), encoded=True),
     Format(
         "topojson",
         "TopoJSON",

@@ -131,7 +131,7 @@ def test_of_several_layers_the_only_one_that_serves_is_read_and_otherwise_one_is
     pyogrio.write_dataframe(pd.DataFrame({"a": ["b"]}), path, layer="Lookup", driver="OpenFileGDB", append=True)
     assert len(read_layer(path, REQUEST).frame) == 4
     pyogrio.write_dataframe(wards()[:2], path, layer="Old", driver="OpenFileGDB", append=True)
-    with pytest.raises(InputError, match=r"several layers: set areas\.wards\.layer .*Wards \(4 rows.*Old \(2 rows"):
+    with pytest.raises(InputError, match=r"several layers \(Wards: 4 rows.*Old: 2 rows.*\): set areas\.wards\.layer"):
         read_layer(path, REQUEST)
 
 

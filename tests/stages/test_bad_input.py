@@ -250,7 +250,7 @@ def test_a_broken_layer_is_one_error(tmp_path: Path, name: str, data: bytes) -> 
 def test_a_layer_must_be_named_where_there_are_two(tmp_path: Path) -> None:
     layer().to_file(tmp_path / "p.gpkg", layer="one")
     layer().to_file(tmp_path / "p.gpkg", layer="two")
-    with pytest.raises(InputError, match=r"several layers.*one, two.*layer"):
+    with pytest.raises(InputError, match=r"several layers.*one: 2 rows.*two: 2 rows.*layer"):
         read(tmp_path / "p.gpkg", settings({"crs": None}))
     with pytest.raises(InputError, match="no layer 'three'"):
         read(tmp_path / "p.gpkg", settings({"crs": None, "layer": "three"}))

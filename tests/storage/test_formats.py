@@ -140,6 +140,11 @@ def test_formats_that_share_an_ending_are_distinguished_by_content(tmp_path: Pat
     assert format_of(path) is CSV
     path.write_bytes(b"!table\n!version 300\n")
     assert format_of(path) is by_ending(path) is not CSV
+    report = tmp_path / "report.xls"
+    report.write_bytes(b"id\tdate\n")
+    assert format_of(report) is CSV
+    report.write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600))
+    assert format_of(report) is by_ending(report) is not CSV
 
 
 def test_boundaries_that_are_a_table_are_asked_for_outlines(tmp_path: Path) -> None:

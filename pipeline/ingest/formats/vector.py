@@ -1,6 +1,7 @@
 """Map files that GDAL reads (see `FORMATS`): points as rows of text, areas as shapes."""
 
 import codecs
+import os
 import re
 import shutil
 import tempfile
@@ -142,7 +143,7 @@ def read_areas(path: Path, request: AreaRequest) -> AreaLayer:
             )
     except (DataSourceError, DataLayerError) as error:
         raise InputError(
-            f"{path.name} cannot be read as boundaries ({key}): {str(error).rstrip('.')}. It is not a map layer, or is "
+            f"{path.name} cannot be read as boundaries ({key}): {_reason(error, path)}. It is not a map layer, or is "
             "damaged or truncated: fetch or export it again, for example as GeoPackage"
         ) from None
     except UnicodeDecodeError as error:
@@ -198,8 +199,8 @@ def _layer(source: str, *, path: Path, layer: str | None, key: str, areas: bool 
         rows = {n: int(pyogrio.read_info(source, layer=n, force_feature_count=True)["features"]) for n in found}
         filled = [n for n in found if rows[n]]
         if len(filled) != 1:
-            listed = ", ".join(f"{n} ({rows[n]:,} rows, {kinds[n] or 'a table'})" for n in filled or found)
-            raise InputError(f"{path.name} has several layers: set {key} to one of them. {listed}")
+            listed = ", ".join(f"{n}: {rows[n]:,} rows, {kinds[n] or 'a table'}" for n in filled or found)
+            raise InputError(f"{path.name} has several layers ({listed}): set {key} to one of them")
         found = filled
     return found[0]
 
@@ -271,11 +272,16 @@ def _is_codec(name: str) -> bool:
     return True
 
 
+def _reason(error: Exception, path: Path) -> str:
+    """Return what GDAL says of a file, without the folder: that of a file in an archive means nothing to a reader."""
+    return str(error).replace(f"{path.parent.absolute()}{os.sep}", "").rstrip(".")
+
+
 def _no_layer(path: Path, error: Exception) -> InputError:
     kind = by_content(path)
     what = kind.label if kind else "a map layer"
     return InputError(
-        f"{path.name} cannot be read as {what} ({str(error).rstrip('.')}): check the file and `format`, or export the "
+        f"{path.name} cannot be read as {what} ({_reason(error, path)}): check the file and `format`, or export the "
         "layer again, for example as GeoPackage"
     )
 
