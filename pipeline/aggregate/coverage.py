@@ -600,7 +600,7 @@ class LevelReport:
 
 
 def levels_of_places(
-    places: pd.DataFrame, *, names: Mapping[str, str], labels: Mapping[str, tuple[str, str]]
+    places: pd.DataFrame, *, names: Mapping[str, str], labels: Mapping[str, tuple[str, str]], one_level: bool = False
 ) -> LevelReport:
     """Find the levels at which incidents can be placed.
 
@@ -612,12 +612,16 @@ def levels_of_places(
         Name of every borough by its code.
     labels
         What areas of each level are called, one and many.
+    one_level
+        Whether there are no wards.
     """
     (ward, wards), (borough, boroughs) = labels[Level.WARD], labels[Level.BOROUGH]
     # An online incident has no ward by nature: it says nothing about whether the source gives one.
     rows = places[(places["place"] != Place.NOT_COVERED)].assign(source=places["source"].map(source_of))
     due = {Level.WARD: rows[~rows["online"].astype(bool)], Level.BOROUGH: rows}
-    known = {Level.WARD: _AT_WARD, Level.BOROUGH: _AT_BOROUGH}
+    known: dict[Level, tuple[Place, ...]] = {Level.WARD: _AT_WARD, Level.BOROUGH: _AT_BOROUGH}
+    if one_level:
+        del known[Level.WARD]
     sources = sorted(rows["source"].unique())
     every = _listed(sources)
     no_data: dict[str, str] = {}
@@ -652,14 +656,15 @@ def levels_of_places(
             "no_data": no_data.get(level.value),
             "by_source": {s: {"incidents": int(total[s]), "placed": int(placed[s])} for s in sources},
         }
-    without = {} if Level.WARD in no_data else _wards_without(due[Level.WARD], names=names)
+    without = {} if Level.WARD in no_data or one_level else _wards_without(due[Level.WARD], names=names)
     if without:
         listed = _listed([names.get(code, code) for code in sorted(without)], most=10)
         cautions.append(
             f"No data for the {wards} of {listed}: their rows name the {borough} alone, while rows of other {boroughs} "
             f"name the {ward} too. These {wards} are shown as not covered."
         )
-    quality["wards"]["boroughs_without"] = sorted(without)
+    if not one_level:
+        quality["wards"]["boroughs_without"] = sorted(without)
     return LevelReport(no_data, without, {}, tuple(cautions), quality, labels)
 
 
@@ -677,7 +682,12 @@ def _wards_without(rows: pd.DataFrame, *, names: Mapping[str, str]) -> dict[str,
 
 
 def levels_of_counts(
-    months: pd.DataFrame, *, summed: Mapping[str, str], source: str, labels: Mapping[str, tuple[str, str]]
+    months: pd.DataFrame,
+    *,
+    summed: Mapping[str, str],
+    source: str,
+    labels: Mapping[str, tuple[str, str]],
+    one_level: bool = False,
 ) -> LevelReport:
     """Find the levels that published counts have.
 
@@ -691,11 +701,13 @@ def levels_of_counts(
         Names of the sources, in words.
     labels
         What areas of each level are called, one and many.
+    one_level
+        Whether there are no wards.
     """
     there = set(months["level"])
     no_data = {
         level.value: f"{source} publishes no counts of {labels[level][1]}"
-        for level in (Level.BOROUGH, Level.WARD)
+        for level in ((Level.BOROUGH,) if one_level else (Level.BOROUGH, Level.WARD))
         if level.value not in there
     }
     cautions = tuple(

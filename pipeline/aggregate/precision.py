@@ -37,7 +37,7 @@ class Basis:
     left_out
         Other incidents with coordinates inside the areas, by precision.
     wards, boroughs
-        Incidents placed in a ward, and in a borough at least.
+        Incidents placed in a ward, and in a borough at least; no number of wards if there are none.
 
     Examples
     --------
@@ -49,11 +49,11 @@ class Basis:
     accepted: tuple[str, ...]
     points: int = 0
     left_out: Mapping[str, int] = field(default_factory=dict)
-    wards: int = 0
+    wards: int | None = None
     boroughs: int = 0
 
     @classmethod
-    def of_places(cls, places: pd.DataFrame, *, accepted: Sequence[str]) -> "Basis":
+    def of_places(cls, places: pd.DataFrame, *, accepted: Sequence[str], one_level: bool = False) -> "Basis":
         """Count it from incidents by place, place_precision and online."""
         by_place = places.groupby("place")["incidents"].sum()
         in_wards = sum(int(by_place.get(p, 0)) for p in (Place.POINT, Place.AREA))
@@ -64,7 +64,7 @@ class Basis:
             accepted=tuple(accepted),
             points=sum(numbers[p] for p in accepted),
             left_out={p: n for p, n in numbers.items() if n and p not in accepted},
-            wards=in_wards,
+            wards=None if one_level else in_wards,
             boroughs=in_wards + int(by_place.get(Place.BOROUGH, 0)),
         )
 
@@ -75,12 +75,15 @@ class Basis:
         if kept is None:
             return cls(accepted=())
         points = kept["density_clusters_hotspots"]
-        return cls(tuple(points["precision"]), points["incidents"], points["left_out"], kept["wards"], kept["boroughs"])
+        return cls(
+            tuple(points["precision"]), points["incidents"], points["left_out"], kept.get("wards"), kept["boroughs"]
+        )
 
     def plain(self) -> dict[str, Any]:
         """Return what quality.json says of it, under `maps`."""
         points = {"precision": list(self.accepted), "incidents": self.points, "left_out": dict(self.left_out)}
-        return {"boroughs": self.boroughs, "wards": self.wards, "density_clusters_hotspots": points}
+        wards = {} if self.wards is None else {"wards": self.wards}
+        return {"boroughs": self.boroughs, **wards, "density_clusters_hotspots": points}
 
     def caution(self) -> str:
         """Write the warning of a run; empty if nothing is left out."""

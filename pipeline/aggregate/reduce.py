@@ -103,7 +103,9 @@ def _location_queries(
     precise = ", ".join(literal(p) for p in precision)
     where = f"WHERE place = 'point' AND place_precision IN ({precise}) AND NOT online{without}"
     coded = ", ".join(f"{name}::of_{name} AS {name}" for name in _CODED)
-    texts = ", ".join(f"{name}::VARCHAR AS {name}" for name in _CODED)
+    # With one level of areas the smallest area of a place is its borough.
+    smallest = {"ward_code": "coalesce(ward_code::VARCHAR, borough_code::VARCHAR)"}
+    texts = ", ".join(f"{smallest.get(name, f'{name}::VARCHAR')} AS {name}" for name in _CODED)
     areas = "min(ward_code) AS ward_code, min(borough_code) AS borough_code"  # a place is in one ward
     counted = (
         f"SELECT {key}, {areas}, count(*) AS incidents, {asked.outcomes} "

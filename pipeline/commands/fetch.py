@@ -89,10 +89,12 @@ def _area_bounds(config: Path) -> surroundings.Bounds:
 
     settings = load_config(config)
     working = settings.crs.working
-    wards = read_boundaries(settings.areas.wards, base=config.parent, working=working, level="wards")
+    given = {"wards": settings.areas.wards, "boroughs": settings.areas.boroughs}
+    level, file = next((level, file) for level, file in given.items() if file is not None)
+    areas = read_boundaries(file, base=config.parent, working=working, level=level)
     import shapely
 
-    outline = project_geometries(shapely.envelope(wards.shapes), source=working, working=LONLAT)
+    outline = project_geometries(shapely.envelope(areas.shapes), source=working, working=LONLAT)
     west, south, east, north = (float(v) for v in shapely.total_bounds(outline))
     return west - 0.01, south - 0.01, east + 0.01, north + 0.01
 

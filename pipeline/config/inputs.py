@@ -328,8 +328,14 @@ class PopulationFile(Section):
 class Areas(Section):
     """Boundaries, populations and coverage."""
 
-    wards: AreaFile = Field(description="The small areas.")
-    boroughs: AreaFile | None = Field(None, description="The large areas; without it wards are dissolved by parent.")
+    wards: AreaFile | None = Field(
+        None, description="The small areas. Leave it out if there is one level of areas, and give that as boroughs."
+    )
+    boroughs: AreaFile | None = Field(
+        None,
+        description="The large areas; without it wards are dissolved by parent. The only level if there are no wards: "
+        "then its `label` says what its areas are called.",
+    )
     region: Region = Field(
         default_factory=lambda: Region.model_validate({}), description="The area all boroughs make up."
     )
@@ -360,6 +366,12 @@ class Areas(Section):
         ge=0,
         description="A point outside all areas but within this distance of one is assigned to it, in metres.",
     )
+
+    @model_validator(mode="after")
+    def _some_level(self) -> "Areas":
+        if self.wards is None and self.boroughs is None:
+            raise ValueError("there are no boundaries: set wards (and boroughs if they have a file), or boroughs")
+        return self
 
 
 class PostcodeFile(Section):

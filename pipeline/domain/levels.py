@@ -1,6 +1,6 @@
 """What areas of each level are called, as the configuration has it."""
 
-from pipeline.config import Areas
+from pipeline.config import AreaFile, Areas
 from pipeline.tables import Level
 
 __all__ = ["level_words"]
@@ -20,6 +20,11 @@ def level_words(areas: Areas) -> dict[str, tuple[str, str]]:
     (('city', 'cities'), ('precinct', 'precincts'))
     """
     wards, boroughs = areas.wards, areas.boroughs
+    if wards is None:
+        # One level: no area has the lower one, and sentences about the smallest areas are about these.
+        only = boroughs or AreaFile(path="")
+        one = _one_and_many(only.label, only.label_plural, default="borough")
+        return {Level.REGION.value: ("region", "regions"), Level.BOROUGH.value: one, Level.WARD.value: one}
     if boroughs is None:
         large = _one_and_many(wards.parent_label, wards.parent_label_plural, default="borough")
     else:

@@ -686,7 +686,7 @@ class StudyArea:
     outline
         One polygon or multipolygon in the working system: the union of all covered areas.
     wards
-        The covered wards, as rows of the table `areas`.
+        The smallest areas that are covered, as rows of the table `areas`: wards, or boroughs if there are no wards.
     """
 
     outline: Any
@@ -701,6 +701,8 @@ class StudyArea:
         """
         covered = areas["covered"].astype(bool)
         wards = areas[areas["level"] == Level.WARD]
+        if wards.empty:
+            wards = areas[areas["level"] == Level.BOROUGH]
         inside = covered[wards.index]
         partial = set(wards.loc[~inside, "parent_code"])
         boroughs = areas[(areas["level"] == Level.BOROUGH) & covered]

@@ -42,6 +42,8 @@ class AreaLookup:
         Codes of other editions and of smaller areas, and their current codes (`areas.lookup`).
     postcodes
         Coordinates of postcodes, or the file written by `Postcodes.save`; None without a lookup.
+    one_level
+        Whether there are no wards: the `ward_codes` are those of the boroughs, and each is its own parent.
     """
 
     ward_codes: tuple[str, ...]
@@ -54,6 +56,7 @@ class AreaLookup:
     ward_names: tuple[str, ...] = ()
     other_codes: Mapping[str, str] = field(default_factory=dict)
     postcodes: Postcodes | Path | None = None
+    one_level: bool = False
 
     def postcode_lookup(self) -> Postcodes | None:
         """Return the lookup of postcodes, loaded once in each process."""

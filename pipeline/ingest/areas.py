@@ -605,6 +605,12 @@ class AreaSet:
         """Rows of one level."""
         return self.table[self.table["level"] == name].reset_index(drop=True)
 
+    @property
+    def smallest(self) -> Any:
+        """The wards; the boroughs if there is one level of areas."""
+        wards = self.level(Level.WARD)
+        return wards if len(wards) else self.level(Level.BOROUGH)
+
     def lookup(
         self,
         index: "AreaIndex | Path",
@@ -614,19 +620,22 @@ class AreaSet:
         postcodes: Path | None = None,
     ) -> AreaLookup:
         """Return the look-up for assigning incidents; `index` is that of the wards, in the order of their codes."""
-        wards, boroughs = self.level(Level.WARD), self.level(Level.BOROUGH)
+        boroughs = self.level(Level.BOROUGH)
+        smallest = self.smallest
+        one_level = not (self.table["level"] == Level.WARD).any()
         west, south, east, north = (float(v) for v in self.table.total_bounds)
         return AreaLookup(
-            tuple(str(c) for c in wards["area_code"]),
-            tuple(str(c) for c in wards["parent_code"]),
+            tuple(str(c) for c in smallest["area_code"]),
+            tuple(str(c) for c in smallest["area_code" if one_level else "parent_code"]),
             dict(zip(boroughs["area_code"].astype(str), boroughs["name"].astype(str), strict=True)),
             (west, south, east, north),
             index,
             key,
             frozenset(self.table.loc[~self.table["covered"].astype(bool), "area_code"].astype(str)),
-            tuple(str(n) for n in wards["name"]),
+            tuple(str(n) for n in smallest["name"]),
             dict(other_codes or {}),
             postcodes,
+            one_level,
         )
 
 
@@ -636,6 +645,9 @@ class _Boroughs:
     names: tuple[str, ...]
     shapes: Shapes
     vintage: str
+
+
+_NO_WARDS = Boundaries((), (), None, None, np.empty(0, dtype=object), (), "", "")
 
 
 def read_areas(
@@ -673,12 +685,17 @@ def read_areas(
     ConfigError
         If a code in not_covered or visitor_areas is not the code of an area.
     """
-    wards = read_boundaries(areas.wards, base=base, working=working, level="wards", limits=limits)
     given = None
     if areas.boroughs is not None:
         given = read_boundaries(areas.boroughs, base=base, working=working, level="boroughs", limits=limits)
-    parents, how = _parents(wards, given)
-    boroughs, disagreement = _boroughs(wards, parents, given)
+    if areas.wards is not None:
+        wards = read_boundaries(areas.wards, base=base, working=working, level="wards", limits=limits)
+        parents, how = _parents(wards, given)
+        boroughs, disagreement = _boroughs(wards, parents, given)
+    else:
+        assert given is not None  # noqa: S101 the settings have at least one level
+        wards, parents, how = _NO_WARDS, (), "one level of areas"
+        boroughs, disagreement = _Boroughs(given.codes, given.names, given.shapes, given.vintage), {}
     codes = (areas.region.code, *boroughs.codes, *wards.codes)
     repeats = sorted({c for c in codes if codes.count(c) > 1}) if len(set(codes)) < len(codes) else []
     if repeats:
@@ -834,7 +851,8 @@ def _parents(wards: Boundaries, given: Boundaries | None) -> tuple[tuple[str, ..
     if given is None:
         raise InputError(
             "the borough of each ward is unknown: set areas.wards.parent_code to a column of the ward file, or "
-            "give areas.boroughs"
+            "give areas.boroughs. If these are the only areas, put the file under areas.boroughs in place of "
+            "areas.wards, with `label: ward` for what they are called"
         )
     return assign_parents(wards, given), "largest overlap"
 

@@ -305,7 +305,9 @@ def _plan(
     )
     found = _detail(detected, profile, config, before.releases)
     detail, group_of = found.of_step.get(profile.step, {}), found.group_of
-    categories = tuple(replace(c, detail=detail.get(c.id, Level.WARD)) for c in _categories(detected, profile))
+    # With one level of areas the finest that there is are boroughs.
+    finest = Level.WARD if (detected.areas["level"] == Level.WARD).any() else Level.BOROUGH
+    categories = tuple(replace(c, detail=detail.get(c.id, finest)) for c in _categories(detected, profile))
     if not kept.due:  # a new category is released with the next numbers
         out = set(kept.counts["category"])
         categories = tuple(c for c in categories if c.id in out)

@@ -484,8 +484,12 @@ def _taken(left: NDArray[np.int64], held: NDArray[np.int64], need: int) -> NDArr
 
 
 def _wards_of(shapes: gpd.GeoSeries, areas: gpd.GeoDataFrame) -> list[tuple[str, list[str]]]:
-    """Return the name of the ward with most of each outline's area, and the codes of the wards that it overlaps."""
-    wards = areas[areas["level"] == Level.WARD].sort_values("area_code")
+    """Return the name of the ward with most of each outline's area, and the codes of the wards that it overlaps.
+
+    With one level of areas these are its boroughs.
+    """
+    level = Level.WARD if (areas["level"] == Level.WARD).any() else Level.BOROUGH
+    wards = areas[areas["level"] == level].sort_values("area_code")
     ground = wards.geometry.to_numpy()
     found = []
     for shape in shapes:

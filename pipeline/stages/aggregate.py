@@ -112,7 +112,8 @@ def _published(context: Context, record: dict[str, Any]) -> tuple[pd.DataFrame, 
     months = published.months
     names = ", ".join(dict.fromkeys(s.name for s in config.published_counts))
     labels = level_words(config.areas)
-    levels = levels_of_counts(months, summed=published.summed, source=names, labels=labels)
+    one_level = not (areas["level"] == Level.WARD).any()
+    levels = levels_of_counts(months, summed=published.summed, source=names, labels=labels, one_level=one_level)
     _save_levels(context, levels)
     context.choices |= {f"counts of the {level}": how for level, how in levels.quality["summed"].items()}
     context.cautions += _unknown_cells(published)
@@ -227,8 +228,9 @@ def _merge(context: Context, record: dict[str, Any], folders: list[Path]) -> tup
         )
     before = pd.read_parquet(context.work("boundaries.parquet"), columns=["area_code", "level", "name"])
     boroughs = before[before["level"] == Level.BOROUGH]
+    one_level = not (before["level"] == Level.WARD).any()
     names = dict(zip(boroughs["area_code"], boroughs["name"], strict=True))
-    levels = levels_of_places(places, names=names, labels=level_words(config.areas))
+    levels = levels_of_places(places, names=names, labels=level_words(config.areas), one_level=one_level)
     areas = _save_levels(context, levels)
     scarce, hardly = scarce_boroughs(tables["area_months"], areas=areas)
     left_out = places[places["place"] == Place.NOT_COVERED].groupby("borough_code")["incidents"].sum()
@@ -251,7 +253,7 @@ def _merge(context: Context, record: dict[str, Any], folders: list[Path]) -> tup
     quality["repeated_coordinates"] |= snapped
     left_out_rows, nowhere = _unplaced(context, record, places)
     quality["without_a_place"] |= left_out_rows
-    basis = Basis.of_places(places, accepted=config.detect.precision)
+    basis = Basis.of_places(places, accepted=config.detect.precision, one_level=one_level)
     outside = Extent.of_quality(quality).caution()
     context.first_cautions += [outside] if outside else []
     if unknown := config.detect.placeholder_locations:
@@ -289,7 +291,7 @@ def _snapped(
         return {"snapped_by_publisher": False, "near_ward_border_pct": None}, ""
     areas = read_table(context.work("areas.parquet"), AREAS, crs=context.config.crs.working)
     near = near_border_pct(*at_each_place(at), wards=StudyArea.of(areas).wards.geometry.to_numpy())
-    label = context.config.areas.wards.label or Level.WARD.value
+    label = level_words(context.config.areas)[Level.WARD][0]
     caution = snapped_caution(repeated, police=police, near_pct=near, ward=label)
     return {"snapped_by_publisher": True, "near_ward_border_pct": near}, caution
 

@@ -17,7 +17,7 @@ from pipeline.geography.areas import StudyArea
 from pipeline.stages import Context
 from pipeline.stages.release import released_anchor
 from pipeline.storage.files import read_json, read_table, write_json, write_layer, write_table
-from pipeline.tables import AREA_MONTHS, AREAS, LOCATIONS, Level
+from pipeline.tables import AREA_MONTHS, AREAS, LOCATIONS
 
 __all__ = ["headline_windows", "run"]
 
@@ -87,7 +87,9 @@ def _load(context: Context, window: Windows, *, needs: frozenset[Need]) -> Detec
     def ward_counts(periods: Sequence[Period], categories: Sequence[str]) -> pd.DataFrame:
         months = read_table(context.work("area_months.parquet"), AREA_MONTHS)
         wards = data.study.wards.sort_values("area_code")[["area_code", "level"]]
-        return sum_periods(months[months["level"] == Level.WARD], periods, areas=wards, categories=categories)
+        return sum_periods(
+            months[months["area_code"].isin(wards["area_code"])], periods, areas=wards, categories=categories
+        )
 
     internal = any(profile.audience == "internal" for profile in config.profiles)
     in_headline = month_rows(locations, window.headline)

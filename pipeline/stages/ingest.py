@@ -84,7 +84,8 @@ def run(context: Context) -> None:
     """Read boundaries, then incidents or published counts, and account for every row."""
     working_crs(context.config.crs.working)
     areas, key = _areas(context)
-    context.counters |= {"wards": len(areas.level(Level.WARD)), "boroughs": len(areas.level(Level.BOROUGH))}
+    wards, boroughs = len(areas.level(Level.WARD)), len(areas.level(Level.BOROUGH))
+    context.counters |= {**({"wards": wards} if wards else {}), "boroughs": boroughs}
     names = dict(zip(areas.table["area_code"], areas.table["name"], strict=True))
     context.cautions += boundary_cautions(areas.report, names=names)
     record = _published(context, areas) if context.config.published_counts else _incidents(context, areas, key)
@@ -134,9 +135,12 @@ def _areas(context: Context) -> tuple[AreaSet, str]:
     )
     choices: dict[str, Any] = {}
     if not config.published_counts:
-        wards = areas.level(Level.WARD)
+        smallest = areas.smallest
         index = AreaIndex.build(
-            wards.geometry.to_numpy(), list(wards["area_code"]), cell_m=config.areas.cell_m, snap_m=config.areas.snap_m
+            smallest.geometry.to_numpy(),
+            list(smallest["area_code"]),
+            cell_m=config.areas.cell_m,
+            snap_m=config.areas.snap_m,
         )
         save_index(context.work(_INDEX), index)
         choices = {"area_index_cell_m": index.cell_m, "snap_m": index.snap_m}

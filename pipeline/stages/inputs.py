@@ -113,7 +113,8 @@ def input_patterns(config: Config) -> dict[str, tuple[str, ...]]:
     found |= {f"geocode.areas[{n}].path": (table.path,) for n, table in enumerate(config.geocode.areas)}
     if config.geocode.postcodes:
         found["geocode.postcodes.path"] = listed(config.geocode.postcodes.path)
-    found["areas.wards.path"] = listed(areas.wards.path)
+    if areas.wards:
+        found["areas.wards.path"] = listed(areas.wards.path)
     if areas.boroughs:
         found["areas.boroughs.path"] = listed(areas.boroughs.path)
     single = {

@@ -152,7 +152,7 @@ LOCATIONS = Table(
     (
         Column("easting_m", "float", "Easting, in metres."),
         Column("northing_m", "float", "Northing, in metres."),
-        Column("ward_code", "string", "Ward.", null=True),
+        Column("ward_code", "string", "Ward; the borough if there is one level of areas.", null=True),
         Column("borough_code", "string", "Borough.", null=True),
         Column("month", "int", "Month as yyyymm."),
         Column("categories", "string", "Category ids joined by semicolons.", null=True),

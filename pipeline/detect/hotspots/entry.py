@@ -83,7 +83,8 @@ def _hotspots(
 ) -> Hotspots:
     """Cluster one category in one window; `uncertainty` also computes stability and p-values, if set."""
     settings = data.config.detect.clusters
-    wards = data.areas[data.areas["level"] == Level.WARD].set_index("area_code")["name"]
+    level = Level.WARD if (data.areas["level"] == Level.WARD).any() else Level.BOROUGH
+    wards = data.areas[data.areas["level"] == level].set_index("area_code")["name"]
     return find_hotspots(
         data.rows_of(category),
         window=(window.first_month, window.last_month),

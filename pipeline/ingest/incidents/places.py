@@ -391,6 +391,10 @@ class Placer:
         precise = np.where(place == _AREA, PRECISIONS.index(Precision.AREA), precise)
         precise = np.where(place == _BOROUGH, PRECISIONS.index(Precision.BOROUGH), precise)
         precision = strings([*PRECISIONS, None], np.where(place == _NONE, len(PRECISIONS), precise))
+        if self.areas.one_level:
+            # The area of a row is its borough: one that is named without a point is known to its borough, not better.
+            place[place == _AREA] = _BOROUGH
+            ward = np.full(len(ward), -1, dtype=np.int64)
         wards = strings([*self.areas.ward_codes, None], np.where(ward >= 0, ward, len(self.areas.ward_codes)))
         place[self._uncovered(wards) | self._uncovered(borough)] = NOT_COVERED
         hidden = ~near

@@ -177,6 +177,8 @@ def layers_of(released: Released) -> tuple[Layer, ...]:
     """
     info = released.info
     levels = {n: level for n, level in LAYER_LEVELS.items() if level != Level.WARD_GROUP or has_groups(released)}
+    if not (released.areas["level"] == Level.WARD).any():
+        del levels["wards"]  # one level of areas, or a scope without wards
     made = (
         *(
             (

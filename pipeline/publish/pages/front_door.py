@@ -221,11 +221,10 @@ def _quality(quality: Mapping[str, Any]) -> _Section:
         parts.append(say("front_door.duplicates"))
     if maps := quality.get("maps"):
         points = maps["density_clusters_hotspots"]
-        numbers = {"points": points["incidents"], "wards": maps["wards"], "boroughs": maps["boroughs"]}
+        numbers = {"points": points["incidents"], **{k: maps[k] for k in ("wards", "boroughs") if k in maps}}
+        key = "front_door.maps_rest_on" if "wards" in maps else "front_door.maps_of_one_level_rest_on"
         precision = words.say("number.list_joint").join(points["precision"])
-        parts.append(
-            say("front_door.maps_rest_on", precision=precision, **{k: words.whole(n) for k, n in numbers.items()})
-        )
+        parts.append(say(key, precision=precision, **{k: words.whole(n) for k, n in numbers.items()}))
     if apart := quality.get("incidents_outside_the_total"):
         parts.append(say("front_door.outside_the_total", n=apart))
     if account.get("left_out_by_where"):
