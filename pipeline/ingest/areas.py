@@ -523,6 +523,7 @@ def _read(
         "unknown": len(unknown),
         "unknown_codes": sorted(set(unknown))[:100],
         **({"header": table.attrs["header"], "outside": _rows(table)} if table.attrs["outside"] else {}),
+        **({"cautions": table.attrs["cautions"]} if table.attrs["cautions"] else {}),
     }
 
 
@@ -779,6 +780,7 @@ def boundary_cautions(report: Mapping[str, Any], *, names: Mapping[str, str]) ->
         for people in report["population"]
         if "outside" in people
     ]
+    cautions += [caution for people in report["population"] for caution in people.get("cautions", ())]
     if pairs := report["overlaps"]:
         listed = ", ".join(f"{names[a]} and {names[b]} {km2:g} km2" for a, b, km2 in pairs[:LISTED])
         more = f" and {len(pairs) - LISTED} more" if len(pairs) > LISTED else ""

@@ -319,7 +319,7 @@ def read_counts(
         )
         how = Opening(file.parent, config.run, encoding=source.encoding, sheet=source.sheet, whole=True)
         with header_explained(file, count_columns(source), how):
-            outside, header = raw.attrs["outside"], raw.attrs["header"]
+            outside, header, said = raw.attrs["outside"], raw.attrs["header"], raw.attrs["cautions"]
             blank, read = 0, len(raw)
             if source.columns.wide is not None:
                 raw, blank = _unfolded(raw, source=source, categories=config.categories, file=path.name)
@@ -388,7 +388,7 @@ def read_counts(
         first_month=int(kept["month"].min()) if len(kept) else 0,
         last_month=int(kept["month"].max()) if len(kept) else 0,
         outside=[row._asdict() for row in outside],
-        cautions=[caution] if (caution := left_out_caution(label, outside, header=header)) else [],
+        cautions=[*said, *filter(None, [left_out_caution(label, outside, header=header)])],
     )
     refused = _quarantine(raw, rule.where(~ignore, ""), label=label)
     return CountsPart(PUBLISHED_COUNTS.conform(table), refused, report)

@@ -108,7 +108,9 @@ FORMATS: tuple[Format, ...] = (
         (".esrijson",),
         _GDAL,
         (b"{",),
-        _NO_GEOJSON + rb'.*("geometrytype"\s*:\s*"esrigeometry|"spatialreference"\s*:\s*\{)',
+        _NO_GEOJSON
+        + rb'.*("geometrytype"\s*:\s*"esrigeometry|"spatialreference"\s*:\s*\{'
+        + rb'|"features"\s*:\s*\[\s*\{\s*"attributes")',
         also=(".json", ".geojson"),
         prefix="ESRIJSON:",
     ),

@@ -168,6 +168,14 @@ def test_the_answer_of_an_esri_service_is_read_with_local_times(tmp_path: Path) 
     assert not any("exceededTransferLimit" in text for text in found.report.cautions)
 
 
+def test_the_answer_of_an_esri_service_without_geometry_is_a_table(tmp_path: Path) -> None:
+    fields = [{"name": "code", "type": "esriFieldTypeString"}, {"name": "n", "type": "esriFieldTypeInteger"}]
+    rows = [{"attributes": {"code": "W1", "n": 5}}, {"attributes": {"code": "W2", "n": 7}}]
+    (tmp_path / "a.json").write_text(json.dumps({"objectIdFieldName": "OID", "fields": fields, "features": rows}))
+    found = read_table(tmp_path / "a.json", encoding="utf-8")
+    assert found.to_dict("records") == [{"code": "W1", "n": "5"}, {"code": "W2", "n": "7"}]
+
+
 def test_an_answer_that_a_service_cut_short_is_reported(tmp_path: Path) -> None:
     path = esri(tmp_path / "a.json", exceededTransferLimit=True)
     found = read(path, settings({"paths": ["a.json"], "crs": None, "columns": {"id": "id", "date": "when"}}))

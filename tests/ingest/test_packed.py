@@ -56,6 +56,7 @@ def test_counts_and_residents_are_read_from_workbooks_and_archives(tmp_path: Pat
     for row in people:
         book.active.append([int(cell) if cell.isdigit() else cell for cell in row])
     book.create_sheet("Notes").append(["Source: census"])
+    book.create_sheet("Old").sheet_state = "hidden"
     book.active.title = "2021"
     book.save(tmp_path / "pop.xlsx")
     plain = attempt(config)
@@ -64,6 +65,7 @@ def test_counts_and_residents_are_read_from_workbooks_and_archives(tmp_path: Pat
     packed = attempt(config)
     assert packed.totals((NORTHBY, SOUTHBY)) == plain.totals((NORTHBY, SOUTHBY))
     assert None not in plain.totals((NORTHBY, SOUTHBY)).values()
+    assert "hidden sheet 'Old' is not read" in packed.text
     assert [a["population"] for a in packed.layer("wards").values()] == [int(row[1]) for row in people[1:]]
 
 

@@ -934,7 +934,7 @@ def frame_of(table: Any, opened: Opened, *, faults: bool) -> Any:
             "the header. Repair them"
         )
     frame = frame.assign(**{FAULT: marks.astype("str")}) if faults else frame
-    frame.attrs |= {"outside": opened.outside, "header": opened.header}
+    frame.attrs |= {"outside": opened.outside, "header": opened.header, "cautions": list(opened.cautions)}
     return frame
 
 
