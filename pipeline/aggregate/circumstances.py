@@ -15,11 +15,13 @@ import pandas as pd
 
 from pipeline.domain.categories import ROOT
 from pipeline.domain.periods import Period
+from pipeline.statistics.aoristic import whole_by_key
 from pipeline.statistics.intervals import wilson
 
 __all__ = [
     "DELAYS",
     "HOUR_BANDS",
+    "INTERVAL_UNITS",
     "KEYS",
     "NOT_STATED",
     "OTHER",
@@ -290,6 +292,7 @@ def _outcome_label(kind: str) -> str:
 # An incident that is dated to a month or a year has no weekday and no delay. `try_cast` cannot fail, so DuckDB tries it
 # once for each distinct text, not for each row.
 _WEEKDAY = "isodow(try_cast(occurred_on AS DATE))"
+_ONE_DAY = "(interval_minutes IS NULL OR interval_start // 1440 = (interval_start + interval_minutes - 1) // 1440)"
 _DELAY_BANDS = " ".join(
     f"ELSE '{name}'" if last is None else f"WHEN recorded_on::DATE - occurred_on::DATE <= {last} THEN '{name}'"
     for name, last in DELAYS
@@ -308,7 +311,7 @@ _ENTRIES = (
     ),
     Variable(
         id="weekday",
-        sql=f"CASE WHEN date_precision = 'day' THEN {_WEEKDAY}::VARCHAR END",
+        sql=f"CASE WHEN date_precision = 'day' AND {_ONE_DAY} THEN {_WEEKDAY}::VARCHAR END",
         source="date_precision",
         known_values=WEEKDAYS,
         describe=_weekday,
@@ -375,7 +378,8 @@ _ENTRIES = (
     ),
     Variable(
         id="weekday_hour",
-        sql=f"CASE WHEN date_precision = 'day' THEN {_WEEKDAY} || ' ' || hour_band END",
+        # Incidents between two times are shared over the cells: see INTERVAL_UNITS.
+        sql=f"CASE WHEN date_precision = 'day' AND interval_minutes IS NULL THEN {_WEEKDAY} || ' ' || hour_band END",
         source="hour_band",
         known_values=Grid(WEEKDAYS, HOUR_BANDS).values,
         describe=_weekday_hour,
@@ -383,6 +387,8 @@ _ENTRIES = (
         detail=Detail.INTERNAL,  # 56 cells share one total: most are small
     ),
 )
+INTERVAL_UNITS = "weekday_hour_units"
+"""Facet with the sums of units (`aoristic.UNITS`) by weekday and hour band, of incidents between two times."""
 VARIABLES: dict[str, Variable] = {entry.id: entry for entry in _ENTRIES}
 """Every variable by its id, in the order of tables: reducer, release, pages and dictionary read this."""
 
@@ -422,7 +428,7 @@ def window_counts(facets: pd.DataFrame, period: Period, *, region_code: str, mat
     inside = facets[facets["month"].between(period.first_month, period.last_month)]
     if not len(inside):  # grouping no row at all loses the names of the keys
         return pd.DataFrame(columns=[*KEYS, "incidents"]).astype({"incidents": "int64"})
-    kept = _matured(inside, mature_until)
+    kept = _matured(_whole(inside), mature_until)
     pairs = kept[["facet", "value"]].drop_duplicates()
     words = {
         (facet, value): VARIABLES[facet].words(value) if facet in VARIABLES else value
@@ -463,6 +469,17 @@ def window_counts(facets: pd.DataFrame, period: Period, *, region_code: str, mat
     if not blocks:
         return sums.reset_index()
     return pd.concat(blocks, ignore_index=True)[[*KEYS, "incidents"]].astype({"incidents": "int64"})
+
+
+def _whole(facets: pd.DataFrame) -> pd.DataFrame:
+    """Replace the units of incidents between two times by whole incidents: rounded once, over the whole window."""
+    mine = facets["facet"] == INTERVAL_UNITS
+    if not mine.any():
+        return facets
+    key = ["organisation", "area_code", "category"]
+    units = facets[mine].rename(columns={"incidents": "units"})
+    whole = whole_by_key(units, key=key, cell="value").assign(facet="weekday_hour", month=facets["month"].max())
+    return pd.concat([facets[~mine], whole[list(facets.columns)]], ignore_index=True)
 
 
 def _matured(facets: pd.DataFrame, mature_until: int) -> pd.DataFrame:

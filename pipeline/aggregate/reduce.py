@@ -10,8 +10,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.aggregate.circumstances import TOTAL, VARIABLES, WHOLE, Variable
+from pipeline.aggregate.circumstances import INTERVAL_UNITS, TOTAL, VARIABLES, WHOLE, Variable
 from pipeline.errors import InputError
+from pipeline.statistics.aoristic import BAND_MINUTES, UNITS
 from pipeline.storage.duckdb import connect, guarded, identifier, literal, scan_parts
 from pipeline.tables import AREA_MONTHS, LOCATIONS, Place, Precision
 
@@ -253,7 +254,42 @@ def count_facets(
             FROM long GROUP BY ALL ORDER BY ALL
             """
         )
-    return _grouped(found)
+        units = _interval_units(asked, unplaced_inside=unplaced_inside, outside=outside)
+    return _grouped(pd.concat([found, units], ignore_index=True) if len(units) else found)
+
+
+_WEEKS = 10_000 * 7 * 1440  # minutes: whole weeks, so that times before 1970 are positive and stay on their weekday
+
+
+def _interval_units(asked: OpenPart, *, unplaced_inside: bool, outside: Collection[str]) -> pd.DataFrame:
+    """Share incidents between two times over weekday and hour band, in whole units (`aoristic.week_units` in SQL)."""
+    [(held,)] = asked.connection.sql(f"SELECT count(interval_minutes) FROM {asked.scan}").fetchall()
+    if not held:
+        return pd.DataFrame(columns=[*FACET_KEY, "incidents"])
+    band, bands, units = int(BAND_MINUTES), 1440 // int(BAND_MINUTES), int(UNITS)
+    return asked.query(
+        f"""
+        WITH touched AS (
+            SELECT *, unnest(range(first // {band}, (first + length - 1) // {band} + 1)) AS band
+            FROM (
+                SELECT organisation, month, coalesce(categories, '') AS categories,
+                       interval_start + {_WEEKS} AS first, interval_minutes AS length
+                FROM PARTS WHERE interval_minutes IS NOT NULL AND place NOT IN ({_elsewhere(unplaced_inside)})
+            )
+        ), small AS (
+            SELECT organisation, month, categories,
+                   concat((band // {bands} + 3) % 7 + 1, ' ', (band % {bands}) * {24 // bands}) AS value,
+                   sum(({units} * least(length, (band + 1) * {band} - first)) // length
+                       - ({units} * greatest(0, band * {band} - first)) // length) AS units
+            FROM touched GROUP BY ALL
+        ), long AS (
+            SELECT organisation, month, value, units, unnest({_counted_in(outside)}) AS category FROM small
+        )
+        SELECT organisation, {literal(WHOLE)} AS area_code, month, category, {literal(INTERVAL_UNITS)} AS facet, value,
+               sum(units)::BIGINT AS incidents
+        FROM long GROUP BY ALL ORDER BY ALL
+        """
+    )
 
 
 def _column(variable: Variable) -> str:

@@ -365,7 +365,7 @@ def _known_keys(loc: tuple[int | str, ...]) -> list[str]:
             (a for a in (field.annotation, *getattr(field.annotation, "__args__", ())) if hasattr(a, "model_fields")),
             None,
         )
-    return list(getattr(model, "model_fields", {}))
+    return [field.alias or name for name, field in getattr(model, "model_fields", {}).items()]
 
 
 # Settings of earlier versions: the removed value (None: the key itself), and what to do instead.

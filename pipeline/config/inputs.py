@@ -448,6 +448,18 @@ class Columns(Section):
     id: str | None = Field(None, description="Unique incident number.")
     date: str | None = Field(None, description="Date (or month) of the incident.")
     time: str | None = Field(None, description="Time or hour, if the date has none.")
+    start: str | None = Field(
+        None,
+        alias="from",
+        description="Earliest date and time, if an incident happened at some time between two; with `to`, in place of "
+        "`date` and `time`.",
+    )
+    end: str | None = Field(
+        None,
+        alias="to",
+        description="Latest date and time. The incident is shared over the hours between the two in grids of weekday "
+        "and hour (aoristic weights); everywhere else it counts as one, in the month in the middle.",
+    )
     recorded: str | None = Field(None, description="Date it was recorded.")
     x: str | None = Field(None, description="First coordinate in `crs`.")
     y: str | None = Field(None, description="Second coordinate in `crs`.")
@@ -485,6 +497,15 @@ class Columns(Section):
     outcome: str | None = Field(None, description="Latest outcome.")
     victim: str | None = Field(None, description="Victim reference: hashed on reading, never stored plain.")
     organisation: str | None = Field(None, description="Recording organisation, if one file contains several.")
+
+    @model_validator(mode="after")
+    def _one_kind_of_time(self) -> "Columns":
+        if (self.start is None) != (self.end is None):
+            raise ValueError("give both `from` and `to`, or `date` alone for one date")
+        beside = [name for name in ("date", "time") if getattr(self, name) is not None]
+        if self.start is not None and beside:
+            raise ValueError(f"`from` and `to` are the time of an incident: leave out {' and '.join(beside)}")
+        return self
 
 
 class IncidentSource(Section):
@@ -534,6 +555,13 @@ class IncidentSource(Section):
     date_format: str | None = Field(None, description="strptime format, for example `%d/%m/%Y`; recognised by default.")
     day_first: bool | None = Field(
         None, description="Order of day and month in dates such as 03/04/2025, if a whole file is ambiguous."
+    )
+    max_interval_days: int = Field(
+        7,
+        ge=1,
+        le=31,
+        description="Longest time between `columns.from` and `columns.to` that is shared over weekdays and hours, in "
+        "days. A longer one says nothing of them: such incidents count without weekday and hour.",
     )
     first_date: str | None = Field(None, description="Dates before this (ISO) are quarantined.")
     last_date: str | None = Field(

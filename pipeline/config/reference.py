@@ -56,7 +56,8 @@ def _section(model: type[BaseModel], path: str, text: str, lines: list[str]) -> 
             inner.append((part, where + ("[]" if many else ""), field.description or ""))
         kind = "section" if part is not None and not many else _kind(field.annotation)
         shown = "sections" if part is not None and many else kind
-        lines.append(f"| `{name}` | {shown} | {_default(field, is_section=part is not None)} | {field.description} |")
+        default = _default(field, is_section=part is not None)
+        lines.append(f"| `{field.alias or name}` | {shown} | {default} | {field.description} |")
     lines.append("")
     for part, where, words in inner:
         _section(part, where, words, lines)

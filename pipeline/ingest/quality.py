@@ -80,6 +80,8 @@ class PartAccount(Protocol):
     @property
     def unreadable(self) -> Mapping[str, int]: ...  # noqa: D102
     @property
+    def intervals(self) -> Mapping[str, int]: ...  # noqa: D102
+    @property
     def ward_checks(self) -> Mapping[str, int]: ...  # noqa: D102
     @property
     def postcodes(self) -> Mapping[str, int]: ...  # noqa: D102
@@ -437,6 +439,7 @@ def incidents_quality(
             f"{borough + none} without a place"
         )
     rates = hit_rates(places, lost=summed(p.lost_places for p in counted), target_pct=geocode_target_pct)
+    between = summed(p.intervals for p in parts)
     online = int(places.loc[places["online"].astype(bool), "incidents"].sum())
     return {
         "accounting": {
@@ -467,6 +470,7 @@ def incidents_quality(
         "unknown_areas": largest(summed(p.unknown_areas for p in parts)),
         "unreadable_values": dict(sorted(summed(p.unreadable for p in parts).items())),
         "ward_checks": _ward_checks(summed(p.ward_checks for p in parts)),
+        **({"between_two_times": dict(sorted(between.items()))} if between else {}),
         "postcodes": _postcodes(parts),
         "files": files,
     }

@@ -28,7 +28,8 @@ DATED = [
 
 PLACE_AND_MONTH = ["easting_m", "northing_m", "month"]
 DESCRIBED = [
-    *PLACE_AND_MONTH, "occurred_on", "date_precision", "hour_band", "categories", "kind", "place_type",
+    *PLACE_AND_MONTH, "occurred_on", "date_precision", "hour_band", "interval_start", "interval_minutes",
+    "categories", "kind", "place_type",
     "reporting_route", "organisation",
 ]  # fmt: skip
 

@@ -25,6 +25,13 @@ INCIDENTS = Table(
         Column("month", "int", "Month of the incident as yyyymm."),
         Column("hour_band", "int", "Hour of the day, 0 to 23.", null=True),
         Column(
+            "interval_start",
+            "int",
+            "Earliest time, in minutes of local time since 1970, if it happened between two times.",
+            null=True,
+        ),
+        Column("interval_minutes", "int", "Minutes from then to the latest time.", null=True),
+        Column(
             "categories",
             "string",
             "Category ids including all ancestors, sorted, joined by semicolons; empty for none.",

@@ -34,6 +34,8 @@ def incidents() -> pd.DataFrame:
             "northing_m": [10.0, 10.0, 10.0, 50.0, 500.0, 500.0],
             "weekday": pd.array([5, 5, 1, None, 7, 7], dtype="Float64"),
             "hour_band": pd.array([23, 21, None, 4, 0, 2], dtype="Int64"),
+            "interval_start": pd.array([None] * 6, dtype="Int64"),
+            "interval_minutes": pd.array([None] * 6, dtype="Int64"),
             "categories": ["race", "race;faith", "faith", None, "race", "race"],
             "place_type": ["street", "street", None, "park", "park", "park"],
             "organisation": ["police"] * 6,
@@ -73,6 +75,18 @@ def test_cells_of_the_week_hold_what_has_a_day_and_an_hour() -> None:
     cells = {a: n for a, n in answers(facts(), Question.WEEKDAY_HOUR).items() if any(n)}
     assert cells == {"5 7": (2, 2), "7 0": (0, 2)}  # Friday from 21:00; Sunday from midnight
     assert len(answers(facts(), Question.WEEKDAY_HOUR)) == 56
+
+
+def test_incidents_between_two_times_are_shared_over_the_cells_of_the_week() -> None:
+    # Friday 2 January 1970, 21:00 for six hours (half before midnight), twice inside; outside once, all on Friday.
+    start = 1440 + 21 * 60
+    between = incidents().assign(
+        interval_start=pd.array([start, start, None, None, start, None], dtype="Int64"),
+        interval_minutes=pd.array([360, 360, None, None, 180, None], dtype="Int64"),
+    )
+    cells = {a: n for a, n in answers(facts(incidents=between), Question.WEEKDAY_HOUR).items() if any(n)}
+    # Of 1 + 1 inside; of 2 + 1 with the one outside; Sunday's incident at 2 has an hour of its own.
+    assert cells == {"5 7": (1, 2), "6 0": (1, 1), "7 0": (0, 1)}
 
 
 def test_a_doubling_is_higher_and_a_few_are_too_few() -> None:

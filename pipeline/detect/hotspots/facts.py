@@ -18,6 +18,7 @@ from scipy import special
 
 from pipeline.detect.hotspots.finding import within
 from pipeline.domain.periods import Period
+from pipeline.statistics.aoristic import WEEK_BANDS, week_units, whole_incidents, whole_of_parts
 from pipeline.statistics.change import ChangeRules, ChangeWord, Comparison, against_self
 from pipeline.statistics.false_discovery import benjamini_hochberg
 from pipeline.statistics.intervals import Dispersion, dispersion
@@ -72,7 +73,8 @@ def hotspot_facts(
         The hotspots of a window, as `find_hotspots` gives them, with their outlines.
     incidents
         The incidents of the window that have a place, one row each: easting_m, northing_m, weekday (1 is Monday; null
-        where only the month is known), hour_band (0 to 23 or null), categories (joined by semicolons), place_type,
+        where only the month is known), hour_band (0 to 23 or null), interval_start and interval_minutes (null where an
+        incident did not happen between two times), categories (joined by semicolons), place_type,
         organisation, reporting_route, kind (null where not stated).
     months
         Incidents by place and month over all the data: easting_m, northing_m, month (yyyymm), incidents.
@@ -98,7 +100,9 @@ def hotspot_facts(
     # Answers of which each incident has one: a count for each, zeros too, tested against the rest of the region.
     slots = _slots(incidents)
     cells = [f"{day} {band}" for day in range(1, 8) for band in range(BANDS)]
-    made.append(_tested(ids, Question.WEEKDAY_HOUR, cells, *_crossed(hotspot, at, slots, len(cells), ids)))
+    here, whole = _crossed(hotspot, at, slots, len(cells), ids)
+    between = _between(incidents, hotspot, at, len(ids))
+    made.append(_tested(ids, Question.WEEKDAY_HOUR, cells, here + between[:-1], whole + between[-1]))
     for name in _DESCRIBED:
         text = incidents[name].astype("object")
         if text.isna().all():
@@ -148,7 +152,30 @@ def _slots(incidents: pd.DataFrame) -> Ints:
     """Return the cell of the week of each incident, -1 where its day or hour is not known."""
     day = pd.to_numeric(incidents["weekday"]).astype("Float64").fillna(0).to_numpy(dtype=np.int64)
     hour = pd.to_numeric(incidents["hour_band"]).astype("Float64").fillna(-1).to_numpy(dtype=np.int64)
-    return np.where((day > 0) & (hour >= 0), (day - 1) * BANDS + hour // (24 // BANDS), -1)
+    known = (day > 0) & (hour >= 0) & ~incidents["interval_minutes"].notna().to_numpy()
+    return np.where(known, (day - 1) * BANDS + hour // (24 // BANDS), -1)
+
+
+_ROWS = 1 << 16  # of incidents shared at once: each has a cell for every band of the week
+
+
+def _between(incidents: pd.DataFrame, hotspot: Ints, at: Ints, hotspots: int) -> Ints:
+    """Count incidents between two times by cell of the week, in each hotspot and, in the last row, in all the data."""
+    shared = np.flatnonzero(incidents["interval_minutes"].notna().to_numpy())
+    units = np.zeros((hotspots + 1, WEEK_BANDS), dtype=np.int64)
+    start = incidents["interval_start"].to_numpy(dtype=np.float64, na_value=0)
+    minutes = incidents["interval_minutes"].to_numpy(dtype=np.float64, na_value=0)
+    for first in range(0, len(shared), _ROWS):
+        rows = shared[first : first + _ROWS]
+        each = week_units(start[rows], minutes[rows])
+        units[-1] += each.sum(axis=0)
+        # Where each row of this chunk stands in it; incidents of several hotspots count in each.
+        place = np.full(len(incidents), -1, dtype=np.int64)
+        place[rows] = np.arange(len(rows))
+        mine = place[at] >= 0
+        np.add.at(units, hotspot[mine], each[place[at[mine]]])
+    here = whole_incidents(units[:-1])
+    return np.vstack([here, whole_of_parts(units[-1], here)])
 
 
 def _crossed(hotspot: Ints, at: Ints, codes: Any, answers: int, ids: Sequence[str]) -> tuple[Ints, Ints]:

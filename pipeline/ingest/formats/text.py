@@ -104,7 +104,7 @@ def open_text(path: Path, *, name: str, how: Opening) -> Opened:
             path, skip = _below(path, skip, folder=how.folder), 0
         types = ", ".join(f"{literal(f'c{i}')}: 'VARCHAR'" for i in range(len(columns)))
         scan = (
-            f"read_csv({literal(exact(path))}, auto_detect=false, header=false, skip={skip}, "
+            f"read_csv({literal(exact(path))}, auto_detect=false, header=false, skip={int(skip)}, "
             f"delim={literal(begun.separator)}, quote='\"', escape='\"', strict_mode=true, "
             f"nullstr={literal(chr(1))}, max_line_size={int(limits.max_row_kb) * 1000}, columns={{{types}}})"
         )

@@ -89,6 +89,8 @@ class PartReport:
         Ids and labels of categories created from the texts themselves (if no categories are configured).
     unreadable
         Values of optional columns that could not be read, by column; their rows are kept.
+    intervals
+        Rows by how the times between which they happened were used, if two columns give them.
     ward_checks
         `compared` and `same`: rows with both a ward and a point, and those in which they agree. `outside`: rows with a
         ward whose point is outside all areas. `unused`: rows without a point that have a ward in a column that no
@@ -129,6 +131,7 @@ class PartReport:
     unknown_areas: dict[str, int] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     unreadable: dict[str, int] = field(default_factory=dict)
+    intervals: dict[str, int] = field(default_factory=dict)
     ward_checks: dict[str, int] = field(default_factory=dict)
     postcodes: dict[str, int] = field(default_factory=dict)
     postcode_examples: dict[str, dict[str, int]] = field(default_factory=dict)

@@ -286,13 +286,14 @@ def _key(name: str) -> str:
 
 def role_columns(source: IncidentSource) -> list[tuple[str, str]]:
     """Return configuration key and name of every column that a source names."""
-    named = {role: getattr(source.columns, role) for role in type(source.columns).model_fields}
+    fields = type(source.columns).model_fields
+    named = {field.alias or role: getattr(source.columns, role) for role, field in fields.items()}
     return [(f"incidents.columns.{role}", name) for role, name in named.items() if name is not None]
 
 
 def layout_of(source: IncidentSource) -> Layout:
     """Return what is known of the table of a source before it is opened."""
-    date = source.columns.date
+    date = source.columns.date or source.columns.start
     return Layout(
         source.header_row,
         wanted=tuple(name for _, name in role_columns(source)),
@@ -338,7 +339,12 @@ def find_roles(opened: Opened, *, source: IncidentSource) -> Roles:
     if faults:
         raise InputError("; ".join(faults))
     stated = frozenset(at)
+    if "from" in at:
+        at["date"], found["date"] = at["from"], found.pop("from")
     _recognise(opened.columns, at=at, found=found)
+    if "from" in at:
+        at.pop("time", None)  # both ends of the interval hold their own
+        found.pop("time", None)
     if "date" not in at:
         require_long(opened.columns, file=opened.name)
         raise InputError(

@@ -22,6 +22,7 @@ from pipeline.ingest.formats.files import Opened
 from pipeline.ingest.incidents.account import rule_code
 from pipeline.ingest.incidents.clock import DAY, UTC_OFFSET, Clock, LocalTime, read_clock, time_style
 from pipeline.ingest.incidents.columns import Coded, Roles, cell_text, coded, strings
+from pipeline.statistics.aoristic import BAND_MINUTES
 from pipeline.storage.duckdb import literal
 
 __all__ = [
@@ -75,13 +76,15 @@ _LETTER_Z = re.compile(r"%-?[MSfXTRp] ?'?Z'?$")
 class DateParts:
     """The content of a text: ISO date (first of the month if there is no day), `day` or `month`, and any hour.
 
-    `clock` is the time after the date if it changes the date: one with an offset from UTC, or 24:00.
+    `clock` is the time after the date if it changes the date: one with an offset from UTC, or 24:00. `seconds` is the
+    time of day where the hour is given.
     """
 
     iso: str
     precision: str
     hour: int | None = None
     clock: Clock | None = None
+    seconds: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +228,13 @@ def _timed(found: DateParts | None, tail: str | None, *, keep_hour: bool = False
     if found is None or clock is None:
         return found
     moves = clock.offset is not None or clock.seconds == DAY
-    return replace(found, hour=clock.hour if keep_hour or moves else None, clock=clock if moves else None)
+    held = keep_hour or moves
+    return replace(
+        found,
+        hour=clock.hour if held else None,
+        clock=clock if moves else None,
+        seconds=clock.seconds % DAY if held else None,
+    )
 
 
 def _named(plain: str) -> DateParts | None:
@@ -304,7 +313,7 @@ def parse_stated(text: str, date_format: str) -> DateParts | None:
     east = found.utcoffset()
     offset = round(east.total_seconds()) if east is not None else 0 if _LETTER_Z.search(date_format) else None
     clock = Clock(found.hour * 3600 + found.minute * 60 + found.second, offset)
-    return DateParts(iso, "day", found.hour, None if offset is None else clock)
+    return DateParts(iso, "day", found.hour, None if offset is None else clock, clock.seconds)
 
 
 # Reading a column: its format is determined once for the whole file, before any row is kept.
@@ -421,6 +430,8 @@ class Times:
     hour: Any
     recorded_on: Any
     rule: NDArray[np.int8]
+    interval_start: Any
+    interval_minutes: Any
 
 
 @dataclass(slots=True)
@@ -437,7 +448,10 @@ class Moments:
     whole: bool
     local: LocalTime
     missing: frozenset[str] = frozenset()
+    end: DateColumn | None = None
+    most_minutes: int = 0
     unreadable: Counter[str] = field(default_factory=Counter)
+    intervals: Counter[str] = field(default_factory=Counter)
     converted: int = 0
 
     @property
@@ -448,7 +462,8 @@ class Moments:
     def extra(self) -> dict[str, str]:
         """Columns that the scan must give besides the file's own."""
         more = self.occurred.more("occurred")
-        return more | self.recorded.more("recorded") if self.recorded else more
+        more |= self.recorded.more("recorded") if self.recorded else {}
+        return more | self.end.more("end") if self.end else more
 
     def read(self, table: Any) -> Times:
         """Read a batch."""
@@ -461,6 +476,9 @@ class Moments:
         # A time with an offset, or 24:00, may belong to another day than its date: such rows get a new date, appended
         # to those of the file.
         day = self._moved(self.occurred, heads, found, tails, style=style)
+        start, minutes = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+        if self.end is not None:
+            day, start, minutes = self._between(day, self.end, table)
         texts = [*heads.values, *(p.iso if p else "" for p in day.parts[len(found) :])]
         rules = [self._rule(v, p) for v, p in zip(texts, day.parts, strict=True)]
         months = [int(p.iso[:4]) * 100 + int(p.iso[5:7]) if p else 0 for p in day.parts]
@@ -472,7 +490,66 @@ class Moments:
             pa.array(day.hours, mask=day.hours < 0),
             self._recorded(table),
             np.array(rules, dtype=np.int8)[day.codes],
+            pa.array(start, mask=minutes == 0) if len(start) else pa.nulls(table.num_rows, pa.int64()),
+            pa.array(minutes, mask=minutes == 0) if len(start) else pa.nulls(table.num_rows, pa.int64()),
         )
+
+    def _between(
+        self, first: "_Days", end: DateColumn, table: Any
+    ) -> "tuple[_Days, NDArray[np.int64], NDArray[np.int64]]":
+        """Date incidents that happened between two times; see docs/methods.md.
+
+        Returns
+        -------
+        days, start, minutes
+            Dates by the middle of the intervals; start and length of those that are shared over hours, in minutes since
+            1970 and in minutes (0 for no such interval).
+        """
+        heads = coded(table["end_head"])
+        found = [end.read(v) for v in heads.values]
+        lost = {v for v, p in zip(heads.values, found, strict=True) if v and p is None}
+        if lost:
+            self.unreadable["to"] += sum(n for v, n in heads.counts().items() if v in lost)
+        tails = table["end_tail"] if end.separator else None
+        last = self._moved(end, heads, found, tails, style="hhmm")
+        (day_a, known_a, dated_a), (day_b, known_b, dated_b) = first.numbers(), last.numbers()
+        timed = known_a & known_b & (first.seconds >= 0) & (last.seconds >= 0)
+        # A date alone is the whole day: its end is the next midnight.
+        a = day_a * 1440 + np.maximum(first.seconds, 0) // 60
+        b = day_b * 1440 + np.where(last.seconds >= 0, last.seconds // 60, 1440)
+        both = known_a & known_b
+        length = np.where(both, b - a, 0)
+        reversed_ = both & (length < 0)
+        long = both & (length > self.most_minutes)
+        between = both & ~reversed_ & ~long & (length > 0)
+        shared = between & timed
+        no_end = dated_a & ~dated_b
+        no_start = ~dated_a & dated_b & (np.array([p is None and not v for p, v in first.texts()])[first.codes])
+        middle = a + length // 2
+        for name, rows in (
+            ("shared_over_hours", shared),
+            ("zero_length", both & (length == 0)),
+            ("reversed", reversed_),
+            ("longer_than_limit", long),
+            ("without_times", between & ~timed),
+            ("no_from", no_start),
+            ("no_to", no_end),
+        ):
+            self.intervals[name] += int(np.count_nonzero(rows))
+        # The day is known to within half a day, or not at all; a reversed interval is known to the month of `from`.
+        by_middle = between | long
+        day = np.where(by_middle, middle // 1440, np.where(no_start, day_b, day_a))
+        unsure = (by_middle & (length > 1440)) | reversed_ | no_start
+        changed = by_middle | reversed_ | no_start
+        keys, which = np.unique(day[changed] * 2 + unsure[changed], return_inverse=True)
+        parts = [DateParts(_iso(k // 2), "day") if k % 2 == 0 else _of_month(_iso(k // 2)) for k in keys.tolist()]
+        codes = first.codes.copy()
+        codes[changed] = len(first.parts) + which
+        # An hour is stated where the whole interval lies in one band of three hours, as circumstances are counted.
+        in_band = shared & (a // BAND_MINUTES == (b - 1) // BAND_MINUTES)
+        hours = np.where(in_band, middle % 1440 // 60, np.where(changed, -1, first.hours)).astype(np.int8)
+        minutes = np.where(shared, length, 0)
+        return _Days(codes, [*first.parts, *parts], hours, first.seconds), np.where(shared, a, 0), minutes
 
     def _moved(
         self, column: DateColumn, heads: Coded, found: list[DateParts | None], tails: Any, *, style: str
@@ -480,6 +557,8 @@ class Moments:
         """Combine dates with the times after them, or in another column, as days and hours of local time."""
         clocks = [p.clock if p else None for p in found]
         hours = np.array([p.hour if p and p.hour is not None else -1 for p in found], dtype=np.int8)[heads.codes]
+        in_date = np.array([-1 if p is None or p.seconds is None else p.seconds for p in found], dtype=np.int64)
+        in_date = in_date[heads.codes]
         seconds, offset = (values[heads.codes] for values in _numbers(clocks))
         times = None if tails is None else coded(tails, self.missing)
         if times is not None:
@@ -498,7 +577,8 @@ class Moments:
         aware = days & (seconds >= 0) & (offset != _NAIVE)
         moved = aware | (days & (seconds == DAY))
         if not moved.any():
-            return _Days(heads.codes, found, hours)
+            at_second = np.where(hours >= 0, np.where(seconds >= 0, seconds, in_date), -1)
+            return _Days(heads.codes, found, hours, at_second, heads.values)
         if aware.any() and not self.local.name:
             at = int(np.flatnonzero(aware)[0])
             raise self._zone_wanted(column, heads, times, at)
@@ -515,7 +595,9 @@ class Moments:
                 raise Unsettled
         else:
             hours[moved] = late
-        return _Days(codes, [*found, *(DateParts(_iso(d), "day") for d in distinct.tolist())], hours)
+        parts = [*found, *(DateParts(_iso(d), "day") for d in distinct.tolist())]
+        at_second = np.where((seconds >= 0) | moved, shown % DAY, in_date)
+        return _Days(codes, parts, hours, np.where(hours >= 0, at_second, -1), heads.values)
 
     def _timed(self, column: DateColumn) -> bool:
         """Whether the times with a column of dates are real times of day."""
@@ -580,6 +662,19 @@ class _Days:
     codes: NDArray[np.int32]
     parts: list[DateParts | None]
     hours: NDArray[np.int8]
+    seconds: NDArray[np.int64]
+    given: tuple[str, ...] = ()
+
+    def numbers(self) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return the day of each row since 1970, whether the day is known, and whether the month is."""
+        day = np.array([_day_number(p.iso) if p else 0 for p in self.parts], dtype=np.int64)
+        known = np.array([p is not None and p.precision == "day" for p in self.parts], dtype=bool)
+        dated = np.array([p is not None for p in self.parts], dtype=bool)
+        return day[self.codes], known[self.codes], dated[self.codes]
+
+    def texts(self) -> list[tuple[DateParts | None, str]]:
+        """Return each date with its text; those made from times have none."""
+        return list(zip(self.parts, (*self.given, *[""] * (len(self.parts) - len(self.given))), strict=True))
 
 
 _NAIVE = 1 << 30  # means no offset; offsets are under a day
@@ -604,6 +699,10 @@ def _day_number(iso: str) -> int:
 
 def _iso(day: int) -> str:
     return (date(1970, 1, 1) + timedelta(days=day)).isoformat()
+
+
+def _of_month(iso: str) -> DateParts:
+    return DateParts(f"{iso[:8]}01", "month")
 
 
 def plan_moments(
@@ -643,7 +742,7 @@ def plan_moments(
             connection=connection,
             whole=whole,
         )
-        for role in ("date", "recorded")
+        for role in ("date", "recorded", "to")
         if role in roles.at
     }
     occurred, time_column, style = columns["date"], roles.at.get("time"), "hour"
@@ -663,6 +762,8 @@ def plan_moments(
         whole,
         local,
         roles.missing,
+        columns.get("to"),
+        source.max_interval_days * 1440,
     )
 
 

@@ -362,6 +362,8 @@ class _Reading:
             "recorded_on": times.recorded_on,
             "month": pa.array(times.month),
             "hour_band": times.hour,
+            "interval_start": times.interval_start,
+            "interval_minutes": times.interval_minutes,
             "categories": categories,
             **details.columns,
             "online": pa.array(details.online),
@@ -473,6 +475,7 @@ class _Reading:
             unknown_boroughs=dict(sorted(self.placer.unknown_boroughs.items())),
             unknown_areas=dict(sorted(self.placer.unknown_areas.items())),
             labels=dict(sorted(self.sorter.lookup.labels.items())),
+            intervals={name: rows for name, rows in sorted(self.moments.intervals.items()) if rows},
             unreadable=dict(sorted((self.moments.unreadable + self.details.unreadable).items())),
             ward_checks=dict(sorted(self.placer.ward_checks.items())),
             postcodes=dict(sorted(self.placer.postcode_profile.rows.items())) if "postcode" in self.roles.at else {},
@@ -489,13 +492,25 @@ class _Reading:
                 *filter(None, [self._outside()]),
                 *(
                     f"{self.job.label}: {caution}"
-                    for caution in (*_cut(tally.rows + self.selection.left_out), *self.placer.cautions())
+                    for caution in (
+                        *_cut(tally.rows + self.selection.left_out),
+                        *_reversed(self.moments.intervals["reversed"]),
+                        *self.placer.cautions(),
+                    )
                 ),
             ],
         )
 
 
 _MOST_ROWS = {1_048_576: "Excel and LibreOffice", 65_536: "Excel 97-2003 (.xls)"}
+
+
+def _reversed(rows: int) -> list[str]:
+    """Say that intervals end before they start."""
+    if not rows:
+        return []
+    have = "1 row has" if rows == 1 else f"{rows:,} rows have"
+    return [f"{have} a time in columns.to before that in columns.from: only the month of the latter is used for them."]
 
 
 def _cut(rows: int) -> list[str]:
