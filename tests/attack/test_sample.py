@@ -20,6 +20,7 @@ from tests.attack.checks import (
     ranks_finer_than_steps,
 )
 from tests.attack.folder import Folder, joined, read_folder
+from tests.attack.outlines import note_outlines, outline_relations, true_outlines, unexplained_numbers
 from tests.attack.relations import Published
 from tests.attack.truth import Truth, truth_of
 
@@ -46,15 +47,20 @@ def of_window(folder: Folder, period: str) -> Folder:
 
 
 @pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Folder], Truth, Published]:
+def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run on the sample."""
     here = tmp_path_factory.mktemp("sample")
-    settings = yaml.safe_load((ROOT / "config.yaml").read_text("utf-8"))
-    (here / "config.yaml").write_text(yaml.safe_dump(settings, sort_keys=False), "utf-8")
+    (here / "config.yaml").write_text((ROOT / "config.yaml").read_text("utf-8"), "utf-8")
     (here / "data").symlink_to(ROOT / "data")
-    outcome = run(here / "config.yaml", progress=lambda *_: None)
-    folders = {name: read_folder(outcome.folder / name) for name in ("partner", "public")}
+    return run(here / "config.yaml", progress=lambda *_: None).folder
+
+
+@pytest.fixture(scope="module")
+def sample(output: Path) -> tuple[dict[str, Folder], Truth, Published]:
+    settings = yaml.safe_load((ROOT / "config.yaml").read_text("utf-8"))
+    folders = {name: read_folder(output / name) for name in ("partner", "public")}
     whole = joined(*folders.values())
-    return folders | {"both": whole}, truth_of(outcome.folder, whole), Published(tree_of(settings), pairs=LONG)
+    return folders | {"both": whole}, truth_of(output, whole), Published(tree_of(settings), pairs=LONG)
 
 
 @pytest.mark.parametrize("name", ["partner", "public", "both"])
@@ -69,6 +75,43 @@ def test_nothing_is_exact_or_narrow(sample: tuple[dict[str, Folder], Truth, Publ
     assert len(found.values_left) > 5000
     assert found.narrow == [], str(found)
     assert found.contradictions == []
+
+
+@pytest.mark.parametrize("name", ["partner", "public", "both"])
+def test_outlines_narrow_nothing(sample: tuple[dict[str, Folder], Truth, Published], output: Path, name: str) -> None:
+    """Counts inside outlines, of every category, beside those of the areas that the outlines touch."""
+    folders, truth, published = sample
+    internal = read_folder(output / "internal")
+    period = max(k.period for k in folders[name].shown)
+    own: list[Folder] = []
+    relations = []
+    for each in ("partner", "public") if name == "both" else (name,):
+        folder = of_window(folders[each], period)
+        note_outlines(folder)
+        relations += outline_relations(folder, published.parents)
+        truth.extra |= true_outlines(folder, internal)
+        own.append(folder)
+    outlines = {k for folder in own for k in folder.shown if k.measure.startswith("outline/")}
+    assert len(outlines) > 20
+    assert len(relations) > 60
+    assert all(relation.holds(truth) for relation in relations)
+    found = attack(joined(*own), published, truth, more=relations)
+    assert outlines <= set(found.values_left)
+    assert found.narrow == [], str(found)
+    assert found.contradictions == []
+
+
+def test_pages_of_hotspots_say_no_more_than_the_layer(
+    sample: tuple[dict[str, Folder], Truth, Published], output: Path
+) -> None:
+    partner = sample[0]["partner"]
+    pages = sorted((output / "partner" / "hotspots").glob("*.html"))
+    assert [page.stem for page in pages] == sorted(f["properties"]["hotspot_id"] for f in partner.layers["hotspots"])
+    names = {f["properties"]["area_name"] for layer in ("wards", "boroughs") for f in partner.layers[layer]}
+    assert unexplained_numbers(pages, partner.layers["hotspots"], names) == []
+    assert not (output / "public" / "hotspots").exists()
+    for name in ("partner", "public"):
+        assert not list((output / name).glob("hotspot_cores*"))
 
 
 def test_figures_and_outlines_say_no_more_than_the_steps(sample: tuple[dict[str, Folder], Truth, Published]) -> None:
