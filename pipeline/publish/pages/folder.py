@@ -8,6 +8,7 @@ from pipeline.aggregate.circumstances import variable_list
 from pipeline.publish import page, words
 from pipeline.publish.words import say
 from pipeline.release.released import Released
+from pipeline.tables import Level
 from pipeline.tables.outputs import (
     AREA_COUNTS,
     AREA_LAYER,
@@ -134,6 +135,17 @@ def _columns(table: Table) -> list[tuple[str, str, str]]:
     return [(c.name, say(f"folder.kind.{c.kind}"), c.text) for c in table.columns]
 
 
+def _editions(released: Released) -> str:
+    """Name the edition of each level's boundaries, the larger areas first; empty where none is stated."""
+    areas, found = released.areas, []
+    for level in (Level.BOROUGH, Level.WARD):
+        stated = sorted({str(v) for v in areas.loc[areas["level"] == level, "vintage"].dropna() if str(v)})
+        if stated:
+            many = words.area_words(released.info.level_labels, level)[1]
+            found.append(say("folder.edition", areas=many, vintage=words.listed(stated)))
+    return say("folder.editions", areas=words.listed(found)) if found else ""
+
+
 def write_readme(released: Released, folder: Path) -> None:
     """Write README.html of a profile's folder, last, when everything else is there.
 
@@ -171,6 +183,8 @@ def write_readme(released: Released, folder: Path) -> None:
             noise_reach=int(released.record.get("rules", {}).get("noise_reach", 0)),
         ),
         pages=_page_rows(files),
+        systems=say("folder.systems", crs=info.working_crs),
+        editions=_editions(released),
         data=[(f.name, f.use) for f in files if not f.is_page],
         states=STATES_NOTE,
         tables=[(titles.get(name, name), table.text, _columns(table)) for name, table in tables if name in present],
