@@ -62,7 +62,7 @@ class Section(BaseModel):
 
     def settings(self) -> dict[str, Any]:
         """Return the section as plain JSON values, for manifests and freshness keys."""
-        return self.model_dump(mode="json")
+        return self.model_dump(mode="json", by_alias=True)
 
 
 def did_you_mean(word: str, known: list[str]) -> str:
@@ -708,7 +708,8 @@ class CountColumns(Section):
             if self.wide_columns:
                 raise ValueError("wide_columns needs wide: period, category or measure, what their names are")
             return self
-        both = sorted({self.wide, "value"} & self.model_fields_set)
+        defaults = {name: field.default for name, field in type(self).model_fields.items()}
+        both = sorted(name for name in (self.wide, "value") if getattr(self, name) != defaults[name])
         if both:
             raise ValueError(
                 f"wide: {self.wide} takes the counts from the cells of several columns, and the {self.wide} from their "

@@ -213,6 +213,11 @@ def test_contradictions_are_refused(columns: dict[str, str], words: str) -> None
         parse_config({"areas": {"wards": {"path": "w.gpkg"}}, "incidents": [{"paths": ["x"], "columns": columns}]})
 
 
+def test_settings_can_be_read_back() -> None:
+    found = kit_settings({"columns": COLUMNS, "header_row": 4})
+    assert parse_config(found.settings()) == found
+
+
 def test_a_file_without_intervals_has_none(tmp_path: Path) -> None:
     text = "date,easting,northing\n2025-01-01 10:15,530500,180500\n"
     found = read(write(tmp_path, text))

@@ -160,6 +160,11 @@ def test_contradictions_are_refused(columns: dict[str, Any], words: str) -> None
         config(columns)
 
 
+def test_settings_can_be_read_back() -> None:
+    settings = config({**COLUMNS, "wide_columns": ["202401"]})
+    assert parse_config(settings.settings()) == settings
+
+
 def test_malformed_rows_count_once(tmp_path: Path) -> None:
     found = read(tmp_path, MONTHS.format("202401,202402,202403") + "Burglary,Northby\n", COLUMNS)
     assert found.report.quarantined == {"malformed": 1, "value": 1}
