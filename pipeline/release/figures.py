@@ -84,8 +84,8 @@ def derive(
     rated = add_rates(counts, of, visitor_areas=visitors, rules=rules, smooth=config.rates.smooth)
     counted = add_outcomes(rated, basis=config.outcomes.basis, confidence=config.rates.confidence)
     figures = _described(counted, areas)
-    comparison = _comparison(windows, config)
-    changed, words = _changes(counts, comparison, config=config)
+    comparisons = _comparisons(counts, windows, config)
+    changed, words = _changes(counts, comparisons, config=config)
     figures = figures.merge(changed, on=["area_code", "period", "category"], how="left")
     significance, notes = _significance(figures, areas=areas, windows=windows, config=config)
     figures = figures.drop(columns=["gistar_z", "gistar_p", "hotspot_class", "moran_class"], errors="ignore")
@@ -104,7 +104,7 @@ def derive(
     if emerging is not None and audience == "internal":
         latest = emerging.assign(period=windows.headline.id)
         figures = figures.merge(latest, on=["area_code", "period", "category"], how="left")
-    figures["not_offered"] = _not_offered(figures, areas=areas, comparison=comparison)
+    figures["not_offered"] = _not_offered(figures, areas=areas, comparisons=comparisons)
     figures["withheld"] = figures["not_offered"]
     return Figures(AREA_COUNTS.conform(figures), (*words, *notes))
 
@@ -124,18 +124,20 @@ def without_unknown_zeros(counts: pd.DataFrame) -> pd.DataFrame:
     return out
 
 
-def _not_offered(figures: pd.DataFrame, *, areas: gpd.GeoDataFrame, comparison: Comparison) -> list[str]:
+def _not_offered(figures: pd.DataFrame, *, areas: gpd.GeoDataFrame, comparisons: tuple[Comparison, ...]) -> list[str]:
     """List what is not offered in each row: counts, and the figures that would be computed from them."""
     names = [set(columns) for columns in figures["not_offered"]]
     hidden = {count: np.array([count in columns for columns in names], dtype=bool) for count in FOLLOWS}
     peopled = figures["area_code"].map(areas.set_index("area_code")["population"]).notna().to_numpy()
-    latest = (figures["period"] == comparison.later.id).to_numpy()
     wordless = figures["change_word"].isna().to_numpy()  # otherwise the word is the reason, such as a break
     uncounted = hidden["incidents"]
-    before = latest & (uncounted | (wordless & _hidden_before(figures, uncounted, comparison.earlier.id)))
+    before = np.zeros(len(figures), dtype=bool)
+    for comparison in comparisons:
+        later = (figures["period"] == comparison.later.id).to_numpy()
+        before |= later & (uncounted | (wordless & _hidden_before(figures, uncounted, comparison.earlier.id)))
     for count, derived in FOLLOWS.items():
         for column in derived:
-            # An area without residents has no rate; only the headline window has a change.
+            # An area without residents has no rate; only a window with one to compare it with has a change.
             gone = hidden[count] & peopled if column.startswith("rate_") else hidden[count]
             gone = before if column.startswith("change_") else gone
             for at in np.flatnonzero(gone & figures[column].isna().to_numpy()):
@@ -151,28 +153,50 @@ def _hidden_before(figures: pd.DataFrame, hidden: npt.NDArray[np.bool_], earlier
     return np.asarray(key.isin(key[then]), dtype=bool)
 
 
-def _comparison(windows: Windows, config: Config) -> Comparison:
-    """Find the comparison window for changes."""
+def _comparisons(counts: pd.DataFrame, windows: Windows, config: Config) -> tuple[Comparison, ...]:
+    """Find what each window is compared with: the headline first, then every other whose earlier window is shown too.
+
+    Both windows are released for themselves, each in its own steps, so a change needs no count that is not shown. Where
+    a profile does not show the earlier window there is no change.
+    """
     declared = () if config.periods.ignore_breaks else config.periods.breaks
-    return compare_windows(
-        windows.headline,
-        first_date=windows.first_date,
-        last_date=windows.last_date,
-        missing=sorted(windows.lacking.months),
-        basis=config.change.compare if windows.headline.months <= 12 else "previous",
-        breaks=[Break(int(b.month.replace("-", "")), b.text) for b in declared],
-    )
+    breaks = [Break(int(b.month.replace("-", "")), b.text) for b in declared]
+    shown = set(counts["period"].astype(str))
+    found = [
+        compare_windows(
+            window,
+            first_date=windows.first_date,
+            last_date=windows.last_date,
+            missing=sorted(windows.lacking.months),
+            basis=config.change.compare if window.months <= 12 else "previous",
+            breaks=breaks,
+        )
+        for window in (windows.headline, *sorted(Period.parse(p) for p in shown if p != windows.headline.id))
+    ]
+    return (found[0], *(c for c in found[1:] if c.earlier.id in shown))
 
 
-def _changes(counts: pd.DataFrame, comparison: Comparison, *, config: Config) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Compare the headline window with the one declared earlier."""
-    found = change(
-        counts, comparison, rules=ChangeRules(fdr_q=config.change.fdr_q, min_earlier=config.change.min_earlier)
-    )
-    table = found.table[["area_code", "period", "category", "change_pct", "change_word", "change_vs_region"]].copy()
+def _changes(
+    counts: pd.DataFrame, comparisons: tuple[Comparison, ...], *, config: Config
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Compare each window with its earlier one; the comparisons are families of tests of their own."""
+    rules = ChangeRules(fdr_q=config.change.fdr_q, min_earlier=config.change.min_earlier)
+    spans = {p: Period.parse(p) for p in counts["period"].astype(str).unique()}
+    tables, words = [], []
+    for number, comparison in enumerate(comparisons):
+        both = (comparison.earlier, comparison.later)
+        # The two windows, and the months inside them, from which the dispersion is estimated.
+        near = {p for p, span in spans.items() if span in both or (span.months == 1 and any(map(span.overlaps, both)))}
+        found = change(counts[counts["period"].isin(near)], comparison, rules=rules)
+        columns = ["area_code", "period", "category", "change_pct", "change_word", "change_vs_region"]
+        tables.append(found.table[columns])
+        if number == 0:
+            words += [f"Change: {comparison.label}.", *([comparison.obstacle] if comparison.obstacle else [])]
+            words += [str(family) for family in found.families]
+    if len(comparisons) > 1:
+        words.append(f"Earlier and shorter windows compared in the same way, each for itself: {len(comparisons) - 1}.")
+    table = pd.concat(tables, ignore_index=True)
     table["change_pct"] = table["change_pct"].astype("Float64").round(2).astype("float64")
-    words = [f"Change: {comparison.label}.", *([comparison.obstacle] if comparison.obstacle else [])]
-    words += [str(family) for family in found.families]
     return table, tuple(words)
 
 

@@ -203,6 +203,7 @@ class ReleaseInfo:
     """Method in words, or why there are none."""
     simplify_m: float
     change_fdr_q: float = 0.05
+    change_basis: Literal["previous", "year_before"] = "year_before"
     """False discovery rate of `higher` and `lower`."""
     gaps_are_water: bool = False
     """Whether long gaps between the areas are drawn as water."""
@@ -376,6 +377,7 @@ def release_info(
         hotspot_note=hotspot_note,
         simplify_m=config.page.simplify_m,
         change_fdr_q=config.change.fdr_q,
+        change_basis=config.change.compare,
         gaps_are_water=config.map.gaps == "water",
         tiles_url=config.page.tiles.url,
         tiles_attribution=config.page.tiles.attribution,

@@ -30,6 +30,23 @@ test("an area without a value says why", () => {
   assert.equal(valueOf({ ...mainScene(), period: LAST_YEAR }, 0).state, "nodata");
 });
 
+test("none recorded is a class of its own, where that is known", () => {
+  open((p) => {
+    Object.assign(p.levels.ward.values.all, columns({
+      n: [0, 3, 0, 0], nx: [0, 3, 0, 0], nm: [0, 3, 0, 0], r: [null, null, null, null], rel: ["f", "f", null, "f"],
+    }));
+  });
+  assert.deepEqual(states("rate"), ["zero", "few", "zero", "zero"]);
+  assert.deepEqual(states("count"), ["ok", "ok", "ok", "ok"]);
+  open((p) => { // in steps a first step may hold some
+    p.info.step = 10;
+    Object.assign(p.levels.ward.values.all, columns({
+      n: [0, 0, 0, 0], nx: [9, 9, 9, 9], nm: [null, null, null, null], r: [null, null, null, null], rel: ["f", "f", "f", "f"],
+    }));
+  });
+  assert.deepEqual(states("rate"), ["few", "few", "few", "few"]);
+});
+
 test("a count in its first step is no value, and a share over it is too unsure", () => {
   open((p) => {
     p.info.step = 5;

@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { takeIn } from "../../pipeline/publish/map/assets/data.js";
-import { begin, mainScene, settleHotspot, spotsOf, state, usefulChoice } from "../../pipeline/publish/map/assets/model.js";
+import { begin, mainScene, settleHotspot, settleMeasure, spotsOf, state, stateText, usefulChoice } from "../../pipeline/publish/map/assets/model.js";
 import {
-  areaSentence, changeSentence, clusterSentence, counted, headingOf, keysOf, noticeOf, regionSentence, spotNote, unitOf, valueText,
+  areaSentence, changeAgainst, changeSentence, clusterSentence, counted, headingOf, insteadText, keysOf, noticeOf, regionSentence, spotNote, unitOf, valueText,
 } from "../../pipeline/publish/map/assets/sentences.js";
 import { useWords } from "../../pipeline/publish/map/assets/words.js";
 import { LAST_YEAR, THIS_YEAR, payload } from "./payload.js";
@@ -98,16 +98,54 @@ test("two sides of a break are not compared, and a comparison begins on the same
   assert.equal(usefulChoice(), "p:2024-07..2024-09"); // the window before lies on the other side
 });
 
-test("rates that all lie in one class are better shown as numbers", () => {
+test("a window names the one that it is compared with, and no other", () => {
+  const quarter = (year, against) => ({
+    id: year + "-04.." + year + "-06", label: "April to June " + year, named: "April to June " + year, start: year + "-04", end: year + "-06",
+    complete: true, kind: "q", against,
+  });
+  open((p) => {
+    p.levels.ward.periods = [
+      quarter("2024", ""),
+      quarter("2025", "April to June 2024"),
+      ...p.levels.ward.periods,
+    ];
+  });
+  assert.equal(changeAgainst({ level: "ward", period: "2025-04..2025-06" }), "April to June 2024");
+  assert.equal(changeAgainst({ level: "ward", period: "2024-04..2024-06" }), "map.change.period_before");
+  assert.equal(changeAgainst({ level: "ward", period: THIS_YEAR }), "2023");
+});
+
+/** Five wards whose rates all lie in the class from 5 to 10, last year in several. */
+function flat() {
   const wards = [0, 1, 2, 3, 4];
   open((p) => {
     Object.assign(p.levels.ward, { code: wards.map(String), name: wards.map(String), parent: wards.map(() => "A"), people: wards.map(() => 1000),
       covered: wards.map(() => true), rings: wards.map(() => [[2]]), labels: wards.map(() => [0, 0, 1]) });
     const cells = (list) => ({ [THIS_YEAR]: list });
     const counts = cells([30, 31, 32, 33, 34]);
-    p.levels.ward.values.all = { n: counts, nx: counts, nm: counts, r: cells([6, 7, 8, 9, 9.5]) };
+    p.levels.ward.values.all = { n: counts, nx: counts, nm: counts, r: { ...cells([6, 7, 8, 9, 9.5]), [LAST_YEAR]: [2, 7, 12, 30, 50] } };
   });
-  assert.deepEqual(noticeOf().change, { measure: "count" });
+}
+
+test("rates that all lie in one class are shown as numbers by themselves, and come back where they differ", () => {
+  flat();
+  settleMeasure();
+  assert.equal(state.measure, "count");
+  assert.equal(insteadText(mainScene()), "map.legend.circles_instead");
+  assert.match(stateText(), /m=rate/); // the address keeps what was asked for
+  state.period = LAST_YEAR;
+  settleMeasure();
+  assert.equal(state.measure, "rate");
+  assert.equal(insteadText(mainScene()), "");
+});
+
+test("a reader who asks for rates of one class gets them, with a notice", () => {
+  flat();
+  Object.assign(state, { measure: "rate", keepFlat: true });
+  settleMeasure();
+  assert.equal(state.measure, "rate");
+  assert.match(stateText(), /flat=1/);
+  assert.deepEqual(noticeOf().change, { measure: "count", keepFlat: false });
   open((p) => { p.levels.ward.values.all.r = { [THIS_YEAR]: [6, 7, 8, 9] }; }); // four areas are read at a glance
   assert.equal(noticeOf(), null);
 });

@@ -94,8 +94,9 @@ class Folder:
 
     @property
     def headline(self) -> tuple[str, str]:
-        """First and last day of the latest window that changes are given for."""
-        last = self.counts[self.counts["change_word"].notna()].iloc[0]
+        """First and last day of the latest window that changes are given for; the longest of those that end with it."""
+        compared = self.counts[self.counts["change_word"].notna()]
+        last = compared.sort_values(["period_end", "period_start"], ascending=[True, False]).iloc[-1]
         return last["period_start"], last["period_end"]
 
 
@@ -195,8 +196,10 @@ def test_a_change_is_said_as_the_table_calls_it_and_a_break_only_where_one_is_co
                 word, "There is no earlier period" if "earlier period" in one["text"] else "Not comparable"
             )
             assert one["text"].startswith(begins), (folder.case, one)
-            assert ("the series breaks in April 2024" in one["text"]) == (folder.case == "a break"), one
-            assert ("May 2023" in one["text"]) == (folder.case == "a missing month"), one
+            apart = word == "not comparable"
+            reason = one["text"].partition(": ")[2]
+            assert ("the series breaks in April 2024" in reason) == (folder.case == "a break" and apart), one
+            assert ("May 2023" in reason) == (folder.case == "a missing month" and apart), one
         everything = "\n".join([*folder.pages.values(), *(s["text"] for s in folder.said)])
         assert ("the series breaks" in everything) == (folder.case == "a break")
         assert "recording system changed" not in everything

@@ -117,6 +117,37 @@ def test_a_break_in_the_series_is_named_before_a_withheld_count() -> None:
     assert not told["withheld"].str.contains("change_").any()
 
 
+def quarterly(borough_period: str) -> pd.DataFrame:
+    """Two years with a break in April 2023: 100 in each quarter of 2023, then 100, 300, 102 and 100, in one ward."""
+    by_month = {202302: 100, 202305: 100, 202308: 100, 202311: 100, 202402: 100, 202405: 300, 202408: 102, 202411: 100}
+    counts = {("B1W0", month, "all"): (n, 0, 0) for month, n in by_month.items()}
+    counts |= {("B2W0", month, "all"): (n, 0, 0) for month, n in by_month.items()}
+    detected = detected_of({"B1W0": "B1", "B2W0": "B2"}, counts, np.random.default_rng(0))
+    breaks = {"breaks": [{"month": "2023-04", "text": "New recording system"}]}
+    counts = let_out(detected, {**PUBLIC, "borough_period": borough_period}, periods=breaks).counts
+    return counts[(counts["level"] == "borough") & (counts["category"] == "all")].set_index(["area_code", "period"])
+
+
+def test_windows_on_one_side_of_a_break_are_compared_with_a_year_before() -> None:
+    borough = quarterly("quarter").loc["B1"]
+    words = borough["change_word"].dropna().to_dict()
+    assert words == {
+        "2024-01..2024-12": "not comparable",  # 2023 lies on both sides of April 2023
+        "2024-01..2024-03": "not comparable",
+        "2024-04..2024-06": "higher",
+        "2024-07..2024-09": "no clear change",
+        "2024-10..2024-12": "no clear change",
+    }
+    # From the middles of the steps of 10 that are released, 305 and 105, never from 300 and 100.
+    assert borough.loc["2024-04..2024-06", "change_pct"] == pytest.approx(100 * (305 / 105 - 1), abs=0.005)
+    assert borough.loc["2024-07..2024-09", "change_pct"] == 0  # 102 and 100 lie in one step
+
+
+def test_windows_that_are_not_shown_have_no_change() -> None:
+    borough = quarterly("fixed").loc["B1"]
+    assert borough["change_word"].dropna().to_dict() == {"2024-01..2024-12": "not comparable"}
+
+
 def test_no_ward_of_a_visitor_borough_has_a_rate() -> None:
     counts = let_out(small(3, mean=2.5, wards=3), PARTNER, areas={"visitor_areas": ["B1"]}).counts
     rated = counts[counts["rate_per_10000"].notna()]

@@ -93,12 +93,17 @@ def _ground(surroundings: Surroundings) -> charts.Ground:
 
 def break_text(info: ReleaseInfo) -> str:
     """Say why the headline and the window before it cannot be compared, as half a sentence; empty if unknown."""
-    windows = [w for w in (info.headline, info.earlier) if w is not None]
+    return obstacle_text(info, info.headline, info.earlier)
+
+
+def obstacle_text(info: ReleaseInfo, later: PeriodInfo, earlier: PeriodInfo | None) -> str:
+    """Say why two windows cannot be compared, as half a sentence; empty if they can or it is not known."""
+    windows = [w for w in (later, earlier) if w is not None]
     if gone := sorted({int(m.replace("-", "")) for w in windows for m in w.lacking}):
         return say("finding.break.incomplete", n=len(gone), months=month_names(gone))
-    if info.earlier is None:
+    if earlier is None:
         return ""
-    first, last = info.earlier.start[:7], info.headline.end[:7]
+    first, last = earlier.start[:7], later.end[:7]
     inside = [b for b in info.breaks if first < b.month <= last]
     return say("finding.break.series", month=words.month_name(inside[0].month)) if inside else ""
 

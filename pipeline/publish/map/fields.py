@@ -161,7 +161,11 @@ class CategoryFields(TypedDict):
 
 
 class PeriodFields(TypedDict):
-    """A window: `named` is its label inside a sentence, `kind` one of y, q and m."""
+    """A window: `named` is its label inside a sentence, `kind` one of y, q and m.
+
+    `against` names the window that its changes are against, empty where the level does not show that one; `apart` is
+    why the two cannot be compared.
+    """
 
     id: str
     label: str
@@ -170,6 +174,8 @@ class PeriodFields(TypedDict):
     end: str
     complete: bool
     kind: str
+    against: str
+    apart: str
 
 
 class LevelFields(TypedDict):

@@ -1,14 +1,16 @@
 """The one JSON block of a map page, made from a release and from nothing else."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 from pipeline.domain.categories import ROOT
+from pipeline.domain.periods import Period, earlier_window
 from pipeline.publish import page, palette, words
 from pipeline.publish.briefings.elements import hotspot_page
-from pipeline.publish.briefings.release_index import break_text
+from pipeline.publish.briefings.release_index import break_text, obstacle_text
 from pipeline.publish.map.attention import attention_fields
 from pipeline.publish.map.context import context_fields
 from pipeline.publish.map.fields import (
@@ -26,7 +28,7 @@ from pipeline.publish.map.fields import (
 )
 from pipeline.publish.map.outlines import LEVELS, make_outlines
 from pipeline.publish.surroundings import Surroundings
-from pipeline.release.released import PeriodInfo, Released, split_not_offered
+from pipeline.release.released import PeriodInfo, Released, ReleaseInfo, split_not_offered
 from pipeline.statistics.intervals import Ranges
 from pipeline.statistics.rates import WEAK
 from pipeline.tables import Level
@@ -173,8 +175,18 @@ def _decimal(value: Any, places: int) -> float | None:
     return None if found is None else round(float(found), places)
 
 
-def _period(period: PeriodInfo) -> PeriodFields:
+def _against(period: PeriodInfo, shown: Mapping[str, PeriodInfo], info: ReleaseInfo) -> PeriodInfo | None:
+    """Return the window that a window's changes are against: one that is shown at the same level, or none."""
+    if period.id == info.headline.id:
+        return info.earlier
+    window = Period.parse(period.id)
+    return shown.get(earlier_window(window, basis=info.change_basis if window.months <= 12 else "previous").id)
+
+
+def _period(period: PeriodInfo, against: PeriodInfo | None, info: ReleaseInfo) -> PeriodFields:
     return {
+        "against": words.named_period(against.label) if against else "",
+        "apart": obstacle_text(info, period, against),
         "id": period.id,
         "label": period.label,
         "named": words.named_period(period.label),
@@ -236,7 +248,9 @@ def _level(released: Released, level: str, outlines: Any) -> LevelFields:
     windows = {p.id: p for p in info.periods.get(level, ())}
     windows.setdefault(info.headline.id, info.headline)
     counts = released.counts[released.counts["level"] == level]
-    periods = [_period(p) for p in sorted(windows.values(), key=lambda p: (p.start, p.end))]
+    periods = [
+        _period(p, _against(p, windows, info), info) for p in sorted(windows.values(), key=lambda p: (p.start, p.end))
+    ]
     kinds = {p["id"]: p["kind"] for p in periods}
     out: LevelFields = {
         "one": one,

@@ -109,7 +109,7 @@ def front_door(folder: Path, *, config: Config, manifest: Mapping[str, Any], qua
             refused=_refused(quality),
             choices=_choices(manifest),
             releases=_releases(folder, config),
-            sections=[_quality(quality)],
+            sections=[_quality(quality, config)],
             technical=[_stages(manifest), _inputs(manifest)],
         )
         return page.document(
@@ -212,7 +212,7 @@ def _tally_sentence(tally: Mapping[str, int], areas: str, step: int) -> str:
 # The quality of the data.
 
 
-def _quality(quality: Mapping[str, Any]) -> _Section:
+def _quality(quality: Mapping[str, Any], config: Config) -> _Section:
     """Say how rows were settled, and what of them may be the same."""
     say = words.say
     account = quality.get("accounting", {})
@@ -223,8 +223,10 @@ def _quality(quality: Mapping[str, Any]) -> _Section:
         points = maps["density_clusters_hotspots"]
         numbers = {"points": points["incidents"], **{k: maps[k] for k in ("wards", "boroughs") if k in maps}}
         key = "front_door.maps_rest_on" if "wards" in maps else "front_door.maps_of_one_level_rest_on"
+        labels = level_words(config.areas)
+        areas = {"small": words.area_words(labels, Level.WARD)[1], "large": words.area_words(labels, Level.BOROUGH)[1]}
         precision = words.say("number.list_joint").join(points["precision"])
-        parts.append(say(key, precision=precision, **{k: words.whole(n) for k, n in numbers.items()}))
+        parts.append(say(key, precision=precision, **areas, **{k: words.whole(n) for k, n in numbers.items()}))
     if apart := quality.get("incidents_outside_the_total"):
         parts.append(say("front_door.outside_the_total", n=apart))
     if account.get("left_out_by_where"):

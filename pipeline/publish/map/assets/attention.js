@@ -72,7 +72,7 @@ function report(done, text) {
 /** @param {AttentionFields} found @param {HTMLElement} done */
 function show(found, done) {
   act.stopPlaying();
-  Object.assign(state, evidenceOf(found));
+  Object.assign(state, { instead: false }, evidenceOf(found));
   act.redraw();
   act.showTab(state.tab);
   const level = LEVELS[found.level];

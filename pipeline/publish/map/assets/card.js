@@ -94,7 +94,7 @@ function topFive(card, scene) {
   const rows = sorted(held, order, -1);
   if (!rows.length && !change) return;
   card.append(subhead(say("map.card.top." + scene.measure), levelWord(scene.level, true)));
-  if (!rows.length) { card.append(el("p", "note tight", say("map.card.none_higher", { earlier: changeAgainst() }))); return; }
+  if (!rows.length) { card.append(el("p", "note tight", say("map.card.none_higher", { earlier: changeAgainst(scene) }))); return; }
   const list = el("ol", "top");
   for (const i of rows.slice(0, 5)) {
     const swatch = el("i", scene.measure === "count" ? "swatch round" : "swatch");
@@ -156,7 +156,7 @@ function factsPart(card, scene, i) {
   const word = cell(scene.level, i, scene.period, scene.category, "cw"), change = cell(scene.level, i, scene.period, scene.category, "c");
   if (typeof word === "string" && word in CHANGE_CLASSES) {
     const size = typeof change !== "number" ? "" : CHANGE_CLASSES[word] ? sizeText(change) : withinChance(change);
-    facts.append(fact(say("map.card.change_on", { earlier: changeAgainst() }), capital(changeFigure(CHANGE_CLASSES[word])), size));
+    facts.append(fact(say("map.card.change_on", { earlier: changeAgainst(scene) }), capital(changeFigure(CHANGE_CLASSES[word])), size));
   }
   for (const value of facts.querySelectorAll("dd")) if (value.firstChild && (value.firstChild.textContent || "").length > 8) value.classList.add("long");
   card.append(facts);

@@ -9,7 +9,7 @@ import {
 } from "./data.js";
 import {
   SHOWN_MEASURES, act, currentSeries, isDetailed, kindOf, levelsOf, mainScene, matching, otherScene,
-  settleCompare, settleHotspot, settleLevel, shownAs, sideLabel, spotsOf, startState, state,
+  settleCompare, settleHotspot, settleLevel, settleMeasure, shownAs, sideLabel, spotsOf, startState, state,
 } from "./model.js";
 import { counted, detailNote, levelWord, measureWord, spotAmount, valueText } from "./sentences.js";
 import {
@@ -30,6 +30,7 @@ import { savePicture } from "./picture.js";
 /** Bring everything in line with the state. @param {{quiet?: boolean}} [options] quiet leaves the address alone */
 export function redraw({ quiet } = {}) {
   settleLevel();
+  settleMeasure();
   settleCompare();
   settleHotspot();
   syncControls();
@@ -79,7 +80,7 @@ export function startControls() {
   const category = selectById("category");
   category.addEventListener("change", () => { state.category = category.value; redraw(); announceState(); });
   segment("measure-seg", "measure", SHOWN_MEASURES.map((m) => ({ value: m, text: measureWord(m) })), (m) => {
-    state.measure = /** @type {Measure} */ (m);
+    Object.assign(state, { measure: /** @type {Measure} */ (m), instead: false, keepFlat: m === "rate" });
     redraw();
     announceState();
   });

@@ -95,6 +95,9 @@ export const LETTERS = {
  * @property {string} detail */
 
 /** A window: `named` is its label inside a sentence, `kind` one of y, q and m.
+
+    `against` names the window that its changes are against, empty where the level does not show that one; `apart` is
+    why the two cannot be compared.
  * @typedef {object} PeriodFields
  * @property {string} id
  * @property {string} label
@@ -102,7 +105,9 @@ export const LETTERS = {
  * @property {string} start
  * @property {string} end
  * @property {boolean} complete
- * @property {string} kind */
+ * @property {string} kind
+ * @property {string} against
+ * @property {string} apart */
 
 /** A level's areas, side by side in lists; `values` holds category, column, window, then a cell for each area.
  * @typedef {object} LevelFields

@@ -11,7 +11,7 @@ import {
 } from "./model.js";
 import {
   areaSentence, careTexts, changeFigure, classLimit, counted, guideParts, headingOf, keysOf, noticeOf, regionName,
-  regionShort, significanceWord, sourceText, subtitleOf, unitOf, valueText, noSpotsText,
+  regionShort, significanceWord, sourceText, subtitleOf, unitOf, valueText, insteadText, noSpotsText,
 } from "./sentences.js";
 import { add, bandColours, byId, drawCredit, el, nameEl, palette, rampOf, significanceColour, svgEl, trianglePath, touches } from "./page.js";
 import { VIEWS, circleScale, firstRadius } from "./view.js";
@@ -28,10 +28,13 @@ function keyRow(list, paint, text, direction = 0) {
   list.append(add(el("li"), picture, text));
 }
 
-/** The first class, before the ramp. @param {string} text @returns {HTMLElement} */
-function fewKey(text) {
+/** What comes before the lowest class of those that have a rate: none recorded, and too few for a rate. */
+const BEFORE = ["zero", "few"];
+
+/** The first classes, before the ramp. @param {[string, string][]} keys @returns {HTMLElement} */
+function keysBefore(keys) {
   const list = el("ul", "keys before");
-  keyRow(list, "url(#pt-few)", text);
+  for (const [name, text] of keys) keyRow(list, "url(#pt-" + name + ")", text);
   return list;
 }
 
@@ -41,7 +44,7 @@ function fewKey(text) {
 function legendKeys(list, scenes, fewShown) {
   const withNumbers = scenes[0].measure === "change" && scenes.length === 1;
   for (const [key, text] of keysOf(scenes)) {
-    if (key === "few" && fewShown) continue;
+    if (BEFORE.includes(key) && fewShown) continue;
     keyRow(list, "url(#pt-" + key + ")", withNumbers ? areasIn(scenes[0], key, text) : text);
   }
   if (scenes[0].mode === "density") {
@@ -103,14 +106,16 @@ function fillLegend(host, scene) {
   if (scene.mode === "density") densityLegend(host, scene);
   else if (scene.measure === "count") {
     circleLegend(host, scene);
+    const why = insteadText(scene);
+    if (why) host.append(el("p", "note", why));
     const sums = found.some((v) => v.state === "ok" && v.range && v.range.upper - v.range.lower > INFO.step - 1);
     if (sums) host.append(el("p", "note tight", say("map.legend.circles_by_middle")));
   } else if (scene.measure === "significance") significanceLegend(host);
   else if (scene.measure === "change") changeLegend(host, scene);
   else if (found.some((v) => v.state === "ok")) {
     // What is too few for a rate comes before the lowest class of those that have one: quieter, and never a gap.
-    const few = keysOf(scenes).filter(([name]) => name === "few");
-    if (few.length) host.append(fewKey(few[0][1]));
+    const before = keysOf(scenes).filter(([name]) => BEFORE.includes(name));
+    if (before.length) host.append(keysBefore(before));
     rampLegend(host, scene);
   }
   host.append(legendKeys(el("ul", "keys"), scenes, Boolean(host.querySelector(".keys.before"))));

@@ -17,13 +17,14 @@ import {
 
 /** @typedef {"rate" | "count" | "change" | "significance" | "outcomes"} Measure */
 /** @typedef {{level: string, mode: string, category: string, measure: Measure, period: string}} Scene */
-/** @typedef {"ok" | "first" | "notoffered" | "few" | "incomparable" | "norate" | "nocover" | "nodata"} ValueState */
+/** @typedef {"ok" | "first" | "zero" | "notoffered" | "few" | "incomparable" | "norate" | "nocover" | "nodata"} ValueState */
 /** An area in a scene. `first` is a count in the first step: fewer than so many, perhaps none. `value` is what classes go
  * by: the middle of a range, which no reader sees; `range` holds the count's ends wherever the count is offered.
  * @typedef {{state: ValueState, value: number | null, range: CountRange | null}} Found */
 /** @typedef {{level: string, detailed: boolean, mode: string, category: string, measure: Measure, period: string,
  *   area: number | null, hotspot: number | null, hotspots: boolean, names: boolean, context: boolean, compare: string | null, tab: string,
- *   view: number[] | null, theme: string | null}} State */
+ *   view: number[] | null, theme: string | null, instead: boolean, keepFlat: boolean}} State
+ * `instead`: circles stand in for rates that all lie in one class; `keepFlat`: the reader asked for such rates. */
 
 /** What the page can be asked to do; controls.js fills it in. */
 export const act = {
@@ -97,6 +98,8 @@ export function startState(empty = false) {
     compare: null,
     tab: "area",
     view: null,
+    instead: false,
+    keepFlat: false,
   };
 }
 
@@ -209,6 +212,8 @@ export function valueOf(scene, i) {
   if (measure === "change" && raw === "c") return found("incomparable");
   if (typeof raw === "number") return found("ok", raw);
   if (range === NOT_OFFERED) return found("notoffered");
+  // Nothing recorded is known only where counts are exact: a first step may hold some.
+  if (measure === "rate" && range && range.upper === 0) return found("zero");
   if (measure === "rate" && cell(level, i, period, category, "rel") === "f") return found("few");
   const window = periodOf(level, period);
   if (window && !window.complete) return found("nodata");
@@ -318,6 +323,24 @@ export function largestCount(scene) {
     held.set(name, most);
   }
   return most;
+}
+
+/** A handful of areas needs no other map: their names and numbers are read at a glance. */
+const FEWEST_OF_ONE_CLASS = 5;
+
+/** How many areas have a rate, where all rates lie in one class and a map of them has one colour; otherwise 0.
+ * @param {Scene} scene @returns {number} */
+export function flatRates(scene) {
+  if (scene.measure !== "rate" || scene.mode !== "areas" || !isDetailed(scene.level)) return 0;
+  const found = LEVELS[scene.level].code.map((_, i) => valueOf(scene, i)).filter((v) => v.state === "ok");
+  const classes = new Set(found.map((v) => classOf(Number(v.value), limitsOf(scene))));
+  return found.length >= FEWEST_OF_ONE_CLASS && classes.size === 1 ? found.length : 0;
+}
+
+/** Rates of one colour give way to circles by themselves, and come back where they say more. */
+export function settleMeasure() {
+  if (state.instead) Object.assign(state, { measure: "rate", instead: false });
+  if (!state.keepFlat && flatRates(mainScene())) Object.assign(state, { measure: "count", instead: true });
 }
 
 /** The largest of 1, 2, 5, 10, 20 ... that is not above v. @param {number} v @returns {number} */
@@ -477,7 +500,8 @@ export function matching(all, text) {
 /** The state as it stands in the address. @returns {string} */
 export function stateText() {
   /** @type {Record<string, string>} */
-  const pieces = { l: state.mode === "density" ? "density" : state.level, m: state.measure, c: state.category, p: state.period };
+  const pieces = { l: state.mode === "density" ? "density" : state.level, m: state.instead ? "rate" : state.measure, c: state.category, p: state.period };
+  if (state.keepFlat) pieces.flat = "1";
   if (state.mode === "density") pieces.on = state.level;
   if (state.area !== null) pieces.a = LEVELS[state.level].code[state.area];
   if (state.hotspot !== null) pieces.h = HOTSPOTS[state.hotspot].id;
@@ -521,6 +545,7 @@ export function takeAddress(text) {
   } else if (MAPPED.includes(pieces.l)) state.level = pieces.l;
   const measure = SHOWN_MEASURES.find((m) => m === pieces.m);
   if (measure) state.measure = measure;
+  if (pieces.flat === "1") state.keepFlat = true;
   if (CATEGORIES.some((c) => c.id === pieces.c)) state.category = pieces.c;
   state.detailed = isDetailed(state.level);
   settleLevel();

@@ -63,6 +63,7 @@ function picturePatterns(context) {
     nocover: tile(16, (c) => { c.fillStyle = palette.ground; c.fillRect(0, 0, 16, 16); line(c, 0, 0, 16, 16); line(c, 16, 0, 0, 16); }),
     norate: tile(18, (c) => { c.fillStyle = palette.ground; c.fillRect(0, 0, 18, 18); line(c, 9, 5, 9, 13); line(c, 5, 9, 13, 9); }),
     nodata: palette.ground,
+    zero: palette.land,
   };
 }
 

@@ -15,8 +15,8 @@ import {
   regional, regionalRange,
 } from "./data.js";
 import {
-  DENSITY_CATEGORIES, SHOWN_MEASURES, bandsOf, breaksBetween, classOf, hasMeasure, isDetailed, isFlow, isPublic, levelsOf, mainScene,
-  rateEnds, regionalRateEnds, shareEnds, sharedLimits, spotsOf, state, tiles, valueOf,
+  DENSITY_CATEGORIES, SHOWN_MEASURES, bandsOf, breaksBetween, hasMeasure, isDetailed, isFlow, isPublic, levelsOf, mainScene,
+  flatRates, rateEnds, regionalRateEnds, shareEnds, sharedLimits, spotsOf, state, tiles, valueOf,
 } from "./model.js";
 
 /** @import { PeriodFields } from "./fields.js" */
@@ -32,6 +32,7 @@ export function levelWord(levelId, many) { const l = LEVELS[levelId]; return l ?
 /** Words for an area without a value. @type {Record<string, string>} */
 const STATE_KEYS = {
   notoffered: "common.not_offered",
+  zero: "common.state.none_recorded",
   few: "common.state.too_few",
   incomparable: "common.state.not_comparable",
   nocover: "common.state.not_covered",
@@ -75,8 +76,11 @@ export function subjectOf(categoryId) {
   return category.id === CATEGORIES[0].id ? INFO.title : say("map.heading.subject_of_category", { title: INFO.title, category: category.label });
 }
 
-/** @returns {string} the period that changes are against */
-export function changeAgainst() { return INFO.earlierNamed || say("map.change.period_before"); }
+/** @param {{level: string, period: string}} scene @returns {string} the period that its changes are against */
+export function changeAgainst({ level, period }) {
+  const window = periodOf(level, period);
+  return (window && window.against) || (period === INFO.headline && INFO.earlierNamed) || say("map.change.period_before");
+}
 
 /** @returns {string} the region at the head of a card */
 export function regionName() { return INFO.region || say("map.region.all_areas"); }
@@ -89,7 +93,7 @@ export function regionShort() { return INFO.region || say("map.region.all"); }
 /** @param {Scene} scene @returns {string} */
 export function headingOf(scene) {
   const measure = scene.measure === "outcomes" && isFlow() ? "outcome_flow" : scene.measure;
-  const values = { subject: subjectOf(scene.category), earlier: changeAgainst(), areas: levelWord(scene.level, true) };
+  const values = { subject: subjectOf(scene.category), earlier: changeAgainst(scene), areas: levelWord(scene.level, true) };
   return say("map.heading." + (scene.mode === "density" ? "density" : measure), values);
 }
 
@@ -108,7 +112,7 @@ export function unitOf(scene) {
   if (scene.mode === "density") return parts("map.unit.density", { noun, period: INFO.headlineNamed });
   if (scene.measure === "count") return [[noun, true]];
   const measure = scene.measure === "outcomes" && isFlow() ? "outcome_flow" : scene.measure;
-  const values = { noun: scene.measure === "rate" ? noun : INFO.noun, earlier: changeAgainst(), areas: capital(levelWord(scene.level, true)) };
+  const values = { noun: scene.measure === "rate" ? noun : INFO.noun, earlier: changeAgainst(scene), areas: capital(levelWord(scene.level, true)) };
   return parts("map.unit." + measure, values);
 }
 
@@ -172,6 +176,7 @@ export function valueText(scene, i) {
   const found = valueOf(scene, i);
   if (found.state === "ok") return measureText(scene, i, found);
   if (found.state === "first" && found.range) return capital(counted(found.range));
+  if (found.state === "zero") return capital(stateWord("zero"));
   if (found.state === "few") {
     if (scene.measure === "rate" && found.range) return say("map.value.too_few_for_rate", { counted: capital(counted(found.range)) });
     return say(scene.measure === "change" ? "map.value.too_few_to_compare" : "map.value.too_few_to_say");
@@ -187,7 +192,7 @@ function measureText(scene, i, found) {
     case "count": return found.range ? capital(counted(found.range)) : "";
     case "change": {
       const key = !found.value ? "map.value.change_none" : found.value > 0 ? "map.value.change_higher" : "map.value.change_lower";
-      return say(key, { earlier: changeAgainst() });
+      return say(key, { earlier: changeAgainst(scene) });
     }
     case "significance": return capital(figure(scene, i));
     default: return say(isFlow() ? "map.value.outcome_flow" : "map.value.outcomes", { outcome: figure(scene, i) });
@@ -200,7 +205,7 @@ function measureText(scene, i, found) {
  * @param {string} levelId @param {number} i @param {string} period @param {string} category @returns {Segment[]} */
 function changePhrase(levelId, i, period, category) {
   const word = cell(levelId, i, period, category, "cw"), change = cell(levelId, i, period, category, "c");
-  const earlier = changeAgainst();
+  const earlier = changeAgainst({ level: levelId, period });
   if (word === "n") {
     const size = typeof change === "number" ? withinChance(change) : "";
     return size ? parts("map.card.with_no_change_size", { earlier, size }) : parts("map.card.with_no_change", { earlier });
@@ -268,7 +273,7 @@ export function regionSentence(level, { period, category }) {
  * @param {Scene} scene @param {number} i @returns {string} */
 export function changeSentence({ level, period, category }, i) {
   const word = cell(level, i, period, category, "cw"), against = cell(level, i, period, category, "cr");
-  const earlier = changeAgainst();
+  const earlier = changeAgainst({ level, period });
   const beside = INFO.region && (against === "h" || against === "l")
     ? " " + say(against === "h" ? "map.change.rise_clearer" : "map.change.fall_clearer", { region: INFO.region }) : "";
   switch (word) {
@@ -276,17 +281,24 @@ export function changeSentence({ level, period, category }, i) {
     case "l": return say("map.change.clearly_lower", { earlier }) + beside;
     case "n": return say(INFO.step > 1 ? "map.change.no_clear_steps" : "map.change.no_clear", { earlier }) + beside;
     case "f": return say("map.change.too_few") + beside;
-    case "c": return notComparableText() + beside;
+    case "c": return notComparableText({ level, period }) + beside;
     default: return "";
   }
 }
 
-/** What is known of why the windows cannot be compared: the form of the sentence. @returns {string} */
-function obstacle() { return INFO.notComparable ? "because" : INFO.earlierNamed ? "with" : "no_earlier"; }
+/** What is known of why a window and the one before it cannot be compared: the form of the sentence, and its values.
+ * @param {{level: string, period: string}} scene @returns {[string, {earlier: string, reason: string}]} */
+function obstacle(scene) {
+  const window = periodOf(scene.level, scene.period), main = scene.period === INFO.headline;
+  const reason = (window && window.apart) || (main ? INFO.notComparable : "");
+  const known = (window && window.against) || (main ? INFO.earlierNamed : "");
+  return [reason ? "because" : known ? "with" : "no_earlier", { earlier: changeAgainst(scene), reason: isolate(reason) }];
+}
 
-/** @returns {string} that the windows cannot be compared, and why where that is known */
-function notComparableText() {
-  return say("map.change.not_comparable." + obstacle(), { earlier: changeAgainst(), reason: isolate(INFO.notComparable) });
+/** @param {{level: string, period: string}} scene @returns {string} that the windows cannot be compared, and why where that is known */
+function notComparableText(scene) {
+  const [form, values] = obstacle(scene);
+  return say("map.change.not_comparable." + form, values);
 }
 
 /** The outcomes of an area; nothing where there are none to give.
@@ -378,7 +390,7 @@ export function keysOf(scenes) {
     ? INFO.step > 1 && few ? say("map.legend.no_rate", { count: capital(countText({ lower: 0, upper: few })) }) : say("map.legend.too_few_for_rate")
     : say(measure === "change" ? "map.value.too_few_to_compare" : "map.value.too_few_to_say");
   /** @type {ValueState[]} */
-  const order = ["few", "notoffered", "incomparable", "nocover", "norate", "nodata"];
+  const order = ["zero", "few", "notoffered", "incomparable", "nocover", "norate", "nodata"];
   return order.filter((name) => seen.has(name)).map((name) => [name, name === "few" ? tooFew : capital(stateWord(name))]);
 }
 
@@ -420,18 +432,19 @@ export function noticeOf() {
   return { text: [say(key, values), ...pale, fuller].join(" "), action: say("map.notice.show", { name: LEVELS.borough.many }), level: "borough" };
 }
 
-/** A handful of areas needs no notice: their names and numbers are read at a glance. */
-const FEWEST_OF_ONE_CLASS = 5;
-
 /** Why a map of one colour says little, and what says more: all rates lie in one class. @param {Scene} scene
  * @returns {{text: string, action: string, change: Partial<State>} | null} */
 function oneClassNotice(scene) {
-  if (scene.measure !== "rate" || !isDetailed(scene.level)) return null;
-  const found = LEVELS[scene.level].code.map((_, i) => valueOf(scene, i)).filter((v) => v.state === "ok");
-  const classes = new Set(found.map((v) => classOf(Number(v.value), sharedLimits())));
-  if (found.length < FEWEST_OF_ONE_CLASS || classes.size !== 1) return null;
-  const values = { n: found.length, areas: levelWord(scene.level, true) };
-  return { text: say("map.notice.one_class", values), action: say("map.notice.show_numbers"), change: { measure: "count" } };
+  const n = flatRates(scene);
+  if (!n) return null;
+  const text = say("map.notice.one_class", { n, areas: levelWord(scene.level, true) });
+  return { text, action: say("map.notice.show_numbers"), change: { measure: "count", keepFlat: false } };
+}
+
+/** Why a map shows circles where rates were asked for; empty where it does not. @param {Scene} scene @returns {string} */
+export function insteadText(scene) {
+  const n = state.instead ? flatRates({ ...scene, measure: "rate" }) : 0;
+  return n ? say("map.legend.circles_instead", { n, areas: levelWord(scene.level, true) }) : "";
 }
 
 /** A warning where the two maps show windows on two sides of a break. @param {Scene} scene @returns {string} */
@@ -454,8 +467,8 @@ function emptyNotice(scene, rows) {
     return { text, action: say("map.notice.show_period", { period: held.label }), change: { period: held.id } };
   }
   if (rows.includes("incomparable")) {
-    const values = { earlier: changeAgainst(), reason: isolate(INFO.notComparable) };
-    return { text: say("map.notice.incomparable." + obstacle(), values) };
+    const [form, values] = obstacle(scene);
+    return { text: say("map.notice.incomparable." + form, values) };
   }
   const other = MAPPED.find((id) => id !== scene.level && LEVELS[id].code.some((_, i) => ["ok", "first"].includes(valueOf({ ...scene, level: id }, i).state)));
   const offer = other ? { action: say("map.notice.show", { name: LEVELS[other].many }), level: other } : {};
@@ -507,7 +520,7 @@ export function guideParts() {
     part(say("map.guide.rates.title"), say("map.guide.rates.text") + " " + line);
   }
   if (SHOWN_MEASURES.includes("change") && INFO.earlierNamed) {
-    part(measureWord("change"), say(steps ? "map.guide.change_steps" : "map.guide.change", { earlier: changeAgainst() }));
+    part(measureWord("change"), say(steps ? "map.guide.change_steps" : "map.guide.change", { earlier: INFO.earlierNamed }));
   }
   if (SHOWN_MEASURES.includes("significance")) part(measureWord("significance"), say("map.guide.clusters"));
   const outcomes = SHOWN_MEASURES.includes("outcomes") ? INFO.outcomes : "none";
@@ -532,9 +545,10 @@ function patternTexts() {
   const seen = statesPresent();
   /** @type {[ValueState, string][]} */
   const texts = [
+    ["zero", say("map.guide.zero")],
     ["few", say("map.guide.few")],
     ["notoffered", notOfferedText()],
-    ["incomparable", notComparableText()],
+    ["incomparable", notComparableText({ level: mainScene().level, period: INFO.headline })],
     ["nocover", say("map.guide.not_covered")],
     ["norate", say("map.guide.no_resident_rate")],
     ["nodata", say("map.guide.no_data")],
