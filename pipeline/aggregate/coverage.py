@@ -656,7 +656,8 @@ def levels_of_places(
             "no_data": no_data.get(level.value),
             "by_source": {s: {"incidents": int(total[s]), "placed": int(placed[s])} for s in sources},
         }
-    without = {} if Level.WARD in no_data or one_level else _wards_without(due[Level.WARD], names=names)
+    skip = Level.WARD in no_data or one_level
+    without = {} if skip else _wards_without(due[Level.WARD], names=names, borough=borough)
     if without:
         listed = _listed([names.get(code, code) for code in sorted(without)], most=10)
         cautions.append(
@@ -668,14 +669,14 @@ def levels_of_places(
     return LevelReport(no_data, without, {}, tuple(cautions), quality, labels)
 
 
-def _wards_without(rows: pd.DataFrame, *, names: Mapping[str, str]) -> dict[str, str]:
+def _wards_without(rows: pd.DataFrame, *, names: Mapping[str, str], borough: str) -> dict[str, str]:
     """Find the boroughs of which no row has a ward, where that is no chance given how many rows have one."""
     inside = rows[(rows["borough_code"] != "") & rows["borough_code"].isin(list(names))]
     total = inside.groupby("borough_code")["incidents"].sum()
     placed = inside[inside["place"].isin(_AT_WARD)].groupby("borough_code")["incidents"].sum()
     lacking = np.array([1 - int(placed.sum()) / max(int(total.sum()), 1)])
     return {
-        str(code): "its rows name only the borough"
+        str(code): f"its rows name only the {borough}"
         for code, number in total.items()
         if not placed.get(code, 0) and number >= _FEWEST_ROWS and lacking.item() ** int(number) < RARE
     }

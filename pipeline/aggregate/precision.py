@@ -93,8 +93,8 @@ class Basis:
         listed = ", ".join(f"{n:,} have {PRECISION_WORDS[Precision(p)]}" for p, n in self.left_out.items())
         return (
             f"Density, clusters and hotspots rest on {self.points:,} of {every:,} located incidents ({listed}): many "
-            "incidents share one such location, which would make a hotspot of it. All of them count in wards and "
-            "boroughs. detect.precision sets which locations these methods use."
+            "incidents share one such location, which would make a hotspot of it. All of them count in the areas. "
+            "detect.precision sets which locations these methods use."
         )
 
     def note(self, *, exact: bool) -> str:

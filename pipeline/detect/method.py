@@ -11,9 +11,10 @@ import pandas as pd
 from pipeline.config import Config
 from pipeline.detect.kde import BandwidthChoice
 from pipeline.domain.categories import ROOT, having, in_total, outside_total
+from pipeline.domain.levels import level_words
 from pipeline.domain.periods import Period, Span, Windows
 from pipeline.geography.areas import StudyArea
-from pipeline.tables import Table
+from pipeline.tables import Level, Table
 
 __all__ = ["DetectInput", "Findings", "Method", "Need", "Scope"]
 
@@ -193,11 +194,11 @@ class Method:
 
 def _unmet(data: DetectInput) -> dict[Need, str]:
     """Return the missing requirements, with the reported reason."""
-    found = {}
+    found, ward = {}, level_words(data.config.areas)[Level.WARD][0]
     if not len(data.locations):
         found[Need.POINTS] = "the data has no points inside the areas"
     if not len(data.study.wards):
-        found[Need.MONTHS] = "no ward has a count"
+        found[Need.MONTHS] = f"no {ward} has a count"
     if not data.study.wards["population"].notna().any():
-        found[Need.POPULATION] = "no ward has a population"
+        found[Need.POPULATION] = f"no {ward} has a population"
     return found

@@ -298,7 +298,7 @@ def _snapped(
 
 def _unplaced(context: Context, record: dict[str, Any], places: pd.DataFrame) -> tuple[dict[str, Any], str]:
     """Return what quality.json says of rows without any place, and a caution where they count nowhere."""
-    config = context.config
+    config, labels = context.config, level_words(context.config.areas)
     inside = unplaced_inside(((part["label"], part["report"]["places"]) for part in record["parts"]), config.incidents)
     rows = places[places["place"] == Place.NONE].assign(source=lambda f: f["source"].map(source_of))
     by_source = {str(name): int(n) for name, n in rows.groupby("source")["incidents"].sum().items()}
@@ -307,14 +307,15 @@ def _unplaced(context: Context, record: dict[str, Any], places: pd.DataFrame) ->
     unused = sum(part["report"]["ward_checks"].get("unused", 0) for part in record["parts"])
     if unused and not out:
         return found, (
-            f"{unused:,} incidents without a point name their ward in a column that no setting names: set "
-            "incidents[].columns.ward to count them there."
+            f"{unused:,} incidents without a point name their {labels[Level.WARD][0]} in a column that no setting "
+            "names: set incidents[].columns.ward to count them there."
         )
     if not out:
         return found, ""
     listed = ", ".join(f"{n:,} of {name}" for name, n in sorted(out.items()))
     return found, (
-        f"Incidents without a place, borough or ward count in no total ({listed}): nothing says that they happened in "
-        f"{config.areas.region.name}, and more than 2 % of the source's other rows lie outside the areas. If its files "
-        "hold only what happened inside, set all_inside: true for this source."
+        f"Incidents without a place, {labels[Level.BOROUGH][0]} or {labels[Level.WARD][0]} count in no total "
+        f"({listed}): nothing says that they happened in {config.areas.region.name}, and more than 2 % of the "
+        "source's other rows lie outside the areas. If its files hold only what happened inside, set "
+        "all_inside: true for this source."
     )

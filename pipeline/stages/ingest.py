@@ -14,6 +14,7 @@ import pandas as pd
 from pipeline.config import Config, IncidentSource, PublishedSource
 from pipeline.config.inputs import listed
 from pipeline.domain.categories import ROOT
+from pipeline.domain.levels import level_words
 from pipeline.domain.periods import Period
 from pipeline.errors import InputError
 from pipeline.geography.areas import AreaIndex
@@ -295,10 +296,12 @@ def _incidents(context: Context, areas: AreaSet, areas_key: str) -> dict[str, An
         context.cautions += _postcode_cautions(context, source, of_source)
         if strange := summed(part.unknown_areas for part in of_source):
             shown = ", ".join(repr(text) for text, _ in sorted(strange.items(), key=lambda t: (-t[1], t[0]))[:3])
+            labels = level_words(context.config.areas)
             context.cautions.append(
-                f"{sum(strange.values()):,} rows of {source.name} without a point name a ward or smaller area that is "
-                f"not in the boundaries or a table ({shown}): they count in the borough that they name, or else in the "
-                "region alone. geocode.areas or areas.lookup can say where such codes are."
+                f"{sum(strange.values()):,} rows of {source.name} without a point name a {labels[Level.WARD][0]} or "
+                f"smaller area that is not in the boundaries or a table ({shown}): they count in the "
+                f"{labels[Level.BOROUGH][0]} that they name, or else in the region alone. geocode.areas or "
+                "areas.lookup can say where such codes are."
             )
     return record
 
@@ -433,8 +436,9 @@ def _jobs(context: Context, areas: AreaSet, areas_key: str) -> list[ReadJob]:
         if split := account["codes_in_several_boroughs"]:
             shown = ", ".join(account["several"][:5])
             context.cautions.append(
-                f"{split:,} codes in {account['file']} lie in several boroughs ({shown}): rows that have one of them "
-                "and no point count in none of these."
+                f"{split:,} codes in {account['file']} lie in several "
+                f"{level_words(context.config.areas)[Level.BOROUGH][1]} ({shown}): rows that have one of them and no "
+                "point count in none of these."
             )
     if accounts:
         areas.report["smaller_areas"] = accounts

@@ -92,8 +92,8 @@ def test_a_language_without_words_is_refused_in_one_paragraph(tmp_path: Path, co
     assert not (tmp_path / "outputs").exists()
 
 
-def run_abroad(folder: Path) -> Path:
-    """Move the small city to where UTM zone 33 has Berlin, and call its areas precincts of districts."""
+def run_abroad(folder: Path, **labels: str) -> Path:
+    """Move the small city to where UTM zone 33 has Berlin, and call its areas precincts of districts, or as given."""
     east, north = -140_000, 5_640_000
     config = write_city(folder, **{"run.title": "Recorded crime", "page.briefings": True})
     wards = gpd.read_file(folder / "wards.gpkg")
@@ -111,7 +111,7 @@ def run_abroad(folder: Path) -> Path:
     settings = yaml.safe_load(config.read_text("utf-8"))
     settings["crs"]["working"] = settings["incidents"][0]["crs"] = "EPSG:25833"
     settings["incidents"][0]["columns"]["borough"] = "kreis"
-    settings["areas"]["wards"] |= {"label": "precinct", "parent_label": "district"}
+    settings["areas"]["wards"] |= labels or {"label": "precinct", "parent_label": "district"}
     del settings["profiles"]  # the default ones
     config.write_text(yaml.safe_dump(settings, sort_keys=False), "utf-8")
     return config
@@ -140,6 +140,60 @@ def test_nothing_british_stands_on_pages_of_another_country(tmp_path: Path) -> N
     assert {name: names for name, names in found.items() if names} == {}
     assert "precincts" in said["run"]
     assert "district" in (folder / "public" / "protection.html").read_text("utf-8")
+
+
+LABELS = {
+    "label": "Stadtteil",
+    "label_plural": "Stadtteile",
+    "parent_label": "Bezirk",
+    "parent_label_plural": "Bezirke",
+}
+LEVELS = re.compile(r"\b(?:wards?|boroughs?)\b", re.IGNORECASE)
+
+
+def texts_in(value: object) -> Iterator[str]:
+    """Every text inside a payload, without the names of its fields."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for part in value.values():
+            yield from texts_in(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from texts_in(part)
+
+
+def test_every_label_of_levels_is_that_of_the_configuration(tmp_path: Path) -> None:
+    config = run_abroad(tmp_path, **LABELS)
+    # Rows that lack what others have: what a run says of them names levels too.
+    rows = (tmp_path / "incidents.csv").read_text("utf-8").splitlines()
+    cells = [row.split(",") for row in rows]
+    for row in cells[5:25]:
+        row[2] = row[3] = ""
+    (tmp_path / "incidents.csv").write_text("\n".join(map(",".join, cells)) + "\n", "utf-8")
+    commands = (["check"], ["run"], ["stages"], ["quarantine"], ["ledger", "list"])
+    said = {" ".join(c): hotspots(*c, "--config", str(config)) for c in commands}
+    folder = tmp_path / "outputs" / "city"
+    pages = sorted([*folder.glob("*.html"), *folder.glob("[!w]*/**/*.html"), *folder.glob("[!w]*/*.xml")])
+    assert len(pages) > 8
+    texts = {p.relative_to(folder).as_posix(): visible(p) for p in pages if p.name != "README.html"}
+    for page in folder.glob("*/index.html"):
+        data = data_of(page.read_text("utf-8"))
+        # Ids of levels stand for themselves in two fields; texts that readers see are everywhere else.
+        seen = [text for text in texts_in(data) if text not in {"ward", "borough", "ward_group"}]
+        texts[f"{page.parent.name}: data of the map"] = "\n".join(seen)
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    texts["cautions and choices"] = "\n".join(texts_in([manifest.get(k) for k in ("cautions", "choices")]))
+    texts |= {f"hotspots {command}": text for command, text in said.items()}
+    found = {name: sorted({w[0] for w in LEVELS.finditer(FILE_NAMES.sub(" ", t))}) for name, t in texts.items()}
+    assert {name: names for name, names in found.items() if names} == {}
+    assert "Stadtteile" in said["run"]
+    briefings = list(folder.glob("internal/boroughs/*.html"))
+    assert briefings
+    assert any("Bezirk" in visible(p) or "Stadtteil" in visible(p) for p in briefings)
+    for page in folder.glob("*/index.html"):
+        levels = data_of(page.read_text("utf-8"))["levels"]
+        assert (levels["ward"]["one"], levels["ward"]["many"]) == ("Stadtteil", "Stadtteile")
 
 
 def test_the_catalogue_is_of_no_country_and_templates_are_british() -> None:
