@@ -105,8 +105,11 @@ def test_released_counts_of_one_level_lie_in_their_steps(tmp_path: Path) -> None
             assert row["incidents_lower"] <= exact[code] <= row["incidents_upper"]
             assert row["incidents_lower"] % step == 0
             assert row["incidents_upper"] - row["incidents_lower"] + 1 in {step, 2 * step}
-        assert "passed" in tried.text
+        protection = (tried.folder / profile / "protection.html").read_text("utf-8")
+        assert "one region of" in protection
+        assert "only by ward" not in protection
         assert "ward" in readable((tried.folder / profile / "index.html").read_text("utf-8"))
+    assert "passed" in tried.text
 
 
 def test_wards_without_a_borough_say_how_one_level_is_given(tmp_path: Path) -> None:

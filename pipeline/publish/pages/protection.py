@@ -143,7 +143,8 @@ def _rule(kind: str, text: str) -> Rule:
 
 def _shortest(info: ReleaseInfo) -> str:
     """Say how much time a count covers at least."""
-    windows = ([info.headline, *info.periods.get(level, ())] for level in ("ward", "borough"))
+    levels = ("borough", "borough") if _one_level(info) else ("ward", "borough")
+    windows = ([info.headline, *info.periods.get(level, ())] for level in levels)
     least = [min(Period.parse(w.id).months for w in mine) for mine in windows]
     small, large = (words.say("protection.rule.shortest.months", n=months) for months in least)
     if small == large:
@@ -181,7 +182,8 @@ def _detail(info: ReleaseInfo, record: Mapping[str, Any]) -> list[Rule]:
     ):
         if given := [c.label for c in info.categories if chosen.get(c.id) == level]:
             sentences.append(say(key, categories=words.listed(given), areas=areas))
-    if not set(chosen.values()) <= {Level.WARD}:
+    finest = Level.BOROUGH if _one_level(info) else Level.WARD
+    if not set(chosen.values()) <= {finest}:
         found.append(_rule("detail", " ".join([*sentences, say("protection.rule.detail.why")])))
     # A category that its level shows nothing of is one part of a sum of categories: see `offer`.
     utility: Mapping[str, Any] = record.get("utility") or {}
@@ -288,7 +290,8 @@ def _not_made(info: ReleaseInfo, record: Mapping[str, Any]) -> list[str]:
     say = words.say
     found = [say("protection.not_promised.other_sources")]
     if record["rules"]["protection"] == "steps":
-        names = {"areas": _areas(info, Level.WARD)[1], "larger": _areas(info, Level.BOROUGH)[0]}
+        larger = words.area_words(info.level_labels, Level.REGION if _one_level(info) else Level.BOROUGH)[0]
+        names = {"areas": _areas(info, Level.WARD)[1], "larger": larger}
         found.append(say("protection.not_promised.missing_numbers", **names))
         found.append(say("protection.not_promised.not_offered"))
     if record["withheld"]["states"]:
@@ -382,6 +385,11 @@ def _suppressed(record: Mapping[str, Any]) -> list[str]:
     public = sum(t.get(Status.AT_SOURCE.value, 0) for t in states)
     found = [words.say("protection.small_and_beside")]
     return [*found, words.say("protection.public_at_source", n=public)] if public else found
+
+
+def _one_level(info: ReleaseInfo) -> bool:
+    """Whether there are no areas below boroughs: then both levels have the words of the one that there is."""
+    return info.level_labels.get(Level.WARD) == info.level_labels.get(Level.BOROUGH)
 
 
 def _areas(info: ReleaseInfo, level: str) -> tuple[str, str]:
