@@ -62,6 +62,12 @@ def test_units_are_the_shares_of_minutes(incidents: list[tuple[datetime, int]]) 
             assert {b: Fraction(int(n), UNITS) for b, n in enumerate(row) if n} == right
 
 
+def test_an_hour_is_shared_by_its_minutes_not_by_the_hours_it_touches() -> None:
+    # As the R package aoristic has it since version 1.0: 55 of 60 minutes are in the later part, not half of them.
+    start = minutes_of(datetime(2025, 1, 6, 11, 55))  # noqa: DTZ001
+    assert {int(b): int(n) for b, n in enumerate(week_units([start], [60])[0]) if n} == {3: 120, 4: 1320}
+
+
 def test_whole_incidents_keep_their_number() -> None:
     rng = np.random.default_rng(7)
     units = week_units(rng.integers(0, 10**7, 500), rng.integers(1, 10_080, 500)).reshape(5, 100, -1).sum(axis=1)

@@ -5,9 +5,10 @@ import gzip
 import io
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from pipeline.errors import InputError
+from pipeline.errors import ConfigError, InputError
 from pipeline.ingest.formats.files import read_table
 from pipeline.ingest.formats.header import Layout, LeftOut, Row, find_end, find_start, left_out_caution
 
@@ -171,6 +172,15 @@ def test_the_first_row_is_the_header_whatever_follows() -> None:
     assert find_start(rows(text), Layout(wanted=WANTED), name="a.csv").header == 1
     # Without any row that has the names, the first is taken too, and the error names what it lacks.
     assert find_start(rows("a,b\n1,2\n"), Layout(wanted=WANTED), name="a.csv").header == 1
+
+
+@pytest.mark.parametrize("header_row", [1, "none"])
+def test_a_layer_has_names_of_its_own(tmp_path: Path, header_row: int | str) -> None:
+    path = tmp_path / "a.parquet"
+    pd.DataFrame({"id": ["1"], "date": ["2024-01-01"]}).to_parquet(path)
+    with pytest.raises(ConfigError, match=r"a\.parquet is neither .*leave out header_row"):
+        read_table(path, encoding="utf-8", layout=Layout(header_row))  # type: ignore[arg-type]
+    assert len(read_table(path, encoding="utf-8", layout=Layout(wanted=WANTED))) == 1
 
 
 def test_a_sentence_lists_at_most_six_lines() -> None:

@@ -1127,6 +1127,20 @@ def test_case_52_absent_cells_are_unknown_and_the_year_incomplete(tmp_path: Path
     assert {p["incidents"] for p in tried.layer("wards").values()} == {None}
 
 
+@pytest.mark.parametrize(("absent", "right"), [("unknown", None), ("zero", 0)])
+def test_case_52_blank_cells_of_a_wide_table_are_absent_rows(tmp_path: Path, absent: str, right: int | None) -> None:
+    columns = {"area_code": "Code", "category": "MajorText", "wide": "period"}
+    config = with_absent(tmp_path, absent=absent, columns=columns)
+    long = pd.read_csv(tmp_path / "counts.csv", dtype="str")
+    wide = long.pivot_table(index=["MajorText", "Code"], columns="Month", values="Count", aggfunc="first")
+    wide.reset_index().to_csv(tmp_path / "counts.csv", index=False)
+    tried = attempt(config)
+    assert (tried.cell(NORTHBY, "2024-04"), tried.cell(SOUTHBY, "2024-05")) == (right, right)
+    assert (tried.cell(SOUTHBY, "2024-04"), tried.cell(NORTHBY, "2024-05")) == (10, 10)
+    assert bool(tried.cell(NORTHBY, "2024-01..2024-12", "complete")) == (absent == "zero")
+    assert tried.quality["wide_tables"] == {"blank_cells": 2, "rows": 2}
+
+
 def test_case_52_absent_zero_is_zero(tmp_path: Path) -> None:
     tried = attempt(with_absent(tmp_path, absent="zero"))
     assert (tried.cell(NORTHBY, "2024-04"), tried.cell(SOUTHBY, "2024-05")) == (0, 0)

@@ -63,6 +63,7 @@ __all__ = [
     "read_layer",
     "read_table",
     "require_columns",
+    "require_header_row",
     "require_kind",
     "require_long",
     "require_ratio",
@@ -815,6 +816,24 @@ def row_reader(path: Path, *, stated: str) -> Reader:
     return _module(meant.reader)
 
 
+_WITHOUT_NAMES = frozenset({_TEXT, "pipeline.ingest.formats.workbook"})
+
+
+def require_header_row(path: Path, reader: Reader, layout: Layout) -> None:
+    """Refuse a setting of the header for a format whose columns have names of their own.
+
+    Raises
+    ------
+    ConfigError
+        If `header_row` is set for such a file.
+    """
+    if layout.header_row != "auto" and getattr(reader, "__name__", "") not in _WITHOUT_NAMES:
+        raise ConfigError(
+            f"{path.name} is neither delimited text nor a workbook, so its columns have names of their own: leave out "
+            f"header_row ({layout.header_row})"
+        )
+
+
 def area_reader(path: Path) -> Reader:
     """Return the reader for a boundary file: that of its extension, or GDAL, which refuses anything but map files.
 
@@ -895,6 +914,7 @@ def read_table(
         tempfile.TemporaryDirectory(prefix="hotspots-", dir=scratch) as name,
     ):
         reader, folder = table_reader(file), Path(name)
+        require_header_row(path, reader, layout)
         if hasattr(reader, "read_table"):
             return reader.read_table(
                 file, encoding=encoding, layout=layout, limits=limits, faults=faults, scratch=scratch
@@ -974,6 +994,7 @@ def require_text_columns(
         layout = layout or Layout(wanted=tuple(name for _, name in wanted))
         how = Opening(Path(folder), limits, encoding=encoding, sheet=sheet, layout=layout, whole=True)
         reader = table_reader(file)
+        require_header_row(path, reader, how.layout)
         with header_explained(file, wanted, how, reader=reader):
             find_columns(wanted, reader.read_header(file, how).columns, file=path.name)
 

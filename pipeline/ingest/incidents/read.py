@@ -31,6 +31,7 @@ from pipeline.ingest.formats.files import (
     find_columns,
     first_line,
     header_explained,
+    require_header_row,
     row_reader,
     unpacked,
 )
@@ -137,6 +138,7 @@ def _read(job: ReadJob, file: Path, connection: Any, *, folder: Path) -> PartRep
     how = _opening(folder, source=source, limits=job.config.run)
     whole = False
     reader = row_reader(file, stated=source.format)
+    require_header_row(job.path, reader, how.layout)
     while True:
         opened = reader.open_rows(file, how).first_rows(job.rows)
         try:
@@ -197,6 +199,7 @@ def require_incident_columns(
     ):
         reader = row_reader(file, stated=source.format)
         how = _opening(Path(folder), source=source, limits=limits)
+        require_header_row(path, reader, how.layout)
         header = reader.read_header(file, how)
         opened = Opened(path.name, header.columns, scan="", has_geometry=header.has_geometry)
         wanted = [*role_columns(source), *category_columns(categories), *where_columns(source)]
