@@ -11,6 +11,8 @@ import pytest
 from pipeline.errors import ConfigError, InputError
 from pipeline.ingest.formats.files import read_table
 from pipeline.ingest.formats.header import Layout, LeftOut, Row, find_end, find_start, left_out_caution
+from tests.kit.readers import read as read_file
+from tests.kit.readers import write
 
 WANTED = ("id", "date")
 HEADER = "id,date,place"
@@ -189,3 +191,19 @@ def test_a_sentence_lists_at_most_six_lines() -> None:
     assert text.startswith("a.csv: 10 lines outside the table are left out: 10 'note 10'; ")
     assert text.endswith("15 'note 15'; and 4 more (see quality.json).")
     assert left_out_caution("a.csv", [], header=1) == ""
+
+
+def test_usual_names_find_the_header_where_no_setting_names_a_column(tmp_path: Path) -> None:
+    head = "Crime, date and category of each\nRun on,2025-02-03,,,\n"
+    table = "incident_id,occurred_on,easting,northing,category\na,2025-01-01,530500,180500,race\n"
+    path = write(tmp_path, f"{head}{table}b,2025-01-02,530500,180500,faith\n,,,,\nTotal,2,,,\n")
+    found = read_file(path)
+    assert found.incidents["incident_id"].tolist() == ["a", "b"]
+    assert [(line["number"], line["where"]) for line in found.report.outside] == [
+        (1, "above"),
+        (2, "above"),
+        (7, "below"),
+    ]
+    assert found.report.cautions[0].startswith("police/rows.csv: the header is line 3; 3 lines outside the table")
+    plain = read_file(write(tmp_path, table, "plain.csv"))
+    assert (plain.report.outside, plain.report.rows_read) == ([], 1)
