@@ -131,6 +131,13 @@ def test_each_sheet_has_its_size_and_lists_every_hotspot(
     # One sheet, and the table: of 33 rows on two sheets where they lie across.
     assert len(re.findall(rb"/Type\s*/Page\b", raw)) == (3 if sheet == "a4-landscape" else 2)
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    # Nothing is wider than the sheet: the browser would shrink it all, and fills with patterns would grow tenfold.
+    wider = page.evaluate(
+        "[...document.querySelectorAll('#app *')].filter((e) => !e.closest('.leaflet-container, .maps')"
+        " && e.getBoundingClientRect().right > document.querySelector('#app').getBoundingClientRect().right + 1)"
+        ".map((e) => e.outerHTML.slice(0, 80))"
+    )
+    assert wider == []
     badges = page.locator("#paper-hotspots .badge").all_inner_texts()
     assert badges == [str(k) for k in range(1, len(badges) + 1)]
     assert len(badges) == page.locator("#pane-hotspots .spotrow").count()
