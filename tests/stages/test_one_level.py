@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
 import pandas as pd
 import pytest
 
@@ -124,3 +125,37 @@ def test_counts_published_for_one_level(tmp_path: Path) -> None:
     tried = attempt(change(config, **ONE_LEVEL))
     assert tried.totals(category="all")["Alder"] == sum(range(6, 18))
     assert "No data for" not in tried.text
+
+
+def separately_counted(files: list[Path], areas: "gpd.GeoDataFrame") -> "pd.Series[int]":
+    """Count the crimes of street files within 25 m of each area with GeoPandas: of one id the first row counts."""
+    rows = pd.concat([pd.read_csv(p) for p in files], ignore_index=True)
+    rows = rows[(rows["Crime ID"].fillna("") == "") | ~rows.duplicated("Crime ID")]
+    rows = rows[rows["Longitude"].notna()]
+    points = gpd.GeoDataFrame(geometry=gpd.points_from_xy(rows["Longitude"], rows["Latitude"]), crs="EPSG:4326").to_crs(
+        areas.crs
+    )
+    near = gpd.sjoin_nearest(points, areas, max_distance=25.0, how="inner")
+    return near[~near.index.duplicated()]["area_code"].value_counts()
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("place", ["Cleveland's four districts", "the wards of the City of London"])
+def test_real_files_with_one_level(real_data: Path, tmp_path: Path, place: str) -> None:
+    if place.startswith("Cleveland"):
+        areas = gpd.read_file(real_data / "streets_cleveland" / "cleveland_districts.gpkg")
+        areas = areas.rename(columns={"lad21cd": "area_code", "lad21nm": "area_name"})
+        files = sorted((real_data / "streets_cleveland").glob("2024-0[1-6]-cleveland-street.csv.gz"))
+    else:
+        areas = gpd.read_file(real_data / "boundaries" / "london_wards_2018_27700.gpkg")
+        areas = areas[areas["DISTRICT"].str.contains("City and")]
+        areas = areas.rename(columns={"GSS_CODE": "area_code", "NAME": "area_name"})
+        files = sorted((real_data / "police_uk" / "city_of_london").glob("*-street.csv"))
+    areas = areas[["area_code", "area_name", "geometry"]].reset_index(drop=True)
+    areas.to_file(tmp_path / "areas.gpkg")
+    config = write_case(tmp_path, None, source={"name": "police", "paths": [str(f) for f in files]}, **ONE_LEVEL)
+    tried = attempt(change(config, areas__boroughs={"path": "areas.gpkg"}, areas__population=[]))
+    months = tried.counts[(tried.counts["period"].str.len() == len("2024-01")) & (tried.counts["category"] == "all")]
+    found = months[months["level"] == "borough"].groupby("area_code")["incidents"].sum()
+    right = separately_counted(files, areas)
+    assert found[found > 0].astype(int).to_dict() == right.to_dict()
