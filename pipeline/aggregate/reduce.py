@@ -105,15 +105,15 @@ def _location_queries(
     where = f"WHERE place = 'point' AND place_precision IN ({precise}) AND NOT online{without}"
     coded = ", ".join(f"{name}::of_{name} AS {name}" for name in _CODED)
     # With one level of areas the smallest area of a place is its borough.
-    smallest = {"ward_code": "coalesce(ward_code::VARCHAR, borough_code::VARCHAR)"}
-    texts = ", ".join(f"{smallest.get(name, f'{name}::VARCHAR')} AS {name}" for name in _CODED)
+    smallest = "coalesce(ward_code::VARCHAR, borough_code::VARCHAR) AS ward_code"
+    texts = ", ".join(f"{name}::VARCHAR AS {name}" for name in _CODED if name != "ward_code")
     areas = "min(ward_code) AS ward_code, min(borough_code) AS borough_code"  # a place is in one ward
     counted = (
         f"SELECT {key}, {areas}, count(*) AS incidents, {asked.outcomes} "
         f"FROM (SELECT * REPLACE ({coded}) FROM PARTS {where}) GROUP BY {key} ORDER BY {key}"
     )
     return (
-        f"SELECT * REPLACE ({texts}) FROM ({counted})",
+        f"SELECT * REPLACE ({texts}, {smallest}) FROM ({counted})",
         f"SELECT DISTINCT {key}, victim_hash FROM PARTS {where} AND victim_hash IS NOT NULL ORDER BY ALL",
     )
 
