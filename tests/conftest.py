@@ -1,6 +1,7 @@
 """What every test may ask for, and the versions a failure was seen with."""
 
 import importlib.metadata
+import itertools
 import os
 import shutil
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ CHROMIUM_ARGUMENTS = [
 
 collect_ignore = ["fuzz/atheris_inputs.py", "gis/qgis_client.py"]  # programs that tests start, not tests
 OTHER = {"slow", "browser", "real", "long"}
+STATES = itertools.count()
 PROGRAMS = {"browser", "gis"}  # folders whose tests start a program of the system
 
 
@@ -48,7 +50,8 @@ def pytest_report_header() -> str:
 def _own_state(factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep ledgers out of the user's state folder, and those of one test out of the next."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOTSPOTS_STATE_DIR", str(factory.mktemp("state")))
+        # The folder is only named: few of the thousands of tests write anything there.
+        patch.setenv("HOTSPOTS_STATE_DIR", str(factory.getbasetemp() / f"state-{next(STATES)}"))
         yield
 
 

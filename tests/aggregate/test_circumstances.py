@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from scipy import stats
+import scipy
 
 from pipeline.aggregate import reduce
 from pipeline.aggregate.circumstances import (
@@ -45,29 +45,41 @@ TEXT = HEAD + "".join(
 )
 
 
-@pytest.fixture
-def facets(tmp_path: Path) -> pd.DataFrame:
-    return reduce.reduce_facets([reduce.count_facets(read(write(tmp_path, TEXT)).part)])
+def facets_of(folder: Path, text: str) -> pd.DataFrame:
+    return reduce.reduce_facets([reduce.count_facets(read(write(folder, text)).part)])
 
 
-def counted(facets: pd.DataFrame, question: str, *, organisation: str = "met", **chosen: str) -> dict[str, int]:
-    found = window_counts(facets, YEAR, region_code="R", mature_until=202503)
+@pytest.fixture(scope="module")
+def facets(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    return facets_of(tmp_path_factory.mktemp("facets"), TEXT)
+
+
+@pytest.fixture(scope="module")
+def counts(facets: pd.DataFrame) -> pd.DataFrame:
+    return in_2025(facets)
+
+
+def in_2025(facets: pd.DataFrame) -> pd.DataFrame:
+    return window_counts(facets, YEAR, region_code="R", mature_until=202503)
+
+
+def counted(counts: pd.DataFrame, question: str, *, organisation: str = "met", **chosen: str) -> dict[str, int]:
     where = {"area_code": "R", "category": "all", "question": question, "organisation": organisation, **chosen}
     for name, value in where.items():
-        found = found[found[name] == value]
-    return dict(zip(found["answer"], found["incidents"], strict=True))
+        counts = counts[counts[name] == value]
+    return dict(zip(counts["answer"], counts["incidents"], strict=True))
 
 
-def test_hours_fall_into_bands_of_three_with_zeros_written(facets: pd.DataFrame) -> None:
-    found = counted(facets, "hour_band")
+def test_hours_fall_into_bands_of_three_with_zeros_written(counts: pd.DataFrame) -> None:
+    found = counted(counts, "hour_band")
     assert list(found) == [*ORDER["hour_band"], NOT_STATED]
     assert list(found.values()) == [2, 1, 0, 0, 1, 0, 0, 1, 0]
 
 
-def test_weekdays_and_delays(facets: pd.DataFrame) -> None:
-    assert {a: n for a, n in counted(facets, "weekday").items() if n} == {"Monday": 2, "Wednesday": 2, "Saturday": 1}
+def test_weekdays_and_delays(counts: pd.DataFrame) -> None:
+    assert {a: n for a, n in counted(counts, "weekday").items() if n} == {"Monday": 2, "Wednesday": 2, "Saturday": 1}
     # One is dated after it was recorded, one has no date of recording: neither states how long it took.
-    found = counted(facets, "delay")
+    found = counted(counts, "delay")
     assert {a: n for a, n in found.items() if n} == {"same day": 1, "next day": 1, "over a year": 1, NOT_STATED: 2}
 
 
@@ -78,18 +90,17 @@ def test_weekdays_and_delays(facets: pd.DataFrame) -> None:
 )
 def test_limits_of_the_delay_bands(tmp_path: Path, days: int, band: int) -> None:
     recorded = dt.date(2025, 1, 1) + dt.timedelta(days=days)
-    part = read(write(tmp_path, HEAD + row("2025-01-01", recorded.isoformat()))).part
-    found = counted(reduce.reduce_facets([reduce.count_facets(part)]), "delay")
+    found = counted(in_2025(facets_of(tmp_path, HEAD + row("2025-01-01", recorded.isoformat()))), "delay")
     assert [a for a, n in found.items() if n] == [DELAYS[band][0]]
 
 
-def test_answers_without_an_order_come_by_frequency(facets: pd.DataFrame) -> None:
-    assert counted(facets, "place_type") == {"street": 4, "home": 1, NOT_STATED: 0}
-    assert counted(facets, "aggravated") == {"yes": 1, "no": 2, NOT_STATED: 2}
+def test_answers_without_an_order_come_by_frequency(counts: pd.DataFrame) -> None:
+    assert counted(counts, "place_type") == {"street": 4, "home": 1, NOT_STATED: 0}
+    assert counted(counts, "aggravated") == {"yes": 1, "no": 2, NOT_STATED: 2}
 
 
-def test_outcomes_by_kind_leave_out_what_is_too_recent(facets: pd.DataFrame) -> None:
-    found = counted(facets, "outcome")
+def test_outcomes_by_kind_leave_out_what_is_too_recent(facets: pd.DataFrame, counts: pd.DataFrame) -> None:
+    found = counted(counts, "outcome")
     assert {a: n for a, n in found.items() if n} == {
         "Positive outcome": 2, "Under investigation or awaiting a decision": 1, TOO_RECENT: 1, NOT_STATED: 1
     }  # fmt: skip
@@ -97,32 +108,29 @@ def test_outcomes_by_kind_leave_out_what_is_too_recent(facets: pd.DataFrame) -> 
     assert "outcome" not in set(none["question"])  # a flow links no outcome to its offence
 
 
-def test_day_and_time_together_are_counted_for_the_region(facets: pd.DataFrame) -> None:
-    assert counted(facets, "weekday_hour")["Wednesday, 00:00 to 02:59"] == 2
-    assert counted(facets, "weekday_hour", area_code="B0") == {}
+def test_day_and_time_together_are_counted_for_the_region(counts: pd.DataFrame) -> None:
+    assert counted(counts, "weekday_hour")["Wednesday, 00:00 to 02:59"] == 2
+    assert counted(counts, "weekday_hour", area_code="B0") == {}
 
 
-def test_organisations_and_categories_are_never_one_total(facets: pd.DataFrame) -> None:
-    assert counted(facets, TOTAL) == {"met": 5}
-    assert counted(facets, TOTAL, organisation="charity") == {"charity": 1}
-    assert sum(counted(facets, "hour_band", category="race").values()) == 2
-    assert counted(facets, "place_type", organisation="charity") == {}  # it states none
+def test_organisations_and_categories_are_never_one_total(counts: pd.DataFrame) -> None:
+    assert counted(counts, TOTAL) == {"met": 5}
+    assert counted(counts, TOTAL, organisation="charity") == {"charity": 1}
+    assert sum(counted(counts, "hour_band", category="race").values()) == 2
+    assert counted(counts, "place_type", organisation="charity") == {}  # it states none
 
 
-def test_every_question_adds_up_to_what_was_recorded(facets: pd.DataFrame) -> None:
-    found = window_counts(facets, YEAR, region_code="R", mature_until=202503)
+def test_every_question_adds_up_to_what_was_recorded(counts: pd.DataFrame) -> None:
     key = ["area_code", "category", "organisation"]
-    totals = found[found["question"] == TOTAL].set_index(key)["incidents"]
-    sums = found.groupby([*key, "question"])["incidents"].sum().reset_index("question")
+    totals = counts[counts["question"] == TOTAL].set_index(key)["incidents"]
+    sums = counts.groupby([*key, "question"])["incidents"].sum().reset_index("question")
     assert (sums["incidents"] == totals.reindex(sums.index)).all()
     assert totals.loc[["R"]].xs("all", level="category").sum() == 6
     assert totals.loc[["B0", "B1"]].xs("all", level="category").sum() == 6
 
 
 def test_an_extract_without_these_columns_has_none(tmp_path: Path) -> None:
-    part = read(write(tmp_path, "date,easting,northing,strand\n2025-01,530500,180500,race\n")).part
-    facets = reduce.reduce_facets([reduce.count_facets(part)])
-    found = window_counts(facets, YEAR, region_code="R", mature_until=202503)
+    found = in_2025(facets_of(tmp_path, "date,easting,northing,strand\n2025-01,530500,180500,race\n"))
     assert set(found["question"]) == {TOTAL, "online"}
 
 
@@ -138,7 +146,7 @@ def test_shares_are_of_what_states_an_answer_with_wilson_intervals() -> None:
     found = add_shares(shown(6, 3, 1, 5, 15))
     assert found["stated"].tolist()[:4] == [10, 10, 10, 10]
     assert found["share"].tolist()[:3] == [0.6, 0.3, 0.1]
-    expected = stats.binomtest(6, 10).proportion_ci(method="wilson")
+    expected = scipy.stats.binomtest(6, 10).proportion_ci(method="wilson")
     assert found.loc[0, ["share_low", "share_high"]].tolist() == pytest.approx(list(expected))
     assert found.loc[[3, 4], "share"].isna().all()
 

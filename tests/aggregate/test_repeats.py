@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import scipy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 
 from pipeline.aggregate.repeats import duplicate_summary, flagged, probable_duplicates, repeats, repeats_report
 from pipeline.domain.periods import Period
@@ -121,7 +121,7 @@ def test_repeat_victims_are_counted_where_a_reference_is_given() -> None:
     found = repeats(victims("a", "a", "a", "b", "b", "c", None), YEAR, by="victim")
     assert (found.incidents, found.identified, found.distinct, found.repeated) == (7, 6, 3, 2)
     assert (found.repeat_incidents, found.share) == (5, 5 / 6)
-    expected = stats.binomtest(5, 6).proportion_ci(method="wilson")
+    expected = scipy.stats.binomtest(5, 6).proportion_ci(method="wilson")
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
 
 

@@ -1,14 +1,13 @@
 """Gi*, empirical-Bayes standardised rates and the false discovery rate against published numbers and esda."""
 
 import contextlib
+from typing import Any
 
-import esda
-import libpysal
 import numpy as np
 import pandas as pd
 import pytest
+import scipy
 from scipy.spatial import cKDTree
-from scipy.stats import false_discovery_control
 
 from pipeline.detect.gistar import gistar, standardised_rates
 from pipeline.geography.neighbours import Weights, from_pairs, lattice
@@ -18,14 +17,16 @@ SIX_POINTS = [(10, 10), (20, 10), (40, 10), (15, 20), (30, 20), (30, 30)]
 SIX_VALUES = [2, 3, 3.2, 5, 8, 7]
 
 
-def from_pysal(w: libpysal.weights.W) -> Weights:
+def from_pysal(w: Any) -> Weights:
     order = {name: i for i, name in enumerate(w.id_order)}
     pairs = [(order[a], order[b]) for a, others in w.neighbors.items() for b in others]
     return from_pairs([a for a, _ in pairs], [b for _, b in pairs], n=w.n, rule="given")
 
 
-def st_louis() -> tuple[np.ndarray, np.ndarray, libpysal.weights.W]:
+def st_louis() -> tuple[np.ndarray, np.ndarray, Any]:
     """Homicides and residents 1988-93 of the 78 counties round St Louis, shipped inside libpysal."""
+    import libpysal
+
     table = pd.read_csv(libpysal.examples.get_path("stl_hom.csv"), header=None, skiprows=1)
     with contextlib.closing(libpysal.io.open(libpysal.examples.get_path("stl.gal"))) as file:
         w = file.read()
@@ -44,6 +45,9 @@ def test_six_points_of_getis_and_ord(conformance) -> None:
 
 @pytest.mark.parametrize("rule", ["queen", "rook"])
 def test_z_equals_esda_on_random_lattices(rule: str, conformance) -> None:
+    import esda
+    import libpysal
+
     worst = 0.0
     for seed, (rows, columns) in enumerate([(6, 9), (10, 10), (4, 20)]):
         values = np.random.default_rng(seed).poisson(3, rows * columns)
@@ -58,6 +62,9 @@ def test_z_equals_esda_on_random_lattices(rule: str, conformance) -> None:
 
 
 def test_permutation_p_equals_esda_within_its_noise(conformance) -> None:
+    import esda
+    import libpysal
+
     values = np.random.default_rng(8).gamma(2, 3, 100)  # no ties: esda counts them on one side only
     ours = gistar(values, weights=lattice(np.ones((10, 10))), family="x", seed=1)
     w = libpysal.weights.lat2W(10, 10, rook=False)
@@ -69,6 +76,8 @@ def test_permutation_p_equals_esda_within_its_noise(conformance) -> None:
 
 
 def test_empirical_bayes_standardised_rates_on_st_louis(conformance) -> None:
+    import esda
+
     homicides, residents, _ = st_louis()
     theirs = esda.smoothing.assuncao_rate(homicides, residents)
     ours = standardised_rates(homicides, population=residents)
@@ -87,6 +96,8 @@ def test_empirical_bayes_standardised_rates_of_eight_regions(conformance) -> Non
 
 
 def test_gistar_of_rates_on_st_louis(conformance) -> None:
+    import esda
+
     homicides, residents, w = st_louis()
     ours = gistar(homicides, weights=from_pysal(w), family="counties", population=residents, inference="analytic")
     rates = esda.smoothing.assuncao_rate(homicides, residents)
@@ -98,6 +109,8 @@ def test_gistar_of_rates_on_st_louis(conformance) -> None:
 
 
 def test_false_discovery_rate_on_st_louis(conformance) -> None:
+    import esda
+
     homicides, residents, w = st_louis()
     rates = 100_000 * homicides / residents
     local = esda.Moran_Local(rates, w, transformation="r", permutations=999, seed=10, n_jobs=1)
@@ -105,7 +118,7 @@ def test_false_discovery_rate_on_st_louis(conformance) -> None:
         theirs, ours = local.p_sim <= esda.fdr(local.p_sim, alpha), benjamini_hochberg(local.p_sim) <= alpha
         conformance(f"FDR discoveries at {alpha}, St Louis", "esda.fdr", theirs.sum(), ours.sum())
         assert ours.tolist() == theirs.tolist()
-    ours_q, theirs_q = benjamini_hochberg(local.p_sim), false_discovery_control(local.p_sim)
+    ours_q, theirs_q = benjamini_hochberg(local.p_sim), scipy.stats.false_discovery_control(local.p_sim)
     conformance(
         "FDR adjusted p, St Louis, smallest", "scipy.stats.false_discovery_control", theirs_q.min(), ours_q.min()
     )

@@ -2,8 +2,6 @@
 
 import contextlib
 
-import esda
-import libpysal
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,6 +12,9 @@ from pipeline.geography.neighbours import from_pairs, lattice
 
 @pytest.mark.parametrize("rule", ["queen", "rook"])
 def test_local_i_and_quadrants_equal_esda(rule: str, conformance) -> None:
+    import esda
+    import libpysal
+
     worst = 0.0
     for seed, (rows, columns) in enumerate([(6, 9), (10, 10), (4, 20)]):
         values = np.random.default_rng(seed).gamma(2, 3, rows * columns)
@@ -27,6 +28,9 @@ def test_local_i_and_quadrants_equal_esda(rule: str, conformance) -> None:
 
 
 def test_permutation_p_equals_esda_within_its_noise(conformance) -> None:
+    import esda
+    import libpysal
+
     values = np.random.default_rng(8).gamma(2, 3, 100)
     ours = local_moran(values, weights=lattice(np.ones((10, 10))), family="x", seed=2)
     w = libpysal.weights.lat2W(10, 10, rook=False)
@@ -40,6 +44,9 @@ def test_permutation_p_equals_esda_within_its_noise(conformance) -> None:
 
 
 def test_st_louis_homicide_rates(conformance) -> None:
+    import esda
+    import libpysal
+
     # Global I 0.244 is published in the docstring of esda.Moran (HR8893, stl.gal, row-standardised).
     rates = pd.read_csv(libpysal.examples.get_path("stl_hom.txt"), skiprows=1)["HR8893"].to_numpy()
     with contextlib.closing(libpysal.io.open(libpysal.examples.get_path("stl.gal"))) as file:

@@ -2,10 +2,15 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import adjusted_rand_score
 
 from pipeline.detect.clusters import ClusterSettings, auto_eps, dbscan, hdbscan, joining_note, k_distances, optics
 from pipeline.errors import InputError
+
+
+def agreement(one: np.ndarray, other: np.ndarray) -> float:
+    from sklearn.metrics import adjusted_rand_score
+
+    return float(adjusted_rand_score(one, other))
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +45,7 @@ def test_hdbscan_is_scikit_learns_on_distinct_locations(town: tuple[np.ndarray, 
     found = hdbscan(repeated, min_samples=8, min_locations=20)
     theirs = HDBSCAN(min_cluster_size=20, min_samples=8, copy=True).fit(np.unique(points, axis=0)).labels_
     place = np.unique(repeated, axis=0, return_inverse=True)[1]
-    assert adjusted_rand_score(theirs[place], found.labels) == 1.0
+    assert agreement(theirs[place], found.labels) == 1.0
     assert ((theirs[place] < 0) == (found.labels < 0)).all()
     assert "takes no weights" in found.notes[0]
     assert found.notes[1] == "500 points stand at 300 distinct locations"
@@ -54,7 +59,7 @@ def test_optics_is_scikit_learns_on_distinct_locations(town: tuple[np.ndarray, n
     ordered = np.unique(points, axis=0)
     theirs = OPTICS(min_samples=8, min_cluster_size=20, max_eps=300.0).fit(ordered - ordered.mean(axis=0)).labels_
     place = np.unique(points, axis=0, return_inverse=True)[1]
-    assert adjusted_rand_score(theirs[place], found.labels) == 1.0
+    assert agreement(theirs[place], found.labels) == 1.0
 
 
 def test_too_many_locations_are_refused_with_what_to_do() -> None:
@@ -115,7 +120,7 @@ def test_the_knee_parts_clumps_from_scatter(town: tuple[np.ndarray, np.ndarray])
     assert choice.curve[-1][0] == 100
     found = dbscan(points, eps_m=choice.eps_m, min_samples=8)
     assert found.count == 3
-    assert adjusted_rand_score(truth, found.labels) > 0.9
+    assert agreement(truth, found.labels) > 0.9
     assert f"eps_m {choice.eps_m:g} m" in choice.note
     assert joining_note(points, found, eps_m=choice.eps_m, min_samples=8) is None
 

@@ -6,7 +6,6 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 import geopandas as gpd
-import libpysal
 import numpy as np
 import pandas as pd
 import pytest
@@ -35,6 +34,8 @@ def sets(weights) -> list[set[int]]:
 
 @pytest.mark.parametrize("rule", ["queen", "rook"])
 def test_full_lattice_equals_libpysal(rule: str) -> None:
+    import libpysal
+
     oracle = libpysal.weights.lat2W(5, 7, rook=rule == "rook")
     ours = sets(lattice(np.ones((5, 7), dtype=bool), rule=rule))
     assert ours == [set(oracle.neighbors[i]) for i in range(35)]
@@ -79,6 +80,8 @@ def test_contiguity_bridges_gaps_up_to_the_snap_distance() -> None:
 
 
 def test_contiguity_equals_libpysal_on_st_louis_counties() -> None:
+    import libpysal
+
     counties = gpd.read_file(libpysal.examples.get_path("stl_hom.shp"))
     oracle = libpysal.weights.fuzzy_contiguity(counties, silence_warnings=True)
     assert sets(contiguity(counties.geometry.to_numpy())) == [set(oracle.neighbors[i]) for i in range(len(counties))]
@@ -86,6 +89,8 @@ def test_contiguity_equals_libpysal_on_st_louis_counties() -> None:
 
 @pytest.mark.real
 def test_contiguity_equals_libpysal_on_london_wards(real_data) -> None:
+    import libpysal
+
     wards = gpd.read_file(real_data / "boundaries" / "london_wards_2018_27700.gpkg")
     oracle = libpysal.weights.Queen.from_dataframe(wards, use_index=False, silence_warnings=True)
     ours = sets(contiguity(wards.geometry.to_numpy()))

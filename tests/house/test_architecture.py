@@ -5,9 +5,12 @@ unseeded random number and prints nothing.
 """
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
+
+from tests.kit.source_rules import trees
 
 PACKAGE = Path(__file__).parents[2] / "pipeline"
 MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
@@ -53,11 +56,11 @@ IMPURE = (
 )
 
 
+@cache
 def touches(module: str) -> set[str]:
     """Return what a module imports or calls of the world outside."""
-    tree = ast.parse((PACKAGE / module).read_text("utf-8"))
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in ast.walk(dict(trees())[module]):
         if isinstance(node, ast.Import):
             found |= {alias.name.split(".")[0] for alias in node.names} & OUTSIDE_WORLD
         elif isinstance(node, ast.ImportFrom):

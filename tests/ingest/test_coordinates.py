@@ -34,8 +34,10 @@ def wards(found: Read) -> list[str]:
     return found.incidents["ward_code"].tolist()
 
 
-def plain(folder: Path, **how: Any) -> Read:
-    return read(write(folder, EAST, NORTH), settings(how or None), out=folder / "plain")
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Read:
+    """The same points as plain numbers."""
+    return read(write(tmp_path_factory.mktemp("plain"), EAST, NORTH))
 
 
 def grouped(mark: str, decimals: int = 1, point: str = ".") -> Callable[[float], str]:
@@ -66,12 +68,14 @@ NUMBERS = [
 
 
 @pytest.mark.parametrize(("one", "sep"), NUMBERS)
-def test_numbers_are_read_as_they_were_meant(tmp_path: Path, one: Callable[[float], str], sep: str) -> None:
+def test_numbers_are_read_as_they_were_meant(
+    tmp_path: Path, plain: Read, one: Callable[[float], str], sep: str
+) -> None:
     found = read(write(tmp_path, [one(v) for v in EAST], [one(v) for v in NORTH], sep=sep))
     assert found.rules == {}
     digits = 0 if "." not in one(1.5) and "," not in one(1.5) else 1
     assert np.allclose(found.incidents["easting_m"], np.round(EAST, digits), atol=0.06)
-    assert wards(found) == wards(plain(tmp_path))
+    assert wards(found) == wards(plain)
 
 
 def test_a_way_that_only_a_late_row_shows_settles_the_whole_column(tmp_path: Path) -> None:
@@ -234,14 +238,14 @@ def test_a_column_of_grid_references_is_named_or_recognised(
     assert bool(found.report.cautions) == (len(texts[0]) == len("TQ298804"))
 
 
-def test_scientific_notation_that_lost_digits_warns_with_its_places(tmp_path: Path) -> None:
+def test_scientific_notation_that_lost_digits_warns_with_its_places(tmp_path: Path, plain: Read) -> None:
     texts = [f"{v:.2E}" for v in EAST], [f"{v:.2E}" for v in NORTH]
     found = read(write(tmp_path, *texts))
     places = len(set(zip(*texts, strict=True)))
     assert len(found.report.cautions) == 1
     for words in ("easting", texts[0][0], "1,000", f"60 points lie on {places} places"):
         assert words in found.report.cautions[0]
-    assert plain(tmp_path).report.cautions == []
+    assert plain.report.cautions == []
 
 
 # Whatever number is written one way is read back as that number, by that way, and its form is of that way.

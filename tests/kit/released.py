@@ -160,7 +160,19 @@ def _areas(records: list[tuple[str, str, str, str | None, Any]]) -> gpd.GeoDataF
     return frame.sort_values(["_o", "area_code"]).drop(columns="_o").reset_index(drop=True)
 
 
+_COUNTED: dict[str, pd.DataFrame] = {}
+
+
 def _counts(areas: gpd.GeoDataFrame, info: ReleaseInfo, seed: int) -> pd.DataFrame:
+    """Return the counts of a release: made once for equal areas, windows, categories and steps, and copied."""
+    codes = areas[["area_code", "name", "level", "parent_code", "population"]].to_csv(index=False)
+    key = repr((codes, [c.id for c in info.categories], info.periods, info.headline, info.step, seed))
+    if key not in _COUNTED:
+        _COUNTED[key] = _drawn_counts(areas, info, seed)
+    return _COUNTED[key].copy()
+
+
+def _drawn_counts(areas: gpd.GeoDataFrame, info: ReleaseInfo, seed: int) -> pd.DataFrame:
     """Rows for every area, window and category; derived columns follow from the counts by plain formulae.
 
     Sums hold in exact counts; under steps each window of a level's series is a step by itself, and a longer window the

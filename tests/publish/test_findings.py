@@ -5,9 +5,9 @@ import itertools
 import re
 
 import pytest
+import scipy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binomtest
 
 from pipeline.publish.findings import (
     AreaProfile,
@@ -338,7 +338,7 @@ def months(first: str, counts: list[int | None], step: int = 1) -> list[Window]:
 
 
 def test_events_compare_before_and_after_with_the_exact_interval() -> None:
-    share = binomtest(150, 250).proportion_ci(method="exact")  # equal times: the share of events that came after
+    share = scipy.stats.binomtest(150, 250).proportion_ci(method="exact")  # equal times: the share that came after
     low, high = (p / (1 - p) for p in (share.low, share.high))
     series = months("2024-01", [30, 30, 40, 50, 50, 50])
     said = "Match (2 April 2024): 150 in the three months from April 2024, 100 in the three before; clearly more, "
@@ -350,7 +350,7 @@ def test_events_compare_before_and_after_with_the_exact_interval() -> None:
 
 def test_events_of_steps_compare_what_holds_for_all_numbers_in_them() -> None:
     """Sums of lowers and uppers, 90 to 117 and 150 to 177; the ratio is between 150/117 and 177/90."""
-    ends = [binomtest(*pair).proportion_ci(method="exact") for pair in ((150, 267), (177, 267))]
+    ends = [scipy.stats.binomtest(*pair).proportion_ci(method="exact") for pair in ((150, 267), (177, 267))]
     low, high = ends[0].low / (1 - ends[0].low), ends[1].high / (1 - ends[1].high)
     series = months("2024-01", [31, 30, 39, 50, 55, 51], step=10)
     clear = "clearly more" if low > 1 else "no clear difference"

@@ -5,6 +5,7 @@ import json
 import re
 import sqlite3
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from pathlib import Path
 
 import geopandas as gpd
@@ -19,6 +20,7 @@ from pipeline.publish.exports import layers_of, rate_limits, write_exports
 from pipeline.publish.exports.layers import polygons
 from pipeline.publish.exports.qgis_styles import count_limits, styles_of
 from pipeline.publish.map.payload import make_payload
+from pipeline.release.released import Released
 from tests.kit.released import city, london, sealed
 
 LAYERS = ("boroughs", "wards", "density_by_category", "density", "hotspots_by_category", "hotspots")
@@ -171,9 +173,12 @@ def test_only_surfaces_remain_of_a_clipped_shape() -> None:
 
 
 @pytest.mark.parametrize(
-    "release", [city(), city(audience="public"), london(audience="partner")], ids=["internal", "public", "partner"]
+    "made",
+    [city, lambda: city(audience="public"), pytest.param(lambda: london(audience="partner"), marks=pytest.mark.slow)],
+    ids=["internal", "public", "partner"],
 )
-def test_classes_are_those_of_the_map(release) -> None:
+def test_classes_are_those_of_the_map(made: Callable[[], Released]) -> None:
+    release = made()
     levels = make_payload(release)["levels"]
     for level in ("ward", "borough"):
         limits = levels[level]["limits"]["y"]["all"]

@@ -113,7 +113,9 @@ def test_leaflet_comes_with_its_notice_and_folium_makes_the_map() -> None:
     assert "var map_hotspots = L.map(" in text
 
 
-@pytest.mark.parametrize("name", ["city", "public", "months", "noise", "suppress"])
+@pytest.mark.parametrize(
+    "name", ["city", "public", pytest.param("months", marks=pytest.mark.slow), "noise", "suppress"]
+)
 def test_the_numbers_are_those_of_the_release(name: str) -> None:
     released, payload = release(name), data_of(html(name))
     checked = Counter()
@@ -290,6 +292,7 @@ def test_every_border_is_stored_once() -> None:
     assert edge <= boroughs
 
 
+@pytest.mark.slow
 def test_wards_neither_gape_nor_overlap_after_simplification() -> None:
     payload, arcs = london_geometry()
     walks: Counter[tuple[Any, Any]] = Counter()

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,16 @@ SAYING = {"say", "parts"}
 PUT_TOGETHER = re.compile(r"""f?["']((?:[a-z_]+\.)+)(?:\{|["'])""")
 
 
+@cache
+def trees() -> tuple[tuple[Path, ast.Module], ...]:
+    """Return every module of the package with its syntax tree."""
+    return tuple((path, ast.parse(path.read_text("utf-8"))) for path in sorted(ROOT.rglob("*.py")))
+
+
 def asked_in_python() -> Iterator[tuple[str, str, set[str] | None]]:
     """Give file, key and names of the values of every call; None where the values are handed on whole."""
-    for path in sorted(ROOT.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for path, tree in trees():
+        for node in ast.walk(tree):
             if not isinstance(node, ast.Call) or not node.args:
                 continue
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
@@ -43,7 +50,11 @@ def asked_in_templates_and_scripts() -> Iterator[tuple[str, str, set[str] | None
             yield path.name, found[1], None
 
 
-ASKED = [*asked_in_python(), *asked_in_templates_and_scripts()]
+@cache
+def asked() -> tuple[tuple[str, str, set[str] | None], ...]:
+    return (*asked_in_python(), *asked_in_templates_and_scripts())
+
+
 ENGLISH = words.catalogue_of("en")
 
 
@@ -52,28 +63,28 @@ def texts_of(key: str) -> list[str]:
     return [found] if isinstance(found, str) else list(found.values())
 
 
-@pytest.mark.parametrize(("file", "key", "values"), ASKED, ids=[f"{file}: {key}" for file, key, _ in ASKED])
-def test_a_key_that_is_asked_for_is_there_with_its_values(file: str, key: str, values: set[str] | None) -> None:
-    assert key in ENGLISH.texts, f"{file} asks for {key}"
-    wanted = {name for text in texts_of(key) for name in re.findall(r"\{(\w+)\}", text)}
-    if values is not None:
-        assert wanted <= values, f"{file} does not give {sorted(wanted - values)}"
-        forms = not isinstance(ENGLISH.texts[key], str)
-        assert not forms or "n" in values, f"{file} gives no number"
+def test_keys_that_are_asked_for_are_there_with_their_values() -> None:
+    for file, key, values in asked():
+        assert key in ENGLISH.texts, f"{file} asks for {key}"
+        wanted = {name for text in texts_of(key) for name in re.findall(r"\{(\w+)\}", text)}
+        if values is not None:
+            assert wanted <= values, f"{file} does not give {sorted(wanted - values)} to {key}"
+            forms = not isinstance(ENGLISH.texts[key], str)
+            assert not forms or "n" in values, f"{file} gives no number to {key}"
 
 
 def test_every_key_is_asked_for() -> None:
-    asked = {key for _, key, _ in ASKED}
+    named = {key for _, key, _ in asked()}
     code = "\n".join(p.read_text("utf-8") for p in [*ROOT.rglob("*.py"), *ROOT.rglob("*.js"), *ROOT.rglob("*.html")])
     starts = tuple({found[1] for found in PUT_TOGETHER.finditer(code)})
     literal = set(re.findall(r"""["']((?:[a-z_0-9]+\.)+[a-z_0-9]+)["']""", code))
-    unused = [key for key in ENGLISH.texts if key not in asked | literal and not key.startswith(starts)]
+    unused = [key for key in ENGLISH.texts if key not in named | literal and not key.startswith(starts)]
     assert not unused
 
 
 def test_a_key_that_code_puts_together_begins_as_keys_do() -> None:
-    for path in sorted(ROOT.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for path, tree in trees():
+        for node in ast.walk(tree):
             named = node.func.attr if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) else ""
             named = named or (getattr(node.func, "id", "") if isinstance(node, ast.Call) else "")
             if named in SAYING and isinstance(node, ast.Call) and isinstance(node.args[0], ast.JoinedStr):
@@ -84,8 +95,8 @@ def test_a_key_that_code_puts_together_begins_as_keys_do() -> None:
 
 def test_words_are_looked_up_only_when_a_language_is_set() -> None:
     """What is looked up while a module is imported, or as a default, would stay English for ever."""
-    for path in sorted(ROOT.rglob("*.py")):
-        for node in imported(ast.parse(path.read_text("utf-8"))):
+    for path, tree in trees():
+        for node in imported(tree):
             name = getattr(node.func, "attr", getattr(node.func, "id", "")) if isinstance(node, ast.Call) else ""
             assert name not in SAYING, f"{path.name}, line {getattr(node, 'lineno', 0)}"
 
@@ -163,27 +174,3 @@ def test_another_language_is_one_more_file_and_english_fills_its_gaps() -> None:
             "0 wardiau", "1 ward", "2 ward (dwy)", "3 o wardiau"
         ]  # fmt: skip
     assert words.say("common.not_offered") == "not offered"
-
-
-@pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda p: p.relative_to(ROOT).as_posix())
-def test_no_word_is_looked_up_before_the_language_is_known(path: Path) -> None:
-    """Constants of modules and classes, and values by default, are made on import."""
-
-    def on_import(node: ast.AST) -> Iterator[ast.AST]:
-        for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-                yield from (d for d in (*child.args.defaults, *child.args.kw_defaults) if d is not None)
-            else:
-                yield child
-                yield from on_import(child)
-
-    found = [
-        node.lineno
-        for part in on_import(ast.parse(path.read_text("utf-8")))
-        for node in ast.walk(part)
-        if isinstance(part, ast.Call | ast.expr)
-        and isinstance(node, ast.Call)
-        and (getattr(node.func, "attr", "") or getattr(node.func, "id", "")) in SAYING
-        and not isinstance(part, ast.Lambda)
-    ]
-    assert found == []

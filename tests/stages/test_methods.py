@@ -52,6 +52,7 @@ def test_a_new_method_is_one_entry_and_its_table_lands_in_work(tmp_path: Path, m
     assert detect["counters"]["centre 2024-01..2024-12"] == 1
 
 
+@pytest.mark.slow
 def test_a_method_that_needs_residents_is_left_out_with_a_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,8 @@ import pytest
 from pipeline.stages.runner import Outcome, run
 from tests.kit.city import write_city
 
+pytestmark = pytest.mark.slow  # runs the stages up to detection, with every method
+
 
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:

@@ -61,6 +61,7 @@ def with_values(config: Path, role: str, value: str, *, first: int) -> Path:
     return edit(config, put)
 
 
+@pytest.mark.slow
 def test_every_row_of_a_short_file_is_described(tmp_path: Path) -> None:
     config = with_values(city(tmp_path), "date", "soon", first=30)
     found = tried(config)

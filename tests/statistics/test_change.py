@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import scipy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 
 from pipeline.aggregate.counts import sum_periods
 from pipeline.domain.periods import Break, Period, windows
@@ -61,14 +61,14 @@ def test_p_values_are_those_of_the_stated_test() -> None:
     """The dispersion from SciPy's chi-squared of wards by windows, then a t test on the score, then SciPy's BH."""
     pairs = [(100, 180), (100, 40), (60, 75), (19, 90), *steady(2)]
     x1, x2 = np.array(pairs, dtype=float).T
-    chi2 = stats.chi2_contingency(np.column_stack([x1, x2]), correction=False)
+    chi2 = scipy.stats.chi2_contingency(np.column_stack([x1, x2]), correction=False)
     phi, d1, d2 = max(chi2.statistic / chi2.dof, 1.0), 366, 365
     z = (x2 * d1 - x1 * d2) / np.sqrt(phi * (x1 + x2) * d1 * d2)
     tested = x1 >= 20
-    p = 2 * stats.t.sf(np.abs(z), chi2.dof)[tested]
+    p = 2 * scipy.stats.t.sf(np.abs(z), chi2.dof)[tested]
     done = change(table(pairs), PLAIN)
     assert done.table.loc[tested, "change_p"].to_numpy(float) == pytest.approx(p, rel=1e-8)
-    assert done.table.loc[tested, "change_q"].to_numpy(float) == pytest.approx(stats.false_discovery_control(p))
+    assert done.table.loc[tested, "change_q"].to_numpy(float) == pytest.approx(scipy.stats.false_discovery_control(p))
     assert done.table.loc[~tested, ["change_p", "change_q", "change_pct"]].isna().all(axis=None)
     assert [f.tests for f in done.families] == [int(tested.sum())]
     assert done.spread["dispersion"].tolist() == pytest.approx([phi])
@@ -104,9 +104,9 @@ def test_against_the_region_means_against_the_rest_of_it() -> None:
     whole = (sum(a or 0 for a, _ in pairs), sum(b or 0 for _, b in pairs))
     done = change(pd.concat([table([whole], level="region"), table(pairs)]), PLAIN)
     phi = done.spread.set_index("level").loc["ward"]
-    chi2 = stats.chi2_contingency([[100, 180], [whole[0] - 100, whole[1] - 180]], correction=False).statistic
+    chi2 = scipy.stats.chi2_contingency([[100, 180], [whole[0] - 100, whole[1] - 180]], correction=False).statistic
     row = done.table[done.table["area_code"] == "W0"].iloc[0]
-    expected = 2 * stats.t.sf(np.sqrt(chi2 / phi["dispersion"]), phi["dispersion_df"])
+    expected = 2 * scipy.stats.t.sf(np.sqrt(chi2 / phi["dispersion"]), phi["dispersion_df"])
     assert row["change_vs_region_p"] == pytest.approx(expected, rel=1e-8)
 
 
@@ -177,7 +177,7 @@ def test_a_region_takes_its_dispersion_from_its_months() -> None:
     whole = table([(int(series[:12].sum()), int(series[12:].sum()))], level="region")
     done = change(pd.concat([whole, frame]), PLAIN)
     chi2 = sum(
-        stats.chisquare(part, part.sum() * np.array(days) / sum(days)).statistic
+        scipy.stats.chisquare(part, part.sum() * np.array(days) / sum(days)).statistic
         for part, days in ((series[:12], [m.days for m in months[:12]]), (series[12:], [m.days for m in months[12:]]))
     )
     assert done.spread["dispersion"].tolist() == pytest.approx([chi2 / 22])
@@ -248,17 +248,17 @@ def test_against_self_is_the_score_test_of_two_poisson_rates(x2: int, x1: int, d
 def test_dispersion_scales_the_statistic_and_t_replaces_the_normal(x2: int, x1: int, phi: float, df: int) -> None:
     p = against_self([x2], [x1], days_later=365, days_earlier=365, spread=Dispersion(phi, phi, df))[0]
     z = (x2 - x1) / np.sqrt(phi * (x1 + x2))
-    assert p == pytest.approx(2 * stats.t.sf(abs(z), df), rel=1e-6, abs=1e-14)
+    assert p == pytest.approx(2 * scipy.stats.t.sf(abs(z), df), rel=1e-6, abs=1e-14)
 
 
 @given(st.integers(1, 400), st.integers(1, 400), st.integers(1, 9000), st.integers(1, 9000), st.floats(1.0, 5.0))
 @settings(max_examples=60, deadline=None)
 def test_against_rest_is_the_chi_squared_of_the_table(x2: int, x1: int, r2: int, r1: int, phi: float) -> None:
-    chi2 = stats.chi2_contingency([[x2, x1], [r2, r1]], correction=False)
+    chi2 = scipy.stats.chi2_contingency([[x2, x1], [r2, r1]], correction=False)
     p = against_rest([x2], [x1], rest_later=[r2], rest_earlier=[r1], spread=POISSON)[0]
     assert p == pytest.approx(chi2.pvalue, rel=1e-6, abs=1e-14)
     wide = against_rest([x2], [x1], rest_later=[r2], rest_earlier=[r1], spread=Dispersion(phi, phi, 0))[0]
-    assert wide == pytest.approx(stats.chi2.sf(chi2.statistic / phi, 1), rel=1e-6, abs=1e-14)
+    assert wide == pytest.approx(scipy.stats.chi2.sf(chi2.statistic / phi, 1), rel=1e-6, abs=1e-14)
 
 
 def test_empty_margins_prove_nothing() -> None:

@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
+import scipy
 
 from pipeline.domain.periods import Break, Period, month_range
 from pipeline.errors import InputError
@@ -28,10 +28,10 @@ def test_rates_and_their_ratio_of_a_steady_series() -> None:
     assert (found.before.incidents, found.before.days) == (36_500, 365)
     assert (found.after.incidents, found.after.days) == (6000, 30)
     assert found.before.per_day == 100
-    assert found.after.low == pytest.approx(stats.chi2.ppf(0.025, 12_000) / 2 / 30)
-    assert found.after.high == pytest.approx(stats.chi2.ppf(0.975, 12_002) / 2 / 30)
+    assert found.after.low == pytest.approx(scipy.stats.chi2.ppf(0.025, 12_000) / 2 / 30)
+    assert found.after.high == pytest.approx(scipy.stats.chi2.ppf(0.975, 12_002) / 2 / 30)
     assert found.ratio == pytest.approx(2)
-    share = stats.binomtest(6000, 42_500).proportion_ci(method="exact")
+    share = scipy.stats.binomtest(6000, 42_500).proportion_ci(method="exact")
     assert found.ratio_low == pytest.approx(share.low / (1 - share.low) * 365 / 30)
     assert found.ratio_high == pytest.approx(share.high / (1 - share.high) * 365 / 30)
     assert (found.dispersion, found.note) == (1.0, "")
@@ -42,7 +42,7 @@ def test_dispersion_is_that_of_the_steps_about_their_own_side() -> None:
     found = around_event(months(*before, *after), ATTACK)
     days = [pd.Period(f"{m // 100}-{m % 100}", "M").days_in_month for m in MONTHS]
     chi2 = sum(
-        stats.chisquare(c, np.array(d) * sum(c) / sum(d)).statistic
+        scipy.stats.chisquare(c, np.array(d) * sum(c) / sum(d)).statistic
         for c, d in ((before, days[:12]), (after, days[12:]))
     )
     assert found.dispersion == pytest.approx(chi2 / (11 + 2))

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
+import scipy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import false_discovery_control
 
 from pipeline.errors import InputError
 from pipeline.statistics.false_discovery import Family, benjamini_hochberg
@@ -13,7 +13,7 @@ PROBABILITIES = st.lists(st.floats(0, 1), min_size=1, max_size=60)
 @settings(max_examples=60, deadline=None)
 @given(PROBABILITIES)
 def test_adjusted_values_equal_scipys(p: list[float]) -> None:
-    np.testing.assert_allclose(benjamini_hochberg(p), false_discovery_control(p, method="bh"), rtol=1e-12)
+    np.testing.assert_allclose(benjamini_hochberg(p), scipy.stats.false_discovery_control(p, method="bh"), rtol=1e-12)
 
 
 def test_the_table_of_the_1995_paper() -> None:

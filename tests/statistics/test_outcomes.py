@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from scipy import stats
+import scipy
 
 from pipeline.aggregate.counts import sum_periods
 from pipeline.domain.periods import Period
@@ -26,7 +26,7 @@ def test_a_cohort_has_shares_with_wilson_intervals() -> None:
     found = add_outcomes(table(("ward", YEAR.id, 148, 15), ("borough", "2025-01", 20, 0)), basis="cohort")
     assert found["outcome_share"].tolist() == pytest.approx([15 / 148, 0])
     for i, (k, n) in enumerate([(15, 148), (0, 20)]):
-        expected = stats.binomtest(k, n).proportion_ci(method="wilson")
+        expected = scipy.stats.binomtest(k, n).proportion_ci(method="wilson")
         assert found[["outcome_low", "outcome_high"]].iloc[i].tolist() == pytest.approx(list(expected))
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import scipy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 
 from pipeline.aggregate.counts import sum_periods
 from pipeline.domain.periods import Period, windows
@@ -47,8 +47,8 @@ def wards(rated: pd.DataFrame) -> pd.DataFrame:
 def test_a_rate_is_events_per_ten_thousand_with_its_exact_interval() -> None:
     rated = wards(add_rates(table([100, 0, 25]), people([18_000, 12_000, 9_000])))
     assert rated["rate_per_10000"].tolist() == pytest.approx([100 / 1.8, 0, 25 / 0.9])
-    low = [stats.chi2.ppf(0.025, 200) / 2 / 1.8, 0, stats.chi2.ppf(0.025, 50) / 2 / 0.9]
-    high = [stats.chi2.ppf(0.975, 2 * x + 2) / 2 / n for x, n in ((100, 1.8), (0, 1.2), (25, 0.9))]
+    low = [scipy.stats.chi2.ppf(0.025, 200) / 2 / 1.8, 0, scipy.stats.chi2.ppf(0.025, 50) / 2 / 0.9]
+    high = [scipy.stats.chi2.ppf(0.975, 2 * x + 2) / 2 / n for x, n in ((100, 1.8), (0, 1.2), (25, 0.9))]
     assert rated["rate_low"].tolist() == pytest.approx(low)
     assert rated["rate_high"].tolist() == pytest.approx(high)
 
@@ -147,7 +147,7 @@ def test_smoothing_leaves_out_areas_without_a_rate() -> None:
 
 def test_the_funnel_is_drawn_round_the_region() -> None:
     """60 are expected everywhere; Poisson limits of 60 are 46 and 77 (95 %), 39 and 87 (99.8 %), from SciPy."""
-    inner, outer = stats.poisson.ppf([0.025, 0.975], 60), stats.poisson.ppf([0.001, 0.999], 60)
+    inner, outer = scipy.stats.poisson.ppf([0.025, 0.975], 60), scipy.stats.poisson.ppf([0.001, 0.999], 60)
     events = [int(outer[1]) + 2, int(inner[1]) + 2, 60, int(inner[0]) - 2, int(outer[0]) - 2]
     spread = pd.DataFrame({"level": ["ward"], "category": ["all"], "months": [12], "dispersion": [1.0]})
     rated = add_rates(table(events), people([10_000] * 5), spread=spread)
@@ -175,12 +175,11 @@ def years(seed: int, *, areas: int = 40, factor: float = 1.0) -> pd.DataFrame:
 
 
 def test_dispersion_is_estimated_from_areas_by_windows() -> None:
-    from scipy.stats import contingency
 
     counts = years(3, factor=2.5)
     found = dispersions(counts).set_index("level")
     wide = counts[counts["level"] == "ward"].pivot_table(index="area_code", columns="period", values="incidents")
-    chi2 = contingency.chi2_contingency(wide.to_numpy(float), correction=False)
+    chi2 = scipy.stats.chi2_contingency(wide.to_numpy(float), correction=False)
     assert found.loc["ward", "dispersion"] == pytest.approx(chi2.statistic / chi2.dof)
     assert found.loc["ward", "dispersion_from"] == "own"
     assert found.loc["region", "dispersion"] == found.loc["ward", "dispersion"]
