@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { takeIn } from "../../pipeline/publish/map/assets/data.js";
+import { LEVELS, takeIn } from "../../pipeline/publish/map/assets/data.js";
 import { begin, mainScene, settleHotspot, settleMeasure, spotsOf, state, stateText, usefulChoice } from "../../pipeline/publish/map/assets/model.js";
 import {
   areaSentence, changeAgainst, changeSentence, clusterSentence, counted, headingOf, insteadText, keysOf, noticeOf, regionSentence, spotNote, unitOf, valueText,
@@ -137,6 +137,21 @@ test("rates that all lie in one class are shown as numbers by themselves, and co
   settleMeasure();
   assert.equal(state.measure, "rate");
   assert.equal(insteadText(mainScene()), "");
+});
+
+test("where no area has enough for a rate, circles say how many were recorded", () => {
+  flat();
+  const values = LEVELS.ward.values.all;
+  values.r = { [THIS_YEAR]: [0, null, null, null, null] }; // none recorded in the first is no rate either
+  values.rel = { [THIS_YEAR]: ["f", "f", "f", "f", "f"] };
+  for (const key of ["n", "nx", "nm"]) values[key] = { [THIS_YEAR]: [0, 1, 2, 3, 4] };
+  settleMeasure();
+  assert.equal(state.measure, "rate"); // four are read at a glance
+  LEVELS.ward.values.all.r[THIS_YEAR][0] = null;
+  for (const key of ["n", "nx", "nm"]) values[key] = { [THIS_YEAR]: [5, 1, 2, 3, 4] };
+  settleMeasure();
+  assert.equal(state.measure, "count");
+  assert.equal(insteadText(mainScene()), "map.legend.circles_no_rate");
 });
 
 test("a reader who asks for rates of one class gets them, with a notice", () => {

@@ -210,10 +210,10 @@ export function valueOf(scene, i) {
   if (measure === "change" && typeof raw === "string" && raw in CHANGE_CLASSES) return found("ok", CHANGE_CLASSES[raw]);
   if (measure === "change" && raw === "f") return found("few");
   if (measure === "change" && raw === "c") return found("incomparable");
+  // Nothing recorded is known only where counts are exact: a first step may hold some.
+  if (measure === "rate" && range && range !== NOT_OFFERED && range.upper === 0) return found("zero", typeof raw === "number" ? 0 : null);
   if (typeof raw === "number") return found("ok", raw);
   if (range === NOT_OFFERED) return found("notoffered");
-  // Nothing recorded is known only where counts are exact: a first step may hold some.
-  if (measure === "rate" && range && range.upper === 0) return found("zero");
   if (measure === "rate" && cell(level, i, period, category, "rel") === "f") return found("few");
   const window = periodOf(level, period);
   if (window && !window.complete) return found("nodata");
@@ -328,19 +328,23 @@ export function largestCount(scene) {
 /** A handful of areas needs no other map: their names and numbers are read at a glance. */
 const FEWEST_OF_ONE_CLASS = 5;
 
-/** How many areas have a rate, where all rates lie in one class and a map of them has one colour; otherwise 0.
- * @param {Scene} scene @returns {number} */
+/** How many areas have a rate, where a map of rates says nothing: all in one class, or none where counts are known;
+ * null where it says something.
+ * @param {Scene} scene @returns {number | null} */
 export function flatRates(scene) {
-  if (scene.measure !== "rate" || scene.mode !== "areas" || !isDetailed(scene.level)) return 0;
-  const found = LEVELS[scene.level].code.map((_, i) => valueOf(scene, i)).filter((v) => v.state === "ok");
+  if (scene.measure !== "rate" || scene.mode !== "areas" || !isDetailed(scene.level)) return null;
+  const all = LEVELS[scene.level].code.map((_, i) => valueOf(scene, i));
+  const found = all.filter((v) => v.state === "ok");
+  const few = all.filter((v) => v.state === "few" && v.range && v.range.lower > 0).length;
+  if (!found.length) return few >= FEWEST_OF_ONE_CLASS ? 0 : null;
   const classes = new Set(found.map((v) => classOf(Number(v.value), limitsOf(scene))));
-  return found.length >= FEWEST_OF_ONE_CLASS && classes.size === 1 ? found.length : 0;
+  return found.length >= FEWEST_OF_ONE_CLASS && classes.size === 1 ? found.length : null;
 }
 
 /** Rates of one colour give way to circles by themselves, and come back where they say more. */
 export function settleMeasure() {
   if (state.instead) Object.assign(state, { measure: "rate", instead: false });
-  if (!state.keepFlat && flatRates(mainScene())) Object.assign(state, { measure: "count", instead: true });
+  if (!state.keepFlat && flatRates(mainScene()) !== null) Object.assign(state, { measure: "count", instead: true });
 }
 
 /** The largest of 1, 2, 5, 10, 20 ... that is not above v. @param {number} v @returns {number} */
@@ -395,7 +399,7 @@ export function areHotspotsQuiet(scene) {
 export function rankValue(scene, i) {
   const found = valueOf(scene, i);
   if (scene.measure === "count") return found.range ? found.range.lower : null;
-  return found.state === "ok" ? found.value : null;
+  return found.state === "ok" || found.state === "zero" ? found.value : null;
 }
 
 /** Rank by the measure among areas with a value, how many share it, and how far the intervals could move it.

@@ -436,14 +436,16 @@ export function noticeOf() {
  * @returns {{text: string, action: string, change: Partial<State>} | null} */
 function oneClassNotice(scene) {
   const n = flatRates(scene);
-  if (!n) return null;
-  const text = say("map.notice.one_class", { n, areas: levelWord(scene.level, true) });
+  if (n === null) return null;
+  const none = () => say("map.legend.circles_no_rate", { area: levelWord(scene.level) });
+  const text = n === 0 ? none() : say("map.notice.one_class", { n, areas: levelWord(scene.level, true) });
   return { text, action: say("map.notice.show_numbers"), change: { measure: "count", keepFlat: false } };
 }
 
 /** Why a map shows circles where rates were asked for; empty where it does not. @param {Scene} scene @returns {string} */
 export function insteadText(scene) {
-  const n = state.instead ? flatRates({ ...scene, measure: "rate" }) : 0;
+  const n = state.instead ? flatRates({ ...scene, measure: "rate" }) : null;
+  if (n === 0) return say("map.legend.circles_no_rate", { area: levelWord(scene.level) });
   return n ? say("map.legend.circles_instead", { n, areas: levelWord(scene.level, true) }) : "";
 }
 
