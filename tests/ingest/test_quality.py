@@ -40,6 +40,7 @@ class Part:
     unknown_areas: dict[str, int] = field(default_factory=dict)
     unreadable: dict[str, int] = field(default_factory=dict)
     ward_checks: dict[str, int] = field(default_factory=dict)
+    intervals: dict[str, int] = field(default_factory=dict)
     left_out: int = 0
     without_id: int = 0
     faults: list[dict[str, Any]] = field(default_factory=list)
