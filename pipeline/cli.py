@@ -230,20 +230,48 @@ def backtest(
 
 @app.command()
 def init(
-    template: Annotated[str, typer.Argument(help="extract, police-uk or mps-dashboard.")],
+    template: Annotated[str | None, typer.Argument(help="extract, police-uk or mps-dashboard.")] = None,
     config: _ConfigOption = Path("config.yaml"),
+    data: Annotated[
+        list[str] | None,
+        typer.Option("--from", help="Instead of a template: files of incidents or counts; may be repeated."),
+    ] = None,
+    areas: Annotated[
+        list[str] | None, typer.Option(help="With --from: boundaries of wards, and of boroughs; may be repeated.")
+    ] = None,
+    population: Annotated[
+        list[str] | None, typer.Option(help="With --from: residents by area; may be repeated.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it is there.")] = False,
     debug: _DebugOption = False,
 ) -> None:
-    """Write a commented configuration to start from.
+    """Write a commented configuration to start from: for files that you name, or a template.
 
-    Example: hotspots init police-uk --config config.yaml
+    Example: hotspots init --from incidents.csv --areas wards.gpkg --config my.yaml
     """
-    from pipeline.config.templates import write_template
+    from pipeline.errors import ConfigError
     from pipeline.publish.words import say
 
-    write_template(template, config, force=force)
-    typer.echo(say("terminal.init.wrote", path=config))
+    if bool(data) == bool(template):
+        raise ConfigError(
+            "give either a template (extract, police-uk or mps-dashboard) or files with --from: "
+            "hotspots init --from incidents.csv --areas wards.gpkg"
+        )
+    if template:
+        from pipeline.config.templates import write_template
+
+        write_template(template, config, force=force)
+        typer.echo(say("terminal.init.wrote", path=config))
+        return
+    from pipeline.commands.begin import begin
+
+    ask = (lambda question: str(typer.prompt(question))) if sys.stdin.isatty() else None
+    done = begin(data or (), areas=areas or (), population=population or (), config=config, force=force, ask=ask)
+    typer.echo(say("terminal.init.recognised", path=config))
+    for text in done.unseen:
+        typer.echo(say("terminal.init.unseen", what=text))
+    if done.error is not None:
+        typer.echo(say("terminal.init.not_yet", error=str(done.error)))
 
 
 @app.command()

@@ -39,6 +39,7 @@ IMPURE = (
     "ingest/formats/",
     "ingest/incidents/repeated_ids.py",
     "ingest/incidents/read.py",
+    "ingest/recognition.py",
     "ingest/remote.py",
     "ingest/postcodes.py",
     "ingest/small_areas.py",
