@@ -5,7 +5,7 @@ count can have in any table that agrees with everything the reader knows. The re
 
 * every published number, and the known tables;
 * the relations between counts: sums, subsets, unions, parts that exclude each other, whether declared or found to hold
-  (`linked_tables.relations_that_hold`);
+  (`linked_tables.relations_that_hold`, `linked_tables.unions_found`);
 * **which values are usually withheld.** Somebody with the code can run it on other data and see, for example, that no
   withheld count is 0, or that none exceeds 30. The audit therefore assumes that the attacker knows, for each class of
   counts (`observed_bounds`), the least and the greatest withheld value, if the class has `FEWEST_OF_A_CLASS` withheld

@@ -588,18 +588,28 @@ class Layout:
         return tuple(dict.fromkeys([*self.families, *self.unions]))
 
     def candidates(self, cells: pd.DataFrame) -> Relations:
-        """Return undeclared relations that a reader may find to hold; `relations_that_hold` tests them."""
-        table = cells.reset_index(drop=True)
-        # Incidents without a location are too few for readers to look for patterns in them.
-        at = np.flatnonzero(table["measure"] != "incidents_unplaced").astype(np.int64)
-        placed = table.iloc[at].reset_index(drop=True)
+        """Return undeclared relations that the layout suggests to a reader; `relations_that_hold` tests them."""
+        placed, at = _placed(cells)
         found = stack(
             *(area_equations(placed, parents=inside) for inside in self.parents_by_level),
             category_unions(placed, unions=self.families),
             category_unions(placed, unions=self.unions, kind=DECLARED_UNION),
             category_disjoint(placed, unions=self.families),
         )
-        return found.remap(at, cells=len(table))
+        return found.remap(at, cells=len(cells))
+
+    def found(self, cells: pd.DataFrame) -> Relations:
+        """Return the unions that no layout suggests and that a reader finds in the counts (`unions_found`)."""
+        placed, at = _placed(cells)
+        rows = unions_found(placed, unions=self.families).values()
+        return stack(no_relations(len(placed)), *rows).remap(at, cells=len(cells))
+
+
+def _placed(cells: pd.DataFrame) -> tuple[pd.DataFrame, IntArray]:
+    """Return the cells in which readers look for patterns, and their positions."""
+    # Incidents without a location are too few for that.
+    at = np.flatnonzero(cells["measure"] != "incidents_unplaced").astype(np.int64)
+    return cells.iloc[at].reset_index(drop=True), at
 
 
 @dataclass(frozen=True, slots=True)
@@ -612,7 +622,7 @@ class CellTable:
         KEY columns, level, value, latent, block (the borough that a cell is a detail of; none for region and boroughs);
         `row` is the position in the counts.
     relations
-        Those that a reader relies on (`relations_that_hold`) and the data satisfies.
+        Those that a reader relies on (`relations_that_hold`) or finds (`unions_found`), and the data satisfies.
     broken
         Those that a reader relies on although the data breaks them, in under 5 % of rows of their kind.
     dropped
@@ -658,7 +668,9 @@ def cell_table(
     granted = relations_that_hold(cells, every)
     kept, _ = drop_violated(granted, values=values)
     report = drop_violated(every, values=values)[1]
-    return CellTable(cells, kept, granted.select(granted.violated(values)), report)
+    # Unions that readers find are held to the counts already.
+    known = stack(kept, layout.found(cells))
+    return CellTable(cells, known, granted.select(granted.violated(values)), report)
 
 
 def counted(measures: Sequence[str]) -> tuple[str, ...]:

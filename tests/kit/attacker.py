@@ -21,6 +21,8 @@ class Notes:
     seen: dict[Key, tuple[float, float]] = field(default_factory=dict)
     sums: list[tuple[Key, list[Key]]] = field(default_factory=list)
     subsets: list[tuple[Key, Key]] = field(default_factory=list)
+    unions: list[tuple[Key, list[Key]]] = field(default_factory=list)
+    """Totals, each at most the sum of its parts."""
 
     @property
     def unknown(self) -> list[Key]:
@@ -41,8 +43,8 @@ def read_release(rows) -> dict[Key, tuple[float, float]]:
     return notes
 
 
-def study(notes, *, parents, windows, subsets, unplaced=None) -> Notes:
-    """Write down every sum and subset that the published layout implies."""
+def study(notes, *, parents, windows, subsets, unplaced=None, unions=()) -> Notes:
+    """Write down every sum, subset and union that the published layout implies."""
     unplaced = unplaced or {}
     found = Notes(seen=dict(notes))
     for area, period, category, measure in sorted(notes):
@@ -58,6 +60,10 @@ def study(notes, *, parents, windows, subsets, unplaced=None) -> Notes:
         for small, large in subsets:
             if category == small and (area, period, large, measure) in notes:
                 found.subsets.append(((area, period, small, measure), (area, period, large, measure)))
+        for whole, covering in unions:
+            covers = [(area, period, c, measure) for c in covering]
+            if category == whole and all(k in notes for k in covers):
+                found.unions.append(((area, period, category, measure), covers))
     return found
 
 
@@ -78,6 +84,11 @@ def linear_ranges(notes: Notes, *, enough: float = inf) -> dict[Key, tuple[float
     for small, large in notes.subsets:
         line = np.zeros(len(keys))
         line[at[small]], line[at[large]] = 1, -1
+        less.append(line)
+    for total, parts in notes.unions:
+        line = np.zeros(len(keys))
+        line[at[total]] = 1
+        line[[at[p] for p in parts]] = -1
         less.append(line)
     bounds = [(a, None if b == inf else b) for a, b in (notes.seen[k] for k in keys)]
     frame = {

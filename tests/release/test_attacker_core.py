@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.release import linked_tables
 from pipeline.release.audit import audit
-from pipeline.release.linked_tables import area_sums, category_subsets, stack
+from pipeline.release.linked_tables import Layout, area_sums, category_subsets, cell_table, stack
 from pipeline.release.suppression import suppress
 from tests.kit.attacker import every_table, integer_ranges, linear_ranges, read_release, study
 from tests.kit.small_cities import UNPLACED, City, in_blocks, shown, small_city
@@ -156,3 +157,66 @@ def test_subset_that_pins_is_caught() -> None:
     )
     found = audit(cells, relations=relations, threshold=THRESHOLD).cells
     assert found[["area_code", "lo", "hi"]].to_numpy().tolist() == [["W1", 4, 6], ["W2", 13, 15]]
+
+
+YEAR = "2024-01..2024-12"
+COVERED = {"race": "all", "religion": "all", "gender": "all"}
+
+
+def covered_city(seed: int) -> tuple[pd.DataFrame, Layout]:
+    """Draw 48 wards in which every incident is of race or religion or both, and some are of gender too."""
+    rng = np.random.default_rng(seed)
+    parents = {f"B{b}W{w}": f"B{b}" for b in range(8) for w in range(6)}
+    rows: dict[tuple[str, str], int] = {}
+    for ward, borough in parents.items():
+        n = int(rng.integers(4, 30))
+        race, gender = rng.random(n) < 0.8, rng.random(n) < 0.1
+        religion = ~race | (rng.random(n) < 0.1)
+        for category, kept in (
+            ("all", n),
+            ("race", race.sum()),
+            ("religion", religion.sum()),
+            ("gender", gender.sum()),
+        ):
+            for area in (ward, borough):
+                rows[area, category] = rows.get((area, category), 0) + int(kept)
+    counts = pd.DataFrame([(*key, value) for key, value in sorted(rows.items())])
+    counts = counts.set_axis(["area_code", "category", "incidents"], axis=1).assign(period=YEAR)
+    counts["level"] = np.where(counts["area_code"].isin(list(parents)), "ward", "borough")
+    counts["incidents_unplaced"] = pd.array(np.where(counts["level"] == "borough", 0, np.nan)).astype("Int64")
+    levels = dict(zip(counts["area_code"], counts["level"], strict=True))
+    return counts, Layout(parents=parents, levels=levels, part_of=tuple(COVERED.items()), cohort=True)
+
+
+def narrow_in(seed: int) -> list[tuple[str, ...]]:
+    """Suppress a city's small counts, and return those that the attacker finds too narrow."""
+    counts, layout = covered_city(seed)
+    series = {"ward": [YEAR], "borough": [YEAR]}
+    table = cell_table(counts, layout=layout, measures=["incidents"], series=series)
+    result = suppress(
+        table.cells, relations=table.relations, broken=table.broken, threshold=THRESHOLD, part_of=layout.part_of
+    )
+    assert result.unprotected.size == 0
+    notes = study(
+        read_release(shown(result.cells, threshold=THRESHOLD)),
+        parents=layout.parents,
+        windows={},
+        subsets=layout.part_of,
+        unplaced=UNPLACED,
+        unions=[("all", ("race", "religion"))],
+    )
+    notes.seen |= granted(result.cells)
+    ranges = linear_ranges(notes, enough=THRESHOLD - 1)
+    return [key for key, (low, high) in ranges.items() if high - low + 1 < THRESHOLD]
+
+
+@pytest.mark.slow
+def test_a_union_that_no_layout_suggests_is_granted() -> None:
+    """All incidents are of race or religion although gender is a part too: a reader sees that in the counts."""
+    assert narrow_in(0) == []
+
+
+@pytest.mark.slow
+def test_a_found_union_that_is_not_granted_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linked_tables, "unions_found", lambda *_, **__: {})
+    assert narrow_in(0)
