@@ -292,6 +292,7 @@ _MODULES = {
     "Jinja2": "jinja2",
     "MarkupSafe": "markupsafe",
     "PyYAML": "yaml",
+    "python-calamine": "python_calamine",
     "scikit-learn": "sklearn",
     "XStatic-Leaflet": "xstatic.pkg.leaflet",
 }

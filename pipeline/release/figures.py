@@ -179,22 +179,27 @@ def _comparisons(counts: pd.DataFrame, windows: Windows, config: Config) -> tupl
 def _changes(
     counts: pd.DataFrame, comparisons: tuple[Comparison, ...], *, config: Config
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Compare each window with its earlier one; the comparisons are families of tests of their own."""
-    rules = ChangeRules(fdr_q=config.change.fdr_q, min_earlier=config.change.min_earlier)
+    """Compare each window with its earlier one."""
+    # The headline is tested for itself. All other windows share one error rate: with each for itself, of many windows
+    # some would always seem to differ (Benjamini and Hochberg at q/m in each of m families keeps q over all of them).
+    others = max(len(comparisons) - 1, 1)
+    rules = [
+        ChangeRules(fdr_q=config.change.fdr_q / share, min_earlier=config.change.min_earlier) for share in (1, others)
+    ]
     spans = {p: Period.parse(p) for p in counts["period"].astype(str).unique()}
     tables, words = [], []
     for number, comparison in enumerate(comparisons):
         both = (comparison.earlier, comparison.later)
         # The two windows, and the months inside them, from which the dispersion is estimated.
         near = {p for p, span in spans.items() if span in both or (span.months == 1 and any(map(span.overlaps, both)))}
-        found = change(counts[counts["period"].isin(near)], comparison, rules=rules)
+        found = change(counts[counts["period"].isin(near)], comparison, rules=rules[number > 0])
         columns = ["area_code", "period", "category", "change_pct", "change_word", "change_vs_region"]
         tables.append(found.table[columns])
         if number == 0:
             words += [f"Change: {comparison.label}.", *([comparison.obstacle] if comparison.obstacle else [])]
             words += [str(family) for family in found.families]
     if len(comparisons) > 1:
-        words.append(f"Earlier and shorter windows compared in the same way, each for itself: {len(comparisons) - 1}.")
+        words.append(f"Earlier and shorter windows compared in the same way, with one error rate for all: {others}.")
     table = pd.concat(tables, ignore_index=True)
     table["change_pct"] = table["change_pct"].astype("Float64").round(2).astype("float64")
     return table, tuple(words)

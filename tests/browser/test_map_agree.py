@@ -330,7 +330,8 @@ def test_everything_shown_comes_from_the_data_block(opened, map_file, tmp_path: 
         level = payload["levels"]["ward"]
         for columns in level["values"].values():
             for key, value in (("n", 4321), ("nx", 4321), ("nm", 4321), ("r", 9876)):
-                columns[key] = {period: [value] * len(level["code"]) for period in columns["n"]}
+                # One ward is lower: where all lie in one class, circles stand in for colours.
+                columns[key] = {p: [value] * (len(level["code"]) - 1) + [value // 1000] for p in columns["n"]}
         level["covered"] = [True] * len(level["code"])
 
     path = altered(map_file("city"), tmp_path, change)
@@ -342,7 +343,7 @@ def test_everything_shown_comes_from_the_data_block(opened, map_file, tmp_path: 
             f"[...document.querySelectorAll('#{map_id} .leaflet-areas-pane path')].map((p) => p.getAttribute('fill'))"
         )
         assert len(fills) == 54
-        assert set(fills) == {strongest}
+        assert fills.count(strongest) == 53
     assert "4,321 hate crimes" in page.locator("#pane-area .say").text_content()
     page.locator("#open-save").click()
     picture = np.asarray(Image.open(saved(page, "#save-png", tmp_path / "p.png")).convert("RGB")).reshape(-1, 3)
@@ -353,7 +354,7 @@ def test_everything_shown_comes_from_the_data_block(opened, map_file, tmp_path: 
         """[...document.querySelectorAll('#table-rows tr')]
         .map((tr) => [tr.children[2].textContent, tr.children[3].textContent, tr.lastChild.textContent])"""
     )
-    assert {tuple(c) for c in cells} == {("4,321", "9,876", "9,876")}
+    assert {tuple(c) for c in cells} == {("4,321", "9,876", "9,876"), ("4", "9.0", "9.0")}
     before = opened("city", f"l=ward&m=rate&c=all&p={HEADLINE}&x=c%3Aracist&spots=0", accept_downloads=True).page
     before.locator("#open-save").click()
     other = np.asarray(Image.open(saved(before, "#save-png", tmp_path / "q.png")).convert("RGB")).reshape(-1, 3)

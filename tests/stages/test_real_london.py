@@ -101,7 +101,16 @@ def test_twelve_month_totals_equal_the_separate_file(met_counts: pd.DataFrame, r
 
 
 def test_comparisons_across_the_break_are_not_made(met_counts: pd.DataFrame) -> None:
-    assert set(met_counts["change_word"].dropna()) == {"not comparable"}
+    """The recording system changed in March 2024: windows are compared only if both lie on one side of it."""
+    compared = met_counts.dropna(subset=["change_word"])
+    first = pd.PeriodIndex(compared["period"].str[:7], freq="M")
+    last = pd.PeriodIndex(compared["period"].str[-7:], freq="M")
+    across = (first - 12 < pd.Period("2024-03")) & (last >= pd.Period("2024-03"))
+    assert across.any()
+    assert not across.all()
+    assert set(compared.loc[across, "change_word"]) == {"not comparable"}
+    assert "not comparable" not in set(compared.loc[~across, "change_word"])
+    assert "2024-08..2025-07" in set(compared.loc[across, "period"])
 
 
 def test_outcomes_are_a_flow(met_counts: pd.DataFrame) -> None:

@@ -115,7 +115,6 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
     "id": (
         "crime_id",
         "incident_id",
-        "persistent_id",
         "id",
         "crime_number",
         "crime_no",
@@ -132,6 +131,7 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
         "case",
         "dr_no",
         "accident_index",
+        "persistent_id",
     ),
     "date": (
         "occurred_on",
