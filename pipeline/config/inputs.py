@@ -71,6 +71,10 @@ def did_you_mean(word: str, known: list[str]) -> str:
     return f' (did you mean "{close[0]}"?)' if close else ""
 
 
+_SHEET = (
+    "Sheet of a workbook. By default its only visible sheet with cells, or all of them, one after the other, if they "
+    "have the same columns."
+)
 _HEADER_ROW = (
     "Row with the names of the columns, in a text file or a sheet: `auto`, its number as a text editor or spreadsheet "
     "shows it, or `none`. `auto` is the first row, or a later one if only that has the columns named here. With `none` "
@@ -300,11 +304,7 @@ class PopulationFile(Section):
 
     path: str = Field("", description="CSV or workbook with one row per area.")
     source: DatabaseTable | None = Field(None, description="Or a table of a database with one row per area.")
-    sheet: str | None = Field(
-        None,
-        description="Sheet of a workbook. By default its only visible sheet with cells, or all of them, one after the "
-        "other, if they have the same columns.",
-    )
+    sheet: str | None = Field(None, description=_SHEET)
     header_row: HeaderRow = Field("auto", description=_HEADER_ROW.format(example="code: 1"))
     code: str = Field("area_code", description="Column with the area code.")
     value: str = Field("population", description="Column with the number of people.")
@@ -520,11 +520,7 @@ class IncidentSource(Section):
     source: DatabaseTable | None = Field(None, description="Or a table of a database.")
     format: FormatName = Field("auto", description="File format.")
     layer: str | None = Field(None, description="Layer name, if a file has several.")
-    sheet: str | None = Field(
-        None,
-        description="Sheet of a workbook. By default its only visible sheet with cells, or all of them, one after the "
-        "other, if they have the same columns.",
-    )
+    sheet: str | None = Field(None, description=_SHEET)
     header_row: HeaderRow = Field("auto", description=_HEADER_ROW.format(example="date: 2"))
     encoding: str = Field("utf-8", description="Text encoding, for example `latin-1`.")
     delimiter: str | None = Field(None, max_length=1, description="Column separator; recognised by default.")
@@ -741,11 +737,7 @@ class PublishedSource(Section):
     name: str = Field("published", pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,79}$", description="Publisher.")
     paths: tuple[str, ...] = Field((), description="CSV files (also .gz), workbooks or globs, relative to this file.")
     source: DatabaseTable | None = Field(None, description="Or a table of a database.")
-    sheet: str | None = Field(
-        None,
-        description="Sheet of a workbook. By default its only visible sheet with cells, or all of them, one after the "
-        "other, if they have the same columns.",
-    )
+    sheet: str | None = Field(None, description=_SHEET)
     header_row: HeaderRow = Field("auto", description=_HEADER_ROW.format(example="area_code: 1"))
     encoding: str = Field("utf-8", description="Text encoding.")
     columns: CountColumns = Field(default_factory=lambda: CountColumns.model_validate({}), description="Column names.")

@@ -183,16 +183,16 @@ def _changes(
     # The headline is tested for itself. All other windows share one error rate: with each for itself, of many windows
     # some would always seem to differ (Benjamini and Hochberg at q/m in each of m families keeps q over all of them).
     others = max(len(comparisons) - 1, 1)
-    rules = [
-        ChangeRules(fdr_q=config.change.fdr_q / share, min_earlier=config.change.min_earlier) for share in (1, others)
-    ]
     spans = {p: Period.parse(p) for p in counts["period"].astype(str).unique()}
     tables, words = [], []
     for number, comparison in enumerate(comparisons):
         both = (comparison.earlier, comparison.later)
         # The two windows, and the months inside them, from which the dispersion is estimated.
         near = {p for p, span in spans.items() if span in both or (span.months == 1 and any(map(span.overlaps, both)))}
-        found = change(counts[counts["period"].isin(near)], comparison, rules=rules[number > 0])
+        rules = ChangeRules(
+            fdr_q=config.change.fdr_q / (others if number else 1), min_earlier=config.change.min_earlier
+        )
+        found = change(counts[counts["period"].isin(near)], comparison, rules=rules)
         columns = ["area_code", "period", "category", "change_pct", "change_word", "change_vs_region"]
         tables.append(found.table[columns])
         if number == 0:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from pipeline.config import Config
+from pipeline.config import Config, PublishedSource
 from pipeline.errors import ConfigError, HotspotsError, InputError
 from pipeline.ingest import (
     LOOKUP_COLUMNS,
@@ -75,16 +75,7 @@ def _looks(config: Config) -> Iterator[tuple[str, Look]]:
         yield f"incidents[{n}].paths", look
     text = partial(require_text_columns, limits=config.run)
     for n, counts in enumerate(config.published_counts):
-        yield (
-            f"published_counts[{n}].paths",
-            partial(
-                text,
-                wanted=count_columns(counts),
-                encoding=counts.encoding,
-                sheet=counts.sheet,
-                layout=counts_layout(counts),
-            ),
-        )
+        yield f"published_counts[{n}].paths", _look_at_counts(counts, config)
     for n, people in enumerate(config.areas.population):
         look = partial(
             text,
@@ -109,20 +100,22 @@ def _looks(config: Config) -> Iterator[tuple[str, Look]]:
     for n, table in enumerate(config.disclosure.known_tables):
         key = f"disclosure.known_tables[{n}]"
         if table.source in published:
-            layout = published[table.source]
-            yield (
-                f"{key}.path",
-                partial(
-                    text,
-                    wanted=count_columns(layout),
-                    encoding=layout.encoding,
-                    sheet=layout.sheet,
-                    layout=counts_layout(layout),
-                ),
-            )
+            yield f"{key}.path", _look_at_counts(published[table.source], config)
         elif not table.source:
             wanted = [(f"{key}.path", name) for name in RELEASE_COLUMNS]
             yield f"{key}.path", partial(text, wanted=wanted, encoding="utf-8")
+
+
+def _look_at_counts(counts: PublishedSource, config: Config) -> Look:
+    """Return what examines the header of a file of published counts, or of a known table in the same layout."""
+    return partial(
+        require_text_columns,
+        wanted=count_columns(counts),
+        encoding=counts.encoding,
+        sheet=counts.sheet,
+        layout=counts_layout(counts),
+        limits=config.run,
+    )
 
 
 def _alike(config: Config, found: dict[str, list[Path]]) -> list[HotspotsError]:

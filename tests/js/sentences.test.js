@@ -191,10 +191,10 @@ test("hotspots of another category or period are never shown, and the list says 
 });
 
 test("a history is a sentence about one side, and none where there is no pattern", () => {
-  const told = (history) => {
+  const worded = (history) => {
     open((p) => { p.levels.ward.values.all.e = { [THIS_YEAR]: [history, null, null, null] }; });
     useWords({ "map.history.sporadic": "{side}, not {other}", "map.side.hot": "higher", "map.side.cold": "lower" }, "en");
     return clusterSentence({ ...mainScene(), level: "ward" }, 0);
   };
-  assert.deepEqual(["sporadic hot spot", "sporadic cold spot", "no pattern"].map(told), ["higher, not lower", "lower, not higher", ""]);
+  assert.deepEqual(["sporadic hot spot", "sporadic cold spot", "no pattern"].map(worded), ["higher, not lower", "lower, not higher", ""]);
 });
