@@ -1,6 +1,7 @@
 """Roll an origin through time: predict from before it, score on what follows, pool over origins."""
 
 from collections.abc import Collection
+from dataclasses import fields
 from itertools import pairwise
 
 import numpy as np
@@ -16,7 +17,6 @@ from pipeline.backtest.scores import (
     cover,
     pool,
     ratio,
-    track,
     verdict,
 )
 from pipeline.backtest.study import Mosaic, Study
@@ -26,7 +26,6 @@ __all__ = ["backtest", "rolling_origins"]
 
 SHARES = (0.01, 0.03, 0.05, 0.10)
 RANK_BY = 0.05
-RANDOM_ORDERS = 200
 
 
 def rolling_origins(
@@ -117,7 +116,7 @@ def backtest(
     chance: list[Covered] = []
     perfect: list[Covered] = []
     tests, trained = [], []
-    for i, origin in enumerate(origins):
+    for origin in origins:
         past = study.past(origin, history=history, seed=seed)
         after = study.after(origin, horizon)
         tests.append(int(after.sum()))
@@ -133,19 +132,28 @@ def backtest(
                     shares=shares,
                 )
             )
-        rng = np.random.default_rng([seed, i])
-        chance.append(_chance(mosaics["cells"], came["cells"], past.counts["cells"], shares, rng))
+        # A random order on average: every cell ties with every other.
+        level = np.ones(came["cells"].size)
+        chance.append(
+            cover(
+                level,
+                hits=came["cells"],
+                before=past.counts["cells"],
+                area_km2=mosaics["cells"].area_km2,
+                shares=shares,
+            )
+        )
         perfect.append(_oracle(tuple(mosaics.values()), came, past.counts, shares))
-    tracks = [track(m.name, m.mosaic, covered[m.name]) for m in methods]
-    rungs = [track(m.name, m.mosaic, covered[m.name]) for m in ladder]
+    tracks = [Track(m.name, m.mosaic, tuple(covered[m.name])) for m in methods]
+    rungs = [Track(m.name, m.mosaic, tuple(covered[m.name])) for m in ladder]
     at = shares.index(rank_by)
     if rungs:
         tracks.insert(0, _chosen(rungs, at))
-    tracks += [track("random", "cells", chance), track("oracle", "best units", perfect)]
+    tracks += [Track("random", "cells", tuple(chance)), Track("oracle", "best units", tuple(perfect))]
     draws = np.random.default_rng(seed).integers(0, len(origins), size=(resamples, len(origins)))
     scores = pool(tracks, tests=np.array(tests), trained=np.array(trained), shares=shares, draws=draws)
     candidates = tuple(sorted(set(bandwidths_m)))
-    pai = [ratio(float(t.hits[:, at].sum()), sum(tests) * rank_by) for t in rungs]
+    pai = [ratio(float(t.table("hits")[:, at].sum()), sum(tests) * rank_by) for t in rungs]
     known = [(p, b) for p, b in zip(pai, candidates, strict=True) if p is not None]
     ranking, words = verdict(scores, tested=sum(tests), share=rank_by)
     return BacktestResult(
@@ -192,25 +200,6 @@ def _check(
         )
 
 
-def _chance(
-    cells: Mosaic,
-    came: NDArray[np.int64],
-    before: NDArray[np.int64],
-    shares: tuple[float, ...],
-    rng: np.random.Generator,
-) -> Covered:
-    """Cover as random orders do, on average."""
-    runs = [
-        cover(rng.random(came.size), hits=came, before=before, area_km2=cells.area_km2, shares=shares)
-        for _ in range(RANDOM_ORDERS)
-    ]
-    return Covered(
-        hits=np.mean([r.hits for r in runs], axis=0),
-        best=runs[0].best,
-        before=np.mean([r.before for r in runs], axis=0),
-    )
-
-
 def _oracle(
     mosaics: tuple[Mosaic, ...],
     came: dict[str, NDArray[np.int64]],
@@ -220,25 +209,21 @@ def _oracle(
     """Cover as one who knew what would come, with whichever units serve each share best."""
     runs = []
     for m in mosaics:
-        hits = came[m.name]
-        per_km2 = np.divide(hits, m.area_km2, out=np.zeros(hits.size), where=m.area_km2 > 0)
-        runs.append(cover(per_km2, hits=hits, before=before[m.name], area_km2=m.area_km2, shares=shares))
-    which = np.argmax([r.best for r in runs], axis=0)
-    each = np.arange(len(shares))
-    best = np.stack([r.best for r in runs])[which, each]
-    return Covered(hits=best, best=best, before=np.stack([r.before for r in runs])[which, each])
+        # Units without any later incident come last, so that the oracle marks as much as was asked.
+        per_km2 = np.divide(came[m.name], m.area_km2, out=np.zeros(m.area_km2.size), where=m.area_km2 > 0) + 1e-9
+        runs.append(cover(per_km2, hits=came[m.name], before=before[m.name], area_km2=m.area_km2, shares=shares))
+    which, each = np.argmax([r.best for r in runs], axis=0), np.arange(len(shares))
+    return Covered(*(np.stack([getattr(r, f.name) for r in runs])[which, each] for f in fields(Covered)))
 
 
 def _chosen(rungs: list[Track], at: int) -> Track:
     """Take at each origin the bandwidth that caught most at the origins before it; at the first, the middle one."""
-    caught = np.stack([t.hits[:, at] for t in rungs])
+    caught = np.stack([t.table("hits")[:, at] for t in rungs])
     so_far = np.cumsum(caught, axis=1) - caught
     # Of equals the wider, as in the final choice.
     pick = len(rungs) - 1 - np.argmax(so_far[::-1], axis=0)
     pick[0] = len(rungs) // 2
-    rows = np.arange(caught.shape[1])
-    stacked = [np.stack([getattr(t, name) for t in rungs])[pick, rows] for name in ("hits", "best", "before")]
-    return Track("KDE", "cells", *stacked)
+    return Track("KDE", "cells", tuple(rungs[k].covered[i] for i, k in enumerate(pick)))
 
 
 def _notes(study: Study, tests: list[int], trained: list[int]) -> list[str]:

@@ -25,7 +25,6 @@ __all__ = [
     "cover",
     "pool",
     "ratio",
-    "track",
     "verdict",
 ]
 
@@ -51,24 +50,33 @@ class MethodScore:
     method, units
         Name, and what it ranked: ``"cells"`` or ``"areas"``.
     area_pct
-        Share of the area taken, in per cent.
+        Share of the area asked for, in per cent.
+    marked_pct
+        Share of the area marked, in per cent, on average over origins; less than asked where the method marks no more.
+    tied_units, tied_pct
+        Units with the same score at which the area is full, on average over origins, and the share of the area that
+        they contribute, in per cent.
     hits, incidents
         Later incidents caught, and all of them, over all origins.
     hit_rate_pct
         100 hits / incidents.
     pai
-        Prediction accuracy index: hit rate over share of area; 1 is chance.
+        Prediction accuracy index: hits over those of the same area at random, that is hit rate over share of area.
     pei
-        Prediction efficiency index: hits over the most that area could have caught with these units.
+        Prediction efficiency index: hits over the most that the marked area could have caught with these units.
     rri
         Recapture rate index: (hits / incidents) over the same before the origins; 1 means the places kept their share.
     first_pct
-        Per cent of resamples in which the method has the highest PAI of those compared; None if not compared.
+        Per cent of resamples in which the method catches most of those compared; None if not compared: random,
+        oracle, and methods that mark less than was asked.
     """
 
     method: str
     units: str
     area_pct: float
+    marked_pct: float
+    tied_units: float
+    tied_pct: float
     hits: float
     incidents: int
     hit_rate_pct: Interval
@@ -131,6 +139,9 @@ class BacktestResult:
                 "method": s.method,
                 "units": s.units,
                 "area_pct": s.area_pct,
+                "marked_pct": s.marked_pct,
+                "tied_units": s.tied_units,
+                "tied_pct": s.tied_pct,
                 "hits": s.hits,
                 "incidents": s.incidents,
                 "first_pct": s.first_pct,
@@ -150,6 +161,9 @@ class BacktestResult:
 
 # One ranking, one origin: what the highest-ranked units catch in the first few per cent of the area.
 
+SAME = 1e-9
+"""Scores that differ by no more than this part of themselves are equal: sums in another order differ by less."""
+
 
 @dataclass(frozen=True, slots=True)
 class Covered:
@@ -158,30 +172,40 @@ class Covered:
     Attributes
     ----------
     hits
-        Later incidents there, shape (shares,); a fraction where the last unit is taken in part.
+        Later incidents there, shape (shares,); a fraction where a unit or a tie is taken in part.
     best
         The most that the same area could hold, units ranked by what came, shape (shares,).
     before
         Earlier incidents there, shape (shares,).
+    area_share
+        Share of the whole area that is marked, shape (shares,): what was asked, or all that the method marks.
+    tied_units
+        Units with the score at which the area is full, where not all of them fit, shape (shares,); 0 without a tie.
+    tied_share
+        Share of the whole area that these units contribute, shape (shares,).
     """
 
     hits: NDArray[np.float64]
     best: NDArray[np.float64]
     before: NDArray[np.float64]
+    area_share: NDArray[np.float64]
+    tied_units: NDArray[np.int64]
+    tied_share: NDArray[np.float64]
 
 
 def cover(
     score: ArrayLike, *, hits: ArrayLike, before: ArrayLike, area_km2: ArrayLike, shares: tuple[float, ...]
 ) -> Covered:
-    """Take units by score until each share of the area is full, the last one in part.
+    """Take units by score until each share of the area is full.
 
-    Of units with the same score those with fewer later incidents are taken first (of these the larger), so that
-    a method gains nothing from not telling units apart.
+    Units with the same score are taken in proportion: if half of their area still fits, half of their hits count,
+    which is what a random choice among them catches on average. So a method neither gains nor loses by not telling
+    units apart. Units with a score of 0 or less are not marked: a method that marks less than the share stops there.
 
     Parameters
     ----------
     score
-        Predicted, highest first, shape (units,).
+        Predicted, highest first, shape (units,). 0 or less: not marked.
     hits, before
         Incidents in the test and in the training period, shape (units,).
     area_km2
@@ -192,8 +216,8 @@ def cover(
     Returns
     -------
     covered
-        Hits, the best possible hits and earlier incidents for each share. With N the sum of hits:
-        hit rate n/N, PAI (n/N) / share, PEI n / best.
+        Hits, the best possible hits, earlier incidents and the area marked for each share. With N the sum of hits:
+        hit rate n/N, PAI (n/N) / area share, PEI n / best.
 
     Raises
     ------
@@ -203,6 +227,14 @@ def cover(
     References
     ----------
     Chainey, Tompson and Uhlig (2008), Security Journal 21, 4-28 (PAI); Hunt (2016) (PEI); Levine (2008) (RRI).
+
+    Examples
+    --------
+    Four equal units, the second and third with the same score. Half of the area: the first and half of the two.
+
+    >>> ones = [1, 1, 1, 1]
+    >>> cover([9, 5, 5, 1], hits=[4, 0, 3, 2], before=ones, area_km2=ones, shares=(0.5,)).hits.tolist()
+    [5.5]
     """
     rank, came = np.asarray(score, dtype=np.float64), np.asarray(hits, dtype=np.float64)
     was, area = np.asarray(before, dtype=np.float64), np.asarray(area_km2, dtype=np.float64)
@@ -214,28 +246,39 @@ def cover(
         raise InputError("a score is missing, or the units have no area: score every unit and give square kilometres")
     if not all(0 < s <= 1 for s in shares):
         raise InputError(f"shares {list(shares)} must lie over 0 and at most at 1")
-    order = np.lexsort((-area, came, -rank))
+    asked = np.asarray(shares) * area.sum()
+    order = np.argsort(-rank, kind="stable")
+    order = order[rank[order] > 0]
+    # A step starts where a score is clearly lower than the one before it: the units of one step are tied.
+    falls = rank[order][1:] < rank[order][:-1] * (1 - SAME)
+    first = np.flatnonzero(np.concatenate(([order.size > 0], falls)))
+    filled, held, past = (
+        np.concatenate([[0.0], np.cumsum(np.add.reduceat(v[order], first) if first.size else [])])
+        for v in (area, came, was)
+    )
+    marked = np.minimum(asked, filled[-1])
+    # The step in which the area becomes full; a step that just fits is taken whole, and ties nothing.
+    step = np.searchsorted(filled * (1 + SAME), marked) - 1
+    units = np.append(np.diff(np.append(first, order.size)), 0)
+    cut = (units[step] > 1) & (marked < np.append(filled[1:], np.inf)[step] * (1 - SAME)) & (marked > 0)
     return Covered(
-        hits=_take(came[order], area[order], shares),
-        best=best_possible(came, area_km2=area, shares=shares),
-        before=_take(was[order], area[order], shares),
+        hits=np.interp(marked, filled, held),
+        best=best_possible(came, area_km2=area, taken_km2=marked),
+        before=np.interp(marked, filled, past),
+        area_share=marked / area.sum(),
+        tied_units=np.where(cut, units[step], 0),
+        tied_share=np.where(cut, marked - filled[step], 0.0) / area.sum(),
     )
 
 
 def best_possible(
-    hits: NDArray[np.float64], *, area_km2: NDArray[np.float64], shares: tuple[float, ...]
+    hits: NDArray[np.float64], *, area_km2: NDArray[np.float64], taken_km2: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return the most incidents that each share of the area can hold: densest units first, shape (shares,)."""
+    """Return the most incidents that each area can hold: densest units first, the last in part, shape (areas,)."""
     per_km2 = np.divide(hits, area_km2, out=np.zeros(hits.shape), where=area_km2 > 0)
     order = np.argsort(-per_km2, kind="stable")
-    return _take(hits[order], area_km2[order], shares)
-
-
-def _take(values: NDArray[np.float64], area: NDArray[np.float64], shares: tuple[float, ...]) -> NDArray[np.float64]:
-    """Sum values over the first units up to each share of the area, the last in proportion to its part."""
-    filled = np.concatenate([[0.0], np.cumsum(area)])
-    held = np.concatenate([[0.0], np.cumsum(values)])
-    return np.asarray(np.interp(np.asarray(shares) * filled[-1], filled, held), dtype=np.float64)
+    filled = np.concatenate([[0.0], np.cumsum(area_km2[order])])
+    return np.asarray(np.interp(taken_km2, filled, np.concatenate([[0.0], np.cumsum(hits[order])])), dtype=np.float64)
 
 
 # All origins of a method: catches are pooled, and origins resampled to show how certain the result is. Origins, not
@@ -249,32 +292,19 @@ Table = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Track:
-    """What a method covered at each origin: rows are origins, columns shares.
-
-    Attributes
-    ----------
-    name, units
-        Of the method.
-    hits, best, before
-        As in `Covered`, shape (origins, shares).
-    """
+    """What a method covered at each origin, in the order of the origins."""
 
     name: str
     units: str
-    hits: Table
-    best: Table
-    before: Table
+    covered: tuple[Covered, ...]
 
+    def table(self, name: str) -> Table:
+        """Return one attribute of `Covered`, shape (origins, shares)."""
+        return np.stack([getattr(c, name) for c in self.covered]).astype(np.float64)
 
-def track(name: str, units: str, covered: Sequence[Covered]) -> Track:
-    """Stack what was covered at each origin."""
-    return Track(
-        name,
-        units,
-        hits=np.stack([c.hits for c in covered]),
-        best=np.stack([c.best for c in covered]),
-        before=np.stack([c.before for c in covered]),
-    )
+    def whole(self, shares: Sequence[float]) -> NDArray[np.bool_]:
+        """Say which shares of the area the method marked in full at every origin, shape (shares,)."""
+        return np.asarray((self.table("area_share") >= np.asarray(shares) * (1 - SAME)).all(axis=0))
 
 
 def ratio(top: float, bottom: float) -> float | None:
@@ -310,10 +340,13 @@ def pool(
     scores
         By method, then share. No interval from fewer than three origins.
     """
-    compared = [t for t in tracks if t.name not in UNRANKED]
     scores = []
     for at, share in enumerate(shares):
-        drawn = np.stack([t.hits[:, at][draws].sum(axis=1) for t in compared]) if compared else np.zeros((0, 0))
+        # One method is compared with another on the same area: one that stops short takes no part.
+        compared = [t for t in tracks if t.name not in UNRANKED and t.whole(shares)[at]]
+        drawn = (
+            np.stack([t.table("hits")[:, at][draws].sum(axis=1) for t in compared]) if compared else np.zeros((0, 0))
+        )
         # A tie for first place is shared between those who tie.
         winners = (drawn >= drawn.max(axis=0) - 1e-9) if compared else drawn
         first = dict(
@@ -322,17 +355,20 @@ def pool(
             else ()
         )
         for t in tracks:
-            hits, best, before = t.hits[:, at], t.best[:, at], t.before[:, at]
+            hits, best, before, area = (t.table(c)[:, at] for c in ("hits", "best", "before", "area_share"))
             caught, came, seen = _sums(hits, draws), _sums(tests, draws), _sums(trained, draws)
             scores.append(
                 MethodScore(
                     method=t.name,
                     units=t.units,
                     area_pct=100 * share,
+                    marked_pct=100 * float(area.mean()),
+                    tied_units=float(t.table("tied_units")[:, at].mean()),
+                    tied_pct=100 * float(t.table("tied_share")[:, at].mean()),
                     hits=float(hits.sum()),
                     incidents=int(tests.sum()),
                     hit_rate_pct=caught.over(came, 100.0),
-                    pai=caught.over(came, 1 / share),
+                    pai=caught.over(_sums(tests * area, draws)),
                     pei=caught.over(_sums(best, draws)),
                     rri=caught.times(seen).over(came.times(_sums(before, draws))),
                     first_pct=float(first[t.name]) if t.name in first else None,
@@ -356,9 +392,10 @@ def verdict(scores: Sequence[MethodScore], *, tested: int, share: float) -> tupl
     """
     if tested < FEWEST_TO_RANK:
         return (), f"too few to rank methods: {tested} test incidents, {FEWEST_TO_RANK} are needed"
-    here = [s for s in scores if s.area_pct == 100 * share and s.method not in UNRANKED]
+    asked = [s for s in scores if s.area_pct == 100 * share and s.method not in UNRANKED]
+    here = [s for s in asked if s.marked_pct >= s.area_pct * (1 - SAME)]
     if not here:
-        return (), "no method was compared"
+        return (), f"no method marks {100 * share:g} % of the area" if asked else "no method was compared"
     here.sort(key=lambda s: (-s.hits, s.method))
     best = here[0]
     words = f"{best.method} catches most: {best.hit_rate_pct.value:.0f} % of incidents in {100 * share:g} % of the area"

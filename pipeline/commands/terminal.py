@@ -416,14 +416,14 @@ def print_backtest(result: "BacktestResult", folder: Path, *, as_json: bool) -> 
         print_json(result.as_dict())
         return
     console = open_console()
-    numbers = ("area", "hit_rate", "pai", "interval", "pei", "rri")
+    numbers = ("area", "marked", "hit_rate", "pai", "interval", "pei", "rri")
     table = open_table("method", *numbers, right=numbers)
-    frame = result.frame().sort_values(["area_pct", "pai"], ascending=[True, False], na_position="last")
+    frame = result.frame().sort_values(["area_pct", "hits"], ascending=[True, False], na_position="last")
     for row in frame.to_dict("records"):
         shown = {k: _figure(row[k]) for k in ("hit_rate_pct", "pai", "pai_low", "pai_high", "pei", "rri")}
         between = f"{shown['pai_low']}–{shown['pai_high']}" if shown["pai_low"] else ""
         figures = (shown["hit_rate_pct"], shown["pai"], between, shown["pei"], shown["rri"])
-        table.add_row(str(row["method"]), f"{row['area_pct']:g}", *figures)
+        table.add_row(str(row["method"]), f"{row['area_pct']:g}", f"{row['marked_pct']:.3g}", *figures)
     console.print(table)
     console.print(f"\n{escape(result.verdict)}")
     if result.bandwidth_m is not None:
