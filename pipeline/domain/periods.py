@@ -1,9 +1,10 @@
-"""Time windows in whole months: months, quarters, years, rolling and fixed windows, and breaks in a series.
+"""Time windows: months, quarters, years, rolling and fixed windows, windows of days, and breaks in a series.
 
 A month is an integer such as 202507. A window is a `Period`; its id is "2025-07" for one month and
-"2024-08..2025-07" for anything longer. Windows that the data covers only in part are *partial*: they are marked
-and never compared with whole ones. Months that are missing from a source are listed (`MissingMonths`); they do not move
-the windows of a profile (`choose_windows`).
+"2024-08..2025-07" for anything longer. Windows of days (`pipeline.domain.short_windows` makes them) are "2025-07-01",
+"2025-W27" (an ISO week) and "2025-06-02..2025-06-29" (28 days). Windows that the data covers only in part are
+*partial*: they are marked and never compared with whole ones. Months that are missing from a source are listed
+(`MissingMonths`); they do not move the windows of a profile (`choose_windows`).
 """
 
 import re
@@ -60,6 +61,10 @@ class WindowKind(StrEnum):
 
 
 _ID = re.compile(r"(\d{4})-(\d{2})(?:\.\.(\d{4})-(\d{2}))?")
+_WEEK_ID = re.compile(r"(\d{4})-W(\d{2})")
+_DAYS_ID = re.compile(r"(\d{4}-\d{2}-\d{2})(?:\.\.(\d{4}-\d{2}-\d{2}))?")
+YEAR_OF_WEEKS = 364
+"""Days in 52 weeks: a window of days is compared with that of the same weekdays a year before."""
 _NAMES = "January February March April May June July August September October November December"
 
 
@@ -108,13 +113,27 @@ def _name(month: int) -> str:
     return f"{_NAMES.split()[month % 100 - 1]} {month // 100}"
 
 
+def _written(day: date) -> str:
+    return f"{day.day} {_name(month_of(day))}"
+
+
 def _iso(month: int) -> str:
     return f"{month // 100:04d}-{month % 100:02d}"
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Period:
-    """A window of whole months, both ends included, ordered by first and then last month.
+    """A window of whole months or of days, both ends included, ordered by first and then last month.
+
+    A window of days keeps the months in which it begins and ends, so that what is known by month (which months a source
+    lacks, breaks) can be looked up for both kinds; counts by month are sums of whole months only (`whole_months`).
+
+    Attributes
+    ----------
+    first_month, last_month
+        Months of the first and the last day, as yyyymm.
+    first_day, last_day
+        Days of these months on which a window of days begins and ends; (1, 0) for whole months.
 
     Examples
     --------
@@ -123,42 +142,91 @@ class Period:
     ('12 months to July 2025', 12, 365, '2023-08..2024-07')
     >>> Period.parse("2025-04..2025-06").label
     'Q2 2025'
+    >>> week = Period.parse("2025-W27")
+    >>> week.start.isoformat(), week.end.isoformat(), week.label
+    ('2025-06-30', '2025-07-06', 'week 27 of 2025 (from 30 June 2025)')
     """
 
     first_month: int
     last_month: int
+    first_day: int = 1
+    last_day: int = 0
 
     def __post_init__(self) -> None:
         if months_between(self.first_month, self.last_month) < 1:
             raise InputError(f"a period cannot end ({self.last_month}) before it begins ({self.first_month})")
+        if not self.whole_months and self.start > self.end:
+            raise InputError(f"a period cannot end ({self.end}) before it begins ({self.start})")
+
+    @classmethod
+    def of_days(cls, first: date, last: date) -> Self:
+        """Return the window of days from `first` to `last`, both included."""
+        return cls(month_of(first), month_of(last), first.day, last.day)
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read a period id: "2025-07" or "2024-08..2025-07"."""
-        match = _ID.fullmatch(text)
-        if match is None:
-            raise InputError(f"{text!r} is not a period: write 2025-07 for a month, 2024-08..2025-07 for a window")
-        year, month, last_year, last_month = match.groups()
-        first = int(year + month)
-        period = cls(first, int(last_year + last_month) if last_year else first)
+        """Read a period id: "2025-07", "2024-08..2025-07", "2025-07-01", "2025-W27" or "2025-06-30..2025-07-27"."""
+        period = cls._of_days_named(text)
+        if period is None:
+            match = _ID.fullmatch(text)
+            if match is None:
+                raise InputError(
+                    f"{text!r} is not a period: write 2025-07 for a month, 2024-08..2025-07 for a window, 2025-07-01 "
+                    "for a day, 2025-W27 for an ISO week"
+                )
+            year, month, last_year, last_month = match.groups()
+            first = int(year + month)
+            period = cls(first, int(last_year + last_month) if last_year else first)
         if period.id != text:
-            raise InputError(f"{text!r} is written twice over: a window of one month is {period.id}")
+            # One window, one id: tables are joined by it.
+            raise InputError(f"{text!r} is written twice over: the id of this window is {period.id}")
         return period
+
+    @classmethod
+    def _of_days_named(cls, text: str) -> Self | None:
+        """Read the id of a window of days; None if it is not written as one."""
+        try:
+            if week := _WEEK_ID.fullmatch(text):
+                monday = date.fromisocalendar(int(week[1]), int(week[2]), 1)
+                return cls.of_days(monday, monday + timedelta(days=6))
+            if days := _DAYS_ID.fullmatch(text):
+                return cls.of_days(date.fromisoformat(days[1]), date.fromisoformat(days[2] or days[1]))
+        except (ValueError, OverflowError):
+            raise InputError(f"{text!r} is not a period: the calendar has no such day or week") from None
+        return None
+
+    @property
+    def whole_months(self) -> bool:
+        """Whether the window consists of whole months by definition (28 days of February are a window of days)."""
+        return self.last_day == 0
+
+    @property
+    def is_week(self) -> bool:
+        """Whether this is an ISO week: a window of days from Monday to Sunday."""
+        return not self.whole_months and self.start.isoweekday() == 1 and self.days == 7
 
     @property
     def id(self) -> str:
         """Name of the period in tables and file names."""
-        first, last = _iso(self.first_month), _iso(self.last_month)
+        if self.is_week:
+            year, week, _ = self.start.isocalendar()
+            return f"{year:04d}-W{week:02d}"
+        if self.whole_months:
+            first, last = _iso(self.first_month), _iso(self.last_month)
+        else:
+            first, last = self.start.isoformat(), self.end.isoformat()
         return first if first == last else f"{first}..{last}"
 
     @property
     def start(self) -> date:
         """First day."""
-        return date(self.first_month // 100, self.first_month % 100, 1)
+        return date(self.first_month // 100, self.first_month % 100, self.first_day)
 
     @property
     def end(self) -> date:
         """Last day of the period, inclusive."""
+        if not self.whole_months:
+            return date(self.last_month // 100, self.last_month % 100, self.last_day)
         following = add_months(self.last_month, 1)
         return date(following // 100, following % 100, 1) - timedelta(days=1)
 
@@ -169,12 +237,19 @@ class Period:
 
     @property
     def months(self) -> int:
-        """Length in months."""
+        """Length in months; a window of days has none."""
+        if not self.whole_months:
+            raise InputError(f"{self.id} is a window of days: it has no length in months")
         return months_between(self.first_month, self.last_month)
 
     @property
     def label(self) -> str:
-        """Label for readers: "July 2025", "Q2 2025", "financial year 2024/25", "2024", "12 months to July 2025"."""
+        """Label for readers: "July 2025", "Q2 2025", "financial year 2024/25", "2024", "12 months to July 2025".
+
+        Windows of days: "1 July 2025", "week 27 of 2025 (from 30 June 2025)", "28 days to 27 July 2025".
+        """
+        if not self.whole_months:
+            return self._label_of_days()
         year, part = divmod(self.first_month, 100)
         if self.months == 1:
             return _name(self.first_month)
@@ -186,9 +261,15 @@ class Period:
             return str(year)
         return f"{self.months} months to {_name(self.last_month)}"
 
+    def _label_of_days(self) -> str:
+        if self.is_week:
+            year, week, _ = self.start.isocalendar()
+            return f"week {week} of {year} (from {_written(self.start)})"
+        return _written(self.start) if self.days == 1 else f"{self.days} days to {_written(self.end)}"
+
     def overlaps(self, other: "Period") -> bool:
-        """Return whether the two windows share a month."""
-        return self.first_month <= other.last_month and other.first_month <= self.last_month
+        """Return whether the two windows share a day."""
+        return self.start <= other.end and other.start <= self.end
 
     def made_of(self, others: Iterable["Period"]) -> tuple["Period", ...]:
         """Return the given windows that together make up this one without overlap; none if they do not.
@@ -197,12 +278,21 @@ class Period:
         >>> [p.id for p in Period(202401, 202406).made_of(quarters)], Period(202402, 202406).made_of(quarters)
         (['2024-01..2024-03', '2024-04..2024-06'], ())
         """
-        inside = tuple(p for p in others if self.first_month <= p.first_month and p.last_month <= self.last_month)
-        return inside if sum(p.months for p in inside) == self.months else ()
+        inside = tuple(p for p in others if self.start <= p.start and p.end <= self.end)
+        return inside if sum(p.days for p in inside) == self.days else ()
 
     def shifted(self, count: int) -> "Period":
         """Return the window of the same number of months, `count` months later (earlier if negative)."""
+        if not self.whole_months:
+            raise InputError(f"{self.id} is a window of days: shift it by days")
         return Period(add_months(self.first_month, count), add_months(self.last_month, count))
+
+    def shifted_days(self, count: int) -> "Period":
+        """Return the window of the same number of days, `count` days later (earlier if negative)."""
+        if self.whole_months:
+            raise InputError(f"{self.id} is a window of whole months: shift it by months")
+        by = timedelta(days=count)
+        return Period.of_days(self.start + by, self.end + by)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -227,23 +317,30 @@ def _calendar(first: int, last: int, length: int, phase: int) -> tuple[Period, .
 _CALENDAR: dict[str, tuple[int, int]] = {
     WindowKind.MONTH: (1, 0),
     WindowKind.QUARTER: (3, 0),
-    WindowKind.FINANCIAL_YEAR: (12, 3),
+    WindowKind.FINANCIAL_YEAR: (12, 3),  # or as `financial_year_from` says
     WindowKind.YEAR: (12, 0),
 }
 """Length in months, and the month of the year that windows begin in (January is 0; modulo the length)."""
 
 
 def windows(
-    kind: str, *, first: int, last: int, months: int = 12, anchor: int | None = None, step: int = 1
+    kind: str,
+    *,
+    first: int,
+    last: int,
+    months: int = 12,
+    anchor: int | None = None,
+    step: int = 1,
+    financial_year_from: int = 4,
 ) -> tuple[Period, ...]:
     """Cover the months of the data with windows of one kind, in time order.
 
     Parameters
     ----------
     kind
-        One of `WindowKind`: ``month``; ``quarter`` (calendar); ``financial_year`` (from April); ``year`` (calendar);
-        ``rolling`` (`months` months, inside the data); ``fixed`` (windows of `months` months that never overlap,
-        counted in both directions from one that ends in `anchor`).
+        One of `WindowKind`: ``month``; ``quarter`` (calendar); ``financial_year`` (from April, or
+        `financial_year_from`); ``year`` (calendar); ``rolling`` (`months` months, inside the data); ``fixed`` (windows
+        of `months` months that never overlap, counted in both directions from one that ends in `anchor`).
     first, last
         First and last month with data, as yyyymm.
     months, step
@@ -251,6 +348,8 @@ def windows(
     anchor
         Month in which one fixed window ends; `last` if not given. Set it for repeated releases, so that the windows of
         successive releases coincide.
+    financial_year_from
+        Month of the year in which financial years begin, 1 to 12.
 
     Returns
     -------
@@ -275,7 +374,11 @@ def windows(
     if kind == WindowKind.ROLLING:
         ends = month_range(add_months(first, months - 1), last)[::-step]
         return tuple(Period(add_months(end, 1 - months), end) for end in reversed(ends))
+    if not 1 <= financial_year_from <= 12:
+        raise InputError(f"a financial year cannot begin in month {financial_year_from}: give 1 to 12")
     length, phase = _CALENDAR.get(kind, (months, _index(last if anchor is None else anchor) + 1))
+    if kind == WindowKind.FINANCIAL_YEAR:
+        phase = financial_year_from - 1
     return _calendar(first, last, length, phase)
 
 
@@ -336,7 +439,19 @@ def latest_fixed(*, first_date: date, last_date: date, months: int = 12, anchor:
 
 
 def earlier_window(period: Period, *, basis: Literal["previous", "year_before"] = "previous") -> Period:
-    """Return the window to compare with: the one just before, or the same months a year earlier (without overlap)."""
+    """Return the window to compare with: the one just before, or the same months a year earlier (without overlap).
+
+    A year earlier means 364 days for a window of days: the same weekdays, and for weeks and 28 days a window of the
+    same series.
+
+    >>> earlier_window(Period.parse("2025-W27"), basis="year_before").id
+    '2024-W27'
+    """
+    if not period.whole_months:
+        back = period.days if basis == "previous" else YEAR_OF_WEEKS
+        if back < period.days:
+            raise InputError(f"{period.label} is longer than a year: compare with the previous window instead")
+        return period.shifted_days(-back)
     earlier = period.shifted(-period.months if basis == "previous" else -12)
     if earlier.overlaps(period):
         raise InputError(
@@ -364,10 +479,10 @@ def one_system(span: Period, breaks: Iterable[Break]) -> Period:
 
 
 def without_overlap(periods: Sequence[Period]) -> tuple[Period, ...]:
-    """Choose windows that share no month, counted back from the latest, in time order."""
+    """Choose windows that share no day, counted back from the latest, in time order."""
     chosen: list[Period] = []
-    for period in sorted(set(periods), key=lambda p: (p.last_month, p.first_month), reverse=True):
-        if not chosen or period.last_month < chosen[-1].first_month:
+    for period in sorted(set(periods), key=lambda p: (p.end, p.start), reverse=True):
+        if not chosen or period.end < chosen[-1].start:
             chosen.append(period)
     return tuple(reversed(chosen))
 
