@@ -13,7 +13,7 @@ import math
 import statistics
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any
@@ -35,6 +35,7 @@ from pipeline.domain.periods import (
     month_range,
     windows,
 )
+from pipeline.domain.short_windows import silent_days
 from pipeline.errors import InputError
 from pipeline.tables import Level, Measure, Place
 
@@ -357,7 +358,9 @@ def settle_span(sources: Sequence[SourceMonths], *, periods: Periods, first_date
         raise InputError(
             f"the data covers {first} to {last}, less than a month: check periods and the dates of the source"
         )
-    span = Span(first, last, _lacking(judged, month_range(month_of(first), month_of(last))))
+    lacking = _lacking(judged, month_range(month_of(first), month_of(last)))
+    gone = {day for one in judged for day in _missing_days(one, first, last)}
+    span = Span(first, last, replace(lacking, days=frozenset(gone)))
     return SpanReport(span, _choices(judged, span), _cautions(judged, span, periods), _quality(judged, span))
 
 
@@ -414,6 +417,22 @@ def _lacking(judged: Sequence[_Judged], months: Sequence[int]) -> MissingMonths:
     }
     whole, part = ({name: tuple(sorted(found)) for name, found in table.items()} for table in tables)
     return MissingMonths(whole, part, frozenset(has))
+
+
+def _missing_days(one: _Judged, first: date, last: date) -> tuple[date, ...]:
+    """Return days of the months that a source has on which it lacks rows: too long a silence for chance.
+
+    Months that it lacks, or has in part, are in no window of days either way; where most rows of a month have no day,
+    its days say nothing.
+    """
+    start, end = max(first, Period(one.first, one.first).start), min(last, Period(one.last, one.last).end)
+    by_day = {date.fromisoformat(day): rows for day, rows in one.source.days.items()}
+    dated: Counter[int] = Counter()
+    for day, rows in by_day.items():
+        dated[month_of(day)] += rows
+    undated = {m for m, rows in one.source.months.items() if 2 * dated[m] < rows}
+    settled = {*one.source.empty, *one.missing, *one.incomplete, *one.quiet, *undated}
+    return silent_days(by_day, first=start, last=end, settled=settled) if start <= end else ()
 
 
 def _quiet(judged: Sequence[_Judged], span: Span) -> dict[str, tuple[int, ...]]:
@@ -493,6 +512,7 @@ def _quality(judged: Sequence[_Judged], span: Span) -> list[dict[str, Any]]:
             "missing_months": ids["missing"].get(j.source.name, []),
             "incomplete_months": sorted({Period(m, m).id for m in j.incomplete}),
             "incomplete_because": list(j.incomplete.values()),
+            "missing_days": [day.isoformat() for day in _missing_days(j, span.first, span.last)],
             "quiet_months": [Period(m, m).id for m in quiet.get(j.source.name, ())],
             "notes": list(span.lacking.sentences()) if len(judged) == 1 else [],
         }

@@ -14,7 +14,7 @@ from pipeline.aggregate.circumstances import INTERVAL_UNITS, TOTAL, VARIABLES, W
 from pipeline.errors import InputError
 from pipeline.statistics.aoristic import BAND_MINUTES, UNITS
 from pipeline.storage.duckdb import connect, guarded, identifier, literal, scan_parts
-from pipeline.tables import AREA_MONTHS, LOCATIONS, Place, Precision
+from pipeline.tables import AREA_DAYS, AREA_MONTHS, LOCATIONS, Place, Precision
 
 __all__ = [
     "DAY_KEY",
@@ -24,6 +24,7 @@ __all__ = [
     "PLACE_KEY",
     "CountJob",
     "OpenPart",
+    "count_area_days",
     "count_area_months",
     "count_days",
     "count_facets",
@@ -34,6 +35,7 @@ __all__ = [
     "merge_locations",
     "merge_victims",
     "open_part",
+    "reduce_area_days",
     "reduce_area_months",
     "reduce_days",
     "reduce_facets",
@@ -177,6 +179,43 @@ def count_area_months(
                    coalesce(sum(incidents) FILTER (WHERE borough_code IS NULL), 0)::BIGINT, {outcomes}
             FROM long GROUP BY ALL
             ORDER BY 1, 3, 4
+            """
+        )
+
+
+def count_area_days(
+    part: Path | OpenPart,
+    *,
+    region_code: str,
+    unplaced_inside: bool = True,
+    outside: Collection[str] = (),
+    memory_limit_mb: int = 1000,
+) -> pd.DataFrame:
+    """Count one part by area, day and category: what windows of days are summed from.
+
+    Areas and categories as in `count_area_months`. Columns area_code, level, month, day (ISO), category, incidents.
+    Rows whose month alone is known are counted with an empty day: they are in the month, and in no day of it.
+    """
+    sums = "sum(incidents)::BIGINT AS incidents"
+    with open_part(part, memory_limit_mb=memory_limit_mb) as asked:
+        return asked.query(
+            f"""
+            WITH small AS (
+                SELECT ward_code, borough_code, month, categories, count(*) AS incidents,
+                       CASE WHEN date_precision = 'day' THEN occurred_on ELSE '' END AS day
+                FROM PARTS WHERE place NOT IN ({_elsewhere(unplaced_inside)}) GROUP BY ALL
+            ), long AS (
+                SELECT * EXCLUDE categories, unnest({_counted_in(outside)}) AS category FROM small
+            )
+            SELECT ward_code AS area_code, 'ward' AS level, month, day, category, {sums}
+            FROM long WHERE ward_code IS NOT NULL GROUP BY ALL
+            UNION ALL
+            SELECT borough_code, 'borough', month, day, category, {sums}
+            FROM long WHERE borough_code IS NOT NULL GROUP BY ALL
+            UNION ALL
+            SELECT {literal(region_code)}, 'region', month, day, category, {sums}
+            FROM long GROUP BY ALL
+            ORDER BY 1, 3, 4, 5
             """
         )
 
@@ -351,6 +390,11 @@ def reduce_days(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return merge_counts(parts, key=DAY_KEY)
 
 
+def reduce_area_days(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Merge counts by area and day into AREA_DAYS."""
+    return AREA_DAYS.conform(merge_counts(parts, key=AREA_DAY_KEY))
+
+
 def reduce_places(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Merge counts by place."""
     return merge_counts(parts, key=PLACE_KEY)
@@ -361,10 +405,11 @@ def reduce_places(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
 # Merging reads these files alone. The locations stay in the database until they are written: their number grows with
 # the rows where coordinates are measured, and memory must not.
 
-KEPT = ("area_months", "days", "facets", "locations", "places", "victims")
+KEPT = ("area_days", "area_months", "days", "facets", "locations", "places", "victims")
 """Files of one part's counts, without their ending."""
 
 _MERGE = {
+    "area_days": reduce_area_days,
     "area_months": reduce_area_months,
     "days": reduce_days,
     "facets": reduce_facets,
@@ -399,6 +444,8 @@ class CountJob:
         Categories that count in no total.
     precision
         Precisions of the rows that locations and victims are counted from.
+    by_day
+        Whether to count by area and day as well: only where windows of days are asked for.
     memory_limit_mb
         Memory of the database, in MB.
     """
@@ -412,6 +459,7 @@ class CountJob:
     online_stated: bool = True
     outside: tuple[str, ...] = ()
     precision: tuple[str, ...] = (Precision.POINT.value,)
+    by_day: bool = False
     memory_limit_mb: int = 1000
 
 
@@ -433,10 +481,14 @@ def count_part(job: CountJob) -> None:
         ),
         open_part(job.part, memory_limit_mb=job.memory_limit_mb) as asked,
     ):
+        where: dict[str, Any] = {
+            "region_code": job.region_code,
+            "unplaced_inside": job.unplaced_inside,
+            "outside": job.outside,
+        }
         frames = {
-            "area_months": count_area_months(
-                asked, region_code=job.region_code, unplaced_inside=job.unplaced_inside, outside=job.outside
-            ),
+            "area_days": count_area_days(asked, **where) if job.by_day else pd.DataFrame(AREA_DAYS.empty()),
+            "area_months": count_area_months(asked, **where),
             "facets": count_facets(
                 asked, unplaced_inside=job.unplaced_inside, online_stated=job.online_stated, outside=job.outside
             ),
@@ -453,7 +505,7 @@ def count_part(job: CountJob) -> None:
 
 
 def merge_kept(folders: Sequence[Path], *, name: str) -> pd.DataFrame:
-    """Merge the area_months, days, facets or places of parts."""
+    """Merge the area_days, area_months, days, facets or places of parts."""
     return _MERGE[name]([pd.read_parquet(folder / f"{name}.parquet") for folder in folders])
 
 
@@ -553,6 +605,7 @@ def _write(path: Path, schema: Any, batches: Iterable[Any]) -> int:
 # A measure that no file knows stays empty; one that some know is their sum.
 
 DAY_KEY = ("source", "day")
+AREA_DAY_KEY = ("area_code", "level", "month", "day", "category")
 PLACE_KEY = ("source", "borough_code", "month", "place", "place_precision", "online", "date_precision")
 FACET_KEY = ("organisation", "area_code", "month", "category", "facet", "value")
 

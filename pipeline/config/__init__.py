@@ -124,7 +124,8 @@ __all__ = [
     "settings_cautions",
 ]
 
-_MONTHS = {"month": 1, "quarter": 3}
+_MONTHS = {"day": 0, "week": 0, "28_days": 0, "month": 1, "quarter": 3}
+_SHORT = ("day", "week", "28_days")
 LEAST_LATTICE_M = 100.0
 _SAFE_TILES = re.compile(r"(https://[^/\s@]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)(/|$)", re.IGNORECASE)
 
@@ -290,6 +291,11 @@ def _profile_faults(config: Config) -> list[str]:
             faults.append(f'profile "{p.name}": rolling ward windows overlap and disclose single months: use "fixed"')
         if p.name == "work":
             faults.append('profile "work": this is the name of the folder of stage tables: choose another name')
+        if not config.incidents and any(kind in _SHORT for kind in (p.ward_period, p.borough_period)):
+            faults.append(
+                f'profile "{p.name}": published counts are by month, and cannot be given by day, week or 28 days: use '
+                '"month" or longer'
+            )
         faults += _contradictions(p)
     return faults
 
@@ -339,6 +345,12 @@ def _contradictions(p: Profile) -> list[str]:
     if not p.measures:
         found.append("measures is empty, so there is nothing to show: list incidents, positive_outcomes or both")
     if p.audience != "internal":
+        found += [
+            f'{key} "{getattr(p, key)}" is shorter than a month: counts of so short a time single out incidents, and '
+            'belong in internal profiles only. Use "month" or longer'
+            for key in ("ward_period", "borough_period")
+            if getattr(p, key) in _SHORT
+        ]
         if p.hotspots and p.lattice_m < LEAST_LATTICE_M:
             found.append(
                 f"lattice_m {p.lattice_m:g} would draw hotspots around single places: set {LEAST_LATTICE_M:g} or more, "

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pipeline.config.inputs import CategoryId, Code, Month, Section
+from pipeline.config.inputs import CategoryId, Code, Day, Month, Section
 
 __all__ = [
     "Backtest",
@@ -50,6 +50,18 @@ class Periods(Section):
         None,
         description="Month in which one fixed window ends. By default windows are counted from the first month of the "
         "data at the first release, and do not move afterwards.",
+    )
+    financial_year_from: int = Field(4, ge=1, le=12, description="Month in which financial years begin (4 is April).")
+    short_windows: int = Field(
+        53,
+        ge=1,
+        le=400,
+        description="Most windows of days, weeks or 28 days shown, counted back from the latest (53 weeks are a year).",
+    )
+    anchor_day: Day | None = Field(
+        None,
+        description="Day on which one window of 28 days ends (ISO); by default the last Sunday of the data, so that "
+        "it is made of four ISO weeks.",
     )
     rolling_step_months: int = Field(3, ge=1, le=12, description="Step between rolling windows, in months.")
     first_month: Month | None = Field(None, description="Ignore earlier months.")

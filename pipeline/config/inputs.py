@@ -37,6 +37,7 @@ __all__ = [
 Code = Annotated[str, Field(min_length=1, max_length=120)]
 CategoryId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+Day = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")]
 Months = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])(\.\.\d{4}-(0[1-9]|1[0-2]))?$")]
 """One month, or a range of months such as `2020-01..2022-12`."""
 Paths = str | Annotated[tuple[str, ...], Field(min_length=1)]

@@ -65,13 +65,18 @@ class Profile(Section):
         "public, and `each_run` for synthetic data. Between release dates the numbers do not change; pages are "
         "rendered again.",
     )
-    ward_period: Literal["month", "quarter", "fixed", "year", "financial_year", "rolling"] = Field(
-        "fixed", description="Shortest window of ward counts; `rolling` overlaps and is for internal use only."
+    ward_period: Literal["day", "week", "28_days", "month", "quarter", "fixed", "year", "financial_year", "rolling"] = (
+        Field(
+            "fixed",
+            description="Shortest window of ward counts. For internal use only: `rolling`, which overlaps, and `day`, "
+            "`week` (ISO, from Monday) and `28_days`, which are shorter than a month.",
+        )
     )
-    borough_period: Literal["month", "quarter", "fixed", "year", "financial_year"] = Field(
+    borough_period: Literal["day", "week", "28_days", "month", "quarter", "fixed", "year", "financial_year"] = Field(
         "fixed",
-        description="Windows of borough and region counts; by default `month` for internal. A longer window is the "
-        "sum of these, and its range is as wide as all their steps together.",
+        description="Windows of borough and region counts; by default `month` for internal, which alone may have "
+        "`day`, `week` and `28_days`. A longer window is the sum of these, and its range is as wide as all their steps "
+        "together.",
     )
     measures: tuple[Literal["incidents", "positive_outcomes"], ...] = Field(
         ("incidents", "positive_outcomes"), description="Measures shown."

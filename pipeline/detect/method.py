@@ -12,7 +12,8 @@ from pipeline.config import Config
 from pipeline.detect.kde import BandwidthChoice
 from pipeline.domain.categories import ROOT, having, in_total, outside_total
 from pipeline.domain.levels import level_words
-from pipeline.domain.periods import Period, Span, Windows
+from pipeline.domain.periods import Period, Span
+from pipeline.domain.profile_windows import Windows
 from pipeline.geography.areas import StudyArea
 from pipeline.tables import Level, Table
 

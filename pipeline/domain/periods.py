@@ -4,20 +4,18 @@ A month is an integer such as 202507. A window is a `Period`; its id is "2025-07
 "2024-08..2025-07" for anything longer. Windows of days (`pipeline.domain.short_windows` makes them) are "2025-07-01",
 "2025-W27" (an ISO week) and "2025-06-02..2025-06-29" (28 days). Windows that the data covers only in part are
 *partial*: they are marked and never compared with whole ones. Months that are missing from a source are listed
-(`MissingMonths`); they do not move the windows of a profile (`choose_windows`).
+(`MissingMonths`); they do not move the windows of a profile (`pipeline.domain.profile_windows`).
 """
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pipeline.config import Periods, Profile
-from pipeline.errors import ConfigError, InputError
-from pipeline.tables import Level
+from pipeline.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,10 +26,8 @@ __all__ = [
     "Period",
     "Span",
     "WindowKind",
-    "Windows",
     "add_months",
     "breaks_within",
-    "choose_windows",
     "complete_span",
     "earlier_window",
     "gaps",
@@ -236,6 +232,11 @@ class Period:
         return (self.end - self.start).days + 1
 
     @property
+    def over_a_year(self) -> bool:
+        """Whether the window is longer than a year: it then overlaps the same window a year earlier."""
+        return self.days > 366
+
+    @property
     def months(self) -> int:
         """Length in months; a window of days has none."""
         if not self.whole_months:
@@ -388,13 +389,24 @@ def gaps(months: Iterable[int]) -> tuple[int, ...]:
     return tuple(m for m in month_range(min(present), max(present)) if m not in present) if present else ()
 
 
-def is_partial(period: Period, *, first_date: date, last_date: date, missing: Collection[int] = ()) -> bool:
+def is_partial(
+    period: Period,
+    *,
+    first_date: date,
+    last_date: date,
+    missing: Collection[int] = (),
+    missing_days: Collection[date] = (),
+) -> bool:
     """Return whether the data cover a window only in part.
 
-    They run from `first_date` to `last_date`, both days included, without the months `missing` (see `gaps`).
+    They run from `first_date` to `last_date`, both days included, without the months `missing` (see `gaps`): one that
+    is incomplete makes every window that touches it so. Days that are missing from a month that is there
+    (`missing_days`) count for windows of days alone: months are judged as a whole.
     """
     outside = period.start < first_date or period.end > last_date
-    return outside or any(period.first_month <= month <= period.last_month for month in missing)
+    if outside or any(period.first_month <= month <= period.last_month for month in missing):
+        return True
+    return not period.whole_months and any(period.start <= day <= period.end for day in missing_days)
 
 
 def complete_span(*, first_date: date, last_date: date, missing: Collection[int] = ()) -> Period | None:
@@ -506,6 +518,9 @@ class MissingMonths:
         Source to the months that its rows cover in part: those in which its data begin and end.
     uneven
         Months missing from one source while another has rows: a map of them would show only the other source's area.
+    days
+        Days without a row in months that are there, where so long a silence is no chance: windows of days that contain
+        one are incomplete.
 
     Examples
     --------
@@ -519,6 +534,7 @@ class MissingMonths:
     missing: Mapping[str, Sequence[int]] = field(default_factory=dict)
     incomplete: Mapping[str, Sequence[int]] = field(default_factory=dict)
     uneven: frozenset[int] = frozenset()
+    days: frozenset[date] = frozenset()
 
     @property
     def months(self) -> frozenset[int]:
@@ -541,7 +557,7 @@ class MissingMonths:
             }
             return {name: months for name, months in some.items() if months}
 
-        return type(self)(kept(self.missing), kept(self.incomplete), self.uneven)
+        return type(self)(kept(self.missing), kept(self.incomplete), self.uneven, self.days)
 
     def sentences(self, *periods: Period) -> tuple[str, ...]:
         """List the months, one sentence for each source; only those in the given periods, if any are given."""
@@ -560,7 +576,10 @@ class MissingMonths:
         return {
             kind: {name: [Period(m, m).id for m in months] for name, months in sorted(table.items()) if months}
             for kind, table in tables.items()
-        } | {"uneven": [Period(m, m).id for m in sorted(self.uneven)]}
+        } | {
+            "uneven": [Period(m, m).id for m in sorted(self.uneven)],
+            "days": [day.isoformat() for day in sorted(self.days)],
+        }
 
     @classmethod
     def restored(cls, values: Mapping[str, Any]) -> Self:
@@ -570,7 +589,8 @@ class MissingMonths:
             return {name: tuple(Period.parse(m).first_month for m in months) for name, months in values[kind].items()}
 
         uneven = frozenset(Period.parse(m).first_month for m in values["uneven"])
-        return cls(read("missing"), read("incomplete"), uneven)
+        days = frozenset(date.fromisoformat(day) for day in values["days"])
+        return cls(read("missing"), read("incomplete"), uneven, days)
 
 
 @dataclass(frozen=True, slots=True)
@@ -622,147 +642,3 @@ def month_names(months: Iterable[int]) -> str:
     if more > 0:
         names = [*names[:_NAMED], f"{more} more"]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-# The windows of a profile.
-# A release can be compared with previous ones. Windows of smaller areas therefore never overlap outside internal (the
-# difference of two overlapping windows is the count of the months that only one of them contains), and they are counted
-# from a fixed month, so that next month's release does not move them. A missing month does not move them either: the
-# windows that contain it stay the same and are incomplete.
-
-
-@dataclass(frozen=True, slots=True)
-class Windows:
-    """Windows by level, oldest first; `earlier` is the comparison window of the headline, if the data reach that far.
-
-    `series` is the sequence of windows that readers step through at each level; `by_level` also includes those of
-    smaller areas, so that every ward count appears together with its borough's. `lacking` are the missing months, which
-    make every window that contains them incomplete; `anchor` is the month from which fixed windows are counted;
-    `as_released` states for each released window whether the data covered it completely at the time.
-    """
-
-    headline: Period
-    earlier: Period | None
-    series: dict[str, tuple[Period, ...]]
-    by_level: dict[str, tuple[Period, ...]]
-    first_date: date
-    last_date: date
-    lacking: MissingMonths = field(default_factory=MissingMonths)
-    anchor: int = 0
-    as_released: Mapping[Period, bool] = field(default_factory=dict)
-
-    def with_series(self, series: Mapping[str, tuple[Period, ...]], *, as_released: Mapping[Period, bool]) -> "Windows":
-        """Return the windows of a release with other series, some of whose windows have been released."""
-        by_level = {
-            level: tuple(sorted(given if level == Level.WARD else {*given, *series[Level.WARD]}))
-            for level, given in series.items()
-        }
-        earlier = self.earlier if self.earlier in series[Level.WARD] else None
-        return replace(self, series=dict(series), by_level=by_level, earlier=earlier, as_released=as_released)
-
-    def all_of(self, level: str) -> tuple[Period, ...]:
-        """Return the windows of a level including the headline and the earlier window, oldest first."""
-        extra = [p for p in (self.headline, self.earlier) if p is not None]
-        return tuple(sorted({*self.by_level[level], *extra}))
-
-    def partial(self, period: Period) -> bool:
-        """Whether the data covers the window only in part, or did so when it was released."""
-        if period in self.as_released:
-            return not self.as_released[period]
-        return is_partial(period, first_date=self.first_date, last_date=self.last_date, missing=self.lacking.months)
-
-    @property
-    def shown(self) -> tuple[Period, ...]:
-        """Every window of any level, oldest first."""
-        return tuple(sorted({p for level in self.by_level for p in self.all_of(level)}))
-
-
-def choose_windows(
-    profile: Profile,
-    periods: Periods,
-    *,
-    first_date: date,
-    last_date: date,
-    compare: str,
-    lacking: MissingMonths | None = None,
-    anchor: int | None = None,
-    released: Period | None = None,
-) -> Windows:
-    """Choose the windows of one profile.
-
-    Fixed windows are counted from `periods.anchor`, otherwise from `anchor` (of previous releases), otherwise from the
-    first month of the data, so that a later month does not move them. Outside internal, ward windows never overlap.
-    `released` is the main window of the last release: it stays until the data completes another.
-
-    Raises
-    ------
-    ConfigError
-        If the stated headline lies outside the data.
-    InputError
-        If not one month is complete.
-    """
-    first, last = month_of(first_date), month_of(last_date)
-    anchor = int(periods.anchor.replace("-", "")) if periods.anchor else anchor
-    if anchor is None:
-        span = complete_span(first_date=first_date, last_date=last_date)
-        anchor = add_months(first, periods.months - 1)
-        # If the data are shorter than a window, the main window ends with the data, and the next one must begin after
-        # it.
-        anchor = span.last_month if span and span.last_month < anchor and profile.audience != "internal" else anchor
-    main = _headline(profile, periods, first_date=first_date, last_date=last_date, anchor=anchor, released=released)
-    series: dict[str, tuple[Period, ...]] = {}
-    # The series of each level. Region and borough have the same kind of window, so that they can be compared.
-    for level, chosen in (
-        (Level.REGION, profile.borough_period),
-        (Level.BOROUGH, profile.borough_period),
-        (Level.WARD, profile.ward_period),
-    ):
-        kind = WindowKind(chosen)
-        if kind == WindowKind.ROLLING:
-            every = windows(kind, first=first, last=main.last_month, months=main.months)
-            given = tuple(sorted(every[::-1][:: periods.rolling_step_months]))
-        else:
-            every = windows(kind, first=first, last=last, months=periods.months, anchor=anchor)
-            complete = tuple(p for p in every if not is_partial(p, first_date=first_date, last_date=last_date))
-            given = complete or every[-1:]
-        # Wards outside internal: the headline, and of the other windows those that overlap neither it nor each other.
-        if level == Level.WARD and profile.audience != "internal":
-            given = without_overlap([p for p in given if p == main or not p.overlaps(main)] + [main])
-        series[level] = given
-    # A released window is the sum of the windows of its level's series, never a separate count. If these do not add up
-    # to the wards' windows (calendar quarters, for example), the wards' windows are the series.
-    if profile.audience != "internal":
-        for level in (Level.REGION, Level.BOROUGH):
-            if not all(window.made_of(series[level]) for window in series[Level.WARD]):
-                series[level] = series[Level.WARD]
-        series[Level.WARD_GROUP] = series[Level.WARD]  # a category moves from wards to groups with its windows
-    by_level = {
-        level: tuple(sorted(given if level == Level.WARD else {*given, *series[Level.WARD]}))
-        for level, given in series.items()
-    }
-    # The headline is compared with the same months a year earlier (to remove seasons) unless the two would overlap.
-    # Outside internal the earlier window must belong to the wards' series, which is released anyway.
-    earlier = earlier_window(main, basis="previous" if compare == "previous" or main.months > 12 else "year_before")
-    lacking = lacking or MissingMonths()
-    known = not is_partial(earlier, first_date=first_date, last_date=last_date)
-    allowed = known and (profile.audience == "internal" or earlier in series[Level.WARD])
-    return Windows(main, earlier if allowed else None, series, by_level, first_date, last_date, lacking, anchor)
-
-
-def _headline(
-    profile: Profile, periods: Periods, *, first_date: date, last_date: date, anchor: int, released: Period | None
-) -> Period:
-    if periods.headline != "latest":
-        stated = Period.parse(periods.headline)
-        if is_partial(stated, first_date=first_date, last_date=last_date):
-            raise ConfigError(
-                f"periods.headline is {stated.id}, but the data covers {first_date} to {last_date}: "
-                "choose a window inside, or `latest`"
-            )
-        return stated
-    if profile.audience != "internal":
-        fixed = latest_fixed(first_date=first_date, last_date=last_date, months=periods.months, anchor=anchor)
-        chosen = fixed or released
-        if chosen is not None:
-            return chosen
-    return headline(first_date=first_date, last_date=last_date, months=periods.months)

@@ -8,14 +8,14 @@ days: they are counted beside it, and never guessed into one.
 
 import math
 import statistics
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from enum import StrEnum
 
-from pipeline.domain.periods import Period, is_partial
+from pipeline.domain.periods import Period
 from pipeline.errors import InputError
 
-__all__ = ["DAYS_OF", "ShortKind", "short_is_partial", "short_windows", "silent_days", "whole_short_windows"]
+__all__ = ["DAYS_OF", "ShortKind", "short_windows", "silent_days", "whole_short_windows"]
 
 
 class ShortKind(StrEnum):
@@ -50,7 +50,7 @@ def short_windows(kind: str, *, first: date, last: date, anchor: date | None = N
     -------
     windows
         Every window that contains a day of the data. The first and the last may extend beyond the data: see
-        `short_is_partial`.
+        `is_partial`.
 
     Raises
     ------
@@ -81,30 +81,12 @@ def short_windows(kind: str, *, first: date, last: date, anchor: date | None = N
     )
 
 
-def short_is_partial(
-    period: Period,
-    *,
-    first_date: date,
-    last_date: date,
-    missing: Collection[int] = (),
-    missing_days: Collection[date] = (),
-) -> bool:
-    """Return whether the data cover a window of days only in part.
-
-    They run from `first_date` to `last_date`, both days included, without the months `missing` (a month that is
-    incomplete makes every window that touches it so) and without the days `missing_days`.
-    """
-    if is_partial(period, first_date=first_date, last_date=last_date, missing=missing):
-        return True
-    return any(period.start <= day <= period.end for day in missing_days)
-
-
 def whole_short_windows(
     kind: str, *, first_date: date, last_date: date, most: int, anchor: date | None = None
 ) -> tuple[Period, ...]:
     """Return the latest windows of one kind that lie inside the data, at most `most` of them, in time order.
 
-    What a source lacks does not move them: such windows are incomplete (`short_is_partial`).
+    What a source lacks does not move them: such windows are incomplete (`is_partial`).
 
     >>> found = whole_short_windows("week", first_date=date(2025, 6, 1), last_date=date(2025, 7, 31), most=2)
     >>> [w.id for w in found]

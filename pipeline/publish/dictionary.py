@@ -17,6 +17,7 @@ from pipeline.tables.outputs import (
 )
 from pipeline.tables.table import Table
 from pipeline.tables.work import (
+    AREA_DAYS,
     AREA_MONTHS,
     AREAS,
     CELLS,
@@ -130,7 +131,17 @@ def data_dictionary() -> str:
     text += "### circumstances.csv\n\n"
     text += _table(CIRCUMSTANCES.described(variables=variable_list()))
     text += "## Stage tables in `work/`\n\n"
-    for table in (AREAS, INCIDENTS, QUARANTINE, PUBLISHED_COUNTS, AREA_MONTHS, LOCATIONS, CELLS, HOTSPOT_FACTS):
+    for table in (
+        AREAS,
+        INCIDENTS,
+        QUARANTINE,
+        PUBLISHED_COUNTS,
+        AREA_MONTHS,
+        AREA_DAYS,
+        LOCATIONS,
+        CELLS,
+        HOTSPOT_FACTS,
+    ):
         text += _table(table)
     return text.rstrip() + "\n"
 

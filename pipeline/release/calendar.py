@@ -14,15 +14,8 @@ import geopandas as gpd
 import pandas as pd
 
 from pipeline.config import Config, Profile
-from pipeline.domain.periods import (
-    MissingMonths,
-    Period,
-    Windows,
-    add_months,
-    choose_windows,
-    complete_span,
-    months_between,
-)
+from pipeline.domain.periods import MissingMonths, Period, add_months, complete_span, months_between
+from pipeline.domain.profile_windows import Windows, choose_windows
 from pipeline.errors import DisclosureError
 from pipeline.release.earlier_releases import AUDIENCES, EarlierRelease, Kept, edition_of
 from pipeline.release.linked_tables import counted

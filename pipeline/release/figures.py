@@ -12,7 +12,8 @@ import pandas as pd
 
 from pipeline.config import Config
 from pipeline.detect.gistar import MoranClass, area_significance
-from pipeline.domain.periods import Break, Period, Windows
+from pipeline.domain.periods import Break, Period
+from pipeline.domain.profile_windows import Windows
 from pipeline.geography.neighbours import contiguity
 from pipeline.release.linked_tables import COUNTS
 from pipeline.release.released import ReleasePlan, join_not_offered
@@ -168,7 +169,8 @@ def _comparisons(counts: pd.DataFrame, windows: Windows, config: Config) -> tupl
             first_date=windows.first_date,
             last_date=windows.last_date,
             missing=sorted(windows.lacking.months),
-            basis=config.change.compare if window.months <= 12 else "previous",
+            missing_days=sorted(windows.lacking.days),
+            basis="previous" if window.over_a_year else config.change.compare,
             breaks=breaks,
         )
         for window in (windows.headline, *sorted(Period.parse(p) for p in shown if p != windows.headline.id))
@@ -188,7 +190,11 @@ def _changes(
     for number, comparison in enumerate(comparisons):
         both = (comparison.earlier, comparison.later)
         # The two windows, and the months inside them, from which the dispersion is estimated.
-        near = {p for p, span in spans.items() if span in both or (span.months == 1 and any(map(span.overlaps, both)))}
+        near = {
+            p
+            for p, span in spans.items()
+            if span in both or (span.whole_months and span.months == 1 and any(map(span.overlaps, both)))
+        }
         rules = ChangeRules(
             fdr_q=config.change.fdr_q / (others if number else 1), min_earlier=config.change.min_earlier
         )

@@ -15,10 +15,12 @@ import pandas as pd
 from pipeline.aggregate.counts import sum_periods
 from pipeline.aggregate.coverage import Extent
 from pipeline.aggregate.precision import Basis
+from pipeline.aggregate.short_counts import sum_days
 from pipeline.config import Config, Profile
 from pipeline.domain.categories import declared_relations
 from pipeline.domain.levels import level_words
-from pipeline.domain.periods import MissingMonths, Period, Windows, choose_windows, month_of
+from pipeline.domain.periods import MissingMonths, Period, month_of
+from pipeline.domain.profile_windows import Windows, choose_windows
 from pipeline.errors import ConfigError
 from pipeline.geography.neighbours import add_groups, group_wards, with_ward_groups
 from pipeline.release.calendar import (
@@ -56,7 +58,7 @@ from pipeline.release.released import (
     release_info,
 )
 from pipeline.statistics.rates import leave_out_immature
-from pipeline.tables import CIRCUMSTANCES, HOTSPOT_CORE_LAYER, HOTSPOT_FACTS, Level
+from pipeline.tables import AREA_DAYS, CIRCUMSTANCES, HOTSPOT_CORE_LAYER, HOTSPOT_FACTS, Level
 
 __all__ = ["Detected", "Passed", "examine", "release"]
 
@@ -78,6 +80,8 @@ class Detected:
         Categories in the order they are shown, `all` first.
     first_date, last_date
         First and last day the data covers.
+    area_days
+        Table `area_days`; empty where no window of days is shown.
     locations
         Table `locations`; empty where the source has no points.
     hotspots
@@ -138,6 +142,7 @@ class Detected:
     levels: Mapping[str, Any] = field(default_factory=dict)
     facts: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     cores: Mapping[str, gpd.GeoDataFrame] = field(default_factory=dict)
+    area_days: pd.DataFrame = field(default_factory=AREA_DAYS.empty)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +224,7 @@ def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail", offers: dict
     if plan.group_of:  # a group's count is the sum of its wards' true counts: protected as one number, like any other
         summed = tuple(m for m in _SUMMED if m in months)
         months = add_groups(months, plan.group_of, keys=("month", "category"), sums=summed)
-    counts = _window_counts(months, plan.windows, areas=plan.areas, categories=plan.categories)
+    counts = _window_counts(months, plan.windows, areas=plan.areas, categories=plan.categories, days=detected.area_days)
     counts = _within_the_data(counts, detected, plan)
     stepped = not plan.internal and profile.step > 1
     offer = _offer(detected, whole, plan, detail, counts, offers=offers) if stepped else None
@@ -574,23 +579,29 @@ def _offer(
 
 
 def _window_counts(
-    months: pd.DataFrame, windows: Windows, *, areas: gpd.GeoDataFrame, categories: Sequence[CategoryInfo]
+    months: pd.DataFrame,
+    windows: Windows,
+    *,
+    areas: gpd.GeoDataFrame,
+    categories: Sequence[CategoryInfo],
+    days: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Sum months to each level's own windows."""
+    """Sum months to each level's own windows, and days to its windows of days."""
     frames = []
     for level in Level:
         some = areas[areas["level"] == level]
         if not len(some):
             continue
         periods = windows.all_of(level)
-        frames.append(
-            sum_periods(
-                months[months["area_code"].isin(some["area_code"])],
-                periods,
-                areas=some[["area_code", "level"]],
-                categories=[c.id for c in categories],
-                covered=list(some.loc[some["covered"].astype(bool), "area_code"]),
-                partial=[p for p in periods if windows.partial(p)],
-            )
-        )
+        shared: dict[str, Any] = {
+            "areas": some[["area_code", "level"]],
+            "categories": [c.id for c in categories],
+            "covered": list(some.loc[some["covered"].astype(bool), "area_code"]),
+            "partial": [p for p in periods if windows.partial(p)],
+        }
+        whole = [p for p in periods if p.whole_months]
+        frames.append(sum_periods(months[months["area_code"].isin(some["area_code"])], whole, **shared))
+        short = [p for p in periods if not p.whole_months]
+        if short and days is not None:
+            frames.append(sum_days(days[days["area_code"].isin(some["area_code"])], short, **shared))
     return pd.concat([f for f in frames if len(f)], ignore_index=True)

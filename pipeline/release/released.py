@@ -17,7 +17,8 @@ from pydantic import TypeAdapter
 from pipeline.config import Config, Profile
 from pipeline.domain.categories import ROOT
 from pipeline.domain.levels import level_words
-from pipeline.domain.periods import Period, Windows
+from pipeline.domain.periods import Period
+from pipeline.domain.profile_windows import Windows
 from pipeline.errors import DisclosureError
 from pipeline.tables import (
     CIRCUMSTANCES,

@@ -24,9 +24,12 @@ from pipeline.aggregate.coverage import (
 from pipeline.aggregate.precision import Basis
 from pipeline.aggregate.reduce import KEPT, CountJob, count_part, merge_kept, merge_locations, merge_victims
 from pipeline.aggregate.repeats import repeats_report
+from pipeline.aggregate.short_counts import undated
+from pipeline.config import Config
 from pipeline.domain.categories import outside_total
 from pipeline.domain.levels import level_words
-from pipeline.domain.periods import month_of
+from pipeline.domain.periods import Period, month_of
+from pipeline.domain.short_windows import DAYS_OF
 from pipeline.errors import InputError
 from pipeline.geography.areas import StudyArea
 from pipeline.ingest import (
@@ -45,9 +48,11 @@ from pipeline.stages import Context, RecordKind
 from pipeline.storage.duckdb import guarded
 from pipeline.storage.files import read_columns, read_json, read_table, write_json, write_table
 from pipeline.storage.workspace import key_of, link_tree
-from pipeline.tables import AREA_MONTHS, AREAS, LOCATIONS, PUBLISHED_COUNTS, Level, Place
+from pipeline.tables import AREA_DAYS, AREA_MONTHS, AREAS, LOCATIONS, PUBLISHED_COUNTS, Level, Place
 
 __all__ = ["run"]
+
+_LISTED_DAYS = 10
 
 
 def run(context: Context) -> None:
@@ -118,6 +123,7 @@ def _published(context: Context, record: dict[str, Any]) -> tuple[pd.DataFrame, 
     context.choices |= {f"counts of the {level}": how for level, how in levels.quality["summed"].items()}
     context.cautions += _unknown_cells(published)
     write_table(context.work("locations.parquet"), LOCATIONS, LOCATIONS.empty())
+    write_table(context.work("area_days.parquet"), AREA_DAYS, AREA_DAYS.empty())
     cells = {"cells": published.cells, "absent_unknown": published.absent, "suppressed_unknown": published.suppressed}
     named = {"levels": levels.quality, "cells": cells, "months": settled.quality}
     write_json(context.folder / "quality.json", read_json(context.work("quality.json")) | named)
@@ -158,6 +164,8 @@ def _count(context: Context, record: dict[str, Any]) -> list[Path]:
         "placeholders": tuple((p.easting_m, p.northing_m, p.radius_m) for p in config.detect.placeholder_locations),
         "precision": config.detect.precision,
     }
+    if _by_day(config):
+        rules["by_day"] = True
     if config.categories.outside:
         rules["outside"] = tuple(sorted(outside_total(config.categories)))
     inside = unplaced_inside(((part["label"], part["report"]["places"]) for part in record["parts"]), config.incidents)
@@ -206,7 +214,9 @@ def _merge(context: Context, record: dict[str, Any], folders: list[Path]) -> tup
     """Merge all parts' counts and account for every row; return area_months, the number of locations, and the span."""
     config, limit = context.config, context.config.run.memory_limit_mb
     with guarded("the counts while they were merged", damaged="counts that an earlier step wrote cannot be read back"):
-        tables = {name: merge_kept(folders, name=name) for name in ("area_months", "days", "facets", "places")}
+        tables = {
+            name: merge_kept(folders, name=name) for name in ("area_days", "area_months", "days", "facets", "places")
+        }
         settled = settle_span(
             incident_sources(config.incidents, parts=record["parts"], days=tables["days"], places=tables["places"]),
             periods=config.periods,
@@ -247,6 +257,7 @@ def _merge(context: Context, record: dict[str, Any], folders: list[Path]) -> tup
         geocode_target_pct=config.quality.geocode_target_pct,
     )
 
+    write_table(context.work("area_days.parquet"), AREA_DAYS, tables["area_days"])
     for name in ("facets", "places"):
         tables[name].to_parquet(context.work(f"{name}.parquet"), index=False, compression="zstd")
     snapped, moved = _snapped(context, record, at, repeated=quality["repeated_coordinates"])
@@ -278,8 +289,36 @@ def _merge(context: Context, record: dict[str, Any], folders: list[Path]) -> tup
         {part["label"]: part["report"]["outside"] for part in record["parts"]}, record["areas"]["population"]
     )
     write_json(context.folder / "quality.json", quality | same | named | lines)
+    context.cautions += _short_cautions(context, tables["area_days"], settled)
     context.cautions += [caution for caution in (basis.caution(), hardly, beside, moved, nowhere) if caution]
     return tables["area_months"], rows, settled
+
+
+def _short_cautions(context: Context, area_days: pd.DataFrame, settled: SpanReport) -> list[str]:
+    """Say what is not known by day, where windows of days are shown: incidents without a day, days that are missing."""
+    if not _by_day(context.config):
+        return []
+    window = Period(month_of(settled.span.first), month_of(settled.span.last))
+    without, found = undated(area_days, [window], level=Level.REGION), []
+    if without:
+        found.append(
+            f"{without:,} incidents are known to their month alone: they are in no day, week or 28 days. In windows "
+            "that touch their months the counts of their areas are incomplete, and a 0 is not given."
+        )
+    days = sorted(settled.span.lacking.days)
+    if days:
+        listed = ", ".join(day.isoformat() for day in days[:_LISTED_DAYS])
+        more = f" and {len(days) - _LISTED_DAYS} more" if len(days) > _LISTED_DAYS else ""
+        found.append(
+            f"No row is dated {listed}{more}, although rows come every day: days, weeks and 28 days that contain "
+            f"{'it' if len(days) == 1 else 'them'} are incomplete. quality.json lists the days of each source."
+        )
+    return found
+
+
+def _by_day(config: Config) -> bool:
+    """Whether a profile shows windows of days."""
+    return any(kind in DAYS_OF for p in config.profiles for kind in (p.ward_period, p.borough_period))
 
 
 def _snapped(

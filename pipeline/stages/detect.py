@@ -11,7 +11,8 @@ from pipeline.aggregate.counts import sum_periods
 from pipeline.detect import METHODS, DetectInput, Findings, Method, Need, Scope
 from pipeline.detect.density import bandwidth_of, month_rows
 from pipeline.domain.categories import in_total, outside_total
-from pipeline.domain.periods import Period, Span, Windows, choose_windows, without_months
+from pipeline.domain.periods import Period, Span, without_months
+from pipeline.domain.profile_windows import Windows, choose_windows
 from pipeline.errors import InputError
 from pipeline.geography.areas import StudyArea
 from pipeline.stages import Context

@@ -56,6 +56,7 @@ from pipeline.storage.files import (
 )
 from pipeline.tables import (
     AREA_COUNTS,
+    AREA_DAYS,
     AREA_MONTHS,
     AREAS,
     CIRCUMSTANCES,
@@ -126,6 +127,7 @@ def _load(context: Context) -> Detected:
     return Detected(
         areas=areas,
         area_months=read_table(context.work("area_months.parquet"), AREA_MONTHS),
+        area_days=read_table(context.work("area_days.parquet"), AREA_DAYS),
         categories=tuple(
             CategoryInfo(c["id"], c["label"], c["parent"], c["id"] in outside) for c in record["categories"]
         ),

@@ -88,8 +88,13 @@ class Comparison:
 
     @property
     def same_months(self) -> bool:
-        """Whether both windows have the same calendar months: percentages are then those of the counts themselves."""
+        """Whether both windows have the same calendar months: percentages are then those of the counts themselves.
+
+        Windows of days are compared with as many days.
+        """
         one, other = self.earlier, self.later
+        if not (one.whole_months and other.whole_months):
+            return one.days == other.days
         return one.months == other.months and (one.first_month - other.first_month) % 100 == 0
 
 
@@ -125,6 +130,7 @@ def compare_windows(
     basis: Literal["previous", "year_before"] = "year_before",
     breaks: Collection[Break] = (),
     missing: Collection[int] = (),
+    missing_days: Collection[date] = (),
 ) -> Comparison:
     """Declare a comparison, with the obstacle if the data do not allow it.
 
@@ -140,6 +146,8 @@ def compare_windows(
         Declared changes of recording; none of them may lie between or inside the windows.
     missing
         Months without data.
+    missing_days
+        Days without data, which matter for windows of days.
 
     Examples
     --------
@@ -155,7 +163,7 @@ def compare_windows(
             earlier, later, f"The data begin on {first_date.isoformat()}: {earlier.label} is not in them."
         )
     for window in (earlier, later):
-        if is_partial(window, first_date=first_date, last_date=last_date, missing=missing):
+        if is_partial(window, first_date=first_date, last_date=last_date, missing=missing, missing_days=missing_days):
             gone = [month for month in missing if window.first_month <= month <= window.last_month]
             why = f": {month_names(gone)} {'is' if len(gone) == 1 else 'are'} missing or incomplete" if gone else ""
             return Comparison(earlier, later, f"The data cover {window.label} only in part{why}.")
@@ -365,7 +373,7 @@ def _monthly(counts: pd.DataFrame, *, level: str, category: str, comparison: Com
 
 def _is_month_of(period: str, window: Period) -> bool:
     month = Period.parse(period)
-    return month.months == 1 and month != window and month.overlaps(window)
+    return month.whole_months and month.months == 1 and month != window and month.overlaps(window)
 
 
 def _words(

@@ -220,8 +220,8 @@ def dispersions(counts: pd.DataFrame) -> pd.DataFrame:
     (4.37, 4, 'own')
     """
     whole = counts[counts["complete"].astype(bool)] if "complete" in counts.columns else counts
-    lengths = {p: Period.parse(p).months for p in counts["period"].unique()}
-    found: dict[tuple[str, str, int], Dispersion] = {}
+    lengths = {p: _length(Period.parse(p)) for p in counts["period"].unique()}
+    found: dict[tuple[str, str, float], Dispersion] = {}
     keyed = whole.assign(months=whole["period"].map(lengths))
     # Windows of one length that share no month: overlapping ones would repeat the same events and seem to vary less.
     # Areas with a missing window drop out, as the expected counts need a full table.
@@ -231,7 +231,7 @@ def dispersions(counts: pd.DataFrame) -> pd.DataFrame:
         table = apart_rows.pivot(index="area_code", columns="period", values="incidents")  # noqa: PD010 - refuses twins
         table = table[table.notna().all(axis=1)]
         if len(table) >= FEWEST_AREAS and (estimate := dispersion(table.to_numpy(np.float64))).df:
-            found[str(level), str(category), int(months)] = estimate
+            found[str(level), str(category), float(months)] = estimate
     rows = []
     every = counts.assign(months=counts["period"].map(lengths))[["level", "category", "months"]].drop_duplicates()
     for level, category, months in sorted(every.itertuples(index=False, name=None)):
@@ -243,7 +243,7 @@ def dispersions(counts: pd.DataFrame) -> pd.DataFrame:
 
 
 def _borrowed(
-    found: dict[tuple[str, str, int], Dispersion], *, level: str, category: str, months: int
+    found: dict[tuple[str, str, float], Dispersion], *, level: str, category: str, months: float
 ) -> tuple[str, Dispersion]:
     """Choose the estimate for one level, category and length: its own, or the nearest that there is."""
     # From the nearest to the most distant: shorter windows of the same areas (the longest of them), then another level,
@@ -366,8 +366,13 @@ def add_rates(
     return rated
 
 
-def _months(periods: "pd.Series[str]") -> "pd.Series[int]":
-    return periods.map({p: Period.parse(p).months for p in periods.unique()})
+def _months(periods: "pd.Series[str]") -> "pd.Series[float]":
+    return periods.map({p: _length(Period.parse(p)) for p in periods.unique()})
+
+
+def _length(period: Period) -> float:
+    """Return a length that windows of one kind share: whole months, or days as thirtieths of a month."""
+    return period.months if period.whole_months else period.days / 30
 
 
 def _people(counts: pd.DataFrame, population: pd.DataFrame) -> tuple[Floats, npt.NDArray[np.bool_]]:
@@ -548,7 +553,7 @@ def add_outcomes(counts: pd.DataFrame, *, basis: OutcomeBasis, confidence: float
     small, short = np.zeros(size, dtype=bool), np.zeros(size, dtype=bool)
     if basis == "flow":
         small = ~counts["level"].isin(FLOW_LEVELS).to_numpy()
-        lengths = {p: Period.parse(p).months for p in counts["period"].unique()}
+        lengths = {p: _length(Period.parse(p)) for p in counts["period"].unique()}
         short = (counts["period"].map(lengths) < FLOW_MONTHS).to_numpy(dtype=bool)
     elif basis == "cohort" and (over := known & (positive.lower > of.upper)).any():
         first = counts[over].iloc[0]

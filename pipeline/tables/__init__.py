@@ -15,6 +15,7 @@ from pipeline.tables.outputs import (
 )
 from pipeline.tables.table import Column, Kind, Table, nullable
 from pipeline.tables.work import (
+    AREA_DAYS,
     AREA_MONTHS,
     AREAS,
     CELLS,
@@ -29,6 +30,7 @@ from pipeline.tables.work import (
 __all__ = [
     "AREAS",
     "AREA_COUNTS",
+    "AREA_DAYS",
     "AREA_LAYER",
     "AREA_MONTHS",
     "CELLS",

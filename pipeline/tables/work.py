@@ -4,6 +4,7 @@ from pipeline.tables.table import Column, Table
 
 __all__ = [
     "AREAS",
+    "AREA_DAYS",
     "AREA_MONTHS",
     "CELLS",
     "CONTEXT",
@@ -130,6 +131,20 @@ AREAS = Table(
         Column("geometry", "geometry", "Outline in the working system."),
     ),
     "Wards, boroughs and the region, sorted by level (region, borough, ward) and code.",
+)
+
+AREA_DAYS = Table(
+    "area_days",
+    ("area_code", "month", "day", "category"),
+    (
+        Column("area_code", "string", "Area."),
+        Column("level", "string", "`ward`, `borough` or `region`."),
+        Column("month", "int", "Month as yyyymm."),
+        Column("day", "string", "Day (ISO); empty for incidents whose month alone is known."),
+        Column("category", "string", "Category id, or `all`."),
+        Column("incidents", "int", "Incidents."),
+    ),
+    "Counts by area, day and category, where windows of days, weeks or 28 days are shown; empty otherwise.",
 )
 
 AREA_MONTHS = Table(

@@ -16,7 +16,6 @@ from pipeline.domain.periods import (
     Span,
     add_months,
     breaks_within,
-    choose_windows,
     complete_span,
     earlier_window,
     gaps,
@@ -32,6 +31,7 @@ from pipeline.domain.periods import (
     without_months,
     without_overlap,
 )
+from pipeline.domain.profile_windows import choose_windows
 from pipeline.errors import InputError
 
 MET_BREAK = Break(202403, "The recording system changed.")

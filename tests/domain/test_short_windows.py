@@ -7,11 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.domain.periods import Period, earlier_window, windows
+from pipeline.domain.periods import Period, earlier_window, is_partial, windows
 from pipeline.domain.short_windows import (
     DAYS_OF,
     ShortKind,
-    short_is_partial,
     short_windows,
     silent_days,
     whole_short_windows,
@@ -138,16 +137,16 @@ def test_windows_of_28_days_end_on_the_anchor() -> None:
 def test_windows_beyond_the_data_are_left_out_or_partial() -> None:
     span = {"first_date": date(2025, 6, 4), "last_date": date(2025, 6, 30)}
     weeks = short_windows(ShortKind.WEEK, first=span["first_date"], last=span["last_date"])
-    assert [w.id for w in weeks if short_is_partial(w, **span)] == ["2025-W23", "2025-W27"]
+    assert [w.id for w in weeks if is_partial(w, **span)] == ["2025-W23", "2025-W27"]
     assert [w.id for w in whole_short_windows(ShortKind.WEEK, **span, most=9)] == ["2025-W24", "2025-W25", "2025-W26"]
     assert [w.id for w in whole_short_windows(ShortKind.WEEK, **span, most=1)] == ["2025-W26"]
     assert whole_short_windows(ShortKind.WEEK, **span, most=0) == ()
     # A month that a source lacks, and a day, make each window that contains a part of them incomplete.
-    assert short_is_partial(Period.parse("2025-W27"), first_date=date(2025, 1, 1), last_date=date(2025, 9, 1)) is False
+    assert is_partial(Period.parse("2025-W27"), first_date=date(2025, 1, 1), last_date=date(2025, 9, 1)) is False
     covered = {"first_date": date(2025, 1, 1), "last_date": date(2025, 9, 1)}
-    assert short_is_partial(Period.parse("2025-W27"), **covered, missing=[202506])
-    assert short_is_partial(Period.parse("2025-W27"), **covered, missing_days=[date(2025, 7, 6)])
-    assert not short_is_partial(Period.parse("2025-W27"), **covered, missing_days=[date(2025, 7, 7)])
+    assert is_partial(Period.parse("2025-W27"), **covered, missing=[202506])
+    assert is_partial(Period.parse("2025-W27"), **covered, missing_days=[date(2025, 7, 6)])
+    assert not is_partial(Period.parse("2025-W27"), **covered, missing_days=[date(2025, 7, 7)])
 
 
 @given(days, st.integers(1, 12))

@@ -145,7 +145,7 @@ def _facts(data: DetectInput, layer: gpd.GeoDataFrame, found: Hotspots) -> pd.Da
         months=data.locations[["easting_m", "northing_m", "month", "incidents"]],
         earlier_outlines=outlines,
         comparison=compare_windows(
-            headline, basis=change.compare if headline.months <= 12 else "previous", breaks=known, **covered
+            headline, basis="previous" if headline.over_a_year else change.compare, breaks=known, **covered
         ),
         rules=ChangeRules(fdr_q=change.fdr_q, min_earlier=change.min_earlier),
     )

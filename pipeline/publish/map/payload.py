@@ -180,7 +180,7 @@ def _against(period: PeriodInfo, shown: Mapping[str, PeriodInfo], info: ReleaseI
     if period.id == info.headline.id:
         return info.earlier
     window = Period.parse(period.id)
-    return shown.get(earlier_window(window, basis=info.change_basis if window.months <= 12 else "previous").id)
+    return shown.get(earlier_window(window, basis="previous" if window.over_a_year else info.change_basis).id)
 
 
 def _period(period: PeriodInfo, against: PeriodInfo | None, info: ReleaseInfo) -> PeriodFields:

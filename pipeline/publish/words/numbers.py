@@ -242,10 +242,12 @@ def named_period(label: str) -> str:
 
     >>> named_period("12 months to July 2025"), named_period("financial year 2024/25")
     ('the 12 months to July 2025', 'the financial year 2024/25')
+    >>> named_period("28 days to 29 June 2025"), named_period("1 July 2025")
+    ('the 28 days to 29 June 2025', '1 July 2025')
     >>> named_period("2024"), named_period("Q2 2024"), named_period("July 2025")
     ('2024', 'Q2 2024', 'July 2025')
     """
-    named = " months to " in label or label.startswith("financial")
+    named = " months to " in label or " days to " in label or label.startswith("financial")
     return say("month.the_period", period=label) if named else label
 
 

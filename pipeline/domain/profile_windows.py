@@ -1,0 +1,197 @@
+"""The windows of a profile: those that readers step through at each level, and the headline.
+
+A release can be compared with previous ones. Windows of smaller areas therefore never overlap outside internal (the
+difference of two overlapping windows is the count of the months that only one of them contains), and they are counted
+from a fixed month, so that next month's release does not move them. A missing month does not move them either: the
+windows that contain it stay the same and are incomplete. Windows of days are for internal alone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+from pipeline.config import Periods, Profile
+from pipeline.domain.periods import (
+    MissingMonths,
+    Period,
+    WindowKind,
+    add_months,
+    complete_span,
+    earlier_window,
+    headline,
+    is_partial,
+    latest_fixed,
+    month_of,
+    windows,
+    without_overlap,
+)
+from pipeline.domain.short_windows import DAYS_OF, short_windows, whole_short_windows
+from pipeline.errors import ConfigError
+from pipeline.tables import Level
+
+__all__ = ["Windows", "choose_windows"]
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Windows by level, oldest first; `earlier` is the comparison window of the headline, if the data reach that far.
+
+    `series` is the sequence of windows that readers step through at each level; `by_level` also includes those of
+    smaller areas, so that every ward count appears together with its borough's. `lacking` are the missing months, which
+    make every window that contains them incomplete; `anchor` is the month from which fixed windows are counted;
+    `as_released` states for each released window whether the data covered it completely at the time.
+    """
+
+    headline: Period
+    earlier: Period | None
+    series: dict[str, tuple[Period, ...]]
+    by_level: dict[str, tuple[Period, ...]]
+    first_date: date
+    last_date: date
+    lacking: MissingMonths = field(default_factory=MissingMonths)
+    anchor: int = 0
+    as_released: Mapping[Period, bool] = field(default_factory=dict)
+
+    def with_series(self, series: Mapping[str, tuple[Period, ...]], *, as_released: Mapping[Period, bool]) -> "Windows":
+        """Return the windows of a release with other series, some of whose windows have been released."""
+        by_level = {
+            level: tuple(sorted(given if level == Level.WARD else {*given, *series[Level.WARD]}))
+            for level, given in series.items()
+        }
+        earlier = self.earlier if self.earlier in series[Level.WARD] else None
+        return replace(self, series=dict(series), by_level=by_level, earlier=earlier, as_released=as_released)
+
+    def all_of(self, level: str) -> tuple[Period, ...]:
+        """Return the windows of a level including the headline and the earlier window, oldest first."""
+        extra = [p for p in (self.headline, self.earlier) if p is not None]
+        return tuple(sorted({*self.by_level[level], *extra}))
+
+    def partial(self, period: Period) -> bool:
+        """Whether the data covers the window only in part, or did so when it was released."""
+        if period in self.as_released:
+            return not self.as_released[period]
+        return is_partial(
+            period,
+            first_date=self.first_date,
+            last_date=self.last_date,
+            missing=self.lacking.months,
+            missing_days=self.lacking.days,
+        )
+
+    @property
+    def shown(self) -> tuple[Period, ...]:
+        """Every window of any level, oldest first."""
+        return tuple(sorted({p for level in self.by_level for p in self.all_of(level)}))
+
+
+def choose_windows(
+    profile: Profile,
+    periods: Periods,
+    *,
+    first_date: date,
+    last_date: date,
+    compare: str,
+    lacking: MissingMonths | None = None,
+    anchor: int | None = None,
+    released: Period | None = None,
+) -> Windows:
+    """Choose the windows of one profile.
+
+    Fixed windows are counted from `periods.anchor`, otherwise from `anchor` (of previous releases), otherwise from the
+    first month of the data, so that a later month does not move them. Outside internal, ward windows never overlap.
+    `released` is the main window of the last release: it stays until the data completes another.
+
+    Raises
+    ------
+    ConfigError
+        If the stated headline lies outside the data.
+    InputError
+        If not one month is complete.
+    """
+    first, last = month_of(first_date), month_of(last_date)
+    anchor = int(periods.anchor.replace("-", "")) if periods.anchor else anchor
+    if anchor is None:
+        span = complete_span(first_date=first_date, last_date=last_date)
+        anchor = add_months(first, periods.months - 1)
+        # If the data are shorter than a window, the main window ends with the data, and the next one must begin after
+        # it.
+        anchor = span.last_month if span and span.last_month < anchor and profile.audience != "internal" else anchor
+    main = _headline(profile, periods, first_date=first_date, last_date=last_date, anchor=anchor, released=released)
+    series: dict[str, tuple[Period, ...]] = {}
+    # The series of each level. Region and borough have the same kind of window, so that they can be compared.
+    for level, chosen in (
+        (Level.REGION, profile.borough_period),
+        (Level.BOROUGH, profile.borough_period),
+        (Level.WARD, profile.ward_period),
+    ):
+        if chosen in DAYS_OF:
+            if profile.audience != "internal":
+                raise ConfigError(
+                    f'profile "{profile.name}": {chosen} windows are shorter than a month, for internal only'
+                )
+            day = date.fromisoformat(periods.anchor_day) if periods.anchor_day else None
+            most, every = periods.short_windows, short_windows(chosen, first=first_date, last=last_date, anchor=day)
+            inside = whole_short_windows(chosen, first_date=first_date, last_date=last_date, most=most, anchor=day)
+            series[level] = inside or every[-1:]
+            continue
+        kind = WindowKind(chosen)
+        if kind == WindowKind.ROLLING:
+            every = windows(kind, first=first, last=main.last_month, months=main.months)
+            given = tuple(sorted(every[::-1][:: periods.rolling_step_months]))
+        else:
+            every = windows(
+                kind,
+                first=first,
+                last=last,
+                months=periods.months,
+                anchor=anchor,
+                financial_year_from=periods.financial_year_from,
+            )
+            complete = tuple(p for p in every if not is_partial(p, first_date=first_date, last_date=last_date))
+            given = complete or every[-1:]
+        # Wards outside internal: the headline, and of the other windows those that overlap neither it nor each other.
+        if level == Level.WARD and profile.audience != "internal":
+            given = without_overlap([p for p in given if p == main or not p.overlaps(main)] + [main])
+        series[level] = given
+    # A released window is the sum of the windows of its level's series, never a separate count. If these do not add up
+    # to the wards' windows (calendar quarters, for example), the wards' windows are the series.
+    if profile.audience != "internal":
+        for level in (Level.REGION, Level.BOROUGH):
+            if not all(window.made_of(series[level]) for window in series[Level.WARD]):
+                series[level] = series[Level.WARD]
+        series[Level.WARD_GROUP] = series[Level.WARD]  # a category moves from wards to groups with its windows
+    by_level = {
+        level: tuple(sorted(given if level == Level.WARD else {*given, *series[Level.WARD]}))
+        for level, given in series.items()
+    }
+    # The headline is compared with the same months a year earlier (to remove seasons) unless the two would overlap.
+    # Outside internal the earlier window must belong to the wards' series, which is released anyway.
+    earlier = earlier_window(main, basis="previous" if compare == "previous" or main.over_a_year else "year_before")
+    lacking = lacking or MissingMonths()
+    known = not is_partial(earlier, first_date=first_date, last_date=last_date)
+    allowed = known and (profile.audience == "internal" or earlier in series[Level.WARD])
+    return Windows(main, earlier if allowed else None, series, by_level, first_date, last_date, lacking, anchor)
+
+
+def _headline(
+    profile: Profile, periods: Periods, *, first_date: date, last_date: date, anchor: int, released: Period | None
+) -> Period:
+    if periods.headline != "latest":
+        stated = Period.parse(periods.headline)
+        if not stated.whole_months:
+            raise ConfigError(
+                f"periods.headline is {stated.id}, a window of days: rates, hotspots and density are of whole months. "
+                "Choose a window such as 2024-08..2025-07, or `latest`, and windows of days in borough_period"
+            )
+        if is_partial(stated, first_date=first_date, last_date=last_date):
+            raise ConfigError(
+                f"periods.headline is {stated.id}, but the data covers {first_date} to {last_date}: "
+                "choose a window inside, or `latest`"
+            )
+        return stated
+    if profile.audience != "internal":
+        fixed = latest_fixed(first_date=first_date, last_date=last_date, months=periods.months, anchor=anchor)
+        chosen = fixed or released
+        if chosen is not None:
+            return chosen
+    return headline(first_date=first_date, last_date=last_date, months=periods.months)
