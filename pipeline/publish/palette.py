@@ -254,13 +254,22 @@ def class_limits(
     return tuple(limits)
 
 
-def window_kind(days: int) -> str:
-    """Sort a window by length: `m` up to a month, `q` up to a quarter, `y` longer. Kinds never share a scale.
+_LONGEST = {"d": 1, "w": 7, "f": 28, "m": 31, "q": 92}
+"""Days of the longest window of each kind, from the shortest kind: day, week, 28 days, month, quarter."""
 
-    >>> window_kind(31), window_kind(92), window_kind(365)
-    ('m', 'q', 'y')
+
+def window_kind(days: int, *, whole_months: bool = True) -> str:
+    """Sort a window by length. Kinds never share a scale.
+
+    `d` is a day, `w` up to a week, `f` up to 28 days that are not a month, `m` up to a month, `q` up to a quarter and
+    `y` longer.
+
+    >>> window_kind(31), window_kind(92), window_kind(365), window_kind(28), window_kind(7)
+    ('m', 'q', 'y', 'm', 'w')
+    >>> window_kind(28, whole_months=False)
+    'f'
     """
-    return "m" if days <= 31 else "q" if days <= 92 else "y"
+    return next((k for k, most in _LONGEST.items() if days <= most and not (k == "f" and whole_months)), "y")
 
 
 def class_of(value: float, limits: Sequence[float]) -> int:

@@ -373,6 +373,8 @@ def _monthly(counts: pd.DataFrame, *, level: str, category: str, comparison: Com
 
 def _is_month_of(period: str, window: Period) -> bool:
     month = Period.parse(period)
+    if not window.whole_months:
+        return False  # a month is longer than a window of days, and says nothing of how days vary
     return month.whole_months and month.months == 1 and month != window and month.overlaps(window)
 
 

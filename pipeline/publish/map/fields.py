@@ -161,7 +161,7 @@ class CategoryFields(TypedDict):
 
 
 class PeriodFields(TypedDict):
-    """A window: `named` is its label inside a sentence, `kind` one of y, q and m.
+    """A window: `named` is its label inside a sentence, `kind` one of y, q, m, f (28 days), w and d.
 
     `against` names the window that its changes are against, empty where the level does not show that one; `apart` is
     why the two cannot be compared.

@@ -193,7 +193,7 @@ def _period(period: PeriodInfo, against: PeriodInfo | None, info: ReleaseInfo) -
         "start": period.start,
         "end": period.end,
         "complete": period.complete,
-        "kind": palette.window_kind(period.days),
+        "kind": palette.window_kind(period.days, whole_months=Period.parse(period.id).whole_months),
     }
 
 

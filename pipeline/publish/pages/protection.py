@@ -145,12 +145,17 @@ def _shortest(info: ReleaseInfo) -> str:
     """Say how much time a count covers at least."""
     levels = ("borough", "borough") if _one_level(info) else ("ward", "borough")
     windows = ([info.headline, *info.periods.get(level, ())] for level in levels)
-    least = [min(Period.parse(w.id).months for w in mine) for mine in windows]
-    small, large = (words.say("protection.rule.shortest.months", n=months) for months in least)
+    small, large = (_length(min((Period.parse(w.id) for w in mine), key=lambda p: p.days)) for mine in windows)
     if small == large:
         return words.say("protection.rule.shortest.alike", length=small)
     names = {"small": _areas(info, Level.WARD)[0], "large": _areas(info, Level.BOROUGH)[0]}
     return words.say("protection.rule.shortest.by_level", small_length=small, large_length=large, **names)
+
+
+def _length(period: Period) -> str:
+    if period.whole_months:
+        return words.say("protection.rule.shortest.months", n=period.months)
+    return words.say("protection.rule.shortest.days", n=period.days)
 
 
 def _counts(rules: Mapping[str, Any], least: int) -> list[Rule]:

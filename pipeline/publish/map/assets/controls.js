@@ -156,7 +156,7 @@ export function syncControls() {
 
 /** A kind of window: years that end in any month are called by their length. @param {string} kind @returns {string} */
 function kindWord(kind) {
-  if (kind !== "y") return say(kind === "q" ? "map.kind.quarters" : "map.kind.months");
+  if (kind !== "y") return say("map.kind." + kind);
   const twelve = say("map.kind.twelve_months");
   return INFO.headlineLabel.startsWith(twelve) ? twelve : say("map.kind.years");
 }

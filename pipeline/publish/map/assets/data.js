@@ -150,9 +150,13 @@ export function cell(levelId, i, periodId, categoryId, key) { return column(leve
 /** @param {string} levelId @param {string | undefined} id @returns {PeriodFields | null} */
 export function periodOf(levelId, id) { return LEVELS[levelId].periods.find((p) => p.id === id) || null; }
 
-/** Kinds of window that a level has: years, quarters, months.
+/** Kinds of window that a level has: years, quarters, months, 28 days, weeks, days.
  * @param {string} levelId @returns {string[]} */
-export function kindsOf(levelId) { return ["y", "q", "m"].filter((k) => LEVELS[levelId].periods.some((p) => p.kind === k)); }
+export function kindsOf(levelId) { return ["y", "q", "m", "f", "w", "d"].filter((k) => LEVELS[levelId].periods.some((p) => p.kind === k)); }
+
+/** Whether windows of a kind are days: such a window is compared with that of the same weekdays, 364 days before.
+ * @param {string} kind @returns {boolean} */
+export function byDays(kind) { return ["f", "w", "d"].includes(kind); }
 
 /** @param {string} levelId @param {string} kind @returns {PeriodFields[]} */
 export function seriesOf(levelId, kind) { return LEVELS[levelId].periods.filter((p) => p.kind === kind); }

@@ -94,7 +94,7 @@ export const LETTERS = {
  * @property {string | null} parent
  * @property {string} detail */
 
-/** A window: `named` is its label inside a sentence, `kind` one of y, q and m.
+/** A window: `named` is its label inside a sentence, `kind` one of y, q, m, f (28 days), w and d.
 
     `against` names the window that its changes are against, empty where the level does not show that one; `apart` is
     why the two cannot be compared.

@@ -8,8 +8,8 @@
 import { LETTERS, NOT_OFFERED } from "./fields.js";
 import { capital, countText, say, whole } from "./words.js";
 import {
-  BANDS, CATEGORIES, HOTSPOTS, INFO, LEVELS, MAPPED, categoryOf, cell, column, isFirstStep, offeredRange, parentOf,
-  periodOf, rangeOf, seriesOf,
+  BANDS, CATEGORIES, HOTSPOTS, INFO, LEVELS, MAPPED, byDays, categoryOf, cell, column, isFirstStep, offeredRange,
+  parentOf, periodOf, rangeOf, seriesOf,
 } from "./data.js";
 
 /** @import { BreakFields, PeriodFields } from "./fields.js" */
@@ -468,9 +468,11 @@ export function usefulChoice() {
   const at = series.findIndex((p) => p.id === state.period);
   const here = series[at];
   if (here) {
-    const yearBefore = series.find((p) => Number(p.start.slice(0, 4)) + 1 === Number(here.start.slice(0, 4))
+    const before = new Date(Date.parse(here.start) - 364 * 86400000).toISOString().slice(0, 10);
+    const sameMonths = (/** @type {PeriodFields} */ p) => Number(p.start.slice(0, 4)) + 1 === Number(here.start.slice(0, 4))
       && Number(p.end.slice(0, 4)) + 1 === Number(here.end.slice(0, 4)) && p.start.slice(5, 7) === here.start.slice(5, 7)
-      && p.end.slice(5, 7) === here.end.slice(5, 7));
+      && p.end.slice(5, 7) === here.end.slice(5, 7);
+    const yearBefore = series.find(byDays(here.kind) ? (p) => p.start === before : sameMonths);
     const nearest = [yearBefore, series[at - 1], series[at + 1]].filter((p) => p !== undefined);
     const alike = nearest.find((p) => !breaksBetween(p, here).length) || nearest[0];
     if (alike) return "p:" + alike.id;

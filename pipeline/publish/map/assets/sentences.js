@@ -11,8 +11,8 @@ import {
   timesRangeText, whole,
 } from "./words.js";
 import {
-  BANDS, CATEGORIES, HOTSPOTS, INFO, LEVELS, MAPPED, categoryOf, cell, offeredRange, parentOf, periodOf, rangeOf,
-  regional, regionalRange,
+  BANDS, CATEGORIES, HOTSPOTS, INFO, LEVELS, MAPPED, byDays, categoryOf, cell, offeredRange, parentOf, periodOf,
+  rangeOf, regional, regionalRange,
 } from "./data.js";
 import {
   DENSITY_CATEGORIES, SHOWN_MEASURES, bandsOf, breaksBetween, hasMeasure, isDetailed, isFlow, isPublic, levelsOf, mainScene,
@@ -345,7 +345,7 @@ function monthsOf({ start, end }) {
  * @param {PeriodFields[]} periods @param {string} kind @param {boolean} bars @returns {string} */
 export function seriesNote(periods, kind, bars) {
   const months = new Set(periods.filter((p) => p.complete).map(monthsOf));
-  const key = months.size !== 1 ? "period" : kind === "y" || ![1, 3].includes([...months][0]) ? "months" : kind;
+  const key = byDays(kind) ? kind : months.size !== 1 ? "period" : kind === "y" || ![1, 3].includes([...months][0]) ? "months" : kind;
   return say((bars ? "map.trend.each_bar." : "map.trend.each_point.") + key, { n: [...months][0] || 0 });
 }
 
