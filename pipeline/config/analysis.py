@@ -151,7 +151,13 @@ class Scan(Section):
 
     enabled: bool = Field(default=False, description="Run it.")
     max_radius_m: float = Field(3000.0, gt=0, description="Largest cylinder radius, in metres.")
+    period: Literal["day", "week", "28_days", "month"] = Field(
+        "month",
+        description="Windows that are searched: months, or the latest `periods.short_windows` days, ISO weeks or 28 "
+        "days, for which incidents need their day.",
+    )
     max_months: int = Field(6, ge=1, description="Longest cylinder, in months.")
+    max_days: int = Field(28, ge=1, description="Longest cylinder of days, weeks or 28 days, in days.")
     simulations: int = Field(199, ge=19, le=9999, description="Monte-Carlo replications.")
     cell_m: float = Field(500.0, gt=0, description="Locations are summed to cells of this side, in metres.")
 

@@ -168,6 +168,8 @@ class Method:
     obstacle
         What else the method needs, such as a number of months: the sentence that says why it cannot run on the data,
         empty where it can.
+    days_if
+        Whether the settings make it need incidents with their day as well; None where `needs` says all.
     """
 
     name: str
@@ -177,6 +179,11 @@ class Method:
     switch: str | None
     run: Callable[[DetectInput], Findings]
     obstacle: Callable[[DetectInput], str] | None = None
+    days_if: Callable[[Config], bool] | None = None
+
+    def needs_of(self, config: Config) -> frozenset[Need]:
+        """Return what the method needs under these settings."""
+        return self.needs | ({Need.DAYS} if self.days_if is not None and self.days_if(config) else set())
 
     def cannot_run(self, data: DetectInput) -> str:
         """Return why the method cannot run on the data, for the manifest; empty if it can."""

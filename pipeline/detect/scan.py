@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from pipeline.detect.method import DetectInput, Findings, Method, Need, Scope
-from pipeline.domain.periods import Period, month_of, month_range
+from pipeline.detect.scan_windows import cases_of, longest_of, scan_periods, scans_days
+from pipeline.domain.periods import Period
 from pipeline.errors import InputError
 from pipeline.geography.grid import Grid
 
@@ -303,62 +304,66 @@ def _clusters(
 # -------------------------
 
 
-FEWEST_MONTHS = 2
+FEWEST_PERIODS = 2
 """A cluster in time stands out against other times: one month has none."""
-
-
-def _months(data: DetectInput) -> tuple[int, ...]:
-    """Return the months to search: one that a source lacks would look like an end of every cluster."""
-    every = month_range(month_of(data.span.first), month_of(data.span.last))
-    return tuple(m for m in every if m not in data.span.lacking.months)
+_NOUNS = {"month": "months", "28_days": "windows of 28 days", "week": "weeks", "day": "days"}
 
 
 def _too_short(data: DetectInput) -> str:
-    """Return how many months are needed, if the data has fewer."""
-    there = len(_months(data))
-    if there >= FEWEST_MONTHS:
-        return ""
-    return f"{FEWEST_MONTHS} whole months are needed to compare, and the data has {there}"
+    """Return how many months or windows of days are needed, if the data has fewer."""
+    there = len(scan_periods(data))
+    noun = _NOUNS[data.config.detect.scan.period]
+    if there < FEWEST_PERIODS:
+        return f"{FEWEST_PERIODS} whole {noun} are needed to compare, and the data has {there}"
+    if scans_days(data.config) and not len(cases_of(data).incidents):
+        return f"no incident with a point has a day in the latest {there} {noun}: set detect.scan.period to month"
+    return ""
 
 
 def _scan(data: DetectInput) -> Findings:
-    """Search all months for clusters in space and time; those alive in the last month are alerts."""
+    """Search all windows for clusters in space and time; those alive in the last one are alerts."""
     settings = data.config.detect.scan
-    months = _months(data)
+    cases = cases_of(data)
     # Places are summed to cells first: the search costs as much as there are circles, one for each pair in reach.
-    locations = data.locations[data.locations["month"].isin(months)]
     grid = Grid.covering(data.study.outline.bounds, cell_m=settings.cell_m)
-    cell = grid.cell_of(locations[["easting_m", "northing_m"]].to_numpy(dtype=np.float64))
-    used, row = np.unique(cell, return_inverse=True)
-    counts = np.zeros((len(used), len(months)), dtype=np.int64)
-    np.add.at(counts, (row, np.searchsorted(months, locations["month"])), locations["incidents"].astype("int64"))
+    used, row = np.unique(grid.cell_of(cases.points_m), return_inverse=True)
+    counts = np.zeros((len(used), len(cases.periods)), dtype=np.int64)
+    np.add.at(counts, (row, cases.period), cases.incidents)
     centres = grid.centre(used)
     found = space_time_scan(
         centres,
         counts=counts,
         max_radius_m=settings.max_radius_m,
-        max_periods=min(settings.max_months, len(months)),  # a cluster may last as long as the data, not longer
+        max_periods=longest_of(data.config, len(cases.periods)),
         permutations=settings.simulations,
         seed=data.config.run.seed,
     )
-    clusters = [_plain(c, months, centres) for c in found.clusters]
-    alerts = [_plain(c, months, centres) for c in found.alerts]
+    clusters = [_plain(c, cases.periods, centres) for c in found.clusters]
+    alerts = [_plain(c, cases.periods, centres) for c in found.alerts]
+    notes = list(found.notes)
+    if cases.undated:
+        notes.append(
+            f"{cases.undated:,} incidents are left out: their month alone is known, and they are in no window of days."
+        )
     return Findings(
-        records={"scan.json": {"clusters": clusters, "alerts": alerts, "notes": list(found.notes)}},
+        records={"scan.json": {"clusters": clusters, "alerts": alerts, "notes": notes}},
         counters={"scan_clusters": len(clusters), "scan_alerts": len(alerts)},
         choices={"scan": f"{found.cylinders:,} cylinders, {found.permutations} permutations, seed {found.seed}"},
     )
 
 
-def _plain(cluster: SpaceTimeCluster, months: tuple[int, ...], centres: NDArray[np.float64]) -> dict[str, Any]:
-    """Return a cluster as plain values: centre and radius in metres, window in months."""
+def _plain(cluster: SpaceTimeCluster, periods: tuple[Period, ...], centres: NDArray[np.float64]) -> dict[str, Any]:
+    """Return a cluster as plain values: centre and radius in metres, its window."""
+    first, last = periods[cluster.first_period], periods[cluster.last_period]
+    months = first.whole_months
+    window = Period(first.first_month, last.last_month) if months else Period.of_days(first.start, last.end)
     easting, northing = centres[cluster.centre]
     return {
         "easting_m": float(easting),
         "northing_m": float(northing),
         "radius_m": round(cluster.radius_m, 1),
         "cells": len(cluster.locations),
-        "window": Period(months[cluster.first_period], months[cluster.last_period]).id,
+        "window": window.id,
         "observed": cluster.observed,
         "expected": round(cluster.expected, 2),
         "log_ratio": round(cluster.log_ratio, 4),
@@ -374,6 +379,7 @@ METHOD = Method(
     switch="detect.scan.enabled",
     run=_scan,
     obstacle=_too_short,
+    days_if=scans_days,
 )
 
 

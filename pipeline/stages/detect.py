@@ -39,7 +39,7 @@ def run(context: Context) -> None:
     """Run the detection methods on the headline window of every profile."""
     enabled = [method for method in METHODS if method.enabled(context.config)]
     every = headline_windows(context)
-    data = _load(context, every[0], needs=frozenset().union(*(method.needs for method in enabled)))
+    data = _load(context, every[0], needs=frozenset().union(*(method.needs_of(context.config) for method in enabled)))
     state: dict[str, Any] = {"bandwidth_m": None, "windows": {}}
     # A method that cannot run on the data leaves a reason, and the run continues.
     skipped = {method.name: why for method in enabled if (why := method.cannot_run(data))}
