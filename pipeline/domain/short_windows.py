@@ -30,7 +30,7 @@ DAYS_OF: dict[str, int] = {ShortKind.DAY: 1, ShortKind.WEEK: 7, ShortKind.DAYS_2
 """Length of each kind, in days."""
 
 _RARE = 0.001
-"""Days without a row are missing where so long a silence has a smaller chance than this (months are judged alike)."""
+"""Days without a row are missing where so long a silence anywhere in the data has a smaller chance than this."""
 
 
 def short_windows(kind: str, *, first: date, last: date, anchor: date | None = None) -> tuple[Period, ...]:
@@ -100,9 +100,10 @@ def whole_short_windows(
 def silent_days(rows: Mapping[date, int], *, first: date, last: date, settled: Iterable[int] = ()) -> tuple[date, ...]:
     """List days without a row that a source must be missing: a silence too long to be chance.
 
-    A run of days without a row is missing where rows come so densely that so long a run has a chance under one in a
-    thousand (Poisson, from the median of all days in between, days without a row included). A quiet day of a small
-    source is a zero; so is every day of the months in `settled`, which the configuration says were empty.
+    A run of days without a row is missing where rows come so densely that so long a run anywhere between the two days
+    has a chance under one in a thousand (Poisson, from the median of all days, days without a row included, times the
+    number of days: a run may begin on any of them). A quiet day of a small source is a zero; so is every day of the
+    months in `settled`, which the configuration says were empty.
 
     Parameters
     ----------
@@ -129,7 +130,7 @@ def silent_days(rows: Mapping[date, int], *, first: date, last: date, settled: I
     empty = set(settled)
     found: list[date] = []
     for run in _runs(day for day in every if not rows.get(day) and day.year * 100 + day.month not in empty):
-        if math.exp(-usual * len(run)) < _RARE:
+        if len(every) * math.exp(-usual * len(run)) < _RARE:
             found += run
     return tuple(found)
 

@@ -14,13 +14,8 @@ from pipeline.detect.scan_windows import cases_of, longest_of, scan_periods
 from pipeline.domain.periods import MissingMonths, Period, Span
 from tests.kit.gated import config_of
 
-DAYS = (
-    "2025-06-01",
-    "2025-06-02",
-    "2025-06-08",
-    "2025-06-09",
-    "2025-06-30",
-)  # Sunday; Monday to Sunday; Monday; Monday
+DAYS = ("2025-06-01", "2025-06-02", "2025-06-08", "2025-06-09", "2025-06-30")
+"""Sunday; Monday and Sunday of week 23; Monday of week 24; Monday of week 27."""
 
 
 def data(

@@ -174,8 +174,8 @@ def test_bad_spans_and_kinds_are_refused() -> None:
         short_windows("day", first=date(2025, 1, 2), last=date(2025, 1, 1))
 
 
-# By hand: with 20 rows a day a day without one has the chance exp(-20); with 1 a day, a week without one has
-# exp(-7) = 0.0009, and six days exp(-6) = 0.0025.
+# By hand: with 20 rows a day a day without one has the chance exp(-20), any of 31 days 31 times that. With 1 a day,
+# eleven days without one have 31 exp(-11) = 0.0005, and ten 31 exp(-10) = 0.0014.
 JULY = {"first": date(2025, 7, 1), "last": date(2025, 7, 31)}
 
 
@@ -185,8 +185,8 @@ def _rows(a_day: int, *, without: range) -> dict[date, int]:
 
 def test_a_silence_too_long_to_be_chance_is_missing_days() -> None:
     assert silent_days(_rows(20, without=range(5, 6)), **JULY) == (date(2025, 7, 5),)
-    assert len(silent_days(_rows(1, without=range(5, 12)), **JULY)) == 7
-    assert silent_days(_rows(1, without=range(5, 11)), **JULY) == ()
+    assert len(silent_days(_rows(1, without=range(5, 16)), **JULY)) == 11
+    assert silent_days(_rows(1, without=range(5, 15)), **JULY) == ()
     assert silent_days(_rows(20, without=range(5, 6)), **JULY, settled=[202507]) == ()
     assert silent_days({}, **JULY) == ()  # a source that knows no day says nothing about days
     assert silent_days(_rows(20, without=range(28, 32)), **JULY)[-1] == date(2025, 7, 31)
