@@ -113,4 +113,5 @@ def _by_day(data: DetectInput, periods: tuple[Period, ...]) -> Cases:
 
 
 def _points(rows: pd.DataFrame) -> NDArray[np.float64]:
-    return rows[["easting_m", "northing_m"]].to_numpy(dtype=np.float64)
+    points: NDArray[np.float64] = rows[["easting_m", "northing_m"]].to_numpy(dtype=np.float64)
+    return points

@@ -1,6 +1,7 @@
 """Windows of days: names, weeks as Python's calendar has them, partition of the days, days that a source lacks."""
 
 from datetime import date, timedelta
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -135,7 +136,7 @@ def test_windows_of_28_days_end_on_the_anchor() -> None:
 
 
 def test_windows_beyond_the_data_are_left_out_or_partial() -> None:
-    span = {"first_date": date(2025, 6, 4), "last_date": date(2025, 6, 30)}
+    span: dict[str, Any] = {"first_date": date(2025, 6, 4), "last_date": date(2025, 6, 30)}
     weeks = short_windows(ShortKind.WEEK, first=span["first_date"], last=span["last_date"])
     assert [w.id for w in weeks if is_partial(w, **span)] == ["2025-W23", "2025-W27"]
     assert [w.id for w in whole_short_windows(ShortKind.WEEK, **span, most=9)] == ["2025-W24", "2025-W25", "2025-W26"]
@@ -143,7 +144,7 @@ def test_windows_beyond_the_data_are_left_out_or_partial() -> None:
     assert whole_short_windows(ShortKind.WEEK, **span, most=0) == ()
     # A month that a source lacks, and a day, make each window that contains a part of them incomplete.
     assert is_partial(Period.parse("2025-W27"), first_date=date(2025, 1, 1), last_date=date(2025, 9, 1)) is False
-    covered = {"first_date": date(2025, 1, 1), "last_date": date(2025, 9, 1)}
+    covered: dict[str, Any] = {"first_date": date(2025, 1, 1), "last_date": date(2025, 9, 1)}
     assert is_partial(Period.parse("2025-W27"), **covered, missing=[202506])
     assert is_partial(Period.parse("2025-W27"), **covered, missing_days=[date(2025, 7, 6)])
     assert not is_partial(Period.parse("2025-W27"), **covered, missing_days=[date(2025, 7, 7)])
@@ -176,7 +177,7 @@ def test_bad_spans_and_kinds_are_refused() -> None:
 
 # By hand: with 20 rows a day a day without one has the chance exp(-20), any of 31 days 31 times that. With 1 a day,
 # eleven days without one have 31 exp(-11) = 0.0005, and ten 31 exp(-10) = 0.0014.
-JULY = {"first": date(2025, 7, 1), "last": date(2025, 7, 31)}
+JULY: dict[str, Any] = {"first": date(2025, 7, 1), "last": date(2025, 7, 31)}
 
 
 def _rows(a_day: int, *, without: range) -> dict[date, int]:
