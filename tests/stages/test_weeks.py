@@ -31,7 +31,7 @@ def weeks_by_hand(area: str | None = None) -> Counter[str]:
 def by_week(tmp_path_factory: pytest.TempPathFactory) -> Attempt:
     folder = tmp_path_factory.mktemp("weeks")
     scan = {"enabled": True, "period": "week", "simulations": 19}
-    return attempt(write_case(folder, ROWS, profiles=WEEKS, detect__scan=scan))
+    return attempt(write_case(folder, ROWS, profiles=WEEKS, detect__scan=scan, page={"briefings": True}))
 
 
 def test_weeks_are_those_of_pythons_calendar(by_week: Attempt) -> None:
