@@ -69,3 +69,9 @@ def test_released_profiles_refuse_windows_below_a_month(tmp_path: Any, command: 
     profiles = [OWNER, {"name": "partner", "audience": "partner", "threshold": 5, "borough_period": kind}]
     tried = attempt(write_case(tmp_path, ROWS[:50], profiles=profiles), command)
     refused(tried, "shorter than a month", codes=(2,))
+
+
+def test_briefings_do_not_take_weeks_for_months(by_week: Attempt) -> None:
+    pages = sorted((by_week.folder / "internal" / "boroughs").glob("E*.html"))
+    assert pages
+    assert [p.name for p in pages if "single months" in p.read_text("utf-8")] == []

@@ -11,7 +11,7 @@ import shapely
 
 from pipeline.aggregate.circumstances import TOTAL
 from pipeline.domain.categories import ROOT
-from pipeline.domain.periods import month_names
+from pipeline.domain.periods import Period, month_names
 from pipeline.geography import topology as simplify
 from pipeline.publish import charts, findings, palette, words
 from pipeline.publish.surroundings import Surroundings
@@ -328,7 +328,8 @@ class ReleaseIndex:
     def main_windows(self, code: str) -> dict[int, findings.CountRange | None]:
         """List the released counts of windows as long as the main one, by the number of their last month."""
         known = [*self.info.periods.get(self.places[code].level, ()), self.info.headline, self.info.earlier]
-        found = {p.id: p for p in known if p is not None and p.complete and _months(p) == self.main_months}
+        whole = [p for p in known if p is not None and p.complete and _whole_months(p)]
+        found = {p.id: p for p in whole if _months(p) == self.main_months}
         rows = {p.end: row for p in found.values() if (row := self.row(code, p.id)) is not None}
         return {
             int(end[:4]) * 12 + int(end[5:7]) - 1: findings.figure_of(row).incidents
@@ -338,9 +339,10 @@ class ReleaseIndex:
     def history(self, code: str) -> tuple[tuple[PeriodInfo, findings.Figure], ...]:
         """List an area's windows of the length most of its series has, oldest first.
 
-        A window that the data covers in part has no figure: it is a gap in the line, and none at either end.
+        A window that the data covers in part has no figure: it is a gap in the line, and none at either end. Windows of
+        days are left to the map: the charts of a briefing count months.
         """
-        windows = self.info.periods.get(self.places[code].level, ())
+        windows = [p for p in self.info.periods.get(self.places[code].level, ()) if _whole_months(p)]
         kinds = [palette.window_kind(p.days) for p in windows]
         if not kinds:
             return ()
@@ -349,6 +351,10 @@ class ReleaseIndex:
         whole = [k for k, p in enumerate(alike) if p.complete]
         chosen = alike[whole[0] : whole[-1] + 1] if whole else []
         return tuple((p, findings.figure_of(self.row(code, p.id) if p.complete else None)) for p in chosen)
+
+
+def _whole_months(period: PeriodInfo) -> bool:
+    return Period.parse(period.id).whole_months
 
 
 def _months(period: PeriodInfo) -> int:
