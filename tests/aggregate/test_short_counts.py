@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.aggregate.reduce import CountJob, count_part, merge_kept
@@ -94,6 +94,7 @@ def test_whole_months_are_not_summed_from_days() -> None:
         sum_days(DAYS, [Period.parse("2025-W27")], areas=AREAS[:1], categories=["all"])
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["B1", "B2"]), st.dates(), st.integers(1, 9)), max_size=20, unique_by=str))
 def test_windows_of_any_kind_add_up_to_all_rows(rows: list[tuple[str, Any, int]]) -> None:
     within = [(a, d.replace(year=2024), n) for a, d, n in rows if (d.month, d.day) != (2, 29)]
