@@ -65,6 +65,9 @@ __all__ = ["Detected", "Passed", "examine", "release"]
 _SUMMED = ("incidents", "positive_outcomes", "known_outcomes")
 """Measures of a group of wards that are sums of its wards'; incidents without a location are in no group."""
 
+_MOST_COUNTS = 1_048_575
+"""Most counts where windows of days are shown: the rows below the header that Excel and LibreOffice open."""
+
 
 @dataclass(frozen=True, slots=True)
 class Detected:
@@ -587,6 +590,8 @@ def _window_counts(
     days: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Sum months to each level's own windows, and days to its windows of days."""
+    if days is not None:
+        _refuse_too_many(windows, areas=areas, categories=categories)
     frames = []
     for level in Level:
         some = areas[areas["level"] == level]
@@ -605,3 +610,19 @@ def _window_counts(
         if short and days is not None:
             frames.append(sum_days(days[days["area_code"].isin(some["area_code"])], short, **shared))
     return pd.concat([f for f in frames if len(f)], ignore_index=True)
+
+
+def _refuse_too_many(windows: Windows, *, areas: gpd.GeoDataFrame, categories: Sequence[CategoryInfo]) -> None:
+    """Refuse windows of days that make more counts than a reader can open."""
+    short = {level: [p for p in windows.by_level.get(level, ()) if not p.whole_months] for level in Level}
+    cells = sum(len(short[Level(level)]) * int(n) for level, n in areas["level"].value_counts().items())
+    counts = cells * len(categories)
+    if counts <= _MOST_COUNTS:
+        return
+    most = max(map(len, short.values()))
+    fewer = max(most * _MOST_COUNTS // counts, 1)
+    raise ConfigError(
+        f"{most} windows of days, {len(areas):,} areas and {len(categories)} categories make {counts:,} counts: "
+        f"more rows than a spreadsheet opens ({_MOST_COUNTS:,}). Set periods.short_windows to {fewer} or fewer, choose "
+        "longer windows in ward_period (`week`, `28_days` or `fixed`), or list fewer categories in the profile"
+    )

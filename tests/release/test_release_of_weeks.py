@@ -108,6 +108,15 @@ def test_the_main_window_is_of_whole_months() -> None:
         made(city(), "week", headline="2024-W27")
 
 
+def test_more_counts_than_a_spreadsheet_opens_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    # 60 weeks of the region, two boroughs and three wards, with four categories: 1,440 counts.
+    monkeypatch.setattr("pipeline.release.gate._MOST_COUNTS", 1440)
+    made(city(), "week", "week", short_windows=60)
+    monkeypatch.setattr("pipeline.release.gate._MOST_COUNTS", 1439)
+    with pytest.raises(ConfigError, match=r"make 1,440 counts.*short_windows to 59 or fewer"):
+        made(city(), "week", "week", short_windows=60)
+
+
 def test_financial_years_from_another_month() -> None:
     released = made(city(), "financial_year", financial_year_from=10)
     assert [p.id for p in released.info.periods["borough"]] == ["2023-10..2024-09"]

@@ -499,11 +499,18 @@ function drawSlider(periods, chosen, total, dense) {
   byId("time").classList.toggle("alone", alone);
   const part = (/** @type {string} */ label) => (window.complete ? label : say("map.time.part", { period: label }));
   if (alone) {
-    byId("period-lead").textContent = say(dense ? "map.time.density_once" : "map.time.one_period");
+    const others = kindsOf(state.level).length > 1;
+    byId("period-lead").textContent = say(dense ? "map.time.density_once" : others ? "map.time.one_of_length" : "map.time.one_period");
     byId("period-now").textContent = part(capital(window.label));
     return;
   }
-  // "12 months to" leads, the month it ends in stands out.
+  // "12 months to" leads, the month it ends in stands out; of "week 27 of 2025 (from 30 June 2025)" the day does.
+  const inside = /^(.+) \((.+)\)$/.exec(window.label);
+  if (inside) {
+    byId("period-lead").textContent = capital(inside[1]);
+    byId("period-now").textContent = part(inside[2]);
+    return;
+  }
   const until = " " + say("map.time.until") + " ", at = window.label.lastIndexOf(until);
   byId("period-lead").textContent = at < 0 ? say("map.time.kind." + window.kind) : window.label.slice(0, at + until.length - 1);
   byId("period-now").textContent = part(at < 0 ? window.label : window.label.slice(at + until.length));
