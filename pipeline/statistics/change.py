@@ -6,6 +6,7 @@ comparison. The comparison is declared before the counts are known, so that nobo
 largest change.
 """
 
+import itertools
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
@@ -333,12 +334,15 @@ def _spread(
 ) -> tuple[pd.DataFrame, dict[tuple[str, str], Dispersion]]:
     """Estimate the dispersion of each level and category from its areas, its months, or else another level."""
     found: dict[tuple[str, str], tuple[Dispersion, str]] = {}
+    few = []
     for key, group in pair.groupby(["level", "category"], sort=True):
         table = group[["earlier", "later"]].dropna().to_numpy()
         if len(table) >= FEWEST_AREAS and (own := dispersion(table)).df:
             found[key] = own, "areas"
-        elif (months := _monthly(counts, level=key[0], category=key[1], comparison=comparison)).df:
-            found[key] = months, "months"
+        else:
+            few.append(key)
+    pooled = _monthly(counts, {level for level, _ in few}, comparison)
+    found |= {key: (pooled[key], "months") for key in few if key in pooled}
     # A level without its own estimate takes the largest of the other levels of its category: too wide an interval is
     # the safer error.
     rows, estimates = [], {}
@@ -357,18 +361,27 @@ def _spread(
     return pd.DataFrame(rows, columns=columns), estimates
 
 
-def _monthly(counts: pd.DataFrame, *, level: str, category: str, comparison: Comparison) -> Dispersion:
-    """Pool the variation of months about the mean of their own window, over the areas of a level."""
-    rows = counts[(counts["level"] == level) & (counts["category"] == category)]
-    chi2, df = 0.0, 0
+def _monthly(
+    counts: pd.DataFrame, levels: Collection[str], comparison: Comparison
+) -> dict[tuple[str, str], Dispersion]:
+    """Pool the variation of months about the mean of their own window, over the areas of a level; by category."""
+    sums: dict[tuple[str, str], tuple[float, int]] = {}
+    rows = counts[counts["level"].isin(list(levels)) & counts["incidents"].notna()]
+    days = {p: Period.parse(p).days for p in rows["period"].unique()}
     for window in (comparison.earlier, comparison.later):
-        inside = rows[rows["period"].map({p: _is_month_of(p, window) for p in rows["period"].unique()})]
-        for _, series in inside.dropna(subset="incidents").sort_values("period").groupby("area_code", sort=True):
-            one = dispersion(
-                series["incidents"].to_numpy(np.float64), days=[Period.parse(p).days for p in series["period"]]
-            )
-            chi2, df = chi2 + (one.raw or 0.0) * one.df, df + one.df
-    return Dispersion(max(chi2 / df, 1.0), chi2 / df, df) if df else Dispersion()
+        inside = rows[rows["period"].isin([p for p in days if _is_month_of(p, window)])]
+        inside = inside.sort_values(["level", "category", "area_code", "period"])
+        # The rows of one series follow one another: it ends where a level, category or area does.
+        level, category, area = (inside[name].to_numpy(dtype=object) for name in ("level", "category", "area_code"))
+        values, lengths = inside["incidents"].to_numpy(np.float64), inside["period"].map(days).to_numpy()
+        differs = (level[1:] != level[:-1]) | (category[1:] != category[:-1]) | (area[1:] != area[:-1])
+        bounds = [0, *(np.flatnonzero(differs) + 1), len(inside)] if len(inside) else []
+        for start, end in itertools.pairwise(bounds):
+            one = dispersion(values[start:end], days=lengths[start:end])
+            key = level[start], category[start]
+            chi2, df = sums.get(key, (0.0, 0))
+            sums[key] = chi2 + (one.raw or 0.0) * one.df, df + one.df
+    return {key: Dispersion(max(chi2 / df, 1.0), chi2 / df, df) for key, (chi2, df) in sums.items() if df}
 
 
 def _is_month_of(period: str, window: Period) -> bool:
