@@ -226,6 +226,8 @@ def dispersions(counts: pd.DataFrame) -> pd.DataFrame:
     # Windows of one length that share no month: overlapping ones would repeat the same events and seem to vary less.
     # Areas with a missing window drop out, as the expected counts need a full table.
     for (level, category, months), group in keyed.groupby(["level", "category", "months"], sort=True):
+        if group["area_code"].nunique() < FEWEST_AREAS:
+            continue
         apart = [p.id for p in without_overlap([Period.parse(p) for p in group["period"].unique()])]
         apart_rows = group[group["period"].isin(apart)]
         table = apart_rows.pivot(index="area_code", columns="period", values="incidents")  # noqa: PD010 - refuses twins

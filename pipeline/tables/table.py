@@ -97,7 +97,10 @@ class Table:
         out = frame.reindex(columns=[*self.names, *(c for c in extra if c not in self.names)])
         for column in self.columns:
             if column.kind != "geometry":
-                out[column.name] = _as_kind(out[column.name], column.kind)
+                series = out[column.name]
+                typed = _as_kind(series, column.kind)
+                if typed is not series:
+                    out[column.name] = typed
         self.check(out)
         return out
 
@@ -109,7 +112,10 @@ class Table:
         SchemaError
             With every column that is missing, empty although it may not be, or of another type, and repeated keys.
         """
+        import pandas as pd
+
         faults = []
+        frame = pd.DataFrame(frame)  # of a frame with geometry every single column would be looked at for shapes
         missing = [n for n in self.names if n not in frame.columns]
         if missing:
             faults.append(f"columns missing: {', '.join(missing)}")
@@ -117,9 +123,10 @@ class Table:
             if column.name in missing or column.kind == "geometry":
                 continue
             series = frame[column.name]
-            if not column.null and series.isna().any():
-                faults.append(f"{column.name} is empty in {int(series.isna().sum())} rows")
-            if not _is_kind(series, column.kind):
+            empty = series.isna()
+            if not column.null and empty.any():
+                faults.append(f"{column.name} is empty in {int(empty.sum())} rows")
+            if str(series.dtype) != _EMPTY[column.kind] and not empty.all() and not _is_kind(series, column.kind):
                 faults.append(f"{column.name} is {series.dtype}, not {column.kind}")
         if self.key and not missing and not _ascends(frame, self.key) and frame.duplicated(list(self.key)).any():
             faults.append(f"{int(frame.duplicated(list(self.key)).sum())} rows repeat the key ({', '.join(self.key)})")
@@ -181,8 +188,6 @@ def _is_kind(series: "pd.Series", kind: Kind) -> bool:
     import pandas as pd
 
     types = pd.api.types
-    if len(series) == 0 or series.isna().all():
-        return True
     if kind in {"string", "date"}:
         return (
             types.is_string_dtype(series)
