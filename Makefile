@@ -9,11 +9,11 @@ help:  ## List the commands
 install:  ## Make the environment, with all that tests and linters need
 	python3 -m venv .venv && $(BIN)/pip install -c constraints.txt -e '.[test]'
 
-test:  ## Run every test, two processes at a time
-	$(BIN)/pytest -n 2 --dist loadfile
+test:  ## Run every test, on every core
+	$(BIN)/pytest
 
 fast:  ## Run the tests that take no browser, no real data and under a minute in all
-	$(BIN)/pytest -m fast -n 2 --dist loadfile
+	$(BIN)/pytest -m fast
 
 lint:  ## Check style, types and the order of the rooms
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

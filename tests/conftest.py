@@ -4,6 +4,7 @@ import importlib.metadata
 import itertools
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,21 @@ collect_ignore = ["fuzz/atheris_inputs.py", "gis/qgis_client.py"]  # programs th
 OTHER = {"slow", "browser", "real", "long"}
 STATES = itertools.count()
 PROGRAMS = {"browser", "gis"}  # folders whose tests start a program of the system
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads how many processes there are
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Run the whole suite on every core, a file at a time in each, in the order of the files.
+
+    Files that are named, `-n`, a debugger, one core, or no pytest-xdist: pytest does what it does without this.
+    """
+    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    debugged = config.option.usepdb or config.option.trace or sys.gettrace() or {"pydevd", "debugpy"} & set(sys.modules)
+    if not whole or debugged or hasattr(config, "workerinput") or not config.pluginmanager.hasplugin("xdist"):
+        return
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if config.option.numprocesses is None and not config.option.collectonly and cores > 1:
+        config.option.numprocesses, config.option.dist, config.option.loadscopereorder = cores, "loadfile", False
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest chooses by mark
