@@ -10,6 +10,7 @@ __all__ = [
     "Backtest",
     "Change",
     "Clusters",
+    "Concentration",
     "Density",
     "Detect",
     "Emerging",
@@ -175,6 +176,15 @@ class Knox(Section):
     simulations: int = Field(99, ge=19, le=9999, description="Monte-Carlo replications.")
 
 
+class Concentration(Section):
+    """Shares of places that hold a quarter, half and most of the incidents."""
+
+    enabled: bool = Field(
+        default=True, description="Measure how concentrated incidents are; shown in the internal folder alone."
+    )
+    cell_m: float = Field(250.0, gt=0, description="Side of the square cells that incidents are counted in, in metres.")
+
+
 class Placeholder(Section):
     """A location that is used if the place is unknown."""
 
@@ -197,6 +207,9 @@ class Detect(Section):
     gistar: Gistar = Field(default_factory=lambda: Gistar.model_validate({}), description="Significance.")
     scan: Scan = Field(default_factory=lambda: Scan.model_validate({}), description="Space-time scan.")
     knox: Knox = Field(default_factory=lambda: Knox.model_validate({}), description="Near repeats.")
+    concentration: Concentration = Field(
+        default_factory=lambda: Concentration.model_validate({}), description="Concentration."
+    )
     precision: tuple[Literal["point", "square_100m", "postcode", "square_1km", "square_10km"], ...] = Field(
         ("point",),
         min_length=1,

@@ -21,6 +21,7 @@ from pipeline.tables.work import (
     AREA_MONTHS,
     AREAS,
     CELLS,
+    CONCENTRATION,
     HOTSPOT_FACTS,
     INCIDENTS,
     LOCATIONS,
@@ -71,6 +72,8 @@ In each profile's folder:
 | `boroughs/<code>-circumstances.html`, `circumstances.html` | the figures of `circumstances.csv` as charts and\
  sentences |
 | `hotspots/<id>.html` | a printed page for each hotspot; in `internal` and `partner` |
+| `concentration.html` | how few cells and areas hold most incidents, and whether they are the same each year\
+ (`internal` only) |
 | `README.html` | which file is for whom, and this dictionary |
 | `release.json`, `protection.html` | how counts are protected and why, how many are released in which form, result of\
  the audit |
@@ -141,6 +144,7 @@ def data_dictionary() -> str:
         LOCATIONS,
         CELLS,
         HOTSPOT_FACTS,
+        CONCENTRATION,
     ):
         text += _table(table)
     return text.rstrip() + "\n"

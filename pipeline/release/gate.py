@@ -58,7 +58,7 @@ from pipeline.release.released import (
     release_info,
 )
 from pipeline.statistics.rates import leave_out_immature
-from pipeline.tables import AREA_DAYS, CIRCUMSTANCES, HOTSPOT_CORE_LAYER, HOTSPOT_FACTS, Level
+from pipeline.tables import AREA_DAYS, CIRCUMSTANCES, CONCENTRATION, HOTSPOT_CORE_LAYER, HOTSPOT_FACTS, Level
 
 __all__ = ["Detected", "Passed", "examine", "release"]
 
@@ -120,6 +120,8 @@ class Detected:
         Headline window id to the table HOTSPOT_FACTS of its hotspots.
     cores
         Headline window id to the cores of its large hotspots, table HOTSPOT_CORE_LAYER.
+    concentration
+        Headline window id to the table CONCENTRATION.
     """
 
     areas: gpd.GeoDataFrame
@@ -146,6 +148,7 @@ class Detected:
     facts: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     cores: Mapping[str, gpd.GeoDataFrame] = field(default_factory=dict)
     area_days: pd.DataFrame = field(default_factory=AREA_DAYS.empty)
+    concentration: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +295,7 @@ def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail", offers: dict
         circumstances=described.table,
         facts=_facts(detected, plan, hotspots.layer),
         cores=_cores(detected, plan, hotspots.layer),
+        concentration=_concentration(detected, plan),
         seal=_SEAL,
     )
     return Passed(released, protected.log, protected.states)
@@ -414,6 +418,18 @@ def _facts(detected: Detected, plan: ReleasePlan, hotspots: gpd.GeoDataFrame) ->
     if not plan.internal or known is None:
         return HOTSPOT_FACTS.empty()
     return known[known["hotspot_id"].isin(hotspots["hotspot_id"])].reset_index(drop=True)
+
+
+def _concentration(detected: Detected, plan: ReleasePlan) -> pd.DataFrame:
+    """Return how concentrated incidents are, for the data owner alone.
+
+    Every figure is a function of exact counts of cells, which no rule of steps covers. A folder of some boroughs has
+    none, because the figures are those of all data.
+    """
+    known = detected.concentration.get(plan.windows.headline.id)
+    if not plan.internal or plan.profile.scope or known is None:
+        return CONCENTRATION.empty()
+    return known[known["category"].isin([c.id for c in plan.categories])].reset_index(drop=True)
 
 
 def _cores(detected: Detected, plan: ReleasePlan, hotspots: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

@@ -22,6 +22,7 @@ from pipeline.domain.profile_windows import Windows
 from pipeline.errors import DisclosureError
 from pipeline.tables import (
     CIRCUMSTANCES,
+    CONCENTRATION,
     DENSITY_CATEGORY_LAYER,
     HOTSPOT_CATEGORY_LAYER,
     HOTSPOT_CORE_LAYER,
@@ -249,6 +250,8 @@ class Released:
         Table HOTSPOT_FACTS of the hotspots; empty for everyone but the data owner.
     cores
         Table HOTSPOT_CORE_LAYER of the large hotspots; empty for everyone but the data owner.
+    concentration
+        Table CONCENTRATION of the headline window; empty for everyone but the data owner.
     """
 
     info: ReleaseInfo
@@ -261,6 +264,7 @@ class Released:
     circumstances: pd.DataFrame = field(default_factory=CIRCUMSTANCES.empty)
     facts: pd.DataFrame = field(default_factory=HOTSPOT_FACTS.empty)
     cores: gpd.GeoDataFrame = field(default_factory=lambda: no_outlines(HOTSPOT_CORE_LAYER))
+    concentration: pd.DataFrame = field(default_factory=CONCENTRATION.empty)
     hotspots_by_category: gpd.GeoDataFrame = field(default_factory=lambda: no_outlines(HOTSPOT_CATEGORY_LAYER))
     density_by_category: gpd.GeoDataFrame = field(default_factory=lambda: no_outlines(DENSITY_CATEGORY_LAYER))
 
@@ -409,6 +413,7 @@ class Packed:
     circumstances: pd.DataFrame
     facts: pd.DataFrame
     cores: gpd.GeoDataFrame
+    concentration: pd.DataFrame
     record: dict[str, Any]
     digest: str
 
@@ -435,8 +440,9 @@ def pack(released: Released) -> Packed:
         circumstances=released.circumstances,
         facts=released.facts,
         cores=released.cores,
+        concentration=released.concentration,
         record=released.record,
-        digest=digest_of(released.counts, released.circumstances, released.facts),
+        digest=digest_of(released.counts, released.circumstances, released.facts, released.concentration),
     )
 
 
@@ -448,7 +454,7 @@ def unpack(packed: Packed) -> Released:
     DisclosureError
         If the counts are not those that left the gate.
     """
-    if digest_of(packed.counts, packed.circumstances, packed.facts) != packed.digest:
+    if digest_of(packed.counts, packed.circumstances, packed.facts, packed.concentration) != packed.digest:
         raise DisclosureError(
             "the stored release is not the one that passed the gate: run `hotspots run --from release` to make it again"
         )
@@ -463,6 +469,7 @@ def unpack(packed: Packed) -> Released:
         circumstances=packed.circumstances,
         facts=packed.facts,
         cores=packed.cores,
+        concentration=packed.concentration,
         record=packed.record,
         seal=_SEAL,
     )

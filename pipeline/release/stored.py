@@ -5,7 +5,7 @@ from pathlib import Path
 from pipeline.errors import InputError
 from pipeline.release.released import Packed, Released, unpack
 from pipeline.storage.files import read_json, read_layer, read_table
-from pipeline.tables import AREA_COUNTS, CIRCUMSTANCES, HOTSPOT_FACTS
+from pipeline.tables import AREA_COUNTS, CIRCUMSTANCES, CONCENTRATION, HOTSPOT_FACTS
 
 __all__ = ["read_release"]
 
@@ -43,6 +43,7 @@ def read_release(folder: Path) -> Released:
             circumstances=read_table(folder / "circumstances.parquet", CIRCUMSTANCES),
             facts=read_table(folder / "facts.parquet", HOTSPOT_FACTS),
             cores=read_layer(folder / "hotspot_cores.parquet"),
+            concentration=read_table(folder / "concentration.parquet", CONCENTRATION),
             record=stored["record"],
             digest=stored["digest"],
         )

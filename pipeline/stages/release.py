@@ -60,6 +60,7 @@ from pipeline.tables import (
     AREA_MONTHS,
     AREAS,
     CIRCUMSTANCES,
+    CONCENTRATION,
     CONTEXT,
     HOTSPOT_FACTS,
     LOCATIONS,
@@ -144,6 +145,11 @@ def _load(context: Context) -> Detected:
             if (path := context.work(f"hotspots/{n}.facts.parquet")).is_file()
         },
         cores={n: read_layer(context.work(f"hotspots/{n}.cores.parquet")) for n in names},
+        concentration={
+            n: read_table(path, CONCENTRATION)
+            for n in found["windows"]
+            if (path := context.work(f"concentration/{n}.parquet")).is_file()
+        },
         hotspots_by_category={n: read_layer(context.work(f"hotspots/{n}.by_category.parquet")) for n in names},
         members_by_category={
             n: pd.read_parquet(context.work(f"hotspots/{n}.by_category.members.parquet")) for n in names
@@ -191,6 +197,7 @@ def _save(context: Context, passed: Passed, profile: Profile) -> None:
     write_table(folder / "circumstances.parquet", CIRCUMSTANCES, packed.circumstances)
     write_table(folder / "facts.parquet", HOTSPOT_FACTS, packed.facts)
     write_layer(folder / "hotspot_cores.parquet", packed.cores)
+    write_table(folder / "concentration.parquet", CONCENTRATION, packed.concentration)
     write_json(folder / "release.json", {"info": packed.info, "record": packed.record, "digest": packed.digest})
     write_json(folder / "withheld.json", passed.log)
     if len(passed.states):

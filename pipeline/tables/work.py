@@ -7,6 +7,7 @@ __all__ = [
     "AREA_DAYS",
     "AREA_MONTHS",
     "CELLS",
+    "CONCENTRATION",
     "CONTEXT",
     "HOTSPOT_FACTS",
     "INCIDENTS",
@@ -240,4 +241,37 @@ HOTSPOT_FACTS = Table(
         ),
     ),
     "What describes each hotspot of a window, exact: for the internal folder alone.",
+)
+
+CONCENTRATION = Table(
+    "concentration",
+    ("unit", "category", "period", "figure", "at"),
+    (
+        Column("unit", "string", "What incidents are counted by: `cell`, `area` or `place`."),
+        Column("category", "string", "Category id, or `all`."),
+        Column("period", "string", "Period; a comparison is given under the later of its two."),
+        Column(
+            "figure",
+            "string",
+            "`incidents`, `units`, `cell_m` (side of a cell), `occupied` (units with an incident), `holding` (per cent "
+            "of units that hold `at` per cent of incidents), `gini`, `adjusted_gini`, `lorenz` (per cent of incidents "
+            "on the first `at` per cent of units); of the top units, which hold `at` per cent of incidents: "
+            "`top_units` (of the period before), `overlap` (Jaccard), `top_then` and `top_now` (per cent of incidents "
+            "on the top units of the period before, then and now), `pai_then`, `pai_now`, `recapture` (RRI); of places "
+            "with at least `at` incidents: "
+            "`repeat_places` (number) and `repeat_incidents` (per cent of incidents).",
+        ),
+        Column("at", "float", "What the figure is given for; 0 where nothing needs to be stated."),
+        Column("value", "float", "The figure."),
+        Column("low", "float", "Lower end of its 95 % interval.", null=True),
+        Column("high", "float", "Upper end.", null=True),
+        Column(
+            "chance",
+            "float",
+            "What chance alone would give: incidents scattered by the units' size, or, for overlap and recapture, "
+            "incidents of both periods divided between them at random.",
+            null=True,
+        ),
+    ),
+    "How concentrated incidents are, exact: for the internal folder alone.",
 )

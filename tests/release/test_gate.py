@@ -17,7 +17,7 @@ from pipeline.release.gate import Detected, examine, release
 from pipeline.release.hotspots import Premises
 from pipeline.release.protect import known_cells
 from pipeline.release.released import CategoryInfo, Released
-from pipeline.tables import HOTSPOT_CORE_LAYER
+from pipeline.tables import CONCENTRATION, HOTSPOT_CORE_LAYER
 from tests.kit.gated import X0, Y0, config_of, detected_of, hotspot_of, planted, small
 
 pytestmark = pytest.mark.slow
@@ -340,6 +340,26 @@ def test_cores_of_a_hotspot_are_for_the_data_owner_alone() -> None:
         released = let_out(detected, profile)
         assert len(released.cores) == 0
         assert len(spot_of(released)) == 1
+
+
+def test_concentration_is_for_the_data_owner_alone() -> None:
+    row = {
+        "unit": "cell",
+        "category": "all",
+        "period": HEADLINE,
+        "figure": "holding",
+        "at": 50,
+        "value": 2.0,
+        "low": 1.0,
+        "high": 3.0,
+        "chance": 9.0,
+    }
+    rows = pd.DataFrame([row, row | {"category": "unheard-of"}], columns=CONCENTRATION.names)
+    detected = dataclasses.replace(small(1), concentration={HEADLINE: CONCENTRATION.conform(rows)})
+    internal = {"name": "internal", "audience": "internal", "borough_period": "fixed"}
+    assert let_out(detected, internal).concentration["category"].tolist() == ["all"]  # of what the folder shows
+    for profile in (PARTNER, PUBLIC, {**internal, "scope": [detected.areas["area_code"].iloc[1]]}):
+        assert not len(let_out(detected, profile).concentration)
 
 
 def test_a_profile_shows_the_categories_it_lists_and_no_others() -> None:

@@ -24,6 +24,7 @@ from pipeline.publish.map.added_elements import (
 from pipeline.publish.map.layers import AreaLayer, ContextLayer, DensityLayer, HotspotLayer, MapLayer
 from pipeline.publish.map.payload import make_payload
 from pipeline.publish.map.script import map_script, open_script
+from pipeline.publish.pages.concentration import PAGE, has_concentration
 from pipeline.publish.surroundings import Surroundings, read_surroundings
 from pipeline.release.released import Released
 from pipeline.release.stored import read_release
@@ -236,6 +237,7 @@ class MapPage(Figure):  # type: ignore[misc] # branca is untyped
                 map=page.safe(element),
                 added=[page.safe(text) for text in self.html.texts.values()],
                 labels=page.safe(text_block(labels)) if labels else "",
+                links=[(PAGE, words.say("concentration.title"))] if has_concentration(shown.released) else [],
             )
             return page.document(
                 language=info.language,

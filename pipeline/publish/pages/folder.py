@@ -34,6 +34,7 @@ _PAGES = (
     ("boroughs/*.html", "briefings"),
     ("hotspots/*.html", "hotspot_pages"),
     ("circumstances.html", "circumstances_page"),
+    ("concentration.html", "concentration"),
     ("protection.html", "protection"),
     (README, "readme"),
 )

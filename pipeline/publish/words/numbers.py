@@ -150,6 +150,18 @@ def share_text(share: float) -> str:
     return f"{pct}%"
 
 
+def fine_pct_text(pct: float) -> str:
+    """Write a share that is given in per cent, with more digits the smaller it is.
+
+    >>> fine_pct_text(0.583), fine_pct_text(7.42), fine_pct_text(31.6), fine_pct_text(0.001)
+    ('0.58%', '7.4%', '32%', 'under 0.01%')
+    """
+    if 0 < pct < 0.005:
+        return say("number.under_a_hundredth_per_cent")
+    digits = 2 if pct < 0.995 else 1 if pct < 9.95 else 0
+    return f"{pct:.{digits}f}%" if digits else f"{half_up(pct)}%"
+
+
 def share_range_text(low: float, high: float) -> str:
     """Write a share that lies in a range: one number where both ends read alike.
 

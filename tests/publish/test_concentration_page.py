@@ -1,0 +1,88 @@
+"""concentration.html: its figures are those of the table, and only the internal folder has it."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.detect.concentration import Figure, Unit, Units, concentration_rows, repeat_rows
+from pipeline.domain.periods import Period
+from pipeline.publish.map.document import map_html
+from pipeline.publish.pages.concentration import PAGE, concentration_html, write_concentration
+from pipeline.release.released import Released
+from pipeline.tables import CONCENTRATION
+from tests.kit import released as fixture
+
+
+def with_table(released: Released, incidents: int) -> Released:
+    headline = Period.parse(released.info.headline.id)
+    before = headline.shifted(-12)
+    rng = np.random.default_rng(3)
+    risk = rng.gamma(0.3, 1, 400)
+    risk /= risk.sum()
+    counts = {p: rng.multinomial(incidents, risk).astype(np.int64) for p in (before, headline)}
+    units = Units(Unit.CELL, np.ones(400), lambda _, period: counts[period])
+    rows = concentration_rows(
+        units, categories=("all", "racist"), headline=headline, earlier=[before], seed=1, samples=9
+    )
+    size = {"unit": "cell", "category": "all", "period": headline.id, "figure": Figure.CELL_M.value, "at": 0.0}
+    rows = [size | {"value": 250.0}, *rows, *repeat_rows(np.array([7, 2, 1]), "all", headline)]
+    table = CONCENTRATION.conform(pd.DataFrame(rows, columns=CONCENTRATION.names))
+    return dataclasses.replace(released, concentration=table)
+
+
+def text_of(html: str) -> str:
+    body = re.sub(r"<style>.*?</style>", "", html, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", body))
+
+
+@pytest.fixture(scope="module")
+def released() -> Released:
+    return with_table(fixture.hostile_city(audience="internal"), 900)
+
+
+def test_the_page_says_what_the_table_holds(released: Released) -> None:
+    html = concentration_html(released)
+    text = text_of(html)
+    rows = {
+        (r["figure"], r["at"]): r
+        for r in released.concentration.to_dict("records")
+        if r["period"] == released.info.headline.id and r["category"] == "all" and r["unit"] == "cell"
+    }
+    half = rows["holding", 50.0]
+    assert f"Half of the incidents are in {half['value']:.1f}% of the squares of 250 m." in text
+    assert f"the same number would be in {half['chance']:.0f}%." in text
+    overlap = rows["overlap", 25.0]
+    assert f"{100 * overlap['value']:.0f}%" in text
+    assert f"{rows['adjusted_gini', 0.0]['value']:.2f}" in text
+    assert "Scattered" in text
+    # Repeat places by hand: 9 of 10 incidents at two places.
+    assert "2 90%" in text.split("Share of incidents")[-1]
+    for hostile in fixture.HOSTILE:
+        assert f"<{hostile[1:8]}" not in html or "<" not in hostile
+    assert html.count("<svg") == 1
+    assert "NaN" not in html
+    assert "nan" not in text
+
+
+def test_too_few_incidents_are_said_to_be_too_few() -> None:
+    text = text_of(concentration_html(with_table(fixture.city(audience="internal"), 20)))
+    assert "There are too few incidents to say how concentrated they are:" in text
+    assert "and 50 are needed" in text
+    assert "too few" in text
+    assert "None" not in text
+
+
+def test_only_the_internal_folder_has_the_page_and_its_map_leads_there(released: Released, tmp_path: Path) -> None:
+    link = f'href="{PAGE}"'
+    write_concentration(released, tmp_path)
+    assert (tmp_path / PAGE).is_file()
+    assert link in map_html(released)
+    for other in (fixture.city(audience="public"), with_table(fixture.city(audience="partner"), 900)):
+        (tmp_path / PAGE).unlink(missing_ok=True)
+        write_concentration(other, tmp_path)
+        assert not (tmp_path / PAGE).is_file()
+        assert link not in map_html(other)
