@@ -384,6 +384,7 @@ class PostcodeFile(Section):
         "Their columns are recognised, Code-Point Open without a header.",
     )
     layer: str | None = Field(None, description="Layer name, if the file has several.")
+    sheet: str | None = Field(None, description=_SHEET)
     encoding: str = Field("utf-8", description="Text encoding, for example `latin-1`.")
     postcode: str | None = Field(None, description="Column with the postcode; recognised by default.")
     easting: str | None = Field(None, description="Column with the first coordinate in `crs`; recognised by default.")
@@ -399,6 +400,11 @@ class PostcodeFile(Section):
         None,
         description="Column that is filled for terminated postcodes, with the month (yyyymm) if it is known; "
         "recognised by default. They are used, and quality.json counts them.",
+    )
+    in_use: str | None = Field(
+        None,
+        description="Column that says whether a postcode is in use (`Yes`, `No`): one that is not counts as "
+        "terminated; recognised by default (`In Use?`).",
     )
     min_matched_pct: float = Field(
         85.0,
@@ -420,6 +426,7 @@ class AreaTable(Section):
     """A table of smaller areas (LSOA, MSOA, beat) and the ward or borough that each lies in."""
 
     path: str = Field(description="The table, for example an ONS lookup of LSOAs to wards.")
+    sheet: str | None = Field(None, description=_SHEET)
     code: str = Field(description="Column with the codes that rows have in columns.lsoa, msoa or beat: `LSOA21CD`.")
     area: str | None = Field(
         None,

@@ -33,6 +33,7 @@ from pipeline.ingest.formats.files import (
     Unreadable,
     find_columns,
     first_line,
+    require_settings_fit,
     row_reader,
     unpacked,
 )
@@ -66,6 +67,7 @@ _SYMBOLS = 37  # digits and letters, and one for nothing
 _FAR_M = 50_000.0
 _YEAR_MONTH = r"^(?P<y>(?:19|20)\d\d)[-/]?(?P<m>0[1-9]|1[0-2])(?:\D.*|\d\d)?(?:\.0)?$"
 _NOT_ENDED = pa.array(["", "0", "no", "n", "false", "f", "live", "current"])
+_NOT_IN_USE = pa.array(["0", "no", "n", "false", "f"])
 ENDED_ONCE = 1
 """In place of a month, for a postcode that was terminated at an unknown time."""
 
@@ -77,6 +79,7 @@ _USUAL = {
     "lon": ("long", "longitude", "lon", "lng"),
     "lat": ("lat", "latitude"),
     "terminated": ("doterm", "terminated", "date_of_termination", "termination_date"),
+    "in_use": ("in_use", "is_in_use"),
 }
 _CODE_POINT = {"postcode": 0, "easting": 2, "northing": 3}
 """Positions in Code-Point Open, whose files have no header."""
@@ -255,8 +258,10 @@ def require_postcode_columns(path: Path, *, settings: PostcodeFile, limits: Run 
         unpacked(path, limits=limits, head=True) as file,
         tempfile.TemporaryDirectory(prefix="hotspots-") as folder,
     ):
-        how = Opening(Path(folder), limits, encoding=settings.encoding, layer=settings.layer)
-        header = row_reader(file, stated="auto").read_header(file, how)
+        how = Opening(Path(folder), limits, encoding=settings.encoding, layer=settings.layer, sheet=settings.sheet)
+        reader = row_reader(file, stated="auto")
+        require_settings_fit(path, reader, sheet=settings.sheet)
+        header = reader.read_header(file, how)
     crs_unknown = settings.crs or _BRITISH
     _layout(
         Opened(path.name, header.columns, scan="", has_geometry=header.has_geometry, crs=crs_unknown),
@@ -347,11 +352,19 @@ def _read_file(path: Path, *, settings: PostcodeFile, working: str, limits: Run,
 
 def _read_unpacked(path: Path, *, settings: PostcodeFile, working: str, limits: Run, scratch: Path) -> _Columns:
     reader = row_reader(path, stated="auto")
+    require_settings_fit(path, reader, sheet=settings.sheet)
     careful = False
     while True:
         with tempfile.TemporaryDirectory(dir=scratch, prefix=".postcodes-") as name:
             folder = Path(name)
-            how = Opening(folder, limits, encoding=settings.encoding, layer=settings.layer, careful=careful)
+            how = Opening(
+                folder,
+                limits,
+                encoding=settings.encoding,
+                layer=settings.layer,
+                sheet=settings.sheet,
+                careful=careful,
+            )
             opened = reader.open_rows(path, how)
             layout = _layout(opened, settings)
             with closing(
@@ -373,12 +386,16 @@ def _columns(opened: Opened, layout: _Layout, connection: Any, *, working: str) 
         pair = ("easting", "northing") if layout.coordinates == "xy" else ("lon", "lat")
         x, y = (f"TRY_CAST(trim(c{layout.at[role]}) AS DOUBLE)" for role in pair)
     ended = f"c{layout.at['terminated']}" if "terminated" in layout.at else "''"
-    sql = f"SELECT c{layout.at['postcode']} AS postcode, {x} AS x, {y} AS y, {ended} AS ended FROM {opened.scan}"
-    # DuckDB may hand over whole columns as several chunks: one table of four narrow columns is small beside the file.
+    in_use = f"c{layout.at['in_use']}" if "in_use" in layout.at else "''"
+    sql = (
+        f"SELECT c{layout.at['postcode']} AS postcode, {x} AS x, {y} AS y, {ended} AS ended, {in_use} AS in_use "
+        f"FROM {opened.scan}"
+    )
+    # DuckDB may hand over whole columns as several chunks: one table of five narrow columns is small beside the file.
     table = connection.sql(sql).to_arrow_table().combine_chunks()
     if layout.first:
         given = [layout.first[layout.at[role]].split(" (")[0] for role in _CODE_POINT]
-        row = {"postcode": [given[0]], "x": [float(given[1])], "y": [float(given[2])], "ended": [""]}
+        row = {"postcode": [given[0]], "x": [float(given[1])], "y": [float(given[2])], "ended": [""], "in_use": [""]}
         table = pa.concat_tables([pa.table(row, schema=table.schema), table]).combine_chunks()
     plain = _one(_plain(table["postcode"]))
     keys = _keys(plain)
@@ -394,17 +411,25 @@ def _columns(opened: Opened, layout: _Layout, connection: Any, *, working: str) 
         if rows.any():
             out[rows] = crs.project(xy[rows], source=system, working=working)
     out[~np.isfinite(out).all(axis=1)] = np.nan
+    # A postcode that is not in use is terminated, at an unknown time where no month is given.
+    unused = np.asarray(pc.is_in(pc.utf8_lower(_tidy(table["in_use"])), value_set=_NOT_IN_USE))
+    months = _months(_one(table["ended"]))
+    months = np.where(unused & (months == 0), np.int32(ENDED_ONCE), months)
     # To millimetres, as all other coordinates.
-    return keys, np.round(out, 3), _months(_one(table["ended"]))
+    return keys, np.round(out, 3), months
 
 
 def _one(column: Any) -> Any:
     return pa.concat_arrays(column.chunks) if isinstance(column, pa.ChunkedArray) and column.num_chunks else column
 
 
+def _tidy(texts: Any) -> Any:
+    return pc.utf8_trim_whitespace(pc.fill_null(pc.cast(_one(texts), pa.string()), ""))
+
+
 def _months(texts: Any) -> NDArray[np.int32]:
     """Return the month of termination (yyyymm) of each text, 0 for none."""
-    tidy = pc.utf8_trim_whitespace(pc.fill_null(pc.cast(texts, pa.string()), ""))
+    tidy = _tidy(texts)
     parts = pc.extract_regex(tidy, _YEAR_MONTH)
     year, month = (pc.fill_null(pc.struct_field(parts, name), "0") for name in "ym")
     dated = np.asarray(pc.cast(year, pa.int32())) * 100 + np.asarray(pc.cast(month, pa.int32()))

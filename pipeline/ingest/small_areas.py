@@ -71,7 +71,7 @@ def _read(
 ) -> tuple[dict[str, str], dict[str, Any]]:
     path = existing(settings.path, base=base, what=f"{key}.path")
     wanted = small_area_columns(settings, key=key)
-    table = read_table(path, encoding=settings.encoding, limits=limits, scratch=scratch)
+    table = read_table(path, encoding=settings.encoding, sheet=settings.sheet, limits=limits, scratch=scratch)
     places = find_columns(wanted, list(table.columns), file=path.name)
     # The boundaries' codes in any case; of the columns of ward codes, borough codes and names, the finest that fits.
     wards = {code.casefold(): code for code in parents}

@@ -89,7 +89,7 @@ def _looks(config: Config) -> Iterator[tuple[str, Look]]:
     for n, codes in enumerate(config.geocode.areas):
         key = f"geocode.areas[{n}]"
         wanted = small_area_columns(codes, key=key)
-        yield f"{key}.path", partial(text, wanted=wanted, encoding=codes.encoding)
+        yield f"{key}.path", partial(text, wanted=wanted, encoding=codes.encoding, sheet=codes.sheet)
     if config.geocode.postcodes:
         look = partial(require_postcode_columns, settings=config.geocode.postcodes, limits=config.run)
         yield "geocode.postcodes.path", look

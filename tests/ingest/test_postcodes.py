@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.config import PostcodeFile
 from pipeline.config.inputs import listed
-from pipeline.errors import InputError
+from pipeline.errors import ConfigError, InputError
 from pipeline.ingest.postcodes import STATES, read_postcodes, require_postcode_columns, require_postcodes_found
 from pipeline.stages.inputs import expand
 from tests.kit.readers import CITY, read, settings, write
@@ -73,6 +73,36 @@ def test_columns_are_set_and_longitudes_are_converted(tmp_path: Path) -> None:
     assert abs(x - 530_000) < 60
     assert abs(y - 180_400) < 60
     assert found.ended.tolist() == [1]
+
+
+def test_postcodes_that_are_not_in_use_are_terminated(tmp_path: Path) -> None:
+    # The first columns of doogal.co.uk's file, whose empty dates of termination leave "In Use?" to decide.
+    text = (
+        "Postcode,In Use?,Latitude,Longitude,Easting,Northing,Introduced,Terminated\n"
+        "N1 1AB,Yes,51.5,-0.12,530250,180750,1980-01-01,\n"
+        "N1 2AB,No,51.5,-0.11,531250,180750,1980-01-01,2018-06-01\n"
+        "N1 3AB,No,51.5,-0.11,531250,180750,1980-01-01,\n"
+    )
+    found, report = lookup(tmp_path, text)
+    assert sorted(found.ended.tolist()) == [0, 1, 201806]
+    assert report["terminated"] == 2
+    again, _ = lookup(tmp_path, text.replace("In Use?", "Live"), in_use="Live")
+    assert sorted(again.ended.tolist()) == [0, 1, 201806]
+
+
+def test_a_sheet_of_a_workbook_is_a_lookup_and_other_files_have_no_sheets(tmp_path: Path) -> None:
+    table = pd.DataFrame({"pcds": ["N1 1AB"], "oseast1m": [530250], "osnrth1m": [180750]})
+    with pd.ExcelWriter(tmp_path / "book.xlsx") as book:
+        pd.DataFrame({"notes": ["of 2025"]}).to_excel(book, sheet_name="About", index=False)
+        table.to_excel(book, sheet_name="Lookup", index=False)
+    given = PostcodeFile.model_validate({"path": "book.xlsx", "sheet": "Lookup"})
+    require_postcode_columns(tmp_path / "book.xlsx", settings=given)
+    found, _ = read_postcodes(
+        given, paths=[tmp_path / "book.xlsx"], working="EPSG:27700", bounds=BOUNDS, scratch=tmp_path
+    )
+    assert where(found, "N1 1AB") == (530_250.0, 180_750.0)
+    with pytest.raises(ConfigError, match=r"lookup.csv is not a workbook and has no sheets: leave out `sheet`"):
+        lookup(tmp_path, ONSPD, sheet="Lookup")
 
 
 def test_postcodes_of_northern_ireland_are_on_the_irish_grid(tmp_path: Path) -> None:

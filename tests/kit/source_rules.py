@@ -67,7 +67,7 @@ REVIEWED = {
     "release/ledger.py": {"scan": "by scan_parts()", "key": "by literal()", "token": "a constant of the module",
                             "rows": "a constant of the module"},
     "ingest/postcodes.py": {"layout.at['postcode']": "an integer", "layout.at[role]": "an integer",
-                            **dict.fromkeys(("x", "y", "ended"), "constants and integers"),
+                            **dict.fromkeys(("x", "y", "ended", "in_use"), "constants and integers"),
                             "opened.scan": "made with literal()"},
     "ingest/formats/text.py": {"skip": "an integer", "opened.scan": "made with literal()"},
     "ingest/incidents/repeated_ids.py": {"self.scan": "by scan_parts()", "which": "a constant of the caller",

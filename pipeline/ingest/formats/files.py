@@ -63,10 +63,10 @@ __all__ = [
     "read_layer",
     "read_table",
     "require_columns",
-    "require_header_row",
     "require_kind",
     "require_long",
     "require_ratio",
+    "require_settings_fit",
     "require_size",
     "require_text_columns",
     "row_reader",
@@ -816,22 +816,37 @@ def row_reader(path: Path, *, stated: str) -> Reader:
     return _module(meant.reader)
 
 
-_WITHOUT_NAMES = frozenset({_TEXT, "pipeline.ingest.formats.workbook"})
+_WORKBOOK = "pipeline.ingest.formats.workbook"
+_WITHOUT_NAMES = frozenset({_TEXT, _WORKBOOK})
 
 
-def require_header_row(path: Path, reader: Reader, layout: Layout) -> None:
-    """Refuse a setting of the header for a format whose columns have names of their own.
+def require_settings_fit(path: Path, reader: Reader, *, layout: Layout = FIRST_ROW, sheet: str | None = None) -> None:
+    """Refuse a setting that the format of a file cannot follow.
+
+    Parameters
+    ----------
+    path
+        The file.
+    reader
+        Its reader.
+    layout
+        Where its table may start: a setting of the header is for formats whose columns have no names of their own.
+    sheet
+        Name of a sheet, for workbooks.
 
     Raises
     ------
     ConfigError
-        If `header_row` is set for such a file.
+        With the setting to leave out.
     """
-    if layout.header_row != "auto" and getattr(reader, "__name__", "") not in _WITHOUT_NAMES:
+    module = getattr(reader, "__name__", "")
+    if layout.header_row != "auto" and module not in _WITHOUT_NAMES:
         raise ConfigError(
             f"{path.name} is neither delimited text nor a workbook, so its columns have names of their own: leave out "
             f"header_row ({layout.header_row})"
         )
+    if sheet is not None and module != _WORKBOOK:
+        raise ConfigError(f"{path.name} is not a workbook and has no sheets: leave out `sheet` ({sheet!r})")
 
 
 def area_reader(path: Path) -> Reader:
@@ -914,7 +929,7 @@ def read_table(
         tempfile.TemporaryDirectory(prefix="hotspots-", dir=scratch) as name,
     ):
         reader, folder = table_reader(file), Path(name)
-        require_header_row(path, reader, layout)
+        require_settings_fit(path, reader, layout=layout, sheet=sheet)
         if hasattr(reader, "read_table"):
             return reader.read_table(
                 file, encoding=encoding, layout=layout, limits=limits, faults=faults, scratch=scratch
@@ -994,7 +1009,7 @@ def require_text_columns(
         layout = layout or Layout(wanted=tuple(name for _, name in wanted))
         how = Opening(Path(folder), limits, encoding=encoding, sheet=sheet, layout=layout, whole=True)
         reader = table_reader(file)
-        require_header_row(path, reader, how.layout)
+        require_settings_fit(path, reader, layout=how.layout, sheet=sheet)
         with header_explained(file, wanted, how, reader=reader):
             find_columns(wanted, reader.read_header(file, how).columns, file=path.name)
 

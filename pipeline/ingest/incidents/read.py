@@ -31,7 +31,7 @@ from pipeline.ingest.formats.files import (
     find_columns,
     first_line,
     header_explained,
-    require_header_row,
+    require_settings_fit,
     row_reader,
     unpacked,
 )
@@ -138,7 +138,7 @@ def _read(job: ReadJob, file: Path, connection: Any, *, folder: Path) -> PartRep
     how = _opening(folder, source=source, limits=job.config.run)
     whole = False
     reader = row_reader(file, stated=source.format)
-    require_header_row(job.path, reader, how.layout)
+    require_settings_fit(job.path, reader, layout=how.layout, sheet=how.sheet)
     while True:
         opened = reader.open_rows(file, how).first_rows(job.rows)
         try:
@@ -199,7 +199,7 @@ def require_incident_columns(
     ):
         reader = row_reader(file, stated=source.format)
         how = _opening(Path(folder), source=source, limits=limits)
-        require_header_row(path, reader, how.layout)
+        require_settings_fit(path, reader, layout=how.layout, sheet=how.sheet)
         header = reader.read_header(file, how)
         opened = Opened(path.name, header.columns, scan="", has_geometry=header.has_geometry)
         wanted = [*role_columns(source), *category_columns(categories), *where_columns(source)]
