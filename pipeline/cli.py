@@ -242,6 +242,10 @@ def init(
     population: Annotated[
         list[str] | None, typer.Option(help="With --from: residents by area; may be repeated.")
     ] = None,
+    lookup: Annotated[
+        list[str] | None,
+        typer.Option(help="With --from: where postcodes, LSOAs, MSOAs or beats are (such as ONSPD); may be repeated."),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it is there.")] = False,
     debug: _DebugOption = False,
 ) -> None:
@@ -265,13 +269,22 @@ def init(
         return
     from pipeline.commands.begin import begin
 
-    ask = (lambda question: str(typer.prompt(question))) if sys.stdin.isatty() else None
-    done = begin(data or (), areas=areas or (), population=population or (), config=config, force=force, ask=ask)
+    ask = (lambda question: str(typer.prompt(question, default="", show_default=False))) if sys.stdin.isatty() else None
+    done = begin(
+        data or (),
+        areas=areas or (),
+        population=population or (),
+        lookup=lookup or (),
+        config=config,
+        force=force,
+        ask=ask,
+    )
     typer.echo(say("terminal.init.recognised", path=config))
     for text in done.unseen:
         typer.echo(say("terminal.init.unseen", what=text))
     if done.error is not None:
         typer.echo(say("terminal.init.not_yet", error=str(done.error)))
+        raise typer.Exit(done.error.exit_code)
 
 
 @app.command()

@@ -3,28 +3,37 @@
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pipeline.config import Run, load_config
 from pipeline.config.templates import template_text
-from pipeline.errors import ConfigError, HotspotsError
+from pipeline.errors import ConfigError, HotspotsError, InputError
 from pipeline.ingest.recognition import (
     Guess,
     SeenAreas,
     SeenCounts,
+    SeenLookup,
     SeenPeople,
     SeenRows,
+    by_name,
+    choose_rows,
+    require_inside,
+    selecting,
     system_of_points,
+    tree_of,
     try_areas,
     try_counts,
+    try_lookup,
     try_people,
     try_rows_of,
+    zone_of,
 )
 from pipeline.stages.checks import check_inputs
 from pipeline.stages.inputs import expand
 from pipeline.stages.trial import try_rows
+from pipeline.storage.archives import ENDINGS, file_of
 from pipeline.storage.files import write_text
 from pipeline.storage.workspace import Fingerprints
 
@@ -35,6 +44,8 @@ _LIMITS = Run.model_validate({})
 _WIDTH = 44  # column at which the evidence begins
 _POLICE_UK = frozenset({"month", "crime type"})
 _DASHBOARD = frozenset({"month_year", "area_type", "area_code", "crime_subtype", "measure", "count"})
+_OTHER_POLICE_UK = re.compile(r"-(outcomes|stop-and-search)\.")
+_MANY = 20  # dates that show by their spread what is the day
 _AMBIGUOUS = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4}|\d\d)(?!\d)")
 
 
@@ -52,6 +63,7 @@ def begin(
     *,
     areas: Sequence[str],
     population: Sequence[str],
+    lookup: Sequence[str] = (),
     config: Path,
     force: bool,
     ask: Ask | None = None,
@@ -66,19 +78,21 @@ def begin(
         Boundary files: the small areas, and those that contain them if they have a file.
     population
         Tables of residents.
+    lookup
+        Lookups of postcodes, LSOAs, MSOAs or beats.
     config
         The file to write; paths in it are relative to its folder.
     force
         Overwrite it if it is there.
     ask
-        Asks a person for what cannot be seen; None if nobody is there.
+        Asks a person for what cannot be seen, and returns an empty text for no answer; None if nobody is there.
 
     Raises
     ------
     ConfigError
         If the file is there already, or no boundaries are given.
     InputError
-        If a file cannot be read or recognised.
+        If a file cannot be read or recognised, or the boundaries are those of another place.
     """
     if config.exists() and not force:
         raise ConfigError(f"{config} already exists: give another name with --config, or overwrite it with --force")
@@ -90,7 +104,7 @@ def begin(
             "England and Wales)"
         )
     made = _Making(config, ask)
-    text = made.text(data, areas, population)
+    text = made.text(data, areas, population, lookup)
     write_text(config, text)
     return Begun(config, made.unseen, _trial(config))
 
@@ -115,28 +129,32 @@ class _Making:
     ask: Ask | None
     unseen: list[str] = field(default_factory=list)
 
-    def text(self, data: Sequence[str], areas: Sequence[str], population: Sequence[str]) -> str:
+    def text(self, data: Sequence[str], areas: Sequence[str], population: Sequence[str], lookup: Sequence[str]) -> str:
         here = Path.cwd()
-        files = expand(tuple(data), base=here, key="--from")
-        layers = [try_areas(path, limits=_LIMITS) for path in expand(tuple(areas), base=here, key="--areas")]
-        # The file with the most areas has the small ones.
-        layers.sort(key=lambda layer: -layer.count)
-        wards, boroughs = layers[0], layers[1] if len(layers) > 1 else None
-        rows = try_rows_of(files[0], limits=_LIMITS)
+        data, files = _incident_files(data, expand(tuple(data), base=here, key="--from"))
+        wards, boroughs = self._levels(expand(tuple(areas), base=here, key="--areas"))
         known = _joined(wards, boroughs)
+        rows, rivals = choose_rows(files[0], known, limits=_LIMITS)
+        rows = self._meant(rows, rivals)
         counts = try_counts(rows, known)
+        if counts is None:
+            self._require_recognised(rows)
+            require_inside(rows, known)
+        elif counts.areas is not known:
+            wards, boroughs = counts.areas, by_name(boroughs) if boroughs else None
         people = [
             (path, try_people(path, codes=wards.codes, limits=_LIMITS))
             for path in (expand(tuple(population), base=here, key="--population") if population else ())
         ]
+        lookups = self._lookups(rows, known, lookup) if counts is None else []
         working = self._working(wards)
         columns = {c.casefold().strip() for c in rows.columns}
         base = "police-uk" if columns >= _POLICE_UK else "mps-dashboard" if columns >= _DASHBOARD else "extract"
-        named = ", ".join(p.name for p in files[:3]) + (" and others" if len(files) > 3 else "")
+        named = ", ".join(p.name for p in files[:2]) + (f" and {len(files) - 2} more" if len(files) > 2 else "")
         head = [
-            f"# Written by `hotspots init --from` from {named}. Paths are relative to this file.",
+            *_wrapped(f"Written by `hotspots init --from` from {named}. Paths are relative to this file.", indent=0),
             "# Beside each setting that was recognised stands the evidence. Read it, then run `hotspots check`.",
-            *self._run(files, rows, base),
+            *self._run(files, rows, base, zone=self._zone(rows, wards, working)),
             "",
             *_lines(0, [("crs", None), ("  working", working)]),
             "",
@@ -145,7 +163,120 @@ class _Making:
         ]
         if counts is not None:
             return "\n".join([*head, *self._counts(data, rows, counts, base)]) + "\n"
-        return "\n".join([*head, *self._incidents(data, rows, wards), "", _rest(base, "periods")]) + "\n"
+        head += _geocode(lookups, self._path)
+        return "\n".join([*head, *self._incidents(data, rows, wards, working), "", _rest(base, "periods")]) + "\n"
+
+    def _levels(self, paths: Sequence[Path]) -> tuple[SeenAreas, SeenAreas | None]:
+        """Return the layers of the small areas, and of those that contain them if they have one."""
+        layers = [layer for path in paths for layer in try_areas(path, limits=_LIMITS)]
+        # The layer with the most areas has the small ones, unless its codes or names say that others are wards.
+        layers.sort(key=lambda layer: -layer.count)
+        labels = [layer.label.value if layer.label else "" for layer in layers]
+        wards = layers[labels.index("ward")] if labels.count("ward") == 1 else layers[0]
+        others = [layer for layer in layers if layer is not wards and 1 < layer.count < wards.count]
+        above = [layer for layer in others if layer.label and layer.label.value in {"borough", "district"}]
+        boroughs = next((layer for layer in others if _nested(wards, layer)), None) or next(iter(above), None)
+        if boroughs is None and len(paths) > 1 and others:
+            boroughs = others[0]
+        if len(layers) > len(paths):
+            listed = ", ".join(f"{layer.layer.value} ({layer.count:,})" for layer in layers if layer.layer)
+            if labels.count("ward") != 1:
+                wards = self._layer_meant(wards, layers, listed)
+                boroughs = None if boroughs is wards else boroughs
+            if wards.layer:
+                why = f"{wards.count:,} areas; the layers of areas are {listed}"
+                wards = replace(wards, layer=Guess(wards.layer.value, why))
+        return wards, boroughs
+
+    def _layer_meant(self, wards: SeenAreas, layers: Sequence[SeenAreas], listed: str) -> SeenAreas:
+        """Ask which of several layers has the small areas."""
+        answer = self.ask(f"Which layer has the small areas (wards)? {listed}") if self.ask else ""
+        if answer:
+            return next((layer for layer in layers if layer.layer and layer.layer.value == answer), wards)
+        if wards.layer:
+            self.unseen.append(
+                f"which layer has the small areas: {wards.layer.value} was taken, of {listed} (areas.wards.layer)"
+            )
+        return wards
+
+    def _meant(self, rows: SeenRows, rivals: Sequence[str]) -> SeenRows:
+        """Ask which of several sheets or layers is meant."""
+        if not rivals or rows.chosen is None:
+            return rows
+        key, taken = rows.chosen
+        listed = ", ".join(map(repr, [taken.value, *rivals]))
+        answer = self.ask(f"Which {key} has the incidents? {listed}") if self.ask else ""
+        if answer in rivals:
+            found = try_rows_of(rows.path, limits=_LIMITS, chosen=(key, answer))
+            found.chosen = (key, Guess(answer, "entered"))
+            return found
+        if not answer:
+            self.unseen.append(
+                f"which {key} has the incidents: {taken.value!r} was taken, and {', '.join(map(repr, rivals))} may be "
+                f"meant as well (incidents.{key})"
+            )
+        return rows
+
+    def _require_recognised(self, rows: SeenRows) -> None:
+        """Ask for the column of dates; refuse a table in which nothing says when or where.
+
+        Raises
+        ------
+        InputError
+            With its columns.
+        """
+        if not rows.has_date and rows.has_place and self.ask is not None:
+            column = self.ask(f"Which column has the date? {', '.join(rows.columns)}")
+            if column in rows.columns:
+                rows.guesses["date"] = Guess(column, "entered")
+        if rows.has_date and rows.has_place:
+            return
+        lacking = [
+            *([] if rows.has_date else ["a date"]),
+            *([] if rows.has_place else ["coordinates, a postcode, or a code or name of the areas"]),
+        ]
+        where = f", {rows.chosen[0]} {rows.chosen[1].value!r}" if rows.chosen else ""
+        more = f" and {len(rows.columns) - 30} more" if len(rows.columns) > 30 else ""
+        raise InputError(
+            f"{file_of(rows.path).name}{where}: no column is recognisable as {', nor as '.join(lacking)}. Its columns "
+            f"are {', '.join(map(repr, rows.columns[:30]))}{more}. Check that this is the file of incidents (or of "
+            "counts by area and month) and that the boundaries are of the same place; or write a template with "
+            "`hotspots init extract` and name the columns in it"
+        )
+
+    def _lookups(self, rows: SeenRows, areas: SeenAreas, lookup: Sequence[str]) -> list[SeenLookup]:
+        """Recognise the lookups, and ask for that of the postcodes if rows have nothing else that places them."""
+        lookup = list(lookup)
+        postcode = rows.column("postcode")
+        if postcode and not lookup and not rows.coordinates:
+            question = f"Lookup of the postcodes in {postcode!r} (ONSPD, NSPL or Code-Point Open; empty for none)"
+            answer = self.ask(question) if self.ask else ""
+            lookup = [answer] if answer else []
+            if not answer:
+                self.unseen.append(
+                    f"where the postcodes in {postcode!r} are: name a lookup such as ONSPD with --lookup "
+                    "(geocode.postcodes); until then rows without coordinates count in the ward or borough that they "
+                    "name, or else in the region alone"
+                )
+        files = expand(tuple(lookup), base=Path.cwd(), key="--lookup") if lookup else ()
+        found: list[SeenLookup] = []
+        for path in files:
+            seen = try_lookup(path, rows, areas, limits=_LIMITS)
+            # Code-Point Open is many files with one layout: the pattern that names them is the setting.
+            if seen.role != "postcode" or not any(f.role == "postcode" for f in found):
+                found.append(seen)
+            if seen.role != "postcode" and seen.column and not rows.column(seen.role):
+                rows.guesses[seen.role] = seen.column
+        if sum(len(expand((p,), base=Path.cwd(), key="--lookup")) > 1 for p in lookup):
+            found = [replace(f, path=Path(lookup[0])) if f.role == "postcode" else f for f in found]
+        return found
+
+    def _zone(self, rows: SeenRows, areas: SeenAreas, working: Guess) -> Guess | None:
+        """Return the local time of dates with an offset from UTC, where the working system does not say it."""
+        column = rows.column("date") or rows.column("from")
+        if column is None or working.value in {"EPSG:27700", "EPSG:2157", "EPSG:29902"}:
+            return None
+        return zone_of(rows.texts[column], areas)
 
     def _working(self, wards: SeenAreas) -> Guess:
         import pyproj
@@ -165,10 +296,10 @@ class _Making:
         number = (32600 if south + north > 0 else 32700) + zone
         return Guess(f"EPSG:{number}", f"UTM zone {zone}, in which the middle of the areas lies")
 
-    def _run(self, files: Sequence[Path], rows: SeenRows, base: str) -> list[str]:
+    def _run(self, files: Sequence[Path], rows: SeenRows, base: str, *, zone: Guess | None) -> list[str]:
         words = " ".join([files[0].stem, *rows.columns]).casefold()
         hate = re.search(r"hate|bias|strand|antisemit|islamoph|racist|homophob", words)
-        name = re.sub(r"[^a-z0-9]+", "-", files[0].name.split(".")[0].casefold()).strip("-")[:60] or "my-area"
+        name = re.sub(r"[^a-z0-9]+", "-", file_of(files[0]).name.split(".")[0].casefold()).strip("-")[:60] or "my-area"
         title = "Hate crime" if hate else "Recorded crime"
         why = f"the file or a column says {hate[0]!r}" if hate else "nothing says which crime: enter it"
         return _lines(
@@ -185,6 +316,7 @@ class _Making:
                     if base == "police-uk"
                     else Guess("", "enter who recorded this, and when the extract was made"),
                 ),
+                *([("  time_zone", zone)] if zone else []),
             ],
         )
 
@@ -198,6 +330,7 @@ class _Making:
         for level, seen in levels:
             settings: list[tuple[str, Guess | None]] = [
                 ("path", Guess(self._path(seen.path), f"{seen.count:,} areas")),
+                ("layer", seen.layer),
                 ("crs", seen.crs),
                 ("code", seen.code),
                 ("name", seen.name or Guess(seen.code.value, "no column of names was found")),
@@ -216,7 +349,8 @@ class _Making:
         )
         for path, seen_people in people:
             year = seen_people.year or Guess(2021, "not stated: enter the year of the figures")
-            given = [("code", seen_people.code), ("value", seen_people.value), ("year", year)]
+            given = [(k, g) for k in ("sheet", "header_row") if (g := getattr(seen_people, k)) is not None]
+            given += [("code", seen_people.code), ("value", seen_people.value), ("year", year)]
             given += [("encoding", seen_people.encoding)] if seen_people.encoding else []
             if seen_people.others:
                 given.append(("ignore_unknown", Guess(True, f"{seen_people.others:,} rows are of other areas")))
@@ -224,54 +358,63 @@ class _Making:
         out.append("  not_covered: []   # codes of areas that the data does not cover; otherwise they count as zero")
         return out
 
-    def _incidents(self, data: Sequence[str], rows: SeenRows, wards: SeenAreas) -> list[str]:
+    def _incidents(self, data: Sequence[str], rows: SeenRows, wards: SeenAreas, working: Guess) -> list[str]:
         out = ["incidents:", "  - name: police", f"    paths: {_yaml([self._path(Path(p)) for p in data])}"]
-        settings: list[tuple[str, Guess | None]] = [("encoding", rows.encoding)]
+        out += [line for note in rows.notes for line in _wrapped(note, indent=4)]
+        settings: list[tuple[str, Guess | None]] = [("encoding", rows.head.encoding)]
+        settings += [rows.chosen] if rows.chosen else []
+        settings.append(("header_row", rows.head.header))
         if rows.coordinates == "xy":
             system = system_of_points(rows, wards)
             if system is None:
                 self.unseen.append(
                     "the coordinate system of the points: they lie in the areas in none that is used there"
                 )
-                if self.ask is not None:
-                    system = Guess(self.ask("Coordinate system of the points (EPSG:27700)"), "entered")
+                entered = self.ask("Coordinate system of the points (EPSG:27700)") if self.ask else ""
+                # Tried in the working system, the rows show what is probably wrong with their coordinates.
+                unknown = Guess(
+                    working.value, "in no system that is used there do the points lie in the areas: enter it"
+                )
+                system = Guess(entered, "entered") if entered else unknown
             settings.append(("crs", system))
         settings.append(("day_first", self._day_first(rows)))
         out += _lines(4, [(k, g) for k, g in settings if g is not None])
+        if picked := selecting(rows, wards):
+            column, texts, why = picked
+            out += _lines(4, [("where", None), (f"  {_yaml(column)}", Guess(texts, why))])
         used = [f"{role} {column!r}" for role, column in sorted(rows.roles.items()) if role not in rows.guesses]
         if used:
             out += _wrapped(f"Recognised by their usual names: {', '.join(used)}.", indent=4)
         if rows.guesses:
             out += ["    columns:", *_lines(6, sorted(rows.guesses.items()))]
         out += _outcomes(rows)
-        out += ["", "categories:", "  unknown: ignore", "  tree: []   # one category for each text of the column"]
         category = rows.column("category")
-        if category:
-            found: dict[str, int] = {}
-            for text in rows.texts[category]:
-                found[text] = found.get(text, 0) + 1
-            most = sorted((t for t in found if t), key=lambda t: (-found[t], t))
-            listed = ", ".join(f"{t} ({found[t]:,})" for t in most[:12]) + (", ..." if len(most) > 12 else "")
-            out += _wrapped(f"In the first {len(rows.texts[category]):,} rows: {listed}.", indent=2)
-        return out
+        found: dict[str, int] = {}
+        for text in rows.texts[category] if category else ():
+            found[text] = found.get(text, 0) + 1
+        most = sorted((t for t in found if t), key=lambda t: (-found[t], t))
+        tree = tree_of([part for t in most for part in map(str.strip, t.split(";")) if part])
+        return [*out, "", "categories:", "  unknown: ignore", *_tree(tree, found, most, rows=rows.rows)]
 
     def _day_first(self, rows: SeenRows) -> Guess | None:
         """Ask which part of a date is the day, where the rows do not show it."""
-        column = rows.column("date")
-        if column is None:
-            self.unseen.append("which column has the date (incidents.columns.date)")
-            return None
-        dates = [m for v in rows.texts[column] if (m := _AMBIGUOUS.match(v))]
+        columns = [c for role in ("date", "from", "to") if (c := rows.column(role)) is not None]
+        dates = [m for column in columns for v in rows.texts[column] if (m := _AMBIGUOUS.match(v))]
         if not dates or any(int(m[1]) > 12 or int(m[2]) > 12 for m in dates):
             return None
         example = next((m[0] for m in dates if m[1] != m[2]), None)
         if example is None:
             return None
+        first, second = ({int(m[at]) for m in dates} for at in (1, 2))
+        if len(dates) >= _MANY and (first == {1}) != (second == {1}):
+            # Months written by their first day: days of incidents would be spread over the month.
+            which = "first" if first == {1} else "second"
+            return Guess(first == {1}, f"the {which} number is 1 in all {len(dates):,} dates such as {example}: months")
         if self.ask is None:
             self.unseen.append(f"whether the day or the month comes first in dates such as {example} (day_first)")
             return None
         answer = self.ask(f"In {example}, is the first number the day or the month? (day/month)")
-        return Guess(answer.casefold().startswith("d"), "entered")
+        return Guess(answer.casefold().startswith("d"), "entered") if answer else None
 
     def _counts(self, data: Sequence[str], rows: SeenRows, counts: SeenCounts, base: str) -> list[str]:
         paths = _yaml([self._path(Path(p)) for p in data])
@@ -280,8 +423,8 @@ class _Making:
             lines = ["# The columns are those of the Metropolitan Police's dashboard of hate crime."]
             return [*lines, re.sub(r"paths: \[[^\]]*\]", lambda _: f"paths: {paths}", known, count=1)]
         out = ["published_counts:", "  - name: publisher", f"    paths: {paths}"]
-        if rows.encoding:
-            out += _lines(4, [("encoding", rows.encoding)])
+        given = [("encoding", rows.head.encoding), ("header_row", rows.head.header)]
+        out += _lines(4, [(k, g) for k, g in [*given, *([rows.chosen] if rows.chosen else [])] if g is not None])
         out += ["    columns:", *_lines(6, list(counts.columns.items()))]
         if counts.levels:
             out.append(f"    levels: {_yaml(counts.levels)}")
@@ -289,9 +432,15 @@ class _Making:
             out.append(f"    measures: {_yaml(counts.measures)}")
         out += _lines(4, [("period_format", counts.period_format)])
         out.append("    absent: unknown   # what a missing row means: zero, if the publisher leaves out zeros")
-        out += ["", "categories:", "  tree: []   # one category for each text of the column"]
-        if "category" in counts.columns:
-            self.unseen.append("which category is the total, if one is (categories.all_from)")
+        out += ["", "categories:"]
+        tree = tree_of(counts.texts)
+        if counts.whole:
+            whole = next(c["id"] for c in tree if counts.whole.value in c["match"])
+            out += _lines(2, [("all_from", Guess(whole, counts.whole.why))])
+        elif counts.texts:
+            out.append("  # all_from: total   # no category is recognisable as the total")
+        needed = counts.whole is not None or "wide" in counts.columns
+        out += _tree(tree, {}, counts.texts, rows=0, always=needed and bool(tree))
         return [*out, "", _rest("mps-dashboard", "periods")]
 
     def _path(self, path: Path) -> str:
@@ -301,11 +450,67 @@ class _Making:
         return full.relative_to(folder).as_posix() if full.is_relative_to(folder) else str(full)
 
 
-def _joined(wards: SeenAreas, boroughs: SeenAreas | None) -> SeenAreas:
-    """Return the small areas with the codes of the large ones, also those of their own file."""
-    from dataclasses import replace
+def _incident_files(data: Sequence[str], files: Sequence[Path]) -> tuple[list[str], Sequence[Path]]:
+    """Leave out police.uk's outcomes, and stops and searches, that lie beside its street-level files."""
+    street = [f for f in files if "-street." in f.name]
+    if len(street) == len(files) or not all(f in street or _OTHER_POLICE_UK.search(f.name) for f in files):
+        return list(data), files
+    patterns = []
+    for pattern in data:
+        if _OTHER_POLICE_UK.search(pattern):
+            continue
+        ending = "*-street.csv.gz" if any(f.name.endswith(".gz") for f in street) else "*-street.csv"
+        is_archive = Path(pattern).suffix.casefold() in ENDINGS
+        named = "-street." in pattern
+        patterns.append(
+            pattern if named else f"{pattern}/**/{ending}" if is_archive else str(Path(pattern).parent / ending)
+        )
+    return patterns, street
 
-    return wards if boroughs is None else replace(wards, parents=wards.parents | boroughs.codes)
+
+def _geocode(lookups: Sequence[SeenLookup], shown: Callable[[Path], str]) -> list[str]:
+    """Return the settings of lookups."""
+    if not lookups:
+        return []
+    out, tables = ["geocode:"], [seen for seen in lookups if seen.role != "postcode"]
+    for seen in lookups:
+        if seen.role == "postcode":
+            why = Guess(shown(seen.path), "columns of postcodes and coordinates are recognised in it")
+            out += [
+                "  postcodes:",
+                *_lines(4, [("path", why), *([("encoding", seen.encoding)] if seen.encoding else [])]),
+            ]
+    out += ["  areas:"] if tables else []
+    for seen in tables:
+        out.append(f"    - path: {_yaml(shown(seen.path))}")
+        out += _lines(6, [(k, g) for k, g in (("code", seen.code), ("encoding", seen.encoding)) if g])
+    return [*out, ""]
+
+
+def _tree(
+    tree: Sequence[dict[str, Any]], found: dict[str, int], most: Sequence[str], *, rows: int, always: bool = False
+) -> list[str]:
+    """Return the categories: none, so that each text is one, unless texts differ in punctuation alone."""
+    out: list[str] = []
+    several = [c for c in tree if len(c["match"]) > 1]
+    if several or always:
+        if several:
+            shared = " and ".join(map(repr, several[0]["match"]))
+            out += _wrapped(f"Texts that differ in punctuation alone, such as {shared}, are one category.", indent=2)
+        out += ["  tree:", *(f"    - {json.dumps(c, ensure_ascii=False)}" for c in tree)]
+    else:
+        out.append("  tree: []   # one category for each text of the column")
+    if found:
+        listed = ", ".join(f"{t} ({found[t]:,})" for t in most[:12]) + (", ..." if len(most) > 12 else "")
+        out += _wrapped(f"In the first {rows:,} rows: {listed}", indent=2)
+    return out
+
+
+def _joined(wards: SeenAreas, boroughs: SeenAreas | None) -> SeenAreas:
+    """Return the small areas with the codes of the large ones, also those of their own layer."""
+    if boroughs is None:
+        return wards
+    return replace(wards, parents=wards.parents | boroughs.codes, parent_names=wards.parent_names | boroughs.names)
 
 
 def _nested(wards: SeenAreas, boroughs: SeenAreas) -> bool:

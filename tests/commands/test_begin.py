@@ -1,13 +1,18 @@
 """`hotspots init --from`: what it recognises is right, has its evidence beside it, and can be checked."""
 
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
+import geopandas as gpd
+import openpyxl
 import pytest
 import yaml
 
 from pipeline.commands.begin import begin
 from pipeline.errors import ConfigError, InputError
-from tests.kit.city import write_city
+from tests.kit.city import X0, Y0, city_rows, write_city
 
 pytestmark = pytest.mark.slow
 
@@ -62,8 +67,6 @@ def test_unusual_names_and_encoding_are_found_by_values(folder: Path) -> None:
 
 
 def test_areas_that_nothing_groups_are_the_only_level(folder: Path) -> None:
-    import geopandas as gpd
-
     gpd.read_file(folder / "wards.gpkg")[["code", "name", "geometry"]].to_file(folder / "one.geojson")
     done, settings, _ = made(folder, areas=["one.geojson"])
     assert (done.error, done.unseen) == (None, [])
@@ -85,3 +88,101 @@ def test_what_cannot_be_seen_is_asked_or_reported(folder: Path) -> None:
         made(folder, areas=[], force=True)
     with pytest.raises(InputError, match="no file matches"):
         made(folder, data=["none.csv"], force=True)
+
+
+def test_sheets_and_layers_are_named_in_the_file(folder: Path) -> None:
+    book = openpyxl.Workbook()
+    book.active.append(["Made by hand"])
+    sheet = book.create_sheet("Crimes")
+    for line in ["id,date,easting,northing,borough,strand,online,outcome", *city_rows()]:
+        sheet.append(line.split(","))
+    book.save(folder / "crimes.xlsx")
+    wards = gpd.read_file(folder / "wards.gpkg")
+    wards.to_file(folder / "areas.gpkg", layer="wards")
+    wards.dissolve("parent", as_index=False)[["parent", "parent_name", "geometry"]].to_file(
+        folder / "areas.gpkg", layer="boroughs"
+    )
+    done, settings, text = made(folder, data=["crimes.xlsx"], areas=["areas.gpkg"])
+    assert (done.error, done.unseen) == (None, [])
+    assert settings["incidents"][0]["sheet"] == "Crimes"
+    assert "# the only sheet of 2 with a date and a place" in text
+    assert settings["areas"]["wards"]["layer"] == "wards"
+    assert settings["areas"]["boroughs"] | {"vintage": "", "label": ""} == {
+        "path": "areas.gpkg",
+        "layer": "boroughs",
+        "code": "parent",
+        "name": "parent_name",
+        "vintage": "",
+        "label": "",
+    }
+
+
+def test_intervals_and_postcodes_with_their_lookup(folder: Path) -> None:
+    rows = [f"R{n},2024-03-{n:02d} 22:00,2024-03-{n + 1:02d} 07:00,N1 {n % 9 + 1}AB,race" for n in range(1, 25)]
+    (folder / "incidents.csv").write_text("\n".join(["id,from,to,pc,strand", *rows]) + "\n")
+    done, settings, _ = made(folder)
+    assert done.unseen[0].startswith("where the postcodes in 'pc' are: name a lookup")
+    places = [f"N1 {n}AB,{X0 + 300 * n},{Y0 + 500}" for n in range(1, 10)]
+    (folder / "onspd.csv").write_text("\n".join(["pcds,oseast1m,osnrth1m", *places]) + "\n")
+    done, settings, _ = made(folder, lookup=["onspd.csv"], force=True)
+    assert (done.error, done.unseen) == (None, [])
+    assert settings["geocode"]["postcodes"]["path"] == "onspd.csv"
+    columns = {"category": "strand", "from": "from", "postcode": "pc", "to": "to"}
+    assert {**settings["incidents"][0]["columns"], "category": "strand"} == columns
+
+
+def test_counts_with_categories_as_columns(folder: Path) -> None:
+    rows = [f"{code},2024-{month:02d},{5 + month},{month},5" for code in ("A1", "A2", "B1") for month in range(1, 13)]
+    (folder / "counts.csv").write_text("\n".join(["code,month,Total,Race,Faith", *rows]) + "\n")
+    done, settings, _ = made(folder, data=["counts.csv"])
+    assert (done.error, done.unseen) == (None, [])
+    [source] = settings["published_counts"]
+    assert source["columns"]["wide_columns"] == ["Total", "Race", "Faith"]
+    assert settings["categories"]["all_from"] == "total"
+    assert [c["id"] for c in settings["categories"]["tree"]] == ["total", "race", "faith"]
+
+
+def test_an_archive_of_police_uk_is_read_without_outcomes_and_stops(folder: Path) -> None:
+    head = "Crime ID,Month,Reported by,Falls within,Longitude,Latitude,Location,LSOA code,LSOA name,Crime type,"
+    rows = [f"{n:064d},2024-03,P,P,{-0.1265 + n / 2000:.5f},51.5055,On or near A,E1,A 1,Burglary,," for n in range(40)]
+    with zipfile.ZipFile(folder / "2024-03.zip", "w") as archive:
+        archive.writestr(
+            "2024-03/2024-03-city-street.csv", "\n".join([head + "Last outcome category,Context", *rows]) + "\n"
+        )
+        archive.writestr("2024-03/2024-03-city-outcomes.csv", "Crime ID,Month,Outcome type\na,2024-03,b\n")
+        archive.writestr("2024-03/2024-03-city-stop-and-search.csv", "Type,Date\na,2024-03-01\n")
+    done, settings, _ = made(folder, data=["2024-03.zip"])
+    assert (done.error, done.unseen) == (None, [])
+    assert settings["incidents"][0]["paths"] == ["2024-03.zip/**/*-street.csv"]
+
+
+def test_months_written_by_their_first_day_need_no_question(folder: Path) -> None:
+    rows = [f"R{n},0{1 + n % 6}/01/2024 12:00:00 AM,{X0 + 20 * n},{Y0 + 500}" for n in range(1, 60)]
+    (folder / "incidents.csv").write_text("\n".join(["id,date,easting,northing", *rows]) + "\n")
+    done, settings, _ = made(folder)
+    assert (done.error, done.unseen) == (None, [])
+    assert settings["incidents"][0]["day_first"] is False
+
+
+def test_bad_input_is_one_paragraph_and_writes_nothing(folder: Path) -> None:
+    openpyxl.Workbook().save(folder / "empty.xlsx")
+    (folder / "odd.csv").write_text("colour,size\nred,3\nblue,4\n")
+    (folder / "far.csv").write_text("date,longitude,latitude\n2024-03-05,-1.616,54.978\n")
+    for name, why in (
+        ("empty.xlsx", "no visible sheet with cells"),
+        ("odd.csv", "no column is recognisable as a date, nor as coordinates"),
+        ("far.csv", "None of the 1 points read from far.csv lies in the areas of wards.gpkg"),
+    ):
+        with pytest.raises(InputError, match=why):
+            made(folder, data=[name])
+    assert not (folder / "made.yaml").exists()
+
+
+def test_on_a_pipe_nothing_is_asked_and_the_exit_code_says_that_more_is_needed(folder: Path) -> None:
+    (folder / "incidents.csv").write_text("date,easting,northing\n" + f"05/06/2024,{X0 + 10},{Y0 + 10}\n" * 5)
+    command = [sys.executable, "-m", "pipeline", "init", "--from", "incidents.csv", "--areas", "wards.gpkg"]
+    done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    assert "whether the day or the month comes first" in done.stdout
+    assert "It cannot be run as it is: incidents.csv" in done.stdout
+    assert (folder / "config.yaml").exists()

@@ -39,7 +39,7 @@ IMPURE = (
     "ingest/formats/",
     "ingest/incidents/repeated_ids.py",
     "ingest/incidents/read.py",
-    "ingest/recognition.py",
+    "ingest/recognition/",
     "ingest/remote.py",
     "ingest/postcodes.py",
     "ingest/small_areas.py",

@@ -53,7 +53,7 @@ REVIEWED = {
                                         "opened.scan": "made with literal()"},
     "ingest/incidents/dates.py": {"text": "by cell_text()", "opened.scan": "made with literal()",
                                          "_fits(text, kind, last_date)": "of the above and integers"},
-    "ingest/recognition.py": {"opened.first_rows(_ROWS).scan": "made with literal()"},
+    "ingest/recognition/tables.py": {"opened.first_rows(rows).scan": "made with literal()"},
     "ingest/databases.py": {"self._rows_of()": "a quoted table, or the user's own statement, checked",
                             "rows_of": "by _rows_of()", "name": "by quoted()",
                             "self.database.quoted(columns[mark])": "by identifier(), or by the database's dialect",

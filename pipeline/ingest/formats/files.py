@@ -72,6 +72,7 @@ __all__ = [
     "row_reader",
     "source_labels",
     "table_reader",
+    "tables_of",
     "unfolds",
     "unpacked",
 ]
@@ -795,6 +796,9 @@ class Reader(Protocol):
     def read_table(self, path: Path, **how: Any) -> Any:
         """Read a complete small table as texts (see `text.read_table`)."""
 
+    def list_tables(self, path: Path, how: Opening) -> tuple[tuple[str, str | None], ...]:
+        """Return the sheets or layers that hold rows, each with its kind of geometry (None for a table)."""
+
 
 def row_reader(path: Path, *, stated: str) -> Reader:
     """Return the reader for a file of incidents.
@@ -888,6 +892,26 @@ def table_reader(path: Path) -> Reader:
     found = (format_of(path) if inner == path else by_ending(inner)) or next(f for f in FORMATS if f.reader == _TEXT)
     require_kind(path, meant=found)
     return _module(found.reader)
+
+
+def tables_of(path: Path, *, limits: Run = DEFAULT_LIMITS) -> tuple[tuple[str, str | None], ...]:
+    """Return the sheets or layers of an unpacked file that hold rows, each with its kind of geometry.
+
+    Returns
+    -------
+    tables
+        Empty for a format whose files are a single table.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read.
+    """
+    reader = table_reader(path)
+    if not hasattr(reader, "list_tables"):
+        return ()
+    with tempfile.TemporaryDirectory(prefix="hotspots-") as folder:
+        return reader.list_tables(path, Opening(Path(folder), limits))
 
 
 def read_table(

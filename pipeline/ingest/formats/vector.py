@@ -31,7 +31,7 @@ from pipeline.ingest.formats.files import (
 )
 from pipeline.storage.formats import Format, by_content, by_ending, format_of, is_geodatabase
 
-__all__ = ["as_text", "closed", "coordinates", "open_rows", "read_areas", "read_header"]
+__all__ = ["as_text", "closed", "coordinates", "list_tables", "open_rows", "read_areas", "read_header"]
 
 
 STAGE_ROWS = 50_000
@@ -116,6 +116,27 @@ def read_header(path: Path, how: Opening) -> Header:
         raise _no_layer(path, error) from None
     names = [str(n) for n in info["fields"] if n not in unused]
     return Header(clean_names(names), info["geometry_type"] is not None)
+
+
+def list_tables(path: Path, how: Opening) -> tuple[tuple[str, str | None], ...]:
+    """Return the name and the kind of geometry of every layer with rows; the kind is None for a table.
+
+    Raises
+    ------
+    InputError
+        If GDAL cannot read the file, or it exceeds the limits.
+    """
+    import pyogrio
+    from pyogrio.errors import DataLayerError, DataSourceError
+
+    require_size(path, limits=how.limits, whole=how.whole)
+    try:
+        with closed(path) as source:
+            layers = [(str(name), kind) for name, kind in pyogrio.list_layers(source).tolist() if name != _STYLES]
+            rows = {n: pyogrio.read_info(source, layer=n, force_feature_count=True)["features"] for n, _ in layers}
+    except (DataSourceError, DataLayerError) as error:
+        raise _no_layer(path, error) from None
+    return tuple((name, kind) for name, kind in layers if rows[name])
 
 
 def read_areas(path: Path, request: AreaRequest) -> AreaLayer:

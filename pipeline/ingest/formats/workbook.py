@@ -44,7 +44,7 @@ from pipeline.ingest.formats.header import (
 )
 from pipeline.storage.formats import FORMATS
 
-__all__ = ["open_rows", "read_header"]
+__all__ = ["list_tables", "open_rows", "read_header"]
 
 STAGE_ROWS = 50_000
 _CELL_BYTES = 32  # of each cell of the rectangle, filled or not, as measured with python-calamine 0.9
@@ -104,6 +104,18 @@ def read_header(path: Path, how: Opening) -> Header:
     """
     with _opened(path, how) as book:
         return Header(_chosen(book, how)[1])
+
+
+def list_tables(path: Path, how: Opening) -> tuple[tuple[str, str | None], ...]:
+    """Return the name of every visible sheet with cells; a sheet has no geometry (None).
+
+    Raises
+    ------
+    InputError
+        If the workbook cannot be read, or a sheet needs too much memory.
+    """
+    with _opened(path, how) as book:
+        return tuple((name, None) for name in book.visible if book.load(name).names)
 
 
 # Which sheet.

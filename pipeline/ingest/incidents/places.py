@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipeline.config import IncidentSource
-from pipeline.errors import InputError
+from pipeline.errors import HotspotsError, InputError
 from pipeline.geography import projection as crs
 from pipeline.ingest.area_lookup import AreaLookup, BoroughNames, Bounds, WardNames
 from pipeline.ingest.formats.files import GEOMETRY_X, GEOMETRY_Y, Opened
@@ -649,7 +649,10 @@ class _Case:
         sound = np.isfinite(points).all(axis=1)
         if sound.mean() < _EXPLAINED:
             return False
-        metres = crs.project(points[sound], source=system or self.system, working=self.working)
+        try:
+            metres = crs.project(points[sound], source=system or self.system, working=self.working)
+        except HotspotsError:
+            return False  # a system of another part of the world, of which nothing leads to the working system
         west, south, east, north = self.bounds
         x, y = metres[:, 0], metres[:, 1]
         inside = (x >= west - _MARGIN_M) & (x <= east + _MARGIN_M) & (y >= south - _MARGIN_M) & (y <= north + _MARGIN_M)
