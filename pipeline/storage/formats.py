@@ -135,11 +135,11 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format(
         "records",
-        "JSON records (a list of objects, or one object a line)",
+        "JSON records (a list of objects, also under one key, or one object a line)",
         (".ndjson", ".jsonl"),
         _JSON,
         (b"[", b"{"),
-        rb"\A\[\s*(\{|\]\s*\Z)|\A\{[^\n]*\}\s*(\n\s*\{|\Z)",
+        rb'\A\[\s*(\{|\]\s*\Z)|\A\{[^\n]*\}\s*(\n\s*\{|\Z)|\A\{.*?"\s*:\s*\[\s*\{',
         also=(".json",),
     ),
     Format("gpkg", "GeoPackage", (".gpkg",), _GDAL, (b"SQLite format 3\0",)),

@@ -70,6 +70,24 @@ def test_a_list_is_read_however_it_is_laid_out(tmp_path: Path, text: str) -> Non
     assert read_table(tmp_path / "a.json", encoding="utf-8")["location.street.id"].tolist() == ["884343", "1"]
 
 
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("more", [{}, {"next": None, "links": []}])
+def test_a_list_under_one_key_is_read_and_the_key_is_reported(
+    tmp_path: Path, indent: int | None, more: dict[str, object]
+) -> None:
+    answer = {"meta": {"count": 2, "page": 1.5}, "data": ANSWER, **more}
+    (tmp_path / "a.json").write_text(json.dumps(answer, indent=indent))
+    found = read(tmp_path / "a.json", settings({"paths": ["a.json"], "crs": None}), city=LONDON)
+    assert found.incidents["incident_id"].tolist() == ["54164419", "54164420"]
+    assert found.report.decisions["list"] == "data"
+
+
+def test_a_line_of_its_own_with_a_list_is_a_row_where_others_follow(tmp_path: Path) -> None:
+    (tmp_path / "a.ndjson").write_text('{"id": 1, "seen": [{"by": "A"}]}\n{"id": 2, "seen": []}\n')
+    found = read_table(tmp_path / "a.ndjson", encoding="utf-8")
+    assert found.to_dict("records") == [{"id": "1", "seen": '[{"by": "A"}]'}, {"id": "2", "seen": "[]"}]
+
+
 def test_numbers_keep_their_digits_and_missing_keys_are_blank(tmp_path: Path) -> None:
     (tmp_path / "a.ndjson").write_text(
         '{"id": 12345678901234567890, "x": 530500.10}\n\n{"id": 1, "flag": true, "list": [1, "b"]}\n'
@@ -105,6 +123,10 @@ def test_objects_longer_than_a_block_are_read_whole(tmp_path: Path) -> None:
         (json.dumps(ANSWER)[:-30], "object 2 of its list is damaged, cut off"),
         ('[{"id": 1}, 2]', "item 2 of its list is not an object"),
         ("[]", "its list of objects is empty"),
+        ('{"a": [{"id": 1}], "b": [{"id": 2}]}', "several lists of objects, under 'a' and 'b'"),
+        (json.dumps({"data": ANSWER}, indent=1)[:-2], "cut off after its key 'data'"),
+        (json.dumps({"data": ANSWER}, indent=1)[:-60], "object 2 of its list is damaged, cut off"),
+        (json.dumps({"data": ANSWER}, indent=1) + "[]", "has something after its object"),
         ('[{"a": ' * 5000, "nested too deeply|damaged"),
     ],
 )

@@ -156,7 +156,7 @@ def is_street_file(report: PartReport) -> bool:
     return {"Crime ID", "Month", "Crime type", "Last outcome category"} <= names
 
 
-_DECISIONS = ("encoding", "delimiter", "coordinates", "operation", "dates", "times")
+_DECISIONS = ("encoding", "delimiter", "list", "coordinates", "operation", "dates", "times")
 
 
 def decisions(parts: Sequence[PartReport]) -> dict[str, str]:
