@@ -89,9 +89,8 @@ def _area_bounds(config: Path) -> surroundings.Bounds:
 
     settings = load_config(config)
     working = settings.crs.working
-    given = {"wards": settings.areas.wards, "boroughs": settings.areas.boroughs}
-    level, file = next((level, file) for level, file in given.items() if file is not None)
-    areas = read_boundaries(file, base=config.parent, working=working, level=level)
+    smallest = next(iter(settings.areas.by_level().values()))
+    areas = read_boundaries(smallest.file, base=config.parent, working=working, level=smallest.key)
     import shapely
 
     outline = project_geometries(shapely.envelope(areas.shapes), source=working, working=LONLAT)

@@ -33,6 +33,7 @@ from pipeline.config.analysis import (
 )
 from pipeline.config.inputs import (
     AreaFile,
+    AreaLevel,
     Areas,
     AreaTable,
     Categories,
@@ -43,6 +44,7 @@ from pipeline.config.inputs import (
     Crs,
     DatabaseTable,
     Geocode,
+    GivenLevel,
     IncidentSource,
     PopulationFile,
     PostcodeFile,
@@ -72,6 +74,7 @@ from pipeline.errors import ConfigError
 __all__ = [
     "RESERVED_ENDS",
     "AreaFile",
+    "AreaLevel",
     "AreaTable",
     "Areas",
     "Backtest",
@@ -94,6 +97,7 @@ __all__ = [
     "Exports",
     "Geocode",
     "Gistar",
+    "GivenLevel",
     "IncidentSource",
     "KnownTable",
     "Knox",
@@ -214,6 +218,12 @@ def _input_faults(config: Config) -> list[str]:
         faults.append("incidents and published_counts cannot be used in one run: write a configuration for each")
     names = [*(s.name for s in config.incidents), *(s.name for s in config.published_counts)]
     faults += [f'source name "{n}" is used twice' for n in sorted({n for n in names if names.count(n) > 1})]
+    known = list(config.areas.roles())
+    faults += [
+        f'published_counts[{n}].levels: "{level}" is no level{did_you_mean(level, known)}: there are {", ".join(known)}'
+        for n, source in enumerate(config.published_counts)
+        for level in sorted(set(source.levels.values()) - set(known))
+    ]
     if config.page.tiles.url and not config.page.tiles.attribution:
         faults.append("page.tiles.url needs page.tiles.attribution")
     if config.page.tiles.url and not _SAFE_TILES.match(config.page.tiles.url):
@@ -449,9 +459,18 @@ def load_config(path: Path) -> Config:
 
 def settings_cautions(config: Config) -> list[str]:
     """Return warnings about settings that are allowed but probably not intended."""
+    found = []
+    ids = [level.id for level in config.areas.levels]
+    without = [p.name for p in config.profiles if p.audience != "internal" or p.scope]
+    if without and ids[2:]:
+        found.append(
+            f"{', '.join(without)}: of the levels only {' and '.join(ids[:2])} are shown, because the protection of "
+            f"counts is proven for two levels and the region. {' and '.join(ids[2:])} can be shown in an internal "
+            "folder without a scope."
+        )
     if " ".join(config.page.licence.split()) == LICENCE_TO_WRITE:
-        return ["page.licence is still the template's text, which would appear on public pages: enter your own."]
-    return []
+        found.append("page.licence is still the template's text, which would appear on public pages: enter your own.")
+    return found
 
 
 def changed_defaults(config: Config) -> list[str]:

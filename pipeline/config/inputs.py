@@ -2,14 +2,16 @@
 
 import difflib
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from pipeline.storage.formats import FormatName
+from pipeline.tables import Level
 
 __all__ = [
     "AreaFile",
+    "AreaLevel",
     "AreaTable",
     "Areas",
     "Categories",
@@ -20,6 +22,7 @@ __all__ = [
     "Crs",
     "DatabaseTable",
     "Geocode",
+    "GivenLevel",
     "HeaderRow",
     "IncidentSource",
     "PopulationFile",
@@ -201,8 +204,10 @@ class AreaFile(Section):
     )
     code: str = Field("area_code", description="Column with the area's unique code.")
     name: str = Field("area_name", description="Column with the area's name.")
-    parent_code: str | None = Field(None, description="Column with the code of the borough that contains a ward.")
-    parent_name: str | None = Field(None, description="Column with the name of that borough.")
+    parent_code: str | None = Field(
+        None, description="Column with the code of the area one level up that contains it: the borough of a ward."
+    )
+    parent_name: str | None = Field(None, description="Column with the name of that area.")
     vintage: str = Field("", description="Edition of the boundaries: `2018`, `May 2025`.")
     label: str = Field("", description="Noun for one area in sentences: `ward`, `borough`, `district`.")
     label_plural: str = Field("", description="Its plural, where the rules of English do not give it.")
@@ -210,6 +215,53 @@ class AreaFile(Section):
         "", description="Noun for one of the areas in `parent_code`, if `areas.boroughs` has no file for them."
     )
     parent_label_plural: str = Field("", description="Its plural, where the rules of English do not give it.")
+
+
+MOST_LEVELS = 4
+_TAKEN_IDS = frozenset(
+    {
+        "region",
+        "ward_group",
+        "level_3",
+        "level_4",
+        "wards",
+        "boroughs",
+        "ward_groups",
+        "hotspots",
+        "hotspots_by_category",
+        "hotspot_cores",
+        "density",
+        "density_by_category",
+    }
+)
+"""Ids that would be taken for another level or layer: files and the column `level` are named by the id."""
+
+
+class AreaLevel(AreaFile):
+    """One level of areas with a name of its own."""
+
+    id: str = Field(
+        pattern=r"^[a-z][a-z0-9_]*$",
+        max_length=40,
+        description="Name of the level in files, such as `lsoa` or `district`: small letters, digits and `_`. Its "
+        "layer is `<id>.geojson`, and `<id>` stands in the column `level`; `ward` and `borough` write "
+        "`wards.geojson` and `boroughs.geojson`.",
+    )
+
+    @model_validator(mode="after")
+    def _names_itself(self) -> "AreaLevel":
+        if self.id in _TAKEN_IDS:
+            raise ValueError(f"id {self.id!r} is the name of another level or layer: choose another, such as area")
+        if self.parent_label or self.parent_label_plural:
+            raise ValueError("parent_label has no use here: the next level says in its own label what it is called")
+        return self
+
+
+class GivenLevel(NamedTuple):
+    """A level of areas as the configuration gives it: its key under `areas`, and its files."""
+
+    key: str
+    file: AreaFile | AreaLevel
 
 
 class Region(Section):
@@ -337,6 +389,12 @@ class Areas(Section):
         description="The large areas; without it wards are dissolved by parent. The only level if there are no wards: "
         "then its `label` says what its areas are called.",
     )
+    levels: tuple[AreaLevel, ...] = Field(
+        (),
+        description="In place of wards and boroughs: one to four levels named freely, the smallest areas first, each "
+        "inside an area of the next. Incidents are counted in the smallest; the others are sums of them. The map, "
+        "briefings and released folders have the two smallest, the internal folder has all.",
+    )
     region: Region = Field(
         default_factory=lambda: Region.model_validate({}), description="The area all boroughs make up."
     )
@@ -370,9 +428,54 @@ class Areas(Section):
 
     @model_validator(mode="after")
     def _some_level(self) -> "Areas":
-        if self.wards is None and self.boroughs is None:
+        if self.levels:
+            self._check_levels()
+        elif self.wards is None and self.boroughs is None:
             raise ValueError("there are no boundaries: set wards (and boroughs if they have a file), or boroughs")
         return self
+
+    def _check_levels(self) -> None:
+        if self.wards is not None or self.boroughs is not None:
+            raise ValueError("give either levels, or wards and boroughs: levels may have the ids ward and borough")
+        if len(self.levels) > MOST_LEVELS:
+            raise ValueError(f"levels has {len(self.levels)} entries: at most {MOST_LEVELS} can be used in one run")
+        ids = [level.id for level in self.levels]
+        if repeats := sorted({i for i in ids if ids.count(i) > 1}):
+            raise ValueError(f"levels: the id {', '.join(map(repr, repeats))} is used twice: each level needs its own")
+        top = self.levels[-1]
+        if top.parent_code or top.parent_name:
+            raise ValueError(
+                f"levels[{len(ids) - 1}] ({top.id}) is the last, so that nothing contains its areas but the region: "
+                "remove its parent_code and parent_name, or add the level that they name"
+            )
+
+    def by_level(self) -> dict[Level, GivenLevel]:
+        """Return the levels that have files by their role, the smallest areas first.
+
+        The smallest areas have the role `WARD` and those that contain them the role `BOROUGH`, whatever they are
+        called; if there is one level, it has the role `BOROUGH`.
+
+        Examples
+        --------
+        >>> named = [{"id": "lsoa", "path": "lsoa.gpkg"}, {"id": "msoa", "path": "msoa.gpkg"}]
+        >>> {level.value: given.key for level, given in Areas(levels=named).by_level().items()}
+        {'ward': 'levels[0]', 'borough': 'levels[1]'}
+        >>> [level.value for level in Areas(levels=named[:1]).by_level()]
+        ['borough']
+        """
+        if self.levels:
+            roles = [Level.WARD, Level.BOROUGH, Level.THIRD, Level.FOURTH][len(self.levels) == 1 :]
+            given = [GivenLevel(f"levels[{n}]", level) for n, level in enumerate(self.levels)]
+            return dict(zip(roles, given, strict=False))
+        files = {Level.WARD: ("wards", self.wards), Level.BOROUGH: ("boroughs", self.boroughs)}
+        return {level: GivenLevel(key, file) for level, (key, file) in files.items() if file is not None}
+
+    def roles(self) -> dict[str, Level]:
+        """Return the role of each level by its id, the smallest areas first and the region last."""
+        if not self.levels:
+            return {level.value: level for level in (Level.WARD, Level.BOROUGH, Level.REGION)}
+        found = {named.id: level for level, named in zip(self.by_level(), self.levels, strict=True)}
+        return found | {Level.REGION.value: Level.REGION}
 
 
 class PostcodeFile(Section):
@@ -749,8 +852,10 @@ class PublishedSource(Section):
     header_row: HeaderRow = Field("auto", description=_HEADER_ROW.format(example="area_code: 1"))
     encoding: str = Field("utf-8", description="Text encoding.")
     columns: CountColumns = Field(default_factory=lambda: CountColumns.model_validate({}), description="Column names.")
-    levels: dict[str, Literal["ward", "borough", "region"]] = Field(
-        default_factory=dict, description="Level texts in the file, and the level of each."
+    levels: dict[str, str] = Field(
+        default_factory=dict,
+        description="Level texts in the file, and the level of each: `ward`, `borough`, `region`, or an id of "
+        "`areas.levels`. Rows of a third or fourth level are ignored and counted: these levels are sums.",
     )
     measures: dict[str, Literal["incidents", "positive_outcomes"]] = Field(
         default_factory=dict, description="Measure texts in the file, and the measure of each."

@@ -1,9 +1,22 @@
 """What areas of each level are called, as the configuration has it."""
 
-from pipeline.config import AreaFile, Areas
+from pipeline.config import AreaLevel, Areas
 from pipeline.tables import Level
 
-__all__ = ["level_words"]
+__all__ = ["level_ids", "level_words"]
+
+
+def level_ids(areas: Areas) -> dict[str, str]:
+    """Return the names in files of levels that have another name than their role, by role.
+
+    Examples
+    --------
+    >>> named = [{"id": "lsoa", "path": "lsoa.gpkg"}, {"id": "borough", "path": "boroughs.gpkg"}]
+    >>> level_ids(Areas(levels=named))
+    {'ward': 'lsoa'}
+    """
+    given = {level: one.file.id for level, one in areas.by_level().items() if isinstance(one.file, AreaLevel)}
+    return {level.value: name for level, name in given.items() if name != level}
 
 
 def level_words(areas: Areas) -> dict[str, tuple[str, str]]:
@@ -19,18 +32,18 @@ def level_words(areas: Areas) -> dict[str, tuple[str, str]]:
     >>> level_words(Areas(wards=precincts))["borough"], level_words(Areas(wards=precincts))["ward"]
     (('city', 'cities'), ('precinct', 'precincts'))
     """
-    wards, boroughs = areas.wards, areas.boroughs
-    if wards is None:
+    given, names = areas.by_level(), level_ids(areas)
+    words = {Level.REGION: ("region", "regions")}
+    for level, one in given.items():
+        default = names.get(level, level.value).replace("_", " ")
+        words[level] = _one_and_many(one.file.label, one.file.label_plural, default=default)
+    if Level.WARD not in given:
         # One level: no area has the lower one, and sentences about the smallest areas are about these.
-        only = boroughs or AreaFile(path="")
-        one = _one_and_many(only.label, only.label_plural, default="borough")
-        return {Level.REGION.value: ("region", "regions"), Level.BOROUGH.value: one, Level.WARD.value: one}
-    if boroughs is None:
-        large = _one_and_many(wards.parent_label, wards.parent_label_plural, default="borough")
-    else:
-        large = _one_and_many(boroughs.label, boroughs.label_plural, default="borough")
-    small = _one_and_many(wards.label, wards.label_plural, default="ward")
-    return {Level.REGION.value: ("region", "regions"), Level.BOROUGH.value: large, Level.WARD.value: small}
+        words[Level.WARD] = words[Level.BOROUGH]
+    elif Level.BOROUGH not in given:
+        wards = given[Level.WARD].file
+        words[Level.BOROUGH] = _one_and_many(wards.parent_label, wards.parent_label_plural, default="borough")
+    return {level.value: words[level] for level in Level if level in words}
 
 
 def _one_and_many(one: str, many: str, *, default: str) -> tuple[str, str]:

@@ -579,6 +579,7 @@ def add_groups(
     keys: tuple[str, ...],
     sums: tuple[str, ...],
     whole: bool = False,
+    level: str = Level.WARD_GROUP,
 ) -> pd.DataFrame:
     """Add rows for groups to a table by area, as sums of their wards; a sum with an unknown part is unknown.
 
@@ -594,6 +595,8 @@ def add_groups(
         Columns to add up. Columns that are neither become null in the groups' rows.
     whole
         Whether a ward without a row is unknown (residents) or 0 (counts).
+    level
+        Level of the groups.
 
     Returns
     -------
@@ -616,5 +619,5 @@ def add_groups(
         made = made[(grouped.size() == wards_in.reindex(made.index.get_level_values(0)).to_numpy()).to_numpy()]
     made = made.reset_index()
     if "level" in rows:
-        made["level"] = Level.WARD_GROUP.value
+        made["level"] = str(level)
     return pd.concat([rows, made.astype({name: rows[name].dtype for name in sums})], ignore_index=True)

@@ -13,8 +13,9 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from pipeline.config import AreaFile, Areas, PopulationFile, Run
+from pipeline.config import AreaFile, Areas, GivenLevel, PopulationFile, Run
 from pipeline.config.inputs import did_you_mean, listed
+from pipeline.domain.levels import level_ids, level_words
 from pipeline.errors import ConfigError, InputError
 from pipeline.geography import projection as crs
 from pipeline.geography.areas import (
@@ -28,6 +29,7 @@ from pipeline.geography.areas import (
     overlaps,
     repair,
 )
+from pipeline.geography.levels_above import LevelsAbove
 from pipeline.ingest.area_lookup import AreaLookup, BoroughNames
 from pipeline.ingest.formats.files import (
     DEFAULT_LIMITS,
@@ -116,7 +118,7 @@ def read_boundaries(
     working
         The working system.
     level
-        `wards` or `boroughs`: the key under `areas`, for messages.
+        The key under `areas`, for messages: `wards`, `boroughs` or `levels[0]`.
     limits
         How long the file may be.
 
@@ -360,31 +362,49 @@ def _require_places(shapes: Shapes, codes: Sequence[str], *, file: str, level: s
         )
 
 
-def assign_parents(wards: Boundaries, boroughs: Boundaries) -> tuple[str, ...]:
-    """Assign every ward to the borough that covers most of it.
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """From one level to the next: keys and words of both, for messages."""
+
+    key: str
+    above: str
+    areas: str
+    parent: str
+    parents: str
+
+    @classmethod
+    def of(cls, given: Mapping[Level, GivenLevel], level: Level, *, words: Mapping[str, tuple[str, str]]) -> "_Step":
+        above = _ABOVE[level]
+        key = given[above].key if above in given else "boroughs"
+        return cls(given[level].key, key, words[level][1], *words[above])
+
+
+_ABOVE = {Level.WARD: Level.BOROUGH, Level.BOROUGH: Level.THIRD, Level.THIRD: Level.FOURTH}
+
+
+def assign_parents(areas: Boundaries, parents: Boundaries, step: _Step) -> tuple[str, ...]:
+    """Assign every area to the one of the next level that covers most of it.
 
     Raises
     ------
     InputError
-        If a ward is in no borough.
+        If an area is in none.
     """
-    ward, borough = shapely.STRtree(boroughs.shapes).query(wards.shapes, predicate="intersects")
-    shared = shapely.area(shapely.intersection(wards.shapes[ward], boroughs.shapes[borough]))
-    order = np.lexsort((borough, -shared, ward))
-    ward, borough, shared = ward[order], borough[order], shared[order]
-    first = np.concatenate(([True], np.diff(ward) > 0)) if len(ward) else np.zeros(0, dtype=bool)
+    own, parent = shapely.STRtree(parents.shapes).query(areas.shapes, predicate="intersects")
+    shared = shapely.area(shapely.intersection(areas.shapes[own], parents.shapes[parent]))
+    order = np.lexsort((parent, -shared, own))
+    own, parent, shared = own[order], parent[order], shared[order]
+    first = np.concatenate(([True], np.diff(own) > 0)) if len(own) else np.zeros(0, dtype=bool)
     best = {
-        int(w): boroughs.codes[int(b)]
-        for w, b, a in zip(ward[first], borough[first], shared[first], strict=True)
-        if a > 0
+        int(w): parents.codes[int(b)] for w, b, a in zip(own[first], parent[first], shared[first], strict=True) if a > 0
     }
-    lost = [code for i, code in enumerate(wards.codes) if i not in best]
+    lost = [code for i, code in enumerate(areas.codes) if i not in best]
     if lost:
         raise InputError(
-            f"{len(lost)} wards are in no borough of areas.boroughs ({', '.join(lost[:10])}): check that both files "
-            "are for the same place and edition, or set areas.wards.parent_code"
+            f"{len(lost)} {step.areas} are in no {step.parent} of areas.{step.above} ({', '.join(lost[:10])}): check "
+            f"that both files are for the same place and edition, or set areas.{step.key}.parent_code"
         )
-    return tuple(best[i] for i in range(len(wards.codes)))
+    return tuple(best[i] for i in range(len(areas.codes)))
 
 
 # Residents by area, from one or more tables, which may mix levels.
@@ -596,11 +616,14 @@ class AreaSet:
         Populations used for one category only: area_code, category, population, population_year, measure.
     report
         Polygons repaired, editions, transformations, disagreement between levels (km2), residents matched.
+    above
+        The third and the fourth level, where there are any.
     """
 
     table: Any
     denominators: pd.DataFrame
     report: dict[str, Any] = field(default_factory=dict)
+    above: LevelsAbove | None = None
 
     def level(self, name: str) -> Any:
         """Rows of one level."""
@@ -686,25 +709,33 @@ def read_areas(
     ConfigError
         If a code in not_covered or visitor_areas is not the code of an area.
     """
-    given = None
-    if areas.boroughs is not None:
-        given = read_boundaries(areas.boroughs, base=base, working=working, level="boroughs", limits=limits)
-    if areas.wards is not None:
-        wards = read_boundaries(areas.wards, base=base, working=working, level="wards", limits=limits)
-        parents, how = _parents(wards, given)
+    levels_given = areas.by_level()
+    read = {
+        level: read_boundaries(file, base=base, working=working, level=key, limits=limits)
+        for level, (key, file) in reversed(levels_given.items())
+    }
+    given, wards = read.get(Level.BOROUGH), read.get(Level.WARD, _NO_WARDS)
+    words = level_words(areas)
+    steps = {level: _Step.of(levels_given, level, words=words) for level in read if _ABOVE.get(level) in words}
+    if Level.WARD in read:
+        parents, how = _parents(wards, given, steps[Level.WARD])
         boroughs, disagreement = _boroughs(wards, parents, given)
+        if areas.levels and given is not None:
+            disagreement["astray"] = _require_nested(wards, parents, given, how, steps[Level.WARD])
     else:
         assert given is not None  # noqa: S101 the settings have at least one level
-        wards, parents, how = _NO_WARDS, (), "one level of areas"
+        parents, how = (), "one level of areas"
         boroughs, disagreement = _Boroughs(given.codes, given.names, given.shapes, given.vintage), {}
+    above = {level: read[level] for level in (Level.FOURTH, Level.THIRD) if level in read}
     codes = (areas.region.code, *boroughs.codes, *wards.codes)
-    repeats = sorted({c for c in codes if codes.count(c) > 1}) if len(set(codes)) < len(codes) else []
+    every = (*codes, *(code for level in above.values() for code in level.codes))
+    repeats = sorted(code for code, times in Counter(every).items() if times > 1)
     if repeats:
         raise InputError(
             f"codes must be unique over all levels, but these are used twice: {', '.join(repeats[:10])}. "
-            "Check areas.region.code and the code columns of both files"
+            f"Check areas.region.code and the code columns of {'all' if above else 'both'} files"
         )
-    residents = read_residents(areas.population, base=base, codes=codes, limits=limits, scratch=scratch)
+    residents = read_residents(areas.population, base=base, codes=every, limits=limits, scratch=scratch)
     shapes = np.concatenate(([shapely.normalize(shapely.union_all(boroughs.shapes))], boroughs.shapes, wards.shapes))
     levels = ["region", *["borough"] * len(boroughs.codes), *["ward"] * len(wards.codes)]
     parent_codes = [None, *[areas.region.code] * len(boroughs.codes), *parents]
@@ -753,7 +784,68 @@ def read_areas(
     # For an area that is covered in part, the denominator of a single category would include people outside the data;
     # it is dropped here and later summed from the covered areas inside.
     others = residents.others[~residents.others["area_code"].isin(covers.partial)]
-    return AreaSet(frame, others.reset_index(drop=True), report)
+    found = AreaSet(frame, others.reset_index(drop=True), report)
+    if not above:
+        return found
+    made, accounts = _levels_above(read, steps, residents, working=working, region=areas.region.code)
+    report |= {key: [*report[key], *accounts.pop(key)] for key in ("repaired", "overlaps")}
+    report["astray"] = [*report["astray"], *accounts.pop("astray")]
+    names = level_ids(areas)
+    report["levels_above"] = {names.get(level, level.value): accounts[level] for level in above}
+    report["levels_inside"] = made.inside
+    return replace(found, above=made)
+
+
+def _levels_above(
+    read: Mapping[Level, Boundaries],
+    steps: Mapping[Level, _Step],
+    residents: Residents,
+    *,
+    working: str,
+    region: str,
+) -> tuple[LevelsAbove, dict[str, Any]]:
+    """Return the third and the fourth level, and an account of them as in the report of the areas."""
+    import geopandas as gpd
+
+    account: dict[str, Any] = {"repaired": [], "overlaps": [], "astray": []}
+    inside: dict[str, dict[str, str]] = {}
+    frames: list[pd.DataFrame] = []
+    members = {code: code for code in read[Level.BOROUGH].codes}
+    for below, level in ((Level.BOROUGH, Level.THIRD), (Level.THIRD, Level.FOURTH)):
+        if level not in read:
+            continue
+        areas = read[level]
+        parents, how = _parents(read[below], areas, steps[below])
+        account["astray"] += _require_nested(read[below], parents, areas, how, steps[below])
+        of = dict(zip(read[below].codes, parents, strict=True))
+        members = {borough: of[code] for borough, code in members.items()}
+        inside[level.value] = members
+        if frames:
+            frames[-1]["parent_code"] = list(parents)
+        people = [residents.figures.get(code, (None, None)) for code in areas.codes]
+        frames.append(
+            pd.DataFrame(
+                {
+                    "area_code": areas.codes,
+                    "level": level.value,
+                    "name": areas.names,
+                    "parent_code": region,
+                    "population": [n for n, _ in people],
+                    "population_year": [year for _, year in people],
+                    "vintage": areas.vintage or None,
+                    "area_km2": shapely.area(areas.shapes) / _M2_PER_KM2,
+                    "covered": True,
+                    "geometry": areas.shapes,
+                }
+            )
+        )
+        account["repaired"] += areas.repaired
+        account["overlaps"] += _overlaps(areas)
+        account[level] = {"areas": len(areas.codes), "vintage": areas.vintage, "operation": areas.operation}
+        account[level]["parents"] = how
+    table = AREAS.conform(pd.concat(frames[::-1], ignore_index=True))
+    shapes = gpd.GeoSeries(list(table["geometry"]), crs=working)
+    return LevelsAbove(gpd.GeoDataFrame(table.drop(columns="geometry"), geometry=shapes), inside), account
 
 
 LEAST_OVERLAP_KM2 = 1e-4  # a hundred square metres in total: below it overlapping pairs are not searched
@@ -798,12 +890,20 @@ def boundary_cautions(report: Mapping[str, Any], *, names: Mapping[str, str]) ->
             f"invalid and {'were' if several else 'was'} repaired ({listed}{more}): look at "
             f"{'them' if several else 'it'} on the map."
         )
+    if astray := report.get("astray"):
+        listed = ", ".join(names[code] for code in astray[:LISTED])
+        more = f" and {len(astray) - LISTED} more" if len(astray) > LISTED else ""
+        cautions.append(
+            f"{len(astray)} areas lie partly outside the area that their parent_code or parent_name gives "
+            f"({listed}{more}): all their incidents count there, so that counts of the larger areas are not those "
+            "inside the outlines on the map."
+        )
     if garbled := sorted({name for name in names.values() if is_garbled(name)}):
         listed = ", ".join(garbled[:LISTED]) + (f" and {len(garbled) - LISTED} more" if len(garbled) > LISTED else "")
         cautions.append(
             f"The names of {len(garbled)} areas look as if they were read in the wrong encoding ({listed}): for a "
-            "Shapefile or MapInfo TAB set areas.wards.encoding or areas.boroughs.encoding (for example latin-1, cp1252 "
-            "or utf-8); any other file has to be exported again as UTF-8."
+            "Shapefile or MapInfo TAB set encoding for that file under areas, as in areas.wards.encoding (for example "
+            "latin-1, cp1252 or utf-8); any other file has to be exported again as UTF-8."
         )
     return cautions
 
@@ -827,27 +927,31 @@ def is_garbled(name: str) -> bool:
     return False
 
 
-def _parents(wards: Boundaries, given: Boundaries | None) -> tuple[tuple[str, ...], str]:
-    """Borough code of every ward, and how it was determined."""
-    if wards.parent_codes is not None:
-        blank = [c for c, p in zip(wards.codes, wards.parent_codes, strict=True) if not p]
+def _parents(areas: Boundaries, given: Boundaries | None, step: _Step) -> tuple[tuple[str, ...], str]:
+    """Code of the area one level up that contains each area, and how it was determined."""
+    if areas.parent_codes is not None:
+        blank = [c for c, p in zip(areas.codes, areas.parent_codes, strict=True) if not p]
         if blank:
-            raise InputError(f"{len(blank)} wards have no borough in areas.wards.parent_code ({', '.join(blank[:10])})")
-        if given is not None and (strange := sorted(set(wards.parent_codes) - set(given.codes))):
             raise InputError(
-                f"areas.wards.parent_code names boroughs that areas.boroughs does not have: {', '.join(strange[:10])}. "
-                "Check that both files are of the same edition"
+                f"{len(blank)} {step.areas} have no {step.parent} in areas.{step.key}.parent_code "
+                f"({', '.join(blank[:10])})"
             )
-        return wards.parent_codes, "column of codes"
-    if wards.parent_names is not None:
+        if given is not None and (strange := sorted(set(areas.parent_codes) - set(given.codes))):
+            raise InputError(
+                f"areas.{step.key}.parent_code names {step.parents} that areas.{step.above} does not have: "
+                f"{', '.join(strange[:10])}. Check that both files are of the same edition"
+            )
+        return areas.parent_codes, "column of codes"
+    if areas.parent_names is not None:
         if given is None:
-            return wards.parent_names, "column of names, used as codes"
+            return areas.parent_names, "column of names, used as codes"
         names = BoroughNames(dict(zip(given.codes, given.names, strict=True)))
-        found = [names.code(n) for n in wards.parent_names]
-        lost = sorted({n for n, c in zip(wards.parent_names, found, strict=True) if c is None})
+        found = [names.code(n) for n in areas.parent_names]
+        lost = sorted({n for n, c in zip(areas.parent_names, found, strict=True) if c is None})
         if lost:
             raise InputError(
-                f"areas.wards.parent_name names boroughs that areas.boroughs does not have: {', '.join(lost[:10])}"
+                f"areas.{step.key}.parent_name names {step.parents} that areas.{step.above} does not have: "
+                f"{', '.join(lost[:10])}"
             )
         return tuple(c for c in found if c is not None), "column of names"
     if given is None:
@@ -856,7 +960,36 @@ def _parents(wards: Boundaries, given: Boundaries | None) -> tuple[tuple[str, ..
             "give areas.boroughs. If these are the only areas, put the file under areas.boroughs in place of "
             "areas.wards, with `label: ward` for what they are called"
         )
-    return assign_parents(wards, given), "largest overlap"
+    return assign_parents(areas, given, step), "largest overlap"
+
+
+NESTED = 0.9
+"""Least share of an area inside the one that contains it. Outlines of one place that were generalised differently
+differ by less; an area that is split between two has less in each."""
+
+
+def _require_nested(areas: Boundaries, parents: Sequence[str], above: Boundaries, how: str, step: _Step) -> list[str]:
+    """Return the codes of areas that lie partly outside the area that a column names.
+
+    Raises
+    ------
+    InputError
+        If there are some and no column names their area: their incidents would count where they did not happen.
+    """
+    at = {code: i for i, code in enumerate(above.codes)}
+    around = above.shapes[[at[code] for code in parents]]
+    inside = shapely.area(shapely.intersection(areas.shapes, around)) / shapely.area(areas.shapes)
+    astray = [code for code, share in zip(areas.codes, inside, strict=True) if share < NESTED]
+    if astray and how == "largest overlap":
+        worst = int(np.argmin(inside))
+        raise InputError(
+            f"areas.{step.key} does not nest in areas.{step.above}: {len(astray)} of {len(areas.codes)} {step.areas} "
+            f"lie in several {step.parents} ({', '.join(astray[:10])}; {areas.codes[worst]} has "
+            f"{100 * inside[worst]:.0f} % of its area in {parents[worst]}), so that their incidents cannot be added "
+            f"up. Use levels that nest, or set areas.{step.key}.parent_code to a column that says where each of them "
+            "counts"
+        )
+    return astray
 
 
 def _boroughs(wards: Boundaries, parents: Sequence[str], given: Boundaries | None) -> tuple[_Boroughs, dict[str, Any]]:

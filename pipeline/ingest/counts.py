@@ -290,7 +290,7 @@ def read_counts(
     source, config
         Settings of the source and of the run.
     areas_table
-        AREAS: the codes of each level.
+        AREAS: the codes of each level, those above the boroughs too.
     lookup
         Codes of other editions and their current codes (see `areas.read_lookup`).
     label
@@ -329,7 +329,7 @@ def read_counts(
     codes = {str(c): str(v) for c, v in zip(areas_table["area_code"], areas_table["level"], strict=True)}
     rows = pd.DataFrame(
         {
-            "level": _mapped(texts["level"], _level_of(source, texts, codes)),
+            "level": _mapped(texts["level"], _level_of(source, texts, codes, config.areas.roles())),
             "measure": _mapped(texts["measure"], _measure_of(source)),
             "month": _mapped(texts["period"], _month_of(source.period_format)),
             "value": _mapped(texts["value"], lambda text: marks.get(_key(text), _whole(text))),
@@ -344,6 +344,8 @@ def read_counts(
     rows["area_name"] = texts["area_name"]
     rule = _rules(raw, rows)
     ignore = (rule == "category") & (config.categories.unknown == "ignore")
+    # Levels above the boroughs are sums of them: their own rows would be counted twice.
+    summed = (rule == "") & rows["level"].isin([Level.THIRD.value, Level.FOURTH.value])
     unknown = texts["category"][rule == "category"].value_counts().sort_index()
     if config.categories.unknown == "error" and len(unknown):
         raise InputError(
@@ -357,12 +359,12 @@ def read_counts(
     rows["fate"] = "mapped"
     rows.loc[~rows["mapped"], "fate"] = "unmapped"
     rows.loc[rule != "", "fate"] = "quarantined"
-    rows.loc[ignore, "fate"] = "ignored"
+    rows.loc[ignore | summed, "fate"] = "ignored"
     # If a count is suppressed, or unreadable and the only one of its cell, the cell is kept as unknown, because a
     # missing cell may mean zero.
     rows["value"] = rows["value"].where(rows["value"] != _SUPPRESSED, None)
-    suppressed = (rule == "") & rows["value"].isna()
-    sound = rows[(rule == "") | ((rule == "value") & rows["category"].notna())]
+    suppressed = (rule == "") & ~summed & rows["value"].isna()
+    sound = rows[((rule == "") & ~summed) | ((rule == "value") & rows["category"].notna())]
     kept = sound.assign(
         source=source.name, month=sound["month"].astype("int64"), value=pd.array(list(sound["value"]), dtype="Int64")
     )
@@ -388,10 +390,23 @@ def read_counts(
         first_month=int(kept["month"].min()) if len(kept) else 0,
         last_month=int(kept["month"].max()) if len(kept) else 0,
         outside=[row._asdict() for row in outside],
-        cautions=[*said, *filter(None, [left_out_caution(label, outside, header=header)])],
+        cautions=[
+            *said,
+            *filter(None, [left_out_caution(label, outside, header=header), _summed_caution(label, summed)]),
+        ],
     )
     refused = _quarantine(raw, rule.where(~ignore, ""), label=label)
     return CountsPart(PUBLISHED_COUNTS.conform(table), refused, report)
+
+
+def _summed_caution(label: str, summed: "pd.Series[bool]") -> str:
+    """Say that rows of a third or fourth level are not used; nothing without any."""
+    if not summed.any():
+        return ""
+    return (
+        f"{label}: {int(summed.sum()):,} rows are of the third or fourth level of areas.levels, whose counts are sums "
+        "of the levels below. They are ignored."
+    )
 
 
 def _named(raw: pd.DataFrame, *, source: PublishedSource, file: str) -> dict[str, pd.Series]:
@@ -484,14 +499,14 @@ def _mapped(texts: pd.Series, function: Callable[[str], Any]) -> pd.Series:
 
 
 def _level_of(
-    source: PublishedSource, texts: Mapping[str, pd.Series], codes: Mapping[str, str]
+    source: PublishedSource, texts: Mapping[str, pd.Series], codes: Mapping[str, str], roles: Mapping[str, Level]
 ) -> Callable[[str], Any]:
     if source.columns.level is None:
         present = sorted({codes[c] for c in texts["area_code"].unique() if c in codes})
         only = present[0] if len(present) == 1 else Level.WARD.value
         return lambda _: only
-    named: dict[str, str] = {_key(t): level for t, level in source.levels.items()}
-    named = named or {level.value: level.value for level in Level if level != Level.WARD_GROUP}
+    named = {_key(t): roles[level].value for t, level in source.levels.items()}
+    named = named or {name: level.value for name, level in roles.items()}
     return lambda text: named.get(_key(text))
 
 

@@ -280,7 +280,9 @@ def scarce(counts: Mapping[str, int]) -> list[str]:
     return sorted((c for c, n in counts.items() if n == 0 or n < least), key=lambda c: (counts[c], c))
 
 
-def coverage_caution(counts: Mapping[str, int], *, names: Mapping[str, str]) -> tuple[list[dict[str, object]], str]:
+def coverage_caution(
+    counts: Mapping[str, int], *, names: Mapping[str, str], called: str = "boroughs"
+) -> tuple[list[dict[str, object]], str]:
     """Return which areas the files may not cover, and a caution.
 
     Parameters
@@ -289,6 +291,8 @@ def coverage_caution(counts: Mapping[str, int], *, names: Mapping[str, str]) -> 
         As for `scarce`.
     names
         Name of each area.
+    called
+        What such areas are called.
 
     Returns
     -------
@@ -307,13 +311,15 @@ def coverage_caution(counts: Mapping[str, int], *, names: Mapping[str, str]) -> 
     beside = "typical" if statistics.median(counts.values()) else "largest"
     least = f"under 5 % of the {beside} count" if any(counts[code] for code in codes) else "a count of 0"
     return found, (
-        f"{len(codes)} of {len(counts)} boroughs {'has' if one else 'have'} {least} ({listed}{more}). If the files do "
+        f"{len(codes)} of {len(counts)} {called} {'has' if one else 'have'} {least} ({listed}{more}). If the files do "
         f"not cover {'it, put its code' if one else 'them, put their codes'} in areas.not_covered (quality.json lists "
         "codes under scarce_boroughs): otherwise they count as zero on the map and in rates."
     )
 
 
-def scarce_boroughs(counts: pd.DataFrame, *, areas: pd.DataFrame) -> tuple[list[dict[str, object]], str]:
+def scarce_boroughs(
+    counts: pd.DataFrame, *, areas: pd.DataFrame, called: str = "boroughs"
+) -> tuple[list[dict[str, object]], str]:
     """Find the boroughs with hardly any incidents: unless they are in areas.not_covered, they count as zero.
 
     Parameters
@@ -322,6 +328,8 @@ def scarce_boroughs(counts: pd.DataFrame, *, areas: pd.DataFrame) -> tuple[list[
         Rows of level, area_code, category and incidents, each incident in one row of its borough with category `all`.
     areas
         area_code, level, name and covered of every area.
+    called
+        What boroughs are called.
 
     Returns
     -------
@@ -332,7 +340,7 @@ def scarce_boroughs(counts: pd.DataFrame, *, areas: pd.DataFrame) -> tuple[list[
     whole = counts[(counts["level"] == Level.BOROUGH) & (counts["category"] == ROOT)]
     sums = whole.groupby("area_code")["incidents"].sum().to_dict()
     names = {str(code): str(name) for code, name in zip(boroughs["area_code"], boroughs["name"], strict=True)}
-    return coverage_caution({code: int(sums.get(code, 0)) for code in names}, names=names)
+    return coverage_caution({code: int(sums.get(code, 0)) for code in names}, names=names, called=called)
 
 
 def uncovered_caution(counts: Mapping[str, int], *, names: Mapping[str, str]) -> tuple[list[dict[str, object]], str]:

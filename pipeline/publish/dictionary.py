@@ -53,6 +53,7 @@ In each profile's folder:
 |---|---|
 | `index.html` | the map: one file that opens from disk and makes no network requests |
 | `boroughs.geojson`, `wards.geojson` | areas with the figures of the headline period |
+| `<id>.geojson` | the same of a level that `areas.levels` names otherwise; a third and a fourth level in internal folders only |
 | `ward_groups.geojson` | groups of neighbouring wards, for categories that are too rare to be given by ward;\
  `release.json` gives each category's level (`rules.detail`) |
 | `hotspots.geojson` | outlines of clusters of all categories together, in the headline period |

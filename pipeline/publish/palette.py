@@ -30,6 +30,8 @@ PERCENTILES: dict[str, tuple[float, ...]] = {
     Level.WARD: (22, 47, 76, 93),
     Level.WARD_GROUP: (22, 47, 76, 93),
     Level.BOROUGH: (20, 45, 72, 90),
+    Level.THIRD: (20, 45, 72, 90),
+    Level.FOURTH: (20, 45, 72, 90),
 }
 """Where the limits between five classes lie before rounding, in per cent. The top class is meant to be rare."""
 

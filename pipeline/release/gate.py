@@ -22,6 +22,7 @@ from pipeline.domain.levels import level_words
 from pipeline.domain.periods import MissingMonths, Period, month_of
 from pipeline.domain.profile_windows import Windows, choose_windows
 from pipeline.errors import ConfigError
+from pipeline.geography.levels_above import LevelsAbove
 from pipeline.geography.neighbours import add_groups, group_wards, with_ward_groups
 from pipeline.release.calendar import (
     Before,
@@ -122,6 +123,8 @@ class Detected:
         Headline window id to the cores of its large hotspots, table HOTSPOT_CORE_LAYER.
     concentration
         Headline window id to the table CONCENTRATION.
+    above
+        Third and fourth level of areas; None where there are two or fewer.
     """
 
     areas: gpd.GeoDataFrame
@@ -149,6 +152,7 @@ class Detected:
     cores: Mapping[str, gpd.GeoDataFrame] = field(default_factory=dict)
     area_days: pd.DataFrame = field(default_factory=AREA_DAYS.empty)
     concentration: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    above: LevelsAbove | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +234,11 @@ def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail", offers: dict
     if plan.group_of:  # a group's count is the sum of its wards' true counts: protected as one number, like any other
         summed = tuple(m for m in _SUMMED if m in months)
         months = add_groups(months, plan.group_of, keys=("month", "category"), sums=summed)
-    counts = _window_counts(months, plan.windows, areas=plan.areas, categories=plan.categories, days=detected.area_days)
+    days, above = detected.area_days, _levels_above(detected, profile)
+    if above is not None:
+        months = above.with_sums(months, keys=("month", "category"))
+        days = above.with_sums(days, keys=("month", "day", "category"))
+    counts = _window_counts(months, plan.windows, areas=plan.areas, categories=plan.categories, days=days)
     counts = _within_the_data(counts, detected, plan)
     stepped = not plan.internal and profile.step > 1
     offer = _offer(detected, whole, plan, detail, counts, offers=offers) if stepped else None
@@ -241,6 +249,8 @@ def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail", offers: dict
     people = detected.denominators
     if people is not None and plan.group_of:
         people = add_groups(people, plan.group_of, keys=("category", "measure"), sums=("population",), whole=True)
+    if people is not None and above is not None:
+        people = above.with_people(people, areas=detected.areas)
     figures = derive(protected.counts, plan=plan, emerging=detected.emerging, people=people)
     # Outlines are chosen after the released counts, and must reveal nothing more about them.
     if plan.shows_all:
@@ -274,6 +284,7 @@ def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail", offers: dict
             *_kept_sentences(plan),
             *cautions_of(protected, profile),
         ),
+        parents_above=above.inside[Level.THIRD] if above is not None else {},
     )
     record = release_record(info, config, profile, protected, figures.notes)
     # The reason concerns the source, not single records: every audience may know why a level is empty.
@@ -282,6 +293,8 @@ def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail", offers: dict
         record["utility"] = utility(figures.counts)
         record |= _calendar_record(plan)
     record["states"] = states_of(figures.counts, plan.areas, {c.id: c.detail for c in plan.categories})
+    if info.level_ids:
+        record["levels"] = {level: info.level_ids.get(level, level) for level in plan.areas["level"].unique()}
     record["levels_without_data"] = dict(detected.levels.get("no_data", {}))
     released = Released(
         info=info,
@@ -324,6 +337,9 @@ def _plan(
         out = set(kept.counts["category"])
         categories = tuple(c for c in categories if c.id in out)
     areas = _scope(detected.areas, profile)
+    if (above := _levels_above(detected, profile)) is not None:
+        areas = above.with_areas(areas)
+        windows = _same_as_boroughs(windows, list(above.inside))
     # Groups are only made for profiles with a category given by group.
     if any(c.detail == Level.WARD_GROUP for c in categories):
         areas = with_ward_groups(areas, group_of)
@@ -345,6 +361,22 @@ def _plan(
         secret=secret,
     )
     return plan, found
+
+
+def _levels_above(detected: Detected, profile: Profile) -> LevelsAbove | None:
+    """Return the third and the fourth level for the data owner; nobody else is shown them.
+
+    Steps, the offer and the audit are proven for areas, the areas that contain them, and the region. A scope leaves out
+    boroughs, so that the sums of all would not be those of the boroughs shown.
+    """
+    return None if profile.audience != "internal" or profile.scope else detected.above
+
+
+def _same_as_boroughs(windows: Windows, levels: Sequence[str]) -> Windows:
+    """Give levels the windows of the boroughs, whose sums they are."""
+    series = windows.series | dict.fromkeys(levels, windows.series[Level.BOROUGH])
+    by_level = windows.by_level | dict.fromkeys(levels, windows.by_level[Level.BOROUGH])
+    return replace(windows, series=series, by_level=by_level)
 
 
 @dataclass(frozen=True, slots=True)

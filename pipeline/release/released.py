@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 
 from pipeline.config import Config, Profile
 from pipeline.domain.categories import ROOT
-from pipeline.domain.levels import level_words
+from pipeline.domain.levels import level_ids, level_words
 from pipeline.domain.periods import Period
 from pipeline.domain.profile_windows import Windows
 from pipeline.errors import DisclosureError
@@ -218,6 +218,10 @@ class ReleaseInfo:
     """Note that figures describe only the data inside the areas, if much is outside. Also the first caveat."""
     ward_groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Code of each group of wards to the codes of its wards, sorted; empty where no category is given by groups."""
+    level_ids: dict[str, str] = field(default_factory=dict)
+    """Levels that `areas.levels` gives another name than their role, and that name: {"ward": "lsoa"}."""
+    parents_above: dict[str, str] = field(default_factory=dict)
+    """Borough code to the code of the area of the third level that contains it; empty where that is not shown."""
     lacking: tuple[str, ...] = ()
     """Which months of the windows shown are missing from which source, one sentence each; among the caveats too."""
 
@@ -334,6 +338,7 @@ def release_info(
     density_note: str,
     inside_note: str = "",
     cautions: tuple[str, ...] = (),
+    parents_above: Mapping[str, str] | None = None,
 ) -> ReleaseInfo:
     """Collect what pages state about a profile's release; `cautions` come before the configured ones."""
     config, profile, windows = plan.config, plan.profile, plan.windows
@@ -377,6 +382,8 @@ def release_info(
         support=tuple((link.text, link.contact) for link in config.page.support),
         caveats=(*([inside_note] if inside_note else []), *lacking, *cautions, *config.page.caveats),
         ward_groups=_ward_groups(plan),
+        level_ids=level_ids(config.areas),
+        parents_above=dict(parents_above or {}),
         lacking=lacking,
         density_note=density_note,
         hotspot_note=hotspot_note,

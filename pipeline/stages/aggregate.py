@@ -242,7 +242,8 @@ def _merge(context: Context, record: dict[str, Any], folders: list[Path]) -> tup
     names = dict(zip(boroughs["area_code"], boroughs["name"], strict=True))
     levels = levels_of_places(places, names=names, labels=level_words(config.areas), one_level=one_level)
     areas = _save_levels(context, levels)
-    scarce, hardly = scarce_boroughs(tables["area_months"], areas=areas)
+    called = level_words(config.areas)[Level.BOROUGH][1]
+    scarce, hardly = scarce_boroughs(tables["area_months"], areas=areas, called=called)
     left_out = places[places["place"] == Place.NOT_COVERED].groupby("borough_code")["incidents"].sum()
     uncovered, beside = uncovered_caution(
         {str(code): int(n) for code, n in left_out.items()},

@@ -22,6 +22,7 @@ from pipeline.ingest import (
     small_area_columns,
 )
 from pipeline.stages.inputs import expand, input_files, input_patterns
+from pipeline.tables import Level
 
 __all__ = ["RELEASE_COLUMNS", "check_inputs"]
 
@@ -156,23 +157,23 @@ def _areas(config: Config, base: Path, *, there: dict[str, list[Path]]) -> list[
     """Examine the boundary files and, if they are sound, the codes that settings name."""
     faults: list[HotspotsError] = []
     names = {config.areas.region.code: config.areas.region.name}
-    given = (("boroughs", config.areas.boroughs), ("wards", config.areas.wards))
-    levels = [(level, settings) for level, settings in given if settings is not None]
+    given = config.areas.by_level()
     read = 0
-    for level, settings in levels:
-        if not there.get(f"areas.{level}.path"):
+    for level, (key, settings) in reversed(given.items()):
+        if not there.get(f"areas.{key}.path"):
             continue
         try:
-            texts = boundary_texts(settings, base=base, level=level, limits=config.run)
+            texts = boundary_texts(settings, base=base, level=key, limits=config.run)
         except HotspotsError as error:
             faults.append(error)
             continue
-        if level == "wards" and config.areas.boroughs is None:
+        if level == Level.WARD and Level.BOROUGH not in given:
             parents = texts["parent_code"] or texts["parent_name"] or ()
             names |= dict(zip(parents, texts["parent_name"] or parents, strict=True))
-        names |= dict(zip(texts["code"] or (), texts["name"] or (), strict=True))
+        if level in {Level.WARD, Level.BOROUGH}:
+            names |= dict(zip(texts["code"] or (), texts["name"] or (), strict=True))
         read += 1
-    if read == len(levels):
+    if read == len(given):
         try:
             require_areas(config.areas, names)
         except ConfigError as error:

@@ -18,6 +18,7 @@ from pipeline.domain.levels import level_words
 from pipeline.domain.periods import Period
 from pipeline.errors import InputError
 from pipeline.geography.areas import AreaIndex
+from pipeline.geography.levels_above import LevelsAbove
 from pipeline.geography.projection import working_crs
 from pipeline.ingest import (
     AreaSet,
@@ -75,6 +76,7 @@ __all__ = ["run"]
 Source = TypeVar("Source", IncidentSource, PublishedSource)
 _INDEX = "areas.index.npz"
 _PEOPLE = "denominators.parquet"
+_ABOVE = "levels_above.parquet"
 _POSTCODES = "postcodes.npz"
 # Settings that say what the rows of all files mean together; they change no row of a part.
 _TOGETHER = frozenset({"empty_months", "missing_months", "repeated_id", "issued", "overlap"})
@@ -87,7 +89,8 @@ def run(context: Context) -> None:
     areas, key = _areas(context)
     wards, boroughs = len(areas.level(Level.WARD)), len(areas.level(Level.BOROUGH))
     context.counters |= {**({"wards": wards} if wards else {}), "boroughs": boroughs}
-    names = dict(zip(areas.table["area_code"], areas.table["name"], strict=True))
+    tables = [areas.table, *([areas.above.areas] if areas.above else [])]
+    names = {code: name for table in tables for code, name in zip(table["area_code"], table["name"], strict=True)}
     context.cautions += boundary_cautions(areas.report, names=names)
     record = _published(context, areas) if context.config.published_counts else _incidents(context, areas, key)
     _map_context(context, areas)
@@ -114,7 +117,8 @@ def _areas(context: Context) -> tuple[AreaSet, str]:
     config = context.config
     key = _areas_key(context)
     by_points = () if config.published_counts else (_INDEX, *((_POSTCODES,) if config.geocode.postcodes else ()))
-    kept = ("boundaries.parquet", "areas.json", _PEOPLE, *by_points)
+    above = (_ABOVE,) if Level.THIRD in config.areas.by_level() else ()
+    kept = ("boundaries.parquet", "areas.json", _PEOPLE, *by_points, *above)
     before = context.last / "work" if context.last else None
     if before and all((before / name).is_file() for name in kept):
         record = read_json(before / "areas.json")
@@ -124,7 +128,10 @@ def _areas(context: Context) -> tuple[AreaSet, str]:
             context.counters["boundaries_taken_over"] = True
             context.choices |= record["choices"]
             table = read_table(context.work("boundaries.parquet"), AREAS, crs=config.crs.working)
-            return AreaSet(table, pd.read_parquet(context.work(_PEOPLE)), record["report"]), key
+            people, report = pd.read_parquet(context.work(_PEOPLE)), record["report"]
+            higher = read_table(context.work(_ABOVE), AREAS, crs=config.crs.working) if above else None
+            levels = None if higher is None else LevelsAbove(higher, report["levels_inside"])
+            return AreaSet(table, people, report, levels), key
 
     areas = read_areas(
         config.areas,
@@ -150,6 +157,8 @@ def _areas(context: Context) -> tuple[AreaSet, str]:
 
     write_table(context.work("boundaries.parquet"), AREAS, areas.table)
     areas.denominators.to_parquet(context.work(_PEOPLE), index=False, compression="zstd")
+    if areas.above:
+        write_table(context.work(_ABOVE), AREAS, areas.above.areas)
     context.choices |= choices
     context.counters["boundaries_taken_over"] = False
     write_json(context.work("areas.json"), {"key": key, "choices": choices, "report": areas.report})
@@ -505,6 +514,7 @@ def _published(context: Context, areas: AreaSet) -> dict[str, Any]:
     """Read published counts and account for them to the last one."""
     config = context.config
     lookup = read_lookup(config.areas, base=context.base, limits=config.run, scratch=context.folder)
+    areas_table = areas.table if areas.above is None else areas.above.with_areas(areas.table)
     parts = []
     for source, path, label in _files(context, "published_counts", config.published_counts):
         parts.append(
@@ -512,7 +522,7 @@ def _published(context: Context, areas: AreaSet) -> dict[str, Any]:
                 path,
                 source=source,
                 config=config,
-                areas_table=areas.table,
+                areas_table=areas_table,
                 lookup=lookup,
                 label=label,
                 scratch=context.folder,
@@ -536,7 +546,8 @@ def _published(context: Context, areas: AreaSet) -> dict[str, Any]:
     wards = areas.level(Level.WARD)
     parents = dict(zip(wards["area_code"], wards["parent_code"], strict=True))
     by_borough = incidents_by_borough(table, parents=parents, whole=config.categories.all_from)
-    scarce, hardly = scarce_boroughs(by_borough, areas=areas.table)
+    called = level_words(config.areas)[Level.BOROUGH][1]
+    scarce, hardly = scarce_boroughs(by_borough, areas=areas.table, called=called)
     if all(source.absent != "zero" for source in config.published_counts):
         hardly = ""  # without rows its count is unknown, not 0, and that is said of every such cell
     uncovered, beside = uncovered_caution(

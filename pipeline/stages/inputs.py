@@ -113,10 +113,7 @@ def input_patterns(config: Config) -> dict[str, tuple[str, ...]]:
     found |= {f"geocode.areas[{n}].path": (table.path,) for n, table in enumerate(config.geocode.areas)}
     if config.geocode.postcodes:
         found["geocode.postcodes.path"] = listed(config.geocode.postcodes.path)
-    if areas.wards:
-        found["areas.wards.path"] = listed(areas.wards.path)
-    if areas.boroughs:
-        found["areas.boroughs.path"] = listed(areas.boroughs.path)
+    found |= {f"areas.{level.key}.path": listed(level.file.path) for level in areas.by_level().values()}
     single = {
         **{f"areas.population[{n}].path": people.path for n, people in enumerate(areas.population)},
         "areas.lookup": areas.lookup,

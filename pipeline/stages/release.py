@@ -22,6 +22,7 @@ from pipeline.domain.categories import outside_total
 from pipeline.domain.periods import Span, without_months
 from pipeline.errors import ConfigError, InputError
 from pipeline.geography.landmarks import Landmarks
+from pipeline.geography.levels_above import LevelsAbove
 from pipeline.ingest import closed, existing, read_counts, read_lookup, require_size, unpacked
 from pipeline.release.calendar import Before, Reissue
 from pipeline.release.earlier_releases import AUDIENCES, EarlierRelease, as_earlier_release
@@ -164,7 +165,17 @@ def _load(context: Context) -> Detected:
         extent=Extent.of_quality(quality),
         basis=Basis.of_quality(quality),
         levels=read_json(context.work("levels.json")),
+        above=_levels_above(context, record, areas),
     )
+
+
+def _levels_above(context: Context, record: dict[str, Any], areas: gpd.GeoDataFrame) -> LevelsAbove | None:
+    """Return the third and the fourth level, where there are any."""
+    inside = record["areas"].get("levels_inside")
+    if not inside:
+        return None
+    above = read_table(context.work("levels_above.parquet"), AREAS, crs=context.config.crs.working)
+    return LevelsAbove(above, inside).settled(areas)
 
 
 def _examine(

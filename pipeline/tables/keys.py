@@ -8,11 +8,16 @@ __all__ = ["Level", "Measure", "Place", "Precision"]
 class Level(StrEnum):
     """Level of an area, from the largest: each consists of areas of the next.
 
+    These are roles: `WARD` is the smallest level and `BOROUGH` the one that contains it, whatever `areas.levels` calls
+    them. `THIRD` and `FOURTH` are sums of boroughs, for the internal folder alone.
+
     A `WARD_GROUP` exists only in released folders: neighbouring wards of one borough, for categories that are too rare
     for wards. Inputs and internal results do not contain it.
     """
 
     REGION = "region"
+    FOURTH = "level_4"
+    THIRD = "level_3"
     BOROUGH = "borough"
     WARD_GROUP = "ward_group"
     WARD = "ward"

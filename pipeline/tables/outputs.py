@@ -25,7 +25,7 @@ STATES_NOTE = (
 _AREA = (
     Column("area_code", "string", "Unique code of the area.", alias="area_code"),
     Column("area_name", "string", "Name of the area.", alias="area_name"),
-    Column("level", "string", "`ward`, `ward_group`, `borough` or `region`.", alias="level"),
+    Column("level", "string", "`ward`, `ward_group`, `borough`, `region`, or an id of areas.levels.", alias="level"),
 )
 _SPAN = (
     Column("period_start", "date", "First day of the period, ISO.", alias="per_start"),

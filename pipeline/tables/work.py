@@ -117,7 +117,7 @@ AREAS = Table(
     ("area_code",),
     (
         Column("area_code", "string", "Unique code."),
-        Column("level", "string", "`ward`, `borough` or `region`."),
+        Column("level", "string", "`ward`, `borough`, `level_3`, `level_4` or `region`."),
         Column("name", "string", "Name."),
         Column("parent_code", "string", "Code of the area it lies in.", null=True),
         Column(
@@ -131,7 +131,8 @@ AREAS = Table(
         Column("covered", "bool", "Whether the data covers it."),
         Column("geometry", "geometry", "Outline in the working system."),
     ),
-    "Wards, boroughs and the region, sorted by level (region, borough, ward) and code.",
+    "Wards, boroughs and the region, sorted by level (region, borough, ward) and code; the third and fourth level of "
+    "`areas.levels` apart in `levels_above`.",
 )
 
 AREA_DAYS = Table(

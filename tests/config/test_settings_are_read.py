@@ -15,6 +15,7 @@ pytestmark = pytest.mark.slow  # the whole program is parsed
 # read where its name stands as a text of its own in the folder or file that does so.
 BY_NAME = {
     "AreaFile": "ingest/areas.py",  # the columns of a boundary file, asked for and reported together
+    "AreaLevel": "ingest/areas.py",
     "Columns": "ingest",  # each is the role of a column; the reader of that role names it
     "CountColumns": "ingest/counts.py",  # the same, for published counts
     "PostcodeFile": "ingest/postcodes.py",  # the columns of a lookup of postcodes

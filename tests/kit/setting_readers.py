@@ -86,6 +86,12 @@ def readers(root: Path = PIPELINE) -> dict[tuple[str, str], set[str]]:
         walk = _Walk(known, name, found)
         walk.names = {**known.imports[name]}
         walk.visit(tree)
+    for name, model in known.sections.items():
+        # What reads a section reads the keys that a section made from it has too.
+        for base in (b for b in model.__mro__[1:] if b.__name__ in known.sections):
+            for key in base.model_fields:
+                if (base.__name__, key) in found:
+                    found.setdefault((name, key), set()).update(found[base.__name__, key])
     return found
 
 
@@ -113,6 +119,9 @@ class _Known:
             for node in ast.walk(tree):
                 if isinstance(node, ast.ClassDef) and node.name in self.classes:
                     self._describe(node)
+                elif isinstance(node, ast.ClassDef) and node.name in self.sections:
+                    methods = (part for part in node.body if isinstance(part, ast.FunctionDef))
+                    self.attributes[node.name] |= {part.name: self.named(part.returns) for part in methods}
                 elif isinstance(node, ast.FunctionDef):
                     self.returns[node.name] = self.returns.get(node.name, NOTHING) | self.named(node.returns)
 

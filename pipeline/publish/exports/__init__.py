@@ -18,7 +18,7 @@ from pipeline.publish.exports.layers import Layer, layers_of
 from pipeline.publish.exports.qgis_styles import rate_limits, styles_of
 from pipeline.release.released import Released
 from pipeline.storage.files import write_bytes, write_json, write_text
-from pipeline.tables import AREA_COUNTS, CIRCUMSTANCES
+from pipeline.tables import AREA_COUNTS, CIRCUMSTANCES, Level
 
 __all__ = ["csv_text", "geojson_text", "layers_of", "rate_limits", "write_exports"]
 
@@ -71,11 +71,22 @@ def write_exports(
         tables.append(
             (CIRCUMSTANCES.described(variables=variable_list()), released.circumstances, "what partnerships ask first")
         )
+    levels = _level_names(released)
     for table, frame, title in tables:
         name = f"{table.name}.csv"
-        write_bytes(folder / name, csv_text(table.conform(frame)).encode("utf-8"))
-        write_json(folder / f"{name}-metadata.json", csvw(table, description, url=name, title=title))
+        named = frame.assign(level=frame["level"].map(levels).astype("str")) if "level" in frame else frame
+        write_bytes(folder / name, csv_text(table.conform(named)).encode("utf-8"))
+        described = csvw(table, description, url=name, title=title, levels=list(levels.values()))
+        write_json(folder / f"{name}-metadata.json", described)
     write_json(folder / "release.json", released.record)
+
+
+def _level_names(released: Released) -> dict[str, str]:
+    """Return the name of each level in files, the smallest areas first."""
+    above = {Level.THIRD, Level.FOURTH} - set(released.areas["level"])
+    return {
+        level.value: released.info.level_ids.get(level, level.value) for level in reversed(Level) if level not in above
+    }
 
 
 def _members(layer: Layer, description: Description) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """CSV that a spreadsheet can open without running anything, and its description for programs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from pipeline.errors import InputError
 from pipeline.publish.exports.description import Description
 from pipeline.statistics.change import ChangeWord
 from pipeline.statistics.rates import FunnelClass, Reliability
-from pipeline.tables import STATES_NOTE, Column, Level, Table
+from pipeline.tables import STATES_NOTE, Column, Table
 
 __all__ = ["csv_text", "csvw"]
 
@@ -82,7 +82,6 @@ def _quoted(text: str) -> str:
 
 
 _CHOICES = {
-    "level": "|".join(reversed(Level)),
     "change_word": "|".join(ChangeWord),
     "change_vs_region": "|".join(ChangeWord),
     "reliability": "|".join(word for word in Reliability if word),
@@ -96,7 +95,7 @@ _RANGES: dict[str, tuple[int | None, int | None]] = {
 }
 
 
-def csvw(table: Table, description: Description, *, url: str, title: str) -> dict[str, Any]:
+def csvw(table: Table, description: Description, *, url: str, title: str, levels: Sequence[str] = ()) -> dict[str, Any]:
     """Return the description of one table, beside which it stands as `<file>-metadata.json`.
 
     Parameters
@@ -109,7 +108,10 @@ def csvw(table: Table, description: Description, *, url: str, title: str) -> dic
         Name of the file, relative to the description.
     title
         What the file holds.
+    levels
+        What may stand in its column `level`, the smallest areas first.
     """
+    choices = _CHOICES | {"level": "|".join(levels)}
     return {
         "@context": ["http://www.w3.org/ns/csvw", {"@language": description.language.split("-")[0]}],
         "url": url,
@@ -134,20 +136,20 @@ def csvw(table: Table, description: Description, *, url: str, title: str) -> dic
             "lineTerminators": ["\r\n"],
         },
         "tableSchema": {
-            "columns": [_column(column) for column in table.columns],
+            "columns": [_column(column, choices) for column in table.columns],
             "primaryKey": list(table.key),
         },
     } | ({"dc:contactPoint": description.contact} if description.contact else {})
 
 
-def _column(column: Column) -> dict[str, Any]:
+def _column(column: Column, choices: Mapping[str, str]) -> dict[str, Any]:
     out: dict[str, Any] = {"name": column.name, "titles": column.name, "dc:description": column.text}
     if column.name in ("not_offered", "withheld"):
         return out | {"separator": ";", "datatype": "string", "null": ""}
     low, high = _RANGES.get(column.name, (None, None))
     if column.kind == "string":
-        choices = _CHOICES.get(column.name)
-        out["datatype"] = {"base": "string", "format": choices} if choices else "string"
+        allowed = choices.get(column.name)
+        out["datatype"] = {"base": "string", "format": allowed} if allowed else "string"
     elif column.kind == "bool":
         out["datatype"] = {"base": "boolean", "format": "true|false"}
     elif column.kind == "int":

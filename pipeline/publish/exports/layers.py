@@ -24,15 +24,15 @@ from pipeline.tables import (
     Table,
 )
 
-__all__ = ["LAYER_LEVELS", "Field", "Layer", "area_layer", "arrow_table", "layers_of", "polygons"]
+__all__ = ["Field", "Layer", "area_layer", "arrow_table", "layer_levels", "layers_of", "polygons"]
 
 
 # Tables of the layers: the headline period as one row per area, hotspots and density bands. Every writer takes its
 # layers from here, so that all formats hold the same.
 
 
-LAYER_LEVELS: dict[str, str] = {"boroughs": Level.BOROUGH, "ward_groups": Level.WARD_GROUP, "wards": Level.WARD}
-"""Layers of areas, in the order in which they lie on one another, and the level that each shows."""
+_LAYER_NAMES = {"borough": "boroughs", "ward_group": "ward_groups", "ward": "wards"}
+"""Layers whose name is not that of the level."""
 ENDS = ("", "_lower", "_upper")  # of a count's columns: the middle, and the least and the greatest it may be
 
 
@@ -45,9 +45,15 @@ def _headline_rows(released: Released, *, level: str, category: str) -> pd.DataF
     return chosen.set_index("area_code")
 
 
-def has_groups(released: Released) -> bool:
-    """Say whether a release has groups of wards: some of its categories are given by them."""
-    return bool((released.areas["level"] == Level.WARD_GROUP).any())
+def layer_levels(released: Released) -> dict[str, str]:
+    """Return the layers of areas and the level that each shows, in the order in which they lie on one another.
+
+    A level without areas has no layer: the smallest if there is one level or the profile's scope has none, groups of
+    wards if no category is given by them, and those above boroughs outside the internal folder.
+    """
+    present = set(released.areas["level"]) | {Level.BOROUGH}
+    named = {level: released.info.level_ids.get(level, level.value) for level in Level if level != Level.REGION}
+    return {_LAYER_NAMES.get(name, name): level for level, name in named.items() if level in present}
 
 
 def area_layer(released: Released, *, level: str) -> gpd.GeoDataFrame:
@@ -59,14 +65,16 @@ def area_layer(released: Released, *, level: str) -> gpd.GeoDataFrame:
     """
     areas = released.areas[released.areas["level"] == level].sort_values("area_code")
     names = released.areas.set_index("area_code")["name"]
+    above = released.info.parents_above if level == Level.BOROUGH else {}
+    parents = areas["area_code"].map(above) if above else areas["parent_code"]
     rows = _headline_rows(released, level=level, category=released.info.main_category).reindex(areas["area_code"])
     out = pd.DataFrame(
         {
             "area_code": areas["area_code"].to_numpy(),
             "area_name": areas["name"].to_numpy(),
-            "level": level,
-            "parent_code": areas["parent_code"].to_numpy(),
-            "parent_name": areas["parent_code"].map(names).to_numpy(),
+            "level": released.info.level_ids.get(level, level),
+            "parent_code": parents.to_numpy(),
+            "parent_name": parents.map(names).to_numpy(),
             "area_vintage": areas["vintage"].to_numpy(),
             "population": areas["population"].to_numpy(),
             "population_year": areas["population_year"].to_numpy(),
@@ -176,9 +184,7 @@ def layers_of(released: Released) -> tuple[Layer, ...]:
     Groups of wards lie between boroughs and wards where a category is given by groups.
     """
     info = released.info
-    levels = {n: level for n, level in LAYER_LEVELS.items() if level != Level.WARD_GROUP or has_groups(released)}
-    if not (released.areas["level"] == Level.WARD).any():
-        del levels["wards"]  # one level of areas, or a scope without wards
+    levels = layer_levels(released)
     made = (
         *(
             (

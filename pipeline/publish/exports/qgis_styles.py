@@ -15,7 +15,7 @@ import pandas as pd
 
 from pipeline.publish import palette
 from pipeline.publish.exports.geopackage import Style
-from pipeline.publish.exports.layers import LAYER_LEVELS, Layer
+from pipeline.publish.exports.layers import Layer, layer_levels
 from pipeline.publish.words import capital, count_text
 from pipeline.release.released import Released
 from pipeline.statistics.change import ChangeWord
@@ -278,7 +278,7 @@ def _label(root: ET.Element, label: Label) -> None:
 
 
 _INK = palette.LIGHT
-_MOST_MM = {"ward": 7.0, "ward_group": 10.0, "borough": 14.0}
+_MOST_MM = {"ward": 7.0, "ward_group": 10.0, "borough": 14.0, "level_3": 18.0, "level_4": 22.0}
 _SIGNIFICANCE = {
     -3: "Lower recorded, 99 per cent",
     -2: "Lower recorded, 95 per cent",
@@ -293,6 +293,7 @@ _SIGNIFICANCE = {
 def styles_of(released: Released, layers: Sequence[Layer]) -> tuple[Style, ...]:
     """Return the styles of every layer; one of each layer is its default."""
     styles: list[Style] = []
+    levels = layer_levels(released)
     for layer in layers:
         if layer.name in {"density", "density_by_category"}:
             styles.append(_density(released, layer))
@@ -301,7 +302,7 @@ def styles_of(released: Released, layers: Sequence[Layer]) -> tuple[Style, ...]:
         elif layer.name == "hotspot_cores":
             styles.append(_cores(layer))
         else:
-            styles += _areas(released, layer, LAYER_LEVELS[layer.name])
+            styles += _areas(released, layer, levels[layer.name])
     return tuple(styles)
 
 

@@ -14,8 +14,8 @@ from pipeline.tables import Level
 
 __all__ = ["LEVELS", "Outlines", "make_outlines"]
 
-LEVELS = tuple(Level)
-"""Largest first."""
+LEVELS = (Level.REGION, Level.BOROUGH, Level.WARD_GROUP, Level.WARD)
+"""Levels of the map, largest first. Those above boroughs are layers for GIS and rows of the table alone."""
 
 AGREE_PCT = 2.0
 """Boroughs are drawn from their wards where the two disagree by less than this share of the area, in per cent."""

@@ -47,6 +47,7 @@ _DATA = (
     ("ward_groups.geojson", "ward_groups"),
     ("hotspot*.geojson", "hotspots"),
     ("density*.geojson", "density"),
+    ("*.geojson", "areas"),
     ("hotspots.gpkg", "geopackage"),
     ("*.parquet", "geoparquet"),
     ("*.fgb", "flatgeobuf"),
@@ -139,7 +140,7 @@ def _columns(table: Table) -> list[tuple[str, str, str]]:
 def _editions(released: Released) -> str:
     """Name the edition of each level's boundaries, the larger areas first; empty where none is stated."""
     areas, found = released.areas, []
-    for level in (Level.BOROUGH, Level.WARD):
+    for level in (Level.FOURTH, Level.THIRD, Level.BOROUGH, Level.WARD):
         stated = sorted({str(v) for v in areas.loc[areas["level"] == level, "vintage"].dropna() if str(v)})
         if stated:
             many = words.area_words(released.info.level_labels, level)[1]
