@@ -11,6 +11,7 @@ import pytest
 import shapely
 
 from pipeline.errors import ConfigError
+from pipeline.geography.levels_above import LevelsAbove
 from pipeline.geography.neighbours import group_wards
 from pipeline.publish.exports.layers import area_layer
 from pipeline.release.gate import Detected, examine, release
@@ -420,3 +421,24 @@ def test_what_published_counts_declare_changes_what_is_offered() -> None:
     assert union == {"all": True, "antisemitic": False, "race": True, "religion": False}
     subset = offered(relations=[{"subset": ["antisemitic", "race"]}])
     assert subset == {"all": True, "antisemitic": True, "race": True, "religion": False}
+
+
+@pytest.mark.parametrize("rule", ["partner", "scope"])
+def test_a_third_level_changes_nothing_that_is_released(rule: str) -> None:
+    """Only the data owner has it: its totals would link boroughs in a way that no rule of the gate has seen."""
+    detected = small(5, mean=0.8, wards=3)
+    third = detected.areas[detected.areas["level"] == "region"].assign(area_code="T", level="level_3", parent_code="R")
+    more = dataclasses.replace(detected, above=LevelsAbove(third, {"level_3": {"B1": "T", "B2": "T"}}))
+    own = {"name": "own", "audience": "internal", "threshold": 0, "secondary": False}
+    rules = own | {"scope": ["B1"]} if rule == "scope" else RULES[rule]
+    one, two = (let_out(d, rules, secret=b"sixteen bytes or more") for d in (detected, more))
+    pd.testing.assert_frame_equal(one.counts, two.counts)
+    pd.testing.assert_frame_equal(one.areas, two.areas)
+    assert one.info == two.info
+    assert json.dumps(one.record, sort_keys=True) == json.dumps(two.record, sort_keys=True)
+    if rule == "partner":
+        return
+    whole = let_out(more, own).counts
+    key = ["period", "category"]
+    sums = whole[whole["level"] == "borough"].groupby(key)["incidents"].sum()
+    assert whole[whole["level"] == "level_3"].set_index(key)["incidents"].eq(sums).all()
