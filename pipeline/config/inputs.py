@@ -571,6 +571,8 @@ class Columns(Section):
         description="Latest date and time. The incident is shared over the hours between the two in grids of weekday "
         "and hour (aoristic weights); everywhere else it counts as one, in the month in the middle.",
     )
+    from_time: str | None = Field(None, description="Time of `from`, if that column has dates alone; with `to_time`.")
+    to_time: str | None = Field(None, description="Time of `to`, if that column has dates alone.")
     recorded: str | None = Field(None, description="Date it was recorded.")
     x: str | None = Field(None, description="First coordinate in `crs`.")
     y: str | None = Field(None, description="Second coordinate in `crs`.")
@@ -613,6 +615,10 @@ class Columns(Section):
     def _one_kind_of_time(self) -> "Columns":
         if (self.start is None) != (self.end is None):
             raise ValueError("give both `from` and `to`, or `date` alone for one date")
+        if (self.from_time is None) != (self.to_time is None):
+            raise ValueError("give both `from_time` and `to_time`, or neither where `from` and `to` hold their times")
+        if self.from_time is not None and self.start is None:
+            raise ValueError("`from_time` and `to_time` belong to `from` and `to`: for one date give `date` and `time`")
         beside = [name for name in ("date", "time") if getattr(self, name) is not None]
         if self.start is not None and beside:
             raise ValueError(f"`from` and `to` are the time of an incident: leave out {' and '.join(beside)}")

@@ -94,6 +94,42 @@ def rows_of(folder: Path, lines: list[str], **source: Any) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize(
+    ("first", "last"),
+    [
+        (("31/01/2025", "20:00"), ("01/02/2025", "08:00")),
+        (("31/01/2025", "2000"), ("01/02/2025", "0800")),
+        (("2025-01-31 00:00:00", "20:00:00"), ("2025-02-01 00:00:00", "08:00:00")),
+    ],
+)
+def test_ends_may_have_their_times_in_columns_of_their_own(
+    tmp_path: Path, first: tuple[str, str], last: tuple[str, str]
+) -> None:
+    columns = {**COLUMNS, "from": "d1", "from_time": "t1", "to": "d2", "to_time": "t2"}
+    lines = [(*first, *last), (*first, last[0], ""), (*first, last[0], "late")]
+    text = "d1,t1,d2,t2,easting,northing,strand\n" + "".join(f"{','.join(x)},530500,180500,race\n" for x in lines)
+    found = read(write(tmp_path, text), kit_settings({"columns": columns, "day_first": True}))
+    rows = pd.read_parquet(found.part)
+    # 31 January 20:00 to 1 February 08:00, as in one column; without the second time the end is the day alone.
+    assert rows["occurred_on"].tolist() == ["2025-02-01", "2025-02-01", "2025-02-01"]
+    assert [None if pd.isna(v) else int(v) for v in rows["interval_minutes"]] == [720, None, None]
+    assert rows["interval_start"].iloc[0] == minutes_of(datetime(2025, 1, 31, 20, 0))  # noqa: DTZ001
+    assert found.report.intervals == {"shared_over_hours": 1, "without_times": 2}
+    assert found.report.unreadable == {"to_time": 1}
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({"from": "a", "to": "b", "from_time": "c"}, "give both `from_time` and `to_time`"),
+        ({"date": "a", "from_time": "c", "to_time": "d"}, "belong to `from` and `to`"),
+    ],
+)
+def test_times_of_both_ends_are_needed_together(columns: dict[str, str], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        kit_settings({"columns": columns})
+
+
+@pytest.mark.parametrize(
     ("line", "date", "precision", "hour", "minutes", "counted"),
     [
         # The month of the middle: 31 January 20:00 to 1 February 08:00 is in the middle at 02:00.

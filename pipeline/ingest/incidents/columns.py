@@ -343,8 +343,11 @@ def find_roles(opened: Opened, *, source: IncidentSource) -> Roles:
         at["date"], found["date"] = at["from"], found.pop("from")
     _recognise(opened.columns, at=at, found=found)
     if "from" in at:
-        at.pop("time", None)  # both ends of the interval hold their own
+        # Both ends of the interval hold their own times, or have a column of times each.
+        at.pop("time", None)
         found.pop("time", None)
+        if "from_time" in at:
+            at["time"], found["time"] = at["from_time"], found.pop("from_time")
     if "date" not in at:
         require_long(opened.columns, file=opened.name)
         raise InputError(

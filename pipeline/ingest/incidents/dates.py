@@ -354,6 +354,8 @@ class DateColumn:
         Formats of the first dates, the most frequent first, for people: `yyyy-mm-dd`.
     number, last_date
         The kind of numeric dates, and the latest plausible date; None for other dates.
+    times, style
+        Position of a column with the times of these dates, and how bare numbers in it are read (see `read_clock`).
     """
 
     column: int
@@ -369,6 +371,13 @@ class DateColumn:
     forms: tuple[str, ...] = ()
     number: "DateNumber | None" = None
     last_date: str = ""
+    times: int | None = None
+    style: str = "hhmm"
+
+    @property
+    def timed(self) -> bool:
+        """Whether the times with these dates are real times of day."""
+        return self.times is not None or self.hours
 
     def more(self, name: str) -> dict[str, str]:
         """Return SQL expressions of the date and of the time after it."""
@@ -441,8 +450,6 @@ class Moments:
     opened: Opened
     occurred: DateColumn
     recorded: DateColumn | None
-    time_column: int | None
-    time_style: str
     first_date: str
     last_date: str
     whole: bool
@@ -469,10 +476,7 @@ class Moments:
         """Read a batch."""
         heads = coded(table["occurred_head"])
         found = [self.occurred.read(v) for v in heads.values]
-        tails, style = (table["occurred_tail"] if self.occurred.separator else None), "hhmm"
-        if self.time_column is not None:
-            self._require_dates(tails)
-            tails, style = table[f"c{self.time_column}"], self.time_style
+        tails, style = self._tails(self.occurred, table, "occurred")
         # A time with an offset, or 24:00, may belong to another day than its date: such rows get a new date, appended
         # to those of the file.
         day = self._moved(self.occurred, heads, found, tails, style=style)
@@ -510,8 +514,8 @@ class Moments:
         lost = {v for v, p in zip(heads.values, found, strict=True) if v and p is None}
         if lost:
             self.unreadable["to"] += sum(n for v, n in heads.counts().items() if v in lost)
-        tails = table["end_tail"] if end.separator else None
-        last = self._moved(end, heads, found, tails, style="hhmm")
+        tails, style = self._tails(end, table, "end")
+        last = self._moved(end, heads, found, tails, style=style)
         (day_a, known_a, dated_a), (day_b, known_b, dated_b) = first.numbers(), last.numbers()
         timed = known_a & known_b & (first.seconds >= 0) & (last.seconds >= 0)
         # A date alone is the whole day: its end is the next midnight.
@@ -551,6 +555,14 @@ class Moments:
         minutes = np.where(shared, length, 0)
         return _Days(codes, [*first.parts, *parts], hours, first.seconds), np.where(shared, a, 0), minutes
 
+    def _tails(self, column: DateColumn, table: Any, name: str) -> tuple[Any, str]:
+        """Return the times of a column of dates, from its own texts or a column beside it, and how they are written."""
+        tails = table[f"{name}_tail"] if column.separator else None
+        if column.times is None:
+            return tails, "hhmm"
+        self._require_dates(tails)
+        return table[f"c{column.times}"], column.style
+
     def _moved(
         self, column: DateColumn, heads: Coded, found: list[DateParts | None], tails: Any, *, style: str
     ) -> "_Days":
@@ -564,12 +576,14 @@ class Moments:
         if times is not None:
             clocks = [read_clock(v, style) if v else None for v in times.values]
             self._require_announced(column, times.values, clocks)
-            if self._timed(column):
+            if column.timed:
                 hours = np.array([c.hour if c else -1 for c in clocks], dtype=np.int8)[times.codes]
                 lost = {v for v, c in zip(times.values, clocks, strict=True) if v and c is None}
-                if lost and column is self.occurred:
-                    self.unreadable["time"] += sum(n for v, n in times.counts().items() if v in lost)
-            if self._timed(column) or column.moves:
+                if lost and (column is self.occurred or column.times is not None):
+                    from_time = column.times is not None and self.end is not None
+                    role = "to_time" if column is self.end else "from_time" if from_time else "time"
+                    self.unreadable[role] += sum(n for v, n in times.counts().items() if v in lost)
+            if column.timed or column.moves:
                 more, known = (values[times.codes] for values in _numbers(clocks))
                 seconds, offset = np.where(more >= 0, more, seconds), np.where(more >= 0, known, offset)
         # A month has no time, whatever follows it.
@@ -599,13 +613,9 @@ class Moments:
         at_second = np.where((seconds >= 0) | moved, shown % DAY, in_date)
         return _Days(codes, parts, hours, np.where(hours >= 0, at_second, -1), heads.values)
 
-    def _timed(self, column: DateColumn) -> bool:
-        """Whether the times with a column of dates are real times of day."""
-        return column.hours if self.time_column is None or column is not self.occurred else True
-
     def _zone_wanted(self, column: DateColumn, heads: Coded, times: Coded | None, at: int) -> ConfigError:
         behind = times.values[times.codes[at]] if times is not None else ""
-        apart = column.separator if self.time_column is None or column is not self.occurred else " "
+        apart = column.separator if column.times is None else " "
         value = heads.values[heads.codes[at]] + (f"{apart}{behind}" if behind else "")
         return ConfigError(
             f"{self.opened.name}, column {self.opened.columns[column.column]!r}: {value} carries an offset from UTC, "
@@ -634,8 +644,8 @@ class Moments:
         """Raise if later rows have a form of time that the first rows did not have."""
         if self.whole:
             return
-        if self.time_column is not None and column is self.occurred:
-            late = self.time_style == "hour" and time_style(texts) == "hhmm"
+        if column.times is not None:
+            late = column.style == "hour" and time_style(texts) == "hhmm"
         else:
             known = {None, *column.offsets}
             late = not column.moves and any(c and (not _idle(c) or c.offset not in known) for c in clocks)
@@ -731,7 +741,7 @@ def plan_moments(
     InputError
         If the order of day and month is ambiguous.
     """
-    columns = {
+    columns: dict[str, DateColumn] = {
         role: _plan_column(
             opened,
             role,
@@ -745,18 +755,18 @@ def plan_moments(
         for role in ("date", "recorded", "to")
         if role in roles.at
     }
-    occurred, time_column, style = columns["date"], roles.at.get("time"), "hour"
-    if time_column is not None and occurred.hours and occurred.offsets:
-        time_column = None  # the date is an instant: a separate column of times adds nothing
-    if time_column is not None:
-        cell = cell_text(time_column, roles.missing)
+    for role, beside in (("date", "time"), ("to", "to_time")):
+        times, dates = roles.at.get(beside), columns.get(role)
+        # Where the date is an instant, a column of times beside it adds nothing.
+        if times is None or dates is None or (dates.hours and dates.offsets):
+            continue
+        cell = cell_text(times, roles.missing)
         style = time_style(list(opened.distinct(connection, cell) if whole else opened.first(connection, cell)))
+        columns[role] = replace(dates, times=times, style=style)
     return Moments(
         opened,
-        occurred,
+        columns["date"],
         columns.get("recorded"),
-        time_column,
-        style,
         source.first_date or "",
         source.last_date or today,
         whole,
