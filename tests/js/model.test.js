@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { LEVELS, takeIn } from "../../pipeline/publish/map/assets/data.js";
 import {
   SHOWN_MEASURES, begin, circleExamples, classOf, compareChoices, funnelOf, levelsOf, mainScene, matching, piecesOf, rankOf,
-  rateEnds, settleCompare, shareEnds, shortName, shownAs, sorted, state, stateText, takeAddress, valueOf,
+  rateEnds, settleCompare, shareEnds, shortName, shownAs, sorted, state, stateText, takeAddress, valueOf, valuesOf,
 } from "../../pipeline/publish/map/assets/model.js";
 import { useWords } from "../../pipeline/publish/map/assets/words.js";
 import { LAST_YEAR, THIS_YEAR, columns, payload } from "./payload.js";
@@ -28,6 +28,15 @@ test("an area without a value says why", () => {
   assert.deepEqual(states("change"), ["ok", "few", "incomparable", "notoffered"]);
   assert.equal(valueOf({ ...mainScene(), level: "ward", measure: "change" }, 0).value, -1);
   assert.equal(valueOf({ ...mainScene(), period: LAST_YEAR }, 0).state, "nodata");
+});
+
+test("the values of a scene are worked out once, and belong to one release", () => {
+  open();
+  const scene = mainScene(), held = valuesOf(scene);
+  assert.equal(valuesOf({ ...scene, measure: "count" })[0].value, 50);
+  assert.equal(valuesOf({ ...scene }), held);
+  open((p) => { p.levels.ward.values.all.r[THIS_YEAR][0] = 7; });
+  assert.equal(valuesOf(scene)[0].value, 7);
 });
 
 test("none recorded is a class of its own, where that is known", () => {

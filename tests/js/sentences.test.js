@@ -140,16 +140,18 @@ test("rates that all lie in one class are shown as numbers by themselves, and co
 });
 
 test("where no area has enough for a rate, circles say how many were recorded", () => {
-  flat();
-  const values = LEVELS.ward.values.all;
-  values.r = { [THIS_YEAR]: [0, null, null, null, null] }; // none recorded in the first is no rate either
-  values.rel = { [THIS_YEAR]: ["f", "f", "f", "f", "f"] };
-  for (const key of ["n", "nx", "nm"]) values[key] = { [THIS_YEAR]: [0, 1, 2, 3, 4] };
-  settleMeasure();
+  /** A release without rates, in which the areas have these counts; what is taken in never changes. */
+  const settle = (rates, counts) => {
+    flat();
+    const values = LEVELS.ward.values.all;
+    values.r = { [THIS_YEAR]: rates };
+    values.rel = { [THIS_YEAR]: ["f", "f", "f", "f", "f"] };
+    for (const key of ["n", "nx", "nm"]) values[key] = { [THIS_YEAR]: counts };
+    settleMeasure();
+  };
+  settle([0, null, null, null, null], [0, 1, 2, 3, 4]); // none recorded in the first is no rate either
   assert.equal(state.measure, "rate"); // four are read at a glance
-  LEVELS.ward.values.all.r[THIS_YEAR][0] = null;
-  for (const key of ["n", "nx", "nm"]) values[key] = { [THIS_YEAR]: [5, 1, 2, 3, 4] };
-  settleMeasure();
+  settle([null, null, null, null, null], [5, 1, 2, 3, 4]);
   assert.equal(state.measure, "count");
   assert.equal(insteadText(mainScene()), "map.legend.circles_no_rate");
 });

@@ -19,7 +19,7 @@ import { switchContext } from "./context.js";
 import { VIEWS } from "./view.js";
 import { centreBounds, drawCompare, drawInset, drawScale, goHome, toggleCompare } from "./stage.js";
 import { breaksAt, drawCard, drawHotspotList } from "./card.js";
-import { drawGuide, drawLegend, drawNotice, drawTitles } from "./legend.js";
+import { drawGuide, drawLegend, drawNotice, drawTitles, settleLegend } from "./legend.js";
 import { copyLink, drawTable, saveCsv, saveGeoJson, table } from "./table.js";
 import { savePicture } from "./picture.js";
 
@@ -39,11 +39,14 @@ export function redraw({ quiet } = {}) {
   drawInset();
   drawTitles();
   drawNotice();
-  drawLegend();
+  drawLegend({ settle: false });
   drawCard();
   drawHotspotList();
   drawTime();
   drawTable();
+  // Everything is in place before anything is measured: the page is set out once.
+  settleTime();
+  settleLegend();
   if (!quiet) saveAddress();
 }
 
@@ -457,9 +460,6 @@ function drawTime() {
     const line = el("div", "break"), text = nameEl("span", "", say("map.breaks.when", { text: clip(b.text, 60), month: shortDate(b.month) }));
     line.style.left = at(b.position);
     host.append(add(line, text));
-    // In the middle over its line, else to one side of it; where neither leaves the total free, the line stands alone.
-    const way = ["", "z", "a"].find((name) => { text.className = name; return fitsBar(text, host); });
-    text.hidden = way === undefined;
   }
   const parts = periods.length < 6 ? last : [3, 4, 5].find((n) => last % n === 0) || 2;
   const marks = Array.from({ length: parts + 1 }, (_, k) => Math.round((k * last) / parts)).filter((k) => k < periods.length);
@@ -468,12 +468,23 @@ function drawTime() {
     t.style.left = at(k);
     host.append(t);
   }
-  // The first and the last stay; those between only where they keep clear of what stays.
-  const [first, ...between] = host.querySelectorAll(".tick"), end = between.pop();
-  const kept = end ? [first, end] : [];
-  for (const t of between) if (kept.some((other) => touches(t, other, 8))) t.remove(); else kept.push(t);
-  if (end && touches(first, end, 8)) first.remove();
   drawSlider(periods, chosen, totals[chosen], dense);
+}
+
+/** Texts at the bars keep clear of each other: measured where they stand. */
+function settleTime() {
+  const host = byId("bars"), boxOf = (/** @type {Element} */ node) => node.getBoundingClientRect();
+  const ticks = [...host.querySelectorAll(".tick")], at = ticks.map(boxOf), last = ticks.length - 1;
+  // The name of a break stands in the middle over its line, else to one side; where neither leaves the total free, the
+  // line stands alone.
+  /** @type {NodeListOf<HTMLElement>} */
+  const breaks = host.querySelectorAll(".break span");
+  for (const text of breaks) text.hidden = !["", "z", "a"].some((name) => { if (text.className !== name) text.className = name; return fitsBar(text, host); });
+  // The first and the last tick stay; those between only where they keep clear of what stays.
+  if (last < 1) return;
+  const kept = [at[0], at[last]];
+  ticks.slice(1, last).forEach((tick, k) => { if (kept.some((other) => touches(at[k + 1], other, 8))) tick.remove(); else kept.push(at[k + 1]); });
+  if (touches(at[0], at[last], 8)) ticks[0].remove();
 }
 
 /** Whether a text lies within the bars' width and clear of the chosen period's total.

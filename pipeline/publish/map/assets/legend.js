@@ -1,19 +1,19 @@
 // @ts-check
 /* The texts around the map that follow the state: legend, titles, the notice, the guide and what to keep in mind.
 
-   Exports `drawLegend`, `drawTitles`, `drawNotice`, `drawStatics` for what never changes, and `drawGuide`. */
+   Exports `drawLegend` and `settleLegend`, `drawTitles`, `drawNotice`, `drawStatics` for what never changes, and `drawGuide`. */
 
 import { bandText, capital, clip, isolate, say, whole } from "./words.js";
 import { CONTEXT, HOTSPOTS, INFO, LEVELS, periodOf, regional, regionalRange } from "./data.js";
 import {
   MEASURES, SIGNIFICANCE, act, bandsOf, circleExamples, classOf, fillOpacity, isPublic, mainScene, otherScene,
-  sharedLimits, spotsOf, state, valueOf,
+  sharedLimits, spotsOf, state, valueOf, valuesOf,
 } from "./model.js";
 import {
   areaSentence, careTexts, changeFigure, classLimit, counted, guideParts, headingOf, keysOf, noticeOf, regionName,
   regionShort, significanceWord, sourceText, subtitleOf, unitOf, valueText, insteadText, noSpotsText,
 } from "./sentences.js";
-import { add, bandColours, byId, drawCredit, el, nameEl, palette, rampOf, significanceColour, svgEl, trianglePath, touches } from "./page.js";
+import { add, bandColours, byId, drawCredit, el, nameEl, palette, rampOf, significanceColour, svgEl, textWidth, trianglePath, touches } from "./page.js";
 import { VIEWS, circleScale, firstRadius } from "./view.js";
 
 /** @import { Scene, ValueState } from "./model.js" */
@@ -88,12 +88,14 @@ function tick(host, text, percent, className) {
   host.append(mark);
 }
 
-export function drawLegend() {
+/** @param {{settle?: boolean}} [options] whether the texts keep clear of each other at once, or when `settleLegend` is called */
+export function drawLegend({ settle = true } = {}) {
   const host = byId("legend");
   host.textContent = "";
   fillLegend(host, mainScene());
   const spots = spotsOf(mainScene()).length;
   byId("hotspot-count").textContent = spots ? String(spots) : "";
+  if (settle) settleLegend();
 }
 
 /** @param {HTMLElement} host @param {Scene} scene */
@@ -101,7 +103,7 @@ function fillLegend(host, scene) {
   const title = el("h2");
   for (const [text, stressed] of unitOf(scene)) title.append(stressed ? text : el("span", "", text));
   host.append(title);
-  const found = LEVELS[scene.level].code.map((_, i) => valueOf(scene, i));
+  const found = valuesOf(scene);
   const scenes = state.compare ? [scene, otherScene()] : [scene];
   if (scene.mode === "density") densityLegend(host, scene);
   else if (scene.measure === "count") {
@@ -119,7 +121,6 @@ function fillLegend(host, scene) {
     rampLegend(host, scene);
   }
   host.append(legendKeys(el("ul", "keys"), scenes, Boolean(host.querySelector(".keys.before"))));
-  settleTexts(host);
 }
 
 /** @param {HTMLElement} host @param {Scene} scene */
@@ -152,35 +153,30 @@ function rampLegend(host, scene) {
   add(host, bar, ticks);
 }
 
-/** Words at the ramp keep clear of each other, whatever the font: measured where they stand. @param {HTMLElement} host */
-function settleTexts(host) {
+/** Words at the ramp keep clear of each other, whatever the font: measured where they stand. */
+export function settleLegend() {
+  const host = byId("legend");
   if (!host.offsetWidth) return;
+  const boxOf = (/** @type {Element} */ node) => node.getBoundingClientRect();
+  const pointers = [...host.querySelectorAll(".pointer")], bar = host.querySelector(".ramp"), ticks = host.querySelector(".ticks");
+  const numbers = ticks ? [...ticks.children].filter((node) => !node.matches(".first:not(.value), .last")) : [];
+  const ends = ticks ? [...ticks.children].filter((node) => !numbers.includes(node)) : [];
+  const frame = bar ? boxOf(bar) : null;
+  const at = pointers.map(boxOf), atNumbers = numbers.map(boxOf), atEnds = ends.map(boxOf);
   // A pointer's name leans inwards where it would leave the ramp; of two that meet, the area's stays.
-  /** @type {NodeListOf<HTMLElement>} */
-  const pointers = host.querySelectorAll(".pointer");
-  const bar = host.querySelector(".ramp"), frame = bar ? bar.getBoundingClientRect() : null;
-  for (const mark of pointers) {
-    const own = mark.getBoundingClientRect();
-    if (frame && own.left < frame.left) mark.classList.add("left");
-    else if (frame && own.right > frame.right) mark.classList.add("right");
-  }
-  if (pointers.length > 1 && touches(pointers[0], pointers[1], 4)) pointers[0].textContent = "";
-  const ticks = host.querySelector(".ticks");
-  if (!ticks) return;
-  const numbers = [...ticks.children].filter((node) => !node.matches(".first:not(.value), .last"));
-  const ends = [...ticks.children].filter((node) => !numbers.includes(node));
+  pointers.forEach((mark, k) => {
+    if (frame && at[k].left < frame.left) mark.classList.add("left");
+    else if (frame && at[k].right > frame.right) mark.classList.add("right");
+  });
+  if (pointers.length > 1 && touches(boxOf(pointers[0]), boxOf(pointers[1]), 4)) pointers[0].textContent = "";
   // Words at the ends move to a line of their own where they touch a number.
-  if (ends.some((end) => numbers.some((number) => touches(end, number, 4)))) {
+  if (ticks && atEnds.some((end) => atNumbers.some((number) => touches(end, number, 4)))) {
     ticks.after(add(el("div", "ends"), ...ends.map((end) => el("span", "", end.textContent || ""))));
     for (const end of ends) end.remove();
   }
-  thinOut(numbers);
-}
-
-/** Of texts in a row that touch, the earlier stays. @param {Element[]} texts */
-function thinOut(texts) {
-  let last = texts[0];
-  for (const text of texts.slice(1)) if (touches(last, text, 3)) text.remove(); else last = text;
+  // Of numbers in a row that touch, the earlier stays.
+  let last = 0;
+  numbers.forEach((number, k) => { if (k && touches(atNumbers[last], atNumbers[k], 3)) number.remove(); else last = k; });
 }
 
 /** @param {HTMLElement} host @param {Scene} scene */
@@ -224,8 +220,7 @@ function changeLegend(host, scene) {
 /** A class of the legend with how many areas it holds.
  * @param {Scene} scene @param {ValueState} name @param {string} text @param {number} [value] of the class @returns {string} */
 function areasIn(scene, name, text, value) {
-  const rows = LEVELS[scene.level].code.map((_, i) => valueOf(scene, i));
-  const n = rows.filter((v) => v.state === name && (value === undefined || v.value === value)).length;
+  const n = valuesOf(scene).filter((v) => v.state === name && (value === undefined || v.value === value)).length;
   return say("map.legend.class_count", { class: text, n: whole(n) });
 }
 
@@ -256,13 +251,12 @@ function circleLegend(host, scene) {
   });
   // Labels keep their distance, and may end below the circles.
   picture.setAttribute("height", String(Math.max(within ? tall : 0, last + 5)));
-  const texts = examples.map((e) => e.text);
+  const texts = examples.map((e) => e.text), wide = texts.map((text) => textWidth(text, "400 12px"));
+  picture.setAttribute("width", String(2 * radius + 28 + Math.max(...wide)));
   const spoken = INFO.step > 1
     ? say("map.legend.circles_by_class", { classes: texts.join("; ") })
     : say("map.legend.circles_by_area", { examples: texts.join(", ") });
   add(host, el("p", "vh", spoken), picture);
-  const wide = [...picture.querySelectorAll("text")].map((text) => text.getComputedTextLength());
-  picture.setAttribute("width", String(2 * radius + 28 + Math.max(...wide)));
 }
 
 /* ---------- titles, what never changes, and the notice under the controls ---------- */

@@ -191,19 +191,39 @@ export function hasMeasure(scene) {
   return column(scene.level, scene.period, scene.category, MEASURES[scene.measure].key).some((v) => v !== null);
 }
 
+/** Values of the scenes of late: map, legend, card and notice each ask for those of every area. They are of one payload.
+ * @type {{levels: Record<string, Level> | null, scenes: Map<string, Found[]>, last: Scene | null, values: Found[]}} */
+const taken = { levels: null, scenes: new Map(), last: null, values: [] };
+/** Scenes that are kept: a few categories and their measures. */
+const KEPT_SCENES = 24;
+
+/** @param {Scene} scene @returns {Found[]} those of every area of the scene's level */
+export function valuesOf(scene) {
+  const { level, period, category, measure } = scene, last = taken.last;
+  if (taken.levels !== LEVELS) Object.assign(taken, { levels: LEVELS, scenes: new Map(), last: null });
+  else if (last && last.level === level && last.period === period && last.category === category && last.measure === measure) return taken.values;
+  const name = [level, period, category, measure].join("|");
+  const values = taken.scenes.get(name) || LEVELS[level].code.map((_, i) => findValue(scene, i));
+  if (!taken.scenes.has(name)) {
+    if (taken.scenes.size >= KEPT_SCENES) taken.scenes.clear();
+    taken.scenes.set(name, values);
+  }
+  Object.assign(taken, { last: { ...scene }, values });
+  return values;
+}
+
 /** @param {Scene} scene @param {number} i @returns {Found} */
-export function valueOf(scene, i) {
+export function valueOf(scene, i) { return valuesOf(scene)[i]; }
+
+/** @param {Scene} scene @param {number} i @returns {Found} */
+function findValue(scene, i) {
   const { level, period, category, measure } = scene;
+  const range = rangeOf(level, i, period, category, "n"), offered = range === NOT_OFFERED ? null : range;
   /** @param {ValueState} name @param {number | null} [value] @returns {Found} */
-  const found = (name, value = null) => ({
-    state: name,
-    value,
-    get range() { return offeredRange(level, i, period, category, "n"); },
-  });
+  const found = (name, value = null) => ({ state: name, value, range: offered });
   if (!LEVELS[level].covered[i]) return found("nocover");
   const raw = cell(level, i, period, category, MEASURES[measure].key);
   if (raw === NOT_OFFERED) return found("notoffered");
-  const range = rangeOf(level, i, period, category, "n");
   if (measure === "count" && range && range !== NOT_OFFERED) {
     return isFirstStep(range) ? found("first") : found("ok", Number(cell(level, i, period, category, "nm")));
   }
@@ -333,7 +353,7 @@ const FEWEST_OF_ONE_CLASS = 5;
  * @param {Scene} scene @returns {number | null} */
 export function flatRates(scene) {
   if (scene.measure !== "rate" || scene.mode !== "areas" || !isDetailed(scene.level)) return null;
-  const all = LEVELS[scene.level].code.map((_, i) => valueOf(scene, i));
+  const all = valuesOf(scene);
   const found = all.filter((v) => v.state === "ok");
   const few = all.filter((v) => v.state === "few" && v.range && v.range.lower > 0).length;
   if (!found.length) return few >= FEWEST_OF_ONE_CLASS ? 0 : null;
@@ -371,7 +391,7 @@ export function circleExamples(scene) {
     });
   }
   // Sums of several steps, and noise, have first steps of their own: the widest is what the ring says.
-  const first = LEVELS[scene.level].code.map((_, i) => valueOf(scene, i)).filter((v) => v.state === "first").map((v) => (v.range ? v.range.upper : 0));
+  const first = valuesOf(scene).filter((v) => v.state === "first").map((v) => (v.range ? v.range.upper : 0));
   const upper = Math.max(INFO.step - 1, ...first);
   return upper ? found.concat({ value: null, text: capital(countText({ lower: 0, upper })) }) : found;
 }
@@ -380,8 +400,7 @@ export function circleExamples(scene) {
  * @param {Scene} scene @returns {[number, number][]} */
 export function clearChanges(scene) {
   if (scene.mode === "density" || scene.measure !== "change") return [];
-  return LEVELS[scene.level].code.flatMap((_, i) => {
-    const found = valueOf(scene, i);
+  return valuesOf(scene).flatMap((found, i) => {
     return found.state === "ok" && found.value ? [/** @type {[number, number]} */ ([i, found.value])] : [];
   });
 }
@@ -430,8 +449,9 @@ export function rankOf(scene, i) {
  * @param {number[]} rows @param {(i: number) => string | number} order @param {number} direction 1, or -1 for the largest first
  * @returns {number[]} */
 export function sorted(rows, order, direction) {
+  const keys = new Map(rows.map((i) => [i, order(i)]));
   return rows.slice().sort((a, b) => {
-    const x = order(a), y = order(b);
+    const x = /** @type {string | number} */ (keys.get(a)), y = /** @type {string | number} */ (keys.get(b));
     return (x < y ? -1 : x > y ? 1 : 0) * direction || a - b;
   });
 }

@@ -74,10 +74,35 @@ export function nameEl(tag, className, text) {
 
 export function isPhone() { return window.innerWidth <= 760; }
 
-/** Whether two boxes of the page touch, or come closer than a gap.
- * @param {Element} one @param {Element} other @param {number} [gap] in pixels, sideways @returns {boolean} */
-export function touches(one, other, gap = 0) {
-  const a = one.getBoundingClientRect(), b = other.getBoundingClientRect();
+/** The typeface of the page, read once: asking for it settles the style of everything. */
+let family = "";
+
+/** @returns {string} */
+export function fontFamily() { return family || (family = getComputedStyle(document.body).fontFamily); }
+
+/** @type {CanvasRenderingContext2D | null} */
+let textMeter = null;
+/** Widths by font and text: names stay the same from map to map. @type {Map<string, number>} */
+const textWidths = new Map();
+
+/** How wide a text of the page's typeface is, measured off the page, so that nothing there is set out for it.
+ * @param {string} text @param {string} font weight and size @returns {number} pixels */
+export function textWidth(text, font) {
+  const name = font + "|" + text;
+  let wide = textWidths.get(name);
+  if (wide === undefined) {
+    if (!textMeter) textMeter = /** @type {CanvasRenderingContext2D} */ (document.createElement("canvas").getContext("2d"));
+    textMeter.font = font + " " + fontFamily();
+    wide = textMeter.measureText(text).width;
+    textWidths.set(name, wide);
+  }
+  return wide;
+}
+
+/** Whether two boxes touch, or come closer than a gap. What stands beside others is measured first and moved afterwards:
+ * measuring after each change would set out the page anew each time.
+ * @param {DOMRect} a @param {DOMRect} b @param {number} [gap] in pixels, sideways @returns {boolean} */
+export function touches(a, b, gap = 0) {
   return a.left < b.right + gap && b.left < a.right + gap && a.top < b.bottom && b.top < a.bottom;
 }
 

@@ -12,10 +12,10 @@ import {
 } from "./model.js";
 import { changeFigure, classLimit, figure, keysOf, significanceWord, unitOf } from "./sentences.js";
 import {
-  add, bandColours, byId, el, fillOf, nameEl, palette, rampOf, root, setTheme, significanceColour, trianglePath,
+  add, bandColours, byId, el, fillOf, fontFamily, nameEl, palette, rampOf, root, setTheme, significanceColour, trianglePath,
   selectById,
 } from "./page.js";
-import { VIEWS, besideOf, byRoom, fontFamily, labelsOf, nameLines } from "./view.js";
+import { VIEWS, besideOf, byRoom, labelsOf, nameLines } from "./view.js";
 import { goHome, resizeMap } from "./stage.js";
 import { fillCard, fillHotspots } from "./card.js";
 import { download, fileName } from "./table.js";

@@ -250,6 +250,7 @@ export function drawInset() {
   const was = !box.hidden;
   box.hidden = !wanted;
   const main = VIEWS[0];
+  if (!wanted && !was && !main.hides) return;
   if (wanted && !inset) {
     const map = L.map("inset-map", {
       ...mapOptions(), dragging: false, touchZoom: false, doubleClickZoom: false, scrollWheelZoom: false, boxZoom: false, keyboard: false, zoomSnap: 0.05,

@@ -12,7 +12,7 @@ import {
   valueOf,
 } from "./model.js";
 import { valueText } from "./sentences.js";
-import { add, bandColours, byId, el, fillOf, isPhone, nameEl, palette, rampOf, svgEl, trianglePath } from "./page.js";
+import { add, bandColours, byId, el, fillOf, isPhone, nameEl, palette, rampOf, svgEl, textWidth, trianglePath } from "./page.js";
 import { CONTEXT_PANES, Context, clipped, stepOf } from "./context.js";
 
 /** @import { Hotspot, Level, Point, Shape } from "./data.js" */
@@ -34,6 +34,13 @@ function drawRings(rings, options) { return L.polygon(rings, { smoothFactor: 0, 
 
 /** @type {L.LatLngBounds | null} */
 let wholeBox = null;
+
+/** Style a path where anything differs: of hundreds of areas, another category leaves many as they are.
+ * @param {L.Path} path @param {L.PathOptions} style */
+function restyle(path, style) {
+  const held = /** @type {Record<string, unknown>} */ (path.options);
+  if (Object.entries(style).some(([name, value]) => held[name] !== value)) path.setStyle(style);
+}
 
 /** Bounds of everything. @returns {L.LatLngBounds} */
 export function edgeBox() {
@@ -72,6 +79,8 @@ export class View {
     this.hides = null;
     /** @type {L.Point[]} */
     this.badges = [];
+    /** The names that are drawn, as text. */
+    this.named = "";
     /** @type {{level: string, marks: L.CircleMarker[]} | null} */
     this.circles = null;
     for (const [name, z] of PANES) {
@@ -125,12 +134,12 @@ export class View {
     if (!this.map.hasLayer(group)) group.addTo(this.map);
     const count = scene.measure === "count" && !dense;
     const borough = scene.level === "borough";
-    this.base.edge.setStyle({ fill: true, fillColor: palette.land, fillOpacity: tiles.shown ? 0.3 : 1, color: palette.edge, weight: this.small ? 1.6 : 2.4 });
-    this.base.water.setStyle({ stroke: false, fillColor: palette.water, fillOpacity: 1 });
-    this.base.ground.setStyle({ stroke: false, fillColor: palette.land, fillOpacity: tiles.shown ? 0.3 : 1 });
+    restyle(this.base.edge, { fill: true, fillColor: palette.land, fillOpacity: tiles.shown ? 0.3 : 1, color: palette.edge, weight: this.small ? 1.6 : 2.4 });
+    restyle(this.base.water, { stroke: false, fillColor: palette.water, fillOpacity: 1 });
+    restyle(this.base.ground, { stroke: false, fillColor: palette.land, fillOpacity: tiles.shown ? 0.3 : 1 });
     paths.forEach((path, i) => {
       const plain = dense || (count && ["ok", "first"].includes(valueOf(scene, i).state));
-      path.setStyle({
+      restyle(path, {
         fillColor: plain ? palette.land : fillOf(scene, i),
         fillOpacity: dense ? 0 : fillOpacity(),
         color: dense || count ? palette.edge : palette.wardline,
@@ -138,7 +147,7 @@ export class View {
         weight: borough && !dense && !count ? 0 : 0.5,
       });
     });
-    this.base.lines.forEach((line) => line.setStyle({ fill: false, color: palette.boroline, weight: this.small ? 0.8 : 1.15, opacity: dense ? 0.5 : 0.82 }));
+    this.base.lines.forEach((line) => restyle(line, { fill: false, color: palette.boroline, weight: this.small ? 0.8 : 1.15, opacity: dense ? 0.5 : 0.82 }));
     this.context.draw();
     this.drawRims(scene);
     this.drawBands(scene);
@@ -235,8 +244,9 @@ export class View {
     this.circlesOf(scene).forEach((mark, i) => {
       const found = valueOf(scene, i);
       const value = found.state === "ok" ? Number(found.value) : 0;
-      mark.setStyle(value > 0 ? style : found.state === "first" ? ring : { opacity: 0, fillOpacity: 0 });
-      mark.setRadius(value > 0 ? size(circleValue(value)) : found.state === "first" ? first : 0);
+      const radius = value > 0 ? size(circleValue(value)) : found.state === "first" ? first : 0;
+      restyle(mark, value > 0 ? style : found.state === "first" ? ring : { opacity: 0, fillOpacity: 0 });
+      if (mark.getRadius() !== radius) mark.setRadius(radius);
     });
   }
 
@@ -314,7 +324,20 @@ export class View {
     }
   }
 
-  drawNames() { this.groups.names.clearLayers(); placeNames(this); }
+  /** Names are placed anew, and drawn anew only where any differs: another category moves few of them. */
+  drawNames() {
+    const names = placeNames(this), placed = JSON.stringify(names);
+    if (placed === this.named) return;
+    this.named = placed;
+    this.groups.names.clearLayers();
+    for (const { className, lines, at, angle } of names) {
+      const label = el("span");
+      lines.forEach((text, k) => { if (k) label.append(el("br")); label.append(isolate(text)); });
+      if (angle !== undefined) label.style.transform = "translate(-50%, -50%) rotate(" + angle.toFixed(3) + "rad)";
+      L.marker(at, { pane: "names", interactive: false, keyboard: false,
+        icon: L.divIcon({ className: "name " + className, html: label, iconSize: [0, 0] }) }).addTo(this.groups.names);
+    }
+  }
 
   afterZoom() {
     if (!this.settled) return;
@@ -442,12 +465,6 @@ function hoverBoth(view, i, latlng) {
 
 /* ---------- names: the largest areas first, never over one another and never over a badge ---------- */
 
-/** @type {CanvasRenderingContext2D | null} */
-let textMeter = null;
-
-/** The typeface of the page. @returns {string} */
-export function fontFamily() { return getComputedStyle(document.body).fontFamily; }
-
 /** Short for "and" between two parts of a name. */
 const AND = "&";
 
@@ -464,6 +481,8 @@ export function nameLines(name, most) {
   return [words.slice(0, best).join(" "), words.slice(best).join(" ")];
 }
 
+/** @typedef {{className: string, lines: string[], at: Point, angle?: number}} PlacedName a name where it goes */
+
 /** Places texts on a map so that none lies over another. */
 class Placer {
   /** @param {View} view */
@@ -471,7 +490,8 @@ class Placer {
     this.view = view;
     /** @type {[number, number, number, number][]} */
     this.taken = [];
-    this.family = fontFamily();
+    /** @type {PlacedName[]} */
+    this.names = [];
   }
 
   /** @param {number} left @param {number} top @param {number} right @param {number} bottom */
@@ -487,13 +507,6 @@ class Placer {
     return this.view.map.getPixelBounds().contains(L.bounds([left, top], [right, bottom]));
   }
 
-  /** @param {string} text @param {string} font @returns {number} pixels */
-  width(text, font) {
-    if (!textMeter) textMeter = /** @type {CanvasRenderingContext2D} */ (document.createElement("canvas").getContext("2d"));
-    textMeter.font = font + " " + this.family;
-    return textMeter.measureText(text).width;
-  }
-
   /** Keep clear of an element that lies on the map. @param {Element} element */
   blockElement(element) {
     const own = element.getBoundingClientRect(), map = this.view.map.getContainer().getBoundingClientRect();
@@ -507,7 +520,7 @@ class Placer {
    *   is the space between letters, `shy` gives up rather than cross the outline of a hotspot, `within` are the rings
    *   that the middle of the name must not leave @returns {boolean} */
   put(className, lines, latlng, { font, height, room, offsets, track, shy, within }) {
-    const wide = Math.max(...lines.map((t) => this.width(t, font) + (track || 0) * t.length));
+    const wide = Math.max(...lines.map((t) => textWidth(t, font) + (track || 0) * t.length));
     if (wide > room) return false;
     const tall = lines.length * height;
     const p = this.view.map.project(latlng);
@@ -525,7 +538,7 @@ class Placer {
    * @param {string} className @param {string} name @param {Point} at
    * @param {{size: number, weight: number, away: number}} options @returns {boolean} */
   putBeside(className, name, at, { size, weight, away }) {
-    const wide = this.width(name, weight + " " + size + "px"), tall = size * 1.1;
+    const wide = textWidth(name, weight + " " + size + "px"), tall = size * 1.1;
     const { x, y } = this.view.map.project(at);
     const right = x + away + wide / 2, left = x - away - wide / 2, up = y - away - tall / 2, down = y + away + tall / 2;
     const places = [[right, y], [left, y], [x, up], [x, down], [right - 1, y - 8], [right - 1, y + 8], [left + 1, y - 8], [left + 1, y + 8]];
@@ -561,25 +574,23 @@ class Placer {
     const box = [middle.x - across / 2, middle.y - down / 2, middle.x + across / 2, middle.y + down / 2];
     if (!this.free(...box) || !this.inside(...box)) return false;
     this.block(...box);
-    const label = el("span", "", isolate(name));
-    label.style.transform = "translate(-50%, -50%) rotate(" + angle.toFixed(3) + "rad)";
-    L.marker(this.view.map.unproject(middle), { pane: "names", interactive: false, keyboard: false,
-      icon: L.divIcon({ className: "name road", html: label, iconSize: [0, 0] }) }).addTo(this.view.groups.names);
+    this.mark("road", [name], this.view.map.unproject(middle), angle);
     return true;
   }
 
-  /** @param {string} className @param {string[]} lines @param {L.LatLng} latlng */
-  mark(className, lines, latlng) {
-    const label = el("span");
-    lines.forEach((text, k) => { if (k) label.append(el("br")); label.append(isolate(text)); });
-    L.marker(latlng, { pane: "names", interactive: false, keyboard: false,
-      icon: L.divIcon({ className: "name " + className, html: label, iconSize: [0, 0] }) }).addTo(this.view.groups.names);
-  }
+  /** @param {string} className @param {string[]} lines @param {L.LatLng} latlng @param {number} [angle] of a road */
+  mark(className, lines, latlng, angle) { this.names.push({ className, lines, at: [latlng.lat, latlng.lng], angle }); }
 }
 
-/** @param {View} view */
+/** @param {View} view @returns {PlacedName[]} */
 function placeNames(view) {
   const placer = new Placer(view);
+  placeAll(placer, view);
+  return placer.names;
+}
+
+/** @param {Placer} placer @param {View} view */
+function placeAll(placer, view) {
   const { map } = view;
   const scene = view.scene();
   for (const badge of view.badges) placer.block(badge.x - 12, badge.y - 12, badge.x + 12, badge.y + 12);
@@ -725,7 +736,7 @@ function placeRoadNames(placer) {
         if (!best || length > best.length) best = { length, x1, y1, x2, y2 };
       }
     }
-    const wide = placer.width(name, "500 11px");
+    const wide = textWidth(name, "500 11px");
     // A name may be a little longer than the piece: the road goes on in nearly the same direction.
     if (!best || best.length < wide * 0.8) continue;
     const { x1, y1, x2, y2 } = best;
@@ -777,7 +788,7 @@ function placePicked(placer, view) {
   const box = L.latLngBounds(LEVELS[state.level].shapes[state.area].flat());
   const a = map.project(box.getNorthWest()), b = map.project(box.getSouthEast());
   const name = clip(LEVELS[state.level].name[state.area], 40);
-  const half = placer.width(name, "700 12px") / 2 + 9;
+  const half = textWidth(name, "700 12px") / 2 + 9;
   const middle = (a.x + b.x) / 2;
   /** @type {[number, number, string][]} */
   const places = [
