@@ -6,16 +6,18 @@ from a fixed month, so that next month's release does not move them. A missing m
 windows that contain it stay the same and are incomplete. Windows of days are for internal alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 
 from pipeline.config import Periods, Profile
 from pipeline.domain.periods import (
+    Break,
     MissingMonths,
     Period,
     WindowKind,
     add_months,
+    breaks_within,
     complete_span,
     earlier_window,
     headline,
@@ -39,7 +41,9 @@ class Windows:
     `series` is the sequence of windows that readers step through at each level; `by_level` also includes those of
     smaller areas, so that every ward count appears together with its borough's. `lacking` are the missing months, which
     make every window that contains them incomplete; `anchor` is the month from which fixed windows are counted;
-    `as_released` states for each released window whether the data covered it completely at the time.
+    `as_released` states for each released window whether the data covered it completely at the time. `stand_in` is what
+    changes are read from where a break of the series divides the headline and `earlier`: the latest shorter window of
+    the wards inside the headline, and what it is compared with, both on one side of every break.
     """
 
     headline: Period
@@ -51,6 +55,7 @@ class Windows:
     lacking: MissingMonths = field(default_factory=MissingMonths)
     anchor: int = 0
     as_released: Mapping[Period, bool] = field(default_factory=dict)
+    stand_in: tuple[Period, Period] | None = None
 
     def with_series(self, series: Mapping[str, tuple[Period, ...]], *, as_released: Mapping[Period, bool]) -> "Windows":
         """Return the windows of a release with other series, some of whose windows have been released."""
@@ -58,8 +63,12 @@ class Windows:
             level: tuple(sorted(given if level == Level.WARD else {*given, *series[Level.WARD]}))
             for level, given in series.items()
         }
-        earlier = self.earlier if self.earlier in series[Level.WARD] else None
-        return replace(self, series=dict(series), by_level=by_level, earlier=earlier, as_released=as_released)
+        wards = series[Level.WARD]
+        earlier = self.earlier if self.earlier in wards else None
+        stand_in = self.stand_in if self.stand_in and set(self.stand_in) <= set(wards) else None
+        return replace(
+            self, series=dict(series), by_level=by_level, earlier=earlier, as_released=as_released, stand_in=stand_in
+        )
 
     def all_of(self, level: str) -> tuple[Period, ...]:
         """Return the windows of a level including the headline and the earlier window, oldest first."""
@@ -153,6 +162,23 @@ def choose_windows(
         if level == Level.WARD and profile.audience != "internal":
             given = without_overlap([p for p in given if p == main or not p.overlaps(main)] + [main])
         series[level] = given
+    # The headline is compared with the same months a year earlier (to remove seasons) unless the two would overlap.
+    # Outside internal the earlier window must belong to the wards' series, which is released anyway.
+    earlier = earlier_window(main, basis="previous" if compare == "previous" or main.over_a_year else "year_before")
+    lacking = lacking or MissingMonths()
+    # With a comparison to the window before, shorter windows answer another question than the headline.
+    divided = () if periods.ignore_breaks or compare == "previous" else periods.breaks
+    stand_in = _stand_in(
+        series[Level.WARD],
+        # The data owner gets the latest calendar quarter, whatever windows were chosen; other readers only windows that
+        # are shown anyway, because every further window of a ward is one more number about few people.
+        windows(WindowKind.QUARTER, first=first, last=main.last_month) if profile.audience == "internal" else (),
+        main=main,
+        earlier=earlier,
+        breaks=[Break(int(b.month.replace("-", "")), b.text) for b in divided],
+        whole=lambda p: not is_partial(p, first_date=first_date, last_date=last_date, missing=lacking.months),
+    )
+    series[Level.WARD] = tuple(sorted({*series[Level.WARD], *(stand_in or ())}))
     # A released window is the sum of the windows of its level's series, never a separate count. If these do not add up
     # to the wards' windows (calendar quarters, for example), the wards' windows are the series.
     if profile.audience != "internal":
@@ -164,13 +190,50 @@ def choose_windows(
         level: tuple(sorted(given if level == Level.WARD else {*given, *series[Level.WARD]}))
         for level, given in series.items()
     }
-    # The headline is compared with the same months a year earlier (to remove seasons) unless the two would overlap.
-    # Outside internal the earlier window must belong to the wards' series, which is released anyway.
-    earlier = earlier_window(main, basis="previous" if compare == "previous" or main.over_a_year else "year_before")
-    lacking = lacking or MissingMonths()
     known = not is_partial(earlier, first_date=first_date, last_date=last_date)
     allowed = known and (profile.audience == "internal" or earlier in series[Level.WARD])
-    return Windows(main, earlier if allowed else None, series, by_level, first_date, last_date, lacking, anchor)
+    return Windows(
+        main,
+        earlier if allowed else None,
+        series,
+        by_level,
+        first_date,
+        last_date,
+        lacking,
+        anchor,
+        stand_in=stand_in,
+    )
+
+
+def _stand_in(
+    shown: Collection[Period],
+    further: Iterable[Period],
+    *,
+    main: Period,
+    earlier: Period,
+    breaks: Collection[Break],
+    whole: Callable[[Period], bool],
+) -> tuple[Period, Period] | None:
+    """Return the latest comparable shorter window inside the headline, where a break makes the headline incomparable.
+
+    Which window that is follows from the calendar and the breaks alone, never from the counts: nobody can choose the
+    window with the largest change. `further` windows may be added to those shown, and are preferred.
+    """
+    if not breaks_within(earlier.first_month, main.last_month, breaks):
+        return None
+    for candidates, added in ((further, True), (shown, False)):
+        shorter = [
+            p
+            for p in candidates
+            if p.whole_months and p.months < min(main.months, 13) and p.first_month >= main.first_month
+        ]
+        for later in sorted(shorter, key=lambda p: (p.last_month, p.months), reverse=True):
+            before = earlier_window(later, basis="year_before")
+            there = added or before in shown
+            inside = later.last_month <= main.last_month and whole(later) and whole(before)
+            if there and inside and not breaks_within(before.first_month, later.last_month, breaks):
+                return later, before
+    return None
 
 
 def _headline(

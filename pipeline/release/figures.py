@@ -86,7 +86,7 @@ def derive(
     counted = add_outcomes(rated, basis=config.outcomes.basis, confidence=config.rates.confidence)
     figures = _described(counted, areas)
     comparisons = _comparisons(counts, windows, config)
-    changed, words = _changes(counts, comparisons, config=config)
+    changed, words = _changes(counts, comparisons, config=config, stand_in=windows.stand_in)
     figures = figures.merge(changed, on=["area_code", "period", "category"], how="left")
     significance, notes = _significance(figures, areas=areas, windows=windows, config=config)
     figures = figures.drop(columns=["gistar_z", "gistar_p", "hotspot_class", "moran_class"], errors="ignore")
@@ -179,13 +179,19 @@ def _comparisons(counts: pd.DataFrame, windows: Windows, config: Config) -> tupl
 
 
 def _changes(
-    counts: pd.DataFrame, comparisons: tuple[Comparison, ...], *, config: Config
+    counts: pd.DataFrame,
+    comparisons: tuple[Comparison, ...],
+    *,
+    config: Config,
+    stand_in: tuple[Period, Period] | None,
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Compare each window with its earlier one."""
-    # The headline is tested for itself. All other windows share one error rate: with each for itself, of many windows
-    # some would always seem to differ (Benjamini and Hochberg at q/m in each of m families keeps q over all of them).
+    # The headline is tested for itself, or where it cannot be compared the window that stands in for it. All other
+    # windows share one error rate: with each for itself, of many windows some would always seem to differ (Benjamini
+    # and Hochberg at q/m in each of m families keeps q over all of them).
     others = max(len(comparisons) - 1, 1)
     spans = {p: Period.parse(p) for p in counts["period"].astype(str).unique()}
+    main = next((n for n, c in enumerate(comparisons) if stand_in == (c.later, c.earlier)), 0)
     tables, words = [], []
     for number, comparison in enumerate(comparisons):
         both = (comparison.earlier, comparison.later)
@@ -196,13 +202,14 @@ def _changes(
             if span in both or (span.whole_months and span.months == 1 and any(map(span.overlaps, both)))
         }
         rules = ChangeRules(
-            fdr_q=config.change.fdr_q / (others if number else 1), min_earlier=config.change.min_earlier
+            fdr_q=config.change.fdr_q / (1 if number == main else others), min_earlier=config.change.min_earlier
         )
         found = change(counts[counts["period"].isin(near)], comparison, rules=rules)
         columns = ["area_code", "period", "category", "change_pct", "change_word", "change_vs_region"]
         tables.append(found.table[columns])
-        if number == 0:
+        if number in {0, main}:
             words += [f"Change: {comparison.label}.", *([comparison.obstacle] if comparison.obstacle else [])]
+        if number == main:
             words += [str(family) for family in found.families]
     if len(comparisons) > 1:
         words.append(f"Earlier and shorter windows compared in the same way, with one error rate for all: {others}.")

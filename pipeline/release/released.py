@@ -222,6 +222,9 @@ class ReleaseInfo:
     """Levels that `areas.levels` gives another name than their role, and that name: {"ward": "lsoa"}."""
     parents_above: dict[str, str] = field(default_factory=dict)
     """Borough code to the code of the area of the third level that contains it; empty where that is not shown."""
+    stand_in: tuple[PeriodInfo, PeriodInfo] | None = None
+    """Where a break divides the headline from the earlier window: the latest shorter window that can be compared, and
+    what it is compared with; none where none is shown."""
     lacking: tuple[str, ...] = ()
     """Which months of the windows shown are missing from which source, one sentence each; among the caveats too."""
 
@@ -317,6 +320,13 @@ def _period_info(period: Period, windows: Windows) -> PeriodInfo:
     )
 
 
+def _stand_in(windows: Windows) -> tuple[PeriodInfo, PeriodInfo] | None:
+    if windows.stand_in is None:
+        return None
+    later, earlier = windows.stand_in
+    return _period_info(later, windows), _period_info(earlier, windows)
+
+
 def _recorder(config: Config) -> str:
     if config.run.recorded_by is not None:
         return config.run.recorded_by.strip()
@@ -369,7 +379,7 @@ def release_info(
         headline=_period_info(windows.headline, windows),
         earlier=_period_info(windows.earlier, windows) if windows.earlier else None,
         periods={
-            level: tuple(_period_info(p, windows) for p in own)
+            level: tuple(_period_info(p, windows) for p in sorted({*own, *(windows.stand_in or ())}))
             for level, own in windows.series.items()
             if level != Level.WARD_GROUP or plan.group_of
         },
@@ -384,6 +394,7 @@ def release_info(
         ward_groups=_ward_groups(plan),
         level_ids=level_ids(config.areas),
         parents_above=dict(parents_above or {}),
+        stand_in=_stand_in(windows),
         lacking=lacking,
         density_note=density_note,
         hotspot_note=hotspot_note,

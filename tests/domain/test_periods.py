@@ -31,8 +31,9 @@ from pipeline.domain.periods import (
     without_months,
     without_overlap,
 )
-from pipeline.domain.profile_windows import choose_windows
+from pipeline.domain.profile_windows import Windows, choose_windows
 from pipeline.errors import InputError
+from pipeline.tables import Level
 
 MET_BREAK = Break(202403, "The recording system changed.")
 months = st.builds(lambda y, m: y * 100 + m, st.integers(1990, 2060), st.integers(1, 12))
@@ -277,3 +278,42 @@ def test_a_missing_month_moves_no_window_and_leaves_none_over_it_whole(audience:
     for window in part.shown:
         assert not whole.partial(window)
         assert part.partial(window) == (window.first_month <= 202506 <= window.last_month)
+
+
+def met_windows(audience: str, *, compare: str = "year_before", **settings: str) -> Windows:
+    """Windows of the Met's dashboard: August 2021 to July 2025, another recording system from March 2024."""
+    periods = Periods.model_validate({"breaks": [{"month": "2024-03", "text": "New system."}]})
+    given = {"name": audience, "audience": audience, "ward_period": "rolling" if audience == "internal" else "fixed"}
+    given |= {} if audience == "internal" else {"threshold": 10}
+    profile = Profile.model_validate(given | settings)
+    return choose_windows(profile, periods, first_date=date(2021, 8, 1), last_date=date(2025, 7, 31), compare=compare)
+
+
+def test_a_break_in_the_headline_leaves_the_latest_quarter_that_can_be_compared() -> None:
+    # By hand: of the quarters inside August 2024 to July 2025, only April to June 2025 and the same a year earlier lie
+    # after March 2024.
+    found = met_windows("internal")
+    assert found.stand_in is not None
+    assert [p.id for p in found.stand_in] == ["2025-04..2025-06", "2024-04..2024-06"]
+    assert set(found.stand_in) <= set(found.series[Level.WARD])
+    assert set(found.stand_in) <= set(found.by_level[Level.BOROUGH])
+    assert met_windows("internal", compare="previous").stand_in is None
+
+
+def test_other_readers_get_no_window_more_than_they_are_shown() -> None:
+    found = met_windows("public")
+    assert found.stand_in is None
+    assert all(p.months == 12 for p in found.series[Level.WARD])
+    quarterly = met_windows("public", ward_period="quarter", borough_period="quarter")
+    assert quarterly.stand_in is None or set(quarterly.stand_in) <= set(quarterly.series[Level.WARD])
+
+
+def test_without_a_break_nothing_stands_in_for_the_headline() -> None:
+    span = {"first_date": date(2021, 8, 1), "last_date": date(2025, 7, 31), "compare": "year_before"}
+    profile = Profile.model_validate({"name": "internal", "audience": "internal", "ward_period": "rolling"})
+    assert choose_windows(profile, Periods(), **span).stand_in is None  # type: ignore[arg-type]
+    ignored = Periods.model_validate({"breaks": [{"month": "2024-03", "text": "x"}], "ignore_breaks": True})
+    assert choose_windows(profile, ignored, **span).stand_in is None  # type: ignore[arg-type]
+    # A break in June of both years lies between any quarter of the headline and the same months a year earlier.
+    breaks = [{"month": month, "text": "x"} for month in ("2024-06", "2025-06")]
+    assert choose_windows(profile, Periods.model_validate({"breaks": breaks}), **span).stand_in is None  # type: ignore[arg-type]

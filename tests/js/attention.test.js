@@ -6,11 +6,11 @@ import { copyText, evidenceOf, hasEvidence } from "../../pipeline/publish/map/as
 import { takeIn } from "../../pipeline/publish/map/assets/data.js";
 import { begin, state } from "../../pipeline/publish/map/assets/model.js";
 import { useWords } from "../../pipeline/publish/map/assets/words.js";
-import { THIS_YEAR, payload } from "./payload.js";
+import { LAST_YEAR, THIS_YEAR, payload } from "./payload.js";
 
 const HIGHER = {
   kind: "higher", text: [["One ward is clearly higher", true], [" than 2023: Ash (1 to 20).", false]], tested: "3 wards compared.",
-  category: "all", measure: "change", level: "ward", codes: ["A1"], hotspots: false,
+  category: "all", measure: "change", level: "ward", codes: ["A1"], hotspots: false, period: "",
 };
 
 function open(change) {
@@ -25,6 +25,13 @@ test("the evidence of a change is the map of changes in the window that was test
   Object.assign(state, evidenceOf(HIGHER));
   const { mode, compare, category, period, level, detailed, measure } = state;
   assert.deepEqual([mode, compare, category, period, level, detailed, measure], ["areas", null, "all", THIS_YEAR, "ward", true, "change"]);
+});
+
+test("a statement about another window moves the map and the copy to it, where the level has it", () => {
+  open();
+  assert.equal(evidenceOf({ ...HIGHER, period: LAST_YEAR }).period, LAST_YEAR);
+  assert.match(copyText({ ...HIGHER, period: LAST_YEAR }).split("\n")[2], /^Hate crime\. Anytown\. 2023\./);
+  assert.equal(evidenceOf({ ...HIGHER, period: "2022-01..2022-03" }).period, THIS_YEAR);
 });
 
 test("hotspots leave the measure and the level as they are", () => {

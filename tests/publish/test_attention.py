@@ -63,6 +63,47 @@ def test_higher_comes_first_with_the_certain_change_in_order_and_both_counts() -
     assert "can also mean fewer reports" in found[1].tested
 
 
+def stand_in(*areas: AreaProfile, **changes: object) -> Overview:
+    values = {
+        "period": "12 months to July 2025",
+        "before": "the same months a year earlier",
+        "window": "2025-04..2025-06",
+    }
+    values |= {"when": "April to June 2025", "break_text": "the series breaks in March 2024"}
+    return overview(*areas, **(values | changes))
+
+
+def test_where_a_break_divides_the_headline_changes_are_those_of_a_shorter_window() -> None:
+    apart = profile("Elm", 50, 51, "not comparable")
+    found = statements(
+        overview(apart, region=profile("Anytown", 1000, 990, "not comparable"), stand_in=stand_in(UP, DOWN))
+    )
+    assert [f.kind for f in found] == ["higher", "lower", "region"]
+    assert said(found[0]) == (
+        "April to June 2025: one ward is clearly higher than the same months a year earlier: Ash (30 to 60)."
+    )
+    why = "The 12 months to July 2025 cannot be compared with the year before: the series breaks in March 2024."
+    assert found[0].tested.endswith(why)
+    assert {f.evidence.window for f in found} == {"2025-04..2025-06"}
+    assert said(found[2]) == (
+        "All Anytown: no clear change on the same months a year earlier. "
+        "1,000 thefts were recorded in April to June 2025, against 990."
+    )
+
+
+@pytest.mark.parametrize(
+    ("area", "expected"),
+    [
+        (SAME, "April to June 2025: nothing is clearly higher or lower than the same months a year earlier."),
+        (FEW, "April to June 2025: too little to compare with the same months a year earlier."),
+    ],
+)
+def test_a_shorter_window_without_a_clear_change_says_so(area: AreaProfile, expected: str) -> None:
+    steady = by_kind(overview(profile("Elm", 50, 51, "not comparable"), stand_in=stand_in(area)))["steady"]
+    assert said(steady).startswith(expected)
+    assert "the series breaks in March 2024" in steady.tested
+
+
 def test_in_steps_counts_are_ranges_and_the_order_rests_on_their_ends() -> None:
     # In steps of 10 the changes are certain by 60 - 39 = 21 and 150 - 79 = 71 only.
     stepped = [profile("Ash", 60, 30, "higher", step=10), profile("Birch", 150, 71, "higher", step=10)]

@@ -168,9 +168,10 @@ class ReleaseIndex:
         return None if None in ends else (ends[0] or 0, ends[1] or 0)
 
     def _read(self) -> dict[tuple[str, str, str], dict[str, Any]]:
-        """Index the rows that briefings use: the two windows compared, and the history of the total above wards."""
+        """Index the rows that pages use: the windows compared, and the history of the total above wards."""
         counts, earlier = self.released.counts, self.info.earlier
-        now = counts["period"].isin([self.info.headline.id, *([earlier.id] if earlier else [])])
+        stand_in = [p.id for p in self.info.stand_in or ()]
+        now = counts["period"].isin([self.info.headline.id, *([earlier.id] if earlier else []), *stand_in])
         past = (counts["category"] == self.subject) & (counts["level"] != Level.WARD)
         used = counts.loc[now | past, [*_KEY, *_FIGURES]]
         keys = zip(*(used[name].astype(str) for name in _KEY), strict=True)
@@ -286,6 +287,16 @@ class ReleaseIndex:
                 code, place.name, place.population, place.covered, figures, subject=self.subject
             )
         return self._known[code]
+
+    def profile_in(self, code: str, later: PeriodInfo, earlier: PeriodInfo) -> findings.AreaProfile:
+        """Read an area's figures of the subject in the window that stands in for the headline."""
+        place = self.places.get(code)
+        rows = [self.row(code, p.id) for p in (later, earlier)]
+        figures = {self.subject: findings.figure_of(rows[0], earlier=rows[1])}
+        name, population, covered = (
+            (place.name, place.population, place.covered) if place else (self.info.region_name, None, False)
+        )
+        return findings.AreaProfile(code, name, population, covered, figures, subject=self.subject)
 
     def region(self) -> findings.AreaProfile:
         """Read the region's figures; an area without figures where the release leaves the region out."""

@@ -53,6 +53,11 @@ class Overview:
         Whether the release shows change at all.
     break_text
         Why the windows cannot be compared, as half a sentence; empty where that is not known.
+    stand_in
+        Where the headline cannot be compared: the same of the latest shorter window that can be, from which changes are
+        then read.
+    window, when
+        Of a window that stands in: its id, and its months in words ("April to June 2025"); empty for the headline.
     spots, spot_note
         The hotspots by number, and how they were found or why there are none; no spots and no note: not shown.
     """
@@ -70,6 +75,9 @@ class Overview:
     audience: Literal["internal", "partner", "public"] = "internal"
     has_change: bool = True
     break_text: str = ""
+    stand_in: "Overview | None" = None
+    window: str = ""
+    when: str = ""
     spots: tuple[Spot, ...] = ()
     spot_note: str = ""
 
@@ -88,12 +96,15 @@ class Evidence:
         Areas to move to; the whole region where there are none.
     hotspots
         Whether it is the hotspots.
+    window
+        Id of the window; empty for the headline.
     """
 
     measure: str = ""
     level: Literal["", "areas", "groups"] = ""
     codes: tuple[str, ...] = ()
     hotspots: bool = False
+    window: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +130,11 @@ def statements(overview: Overview) -> tuple[Statement, ...]:
     statements
         Three to five where the release has counts by area; one where nothing is clearly higher or lower.
     """
-    rules = (_higher, _lower, _nothing_clear, _whole_region, _hotspots, _not_shown)
-    return tuple(found for rule in rules if (found := rule(overview)) is not None)
+    # Changes are those of the headline, or of the window that stands in for it; what is on the map is the headline's.
+    changes = overview.stand_in or overview
+    rules = [(rule, changes) for rule in (_higher, _lower, _nothing_clear, _whole_region)]
+    rules += [(rule, overview) for rule in (_hotspots, _not_shown)]
+    return tuple(found for rule, figures in rules if (found := rule(figures)) is not None)
 
 
 # Areas that are clearly higher or lower, or that none is.
@@ -168,6 +182,14 @@ def _tested(overview: Overview, profiles: Sequence[AreaProfile], many: str) -> s
     return tested if exact else f"{tested} {say('attention.tested_ranges')}"
 
 
+def _why_shorter(overview: Overview) -> str:
+    """Say of a window that stands in why it is not the headline; empty for the headline."""
+    if not overview.window:
+        return ""
+    key = "attention.stand_in.because" if overview.break_text else "attention.stand_in.why"
+    return say(key, headline=words.capital(words.named_period(overview.period)), reason=overview.break_text)
+
+
 def _of_direction(overview: Overview, direction: Literal[-1, 1]) -> Statement | None:
     found = _clear(overview.areas, direction) if overview.has_change and overview.before else []
     if not found:
@@ -175,11 +197,16 @@ def _of_direction(overview: Overview, direction: Literal[-1, 1]) -> Statement | 
     kind = "higher" if direction > 0 else "lower"
     one, many = overview.area_words
     values = {"areas": one if len(found) == 1 else many, "before": overview.before, "named": _named(overview, found)}
-    text = words.parts(f"attention.{kind}", n=len(found), count=words.capital(words.small(len(found))), **values)
+    count = words.small(len(found))
+    if overview.when:
+        text = words.parts(f"attention.stand_in.{kind}", n=len(found), count=count, when=overview.when, **values)
+    else:
+        text = words.parts(f"attention.{kind}", n=len(found), count=words.capital(count), **values)
     tested = _tested(overview, overview.areas, many)
-    if direction < 0:
-        tested = f"{tested} {say('attention.fewer_reports')}"
-    return Statement(kind, text, tested, Evidence("change", "areas", tuple(p.code for p in found)))
+    said = [tested, _why_shorter(overview), say("attention.fewer_reports") if direction < 0 else ""]
+    tested = " ".join(part for part in said if part)
+    codes = tuple(p.code for p in found)
+    return Statement(kind, text, tested, Evidence("change", "areas", codes, window=overview.window))
 
 
 def _higher(overview: Overview) -> Statement | None:
@@ -196,22 +223,23 @@ def _nothing_clear(overview: Overview) -> Statement | None:
     if not overview.has_change or not overview.areas or (overview.before and CLEAR & set(known)):
         return None
     one, many = overview.area_words
-    evidence = Evidence("change", "areas")
+    evidence = Evidence("change", "areas", window=overview.window)
     if not overview.before:
         return Statement("steady", words.parts("attention.no_earlier"), "", Evidence())
     if not any(known):
         return Statement("steady", words.parts("attention.not_given", area=one), "", Evidence())
     if any(word in COMPARED for word in known):
-        tested = _tested(overview, overview.areas, many)
-        return Statement(
-            "steady", words.parts("attention.steady", areas=many, before=overview.before), tested, evidence
-        )
+        tested = " ".join(part for part in (_tested(overview, overview.areas, many), _why_shorter(overview)) if part)
+        key = "attention.stand_in.steady" if overview.when else "attention.steady"
+        text = words.parts(key, areas=many, before=overview.before, when=overview.when)
+        return Statement("steady", text, tested, evidence)
     if ChangeWord.NOT_COMPARABLE in known:
         reason = "attention.not_comparable_because" if overview.break_text else "attention.not_comparable"
         text = words.parts(reason, before=overview.before, reason=overview.break_text)
         return Statement("steady", text, "", evidence)
-    text = words.parts("attention.too_few", area=one, noun=overview.noun, before=overview.before)
-    return Statement("steady", text, "", evidence)
+    key = "attention.stand_in.too_few" if overview.when else "attention.too_few"
+    text = words.parts(key, area=one, noun=overview.noun, before=overview.before, when=overview.when)
+    return Statement("steady", text, _why_shorter(overview), evidence)
 
 
 # The whole region, and its larger areas.
@@ -223,7 +251,7 @@ def _whole_region(overview: Overview) -> Statement | None:
         return None
     named = say("attention.all_of", region=name) if name else say("attention.all_areas")
     values = {"region": named, "count": words.capital(total.incidents.of(overview.noun)), "before": overview.before}
-    values["when"] = words.in_period(overview.period)
+    values["when"] = say("month.in_period", period=overview.when) if overview.when else words.in_period(overview.period)
     compared = bool(overview.before) and total.change_word in COMPARED
     if compared and total.earlier is not None:
         kind = {1: "higher", -1: "lower", 0: "no_clear_change"}[total.direction]
@@ -234,7 +262,8 @@ def _whole_region(overview: Overview) -> Statement | None:
     if groups:
         text = (*text, (" ", False), (groups, False))
     tested = _tested(overview, overview.groups, overview.group_words[1]) if groups else ""
-    return Statement("region", text, tested, Evidence("change" if compared else "", "groups" if groups else ""))
+    evidence = Evidence("change" if compared else "", "groups" if groups else "", window=overview.window)
+    return Statement("region", text, tested, evidence)
 
 
 def _groups(overview: Overview) -> str:

@@ -279,6 +279,7 @@ class AttentionFields(TypedDict):
     """A statement that the page opens with, in pieces with their stress, and what the map shows for it.
 
     `measure` and `level` are empty where they stay as they are; the map moves to the areas of `codes`, or shows all.
+    `period` is empty for the headline.
     """
 
     kind: str
@@ -289,6 +290,7 @@ class AttentionFields(TypedDict):
     level: str
     codes: list[str]
     hotspots: bool
+    period: str
 
 
 class Payload(TypedDict):

@@ -5,7 +5,7 @@
    copied. */
 
 import { capital, isolate, say } from "./words.js";
-import { ATTENTION, HOTSPOTS, INFO, LEVELS } from "./data.js";
+import { ATTENTION, HOTSPOTS, INFO, LEVELS, MAPPED, periodOf } from "./data.js";
 import { SHOWN_MEASURES, act, isDetailed, levelsOf, state } from "./model.js";
 import { sourceText } from "./sentences.js";
 import { add, announce, byId, button, el, isPhone, nodesOf } from "./page.js";
@@ -25,7 +25,7 @@ export function evidenceOf(found) {
     mode: "areas",
     compare: null,
     category: found.category,
-    period: INFO.headline,
+    period: periodOf(found.level ? level : state.level, found.period) ? found.period : INFO.headline,
     ...(found.level ? { level, detailed: isDetailed(level), area: null } : {}),
     ...(SHOWN_MEASURES.includes(measure) ? { measure } : {}),
     ...(found.hotspots && HOTSPOTS.length ? { hotspots: true, hotspot: null, tab: "hotspots" } : {}),
@@ -39,7 +39,8 @@ export function hasEvidence(found) { return Boolean(found.measure || found.level
  * @param {AttentionFields} found @returns {string} */
 export function copyText(found) {
   const sentence = found.text.map(([piece]) => piece).join("");
-  const about = [INFO.title, INFO.place, capital(INFO.headlineLabel), sourceText()].filter(Boolean).join(". ");
+  const window = periodOf(LEVELS[found.level] ? found.level : MAPPED[0], found.period);
+  const about = [INFO.title, INFO.place, capital(window ? window.label : INFO.headlineLabel), sourceText()].filter(Boolean).join(". ");
   return [sentence, found.tested, about, ...notesForFiles()].filter(Boolean).join("\n");
 }
 

@@ -192,6 +192,7 @@ export const LETTERS = {
 /** A statement that the page opens with, in pieces with their stress, and what the map shows for it.
 
     `measure` and `level` are empty where they stay as they are; the map moves to the areas of `codes`, or shows all.
+    `period` is empty for the headline.
  * @typedef {object} AttentionFields
  * @property {string} kind
  * @property {[string, boolean][]} text
@@ -200,7 +201,8 @@ export const LETTERS = {
  * @property {string} measure
  * @property {string} level
  * @property {string[]} codes
- * @property {boolean} hotspots */
+ * @property {boolean} hotspots
+ * @property {string} period */
 
 /** Everything on the page. Rings refer to `arcs`, which neighbours share.
  * @typedef {object} Payload
