@@ -80,7 +80,21 @@ def test_a_hostile_name_is_text_and_whoever_made_the_layers_is_named(opened, mid
     page = opened("placed", f"{middle},13.6").page
     assert "</script>{{7*7 }}" in names(page)  # broken into lines
     assert not any("49" in name for name in names(page))
-    expect(page.locator("#credit")).to_have_text("Water: a mapping agency (OGL v3)")
+    expect(page.locator("#credit-text")).to_have_text("Water: a mapping agency (OGL v3)")
+
+
+def test_on_a_phone_the_credits_are_one_line_that_unfolds(opened) -> None:
+    page = opened("placed", width=390, height=844).page
+    fold, text = page.locator("#credit-fold"), page.locator("#credit-text")
+    expect(text).to_be_hidden()
+    assert page.locator("#credit").bounding_box()["height"] <= 20
+    fold.click()
+    expect(text).to_be_visible()
+    fold.click()
+    expect(text).to_be_hidden()
+    wide = opened("placed").page
+    expect(wide.locator("#credit-fold")).to_be_hidden()
+    expect(wide.locator("#credit-text")).to_be_visible()
 
 
 def test_a_page_without_context_has_no_switch(opened) -> None:

@@ -17,7 +17,7 @@ def test_a_dead_tile_server_leaves_a_notice_and_a_working_map(opened) -> None:
     assert all(r.startswith(("file:", "http://127.0.0.1:9/")) for r in seen.requests)
     page.locator("input[name=measure][value=change]").check(force=True)
     assert "change on the 12 months to July 2024" in page.locator("#heading").text_content()
-    assert page.locator("#credit").text_content() == "Example Maps"
+    assert page.locator("#credit-text").text_content() == "Example Maps"
     opacity = page.evaluate("document.querySelector('.leaflet-areas-pane path').getAttribute('fill-opacity')")
     key = page.evaluate("document.querySelector('#legend .keys.first rect').getAttribute('fill-opacity')")
     assert key == opacity == "1"

@@ -30,6 +30,14 @@ test("an area without a value says why", () => {
   assert.equal(valueOf({ ...mainScene(), period: LAST_YEAR }, 0).state, "nodata");
 });
 
+test("change is no choice where no area has one", () => {
+  open((p) => {
+    const columnsOf = Object.values(p.levels).flatMap((level) => Object.values(level.values));
+    for (const held of columnsOf.filter((c) => c.cw)) held.cw = { [THIS_YEAR]: ["w", "w", "w", "w"] };
+  });
+  assert.deepEqual(SHOWN_MEASURES, ["rate", "count"]);
+});
+
 test("the values of a scene are worked out once, and belong to one release", () => {
   open();
   const scene = mainScene(), held = valuesOf(scene);

@@ -8,7 +8,7 @@ import {
   areaSentence, changeAgainst, changeSentence, clusterSentence, counted, headingOf, insteadText, keysOf, noticeOf, regionSentence, spotNote, unitOf, valueText,
 } from "../../pipeline/publish/map/assets/sentences.js";
 import { useWords } from "../../pipeline/publish/map/assets/words.js";
-import { LAST_YEAR, THIS_YEAR, payload } from "./payload.js";
+import { LAST_YEAR, THIS_YEAR, columns, payload } from "./payload.js";
 
 function open(change) {
   takeIn(payload(change));
@@ -26,6 +26,13 @@ test("the sentence of an area says what is known of it", () => {
   assert.equal(text(areaSentence(scene, 2)), "map.card.recorded_no_rate");
   assert.equal(text(areaSentence(scene, 3)), "map.card.not_offered map.card.in_whole");
   assert.equal(text(areaSentence({ ...scene, category: "faith" }, 0)), "map.card.no_figures_when");
+  const all = "map.card.not_offered map.card.whole_not_offered map.card.given_for";
+  open((p) => {
+    Object.assign(p.levels.borough.values.all, columns({ n: [100, "w"], nx: [100, null] }));
+    p.levels.ward.values.all.n[LAST_YEAR] = [40, 40, 40, 30];
+    p.levels.ward.values.all.nx[LAST_YEAR] = [49, 49, 49, 39];
+  });
+  assert.equal(text(areaSentence(scene, 3)), all);
   open((p) => { p.levels.ward.covered[0] = false; p.info.mechanism = "suppress"; });
   assert.equal(text(areaSentence(scene, 0)), "map.card.not_covered");
   assert.equal(text(areaSentence(scene, 3)), "map.card.not_offered_suppress map.card.in_whole");

@@ -113,6 +113,7 @@ export function startControls() {
     drawTable();
   });
   onClick("inset", () => { VIEWS[0].map.fitBounds(centreBounds(), { animate: false }); announce(say("map.controls.zoomed_to_centre")); });
+  onClick("credit-fold", () => byId("credit-fold").setAttribute("aria-expanded", String(byId("credit-fold").getAttribute("aria-expanded") === "false")));
   onClick("peek", () => {
     const open = byId("sheet").classList.toggle("open");
     byId("peek").setAttribute("aria-expanded", String(open));
@@ -477,8 +478,7 @@ function settleTime() {
   const ticks = [...host.querySelectorAll(".tick")], at = ticks.map(boxOf), last = ticks.length - 1;
   // The name of a break stands in the middle over its line, else to one side; where neither leaves the total free, the
   // line stands alone.
-  /** @type {NodeListOf<HTMLElement>} */
-  const breaks = host.querySelectorAll(".break span");
+  const breaks = [...host.querySelectorAll(".break")].map((line) => /** @type {HTMLElement} */ (line.firstChild));
   for (const text of breaks) text.hidden = !["", "z", "a"].some((name) => { if (text.className !== name) text.className = name; return fitsBar(text, host); });
   // The first and the last tick stay; those between only where they keep clear of what stays.
   if (last < 1) return;

@@ -73,10 +73,13 @@ export function begin() {
   Object.assign(state, startState());
 }
 
-/** Whether a measure holds at least one number, offered or not, somewhere.
+/** Whether a measure holds at least one number, offered or not, somewhere. A change must be given: where no window has an
+ * earlier one there is nothing to choose.
  * @param {Measure} measure @returns {boolean} */
 function measureExists(measure) {
-  return MAPPED.some((id) => Object.values(LEVELS[id].values).some((columns) => MEASURES[measure].key in columns));
+  const key = MEASURES[measure].key;
+  const given = (/** @type {import("./data.js").Cell[]} */ cells) => measure !== "change" || cells.some((c) => c !== null && c !== NOT_OFFERED);
+  return MAPPED.some((id) => Object.values(LEVELS[id].values).some((columns) => Object.values(columns[key] || {}).some(given)));
 }
 
 /** How everything starts; the theme stays as the reader chose it.

@@ -113,7 +113,7 @@ export function announce(text) { byId("live").textContent = text; }
 export function drawCredit() {
   const credits = [...(INFO.credit && (tiles.shown || !tiles.ask) ? [INFO.credit] : []), ...CONTEXT.credits];
   byId("credit").hidden = !credits.length;
-  byId("credit").textContent = credits.join(". ");
+  byId("credit-text").textContent = credits.join(". ");
 }
 
 /** Keep everything chosen in the address. */

@@ -222,10 +222,20 @@ function notOfferedText() { return say(INFO.mechanism === "suppress" ? "map.guid
  * @param {Scene} scene @param {number} i @returns {Segment[]} */
 function aboveSegments({ level, period, category }, i) {
   const parent = parentOf(level, i);
-  const range = parent ? offeredRange(parent[0], parent[1], period, category, "n") : null;
+  const range = parent ? rangeOf(parent[0], parent[1], period, category, "n") : null;
   if (!parent || !range) return [];
   const area = isolate(LEVELS[parent[0]].name[parent[1]]);
+  // A whole borough is left out where its categories nearly add up to its total: what it holds is then left out too.
+  if (range === NOT_OFFERED) return INFO.mechanism === "suppress" ? [] : [[" ", false], ...parts("map.card.whole_not_offered", { area })];
   return [[" ", false], ...parts("map.card.in_whole", { area, counted: countedOf(range, category) })];
+}
+
+/** The latest other window for which a number is given: "It is given for the 12 months to July 2024."
+ * @param {Scene} scene @param {number} i @returns {Segment[]} */
+function otherWindowSegments({ level, period, category }, i) {
+  const window = periodOf(level, period);
+  const given = LEVELS[level].periods.filter((p) => window && p.kind === window.kind && offeredRange(level, i, p.id, category, "n")).pop();
+  return given ? [[" ", false], ...parts("map.card.given_for", { period: given.named })] : [];
 }
 
 /** The sentence at the head of an area's card.
@@ -238,7 +248,7 @@ export function areaSentence(scene, i) {
   const range = rangeOf(level, i, period, category, "n");
   if (range === NOT_OFFERED) {
     const key = INFO.mechanism === "suppress" ? "map.card.not_offered_suppress" : "map.card.not_offered";
-    return [...parts(key, { level: levelWord(level) }), ...aboveSegments(scene, i)];
+    return [...parts(key, { level: levelWord(level) }), ...aboveSegments(scene, i), ...otherWindowSegments(scene, i)];
   }
   if (range === null || !window) return window ? parts("map.card.no_figures_when", { area, when: inPeriod(window) }) : parts("map.card.no_figures", { area });
   const values = { counted: capital(countedOf(range, category)), area, when: inPeriod(window), n: grammarNumber(range) };
