@@ -401,9 +401,9 @@ class Areas(Section):
     population: tuple[PopulationFile, ...] = Field((), description="Denominators, by area code.")
     not_covered: tuple[Code, ...] = Field(
         (),
-        description="Codes of boroughs or wards that the data does not cover: shown as not covered, never as zero, "
-        "and not part of any mean, rate, background or test; incidents in them are counted only in quality.json. A "
-        "run reports boroughs with under 5 % of the typical count, which may belong here.",
+        description="Codes of boroughs or wards (of `levels`, the two smallest) that the data does not cover: shown as "
+        "not covered, never as zero, and not part of any mean, rate, background or test; incidents in them are counted "
+        "only in quality.json. A run reports boroughs with under 5 % of the typical count, which may belong here.",
     )
     visitor_areas: tuple[Code, ...] = Field(
         (),

@@ -1069,9 +1069,11 @@ def require_areas(areas: Areas, names: Mapping[str, str]) -> None:
     """
     by_name = {name.casefold(): code for code, name in reversed(list(names.items()))}
     example = next((code for code in names if code != areas.region.code), areas.region.code)
+    words = level_words(areas)
+    called = " or ".join(dict.fromkeys(words[level][1] for level in (Level.BOROUGH, Level.WARD)))
     faults = [
         f"areas.{key}: {given!r} is not an area code{did_you_mean(given, list(names))}: use codes such as "
-        f"{by_name.get(given.casefold(), example)} (the codes of the boroughs or wards)"
+        f"{by_name.get(given.casefold(), example)} (the codes of the {called})"
         for key, listed in (("not_covered", areas.not_covered), ("visitor_areas", areas.visitor_areas))
         for given in sorted(set(listed) - set(names))
     ]
