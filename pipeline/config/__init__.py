@@ -30,6 +30,7 @@ from pipeline.config.analysis import (
     Risk,
     Scan,
     SeriesBreak,
+    Streets,
 )
 from pipeline.config.inputs import (
     AreaFile,
@@ -121,6 +122,7 @@ __all__ = [
     "Scan",
     "Section",
     "SeriesBreak",
+    "Streets",
     "Tiles",
     "changed_defaults",
     "did_you_mean",

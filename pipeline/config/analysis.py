@@ -24,6 +24,7 @@ __all__ = [
     "Risk",
     "Scan",
     "SeriesBreak",
+    "Streets",
 ]
 
 
@@ -185,6 +186,25 @@ class Concentration(Section):
     cell_m: float = Field(250.0, gt=0, description="Side of the square cells that incidents are counted in, in metres.")
 
 
+class Streets(Section):
+    """Incidents by street segment."""
+
+    path: str | None = Field(
+        None,
+        description="Map file of street centre lines, split at junctions. Each incident counts on the segment nearest "
+        "to its place; shown in the internal folder alone.",
+    )
+    layer: str | None = Field(None, description="Layer name, if the file has several.")
+    crs: str | None = Field(
+        None, description="Coordinate system of the file, if the file does not state it or states it wrongly."
+    )
+    id: str | None = Field(None, description="Column with the id of a segment; by default segments are numbered.")
+    name: str | None = Field(None, description="Column with the name of the street.")
+    max_distance_m: float = Field(
+        100.0, gt=0, description="Incidents further than this from any segment count on none, in metres."
+    )
+
+
 class Placeholder(Section):
     """A location that is used if the place is unknown."""
 
@@ -210,6 +230,7 @@ class Detect(Section):
     concentration: Concentration = Field(
         default_factory=lambda: Concentration.model_validate({}), description="Concentration."
     )
+    streets: Streets = Field(default_factory=lambda: Streets.model_validate({}), description="Street segments.")
     precision: tuple[Literal["point", "square_100m", "postcode", "square_1km", "square_10km"], ...] = Field(
         ("point",),
         min_length=1,

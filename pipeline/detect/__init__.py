@@ -4,7 +4,7 @@ Every method is one entry in `METHODS`, in the module that holds it. To add one,
 and name it here; the stage loads what the entry needs, runs it and saves what it finds.
 """
 
-from pipeline.detect import concentration, density, emerging, gistar, hotspots, knox, risk, scan
+from pipeline.detect import concentration, density, emerging, gistar, hotspots, knox, risk, scan, streets
 from pipeline.detect.method import DetectInput, Findings, Method, Need, Scope
 
 __all__ = ["METHODS", "DetectInput", "Findings", "Method", "Need", "Scope"]
@@ -18,4 +18,5 @@ METHODS: tuple[Method, ...] = (
     risk.METHOD,
     emerging.METHOD,
     concentration.METHOD,
+    streets.METHOD,
 )

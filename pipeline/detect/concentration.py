@@ -35,7 +35,20 @@ from pipeline.statistics.concentration import (
 from pipeline.statistics.intervals import wilson
 from pipeline.tables import CONCENTRATION
 
-__all__ = ["CURVE_PCT", "METHOD", "REPEATS", "TOP_PCT", "Figure", "Unit", "Units", "concentration_rows"]
+__all__ = [
+    "CURVE_PCT",
+    "METHOD",
+    "REPEATS",
+    "SAMPLES",
+    "TOP_PCT",
+    "Figure",
+    "Unit",
+    "Units",
+    "categories_with_enough",
+    "concentration_rows",
+    "earlier_years",
+    "repeat_rows",
+]
 
 SAMPLES = 99
 """Random draws behind each interval and each value by chance; they settle an interval's ends to about 7 %."""
@@ -55,6 +68,7 @@ class Unit(StrEnum):
 
     CELL = "cell"
     AREA = "area"
+    STREET = "street"
     PLACE = "place"
 
 
@@ -246,9 +260,21 @@ def repeat_rows(incidents: Counts, category: str, period: Period) -> list[dict[s
 # -------------------------
 
 
-def _earlier_years(data: DetectInput) -> list[Period]:
+def categories_with_enough(data: DetectInput, period: Period) -> list[str]:
+    """Return `all`, and the categories that have enough incidents with a place for figures of their own."""
+    fewest, found = data.config.detect.min_category_incidents, [ROOT]
+    for category in data.categories_in(period):
+        rows = month_rows(data.rows_of(category), period)
+        if category != ROOT and int(places_of(rows, category=category)[1].sum()) >= fewest:
+            found.append(category)
+    return found
+
+
+def earlier_years(data: DetectInput) -> list[Period]:
     """Return the same months of earlier years, oldest first, as far as the data covers them by one recording system."""
-    window, found = data.window, []
+    window, found = data.window, list[Period]()
+    if window.partial(window.headline):
+        return found
     breaks = () if data.config.periods.ignore_breaks else data.config.periods.breaks
     declared = [Break(int(b.month.replace("-", "")), b.text) for b in breaks]
     period = window.headline
@@ -302,14 +328,11 @@ def _concentration(data: DetectInput) -> Findings:
     headline, name = data.window.headline, data.window.headline.id
     if not any(profile.audience == "internal" for profile in data.config.profiles):
         return Findings(choices={f"concentration {name}": "none: it is for the internal folder, and there is none"})
-    years = [] if data.window.partial(headline) else _earlier_years(data)
-    fewest, seed = data.config.detect.min_category_incidents, data.config.run.seed
-    categories, places = [ROOT], {ROOT: places_of(month_rows(data.locations, headline), category=ROOT)[1]}
-    for category in data.categories_in(headline) if len(data.locations) else ():
-        found = places_of(month_rows(data.rows_of(category), headline), category=category)[1]
-        if int(found.sum()) >= fewest:
-            categories.append(category)
-            places[category] = found
+    years, seed, categories = earlier_years(data), data.config.run.seed, categories_with_enough(data, headline)
+    places = {
+        category: places_of(month_rows(data.rows_of(category), headline), category=category)[1]
+        for category in categories
+    }
     rows: list[dict[str, Any]] = []
     cell_m = data.config.detect.concentration.cell_m
     rows.append(_Of(Unit.CELL, ROOT, headline).row(Figure.CELL_M, cell_m))

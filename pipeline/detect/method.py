@@ -29,6 +29,8 @@ class Need(StrEnum):
     """Residents of at least one ward."""
     MONTHS = "months"
     """Counts per ward and month (`ward_counts`)."""
+    STREETS = "streets"
+    """The street layer of `detect.streets` (`streets`)."""
     DAYS = "days"
     """Incidents one by one, with their day (`incidents`)."""
 
@@ -70,6 +72,9 @@ class DetectInput:
     described
         Reads the incidents of a period that have a place, one row each, with what `hotspot_facts` counts; None where no
         profile shows it.
+    streets
+        Segments of the street layer inside the study area: segment_id, name, geometry, sorted by id. None unless an
+        enabled method needs them.
     span
         First and last day that the data covers, and the months that it lacks.
     window
@@ -90,6 +95,7 @@ class DetectInput:
     bandwidth: BandwidthChoice | None
     apart: pd.DataFrame | None = None
     described: Callable[[Period], pd.DataFrame] | None = None
+    streets: gpd.GeoDataFrame | None = None
 
     def rows_of(self, category: str) -> pd.DataFrame:
         """Return the locations that hold incidents of a category: for one, those outside the total too."""
@@ -162,7 +168,8 @@ class Method:
     scope
         How often it runs.
     switch
-        The setting that asks for it, as a dotted key: false and `none` leave it out. None for one that always runs.
+        The setting that asks for it, as a dotted key: false, `none` and null leave it out. None for one that
+        always runs.
     run
         The method itself: opens no file, draws no unseeded random number.
     obstacle
@@ -197,7 +204,7 @@ class Method:
         asked: Any = config
         for key in self.switch.split("."):
             asked = getattr(asked, key)
-        return asked not in (False, "none")
+        return asked not in (None, False, "none")
 
 
 def _unmet(data: DetectInput) -> dict[Need, str]:

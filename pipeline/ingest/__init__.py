@@ -70,6 +70,7 @@ from pipeline.ingest.quality import (
     uncovered_caution,
 )
 from pipeline.ingest.small_areas import read_small_areas, small_area_columns
+from pipeline.ingest.streets import read_streets
 
 __all__ = [
     "LOOKUP_COLUMNS",
@@ -115,6 +116,7 @@ __all__ = [
     "read_lookup",
     "read_postcodes",
     "read_small_areas",
+    "read_streets",
     "require_alike",
     "require_areas",
     "require_context",

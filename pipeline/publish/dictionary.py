@@ -27,6 +27,8 @@ from pipeline.tables.work import (
     LOCATIONS,
     PUBLISHED_COUNTS,
     QUARANTINE,
+    STREET_RUNS,
+    STREET_SEGMENTS,
 )
 
 __all__ = ["data_dictionary"]
@@ -146,6 +148,8 @@ def data_dictionary() -> str:
         CELLS,
         HOTSPOT_FACTS,
         CONCENTRATION,
+        STREET_SEGMENTS,
+        STREET_RUNS,
     ):
         text += _table(table)
     return text.rstrip() + "\n"

@@ -59,7 +59,16 @@ from pipeline.release.released import (
     release_info,
 )
 from pipeline.statistics.rates import leave_out_immature
-from pipeline.tables import AREA_DAYS, CIRCUMSTANCES, CONCENTRATION, HOTSPOT_CORE_LAYER, HOTSPOT_FACTS, Level
+from pipeline.tables import (
+    AREA_DAYS,
+    CIRCUMSTANCES,
+    CONCENTRATION,
+    HOTSPOT_CORE_LAYER,
+    HOTSPOT_FACTS,
+    STREET_RUNS,
+    STREET_SEGMENTS,
+    Level,
+)
 
 __all__ = ["Detected", "Passed", "examine", "release"]
 
@@ -125,6 +134,8 @@ class Detected:
         Headline window id to the table CONCENTRATION.
     above
         Third and fourth level of areas; None where there are two or fewer.
+    streets, street_runs
+        Headline window id to the tables STREET_SEGMENTS and STREET_RUNS.
     """
 
     areas: gpd.GeoDataFrame
@@ -153,6 +164,8 @@ class Detected:
     area_days: pd.DataFrame = field(default_factory=AREA_DAYS.empty)
     concentration: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     above: LevelsAbove | None = None
+    streets: Mapping[str, gpd.GeoDataFrame] = field(default_factory=dict)
+    street_runs: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +322,8 @@ def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail", offers: dict
         facts=_facts(detected, plan, hotspots.layer),
         cores=_cores(detected, plan, hotspots.layer),
         concentration=_concentration(detected, plan),
+        streets=_streets(detected, plan),
+        street_runs=_street_runs(detected, plan),
         seal=_SEAL,
     )
     return Passed(released, protected.log, protected.states)
@@ -462,6 +477,22 @@ def _concentration(detected: Detected, plan: ReleasePlan) -> pd.DataFrame:
     if not plan.internal or plan.profile.scope or known is None:
         return CONCENTRATION.empty()
     return known[known["category"].isin([c.id for c in plan.categories])].reset_index(drop=True)
+
+
+def _streets(detected: Detected, plan: ReleasePlan) -> gpd.GeoDataFrame:
+    """Return the street segments with their counts, for the data owner alone."""
+    known = detected.streets.get(plan.windows.headline.id)
+    if not plan.internal or plan.profile.scope or not plan.shows_all or known is None:
+        return no_outlines(STREET_SEGMENTS, plan.areas.crs)
+    return known
+
+
+def _street_runs(detected: Detected, plan: ReleasePlan) -> pd.DataFrame:
+    """Return the runs of hot street segments, for the data owner alone."""
+    known = detected.street_runs.get(plan.windows.headline.id)
+    if not plan.internal or plan.profile.scope or not plan.shows_all or known is None:
+        return STREET_RUNS.empty()
+    return known
 
 
 def _cores(detected: Detected, plan: ReleasePlan, hotspots: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

@@ -27,6 +27,8 @@ from pipeline.tables import (
     HOTSPOT_CATEGORY_LAYER,
     HOTSPOT_CORE_LAYER,
     HOTSPOT_FACTS,
+    STREET_RUNS,
+    STREET_SEGMENTS,
     Level,
     Table,
 )
@@ -259,6 +261,8 @@ class Released:
         Table HOTSPOT_CORE_LAYER of the large hotspots; empty for everyone but the data owner.
     concentration
         Table CONCENTRATION of the headline window; empty for everyone but the data owner.
+    streets, street_runs
+        Tables STREET_SEGMENTS and STREET_RUNS of the headline window; empty for everyone but the data owner.
     """
 
     info: ReleaseInfo
@@ -272,6 +276,8 @@ class Released:
     facts: pd.DataFrame = field(default_factory=HOTSPOT_FACTS.empty)
     cores: gpd.GeoDataFrame = field(default_factory=lambda: no_outlines(HOTSPOT_CORE_LAYER))
     concentration: pd.DataFrame = field(default_factory=CONCENTRATION.empty)
+    streets: gpd.GeoDataFrame = field(default_factory=lambda: no_outlines(STREET_SEGMENTS))
+    street_runs: pd.DataFrame = field(default_factory=STREET_RUNS.empty)
     hotspots_by_category: gpd.GeoDataFrame = field(default_factory=lambda: no_outlines(HOTSPOT_CATEGORY_LAYER))
     density_by_category: gpd.GeoDataFrame = field(default_factory=lambda: no_outlines(DENSITY_CATEGORY_LAYER))
 
@@ -432,6 +438,8 @@ class Packed:
     facts: pd.DataFrame
     cores: gpd.GeoDataFrame
     concentration: pd.DataFrame
+    streets: gpd.GeoDataFrame
+    street_runs: pd.DataFrame
     record: dict[str, Any]
     digest: str
 
@@ -459,6 +467,8 @@ def pack(released: Released) -> Packed:
         facts=released.facts,
         cores=released.cores,
         concentration=released.concentration,
+        streets=released.streets,
+        street_runs=released.street_runs,
         record=released.record,
         digest=digest_of(released.counts, released.circumstances, released.facts, released.concentration),
     )
@@ -488,6 +498,8 @@ def unpack(packed: Packed) -> Released:
         facts=packed.facts,
         cores=packed.cores,
         concentration=packed.concentration,
+        streets=packed.streets,
+        street_runs=packed.street_runs,
         record=packed.record,
         seal=_SEAL,
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 from pipeline.errors import InputError
 from pipeline.release.released import Packed, Released, unpack
 from pipeline.storage.files import read_json, read_layer, read_table
-from pipeline.tables import AREA_COUNTS, CIRCUMSTANCES, CONCENTRATION, HOTSPOT_FACTS
+from pipeline.tables import AREA_COUNTS, CIRCUMSTANCES, CONCENTRATION, HOTSPOT_FACTS, STREET_RUNS
 
 __all__ = ["read_release"]
 
@@ -44,6 +44,8 @@ def read_release(folder: Path) -> Released:
             facts=read_table(folder / "facts.parquet", HOTSPOT_FACTS),
             cores=read_layer(folder / "hotspot_cores.parquet"),
             concentration=read_table(folder / "concentration.parquet", CONCENTRATION),
+            streets=read_layer(folder / "streets.parquet"),
+            street_runs=read_table(folder / "street_runs.parquet", STREET_RUNS),
             record=stored["record"],
             digest=stored["digest"],
         )

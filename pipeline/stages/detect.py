@@ -15,6 +15,7 @@ from pipeline.domain.periods import Period, Span, without_months
 from pipeline.domain.profile_windows import Windows, choose_windows
 from pipeline.errors import InputError
 from pipeline.geography.areas import StudyArea
+from pipeline.ingest import read_streets
 from pipeline.stages import Context
 from pipeline.stages.release import released_anchor
 from pipeline.storage.files import read_json, read_table, write_json, write_layer, write_table
@@ -86,6 +87,18 @@ def _load(context: Context, window: Windows, *, needs: frozenset[Need]) -> Detec
         read = read.drop(columns=["categories", "place_precision"])
         incidents = without_months(read, span.lacking.uneven)
 
+    streets = None
+    if Need.STREETS in needs and len(locations):
+        layer = read_streets(
+            config.detect.streets,
+            base=context.base,
+            working=config.crs.working,
+            outline=study.outline,
+            limits=config.run,
+        )
+        context.cautions += layer.cautions
+        streets = layer.frame
+
     def ward_counts(periods: Sequence[Period], categories: Sequence[str]) -> pd.DataFrame:
         months = read_table(context.work("area_months.parquet"), AREA_MONTHS)
         wards = data.study.wards.sort_values("area_code")[["area_code", "level"]]
@@ -107,6 +120,7 @@ def _load(context: Context, window: Windows, *, needs: frozenset[Need]) -> Detec
         span=span,
         window=window,
         bandwidth=bandwidth_of(in_headline, settings=config.detect.density) if len(locations) else None,
+        streets=streets,
         described=partial(_described, context, locations, outside) if internal and len(locations) else None,
     )
     return data

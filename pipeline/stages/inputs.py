@@ -118,6 +118,7 @@ def input_patterns(config: Config) -> dict[str, tuple[str, ...]]:
         **{f"areas.population[{n}].path": people.path for n, people in enumerate(areas.population)},
         "areas.lookup": areas.lookup,
         **{f"context[{n}].path": layer.path for n, layer in enumerate(config.context)},
+        "detect.streets.path": config.detect.streets.path,
         "disclosure.addresses": disclosure.addresses,
         "disclosure.institutions": disclosure.institutions,
         **{f"disclosure.known_tables[{n}].path": table.path for n, table in enumerate(disclosure.known_tables)},

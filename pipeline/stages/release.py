@@ -65,6 +65,7 @@ from pipeline.tables import (
     CONTEXT,
     HOTSPOT_FACTS,
     LOCATIONS,
+    STREET_RUNS,
     Level,
 )
 
@@ -146,10 +147,14 @@ def _load(context: Context) -> Detected:
             if (path := context.work(f"hotspots/{n}.facts.parquet")).is_file()
         },
         cores={n: read_layer(context.work(f"hotspots/{n}.cores.parquet")) for n in names},
-        concentration={
-            n: read_table(path, CONCENTRATION)
+        concentration={n: table for n in found["windows"] if len(table := _concentration(context, n))},
+        streets={
+            n: read_layer(path) for n in found["windows"] if (path := context.work(f"streets/{n}.parquet")).is_file()
+        },
+        street_runs={
+            n: read_table(path, STREET_RUNS)
             for n in found["windows"]
-            if (path := context.work(f"concentration/{n}.parquet")).is_file()
+            if (path := context.work(f"streets/{n}.runs.parquet")).is_file()
         },
         hotspots_by_category={n: read_layer(context.work(f"hotspots/{n}.by_category.parquet")) for n in names},
         members_by_category={
@@ -176,6 +181,13 @@ def _levels_above(context: Context, record: dict[str, Any], areas: gpd.GeoDataFr
         return None
     above = read_table(context.work("levels_above.parquet"), AREAS, crs=context.config.crs.working)
     return LevelsAbove(above, inside).settled(areas)
+
+
+def _concentration(context: Context, window: str) -> pd.DataFrame:
+    """Read the table of concentration of a window: by areas and cells, and by street segments where there are any."""
+    paths = (context.work(f"concentration/{window}.parquet"), context.work(f"streets/{window}.concentration.parquet"))
+    found = [read_table(path, CONCENTRATION) for path in paths if path.is_file()]
+    return pd.concat(found, ignore_index=True) if found else CONCENTRATION.empty()
 
 
 def _examine(
@@ -209,6 +221,8 @@ def _save(context: Context, passed: Passed, profile: Profile) -> None:
     write_table(folder / "facts.parquet", HOTSPOT_FACTS, packed.facts)
     write_layer(folder / "hotspot_cores.parquet", packed.cores)
     write_table(folder / "concentration.parquet", CONCENTRATION, packed.concentration)
+    write_layer(folder / "streets.parquet", packed.streets)
+    write_table(folder / "street_runs.parquet", STREET_RUNS, packed.street_runs)
     write_json(folder / "release.json", {"info": packed.info, "record": packed.record, "digest": packed.digest})
     write_json(folder / "withheld.json", passed.log)
     if len(passed.states):

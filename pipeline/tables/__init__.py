@@ -26,6 +26,8 @@ from pipeline.tables.work import (
     LOCATIONS,
     PUBLISHED_COUNTS,
     QUARANTINE,
+    STREET_RUNS,
+    STREET_SEGMENTS,
 )
 
 __all__ = [
@@ -50,6 +52,8 @@ __all__ = [
     "PUBLISHED_COUNTS",
     "QUARANTINE",
     "STATES_NOTE",
+    "STREET_RUNS",
+    "STREET_SEGMENTS",
     "Column",
     "Kind",
     "Level",

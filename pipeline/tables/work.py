@@ -14,6 +14,8 @@ __all__ = [
     "LOCATIONS",
     "PUBLISHED_COUNTS",
     "QUARANTINE",
+    "STREET_RUNS",
+    "STREET_SEGMENTS",
 ]
 
 INCIDENTS = Table(
@@ -248,7 +250,7 @@ CONCENTRATION = Table(
     "concentration",
     ("unit", "category", "period", "figure", "at"),
     (
-        Column("unit", "string", "What incidents are counted by: `cell`, `area` or `place`."),
+        Column("unit", "string", "What incidents are counted by: `cell`, `area`, `street` (a segment) or `place`."),
         Column("category", "string", "Category id, or `all`."),
         Column("period", "string", "Period; a comparison is given under the later of its two."),
         Column(
@@ -275,4 +277,35 @@ CONCENTRATION = Table(
         ),
     ),
     "How concentrated incidents are, exact: for the internal folder alone.",
+)
+
+STREET_SEGMENTS = Table(
+    "street_segments",
+    ("segment_id",),
+    (
+        Column("segment_id", "string", "Id from the street layer; `#1`, `#2` follow where several segments share it."),
+        Column("name", "string", "Name of the street; empty if it has none."),
+        Column("length_m", "float", "Length, in metres."),
+        Column("incidents", "int", "Incidents whose place is nearest to it."),
+        Column("per_100m", "float", "Incidents per 100 m."),
+        Column("rank", "int", "Rank by incidents; equal segments share it."),
+        Column("hot", "bool", "Whether it is one of the fewest segments that hold a quarter of the incidents."),
+        Column("run", "int", "Number of the run of hot segments that it is in.", null=True),
+        Column("geometry", "geometry", "Centre line in the working system."),
+    ),
+    "Street segments with incidents in a window, exact: for the internal folder alone.",
+)
+
+STREET_RUNS = Table(
+    "street_runs",
+    ("run",),
+    (
+        Column("run", "int", "Rank by incidents; 1 is the run with most."),
+        Column("names", "string", "Names of its streets, those with most incidents first, three at most."),
+        Column("segments", "int", "Hot segments in it, each of which shares an end with another."),
+        Column("length_m", "float", "Length of all, in metres."),
+        Column("incidents", "int", "Incidents on them."),
+        Column("per_100m", "float", "Incidents per 100 m."),
+    ),
+    "Runs of hot street segments that join end to end, exact: for the internal folder alone.",
 )

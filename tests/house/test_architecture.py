@@ -43,6 +43,7 @@ IMPURE = (
     "ingest/remote.py",
     "ingest/postcodes.py",
     "ingest/small_areas.py",
+    "ingest/streets.py",
     "publish/briefings/",
     "publish/exports/",
     "publish/map/",

@@ -19,6 +19,7 @@ from pipeline.tables import Level
 __all__ = ["PAGE", "concentration_html", "has_concentration", "write_concentration"]
 
 PAGE = "concentration.html"
+MOST_RUNS = 25
 CHART_PT = (420.0, 250.0)
 
 
@@ -98,8 +99,13 @@ def concentration_html(released: Released) -> str:
         about=say("number.list_joint").join(t for t in (info.title, info.place, info.headline.label) if t),
         lead=_lead(info, figures),
         chart=_chart(info, figures),
-        tables=[t for t in (_spread(info, figures), _by_category(info, figures)) if t is not None]
-        + [_years(info, figures), _repeats(info, figures)],
+        tables=[
+            _spread(info, figures),
+            *_by_category(info, figures),
+            _years(info, figures),
+            *_runs(released),
+            *_repeats(info, figures),
+        ],
         notes=[say(f"concentration.note.{key}") for key in ("range", "chance", "adjusted", "not_every")],
         caveats=info.caveats,
     )
@@ -120,11 +126,11 @@ def _units(info: ReleaseInfo, figures: _Figures, unit: str) -> str:
     if unit == Unit.CELL:
         size = figures.value(Unit.CELL, ROOT, info.headline.id, Figure.CELL_M)
         return say("concentration.cells", size=f"{size or 0:g}")
-    return words.area_words(info.level_labels, Level.WARD)[1]
+    return say("concentration.streets") if unit == Unit.STREET else words.area_words(info.level_labels, Level.WARD)[1]
 
 
 def _finest(figures: _Figures) -> str:
-    return Unit.CELL if Unit.CELL in figures.units else Unit.AREA
+    return next((u for u in (Unit.STREET, Unit.CELL) if u in figures.units), Unit.AREA)
 
 
 def _lead(info: ReleaseInfo, figures: _Figures) -> tuple[Segment, ...]:
@@ -215,7 +221,7 @@ def _spread(info: ReleaseInfo, figures: _Figures) -> _Table:
     return _Table(say("concentration.heading.spread"), (*head, *heads[:-1], _column("gini"), heads[-1]), rows)
 
 
-def _by_category(info: ReleaseInfo, figures: _Figures) -> _Table | None:
+def _by_category(info: ReleaseInfo, figures: _Figures) -> list[_Table]:
     """List the categories that have enough incidents, by the finest units."""
     unit, period = _finest(figures), info.headline.id
     labels = {c.id: c.label for c in info.categories}
@@ -224,9 +230,9 @@ def _by_category(info: ReleaseInfo, figures: _Figures) -> _Table | None:
         incidents = _number(figures.value(unit, category, period, Figure.INCIDENTS))
         rows.append((_Cell(labels[category]), incidents, *_holding(figures, unit, category, period)))
     if not rows:
-        return None
+        return []
     head = (_column("category"), _column("incidents"), *_holding_heads())
-    return _Table(say("concentration.heading.categories"), head, rows)
+    return [_Table(say("concentration.heading.categories"), head, rows)]
 
 
 def _years(info: ReleaseInfo, figures: _Figures) -> _Table:
@@ -271,9 +277,35 @@ def _years(info: ReleaseInfo, figures: _Figures) -> _Table:
 _ENDS = ("value", "low", "high", "chance")
 
 
-def _repeats(info: ReleaseInfo, figures: _Figures) -> _Table:
+def _runs(released: Released) -> list[_Table]:
+    """List the runs of hot street segments; none where there is no street layer."""
+    if not len(released.streets):
+        return []
+    heading, runs = say("concentration.heading.runs"), released.street_runs
+    notes = [say("concentration.note.runs", share=TOP_PCT), say("concentration.note.map_points")]
+    if not len(runs):
+        return [_Table(heading, (), [], [say("concentration.note.runs_too_few", share=TOP_PCT)])]
+    rows: list[tuple[_Cell, ...]] = [
+        (
+            _Cell(row["names"] or say("concentration.no_name")),
+            _number(row["segments"]),
+            _Cell(say("chart.m", n=words.half_up(row["length_m"]))),
+            _number(row["incidents"]),
+            _Cell(words.rate_text(row["per_100m"])),
+        )
+        for row in runs.head(MOST_RUNS).to_dict("records")
+    ]
+    if len(runs) > MOST_RUNS:
+        notes.insert(0, say("concentration.note.more_runs", n=len(runs) - MOST_RUNS))
+    head = tuple(_column(key) for key in ("street", "segments", "length", "incidents", "per_100m"))
+    return [_Table(heading, head, rows, notes)]
+
+
+def _repeats(info: ReleaseInfo, figures: _Figures) -> list[_Table]:
     """Count places with several incidents."""
     period = info.headline.id
+    if Unit.PLACE not in figures.units:
+        return []
     rows: list[tuple[_Cell, ...]] = []
     for least in REPEATS:
         places = figures.value(Unit.PLACE, ROOT, period, Figure.REPEAT_PLACES, least)
@@ -281,7 +313,7 @@ def _repeats(info: ReleaseInfo, figures: _Figures) -> _Table:
         if places is not None and share is not None:
             rows.append((_Cell(words.counted(least, info.noun)), _number(places), _figure(share, pct=True)))
     head = tuple(_column(key) for key in ("repeat", "places", "share"))
-    return _Table(say("concentration.heading.repeats"), head, rows, [say("concentration.note.repeats")])
+    return [_Table(say("concentration.heading.repeats"), head, rows, [say("concentration.note.repeats")])]
 
 
 def _column(key: str) -> str:
