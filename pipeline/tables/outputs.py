@@ -146,7 +146,12 @@ AREA_COUNTS = Table(
     ("area_code", "period", "category"),
     (
         *_AREA,
-        Column("period", "string", "Period id: `2025-07`, or first and last month `2024-08..2025-07`."),
+        Column(
+            "period",
+            "string",
+            "Period id: `2025-07`, or first and last month `2024-08..2025-07`. In internal also a day `2025-07-01`, an "
+            "ISO week `2025-W27`, or first and last day `2025-06-02..2025-06-29`.",
+        ),
         *_SPAN,
         _COMPLETE,
         Column(
@@ -187,8 +192,8 @@ HOTSPOT_LAYER = Table(
         Column(
             "name",
             "string",
-            "Stations, places or roads in the outline or next to it, where `context` has them, then the ward with most "
-            "of its area.",
+            "Stations, places or roads in the outline or next to it, where `context` has them, then the area of "
+            "the smallest level that holds most of it.",
             alias="name",
         ),
         *ranged(
@@ -204,7 +209,13 @@ HOTSPOT_LAYER = Table(
         ),
         Column("first_period", "string", "First month of the period.", null=True, alias="first_per"),
         Column("last_period", "string", "Last month of the period.", null=True, alias="last_per"),
-        Column("ward_codes", "string", "Wards that it overlaps, joined by semicolons.", null=True, alias="ward_codes"),
+        Column(
+            "ward_codes",
+            "string",
+            "Codes of the areas of the smallest level that it overlaps, joined by semicolons.",
+            null=True,
+            alias="ward_codes",
+        ),
     ),
     "Outlines of clusters of incidents.",
 )
