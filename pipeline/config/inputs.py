@@ -360,7 +360,11 @@ class PopulationFile(Section):
     sheet: str | None = Field(None, description=_SHEET)
     header_row: HeaderRow = Field("auto", description=_HEADER_ROW.format(example="code: 1"))
     code: str = Field("area_code", description="Column with the area code.")
-    value: str = Field("population", description="Column with the number of people.")
+    value: str = Field(
+        "population",
+        description="Column with the number of people; of a table with a column for each year or group, the one that "
+        "is meant (`2021`).",
+    )
     year: int = Field(2021, ge=1801, le=2200, description="Year the figures describe.")
     encoding: str = Field("utf-8", description="Text encoding of the file, for example `latin-1`.")
     measure: str = Field("residents", description="The population that is counted: `residents`, `workday population`.")

@@ -288,6 +288,12 @@ def test_a_file_that_mixes_levels_gives_each_its_own_figure(tmp_path: Path) -> N
     assert found.report["population"][0]["unknown_codes"] == ["E92000001"]
 
 
+def test_of_a_wide_table_of_residents_the_column_of_one_year_is_read(tmp_path: Path) -> None:
+    found = population(tmp_path, "code,2011,2021\nW00,10,12\nW01,20,22\n", value=2021, year=2021)
+    people = found.table.set_index("area_code")["population"]
+    assert (people["W00"], people["W01"]) == (12, 22)
+
+
 def test_latin_text_and_a_population_of_one_category(tmp_path: Path) -> None:
     found = population(tmp_path, "code,people,café £\nW00,7,é\n", encoding="latin-1", category="homeless")
     assert found.denominators.to_dict("records") == [
