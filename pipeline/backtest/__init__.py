@@ -1,21 +1,28 @@
 """How well would the map have done: predictions made from the past alone, scored on what came after."""
 
-from pipeline.backtest.methods import Method, standard_methods
-from pipeline.backtest.rolling import backtest, rolling_origins
-from pipeline.backtest.scores import BacktestResult, Covered, Interval, MethodScore, cover
+from pipeline.backtest.methods import Chosen, Method, standard_methods, turned_grids
+from pipeline.backtest.ranking import Ranking
+from pipeline.backtest.rolling import TARGETS, backtest, history_and_origins, rolling_origins
+from pipeline.backtest.scores import FEWEST_TO_RANK, BacktestResult
 from pipeline.backtest.study import Mosaic, Past, Study
+from pipeline.backtest.targets import Target
+from pipeline.backtest.tilings import Tiling
 
 __all__ = [
+    "FEWEST_TO_RANK",
+    "TARGETS",
     "BacktestResult",
-    "Covered",
-    "Interval",
+    "Chosen",
     "Method",
-    "MethodScore",
     "Mosaic",
     "Past",
+    "Ranking",
     "Study",
+    "Target",
+    "Tiling",
     "backtest",
-    "cover",
+    "history_and_origins",
     "rolling_origins",
     "standard_methods",
+    "turned_grids",
 ]

@@ -1,23 +1,29 @@
-"""The methods that are put to the test, each a function of the past alone."""
+"""The methods that are put to the test, each a function of the past alone.
 
-from collections.abc import Callable
+To add one: write a function from `Past` to one score per unit (0 or less where it marks nothing) and list it in
+`standard_methods`; its name for readers is `method.<key>` of `[backtest]` in the catalogue of words.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.backtest.study import Past
+from pipeline.backtest.study import AREAS, CELLS, Past
+from pipeline.backtest.tilings import Tiling
 from pipeline.detect.clusters import dbscan
 from pipeline.detect.gistar import gistar
-from pipeline.detect.kde import density
+from pipeline.detect.kde import collapse, kernel_per_m2, reach_m
 from pipeline.geography.grid import Grid
-from pipeline.geography.neighbours import lattice
 
-__all__ = ["Method", "kde_method", "standard_methods"]
+__all__ = ["Chosen", "Method", "kde", "kde_method", "standard_methods", "turned_grids"]
 
 Scores = NDArray[np.float64]
-CELLS_PER_BANDWIDTH = 5  # finer than the cells that are scored, so that a small bandwidth is no dot map
+PER_REACH = 5  # places per reach of the kernel at which density is taken, so that a small bandwidth is no dot map
+TURNS_DEG = (0.0, 15.0, 30.0, 45.0, 60.0, 75.0)  # a square grid turned by 90 degrees is itself again
+SHIFTS = (0.0, 0.5)  # in sides
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,26 +32,61 @@ class Method:
 
     Attributes
     ----------
-    name
-        In words, for the table.
+    key
+        Names the method in results and in the catalogue of words.
     mosaic
-        ``"cells"`` or ``"areas"``: what it ranks.
+        What it ranks: `CELLS`, `AREAS`, or the name of another tiling.
     score
-        From the past to one number per unit, highest first.
+        From the past to one number per unit, highest first; 0 or less where it marks nothing.
     """
 
-    name: str
+    key: str
     mosaic: str
     score: Callable[[Past], Scores]
 
 
-def standard_methods(*, eps_m: float, min_samples: int, areas: bool, population: bool) -> tuple[Method, ...]:
-    """Return clusters, Gi*, grid count and, where there are areas, ward count and ward rate.
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A method with a setting that is chosen at each origin by what earlier origins showed.
+
+    Attributes
+    ----------
+    key
+        Of the method as a whole.
+    candidates
+        One method per setting, in the order of the setting; the key of each is the setting as readers see it.
+    first
+        Which candidate is taken at the first origin, where nothing has been shown yet.
+    ordered
+        Whether the settings have an order, so that the best may lie at an end of it.
+    """
+
+    key: str
+    candidates: tuple[Method, ...]
+    first: int
+    ordered: bool
+
+
+def standard_methods(
+    *,
+    eps_m: float,
+    min_samples: int,
+    bandwidths_m: Sequence[float] = (),
+    kernel: str = "quartic",
+    turned: Sequence[Tiling] = (),
+    areas: bool,
+    population: bool,
+) -> tuple[Method | Chosen, ...]:
+    """Return the methods that a study can bear; the simplest come last.
 
     Parameters
     ----------
     eps_m, min_samples
         For the clusters.
+    bandwidths_m, kernel
+        Candidates of kernel density.
+    turned
+        Candidates of the turned grid, from `turned_grids`.
     areas, population
         Whether the study has areas, and whether they have residents.
     """
@@ -53,70 +94,121 @@ def standard_methods(*, eps_m: float, min_samples: int, areas: bool, population:
     def by_cluster(past: Past) -> Scores:
         return _clusters(past, eps_m=eps_m, min_samples=min_samples)
 
-    methods = [
-        Method("clusters", "cells", by_cluster),
-        Method("Gi*", "cells", _gistar),
-        Method("grid count", "cells", lambda past: past.counts["cells"].astype(np.float64)),
-    ]
-    if areas:
-        methods.append(Method("ward count", "areas", lambda past: past.counts["areas"].astype(np.float64)))
+    methods: list[Method | Chosen] = []
+    if ladder := tuple(kde_method(b, kernel=kernel) for b in sorted(set(bandwidths_m))):
+        methods.append(Chosen("kde", ladder, len(ladder) // 2, ordered=True))
+    methods += [Method("clusters", CELLS, by_cluster), Method("gistar", CELLS, _gistar)]
+    if grids := tuple(Method(t.name, t.name, _count_in(t.name)) for t in turned):
+        methods.append(Chosen("turned_grid", grids, 0, ordered=False))
+    methods.append(Method("grid_count", CELLS, _count_in(CELLS)))
     if areas and population:
-        methods.append(Method("ward rate", "areas", _rate))
+        methods.append(Method("area_rate", AREAS, _rate))
+    if areas:
+        methods.append(Method("area_density", AREAS, _density))
+    methods += [
+        Method("long_run", CELLS, lambda past: past.ever[CELLS].astype(np.float64)),
+        Method("last_period", CELLS, lambda past: past.latest[CELLS].astype(np.float64)),
+    ]
     return tuple(methods)
 
 
-def kde_method(bandwidth_m: float, *, kernel: str = "quartic") -> Method:
-    """Return kernel density with one bandwidth: expected incidents per square kilometre of each cell.
+def turned_grids(outline: object, *, size_m: float) -> tuple[Tiling, ...]:
+    """Cover a study area with squares in every turn and shift that is tried; the first is the grid as it is.
 
-    Parameters
+    References
     ----------
-    bandwidth_m
-        In metres.
-    kernel
-        One of the kernels of `pipeline.detect.kde`.
+    Mohler and Porter (2018), Statistical Analysis and Data Mining 11, 227-236: turned and shifted grids.
     """
+    return tuple(Tiling.squares(outline, size_m=size_m, turn_deg=t, shift=s) for t in TURNS_DEG for s in SHIFTS)
 
-    def score(past: Past) -> Scores:
-        grid = past.grid
-        parts = max(1, ceil(grid.cell_m * CELLS_PER_BANDWIDTH / bandwidth_m))
-        # One more cell all round, so that an incident on the outermost side still has four centres about it.
-        rows, cols, side = grid.rows + 2, grid.cols + 2, grid.cell_m
-        fine = Grid(grid.x0 - side, grid.y0 - side, side / parts, rows * parts, cols * parts)
-        surface = density(past.points_m, grid=fine, bandwidth_m=bandwidth_m, kernel=kernel).density_per_km2
-        means = surface.reshape(rows, parts, cols, parts).mean(axis=(1, 3))[1:-1, 1:-1]
-        # Far from every incident the transform leaves noise of its own: level it, so that it ranks nothing.
-        means = np.where(means < means.max() * 1e-9, 0.0, means)
-        return np.asarray(means.ravel()[past.cell], dtype=np.float64)
 
-    return Method(f"KDE {bandwidth_m:g} m", "cells", score)
+def kde_method(bandwidth_m: float, *, kernel: str = "quartic") -> Method:
+    """Return kernel density with one bandwidth: expected incidents per square kilometre of each cell."""
+    return Method(
+        f"{bandwidth_m:g} m", CELLS, lambda p: kde(p.points_m, p.tiling, bandwidth_m=bandwidth_m, kernel=kernel)
+    )
+
+
+def kde(points_m: NDArray[np.float64], tiling: Tiling, *, bandwidth_m: float, kernel: str) -> Scores:
+    """Estimate the mean density over each cell by a direct sum of kernels.
+
+    Places on a lattice stand for the cell: fine enough for the kernel, and at least one per cell. Only places within
+    reach of an incident are visited, whose number does not depend on the study area, and where no kernel reaches the
+    density is exactly 0.
+
+    Returns
+    -------
+    density
+        Incidents per square kilometre, shape (units,).
+    """
+    total = np.zeros(tiling.cell.size)
+    points = np.asarray(points_m, dtype=np.float64).reshape(-1, 2)
+    if not len(points):
+        return total
+    # An incident at a place that repeats is one kernel with a weight.
+    first, which = collapse(points)
+    weight, at = np.bincount(which), points[first]
+    reach = reach_m(kernel, bandwidth_m)
+    parts = max(1, ceil(tiling.size_m * PER_REACH / reach))
+    side, grid = tiling.size_m / parts, tiling.grid
+    # Both lattices divide their cells evenly: parts x parts places in a square about its centre; in a hexagon the
+    # centres of hexagons of a whole fraction of its size, in rows of which every other is shifted by half a side.
+    if isinstance(grid, Grid):
+        rise, starts = side, [(grid.x0 + side / 2, grid.y0 + side / 2)]
+    else:
+        # Places on the border of a hexagon fall to one side if the lattice is moved by a hair, and to the other if it
+        # is moved the other way: half of each leaves every hexagon parts x parts places about its centre.
+        rise, starts = side * sqrt(3) / 2, [(1e-4 * side, 2.3e-4 * side), (-1e-4 * side, -2.3e-4 * side)]
+    for east, north in starts:
+        first_row = np.floor((at[:, 1] - north) / rise)
+        for up in range(-ceil(reach / rise), ceil(reach / rise) + 2):
+            row = first_row + up
+            shift = 0.0 if len(starts) == 1 else row % 2 / 2
+            first_col = np.floor((at[:, 0] - east) / side - shift)
+            for along in range(-ceil(reach / side), ceil(reach / side) + 2):
+                place = np.column_stack(((first_col + along + shift) * side + east, row * rise + north))
+                away = np.hypot(*(place - at).T)
+                near = away < reach
+                if not near.any():
+                    continue
+                unit = tiling.unit_of(place[near])
+                mass = weight[near] * kernel_per_m2(away[near], kernel=kernel, bandwidth_m=bandwidth_m)
+                total += np.bincount(unit[unit >= 0], mass[unit >= 0], minlength=total.size)
+    return np.asarray(total * 1e6 / parts**2 / len(starts), dtype=np.float64)
+
+
+def _count_in(mosaic: str) -> Callable[[Past], Scores]:
+    return lambda past: past.counts[mosaic].astype(np.float64)
 
 
 def _clusters(past: Past, *, eps_m: float, min_samples: int) -> Scores:
     """Take hotspots as the map ranks them, by incidents; inside one, the cells with most of them first."""
     labels = dbscan(past.points_m, eps_m=eps_m, min_samples=min_samples).labels
-    unit_of_cell = np.full(len(past.grid), -1, dtype=np.int64)
-    unit_of_cell[past.cell] = np.arange(past.cell.size)
     clustered = labels >= 0
-    unit, label = unit_of_cell[past.grid.cell_of(past.points_m[clustered])], labels[clustered]
+    unit, label = past.tiling.unit_of(past.points_m[clustered]), labels[clustered]
     if not unit.size:
-        return np.zeros(past.cell.size)
+        return np.zeros(past.tiling.cell.size)
     size = np.bincount(label)
-    held = np.bincount(unit, minlength=past.cell.size)
-    largest = np.zeros(past.cell.size)
+    held = np.bincount(unit, minlength=past.tiling.cell.size)
+    largest = np.zeros(past.tiling.cell.size)
     np.maximum.at(largest, unit, size[label])
     return np.asarray(largest + held / (held.max() + 1.0), dtype=np.float64)
 
 
 def _gistar(past: Past) -> Scores:
-    inside = np.zeros(len(past.grid), dtype=bool)
-    inside[past.cell] = True
-    weights = lattice(inside.reshape(past.grid.shape))
-    return gistar(past.counts["cells"], weights=weights, family="backtest", inference="analytic", min_units=2).z
+    return gistar(
+        past.counts[CELLS], weights=past.tiling.neighbours, family="backtest", inference="analytic", min_units=2
+    ).z
+
+
+def _density(past: Past) -> Scores:
+    """Rank areas by incidents per square kilometre: by incidents alone, a large area comes before a busy one."""
+    area = past.area_km2[AREAS]
+    return np.divide(past.counts[AREAS], area, out=np.zeros(area.size), where=area > 0)
 
 
 def _rate(past: Past) -> Scores:
-    people = past.population["areas"]
-    counts = past.counts["areas"].astype(np.float64)
+    people, counts = past.population[AREAS], past.counts[AREAS].astype(np.float64)
     if people is None:
         return np.zeros(counts.size)
     return np.divide(counts, people, out=np.zeros(counts.size), where=people > 0)

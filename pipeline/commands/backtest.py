@@ -1,144 +1,223 @@
 """`hotspots backtest`: how well each method would have predicted the months that followed, on a finished run."""
 
-from collections.abc import Collection
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from pipeline.backtest import BacktestResult, Study, backtest, rolling_origins, standard_methods
+from pipeline.backtest import (
+    FEWEST_TO_RANK,
+    BacktestResult,
+    Study,
+    Target,
+    Tiling,
+    backtest,
+    history_and_origins,
+    rolling_origins,
+    standard_methods,
+    turned_grids,
+)
 from pipeline.config import Config, load_config
-from pipeline.domain.categories import in_total, outside_total
+from pipeline.domain.categories import ROOT, having, in_total, outside_total
+from pipeline.domain.levels import level_words
 from pipeline.domain.periods import Span, without_months
 from pipeline.errors import InputError
 from pipeline.geography.areas import StudyArea
-from pipeline.geography.grid import Grid
-from pipeline.publish.charts import Canvas
-from pipeline.publish.words import say
-from pipeline.storage.files import read_json, read_table, write_bytes, write_json
-from pipeline.tables import AREAS, LOCATIONS
+from pipeline.publish import words
+from pipeline.publish.pages.backtest import backtest_html, backtest_picture, summary
+from pipeline.publish.pages.front_door import front_door
+from pipeline.storage.files import read_json, read_table, write_bytes, write_json, write_text
+from pipeline.tables import AREAS, LOCATIONS, Level
 
-__all__ = ["run_backtest"]
-
-_SHOWN = ("oracle", "KDE", "clusters", "Gi*", "grid count", "ward count", "ward rate", "random")
+__all__ = ["BacktestReport", "run_backtest"]
 
 
-def run_backtest(config_path: Path) -> tuple[BacktestResult, Path]:
-    """Backtest the last run of a configuration; write backtest.json and backtest.svg into its folder.
+@dataclass(frozen=True, slots=True)
+class BacktestReport:
+    """What `hotspots backtest` found.
+
+    Attributes
+    ----------
+    results
+        One per study: all incidents in the main tiling first, then in each other tiling, then each category.
+    labels
+        Category of each study.
+    record
+        The content of backtest.json.
+    summary
+        The result in a few sentences.
+    """
+
+    results: tuple[BacktestResult, ...]
+    labels: tuple[str, ...]
+    record: dict[str, Any]
+    summary: tuple[str, ...]
+
+    def frame(self) -> pd.DataFrame:
+        """Return one row per study, method and target: the content of backtest.csv."""
+        frames = [
+            result.frame().assign(category=label, cells=result.cells)
+            for label, result in zip(self.labels, self.results, strict=True)
+        ]
+        table = pd.concat(frames, ignore_index=True)
+        return table[["category", "cells", *frames[0].columns.drop(["category", "cells"])]]
+
+
+def run_backtest(config_path: Path) -> tuple[BacktestReport, Path]:
+    """Backtest the last run of a configuration; write backtest.html, .json, .csv and .svg into its folder.
 
     Raises
     ------
     InputError
         If there is no run, it has no points, or its data is too short for a single origin.
     """
+    # Load.
     config = load_config(config_path)
     folder = config_path.resolve().parent / config.run.output_dir / config.run.name
     locations = read_table(folder / "work" / "locations.parquet", LOCATIONS)
-    locations = locations[in_total(locations["categories"], outside_total(config.categories))]
-    if len(locations) == 0:
-        raise InputError("the run has no points: a backtest ranks places, and published counts have none")
     areas = read_table(folder / "work" / "areas.parquet", AREAS, crs=config.crs.working)
     lacking = Span.restored(read_json(folder / "work" / "span.json")).lacking.months
-    result = _result(config, without_months(locations, lacking), areas, lacking=lacking)
-    write_json(folder / "backtest.json", result.as_dict())
-    write_bytes(folder / "backtest.svg", _plot(result.frame(), config.run.title))
-    return result, folder
+    labels = {c["id"]: c["label"] for c in read_json(folder / "work" / "ingest.json")["categories"]}
+    if not in_total(locations["categories"], outside_total(config.categories)).any():
+        raise InputError("the run has no points: a backtest ranks places, and published counts have none")
 
-
-def _result(config: Config, locations: pd.DataFrame, areas: Any, *, lacking: Collection[int]) -> BacktestResult:
-    settings = config.backtest
-    ground = StudyArea.of(areas)
-    wards = ground.wards.reset_index(drop=True)
-    grid = Grid.covering(ground.outline.bounds, cell_m=settings.cell_m)
-    rows = locations.loc[locations.index.repeat(locations["incidents"].astype(int))]
-    months = rows["month"].to_numpy(dtype=np.int64)
-    when = months // 100 * 12 + months % 100
-    people = wards["population"].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
-    study = Study.lay(
-        rows[["easting_m", "northing_m"]].to_numpy(dtype=np.float64),
-        when=when,
-        grid=grid,
-        inside=grid.fraction(ground.outline),
-        area_of=pd.Index(wards["area_code"]).get_indexer(rows["ward_code"]),
-        area_km2=wards["area_km2"].to_numpy(dtype=np.float64),
-        population=people,
-    )
-    origins = rolling_origins(
-        when,
-        count=settings.origins,
-        horizon=settings.horizon_months,
-        history=settings.history_months,
-        lacking=[month // 100 * 12 + month % 100 for month in lacking],
-    )
-    if not origins:
-        raise InputError(
-            f"the data is too short to backtest: it needs {settings.history_months} months of history and "
-            f"{settings.horizon_months} to predict. Lower backtest.history_months or add data"
+    # Compute.
+    studies = _Studies(config, without_months(locations, lacking), areas, frozenset(lacking))
+    main = studies.tilings[0]
+    tested = [(ROOT, tiling, studies.result(ROOT, tiling)) for tiling in studies.tilings]
+    tested += [(c, main, studies.result(c, main)) for c in studies.categories(labels)]
+    record = _record(config, [(labels.get(c, c), c, result) for c, _, result in tested])
+    with words.speaking(config.page.language):
+        sentences = tuple(summary(record))
+        report = BacktestReport(
+            tuple(result for _, _, result in tested), tuple(labels.get(c, c) for c, _, _ in tested), record, sentences
         )
-    eps = config.detect.clusters.eps_m
-    methods = standard_methods(
-        eps_m=200.0 if eps == "auto" else float(eps),
-        min_samples=config.detect.clusters.min_samples,
-        areas=True,
-        population=bool((people > 0).any()),
-    )
-    return backtest(
-        study,
-        methods=methods,
-        origins=origins,
-        bandwidths_m=settings.bandwidths_m,
-        kernel=config.detect.density.kernel,
-        history=settings.history_months,
-        horizon=settings.horizon_months,
-        resamples=settings.resamples,
-        seed=config.run.seed,
-    )
+        page, picture = backtest_html(record), backtest_picture(record)
+
+    # Save.
+    write_json(folder / "backtest.json", record | {"summary": list(sentences)})
+    write_text(folder / "backtest.csv", report.frame().to_csv(index=False, lineterminator="\n"))
+    write_text(folder / "backtest.html", page)
+    write_bytes(folder / "backtest.svg", picture.encode())
+    if (folder / "index.html").is_file():  # the overview of the run links to the page from now on
+        manifest, quality = read_json(folder / "manifest.json"), read_json(folder / "quality.json")
+        write_text(folder / "index.html", front_door(folder, config=config, manifest=manifest, quality=quality))
+    return report, folder
 
 
-_ENDS = ("pai", "pai_low", "pai_high")
-_COLOURS = ("#10181f", "#9b1148", "#0b4f8f", "#2f9fb5", "#9a4a06", "#5c6873", "#b5854f", "#98a5b0")
-"""One for each of `_SHOWN`; they differ in lightness too."""
+def _record(config: Config, tested: Sequence[tuple[str, str, BacktestResult]]) -> dict[str, Any]:
+    """Put the results into plain values, with what the page needs to name them."""
+    run = config.run
+    return {
+        "title": run.title,
+        "place": run.place,
+        "run": run.name,
+        "noun": run.noun,
+        "synthetic": run.synthetic,
+        "language": config.page.language,
+        "areas": words.area_words(level_words(config.areas), Level.WARD)[1],
+        "studies": [
+            {"category": category, "label": label}
+            | result.as_dict()
+            | {"origins": [f"{(o - 1) // 12:04}-{(o - 1) % 12 + 1:02}" for o in result.origins]}
+            for label, category, result in tested
+        ],
+    }
 
 
-def _plot(frame: pd.DataFrame, title: str) -> bytes:
-    """Draw PAI against the share of area, each method with its interval, as SVG with the same bytes each time."""
-    shown = frame[frame["method"].isin(_SHOWN)].astype(dict.fromkeys(("area_pct", *_ENDS), float))
-    shown = shown[shown["pai"] > 0].fillna({"pai_low": 0.0, "pai_high": 0.0})
-    # Nothing is infinitely far down a logarithmic axis: an interval that reaches zero ends below the least value.
-    floor = shown["pai"].min() / 2 if len(shown) else 1.0
-    shown[list(_ENDS)] = np.log10(shown[list(_ENDS)].clip(lower=floor))
-    low = min([0.0, *shown["pai_low"]]) - 0.03
-    high = max([0.0, *shown["pai"], *shown["pai_high"]]) + 0.05
-    right = max([1.0, *shown["area_pct"]])
-    canvas = Canvas(width_pt=518, height_pt=302)
-    canvas.add("style", "", "text{font:8px sans-serif;fill:#10181f}.title{font-size:10px}")
-    plot = canvas.plot(46, 34, 370, 238, units=(0.0, low, right, high))
-    # Axes: powers of ten with 2 and 5 between them, and five steps of the share of area.
-    plot.line([0, 0, right], [high, low, low], colour="#44505a", width=0.8)
-    for value in (m * 10.0**p for p in range(-3, 5) for m in (1, 2, 5)):
-        if low <= np.log10(value) <= high:
-            dash = "2.4 2.4" if f"{value:g}" == "1" else ""  # chance
-            plot.line([0, right], [np.log10(value)] * 2, colour="#78848e" if dash else "#d5dbdf", width=0.8, dash=dash)
-            canvas.text(plot, 0, float(np.log10(value)), f"{value:g}", role="", anchor="end", dx=-4, dy=-2.6)
-    for k in range(6):
-        canvas.text(plot, right * k / 5, low, f"{right * k / 5:.3g}", role="", dy=-12)
-    # One line a method, over the band of its interval; the key beside the plot is in the order of the list.
-    for number, (name, colour) in enumerate(zip(_SHOWN, _COLOURS, strict=True)):
-        rows = shown[shown["method"] == name].sort_values("area_pct")
-        if len(rows) == 0:
-            continue
-        x, y, least, most = (rows[c].tolist() for c in ("area_pct", *_ENDS))
-        rim = [*zip(x, least, strict=True), *zip(x[::-1], most[::-1], strict=True)]
-        plot.surface([[*rim, rim[0]]], "band", fill=colour, opacity=0.12)
-        plot.line(x, y, colour=colour, width=1.5)
-        plot.dots(x, y, size=3.5, fill=colour)
-        at = high - (high - low) * (6 + 13 * number) / 238
-        step = right / 370
-        plot.line([right + 12 * step, right + 26 * step], [at, at], colour=colour, width=1.5)
-        canvas.text(plot, right, at, name, role="", anchor="start", dx=31, dy=-2.8)
-    canvas.text(plot, 0, high, say("chart.backtest.title", title=title), role="title", anchor="start", dy=18)
-    canvas.text(plot, 0, high, say("chart.backtest.pai"), role="", anchor="start", dx=-40, dy=6)
-    canvas.text(plot, right / 2, low, say("chart.backtest.share"), role="", dy=-26)
-    size = ' xmlns="http://www.w3.org/2000/svg" width="518pt" height="302pt"'
-    return canvas.svg(say("chart.backtest.title", title=title), attributes=size).encode()
+class _Studies:
+    """The incidents of a run, and the cells and months in which they are tested."""
+
+    config: Config
+
+    def __init__(self, config: Config, locations: pd.DataFrame, areas: Any, lacking: frozenset[int]) -> None:
+        settings = config.backtest
+        ground = StudyArea.of(areas)
+        self.config, self.wards = config, ground.wards.reset_index(drop=True)
+        self.rows = locations.loc[locations.index.repeat(locations["incidents"].astype(int))]
+        self.total = in_total(self.rows["categories"], outside_total(config.categories))
+        months = self.rows["month"].to_numpy(dtype=np.int64)
+        self.when: NDArray[np.int64] = months // 100 * 12 + months % 100
+        self.lacking = frozenset(month // 100 * 12 + month % 100 for month in lacking)
+        self.targets = tuple(Target.read(text) for text in settings.targets)
+        self.tilings = (
+            *(Tiling.squares(ground.outline, size_m=size) for size in settings.squares_m),
+            *(Tiling.hexagons(ground.outline, size_m=size) for size in settings.hexagons_m),
+        )
+        turn = settings.turned_grids and settings.squares_m
+        self.turned = turned_grids(ground.outline, size_m=settings.squares_m[0]) if turn else ()
+        self.people = self.wards["population"].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
+        self.history, self.origins = self._periods()
+
+    def _periods(self) -> tuple[int, tuple[int, ...]]:
+        """Return months of history and origins: as configured, or what the length of the data allows."""
+        settings, when = self.config.backtest, self.when[self.total.to_numpy()]
+        length = int(when.max() - when.min()) + 1
+        history, count = settings.history_months, settings.origins
+        if history is None:
+            history, count = history_and_origins(length, count=count, horizon=settings.horizon_months)
+        origins = rolling_origins(
+            when, count=count, horizon=settings.horizon_months, history=history, lacking=self.lacking
+        )
+        if not origins:
+            raise InputError(
+                f"the data is too short to backtest: it needs {history} months of history and "
+                f"{settings.horizon_months} to predict, and has {length}. Lower backtest.history_months or add data"
+            )
+        return history, origins
+
+    def chosen(self, category: str) -> NDArray[np.bool_]:
+        """Choose the rows of a category."""
+        chosen = self.total if category == ROOT else having(self.rows["categories"], category)
+        return np.asarray(chosen, dtype=np.bool_)
+
+    def categories(self, labels: dict[str, str]) -> list[str]:
+        """Return the categories to test: as configured, or each with enough incidents after the origins."""
+        asked = self.config.backtest.categories
+        if asked is not None:
+            if unknown := sorted(set(asked) - set(labels)):
+                raise InputError(f"backtest.categories names {unknown}, which the run does not have: {sorted(labels)}")
+            return [c for c in asked if c != ROOT]
+        later = self.when >= self.origins[0]
+        return [c for c in labels if c != ROOT and (self.chosen(c) & later).sum() >= FEWEST_TO_RANK]
+
+    def result(self, category: str, tiling: Tiling) -> BacktestResult:
+        """Test a category in one tiling; turned grids and wards take part in the main one only."""
+        settings, detect = self.config.backtest, self.config.detect
+        rows, main = self.rows[self.chosen(category)], tiling is self.tilings[0]
+        turned = self.turned if main else ()
+        study = Study.of(
+            rows[["easting_m", "northing_m"]].to_numpy(dtype=np.float64),
+            when=self.when[self.chosen(category)],
+            tiling=tiling,
+            area_of=pd.Index(self.wards["area_code"]).get_indexer(rows["ward_code"]),
+            area_km2=self.wards["area_km2"].to_numpy(dtype=np.float64),
+            population=self.people,
+            turned=turned,
+            lacking=self.lacking,
+        )
+        eps = detect.clusters.eps_m
+        methods = standard_methods(
+            eps_m=200.0 if eps == "auto" else float(eps),
+            min_samples=detect.clusters.min_samples,
+            bandwidths_m=settings.bandwidths_m,
+            kernel=detect.density.kernel,
+            turned=turned,
+            areas=main,
+            population=main and bool((self.people > 0).any()),
+        )
+        return backtest(
+            study,
+            methods=methods,
+            origins=self.origins,
+            targets=self.targets,
+            rank_by=Target.read(settings.rank_by),
+            history=self.history,
+            horizon=settings.horizon_months,
+            resamples=settings.resamples,
+            seed=self.config.run.seed,
+        )

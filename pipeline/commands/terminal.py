@@ -26,7 +26,7 @@ from pipeline.storage.workspace import cautions_in
 from pipeline.tables import Level
 
 if TYPE_CHECKING:
-    from pipeline.backtest import BacktestResult
+    from pipeline.commands.backtest import BacktestReport
     from pipeline.stages.runner import Attempt
     from pipeline.stages.trial import Trial
 
@@ -410,25 +410,28 @@ def _figure(value: Any) -> str:
     return "" if value is None or str(value) in {"<NA>", "nan"} else f"{value:.2f}"
 
 
-def print_backtest(result: "BacktestResult", folder: Path, *, as_json: bool) -> None:
-    """Print the scores at every share of the area, best first, and the verdict."""
+def print_backtest(report: "BacktestReport", folder: Path, *, as_json: bool) -> None:
+    """Print the scores of the first study at the target that methods are ranked by, best first, and the summary."""
     if as_json:
-        print_json(result.as_dict())
+        print_json(report.record | {"summary": list(report.summary)})
         return
     console = open_console()
-    numbers = ("area", "marked", "hit_rate", "pai", "interval", "pei", "rri")
+    numbers = ("marked", "hit_rate", "interval", "pai", "pei", "rri", "ties")
     table = open_table("method", *numbers, right=numbers)
-    frame = result.frame().sort_values(["area_pct", "hits"], ascending=[True, False], na_position="last")
-    for row in frame.to_dict("records"):
-        shown = {k: _figure(row[k]) for k in ("hit_rate_pct", "pai", "pai_low", "pai_high", "pei", "rri")}
-        between = f"{shown['pai_low']}–{shown['pai_high']}" if shown["pai_low"] else ""
-        figures = (shown["hit_rate_pct"], shown["pai"], between, shown["pei"], shown["rri"])
-        table.add_row(str(row["method"]), f"{row['area_pct']:g}", f"{row['marked_pct']:.3g}", *figures)
+    main = report.results[0]
+    frame = main.frame().sort_values("hits", ascending=False)
+    for row in frame[frame["target"] == main.rank_target].to_dict("records"):
+        shown = {k: _figure(row[k]) for k in ("hit_rate_pct", "hit_rate_pct_low", "hit_rate_pct_high")}
+        between = "–".join(v for k, v in shown.items() if k != "hit_rate_pct" and v)
+        figures = (shown["hit_rate_pct"], between, *(_figure(row[k]) for k in ("pai", "pei", "rri")))
+        name = say(f"backtest.method.{row['method']}", areas=report.record["areas"])
+        table.add_row(name, f"{row['marked_pct']:.3g}", *figures, f"{row['tied_units']:.0f}")
     console.print(table)
-    console.print(f"\n{escape(result.verdict)}")
-    if result.bandwidth_m is not None:
-        console.print(say("terminal.backtest.bandwidth", bandwidth=f"{result.bandwidth_m:g}"))
-    for note in result.notes:
-        console.print(f"  {escape(note)}")
-    files = {"table": _shown(folder / "backtest.json"), "picture": _shown(folder / "backtest.svg")}
+    console.print()
+    for sentence in report.summary:
+        console.print(escape(sentence))
+    for note in main.notes:
+        console.print(escape(say(f"backtest.note.{note.key}", **note.values)))
+    names = {"page": "html", "table": "csv", "record": "json", "picture": "svg"}
+    files = {name: _shown(folder / f"backtest.{end}") for name, end in names.items()}
     console.print(escape(say("terminal.backtest.wrote", **files)))

@@ -1,8 +1,8 @@
 """Settings of the methods."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline.config.inputs import CategoryId, Code, Day, Month, Section
 
@@ -286,9 +286,40 @@ class Outcomes(Section):
 class Backtest(Section):
     """How well each method would have predicted later incidents."""
 
-    origins: int = Field(6, ge=1, le=60, description="Rolling origins.")
-    history_months: int = Field(12, ge=1, description="Months of data used before each forecast origin.")
+    origins: int = Field(6, ge=1, le=60, description="Rolling origins, at most.")
+    history_months: int | None = Field(
+        None,
+        ge=1,
+        description="Months of data used before each forecast origin. Without it: 12, or fewer (at least 3) if the "
+        "data is too short for that many origins.",
+    )
     horizon_months: int = Field(1, ge=1, description="Months predicted.")
-    cell_m: float = Field(250.0, gt=0, description="Cell side of surfaces and grid counts, in metres.")
-    bandwidths_m: tuple[float, ...] = Field((400.0, 800.0, 1600.0), description="Candidate bandwidths, in metres.")
+    targets: tuple[str, ...] = Field(
+        ("1 %", "3 %", "5 %", "10 %", "20 cells of 600 ft"),
+        min_length=1,
+        description="Areas to mark: shares of the area (`5 %`), square kilometres (`0.75 km2`), or cells of a "
+        "stated size (`20 cells of 600 ft`, `40 cells of 150 m`).",
+    )
+    rank_by: str = Field("5 %", description="One of `targets`: methods are ranked and compared there.")
+    squares_m: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        (250.0, 150.0, 100.0), description="Sides of square cells, in metres. Categories use the first tiling only."
+    )
+    hexagons_m: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        (250.0,), description="Hexagonal cells by the distance between opposite sides, in metres."
+    )
+    turned_grids: bool = Field(
+        default=True, description="Try turned and shifted grids as a method (squares, first tiling only)."
+    )
+    categories: tuple[str, ...] | None = Field(
+        None, description="Categories tested beside all together. Without it: each with at least 100 test incidents."
+    )
+    bandwidths_m: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        (100.0, 200.0, 400.0, 800.0, 1600.0), description="Candidate bandwidths, in metres."
+    )
     resamples: int = Field(999, ge=99, description="Bootstrap resamples over origins.")
+
+    @model_validator(mode="after")
+    def _some_cells(self) -> Self:
+        if not (self.squares_m or self.hexagons_m):
+            raise ValueError("squares_m and hexagons_m are both empty: give at least one size of cells")
+        return self

@@ -44,7 +44,12 @@ _FOLDER = """# What a run writes
  analyst |
 | `quality.json` | row accounting: refused rows by rule, geocode hit rate by area and month, repeated coordinates, probable\
  duplicates, boroughs with hardly any incidents (`scarce_boroughs`) | analyst |
-| `backtest.json`, `backtest.svg` | results of `hotspots backtest` | analyst |
+| `backtest.html`, `backtest.svg` | which method would have caught most of the later incidents, of `hotspots backtest`: summary,\
+ picture, tables by target, category and cells | analyst |
+| `backtest.csv` | one row per category, cells, method and target: area marked (`marked_pct`), ties (`tied_units`,\
+ `tied_pct`), hits, hit rate, PAI, PEI* (`pei`) and RRI with intervals, how often other lots or half the ties would change\
+ the rank (`other_seed_pct`, `half_ties_pct`) | analyst |
+| `backtest.json` | the same, with paired differences, settings tried and the summary | a program |
 | `work/` | stage tables; must not leave the organisation | analyst |
 | `<profile>/` | `internal`, `partner`, `public`, as configured; only `partner` and `public` are for handing over | the\
  profile's audience |

@@ -7,8 +7,9 @@ import pytest
 import shapely
 from pyproj import Transformer
 
-from pipeline.backtest import Study, backtest, cover, rolling_origins, standard_methods
+from pipeline.backtest import Ranking, Study, Target, Tiling, backtest, rolling_origins, standard_methods
 from pipeline.geography.grid import Grid
+from tests.backtest.direct_scores import direct_scores
 
 COLUMNS = ["Month", "Longitude", "Latitude", "Crime type", "queried_ward", "dup_id"]
 
@@ -18,7 +19,8 @@ def test_the_toy_table_of_pai_and_pei(conformance) -> None:
     # its order is given here by scores that differ. The area predicted 0 gets a score too, so that it is marked.
     observed, predicted = np.array([6, 7, 3, 2, 1, 0]), np.array([8, 4, 4.5, 2, 1, 0.5])
     shares = tuple(k / 6 for k in range(1, 7))
-    got = cover(predicted, hits=observed, before=predicted, area_km2=np.ones(6), shares=shares)
+    equal = {"hits": observed, "before": predicted, "area_km2": np.ones(6)}
+    got = Ranking.of(predicted, **equal).take(np.arange(1, 7))
     pai, pei = got.hits / 19 / np.array(shares), got.hits / got.best
     published_pai, published_pei = [1.8947, 1.4211, 1.6842, 1.4211, 1.2, 1.0], [0.8571, 0.6923, 1, 1, 1, 1]
     source = "toy table: observed 6 7 3 2 1 0, predicted 8 4 4 2 1 0"
@@ -27,7 +29,7 @@ def test_the_toy_table_of_pai_and_pei(conformance) -> None:
     np.testing.assert_allclose(pai, published_pai, atol=5e-5)
     np.testing.assert_allclose(pei, published_pei, atol=5e-5)
     # With the tie as it is: two areas hold 6 and half of 3 + 7, 11 of 19; five of six areas are marked.
-    tied = cover([8, 4, 4, 2, 1, 0], hits=observed, before=predicted, area_km2=np.ones(6), shares=shares)
+    tied = Ranking.of([8, 4, 4, 2, 1, 0], **equal).take(np.arange(1, 7))
     conformance("hits with a tie in proportion", "worked by hand", [6, 11, 16, 18, 19, 19], tied.hits)
     assert tied.hits.tolist() == pytest.approx([6, 11, 16, 18, 19, 19])
     assert tied.area_share.tolist() == pytest.approx([1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6, 5 / 6])
@@ -41,7 +43,8 @@ def test_the_robberies_of_london_in_hexagons(real_data, conformance) -> None:
     own_pai = first / first.sum() / (area / area.sum())
     chosen = own_pai >= 10
     share = (area[chosen].sum() / area.sum(),)
-    got = cover(np.where(chosen, own_pai, 0), hits=then, before=first, area_km2=area / 1e6, shares=share)
+    ranking = Ranking.of(np.where(chosen, own_pai, 0), hits=then, before=first, area_km2=area / 1e6)
+    got = ranking.take([share[0] * area.sum() / 1e6])
     earlier, later = got.before[0] / first.sum() / share[0], got.hits[0] / then.sum() / share[0]
     figures = {
         "units": (240, 0, int(chosen.sum())),
@@ -71,11 +74,10 @@ def city() -> Study:
     when = np.array([m for m, month in MONTHS.items() for n in month.values() for _ in range(n)])
     column = cell % 5
     points = np.stack([column * 500.0 + 250, cell // 5 * 500.0 + 250], axis=1)
-    return Study.lay(
+    return Study.of(
         points,
         when=when,
-        grid=CITY,
-        inside=np.ones(CITY.shape),
+        tiling=Tiling.of(CITY, np.ones(CITY.shape)),
         area_of=(column >= 2).astype(int),
         area_km2=[2.0, 3.0],
         population=[1_000, 10_000],
@@ -91,22 +93,27 @@ def test_a_city_worked_by_hand(conformance) -> None:
     # Together of 20: 5 %: 9 hits, rate 45 %, PAI 9, PEI 9/9 = 1; 10 %: 12 hits, 60 %, PAI 6, PEI 12/16 = 0.75.
     # 1 %: a fifth of the first cell: 0.8 + 1 = 1.8 hits, rate 9 %, PAI 9.
     # RRI at 5 %: before, cell 0 held 6 of 11 and 10 of 21: 16 of 32 = 0.5; so 0.45 / 0.5 = 0.9.
-    # Ward count. Origin 1: west 9, east 2, so west first: 4 hits on 2 km2. 5 % is 0.25 km2, an eighth: 0.5 hits.
-    # Origin 2 has seen west 13, east 8: west first, 5 hits, an eighth: 0.625. Together 1.125 of 20: PAI 1.125.
-    # Best of wards, 5 %: origin 1: east 6 / 3 km2 = west 4 / 2 km2, 0.5; origin 2: west 5 / 2 km2, 0.625. PEI 1.
-    # Ward rate: west 9 per 1,000, then 13 per 1,000, east 0.2 and 0.8: west first too, the same numbers.
+    # Wards by density. Origin 1: west 9 on 2 km2, east 2 on 3 km2, so west first: 4 hits on 2 km2. 5 % is 0.25 km2, an
+    # eighth: 0.5 hits. Origin 2 has seen west 13, east 8: west first, 5 hits, an eighth: 0.625. Together 1.125 of 20:
+    # PAI 1.125. Best of wards, 5 %: origin 1: east 6 / 3 km2 = west 4 / 2 km2, 0.5; origin 2: west 5 / 2 km2, 0.625.
+    # PEI 1. Wards by rate: west 9 per 1,000, then 13 per 1,000, east 0.2 and 0.8: west first too, the same numbers.
+    # Last period. Origin 1 is as above. Origin 2 has seen 4 4 2 in cells 0 2 7: 0 and 2 tie, so at 5 % it catches half
+    # of 5 + 3, 4 hits; at 10 % both, 8 hits. Together 8 and 12.
     # Oracle at 10 %: 8 + 8 = 16 of 20: PAI 8. Random: 1.
     study = city()
     methods = standard_methods(eps_m=100, min_samples=3, areas=True, population=True)
-    result = backtest(study, methods=methods, origins=(1, 2), shares=(0.01, 0.05, 0.1), seed=1)
+    targets = tuple(Target.read(text) for text in ("1 %", "5 %", "0.5 km2"))
+    result = backtest(study, methods=methods, origins=(1, 2), targets=targets, rank_by=targets[1], seed=1)
     got = {(s.method, round(s.area_pct)): s for s in result.scores}
     source = "worked by hand, comments of the test"
     expected = {
-        ("grid count", 1): (1.8, 9.0),
-        ("grid count", 5): (9.0, 9.0),
-        ("grid count", 10): (12.0, 6.0),
-        ("ward count", 5): (1.125, 1.125),
-        ("ward rate", 5): (1.125, 1.125),
+        ("grid_count", 1): (1.8, 9.0),
+        ("grid_count", 5): (9.0, 9.0),
+        ("grid_count", 10): (12.0, 6.0),
+        ("area_density", 5): (1.125, 1.125),
+        ("area_rate", 5): (1.125, 1.125),
+        ("last_period", 5): (8.0, 8.0),
+        ("last_period", 10): (12.0, 6.0),
         ("oracle", 10): (16.0, 8.0),
         # Clusters (3 at one cell centre are core): first cells 0 (6) then 1 (3); then 0 (10), 2 (6): as grid count.
         ("clusters", 10): (12.0, 6.0),
@@ -118,14 +125,14 @@ def test_a_city_worked_by_hand(conformance) -> None:
         )
         assert score.hits == pytest.approx(hits)
         assert score.pai.value == pytest.approx(pai)
-    assert got["grid count", 10].pei.value == pytest.approx(0.75)
-    assert got["grid count", 5].pei.value == pytest.approx(1.0)
-    assert got["grid count", 5].rri.value == pytest.approx(0.9)
-    assert got["ward count", 5].pei.value == pytest.approx(1.0)
+    assert got["grid_count", 10].pei.value == pytest.approx(0.75)
+    assert got["grid_count", 5].pei.value == pytest.approx(1.0)
+    assert got["grid_count", 5].rri.value == pytest.approx(0.9)
+    assert got["area_density", 5].pei.value == pytest.approx(1.0)
     assert got["oracle", 10].pei.value == 1.0
     assert got["random", 10].pai.value == pytest.approx(1.0, abs=1e-9)
     assert result.test_incidents == 20
-    assert result.verdict == "too few to rank methods: 20 test incidents, 100 are needed"
+    assert result.standing == "too_few_incidents"
     assert result.ranking == ()
 
 
@@ -145,41 +152,59 @@ def london(real_data):
     area_of = np.full(len(points), -1)
     area_of[which[::-1]] = ward[::-1]
     ground = wards.union_all()
-    grid = Grid.covering(ground.bounds, cell_m=500.0)
     when = crimes["Month"].str[-2:].astype(int).to_numpy()
     area_km2 = wards.geometry.area.to_numpy() / 1e6
-    return crimes["Crime type"].to_numpy(), points, when, grid, grid.fraction(ground), area_of, area_km2
+    return crimes["Crime type"].to_numpy(), points, when, Tiling.squares(ground, size_m=500.0), area_of, area_km2
 
 
 @pytest.mark.real
 @pytest.mark.parametrize("crime_type", ["burglary", "robbery", "violent-crime", "drugs"])
 def test_six_real_months_of_london(london, crime_type: str, conformance) -> None:
-    kinds, points, when, grid, inside, area_of, area_km2 = london
-    of_type = kinds == crime_type
-    study = Study.lay(
-        points[of_type], when=when[of_type], grid=grid, inside=inside, area_of=area_of[of_type], area_km2=area_km2
-    )
+    kinds, points, when, tiling, area_of, area_km2 = london
+    of_type = (kinds == crime_type) & (area_of >= 0)
+    study = Study.of(points[of_type], when=when[of_type], tiling=tiling, area_of=area_of[of_type], area_km2=area_km2)
     result = backtest(
         study,
-        methods=standard_methods(eps_m=200, min_samples=10, areas=True, population=False),
+        methods=standard_methods(eps_m=200, min_samples=10, bandwidths_m=(400.0, 800.0), areas=True, population=False),
         origins=rolling_origins(when, count=3, history=3),
-        bandwidths_m=(400.0, 800.0),
+        history=3,
         resamples=199,
     )
     assert result.test_incidents > 1_000
-    for pct in (1.0, 3.0, 5.0, 10.0):
-        here = {s.method: s for s in result.scores if s.area_pct == pct}
+    for target in ("1 %", "3 %", "5 %", "10 %"):
+        here = {s.method: s for s in result.scores if s.target == target}
         oracle = here.pop("oracle")
         assert here["random"].pai.value == pytest.approx(1)
         assert all(s.hits <= oracle.hits for s in here.values())
         assert all(s.pai.low <= s.pai.value <= s.pai.high for s in here.values())
-        assert all(here[name].pai.value > 1.5 for name in ("KDE", "grid count", "Gi*"))
-        if pct == 5.0:
-            conformance(f"PAI at 5 %, London, {crime_type}, random", "chance", 1, here["random"].pai.value)
+        assert all(here[key].pai.value > 1.5 for key in ("kde", "grid_count", "gistar", "long_run", "last_period"))
+        if target == "5 %":
             best = max(s.pai.value for s in here.values())
             conformance(
                 f"PAI at 5 %, London, {crime_type}, best", "under the oracle", f"< {oracle.pai.value:.4g}", best
             )
-    whole = {s.method for s in result.scores if s.area_pct == 5.0 and s.marked_pct > 5 - 1e-6}
+    whole = {s.method for s in result.scores if s.target == "5 %" and s.marked_pct > 5 - 1e-6}
     assert set(result.ranking) == whole - {"random", "oracle"}
-    assert {"KDE", "Gi*", "grid count", "ward count"} <= whole
+    assert {"kde", "gistar", "area_density"} <= whole
+    # The direct script: the same cells, with the share of each that lies inside.
+    grid, share = tiling.grid, np.zeros(len(tiling.grid))
+    share[tiling.cell] = tiling.area_km2
+    cell = [(int(x // 500), int(y // 500)) for x, y in grid.centres()]
+    direct = direct_scores(
+        points[of_type],
+        when[of_type],
+        cell_m=500.0,
+        areas_km2=dict(zip(cell, share.tolist(), strict=True)),
+        asked_km2=[0.01 * result.total_km2, 0.05 * result.total_km2],
+        total_km2=result.total_km2,
+        origins=result.origins,
+        history=3,
+    )
+    counted = {s.target: s for s in result.scores if s.method == "grid_count"}
+    for expected, target in zip(direct, ("1 %", "5 %"), strict=True):
+        found = counted[target]
+        name = f"London, {crime_type}, counts at {target}: hits, PAI, PEI*"
+        got = [found.hits, found.pai.value, found.pei.value]
+        right = [expected["hits"], expected["pai"], expected["pei"]]
+        conformance(name, "direct script, tests/backtest/direct_scores.py", right, got)
+        assert got == pytest.approx(right)

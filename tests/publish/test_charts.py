@@ -5,12 +5,11 @@ import sys
 from xml.etree import ElementTree as ET
 
 import numpy as np
-import pandas as pd
 import pytest
 import shapely
 
-from pipeline.commands.backtest import _plot
 from pipeline.publish import charts
+from pipeline.publish.charts.backtest import CaughtBar, caught_chart
 from pipeline.publish.charts.canvas import Canvas, path_data
 from tests.kit.released import HOSTILE
 
@@ -95,17 +94,13 @@ def test_a_hole_stays_a_hole_and_what_has_no_surface_is_left_out() -> None:
     assert [node.get("d", "").count("M") for node in drawn(svg).iter("path")] == [2]
 
 
-def test_a_backtest_without_hits_is_drawn_too() -> None:
-    numbers = {"area_pct": [1, 2, 1], "pai": [10, 1, 0], "pai_low": [1, 0, 0], "pai_high": [100, 10, 0]}
-    rows = pd.DataFrame(numbers, dtype="Float64").assign(method=["KDE", "KDE", "Gi*"])
-    text = _plot(rows, "Hate <crime>").decode()
+def test_a_backtest_with_one_method_without_hits_is_drawn_too() -> None:
+    rows = [CaughtBar("Gi*", 12.5, 10.0, 15.0, "12.5%"), CaughtBar("<b>none</b>", 0.0, None, None, "0%", True)]
+    text = caught_chart(rows, title="Hate <crime>", axis="per cent", label="x", standalone=True)
     root = ET.fromstring(text)  # noqa: S314 - drawn here
     words = [node.text for node in root.iter("{http://www.w3.org/2000/svg}text")]
-    assert "KDE" in words
-    assert "Gi*" not in words  # nothing of it can stand on a logarithmic axis
-    assert {"1", "10", "100"} <= set(words)
-    assert "Hate <crime>: how much of the next period would have been caught" in words
-    assert _plot(rows.iloc[:0], "Empty").decode().startswith("<svg")
+    assert {"Gi*", "<b>none</b>", "0", "10", "12.5%", "Hate <crime>"} <= set(words)
+    assert caught_chart([], title="Empty", axis="", label="x").startswith("<svg")
 
 
 @pytest.mark.slow

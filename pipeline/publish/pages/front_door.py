@@ -109,6 +109,7 @@ def front_door(folder: Path, *, config: Config, manifest: Mapping[str, Any], qua
             refused=_refused(quality),
             choices=_choices(manifest),
             releases=_releases(folder, config),
+            backtest="backtest.html" if (folder / "backtest.html").is_file() else "",
             sections=[_quality(quality, config)],
             technical=[_stages(manifest), _inputs(manifest)],
         )
