@@ -203,6 +203,14 @@ class Streets(Section):
     max_distance_m: float = Field(
         100.0, gt=0, description="Incidents further than this from any segment count on none, in metres."
     )
+    density: Literal["none", "simple", "discontinuous"] = Field(
+        "discontinuous",
+        description="Kernel density along the streets: `discontinuous` divides an incident among the streets that lead "
+        "on from a junction, `simple` gives each of them the whole.",
+    )
+    bandwidth_m: Annotated[float, Field(gt=0)] | Literal["auto"] = Field(
+        "auto", description="Reach along the streets in metres, or `auto`: by leave-one-out likelihood."
+    )
 
 
 class Placeholder(Section):

@@ -291,9 +291,15 @@ STREET_SEGMENTS = Table(
         Column("rank", "int", "Rank by incidents; equal segments share it."),
         Column("hot", "bool", "Whether it is one of the fewest segments that hold a quarter of the incidents."),
         Column("run", "int", "Number of the run of hot segments that it is in.", null=True),
+        Column(
+            "density_per_km",
+            "float",
+            "Kernel density along the network, incidents per kilometre of street, mean over the segment.",
+            null=True,
+        ),
         Column("geometry", "geometry", "Centre line in the working system."),
     ),
-    "Street segments with incidents in a window, exact: for the internal folder alone.",
+    "Street segments with incidents or density in a window, exact: for the internal folder alone.",
 )
 
 STREET_RUNS = Table(

@@ -4,11 +4,15 @@ import dataclasses
 import re
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+import shapely
 
 from pipeline.detect.concentration import Figure, Unit, Units, concentration_rows, repeat_rows
+from pipeline.detect.streets.entry import hot_runs, segment_table
+from pipeline.detect.streets.network import Network
 from pipeline.domain.periods import Period
 from pipeline.publish.map.document import map_html
 from pipeline.publish.pages.concentration import PAGE, concentration_html, write_concentration
@@ -66,6 +70,26 @@ def test_the_page_says_what_the_table_holds(released: Released) -> None:
     assert html.count("<svg") == 1
     assert "NaN" not in html
     assert "nan" not in text
+
+
+def test_streets_are_drawn_and_listed_by_run() -> None:
+    hostile, plain = fixture.HOSTILE[0], fixture.city(audience="internal")
+    corners = [(530_000, 180_000), (530_090, 180_020), (530_180, 180_040), (530_400, 180_000), (530_490, 180_020)]
+    lines = [shapely.LineString(corners[k : k + 2]) for k in (0, 1, 3)]
+    streets = gpd.GeoDataFrame(
+        {"segment_id": ["a", "b", "c"], "name": [hostile, hostile, ""]}, geometry=lines, crs=plain.areas.crs
+    )
+    network = Network.of(np.array(lines))
+    for density in (np.array([90.0, 80.0, 1.0]), None):
+        table = segment_table(streets, network, np.array([40, 40, 3]), density_per_km=density)
+        released = dataclasses.replace(with_table(plain, 900), streets=table, street_runs=hot_runs(table))
+        html = concentration_html(released)
+        assert html.count("<svg") == 2
+        assert 'class="hot"' in html
+        assert "2 hot segments" in html
+        assert hostile not in html
+        assert "2 184 m 80 43 " in text_of(html)  # two segments of 92.2 m with 80 incidents
+    assert "work/streets" not in concentration_html(with_table(plain, 900))
 
 
 def test_too_few_incidents_are_said_to_be_too_few() -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import shapely
 
+from pipeline.detect.streets.entry import hot_runs
 from pipeline.errors import ConfigError
 from pipeline.geography.levels_above import LevelsAbove
 from pipeline.geography.neighbours import group_wards
@@ -356,11 +357,24 @@ def test_concentration_is_for_the_data_owner_alone() -> None:
         "chance": 9.0,
     }
     rows = pd.DataFrame([row, row | {"category": "unheard-of"}], columns=CONCENTRATION.names)
-    detected = dataclasses.replace(small(1), concentration={HEADLINE: CONCENTRATION.conform(rows)})
+    segment = {
+        "segment_id": "s", "name": "", "length_m": 50.0, "incidents": 9, "per_100m": 18.0, "rank": 1, "hot": True,
+        "run": 1, "density_per_km": 20.0,
+    }  # fmt: skip
+    street = shapely.LineString([(X0, Y0), (X0 + 50, Y0)])
+    detected = dataclasses.replace(
+        small(1),
+        concentration={HEADLINE: CONCENTRATION.conform(rows)},
+        streets={HEADLINE: gpd.GeoDataFrame([segment], geometry=[street], crs="EPSG:27700")},
+        street_runs={HEADLINE: hot_runs(pd.DataFrame([segment]))},
+    )
     internal = {"name": "internal", "audience": "internal", "borough_period": "fixed"}
-    assert let_out(detected, internal).concentration["category"].tolist() == ["all"]  # of what the folder shows
+    shown = let_out(detected, internal)
+    assert shown.concentration["category"].tolist() == ["all"]  # of what the folder shows
+    assert (len(shown.streets), len(shown.street_runs)) == (1, 1)
     for profile in (PARTNER, PUBLIC, {**internal, "scope": [detected.areas["area_code"].iloc[1]]}):
-        assert not len(let_out(detected, profile).concentration)
+        other = let_out(detected, profile)
+        assert (len(other.concentration), len(other.streets), len(other.street_runs)) == (0, 0, 0)
 
 
 def test_a_profile_shows_the_categories_it_lists_and_no_others() -> None:

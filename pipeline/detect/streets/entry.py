@@ -9,6 +9,7 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 from numpy.typing import NDArray
 
 from pipeline.detect.concentration import (
@@ -22,10 +23,17 @@ from pipeline.detect.concentration import (
 )
 from pipeline.detect.density import month_rows, places_of
 from pipeline.detect.method import DetectInput, Findings, Method, Need, Scope
+from pipeline.detect.streets.density import (
+    Located,
+    NetworkBandwidth,
+    NetworkKernel,
+    choose_network_bandwidth,
+    network_density,
+)
 from pipeline.detect.streets.network import Nearest, Network, nearest_segments, runs_of
 from pipeline.domain.categories import ROOT
 from pipeline.domain.periods import Period
-from pipeline.statistics.concentration import top_units
+from pipeline.statistics.concentration import FEWEST_INCIDENTS, top_units
 from pipeline.tables import CONCENTRATION, STREET_RUNS, STREET_SEGMENTS
 
 __all__ = ["METHOD", "hot_runs", "segment_table"]
@@ -34,6 +42,8 @@ MANY_DEAD_ENDS_PCT = 60.0
 """From here on most ends meet nothing: lines run through junctions. In Cleveland's layer, split at junctions, it is
 13 %."""
 MOST_NAMES = 3
+PIECE_M = 50.0
+"""Density is estimated at the middle of pieces of at most this length: a sixth of the usual bandwidths."""
 SPREAD = (0.5, 0.9, 0.99)
 """Shares of incidents whose distance from their segment is stated."""
 
@@ -41,8 +51,10 @@ Counts = NDArray[np.int64]
 Ints = NDArray[np.int64]
 
 
-def segment_table(streets: gpd.GeoDataFrame, network: Network, counts: Counts) -> gpd.GeoDataFrame:
-    """Return the segments with incidents: counts, rates, ranks, and which are hot and in which run.
+def segment_table(
+    streets: gpd.GeoDataFrame, network: Network, counts: Counts, *, density_per_km: NDArray[np.float64] | None = None
+) -> gpd.GeoDataFrame:
+    """Return the segments with incidents or density: counts, rates, ranks, and which are hot and in which run.
 
     Hot segments are the fewest that hold a quarter of the incidents, with all that equal the last of them. Segments
     are ranked by incidents, not by their rate per 100 m, which one incident on a short segment would lead.
@@ -55,6 +67,8 @@ def segment_table(streets: gpd.GeoDataFrame, network: Network, counts: Counts) -
         Of the same segments.
     counts
         Incidents of each, shape (n,).
+    density_per_km
+        Density along the network, shape (n,), if it was estimated.
 
     Returns
     -------
@@ -70,7 +84,7 @@ def segment_table(streets: gpd.GeoDataFrame, network: Network, counts: Counts) -
     place[np.lexsort((np.arange(len(totals)), -totals))] = np.arange(1, len(totals) + 1)
     ranked = pd.array(np.where(hot, place[run] if len(place) else 0, 0), dtype="Int64")
     ranked[~hot] = pd.NA
-    there = counts > 0
+    there = counts > 0 if density_per_km is None else (counts > 0) | (density_per_km > 0)
     table = gpd.GeoDataFrame(
         {
             "segment_id": streets["segment_id"].to_numpy(),
@@ -81,6 +95,7 @@ def segment_table(streets: gpd.GeoDataFrame, network: Network, counts: Counts) -
             "rank": pd.Series(counts).rank(method="min", ascending=False).astype("int64").to_numpy(),
             "hot": hot,
             "run": ranked,
+            "density_per_km": np.full(len(counts), np.nan) if density_per_km is None else density_per_km.round(3),
         },
         geometry=streets.geometry.to_numpy(),
         crs=streets.crs,
@@ -132,6 +147,9 @@ class _Located:
         rows = data.locations if data.apart is None else pd.concat([data.locations, data.apart], ignore_index=True)
         places = rows[["easting_m", "northing_m"]].drop_duplicates().to_numpy(dtype=np.float64)
         self.nearest: Nearest = nearest_segments(streets.geometry.to_numpy(), places)
+        self._along = shapely.line_locate_point(
+            streets.geometry.to_numpy()[self.nearest.segment], shapely.points(places)
+        )
         self._max_m = max_distance_m
         self._number = pd.Series(np.arange(len(places)), index=pd.MultiIndex.from_arrays([places[:, 0], places[:, 1]]))
 
@@ -147,6 +165,12 @@ class _Located:
         segment = self.nearest.segment[number[near]]
         return np.bincount(segment, weights=incidents[near], minlength=self.segments).astype(np.int64)
 
+    def places(self, period: Period) -> tuple[Located, Counts]:
+        """Return where the incidents lie on their segments, distinct places with their incidents."""
+        number, incidents = self._of(ROOT, period)
+        near = self.nearest.distance_m[number] <= self._max_m
+        return Located(self.nearest.segment[number[near]], self._along[number[near]]), incidents[near]
+
     def distances(self, period: Period) -> tuple[NDArray[np.float64], Counts]:
         """Return the distance of each place to its segment, and its incidents."""
         number, incidents = self._of(ROOT, period)
@@ -158,6 +182,32 @@ def _quantile(values: NDArray[np.float64], weights: Counts, share: float) -> flo
     order = np.argsort(values, kind="stable")
     reached = np.cumsum(weights[order])
     return float(values[order][np.searchsorted(reached, share * reached[-1], side="left")])
+
+
+def _density(
+    data: DetectInput, network: Network, located: _Located
+) -> tuple[NDArray[np.float64] | None, NetworkBandwidth | None]:
+    """Estimate density along the streets, as the mean of each segment's pieces; none where incidents are too few."""
+    settings = data.config.detect.streets
+    events, weights = located.places(data.window.headline)
+    if settings.density == "none" or int(weights.sum()) < FEWEST_INCIDENTS:
+        return None, None
+    if settings.bandwidth_m == "auto":
+        chosen = choose_network_bandwidth(network, events, weights.astype(np.float64), form=settings.density)
+    else:
+        chosen = NetworkBandwidth(float(settings.bandwidth_m), ())
+    pieces = np.maximum(1, np.ceil(network.length_m / PIECE_M)).astype(np.int64)
+    segment = np.repeat(np.arange(len(pieces)), pieces)
+    nth = np.arange(len(segment)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    middle = (nth + 0.5) * (network.length_m / pieces)[segment]
+    found = network_density(
+        network,
+        events,
+        weights.astype(np.float64),
+        at=Located(segment, middle),
+        kernel=NetworkKernel(settings.density, chosen.bandwidth_m),
+    )
+    return 1000 * np.bincount(segment, weights=found) / pieces, chosen
 
 
 def _streets(data: DetectInput) -> Findings:
@@ -182,7 +232,14 @@ def _streets(data: DetectInput) -> Findings:
             f"detect.streets: {total - on:,} of {total:,} incidents of {headline.label} are more than "
             f"{settings.max_distance_m:g} m from any segment and count on none."
         )
-    segments = segment_table(streets, network, counts)
+    density, bandwidth = _density(data, network, located)
+    if bandwidth is not None and bandwidth.at_the_end:
+        cautions.append(
+            f"detect.streets.bandwidth_m: of the candidates the {'first' if bandwidth.at_first else 'last'} is best, "
+            f"{bandwidth.bandwidth_m:g} m: a better one may lie beyond. Places that are far apart, such as map points, "
+            "ask for long bandwidths."
+        )
+    segments = segment_table(streets, network, counts, density_per_km=density)
     rows = concentration_rows(
         Units(Unit.STREET, network.length_m, located.counts),
         categories=categories_with_enough(data, headline),
@@ -192,6 +249,9 @@ def _streets(data: DetectInput) -> Findings:
         samples=SAMPLES,
     )
     choices: dict[str, Any] = {}
+    if bandwidth is not None:
+        choices[f"network bandwidth_m {name}"] = bandwidth.bandwidth_m
+        choices[f"network bandwidth ladder {name}"] = [list(pair) for pair in bandwidth.ladder]
     if total:
         spread = ", ".join(
             f"{share:.0%} within {_quantile(away, incidents, share):.0f} m" for share in (0.5, 0.9, 0.99)

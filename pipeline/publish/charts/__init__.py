@@ -8,6 +8,7 @@ from pipeline.publish.charts.canvas import Canvas
 from pipeline.publish.charts.hotspot import Column, Landmark, Streets, columns, hotspot_map
 from pipeline.publish.charts.lorenz import LorenzCurve, lorenz_chart
 from pipeline.publish.charts.rates import Curve, Dot, LogAxis, Span, bar, strip, trend
+from pipeline.publish.charts.street_map import street_map
 
 __all__ = [
     "Canvas",
@@ -30,6 +31,7 @@ __all__ = [
     "hotspot_map",
     "locator",
     "lorenz_chart",
+    "street_map",
     "strip",
     "trend",
 ]

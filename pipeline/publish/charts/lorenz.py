@@ -60,7 +60,7 @@ def lorenz_chart(curve: LorenzCurve, *, units: str, width_pt: float, height_pt: 
     for k in range(6):
         canvas.text(plot, k * end / 5, 0, f"{k * end / 5:g}", role="ax", dy=-11)
     canvas.text(plot, end / 2, 0, say("chart.lorenz.share_of", units=units), role="ax", dy=-25)
-    canvas.text(plot, 0, 100, say("chart.lorenz.incidents"), role="ax", anchor="start", dx=-20, dy=7)
+    canvas.text(plot, 0, 100, say("chart.lorenz.incidents"), role="ax", anchor="start", dx=-20, dy=11)
     plot.line(xs, by_chance, colour=_C["bar-hover"], width=1.3, dash="3 2")
     # Named where there is room below the curve, at two thirds of the axis.
     at = next((k for k, x in enumerate(xs) if x >= end * 0.62), len(xs) - 1)

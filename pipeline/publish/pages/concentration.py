@@ -20,6 +20,7 @@ __all__ = ["PAGE", "concentration_html", "has_concentration", "write_concentrati
 
 PAGE = "concentration.html"
 MOST_RUNS = 25
+MAP_WIDE_PT = 700.0
 CHART_PT = (420.0, 250.0)
 
 
@@ -99,6 +100,7 @@ def concentration_html(released: Released) -> str:
         about=say("number.list_joint").join(t for t in (info.title, info.place, info.headline.label) if t),
         lead=_lead(info, figures),
         chart=_chart(info, figures),
+        streets=_street_map(released),
         tables=[
             _spread(info, figures),
             *_by_category(info, figures),
@@ -275,6 +277,14 @@ def _years(info: ReleaseInfo, figures: _Figures) -> _Table:
 
 
 _ENDS = ("value", "low", "high", "chance")
+
+
+def _street_map(released: Released) -> Any:
+    """Draw the streets with most incidents inside the areas; nothing where there is no street layer."""
+    if not len(released.streets):
+        return ""
+    areas = released.areas[released.areas["level"] == Level.BOROUGH]
+    return page.safe(charts.street_map(released.streets, outlines=areas.geometry.to_numpy(), width_pt=MAP_WIDE_PT))
 
 
 def _runs(released: Released) -> list[_Table]:
