@@ -431,13 +431,13 @@ export function noticeOf() {
   if (!rows.includes("ok") && !rows.includes("first")) return emptyNotice(scene, rows);
   const flat = oneClassNotice(scene);
   if (flat) return flat;
-  const missing = rows.filter((s) => s === "notoffered" || s === "few").length;
-  if (missing / rows.length <= 0.4 || !isDetailed(scene.level) || !MAPPED.includes("borough")) return null;
+  const missing = rows.filter((s) => s === "notoffered" || s === "few").length, held = rows.filter((s) => s !== "nocover").length;
+  if (missing / held <= 0.4 || !isDetailed(scene.level) || !MAPPED.includes("borough")) return null;
   const all = regional(scene.period, scene.category, "r");
   const pale = scene.measure === "rate" && all !== null && all < sharedLimits()[0] ? [say("map.notice.pale", { region: INFO.region })] : [];
   const why = { count: "map.notice.many_not_offered", rate: "map.notice.many_without_rate", change: "map.notice.many_without_change" };
   const key = scene.measure === "count" || scene.measure === "rate" || scene.measure === "change" ? why[scene.measure] : "map.notice.many_too_few";
-  const values = { missing: whole(missing), all: whole(rows.length), areas: level.many, noun: INFO.noun };
+  const values = { missing: whole(missing), all: whole(held), areas: level.many, noun: INFO.noun };
   const fuller = say("map.notice.fuller", { areas: capital(LEVELS.borough.many) });
   return { text: [say(key, values), ...pale, fuller].join(" "), action: say("map.notice.show", { name: LEVELS.borough.many }), level: "borough" };
 }
