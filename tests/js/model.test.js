@@ -36,6 +36,15 @@ test("change is no choice where no area has one", () => {
     for (const held of columnsOf.filter((c) => c.cw)) held.cw = { [THIS_YEAR]: ["w", "w", "w", "w"] };
   });
   assert.deepEqual(SHOWN_MEASURES, ["rate", "count"]);
+  /** Every area is "not comparable": with a window that it was compared with, and without any. */
+  const apart = (earlierNamed) => open((p) => {
+    p.info.earlierNamed = earlierNamed;
+    for (const level of Object.values(p.levels)) for (const c of Object.values(level.values)) if (c.cw) c.cw = columns({ cw: ["c", "c", "c", "c"] }).cw;
+  });
+  apart("");
+  assert.deepEqual(SHOWN_MEASURES, ["rate", "count"]);
+  apart("2023");
+  assert.deepEqual(SHOWN_MEASURES, ["rate", "count", "change"]);
 });
 
 test("the values of a scene are worked out once, and belong to one release", () => {

@@ -314,7 +314,7 @@ def _per_day(now: int, before: int, index: ReleaseIndex, earlier: Period) -> str
 def _change(index: ReleaseIndex, facts: HotspotFacts, region: str) -> Fact:
     rows = facts.of(Question.YEAR_BEFORE)
     if not rows:
-        return Fact(say("hotspot.fact.before"), say("hotspot.fact.not_compared"))
+        return Fact(say("hotspot.fact.changed"), say("hotspot.fact.not_compared"), say("hotspot.fact.no_earlier"))
     row, earlier = rows[0], Period.parse(str(rows[0]["answer"]))
     label = say("hotspot.fact.change", period=earlier.label)
     if row["word"] not in COMPARED:

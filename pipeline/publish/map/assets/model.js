@@ -13,7 +13,7 @@ import {
 } from "./data.js";
 
 /** @import { BreakFields, PeriodFields } from "./fields.js" */
-/** @import { Band, CountRange, Hotspot, Level } from "./data.js" */
+/** @import { Band, Cell, CountRange, Hotspot, Level } from "./data.js" */
 
 /** @typedef {"rate" | "count" | "change" | "significance" | "outcomes"} Measure */
 /** @typedef {{level: string, mode: string, category: string, measure: Measure, period: string}} Scene */
@@ -74,12 +74,16 @@ export function begin() {
 }
 
 /** Whether a measure holds at least one number, offered or not, somewhere. A change must be given: where no window has an
- * earlier one there is nothing to choose.
+ * earlier one, every area is only "not comparable", and there is nothing to choose.
  * @param {Measure} measure @returns {boolean} */
 function measureExists(measure) {
   const key = MEASURES[measure].key;
-  const given = (/** @type {import("./data.js").Cell[]} */ cells) => measure !== "change" || cells.some((c) => c !== null && c !== NOT_OFFERED);
-  return MAPPED.some((id) => Object.values(LEVELS[id].values).some((columns) => Object.values(columns[key] || {}).some(given)));
+  return MAPPED.some((id) => {
+    const hasEarlier = Boolean(INFO.earlierNamed) || LEVELS[id].periods.some((p) => p.against);
+    const says = (/** @type {Cell} */ c) => c !== null && c !== NOT_OFFERED && (hasEarlier || c !== "c");
+    const given = (/** @type {Cell[]} */ cells) => measure !== "change" || cells.some(says);
+    return Object.values(LEVELS[id].values).some((columns) => Object.values(columns[key] || {}).some(given));
+  });
 }
 
 /** How everything starts; the theme stays as the reader chose it.
