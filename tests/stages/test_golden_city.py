@@ -5,11 +5,13 @@ import json
 import re
 from pathlib import Path
 
+import geopandas as gpd
 import pandas as pd
 import pytest
+import shapely
 
 from pipeline.stages.runner import Outcome, run
-from tests.kit.city import write_city
+from tests.kit.city import X0, Y0, write_city
 
 pytestmark = pytest.mark.slow
 
@@ -20,9 +22,19 @@ def quiet(_label: str, _done: int, _total: int) -> None:
     return
 
 
+def city_with_streets(folder: Path) -> Path:
+    """Write the city with a street through each ward: 10 m, 0 m and 110 m from the incidents."""
+    ends = [((0, 510), (1000, 510)), ((1000, 510), (2000, 490)), ((2000, 290), (3000, 290))]
+    lines = [shapely.LineString([(X0 + x, Y0 + y) for x, y in pair]) for pair in ends]
+    folder.mkdir(parents=True, exist_ok=True)
+    streets = gpd.GeoDataFrame({"ref": ["s1", "s2", "s3"]}, geometry=lines, crs="EPSG:27700")
+    streets.to_file(folder / "streets.gpkg", driver="GPKG")
+    return write_city(folder, **{"detect.streets": {"path": "streets.gpkg", "id": "ref"}})
+
+
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    return run(write_city(tmp_path_factory.mktemp("city")), progress=quiet)
+    return run(city_with_streets(tmp_path_factory.mktemp("city")), progress=quiet)
 
 
 @pytest.fixture(scope="module")
@@ -116,8 +128,20 @@ def test_every_documented_file_of_a_profile_is_written(outcome: Outcome, profile
     assert (outcome.folder / profile / "boroughs" / "A.html").is_file()
 
 
+def test_incidents_by_street(outcome: Outcome) -> None:
+    detect = outcome.manifest["stages"]["detect"]
+    assert detect["choices"]["streets 2024-01..2024-12"].startswith("36 of 41 incidents on 3 segments")
+    assert any("5 of 41 incidents" in caution and "more than 100 m" in caution for caution in detect["cautions"])
+    segments = pd.read_parquet(outcome.folder / "work" / "streets" / "2024-01..2024-12.parquet")
+    assert segments[["segment_id", "incidents", "rank", "hot"]].to_numpy().tolist() == [
+        ["s1", 24, 1, True],
+        ["s2", 12, 2, False],
+    ]
+    assert "Streets with most incidents" in (outcome.folder / "internal" / "concentration.html").read_text("utf-8")
+
+
 def test_two_runs_are_byte_identical(outcome: Outcome, tmp_path: Path) -> None:
-    again = run(write_city(tmp_path / "again"), progress=quiet)
+    again = run(city_with_streets(tmp_path / "again"), progress=quiet)
     files = sorted(p.relative_to(outcome.folder) for p in outcome.folder.rglob("*") if p.is_file())
     assert files == sorted(p.relative_to(again.folder) for p in again.folder.rglob("*") if p.is_file())
     released = [f for f in files if f.parts[0] in {"internal", "public"}]
