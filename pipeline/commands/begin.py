@@ -425,7 +425,17 @@ class _Making:
         out = ["published_counts:", "  - name: publisher", f"    paths: {paths}"]
         given = [("encoding", rows.head.encoding), ("header_row", rows.head.header)]
         out += _lines(4, [(k, g) for k, g in [*given, *([rows.chosen] if rows.chosen else [])] if g is not None])
-        out += ["    columns:", *_lines(6, list(counts.columns.items()))]
+        columns, texts = dict(counts.columns), counts.texts
+        exclusive = self._exclusive(counts)
+        category = columns.pop("category") if exclusive else None
+        out += ["    columns:", *_lines(6, list(columns.items()))]
+        if category is not None:
+            texts = []
+            out += _wrapped(
+                f"category: {category.value} is left out, so that the rows add up to the total: {exclusive}. Maps of "
+                "each category need a category that is the total (categories.all_from).",
+                indent=6,
+            )
         if counts.levels:
             out.append(f"    levels: {_yaml(counts.levels)}")
         if counts.measures:
@@ -433,15 +443,30 @@ class _Making:
         out += _lines(4, [("period_format", counts.period_format)])
         out.append("    absent: unknown   # what a missing row means: zero, if the publisher leaves out zeros")
         out += ["", "categories:"]
-        tree = tree_of(counts.texts)
+        tree = tree_of(texts)
         if counts.whole:
             whole = next(c["id"] for c in tree if counts.whole.value in c["match"])
             out += _lines(2, [("all_from", Guess(whole, counts.whole.why))])
-        elif counts.texts:
-            out.append("  # all_from: total   # no category is recognisable as the total")
         needed = counts.whole is not None or "wide" in counts.columns
-        out += _tree(tree, {}, counts.texts, rows=0, always=needed and bool(tree))
+        out += _tree(tree, {}, texts, rows=0, always=needed and bool(tree))
         return [*out, "", _rest("mps-dashboard", "periods")]
+
+    def _exclusive(self, counts: SeenCounts) -> str | None:
+        """Return why rows of several categories add up, if none is the total; ask if that cannot be seen."""
+        if counts.whole or not counts.texts:
+            return None
+        can_add_up = "category" in counts.columns
+        if can_add_up and counts.exclusive:
+            return counts.exclusive
+        if can_add_up and self.ask is not None:
+            answer = self.ask("Can an incident count in several categories? (yes/no)")
+            if answer.casefold().startswith("n"):
+                return "no incident counts in two categories (entered)"
+        self.unseen.append(
+            "which category is the total (categories.all_from)"
+            + ("; if no incident counts in two categories, leave out columns.category" if can_add_up else "")
+        )
+        return None
 
     def _path(self, path: Path) -> str:
         """Return a path as the configuration has it: relative to its folder."""

@@ -25,6 +25,7 @@ from pipeline.ingest.counts import (
     incidents_by_borough,
     merge_published,
     read_counts,
+    require_total,
 )
 from pipeline.ingest.formats.files import (
     existing,
@@ -128,6 +129,7 @@ __all__ = [
     "require_selected",
     "require_size",
     "require_text_columns",
+    "require_total",
     "save_index",
     "scarce_boroughs",
     "settle",

@@ -44,6 +44,7 @@ __all__ = [
     "matched_pct",
     "merge_published",
     "read_counts",
+    "require_total",
     "unmapped",
 ]
 
@@ -167,6 +168,35 @@ def merge_published(parts: Sequence[CountsPart]) -> pd.DataFrame:
     """Combine the files of a run: one row per key; values with the same key are added up."""
     whole = pd.concat([p.table for p in parts], ignore_index=True)
     return PUBLISHED_COUNTS.conform(_added_up(whole))
+
+
+def require_total(table: pd.DataFrame, *, categories: Categories) -> None:
+    """Refuse counts of categories without any count of the total, which would otherwise pass for 0.
+
+    Parameters
+    ----------
+    table
+        PUBLISHED_COUNTS of all sources.
+    categories
+        Settings.
+
+    Raises
+    ------
+    InputError
+        With the categories and what to do.
+    """
+    rows = table[table["mapped"] & (table["measure"] == Measure.INCIDENTS)]
+    if not len(rows) or (rows["category"] == ROOT).any():
+        return
+    found = sorted(rows["category"].unique())
+    more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+    stated = f" (categories.all_from is {categories.all_from!r}, which has none)" if categories.all_from else ""
+    raise InputError(
+        f"the published counts are of {', '.join(found[:_NAMED])}{more}, and no row is a count of all "
+        f"incidents{stated}: categories may overlap, so they are never added up. Set categories.all_from to the "
+        "category that is the total. If no incident counts in two categories, leave out columns.category: then rows of "
+        "the same area and month add up to the total"
+    )
 
 
 def _added_up(rows: pd.DataFrame) -> pd.DataFrame:

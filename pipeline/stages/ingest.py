@@ -54,6 +54,7 @@ from pipeline.ingest import (
     require_outside,
     require_postcodes_found,
     require_selected,
+    require_total,
     save_index,
     scarce_boroughs,
     settle,
@@ -532,6 +533,7 @@ def _published(context: Context, areas: AreaSet) -> dict[str, Any]:
 
     reports = [part.report for part in parts]
     table = merge_published(parts)
+    require_total(table, categories=config.categories)
     refused = pd.concat([part.quarantine for part in parts], ignore_index=True)
     write_table(context.work("published_counts.parquet"), PUBLISHED_COUNTS, table)
     write_table(context.work("quarantine.parquet"), QUARANTINE, refused)

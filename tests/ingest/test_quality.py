@@ -365,6 +365,17 @@ def test_an_unknown_category_of_counts_is_as_configured(tmp_path: Path) -> None:
     assert made.report.labels == {"martian": "Martian"}
 
 
+def test_counts_without_a_total_are_refused_and_never_pass_for_zero(tmp_path: Path) -> None:
+    table, of_hate = counts(tmp_path, TEXT).table, counts_config().categories
+    readers.require_total(table, categories=of_hate)
+    parts = table[table["category"] != "all"]
+    with pytest.raises(InputError, match=r"of race.*no row is a count of all incidents.*Set categories\.all_from"):
+        readers.require_total(parts, categories=counts_config(all_from=None).categories)
+    with pytest.raises(InputError, match=r"categories\.all_from is 'hate', which has none"):
+        readers.require_total(parts, categories=of_hate)
+    readers.require_total(table[:0], categories=of_hate)  # no counts at all: other checks say so
+
+
 def test_columns_of_counts_that_are_missing_are_named_together(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"'nn'.*columns\.value.*did you mean"):
         counts(tmp_path, TEXT, counts_config({"columns": SOURCE["columns"] | {"value": "nn"}}))

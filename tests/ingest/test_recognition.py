@@ -11,6 +11,7 @@ from pipeline.config import Run
 from pipeline.errors import InputError
 from pipeline.ingest.recognition import (
     SeenAreas,
+    SeenCounts,
     choose_rows,
     require_inside,
     selecting,
@@ -251,6 +252,18 @@ def test_months_categories_and_measures_as_columns(areas: SeenAreas, tmp_path: P
     measures = table(tmp_path / "n.csv", "code,month,Offences,Positive outcomes", "A1,2024-01,5,3", "A2,2024-01,4,4")
     counts = try_counts(choose_rows(measures, areas, limits=LIMITS)[0], areas)
     assert counts.measures == {"Offences": "incidents", "Positive outcomes": "positive_outcomes"}
+
+
+def test_groups_of_offences_exclude_each_other_and_strands_do_not(areas: SeenAreas, tmp_path: Path) -> None:
+    def found(*texts: str) -> SeenCounts | None:
+        rows = [f"{month},A1,{text},4" for month in ("2024-01", "2024-02") for text in texts]
+        path = table(tmp_path / "g.csv", "month,code,crime type,count", *rows)
+        return try_counts(choose_rows(path, areas, limits=LIMITS)[0], areas)
+
+    groups = found("Burglary", "Robbery", "Theft & Handling", "Drugs")
+    assert (groups.whole, groups.exclusive) == (None, "groups of offences, and an offence counts in one of them")
+    strands = found("Racist Crime", "Homophobic Crime", "Burglary", "Robbery", "Drugs")
+    assert (strands.whole, strands.exclusive) == (None, None)
 
 
 def test_what_is_no_total_and_what_are_no_counts(areas: SeenAreas, tmp_path: Path) -> None:

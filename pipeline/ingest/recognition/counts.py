@@ -29,6 +29,7 @@ _WHOLE = re.compile(
     re.IGNORECASE,
 )
 _FEWEST_TITLES = 2
+_FEWEST_GROUPS = 3  # "Theft" alone may be a flag beside others
 _LEAST_MATCHED = 0.5
 _LONGEST = 50  # characters of an id, so that a number can be added
 
@@ -51,6 +52,8 @@ class SeenCounts:
         Texts of categories, in the order of the table; empty if there are none.
     whole
         The category that is the total, if one is.
+    exclusive
+        Why no incident counts in two categories, so that rows add up to the total; None if they may overlap.
     """
 
     areas: SeenAreas
@@ -60,6 +63,7 @@ class SeenCounts:
     period_format: Guess
     texts: list[str] = field(default_factory=list)
     whole: Guess | None = None
+    exclusive: str | None = None
 
 
 def try_counts(seen: SeenRows, areas: SeenAreas) -> SeenCounts | None:
@@ -104,7 +108,7 @@ def try_counts(seen: SeenRows, areas: SeenAreas) -> SeenCounts | None:
     columns["value"] = Guess((named or numeric)[0], why)
     levels, measures = _others(seen, areas, columns)
     texts, whole = _categories(seen, columns)
-    return SeenCounts(areas, columns, levels, measures, form, texts, whole)
+    return SeenCounts(areas, columns, levels, measures, form, texts, whole, _exclusive(texts))
 
 
 def _is_list_of_incidents(seen: SeenRows) -> bool:
@@ -155,7 +159,8 @@ def _wide_months(seen: SeenRows, areas: SeenAreas, area: Guess, titles: list[str
     }
     levels, measures = _others(seen, areas, columns, taken=titles)
     texts, whole = _categories(seen, columns)
-    return SeenCounts(areas, columns, levels, measures, Guess(form, "the names of these columns"), texts, whole)
+    months = Guess(form, "the names of these columns")
+    return SeenCounts(areas, columns, levels, measures, months, texts, whole, _exclusive(texts))
 
 
 def _wide_rest(
@@ -244,6 +249,26 @@ def _categories(seen: SeenRows, columns: dict[str, Guess]) -> tuple[list[str], G
         cell = groups[tuple(seen.texts[k][i] for k in keys)]
         cell[text] = (cell.get(text) or 0) + value if value is not None else cell.get(text)
     return texts, _total(texts, list(groups.values()))
+
+
+_GROUPS = tuple(
+    re.compile(group, re.IGNORECASE)
+    for group in (
+        "burglar", "robber", "drug", "criminal damage", "theft", "violen", "sexual", "vehicle", "public order",
+        "shoplift", "weapon", "fraud",
+    )
+)  # fmt: skip
+_STRANDS = re.compile(
+    r"hate|racis|religio|faith|homophob|transphob|disabilit|semit|islam|domestic|knife|gun", re.IGNORECASE
+)
+
+
+def _exclusive(texts: Sequence[str]) -> str | None:
+    """Return why categories exclude each other: the police count an offence in one group of offences only."""
+    groups = sum(any(group.search(t) for t in texts) for group in _GROUPS)
+    if groups < _FEWEST_GROUPS or any(_STRANDS.search(t) for t in texts):
+        return None
+    return "groups of offences, and an offence counts in one of them"
 
 
 def _total(texts: Sequence[str], cells: Sequence[dict[str, float | None]]) -> Guess | None:
