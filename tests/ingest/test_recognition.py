@@ -100,6 +100,14 @@ def test_layers_of_points_and_of_areas(tmp_path: Path) -> None:
     seen, rivals = choose_rows(path, layers[0], limits=LIMITS)
     assert (seen.chosen[0], seen.chosen[1].value, seen.column("date"), rivals) == ("layer", "crimes", "committed", [])
     assert seen.coordinates == "geometry"
+    points.to_file(tmp_path / "lamps.geojson")
+    with pytest.raises(InputError, match=r"lamps\.geojson has no outlines of areas, only points or lines"):
+        try_areas(tmp_path / "lamps.geojson", limits=LIMITS)
+    # A KML states no kind of geometry for its layers.
+    for layer, frame in (("wards", wards), ("lamps", points)):
+        frame.to_crs(4326).to_file(tmp_path / "all.kml", driver="KML", layer=layer, mode="a")
+    [kml] = try_areas(tmp_path / "all.kml", limits=LIMITS)
+    assert (kml.layer.value, kml.count) == ("wards", 3)
 
 
 def test_the_sheet_of_residents_and_its_header(tmp_path: Path) -> None:

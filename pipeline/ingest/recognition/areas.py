@@ -88,7 +88,7 @@ def try_areas(path: Path, *, limits: Run) -> list[SeenAreas]:
         If it cannot be read, or no column identifies its areas.
     """
     _, tables = several_tables(path, limits=limits)
-    names: list[str | None] = [n for n, kind in tables if kind is not None and "olygon" in kind]
+    names: list[str | None] = [n for n, kind in tables if kind is not None and not _NO_AREAS.search(kind)]
     if not tables:
         names = [None]
     elif not names:
@@ -109,16 +109,22 @@ def try_areas(path: Path, *, limits: Run) -> list[SeenAreas]:
     return sorted(found, key=lambda layer: -layer.count)
 
 
+_NO_AREAS = re.compile("Point|Line")
+"""Kinds of geometry without an inside; a KML does not state the kind of its layers."""
+
+
 def _try_layer(path: Path, layer_name: str | None, *, limits: Run) -> SeenAreas:
+    import shapely
+
     layer = read_layer(path, AreaRequest("--areas", (), layer=layer_name, limits=limits))
+    where = f"{path.name}, layer {layer_name!r}" if layer_name else path.name
+    if not (shapely.get_dimensions(layer.shapes) == 2).any():
+        raise InputError(f"{where} has no outlines of areas, only points or lines: give boundaries with --areas")
     frame = layer.frame
     texts = {str(c): [plain(v) for v in frame[c]] for c in frame.columns}
     unique = [c for c, v in texts.items() if all(v) and len(set(v)) == len(v)]
     if not unique:
-        where = f", layer {layer_name!r}" if layer_name else ""
-        raise InputError(
-            f"{path.name}{where}: no column has a different value for every area, so none is a code of areas"
-        )
+        raise InputError(f"{where}: no column has a different value for every area, so none is a code of areas")
     rows = len(frame)
     coded = [c for c in unique if share(texts[c], ONS_CODE.fullmatch) > MOST]
     # Codes of the Office for National Statistics are known by their form; others by the name of the column.
