@@ -1,8 +1,10 @@
 """A small city whose extract grows month by month, with records that come late, and runs over it."""
 
+import copy
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -48,8 +50,16 @@ class Growing:
         self.folder = folder
         self.rows = all_rows()
         profiles = [p | {"release": c} for p, c in zip(PROFILES, calendars, strict=True)]
-        settings = {"page.briefings": False, "profiles": profiles, "periods": {"months": 3}} | changes
+        light = {"page.briefings": False, "exports.geopackage": False}
+        settings = light | {"profiles": profiles, "periods": {"months": 3}} | changes
         self.config = write_city(folder, **settings)
+
+    def copied(self, folder: Path) -> Self:
+        """Return the city in another folder, with its outputs and the ledger beside them."""
+        other = copy.copy(self)
+        shutil.copytree(self.folder, folder)
+        other.folder, other.config = folder, folder / self.config.name
+        return other
 
     def write(self, last: int, *, first: int = FIRST, wards: Iterable[str] = ()) -> None:
         """Write the extract as it was at the end of a month, from a first month on."""

@@ -1,6 +1,7 @@
 """Month after month over a growing extract: what is out stays, and what is new comes on its date."""
 
 import json
+import statistics
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +18,7 @@ from tests.kit.growing import Growing, numbers
 
 pytestmark = pytest.mark.slow
 
-MONTHS = month_range(202312, 202412)
+MONTHS = [202312, 202401, 202402, 202403, 202405, 202406, 202408, 202409, 202411, 202412]
 CALENDARS = {"partner": "quarter", "public": "year"}
 ANCHOR = 202203  # the extract begins in January 2022, and windows have three months
 
@@ -32,9 +33,8 @@ def caveats(folder: Path, profile: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def year(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """Thirteen runs: numbers, record and sentences of each profile after each, and its processor time."""
-    Growing(tmp_path_factory.mktemp("warm")).run(MONTHS[0])  # what is loaded once is no part of the first run's time
+def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Growing, list[dict[str, Any]]]:
+    """The city after its first run; and ten runs: numbers, record and sentences of each profile, processor time."""
     city = Growing(tmp_path_factory.mktemp("growing"))
     found = []
     for month in MONTHS:
@@ -48,7 +48,20 @@ def year(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
             }
             | {"seconds": seconds}
         )
-    return found
+        if month == MONTHS[0]:
+            first = city.copied(tmp_path_factory.mktemp("first") / "city")
+    return first, found
+
+
+@pytest.fixture
+def year(runs: tuple[Growing, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    return runs[1]
+
+
+@pytest.fixture
+def december(runs: tuple[Growing, list[dict[str, Any]]], tmp_path: Path) -> Growing:
+    """The city with what was released to December 2023, in a folder of the test's own."""
+    return runs[0].copied(tmp_path / "city")
 
 
 @pytest.mark.parametrize("profile", CALENDARS)
@@ -94,9 +107,10 @@ def test_folders_stay_useful(year: list[dict[str, Any]]) -> None:
         assert shares[1].loc[shares[0].index].tolist() == shares[0].tolist()
 
 
-@pytest.mark.parametrize("turn", [3, 12])
-def test_later_runs_take_no_longer(year: list[dict[str, Any]], turn: int) -> None:
-    assert year[turn - 1]["seconds"] <= 1.5 * year[0]["seconds"], [round(y["seconds"], 2) for y in year]
+def test_later_runs_take_no_longer(year: list[dict[str, Any]]) -> None:
+    """Medians of three: the first run of all loads libraries, and other programs run beside."""
+    seconds = [y["seconds"] for y in year]
+    assert statistics.median(seconds[-3:]) <= 1.5 * statistics.median(seconds[:3]), seconds
 
 
 def test_revised_records_would_have_changed_numbers(tmp_path: Path, year: list[dict[str, Any]]) -> None:
@@ -127,10 +141,9 @@ def test_each_run_brings_what_the_data_completes(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(after.loc[before.index], before)
 
 
-def test_an_extract_trimmed_to_its_last_months_moves_no_window(tmp_path: Path) -> None:
-    city = Growing(tmp_path)
-    before = numbers(city.run(202312), "partner")
-    outcome = city.run(202403, first=202302)  # a month later than any window begins
+def test_an_extract_trimmed_to_its_last_months_moves_no_window(december: Growing, year: list[dict[str, Any]]) -> None:
+    before = year[0]["partner"][0]
+    outcome = december.run(202403, first=202302)  # a month later than any window begins
     after = numbers(outcome, "partner")
     assert before.index.difference(after.index).empty
     pd.testing.assert_frame_equal(after.loc[before.index], before)
@@ -189,42 +202,34 @@ def test_longer_windows_after_shorter_ones_are_refused(tmp_path: Path) -> None:
     assert not (other.folder / "elsewhere" / "another").exists()
 
 
-def test_other_wards_in_a_window_that_is_out_are_refused(tmp_path: Path) -> None:
+def test_other_wards_in_a_window_that_is_out_are_refused(december: Growing) -> None:
     import geopandas as gpd
 
-    city = Growing(tmp_path)
-    city.run(202312)
-    wards = gpd.read_file(city.folder / "wards.gpkg")
+    wards = gpd.read_file(december.folder / "wards.gpkg")
     wards["code"] = wards["code"].replace({"A2": "A9"})
-    wards.to_file(city.folder / "wards.gpkg", driver="GPKG")
-    (city.folder / "people.csv").write_text("code,people\nA1,1000\nA9,2000\nB1,500\n", "utf-8")
+    wards.to_file(december.folder / "wards.gpkg", driver="GPKG")
+    (december.folder / "people.csv").write_text("code,people\nA1,1000\nA9,2000\nB1,500\n", "utf-8")
     with pytest.raises(DisclosureError, match=r"wards had other boundaries in the window 2022-01"):
-        city.run(202403)
+        december.run(202403)
 
 
-def test_older_data_are_refused(tmp_path: Path) -> None:
-    city = Growing(tmp_path)
-    city.run(202312)
+def test_older_data_are_refused(december: Growing) -> None:
     with pytest.raises(DisclosureError, match=r"ends with October 2023, but .* December 2023") as refused:
-        city.run(202310)
+        december.run(202310)
     assert refused.value.exit_code == 6
 
 
-def test_a_looser_profile_is_refused(tmp_path: Path) -> None:
-    city = Growing(tmp_path)
-    city.run(202312)
-    _change(city, "public", threshold=5, threshold_reason="a test")
+def test_a_looser_profile_is_refused(december: Growing) -> None:
+    _change(december, "public", threshold=5, threshold_reason="a test")
     with pytest.raises(DisclosureError, match="promised steps of 10"):
-        city.run(202403)
+        december.run(202403)
 
 
-def test_steps_that_do_not_nest_with_what_is_out_are_refused(tmp_path: Path) -> None:
-    city = Growing(tmp_path)
-    city.run(202312)
-    _change(city, "partner", threshold=7)
-    _change(city, "public", threshold=14)
+def test_steps_that_do_not_nest_with_what_is_out_are_refused(december: Growing) -> None:
+    _change(december, "partner", threshold=7)
+    _change(december, "public", threshold=14)
     with pytest.raises(DisclosureError, match="do not nest"):
-        city.run(202403)
+        december.run(202403)
 
 
 def _change(city: Growing, profile: str, **changes: Any) -> None:
@@ -252,12 +257,11 @@ def test_what_the_configuration_alone_shows_is_refused_at_once(
     assert refused.value.exit_code == 2
 
 
-def test_wider_steps_are_made_of_those_that_are_out(tmp_path: Path) -> None:
+def test_wider_steps_are_made_of_those_that_are_out(december: Growing, year: list[dict[str, Any]]) -> None:
     """A public step of 20 after one of 10: each number lies in the step that its old step lies in."""
-    city = Growing(tmp_path)
-    before = numbers(city.run(202312), "public")
-    _change(city, "public", threshold=20)
-    after = numbers(city.run(202402), "public")
+    before = year[0]["public"][0]
+    _change(december, "public", threshold=20)
+    after = numbers(december.run(202402), "public")
     shown = before["incidents_lower"].notna()
     assert (after.loc[before.index[shown], "incidents_lower"] == before.loc[shown, "incidents_lower"] // 20 * 20).all()
 
@@ -276,9 +280,10 @@ def test_public_steps_hold_the_partners_even_after_revisions(tmp_path: Path) -> 
     assert (close[known] // 10 * 10 == wide[known]).all()
 
 
-def test_a_correction_changes_boroughs_and_leaves_wards(tmp_path: Path) -> None:
-    city = Growing(tmp_path)
-    before = numbers(city.run(202312), "partner")
+def test_a_correction_changes_boroughs_and_leaves_wards(
+    tmp_path: Path, december: Growing, year: list[dict[str, Any]]
+) -> None:
+    city, before = december, year[0]["partner"][0]
     city.write(202402)
     fresh = numbers(Growing(tmp_path / "fresh").run(202402), "partner")
     outcome = city.run(202402, reissue=("partner", "records came late"))
