@@ -22,6 +22,7 @@ from tests.kit.cases import (
     Row,
     antisocial,
     attempt,
+    counted,
     degrees,
     incidents,
     months,
@@ -33,7 +34,7 @@ from tests.kit.cases import (
     write_rows,
 )
 
-pytestmark = pytest.mark.slow  # each test is a whole run
+pytestmark = pytest.mark.slow  # each test is a run
 
 SETTLED = ("incidents", "quarantined", "duplicates", "merged", "replaced")
 
@@ -110,7 +111,7 @@ MOVED = {
 def test_b9_the_newest_file_wins_by_issued_or_the_month_in_its_folder(
     tmp_path: Path, first: str, second: str, source: dict[str, Any], right: str
 ) -> None:
-    tried = attempt(two_files(tmp_path, first, second, **source))
+    tried = counted(two_files(tmp_path, first, second, **source))
     assert tried.total("Damson") == MOVED[right]
     assert tried.total(REGION) == 300
     account = accounted(tried)
@@ -123,7 +124,7 @@ def test_b9_the_time_of_the_file_does_not_matter(tmp_path: Path) -> None:
 
     config = two_files(tmp_path, "x-2025-01/a.csv", "x-2025-02/a.csv")
     os.utime(tmp_path / "x-2025-01" / "a.csv", (2e9, 2e9))
-    assert attempt(config).total("Damson") == MOVED["newest"]
+    assert counted(config).total("Damson") == MOVED["newest"]
 
 
 @pytest.mark.parametrize(
@@ -162,14 +163,14 @@ def test_b9_rows_of_one_id_that_differ_in_another_column_are_not_merged(tmp_path
 def test_b9_categories_can_be_asked_for(tmp_path: Path) -> None:
     rows = [{**r, "category": "race"} for r in incidents(300)]
     again = [{**r, "category": "religion"} for r in rows[:120]]
-    tried = attempt(write_case(tmp_path, [*rows, *again], source={"repeated_id": "categories"}))
+    tried = counted(write_case(tmp_path, [*rows, *again], source={"repeated_id": "categories"}))
     assert [tried.total(REGION, c) for c in ("all", "race", "religion")] == [300, 300, 120]
     assert accounted(tried)["merged"] == 120
 
 
 def test_b9_rows_equal_in_everything_are_duplicates(tmp_path: Path) -> None:
     rows = incidents(300)
-    tried = attempt(write_case(tmp_path, [*rows, *rows[:30]]))
+    tried = counted(write_case(tmp_path, [*rows, *rows[:30]]))
     assert tried.total(REGION) == 300
     account = tried.accounting()
     assert (account["rows_read"], account["duplicates"], account.get("merged", 0)) == (330, 30, 0)
@@ -184,7 +185,7 @@ def without_ids(rows: list[Row]) -> list[Row]:
 
 def test_b10_identical_rows_inside_one_file_all_count(tmp_path: Path) -> None:
     rows = without_ids(incidents(200))
-    tried = attempt(write_case(tmp_path, [*rows, *rows[:100]], columns={"id": None}))
+    tried = counted(write_case(tmp_path, [*rows, *rows[:100]], columns={"id": None}))
     assert tried.total(REGION) == 300
 
 
@@ -194,7 +195,7 @@ def test_b10_files_of_one_month_and_force_in_two_archives_replace_each_other(tmp
         for month in months("2024-01", 13):
             found = [r for r in rows[:number] if r["Month"] == month]
             write_rows(tmp_path / archive / month / f"{month}-northshire-street.csv", found, POLICE_COLUMNS)
-    tried = attempt(write_case(tmp_path, None, source={**POLICE_SOURCE, "paths": ["*/*/*-street.csv"]}))
+    tried = counted(write_case(tmp_path, None, source={**POLICE_SOURCE, "paths": ["*/*/*-street.csv"]}))
     assert tried.total(REGION) == 377
     assert accounted(tried)["replaced"] == 390
 
@@ -209,7 +210,7 @@ def test_b10_forces_and_months_beside_each_other_do_not_replace_each_other(tmp_p
                 POLICE_COLUMNS,
             )
     assert (
-        attempt(write_case(tmp_path, None, source={**POLICE_SOURCE, "paths": ["*/*/*-street.csv"]})).total(REGION)
+        counted(write_case(tmp_path, None, source={**POLICE_SOURCE, "paths": ["*/*/*-street.csv"]})).total(REGION)
         == 390
     )
 
@@ -222,7 +223,7 @@ def overlapping(folder: Path, **source: Any) -> Path:
 
 
 def test_b10_other_sources_replace_only_if_told(tmp_path: Path) -> None:
-    tried = attempt(overlapping(tmp_path, overlap="replace"))
+    tried = counted(overlapping(tmp_path, overlap="replace"))
     assert tried.total(REGION) == 300
     assert accounted(tried)["replaced"] == 200
 
@@ -243,7 +244,7 @@ def test_b12_the_list_of_missing_values_can_be_set(tmp_path: Path) -> None:
         row["easting"] = row["northing"] = "not recorded"
         row["category"] = "Not Recorded"
     source = {"missing_values": ["not recorded", "Not Recorded"]}
-    tried = attempt(write_case(tmp_path, rows, source=source, columns={"borough": "place"}))
+    tried = counted(write_case(tmp_path, rows, source=source, columns={"borough": "place"}))
     assert tried.totals([NORTHBY, SOUTHBY]) == {NORTHBY: 215, SOUTHBY: 85}
     assert set(tried.counts["category"]) == {"all", "race", "religion", "disability"}
 
@@ -253,7 +254,7 @@ def test_b12_a_text_that_a_category_matches_is_never_missing(tmp_path: Path) -> 
     for row in rows[:60]:
         row["category"] = "None"
     tree = [{"id": "no_religion", "match": ["None"]}, {"id": "religion", "match": ["religion"]}]
-    assert attempt(write_case(tmp_path, rows, categories__tree=tree)).total(REGION, "no_religion") == 60
+    assert counted(write_case(tmp_path, rows, categories__tree=tree)).total(REGION, "no_religion") == 60
 
 
 @pytest.mark.parametrize("column", [pytest.param(c, id=c) for c in ("incident_id", "occurred_on")])
@@ -261,7 +262,7 @@ def test_b12_missing_ids_and_dates_are_missing(tmp_path: Path, column: str) -> N
     rows = incidents(300)
     for row in rows[:30]:
         row[column] = "NULL"
-    tried = attempt(write_case(tmp_path, rows))
+    tried = counted(write_case(tmp_path, rows))
     if column == "incident_id":
         assert tried.total(REGION) == 300
         assert tried.quality["without_id"] == 30
@@ -300,7 +301,7 @@ def test_b13_a_geometry_at_zero_with_a_borough_named_is_counted_there(tmp_path: 
         columns={"x": None, "y": None, "borough": "place"},
     )
     frame.to_file(tmp_path / "incidents.geojson", driver="GeoJSON")
-    assert attempt(config).totals([NORTHBY, SOUTHBY]) == {NORTHBY: 215, SOUTHBY: 85}
+    assert counted(config).totals([NORTHBY, SOUTHBY]) == {NORTHBY: 215, SOUTHBY: 85}
 
 
 # B14. Time zones.
@@ -335,7 +336,7 @@ def at(folder: Path, texts: list[str], **changes: Any) -> Path:
     ],
 )
 def test_b14_times_with_a_zone_fall_in_the_month_of_london(tmp_path: Path, text: str, month: str) -> None:
-    assert attempt(at(tmp_path, [text] * 5)).cell(REGION, month) == 15
+    assert counted(at(tmp_path, [text] * 5)).cell(REGION, month) == 15
 
 
 @pytest.mark.parametrize(
@@ -348,7 +349,7 @@ def test_b14_times_with_a_zone_fall_in_the_month_of_london(tmp_path: Path, text:
     ],
 )
 def test_b14_naive_times_are_local(tmp_path: Path, text: str, month: str) -> None:
-    assert attempt(at(tmp_path, [text] * 5)).cell(REGION, month) == 15
+    assert counted(at(tmp_path, [text] * 5)).cell(REGION, month) == 15
 
 
 def test_b14_24_00_in_a_column_of_times_is_the_next_day(tmp_path: Path) -> None:
@@ -357,7 +358,7 @@ def test_b14_24_00_in_a_column_of_times_is_the_next_day(tmp_path: Path) -> None:
     for row in rows[:5]:
         row.update(occurred_on="2024-06-30", at="24:00")
     moved = sum(r["occurred_on"][:7] == "2024-06" for r in incidents(260)[:5])
-    tried = attempt(write_case(tmp_path, rows, columns={"time": "at"}))
+    tried = counted(write_case(tmp_path, rows, columns={"time": "at"}))
     assert tried.cell(REGION, "2024-06") == june - moved
 
 
@@ -375,7 +376,7 @@ def test_b14_a_zone_is_asked_for_where_none_is_known(tmp_path: Path) -> None:
 )
 def test_b14_the_zone_can_be_set(tmp_path: Path, zone: str, month: str) -> None:
     config = at(tmp_path, ["2024-06-30T23:30:00Z"] * 5, run__time_zone=zone, crs__working="EPSG:32630")
-    tried = attempt(config)
+    tried = counted(config)
     assert tried.cell(REGION, month) == 15
     assert ZoneInfo(zone)
 
@@ -412,7 +413,7 @@ def test_b15_where_must_name_a_column(tmp_path: Path) -> None:
 
 
 def test_b15_rows_left_out_by_where_are_accounted_for_and_not_refused(tmp_path: Path) -> None:
-    tried = attempt(write_case(tmp_path, incidents(300), source={"where": {"category": ["race"]}}))
+    tried = counted(write_case(tmp_path, incidents(300), source={"where": {"category": ["race"]}}))
     race = sum(r["category"] == "race" for r in incidents(300))
     assert tried.total(REGION) == race
     assert tried.accounting()["quarantined"] == 0
@@ -425,7 +426,7 @@ def test_b15_where_on_several_columns_needs_all_of_them(tmp_path: Path) -> None:
         "ward": {"not": [r["ward"] for r in rows if r["ward_name"] == "Damson"][:1]},
     }
     right = sum(r["category"] in {"race", "religion"} and r["ward_name"] != "Damson" for r in rows)
-    assert attempt(write_case(tmp_path, rows, source={"where": where})).total(REGION) == right
+    assert counted(write_case(tmp_path, rows, source={"where": where})).total(REGION) == right
 
 
 def test_b15_hotspots_follow(tmp_path: Path) -> None:
@@ -492,7 +493,7 @@ def sexagesimal(value: float, letters: str, signs: str = "°'\"") -> str:
 def test_b16_degrees_are_read_or_refused_by_column_and_value(
     tmp_path: Path, write: Callable[[float, str], str]
 ) -> None:
-    tried = attempt(in_degrees(tmp_path, write))
+    tried = counted(in_degrees(tmp_path, write))
     read_or_refused(tried, RIGHT[300], "incidents[0]|incidents.0|columns", "lat|lon", "51|0")
     assert not says(tried.text, "no row has a usable date")
 
@@ -522,7 +523,7 @@ def test_b16_grid_references_are_read_or_refused_by_column_and_value(
         | {"reference": write(float(r["easting"]), float(r["northing"]))}
         for r in incidents(300)
     ]
-    tried = attempt(write_case(tmp_path, rows, columns={"x": "reference", "y": "reference"}))
+    tried = counted(write_case(tmp_path, rows, columns={"x": "reference", "y": "reference"}))
     read_or_refused(tried, RIGHT[300], "reference", "TQ", "grid reference")
 
 
