@@ -1,6 +1,7 @@
 """The command line: exit codes, one-paragraph errors, help with an example, JSON for programs."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -104,38 +105,50 @@ def test_wrong_settings(key: str, value: object, words: str, tmp_path: Path) -> 
     assert "Traceback" not in done.stderr
 
 
-def test_errors_keep_the_last_outputs(tmp_path: Path) -> None:
-    write_city(tmp_path)
-    assert hotspots("run", cwd=tmp_path).returncode == 0
-    before = {p: p.read_bytes() for p in (tmp_path / "outputs").rglob("*") if p.is_file()}
-    (tmp_path / "incidents.csv").write_text("id,date\n1,2024-01-01\n", encoding="utf-8")
-    assert hotspots("run", cwd=tmp_path).returncode != 0
-    after = {p: p.read_bytes() for p in (tmp_path / "outputs").rglob("*") if p.is_file()}
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder of one run of the city, and what the run printed."""
+    folder = tmp_path_factory.mktemp("ran")
+    write_city(folder)
+    done = hotspots("run", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder, done.stdout
+
+
+def test_errors_keep_the_last_outputs(ran: tuple[Path, str], tmp_path: Path) -> None:
+    here = tmp_path / "here"
+    shutil.copytree(ran[0], here)
+    before = {p: p.read_bytes() for p in (here / "outputs").rglob("*") if p.is_file()}
+    (here / "incidents.csv").write_text("id,date\n1,2024-01-01\n", encoding="utf-8")
+    assert hotspots("run", cwd=here).returncode != 0
+    after = {p: p.read_bytes() for p in (here / "outputs").rglob("*") if p.is_file()}
     # Beside them stands what is kept of the attempt that failed (`stages.runner.latest_attempt`).
     assert {
-        p: content for p, content in after.items() if not p.is_relative_to(tmp_path / "outputs" / ".city.failed")
+        p: content for p, content in after.items() if not p.is_relative_to(here / "outputs" / ".city.failed")
     } == before
 
 
-def test_run_says_what_it_wrote_and_where(tmp_path: Path) -> None:
-    write_city(tmp_path)
-    said = hotspots("run", cwd=tmp_path).stdout
+def test_run_says_what_it_wrote_and_where(ran: tuple[Path, str]) -> None:
+    folder, said = ran
     for words in ("outputs/city/internal", "outputs/city/public", "outputs/city/index.html", "58"):
         assert words in said
-    again = hotspots("run", cwd=tmp_path).stdout
+    again = hotspots("run", cwd=folder).stdout
     assert "Everything is fresh" in again
-    answer = json.loads(hotspots("run", "--json", cwd=tmp_path).stdout)
+    answer = json.loads(hotspots("run", "--json", cwd=folder).stdout)
     assert answer["fresh"] == ["ingest", "aggregate", "detect", "release", "publish"]
 
 
-def test_stages_and_check_and_quarantine(tmp_path: Path) -> None:
+def test_check_stages_and_quarantine_before_any_run(tmp_path: Path) -> None:
     write_city(tmp_path)
     assert "incidents.csv" in hotspots("check", cwd=tmp_path).stdout
     assert all(not s["fresh"] for s in json.loads(hotspots("stages", "--json", cwd=tmp_path).stdout))
     assert "hotspots run" in refused("quarantine", cwd=tmp_path, code=3)
-    hotspots("run", cwd=tmp_path)
-    assert all(s["fresh"] for s in json.loads(hotspots("stages", "--json", cwd=tmp_path).stdout))
-    found = json.loads(hotspots("quarantine", "--json", cwd=tmp_path).stdout)
+
+
+def test_stages_and_quarantine_after_a_run(ran: tuple[Path, str]) -> None:
+    folder, _ = ran
+    assert all(s["fresh"] for s in json.loads(hotspots("stages", "--json", cwd=folder).stdout))
+    found = json.loads(hotspots("quarantine", "--json", cwd=folder).stdout)
     assert found["attempt"]["outcome"] == "complete"
     rows = found["rows"]
     assert found["refused"] == {r["rule"]: 1 for r in rows}
