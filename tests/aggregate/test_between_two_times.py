@@ -49,6 +49,7 @@ def minutes_of(at: datetime) -> int:
     )
 )
 @settings(max_examples=40, deadline=None)
+@pytest.mark.slow
 def test_units_are_the_shares_of_minutes(incidents: list[tuple[datetime, int]]) -> None:
     whole = [(at.replace(second=0, microsecond=0), minutes) for at, minutes in incidents]
     units = week_units([minutes_of(at) for at, _ in whole], [m for _, m in whole])
@@ -173,6 +174,7 @@ def test_blank_and_unreadable_times_keep_their_rules(tmp_path: Path) -> None:
     assert found.report.intervals == {"no_to": 2}
 
 
+@pytest.mark.slow
 def test_other_ways_to_write_times_have_the_same_minutes(tmp_path: Path) -> None:
     right = rows_of(tmp_path, ["2025-07-01 21:45,2025-07-02 06:10"])[["interval_start", "interval_minutes"]]
     assert right.to_numpy().tolist() == [[minutes_of(datetime(2025, 7, 1, 21, 45)), 505]]  # noqa: DTZ001
@@ -188,6 +190,7 @@ def test_other_ways_to_write_times_have_the_same_minutes(tmp_path: Path) -> None
         assert found["interval_minutes"].tolist() == [505]
 
 
+@pytest.mark.slow
 def test_the_grid_of_the_week_shares_and_other_variables_state_only_what_is_known(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     lines, shares = [], {}

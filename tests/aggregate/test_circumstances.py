@@ -70,6 +70,7 @@ def counted(counts: pd.DataFrame, question: str, *, organisation: str = "met", *
     return dict(zip(counts["answer"], counts["incidents"], strict=True))
 
 
+@pytest.mark.slow
 def test_hours_fall_into_bands_of_three_with_zeros_written(counts: pd.DataFrame) -> None:
     found = counted(counts, "hour_band")
     assert list(found) == [*ORDER["hour_band"], NOT_STATED]

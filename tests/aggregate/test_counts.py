@@ -72,6 +72,7 @@ def test_partial_windows_say_so() -> None:
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from(["month", "quarter", "rolling", "fixed", "financial_year"]))
 @settings(max_examples=25, deadline=None)
+@pytest.mark.slow
 def test_any_windows_sum_as_a_plain_loop_does(seed: int, kind: str) -> None:
     rng = np.random.default_rng(seed)
     spans = windows(kind, first=202301, last=202412)  # type: ignore[arg-type]

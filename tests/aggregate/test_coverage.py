@@ -234,6 +234,7 @@ def test_taking_a_months_file_away_leaves_no_window_over_it_whole(gone: set[int]
 
 
 @given(st.permutations(range(4)), st.lists(st.integers(0, 40), min_size=24, max_size=24))
+@pytest.mark.slow
 def test_how_rows_are_parted_into_files_does_not_matter(order: list[int], counts: list[int]) -> None:
     source = [IncidentSource.model_validate({"name": "a", "paths": ["x"]})]
     rows = [(m, n) for m, n in zip(YEARS, counts, strict=True) if n]

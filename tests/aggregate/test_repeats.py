@@ -37,6 +37,7 @@ def pairs(*rows: tuple[object, ...], **more: float) -> list[tuple[str, str, str,
     )
 
 
+@pytest.mark.slow
 def test_within_seven_days_in_the_same_strand_and_place() -> None:
     met = ("met", "m", 10, "faith;racist", *POINT)
     near = (530_055.0, 180_010.0, "W1", "B1")

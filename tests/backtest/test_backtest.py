@@ -274,6 +274,7 @@ def test_equal_origins_give_an_interval_of_no_width() -> None:
     assert grid.rri.value == pytest.approx(1.0)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_result_and_order_does_not_matter() -> None:
     points, when = town()
     one = run(points, when, seed=3)

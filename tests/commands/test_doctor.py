@@ -31,6 +31,7 @@ def all_is_well(tmp_path_factory: pytest.TempPathFactory) -> tuple[Finding, ...]
     return examine(Situation(tmp_path_factory.mktemp("desk") / "outputs"))
 
 
+@pytest.mark.slow
 def test_nothing_is_broken_here(all_is_well: tuple[Finding, ...]) -> None:
     assert [f for f in all_is_well if f.state == State.BROKEN] == []
     assert all(f.advice for f in all_is_well if f.state != State.OK and f.name != "Ordnance Survey's test point")

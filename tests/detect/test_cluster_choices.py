@@ -51,6 +51,7 @@ def test_hdbscan_is_scikit_learns_on_distinct_locations(town: tuple[np.ndarray, 
     assert found.notes[1] == "500 points stand at 300 distinct locations"
 
 
+@pytest.mark.slow
 def test_optics_is_scikit_learns_on_distinct_locations(town: tuple[np.ndarray, np.ndarray]) -> None:
     from sklearn.cluster import OPTICS
 

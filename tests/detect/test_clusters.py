@@ -78,6 +78,7 @@ lattice = hnp.arrays(np.int64, st.tuples(st.integers(1, 120), st.just(2)), eleme
     min_samples=st.integers(1, 12),
     data=st.data(),
 )
+@pytest.mark.slow
 def test_labels_equal_scikit_learn_on_lattices(
     cells: np.ndarray, eps_steps: int, step_m: float, min_samples: int, data: st.DataObject
 ) -> None:
@@ -99,6 +100,7 @@ def test_labels_equal_scikit_learn_on_lattices(
     eps_m=st.floats(0.5, 120.0),
     min_samples=st.sampled_from([1, 2, 4, 9, 30, 150, 400]),
 )
+@pytest.mark.slow
 def test_labels_equal_scikit_learn_on_clumps(
     seed: int, n: int, spread_m: float, eps_m: float, min_samples: int
 ) -> None:

@@ -141,6 +141,7 @@ def test_victims_are_counted_from_their_list() -> None:
 
 
 @pytest.mark.parametrize("method", ["hdbscan", "optics"])
+@pytest.mark.slow
 def test_other_methods_make_the_same_table(method: str) -> None:
     rng = np.random.default_rng(3)
     clumps = np.concatenate([rng.normal(size=(40, 2)) * 30, rng.normal(size=(60, 2)) * 30 + 3000])
@@ -198,6 +199,7 @@ def test_a_reach_that_joins_everything_is_warned_of() -> None:
     assert any("eps_m 8000 m joins 100 % of all 48 incidents" in note for note in found.notes)
 
 
+@pytest.mark.slow
 def test_stability_parts_the_solid_from_the_marginal() -> None:
     # 200 places in 100 m: any draw keeps far more than ten within reach. Ten places along 450 m with ten incidents
     # make one core place or two; draws that miss a few break it.
@@ -221,6 +223,7 @@ def test_stability_parts_the_solid_from_the_marginal() -> None:
     assert shares.tolist() == again.tolist()
 
 
+@pytest.mark.slow
 def test_stability_by_hand() -> None:
     # Two places far apart, each a cluster by weight alone. With two draws from two places, a place is drawn 0, 1 or 2
     # times with chance 1/4, 1/2, 1/4: it comes back whenever drawn, so in 3 of 4 resamples.
@@ -236,6 +239,7 @@ def uniform(side_m: float) -> Background:
     return Background(np.array([(x, y) for x in centre for y in centre]), np.ones(len(centre) ** 2), 100.0)
 
 
+@pytest.mark.slow
 def test_a_planted_cluster_is_told_from_chance() -> None:
     rng = np.random.default_rng(10)
     scatter = rng.uniform(0, 5000, (300, 2))

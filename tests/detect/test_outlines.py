@@ -69,6 +69,7 @@ def test_every_outline_is_valid_whole_and_holds_its_locations(seed: int, n: int,
         assert reach.max() <= eps_m * (0.5 + 0.25 + 0.01)
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_locations_are_drawn_from_a_grid() -> None:
     rng = np.random.default_rng(7)
     points = rng.uniform(0, 1, (100_000, 2)) * [8000.0, 4000.0]

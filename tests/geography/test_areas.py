@@ -75,6 +75,7 @@ def test_random_partitions_equal_testing_every_point(seed, n_sites, cell_m) -> N
 
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
+@pytest.mark.slow
 def test_overlapping_areas_give_the_code_that_sorts_first(seed) -> None:
     rng = np.random.default_rng(seed)
     centres = rng.uniform(0, 400, (6, 2))
@@ -123,6 +124,7 @@ def test_a_pickled_index_answers_the_same() -> None:
     np.testing.assert_array_equal(again.locate(xy).code_index, index.locate(xy).code_index)
 
 
+@pytest.mark.slow
 def test_no_points_and_huge_extents() -> None:
     shapes = shapely.box([0, 900_000], [0, 900_000], [100, 900_100], [100, 900_100])
     index = AreaIndex.build(shapes, ["a", "b"], cell_m=5.0)

@@ -96,6 +96,7 @@ def test_a_slip_is_refused_and_the_others_are_read(tmp_path: Path) -> None:
     assert found.rules == {8: "coordinates_unreadable"}
 
 
+@pytest.mark.slow
 def test_what_can_be_read_in_two_ways_is_asked_about(tmp_path: Path) -> None:
     # Areas round the origin: 12,345 m and 12.345 m both lie there.
     city = City(west=0.0, south=0.0, side=10_000.0)

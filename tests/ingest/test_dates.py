@@ -95,6 +95,7 @@ def test_what_python_writes_is_read_back(day: date) -> None:
 
 
 @given(st.text(max_size=30))
+@pytest.mark.slow
 def test_no_text_makes_it_fail(text: str) -> None:
     for order in (True, False, None):
         found = parse_date(text, day_first=order)

@@ -195,6 +195,7 @@ def test_one_row_late_in_the_file_settles_the_order_of_all(tmp_path: Path) -> No
         read(write(tmp_path, body))
 
 
+@pytest.mark.slow
 def test_a_form_that_only_late_rows_have_is_settled_by_the_whole_file(tmp_path: Path) -> None:
     early = "2025-01-02,7\n" * 1500
     late = read(write(tmp_path, "date,time\n" + early + "03/04/2025,23\n14/04/2025,23\n"))
@@ -302,6 +303,7 @@ def parts(tmp_path: Path, *texts: str, names: tuple[str, ...] = ()) -> list[Read
     return found
 
 
+@pytest.mark.slow
 def test_the_first_row_of_an_id_is_kept_across_files(tmp_path: Path) -> None:
     read_parts = parts(
         tmp_path,
@@ -327,6 +329,7 @@ def test_the_first_row_of_an_id_is_kept_across_files(tmp_path: Path) -> None:
     assert (tmp_path / "settled" / "f2.csv.parquet").read_bytes() == before[read_parts[2].part]
 
 
+@pytest.mark.slow
 def test_settling_twice_is_the_same(tmp_path: Path) -> None:
     found = parts(tmp_path, "a,2025-01-02,,\na,2025-01-03,,\nb,2025-01-02,,\n", "a,2025-01-02,,\n")
     once, twice = (
@@ -391,6 +394,7 @@ def test_counts_by_area_and_month_are_those_of_a_hand_count(tmp_path: Path) -> N
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_places_with_weights_leave_out_what_has_no_place(tmp_path: Path) -> None:
     part = read(write(tmp_path, EVENTS), settings(OUTCOMES)).part
     found = locations([part])

@@ -184,6 +184,7 @@ def test_online_rows_count_on_neither_side_of_the_hit_rate() -> None:
     assert quality.hit_rates(places(), lost={}, target_pct=85.0)["placed_pct"] is None
 
 
+@pytest.mark.slow
 def test_the_report_of_a_file_that_was_really_read(tmp_path: Path) -> None:
     text = (
         "id,date,easting,northing\na,2025-01-02,530500,180500\na,2025-01-02,530500,180500\nb,2025-01-02,0,0\n"
@@ -217,6 +218,7 @@ def test_the_report_of_a_file_that_was_really_read(tmp_path: Path) -> None:
         st.lists(st.tuples(st.sampled_from([None, "a", "b"]), st.integers(0, 9)), max_size=6), min_size=1, max_size=4
     )
 )
+@pytest.mark.slow
 def test_merging_keeps_every_count_and_no_order(files: list[list[tuple[str | None, int]]]) -> None:
     frames = [pd.DataFrame({"k": pd.Series([k for k, _ in f], dtype="str"), "n": [n for _, n in f]}) for f in files]
     merged = merge_counts(frames, key=["k"])
@@ -515,6 +517,7 @@ def test_many_shared_places_look_snapped(incidents: int, repeated: float | None,
 
 
 @given(st.lists(st.tuples(st.floats(-50, 2050), st.floats(-50, 1050), st.integers(1, 9)), min_size=1, max_size=40))
+@pytest.mark.slow
 def test_the_share_near_a_border_is_that_of_measuring_every_point(points: list[tuple[float, float, int]]) -> None:
     places = np.array([p[:2] for p in points])
     weights = np.array([p[2] for p in points])

@@ -189,6 +189,7 @@ def test_a_bow_tie_is_repaired_and_counted(tmp_path: Path) -> None:
     assert found.level("ward")["area_km2"].iloc[0] == pytest.approx(0.5)
 
 
+@pytest.mark.slow
 def test_boroughs_of_their_own_file_and_how_far_they_disagree(tmp_path: Path) -> None:
     given = gpd.GeoDataFrame(
         {"bc": ["B0", "B1"], "bn": ["Ash and Elm", "Birch"]},

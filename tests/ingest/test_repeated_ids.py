@@ -96,6 +96,7 @@ def numbered(rows: int, **changed: str) -> str:
     return "".join(f"{i},{changed.get(f'd{i}', '2025-01-02')},{AT},race\n" for i in range(rows))
 
 
+@pytest.mark.slow
 def test_up_to_one_in_a_hundred_conflicts_goes_on_and_more_stops(tmp_path: Path) -> None:
     _, settled, account = settle(tmp_path, {"a.csv": numbered(100), "b.csv": numbered(100, d7="2025-01-05")})
     assert settled.unsettled == {"police": 1}
@@ -113,6 +114,7 @@ def test_ids_rounded_by_a_spreadsheet_are_named(tmp_path: Path, mangled: str) ->
         settle(tmp_path, {"a.csv": text})
 
 
+@pytest.mark.slow
 def test_overlap_replaces_the_months_that_files_share_and_no_others(tmp_path: Path) -> None:
     def months(*days: str) -> str:
         return "".join(f",{day},{AT},race\n" for day in days)

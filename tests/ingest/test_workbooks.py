@@ -260,6 +260,7 @@ def test_a_workbook_that_expands_too_far_is_refused(tmp_path: Path) -> None:
         rows_of(tmp_path / "a.xlsx", tmp_path)
 
 
+@pytest.mark.slow
 def test_a_file_with_as_many_rows_as_a_sheet_holds_was_probably_cut(tmp_path: Path) -> None:
     lines = ["id,date,easting,northing", *(f"{i},2025-03-04,530500,180500" for i in range(65_535))]
     (tmp_path / "a.csv").write_text("\n".join(lines))

@@ -90,6 +90,7 @@ def test_day_and_time_together_stay_in_the_house(written: tuple[Released, Path])
     assert ("Day and time of day" in text) == (released.info.audience == "internal")
 
 
+@pytest.mark.slow
 def test_hostile_answers_stay_text(tmp_path: Path) -> None:
     write_briefings(described(city(columns=2, rows=1), names=HOSTILE), tmp_path)
     text = (tmp_path / "circumstances.html").read_text("utf-8")

@@ -67,6 +67,7 @@ def test_csv_of_no_rows_is_a_header() -> None:
     assert csv_text(pd.DataFrame({"a": pd.Series([], dtype="str"), "b": pd.Series([], dtype="Int64")})) == "a,b\r\n"
 
 
+@pytest.mark.slow
 def test_table_comes_back_as_it_was(public, folder: Path) -> None:
     found = pd.read_csv(folder / "area_counts.csv", keep_default_na=False, dtype=str)
     assert list(found.columns) == AREA_COUNTS.names

@@ -303,6 +303,7 @@ figures = st.builds(
 
 @settings(max_examples=150, deadline=None)
 @given(figures, figures, figures, figures, st.sampled_from(["internal", "partner", "public"]))
+@pytest.mark.slow
 def test_no_two_sentences_contradict(
     total: Figure, racist: Figure, faith: Figure, homophobic: Figure, audience: str
 ) -> None:
@@ -337,6 +338,7 @@ def months(first: str, counts: list[int | None], step: int = 1) -> list[Window]:
     return out
 
 
+@pytest.mark.slow
 def test_events_compare_before_and_after_with_the_exact_interval() -> None:
     share = scipy.stats.binomtest(150, 250).proportion_ci(method="exact")  # equal times: the share that came after
     low, high = (p / (1 - p) for p in (share.low, share.high))

@@ -46,6 +46,7 @@ def sql(path: Path, query: str) -> list[tuple]:
         connection.close()
 
 
+@pytest.mark.slow
 def test_geopackage_is_version_1_3_and_whole(folder: Path) -> None:
     path = folder / "hotspots.gpkg"
     raw = path.read_bytes()
@@ -113,6 +114,7 @@ def test_geopackage_carries_its_metadata(public, folder: Path) -> None:
     assert {row[5] for row in rows} == {f"{public.info.headline.end}T00:00:00.000Z"}
 
 
+@pytest.mark.slow
 def test_equal_releases_give_equal_bytes(folder: Path, tmp_path: Path) -> None:
     again = city(audience="public", contact="Mapping team, maps@example.org", abstract="A worked example.")
     write_exports(again, tmp_path / "again", geoparquet=True, flatgeobuf=True)
@@ -122,6 +124,7 @@ def test_equal_releases_give_equal_bytes(folder: Path, tmp_path: Path) -> None:
     assert [name for name in first if first[name] != second[name]] == []
 
 
+@pytest.mark.slow
 def test_rows_in_another_order_give_equal_bytes(public, folder: Path, tmp_path: Path) -> None:
     turned = dataclasses.replace(
         public, areas=public.areas.iloc[::-1], hotspots=public.hotspots.iloc[::-1], density=public.density.iloc[::-1]

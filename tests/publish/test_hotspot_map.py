@@ -44,6 +44,7 @@ def scripts_of(text: str) -> list[str]:
     return re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
 
 
+@pytest.mark.slow
 def test_what_a_run_writes_is_this_map_saved(city: Released, tmp_path: Path) -> None:
     HotspotMap(city).save(str(tmp_path / "map.html"))
     assert (tmp_path / "map.html").read_bytes() == map_html(city).encode()
@@ -53,6 +54,7 @@ def test_what_a_run_writes_is_this_map_saved(city: Released, tmp_path: Path) -> 
     assert drawn.get_root().render() == drawn.get_root().render() == map_html(city)
 
 
+@pytest.mark.slow
 def test_no_word_of_a_release_is_in_a_script_or_style(city: Released) -> None:
     pages = [map_html(release) for release in (city, fixture.hostile_city())]
     assert scripts_of(pages[0]) == scripts_of(pages[1])
@@ -60,6 +62,7 @@ def test_no_word_of_a_release_is_in_a_script_or_style(city: Released) -> None:
     assert styles[0] == styles[1]
 
 
+@pytest.mark.slow
 def test_shapes_of_layers_that_are_left_out_are_not_in_the_page(city: Released) -> None:
     whole, without = (data_of(HotspotMap(city, layers=of).get_root().render()) for of in (None, [AreaLayer()]))
     assert len(whole["hotspots"]) == len(city.hotspots) + len(city.hotspots_by_category)
@@ -74,6 +77,7 @@ def test_shapes_of_layers_that_are_left_out_are_not_in_the_page(city: Released) 
         HotspotMap(city, layers=[HotspotLayer(), DensityLayer()])
 
 
+@pytest.mark.slow
 def test_a_layer_of_ones_own_is_data_word_for_word(city: Released) -> None:
     drawn = HotspotMap(city)
     folium.GeoJson(STATIONS, name=BAD[0]).add_child(Label(column="name")).add_to(drawn)
@@ -180,6 +184,7 @@ def test_text_put_into_the_page_round_the_map_is_refused(city: Released) -> None
         HotspotMap(city).keep_in_front(folium.FeatureGroup())
 
 
+@pytest.mark.slow
 def test_in_a_notebook_it_is_a_frame_with_the_whole_page(city: Released) -> None:
     shown = HotspotMap(fixture.hostile_city())._repr_html_()
     (inside,) = re.findall(r'srcdoc="([^"]*)"', shown)
@@ -194,6 +199,7 @@ def test_a_label_has_either_words_or_a_column() -> None:
             Label(**wrong)
 
 
+@pytest.mark.slow
 def test_a_folder_of_a_run_is_drawn_again(city: Released, tmp_path: Path) -> None:
     folder, packed = tmp_path / "work" / "release" / "public", pack(fixture.city(audience="public"))
     folder.mkdir(parents=True)

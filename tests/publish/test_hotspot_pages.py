@@ -56,6 +56,7 @@ def plain(markup: str) -> str:
     return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", body)))
 
 
+@pytest.mark.slow
 def test_internal_page_says_what_the_tables_say(tmp_path: Path) -> None:
     released = described(city(columns=2, rows=1))
     first = released.hotspots.sort_values("rank").iloc[0]
@@ -74,6 +75,7 @@ def test_internal_page_says_what_the_tables_say(tmp_path: Path) -> None:
     assert "▲" not in text
 
 
+@pytest.mark.slow
 def test_only_a_tested_change_has_a_triangle(tmp_path: Path) -> None:
     assert "▲" in pages(described(city(columns=2, rows=1), year_before="higher"), tmp_path)[0]
     assert "▼" in pages(described(city(columns=2, rows=1), year_before="lower"), tmp_path)[0]

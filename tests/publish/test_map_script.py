@@ -56,6 +56,7 @@ APART = "labels.js"
 """Called by scripts of elements that a notebook adds, so outside the closure."""
 
 
+@pytest.mark.slow
 def test_the_page_has_every_module_and_no_import() -> None:
     script = map_script()
     texts = {name: text for name, text in modules().items() if name != APART}

@@ -68,6 +68,7 @@ def without_scripts(text: str) -> str:
     return re.sub(r"<script([^>]*)>.*?</script>", r"<script\1></script>", text, flags=re.DOTALL)
 
 
+@pytest.mark.slow
 def test_two_builds_are_byte_identical(tmp_path: Path) -> None:
     write_map(fixture.city(), tmp_path / "a.html")
     write_map(fixture.city(), tmp_path / "b.html")
@@ -116,6 +117,7 @@ def test_leaflet_comes_with_its_notice_and_folium_makes_the_map() -> None:
 @pytest.mark.parametrize(
     "name", ["city", "public", pytest.param("months", marks=pytest.mark.slow), "noise", "suppress"]
 )
+@pytest.mark.slow
 def test_the_numbers_are_those_of_the_release(name: str) -> None:
     released, payload = release(name), data_of(html(name))
     checked = Counter()
@@ -219,6 +221,7 @@ def test_how_counts_are_given_is_on_the_page(name: str, words: str) -> None:
     assert bool(said) == bool(words)
 
 
+@pytest.mark.slow
 def test_hostile_strings_stay_inside_the_data_block() -> None:
     text = html("hostile")
     block = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)

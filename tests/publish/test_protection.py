@@ -109,6 +109,7 @@ def test_earlier_releases_are_counted_or_unknown() -> None:
         assert shown in words(dataclasses.replace(base, record=base.record | {"earlier_releases": given}))
 
 
+@pytest.mark.slow
 def test_blocks_of_the_impact_assessment_come_from_the_configuration() -> None:
     shown = words(made(PARTNER, protection=BLOCKS))
     for text in BLOCKS.values():

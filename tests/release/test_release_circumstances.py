@@ -340,6 +340,7 @@ def test_the_attack_finds_boroughs_that_leave_nothing_out(monkeypatch: pytest.Mo
     assert any(Attack(c).narrower([released(c).table], settings(c)[:1]) for c in cities)
 
 
+@pytest.mark.slow
 def test_the_values_that_are_offered_by_hand() -> None:
     table = released(incidents(0)).table
     police = table[(table["organisation"] == "police") & (table["area_code"] == "R") & (table["question"] != TOTAL)]
@@ -376,6 +377,7 @@ def test_the_public_sees_the_region_in_wider_steps_that_nest() -> None:
         assert low <= true[o, q, a, v] <= high == low + PARTNER - 1
 
 
+@pytest.mark.slow
 def test_middles_and_shares_by_hand() -> None:
     table = released(incidents(1)).table
     given = table[table["share"].notna()]
@@ -390,6 +392,7 @@ def test_middles_and_shares_by_hand() -> None:
     assert (first["not_offered"].str.contains("incidents") == 0).all()
 
 
+@pytest.mark.slow
 def test_rare_words_of_a_source_are_not_named_and_no_order_follows_counts() -> None:
     table = released(incidents(3)).table
     routes = table[(table["question"] == "reporting_route") & (table["area_code"] == "R")]
@@ -397,6 +400,7 @@ def test_rare_words_of_a_source_are_not_named_and_no_order_follows_counts() -> N
     assert mine == ["in person", "officer", "online form", "telephone", OTHER, NOT_STATED]
 
 
+@pytest.mark.slow
 def test_a_source_with_few_records_is_described_for_the_region() -> None:
     table = released(incidents(0)).table
     values = table[(table["organisation"] == "charity") & (table["question"] != TOTAL)]

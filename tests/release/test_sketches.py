@@ -115,6 +115,7 @@ def test_the_same_data_are_found_again(tmp_path: Path, whole: pd.DataFrame) -> N
     assert sketch(tmp_path / "a", whole).overlap(sketch(tmp_path / "b", whole)) == 1.0
 
 
+@pytest.mark.slow
 def test_a_growing_extract_is_found(tmp_path: Path, whole: pd.DataFrame) -> None:
     before, now = sketch(tmp_path / "a", whole[:3_000]), sketch(tmp_path / "b", whole)
     assert containment(before.records, now.records) == 1.0
@@ -122,6 +123,7 @@ def test_a_growing_extract_is_found(tmp_path: Path, whole: pd.DataFrame) -> None
     assert before.overlap(now) == 1.0
 
 
+@pytest.mark.slow
 def test_an_extract_trimmed_to_its_last_months_is_found(tmp_path: Path, whole: pd.DataFrame) -> None:
     assert sketch(tmp_path / "a", whole).overlap(sketch(tmp_path / "b", whole[36_000:])) == 1.0
 
@@ -157,6 +159,7 @@ def test_months_alone_say_nothing_of_cells(tmp_path: Path) -> None:
     assert sketch(tmp_path, coarse).cells == Sketch()
 
 
+@pytest.mark.slow
 def test_another_key_has_nothing_in_common(tmp_path: Path, whole: pd.DataFrame) -> None:
     assert sketch(tmp_path / "a", whole).overlap(sketch(tmp_path / "b", whole, key=OTHER_KEY)) == 0
 

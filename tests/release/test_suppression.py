@@ -69,6 +69,7 @@ def test_detail_of_a_number_that_is_withheld_is_not_offered(city) -> None:
 
 @given(cities)
 @settings(max_examples=3, deadline=None)
+@pytest.mark.slow
 def test_same_input_same_release(city) -> None:
     once, again = (suppress(city.cells, relations=city.relations, threshold=5) for _ in range(2))
     pd.testing.assert_frame_equal(once.cells, again.cells)

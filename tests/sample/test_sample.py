@@ -186,6 +186,7 @@ def test_committed_archive_names_no_time_and_no_file() -> None:
     assert head[3:8] == bytes(5)  # no flags (so no file name), and a modification time of zero
 
 
+@pytest.mark.slow
 def test_every_row_says_synthetic() -> None:
     frame = incidents()
     assert tuple(frame.columns[: len(COLUMNS)]) == COLUMNS

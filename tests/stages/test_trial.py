@@ -82,6 +82,7 @@ def test_every_row_of_a_short_file_is_described(tmp_path: Path) -> None:
     json.dumps(source)
 
 
+@pytest.mark.slow
 def test_the_first_rows_are_shared_out_and_the_rest_is_not_read(tmp_path: Path) -> None:
     config = city(tmp_path)
     (source,) = tried(config, rows=50).sources

@@ -13,6 +13,7 @@ confidences = st.sampled_from([0.8, 0.9, 0.95, 0.99, 0.998])
 
 
 @given(st.integers(0, 100_000), confidences)
+@pytest.mark.slow
 def test_garwood_is_the_chi_squared_interval(events: int, confidence: float) -> None:
     low, high = garwood(events, confidence=confidence)
     tail = (1 - confidence) / 2
