@@ -6,7 +6,7 @@ from a fixed month, so that next month's release does not move them. A missing m
 windows that contain it stay the same and are incomplete. Windows of days are for internal alone.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -31,7 +31,7 @@ from pipeline.domain.short_windows import DAYS_OF, short_windows, whole_short_wi
 from pipeline.errors import ConfigError
 from pipeline.tables import Level
 
-__all__ = ["Windows", "choose_windows"]
+__all__ = ["Windows", "choose_windows", "long_windows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,7 @@ class Windows:
     `as_released` states for each released window whether the data covered it completely at the time. `stand_in` is what
     changes are read from where a break of the series divides the headline and `earlier`: the latest shorter window of
     the wards inside the headline, and what it is compared with, both on one side of every break.
+    `long` are the windows of categories that are too rare for those of their level (see `long_windows`).
     """
 
     headline: Period
@@ -56,6 +57,7 @@ class Windows:
     anchor: int = 0
     as_released: Mapping[Period, bool] = field(default_factory=dict)
     stand_in: tuple[Period, Period] | None = None
+    long: tuple[Period, ...] = ()
 
     def with_series(self, series: Mapping[str, tuple[Period, ...]], *, as_released: Mapping[Period, bool]) -> "Windows":
         """Return the windows of a release with other series, some of whose windows have been released."""
@@ -91,6 +93,52 @@ class Windows:
     def shown(self) -> tuple[Period, ...]:
         """Every window of any level, oldest first."""
         return tuple(sorted({p for level in self.by_level for p in self.all_of(level)}))
+
+
+LONG_MONTHS = 24
+"""Length of a longer window at most: a number that covers more years says little of any of them."""
+
+
+def long_windows(
+    series: Sequence[Period], *, kept: Collection[Period] = (), breaks: Iterable[Break] = ()
+) -> tuple[Period, ...]:
+    """Join every two neighbouring windows of a series, for categories that are too rare for one of them.
+
+    The pairs are counted back from the latest window. Once some have been released, later windows are joined from there
+    on, so that two longer windows never overlap. Windows of two recording systems are not joined.
+
+    Parameters
+    ----------
+    series
+        Windows that the data covers completely, oldest first.
+    kept
+        Longer windows that have been released.
+    breaks
+        Breaks between recording systems.
+
+    Examples
+    --------
+    >>> years = [Period.parse(p) for p in ("2021-01..2021-12", "2022-01..2022-12", "2023-01..2023-12")]
+    >>> [p.id for p in long_windows(years)]
+    ['2022-01..2023-12']
+    >>> [p.id for p in long_windows(years, kept=[Period.parse("2020-01..2021-12")])]
+    ['2020-01..2021-12', '2022-01..2023-12']
+    """
+    declared, last = list(breaks), max((p.last_month for p in kept), default=0)
+    free = [p for p in sorted(series) if p.first_month > last]
+    if not kept:
+        free.reverse()
+    found, at = list(kept), 0
+    while at + 1 < len(free):
+        one, two = sorted(free[at : at + 2])
+        whole = Period(one.first_month, two.last_month)
+        neighbours = add_months(one.last_month, 1) == two.first_month and whole.months <= LONG_MONTHS
+        alike = not breaks_within(whole.first_month, whole.last_month, declared)
+        if neighbours and alike:
+            found.append(whole)
+        # Windows that cannot be joined with the next one are left over.
+        at += 2 if neighbours and alike else 1
+    return tuple(sorted(found))
 
 
 def choose_windows(

@@ -62,7 +62,8 @@ In each profile's folder:
 | `boroughs.geojson`, `wards.geojson` | areas with the figures of the headline period |
 | `<id>.geojson` | the same of a level that `areas.levels` names otherwise; a third and a fourth level in internal folders only |
 | `ward_groups.geojson` | groups of neighbouring wards, for categories that are too rare to be given by ward;\
- `release.json` gives each category's level (`rules.detail`) |
+ `release.json` gives each category's level (`rules.detail`). The columns of a category that groups have in longer\
+ windows alone are of the latest of these (`rules.long_windows`), not of the row's period |
 | `hotspots.geojson` | outlines of clusters of all categories together, in the headline period |
 | `density.geojson` | bands of kernel density of all categories together, in the headline period |
 | `hotspots_by_category.geojson`, `density_by_category.geojson` | the same of each category that has enough incidents |

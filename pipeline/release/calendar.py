@@ -14,10 +14,17 @@ import geopandas as gpd
 import pandas as pd
 
 from pipeline.config import Config, Profile
-from pipeline.domain.periods import MissingMonths, Period, add_months, complete_span, months_between
-from pipeline.domain.profile_windows import Windows, choose_windows
+from pipeline.domain.periods import Break, MissingMonths, Period, add_months, complete_span, months_between
+from pipeline.domain.profile_windows import Windows, choose_windows, long_windows
 from pipeline.errors import DisclosureError
-from pipeline.release.earlier_releases import AUDIENCES, EarlierRelease, Kept, edition_of
+from pipeline.release.earlier_releases import (
+    AUDIENCES,
+    LONG_SERIES,
+    EarlierRelease,
+    Kept,
+    edition_of,
+    other_edition,
+)
 from pipeline.release.linked_tables import counted
 from pipeline.tables import Level, Measure
 
@@ -26,6 +33,7 @@ __all__ = [
     "Reissue",
     "calendar_of",
     "is_due",
+    "joined_windows",
     "keep",
     "last_complete_month",
     "next_date",
@@ -42,6 +50,8 @@ REISSUE_MONTHS = 12
 """Corrections are released at most once in this many months of data: each is a second version of the same counts."""
 
 _SMALL = {Level.WARD.value, Level.WARD_GROUP.value}
+_OF_WARDS = {*_SMALL, LONG_SERIES}
+"""Series of windows whose numbers depend on the edition of the wards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,9 +344,9 @@ def windows_of_release(
         last = min(last, Period(kept.last.data_to, kept.last.data_to).end)
     edition = edition_of(areas)
     out = kept.windows if profile.audience != "internal" else {}
-    if kept.last is not None and kept.due and _other_edition(kept.last.edition, edition):
+    if kept.last is not None and kept.due and other_edition(kept.last.edition, edition):
         # Numbers of wards with other boundaries stay in the earlier folders; boroughs keep their series.
-        out = {level: windows for level, windows in out.items() if level not in _SMALL}
+        out = {level: windows for level, windows in out.items() if level not in _OF_WARDS}
     starts = [windows[0].start for windows in out.values() if windows]
     chosen = choose_windows(
         profile,
@@ -358,6 +368,12 @@ def windows_of_release(
         series[level] = tuple(sorted({p for p in own if p.start >= first and p.end <= last} | released)) or own
     as_released = _as_released(kept.last)
     windows = chosen.with_series(series, as_released=as_released)
+    releases = (*kept.others, *([kept.last] if kept.last is not None else []))
+    long = joined_windows(windows, config, releases, edition=edition)
+    released_long = set(out.get(LONG_SERIES, ()))
+    windows = replace(
+        windows, long=tuple(p for p in long if (p.start >= first and p.end <= last) or p in released_long)
+    )
     _require_apart(windows, kept=kept, edition=edition, profile=profile)
     if kept.due or kept.last is None:
         return windows
@@ -367,7 +383,39 @@ def windows_of_release(
             f"{kept.last.headline}, and new numbers are not due yet. Set periods.headline and periods.months as they "
             "were, or wait for the date that the pages name. Nothing was written."
         )
-    return chosen.with_series({level: out.get(level, ()) for level in series}, as_released=as_released)
+    as_before = chosen.with_series({level: out.get(level, ()) for level in series}, as_released=as_released)
+    return replace(as_before, long=out.get(LONG_SERIES, ()))
+
+
+def joined_windows(
+    windows: Windows, config: Config, releases: Sequence[EarlierRelease], *, edition: Mapping[str, str]
+) -> tuple[Period, ...]:
+    """Return the longer windows of groups of wards: those released for these wards, and those that follow.
+
+    Parameters
+    ----------
+    windows
+        Windows of a release; only those that the data covers completely are joined.
+    config
+        Configuration, for the breaks between recording systems.
+    releases
+        Previous releases of all profiles: they share one series of longer windows.
+    edition
+        Today's wards (see `edition_of`).
+    """
+    kept = {
+        Period.parse(p)
+        for release in releases
+        if not other_edition(release.edition, edition)
+        for p in release.series.get(LONG_SERIES, ())
+    }
+    breaks = () if config.periods.ignore_breaks else config.periods.breaks
+    return long_windows(
+        # Windows of days, which only internal has, are not joined.
+        [p for p in windows.series[Level.WARD] if p.whole_months and not windows.partial(p)],
+        kept=kept,
+        breaks=[Break(int(b.month.replace("-", "")), b.text) for b in breaks],
+    )
 
 
 def _as_released(last: EarlierRelease | None) -> dict[Period, bool]:
@@ -378,11 +426,6 @@ def _as_released(last: EarlierRelease | None) -> dict[Period, bool]:
     return {Period.parse(p): p not in last.incomplete for p in every}
 
 
-def _other_edition(before: Mapping[str, str], now: Mapping[str, str]) -> bool:
-    """Whether the wards of any area have changed, or the area no longer exists."""
-    return any(now.get(parent) != digest for parent, digest in before.items())
-
-
 def _require_apart(windows: Windows, *, kept: Kept, edition: Mapping[str, str], profile: Profile) -> None:
     """Refuse a window that overlaps a released window of the same level without being equal to it.
 
@@ -390,9 +433,9 @@ def _require_apart(windows: Windows, *, kept: Kept, edition: Mapping[str, str], 
     """
     for release in (*kept.others, *([kept.last] if kept.last is not None else [])):
         for level, periods in release.series.items():
-            changed = level in _SMALL and _other_edition(release.edition, edition)
+            changed = level in _OF_WARDS and other_edition(release.edition, edition)
             there = {Period.parse(p) for p in periods}
-            for window in windows.series.get(level, ()):
+            for window in {**windows.series, LONG_SERIES: windows.long}.get(level, ()):
                 clash = next((p for p in sorted(there) if p.overlaps(window)), None)
                 if clash is None or (window in there and not changed):
                     continue
@@ -444,7 +487,7 @@ def sentences(kept: Kept, *, calendar: str, windows: Windows, labels: Mapping[st
         for month, why in kept.corrections
     ]
     if kept.last is not None and kept.due:
-        shown = {p for periods in windows.series.values() for p in periods}
+        shown = {p for periods in windows.series.values() for p in periods} | set(windows.long)
         lost = [p for periods in kept.windows.values() for p in periods if p not in shown]
         if lost:
             wards = labels[Level.WARD][1]

@@ -1,29 +1,40 @@
 """The level at which each category is given: by ward, by group of neighbouring wards or by borough.
 
 A map on which nearly every area reads "fewer than 10" is of no use. If fewer than a third of the wards would show a
-number, the category is given for groups of wards; if fewer than a third of the groups would, only for boroughs. A
-category given at one of these levels is not offered at a finer one, because wards and groups could be subtracted.
+number, the category is given for groups of wards; if fewer than a third of the groups would, for groups in windows of
+two years (`long_windows`); and if fewer than a third of the groups would even then, only for boroughs. A category given
+at one of these levels is not offered at a finer one, because wards and groups could be subtracted; nor in the years of
+a window of two years, because the rest could be.
 
 The choice is made once, on the first window, for the audience with the smallest step; it follows from a share and says
 no more than that the share was reached. A wider audience has the same level or boroughs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import pandas as pd
 
 from pipeline.release.earlier_releases import EarlierRelease
+from pipeline.release.released import ReleasePlan, Rung
 from pipeline.release.steps import RANGED
 from pipeline.statistics.intervals import Ranges
 from pipeline.tables import Level
 
-__all__ = ["ENOUGH", "choose_detail", "kept_detail", "not_offered_by_detail", "shares_with_number", "utility"]
+__all__ = [
+    "ENOUGH",
+    "choose_detail",
+    "given_otherwise",
+    "kept_detail",
+    "not_offered_by_detail",
+    "shares_with_number",
+    "utility",
+]
 
 ENOUGH = 0.33  # share of a level's covered areas with a number: a third, below which a map is mostly empty
-_FINEST_FIRST = (Level.WARD, Level.WARD_GROUP, Level.BOROUGH)
+_FINEST_FIRST = tuple(Rung)
 
 Shares = Mapping[str, Mapping[str, float]]
-"""Level to category to the share of the level's covered areas with a number; no entry where there is no data."""
+"""Rung to category to the share of its covered areas with a number; no entry where there is no data."""
 
 
 def shares_with_number(counts: pd.DataFrame, *, step: int) -> dict[str, dict[str, float]]:
@@ -56,9 +67,9 @@ def choose_detail(
     *,
     categories: Sequence[str],
     part_of: Sequence[tuple[str, str]],
-    kept: Mapping[int, Mapping[str, Level]],
-) -> dict[int, dict[str, Level]]:
-    """Choose the finest level at which each category is given to each audience.
+    kept: Mapping[int, Mapping[str, Rung]],
+) -> dict[int, dict[str, Rung]]:
+    """Choose the finest rung of the ladder at which each category is given to each audience.
 
     Parameters
     ----------
@@ -74,7 +85,7 @@ def choose_detail(
     Returns
     -------
     detail
-        Step to category to level.
+        Step to category to rung.
 
     Examples
     --------
@@ -84,7 +95,7 @@ def choose_detail(
     >>> shares = {5: {"ward": {"race": 0.5, "religion": 0.2}, "ward_group": many},
     ...           10: {"ward": few, "ward_group": many}}
     >>> found = choose_detail(shares, categories=["race", "religion"], part_of=[], kept={})
-    >>> {step: {c: level.value for c, level in of.items()} for step, of in found.items()}
+    >>> {step: {c: rung.value for c, rung in of.items()} for step, of in found.items()}
     {5: {'race': 'ward', 'religion': 'ward_group'}, 10: {'race': 'borough', 'religion': 'ward_group'}}
     """
     chosen = {step: dict(levels) for step, levels in kept.items()}
@@ -102,23 +113,23 @@ def choose_detail(
     return {step: chosen[step] for step in sorted(shares)}
 
 
-def _level(shares: Shares, category: str, *, closer: Sequence[Level], wider: Sequence[Level]) -> Level:
+def _level(shares: Shares, category: str, *, closer: Sequence[Rung], wider: Sequence[Rung]) -> Rung:
     """Choose the level of a category for one audience, given those of closer and wider ones."""
-    below = [level for level in (*closer, *wider) if level != Level.BOROUGH]
-    if any(level != Level.BOROUGH for level in wider):
+    below = [level for level in (*closer, *wider) if level != Rung.BOROUGH]
+    if any(level != Rung.BOROUGH for level in wider):
         return below[-1]  # what a wider audience has, a closer one has too
-    if closer:
-        rungs: tuple[Level, ...] = (closer[-1],)  # the same or boroughs
-    else:
-        rungs = (Level.WARD, Level.WARD_GROUP)
-    for level in rungs:
-        # Missing data is no reason to choose another level: the areas are marked as having no data.
-        if level == Level.BOROUGH or shares.get(level, {}).get(category, 1.0) >= ENOUGH:
-            return level
-    return Level.BOROUGH
+    # The same as a closer audience, or boroughs.
+    rungs = (closer[-1],) if closer else _FINEST_FIRST[:-1]
+    for rung in rungs:
+        # Missing data is no reason to choose another level: the areas are marked as having no data. But data too short
+        # for a longer window have none.
+        without = 0.0 if rung == Rung.LONG else 1.0
+        if rung == Rung.BOROUGH or shares.get(rung, {}).get(category, without) >= ENOUGH:
+            return rung
+    return Rung.BOROUGH
 
 
-def kept_detail(releases: Sequence[EarlierRelease], *, edition: Mapping[str, str]) -> dict[int, dict[str, Level]]:
+def kept_detail(releases: Sequence[EarlierRelease], *, edition: Mapping[str, str]) -> dict[int, dict[str, Rung]]:
     """Return the detail of earlier releases of the same wards, by step.
 
     Parameters
@@ -128,37 +139,61 @@ def kept_detail(releases: Sequence[EarlierRelease], *, edition: Mapping[str, str
     edition
         Today's wards (see `edition_of`): another edition starts afresh.
     """
-    kept: dict[int, dict[str, Level]] = {}
+    kept: dict[int, dict[str, Rung]] = {}
     for release in releases:
         if all(edition.get(parent) == digest for parent, digest in release.edition.items()):
             for category, level in release.detail.items():
-                kept.setdefault(release.step, {}).setdefault(category, Level(level))
+                kept.setdefault(release.step, {}).setdefault(category, Rung(level))
     return kept
 
 
-def not_offered_by_detail(counts: pd.DataFrame, detail: Mapping[str, Level]) -> pd.Series:
-    """Return which rows are not offered because their category is given at another level.
+def not_offered_by_detail(
+    counts: pd.DataFrame,
+    detail: Mapping[str, Level],
+    *,
+    long_categories: Collection[str] = (),
+    long_windows: Collection[str] = (),
+) -> pd.Series:
+    """Return which rows are not offered because their category is given at another level, or in other windows.
 
     A category given by ward is not given by group, or the reverse, because the two could be subtracted. A category
-    given by borough is given by neither.
+    given by borough is given by neither; one given in longer windows is not given in those that these consist of.
 
     Examples
     --------
     >>> rows = pd.DataFrame({"level": ["borough", "ward_group", "ward"] * 2, "category": ["race"] * 3 + ["faith"] * 3})
     >>> not_offered_by_detail(rows, {"race": Level.WARD, "faith": Level.WARD_GROUP}).tolist()
     [False, True, False, False, False, True]
+    >>> rows["period"] = "2024"
+    >>> not_offered_by_detail(rows, {"faith": Level.WARD_GROUP}, long_categories=["faith"], long_windows=[]).tolist()
+    [False, True, False, False, True, True]
     """
     chosen = counts["category"].map(lambda category: detail.get(category, Level.WARD)).astype("str")
-    return counts["level"].isin([Level.WARD, Level.WARD_GROUP]) & (counts["level"].astype("str") != chosen)
+    other = counts["level"].astype("str") != chosen
+    if long_categories:
+        other |= counts["category"].isin(list(long_categories)) & ~counts["period"].isin(list(long_windows))
+    return counts["level"].isin([Level.WARD, Level.WARD_GROUP]) & other
 
 
-def utility(counts: pd.DataFrame) -> dict[str, dict[str, dict[str, dict[str, float]]]]:
+def given_otherwise(counts: pd.DataFrame, plan: ReleasePlan) -> pd.Series:
+    """Return which rows of a release are of another level or window than those that their category is given by."""
+    return not_offered_by_detail(
+        counts,
+        {c.id: c.detail for c in plan.categories},
+        long_categories=plan.long_categories,
+        long_windows=[p.id for p in plan.windows.long],
+    )
+
+
+def utility(counts: pd.DataFrame, other: pd.Series | None = None) -> dict[str, dict[str, dict[str, dict[str, float]]]]:
     """Count the areas with a number, as readers of a release find them: level, category, window.
 
     Parameters
     ----------
     counts
         Released counts: level, category, period, incidents_lower, incidents_upper.
+    other
+        Rows of another level or window than that of their category (`not_offered_by_detail`), which are left out.
 
     Returns
     -------
@@ -170,7 +205,8 @@ def utility(counts: pd.DataFrame) -> dict[str, dict[str, dict[str, dict[str, flo
     # The first step does not count as a number; an exact zero (with suppression instead of steps) does.
     number = (ranges.lower > 0) | ((ranges.lower == 0) & (ranges.upper == 0))
     refused = counts["not_offered"].map(lambda names: RANGED[0] in str(names).split(";"))
-    rows = counts.assign(number=number)[counts["incidents_lower"].notna() | refused]
+    mine = counts["incidents_lower"].notna() | refused
+    rows = counts.assign(number=number)[mine if other is None else mine & ~other]
     offered = ~refused.loc[rows.index].groupby([rows["level"], rows["category"]]).transform("all")
     found: dict[str, dict[str, dict[str, dict[str, float]]]] = {}
     for (level, category, period), own in rows[offered].groupby(["level", "category", "period"], sort=True):

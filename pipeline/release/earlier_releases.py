@@ -28,15 +28,20 @@ from pipeline.tables import DENSITY_CATEGORY_LAYER, HOTSPOT_CATEGORY_LAYER, Leve
 
 __all__ = [
     "AUDIENCES",
+    "LONG_SERIES",
     "EarlierRelease",
     "Kept",
     "as_earlier_release",
     "as_first_released",
     "edition_of",
+    "other_edition",
 ]
 
 AUDIENCES = {"public": 0, "partner": 1, "internal": 2}
 """Readers of an audience's folder may also read the folders of the audiences before it."""
+
+LONG_SERIES = "ward_group, longer windows"
+"""Name under which a release's series hold the longer windows of its groups of wards; see `detail`."""
 
 CELL = ("area_code", "level", "period", "category", "measure")
 """Key of a count in the ledger; `lower` and `upper` are its range, both null if it is not offered."""
@@ -63,7 +68,7 @@ class EarlierRelease:
     edition
         Code of each area that consists of smaller areas to a digest of their codes and editions (see `edition_of`).
     detail
-        Category to the finest level at which it is shown.
+        Category to the rung of the ladder at which it is shown (`released.Rung`).
     series
         Level to the ids of the windows whose counts were converted to steps; other windows are sums of these.
     incomplete
@@ -125,7 +130,7 @@ class EarlierRelease:
 
     def base_counts(self) -> pd.DataFrame:
         """Return the counts of the windows that have their own steps, without the sums of such windows."""
-        own = {(level, period) for level, periods in self.series.items() for period in periods}
+        own = {(level.split(",")[0], period) for level, periods in self.series.items() for period in periods}
         pairs = pd.MultiIndex.from_frame(self.counts[["level", "period"]].astype(object))
         return self.counts[pairs.isin(own)] if own else self.counts.iloc[:0]
 
@@ -146,6 +151,11 @@ def edition_of(areas: pd.DataFrame) -> dict[str, str]:
         lines = sorted(f"{c} {v}" for c, v in zip(group["area_code"], group["vintage"].fillna(""), strict=True))
         found[str(parent)] = hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
     return found
+
+
+def other_edition(before: Mapping[str, str], now: Mapping[str, str]) -> bool:
+    """Whether the wards of any area have changed, or the area no longer exists (`edition_of`)."""
+    return any(now.get(parent) != digest for parent, digest in before.items())
 
 
 def as_earlier_release(released: Released) -> EarlierRelease:
@@ -173,8 +183,9 @@ def as_earlier_release(released: Released) -> EarlierRelease:
         data_to=int(calendar["data_to"].replace("-", "")),
         anchor=int(calendar["anchor"].replace("-", "")),
         edition=edition_of(released.areas),
-        detail=dict(record["rules"]["detail"]),
-        series={level: tuple(p.id for p in periods) for level, periods in info.periods.items()},
+        detail={c.id: c.rung.value for c in info.categories},
+        series={level: tuple(p.id for p in periods) for level, periods in info.periods.items()}
+        | ({LONG_SERIES: tuple(p.id for p in info.long_windows)} if info.long_windows else {}),
         incomplete=tuple(
             sorted({p.id for periods in info.periods.values() for p in periods if not p.complete} | _part(info))
         ),

@@ -4,7 +4,7 @@
 its audit, or noise), outlines that may be drawn, then all other figures, computed from protected counts alone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -27,13 +27,20 @@ from pipeline.geography.neighbours import add_groups, group_wards, with_ward_gro
 from pipeline.release.calendar import (
     Before,
     calendar_of,
+    joined_windows,
     keep,
     last_complete_month,
     sentences,
     windows_of_release,
 )
 from pipeline.release.circumstances import Circumstances, Setting, release_circumstances
-from pipeline.release.detail import choose_detail, kept_detail, shares_with_number, utility
+from pipeline.release.detail import (
+    choose_detail,
+    given_otherwise,
+    kept_detail,
+    shares_with_number,
+    utility,
+)
 from pipeline.release.earlier_releases import EarlierRelease, as_first_released, edition_of
 from pipeline.release.figures import derive
 from pipeline.release.hotspots import (
@@ -54,6 +61,7 @@ from pipeline.release.released import (
     CategoryInfo,
     Released,
     ReleasePlan,
+    Rung,
     digest_of,
     no_outlines,
     release_info,
@@ -251,7 +259,9 @@ def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail", offers: dict
     if above is not None:
         months = above.with_sums(months, keys=("month", "category"))
         days = above.with_sums(days, keys=("month", "day", "category"))
-    counts = _window_counts(months, plan.windows, areas=plan.areas, categories=plan.categories, days=days)
+    counts = _window_counts(
+        months, plan.windows, areas=plan.areas, categories=plan.categories, long=plan.long_categories, days=days
+    )
     counts = _within_the_data(counts, detected, plan)
     stepped = not plan.internal and profile.step > 1
     offer = _offer(detected, whole, plan, detail, counts, offers=offers) if stepped else None
@@ -302,10 +312,11 @@ def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail", offers: dict
     record = release_record(info, config, profile, protected, figures.notes)
     # The reason concerns the source, not single records: every audience may know why a level is empty.
     record["rules"]["detail"] = {c.id: c.detail.value for c in plan.categories}
+    record["rules"]["long_windows"] = {c: [p.id for p in plan.windows.long] for c in sorted(plan.long_categories)}
     if not plan.internal:
-        record["utility"] = utility(figures.counts)
+        record["utility"] = utility(figures.counts, given_otherwise(figures.counts, plan))
         record |= _calendar_record(plan)
-    record["states"] = states_of(figures.counts, plan.areas, {c.id: c.detail for c in plan.categories})
+    record["states"] = states_of(figures.counts, plan.areas, given_otherwise(figures.counts, plan))
     if info.level_ids:
         record["levels"] = {level: info.level_ids.get(level, level) for level in plan.areas["level"].unique()}
     record["levels_without_data"] = dict(detected.levels.get("no_data", {}))
@@ -344,10 +355,13 @@ def _plan(
         lacking=detected.lacking,
     )
     found = _detail(detected, profile, config, before.releases)
-    detail, group_of = found.of_step.get(profile.step, {}), found.group_of
+    rungs, group_of = found.of_step.get(profile.step, {}), found.group_of
     # With one level of areas the finest that there is are boroughs.
-    finest = Level.WARD if (detected.areas["level"] == Level.WARD).any() else Level.BOROUGH
-    categories = tuple(replace(c, detail=detail.get(c.id, finest)) for c in _categories(detected, profile))
+    finest = Rung.WARD if (detected.areas["level"] == Level.WARD).any() else Rung.BOROUGH
+    categories = tuple(
+        replace(c, detail=rung.level, long_windows=rung == Rung.LONG)
+        for c, rung in ((c, rungs.get(c.id, finest)) for c in _categories(detected, profile))
+    )
     if not kept.due:  # a new category is released with the next numbers
         out = set(kept.counts["category"])
         categories = tuple(c for c in categories if c.id in out)
@@ -398,13 +412,18 @@ def _same_as_boroughs(windows: Windows, levels: Sequence[str]) -> Windows:
 class _Detail:
     """Finest level of each category by the step of its audience, and the groups of wards of the whole source."""
 
-    of_step: Mapping[int, Mapping[str, Level]]
+    of_step: Mapping[int, Mapping[str, Rung]]
     group_of: Mapping[str, str]
 
     @property
-    def closest(self) -> Mapping[str, Level]:
+    def closest(self) -> Mapping[str, Rung]:
         """The detail for the closest audience: the others have the same, or boroughs."""
         return self.of_step[min(self.of_step)] if self.of_step else {}
+
+    @property
+    def long_categories(self) -> frozenset[str]:
+        """The categories that the closest audience is given in longer windows alone."""
+        return frozenset(c for c, rung in self.closest.items() if rung == Rung.LONG)
 
 
 def _windows(detected: Detected, profile: Profile, config: Config, *, anchor: int | None) -> Windows:
@@ -419,7 +438,12 @@ def _windows(detected: Detected, profile: Profile, config: Config, *, anchor: in
     )
 
 
-def _detail(detected: Detected, profile: Profile, config: Config, releases: Sequence[EarlierRelease]) -> _Detail:
+def _detail(
+    detected: Detected,
+    profile: Profile,
+    config: Config,
+    releases: Sequence[EarlierRelease],
+) -> _Detail:
     """Choose the finest level of each category that each audience is shown, and the groups of wards this may need.
 
     Audiences depend on each other, so the choice is made for all of them, whatever the profile: see `choose_detail`.
@@ -434,22 +458,28 @@ def _detail(detected: Detected, profile: Profile, config: Config, releases: Sequ
     areas = areas[areas["level"].isin([Level.WARD, Level.WARD_GROUP])]
 
     # The first whole window of the wards, as the audience with the smallest step has it.
+    edition = edition_of(detected.areas)
     anchor = releases[0].anchor if releases else None
-    windows = _windows(detected, min(stepped, key=lambda p: p.step), config, anchor=anchor)
-    series = windows.series[Level.WARD]
-    first = next((w for w in series if not windows.partial(w)), series[0])
+    closest = _windows(detected, min(stepped, key=lambda p: p.step), config, anchor=anchor)
+    series = closest.series[Level.WARD]
+    first = next((w for w in series if not closest.partial(w)), series[0])
+    long = joined_windows(closest, config, releases, edition=edition)[:1]
     months = detected.area_months[detected.area_months["level"] == Level.WARD]
     counts = sum_periods(
         add_groups(months, group_of, keys=("month", "category"), sums=("incidents",)),
-        [first],
+        [first, *long],
         areas=areas[["area_code", "level"]],
         categories=[c.id for c in detected.categories],
         covered=list(areas.loc[areas["covered"].astype(bool), "area_code"]),
     )
+    # The rung of longer windows is looked at on groups alone.
+    over_years = counts["period"] != first.id
+    counts = counts[~over_years | (counts["level"] == Level.WARD_GROUP)]
+    counts["level"] = counts["level"].astype("str").mask(over_years, Rung.LONG.value)
 
     # Readers of exact numbers see wards, the finest detail.
-    kept = {p.threshold: {c.id: Level.WARD for c in detected.categories} for p in every if p.step <= 1}
-    kept |= kept_detail(releases, edition=edition_of(detected.areas))
+    kept = {p.threshold: {c.id: Rung.WARD for c in detected.categories} for p in every if p.step <= 1}
+    kept |= kept_detail(releases, edition=edition)
     chosen = choose_detail(
         {p.step: shares_with_number(counts, step=p.step) for p in stepped},
         categories=[c.id for c in detected.categories],
@@ -645,9 +675,11 @@ def _offer(
         series=windows.series,
         cohort=config.outcomes.basis == "cohort",
         group_of=detail.group_of,
-        detail=detail.closest,
+        detail={c: rung.level for c, rung in detail.closest.items()},
+        long_categories=detail.long_categories,
+        long_windows=frozenset(p.id for p in windows.long),
     )
-    every = _window_counts(months, windows, areas=areas, categories=detected.categories)
+    every = _window_counts(months, windows, areas=areas, categories=detected.categories, long=detail.long_categories)
     every = plan.kept.within(_within_the_data(every, detected, plan))
     # All levels of these months are considered together: released ward counts bound the borough that contains them.
     wanted = [p for p in every["period"].unique() if any(Period.parse(p).overlaps(q) for q in periods)]
@@ -655,6 +687,7 @@ def _offer(
     steps = sorted({p.step for p in config.profiles if p.audience != "internal" and p.step > 1})
     # The layout is that of the source; profiles may differ in their windows and in which of these were released.
     question = f"{digest_of(every)} {steps} {sorted(layout.series.items())} {sorted(layout.detail.items())}"
+    question += f" {sorted(layout.long_categories)} {sorted(layout.long_windows)}"
     if question not in offers:
         offers[question] = choose_offer(every, layout=layout, steps=steps)
     return offers[question]
@@ -666,20 +699,27 @@ def _window_counts(
     *,
     areas: gpd.GeoDataFrame,
     categories: Sequence[CategoryInfo],
+    long: Collection[str],
     days: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Sum months to each level's own windows, and days to its windows of days."""
+    """Sum months to each level's own windows, and days to its windows of days.
+
+    Groups of wards have longer windows besides, for the categories `long` alone.
+    """
     if days is not None:
         _refuse_too_many(windows, areas=areas, categories=categories)
     frames = []
-    for level in Level:
-        some = areas[areas["level"] == level]
-        if not len(some):
+    present = set(areas["level"])
+    wanted = [(level, windows.all_of(level), [c.id for c in categories]) for level in Level if level in present]
+    if long:
+        wanted.append((Level.WARD_GROUP, windows.long, [c.id for c in categories if c.id in long]))
+    for level, periods, names in wanted:
+        if not (periods and names):
             continue
-        periods = windows.all_of(level)
+        some = areas[areas["level"] == level]
         shared: dict[str, Any] = {
             "areas": some[["area_code", "level"]],
-            "categories": [c.id for c in categories],
+            "categories": names,
             "covered": list(some.loc[some["covered"].astype(bool), "area_code"]),
             "partial": [p for p in periods if windows.partial(p)],
         }

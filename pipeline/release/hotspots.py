@@ -141,7 +141,8 @@ def release_hotspots_by_category(
     if found is None or not plan.profile.hotspots or len(found) == 0:
         return no_hotspots(areas, "", by_category=True)
     layers = []
-    for category in _wholes_first(plan):
+    # A category given over two years alone has no outline: that of the headline would show one of the two years.
+    for category in (c for c in _wholes_first(plan) if c not in plan.long_categories):
         mine = found[found["category"] == category]
         if not len(mine):
             continue
@@ -614,7 +615,9 @@ def _no_density(areas: gpd.GeoDataFrame, why: str) -> tuple[Outlines, Outlines]:
 def _surfaces(chosen: pd.DataFrame, plan: ReleasePlan) -> list[str]:
     """Return the categories that have a surface: those named, or all together and each that is frequent enough."""
     named, least = plan.config.detect.density.categories, plan.config.detect.min_category_incidents
-    shown = [c.id for c in plan.categories]
+    # A patch is of the headline period: it would show one of the two years of a category given over both alone. All
+    # incidents together keep theirs, as they keep their hotspots.
+    shown = [c.id for c in plan.categories if c.id == ROOT or not c.long_windows]
     if named is not None:
         return [c for c in named if c in shown]
     # By the lower end of the step: that there is a surface must say no more about the total than its step does.

@@ -26,6 +26,7 @@ __all__ = [
     "BROKEN_SHARE",
     "COUNTS",
     "DECLARED_UNION",
+    "FOUND_BROKEN_SHARE",
     "FOUND_UNION",
     "KEY",
     "CellTable",
@@ -378,6 +379,10 @@ LEFT_OUT = 2
 """So many parts may be left out of a union that readers find: parts that are rare."""
 ROWS_TO_FIND = 20
 """Rows that are not empty, in which a reader must have seen a rule that no layout suggests: 5 % of them is one row."""
+FOUND_BROKEN_SHARE = 1 / 15
+"""A union that no layout suggests is assumed to be known if fewer rows of the tables break it. A reader can add up
+windows, and so has more rows: with three years and the two years that groups of wards are given, four for three. If the
+added rows all hold, what 1 row of 15 breaks in the tables, 1 of 20 breaks for him (`BROKEN_SHARE`)."""
 
 
 def unions_found(
@@ -430,7 +435,7 @@ def unions_found(
         kind = [cells[c].iloc[totals["at"]].to_numpy() for c in ("level", "measure")]
         seen = pd.DataFrame(full & (total > 0)).groupby(kind).transform("sum").to_numpy()
         broken = pd.DataFrame(full & ~holds).groupby(kind).transform("sum").to_numpy()
-        holds &= (broken < BROKEN_SHARE * seen) & (seen >= ROWS_TO_FIND)
+        holds &= (broken < FOUND_BROKEN_SHARE * seen) & (seen >= ROWS_TO_FIND)
         for n, mine in enumerate(choices):  # smaller choices come first
             smaller = [k for k in range(n) if not (choices[k] & ~mine).any()]
             kept = holds[:, n] & ~holds[:, smaller].any(axis=1)
@@ -540,6 +545,10 @@ class Layout:
         Ward code to the code of its group of wards; empty where there are none.
     detail
         Category to the smallest level it is offered at; wards where it is not named.
+    long_categories
+        Categories that groups of wards are given in longer windows alone.
+    long_windows
+        Ids of these windows.
     """
 
     parents: Mapping[str, str]
@@ -550,6 +559,8 @@ class Layout:
     series: Mapping[str, Sequence[Period]] = field(default_factory=dict)
     group_of: Mapping[str, str] = field(default_factory=dict)
     detail: Mapping[str, str] = field(default_factory=dict)
+    long_categories: frozenset[str] = frozenset()
+    long_windows: frozenset[str] = frozenset()
 
     @property
     def families(self) -> tuple[tuple[str, tuple[str, ...]], ...]:

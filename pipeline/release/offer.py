@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import coo_array, csr_array, vstack
+from scipy.sparse import coo_array, csc_array, csr_array, vstack
 from scipy.sparse.csgraph import connected_components
 
 from pipeline.domain.periods import Period
@@ -40,6 +40,7 @@ from pipeline.release.linked_tables import (
     drop_violated,
     kept_rows,
     no_relations,
+    period_sums,
     relation_rows,
     relations_that_hold,
     stack,
@@ -144,9 +145,17 @@ def choose_offer(counts: pd.DataFrame, *, layout: Layout, steps: Sequence[int]) 
     orders = layout.orders(cells)
     areas, pairs, granted = _area_rows(cells, layout)
     unions = {(whole, parts): _unions(cells, layout, whole, parts) for whole, parts in layout.covering}
-    apart = _relied_on(cells, category_disjoint(cells, unions=layout.families, pairs=False))
+    apart = _relied_on(cells, category_disjoint(cells, unions=layout.families))
     unions = unions_found(cells, unions=layout.families) | unions
-    rows = stack(areas, _group_sums(cells, layout), *unions.values(), _cover_rows(cells, layout), apart, orders)
+    rows = stack(
+        areas,
+        _group_sums(cells, layout),
+        period_sums(cells, parts=_parts_of_long_windows(layout)),
+        *unions.values(),
+        _cover_rows(cells, layout),
+        apart,
+        orders,
+    )
     # Counts of levels that a category is not given at are never offered: they take nothing with them, and are in the
     # programmes all the same.
     open_ = cells["open"].to_numpy(dtype=bool)
@@ -173,11 +182,13 @@ def choose_offer(counts: pd.DataFrame, *, layout: Layout, steps: Sequence[int]) 
 
 
 def _cells(counts: pd.DataFrame, layout: Layout) -> pd.DataFrame:
-    """List every count of the series; `open` says whether its level is that of its category's detail, or above."""
+    """List every count of the series; `open` says whether its category is given at its level and in its window."""
     series = {(level, p.id) for level, windows in layout.series.items() for p in windows}
+    series |= {(Level.WARD_GROUP.value, p) for p in layout.long_windows}
     inside = pd.MultiIndex.from_frame(counts[["level", "period"]]).isin(list(series))
     finest = counts["category"].map(lambda c: layout.detail.get(c, Level.WARD.value))
-    open_ = ~counts["level"].isin(DETAIL) | (counts["level"] == finest)
+    over_years = counts["period"].isin(layout.long_windows) == counts["category"].isin(layout.long_categories)
+    open_ = ~counts["level"].isin(DETAIL) | ((counts["level"] == finest) & over_years)
     frames = []
     for measure in (m for m in RANGED if m in counts):
         known = counts[measure].notna().to_numpy() & inside
@@ -295,26 +306,45 @@ def _group_sums(cells: pd.DataFrame, layout: Layout) -> Relations:
     return kept_rows(len(cells), group, inside, size == wanted, kind="group_sum", lower=0.0, upper=0.0)
 
 
-def _cover_rows(cells: pd.DataFrame, layout: Layout) -> Relations:
-    """Relate a group's count of a category to what its wards hold of the category above: at most their sum.
+def _parts_of_long_windows(layout: Layout) -> dict[str, list[str]]:
+    """Return each longer window with the windows of the groups' series that it consists of."""
+    series = layout.series.get(Level.WARD_GROUP, ())
+    return {p: [part.id for part in Period.parse(p).made_of(series)] for p in sorted(layout.long_windows)}
 
-    Where one category is given by groups and the one it is part of by wards, the larger count is a sum of several
-    steps, so that floors alone do not keep the order: the row needs room like a union.
+
+def _cover_rows(cells: pd.DataFrame, layout: Layout) -> Relations:
+    """Relate a group's count of a category to the counts of the category above that cover it: at most their sum.
+
+    Where one category is given by groups and the one it is part of by wards, or one in longer windows and the other in
+    the windows that these consist of, the larger count is a sum of several steps, so that floors alone do not keep the
+    order: the row needs room like a union.
     """
     if not layout.group_of:
         return no_relations(len(cells))
-    place = cells[[*KEY, "level"]].assign(at=np.arange(len(cells)))
-    group = place[place["level"] == Level.WARD_GROUP].rename(columns={"area_code": "group"})
-    ward = place[place["level"] == Level.WARD].copy()
-    ward["group"] = ward["area_code"].map(layout.group_of)
+    place = cells.loc[cells["level"].isin(DETAIL), [*KEY, "level", "open"]]
+    place = place.assign(at=place.index.to_numpy(), group=place["area_code"].map(layout.group_of))
+    place["group"] = place["group"].where(place["level"] == Level.WARD, place["area_code"])
+    heads = place[(place["level"] == Level.WARD_GROUP) & place["open"]]
+    wards = pd.Series(layout.group_of, dtype=object).value_counts()
+    made = _parts_of_long_windows(layout)
+    inner = pd.DataFrame(
+        [(p, part) for p in heads["period"].unique() for part in made.get(p, [p])], columns=["window", "period"]
+    ).astype("str")
     found = []
     for part, whole in layout.part_of:
-        name = ["group", "period", "measure"]
-        head = group[group["category"] == part].reset_index(drop=True)
+        by_ward = layout.detail.get(whole, Level.WARD) == Level.WARD
+        in_years = whole not in layout.long_categories
+        head = heads[heads["category"] == part].reset_index(drop=True)
+        if head.empty or not (by_ward or (part in layout.long_categories and in_years)):
+            continue  # the two are given by the same areas in the same windows: the order of their floors is enough
         head["row"] = np.arange(len(head))
-        inside = ward[ward["category"] == whole].merge(head[[*name, "row"]], on=name)
+        given = place[(place["category"] == whole) & (place["level"] == (Level.WARD if by_ward else Level.WARD_GROUP))]
+        given = given.merge(inner, on="period") if in_years else given.assign(window=given["period"])
+        rows = head[["group", "period", "measure", "row"]].rename(columns={"period": "window"})
+        inside = given[["group", "window", "measure", "at"]].merge(rows, on=["group", "window", "measure"])
         size = inside.groupby("row").size().reindex(head["row"], fill_value=0).to_numpy()
-        wanted = head["group"].map(pd.Series(layout.group_of).value_counts()).to_numpy()
+        wanted = head["period"].map(lambda p: len(made.get(p, [p]))).to_numpy(np.int64)
+        wanted = wanted * (head["group"].map(wards).to_numpy(np.int64) if by_ward else 1)
         found.append(
             kept_rows(len(cells), head, inside, size == wanted, kind="category_cover", lower=-np.inf, upper=0.0)
         )
@@ -496,16 +526,35 @@ def _narrow(
     system = csr_array(vstack([wide, marks], format="csr")).astype(np.float64)
     upper = np.concatenate([np.where(offered, step - 1.0, np.inf), rests])
     wanted = np.concatenate([offered & attacked, np.zeros(rests.size, dtype=bool)])
+    lowest = np.concatenate([usable.lower - base, low])
+    highest = np.concatenate([usable.upper - base, np.full(low.size, np.inf)])
+    telling = np.concatenate([usable.narrowing, np.ones(low.size, dtype=bool)])
+    binding = _can_bind(system, lowest, highest, upper)
     found = values_left(
-        system,
-        np.concatenate([usable.lower - base, low]),
-        np.concatenate([usable.upper - base, np.full(low.size, np.inf)]),
+        csr_array(system[binding]),
+        lowest[binding],
+        highest[binding],
         step=step,
         upper=upper,
         wanted=wanted,
-        telling=np.concatenate([usable.narrowing, np.ones(low.size, dtype=bool)]),
+        telling=telling[binding],
     )
     return np.flatnonzero(wanted & (found < step)).astype(np.intp)
+
+
+def _can_bind(matrix: csr_array, low: FloatArray, high: FloatArray, upper: FloatArray) -> BoolArray:
+    """Return the rows that some values between 0 and `upper` break: the others say nothing, and would cost time.
+
+    Nine in ten of the rows that parts which exclude each other add at borough level are of this kind.
+    """
+    endless = np.isinf(upper)
+    size = np.where(endless, 0.0, upper)
+    ends = []
+    for sign in (1.0, -1.0):
+        side = csr_array(matrix.multiply(matrix * sign > 0))
+        open_end = abs(side) @ endless.astype(np.float64) > 0
+        ends.append(np.where(open_end, sign * np.inf, side @ size))
+    return np.asarray((ends[0] > high) | (ends[1] < low), dtype=np.bool_)
 
 
 def values_left(
@@ -564,32 +613,39 @@ def _block_values(
 ) -> IntArray:
     """Count the values of one block. One programme that raises (or lowers) many rests at once settles most of them."""
     n = matrix.shape[1]
-    below, above = np.isfinite(high), np.isfinite(low)
-    bounds = csr_array(vstack([matrix[below], -matrix[above]], format="csr"))
-    limit = np.concatenate([high[below], -low[above]])
+    rows = LinearConstraint(csc_array(matrix), low, high)
     ends = np.zeros((2, n))
     ends[1] = step - 1
+    feasible = False
     for side, (sign, goal) in enumerate(((1.0, 0.0), (-1.0, float(step - 1)))):
         open_ = wanted.copy()
+        many = True
         while open_.any():
-            found = _optimum(sign * open_.astype(np.float64), bounds, limit, upper)
-            if found is None:  # the rows contradict one another: a reader who believes them learns nothing right
+            # Once a programme over all that are left settles few of them, one for each of these is faster.
+            mine = open_.copy() if many else np.arange(n) == np.argmax(open_)
+            found = _optimum(sign * mine.astype(np.float64), rows, upper)
+            if found is None and not feasible:  # rows that contradict one another tell a reader nothing right
                 return np.full(n, step, dtype=np.int64)
-            reached = open_ & (np.abs(found - goal) < TOLERANCE)
+            feasible = True
+            reached = open_ & (np.abs(found - goal) < TOLERANCE) if found is not None else np.zeros(n, dtype=bool)
             open_ &= ~reached
-            if not reached.any():
-                for cell in np.flatnonzero(open_):
-                    alone = np.zeros(n)
-                    alone[cell] = sign
-                    best = _optimum(alone, bounds, limit, upper)
-                    ends[side, cell] = found[cell] if best is None else best[cell]
-                break
+            if many:
+                many = reached.sum() >= FEW_SETTLED
+            else:
+                # What the solver cannot settle counts as narrow, which is the safe side.
+                ends[side, mine] = step - 1 - goal if found is None else found[mine]
+                open_ &= ~mine
     return np.asarray(np.floor(ends[1] + TOLERANCE) - np.ceil(ends[0] - TOLERANCE) + 1, dtype=np.int64)
 
 
+FEW_SETTLED = 4  # a programme over many counts takes about as long as so many over one count each
 TOLERANCE = 1e-6  # of the solver: its answers are whole numbers or simple fractions, far apart from this
 
 
-def _optimum(cost: FloatArray, matrix: csr_array, limit: FloatArray, upper: FloatArray) -> FloatArray | None:
-    found = milp(cost, bounds=Bounds(0.0, upper), constraints=LinearConstraint(matrix, -np.inf, limit))
-    return None if found.x is None else np.asarray(found.x, dtype=np.float64)
+def _optimum(cost: FloatArray, rows: LinearConstraint, upper: FloatArray) -> FloatArray | None:
+    """Return where the cost is least, or None if the rows contradict one another."""
+    for presolve in (False, True):  # without presolving these programmes take half the time; what fails is tried again
+        found = milp(cost, bounds=Bounds(0.0, upper), constraints=rows, options={"presolve": presolve})
+        if found.x is not None:
+            return np.asarray(found.x, dtype=np.float64)
+    return None

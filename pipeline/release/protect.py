@@ -21,7 +21,7 @@ from pipeline.domain.categories import declared_relations
 from pipeline.domain.periods import Period
 from pipeline.errors import DisclosureError
 from pipeline.release.audit import CellState
-from pipeline.release.detail import not_offered_by_detail
+from pipeline.release.detail import given_otherwise
 from pipeline.release.linked_tables import (
     COUNTS,
     KEY,
@@ -188,8 +188,9 @@ def _in_steps(shown: pd.DataFrame, plan: ReleasePlan, offer: Offer) -> Protected
     # The part of an area's sum without a location is offered to nobody: see `offer`.
     gone = {Measure.INCIDENTS_UNPLACED.value: held[Measure.INCIDENTS_UNPLACED]}
     here = pd.MultiIndex.from_frame(shown[["area_code", "period", "category"]])
-    refused = not_offered_by_detail(shown, {c.id: c.detail for c in plan.categories}).to_numpy(dtype=bool)
-    series = {(level, p.id) for level, windows in plan.windows.series.items() for p in windows}
+    refused = given_otherwise(shown, plan).to_numpy(dtype=bool)
+    long = {(Level.WARD_GROUP.value, p.id) for p in plan.windows.long}
+    series = {(level, p.id) for level, windows in plan.windows.series.items() for p in windows} | long
     own = pd.MultiIndex.from_frame(shown[["level", "period"]]).isin(list(series))
     for measure in RANGED:
         mine = (offer.cells["measure"] == measure).to_numpy() & offer.offered
@@ -200,7 +201,7 @@ def _in_steps(shown: pd.DataFrame, plan: ReleasePlan, offer: Offer) -> Protected
     shown["not_offered"] = _not_offered_by_row(gone, len(shown))
     # Released numbers do not change; longer windows are sums of both.
     ranged = plan.kept.applied(in_steps(shown, step=plan.profile.step))
-    ranged = with_composites(ranged, plan.windows.series)
+    ranged = with_composites(ranged, plan.windows.series, own=long)
     return Protected(ranged, Verdict.PASSED, log={"not offered": offer.log})
 
 
@@ -446,13 +447,13 @@ class State(StrEnum):
     """A step other than the first, or an exact number."""
     FIRST_STEP = "first_step"
     OTHER_LEVEL = "other_level"
-    """Not offered because the category is given at another level."""
+    """Not offered because the category is given at another level, or in longer windows."""
     NOT_OFFERED = "not_offered"
     NO_DATA = "no_data"
     NOT_COVERED = "not_covered"
 
 
-def states_of(counts: pd.DataFrame, areas: gpd.GeoDataFrame, detail: Mapping[str, Level]) -> States:
+def states_of(counts: pd.DataFrame, areas: gpd.GeoDataFrame, otherwise: pd.Series) -> States:
     """Count the rows of a released table by level, measure and state, so that the states add up to the rows.
 
     Parameters
@@ -462,8 +463,8 @@ def states_of(counts: pd.DataFrame, areas: gpd.GeoDataFrame, detail: Mapping[str
     areas
         area_code, level, covered. An area that is not covered has no rows; it is counted with as many as other areas of
         its level.
-    detail
-        Category to the smallest level at which it is given.
+    otherwise
+        Which rows are of another level or window than those of their category (`detail.given_otherwise`).
 
     Returns
     -------
@@ -477,14 +478,14 @@ def states_of(counts: pd.DataFrame, areas: gpd.GeoDataFrame, detail: Mapping[str
     ...                        "incidents_lower": [20, 0, None], "incidents_upper": [29, 9, None],
     ...                        "not_offered": ["", "", "incidents"]})
     >>> areas = pd.DataFrame({"area_code": list("ABCD"), "level": "ward", "covered": [True, True, True, False]})
-    >>> states_of(counts, areas, {"all": Level.WARD})["ward"]["incidents"]
+    >>> states_of(counts, areas, pd.Series([False] * 3))["ward"]["incidents"]
     {'number': 1, 'first_step': 1, 'other_level': 0, 'not_offered': 1, 'no_data': 0, 'not_covered': 1, 'rows': 4}
     """
     found: States = {}
     for level, own in counts.groupby("level", sort=True):
         uncovered = int((~areas.loc[areas["level"] == level, "covered"].astype(bool)).sum())
         each = len(own[["period", "category"]].drop_duplicates())
-        other_level = not_offered_by_detail(own, detail).to_numpy(dtype=bool)
+        other_level = otherwise.loc[own.index].to_numpy(dtype=bool)
         for measure, states in _by_measure(own, other_level):
             tally = {state.value: int(mask.sum()) for state, mask in states.items()}
             if tally[State.NO_DATA] == len(own):

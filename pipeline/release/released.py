@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal
 
 import geopandas as gpd
@@ -46,6 +47,7 @@ __all__ = [
     "ReleaseInfo",
     "ReleasePlan",
     "Released",
+    "Rung",
     "digest_of",
     "join_not_offered",
     "pack",
@@ -58,6 +60,21 @@ __all__ = [
 _SEAL = object()  # used only by the gate and `unpack`; a test checks this
 
 
+class Rung(StrEnum):
+    """What a category may be given by, finest first: the ladder that it goes down until enough areas show a number."""
+
+    WARD = "ward"
+    WARD_GROUP = "ward_group"
+    LONG = "ward_group_long"
+    """By groups of wards, in longer windows alone."""
+    BOROUGH = "borough"
+
+    @property
+    def level(self) -> Level:
+        """The level of its areas."""
+        return Level.WARD_GROUP if self is Rung.LONG else Level(self.value)
+
+
 @dataclass(frozen=True, slots=True)
 class CategoryInfo:
     """A category as readers see it; `all` comes first, and includes the others except those `outside` it."""
@@ -68,6 +85,18 @@ class CategoryInfo:
     outside: bool = False
     detail: Level = Level.WARD
     """Finest level at which the release gives it; groups and wards exclude each other (see `release.detail`)."""
+    long_windows: bool = False
+    """Whether it is given there in longer windows alone, because the usual ones hold too little."""
+
+    @property
+    def detail_in_headline(self) -> Level:
+        """Finest level at which the headline period has it."""
+        return Level.BOROUGH if self.long_windows else self.detail
+
+    @property
+    def rung(self) -> Rung:
+        """Where it stands on the ladder."""
+        return Rung.LONG if self.long_windows else Rung(self.detail.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +151,7 @@ class ReleasePlan:
     group_of
         Ward code to the code of its group; empty where no category is given by groups.
     closest_detail
-        Every category, shown or not, to its finest level for the audience with the smallest step.
+        Every category, shown or not, to its rung for the audience with the smallest step.
     kept
         What must be kept from previous releases; nothing for internal, whose readers have the data.
     known_tables
@@ -145,12 +174,17 @@ class ReleasePlan:
     premises: "Premises"
     secret: bytes
     group_of: Mapping[str, str] = field(default_factory=dict)
-    closest_detail: Mapping[str, Level] = field(default_factory=dict)
+    closest_detail: Mapping[str, Rung] = field(default_factory=dict)
 
     @property
     def shows_all(self) -> bool:
         """Whether the release shows all categories together; a profile that lists categories may leave that out."""
         return any(c.id == ROOT for c in self.categories)
+
+    @property
+    def long_categories(self) -> frozenset[str]:
+        """The categories that are given by groups of wards in longer windows alone."""
+        return frozenset(c.id for c in self.categories if c.long_windows)
 
     @property
     def internal(self) -> bool:
@@ -227,6 +261,8 @@ class ReleaseInfo:
     stand_in: tuple[PeriodInfo, PeriodInfo] | None = None
     """Where a break divides the headline from the earlier window: the latest shorter window that can be compared, and
     what it is compared with; none where none is shown."""
+    long_windows: tuple[PeriodInfo, ...] = ()
+    """Windows, oldest first, of the categories with `long_windows`; empty where there are none."""
     lacking: tuple[str, ...] = ()
     """Which months of the windows shown are missing from which source, one sentence each; among the caveats too."""
 
@@ -389,6 +425,7 @@ def release_info(
             for level, own in windows.series.items()
             if level != Level.WARD_GROUP or plan.group_of
         },
+        long_windows=tuple(_period_info(p, windows) for p in windows.long) if plan.long_categories else (),
         breaks=() if config.periods.ignore_breaks else tuple(Break(b.month, b.text) for b in config.periods.breaks),
         events=tuple(Event(e.date, e.label, e.areas) for e in config.periods.events),
         outcome_basis=config.outcomes.basis if "positive_outcomes" in profile.measures else "none",

@@ -11,7 +11,7 @@ shown. Only equations and complete unions narrow a step: one part of each is nev
 area's count without a location; the last value of a variable), and for the equations that remain, `has_room` decides.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -94,7 +94,9 @@ def with_middles(ranged: pd.DataFrame) -> pd.DataFrame:
     return out
 
 
-def with_composites(ranged: pd.DataFrame, series: Mapping[str, Sequence[Period]]) -> pd.DataFrame:
+def with_composites(
+    ranged: pd.DataFrame, series: Mapping[str, Sequence[Period]], *, own: Collection[tuple[str, str]] = ()
+) -> pd.DataFrame:
     """Compute the windows that do not belong to their level's series as sums of those that do.
 
     A longer window ranges from the sum of lowers to the sum of uppers. A separate step for it would be a second
@@ -106,16 +108,19 @@ def with_composites(ranged: pd.DataFrame, series: Mapping[str, Sequence[Period]]
         Rows of every window: area_code, level, period, category, `<measure>_lower`, `<measure>_upper`, not_offered.
     series
         Level to the windows whose counts were converted to steps.
+    own
+        Level and id of further windows with steps of their own: those of categories that are given in longer windows
+        alone.
     """
     ends = [f"{measure}_{end}" for measure in RANGED for end in ("lower", "upper")]
     key = ["area_code", "category"]
     frames = []
-    for (level, period), own in ranged.groupby(["level", "period"], sort=False):
+    for (level, period), given in ranged.groupby(["level", "period"], sort=False):
         parts = [p.id for p in Period.parse(str(period)).made_of(series[str(level)])]
-        if parts == [period]:
-            frames.append(own)
+        if parts == [period] or (level, period) in own:
+            frames.append(given)
             continue
-        rows = own.copy()
+        rows = given.copy()
         inside = ranged[(ranged["level"] == level) & ranged["period"].isin(parts)]
         at = pd.MultiIndex.from_frame(rows[key])
         for name in ends:

@@ -135,6 +135,11 @@ class Described:
         The values of a variable exclude each other. So a column can be a part of one of them alone: where it is no more
         than several, it is so by its size, and not by what it selects. And parts of one value come to no more than it
         does: the largest are taken first, while that is so.
+
+        To take every value that is no larger for a part would grant the attacker counts, not a structure: in a sample
+        of a quarter of the rows nearly all values of nearly all areas are below five, so that hundreds of values of
+        different variables are "parts" of each other, and 44 numbers of 6,692 narrow. Nobody who has only the folder
+        can tell which: where two values read "fewer than 5", either may be the larger one.
         """
         others = [c for c in columns if c[:2] == question and not c[2].startswith("(")]
         below: dict[tuple[str, ...], list[tuple[str, ...]]] = defaultdict(list)

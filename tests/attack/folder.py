@@ -78,7 +78,17 @@ class Folder:
     def may_show(self, key: Key) -> bool:
         """Return whether a folder gives counts of this category by areas of this level at all, as its record says."""
         detail = self.record.get("rules", {}).get("detail", {}).get(key.category)
-        return detail is None or self.areas[key.area].level in {"region", "borough", detail}
+        level = self.areas[key.area].level
+        if level == "ward_group" and detail == level:
+            long = self.long_windows
+            return (key.period in long.get(key.category, ())) == (key.category in long)
+        return detail is None or level in {"region", "borough", detail}
+
+    @property
+    def long_windows(self) -> Mapping[str, list[str]]:
+        """Return the windows of the categories that groups of wards are given in longer windows alone."""
+        found: Mapping[str, list[str]] = self.record.get("rules", {}).get("long_windows", {})
+        return found
 
     def note(self, key: Key, lower: float, upper: float) -> None:
         """Write down one printed range; two files that differ leave what both allow."""
@@ -197,7 +207,9 @@ def _layers(folder: Folder) -> None:
                 if column.startswith("incidents_") and column.endswith("_lower"):
                     category = column.removeprefix("incidents_").removesuffix("_lower")
                     if category not in {"lower", "unplaced"}:
-                        _ends(folder, own, Key(*at, category, "incidents"), f"incidents_{category}")
+                        long = folder.long_windows.get(category) if own["level"] == "ward_group" else None
+                        key = Key(own["area_code"], long[-1] if long else period, category, "incidents")
+                        _ends(folder, own, key, f"incidents_{category}")
 
 
 def window(start: str, end: str) -> str:

@@ -88,6 +88,13 @@ class Universe:
         for key in own.spans:
             if key.measure in (*MEASURES, UNPLACED):
                 series[key.area, key.category, key.measure].add(key.period)
+        # Longer windows of some categories: of the others, and of larger areas, they are sums of what is printed.
+        long = {p for periods in folder.long_windows.values() for p in periods}
+        for (area, category, measure), periods in series.items() if long else ():
+            if folder.areas[area].level != "ward":
+                periods |= {p for p in long if any(set(months_of(q)) <= set(months_of(p)) for q in periods)}
+                for period in periods:
+                    own.add(Key(area, period, category, measure))
         cut: dict[frozenset[str], dict[str, tuple[str, ...]]] = {}
         for (area, category, measure), periods in series.items():
             given = frozenset(periods)
@@ -189,9 +196,8 @@ def _within(universe: Universe, published: Published, total: Key) -> Iterator[Re
     for size in {len(children), *((len(children) - 1, len(children) - 2) if published.found else ())}:
         for parts in combinations(children, size) if size > 0 else ():
             names = ",".join(p.category for p in parts)
-            left = tuple(c.category for c in children if c not in parts)
-            name = FOUND if left else "union"
-            yield Relation((name, level, names, total.measure, *left), total, parts, at_most=True)
+            name = "union" if size == len(children) else FOUND
+            yield Relation((name, level, names, total.measure), total, parts, at_most=True)
     if published.pairs and len(children) > 2:  # pairs may exclude each other where not all do
         for pair in combinations(children, 2):
             names = ",".join(p.category for p in pair)
@@ -205,16 +211,6 @@ def _within(universe: Universe, published: Published, total: Key) -> Iterator[Re
                 yield Relation((FOUND, *rule), total, (part,), at_most=True)
 
 
-def _says_something(relation: Relation, truth: Mapping[Key, int]) -> bool:
-    """Whether a row bears out a rule that was found: elsewhere, to grant the rule would be to grant the counts.
-
-    Empty rows do not, and where parts cover the whole without some others, neither do rows in which those are empty.
-    """
-    if relation.rule[1] == "chain":
-        return truth.get(relation.total, 0) > 0
-    return any(truth.get(relation.total._replace(category=c), 0) > 0 for c in relation.rule[4:])
-
-
 def granted(relations: Iterable[Relation], truth: Mapping[Key, int]) -> list[Relation]:
     """Keep the relations of rules that are broken in under 5 % of their rows, where they hold."""
     rows: dict[tuple[object, ...], list[Relation]] = defaultdict(list)
@@ -225,7 +221,9 @@ def granted(relations: Iterable[Relation], truth: Mapping[Key, int]) -> list[Rel
         holding = [r for r in some if r.holds(truth)]
         seen = len(some)
         if some[0].rule[0] == FOUND:
-            seen = sum(_says_something(r, truth) for r in some)
+            # Empty rows say nothing: there, to grant the rule would be to grant the counts. Rows in which the parts
+            # left out are empty count all the same, although they do not say that these may be left out.
+            seen = sum(truth.get(r.total, 0) > 0 for r in some)
         if len(some) - len(holding) < BROKEN_AT_MOST * seen and (some[0].rule[0] != FOUND or seen >= ROWS_TO_FIND):
             found += holding
     # What follows from another is left out: parts of disjoint parts, and more parts than cover the whole.

@@ -19,7 +19,7 @@ from tests.attack.checks import (
     outlines_off_the_lattice,
     ranks_finer_than_steps,
 )
-from tests.attack.folder import Folder, joined, read_folder
+from tests.attack.folder import Folder, Key, joined, months_of, read_folder
 from tests.attack.outlines import note_outlines, outline_relations, true_outlines, unexplained_numbers
 from tests.attack.relations import Published
 from tests.attack.truth import Truth, truth_of
@@ -37,13 +37,20 @@ def tree_of(settings: dict) -> dict[str, str]:
     return {c: "" if parent == whole else parent for c, parent in tree.items()}
 
 
-def of_window(folder: Folder, period: str) -> Folder:
-    """Keep one window of what was read."""
-    return replace(
-        folder,
-        shown={k: s for k, s in folder.shown.items() if k.period == period and "/" not in k.measure},
-        not_offered={k for k in folder.not_offered if k.period == period and "/" not in k.measure},
-    )
+def areas_alone(folder: Folder, period: str = "") -> Folder:
+    """Leave circumstances out (see `test_thinned`); keep one window and its parts, if it is named."""
+    months = set(months_of(period)) if period else set()
+
+    def kept(k: Key) -> bool:
+        return "/" not in k.measure and (not period or set(months_of(k.period)) <= months)
+
+    shown = {k: s for k, s in folder.shown.items() if kept(k)}
+    return replace(folder, shown=shown, not_offered={k for k in folder.not_offered if kept(k)})
+
+
+def latest(folder: Folder) -> str:
+    """Return the latest window, the longest that ends with the data."""
+    return max((k.period for k in folder.shown), key=lambda p: (p[-7:], len(list(months_of(p)))))
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +76,7 @@ def test_nothing_is_exact_or_narrow(sample: tuple[dict[str, Folder], Truth, Publ
     if name == "partner" and not LONG:
         pytest.skip("what partners can work out is part of what both can")
     folder = folders[name]
-    if not LONG:
-        folder = of_window(folder, max(k.period for k in folder.shown))
+    folder = areas_alone(folder, "" if LONG else latest(folder))
     found = attack(folder, published, truth)
     assert len(found.values_left) > 5000
     assert found.narrow == [], str(found)
@@ -82,11 +88,10 @@ def test_outlines_narrow_nothing(sample: tuple[dict[str, Folder], Truth, Publish
     """Counts inside outlines, of every category, beside those of the areas that the outlines touch."""
     folders, truth, published = sample
     internal = read_folder(output / "internal")
-    period = max(k.period for k in folders[name].shown)
     own: list[Folder] = []
     relations = []
     for each in ("partner", "public") if name == "both" else (name,):
-        folder = of_window(folders[each], period)
+        folder = areas_alone(folders[each], latest(folders[each]))
         note_outlines(folder)
         relations += outline_relations(folder, published.parents)
         truth.extra |= true_outlines(folder, internal)
@@ -112,6 +117,21 @@ def test_pages_of_hotspots_say_no_more_than_the_layer(
     assert not (output / "public" / "hotspots").exists()
     for name in ("partner", "public"):
         assert not list((output / name).glob("hotspot_cores*"))
+
+
+def test_shorter_windows_beside_a_longer_one_are_found(sample: tuple[dict[str, Folder], Truth, Published]) -> None:
+    """A rare category is given by groups over two years alone: with each of the years its counts would narrow."""
+    folders, truth, published = sample
+    folder = folders["partner"]
+    assert folder.long_windows, "some category of the sample is given in longer windows"
+    folder = areas_alone(folder, latest(folder))
+    category = next(iter(folder.long_windows))
+    years = {k for k in folder.not_offered if k.category == category and folder.areas[k.area].level == "ward_group"}
+    for key in (k for k in years if k.measure == "incidents" and k.period not in folder.long_windows[category]):
+        folder.not_offered.discard(key)
+        folder.note(key, truth[key] // 5 * 5, truth[key] // 5 * 5 + 4)
+    found = attack(folder, replace(published, pairs=False), truth)
+    assert any(k.category == category and folder.areas[k.area].level == "ward_group" for k in found.narrow)
 
 
 def test_figures_and_outlines_say_no_more_than_the_steps(sample: tuple[dict[str, Folder], Truth, Published]) -> None:

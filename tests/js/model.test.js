@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { LEVELS, takeIn } from "../../pipeline/publish/map/assets/data.js";
 import {
   SHOWN_MEASURES, begin, circleExamples, classOf, compareChoices, funnelOf, levelsOf, mainScene, matching, piecesOf, rankOf,
-  rateEnds, settleCompare, shareEnds, shortName, shownAs, sorted, state, stateText, takeAddress, valueOf, valuesOf,
+  rateEnds, settleCompare, settleLevel, shareEnds, shortName, shownAs, sorted, state, stateText, takeAddress, valueOf, valuesOf,
 } from "../../pipeline/publish/map/assets/model.js";
 import { useWords } from "../../pipeline/publish/map/assets/words.js";
 import { LAST_YEAR, THIS_YEAR, columns, payload } from "./payload.js";
@@ -131,6 +131,26 @@ test("a comparison with itself moves on", () => {
   state.compare = "p:" + THIS_YEAR;
   settleCompare();
   assert.equal(state.compare, "p:" + LAST_YEAR);
+});
+
+test("a category that is too rare for a year is shown over two", () => {
+  const label = "24 months to December 2024";
+  const both = { id: "2023-01..2024-12", label, named: label, start: "2023-01", end: "2024-12", complete: true, kind: "l" };
+  open((p) => {
+    Object.assign(p.categories[1], { detail: "ward", long: true });
+    p.levels.ward.periods = [...p.levels.ward.periods, both];
+    p.levels.ward.values.faith = { n: { [both.id]: [5, 5, 0, "w"] } };
+  });
+  state.category = "faith";
+  settleLevel();
+  assert.deepEqual([state.level, state.period], ["ward", both.id]);
+  assert.deepEqual(compareChoices().map((c) => c.value), ["p:" + both.id, "c:faith"]); // nothing else has this window
+  state.category = "all";
+  settleLevel();
+  assert.deepEqual([state.level, state.period], ["ward", THIS_YEAR]);
+  assert.ok(!compareChoices().some((c) => c.value === "c:faith"));
+  takeAddress("l=borough&c=faith&p=" + LAST_YEAR); // boroughs have every year
+  assert.deepEqual([state.level, state.period], ["borough", LAST_YEAR]);
 });
 
 test("the address keeps what was chosen and ignores what is odd", () => {

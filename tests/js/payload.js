@@ -38,8 +38,8 @@ export function payload(change = () => {}) {
     },
     words: {},
     categories: [
-      { id: "all", label: "All", parent: null, detail: "ward" },
-      { id: "faith", label: "Faith", parent: "all", detail: "borough" },
+      { id: "all", label: "All", parent: null, detail: "ward", long: false },
+      { id: "faith", label: "Faith", parent: "all", detail: "borough", long: false },
     ],
     arcs: arcs([0, 50, 2, 52], [2, 50, 4, 52], [0, 50, 1, 52], [1, 50, 2, 52], [2, 50, 3, 52], [3, 50, 4, 52], [0, 50, 4, 52]),
     edge: [[6]],

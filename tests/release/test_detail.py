@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from pipeline.geography.neighbours import group_wards
 from pipeline.publish.exports.layers import area_layer, layers_of
 from pipeline.publish.exports.qgis_styles import styles_of
 from pipeline.publish.map.payload import make_payload
@@ -22,18 +23,19 @@ from pipeline.release.detail import (
 )
 from pipeline.release.earlier_releases import as_earlier_release
 from pipeline.release.gate import Detected, release
-from pipeline.release.released import Released
+from pipeline.release.released import Released, Rung
 from pipeline.tables import Level
 from tests.kit.gated import config_of, sparse_city
 
-WARD, GROUP, BOROUGH = Level.WARD, Level.WARD_GROUP, Level.BOROUGH
+WARD, GROUP, LONG, BOROUGH = Rung
+TWO_YEARS = "2023-01..2024-12"
 
 
-def shares(ward: float, group: float) -> dict[str, dict[str, float]]:
-    return {"ward": {"c": ward}, "ward_group": {"c": group}}
+def shares(ward: float, group: float, long: float = 0.0) -> dict[str, dict[str, float]]:
+    return {"ward": {"c": ward}, "ward_group": {"c": group}, "ward_group_long": {"c": long}}
 
 
-def chosen(partner: Any, public: Any, kept: Any = None) -> tuple[Level, Level]:
+def chosen(partner: Any, public: Any, kept: Any = None) -> tuple[Rung, Rung]:
     found = choose_detail({5: partner, 10: public}, categories=["c"], part_of=[], kept=kept or {})
     return found[5]["c"], found[10]["c"]
 
@@ -48,6 +50,9 @@ def chosen(partner: Any, public: Any, kept: Any = None) -> tuple[Level, Level]:
         (shares(0.1, 0.2), shares(0.0, 0.1), (BOROUGH, BOROUGH)),
         (shares(0.33, 0.6), shares(0.33, 0.6), (WARD, WARD)),  # a third is enough
         (shares(0.3299, 0.33), shares(0.1, 0.3299), (GROUP, BOROUGH)),
+        (shares(0.1, 0.2, 0.4), shares(0.0, 0.1, 0.4), (LONG, LONG)),
+        (shares(0.1, 0.2, 0.4), shares(0.0, 0.1, 0.2), (LONG, BOROUGH)),
+        (shares(0.1, 0.6, 0.9), shares(0.0, 0.2, 0.9), (GROUP, BOROUGH)),  # one series of windows for all audiences
         ({}, {}, (WARD, WARD)),  # no data at all: nothing is gained by another level
     ],
 )
@@ -56,8 +61,8 @@ def test_the_ladder(partner: Any, public: Any, expected: tuple[Level, Level]) ->
     assert chosen(partner, public) == expected
 
 
-@pytest.mark.parametrize("level", [WARD, GROUP, BOROUGH])
-def test_what_was_chosen_stays(level: Level) -> None:
+@pytest.mark.parametrize("level", list(Rung))
+def test_what_was_chosen_stays(level: Rung) -> None:
     # The public had this level; by today's shares both would have another.
     kept = {10: {"c": level}}
     assert chosen(shares(0.9, 1.0), shares(0.9, 1.0), kept)[1] == level
@@ -106,10 +111,11 @@ def test_detail_of_earlier_releases_stays_as_long_as_the_wards_do() -> None:
 
 
 def test_wards_and_groups_exclude_each_other() -> None:
+    levels = [Level.REGION, Level.BOROUGH, Level.WARD_GROUP, Level.WARD]  # those above are the data owner's alone
     rows = pd.DataFrame(
-        [(level, c) for level in Level for c in ("ward", "ward_group", "borough")], columns=["level", "category"]
+        [(level, c) for level in levels for c in ("ward", "ward_group", "borough")], columns=["level", "category"]
     )
-    refused = not_offered_by_detail(rows, {level.value: level for level in (WARD, GROUP, BOROUGH)})
+    refused = not_offered_by_detail(rows, {rung.value: rung.level for rung in (WARD, GROUP, BOROUGH)})
     given = rows[~refused].groupby("category")["level"].agg(set).to_dict()
     assert given == {
         "ward": {"region", "borough", "ward"},
@@ -308,3 +314,94 @@ def test_groups_are_made_only_where_a_category_shown_needs_them(sparse: Detected
     own = release(sparse, profile=config.profiles[0], config=config)
     assert own.info.ward_groups == {}
     assert "ward_group" not in set(own.areas["level"]) | set(own.counts["level"])
+
+
+@pytest.fixture(scope="module")
+def rare(sparse: Detected) -> Detected:
+    """The same city with four antisemitic offences a year in every group: eight in two years."""
+    members = pd.Series(group_wards(sparse.areas)).sort_index()
+    codes = members.groupby(members).head(4).index
+    months = sparse.area_months[sparse.area_months["category"] != "antisemitic"]
+    made = [
+        months[(months["category"] == "religion") & (months["month"] == month) & months["area_code"].isin(codes)]
+        for month in (202303, 202403)
+    ]
+    return dataclasses.replace(
+        sparse, area_months=pd.concat([months, *(m.assign(category="antisemitic") for m in made)], ignore_index=True)
+    )
+
+
+@pytest.fixture(scope="module")
+def long(rare: Detected) -> Released:
+    config = config_of([{"name": "partner", "audience": "partner", "threshold": 5}])
+    return release(rare, profile=config.profiles[0], config=config)
+
+
+@pytest.mark.slow
+def test_a_category_too_rare_for_a_year_is_given_over_two(long: Released) -> None:
+    category = next(c for c in long.info.categories if c.id == "antisemitic")
+    assert (category.rung, long.record["rules"]["detail"]["antisemitic"]) == (LONG, "ward_group")
+    assert long.record["rules"]["long_windows"] == {"antisemitic": [TWO_YEARS]}
+    rows = long.counts[(long.counts["category"] == "antisemitic") & (long.counts["level"] == "ward_group")]
+    for group, wards in long.info.ward_groups.items():
+        own = rows[rows["area_code"] == group].set_index("period")
+        # The step of eight, not the sum of two steps of four ("fewer than 5" twice).
+        assert len(wards) >= 4
+        assert own.loc[TWO_YEARS, ["incidents_lower", "incidents_upper"]].tolist() == [5, 9]
+        years = own.drop(index=TWO_YEARS)
+        assert len(years) == 2
+        assert years["incidents_lower"].isna().all()
+        assert years["not_offered"].str.contains("incidents").all()
+    others = long.counts[long.counts["period"] == TWO_YEARS]
+    assert set(others["category"]) == {"antisemitic"}
+    assert set(others["level"]) == {"ward_group"}
+    assert set(long.record["utility"]["ward_group"]["antisemitic"]) == {TWO_YEARS}
+
+
+@pytest.mark.slow
+def test_layer_and_map_say_that_a_category_has_another_window(long: Released) -> None:
+    layer = next(x for x in layers_of(long) if x.name == "ward_groups")
+    assert set(layer.frame["period_end"]) == {"2024-12-31"}
+    assert set(layer.frame["incidents_antisemitic_lower"]) == {5}
+    title = next(f.title for f in layer.fields if f.name == "incidents_antisemitic")
+    assert title == "Incidents: Antisemitic, 24 months to December 2024"
+    payload = make_payload(long)
+    assert [p["id"] for p in payload["levels"]["ward_group"]["periods"] if p["kind"] == "l"] == [TWO_YEARS]
+    assert {c["id"] for c in payload["categories"] if c["long"]} == {"antisemitic"}
+
+
+@pytest.mark.slow
+def test_two_years_stay_and_the_next_two_begin_after_them(rare: Detected, long: Released) -> None:
+    """A third year begins no window of two years that overlaps the first; with a fourth there is a second one."""
+    config = config_of([{"name": "partner", "audience": "partner", "threshold": 5}])
+    profile, months = config.profiles[0], rare.area_months
+
+    def later(years: int) -> Detected:
+        added = [
+            months[months["month"] // 100 == 2024].assign(month=lambda m, y=y: m["month"] + 100 * y)
+            for y in range(1, years + 1)
+        ]
+        return dataclasses.replace(
+            rare, area_months=pd.concat([months, *added], ignore_index=True), last_date=date(2024 + years, 12, 31)
+        )
+
+    third = release(later(1), profile=profile, config=config, before=Before((as_earlier_release(long),)))
+    assert third.record["rules"]["long_windows"] == {"antisemitic": [TWO_YEARS]}
+    before = Before((as_earlier_release(long), as_earlier_release(third)))
+    fourth = release(later(2), profile=profile, config=config, before=before)
+    assert fourth.record["rules"]["long_windows"] == {"antisemitic": [TWO_YEARS, "2025-01..2026-12"]}
+    ends = ["area_code", "incidents_lower", "incidents_upper"]
+    for made in (third, fourth):  # what is out keeps its numbers
+        given, first = (x.counts[(x.counts["period"] == TWO_YEARS)][ends].reset_index(drop=True) for x in (made, long))
+        pd.testing.assert_frame_equal(given, first)
+
+
+@pytest.mark.slow
+def test_windows_of_two_recording_systems_are_not_joined(rare: Detected) -> None:
+    config = config_of(
+        [{"name": "partner", "audience": "partner", "threshold": 5}],
+        periods={"breaks": [{"month": "2024-01", "text": "New system"}]},
+    )
+    made = release(rare, profile=config.profiles[0], config=config)
+    assert made.record["rules"]["detail"]["antisemitic"] == "borough"
+    assert made.record["rules"]["long_windows"] == {}

@@ -22,6 +22,7 @@ from pipeline.release.linked_tables import (
     period_sums,
     relations_that_hold,
     stack,
+    unions_found,
 )
 from pipeline.release.released import CategoryInfo
 
@@ -209,3 +210,15 @@ def test_a_declared_union_is_relied_on_wherever_it_holds(kind: str, kept: int) -
     found = relations_that_hold(cells, category_unions(cells, unions=[("all", ["a"])], kind=kind))
     assert len(found) == kept
     assert not found.violated(cells["value"].to_numpy()).any()
+
+
+@pytest.mark.parametrize(("rows", "broken", "kept"), [(31, 2, 29), (29, 2, 0), (19, 0, 0)])
+def test_a_union_that_no_layout_suggests_is_found_where_fewer_than_one_row_in_fifteen_breaks_it(
+    rows: int, broken: int, kept: int
+) -> None:
+    """Rows that the data breaks are not returned; in fewer than 20 rows nobody finds a rule."""
+    keys = [(f"W{i}", "y", c, "n") for i in range(rows) for c in ("all", "a", "b")]
+    values = [[9, 3, 6] if i < broken else [9, 9, 0] for i in range(rows)]
+    cells = table(*keys).assign(level="ward", value=[v for own in values for v in own])
+    found = unions_found(cells, unions=[("all", ("a", "b"))])
+    assert sum(len(own) for (_, parts), own in found.items() if parts == ("a",)) == kept

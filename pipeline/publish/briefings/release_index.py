@@ -260,7 +260,7 @@ class ReleaseIndex:
         """Return the level of an area's parts: in a borough wards, or groups of them where the total is given so."""
         if level == Level.REGION:
             return Level.BOROUGH
-        detail = next(c.detail for c in self.info.categories if c.id == self.subject)
+        detail = next(c.detail_in_headline for c in self.info.categories if c.id == self.subject)
         return detail if level == Level.BOROUGH and detail != Level.BOROUGH else ""
 
     def words_for(self, level: str) -> tuple[str, str]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
 
-from pipeline.release.released import Released
+from pipeline.release.released import PeriodInfo, Released
 from pipeline.tables import (
     AREA_LAYER,
     DENSITY_CATEGORY_LAYER,
@@ -24,7 +24,7 @@ from pipeline.tables import (
     Table,
 )
 
-__all__ = ["Field", "Layer", "area_layer", "arrow_table", "layer_levels", "layers_of", "polygons"]
+__all__ = ["Field", "Layer", "area_layer", "arrow_table", "layer_levels", "layers_of", "period_in_layer", "polygons"]
 
 
 # Tables of the layers: the headline period as one row per area, hotspots and density bands. Every writer takes its
@@ -37,11 +37,12 @@ ENDS = ("", "_lower", "_upper")  # of a count's columns: the middle, and the lea
 
 
 def _headline_rows(released: Released, *, level: str, category: str) -> pd.DataFrame:
-    """Return the area_counts rows of the headline period for one level and category, indexed by area code."""
-    counts = released.counts
-    chosen = counts[
-        (counts["level"] == level) & (counts["period"] == released.info.headline.id) & (counts["category"] == category)
-    ]
+    """Return the area_counts rows of the headline period for one level and category, indexed by area code.
+
+    A category that groups of wards are given in longer windows alone has its latest one there.
+    """
+    counts, period = released.counts, period_in_layer(released, level=level, category=category).id
+    chosen = counts[(counts["level"] == level) & (counts["period"] == period) & (counts["category"] == category)]
     return chosen.set_index("area_code")
 
 
@@ -56,12 +57,19 @@ def layer_levels(released: Released) -> dict[str, str]:
     return {_LAYER_NAMES.get(name, name): level for level, name in named.items() if level in present}
 
 
+def period_in_layer(released: Released, *, level: str, category: str) -> PeriodInfo:
+    """Return the window that a layer has a category's counts of: the headline, or the latest longer window."""
+    info = released.info
+    long = any(c.id == category and c.long_windows for c in info.categories) and level == Level.WARD_GROUP
+    return info.long_windows[-1] if long and info.long_windows else info.headline
+
+
 def area_layer(released: Released, *, level: str) -> gpd.GeoDataFrame:
     """Return one level with the figures of the headline period, in the working system, sorted by code.
 
     Areas that are not covered are present with empty figures. The figures are of the release's `main_category`. Each
     category adds the columns `incidents_<category>`, `incidents_<category>_lower` and `_upper`; where it is not
-    offered, the first is named in `not_offered`.
+    offered, the first is named in `not_offered`. See `period_in_layer` for its window.
     """
     areas = released.areas[released.areas["level"] == level].sort_values("area_code")
     names = released.areas.set_index("area_code")["name"]
@@ -197,7 +205,6 @@ def layers_of(released: Released) -> tuple[Layer, ...]:
         ),
         *_outline_layers(released),
     )
-    labels = {f"incidents_{c.id}{end}": c.label for c in info.categories for end in ENDS}
     about = ", ".join(part for part in (info.title, info.place) if part)
     heads = [word if sum(w == word for *_, w in made) == 1 else f"{word} ({name})" for name, *_, word in made]
     return tuple(
@@ -207,10 +214,20 @@ def layers_of(released: Released) -> tuple[Layer, ...]:
             title=f"{about}: {head}, {info.headline.label}",
             text=table.text,
             frame=frame.set_geometry(gpd.GeoSeries(polygons(frame.geometry), index=frame.index, crs=frame.crs)),
-            fields=_fields(table, frame, labels),
+            fields=_fields(table, frame, _labels(released, level=levels.get(name, ""))),
         )
         for (name, table, frame, _), head in zip(made, heads, strict=True)
     )
+
+
+def _labels(released: Released, *, level: str) -> dict[str, str]:
+    """Name each column of a category; one of another window than the headline says which."""
+    found: dict[str, str] = {}
+    for category in released.info.categories:
+        window = period_in_layer(released, level=level, category=category.id)
+        label = category.label if window == released.info.headline else f"{category.label}, {window.label}"
+        found |= {f"incidents_{category.id}{end}": label for end in ENDS}
+    return found
 
 
 def polygons(shapes: Any) -> NDArray[Any]:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from pipeline.publish import palette
 from pipeline.publish.exports.geopackage import Style
-from pipeline.publish.exports.layers import Layer, layer_levels
+from pipeline.publish.exports.layers import Layer, layer_levels, period_in_layer
 from pipeline.publish.words import capital, count_text
 from pipeline.release.released import Released
 from pipeline.statistics.change import ChangeWord
@@ -457,12 +457,13 @@ def _with_count(column: str) -> Label:
 def _groups(released: Released, layer: Layer, edge: str) -> list[Style]:
     """Return circles for each category that is given by groups of wards; others have nothing to show there."""
     info = released.info
-    noun, when = info.noun, info.headline.label
+    noun = info.noun
     names = Label('"area_name"', _INK["ink"], 7.5, halo=_INK["halo"])
     styles: list[Style] = []
     for category in (c for c in info.categories if c.detail == Level.WARD_GROUP):
         column = "incidents" if category.id == info.main_category else f"incidents_{category.id}"
         rules = _sizes(released, layer.frame, category.id, level=Level.WARD_GROUP, edge=edge)
+        when = period_in_layer(released, level=Level.WARD_GROUP, category=category.id).label
         style, text = document(rules, label=_with_count(column)), f"{category.label}: {noun}, {when}"
         styles.append(Style(layer.name, f"Number: {category.label}", text, style, default=not styles))
     outline = document([Rule("", "", fill("", edge=_INK["boroline"], width_mm=0.35))], label=names)

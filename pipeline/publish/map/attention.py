@@ -40,7 +40,7 @@ def attention_fields(released: Released) -> list[AttentionFields]:
 
 def _detail(index: ReleaseIndex) -> str:
     """Return the level with the smallest areas that the main category is given by."""
-    detail = next((c.detail for c in index.info.categories if c.id == index.subject), Level.WARD)
+    detail = next((c.detail_in_headline for c in index.info.categories if c.id == index.subject), Level.WARD)
     return next((str(level) for level in (detail, Level.BOROUGH, Level.WARD) if index.level(level)), str(detail))
 
 

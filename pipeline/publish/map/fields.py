@@ -152,16 +152,17 @@ class InfoFields(TypedDict):
 
 
 class CategoryFields(TypedDict):
-    """A category; `detail` is the level with the smallest areas that it is given by."""
+    """A category; `detail` is the level with the smallest areas that it is given by, `long` there in longer windows."""
 
     id: str
     label: str
     parent: str | None
     detail: str
+    long: bool
 
 
 class PeriodFields(TypedDict):
-    """A window: `named` is its label inside a sentence, `kind` one of y, q, m, f (28 days), w and d.
+    """A window: `named` is its label inside a sentence, `kind` one of y, q, m, f (28 days), w, d and l (longer).
 
     `against` names the window that its changes are against, empty where the level does not show that one; `apart` is
     why the two cannot be compared.

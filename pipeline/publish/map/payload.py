@@ -251,6 +251,8 @@ def _level(released: Released, level: str, outlines: Any) -> LevelFields:
     periods = [
         _period(p, _against(p, windows, info), info) for p in sorted(windows.values(), key=lambda p: (p.start, p.end))
     ]
+    if level == Level.WARD_GROUP:  # windows of the categories that are too rare for the others
+        periods += [_period(p, None, info) | {"kind": "l"} for p in info.long_windows]
     kinds = {p["id"]: p["kind"] for p in periods}
     out: LevelFields = {
         "one": one,
@@ -356,7 +358,8 @@ def make_payload(released: Released, surroundings: Surroundings | None = None) -
         "info": _info(released),
         "words": words.script_words(released.info.language),
         "categories": [
-            {"id": c.id, "label": c.label, "parent": c.parent, "detail": c.detail} for c in released.info.categories
+            {"id": c.id, "label": c.label, "parent": c.parent, "detail": c.detail, "long": c.long_windows}
+            for c in released.info.categories
         ],
         "arcs": outlines.arcs,
         "edge": outlines.region,

@@ -178,6 +178,7 @@ def _detail(info: ReleaseInfo, record: Mapping[str, Any]) -> list[Rule]:
     """Say down to which level each category is given, and which are left out for the sake of the others."""
     say = words.say
     chosen: Mapping[str, str] = record["rules"].get("detail") or {}
+    long = {c.id for c in info.categories if c.long_windows}
     (ward, wards), (borough, _) = _areas(info, Level.WARD), _areas(info, Level.BOROUGH)
     found, sentences = [], []
     for level, key, areas in (
@@ -185,8 +186,13 @@ def _detail(info: ReleaseInfo, record: Mapping[str, Any]) -> list[Rule]:
         (Level.WARD_GROUP, "protection.rule.detail.by_group", wards),
         (Level.BOROUGH, "protection.rule.detail.only_by", borough),
     ):
-        if given := [c.label for c in info.categories if chosen.get(c.id) == level]:
+        if given := [c.label for c in info.categories if chosen.get(c.id) == level and c.id not in long]:
             sentences.append(say(key, categories=words.listed(given), areas=areas))
+        if level == Level.WARD_GROUP and long and info.long_windows:
+            given = [c.label for c in info.categories if c.id in long]
+            months = Period.parse(info.long_windows[0].id).months
+            by = "protection.rule.detail.by_group_long"
+            sentences.append(say(by, categories=words.listed(given), areas=areas, months=months))
     finest = Level.BOROUGH if _one_level(info) else Level.WARD
     if not set(chosen.values()) <= {finest}:
         found.append(_rule("detail", " ".join([*sentences, say("protection.rule.detail.why")])))
@@ -329,6 +335,8 @@ def _areas_with_a_number(info: ReleaseInfo, record: Mapping[str, Any]) -> _Table
     utility: Mapping[str, Any] = record.get("utility") or {}
     levels = [str(level) for level in Level if level in utility and level != Level.REGION]
     detail = record["rules"].get("detail") or {}
+    # Categories in longer windows: the latest.
+    long = {c.id: info.long_windows[-1].label for c in info.categories if c.long_windows and info.long_windows}
     if not levels:
         return None
 
@@ -341,7 +349,10 @@ def _areas_with_a_number(info: ReleaseInfo, record: Mapping[str, Any]) -> _Table
             return say("protection.given_by", areas=_areas(info, given)[given == Level.WARD_GROUP])
         window = windows.get(info.headline.id) or windows[max(windows)]
         counts = {"given": words.whole(window["with_number"]), "every": words.whole(window["areas"])}
-        return say("protection.areas_given", share=words.share_text(window["pct"] / 100), **counts)
+        share = words.share_text(window["pct"] / 100)
+        if level == Level.WARD_GROUP and category in long:
+            return say("protection.areas_given_long", share=share, period=long[category], **counts)
+        return say("protection.areas_given", share=share, **counts)
 
     rows = [(c.label, *(cell(level, c.id) for level in levels)) for c in info.categories]
     step, when = int(record["rules"]["step"]), words.in_period(info.headline.label)

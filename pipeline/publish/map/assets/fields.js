@@ -87,14 +87,15 @@ export const LETTERS = {
  * @property {string} credit
  * @property {string} runName */
 
-/** A category; `detail` is the level with the smallest areas that it is given by.
+/** A category; `detail` is the level with the smallest areas that it is given by, `long` there in longer windows.
  * @typedef {object} CategoryFields
  * @property {string} id
  * @property {string} label
  * @property {string | null} parent
- * @property {string} detail */
+ * @property {string} detail
+ * @property {boolean} long */
 
-/** A window: `named` is its label inside a sentence, `kind` one of y, q, m, f (28 days), w and d.
+/** A window: `named` is its label inside a sentence, `kind` one of y, q, m, f (28 days), w, d and l (longer).
 
     `against` names the window that its changes are against, empty where the level does not show that one; `apart` is
     why the two cannot be compared.

@@ -174,8 +174,22 @@ export function shownAs(levelId, i) {
   return parent && offered.includes(parent[0]) ? parent : null;
 }
 
-/** Moves to a level that the category is given by; whoever had small areas gets them back with the next category. */
+/** Whether a level has a category in longer windows alone. @param {string} levelId @param {string} categoryId */
+export function isLong(levelId, categoryId) { return isDetailed(levelId) && categoryOf(categoryId).long; }
+
+/** Whether a category is given at a level in a kind of window. @param {string} levelId @param {string} categoryId @param {string} kind */
+export function isGivenIn(levelId, categoryId, kind) { return isLong(levelId, categoryId) === (kind === "l"); }
+
+/** Moves to a level and a window that the category is given by. */
 export function settleLevel() {
+  settleArea();
+  if (state.mode === "density" || isGivenIn(state.level, state.category, kindOf(mainScene()))) return;
+  const long = seriesOf(state.level, "l");
+  state.period = isLong(state.level, state.category) && long.length ? long[long.length - 1].id : INFO.headline;
+}
+
+/** Moves to a level that the category is given by; whoever had small areas gets them back with the next category. */
+function settleArea() {
   const offered = levelsOf(state.category);
   const level = state.detailed || !offered.includes("borough") ? offered[0] : "borough";
   if (level === state.level) return;
@@ -476,7 +490,8 @@ export function sideLabel(scene) {
  * @returns {{value: string, label: string, group: string}[]} */
 export function compareChoices() {
   const periods = currentSeries().slice().reverse().map((q) => ({ value: "p:" + q.id, label: q.label, group: say("map.compare.another_period") }));
-  const categories = CATEGORIES.filter((c) => levelsOf(c.id).includes(state.level));
+  const kind = kindOf(mainScene());
+  const categories = CATEGORIES.filter((c) => levelsOf(c.id).includes(state.level) && isGivenIn(state.level, c.id, kind));
   return periods.concat(categories.map((c) => ({ value: "c:" + c.id, label: c.label, group: say("map.compare.another_category") })));
 }
 

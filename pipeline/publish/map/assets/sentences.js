@@ -15,8 +15,8 @@ import {
   rangeOf, regional, regionalRange,
 } from "./data.js";
 import {
-  DENSITY_CATEGORIES, SHOWN_MEASURES, bandsOf, breaksBetween, hasMeasure, isDetailed, isFlow, isPublic, levelsOf, mainScene,
-  flatRates, rateEnds, regionalRateEnds, shareEnds, sharedLimits, spotsOf, state, tiles, valueOf,
+  DENSITY_CATEGORIES, SHOWN_MEASURES, bandsOf, breaksBetween, hasMeasure, isDetailed, isFlow, isGivenIn, isLong, isPublic, levelsOf,
+  mainScene, flatRates, rateEnds, regionalRateEnds, shareEnds, sharedLimits, spotsOf, state, tiles, valueOf,
 } from "./model.js";
 
 /** @import { PeriodFields } from "./fields.js" */
@@ -410,7 +410,11 @@ export function detailNote() {
   const detail = categoryOf(state.category).detail;
   if (state.mode === "density" || detail === "ward" || !LEVELS.borough) return "";
   if (detail === "borough") return say("map.detail.level_only", { level: levelWord("borough") });
-  return say("map.detail.groups", { levels: levelWord("ward", true) });
+  const levels = levelWord("ward", true);
+  const window = periodOf(state.level, state.period);
+  return isLong(state.level, state.category) && window
+    ? say("map.detail.groups_long", { levels, period: window.named })
+    : say("map.detail.groups", { levels });
 }
 
 /** The one notice that may stand under the controls, and what it offers to do.
@@ -497,7 +501,7 @@ function statesPresent() {
   const seen = new Set();
   for (const id of MAPPED) for (const p of LEVELS[id].periods) for (const c of CATEGORIES) for (const m of SHOWN_MEASURES) {
     const scene = { level: id, mode: "areas", category: c.id, measure: m, period: p.id };
-    if (!levelsOf(c.id).includes(id) || (p.id !== INFO.headline && m !== SHOWN_MEASURES[0])) continue;
+    if (!levelsOf(c.id).includes(id) || !isGivenIn(id, c.id, p.kind) || (p.id !== INFO.headline && m !== SHOWN_MEASURES[0])) continue;
     if (m !== "count" && m !== "rate" && !hasMeasure(scene)) continue;
     LEVELS[id].code.forEach((_, i) => seen.add(valueOf(scene, i).state));
     if (seen.size === 8) return seen;
