@@ -16,7 +16,7 @@ import pandas as pd
 from pipeline.domain.categories import ROOT
 from pipeline.domain.periods import Period
 from pipeline.statistics.aoristic import whole_by_key
-from pipeline.statistics.intervals import wilson
+from pipeline.statistics.uncertainty import wilson
 
 __all__ = [
     "DELAYS",

@@ -15,7 +15,7 @@ import pandas as pd
 from pipeline.domain.categories import ROOT, by_category
 from pipeline.domain.periods import Period, add_months
 from pipeline.errors import InputError
-from pipeline.statistics.intervals import wilson
+from pipeline.statistics.uncertainty import wilson
 from pipeline.tables import Place, Precision
 
 __all__ = ["Repeats", "duplicate_summary", "flagged", "probable_duplicates", "repeats", "repeats_report"]

@@ -32,7 +32,7 @@ from pipeline.statistics.concentration import (
     units_holding_pct,
     with_intervals,
 )
-from pipeline.statistics.intervals import wilson
+from pipeline.statistics.uncertainty import wilson
 from pipeline.tables import CONCENTRATION
 
 __all__ = [

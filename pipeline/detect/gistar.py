@@ -19,7 +19,7 @@ from pipeline.detect.method import DetectInput, Findings, Method, Need, Scope
 from pipeline.errors import InputError
 from pipeline.geography.grid import Grid, HexGrid
 from pipeline.geography.neighbours import Weights, conditional, contiguity
-from pipeline.statistics.false_discovery import Family, benjamini_hochberg
+from pipeline.statistics.uncertainty import Family, benjamini_hochberg
 from pipeline.tables import CELLS
 
 __all__ = [

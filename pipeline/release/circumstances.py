@@ -29,7 +29,7 @@ from pipeline.domain.periods import Period, add_months, month_of
 from pipeline.release.linked_tables import BROKEN_SHARE
 from pipeline.release.released import ReleasePlan
 from pipeline.release.steps import has_room, step_floor
-from pipeline.statistics.intervals import Ranges, middle_of
+from pipeline.statistics.uncertainty import Ranges, middle_of
 from pipeline.tables import CIRCUMSTANCES, Level
 
 __all__ = ["Circumstances", "Columns", "Offered", "Setting", "choose_values", "release_circumstances"]

@@ -17,7 +17,7 @@ import pandas as pd
 from pipeline.release.earlier_releases import EarlierRelease
 from pipeline.release.released import ReleasePlan, Rung
 from pipeline.release.steps import RANGED
-from pipeline.statistics.intervals import Ranges
+from pipeline.statistics.uncertainty import Ranges
 from pipeline.tables import Level
 
 __all__ = [

@@ -18,8 +18,8 @@ from pipeline.geography.neighbours import contiguity
 from pipeline.release.linked_tables import COUNTS
 from pipeline.release.released import ReleasePlan, join_not_offered
 from pipeline.statistics.change import ChangeRules, Comparison, change, compare_windows
-from pipeline.statistics.intervals import Ranges
 from pipeline.statistics.rates import RateRules, add_outcomes, add_rates, denominators
+from pipeline.statistics.uncertainty import Ranges
 from pipeline.tables import AREA_COUNTS, Level
 
 __all__ = ["Figures", "derive", "without_unknown_zeros"]

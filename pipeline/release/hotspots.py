@@ -16,7 +16,7 @@ from pipeline.geography.areas import StudyArea
 from pipeline.geography.grid import HexGrid
 from pipeline.geography.landmarks import NOWHERE, Landmarks, numbered, place_names
 from pipeline.release.released import ReleasePlan, no_outlines
-from pipeline.statistics.intervals import Ranges
+from pipeline.statistics.uncertainty import Ranges
 from pipeline.tables import (
     DENSITY_CATEGORY_LAYER,
     DENSITY_LAYER,

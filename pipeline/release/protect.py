@@ -37,7 +37,7 @@ from pipeline.release.offer import Offer
 from pipeline.release.released import ReleaseInfo, ReleasePlan
 from pipeline.release.steps import RANGED, in_steps, with_composites
 from pipeline.release.suppression import Reason, Status, Suppression, suppress
-from pipeline.statistics.intervals import Ranges
+from pipeline.statistics.uncertainty import Ranges
 from pipeline.tables import Level, Measure
 
 __all__ = [

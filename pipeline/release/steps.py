@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline.domain.periods import Period
-from pipeline.statistics.intervals import Ranges, middle_of
+from pipeline.statistics.uncertainty import Ranges, middle_of
 
 __all__ = ["RANGED", "has_room", "in_steps", "step_floor", "with_composites", "with_middles"]
 

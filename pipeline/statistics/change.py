@@ -20,8 +20,15 @@ from scipy import special
 
 from pipeline.domain.periods import Break, Period, breaks_within, earlier_window, is_partial, month_names
 from pipeline.errors import InputError
-from pipeline.statistics.false_discovery import Family, benjamini_hochberg
-from pipeline.statistics.intervals import FEWEST_AREAS, Dispersion, Ranges, dispersion, middle_of
+from pipeline.statistics.uncertainty import (
+    FEWEST_AREAS,
+    Dispersion,
+    Family,
+    Ranges,
+    benjamini_hochberg,
+    dispersion,
+    middle_of,
+)
 from pipeline.tables import Level, nullable
 
 __all__ = [

@@ -12,7 +12,7 @@ import pandas as pd
 
 from pipeline.domain.periods import Break, breaks_within, month_of
 from pipeline.errors import InputError
-from pipeline.statistics.intervals import dispersion, garwood, rate_ratio
+from pipeline.statistics.uncertainty import dispersion, garwood, rate_ratio
 
 __all__ = ["Event", "EventRates", "Side", "around_event"]
 

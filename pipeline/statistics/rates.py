@@ -16,7 +16,7 @@ import pandas as pd
 
 from pipeline.domain.periods import Period, add_months, month_range, without_overlap
 from pipeline.errors import InputError
-from pipeline.statistics.intervals import FEWEST_AREAS, Dispersion, Ranges, dispersion, garwood, wilson
+from pipeline.statistics.uncertainty import FEWEST_AREAS, Dispersion, Ranges, dispersion, garwood, wilson
 from pipeline.tables import Level, nullable
 
 __all__ = [

@@ -13,7 +13,7 @@ import shapely
 from pipeline.publish.map import Surroundings, map_html
 from pipeline.release.gate import release
 from pipeline.release.released import Break, CategoryInfo, Released
-from pipeline.statistics.intervals import garwood, wilson
+from pipeline.statistics.uncertainty import garwood, wilson
 from tests.kit import gated
 from tests.kit import released as fixture
 

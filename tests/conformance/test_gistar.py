@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 
 from pipeline.detect.gistar import gistar, standardised_rates
 from pipeline.geography.neighbours import Weights, from_pairs, lattice
-from pipeline.statistics.false_discovery import benjamini_hochberg
+from pipeline.statistics.uncertainty import benjamini_hochberg
 
 SIX_POINTS = [(10, 10), (20, 10), (40, 10), (15, 20), (30, 20), (30, 30)]
 SIX_VALUES = [2, 3, 3.2, 5, 8, 7]

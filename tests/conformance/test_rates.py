@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import scipy
 
-from pipeline.statistics.intervals import dispersion, garwood, rate_ratio, wilson
 from pipeline.statistics.rates import empirical_bayes
+from pipeline.statistics.uncertainty import dispersion, garwood, rate_ratio, wilson
 
 Record = Callable[[str, str, Any, Any], None]
 

@@ -22,7 +22,7 @@ from pipeline.statistics.change import (
     change,
     compare_windows,
 )
-from pipeline.statistics.intervals import Dispersion
+from pipeline.statistics.uncertainty import Dispersion
 from tests.kit.met_counts import BREAK, CATEGORY_IDS, met_area_months, met_areas
 
 THIS, LAST = Period.parse("2024-08..2025-07"), Period.parse("2023-08..2024-07")

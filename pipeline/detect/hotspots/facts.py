@@ -20,8 +20,7 @@ from pipeline.detect.hotspots.finding import within
 from pipeline.domain.periods import Period
 from pipeline.statistics.aoristic import WEEK_BANDS, week_units, whole_incidents, whole_of_parts
 from pipeline.statistics.change import ChangeRules, ChangeWord, Comparison, against_self
-from pipeline.statistics.false_discovery import benjamini_hochberg
-from pipeline.statistics.intervals import Dispersion, dispersion
+from pipeline.statistics.uncertainty import Dispersion, benjamini_hochberg, dispersion
 from pipeline.tables import HOTSPOT_FACTS
 
 __all__ = ["BANDS", "CLEARLY_ABOVE", "NOT_STATED", "Question", "hotspot_facts", "tails_above"]

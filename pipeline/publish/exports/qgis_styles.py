@@ -19,8 +19,8 @@ from pipeline.publish.exports.layers import Layer, layer_levels, period_in_layer
 from pipeline.publish.words import capital, count_text
 from pipeline.release.released import Released
 from pipeline.statistics.change import ChangeWord
-from pipeline.statistics.intervals import Ranges
 from pipeline.statistics.rates import WEAK
+from pipeline.statistics.uncertainty import Ranges
 from pipeline.tables import Level
 
 __all__ = ["count_limits", "quoted", "rate_limits", "styles_of", "xml_safe"]

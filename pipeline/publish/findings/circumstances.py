@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pipeline.aggregate.circumstances import DELAYS, NOT_STATED, TOO_RECENT, OutcomeKind, Summary, Variable
 from pipeline.publish import words
 from pipeline.publish.words import say
-from pipeline.statistics.intervals import wilson
+from pipeline.statistics.uncertainty import wilson
 
 __all__ = ["Limits", "ValueFigures", "VariableFigures", "summary_sentence"]
 

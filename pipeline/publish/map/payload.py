@@ -29,8 +29,8 @@ from pipeline.publish.map.fields import (
 from pipeline.publish.map.outlines import LEVELS, make_outlines
 from pipeline.publish.surroundings import Surroundings
 from pipeline.release.released import PeriodInfo, Released, ReleaseInfo, split_not_offered
-from pipeline.statistics.intervals import Ranges
 from pipeline.statistics.rates import WEAK
+from pipeline.statistics.uncertainty import Ranges
 from pipeline.tables import Level
 
 __all__ = ["make_payload"]
