@@ -1,4 +1,4 @@
-"""The interface of detection methods: input, findings, and the entry in the registry `METHODS`."""
+"""The interface of detection methods: input, findings, and the entry of one method in the registry."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -19,10 +19,10 @@ import shapely
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
-from pipeline.fetch.archive import Unpacking, unpack
 from pipeline.fetch.boundaries import read_json_page
 from pipeline.fetch.client import Client
 from pipeline.fetch.download import JSON, ZIP, Fetched, Progress, Source, download, keep
+from pipeline.fetch.unpack import Unpacking, unpack
 from pipeline.fetch.untrusted import checked_url, cleaned
 
 __all__ = [

@@ -11,10 +11,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from pipeline.errors import InputError
-from pipeline.fetch.archive import Unpacking, unpack
 from pipeline.fetch.boundaries import read_json_page
 from pipeline.fetch.client import Client
 from pipeline.fetch.download import JSON, ZIP, Fetched, Progress, Source, describe, download, keep, noted, sidecar_of
+from pipeline.fetch.unpack import Unpacking, unpack
 from pipeline.fetch.untrusted import checked_url, cleaned
 from pipeline.storage.files import write_json
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 import pandas as pd
 
-from pipeline.geography.neighbours import add_groups
+from pipeline.geography.ward_groups import add_groups
 from pipeline.tables import Level
 
 if TYPE_CHECKING:

@@ -71,7 +71,7 @@ from pipeline.ingest.quality import (
     uncovered_caution,
 )
 from pipeline.ingest.small_areas import read_small_areas, small_area_columns
-from pipeline.ingest.streets import read_streets
+from pipeline.ingest.street_layer import read_streets
 
 __all__ = [
     "LOOKUP_COLUMNS",

@@ -23,7 +23,7 @@ from pipeline.domain.periods import MissingMonths, Period, month_of
 from pipeline.domain.profile_windows import Windows, choose_windows
 from pipeline.errors import ConfigError
 from pipeline.geography.levels_above import LevelsAbove
-from pipeline.geography.neighbours import add_groups, group_wards, with_ward_groups
+from pipeline.geography.ward_groups import add_groups, group_wards, with_ward_groups
 from pipeline.release.calendar import (
     Before,
     calendar_of,

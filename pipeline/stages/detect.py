@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 
 from pipeline.aggregate.counts import sum_periods
-from pipeline.detect import METHODS, DetectInput, Findings, Method, Need, Scope
 from pipeline.detect.density import bandwidth_of, month_rows
+from pipeline.detect.method import DetectInput, Findings, Method, Need, Scope
+from pipeline.detect.registry import METHODS
 from pipeline.domain.categories import in_total, outside_total
 from pipeline.domain.periods import Period, Span, without_months
 from pipeline.domain.profile_windows import Windows, choose_windows

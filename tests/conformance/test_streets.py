@@ -9,8 +9,8 @@ import shapely
 from pyproj import Transformer
 
 from pipeline.detect.streets.density import Located, NetworkKernel, network_density
-from pipeline.detect.streets.network import Network, nearest_segments
-from pipeline.ingest.streets import segments_of
+from pipeline.detect.streets.segments import Network, nearest_segments
+from pipeline.ingest.street_layer import segments_of
 from pipeline.statistics.concentration import units_holding_pct
 from tests.kit.r_data import read_rda
 

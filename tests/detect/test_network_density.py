@@ -12,7 +12,7 @@ from pipeline.detect.streets.density import (
     network_density,
     quartic,
 )
-from pipeline.detect.streets.network import Network
+from pipeline.detect.streets.segments import Network
 from pipeline.errors import InputError
 
 

@@ -6,7 +6,7 @@ import pytest
 import shapely
 
 from pipeline.detect.streets.entry import hot_runs, segment_table
-from pipeline.detect.streets.network import Network, nearest_segments, runs_of
+from pipeline.detect.streets.segments import Network, nearest_segments, runs_of
 from pipeline.tables import STREET_SEGMENTS
 
 

@@ -43,7 +43,7 @@ IMPURE = (
     "ingest/remote.py",
     "ingest/postcodes.py",
     "ingest/small_areas.py",
-    "ingest/streets.py",
+    "ingest/street_layer.py",
     "publish/briefings/",
     "publish/exports/",
     "publish/map/",

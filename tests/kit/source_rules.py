@@ -48,7 +48,7 @@ REVIEWED = {
                                 "opened.scan": "made with literal()",
                                  "rows": "an integer", "column": "an integer"},
     "ingest/incidents/columns.py": {"column": "an integer"},
-    "ingest/incidents/coordinates.py": {"cells": "by cell_text()", "cells[0]": "by cell_text()",
+    "ingest/incidents/coordinate_notation.py": {"cells": "by cell_text()", "cells[0]": "by cell_text()",
                                         "cells[1]": "by cell_text()", "cell": "by cell_text()",
                                         "opened.scan": "made with literal()"},
     "ingest/incidents/dates.py": {"text": "by cell_text()", "opened.scan": "made with literal()",

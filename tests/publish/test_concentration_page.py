@@ -12,7 +12,7 @@ import shapely
 
 from pipeline.detect.concentration import Figure, Unit, Units, concentration_rows, repeat_rows
 from pipeline.detect.streets.entry import hot_runs, segment_table
-from pipeline.detect.streets.network import Network
+from pipeline.detect.streets.segments import Network
 from pipeline.domain.periods import Period
 from pipeline.publish.map.document import map_html
 from pipeline.publish.pages.concentration import PAGE, concentration_html, write_concentration

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pipeline.geography.neighbours import group_wards
+from pipeline.geography.ward_groups import group_wards
 from pipeline.publish.exports.layers import area_layer, layers_of
 from pipeline.publish.exports.qgis_styles import styles_of
 from pipeline.publish.map.payload import make_payload

@@ -13,7 +13,7 @@ import shapely
 from pipeline.detect.streets.entry import hot_runs
 from pipeline.errors import ConfigError
 from pipeline.geography.levels_above import LevelsAbove
-from pipeline.geography.neighbours import group_wards
+from pipeline.geography.ward_groups import group_wards
 from pipeline.publish.exports.layers import area_layer
 from pipeline.release.gate import Detected, examine, release
 from pipeline.release.hotspots import Premises

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from pipeline.config import load_config
-from pipeline.detect import METHODS, DetectInput, Findings, Method, Need, Scope
+from pipeline.detect.method import DetectInput, Findings, Method, Need, Scope
+from pipeline.detect.registry import METHODS
 from pipeline.stages.runner import run
 from tests.kit.city import X0, write_city
 

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.detect.streets.network import Network
+from pipeline.detect.streets.segments import Network
 from pipeline.errors import InputError
 
 __all__ = [

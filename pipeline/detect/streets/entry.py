@@ -30,7 +30,7 @@ from pipeline.detect.streets.density import (
     choose_network_bandwidth,
     network_density,
 )
-from pipeline.detect.streets.network import Nearest, Network, nearest_segments, runs_of
+from pipeline.detect.streets.segments import Nearest, Network, nearest_segments, runs_of
 from pipeline.domain.categories import ROOT
 from pipeline.domain.periods import Period
 from pipeline.statistics.concentration import FEWEST_INCIDENTS, top_units

@@ -18,7 +18,7 @@ from pipeline.ingest.area_lookup import AreaLookup, BoroughNames, Bounds, WardNa
 from pipeline.ingest.formats.files import GEOMETRY_X, GEOMETRY_Y, Opened
 from pipeline.ingest.incidents.account import rule_code
 from pipeline.ingest.incidents.columns import Coded, Roles, coded, strings
-from pipeline.ingest.incidents.coordinates import GRID_CRS, Coordinates, plan_coordinates
+from pipeline.ingest.incidents.coordinate_notation import GRID_CRS, Coordinates, plan_coordinates
 from pipeline.ingest.postcodes import FOUND, UNKNOWN, PostcodeProfile, Postcodes
 from pipeline.tables import Place, Precision
 

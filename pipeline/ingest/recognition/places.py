@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pipeline.config import IncidentSource, PostcodeFile, Run
 from pipeline.errors import HotspotsError, InputError
 from pipeline.ingest.formats.files import file_name, read_table
-from pipeline.ingest.incidents.coordinates import forms_of, ways
+from pipeline.ingest.incidents.coordinate_notation import forms_of, ways
 from pipeline.ingest.postcodes import require_postcode_columns
 from pipeline.ingest.recognition.areas import SeenAreas
 from pipeline.ingest.recognition.rows import SeenRows, free_texts, try_rows_of

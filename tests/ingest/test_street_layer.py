@@ -10,8 +10,8 @@ import shapely
 
 from pipeline.config import Streets
 from pipeline.errors import InputError
-from pipeline.ingest import streets as module
-from pipeline.ingest.streets import read_streets, segments_of
+from pipeline.ingest import street_layer as module
+from pipeline.ingest.street_layer import read_streets, segments_of
 
 AREA = shapely.box(0, 0, 1000, 1000)
 

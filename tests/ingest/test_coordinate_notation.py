@@ -14,7 +14,7 @@ from hypothesis import settings as fuzz
 from hypothesis import strategies as st
 
 from pipeline.errors import InputError
-from pipeline.ingest.incidents.coordinates import WAYS, forms_of, grid_points
+from pipeline.ingest.incidents.coordinate_notation import WAYS, forms_of, grid_points
 from tests.kit.readers import City, Read, read, settings
 
 # Points of the city of tests/kit/readers.py, some metres from each border; more than the first rows that are looked at.
