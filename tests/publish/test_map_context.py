@@ -8,7 +8,7 @@ import pytest
 import shapely
 
 from pipeline.publish.briefings import write_briefings
-from pipeline.publish.map.context import UNITS_PER_DEGREE, context_fields
+from pipeline.publish.map.geometry import CONTEXT_UNITS_PER_DEGREE, context_fields
 from pipeline.publish.surroundings import Surroundings
 from tests.kit import released as fixture
 
@@ -28,18 +28,18 @@ def surroundings() -> Surroundings:
 
 
 def decoded(code: list[int]) -> np.ndarray:
-    return np.cumsum(np.array(code).reshape(-1, 2), axis=0) / UNITS_PER_DEGREE
+    return np.cumsum(np.array(code).reshape(-1, 2), axis=0) / CONTEXT_UNITS_PER_DEGREE
 
 
 def test_shapes_come_back_within_half_a_unit() -> None:
     found = context_fields(surroundings(), analyst=True)
     degrees = gpd.GeoSeries([PARK, ROAD, BANK], crs="EPSG:27700").to_crs("EPSG:4326")
     ring = decoded(found["surfaces"][0]["parts"][0])
-    assert np.abs(ring - shapely.get_coordinates(degrees[0])[:-1]).max() <= 0.5 / UNITS_PER_DEGREE + 1e-12
+    assert np.abs(ring - shapely.get_coordinates(degrees[0])[:-1]).max() <= 0.5 / CONTEXT_UNITS_PER_DEGREE + 1e-12
     line = np.vstack([decoded(part) for part in found["lines"][0]["parts"][:2]])
-    assert np.abs(line - shapely.get_coordinates(degrees[1])).max() <= 0.5 / UNITS_PER_DEGREE + 1e-12
-    x, y = (v / UNITS_PER_DEGREE for v in found["points"][0]["at"])
-    assert (x, y) == pytest.approx((degrees[2].x, degrees[2].y), abs=0.5 / UNITS_PER_DEGREE)
+    assert np.abs(line - shapely.get_coordinates(degrees[1])).max() <= 0.5 / CONTEXT_UNITS_PER_DEGREE + 1e-12
+    x, y = (v / CONTEXT_UNITS_PER_DEGREE for v in found["points"][0]["at"])
+    assert (x, y) == pytest.approx((degrees[2].x, degrees[2].y), abs=0.5 / CONTEXT_UNITS_PER_DEGREE)
 
 
 def test_a_park_has_its_name_in_its_largest_circle() -> None:
@@ -47,7 +47,7 @@ def test_a_park_has_its_name_in_its_largest_circle() -> None:
     x, y, radius = park["at"]
     assert radius == pytest.approx(500, abs=25)
     middle = gpd.GeoSeries([PARK.centroid], crs="EPSG:27700").to_crs("EPSG:4326")[0]
-    assert (x / UNITS_PER_DEGREE, y / UNITS_PER_DEGREE) == pytest.approx((middle.x, middle.y), abs=5e-4)
+    assert (x / CONTEXT_UNITS_PER_DEGREE, y / CONTEXT_UNITS_PER_DEGREE) == pytest.approx((middle.x, middle.y), abs=5e-4)
 
 
 def test_roads_without_a_name_are_one_entry_and_buildings_are_for_the_analyst() -> None:

@@ -1,14 +1,14 @@
 """The map of a release: one file that opens anywhere, without a network.
 
-`HotspotMap` is a map of folium, with `layers` for areas, density and hotspots. `document` writes the page around it;
-`added_elements` checks and renders what a notebook adds. `payload` encodes what is shown, `outlines` the shapes.
-`assets` holds the script and the style sheets.
+`HotspotMap` is a map of folium. `document` writes the page around it; `folium_elements` holds the layers for areas,
+density and hotspots, and checks and renders what a notebook adds. `payload` encodes what is shown, `geometry` the
+shapes. `assets` holds the script and the style sheets.
 """
 
 from pathlib import Path
 
 from pipeline.publish.map.document import HotspotMap, map_html
-from pipeline.publish.map.layers import AreaLayer, ContextLayer, DensityLayer, HotspotLayer, Label, MapLayer
+from pipeline.publish.map.folium_elements import AreaLayer, ContextLayer, DensityLayer, HotspotLayer, Label, MapLayer
 from pipeline.publish.surroundings import Surroundings, read_surroundings
 from pipeline.release.released import Released
 

@@ -12,7 +12,12 @@ from branca.element import Figure
 
 from pipeline.errors import InputError
 from pipeline.publish import page, words
-from pipeline.publish.map.added_elements import (
+from pipeline.publish.map.folium_elements import (
+    AreaLayer,
+    ContextLayer,
+    DensityLayer,
+    HotspotLayer,
+    MapLayer,
     PagePart,
     labels_of,
     marker_pictures,
@@ -21,7 +26,6 @@ from pipeline.publish.map.added_elements import (
     styles_of,
     text_block,
 )
-from pipeline.publish.map.layers import AreaLayer, ContextLayer, DensityLayer, HotspotLayer, MapLayer
 from pipeline.publish.map.payload import make_payload
 from pipeline.publish.map.script import map_script, open_script
 from pipeline.publish.pages.concentration import PAGE, has_concentration

@@ -12,7 +12,6 @@ from pipeline.publish import page, palette, words
 from pipeline.publish.briefings.elements import hotspot_page
 from pipeline.publish.briefings.release_index import break_text, obstacle_text
 from pipeline.publish.map.attention import attention_fields
-from pipeline.publish.map.context import context_fields
 from pipeline.publish.map.fields import (
     COLUMNS,
     LETTERS,
@@ -26,7 +25,7 @@ from pipeline.publish.map.fields import (
     Payload,
     PeriodFields,
 )
-from pipeline.publish.map.outlines import LEVELS, make_outlines
+from pipeline.publish.map.geometry import LEVELS, context_fields, make_outlines
 from pipeline.publish.surroundings import Surroundings
 from pipeline.release.released import PeriodInfo, Released, ReleaseInfo, split_not_offered
 from pipeline.statistics.rates import WEAK

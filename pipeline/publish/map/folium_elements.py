@@ -1,8 +1,12 @@
-"""Elements of folium that a notebook adds to a hotspot map: which are refused, and how the others are rendered safely.
+"""Elements of folium on a hotspot map: its own layers and labels, and what a notebook adds.
 
-A hotspot map works without a network, and its policy allows only the scripts that it was written with. Some elements of
-folium load scripts from the network, and some put their text into HTML or into a script: these are refused. Folium also
-renders the output of every element as a template a second time, after data was inserted. Here this does not happen.
+The layers of a map are areas, density, hotspots and context. Folium renders the output of an element's template as a
+template once more, after data was inserted, so that a name in it would be run as code. The templates of our elements
+therefore receive ids only; areas, bands, outlines and texts reach the page as data.
+
+A hotspot map works without a network, and its policy allows only the scripts that it was written with. Of the elements
+that a notebook adds, some load scripts from the network, and some put their text into HTML or into a script: these are
+refused. The output of the others is not rendered a second time here.
 """
 
 import base64
@@ -12,17 +16,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import folium
 import folium.features
 import folium.raster_layers
 from branca.element import Element, Link, MacroElement
+from jinja2 import Template
 
 from pipeline.errors import InputError
-from pipeline.publish.map.layers import Label
 
 __all__ = [
+    "AreaLayer",
+    "ContextLayer",
+    "DensityLayer",
+    "HotspotLayer",
+    "Label",
+    "MapLayer",
     "PagePart",
     "labels_of",
     "marker_pictures",
@@ -31,6 +41,98 @@ __all__ = [
     "styles_of",
     "text_block",
 ]
+
+
+class MapLayer(MacroElement):  # type: ignore[misc] # branca is untyped
+    """A layer that the page's script draws: it creates the panes that it is drawn in.
+
+    A Leaflet pane holds layers; panes are stacked by their `z-index`. Other elements of folium can be drawn in a pane
+    by naming it: `folium.GeoJson(..., pane="areas")`.
+
+    Attributes
+    ----------
+    panes
+        Name of each pane and its `z-index`.
+    """
+
+    panes: ClassVar[tuple[tuple[str, int], ...]] = ()
+    _template = Template(
+        """{% macro script(this, kwargs) %}
+{% for name, height in this.panes %}
+{{ this._parent.get_name() }}.createPane({{ name|tojson }}).style.zIndex = {{ height }};
+{% endfor %}
+{% endmacro %}"""
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._name = type(self).__name__
+        self._id = "hotspots"  # random otherwise, and two maps of one release would differ
+
+
+class AreaLayer(MapLayer):
+    """Boroughs, groups of wards and wards, filled by class, and circles for counts. Every map has it."""
+
+    panes = (("areas", 400), ("circles", 425))
+
+
+class DensityLayer(MapLayer):
+    """Density of incidents as isopleths: bands between two values per square kilometre."""
+
+    panes = (("bands", 370),)
+
+
+class HotspotLayer(MapLayer):
+    """Outlines of hotspots, with their rank."""
+
+    panes = (("spots", 450),)
+
+
+class ContextLayer(MapLayer):
+    """Water, green, rail, roads, stations and places under the outlines of hotspots, where the run has them."""
+
+    panes = (("green", 405), ("water", 432), ("casing", 434), ("core", 435), ("stations", 460))
+
+
+class Label(MacroElement):  # type: ignore[misc] # branca is untyped
+    """A text that is shown while the pointer is on an element of the map, always as plain text.
+
+    It replaces `folium.Tooltip` and `folium.Popup`, which treat their text as HTML and as a script.
+
+    Parameters
+    ----------
+    text
+        Text for the whole element.
+    column
+        Instead of `text`, for `folium.GeoJson`: the property of each feature that contains its text.
+
+    Raises
+    ------
+    ValueError
+        If both are given, or neither.
+
+    Examples
+    --------
+    >>> import folium
+    >>> marker = folium.Marker((51.5, -0.12)).add_child(Label("Town hall"))
+    """
+
+    _template = Template(
+        """{% macro script(this, kwargs) %}
+{{ this._parent.get_name() }}.bindTooltip(labelOf({{ this.get_name()|tojson }}), {sticky: true, className: "tip"});
+{% endmacro %}"""
+    )
+
+    def __init__(self, text: str = "", *, column: str = "") -> None:
+        if bool(text) == bool(column):
+            raise ValueError("a Label needs either a text or the column that contains it: Label('Town hall')")
+        super().__init__()
+        self._name = "Label"
+        self.text, self.column = text, column
+
+
+# What a notebook adds: which elements are refused, and how the others are rendered safely.
+
 
 _AS_CODE = (
     "puts its text into the page as HTML or as a script, and a name from the data could be run as code: use "

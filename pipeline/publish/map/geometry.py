@@ -1,18 +1,24 @@
-"""Geometry of a release, stored once: shared arcs for every area, band and outline on the page."""
+"""Geometry on the page in whole numbers, stored once for all zooms: the shapes of a release, and what lies under them.
+
+Areas, bands and outlines of hotspots share their arcs. Context is water, green, roads, rail, stations and places.
+"""
 
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import geopandas as gpd
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
 from pipeline.geography import topology as simplify
+from pipeline.publish.map.fields import ContextFields, LineFields, PointFields, SurfaceFields
+from pipeline.publish.surroundings import Surroundings
 from pipeline.release.released import Released
 from pipeline.tables import Level
 
-__all__ = ["LEVELS", "Outlines", "make_outlines"]
+__all__ = ["LEVELS", "Outlines", "context_fields", "make_outlines"]
 
 LEVELS = (Level.REGION, Level.BOROUGH, Level.WARD_GROUP, Level.WARD)
 """Levels of the map, largest first. Those above boroughs are layers for GIS and rows of the table alone."""
@@ -61,8 +67,6 @@ class Outlines:
 
 
 def _lonlat(shapes: NDArray[Any], crs: str) -> NDArray[Any]:
-    import geopandas as gpd
-
     return np.asarray(gpd.GeoSeries(list(shapes), crs=crs).to_crs("EPSG:4326").to_numpy())
 
 
@@ -129,8 +133,6 @@ def _drawn(
 
     Groups of wards (code, codes of the wards) are drawn from their wards.
     """
-    import geopandas as gpd
-
     every = gpd.GeoDataFrame(
         {"level": [a[0] for a in areas], "area_code": [a[1] for a in areas], "parent_code": [a[2] for a in areas]},
         geometry=shapely.from_wkb([a[3] for a in areas]),
@@ -204,3 +206,86 @@ def make_outlines(released: Released) -> Outlines:
         density=layers[len(present) + 3],
         anchors=[_anchor(r) for r in hot_rings],
     )
+
+
+# Context: what is drawn under the hotspots.
+
+
+CONTEXT_UNITS_PER_DEGREE = 20_000
+"""5.6 metres north, 3.5 east at London: a pixel or two at the closest zoom, and half the size of a metre's grid."""
+
+
+def context_fields(surroundings: Surroundings, *, analyst: bool) -> ContextFields:
+    """Encode what is drawn under the hotspots.
+
+    Parameters
+    ----------
+    surroundings
+        In any system.
+    analyst
+        Whether buildings are drawn too: on the internal page alone.
+
+    Returns
+    -------
+    fields
+        Places as differences from the one before, in units of 1/`CONTEXT_UNITS_PER_DEGREE` degree, x and y in turn.
+        The same layers give the same fields.
+    """
+    frame = surroundings.frame if analyst else surroundings.frame[surroundings.frame["kind"] != "building"]
+    shapes = np.asarray(frame.geometry.to_crs("EPSG:4326"), dtype=object) if len(frame) else np.zeros(0, dtype=object)
+    rows = list(zip(frame["kind"], frame["name"].fillna(""), frame["rank"], shapes, strict=True))
+    return {
+        "credits": list(surroundings.credits),
+        "lines": _lines([row for row in rows if row[0] in {"road", "rail"}]),
+        "surfaces": _surfaces(frame[frame["kind"].isin(["water", "green", "building"])]),
+        "points": _points([row for row in rows if row[0] in {"station", "place"}]),
+    }
+
+
+def _lines(rows: list[tuple[str, str, int, Any]]) -> list[LineFields]:
+    """Put all lines of one kind, rank and name together: most roads have no name, and one entry holds them all."""
+    groups: dict[tuple[str, int, str], list[list[int]]] = {}
+    for kind, name, rank, shape in rows:
+        codes = [_code(shapely.get_coordinates(part)) for part in shapely.get_parts(shape)]
+        groups.setdefault((kind, int(rank), name), []).extend(code for code in codes if len(code) > 2)
+    return [
+        {"kind": kind, "rank": rank, "name": name, "parts": parts}
+        for (kind, rank, name), parts in groups.items()
+        if parts
+    ]
+
+
+def _surfaces(frame: gpd.GeoDataFrame) -> list[SurfaceFields]:
+    """Give each surface its rings, and where its name goes: the largest circle inside."""
+    if not len(frame):
+        return []
+    shapes = np.asarray(frame.geometry, dtype=object)
+    radii, centres = simplify.inscribed_circles(shapes)
+    degrees = np.asarray(frame.geometry.to_crs("EPSG:4326"), dtype=object)
+    middles = shapely.get_coordinates(gpd.GeoSeries(list(centres), crs=frame.crs).to_crs("EPSG:4326").to_numpy())
+    found: list[SurfaceFields] = []
+    rows = zip(frame["kind"], frame["name"].fillna(""), degrees, middles, radii, strict=True)
+    for kind, name, shape, middle, radius in rows:
+        rings = [ring for part in shapely.get_parts(shape) for ring in (part.exterior, *part.interiors)]
+        codes = [_code(shapely.get_coordinates(ring)[:-1]) for ring in rings]
+        parts = [code for code in codes if len(code) > 4]
+        if parts:
+            x, y = (int(v) for v in np.rint(middle * CONTEXT_UNITS_PER_DEGREE))
+            found.append({"kind": kind, "name": name, "parts": parts, "at": (x, y, round(float(radius)))})
+    return found
+
+
+def _points(rows: list[tuple[str, str, int, Any]]) -> list[PointFields]:
+    out: list[PointFields] = []
+    for kind, name, rank, shape in rows:
+        x, y = (int(v) for v in np.rint(shapely.get_coordinates(shape)[0] * CONTEXT_UNITS_PER_DEGREE))
+        out.append({"kind": kind, "name": name, "rank": int(rank), "at": (x, y)})
+    return out
+
+
+def _code(places: NDArray[np.float64]) -> list[int]:
+    """Write a line as whole differences; places that fall on the one before are left out."""
+    units = np.rint(places * CONTEXT_UNITS_PER_DEGREE).astype(np.int64)
+    moved = np.concatenate(([True], (np.diff(units, axis=0) != 0).any(axis=1)))
+    steps = np.diff(units[moved], axis=0, prepend=np.zeros((1, 2), dtype=np.int64))
+    return [int(step) for step in steps.ravel()]
