@@ -21,7 +21,7 @@ from pipeline.publish.map import AreaLayer, DensityLayer, HotspotLayer, HotspotM
 from pipeline.release.released import Released, pack
 from pipeline.release.stored import read_release
 from pipeline.storage.files import write_json, write_layer, write_table
-from pipeline.tables import AREA_COUNTS, CIRCUMSTANCES, CONTEXT, HOTSPOT_FACTS
+from pipeline.tables import AREA_COUNTS, CIRCUMSTANCES, CONCENTRATION, CONTEXT, HOTSPOT_FACTS, STREET_RUNS
 from tests.kit import released as fixture
 from tests.kit.map_pages import data_of
 
@@ -210,6 +210,9 @@ def test_a_folder_of_a_run_is_drawn_again(city: Released, tmp_path: Path) -> Non
     write_table(folder / "circumstances.parquet", CIRCUMSTANCES, packed.circumstances)
     write_table(folder / "facts.parquet", HOTSPOT_FACTS, packed.facts)
     write_layer(folder / "hotspot_cores.parquet", packed.cores)
+    write_table(folder / "concentration.parquet", CONCENTRATION, packed.concentration)
+    write_layer(folder / "streets.parquet", packed.streets)
+    write_table(folder / "street_runs.parquet", STREET_RUNS, packed.street_runs)
     write_json(folder / "release.json", {"info": packed.info, "record": packed.record, "digest": packed.digest})
     write_table(tmp_path / "work" / "context.parquet", CONTEXT, gpd.GeoDataFrame(CONTEXT.empty()))
     write_json(tmp_path / "work" / "context.json", {"credits": [], "crs": "EPSG:27700"})
