@@ -48,3 +48,24 @@ def test_on_a_phone_the_map_comes_first(opened: Any, width: int) -> None:
     button.click()
     box = page.locator("#map_hotspots").bounding_box()
     assert -1 <= box["y"] < 400
+
+
+@pytest.mark.parametrize(("width", "height"), [(1366, 768), (1920, 1080)])
+def test_what_is_chosen_on_the_map_comes_into_view(opened: Any, width: int, height: int) -> None:
+    page = opened("city", width=width, height=height, reduced_motion="reduce").page
+    spot = page.locator(".spot .badge").first
+    rank = spot.inner_text()
+    spot.dispatch_event("click")
+    row = page.locator(".spotrow[aria-pressed=true]")
+    assert row.locator(".badge").inner_text() == rank
+    below_tabs = page.locator("#tabs").bounding_box()
+    assert below_tabs["y"] + below_tabs["height"] - 1 <= row.bounding_box()["y"] <= height / 2
+    page.locator("#map_hotspots").focus()
+    page.keyboard.press("Enter")
+    assert page.locator("#tabs").bounding_box()["y"] >= 0
+    assert 0 < page.locator("#pane-area h2").first.bounding_box()["y"] <= height / 2
+    assert page.evaluate("document.activeElement.id") == "map_hotspots"
+    # What is in view already stays where it is.
+    scrolled = page.evaluate("document.querySelector('.panel').scrollTop")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.querySelector('.panel').scrollTop") == scrolled

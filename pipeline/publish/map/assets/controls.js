@@ -13,7 +13,8 @@ import {
 } from "./model.js";
 import { counted, detailNote, levelWord, measureWord, spotAmount, valueText } from "./sentences.js";
 import {
-  add, announce, byId, el, inputById, isPhone, nameEl, root, saveAddress, selectById, setTheme, touches,
+  add, announce, byId, el, inputById, isPhone, nameEl, root, saveAddress, selectById, setTheme, showInPanel,
+  touches,
 } from "./page.js";
 import { switchContext } from "./context.js";
 import { VIEWS } from "./view.js";
@@ -212,6 +213,7 @@ export function chooseArea(i, zoom) {
   drawTitles();
   drawTable();
   showTab("area");
+  showChosen();
   if (i !== null && zoom) VIEWS[0].fit(L.latLngBounds(LEVELS[state.level].shapes[i].flat()), 12.5);
   announce(i === null ? say("map.controls.cleared") : say("map.controls.chosen", { area: LEVELS[state.level].name[i], value: valueText(mainScene(), i) }));
   saveAddress();
@@ -227,6 +229,7 @@ function chooseHotspot(k, zoom) {
   showTab("hotspots");
   // Rows stand in the order of the hotspots that are shown.
   if (focused) byId("pane-hotspots").querySelectorAll("button")[spotsOf(mainScene()).indexOf(HOTSPOTS[k])].focus();
+  showChosen();
   const spot = HOTSPOTS[k];
   if (state.hotspot !== null && zoom) { VIEWS[0].fit(L.latLngBounds(spot.shape.flat()), 13.5); if (isPhone()) closeSheet(); }
   const values = { rank: spot.rank, name: spot.name, amount: spotAmount(spot), noun: INFO.noun };
@@ -262,6 +265,12 @@ export function showTab(name) {
     byId("tab-" + id).tabIndex = on ? 0 : -1;
     byId("pane-" + id).hidden = !on;
   }
+}
+
+/** The card of the chosen area, or the row of the chosen hotspot with its details, is what the reader asked for. */
+export function showChosen() {
+  if (state.tab === "area" && state.area !== null) showInPanel(byId("pane-area"));
+  if (state.tab === "hotspots" && state.hotspot !== null) showInPanel(byId("pane-hotspots").querySelector("li:has([aria-pressed=true])"));
 }
 
 function startTabs() {

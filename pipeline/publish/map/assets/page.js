@@ -2,7 +2,7 @@
 /* Elements of the page: made with text only, never with markup; and the colours of the style sheet.
 
    Exports `byId` and its kin to find elements, `el`, `add`, `button` and their kin to make them, `announce` for screen
-   readers, `touches` for what stands too close, and the palette with the fill of every area. */
+   readers, `showInPanel` for what was chosen, `touches` for what stands too close, and the palette with the fill of every area. */
 
 import { say } from "./words.js";
 import { CONTEXT, INFO } from "./data.js";
@@ -104,6 +104,19 @@ export function textWidth(text, font) {
  * @param {DOMRect} a @param {DOMRect} b @param {number} [gap] in pixels, sideways @returns {boolean} */
 export function touches(a, b, gap = 0) {
   return a.left < b.right + gap && b.left < a.right + gap && a.top < b.bottom && b.top < a.bottom;
+}
+
+/** Bring what was chosen into the upper part of the panel, under its tabs, where it is not there already. The focus stays
+ * where it is; on a phone the panel does not scroll, and its lower edge says what was chosen.
+ * @param {Element | null} node */
+export function showInPanel(node) {
+  const panel = document.querySelector(".panel");
+  if (!node || !panel) return;
+  const box = panel.getBoundingClientRect();
+  const above = box.top + byId("tabs").getBoundingClientRect().height, top = node.getBoundingClientRect().top;
+  if (top >= above && top <= box.top + box.height / 2) return;
+  const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+  panel.scrollTo({ top: panel.scrollTop + top - above, behavior: still ? "instant" : "smooth" });
 }
 
 /** Say something to a screen reader. @param {string} text */
