@@ -30,7 +30,6 @@ from pipeline.release.gate import Detected, Passed, examine
 from pipeline.release.hotspots import Premises
 from pipeline.release.ledger import (
     Ledger,
-    Sketches,
     anchor_of,
     choose_ledger,
     entry_of,
@@ -38,12 +37,11 @@ from pipeline.release.ledger import (
     ledger_roots,
     root_key,
     save_pending,
-    sketches_of_counts,
-    sketches_of_incidents,
 )
 from pipeline.release.offer import Offer
 from pipeline.release.protect import RefusedError
 from pipeline.release.released import CategoryInfo, pack
+from pipeline.release.sketches import Sketches, sketches_of_counts, sketches_of_incidents
 from pipeline.stages import Context, RecordKind
 from pipeline.stages.checks import RELEASE_COLUMNS
 from pipeline.storage.files import (

@@ -52,6 +52,7 @@ IMPURE = (
     "publish/surroundings.py",
     "publish/words/catalogue.py",
     "release/ledger.py",
+    "release/sketches.py",
     "release/stored.py",
     "stages/",
     "storage/",

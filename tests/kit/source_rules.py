@@ -35,7 +35,7 @@ NETWORK_ROOMS = {
 }
 
 # Rooms that may hold a database: the locked DuckDB of the readers, and GeoPackages, which are SQLite.
-DATABASE_ROOMS = ("ingest/", "aggregate/reduce.py", "release/ledger.py", "storage/duckdb.py",
+DATABASE_ROOMS = ("ingest/", "aggregate/reduce.py", "release/sketches.py", "storage/duckdb.py",
                   "commands/doctor.py", "publish/exports/geopackage.py")  # fmt: skip
 QUOTED = frozenset({"identifier", "literal", "scan_parts", "cell_text"})
 SQL = re.compile(
@@ -64,7 +64,7 @@ REVIEWED = {
                             "variable.sql": "constants of VARIABLES", "_column(variable)": "by identifier()",
                             "_counted_in(outside)": "by literal()", "_in_total(outside)": "by literal()",
                             "_elsewhere(unplaced_inside)": "constants"},
-    "release/ledger.py": {"scan": "by scan_parts()", "key": "by literal()", "token": "a constant of the module",
+    "release/sketches.py": {"scan": "by scan_parts()", "key": "by literal()", "token": "a constant of the module",
                             "rows": "a constant of the module"},
     "ingest/postcodes.py": {"layout.at['postcode']": "an integer", "layout.at[role]": "an integer",
                             **dict.fromkeys(("x", "y", "ended", "in_use"), "constants and integers"),

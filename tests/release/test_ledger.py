@@ -18,8 +18,6 @@ from pipeline.release.calendar import Before, keep
 from pipeline.release.earlier_releases import EarlierRelease
 from pipeline.release.ledger import (
     Ledger,
-    Sketch,
-    Sketches,
     choose_ledger,
     entry_of,
     key_name,
@@ -32,6 +30,7 @@ from pipeline.release.ledger import (
     save_pending,
     state_folder,
 )
+from pipeline.release.sketches import Sketch, Sketches
 from tests.kit.gated import config_of
 
 CELL = ["area_code", "level", "period", "category", "measure"]

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.release.ledger import (
+from pipeline.release.sketches import (
     OVERLAP,
     Sketch,
     Sketches,
