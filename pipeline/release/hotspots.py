@@ -112,7 +112,7 @@ def release_hotspots(
     kept = _shown(found, members[headline.id], ROOT, plan=plan, room=room)
     if len(kept) == 0 and not plan.internal:
         return no_hotspots(areas, "No hotspot is large enough to be shown without risk.")
-    note = "Hotspots that are too small are not shown, to protect the people involved."
+    note = "Some hotspots are not shown, to protect the people involved."
     return Outlines(
         _conformed(kept, HOTSPOT_LAYER, areas), note if len(found) > len(kept) and not plan.internal else ""
     )

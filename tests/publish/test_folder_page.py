@@ -51,6 +51,8 @@ def test_the_page_names_readers_files_and_columns(folder: Path, audience: str) -
     assert readers[audience] in page
     for name in ("area_counts.csv", "wards.geojson", "strange.bin", "incidents_lower", "Lowest possible value"):
         assert name in page
+    # Every file is a link, the page itself too.
+    assert all(f'href="{name}"' in page for name in (*NAMES, README))
     # Which coordinates the layers are in, and which edition the codes are of.
     assert f"EPSG:4326) in GeoJSON, {released.info.working_crs} in all other layers" in page
     vintages = set(released.areas["vintage"].dropna())

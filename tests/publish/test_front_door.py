@@ -39,6 +39,7 @@ def test_a_folder_in_steps_says_so_with_its_counts_by_state(tmp_path: Path) -> N
     assert "<p>In the latest period 3 of 9 wards have 10 or more, all categories together.</p>" in page
     said = "3 with 10 or more, 4 fewer than 10, 2 not offered, 1 not covered; 10 in all."
     assert f"<p>Counts of wards: {said}</p>" in page
+    assert "public: not ready to send. Fill in protection.controller, protection.purpose" in page
 
 
 def test_a_folder_that_shows_everything_says_nothing_of_protection(tmp_path: Path) -> None:

@@ -1,8 +1,11 @@
 """README.html of a folder that is handed over: which file is for whom, and what every column means."""
 
+import html as html_module
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from pipeline.aggregate.circumstances import variable_list
 from pipeline.publish import page, words
@@ -22,9 +25,10 @@ from pipeline.tables.outputs import (
 )
 from pipeline.tables.table import Table
 
-__all__ = ["README", "Listed", "files_of", "size_text", "write_readme"]
+__all__ = ["README", "Listed", "files_of", "size_text", "title_of", "write_readme"]
 
 README = "README.html"
+_TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL)
 
 # What a file may be called, and the key of its words; pages for readers first, then data for programs.
 _PAGES = (
@@ -123,13 +127,28 @@ def size_text(size: int) -> str:
     return say("folder.megabytes", size=f"{size / 1e6:.1f}")
 
 
-def _page_rows(files: Sequence[Listed]) -> list[tuple[str, str, str]]:
-    """Write the lines of the list of pages: name, file and use."""
-    return [
-        (f.name, f.paths[0] if len(f.paths) == 1 else say("folder.in_folder", folder=Path(f.paths[0]).parent), f.use)
-        for f in files
-        if f.is_page
-    ]
+def title_of(path: Path) -> str:
+    """Read the title of one of our pages; of data, the name of the file."""
+    if path.suffix != ".html":
+        return path.name
+    # The policy, which names every script, stands before the title: 8 kB hold both.
+    with path.open(encoding="utf-8") as page_file:
+        found = _TITLE.search(page_file.read(8192))
+    return html_module.unescape(found[1]) if found else path.name
+
+
+def _page_rows(files: Sequence[Listed], folder: Path) -> list[tuple[str, tuple[tuple[str, str], ...], str, str]]:
+    """Write the lines of the list of pages: name, links, where several are, and use.
+
+    A single page is linked by the name of its file, several by their titles.
+    """
+    rows = []
+    for f in (f for f in files if f.is_page):
+        one = len(f.paths) == 1
+        links = tuple((quote(p), p if one else title_of(folder / p)) for p in f.paths)
+        where = "" if one else say("folder.in_folder", folder=Path(f.paths[0]).parent)
+        rows.append((f.name, tuple(sorted(links, key=lambda link: link[1])), where, f.use))
+    return rows
 
 
 def _columns(table: Table) -> list[tuple[str, str, str]]:
@@ -184,10 +203,10 @@ def write_readme(released: Released, folder: Path) -> None:
             threshold=info.threshold,
             noise_reach=int(released.record.get("rules", {}).get("noise_reach", 0)),
         ),
-        pages=_page_rows(files),
+        pages=_page_rows(files, folder),
         systems=say("folder.systems", crs=info.working_crs),
         editions=_editions(released),
-        data=[(f.name, f.use) for f in files if not f.is_page],
+        data=[([(quote(p), p) for p in f.paths], f.use) for f in files if not f.is_page],
         states=STATES_NOTE,
         tables=[(titles.get(name, name), table.text, _columns(table)) for name, table in tables if name in present],
         cautions=[*page.fixed_wording(info.title[:1].lower() + info.title[1:]), *info.caveats],

@@ -3,9 +3,7 @@
 It is internal: it may name inputs and show timings, and it is never part of a released folder.
 """
 
-import html as html_module
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +12,13 @@ from typing import Any
 from pipeline.config import Config, Profile
 from pipeline.domain.levels import level_words
 from pipeline.publish import page, words
-from pipeline.publish.pages.folder import Listed, files_of, size_text
+from pipeline.publish.pages.folder import Listed, files_of, size_text, title_of
+from pipeline.publish.pages.protection import missing_statements
 from pipeline.storage.workspace import cautions_in
 from pipeline.tables import Level
 
 __all__ = ["front_door"]
 
-_TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL)
 _LONGEST = 300
 """Letters of a value that still fit into the table of choices; a longer one is left to manifest.json."""
 
@@ -128,6 +126,10 @@ def _before(config: Config, cautions: Iterable[str]) -> list[str]:
     found.append(words.say("front_door.work_stays"))
     if exact:
         found.append(words.say("front_door.internal_stays", folders=words.listed(exact)))
+    released = [profile.name for profile in config.profiles if profile.audience != "internal"]
+    if released and (missing := missing_statements(config.protection.model_dump())):
+        keys = words.listed([f"protection.{key}" for key in missing])
+        found.append(words.say("front_door.not_ready", folders=words.listed(released), keys=keys))
     return [*found, words.say("front_door.send_whole"), *cautions]
 
 
@@ -157,19 +159,9 @@ def _card(folder: Path, profile: Profile, config: Config) -> _Card:
 def _file(folder: Path, listed: Listed) -> _File:
     """Describe files of one kind; of several pages each is listed by its own title."""
     one = len(listed.paths) == 1
-    each = () if one else tuple((f"{folder.name}/{path}", _title(folder / path)) for path in listed.paths)
+    each = () if one else tuple((f"{folder.name}/{path}", title_of(folder / path)) for path in listed.paths)
     address = f"{folder.name}/{listed.paths[0]}" if one else ""
     return _File(listed.name, address, size_text(listed.bytes), listed.use, tuple(sorted(each, key=lambda e: e[1])))
-
-
-def _title(path: Path) -> str:
-    """Read the title of one of our pages; of data, the name of the file."""
-    if path.suffix != ".html":
-        return path.name
-    # The policy, which names every script, stands before the title: 8 kB hold both.
-    with path.open(encoding="utf-8") as page_file:
-        found = _TITLE.search(page_file.read(8192))
-    return html_module.unescape(found[1]) if found else path.name
 
 
 def _protection(path: Path, config: Config) -> list[str]:

@@ -12,7 +12,7 @@ from pipeline.release.suppression import Status
 from pipeline.storage.files import write_text
 from pipeline.tables import Level, Measure
 
-__all__ = ["protection_html", "write_protection"]
+__all__ = ["missing_statements", "protection_html", "write_protection"]
 
 Rule = tuple[str, str]
 """A rule: its short name and its sentences."""
@@ -86,9 +86,11 @@ def protection_html(released: Released) -> str:
         promise=_promise(info, record) if record.get("protected") else None,
         rules=_rules(info, record, has_density=len(released.density) > 0),
         assessment=[
-            (words.say(f"protection.assessment.{key}"), str(info.protection.get(key, "")).strip(), key)
+            (words.say(f"protection.assessment.{key}"), given)
             for key in _ASSESSMENT
+            if (given := str(info.protection.get(key, "")).strip())
         ],
+        to_be_filled_in=_to_be_filled_in(info),
     )
     return page.document(
         language=info.language,
@@ -96,6 +98,21 @@ def protection_html(released: Released) -> str:
         styles=[page.colour_tokens(), page.style_sheet("pages/protection.css")],
         body=body,
     )
+
+
+def missing_statements(stated: Mapping[str, str]) -> list[str]:
+    """List what an impact assessment asks for and the configuration's section `protection` does not state, by key."""
+    return [key for key in _ASSESSMENT if not str(stated.get(key, "")).strip()]
+
+
+def _to_be_filled_in(info: ReleaseInfo) -> str:
+    """Say once what the configuration does not state; nothing where it is never handed over."""
+    missing = [] if info.audience == "internal" else missing_statements(info.protection)
+    if not missing:
+        return ""
+    named = words.listed([words.say(f"protection.assessment.{key}") for key in missing])
+    keys = words.listed([f"protection.{key}" for key in missing])
+    return words.say("protection.to_be_filled_in", statements=named, keys=keys)
 
 
 def _verdict(info: ReleaseInfo, record: Mapping[str, Any]) -> _Verdict:
@@ -236,7 +253,12 @@ def _shapes(info: ReleaseInfo, rules: Mapping[str, Any], least: int, *, has_dens
         "width": f"{rules['lattice_m']:g}",
     }
     key = "protection.rule.hotspots.addresses" if rules["min_addresses"] else "protection.rule.hotspots.places"
-    sentences = [say(key, **given), say("protection.rule.hotspots.outline", **given)]
+    why = "not_shown" if int(rules["step"]) > 1 else "not_shown_suppress"
+    sentences = [
+        say(key, **given),
+        say(f"protection.rule.hotspots.{why}"),
+        say("protection.rule.hotspots.outline", **given),
+    ]
     if info.audience == "public":
         sentences.append(say("protection.rule.hotspots.institution"))
     found = [_rule("hotspots", " ".join(sentences))]
@@ -349,7 +371,8 @@ def _areas_with_a_number(info: ReleaseInfo, record: Mapping[str, Any]) -> _Table
             return say("protection.given_by", areas=_areas(info, given)[given == Level.WARD_GROUP])
         window = windows.get(info.headline.id) or windows[max(windows)]
         counts = {"given": words.whole(window["with_number"]), "every": words.whole(window["areas"])}
-        share = words.share_text(window["pct"] / 100)
+        # From the counts: `pct` is rounded already, and rounding twice makes 49% of 16 in 33.
+        share = words.share_text(window["with_number"] / window["areas"] if window["areas"] else 0.0)
         if level == Level.WARD_GROUP and category in long:
             return say("protection.areas_given_long", share=share, period=long[category], **counts)
         return say("protection.areas_given", share=share, **counts)
