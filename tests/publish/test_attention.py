@@ -163,6 +163,11 @@ def test_what_the_map_does_not_show() -> None:
     # 1,000 in the region, 60 + 150 in wards.
     found = by_kind(overview(UP, UP_MORE))["not shown"]
     assert said(found).startswith("The map does not show 790 of 1,000 thefts:")
+    assert found.tested == "They count in the total of the region."
+    # 300 + 600 in boroughs: 690 more than in wards.
+    groups = (profile("North", 300, 290, "no clear change"), profile("South", 600, 500, "higher"))
+    placed = by_kind(overview(UP, UP_MORE, groups=groups))["not shown"]
+    assert placed.tested == "690 of them count in a borough; all of them count in the total of the region."
     stepped = [profile("Ash", 60, 30, "higher", step=10), profile("Fir", 3, 2, "too few", step=10)]
     assert said(by_kind(overview(*stepped))["not shown"]).startswith("The map gives fewer than 10 in 1 of 2 wards:")
     hidden = AreaProfile("X", "X", None, covered=True, figures={"all": Figure(not_offered=frozenset({"incidents"}))})

@@ -174,7 +174,8 @@ def _last_tile(case: findings.Case) -> Tile:
     """Choose the fourth figure: the rank by rate, else outcomes, else how many parts have a rate."""
     total, region = case.area.total, case.region.total
     ranked = findings.rank_range(case)
-    if ranked is not None:
+    # A range over all places says nothing about this one.
+    if ranked is not None and (ranked[1], ranked[2]) != (1, ranked[3]):
         rank, best, worst, peers = ranked
         plural = case.peer_words[1]
         note = say("briefing.tile.of_peers", peers=peers, plural=plural)

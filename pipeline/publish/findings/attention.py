@@ -327,6 +327,18 @@ def _share(part: CountRange, whole: CountRange) -> tuple[float, float] | None:
 # What the map does not show.
 
 
+def _where_they_count(overview: Overview, left: int) -> str:
+    """Say where records that lie in no area of the finest level count: some in a larger area, all in the region."""
+    larger = [p.total.incidents for p in overview.groups if p.total.incidents is not None]
+    if larger and len(larger) == len(overview.groups) and all(c.exact for c in larger):
+        finest = total_of(p.total.incidents for p in overview.areas if p.total.incidents is not None)
+        in_larger = total_of(larger).upper - finest.upper
+        if 0 < in_larger <= left:
+            n = words.whole(in_larger)
+            return say("attention.not_shown.in_group", n=n, larger=overview.group_words[0])
+    return say("attention.not_shown.in_region")
+
+
 def _not_shown(overview: Overview) -> Statement | None:
     """Say how many records have no place on the map, or for how many areas it gives no number above the first step."""
     one, many = overview.area_words
@@ -342,7 +354,7 @@ def _not_shown(overview: Overview) -> Statement | None:
             return None
         whole = total.of(overview.noun)
         text = words.parts("attention.not_shown.no_place", n=left, whole=whole, area=one)
-        return Statement("not shown", text, say("attention.not_shown.in_region"), evidence)
+        return Statement("not shown", text, _where_they_count(overview, left), evidence)
     first = [c.upper for c in known if c.first_step]
     hidden = sum(f.hidden for f in figures)
     sentences = []

@@ -41,7 +41,9 @@ export function copyText(found) {
   const sentence = found.text.map(([piece]) => piece).join("");
   const window = periodOf(LEVELS[found.level] ? found.level : MAPPED[0], found.period);
   const about = [INFO.title, INFO.place, capital(window ? window.label : INFO.headlineLabel), sourceText()].filter(Boolean).join(". ");
-  return [sentence, found.tested, about, ...notesForFiles()].filter(Boolean).join("\n");
+  // The source stands with the rest of what the sentence is about: once is enough.
+  const notes = notesForFiles().filter((note) => note !== INFO.publisher);
+  return [sentence, found.tested, about, ...notes].filter(Boolean).join("\n");
 }
 
 export function drawAttention() {

@@ -143,7 +143,8 @@ function factsPart(card, scene, i) {
   const facts = el("dl", "facts");
   const rank = rankOf({ ...scene, measure: "rate" }, i);
   const rate = rateEnds(scene, i), all = regionalRateEnds(scene);
-  if (rank) {
+  // A range over all places says nothing about this one.
+  if (rank && (rank.best > 1 || rank.worst < rank.of)) {
     const part = rank.of < LEVELS[scene.level].covered.filter(Boolean).length;
     const of = say(part ? "map.card.rank_of_rated" : "map.card.rank_of", { peers: rank.of });
     const spread = rank.worst > rank.best ? say("map.card.rank_range", { of, best: rank.best, worst: rank.worst }) : of;
