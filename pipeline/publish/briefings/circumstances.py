@@ -33,12 +33,12 @@ def circumstances_page(index: ReleaseIndex, code: str) -> str:
         links.append(("panel.html" if region else "../panel.html", info.region_name))
     if not region:
         links.append((link_to(code), place.name))
-    period, title = info.headline.label, info.title
+    period, heading = info.headline.label, say("briefing.circumstances.heading", title=info.title)
     return written(
         index,
         "circumstances.html",
-        title=say("briefing.circumstances.document_title", title=title, place=place.name, period=period),
-        frame=frame_of(index, code, links),
+        title=say("briefing.circumstances.document_title", heading=heading, place=place.name, period=period),
+        frame=frame_of(index, code, links, heading=heading),
         lead=say("briefing.circumstances.lead", noun=info.noun, period=words.in_period(period)),
         note=" ".join(_notes(index, region=region)),
         heads=_heads(),

@@ -87,12 +87,12 @@ class Frame:
     links: tuple[tuple[str, str], ...]
 
 
-def frame_of(index: ReleaseIndex, code: str, links: Sequence[tuple[str, str]]) -> Frame:
-    """Gather the head of an area's page; `links` are addresses with their words."""
+def frame_of(index: ReleaseIndex, code: str, links: Sequence[tuple[str, str]], *, heading: str = "") -> Frame:
+    """Gather the head of an area's page; `links` are addresses with their words; a briefing without a `heading`."""
     info, place = index.info, index.places[code]
     region = place.level == Level.REGION
     return Frame(
-        heading=say("briefing.heading_region" if region else "briefing.heading", title=info.title),
+        heading=heading or say("briefing.heading_region" if region else "briefing.heading", title=info.title),
         place=place.name,
         period=words.capital(info.headline.label),
         marking=info.marking,

@@ -665,7 +665,7 @@ def _notes(index: ReleaseIndex, facts: HotspotFacts) -> list[tuple[str, str]]:
     withheld = say("hotspot.heading.withheld")
     if not facts:
         text = " ".join(say(f"hotspot.note.{key}") for key in ("withheld", "hidden", "order"))
-        sure = f"{say('hotspot.note.coarse')} {say('hotspot.note.visitors')}"
+        sure = f"{say('hotspot.note.coarse')} {say('hotspot.note.not_risk')}"
         return [(say("hotspot.heading.sure"), sure), (withheld, _ended(f"{text} {index.protection}".strip()))]
     sure = say(
         "hotspot.note.spread",
@@ -677,7 +677,7 @@ def _notes(index: ReleaseIndex, facts: HotspotFacts) -> list[tuple[str, str]]:
         sure += " " + say("hotspot.note.no_stability")
     else:
         sure += " " + say("hotspot.note.stability", share=words.share_text(steady))
-    sure += " " + say("hotspot.note.visitors")
+    sure += " " + say("hotspot.note.not_risk")
     organisations = words.capital(_listed(facts.of(Question.ORGANISATION)))
     who = say("hotspot.note.recorded_by", organisations=organisations)
     routes = facts.of(Question.REPORTING_ROUTE)
