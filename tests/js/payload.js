@@ -33,7 +33,7 @@ export function payload(change = () => {}) {
       title: "Hate crime", noun: "offences", place: "Anytown", publisher: "Police", licence: "", synthetic: "",
       language: "en", audience: "internal", marking: "", mechanism: "exact", step: 1, counts: "", outside: [],
       audit: "", region: "Anytown", headline: THIS_YEAR, headlineLabel: "2024", headlineNamed: "2024", earlierNamed: "2023", notComparable: "", breaks: [],
-      events: [], outcomes: "cohort", hasPoints: true, support: [], caveats: [], insideNote: "", densityNote: "", hotspotNote: "",
+      events: [], outcomes: "cohort", hasPoints: true, support: [], caveats: [], insideNote: "", nonCrime: false, densityNote: "", hotspotNote: "",
       wording: [], tiles: "", credit: "", runName: "test",
     },
     words: {},

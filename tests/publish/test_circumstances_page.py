@@ -124,12 +124,12 @@ def between(name: str, lower: int, stated: int, step: int = 10) -> Value:
 
 def test_sentences() -> None:
     street, shop = exactly("street", 60), exactly("shop", 40)
-    assert asked("place_type", street, shop) == "Most often street (60%), then shop (40%)."
+    assert asked("place_type", street, shop) == "Most often: street (60%), then shop (40%)."
     near = exactly("shop", 55)
     assert asked("place_type", street, near) == "No single value stands out: street, the most frequent, is 60%."
     region = {"street": exactly("street", 4500, 10_000)}
     assert asked("place_type", street, shop, place="London", region=region).endswith(" London: 45%.")
-    assert asked("place_type", exactly("street", 9, 9)) == "Every record says street."
+    assert asked("place_type", exactly("street", 9, 9)) == "Every record says “street”."
     assert asked("aggravated", exactly("yes", 0, 9), exactly("no", 9, 9)) == "None were aggravated offences."
     assert asked("aggravated", Value("yes"), exactly("no", 9, 9)) == ""
 
@@ -137,10 +137,10 @@ def test_sentences() -> None:
 def test_sentences_of_steps_say_only_what_holds_for_all_values_inside_them() -> None:
     # 300 to 309 of 500 to 509: between 300/509 = 58.9 % and 309/500 = 61.8 %.
     street, shop = between("street", 300, 500), between("shop", 150, 500)
-    assert asked("place_type", street, shop) == "Most often street (59% to 62%), then shop (29% to 32%)."
+    assert asked("place_type", street, shop) == "Most often: street (59% to 62%), then shop (29% to 32%)."
     # What is not offered is at most 509 - 300 - 100 = 109: less than street, but perhaps more than shop.
     shop = between("shop", 100, 500)
-    assert asked("place_type", street, shop, Value("park", None, (500, 509))) == "Most often street (59% to 62%)."
+    assert asked("place_type", street, shop, Value("park", None, (500, 509))) == "Most often: street (59% to 62%)."
     # At most 309: perhaps the most frequent.
     few = between("street", 200, 500)
     assert asked("place_type", few, Value("park", None, (500, 509))) == ""

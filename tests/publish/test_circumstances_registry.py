@@ -43,7 +43,7 @@ def test_a_toy_variable_is_counted_released_and_drawn(tmp_path: Path, monkeypatc
     write_briefings(described, tmp_path)
     text = unescape((tmp_path / "circumstances.html").read_text("utf-8"))
     assert "<h3>Month half</h3>" in text
-    assert "Most often early (75%)" in text or "early, the most frequent, is 75%" in text
+    assert "Most often: early (75%)" in text or "early, the most frequent, is 75%" in text
 
 
 def test_ids_are_columns_of_their_own_and_never_the_total() -> None:

@@ -240,8 +240,20 @@ def test_ranks_come_with_their_range_and_not_in_public() -> None:
 @pytest.mark.parametrize(
     ("share", "low", "high", "head", "text"),
     [
-        (0.22, 0.2, 0.24, "22% had a positive outcome.", "That is above London, 16%."),
-        (0.17, 0.15, 0.19, "17% had a positive outcome.", "That is not clearly different from London, 16%."),
+        (
+            0.22,
+            0.2,
+            0.24,
+            "22% of hate crimes whose outcome is known had a positive one.",
+            "That is above London, 16%.",
+        ),
+        (
+            0.17,
+            0.15,
+            0.19,
+            "17% of hate crimes whose outcome is known had a positive one.",
+            "That is not clearly different from London, 16%.",
+        ),
     ],
 )
 def test_cohort_outcomes(share: float, low: float, high: float, head: str, text: str) -> None:
@@ -267,7 +279,7 @@ def test_a_share_of_steps_is_part_lower_by_total_upper_to_part_upper_by_total_lo
     mine = area("Brent", dataclasses.replace(made, share_low=0.11, share_high=0.17))
     region = area("London", figure(20000, outcomes=step_of(3200), share=0.16))
     found = next(f for f in findings(case(mine, region, outcome_basis="cohort")) if f.kind == "outcomes")
-    assert found.head == "13% to 15% had a positive outcome."
+    assert found.head == "13% to 15% of hate crimes whose outcome is known had a positive one."
     assert found.text == "90 to 99 hate crimes so far. That is not clearly different from London, 16%."
     flow = dataclasses.replace(made, known=None, share=7.8)
     assert flow.share_span("flow") == (100 * 90 / 1219, 100 * 99 / 1210)

@@ -142,6 +142,8 @@ def _category_note(case: findings.Case, shown: Sequence[findings.Figure]) -> str
         notes.append(say("briefing.table.not_clear"))
     if _broken(shown):
         notes.append(findings.not_comparable(case))
+    if case.outcome_basis == "cohort":
+        notes.append(say("briefing.table.outcomes"))
     left = len(case.categories) + case.has_total - len(shown)
     if left:
         notes.append(say("briefing.table.more", n=left))

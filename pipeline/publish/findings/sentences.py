@@ -362,7 +362,8 @@ def _outcomes(case: Case) -> Finding | None:
         head = say("finding.outcomes.flow_head", rate=words.capital(words.rate_range_text(*span)), noun=case.noun)
         text = say("finding.outcomes.flow_text", count=count, noun=case.noun)
     else:
-        head = say("circumstances.positive_outcome", share=words.capital(words.share_range_text(*span)))
+        share = words.capital(words.share_range_text(*span))
+        head = say("finding.outcomes.head", share=share, noun=case.noun)
         text = say("finding.outcomes.text", count=count, noun=case.noun)
     if case.whole_region or beside is None:
         return Finding("outcomes", head, text)

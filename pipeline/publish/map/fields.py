@@ -143,6 +143,7 @@ class InfoFields(TypedDict):
     support: list[list[str]]
     caveats: list[str]
     insideNote: str
+    nonCrime: bool
     densityNote: str
     hotspotNote: str
     wording: list[str]

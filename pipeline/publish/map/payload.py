@@ -230,6 +230,7 @@ def _info(released: Released) -> InfoFields:
         "support": [list(pair) for pair in info.support],
         "caveats": list(info.caveats),
         "insideNote": info.inside_note,
+        "nonCrime": _has_non_crime(released),
         "densityNote": info.density_note,
         "hotspotNote": info.hotspot_note,
         "wording": list(page.fixed_wording(subject)),
@@ -237,6 +238,16 @@ def _info(released: Released) -> InfoFields:
         "credit": info.tiles_attribution,
         "runName": info.run_name,
     }
+
+
+def _has_non_crime(released: Released) -> bool:
+    """Whether the released circumstances alone show that some records are non-crime incidents."""
+    kind = released.circumstances[released.circumstances["question"] == "kind"]
+    crimes, others = kind[kind["answer"] == "offence"], kind[kind["answer"] == "incident"]
+    # "Not stated" is no proof of an incident, so the crimes alone say nothing.
+    return bool((others["incidents_lower"] > 0).any()) or (
+        len(others) > 0 and bool((crimes["incidents_upper"] < crimes["stated_lower"]).any())
+    )
 
 
 def _level(released: Released, level: str, outlines: Any) -> LevelFields:

@@ -80,6 +80,7 @@ export const LETTERS = {
  * @property {string[][]} support
  * @property {string[]} caveats
  * @property {string} insideNote
+ * @property {boolean} nonCrime
  * @property {string} densityNote
  * @property {string} hotspotNote
  * @property {string[]} wording

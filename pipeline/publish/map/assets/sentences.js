@@ -518,7 +518,7 @@ export function guideParts() {
   const part = (title, ...texts) => { guide.push({ title, texts: texts.filter(Boolean) }); };
   const noun = INFO.noun, steps = INFO.step > 1;
   const by = INFO.publisher ? "map.guide.counted.by" : "map.guide.counted.text";
-  part(say("map.guide.counted.title"), say(by, { noun, publisher: INFO.publisher }));
+  part(say("map.guide.counted.title"), say(by, { noun, publisher: INFO.publisher }), INFO.nonCrime ? say("map.guide.counted.non_crime") : "");
   if (LEVELS.ward_group) {
     const values = { levels: levelWord("ward", true), level: levelWord("borough") };
     part(say("map.guide.groups.title", values), say("map.guide.groups.text", values));
@@ -540,7 +540,7 @@ export function guideParts() {
   }
   if (SHOWN_MEASURES.includes("significance")) part(measureWord("significance"), say("map.guide.clusters"));
   const outcomes = SHOWN_MEASURES.includes("outcomes") ? INFO.outcomes : "none";
-  if (outcomes === "cohort") part(measureWord("outcomes"), say("map.guide.outcomes"));
+  if (outcomes === "cohort") part(measureWord("outcomes"), say("map.guide.outcomes", { noun }));
   if (outcomes === "flow") part(measureWord("outcomes"), say("map.guide.outcome_flow"));
   part(say("map.hotspots.title"), spotNote());
   const bands = [BANDS.length ? say("map.guide.density", { period: INFO.headlineNamed }) : "", INFO.densityNote].filter(Boolean).join(" ");
