@@ -10,7 +10,7 @@ from pipeline.publish.briefings import write_briefings
 from pipeline.publish.exports import write_exports
 from pipeline.publish.map import write_map
 from pipeline.publish.pages.concentration import write_concentration
-from pipeline.publish.pages.folder import write_readme
+from pipeline.publish.pages.folder import README, write_readme
 from pipeline.publish.pages.hotspot import write_hotspots
 from pipeline.publish.pages.protection import write_protection
 from pipeline.publish.surroundings import read_surroundings
@@ -43,12 +43,14 @@ def run(context: Context) -> None:
                 geoparquet=exports.geoparquet,
                 flatgeobuf=exports.flatgeobuf,
             )
-            write_map(released, folder / "index.html", surroundings=surroundings)
             write_protection(released, folder / "protection.html")
             write_concentration(released, folder)
             write_hotspots(released, folder, surroundings=surroundings)
             if context.config.page.briefings:
                 write_briefings(released, folder, surroundings=surroundings)
+            # The map leads to the pages that stand beside it; the README, which lists the map, comes last.
+            pages = {path.relative_to(folder).as_posix() for path in folder.rglob("*.html")} | {README}
+            write_map(released, folder / "index.html", surroundings=surroundings, pages=pages)
             write_readme(released, folder)
         context.progress("publishing", number, len(profiles))
     context.counters["folders"] = len(profiles)

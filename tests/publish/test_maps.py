@@ -394,3 +394,14 @@ def test_markings_and_the_audit_travel_with_the_page() -> None:
     info = data_of(map_html(fixture.city(marking="OFFICIAL", audit="not audited: do not publish")))["info"]
     assert (info["marking"], info["audit"]) == ("OFFICIAL", "Not audited: do not publish")
     assert data_of(html("public"))["info"]["audit"] == ""
+
+
+def test_the_map_leads_to_the_pages_beside_it_and_to_no_other() -> None:
+    text = map_html(release("city"), pages={"panel.html", "README.html", "boroughs/B01.html"})
+    assert re.findall(r'href="([^"#]+\.html)"', text) == ["panel.html", "README.html"]
+    levels = data_of(text)["levels"]
+    assert levels["region"]["briefing"] == ["panel.html"]
+    assert levels["borough"]["briefing"] == [
+        "boroughs/B01.html" if code == "B01" else "" for code in levels["borough"]["code"]
+    ]
+    assert all("briefing" not in level for level in data_of(html("city"))["levels"].values())

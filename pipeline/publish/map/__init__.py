@@ -5,6 +5,7 @@ density and hotspots, and checks and renders what a notebook adds. `payload` enc
 shapes. `assets` holds the script and the style sheets.
 """
 
+from collections.abc import Collection
 from pathlib import Path
 
 from pipeline.publish.map.document import HotspotMap, map_html
@@ -27,7 +28,9 @@ __all__ = [
 ]
 
 
-def write_map(released: Released, path: Path, *, surroundings: Surroundings | None = None) -> None:
+def write_map(
+    released: Released, path: Path, *, surroundings: Surroundings | None = None, pages: Collection[str] = ()
+) -> None:
     """Write the map page of a profile, normally as `index.html` of its folder.
 
     Parameters
@@ -38,5 +41,7 @@ def write_map(released: Released, path: Path, *, surroundings: Surroundings | No
         File to write; the folder must exist.
     surroundings
         Public layers under the hotspots.
+    pages
+        Addresses of the pages beside the map, as seen from it. The map leads to them.
     """
-    path.write_bytes(map_html(released, surroundings).encode())
+    path.write_bytes(map_html(released, surroundings, pages=pages).encode())

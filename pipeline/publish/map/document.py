@@ -1,6 +1,6 @@
 """The map of a release as a map of folium: one page with our style sheets and scripts, nothing from the network."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from html import escape
 from importlib.resources import files
@@ -28,7 +28,6 @@ from pipeline.publish.map.folium_elements import (
 )
 from pipeline.publish.map.payload import make_payload
 from pipeline.publish.map.script import map_script, open_script
-from pipeline.publish.pages.concentration import PAGE, has_concentration
 from pipeline.publish.surroundings import Surroundings, read_surroundings
 from pipeline.release.released import Released
 from pipeline.release.stored import read_release
@@ -36,6 +35,15 @@ from pipeline.release.stored import read_release
 __all__ = ["HotspotMap", "map_html"]
 
 STYLES = ("frame.css", "panel.css", "map.css", "drawers.css", "narrow.css", "paper.css")
+
+LINKED = (
+    ("panel.html", "folder.page.panel"),
+    ("circumstances.html", "folder.page.circumstances_page"),
+    ("concentration.html", "concentration.title"),
+    ("protection.html", "folder.page.protection"),
+    ("README.html", "folder.page.readme"),
+)
+"""Pages beside the map that its guide leads to, and the words of each link."""
 
 OVER_AREAS = 445
 """`z-index` of what a notebook adds: above areas and circles, below the outlines of hotspots."""
@@ -65,6 +73,8 @@ class HotspotMap(folium.Map):  # type: ignore[misc] # folium is untyped
         not in the page.
     surroundings
         Public layers under the hotspots. Nothing of them comes from the data.
+    pages
+        Addresses of the pages beside the map, as seen from it: "panel.html". The map leads to them, and to no other.
 
     Attributes
     ----------
@@ -103,6 +113,7 @@ class HotspotMap(folium.Map):  # type: ignore[misc] # folium is untyped
         *,
         layers: Sequence[MapLayer] | None = None,
         surroundings: Surroundings | None = None,
+        pages: Collection[str] = (),
     ) -> None:
         # Only settings of ours pass through folium's templates.
         super().__init__(
@@ -123,6 +134,7 @@ class HotspotMap(folium.Map):  # type: ignore[misc] # folium is untyped
         self._id = "hotspots"  # random otherwise, and two builds would differ
         self.released = released
         self.surroundings = surroundings or Surroundings()
+        self.pages = frozenset(pages)
         origin = page.tile_origin(released.info.tiles_url)
         if origin and not released.info.tiles_attribution:
             raise InputError("page.tiles.url is set without page.tiles.attribution: say whose map it is")
@@ -241,14 +253,14 @@ class MapPage(Figure):  # type: ignore[misc] # branca is untyped
                 map=page.safe(element),
                 added=[page.safe(text) for text in self.html.texts.values()],
                 labels=page.safe(text_block(labels)) if labels else "",
-                links=[(PAGE, words.say("concentration.title"))] if has_concentration(shown.released) else [],
+                links=[(address, words.say(key)) for address, key in LINKED if address in shown.pages],
             )
             return page.document(
                 language=info.language,
                 title=words.say("map_frame.page_title", title=info.title),
                 styles=[leaflet_style, _style(), *styles_of(self.header)],
                 body=body,
-                data=make_payload(_shown(shown.released, own), _around(shown.surroundings, own)),
+                data=make_payload(_shown(shown.released, own), _around(shown.surroundings, own), pages=shown.pages),
                 scripts=(*scripts, map_script()),
                 image_origin=self.image_origin,
             )
@@ -279,7 +291,7 @@ def _around(surroundings: Surroundings, layers: Sequence[Any]) -> Surroundings:
     return surroundings if any(isinstance(layer, ContextLayer) for layer in layers) else Surroundings()
 
 
-def map_html(released: Released, surroundings: Surroundings | None = None) -> str:
+def map_html(released: Released, surroundings: Surroundings | None = None, *, pages: Collection[str] = ()) -> str:
     """Write the map page of a profile.
 
     Parameters
@@ -288,6 +300,8 @@ def map_html(released: Released, surroundings: Surroundings | None = None) -> st
         What came through the gate. Nothing else of the data is on the page.
     surroundings
         Public layers under the hotspots.
+    pages
+        Addresses of the pages beside the map, as seen from it. The map leads to them, and to no other.
 
     Returns
     -------
@@ -299,5 +313,5 @@ def map_html(released: Released, surroundings: Surroundings | None = None) -> st
     InputError
         If tiles are configured without attribution, or with an address that is not http(s).
     """
-    html: str = HotspotMap(released, surroundings=surroundings).get_root().render()
+    html: str = HotspotMap(released, surroundings=surroundings, pages=pages).get_root().render()
     return html

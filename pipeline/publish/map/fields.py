@@ -191,6 +191,7 @@ class LevelFields(TypedDict):
     people: list[int | None]
     year: int | None
     covered: list[bool]
+    briefing: NotRequired[list[str]]
     periods: list[PeriodFields]
     values: dict[str, dict[str, dict[str, list[float | str | None]]]]
     wards: NotRequired[list[list[int]]]

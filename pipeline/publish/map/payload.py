@@ -1,7 +1,7 @@
 """The one JSON block of a map page, made from a release and from nothing else."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import pandas as pd
@@ -9,7 +9,7 @@ import pandas as pd
 from pipeline.domain.categories import ROOT
 from pipeline.domain.periods import Period, earlier_window
 from pipeline.publish import page, palette, words
-from pipeline.publish.briefings.elements import hotspot_page
+from pipeline.publish.briefings.elements import hotspot_page, link_to
 from pipeline.publish.briefings.release_index import break_text, obstacle_text
 from pipeline.publish.map.attention import attention_fields
 from pipeline.publish.map.fields import (
@@ -347,7 +347,9 @@ def _density(released: Released, outlines: Any) -> list[BandFields]:
     return sorted(bands, key=lambda b: (b["category"], b["low"]))
 
 
-def make_payload(released: Released, surroundings: Surroundings | None = None) -> Payload:
+def make_payload(
+    released: Released, surroundings: Surroundings | None = None, *, pages: Collection[str] = ()
+) -> Payload:
     """Collect what the page shows.
 
     Parameters
@@ -356,6 +358,8 @@ def make_payload(released: Released, surroundings: Surroundings | None = None) -
         What came through the gate.
     surroundings
         Public layers under the hotspots; nothing of them comes from the data.
+    pages
+        Addresses of the pages beside the map, as seen from it: the card of an area leads to its briefing.
 
     Returns
     -------
@@ -364,6 +368,12 @@ def make_payload(released: Released, surroundings: Surroundings | None = None) -
     """
     outlines = make_outlines(released)
     present = [level for level in LEVELS if (released.areas["level"] == level).any()]
+    levels: dict[str, LevelFields] = {level: _level(released, level, outlines) for level in present}
+    for level in {Level.REGION, Level.BOROUGH} & levels.keys():
+        region = level == Level.REGION
+        addresses = ["panel.html" if region else f"boroughs/{link_to(code)}" for code in levels[level]["code"]]
+        if any(address in pages for address in addresses):
+            levels[level]["briefing"] = [address if address in pages else "" for address in addresses]
     return {
         "info": _info(released),
         "words": words.script_words(released.info.language),
@@ -374,7 +384,7 @@ def make_payload(released: Released, surroundings: Surroundings | None = None) -
         "arcs": outlines.arcs,
         "edge": outlines.region,
         "water": outlines.water,
-        "levels": {level: _level(released, level, outlines) for level in present},
+        "levels": levels,
         "hotspots": _hotspots(released, outlines),
         "density": _density(released, outlines),
         "attention": attention_fields(released),

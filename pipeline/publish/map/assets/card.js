@@ -75,7 +75,19 @@ function regionCard(card, paper) {
   }
   if (scene.mode === "areas" && !(isPublic() && isDetailed(scene.level))) topFive(card, scene);
   if (!paper) card.append(el("p", "note", say("map.card.select_hint")));
+  if (!paper && LEVELS.region) briefingLink(card, "region", 0);
   countsNote(card);
+}
+
+/** The briefing on an area, or on the borough that it lies in, in a folder that has one.
+ * @param {HTMLElement} card @param {string} levelId @param {number} i */
+function briefingLink(card, levelId, i) {
+  const [id, k] = (isDetailed(levelId) && parentOf(levelId, i)) || [levelId, i];
+  const address = (LEVELS[id].briefing || [])[k];
+  if (!address) return;
+  const link = nameEl("a", "briefing", say("map.card.briefing", { name: LEVELS[id].name[k] }));
+  link.setAttribute("href", address);
+  card.append(link);
 }
 
 /** How counts are given, at the foot of every card of a release. @param {HTMLElement} card */
@@ -133,6 +145,7 @@ function areaCard(card, i, paper) {
   const unplaced = cell(scene.level, i, scene.period, scene.category, "u");
   if (typeof unplaced === "number" && unplaced > 0) card.append(el("p", "note", say("map.card.unplaced", { n: unplaced, level: level.one })));
   visitorsPart(card, scene, i);
+  if (!paper) briefingLink(card, scene.level, i);
   countsNote(card);
 }
 

@@ -121,6 +121,7 @@ export const LETTERS = {
  * @property {(number | null)[]} people
  * @property {number | null} year
  * @property {boolean[]} covered
+ * @property {string[]} [briefing]
  * @property {PeriodFields[]} periods
  * @property {Record<string, Record<string, Record<string, (number | string | null)[]>>>} values
  * @property {number[][]} [wards]
