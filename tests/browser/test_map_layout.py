@@ -170,9 +170,8 @@ def test_each_sheet_has_its_size_and_lists_every_hotspot(
 
 
 def test_type_grows_on_a_wall_screen(opened: Any) -> None:
-    tall = [
-        opened("city", width=width, height=WIDTHS[width]).page.locator("#heading").bounding_box()["height"]
-        for width in (1440, 2560, 3840)
-    ]
-    assert tall[1] >= 1.4 * tall[0]
-    assert tall[2] >= 1.9 * tall[0]
+    pages = [opened("city", width=width, height=WIDTHS[width]).page for width in (1440, 2560, 3840)]
+    for read in ("#heading", ".spot .badge", ".name.borough span"):
+        tall = [page.locator(read).first.bounding_box()["height"] for page in pages]
+        assert tall[1] >= 1.4 * tall[0]
+        assert tall[2] >= 1.9 * tall[0]

@@ -74,6 +74,13 @@ export function nameEl(tag, className, text) {
 
 export function isPhone() { return window.innerWidth <= 760; }
 
+/** How much larger names and badges on the map are on a wall screen, as frame.css makes the rest; on paper they are not.
+ * @returns {number} */
+export function typeScale() {
+  if (root().classList.contains("printing")) return 1;
+  return window.innerWidth >= 3600 ? 2 : window.innerWidth >= 2400 ? 1.5 : 1;
+}
+
 /** The typeface of the page, read once: asking for it settles the style of everything. */
 let family = "";
 

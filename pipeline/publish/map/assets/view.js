@@ -12,7 +12,7 @@ import {
   valueOf,
 } from "./model.js";
 import { valueText } from "./sentences.js";
-import { add, bandColours, byId, el, fillOf, isPhone, nameEl, palette, rampOf, svgEl, textWidth, trianglePath } from "./page.js";
+import { add, bandColours, byId, el, fillOf, isPhone, nameEl, palette, rampOf, svgEl, textWidth, trianglePath, typeScale } from "./page.js";
 import { CONTEXT_PANES, Context, clipped, stepOf } from "./context.js";
 
 /** @import { Hotspot, Level, Point, Shape } from "./data.js" */
@@ -273,7 +273,7 @@ export class View {
     if (!state.hotspots) return;
     const scene = this.scene();
     this.outlines = spotsOf(scene).flatMap((spot) => spot.shape.flat().map((p) => this.map.project(p)));
-    const gap = isPhone() ? 19 : 18;
+    const scale = typeScale(), gap = isPhone() ? 19 : 18 * scale;
     // Changes are read first; from close to, both find room. Areas that stand out are no hotspots: never badges on them.
     const quiet = areHotspotsQuiet(scene) && (scene.measure === "significance" || this.map.getZoom() < 13);
     HOTSPOTS.forEach((spot, k) => {
@@ -288,12 +288,12 @@ export class View {
       if (!isSpotOf(spot, scene)) return;
       const on = state.hotspot === k;
       if ((this.hides && this.hides(spot)) || (quiet && !on)) return;
-      const point = besideOf(spot, (p) => this.map.project(p), isPhone() ? 5 : 7).find((p) => on || this.badges.every((other) => other.distanceTo(p) >= gap));
+      const point = besideOf(spot, (p) => this.map.project(p), isPhone() ? 5 : 7 * scale).find((p) => on || this.badges.every((other) => other.distanceTo(p) >= gap));
       if (!point) return;
       this.badges.push(point);
       const mark = L.marker(this.map.unproject(point), {
         keyboard: false, interactive: !this.small, zIndexOffset: 1000 - k,
-        icon: L.divIcon({ className: on ? "spot on" : "spot", html: el("span", "badge", String(spot.rank)), iconSize: [20, 20] }),
+        icon: L.divIcon({ className: on ? "spot on" : "spot", html: el("span", "badge", String(spot.rank)), iconSize: [20 * scale, 20 * scale] }),
       });
       mark.on("click", () => act.chooseHotspot(k, false));
       mark.addTo(this.groups.spots);
@@ -303,9 +303,10 @@ export class View {
   /** The densest parts of a large hotspot, inside its outline; their badges give way to those of hotspots.
    * @param {Hotspot} spot */
   drawCores(spot) {
+    const scale = typeScale();
     for (const core of spot.cores) {
       drawRings(core.shape, { ...this.in("spots"), fillColor: palette.hot, fillOpacity: 0.3, color: palette.hot, weight: 1.4 }).addTo(this.groups.spots);
-      const icon = L.divIcon({ className: "spot core", html: el("span", "badge", core.number), iconSize: [24, 18] });
+      const icon = L.divIcon({ className: "spot core", html: el("span", "badge", core.number), iconSize: [24 * scale, 18 * scale] });
       L.marker(core.point, { pane: "names", interactive: false, keyboard: false, icon, zIndexOffset: 500 }).addTo(this.groups.spots);
     }
   }
@@ -313,7 +314,7 @@ export class View {
   /** Triangles on the areas that changed clearly, with a rim in their own colour. */
   drawMarks() {
     this.groups.marks.clearLayers();
-    const size = this.small ? 9 : this.map.getZoom() < 11.3 ? 12 : 16;
+    const size = this.small ? 9 : typeScale() * (this.map.getZoom() < 11.3 ? 12 : 16);
     for (const [i, direction] of clearChanges(this.scene())) {
       const [x, y] = labelsOf(LEVELS[this.scene().level])[i];
       const picture = svgEl("svg", { viewBox: "-2 -2 16 16", width: size, height: size });
@@ -492,6 +493,7 @@ class Placer {
     this.taken = [];
     /** @type {PlacedName[]} */
     this.names = [];
+    this.scale = typeScale();
   }
 
   /** @param {number} left @param {number} top @param {number} right @param {number} bottom */
@@ -520,9 +522,9 @@ class Placer {
    *   is the space between letters, `shy` gives up rather than cross the outline of a hotspot, `within` are the rings
    *   that the middle of the name must not leave @returns {boolean} */
   put(className, lines, latlng, { font, height, room, offsets, track, shy, within }) {
-    const wide = Math.max(...lines.map((t) => textWidth(t, font) + (track || 0) * t.length));
+    const wide = this.scale * Math.max(...lines.map((t) => textWidth(t, font) + (track || 0) * t.length));
     if (wide > room) return false;
-    const tall = lines.length * height;
+    const tall = this.scale * lines.length * height;
     const p = this.view.map.project(latlng);
     const places = offsets.map((k) => L.point(p.x, p.y + k * tall));
     return this.best(className, lines, within ? places.filter((place) => this.lies(place, within)) : places, { wide, tall, shy });
@@ -538,7 +540,7 @@ class Placer {
    * @param {string} className @param {string} name @param {Point} at
    * @param {{size: number, weight: number, away: number}} options @returns {boolean} */
   putBeside(className, name, at, { size, weight, away }) {
-    const wide = textWidth(name, weight + " " + size + "px"), tall = size * 1.1;
+    const wide = this.scale * textWidth(name, weight + " " + size + "px"), tall = this.scale * size * 1.1;
     const { x, y } = this.view.map.project(at);
     const right = x + away + wide / 2, left = x - away - wide / 2, up = y - away - tall / 2, down = y + away + tall / 2;
     const places = [[right, y], [left, y], [x, up], [x, down], [right - 1, y - 8], [right - 1, y + 8], [left + 1, y - 8], [left + 1, y + 8]];
@@ -569,7 +571,8 @@ class Placer {
   /** Put a name along a line. @param {string} name @param {L.Point} middle @param {number} angle @param {number} wide
    * @returns {boolean} */
   putAlong(name, middle, angle, wide) {
-    const across = Math.abs(Math.cos(angle)) * wide + Math.abs(Math.sin(angle)) * 11, down = Math.abs(Math.sin(angle)) * wide + Math.abs(Math.cos(angle)) * 13;
+    const cos = Math.abs(Math.cos(angle)), sin = Math.abs(Math.sin(angle));
+    const across = cos * wide + sin * 11 * this.scale, down = sin * wide + cos * 13 * this.scale;
     /** @type {[number, number, number, number]} */
     const box = [middle.x - across / 2, middle.y - down / 2, middle.x + across / 2, middle.y + down / 2];
     if (!this.free(...box) || !this.inside(...box)) return false;
@@ -593,11 +596,12 @@ function placeNames(view) {
 function placeAll(placer, view) {
   const { map } = view;
   const scene = view.scene();
-  for (const badge of view.badges) placer.block(badge.x - 12, badge.y - 12, badge.x + 12, badge.y + 12);
+  const { scale } = placer, half = 12 * scale, mark = 8 * scale;
+  for (const badge of view.badges) placer.block(badge.x - half, badge.y - half, badge.x + half, badge.y + half);
   const marked = LEVELS[scene.level];
   for (const [i] of clearChanges(scene)) {
     const p = map.project([labelsOf(marked)[i][1] / UNIT, labelsOf(marked)[i][0] / UNIT]);
-    placer.block(p.x - 8, p.y - 8, p.x + 8, p.y + 8);
+    placer.block(p.x - mark, p.y - mark, p.x + mark, p.y + mark);
   }
   if (view.small) { placeBoroughNames(placer); return; }
   const stations = view.context.drawStations();
@@ -736,7 +740,7 @@ function placeRoadNames(placer) {
         if (!best || length > best.length) best = { length, x1, y1, x2, y2 };
       }
     }
-    const wide = textWidth(name, "500 11px");
+    const wide = placer.scale * textWidth(name, "500 11px");
     // A name may be a little longer than the piece: the road goes on in nearly the same direction.
     if (!best || best.length < wide * 0.8) continue;
     const { x1, y1, x2, y2 } = best;
@@ -788,15 +792,15 @@ function placePicked(placer, view) {
   const box = L.latLngBounds(LEVELS[state.level].shapes[state.area].flat());
   const a = map.project(box.getNorthWest()), b = map.project(box.getSouthEast());
   const name = clip(LEVELS[state.level].name[state.area], 40);
-  const half = textWidth(name, "700 12px") / 2 + 9;
+  const { scale } = placer, half = scale * (textWidth(name, "700 12px") / 2 + 9), up = 15 * scale, tall = 11 * scale;
   const middle = (a.x + b.x) / 2;
   /** @type {[number, number, string][]} */
   const places = [
-    [middle, a.y - 15, ""], [middle, b.y + 15, " below"], [b.x + half + 4, (a.y + b.y) / 2, " beside"],
+    [middle, a.y - up, ""], [middle, b.y + up, " below"], [b.x + half + 4, (a.y + b.y) / 2, " beside"],
     [a.x - half - 4, (a.y + b.y) / 2, " beside"],
   ];
-  const [x, y, where] = places.find(([px, py]) => placer.free(px - half, py - 11, px + half, py + 11)) || places[0];
-  placer.block(x - half, y - 12, x + half, y + 12);
+  const [x, y, where] = places.find(([px, py]) => placer.free(px - half, py - tall, px + half, py + tall)) || places[0];
+  placer.block(x - half, y - tall - 1, x + half, y + tall + 1);
   if (b.x - a.x < 90) placer.block(a.x, a.y, b.x, b.y);
   placer.mark("picked" + where, [name], map.unproject([x, y]));
 }
