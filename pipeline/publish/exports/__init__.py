@@ -69,7 +69,7 @@ def write_exports(
     tables = [(AREA_COUNTS, released.counts, "counts by area, period and category")]
     if len(released.circumstances):
         tables.append(
-            (CIRCUMSTANCES.described(variables=variable_list()), released.circumstances, "what partnerships ask first")
+            (CIRCUMSTANCES.described(variables=variable_list()), released.circumstances, "when, where and how")
         )
     levels = _level_names(released)
     for table, frame, title in tables:
