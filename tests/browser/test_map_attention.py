@@ -60,8 +60,12 @@ def test_what_is_chosen_on_the_map_comes_into_view(opened: Any, width: int, heig
     assert row.locator(".badge").inner_text() == rank
     below_tabs = page.locator("#tabs").bounding_box()
     assert below_tabs["y"] + below_tabs["height"] - 1 <= row.bounding_box()["y"] <= height / 2
-    page.locator("#map_hotspots").focus()
+    # The frame and the cross of the keyboard are not shown to whoever clicks.
+    page.locator("#map_hotspots").click(position={"x": 300, "y": 300})
+    cross = "getComputedStyle(document.getElementById('map_hotspots'), '::after').content"
+    assert page.evaluate(cross) == "none"
     page.keyboard.press("Enter")
+    assert page.evaluate(cross) != "none"
     assert page.locator("#tabs").bounding_box()["y"] >= 0
     assert 0 < page.locator("#pane-area h2").first.bounding_box()["y"] <= height / 2
     assert page.evaluate("document.activeElement.id") == "map_hotspots"

@@ -82,7 +82,12 @@ function showStateView(map) {
 
 /** Enter on the map chooses the area under the cross in its middle. @param {View} view */
 function startKeyboard(view) {
-  view.map.getContainer().addEventListener("keydown", (event) => {
+  const box = view.map.getContainer();
+  // Leaflet gives the map the focus when it is clicked, and browsers take that for the keyboard's: the cross is for keys only.
+  box.addEventListener("pointerdown", () => box.classList.add("pointed"), { capture: true });
+  box.addEventListener("blur", () => box.classList.remove("pointed"));
+  box.addEventListener("keydown", (event) => {
+    box.classList.remove("pointed");
     if (event.key !== "Enter") return;
     const { lat, lng } = view.map.getCenter();
     const i = LEVELS[state.level].shapes.findIndex((rings) => rings.filter((ring) => isInside([lng, lat], ring.map(([y, x]) => [x, y]))).length % 2 === 1);
