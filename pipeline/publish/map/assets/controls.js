@@ -268,7 +268,7 @@ export function showTab(name) {
 }
 
 /** The card of the chosen area, or the row of the chosen hotspot with its details, is what the reader asked for. */
-export function showChosen() {
+function showChosen() {
   if (state.tab === "area" && state.area !== null) showInPanel(byId("pane-area"));
   if (state.tab === "hotspots" && state.hotspot !== null) showInPanel(byId("pane-hotspots").querySelector("li:has([aria-pressed=true])"));
 }
