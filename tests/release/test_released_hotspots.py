@@ -68,6 +68,7 @@ def plan_of(areas: gpd.GeoDataFrame, *, step: int = 5, steps: tuple[int, ...] = 
         ),
         categories=[SimpleNamespace(id="all", detail="ward")],
         category_pairs=(),
+        long_categories=frozenset(),
         premises=Premises(),
         config=SimpleNamespace(
             profiles=[SimpleNamespace(step=s) for s in steps],
