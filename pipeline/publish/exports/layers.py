@@ -67,15 +67,18 @@ def period_in_layer(released: Released, *, level: str, category: str) -> PeriodI
 def area_layer(released: Released, *, level: str) -> gpd.GeoDataFrame:
     """Return one level with the figures of the headline period, in the working system, sorted by code.
 
-    Areas that are not covered are present with empty figures. The figures are of the release's `main_category`. Each
-    category adds the columns `incidents_<category>`, `incidents_<category>_lower` and `_upper`; where it is not
-    offered, the first is named in `not_offered`. See `period_in_layer` for its window.
+    The period is a longer window where the main category is given in those alone. Areas that are not covered are
+    present with empty figures. The figures are of the release's `main_category`. Each category adds the columns
+    `incidents_<category>`, `incidents_<category>_lower` and `_upper`; where it is not offered, the first is named in
+    `not_offered`. See `period_in_layer` for its window.
     """
     areas = released.areas[released.areas["level"] == level].sort_values("area_code")
     names = released.areas.set_index("area_code")["name"]
     above = released.info.parents_above if level == Level.BOROUGH else {}
     parents = areas["area_code"].map(above) if above else areas["parent_code"]
     rows = _headline_rows(released, level=level, category=released.info.main_category).reindex(areas["area_code"])
+    # Where the main category is given over two years alone, so is every part of it that groups have: one window fits.
+    window = period_in_layer(released, level=level, category=released.info.main_category)
     out = pd.DataFrame(
         {
             "area_code": areas["area_code"].to_numpy(),
@@ -87,9 +90,9 @@ def area_layer(released: Released, *, level: str) -> gpd.GeoDataFrame:
             "population": areas["population"].to_numpy(),
             "population_year": areas["population_year"].to_numpy(),
             "covered": areas["covered"].to_numpy(),
-            "period_start": released.info.headline.start,
-            "period_end": released.info.headline.end,
-            "complete": released.info.headline.complete,
+            "period_start": window.start,
+            "period_end": window.end,
+            "complete": window.complete,
         }
     )
     table = GROUP_LAYER if level == Level.WARD_GROUP else AREA_LAYER
