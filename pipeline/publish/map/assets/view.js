@@ -288,7 +288,8 @@ export class View {
       if (!isSpotOf(spot, scene)) return;
       const on = state.hotspot === k;
       if ((this.hides && this.hides(spot)) || (quiet && !on)) return;
-      const point = besideOf(spot, (p) => this.map.project(p), isPhone() ? 5 : 7 * scale).find((p) => on || this.badges.every((other) => other.distanceTo(p) >= gap));
+      const places = besideOf(spot, (p) => this.map.project(p), isPhone() ? 5 : 7 * scale);
+      const point = places.find((p) => on || this.badges.every((other) => other.distanceTo(p) >= gap));
       if (!point) return;
       this.badges.push(point);
       const mark = L.marker(this.map.unproject(point), {
