@@ -127,7 +127,7 @@ class Pair:
     difference
         Hit rate of the method minus that of the other, in percentage points, with its interval.
     clear
-        Whether the interval leaves out 0. If not, the two cannot be told apart.
+        Whether the interval leaves out 0. If not, the two cannot be distinguished.
     """
 
     method: str
@@ -205,7 +205,7 @@ class BacktestResult:
     ranking
         Keys of methods, best first, random and oracle left out; empty if they are not ranked.
     equal
-        Those of the ranking that cannot be told apart from its first, the first left out.
+        Those of the ranking that cannot be distinguished from its first, the first left out.
     notes
         Limits of this result.
     """

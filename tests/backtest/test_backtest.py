@@ -286,9 +286,9 @@ def test_the_same_seed_gives_the_same_result_and_order_does_not_matter() -> None
 def test_incidents_outside_the_units_are_counted_and_left_out() -> None:
     points, when = town()
     far = np.concatenate([points, [[9_999.0, 9_999.0]] * 7])
-    laid = Study.of(far, when=np.concatenate([when, [5] * 7]), tiling=CELLS)
+    placed = Study.of(far, when=np.concatenate([when, [5] * 7]), tiling=CELLS)
     plain = standard_methods(**SETTINGS, areas=False, population=False)
-    result = backtest(laid, methods=plain, origins=(3, 4, 5), resamples=99)
+    result = backtest(placed, methods=plain, origins=(3, 4, 5), resamples=99)
     assert ("outside", {"n": 7}) in [(n.key, n.values) for n in result.notes]
     assert result.test_incidents == 360
     assert {s.method for s in result.scores} == {m.key for m in plain} | UNRANKED
