@@ -101,7 +101,7 @@ def backtest_picture(record: Mapping[str, Any], *, standalone: bool = True) -> s
 
 
 def summary(record: Mapping[str, Any]) -> list[str]:
-    """Say what was found: the best method, those that cannot be distinguished from it, what to use, and their limits."""
+    """Say what was found: the best method, those that cannot be distinguished from it, and the limits of each."""
     main = record["studies"][0]
     months = main["origins"]
     first, last = month_name(months[0]), month_name(months[-1])
