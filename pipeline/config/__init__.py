@@ -32,31 +32,30 @@ from pipeline.config.analysis import (
     SeriesBreak,
     Streets,
 )
-from pipeline.config.inputs import (
+from pipeline.config.areas import (
     AreaFile,
     AreaLevel,
     Areas,
     AreaTable,
+    ContextLayer,
+    Crs,
+    Geocode,
+    GivenLevel,
+    PopulationFile,
+    PostcodeFile,
+    Region,
+)
+from pipeline.config.inputs import (
     Categories,
     Category,
     Columns,
-    ContextLayer,
     CountColumns,
-    Crs,
-    DatabaseTable,
-    Geocode,
-    GivenLevel,
     IncidentSource,
-    PopulationFile,
-    PostcodeFile,
     PublishedSource,
-    Quality,
-    Region,
     Relation,
     Run,
-    Section,
-    did_you_mean,
 )
+from pipeline.config.quality import Quality
 from pipeline.config.release import (
     AUDIENCE_THRESHOLD,
     LICENCE_TO_WRITE,
@@ -70,6 +69,7 @@ from pipeline.config.release import (
     Protection,
     Tiles,
 )
+from pipeline.config.section import DatabaseTable, Section, did_you_mean
 from pipeline.errors import ConfigError
 
 __all__ = [

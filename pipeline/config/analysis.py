@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipeline.config.inputs import CategoryId, Code, Day, Month, Section
+from pipeline.config.section import CategoryId, Code, Day, Month, Section
 
 __all__ = [
     "Backtest",

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from pipeline.config.inputs import CategoryId, Code, Section
+from pipeline.config.section import CategoryId, Code, Section
 
 __all__ = [
     "AUDIENCE_THRESHOLD",

@@ -14,7 +14,7 @@ import shapely
 from numpy.typing import NDArray
 
 from pipeline.config import AreaFile, Areas, GivenLevel, PopulationFile, Run
-from pipeline.config.inputs import did_you_mean, listed
+from pipeline.config.section import did_you_mean, listed
 from pipeline.domain.levels import level_ids, level_words
 from pipeline.errors import ConfigError, InputError
 from pipeline.geography import projection as crs

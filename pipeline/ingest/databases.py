@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.config import DatabaseTable, Run
-from pipeline.config.inputs import did_you_mean
+from pipeline.config.section import did_you_mean
 from pipeline.errors import ConfigError, EngineError, HotspotsError, InputError
 from pipeline.ingest.formats.files import clean_names, first_line
 from pipeline.storage.duckdb import identifier

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from pipeline.config import Config, IncidentSource, PublishedSource
-from pipeline.config.inputs import listed
+from pipeline.config.section import listed
 from pipeline.domain.categories import ROOT
 from pipeline.domain.levels import level_words
 from pipeline.domain.periods import Period

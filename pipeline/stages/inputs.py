@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from pipeline.config import Config
-from pipeline.config.inputs import listed
+from pipeline.config.section import listed
 from pipeline.errors import ConfigError, InputError
 from pipeline.storage.archives import ENDINGS, PATTERN_LACKS, file_of, is_archive, matching, open_archive
 from pipeline.storage.formats import by_ending, is_geodatabase, refusal

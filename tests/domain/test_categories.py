@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from pipeline.config.inputs import CategoryId
+from pipeline.config.section import CategoryId
 from pipeline.domain.categories import (
     Subset,
     Union,

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from pipeline.config import PostcodeFile
-from pipeline.config.inputs import listed
+from pipeline.config.section import listed
 from pipeline.errors import ConfigError, InputError
 from pipeline.ingest.postcodes import STATES, read_postcodes, require_postcode_columns, require_postcodes_found
 from pipeline.stages.inputs import expand

@@ -3,7 +3,7 @@
 from importlib.resources import files
 from pathlib import Path
 
-from pipeline.config.inputs import did_you_mean
+from pipeline.config.section import did_you_mean
 from pipeline.errors import ConfigError
 from pipeline.storage.files import write_text
 

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.config import Run
-from pipeline.config.inputs import did_you_mean
+from pipeline.config.section import did_you_mean
 from pipeline.domain.periods import month_range
 from pipeline.errors import ConfigError, HotspotsError, InputError
 from pipeline.ingest.formats.header import FIRST_ROW, Layout, LeftOut

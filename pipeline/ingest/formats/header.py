@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from pipeline.config.inputs import HeaderRow
+from pipeline.config.section import HeaderRow
 from pipeline.errors import InputError
 
 __all__ = [

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config import Categories, Category, IncidentSource
-from pipeline.config.inputs import did_you_mean
+from pipeline.config.section import did_you_mean
 from pipeline.domain.categories import ROOT, slugs
 from pipeline.errors import ConfigError, InputError
 from pipeline.ingest.formats.files import Opened, find_columns

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.config import Categories, Config, IncidentSource, Run
-from pipeline.config.inputs import TRUTHS
+from pipeline.config.section import TRUTHS
 from pipeline.errors import HotspotsError, InputError
 from pipeline.ingest.area_lookup import AreaLookup
 from pipeline.ingest.formats.files import (

@@ -13,7 +13,7 @@ import duckdb
 import numpy as np
 
 from pipeline.config import IncidentSource, Run
-from pipeline.config.inputs import HeaderRow
+from pipeline.config.section import HeaderRow
 from pipeline.errors import HotspotsError, InputError
 from pipeline.ingest.formats.files import (
     GEOMETRY_X,
