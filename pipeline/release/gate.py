@@ -43,6 +43,7 @@ from pipeline.release.detail import (
 )
 from pipeline.release.earlier_releases import EarlierRelease, as_first_released, edition_of
 from pipeline.release.figures import derive
+from pipeline.release.hotspot_names import with_names
 from pipeline.release.hotspots import (
     Outlines,
     Premises,
@@ -51,7 +52,6 @@ from pipeline.release.hotspots import (
     release_density,
     release_hotspots,
     release_hotspots_by_category,
-    with_names,
 )
 from pipeline.release.linked_tables import COUNTS, Layout, category_pairs, declared_unions
 from pipeline.release.offer import Offer, choose_offer
@@ -285,8 +285,8 @@ def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail", offers: dict
     else:
         hotspots = no_hotspots(plan.areas, f"Hotspots are not shown: {OF_ALL}")
         each = no_hotspots(plan.areas, "", by_category=True)
-    hotspots = with_names(_unchanged_outlines(hotspots, "hotspots", plan), plan)
-    each = with_names(_unchanged_outlines(each, "hotspots_by_category", plan), plan)
+    hotspots = _named(_unchanged_outlines(hotspots, "hotspots", plan), plan)
+    each = _named(_unchanged_outlines(each, "hotspots_by_category", plan), plan)
     density, density_of_each = release_density(
         detected.locations, bandwidth_m=detected.bandwidth_m, counts=protected.counts, plan=plan
     )
@@ -535,7 +535,11 @@ def _cores(detected: Detected, plan: ReleasePlan, hotspots: gpd.GeoDataFrame) ->
     if not plan.internal or known is None or not len(known):
         return no_outlines(HOTSPOT_CORE_LAYER, plan.areas.crs)
     shown = known[known["hotspot_id"].isin(hotspots["hotspot_id"])].reset_index(drop=True)
-    return with_names(Outlines(shown, ""), plan).layer
+    return with_names(shown, plan)
+
+
+def _named(made: Outlines, plan: ReleasePlan) -> Outlines:
+    return replace(made, layer=with_names(made.layer, plan))
 
 
 def _unchanged_outlines(made: Outlines, kind: str, plan: ReleasePlan) -> Outlines:

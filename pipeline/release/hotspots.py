@@ -1,6 +1,5 @@
 """Outlines that may be released: hotspots and density bands, of all categories and of each, by a profile's rules."""
 
-import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +13,7 @@ from pipeline.detect.density import density_bands, lowered, month_rows
 from pipeline.domain.categories import ROOT, having, in_total, outside_total
 from pipeline.geography.areas import StudyArea
 from pipeline.geography.grid import HexGrid
-from pipeline.geography.landmarks import NOWHERE, Landmarks, numbered, place_names
+from pipeline.release.hotspot_names import AT_PLACE_M, TOUCH_M2, Landmarks, wards_of
 from pipeline.release.released import ReleasePlan, no_outlines
 from pipeline.statistics.uncertainty import Ranges
 from pipeline.tables import (
@@ -34,11 +33,7 @@ __all__ = [
     "release_density",
     "release_hotspots",
     "release_hotspots_by_category",
-    "with_names",
 ]
-
-
-AT_PLACE_M = 50.0  # an incident this close to an institution counts as being at it
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +109,8 @@ def release_hotspots(
         return no_hotspots(areas, "No hotspot is large enough to be shown without risk.")
     note = "Some hotspots are not shown, to protect the people involved."
     return Outlines(
-        _conformed(kept, HOTSPOT_LAYER, areas), note if len(found) > len(kept) and not plan.internal else ""
+        _conformed(kept.assign(name=""), HOTSPOT_LAYER, areas),
+        note if len(found) > len(kept) and not plan.internal else "",
     )
 
 
@@ -152,7 +148,7 @@ def release_hotspots_by_category(
     if not any(len(layer) for layer in layers):
         return no_hotspots(areas, "", by_category=True)
     layer = pd.concat([layer for layer in layers if len(layer)], ignore_index=True)
-    layer = layer.assign(period_start=headline.start.isoformat(), period_end=headline.end.isoformat())
+    layer = layer.assign(period_start=headline.start.isoformat(), period_end=headline.end.isoformat(), name="")
     return Outlines(_conformed(layer, HOTSPOT_CATEGORY_LAYER, areas), "")
 
 
@@ -212,44 +208,13 @@ def _shown(
     kept["incidents"] = kept["incidents_lower"] + step // 2
     ends = zip(kept["incidents_lower"], kept["incidents_upper"], strict=True)
     kept["incidents_band"] = [f"{low:,} to {high:,}" if low else f"fewer than {high + 1:,}" for low, high in ends]
-    kept["ward_codes"] = [";".join(codes) for _, codes in _wards_of(kept.geometry, areas)]
+    kept["ward_codes"] = [";".join(codes) for _, codes in wards_of(kept.geometry, areas)]
     kept["area_km2"] = (kept.geometry.area / 1e6).round(4)
     kept["density_per_km2"] = np.nan
     # First and last month of the window: those of the incidents would disclose the dates of the first and the last.
     kept["first_period"] = headline.start.isoformat()[:7]
     kept["last_period"] = headline.end.isoformat()[:7]
     return kept.sort_values(["rank", "hotspot_id"])
-
-
-def with_names(hotspots: Outlines, plan: ReleasePlan) -> Outlines:
-    """Name hotspots by the outlines that are shown: what people call the place, then the ward: "Soho, West End".
-
-    A name is made of the outline and of public layers alone: stations, places and roads in it or next to it, and the
-    ward with most of its area. (A name taken from the ward with most of its incidents would disclose that this ward
-    has more of them than any other.) What stands at an institution names nothing.
-    """
-    layer = hotspots.layer
-    if not len(layer):
-        return hotspots
-    wards = [name for name, _ in _wards_of(layer.geometry, plan.areas)]
-    known = plan.premises.landmarks
-    if known is not None:
-        at_institution = np.zeros(len(known.frame), dtype=bool)
-        for place in plan.premises.institutions:
-            at_institution |= shapely.dwithin(known.frame.geometry.to_numpy(dtype=object), place, AT_PLACE_M)
-        known = dataclasses.replace(known, frame=known.frame[~at_institution])
-        both = zip(place_names(layer.geometry.to_numpy(dtype=object), known), wards, strict=True)
-        # A ward named after the same place says it once.
-        wards = [f"{name}, {ward}" if name and name != ward else ward for name, ward in both]
-    names = pd.Series(wards, index=layer.index, dtype="str")
-    # Names that occur twice are numbered within a category: no list shows several.
-    of = layer["category"] if "category" in layer else pd.Series(ROOT, index=layer.index)
-    for _, own in names.groupby(of, sort=False):
-        names[own.index] = numbered(own.tolist())
-    return Outlines(layer.assign(name=names.astype("str")), hotspots.note)
-
-
-TOUCH_M2 = 1.0  # outlines are stored to the centimetre: a smaller intersection is not an overlap
 
 
 def _least_known(shape: shapely.Geometry, plan: ReleasePlan) -> int:
@@ -482,24 +447,6 @@ def _taken(left: NDArray[np.int64], held: NDArray[np.int64], need: int) -> NDArr
         amount = max(int(spare[fullest] - (others.max() if others.size else 0)), 1)
         taken[fullest] += min(amount, need - int(taken.sum()), int(spare[fullest]))
     return taken
-
-
-def _wards_of(shapes: gpd.GeoSeries, areas: gpd.GeoDataFrame) -> list[tuple[str, list[str]]]:
-    """Return the name of the ward with most of each outline's area, and the codes of the wards that it overlaps.
-
-    With one level of areas these are its boroughs.
-    """
-    level = Level.WARD if (areas["level"] == Level.WARD).any() else Level.BOROUGH
-    wards = areas[areas["level"] == level].sort_values("area_code")
-    ground = wards.geometry.to_numpy()
-    found = []
-    for shape in shapes:
-        near = np.flatnonzero(shapely.intersects(ground, shape))
-        shared = shapely.area(shapely.intersection(ground[near], shape))
-        over = near[shared > TOUCH_M2]
-        name = str(wards["name"].iloc[near[np.argmax(shared)]]) if over.size else NOWHERE
-        found.append((name, wards["area_code"].iloc[over].tolist()))
-    return found
 
 
 def _hexagons(shape: shapely.Geometry, size_m: float) -> tuple[NDArray[Any], NDArray[np.float64]]:

@@ -21,12 +21,12 @@ from pipeline.config import KnownTable, Profile
 from pipeline.domain.categories import outside_total
 from pipeline.domain.periods import Span, without_months
 from pipeline.errors import ConfigError, InputError
-from pipeline.geography.landmarks import Landmarks
 from pipeline.geography.levels_above import LevelsAbove
 from pipeline.ingest import closed, existing, read_counts, read_lookup, require_size, unpacked
 from pipeline.release.calendar import Before, Reissue
 from pipeline.release.earlier_releases import AUDIENCES, EarlierRelease, as_earlier_release
 from pipeline.release.gate import Detected, Passed, examine
+from pipeline.release.hotspot_names import Landmarks
 from pipeline.release.hotspots import Premises
 from pipeline.release.ledger import (
     Ledger,

@@ -7,7 +7,8 @@ import pytest
 import shapely
 
 from pipeline.detect.hotspots.cores import find_cores
-from pipeline.detect.hotspots.finding import find_hotspots, members_of
+from pipeline.detect.hotspots.finding import find_hotspots
+from pipeline.detect.hotspots.outlines import members_of
 
 PEAKS = ((530_000.0, 180_000.0), (531_600.0, 180_000.0))
 EPS_M, MIN_SAMPLES = 200.0, 30

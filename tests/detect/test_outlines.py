@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.detect.clusters import dbscan
-from pipeline.detect.hotspots.finding import cluster_outlines, outline
+from pipeline.detect.hotspots.outlines import cluster_outlines, outline
 from pipeline.errors import InputError
 
 

@@ -11,7 +11,7 @@ import shapely
 from scipy.optimize import linprog
 
 from pipeline.geography.grid import HexGrid
-from pipeline.geography.landmarks import Landmarks
+from pipeline.release.hotspot_names import Landmarks, with_names
 from pipeline.release.hotspots import (
     Premises,
     Room,
@@ -19,7 +19,6 @@ from pipeline.release.hotspots import (
     _taken,
     release_hotspots,
     release_hotspots_by_category,
-    with_names,
 )
 
 PERIOD = "2024-01..2024-12"
@@ -102,9 +101,8 @@ def shown(wards: list[int], *clusters: tuple[float, float, int], step: int = 5, 
     true = released_counts(wards, 1).assign(incidents=wards)
     counts = released_counts(wards, step)
     plan = plan_of(areas, step=step, **changes)
-    return with_names(
-        release_hotspots(*found(*clusters), plan=plan, room=Room(counts, true=true, plan=plan)), plan
-    ).layer
+    made = release_hotspots(*found(*clusters), plan=plan, room=Room(counts, true=true, plan=plan))
+    return with_names(made.layer, plan)
 
 
 def test_a_hotspot_in_one_ward_by_hand() -> None:
@@ -365,7 +363,7 @@ def named(premises: Premises) -> str:
     made = release_hotspots(
         *found((500, 500, 27)), plan=plan, room=Room(released_counts([60, 12], 5), true=true, plan=plan)
     )
-    return str(with_names(made, plan).layer.iloc[0]["name"])
+    return str(with_names(made.layer, plan).iloc[0]["name"])
 
 
 def test_a_hotspot_is_named_by_what_stands_in_its_outline_but_never_by_an_institution() -> None:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import shapely
 
-from pipeline.detect.hotspots.finding import members_of
+from pipeline.detect.hotspots.outlines import members_of
 
 # Two outlines that overlap between x = 10 and 20; H1000 comes before H999, as texts sort.
 OUTLINES = gpd.GeoDataFrame(

@@ -14,7 +14,8 @@ import pandas as pd
 import shapely
 
 from pipeline.detect.clusters import ClusterMethod
-from pipeline.detect.hotspots.finding import cluster_outlines, detect, within
+from pipeline.detect.hotspots.outlines import cluster_outlines, within
+from pipeline.detect.hotspots.ranking import detect
 from pipeline.tables import HOTSPOT_CORE_LAYER
 
 __all__ = ["find_cores"]

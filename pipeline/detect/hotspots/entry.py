@@ -16,8 +16,10 @@ import pandas as pd
 
 from pipeline.detect.density import month_rows
 from pipeline.detect.hotspots.cores import find_cores
-from pipeline.detect.hotspots.facts import hotspot_facts
-from pipeline.detect.hotspots.finding import Hotspots, detect, find_hotspots, lower_min_samples, members_of
+from pipeline.detect.hotspots.description import hotspot_facts
+from pipeline.detect.hotspots.finding import Hotspots, find_hotspots, lower_min_samples
+from pipeline.detect.hotspots.outlines import members_of
+from pipeline.detect.hotspots.ranking import detect
 from pipeline.detect.hotspots.stability import Background
 from pipeline.detect.method import DetectInput, Findings, Method, Need, Scope
 from pipeline.detect.risk import population_bins
@@ -25,7 +27,7 @@ from pipeline.domain.categories import ROOT
 from pipeline.domain.periods import Break, Period, breaks_within, is_partial
 from pipeline.geography.grid import Grid
 from pipeline.statistics.change import ChangeRules, compare_windows
-from pipeline.tables import HOTSPOT_FACTS, Level
+from pipeline.tables import HOTSPOT_FACTS
 
 __all__ = ["METHOD"]
 
@@ -83,8 +85,6 @@ def _hotspots(
 ) -> Hotspots:
     """Cluster one category in one window; `uncertainty` also computes stability and p-values, if set."""
     settings = data.config.detect.clusters
-    level = Level.WARD if (data.areas["level"] == Level.WARD).any() else Level.BOROUGH
-    wards = data.areas[data.areas["level"] == level].set_index("area_code")["name"]
     return find_hotspots(
         data.rows_of(category),
         window=(window.first_month, window.last_month),
@@ -95,7 +95,6 @@ def _hotspots(
         method=settings.method,
         min_locations=settings.min_locations,
         max_hotspots=settings.max_hotspots,
-        ward_names=wards.to_dict(),
         victims=data.victims_of(category),
         resamples=settings.resamples if uncertainty else 0,
         simulations=settings.simulations if uncertainty else 0,

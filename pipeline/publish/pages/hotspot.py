@@ -15,7 +15,7 @@ import pandas as pd
 import shapely
 from markupsafe import Markup
 
-from pipeline.detect.hotspots.facts import BANDS, NOT_STATED, Question
+from pipeline.detect.hotspots.description import BANDS, NOT_STATED, Question
 from pipeline.domain.categories import ROOT
 from pipeline.domain.periods import Period, add_months
 from pipeline.publish import charts, page, words

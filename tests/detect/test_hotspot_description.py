@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import shapely
 
-from pipeline.detect.hotspots.facts import Question, hotspot_facts, tails_above
+from pipeline.detect.hotspots.description import Question, hotspot_facts, tails_above
 from pipeline.domain.periods import Period
 from pipeline.statistics.change import ChangeRules, compare_windows
 

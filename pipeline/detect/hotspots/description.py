@@ -16,7 +16,7 @@ import shapely
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from pipeline.detect.hotspots.finding import within
+from pipeline.detect.hotspots.outlines import within
 from pipeline.domain.periods import Period
 from pipeline.statistics.aoristic import WEEK_BANDS, week_units, whole_incidents, whole_of_parts
 from pipeline.statistics.change import ChangeRules, ChangeWord, Comparison, against_self

@@ -1,5 +1,6 @@
 """Names of hotspots: hand-placed stations, places and roads round an outline of 1 km in a town of two boroughs."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import geopandas as gpd
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 import shapely
 
-from pipeline.geography.landmarks import Landmarks, place_names
+from pipeline.release.hotspot_names import Landmarks, place_names, with_names
 
 OUTLINE = shapely.box(1_000, 1_000, 2_000, 2_000)
 WEST, EAST = shapely.box(0, 0, 2_100, 5_000), shapely.box(2_100, 0, 6_000, 5_000)
@@ -59,3 +60,16 @@ def test_a_name_does_not_depend_on_the_order_of_the_layer() -> None:
     features = [at("station", name, 1_500, 1_500) for name in "CAB"] + [at("place", "P", 1_200, 1_200)]
     rng = np.random.default_rng(1)
     assert {named(*[features[i] for i in rng.permutation(4)]) for _ in range(10)} == {"A and B"}
+
+
+def test_without_landmarks_a_ward_names_its_hotspots_and_numbers_them() -> None:
+    """The ward is the one with most of the outline: 700 m of 1 km are in Mill Hill, not in Castle."""
+    wards = [shapely.box(0, 0, 4_000, 5_000), shapely.box(4_000, 0, 8_000, 5_000)]
+    table = {"area_code": ["W1", "W2"], "level": "ward", "name": ["Mill Hill", "Castle"]}
+    plan = SimpleNamespace(
+        areas=gpd.GeoDataFrame(table, geometry=wards, crs="EPSG:27700"),
+        premises=SimpleNamespace(landmarks=None, institutions=np.empty(0, dtype=object)),
+    )
+    shapes = [shapely.box(x, 1_000, x + 1_000, 2_000) for x in (3_300, 9_000, 1_000, 6_000)]
+    layer = gpd.GeoDataFrame({"hotspot_id": list("abcd")}, geometry=shapes, crs="EPSG:27700")
+    assert with_names(layer, plan)["name"].tolist() == ["Mill Hill (1)", "Outside all wards", "Mill Hill (2)", "Castle"]

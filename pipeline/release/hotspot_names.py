@@ -1,19 +1,27 @@
-"""Names that people use: a hotspot is named by the stations, places and roads in it or next to it.
+"""The name of a hotspot, as people use it: by the stations, places and roads in it or next to it, and its ward.
 
 A name follows from the outline and from public layers alone, so it says nothing that the outline does not. Buildings
 and green never name a hotspot: a name must not point at one address, an estate or an institution.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-__all__ = ["NOWHERE", "Landmarks", "numbered", "place_names"]
+from pipeline.domain.categories import ROOT
+from pipeline.tables import Level
+
+if TYPE_CHECKING:
+    from pipeline.release.released import ReleasePlan
+
+__all__ = ["AT_PLACE_M", "NOWHERE", "TOUCH_M2", "Landmarks", "numbered", "place_names", "wards_of", "with_names"]
 
 Shapes = NDArray[np.object_]
 
@@ -25,6 +33,53 @@ LEAST_ROAD_M = 150.0
 """A road must run through an outline for this far; shorter, it only touches it."""
 MOST_NAMES = 2
 NOWHERE = "Outside all wards"
+AT_PLACE_M = 50.0  # what is this close to an institution counts as being at it
+TOUCH_M2 = 1.0  # outlines are stored to the centimetre: a smaller intersection is not an overlap
+
+
+def with_names(layer: gpd.GeoDataFrame, plan: "ReleasePlan") -> gpd.GeoDataFrame:
+    """Name hotspots by the outlines that are shown: what people call the place, then the ward: "Soho, West End".
+
+    A name is made of the outline and of public layers alone: stations, places and roads in it or next to it, and the
+    ward with most of its area. (A name taken from the ward with most of its incidents would disclose that this ward
+    has more of them than any other.) What stands at an institution names nothing.
+    """
+    if not len(layer):
+        return layer
+    wards = [name for name, _ in wards_of(layer.geometry, plan.areas)]
+    known = plan.premises.landmarks
+    if known is not None:
+        at_institution = np.zeros(len(known.frame), dtype=bool)
+        for place in plan.premises.institutions:
+            at_institution |= shapely.dwithin(known.frame.geometry.to_numpy(dtype=object), place, AT_PLACE_M)
+        known = dataclasses.replace(known, frame=known.frame[~at_institution])
+        both = zip(place_names(layer.geometry.to_numpy(dtype=object), known), wards, strict=True)
+        # A ward named after the same place says it once.
+        wards = [f"{name}, {ward}" if name and name != ward else ward for name, ward in both]
+    names = pd.Series(wards, index=layer.index, dtype="str")
+    # Names that occur twice are numbered within a category: no list shows several.
+    of = layer["category"] if "category" in layer else pd.Series(ROOT, index=layer.index)
+    for _, own in names.groupby(of, sort=False):
+        names[own.index] = numbered(own.tolist())
+    return layer.assign(name=names.astype("str"))
+
+
+def wards_of(shapes: gpd.GeoSeries, areas: gpd.GeoDataFrame) -> list[tuple[str, list[str]]]:
+    """Return the name of the ward with most of each outline's area, and the codes of the wards that it overlaps.
+
+    With one level of areas these are its boroughs.
+    """
+    level = Level.WARD if (areas["level"] == Level.WARD).any() else Level.BOROUGH
+    wards = areas[areas["level"] == level].sort_values("area_code")
+    ground = wards.geometry.to_numpy()
+    found = []
+    for shape in shapes:
+        near = np.flatnonzero(shapely.intersects(ground, shape))
+        shared = shapely.area(shapely.intersection(ground[near], shape))
+        over = near[shared > TOUCH_M2]
+        name = str(wards["name"].iloc[near[np.argmax(shared)]]) if over.size else NOWHERE
+        found.append((name, wards["area_code"].iloc[over].tolist()))
+    return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
