@@ -1,19 +1,17 @@
 """What files hold, recognised from their names and values, each with its evidence: for `hotspots init --from`.
 
 Nothing here decides anything for a run: what is recognised is written into a configuration, where a person reads it.
-`tables` finds where a table is in a file, `areas` boundaries and residents, `rows` the columns of incidents, `places`
-where they are, and `counts` tables of counts by area.
+`tables` finds where a table is in a file, `areas` boundaries and residents, `rows` the columns of incidents,
+`coordinate_systems` that of their points, `places` which areas they lie in, and `counts` tables of counts by area.
 """
 
 from pipeline.ingest.recognition.areas import SeenAreas, SeenPeople, by_name, try_areas, try_people
+from pipeline.ingest.recognition.coordinate_systems import inside, require_inside, system_of_points
 from pipeline.ingest.recognition.counts import SeenCounts, tree_of, try_counts
 from pipeline.ingest.recognition.places import (
     SeenLookup,
     choose_rows,
-    inside,
-    require_inside,
     selecting,
-    system_of_points,
     try_lookup,
     zone_of,
 )
