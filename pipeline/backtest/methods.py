@@ -196,8 +196,14 @@ def _clusters(past: Past, *, eps_m: float, min_samples: int) -> Scores:
 
 
 def _gistar(past: Past) -> Scores:
+    """Score cells by what their neighbourhoods hold per covered area: a cell cut by the border is no cold one."""
     return gistar(
-        past.counts[CELLS], weights=past.tiling.neighbours, family="backtest", inference="analytic", min_units=2
+        past.counts[CELLS],
+        weights=past.tiling.neighbours,
+        family="backtest",
+        population=past.area_km2[CELLS],
+        inference="analytic",
+        min_units=2,
     ).z
 
 

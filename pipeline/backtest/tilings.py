@@ -16,7 +16,6 @@ __all__ = ["Tiling"]
 
 Points = NDArray[np.float64]
 Units = NDArray[np.int64]
-TOUCHED = 1e-9  # of a cell: what is less is the rounding of sums along a row of cells
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +55,7 @@ class Tiling:
         share = np.asarray(inside, dtype=np.float64).ravel()
         if share.size != len(grid):
             raise InputError(f"{share.size} shares for {len(grid)} cells: give the mask the grid's shape")
-        cell = np.flatnonzero(share > TOUCHED)
+        cell = np.flatnonzero(share > 0)
         return cls(name or _name(grid), grid, cell, share[cell] * grid.cell_km2)
 
     @classmethod
@@ -89,17 +88,8 @@ class Tiling:
     @classmethod
     def hexagons(cls, outline: Any, *, size_m: float) -> Self:
         """Cover a study area with hexagons of `size_m` from side to opposite side; `outline` as for squares."""
-        import shapely
-
         grid = HexGrid.covering(outline.bounds, size_m=size_m)
-        shapes = grid.polygons(np.arange(len(grid)))
-        # Most hexagons lie wholly inside or outside: only those on the outline are cut.
-        share = np.zeros(len(grid))
-        inside = shapely.STRtree(shapes).query(outline, predicate="contains")
-        share[inside] = 1.0
-        touched = np.setdiff1d(shapely.STRtree(shapes).query(outline, predicate="intersects"), inside)
-        share[touched] = shapely.area(shapely.intersection(shapes[touched], outline)) / (grid.cell_km2 * 1e6)
-        return cls.of(grid, share)
+        return cls.of(grid, grid.fraction(outline))
 
     @property
     def size_m(self) -> float:

@@ -7,10 +7,10 @@ their neighbours, or unlike them. Both are tested by conditional permutation and
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import shapely
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
@@ -26,11 +26,13 @@ __all__ = [
     "COLUMNS",
     "METHOD",
     "QUADRANTS",
+    "AnalysisCells",
     "GiStar",
     "HotspotClass",
     "LocalMoran",
     "MoranClass",
     "Significance",
+    "analysis_cells",
     "area_significance",
     "gistar",
     "local_moran",
@@ -188,8 +190,8 @@ def gistar(
     family
         What is adjusted together, in words: one layer, one category, one period.
     population
-        Residents per unit, shape (n,). If given, x is the empirical-Bayes standardised rate and units
-        without residents take no part; otherwise x is the count.
+        Residents per unit, or its covered area, shape (n,). If given, x is the empirical-Bayes standardised rate and
+        units without residents take no part; otherwise x is the count.
     covered
         False for units the source does not cover, which take no part, shape (n,).
     inference
@@ -559,33 +561,103 @@ def area_significance(
 
 
 SHARED_CORNER_M = 0.01  # cells that meet do so exactly but for rounding: a centimetre joins them and nothing else
+# Of a cell: with less of it inside the study area, one incident would be a very high rate, and a point just outside the
+# border that counts as inside (a snapped one) an endless one.
+LEAST_INSIDE = 0.1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AnalysisCells:
+    """Cells that the study area covers wholly or in part, and how points fall into them.
+
+    Attributes
+    ----------
+    grid
+        Squares or hexagons.
+    index
+        Number in the grid of each cell, shape (n,).
+    covered_km2
+        Area of each inside the study area, with that of the slivers that are counted with it, shape (n,).
+    weights
+        Neighbours of each.
+    unit_of_cell
+        Position among the cells of every cell of the grid, -1 for those left out.
+    """
+
+    grid: Grid | HexGrid
+    index: NDArray[np.int64]
+    covered_km2: NDArray[np.float64]
+    weights: Weights
+    unit_of_cell: NDArray[np.int64]
+
+    def count(self, points_m: NDArray[np.float64], incidents: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Sum incidents at points, shape (m, 2), by cell, shape (n,)."""
+        cell = self.grid.cell_of(points_m)
+        unit = np.where(cell >= 0, self.unit_of_cell[cell], -1)
+        held = unit >= 0
+        return np.bincount(unit[held], weights=incidents[held], minlength=len(self.index)).astype(np.int64)
+
+
+def analysis_cells(grid: Grid | HexGrid, *, study_area: Any, points_m: NDArray[np.float64]) -> AnalysisCells:
+    """Take the cells of a grid that a study area touches, each with the area that is covered.
+
+    A cell with less than a tenth inside is counted with the neighbour that has most inside: its few incidents stay in
+    the test, and no rate is taken over a sliver. One without such a neighbour (a small island) stays by itself.
+
+    Parameters
+    ----------
+    grid
+        Squares or hexagons over the study area.
+    study_area
+        Valid polygon or multipolygon, metres.
+    points_m
+        Places that count as inside, shape (m, 2): the cell of one just outside the border belongs to the list.
+    """
+    share = grid.fraction(study_area).ravel()
+    held = grid.cell_of(points_m)
+    listed = share > 0
+    listed[held[held >= 0]] = True
+    index = np.flatnonzero(listed)
+    weights, inside = contiguity(grid.polygons(index), snap_m=SHARED_CORNER_M), share[index]
+    target = np.arange(len(index))
+    begins = weights.matrix.indptr
+    for cell in np.flatnonzero(inside < LEAST_INSIDE):
+        around = weights.matrix.indices[begins[cell] : begins[cell + 1]]
+        if around.size and inside[around].max() >= LEAST_INSIDE:
+            target[cell] = around[np.argmax(inside[around])]
+    kept = target == np.arange(len(index))
+    # A square metre for a cell that is outside by rounding alone and has no neighbour: it still holds its incidents.
+    covered = np.maximum(np.bincount(target, inside, len(index))[kept] * grid.cell_km2, 1e-6)
+    position = np.cumsum(kept) - 1
+    unit_of_cell = np.full(len(grid), -1, dtype=np.int64)
+    unit_of_cell[index] = position[target]
+    return AnalysisCells(grid, index[kept], covered, weights.subset(kept), unit_of_cell)
 
 
 def _cells(data: DetectInput) -> Findings:
-    """Test the analysis cells of one window."""
+    """Test the analysis cells of one window, by incidents per covered area.
+
+    Counts alone would call a cell cold for being cut by the border: with less land inside it expects fewer incidents.
+    """
     settings = data.config.detect.gistar
     ground = data.study.outline
     grid: Grid | HexGrid
     if settings.grid == "square":
-        grid = Grid.covering(ground.bounds, cell_m=settings.cell_m)
+        grid = Grid.covering(ground.bounds, cell_m=settings.cell_m, margin_m=settings.cell_m)
     else:
         grid = HexGrid.covering(ground.bounds, size_m=settings.cell_m)
-    # Cells wholly outside the study area cannot hold an incident: their zeros would make all others look hot.
-    index = np.arange(len(grid))
-    shapes = grid.polygons(index)
-    shapely.prepare(ground)
-    index = index[shapely.intersects(ground, shapes)]
-    weights = contiguity(shapes[index], snap_m=SHARED_CORNER_M)
-    centres = grid.centre(index)
+    every = [data.locations] if data.apart is None else [data.locations, data.apart]
+    places = np.concatenate([rows[["easting_m", "northing_m"]].to_numpy(dtype=np.float64) for rows in every])
+    cells = analysis_cells(grid, study_area=ground, points_m=places)
+    centres = grid.centre(cells.index)
     frames = []
     for category in settings.categories:
-        xy, incidents = places_of(month_rows(data.rows_of(category), data.window.headline), category=category)
-        cell = np.maximum(grid.cell_of(xy), 0)  # a place off the grid falls in the corner cell, outside the area
-        counts = np.bincount(cell, weights=incidents, minlength=len(grid))[index]
+        counts = cells.count(*places_of(month_rows(data.rows_of(category), data.window.headline), category=category))
         found = gistar(
             counts,
-            weights=weights,
+            weights=cells.weights,
             family=f"all cells, {category}, one period",
+            population=cells.covered_km2,
             inference="permutation" if settings.permutations else "analytic",
             permutations=settings.permutations or 1,
             seed=data.config.run.seed,
@@ -594,21 +666,24 @@ def _cells(data: DetectInput) -> Findings:
         frames.append(
             pd.DataFrame(
                 {
-                    "cell_id": grid.ids(index),
+                    "cell_id": grid.ids(cells.index),
                     "category": category,
                     "easting_m": centres[:, 0],
                     "northing_m": centres[:, 1],
-                    "incidents": counts.astype(np.int64),
-                    "density_per_km2": counts / grid.cell_km2,
+                    "incidents": counts,
+                    "covered_km2": cells.covered_km2,
+                    "density_per_km2": counts / cells.covered_km2,
                     "gistar_z": frame["gistar_z"].to_numpy(dtype=np.float64, na_value=np.nan),
                     "gistar_p": frame["gistar_p"].to_numpy(dtype=np.float64, na_value=np.nan),
                     "hotspot_class": frame["hotspot_class"].to_numpy(),
                 }
             )
         )
-    cells = pd.concat(frames, ignore_index=True)
+    cells_table = pd.concat(frames, ignore_index=True)
     name = data.window.headline.id
-    return Findings(tables={f"cells/{name}.parquet": cells}, contract=CELLS, counters={f"cells {name}": len(cells)})
+    return Findings(
+        tables={f"cells/{name}.parquet": cells_table}, contract=CELLS, counters={f"cells {name}": len(cells_table)}
+    )
 
 
 METHOD = Method(

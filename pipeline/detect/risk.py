@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import shapely
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.detect.density import month_rows, places_of
@@ -156,8 +157,6 @@ def population_bins(geometries: Sequence[object], population: ArrayLike, *, grid
     InputError
         If the lengths differ or a population is not a number of 0 or more.
     """
-    import shapely
-
     people = np.asarray(population, dtype=np.float64)
     if people.shape != (len(geometries),) or not np.isfinite(people).all() or (people < 0).any():
         raise InputError(f"population must be {len(geometries)} finite numbers of 0 or more, one per area")
@@ -203,10 +202,22 @@ def _incidents_over_residents(data: DetectInput) -> Findings:
         return Findings()
     bandwidth_m = data.bandwidth.bandwidth_m
     wards = data.study.wards[data.study.wards["population"].notna()]
+    # Incidents in wards whose residents are unknown would stand over a base that lacks them: both leave.
+    ground = data.study.outline if len(wards) == len(data.study.wards) else shapely.union_all(wards.geometry.to_numpy())
     grid = kde_grid(data.study.outline.bounds, bandwidth_m=bandwidth_m, kernel=settings.kernel, cell_m=settings.cell_m)
-    # One kernel, bandwidth and grid for both, so that where risk is even their ratio is even.
-    options: dict[str, Any] = {"grid": grid, "bandwidth_m": bandwidth_m, "kernel": settings.kernel}
-    xy, weights = places_of(month_rows(data.locations, data.window.headline), category="all")
+    # One kernel, bandwidth, edge and grid for both, so that where risk is even their ratio is even; nothing is known
+    # beyond the study area.
+    options: dict[str, Any] = {
+        "grid": grid,
+        "bandwidth_m": bandwidth_m,
+        "kernel": settings.kernel,
+        "edge": settings.edge,
+        "inside": grid.fraction(ground),
+    }
+    rows = month_rows(data.locations, data.window.headline)
+    if len(wards) < len(data.study.wards):
+        rows = rows[rows["ward_code"].isin(wards["area_code"])]
+    xy, weights = places_of(rows, category="all")
     residents = population_bins(list(wards.geometry), wards["population"].to_numpy(dtype=np.float64), grid=grid)
     found = risk_surface(
         density_from_bins(bin_linear(xy, grid=grid, weights=weights), **options),

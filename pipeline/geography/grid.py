@@ -162,7 +162,9 @@ class Grid:
         # Shells run counter-clockwise, so a piece that falls has its inside to the east.
         own = np.bincount(flat, -rise * (1 - west), self.rows * width)
         beyond = np.bincount(flat + 1, -rise * west, self.rows * width)
-        return np.clip(np.cumsum((own + beyond).reshape(self.rows, width), axis=1)[:, : self.cols], 0.0, 1.0)
+        share = np.clip(np.cumsum((own + beyond).reshape(self.rows, width), axis=1)[:, : self.cols], 0.0, 1.0)
+        # Sums along a row leave the rounding of its borders in cells far outside: those are no part of the area.
+        return np.where(share < ROUNDING, 0.0, share)
 
 
 def _within(area: Any, bounds: tuple[float, float, float, float]) -> bool:
@@ -284,6 +286,21 @@ class HexGrid:
         y = (up[:, None] + ring[:, 1]) * (self.size_m / sqrt(12))
         return np.asarray(shapely.polygons(np.stack((x, y), axis=-1)), dtype=object)
 
+    def fraction(self, area: Any) -> NDArray[np.float64]:
+        """Return the share of every hexagon that a valid polygon or multipolygon in metres covers, shape (cells,)."""
+        import shapely
+
+        shapes = self.polygons(np.arange(len(self)))
+        tree = shapely.STRtree(shapes)
+        shapely.prepare(area)
+        # Most hexagons lie wholly inside or outside: only those on the outline are cut.
+        share = np.zeros(len(self))
+        inside = tree.query(area, predicate="contains")
+        share[inside] = 1.0
+        touched = np.setdiff1d(tree.query(area, predicate="intersects"), inside)
+        share[touched] = shapely.area(shapely.intersection(shapes[touched], area)) / (self.cell_km2 * 1e6)
+        return share
+
     def ids(self, index: ArrayLike) -> NDArray[np.str_]:
         """Stable names: hexagon size, then column and row counted from the origin, such as ``h250mC2124R831``."""
         row, col = self._row_col(index)
@@ -337,6 +354,7 @@ def cut_segments(a: Points, b: Points) -> tuple[Points, Ints]:
 # Checks before a grid is made, and the text of a cell size
 # --------------------------------------------------------------------
 
+ROUNDING = 1e-9  # of a cell
 MAX_CELLS = 400_000_000  # 3.2 GB of one float each: more means a stray coordinate, not a study area
 
 

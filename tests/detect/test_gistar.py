@@ -4,9 +4,19 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy
+import shapely
 
-from pipeline.detect.gistar import QUADRANTS, HotspotClass, MoranClass, gistar, local_moran, standardised_rates
+from pipeline.detect.gistar import (
+    QUADRANTS,
+    HotspotClass,
+    MoranClass,
+    analysis_cells,
+    gistar,
+    local_moran,
+    standardised_rates,
+)
 from pipeline.errors import InputError
+from pipeline.geography.grid import Grid, HexGrid
 from pipeline.geography.neighbours import contiguity, from_pairs, lattice
 
 GRID = lattice(np.ones((12, 12), dtype=bool))
@@ -296,3 +306,47 @@ def test_bad_values_are_refused() -> None:
 def test_the_same_seed_gives_the_same_p() -> None:
     one, two = (local_moran(field(), weights=GRID, family="x", permutations=999, seed=3).p for _ in range(2))
     np.testing.assert_array_equal(one, two)
+
+
+def test_cells_count_what_is_covered_and_slivers_go_to_a_neighbour() -> None:
+    # 500 m cells over 1,040 x 750 m: two whole cells in a row and a sliver of 40 m (8 %), the upper row half covered.
+    # Both slivers go to the neighbour with most inside, the second cell of the lower row. A point 5 m outside the area
+    # lies in the lower sliver, so it counts there too.
+    area = shapely.box(0, 0, 1_040, 750)
+    grid = Grid.covering(area.bounds, cell_m=500, margin_m=500)
+    points = np.array(
+        [(100.0, 100.0), (600.0, 100.0), (1_030.0, 100.0), (1_045.0, 300.0), (1_035.0, 700.0), (600.0, 600.0)]
+    )
+    cells = analysis_cells(grid, study_area=area, points_m=points)
+    assert grid.centre(cells.index).tolist() == [[250, 250], [750, 250], [250, 750], [750, 750]]
+    np.testing.assert_allclose(cells.covered_km2, [0.25, 0.25 * (1 + 0.08 + 0.04), 0.125, 0.125], atol=1e-12)
+    assert cells.count(points, np.array([1, 2, 4, 8, 16, 32])).tolist() == [1, 2 + 4 + 8 + 16, 0, 32]
+    assert cells.weights.neighbours.tolist() == [3, 3, 3, 3]
+
+
+def test_hexagons_cover_an_area_once() -> None:
+    area = shapely.Point(3_000, 2_000).buffer(1_700).difference(shapely.box(2_500, 1_000, 3_100, 2_200))
+    cells = analysis_cells(HexGrid.covering(area.bounds, size_m=400), study_area=area, points_m=np.zeros((0, 2)))
+    assert cells.covered_km2.sum() == pytest.approx(area.area / 1e6, rel=1e-9)
+
+
+@pytest.mark.parametrize("mean", [3.0, 30.0])
+def test_cut_cells_are_called_as_often_as_whole_ones(mean: float) -> None:
+    """Incidents at random: 5 % of tests at p = .05 in either kind of cell, half of them cold."""
+    # 20 rows of 20 whole cells, and 84 cells cut to 60, 30, 20 and 70 % round them, of which a corner of 6 % is joined.
+    grid = Grid(0, 0, 100, 22, 22)
+    area = shapely.box(40, 70, 2_120, 2_170)
+    cells = analysis_cells(grid, study_area=area, points_m=np.zeros((0, 2)))
+    cut = cells.covered_km2 < 0.0099
+    assert cut.sum() == 83
+    rng, called = np.random.default_rng(11), np.zeros((2, 2, 2))
+    for _ in range(120):
+        counts = rng.poisson(mean * cells.covered_km2 / 0.01)
+        for kind, size in enumerate((None, cells.covered_km2)):
+            found = gistar(counts, weights=cells.weights, family="", population=size, inference="analytic")
+            for part, those in enumerate((cut, ~cut)):
+                share = (found.p[those] <= 0.05)[:, None] & np.stack([found.z[those] < 0, found.z[those] > 0], axis=1)
+                called[kind, part] += share.mean(axis=0) / 120
+    by_count, by_area = called
+    assert by_count[0, 0] > 3 * 0.025  # counts alone call them cold
+    assert np.abs(by_area - 0.025).max() < 0.012
