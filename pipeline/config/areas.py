@@ -1,8 +1,8 @@
 """Settings of areas: boundaries, levels, residents, layers of context, and what locates rows without coordinates."""
 
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from pipeline.config.section import (
     HEADER_ROW,
@@ -23,6 +23,7 @@ __all__ = [
     "AreaLevel",
     "AreaTable",
     "Areas",
+    "CodeLookup",
     "ContextLayer",
     "Crs",
     "Geocode",
@@ -182,6 +183,19 @@ class PopulationFile(Section):
         return self
 
 
+class CodeLookup(Section):
+    """A table of the codes of other editions and of smaller areas: columns `from_code` and `to_code`."""
+
+    path: str = Field(description="CSV or workbook with one row per code.")
+    sheet: str | None = Field(None, description=SHEET)
+    encoding: str = Field("utf-8", description="Text encoding of the file, for example `latin-1`.")
+
+
+def _as_lookup(given: object) -> object:
+    """Return the path of a lookup as its settings."""
+    return {"path": given} if isinstance(given, str) else given
+
+
 class Areas(Section):
     """Boundaries, populations and coverage."""
 
@@ -196,8 +210,8 @@ class Areas(Section):
     levels: tuple[AreaLevel, ...] = Field(
         (),
         description="In place of wards and boroughs: one to four levels named freely, the smallest areas first, each "
-        "inside an area of the next. Incidents are counted in the smallest; the others are sums of them. The map, "
-        "briefings and released folders have the two smallest, the internal folder has all.",
+        "inside an area of the next. Incidents are counted in the smallest; the others are sums of them. The internal "
+        "map and folder have all, briefings and released folders the two smallest.",
     )
     region: Region = Field(
         default_factory=lambda: Region.model_validate({}), description="The area all boroughs make up."
@@ -214,10 +228,13 @@ class Areas(Section):
         description="Areas with far more visitors than residents: neither they nor their wards have a rate per "
         "resident.",
     )
-    lookup: str | None = Field(
+    lookup: Annotated[
+        CodeLookup | None, BeforeValidator(_as_lookup, json_schema_input_type=str | CodeLookup | None)
+    ] = Field(
         None,
-        description="CSV of from_code,to_code: from codes of other editions to those of this one, and for "
-        "columns.lsoa and columns.msoa from LSOA and MSOA codes to wards (see also geocode.areas).",
+        description="Table of from_code and to_code: from codes of other editions to those of this one, and for "
+        "columns.lsoa and columns.msoa from LSOA and MSOA codes to wards (see also geocode.areas). Its path alone is "
+        "enough; of a workbook `{path: codes.xlsx, sheet: Codes}`.",
     )
     min_matched_pct: float = Field(
         99.0, ge=0, le=100, description="Least share of codes that must match the boundaries, in per cent."

@@ -493,7 +493,11 @@ def _read(
     wanted = population_columns(settings)
     with (
         unpacked(path, limits=limits, scratch=scratch, whole=True) as file,
-        header_explained(file, wanted, Opening(file.parent, limits, encoding=settings.encoding, whole=True)),
+        header_explained(
+            file,
+            wanted,
+            Opening(file.parent, limits, encoding=settings.encoding, sheet=settings.sheet, whole=True),
+        ),
     ):
         table = read_table(
             file,
@@ -577,14 +581,16 @@ def read_lookup(
     """
     if areas.lookup is None:
         return {}
-    path = existing(areas.lookup, base=base, what="areas.lookup")
+    path, how = existing(areas.lookup.path, base=base, what="areas.lookup"), areas.lookup
     with (
         unpacked(path, limits=limits, scratch=scratch, whole=True) as file,
-        header_explained(file, LOOKUP_COLUMNS, Opening(file.parent, limits, whole=True)),
+        header_explained(
+            file, LOOKUP_COLUMNS, Opening(file.parent, limits, encoding=how.encoding, sheet=how.sheet, whole=True)
+        ),
     ):
         names = tuple(name for _, name in LOOKUP_COLUMNS)
         layout = Layout(wanted=names, keys=names)
-        table = read_table(file, encoding="utf-8", layout=layout, limits=limits, scratch=scratch)
+        table = read_table(file, encoding=how.encoding, sheet=how.sheet, layout=layout, limits=limits, scratch=scratch)
         places = find_columns(LOOKUP_COLUMNS, list(table.columns), file=path.name)
     old, new = (table.iloc[:, at].str.strip() for at in places)
     pairs = sorted(set(zip(old, new, strict=True)))

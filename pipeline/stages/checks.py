@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from pipeline.config import Config, PublishedSource
+from pipeline.config import CodeLookup, Config, PublishedSource
 from pipeline.errors import ConfigError, HotspotsError, InputError
 from pipeline.ingest import (
     LOOKUP_COLUMNS,
@@ -86,11 +86,12 @@ def _looks(config: Config) -> Iterator[tuple[str, Look]]:
             layout=population_layout(people),
         )
         yield f"areas.population[{n}].path", look
-    yield "areas.lookup", partial(text, wanted=LOOKUP_COLUMNS, encoding="utf-8")
-    for n, codes in enumerate(config.geocode.areas):
+    codes = config.areas.lookup or CodeLookup(path="")
+    yield "areas.lookup", partial(text, wanted=LOOKUP_COLUMNS, encoding=codes.encoding, sheet=codes.sheet)
+    for n, table in enumerate(config.geocode.areas):
         key = f"geocode.areas[{n}]"
-        wanted = small_area_columns(codes, key=key)
-        yield f"{key}.path", partial(text, wanted=wanted, encoding=codes.encoding, sheet=codes.sheet)
+        wanted = small_area_columns(table, key=key)
+        yield f"{key}.path", partial(text, wanted=wanted, encoding=table.encoding, sheet=table.sheet)
     if config.geocode.postcodes:
         look = partial(require_postcode_columns, settings=config.geocode.postcodes, limits=config.run)
         yield "geocode.postcodes.path", look
@@ -98,11 +99,11 @@ def _looks(config: Config) -> Iterator[tuple[str, Look]]:
         key = f"context[{n}]"
         yield f"{key}.path", partial(require_context, settings=layer, key=key, limits=config.run)
     published = {s.name: s for s in config.published_counts}
-    for n, table in enumerate(config.disclosure.known_tables):
+    for n, known in enumerate(config.disclosure.known_tables):
         key = f"disclosure.known_tables[{n}]"
-        if table.source in published:
-            yield f"{key}.path", _look_at_counts(published[table.source], config)
-        elif not table.source:
+        if known.source in published:
+            yield f"{key}.path", _look_at_counts(published[known.source], config)
+        elif not known.source:
             wanted = [(f"{key}.path", name) for name in RELEASE_COLUMNS]
             yield f"{key}.path", partial(text, wanted=wanted, encoding="utf-8")
 

@@ -17,8 +17,9 @@ from odf.opendocument import OpenDocumentSpreadsheet
 from odf.table import Table, TableCell, TableRow
 from odf.text import P
 
-from pipeline.config import parse_config
+from pipeline.config import Areas, CodeLookup, parse_config
 from pipeline.errors import InputError
+from pipeline.ingest.areas import read_lookup
 from pipeline.ingest.formats import workbook
 from pipeline.ingest.formats.files import FAULT, Opening, read_table
 from pipeline.ingest.formats.header import Layout
@@ -274,6 +275,16 @@ def test_small_tables_may_be_workbooks(tmp_path: Path) -> None:
     xlsx(tmp_path / "p.xlsx", {"Notes": [("about",)], "2021": [("code", "people"), ("W00", 5000)]})
     found = read_table(tmp_path / "p.xlsx", encoding="utf-8", sheet="2021")
     assert found.to_dict("records") == [{"code": "W00", "people": "5000"}]
+
+
+def test_a_lookup_of_codes_may_be_a_sheet_of_a_workbook(tmp_path: Path) -> None:
+    codes = [("from_code", "to_code"), ("E99", "E06"), ("E98", "E06")]
+    xlsx(tmp_path / "codes.xlsx", {"Notes": [("of the change of 2024",)], "Codes": codes})
+    given = {"wards": {"path": "w.gpkg"}, "lookup": {"path": "codes.xlsx", "sheet": "Codes"}}
+    assert read_lookup(Areas.model_validate(given), base=tmp_path) == {"E99": "E06", "E98": "E06"}
+    with pytest.raises(InputError, match=r"codes\.xlsx.*sheet"):
+        read_lookup(Areas.model_validate(given | {"lookup": "codes.xlsx"}), base=tmp_path)
+    assert Areas.model_validate(given | {"lookup": "codes.csv"}).lookup == CodeLookup(path="codes.csv")
 
 
 def test_the_sheet_is_a_setting_of_each_input() -> None:

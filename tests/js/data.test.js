@@ -4,10 +4,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import {
-  EDGE, LEVELS, MAPPED, cell, decodeArc, isFirstStep, isInside, kindsOf, parentName, parentOf, periodOf, rangeOf,
+  EDGE, LEVELS, MAPPED, cell, containing, decodeArc, isFirstStep, isInside, kindsOf, levelAbove, parentName, parentOf, periodOf, rangeOf,
   regional, ringOf, takeIn, unpacked,
 } from "../../pipeline/publish/map/assets/data.js";
-import { THIS_YEAR, payload } from "./payload.js";
+import { THIS_YEAR, payload, withCounty } from "./payload.js";
 
 test("the block of the page is unpacked, and a damaged one is refused", async () => {
   const block = (text) => JSON.stringify({ gzip: gzipSync(text).toString("base64") });
@@ -46,6 +46,20 @@ test("levels, parents and cells are found", () => {
   assert.equal(cell("ward", 0, THIS_YEAR, "none", "n"), null);
   assert.equal(periodOf("ward", "no such"), null);
   assert.deepEqual(kindsOf("ward"), ["y"]);
+});
+
+test("a third level contains the boroughs", () => {
+  takeIn(payload(withCounty));
+  assert.deepEqual(MAPPED, ["ward", "borough", "level_3"]);
+  assert.deepEqual(["ward", "borough", "level_3"].map(levelAbove), ["borough", "level_3", ""]);
+  assert.equal(parentName("borough", 1), "Shire");
+  assert.equal(parentName("level_3", 0), "");
+  assert.equal(containing("ward", 3, "borough"), 1);
+  assert.equal(containing("ward", 3, "level_3"), 0);
+  assert.equal(containing("borough", 1, "borough"), 1);
+  assert.equal(containing("level_3", 0, "ward"), null);
+  takeIn(payload());
+  assert.deepEqual(["ward", "borough"].map(levelAbove), ["borough", ""]);
 });
 
 test("a count is a range, not offered, or absent", () => {

@@ -4,11 +4,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LEVELS, takeIn } from "../../pipeline/publish/map/assets/data.js";
 import {
-  SHOWN_MEASURES, begin, circleExamples, classOf, compareChoices, funnelOf, levelsOf, mainScene, matching, piecesOf, rankOf,
+  SHOWN_MEASURES, begin, circleExamples, classOf, compareChoices, funnelOf, largeLevel, levelsOf, mainScene, matching, piecesOf, rankOf,
   rateEnds, settleCompare, settleLevel, shareEnds, shortName, shownAs, sorted, state, stateText, takeAddress, valueOf, valuesOf,
 } from "../../pipeline/publish/map/assets/model.js";
 import { useWords } from "../../pipeline/publish/map/assets/words.js";
-import { LAST_YEAR, THIS_YEAR, columns, payload } from "./payload.js";
+import { LAST_YEAR, THIS_YEAR, columns, payload, withCounty } from "./payload.js";
 
 function open(change) {
   takeIn(payload(change));
@@ -180,4 +180,20 @@ test("where a rate lies against the region's is known where the release gives it
   const scene = { ...mainScene(), level: "ward" };
   assert.deepEqual([0, 1, 2, 3].map((i) => funnelOf(scene, i)), ["high_998", "within", "", "low_95"]);
   assert.equal(funnelOf({ ...scene, period: LAST_YEAR }, 0), "");
+});
+
+test("a third level is a choice for every category, and stays chosen", () => {
+  open(withCounty);
+  assert.deepEqual([levelsOf("all"), levelsOf("faith")], [["ward", "borough", "level_3"], ["borough", "level_3"]]);
+  assert.deepEqual(["ward", "ward_group", "borough", "level_3"].map(largeLevel), ["borough", "borough", "borough", "level_3"]);
+  takeAddress("l=level_3&c=all&m=rate&a=C");
+  assert.deepEqual([state.level, state.area, valueOf(mainScene(), 0).value], ["level_3", 0, 40]);
+  state.category = "faith";
+  settleLevel();
+  assert.equal(state.level, "level_3");
+  assert.match(stateText(), /^l=level_3&/);
+  takeAddress("l=ward&c=all");
+  state.category = "faith";
+  settleLevel();
+  assert.equal(state.level, "borough");
 });

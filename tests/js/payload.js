@@ -24,7 +24,7 @@ export function columns(given) {
 /** The payload; `change` may alter it before it is returned. */
 export function payload(change = () => {}) {
   const level = (one, many, code, name, parent, people, rings, all) => ({
-    one, many, code, name, parent, people, year: 2024, covered: code.map(() => true), periods: PERIODS,
+    key: one, one, many, code, name, parent, people, year: 2024, covered: code.map(() => true), periods: PERIODS,
     values: { all: columns(all) }, rings, labels: code.map((_, k) => [(k + 0.5) * 1e5, 51e5, 30000 - k]),
     limits: { y: { all: { rate: [5, 10, 20, 40], count: [10, 50, 100, 200], outcomes: [0.1, 0.2, 0.3, 0.4] } } },
   });
@@ -62,4 +62,14 @@ export function payload(change = () => {}) {
   };
   change(made);
   return made;
+}
+
+/** Change a payload: both boroughs lie in one county, a third level. */
+export function withCounty(made) {
+  made.levels.level_3 = {
+    ...made.levels.borough, key: "county", one: "county", many: "counties", code: ["C"], name: ["Shire"], parent: ["R"], people: [100000],
+    covered: [true], rings: [[[6]]], labels: [[2e5, 51e5, 60000]],
+    values: { all: columns({ n: [400], nx: [400], nm: [400], r: [40], lo: [36], hi: [44], cw: ["h"], c: [15] }) },
+  };
+  made.levels.borough.parent = ["C", "C"];
 }

@@ -29,6 +29,7 @@ from tests.kit.cases import (
     write_case,
     write_published,
 )
+from tests.kit.map_pages import data_of
 
 SIX = tuple(RESIDENTS)
 COUNTY = {"Northby": "Uphill", "Southby": "Downdale", "Eastby": "Downdale"}
@@ -98,7 +99,21 @@ def test_three_levels_of_the_city(tmp_path: Path) -> None:
     assert column["datatype"]["format"] == "beat|ward_group|division|county|region"
     layers = set(gpd.list_layers(folder / "hotspots.gpkg")["name"])
     assert {"county", "division", "beat"} <= layers
-    assert "beat" in tried.page
+
+    # Each is a map of its own on the page, with the same figures, inside the next.
+    page = data_of((folder / "index.html").read_text("utf-8"))["levels"]
+    assert [k for k in page if page[k].get("rings")] == ["level_3", "borough", "ward"]
+    county, names = page["level_3"], page["level_3"]["code"]
+    assert (county["key"], county["one"], county["many"]) == ("county", "county", "counties")
+    assert county["values"]["all"]["n"]["2024-02..2025-01"][names.index("Uphill")] == upper["incidents"]
+    assert county["values"]["all"]["r"]["2024-02..2025-01"][names.index("Uphill")] == upper["rate_per_10000"]
+    assert set(county["values"]["all"]) >= {"n", "r", "cw", "c"}
+    within = dict(zip(page["borough"]["code"], page["borough"]["parent"], strict=True))
+    assert within == COUNTY
+    # Drawn from the boroughs, so that their borders are the same.
+    assert {abs(a) for shape in county["rings"] for ring in shape for a in ring} <= {
+        abs(a) for shape in page["ward"]["rings"] for ring in shape for a in ring
+    }
 
     # A released folder has the two smallest levels, and the run says so.
     public = tried.folder / "public"

@@ -181,8 +181,12 @@ class PeriodFields(TypedDict):
 
 
 class LevelFields(TypedDict):
-    """A level's areas, side by side in lists; `values` holds category, column, window, then a cell for each area."""
+    """A level's areas, side by side in lists; `values` holds category, column, window, then a cell for each area.
 
+    `key` is the level's name in files.
+    """
+
+    key: str
     one: str
     many: str
     code: list[str]

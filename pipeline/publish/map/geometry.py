@@ -18,10 +18,13 @@ from pipeline.publish.surroundings import Surroundings
 from pipeline.release.released import Released
 from pipeline.tables import Level
 
-__all__ = ["LEVELS", "Outlines", "context_fields", "make_outlines"]
+__all__ = ["LEVELS", "Outlines", "containing_areas", "context_fields", "make_outlines"]
 
-LEVELS = (Level.REGION, Level.BOROUGH, Level.WARD_GROUP, Level.WARD)
-"""Levels of the map, largest first. Those above boroughs are layers for GIS and rows of the table alone."""
+LEVELS = (Level.REGION, Level.FOURTH, Level.THIRD, Level.BOROUGH, Level.WARD_GROUP, Level.WARD)
+"""Levels of the map, largest first."""
+
+_NESTED = (Level.WARD, Level.BOROUGH, Level.THIRD, Level.FOURTH)
+"""Levels with outlines of their own, smallest first: each may be drawn from the one before it."""
 
 AGREE_PCT = 2.0
 """Boroughs are drawn from their wards where the two disagree by less than this share of the area, in per cent."""
@@ -81,10 +84,10 @@ def _polygonal(shape: Any) -> Any:
     return shapely.MultiPolygon(flat)
 
 
-def _dissolvable(boroughs: Any, wards: Any, shapes: NDArray[Any]) -> bool:
-    """Say whether every borough is covered by wards that name it, closely enough to be drawn from them."""
-    parents = wards["parent_code"].to_numpy()
-    for code, geometry in zip(boroughs["area_code"], boroughs.geometry, strict=True):
+def _dissolvable(large: Any, small: Any, shapes: NDArray[Any]) -> bool:
+    """Say whether every large area is covered by small ones that name it, closely enough to be drawn from them."""
+    parents = small["parent_code"].to_numpy()
+    for code, geometry in zip(large["area_code"], large.geometry, strict=True):
         mine = shapes[parents == code]
         if len(mine) == 0:
             return False
@@ -129,7 +132,7 @@ def _drawn(
     *,
     gaps_are_water: bool,
 ) -> tuple[list[str], dict[str, Shapes], dict[str, list[list[int]]], Shape, Shapes]:
-    """Simplify areas (level, code, parent, WKB): levels, rings and label points of each, outer edge, water.
+    """Simplify areas (level, code, area one level up, WKB): levels, rings and label points of each, outer edge, water.
 
     Groups of wards (code, codes of the wards) are drawn from their wards.
     """
@@ -141,26 +144,27 @@ def _drawn(
     rings: dict[str, Shapes] = {}
     labels: dict[str, list[list[int]]] = {}
     metric: dict[str, NDArray[Any]] = {}
-    present = [level for level in ("ward", "borough") if (every["level"] == level).any()]
+    present = [level.value for level in _NESTED if (every["level"] == level).any()]
     # Simplified one by one, neighbours would part or overlap along their border; as one coverage, a shared border is
-    # simplified once. Boroughs are dissolved from the simplified wards, so that both levels share their arcs.
-    for level in present:
+    # simplified once. Larger areas are dissolved from the simplified smaller ones, so that levels share their arcs.
+    for below, level in zip([None, *present], present, strict=False):
         frame = every[every["level"] == level]
         shapes = np.array([_polygonal(g) for g in frame.geometry], dtype=object)
         if not shapely.coverage_is_valid(shapes):  # neighbours digitised apart: bring them to one grid first
             shapes = np.array([_polygonal(g) for g in shapely.set_precision(shapes, GRID_M)], dtype=object)
         metric[level] = simplify.simplify_coverage(shapes, tolerance_m=tolerance_m)
-        wards = every[every["level"] == Level.WARD]
-        if level == Level.BOROUGH and "ward" in rings and _dissolvable(frame, wards, metric["ward"]):
-            parents = wards["parent_code"].tolist()
+        inside = every[every["level"] == below]
+        if below is not None and _dissolvable(frame, inside, metric[below]):
+            parents = inside["parent_code"].tolist()
             rings[level] = [
-                simplify.dissolve_rings([r for r, p in zip(rings["ward"], parents, strict=True) if p == code])
+                simplify.dissolve_rings([r for r, p in zip(rings[below], parents, strict=True) if p == code])
                 for code in frame["area_code"]
             ]
         else:
             rings[level] = _rings(metric[level], crs)
         labels[level] = _label_points(metric[level], crs)
-    top = present[-1]
+    # The outer edge is that of the areas in which incidents are placed: those above may reach beyond the data.
+    top = Level.BOROUGH.value if Level.BOROUGH in present else present[-1]
     if groups:
         codes = every.loc[every["level"] == Level.WARD, "area_code"].tolist()
         members = [[codes.index(ward) for ward in wards] for _, wards in groups]
@@ -173,6 +177,12 @@ def _drawn(
     return present, rings, labels, simplify.dissolve_rings(rings[top]), water_rings
 
 
+def containing_areas(released: Released) -> dict[str, str]:
+    """Return the area one level up of each area: a borough's is of the third level where there is one."""
+    areas = released.areas[released.areas["parent_code"].notna()]
+    return dict(zip(areas["area_code"], areas["parent_code"].astype("str"), strict=True)) | released.info.parents_above
+
+
 def make_outlines(released: Released) -> Outlines:
     """Simplify, dissolve and cut a release's shapes into arcs.
 
@@ -183,9 +193,11 @@ def make_outlines(released: Released) -> Outlines:
     """
     info, crs = released.info, released.info.working_crs
     tolerance_m = info.simplify_m
-    named = released.areas[released.areas["level"].isin(["ward", "borough"])]
-    columns = (named[c].astype("str").tolist() for c in ("level", "area_code", "parent_code"))
-    keys = tuple(zip(*columns, shapely.to_wkb(named.geometry.to_numpy()).tolist(), strict=True))
+    named = released.areas[released.areas["level"].isin(_NESTED)]
+    level, code = (named[c].astype("str").tolist() for c in ("level", "area_code"))
+    above = containing_areas(released)
+    parents = [above.get(one, "") for one in code]
+    keys = tuple(zip(level, code, parents, shapely.to_wkb(named.geometry.to_numpy()).tolist(), strict=True))
     groups = tuple(sorted(info.ward_groups.items()))  # in the order of the groups in `areas`
     present, rings, labels, edge, water = _drawn(keys, groups, tolerance_m, crs, gaps_are_water=info.gaps_are_water)
     spots = [*released.hotspots.geometry, *released.hotspots_by_category.geometry, *released.cores.geometry]

@@ -25,7 +25,7 @@ from pipeline.publish.map.fields import (
     Payload,
     PeriodFields,
 )
-from pipeline.publish.map.geometry import LEVELS, context_fields, make_outlines
+from pipeline.publish.map.geometry import LEVELS, containing_areas, context_fields, make_outlines
 from pipeline.publish.surroundings import Surroundings
 from pipeline.release.released import PeriodInfo, Released, ReleaseInfo, split_not_offered
 from pipeline.statistics.rates import WEAK
@@ -254,6 +254,7 @@ def _level(released: Released, level: str, outlines: Any) -> LevelFields:
     info = released.info
     frame = released.areas[released.areas["level"] == level]
     codes = [str(c) for c in frame["area_code"]]
+    above = containing_areas(released)
     one, many = info.level_labels.get(level, (level, f"{level}s"))
     windows = {p.id: p for p in info.periods.get(level, ())}
     windows.setdefault(info.headline.id, info.headline)
@@ -265,11 +266,12 @@ def _level(released: Released, level: str, outlines: Any) -> LevelFields:
         periods += [_period(p, None, info) | {"kind": "l"} for p in info.long_windows]
     kinds = {p["id"]: p["kind"] for p in periods}
     out: LevelFields = {
+        "key": info.level_ids.get(level, level),
         "one": one,
         "many": many,
         "code": codes,
         "name": [_text(n) for n in frame["name"]],
-        "parent": [_text(p) for p in frame["parent_code"]],
+        "parent": [above.get(code, "") for code in codes],
         "people": [_whole(p) for p in frame["population"]],
         "year": _whole(frame["population_year"].dropna().max()) if frame["population_year"].notna().any() else None,
         "covered": [bool(c) for c in frame["covered"]],

@@ -112,7 +112,8 @@ function topFive(card, scene) {
     const swatch = el("i", scene.measure === "count" ? "swatch round" : "swatch");
     swatch.style.background = scene.measure === "count" ? palette.dot : fillOf(scene, i);
     const label = nameEl("span", "", LEVELS[scene.level].name[i] + " ");
-    if (isDetailed(scene.level)) label.append(nameEl("small", "", parentName(scene.level, i)));
+    const parent = parentName(scene.level, i);
+    if (parent) label.append(nameEl("small", "", parent));
     const row = button("", undefined, () => act.chooseArea(i, true));
     const size = cell(scene.level, i, scene.period, scene.category, "c");
     const text = !change ? figure(scene, i) : typeof size === "number" ? sizeText(size) : "";
@@ -125,8 +126,8 @@ function topFive(card, scene) {
 function areaCard(card, i, paper) {
   const scene = mainScene();
   const level = LEVELS[scene.level];
-  const above = isDetailed(scene.level) ? parentName(scene.level, i) : capital(level.one);
-  cardHead(card, level.name[i], [above, peopleText(scene.level, i)].filter(Boolean).join(" \u00b7 "), paper);
+  const what = isDetailed(scene.level) ? "" : capital(level.one);
+  cardHead(card, level.name[i], [what, parentName(scene.level, i), peopleText(scene.level, i)].filter(Boolean).join(" \u00b7 "), paper);
   card.append(add(el("p", "say"), ...nodesOf(areaSentence(scene, i))));
   if (scene.level === "ward_group") {
     const values = { levels: capital(levelWord("ward", true)), names: wardsOf(scene.level, i).join(", ") };

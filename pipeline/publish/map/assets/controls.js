@@ -5,7 +5,7 @@
 
 import { capital, clip, countText, listed, say, shortDate } from "./words.js";
 import {
-  BANDS, CATEGORIES, CONTEXT, HOTSPOTS, INFO, LEVELS, MAPPED, kindsOf, parentName, parentOf, periodOf, regionalRange, seriesOf,
+  BANDS, CATEGORIES, CONTEXT, HOTSPOTS, INFO, LEVELS, MAPPED, containing, kindsOf, parentName, periodOf, regionalRange, seriesOf,
 } from "./data.js";
 import {
   SHOWN_MEASURES, act, currentSeries, isDetailed, kindOf, levelsOf, mainScene, matching, otherScene,
@@ -184,8 +184,7 @@ function drawLevels() {
 /** @param {string} level */
 function setLevel(level) {
   stopPlaying();
-  const parent = state.area !== null ? parentOf(state.level, state.area) : null;
-  const keep = state.level === level ? state.area : parent && parent[0] === level ? parent[1] : null;
+  const keep = state.area === null ? null : containing(state.level, state.area, level);
   state.level = level;
   state.detailed = isDetailed(level);
   state.mode = "areas";
@@ -324,7 +323,9 @@ function startSearch() {
   const levels = MAPPED.filter((id) => id !== "ward_group");
   const find = CONTEXT.points.length ? say("map.search.find_place")
     : levels.length < 2 ? say("map.search.find_one", { level: levelWord(levels[0] || MAPPED[0]) })
-    : say("map.search.find_either", { small: levelWord(levels[0]), large: levelWord(levels[1]) });
+    : say("map.search.find_either", {
+      small: levels.slice(0, -1).map((id) => levelWord(id)).join(", "), large: levelWord(levels[levels.length - 1]),
+    });
   byId("search-label").textContent = find;
   inputById("search").placeholder = find;
   for (const id of levels.slice().reverse()) {

@@ -25,7 +25,7 @@ import { NOT_OFFERED } from "./fields.js";
 export const UNIT = 1e5;
 /** Context is drawn to 1/20,000 of a degree; context.py has the same. */
 const CONTEXT_UNIT = 2e4;
-const ALWAYS = ["region", "borough", "ward_group", "ward"];
+const ALWAYS = ["region", "level_4", "level_3", "borough", "ward_group", "ward"];
 
 /** @type {InfoFields} */
 export let INFO;
@@ -107,7 +107,7 @@ export function takeIn(payload) {
     const at = new Map(level.code.map((code, i) => [code, i]));
     LEVELS[id] = Object.assign(level, { id, at, shapes: level.rings ? level.rings.map(shape) : [], nothing: level.code.map(() => null), most: new Map() });
   }
-  MAPPED = ["ward", "ward_group", "borough"].filter((id) => LEVELS[id] && LEVELS[id].rings && LEVELS[id].code.length);
+  MAPPED = ALWAYS.slice(1).reverse().filter((id) => LEVELS[id] && LEVELS[id].rings && LEVELS[id].code.length);
   EDGE = shape(payload.edge);
   WATER = shape(payload.water);
   /** @template {{rings: number[][], at: [number, number]}} T @param {T} h @returns {T & {shape: Shape, point: Point}} */
@@ -175,10 +175,26 @@ export function parentOf(levelId, i) {
   return null;
 }
 
-/** @param {string} levelId @param {number} i @returns {string} */
+/** The area of another level that contains an area, or is it. @param {string} levelId @param {number} i @param {string} wanted
+ * @returns {number | null} */
+export function containing(levelId, i, wanted) {
+  /** @type {[string, number] | null} */
+  let at = [levelId, i];
+  while (at && at[0] !== wanted) at = parentOf(...at);
+  return at && at[1];
+}
+
+/** The level one up that is on the map; empty where only the region is above.
+ * @param {string} levelId @returns {string} */
+export function levelAbove(levelId) {
+  const parent = LEVELS[levelId].code.length ? parentOf(levelId, 0) : null;
+  return parent && parent[0] !== "region" ? parent[0] : "";
+}
+
+/** Name of the area one level up, where that is not the region. @param {string} levelId @param {number} i @returns {string} */
 export function parentName(levelId, i) {
   const parent = parentOf(levelId, i);
-  return parent && parent[0] === "borough" ? LEVELS.borough.name[parent[1]] : "";
+  return parent && parent[0] !== "region" ? LEVELS[parent[0]].name[parent[1]] : "";
 }
 
 /* ---------- counts ---------- */

@@ -112,7 +112,10 @@ export const LETTERS = {
  * @property {string} apart */
 
 /** A level's areas, side by side in lists; `values` holds category, column, window, then a cell for each area.
+
+    `key` is the level's name in files.
  * @typedef {object} LevelFields
+ * @property {string} key
  * @property {string} one
  * @property {string} many
  * @property {string[]} code

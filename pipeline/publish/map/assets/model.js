@@ -137,6 +137,10 @@ export function otherScene() {
 /** @param {string} levelId @returns {boolean} */
 export function isDetailed(levelId) { return DETAILED.includes(levelId); }
 
+/** The level whose outlines and names a map of a level carries: its own where its areas are large, else that of boroughs.
+ * @param {string} levelId @returns {string} */
+export function largeLevel(levelId) { return isDetailed(levelId) ? "borough" : levelId; }
+
 /** The levels that a category is given by, smallest areas first; never none.
  * @param {string} categoryId @returns {string[]} */
 export function levelsOf(categoryId) {
@@ -191,7 +195,7 @@ export function settleLevel() {
 /** Moves to a level that the category is given by; whoever had small areas gets them back with the next category. */
 function settleArea() {
   const offered = levelsOf(state.category);
-  const level = state.detailed || !offered.includes("borough") ? offered[0] : "borough";
+  const level = state.detailed || !offered.includes(state.level) ? offered[0] : state.level;
   if (level === state.level) return;
   const area = state.area === null ? null : shownAs(state.level, state.area);
   state.level = level;

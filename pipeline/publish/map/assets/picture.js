@@ -8,7 +8,7 @@ import { bandText, capital, clip, say } from "./words.js";
 import { CONTEXT, EDGE, INFO, LEVELS, MAPPED, UNIT, WATER, periodOf } from "./data.js";
 import {
   SHOWN_MEASURES, SIGNIFICANCE, act, areHotspotsQuiet, bandsOf, circleExamples, circleValue, clearChanges,
-  isPublic, largestCount, mainScene, otherScene, sharedLimits, sideLabel, sorted, spotsOf, state, valueOf,
+  isPublic, largeLevel, largestCount, mainScene, otherScene, sharedLimits, sideLabel, sorted, spotsOf, state, valueOf,
 } from "./model.js";
 import { changeFigure, classLimit, figure, keysOf, significanceWord, unitOf } from "./sentences.js";
 import {
@@ -20,7 +20,7 @@ import { goHome, resizeMap } from "./stage.js";
 import { fillCard, fillHotspots } from "./card.js";
 import { download, fileName } from "./table.js";
 
-/** @import { Point, Shape } from "./data.js" */
+/** @import { Level, Point, Shape } from "./data.js" */
 /** @import { Measure, Scene } from "./model.js" */
 
 /** @typedef {CanvasRenderingContext2D} Canvas */
@@ -119,7 +119,8 @@ function drawScene(context, scene, frame) {
     for (const b of bandsOf(scene.category)) paint(b.shape, colours.get(b.low), palette.halo, 1);
     level.shapes.forEach((rings) => paint(rings, null, "rgba(27,39,49,.22)", 0.8));
   }
-  if (MAPPED.includes("borough")) LEVELS.borough.shapes.forEach((rings) => paint(rings, null, palette.boroline, 2));
+  const large = largeLevel(scene.level);
+  if (MAPPED.includes(large)) LEVELS[large].shapes.forEach((rings) => paint(rings, null, palette.boroline, 2));
   for (const { kind, rings } of CONTEXT.surfaces) if (kind === "water") paint(rings, palette.water);
   if (state.context) pictureRoads(context, at);
   if (scene.mode === "areas" && scene.measure === "count") pictureCircles(context, scene, at);
@@ -128,7 +129,7 @@ function drawScene(context, scene, frame) {
   pictureTriangles(context, scene, at);
   if (state.area !== null) { paint(level.shapes[state.area], null, palette.halo, 10); paint(level.shapes[state.area], null, palette.ink, 5); }
   const badges = state.hotspots && !quiet ? badgePlaces(scene, at) : [];
-  if (state.names && MAPPED.includes("borough") && LEVELS.borough.code.length < 60) pictureNames(context, at, frame, badges);
+  if (state.names && MAPPED.includes(large) && LEVELS[large].code.length < 60) pictureNames(context, at, frame, badges, LEVELS[large]);
   drawBadges(context, badges);
 }
 
@@ -209,14 +210,14 @@ function pictureCircles(context, scene, at) {
 
 /** @typedef {{x: number, y: number, rank: number}} Badge */
 
-/** @param {Canvas} context @param {Projection} at @param {Frame} frame @param {Badge[]} badges */
-function pictureNames(context, at, frame, badges) {
+/** @param {Canvas} context @param {Projection} at @param {Frame} frame @param {Badge[]} badges @param {Level} large the large areas */
+function pictureNames(context, at, frame, badges, large) {
   context.font = "700 " + (frame[2] > 900 ? 21 : 15) + "px " + fontFamily();
   context.textAlign = "center";
   const taken = badges.map(({ x, y }) => [x - 22, y - 22, x + 22, y + 22]);
-  byRoom(LEVELS.borough).forEach(([[lon, lat], i]) => {
+  byRoom(large).forEach(([[lon, lat], i]) => {
     const [x, y] = at([lat / UNIT, lon / UNIT]);
-    const lines = nameLines(LEVELS.borough.name[i], 11);
+    const lines = nameLines(large.name[i], 11);
     const half = Math.max(...lines.map((t) => context.measureText(t).width)) / 2 + 4;
     const box = [x - half, y - 14 * lines.length, x + half, y + 14 * lines.length];
     const shift = [0, -24, 24, -40, 40].find((dy) => !taken.some((q) => box[0] < q[2] && box[2] > q[0] && box[1] + dy < q[3] && box[3] + dy > q[1]));
@@ -459,12 +460,12 @@ function fillSheet() {
 /** @type {Measure[]} */
 const PAPER_COLUMNS = ["count", "rate", "change"];
 
-/* The boroughs (or, where there are none, the first areas by name) with the measure on the map. */
+/* The large areas (or, where there are none, the first areas by name) with the measure on the map. */
 function paperTable() {
   const host = byId("paper-table");
   host.textContent = "";
   const scene = mainScene();
-  const levelId = MAPPED.includes("borough") ? "borough" : scene.level;
+  const large = largeLevel(scene.level), levelId = MAPPED.includes(large) ? large : scene.level;
   const window = periodOf(levelId, scene.period) || periodOf(levelId, INFO.headline);
   const period = window ? window.id : scene.period;
   const level = LEVELS[levelId];

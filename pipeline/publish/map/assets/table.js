@@ -6,7 +6,7 @@
 
 import { COLUMNS, LETTERS, NOT_OFFERED } from "./fields.js";
 import { capital, isolate, limitText, say, whole } from "./words.js";
-import { BANDS, HOTSPOTS, INFO, LEVELS, categoryOf, cell, isInside, parentName, parentOf, periodOf } from "./data.js";
+import { BANDS, HOTSPOTS, INFO, LEVELS, categoryOf, cell, isInside, levelAbove, parentName, parentOf, periodOf } from "./data.js";
 import {
   SHOWN_MEASURES, act, bandsOf, fillOpacity, funnelOf, hasMeasure, isDetailed, isFlow, isPublic, mainScene, otherScene,
   rankValue, sideLabel, sorted, spotsOf, state, valueOf, wardsOf,
@@ -14,7 +14,7 @@ import {
 import { figure, regionShort, spotAmount, spotNote, subjectOf } from "./sentences.js";
 import { add, announce, button, byId, el, fillOf, inputById, nameEl, palette, svgEl, trianglePath } from "./page.js";
 
-/** @import { Point, Shape } from "./data.js" */
+/** @import { Level, Point, Shape } from "./data.js" */
 /** @import { Measure, Scene } from "./model.js" */
 
 /** @typedef {{id: string, title: string, text: (i: number) => string, sortable?: boolean, number?: boolean,
@@ -34,9 +34,10 @@ function tableColumns() {
   const found = (/** @type {number} */ i) => [level.name[i], ...wardsOf(scene.level, i)].join(" ");
   /** @type {TableColumn[]} */
   const columns = [{ id: "name", title: say("map.table.area"), sortable: true, text: (i) => level.name[i], found, order: (i) => level.name[i].toLowerCase() }];
-  if (isDetailed(scene.level) && LEVELS.borough) {
+  const above = levelAbove(scene.level);
+  if (above) {
     const name = (/** @type {number} */ i) => parentName(scene.level, i);
-    columns.push({ id: "parent", title: capital(LEVELS.borough.one), sortable: true, text: name, order: (i) => name(i).toLowerCase() });
+    columns.push({ id: "parent", title: capital(LEVELS[above].one), sortable: true, text: name, order: (i) => name(i).toLowerCase() });
   }
   const league = !(isPublic() && isDetailed(scene.level));
   for (const measure of COLUMN_ORDER) {
@@ -255,7 +256,7 @@ export function download(name, type, content) {
 
 /** @param {string} ending @returns {string} */
 export function fileName(ending) {
-  const words = [INFO.runName, state.mode === "density" ? "density" : state.level + "-" + state.measure, state.category, state.period];
+  const words = [INFO.runName, state.mode === "density" ? "density" : LEVELS[state.level].key + "-" + state.measure, state.category, state.period];
   return words.join("_").replace(/[^A-Za-z0-9._-]+/g, "-").replace(/\.\./g, "_to_") + "." + ending;
 }
 
@@ -278,7 +279,7 @@ function areaRecord(scene, i) {
   const parent = parentOf(scene.level, i);
   /** @type {Record<string, unknown>} */
   const record = {
-    area_code: level.code[i], area_name: level.name[i], level: scene.level, parent_code: level.parent[i] || null,
+    area_code: level.code[i], area_name: level.name[i], level: level.key, parent_code: level.parent[i] || null,
     parent_name: parent ? LEVELS[parent[0]].name[parent[1]] : null, population: level.people[i], covered: level.covered[i],
     period: scene.period, period_start: window ? window.start : null, period_end: window ? window.end : null,
     complete: window ? window.complete : null, category: scene.category,
@@ -293,6 +294,9 @@ function areaRecord(scene, i) {
   record.not_offered = record.withheld = [...gone].join(";");
   return record;
 }
+
+/** Name of a level's layer, as the files beside the page have it. @param {Level} level @returns {string} */
+function layerName({ id, key }) { return key === id ? id + "s" : key; }
 
 /** Cautions that go with everything that leaves the page. @returns {string[]} */
 export function notesForFiles() {
@@ -350,7 +354,7 @@ export function saveGeoJson() {
     hotspot_id: h.id, rank: h.rank, name: h.name, incidents: h.n, incidents_band: h.band, area_km2: h.km2, density_per_km2: h.density,
   }));
   const collection = {
-    type: "FeatureCollection", name: dense ? "density" : state.level + "s", notes: notesForFiles(), simplified: true,
+    type: "FeatureCollection", name: dense ? "density" : layerName(LEVELS[state.level]), notes: notesForFiles(), simplified: true,
     features: [...shownFeatures(), ...outlines],
   };
   download(fileName("geojson"), "application/geo+json", JSON.stringify(collection));

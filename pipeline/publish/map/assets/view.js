@@ -8,7 +8,7 @@ import { clip, isolate, say } from "./words.js";
 import { CONTEXT, EDGE, HOTSPOTS, INFO, LEVELS, MAPPED, UNIT, WATER, column, isInside, parentName } from "./data.js";
 import {
   act, areHotspotsQuiet, bandsOf, circleValue, classOf, clearChanges, fillOpacity, isDetailed, isSpotOf,
-  largestCount, mainScene, otherScene, sharedLimits, shortName, sideLabel, sorted, spotsOf, state, tiles,
+  largeLevel, largestCount, mainScene, otherScene, sharedLimits, shortName, sideLabel, sorted, spotsOf, state, tiles,
   valueOf,
 } from "./model.js";
 import { valueText } from "./sentences.js";
@@ -83,6 +83,8 @@ export class View {
     this.named = "";
     /** @type {{level: string, marks: L.CircleMarker[]} | null} */
     this.circles = null;
+    /** @type {{level: string, paths: L.Polygon[]} | null} */
+    this.lines = null;
     for (const [name, z] of PANES) {
       const pane = map.getPane(name) || map.createPane(name);
       pane.style.zIndex = String(z);
@@ -133,7 +135,7 @@ export class View {
     const { paths, group } = this.shapesOf(scene.level);
     if (!this.map.hasLayer(group)) group.addTo(this.map);
     const count = scene.measure === "count" && !dense;
-    const borough = scene.level === "borough";
+    const large = !isDetailed(scene.level);
     restyle(this.base.edge, { fill: true, fillColor: palette.land, fillOpacity: tiles.shown ? 0.3 : 1, color: palette.edge, weight: this.small ? 1.6 : 2.4 });
     restyle(this.base.water, { stroke: false, fillColor: palette.water, fillOpacity: 1 });
     restyle(this.base.ground, { stroke: false, fillColor: palette.land, fillOpacity: tiles.shown ? 0.3 : 1 });
@@ -144,10 +146,11 @@ export class View {
         fillOpacity: dense ? 0 : fillOpacity(),
         color: dense || count ? palette.edge : palette.wardline,
         opacity: dense ? 0.22 : count ? 0.3 : 1,
-        weight: borough && !dense && !count ? 0 : 0.5,
+        weight: large && !dense && !count ? 0 : 0.5,
       });
     });
-    this.base.lines.forEach((line) => restyle(line, { fill: false, color: palette.boroline, weight: this.small ? 0.8 : 1.15, opacity: dense ? 0.5 : 0.82 }));
+    const style = { fill: false, color: palette.boroline, weight: this.small ? 0.8 : 1.15, opacity: dense ? 0.5 : 0.82 };
+    this.linesOf(largeLevel(scene.level)).forEach((line) => restyle(line, style));
     this.context.draw();
     this.drawRims(scene);
     this.drawBands(scene);
@@ -165,9 +168,18 @@ export class View {
     const ground = drawRings(EDGE, this.in("ground")).addTo(this.map);
     // Leaflet writes the paths anew after each move, and rims are clipped by them.
     this.render.areas.on("update", () => { if (this.close) this.drawRims(this.scene()); });
-    const lines = (MAPPED.includes("borough") ? LEVELS.borough.shapes : []).map((s) => drawRings(s, this.in("lines")).addTo(this.map));
     this.settled = true;
-    return { edge, water, ground, lines };
+    return { edge, water, ground };
+  }
+
+  /** Outlines over the fills: of large areas, one level at a time. @param {string} levelId @returns {L.Polygon[]} */
+  linesOf(levelId) {
+    if (this.lines && this.lines.level === levelId) return this.lines.paths;
+    if (this.lines) for (const path of this.lines.paths) path.remove();
+    const shapes = MAPPED.includes(levelId) ? LEVELS[levelId].shapes : [];
+    const paths = shapes.map((s) => drawRings(s, this.in("lines")).addTo(this.map));
+    this.lines = { level: levelId, paths };
+    return paths;
   }
 
   /** Close to, a fill withdraws to a rim inside each area, and the street appears.
@@ -430,7 +442,7 @@ function homeZoom(view) { return view.homeZoom === undefined ? view.map.getZoom(
 function tipContent(scene, i) {
   const box = el("div");
   add(box, nameEl("b", "", LEVELS[scene.level].name[i]));
-  const parent = isDetailed(scene.level) ? parentName(scene.level, i) : "";
+  const parent = parentName(scene.level, i);
   if (parent) add(box, nameEl("div", "in", parent));
   /** @param {string} text @param {string} [fill] */
   const line = (text, fill) => {
@@ -604,7 +616,8 @@ function placeAll(placer, view) {
     const p = map.project([labelsOf(marked)[i][1] / UNIT, labelsOf(marked)[i][0] / UNIT]);
     placer.block(p.x - mark, p.y - mark, p.x + mark, p.y + mark);
   }
-  if (view.small) { placeBoroughNames(placer); return; }
+  const large = largeLevel(scene.level);
+  if (view.small) { placeLargeNames(placer, large); return; }
   const stations = view.context.drawStations();
   if (state.area !== null && !isPhone()) placePicked(placer, view);
   if (!state.names) return;
@@ -613,10 +626,10 @@ function placeAll(placer, view) {
   if (state.context && CONTEXT.points.length && step !== "region") {
     const named = placeContextNames(placer, stations);
     if (step !== "town") placeWardNames(placer, scene, named);
-    placeBoroughNames(placer, named);
+    placeLargeNames(placer, large, named);
     return;
   }
-  placeBoroughNames(placer);
+  placeLargeNames(placer, large);
   const level = LEVELS[scene.level];
   if (map.getZoom() < 12 && level.code.length > 60) return;
   placeWardNames(placer, scene);
@@ -752,14 +765,15 @@ function placeRoadNames(placer) {
   }
 }
 
-/** @param {Placer} placer @param {Named} [named] names of context: those of boroughs stand in capitals, after them */
-function placeBoroughNames(placer, named) {
-  if (!MAPPED.includes("borough")) return;
-  const { map } = placer.view;
+/** @param {Placer} placer @param {string} levelId the level of the large areas
+ * @param {Named} [named] names of context: those of large areas stand in capitals, after them */
+function placeLargeNames(placer, levelId, named) {
+  if (!MAPPED.includes(levelId)) return;
+  const { map } = placer.view, large = LEVELS[levelId];
   const size = isPhone() || placer.view.small ? 10.5 : 11.5;
   if (named) {
-    byRoom(LEVELS.borough).forEach(([[x, y], i]) => {
-      const name = LEVELS.borough.name[i], rings = LEVELS.borough.shapes[i];
+    byRoom(large).forEach(([[x, y], i]) => {
+      const name = large.name[i], rings = large.shapes[i];
       if (isNamed(named, name, rings)) return;
       placer.put("borough quiet", [name.toLocaleUpperCase(INFO.language)], L.latLng(y / UNIT, x / UNIT), {
         font: "600 10.5px", height: 12, room: Infinity, offsets: [0, 2, -2, 4, -4], track: 1.6, shy: true, within: rings,
@@ -767,9 +781,9 @@ function placeBoroughNames(placer, named) {
     });
     return;
   }
-  byRoom(LEVELS.borough).forEach(([[x, y, r], i]) => {
+  byRoom(large).forEach(([[x, y, r], i]) => {
     const latlng = L.latLng(y / UNIT, x / UNIT);
-    const name = shortName(LEVELS.borough, i);
+    const name = shortName(large, i);
     const room = roomOf(map, latlng, r) * 1.4 + 6;
     // Where the whole does not fit, "City of Westminster" is Westminster; the City of London, inside London, is the City.
     for (const lines of [nameLines(name, 11), [cityName(name)]]) {
