@@ -1,7 +1,7 @@
 """The command line. Heavy libraries load only when a command needs them."""
 
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,6 +36,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+_DEFAULT_CONFIG = Path("config.yaml")
 _ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
 _JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 _DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
@@ -109,6 +110,12 @@ def run(
         typer.Option(help="Correct numbers that this profile released, at borough level and above; needs --reason."),
     ] = None,
     reason: Annotated[str, typer.Option(help="Why, in words for readers: printed on the corrected pages.")] = "",
+    sample: Annotated[
+        bool, typer.Option("--sample", help="Run the synthetic sample in a new folder, hotspots-sample.")
+    ] = False,
+    log_json: Annotated[
+        bool, typer.Option("--log-json", help="Print events as JSON lines instead of the report, for schedulers.")
+    ] = False,
     as_json: _JsonOption = False,
     debug: _DebugOption = False,
 ) -> None:
@@ -116,17 +123,32 @@ def run(
 
     Example: hotspots run --config config.yaml
     """
+    from pipeline.commands.events import json_events
     from pipeline.commands.terminal import configured, print_outcome, progress_bar
     from pipeline.errors import ConfigError
     from pipeline.stages.runner import run as run_all
 
     if bool(reissue) != bool(reason.strip()):
         raise ConfigError("--reissue PROFILE and --reason TEXT go together: pages say why numbers were corrected")
+    if log_json and as_json:
+        raise ConfigError("--json and --log-json exclude each other: one JSON object at the end, or a line an event")
+    if sample and config != _DEFAULT_CONFIG:
+        raise ConfigError("--sample and --config exclude each other: the sample has a configuration of its own")
     correction = (reissue, reason.strip()) if reissue else None
-    with configured(config):
-        with progress_bar() as progress:
-            outcome = run_all(config, progress=progress, start=start, only=only or (), force=force, reissue=correction)
-        print_outcome(outcome, as_json=as_json)
+    with ExitStack() as stack:
+        # Also what is wrong with the configuration is an event.
+        events = stack.enter_context(json_events()) if log_json else None
+        if sample:
+            from pipeline.commands.sample import set_up_sample
+
+            config = set_up_sample(Path("hotspots-sample"))
+        settings = stack.enter_context(configured(config))
+        with nullcontext(events) if events else progress_bar() as progress:
+            outcome = run_all(
+                settings, progress=progress, start=start, only=only or (), force=force, reissue=correction
+            )
+        if not log_json:
+            print_outcome(outcome, as_json=as_json)
 
 
 @app.command()
@@ -143,34 +165,13 @@ def check(
     Example: hotspots check --config config.yaml
     """
     from pipeline.commands.terminal import configured, print_check
-    from pipeline.config import changed_defaults, settings_cautions
-    from pipeline.stages.checks import check_inputs
-    from pipeline.stages.copies import local_copies, needs_copies
-    from pipeline.stages.freshness import states_of
-    from pipeline.stages.trial import Trial, try_rows
-    from pipeline.storage.workspace import Fingerprints, Workspace
+    from pipeline.stages.trial import check as try_out
 
     with configured(config) as settings:
-        base = config.resolve().parent
-        folder = base / settings.run.output_dir / settings.run.name
-        cautions = [*settings_cautions(settings), *changed_defaults(settings)]
-        with ExitStack() as copies:
-            if needs_copies(settings):
-                copies.enter_context(Workspace(folder).locked())
-            # Of a table, the first rows; all of them only where these leave a doubt, as with files.
-            for part in (rows, None):
-                with local_copies(settings, base, rows=part) as local:
-                    files = check_inputs(local.config, base)
-                    prints = Fingerprints(folder / "manifest.json")
-                    states = states_of(local.config, base, folder, prints)
-                    trial = Trial()
-                    if rows:
-                        trial = try_rows(local.config, base, rows=rows, checksums=prints.checksums)
-                    if trial.error is None or not any(o.get("rows") == rows for o in local.origins) or part is None:
-                        print_check(local.config, files, states, cautions, trial, as_json=as_json)
-                        break
-    if trial.error is not None:
-        raise trial.error
+        checked = try_out(settings, rows=rows)
+        print_check(checked, as_json=as_json)
+    if checked.trial.error is not None:
+        raise checked.trial.error
 
 
 @app.command()

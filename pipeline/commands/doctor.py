@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from pipeline import DISTRIBUTION
 from pipeline.commands.shadowing import HERE, installed_folder, other_distributions, other_packages
 from pipeline.errors import ConfigError, HotspotsError
 from pipeline.publish.words import catalogue_of, say, speaking, whole
@@ -261,7 +262,7 @@ def shadowing(_: Situation) -> Iterator[Finding]:
 def _held_against_list(root: Path) -> tuple[int, list[str]]:
     """Return how many files the installation lists, and those that are missing or not as they came."""
     listed, wrong = 0, []
-    for file in importlib.metadata.files("hotspots") or ():
+    for file in importlib.metadata.files(DISTRIBUTION) or ():
         if file.parts[0] != root.name or file.hash is None or file.hash.mode != "sha256":
             continue
         listed += 1
@@ -321,7 +322,7 @@ def packages(_: Situation) -> Iterator[Finding]:
     from packaging.requirements import Requirement
 
     tested = _constraints()
-    for line in importlib.metadata.requires("hotspots") or ():
+    for line in importlib.metadata.requires(DISTRIBUTION) or ():
         wanted = Requirement(line)
         if wanted.marker is not None and not wanted.marker.evaluate({"extra": ""}):
             continue

@@ -1,4 +1,4 @@
-"""Writing the synthetic sample: the generator's rows into a file."""
+"""The synthetic sample: set up in a folder to be run, or made anew by the generator."""
 
 import gzip
 import io
@@ -11,9 +11,13 @@ from pipeline.errors import InputError
 from pipeline.sample import Boroughs, incident_chunks, to_csv_text
 from pipeline.storage.files import write_bytes
 
-__all__ = ["SAMPLE_FOLDER", "sample_bytes", "write_sample"]
+__all__ = ["SAMPLE_FOLDER", "sample_bytes", "set_up_sample", "write_sample"]
 
-SAMPLE_FOLDER = Path(__file__).parents[2] / "data" / "sample"
+# An installed package holds its sample (setup.py puts it there); a checkout holds it at the top.
+_SHIPPED = Path(__file__).parents[1] / "sample" / "shipped"
+_HOME = _SHIPPED if _SHIPPED.is_dir() else Path(__file__).parents[2]
+SAMPLE_FOLDER = _HOME / "data" / "sample"
+_MISSING = "the installation is incomplete, because the sample is part of it: install or clone the project again"
 
 
 def sample_bytes(*, seed: int, rows: int, compressed: bool, folder: Path = SAMPLE_FOLDER) -> tuple[bytes, int]:
@@ -27,7 +31,7 @@ def sample_bytes(*, seed: int, rows: int, compressed: bool, folder: Path = SAMPL
     outlines, totals = folder / "boroughs.geojson", folder / "strand_totals.csv"
     for path in (outlines, totals):
         if not path.is_file():
-            raise InputError(f"{path} is missing: the sample needs the project's data folder; clone the project again")
+            raise InputError(f"{path} is missing: {_MISSING}")
     shapes = gpd.read_file(outlines)
     boroughs = Boroughs(
         codes=tuple(shapes["area_code"]), names=tuple(shapes["area_name"]), polygons=shapes.geometry.to_numpy()
@@ -45,3 +49,30 @@ def write_sample(out: Path, *, seed: int, rows: int) -> int:
     content, made = sample_bytes(seed=seed, rows=rows, compressed=out.suffix == ".gz")
     write_bytes(out, content)
     return made
+
+
+def set_up_sample(folder: Path) -> Path:
+    """Put the sample's configuration and data into a folder, and return the configuration.
+
+    Files that are there stay as they are: a configuration that somebody has changed is run as changed.
+
+    Raises
+    ------
+    InputError
+        If the sample is missing from the installation, or the folder cannot be written.
+    """
+    sources = [_HOME / "config.yaml", *sorted(path for path in SAMPLE_FOLDER.rglob("*") if path.is_file())]
+    for source in sources:
+        if not source.is_file():
+            raise InputError(f"{source} is missing: {_MISSING}")
+        target = folder / source.relative_to(_HOME)
+        try:
+            if not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                write_bytes(target, source.read_bytes())
+        except OSError as error:
+            raise InputError(
+                f"{target}: {error.strerror or error}: the sample is put into the current folder, which must be "
+                "writable. Change to another folder and run again"
+            ) from None
+    return folder / "config.yaml"

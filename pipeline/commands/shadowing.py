@@ -33,7 +33,7 @@ HERE = Path(__file__).resolve().parents[1]
 def another_version() -> str:
     """Return what is wrong if this is a copy of another version than the installed one and hides it, else nothing."""
     try:
-        version = importlib.metadata.version("hotspots")
+        version = importlib.metadata.version(pipeline.DISTRIBUTION)
     except importlib.metadata.PackageNotFoundError:
         return ""
     if version == pipeline.__version__:  # nearly always, so the rest costs the start of a command nothing
@@ -49,7 +49,7 @@ def another_version() -> str:
 def installed_folder() -> Path | None:
     """Return the package's folder as the installation recorded it; None where nothing is installed."""
     try:
-        installed = importlib.metadata.distribution("hotspots")
+        installed = importlib.metadata.distribution(pipeline.DISTRIBUTION)
         origin = json.loads(installed.read_text("direct_url.json") or "{}")
     except (importlib.metadata.PackageNotFoundError, ValueError):
         return None
@@ -64,7 +64,7 @@ def installed_folder() -> Path | None:
 def other_distributions() -> list[str]:
     """Name other installed distributions that own a package of our name: they may have replaced files of ours."""
     owners = importlib.metadata.packages_distributions().get(HERE.name, [])
-    return sorted({owner for owner in owners if owner != "hotspots"})
+    return sorted({owner for owner in owners if owner != pipeline.DISTRIBUTION})
 
 
 def other_packages() -> list[Path]:

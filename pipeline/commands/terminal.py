@@ -28,7 +28,7 @@ from pipeline.tables import Level
 if TYPE_CHECKING:
     from pipeline.commands.backtest import BacktestReport
     from pipeline.stages.runner import Attempt
-    from pipeline.stages.trial import Trial
+    from pipeline.stages.trial import Checked
 
 __all__ = [
     "configured",
@@ -220,25 +220,18 @@ def _print_folders(console: Console, outcome: Outcome) -> None:
 # hotspots check
 
 
-def print_check(
-    config: Config,
-    files: Sequence[Path],
-    states: Sequence[State],
-    cautions: Sequence[str],
-    trial: "Trial",
-    *,
-    as_json: bool,
-) -> None:
+def print_check(checked: "Checked", *, as_json: bool) -> None:
     """Say which files would be read, what their first rows hold, which stages would run, and what to look at."""
-    cautions = [*cautions, *(trial.cautions if trial.whole else [])]
-    stale = [state.stage.name for state in states if not state.fresh]
+    config, files, trial = checked.config, checked.files, checked.trial
+    cautions = [*checked.cautions, *(trial.cautions if trial.whole else [])]
+    stale = [state.stage.name for state in checked.states if not state.fresh]
     if as_json:
         print_json(
             {
                 "files": [str(f) for f in files],
                 "stale": stale,
                 "profiles": [p.name for p in config.profiles],
-                "cautions": list(cautions),
+                "cautions": cautions,
                 "cautions_of_rows_read": [] if trial.whole else trial.cautions,
                 "sources": trial.sources,
                 "every_row_read": trial.whole,
@@ -250,8 +243,8 @@ def print_check(
     console = open_console()
     verdict = say("terminal.check.usable") if trial.error is None else say("terminal.check.would_stop")
     console.print(escape(say("terminal.check.title", title=config.run.title, run=config.run.name, verdict=verdict)))
-    for file in files:
-        console.print(f"  {escape(_shown(file))}  {size_text(file.stat().st_size)}")
+    for file, size in files.items():
+        console.print(f"  {escape(_shown(file))}  {size_text(size)}")
     labels = level_words(config.areas)
     for source in trial.sources:
         _print_source(console, source, labels)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from pipeline.config.analysis import (
     Backtest,
@@ -162,7 +162,18 @@ def _default_profiles() -> tuple[Profile, ...]:
 
 
 class Config(Section):
-    """All settings of a run."""
+    """All settings of a run.
+
+    Examples
+    --------
+    >>> config = Config.from_file("my.yaml")  # doctest: +SKIP
+    >>> Config.from_settings({"areas": {}})
+    Traceback (most recent call last):
+    pipeline.errors.ConfigError: the settings cannot be used:
+      the configuration: there is no data: set incidents or published_counts
+    """
+
+    _folder: Path | None = PrivateAttr(None)
 
     run: Run = Field(default_factory=lambda: Run.model_validate({}), description="Name and labels of the run.")
     crs: Crs = Field(default_factory=lambda: Crs.model_validate({}), description="Coordinate reference systems.")
@@ -204,6 +215,44 @@ class Config(Section):
         default_factory=lambda: MapSettings.model_validate({}), description="How the map is drawn."
     )
     exports: Exports = Field(default_factory=lambda: Exports.model_validate({}), description="Layers for GIS.")
+
+    @property
+    def folder(self) -> Path:
+        """Folder that relative paths in the settings start from: that of their file, else the current folder."""
+        return self._folder or Path.cwd()
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> "Config":
+        """Read the settings from a YAML file, as the command line does.
+
+        Raises
+        ------
+        ConfigError
+            If the file is missing, is not YAML, or a setting is wrong.
+        """
+        return load_config(Path(path))
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any], *, folder: str | Path = ".") -> "Config":
+        """Take the settings from a mapping with the keys of the YAML file.
+
+        Parameters
+        ----------
+        settings
+            As in docs/configuration.md.
+        folder
+            Folder that relative paths start from.
+
+        Raises
+        ------
+        ConfigError
+            With one line for each setting that is wrong.
+        """
+        return parse_config(settings, where="the settings", folder=Path(folder).resolve())
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Remember the folder: it is where the settings come from, not one of them."""
+        self._folder = (context or {}).get("folder")
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> "Config":
@@ -408,8 +457,8 @@ _RETIRED = {
 }
 
 
-def parse_config(data: Mapping[str, Any], *, where: str = "config.yaml") -> Config:
-    """Validate plain data and return the frozen settings.
+def parse_config(data: Mapping[str, Any], *, where: str = "config.yaml", folder: Path | None = None) -> Config:
+    """Validate plain data and return the frozen settings, whose paths start from `folder`, else the current one.
 
     Raises
     ------
@@ -417,7 +466,7 @@ def parse_config(data: Mapping[str, Any], *, where: str = "config.yaml") -> Conf
         With one line per fault: its position, what is wrong, and what was probably meant.
     """
     try:
-        return Config.model_validate(data)
+        return Config.model_validate(data, context={"folder": folder})
     except ValidationError as error:
         lines = []
         for fault in error.errors():
@@ -458,7 +507,7 @@ def load_config(path: Path) -> Config:
         raise ConfigError(f"{path}{line} is not YAML: {getattr(error, 'problem', error)}") from None
     if not isinstance(data, dict):
         raise ConfigError(f"{path} contains no settings: write one with `hotspots init extract --force`")
-    return parse_config(data, where=str(path))
+    return parse_config(data, where=str(path), folder=path.resolve().parent)
 
 
 def settings_cautions(config: Config) -> list[str]:

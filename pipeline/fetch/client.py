@@ -6,7 +6,6 @@ wait, and when to stop.
 """
 
 import email.utils
-import importlib.metadata
 import secrets
 import ssl
 import time
@@ -20,12 +19,13 @@ from urllib.robotparser import RobotFileParser
 
 import httpx
 
+from pipeline import __version__
 from pipeline.errors import InputError
 from pipeline.fetch.untrusted import checked_url, cleaned
 
 __all__ = ["AGENT", "Client", "Later", "Limits"]
 
-AGENT = f"hotspots/{importlib.metadata.version('hotspots')} (crime-hotspot maps; one request at a time)"
+AGENT = f"hotspots/{__version__} (crime-hotspot maps; one request at a time)"
 # Answers that mean "not now": timeout, too early, too many requests, and a server or gateway in trouble.
 _RETRY = frozenset({408, 425, 429, 500, 502, 503, 504})
 _MOVED = frozenset({301, 302, 303, 307, 308})

@@ -4,6 +4,7 @@ Of a run that fails, what it had refused is kept (`latest_attempt`).
 """
 
 import contextlib
+import logging
 import shutil
 import time
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline import __version__
 from pipeline.config import Config, load_config
 from pipeline.errors import ConfigError, EngineError, HotspotsError, InputError
 from pipeline.release.ledger import make_good, recorded
@@ -25,7 +27,14 @@ from pipeline.storage.workspace import Fingerprints, Workspace, code_version, li
 if TYPE_CHECKING:  # a run with nothing to do must stay light
     import pandas as pd
 
-__all__ = ["Attempt", "Outcome", "latest_attempt", "run"]
+__all__ = ["LOG", "Attempt", "Outcome", "latest_attempt", "run"]
+
+LOG = logging.getLogger("pipeline.run")
+"""Every record has `event` (its name) and `facts` (plain values): `hotspots run --log-json` writes these as JSON."""
+
+
+def _log(level: int, words: str, event: str, **facts: Any) -> None:
+    LOG.log(level, words, extra={"event": event, "facts": facts})
 
 
 @dataclass(slots=True)
@@ -58,7 +67,7 @@ class Outcome:
 
 
 def run(
-    config_path: Path,
+    settings: Config | Path,
     *,
     progress: Progress,
     start: str | None = None,
@@ -70,8 +79,8 @@ def run(
 
     Parameters
     ----------
-    config_path
-        The configuration; paths in it are relative to its folder.
+    settings
+        The configuration, or its file.
     progress
         Called as long steps advance.
     start
@@ -89,10 +98,11 @@ def run(
         With the exit code of its branch. The last complete run is then as it was.
     """
     began = time.monotonic()
-    config = load_config(config_path)
-    base = config_path.resolve().parent
+    config = settings if isinstance(settings, Config) else load_config(settings)
+    base = config.folder
     workspace = Workspace(base / config.run.output_dir / config.run.name)
     outcome = Outcome(folder=workspace.folder, config=config)
+    _log(logging.INFO, f"run {config.run.name} started", "run_started", run=config.run.name, version=__version__)
     # Everything that reads the last run is under the lock: another process may be about to swap it.
     with workspace.locked(), contextlib.ExitStack() as copies:
         outcome.recovered = workspace.recover()
@@ -109,8 +119,7 @@ def run(
         if not chosen:
             _forget_failed(workspace)
             outcome.manifest = read_json(workspace.folder / "manifest.json")
-            outcome.seconds = time.monotonic() - began
-            return outcome
+            return _ended(outcome, began)
         building = _Building(local, base, workspace, prints, progress, began, force, reissue)
         try:
             outcome.manifest = building.build(states, chosen)
@@ -133,7 +142,20 @@ def run(
             workspace.abandon()
             raise
         _forget_failed(workspace)
+    return _ended(outcome, began)
+
+
+def _ended(outcome: Outcome, began: float) -> Outcome:
     outcome.seconds = time.monotonic() - began
+    _log(
+        logging.INFO,
+        f"run {outcome.config.run.name} finished in {outcome.seconds:.1f} s",
+        "run_finished",
+        folder=str(outcome.folder),
+        ran=outcome.ran,
+        fresh=outcome.fresh,
+        seconds=round(outcome.seconds, 3),
+    )
     return outcome
 
 
@@ -250,12 +272,18 @@ class _Building:
         )
         # What a stage wrote is what is there now and was not before: no stage can forget to declare an output.
         before, at = _files(folder), time.monotonic()
+        _log(logging.INFO, f"stage {stage.name} started", "stage_started", stage=stage.name)
         try:
             stage.run(context)
         finally:
             self.cautions.extend(context.cautions)
+            for caution in (*context.first_cautions, *context.cautions):
+                _log(logging.WARNING, caution, "caution", stage=stage.name, text=caution)
+        seconds = round(time.monotonic() - at, 3)
+        text = f"stage {stage.name} finished in {seconds:.1f} s"
+        _log(logging.INFO, text, "stage_finished", stage=stage.name, seconds=seconds)
         return {
-            "seconds": round(time.monotonic() - at, 3),
+            "seconds": seconds,
             "carried_over": False,
             "choices": context.choices,
             "counters": context.counters,

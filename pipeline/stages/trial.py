@@ -8,22 +8,27 @@ leave open which of two forms its dates have.
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from pipeline.config import Config
+from pipeline.config import Config, changed_defaults, settings_cautions
 from pipeline.errors import HotspotsError
 from pipeline.ingest import count_columns
 from pipeline.stages import Context, RecordKind, aggregate, detect, ingest
+from pipeline.stages.checks import check_inputs
+from pipeline.stages.copies import local_copies, needs_copies
 from pipeline.stages.engines import LocalEngine
+from pipeline.stages.freshness import State, states_of
 from pipeline.stages.inputs import expand
 from pipeline.storage.files import read_json
+from pipeline.storage.workspace import Fingerprints, Workspace
 from pipeline.tables import Level, Place
 
-__all__ = ["Trial", "try_rows"]
+__all__ = ["Checked", "Trial", "check", "try_rows"]
 
 _EXAMPLES = 3
 _SALT = b"a trial"  # hashes of victims are made as in a run, and thrown away
@@ -53,6 +58,68 @@ class Trial:
     cautions: list[str] = field(default_factory=list)
     whole: bool = True
     error: HotspotsError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What can be known of a run before it.
+
+    Attributes
+    ----------
+    config
+        The settings.
+    files
+        Every file a run would read, and its bytes.
+    states
+        Whether each stage is fresh.
+    cautions
+        Warnings about settings.
+    trial
+        What the first rows of each source hold.
+    """
+
+    config: Config
+    files: dict[Path, int]
+    states: list[State]
+    cautions: list[str]
+    trial: Trial
+
+
+def check(config: Config, *, rows: int) -> Checked:
+    """Find every file and column, and try the first rows of each source; nothing is written but copies of databases.
+
+    Parameters
+    ----------
+    config
+        Settings.
+    rows
+        Rows to read of each source, shared out over its files; 0 reads headers alone.
+
+    Raises
+    ------
+    HotspotsError
+        If a file or a column is missing. What rows are refused for is in `trial`.
+    """
+    base = config.folder
+    folder = base / config.run.output_dir / config.run.name
+    with Workspace(folder).locked() if needs_copies(config) else nullcontext():
+        with local_copies(config, base, rows=rows) as local:
+            checked = _checked(local.config, base, folder, rows=rows)
+            cut = any(origin.get("rows") == rows for origin in local.origins)
+        if checked.trial.error is None or not cut:
+            return checked
+        # Of a table, the first rows; all of them only where these leave a doubt, as with files.
+        with local_copies(config, base) as local:
+            return _checked(local.config, base, folder, rows=rows)
+
+
+def _checked(config: Config, base: Path, folder: Path, *, rows: int) -> Checked:
+    files = check_inputs(config, base)
+    prints = Fingerprints(folder / "manifest.json")
+    states = states_of(config, base, folder, prints)
+    trial = try_rows(config, base, rows=rows, checksums=prints.checksums) if rows else Trial()
+    cautions = [*settings_cautions(config), *changed_defaults(config)]
+    return Checked(config, {file: file.stat().st_size for file in files}, states, cautions, trial)
 
 
 def try_rows(config: Config, base: Path, *, rows: int, checksums: Mapping[Path, str]) -> Trial:

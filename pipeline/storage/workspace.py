@@ -22,6 +22,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from pipeline import __version__
 from pipeline.errors import EngineError, InputError
 from pipeline.storage.files import digest, read_json
 
@@ -177,7 +178,7 @@ def code_version() -> str:
 
 def versions() -> dict[str, str]:
     """Return the versions of all libraries that can change a result."""
-    found = {"python": platform.python_version(), "hotspots": importlib.metadata.version("hotspots")}
+    found = {"python": platform.python_version(), "hotspots": __version__}
     for name in _PACKAGES:
         found[name] = importlib.metadata.version(name)
     return found

@@ -60,7 +60,7 @@ def test_a_copy_of_another_version_in_front_of_the_installed_one(tmp_path: Path)
     own = hotspots("--help", cwd=tmp_path, look_in=(tmp_path,))
     assert own.returncode == 0, own.stderr
     first = tmp_path / "pipeline" / "__init__.py"
-    version = importlib.metadata.version("hotspots")
+    version = importlib.metadata.version("hotspots-map")
     first.write_text(first.read_text("utf-8").replace(f'"{version}"', '"0.0.1"'), encoding="utf-8")
     words = refused(hotspots("run", cwd=tmp_path, look_in=(tmp_path,)))
     assert f"version 0.0.1 in {tmp_path / 'pipeline'}" in words
@@ -91,7 +91,7 @@ def test_a_folder_without_modules_gives_way(tmp_path: Path) -> None:
 
 
 def test_what_the_doctor_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(importlib.metadata, "packages_distributions", lambda: {"pipeline": ["hotspots", "theirs"]})
+    monkeypatch.setattr(importlib.metadata, "packages_distributions", lambda: {"pipeline": ["hotspots-map", "theirs"]})
     monkeypatch.chdir(other(tmp_path, name="part.py"))
     rows = list(examined(Situation()))
     assert [row.state for row in rows[:2]] == [State.BROKEN, State.NOTE]

@@ -5,7 +5,10 @@ each format repeats about the release; the other modules write one format each.
 """
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
+
+import pandas as pd
 
 from pipeline.aggregate.circumstances import variable_list
 from pipeline.publish.exports.csv_tables import csv_text, csvw
@@ -18,9 +21,18 @@ from pipeline.publish.exports.layers import Layer, layers_of
 from pipeline.publish.exports.qgis_styles import rate_limits, styles_of
 from pipeline.release.released import Released
 from pipeline.storage.files import write_bytes, write_json, write_text
-from pipeline.tables import AREA_COUNTS, CIRCUMSTANCES, Level
+from pipeline.tables import AREA_COUNTS, CIRCUMSTANCES, Level, Table
 
-__all__ = ["csv_text", "geojson_text", "layers_of", "rate_limits", "write_exports"]
+__all__ = [
+    "ReleasedTable",
+    "csv_text",
+    "geojson_text",
+    "layers_of",
+    "rate_limits",
+    "released_frames",
+    "tables_of",
+    "write_exports",
+]
 
 
 def write_exports(
@@ -66,19 +78,42 @@ def write_exports(
         content = geopackage_bytes(layers, extra=extra, beside=folder / "hotspots.part.gpkg")
         write_bytes(folder / "hotspots.gpkg", content)
     write_text(folder / "hotspots.xml", record)
+    levels = list(_level_names(released).values())
+    for table in tables_of(released):
+        name = f"{table.contract.name}.csv"
+        write_bytes(folder / name, csv_text(table.frame).encode("utf-8"))
+        described = csvw(table.contract, description, url=name, title=table.title, levels=levels)
+        write_json(folder / f"{name}-metadata.json", described)
+    write_json(folder / "release.json", released.record)
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasedTable:
+    """A table of a release: its contract, its rows, and what it holds in a few words."""
+
+    contract: Table
+    frame: pd.DataFrame
+    title: str
+
+
+def tables_of(released: Released) -> list[ReleasedTable]:
+    """Return the tables of a release that are no layers; levels have the names that files give them."""
     tables = [(AREA_COUNTS, released.counts, "counts by area, period and category")]
     if len(released.circumstances):
         tables.append(
             (CIRCUMSTANCES.described(variables=variable_list()), released.circumstances, "when, where and how")
         )
-    levels = _level_names(released)
-    for table, frame, title in tables:
-        name = f"{table.name}.csv"
+    levels, made = _level_names(released), []
+    for contract, frame, title in tables:
         named = frame.assign(level=frame["level"].map(levels).astype("str")) if "level" in frame else frame
-        write_bytes(folder / name, csv_text(table.conform(named)).encode("utf-8"))
-        described = csvw(table, description, url=name, title=title, levels=list(levels.values()))
-        write_json(folder / f"{name}-metadata.json", described)
-    write_json(folder / "release.json", released.record)
+        made.append(ReleasedTable(contract, contract.conform(named), title))
+    return made
+
+
+def released_frames(released: Released) -> dict[str, pd.DataFrame]:
+    """Return every table and layer of a release by the name of its file; layers are in the working system."""
+    tables = {table.contract.name: table.frame for table in tables_of(released)}
+    return tables | {layer.name: layer.frame for layer in layers_of(released)}
 
 
 def _level_names(released: Released) -> dict[str, str]:

@@ -1,0 +1,99 @@
+"""`hotspots run --log-json`: one JSON object a line, from the start of a run to its end or its error."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.cli import app
+from pipeline.commands.events import json_events
+from pipeline.errors import HotspotsError, InputError
+from pipeline.stages.runner import LOG
+from tests.kit.city import write_city
+
+LIGHT: dict[str, Any] = {"exports.geopackage": False, "page.briefings": False}
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    written = capsys.readouterr().out.splitlines()
+    return [json.loads(line) for line in written]
+
+
+@pytest.mark.slow
+def test_the_events_of_a_run_and_of_one_with_nothing_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = write_city(tmp_path, **LIGHT)
+    words = ["run", "--config", str(config), "--log-json"]
+    app(words, standalone_mode=False)
+    events = lines(capsys)
+    names = [event["event"] for event in events]
+    assert (names[0], names[-1]) == ("run_started", "run_finished")
+    stages = ["ingest", "aggregate", "detect", "release", "publish"]
+    assert [e["stage"] for e in events if e["event"] == "stage_started"] == stages
+    assert [e["stage"] for e in events if e["event"] == "stage_finished"] == stages
+    assert events[-1]["exit_code"] == 0
+    assert events[-1]["ran"] == stages
+    assert events[-1]["folder"] == str(tmp_path / "outputs" / events[0]["run"])
+    times = [datetime.fromisoformat(event["time"]) for event in events]
+    assert times == sorted(times)
+    ends = [e for e in events if e["event"] == "progress" and e["done"] == e["total"]]
+    assert {"ingest", "release", "publish"} <= {e["stage"] for e in ends}
+    # Cautions are those of the manifest, at the level of warnings.
+    manifest = json.loads((tmp_path / "outputs" / events[0]["run"] / "manifest.json").read_text("utf-8"))
+    held = [c for s in manifest["stages"].values() for c in (*s["first_cautions"], *s["cautions"])]
+    assert [e["text"] for e in events if e["event"] == "caution"] == held
+    assert {e["level"] for e in events if e["event"] == "caution"} <= {"warning"}
+    app(words, standalone_mode=False)
+    again = lines(capsys)
+    assert [event["event"] for event in again] == ["run_started", "run_finished"]
+    assert (again[-1]["ran"], again[-1]["fresh"]) == ([], stages)
+
+
+def test_an_error_is_an_event_and_is_raised(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = write_city(tmp_path, **{"incidents.0.paths": ["away.csv"]})
+    with pytest.raises(HotspotsError) as caught:
+        app(["run", "--config", str(config), "--log-json"], standalone_mode=False)
+    last = lines(capsys)[-1]
+    assert (last["event"], last["level"], last["exit_code"]) == ("run_failed", "error", 3)
+    assert last["message"] == str(caught.value)
+    assert "away.csv" in last["message"]
+    assert LOG.handlers == []
+
+
+def test_a_configuration_that_is_wrong_is_an_event_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(HotspotsError):
+        app(["run", "--config", str(tmp_path / "none.yaml"), "--log-json"], standalone_mode=False)
+    (only,) = lines(capsys)
+    assert (only["event"], only["exit_code"]) == ("run_failed", 2)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), ValueError("odd")])
+def test_what_nobody_foresaw_ends_in_an_event(error: BaseException, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(type(error)), json_events():
+        raise error
+    (only,) = lines(capsys)
+    assert (only["event"], only["exit_code"]) == ("run_failed", 1)
+
+
+def test_progress_is_thinned_but_its_end_is_not(capsys: pytest.CaptureFixture[str]) -> None:
+    with json_events() as report:
+        for done in range(1, 101):
+            report("counting", done, 100)
+    written = lines(capsys)
+    assert len(written) <= 3
+    assert (written[-1]["done"], written[-1]["total"]) == (100, 100)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--json", "--log-json"), "exclude each other"),
+        (("--sample", "--config", "my.yaml"), "a configuration of its own"),
+    ],
+)
+def test_options_that_contradict_each_other(words: tuple[str, ...], said: str) -> None:
+    with pytest.raises(HotspotsError, match=said) as caught:
+        app(["run", *words], standalone_mode=False)
+    assert caught.value.exit_code == 2
+    assert not isinstance(caught.value, InputError)
