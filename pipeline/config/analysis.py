@@ -99,7 +99,12 @@ class Density(Section):
     bandwidth_m: float | Literal["auto"] = Field(800.0, description="Bandwidth in metres, or `auto`.")
     min_bandwidth_m: float = Field(100.0, gt=0, description="Smallest bandwidth that `auto` may choose, in metres.")
     cell_m: float | None = Field(None, gt=0, description="Cell side in metres; by default a tenth of the bandwidth.")
-    edge: Literal["none", "uniform", "diggle"] = Field("none", description="Edge correction.")
+    edge: Literal["none", "uniform", "diggle"] = Field(
+        "uniform",
+        description="Correction for the part of the kernel that lies outside the data (sea, areas not covered): "
+        "`uniform` divides the density by the part inside, `diggle` the weight of each incident, `none` leaves the "
+        "density too low near borders.",
+    )
     adaptive: bool = Field(default=False, description="Abramson's adaptive bandwidth.")
     bands: tuple[Annotated[float, Field(gt=0)], ...] = Field(
         (1.5, 3.0, 5.0, 8.0, 13.0, 20.0), min_length=1, description="Band limits as multiples of the mean density."

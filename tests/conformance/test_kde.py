@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import shapely
 
-from pipeline.detect.kde import KERNELS, choose_bandwidth, density, kde_grid
+from pipeline.detect.kde import KERNELS, choose_bandwidth, density, kde_grid, sample_linear
 from pipeline.geography.projection import LONLAT, project
 
 H = 500.0
@@ -150,8 +150,9 @@ def test_automatic_bandwidth_against_leaving_out_by_hand(conformance) -> None:
     assert got.bandwidth_m == ladder[int(np.argmax(by_hand))]
 
 
-@pytest.mark.real
-def test_six_months_of_real_incidents(real_data, conformance) -> None:
+@pytest.fixture(scope="module")
+def london(real_data):
+    """London's outline, and the places of the Met's offences of January to June 2018 with how many each has."""
     import geopandas as gpd
     import pandas as pd
 
@@ -161,15 +162,53 @@ def test_six_months_of_real_incidents(real_data, conformance) -> None:
     assert len(rows) == 377_286  # distinct ids that the data's own README counts
     xy = project(rows[["Longitude", "Latitude"]].to_numpy(), source=LONLAT, working="EPSG:27700")
     wards = gpd.read_file(real_data / "boundaries" / "london_wards_2018_27700.gpkg")
-    london = shapely.union_all(np.array(wards.geometry, dtype=object))
-    shapely.prepare(london)
-    places, weight = np.unique(xy[shapely.intersects_xy(london, *xy.T)], axis=0, return_counts=True)
+    outline = shapely.union_all(np.array(wards.geometry, dtype=object))
+    shapely.prepare(outline)
+    places, weight = np.unique(xy[shapely.intersects_xy(outline, *xy.T)], axis=0, return_counts=True)
+    return outline, places, weight
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(("h", "at_centres", "between"), [(200.0, 0.25, 0.9), (400.0, 0.2, 0.7), (800.0, 0.1, 0.6)])
+def test_error_at_centres_and_between_them(h, at_centres, between, london, conformance) -> None:
+    """What docs/methods.md states, in the 10 km about the densest part of London, cells of h / 10."""
+    _, places, weight = london
+    near = (np.abs(places - (530_500, 180_500)) < 5_000).all(axis=1)
+    xy, weight = places[near], weight[near]
+    surface = density(
+        xy, grid=(grid := kde_grid((*xy.min(0), *xy.max(0)), bandwidth_m=h)), bandwidth_m=h, weights=weight
+    )
+    flat = surface.density_per_km2.ravel()
+    rng = np.random.default_rng(1)
+    # Anywhere, and at the highest cells, where errors are largest.
+    cells = np.union1d(rng.choice(np.flatnonzero(flat > 0), 600, replace=False), np.argsort(-flat)[:200])
+    centres = grid.centre(cells)
+    inner = (np.abs(centres - (530_500, 180_500)) < 5_000).all(axis=1)
+    cells, centres = cells[inner], centres[inner]
+    moved = centres + rng.uniform(-0.5, 0.5, centres.shape) * grid.cell_m
+
+    def exact(at):
+        far = [np.hypot(*(xy - one).T) / h for one in at]
+        return np.array([(weight * PROFILE["quartic"](u)).sum() for u in far]) / h**2 * 1e6
+
+    for where, got, at, allowed in (
+        ("at centres", flat[cells], centres, at_centres),
+        ("between centres", sample_linear(surface.density_per_km2, moved, grid=grid), moved, between),
+    ):
+        worst = 100 * np.abs(got - exact(at)).max() / flat.max()
+        conformance(f"KDE quartic, h = {h:g} m, {where}: error, % of peak", "direct sum", f"<= {allowed}", worst)
+        assert worst <= allowed
+
+
+@pytest.mark.real
+def test_six_months_of_real_incidents(london, conformance) -> None:
+    outline, places, weight = london
     used = int(weight.sum())
     for kernel in KERNELS:
-        grid = kde_grid(london.bounds, kernel=kernel, bandwidth_m=H)
+        grid = kde_grid(outline.bounds, kernel=kernel, bandwidth_m=H)
         surface = density(places, grid=grid, kernel=kernel, bandwidth_m=H, weights=weight)
         flat = surface.density_per_km2.ravel()
-        within = np.flatnonzero(grid.fraction(london).ravel() > 0)
+        within = np.flatnonzero(grid.fraction(outline).ravel() > 0)
         cells = np.random.default_rng(6).choice(within, 300, replace=False)
         expected = direct_sum(grid.centre(cells), places, weight, kernel)
         worst = 100 * np.abs(flat[cells] - expected).max() / flat.max()
@@ -179,8 +218,8 @@ def test_six_months_of_real_incidents(real_data, conformance) -> None:
         if kernel != "uniform":
             conformance(f"KDE {kernel}, Jan-Jun 2018: mass", "incidents used", used, surface.mass)
             assert surface.mass == pytest.approx(used, rel=1e-3)
-    grid = kde_grid(london.bounds, bandwidth_m=H)
-    options = {"grid": grid, "bandwidth_m": H, "weights": weight, "edge": "diggle", "inside": grid.fraction(london)}
+    grid = kde_grid(outline.bounds, bandwidth_m=H)
+    options = {"grid": grid, "bandwidth_m": H, "weights": weight, "edge": "diggle", "inside": grid.fraction(outline)}
     corrected = density(places, **options).mass
     conformance("KDE quartic, Jan-Jun 2018: diggle mass", "incidents used", used, corrected)
     assert corrected == pytest.approx(used, rel=5e-3)
