@@ -172,7 +172,19 @@ class Scan(Section):
 class Knox(Section):
     """Near repeats."""
 
-    enabled: bool = Field(default=False, description="Run it.")
+    enabled: bool = Field(
+        default=False, description="Run it: a page and zones on the map, in the internal folder alone."
+    )
+    categories: tuple[CategoryId, ...] | None = Field(
+        None,
+        description="Tables to make; by default of all categories together and of each that has at least "
+        "`detect.min_category_incidents` incidents.",
+    )
+    distance: Literal["euclidean", "manhattan"] = Field(
+        "euclidean",
+        description="How distance is measured: in a straight line, or east-west plus north-south (`manhattan`).",
+    )
+    cell_m: float = Field(100.0, ge=50, description="Side of the cells that zones are shown in, in metres.")
     distance_bands_m: tuple[float, ...] = Field(
         (0.0, 1.0, 100.0, 200.0, 300.0, 400.0), description="Edges of half-open distance bands, in metres."
     )

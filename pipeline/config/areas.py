@@ -86,6 +86,7 @@ _TAKEN_IDS = frozenset(
         "hotspot_cores",
         "density",
         "density_by_category",
+        "near_repeat_zones",
     }
 )
 """Ids that would be taken for another level or layer: files and the column `level` are named by the id."""

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from pipeline.detect.density import month_rows
-from pipeline.detect.method import DetectInput, Findings, Method, Need, Scope
 from pipeline.errors import InputError
 
-__all__ = ["METHOD", "Knox", "knox"]
+__all__ = ["Knox", "Metric", "knox"]
+
+Metric = Literal["euclidean", "manhattan"]
 
 MAX_PAIRS = 20_000_000  # three arrays of 160 MB; each permutation looks at every pair once
 DISTANCE_EDGES_M = (0.0, 1.0, 100.0, 200.0, 300.0, 400.0)  # the first band is "the same place"
@@ -36,6 +36,8 @@ class Knox:
         Monte-Carlo p of at least so many pairs, same shape.
     expectation
         ``"median"`` or ``"mean"``.
+    metric
+        How distance was measured: ``"euclidean"`` (straight line) or ``"manhattan"`` (east-west plus north-south).
     incidents, permutations, seed
         What was paired, and how often the dates were shuffled.
     notes
@@ -49,6 +51,7 @@ class Knox:
     ratio: "np.ma.MaskedArray[tuple[int, ...], np.dtype[np.float64]]"
     p: NDArray[np.float64]
     expectation: Literal["median", "mean"]
+    metric: Metric
     incidents: int
     permutations: int
     seed: int
@@ -80,6 +83,7 @@ def knox(
     distance_edges_m: tuple[float, ...] = DISTANCE_EDGES_M,
     time_edges_days: tuple[float, ...] = TIME_EDGES_DAYS,
     expectation: Literal["median", "mean"] = "median",
+    metric: Metric = "euclidean",
     permutations: int = 999,
     seed: int = 0,
 ) -> Knox:
@@ -98,6 +102,9 @@ def knox(
         Rising edges of the bands, from 0 or more.
     expectation
         Centre of the shuffled tables that the ratio divides by.
+    metric
+        Straight-line distance, or east-west plus north-south ("Manhattan"), as published tables of the Near Repeat
+        Calculator may state. In the second a diagonal neighbour at 100 m is 141 m away.
     permutations, seed
         How often the dates are shuffled among the incidents, from which seed.
 
@@ -122,8 +129,10 @@ def knox(
         raise InputError(
             f"permutations is {permutations} and expectation {expectation!r}: use 1 or more, median or mean"
         )
+    if metric not in {"euclidean", "manhattan"}:
+        raise InputError(f"metric is {metric!r}: use euclidean or manhattan")
     # Places do not move when dates are shuffled, so pairs and their distance bands are found once.
-    left, right, row = _pairs(points, distance_edges_m)
+    left, right, row = _pairs(points, distance_edges_m, metric)
     shape = (len(distance_edges_m) - 1, len(time_edges_days) - 1)
     longest = int(day.max() - day.min()) if day.size else 0
     # Days apart are whole numbers: one look-up gives the band, the last column holds what is beyond.
@@ -154,6 +163,7 @@ def knox(
         ratio=ratio,
         p=(1 + (shuffled >= observed).sum(axis=0)) / (permutations + 1),
         expectation=expectation,
+        metric=metric,
         incidents=int(day.size),
         permutations=permutations,
         seed=seed,
@@ -183,7 +193,7 @@ def _check_edges(edges: tuple[float, ...], name: str) -> None:
 
 
 def _pairs(
-    points: NDArray[np.float64], edges: tuple[float, ...]
+    points: NDArray[np.float64], edges: tuple[float, ...], metric: Metric
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Return both members and the distance band of every pair inside the bands."""
     from scipy.spatial import cKDTree
@@ -192,18 +202,19 @@ def _pairs(
         nothing = np.zeros(0, dtype=np.int64)
         return nothing, nothing, nothing
     tree = cKDTree(points)
-    reach = edges[-1] * (1 + 1e-9)
+    reach, power = edges[-1] * (1 + 1e-9), 1.0 if metric == "manhattan" else 2.0
     # Count before forming: too many pairs would fill the memory before any message. The tree counts each pair twice and
     # each point with itself.
-    formed = (int(tree.count_neighbors(tree, reach)) - points.shape[0]) // 2
+    formed = (int(tree.count_neighbors(tree, reach, p=power)) - points.shape[0]) // 2
     if formed > MAX_PAIRS:
         raise InputError(
             f"{formed:,} pairs lie within {edges[-1]:g} m, more than the {MAX_PAIRS:,} this table takes on: "
             "lower the largest distance, or take one category or fewer months"
         )
-    pairs = tree.query_pairs(reach, output_type="ndarray")
-    apart = points[pairs[:, 0]] - points[pairs[:, 1]]
-    row = np.searchsorted(edges, np.hypot(apart[:, 0], apart[:, 1]), side="right") - 1
+    pairs = tree.query_pairs(reach, p=power, output_type="ndarray")
+    apart = np.abs(points[pairs[:, 0]] - points[pairs[:, 1]])
+    distance = apart.sum(axis=1) if metric == "manhattan" else np.hypot(apart[:, 0], apart[:, 1])
+    row = np.searchsorted(edges, distance, side="right") - 1
     inside = (row >= 0) & (row < len(edges) - 1)
     return pairs[inside, 0].astype(np.int64), pairs[inside, 1].astype(np.int64), row[inside].astype(np.int64)
 
@@ -223,54 +234,3 @@ def _notes(day: NDArray[np.int64], pairs: int, none: NDArray[np.bool_]) -> list[
 
 def _band(edges: tuple[float, ...], i: int, unit: str) -> str:
     return f"{edges[i]:g} to under {edges[i + 1]:g} {unit}"
-
-
-# The entry in the registry
-# -------------------------
-
-
-def _dated_points(data: DetectInput) -> pd.DataFrame:
-    """Return the incidents of the headline window whose place and day are known.
-
-    One known to its month only, or that happened online, is near nothing in place and time.
-    """
-    if data.incidents is None:
-        return pd.DataFrame()
-    rows = month_rows(data.incidents, data.window.headline)
-    return rows[(rows["place"] == "point") & (rows["date_precision"] == "day") & ~rows["online"].astype(bool)]
-
-
-def _too_few(data: DetectInput) -> str:
-    """Return a note if no pair is possible."""
-    there = len(_dated_points(data))
-    return "" if there >= 2 else f"two incidents with a point and a day are needed, and the data has {there}"
-
-
-def _near_repeats(data: DetectInput) -> Findings:
-    """Build the Knox table of the incidents in the headline window whose place and day are known."""
-    settings, period, rows = data.config.detect.knox, data.window.headline, _dated_points(data)
-    found = knox(
-        rows[["easting_m", "northing_m"]].to_numpy(dtype=np.float64),
-        days=pd.to_datetime(rows["occurred_on"]).to_numpy().astype("datetime64[D]").astype(np.int64),
-        distance_edges_m=settings.distance_bands_m,
-        time_edges_days=settings.time_bands_days,
-        permutations=settings.simulations,
-        seed=data.config.run.seed,
-    )
-    frame = found.frame().astype(object)
-    table = frame.where(frame.notna(), None).to_dict("records")
-    return Findings(
-        records={"near_repeats.json": {"period": period.id, "table": table, "notes": list(found.notes)}},
-        choices={"near_repeats": f"{len(rows):,} incidents, {found.permutations} permutations"},
-    )
-
-
-METHOD = Method(
-    name="near_repeats",
-    section="detect.knox",
-    needs=frozenset({Need.POINTS, Need.DAYS}),
-    scope=Scope.RUN,
-    switch="detect.knox.enabled",
-    run=_near_repeats,
-    obstacle=_too_few,
-)

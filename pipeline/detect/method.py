@@ -40,6 +40,8 @@ class Scope(StrEnum):
 
     WINDOW = "window"
     """Once for each distinct headline window: `DetectInput.window` is that window."""
+    INTERNAL = "internal"
+    """Once for each distinct headline window of an internal profile; not at all where there is none."""
     RUN = "run"
     """Once: `DetectInput.window` is the window of the first profile."""
 
@@ -64,8 +66,10 @@ class DetectInput:
     victims
         Columns easting_m, northing_m, month, categories, victim_hash; None where the source does not identify victims.
     incidents
-        Columns easting_m, northing_m, occurred_on, date_precision, month, place, online: one row per incident. None
-        unless an enabled method needs days.
+        Columns easting_m, northing_m, occurred_on, date_precision, month, place, online, categories: one row per
+        incident that counts in the total. None unless an enabled method needs days.
+    incidents_apart
+        The same of those that count in no total.
     ward_counts
         Sums the counts of covered wards over periods: takes periods and categories, returns area_code, period,
         category, incidents.
@@ -94,6 +98,7 @@ class DetectInput:
     window: Windows
     bandwidth: BandwidthChoice | None
     apart: pd.DataFrame | None = None
+    incidents_apart: pd.DataFrame | None = None
     described: Callable[[Period], pd.DataFrame] | None = None
     streets: gpd.GeoDataFrame | None = None
 
@@ -102,6 +107,16 @@ class DetectInput:
         if category == ROOT:
             return self.locations
         every = self.locations if self.apart is None else pd.concat([self.locations, self.apart], ignore_index=True)
+        return every[having(every["categories"], category)].reset_index(drop=True)
+
+    def incidents_of(self, category: str) -> pd.DataFrame:
+        """Return the incidents of a category, one row each: for one, those outside the total too."""
+        if self.incidents is None:
+            return pd.DataFrame()
+        if category == ROOT:
+            return self.incidents
+        apart = self.incidents_apart
+        every = self.incidents if apart is None else pd.concat([self.incidents, apart], ignore_index=True)
         return every[having(every["categories"], category)].reset_index(drop=True)
 
     def victims_of(self, category: str) -> pd.DataFrame | None:

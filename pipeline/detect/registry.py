@@ -4,7 +4,7 @@ To add one, write a module with an entry `METHOD` (`pipeline/detect/method.py` d
 loads what the entry needs, runs it and saves what it finds.
 """
 
-from pipeline.detect import concentration, density, emerging, gistar, hotspots, knox, risk, scan, streets
+from pipeline.detect import concentration, density, emerging, gistar, hotspots, near_repeats, risk, scan, streets
 from pipeline.detect.method import Method
 
 __all__ = ["METHODS"]
@@ -14,7 +14,7 @@ METHODS: tuple[Method, ...] = (
     hotspots.METHOD,
     gistar.METHOD,
     scan.METHOD,
-    knox.METHOD,
+    near_repeats.METHOD,
     risk.METHOD,
     emerging.METHOD,
     concentration.METHOD,

@@ -13,6 +13,7 @@ from pipeline.tables.outputs import (
     HOTSPOT_CATEGORY_LAYER,
     HOTSPOT_CORE_LAYER,
     HOTSPOT_LAYER,
+    NEAR_REPEAT_ZONES,
     STATES_NOTE,
 )
 from pipeline.tables.table import Table
@@ -25,6 +26,7 @@ from pipeline.tables.work import (
     HOTSPOT_FACTS,
     INCIDENTS,
     LOCATIONS,
+    NEAR_REPEATS,
     PUBLISHED_COUNTS,
     QUARANTINE,
     STREET_RUNS,
@@ -69,6 +71,8 @@ In each profile's folder:
 | `hotspots_by_category.geojson`, `density_by_category.geojson` | the same of each category that has enough incidents |
 | `hotspot_cores.geojson` | densest parts of hotspots larger than `detect.clusters.core_over_km2`, where there are any\
  (`internal` only) |
+| `near_repeat_zones.geojson` | cells in which near repeats raise the risk after the last day of the data, if\
+ `detect.knox` is switched on (`internal` only) |
 | `hotspots.gpkg` | the same layers in the working system (GeoPackage 1.3), with styles for QGIS |
 | `hotspots.xml` | discovery metadata (UK GEMINI 2.3): title, abstract, extent, lineage, licence, contact |
 | `<layer>.parquet`, `<layer>.fgb` | the same layers as GeoParquet and FlatGeobuf, if switched on in `exports` |
@@ -83,6 +87,8 @@ In each profile's folder:
 | `hotspots/<id>.html` | a printed page for each hotspot; in `internal` and `partner` |
 | `concentration.html` | how few cells and areas hold most incidents, and whether they are the same each year\
  (`internal` only) |
+| `near-repeats.html` | whether incidents follow one another nearby within days, by category, if `detect.knox` is\
+ switched on (`internal` only) |
 | `README.html` | which file is for whom, and this dictionary |
 | `release.json`, `protection.html` | how counts are protected and why, how many are released in which form, result of\
  the audit |
@@ -131,6 +137,7 @@ def data_dictionary() -> str:
         (DENSITY_LAYER, "density"),
         (HOTSPOT_CATEGORY_LAYER, "hotspots_by_category"),
         (HOTSPOT_CORE_LAYER, "hotspot_cores"),
+        (NEAR_REPEAT_ZONES, "near_repeat_zones"),
         (DENSITY_CATEGORY_LAYER, "density_by_category"),
     ):
         text += f"### {files.capitalize()}\n\n" + _table(table, aliases=True)
@@ -154,6 +161,7 @@ def data_dictionary() -> str:
         CELLS,
         HOTSPOT_FACTS,
         CONCENTRATION,
+        NEAR_REPEATS,
         STREET_SEGMENTS,
         STREET_RUNS,
     ):

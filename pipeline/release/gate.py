@@ -55,6 +55,7 @@ from pipeline.release.hotspots import (
 )
 from pipeline.release.linked_tables import COUNTS, Layout, category_pairs, declared_unions
 from pipeline.release.offer import Offer, choose_offer
+from pipeline.release.patterns import Patterns
 from pipeline.release.protect import cautions_of, protect, release_record, states_of
 from pipeline.release.released import (
     _SEAL,
@@ -144,6 +145,8 @@ class Detected:
         Third and fourth level of areas; None where there are two or fewer.
     streets, street_runs
         Headline window id to the tables STREET_SEGMENTS and STREET_RUNS.
+    patterns
+        Headline window id to what tests of place and time found.
     """
 
     areas: gpd.GeoDataFrame
@@ -174,6 +177,7 @@ class Detected:
     above: LevelsAbove | None = None
     streets: Mapping[str, gpd.GeoDataFrame] = field(default_factory=dict)
     street_runs: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    patterns: Mapping[str, Patterns] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,6 +338,7 @@ def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail", offers: dict
         cores=_cores(detected, plan, hotspots.layer),
         concentration=_concentration(detected, plan),
         streets=_streets(detected, plan),
+        patterns=_patterns(detected, plan),
         street_runs=_street_runs(detected, plan),
         seal=_SEAL,
     )
@@ -507,6 +512,14 @@ def _concentration(detected: Detected, plan: ReleasePlan) -> pd.DataFrame:
     if not plan.internal or plan.profile.scope or known is None:
         return CONCENTRATION.empty()
     return known[known["category"].isin([c.id for c in plan.categories])].reset_index(drop=True)
+
+
+def _patterns(detected: Detected, plan: ReleasePlan) -> Patterns:
+    """Return what tests of place and time found, for the data owner alone (see `Patterns`)."""
+    known = detected.patterns.get(plan.windows.headline.id)
+    if not plan.internal or plan.profile.scope or known is None:
+        return Patterns()
+    return known.shown([c.id for c in plan.categories])
 
 
 def _streets(detected: Detected, plan: ReleasePlan) -> gpd.GeoDataFrame:

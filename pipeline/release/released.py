@@ -21,6 +21,7 @@ from pipeline.domain.levels import level_ids, level_words
 from pipeline.domain.periods import Period
 from pipeline.domain.profile_windows import Windows
 from pipeline.errors import DisclosureError
+from pipeline.release.patterns import Patterns
 from pipeline.tables import (
     CIRCUMSTANCES,
     CONCENTRATION,
@@ -299,6 +300,8 @@ class Released:
         Table CONCENTRATION of the headline window; empty for everyone but the data owner.
     streets, street_runs
         Tables STREET_SEGMENTS and STREET_RUNS of the headline window; empty for everyone but the data owner.
+    patterns
+        What tests of place and time found in the headline window; empty for everyone but the data owner.
     """
 
     info: ReleaseInfo
@@ -314,6 +317,7 @@ class Released:
     concentration: pd.DataFrame = field(default_factory=CONCENTRATION.empty)
     streets: gpd.GeoDataFrame = field(default_factory=lambda: no_outlines(STREET_SEGMENTS))
     street_runs: pd.DataFrame = field(default_factory=STREET_RUNS.empty)
+    patterns: Patterns = field(default_factory=Patterns)
     hotspots_by_category: gpd.GeoDataFrame = field(default_factory=lambda: no_outlines(HOTSPOT_CATEGORY_LAYER))
     density_by_category: gpd.GeoDataFrame = field(default_factory=lambda: no_outlines(DENSITY_CATEGORY_LAYER))
 
@@ -477,6 +481,7 @@ class Packed:
     concentration: pd.DataFrame
     streets: gpd.GeoDataFrame
     street_runs: pd.DataFrame
+    patterns: Patterns
     record: dict[str, Any]
     digest: str
 
@@ -506,6 +511,7 @@ def pack(released: Released) -> Packed:
         concentration=released.concentration,
         streets=released.streets,
         street_runs=released.street_runs,
+        patterns=released.patterns,
         record=released.record,
         digest=digest_of(released.counts, released.circumstances, released.facts, released.concentration),
     )
@@ -537,6 +543,7 @@ def unpack(packed: Packed) -> Released:
         concentration=packed.concentration,
         streets=packed.streets,
         street_runs=packed.street_runs,
+        patterns=packed.patterns,
         record=packed.record,
         seal=_SEAL,
     )

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from pipeline.errors import InputError
+from pipeline.release.patterns import PATTERN_TABLES, Patterns, has_geometry
 from pipeline.release.released import Packed, Released, unpack
 from pipeline.storage.files import read_json, read_layer, read_table
 from pipeline.tables import AREA_COUNTS, CIRCUMSTANCES, CONCENTRATION, HOTSPOT_FACTS, STREET_RUNS
 
-__all__ = ["read_release"]
+__all__ = ["read_patterns", "read_release"]
 
 
 def read_release(folder: Path) -> Released:
@@ -46,7 +47,20 @@ def read_release(folder: Path) -> Released:
             concentration=read_table(folder / "concentration.parquet", CONCENTRATION),
             streets=read_layer(folder / "streets.parquet"),
             street_runs=read_table(folder / "street_runs.parquet", STREET_RUNS),
+            patterns=read_patterns(folder / "patterns"),
             record=stored["record"],
             digest=stored["digest"],
         )
+    )
+
+
+def read_patterns(folder: Path) -> Patterns:
+    """Read the tables of one window that are in a folder; none where it does not exist."""
+    paths = {table: folder / f"{table.name}.parquet" for table in PATTERN_TABLES}
+    return Patterns(
+        {
+            table.name: read_layer(path) if has_geometry(table) else read_table(path, table)
+            for table, path in paths.items()
+            if path.is_file()
+        }
     )

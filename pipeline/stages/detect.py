@@ -52,9 +52,11 @@ def run(context: Context) -> None:
     context.choices |= {name: f"skipped: {why}" for name, why in skipped.items() if why}
     able = [method for method in enabled if method.name not in skipped]
 
+    internal = {window.headline.id for window in headline_windows(context, audience="internal")}
     for number, window in enumerate(every, start=1):
         found: dict[str, Any] = {}
-        for method in (m for m in able if m.scope is Scope.WINDOW):
+        scopes = {Scope.WINDOW, Scope.INTERNAL} if window.headline.id in internal else {Scope.WINDOW}
+        for method in (m for m in able if m.scope in scopes):
             found |= _save(context, _find(method, replace(data, window=window)))
         state["windows"][window.headline.id] = found
         context.progress("finding hotspots", number, len(every))
@@ -80,13 +82,14 @@ def _load(context: Context, window: Windows, *, needs: frozenset[Need]) -> Detec
     victims = None
     if len(locations):
         victims = without_months(pd.read_parquet(context.work("victims.parquet")), span.lacking.uneven)
-    incidents = None
+    incidents = incidents_apart = None
     if Need.DAYS in needs and len(locations):
         parts = [context.folder / part["part"] for part in read_json(context.work("ingest.json"))["parts"]]
         read = pd.concat([pd.read_parquet(part, columns=DATED) for part in parts])
-        read = read[read["place_precision"].isin(config.detect.precision) & in_total(read["categories"], outside)]
-        read = read.drop(columns=["categories", "place_precision"])
-        incidents = without_months(read, span.lacking.uneven)
+        read = read[read["place_precision"].isin(config.detect.precision)].drop(columns="place_precision")
+        read = without_months(read, span.lacking.uneven)
+        total = in_total(read["categories"], outside)
+        incidents, incidents_apart = read[total], read[~total]
 
     streets = None
     if Need.STREETS in needs and len(locations):
@@ -117,6 +120,7 @@ def _load(context: Context, window: Windows, *, needs: frozenset[Need]) -> Detec
         apart=apart if len(apart) else None,
         victims=victims if victims is not None and len(victims) else None,
         incidents=incidents,
+        incidents_apart=incidents_apart,
         ward_counts=ward_counts,
         span=span,
         window=window,
@@ -182,11 +186,13 @@ def _span(context: Context) -> Span:
     return Span.restored(read_json(context.work("span.json")))
 
 
-def headline_windows(context: Context) -> list[Windows]:
-    """Return the windows of every profile, one for each distinct headline."""
+def headline_windows(context: Context, audience: str | None = None) -> list[Windows]:
+    """Return the windows of every profile, or of those for one audience, one for each distinct headline."""
     span, anchor = _span(context), released_anchor(context)
     found: dict[str, Windows] = {}
     for profile in context.config.profiles:
+        if audience not in {None, profile.audience}:
+            continue
         windows = choose_windows(
             profile,
             context.config.periods,

@@ -12,6 +12,7 @@ from pipeline.publish.map import write_map
 from pipeline.publish.pages.concentration import write_concentration
 from pipeline.publish.pages.folder import README, write_readme
 from pipeline.publish.pages.hotspot import write_hotspots
+from pipeline.publish.pages.near_repeats import write_near_repeats
 from pipeline.publish.pages.protection import write_protection
 from pipeline.publish.surroundings import read_surroundings
 from pipeline.publish.words import speaking
@@ -45,6 +46,7 @@ def run(context: Context) -> None:
             )
             write_protection(released, folder / "protection.html")
             write_concentration(released, folder)
+            write_near_repeats(released, folder)
             write_hotspots(released, folder, surroundings=surroundings)
             if context.config.page.briefings:
                 write_briefings(released, folder, surroundings=surroundings)

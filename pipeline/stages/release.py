@@ -39,9 +39,11 @@ from pipeline.release.ledger import (
     save_pending,
 )
 from pipeline.release.offer import Offer
+from pipeline.release.patterns import has_geometry
 from pipeline.release.protect import RefusedError
 from pipeline.release.released import CategoryInfo, pack
 from pipeline.release.sketches import Sketches, sketches_of_counts, sketches_of_incidents
+from pipeline.release.stored import read_patterns
 from pipeline.stages import Context, RecordKind
 from pipeline.stages.checks import RELEASE_COLUMNS
 from pipeline.storage.files import (
@@ -154,6 +156,7 @@ def _load(context: Context) -> Detected:
             for n in found["windows"]
             if (path := context.work(f"streets/{n}.runs.parquet")).is_file()
         },
+        patterns={n: read_patterns(context.work(f"patterns/{n}")) for n in found["windows"]},
         hotspots_by_category={n: read_layer(context.work(f"hotspots/{n}.by_category.parquet")) for n in names},
         members_by_category={
             n: pd.read_parquet(context.work(f"hotspots/{n}.by_category.members.parquet")) for n in names
@@ -221,6 +224,12 @@ def _save(context: Context, passed: Passed, profile: Profile) -> None:
     write_table(folder / "concentration.parquet", CONCENTRATION, packed.concentration)
     write_layer(folder / "streets.parquet", packed.streets)
     write_table(folder / "street_runs.parquet", STREET_RUNS, packed.street_runs)
+    for table, rows in packed.patterns:
+        path = folder / "patterns" / f"{table.name}.parquet"
+        if has_geometry(table):
+            write_layer(path, rows)
+        else:
+            write_table(path, table, rows)
     write_json(folder / "release.json", {"info": packed.info, "record": packed.record, "digest": packed.digest})
     write_json(folder / "withheld.json", passed.log)
     if len(passed.states):

@@ -11,6 +11,7 @@ from pipeline.tables.outputs import (
     HOTSPOT_CATEGORY_LAYER,
     HOTSPOT_CORE_LAYER,
     HOTSPOT_LAYER,
+    NEAR_REPEAT_ZONES,
     STATES_NOTE,
 )
 from pipeline.tables.table import Column, Kind, Table, nullable
@@ -24,6 +25,7 @@ from pipeline.tables.work import (
     HOTSPOT_FACTS,
     INCIDENTS,
     LOCATIONS,
+    NEAR_REPEATS,
     PUBLISHED_COUNTS,
     QUARANTINE,
     STREET_RUNS,
@@ -49,6 +51,8 @@ __all__ = [
     "HOTSPOT_LAYER",
     "INCIDENTS",
     "LOCATIONS",
+    "NEAR_REPEATS",
+    "NEAR_REPEAT_ZONES",
     "PUBLISHED_COUNTS",
     "QUARANTINE",
     "STATES_NOTE",

@@ -268,6 +268,36 @@ HOTSPOT_CORE_LAYER = Table(
     "Densest parts of hotspots that are larger than `detect.clusters.core_over_km2` (internal only).",
 )
 
+NEAR_REPEAT_ZONES = Table(
+    "near_repeat_zones",
+    ("zone_id",),
+    (
+        Column("zone_id", "string", "Category and cell.", alias="zone_id"),
+        Column("category", "string", "Category id, or `all`.", alias="category"),
+        Column("rank", "int", "Rank within its category by `extra_incidents`.", alias="rank"),
+        Column("area_code", "string", "Smallest area that holds the middle of the cell.", alias="area_code"),
+        Column("area_name", "string", "Its name.", alias="area_name"),
+        Column("incidents", "int", "Recent incidents that raise the risk in the cell.", alias="incidents"),
+        Column("first_day", "date", "First day: the day after the last of the data.", alias="first_day"),
+        Column("last_day", "date", "Last day on which the risk is raised.", alias="last_day"),
+        Column("days_left", "int", "Days from the first to the last, both included.", alias="days_left"),
+        Column(
+            "extra_incidents",
+            "float",
+            "Incidents to expect in the cell on these days beyond those that chance would give.",
+            alias="extra_inc",
+        ),
+        Column(
+            "times_as_likely",
+            "float",
+            "Pairs observed for each expected by chance, in the band that the first day is in; the highest of the "
+            "incidents that reach the cell.",
+            alias="times",
+        ),
+    ),
+    "Cells in which near repeats raise the risk after the last day of the data (internal only).",
+)
+
 DENSITY_CATEGORY_LAYER = Table(
     "density_by_category",
     ("density_id",),

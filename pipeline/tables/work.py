@@ -280,6 +280,27 @@ CONCENTRATION = Table(
     "How concentrated incidents are, exact: for the internal folder alone.",
 )
 
+NEAR_REPEATS = Table(
+    "near_repeats",
+    ("category", "distance_low_m", "days_low"),
+    (
+        Column("category", "string", "Category id, or `all`: all categories pooled."),
+        Column("distance_low_m", "float", "Pairs at least this far apart, in metres."),
+        Column("distance_high_m", "float", "And less than this."),
+        Column("days_low", "float", "Pairs at least so many days apart."),
+        Column("days_high", "float", "And fewer than this."),
+        Column("observed", "int", "Pairs of incidents."),
+        Column("expected", "float", "Median of the pairs if days are shuffled among the incidents."),
+        Column("ratio", "float", "Observed over expected; empty where no pair is expected.", null=True),
+        Column("p", "float", "Monte-Carlo p of so many pairs or more."),
+        Column("acting", "bool", "Whether zones are made from the band (see docs/methods.md, near repeats)."),
+        Column("incidents", "int", "Incidents that were paired."),
+        Column("metric", "string", "`euclidean` or `manhattan`."),
+        Column("permutations", "int", "How often days were shuffled."),
+    ),
+    "How often incidents follow one another closely (Knox), exact: for the internal folder alone.",
+)
+
 STREET_SEGMENTS = Table(
     "street_segments",
     ("segment_id",),

@@ -98,6 +98,7 @@ def test_the_same_seed_gives_the_same_table() -> None:
         ({"time_edges_days": (-1.0, 7.0)}, "edges that rise"),
         ({"permutations": 0}, "1 or more"),
         ({"expectation": "mode"}, "median or mean"),
+        ({"metric": "chebyshev"}, "euclidean or manhattan"),
     ],
 )
 def test_bad_input_is_one_clear_error(change: dict, words: str) -> None:

@@ -17,9 +17,10 @@ from pipeline.geography.ward_groups import group_wards
 from pipeline.publish.exports.layers import area_layer
 from pipeline.release.gate import Detected, examine, release
 from pipeline.release.hotspots import Premises
+from pipeline.release.patterns import Patterns
 from pipeline.release.protect import known_cells
 from pipeline.release.released import CategoryInfo, Released
-from pipeline.tables import CONCENTRATION, HOTSPOT_CORE_LAYER
+from pipeline.tables import CONCENTRATION, HOTSPOT_CORE_LAYER, NEAR_REPEATS
 from tests.kit.gated import X0, Y0, config_of, detected_of, hotspot_of, planted, small
 
 pytestmark = pytest.mark.slow
@@ -368,13 +369,18 @@ def test_concentration_is_for_the_data_owner_alone() -> None:
         streets={HEADLINE: gpd.GeoDataFrame([segment], geometry=[street], crs="EPSG:27700")},
         street_runs={HEADLINE: hot_runs(pd.DataFrame([segment]))},
     )
+    pairs = pd.DataFrame([dict.fromkeys(NEAR_REPEATS.names, 1.0) | {"category": c} for c in ("all", "unheard-of")])
+    pairs = NEAR_REPEATS.conform(pairs.astype({"acting": bool}).assign(metric="euclidean"))
+    detected = dataclasses.replace(detected, patterns={HEADLINE: Patterns({NEAR_REPEATS.name: pairs})})
     internal = {"name": "internal", "audience": "internal", "borough_period": "fixed"}
     shown = let_out(detected, internal)
+    assert shown.patterns.of(NEAR_REPEATS)["category"].tolist() == ["all"]
     assert shown.concentration["category"].tolist() == ["all"]  # of what the folder shows
     assert (len(shown.streets), len(shown.street_runs)) == (1, 1)
     for profile in (PARTNER, PUBLIC, {**internal, "scope": [detected.areas["area_code"].iloc[1]]}):
         other = let_out(detected, profile)
         assert (len(other.concentration), len(other.streets), len(other.street_runs)) == (0, 0, 0)
+        assert not list(other.patterns)
 
 
 def test_a_profile_shows_the_categories_it_lists_and_no_others() -> None:

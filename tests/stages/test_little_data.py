@@ -82,5 +82,5 @@ def test_a_method_that_refuses_the_data_is_left_out_with_its_reason(tmp_path: Pa
     many = [{**row, "incident_id": f"{row['incident_id']}-{i}"} for i in range(72) for row in here]
     done = tried(tmp_path, many, detect={"knox": {"enabled": True, "simulations": 19}})
     assert done.code == 0, done.crash + done.text[-500:]
-    assert says(done.text, "near repeats, because 21,935,376 pairs lie within")
-    assert says(done.front_door, "near repeats, because")
+    assert says(done.text, "near repeats of all categories together, because 21,935,376 pairs lie within")
+    assert says(done.front_door, "near repeats of all categories together, because")

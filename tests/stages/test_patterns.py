@@ -41,10 +41,10 @@ def test_near_repeats_count_the_pairs_of_the_city(outcome: Outcome) -> None:
     # In A1 the 5th and the 20th of a month are 15 days and 15 m apart: 12 pairs. From the 20th to the next 5th are 15
     # or 16 days and 5 m: 10 pairs, and one of 14 days from February to March 2024. All other pairs of the year are 29
     # days or more apart.
-    table = json.loads((outcome.folder / "work" / "near_repeats.json").read_text("utf-8"))["table"]
-    near = {r["time_band"]: r["observed"] for r in table if r["distance_band"] == "1 to under 100 m"}
-    assert near == {"0 to under 8 days": 0, "8 to under 15 days": 1, "15 to under 29 days": 22}
-    assert all(0 < r["p"] <= 1 for r in table)
+    table = pd.read_parquet(outcome.folder / "work" / "patterns" / "2024-01..2024-12" / "near_repeats.parquet")
+    near = table[(table["distance_low_m"] == 1) & (table["category"] == "all")].set_index("days_low")["observed"]
+    assert near.to_dict() == {0: 0, 8: 1, 15: 22}
+    assert table["p"].between(0.05, 1).all()
 
 
 def test_risk_is_known_only_where_people_live(outcome: Outcome) -> None:
@@ -62,4 +62,4 @@ def test_p_values_and_stability_only_where_asked_for(outcome: Outcome) -> None:
 
 def test_every_choice_is_in_the_manifest(outcome: Outcome) -> None:
     choices = outcome.manifest["stages"]["detect"]["choices"]
-    assert {"scan", "near_repeats", "risk_surface", "bandwidth_m"} <= set(choices)
+    assert {"scan", "near_repeats 2024-01..2024-12", "risk_surface", "bandwidth_m"} <= set(choices)

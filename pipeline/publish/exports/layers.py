@@ -19,6 +19,7 @@ from pipeline.tables import (
     HOTSPOT_CATEGORY_LAYER,
     HOTSPOT_CORE_LAYER,
     HOTSPOT_LAYER,
+    NEAR_REPEAT_ZONES,
     Kind,
     Level,
     Table,
@@ -136,6 +137,8 @@ def _outline_layers(released: Released) -> tuple[tuple[str, Table, gpd.GeoDataFr
     bands, spots = ["category", "density_low"], ["category", "rank"]
     # Cores lie on their hotspots; a folder without any has no such layer.
     cores = ((HOTSPOT_CORE_LAYER, released.cores, ["core_id"], "cores of hotspots"),) if len(released.cores) else ()
+    zones = released.patterns.layer(NEAR_REPEAT_ZONES)
+    near = ((NEAR_REPEAT_ZONES, zones, ["category", "rank"], "zones of near repeats"),) if len(zones) else ()
     return tuple(
         (table.name, table, _outline_layer(layer, table, by=by, crs=crs), word)
         for table, layer, by, word in (
@@ -144,6 +147,7 @@ def _outline_layers(released: Released) -> tuple[tuple[str, Table, gpd.GeoDataFr
             (HOTSPOT_CATEGORY_LAYER, released.hotspots_by_category, spots, "hotspots by category"),
             (HOTSPOT_LAYER, released.hotspots, ["rank"], "hotspots"),
             *cores,
+            *near,
         )
     )
 

@@ -301,6 +301,8 @@ def styles_of(released: Released, layers: Sequence[Layer]) -> tuple[Style, ...]:
             styles.append(_hotspots(layer))
         elif layer.name == "hotspot_cores":
             styles.append(_cores(layer))
+        elif layer.name == "near_repeat_zones":
+            styles.append(_zones(released, layer))
         else:
             styles += _areas(released, layer, levels[layer.name])
     return tuple(styles)
@@ -557,3 +559,19 @@ def _cores(layer: Layer) -> Style:
     return Style(
         layer.name, "Number", "Outlines with their number", document([Rule("Core", "", rim)], label=label), True
     )
+
+
+def _zones(released: Released, layer: Layer) -> Style:
+    """Return the cells of near repeats: one group for each category, the first shown, by how long they last."""
+    labels = {c.id: c.label for c in released.info.categories}
+    groups = []
+    for place, category in enumerate(c for c in labels if c in set(layer.frame["category"])):
+        rules = tuple(
+            Rule(words, test, fill(palette.ramp("sequential")[shade], edge=_INK["halo"], width_mm=0.1))
+            for words, test, shade in (
+                ("Up to 7 days left", '"days_left" <= 7', 1),
+                ("8 days or more left", '"days_left" > 7', 3),
+            )
+        )
+        groups.append(Rule(labels[category], f'"category" = {quoted(category)}', rules=rules, shown=place == 0))
+    return Style(layer.name, "Days left", "How long the risk is raised", document(groups, opacity=0.75), True)

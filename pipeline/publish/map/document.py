@@ -40,6 +40,7 @@ LINKED = (
     ("panel.html", "folder.page.panel"),
     ("circumstances.html", "folder.page.circumstances_page"),
     ("concentration.html", "concentration.title"),
+    ("near-repeats.html", "near_repeats.title"),
     ("protection.html", "folder.page.protection"),
     ("README.html", "folder.page.readme"),
 )

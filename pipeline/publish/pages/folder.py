@@ -21,6 +21,7 @@ from pipeline.tables.outputs import (
     HOTSPOT_CATEGORY_LAYER,
     HOTSPOT_CORE_LAYER,
     HOTSPOT_LAYER,
+    NEAR_REPEAT_ZONES,
     STATES_NOTE,
 )
 from pipeline.tables.table import Table
@@ -39,6 +40,7 @@ _PAGES = (
     ("hotspots/*.html", "hotspot_pages"),
     ("circumstances.html", "circumstances_page"),
     ("concentration.html", "concentration"),
+    ("near-repeats.html", "near_repeats"),
     ("protection.html", "protection"),
     (README, "readme"),
 )
@@ -51,6 +53,7 @@ _DATA = (
     ("ward_groups.geojson", "ward_groups"),
     ("hotspot*.geojson", "hotspots"),
     ("density*.geojson", "density"),
+    ("near_repeat_zones.geojson", "near_repeat_zones"),
     ("*.geojson", "areas"),
     ("hotspots.gpkg", "geopackage"),
     ("*.parquet", "geoparquet"),
@@ -188,6 +191,7 @@ def write_readme(released: Released, folder: Path) -> None:
         ("density.geojson", DENSITY_LAYER),
         ("hotspots_by_category.geojson", HOTSPOT_CATEGORY_LAYER),
         ("hotspot_cores.geojson", HOTSPOT_CORE_LAYER),
+        ("near_repeat_zones.geojson", NEAR_REPEAT_ZONES),
         ("density_by_category.geojson", DENSITY_CATEGORY_LAYER),
     ]
     titles = {
