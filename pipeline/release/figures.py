@@ -1,6 +1,7 @@
 """All derived figures (rates, changes, outcomes and classes), computed from released counts.
 
-No true count is used here. If a count is null because it is withheld, its figures are null.
+No true count is used here, except that the readers of internal have them all. If a count is null because it is
+withheld, its figures are null.
 """
 
 from dataclasses import dataclass
@@ -10,21 +11,25 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pipeline.aggregate.counts import sum_periods
 from pipeline.config import Config
 from pipeline.detect.gistar import MoranClass, area_significance
+from pipeline.domain.categories import ROOT
 from pipeline.domain.periods import Break, Period
 from pipeline.domain.profile_windows import Windows
 from pipeline.geography.neighbours import contiguity
 from pipeline.release.linked_tables import COUNTS
 from pipeline.release.released import ReleasePlan, join_not_offered
-from pipeline.statistics.change import ChangeRules, Comparison, change, compare_windows
+from pipeline.statistics.change import ChangeRules, Changes, Comparison, change_together, compare_windows
 from pipeline.statistics.rates import RateRules, add_outcomes, add_rates, denominators
 from pipeline.statistics.uncertainty import Ranges
+from pipeline.statistics.usual_variation import parts_of
 from pipeline.tables import AREA_COUNTS, Level
 
 __all__ = ["Figures", "derive", "without_unknown_zeros"]
 
 
+_MONTHLY = ["area_code", "month", "category", "incidents"]
 OUTCOME_FIGURES = ("outcome_share", "outcome_low", "outcome_high")
 # Figures computed from each count. A count can be recovered from such a figure and its other term: they are withheld
 # together.
@@ -49,6 +54,7 @@ def derive(
     plan: ReleasePlan,
     emerging: pd.DataFrame | None = None,
     people: pd.DataFrame | None = None,
+    months: pd.DataFrame | None = None,
 ) -> Figures:
     """Compute all figures of a release from its protected counts.
 
@@ -64,6 +70,8 @@ def derive(
         area_code, category, emerging_class from full data: internal only.
     people
         Denominators of single categories: area_code, category, population, measure.
+    months
+        Counts by area_code, month and category: internal only. The quarters of its windows show how much counts vary.
 
     Returns
     -------
@@ -86,7 +94,8 @@ def derive(
     counted = add_outcomes(rated, basis=config.outcomes.basis, confidence=config.rates.confidence)
     figures = _described(counted, areas)
     comparisons = _comparisons(counts, windows, config)
-    changed, words = _changes(counts, comparisons, config=config, stand_in=windows.stand_in)
+    parts = None if months is None else _parts(months, comparisons, counts=counts, areas=areas)
+    changed, words = _changes(counts, comparisons, plan=plan, parts=parts)
     figures = figures.merge(changed, on=["area_code", "period", "category"], how="left")
     significance, notes = _significance(figures, areas=areas, windows=windows, config=config)
     figures = figures.drop(columns=["gistar_z", "gistar_p", "hotspot_class", "moran_class"], errors="ignore")
@@ -160,62 +169,104 @@ def _comparisons(counts: pd.DataFrame, windows: Windows, config: Config) -> tupl
     Both windows are released for themselves, each in its own steps, so a change needs no count that is not shown. Where
     a profile does not show the earlier window there is no change.
     """
-    declared = () if config.periods.ignore_breaks else config.periods.breaks
-    breaks = [Break(int(b.month.replace("-", "")), b.text) for b in declared]
     shown = set(counts["period"].astype(str))
-    found = [
-        compare_windows(
-            window,
-            first_date=windows.first_date,
-            last_date=windows.last_date,
-            missing=sorted(windows.lacking.months),
-            missing_days=sorted(windows.lacking.days),
-            basis="previous" if window.over_a_year else config.change.compare,
-            breaks=breaks,
-        )
-        for window in (windows.headline, *sorted(Period.parse(p) for p in shown if p != windows.headline.id))
-    ]
+    others = sorted(Period.parse(p) for p in shown if p != windows.headline.id)
+    found = [_declared(window, windows, config) for window in (windows.headline, *others)]
     return (found[0], *(c for c in found[1:] if c.earlier.id in shown))
+
+
+def _declared(window: Period, windows: Windows, config: Config) -> Comparison:
+    declared = () if config.periods.ignore_breaks else config.periods.breaks
+    return compare_windows(
+        window,
+        first_date=windows.first_date,
+        last_date=windows.last_date,
+        missing=sorted(windows.lacking.months),
+        missing_days=sorted(windows.lacking.days),
+        basis="previous" if window.over_a_year else config.change.compare,
+        breaks=[Break(int(b.month.replace("-", "")), b.text) for b in declared],
+    )
+
+
+def _parts(
+    months: pd.DataFrame, comparisons: tuple[Comparison, ...], *, counts: pd.DataFrame, areas: gpd.GeoDataFrame
+) -> pd.DataFrame:
+    """Sum the quarters or months of all windows compared, of the areas and categories that have them."""
+    windows = [w for c in comparisons if not c.obstacle for w in (c.earlier, c.later)]
+    frames = []
+    for level, rows in counts.groupby("level", sort=True):
+        given = set(rows["period"].astype(str))
+        wanted = {part for w in windows if w.id in given for part in parts_of(w)}
+        missing = sorted(part for part in wanted if part.id not in given)
+        some = areas[areas["level"] == level]
+        if missing:
+            frames.append(
+                sum_periods(
+                    months.loc[months["area_code"].isin(some["area_code"]), _MONTHLY],
+                    missing,
+                    areas=some[["area_code", "level"]],
+                    categories=sorted(rows["category"].astype(str).unique()),
+                    covered=list(some.loc[some["covered"].astype(bool), "area_code"]),
+                )
+            )
+    if not frames:
+        return counts.iloc[:0]
+    parts = pd.concat(frames, ignore_index=True)
+    return parts.assign(incidents_lower=parts["incidents"], incidents_upper=parts["incidents"])
 
 
 def _changes(
     counts: pd.DataFrame,
     comparisons: tuple[Comparison, ...],
     *,
-    config: Config,
-    stand_in: tuple[Period, Period] | None,
+    plan: ReleasePlan,
+    parts: pd.DataFrame | None,
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Compare each window with its earlier one."""
-    # The headline is tested for itself, or where it cannot be compared the window that stands in for it. All other
-    # windows share one error rate: with each for itself, of many windows some would always seem to differ (Benjamini
-    # and Hochberg at q/m in each of m families keeps q over all of them).
-    others = max(len(comparisons) - 1, 1)
-    spans = {p: Period.parse(p) for p in counts["period"].astype(str).unique()}
-    main = next((n for n, c in enumerate(comparisons) if stand_in == (c.later, c.earlier)), 0)
-    tables, words = [], []
-    for number, comparison in enumerate(comparisons):
+    config, windows = plan.config, plan.windows
+    rules = ChangeRules(fdr_q=config.change.fdr_q, min_earlier=config.change.min_earlier)
+    main = next((n for n, c in enumerate(comparisons) if windows.stand_in == (c.later, c.earlier)), 0)
+    every = counts if parts is None else pd.concat([counts, parts], ignore_index=True)
+    spans = {p: Period.parse(p) for p in every["period"].astype(str).unique()}
+
+    def one(comparison: Comparison) -> tuple[pd.DataFrame, Comparison, Comparison | None]:
+        # The two windows, what lies inside them, and the comparison one step earlier: the dispersion is estimated from
+        # these. Rows of other windows are left out to save time.
         both = (comparison.earlier, comparison.later)
-        # The two windows, and the months inside them, from which the dispersion is estimated.
+        before = None if comparison.obstacle else _declared(comparison.earlier, windows, config)
         near = {
             p
             for p, span in spans.items()
-            if span in both or (span.whole_months and span.months == 1 and any(map(span.overlaps, both)))
+            if span in both
+            or (before is not None and span in {before.earlier, before.later})
+            or (span.whole_months and any(span.months < w.months and span.overlaps(w) for w in both))
         }
-        rules = ChangeRules(
-            fdr_q=config.change.fdr_q / (1 if number == main else others), min_earlier=config.change.min_earlier
-        )
-        found = change(counts[counts["period"].isin(near)], comparison, rules=rules)
-        columns = ["area_code", "period", "category", "change_pct", "change_word", "change_vs_region"]
-        tables.append(found.table[columns])
-        if number in {0, main}:
-            words += [f"Change: {comparison.label}.", *([comparison.obstacle] if comparison.obstacle else [])]
-        if number == main:
-            words += [str(family) for family in found.families]
-    if len(comparisons) > 1:
-        words.append(f"Earlier and shorter windows compared in the same way, with one error rate for all: {others}.")
-    table = pd.concat(tables, ignore_index=True)
+        return every[every["period"].isin(near)], comparison, before
+
+    # The headline is tested for itself, or where it cannot be compared the window that stands in for it. All other
+    # windows are a second family: with each for itself, of many windows some would always seem to differ.
+    (found,) = change_together([one(comparisons[main])], rules=rules)
+    others = [n for n in range(len(comparisons)) if n != main]
+    rest = dict(zip(others, change_together([one(comparisons[n]) for n in others], rules=rules), strict=True))
+    columns = ["area_code", "period", "category", "change_pct", "change_word", "change_vs_region"]
+    table = pd.concat([found.table, *(c.table for c in rest.values())], ignore_index=True)[columns]
     table["change_pct"] = table["change_pct"].astype("Float64").round(2).astype("float64")
-    return table, tuple(words)
+    words = []
+    for comparison in dict.fromkeys((comparisons[0], comparisons[main])):
+        words += [f"Change: {comparison.label}.", *([comparison.obstacle] if comparison.obstacle else [])]
+    words += [str(family) for changes in (found, *[*rest.values()][:1]) for family in changes.families]
+    return table, (*words, *_variation(found))
+
+
+def _variation(found: Changes) -> list[str]:
+    """Say with which dispersion the tests of all incidents together were made, and where it comes from."""
+    rows = found.spread[found.spread["category"] == ROOT]
+    return [
+        f"Dispersion of changes, {level}, all: {value:.2f} ({source}, {df} degrees of freedom)."
+        for level, value, df, source in rows[["level", "dispersion", "dispersion_df", "dispersion_from"]].itertuples(
+            index=False, name=None
+        )
+    ]
 
 
 def _described(rated: pd.DataFrame, areas: gpd.GeoDataFrame) -> pd.DataFrame:

@@ -278,7 +278,13 @@ def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail", offers: dict
         people = add_groups(people, plan.group_of, keys=("category", "measure"), sums=("population",), whole=True)
     if people is not None and above is not None:
         people = above.with_people(people, areas=detected.areas)
-    figures = derive(protected.counts, plan=plan, emerging=detected.emerging, people=people)
+    figures = derive(
+        protected.counts,
+        plan=plan,
+        emerging=detected.emerging,
+        people=people,
+        months=months if plan.internal else None,
+    )
     # Outlines are chosen after the released counts, and must reveal nothing more about them.
     if plan.shows_all:
         room = Room(protected.counts, true=counts, plan=plan)

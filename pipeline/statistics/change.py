@@ -1,13 +1,13 @@
 """Change from an earlier window to a later one, for each area by itself and relative to the rest of the region.
 
 The tests are quasi-Poisson score tests (at the end of this module), with the dispersion estimated for each level and
-category. One family of tests is adjusted together: all areas of a level and all categories in the one declared
-comparison. The comparison is declared before the counts are known, so that nobody can choose the window with the
-largest change.
+category (`usual_variation`). One family of tests is adjusted together: all areas of a level and all categories in the
+one declared comparison. The comparison is declared before the counts are known, so that nobody can choose the window
+with the largest change. Where other windows are compared too, all of them with all their categories are a second family
+(`change_together`).
 """
 
-import itertools
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -20,15 +20,8 @@ from scipy import special
 
 from pipeline.domain.periods import Break, Period, breaks_within, earlier_window, is_partial, month_names
 from pipeline.errors import InputError
-from pipeline.statistics.uncertainty import (
-    FEWEST_AREAS,
-    Dispersion,
-    Family,
-    Ranges,
-    benjamini_hochberg,
-    dispersion,
-    middle_of,
-)
+from pipeline.statistics.uncertainty import Dispersion, Family, Ranges, benjamini_hochberg, middle_of
+from pipeline.statistics.usual_variation import usual_variation
 from pipeline.tables import Level, nullable
 
 __all__ = [
@@ -41,11 +34,13 @@ __all__ = [
     "against_rest",
     "against_self",
     "change",
+    "change_together",
     "compare_windows",
 ]
 
 
 Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 KEYS = ["area_code", "level", "category"]
 
 
@@ -121,7 +116,7 @@ class Changes:
     spread
         Dispersion by level and category: dispersion, dispersion_df, dispersion_from.
     families
-        The tests that were adjusted together.
+        The tests that were adjusted together, of these and other windows.
     """
 
     table: pd.DataFrame
@@ -183,6 +178,7 @@ def change(
     counts: pd.DataFrame,
     comparison: Comparison,
     *,
+    before: Comparison | None = None,
     rules: ChangeRules | None = None,
     not_comparable: Collection[str] = (),
 ) -> Changes:
@@ -193,10 +189,12 @@ def change(
     counts
         area_code, level, period, category, incidents (nullable), optionally the range that each lies in
         (incidents_lower, incidents_upper: see `Ranges`). A change is then reported only if it holds for all counts
-        inside both ranges. Single months inside the two windows, if given, are used to estimate the dispersion of a
-        level with under five areas.
+        inside both ranges. The halves of the two windows or their months, and the windows of `before`, if given, are
+        used to estimate the dispersion.
     comparison
         What to compare.
+    before
+        The same comparison one step earlier; without effect if it has an obstacle.
     rules
         When a change is reported.
     not_comparable
@@ -226,79 +224,174 @@ def change(
     >>> windows = Comparison(Period.parse("2023-01..2023-12"), Period.parse("2024-01..2024-12"))
     >>> found = change(counts, windows).table
     >>> found["change_word"].tolist()
-    ['no clear change', 'no clear change', 'no clear change', 'no clear change', 'no clear change', 'too few']
+    ['higher', 'no clear change', 'no clear change', 'no clear change', 'no clear change', 'too few']
     >>> found["change_pct"].round(1).tolist()
     [110.0, 2.2, -1.8, 4.2, -3.8, <NA>]
+    """
+    return change_together([(counts, comparison, before)], rules=rules, not_comparable=not_comparable)[0]
 
-    Even the ward that doubled has no clear change: with so few wards, most of the variation it is compared with is its
-    own.
+
+def change_together(
+    wanted: Sequence[tuple[pd.DataFrame, Comparison, Comparison | None]],
+    *,
+    rules: ChangeRules | None = None,
+    not_comparable: Collection[str] = (),
+) -> tuple[Changes, ...]:
+    """Compare several windows, with all of their tests as one family for each level.
+
+    Parameters
+    ----------
+    wanted
+        Counts, comparison and the comparison one step earlier of each, as for `change`.
+    rules, not_comparable
+        As for `change`.
+
+    Returns
+    -------
+    changes
+        In the order given. Of all changes reported in all windows, the expected share of false ones is at most
+        `fdr_q`, as tests of overlapping windows depend on each other positively (Benjamini and Yekutieli 2001).
     """
     rules = rules or ChangeRules()
-    counts = counts.assign(incidents=Ranges.of(counts).value, **_ends(counts))
-    pair = _pair(counts, comparison)
-    spread, estimates = _spread(counts, pair, comparison)
-
-    # Which areas can be tested. `apart`: not comparable at all. `known`: both counts are given. `enough`: against
-    # itself. `rest_enough`: against the rest of the region, which needs the region's count too.
-    apart = np.full(len(pair), bool(comparison.obstacle)) | pair["area_code"].isin(list(not_comparable)).to_numpy()
-    before, after = (Ranges(*(pair[f"{when}_{end}"].to_numpy() for end in ENDS)) for when in ("earlier", "later"))
-    known = after.known & (before.known | apart)
-    enough = known & ~apart & (before.lower >= rules.min_earlier) & ~after.first_step
-    rest_before, rest_after = _rest(pair, before, "earlier"), _rest(pair, after, "later")
-    against = rest_before.known & rest_after.known & (pair["level"] != Level.REGION).to_numpy()
-    rest_enough = enough & against & (rest_before.lower >= rules.min_earlier) & (rest_after.lower > 0)
-
-    # Directions are computed from products of counts, not from rounded ratios, so that ties stay ties. Of two ranges
-    # the nearest pair of counts is compared, so that the result holds for every other pair too; overlapping ranges have
-    # no direction.
-    days1, days2 = comparison.earlier.days, comparison.later.days
-    rising = after.lower * days1 > before.upper * days2
-    falling = after.upper * days1 < before.lower * days2
-    x1, x2 = np.where(rising, before.upper, before.lower), np.where(rising, after.lower, after.upper)
-    ahead = after.lower * rest_before.lower > before.upper * rest_after.upper
-    behind = after.upper * rest_before.upper < before.lower * rest_after.lower
-    own1, own2 = np.where(ahead, before.upper, before.lower), np.where(ahead, after.lower, after.upper)
-    rest1 = np.where(ahead, rest_before.lower, rest_before.upper)
-    rest2 = np.where(ahead, rest_after.upper, rest_after.lower)
-
-    # The tests of each level and category, with the dispersion of such counts. An area without a test keeps p = 1.
-    p_self, p_region = np.ones(len(pair)), np.ones(len(pair))
-    for key, rows in sorted(pair.groupby(["level", "category"]).indices.items()):
-        own = rows[(enough & (rising | falling))[rows]]
-        p_self[own] = against_self(x2[own], x1[own], days_later=days2, days_earlier=days1, spread=estimates[key])
-        own = rows[(rest_enough & (ahead | behind))[rows]]
-        p_region[own] = against_rest(
-            own2[own], own1[own], rest_later=rest2[own], rest_earlier=rest1[own], spread=estimates[key]
-        )
-
+    tests = [_Tests.of(*one, rules=rules, not_comparable=not_comparable) for one in wanted]
+    if not tests:
+        return ()
+    pair = pd.concat([t.pair[["level"]] for t in tests], ignore_index=True)
+    enough, rest_enough = (np.concatenate([getattr(t, name) for t in tests]) for name in ("enough", "rest_enough"))
+    p_self, p_region = (np.concatenate([getattr(t, name) for t in tests]) for name in ("p_self", "p_region"))
     # One family for each level: a reader of the list of wards sees all categories of all wards at once.
     q_self, q_region = np.ones(len(pair)), np.ones(len(pair))
     families = []
+    label = wanted[0][1].label if len(wanted) == 1 else f"{len(wanted)} comparisons of other windows"
     for level, rows in sorted(pair.groupby("level").indices.items()):
         q_self[rows] = benjamini_hochberg(p_self[rows], included=enough[rows])
         q_region[rows] = benjamini_hochberg(p_region[rows], included=rest_enough[rows])
-        families.append(Family(f"{level}, all categories, {comparison.label}", int(enough[rows].sum())))
+        families.append(Family(f"{level}, all categories, {label}", int(enough[rows].sum())))
+    ends = np.cumsum([len(t.pair) for t in tests])[:-1]
+    each = zip(tests, np.split(q_self, ends), np.split(q_region, ends), strict=True)
+    return tuple(
+        Changes(t.table(own, rest, rules=rules), t.comparison, t.spread, tuple(families)) for t, own, rest in each
+    )
 
-    # If both windows have the same calendar months, the percentage is that of the counts (29 February is ignored, as
-    # readers expect); otherwise that of counts per day. It is computed from the middles of ranges; the first step has
-    # no middle.
-    middle1, middle2 = middle_of(before.lower, before.upper), middle_of(after.lower, after.upper)
-    stated = enough & (middle1 > 0) & ~np.isnan(middle2)
-    ratio = np.divide(middle2, middle1, out=np.zeros(len(pair)), where=stated)
-    pct = (ratio * (1 if comparison.same_months else days1 / days2) - 1) * 100
 
-    table = pair[["area_code", "level", "period", "category"]].copy()
-    table["incidents_earlier"] = pd.array(np.nan_to_num(middle1), dtype="Int64")
-    table["incidents_earlier"] = table["incidents_earlier"].mask(np.isnan(middle1))
-    table["change_pct"] = nullable(pct, given=stated)
-    table["change_word"] = _words(apart, enough, up=rising, clear=q_self <= rules.fdr_q, known=known)
-    table["change_p"], table["change_q"] = nullable(p_self, given=enough), nullable(q_self, given=enough)
-    table["change_vs_region"] = _words(
-        apart, rest_enough, up=ahead, clear=q_region <= rules.fdr_q, known=known & (against | apart)
-    ).mask(pair["level"] == Level.REGION)
-    table["change_vs_region_p"] = nullable(p_region, given=rest_enough)
-    table["change_vs_region_q"] = nullable(q_region, given=rest_enough)
-    return Changes(table, comparison, spread, tuple(families))
+@dataclass(frozen=True, slots=True)
+class _Tests:
+    """The tests of one comparison, before they are adjusted. Arrays have the shape (n,) of `pair`'s rows."""
+
+    pair: pd.DataFrame
+    comparison: Comparison
+    spread: pd.DataFrame
+    before: Ranges
+    after: Ranges
+    apart: Bools
+    enough: Bools
+    against: Bools
+    rest_enough: Bools
+    rising: Bools
+    ahead: Bools
+    p_self: Floats
+    p_region: Floats
+
+    @classmethod
+    def of(
+        cls,
+        counts: pd.DataFrame,
+        comparison: Comparison,
+        step_before: Comparison | None,
+        *,
+        rules: ChangeRules,
+        not_comparable: Collection[str],
+    ) -> "_Tests":
+        counts = counts.assign(incidents=Ranges.of(counts).value, **_ends(counts))
+        pair = _pair(counts, comparison)
+
+        # Which areas can be tested. `apart`: not comparable at all. `known`: both counts are given. `enough`: against
+        # itself. `rest_enough`: against the rest of the region, which needs the region's count too.
+        apart = np.full(len(pair), bool(comparison.obstacle)) | pair["area_code"].isin(list(not_comparable)).to_numpy()
+        before, after = (Ranges(*(pair[f"{when}_{end}"].to_numpy() for end in ENDS)) for when in ("earlier", "later"))
+        known = after.known & (before.known | apart)
+        enough = known & ~apart & (before.lower >= rules.min_earlier) & ~after.first_step
+        rest_before, rest_after = _rest(pair, before, "earlier"), _rest(pair, after, "later")
+        against = rest_before.known & rest_after.known & (pair["level"] != Level.REGION).to_numpy()
+        rest_enough = enough & against & (rest_before.lower >= rules.min_earlier) & (rest_after.lower > 0)
+
+        # Directions are computed from products of counts, not from rounded ratios, so that ties stay ties. Of two
+        # ranges the nearest pair of counts is compared, so that the result holds for every other pair too; overlapping
+        # ranges have no direction.
+        days1, days2 = comparison.earlier.days, comparison.later.days
+        rising = after.lower * days1 > before.upper * days2
+        falling = after.upper * days1 < before.lower * days2
+        x1, x2 = np.where(rising, before.upper, before.lower), np.where(rising, after.lower, after.upper)
+        ahead = after.lower * rest_before.lower > before.upper * rest_after.upper
+        behind = after.upper * rest_before.upper < before.lower * rest_after.lower
+        own1, own2 = np.where(ahead, before.upper, before.lower), np.where(ahead, after.lower, after.upper)
+        rest1 = np.where(ahead, rest_before.lower, rest_before.upper)
+        rest2 = np.where(ahead, rest_after.upper, rest_after.lower)
+
+        # The tests of each level and category, with the dispersion of such counts. An area without a test keeps p = 1.
+        usable = step_before is not None and not step_before.obstacle
+        spread, estimates = usual_variation(
+            counts.iloc[:0] if comparison.obstacle else counts,
+            (comparison.earlier, comparison.later),
+            before=(step_before.earlier, step_before.later) if usable and step_before is not None else None,
+            min_events=rules.min_earlier,
+        )
+        p_self, p_region = np.ones(len(pair)), np.ones(len(pair))
+        for key, rows in sorted(pair.groupby(["level", "category"]).indices.items()):
+            tested = rows[(enough & (rising | falling))[rows]]
+            p_self[tested] = against_self(
+                x2[tested], x1[tested], days_later=days2, days_earlier=days1, spread=estimates.get(key, Dispersion())
+            )
+            tested = rows[(rest_enough & (ahead | behind))[rows]]
+            p_region[tested] = against_rest(
+                own2[tested],
+                own1[tested],
+                rest_later=rest2[tested],
+                rest_earlier=rest1[tested],
+                spread=estimates.get(key, Dispersion()),
+            )
+        return cls(
+            pair=pair,
+            comparison=comparison,
+            spread=spread,
+            before=before,
+            after=after,
+            apart=apart,
+            enough=enough,
+            against=against,
+            rest_enough=rest_enough,
+            rising=rising,
+            ahead=ahead,
+            p_self=p_self,
+            p_region=p_region,
+        )
+
+    def table(self, q_self: Floats, q_region: Floats, *, rules: ChangeRules) -> pd.DataFrame:
+        """Write the labels and figures, given the adjusted p-values."""
+        pair, before, after, apart, enough = self.pair, self.before, self.after, self.apart, self.enough
+        known = after.known & (before.known | apart)
+        # If both windows have the same calendar months, the percentage is that of the counts (29 February is ignored,
+        # as readers expect); otherwise that of counts per day. It is computed from the middles of ranges; the first
+        # step has no middle.
+        middle1, middle2 = middle_of(before.lower, before.upper), middle_of(after.lower, after.upper)
+        stated = enough & (middle1 > 0) & ~np.isnan(middle2)
+        ratio = np.divide(middle2, middle1, out=np.zeros(len(pair)), where=stated)
+        days1, days2 = self.comparison.earlier.days, self.comparison.later.days
+        pct = (ratio * (1 if self.comparison.same_months else days1 / days2) - 1) * 100
+
+        table = pair[["area_code", "level", "period", "category"]].copy()
+        table["incidents_earlier"] = pd.array(np.nan_to_num(middle1), dtype="Int64")
+        table["incidents_earlier"] = table["incidents_earlier"].mask(np.isnan(middle1))
+        table["change_pct"] = nullable(pct, given=stated)
+        table["change_word"] = _words(apart, enough, up=self.rising, clear=q_self <= rules.fdr_q, known=known)
+        table["change_p"], table["change_q"] = nullable(self.p_self, given=enough), nullable(q_self, given=enough)
+        rest_known = known & (self.against | apart)
+        table["change_vs_region"] = _words(
+            apart, self.rest_enough, up=self.ahead, clear=q_region <= rules.fdr_q, known=rest_known
+        ).mask(pair["level"] == Level.REGION)
+        table["change_vs_region_p"] = nullable(self.p_region, given=self.rest_enough)
+        table["change_vs_region_q"] = nullable(q_region, given=self.rest_enough)
+        return table
 
 
 ENDS = ("lower", "upper")
@@ -334,68 +427,6 @@ def _rest(pair: pd.DataFrame, own: Ranges, when: str) -> Ranges:
     whole = pair[["category"]].merge(region, how="left", on="category")
     # The rest is smallest if the region is at its lower and the area at its upper end.
     return Ranges(whole[names["lower"]].to_numpy() - own.upper, whole[names["upper"]].to_numpy() - own.lower)
-
-
-def _spread(
-    counts: pd.DataFrame, pair: pd.DataFrame, comparison: Comparison
-) -> tuple[pd.DataFrame, dict[tuple[str, str], Dispersion]]:
-    """Estimate the dispersion of each level and category from its areas, its months, or else another level."""
-    found: dict[tuple[str, str], tuple[Dispersion, str]] = {}
-    few = []
-    for key, group in pair.groupby(["level", "category"], sort=True):
-        table = group[["earlier", "later"]].dropna().to_numpy()
-        if len(table) >= FEWEST_AREAS and (own := dispersion(table)).df:
-            found[key] = own, "areas"
-        else:
-            few.append(key)
-    pooled = _monthly(counts, {level for level, _ in few}, comparison)
-    found |= {key: (pooled[key], "months") for key in few if key in pooled}
-    # A level without its own estimate takes the largest of the other levels of its category: too wide an interval is
-    # the safer error.
-    rows, estimates = [], {}
-    for key in sorted(pair.groupby(["level", "category"]).indices):
-        others = [(d.value, level, d) for (level, category), (d, _) in sorted(found.items()) if category == key[1]]
-        if key in found:
-            estimate, source = found[key]
-        elif others:
-            _, level, estimate = max(others, key=lambda other: other[:2])
-            source = f"level {level}"
-        else:
-            estimate, source = Dispersion(), "not estimated"
-        estimates[key] = estimate
-        rows.append((*key, estimate.value, estimate.df, source))
-    columns = ["level", "category", "dispersion", "dispersion_df", "dispersion_from"]
-    return pd.DataFrame(rows, columns=columns), estimates
-
-
-def _monthly(
-    counts: pd.DataFrame, levels: Collection[str], comparison: Comparison
-) -> dict[tuple[str, str], Dispersion]:
-    """Pool the variation of months about the mean of their own window, over the areas of a level; by category."""
-    sums: dict[tuple[str, str], tuple[float, int]] = {}
-    rows = counts[counts["level"].isin(list(levels)) & counts["incidents"].notna()]
-    days = {p: Period.parse(p).days for p in rows["period"].unique()}
-    for window in (comparison.earlier, comparison.later):
-        inside = rows[rows["period"].isin([p for p in days if _is_month_of(p, window)])]
-        inside = inside.sort_values(["level", "category", "area_code", "period"])
-        # The rows of one series follow one another: it ends where a level, category or area does.
-        level, category, area = (inside[name].to_numpy(dtype=object) for name in ("level", "category", "area_code"))
-        values, lengths = inside["incidents"].to_numpy(np.float64), inside["period"].map(days).to_numpy()
-        differs = (level[1:] != level[:-1]) | (category[1:] != category[:-1]) | (area[1:] != area[:-1])
-        bounds = [0, *(np.flatnonzero(differs) + 1), len(inside)] if len(inside) else []
-        for start, end in itertools.pairwise(bounds):
-            one = dispersion(values[start:end], days=lengths[start:end])
-            key = level[start], category[start]
-            chi2, df = sums.get(key, (0.0, 0))
-            sums[key] = chi2 + (one.raw or 0.0) * one.df, df + one.df
-    return {key: Dispersion(max(chi2 / df, 1.0), chi2 / df, df) for key, (chi2, df) in sums.items() if df}
-
-
-def _is_month_of(period: str, window: Period) -> bool:
-    month = Period.parse(period)
-    if not window.whole_months:
-        return False  # a month is longer than a window of days, and says nothing of how days vary
-    return month.whole_months and month.months == 1 and month != window and month.overlaps(window)
 
 
 def _words(

@@ -20,6 +20,7 @@ from pipeline.statistics.change import (
     against_rest,
     against_self,
     change,
+    change_together,
     compare_windows,
 )
 from pipeline.statistics.uncertainty import Dispersion
@@ -57,22 +58,116 @@ def test_words_of_hand_made_wards() -> None:
     assert set(found["change_word"]) <= set(ChangeWord)
 
 
+FAR = scipy.stats.chi2.isf(0.01, 1)
+# What is left of the variance if nobody changed and the farthest 1 in 100 are left out.
+LEFT = scipy.stats.chi2.expect(lambda x: x, (1,), ub=FAR, conditional=True)
+
+
+def robust_by_hand(x1: np.ndarray, x2: np.ndarray) -> tuple[float, int]:
+    """Huber's scale by a root finder, and the chi-squared of SciPy among the areas that are not far from it."""
+    limit = 1.5**2
+    expected = scipy.stats.chi2.expect(lambda x: np.minimum(x, limit), (1,))
+    keep = np.ones(len(x1), dtype=bool)
+    for _ in range(30):
+        share = x2[keep].sum() / (x1 + x2)[keep].sum()
+        squares = (x2 - (x1 + x2) * share) ** 2 / ((x1 + x2) * share * (1 - share))
+        scale = scipy.optimize.brentq(lambda c, z=squares: np.minimum(z / c, limit).mean() - expected, 1e-3, 1e3)
+        keep = squares <= FAR * max(scale, 1)
+    chi2 = scipy.stats.chi2_contingency(np.column_stack([x1, x2])[keep], correction=False)
+    return chi2.statistic / chi2.dof / LEFT, chi2.dof
+
+
 def test_p_values_are_those_of_the_stated_test() -> None:
-    """The dispersion from SciPy's chi-squared of wards by windows, then a t test on the score, then SciPy's BH."""
+    """The dispersion of the wards that do not stand out, then a t test on the score, then SciPy's BH."""
     pairs = [(100, 180), (100, 40), (60, 75), (19, 90), *steady(2)]
     x1, x2 = np.array(pairs, dtype=float).T
-    chi2 = scipy.stats.chi2_contingency(np.column_stack([x1, x2]), correction=False)
-    phi, d1, d2 = max(chi2.statistic / chi2.dof, 1.0), 366, 365
+    big = x1 + x2 >= 40
+    raw, df = robust_by_hand(x1[big], x2[big])
+    phi, d1, d2 = max(raw, 1.0), 366, 365
     z = (x2 * d1 - x1 * d2) / np.sqrt(phi * (x1 + x2) * d1 * d2)
     tested = x1 >= 20
-    p = 2 * scipy.stats.t.sf(np.abs(z), chi2.dof)[tested]
+    p = 2 * scipy.stats.t.sf(np.abs(z), df)[tested]
     done = change(table(pairs), PLAIN)
     assert done.table.loc[tested, "change_p"].to_numpy(float) == pytest.approx(p, rel=1e-8)
     assert done.table.loc[tested, "change_q"].to_numpy(float) == pytest.approx(scipy.stats.false_discovery_control(p))
     assert done.table.loc[~tested, ["change_p", "change_q", "change_pct"]].isna().all(axis=None)
     assert [f.tests for f in done.families] == [int(tested.sum())]
     assert done.spread["dispersion"].tolist() == pytest.approx([phi])
-    assert done.spread["dispersion_from"].tolist() == ["areas"]
+    assert done.spread["dispersion_from"].tolist() == ["these windows"]
+
+
+def noisy(seed: int, *, areas: int, periods: list[Period], doubled: Period | None = None) -> pd.DataFrame:
+    """Counts with a variance of 1.7 times the mean; in one window a tenth of the areas double."""
+    rng = np.random.default_rng(seed)
+    months = [windows("month", first=p.first_month, last=p.last_month) for p in periods]
+    level = rng.uniform(3, 10, areas)
+    frames = []
+    for period, inside in zip(periods, months, strict=True):
+        rate = level * np.where((np.arange(areas) < areas // 10) & (period == doubled), 2, 1)
+        counts = np.array([rng.negative_binomial(rate / 0.7, 1 / 1.7) for _ in inside])
+        for name, values in [(m.id, row) for m, row in zip(inside, counts, strict=True)] + [(period.id, counts.sum(0))]:
+            codes = [f"W{i}" for i in range(areas)]
+            frames.append(pd.DataFrame({"area_code": codes, "period": name, "incidents": values}))
+    return pd.concat(frames).assign(level="ward", category="all").astype({"incidents": "Int64"})
+
+
+def test_areas_that_changed_do_not_hide_behind_the_variation_they_make() -> None:
+    first = LAST.shifted(-12)
+    counts = noisy(3, areas=300, periods=[first, LAST, THIS], doubled=THIS)
+    years = counts[counts["period"].isin([first.id, LAST.id, THIS.id])]
+    pair = years[years["period"] != first.id]
+    x1, x2 = (pair.loc[pair["period"] == p.id, "incidents"].to_numpy(float) for p in (LAST, THIS))
+    pearson = scipy.stats.chi2_contingency(np.column_stack([x1, x2]), correction=False)
+    assert pearson.statistic / pearson.dof > 3
+    found = [
+        change(counts, PLAIN),
+        change(years, PLAIN, before=Comparison(first, LAST)),
+        change(pair, PLAIN, before=Comparison(first, LAST)),
+    ]
+    spread = [f.spread.iloc[0] for f in found]
+    sources = ["quarters of the windows", "earlier windows", "these windows"]
+    assert [s["dispersion_from"] for s in spread] == sources
+    assert [s["dispersion"] for s in spread] == [pytest.approx(1.7, rel=0.15)] * 3
+    # With the dispersion known, 26 of the 30 that doubled would be found.
+    d1, d2 = LAST.days, THIS.days
+    z = (x2 * d1 - x1 * d2) / np.sqrt(1.7 * (x1 + x2) * d1 * d2)
+    known = scipy.stats.false_discovery_control(2 * scipy.stats.norm.sf(np.abs(z))) <= 0.05
+    for one in found:
+        higher = (one.table["change_word"] == "higher").to_numpy()
+        assert higher[:30].sum() >= known[:30].sum() - 3
+        assert higher[30:].sum() <= 3
+
+
+def test_a_comparison_across_a_break_says_nothing_of_the_usual_variation() -> None:
+    first = LAST.shifted(-12)
+    counts = noisy(4, areas=40, periods=[first, LAST, THIS])
+    years = counts[counts["period"].isin([first.id, LAST.id, THIS.id])]
+    broken = Comparison(first, LAST, "a break")
+    assert change(years, PLAIN, before=broken).spread["dispersion_from"].tolist() == ["these windows"]
+
+
+def test_windows_compared_together_are_one_family() -> None:
+    """SciPy's adjustment of the tests of both windows together."""
+    wards = table([(100, 165), *steady(11)])
+    other = Comparison(LAST.shifted(-3), THIS.shifted(-3))
+    shifted = wards.replace({LAST.id: other.earlier.id, THIS.id: other.later.id})
+    one, two = change_together([(wards, PLAIN, None), (shifted, other, None)])
+    p = pd.concat([one.table["change_p"], two.table["change_p"]]).to_numpy(float)
+    q = pd.concat([one.table["change_q"], two.table["change_q"]]).to_numpy(float)
+    assert q == pytest.approx(scipy.stats.false_discovery_control(p))
+    assert [f.tests for f in one.families] == [len(p)]
+
+
+def test_counts_in_steps_serve_only_where_the_steps_are_small_beside_them() -> None:
+    """Steps of 10 of counts under 20 are mostly equal: taken as they are they would seem not to vary at all."""
+    rng = np.random.default_rng(12)
+    level = np.repeat([14.0, 60.0], 60)
+    pairs = [(int(a), int(b)) for a, b in rng.poisson(np.column_stack([level, level]))]
+    exact = table(pairs)
+    lower = exact["incidents"] // 10 * 10
+    spread = change(exact.assign(incidents_lower=lower, incidents_upper=lower + 9), PLAIN).spread.iloc[0]
+    assert spread["dispersion_df"] <= 60
+    assert 1 <= spread["dispersion"] <= 1.7
 
 
 def test_the_family_holds_every_category() -> None:
@@ -176,13 +271,24 @@ def test_a_region_takes_its_dispersion_from_its_months() -> None:
     )
     whole = table([(int(series[:12].sum()), int(series[12:].sum()))], level="region")
     done = change(pd.concat([whole, frame]), PLAIN)
+    # Each month against the same month a year before; none of them stands out.
+    chi2 = scipy.stats.chi2_contingency(np.column_stack([series[:12], series[12:]]), correction=False)
+    assert done.spread["dispersion"].tolist() == pytest.approx([chi2.statistic / 11 / LEFT])
+    assert done.spread["dispersion_df"].tolist() == [11]
+    assert done.spread["dispersion_from"].tolist() == ["months of both windows"]
+    half = Period(THIS.first_month, 202501), Period(202502, THIS.last_month)
+    halves = pd.DataFrame({"area_code": "R0", "level": "region", "period": [h.id for h in half], "category": "all"})
+    halves["incidents"] = pd.array([int(series[12:18].sum()), int(series[18:].sum())], dtype="Int64")
+    other = change(pd.concat([halves, frame]), Comparison(*half))
     chi2 = sum(
         scipy.stats.chisquare(part, part.sum() * np.array(days) / sum(days)).statistic
-        for part, days in ((series[:12], [m.days for m in months[:12]]), (series[12:], [m.days for m in months[12:]]))
+        for part, days in (
+            (series[12:18], [m.days for m in months[12:18]]),
+            (series[18:], [m.days for m in months[18:]]),
+        )
     )
-    assert done.spread["dispersion"].tolist() == pytest.approx([chi2 / 22])
-    assert done.spread["dispersion_df"].tolist() == [22]
-    assert done.spread["dispersion_from"].tolist() == ["months"]
+    assert other.spread["dispersion"].tolist() == pytest.approx([chi2 / 10])
+    assert other.spread["dispersion_from"].tolist() == ["months"]
 
 
 def test_without_months_a_region_borrows_the_largest_and_without_areas_it_says_so() -> None:
@@ -200,6 +306,19 @@ def test_counts_that_cannot_be_compared_are_refused() -> None:
         change(counts[counts["period"] == LAST.id], PLAIN)
     with pytest.raises(InputError, match="two counts"):
         change(pd.concat([counts, counts]), PLAIN)
+
+
+def by_quarter(data: pd.DataFrame) -> float:
+    """Compute SciPy's chi-squared of wards by quarters inside each of the two years, over its degrees of freedom."""
+    rows = data[(data["level"] == "ward") & (data["category"] == "all")]
+    wide = rows.pivot_table(index="area_code", columns="month", values="incidents", aggfunc="sum", fill_value=0)
+    statistic, dof = 0.0, 0
+    for year in (LAST, THIS):
+        months = wide.loc[:, year.first_month : year.last_month].to_numpy(float)
+        quarters = months.reshape(len(months), 4, 3).sum(axis=2)
+        chi2 = scipy.stats.chi2_contingency(quarters[quarters.sum(axis=1) >= 20])
+        statistic, dof = statistic + chi2.statistic, dof + chi2.dof
+    return statistic / dof
 
 
 @pytest.mark.real
@@ -220,8 +339,9 @@ def test_met_changes_with_the_break_on_and_off(real_data: Path) -> None:
     assert london["change_pct"] == pytest.approx((other / one - 1) * 100)
     assert london["change_word"] == "lower"
     spread = done.spread.set_index(["level", "category"])
-    assert 1.5 <= spread.loc[("ward", "all"), "dispersion"] <= 1.9
-    assert spread.loc[("region", "all"), "dispersion_from"] == "months"
+    assert spread.loc[("ward", "all"), "dispersion_from"] == "quarters of the windows"
+    assert spread.loc[("ward", "all"), "dispersion"] == pytest.approx(by_quarter(data), rel=0.1)
+    assert spread.loc[("region", "all"), "dispersion_from"] == "months of both windows"
     ward = off[off["level"] == "ward"]
     assert set(ward["change_word"].dropna()) == {"lower", "no clear change", "too few"}
     assert (ward.loc[ward["incidents_earlier"] < 20, "change_word"] == "too few").all()
