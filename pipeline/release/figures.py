@@ -239,7 +239,7 @@ def _changes(
             for p, span in spans.items()
             if span in both
             or (before is not None and span in {before.earlier, before.later})
-            or (span.whole_months and any(span.months < w.months and span.overlaps(w) for w in both))
+            or (span.whole_months and any(_inside(span, w) for w in both))
         }
         return every[every["period"].isin(near)], comparison, before
 
@@ -256,6 +256,11 @@ def _changes(
         words += [f"Change: {comparison.label}.", *([comparison.obstacle] if comparison.obstacle else [])]
     words += [str(family) for changes in (found, *[*rest.values()][:1]) for family in changes.families]
     return table, (*words, *_variation(found))
+
+
+def _inside(part: Period, window: Period) -> bool:
+    """Whether a window of whole months may be a part of another."""
+    return window.whole_months and part.months < window.months and part.overlaps(window)
 
 
 def _variation(found: Changes) -> list[str]:
