@@ -154,9 +154,37 @@ class Gistar(Section):
 
 
 class Scan(Section):
-    """Space-time permutation scan."""
+    """Scan statistics: clusters in space and time, and in space alone."""
 
-    enabled: bool = Field(default=False, description="Run it.")
+    enabled: bool = Field(
+        default=False,
+        description="Search for clusters in space and time (space-time permutation scan): incidents with a point by "
+        "cells, published counts by the smallest areas. Shown in the internal folder alone.",
+    )
+    spatial: tuple[Literal["poisson", "bernoulli"], ...] = Field(
+        (),
+        description="Also search the main period for circles: `poisson` with more incidents than the population of the "
+        "smallest areas explains, `bernoulli` where a category is a larger share of all incidents than outside.",
+    )
+    categories: tuple[CategoryId, ...] | None = Field(
+        None,
+        description="Categories searched, each by itself; by default all together and each with at least "
+        "`detect.min_category_incidents` incidents.",
+    )
+    standardise_by: tuple[CategoryId, ...] = Field(
+        (),
+        description="Poisson scan of all incidents: categories with a population of their own (`areas.population` with "
+        "`category`), by whose rates expected incidents are standardised (indirectly).",
+    )
+    spatial_radius_m: float | None = Field(
+        None,
+        gt=0,
+        description="Largest radius of circles of the `spatial` scans, in metres; by default `max_share_pct` alone "
+        "limits them.",
+    )
+    max_share_pct: float = Field(
+        50.0, gt=0, le=50, description="Largest share of what is expected in one circle of the `spatial` scans."
+    )
     max_radius_m: float = Field(3000.0, gt=0, description="Largest cylinder radius, in metres.")
     period: Literal["day", "week", "28_days", "month"] = Field(
         "month",
@@ -250,7 +278,7 @@ class Detect(Section):
         description="Fewest incidents of a category in the main period for hotspots and density of its own.",
     )
     gistar: Gistar = Field(default_factory=lambda: Gistar.model_validate({}), description="Significance.")
-    scan: Scan = Field(default_factory=lambda: Scan.model_validate({}), description="Space-time scan.")
+    scan: Scan = Field(default_factory=lambda: Scan.model_validate({}), description="Scan statistics.")
     knox: Knox = Field(default_factory=lambda: Knox.model_validate({}), description="Near repeats.")
     concentration: Concentration = Field(
         default_factory=lambda: Concentration.model_validate({}), description="Concentration."

@@ -76,6 +76,8 @@ class DetectInput:
     described
         Reads the incidents of a period that have a place, one row each, with what `hotspot_facts` counts; None where no
         profile shows it.
+    denominators
+        Populations used for one category only: area_code, category, population, measure; None where there are none.
     streets
         Segments of the street layer inside the study area: segment_id, name, geometry, sorted by id. None unless an
         enabled method needs them.
@@ -101,6 +103,7 @@ class DetectInput:
     incidents_apart: pd.DataFrame | None = None
     described: Callable[[Period], pd.DataFrame] | None = None
     streets: gpd.GeoDataFrame | None = None
+    denominators: pd.DataFrame | None = None
 
     def rows_of(self, category: str) -> pd.DataFrame:
         """Return the locations that hold incidents of a category: for one, those outside the total too."""
@@ -183,8 +186,8 @@ class Method:
     scope
         How often it runs.
     switch
-        The setting that asks for it, as a dotted key: false, `none` and null leave it out. None for one that
-        always runs.
+        The setting that asks for it, as a dotted key: false, `none`, null and an empty list leave it out. None for one
+        that always runs.
     run
         The method itself: opens no file, draws no unseeded random number.
     obstacle
@@ -219,7 +222,7 @@ class Method:
         asked: Any = config
         for key in self.switch.split("."):
             asked = getattr(asked, key)
-        return asked not in (None, False, "none")
+        return asked not in (None, False, "none", ())
 
 
 def _unmet(data: DetectInput) -> dict[Need, str]:

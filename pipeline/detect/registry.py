@@ -13,7 +13,7 @@ METHODS: tuple[Method, ...] = (
     density.METHOD,
     hotspots.METHOD,
     gistar.METHOD,
-    scan.METHOD,
+    *scan.METHODS,
     near_repeats.METHOD,
     risk.METHOD,
     emerging.METHOD,

@@ -89,6 +89,8 @@ In each profile's folder:
  (`internal` only) |
 | `near-repeats.html` | whether incidents follow one another nearby within days, by category, if `detect.knox` is\
  switched on (`internal` only) |
+| `clusters.html` | clusters in space and time and in space alone, by category, if `detect.scan` asks for them\
+ (`internal` only) |
 | `README.html` | which file is for whom, and this dictionary |
 | `release.json`, `protection.html` | how counts are protected and why, how many are released in which form, result of\
  the audit |

@@ -48,11 +48,13 @@ def run(context: Context) -> None:
     if not len(data.locations):
         context.choices["density_and_clusters"] = "none: the data has no points inside the areas, and both need them"
         skipped |= {method.name: "" for method in enabled if Need.POINTS in method.needs}
-        every = []
     context.choices |= {name: f"skipped: {why}" for name, why in skipped.items() if why}
     able = [method for method in enabled if method.name not in skipped]
 
     internal = {window.headline.id for window in headline_windows(context, audience="internal")}
+    if not len(data.locations):  # of methods by window, those for the internal folder alone may work on counts by area
+        every = [window for window in every if window.headline.id in internal]
+        able = [method for method in able if method.scope is not Scope.WINDOW]
     for number, window in enumerate(every, start=1):
         found: dict[str, Any] = {}
         scopes = {Scope.WINDOW, Scope.INTERNAL} if window.headline.id in internal else {Scope.WINDOW}
@@ -126,6 +128,7 @@ def _load(context: Context, window: Windows, *, needs: frozenset[Need]) -> Detec
         window=window,
         bandwidth=bandwidth_of(in_headline, settings=config.detect.density) if len(locations) else None,
         streets=streets,
+        denominators=pd.read_parquet(context.work("denominators.parquet")),
         described=partial(_described, context, locations, outside) if internal and len(locations) else None,
     )
     return data

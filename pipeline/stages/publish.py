@@ -9,6 +9,7 @@ from pipeline.errors import ConfigError
 from pipeline.publish.briefings import write_briefings
 from pipeline.publish.exports import write_exports
 from pipeline.publish.map import write_map
+from pipeline.publish.pages.clusters import write_clusters
 from pipeline.publish.pages.concentration import write_concentration
 from pipeline.publish.pages.folder import README, write_readme
 from pipeline.publish.pages.hotspot import write_hotspots
@@ -47,6 +48,7 @@ def run(context: Context) -> None:
             write_protection(released, folder / "protection.html")
             write_concentration(released, folder)
             write_near_repeats(released, folder)
+            write_clusters(released, folder)
             write_hotspots(released, folder, surroundings=surroundings)
             if context.config.page.briefings:
                 write_briefings(released, folder, surroundings=surroundings)

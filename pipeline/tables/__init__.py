@@ -28,6 +28,8 @@ from pipeline.tables.work import (
     NEAR_REPEATS,
     PUBLISHED_COUNTS,
     QUARANTINE,
+    SPACE_TIME_CLUSTERS,
+    SPATIAL_CLUSTERS,
     STREET_RUNS,
     STREET_SEGMENTS,
 )
@@ -55,6 +57,8 @@ __all__ = [
     "NEAR_REPEAT_ZONES",
     "PUBLISHED_COUNTS",
     "QUARANTINE",
+    "SPACE_TIME_CLUSTERS",
+    "SPATIAL_CLUSTERS",
     "STATES_NOTE",
     "STREET_RUNS",
     "STREET_SEGMENTS",

@@ -14,6 +14,8 @@ __all__ = [
     "LOCATIONS",
     "PUBLISHED_COUNTS",
     "QUARANTINE",
+    "SPACE_TIME_CLUSTERS",
+    "SPATIAL_CLUSTERS",
     "STREET_RUNS",
     "STREET_SEGMENTS",
 ]
@@ -299,6 +301,55 @@ NEAR_REPEATS = Table(
         Column("permutations", "int", "How often days were shuffled."),
     ),
     "How often incidents follow one another closely (Knox), exact: for the internal folder alone.",
+)
+
+_CLUSTER_COLUMNS = (
+    Column(
+        "kind",
+        "string",
+        "`space_time` (permutation scan), `poisson` (against the population) or `bernoulli` (a category against "
+        "all other incidents).",
+    ),
+    Column("category", "string", "Category id, or `all`."),
+    Column("rank", "int", "1 for the most likely cluster, and so on; 0 for the search as a whole."),
+    Column("period", "string", "Period of the cluster; of the search as a whole, the period searched."),
+    Column("alive", "bool", "Whether a cluster in space and time reaches the last period and is beyond chance."),
+    Column("easting_m", "float", "Centre in the working system.", null=True),
+    Column("northing_m", "float", "Centre in the working system.", null=True),
+    Column("radius_m", "float", "Radius; 0 for a single place.", null=True),
+    Column("places", "int", "Cells or areas inside, or searched."),
+    Column("area_codes", "string", "Codes of the smallest areas inside, nearest first, joined by semicolons."),
+    Column("observed", "int", "Incidents inside, or all."),
+    Column("expected", "float", "Incidents expected inside.", null=True),
+    Column(
+        "relative_risk",
+        "float",
+        "Risk inside over risk outside; empty in space and time, and where nothing lies outside.",
+        null=True,
+    ),
+    Column("log_ratio", "float", "Log likelihood ratio.", null=True),
+    Column("p", "float", "Monte Carlo p.", null=True),
+    Column("p_gumbel", "float", "p from a Gumbel distribution; scans in space alone.", null=True),
+    Column("simulations", "int", "Simulated data sets that p rests on."),
+    Column(
+        "notes",
+        "string",
+        "Of the search as a whole: what limits it, as keys with a number where there is one, joined by semicolons.",
+    ),
+)
+
+SPACE_TIME_CLUSTERS = Table(
+    "space_time_clusters",
+    ("kind", "category", "rank"),
+    _CLUSTER_COLUMNS,
+    "Clusters in space and time that the scan found, exact: for the internal folder alone.",
+)
+
+SPATIAL_CLUSTERS = Table(
+    "spatial_clusters",
+    ("kind", "category", "rank"),
+    _CLUSTER_COLUMNS,
+    "Clusters in space alone that the scans found, exact: for the internal folder alone.",
 )
 
 STREET_SEGMENTS = Table(

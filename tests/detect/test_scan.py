@@ -87,7 +87,7 @@ def test_pure_noise_is_rarely_significant() -> None:
 
 
 def test_sparse_counts_any_block_size_and_any_seed_order_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    import pipeline.detect.scan as module
+    import pipeline.detect.scan.circles as module
 
     points, counts = planted()
     one = space_time_scan(points, counts=counts, max_radius_m=800, permutations=29, seed=4)
@@ -144,7 +144,7 @@ def test_bad_input_is_one_clear_error(change: dict, words: str) -> None:
 
 
 def test_too_many_cylinders_are_refused_with_advice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.detect.scan.MAX_CYLINDERS", 10)
+    monkeypatch.setattr("pipeline.detect.scan.space_time.MAX_CYLINDERS", 10)
     points, counts = quiet_city()
     with pytest.raises(InputError, match="join locations to larger cells"):
         space_time_scan(points, counts=counts, max_radius_m=100)

@@ -51,6 +51,7 @@ METHODS: dict[str, Any] = {
     "page__briefings": True,
 }
 NEAR_REPEATS = "near_repeats.parquet"
+CLUSTERS = "space_time_clusters.parquet"
 """In the folder of its window."""
 UNCOVERED = {
     "a borough": ((EASTBY,), ("Elder", "Fern")),
@@ -115,7 +116,7 @@ def test_hotspots_and_density(both: tuple[Attempt, Attempt, tuple[str, ...]], na
 
 
 @pytest.mark.parametrize(
-    "name", ["risk.parquet", "emerging.parquet", "cells", NEAR_REPEATS, "locations.parquet", "facets.parquet"]
+    "name", ["risk.parquet", "emerging.parquet", "cells", NEAR_REPEATS, CLUSTERS, "locations.parquet", "facets.parquet"]
 )
 def test_tables_of_the_methods(both: tuple[Attempt, Attempt, tuple[str, ...]], name: str) -> None:
     tables = []
@@ -125,12 +126,6 @@ def test_tables_of_the_methods(both: tuple[Attempt, Attempt, tuple[str, ...]], n
         tables.append(pd.concat([pd.read_parquet(p) for p in files], ignore_index=True))
     assert len(tables[1]) > 0
     pd.testing.assert_frame_equal(*tables, rtol=1e-9)
-
-
-@pytest.mark.parametrize("name", ["scan.json"])
-def test_records_of_the_methods(both: tuple[Attempt, Attempt, tuple[str, ...]], name: str) -> None:
-    whole, part = (json.loads((t.folder / "work" / name).read_text("utf-8")) for t in both[:2])
-    assert whole == part
 
 
 def test_the_bandwidth_the_reach_and_the_span(both: tuple[Attempt, Attempt, tuple[str, ...]]) -> None:

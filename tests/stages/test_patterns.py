@@ -1,7 +1,5 @@
 """What the analyst may ask for beside the map: scan, near repeats, risk; written to work/ and to no released folder."""
 
-import json
-
 import pandas as pd
 import pytest
 
@@ -16,7 +14,14 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     config = write_city(
         tmp_path_factory.mktemp("patterns"),
         **{
-            "detect.scan": {"enabled": True, "simulations": 19, "max_radius_m": 600, "cell_m": 250},
+            "detect.scan": {
+                "enabled": True,
+                "simulations": 19,
+                "max_radius_m": 600,
+                "cell_m": 250,
+                "categories": ["all", "religion"],
+                "spatial": ["poisson", "bernoulli"],
+            },
             "detect.knox": {"enabled": True, "simulations": 19},
             "detect.clusters": {"eps_m": 100, "min_samples": 6, "simulations": 19, "resamples": 9},
             "detect.density.risk": {"against": "population", "form": "ratio"},
@@ -27,14 +32,27 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
 
 
 def test_scan_clusters_have_a_place_a_window_and_a_p(outcome: Outcome) -> None:
-    found = json.loads((outcome.folder / "work" / "scan.json").read_text("utf-8"))
-    assert found["clusters"]
-    for cluster in found["clusters"]:
-        assert 530_000 <= cluster["easting_m"] <= 533_000
-        assert 0 < cluster["p"] <= 1
-        assert cluster["observed"] > cluster["expected"]
-        assert cluster["window"].startswith(("2023", "2024"))
-    assert all(alert in found["clusters"] for alert in found["alerts"])
+    found = pd.read_parquet(outcome.folder / "work" / "patterns" / "2024-01..2024-12" / "space_time_clusters.parquet")
+    every, clusters = found[found["rank"] == 0], found[found["rank"] > 0]
+    assert every[["category", "observed", "notes"]].to_numpy().tolist() == [["all", 53, ""], ["religion", 17, "few:17"]]
+    assert len(clusters)
+    assert clusters["easting_m"].between(530_000, 533_000).all()
+    assert (clusters["observed"] > clusters["expected"]).all()
+    assert clusters["p"].between(0.05, 1).all()
+    assert clusters["period"].str.startswith(("2023", "2024")).all()
+    assert set(clusters["area_codes"].str.split(";").explode()) <= {"A1", "A2", "B1"}
+
+
+def test_scans_in_space_alone_have_what_the_city_lets_them_expect(outcome: Outcome) -> None:
+    table = pd.read_parquet(outcome.folder / "work" / "patterns" / "2024-01..2024-12" / "spatial_clusters.parquet")
+    found = table.set_index(["kind", "category", "rank"])
+    # 41 incidents of 2024 at places, 1,000, 2,000 and 500 people: A1 has 24 of them where 41 / 3.5 are expected.
+    best = found.loc[("poisson", "all", 1)]
+    assert (best["area_codes"], best["observed"], best["expected"]) == ("A1", 24, round(41 / 3.5, 2))
+    assert best["relative_risk"] == pytest.approx((24 / 1000) / (17 / 2500), abs=1e-3)
+    # All 5 incidents of B1 are of religion, as are the 12 of A2; none of A1 is.
+    share = found.loc[("bernoulli", "religion", 0)]
+    assert (share["observed"], share["notes"]) == (17, "few:17")
 
 
 def test_near_repeats_count_the_pairs_of_the_city(outcome: Outcome) -> None:
@@ -62,4 +80,5 @@ def test_p_values_and_stability_only_where_asked_for(outcome: Outcome) -> None:
 
 def test_every_choice_is_in_the_manifest(outcome: Outcome) -> None:
     choices = outcome.manifest["stages"]["detect"]["choices"]
-    assert {"scan", "near_repeats 2024-01..2024-12", "risk_surface", "bandwidth_m"} <= set(choices)
+    by_window = {f"{name} 2024-01..2024-12" for name in ("scan", "spatial_scan", "near_repeats")}
+    assert by_window | {"risk_surface", "bandwidth_m"} <= set(choices)

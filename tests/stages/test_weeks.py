@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import date
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from tests.kit.cases import Attempt, attempt, incidents, refused, write_case
@@ -50,8 +51,9 @@ def test_weeks_are_those_of_pythons_calendar(by_week: Attempt) -> None:
 def test_the_map_steps_through_weeks(by_week: Attempt) -> None:
     assert "week 27 of 2024 (from 1 July 2024)" in by_week.page
     assert {"Weeks", "Week"} <= set(re.findall(r"\bWeeks?\b", by_week.page))
-    clusters = json.loads((by_week.folder / "work" / "scan.json").read_text("utf-8"))["clusters"]
-    assert all("-W" in c["window"] or ".." in c["window"] for c in clusters)
+    [path] = (by_week.folder / "work" / "patterns").rglob("space_time_clusters.parquet")
+    clusters = pd.read_parquet(path)
+    assert clusters["period"].str.contains(r"-W|\.\.").all()
 
 
 def test_rows_without_a_day_are_in_no_week(tmp_path: Any) -> None:

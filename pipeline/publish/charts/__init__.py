@@ -5,6 +5,7 @@ Functions take released figures and return one `<svg>` element; what a picture s
 
 from pipeline.publish.charts.area_map import Ground, HotspotMark, Neighbour, NoClass, Part, area_map, locator
 from pipeline.publish.charts.canvas import Canvas
+from pipeline.publish.charts.cluster_map import Circle, cluster_map
 from pipeline.publish.charts.hotspot import Column, Landmark, Streets, columns, hotspot_map
 from pipeline.publish.charts.lorenz import LorenzCurve, lorenz_chart
 from pipeline.publish.charts.rates import Curve, Dot, LogAxis, Span, bar, strip, trend
@@ -12,6 +13,7 @@ from pipeline.publish.charts.street_map import street_map
 
 __all__ = [
     "Canvas",
+    "Circle",
     "Column",
     "Curve",
     "Dot",
@@ -27,6 +29,7 @@ __all__ = [
     "Streets",
     "area_map",
     "bar",
+    "cluster_map",
     "columns",
     "hotspot_map",
     "locator",

@@ -41,6 +41,7 @@ LINKED = (
     ("circumstances.html", "folder.page.circumstances_page"),
     ("concentration.html", "concentration.title"),
     ("near-repeats.html", "near_repeats.title"),
+    ("clusters.html", "clusters.title"),
     ("protection.html", "folder.page.protection"),
     ("README.html", "folder.page.readme"),
 )

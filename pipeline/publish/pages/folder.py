@@ -41,6 +41,7 @@ _PAGES = (
     ("circumstances.html", "circumstances_page"),
     ("concentration.html", "concentration"),
     ("near-repeats.html", "near_repeats"),
+    ("clusters.html", "clusters_page"),
     ("protection.html", "protection"),
     (README, "readme"),
 )

@@ -1,28 +1,21 @@
 """The space-time permutation scan: clusters in space and time beyond what place and time alone explain."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from pipeline.detect.method import DetectInput, Findings, Method, Need, Scope
-from pipeline.detect.scan_windows import cases_of, longest_of, scan_periods, scans_days
-from pipeline.domain.periods import Period
+from pipeline.detect.scan.circles import Block, Circles, circles_round
 from pipeline.errors import InputError
-from pipeline.geography.grid import Grid
 
 __all__ = [
-    "METHOD",
+    "EVEN",
+    "MAX_CYLINDERS",
     "Best",
-    "Block",
-    "Circles",
     "Cylinders",
     "ScanResult",
     "SpaceTimeCluster",
-    "circles_round",
     "cylinders_over",
     "largest_expected",
     "log_ratio",
@@ -300,89 +293,6 @@ def _clusters(
     return tuple(clusters)
 
 
-# The entry in the registry
-# -------------------------
-
-
-FEWEST_PERIODS = 2
-"""A cluster in time stands out against other times: one month has none."""
-_NOUNS = {"month": "months", "28_days": "windows of 28 days", "week": "weeks", "day": "days"}
-
-
-def _too_short(data: DetectInput) -> str:
-    """Return how many months or windows of days are needed, if the data has fewer."""
-    there = len(scan_periods(data))
-    noun = _NOUNS[data.config.detect.scan.period]
-    if there < FEWEST_PERIODS:
-        return f"{FEWEST_PERIODS} whole {noun} are needed to compare, and the data has {there}"
-    if scans_days(data.config) and not len(cases_of(data).incidents):
-        return f"no incident with a point has a day in the latest {there} {noun}: set detect.scan.period to month"
-    return ""
-
-
-def _scan(data: DetectInput) -> Findings:
-    """Search all windows for clusters in space and time; those alive in the last one are alerts."""
-    settings = data.config.detect.scan
-    cases = cases_of(data)
-    # Places are summed to cells first: the search costs as much as there are circles, one for each pair in reach.
-    grid = Grid.covering(data.study.outline.bounds, cell_m=settings.cell_m)
-    used, row = np.unique(grid.cell_of(cases.points_m), return_inverse=True)
-    counts = np.zeros((len(used), len(cases.periods)), dtype=np.int64)
-    np.add.at(counts, (row, cases.period), cases.incidents)
-    centres = grid.centre(used)
-    found = space_time_scan(
-        centres,
-        counts=counts,
-        max_radius_m=settings.max_radius_m,
-        max_periods=longest_of(data.config, len(cases.periods)),
-        permutations=settings.simulations,
-        seed=data.config.run.seed,
-    )
-    clusters = [_plain(c, cases.periods, centres) for c in found.clusters]
-    alerts = [_plain(c, cases.periods, centres) for c in found.alerts]
-    notes = list(found.notes)
-    if cases.undated:
-        notes.append(
-            f"{cases.undated:,} incidents are left out: their month alone is known, and they are in no window of days."
-        )
-    return Findings(
-        records={"scan.json": {"clusters": clusters, "alerts": alerts, "notes": notes}},
-        counters={"scan_clusters": len(clusters), "scan_alerts": len(alerts)},
-        choices={"scan": f"{found.cylinders:,} cylinders, {found.permutations} permutations, seed {found.seed}"},
-    )
-
-
-def _plain(cluster: SpaceTimeCluster, periods: tuple[Period, ...], centres: NDArray[np.float64]) -> dict[str, Any]:
-    """Return a cluster as plain values: centre and radius in metres, its window."""
-    first, last = periods[cluster.first_period], periods[cluster.last_period]
-    months = first.whole_months
-    window = Period(first.first_month, last.last_month) if months else Period.of_days(first.start, last.end)
-    easting, northing = centres[cluster.centre]
-    return {
-        "easting_m": float(easting),
-        "northing_m": float(northing),
-        "radius_m": round(cluster.radius_m, 1),
-        "cells": len(cluster.locations),
-        "window": window.id,
-        "observed": cluster.observed,
-        "expected": round(cluster.expected, 2),
-        "log_ratio": round(cluster.log_ratio, 4),
-        "p": cluster.p,
-    }
-
-
-METHOD = Method(
-    name="scan",
-    section="detect.scan",
-    needs=frozenset({Need.POINTS}),
-    scope=Scope.RUN,
-    switch="detect.scan.enabled",
-    run=_scan,
-    obstacle=_too_short,
-    days_if=scans_days,
-)
-
-
 # The generalised likelihood ratio of a cylinder, and the smallest count that makes it large
 # ------------------------------------------------------------------------------------------
 
@@ -457,154 +367,6 @@ def smallest_count(expected: NDArray[np.float64], *, limits: NDArray[np.float64]
     """
     # A little slack: a count on the very limit is looked at rather than lost to the last digit.
     return (np.searchsorted(limits * (1 + 1e-12), expected, side="left") + 1).astype(np.int32)
-
-
-# Circles of growing radius round every location, in an order in which one running sum counts them all
-# ----------------------------------------------------------------------------------------------------
-
-
-ROWS_TIMES_PERIODS = 3_000_000  # table cells held at once: bounds the memory of a pass
-SAME_DISTANCE_M = 1e-6  # micrometres: cells of a grid at one distance must enter a circle together
-
-
-@dataclass(frozen=True, slots=True)
-class Circles:
-    """Every centre's locations from near to far, one after another.
-
-    Attributes
-    ----------
-    member
-        Location numbers, centre after centre, nearest first, shape (rows,).
-    centre
-        Location number of the centre of each row, shape (rows,).
-    radius_m
-        Distance of the row's location from the centre in metres: the circle's radius, shape (rows,).
-    used
-        True where the circle ends: the last of several locations at one distance, and no more than the
-        allowed share of cases inside, shape (rows,).
-    cases
-        Cases in the circle over all periods, shape (rows,).
-    """
-
-    member: NDArray[np.int64]
-    centre: NDArray[np.int64]
-    radius_m: NDArray[np.float64]
-    used: NDArray[np.bool_]
-    cases: NDArray[np.int64]
-
-    @property
-    def first_row(self) -> NDArray[np.int64]:
-        """Row at which the centre of each row begins, shape (rows,)."""
-        return np.searchsorted(self.centre, self.centre).astype(np.int64)
-
-    def blocks(self, periods: int) -> Iterator["Block"]:
-        """Cut the rows between centres into parts that fit the memory bound."""
-        begins = np.flatnonzero(np.diff(self.centre, prepend=-1))
-        ends = np.append(begins[1:], self.centre.size)
-        room = max(1, ROWS_TIMES_PERIODS // periods)
-        start = 0
-        while start < begins.size:
-            stop = max(start + 1, int(np.searchsorted(ends, begins[start] + room, side="right")))
-            rows = slice(int(begins[start]), int(ends[stop - 1]))
-            used = np.flatnonzero(self.used[rows])
-            if used.size:
-                before = self.first_row[rows][used] - rows.start
-                yield Block(
-                    member=self.member[rows],
-                    ends=used,
-                    before=before,
-                    row=used + rows.start,
-                    cases=self.cases[rows][used],
-                )
-            start = stop
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Some centres' rows, and the circles among them.
-
-    Attributes
-    ----------
-    member
-        Location of each row of the block.
-    ends, before
-        Last row of each circle, and the first row of its centre, both counted in the block.
-    row
-        Row of each circle among all circles.
-    cases
-        Cases in each circle over all periods.
-    """
-
-    member: NDArray[np.int64]
-    ends: NDArray[np.int64]
-    before: NDArray[np.int64]
-    row: NDArray[np.int64]
-    cases: NDArray[np.int64]
-
-    def running(self, counts: NDArray[np.int32]) -> NDArray[np.int32]:
-        """Return cases in each circle before each period, shape (circles, periods + 1).
-
-        Parameters
-        ----------
-        counts
-            Cases per location and period, shape (locations, periods).
-        """
-        sums = np.zeros((self.member.size + 1, counts.shape[1]), dtype=np.int32)
-        # The sum over all rows may pass 2**31; differences within a circle do not, and wrapping keeps them right.
-        np.cumsum(counts[self.member], axis=0, dtype=np.int32, out=sums[1:])
-        inside = sums[self.ends + 1] - sums[self.before]
-        table = np.zeros((self.ends.size, counts.shape[1] + 1), dtype=np.int32)
-        np.cumsum(inside, axis=1, dtype=np.int32, out=table[:, 1:])
-        return table
-
-
-def circles_round(
-    points_m: NDArray[np.float64], *, cases: NDArray[np.int64], max_radius_m: float, max_share: float
-) -> Circles:
-    """Draw circles round every location, through every other up to the largest radius and share of cases.
-
-    Parameters
-    ----------
-    points_m
-        Eastings and northings in metres, shape (m, 2).
-    cases
-        Cases per location over all periods, shape (m,).
-    max_radius_m
-        Largest radius in metres, included.
-    max_share
-        Largest share of all cases inside a circle.
-
-    Returns
-    -------
-    circles
-        Rows by centre, then distance, then location number.
-    """
-    from scipy.spatial import cKDTree
-
-    tree = cKDTree(points_m)
-    found = tree.query_ball_point(points_m, max_radius_m * (1 + 1e-9))
-    sizes = np.array([len(f) for f in found], dtype=np.int64)
-    centre = np.repeat(np.arange(sizes.size, dtype=np.int64), sizes)
-    member = np.concatenate([np.asarray(f, dtype=np.int64) for f in found])
-    apart = points_m[member] - points_m[centre]
-    # Whole micrometres, so that distances which are equal on paper are equal here.
-    steps = np.rint(np.hypot(apart[:, 0], apart[:, 1]) / SAME_DISTANCE_M)
-    within = steps <= np.rint(max_radius_m / SAME_DISTANCE_M)
-    centre, member, steps = centre[within], member[within], steps[within]
-    order = np.lexsort((member, steps, centre))
-    centre, member, steps = centre[order], member[order], steps[order]
-    # Nearest first, the cases in every circle of a centre are one running sum; a circle ends at the last of several
-    # locations at one distance.
-    running = np.concatenate([[0], np.cumsum(cases[member])])
-    inside = running[1:] - running[np.searchsorted(centre, centre)]
-    last = np.append((np.diff(centre) != 0) | (np.diff(steps) != 0), True)
-    return Circles(
-        member=member,
-        centre=centre,
-        radius_m=steps * SAME_DISTANCE_M,
-        used=last & (inside <= max_share * cases.sum()) & (inside > 0),
-        cases=inside,
-    )
 
 
 # Every circle through every window of time: the cylinders, and the best of them for a table of counts

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import Config
 from pipeline.detect.method import DetectInput
+from pipeline.domain.categories import ROOT
 from pipeline.domain.periods import Period, is_partial, month_of, month_range
 from pipeline.domain.short_windows import DAYS_OF, short_windows
 
@@ -76,24 +77,25 @@ def scan_periods(data: DetectInput) -> tuple[Period, ...]:
     return tuple(found[-config.periods.short_windows :])
 
 
-def cases_of(data: DetectInput) -> Cases:
-    """Return the cases with a place in the windows to search."""
+def cases_of(data: DetectInput, category: str = ROOT) -> Cases:
+    """Return the cases of a category with a place in the windows to search."""
     periods = scan_periods(data)
     if scans_days(data.config):
-        return _by_day(data, periods)
+        return _by_day(data, periods, category)
     months = [p.first_month for p in periods]
-    rows = data.locations[data.locations["month"].isin(months)]
+    rows = data.rows_of(category)
+    rows = rows[rows["month"].isin(months)]
     return Cases(
         periods, _points(rows), np.searchsorted(months, rows["month"]), rows["incidents"].to_numpy(dtype=np.int64)
     )
 
 
-def _by_day(data: DetectInput, periods: tuple[Period, ...]) -> Cases:
+def _by_day(data: DetectInput, periods: tuple[Period, ...], category: str) -> Cases:
     """Place incidents whose day is known in their window; those known to a month that the windows touch are counted."""
     nothing = np.zeros(0, dtype=np.int64)
     if data.incidents is None or not periods:
         return Cases(periods, np.zeros((0, 2)), nothing, nothing)
-    rows = data.incidents
+    rows = data.incidents_of(category)
     rows = rows[(rows["place"] == "point") & ~rows["online"].astype(bool)]
     points = _points(rows)
     for spot in data.config.detect.placeholder_locations:  # they stand for no place, as in `locations`

@@ -4,13 +4,15 @@ from datetime import date
 from types import SimpleNamespace
 from typing import Any, cast
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+import shapely
 
 from pipeline.detect.method import DetectInput, Need
-from pipeline.detect.scan import METHOD
-from pipeline.detect.scan_windows import cases_of, longest_of, scan_periods
+from pipeline.detect.scan import METHODS
+from pipeline.detect.scan.cases import cases_of, longest_of, scan_periods
 from pipeline.domain.periods import MissingMonths, Period, Span
 from tests.kit.gated import config_of
 
@@ -28,7 +30,16 @@ def data(
     locations = (
         rows.assign(incidents=1).groupby(["easting_m", "northing_m", "month"], as_index=False)["incidents"].sum()
     )
-    return cast("DetectInput", SimpleNamespace(config=config, span=span, incidents=rows, locations=locations))
+    given = SimpleNamespace(
+        config=config,
+        span=span,
+        incidents=rows,
+        locations=locations,
+        rows_of=lambda _: locations,
+        incidents_of=lambda _: rows,
+        window=SimpleNamespace(headline=SimpleNamespace(id="w")),
+    )
+    return cast("DetectInput", given)
 
 
 def incidents(*days: str, **columns: Any) -> pd.DataFrame:
@@ -91,18 +102,18 @@ def test_how_long_a_cluster_may_last(period: str, longest: int) -> None:
     config = data(period, incidents(*DAYS)).config
     assert longest_of(config, 100) == longest
     assert longest_of(config, 3) == min(longest, 3)
-    assert (Need.DAYS in METHOD.needs_of(config)) is (period != "month")
+    assert (Need.DAYS in METHODS[0].needs_of(config)) is (period != "month")
 
 
 def test_the_scan_says_why_it_cannot_run() -> None:
-    assert METHOD.obstacle is not None
+    assert METHODS[0].obstacle is not None
     unknown = data("week", incidents("2025-06-01", date_precision="month"))
-    assert METHOD.obstacle(unknown) == (
+    assert METHODS[0].obstacle(unknown) == (
         "no incident with a point has a day in the latest 4 weeks: set detect.scan.period to month"
     )
     short = data("28_days", incidents(*DAYS))
-    assert METHOD.obstacle(short) == "2 whole windows of 28 days are needed to compare, and the data has 1"
-    assert METHOD.obstacle(data("week", incidents(*DAYS))) == ""
+    assert METHODS[0].obstacle(short) == "2 whole windows of 28 days are needed to compare, and the data has 1"
+    assert METHODS[0].obstacle(data("week", incidents(*DAYS))) == ""
 
 
 def test_a_burst_of_a_week_is_found_as_that_week() -> None:
@@ -115,10 +126,14 @@ def test_a_burst_of_a_week_is_found_as_that_week() -> None:
         ],
         ignore_index=True,
     )
-    given = data("week", rows, scan={"simulations": 99, "max_radius_m": 400.0})
-    outline = SimpleNamespace(bounds=(530_000.0, 180_000.0, 534_000.0, 181_000.0))
-    found = METHOD.run(cast("DetectInput", SimpleNamespace(**vars(given), study=SimpleNamespace(outline=outline))))
-    [first, *_] = found.records["scan.json"]["clusters"]
-    assert first["window"] == "2025-W25"  # Monday, 16 June to Sunday, 22 June
+    scan = {"simulations": 99, "max_radius_m": 400.0, "categories": ["all"]}
+    given = data("week", rows, scan=scan)
+    wards = gpd.GeoDataFrame({"area_code": ["W1"]}, geometry=[shapely.box(530_000, 180_000, 531_000, 181_000)])
+    study = SimpleNamespace(outline=shapely.box(530_000, 180_000, 534_000, 181_000), wards=wards)
+    found = METHODS[0].run(cast("DetectInput", SimpleNamespace(**vars(given), study=study)))
+    every, first, *_ = found.tables["patterns/w/space_time_clusters.parquet"].to_dict("records")
+    assert (every["rank"], every["observed"], every["period"]) == (0, 80 + 28, "2025-06-02..2025-06-29")
+    assert first["area_codes"] == "W1"
+    assert first["period"] == "2025-W25"  # Monday, 16 June to Sunday, 22 June
     assert first["observed"] >= 28
     assert first["p"] <= 0.05
