@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { LEVELS, takeIn } from "../../pipeline/publish/map/assets/data.js";
+import { LEVELS, areaAt, takeIn } from "../../pipeline/publish/map/assets/data.js";
 import {
-  SHOWN_MEASURES, begin, circleExamples, classOf, compareChoices, funnelOf, largeLevel, levelsOf, mainScene, matching, piecesOf, rankOf,
+  SHOWN_MEASURES, begin, circleExamples, classOf, compareChoices, funnelOf, largeLevel, levelsOf, mainScene, matching, overlayOf, piecesOf, rankOf,
   rateEnds, settleCompare, settleLevel, shareEnds, shortName, shownAs, sorted, state, stateText, takeAddress, valueOf, valuesOf,
 } from "../../pipeline/publish/map/assets/model.js";
 import { useWords } from "../../pipeline/publish/map/assets/words.js";
@@ -196,4 +196,24 @@ test("a third level is a choice for every category, and stays chosen", () => {
   state.category = "faith";
   settleLevel();
   assert.equal(state.level, "borough");
+});
+
+test("a chosen test is in the address and shows what it found in the category", () => {
+  const feature = (category) => ({ category, shade: 0, rings: [[0, 5000000, 100000, 0, 0, 100000]], row: [category] });
+  const near = { id: "near", name: "Near", note: "", columns: ["In"], keys: [["hot", 1, "now"]], features: [feature("all"), feature("faith")] };
+  open((p) => { p.overlays = [near]; });
+  assert.equal(overlayOf(mainScene()), null);
+  takeAddress("o=unheard-of");
+  assert.equal(overlayOf(mainScene()), null);
+  takeAddress("o=near&c=faith");
+  assert.deepEqual(overlayOf(mainScene()).features.map((f) => f.row), [["faith"]]);
+  assert.deepEqual(overlayOf(mainScene()).features[0].shape, [[[50, 0], [50, 1], [51, 1]]]);
+  assert.match(stateText(), /(^|&)o=near(&|$)/);
+});
+
+test("a click on what a test found chooses the area under it", () => {
+  open();
+  const middle = (i) => LEVELS.ward.shapes[i][0].reduce(([y, x], p, _, all) => [y + p[0] / all.length, x + p[1] / all.length], [0, 0]);
+  assert.deepEqual([0, 3].map((i) => areaAt("ward", middle(i))), [0, 3]);
+  assert.equal(areaAt("ward", [-80, -80]), -1);
 });

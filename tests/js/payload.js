@@ -59,6 +59,7 @@ export function payload(change = () => {}) {
     density: [],
     context: { credits: [], lines: [], surfaces: [], points: [] },
     attention: [],
+    overlays: [],
   };
   change(made);
   return made;

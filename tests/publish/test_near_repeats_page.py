@@ -14,6 +14,7 @@ from pipeline.detect.knox import Knox
 from pipeline.detect.near_repeats import acting_bands, table_rows
 from pipeline.publish.exports.layers import layers_of
 from pipeline.publish.map.document import map_html
+from pipeline.publish.map.overlays import overlay_fields
 from pipeline.publish.pages.near_repeats import PAGE, near_repeats_html, write_near_repeats
 from pipeline.release.patterns import Patterns
 from pipeline.release.released import Released
@@ -111,5 +112,8 @@ def test_only_the_internal_folder_has_the_page_and_the_zones(hostile: Released, 
         shown = audience == "internal"
         assert (tmp_path / PAGE).is_file() is shown
         assert (link in map_html(found, pages={path.name for path in tmp_path.iterdir()})) is shown
+    for audience, shown in (("internal", ["all", "all"]), ("partner", []), ("public", [])):
+        drawn = overlay_fields(with_tables(fixture.city(audience=audience), rows("all", NONE), zones=2))
+        assert [f["category"] for overlay in drawn for f in overlay["features"]] == shown
     layers = {layer.name: layer for layer in layers_of(with_tables(hostile, rows("all", NONE), zones=2))}
     assert len(layers["near_repeat_zones"].frame) == 2

@@ -246,6 +246,26 @@ class BandFields(TypedDict):
     rings: list[list[int]]
 
 
+class OverlayFeatureFields(TypedDict):
+    """A cell or circle of an overlay: `shade` is its place in the key, `rings` are differences of whole units."""
+
+    category: str
+    shade: int
+    rings: list[list[int]]
+    row: list[str]
+
+
+class OverlayFields(TypedDict):
+    """What a test found: `columns` name the texts of each feature, `keys` are colour, opacity and words."""
+
+    id: str
+    name: str
+    note: str
+    columns: list[str]
+    keys: list[tuple[str, float, str]]
+    features: list[OverlayFeatureFields]
+
+
 class LineFields(TypedDict):
     """Roads or rails of one rank and name, as differences of whole units, x and y in turn."""
 
@@ -314,6 +334,7 @@ class Payload(TypedDict):
     density: list[BandFields]
     context: ContextFields
     attention: list[AttentionFields]
+    overlays: list[OverlayFields]
 
 
 TYPES: tuple[type, ...] = (
@@ -326,6 +347,8 @@ TYPES: tuple[type, ...] = (
     CoreFields,
     HotspotFields,
     BandFields,
+    OverlayFeatureFields,
+    OverlayFields,
     LineFields,
     SurfaceFields,
     PointFields,

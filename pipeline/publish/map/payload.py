@@ -26,6 +26,7 @@ from pipeline.publish.map.fields import (
     PeriodFields,
 )
 from pipeline.publish.map.geometry import LEVELS, containing_areas, context_fields, make_outlines
+from pipeline.publish.map.overlays import overlay_fields
 from pipeline.publish.surroundings import Surroundings
 from pipeline.release.released import PeriodInfo, Released, ReleaseInfo, split_not_offered
 from pipeline.statistics.rates import WEAK
@@ -390,5 +391,6 @@ def make_payload(
         "hotspots": _hotspots(released, outlines),
         "density": _density(released, outlines),
         "attention": attention_fields(released),
+        "overlays": overlay_fields(released),
         "context": context_fields(surroundings or Surroundings(), analyst=released.info.audience == "internal"),
     }

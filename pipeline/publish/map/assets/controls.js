@@ -5,7 +5,8 @@
 
 import { capital, clip, countText, listed, say, shortDate } from "./words.js";
 import {
-  BANDS, CATEGORIES, CONTEXT, HOTSPOTS, INFO, LEVELS, MAPPED, containing, kindsOf, parentName, periodOf, regionalRange, seriesOf,
+  BANDS, CATEGORIES, CONTEXT, HOTSPOTS, INFO, LEVELS, MAPPED, OVERLAYS, containing, kindsOf, parentName, periodOf, regionalRange,
+  seriesOf,
 } from "./data.js";
 import {
   SHOWN_MEASURES, act, currentSeries, isDetailed, kindOf, levelsOf, mainScene, matching, otherScene,
@@ -91,6 +92,13 @@ export function startControls() {
   const hotspots = inputById("show-hotspots"), names = inputById("show-names");
   hotspots.addEventListener("change", () => { state.hotspots = hotspots.checked; redraw(); });
   inputById("show-context").addEventListener("change", () => switchContext(inputById("show-context").checked));
+  const overlay = selectById("overlay");
+  for (const [id, name] of [["", say("map.overlay.none")], ...OVERLAYS.map((o) => [o.id, o.name])]) {
+    const option = el("option", "", name);
+    option.value = id;
+    overlay.append(option);
+  }
+  overlay.addEventListener("change", () => { state.overlay = overlay.value; redraw(); announce(overlay.selectedOptions[0].text); });
   names.addEventListener("change", () => { state.names = names.checked; for (const v of VIEWS) v.drawNames(); saveAddress(); });
   onClick("reset", reset);
   byId("period").addEventListener("input", () => { stopPlaying(); setPeriod(currentSeries()[Number(inputById("period").value)].id); });
@@ -147,6 +155,7 @@ export function syncControls() {
   inputById("show-hotspots").checked = state.hotspots;
   inputById("show-names").checked = state.names;
   inputById("show-context").checked = state.context;
+  selectById("overlay").value = state.overlay;
   const kinds = state.mode === "density" ? [] : kindsOf(state.level);
   byId("kinds").hidden = kinds.length < 2;
   if (byId("kind-seg").dataset.kinds !== kinds.join()) {
@@ -310,7 +319,8 @@ function startDrawers() {
     if (open) { openDrawer(null); byId("open-" + open).focus(); } else closeSheet();
   });
   for (const option of selectById("table-layer").options) {
-    option.hidden = option.disabled = (option.value === "hotspots" && !HOTSPOTS.length) || (option.value === "density" && !BANDS.length);
+    option.hidden = option.disabled = (option.value === "hotspots" && !HOTSPOTS.length) || (option.value === "density" && !BANDS.length)
+      || (option.value === "overlay" && !OVERLAYS.length);
   }
 }
 

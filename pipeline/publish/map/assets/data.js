@@ -2,13 +2,13 @@
 /* What the page shows: the payload, decoded, the only source of everything on the page, in pictures and in downloads.
 
    `takeIn` reads a payload; until then everything else is empty. Exports the release (`INFO`, `CATEGORIES`, `LEVELS`,
-   `MAPPED`, `EDGE`, `WATER`, `HOTSPOTS`, `BANDS`, `ATTENTION`) and how numbers are looked up in it: by column, by cell, and counts
+   `MAPPED`, `EDGE`, `WATER`, `HOTSPOTS`, `BANDS`, `ATTENTION`, `OVERLAYS`) and how numbers are looked up in it: by column, by cell, and counts
    as the range that they lie in. Nothing here touches the page. */
 
 import { NOT_OFFERED } from "./fields.js";
 
-/** @import { AttentionFields, BandFields, CategoryFields, CoreFields, HotspotFields, InfoFields, LevelFields, LineFields, Payload, PeriodFields, PointFields,
- *   SurfaceFields } from "./fields.js" */
+/** @import { AttentionFields, BandFields, CategoryFields, CoreFields, HotspotFields, InfoFields, LevelFields, LineFields, OverlayFeatureFields,
+ *   OverlayFields, Payload, PeriodFields, PointFields, SurfaceFields } from "./fields.js" */
 
 /** @typedef {[number, number]} Point latitude and longitude */
 /** @typedef {Point[][]} Shape closed rings, the first point of each not repeated */
@@ -18,6 +18,7 @@ import { NOT_OFFERED } from "./fields.js";
 /** @typedef {CoreFields & {shape: Shape, point: Point}} Core */
 /** @typedef {Omit<HotspotFields, "cores"> & {shape: Shape, point: Point, corners?: Point[], cores: Core[]}} Hotspot */
 /** @typedef {BandFields & {shape: Shape}} Band */
+/** @typedef {Omit<OverlayFields, "features"> & {features: (OverlayFeatureFields & {shape: Shape})[]}} Overlay */
 /** Context, decoded: lines and rings of places. @typedef {{any: boolean, credits: string[],
  *   lines: (Omit<LineFields, "parts"> & {lines: Point[][]})[], surfaces: (SurfaceFields & {rings: Shape, middle: Point})[],
  *   points: (PointFields & {place: Point})[]}} ContextData */
@@ -45,6 +46,8 @@ export let HOTSPOTS = [];
 export let BANDS = [];
 /** What the page opens with. @type {AttentionFields[]} */
 export let ATTENTION = [];
+/** What tests found, to be drawn over the areas. @type {Overlay[]} */
+export let OVERLAYS = [];
 /** @type {ContextData} */
 export let CONTEXT = { any: false, credits: [], lines: [], surfaces: [], points: [] };
 
@@ -85,6 +88,11 @@ export function isInside([a, b], ring) {
   }, false);
 }
 
+/** The area of a level that holds a point; -1 where none does. @param {string} levelId @param {Point} point @returns {number} */
+export function areaAt(levelId, point) {
+  return LEVELS[levelId].shapes.findIndex((rings) => rings.reduce((odd, ring) => (isInside(point, ring) ? !odd : odd), false));
+}
+
 /** Unpack the block of the page: JSON, compressed: {"gzip": "<base64>"}.
  * @param {string} block @returns {Promise<Payload>} */
 export async function unpacked(block) {
@@ -115,6 +123,9 @@ export function takeIn(payload) {
   HOTSPOTS = payload.hotspots.map((h) => Object.assign(placed(h), { cores: h.cores.map(placed) }));
   BANDS = payload.density.map((b) => Object.assign(b, { shape: shape(b.rings) }));
   ATTENTION = payload.attention;
+  OVERLAYS = payload.overlays.map((o) => ({
+    ...o, features: o.features.map((f) => ({ ...f, shape: f.rings.map((code) => decodeArc(code)) })),
+  }));
   CONTEXT = surroundingsOf(payload.context);
 }
 

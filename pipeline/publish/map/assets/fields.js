@@ -167,6 +167,22 @@ export const LETTERS = {
  * @property {number | null} high
  * @property {number[][]} rings */
 
+/** A cell or circle of an overlay: `shade` is its place in the key, `rings` are differences of whole units.
+ * @typedef {object} OverlayFeatureFields
+ * @property {string} category
+ * @property {number} shade
+ * @property {number[][]} rings
+ * @property {string[]} row */
+
+/** What a test found: `columns` name the texts of each feature, `keys` are colour, opacity and words.
+ * @typedef {object} OverlayFields
+ * @property {string} id
+ * @property {string} name
+ * @property {string} note
+ * @property {string[]} columns
+ * @property {[string, number, string][]} keys
+ * @property {OverlayFeatureFields[]} features */
+
 /** Roads or rails of one rank and name, as differences of whole units, x and y in turn.
  * @typedef {object} LineFields
  * @property {string} kind
@@ -222,4 +238,5 @@ export const LETTERS = {
  * @property {HotspotFields[]} hotspots
  * @property {BandFields[]} density
  * @property {ContextFields} context
- * @property {AttentionFields[]} attention */
+ * @property {AttentionFields[]} attention
+ * @property {OverlayFields[]} overlays */

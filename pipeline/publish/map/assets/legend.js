@@ -4,9 +4,9 @@
    Exports `drawLegend` and `settleLegend`, `drawTitles`, `drawNotice`, `drawStatics` for what never changes, and `drawGuide`. */
 
 import { bandText, capital, clip, isolate, say, whole } from "./words.js";
-import { CONTEXT, HOTSPOTS, INFO, LEVELS, periodOf, regional, regionalRange } from "./data.js";
+import { CONTEXT, HOTSPOTS, INFO, LEVELS, OVERLAYS, periodOf, regional, regionalRange } from "./data.js";
 import {
-  MEASURES, SIGNIFICANCE, act, bandsOf, circleExamples, classOf, fillOpacity, isPublic, mainScene, otherScene,
+  MEASURES, SIGNIFICANCE, act, bandsOf, circleExamples, classOf, fillOpacity, isPublic, mainScene, otherScene, overlayOf,
   sharedLimits, spotsOf, state, valueOf, valuesOf,
 } from "./model.js";
 import {
@@ -121,6 +121,24 @@ function fillLegend(host, scene) {
     rampLegend(host, scene);
   }
   host.append(legendKeys(el("ul", "keys"), scenes, Boolean(host.querySelector(".keys.before"))));
+  overlayLegend(host, scene);
+}
+
+/** The key of the chosen test; a sentence where it found nothing in the category.
+ * @param {HTMLElement} host @param {Scene} scene */
+function overlayLegend(host, scene) {
+  const overlay = overlayOf(scene);
+  if (!overlay) return;
+  if (!overlay.features.length) { host.append(el("p", "note", say("map.overlay.nothing", { name: overlay.name }))); return; }
+  host.append(el("p", "note tight", overlay.name));
+  const list = el("ul", "keys");
+  overlay.keys.forEach(([colour, opacity, text], k) => {
+    if (!overlay.features.some((f) => f.shade === k)) return;
+    const picture = svgEl("svg", { viewBox: "0 0 18 12", "aria-hidden": "true" });
+    picture.append(svgEl("rect", { x: 0.5, y: 0.5, width: 17, height: 11, fill: palette[colour], "fill-opacity": opacity, stroke: palette[colour] }));
+    list.append(add(el("li"), picture, text));
+  });
+  host.append(list);
 }
 
 /** @param {HTMLElement} host @param {Scene} scene */
@@ -284,6 +302,7 @@ export function drawStatics() {
   byId("banner").hidden = !INFO.audit;
   byId("banner").textContent = INFO.audit;
   byId("source").textContent = sourceText();
+  byId("overlays").hidden = !OVERLAYS.length;
   byId("check-hot").hidden = !HOTSPOTS.length;
   byId("check-context").hidden = !CONTEXT.lines.length && !CONTEXT.points.length && !CONTEXT.surfaces.some((s) => s.kind !== "water");
   drawCredit();

@@ -8,12 +8,12 @@
 import { LETTERS, NOT_OFFERED } from "./fields.js";
 import { capital, countText, say, whole } from "./words.js";
 import {
-  BANDS, CATEGORIES, HOTSPOTS, INFO, LEVELS, MAPPED, byDays, categoryOf, cell, column, isFirstStep, offeredRange,
+  BANDS, CATEGORIES, HOTSPOTS, INFO, LEVELS, MAPPED, OVERLAYS, byDays, categoryOf, cell, column, isFirstStep, offeredRange,
   parentOf, periodOf, rangeOf, seriesOf,
 } from "./data.js";
 
 /** @import { BreakFields, PeriodFields } from "./fields.js" */
-/** @import { Band, Cell, CountRange, Hotspot, Level } from "./data.js" */
+/** @import { Band, Cell, CountRange, Hotspot, Level, Overlay } from "./data.js" */
 
 /** @typedef {"rate" | "count" | "change" | "significance" | "outcomes"} Measure */
 /** @typedef {{level: string, mode: string, category: string, measure: Measure, period: string}} Scene */
@@ -22,7 +22,7 @@ import {
  * by: the middle of a range, which no reader sees; `range` holds the count's ends wherever the count is offered.
  * @typedef {{state: ValueState, value: number | null, range: CountRange | null}} Found */
 /** @typedef {{level: string, detailed: boolean, mode: string, category: string, measure: Measure, period: string,
- *   area: number | null, hotspot: number | null, hotspots: boolean, names: boolean, context: boolean, compare: string | null, tab: string,
+ *   area: number | null, hotspot: number | null, hotspots: boolean, names: boolean, context: boolean, compare: string | null, overlay: string, tab: string,
  *   view: number[] | null, theme: string | null, instead: boolean, keepFlat: boolean}} State
  * `instead`: circles stand in for rates that all lie in one class; `keepFlat`: the reader asked for such rates. */
 
@@ -103,6 +103,7 @@ export function startState(empty = false) {
     names: true,
     context: true,
     compare: null,
+    overlay: "",
     tab: "area",
     view: null,
     instead: false,
@@ -337,6 +338,13 @@ export function settleHotspot() {
   if (state.hotspot !== null && !isSpotOf(HOTSPOTS[state.hotspot], mainScene())) state.hotspot = null;
 }
 
+/** What the chosen test found in the category of a scene; null where no test is chosen.
+ * @param {Scene} scene @returns {Overlay | null} */
+export function overlayOf(scene) {
+  const chosen = OVERLAYS.find((o) => o.id === state.overlay);
+  return chosen ? { ...chosen, features: chosen.features.filter((f) => f.category === scene.category) } : null;
+}
+
 /** @param {string} category @returns {Band[]} */
 export function bandsOf(category) { return BANDS.filter((b) => b.category === category); }
 
@@ -561,6 +569,7 @@ export function stateText() {
   if (!state.names) pieces.names = "0";
   if (!state.context) pieces.context = "0";
   if (state.compare) pieces.x = state.compare;
+  if (state.overlay) pieces.o = state.overlay;
   if (state.tab !== "area") pieces.tab = state.tab;
   if (state.view) pieces.v = state.view.join(",");
   if (state.theme) pieces.t = state.theme;
@@ -610,6 +619,7 @@ export function takeAddress(text) {
   if (pieces.spots === "0") state.hotspots = false;
   if (pieces.names === "0") state.names = false;
   if (pieces.context === "0") state.context = false;
+  if (OVERLAYS.some((o) => o.id === pieces.o)) state.overlay = pieces.o;
   if (pieces.tab === "hotspots") state.tab = "hotspots";
   if (pieces.x && compareChoices().some((c) => c.value === pieces.x)) state.compare = pieces.x;
   const view = (pieces.v || "").split(",").map(Number);

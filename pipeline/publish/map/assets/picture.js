@@ -8,7 +8,7 @@ import { bandText, capital, clip, say } from "./words.js";
 import { CONTEXT, EDGE, INFO, LEVELS, MAPPED, UNIT, WATER, periodOf } from "./data.js";
 import {
   SHOWN_MEASURES, SIGNIFICANCE, act, areHotspotsQuiet, bandsOf, circleExamples, circleValue, clearChanges,
-  isPublic, largeLevel, largestCount, mainScene, otherScene, sharedLimits, sideLabel, sorted, spotsOf, state, valueOf,
+  isPublic, largeLevel, largestCount, mainScene, otherScene, overlayOf, sharedLimits, sideLabel, sorted, spotsOf, state, valueOf,
 } from "./model.js";
 import { changeFigure, classLimit, figure, keysOf, significanceWord, unitOf } from "./sentences.js";
 import {
@@ -124,6 +124,14 @@ function drawScene(context, scene, frame) {
   for (const { kind, rings } of CONTEXT.surfaces) if (kind === "water") paint(rings, palette.water);
   if (state.context) pictureRoads(context, at);
   if (scene.mode === "areas" && scene.measure === "count") pictureCircles(context, scene, at);
+  const overlay = overlayOf(scene);
+  if (overlay) overlay.features.forEach((found) => {
+    const [colour, opacity] = overlay.keys[found.shade];
+    context.globalAlpha = opacity;
+    paint(found.shape, palette[colour]);
+    context.globalAlpha = 1;
+    paint(found.shape, null, palette[colour], 1);
+  });
   const quiet = areHotspotsQuiet(scene);
   if (state.hotspots) spotsOf(scene).forEach((h) => { paint(h.shape, null, palette.halo, quiet ? 4 : 8); paint(h.shape, null, palette.hot, quiet ? 2 : 4); });
   pictureTriangles(context, scene, at);
@@ -315,6 +323,11 @@ function pictureLegend(context, scene, x, y, width) {
   const entries = legendEntries(scene);
   const patterns = picturePatterns(context);
   for (const [key, text] of keysOf([scene])) entries.push([patterns[key], text]);
+  const overlay = overlayOf(scene);
+  (overlay ? overlay.keys : []).forEach(([colour, opacity, text], k) => {
+    const faint = palette[colour] + Math.round(255 * opacity).toString(16);
+    if (overlay && overlay.features.some((f) => f.shade === k)) entries.push([faint, text]);
+  });
   context.font = "700 22px " + fontFamily();
   context.fillStyle = palette.ink;
   context.textAlign = "left";

@@ -8,13 +8,13 @@ import { COLUMNS, LETTERS, NOT_OFFERED } from "./fields.js";
 import { capital, isolate, limitText, say, whole } from "./words.js";
 import { BANDS, HOTSPOTS, INFO, LEVELS, categoryOf, cell, isInside, levelAbove, parentName, parentOf, periodOf } from "./data.js";
 import {
-  SHOWN_MEASURES, act, bandsOf, fillOpacity, funnelOf, hasMeasure, isDetailed, isFlow, isPublic, mainScene, otherScene,
+  SHOWN_MEASURES, act, bandsOf, fillOpacity, funnelOf, hasMeasure, isDetailed, isFlow, isPublic, mainScene, otherScene, overlayOf,
   rankValue, sideLabel, sorted, spotsOf, state, valueOf, wardsOf,
 } from "./model.js";
 import { figure, regionShort, spotAmount, spotNote, subjectOf } from "./sentences.js";
 import { add, announce, button, byId, el, fillOf, inputById, nameEl, palette, svgEl, trianglePath } from "./page.js";
 
-/** @import { Level, Point, Shape } from "./data.js" */
+/** @import { Level, Overlay, Point, Shape } from "./data.js" */
 /** @import { Measure, Scene } from "./model.js" */
 
 /** @typedef {{id: string, title: string, text: (i: number) => string, sortable?: boolean, number?: boolean,
@@ -106,6 +106,23 @@ function bandColumns() {
   ];
 }
 
+/** @type {TableColumn} */
+const rowNumber = { id: "number", title: "", number: true, sortable: true, text: (k) => String(k + 1), order: (k) => k };
+
+/** The rows of a test as they come, numbered; numbers sort as numbers. @param {Overlay} overlay @returns {TableColumn[]} */
+function overlayColumns(overlay) {
+  /** @param {number} k @param {number} at @returns {string | number} */
+  const order = (k, at) => { const text = overlay.features[k].row[at]; return /^[\d.]+$/.test(text) ? Number(text) : text.toLowerCase(); };
+  return [
+    { ...rowNumber, title: say("map.overlay.number") },
+    ...overlay.columns.map((title, at) => {
+      const number = overlay.features.every((f) => /^[\d.]*$/.test(f.row[at]));
+      const text = (/** @type {number} */ k) => overlay.features[k].row[at];
+      return { id: "c" + at, title, number, sortable: true, text, order: (/** @type {number} */ k) => order(k, at) };
+    }),
+  ];
+}
+
 /** Area on the sphere, good to a per mille at this size. @param {Shape} rings @returns {number} km² */
 export function squareKm(rings) {
   let sum = 0;
@@ -135,6 +152,14 @@ function tableSource() {
       count: (n) => say("map.table.band_count", { n }), none: INFO.densityNote || say("map.table.no_bands"),
     };
   }
+  const overlay = overlayOf(mainScene());
+  if (table.layer === "overlay") {
+    return {
+      columns: overlay ? overlayColumns(overlay) : [rowNumber], rows: overlay ? overlay.features.map((_, k) => k) : [],
+      title: overlay ? overlay.name : say("map.overlay.title"), count: (n) => say("map.overlay.count", { n }),
+      none: overlay ? say("map.overlay.nothing", { name: overlay.name }) : say("map.overlay.choose"),
+    };
+  }
   const { code, many } = LEVELS[state.level];
   return {
     columns: tableColumns(), rows: code.map((_, i) => i), title: say("map.table.title", { areas: capital(many), subject: subjectOf(state.category) }),
@@ -147,7 +172,8 @@ export function drawTable() {
   const source = tableSource();
   const window = periodOf(state.level, state.period);
   byId("table-title").textContent = source.title;
-  byId("table-subtitle").textContent = capital(table.layer === "areas" ? (window ? window.label : "") : INFO.headlineLabel);
+  const overlay = table.layer === "overlay" ? overlayOf(mainScene()) : null;
+  byId("table-subtitle").textContent = overlay ? overlay.note : capital(table.layer === "areas" ? (window ? window.label : "") : INFO.headlineLabel);
   const query = inputById("table-filter").value.trim().toLowerCase();
   const { sorter, direction } = sortingOf(source.columns);
   const named = source.columns.filter((c) => !c.number || c.id === "rank");

@@ -5,25 +5,25 @@
    picture, and how names are broken into lines and ordered. */
 
 import { clip, isolate, say } from "./words.js";
-import { CONTEXT, EDGE, HOTSPOTS, INFO, LEVELS, MAPPED, UNIT, WATER, column, isInside, parentName } from "./data.js";
+import { CONTEXT, EDGE, HOTSPOTS, INFO, LEVELS, MAPPED, UNIT, WATER, areaAt, column, isInside, parentName } from "./data.js";
 import {
   act, areHotspotsQuiet, bandsOf, circleValue, classOf, clearChanges, fillOpacity, isDetailed, isSpotOf,
-  largeLevel, largestCount, mainScene, otherScene, sharedLimits, shortName, sideLabel, sorted, spotsOf, state, tiles,
+  largeLevel, largestCount, mainScene, otherScene, overlayOf, sharedLimits, shortName, sideLabel, sorted, spotsOf, state, tiles,
   valueOf,
 } from "./model.js";
 import { valueText } from "./sentences.js";
 import { add, bandColours, byId, el, fillOf, isPhone, nameEl, palette, rampOf, svgEl, textWidth, trianglePath, typeScale } from "./page.js";
 import { CONTEXT_PANES, Context, clipped, stepOf } from "./context.js";
 
-/** @import { Hotspot, Level, Point, Shape } from "./data.js" */
+/** @import { Hotspot, Level, Overlay, Point, Shape } from "./data.js" */
 /** @import { Scene } from "./model.js" */
 
 /** @type {View[]} */
 export const VIEWS = [];
 /** Name and height of each pane. @type {[string, number][]} */
 const PANES = [
-  ["edge", 350], ["ground", 360], ["bands", 370], ["areas", 400], ["circles", 425], ["lines", 430], ["picked", 440], ["spots", 450],
-  ["names", 620], ...CONTEXT_PANES,
+  ["edge", 350], ["ground", 360], ["bands", 370], ["areas", 400], ["circles", 425], ["lines", 430], ["tests", 435], ["picked", 440],
+  ["spots", 450], ["names", 620], ...CONTEXT_PANES,
 ];
 
 /** Zoom from which the cores of hotspots that are not chosen are drawn. */
@@ -94,7 +94,7 @@ export class View {
     paneOf(map, "mapPane").setAttribute("aria-hidden", "true");
     /** @type {Record<string, L.LayerGroup>} */
     this.groups = {};
-    for (const name of ["bands", "circles", "picked", "hover", "spots", "marks", "names", "frame"]) this.groups[name] = L.layerGroup().addTo(map);
+    for (const name of ["bands", "circles", "tests", "picked", "hover", "spots", "marks", "names", "frame"]) this.groups[name] = L.layerGroup().addTo(map);
     this.context = new Context(map, (pane) => this.in(pane));
     this.tip = L.tooltip({ className: "tip", direction: "top", offset: [0, -10], opacity: 1 });
     map.on("zoomend", () => this.afterZoom());
@@ -155,6 +155,7 @@ export class View {
     this.drawRims(scene);
     this.drawBands(scene);
     this.drawCircles(scene);
+    this.drawTests(scene);
     this.drawPicked();
     this.drawSpots();
     this.drawMarks();
@@ -260,6 +261,33 @@ export class View {
       restyle(mark, value > 0 ? style : found.state === "first" ? ring : { opacity: 0, fillOpacity: 0 });
       if (mark.getRadius() !== radius) mark.setRadius(radius);
     });
+  }
+
+  /** What the chosen test found: its texts where the pointer is, and a click chooses the area under it.
+   * @param {Scene} scene */
+  drawTests(scene) {
+    this.groups.tests.clearLayers();
+    const overlay = this.small ? null : overlayOf(scene);
+    if (!overlay) return;
+    for (const found of overlay.features) {
+      const [colour, opacity] = overlay.keys[found.shade];
+      const path = drawRings(found.shape, {
+        ...this.in("tests"), interactive: true, fillColor: palette[colour], fillOpacity: opacity, color: palette[colour], weight: 1, opacity: 0.9,
+      });
+      const show = (/** @type {L.LeafletMouseEvent} */ event) => {
+        this.tip.setContent(testContent(overlay, found)).setLatLng(event.latlng);
+        this.map.openTooltip(this.tip);
+      };
+      path.on("mouseover", show);
+      path.on("mousemove", (event) => this.tip.setLatLng(event.latlng));
+      path.on("mouseout", () => this.map.closeTooltip(this.tip));
+      path.on("click", (event) => {
+        const i = areaAt(scene.level, [event.latlng.lat, event.latlng.lng]);
+        if (i >= 0) this.onPick(i);
+        show(event);
+      });
+      path.addTo(this.groups.tests);
+    }
   }
 
   drawPicked() {
@@ -469,6 +497,13 @@ function tipContent(scene, i) {
       one(scene, "");
     }
   }
+  return box;
+}
+
+/** @param {Overlay} overlay @param {Overlay["features"][number]} found @returns {HTMLElement} */
+function testContent(overlay, found) {
+  const box = add(el("div"), el("b", "", overlay.name));
+  overlay.columns.forEach((name, k) => add(box, nameEl("div", "v", say("map.overlay.line", { name, text: found.row[k] }))));
   return box;
 }
 

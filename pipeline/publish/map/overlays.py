@@ -1,0 +1,80 @@
+"""Overlays of the map: what tests of place and time found, as cells over the areas, for the internal page alone.
+
+An overlay has a name, a key of colours, and features of a category, each with a row of texts: the tooltip, the table
+and the download show the same row.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+
+from pipeline.geography import topology
+from pipeline.publish import words
+from pipeline.publish.map.fields import OverlayFeatureFields, OverlayFields
+from pipeline.publish.words import say
+from pipeline.release.released import Released
+from pipeline.tables import NEAR_REPEAT_ZONES
+
+__all__ = ["MOST_FEATURES", "overlay_fields"]
+
+MOST_FEATURES = 400
+"""Features of one category on the map: a thousand cells of six categories would make the page a fifth larger."""
+
+
+def overlay_fields(released: Released) -> list[OverlayFields]:
+    """Return the overlays that a release has, in the order in which a reader may choose them."""
+    if released.info.audience != "internal":
+        return []
+    made = (_near_repeats(released),)
+    return [overlay for overlay in made if overlay["features"]]
+
+
+def _features(
+    layer: gpd.GeoDataFrame, row: Callable[[dict[str, Any]], list[str]], shade: Callable[[dict[str, Any]], int]
+) -> list[OverlayFeatureFields]:
+    """Write the first features of each category, in their order."""
+    if not len(layer):
+        return []
+    kept = layer[layer.groupby("category").cumcount() < MOST_FEATURES]
+    shapes = np.asarray(kept.geometry.to_crs("EPSG:4326"), dtype=object)
+    return [
+        {
+            "category": str(values["category"]),
+            "shade": shade(values),
+            "rings": [topology.delta_code(ring) for ring in topology.quantised_rings(shape)],
+            "row": row(values),
+        }
+        for values, shape in zip(kept.drop(columns="geometry").to_dict("records"), shapes, strict=True)
+    ]
+
+
+WEEK = 7
+"""Up to here a zone is in its last week: the two shades."""
+
+
+def _near_repeats(released: Released) -> OverlayFields:
+    layer = released.patterns.layer(NEAR_REPEAT_ZONES)
+    if len(layer):
+        layer = layer.sort_values(["category", "rank"], kind="stable")
+
+    def row(zone: dict[str, Any]) -> list[str]:
+        return [
+            str(zone["area_name"]),
+            say("near_repeats.until", day=words.month_name(zone["last_day"]), n=int(zone["days_left"])),
+            f"{zone['extra_incidents']:.2f}",
+            f"{zone['times_as_likely']:.1f}",
+        ]
+
+    return {
+        "id": "near_repeats",
+        "name": say("near_repeats.title"),
+        "note": say("map_overlay.near_repeats.note", most=MOST_FEATURES),
+        "columns": [say(f"near_repeats.column.{key}") for key in ("area", "until", "extra", "times")],
+        "keys": [
+            ("hot", 0.35, say("map_overlay.near_repeats.last_week")),
+            ("hot", 0.75, say("map_overlay.near_repeats.longer")),
+        ],
+        "features": _features(layer, row, lambda zone: int(zone["days_left"] > WEEK)),
+    }
