@@ -16,6 +16,7 @@ __all__ = [
     "Emerging",
     "Event",
     "Gistar",
+    "Hours",
     "Knox",
     "Outcomes",
     "Periods",
@@ -23,6 +24,7 @@ __all__ = [
     "Rates",
     "Risk",
     "Scan",
+    "Seasons",
     "SeriesBreak",
     "Streets",
 ]
@@ -231,6 +233,35 @@ class Concentration(Section):
     cell_m: float = Field(250.0, gt=0, description="Side of the square cells that incidents are counted in, in metres.")
 
 
+class Hours(Section):
+    """Day of the week by hour of the day."""
+
+    enabled: bool = Field(
+        default=True,
+        description="Count incidents by day and hour in the region, areas and hotspots; shown in the internal folder "
+        "alone.",
+    )
+    min_incidents: int = Field(
+        100, ge=20, description="Fewest incidents with a known day and time of an area or hotspot that is shown."
+    )
+
+
+class Seasons(Section):
+    """Trend, season and expected counts by month."""
+
+    enabled: bool = Field(
+        default=True,
+        description="Separate trend and season in the monthly counts of the region and its areas above the smallest "
+        "(STL); needs two whole years under one recording system. Shown in the internal folder alone.",
+    )
+    compare_months: int = Field(
+        3, ge=1, le=12, description="Latest months that are compared with what the months before them lead to expect."
+    )
+    min_monthly: float = Field(
+        10.0, ge=1, description="Fewest incidents a month, on average, of an area that is fitted."
+    )
+
+
 class Streets(Section):
     """Incidents by street segment."""
 
@@ -283,6 +314,8 @@ class Detect(Section):
     concentration: Concentration = Field(
         default_factory=lambda: Concentration.model_validate({}), description="Concentration."
     )
+    hours: Hours = Field(default_factory=lambda: Hours.model_validate({}), description="Day and hour.")
+    seasons: Seasons = Field(default_factory=lambda: Seasons.model_validate({}), description="Trend and season.")
     streets: Streets = Field(default_factory=lambda: Streets.model_validate({}), description="Street segments.")
     precision: tuple[Literal["point", "square_100m", "postcode", "square_1km", "square_10km"], ...] = Field(
         ("point",),

@@ -78,6 +78,15 @@ class DetectInput:
         profile shows it.
     denominators
         Populations used for one category only: area_code, category, population, measure; None where there are none.
+    timed
+        Reads the incidents of a period that count in the region, one row each: weekday (1 is Monday; null where the day
+        is not known), hour_band, interval_start, interval_minutes, ward_code, borough_code; None where no profile shows
+        it.
+    month_counts
+        Sums the counts of the region and its areas above the smallest over periods, as `ward_counts` does; None where
+        no profile shows it.
+    made
+        Tables that the methods before have found in this window, by file name.
     streets
         Segments of the street layer inside the study area: segment_id, name, geometry, sorted by id. None unless an
         enabled method needs them.
@@ -102,6 +111,9 @@ class DetectInput:
     apart: pd.DataFrame | None = None
     incidents_apart: pd.DataFrame | None = None
     described: Callable[[Period], pd.DataFrame] | None = None
+    timed: Callable[[Period], pd.DataFrame] | None = None
+    month_counts: Callable[[Sequence[Period]], pd.DataFrame] | None = None
+    made: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     streets: gpd.GeoDataFrame | None = None
     denominators: pd.DataFrame | None = None
 

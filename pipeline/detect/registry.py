@@ -4,7 +4,19 @@ To add one, write a module with an entry `METHOD` (`pipeline/detect/method.py` d
 loads what the entry needs, runs it and saves what it finds.
 """
 
-from pipeline.detect import concentration, density, emerging, gistar, hotspots, near_repeats, risk, scan, streets
+from pipeline.detect import (
+    concentration,
+    density,
+    emerging,
+    gistar,
+    hotspots,
+    hours,
+    near_repeats,
+    risk,
+    scan,
+    seasons,
+    streets,
+)
 from pipeline.detect.method import Method
 
 __all__ = ["METHODS"]
@@ -19,4 +31,6 @@ METHODS: tuple[Method, ...] = (
     emerging.METHOD,
     concentration.METHOD,
     streets.METHOD,
+    hours.METHOD,
+    seasons.METHOD,
 )

@@ -24,11 +24,15 @@ from pipeline.tables.work import (
     CELLS,
     CONCENTRATION,
     HOTSPOT_FACTS,
+    HOUR_PEAKS,
+    HOURS,
     INCIDENTS,
     LOCATIONS,
     NEAR_REPEATS,
     PUBLISHED_COUNTS,
     QUARANTINE,
+    SEASON_MONTHS,
+    SEASONS,
     STREET_RUNS,
     STREET_SEGMENTS,
 )
@@ -91,6 +95,10 @@ In each profile's folder:
  switched on (`internal` only) |
 | `clusters.html` | clusters in space and time and in space alone, by category, if `detect.scan` asks for them\
  (`internal` only) |
+| `when.html` | incidents by day and hour in the region, areas and hotspots; season, trend, and the latest months against\
+ expectation (`internal` only) |
+| `hours.csv`, `hour_peaks.csv`, `season_months.csv`, `seasons.csv` | the figures behind it; columns as of the stage tables\
+ of these names (`internal` only) |
 | `README.html` | which file is for whom, and this dictionary |
 | `release.json`, `protection.html` | how counts are protected and why, how many are released in which form, result of\
  the audit |
@@ -166,6 +174,10 @@ def data_dictionary() -> str:
         NEAR_REPEATS,
         STREET_SEGMENTS,
         STREET_RUNS,
+        HOURS,
+        HOUR_PEAKS,
+        SEASON_MONTHS,
+        SEASONS,
     ):
         text += _table(table)
     return text.rstrip() + "\n"

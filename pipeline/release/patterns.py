@@ -10,11 +10,30 @@ from dataclasses import dataclass, field
 import geopandas as gpd
 import pandas as pd
 
-from pipeline.tables import NEAR_REPEAT_ZONES, NEAR_REPEATS, SPACE_TIME_CLUSTERS, SPATIAL_CLUSTERS, Table
+from pipeline.tables import (
+    HOUR_PEAKS,
+    HOURS,
+    NEAR_REPEAT_ZONES,
+    NEAR_REPEATS,
+    SEASON_MONTHS,
+    SEASONS,
+    SPACE_TIME_CLUSTERS,
+    SPATIAL_CLUSTERS,
+    Table,
+)
 
 __all__ = ["PATTERN_TABLES", "Patterns", "has_geometry"]
 
-PATTERN_TABLES: tuple[Table, ...] = (NEAR_REPEATS, NEAR_REPEAT_ZONES, SPACE_TIME_CLUSTERS, SPATIAL_CLUSTERS)
+PATTERN_TABLES: tuple[Table, ...] = (
+    NEAR_REPEATS,
+    NEAR_REPEAT_ZONES,
+    SPACE_TIME_CLUSTERS,
+    SPATIAL_CLUSTERS,
+    HOURS,
+    HOUR_PEAKS,
+    SEASON_MONTHS,
+    SEASONS,
+)
 """Every table that a method of `Scope.INTERNAL` may leave, by its name, in `work/patterns/<window>/`."""
 
 _LAYERS = frozenset({NEAR_REPEAT_ZONES.name})

@@ -8,10 +8,11 @@ from typing import Any
 import pandas as pd
 
 from pipeline.aggregate.counts import sum_periods
+from pipeline.aggregate.coverage import source_of, unplaced_inside
 from pipeline.detect.density import bandwidth_of, month_rows
 from pipeline.detect.method import DetectInput, Findings, Method, Need, Scope
 from pipeline.detect.registry import METHODS
-from pipeline.domain.categories import in_total, outside_total
+from pipeline.domain.categories import ROOT, in_total, outside_total
 from pipeline.domain.periods import Period, Span, without_months
 from pipeline.domain.profile_windows import Windows, choose_windows
 from pipeline.errors import InputError
@@ -20,7 +21,7 @@ from pipeline.ingest import read_streets
 from pipeline.stages import Context
 from pipeline.stages.release import released_anchor
 from pipeline.storage.files import read_json, read_table, write_json, write_layer, write_table
-from pipeline.tables import AREA_MONTHS, AREAS, LOCATIONS
+from pipeline.tables import AREA_MONTHS, AREAS, LOCATIONS, Level, Place
 
 __all__ = ["headline_windows", "run"]
 
@@ -34,6 +35,11 @@ DESCRIBED = [
     *PLACE_AND_MONTH, "occurred_on", "date_precision", "hour_band", "interval_start", "interval_minutes",
     "categories", "kind", "place_type",
     "reporting_route", "organisation",
+]  # fmt: skip
+
+TIMED = [
+    "occurred_on", "date_precision", "hour_band", "interval_start", "interval_minutes", "categories", "ward_code",
+    "borough_code",
 ]  # fmt: skip
 
 
@@ -57,9 +63,12 @@ def run(context: Context) -> None:
         able = [method for method in able if method.scope is not Scope.WINDOW]
     for number, window in enumerate(every, start=1):
         found: dict[str, Any] = {}
+        made: dict[str, pd.DataFrame] = {}
         scopes = {Scope.WINDOW, Scope.INTERNAL} if window.headline.id in internal else {Scope.WINDOW}
         for method in (m for m in able if m.scope in scopes):
-            found |= _save(context, _find(method, replace(data, window=window)))
+            findings = _find(method, replace(data, window=window, made=made))
+            made |= findings.tables
+            found |= _save(context, findings)
         state["windows"][window.headline.id] = found
         context.progress("finding hotspots", number, len(every))
     for method in (m for m in able if m.scope is Scope.RUN):
@@ -112,6 +121,16 @@ def _load(context: Context, window: Windows, *, needs: frozenset[Need]) -> Detec
             months[months["area_code"].isin(wards["area_code"])], periods, areas=wards, categories=categories
         )
 
+    def month_counts(periods: Sequence[Period]) -> pd.DataFrame:
+        months = read_table(context.work("area_months.parquet"), AREA_MONTHS)
+        above = areas[areas["covered"] & areas["level"].isin([Level.REGION, Level.BOROUGH])]
+        return sum_periods(
+            months[months["area_code"].isin(above["area_code"])],
+            periods,
+            areas=above[["area_code", "level"]],
+            categories=[ROOT],
+        )
+
     internal = any(profile.audience == "internal" for profile in config.profiles)
     in_headline = month_rows(locations, window.headline)
     data = DetectInput(
@@ -129,6 +148,8 @@ def _load(context: Context, window: Windows, *, needs: frozenset[Need]) -> Detec
         bandwidth=bandwidth_of(in_headline, settings=config.detect.density) if len(locations) else None,
         streets=streets,
         denominators=pd.read_parquet(context.work("denominators.parquet")),
+        timed=partial(_timed, context, outside) if internal and len(locations) else None,
+        month_counts=month_counts if internal else None,
         described=partial(_described, context, locations, outside) if internal and len(locations) else None,
     )
     return data
@@ -155,6 +176,27 @@ def _described(context: Context, locations: pd.DataFrame, outside: Collection[st
     read = read.merge(kept, on=PLACE_AND_MONTH)
     day = pd.to_datetime(read["occurred_on"].where(read["date_precision"] == "day"), errors="coerce")
     return read.assign(weekday=day.dt.day_of_week + 1).drop(columns=["occurred_on", "date_precision"])
+
+
+def _timed(context: Context, outside: Collection[str], period: Period) -> pd.DataFrame:
+    """Read the incidents of a period that count in the region, with what dates them."""
+    record = read_json(context.work("ingest.json"))
+    inside = unplaced_inside(
+        ((part["label"], part["report"]["places"]) for part in record["parts"]), context.config.incidents
+    )
+    frames = []
+    for part in record["parts"]:
+        apart = {Place.OUTSIDE, Place.NOT_COVERED} | (set() if inside[source_of(part["label"])] else {Place.NONE})
+        wanted = [
+            ("month", ">=", period.first_month),
+            ("month", "<=", period.last_month),
+            ("place", "not in", sorted(apart)),
+        ]
+        read = pd.read_parquet(context.folder / part["part"], columns=TIMED, filters=wanted)
+        frames.append(read[in_total(read["categories"], outside)])
+    read = pd.concat(frames, ignore_index=True)
+    day = pd.to_datetime(read["occurred_on"].where(read["date_precision"] == "day"), errors="coerce")
+    return read.assign(weekday=day.dt.day_of_week + 1).drop(columns=["occurred_on", "date_precision", "categories"])
 
 
 def _find(method: Method, data: DetectInput) -> Findings:

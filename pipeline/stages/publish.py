@@ -15,6 +15,7 @@ from pipeline.publish.pages.folder import README, write_readme
 from pipeline.publish.pages.hotspot import write_hotspots
 from pipeline.publish.pages.near_repeats import write_near_repeats
 from pipeline.publish.pages.protection import write_protection
+from pipeline.publish.pages.when import write_when
 from pipeline.publish.surroundings import read_surroundings
 from pipeline.publish.words import speaking
 from pipeline.release.released import Released
@@ -49,6 +50,7 @@ def run(context: Context) -> None:
             write_concentration(released, folder)
             write_near_repeats(released, folder)
             write_clusters(released, folder)
+            write_when(released, folder)
             write_hotspots(released, folder, surroundings=surroundings)
             if context.config.page.briefings:
                 write_briefings(released, folder, surroundings=surroundings)

@@ -21,7 +21,7 @@ WEEK_BANDS = 7 * _BANDS
 _THURSDAY = 3  # the weekday of 1970-01-01, Monday being 0
 
 
-def week_units(start_min: ArrayLike, minutes: ArrayLike) -> Ints:
+def week_units(start_min: ArrayLike, minutes: ArrayLike, *, band_minutes: int = BAND_MINUTES) -> Ints:
     """Share incidents over the bands of the week in which they may have happened.
 
     Parameters
@@ -30,11 +30,14 @@ def week_units(start_min: ArrayLike, minutes: ArrayLike) -> Ints:
         Start of each interval in minutes of local time since 1970-01-01 00:00, shape (n,).
     minutes
         Its length in minutes, at least 1, shape (n,).
+    band_minutes
+        Length of a band, a divisor of a day.
 
     Returns
     -------
     units
-        Shape (n, `WEEK_BANDS`); each row adds up to `UNITS`. Up to the end of a band that lies `t` minutes into an
+        Shape (n, bands of a week); each row adds up to `UNITS`, and the units of short bands to those of the long band
+        that they make up. Up to the end of a band that lies `t` minutes into an
         interval of `m` minutes, ``UNITS * t // m`` units are given: rounding never adds or loses one.
 
     References
@@ -51,18 +54,20 @@ def week_units(start_min: ArrayLike, minutes: ArrayLike) -> Ints:
     {7: 360, 8: 540, 9: 540}
     """
     start, length = (np.atleast_1d(np.asarray(v, dtype=np.int64)) for v in (start_min, minutes))
-    units = np.zeros((len(start), WEEK_BANDS), dtype=np.int64)
+    of_day = 1440 // band_minutes
+    units = np.zeros((len(start), 7 * of_day), dtype=np.int64)
     if not len(start):
         return units
-    first = start // BAND_MINUTES
+    first = start // band_minutes
     row = np.arange(len(start))
     given = np.zeros(len(start), dtype=np.int64)
-    for step in range(int(((start + length - 1) // BAND_MINUTES - first).max()) + 1):
+    for step in range(int(((start + length - 1) // band_minutes - first).max()) + 1):
         band = first + step
-        until = np.clip((band + 1) * BAND_MINUTES - start, 0, length)
+        until = np.clip((band + 1) * band_minutes - start, 0, length)
         reached = UNITS * until // length
-        day = (band // _BANDS + _THURSDAY) % 7
-        np.add.at(units, (row, day * _BANDS + band % _BANDS), reached - given)
+        day = (band // of_day + _THURSDAY) % 7
+        # A row meets each band of a week once in a step, so nothing is added to one cell twice.
+        units[row, day * of_day + band % of_day] += reached - given
         given = reached
     return units
 

@@ -161,6 +161,7 @@ _PACKAGES = (
     "scikit-learn",
     "scipy",
     "shapely",
+    "statsmodels",
     "XStatic-Leaflet",
 )
 

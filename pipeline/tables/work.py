@@ -10,10 +10,14 @@ __all__ = [
     "CONCENTRATION",
     "CONTEXT",
     "HOTSPOT_FACTS",
+    "HOURS",
+    "HOUR_PEAKS",
     "INCIDENTS",
     "LOCATIONS",
     "PUBLISHED_COUNTS",
     "QUARANTINE",
+    "SEASONS",
+    "SEASON_MONTHS",
     "SPACE_TIME_CLUSTERS",
     "SPATIAL_CLUSTERS",
     "STREET_RUNS",
@@ -387,4 +391,98 @@ STREET_RUNS = Table(
         Column("per_100m", "float", "Incidents per 100 m."),
     ),
     "Runs of hot street segments that join end to end, exact: for the internal folder alone.",
+)
+
+HOURS = Table(
+    "hours",
+    ("level", "code", "weekday", "hour", "category"),
+    (
+        Column("category", "string", "Category id, or `all`."),
+        Column("level", "string", "`region`, `borough`, `ward` or `hotspot`."),
+        Column("code", "string", "Code of the area, or id of the hotspot."),
+        Column("weekday", "int", "Day of the week, 1 is Monday."),
+        Column("hour", "int", "Hour of the day, 0 to 23."),
+        Column(
+            "incidents",
+            "float",
+            "Incidents in this hour of the week: an incident between two times counts for every hour between them in "
+            "proportion to time (in units of 1/1440).",
+        ),
+        Column(
+            "word",
+            "string",
+            "`higher`: the three-hour band that the hour is in, from midnight on, holds clearly more of the place's "
+            "incidents than of the rest of the region's, after testing all bands of all places of the level together.",
+            null=True,
+        ),
+    ),
+    "Incidents by day and hour in a window, exact: for the internal folder alone.",
+)
+
+HOUR_PEAKS = Table(
+    "hour_peaks",
+    ("level", "code", "category"),
+    (
+        Column("category", "string", "Category id, or `all`."),
+        Column("level", "string", "`region`, `borough`, `ward` or `hotspot`."),
+        Column("code", "string", "Code of the area, or id of the hotspot."),
+        Column("incidents", "int", "Incidents."),
+        Column("timed", "int", "Those whose day and time, or earliest and latest time, are known."),
+        Column("weekday", "int", "Day on which the busiest four hours begin; empty with too few incidents.", null=True),
+        Column("hour", "int", "Hour in which they begin.", null=True),
+        Column("peak", "float", "Incidents in them.", null=True),
+        Column(
+            "chance", "float", "Mean of the busiest four hours if the incidents fell evenly over the week.", null=True
+        ),
+        Column("chance_high", "float", "What they would hold at most in 95 of 100 cases.", null=True),
+    ),
+    "Busiest four hours of the week in a window, exact: for the internal folder alone.",
+)
+
+SEASON_MONTHS = Table(
+    "season_months",
+    ("level", "area_code", "month", "category"),
+    (
+        Column("category", "string", "Category id, or `all`."),
+        Column("level", "string", "`region` or `borough`."),
+        Column("area_code", "string", "Area."),
+        Column("month", "int", "Month as yyyymm."),
+        Column("incidents", "int", "Incidents; empty if the month is not covered or the count is unknown.", null=True),
+        Column("per_month", "float", "The same in a month of average length (30.44 days).", null=True),
+        Column("trend", "float", "Trend, per month of average length; empty where nothing is fitted.", null=True),
+        Column("season", "float", "What the month of the year adds to the trend.", null=True),
+        Column("expected", "float", "Incidents that the months before lead to expect; latest months only.", null=True),
+        Column("expected_low", "float", "Lower end of the 95 % prediction interval.", null=True),
+        Column("expected_high", "float", "Upper end.", null=True),
+        Column(
+            "word",
+            "string",
+            "`higher`, `lower` or `no clear change` against what was expected, after testing all areas and months "
+            "together.",
+            null=True,
+        ),
+    ),
+    "Monthly counts with trend, season and expectation, exact: for the internal folder alone.",
+)
+
+SEASONS = Table(
+    "seasons",
+    ("level", "area_code", "category"),
+    (
+        Column("category", "string", "Category id, or `all`."),
+        Column("level", "string", "`region` or `borough`."),
+        Column("area_code", "string", "Area."),
+        Column("months", "int", "Months of the latest run without a gap under one recording system."),
+        Column("state", "string", "`fitted`, `too few months` or `too few incidents`."),
+        Column("strength", "float", "Strength of the season, 0 to 1 (Wang, Smith and Hyndman 2006).", null=True),
+        Column("strength_chance", "float", "What months in random order reach at most in 95 of 100 cases.", null=True),
+        Column("high_month", "int", "Month of the year with the highest season, 1 to 12.", null=True),
+        Column("high_pct", "float", "How far it is above the mean level, in per cent of it.", null=True),
+        Column("low_month", "int", "Month of the year with the lowest season.", null=True),
+        Column("low_pct", "float", "How far it is from the mean level, in per cent of it; negative.", null=True),
+        Column("trend_pct", "float", "Change of the trend over the latest twelve months, in per cent.", null=True),
+        Column("trend_low", "float", "Lower end of its 95 % interval.", null=True),
+        Column("trend_high", "float", "Upper end.", null=True),
+    ),
+    "Season and trend of the region and its areas above the smallest, exact: for the internal folder alone.",
 )

@@ -118,11 +118,14 @@ def test_every_documented_file_of_a_profile_is_written(outcome: Outcome, profile
     named = [name for line in table.splitlines() for name in re.findall(r"`([^`]+)`", line.split("|")[1])]
     # circumstances: only where there is something that may be shown; groups of wards: only where a category needs them;
     # cores: only where a hotspot is large, and never outside internal
-    sometimes = ("circumstances", "ward_groups", "hotspot_cores", "concentration")
+    # near repeats and clusters in space and time: only where they are asked for
+    internal = ("concentration", "when", "hour", "season", "near-repeats", "near_repeat", "clusters")
+    sometimes = ("circumstances", "ward_groups", "hotspot_cores", *internal)
     plain = {n for n in named if "<" not in n and not n.startswith(sometimes)}
     assert profile == "internal" or not list((outcome.folder / profile).glob("hotspot_cores*"))
     # how concentrated incidents are follows from exact counts
-    assert (outcome.folder / profile / "concentration.html").is_file() == (profile == "internal")
+    for page in ("concentration.html", "when.html", "seasons.csv"):
+        assert (outcome.folder / profile / page).is_file() == (profile == "internal")
     assert {"index.html", "protection.html", "release.json", "area_counts.csv", "panel.html"} <= plain
     assert sorted(n for n in plain if not (outcome.folder / profile / n).is_file()) == []
     assert (outcome.folder / profile / "boroughs" / "A.html").is_file()

@@ -10,6 +10,7 @@ from pipeline.publish.charts.hotspot import Column, Landmark, Streets, columns, 
 from pipeline.publish.charts.lorenz import LorenzCurve, lorenz_chart
 from pipeline.publish.charts.rates import Curve, Dot, LogAxis, Span, bar, strip, trend
 from pipeline.publish.charts.street_map import street_map
+from pipeline.publish.charts.week import week_grid, week_key
 
 __all__ = [
     "Canvas",
@@ -37,4 +38,6 @@ __all__ = [
     "street_map",
     "strip",
     "trend",
+    "week_grid",
+    "week_key",
 ]

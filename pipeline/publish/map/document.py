@@ -42,6 +42,7 @@ LINKED = (
     ("concentration.html", "concentration.title"),
     ("near-repeats.html", "near_repeats.title"),
     ("clusters.html", "clusters.title"),
+    ("when.html", "when.title"),
     ("protection.html", "folder.page.protection"),
     ("README.html", "folder.page.readme"),
 )

@@ -42,12 +42,15 @@ _PAGES = (
     ("concentration.html", "concentration"),
     ("near-repeats.html", "near_repeats"),
     ("clusters.html", "clusters_page"),
+    ("when.html", "when"),
     ("protection.html", "protection"),
     (README, "readme"),
 )
 _DATA = (
     ("area_counts.csv", "area_counts"),
     ("circumstances.csv", "circumstances"),
+    ("hour*.csv", "when_tables"),
+    ("season*.csv", "when_tables"),
     ("*.csv-metadata.json", "csv_description"),
     ("boroughs.geojson", "boroughs"),
     ("wards.geojson", "wards"),
