@@ -1,4 +1,4 @@
-"""Collect what was expected and what was got, and print both once the suite is through."""
+"""Collect what was expected and what was got, and print both with their difference once the suite is through."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-Row = tuple[str, str, str, str]
+Row = tuple[str, str, str, str, str]
 Record = Callable[[str, str, Any, Any], None]
 ROWS: pytest.StashKey[list[Row]] = pytest.StashKey()
-HEADER: Row = ("quantity", "source", "expected", "got")
-WIDTHS = (48, 60, 44, 44)  # characters; longer cells are cut with an ellipsis
+HEADER: Row = ("quantity", "source", "expected", "got", "difference")
+WIDTHS = (48, 60, 44, 44, 10)  # characters; longer cells are cut with an ellipsis
 
 
 def shown(value: Any) -> str:
@@ -28,6 +28,17 @@ def shown(value: Any) -> str:
     return str(value)
 
 
+def difference(expected: Any, got: Any) -> str:
+    """Write the largest difference of two numbers or arrays; nothing where one of them is words (a limit)."""
+    if isinstance(expected, str) or isinstance(got, str):
+        return ""
+    one, other = (np.asarray(v, dtype=np.float64).ravel() for v in (expected, got))
+    if one.shape != other.shape:
+        return "shapes"
+    apart = float(np.abs(one - other).max(initial=0.0))
+    return f"{apart:.2g}"
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.stash.setdefault(ROWS, [])
 
@@ -38,7 +49,7 @@ def conformance(pytestconfig: pytest.Config) -> Record:
     rows = pytestconfig.stash.setdefault(ROWS, [])
 
     def record(quantity: str, source: str, expected: Any, got: Any) -> None:
-        rows.append((quantity, source, shown(expected), shown(got)))
+        rows.append((quantity, source, shown(expected), shown(got), difference(expected, got)))
 
     return record
 
@@ -48,7 +59,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if not rows:
         return
     cut = [tuple(c if len(c) <= w else c[: w - 1] + "…" for c, w in zip(r, WIDTHS, strict=True)) for r in rows]
-    widths = [max(len(r[i]) for r in [HEADER, *cut]) for i in range(4)]
-    terminalreporter.section("conformance")
+    widths = [max(len(r[i]) for r in [HEADER, *cut]) for i in range(len(HEADER))]
+    terminalreporter.section(f"conformance: {len(rows)} entries")
     for row in [HEADER, tuple("-" * w for w in widths), *cut]:
         terminalreporter.write_line("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip())

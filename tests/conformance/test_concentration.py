@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.statistics.concentration import adjusted_gini, gini, lasting
+from pipeline.statistics.concentration import adjusted_gini, gini, jaccard, lasting
 
 VIGNETTE = "lorenzgini 0.1.2, vignette (Steenbeek and Bernasco)"
 ROBBERY = "robberies in London, 16,888 hexagons, two periods"
@@ -56,3 +56,22 @@ def test_robberies_in_london(real_data: Path, conformance) -> None:
         assert got == pytest.approx(expected, rel=2.5e-4)
     # The two periods differ by more than chance: with one risk for both, more of the top units would be the same.
     assert found.overlap.low < 0.4814 < found.overlap.high < found.overlap.chance
+
+
+def test_gini_lorenz_and_jaccard_of_random_counts(conformance) -> None:
+    from sklearn.metrics import auc, jaccard_score
+
+    rng = np.random.default_rng(9)
+    counts = rng.negative_binomial(0.6, 0.2, 200)
+    # Half the mean absolute difference of all pairs over the mean; and one less twice the area under the curve.
+    pairs = np.abs(counts[:, None] - counts[None]).mean() / (2 * counts.mean())
+    conformance("Gini of 200 units", "mean absolute difference of all pairs", pairs, gini(counts))
+    assert gini(counts) == pytest.approx(pairs, rel=1e-12)
+    rising = np.concatenate([[0.0], np.cumsum(np.sort(counts)) / counts.sum()])
+    area = 1 - 2 * auc(np.linspace(0, 1, 201), rising)
+    conformance("Gini of 200 units", "sklearn auc of the Lorenz curve", area, gini(counts))
+    assert gini(counts) == pytest.approx(area, rel=1e-12)
+    one, other = counts > 5, rng.permutation(counts) > 5
+    expected = jaccard_score(one, other)
+    conformance("Jaccard index of two selections", "sklearn jaccard_score", expected, jaccard(one, other))
+    assert jaccard(one, other) == pytest.approx(expected, rel=1e-12)

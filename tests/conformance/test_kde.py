@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import shapely
 
-from pipeline.detect.kde import KERNELS, choose_bandwidth, density, kde_grid, sample_linear
+from pipeline.detect.kde import KERNELS, choose_bandwidth, density, kde_grid, kernel_per_m2, sample_linear
 from pipeline.geography.projection import LONLAT, project
 
 H = 500.0
@@ -223,3 +223,18 @@ def test_six_months_of_real_incidents(london, conformance) -> None:
     corrected = density(places, **options).mass
     conformance("KDE quartic, Jan-Jun 2018: diggle mass", "incidents used", used, corrected)
     assert corrected == pytest.approx(used, rel=5e-3)
+
+
+@pytest.mark.parametrize(("kernel", "theirs"), [("gaussian", "gaussian"), ("epanechnikov", "epanechnikov"),
+                                                ("uniform", "tophat"), ("triangular", "linear")])  # fmt: skip
+def test_kernels_of_scikit_learn(kernel: str, theirs: str, conformance) -> None:
+    from sklearn.neighbors import KernelDensity
+
+    rng = np.random.default_rng(2)
+    points, at = rng.normal(0, 700, (80, 2)), rng.normal(0, 700, (40, 2))
+    expected = 80 * np.exp(KernelDensity(kernel=theirs, bandwidth=500.0).fit(points).score_samples(at))
+    away = np.hypot(*(at[:, None] - points[None]).transpose(2, 0, 1))
+    got = kernel_per_m2(away, kernel=kernel, bandwidth_m=500.0).sum(axis=1)
+    conformance(f"{kernel} kernel, 80 points at 40 places, sum", "sklearn KernelDensity", expected.sum(), got.sum())
+    # Ours ends at four bandwidths, and what lies beyond (0.03 %) is given to the rest.
+    assert got == pytest.approx(expected, rel=1e-3 if kernel == "gaussian" else 1e-9)

@@ -55,3 +55,25 @@ def test_manhattan_distance_equals_brute_force(conformance) -> None:
     conformance("Knox pairs within 100 m by Manhattan distance", "brute force", expected[1], found.observed[1])
     assert found.observed.tolist() == expected
     assert found.observed.tolist() != brute_force(points.tolist(), days.tolist())
+
+
+def test_burkitt_s_lymphoma_in_uganda(conformance) -> None:
+    """188 cases, 1961 to 1975 (Williams et al. 1978), with the thresholds and figures of pointpats' documentation."""
+    import geopandas as gpd
+    import libpysal
+
+    cases = gpd.read_file(libpysal.examples.get_path("burkitt.shp"))
+    points, days = cases[["X", "Y"]].to_numpy(float), cases["T"].to_numpy()
+    # Both thresholds are included there: a band ends just beyond them.
+    edges = {"distance_edges_m": (0.0, 20.001, 1e6), "time_edges_days": (0.0, 5.5, 1e6)}
+    found = knox(points, days=days, permutations=999, seed=1, expectation="mean", **edges)
+    source = "pointpats documentation, Knox on burkitt.shp"
+    got = [int(found.observed[0, 0]), int(found.observed.sum())]
+    conformance("Knox pairs within 20 and 5, and all pairs", source, [13, 17_578], got)
+    assert got == [13, 17_578]
+    # Expected by its formula; ours is the mean of shuffles, settled to a tenth.
+    conformance("Knox expected pairs within 20 and 5", source, 10.1438161, float(found.expected[0, 0]))
+    assert found.expected[0, 0] == pytest.approx(10.1438161, abs=0.4)
+    # 0.17 and 0.21 from 99 shuffles of its own, 0.146 from a Poisson distribution.
+    conformance("Knox p within 20 and 5", source, "0.15 to 0.21", float(found.p[0, 0]))
+    assert 0.12 < found.p[0, 0] < 0.25

@@ -61,3 +61,35 @@ def test_st_louis_homicide_rates(conformance) -> None:
     theirs = esda.Moran_Local(rates, w, transformation="r", permutations=0)
     conformance("local I, St Louis, first 4 counties", "esda.Moran_Local", theirs.Is[:4], local.i[:4])
     np.testing.assert_allclose(local.i, theirs.Is, rtol=1e-9)
+
+
+def test_sudden_infant_deaths_in_north_carolina(conformance) -> None:
+    """Moran's I of SIDR74 is 0.248 in the documentation of esda.Moran (sids2.gal, row-standardised)."""
+    import libpysal
+
+    with contextlib.closing(libpysal.io.open(libpysal.examples.get_path("sids2.gal"))) as file:
+        w = file.read()
+    with contextlib.closing(libpysal.io.open(libpysal.examples.get_path("sids2.dbf"))) as table:
+        rates = np.array(table.by_col("SIDR74"))
+    order = {name: i for i, name in enumerate(w.id_order)}
+    pairs = np.array([(order[a], order[b]) for a, others in w.neighbors.items() for b in others])
+    local = local_moran(rates, weights=from_pairs(pairs[:, 0], pairs[:, 1], n=w.n, rule="given"), family="counties")
+    got = round(local.i.sum() / (w.n - 1) * w.n / (w.n - len(w.islands)), 3)
+    conformance("Moran's I, SIDS rates 1974", "esda.Moran docstring", 0.248, got)
+    assert got == 0.248
+
+
+def test_quadrants_of_desmith(conformance) -> None:
+    import libpysal
+
+    with contextlib.closing(libpysal.io.open(libpysal.examples.get_path("desmith.gal"))) as file:
+        w = file.read()
+    with contextlib.closing(libpysal.io.open(libpysal.examples.get_path("desmith.txt"))) as table:
+        values = np.array(table.by_col["z"])
+    order = {name: i for i, name in enumerate(w.id_order)}
+    pairs = np.array([(order[a], order[b]) for a, others in w.neighbors.items() for b in others])
+    weights = from_pairs(pairs[:, 0], pairs[:, 1], n=w.n, rule="given")
+    got = local_moran(values, weights=weights, family="x", min_units=10).quadrant.tolist()
+    expected = [4, 4, 4, 2, 3, 3, 1, 4, 3, 3]
+    conformance("quadrants of local Moran's I, ten areas", "esda.Moran_Local docstring", expected, got)
+    assert got == expected

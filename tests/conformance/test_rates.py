@@ -87,3 +87,41 @@ def test_ratio_of_two_rates(conformance: Record) -> None:
     expected = [q / (1 - q) * 19_017 / 28_010 for q in (41 / 56, share.low, share.high)]
     conformance("ratio of 41 per 28,010 to 15 per 19,017", "SciPy binomtest, exact", expected, [ratio, low, high])
     assert [ratio, low, high] == pytest.approx(expected)
+
+
+def test_smoothed_homicide_rates_of_st_louis(conformance: Record) -> None:
+    """Counties around St Louis, the first ten rates as printed in esda's documentation."""
+    import contextlib
+
+    import libpysal
+
+    with contextlib.closing(libpysal.io.open(libpysal.examples.get_path("stl_hom.csv"), "r")) as table:
+        events, people = np.array(table[:, 10], dtype=float), np.array(table[:, 13], dtype=float)
+    printed = [
+        2.36718950e-05, 4.54539167e-05, 4.78114019e-05, 2.76907146e-05, 6.58989323e-05,
+        3.66494122e-05, 5.79952721e-05, 2.03064590e-05, 3.31152999e-05, 3.02748380e-05,
+    ]  # fmt: skip
+    got = empirical_bayes(events, people)[:10]
+    conformance("empirical Bayes rates, St Louis, first 10", "esda Empirical_Bayes docstring", printed, got)
+    assert got == pytest.approx(printed, rel=2e-8)
+
+
+@pytest.mark.parametrize("confidence", [0.95, 0.998])
+def test_limits_of_funnels(confidence: float, conformance: Record) -> None:
+    from scipy.stats import chi2
+
+    events, tail = np.array([3, 40, 411]), (1 - confidence) / 2
+    expected = np.array([chi2.ppf(tail, 2 * events) / 2, chi2.ppf(1 - tail, 2 * events + 2) / 2])
+    got = np.array(garwood(events, confidence=confidence))
+    conformance(f"{confidence:.1%} limits of 3, 40 and 411", "scipy chi2 quantiles", expected, got)
+    assert got == pytest.approx(expected, rel=1e-9)
+
+
+def test_dispersion_of_a_series(conformance: Record) -> None:
+    import statsmodels.api as sm
+
+    counts, days = np.array([31, 90, 31, 30, 44, 52]), np.array([31, 28, 31, 30, 31, 30])
+    fit = sm.GLM(counts, np.ones(6), family=sm.families.Poisson(), exposure=days).fit(scale="X2")
+    got = dispersion(counts, days=days).raw
+    conformance("dispersion of six months", "statsmodels GLM, Pearson scale", fit.scale, got)
+    assert got == pytest.approx(fit.scale, rel=1e-8)

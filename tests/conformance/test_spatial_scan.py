@@ -139,3 +139,18 @@ def test_monte_carlo_p_by_enumeration_of_the_same_draws(conformance) -> None:
     conformance("Poisson scan p of each cluster, 9 draws", "direct enumeration of the same draws", expected, got)
     assert got == pytest.approx(expected)
     assert len(set(expected)) > 1
+
+
+def test_standardised_mortality_as_printed_by_esda(conformance) -> None:
+    """Two regions of four age groups; the standard population is there, less the region, as a third."""
+    deaths = np.array([[30, 25, 25, 15], [33, 21, 30, 20]])
+    people = np.array([[100, 100, 110, 90], [100, 90, 110, 90]])
+    standard = (([100, 45, 120, 100], [1000, 900, 1000, 900]), ([50, 30, 200, 80], [1000, 900, 1000, 900]))
+    got = [
+        float(d.sum() / standardised(e, np.vstack([p, np.array(b) - p]))[0])
+        for d, p, (e, b) in zip(deaths, people, standard, strict=True)
+    ]
+    conformance(
+        "standardised mortality, two regions", "esda standardized_mortality_ratio docstring", [2.4869, 2.7368], got
+    )
+    assert got == pytest.approx([2.4869, 2.7368], abs=5e-5)

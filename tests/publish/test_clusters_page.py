@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from pipeline.publish.map.document import map_html
+from pipeline.publish.map.overlays import overlay_fields
 from pipeline.publish.pages.clusters import MOST_LISTED, PAGE, clusters_html, write_clusters
 from pipeline.release.patterns import Patterns
 from pipeline.release.released import Released
@@ -103,3 +104,21 @@ def test_only_the_internal_folder_has_the_page_and_its_map_leads_there(city: Rel
         (tmp_path / PAGE).unlink(missing_ok=True)
         write_clusters(other, tmp_path)
         assert not (tmp_path / PAGE).is_file()
+
+
+def test_the_internal_map_draws_the_clusters_as_circles_of_a_test(city: Released) -> None:
+    ward = city.areas[city.areas["level"] == "ward"].iloc[0]
+    rows = (
+        search("poisson", "all"),
+        cluster("poisson", "all", 1, ward["area_code"], relative_risk=2.0, radius_m=0.0),
+        search("space_time", "racist"),
+        cluster("space_time", "racist", 1, ward["area_code"], period="2025-06", p=0.4),
+    )
+    drawn = {overlay["id"]: overlay["features"] for overlay in overlay_fields(with_rows(city, *rows))}
+    assert {name: [(f["category"], f["shade"]) for f in found] for name, found in drawn.items()} == {
+        "space_time": [("racist", 1)],
+        "poisson": [("all", 0)],
+    }
+    assert drawn["space_time"][0]["row"] == [ward["name"], "June 2025", "24", "12", "0.400"]
+    assert all(len(ring) > 40 for found in drawn.values() for ring in found[0]["rings"])  # round, also of one place
+    assert overlay_fields(with_rows(fixture.city(audience="partner"), *rows)) == []

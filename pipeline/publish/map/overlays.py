@@ -9,13 +9,15 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
+import shapely
 
+from pipeline.domain.periods import Period
 from pipeline.geography import topology
 from pipeline.publish import words
 from pipeline.publish.map.fields import OverlayFeatureFields, OverlayFields
 from pipeline.publish.words import say
 from pipeline.release.released import Released
-from pipeline.tables import NEAR_REPEAT_ZONES
+from pipeline.tables import NEAR_REPEAT_ZONES, SPACE_TIME_CLUSTERS, SPATIAL_CLUSTERS, Table
 
 __all__ = ["MOST_FEATURES", "overlay_fields"]
 
@@ -27,7 +29,7 @@ def overlay_fields(released: Released) -> list[OverlayFields]:
     """Return the overlays that a release has, in the order in which a reader may choose them."""
     if released.info.audience != "internal":
         return []
-    made = (_near_repeats(released),)
+    made = (_near_repeats(released), *_scans(released))
     return [overlay for overlay in made if overlay["features"]]
 
 
@@ -77,4 +79,51 @@ def _near_repeats(released: Released) -> OverlayFields:
             ("hot", 0.75, say("map_overlay.near_repeats.longer")),
         ],
         "features": _features(layer, row, lambda zone: int(zone["days_left"] > WEEK)),
+    }
+
+
+BEYOND_CHANCE = 0.05
+"""Largest p of a cluster that is drawn in the colour of hotspots."""
+LEAST_RADIUS_M = 250.0
+"""A cluster of a single place has no radius, and must be seen all the same."""
+_SIDES = 8
+"""Corners in a quarter of a circle."""
+
+
+def _scans(released: Released) -> list[OverlayFields]:
+    """Return the clusters of each kind of scan, as circles."""
+    kinds = (("space_time", SPACE_TIME_CLUSTERS), ("poisson", SPATIAL_CLUSTERS), ("bernoulli", SPATIAL_CLUSTERS))
+    return [_scan(released, kind, table) for kind, table in kinds]
+
+
+def _scan(released: Released, kind: str, table: Table) -> OverlayFields:
+    rows = released.patterns.of(table)
+    rows = rows[(rows["kind"] == kind) & (rows["rank"] > 0)].sort_values(["category", "rank"], kind="stable")
+    names = dict(zip(released.areas["area_code"], released.areas["name"], strict=True))
+    centres = shapely.points(rows["easting_m"].to_numpy(np.float64), rows["northing_m"].to_numpy(np.float64))
+    radius = np.maximum(rows["radius_m"].to_numpy(np.float64), LEAST_RADIUS_M)
+    layer = gpd.GeoDataFrame(
+        rows, geometry=shapely.buffer(centres, radius, quad_segs=_SIDES), crs=released.info.working_crs
+    )
+
+    def row(cluster: dict[str, Any]) -> list[str]:
+        inside = str(cluster["area_codes"]).split(";")[0]
+        return [
+            names.get(inside, inside) or say("clusters.outside"),
+            words.capital(Period.parse(cluster["period"]).label),
+            words.whole(cluster["observed"]),
+            words.rate_text(cluster["expected"]),
+            f"{cluster['p']:.3f}",
+        ]
+
+    return {
+        "id": kind,
+        "name": say(f"map_overlay.scan.{kind}"),
+        "note": say("map_overlay.scan.note"),
+        "columns": [say(f"map_overlay.scan.column.{key}") for key in ("around", "when", "observed", "expected", "p")],
+        "keys": [
+            ("hot", 0.35, say("map_overlay.scan.beyond")),
+            ("hot", 0.08, say("map_overlay.scan.within")),
+        ],
+        "features": _features(layer, row, lambda cluster: int(cluster["p"] > BEYOND_CHANCE)),
     }
