@@ -215,5 +215,8 @@ class Exports(Section):
     geopackage: bool = Field(default=True, description="Write hotspots.gpkg.")
     geoparquet: bool = Field(default=False, description="Also write GeoParquet layers.")
     flatgeobuf: bool = Field(default=False, description="Also write FlatGeobuf layers.")
+    workbook: Literal["xlsx", "ods", "none"] = Field(
+        "xlsx", description="Write the tables as a workbook, tables.xlsx or tables.ods."
+    )
     contact: str = Field("", description="Contact in the layers' metadata.")
     abstract: str = Field("", description="Abstract in the layers' metadata.")

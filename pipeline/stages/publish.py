@@ -45,6 +45,7 @@ def run(context: Context) -> None:
                 geopackage=exports.geopackage,
                 geoparquet=exports.geoparquet,
                 flatgeobuf=exports.flatgeobuf,
+                workbook=exports.workbook,
             )
             write_protection(released, folder / "protection.html")
             write_concentration(released, folder)

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 import shapely
 import shapely.geometry
 
+from tests.attack import workbook
+
 MEASURES = ("incidents", "positive_outcomes", "known_outcomes")
 UNPLACED = "incidents_unplaced"
 OUTLINES = ("hotspots", "density", "hotspots_by_category", "density_by_category")
@@ -114,6 +116,8 @@ def read_folder(path: Path) -> Folder:
         _counts(folder, row, row["category"], MEASURES, at=(row["area_code"], row["period"]))
         _unplaced(folder, row)
     _layers(folder)
+    if (path / "tables.xlsx").exists():
+        _workbook(folder, path / "tables.xlsx")
     file = path / "circumstances.csv"
     folder.circumstances = table(file) if file.exists() else []
     for row in folder.circumstances:
@@ -210,6 +214,23 @@ def _layers(folder: Folder) -> None:
                         long = folder.long_windows.get(category) if own["level"] == "ward_group" else None
                         key = Key(own["area_code"], long[-1] if long else period, category, "incidents")
                         _ends(folder, own, key, f"incidents_{category}")
+
+
+def _workbook(folder: Folder, path: Path) -> None:
+    """Read the workbook beside the table: where the two differ, what both allow is left."""
+    shown = {
+        (row["area_code"], row["period"], row["category"]): (
+            float(row["incidents_lower"]),
+            float(row["incidents_upper"]),
+        )
+        for row in folder.rows
+        if row["incidents_lower"]
+    }
+    found = workbook.rows(path, window)
+    categories = workbook.categories_of(found, shown)
+    for row in found:
+        key = Key(row.area, row.period, categories.get(row.label, row.label), "incidents")
+        folder.note(key, row.lower, row.upper)
 
 
 def window(start: str, end: str) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import xlsxwriter
 
 from tests.attack.attacker import Verdict, attack
 from tests.attack.checks import counts_inside_ranges, outlines_off_the_lattice, ranks_finer_than_steps
@@ -136,6 +137,26 @@ def test_a_middle_that_is_the_true_count_is_found(tmp_path: Path) -> None:
     found = edited(tmp_path, made, {"area_code": "W1", "category": "all"}, {"incidents": 6})
     assert found.exact == [Key("W1", YEAR, "all", "incidents")]
     assert found.contradictions
+
+
+def test_a_number_that_stands_in_the_workbook_alone_is_found(tmp_path: Path) -> None:
+    """Three wards are as in the table; the fourth has a range of one number in a spreadsheet."""
+    made = city(ROOMY)
+    write_folder(tmp_path, made, step=5, hidden=not_offered(made, (5,)))
+    rows = [r for r in table(tmp_path / "area_counts.csv") if r["area_code"] in ROOMY]
+    ends = {r["area_code"]: (int(r["incidents_lower"]), int(r["incidents_upper"])) for r in rows}
+    days = f"{YEAR[:7]}-01", f"{YEAR[-7:]}-28"
+    for exact in ({}, {"W2": (7, 7)}):
+        book = xlsxwriter.Workbook(tmp_path / "tables.xlsx")
+        page = book.add_worksheet()
+        page.write_row(
+            0, 0, ["Area code", "First day", "Last day", "Offences", "Offences: lowest", "Offences: highest"]
+        )
+        for number, (code, pair) in enumerate((ends | exact).items(), start=1):
+            page.write_row(number, 0, [code, *days, "some", *pair])
+        book.close()
+        found = attacked(read_folder(tmp_path), made)
+        assert found.exact == [Key(code, YEAR, "all", "incidents") for code in exact]
 
 
 def test_an_unplaced_part_that_is_offered_is_found(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from pipeline.publish.exports import write_exports
 from tests.kit.released import city, hostile_city
 
-PACKAGES = "gdal-bin python3-gdal python3-qgis postgresql-postgis"
+PACKAGES = "gdal-bin python3-gdal python3-qgis postgresql-postgis libreoffice-calc-nogui"
 
 
 def absent(what: str) -> None:

@@ -7,6 +7,7 @@ each format repeats about the release; the other modules write one format each.
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 
@@ -19,6 +20,9 @@ from pipeline.publish.exports.geopackage import GeoPackageExtras, MetadataDocume
 from pipeline.publish.exports.geoparquet import flatgeobuf_bytes, geoparquet_bytes
 from pipeline.publish.exports.layers import Layer, layers_of
 from pipeline.publish.exports.qgis_styles import rate_limits, styles_of
+from pipeline.publish.exports.workbook import workbook_of
+from pipeline.publish.exports.workbook_ods import ods_bytes
+from pipeline.publish.exports.workbook_xlsx import xlsx_bytes
 from pipeline.release.released import Released
 from pipeline.storage.files import write_bytes, write_json, write_text
 from pipeline.tables import AREA_COUNTS, CIRCUMSTANCES, Level, Table
@@ -35,6 +39,9 @@ __all__ = [
 ]
 
 
+_WORKBOOKS = {"xlsx": ("Office Open XML (ISO/IEC 29500)", ""), "ods": ("OpenDocument (ISO/IEC 26300)", "1.3")}
+
+
 def write_exports(
     released: Released,
     folder: Path,
@@ -42,6 +49,7 @@ def write_exports(
     geopackage: bool = True,
     geoparquet: bool = False,
     flatgeobuf: bool = False,
+    workbook: Literal["xlsx", "ods", "none"] = "none",
 ) -> None:
     """Write the layers, the tables, their metadata and release.json of one profile.
 
@@ -55,12 +63,15 @@ def write_exports(
         Whether to write hotspots.gpkg.
     geoparquet, flatgeobuf
         Whether to write <layer>.parquet and <layer>.fgb too.
+    workbook
+        Whether to write the tables as a workbook, and in which format.
     """
     layers, description = layers_of(released), describe(released)
     formats = [("GeoJSON (RFC 7946)", ""), ("CSV (RFC 4180)", "")]
     formats += [("GeoPackage", "1.3")] if geopackage else []
     formats += [("GeoParquet", "1.1.0")] if geoparquet else []
     formats += [("FlatGeobuf", "3")] if flatgeobuf else []
+    formats += [_WORKBOOKS[workbook]] if workbook != "none" else []
     record = gemini_xml(description, formats)
     for layer in layers:
         members = _members(layer, description)
@@ -84,6 +95,9 @@ def write_exports(
         write_bytes(folder / name, csv_text(table.frame).encode("utf-8"))
         described = csvw(table.contract, description, url=name, title=table.title, levels=levels)
         write_json(folder / f"{name}-metadata.json", described)
+    if workbook != "none":
+        write = xlsx_bytes if workbook == "xlsx" else ods_bytes
+        write_bytes(folder / f"tables.{workbook}", write(workbook_of(released, description)))
     write_json(folder / "release.json", released.record)
 
 

@@ -47,6 +47,7 @@ _PAGES = (
     (README, "readme"),
 )
 _DATA = (
+    ("tables.*", "workbook"),
     ("area_counts.csv", "area_counts"),
     ("circumstances.csv", "circumstances"),
     ("hour*.csv", "when_tables"),
