@@ -18,6 +18,7 @@ from pipeline.ingest.recognition import (
     SeenPeople,
     SeenRows,
     by_name,
+    chain_of,
     choose_rows,
     require_inside,
     selecting,
@@ -45,6 +46,7 @@ _WIDTH = 44  # column at which the evidence begins
 _POLICE_UK = frozenset({"month", "crime type"})
 _DASHBOARD = frozenset({"month_year", "area_type", "area_code", "crime_subtype", "measure", "count"})
 _OTHER_POLICE_UK = re.compile(r"-(outcomes|stop-and-search)\.")
+_TWO, _MOST_LEVELS = 2, 4  # levels: two of them are wards and boroughs; a run has at most four
 _MANY = 20  # dates that show by their spread what is the day
 _AMBIGUOUS = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4}|\d\d)(?!\d)")
 
@@ -128,6 +130,8 @@ class _Making:
     config: Path
     ask: Ask | None
     unseen: list[str] = field(default_factory=list)
+    chain: list[SeenAreas] = field(default_factory=list)
+    """Levels of areas, smallest first, where there are more than two."""
 
     def text(self, data: Sequence[str], areas: Sequence[str], population: Sequence[str], lookup: Sequence[str]) -> str:
         here = Path.cwd()
@@ -142,6 +146,7 @@ class _Making:
             require_inside(rows, known)
         elif counts.areas is not known:
             wards, boroughs = counts.areas, by_name(boroughs) if boroughs else None
+            self.chain = []
         people = [
             (path, try_people(path, codes=wards.codes, limits=_LIMITS))
             for path in (expand(tuple(population), base=here, key="--population") if population else ())
@@ -174,6 +179,12 @@ class _Making:
         labels = [layer.label.value if layer.label else "" for layer in layers]
         wards = layers[labels.index("ward")] if labels.count("ward") == 1 else layers[0]
         others = [layer for layer in layers if layer is not wards and 1 < layer.count < wards.count]
+        if len(others) > 1 or wards.further:
+            chain = chain_of(wards, others)
+            if len(chain) > _TWO:
+                self.chain = chain[:_MOST_LEVELS]
+                self.chain[-1] = replace(self.chain[-1], parent_code=None)
+                return self.chain[0], self.chain[1]
         above = [layer for layer in others if layer.label and layer.label.value in {"borough", "district"}]
         boroughs = next((layer for layer in others if _nested(wards, layer)), None) or next(iter(above), None)
         if boroughs is None and len(paths) > 1 and others:
@@ -323,6 +334,8 @@ class _Making:
     def _areas(
         self, wards: SeenAreas, boroughs: SeenAreas | None, people: Sequence[tuple[Path, SeenPeople]]
     ) -> list[str]:
+        if self.chain:
+            return [*self._named_levels(), *self._people(people)]
         one_level = wards.parent_code is None and wards.parent_name is None and boroughs is None
         # Areas that nothing groups are the only level, which is that of the boroughs.
         levels = [("boroughs" if one_level else "wards", wards), *([("boroughs", boroughs)] if boroughs else [])]
@@ -343,7 +356,37 @@ class _Making:
                 ]
             settings += [("vintage", seen.vintage), ("label", seen.label)]
             out += [f"  {level}:", *_lines(4, [(k, g) for k, g in settings if g is not None])]
-        out.append("  # region: {code: E12000007, name: London}   # the area that all of these make up")
+        return [*out, *self._people(people)]
+
+    def _named_levels(self) -> list[str]:
+        """Return the levels where there are more than two, the smallest areas first."""
+        out = ["areas:", "  levels:"]
+        taken = {"region", "ward_group"}
+        for number, seen in enumerate(self.chain):
+            label = seen.label.value if seen.label else ""
+            word = label or re.sub(r"(cd|code|id|_|\d)+$", "", str(seen.code.value).casefold())
+            word = re.sub(r"[^a-z0-9]+", "_", word.casefold()).strip("_")
+            name = word if re.match("[a-z]", word) and word not in taken else f"level{number + 1}"
+            taken.add(name)
+            why = f"{len(seen.codes):,} areas" + (f", put together by {seen.code.value}" if seen.dissolved else "")
+            if number and self.chain[number - 1].parent_code is None:
+                why += "; by their outlines each area of the level before lies in one"
+            settings = [
+                ("path", Guess(self._path(seen.path), why)),
+                ("layer", seen.layer),
+                ("crs", seen.crs),
+                ("code", seen.code),
+                ("name", seen.name or Guess(seen.code.value, "no column of names was found")),
+                ("dissolve", Guess(True, "rows with the same code are one area") if seen.dissolved else None),
+                ("parent_code", seen.parent_code),
+                ("vintage", seen.vintage),
+                ("label", seen.label),
+            ]
+            out += [f"    - id: {name}", *_lines(6, [(k, g) for k, g in settings if g is not None])]
+        return out
+
+    def _people(self, people: Sequence[tuple[Path, SeenPeople]]) -> list[str]:
+        out = ["  # region: {code: E12000007, name: London}   # the area that all of these make up"]
         out.append(
             "  population:" if people else "  population: []   # without it: counts only, no rates (--population)"
         )

@@ -102,6 +102,11 @@ class AreaLevel(AreaFile):
         "layer is `<id>.geojson`, and `<id>` stands in the column `level`; `ward` and `borough` write "
         "`wards.geojson` and `boroughs.geojson`.",
     )
+    dissolve: bool = Field(
+        default=False,
+        description="Whether the file is one of smaller areas, which `code` assigns to those of this level: rows with "
+        "the same code are put together. So a column is enough for a level.",
+    )
 
     @model_validator(mode="after")
     def _names_itself(self) -> "AreaLevel":

@@ -13,7 +13,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from pipeline.config import AreaFile, Areas, GivenLevel, PopulationFile, Run
+from pipeline.config import AreaFile, AreaLevel, Areas, GivenLevel, PopulationFile, Run
 from pipeline.config.section import did_you_mean, listed
 from pipeline.domain.levels import level_ids, level_words
 from pipeline.errors import ConfigError, InputError
@@ -196,8 +196,10 @@ def _read_file(path: Path, *, settings: AreaFile, working: str, level: str, limi
     if not len(layer.frame):
         raise InputError(f"{path.name} has no areas (areas.{level}): check the file and its layer")
     texts = _named(layer.frame, request, file=path.name)
+    pieces = isinstance(settings, AreaLevel) and settings.dissolve
     try:
-        codes = check_codes(texts["code"] or ())
+        codes = tuple(texts["code"] or ())
+        check_codes(sorted(set(codes)) if pieces else codes)
     except InputError as error:
         raise InputError(f"{path.name} (areas.{level}.code is {settings.code!r}): {error}") from None
     given = _polygons(layer.shapes)
@@ -210,8 +212,33 @@ def _read_file(path: Path, *, settings: AreaFile, working: str, level: str, limi
     _require_places(projected, codes, file=path.name, level=level)
     unsound |= ~shapely.is_missing(projected) & ~shapely.is_valid(projected)
     projected, _ = repair(projected)
-    repaired = tuple(code for code, bad in zip(codes, unsound, strict=True) if bad)
-    return _BoundaryFile(tuple(codes), texts, projected, repaired, crs.operation_name(system, working))
+    repaired = tuple(dict.fromkeys(code for code, bad in zip(codes, unsound, strict=True) if bad))
+    read = _BoundaryFile(codes, texts, projected, repaired, crs.operation_name(system, working))
+    return _put_together(read, file=path.name, level=level) if pieces else read
+
+
+def _put_together(read: _BoundaryFile, *, file: str, level: str) -> _BoundaryFile:
+    """Put the rows of each code together to one area.
+
+    Raises
+    ------
+    InputError
+        If a code is in several areas of the next level.
+    """
+    codes, shapes = dissolve(read.shapes, read.codes)
+    texts: dict[str, tuple[str, ...] | None] = {}
+    for part, given in read.texts.items():
+        found: dict[str, dict[str, None]] = {}
+        for code, text in zip(read.codes, given or (), strict=False):
+            found.setdefault(code, {}).setdefault(text)
+        several = [code for code in codes if len(found.get(code, ())) > 1]
+        if several and part.startswith("parent"):
+            raise InputError(
+                f"{file} (areas.{level}.{part}): {len(several)} codes are in several areas of the next level "
+                f"({', '.join(several[:10])}): each area lies in one"
+            )
+        texts[part] = None if given is None else tuple(next(iter(found[code])) for code in codes)
+    return replace(read, codes=codes, texts=texts, shapes=shapes)
 
 
 def boundary_texts(

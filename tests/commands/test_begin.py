@@ -8,6 +8,7 @@ from pathlib import Path
 import geopandas as gpd
 import openpyxl
 import pytest
+import shapely
 import yaml
 
 from pipeline.commands.begin import begin
@@ -115,6 +116,55 @@ def test_sheets_and_layers_are_named_in_the_file(folder: Path) -> None:
         "vintage": "",
         "label": "",
     }
+
+
+@pytest.fixture
+def squares(folder: Path) -> gpd.GeoDataFrame:
+    """Sixteen wards of a square kilometre in four districts and two divisions; the incidents are in their south."""
+    cells = [(x, y) for x in range(4) for y in range(4)]
+    texts = {
+        "WARD_CODE": [f"W{x}{y}" for x, y in cells],
+        "WARD_NAME": [f"Ward {x} {y}" for x, y in cells],
+        "DIVISION": [f"V{x // 2}" for x, _ in cells],
+        "DISTRICT_CODE": [f"D{x // 2}{y // 2}" for x, y in cells],
+    }
+    boxes = [shapely.box(X0 + 1000 * x, Y0 + 1000 * y, X0 + 1000 * (x + 1), Y0 + 1000 * (y + 1)) for x, y in cells]
+    return gpd.GeoDataFrame(texts, geometry=boxes, crs="EPSG:27700")
+
+
+def test_three_levels_in_columns_of_one_file(folder: Path, squares: gpd.GeoDataFrame) -> None:
+    squares.to_file(folder / "squares.gpkg")
+    done, settings, text = made(folder, areas=["squares.gpkg"], population=[])
+    assert (done.error, done.unseen) == (None, [])
+    # The finer column is the next level, whichever comes first in the file.
+    assert settings["areas"]["levels"] == [
+        {"id": "ward", "path": "squares.gpkg", "code": "WARD_CODE", "name": "WARD_NAME", "parent_code": "DISTRICT_CODE",
+         "label": "ward"},
+        {"id": "district", "path": "squares.gpkg", "code": "DISTRICT_CODE", "name": "DISTRICT_CODE", "dissolve": True,
+         "parent_code": "DIVISION", "label": "district"},
+        {"id": "division", "path": "squares.gpkg", "code": "DIVISION", "name": "DIVISION", "dissolve": True,
+         "label": "division"},
+    ]  # fmt: skip
+    assert "# 2 values for 16 areas, each DISTRICT_CODE in one of them" in text
+
+
+def test_three_levels_in_files(folder: Path, squares: gpd.GeoDataFrame) -> None:
+    squares[["WARD_CODE", "WARD_NAME", "geometry"]].to_file(folder / "wards.geojson")
+    for column in ("DISTRICT_CODE", "DIVISION"):
+        squares.dissolve(column, as_index=False)[[column, "geometry"]].to_file(folder / f"{column.lower()}.gpkg")
+    done, settings, _ = made(folder, areas=["wards.geojson", "division.gpkg", "district_code.gpkg"], population=[])
+    assert (done.error, done.unseen) == (None, [])
+    levels = settings["areas"]["levels"]
+    assert [(one["path"], one.get("parent_code")) for one in levels] == [
+        ("wards.geojson", None), ("district_code.gpkg", None), ("division.gpkg", None)
+    ]  # fmt: skip
+    # A layer that cuts across the districts is no level above them.
+    across = squares.assign(band=(squares.index % 4).astype(str)).dissolve("band", as_index=False)
+    across[["band", "geometry"]].iloc[1:3].to_file(folder / "across.gpkg")
+    _, settings, _ = made(
+        folder, areas=["wards.geojson", "district_code.gpkg", "across.gpkg"], population=[], force=True
+    )
+    assert set(settings["areas"]) >= {"wards", "boroughs"}
 
 
 def test_intervals_and_postcodes_with_their_lookup(folder: Path) -> None:

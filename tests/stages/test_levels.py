@@ -277,6 +277,30 @@ def test_levels_that_do_not_nest_are_refused_unless_a_column_says_where_areas_co
     assert found.above.inside["level_3"]["2-4-2"] == "4-4-0"
 
 
+def test_columns_of_one_file_are_levels(tmp_path: Path) -> None:
+    small, middle = grid(1), [f"2-{2 * (int(c[2]) // 2)}-{2 * (int(c[4]) // 2)}" for c in grid(1).index]
+    large = [f"4-{4 * (int(c[2]) // 4)}-{4 * (int(c[4]) // 4)}" for c in small.index]
+    write_level(tmp_path, "small", small, middle=middle, large=large)
+    pieces = {"path": "small.geojson", "dissolve": True}
+    levels = [
+        level("small", parent_code="middle"),
+        level("middle", code="middle", name="middle", parent_code="large", **pieces),
+        level("large", code="large", name="large", **pieces),
+    ]
+    found = read(tmp_path, *levels)
+    # The file's degrees are good to a millimetre or so, over a square kilometre and more.
+    boroughs = found.table[found.table["level"] == "borough"].set_index("area_code").geometry
+    assert boroughs.symmetric_difference(grid(2).geometry.loc[boroughs.index]).area.max() < 10
+    above = found.above.areas.set_index("area_code").geometry
+    assert set(above.index) == set(grid(4).index)
+    assert above.symmetric_difference(grid(4).geometry.loc[above.index]).area.max() < 20
+    assert found.above.inside["level_3"]["2-4-2"] == "4-4-0"
+    write_level(tmp_path, "torn", small, middle=middle, large=["4-0-0", "4-4-0"] * 32)
+    levels[1]["path"] = "torn.geojson"
+    with pytest.raises(InputError, match=r"torn.geojson \(areas.levels\[1\].parent_code\): 16 codes are in several"):
+        read(tmp_path, *levels)
+
+
 def test_an_empty_level_a_stray_area_and_codes_used_at_two_levels_are_refused(tmp_path: Path) -> None:
     write_level(tmp_path, "small", grid(1))
     write_level(tmp_path, "middle", grid(2))

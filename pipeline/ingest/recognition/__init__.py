@@ -5,7 +5,7 @@ Nothing here decides anything for a run: what is recognised is written into a co
 `coordinate_systems` that of their points, `places` which areas they lie in, and `counts` tables of counts by area.
 """
 
-from pipeline.ingest.recognition.areas import SeenAreas, SeenPeople, by_name, try_areas, try_people
+from pipeline.ingest.recognition.areas import SeenAreas, SeenPeople, by_name, chain_of, try_areas, try_people
 from pipeline.ingest.recognition.coordinate_systems import inside, require_inside, system_of_points
 from pipeline.ingest.recognition.counts import SeenCounts, tree_of, try_counts
 from pipeline.ingest.recognition.places import (
@@ -26,6 +26,7 @@ __all__ = [
     "SeenPeople",
     "SeenRows",
     "by_name",
+    "chain_of",
     "choose_rows",
     "inside",
     "require_inside",

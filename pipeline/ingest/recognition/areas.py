@@ -13,7 +13,7 @@ from pipeline.ingest.formats.header import FIRST_ROW, Layout
 from pipeline.ingest.recognition.tables import encoding_of, has_plain_header, header_of, several_tables
 from pipeline.ingest.recognition.texts import MOST, ONS_CODE, Guess, is_number, named, number, plain, share
 
-__all__ = ["SeenAreas", "SeenPeople", "by_name", "try_areas", "try_people"]
+__all__ = ["SeenAreas", "SeenPeople", "by_name", "chain_of", "try_areas", "try_people"]
 
 # Areas.
 
@@ -38,6 +38,10 @@ class SeenAreas:
         Coordinate system, and outlines.
     codes, names, parents, parent_names
         The values of the columns.
+    further
+        Columns of the code and the name of still larger areas and their codes, the smaller ones first.
+    dissolved
+        Whether these are areas that a column of smaller ones names.
     """
 
     path: Path
@@ -57,6 +61,8 @@ class SeenAreas:
     names: frozenset[str]
     parents: frozenset[str]
     parent_names: frozenset[str]
+    further: tuple[tuple[Guess, Guess | None, frozenset[str]], ...] = ()
+    dissolved: bool = False
 
 
 def by_name(areas: SeenAreas) -> SeenAreas | None:
@@ -134,7 +140,8 @@ def _try_layer(path: Path, layer_name: str | None, *, limits: Run) -> SeenAreas:
     # Of several columns of names, the own one has (nearly) as many texts as there are areas.
     names.sort(key=lambda c: (-len(set(texts[c])), not c.casefold().startswith(_stem(code)), _welsh(c)))
     name = next((c for c in names if len(set(texts[c])) > rows * 0.7), None)
-    parent_code, parent_name = _parent(texts, code=code, name=name)
+    above = _larger(texts, code=code, name=name)
+    parent_code, parent_name = above[0] if above else (None, None)
     crs, system = _system(layer, path)
     stem = f"{layer_name or path.stem} {code}".casefold()
     year = re.search(r"(?<!\d)(20[012]\d)(?!\d)", f"{path.stem} {layer_name or ''}") or re.search(
@@ -159,6 +166,7 @@ def _try_layer(path: Path, layer_name: str | None, *, limits: Run) -> SeenAreas:
         names=frozenset(texts[name]) if name else frozenset(),
         parents=frozenset(texts[parent_code.value]) if parent_code else frozenset(),
         parent_names=frozenset(texts[parent_name.value]) if parent_name else frozenset(),
+        further=tuple((at, by, frozenset(texts[at.value])) for at, by in above[1:] if at is not None),
     )
 
 
@@ -167,22 +175,88 @@ _NAME = re.compile(r"name|nm[a-z]?$|label|title|^ward$|^borough$|^district$")
 _PARENT = re.compile(r"lad|lagss|lb_|borough|district|county|authority|parent|division|force|region")
 
 
-def _parent(texts: Mapping[str, list[str]], *, code: str, name: str | None) -> tuple[Guess | None, Guess | None]:
-    """Find the column of the larger area: fewer values than areas, each with one name."""
+def _larger(texts: Mapping[str, list[str]], *, code: str, name: str | None) -> list[tuple[Guess | None, Guess | None]]:
+    """Find the columns of larger areas, codes and names: fewer values than areas, each inside one of the next."""
     rows = len(texts[code])
     few = [c for c, v in texts.items() if c not in {code, name} and all(v) and 1 < len(set(v)) <= 0.7 * rows]
     codes = [c for c in few if share(texts[c], ONS_CODE.fullmatch) > MOST] or [
         c for c in few if named(c, _PARENT) and (named(c, _CODE) or not named(c, _NAME))
     ]
     names = [c for c in few if c not in codes and not is_number(texts[c]) and (named(c, _NAME) or named(c, _PARENT))]
-    for at in codes:
-        fits = [c for c in names if len(set(zip(texts[at], texts[c], strict=True))) == len(set(texts[at]))]
-        of = f"{len(set(texts[at])):,} values for {rows:,} areas"
-        return Guess(at, of), Guess(fits[0], f"one for each value of {at}") if fits else None
+    found: list[tuple[Guess | None, Guess | None]] = []
+    below = code
+    for at in sorted(codes, key=lambda c: -len(set(texts[c]))):
+        distinct = len(set(texts[at]))
+        if found and (distinct == len(set(texts[below])) or not _inside(texts[below], texts[at])):
+            continue
+        fits = [c for c in names if _inside(texts[at], texts[c]) and _inside(texts[c], texts[at])]
+        fits = fits or [c for c in names if not found and _inside(texts[at], texts[c])]
+        of = f"{distinct:,} values for {rows:,} areas" + (f", each {below} in one of them" if found else "")
+        found.append((Guess(at, of), Guess(fits[0], f"one for each value of {at}") if fits else None))
+        below = at
+    if found:
+        return found
     at_name = next((c for c in names if named(c, _PARENT)), None)
     if at_name is not None:
-        return None, Guess(at_name, f"{len(set(texts[at_name])):,} values for {rows:,} areas; no column of codes")
-    return None, None
+        return [(None, Guess(at_name, f"{len(set(texts[at_name])):,} values for {rows:,} areas; no column of codes"))]
+    return []
+
+
+def _inside(small: Sequence[str], large: Sequence[str]) -> bool:
+    """Whether each value of a column has one value of another."""
+    return len(set(zip(small, large, strict=True))) == len(set(small))
+
+
+def chain_of(smallest: SeenAreas, others: Sequence[SeenAreas]) -> list[SeenAreas]:
+    """Return levels of areas, each inside the next: of other layers, or of columns of the smallest areas.
+
+    Parameters
+    ----------
+    smallest
+        The smallest areas.
+    others
+        Other layers.
+    """
+    chain = [smallest]
+    for layer in sorted(others, key=lambda layer: -layer.count):
+        if 1 < layer.count < chain[-1].count and (found := _inside_layer(chain[-1], layer)):
+            column = found if isinstance(found, Guess) else None
+            chain[-1] = replace(chain[-1], parent_code=column, parent_name=None)
+            chain.append(layer)
+    if len(chain) == 1 and smallest.parent_code is not None:
+        first = smallest.parent_code, smallest.parent_name, smallest.parents
+        for code, name, codes in [first, *smallest.further]:
+            chain[-1] = replace(chain[-1], parent_code=code, parent_name=None, parents=codes)
+            names = smallest.parent_names if code is smallest.parent_code else frozenset[str]()
+            chain.append(
+                replace(
+                    smallest, count=len(codes), code=code, name=name, codes=codes, names=names, parents=frozenset(),
+                    parent_names=frozenset(), label=_label(code.value.casefold(), sorted(codes)), vintage=None,
+                    further=(), dissolved=True,
+                )
+            )  # fmt: skip
+    chain[-1] = replace(chain[-1], parent_code=None, parent_name=None)
+    return chain
+
+
+def _inside_layer(small: SeenAreas, large: SeenAreas) -> Guess | bool:
+    """Say whether each area lies in one of a larger layer: the column that names it, or true where outlines show it."""
+    if small.parents and small.parents <= large.codes:
+        return small.parent_code or False
+    import geopandas as gpd
+    import shapely
+
+    from pipeline.ingest.areas import NESTED
+
+    outlines = gpd.GeoSeries(large.shapes, crs=large.system).to_crs(small.system).to_numpy()
+    own, around = (shapely.force_2d(shapely.make_valid(shapes)) for shapes in (small.shapes, outlines))
+    tree = shapely.STRtree(around)
+    at, of = tree.query(own, predicate="intersects")
+    shares = shapely.area(shapely.intersection(own[at], around[of])) / shapely.area(own[at])
+    most = dict.fromkeys(range(len(own)), 0.0)
+    for n, share_of in zip(at.tolist(), shares.tolist(), strict=True):
+        most[n] = max(most[n], share_of)
+    return min(most.values()) >= NESTED
 
 
 def _system(layer: Any, path: Path) -> tuple[Guess | None, Any]:
@@ -205,7 +279,10 @@ def _system(layer: Any, path: Path) -> tuple[Guess | None, Any]:
     raise InputError(f"{path.name} states no coordinate system, and its coordinates fit none that is common: give .prj")
 
 
-_LABELS = (("ward", "ward"), ("lsoa", "LSOA"), ("msoa", "MSOA"), ("borough", "borough"), ("district", "district"))
+_LABELS = (
+    ("ward", "ward"), ("lsoa", "LSOA"), ("msoa", "MSOA"), ("borough", "borough"), ("district", "district"),
+    ("division", "division"), ("county", "county"),
+)  # fmt: skip
 
 
 def _label(stem: str, codes: Sequence[str]) -> Guess | None:
