@@ -133,6 +133,7 @@ def _load(context: Context, window: Windows, *, needs: frozenset[Need]) -> Detec
 
     internal = any(profile.audience == "internal" for profile in config.profiles)
     in_headline = month_rows(locations, window.headline)
+    people = pd.read_parquet(context.work("denominators.parquet"))
     data = DetectInput(
         config=config,
         areas=areas,
@@ -147,7 +148,7 @@ def _load(context: Context, window: Windows, *, needs: frozenset[Need]) -> Detec
         window=window,
         bandwidth=bandwidth_of(in_headline, settings=config.detect.density) if len(locations) else None,
         streets=streets,
-        denominators=pd.read_parquet(context.work("denominators.parquet")),
+        denominators=people if len(people) else None,
         timed=partial(_timed, context, outside) if internal and len(locations) else None,
         month_counts=month_counts if internal else None,
         described=partial(_described, context, locations, outside) if internal and len(locations) else None,

@@ -80,6 +80,16 @@ def test_the_latest_windows_are_searched_as_many_as_set() -> None:
     ]
 
 
+def test_only_the_latest_recording_system_is_searched() -> None:
+    breaks = {"periods": {"breaks": [{"month": "2025-06", "text": "New system"}]}}
+    rows = incidents("2025-04-02", "2025-05-02", *DAYS)
+    assert [p.id for p in scan_periods(data("month", rows, first="2025-04-01", **breaks))] == ["2025-06"]
+    weeks = scan_periods(data("week", rows, first="2025-04-01", **breaks))
+    assert [p.id for p in weeks] == ["2025-W23", "2025-W24", "2025-W25", "2025-W26"]
+    ignored = {"periods": {**breaks["periods"], "ignore_breaks": True}}
+    assert len(scan_periods(data("month", rows, first="2025-04-01", **ignored))) == 3
+
+
 def test_what_has_no_day_or_place_is_left_out_and_counted() -> None:
     rows = pd.concat(
         [

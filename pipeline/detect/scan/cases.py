@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipeline.config import Config
 from pipeline.detect.method import DetectInput
 from pipeline.domain.categories import ROOT
-from pipeline.domain.periods import Period, is_partial, month_of, month_range
+from pipeline.domain.periods import Break, Period, is_partial, month_of, month_range, one_system
 from pipeline.domain.short_windows import DAYS_OF, short_windows
 
 __all__ = ["Cases", "cases_of", "longest_of", "scan_periods", "scans_days"]
@@ -54,19 +54,24 @@ def longest_of(config: Config, periods: int) -> int:
 
 
 def scan_periods(data: DetectInput) -> tuple[Period, ...]:
-    """Return the windows to search: one that a source lacks would look like an end of every cluster.
+    """Return the windows to search inside the latest recording system: one that a source lacks would end every cluster.
 
     Of windows of days the latest `periods.short_windows`: the search costs as much as there are runs of windows.
     """
     span, config = data.span, data.config
+    # A change of recording shifts counts by area, and the shift would be found as a cluster: only the latest system.
+    breaks = () if config.periods.ignore_breaks else config.periods.breaks
+    declared = [Break(int(b.month.replace("-", "")), b.text) for b in breaks]
+    begin = one_system(Period(month_of(span.first), month_of(span.last)), declared).first_month
     if not scans_days(config):
-        every = month_range(month_of(span.first), month_of(span.last))
+        every = month_range(begin, month_of(span.last))
         return tuple(Period(m, m) for m in every if m not in span.lacking.months)
     anchor = date.fromisoformat(config.periods.anchor_day) if config.periods.anchor_day else None
     found = [
         w
         for w in short_windows(config.detect.scan.period, first=span.first, last=span.last, anchor=anchor)
-        if not is_partial(
+        if w.first_month >= begin
+        and not is_partial(
             w,
             first_date=span.first,
             last_date=span.last,

@@ -171,7 +171,8 @@ def _categories(data: DetectInput) -> list[str]:
     if len(data.locations):
         return categories_with_enough(data, data.window.headline)
     fewest, headline = data.config.detect.min_category_incidents, data.window.headline
-    ids = [c.id for c in data.config.categories.tree]
+    # The category that published counts take as the total would be searched twice.
+    ids = [c.id for c in data.config.categories.tree if c.id != data.config.categories.all_from]
     table = data.ward_counts([headline], ids) if ids else pd.DataFrame({"category": [], "incidents": []})
     sums = table.groupby("category")["incidents"].sum()
     return [ROOT, *(c for c in ids if sums.get(c, 0) >= fewest)]
