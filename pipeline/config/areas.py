@@ -87,6 +87,8 @@ _TAKEN_IDS = frozenset(
         "density",
         "density_by_category",
         "near_repeat_zones",
+        "analysis_cells",
+        "scan_clusters",
     }
 )
 """Ids that would be taken for another level or layer: files and the column `level` are named by the id."""

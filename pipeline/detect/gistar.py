@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Any
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
@@ -20,7 +22,7 @@ from pipeline.errors import InputError
 from pipeline.geography.grid import Grid, HexGrid
 from pipeline.geography.neighbours import Weights, conditional, contiguity
 from pipeline.statistics.uncertainty import Family, benjamini_hochberg
-from pipeline.tables import CELLS
+from pipeline.tables import ANALYSIS_CELLS
 
 __all__ = [
     "COLUMNS",
@@ -649,7 +651,8 @@ def _cells(data: DetectInput) -> Findings:
     every = [data.locations] if data.apart is None else [data.locations, data.apart]
     places = np.concatenate([rows[["easting_m", "northing_m"]].to_numpy(dtype=np.float64) for rows in every])
     cells = analysis_cells(grid, study_area=ground, points_m=places)
-    centres = grid.centre(cells.index)
+    ids, shapes = grid.ids(cells.index), grid.polygons(cells.index)
+    codes, names = data.study.areas_at(shapely.centroid(shapes))
     frames = []
     for category in settings.categories:
         counts = cells.count(*places_of(month_rows(data.rows_of(category), data.window.headline), category=category))
@@ -664,25 +667,31 @@ def _cells(data: DetectInput) -> Findings:
         )
         frame = found.frame()
         frames.append(
-            pd.DataFrame(
-                {
-                    "cell_id": grid.ids(cells.index),
-                    "category": category,
-                    "easting_m": centres[:, 0],
-                    "northing_m": centres[:, 1],
-                    "incidents": counts,
-                    "covered_km2": cells.covered_km2,
-                    "density_per_km2": counts / cells.covered_km2,
-                    "gistar_z": frame["gistar_z"].to_numpy(dtype=np.float64, na_value=np.nan),
-                    "gistar_p": frame["gistar_p"].to_numpy(dtype=np.float64, na_value=np.nan),
-                    "hotspot_class": frame["hotspot_class"].to_numpy(),
-                }
+            gpd.GeoDataFrame(
+                ANALYSIS_CELLS.conform(
+                    pd.DataFrame(
+                        {
+                            "feature_id": [f"{category}:{cell}" for cell in ids],
+                            "category": category,
+                            "cell_id": ids,
+                            "area_code": codes,
+                            "area_name": names,
+                            "incidents": counts,
+                            "covered_km2": cells.covered_km2,
+                            "density_per_km2": counts / cells.covered_km2,
+                            "gistar_z": frame["gistar_z"].to_numpy(dtype=np.float64, na_value=np.nan),
+                            "gistar_p": frame["gistar_p"].to_numpy(dtype=np.float64, na_value=np.nan),
+                            "hotspot_class": frame["hotspot_class"].to_numpy(),
+                        }
+                    )
+                ),
+                geometry=shapes,
+                crs=data.areas.crs,
             )
         )
-    cells_table = pd.concat(frames, ignore_index=True)
-    name = data.window.headline.id
+    layer, name = gpd.GeoDataFrame(pd.concat(frames, ignore_index=True)), data.window.headline.id
     return Findings(
-        tables={f"cells/{name}.parquet": cells_table}, contract=CELLS, counters={f"cells {name}": len(cells_table)}
+        tables={f"patterns/{name}/{ANALYSIS_CELLS.name}.parquet": layer}, counters={f"cells {name}": len(layer)}
     )
 
 
@@ -690,7 +699,7 @@ METHOD = Method(
     name="cells",
     section="detect.gistar",
     needs=frozenset({Need.POINTS}),
-    scope=Scope.WINDOW,
+    scope=Scope.INTERNAL,
     switch="detect.gistar.grid",
     run=_cells,
 )

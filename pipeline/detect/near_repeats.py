@@ -300,16 +300,14 @@ def _zones_of(data: DetectInput, category: str, rows: pd.DataFrame, table: Knox,
     shapely.prepare(outline)
     kept = np.flatnonzero(shapely.intersects(outline, shapes))[:MOST_ZONES]
     found, number, shapes = found.iloc[kept].reset_index(drop=True), number[kept], shapes[kept]
-    wards = data.study.wards.reset_index(drop=True)
-    # The ward that holds the middle of the cell; at the edge of the area, the nearest.
-    of = wards.sindex.nearest(shapely.centroid(shapes), return_all=False)[1] if len(number) else np.zeros(0, dtype=int)
+    codes, names = data.study.areas_at(shapely.centroid(shapes))
     return pd.DataFrame(
         {
             "zone_id": [f"{category}:{cell}" for cell in grid.ids(number)],
             "category": category,
             "rank": np.arange(1, len(found) + 1),
-            "area_code": wards["area_code"].to_numpy()[of],
-            "area_name": wards["name"].to_numpy()[of],
+            "area_code": codes,
+            "area_name": names,
             "incidents": found["incidents"],
             "first_day": (last + timedelta(days=1)).isoformat(),
             "last_day": [(last + timedelta(days=int(n))).isoformat() for n in found["days_left"]],

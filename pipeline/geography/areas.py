@@ -711,3 +711,11 @@ class StudyArea:
         shapes = np.concatenate((whole.geometry.to_numpy(), pieces.geometry.to_numpy()))
         # Normalised, so that the outline starts at the same point whatever the order of the areas.
         return cls(shapely.normalize(shapely.union_all(shapes)), wards[inside])
+
+    def areas_at(self, points: NDArray[np.object_]) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
+        """Return code and name of the smallest area that holds each point, shape (n,); outside all, of the nearest."""
+        if not len(points) or not len(self.wards):
+            nothing = np.full(len(points), "", dtype=object)
+            return nothing, nothing
+        at = self.wards.sindex.nearest(points, return_all=False)[1]
+        return self.wards["area_code"].to_numpy(dtype=object)[at], self.wards["name"].to_numpy(dtype=object)[at]

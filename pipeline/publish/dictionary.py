@@ -4,6 +4,7 @@ import sys
 
 from pipeline.aggregate.circumstances import variable_list
 from pipeline.tables.outputs import (
+    ANALYSIS_CELLS,
     AREA_COUNTS,
     AREA_LAYER,
     CIRCUMSTANCES,
@@ -14,6 +15,7 @@ from pipeline.tables.outputs import (
     HOTSPOT_CORE_LAYER,
     HOTSPOT_LAYER,
     NEAR_REPEAT_ZONES,
+    SCAN_CLUSTERS,
     STATES_NOTE,
 )
 from pipeline.tables.table import Table
@@ -21,7 +23,6 @@ from pipeline.tables.work import (
     AREA_DAYS,
     AREA_MONTHS,
     AREAS,
-    CELLS,
     CONCENTRATION,
     HOTSPOT_FACTS,
     HOUR_PEAKS,
@@ -75,6 +76,8 @@ In each profile's folder:
 | `hotspots_by_category.geojson`, `density_by_category.geojson` | the same of each category that has enough incidents |
 | `hotspot_cores.geojson` | densest parts of hotspots larger than `detect.clusters.core_over_km2`, where there are any\
  (`internal` only) |
+| `analysis_cells.geojson` | equal cells with their incidents and Gi*, if `detect.gistar.grid` is not `none` (`internal` only) |
+| `scan_clusters.geojson` | circles that scans found, if `detect.scan` is switched on (`internal` only) |
 | `near_repeat_zones.geojson` | cells in which near repeats raise the risk after the last day of the data, if\
  `detect.knox` is switched on (`internal` only) |
 | `hotspots.gpkg` | the same layers in the working system (GeoPackage 1.3), with styles for QGIS |
@@ -148,6 +151,8 @@ def data_dictionary() -> str:
         (HOTSPOT_CATEGORY_LAYER, "hotspots_by_category"),
         (HOTSPOT_CORE_LAYER, "hotspot_cores"),
         (NEAR_REPEAT_ZONES, "near_repeat_zones"),
+        (ANALYSIS_CELLS, "analysis_cells"),
+        (SCAN_CLUSTERS, "scan_clusters"),
         (DENSITY_CATEGORY_LAYER, "density_by_category"),
     ):
         text += f"### {files.capitalize()}\n\n" + _table(table, aliases=True)
@@ -168,7 +173,6 @@ def data_dictionary() -> str:
         AREA_MONTHS,
         AREA_DAYS,
         LOCATIONS,
-        CELLS,
         HOTSPOT_FACTS,
         CONCENTRATION,
         NEAR_REPEATS,

@@ -11,6 +11,7 @@ import geopandas as gpd
 import pandas as pd
 
 from pipeline.tables import (
+    ANALYSIS_CELLS,
     HOUR_PEAKS,
     HOURS,
     NEAR_REPEAT_ZONES,
@@ -25,6 +26,7 @@ from pipeline.tables import (
 __all__ = ["PATTERN_TABLES", "Patterns", "has_geometry"]
 
 PATTERN_TABLES: tuple[Table, ...] = (
+    ANALYSIS_CELLS,
     NEAR_REPEATS,
     NEAR_REPEAT_ZONES,
     SPACE_TIME_CLUSTERS,
@@ -36,7 +38,7 @@ PATTERN_TABLES: tuple[Table, ...] = (
 )
 """Every table that a method of `Scope.INTERNAL` may leave, by its name, in `work/patterns/<window>/`."""
 
-_LAYERS = frozenset({NEAR_REPEAT_ZONES.name})
+_LAYERS = frozenset({ANALYSIS_CELLS.name, NEAR_REPEAT_ZONES.name})
 
 
 def has_geometry(table: Table) -> bool:

@@ -2,6 +2,7 @@
 
 from pipeline.tables.keys import Level, Measure, Place, Precision
 from pipeline.tables.outputs import (
+    ANALYSIS_CELLS,
     AREA_COUNTS,
     AREA_LAYER,
     CIRCUMSTANCES,
@@ -12,6 +13,7 @@ from pipeline.tables.outputs import (
     HOTSPOT_CORE_LAYER,
     HOTSPOT_LAYER,
     NEAR_REPEAT_ZONES,
+    SCAN_CLUSTERS,
     STATES_NOTE,
 )
 from pipeline.tables.table import Column, Kind, Table, nullable
@@ -19,7 +21,6 @@ from pipeline.tables.work import (
     AREA_DAYS,
     AREA_MONTHS,
     AREAS,
-    CELLS,
     CONCENTRATION,
     CONTEXT,
     HOTSPOT_FACTS,
@@ -39,12 +40,12 @@ from pipeline.tables.work import (
 )
 
 __all__ = [
+    "ANALYSIS_CELLS",
     "AREAS",
     "AREA_COUNTS",
     "AREA_DAYS",
     "AREA_LAYER",
     "AREA_MONTHS",
-    "CELLS",
     "CIRCUMSTANCES",
     "CONCENTRATION",
     "CONTEXT",
@@ -63,6 +64,7 @@ __all__ = [
     "NEAR_REPEAT_ZONES",
     "PUBLISHED_COUNTS",
     "QUARANTINE",
+    "SCAN_CLUSTERS",
     "SEASONS",
     "SEASON_MONTHS",
     "SPACE_TIME_CLUSTERS",

@@ -298,6 +298,45 @@ NEAR_REPEAT_ZONES = Table(
     "Cells in which near repeats raise the risk after the last day of the data (internal only).",
 )
 
+ANALYSIS_CELLS = Table(
+    "analysis_cells",
+    ("feature_id",),
+    (
+        Column("feature_id", "string", "Category and cell.", alias="feat_id"),
+        Column("category", "string", "Category id, or `all`.", alias="category"),
+        Column("cell_id", "string", "Analysis cell.", alias="cell_id"),
+        Column("area_code", "string", "Smallest area that holds the middle of the cell.", alias="area_code"),
+        Column("area_name", "string", "Its name.", alias="area_name"),
+        Column("incidents", "int", "Incidents in the headline period.", alias="incidents"),
+        Column("covered_km2", "float", "Part of it inside the study area, square kilometres.", alias="cov_km2"),
+        Column("density_per_km2", "float", "Incidents per square kilometre of that part.", alias="dens_km2"),
+        Column("gistar_z", "float", "Gi* z.", null=True, alias="gistar_z"),
+        Column("gistar_p", "float", "Two-sided p.", null=True, alias="gistar_p"),
+        Column("hotspot_class", "int", "-3 to 3: cold or hot at 99, 95, 90 per cent.", null=True, alias="hot_class"),
+    ),
+    "Gi* on equal cells, headline period (internal only).",
+)
+
+SCAN_CLUSTERS = Table(
+    "scan_clusters",
+    ("cluster_id",),
+    (
+        Column("cluster_id", "string", "Kind of scan, category and rank.", alias="cluster_id"),
+        Column("kind", "string", "`space_time`, `poisson` or `bernoulli`.", alias="kind"),
+        Column("category", "string", "Category id, or `all`.", alias="category"),
+        Column("rank", "int", "Rank within its scan and category, the most likely first.", alias="rank"),
+        Column("period_start", "date", "First day of the cluster.", alias="per_start"),
+        Column("period_end", "date", "Last day.", alias="per_end"),
+        Column("alive", "bool", "Whether it reaches the last period that was searched.", alias="alive"),
+        Column("places", "int", "Cells or areas inside.", alias="places"),
+        Column("observed", "int", "Incidents inside.", alias="observed"),
+        Column("expected", "float", "Incidents expected inside.", alias="expected"),
+        Column("relative_risk", "float", "Risk inside over risk outside.", null=True, alias="rel_risk"),
+        Column("p", "float", "Monte Carlo p.", alias="p"),
+    ),
+    "Circles that scans found, beyond chance or not: see p (internal only).",
+)
+
 DENSITY_CATEGORY_LAYER = Table(
     "density_by_category",
     ("density_id",),

@@ -6,7 +6,6 @@ __all__ = [
     "AREAS",
     "AREA_DAYS",
     "AREA_MONTHS",
-    "CELLS",
     "CONCENTRATION",
     "CONTEXT",
     "HOTSPOT_FACTS",
@@ -195,24 +194,6 @@ LOCATIONS = Table(
     ),
     "Distinct places with weights, of rows whose precision `detect.precision` accepts, without online and placeholder "
     "rows: the input of all point methods.",
-)
-
-CELLS = Table(
-    "cells",
-    ("cell_id", "category"),
-    (
-        Column("cell_id", "string", "Analysis cell."),
-        Column("category", "string", "Category id, or `all`."),
-        Column("easting_m", "float", "Centre, in metres."),
-        Column("northing_m", "float", "Centre, in metres."),
-        Column("incidents", "int", "Incidents in the headline period."),
-        Column("covered_km2", "float", "Part of it inside the study area, square kilometres."),
-        Column("density_per_km2", "float", "Incidents per square kilometre of that part."),
-        Column("gistar_z", "float", "Gi* z.", null=True),
-        Column("gistar_p", "float", "Two-sided p.", null=True),
-        Column("hotspot_class", "int", "-3 to 3: cold or hot at 99, 95, 90 per cent.", null=True),
-    ),
-    "Gi* on equal cells, headline period.",
 )
 
 CONTEXT = Table(

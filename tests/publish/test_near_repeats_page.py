@@ -18,7 +18,7 @@ from pipeline.publish.map.overlays import overlay_fields
 from pipeline.publish.pages.near_repeats import PAGE, near_repeats_html, write_near_repeats
 from pipeline.release.patterns import Patterns
 from pipeline.release.released import Released
-from pipeline.tables import NEAR_REPEAT_ZONES, NEAR_REPEATS
+from pipeline.tables import ANALYSIS_CELLS, NEAR_REPEAT_ZONES, NEAR_REPEATS, SPACE_TIME_CLUSTERS
 from tests.kit import released as fixture
 
 NONE = [[10, 10], [10, 10]]
@@ -117,3 +117,37 @@ def test_only_the_internal_folder_has_the_page_and_the_zones(hostile: Released, 
         assert [f["category"] for overlay in drawn for f in overlay["features"]] == shown
     layers = {layer.name: layer for layer in layers_of(with_tables(hostile, rows("all", NONE), zones=2))}
     assert len(layers["near_repeat_zones"].frame) == 2
+
+
+def test_cells_and_circles_are_on_the_internal_map_by_what_was_found(hostile: Released) -> None:
+    cells = pd.DataFrame(
+        {
+            "feature_id": list("abc"), "category": "all", "cell_id": list("abc"), "area_code": "X", "area_name": "Ash",
+            "incidents": [9, 0, 3], "covered_km2": 0.25, "density_per_km2": [36.0, 0.0, 12.0],
+            "gistar_z": [3.5, -2.2, 0.1], "gistar_p": [0.0004, 0.03, 0.9], "hotspot_class": [3, -2, 0],
+        }
+    )  # fmt: skip
+    shapes = [shapely.box(530_000 + 500 * k, 180_000, 530_500 + 500 * k, 180_500) for k in range(3)]
+    cluster = dict.fromkeys(SPACE_TIME_CLUSTERS.names) | {
+        "kind": "space_time", "category": "all", "rank": 1, "period": "2024-03..2024-04", "alive": True,
+        "easting_m": 530_000.0, "northing_m": 180_000.0, "radius_m": 0.0, "places": 1, "area_codes": "", "notes": "",
+        "observed": 30, "expected": 12.0, "p": 0.01, "simulations": 99,
+    }  # fmt: skip
+    tables = {
+        "analysis_cells": gpd.GeoDataFrame(ANALYSIS_CELLS.conform(cells), geometry=shapes, crs=hostile.areas.crs),
+        "space_time_clusters": SPACE_TIME_CLUSTERS.conform(pd.DataFrame([cluster, cluster | {"rank": 0}])),
+    }
+    found = dataclasses.replace(hostile, patterns=Patterns(tables))
+    drawn = {overlay["id"]: overlay for overlay in overlay_fields(found)}
+    assert [f["row"] for f in drawn["cells"]["features"]] == [
+        ["Ash", "higher, 99% confidence", "9", "36", "0.0004"],
+        ["Ash", "lower, 95% confidence", "0", "0", "0.0300"],
+    ]
+    assert [drawn["cells"]["keys"][f["shade"]][0] for f in drawn["cells"]["features"]] == ["g7", "g2"]
+    layers = {layer.name: layer.frame for layer in layers_of(found)}
+    assert len(layers["analysis_cells"]) == 3
+    # A single cell has no radius: a circle of 250 m, drawn with 48 corners.
+    assert layers["scan_clusters"].geometry.iloc[0].area == pytest.approx(np.pi * 250**2, rel=0.01)
+    assert layers["scan_clusters"]["period_end"].tolist() == ["2024-04-30"]
+    public = dataclasses.replace(fixture.city(audience="public"), patterns=found.patterns)
+    assert overlay_fields(public) == []

@@ -392,7 +392,8 @@ def test_a6_rows_without_a_point_enter_counts_but_no_density_cluster_or_cell(tmp
         shapes = [json.loads((t.folder / "internal" / f"{name}.geojson").read_text("utf-8")) for t in (both, alone)]
         assert [f["geometry"] for f in shapes[0]["features"]] == [f["geometry"] for f in shapes[1]["features"]]
     cells = [
-        pd.concat([pd.read_parquet(p) for p in (t.folder / "work" / "cells").glob("*.parquet")]) for t in (both, alone)
+        pd.concat([pd.read_parquet(p) for p in (t.folder / "work" / "patterns").rglob("analysis_cells.parquet")])
+        for t in (both, alone)
     ]
     assert cells[0]["incidents"].tolist() == cells[1]["incidents"].tolist()
 

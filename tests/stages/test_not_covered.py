@@ -50,6 +50,7 @@ METHODS: dict[str, Any] = {
     "areas__snap_m": 0,
     "page__briefings": True,
 }
+CELLS = "analysis_cells.parquet"
 NEAR_REPEATS = "near_repeats.parquet"
 CLUSTERS = "space_time_clusters.parquet"
 """In the folder of its window."""
@@ -116,7 +117,16 @@ def test_hotspots_and_density(both: tuple[Attempt, Attempt, tuple[str, ...]], na
 
 
 @pytest.mark.parametrize(
-    "name", ["risk.parquet", "emerging.parquet", "cells", NEAR_REPEATS, CLUSTERS, "locations.parquet", "facets.parquet"]
+    "name",
+    [
+        "risk.parquet",
+        "emerging.parquet",
+        "analysis_cells.parquet",
+        NEAR_REPEATS,
+        CLUSTERS,
+        "locations.parquet",
+        "facets.parquet",
+    ],
 )
 def test_tables_of_the_methods(both: tuple[Attempt, Attempt, tuple[str, ...]], name: str) -> None:
     tables = []

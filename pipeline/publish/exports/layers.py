@@ -10,8 +10,10 @@ import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
 
+from pipeline.publish.cluster_circles import cluster_circles
 from pipeline.release.released import PeriodInfo, Released
 from pipeline.tables import (
+    ANALYSIS_CELLS,
     AREA_LAYER,
     DENSITY_CATEGORY_LAYER,
     DENSITY_LAYER,
@@ -20,6 +22,7 @@ from pipeline.tables import (
     HOTSPOT_CORE_LAYER,
     HOTSPOT_LAYER,
     NEAR_REPEAT_ZONES,
+    SCAN_CLUSTERS,
     Kind,
     Level,
     Table,
@@ -137,8 +140,16 @@ def _outline_layers(released: Released) -> tuple[tuple[str, Table, gpd.GeoDataFr
     bands, spots = ["category", "density_low"], ["category", "rank"]
     # Cores lie on their hotspots; a folder without any has no such layer.
     cores = ((HOTSPOT_CORE_LAYER, released.cores, ["core_id"], "cores of hotspots"),) if len(released.cores) else ()
-    zones = released.patterns.layer(NEAR_REPEAT_ZONES)
-    near = ((NEAR_REPEAT_ZONES, zones, ["category", "rank"], "zones of near repeats"),) if len(zones) else ()
+    # What tests found is for the data owner alone; a test that found nothing has no layer.
+    tests = tuple(
+        (table, layer, by, word)
+        for table, layer, by, word in (
+            (ANALYSIS_CELLS, released.patterns.layer(ANALYSIS_CELLS), ["feature_id"], "analysis cells"),
+            (SCAN_CLUSTERS, cluster_circles(released), ["cluster_id"], "clusters found by scans"),
+            (NEAR_REPEAT_ZONES, released.patterns.layer(NEAR_REPEAT_ZONES), ["category", "rank"], "near repeats"),
+        )
+        if len(layer)
+    )
     return tuple(
         (table.name, table, _outline_layer(layer, table, by=by, crs=crs), word)
         for table, layer, by, word in (
@@ -147,7 +158,7 @@ def _outline_layers(released: Released) -> tuple[tuple[str, Table, gpd.GeoDataFr
             (HOTSPOT_CATEGORY_LAYER, released.hotspots_by_category, spots, "hotspots by category"),
             (HOTSPOT_LAYER, released.hotspots, ["rank"], "hotspots"),
             *cores,
-            *near,
+            *tests,
         )
     )
 

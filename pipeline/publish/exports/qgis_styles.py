@@ -303,6 +303,10 @@ def styles_of(released: Released, layers: Sequence[Layer]) -> tuple[Style, ...]:
             styles.append(_cores(layer))
         elif layer.name == "near_repeat_zones":
             styles.append(_zones(released, layer))
+        elif layer.name == "analysis_cells":
+            styles.append(_cells(released, layer))
+        elif layer.name == "scan_clusters":
+            styles.append(_clusters(layer))
         else:
             styles += _areas(released, layer, levels[layer.name])
     return tuple(styles)
@@ -575,3 +579,28 @@ def _zones(released: Released, layer: Layer) -> Style:
         )
         groups.append(Rule(labels[category], f'"category" = {quoted(category)}', rules=rules, shown=place == 0))
     return Style(layer.name, "Days left", "How long the risk is raised", document(groups, opacity=0.75), True)
+
+
+def _cells(released: Released, layer: Layer) -> Style:
+    """Return the cells that stand out, as the map does: one group for each category, the first shown."""
+    labels, ramp = {c.id: c.label for c in released.info.categories}, palette.ramp("significance")
+    groups = []
+    for place, category in enumerate(c for c in labels if c in set(layer.frame["category"])):
+        rules = tuple(
+            Rule(_SIGNIFICANCE[k], f'"hotspot_class" = {k}', fill(ramp[k + 3], edge=_INK["halo"], width_mm=0.1))
+            for k in _SIGNIFICANCE
+        )
+        groups.append(Rule(labels[category], f'"category" = {quoted(category)}', rules=rules, shown=place == 0))
+    return Style(layer.name, "Stands out", "Gi* on equal cells", document(groups, opacity=0.75), True)
+
+
+def _clusters(layer: Layer) -> Style:
+    """Return the circles of scans: beyond chance, or not."""
+    rules = tuple(
+        Rule(words, test, Symbol("fill", (line(_INK["halo"], width_mm=0.9), line(colour, width_mm=0.45))))
+        for words, test, colour in (
+            ("Beyond chance", '"p" <= 0.05', _INK["hot"]),
+            ("Within chance", '"p" > 0.05', _INK["ctl"]),
+        )
+    )
+    return Style(layer.name, "Beyond chance", "Circles that scans found", document(rules), True)

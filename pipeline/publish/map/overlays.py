@@ -17,7 +17,7 @@ from pipeline.publish import words
 from pipeline.publish.map.fields import OverlayFeatureFields, OverlayFields
 from pipeline.publish.words import say
 from pipeline.release.released import Released
-from pipeline.tables import NEAR_REPEAT_ZONES, SPACE_TIME_CLUSTERS, SPATIAL_CLUSTERS, Table
+from pipeline.tables import ANALYSIS_CELLS, NEAR_REPEAT_ZONES, SPACE_TIME_CLUSTERS, SPATIAL_CLUSTERS, Table
 
 __all__ = ["MOST_FEATURES", "overlay_fields"]
 
@@ -29,7 +29,7 @@ def overlay_fields(released: Released) -> list[OverlayFields]:
     """Return the overlays that a release has, in the order in which a reader may choose them."""
     if released.info.audience != "internal":
         return []
-    made = (_near_repeats(released), *_scans(released))
+    made = (_cells(released), *_scans(released), _near_repeats(released))
     return [overlay for overlay in made if overlay["features"]]
 
 
@@ -50,6 +50,43 @@ def _features(
         }
         for values, shape in zip(kept.drop(columns="geometry").to_dict("records"), shapes, strict=True)
     ]
+
+
+CONFIDENCE_PCT = {1: 90, 2: 95, 3: 99}
+_CELL_SHADES = (3, 2, 1, -1, -2, -3)
+_CELL_COLOURS = {3: "g7", 2: "g6", 1: "g5", -1: "g3", -2: "g2", -3: "g1"}
+
+
+def _cells(released: Released) -> OverlayFields:
+    layer = released.patterns.layer(ANALYSIS_CELLS)
+    if len(layer):
+        layer = layer[layer["hotspot_class"].fillna(0) != 0]
+        order = layer.assign(strength=layer["gistar_z"].abs()).sort_values(
+            ["category", "strength", "cell_id"], ascending=[True, False, True]
+        )
+        layer = layer.loc[order.index]
+
+    def found(hotspot_class: int) -> str:
+        key = "higher" if hotspot_class > 0 else "lower"
+        return say(f"map_overlay.cells.{key}", confidence=CONFIDENCE_PCT[abs(hotspot_class)])
+
+    def row(cell: dict[str, Any]) -> list[str]:
+        return [
+            str(cell["area_name"]),
+            found(int(cell["hotspot_class"])),
+            words.whole(cell["incidents"]),
+            words.rate_text(cell["density_per_km2"]),
+            f"{cell['gistar_p']:.4f}",
+        ]
+
+    return {
+        "id": "cells",
+        "name": say("map_overlay.cells.name"),
+        "note": say("map_overlay.cells.note", most=MOST_FEATURES),
+        "columns": [say(f"map_overlay.cells.{key}") for key in ("area", "found", "incidents", "density", "p")],
+        "keys": [(_CELL_COLOURS[k], 0.8, words.capital(found(k))) for k in _CELL_SHADES],
+        "features": _features(layer, row, lambda cell: _CELL_SHADES.index(int(cell["hotspot_class"]))),
+    }
 
 
 WEEK = 7

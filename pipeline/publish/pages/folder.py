@@ -13,6 +13,7 @@ from pipeline.publish.words import say
 from pipeline.release.released import Released
 from pipeline.tables import Level
 from pipeline.tables.outputs import (
+    ANALYSIS_CELLS,
     AREA_COUNTS,
     AREA_LAYER,
     CIRCUMSTANCES,
@@ -22,6 +23,7 @@ from pipeline.tables.outputs import (
     HOTSPOT_CORE_LAYER,
     HOTSPOT_LAYER,
     NEAR_REPEAT_ZONES,
+    SCAN_CLUSTERS,
     STATES_NOTE,
 )
 from pipeline.tables.table import Table
@@ -59,6 +61,8 @@ _DATA = (
     ("hotspot*.geojson", "hotspots"),
     ("density*.geojson", "density"),
     ("near_repeat_zones.geojson", "near_repeat_zones"),
+    ("analysis_cells.geojson", "analysis_cells"),
+    ("scan_clusters.geojson", "scan_clusters"),
     ("*.geojson", "areas"),
     ("hotspots.gpkg", "geopackage"),
     ("*.parquet", "geoparquet"),
@@ -197,6 +201,8 @@ def write_readme(released: Released, folder: Path) -> None:
         ("hotspots_by_category.geojson", HOTSPOT_CATEGORY_LAYER),
         ("hotspot_cores.geojson", HOTSPOT_CORE_LAYER),
         ("near_repeat_zones.geojson", NEAR_REPEAT_ZONES),
+        ("analysis_cells.geojson", ANALYSIS_CELLS),
+        ("scan_clusters.geojson", SCAN_CLUSTERS),
         ("density_by_category.geojson", DENSITY_CATEGORY_LAYER),
     ]
     titles = {

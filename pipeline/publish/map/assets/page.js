@@ -157,6 +157,7 @@ function readPalette() {
   ramps = { s: list("s", 5), c: ["c-lo", "c-no", "c-hi"].map(token), g: list("g", 7), t: list("t", 6) };
   palette = {};
   for (const name of ["c-lo", "c-no", "c-hi", "s0", "s0-dot"]) palette[name] = token(name);
+  for (const letter of /** @type {("s" | "g" | "t")[]} */ (["s", "g", "t"])) ramps[letter].forEach((colour, k) => { palette[letter + (k + 1)] = colour; });
   for (const name of ["ink", "ink-2", "ink-3", "halo", "wardline", "boroline", "edge", "hot", "hot-on", "land", "water", "dot", "paper",
     "ground", "pattern", "rule", "ctl", "bar", "bar-hover", "ctx-case", "ctx-core", "ctx-rail", "ctx-rail-gap", "ctx-dot", "ctx-green",
     "ctx-green-ink", "ctx-water-ink", "ctx-road-ink"]) palette[name] = token(name);
