@@ -62,6 +62,11 @@ class AreaFile(Section):
         None, description="Column with the code of the area one level up that contains it: the borough of a ward."
     )
     parent_name: str | None = Field(None, description="Column with the name of that area.")
+    dissolve: bool = Field(
+        default=False,
+        description="Whether the file is one of smaller areas, which `code` assigns to those of this level: rows with "
+        "the same code are put together. So a column is enough for a level.",
+    )
     vintage: str = Field("", description="Edition of the boundaries: `2018`, `May 2025`.")
     label: str = Field("", description="Noun for one area in sentences: `ward`, `borough`, `district`.")
     label_plural: str = Field("", description="Its plural, where the rules of English do not give it.")
@@ -103,11 +108,6 @@ class AreaLevel(AreaFile):
         description="Name of the level in files, such as `lsoa` or `district`: small letters, digits and `_`. Its "
         "layer is `<id>.geojson`, and `<id>` stands in the column `level`; `ward` and `borough` write "
         "`wards.geojson` and `boroughs.geojson`.",
-    )
-    dissolve: bool = Field(
-        default=False,
-        description="Whether the file is one of smaller areas, which `code` assigns to those of this level: rows with "
-        "the same code are put together. So a column is enough for a level.",
     )
 
     @model_validator(mode="after")

@@ -13,7 +13,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from pipeline.config import AreaFile, AreaLevel, Areas, GivenLevel, PopulationFile, Run
+from pipeline.config import AreaFile, Areas, GivenLevel, PopulationFile, Run
 from pipeline.config.section import did_you_mean, listed
 from pipeline.domain.levels import level_ids, level_words
 from pipeline.errors import ConfigError, InputError
@@ -196,10 +196,9 @@ def _read_file(path: Path, *, settings: AreaFile, working: str, level: str, limi
     if not len(layer.frame):
         raise InputError(f"{path.name} has no areas (areas.{level}): check the file and its layer")
     texts = _named(layer.frame, request, file=path.name)
-    pieces = isinstance(settings, AreaLevel) and settings.dissolve
     try:
         codes = tuple(texts["code"] or ())
-        check_codes(sorted(set(codes)) if pieces else codes)
+        check_codes(sorted(set(codes)) if settings.dissolve else codes)
     except InputError as error:
         raise InputError(f"{path.name} (areas.{level}.code is {settings.code!r}): {error}") from None
     given = _polygons(layer.shapes)
@@ -214,7 +213,7 @@ def _read_file(path: Path, *, settings: AreaFile, working: str, level: str, limi
     projected, _ = repair(projected)
     repaired = tuple(dict.fromkeys(code for code, bad in zip(codes, unsound, strict=True) if bad))
     read = _BoundaryFile(codes, texts, projected, repaired, crs.operation_name(system, working))
-    return _put_together(read, file=path.name, level=level) if pieces else read
+    return _put_together(read, file=path.name, level=level) if settings.dissolve else read
 
 
 def _put_together(read: _BoundaryFile, *, file: str, level: str) -> _BoundaryFile:
