@@ -50,6 +50,9 @@ _STEPS = {
     "counting": "terminal.progress.counting",
     "finding hotspots": "terminal.progress.finding_hotspots",
     "releasing": "terminal.progress.releasing",
+    "auditing counts": "terminal.progress.auditing_counts",
+    "withholding counts": "terminal.progress.withholding_counts",
+    "drawing density": "terminal.progress.drawing_density",
     "publishing": "terminal.progress.publishing",
 }
 """Words of the long steps, by what stages call them."""

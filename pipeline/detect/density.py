@@ -109,6 +109,7 @@ def density_bands(
     min_incidents: int = 0,
     min_total: int = 0,
     step: int = 1,
+    done: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Bands:
     """Draw the bands of each category.
 
@@ -136,6 +137,8 @@ def density_bands(
         Fewest incidents of a category for a surface of its own.
     step
         Width of the steps that counts are released in: limits say no more than the step of the incidents inside.
+    done
+        Called before each surface with how many of how many are drawn.
 
     Returns
     -------
@@ -151,7 +154,8 @@ def density_bands(
     rows: list[tuple[str, str, float, float | None]] = []
     shapes: list[Any] = []
     notes: list[str] = []
-    for category in categories:
+    for number, category in enumerate(categories):
+        done(number, len(categories))
         xy, weights = places_of(locations, category=category, outside=outside)
         held = whole.locate(xy).code_index >= 0
         xy, weights = xy[held], weights[held]

@@ -21,6 +21,7 @@ from pipeline.domain.categories import declared_relations
 from pipeline.domain.levels import level_words
 from pipeline.domain.periods import MissingMonths, Period, month_of
 from pipeline.domain.profile_windows import Windows, choose_windows
+from pipeline.domain.progress import Progress, unwatched
 from pipeline.errors import ConfigError
 from pipeline.geography.levels_above import LevelsAbove
 from pipeline.geography.ward_groups import add_groups, group_wards, with_ward_groups
@@ -219,6 +220,7 @@ def examine(
     before: Before | None = None,
     secret: bytes = b"",
     offers: dict[str, Offer] | None = None,
+    progress: Progress = unwatched,
 ) -> Passed:
     """Make one profile's release and report how it was made.
 
@@ -239,6 +241,8 @@ def examine(
     offers
         Choices made for other profiles of the same run, to which this one is added: profiles with the same counts and
         windows share a choice, and its audit is the longest part of a release.
+    progress
+        Called as long steps advance.
 
     Raises
     ------
@@ -248,7 +252,7 @@ def examine(
         If the profile names categories or boroughs that do not exist.
     """
     plan, detail = _plan(detected, profile, config, before or Before(), secret)
-    return _pass(detected, plan, detail, {} if offers is None else offers)
+    return _pass(detected, replace(plan, progress=progress), detail, {} if offers is None else offers)
 
 
 def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail", offers: dict[str, Offer]) -> Passed:
@@ -712,7 +716,7 @@ def _offer(
     question = f"{digest_of(every)} {steps} {sorted(layout.series.items())} {sorted(layout.detail.items())}"
     question += f" {sorted(layout.long_categories)} {sorted(layout.long_windows)}"
     if question not in offers:
-        offers[question] = choose_offer(every, layout=layout, steps=steps)
+        offers[question] = choose_offer(every, layout=layout, steps=steps, progress=plan.progress)
     return offers[question]
 
 

@@ -1,6 +1,7 @@
 """Outlines that may be released: hotspots and density bands, of all categories and of each, by a profile's rules."""
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import geopandas as gpd
@@ -536,6 +537,7 @@ def release_density(
         min_incidents=profile.threshold,
         min_total=profile.min_density_incidents,
         step=1 if plan.internal else max(profile.threshold, 1),
+        done=partial(plan.progress, "drawing density"),
     )
     bands = made.bands
     if not plan.internal:

@@ -44,6 +44,7 @@ __all__ = [
     "drop_violated",
     "families_of",
     "generic_rows",
+    "implied",
     "kept_rows",
     "long_cells",
     "measure_subsets",
@@ -163,6 +164,51 @@ def drop_violated(relations: Relations, *, values: IntArray) -> tuple[Relations,
     frame = pd.DataFrame({"kind": relations.kind.astype(str), "rows": 1, "dropped": broken.astype(np.int64)})
     report = frame.groupby("kind", sort=True).sum().reset_index()
     return relations.select(~broken), report
+
+
+def implied(relations: Relations, *, values: IntArray) -> BoolArray:
+    """Return which rows say nothing beside another: parts that are at most a total, among more parts that are.
+
+    No count is negative, so that "a and b are at most the total" follows from "a, b and c are at most the total". Each
+    row is held against the longest one of its total that the data satisfies; programmes over what is left have the
+    same solutions. With fourteen kinds of crime that exclude each other, 105 of 106 rows say nothing.
+
+    Parameters
+    ----------
+    relations
+        Rows over a table of counts.
+    values
+        The counts, shape (cells,): a row that they break implies no other.
+
+    Returns
+    -------
+    implied
+        Mask of shape (rows,).
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"category": ["all", "a", "b", "c"], "area_code": "W", "period": "2024"})
+    >>> table = table.assign(measure="incidents", value=[9, 4, 3, 2])
+    >>> rows = category_disjoint(table, unions=[("all", ("a", "b", "c"))])
+    >>> implied(rows, values=table["value"].to_numpy()).tolist()
+    [False, True, True, True]
+    """
+    matrix = relations.matrix
+    one_total = np.asarray((matrix > 0).sum(axis=1)).ravel() == 1
+    at_most = np.flatnonzero((relations.lower == 0) & (relations.upper == np.inf) & one_total)
+    if not at_most.size:
+        return np.zeros(len(relations), dtype=bool)
+    rows = relations.select(at_most)
+    size, total = np.diff(rows.matrix.indptr), csr_array(rows.matrix > 0).indices
+    # The longest row of each total, the first of several.
+    order = np.lexsort((np.arange(size.size), -size, rows.violated(values), total))
+    longest = order[np.unique(total[order], return_index=True)[1]]
+    longest = longest[~rows.violated(values)[longest]]
+    entry = np.repeat(total, size).astype(np.int64) * matrix.shape[1] + rows.matrix.indices
+    is_longest = np.isin(np.arange(size.size), longest)
+    inside = np.isin(entry, entry[np.repeat(is_longest, size)])
+    said = np.logical_and.reduceat(inside, rows.matrix.indptr[:-1]) & ~is_longest
+    return np.isin(np.arange(len(relations)), at_most[said])
 
 
 BROKEN_SHARE = 0.05

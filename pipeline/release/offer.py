@@ -19,15 +19,15 @@ counts in steps of 5.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import coo_array, csc_array, csr_array, vstack
-from scipy.sparse.csgraph import connected_components
+from scipy.sparse import coo_array, csr_array, vstack
 
 from pipeline.domain.periods import Period
+from pipeline.domain.progress import Progress, unwatched
 from pipeline.release.linked_tables import (
     BROKEN_SHARE,
     DECLARED_UNION,
@@ -38,6 +38,7 @@ from pipeline.release.linked_tables import (
     category_disjoint,
     category_unions,
     drop_violated,
+    implied,
     kept_rows,
     no_relations,
     period_sums,
@@ -47,9 +48,10 @@ from pipeline.release.linked_tables import (
     unions_found,
 )
 from pipeline.release.steps import RANGED, step_floor
+from pipeline.release.values_left import values_left
 from pipeline.tables import Level
 
-__all__ = ["Offer", "choose_offer", "values_left"]
+__all__ = ["Offer", "choose_offer"]
 
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
@@ -128,7 +130,9 @@ class Offer:
     log: dict[str, int]
 
 
-def choose_offer(counts: pd.DataFrame, *, layout: Layout, steps: Sequence[int]) -> Offer:
+def choose_offer(
+    counts: pd.DataFrame, *, layout: Layout, steps: Sequence[int], progress: Progress = unwatched
+) -> Offer:
     """Choose which counts are offered in steps.
 
     Parameters
@@ -139,6 +143,8 @@ def choose_offer(counts: pd.DataFrame, *, layout: Layout, steps: Sequence[int]) 
         How they nest.
     steps
         Steps of all released audiences.
+    progress
+        Called as the audit advances.
     """
     cells = _cells(counts, layout)
     values = cells["value"].to_numpy(np.int64)
@@ -156,6 +162,7 @@ def choose_offer(counts: pd.DataFrame, *, layout: Layout, steps: Sequence[int]) 
         apart,
         orders,
     )
+    rows = rows.select(~implied(rows, values=values))
     # Counts of levels that a category is not given at are never offered: they take nothing with them, and are in the
     # programmes all the same.
     open_ = cells["open"].to_numpy(dtype=bool)
@@ -170,7 +177,16 @@ def choose_offer(counts: pd.DataFrame, *, layout: Layout, steps: Sequence[int]) 
     left.append(int((offered & ~silent).sum()))
     for step in steps:
         offered = _audited(
-            cells, rows, values, offered, below=below, step=step, layout=layout, silent=silent, absences=absences
+            cells,
+            rows,
+            values,
+            offered,
+            below=below,
+            step=step,
+            layout=layout,
+            silent=silent,
+            absences=absences,
+            progress=progress,
         )
     left.append(int((offered & ~silent).sum()))
     taken = -np.diff([int(open_.sum()), *left])
@@ -450,13 +466,21 @@ def _audited(
     layout: Layout,
     silent: BoolArray,
     absences: Absences,
+    progress: Progress,
 ) -> BoolArray:
     """Audit block after block, and remove counts that narrow others, until every count keeps its step."""
     borough = _borough_of(cells, layout)
     attacked = np.ones(len(cells), dtype=bool)
     for turn in range(AUDIT_ROUNDS + 1):
         narrow = _narrow(
-            rows, values, offered & ~silent, step=step, block=borough, absences=absences, attacked=attacked
+            rows,
+            values,
+            offered & ~silent,
+            step=step,
+            block=borough,
+            absences=absences,
+            attacked=attacked,
+            progress=progress,
         )
         if not narrow.size:
             break
@@ -507,6 +531,7 @@ def _narrow(
     block: npt.NDArray[np.object_],
     absences: Absences,
     attacked: BoolArray,
+    progress: Progress,
 ) -> npt.NDArray[np.intp]:
     """Find the offered counts, of those attacked, that do not keep every value of their step, block by block.
 
@@ -538,6 +563,7 @@ def _narrow(
         upper=upper,
         wanted=wanted,
         telling=telling[binding],
+        done=partial(progress, "auditing counts"),
     )
     return np.flatnonzero(wanted & (found < step)).astype(np.intp)
 
@@ -555,97 +581,3 @@ def _can_bind(matrix: csr_array, low: FloatArray, high: FloatArray, upper: Float
         open_end = abs(side) @ endless.astype(np.float64) > 0
         ends.append(np.where(open_end, sign * np.inf, side @ size))
     return np.asarray((ends[0] > high) | (ends[1] < low), dtype=np.bool_)
-
-
-def values_left(
-    matrix: csr_array,
-    low: FloatArray,
-    high: FloatArray,
-    *,
-    step: int,
-    upper: FloatArray | None = None,
-    wanted: BoolArray | None = None,
-    telling: BoolArray | None = None,
-) -> IntArray:
-    """Count the values that each rest can have: the audit's linear programmes.
-
-    Parameters
-    ----------
-    matrix, low, high
-        Relations ``low <= matrix @ rest <= high`` over rests from 0, shape (rows, n).
-    step
-        Width of the steps.
-    upper
-        Greatest value of each rest, shape (n,); step - 1 if not given. Counts that are not offered have no end.
-    wanted
-        Which rests to count, shape (n,); all if not given.
-    telling
-        Rows that may narrow something, shape (rows,); all if not given. What is tied to none of them keeps its step.
-
-    Returns
-    -------
-    left
-        floor(greatest) - ceil(least) + 1 of each rest, shape (n,). Whole-number tables may leave fewer values than the
-        linear relaxation does; for single rows the two are the same.
-    """
-    n = matrix.shape[1]
-    top = np.full(n, step - 1.0) if upper is None else upper
-    mine = np.ones(n, dtype=bool) if wanted is None else wanted
-    some = np.ones(low.size, dtype=bool) if telling is None else telling
-    left = np.full(n, step, dtype=np.int64)
-    pattern = csr_array((np.ones(matrix.nnz), matrix.indices, matrix.indptr), shape=matrix.shape)
-    _, label = connected_components(csr_array(pattern.T @ pattern), directed=False)
-    filled = np.flatnonzero(np.diff(matrix.indptr))
-    label_of_row = np.full(low.size, -1)
-    label_of_row[filled] = label[matrix.indices[matrix.indptr[filled]]]
-    by_row = np.argsort(label_of_row, kind="stable")
-    for block in np.intersect1d(label_of_row[some & (label_of_row >= 0)], label[mine]):
-        columns = np.flatnonzero(label == block)
-        ends = np.searchsorted(label_of_row[by_row], [block, block + 1])
-        rows = by_row[ends[0] : ends[1]]
-        part = csr_array(matrix[rows][:, columns])
-        left[columns] = _block_values(part, low[rows], high[rows], step=step, upper=top[columns], wanted=mine[columns])
-    return left
-
-
-def _block_values(
-    matrix: csr_array, low: FloatArray, high: FloatArray, *, step: int, upper: FloatArray, wanted: BoolArray
-) -> IntArray:
-    """Count the values of one block. One programme that raises (or lowers) many rests at once settles most of them."""
-    n = matrix.shape[1]
-    rows = LinearConstraint(csc_array(matrix), low, high)
-    ends = np.zeros((2, n))
-    ends[1] = step - 1
-    feasible = False
-    for side, (sign, goal) in enumerate(((1.0, 0.0), (-1.0, float(step - 1)))):
-        open_ = wanted.copy()
-        many = True
-        while open_.any():
-            # Once a programme over all that are left settles few of them, one for each of these is faster.
-            mine = open_.copy() if many else np.arange(n) == np.argmax(open_)
-            found = _optimum(sign * mine.astype(np.float64), rows, upper)
-            if found is None and not feasible:  # rows that contradict one another tell a reader nothing right
-                return np.full(n, step, dtype=np.int64)
-            feasible = True
-            reached = open_ & (np.abs(found - goal) < TOLERANCE) if found is not None else np.zeros(n, dtype=bool)
-            open_ &= ~reached
-            if many:
-                many = reached.sum() >= FEW_SETTLED
-            else:
-                # What the solver cannot settle counts as narrow, which is the safe side.
-                ends[side, mine] = step - 1 - goal if found is None else found[mine]
-                open_ &= ~mine
-    return np.asarray(np.floor(ends[1] + TOLERANCE) - np.ceil(ends[0] - TOLERANCE) + 1, dtype=np.int64)
-
-
-FEW_SETTLED = 4  # a programme over many counts takes about as long as so many over one count each
-TOLERANCE = 1e-6  # of the solver: its answers are whole numbers or simple fractions, far apart from this
-
-
-def _optimum(cost: FloatArray, rows: LinearConstraint, upper: FloatArray) -> FloatArray | None:
-    """Return where the cost is least, or None if the rows contradict one another."""
-    for presolve in (False, True):  # without presolving these programmes take half the time; what fails is tried again
-        found = milp(cost, bounds=Bounds(0.0, upper), constraints=rows, options={"presolve": presolve})
-        if found.x is not None:
-            return np.asarray(found.x, dtype=np.float64)
-    return None

@@ -163,6 +163,7 @@ def _suppressed(shown: pd.DataFrame, *, plan: ReleasePlan) -> Protected:
     found = suppress(
         cells,
         relations=table.relations,
+        progress=plan.progress,
         broken=table.broken,
         threshold=profile.threshold,
         secondary=profile.secondary,

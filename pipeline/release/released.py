@@ -20,6 +20,7 @@ from pipeline.domain.categories import ROOT
 from pipeline.domain.levels import level_ids, level_words
 from pipeline.domain.periods import Period
 from pipeline.domain.profile_windows import Windows
+from pipeline.domain.progress import Progress, unwatched
 from pipeline.errors import DisclosureError
 from pipeline.release.patterns import Patterns
 from pipeline.tables import (
@@ -161,6 +162,8 @@ class ReleasePlan:
         Addresses and institutions, where layers of them are given.
     secret
         Key of repeatable noise.
+    progress
+        Called as long steps of the release advance.
     """
 
     config: Config
@@ -176,6 +179,7 @@ class ReleasePlan:
     secret: bytes
     group_of: Mapping[str, str] = field(default_factory=dict)
     closest_detail: Mapping[str, Rung] = field(default_factory=dict)
+    progress: Progress = unwatched
 
     @property
     def shows_all(self) -> bool:

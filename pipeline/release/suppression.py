@@ -29,6 +29,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csc_array, csr_array
 from scipy.sparse.csgraph import connected_components
 
+from pipeline.domain.progress import Progress, unwatched
 from pipeline.errors import InputError
 from pipeline.release.audit import (
     FEWEST_OF_A_CLASS,
@@ -118,6 +119,7 @@ def suppress(
     secondary: bool = True,
     broken: Relations | None = None,
     part_of: Sequence[tuple[str, str]] = (),
+    progress: Progress = unwatched,
 ) -> Suppression:
     """Choose the cells to withhold, and audit the choice.
 
@@ -141,6 +143,8 @@ def suppress(
         Rows that the attacker relies on although the true counts break them.
     part_of
         Category and the category it is part of.
+    progress
+        Called after each block.
 
     Returns
     -------
@@ -165,7 +169,7 @@ def suppress(
         while True:
             rounds += 1
             if rounds <= ROUNDS:
-                choice.search(choice.all_blocks if attack is None else choice.blocks_of(attack.too_narrow))
+                choice.search(choice.all_blocks if attack is None else choice.blocks_of(attack.too_narrow), progress)
             attack = choice.attacked()
             # If one search could not protect a cell, another seldom can: detail is removed, in the end all of it.
             if attack.safe or not choice.take_detail_away(attack.too_narrow, once=rounds <= ROUNDS):
@@ -282,12 +286,12 @@ class _Choice:
             CellState.PUBLISHED,
         )
 
-    def search(self, blocks: IntArray) -> None:
+    def search(self, blocks: IntArray, progress: Progress) -> None:
         """Choose secondary cells, block by block from the top down."""
         self.hide_totals_of_broken_relations()
         self.widen_classes()
         coarse = True
-        for number in blocks:
+        for done, number in enumerate(blocks, start=1):
             inside = np.flatnonzero(self.block == number)
             if coarse and self.cells["block"].iloc[inside[0]] != "":
                 coarse = False
@@ -295,6 +299,7 @@ class _Choice:
                 self.widen_classes()  # which have fewer members now
                 self.show_narrow_zeros()
             self.search_block(inside)
+            progress("withholding counts", done, len(blocks))
         self.rule_out_details()
 
     def search_block(self, inside: IntArray) -> None:

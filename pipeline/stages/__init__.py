@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from pipeline.config import Config
+from pipeline.domain.progress import Progress
 from pipeline.stages.engines import Engine
 
 __all__ = ["STAGES", "Context", "Progress", "RecordKind", "Stage"]
@@ -24,13 +25,6 @@ class RecordKind(StrEnum):
 
     INCIDENTS = "incidents"
     PUBLISHED = "published"
-
-
-class Progress(Protocol):
-    """Called as a long step advances."""
-
-    def __call__(self, label: str, done: int, total: int) -> None:
-        """`done` of `total` parts of the step called `label`."""
 
 
 @dataclass(slots=True)

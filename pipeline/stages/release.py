@@ -197,7 +197,13 @@ def _examine(
     """Release one profile; if it is refused, list the cells in a log for the data owner."""
     try:
         return examine(
-            detected, profile=profile, config=context.config, before=before, secret=context.salt, offers=offers
+            detected,
+            profile=profile,
+            config=context.config,
+            before=before,
+            secret=context.salt,
+            offers=offers,
+            progress=context.progress,
         )
     except RefusedError as error:
         path = _refused_log(context)

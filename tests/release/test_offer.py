@@ -11,7 +11,8 @@ from scipy.sparse import csr_array
 
 from pipeline.domain.periods import Period
 from pipeline.release.linked_tables import Layout
-from pipeline.release.offer import choose_offer, values_left
+from pipeline.release.offer import choose_offer
+from pipeline.release.values_left import _Block, _tops, values_left
 from pipeline.tables import Level
 
 YEAR = Period.parse("2024-01..2024-12")
@@ -136,6 +137,37 @@ def test_rows_linked_by_a_category_are_audited() -> None:
         assert (left >= spread).all()
         if m == 1:
             assert (left == spread).all()
+
+
+def test_tables_made_by_hand_prove_no_more_than_programmes_find(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A borough of wards and categories with hardly any incidents, equations, unions and a category not offered."""
+    rng = np.random.default_rng(1)
+    by_hand = narrow = 0
+    for _ in range(12):
+        step, wards, parts = int(rng.choice([5, 10])), 3, 4
+        cells = np.arange((1 + wards) * (1 + parts)).reshape(1 + wards, 1 + parts)  # rows are areas, columns categories
+        truth = np.zeros(cells.shape, dtype=np.int64)
+        truth[1:, 1:] = rng.poisson(rng.choice([0.3, 4.0]), size=(wards, parts))
+        truth[:, 0], truth[0] = truth[:, 1:].sum(axis=1), truth[1:].sum(axis=0)
+        truth[0, 0] = truth[1:, 0].sum()
+        hidden = cells[:, -1] if rng.random() < 0.5 else cells[:0, 0]
+        floor = np.where(np.isin(cells, hidden), 0, truth // step * step).ravel()
+        lines = [*((c[0], c[1:]) for c in cells.T), *((c[0], c[1:]) for c in cells)]
+        matrix = np.zeros((len(lines), cells.size), dtype=np.int64)
+        for row, (total, inside) in enumerate(lines):
+            matrix[row, total], matrix[row, inside] = 1, -1
+        upper = np.where(np.isin(cells.ravel(), hidden), np.inf, step - 1.0)
+        low, high = -(matrix @ floor).astype(float), -(matrix @ floor).astype(float)
+        options = {"step": step, "upper": upper, "wanted": np.isfinite(upper)}
+        left = values_left(csr_array(matrix), low, high, **options)
+        with monkeypatch.context() as patched:
+            patched.setattr("pipeline.release.values_left.LOW_TABLES", 0)
+            assert values_left(csr_array(matrix), low, high, **options).tolist() == left.tolist()
+        block = _Block(csr_array(matrix, dtype=np.float64), low, high, upper, step)
+        by_hand += int(_tops(block, wanted=np.isfinite(upper)).sum())
+        narrow += int((left < step).sum())
+    assert by_hand > 100
+    assert narrow > 10
 
 
 def test_a_part_is_never_offered_without_its_whole() -> None:
