@@ -6,11 +6,18 @@ two years (`long_windows`); and if fewer than a third of the groups would even t
 at one of these levels is not offered at a finer one, because wards and groups could be subtracted; nor in the years of
 a window of two years, because the rest could be.
 
-The choice is made once, on the first window, for the audience with the smallest step; it follows from a share and says
-no more than that the share was reached. A wider audience has the same level or boroughs.
+The choice is made once, on the first window, for the audience with the smallest step. A wider audience has the same
+level or boroughs.
+
+**What the choice says.** A level that is passed over has a number in fewer than a third of its areas, and its other
+areas have less than a step. Where that leaves every larger area at least one with a number, it says nothing about any
+larger count: one smaller area can hold all of it. Where it does not, the level is not looked at and is given: of a
+borough of three groups, "none has a number" would say that the borough has at most 12 in steps of 5, and so that 10 to
+14 is 10 to 12 (`tells_nothing`).
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from math import ceil
 
 import pandas as pd
 
@@ -27,6 +34,7 @@ __all__ = [
     "kept_detail",
     "not_offered_by_detail",
     "shares_with_number",
+    "tells_nothing",
     "utility",
 ]
 
@@ -37,7 +45,29 @@ Shares = Mapping[str, Mapping[str, float]]
 """Rung to category to the share of its covered areas with a number; no entry where there is no data."""
 
 
-def shares_with_number(counts: pd.DataFrame, *, step: int) -> dict[str, dict[str, float]]:
+def tells_nothing(areas: int, larger: int) -> bool:
+    """Return whether "fewer than `ENOUGH` of these areas have a number" leaves one with a number to each larger area.
+
+    Parameters
+    ----------
+    areas
+        How many areas of the level have data.
+    larger
+        How many areas they make up.
+
+    Examples
+    --------
+    Of 3 groups in one borough none may have a number, of 4 one; of 20 in 10 boroughs 6.
+
+    >>> [tells_nothing(*pair) for pair in ((3, 1), (4, 1), (20, 10), (160, 33))]
+    [False, True, False, True]
+    """
+    return ceil(ENOUGH * areas) - 1 >= larger
+
+
+def shares_with_number(
+    counts: pd.DataFrame, *, step: int, larger: Mapping[str, int] | None = None
+) -> dict[str, dict[str, float]]:
     """Return which share of a level's areas would show a number in a window, by level and category.
 
     Parameters
@@ -46,6 +76,9 @@ def shares_with_number(counts: pd.DataFrame, *, step: int) -> dict[str, dict[str
         True counts of one window: area_code, level, category, incidents (null where there is no data).
     step
         Width of the steps: a count under it reads "fewer than".
+    larger
+        Level to how many areas its areas make up: no share is returned where it would say something about these
+        (`tells_nothing`).
 
     Examples
     --------
@@ -57,8 +90,9 @@ def shares_with_number(counts: pd.DataFrame, *, step: int) -> dict[str, dict[str
     known = counts[counts["incidents"].notna()]
     number = (known["incidents"] >= step).astype("float64")
     found: dict[str, dict[str, float]] = {}
-    for (level, category), share in number.groupby([known["level"], known["category"]], sort=True).mean().items():
-        found.setdefault(str(level), {})[str(category)] = float(share)
+    for (level, category), own in number.groupby([known["level"], known["category"]], sort=True):
+        if str(level) not in (larger or {}) or tells_nothing(len(own), (larger or {})[str(level)]):
+            found.setdefault(str(level), {})[str(category)] = float(own.mean())
     return found
 
 
@@ -121,8 +155,8 @@ def _level(shares: Shares, category: str, *, closer: Sequence[Rung], wider: Sequ
     # The same as a closer audience, or boroughs.
     rungs = (closer[-1],) if closer else _FINEST_FIRST[:-1]
     for rung in rungs:
-        # Missing data is no reason to choose another level: the areas are marked as having no data. But data too short
-        # for a longer window have none.
+        # Missing data is no reason to choose another level: the areas are marked as having no data. Nor are areas of
+        # which a share would say too much. But data too short for a longer window have none.
         without = 0.0 if rung == Rung.LONG else 1.0
         if rung == Rung.BOROUGH or shares.get(rung, {}).get(category, without) >= ENOUGH:
             return rung

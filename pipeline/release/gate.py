@@ -495,8 +495,11 @@ def _detail(
     # Readers of exact numbers see wards, the finest detail.
     kept = {p.threshold: {c.id: Rung.WARD for c in detected.categories} for p in every if p.step <= 1}
     kept |= kept_detail(releases, edition=edition)
+    boroughs = int(detected.areas.loc[wards.index, "parent_code"].nunique())
+    larger = dict.fromkeys((Level.WARD_GROUP.value, Rung.LONG.value), boroughs)
+    larger[Level.WARD.value] = len(set(group_of.values()))
     chosen = choose_detail(
-        {p.step: shares_with_number(counts, step=p.step) for p in stepped},
+        {p.step: shares_with_number(counts, step=p.step, larger=larger) for p in stepped},
         categories=[c.id for c in detected.categories],
         part_of=_pairs(detected, config),
         kept=kept,

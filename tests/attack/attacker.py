@@ -10,7 +10,17 @@ import numpy as np
 
 from tests.attack.folder import Folder, Key
 from tests.attack.programmes import System, ends
-from tests.attack.relations import Published, Relation, Universe, below, binding, candidates, granted, never_offered
+from tests.attack.relations import (
+    Published,
+    Relation,
+    Universe,
+    below,
+    binding,
+    candidates,
+    granted,
+    hold_down_what_was_passed_over,
+    never_offered,
+)
 
 NEAR = 1e-5
 
@@ -71,6 +81,7 @@ def attack(
     every, more = list(candidates(universe, published)), list(more)
     for key in (k for r in more for k in (r.total, *r.parts)):
         universe.add(key)
+    hold_down_what_was_passed_over(universe, min(steps))
     mine = [*universe.windows, *granted([*every, *more], truth)]
     # What a rule takes that looks at no count tells nothing, and takes the row out of the reckoning of room.
     ruled = set().union(*never_offered(every, mine, published, folder.areas).values()) - set(folder.shown)

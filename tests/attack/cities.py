@@ -26,6 +26,9 @@ PROFILES = [
 ]
 
 
+LARGE = 20
+
+
 def random_city(seed: int) -> Detected:
     """Draw a city: with and without incidents in no ward, with and without complete unions, kinds of outcome and links.
 
@@ -33,7 +36,9 @@ def random_city(seed: int) -> Detected:
     has an outcome for each incident.
     """
     rng = np.random.default_rng(seed)
-    parents = {f"B1W{i}": "B1" for i in range(int(rng.integers(2, 13)))}
+    drawn = int(rng.integers(2, 13))
+    # City 29 is large: only of four groups and more in a borough is any passed over.
+    parents = {f"B1W{i}": "B1" for i in range(LARGE if seed == 29 else drawn)}
     places = [*parents, *(["B1"] if seed % 2 else [])]
     covering, disjoint, chains = seed % 5 < 3, seed % 4 == 1, seed % 3 > 0
     mean = float(rng.choice([0.1, 0.4, 1.5]))
@@ -48,6 +53,14 @@ def random_city(seed: int) -> Detected:
                     n, good, told = counts.get((place, month, category), (0, 0, 0))
                     counts[place, month, category] = (n + 1, good + int(positive), told + int(known))
     return detected_of(parents, counts, rng, categories=CATEGORIES)
+
+
+def few_wards() -> Detected:
+    """A city of one borough with three wards, which have 4, 4 and 3 offences of religion in the first year."""
+    parents = {f"B1W{i}": "B1" for i in range(3)}
+    counts = {(ward, month, c): (2, 0, 0) for ward in parents for month in MONTHS for c in ("all", "race")}
+    counts |= {(ward, MONTHS[2], "religion"): (n, 0, 0) for ward, n in zip(parents, (4, 4, 3), strict=True)}
+    return detected_of(parents, counts, np.random.default_rng(0), categories=CATEGORIES)
 
 
 def _categories(rng: np.random.Generator, *, covering: bool, disjoint: bool) -> list[str]:

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
-from math import inf
+from math import ceil, inf
 from typing import NamedTuple
 
 from tests.attack.folder import MEASURES, UNPLACED, Area, Folder, Key, Span, months_of, window
@@ -113,6 +113,40 @@ class Universe:
         if span is not None or key not in self.spans:
             self.spans[key] = span or Span(0, inf)
         self.at[key.period, key.category, key.measure].add(key.area)
+
+
+ENOUGH = 0.33
+"""A level is passed over where a smaller share of its areas would have a number in the first window (METHODS)."""
+
+
+def hold_down_what_was_passed_over(universe: Universe, step: int) -> None:
+    """Read in the level that a category is given by what the levels below it hold: less than a step nearly everywhere.
+
+    He takes it where it leaves no area with a number; where it leaves some, he does not know which. In the folder of a
+    wider audience he cannot tell which levels were looked at: it has the closest audience's, or boroughs.
+
+    Parameters
+    ----------
+    universe
+        All counts: those of the levels that were passed over are bounded here.
+    step
+        The closest audience's: the choice was made in it.
+    """
+    folder = universe.folder
+    detail = folder.record.get("rules", {}).get("detail", {}) if folder.step == step else {}
+    levels = ("ward", "ward_group")
+    keys: dict[tuple[str, str], set[Key]] = defaultdict(set)
+    for key in universe.spans:
+        if key.measure == "incidents" and folder.areas[key.area].level in levels and key.category in detail:
+            keys[folder.areas[key.area].level, key.category].add(key)
+    for (level, category), mine in keys.items():
+        in_years = category in folder.long_windows
+        given = levels.index(detail[category]) if detail[category] in levels else len(levels)
+        if levels.index(level) >= given + in_years or ceil(ENOUGH * len({k.area for k in mine})) > 1:
+            continue
+        first = min((k.period for k in mine if k in folder.not_offered), default="")
+        for key in (k for k in mine if k.period == first):
+            universe.spans[key] = Span(universe.spans[key].lower, min(universe.spans[key].upper, step - 1))
 
 
 def pieces(periods: frozenset[str]) -> dict[str, tuple[str, ...]]:

@@ -4,11 +4,12 @@ HOTSPOTS_LONG=1 draws 200 of them (about six minutes).
 """
 
 import os
+from pathlib import Path
 
 import pytest
 
 from tests.attack.attacker import Verdict, attack
-from tests.attack.cities import published, random_city, released
+from tests.attack.cities import few_wards, published, random_city, released
 from tests.attack.folder import joined
 
 # In city 29 all incidents together are given by groups of wards over two years alone.
@@ -21,6 +22,20 @@ pytestmark = pytest.mark.slow
 def verdicts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[Verdict]:
     folders, truth = released(random_city(request.param), tmp_path_factory.mktemp(f"city{request.param}"))
     return [attack(f, published(), truth) for f in (*folders.values(), joined(*folders.values()))]
+
+
+@pytest.mark.parametrize("rule", ["as it is", "left out"])
+def test_the_level_of_a_category_says_nothing_of_larger_areas(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rule: str
+) -> None:
+    """That none of three wards has a number would say that they hold at most 12: 10 to 14 would be 10 to 12."""
+    if rule == "left out":
+        monkeypatch.setattr("pipeline.release.detail.tells_nothing", lambda _areas, _larger: True)
+    folders, truth = released(few_wards(), tmp_path)
+    folder = folders["partner"]
+    found = {k.area for k in attack(folder, published(), truth).narrow if k.category == "religion"}
+    assert (folder.record["rules"]["detail"]["religion"] == "ward") == (rule == "as it is")
+    assert bool(found) == (rule == "left out")
 
 
 def test_no_count_is_exact(verdicts: list[Verdict]) -> None:

@@ -146,7 +146,7 @@ def test_utility_counts_areas_with_a_number() -> None:
 
 @pytest.fixture(scope="module")
 def sparse() -> Detected:
-    return sparse_city(2, 10)
+    return sparse_city(2, 18)  # seven groups: of fewer in two boroughs, none would be passed over
 
 
 @pytest.fixture(scope="module")
