@@ -1,7 +1,7 @@
 # The few commands people type. `make` alone lists them. On Windows, type what stands below each name.
 BIN = .venv/bin
 
-.PHONY: help install test fast lint format docs bench hooks
+.PHONY: help install test fast lint format docs site bench hooks
 
 help:  ## List the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -26,6 +26,9 @@ docs:  ## Write what is made from the code: the data dictionary, the configurati
 	$(BIN)/python -m pipeline.config.reference > docs/configuration.md
 	$(BIN)/python -m pipeline.config.reference --schema > docs/config.schema.json
 	$(BIN)/python -m pipeline.publish.map
+
+site:  ## Build the documentation site into build/site
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs build/site
 
 bench:  ## Measure a run against the script an analyst would write
 	$(BIN)/python -m tests.benchmarks --rows 10000 --rows 100000
