@@ -114,7 +114,7 @@ def test_only_the_internal_folder_has_the_page_and_the_zones(hostile: Released, 
         assert (link in map_html(found, pages={path.name for path in tmp_path.iterdir()})) is shown
     for audience, shown in (("internal", ["all", "all"]), ("partner", []), ("public", [])):
         drawn = overlay_fields(with_tables(fixture.city(audience=audience), rows("all", NONE), zones=2))
-        assert [f["category"] for overlay in drawn for f in overlay["features"]] == shown
+        assert [f["category"] for o in drawn if o["id"] == "near_repeats" for f in o["features"]] == shown
     layers = {layer.name: layer for layer in layers_of(with_tables(hostile, rows("all", NONE), zones=2))}
     assert len(layers["near_repeat_zones"].frame) == 2
 
@@ -151,3 +151,27 @@ def test_cells_and_circles_are_on_the_internal_map_by_what_was_found(hostile: Re
     assert layers["scan_clusters"]["period_end"].tolist() == ["2024-04-30"]
     public = dataclasses.replace(fixture.city(audience="public"), patterns=found.patterns)
     assert overlay_fields(public) == []
+
+
+def test_areas_are_drawn_by_their_history_and_their_quadrant(hostile: Released) -> None:
+    here = (hostile.counts["period"] == hostile.info.headline.id) & (hostile.counts["level"] == "ward")
+    here &= hostile.counts["category"] == "all"
+    rows = hostile.counts.index[here][:3]
+    counts = hostile.counts.copy()
+    for column, values in {
+        "emerging_class": ("persistent cold spot", "no pattern", "new hot spot"), "moran_class": ("LH", "ns", "HH")
+    }.items():  # fmt: skip
+        counts[column] = counts[column].astype(object)
+        counts.loc[counts.index, column] = None
+        counts.loc[rows, column] = values
+    drawn = {o["id"]: o for o in overlay_fields(dataclasses.replace(hostile, counts=counts))}
+    names = counts.loc[rows, "area_name"].tolist()
+    assert [(f["row"][0], f["row"][1], f["shade"]) for f in drawn["emerging"]["features"]] == [
+        (names[2], "New hot spot", 0),
+        (names[0], "Persistent cold spot", 2),
+    ]
+    assert drawn["emerging"]["features"][0]["row"][2] == "stood out in the last period, and never before"
+    assert [f["row"] for f in drawn["moran"]["features"]] == [
+        [names[2], "High among high"],
+        [names[0], "Low among high: an outlier"],
+    ]

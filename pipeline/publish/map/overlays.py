@@ -4,13 +4,15 @@ An overlay has a name, a key of colours, and features of a category, each with a
 and the download show the same row.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import shapely
 
+from pipeline.detect.emerging import Pattern
+from pipeline.detect.gistar import MoranClass
 from pipeline.domain.periods import Period
 from pipeline.geography import topology
 from pipeline.publish import words
@@ -29,7 +31,13 @@ def overlay_fields(released: Released) -> list[OverlayFields]:
     """Return the overlays that a release has, in the order in which a reader may choose them."""
     if released.info.audience != "internal":
         return []
-    made = (_cells(released), *_scans(released), _near_repeats(released))
+    made = (
+        _emerging(released),
+        _near_repeats(released),
+        *_scans(released),
+        _cells(released),
+        _moran(released),
+    )
     return [overlay for overlay in made if overlay["features"]]
 
 
@@ -125,6 +133,76 @@ LEAST_RADIUS_M = 250.0
 """A cluster of a single place has no radius, and must be seen all the same."""
 _SIDES = 8
 """Corners in a quarter of a circle."""
+
+
+def _classed(released: Released, column: str, order: Sequence[str]) -> gpd.GeoDataFrame:
+    """Return the areas that have one of some classes in the headline period, in the order of the classes."""
+    counts = released.counts
+    rows = counts[(counts["period"] == released.info.headline.id) & counts[column].isin(order)]
+    rows = rows.assign(order=rows[column].map({name: k for k, name in enumerate(order)}))
+    rows = rows.sort_values(["category", "order", "area_name"], kind="stable")[
+        ["area_code", "area_name", "category", column]
+    ]
+    shapes = released.areas.set_index("area_code").geometry
+    outlines = shapely.simplify(shapes.reindex(rows["area_code"]).to_numpy(), released.info.simplify_m)
+    return gpd.GeoDataFrame(rows.reset_index(drop=True), geometry=outlines, crs=released.info.working_crs)
+
+
+GROWING = (Pattern.NEW, Pattern.CONSECUTIVE, Pattern.INTENSIFYING)
+"""What leads: places that were no hot spot before, or are one more and more."""
+_HOT, _COLD = " hot spot", " cold spot"
+
+
+def _emerging(released: Released) -> OverlayFields:
+    patterns = [*GROWING, *(p for p in Pattern if p not in (*GROWING, Pattern.NONE))]
+    layer = _classed(released, "emerging_class", [f"{p}{end}" for end in (_HOT, _COLD) for p in patterns])
+
+    def row(area: dict[str, Any]) -> list[str]:
+        pattern, end, _ = str(area["emerging_class"]).partition(" ")
+        kind = "hot" if end and str(area["emerging_class"]).endswith(_HOT) else "cold"
+        return [
+            str(area["area_name"]),
+            words.capital(say(f"map_overlay.emerging.{kind}", pattern=say(f"map_overlay.emerging.pattern.{pattern}"))),
+            say(f"map_overlay.emerging.means.{pattern}"),
+        ]
+
+    def shade(area: dict[str, Any]) -> int:
+        found = str(area["emerging_class"])
+        return 2 if found.endswith(_COLD) else int(found.removesuffix(_HOT) not in GROWING)
+
+    keys = (("hot", 0.75, "growing"), ("hot", 0.35, "other"), ("g2", 0.8, "cold_spots"))
+    return {
+        "id": "emerging",
+        "name": say("map_overlay.emerging.name"),
+        "note": say("map_overlay.emerging.note"),
+        "columns": [say(f"map_overlay.emerging.{key}") for key in ("area", "history", "meaning")],
+        "keys": [(colour, opacity, say(f"map_overlay.emerging.{key}")) for colour, opacity, key in keys],
+        "features": _features(layer, row, shade),
+    }
+
+
+_QUADRANTS = (MoranClass.HIGH_HIGH, MoranClass.HIGH_LOW, MoranClass.LOW_HIGH, MoranClass.LOW_LOW)
+_QUADRANT_COLOURS = (("g7", 0.8), ("g5", 0.9), ("g3", 0.9), ("g1", 0.8))
+
+
+def _moran(released: Released) -> OverlayFields:
+    layer = _classed(released, "moran_class", [q.value for q in _QUADRANTS])
+
+    def found(quadrant: str) -> str:
+        return say(f"map_overlay.moran.class.{quadrant.lower()}")
+
+    return {
+        "id": "moran",
+        "name": say("map_overlay.moran.name"),
+        "note": say("map_overlay.moran.note"),
+        "columns": [say(f"map_overlay.moran.{key}") for key in ("area", "found")],
+        "keys": [(*style, found(q)) for q, style in zip(_QUADRANTS, _QUADRANT_COLOURS, strict=True)],
+        "features": _features(
+            layer,
+            lambda area: [str(area["area_name"]), found(area["moran_class"])],
+            lambda area: _QUADRANTS.index(MoranClass(area["moran_class"])),
+        ),
+    }
 
 
 def _scans(released: Released) -> list[OverlayFields]:
