@@ -103,6 +103,9 @@ In each profile's folder:
 | `hours.csv`, `hour_peaks.csv`, `season_months.csv`, `seasons.csv` | the figures behind it; columns as of the stage tables\
  of these names (`internal` only) |
 | `README.html` | which file is for whom, and this dictionary |
+| `tables.xlsx`, `tables.ods` | the tables as a workbook (`exports.workbook`): cover, contents, notes, one table a sheet;\
+ `[c]` is a number that is not offered, `[x]` one that there is not |
+| `accessibility.html` | the accessibility statement: what works, what does not, how it was tested |
 | `release.json`, `protection.html` | how counts are protected and why, how many are released in which form, result of\
  the audit |
 

@@ -9,6 +9,7 @@ from pipeline.errors import ConfigError
 from pipeline.publish.briefings import write_briefings
 from pipeline.publish.exports import write_exports
 from pipeline.publish.map import write_map
+from pipeline.publish.pages.accessibility import write_accessibility
 from pipeline.publish.pages.clusters import write_clusters
 from pipeline.publish.pages.concentration import write_concentration
 from pipeline.publish.pages.folder import README, write_readme
@@ -55,6 +56,7 @@ def run(context: Context) -> None:
             write_hotspots(released, folder, surroundings=surroundings)
             if context.config.page.briefings:
                 write_briefings(released, folder, surroundings=surroundings)
+            write_accessibility(released, folder)
             # The map leads to the pages that stand beside it; the README, which lists the map, comes last.
             pages = {path.relative_to(folder).as_posix() for path in folder.rglob("*.html")} | {README}
             write_map(released, folder / "index.html", surroundings=surroundings, pages=pages)

@@ -46,6 +46,7 @@ _PAGES = (
     ("clusters.html", "clusters_page"),
     ("when.html", "when"),
     ("protection.html", "protection"),
+    ("accessibility.html", "accessibility"),
     (README, "readme"),
 )
 _DATA = (
