@@ -12,6 +12,7 @@ __all__ = [
     "Clusters",
     "Concentration",
     "Density",
+    "DensityBands",
     "Detect",
     "Emerging",
     "Event",
@@ -91,6 +92,40 @@ class Risk(Section):
     form: Literal["ratio", "difference", "log_ratio"] = Field("ratio", description="How the two surfaces are compared.")
 
 
+BAND_LIMITS = {"share": (10.0, 25.0, 50.0, 75.0), "mean": (1.5, 3.0, 5.0, 8.0, 13.0, 20.0)}
+
+
+class DensityBands(Section):
+    """Limits of density bands."""
+
+    by: Literal["share", "per_km2", "mean"] = Field(
+        "share",
+        description="`share`: the smallest areas that hold given shares of the incidents, by the volume under the "
+        "surface; empty land does not move them. `per_km2`: fixed densities, to compare periods or places. `mean`: "
+        "multiples of the mean density, which fall with every km2 of empty land in the region.",
+    )
+    limits: tuple[Annotated[float, Field(gt=0)], ...] | None = Field(
+        None,
+        min_length=1,
+        max_length=12,
+        description="Shares in per cent (by default 10, 25, 50, 75), incidents per km2, or multiples of the mean (by "
+        "default 1.5, 3, 5, 8, 13, 20).",
+    )
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        if self.limits is None and self.by == "per_km2":
+            raise ValueError("limits are needed with by: per_km2: give densities, such as [50, 100, 200]")
+        if self.by == "share" and self.limits is not None and max(self.limits) >= 100:
+            raise ValueError(f"limits are {list(self.limits)} per cent of the incidents: give shares under 100")
+        return self
+
+    @property
+    def at(self) -> tuple[float, ...]:
+        """Limits as set or by default, ascending."""
+        return tuple(sorted(set(self.limits if self.limits is not None else BAND_LIMITS[self.by])))
+
+
 class Density(Section):
     """Kernel density."""
 
@@ -108,8 +143,8 @@ class Density(Section):
         "density too low near borders.",
     )
     adaptive: bool = Field(default=False, description="Abramson's adaptive bandwidth.")
-    bands: tuple[Annotated[float, Field(gt=0)], ...] = Field(
-        (1.5, 3.0, 5.0, 8.0, 13.0, 20.0), min_length=1, description="Band limits as multiples of the mean density."
+    bands: DensityBands = Field(
+        default_factory=lambda: DensityBands.model_validate({}), description="Where one band ends and the next begins."
     )
     categories: tuple[CategoryId, ...] | None = Field(
         None,

@@ -11,10 +11,11 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from pipeline.config import Density
+from pipeline.config import Density, DensityBands
 from pipeline.detect.kde import (
     ADAPTIVE_WIDEST,
     BandwidthChoice,
+    Surface,
     adaptive_density,
     bin_linear,
     choose_bandwidth,
@@ -22,6 +23,7 @@ from pipeline.detect.kde import (
     density,
     kde_grid,
     peak_per_km2,
+    reach_m,
 )
 from pipeline.detect.method import DetectInput, Findings, Method, Need, Scope
 from pipeline.domain.categories import having, in_total
@@ -42,9 +44,11 @@ __all__ = [
     "mean_thresholds",
     "month_rows",
     "places_of",
+    "share_thresholds",
 ]
 
 
+MOSTLY_DRAWN = 0.9  # of the incidents that a band of shares is to hold: with less it is not named after them
 SNAP_M = 0.1  # neighbouring bands then share their corners, and no sliver lies between them
 
 
@@ -118,11 +122,11 @@ def density_bands(
     locations
         Rows of the table `locations` in one period.
     study_area
-        Polygon the mean density is taken over and the bands are cut to.
+        Polygon that shares and the mean density are taken over and the bands are cut to.
     crs
         System of the result.
     settings
-        Kernel, cells, edge correction, band limits as multiples of the mean.
+        Kernel, cells, edge correction, band limits.
     bandwidth_m
         Bandwidth, metres.
     categories
@@ -143,7 +147,8 @@ def density_bands(
     Returns
     -------
     bands
-        Columns density_id, category, density_low, density_high (incidents per square kilometre in the period).
+        Columns density_id, category, density_low, density_high (incidents per square kilometre in the period), and
+        share_pct where limits are shares: how much of all incidents the band holds together with those above it.
     """
     cell = settings.cell_m or bandwidth_m / 10
     widest = ADAPTIVE_WIDEST if settings.adaptive else 1.0
@@ -151,7 +156,7 @@ def density_bands(
     # The mean, the edge correction and the bands all refer to the study area, so incidents outside it stay out.
     inside = grid.fraction(study_area)
     whole = AreaIndex.build(np.array([study_area], dtype=object), ["all"], snap_m=0)
-    rows: list[tuple[str, str, float, float | None]] = []
+    rows: list[tuple[str, str, float, float | None, float | None]] = []
     shapes: list[Any] = []
     notes: list[str] = []
     for number, category in enumerate(categories):
@@ -169,16 +174,14 @@ def density_bands(
         else:
             surface = density(xy, **options, **corrected, weights=weights)
         notes += [f"{category}: {note}" for note in surface.notes]
-        # Limits are multiples of the mean inside the study area: the same words mean the same concentration in a small
-        # borough and in all of London.
-        exact = float(weights.sum())
-        stepped = exact // step * step + step // 2
-        mean_per_km2 = surface.mean_inside_per_km2 * stepped / exact
+        places_per_km2 = density(xy, **options).density_per_km2
+        least_places = min_locations * peak_per_km2(settings.kernel, bandwidth_m)
+        levels = _levels(surface, settings.bands, step=step, drawable=places_per_km2 >= least_places)
         found = bands(
             surface.density_per_km2,
             grid=grid,
-            thresholds_per_km2=_rounded_limits(mean_thresholds(mean_per_km2, multiples=settings.bands)),
-            locations_per_km2=density(xy, **options).density_per_km2,
+            thresholds_per_km2=tuple(levels),
+            locations_per_km2=places_per_km2,
             location_peak_per_km2=peak_per_km2(settings.kernel, bandwidth_m),
             min_locations=min_locations,
             within=study_area,
@@ -186,23 +189,60 @@ def density_bands(
         for low, high, shape in _without_small_patches(
             [(b.density_low, b.density_high, b.geometry) for b in found], xy, weights, min_incidents
         ):
-            rows.append(
-                (f"{category}-{len(rows) + 1:02d}", category, round(low, 4), None if high is None else round(high, 4))
-            )
+            upper = None if high is None else round(high, 4)
+            rows.append((f"{category}-{len(rows) + 1:02d}", category, round(low, 4), upper, levels[low]))
             shapes.append(shapely.set_precision(shape, SNAP_M))
-    frame = pd.DataFrame(rows, columns=["density_id", "category", "density_low", "density_high"])
-    least = f" or {min_incidents} incidents: such ground is drawn in the band below" if min_incidents > 0 else ""
+    frame = pd.DataFrame(rows, columns=["density_id", "category", "density_low", "density_high", "share_pct"])
+    reach = reach_m(settings.kernel, bandwidth_m)
+    # The least density of places times the area within reach: about three times as many as at one spot for the quartic.
+    spread = round(min_locations * peak_per_km2(settings.kernel, bandwidth_m) * np.pi * reach**2 / 1e6)
+    least = f" A patch has {min_incidents} incidents or more; one with fewer is drawn in the band below." * (
+        min_incidents > 0
+    )
     note = (
-        f"{settings.kernel.capitalize()} kernel, bandwidth {bandwidth_m:,.0f} m, cells of {cell:,.0f} m; "
-        f"bands at {', '.join(f'{b:g}' for b in settings.bands)} times the mean density; "
-        f"no band from fewer than {min_locations} places{least}."
+        f"{settings.kernel.capitalize()} kernel, bandwidth {bandwidth_m:,.0f} m, cells of {cell:,.0f} m"
+        f"{', corrected at borders' if settings.edge != 'none' else ''}. {_bands_in_words(settings.bands)} "
+        f"A band needs {min_locations} places close together, or about {spread} spread over its reach.{least}"
     )
     return Bands(gpd.GeoDataFrame(frame, geometry=gpd.GeoSeries(shapes, crs=crs), crs=crs), note, tuple(notes))
 
 
-def _rounded_limits(thresholds: Sequence[float]) -> tuple[float, ...]:
-    """Round band limits to two figures: readers can quote them, and the exact total cannot be computed from them."""
-    return tuple(sorted({float(f"{t:.2g}") for t in thresholds}))
+def _levels(surface: Surface, asked: DensityBands, *, step: int, drawable: Any) -> dict[float, float | None]:
+    """Return the level at which each band begins, ascending, and the share of the incidents at or above it.
+
+    Levels that follow from the data are rounded to two figures: readers can quote them, and nothing exact can be
+    computed from them. Where two come out equal, the area is the same and holds the greater share. No share is stated
+    where more than a tenth of it lies where too few places are for a band (`drawable`, shape (rows, cols)).
+    """
+    if asked.by == "per_km2":
+        return dict.fromkeys(asked.at)
+    if asked.by == "mean":
+        # The mean of a released surface follows from its step: the exact total cannot be computed from it.
+        stepped = surface.incidents // step * step + step // 2
+        mean = surface.mean_inside_per_km2 * stepped / surface.incidents
+        return dict.fromkeys(sorted(_two_figures(t) for t in mean_thresholds(mean, multiples=asked.at)))
+    values = surface.density_per_km2
+    inside = np.ones(values.shape) if surface.inside is None else surface.inside
+    volume, shares = values * inside, dict[float, float | None]()
+    # Greater shares last: they stay.
+    for share, exact in zip(asked.at, share_thresholds(values, inside=inside, shares_pct=asked.at), strict=False):
+        level = _two_figures(exact)
+        drawn = 100 * volume[drawable & (values >= level)].sum() / volume.sum()
+        shares[level] = share if drawn >= MOSTLY_DRAWN * share else None
+    return dict(sorted(shares.items()))
+
+
+def _two_figures(level: float) -> float:
+    return float(f"{level:.2g}")
+
+
+def _bands_in_words(asked: DensityBands) -> str:
+    limits = [f"{limit:g}" for limit in asked.at]
+    listed = " and ".join([", ".join(limits[:-1]), limits[-1]] if len(limits) > 1 else limits)
+    if asked.by == "share":
+        return f"Bands are the smallest areas that hold {listed}% of all, by the volume under the surface."
+    unit = "per km²" if asked.by == "per_km2" else "times the mean density"
+    return f"Bands begin at {listed} {unit}."
 
 
 def _without_small_patches(
@@ -271,6 +311,49 @@ def mean_thresholds(mean_per_km2: float, *, multiples: Sequence[float] = MEAN_MU
     if not all(np.isfinite(m) and m > 0 for m in multiples):
         raise InputError(f"multiples of the mean {tuple(multiples)} must all be above 0")
     return tuple(sorted({float(m * mean_per_km2) for m in multiples})) if mean_per_km2 > 0 else ()
+
+
+def share_thresholds(density_per_km2: Values, *, inside: Values, shares_pct: Sequence[float]) -> tuple[float, ...]:
+    """Return the levels above which the smallest area holds given shares of a surface's volume, per square kilometre.
+
+    The area at or above a level is the smallest that holds its volume, because any other of the same size has lower
+    ground in place of higher. Land without incidents adds no volume, so it moves no level.
+
+    Parameters
+    ----------
+    density_per_km2
+        Surface, shape (rows, cols).
+    inside
+        Share of each cell in the study area, same shape.
+    shares_pct
+        Shares in per cent, over 0 and under 100.
+
+    Returns
+    -------
+    levels
+        One for each share, in its order; none if the surface is 0 everywhere.
+
+    Raises
+    ------
+    InputError
+        If a share is not between 0 and 100.
+
+    References
+    ----------
+    Worton (1989), Ecology 70, 164-168: contours of volume; Hyndman (1996), The American Statistician 50, 120-126:
+    the smallest region that holds a share.
+    """
+    wanted = np.asarray(shares_pct, dtype=np.float64)
+    if not ((wanted > 0) & (wanted < 100)).all():
+        raise InputError(f"shares of the incidents {tuple(shares_pct)} must be over 0 and under 100 per cent")
+    flat, volume = density_per_km2.ravel(), (density_per_km2 * inside).ravel()
+    held = np.flatnonzero(volume > 0)
+    if not held.size:
+        return ()
+    order = held[np.argsort(-flat[held], kind="stable")]
+    running = np.cumsum(volume[order])
+    at = np.searchsorted(running, wanted / 100 * running[-1])
+    return tuple(flat[order[np.minimum(at, order.size - 1)]].tolist())
 
 
 def bands(

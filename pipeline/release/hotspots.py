@@ -507,8 +507,8 @@ def release_density(
 
     Outside internal each patch of a band must also have at least the threshold in incidents, `min_locations` places,
     and `min_addresses` addresses if there is a layer of them; and the floors of the areas that it overlaps must cover
-    as many incidents (see `Room`). Limits are multiples of the mean, and the mean is computed from the number of
-    located incidents, given in steps like any other count.
+    as many incidents (see `Room`). Limits have two figures: those of shares follow from the volume of the surface, and
+    those that are multiples of the mean from the number of located incidents, given in steps like any other count.
     """
     profile, areas, settings = plan.profile, plan.areas, plan.config.detect.density
     if not settings.enabled or bandwidth_m is None or len(locations) == 0:

@@ -230,6 +230,15 @@ DENSITY_LAYER = Table(
         Column(
             "density_high", "float", "Upper limit of the band; empty for the highest.", null=True, alias="dens_high"
         ),
+        Column(
+            "share_pct",
+            "float",
+            "Share of all incidents that the band holds together with those above it, per cent of the volume under the "
+            "surface; empty where bands are not shares (`detect.density.bands`), or where too few places lie to draw "
+            "most of it.",
+            null=True,
+            alias="share_pct",
+        ),
     ),
     "Bands of kernel density in the headline period.",
 )

@@ -1,10 +1,13 @@
 """Bands: right ground, right levels, and none for a lone incident."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
+from pydantic import ValidationError
 
-from pipeline.detect.density import Band, bands, lowered, mean_thresholds
+from pipeline.config import Density, DensityBands
+from pipeline.detect.density import Band, bands, density_bands, lowered, mean_thresholds, share_thresholds
 from pipeline.detect.kde import density, kde_grid, peak_per_km2
 from pipeline.errors import InputError
 from pipeline.geography.grid import Grid
@@ -185,3 +188,80 @@ def test_no_levels_no_incidents_and_levels_above_the_peak_give_no_bands() -> Non
 def test_unusable_arguments_are_named(values, levels, options, words) -> None:
     with pytest.raises(InputError, match=words):
         draw(values, levels, **options)
+
+
+def test_levels_of_shares_of_a_cone() -> None:
+    # A cone of height P over radius R holds pi R^2 P / 3. Above the level at radius r = u R lie pi r^2 P - 2/3 pi P r^3
+    # / R: the share 3 u^2 - 2 u^3. Half is at u = 1/2, a quarter at u = 0.32635 and three quarters at 1 - 0.32635.
+    surface = cone()
+    levels = share_thresholds(surface, inside=np.ones(GRID.shape), shares_pct=(25, 50, 75))
+    assert levels == pytest.approx((100 * (1 - 0.32635), 50, 32.635), abs=1)
+    # Half of a cone has the same levels, and so has a cone in a wider country.
+    columns = np.where(np.arange(GRID.cols) < 30, 1.0, np.where(np.arange(GRID.cols) == 30, 0.5, 0.0))
+    half = np.repeat(columns[None], GRID.rows, axis=0)
+    assert share_thresholds(surface, inside=half, shares_pct=(25, 50, 75)) == pytest.approx(levels, abs=0.5)
+    wide = np.pad(surface, 200)
+    assert share_thresholds(wide, inside=np.ones(wide.shape), shares_pct=(25, 50, 75)) == levels
+    assert share_thresholds(np.zeros(GRID.shape), inside=np.ones(GRID.shape), shares_pct=(50,)) == ()
+    for bad in (0, 100, -1, float("nan")):
+        with pytest.raises(InputError, match="under 100"):
+            share_thresholds(surface, inside=half, shares_pct=(bad,))
+
+
+def town(width_m, min_locations=5, **bands_):
+    """The bands of one town of 600 incidents, 3 km from every border, with open country to the east of it."""
+    rng = np.random.default_rng(4)
+    xy = rng.normal((4_000, 4_000), 400, (600, 2))
+    places = pd.DataFrame(xy, columns=["easting_m", "northing_m"]).assign(incidents=1, categories="", month=202405)
+    return density_bands(
+        places, study_area=shapely.box(0, 0, width_m, 8_000), crs="EPSG:27700", bandwidth_m=500.0, categories=["all"],
+        settings=Density.model_validate({"bands": bands_}), min_locations=min_locations,
+    )  # fmt: skip
+
+
+def test_empty_country_moves_no_band_of_shares_and_every_band_of_means() -> None:
+    near, far = town(8_000), town(24_000)
+    assert near.bands["share_pct"].tolist() == [75, 50, 25, 10]
+    pd.testing.assert_frame_equal(near.bands.drop(columns="geometry"), far.bands.drop(columns="geometry"))
+    assert near.bands.geometry.symmetric_difference(far.bands.geometry).area.max() < 1.0
+    for by, same in (("per_km2", True), ("mean", False)):
+        limits = {"by": by, "limits": [50, 100]} if by == "per_km2" else {"by": by}
+        one, other = (town(width, **limits).bands for width in (8_000, 24_000))
+        assert one["share_pct"].isna().all()
+        assert (one["density_low"].tolist() == other["density_low"].tolist()) is same
+
+
+def test_bands_of_shares_hold_their_share_of_incidents_and_more() -> None:
+    """Counted inside the outlines: smoothing moves incidents outwards, so more lie inside than the volume says."""
+    rng = np.random.default_rng(4)
+    points = shapely.points(rng.normal((4_000, 4_000), 400, (600, 2)))
+    drawn = town(8_000).bands
+    for share, low in zip(drawn["share_pct"], drawn["density_low"], strict=True):
+        above = shapely.union_all(drawn.geometry[drawn["density_low"] >= low].to_numpy(), grid_size=0.1)
+        assert share - 2 < 100 * shapely.intersects(above, points).mean() < share + 25
+
+
+def test_a_band_that_is_drawn_in_part_is_not_named_after_its_share() -> None:
+    # 60 places at one spot are 60 x 3 / (pi 0.5^2) = 229 per km2: of the band of 75 %, from 120 on, much is not drawn.
+    drawn = town(8_000, min_locations=60).bands
+    assert drawn["share_pct"].isna().tolist()[0]
+    assert drawn["share_pct"].tolist()[-1] == 10
+
+
+def test_what_a_band_rests_on_is_said_as_it_is() -> None:
+    # The quartic's least density of places is 5 x 3 / (pi h^2): 5 at one spot, or 15 spread evenly over pi h^2.
+    assert "A band needs 5 places close together, or about 15 spread over its reach." in town(8_000).note
+    assert "hold 10, 25, 50 and 75% of all" in town(8_000).note
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"by": "per_km2"}, "limits are needed"),
+        ({"limits": [50, 100]}, "under 100"),
+        ({"limits": [0]}, "greater than 0"),
+    ],
+)
+def test_limits_that_cannot_be_used_are_refused(given, words) -> None:
+    with pytest.raises(ValidationError, match=words):
+        DensityBands.model_validate(given)

@@ -412,7 +412,7 @@ def test_a6_where_point_and_code_disagree_the_point_wins_and_the_disagreement_is
 
 METHODS: dict[str, Any] = {
     "detect": {
-        "density": {"enabled": True, "bandwidth_m": 300, "bands": [0.5, 1.5, 3]},
+        "density": {"enabled": True, "bandwidth_m": 300, "bands": {"by": "mean", "limits": [0.5, 1.5, 3]}},
         "clusters": {"enabled": True, "eps_m": 150, "min_samples": 5, "simulations": 19},
         "gistar": {"enabled": True, "permutations": 0},
     },

@@ -38,7 +38,7 @@ METHODS: dict[str, Any] = {
             "enabled": True,
             "bandwidth_m": 300,
             "cell_m": 50,
-            "bands": [0.5, 1.5, 3],
+            "bands": {"by": "mean", "limits": [0.5, 1.5, 3]},
             "risk": {"against": "population"},
         },
         "clusters": {"enabled": True, "eps_m": "auto", "min_samples": 5, "simulations": 19, "resamples": 5},

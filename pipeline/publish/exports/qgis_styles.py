@@ -542,7 +542,9 @@ def _density(released: Released, layer: Layer) -> Style:
             colour = palette.ramp("terrain")[palette.terrain_index(k, len(lows))]
             words = f"{_number(low)} or more" if high is None else f"{_number(low)} to {_number(high)}"
             test = f'"density_low" >= {low!r}' + (f' AND "density_low" < {high!r}' if high is not None else "")
-            bands.append(Rule(f"{words} per km²", test, fill(colour, edge=_INK["halo"], width_mm=0.1)))
+            share = frame.loc[(frame["category"] == category) & (frame["density_low"] == low), "share_pct"].max()
+            held = "" if pd.isna(share) else f": {_number(float(share))}% of all, with the bands above"
+            bands.append(Rule(f"{words} per km²{held}", test, fill(colour, edge=_INK["halo"], width_mm=0.1)))
         test = f'"category" = {quoted(category)}'
         groups.append(Rule(labels.get(category, category), test, rules=tuple(bands), shown=place == 0))
     text = f"{released.info.noun[:1].upper()}{released.info.noun[1:]} per square kilometre, as a relief"

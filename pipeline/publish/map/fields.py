@@ -237,12 +237,13 @@ class HotspotFields(TypedDict):
 
 
 class BandFields(TypedDict):
-    """A band of density, per square kilometre."""
+    """A band of density, per square kilometre, and the per cent of all that it holds with those above it."""
 
     id: str
     category: str
     low: float
     high: float | None
+    share: float | None
     rings: list[list[int]]
 
 

@@ -341,6 +341,7 @@ def _density(released: Released, outlines: Any) -> list[BandFields]:
             "category": _text(row["category"]),
             "low": round(float(row["density_low"]), 2),
             "high": _decimal(row.get("density_high"), 2),
+            "share": _decimal(row.get("share_pct"), 1),
             "rings": outlines.density[i],
         }
         for i, row in enumerate(

@@ -159,12 +159,13 @@ export const LETTERS = {
  * @property {string} page
  * @property {CoreFields[]} cores */
 
-/** A band of density, per square kilometre.
+/** A band of density, per square kilometre, and the per cent of all that it holds with those above it.
  * @typedef {object} BandFields
  * @property {string} id
  * @property {string} category
  * @property {number} low
  * @property {number | null} high
+ * @property {number | null} share
  * @property {number[][]} rings */
 
 /** A cell or circle of an overlay: `shade` is its place in the key, `rings` are differences of whole units.

@@ -3,7 +3,7 @@
 
    Exports `drawLegend` and `settleLegend`, `drawTitles`, `drawNotice`, `drawStatics` for what never changes, and `drawGuide`. */
 
-import { bandText, capital, clip, isolate, say, whole } from "./words.js";
+import { capital, clip, isolate, limitText, listed, say, whole } from "./words.js";
 import { CONTEXT, HOTSPOTS, INFO, LEVELS, OVERLAYS, periodOf, regional, regionalRange } from "./data.js";
 import {
   MEASURES, SIGNIFICANCE, act, bandsOf, circleExamples, classOf, fillOpacity, isPublic, mainScene, otherScene, overlayOf,
@@ -13,7 +13,10 @@ import {
   areaSentence, careTexts, changeFigure, classLimit, counted, guideParts, headingOf, keysOf, noticeOf, regionName,
   regionShort, significanceWord, sourceText, subtitleOf, unitOf, valueText, insteadText, noSpotsText,
 } from "./sentences.js";
-import { add, bandColours, byId, drawCredit, el, nameEl, palette, rampOf, significanceColour, svgEl, textWidth, trianglePath, touches } from "./page.js";
+import {
+  add, bandColours, bandShares, byId, drawCredit, el, nameEl, palette, rampOf,
+  significanceColour, svgEl, textWidth, trianglePath, touches,
+} from "./page.js";
 import { VIEWS, circleScale, firstRadius } from "./view.js";
 
 /** @import { Scene, ValueState } from "./model.js" */
@@ -49,7 +52,7 @@ function legendKeys(list, scenes, fewShown) {
   }
   if (scenes[0].mode === "density") {
     const bands = bandsOf(scenes[0].category);
-    keyRow(list, palette.land, bands.length ? say("map.legend.under", { limit: bandText(bands[0].low) }) : say("map.legend.no_bands"));
+    keyRow(list, palette.land, bands.length ? say("map.legend.under", { limit: limitText(bands[0].low) }) : say("map.legend.no_bands"));
   }
   const spots = scenes.flatMap(spotsOf);
   if (state.hotspots && spots.length) {
@@ -204,10 +207,12 @@ function densityLegend(host, scene) {
   const bar = rampBar([...colours.values()]);
   bar.classList.add("plain");
   bar.setAttribute("role", "img");
-  bar.setAttribute("aria-label", say("map.legend.bands_from", { limits: [...colours.keys()].map(bandText).join(", ") }));
+  bar.setAttribute("aria-label", say("map.legend.bands_from", { limits: [...colours.keys()].map(limitText).join(", ") }));
   const ticks = el("div", "ticks");
-  [...colours.keys()].forEach((low, k) => tick(ticks, bandText(low), (k / colours.size) * 100, k ? "" : "first value"));
+  [...colours.keys()].forEach((low, k) => tick(ticks, limitText(low), (k / colours.size) * 100, k ? "" : "first value"));
   add(host, bar, ticks);
+  const shares = bandShares(scene.category);
+  if (shares.length) host.append(el("p", "note tight", say("map.legend.shares", { shares: listed(shares.map((share) => share + "%")) })));
 }
 
 /** @param {HTMLElement} host */

@@ -175,6 +175,13 @@ export function bandColours(category) {
   return new Map(lows.map((low, k) => [low, ramps.t[lows.length < 2 ? 2 : Math.round((k * 5) / (lows.length - 1))]]));
 }
 
+/** How much of all the bands of a category hold, the densest first, each with those above it; none where limits are no shares.
+ * @param {string} category @returns {number[]} per cent */
+export function bandShares(category) {
+  const shares = bandsOf(category).flatMap((b) => (b.share === null ? [] : [b.share]));
+  return [...new Set(shares)].sort((a, b) => a - b);
+}
+
 /** @param {Scene} scene @param {number} i @returns {string} a colour, or the pattern of a state without a value */
 export function fillOf(scene, i) {
   const found = valueOf(scene, i);

@@ -4,7 +4,7 @@
 
    Exports `savePicture`, `toPaper`, `fromPaper`, and `isPrinting` for whoever must leave the map alone meanwhile. */
 
-import { bandText, capital, clip, say } from "./words.js";
+import { capital, clip, limitText, say } from "./words.js";
 import { CONTEXT, EDGE, INFO, LEVELS, MAPPED, UNIT, WATER, periodOf } from "./data.js";
 import {
   SHOWN_MEASURES, SIGNIFICANCE, act, areHotspotsQuiet, bandsOf, circleExamples, circleValue, clearChanges,
@@ -304,7 +304,13 @@ function writeLines(context, text, { x, y: first, width, size, weight, colour, g
 
 /** Classes of the legend. @param {Scene} scene @returns {Entry[]} */
 function legendEntries(scene) {
-  if (scene.mode === "density") return [...bandColours(scene.category)].map(([low, colour]) => [colour, say("map.picture.and_more", { low: bandText(low) })]);
+  if (scene.mode === "density") {
+    const shares = new Map(bandsOf(scene.category).map((b) => [b.low, b.share]));
+    return [...bandColours(scene.category)].map(([low, colour]) => {
+      const share = shares.get(low), limit = { low: limitText(low) };
+      return [colour, share ? say("map.picture.band_share", { ...limit, share }) : say("map.picture.and_more", limit)];
+    });
+  }
   if (scene.measure === "count") return circleExamples(scene).reverse().map(({ value, text }) => [value, text]);
   if (scene.measure === "significance") return SIGNIFICANCE.filter((k) => !isPublic() || k >= 0).map((k) => [significanceColour(k), significanceWord(k)]);
   if (scene.measure === "change") return [1, -1, 0].map((k) => [rampOf(scene)[k + 1], capital(changeFigure(k))]);

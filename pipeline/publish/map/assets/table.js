@@ -98,12 +98,17 @@ function spotColumns() {
 
 /** @returns {TableColumn[]} */
 function bandColumns() {
-  return [
+  /** @type {TableColumn[]} */
+  const columns = [
     { id: "category", title: say("map.table.category"), sortable: true, text: (k) => categoryOf(BANDS[k].category).label, order: (k) => BANDS[k].category },
     { id: "low", title: say("map.table.from"), number: true, sortable: true, text: (k) => limitText(BANDS[k].low), order: (k) => BANDS[k].low },
     { id: "high", title: say("map.table.to"), number: true, text: (k) => upperLimit(BANDS[k].high) },
     { id: "size", title: say("map.table.covered"), number: true, text: (k) => squareKm(BANDS[k].shape).toFixed(1) },
   ];
+  if (BANDS.some((b) => b.share !== null)) {
+    columns.push({ id: "share", title: say("map.table.band_share"), number: true, text: (k) => (BANDS[k].share === null ? "" : BANDS[k].share + "%") });
+  }
+  return columns;
 }
 
 /** @type {TableColumn} */
@@ -367,7 +372,7 @@ function shownFeatures() {
   const scene = mainScene();
   if (state.mode === "density") {
     return bandsOf(state.category).map((b) => {
-      return feature(b.id, b.shape, { density_id: b.id, category: b.category, density_low: b.low, density_high: b.high });
+      return feature(b.id, b.shape, { density_id: b.id, category: b.category, density_low: b.low, density_high: b.high, share_pct: b.share });
     });
   }
   return LEVELS[scene.level].code.map((code, i) => feature(code, LEVELS[scene.level].shapes[i], areaRecord(scene, i)));

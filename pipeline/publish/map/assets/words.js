@@ -2,7 +2,7 @@
 /* Words: texts by key from the catalogue (publish/words/*.toml), and how numbers and dates are written with them.
 
    Exports `useWords`, `say`, `parts` for texts; `whole`, `countText`, `rangeText`, `rateText`, `shareText`,
-   `shareRangeText`, `signed`, `limitText`, `bandText`, `ordinal`, `timesText`, `timesRangeText` for numbers;
+   `shareRangeText`, `signed`, `limitText`, `ordinal`, `timesText`, `timesRangeText` for numbers;
    `shortDate`, `capital`, `clip`, `isolate` for the rest. The same rules stand in publish/words in Python; a test
    compares them over every key. Nothing here touches the page. */
 
@@ -129,10 +129,6 @@ export function limitText(v) {
   if (v < 0) return say("number.minus") + limitText(-v);
   return v >= 1000 ? whole(v) : String(Number(v.toPrecision(4)));
 }
-
-/** Limits of bands are multiples of a mean: two figures are what they are good for.
- * @param {number} v @returns {string} */
-export function bandText(v) { return limitText(Number(v.toPrecision(2))); }
 
 /** @param {number} n @returns {string} a place in an order */
 export function ordinal(n) {
