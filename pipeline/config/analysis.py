@@ -92,9 +92,6 @@ class Risk(Section):
     form: Literal["ratio", "difference", "log_ratio"] = Field("ratio", description="How the two surfaces are compared.")
 
 
-BAND_LIMITS = {"share": (10.0, 25.0, 50.0, 75.0), "mean": (1.5, 3.0, 5.0, 8.0, 13.0, 20.0)}
-
-
 class DensityBands(Section):
     """Limits of density bands."""
 
@@ -119,11 +116,6 @@ class DensityBands(Section):
         if self.by == "share" and self.limits is not None and max(self.limits) >= 100:
             raise ValueError(f"limits are {list(self.limits)} per cent of the incidents: give shares under 100")
         return self
-
-    @property
-    def at(self) -> tuple[float, ...]:
-        """Limits as set or by default, ascending."""
-        return tuple(sorted(set(self.limits if self.limits is not None else BAND_LIMITS[self.by])))
 
 
 class Density(Section):

@@ -48,6 +48,9 @@ __all__ = [
 ]
 
 
+# In per cent: the peaks, a quarter, half, and three quarters, which in London end about where density is average. Times
+# the mean: three and over is the field's usual cut for a hotspot.
+LIMITS = {"share": (10.0, 25.0, 50.0, 75.0), "mean": (1.5, 3.0, 5.0, 8.0, 13.0, 20.0)}
 MOSTLY_DRAWN = 0.9  # of the incidents that a band of shares is to hold: with less it is not named after them
 SNAP_M = 0.1  # neighbouring bands then share their corners, and no sliver lies between them
 
@@ -215,21 +218,28 @@ def _levels(surface: Surface, asked: DensityBands, *, step: int, drawable: Any) 
     where more than a tenth of it lies where too few places are for a band (`drawable`, shape (rows, cols)).
     """
     if asked.by == "per_km2":
-        return dict.fromkeys(asked.at)
+        return dict.fromkeys(_limits(asked))
     if asked.by == "mean":
         # The mean of a released surface follows from its step: the exact total cannot be computed from it.
         stepped = surface.incidents // step * step + step // 2
         mean = surface.mean_inside_per_km2 * stepped / surface.incidents
-        return dict.fromkeys(sorted(_two_figures(t) for t in mean_thresholds(mean, multiples=asked.at)))
+        return dict.fromkeys(sorted(_two_figures(t) for t in mean_thresholds(mean, multiples=_limits(asked))))
     values = surface.density_per_km2
     inside = np.ones(values.shape) if surface.inside is None else surface.inside
     volume, shares = values * inside, dict[float, float | None]()
     # Greater shares last: they stay.
-    for share, exact in zip(asked.at, share_thresholds(values, inside=inside, shares_pct=asked.at), strict=False):
+    for share, exact in zip(
+        _limits(asked), share_thresholds(values, inside=inside, shares_pct=_limits(asked)), strict=False
+    ):
         level = _two_figures(exact)
         drawn = 100 * volume[drawable & (values >= level)].sum() / volume.sum()
         shares[level] = share if drawn >= MOSTLY_DRAWN * share else None
     return dict(sorted(shares.items()))
+
+
+def _limits(asked: DensityBands) -> tuple[float, ...]:
+    """Limits as set or by default, ascending."""
+    return tuple(sorted(set(asked.limits if asked.limits is not None else LIMITS[asked.by])))
 
 
 def _two_figures(level: float) -> float:
@@ -237,7 +247,7 @@ def _two_figures(level: float) -> float:
 
 
 def _bands_in_words(asked: DensityBands) -> str:
-    limits = [f"{limit:g}" for limit in asked.at]
+    limits = [f"{limit:g}" for limit in _limits(asked)]
     listed = " and ".join([", ".join(limits[:-1]), limits[-1]] if len(limits) > 1 else limits)
     if asked.by == "share":
         return f"Bands are the smallest areas that hold {listed}% of all, by the volume under the surface."
