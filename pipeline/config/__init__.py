@@ -23,6 +23,7 @@ from pipeline.config.analysis import (
     Emerging,
     Event,
     Gistar,
+    Harm,
     Hours,
     Knox,
     Outcomes,
@@ -105,6 +106,7 @@ __all__ = [
     "Geocode",
     "Gistar",
     "GivenLevel",
+    "Harm",
     "Hours",
     "IncidentSource",
     "KnownTable",
@@ -199,6 +201,7 @@ class Config(Section):
     )
     periods: Periods = Field(default_factory=lambda: Periods.model_validate({}), description="Windows.")
     detect: Detect = Field(default_factory=lambda: Detect.model_validate({}), description="Detection.")
+    harm: Harm = Field(default_factory=lambda: Harm.model_validate({}), description="Harm by weights of offences.")
     rates: Rates = Field(default_factory=lambda: Rates.model_validate({}), description="Rates.")
     change: Change = Field(default_factory=lambda: Change.model_validate({}), description="Change.")
     emerging: Emerging = Field(default_factory=lambda: Emerging.model_validate({}), description="Emerging hot spots.")

@@ -17,6 +17,7 @@ __all__ = [
     "Emerging",
     "Event",
     "Gistar",
+    "Harm",
     "Hours",
     "Knox",
     "Outcomes",
@@ -313,6 +314,36 @@ class Streets(Section):
     )
     bandwidth_m: Annotated[float, Field(gt=0)] | Literal["auto"] = Field(
         "auto", description="Reach along the streets in metres, or `auto`: by leave-one-out likelihood."
+    )
+
+
+class Harm(Section):
+    """Weights of offences, by which figures of the internal folder count harm beside incidents."""
+
+    weights: str | None = Field(
+        None,
+        description="Table of your own with a weight for each offence, such as days of imprisonment. No weights come "
+        "with the project. What they give is shown in the internal folder alone.",
+    )
+    offence: str = Field("offence", description="Column of that table with the offence, as the incidents name it.")
+    weight: str = Field("weight", description="Column with its weight: 0 or more.")
+    by: Literal["auto", "offence_group", "category"] = Field(
+        "auto",
+        description="What of an incident is looked up: `offence_group` (`columns.offence_group`), its categories (id "
+        "or label; of several the one with the highest weight), or `auto`: whichever finds more of the incidents.",
+    )
+    transform: Literal["raw", "square_root", "log"] = Field(
+        "raw",
+        description="What is added up: the weight, its square root, or log(1 + weight), which lets single grave "
+        "offences count less.",
+    )
+    min_incidents: int = Field(10, ge=2, description="Fewest incidents of a hotspot or a patch of density by harm.")
+    max_share_pct: float = Field(
+        25.0,
+        gt=0,
+        le=100,
+        description="A cluster or patch in which one incident has a larger share of the harm than this is not listed "
+        "as a hotspot by harm, in per cent.",
     )
 
 

@@ -80,11 +80,13 @@ class DetectInput:
         Populations used for one category only: area_code, category, population, measure; None where there are none.
     timed
         Reads the incidents of a period that count in the region, one row each: weekday (1 is Monday; null where the day
-        is not known), hour_band, interval_start, interval_minutes, ward_code, borough_code; None where no profile shows
-        it.
+        is not known), hour_band, interval_start, interval_minutes, categories, offence_group, ward_code, borough_code;
+        None where no profile shows it.
     month_counts
         Sums the counts of the region and its areas above the smallest over periods, as `ward_counts` does; None where
         no profile shows it.
+    weights, labels
+        Weight by offence, and label by category id; None and empty where no weights are given.
     made
         Tables that the methods before have found in this window, by file name.
     streets
@@ -113,6 +115,8 @@ class DetectInput:
     described: Callable[[Period], pd.DataFrame] | None = None
     timed: Callable[[Period], pd.DataFrame] | None = None
     month_counts: Callable[[Sequence[Period]], pd.DataFrame] | None = None
+    weights: Mapping[str, float] | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
     made: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     streets: gpd.GeoDataFrame | None = None
     denominators: pd.DataFrame | None = None

@@ -9,6 +9,7 @@ from pipeline.detect import (
     density,
     emerging,
     gistar,
+    harm,
     hotspots,
     hours,
     near_repeats,
@@ -33,4 +34,5 @@ METHODS: tuple[Method, ...] = (
     streets.METHOD,
     hours.METHOD,
     seasons.METHOD,
+    harm.METHOD,
 )

@@ -48,6 +48,7 @@ from pipeline.ingest.incidents.read import (
     require_selected,
 )
 from pipeline.ingest.incidents.repeated_ids import Part, RepeatedId, Settled, SourceRules, settle
+from pipeline.ingest.offence_weights import read_weights
 from pipeline.ingest.postcodes import (
     postcode_texts,
     read_postcodes,
@@ -118,6 +119,7 @@ __all__ = [
     "read_postcodes",
     "read_small_areas",
     "read_streets",
+    "read_weights",
     "require_alike",
     "require_areas",
     "require_context",

@@ -11,6 +11,8 @@ from pipeline.tables.outputs import (
     DENSITY_CATEGORY_LAYER,
     DENSITY_LAYER,
     GROUP_LAYER,
+    HARM_DENSITY,
+    HARM_HOTSPOTS,
     HOTSPOT_CATEGORY_LAYER,
     HOTSPOT_CORE_LAYER,
     HOTSPOT_LAYER,
@@ -24,6 +26,9 @@ from pipeline.tables.work import (
     AREA_MONTHS,
     AREAS,
     CONCENTRATION,
+    HARM_AREAS,
+    HARM_OFFENCES,
+    HARM_RULES,
     HOTSPOT_FACTS,
     HOUR_PEAKS,
     HOURS,
@@ -98,6 +103,10 @@ In each profile's folder:
  switched on (`internal` only) |
 | `clusters.html` | clusters in space and time and in space alone, by category, if `detect.scan` asks for them\
  (`internal` only) |
+| `harm.html` | incidents by the weight of their offence, if `harm.weights` is set (`internal` only) |
+| `harm_areas.csv`, `harm_offences.csv` | harm by area and by offence; columns as of the stage tables of these names\
+ (`internal` only) |
+| `harm_hotspots.geojson`, `harm_density.geojson` | hotspots and bands of density by harm (`internal` only) |
 | `when.html` | incidents by day and hour in the region, areas and hotspots; season, trend, and the latest months against\
  expectation (`internal` only) |
 | `hours.csv`, `hour_peaks.csv`, `season_months.csv`, `seasons.csv` | the figures behind it; columns as of the stage tables\
@@ -156,6 +165,8 @@ def data_dictionary() -> str:
         (NEAR_REPEAT_ZONES, "near_repeat_zones"),
         (ANALYSIS_CELLS, "analysis_cells"),
         (SCAN_CLUSTERS, "scan_clusters"),
+        (HARM_HOTSPOTS, "harm_hotspots"),
+        (HARM_DENSITY, "harm_density"),
         (DENSITY_CATEGORY_LAYER, "density_by_category"),
     ):
         text += f"### {files.capitalize()}\n\n" + _table(table, aliases=True)
@@ -183,6 +194,9 @@ def data_dictionary() -> str:
         STREET_RUNS,
         HOURS,
         HOUR_PEAKS,
+        HARM_OFFENCES,
+        HARM_AREAS,
+        HARM_RULES,
         SEASON_MONTHS,
         SEASONS,
     ):

@@ -12,6 +12,11 @@ import pandas as pd
 
 from pipeline.tables import (
     ANALYSIS_CELLS,
+    HARM_AREAS,
+    HARM_DENSITY,
+    HARM_HOTSPOTS,
+    HARM_OFFENCES,
+    HARM_RULES,
     HOUR_PEAKS,
     HOURS,
     NEAR_REPEAT_ZONES,
@@ -35,10 +40,15 @@ PATTERN_TABLES: tuple[Table, ...] = (
     HOUR_PEAKS,
     SEASON_MONTHS,
     SEASONS,
+    HARM_AREAS,
+    HARM_OFFENCES,
+    HARM_RULES,
+    HARM_HOTSPOTS,
+    HARM_DENSITY,
 )
 """Every table that a method of `Scope.INTERNAL` may leave, by its name, in `work/patterns/<window>/`."""
 
-_LAYERS = frozenset({ANALYSIS_CELLS.name, NEAR_REPEAT_ZONES.name})
+_LAYERS = frozenset({ANALYSIS_CELLS.name, NEAR_REPEAT_ZONES.name, HARM_HOTSPOTS.name, HARM_DENSITY.name})
 
 
 def has_geometry(table: Table) -> bool:

@@ -77,7 +77,7 @@ class Stage:
 STAGES = (
     Stage("ingest", ("crs", "areas", "incidents", "published_counts", "categories", "quality", "context")),
     Stage("aggregate", ("periods", "detect", "outcomes")),
-    Stage("detect", ("run", "rates", "change", "emerging")),
+    Stage("detect", ("run", "rates", "change", "emerging", "harm")),
     Stage("release", ("profiles", "disclosure", "protection", "page", "map")),
     Stage("publish", ("exports",)),
 )

@@ -17,7 +17,7 @@ from pipeline.domain.periods import Period, Span, without_months
 from pipeline.domain.profile_windows import Windows, choose_windows
 from pipeline.errors import InputError
 from pipeline.geography.areas import StudyArea
-from pipeline.ingest import read_streets
+from pipeline.ingest import read_streets, read_weights
 from pipeline.stages import Context
 from pipeline.stages.release import released_anchor
 from pipeline.storage.files import read_json, read_table, write_json, write_layer, write_table
@@ -34,12 +34,12 @@ PLACE_AND_MONTH = ["easting_m", "northing_m", "month"]
 DESCRIBED = [
     *PLACE_AND_MONTH, "occurred_on", "date_precision", "hour_band", "interval_start", "interval_minutes",
     "categories", "kind", "place_type",
-    "reporting_route", "organisation",
+    "reporting_route", "organisation", "offence_group", "ward_code",
 ]  # fmt: skip
 
 TIMED = [
-    "occurred_on", "date_precision", "hour_band", "interval_start", "interval_minutes", "categories", "ward_code",
-    "borough_code",
+    "occurred_on", "date_precision", "hour_band", "interval_start", "interval_minutes", "categories", "offence_group",
+    "ward_code", "borough_code",
 ]  # fmt: skip
 
 
@@ -114,6 +114,12 @@ def _load(context: Context, window: Windows, *, needs: frozenset[Need]) -> Detec
         context.cautions += layer.cautions
         streets = layer.frame
 
+    weights = None
+    if config.harm.weights is not None:
+        read_of = read_weights(config.harm, base=context.base, limits=config.run)
+        context.cautions += read_of.cautions
+        weights = read_of.weights
+
     def ward_counts(periods: Sequence[Period], categories: Sequence[str]) -> pd.DataFrame:
         months = read_table(context.work("area_months.parquet"), AREA_MONTHS)
         wards = data.study.wards.sort_values("area_code")[["area_code", "level"]]
@@ -150,6 +156,8 @@ def _load(context: Context, window: Windows, *, needs: frozenset[Need]) -> Detec
         streets=streets,
         denominators=people if len(people) else None,
         timed=partial(_timed, context, outside) if internal and len(locations) else None,
+        weights=weights,
+        labels={c["id"]: c["label"] for c in read_json(context.work("ingest.json"))["categories"]},
         month_counts=month_counts if internal else None,
         described=partial(_described, context, locations, outside) if internal and len(locations) else None,
     )
@@ -197,7 +205,7 @@ def _timed(context: Context, outside: Collection[str], period: Period) -> pd.Dat
         frames.append(read[in_total(read["categories"], outside)])
     read = pd.concat(frames, ignore_index=True)
     day = pd.to_datetime(read["occurred_on"].where(read["date_precision"] == "day"), errors="coerce")
-    return read.assign(weekday=day.dt.day_of_week + 1).drop(columns=["occurred_on", "date_precision", "categories"])
+    return read.assign(weekday=day.dt.day_of_week + 1).drop(columns=["occurred_on", "date_precision"])
 
 
 def _find(method: Method, data: DetectInput) -> Findings:

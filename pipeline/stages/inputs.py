@@ -119,6 +119,7 @@ def input_patterns(config: Config) -> dict[str, tuple[str, ...]]:
         "areas.lookup": areas.lookup and areas.lookup.path,
         **{f"context[{n}].path": layer.path for n, layer in enumerate(config.context)},
         "detect.streets.path": config.detect.streets.path,
+        "harm.weights": config.harm.weights,
         "disclosure.addresses": disclosure.addresses,
         "disclosure.institutions": disclosure.institutions,
         **{f"disclosure.known_tables[{n}].path": table.path for n, table in enumerate(disclosure.known_tables)},

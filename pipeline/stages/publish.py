@@ -13,6 +13,7 @@ from pipeline.publish.pages.accessibility import write_accessibility
 from pipeline.publish.pages.clusters import write_clusters
 from pipeline.publish.pages.concentration import write_concentration
 from pipeline.publish.pages.folder import README, write_readme
+from pipeline.publish.pages.harm import write_harm
 from pipeline.publish.pages.hotspot import write_hotspots
 from pipeline.publish.pages.near_repeats import write_near_repeats
 from pipeline.publish.pages.protection import write_protection
@@ -53,6 +54,7 @@ def run(context: Context) -> None:
             write_near_repeats(released, folder)
             write_clusters(released, folder)
             write_when(released, folder)
+            write_harm(released, folder)
             write_hotspots(released, folder, surroundings=surroundings)
             if context.config.page.briefings:
                 write_briefings(released, folder, surroundings=surroundings)

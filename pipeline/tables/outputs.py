@@ -9,6 +9,8 @@ __all__ = [
     "DENSITY_CATEGORY_LAYER",
     "DENSITY_LAYER",
     "GROUP_LAYER",
+    "HARM_DENSITY",
+    "HARM_HOTSPOTS",
     "HOTSPOT_CATEGORY_LAYER",
     "HOTSPOT_CORE_LAYER",
     "HOTSPOT_LAYER",
@@ -344,6 +346,41 @@ SCAN_CLUSTERS = Table(
         Column("p", "float", "Monte Carlo p.", alias="p"),
     ),
     "Circles that scans found, beyond chance or not: see p (internal only).",
+)
+
+HARM_HOTSPOTS = Table(
+    "harm_hotspots",
+    ("hotspot_id",),
+    (
+        Column("hotspot_id", "string", "Id.", alias="hotspot_id"),
+        Column("category", "string", "Category id, or `all`.", alias="category"),
+        Column("rank", "int", "Rank by harm.", alias="rank"),
+        Column("area_name", "string", "Smallest area with most of its incidents.", alias="area_name"),
+        Column("incidents", "int", "Incidents in the outline that have a weight.", alias="incidents"),
+        Column("harm", "float", "What they add up to.", alias="harm"),
+        Column("per_incident", "float", "Harm for each of them.", alias="per_inc"),
+        Column("top_share_pct", "float", "Largest share of one incident, in per cent.", alias="top_share"),
+        Column(
+            "by_count",
+            "int",
+            "Rank of the hotspot of incidents that it overlaps most; empty if none.",
+            null=True,
+            alias="by_count",
+        ),
+    ),
+    "Hotspots by harm (internal only).",
+)
+
+HARM_DENSITY = Table(
+    "harm_density",
+    ("density_id",),
+    (
+        Column("density_id", "string", "Id.", alias="density_id"),
+        Column("category", "string", "Category id, or `all`.", alias="category"),
+        Column("density_low", "float", "Harm per square kilometre in the period, at least.", alias="dens_low"),
+        Column("density_high", "float", "At most; empty for the highest band.", null=True, alias="dens_high"),
+    ),
+    "Bands of kernel density of harm (internal only).",
 )
 
 DENSITY_CATEGORY_LAYER = Table(

@@ -8,6 +8,9 @@ __all__ = [
     "AREA_MONTHS",
     "CONCENTRATION",
     "CONTEXT",
+    "HARM_AREAS",
+    "HARM_OFFENCES",
+    "HARM_RULES",
     "HOTSPOT_FACTS",
     "HOURS",
     "HOUR_PEAKS",
@@ -466,4 +469,61 @@ SEASONS = Table(
         Column("trend_high", "float", "Upper end.", null=True),
     ),
     "Season and trend of the region and its areas above the smallest, exact: for the internal folder alone.",
+)
+
+HARM_OFFENCES = Table(
+    "harm_offences",
+    ("offence", "category"),
+    (
+        Column("category", "string", "Category id, or `all`."),
+        Column("offence", "string", "Offence; of those without a weight, as the incidents name it."),
+        Column("weight", "float", "Its weight; empty where the table of weights does not name it.", null=True),
+        Column("incidents", "int", "Incidents in the headline period."),
+        Column("harm", "float", "What they add up to.", null=True),
+        Column("share_pct", "float", "Share of all harm, in per cent.", null=True),
+    ),
+    "Incidents and harm by offence in a window, exact: for the internal folder alone.",
+)
+
+HARM_AREAS = Table(
+    "harm_areas",
+    ("level", "area_code", "category"),
+    (
+        Column("category", "string", "Category id, or `all`."),
+        Column("level", "string", "`region`, `borough` or `ward`."),
+        Column("area_code", "string", "Area."),
+        Column("incidents", "int", "Incidents in the headline period."),
+        Column("weighed", "int", "Those whose offence has a weight."),
+        Column("harm", "float", "What they add up to."),
+        Column("per_incident", "float", "Harm for each of them.", null=True),
+        Column("top_share_pct", "float", "Largest share of one incident, in per cent.", null=True),
+        Column("incidents_earlier", "int", "Incidents in the earlier period that have a weight.", null=True),
+        Column("harm_earlier", "float", "What they add up to.", null=True),
+        Column("change_pct", "float", "Change of harm a day, in per cent.", null=True),
+        Column(
+            "change_word",
+            "string",
+            "`higher`, `lower`, `no clear change` or `too few` (too few incidents, or a few grave ones decide), after "
+            "testing all areas of the level together.",
+            null=True,
+        ),
+    ),
+    "Harm by area in a window, exact: for the internal folder alone.",
+)
+
+HARM_RULES = Table(
+    "harm_rules",
+    ("rule", "category"),
+    (
+        Column("category", "string", "Category id, or `all`."),
+        Column(
+            "rule",
+            "string",
+            "`by`, `transform`, `min_incidents` and `max_share_pct` of the settings; `incidents` of the headline "
+            "period, `weighed` (those with a weight), `left_out` (clusters that are no hotspots by harm, because they "
+            "have too few incidents or one with too large a share), `earlier` (period compared with).",
+        ),
+        Column("value", "string", "Its value."),
+    ),
+    "What figures by harm rest on, exact: for the internal folder alone.",
 )

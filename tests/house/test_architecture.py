@@ -43,6 +43,7 @@ IMPURE = (
     "ingest/recognition/",
     "ingest/remote.py",
     "ingest/postcodes.py",
+    "ingest/offence_weights.py",
     "ingest/small_areas.py",
     "ingest/street_layer.py",
     "publish/briefings/",

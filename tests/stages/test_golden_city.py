@@ -29,7 +29,10 @@ def city_with_streets(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     streets = gpd.GeoDataFrame({"ref": ["s1", "s2", "s3"]}, geometry=lines, crs="EPSG:27700")
     streets.to_file(folder / "streets.gpkg", driver="GPKG")
-    return write_city(folder, **{"detect.streets": {"path": "streets.gpkg", "id": "ref"}})
+    (folder / "weights.csv").write_text("offence,weight\nrace,2\nReligion,7\n", "utf-8")
+    return write_city(
+        folder, **{"detect.streets": {"path": "streets.gpkg", "id": "ref"}, "harm": {"weights": "weights.csv"}}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -119,12 +122,12 @@ def test_every_documented_file_of_a_profile_is_written(outcome: Outcome, profile
     # circumstances: only where there is something that may be shown; groups of wards: only where a category needs them;
     # cores: only where a hotspot is large, and never outside internal
     # near repeats and clusters in space and time: only where they are asked for
-    internal = ("concentration", "when", "hour", "season", "near-repeats", "near_repeat", "clusters")
+    internal = ("concentration", "when", "hour", "season", "near-repeats", "near_repeat", "clusters", "harm")
     sometimes = ("circumstances", "ward_groups", "hotspot_cores", *internal)
     plain = {n for n in named if "<" not in n and not n.startswith(sometimes)}
     assert profile == "internal" or not list((outcome.folder / profile).glob("hotspot_cores*"))
     # how concentrated incidents are follows from exact counts
-    for page in ("concentration.html", "when.html", "seasons.csv"):
+    for page in ("concentration.html", "when.html", "seasons.csv", "harm.html", "harm_areas.csv"):
         assert (outcome.folder / profile / page).is_file() == (profile == "internal")
     assert {"index.html", "protection.html", "release.json", "area_counts.csv", "panel.html"} <= plain
     assert sorted(n for n in plain if not (outcome.folder / profile / n).is_file()) == []
@@ -141,6 +144,23 @@ def test_incidents_by_street(outcome: Outcome) -> None:
         ["s2", 12, 2, False],
     ]
     assert "Streets with most incidents" in (outcome.folder / "internal" / "concentration.html").read_text("utf-8")
+
+
+def test_harm_by_area(outcome: Outcome) -> None:
+    areas = pd.read_csv(outcome.folder / "internal" / "harm_areas.csv").set_index("area_code")
+    # An incident of both categories has the weight of the graver, 7. A1: 24 of race alone. A2: 12 of both. A as well:
+    # one of race and one online of religion. The region as well: another online.
+    harm = {"A1": 48, "A2": 84, "A": 48 + 84 + 2 + 7, "B1": 35, "B": 35, "R1": 183}
+    assert areas.loc[list(harm), "harm"].to_dict() == harm
+    assert areas.loc["R1", ["incidents", "weighed"]].tolist() == [44, 44]
+    assert areas.loc["A2", "top_share_pct"] == pytest.approx(100 * 7 / 84)
+    hotspots = json.loads((outcome.folder / "internal" / "harm_hotspots.geojson").read_text("utf-8"))["features"]
+    # In clustering the mean weight counts as one incident, so the 12 of weight 7 stand before the 24 of weight 2.
+    found = [(f["properties"]["area_name"], f["properties"]["harm"]) for f in hotspots]
+    assert found[0] == ("Middle", 84)
+    public = outcome.folder / "public"
+    assert not [path for path in public.rglob("*") if path.name.startswith("harm")]
+    assert "harm" not in (public / "release.json").read_text("utf-8").casefold()
 
 
 def test_two_runs_are_byte_identical(outcome: Outcome, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ Functions take released figures and return one `<svg>` element; what a picture s
 from pipeline.publish.charts.area_map import Ground, HotspotMark, Neighbour, NoClass, Part, area_map, locator
 from pipeline.publish.charts.canvas import Canvas
 from pipeline.publish.charts.cluster_map import Circle, cluster_map
+from pipeline.publish.charts.harm_map import harm_map
 from pipeline.publish.charts.hotspot import Column, Landmark, Streets, columns, hotspot_map
 from pipeline.publish.charts.lorenz import LorenzCurve, lorenz_chart
 from pipeline.publish.charts.rates import Curve, Dot, LogAxis, Span, bar, strip, trend
@@ -32,6 +33,7 @@ __all__ = [
     "bar",
     "cluster_map",
     "columns",
+    "harm_map",
     "hotspot_map",
     "locator",
     "lorenz_chart",

@@ -18,6 +18,8 @@ from pipeline.tables import (
     DENSITY_CATEGORY_LAYER,
     DENSITY_LAYER,
     GROUP_LAYER,
+    HARM_DENSITY,
+    HARM_HOTSPOTS,
     HOTSPOT_CATEGORY_LAYER,
     HOTSPOT_CORE_LAYER,
     HOTSPOT_LAYER,
@@ -147,6 +149,8 @@ def _outline_layers(released: Released) -> tuple[tuple[str, Table, gpd.GeoDataFr
             (ANALYSIS_CELLS, released.patterns.layer(ANALYSIS_CELLS), ["feature_id"], "analysis cells"),
             (SCAN_CLUSTERS, cluster_circles(released), ["cluster_id"], "clusters found by scans"),
             (NEAR_REPEAT_ZONES, released.patterns.layer(NEAR_REPEAT_ZONES), ["category", "rank"], "near repeats"),
+            (HARM_DENSITY, released.patterns.layer(HARM_DENSITY), bands, "density by harm"),
+            (HARM_HOTSPOTS, released.patterns.layer(HARM_HOTSPOTS), spots, "hotspots by harm"),
         )
         if len(layer)
     )

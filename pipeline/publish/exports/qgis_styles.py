@@ -307,6 +307,8 @@ def styles_of(released: Released, layers: Sequence[Layer]) -> tuple[Style, ...]:
             styles.append(_cells(released, layer))
         elif layer.name == "scan_clusters":
             styles.append(_clusters(layer))
+        elif layer.name in {"harm_density", "harm_hotspots"}:
+            styles.append(_by_harm(layer))
         else:
             styles += _areas(released, layer, levels[layer.name])
     return tuple(styles)
@@ -606,3 +608,21 @@ def _clusters(layer: Layer) -> Style:
         )
     )
     return Style(layer.name, "Beyond chance", "Circles that scans found", document(rules), True)
+
+
+def _by_harm(layer: Layer) -> Style:
+    """Return bands of density by harm in shades, the highest darkest, or hotspots by harm as one surface."""
+    ramp = palette.ramp("sequential")
+    if layer.name == "harm_hotspots":
+        one = (Rule("Hotspot by harm", "", fill(_INK["hot"], edge=_INK["halo"], width_mm=0.1)),)
+        return Style(layer.name, "By harm", "Hotspots by harm", document(one, opacity=0.6), True)
+    lows = sorted(set(layer.frame["density_low"].tolist()))
+    rules = tuple(
+        Rule(
+            f"{low:,.4g} per km² and over",
+            f'"density_low" = {low!r}',
+            fill(ramp[max(0, len(ramp) - len(lows) + k)], edge=_INK["halo"], width_mm=0.1),
+        )
+        for k, low in enumerate(lows)
+    )
+    return Style(layer.name, "By harm", "Density of harm", document(rules, opacity=0.75), True)

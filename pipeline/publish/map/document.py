@@ -43,6 +43,7 @@ LINKED = (
     ("near-repeats.html", "near_repeats.title"),
     ("clusters.html", "clusters.title"),
     ("when.html", "when.title"),
+    ("harm.html", "harm.title"),
     ("protection.html", "folder.page.protection"),
     ("README.html", "folder.page.readme"),
 )

@@ -19,7 +19,15 @@ from pipeline.publish import words
 from pipeline.publish.map.fields import OverlayFeatureFields, OverlayFields
 from pipeline.publish.words import say
 from pipeline.release.released import Released
-from pipeline.tables import ANALYSIS_CELLS, NEAR_REPEAT_ZONES, SPACE_TIME_CLUSTERS, SPATIAL_CLUSTERS, Table
+from pipeline.tables import (
+    ANALYSIS_CELLS,
+    HARM_DENSITY,
+    HARM_HOTSPOTS,
+    NEAR_REPEAT_ZONES,
+    SPACE_TIME_CLUSTERS,
+    SPATIAL_CLUSTERS,
+    Table,
+)
 
 __all__ = ["MOST_FEATURES", "overlay_fields"]
 
@@ -37,6 +45,8 @@ def overlay_fields(released: Released) -> list[OverlayFields]:
         *_scans(released),
         _cells(released),
         _moran(released),
+        _harm_density(released),
+        _harm_hotspots(released),
     )
     return [overlay for overlay in made if overlay["features"]]
 
@@ -241,4 +251,44 @@ def _scan(released: Released, kind: str, table: Table) -> OverlayFields:
             ("hot", 0.08, say("map_overlay.scan.within")),
         ],
         "features": _features(layer, row, lambda cluster: int(cluster["p"] > BEYOND_CHANCE)),
+    }
+
+
+def _harm_density(released: Released) -> OverlayFields:
+    layer = released.patterns.layer(HARM_DENSITY)
+    lows = sorted(set(layer["density_low"].tolist())) if len(layer) else []
+    texts = [say("map_overlay.harm.band", low=f"{low:,.4g}") for low in lows]
+    return {
+        "id": "harm_density",
+        "name": say("map_overlay.harm.density"),
+        "note": say("map_overlay.harm.density_note"),
+        "columns": [say("map_overlay.harm.density")],
+        "keys": [("hot", round(0.15 + 0.6 * k / max(len(lows) - 1, 1), 2), text) for k, text in enumerate(texts)],
+        "features": _features(
+            layer,
+            lambda band: [texts[lows.index(band["density_low"])]],
+            lambda band: lows.index(band["density_low"]),
+        ),
+    }
+
+
+def _harm_hotspots(released: Released) -> OverlayFields:
+    layer = released.patterns.layer(HARM_HOTSPOTS)
+    columns = ("hotspot", "incidents", "harm", "top")
+
+    def row(spot: dict[str, Any]) -> list[str]:
+        return [
+            say("harm.spot", rank=int(spot["rank"]), name=spot["area_name"]),
+            words.whole(spot["incidents"]),
+            f"{spot['harm']:,.4g}",
+            words.fine_pct_text(spot["top_share_pct"]),
+        ]
+
+    return {
+        "id": "harm_hotspots",
+        "name": say("map_overlay.harm.hotspots"),
+        "note": say("map_overlay.harm.hotspots_note"),
+        "columns": [say(f"harm.column.{key}") for key in columns],
+        "keys": [("hot", 0.45, say("map_overlay.harm.outline"))],
+        "features": _features(layer, row, lambda _: 0),
     }
