@@ -227,6 +227,7 @@ def test_the_grid_of_the_week_shares_and_other_variables_state_only_what_is_know
     assert total - int(counts["hour_band"]["not stated"]) == bands
 
 
+@pytest.mark.slow
 def test_the_database_shares_as_the_formula_does(tmp_path: Path) -> None:
     lines = [
         "1969-12-30 22:00,1970-01-02 03:30",

@@ -77,6 +77,7 @@ def test_hours_fall_into_bands_of_three_with_zeros_written(counts: pd.DataFrame)
     assert list(found.values()) == [2, 1, 0, 0, 1, 0, 0, 1, 0]
 
 
+@pytest.mark.slow
 def test_weekdays_and_delays(counts: pd.DataFrame) -> None:
     assert {a: n for a, n in counted(counts, "weekday").items() if n} == {"Monday": 2, "Wednesday": 2, "Saturday": 1}
     # One is dated after it was recorded, one has no date of recording: neither states how long it took.
@@ -95,11 +96,13 @@ def test_limits_of_the_delay_bands(tmp_path: Path, days: int, band: int) -> None
     assert [a for a, n in found.items() if n] == [DELAYS[band][0]]
 
 
+@pytest.mark.slow
 def test_answers_without_an_order_come_by_frequency(counts: pd.DataFrame) -> None:
     assert counted(counts, "place_type") == {"street": 4, "home": 1, NOT_STATED: 0}
     assert counted(counts, "aggravated") == {"yes": 1, "no": 2, NOT_STATED: 2}
 
 
+@pytest.mark.slow
 def test_outcomes_by_kind_leave_out_what_is_too_recent(facets: pd.DataFrame, counts: pd.DataFrame) -> None:
     found = counted(counts, "outcome")
     assert {a: n for a, n in found.items() if n} == {
@@ -130,6 +133,7 @@ def test_every_question_adds_up_to_what_was_recorded(counts: pd.DataFrame) -> No
     assert totals.loc[["B0", "B1"]].xs("all", level="category").sum() == 6
 
 
+@pytest.mark.slow
 def test_an_extract_without_these_columns_has_none(tmp_path: Path) -> None:
     found = in_2025(facets_of(tmp_path, "date,easting,northing,strand\n2025-01,530500,180500,race\n"))
     assert set(found["question"]) == {TOTAL, "online"}
@@ -143,6 +147,7 @@ def shown(*counts: int | None) -> pd.DataFrame:
     return frame.assign(area_code="R", category="all", organisation="met")
 
 
+@pytest.mark.slow
 def test_shares_are_of_what_states_an_answer_with_wilson_intervals() -> None:
     found = add_shares(shown(6, 3, 1, 5, 15))
     assert found["stated"].tolist()[:4] == [10, 10, 10, 10]

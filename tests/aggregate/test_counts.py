@@ -195,6 +195,7 @@ def test_absent_error_names_cells() -> None:
     assert months_of(table(every(BOROUGHS)), mps="error")["R", 202401] == 5 + 8
 
 
+@pytest.mark.slow
 def test_a_level_without_rows_of_its_own_is_a_sum_and_says_of_what() -> None:
     made = published_months(table(every(WARDS)), areas=PUBLISHED_IN, region_code="R", whole=None, absent={})
     assert made.summed == {"borough": "ward", "region": "ward"}
@@ -213,6 +214,7 @@ def test_a_category_that_only_wards_have_is_summed_and_the_others_are_their_own(
     assert borough["incidents_unplaced"] == 100 - (5 + 8)
 
 
+@pytest.mark.slow
 def test_levels_that_are_neither_published_nor_a_sum_have_no_row() -> None:
     assert {code for code, _ in months_of(table(every(BOROUGHS)))} == {"A", "B", "R"}
     assert {code for code, _ in months_of(table(every(("R",))))} == {"R"}

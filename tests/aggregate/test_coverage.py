@@ -225,6 +225,7 @@ def test_less_than_a_month_is_refused_where_the_settings_leave_no_more() -> None
     st.sets(st.sampled_from(YEARS[1:-1]), min_size=1, max_size=5),
     st.lists(st.integers(8, 60), min_size=24, max_size=24),
 )
+@pytest.mark.slow
 def test_taking_a_months_file_away_leaves_no_window_over_it_whole(gone: set[int], counts: list[int]) -> None:
     rows = {m: n for m, n in zip(YEARS, counts, strict=True) if m not in gone}
     report = settled(monthly(rows, named=frozenset(rows)))
@@ -377,6 +378,7 @@ def test_rows_without_a_place_count_only_where_something_says_inside(
 
 
 @given(st.lists(st.dictionaries(st.sampled_from(list(Place)), st.integers(0, 50)), min_size=1, max_size=6))
+@pytest.mark.slow
 def test_how_a_source_is_split_into_files_changes_nothing(parts: list[dict[str, int]]) -> None:
     whole: dict[str, int] = {}
     for part in parts:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from pipeline.aggregate.reduce import (
     KEPT,
@@ -18,6 +19,8 @@ from pipeline.aggregate.reduce import (
 from pipeline.ingest.incidents.read import incidents_schema
 from pipeline.storage.files import read_table
 from pipeline.tables import LOCATIONS
+
+pytestmark = pytest.mark.slow
 
 PLACES = ((530_000.1, 180_000.2, "W1"), (530_000.1, 180_500.0, "W1"), (531_000.0, 180_000.0, "W2"))
 

@@ -18,6 +18,8 @@ from pipeline.errors import InputError
 from pipeline.storage.files import read_columns
 from tests.kit.readers import read, write
 
+pytestmark = pytest.mark.slow
+
 YEAR = Period.parse("2025-01..2025-12")
 COLUMNS = ["organisation", "incident_id", "day", "categories", "easting_m", "northing_m", "ward_code", "borough_code"]
 
@@ -37,7 +39,6 @@ def pairs(*rows: tuple[object, ...], **more: float) -> list[tuple[str, str, str,
     )
 
 
-@pytest.mark.slow
 def test_within_seven_days_in_the_same_strand_and_place() -> None:
     met = ("met", "m", 10, "faith;racist", *POINT)
     near = (530_055.0, 180_010.0, "W1", "B1")
@@ -81,7 +82,6 @@ def test_nothing_is_merged_only_flagged_and_counted() -> None:
     assert duplicate_summary(probable_duplicates(rows.iloc[:3])).empty
 
 
-@pytest.mark.slow
 @given(st.integers(0, 2**32 - 1), st.integers(0, 9), st.sampled_from([20.0, 50.0, 120.0]))
 @settings(max_examples=25, deadline=None)
 def test_the_join_misses_no_pair_and_makes_none_up(seed: int, days: int, metres: float) -> None:

@@ -96,6 +96,7 @@ def test_whole_months_are_not_summed_from_days() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["B1", "B2"]), st.dates(), st.integers(1, 9)), max_size=20, unique_by=str))
+@pytest.mark.slow
 def test_windows_of_any_kind_add_up_to_all_rows(rows: list[tuple[str, Any, int]]) -> None:
     within = [(a, d.replace(year=2024), n) for a, d, n in rows if (d.month, d.day) != (2, 29)]
     merged: dict[tuple[str, str], int] = {}
@@ -113,6 +114,7 @@ def test_windows_of_any_kind_add_up_to_all_rows(rows: list[tuple[str, Any, int]]
         assert found.loc[found["area_code"] == "R", "incidents"].sum() == sum(n for _, _, n in within)
 
 
+@pytest.mark.slow
 def test_parts_are_counted_by_day_only_where_asked(tmp_path: Path) -> None:
     known = row(1, place=0, month=1, categories="race", victim=None, outcome="other")
     rows = [

@@ -184,6 +184,7 @@ def wards_of_categories() -> City:
     return City(areas, TREE, counts, (YEAR,))
 
 
+@pytest.mark.slow
 def test_the_last_part_of_a_union_that_is_offered_is_found(tmp_path: Path) -> None:
     """Of 5 to 9 incidents at most 4 are racist and 4 religious: both are 1 or more."""
     made = wards_of_categories()

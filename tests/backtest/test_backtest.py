@@ -68,6 +68,7 @@ def run(points: np.ndarray, when: np.ndarray, **changes):
     return backtest(study(points, when), **(arguments | changes))
 
 
+@pytest.mark.slow
 def test_methods_stand_between_random_and_the_oracle() -> None:
     result = run(*town())
     assert result.test_incidents == 480
@@ -135,6 +136,7 @@ def test_the_latest_period_is_one_that_the_data_has() -> None:
     assert with_gap.past(4, history=2, seed=0).latest["cells"].sum() == (when == 2).sum()
 
 
+@pytest.mark.slow
 def test_the_bandwidth_is_chosen_from_what_earlier_origins_showed() -> None:
     points, when = town()
 
@@ -221,6 +223,7 @@ def test_wards_are_ranked_by_incidents_per_square_kilometre() -> None:
     assert BY_KEY["area_density"].score(of_two.past(1, history=None, seed=0)).tolist() == [10.0, 1.25]
 
 
+@pytest.mark.slow
 def test_under_a_hundred_test_incidents_nothing_is_ranked() -> None:
     points, when = town(a_month=24)
     result = run(points, when)
@@ -230,6 +233,7 @@ def test_under_a_hundred_test_incidents_nothing_is_ranked() -> None:
     assert run(*town(a_month=25)).ranking != ()
 
 
+@pytest.mark.slow
 def test_no_incident_after_the_origins_leaves_null_not_nan() -> None:
     points, when = town(months=3)
     result = run(points, when, origins=(3, 4, 5))
@@ -263,6 +267,7 @@ def test_fewer_than_three_origins_have_no_interval() -> None:
     assert set(result.equal) == set(result.ranking[1:])
 
 
+@pytest.mark.slow
 def test_equal_origins_give_an_interval_of_no_width() -> None:
     points, _ = town(months=1, a_month=200)
     every = np.concatenate([points] * 5)
@@ -355,6 +360,7 @@ def test_a_turned_grid_is_taken_where_it_serves_better() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10_000))
+@pytest.mark.slow
 def test_ties_are_worth_what_a_random_choice_among_them_catches_on_average(seed: int) -> None:
     rng = np.random.default_rng(seed)
     n = int(rng.integers(1, 7))
@@ -396,6 +402,7 @@ def test_units_of_different_area_are_taken_in_order_and_ties_by_area() -> None:
     assert got.best[3] == pytest.approx(99 + 5 + 3)
 
 
+@pytest.mark.slow
 def test_a_method_that_marks_less_than_asked_stops_there_and_is_not_ranked() -> None:
     points, when = town()
     busiest = np.zeros(400)
@@ -431,6 +438,7 @@ def test_ties_broken_by_lot_scatter_about_the_expected_catch(seed: int) -> None:
             assert drawn.std() == pytest.approx(np.sqrt(k * tied.var() * (m - k) / (m - 1)), abs=0.12)
 
 
+@pytest.mark.slow
 def test_the_report_says_how_often_other_lots_would_change_the_order() -> None:
     points, when = town(a_month=60)
     flat = Method("flat", "cells", lambda _: np.ones(400))

@@ -29,6 +29,7 @@ def completed(*words: str) -> set[str]:
         (("hotspots", "no-such"), set()),
     ],
 )
+@pytest.mark.slow
 def test_the_shell_is_offered_what_fits(words: tuple[str, ...], offered: set[str]) -> None:
     assert completed(*words) == offered
 

@@ -37,6 +37,7 @@ def test_nothing_is_broken_here(all_is_well: tuple[Finding, ...]) -> None:
     assert all(f.advice for f in all_is_well if f.state != State.OK and f.name != "Ordnance Survey's test point")
 
 
+@pytest.mark.slow
 def test_every_requirement_is_looked_at(all_is_well: tuple[Finding, ...]) -> None:
     import tomllib
 
@@ -45,11 +46,13 @@ def test_every_requirement_is_looked_at(all_is_well: tuple[Finding, ...]) -> Non
     assert {f.name for f in all_is_well if f.about == "packages"} == names
 
 
+@pytest.mark.slow
 def test_it_leaves_nothing_behind(tmp_path: Path) -> None:
     examine(Situation(tmp_path / "a" / "outputs"))
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_test_point_of_the_ordnance_survey(all_is_well: tuple[Finding, ...]) -> None:
     # With OSTN15 the guide's own answer, to the millimetre. Without it a seven-parameter transformation, which another
     # library (PHPCoord) puts at 651411.218, 313180.597: 3.450 m from the guide's 651409.804, 313177.450.
@@ -182,6 +185,7 @@ def test_who_can_read_the_outputs(mask: int, state: str, who: str, tmp_path: Pat
     assert who in row.found
 
 
+@pytest.mark.slow
 def test_the_salt_is_not_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOTSPOTS_SALT", "very-secret-indeed")
     rows = examine(Situation(tmp_path))

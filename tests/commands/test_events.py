@@ -11,9 +11,7 @@ from pipeline.cli import app
 from pipeline.commands.events import json_events
 from pipeline.errors import HotspotsError, InputError
 from pipeline.stages.runner import LOG
-from tests.kit.city import write_city
-
-LIGHT: dict[str, Any] = {"exports.geopackage": False, "page.briefings": False}
+from tests.kit.city import LIGHT, write_city
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:

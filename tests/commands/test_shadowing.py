@@ -13,6 +13,8 @@ from pipeline.commands import shadowing
 from pipeline.commands.doctor import Situation, State
 from pipeline.commands.doctor import shadowing as examined
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 START = "from pipeline.cli import main; main()"  # what the program `hotspots` consists of
 
@@ -67,7 +69,6 @@ def test_a_copy_of_another_version_in_front_of_the_installed_one(tmp_path: Path)
     assert f"version {version}" in words
 
 
-@pytest.mark.slow
 def test_one_in_the_current_folder_is_harmless_to_the_program_and_named_by_the_doctor(tmp_path: Path) -> None:
     other(tmp_path)
     assert hotspots("--help", cwd=tmp_path, look_in=(ROOT,)).returncode == 0

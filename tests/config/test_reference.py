@@ -32,6 +32,7 @@ def test_the_reference_is_current() -> None:
     assert (ROOT / "docs" / "configuration.md").read_text("utf-8") == configuration_reference()
 
 
+@pytest.mark.slow
 def test_the_schema_is_current_and_accepts_what_the_program_accepts() -> None:
     text = (ROOT / "docs" / "config.schema.json").read_text("utf-8")
     assert text == configuration_schema()

@@ -37,6 +37,7 @@ def a_town(rng: np.random.Generator) -> np.ndarray:
     return np.concatenate((points, points[rng.integers(0, len(points), n // 5)]))
 
 
+@pytest.mark.slow
 def test_labels_on_random_towns(conformance: Record) -> None:
     rng = np.random.default_rng(20240801)
     labels = cores = borders = points_seen = 0

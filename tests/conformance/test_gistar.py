@@ -44,6 +44,7 @@ def test_six_points_of_getis_and_ord(conformance) -> None:
 
 
 @pytest.mark.parametrize("rule", ["queen", "rook"])
+@pytest.mark.slow
 def test_z_equals_esda_on_random_lattices(rule: str, conformance) -> None:
     import esda
     import libpysal
@@ -61,6 +62,7 @@ def test_z_equals_esda_on_random_lattices(rule: str, conformance) -> None:
     conformance(f"Gi* z, largest difference, {rule} lattices", "esda.G_Local 2.9", "< 1e-09", worst)
 
 
+@pytest.mark.slow
 def test_permutation_p_equals_esda_within_its_noise(conformance) -> None:
     import esda
     import libpysal
@@ -75,6 +77,7 @@ def test_permutation_p_equals_esda_within_its_noise(conformance) -> None:
     np.testing.assert_allclose(ours.p, expected, atol=0.023)
 
 
+@pytest.mark.slow
 def test_empirical_bayes_standardised_rates_on_st_louis(conformance) -> None:
     import esda
 

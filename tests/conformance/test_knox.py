@@ -27,6 +27,7 @@ def brute_force(points, days, distance=math.dist) -> list[list[int]]:
 
 
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.slow
 def test_table_expectation_and_p_equal_brute_force(seed: int, conformance) -> None:
     rng = np.random.default_rng(seed)
     points = rng.integers(0, 12, (60, 2)) * 50.0  # many pairs at exactly 0, 100, 200 and 400 m

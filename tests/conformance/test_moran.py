@@ -11,6 +11,7 @@ from pipeline.geography.neighbours import from_pairs, lattice
 
 
 @pytest.mark.parametrize("rule", ["queen", "rook"])
+@pytest.mark.slow
 def test_local_i_and_quadrants_equal_esda(rule: str, conformance) -> None:
     import esda
     import libpysal
@@ -27,6 +28,7 @@ def test_local_i_and_quadrants_equal_esda(rule: str, conformance) -> None:
     conformance(f"local I, largest difference, {rule} lattices", "esda.Moran_Local 2.9", "< 1e-09", worst)
 
 
+@pytest.mark.slow
 def test_permutation_p_equals_esda_within_its_noise(conformance) -> None:
     import esda
     import libpysal

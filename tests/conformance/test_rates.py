@@ -68,6 +68,7 @@ def test_smoothing_of_random_areas(conformance: Record) -> None:
     assert got == pytest.approx(expected, rel=1e-10)
 
 
+@pytest.mark.slow
 def test_dispersion_of_random_tables(conformance: Record) -> None:
     import statsmodels.api as sm
 

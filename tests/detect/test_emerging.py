@@ -79,6 +79,7 @@ def test_a_stricter_level_counts_fewer_periods() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(-4, 4), min_size=4, max_size=30))
+@pytest.mark.slow
 def test_tau_and_s_equal_scipys(values: list[int]) -> None:
     trend = mann_kendall([values])
     by_pairs = sum(np.sign(values[j] - values[i]) for j in range(len(values)) for i in range(j))

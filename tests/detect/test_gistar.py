@@ -91,6 +91,7 @@ def test_a_peak_among_empty_neighbours_is_not_called_hot() -> None:
     assert result.hotspot_class[centre] == 0
 
 
+@pytest.mark.slow
 def test_rates_are_tested_where_there_is_a_population() -> None:
     rng = np.random.default_rng(5)
     people = rng.integers(1_000, 20_000, 144).astype(float)
@@ -102,6 +103,7 @@ def test_rates_are_tested_where_there_is_a_population() -> None:
     assert any("no population was given" in n for n in gistar(by_people, weights=GRID, family="x").notes)
 
 
+@pytest.mark.slow
 def test_areas_without_residents_or_cover_take_no_part() -> None:
     people = np.full(144, 5_000.0)
     people[[0, 1]] = [0, np.nan]

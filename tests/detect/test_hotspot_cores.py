@@ -10,6 +10,8 @@ from pipeline.detect.hotspots.cores import find_cores
 from pipeline.detect.hotspots.finding import find_hotspots
 from pipeline.detect.hotspots.outlines import members_of
 
+pytestmark = pytest.mark.slow
+
 PEAKS = ((530_000.0, 180_000.0), (531_600.0, 180_000.0))
 EPS_M, MIN_SAMPLES = 200.0, 30
 

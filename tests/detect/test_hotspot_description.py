@@ -89,6 +89,7 @@ def test_incidents_between_two_times_are_shared_over_the_cells_of_the_week() -> 
     assert cells == {"5 7": (1, 2), "6 0": (1, 1), "7 0": (0, 1)}
 
 
+@pytest.mark.slow
 def test_a_doubling_is_higher_and_a_few_are_too_few() -> None:
     def word(now: int, before: int) -> str:
         table = facts(months=months(now, before))

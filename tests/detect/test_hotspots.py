@@ -98,6 +98,7 @@ def test_the_towns_categories_and_months() -> None:
     }
 
 
+@pytest.mark.slow
 def test_row_order_does_not_matter() -> None:
     settings = {"window": WINDOW, "previous": BEFORE, "eps_m": 100.0, "min_samples": 10, "resamples": 5}
     one = find_hotspots(TOWN, rng=np.random.default_rng(1), **settings)

@@ -54,6 +54,7 @@ def test_a_ring_keeps_its_hole_and_the_cluster_inside_it_apart() -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), n=st.integers(1, 150), eps_m=st.floats(5, 200))
+@pytest.mark.slow
 def test_every_outline_is_valid_whole_and_holds_its_locations(seed: int, n: int, eps_m: float) -> None:
     points = np.random.default_rng(seed).uniform(0, 1000, (n, 2)) + 5e5
     found = dbscan(points, eps_m=eps_m, min_samples=2)

@@ -52,6 +52,7 @@ def planted(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return points, counts
 
 
+@pytest.mark.slow
 def test_an_outbreak_is_found_and_alive_only_if_it_reaches_the_last_period() -> None:
     points, counts = planted()
     back = space_time_scan(points, counts=counts, max_radius_m=800, permutations=99)
@@ -74,6 +75,7 @@ def test_clusters_share_no_location() -> None:
     assert [c.log_ratio for c in result.clusters] == sorted((c.log_ratio for c in result.clusters), reverse=True)
 
 
+@pytest.mark.slow
 def test_pure_noise_is_rarely_significant() -> None:
     ps = []
     for seed in range(40):
@@ -86,6 +88,7 @@ def test_pure_noise_is_rarely_significant() -> None:
     assert np.mean(np.array(ps) <= 0.05) < 0.2
 
 
+@pytest.mark.slow
 def test_sparse_counts_any_block_size_and_any_seed_order_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     import pipeline.detect.scan.circles as module
 

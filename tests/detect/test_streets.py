@@ -14,6 +14,7 @@ def lines(*ends) -> np.ndarray:
     return np.array([shapely.LineString(e) for e in ends], dtype=object)
 
 
+@pytest.mark.slow
 def test_the_nearest_segment_is_that_of_every_distance() -> None:
     rng = np.random.default_rng(2)
     streets = lines(*(rng.uniform(0, 500, (3, 2)) for _ in range(60)))

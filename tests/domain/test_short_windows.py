@@ -24,6 +24,7 @@ spans = st.tuples(days, st.integers(0, 500)).map(lambda s: (s[0], s[0] + timedel
 
 
 @given(kinds, spans, st.none() | days)
+@pytest.mark.slow
 def test_windows_partition_the_days(kind: str, span: tuple[date, date], anchor: date | None) -> None:
     found = short_windows(kind, first=span[0], last=span[1], anchor=anchor)
     held = [w.start + timedelta(days=n) for w in found for n in range(w.days)]
@@ -106,6 +107,7 @@ def test_a_window_of_days_is_no_sum_of_months() -> None:
 
 
 @given(kinds, spans)
+@pytest.mark.slow
 def test_a_year_before_is_a_window_of_the_same_series(kind: str, span: tuple[date, date]) -> None:
     window = short_windows(kind, first=span[0], last=span[1])[-1]
     before = earlier_window(window, basis="year_before")

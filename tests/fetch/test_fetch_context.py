@@ -204,6 +204,7 @@ def ordnance_survey(site: Site, folder: Path) -> None:
         site.pages[f"/files/{product}"] = say(body, SHAPES)
 
 
+@pytest.mark.slow
 def test_ordnance_survey_gives_layers_that_a_run_reads(
     site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -226,6 +227,7 @@ def test_ordnance_survey_gives_layers_that_a_run_reads(
     assert found.credits == ("Contains OS data © Crown copyright (OGL v3)",)
 
 
+@pytest.mark.slow
 def test_a_product_that_has_changed_is_named(site: Site, tmp_path: Path) -> None:
     ordnance_survey(site, tmp_path)
     site.pages["/products/OpenGreenspace/downloads"] = say("[]")

@@ -20,6 +20,8 @@ from tests.kit.city import CONFIG
 from tests.kit.readers import read
 from tests.kit.readers import settings as one_source
 
+pytestmark = pytest.mark.slow
+
 MANY = 400 if os.environ.get("HOTSPOTS_LONG") else 40
 often = settings(max_examples=MANY, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -80,7 +82,6 @@ def test_any_category_tree_sorts_into_itself_or_is_refused(tree: list[dict[str, 
 COLUMNS = st.sampled_from(["id", "date", "easting", "northing", "lat", "lon", "strand", "", "x"])
 
 
-@pytest.mark.slow
 @given(head=st.lists(COLUMNS, max_size=7), body=st.text(st.sampled_from('ab1290-/.:,;"\n\r\t |é\0'), max_size=80))
 @often
 def test_any_table_is_accounted_for_or_one_error(head: list[str], body: str, tmp_path: Path) -> None:

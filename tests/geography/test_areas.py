@@ -67,6 +67,7 @@ def partition(rng, n_sites, x0=530_000.0, y0=180_000.0, size=1_000.0):
 
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), n_sites=st.integers(2, 14), cell_m=st.sampled_from([7.0, 50.0, 333.3, 5_000.0]))
+@pytest.mark.slow
 def test_random_partitions_equal_testing_every_point(seed, n_sites, cell_m) -> None:
     rng = np.random.default_rng(seed)
     shapes, codes = partition(rng, n_sites)

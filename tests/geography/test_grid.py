@@ -54,6 +54,7 @@ def test_ids_do_not_depend_on_the_extent(seed, cell_m, kind) -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), size_m=st.floats(20.0, 900.0))
+@pytest.mark.slow
 def test_hexagon_of_a_point_is_the_one_with_the_nearest_centre(seed, size_m) -> None:
     rng = np.random.default_rng(seed)
     grid = HexGrid.covering((-700.0, -900.0, 800.0, 1_000.0), size_m=size_m)
@@ -125,6 +126,7 @@ def test_bounds_and_margins_are_checked_and_size_is_limited() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
+@pytest.mark.slow
 def test_covered_share_of_each_cell_equals_clipping_each_cell(seed) -> None:
     rng = np.random.default_rng(seed)
     grid = Grid.covering((0, 0, 200, 150), cell_m=10)

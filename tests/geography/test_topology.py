@@ -115,6 +115,7 @@ def test_zero_tolerance_changes_nothing() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(-(10**7), 10**7), st.integers(-(10**7), 10**7)), min_size=1, max_size=30))
+@pytest.mark.slow
 def test_delta_coding_is_undone(points: list[tuple[int, int]]) -> None:
     assert simplify.decode_arc(simplify.delta_code(points)) == tuple(points)
 

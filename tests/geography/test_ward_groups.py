@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from scipy.spatial import KDTree
 
 from pipeline.errors import InputError
 from pipeline.geography.ward_groups import add_groups, group_borough, group_wards, with_ward_groups
@@ -45,12 +46,16 @@ def table(shapes: np.ndarray, people: list[int | None], *, parents: list[str] | 
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 10_000), n=st.integers(8, 40), known=st.booleans())
 def test_a_borough_is_divided_into_connected_groups_of_three_median_wards_at_least(
     seed: int, n: int, *, known: bool
 ) -> None:
     shapes = cells(seed, n)
+    # Boundaries less than a metre apart count as one: borders that short are no borders.
+    corners = np.unique(shapely.get_coordinates(shapes).round(6), axis=0)
+    assume(not KDTree(corners).query_pairs(2.0))
     draw = np.random.default_rng(seed + 1)
     people = draw.integers(4_000, 20_000, n).astype(float) if known else np.full(n, np.nan)
     codes = [f"W{i:02d}" for i in range(n)]
@@ -67,6 +72,7 @@ def test_a_borough_is_divided_into_connected_groups_of_three_median_wards_at_lea
     assert all(shapely.union_all(shapes[[codes.index(c) for c in group]]).geom_type == "Polygon" for group in groups)
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 10_000), n=st.integers(8, 30))
 def test_the_order_of_the_wards_does_not_matter(seed: int, n: int) -> None:

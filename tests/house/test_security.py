@@ -139,12 +139,14 @@ def memory() -> Any:
 
 @given(text=ANY_TEXT | st.lists(st.sampled_from(HOSTILE), max_size=5).map("".join))
 @settings(max_examples=150, deadline=None)
+@pytest.mark.slow
 def test_any_text_comes_back_as_it_went_in(memory: Any, text: str) -> None:
     assert memory.execute(f"SELECT {literal(text)}").fetchall() == [(text,)]
 
 
 @given(name=(ANY_TEXT | st.lists(st.sampled_from(HOSTILE), max_size=5).map("".join)).filter(bool))
 @settings(max_examples=150, deadline=None)
+@pytest.mark.slow
 def test_any_name_comes_back_as_it_went_in(memory: Any, name: str) -> None:
     found = memory.execute(
         f"SELECT {identifier(name)} + 1 AS {identifier(name)} FROM (SELECT 41 AS {identifier(name)})"

@@ -14,6 +14,8 @@ from pipeline.config import Areas
 from pipeline.errors import InputError
 from pipeline.ingest.areas import read_areas
 
+pytestmark = pytest.mark.slow
+
 CODES = ("W00", "W01", "W10", "W11")
 
 

@@ -1,6 +1,7 @@
 """Times of day and local time: offsets, both changes of clocks, 24:00, and dates saved as times."""
 
 import datetime as dt
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,7 +20,8 @@ from hypothesis import strategies as st
 from pipeline.config import parse_config
 from pipeline.errors import ConfigError
 from pipeline.geography.areas import AreaIndex
-from pipeline.ingest import ReadJob, read_areas, read_incidents, save_index
+from pipeline.geography.projection import project_geometries
+from pipeline.ingest import AreaLookup, ReadJob, read_incidents
 from pipeline.ingest.incidents.clock import Clock, LocalTime, local_time, read_clock
 
 ZONES = (
@@ -78,6 +80,7 @@ def test_local_time_is_that_of_the_standard_library(zone: str, instants: list[in
 
 
 @pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.slow
 def test_local_time_holds_to_the_second_where_clocks_change(zone: str) -> None:
     for year in (1941, 1968, 1971, 2024, 2030):
         first = int(dt.datetime(year, 1, 1, tzinfo=dt.UTC).timestamp())
@@ -101,6 +104,17 @@ def test_a_working_system_of_one_country_says_its_zone(working: str, zone: str) 
     assert local_time(parse_config(given_settings)).name == "America/Chicago"
 
 
+@cache
+def town(working: str) -> AreaLookup:
+    """A ward of 1.5 km in a working system."""
+    shapes = project_geometries(
+        np.array([shapely.box(528_000, 180_000, 529_500, 181_500)], dtype=object), source="EPSG:27700", working=working
+    )
+    west, south, east, north = (float(v) for v in shapely.total_bounds(shapes))
+    index = AreaIndex.build(shapes, ["W1"], cell_m=50, snap_m=25)
+    return AreaLookup(("W1",), ("Northby",), {"Northby": "Northby"}, (west, south, east, north), index)
+
+
 def read(folder: Path, path: Path, columns: dict[str, str], **changes: Any) -> pd.DataFrame:
     """Read one file of incidents."""
     folder.mkdir(exist_ok=True)
@@ -109,19 +123,12 @@ def read(folder: Path, path: Path, columns: dict[str, str], **changes: Any) -> p
     given_settings["crs"] = {"working": changes.pop("working", "EPSG:27700")}
     given_settings["incidents"][0].update(columns=columns, last_date="2030-01-01", **changes)
     config = parse_config(given_settings)
-    ward = {"code": ["W1"], "name": ["Alder"], "parent": ["Northby"]}
-    shape = gpd.GeoDataFrame(ward, geometry=[shapely.box(528_000, 180_000, 529_500, 181_500)], crs="EPSG:27700")
-    shape.to_crs("EPSG:4326").to_file(folder / "wards.geojson")
-    areas = read_areas(config.areas, base=folder, working=config.crs.working, limits=config.run, scratch=folder)
-    wards = areas.level("ward")
-    index = AreaIndex.build(wards.geometry.to_numpy(), list(wards["area_code"]), cell_m=50, snap_m=25)
-    save_index(folder / "index.npz", index)
     read_incidents(
         ReadJob(
             path=path,
             source=config.incidents[0],
             config=config,
-            areas=areas.lookup(folder / "index.npz", key="k"),
+            areas=town(config.crs.working),
             out=folder / "part.parquet",
             quarantine_out=folder / "refused.parquet",
             salt=b"salt",
@@ -208,6 +215,7 @@ def test_local_midnight_saved_in_utc_is_a_date_without_an_hour(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("late", ["2024-06-30T23:30:00Z", "2024-07-01T00:30:00+01:00", "2024-06-30T20:00:00-03:30"])
+@pytest.mark.slow
 def test_an_offset_that_comes_late_is_heeded_like_an_early_one(tmp_path: Path, late: str) -> None:
     texts = ["2024-02-15T00:00:00Z"] * 1500 + [late]
     kept = read(tmp_path, csv(tmp_path, texts), {"date": "at", **PLACE})

@@ -75,6 +75,7 @@ def test_a_layer_in_degrees_is_brought_into_the_working_system(tmp_path: Path) -
     assert np.hypot(frame.geometry[0].x - 651_409.8, frame.geometry[0].y - 313_177.4) < 5  # without a grid, 5 m
 
 
+@pytest.mark.slow
 def test_names_are_plain_short_text_and_need_not_be_there(tmp_path: Path) -> None:
     points = [shapely.Point(535_000 + 1000 * i, 185_000) for i in range(3)]
     write(tmp_path / "n.gpkg", points, name=[HOSTILE, None, "x" * 500])

@@ -78,6 +78,7 @@ def test_numbers_are_read_as_they_were_meant(
     assert wards(found) == wards(plain)
 
 
+@pytest.mark.slow
 def test_a_way_that_only_a_late_row_shows_settles_the_whole_column(tmp_path: Path) -> None:
     # 1,200 whole numbers, then thousands with commas: the file is read again, and no row is lost.
     east = [f"{v:.0f}" for v in np.tile(EAST, 20)] + [f"{v:,.0f}" for v in EAST]
@@ -88,6 +89,7 @@ def test_a_way_that_only_a_late_row_shows_settles_the_whole_column(tmp_path: Pat
     assert wards(found)[-60:] == wards(found)[:60]
 
 
+@pytest.mark.slow
 def test_a_slip_is_refused_and_the_others_are_read(tmp_path: Path) -> None:
     east = [f"{v:,.1f}" for v in np.tile(EAST, 4)]
     north = [f"{v:,.1f}" for v in np.tile(NORTH, 4)]
@@ -142,6 +144,7 @@ DEGREES = [
 
 
 @pytest.mark.parametrize("one", DEGREES)
+@pytest.mark.slow
 def test_degrees_are_read_as_they_were_meant(tmp_path: Path, one: Callable[..., str]) -> None:
     # Five hundred kilometres of longitude on both sides of Greenwich would be east and west; the city lies west.
     lon, lat = _TO_DEGREES.transform(EAST, NORTH)
@@ -195,6 +198,7 @@ def test_grid_references_name_their_points(text: str, east: float | None, north:
     assert (x[0].as_py(), y[0].as_py(), x[1].as_py()) == (east, north, None)
 
 
+@pytest.mark.slow
 def test_the_precision_of_a_grid_reference_follows_from_its_figures(tmp_path: Path) -> None:
     # The areas of the test city lie from 530000 180000, which is TQ3080.
     texts = ["TQ3050180501", "TQ 3050 8050", "TQ 305 805", "TQ3080", "TQ38", "TQ3"]

@@ -241,6 +241,7 @@ NUMBERS = [
 
 @pytest.mark.parametrize(("one", "label", "timed"), NUMBERS)
 @pytest.mark.parametrize("write", [csv, parquet, geojson])
+@pytest.mark.slow
 def test_numbers_are_dates_and_hours_of_local_time(
     tmp_path: Path, write: Callable[[Path, Any], Path], one: Callable[[dt.datetime], Any], label: str, *, timed: bool
 ) -> None:
@@ -252,11 +253,13 @@ def test_numbers_are_dates_and_hours_of_local_time(
     assert label in found.report.decisions["dates"]
 
 
+@pytest.mark.slow
 def test_whole_days_in_utc_stay_those_days(tmp_path: Path) -> None:
     midnights = [int(pd.Timestamp(day, tz="UTC").timestamp()) * 1000 for day in NUMBERED_DAYS]
     assert read(csv(tmp_path, midnights)).incidents["occurred_on"].tolist() == NUMBERED_DAYS
 
 
+@pytest.mark.slow
 def test_one_slip_among_many_is_refused_alone(tmp_path: Path) -> None:
     dates = [f"{int(serial(t))}" for t in TIMES * 10]
     dates[3] = "soon"

@@ -72,6 +72,7 @@ def test_a_stated_format_that_nothing_fits_is_named(tmp_path: Path) -> None:
     assert "incidents[0].date_format ('%d/%m/%Y')" in fault["cause"]
 
 
+@pytest.mark.slow
 def test_faults_of_files_add_up_and_are_said_in_one_message(tmp_path: Path) -> None:
     parts = []
     for name in ("a", "b"):
@@ -161,6 +162,7 @@ def test_some_points_elsewhere_stop_nothing(tmp_path: Path, share: float) -> Non
     assert report.places["point"] == 60 - int(cut.sum())
 
 
+@pytest.mark.slow
 def test_points_round_the_areas_are_no_mistake(tmp_path: Path) -> None:
     # The city next door: outside the areas, and no single mistake brings them in.
     report = tried(tmp_path, rows(easting=EAST + 9_000, northing=NORTH + 4_000)).report

@@ -101,6 +101,7 @@ def geojson(path: Path, frame: gpd.GeoDataFrame, named: str | None = None) -> Pa
 
 @pytest.mark.parametrize("named", [None, "urn:ogc:def:crs:EPSG::999999", "local grid"])
 @pytest.mark.parametrize("system", ["EPSG:27700", "EPSG:3857", "EPSG:2263"])
+@pytest.mark.slow
 def test_metres_that_pass_for_degrees_are_refused(tmp_path: Path, system: str, named: str | None) -> None:
     path = geojson(tmp_path / "w.geojson", squares().to_crs(system), named)
     with pytest.raises(InputError, match=r"w\.geojson.*Set areas\.wards\.crs"):
@@ -134,6 +135,7 @@ def test_polygons_are_taken_out_of_collections(tmp_path: Path) -> None:
         read(tmp_path / "w.gpkg")
 
 
+@pytest.mark.slow
 def test_names_are_read_in_the_encoding_that_is_set(tmp_path: Path) -> None:
     frame = squares()
     frame["area_name"] = ["Brücke", "Séngby", "C"]

@@ -20,6 +20,8 @@ from pipeline.tables import AREA_MONTHS, INCIDENTS, LOCATIONS, QUARANTINE
 from tests.kit.counted import locations
 from tests.kit.readers import CITY, Read, read, settings, settle, write
 
+pytestmark = pytest.mark.slow
+
 TABLE = pd.DataFrame(
     {
         "id": ["a", "b", "c", ""],
@@ -86,7 +88,6 @@ def test_two_readings_are_the_same_bytes(tmp_path: Path) -> None:
     assert first.quarantine_part.read_bytes() == second.quarantine_part.read_bytes()
 
 
-@pytest.mark.slow
 def test_a_file_longer_than_a_batch_keeps_its_order_and_numbers(tmp_path: Path) -> None:
     count = 2**17 * 2 + 1
     frame = pd.DataFrame({"id": np.arange(1, count + 1), "date": "2025-01-02", "easting": 530_500, "northing": 180_500})
@@ -97,7 +98,6 @@ def test_a_file_longer_than_a_batch_keeps_its_order_and_numbers(tmp_path: Path) 
     assert sorted(found.rules) == [1, 2**17, 2**17 + 1, count]
 
 
-@pytest.mark.slow
 def test_a_bad_line_late_in_a_file_changes_no_other_row(tmp_path: Path) -> None:
     body = "".join(f"{n},2025-01-02,{530_000 + n % 1000}.5,180500\n" for n in range(20_000))
     sound = read(write(tmp_path, "id,date,x,y\n" + body, "same.csv"))
@@ -195,7 +195,6 @@ def test_one_row_late_in_the_file_settles_the_order_of_all(tmp_path: Path) -> No
         read(write(tmp_path, body))
 
 
-@pytest.mark.slow
 def test_a_form_that_only_late_rows_have_is_settled_by_the_whole_file(tmp_path: Path) -> None:
     early = "2025-01-02,7\n" * 1500
     late = read(write(tmp_path, "date,time\n" + early + "03/04/2025,23\n14/04/2025,23\n"))
@@ -303,7 +302,6 @@ def parts(tmp_path: Path, *texts: str, names: tuple[str, ...] = ()) -> list[Read
     return found
 
 
-@pytest.mark.slow
 def test_the_first_row_of_an_id_is_kept_across_files(tmp_path: Path) -> None:
     read_parts = parts(
         tmp_path,
@@ -329,7 +327,6 @@ def test_the_first_row_of_an_id_is_kept_across_files(tmp_path: Path) -> None:
     assert (tmp_path / "settled" / "f2.csv.parquet").read_bytes() == before[read_parts[2].part]
 
 
-@pytest.mark.slow
 def test_settling_twice_is_the_same(tmp_path: Path) -> None:
     found = parts(tmp_path, "a,2025-01-02,,\na,2025-01-03,,\nb,2025-01-02,,\n", "a,2025-01-02,,\n")
     once, twice = (
@@ -346,7 +343,6 @@ def test_one_number_of_two_organisations_is_two_incidents(tmp_path: Path) -> Non
     assert len(pd.read_parquet(settle(found, tmp_path / "settled").left_out)) == 0
 
 
-@pytest.mark.slow
 @given(st.lists(st.lists(st.sampled_from(["", "a", "b", "c"]), max_size=6), min_size=1, max_size=3))
 @hypothesis_settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_rows_are_kept_or_listed(tmp_path: Path, files: list[list[str]]) -> None:
@@ -394,7 +390,6 @@ def test_counts_by_area_and_month_are_those_of_a_hand_count(tmp_path: Path) -> N
     }  # fmt: skip
 
 
-@pytest.mark.slow
 def test_places_with_weights_leave_out_what_has_no_place(tmp_path: Path) -> None:
     part = read(write(tmp_path, EVENTS), settings(OUTCOMES)).part
     found = locations([part])
@@ -424,7 +419,6 @@ def test_without_outcomes_there_are_none_rather_than_zero(tmp_path: Path) -> Non
     assert locations([part])["positive_outcomes"].isna().all()
 
 
-@pytest.mark.slow
 def test_any_split_into_files_gives_the_same_counts(tmp_path: Path) -> None:
     head, *lines = EVENTS.splitlines(keepends=True)
     whole = [read(write(tmp_path, EVENTS, "whole.csv"), settings(OUTCOMES)).part]

@@ -153,12 +153,14 @@ def test_real_sizes_meet_no_limit(tmp_path: Path) -> None:
         unfolds(packed, size=5_000 * MB, limits=DEFAULT_LIMITS)
 
 
+@pytest.mark.slow
 def test_small_files_may_unfold_as_they_like(tmp_path: Path) -> None:
     path = pack(tmp_path / "rows.csv.gz", (HEAD.encode(), 1), (GOOD.encode() * 1000, 20))
     assert path.stat().st_size * 200 < 20_000 * len(GOOD)
     assert read(path).report.rows_read == 20_000
 
 
+@pytest.mark.slow
 def test_every_limit_can_be_raised(tmp_path: Path) -> None:
     line = GOOD.replace("race", "r" * 1200)
     path = write(tmp_path, HEAD + line * 3)
@@ -169,6 +171,7 @@ def test_every_limit_can_be_raised(tmp_path: Path) -> None:
         read(path, settings(run={"max_columns": 4}))
 
 
+@pytest.mark.slow
 def test_wide_rows_come_in_small_batches_and_add_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path, HEAD + "".join(GOOD.replace("1,", f"{n},", 1) for n in range(10_000)))
     whole = read(path, out=tmp_path / "a")
@@ -242,6 +245,7 @@ def test_tiles_come_over_https(url: str, allowed: bool) -> None:  # noqa: FBT001
 
 
 @pytest.mark.parametrize("name", ["rows[1].csv", "rows*.csv", "rows?.csv", "{rows,other}.csv", 'rows\' "1".csv'])
+@pytest.mark.slow
 def test_a_file_is_read_by_its_own_name(tmp_path: Path, name: str) -> None:
     for other in ("rows1.csv", "rowsx.csv", "rows.csv", "other.csv"):
         write(tmp_path, HEAD + GOOD * 3, other)

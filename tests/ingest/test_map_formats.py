@@ -97,6 +97,7 @@ def test_a_layer_is_a_small_table_too(tmp_path: Path, kind: Kind) -> None:
     assert found["n"].astype(float).tolist() == [1, 2]
 
 
+@pytest.mark.slow
 def test_a_geodatabase_is_a_folder_of_files_that_a_path_a_pattern_or_an_archive_names(tmp_path: Path) -> None:
     folder = write(tmp_path, GEODATABASE, points())
     assert expand(("a.gdb",), base=tmp_path, key="paths") == expand(("*.gdb",), base=tmp_path, key="paths") == (folder,)
@@ -125,6 +126,7 @@ def test_a_geodatabase_with_only_tables_has_no_boundaries(tmp_path: Path) -> Non
     assert read_table(tmp_path / "a.gdb", encoding="utf-8")["WD25NM"].tolist() == ["Ash"]
 
 
+@pytest.mark.slow
 def test_of_several_layers_the_only_one_that_serves_is_read_and_otherwise_one_is_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "a.gdb"
     pyogrio.write_dataframe(wards(), path, layer="Wards", driver="OpenFileGDB")
@@ -135,6 +137,7 @@ def test_of_several_layers_the_only_one_that_serves_is_read_and_otherwise_one_is
         read_layer(path, REQUEST)
 
 
+@pytest.mark.slow
 def test_gpx_is_read_by_its_only_layer_with_rows(tmp_path: Path) -> None:
     frame = (
         points()
@@ -158,6 +161,7 @@ def esri(path: Path, **more: Any) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_the_answer_of_an_esri_service_is_read_with_local_times(tmp_path: Path) -> None:
     path = esri(tmp_path / "a.json")
     found = read(path, settings({"paths": ["a.json"], "crs": None, "columns": {"id": "id", "date": "when"}}))
@@ -176,6 +180,7 @@ def test_the_answer_of_an_esri_service_without_geometry_is_a_table(tmp_path: Pat
     assert found.to_dict("records") == [{"code": "W1", "n": "5"}, {"code": "W2", "n": "7"}]
 
 
+@pytest.mark.slow
 def test_an_answer_that_a_service_cut_short_is_reported(tmp_path: Path) -> None:
     path = esri(tmp_path / "a.json", exceededTransferLimit=True)
     found = read(path, settings({"paths": ["a.json"], "crs": None, "columns": {"id": "id", "date": "when"}}))

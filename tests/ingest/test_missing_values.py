@@ -66,6 +66,7 @@ def rows(missing: str) -> Frame:
 
 @pytest.mark.parametrize("write", [pytest.param(w, id=n) for n, w in FORMATS.items()])
 @pytest.mark.parametrize("missing", ["NULL", "n/a", " None ", "-", "NaN", "."])
+@pytest.mark.slow
 def test_missing_is_missing_in_every_column_and_format(
     tmp_path: Path, write: Callable[[Path, Frame], Path], missing: str
 ) -> None:

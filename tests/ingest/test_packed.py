@@ -37,6 +37,7 @@ def test_a_zipped_shapefile_and_a_gzipped_map_are_boundaries(tmp_path: Path) -> 
         assert area == pytest.approx(frame.area.sum(), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_incidents_in_an_archive_are_labelled_and_counted_like_files(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("q1/rows.csv", "id,date,easting,northing\n1,2025-03-04,530500,180500\n2,soon,1,1\n")
@@ -47,6 +48,7 @@ def test_incidents_in_an_archive_are_labelled_and_counted_like_files(tmp_path: P
     assert read(second, out=tmp_path / "2").incidents["ward_code"].tolist() == ["W11"]
 
 
+@pytest.mark.slow
 def test_counts_and_residents_are_read_from_workbooks_and_archives(tmp_path: Path) -> None:
     config = write_published(tmp_path, published_cells((NORTHBY, SOUTHBY)))
     with zipfile.ZipFile(tmp_path / "counts.zip", "w") as archive:
@@ -69,6 +71,7 @@ def test_counts_and_residents_are_read_from_workbooks_and_archives(tmp_path: Pat
     assert [a["population"] for a in packed.layer("wards").values()] == [int(row[1]) for row in people[1:]]
 
 
+@pytest.mark.slow
 def test_three_hundred_columns_and_line_breaks_in_quotes_are_read_from_an_archive(tmp_path: Path) -> None:
     names = ["id", "date", "easting", "northing", "notes", *(f"column {i}" for i in range(295))]
     text = io.StringIO()

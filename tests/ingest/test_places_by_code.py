@@ -140,6 +140,7 @@ def test_a_pair_of_degrees_that_stands_for_no_place(tmp_path: Path, lon: str, la
 
 
 @given(st.lists(st.sampled_from(["W00", "w10", "Castle", "OLD7", "E01000001", "nowhere", ""]), min_size=1, max_size=40))
+@pytest.mark.slow
 def test_every_name_is_a_ward_or_counted_as_unknown(texts: list[str]) -> None:
     wards = WardNames(LOOKUP)
     right = {"W00": 0, "w10": 2, "Castle": 1, "OLD7": 2, "E01000001": 0, "nowhere": -1, "": -1}

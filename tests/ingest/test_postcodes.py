@@ -152,6 +152,7 @@ def read_with(found: Any, folder: Path, text: str, source: dict[str, Any] | None
     return read(write(folder, text), config, areas=areas)
 
 
+@pytest.mark.slow
 def test_a_row_without_coordinates_lies_in_its_postcode(tmp_path: Path) -> None:
     text = (
         "id,date,easting,northing,postcode,borough\n"

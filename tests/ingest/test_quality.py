@@ -297,6 +297,7 @@ TEXT = (
 )
 
 
+@pytest.mark.slow
 def test_counts_are_mapped_or_listed_with_a_reason(tmp_path: Path) -> None:
     found = counts(tmp_path, TEXT)
     mapped = found.table[found.table["mapped"]]
@@ -318,6 +319,7 @@ def test_counts_are_mapped_or_listed_with_a_reason(tmp_path: Path) -> None:
     assert len(found.quarantine) == 0
 
 
+@pytest.mark.slow
 def test_codes_of_another_edition_are_taken_over_where_a_table_says_so(tmp_path: Path) -> None:
     (tmp_path / "lookup.csv").write_text("from_code,to_code\nE99,E06\nE98,E06\n")
     areas = Areas.model_validate({"wards": {"path": "w.gpkg"}, "lookup": "lookup.csv"})
@@ -354,6 +356,7 @@ def test_a_bad_row_of_counts_is_refused_by_name(tmp_path: Path, line: str, rule:
     assert found.table["value"].sum() == counts(tmp_path, TEXT).table["value"].sum()
 
 
+@pytest.mark.slow
 def test_an_unknown_category_of_counts_is_as_configured(tmp_path: Path) -> None:
     line = "E05,Elm,Ward,2025-01,Martian,Offences,4\n"
     ignored = counts(tmp_path, TEXT + line)
@@ -367,6 +370,7 @@ def test_an_unknown_category_of_counts_is_as_configured(tmp_path: Path) -> None:
     assert made.report.labels == {"martian": "Martian"}
 
 
+@pytest.mark.slow
 def test_counts_without_a_total_are_refused_and_never_pass_for_zero(tmp_path: Path) -> None:
     table, of_hate = counts(tmp_path, TEXT).table, counts_config().categories
     readers.require_total(table, categories=of_hate)
@@ -383,6 +387,7 @@ def test_columns_of_counts_that_are_missing_are_named_together(tmp_path: Path) -
         counts(tmp_path, TEXT, counts_config({"columns": SOURCE["columns"] | {"value": "nn"}}))
 
 
+@pytest.mark.slow
 def test_relations_are_tested_against_the_whole_and_broken_ones_counted(tmp_path: Path) -> None:
     config = counts_config({"relations": [{"subset": ["race", "hate"]}, {"subset": ["faith", "race"]}]})
     text = TEXT + "E06,Oak,Ward,2025-01,Hate crime,Offences,1\nE06,Oak,Ward,2025-01,Racist,Offences,4\n"
@@ -399,6 +404,7 @@ def assemble_counts(part: CountsPart, **more: Any) -> dict[str, Any]:
     return quality.counts_quality([part.report], relations=pd.DataFrame(), **limits)
 
 
+@pytest.mark.slow
 def test_the_account_of_counts(tmp_path: Path) -> None:
     found = assemble_counts(counts(tmp_path, TEXT))
     assert found["accounting"] == {"rows_read": 9, "rows_quarantined": 0}

@@ -29,6 +29,7 @@ NASTY = st.text(alphabet=st.characters(exclude_characters="\0", exclude_categori
 
 
 @given(NASTY)
+@pytest.mark.slow
 def test_a_quoted_name_is_one_name_and_a_quoted_text_one_text(text: str) -> None:
     row = duckdb.sql(f"SELECT {literal(text)} AS {identifier(text)}")
     assert row.columns == [text]

@@ -59,6 +59,7 @@ def crimes(*, dx: float = 0.0) -> list[list[object]]:
 # Sheets and layers.
 
 
+@pytest.mark.slow
 def test_the_sheet_whose_points_lie_in_the_areas_is_chosen(areas: SeenAreas, tmp_path: Path) -> None:
     notes = [["About this workbook", None], ["made by hand", "2024"]]
     far = [["date", "longitude", "latitude"], *(["2024-03-05", -1.5, 54.9] for _ in INSIDE)]
@@ -69,6 +70,7 @@ def test_the_sheet_whose_points_lie_in_the_areas_is_chosen(areas: SeenAreas, tmp
     assert seen.chosen[1].why == "19 of 19 points lie within the bounds of the areas, but 0 of 19 in 'Tyneside'"
 
 
+@pytest.mark.slow
 def test_sheets_with_the_same_columns_are_all_read(areas: SeenAreas, tmp_path: Path) -> None:
     path = book(tmp_path / "crimes.xlsx", {"January": crimes(), "February": crimes(dx=10)})
     seen, rivals = choose_rows(path, areas, limits=LIMITS)
@@ -76,6 +78,7 @@ def test_sheets_with_the_same_columns_are_all_read(areas: SeenAreas, tmp_path: P
     assert "All 2 sheets" in seen.notes[0]
 
 
+@pytest.mark.slow
 def test_two_sheets_that_may_both_be_meant_are_rivals(areas: SeenAreas, tmp_path: Path) -> None:
     other = [[*row, "x"] for row in crimes()]
     path = book(tmp_path / "crimes.xlsx", {"Crimes": crimes(), "Incidents": other})
@@ -83,6 +86,7 @@ def test_two_sheets_that_may_both_be_meant_are_rivals(areas: SeenAreas, tmp_path
     assert (seen.chosen[1].value, rivals) == ("Crimes", ["Incidents"])
 
 
+@pytest.mark.slow
 def test_layers_of_points_and_of_areas(tmp_path: Path) -> None:
     write_city(tmp_path)
     wards = gpd.read_file(tmp_path / "wards.gpkg")
@@ -110,6 +114,7 @@ def test_layers_of_points_and_of_areas(tmp_path: Path) -> None:
     assert (kml.layer.value, kml.count) == ("wards", 3)
 
 
+@pytest.mark.slow
 def test_the_sheet_of_residents_and_its_header(tmp_path: Path) -> None:
     title = [["Population estimates", None, None], [None, None, None]]
     people = [["code", "ward", "residents 2022"], ["A1", "North", 1000], ["A2", "Middle", 2000], ["B1", "East", 500]]
@@ -184,6 +189,7 @@ def test_the_zone_of_times_with_an_offset(tmp_path: Path) -> None:
 # Where.
 
 
+@pytest.mark.slow
 def test_coordinates_with_a_comma_before_decimals(areas: SeenAreas, tmp_path: Path) -> None:
     rows = [f"2024-03-05\t{x:.0f},5\t{y:.0f},25" for x, y in INSIDE]
     seen, _ = choose_rows(table(tmp_path / "a.tsv", "date\teasting\tnorthing", *rows), areas, limits=LIMITS)
@@ -192,6 +198,7 @@ def test_coordinates_with_a_comma_before_decimals(areas: SeenAreas, tmp_path: Pa
     assert (system.value, system.why) == ("EPSG:27700", "19 of 19 points tried lie within the bounds of the areas")
 
 
+@pytest.mark.slow
 def test_boundaries_of_another_place_are_refused(areas: SeenAreas, tmp_path: Path) -> None:
     path = table(tmp_path / "a.csv", "date,longitude,latitude", *["2024-03-05,-1.616,54.978"] * 5)
     seen, _ = choose_rows(path, areas, limits=LIMITS)
@@ -199,6 +206,7 @@ def test_boundaries_of_another_place_are_refused(areas: SeenAreas, tmp_path: Pat
         require_inside(seen, areas)
 
 
+@pytest.mark.slow
 def test_an_extract_of_a_larger_region_is_narrowed(areas: SeenAreas, tmp_path: Path) -> None:
     rows = [f"2024-03-05,{-0.1265 + n / 1000:.4f},51.5055,City,{n % 3}" for n in range(15)]
     rows += [f"2024-03-05,-1.6,{54 + n / 100},{('Tyne', 'Wear')[n % 2]},{n % 3}" for n in range(40)]

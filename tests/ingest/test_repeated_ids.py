@@ -49,6 +49,7 @@ def strands(*rows: str) -> str:
     return "".join(f"{i},2025-01-02,{AT},{c}\n" for i, c in (row.split(" ") for row in rows))
 
 
+@pytest.mark.slow
 def test_one_row_per_strand_within_and_across_files_of_one_issue(tmp_path: Path) -> None:
     kept, settled, account = settle(
         tmp_path,
@@ -66,6 +67,7 @@ def test_one_row_per_strand_within_and_across_files_of_one_issue(tmp_path: Path)
     assert settled.conflicting == 0
 
 
+@pytest.mark.slow
 def test_a_category_corrected_in_a_later_issue_replaces_the_first(tmp_path: Path) -> None:
     rows = {"x-2025-01/a.csv": f"1,2025-01-02,{AT},race\n", "x-2025-02/a.csv": f"1,2025-01-02,{AT},faith\n"}
     kept, _, account = settle(tmp_path, rows)
@@ -74,6 +76,7 @@ def test_a_category_corrected_in_a_later_issue_replaces_the_first(tmp_path: Path
 
 
 @pytest.mark.parametrize("rule", list(readers.RepeatedId))
+@pytest.mark.slow
 def test_what_each_rule_makes_of_a_later_row(tmp_path: Path, rule: readers.RepeatedId) -> None:
     rows = {"x-2025-01/a.csv": f"1,2025-01-02,{AT},race\n", "x-2025-02/a.csv": f"1,2025-01-09,{AT},faith\n"}
     if rule == readers.RepeatedId.ERROR:
@@ -107,6 +110,7 @@ def test_up_to_one_in_a_hundred_conflicts_goes_on_and_more_stops(tmp_path: Path)
 
 
 @pytest.mark.parametrize("mangled", ["2.4E+11", "2,4e+11", "2E+11"])
+@pytest.mark.slow
 def test_ids_rounded_by_a_spreadsheet_are_named(tmp_path: Path, mangled: str) -> None:
     quoted = f'"{mangled}"'
     text = "".join(f"{quoted},2025-01-{d:02d},{AT},race\n" for d in range(1, 10))
@@ -140,11 +144,13 @@ def test_overlap_replaces_the_months_that_files_share_and_no_others(tmp_path: Pa
         settle(tmp_path, {"a.csv": months("2025-02-01"), "b.csv": months("2025-02-02")}, overlap_replaces=True)
 
 
+@pytest.mark.slow
 def test_a_pattern_that_finds_nothing_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"incidents\[0\]\.issued .* finds nothing.*a\.csv"):
         settle(tmp_path, {"a.csv": f"1,2025-01-02,{AT},\n", "b.csv": f"2,2025-01-02,{AT},\n"}, issued=r"(\d{4})")
 
 
+@pytest.mark.slow
 def test_a_late_date_is_refused_with_its_row_and_an_early_one_kept(tmp_path: Path) -> None:
     body = "".join(f",2023-{1 + i % 12:02d}-05,{AT},race\n" for i in range(240))
     kept, settled, account = settle(tmp_path, {"a.csv": f"{body},2025-06-01,{AT},race\n,1968-01-01,{AT},race\n"})
@@ -248,6 +254,7 @@ def test_months_that_the_configuration_states_are_no_strays() -> None:
 
 
 @given(st.lists(st.integers(20, 80), min_size=6, max_size=40), st.integers(4, 60), st.integers(1, 3))
+@pytest.mark.slow
 def test_few_rows_far_after_any_steady_data_are_strays(rows: list[int], after: int, strays: int) -> None:
     steady = months(201501, *rows)
     late = add_months(201501, len(rows) - 1 + after)

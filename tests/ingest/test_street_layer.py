@@ -67,6 +67,7 @@ def test_more_segments_than_can_be_worked_with_are_refused(monkeypatch: pytest.M
         segments([line((0, k), (10, k)) for k in range(3)])
 
 
+@pytest.mark.slow
 def test_a_file_is_read_with_its_columns_and_system(tmp_path: Path) -> None:
     frame = gpd.GeoDataFrame({"ref": ["1"], "road": ["Mill Lane"]}, geometry=[line((5, 5), (9, 9))], crs="EPSG:27700")
     frame.to_file(tmp_path / "roads.gpkg", driver="GPKG")

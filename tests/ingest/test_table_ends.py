@@ -193,6 +193,7 @@ def test_a_sentence_lists_at_most_six_lines() -> None:
     assert left_out_caution("a.csv", [], header=1) == ""
 
 
+@pytest.mark.slow
 def test_usual_names_find_the_header_where_no_setting_names_a_column(tmp_path: Path) -> None:
     head = "Crime, date and category of each\nRun on,2025-02-03,,,\n"
     table = "incident_id,occurred_on,easting,northing,category\na,2025-01-01,530500,180500,race\n"

@@ -82,6 +82,7 @@ def test_months_as_columns(tmp_path: Path, titles: str, form: str) -> None:
     }
 
 
+@pytest.mark.slow
 def test_categories_and_measures_as_columns(tmp_path: Path) -> None:
     text = "Code,Month,Burglary,Robbery,Notes\nB1,202401,5,2,checked\nB2,202401,0,,\n"
     found = read(tmp_path, text, {"area_code": "Code", "period": "Month", "wide": "category"})
@@ -96,6 +97,7 @@ def test_categories_and_measures_as_columns(tmp_path: Path) -> None:
     assert {(m, n) for *_, m, n in cells(found)} == {("incidents", 5), ("positive_outcomes", 2)}
 
 
+@pytest.mark.slow
 def test_columns_are_listed_by_name_or_by_number(tmp_path: Path) -> None:
     found = read(tmp_path, MONTHS.format("202401,202402,202403"), {**COLUMNS, "wide_columns": ["202401"]})
     assert {(a, m, n) for a, m, _, _, n in cells(found)} == {("B1", 202401, 5), ("B2", 202401, 6)}

@@ -254,6 +254,7 @@ def test_a_part_longer_than_the_directory_states_is_refused(tmp_path: Path) -> N
         rows_of(tmp_path / "a.xlsx", tmp_path)
 
 
+@pytest.mark.slow
 def test_a_workbook_that_expands_too_far_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.xlsx", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xl/workbook.xml", b" " * 60_000_000)

@@ -148,7 +148,7 @@ profiles:
   - {name: internal, audience: internal, threshold: 0, secondary: false, ward_period: month, min_bandwidth_m: 0,
      min_density_incidents: 0, min_locations: 5, min_addresses: 0, max_location_share_pct: 100, lattice_m: 0}
 page: {briefings: false}
-exports: {geopackage: false}
+exports: {geopackage: false, workbook: none}
 """
 POLICE_SOURCE = {
     "name": "police",

@@ -17,6 +17,8 @@ import shapely
 import yaml
 
 X0, Y0 = 530_000.0, 180_000.0
+LIGHT = {"exports.geopackage": False, "exports.workbook": "none", "page.briefings": False}
+"""Changes of `write_city` for runs of which only the counts, the layers and the map are looked at."""
 HEADER = "id,date,easting,northing,borough,strand,online,outcome"
 
 

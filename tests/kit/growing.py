@@ -11,7 +11,7 @@ import pandas as pd
 
 from pipeline.domain.periods import Period, add_months, month_range
 from pipeline.stages.runner import Outcome, run
-from tests.kit.city import X0, Y0, write_city
+from tests.kit.city import LIGHT, X0, Y0, write_city
 
 FIRST = 202201
 COLUMNS = ["id", "date", "easting", "northing", "borough", "strand", "online", "outcome"]
@@ -50,8 +50,8 @@ class Growing:
         self.folder = folder
         self.rows = all_rows()
         profiles = [p | {"release": c} for p, c in zip(PROFILES, calendars, strict=True)]
-        light = {"page.briefings": False, "exports.geopackage": False}
-        settings = light | {"profiles": profiles, "periods": {"months": 3}} | changes
+        light = {f"detect.{method}.enabled": False for method in ("density", "clusters")}  # no profile shows them
+        settings = LIGHT | light | {"profiles": profiles, "periods": {"months": 3}} | changes
         self.config = write_city(folder, **settings)
 
     def copied(self, folder: Path) -> Self:
@@ -75,16 +75,26 @@ class Growing:
         kept.insert(at + 1, f"  last_complete_date: '{end}'")
         self.config.write_text("\n".join(kept) + "\n", "utf-8")
 
-    def run(self, last: int, **options: Any) -> Outcome:
-        """Run over the extract as it was at the end of a month."""
+    def run(self, last: int, *, pages: bool = False, **options: Any) -> Outcome:
+        """Run over the extract as it was at the end of a month: to the release, or with the pages made from it."""
         first = options.pop("first", FIRST)
         self.write(last, first=first)
+        if not pages and "start" not in options:
+            options["only"] = ("ingest", "aggregate", "detect", "release")
         return run(self.config, progress=lambda *_: None, **options)
 
 
+KEY = ["area_code", "level", "period", "category"]
+ENDS = [f"{measure}_{end}" for measure in ("incidents", "positive_outcomes") for end in ("lower", "upper")]
+
+
 def numbers(outcome: Outcome, profile: str) -> pd.DataFrame:
+    """Return the counts of a profile's release, by row, as pages and area_counts.csv take them from it."""
+    frame = pd.read_parquet(outcome.folder / "work" / "release" / profile / "counts.parquet")
+    return frame.set_index(KEY)[ENDS].sort_index()
+
+
+def numbers_shown(outcome: Outcome, profile: str) -> pd.DataFrame:
     """Return what area_counts.csv of a folder shows, by row."""
-    frame = pd.read_csv(outcome.folder / profile / "area_counts.csv", dtype={"incidents_lower": "Int64"})
-    key = ["area_code", "level", "period", "category"]
-    ends = [f"{m}_{e}" for m in ("incidents", "positive_outcomes") for e in ("lower", "upper")]
-    return frame.set_index(key)[ends].sort_index()
+    frame = pd.read_csv(outcome.folder / profile / "area_counts.csv", dtype=dict.fromkeys(ENDS, "Int64"))
+    return frame.set_index(KEY)[ENDS].sort_index()

@@ -175,6 +175,7 @@ def test_what_the_map_does_not_show() -> None:
 
 
 @pytest.mark.parametrize("audience", ["internal", "partner", "public"])
+@pytest.mark.slow
 def test_a_release_s_statements_agree_with_its_tables(audience: str) -> None:
     released = fixture.city(audience=audience)
     fields = attention_fields(released)
@@ -190,6 +191,7 @@ def test_a_release_s_statements_agree_with_its_tables(audience: str) -> None:
         assert fields[0]["kind"] == "steady"
 
 
+@pytest.mark.slow
 def test_no_statement_of_a_released_profile_follows_a_count_inside_its_step() -> None:
     """Two releases with equal ranges and other middles give equal statements."""
     released = fixture.city(audience="public")
@@ -211,6 +213,7 @@ def test_no_setting_leaves_an_empty_sentence() -> None:
             assert text.endswith("."), text
 
 
+@pytest.mark.slow
 def test_the_overview_of_a_release_without_hotspots_has_none() -> None:
     base = fixture.city()
     bare = fixture.sealed(base.info, base.areas, base.counts, base.hotspots.iloc[:0], base.density)

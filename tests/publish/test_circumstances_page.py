@@ -19,6 +19,8 @@ from pipeline.release.released import Released
 from tests.kit.described import described
 from tests.kit.released import HOSTILE, city
 
+pytestmark = pytest.mark.slow
+
 CELL = r'<td class="n[^"]*">([^<]*)</td>'
 ROW = re.compile(rf'<tr><th scope="row">([^<]*)</th><td class="br">.*?</td>{CELL}{CELL}</tr>')
 
@@ -42,7 +44,6 @@ def share_of(row: dict[str, str]) -> str:
     return words.share_range_text(low, min(1, int(row["incidents_upper"]) / int(row["stated_lower"])))
 
 
-@pytest.mark.slow
 def test_every_number_equals_the_one_in_the_table(written: tuple[Released, Path]) -> None:
     released, folder = written
     with (folder / "circumstances.csv").open(encoding="utf-8", newline="") as file:
@@ -90,7 +91,6 @@ def test_day_and_time_together_stay_in_the_house(written: tuple[Released, Path])
     assert ("Day and time of day" in text) == (released.info.audience == "internal")
 
 
-@pytest.mark.slow
 def test_hostile_answers_stay_text(tmp_path: Path) -> None:
     write_briefings(described(city(columns=2, rows=1), names=HOSTILE), tmp_path)
     text = (tmp_path / "circumstances.html").read_text("utf-8")
@@ -100,7 +100,6 @@ def test_hostile_answers_stay_text(tmp_path: Path) -> None:
     assert words.capital(HOSTILE[0]) in unescape(text)
 
 
-@pytest.mark.slow
 def test_a_release_that_describes_nothing_has_no_such_page(tmp_path: Path) -> None:
     released = city(columns=2, rows=1)
     write_briefings(released, tmp_path)

@@ -22,6 +22,7 @@ TOY = Variable(
 )
 
 
+@pytest.mark.slow
 def test_a_toy_variable_is_counted_released_and_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(VARIABLES, TOY.id, TOY)
     released = city(columns=2, rows=1)

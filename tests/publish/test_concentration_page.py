@@ -20,6 +20,8 @@ from pipeline.release.released import Released
 from pipeline.tables import CONCENTRATION
 from tests.kit import released as fixture
 
+pytestmark = pytest.mark.slow
+
 
 def with_table(released: Released, incidents: int) -> Released:
     headline = Period.parse(released.info.headline.id)

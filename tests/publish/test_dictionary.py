@@ -15,6 +15,8 @@ from pipeline.statistics.rates import Reliability
 from pipeline.tables import AREA_COUNTS, AREAS, PUBLISHED_COUNTS, Level, Measure, Table
 from tests.kit.released import city
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "outputs" / "README.md").read_text("utf-8")
 PAGE = (ROOT / "docs" / "gis.md").read_text("utf-8")
@@ -108,7 +110,6 @@ def test_the_examples_for_gis_teams_run(folder: Path, monkeypatch: pytest.Monkey
     assert max(map(len, made["fields"])) <= 10
 
 
-@pytest.mark.slow
 def test_the_gis_page_names_every_layer_and_style(folder: Path) -> None:
     for layer, style in pyogrio.read_dataframe(folder / "hotspots.gpkg", layer="layer_styles")[
         ["f_table_name", "styleName"]

@@ -19,6 +19,8 @@ from pipeline.publish.exports.layers import area_layer
 from pipeline.publish.exports.qgis_styles import quoted
 from tests.kit.released import HOSTILE, city, hostile_city
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def public():

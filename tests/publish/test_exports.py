@@ -19,6 +19,8 @@ from pipeline.publish.exports import csv_text, layers_of, write_exports
 from pipeline.tables import AREA_COUNTS
 from tests.kit.released import city
 
+pytestmark = pytest.mark.slow
+
 LAYERS = ("boroughs", "wards", "density_by_category", "density", "hotspots_by_category", "hotspots")
 
 
@@ -67,7 +69,6 @@ def test_csv_of_no_rows_is_a_header() -> None:
     assert csv_text(pd.DataFrame({"a": pd.Series([], dtype="str"), "b": pd.Series([], dtype="Int64")})) == "a,b\r\n"
 
 
-@pytest.mark.slow
 def test_table_comes_back_as_it_was(public, folder: Path) -> None:
     found = pd.read_csv(folder / "area_counts.csv", keep_default_na=False, dtype=str)
     assert list(found.columns) == AREA_COUNTS.names

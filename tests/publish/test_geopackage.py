@@ -23,6 +23,8 @@ from pipeline.publish.map.payload import make_payload
 from pipeline.release.released import Released
 from tests.kit.released import city, london, sealed
 
+pytestmark = pytest.mark.slow
+
 LAYERS = ("boroughs", "wards", "density_by_category", "density", "hotspots_by_category", "hotspots")
 
 
@@ -46,7 +48,6 @@ def sql(path: Path, query: str) -> list[tuple]:
         connection.close()
 
 
-@pytest.mark.slow
 def test_geopackage_is_version_1_3_and_whole(folder: Path) -> None:
     path = folder / "hotspots.gpkg"
     raw = path.read_bytes()
@@ -114,7 +115,6 @@ def test_geopackage_carries_its_metadata(public, folder: Path) -> None:
     assert {row[5] for row in rows} == {f"{public.info.headline.end}T00:00:00.000Z"}
 
 
-@pytest.mark.slow
 def test_equal_releases_give_equal_bytes(folder: Path, tmp_path: Path) -> None:
     again = city(audience="public", contact="Mapping team, maps@example.org", abstract="A worked example.")
     write_exports(again, tmp_path / "again", geoparquet=True, flatgeobuf=True)
@@ -124,7 +124,6 @@ def test_equal_releases_give_equal_bytes(folder: Path, tmp_path: Path) -> None:
     assert [name for name in first if first[name] != second[name]] == []
 
 
-@pytest.mark.slow
 def test_rows_in_another_order_give_equal_bytes(public, folder: Path, tmp_path: Path) -> None:
     turned = dataclasses.replace(
         public, areas=public.areas.iloc[::-1], hotspots=public.hotspots.iloc[::-1], density=public.density.iloc[::-1]
@@ -134,7 +133,6 @@ def test_rows_in_another_order_give_equal_bytes(public, folder: Path, tmp_path: 
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
 
 
-@pytest.mark.slow
 def test_a_release_without_hotspots_and_density_still_exports(tmp_path: Path) -> None:
     full = city()
     bare = sealed(full.info, full.areas, full.counts, full.hotspots.iloc[:0], full.density.iloc[:0])
@@ -210,7 +208,6 @@ def test_style_uses_the_five_colours_of_the_map(folder: Path) -> None:
     assert [s.find("layer/prop[@k='color']").get("v") for s in symbols[:5]] == colours
 
 
-@pytest.mark.slow
 def test_without_rates_the_number_is_the_default() -> None:
     base = city()
     bare = dataclasses.replace(base, counts=base.counts.assign(rate_per_10000=np.nan))

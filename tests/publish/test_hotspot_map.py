@@ -112,6 +112,7 @@ class Stripes(MacroElement):
         self._name = "Stripes"
 
 
+@pytest.mark.slow
 def test_an_element_of_ones_own_may_bring_styles_and_markup(city: Released) -> None:
     element = Stripes()
     text = element.add_to(HotspotMap(city)).get_root().render()

@@ -13,6 +13,8 @@ from pipeline.release.released import Released
 from pipeline.tables import HOTSPOT_FACTS
 from tests.kit.released import city, hostile_city
 
+pytestmark = pytest.mark.slow
+
 MONTHS = [f"{year}-{month:02d}" for year in (2023, 2024, 2025) for month in range(1, 13)]
 
 
@@ -56,7 +58,6 @@ def plain(markup: str) -> str:
     return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", body)))
 
 
-@pytest.mark.slow
 def test_internal_page_says_what_the_tables_say(tmp_path: Path) -> None:
     released = described(city(columns=2, rows=1))
     first = released.hotspots.sort_values("rank").iloc[0]
@@ -75,7 +76,6 @@ def test_internal_page_says_what_the_tables_say(tmp_path: Path) -> None:
     assert "▲" not in text
 
 
-@pytest.mark.slow
 def test_only_a_tested_change_has_a_triangle(tmp_path: Path) -> None:
     assert "▲" in pages(described(city(columns=2, rows=1), year_before="higher"), tmp_path)[0]
     assert "▼" in pages(described(city(columns=2, rows=1), year_before="lower"), tmp_path)[0]

@@ -62,6 +62,7 @@ def test_nothing_is_nothing() -> None:
     assert context_fields(Surroundings(), analyst=True) == {"credits": [], "lines": [], "surfaces": [], "points": []}
 
 
+@pytest.mark.slow
 def test_a_briefing_shows_water_roads_and_places_and_credits_them(tmp_path: Path) -> None:
     released = fixture.city()
     code = released.areas.loc[released.areas["level"] == "borough", "area_code"].iloc[0]

@@ -23,6 +23,8 @@ from pipeline.release.released import Released
 from tests.kit import released as fixture
 from tests.kit.map_pages import data_of
 
+pytestmark = pytest.mark.slow
+
 
 @cache
 def release(name: str) -> Released:
@@ -68,7 +70,6 @@ def without_scripts(text: str) -> str:
     return re.sub(r"<script([^>]*)>.*?</script>", r"<script\1></script>", text, flags=re.DOTALL)
 
 
-@pytest.mark.slow
 def test_two_builds_are_byte_identical(tmp_path: Path) -> None:
     write_map(fixture.city(), tmp_path / "a.html")
     write_map(fixture.city(), tmp_path / "b.html")
@@ -117,7 +118,6 @@ def test_leaflet_comes_with_its_notice_and_folium_makes_the_map() -> None:
 @pytest.mark.parametrize(
     "name", ["city", "public", pytest.param("months", marks=pytest.mark.slow), "noise", "suppress"]
 )
-@pytest.mark.slow
 def test_the_numbers_are_those_of_the_release(name: str) -> None:
     released, payload = release(name), data_of(html(name))
     checked = Counter()
@@ -221,7 +221,6 @@ def test_how_counts_are_given_is_on_the_page(name: str, words: str) -> None:
     assert bool(said) == bool(words)
 
 
-@pytest.mark.slow
 def test_hostile_strings_stay_inside_the_data_block() -> None:
     text = html("hostile")
     block = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
@@ -257,7 +256,6 @@ def rings_of(arcs: list[tuple[tuple[int, int], ...]], shape: list[list[int]]) ->
     return out
 
 
-@pytest.mark.slow
 def test_a_london_of_33_boroughs_and_650_wards_stays_under_two_megabytes() -> None:
     text, released = html("london"), release("london")
     assert len(text.encode()) <= 2_000_000
@@ -276,7 +274,6 @@ def test_a_london_of_33_boroughs_and_650_wards_stays_under_two_megabytes() -> No
     assert len(released.hotspots) == 12
 
 
-@pytest.mark.slow
 def test_every_border_is_stored_once() -> None:
     payload, arcs = london_geometry()
     areas = {
@@ -295,7 +292,6 @@ def test_every_border_is_stored_once() -> None:
     assert edge <= boroughs
 
 
-@pytest.mark.slow
 def test_wards_neither_gape_nor_overlap_after_simplification() -> None:
     payload, arcs = london_geometry()
     walks: Counter[tuple[Any, Any]] = Counter()
@@ -358,7 +354,6 @@ def test_tiles_open_the_policy_for_their_host_alone() -> None:
     assert policy[1].count("https:") == 1
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("url", "credit", "message"),
     [
@@ -389,7 +384,6 @@ def test_the_fixed_wording_is_on_the_page() -> None:
         assert words in wording
 
 
-@pytest.mark.slow
 def test_markings_and_the_audit_travel_with_the_page() -> None:
     info = data_of(map_html(fixture.city(marking="OFFICIAL", audit="not audited: do not publish")))["info"]
     assert (info["marking"], info["audit"]) == ("OFFICIAL", "Not audited: do not publish")

@@ -16,6 +16,8 @@ from pipeline.release.noise import NOISE_REACH
 from pipeline.release.released import Released
 from tests.kit.gated import config_of, planted
 
+pytestmark = pytest.mark.slow
+
 PARTNER = {
     "name": "partner", "audience": "partner", "threshold": 5, "borough_period": "fixed",
     "marking": "OFFICIAL: named partners only",
@@ -52,7 +54,6 @@ def words(released: Released) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", body))
 
 
-@pytest.mark.slow
 def test_it_says_the_rules_in_plain_words() -> None:
     shown = words(made(PARTNER))
     assert "Counts, totals too, are given in steps of 5, each by itself, so that subtraction gives nothing." in shown
@@ -74,7 +75,6 @@ def test_it_says_the_rules_in_plain_words() -> None:
     assert "For “20 to 29” that is up to 25%" in public  # 25 for 20
 
 
-@pytest.mark.slow
 def test_exact_numbers_need_a_reason_and_say_what_is_missing() -> None:
     shown = words(made({**PARTNER, **SUPPRESS}))
     assert "Counts under 5, and others from which these could be worked out, are not offered; " in shown
@@ -85,7 +85,6 @@ def test_exact_numbers_need_a_reason_and_say_what_is_missing() -> None:
     assert "Why the threshold is lower than the rule Agreed with the panel on 3 May" in low
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("calendar", "shown"),
     [
@@ -109,7 +108,6 @@ def test_earlier_releases_are_counted_or_unknown() -> None:
         assert shown in words(dataclasses.replace(base, record=base.record | {"earlier_releases": given}))
 
 
-@pytest.mark.slow
 def test_blocks_of_the_impact_assessment_come_from_the_configuration() -> None:
     shown = words(made(PARTNER, protection=BLOCKS))
     for text in BLOCKS.values():
@@ -153,7 +151,6 @@ def test_the_share_of_areas_with_a_number_is_shown_by_category() -> None:
     assert re.findall(r">([^<>]+)<", row[1]) == ["3 of 5 (60%)", "by ward", "3 of 5 (60%)"]
 
 
-@pytest.mark.slow
 def test_verdicts() -> None:
     assert "Not audited: do not publish" in words(made({**PARTNER, **SUPPRESS, "secondary": False}))
     internal = {"name": "internal", "audience": "internal", "threshold": 0, "secondary": False}
@@ -162,7 +159,6 @@ def test_verdicts() -> None:
     assert "No number is shown." in nothing
 
 
-@pytest.mark.slow
 def test_noise_states_its_errors() -> None:
     rule = {**PARTNER, "protection": "noise", "protection_reason": "A trial with two partners"}
     config = config_of([rule], detect={"gistar": {"enabled": False}})
@@ -177,7 +173,6 @@ def test_noise_states_its_errors() -> None:
     assert re.search(r"the errors of this folder come to \d+% of its numbers\.", shown)
 
 
-@pytest.mark.slow
 def test_known_tables_are_named() -> None:
     known = pd.DataFrame(
         [("B1W1", "2024-01..2024-12", "all", "incidents", 3)],
@@ -194,7 +189,6 @@ def test_known_tables_are_named() -> None:
     assert "public at source" in shown
 
 
-@pytest.mark.slow
 def test_same_release_same_bytes_and_nothing_from_elsewhere(tmp_path: Path) -> None:
     released = made(PARTNER)
     for name in ("a.html", "b.html"):
@@ -205,7 +199,6 @@ def test_same_release_same_bytes_and_nothing_from_elsewhere(tmp_path: Path) -> N
     assert "https:" not in page
 
 
-@pytest.mark.slow
 def test_text_from_outside_stays_text() -> None:
     page = protection_html(made(PARTNER, protection={**BLOCKS, "purpose": "<script>{{ 7*7 }}</script>"}))
     assert "<script>" not in page

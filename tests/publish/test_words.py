@@ -11,6 +11,7 @@ import pytest
 import pipeline
 from pipeline.publish import words
 from pipeline.publish.words import catalogue as catalogue_module
+from tests.kit import source_rules
 
 ROOT = Path(pipeline.__file__).parent
 SAYING = {"say", "parts"}
@@ -18,10 +19,9 @@ SAYING = {"say", "parts"}
 PUT_TOGETHER = re.compile(r"""f?["']((?:[a-z_]+\.)+)(?:\{|["'])""")
 
 
-@cache
 def trees() -> tuple[tuple[Path, ast.Module], ...]:
     """Return every module of the package with its syntax tree."""
-    return tuple((path, ast.parse(path.read_text("utf-8"))) for path in sorted(ROOT.rglob("*.py")))
+    return tuple((ROOT / name, tree) for name, tree in source_rules.trees())
 
 
 def asked_in_python() -> Iterator[tuple[str, str, set[str] | None]]:
@@ -63,6 +63,7 @@ def texts_of(key: str) -> list[str]:
     return [found] if isinstance(found, str) else list(found.values())
 
 
+@pytest.mark.slow
 def test_keys_that_are_asked_for_are_there_with_their_values() -> None:
     for file, key, values in asked():
         assert key in ENGLISH.texts, f"{file} asks for {key}"
@@ -73,6 +74,7 @@ def test_keys_that_are_asked_for_are_there_with_their_values() -> None:
             assert not forms or "n" in values, f"{file} gives no number to {key}"
 
 
+@pytest.mark.slow
 def test_every_key_is_asked_for() -> None:
     named = {key for _, key, _ in asked()}
     code = "\n".join(p.read_text("utf-8") for p in [*ROOT.rglob("*.py"), *ROOT.rglob("*.js"), *ROOT.rglob("*.html")])
@@ -82,6 +84,7 @@ def test_every_key_is_asked_for() -> None:
     assert not unused
 
 
+@pytest.mark.slow
 def test_a_key_that_code_puts_together_begins_as_keys_do() -> None:
     for path, tree in trees():
         for node in ast.walk(tree):

@@ -14,6 +14,8 @@ from pipeline.release.suppression import suppress
 from tests.kit.attacker import every_table, integer_ranges, linear_ranges, read_release, study
 from tests.kit.small_cities import UNPLACED, City, in_blocks, shown, small_city
 
+pytestmark = pytest.mark.slow
+
 THRESHOLD = 5
 KEY = ["area_code", "period", "category", "measure"]
 
@@ -37,7 +39,6 @@ def granted(cells: pd.DataFrame) -> dict[tuple[str, str, str, str], tuple[float,
     return {k: (min(classes[c]), max(classes[c])) for k, c in keys.items() if len(classes[c]) >= 20}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("blocks", [True, False])
 @pytest.mark.parametrize("seed", range(10))
 def test_attacker_learns_no_more_than_promised(seed: int, *, blocks: bool) -> None:
@@ -77,7 +78,6 @@ def test_whole_number_search_confirms_the_width(seed: int) -> None:
         assert high - low + 1 >= 3, f"{key} takes values from {low} to {high} only"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(15))
 def test_audit_equals_enumeration(seed: int) -> None:
     """Exact ranges against every table that agrees with a release which withholds primary cells only."""
@@ -130,7 +130,6 @@ def test_wards_five_one_one_are_repaired() -> None:
     assert result.cells["state"].tolist() == ["published", "withheld", "withheld", "withheld"]
 
 
-@pytest.mark.slow
 def test_secondary_suppression_switched_off_is_caught() -> None:
     caught = 0
     for seed in range(8):
@@ -210,13 +209,11 @@ def narrow_in(seed: int) -> list[tuple[str, ...]]:
     return [key for key, (low, high) in ranges.items() if high - low + 1 < THRESHOLD]
 
 
-@pytest.mark.slow
 def test_a_union_that_no_layout_suggests_is_granted() -> None:
     """All incidents are of race or religion although gender is a part too: a reader sees that in the counts."""
     assert narrow_in(0) == []
 
 
-@pytest.mark.slow
 def test_a_found_union_that_is_not_granted_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(linked_tables, "unions_found", lambda *_, **__: {})
     assert narrow_in(0)

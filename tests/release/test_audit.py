@@ -140,6 +140,7 @@ def many(values: list[int]) -> tuple[pd.DataFrame, object]:
     return cells, area_sums(cells, parents=parents, unplaced={"n": None})
 
 
+@pytest.mark.slow
 def test_the_attacker_is_granted_that_no_withheld_count_is_zero() -> None:
     """Pairs of 1 and 4 under 5: from 0 to 5 each, but if none is 0 and none over 4, from 1 to 4."""
     few, more = FEWEST_OF_A_CLASS // 2 - 1, FEWEST_OF_A_CLASS // 2
@@ -150,6 +151,7 @@ def test_the_attacker_is_granted_that_no_withheld_count_is_zero() -> None:
         assert found.safe == (pairs == few)
 
 
+@pytest.mark.slow
 def test_what_is_ruled_out_is_in_no_class() -> None:
     cells, relations = many([1] * FEWEST_OF_A_CLASS)
     ruled = cells.assign(state=cells["state"].replace({"withheld": "not offered by rule"}))

@@ -20,6 +20,8 @@ from pipeline.publish import page
 from pipeline.stages.runner import run
 from tests.kit.city import X0, Y0, write_city
 
+pytestmark = pytest.mark.slow
+
 FIELDS = (
     "id", "note", "strand_raw", "place_name", "victim", "officer", "url", "kind", "offence", "status", "outcome",
     "route", "place_type", "organisation",
@@ -141,7 +143,6 @@ def coordinates() -> list[bytes]:
     return [*out, f"{lon:.6f}".encode(), f"{lat:.6f}".encode()]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("profile", ["partner", "public"])
 def test_no_canary_sings(outputs: Path, profile: str) -> None:
     files = sorted(p for p in (outputs / profile).rglob("*") if p.is_file())
@@ -157,7 +158,6 @@ def test_no_canary_sings(outputs: Path, profile: str) -> None:
     assert heard == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("profile", ["partner", "public"])
 def test_no_path_of_the_machine_and_no_comment(outputs: Path, profile: str) -> None:
     here = str(outputs.parent.parent).encode()
@@ -169,7 +169,6 @@ def test_no_path_of_the_machine_and_no_comment(outputs: Path, profile: str) -> N
             assert "<!--" not in body, path.name
 
 
-@pytest.mark.slow
 def test_hotspots_are_shown_and_no_vertex_is_an_incident(outputs: Path) -> None:
     """The canaries stand close enough for a hotspot: its outline has corners of the lattice only."""
     features = json.loads((outputs / "partner" / "hotspots.geojson").read_text("utf-8"))["features"]
@@ -183,7 +182,6 @@ def test_hotspots_are_shown_and_no_vertex_is_an_incident(outputs: Path) -> None:
     assert np.abs(corners[:, 1] / side - np.round(corners[:, 1] / side)).max() < 1e-4
 
 
-@pytest.mark.slow
 def test_the_scanner_finds_what_is_planted(outputs: Path, tmp_path: Path) -> None:
     """Every hiding place the scanner claims to look into."""
     secret = BIRDS["note"].encode()

@@ -27,6 +27,8 @@ from pipeline.release.released import Released, Rung
 from pipeline.tables import Level
 from tests.kit.gated import config_of, sparse_city
 
+pytestmark = pytest.mark.slow
+
 WARD, GROUP, LONG, BOROUGH = Rung
 TWO_YEARS = "2023-01..2024-12"
 
@@ -160,7 +162,6 @@ def released(sparse: Detected) -> dict[str, Released]:
     return {p.name: release(sparse, profile=p, config=config) for p in config.profiles}
 
 
-@pytest.mark.slow
 def test_a_release_gives_each_category_by_the_level_its_data_bears(released: dict[str, Released]) -> None:
     levels = {name: {c.id: c.detail.value for c in made.info.categories} for name, made in released.items()}
     assert levels["partner"] == {"all": "ward", "race": "ward", "religion": "ward_group", "antisemitic": "borough"}
@@ -175,7 +176,6 @@ def test_a_release_gives_each_category_by_the_level_its_data_bears(released: dic
         assert bool(made.info.ward_groups) == has
 
 
-@pytest.mark.slow
 def test_a_groups_count_is_the_step_of_the_sum_of_its_wards(sparse: Detected, released: dict[str, Released]) -> None:
     made = released["partner"]
     months = sparse.area_months
@@ -198,7 +198,6 @@ def test_a_groups_count_is_the_step_of_the_sum_of_its_wards(sparse: Detected, re
     assert (rows["rate_per_10000"].notna() | (rows["reliability"] != "")).all()
 
 
-@pytest.mark.slow
 def test_nothing_is_given_by_ward_and_by_group(released: dict[str, Released]) -> None:
     for name in ("partner", "public"):
         counts = released[name].counts
@@ -211,7 +210,6 @@ def test_nothing_is_given_by_ward_and_by_group(released: dict[str, Released]) ->
             assert rows["not_offered"].str.split(";").map(lambda names: "incidents" in names).all() == (not given)
 
 
-@pytest.mark.slow
 def test_where_rates_lie_against_the_regions_is_the_analysts_alone(released: dict[str, Released]) -> None:
     for name, made in released.items():
         known = made.counts[made.counts["funnel_class"].notna()]
@@ -220,7 +218,6 @@ def test_where_rates_lie_against_the_regions_is_the_analysts_alone(released: dic
         assert Level.REGION not in set(known["level"])
 
 
-@pytest.mark.slow
 def test_layers_and_map_have_the_groups(released: dict[str, Released]) -> None:
     layers = {name: [layer.name for layer in layers_of(made)] for name, made in released.items()}
     assert layers["internal"] == [
@@ -250,7 +247,6 @@ def test_layers_and_map_have_the_groups(released: dict[str, Released]) -> None:
     assert "ward_group" not in make_payload(released["internal"])["levels"]
 
 
-@pytest.mark.slow
 def test_styles_show_the_categories_that_groups_have(released: dict[str, Released]) -> None:
     made = released["partner"]
     styles = [s for s in styles_of(made, layers_of(made)) if s.layer == "ward_groups"]
@@ -258,7 +254,6 @@ def test_styles_show_the_categories_that_groups_have(released: dict[str, Release
     assert "incidents_religion" in styles[0].qml
 
 
-@pytest.mark.slow
 def test_utility_is_of_the_levels_that_are_given(released: dict[str, Released]) -> None:
     found = released["partner"].record["utility"]
     assert set(found["ward_group"]) == {"religion"}
@@ -269,7 +264,6 @@ def test_utility_is_of_the_levels_that_are_given(released: dict[str, Released]) 
     assert "utility" not in released["internal"].record
 
 
-@pytest.mark.slow
 def test_a_category_given_by_groups_is_tested_among_groups() -> None:
     config = config_of(
         [{"name": "partner", "audience": "partner", "threshold": 5}],
@@ -280,7 +274,6 @@ def test_a_category_given_by_groups_is_tested_among_groups() -> None:
     assert found == {"all": {"ward"}, "religion": {"ward_group"}}
 
 
-@pytest.mark.slow
 def test_the_choice_stays_when_the_data_grows(sparse: Detected, released: dict[str, Released]) -> None:
     # The same city, in whose second year every ward has many offences of religion: by itself it would bear wards.
     months = sparse.area_months
@@ -299,7 +292,6 @@ def test_the_choice_stays_when_the_data_grows(sparse: Detected, released: dict[s
     assert (fresh["religion"], kept["religion"]) == ("ward", "ward_group")
 
 
-@pytest.mark.slow
 def test_a_boroughs_own_folder_has_the_groups_of_the_region(sparse: Detected, released: dict[str, Released]) -> None:
     config = config_of([{"name": "partner", "audience": "partner", "threshold": 5, "scope": ["B1"]}])
     own = release(sparse, profile=config.profiles[0], config=config)
@@ -308,7 +300,6 @@ def test_a_boroughs_own_folder_has_the_groups_of_the_region(sparse: Detected, re
     assert set(own.counts.loc[own.counts["level"] == "ward_group", "area_code"]) == set(own.info.ward_groups)
 
 
-@pytest.mark.slow
 def test_groups_are_made_only_where_a_category_shown_needs_them(sparse: Detected) -> None:
     config = config_of([{"name": "partner", "audience": "partner", "threshold": 5, "categories": ["all", "race"]}])
     own = release(sparse, profile=config.profiles[0], config=config)
@@ -337,7 +328,6 @@ def long(rare: Detected) -> Released:
     return release(rare, profile=config.profiles[0], config=config)
 
 
-@pytest.mark.slow
 def test_a_category_too_rare_for_a_year_is_given_over_two(long: Released) -> None:
     category = next(c for c in long.info.categories if c.id == "antisemitic")
     assert (category.rung, long.record["rules"]["detail"]["antisemitic"]) == (LONG, "ward_group")
@@ -358,7 +348,6 @@ def test_a_category_too_rare_for_a_year_is_given_over_two(long: Released) -> Non
     assert set(long.record["utility"]["ward_group"]["antisemitic"]) == {TWO_YEARS}
 
 
-@pytest.mark.slow
 def test_layer_and_map_say_that_a_category_has_another_window(long: Released) -> None:
     layer = next(x for x in layers_of(long) if x.name == "ward_groups")
     assert set(layer.frame["period_end"]) == {"2024-12-31"}
@@ -370,7 +359,6 @@ def test_layer_and_map_say_that_a_category_has_another_window(long: Released) ->
     assert {c["id"] for c in payload["categories"] if c["long"]} == {"antisemitic"}
 
 
-@pytest.mark.slow
 def test_two_years_stay_and_the_next_two_begin_after_them(rare: Detected, long: Released) -> None:
     """A third year begins no window of two years that overlaps the first; with a fourth there is a second one."""
     config = config_of([{"name": "partner", "audience": "partner", "threshold": 5}])
@@ -396,7 +384,6 @@ def test_two_years_stay_and_the_next_two_begin_after_them(rare: Detected, long: 
         pd.testing.assert_frame_equal(given, first)
 
 
-@pytest.mark.slow
 def test_windows_of_two_recording_systems_are_not_joined(rare: Detected) -> None:
     config = config_of(
         [{"name": "partner", "audience": "partner", "threshold": 5}],

@@ -14,6 +14,8 @@ from pipeline.domain.periods import Period
 from pipeline.release.earlier_releases import EarlierRelease, Kept, as_first_released
 from pipeline.release.hotspots import Outlines
 
+pytestmark = pytest.mark.slow
+
 YEAR = Period.parse("2024-01..2024-12")
 SQUARE = shapely.box(0, 0, 6000, 6000)
 SETTINGS = Density.model_validate({"bands": {"by": "mean"}})  # their levels reach the small clusters too

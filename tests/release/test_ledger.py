@@ -117,11 +117,13 @@ def test_a_release_comes_back_as_it_was(outputs: Path) -> None:
     assert back.digest == first.digest
 
 
+@pytest.mark.slow
 def test_an_identical_release_adds_nothing(outputs: Path) -> None:
     let_out(outputs, release())
     assert len(let_out(outputs, release(run="another")).lines()) == 1
 
 
+@pytest.mark.slow
 def test_a_later_release_adds_what_is_new_alone(outputs: Path) -> None:
     let_out(outputs, release())
     both = pd.concat([counts(), counts("2025")], ignore_index=True)
@@ -141,6 +143,7 @@ def test_a_later_release_adds_what_is_new_alone(outputs: Path) -> None:
     assert kept.last.hotspots.geometry.iloc[0].area == 4.0
 
 
+@pytest.mark.slow
 def test_layers_come_in_the_working_system_of_today(outputs: Path) -> None:
     ledger = let_out(outputs, release())
     (back,) = ledger.releases(crs="EPSG:32630")
@@ -228,6 +231,7 @@ def test_synthetic_data_leave_the_state_folder_alone(outputs: Path) -> None:
     assert not state_folder().exists() or not list(state_folder().iterdir())
 
 
+@pytest.mark.slow
 def test_another_folder_of_outputs_finds_the_ledger(outputs: Path, tmp_path: Path) -> None:
     ledger = let_out(outputs, release())
     other = let_out(tmp_path / "other", release(run="another", profile="second"), run="another")
@@ -240,6 +244,7 @@ def test_another_folder_of_outputs_finds_the_ledger(outputs: Path, tmp_path: Pat
     assert len((ledger.folders[0] / "releases.jsonl").read_text("utf-8").splitlines()) == 3
 
 
+@pytest.mark.slow
 def test_copies_that_went_apart_are_merged(outputs: Path, tmp_path: Path) -> None:
     ledger = let_out(outputs, release())
     let_out(tmp_path / "other", release(profile="second"))
@@ -284,12 +289,14 @@ def test_five_per_cent_in_common_join(outputs: Path, shared: int, joined: bool) 
     assert (let_out(outputs, release(), tokens=tokens, run="other").identity == one.identity) == joined
 
 
+@pytest.mark.slow
 def test_a_part_and_the_whole_are_the_same_data(outputs: Path) -> None:
     one = let_out(outputs, release())
     assert let_out(outputs, release(), tokens=MINE[:3]).identity == one.identity
     assert let_out(outputs, release(), tokens=(*MINE, *map(str, range(5000)))).identity == one.identity
 
 
+@pytest.mark.slow
 def test_two_that_match_must_be_chosen_by_hand(outputs: Path) -> None:
     one = let_out(outputs, release())
     two = let_out(outputs, release(), tokens=("x", "y"), run="second")
@@ -308,6 +315,7 @@ def test_data_source_joins_by_hand(outputs: Path) -> None:
     assert let_out(outputs, release(), tokens=("x",), source="police").identity == one.identity
 
 
+@pytest.mark.slow
 def test_another_data_source_does_not_hide_the_same_data(outputs: Path) -> None:
     one = let_out(outputs, release(), source="police")
     assert let_out(outputs, release(), source="elsewhere").identity == one.identity
@@ -420,6 +428,7 @@ def test_a_run_that_died_after_its_swap_is_entered_later(outputs: Path) -> None:
     assert choose_ledger(roots, sketches, source="", run="x")[0].identity == ledger.identity
 
 
+@pytest.mark.slow
 def test_a_run_checked_against_an_older_ledger_is_refused(outputs: Path) -> None:
     ledger = let_out(outputs, release())
     mine = outputs / ".mine.new"

@@ -19,7 +19,7 @@ from pipeline.domain.periods import Period, month_range
 from pipeline.errors import ConfigError, DisclosureError
 from pipeline.release.calendar import is_due
 from pipeline.stages.runner import Outcome, run
-from tests.kit.growing import Growing, numbers
+from tests.kit.growing import Growing, numbers, numbers_shown
 
 pytestmark = pytest.mark.slow
 
@@ -36,7 +36,8 @@ ANCHOR = 202203  # the extract begins in January 2022, and windows have three mo
 
 
 def record(folder: Path, profile: str) -> dict[str, Any]:
-    return dict(json.loads((folder / profile / "release.json").read_text("utf-8")))
+    stored = json.loads((folder / "work" / "release" / profile / "release.json").read_text("utf-8"))
+    return dict(stored["record"])
 
 
 def caveats(folder: Path, profile: str) -> str:
@@ -44,10 +45,10 @@ def caveats(folder: Path, profile: str) -> str:
     return " ".join(stored["info"]["caveats"])
 
 
-def timed(city: Growing, month: int) -> tuple[Outcome, float]:
+def timed(city: Growing, month: int, **options: Any) -> tuple[Outcome, float]:
     """Run, and return what came of it with the processor time that it took."""
     start = time.process_time()
-    outcome = city.run(month)
+    outcome = city.run(month, **options)
     return outcome, time.process_time() - start
 
 
@@ -57,7 +58,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Growing, list[dict[s
     city = Growing(tmp_path_factory.mktemp("growing"))
     found = []
     for month in MONTHS:
-        outcome, seconds = timed(city, month)
+        outcome, seconds = timed(city, month, pages=month == MONTHS[0])
         found.append(
             {
                 name: (numbers(outcome, name), record(outcome.folder, name), caveats(outcome.folder, name))
@@ -66,6 +67,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Growing, list[dict[s
             | {"seconds": seconds}
         )
         if month == MONTHS[0]:
+            found[0]["shown"] = {name: numbers_shown(outcome, name) for name in CALENDARS}
             first = city.copied(tmp_path_factory.mktemp("first") / "city")
     return first, found
 
@@ -99,6 +101,11 @@ def test_numbers_stay_and_nothing_vanishes(year: list[dict[str, Any]], profile: 
         old, new = before[profile][0], after[profile][0]
         assert old.index.difference(new.index).empty
         pd.testing.assert_frame_equal(new.loc[old.index], old)
+
+
+@pytest.mark.parametrize("profile", CALENDARS)
+def test_the_folder_shows_the_numbers_of_the_release(year: list[dict[str, Any]], profile: str) -> None:
+    pd.testing.assert_frame_equal(year[0]["shown"][profile], year[0][profile][0], check_dtype=False)
 
 
 @pytest.mark.parametrize("profile", CALENDARS)

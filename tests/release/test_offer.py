@@ -15,6 +15,8 @@ from pipeline.release.offer import choose_offer
 from pipeline.release.values_left import _Block, _tops, values_left
 from pipeline.tables import Level
 
+pytestmark = pytest.mark.slow
+
 YEAR = Period.parse("2024-01..2024-12")
 
 
@@ -42,7 +44,6 @@ def _displays(counts: pd.DataFrame, layout: Layout, step: int) -> dict[tuple[str
     return {key: int(floor) if given else None for key, floor, given in zip(keys, shown, offer.offered, strict=True)}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("step", [3, 5])
 @pytest.mark.parametrize("parts", [1, 2, 3, 4])
 def test_every_value_of_every_step_is_possible_under_an_equation(parts: int, step: int) -> None:
@@ -80,7 +81,6 @@ def test_every_value_of_every_step_is_possible_under_an_equation(parts: int, ste
         assert any(all(floor is not None for floor in seen) for seen in alike)
 
 
-@pytest.mark.slow
 def test_every_value_of_every_step_is_possible_under_a_union() -> None:
     """All tables of a category and four parts that cover it, at borough level, in steps of 5.
 
@@ -118,7 +118,6 @@ def test_last_part_of_a_small_union_is_not_offered_by_ward_wherever_it_is() -> N
     assert shown["B", "a"] == 200
 
 
-@pytest.mark.slow
 def test_rows_linked_by_a_category_are_audited() -> None:
     """Linear programmes against enumeration: the range they find holds every table that looks the same."""
     rng = np.random.default_rng(0)

@@ -28,6 +28,8 @@ from pipeline.release.circumstances import (
     release_circumstances,
 )
 
+pytestmark = pytest.mark.slow
+
 YEAR = Period(202401, 202412)
 BOROUGHS = ("B1", "B2", "B3", "B4", "B5")
 ROUTES = ("telephone", "in person", "online form", "officer", "by carrier pigeon")
@@ -285,7 +287,6 @@ CITIES: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("city", CITIES)
 @pytest.mark.parametrize("seed", range(3))
 def test_no_count_is_narrower_than_its_step(seed: int, city: dict[str, Any]) -> None:
@@ -311,7 +312,6 @@ def with_cells(rows: pd.DataFrame, table: pd.DataFrame, more: list[tuple[str, st
     return table
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "more",
     [
@@ -330,7 +330,6 @@ def test_the_attack_finds_what_a_careless_release_would_offer(more: list[tuple[s
     assert found
 
 
-@pytest.mark.slow
 def test_the_attack_finds_boroughs_that_leave_nothing_out(monkeypatch: pytest.MonkeyPatch) -> None:
     cities = [incidents(seed, rows=400, charity=60, unplaced=0.0) for seed in range(3)]
     cities = [c.assign(area_code=c["area_code"].replace({"B3": "B2", "B4": "B2", "B5": "B2"})) for c in cities]
@@ -340,7 +339,6 @@ def test_the_attack_finds_boroughs_that_leave_nothing_out(monkeypatch: pytest.Mo
     assert any(Attack(c).narrower([released(c).table], settings(c)[:1]) for c in cities)
 
 
-@pytest.mark.slow
 def test_the_values_that_are_offered_by_hand() -> None:
     table = released(incidents(0)).table
     police = table[(table["organisation"] == "police") & (table["area_code"] == "R") & (table["question"] != TOTAL)]
@@ -359,7 +357,6 @@ def test_the_values_that_are_offered_by_hand() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.slow
 def test_the_public_sees_the_region_in_wider_steps_that_nest() -> None:
     rows = incidents(1)
     partner, public = (m.table for m in both(rows))
@@ -377,7 +374,6 @@ def test_the_public_sees_the_region_in_wider_steps_that_nest() -> None:
         assert low <= true[o, q, a, v] <= high == low + PARTNER - 1
 
 
-@pytest.mark.slow
 def test_middles_and_shares_by_hand() -> None:
     table = released(incidents(1)).table
     given = table[table["share"].notna()]
@@ -392,7 +388,6 @@ def test_middles_and_shares_by_hand() -> None:
     assert (first["not_offered"].str.contains("incidents") == 0).all()
 
 
-@pytest.mark.slow
 def test_rare_words_of_a_source_are_not_named_and_no_order_follows_counts() -> None:
     table = released(incidents(3)).table
     routes = table[(table["question"] == "reporting_route") & (table["area_code"] == "R")]
@@ -400,14 +395,12 @@ def test_rare_words_of_a_source_are_not_named_and_no_order_follows_counts() -> N
     assert mine == ["in person", "officer", "online form", "telephone", OTHER, NOT_STATED]
 
 
-@pytest.mark.slow
 def test_a_source_with_few_records_is_described_for_the_region() -> None:
     table = released(incidents(0)).table
     values = table[(table["organisation"] == "charity") & (table["question"] != TOTAL)]
     assert set(values["area_code"]) == {"R"}
 
 
-@pytest.mark.slow
 def test_the_last_organisation_has_no_total_that_the_others_would_leave() -> None:
     table = released(incidents(0)).table
     totals = table[table["question"] == TOTAL].set_index(["organisation", "area_code"])
@@ -431,7 +424,6 @@ def test_internal_sees_everything() -> None:
     assert "by carrier pigeon" in set(table["answer"])
 
 
-@pytest.mark.slow
 def test_other_mechanisms_and_areas_without_a_count_show_none() -> None:
     rows = incidents(0)
     exact = released(rows, profile(protection="suppress", protection_reason="for a test"))
@@ -448,7 +440,6 @@ def test_other_mechanisms_and_areas_without_a_count_show_none() -> None:
     assert release_circumstances(None, made).table.empty
 
 
-@pytest.mark.slow
 def test_what_readers_of_another_folder_hold_is_kept() -> None:
     rows = incidents(4)
     public = profile(name="public", audience="public", threshold=PUBLIC)

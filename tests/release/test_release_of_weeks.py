@@ -16,6 +16,8 @@ from pipeline.release.released import Released
 from pipeline.tables import AREA_DAYS
 from tests.kit.gated import config_of, detected_of
 
+pytestmark = pytest.mark.slow
+
 PARENTS = {"B1W0": "B1", "B1W1": "B1", "B2W0": "B2"}
 FIRST, LAST = date(2023, 1, 1), date(2024, 12, 31)
 

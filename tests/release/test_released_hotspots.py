@@ -148,6 +148,7 @@ def test_wards_that_are_not_offered_count_as_their_borough() -> None:
     assert len(release_hotspots(*found((980, 500, 27)), plan=plan, room=Room(counts, true=true, plan=plan)).layer) == 0
 
 
+@pytest.mark.slow
 def test_two_hotspots_share_what_their_ward_holds() -> None:
     assert len(shown([54], (250, 200, 26), (750, 800, 27))) == 2
     # 49: shown as 45 to 49, where two of 25 to 29 would tell of each that it is not at its end.
@@ -183,6 +184,7 @@ def by_category(held: dict[str, int], every: tuple, **found_of: tuple) -> dict[s
     return shown | {c: own["incidents_lower"].tolist() for c, own in layer.groupby("category")}
 
 
+@pytest.mark.slow
 def test_hotspots_of_a_category_find_room_in_the_hotspot_around_them() -> None:
     # 60 and 40 of the ward; 52 and 31 in the outline. Race takes 30 of the 50 that the hotspot of all took, and what
     # is left, 20, has room for 20 of faith, but not for 25.
@@ -192,6 +194,7 @@ def test_hotspots_of_a_category_find_room_in_the_hotspot_around_them() -> None:
     assert by_category(held, **spots, faith=((500, 500, 27),)) == {"all": [50], "race": [30]}
 
 
+@pytest.mark.slow
 def test_hotspots_of_a_category_away_from_those_of_all_need_what_the_ward_has_left() -> None:
     # The hotspot of all takes 25 of the ward's floor of 50, which leaves 25: enough for 20 elsewhere, not for 30.
     held = {"all": 54, "race": 40}
@@ -366,6 +369,7 @@ def named(premises: Premises) -> str:
     return str(with_names(made.layer, plan).iloc[0]["name"])
 
 
+@pytest.mark.slow
 def test_a_hotspot_is_named_by_what_stands_in_its_outline_but_never_by_an_institution() -> None:
     """The station stands in the hexagons that are shown, though in none of the places of the incidents."""
     frame = gpd.GeoDataFrame(

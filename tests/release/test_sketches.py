@@ -16,6 +16,8 @@ from pipeline.release.sketches import (
     sketches_of_incidents,
 )
 
+pytestmark = pytest.mark.slow
+
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
 SIZE = 512
 
@@ -90,7 +92,6 @@ def whole() -> pd.DataFrame:
     return extract(60_000)
 
 
-@pytest.mark.slow
 def test_the_sketch_is_that_of_all_tokens(tmp_path: Path) -> None:
     """Against the same hashes made here, for rows that repeat so that the first cut leaves too few."""
     frame = pd.concat([extract(40)] * 500)
@@ -103,19 +104,16 @@ def test_the_sketch_is_that_of_all_tokens(tmp_path: Path) -> None:
     assert found.records == Sketch.of(made, size=30)
 
 
-@pytest.mark.slow
 def test_files_and_their_order_change_nothing(tmp_path: Path, whole: pd.DataFrame) -> None:
     together = sketch(tmp_path / "a", whole)
     apart = sketch(tmp_path / "b", whole[30_000:], whole[:30_000].sample(frac=1, random_state=1))
     assert together == apart
 
 
-@pytest.mark.slow
 def test_the_same_data_are_found_again(tmp_path: Path, whole: pd.DataFrame) -> None:
     assert sketch(tmp_path / "a", whole).overlap(sketch(tmp_path / "b", whole)) == 1.0
 
 
-@pytest.mark.slow
 def test_a_growing_extract_is_found(tmp_path: Path, whole: pd.DataFrame) -> None:
     before, now = sketch(tmp_path / "a", whole[:3_000]), sketch(tmp_path / "b", whole)
     assert containment(before.records, now.records) == 1.0
@@ -123,7 +121,6 @@ def test_a_growing_extract_is_found(tmp_path: Path, whole: pd.DataFrame) -> None
     assert before.overlap(now) == 1.0
 
 
-@pytest.mark.slow
 def test_an_extract_trimmed_to_its_last_months_is_found(tmp_path: Path, whole: pd.DataFrame) -> None:
     assert sketch(tmp_path / "a", whole).overlap(sketch(tmp_path / "b", whole[36_000:])) == 1.0
 
@@ -133,7 +130,6 @@ def test_a_boroughs_part_of_the_data_is_found(tmp_path: Path, whole: pd.DataFram
     assert sketch(tmp_path / "a", borough).overlap(sketch(tmp_path / "b", whole)) == 1.0
 
 
-@pytest.mark.slow
 def test_an_extract_shifted_by_a_metre_is_found_by_its_cells(tmp_path: Path, whole: pd.DataFrame) -> None:
     shifted = whole.assign(easting_m=whole["easting_m"] + 1, northing_m=whole["northing_m"] + 1)
     one, two = sketch(tmp_path / "a", whole), sketch(tmp_path / "b", shifted)
@@ -141,13 +137,11 @@ def test_an_extract_shifted_by_a_metre_is_found_by_its_cells(tmp_path: Path, who
     assert containment(two.cells, one.cells) == pytest.approx(0.98, abs=0.02)  # one in a hundred crosses a side
 
 
-@pytest.mark.slow
 def test_other_numbers_of_the_same_incidents_are_found_by_their_cells(tmp_path: Path, whole: pd.DataFrame) -> None:
     renamed = whole.assign(incident_id="N" + whole["incident_id"])
     assert sketch(tmp_path / "a", whole).overlap(sketch(tmp_path / "b", renamed)) == 1.0
 
 
-@pytest.mark.slow
 def test_unrelated_extracts_whose_ids_run_from_one_are_kept_apart(tmp_path: Path, whole: pd.DataFrame) -> None:
     other = extract(60_000, seed=9)
     assert other["incident_id"].equals(whole["incident_id"])
@@ -159,7 +153,6 @@ def test_months_alone_say_nothing_of_cells(tmp_path: Path) -> None:
     assert sketch(tmp_path, coarse).cells == Sketch()
 
 
-@pytest.mark.slow
 def test_another_key_has_nothing_in_common(tmp_path: Path, whole: pd.DataFrame) -> None:
     assert sketch(tmp_path / "a", whole).overlap(sketch(tmp_path / "b", whole, key=OTHER_KEY)) == 0
 

@@ -94,6 +94,7 @@ TABLES = [(5, 1, 1), (3, 0, 0, 20), (2, 9, 7, 30), (4, 4, 0), (1, 2, 6, 8, 11), 
 
 
 @pytest.mark.parametrize("wards", TABLES)
+@pytest.mark.slow
 def test_not_far_from_the_fewest_cells(wards: tuple[int, ...]) -> None:
     """Against every possible choice: at most one cell more than the fewest that protect."""
     cells, relations = one_borough(*wards)
@@ -124,6 +125,7 @@ def test_every_withheld_count_keeps_its_values_by_enumeration(wards: list[int], 
         assert len({t[at] for t in tables}) >= threshold, (values.tolist(), hidden.tolist())
 
 
+@pytest.mark.slow
 def test_the_total_is_withheld_where_no_partner_suffices() -> None:
     cells, relations = one_borough(3, 0, 0)
     result = suppress(cells, relations=relations, threshold=5)
@@ -177,6 +179,7 @@ def test_a_class_of_many_small_counts_is_widened() -> None:
     assert audit(result.cells, relations=relations, threshold=5).safe
 
 
+@pytest.mark.slow
 def test_a_borough_that_nothing_protects_loses_its_detail() -> None:
     """Wards of 5 are known to be 0 to 4 or more, but 3 under a published 3 is not to be had: 3 is small itself."""
     cells, relations = rows_of_wards((3, 0), (20, 30))
@@ -200,6 +203,7 @@ def test_one_thing_goes_at_a_time_and_the_borough_before_all_others() -> None:
     assert gone == [["B0W0"], wards, ["B0", *wards], ["B0", *wards, "B1", "B1W0", "B1W1", "B1W2"]]
 
 
+@pytest.mark.slow
 def test_work_is_bounded_and_detail_goes_where_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a single round of search every detail that is not safe by itself goes, and what is left is safe."""
     monkeypatch.setattr(suppression, "ROUNDS", 0)
@@ -231,6 +235,7 @@ def test_the_total_of_a_relation_that_does_not_hold_is_withheld_too() -> None:
     assert found.loc[("W5", "all"), "state"] == "published"
 
 
+@pytest.mark.slow
 def test_a_cell_that_cannot_be_protected_is_named() -> None:
     """An earlier release says that W0 is 3 or 4: no withholding takes that back."""
     cells, relations = one_borough(3, 7, 20, known_low=[None, 3, None, None], known_high=[None, 4, None, None])

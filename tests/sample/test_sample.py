@@ -76,6 +76,7 @@ def sound() -> pd.DataFrame:
 # Areas ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_wards_fit_their_boroughs_without_gap_or_overlap() -> None:
     rows, wards = layer("wards")
     parents = np.array([row["parent_code"] for row in rows])
@@ -195,6 +196,7 @@ def test_every_row_says_synthetic() -> None:
     assert frame["victim_ref"].str.fullmatch(r"(SYN-V[0-9a-f]{8})?").all()
 
 
+@pytest.mark.slow
 def test_boroughs_get_their_published_share() -> None:
     rows = sound()
     seen = rows["borough"].value_counts()
@@ -206,6 +208,7 @@ def test_boroughs_get_their_published_share() -> None:
     assert ((seen - expected) ** 2 / expected).sum() < 61.1
 
 
+@pytest.mark.slow
 def test_strands_get_their_published_share_in_each_borough() -> None:
     rows = sound()
     published = totals().set_index("area_name")
@@ -231,6 +234,7 @@ def test_some_rows_carry_several_strands() -> None:
     assert lone.any()
 
 
+@pytest.mark.slow
 def test_planted_faults_are_there_and_no_others() -> None:
     frame, planted = incidents(), planted_faults(40_000)
     names, words = set(boroughs().names), set(STRANDS)
@@ -265,6 +269,7 @@ def test_planted_faults_are_there_and_no_others() -> None:
     assert {kind: int(count) for kind, count in table} == planted
 
 
+@pytest.mark.slow
 def test_sound_points_lie_in_the_borough_they_name() -> None:
     rows = sound().query("online == 'no' and east > 500_000 and north.between(150_000, 210_000)")
     road = Transformer.from_crs(4326, 27700, always_xy=True).transform
@@ -340,6 +345,7 @@ def test_recent_offences_are_pending_and_incidents_have_no_outcome() -> None:
 # The generator ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_same_seed_same_rows_other_seed_other_rows() -> None:
     def make(seed: int) -> pd.DataFrame:
         return make_incidents(boroughs=boroughs(), totals=totals(), seed=seed, rows=800)
@@ -349,6 +355,7 @@ def test_same_seed_same_rows_other_seed_other_rows() -> None:
     assert (make(7).dtypes == "str").all()
 
 
+@pytest.mark.slow
 def test_chunks_share_centres_and_never_an_id() -> None:
     chunks = list(incident_chunks(boroughs=boroughs(), totals=totals(), rows=9000, chunk_rows=4000))
     assert [len(chunk) for chunk in chunks] == [4000, 4000, 1000]

@@ -11,7 +11,9 @@ import yaml
 from pipeline.errors import HotspotsError, InputError
 from pipeline.stages import runner
 from pipeline.stages.runner import latest_attempt, run
-from tests.kit.city import write_city
+from tests.kit.city import LIGHT, write_city
+
+pytestmark = pytest.mark.slow
 
 
 def quiet(_label: str, _done: int, _total: int) -> None:
@@ -29,9 +31,6 @@ def change(config: Path, **keys: Any) -> None:
     for key, value in keys.items():
         settings[key] = value
     config.write_text(yaml.safe_dump(settings), encoding="utf-8")
-
-
-LIGHT: dict[str, Any] = {"exports.geopackage": False, "page.briefings": False}
 
 
 def bad_rows(config: Path, name: str, rows: int) -> None:
@@ -56,7 +55,6 @@ def test_files_read_before_one_that_cannot_be_are_kept(tmp_path: Path) -> None:
     assert found.refused["source_row"].tolist() == [1, 2, 3, 4, 5, 6, 7]
 
 
-@pytest.mark.slow
 def test_it_holds_the_quarantine_and_the_account_and_nothing_else_for_its_owner_alone(tmp_path: Path) -> None:
     config = write_city(tmp_path, **LIGHT)
     name = yaml.safe_load(config.read_text("utf-8"))["run"]["name"]

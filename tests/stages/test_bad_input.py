@@ -143,6 +143,7 @@ def test_a_decimal_comma_goes_with_a_semicolon(tmp_path: Path) -> None:
     assert found.incidents[["easting_m", "northing_m"]].to_numpy().tolist() == [[530500.75, 180500.25]]
 
 
+@pytest.mark.slow
 def test_latin_text_needs_its_encoding_named(tmp_path: Path) -> None:
     data = rows(GOOD.replace("race", "café")).encode("latin-1")
     with pytest.raises(InputError, match=r"rows\.csv is not utf-8 text.*0xe9.*encoding.*latin-1"):
@@ -182,6 +183,7 @@ def test_a_file_that_cannot_be_used_is_one_error(tmp_path: Path, text: str, sour
     assert "\n" not in str(caught.value).strip()
 
 
+@pytest.mark.slow
 def test_an_unknown_category_is_counted_refused_or_an_error_as_configured(tmp_path: Path) -> None:
     path = write(tmp_path, rows(GOOD, GOOD.replace("race", "race;planets"), GOOD.replace("race", "")))
     tree = [{"id": "race"}]
@@ -210,6 +212,7 @@ def layer(**columns: Any) -> gpd.GeoDataFrame:
     )
 
 
+@pytest.mark.slow
 def test_a_layer_and_the_configuration_must_name_one_system(tmp_path: Path) -> None:
     layer().to_file(tmp_path / "p.gpkg")
     with pytest.raises(InputError, match=r"p\.gpkg is in EPSG:27700, but the configuration says EPSG:4326"):
@@ -217,6 +220,7 @@ def test_a_layer_and_the_configuration_must_name_one_system(tmp_path: Path) -> N
     assert read(tmp_path / "p.gpkg", settings({"crs": "EPSG:27700"})).incidents["ward_code"].tolist() == ["W00", "W11"]
 
 
+@pytest.mark.slow
 def test_a_layer_without_a_system_needs_one(tmp_path: Path) -> None:
     layer().to_file(tmp_path / "p.shp")
     (tmp_path / "p.prj").unlink()
@@ -247,6 +251,7 @@ def test_a_broken_layer_is_one_error(tmp_path: Path, name: str, data: bytes) -> 
         read(write(tmp_path, data, name), settings({"crs": None}))
 
 
+@pytest.mark.slow
 def test_a_layer_must_be_named_where_there_are_two(tmp_path: Path) -> None:
     layer().to_file(tmp_path / "p.gpkg", layer="one")
     layer().to_file(tmp_path / "p.gpkg", layer="two")

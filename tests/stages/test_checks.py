@@ -19,8 +19,8 @@ from pipeline.ingest.quality import coverage_caution, scarce
 from pipeline.publish.words import choice_name, counters_text
 from pipeline.stages.checks import check_inputs
 from pipeline.stages.runner import Outcome, run
-from pipeline.stages.trial import Trial
-from tests.kit.city import X0, Y0, write_city
+from pipeline.stages.trial import Checked, Trial
+from tests.kit.city import LIGHT, X0, Y0, write_city
 
 INTERNAL = {
     "name": "internal",
@@ -32,7 +32,7 @@ INTERNAL = {
     "min_density_incidents": 0,
     "lattice_m": 0,
 }
-LIGHT: dict[str, Any] = {"exports.geopackage": False, "page.briefings": False, "profiles": [INTERNAL]}
+CHANGES: dict[str, Any] = LIGHT | {"profiles": [INTERNAL]}
 CRAY = "1 of 3 boroughs has a count of 0 (Cray 0). If the files do not cover it, put its code in areas.not_covered"
 
 
@@ -42,7 +42,7 @@ def quiet(_label: str, _done: int, _total: int) -> None:
 
 def three_boroughs(folder: Path, **changes: object) -> Path:
     """Add a borough C (Cray) of one ward, where nothing happened, to the city."""
-    config = write_city(folder, **LIGHT, **changes)
+    config = write_city(folder, **CHANGES, **changes)
     wards = gpd.read_file(folder / "wards.gpkg")
     more = gpd.GeoDataFrame(
         {"code": ["C1"], "name": ["South"], "parent": ["C"], "parent_name": ["Cray"]},
@@ -266,7 +266,7 @@ def test_the_licence_of_a_template_is_a_placeholder(tmp_path: Path, capsys: pyte
         assert settings["page"]["licence"] == LICENCE_TO_WRITE
         assert "not_covered" in settings["areas"]
     config = load_config(write_city(tmp_path, **{"page.licence": LICENCE_TO_WRITE}))
-    print_check(config, [], [], settings_cautions(config), Trial(), as_json=True)
+    print_check(Checked(config, {}, [], settings_cautions(config), Trial()), as_json=True)
     (caution,) = json.loads(capsys.readouterr().out)["cautions"]
     assert caution == "page.licence is still the template's text, which would appear on public pages: enter your own."
     assert settings_cautions(load_config(write_city(tmp_path))) == []

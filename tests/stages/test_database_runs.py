@@ -17,7 +17,7 @@ from pipeline.config.templates import template_text
 from pipeline.errors import ConfigError, InputError
 from pipeline.stages.freshness import stage_states
 from pipeline.stages.runner import Outcome, run
-from tests.kit.city import write_city
+from tests.kit.city import LIGHT, write_city
 from tests.kit.postgres import running
 
 pytestmark = pytest.mark.slow
@@ -77,7 +77,7 @@ def _first_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("city")
-    write_city(folder, **{"exports.geopackage": False, "page.briefings": False})
+    write_city(folder, **LIGHT)
     city_tables(folder)
     return folder
 

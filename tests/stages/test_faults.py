@@ -20,17 +20,16 @@ import pytest
 if os.name != "posix":
     pytest.skip("kills and small disks are POSIX's", allow_module_level=True)
 
-from tests.kit.city import write_city
+from tests.kit.city import LIGHT, write_city
 from tests.kit.faults import Ended, Nursery, result, whole
 
 pytestmark = pytest.mark.slow
 
 LONG = bool(os.environ.get("HOTSPOTS_LONG"))
 STAGES = ("ingest", "aggregate", "detect", "release", "publish")
-INTERNAL = {"name": "internal", "audience": "internal", "threshold": 0, "secondary": False, "ward_period": "rolling",
-            "min_bandwidth_m": 0, "min_density_incidents": 0, "lattice_m": 0}  # fmt: skip
 PUBLIC = {"name": "public", "audience": "public", "threshold": 10, "borough_period": "fixed"}
-LIGHT = {"exports.geopackage": False, "page.briefings": False, "profiles": [INTERNAL, PUBLIC]}
+# One folder with a ledger is all that the machinery of a run needs.
+CHANGES = LIGHT | {"profiles": [PUBLIC], "detect.clusters.enabled": False}
 KEPT = {".ledger", ".salt", "city", ".city.failed"}  # the last: what is kept of an attempt that failed
 
 
@@ -81,7 +80,7 @@ class Place:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("place")
-    write_city(folder, **LIGHT)
+    write_city(folder, **CHANGES)
     with Nursery(tmp_path_factory.mktemp("code")) as nursery:
         ended = nursery.run(folder, "run")
         assert ended.code == 0, ended.err

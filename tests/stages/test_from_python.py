@@ -18,10 +18,9 @@ import pipeline
 from pipeline import Config, RunResult, check, run
 from pipeline.errors import ConfigError, HotspotsError, InputError
 from pipeline.publish.map import HotspotMap
-from tests.kit.city import write_city
+from tests.kit.city import LIGHT, write_city
 
 ROOT = Path(__file__).parents[2]
-LIGHT: dict[str, Any] = {"exports.geopackage": False, "page.briefings": False}
 
 
 @pytest.fixture(scope="module")

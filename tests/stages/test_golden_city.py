@@ -11,7 +11,7 @@ import pytest
 import shapely
 
 from pipeline.stages.runner import Outcome, run
-from tests.kit.city import X0, Y0, write_city
+from tests.kit.city import LIGHT, X0, Y0, write_city
 
 pytestmark = pytest.mark.slow
 
@@ -175,11 +175,12 @@ def test_two_runs_are_byte_identical(outcome: Outcome, tmp_path: Path) -> None:
 
 
 def test_fresh_stages_are_skipped_and_stale_ones_are_not(tmp_path: Path) -> None:
-    config = write_city(tmp_path)
+    config = write_city(tmp_path, **LIGHT, profiles=[{"name": "public", "audience": "public"}])
     assert run(config, progress=quiet).ran == ["ingest", "aggregate", "detect", "release", "publish"]
     second = run(config, progress=quiet)
     assert (second.ran, len(second.fresh)) == ([], 5)
-    config.write_text(config.read_text("utf-8") + "page: {caveats: [Read with care.]}\n", encoding="utf-8")
+    text = config.read_text("utf-8").replace("page:", "page:\n  caveats: [Read with care.]")
+    config.write_text(text, encoding="utf-8")
     assert run(config, progress=quiet).ran == ["release", "publish"]
     assert run(config, progress=quiet, start="detect").ran == ["detect", "release", "publish"]
     with (tmp_path / "incidents.csv").open("a", encoding="utf-8") as file:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline.stages.runner import run
-from tests.kit.city import HEADER, X0, Y0, city_rows, write_city
+from tests.kit.city import HEADER, LIGHT, X0, Y0, city_rows, write_city
 
 pytestmark = pytest.mark.slow
 
@@ -51,7 +51,7 @@ MONTHS = [f"2024-{m:02d}" for m in range(1, 13)]
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("months")
-    light = {"exports.geopackage": False, "page.briefings": False, "profiles": [INTERNAL]}
+    light = LIGHT | {"profiles": [INTERNAL]}
     made = write_city(folder, **{"incidents.0.paths": ["extract-*.csv"], **light})
     write_months(folder, MONTHS[:11])
     run(made, progress=quiet)
@@ -134,7 +134,7 @@ def test_a_run_with_nothing_to_do_loads_no_heavy_library(config: Path) -> None:
 
 
 def test_a_later_issue_replaces_rows_of_parts_that_are_taken_over(tmp_path: Path) -> None:
-    light = {"exports.geopackage": False, "page.briefings": False, "profiles": [INTERNAL]}
+    light = LIGHT | {"profiles": [INTERNAL]}
     config = write_city(tmp_path, **{"incidents.0.paths": ["issue-*/*.csv"], **light})
     (tmp_path / "incidents.csv").unlink(missing_ok=True)
     rows = city_rows()

@@ -31,6 +31,8 @@ from tests.kit.cases import (
 )
 from tests.kit.map_pages import data_of
 
+pytestmark = pytest.mark.slow
+
 SIX = tuple(RESIDENTS)
 COUNTY = {"Northby": "Uphill", "Southby": "Downdale", "Eastby": "Downdale"}
 
@@ -60,7 +62,6 @@ def months_of(tried: Attempt, level: str) -> dict[str, int]:
     return total[total > 0].astype(int).to_dict()
 
 
-@pytest.mark.slow
 def test_three_levels_of_the_city(tmp_path: Path) -> None:
     every = wards(SIX).assign(county=lambda f: f["LAD25NM"].map(COUNTY))
     profiles = [
@@ -140,7 +141,6 @@ def grid(side: int) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(geometry=shapes, index=pd.Index([f"{side}-{x}-{y}" for x, y in corners]), crs="EPSG:27700")
 
 
-@pytest.mark.slow
 def test_four_levels_of_a_grid_are_what_geopandas_counts(tmp_path: Path) -> None:
     drawn = np.random.default_rng(7).uniform(5, 3995, (500, 2)).round(1)
     rows = incidents(400)
@@ -164,7 +164,6 @@ def test_four_levels_of_a_grid_are_what_geopandas_counts(tmp_path: Path) -> None
     assert "are shown" not in tried.text
 
 
-@pytest.mark.slow
 def test_published_counts_of_three_levels_are_summed_once(tmp_path: Path) -> None:
     every = wards(SIX).assign(county=lambda f: f["LAD25NM"].map(COUNTY))
     cells = published_cells(SIX)
@@ -200,7 +199,6 @@ PARTS = {
 
 
 @pytest.mark.real
-@pytest.mark.slow
 def test_wards_boroughs_and_parts_of_london(real_data: Path, tmp_path: Path) -> None:
     small = gpd.read_file(real_data / "boundaries" / "london_wards_dec2023_200m.geojson").to_crs("EPSG:27700")
     small = small[small["LAD23NM"].isin(list(PARTS))]

@@ -52,7 +52,8 @@ def test_every_method_on_little_data(tmp_path: Path, rows: int, change_row: Call
 @pytest.mark.parametrize("rows", [1, 4])
 def test_every_clustering_on_few_points(tmp_path: Path, method: str, rows: int) -> None:
     clusters = {"enabled": True, "method": method, "eps_m": 150, "min_samples": 5}
-    done = tried(tmp_path, incidents(rows), detect={"clusters": clusters})
+    config = write_case(tmp_path, incidents(rows), detect={"clusters": clusters}, emerging={"enabled": True})
+    done = attempt(config, "run", *(f"--only={stage}" for stage in ("ingest", "aggregate", "detect")))
     assert done.code == 0, done.crash + done.text[-500:]
     assert says(done.text, "No hotspot was found")
 

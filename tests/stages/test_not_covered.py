@@ -19,6 +19,7 @@ from tests.kit.cases import (
     Attempt,
     attempt,
     change,
+    counted,
     incidents,
     point,
     published_cells,
@@ -26,7 +27,6 @@ from tests.kit.cases import (
     wards,
     write_case,
     write_published,
-    write_rows,
 )
 
 pytestmark = pytest.mark.slow  # each tries whole runs
@@ -72,16 +72,37 @@ def city(folder: Path, *, names: tuple[str, ...] = EVERY_WARD, not_covered: tupl
     return change(config, areas__not_covered=[CODES[a] for a in not_covered]) if not_covered else config
 
 
+class Cities:
+    """Whole runs of the city with every method, and their backtests: one of each set of areas."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.runs: dict[tuple[Any, ...], Attempt] = {}
+        self.backtests: dict[Path, Any] = {}
+
+    def run(self, *, names: tuple[str, ...] = EVERY_WARD, not_covered: tuple[str, ...] = ()) -> Attempt:
+        if (names, not_covered) not in self.runs:
+            tried = attempt(city(self.folder / str(len(self.runs)), names=names, not_covered=not_covered))
+            assert tried.code == 0, tried.crash + tried.text[-600:]
+            self.runs[names, not_covered] = tried
+        return self.runs[names, not_covered]
+
+    def backtest(self, tried: Attempt) -> Any:
+        if tried.config not in self.backtests:
+            assert attempt(tried.config, "backtest").code == 0
+            self.backtests[tried.config] = json.loads((tried.folder / "backtest.json").read_text("utf-8"))
+        return self.backtests[tried.config]
+
+
+@pytest.fixture(scope="module")
+def cities(tmp_path_factory: pytest.TempPathFactory) -> Cities:
+    return Cities(tmp_path_factory.mktemp("coverage"))
+
+
 @pytest.fixture(scope="module", params=UNCOVERED.values(), ids=UNCOVERED)
-def both(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Attempt, Attempt, tuple[str, ...]]:
+def both(request: pytest.FixtureRequest, cities: Cities) -> tuple[Attempt, Attempt, tuple[str, ...]]:
     named, gone = request.param
-    folder = tmp_path_factory.mktemp("coverage")
-    whole = attempt(city(folder / "whole", not_covered=named))
-    part = attempt(city(folder / "part", names=tuple(w for w in EVERY_WARD if w not in gone)))
-    assert (whole.code, part.code) == (0, 0), whole.crash + whole.text[-600:] + part.text[-600:]
-    return whole, part, gone
+    return cities.run(not_covered=named), cities.run(names=tuple(w for w in EVERY_WARD if w not in gone)), gone
 
 
 def test_counts_rates_and_tests_of_the_covered_areas(both: tuple[Attempt, Attempt, tuple[str, ...]]) -> None:
@@ -146,12 +167,9 @@ def test_the_bandwidth_the_reach_and_the_span(both: tuple[Attempt, Attempt, tupl
     assert chosen[0] == chosen[1]
 
 
-def test_the_backtest(both: tuple[Attempt, Attempt, tuple[str, ...]]) -> None:
-    found = []
-    for tried in both[:2]:
-        assert attempt(tried.config, "backtest").code == 0
-        found.append(json.loads((tried.folder / "backtest.json").read_text("utf-8")))
-    assert found[0] == found[1]
+def test_the_backtest(both: tuple[Attempt, Attempt, tuple[str, ...]], cities: Cities) -> None:
+    whole, part, _ = both
+    assert cities.backtest(whole) == cities.backtest(part)
 
 
 def test_what_lies_there_is_counted_and_named(both: tuple[Attempt, Attempt, tuple[str, ...]]) -> None:
@@ -164,8 +182,8 @@ def test_what_lies_there_is_counted_and_named(both: tuple[Attempt, Attempt, tupl
     assert says(whole.front_door, "areas of areas.not_covered")
 
 
-def test_a_borough_covered_in_part_has_the_residents_of_its_covered_wards(tmp_path: Path) -> None:
-    tried = attempt(city(tmp_path, not_covered=("Damson",)))
+def test_a_borough_covered_in_part_has_the_residents_of_its_covered_wards(cities: Cities) -> None:
+    tried = cities.run(not_covered=("Damson",))
     assert tried.layer("boroughs")[SOUTHBY]["population"] == RESIDENTS["Cedar"]
     assert tried.layer("boroughs")[NORTHBY]["population"] == RESIDENTS["Alder"] + RESIDENTS["Birch"]
     areas = pd.read_parquet(tried.folder / "work" / "areas.parquet").set_index("area_code")
@@ -179,10 +197,9 @@ def test_rows_that_name_an_uncovered_area_without_a_point_are_in_no_total(tmp_pa
     rows = incidents(200)
     for i, row in enumerate(rows[:30]):
         row.update(easting="", northing="", borough=EASTBY, ward=CODES["Elder" if i % 2 else "Fern"])
-    config = city(tmp_path, not_covered=(EASTBY,))
-    given = [{**r, "place": r["borough"] if how == "borough" else r["ward"]} for r in rows]
-    write_rows(tmp_path / "incidents.csv", given, [*(c for c in given[0] if c not in {"borough", "ward", "ward_name"})])
-    tried = attempt(change(config, **{f"incidents__0__columns__{how}": "place"}))
+    given = [{**{k: v for k, v in r.items() if k != "ward"}, "place": r[how]} for r in rows]
+    uncovered = {"boundaries": wards(EVERY_WARD), "areas__not_covered": [CODES[EASTBY]]}
+    tried = counted(write_case(tmp_path, given, columns={how: "place"}, **uncovered))
     assert tried.total(REGION) == 170
     assert tried.accounting()["incidents_not_covered"] == 30
     assert tried.total(EASTBY) is None

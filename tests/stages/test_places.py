@@ -20,6 +20,7 @@ from tests.kit.cases import (
     Row,
     attempt,
     change,
+    counted,
     incidents,
     refused,
     wards,
@@ -156,7 +157,7 @@ def test_a_lookup_that_lacks_half_the_postcodes_is_refused_and_nothing_is_lost_i
     refused(tried, "130 of the 260 rows", "only 50.0 per cent", "min_matched_pct", codes=(3,))
 
     # Accepted: the others count in the region, and wards have what was found.
-    found = attempt(change(config, geocode__postcodes__min_matched_pct=40))
+    found = counted(change(config, geocode__postcodes__min_matched_pct=40))
     right = dict.fromkeys(ALL_WARDS, 0)
     for number, row in enumerate(incidents(260)):
         right[row["ward_name"]] += number % 2 == 0
@@ -182,7 +183,7 @@ def test_malformed_postcodes_are_counted_with_examples(tmp_path: Path) -> None:
     rows = rows_of(260)
     for row, text in zip(rows[:6], ("N1", "n/k", "N1 1A8", "see notes", "", "N1 1"), strict=True):
         row["postcode"] = text
-    tried = attempt(case(tmp_path, rows, geocode=LOOKUP))
+    tried = counted(case(tmp_path, rows, geocode=LOOKUP))
     profile = tried.quality["postcodes"]
     assert (profile["malformed"], profile["partial"], profile["blank"]) == (3, 2, 1)
     assert set(profile["examples"]["malformed"]) == {"n/k", "N1 1A8", "see notes"}
@@ -232,7 +233,7 @@ BEATS = {"Alder": "NB1", "Birch": "NB2", "Cedar": "SB1", "Damson": "SB2"}
 @pytest.mark.parametrize("column", ["lsoa", "beat"])
 def test_a_table_of_smaller_areas_places_rows_in_wards(tmp_path: Path, column: str) -> None:
     table = "\n".join(["CD,NM,WD", *(f"{BEATS[w]},{w} beat,{CODES[w]}" for w in ALL_WARDS)]) + "\n"
-    tried = attempt(coded(tmp_path, column, BEATS, table))
+    tried = counted(coded(tmp_path, column, BEATS, table))
     assert tried.totals() == RIGHT[260]
     assert set(kept(tried)["place_precision"]) == {"area"}
 
@@ -248,7 +249,7 @@ def test_beats_over_several_wards_leave_wards_without_data(tmp_path: Path) -> No
 
 def test_codes_that_are_in_no_table_are_counted_and_named(tmp_path: Path) -> None:
     table = "\n".join(["CD,WD", *(f"{BEATS[w]},{CODES[w]}" for w in ALL_WARDS[:2])]) + "\n"
-    tried = attempt(coded(tmp_path, "beat", BEATS, table))
+    tried = counted(coded(tmp_path, "beat", BEATS, table))
     assert tried.total(REGION) == 260
     assert tried.quality["unknown_areas"]["rows"] == 72
     assert "72 rows of police without a point name a ward or smaller area" in tried.text

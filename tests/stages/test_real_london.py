@@ -32,6 +32,8 @@ def configured(folder: Path, template: str, **changes: object) -> Path:
         at[last] = value
     # The partner profile meets the same counts in test_gate_met.py, at twice the price of the others together.
     settings["profiles"] = [p for p in settings["profiles"] if p["audience"] != "partner"]
+    settings["page"] = {**settings.get("page", {}), "briefings": False}
+    settings["exports"] = {**settings.get("exports", {}), "geopackage": False, "workbook": "none"}
     config = folder / "config.yaml"
     config.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
     return config

@@ -13,9 +13,9 @@ from pipeline.config import load_config
 from pipeline.errors import HotspotsError
 from pipeline.stages.runner import run
 from pipeline.stages.trial import Trial, try_rows
-from tests.kit.city import X0, Y0, write_city
+from tests.kit.city import LIGHT, X0, Y0, write_city
 
-LIGHT: dict[str, Any] = {"exports.geopackage": False, "page.briefings": False}
+pytestmark = pytest.mark.slow
 
 
 def quiet(_label: str, _done: int, _total: int) -> None:
@@ -61,7 +61,6 @@ def with_values(config: Path, role: str, value: str, *, first: int) -> Path:
     return edit(config, put)
 
 
-@pytest.mark.slow
 def test_every_row_of_a_short_file_is_described(tmp_path: Path) -> None:
     config = with_values(city(tmp_path), "date", "soon", first=30)
     found = tried(config)
@@ -82,7 +81,6 @@ def test_every_row_of_a_short_file_is_described(tmp_path: Path) -> None:
     json.dumps(source)
 
 
-@pytest.mark.slow
 def test_the_first_rows_are_shared_out_and_the_rest_is_not_read(tmp_path: Path) -> None:
     config = city(tmp_path)
     (source,) = tried(config, rows=50).sources
@@ -90,7 +88,6 @@ def test_the_first_rows_are_shared_out_and_the_rest_is_not_read(tmp_path: Path) 
     assert source["months"] == {"2024-01": 31, "2024-02": 19}
 
 
-@pytest.mark.slow
 def test_where_the_first_rows_fail_the_whole_file_decides(tmp_path: Path) -> None:
     # 40 of 300 rows are 13 %, less than the 20 % allowed; of the first 50 they are 80 %.
     config = with_values(city(tmp_path), "date", "soon", first=40)
@@ -127,7 +124,6 @@ def other_residents(config: Path) -> Path:
     return config
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("rows", [20, 10_000])
 @pytest.mark.parametrize("spoil", [no_date, far_away, one_id, in_degrees, other_residents])
 def test_what_stops_a_run_stops_the_check_with_the_same_words(

@@ -170,6 +170,7 @@ def test_counts_in_steps_serve_only_where_the_steps_are_small_beside_them() -> N
     assert 1 <= spread["dispersion"] <= 1.7
 
 
+@pytest.mark.slow
 def test_the_family_holds_every_category() -> None:
     """A borderline change that stands alone does not stand among many quiet categories."""
     alone = table([(100, 165), *[(100, 100)] * 30])
@@ -365,6 +366,7 @@ def test_against_self_is_the_score_test_of_two_poisson_rates(x2: int, x1: int, d
 
 
 @given(st.integers(1, 500), st.integers(1, 500), st.floats(1.0, 8.0), st.integers(1, 700))
+@pytest.mark.slow
 def test_dispersion_scales_the_statistic_and_t_replaces_the_normal(x2: int, x1: int, phi: float, df: int) -> None:
     p = against_self([x2], [x1], days_later=365, days_earlier=365, spread=Dispersion(phi, phi, df))[0]
     z = (x2 - x1) / np.sqrt(phi * (x1 + x2))
@@ -373,6 +375,7 @@ def test_dispersion_scales_the_statistic_and_t_replaces_the_normal(x2: int, x1: 
 
 @given(st.integers(1, 400), st.integers(1, 400), st.integers(1, 9000), st.integers(1, 9000), st.floats(1.0, 5.0))
 @settings(max_examples=60, deadline=None)
+@pytest.mark.slow
 def test_against_rest_is_the_chi_squared_of_the_table(x2: int, x1: int, r2: int, r1: int, phi: float) -> None:
     chi2 = scipy.stats.chi2_contingency([[x2, x1], [r2, r1]], correction=False)
     p = against_rest([x2], [x1], rest_later=[r2], rest_earlier=[r1], spread=POISSON)[0]

@@ -97,6 +97,7 @@ def test_ties_at_the_limit_are_all_at_the_top_and_single_incidents_never() -> No
     assert jaccard([True, True, False], [False, True, True]) == pytest.approx(1 / 3)
 
 
+@pytest.mark.slow
 def test_chance_is_that_of_a_direct_scattering() -> None:
     sizes = np.array([1.0, 1, 2, 4])
 
@@ -108,6 +109,7 @@ def test_chance_is_that_of_a_direct_scattering() -> None:
     assert by_chance(sizes, 10, top_half, draws=4000, seed=1)[0] == pytest.approx(np.mean(direct), abs=1.0)
 
 
+@pytest.mark.slow
 def test_intervals_hold_what_another_sample_of_the_same_risks_shows() -> None:
     rng = np.random.default_rng(5)
     risk = rng.gamma(0.5, 1, 800)

@@ -148,6 +148,7 @@ def test_what_cannot_be_estimated_says_so(counts: object) -> None:
 
 
 @given(st.integers(0, 400), st.integers(1, 400), st.integers(20, 400), st.integers(20, 400))
+@pytest.mark.slow
 def test_rate_ratio_inverts_the_exact_binomial_test(later: int, earlier: int, t2: int, t1: int) -> None:
     ratio, low, high = rate_ratio(later, earlier, days_later=t2, days_earlier=t1)
     assert ratio == pytest.approx((later / t2) / (earlier / t1))

@@ -149,6 +149,7 @@ def test_a_link_is_refused(tmp_path: Path) -> None:
         open_archive(tmp_path / "a.zip")
 
 
+@pytest.mark.slow
 def test_a_bomb_is_refused_before_it_is_written(tmp_path: Path) -> None:
     path = zipped(tmp_path / "a.zip", "x.csv", content=b"0" * 60_000_000)
     with (

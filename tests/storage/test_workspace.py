@@ -52,6 +52,7 @@ def hold(folder: Path, started: "multiprocessing.synchronize.Event", done: "mult
         done.wait(30)
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_are_refused_and_the_lock_goes_with_its_process(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     started, done = context.Event(), context.Event()
