@@ -206,6 +206,11 @@ class Scan(Section):
         description="Poisson scan of all incidents: categories with a population of their own (`areas.population` with "
         "`category`), by whose rates expected incidents are standardised (indirectly).",
     )
+    overdispersion: bool = Field(
+        default=True,
+        description="Poisson scan: p allows for counts that vary more from month to month than chance, as incidents in "
+        "series do; `false` takes incidents as independent, as SaTScan does.",
+    )
     spatial_radius_m: float | None = Field(
         None,
         gt=0,

@@ -82,6 +82,29 @@ def test_areas_without_a_population_or_with_visitors_are_left_out_and_said_so() 
     )
 
 
+def test_p_allows_for_months_that_vary_more_than_chance() -> None:
+    """Every other month has three times the incidents, in half of the wards at a time: far from chance."""
+
+    def ward_counts(periods: list[Period], categories: list[str]) -> pd.DataFrame:
+        rows = [
+            {"area_code": code, "period": p.id, "category": c, "incidents": int(n)}
+            for p in periods
+            for c in categories
+            for k, code in enumerate(CODES)
+            for n in [sum(12 if (m + k) % 2 else 4 for m in range(p.first_month, p.last_month + 1)) + 8 * (k == 0)]
+        ]
+        return pd.DataFrame(rows).astype({"incidents": "Int64"})
+
+    scan = {"spatial": ["poisson"]}
+    taken = rows(SPATIAL.run(given(ward_counts, [900, 1000, 1000, 1000], scan=scan)))
+    found = rows(SPATIAL.run(given(ward_counts, [900, 1000, 1000, 1000], scan={**scan, "overdispersion": False})))
+    assert taken.iloc[0]["notes"].startswith("dispersion:")
+    assert int(taken.iloc[0]["notes"].split(":")[1]) > 150
+    assert found.iloc[0]["notes"] == ""
+    assert taken.iloc[1]["observed"] == found.iloc[1]["observed"]
+    assert taken.iloc[1]["p"] > found.iloc[1]["p"]
+
+
 def test_a_category_is_compared_with_its_own_population() -> None:
     data = given(
         counts_of(all=[40, 40, 40, 40], faith=[30, 10, 10, 10]), [1000] * 4, own={"faith": [600, 200, 200, 200]},

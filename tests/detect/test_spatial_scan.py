@@ -82,6 +82,23 @@ def test_under_the_null_p_is_uniform(model: str) -> None:
     assert np.abs(np.array(ps) - np.array(gumbel)).mean() < 0.04
 
 
+def test_counts_that_vary_more_than_chance_need_their_dispersion() -> None:
+    """Gamma-Poisson counts with twice the variance: taken as Poisson counts, chance looks like clusters."""
+    rng = np.random.default_rng(9)
+    low = {1.0: 0, 2.0: 0}
+    for seed in range(40):
+        points, people = rng.uniform(0, 1_000, (25, 2)), rng.integers(20, 60, 25)
+        cases = rng.poisson(rng.gamma(people / 5.0))
+        for dispersion in low:
+            given = {"dispersion": dispersion, "simulations": 49, "seed": seed}
+            found = poisson_scan(points, cases=cases, expected=people, **given)
+            low[dispersion] += found.clusters[0].p <= 0.06
+    assert low[1.0] >= 16  # of 40
+    assert low[2.0] <= 7  # 2.4 are to be expected
+    with pytest.raises(InputError, match=r"a dispersion of 0\.5 is less than chance"):
+        poisson_scan(LINE, cases=[1, 2, 3, 4], expected=[1, 1, 1, 1], dispersion=0.5)
+
+
 def test_a_gumbel_tail_by_hand() -> None:
     # Mean euler and spread pi / sqrt 6: the standard Gumbel distribution, where P(X >= x) = 1 - exp(-exp(-x)).
     standard = {"mean": np.euler_gamma, "spread": np.pi / np.sqrt(6)}

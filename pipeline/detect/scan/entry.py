@@ -21,9 +21,10 @@ from pipeline.detect.scan.cases import cases_of, longest_of, scan_periods, scans
 from pipeline.detect.scan.space_time import ScanResult, space_time_scan
 from pipeline.detect.scan.spatial import MAX_CIRCLES, SpatialScan, bernoulli_scan, poisson_scan, standardised
 from pipeline.domain.categories import ROOT
-from pipeline.domain.periods import Period
+from pipeline.domain.periods import Period, month_range
 from pipeline.errors import InputError
 from pipeline.geography.grid import Grid
+from pipeline.statistics.uncertainty import dispersion
 from pipeline.tables import SPACE_TIME_CLUSTERS, SPATIAL_CLUSTERS, Table
 
 __all__ = ["FEW_CASES", "METHODS", "Kind", "Note"]
@@ -35,6 +36,8 @@ FEWEST_PERIODS = 2
 """A cluster in time stands out against other times: one month has none."""
 FEW_CASES = 30
 """Under so many cases a scan sees only very strong clusters, which the page says."""
+WIDE = 120
+"""From so many hundredths of the variance by chance on, p of the scan in space and time is said to be too small."""
 _NOUNS = {"month": "months", "28_days": "windows of 28 days", "week": "weeks", "day": "days"}
 
 
@@ -61,6 +64,8 @@ class Note:
     NO_CONTROLS = "no_controls"
     STRATA = "strata"
     RADIUS = "radius"
+    DISPERSION = "dispersion"
+    VARIES = "varies"
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +292,9 @@ def _space_time(data: DetectInput) -> Findings:
             permutations=settings.simulations,
             seed=data.config.run.seed,
         )
+        varies = round(100 * dispersion(counts).value)
+        if varies >= WIDE:
+            notes.append((Note.VARIES, varies))
         notes = [*_few(total), *_limits_of(counts), *notes]
         if total >= 2 and not result.clusters:
             notes.append((Note.NONE, 0))
@@ -409,17 +417,27 @@ def _poisson(data: DetectInput, category: str, found: _Rows) -> str:
     places = _Places(every.points_m[used], every.area_codes[used])
     cases = cases[used]
     radius = _radius(places.points_m, settings.spatial_radius_m, notes)
+    varies = 1.0
+    if settings.overdispersion:
+        # Incidents that come in series make counts of an area vary from month to month more than chance does.
+        months = [Period(m, m) for m in month_range(headline.first_month, headline.last_month)]
+        varies = dispersion(_area_counts(data, months, category)[0][used]).value
+        if round(100 * varies) > 100:
+            notes.append((Note.DISPERSION, round(100 * varies)))
     result = poisson_scan(
         places.points_m,
         cases=cases,
         expected=at_risk[used],
+        dispersion=varies,
         max_radius_m=radius,
         max_share=settings.max_share_pct / 100,
         simulations=settings.simulations,
         seed=data.config.run.seed,
     )
     found.scan(result, kind=Kind.POISSON, category=category, period=headline, places=places, cases=cases, notes=notes)
-    return f"poisson {category}: {result.circles:,} circles, {settings.simulations} simulations"
+    return (
+        f"poisson {category}: {result.circles:,} circles, {settings.simulations} simulations, dispersion {varies:.2f}"
+    )
 
 
 def _standardised(

@@ -97,6 +97,7 @@ def poisson_scan(
     *,
     cases: ArrayLike,
     expected: ArrayLike,
+    dispersion: float = 1.0,
     max_radius_m: float = np.inf,
     max_share: float = 0.5,
     simulations: int = 999,
@@ -115,6 +116,9 @@ def poisson_scan(
         Whole numbers of cases, shape (m,).
     expected
         Expected cases, or population, shape (m,): only proportions count. With covariates, from `standardised`.
+    dispersion
+        Variance over mean of the cases of a location beyond its risk, 1 or more. Cases that come in series vary more
+        than chance; above 1 the simulated data sets do so too (gamma-Poisson, given the total), and p is larger.
     max_radius_m
         Largest radius of a circle in metres.
     max_share
@@ -158,14 +162,25 @@ def poisson_scan(
             f"{without.size} locations have cases and no population (the first is number {without[0] + 1}): leave them "
             "out or give their population"
         )
+    if not dispersion >= 1:
+        raise InputError(f"a dispersion of {dispersion} is less than chance alone gives: use 1 or more")
     total, everybody = int(count.sum()), float(at_risk.sum())
     share = at_risk / everybody if everybody > 0 else at_risk
+
+    def draw(rng: np.random.Generator) -> Ints:
+        if dispersion == 1:
+            return rng.multinomial(total, share)
+        # A Poisson count whose mean is a gamma variable of this shape has the wanted variance; given the total, the
+        # counts of all locations are multinomial with the gamma variables as weights.
+        weight = rng.gamma(share * total / (dispersion - 1))
+        return rng.multinomial(total, weight / weight.sum()) if weight.sum() > 0 else rng.multinomial(total, share)
+
     return _scan(
         points,
         count,
         size=share * total,
         ratio=lambda inside, size: log_ratio(inside, size, total=total),
-        draw=lambda rng: rng.multinomial(total, share),
+        draw=draw,
         limits=_Limits(max_radius_m, max_share, simulations, seed, max_p),
     )
 

@@ -80,7 +80,7 @@ def clusters_html(released: Released) -> str:
         about=say("number.list_joint").join(t for t in (info.title, info.place) if t),
         lead=_lead(rows),
         parts=parts,
-        notes=[say(f"clusters.reading.{key}") for key in ("p", "circle", "several", "places")],
+        notes=[say(f"clusters.reading.{key}") for key in ("p", "series", "circle", "several", "places")],
         caveats=info.caveats,
     )
     return page.document(
@@ -183,7 +183,7 @@ def _searched(row: dict[str, Any], label: str, rows: Sequence[dict[str, Any]]) -
     for note in str(row["notes"]).split(";"):
         key, _, number = note.partition(":")
         if key:
-            sentences.append(say(f"clusters.note.{key}", n=int(number or 0)))
+            sentences.append(say(f"clusters.note.{key}", n=int(number or 0), times=f"{int(number or 0) / 100:.2f}"))
     more = sum(r["category"] == row["category"] and r["rank"] > MOST_LISTED for r in rows)
     if more:
         sentences.append(say("clusters.more", n=more))
