@@ -94,6 +94,7 @@ _TAKEN_IDS = frozenset(
         "near_repeat_zones",
         "analysis_cells",
         "scan_clusters",
+        "risk_bands",
     }
 )
 """Ids that would be taken for another level or layer: files and the column `level` are named by the id."""

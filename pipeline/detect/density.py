@@ -40,6 +40,7 @@ __all__ = [
     "bands",
     "bandwidth_of",
     "density_bands",
+    "filled",
     "lowered",
     "mean_thresholds",
     "month_rows",
@@ -420,12 +421,12 @@ def bands(
     # A hair under the minimum, so that rounding in the transform does not undo locations that meet it exactly.
     # Where fewer than the minimum of *distinct* locations contribute no band is drawn: a kernel round one address would
     # mark it as exactly as a pin.
-    enough = _filled(locations_per_km2, grid, min_locations * location_peak_per_km2 * (1 - 1e-6), None)
+    enough = filled(locations_per_km2, grid, min_locations * location_peak_per_km2 * (1 - 1e-6), None)
     if within is not None:
         enough = _polygons(shapely.intersection(enough, within))
     found = []
     for low, high in zip(levels, [*levels[1:], None], strict=True):
-        ground = _polygons(shapely.intersection(_filled(density_per_km2, grid, low, high), enough))
+        ground = _polygons(shapely.intersection(filled(density_per_km2, grid, low, high), enough))
         if not ground.is_empty:
             found.append(Band(low, high, ground))
     return tuple(found)
@@ -475,7 +476,7 @@ def _checked_levels(thresholds_per_km2: Sequence[float]) -> list[float]:
     return levels
 
 
-def _filled(values: Values, grid: Grid, low: float, high: float | None) -> Any:
+def filled(values: Values, grid: Grid, low: float, high: float | None) -> Any:
     """Return the area where low <= value < high, linear between centres, as a valid multipolygon."""
     from contourpy import FillType, contour_generator
 

@@ -4,16 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import ArrayLike, NDArray
 
-from pipeline.detect.density import month_rows, places_of
+from pipeline.detect.density import filled, month_rows, places_of
 from pipeline.detect.kde import SCALE, Surface, bin_linear, density_from_bins, kde_grid
 from pipeline.detect.method import DetectInput, Findings, Method, Need, Scope
+from pipeline.domain.categories import ROOT
 from pipeline.errors import InputError
 from pipeline.geography.grid import Grid
+from pipeline.tables import RISK_BANDS
 
 __all__ = ["MEASURES", "METHOD", "RiskSurface", "population_bins", "risk_surface"]
 
@@ -225,20 +228,63 @@ def _incidents_over_residents(data: DetectInput) -> Findings:
         measure=settings.risk.form,
         per=PER_RESIDENTS,
     )
-    index = np.flatnonzero(found.known.ravel())
-    centres = grid.centre(index)
-    table = pd.DataFrame({"easting_m": centres[:, 0], "northing_m": centres[:, 1], "value": found.value.ravel()[index]})
+    layer, name = _bands(found, within=ground), data.window.headline.id
+    known = int(found.known.sum())
     return Findings(
-        tables={"risk.parquet": table},
-        choices={"risk_surface": f"{settings.risk.form} to residents, {len(table):,} cells known"},
+        tables={f"patterns/{name}/{RISK_BANDS.name}.parquet": layer.set_crs(data.areas.crs)},
+        choices={
+            f"risk_surface {name}": f"{settings.risk.form} to residents, {known:,} cells known, {len(layer)} bands"
+        },
     )
+
+
+BAND_TIMES = (1.5, 2.0, 3.0, 5.0, 10.0)
+"""Bands of the surface, as multiples of the risk of everybody; under 1.5 times it is about the same."""
+
+
+def _bands(risk: RiskSurface, *, within: Any) -> gpd.GeoDataFrame:
+    """Return the bands of a surface as rows of RISK_BANDS; those without ground are left out.
+
+    A difference has no multiple: its bands are these multiples of the mean by which incidents exceed what residents
+    lead to expect, where they do not as 0.
+    """
+    if risk.measure == "ratio":
+        levels = [times * risk.overall_ratio * risk.per for times in BAND_TIMES]
+    elif risk.measure == "log_ratio":
+        levels = [float(np.log(times)) for times in BAND_TIMES]
+    else:
+        levels = (
+            [times * float(risk.value[risk.known].clip(min=0).mean()) for times in BAND_TIMES]
+            if risk.known.any()
+            else []
+        )
+    rows, shapes = [], []
+    levels = [low for low in levels if low > 0]
+    for k, low in enumerate(levels):
+        high = levels[k + 1] if k + 1 < len(levels) else None
+        shape = shapely.intersection(filled(risk.value, risk.grid, low, high), within)
+        if shapely.is_empty(shape):
+            continue
+        rows.append(
+            {
+                "band_id": f"R{k + 1}",
+                "category": ROOT,
+                "measure": risk.measure,
+                "value_low": low,
+                "value_high": high,
+                "times_low": None if risk.measure == "difference" else BAND_TIMES[k],
+            }
+        )
+        shapes.append(shape)
+    table = RISK_BANDS.conform(pd.DataFrame(rows, columns=RISK_BANDS.names))
+    return gpd.GeoDataFrame(table, geometry=gpd.GeoSeries(shapes))
 
 
 METHOD = Method(
     name="risk_surface",
     section="detect.density.risk",
     needs=frozenset({Need.POINTS, Need.POPULATION}),
-    scope=Scope.RUN,
+    scope=Scope.INTERNAL,
     switch="detect.density.risk.against",
     run=_incidents_over_residents,
 )

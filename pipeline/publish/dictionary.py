@@ -17,6 +17,7 @@ from pipeline.tables.outputs import (
     HOTSPOT_CORE_LAYER,
     HOTSPOT_LAYER,
     NEAR_REPEAT_ZONES,
+    RISK_BANDS,
     SCAN_CLUSTERS,
     STATES_NOTE,
 )
@@ -83,6 +84,7 @@ In each profile's folder:
  (`internal` only) |
 | `analysis_cells.geojson` | equal cells with their incidents and Gi*, if `detect.gistar.grid` is not `none` (`internal` only) |
 | `scan_clusters.geojson` | circles that scans found, if `detect.scan` is switched on (`internal` only) |
+| `risk_bands.geojson` | bands of the risk surface, if `detect.density.risk` is switched on (`internal` only) |
 | `near_repeat_zones.geojson` | cells in which near repeats raise the risk after the last day of the data, if\
  `detect.knox` is switched on (`internal` only) |
 | `hotspots.gpkg` | the same layers in the working system (GeoPackage 1.3), with styles for QGIS |
@@ -167,6 +169,7 @@ def data_dictionary() -> str:
         (SCAN_CLUSTERS, "scan_clusters"),
         (HARM_HOTSPOTS, "harm_hotspots"),
         (HARM_DENSITY, "harm_density"),
+        (RISK_BANDS, "risk_bands"),
         (DENSITY_CATEGORY_LAYER, "density_by_category"),
     ):
         text += f"### {files.capitalize()}\n\n" + _table(table, aliases=True)

@@ -21,6 +21,7 @@ from pipeline.tables import (
     HOURS,
     NEAR_REPEAT_ZONES,
     NEAR_REPEATS,
+    RISK_BANDS,
     SEASON_MONTHS,
     SEASONS,
     SPACE_TIME_CLUSTERS,
@@ -34,6 +35,7 @@ PATTERN_TABLES: tuple[Table, ...] = (
     ANALYSIS_CELLS,
     NEAR_REPEATS,
     NEAR_REPEAT_ZONES,
+    RISK_BANDS,
     SPACE_TIME_CLUSTERS,
     SPATIAL_CLUSTERS,
     HOURS,
@@ -48,7 +50,7 @@ PATTERN_TABLES: tuple[Table, ...] = (
 )
 """Every table that a method of `Scope.INTERNAL` may leave, by its name, in `work/patterns/<window>/`."""
 
-_LAYERS = frozenset({ANALYSIS_CELLS.name, NEAR_REPEAT_ZONES.name, HARM_HOTSPOTS.name, HARM_DENSITY.name})
+_LAYERS = frozenset(t.name for t in (ANALYSIS_CELLS, NEAR_REPEAT_ZONES, RISK_BANDS, HARM_HOTSPOTS, HARM_DENSITY))
 
 
 def has_geometry(table: Table) -> bool:

@@ -15,6 +15,7 @@ from pipeline.tables.outputs import (
     HOTSPOT_CORE_LAYER,
     HOTSPOT_LAYER,
     NEAR_REPEAT_ZONES,
+    RISK_BANDS,
     SCAN_CLUSTERS,
     STATES_NOTE,
 )
@@ -74,6 +75,7 @@ __all__ = [
     "NEAR_REPEAT_ZONES",
     "PUBLISHED_COUNTS",
     "QUARANTINE",
+    "RISK_BANDS",
     "SCAN_CLUSTERS",
     "SEASONS",
     "SEASON_MONTHS",

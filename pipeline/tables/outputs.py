@@ -328,6 +328,34 @@ ANALYSIS_CELLS = Table(
     "Gi* on equal cells, headline period (internal only).",
 )
 
+RISK_BANDS = Table(
+    "risk_bands",
+    ("band_id",),
+    (
+        Column("band_id", "string", "Id of the band.", alias="band_id"),
+        Column("category", "string", "Always `all`.", alias="category"),
+        Column(
+            "measure", "string", "`ratio`, `difference` or `log_ratio` (`detect.density.risk.form`).", alias="measure"
+        ),
+        Column(
+            "value_low",
+            "float",
+            "Lower limit: incidents per 10,000 residents, incidents per square kilometre above expectation, or the "
+            "natural logarithm of the relative risk.",
+            alias="value_low",
+        ),
+        Column("value_high", "float", "Upper limit; empty for the highest.", null=True, alias="value_high"),
+        Column(
+            "times_low",
+            "float",
+            "Lower limit as a multiple of the risk over everybody; empty for a difference.",
+            null=True,
+            alias="times_low",
+        ),
+    ),
+    "Bands of the risk surface, incidents against residents, in the headline period (internal only).",
+)
+
 SCAN_CLUSTERS = Table(
     "scan_clusters",
     ("cluster_id",),

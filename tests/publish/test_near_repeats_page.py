@@ -18,7 +18,7 @@ from pipeline.publish.map.overlays import overlay_fields
 from pipeline.publish.pages.near_repeats import PAGE, near_repeats_html, write_near_repeats
 from pipeline.release.patterns import Patterns
 from pipeline.release.released import Released
-from pipeline.tables import ANALYSIS_CELLS, NEAR_REPEAT_ZONES, NEAR_REPEATS, SPACE_TIME_CLUSTERS
+from pipeline.tables import ANALYSIS_CELLS, NEAR_REPEAT_ZONES, NEAR_REPEATS, RISK_BANDS, SPACE_TIME_CLUSTERS
 from tests.kit import released as fixture
 
 NONE = [[10, 10], [10, 10]]
@@ -175,3 +175,22 @@ def test_areas_are_drawn_by_their_history_and_their_quadrant(hostile: Released) 
         [names[2], "High among high"],
         [names[0], "Low among high: an outlier"],
     ]
+
+
+def test_bands_of_risk_are_drawn_the_higher_the_stronger(hostile: Released) -> None:
+    rows = [
+        dict.fromkeys(RISK_BANDS.names)
+        | {"band_id": f"R{k}", "category": "all", "measure": "ratio", "value_low": 15.0 * k, "times_low": k}
+        for k in (1.5, 3.0)
+    ]
+    shapes = [shapely.box(530_000 + 500 * k, 180_000, 530_500 + 500 * k, 180_500) for k in range(2)]
+    layer = gpd.GeoDataFrame(RISK_BANDS.conform(pd.DataFrame(rows)), geometry=shapes, crs=hostile.areas.crs)
+    found = dataclasses.replace(hostile, patterns=Patterns({"risk_bands": layer}))
+    risk = next(o for o in overlay_fields(found) if o["id"] == "risk")
+    assert [f["row"] for f in risk["features"]] == [
+        ["1.5 times the usual risk and more", "22.50 per 10,000 residents and more"],
+        ["3 times the usual risk and more", "45.00 per 10,000 residents and more"],
+    ]
+    assert [f["shade"] for f in risk["features"]] == [0, 1]
+    assert risk["keys"][0][1] < risk["keys"][1][1]
+    assert len({layer.name: layer for layer in layers_of(found)}["risk_bands"].frame) == 2

@@ -126,7 +126,7 @@ def test_no_layer_shows_a_figure_of_what_is_not_covered(both: tuple[Attempt, Att
     assert (CODES[EASTBY] in pages) is not {"Elder", "Fern"}.issubset(gone)
 
 
-@pytest.mark.parametrize("name", ["hotspots", "density"])
+@pytest.mark.parametrize("name", ["hotspots", "density", "risk_bands"])
 def test_hotspots_and_density(both: tuple[Attempt, Attempt, tuple[str, ...]], name: str) -> None:
     whole, part, _ = (gpd.read_file(t.folder / "internal" / f"{name}.geojson") for t in (*both[:2], both[1]))
     assert len(part) > 0
@@ -140,7 +140,6 @@ def test_hotspots_and_density(both: tuple[Attempt, Attempt, tuple[str, ...]], na
 @pytest.mark.parametrize(
     "name",
     [
-        "risk.parquet",
         "emerging.parquet",
         "analysis_cells.parquet",
         NEAR_REPEATS,

@@ -1,9 +1,10 @@
-"""What the analyst may ask for beside the map: scan, near repeats, risk; written to work/ and to no released folder."""
+"""What the analyst may ask for beside the map: scan, near repeats, risk; in no released folder."""
 
 import pandas as pd
 import pytest
 
 from pipeline.stages.runner import Outcome, run
+from pipeline.storage.files import read_layer
 from tests.kit.city import write_city
 
 pytestmark = pytest.mark.slow  # runs the stages up to detection, with every method
@@ -66,10 +67,13 @@ def test_near_repeats_count_the_pairs_of_the_city(outcome: Outcome) -> None:
 
 
 def test_risk_is_known_only_where_people_live(outcome: Outcome) -> None:
-    risk = pd.read_parquet(outcome.folder / "work" / "risk.parquet")
-    assert len(risk) > 100
-    assert risk["value"].notna().all()
-    assert (risk["value"] >= 0).all()
+    risk = read_layer(outcome.folder / "work" / "patterns" / "2024-01..2024-12" / "risk_bands.parquet")
+    assert len(risk) > 0
+    assert risk["value_low"].is_monotonic_increasing
+    # 41 incidents of 2024 at places and 3,500 residents.
+    overall = 10_000 * 41 / 3500
+    assert risk["value_low"].tolist() == pytest.approx((risk["times_low"] * overall).tolist())
+    assert risk.geometry.area.sum() <= 3 * 1_000_000  # three wards of a kilometre each
 
 
 def test_p_values_and_stability_only_where_asked_for(outcome: Outcome) -> None:
@@ -81,4 +85,4 @@ def test_p_values_and_stability_only_where_asked_for(outcome: Outcome) -> None:
 def test_every_choice_is_in_the_manifest(outcome: Outcome) -> None:
     choices = outcome.manifest["stages"]["detect"]["choices"]
     by_window = {f"{name} 2024-01..2024-12" for name in ("scan", "spatial_scan", "near_repeats")}
-    assert by_window | {"risk_surface", "bandwidth_m"} <= set(choices)
+    assert by_window | {"risk_surface 2024-01..2024-12", "bandwidth_m"} <= set(choices)

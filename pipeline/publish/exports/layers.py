@@ -24,6 +24,7 @@ from pipeline.tables import (
     HOTSPOT_CORE_LAYER,
     HOTSPOT_LAYER,
     NEAR_REPEAT_ZONES,
+    RISK_BANDS,
     SCAN_CLUSTERS,
     Kind,
     Level,
@@ -147,6 +148,7 @@ def _outline_layers(released: Released) -> tuple[tuple[str, Table, gpd.GeoDataFr
         (table, layer, by, word)
         for table, layer, by, word in (
             (ANALYSIS_CELLS, released.patterns.layer(ANALYSIS_CELLS), ["feature_id"], "analysis cells"),
+            (RISK_BANDS, released.patterns.layer(RISK_BANDS), ["value_low"], "risk surface"),
             (SCAN_CLUSTERS, cluster_circles(released), ["cluster_id"], "clusters found by scans"),
             (NEAR_REPEAT_ZONES, released.patterns.layer(NEAR_REPEAT_ZONES), ["category", "rank"], "near repeats"),
             (HARM_DENSITY, released.patterns.layer(HARM_DENSITY), bands, "density by harm"),

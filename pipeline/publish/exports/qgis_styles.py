@@ -305,6 +305,8 @@ def styles_of(released: Released, layers: Sequence[Layer]) -> tuple[Style, ...]:
             styles.append(_zones(released, layer))
         elif layer.name == "analysis_cells":
             styles.append(_cells(released, layer))
+        elif layer.name == "risk_bands":
+            styles.append(_risk(layer))
         elif layer.name == "scan_clusters":
             styles.append(_clusters(layer))
         elif layer.name in {"harm_density", "harm_hotspots"}:
@@ -626,3 +628,13 @@ def _by_harm(layer: Layer) -> Style:
         for k, low in enumerate(lows)
     )
     return Style(layer.name, "By harm", "Density of harm", document(rules, opacity=0.75), True)
+
+
+def _risk(layer: Layer) -> Style:
+    """Return the bands of the risk surface, the higher the darker."""
+    ramp, lows = palette.ramp("sequential"), layer.frame["value_low"].tolist()
+    rules = tuple(
+        Rule(f"{_number(low)} or more", f'"value_low" = {low!r}', fill(ramp[min(k, len(ramp) - 1)], edge=_INK["halo"]))
+        for k, low in enumerate(lows)
+    )
+    return Style(layer.name, "Risk", "Incidents against residents", document(rules, opacity=0.75), True)

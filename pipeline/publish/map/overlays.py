@@ -9,6 +9,7 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import shapely
 
 from pipeline.detect.emerging import Pattern
@@ -24,6 +25,7 @@ from pipeline.tables import (
     HARM_DENSITY,
     HARM_HOTSPOTS,
     NEAR_REPEAT_ZONES,
+    RISK_BANDS,
     SPACE_TIME_CLUSTERS,
     SPATIAL_CLUSTERS,
     Table,
@@ -44,6 +46,7 @@ def overlay_fields(released: Released) -> list[OverlayFields]:
         _near_repeats(released),
         *_scans(released),
         _cells(released),
+        _risk(released),
         _moran(released),
         _harm_density(released),
         _harm_hotspots(released),
@@ -143,6 +146,34 @@ LEAST_RADIUS_M = 250.0
 """A cluster of a single place has no radius, and must be seen all the same."""
 _SIDES = 8
 """Corners in a quarter of a circle."""
+
+
+def _risk(released: Released) -> OverlayFields:
+    """Return the bands of the risk surface, each over the others' ground alone."""
+    layer = released.patterns.layer(RISK_BANDS)
+    opacities = (0.15, 0.3, 0.45, 0.6, 0.75)
+    fine = layer.assign(geometry=layer.geometry.simplify(released.info.simplify_m)) if len(layer) else layer
+    order = layer["band_id"].tolist()
+
+    def name(band: dict[str, Any]) -> str:
+        if band["times_low"] is None or pd.isna(band["times_low"]):
+            return say("map_overlay.risk.above", low=words.rate_text(band["value_low"]))
+        return say("map_overlay.risk.times", low=f"{band['times_low']:g}")
+
+    def row(band: dict[str, Any]) -> list[str]:
+        return [name(band), say(f"map_overlay.risk.{band['measure']}", low=f"{band['value_low']:.2f}")]
+
+    return {
+        "id": "risk",
+        "name": say("map_overlay.risk.name"),
+        "note": say("map_overlay.risk.note"),
+        "columns": [say(f"map_overlay.risk.{key}") for key in ("band", "value")],
+        "keys": [
+            ("hot", opacity, words.capital(name(band)))
+            for opacity, band in zip(opacities, layer.to_dict("records"), strict=False)
+        ],
+        "features": _features(fine, row, lambda band: order.index(band["band_id"])),
+    }
 
 
 def _classed(released: Released, column: str, order: Sequence[str]) -> gpd.GeoDataFrame:

@@ -25,6 +25,7 @@ from pipeline.tables.outputs import (
     HOTSPOT_CORE_LAYER,
     HOTSPOT_LAYER,
     NEAR_REPEAT_ZONES,
+    RISK_BANDS,
     SCAN_CLUSTERS,
     STATES_NOTE,
 )
@@ -69,6 +70,7 @@ _DATA = (
     ("near_repeat_zones.geojson", "near_repeat_zones"),
     ("analysis_cells.geojson", "analysis_cells"),
     ("scan_clusters.geojson", "scan_clusters"),
+    ("risk_bands.geojson", "risk_bands"),
     ("*.geojson", "areas"),
     ("hotspots.gpkg", "geopackage"),
     ("*.parquet", "geoparquet"),
@@ -211,6 +213,7 @@ def write_readme(released: Released, folder: Path) -> None:
         ("scan_clusters.geojson", SCAN_CLUSTERS),
         ("harm_hotspots.geojson", HARM_HOTSPOTS),
         ("harm_density.geojson", HARM_DENSITY),
+        ("risk_bands.geojson", RISK_BANDS),
         ("density_by_category.geojson", DENSITY_CATEGORY_LAYER),
     ]
     titles = {
