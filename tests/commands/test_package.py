@@ -1,10 +1,13 @@
 """What is built for an index: it works from any folder, and holds the sample, the templates and the words."""
 
+import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ import pytest
 from pipeline import DISTRIBUTION, __version__
 from pipeline.commands.sample import set_up_sample
 from pipeline.errors import InputError
+from tests.kit.city import write_city
 
 pytestmark = pytest.mark.slow
 
@@ -88,3 +92,90 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file", encoding="utf-8")
     with pytest.raises(InputError, match=r"taken.*must be writable"):
         set_up_sample(tmp_path / "taken")
+
+
+# The steps of .ci/Dockerfile, where there is no container tool: its folders are folders here, its user is another one,
+# and it has neither a network nor a place to write but /out, /state and /tmp.
+
+
+def steps() -> list[tuple[str, str]]:
+    text = (ROOT / ".ci" / "Dockerfile").read_text("utf-8").replace("\\\n", " ")
+    return [
+        (words[0], words[1]) for line in text.splitlines() if line and line[0] != "#" and (words := line.split(" ", 1))
+    ]
+
+
+def _may_become_another() -> bool:
+    """Whether this may be tried: another user must also be able to read the interpreter."""
+    if not (shutil.which("unshare") and shutil.which("setpriv") and hasattr(os, "getuid") and os.getuid() == 0):
+        return False
+    user = dict(steps())["USER"].split(":")[0]
+    words = [
+        "unshare",
+        "-n",
+        "setpriv",
+        f"--reuid={user}",
+        f"--regid={user}",
+        "--clear-groups",
+        sys.executable,
+        "-c",
+        "",
+    ]
+    return subprocess.run(words, check=False, capture_output=True).returncode == 0
+
+
+def test_the_container_can_neither_write_its_inputs_nor_ask_the_network_nor_be_root() -> None:
+    found = dict(steps())
+    assert [name for name, _ in steps()] == sorted(
+        (name for name, _ in steps()), key=["FROM", "COPY", "RUN", "ENV", "USER", "WORKDIR", "ENTRYPOINT", "CMD"].index
+    )
+    assert found["FROM"].endswith("-slim")
+    assert int(found["USER"].split(":")[0]) > 0
+    assert json.loads(found["ENTRYPOINT"]) == ["hotspots"]
+    text = (ROOT / ".ci" / "Dockerfile").read_text("utf-8")
+    for option in ("--network none", "--read-only", "/in:ro"):
+        assert option in text
+
+
+@pytest.mark.skipif(not _may_become_another(), reason="only root on Linux may become another user, without a network")
+def test_the_steps_of_the_container_run(built: Path) -> None:
+    root = Path(tempfile.mkdtemp(prefix="hotspots-container-"))  # those of pytest are closed to other users
+    try:
+        _run_container(root, built)
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
+def _run_container(root: Path, built: Path) -> None:
+    user = int(dict(steps())["USER"].split(":")[0])
+    root.chmod(0o755)
+    folders = {name: root / name for name in ("in", "out", "state", "site", "tmp")}
+    for name, folder in folders.items():
+        folder.mkdir()
+        if name in {"out", "state", "tmp"}:
+            os.chown(folder, user, user)
+    (install,) = [step for name, step in steps() if name == "RUN" and "pip install" in step]
+    assert "/tmp/install/*.whl" in install  # noqa: S108 - a path in the container
+    (wheel,) = built.glob("*.whl")
+    # What the wheel needs is installed here already, and nothing may come from an index: only the wheel is put there.
+    words = shlex.split(install.split("-c ")[0].removeprefix("pip"))
+    subprocess.run(
+        [sys.executable, "-m", "pip", *words, "--no-deps", "--no-index", "--target", str(folders["site"]), str(wheel)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    write_city(folders["in"], **{"run.output_dir": str(folders["out"]), "exports.geopackage": False})
+    (folders["in"] / "config.yaml").rename(folders["in"] / "my.yaml")
+    command = json.loads(dict(steps())["CMD"])
+    assert command[-1].startswith("/in/")
+    command[-1] = str(root / command[-1].removeprefix("/"))
+    start = [sys.executable, "-P", "-c", "from pipeline.cli import main; main()", *command]
+    as_user = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
+    done = subprocess.run(
+        ["unshare", "-n", *as_user, *start],
+        cwd=folders["out"], capture_output=True, text=True, check=False, timeout=300,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(folders["site"]), "PYTHONDONTWRITEBYTECODE": "1",
+             "HOTSPOTS_STATE_DIR": str(folders["state"]), "TMPDIR": str(folders["tmp"]), "HOME": "/nonexistent"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert list(folders["out"].glob("*/public/index.html"))
+    assert not [p for p in folders["in"].rglob("*") if p.name.startswith(".")]
