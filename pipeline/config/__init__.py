@@ -523,12 +523,11 @@ def settings_cautions(config: Config) -> list[str]:
     """Return warnings about settings that are allowed but probably not intended."""
     found = []
     ids = [level.id for level in config.areas.levels]
-    without = [p.name for p in config.profiles if p.audience != "internal" or p.scope]
+    without = [p.name for p in config.profiles if p.scope or (p.audience != "internal" and p.step <= 1)]
     if without and ids[2:]:
         found.append(
-            f"{', '.join(without)}: of the levels only {' and '.join(ids[:2])} are shown, because the protection of "
-            f"counts is proven for two levels and the region. {' and '.join(ids[2:])} can be shown in an internal "
-            "folder without a scope."
+            f"{', '.join(without)}: of the levels only {' and '.join(ids[:2])} are shown. {' and '.join(ids[2:])} are "
+            "shown in folders without a scope, exact in internal ones and with protection: steps as sums of ranges."
         )
     if " ".join(config.page.licence.split()) == LICENCE_TO_WRITE:
         found.append("page.licence is still the template's text, which would appear on public pages: enter your own.")

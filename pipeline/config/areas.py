@@ -219,8 +219,8 @@ class Areas(Section):
     levels: tuple[AreaLevel, ...] = Field(
         (),
         description="In place of wards and boroughs: one to four levels named freely, the smallest areas first, each "
-        "inside an area of the next. Incidents are counted in the smallest; the others are sums of them. The internal "
-        "map and folder have all, briefings and released folders the two smallest.",
+        "inside an area of the next. Incidents are counted in the smallest; the others are sums of them. Briefings "
+        "have the two smallest; maps and folders all, released ones as sums of the ranges of the second.",
     )
     region: Region = Field(
         default_factory=lambda: Region.model_validate({}), description="The area all boroughs make up."

@@ -1,8 +1,7 @@
 """The third and the fourth level of areas: what boroughs add up to.
 
-Incidents are placed in the smallest areas or in boroughs; these levels have no counts of their own. They are for the
-internal folder alone, because the protection of counts is proven for areas, the areas that contain them, and the
-region.
+Incidents are placed in the smallest areas or in boroughs; these levels have no counts of their own. The internal folder
+has the sums of exact counts, a released folder the sums of released ranges.
 """
 
 from collections.abc import Mapping
@@ -97,6 +96,11 @@ class LevelsAbove:
             sums = tuple(name for name in _COUNTS if name in rows)
             out = add_groups(out, dict(inside), keys=keys, sums=sums, level=level)
         return out
+
+    def covered_parts(self, areas: "gpd.GeoDataFrame") -> dict[str, dict[str, str]]:
+        """Return `inside` of the boroughs that the data covers, by the table `areas` of the smaller areas."""
+        covered = set(areas.loc[areas["covered"].astype(bool), "area_code"])
+        return {level: {b: a for b, a in of.items() if b in covered} for level, of in self.inside.items()}
 
     def with_people(self, people: pd.DataFrame, *, areas: pd.DataFrame) -> pd.DataFrame:
         """Add denominators of single categories to areas that have none, as sums of the covered areas in them.

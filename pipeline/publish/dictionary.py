@@ -73,7 +73,8 @@ In each profile's folder:
 |---|---|
 | `index.html` | the map: one file that opens from disk and makes no network requests |
 | `boroughs.geojson`, `wards.geojson` | areas with the figures of the headline period |
-| `<id>.geojson` | the same of a level that `areas.levels` names otherwise; a third and a fourth level in internal folders only |
+| `<id>.geojson` | the same of a level that `areas.levels` names otherwise; a third and a fourth level are sums of boroughs: in released\
+ folders of the ranges of those |
 | `ward_groups.geojson` | groups of neighbouring wards, for categories that are too rare to be given by ward;\
  `release.json` gives each category's level (`rules.detail`). The columns of a category that groups have in longer\
  windows alone are of the latest of these (`rules.long_windows`), not of the row's period |

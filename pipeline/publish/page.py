@@ -24,6 +24,8 @@ from pipeline.publish import palette, words
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+    from pipeline.release.released import Released
+
 __all__ = [
     "attribute",
     "colour_tokens",
@@ -31,6 +33,7 @@ __all__ = [
     "document",
     "fixed_wording",
     "leaflet",
+    "protection_of",
     "render",
     "safe",
     "style_sheet",
@@ -39,6 +42,15 @@ __all__ = [
 ]
 
 FONT = '-apple-system,BlinkMacSystemFont,"Segoe UI",Roboto,"Helvetica Neue",Arial,"Liberation Sans",sans-serif'
+
+
+def protection_of(released: "Released") -> str:
+    """Say how the counts of a release are protected; empty where nothing is."""
+    info, rules = released.info, released.record.get("rules", {})
+    reach = int(rules.get("noise_reach", 0))
+    how = words.protection_sentence(info.mechanism, step=info.step, threshold=info.threshold, noise_reach=reach)
+    sums = words.sums_sentence(info.level_labels, step=info.step) if info.parents_above else ""
+    return f"{how} {sums}".strip()
 
 
 def fixed_wording(subject: str) -> tuple[str, ...]:

@@ -162,7 +162,9 @@ def as_earlier_release(released: Released) -> EarlierRelease:
     """Convert a release to the form kept in the ledger, using only what it shows."""
     info, record = released.info, released.record
     calendar = record["calendar"]
-    counts, names = released.counts, split_not_offered(released.counts["not_offered"])
+    # Levels above boroughs are sums of what is kept: they have no numbers of their own to keep.
+    counts = released.counts[~released.counts["level"].isin([Level.THIRD, Level.FOURTH])]
+    names = split_not_offered(counts["not_offered"])
     frames = []
     for measure in COUNTS:
         ends = [f"{measure}_{end}" if measure in RANGED else measure for end in ("lower", "upper")]
@@ -184,7 +186,11 @@ def as_earlier_release(released: Released) -> EarlierRelease:
         anchor=int(calendar["anchor"].replace("-", "")),
         edition=edition_of(released.areas),
         detail={c.id: c.rung.value for c in info.categories},
-        series={level: tuple(p.id for p in periods) for level, periods in info.periods.items()}
+        series={
+            level: tuple(p.id for p in periods)
+            for level, periods in info.periods.items()
+            if level not in {Level.THIRD, Level.FOURTH}
+        }
         | ({LONG_SERIES: tuple(p.id for p in info.long_windows)} if info.long_windows else {}),
         incomplete=tuple(
             sorted({p.id for periods in info.periods.values() for p in periods if not p.complete} | _part(info))

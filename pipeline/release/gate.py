@@ -68,6 +68,7 @@ from pipeline.release.released import (
     no_outlines,
     release_info,
 )
+from pipeline.release.steps import with_larger_areas
 from pipeline.statistics.rates import leave_out_immature
 from pipeline.tables import (
     AREA_DAYS,
@@ -263,14 +264,8 @@ def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail", offers: dict
     if plan.group_of:  # a group's count is the sum of its wards' true counts: protected as one number, like any other
         summed = tuple(m for m in _SUMMED if m in months)
         months = add_groups(months, plan.group_of, keys=("month", "category"), sums=summed)
-    days, above = detected.area_days, _levels_above(detected, profile)
-    if above is not None:
-        months = above.with_sums(months, keys=("month", "category"))
-        days = above.with_sums(days, keys=("month", "day", "category"))
-    counts = _window_counts(
-        months, plan.windows, areas=plan.areas, categories=plan.categories, long=plan.long_categories, days=days
-    )
-    counts = _within_the_data(counts, detected, plan)
+    above = _levels_above(detected, profile)
+    months, counts = _true_counts(months, detected, plan, above)
     stepped = not plan.internal and profile.step > 1
     offer = _offer(detected, whole, plan, detail, counts, offers=offers) if stepped else None
 
@@ -282,8 +277,9 @@ def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail", offers: dict
         people = add_groups(people, plan.group_of, keys=("category", "measure"), sums=("population",), whole=True)
     if people is not None and above is not None:
         people = above.with_people(people, areas=detected.areas)
+    sums = above.covered_parts(detected.areas) if above is not None and not plan.internal else {}
     figures = derive(
-        protected.counts,
+        with_larger_areas(protected.counts, sums),
         plan=plan,
         emerging=detected.emerging,
         people=people,
@@ -355,6 +351,25 @@ def _pass(detected: Detected, plan: ReleasePlan, detail: "_Detail", offers: dict
     return Passed(released, protected.log, protected.states)
 
 
+def _true_counts(
+    months: pd.DataFrame, detected: Detected, plan: ReleasePlan, above: LevelsAbove | None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the true counts of every month and window; of levels above boroughs for the data owner alone.
+
+    For others these are sums of what is released (`with_larger_areas`).
+    """
+    days, areas = detected.area_days, plan.areas
+    if above is not None and plan.internal:
+        months = above.with_sums(months, keys=("month", "category"))
+        days = above.with_sums(days, keys=("month", "day", "category"))
+    elif above is not None:
+        areas = areas[~areas["level"].isin(list(above.inside))]
+    counts = _window_counts(
+        months, plan.windows, areas=areas, categories=plan.categories, long=plan.long_categories, days=days
+    )
+    return months, _within_the_data(counts, detected, plan)
+
+
 def _plan(
     detected: Detected, profile: Profile, config: Config, before: Before, secret: bytes
 ) -> tuple[ReleasePlan, "_Detail"]:
@@ -408,12 +423,16 @@ def _plan(
 
 
 def _levels_above(detected: Detected, profile: Profile) -> LevelsAbove | None:
-    """Return the third and the fourth level for the data owner; nobody else is shown them.
+    """Return the third and the fourth level: for the data owner, and as sums of released steps.
 
-    Steps, the offer and the audit are proven for areas, the areas that contain them, and the region. A scope leaves out
-    boroughs, so that the sums of all would not be those of the boroughs shown.
+    Exact numbers that were suppressed, and noise, have no such sums: a reader would take them for exact totals. A scope
+    leaves out boroughs, so that the sums of all would not be those of the boroughs shown.
     """
-    return None if profile.audience != "internal" or profile.scope else detected.above
+    return detected.above if _has_levels_above(profile) else None
+
+
+def _has_levels_above(profile: Profile) -> bool:
+    return not profile.scope and (profile.audience == "internal" or profile.step > 1)
 
 
 def _same_as_boroughs(windows: Windows, levels: Sequence[str]) -> Windows:

@@ -11,7 +11,8 @@ and complete unions (a category whose parts cover it). The choice has three step
    is not at its ceiling and that its parts are near theirs.
 3. **The audit**: rows linked to one another can still narrow a count. Linear programmes over the rows of one borough
    and window find the least and the greatest value of each count; if a count is left with fewer values than its step,
-   its detail is not offered, then its number.
+   its detail is not offered, then its number. The same over the rows of the region and its boroughs: there the
+   region's number is not offered.
 
 A count is offered to all audiences or to none: that a row has no room in steps of 10 discloses something about its
 counts in steps of 5.
@@ -187,6 +188,10 @@ def choose_offer(
             silent=silent,
             absences=absences,
             progress=progress,
+        )
+    for step in steps:
+        silent = _region_audited(
+            cells, rows, values, offered, step=step, silent=silent, absences=absences, progress=progress
         )
     left.append(int((offered & ~silent).sum()))
     taken = -np.diff([int(open_.sum()), *left])
@@ -490,6 +495,45 @@ def _audited(
         # takes all of it.
         attacked = np.isin(np.arange(len(cells)), narrow)
     return offered
+
+
+def _region_audited(
+    cells: pd.DataFrame,
+    rows: Relations,
+    values: IntArray,
+    offered: BoolArray,
+    *,
+    step: int,
+    silent: BoolArray,
+    absences: Absences,
+    progress: Progress,
+) -> BoolArray:
+    """Audit the region together with its boroughs, and return what is silent then: numbers of the region go alone.
+
+    Where few boroughs have few incidents, the sums over boroughs of several categories can narrow a borough's count
+    though each sum has room. Without the region's number there is no sum.
+    """
+    region, top = (cells["level"] == Level.REGION).to_numpy(), cells["level"].isin([Level.REGION, Level.BOROUGH])
+    # Smaller areas have been audited with their boroughs: each is a block of its own here, so that no row is used.
+    block = np.asarray(cells["area_code"].mask(top, ""), dtype=object)
+    pair = pd.MultiIndex.from_frame(cells[["period", "category"]])
+    attacked = top.to_numpy(dtype=np.bool_)
+    for turn in range(AUDIT_ROUNDS + 1):
+        narrow = _narrow(
+            rows,
+            values,
+            offered & ~silent,
+            step=step,
+            block=block,
+            absences=absences,
+            attacked=attacked,
+            progress=progress,
+        )
+        if not narrow.size:
+            break
+        hit = pair.isin(pair[narrow]) if turn < AUDIT_ROUNDS else cells["period"].isin(cells["period"].iloc[narrow])
+        silent = np.asarray(silent | (region & hit), dtype=np.bool_)
+    return silent
 
 
 def _borough_of(cells: pd.DataFrame, layout: Layout) -> npt.NDArray[np.object_]:

@@ -19,8 +19,9 @@ import pandas as pd
 
 from pipeline.domain.periods import Period
 from pipeline.statistics.uncertainty import Ranges, middle_of
+from pipeline.tables import Level
 
-__all__ = ["RANGED", "has_room", "in_steps", "step_floor", "with_composites", "with_middles"]
+__all__ = ["RANGED", "has_room", "in_steps", "step_floor", "with_composites", "with_larger_areas", "with_middles"]
 
 RANGED = ("incidents", "positive_outcomes", "known_outcomes")
 """Measures that a released table gives as ranges; incidents without a location are not offered."""
@@ -132,3 +133,53 @@ def with_composites(
         rows["not_offered"] = [n if isinstance(n, frozenset) else frozenset(RANGED) for n in names]
         frames.append(rows)
     return with_middles(pd.concat(frames).sort_index())
+
+
+def with_larger_areas(ranged: pd.DataFrame, inside: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
+    """Compute the counts of larger areas as sums of the areas in them: of their least, and of their greatest values.
+
+    Whoever has the ranges of the parts can add them up, so these rows disclose nothing, whatever the counts are, and
+    nothing is withheld for their sake. A step of its own would: with its parts it would be an equation, which narrows
+    them (see `has_room`).
+
+    Parameters
+    ----------
+    ranged
+        Released counts: area_code, level, period, complete, category, `<measure>_lower`, `<measure>_upper`,
+        not_offered.
+    inside
+        Level to the code of each part to that of the larger area.
+
+    Returns
+    -------
+    ranged
+        The given rows and those of the larger areas, by level from the largest. A sum with a part that is not offered
+        is not offered; one with a part without data has no data.
+
+    Examples
+    --------
+    >>> steps = in_steps(pd.DataFrame({"incidents": [23, 4]}), step=5).assign(
+    ...     area_code=["A", "B"], level="borough", period="2024", complete=True, category="all",
+    ...     not_offered=[frozenset(), frozenset()])
+    >>> columns = ["area_code", "level", "incidents_lower", "incidents_upper", "incidents"]
+    >>> with_larger_areas(steps, {"level_3": {"A": "N", "B": "N"}})[columns].values.tolist()[0]
+    ['N', 'level_3', 20, 28, 24]
+    """
+    ends = [f"{measure}_{end}" for measure in RANGED for end in ("lower", "upper")]
+    key = ["area_code", "period", "category"]
+    if not inside:
+        return ranged
+    frames = [ranged]
+    for level, of in inside.items():
+        parts = ranged[ranged["area_code"].isin(of)]
+        grouped = parts.assign(area_code=parts["area_code"].map(of)).groupby(key, sort=True)
+        made = pd.DataFrame({name: grouped[name].sum().where(grouped[name].count() == grouped.size()) for name in ends})
+        made["complete"] = grouped["complete"].all()
+        made["not_offered"] = grouped["not_offered"].agg(lambda sets: frozenset().union(*sets))
+        made = made.reset_index().assign(level=level)
+        frames.append(with_middles(made.astype(dict.fromkeys(ends, "Int64"))))
+    order = {level.value: at for at, level in enumerate(Level)}
+    every = pd.concat(frames, ignore_index=True)
+    return every.sort_values(
+        "level", key=lambda names: names.astype("str").map(order), kind="stable", ignore_index=True
+    )

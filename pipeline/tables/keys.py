@@ -9,7 +9,7 @@ class Level(StrEnum):
     """Level of an area, from the largest: each consists of areas of the next.
 
     These are roles: `WARD` is the smallest level and `BOROUGH` the one that contains it, whatever `areas.levels` calls
-    them. `THIRD` and `FOURTH` are sums of boroughs, for the internal folder alone.
+    them. `THIRD` and `FOURTH` are sums of boroughs: of counts, and in released folders of the ranges that these are in.
 
     A `WARD_GROUP` exists only in released folders: neighbouring wards of one borough, for categories that are too rare
     for wards. Inputs and internal results do not contain it.

@@ -9,7 +9,7 @@ from typing import Any
 import shapely
 import shapely.geometry
 
-from tests.attack.folder import Folder
+from tests.attack.folder import AREA_LAYERS, Folder
 
 METRES_PER_DEGREE = 111_320.0
 
@@ -75,7 +75,7 @@ def figures_beyond_steps(folder: Folder) -> list[str]:
     """Find figures that differ between rows that look the same: same level, category, residents and ranges."""
     people = {
         f["properties"]["area_code"]: f["properties"].get("population")
-        for name in ("boroughs", "wards", "ward_groups")
+        for name in AREA_LAYERS
         for f in folder.layers.get(name, ())
     }
     ends = [f"{m}_{e}" for m in ("incidents", "positive_outcomes", "known_outcomes") for e in ("lower", "upper")]

@@ -1,9 +1,15 @@
-"""Random cities of one borough, put through the gate as a run would: the folders that the attacker is given."""
+"""Random cities, put through the gate as a run would: the folders that the attacker is given.
 
+Most have one borough; those of three levels have counties of one to six boroughs.
+"""
+
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from pipeline.geography.levels_above import LevelsAbove
 from pipeline.publish.exports import write_exports
 from pipeline.release.gate import Detected, release
 from pipeline.release.released import CategoryInfo
@@ -20,6 +26,7 @@ CATEGORIES = (
     CategoryInfo("antisemitic", "Antisemitic", "religion"),
 )
 PARENTS = {c.id: c.parent or "" for c in CATEGORIES if c.id != "all"}
+LEVELS = ("ward", "borough", "county")
 PROFILES = [
     {"name": "partner", "audience": "partner", "threshold": 5, "borough_period": "fixed"},
     {"name": "public", "audience": "public", "threshold": 10, "borough_period": "fixed"},
@@ -39,12 +46,17 @@ def random_city(seed: int) -> Detected:
     drawn = int(rng.integers(2, 13))
     # City 29 is large: only of four groups and more in a borough is any passed over.
     parents = {f"B1W{i}": "B1" for i in range(LARGE if seed == 29 else drawn)}
-    places = [*parents, *(["B1"] if seed % 2 else [])]
+    counts = _drawn(rng, seed, [*parents, *(["B1"] if seed % 2 else [])])
+    return detected_of(parents, counts, rng, categories=CATEGORIES)
+
+
+def _drawn(rng: np.random.Generator, seed: int, places: list[str]) -> dict[tuple[str, int, str], tuple[int, int, int]]:
+    """Draw what was recorded in each place: in boroughs and the region less than in wards."""
     covering, disjoint, chains = seed % 5 < 3, seed % 4 == 1, seed % 3 > 0
     mean = float(rng.choice([0.1, 0.4, 1.5]))
     counts: dict[tuple[str, int, str], tuple[int, int, int]] = {}
     for place in places:
-        level = float(rng.gamma(1.0, mean)) * (0.3 if place == "B1" else 1.0)
+        level = float(rng.gamma(1.0, mean)) * (1.0 if "W" in place else 0.3)
         for month in MONTHS:
             for _ in range(int(rng.poisson(level))):
                 known = not chains or bool(rng.random() < 0.8)
@@ -52,7 +64,28 @@ def random_city(seed: int) -> Detected:
                 for category in _categories(rng, covering=covering, disjoint=disjoint):
                     n, good, told = counts.get((place, month, category), (0, 0, 0))
                     counts[place, month, category] = (n + 1, good + int(positive), told + int(known))
-    return detected_of(parents, counts, rng, categories=CATEGORIES)
+    return counts
+
+
+def random_shire(seed: int) -> Detected:
+    """Draw a region of one to three counties, whose boroughs have wards: a chain of three levels and the region.
+
+    Categories, kinds of outcome and places unknown vary as in `random_city`.
+    """
+    rng = np.random.default_rng(seed)
+    inside: dict[str, str] = {}
+    for county in range(int(rng.integers(1, 4))):
+        for _ in range(int(rng.integers(1, 7))):
+            inside[f"B{len(inside) + 1}"] = f"C{county + 1}"
+    parents = {f"{b}W{i}": b for b in inside for i in range(int(rng.integers(2, 8)))}
+    drawn = _drawn(rng, seed, [*parents, *(inside if seed % 2 else ()), *(["R"] if seed % 4 == 0 else ())])
+    detected = detected_of(parents, drawn, rng, categories=CATEGORIES)
+    boroughs = detected.areas[detected.areas["level"] == "borough"]
+    counties = boroughs.assign(area_code=boroughs["area_code"].map(inside)).dissolve(
+        "area_code", aggfunc={"population": "sum", "population_year": "first", "area_km2": "sum"}, as_index=False
+    )
+    counties = counties.assign(level="level_3", name=counties["area_code"], parent_code="R", vintage="1", covered=True)
+    return replace(detected, above=LevelsAbove(counties[list(detected.areas.columns)], {"level_3": inside}))
 
 
 def few_wards() -> Detected:
@@ -78,7 +111,12 @@ def _categories(rng: np.random.Generator, *, covering: bool, disjoint: bool) -> 
 
 def released(detected: Detected, path: Path) -> tuple[dict[str, Folder], Truth]:
     """Put a city through the gate for both audiences, write their folders and read them as the attacker does."""
-    config = config_of(PROFILES, detect={"gistar": {"enabled": False}}, outcomes={"maturity_months": 0})
+    settings: dict[str, Any] = {"detect": {"gistar": {"enabled": False}}, "outcomes": {"maturity_months": 0}}
+    months = detected.area_months
+    if detected.above is not None:
+        settings["areas"] = {"wards": None, "levels": [{"id": i, "path": f"{i}.gpkg"} for i in LEVELS]}
+        months = detected.above.with_sums(months, keys=("month", "category"))
+    config = config_of(PROFILES, **settings)
     folders = {}
     for profile in config.profiles:
         folder = path / profile.name
@@ -86,7 +124,7 @@ def released(detected: Detected, path: Path) -> tuple[dict[str, Folder], Truth]:
         write_exports(release(detected, profile=profile, config=config), folder, geopackage=False)
         folders[profile.name] = read_folder(folder)
     members = {code: a.members for f in folders.values() for code, a in f.areas.items() if a.members}
-    return folders, Truth(detected.area_months, members)
+    return folders, Truth(months, members)
 
 
 def published() -> Published:

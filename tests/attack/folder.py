@@ -19,6 +19,8 @@ from tests.attack import workbook
 
 MEASURES = ("incidents", "positive_outcomes", "known_outcomes")
 UNPLACED = "incidents_unplaced"
+AREA_LAYERS = ("county", "boroughs", "ward_groups", "wards")
+"""Layers of areas, the larger first; `county` is what the cities with three levels call the third."""
 OUTLINES = ("hotspots", "density", "hotspots_by_category", "density_by_category")
 STATED = "stated"
 """In the place of a value: how many incidents state any value of a variable."""
@@ -84,7 +86,7 @@ class Folder:
         if level == "ward_group" and detail == level:
             long = self.long_windows
             return (key.period in long.get(key.category, ())) == (key.category in long)
-        return detail is None or level in {"region", "borough", detail}
+        return detail is None or level in {"region", "county", "borough", detail}
 
     @property
     def long_windows(self) -> Mapping[str, list[str]]:
@@ -105,7 +107,7 @@ def read_folder(path: Path) -> Folder:
     """Read a released folder."""
     record = json.loads((path / "release.json").read_text("utf-8"))
     folder = Folder(step=int(record["rules"]["step"]), record=record)
-    for name in ("boroughs", "wards", "ward_groups", *OUTLINES):
+    for name in (*AREA_LAYERS, *OUTLINES):
         file = path / f"{name}.geojson"
         if file.exists():
             folder.layers[name] = json.loads(file.read_text("utf-8"))["features"]
@@ -137,12 +139,12 @@ def table(path: Path) -> list[dict[str, str]]:
 
 def _areas(folder: Folder) -> None:
     inside = _wards_of_groups(folder.layers.get("ward_groups", []), folder.layers.get("wards", []))
-    for name in ("boroughs", "ward_groups", "wards"):
+    for name in AREA_LAYERS:
         for feature in folder.layers.get(name, ()):
             own = feature["properties"]
             members = tuple(inside.get(own["area_code"], ()))
             folder.areas[own["area_code"]] = Area(own["level"], own["parent_code"] or "", members)
-            if own["level"] == "borough" and own["parent_code"]:
+            if own["level"] in {"county", "borough"} and own["parent_code"]:
                 folder.areas.setdefault(own["parent_code"], Area("region", ""))
 
 
@@ -201,7 +203,7 @@ def _number(text: Any) -> float | None:
 
 def _layers(folder: Folder) -> None:
     """Read the counts of the area layers beside those of the table: one that is only in a layer is found here."""
-    for name in ("boroughs", "ward_groups", "wards"):
+    for name in AREA_LAYERS:
         for feature in folder.layers.get(name, ()):
             own = feature["properties"]
             period = window(own["period_start"], own["period_end"])

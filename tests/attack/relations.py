@@ -210,6 +210,8 @@ def _inside(areas: Mapping[str, Area], covered: set[str]) -> Iterator[tuple[str,
         for ward in area.members:
             inside[code, "ward"].append(ward)
     for parent in [code for code, area in areas.items() if area.level == "region"]:
+        for county in list(inside[parent, "county"]):
+            inside[parent, "borough"] += inside[county, "borough"]
         for borough in list(inside[parent, "borough"]):
             inside[parent, "ward"] += inside[borough, "ward"]
     for (parent, level), children in inside.items():
@@ -275,6 +277,7 @@ def granted(relations: Iterable[Relation], truth: Mapping[Key, int]) -> list[Rel
     ]
 
 
+LARGE = frozenset({"county", "borough"})
 FEW, SMALL = 3, 7
 """Rows of two or three parts, and unions of fewer than seven, lose a part whatever the counts are (METHODS)."""
 
@@ -300,7 +303,7 @@ def never_offered(
             few = {"region": 0, "borough": FEW}.get(level, SMALL - 1)
             found["last part"] |= {row.total._replace(category=kids[-1])} if len(kids) <= few else set()
         if row.rule[0] == "areas" and 1 < len(row.parts) <= FEW:
-            found["few parts"] |= {row.total} if areas[row.parts[0].area].level == "borough" else set(row.parts)
+            found["few parts"] |= {row.total} if areas[row.parts[0].area].level in LARGE else set(row.parts)
     return found
 
 

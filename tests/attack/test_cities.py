@@ -1,6 +1,6 @@
-"""Random cities of one borough through the gate: nothing is exact, alone or with the other audience's folder.
+"""Random cities through the gate: nothing is exact or narrow, alone or with the other audience's folder.
 
-HOTSPOTS_LONG=1 draws 200 of them (about six minutes).
+HOTSPOTS_LONG=1 draws 200 cities of one borough (about six minutes) and 60 shires of three levels.
 """
 
 import os
@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.attack.attacker import Verdict, attack
-from tests.attack.cities import few_wards, published, random_city, released
+from tests.attack.cities import few_wards, published, random_city, random_shire, released
 from tests.attack.folder import joined
 
 # In city 29 all incidents together are given by groups of wards over two years alone.
 CITIES = range(200) if os.environ.get("HOTSPOTS_LONG") else (*range(7), 29)
+SHIRES = range(60) if os.environ.get("HOTSPOTS_LONG") else (1,)
 
 pytestmark = pytest.mark.slow
 
@@ -45,3 +46,14 @@ def test_no_count_is_exact(verdicts: list[Verdict]) -> None:
 
 def test_no_count_is_narrow(verdicts: list[Verdict]) -> None:
     assert [v.narrow for v in verdicts] == [[], [], []]
+
+
+@pytest.mark.parametrize("seed", SHIRES)
+def test_a_third_level_narrows_nothing(seed: int, tmp_path: Path) -> None:
+    """A county is given as the sum of its boroughs' ranges: none of it is withheld for its own sake, nor narrower."""
+    folders, truth = released(random_shire(seed), tmp_path)
+    both = joined(*folders.values())
+    counties = {k for k in both.shown if both.areas[k.area].level == "county"}
+    assert counties
+    for found in (attack(f, published(), truth) for f in (*folders.values(), both)):
+        assert (found.exact, found.narrow, found.contradictions) == ([], [], [])

@@ -15,6 +15,8 @@ from pipeline.errors import ConfigError
 from pipeline.geography.levels_above import LevelsAbove
 from pipeline.geography.ward_groups import group_wards
 from pipeline.publish.exports.layers import area_layer
+from pipeline.release.calendar import Before
+from pipeline.release.earlier_releases import as_earlier_release
 from pipeline.release.gate import Detected, examine, release
 from pipeline.release.hotspots import Premises
 from pipeline.release.patterns import Patterns
@@ -443,22 +445,55 @@ def test_what_published_counts_declare_changes_what_is_offered() -> None:
     assert subset == {"all": True, "antisemitic": True, "race": True, "religion": False}
 
 
-@pytest.mark.parametrize("rule", ["partner", "scope"])
-def test_a_third_level_changes_nothing_that_is_released(rule: str) -> None:
-    """Only the data owner has it: its totals would link boroughs in a way that no rule of the gate has seen."""
-    detected = small(5, mean=0.8, wards=3)
+def with_county(detected: Detected) -> Detected:
+    """Put both boroughs into one area of a third level."""
     third = detected.areas[detected.areas["level"] == "region"].assign(area_code="T", level="level_3", parent_code="R")
-    more = dataclasses.replace(detected, above=LevelsAbove(third, {"level_3": {"B1": "T", "B2": "T"}}))
+    return dataclasses.replace(detected, above=LevelsAbove(third, {"level_3": {"B1": "T", "B2": "T"}}))
+
+
+@pytest.mark.parametrize("rule", ["suppress", "noise", "scope"])
+def test_a_third_level_is_not_in_folders_with_exact_numbers_noise_or_a_scope(rule: str) -> None:
+    detected = small(5, mean=0.8, wards=3)
     own = {"name": "own", "audience": "internal", "threshold": 0, "secondary": False}
     rules = own | {"scope": ["B1"]} if rule == "scope" else RULES[rule]
-    one, two = (let_out(d, rules, secret=b"sixteen bytes or more") for d in (detected, more))
+    one, two = (let_out(d, rules, secret=b"sixteen bytes or more") for d in (detected, with_county(detected)))
     pd.testing.assert_frame_equal(one.counts, two.counts)
     pd.testing.assert_frame_equal(one.areas, two.areas)
     assert one.info == two.info
     assert json.dumps(one.record, sort_keys=True) == json.dumps(two.record, sort_keys=True)
-    if rule == "partner":
-        return
-    whole = let_out(more, own).counts
+
+
+@pytest.mark.parametrize("rule", ["partner", "quarters"])
+def test_a_third_level_is_the_sum_of_released_ranges_and_changes_nothing_else(rule: str) -> None:
+    detected = small(5, mean=0.8, wards=3)
+    one, two = (let_out(d, RULES[rule]) for d in (detected, with_county(detected)))
+    county, rest = (two.counts[(two.counts["level"] == "level_3") == third] for third in (True, False))
+    pd.testing.assert_frame_equal(one.counts, rest.reset_index(drop=True))
+    pd.testing.assert_frame_equal(one.hotspots, two.hotspots)
+    # Both boroughs are offered in some rows and not in others: a sum is offered where both are.
+    key = ["period", "category"]
+    boroughs, county = one.counts[one.counts["level"] == "borough"].groupby(key), county.set_index(key).sort_index()
+    assert set(county["area_code"]) == {"T"}
+    ends = [f"{m}_{end}" for m in ("incidents", "positive_outcomes", "known_outcomes") for end in ("lower", "upper")]
+    for name in ends:
+        right = boroughs[name].sum().where(boroughs[name].count() == 2)
+        assert county[name].equals(right.astype("Int64").sort_index()), name
+    assert county["incidents_lower"].notna().any()
+    gone = county["incidents_lower"].isna() & county["complete"]
+    assert county.loc[gone, "not_offered"].str.contains("incidents").all()
+    # What is kept of it is kept of its boroughs; and a later release finds the same numbers again.
+    kept, same = as_earlier_release(one), as_earlier_release(two)
+    pd.testing.assert_frame_equal(kept.counts, same.counts)
+    assert (kept.digest, kept.series, kept.edition) == (same.digest, same.series, same.edition)
+    config = config_of([RULES[rule]], detect={"gistar": {"enabled": False}})
+    again = release(with_county(detected), profile=config.profiles[0], config=config, before=Before((same,)))
+    columns = ["area_code", "period", "category", *ends]
+    pd.testing.assert_frame_equal(again.counts[columns], two.counts[columns])
+
+
+def test_a_third_level_of_the_internal_folder_has_exact_sums() -> None:
+    own = {"name": "own", "audience": "internal", "threshold": 0, "secondary": False}
+    whole = let_out(with_county(small(5, mean=0.8, wards=3)), own).counts
     key = ["period", "category"]
     sums = whole[whole["level"] == "borough"].groupby(key)["incidents"].sum()
     assert whole[whole["level"] == "level_3"].set_index(key)["incidents"].eq(sums).all()

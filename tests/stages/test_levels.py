@@ -116,18 +116,30 @@ def test_three_levels_of_the_city(tmp_path: Path) -> None:
         abs(a) for shape in page["ward"]["rings"] for ring in shape for a in ring
     }
 
-    # A released folder has the two smallest levels, and the run says so.
+    # A released folder gives it as the sum of its parts' ranges, and says so.
     public = tried.folder / "public"
-    assert {f.name for f in public.glob("*.geojson")} >= {"beat.geojson", "division.geojson"}
-    assert not (public / "county.geojson").exists()
-    released = pd.read_csv(public / "area_counts.csv")
-    assert set(released["level"]) <= {"region", "division", "ward_group", "beat"}
-    assert not set(released["area_code"]) & {"Uphill", "Downdale"}
-    assert not any(
-        b"Downdale" in f.read_bytes() for f in public.rglob("*.*") if f.suffix in {".csv", ".json", ".geojson"}
-    )
+    assert {f.name for f in public.glob("*.geojson")} >= {"beat.geojson", "division.geojson", "county.geojson"}
+    released = pd.read_csv(public / "area_counts.csv").set_index(["area_code", "period", "category"])
+    assert set(released["level"]) <= {"region", "county", "division", "ward_group", "beat"}
+    ends = ["incidents_lower", "incidents_upper"]
+    of = {a: released.loc[(a, "2024-01..2024-12", "all"), ends].tolist() for a in (*COUNTY, "Uphill", "Downdale")}
+    assert of["Uphill"] == of["Northby"]
+    assert of["Downdale"] == [of["Southby"][0] + of["Eastby"][0], of["Southby"][1] + of["Eastby"][1]]
+    assert [high - low for low, high in of.values()] == [9, 9, 9, 9, 18]
+    described = json.loads((public / "county.geojson").read_text("utf-8"))["features"]
+    assert {f["properties"]["area_code"]: [f["properties"][e] for e in ends] for f in described} == {
+        a: of[a] for a in ("Uphill", "Downdale")
+    }
+    record = json.loads((public / "release.json").read_text("utf-8"))
+    assert record["levels"]["level_3"] == "county"
+    assert "level_3" in record["states"]
+    protection = (public / "protection.html").read_text("utf-8")
+    assert "Counts of counties are the sums of those of the divisions in them" in protection
+    page = data_of((public / "index.html").read_text("utf-8"))
+    assert "Counts of counties are the sums" in page["info"]["counts"]
+    assert page["levels"]["level_3"]["one"] == "county"
     assert "1 of 3 divisions has a count of 0 (Eastby 0)" in tried.text
-    assert "public: of the levels only beat and division are shown" in tried.text
+    assert "are shown" not in tried.text
 
 
 def grid(side: int) -> gpd.GeoDataFrame:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import shapely
 
 from pipeline.geography.projection import to_lonlat
-from pipeline.publish.page import fixed_wording
-from pipeline.publish.words import named_period, protection_sentence, say
+from pipeline.publish.page import fixed_wording, protection_of
+from pipeline.publish.words import named_period, say
 from pipeline.release.released import Released
 from pipeline.tables import STATES_NOTE
 
@@ -92,10 +92,8 @@ def describe(released: Released) -> Description:
 
 
 def _protection(released: Released) -> str:
-    """Say in one sentence how counts are protected."""
-    info, rules = released.info, released.record.get("rules", {})
-    reach = int(rules.get("noise_reach", 0))
-    return protection_sentence(info.mechanism, step=info.step, threshold=info.threshold, noise_reach=reach)
+    """Say how counts are protected."""
+    return protection_of(released)
 
 
 def _lineage(released: Released) -> str:

@@ -200,7 +200,6 @@ def _period(period: PeriodInfo, against: PeriodInfo | None, info: ReleaseInfo) -
 def _info(released: Released) -> InfoFields:
     info = released.info
     subject = info.title[:1].lower() + info.title[1:]
-    reach = int(released.record.get("rules", {}).get("noise_reach", 0))
     return {
         "title": info.title,
         "noun": info.noun,
@@ -213,9 +212,7 @@ def _info(released: Released) -> InfoFields:
         "marking": info.marking,
         "mechanism": info.mechanism,
         "step": info.step,
-        "counts": words.protection_sentence(
-            info.mechanism, step=info.step, threshold=info.threshold, noise_reach=reach
-        ),
+        "counts": page.protection_of(released),
         "outside": [c.label for c in info.categories if c.outside],
         "audit": words.say("common.not_audited") if info.audit not in {"passed", "not needed"} else "",
         "region": info.region_name,

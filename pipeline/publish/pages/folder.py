@@ -223,12 +223,7 @@ def write_readme(released: Released, folder: Path) -> None:
         "pages/folder.html",
         info=info,
         lead=say(f"folder.audience.{info.audience}"),
-        counts=words.protection_sentence(
-            info.mechanism,
-            step=info.step,
-            threshold=info.threshold,
-            noise_reach=int(released.record.get("rules", {}).get("noise_reach", 0)),
-        ),
+        counts=page.protection_of(released),
         pages=_page_rows(files, folder),
         systems=say("folder.systems", crs=info.working_crs),
         editions=_editions(released),

@@ -138,7 +138,7 @@ def _rules(info: ReleaseInfo, record: Mapping[str, Any], *, has_density: bool) -
         return [_rule("everything", words.say("protection.rule.everything.text")), *missing]
     least, wards = int(rules["threshold"]), _areas(info, Level.WARD)[1]
     if least > 1:
-        found = _counts(rules, least)
+        found = [*_counts(rules, least), *_sums(info)]
     else:
         found = [_rule("no_threshold", words.say("protection.rule.no_threshold.text"))]
     found += _detail(info, record)
@@ -189,6 +189,14 @@ def _counts(rules: Mapping[str, Any], least: int) -> list[Rule]:
     if rules["threshold_reason"]:
         found.append(_rule("threshold_reason", str(rules["threshold_reason"])))
     return found
+
+
+def _sums(info: ReleaseInfo) -> list[Rule]:
+    """Say which levels are sums of ranges, where there are any."""
+    if not info.parents_above:
+        return []
+    what, parts = words.sums_sentence(info.level_labels, step=info.step), _areas(info, Level.BOROUGH)[1]
+    return [_rule("sums", f"{what} {words.say('protection.rule.sums.text', parts=parts)}")]
 
 
 def _detail(info: ReleaseInfo, record: Mapping[str, Any]) -> list[Rule]:

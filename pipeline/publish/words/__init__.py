@@ -1,6 +1,6 @@
 """What readers read: the catalogue of words, and how numbers, periods, counters and choices are written with it."""
 
-from pipeline.publish.words.areas import area_words, count_states
+from pipeline.publish.words.areas import area_words, count_states, sums_sentence
 from pipeline.publish.words.catalogue import (
     Catalogue,
     Segment,
@@ -71,6 +71,7 @@ __all__ = [
     "small",
     "speaking",
     "steps_sentence",
+    "sums_sentence",
     "times_range_words",
     "times_words",
     "variable_name",

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from pipeline.publish.words.catalogue import say
-from pipeline.publish.words.numbers import count_text
+from pipeline.publish.words.numbers import count_text, listed
 
-__all__ = ["area_words", "count_states"]
+__all__ = ["area_words", "count_states", "sums_sentence"]
 
 
 def area_words(labels: Mapping[str, tuple[str, str]], level: str) -> tuple[str, str]:
@@ -27,6 +27,30 @@ def area_words(labels: Mapping[str, tuple[str, str]], level: str) -> tuple[str, 
         smaller = labels["ward"][1]
         return say("common.area_group.one", areas=smaller), say("common.area_group.many", areas=smaller)
     return labels.get(level, (level, level))
+
+
+def sums_sentence(labels: Mapping[str, tuple[str, str]], *, step: int) -> str:
+    """Say which levels of a release are given as sums of ranges; empty where counts are exact, or none are.
+
+    Parameters
+    ----------
+    labels
+        Words of each level, as the configuration has them.
+    step
+        Width of the steps that counts are given in; 1 where they are not.
+
+    Examples
+    --------
+    >>> names = {"borough": ("borough", "boroughs"), "level_3": ("county", "counties")}
+    >>> sums_sentence(names, step=5)[:58]
+    'Counts of counties are the sums of those of the boroughs i'
+    >>> sums_sentence(names, step=1), sums_sentence({"borough": names["borough"]}, step=5)
+    ('', '')
+    """
+    larger = [labels[level][1] for level in ("level_3", "level_4") if level in labels]
+    if step <= 1 or not larger:
+        return ""
+    return say("common.protection.sums", areas=listed(larger), parts=labels["borough"][1])
 
 
 def count_states(step: int) -> dict[str, str]:
