@@ -7,13 +7,14 @@ To add one: write a function from `Past` to one score per unit (0 or less where 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil, sqrt
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.backtest.study import AREAS, CELLS, Past
 from pipeline.backtest.tilings import Tiling
-from pipeline.detect.clusters import dbscan
+from pipeline.detect.clusters import auto_min_samples, dbscan
 from pipeline.detect.gistar import gistar
 from pipeline.detect.kde import collapse, kernel_per_m2, reach_m
 from pipeline.geography.grid import Grid
@@ -70,7 +71,7 @@ class Chosen:
 def standard_methods(
     *,
     eps_m: float,
-    min_samples: int,
+    min_samples: int | Literal["auto"],
     bandwidths_m: Sequence[float] = (),
     kernel: str = "quartic",
     turned: Sequence[Tiling] = (),
@@ -181,9 +182,10 @@ def _count_in(mosaic: str) -> Callable[[Past], Scores]:
     return lambda past: past.counts[mosaic].astype(np.float64)
 
 
-def _clusters(past: Past, *, eps_m: float, min_samples: int) -> Scores:
+def _clusters(past: Past, *, eps_m: float, min_samples: int | Literal["auto"]) -> Scores:
     """Take hotspots as the map ranks them, by incidents; inside one, the cells with most of them first."""
-    labels = dbscan(past.points_m, eps_m=eps_m, min_samples=min_samples).labels
+    samples = auto_min_samples(past.points_m, eps_m=eps_m).min_samples if min_samples == "auto" else min_samples
+    labels = dbscan(past.points_m, eps_m=eps_m, min_samples=samples).labels
     clustered = labels >= 0
     unit, label = past.tiling.unit_of(past.points_m[clustered]), labels[clustered]
     if not unit.size:

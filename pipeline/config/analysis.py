@@ -154,7 +154,18 @@ class Clusters(Section):
     enabled: bool = Field(default=True, description="Find hotspots.")
     method: Literal["dbscan", "hdbscan", "optics"] = Field("dbscan", description="Clustering method.")
     eps_m: float | Literal["auto"] = Field(200.0, description="Neighbourhood radius of DBSCAN in metres, or `auto`.")
-    min_samples: int = Field(30, ge=2, description="Incidents within `eps_m` that make a core point.")
+    min_samples: Annotated[int, Field(ge=2)] | Literal["auto"] = Field(
+        "auto",
+        description="Incidents within `eps_m` that make a core point. `auto` takes as many as the densest fifth of the "
+        "incidents has, so that it follows the length of the window and the density of the data.",
+    )
+    largest_pct: float = Field(
+        10.0,
+        gt=0,
+        le=100,
+        description="Largest share of all incidents in one hotspot, per cent: `auto` settings are tightened until none "
+        "holds more.",
+    )
     min_locations: int = Field(5, ge=1, description="Fewest distinct locations in a hotspot.")
     max_hotspots: int = Field(25, ge=1, le=500, description="Most hotspots listed.")
     core_over_km2: float = Field(
@@ -163,9 +174,18 @@ class Clusters(Section):
         description="Hotspots with an outline larger than this, in square kilometres, are searched for their densest "
         "parts (cores), which the internal folder shows; 0 for none.",
     )
-    resamples: int = Field(0, ge=0, le=999, description="Resamples of locations for stability; 0 for none.")
+    resamples: int = Field(50, ge=0, le=999, description="Resamples of locations for stability; 0 for none.")
     simulations: int = Field(
         0, ge=0, le=9999, description="Simulations under the null hypothesis for p-values; 0 for none."
+    )
+    background: Literal["smoothed", "residents", "even"] = Field(
+        "smoothed",
+        description="Where incidents fall under the null hypothesis: by their own density at a broad bandwidth, by "
+        "residents, or evenly. Crime follows neither residents nor area, so that against these two nearly every "
+        "hotspot is significant.",
+    )
+    background_bandwidth_m: float | None = Field(
+        None, gt=0, description="Bandwidth of the smoothed background, in metres; by default three times the reach."
     )
 
 

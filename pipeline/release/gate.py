@@ -114,6 +114,8 @@ class Detected:
         Headline window id to the locations of each hotspot: hotspot_id, easting_m, northing_m, ward_code, incidents.
     hotspots_by_category, members_by_category
         The same for single categories: column category, and ids that begin with it.
+    min_samples
+        Headline window id to the incidents that make a core of a hotspot, where detection chose that number.
     bandwidth_m
         Bandwidth the surface is made with, in metres; None where there are no points.
     emerging
@@ -162,6 +164,7 @@ class Detected:
     bandwidth_m: float | None
     emerging: pd.DataFrame | None
     has_points: bool
+    min_samples: Mapping[str, int] = field(default_factory=dict)
     hotspots_by_category: dict[str, gpd.GeoDataFrame] = field(default_factory=dict)
     members_by_category: dict[str, pd.DataFrame] = field(default_factory=dict)
     premises: Premises = field(default_factory=Premises)
@@ -404,8 +407,10 @@ def _plan(
         areas = with_ward_groups(areas, group_of)
     # Areas outside the profile's scope keep their parents, because an attacker knows that they exist.
     covered = detected.areas[detected.areas["covered"].astype(bool) & detected.areas["parent_code"].notna()]
+    chosen = config.detect.clusters.min_samples
     plan = ReleasePlan(
         config=config,
+        min_samples=detected.min_samples.get(windows.headline.id, 0) if chosen == "auto" else chosen,
         profile=profile,
         windows=windows,
         areas=areas,

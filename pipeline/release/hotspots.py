@@ -229,7 +229,7 @@ def _least_known(shape: shapely.Geometry, plan: ReleasePlan) -> int:
     """
     profile, clusters = plan.profile, plan.config.detect.clusters
     if profile.lattice_m <= 0:
-        return max(profile.min_locations, clusters.min_samples)
+        return max(profile.min_locations, plan.min_samples)
     _, centres = _hexagons(shape, profile.lattice_m)
     reach = 2.0 * (clusters.eps_m if isinstance(clusters.eps_m, (int, float)) else profile.lattice_m)
     near = np.hypot(*(centres[:, None, :] - centres[None, :, :]).T) <= reach
@@ -238,7 +238,7 @@ def _least_known(shape: shapely.Geometry, plan: ReleasePlan) -> int:
         # Round the centre with most of what is left: any choice gives a bound, and fewer groups a closer one.
         left &= ~near[np.argmax((near & left).sum(axis=1))]
         groups += 1
-    return max(profile.min_locations, len(centres), groups * clusters.min_samples)
+    return max(profile.min_locations, len(centres), groups * plan.min_samples)
 
 
 def _in_scope(shape: shapely.Geometry, plan: ReleasePlan) -> bool:

@@ -164,6 +164,8 @@ class ReleasePlan:
         Key of repeatable noise.
     progress
         Called as long steps of the release advance.
+    min_samples
+        Incidents that make a core of a hotspot. A reader is assumed to know it, also where detection chose it.
     """
 
     config: Config
@@ -177,6 +179,7 @@ class ReleasePlan:
     known_tables: pd.DataFrame | None
     premises: "Premises"
     secret: bytes
+    min_samples: int
     group_of: Mapping[str, str] = field(default_factory=dict)
     closest_detail: Mapping[str, Rung] = field(default_factory=dict)
     progress: Progress = unwatched

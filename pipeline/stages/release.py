@@ -161,6 +161,7 @@ def _load(context: Context) -> Detected:
         members_by_category={
             n: pd.read_parquet(context.work(f"hotspots/{n}.by_category.members.parquet")) for n in names
         },
+        min_samples={n: used for n in names if (used := found["windows"][n].get("min_samples"))},
         bandwidth_m=found["bandwidth_m"],
         emerging=pd.read_parquet(history) if history.is_file() else None,
         has_points=record["kind"] == RecordKind.INCIDENTS,

@@ -3,7 +3,17 @@
 import numpy as np
 import pytest
 
-from pipeline.detect.clusters import ClusterSettings, auto_eps, dbscan, hdbscan, joining_note, k_distances, optics
+from pipeline.detect.clusters import (
+    ClusterSettings,
+    auto_eps,
+    auto_min_samples,
+    capped,
+    dbscan,
+    hdbscan,
+    joining_note,
+    k_distances,
+    optics,
+)
 from pipeline.errors import InputError
 
 
@@ -159,3 +169,73 @@ def test_no_knee_is_an_error_that_says_what_to_do() -> None:
         auto_eps(np.zeros((50, 2)), min_samples=10)
     with pytest.raises(InputError, match="0 incidents are fewer"):
         auto_eps(np.empty((0, 2)), min_samples=10)
+
+
+def town_of(months: int, seed: int = 5) -> np.ndarray:
+    """Ten clumps and scatter; every month adds as many incidents."""
+    rng = np.random.default_rng(seed)
+    centre = rng.uniform(0, 10_000, (10, 2))
+    clumps = np.concatenate([c + rng.normal(0, 120, (12 * months, 2)) for c in centre])
+    return np.concatenate([clumps, rng.uniform(0, 10_000, (120 * months, 2))])
+
+
+def test_min_samples_follow_the_length_of_the_window() -> None:
+    clusters = []
+    for months in (3, 6, 12):
+        points = town_of(months)
+        chosen = auto_min_samples(points, eps_m=200).min_samples
+        # The fourth fifth of the number of incidents within 200 m, counted one by one.
+        near = np.sort([(np.hypot(*(points - p).T) <= 200).sum() for p in points])
+        assert chosen == near[int(np.ceil(0.8 * len(near))) - 1]
+        clusters.append((chosen, dbscan(points, eps_m=200, min_samples=chosen).count))
+    few, some, many = (chosen for chosen, _ in clusters)
+    assert some == pytest.approx(2 * few, rel=0.25)
+    assert many == pytest.approx(4 * few, rel=0.25)
+    assert [count for _, count in clusters] == pytest.approx([10, 10, 10], abs=3)
+
+
+def test_incidents_spread_evenly_have_no_dense_fifth() -> None:
+    rng = np.random.default_rng(8)
+    for count in (500, 20_000):
+        points = rng.uniform(0, 8_000, (count, 2))
+        chosen = auto_min_samples(points, eps_m=200).min_samples
+        assert dbscan(points, eps_m=200, min_samples=chosen).count == 0
+    assert auto_min_samples(np.empty((0, 2)), eps_m=200).min_samples == 10
+
+
+def test_the_choice_of_min_samples_counts_weights() -> None:
+    points = town_of(3)
+    weights = np.random.default_rng(2).integers(1, 4, len(points))
+    repeated = np.repeat(points, weights, axis=0)
+    one, other = (auto_min_samples(p, eps_m=200, weights=w) for p, w in ((points, weights), (repeated, None)))
+    assert one.min_samples == other.min_samples
+
+
+def test_automatic_settings_are_tightened_until_no_cluster_is_too_large() -> None:
+    points = town_of(12)
+    weights = np.ones(len(points), dtype=np.int64)
+    wide = ClusterSettings(eps_m=1500.0, min_samples=20)
+    for free, name in (((True, False), "eps_m was lowered"), ((False, True), "min_samples was raised")):
+        used, found, note = capped(
+            points, wide, weights=weights, largest_pct=10, eps_is_free=free[0], min_samples_is_free=free[1]
+        )
+        assert name in note
+        assert (used.eps_m < 1500, used.min_samples > 20) == free
+        largest = np.bincount(found.labels[found.labels >= 0]).max()
+        if free[0]:
+            assert largest <= 0.1 * len(points)
+            assert found.count == 10
+        else:
+            # With so wide a reach the town is one cluster or none: the share that is left is stated.
+            assert f"the largest still holds {100 * largest / len(points):.0f} %" in note
+    used, found, note = capped(
+        points, wide, weights=weights, largest_pct=10, eps_is_free=False, min_samples_is_free=False
+    )
+    assert (used, note) == (wide, None)
+    # A single place with more than the share is in no smaller cluster: nothing is tightened for its sake.
+    heavy = np.array([900, *weights[1:100]])
+    used, _, note = capped(
+        points[:100], ClusterSettings(50.0, 950), weights=heavy, largest_pct=10, eps_is_free=True,
+        min_samples_is_free=False,
+    )  # fmt: skip
+    assert (used.eps_m, note) == (50.0, None)

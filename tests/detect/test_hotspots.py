@@ -5,11 +5,12 @@ import pandas as pd
 import pytest
 import shapely
 
-from pipeline.detect.clusters import ClusterSettings, dbscan
+from pipeline.detect.clusters import ClusterSettings
 from pipeline.detect.hotspots import Background, find_hotspots, monte_carlo_p, stability
 from pipeline.detect.hotspots.finding import COLUMNS, lower_min_samples
-from pipeline.detect.hotspots.stability import largest_cluster
+from pipeline.detect.hotspots.stability import cluster_sizes, smoothed_background
 from pipeline.errors import InputError
+from pipeline.geography.grid import Grid
 
 NAMES = {"W1": "Mill Hill", "W2": "Castle", "W3": "Docks"}
 
@@ -197,34 +198,49 @@ def test_a_reach_that_joins_everything_is_warned_of() -> None:
     assert any("eps_m 8000 m joins 100 % of all 48 incidents" in note for note in found.notes)
 
 
-@pytest.mark.slow
-def test_stability_parts_the_solid_from_the_marginal() -> None:
-    # 200 places in 100 m: any draw keeps far more than ten within reach. Ten places along 450 m with ten incidents
-    # make one core place or two; draws that miss a few break it.
+def test_stability_is_the_mean_jaccard_of_sets() -> None:
+    """The same draws, with sets of incidents and their Jaccard index in place of matrices."""
     rng = np.random.default_rng(6)
-    solid = np.column_stack((rng.uniform(0, 100, 200), rng.uniform(0, 100, 200)))
-    marginal = np.column_stack((5000 + 50.0 * np.arange(10), np.zeros(10)))
-    places = np.concatenate((solid, marginal))
-    settings = ClusterSettings(eps_m=250.0, min_samples=10)
-    labels = dbscan(places, eps_m=250.0, min_samples=10).labels
-    assert sorted(set(labels.tolist())) == [0, 1]
-    weights = np.ones(len(places), dtype=np.int64)
-    members = np.where(np.arange(len(places)) < 200, 0, 1)
-    shares = stability(
-        places, weights=weights, members=members, settings=settings, resamples=60, rng=np.random.default_rng(1)
+    places = np.concatenate([rng.normal(c, 60, (30, 2)) for c in (0, 260, 900)] + [rng.uniform(-500, 1500, (40, 2))])
+    weights = rng.integers(1, 4, len(places))
+    settings = ClusterSettings(eps_m=80.0, min_samples=12)
+    members = settings.cluster(places, weights).labels
+    got = stability(
+        places, weights=weights, members=members, settings=settings, resamples=25, rng=np.random.default_rng(1)
     )
-    again = stability(
-        places, weights=weights, members=members, settings=settings, resamples=60, rng=np.random.default_rng(1)
-    )
-    assert shares[0] == 1.0
-    assert 0.2 < shares[1] < 0.9
-    assert shares.tolist() == again.tolist()
+    again, total = np.random.default_rng(1), np.zeros(members.max() + 1)
+    for _ in range(25):
+        drawn = again.integers(0, len(places), len(places)).tolist()
+        # An incident is a place, its number there and which draw of the place it is.
+        carried = {(p, n, k) for k, p in enumerate(drawn) for n in range(weights[p])}
+        kept = sorted(set(drawn))
+        labels = settings.cluster(places[kept], [weights[p] * drawn.count(p) for p in kept]).labels
+        of = dict(zip(kept, labels.tolist(), strict=True))
+        for hotspot in range(len(total)):
+            mine = {i for i in carried if members[i[0]] == hotspot}
+            others = [{i for i in carried if of[i[0]] == c} for c in range(labels.max() + 1)]
+            total[hotspot] += max((len(mine & o) / len(mine | o) for o in others if mine | o), default=0.0)
+    assert got == pytest.approx(total / 25)
+    assert 0.3 < got.min() < got.max() < 1
+
+
+def test_a_hotspot_that_merges_with_its_neighbour_is_not_stable() -> None:
+    # Two solid squares of equal weight. With a reach that just joins them in most resamples each comes back whole, as
+    # half of a cluster: its Jaccard index is then one half.
+    side = np.array([(x, y) for x in range(0, 100, 10) for y in range(0, 100, 10)], dtype=float)
+    places = np.concatenate([side, side + np.array([150.0, 0.0])])
+    members = np.repeat([0, 1], 100)
+    arguments = {"weights": np.ones(200, dtype=np.int64), "members": members, "resamples": 20}
+    apart = stability(places, settings=ClusterSettings(40.0, 5), rng=np.random.default_rng(1), **arguments)
+    merged = stability(places, settings=ClusterSettings(90.0, 5), rng=np.random.default_rng(1), **arguments)
+    assert apart == pytest.approx([1.0, 1.0], abs=0.03)
+    assert merged == pytest.approx([0.5, 0.5], abs=0.08)
 
 
 @pytest.mark.slow
 def test_stability_by_hand() -> None:
     # Two places far apart, each a cluster by weight alone. With two draws from two places, a place is drawn 0, 1 or 2
-    # times with chance 1/4, 1/2, 1/4: it comes back whenever drawn, so in 3 of 4 resamples.
+    # times with chance 1/4, 1/2, 1/4: it comes back whole whenever drawn, so in 3 of 4 resamples.
     shares = stability(
         [[0.0, 0.0], [9000.0, 0.0]], weights=[10, 10], members=[0, 1], settings=ClusterSettings(10.0, 5), resamples=250,
         rng=np.random.default_rng(2),
@@ -266,10 +282,46 @@ def test_the_p_value_holds_its_size_under_chance() -> None:
     rejected = 0
     for _ in range(50):
         labels = settings.cluster(background.draw(80, rng=rng), weights).labels
-        top = largest_cluster(labels, weights, min_locations=5)
-        p = monte_carlo_p([top], weights=weights, background=background, settings=settings, simulations=9, rng=rng)[0]
-        rejected += p <= 0.1
+        top = cluster_sizes(labels, weights, min_locations=5)[:1]
+        p = monte_carlo_p(top, weights=weights, background=background, settings=settings, simulations=9, rng=rng)
+        rejected += bool((p <= 0.1).any())
     assert 0.0 < rejected / 50 <= 0.24
+
+
+def test_p_values_compare_the_same_ranks() -> None:
+    """Counted from the clusters of the same draws, one rank at a time."""
+    background, settings = uniform(1500), ClusterSettings(150.0, 4)
+    weights = np.random.default_rng(1).integers(1, 3, 80)
+    observed = [9, 30, 14]
+    p = monte_carlo_p(
+        observed, weights=weights, background=background, settings=settings, simulations=19,
+        rng=np.random.default_rng(3),
+    )  # fmt: skip
+    rng, sizes = np.random.default_rng(3), []
+    for _ in range(19):
+        labels = settings.cluster(background.draw(80, rng=rng), weights).labels
+        held = [int(weights[labels == c].sum()) for c in set(labels.tolist()) - {-1} if (labels == c).sum() >= 5]
+        sizes.append([*sorted(held, reverse=True), 0, 0, 0])
+    by_rank = [(1 + sum(s[rank] >= size for s in sizes)) / 20 for rank, size in enumerate((30, 14, 9))]
+    assert p.tolist() == [max(by_rank), by_rank[0], max(by_rank[:2])]
+
+
+def test_the_smoothed_background_follows_the_incidents_and_stays_inside() -> None:
+    grid = Grid.covering((0.0, 0.0, 9_999.0, 4_999.0), cell_m=250.0)
+    x = grid.centres()[:, 0]
+    area = np.where(x < 8_000, grid.cell_km2, 0.0)
+    rng = np.random.default_rng(4)
+    west = np.column_stack([rng.uniform(0, 4_000, 6_000), rng.uniform(0, 5_000, 6_000)])
+    east = np.column_stack([rng.uniform(4_000, 8_000, 2_000), rng.uniform(0, 5_000, 2_000)])
+    points = np.concatenate([west, east])
+    made = smoothed_background(points, weights=np.ones(8_000), grid=grid, area_km2=area, bandwidth_m=600.0)
+    at = made.centres_m[:, 0]
+    assert at.max() < 8_000
+    # Three times as dense in the west, up to both borders: the smoothing loses nothing there.
+    share = made.weights / made.weights.sum()
+    assert share[at < 2_000].sum() / share[at > 6_000].sum() == pytest.approx(3.0, rel=0.05)
+    row = share[(at < 2_000)].reshape(grid.rows, -1).sum(axis=1)
+    assert row.std() / row.mean() < 0.05
 
 
 def test_nulls_stay_in_the_background() -> None:

@@ -35,7 +35,8 @@ test("a statement about another window moves the map and the copy to it, where t
 });
 
 test("hotspots leave the measure and the level as they are", () => {
-  open((p) => { p.hotspots = [{ id: "H1", rank: 1, name: "Ash", n: 5, band: "5", km2: 1, density: 5, within: [], rings: [], at: [0, 0], cores: [] }]; });
+  open((p) => { p.hotspots = [{ id: "H1", rank: 1, name: "Ash", n: 5, band: "5", km2: 1, density: 5, within: [], rings: [],
+    at: [0, 0], steady: "", cores: [] }]; });
   Object.assign(state, { measure: "count", hotspots: false });
   Object.assign(state, evidenceOf({ ...HIGHER, measure: "", level: "", codes: [], hotspots: true }));
   assert.deepEqual([state.measure, state.level, state.hotspots, state.tab], ["count", "ward", true, "hotspots"]);

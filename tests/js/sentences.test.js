@@ -176,7 +176,7 @@ test("a reader who asks for rates of one class gets them, with a notice", () => 
 
 test("hotspots of another category or period are never shown, and the list says why", () => {
   const spot = (id, category) => ({
-    id, category, rank: 1, name: id, n: 9, band: "9", km2: 1, density: 9, within: [], rings: [[0]], at: [1e5, 51e5], cores: [],
+    id, category, rank: 1, name: id, n: 9, band: "9", km2: 1, density: 9, within: [], rings: [[0]], at: [1e5, 51e5], steady: "", cores: [],
   });
   open((p) => {
     p.categories.push({ id: "race", label: "Race", parent: "all", detail: "ward" });

@@ -62,6 +62,7 @@ def plan_of(areas: gpd.GeoDataFrame, *, step: int = 5, steps: tuple[int, ...] = 
         profile=SimpleNamespace(**(rules | changes)),
         areas=areas,
         internal=False,
+        min_samples=5,
         windows=SimpleNamespace(
             headline=SimpleNamespace(id=PERIOD, start=pd.Timestamp("2024-01-01"), end=pd.Timestamp("2024-12-31"))
         ),
@@ -71,7 +72,7 @@ def plan_of(areas: gpd.GeoDataFrame, *, step: int = 5, steps: tuple[int, ...] = 
         premises=Premises(),
         config=SimpleNamespace(
             profiles=[SimpleNamespace(step=s) for s in steps],
-            detect=SimpleNamespace(clusters=SimpleNamespace(eps_m=200.0, min_samples=5)),
+            detect=SimpleNamespace(clusters=SimpleNamespace(eps_m=200.0)),
         ),
     )  # fmt: skip
 
@@ -218,7 +219,7 @@ def test_the_step_begins_where_the_method_cannot_tell_more() -> None:
     areas = ground(1)
     clusters = found((500, 500, 27))
     plan = plan_of(areas, step=10, steps=(10,))
-    plan.config.detect.clusters.min_samples = 25
+    plan.min_samples = 25
     true = released_counts([90], 1).assign(incidents=[90])
 
     def room() -> Room:
@@ -231,7 +232,7 @@ def test_the_step_begins_where_the_method_cannot_tell_more() -> None:
 
 def test_hexagons_far_apart_hold_cores_that_share_nothing() -> None:
     plan = plan_of(ground(3))
-    plan.config.detect.clusters.min_samples = 25
+    plan.min_samples = 25
     lattice = HexGrid.covering((0, 0, 3000, 1000), size_m=HEX, margin_m=HEX)
     at = lattice.cell_of(np.array([[100.0, 500.0], [2600.0, 500.0]]))
     assert _least_known(shapely.union_all(lattice.polygons(at)), plan) == 50

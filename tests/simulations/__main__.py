@@ -1,10 +1,10 @@
-"""Print the simulations of docs/methods.md: `python -m tests.simulations change [runs]`."""
+"""Print the simulations of docs/methods.md: `python -m tests.simulations change [runs]`, or hotspots."""
 
 import sys
 
-from tests.simulations import change
+from tests.simulations import change, hotspots
 
-STUDIES = {"change": change.main}
+STUDIES = {"change": change.main, "hotspots": hotspots.main}
 
 
 def main() -> None:

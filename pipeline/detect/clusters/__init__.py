@@ -3,10 +3,13 @@
 from pipeline.detect.clusters.dbscan import Clustering, dbscan, distinct
 from pipeline.detect.clusters.methods import (
     CLUSTER_METHODS,
+    AutoSamples,
     ClusterMethod,
     ClusterSettings,
     EpsChoice,
     auto_eps,
+    auto_min_samples,
+    capped,
     hdbscan,
     joining_note,
     k_distances,
@@ -15,11 +18,14 @@ from pipeline.detect.clusters.methods import (
 
 __all__ = [
     "CLUSTER_METHODS",
+    "AutoSamples",
     "ClusterMethod",
     "ClusterSettings",
     "Clustering",
     "EpsChoice",
     "auto_eps",
+    "auto_min_samples",
+    "capped",
     "dbscan",
     "distinct",
     "hdbscan",

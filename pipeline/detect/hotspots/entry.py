@@ -8,7 +8,8 @@ each category.
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import geopandas as gpd
 import numpy as np
@@ -19,8 +20,8 @@ from pipeline.detect.hotspots.cores import find_cores
 from pipeline.detect.hotspots.description import hotspot_facts
 from pipeline.detect.hotspots.finding import Hotspots, find_hotspots, lower_min_samples
 from pipeline.detect.hotspots.outlines import members_of
-from pipeline.detect.hotspots.ranking import detect
-from pipeline.detect.hotspots.stability import Background
+from pipeline.detect.hotspots.ranking import FIRST_SAMPLES, detect
+from pipeline.detect.hotspots.stability import Background, smoothed_background
 from pipeline.detect.method import DetectInput, Findings, Method, Need, Scope
 from pipeline.detect.risk import population_bins
 from pipeline.domain.categories import ROOT
@@ -32,12 +33,16 @@ from pipeline.tables import HOTSPOT_FACTS
 __all__ = ["METHOD"]
 
 NULL_CELL_M = 250.0  # in a simulated null, places are drawn evenly inside cells of this side
-RESIDENTS_PER_KM2 = 1000  # stands in for residents where none are known: any one number spreads incidents evenly
+# Bandwidth of the smoothed background over the reach. In simulations (docs/methods.md) five times flattened the centre
+# of a town, so that 28 % of towns without a cluster had a significant one.
+BROADER = 3.0
+USUAL_REACH_M = 200.0  # where the reach is chosen from the data, the background does not follow it
+EVENLY = 1000  # residents per km2 that stand for land: any one number spreads incidents evenly
 
 
 def _find(data: DetectInput) -> Findings:
     """Find the hotspots of one window."""
-    window = data.window
+    window, settings = data.window, data.config.detect.clusters
     headline, earlier, name = window.headline, window.earlier, window.headline.id
     # Counts are set beside earlier ones only where both windows are whole.
     compared = earlier if earlier and not window.partial(headline) and not window.partial(earlier) else None
@@ -47,17 +52,18 @@ def _find(data: DetectInput) -> Findings:
     if found.eps_choice is not None:
         choices[f"eps_reason {name}"] = found.eps_choice.note
         choices[f"eps_curve {name}"] = [list(pair) for pair in found.eps_choice.curve]
-    each, members, reasons = _of_categories(data, headline, compared)
+    # The rest is clustered with what all incidents of this window were: as dense, and as far.
+    used = _Used(found.eps_m or "auto", found.min_samples or settings.min_samples)
+    each, members, reasons = _of_categories(data, headline, compared, used)
     for category, why in reasons.items():
         choices[f"hotspots {name} {category}"] = f"none: {why}"
-    before = _before(data, compared, layer, each)
+    before = _before(data, compared, layer, each, used)
     inside = members_of(month_rows(data.locations, headline), layer)
-    settings = data.config.detect.clusters
     cores = find_cores(
         layer,
         inside,
         eps_m=found.eps_m or 0.0,  # without a reach there is no hotspot to search
-        min_samples=settings.min_samples,
+        min_samples=found.min_samples or 1,
         min_locations=settings.min_locations,
         over_km2=settings.core_over_km2,
     )
@@ -73,15 +79,29 @@ def _find(data: DetectInput) -> Findings:
             f"hotspots/{name}.earlier.parquet": before,
             **({f"hotspots/{name}.facts.parquet": _facts(data, layer, found)} if data.described else {}),
         },
-        state={"hotspots": list(found.notes), "hotspots_by_category": reasons},
+        state={"hotspots": list(found.notes), "hotspots_by_category": reasons, "min_samples": found.min_samples},
         choices=choices,
         counters={f"hotspots {name}": len(found.table), f"category_hotspots {name}": len(each)},
-        cautions=() if len(found.table) else (_none_found(data),),
+        cautions=() if len(found.table) else (_none_found(data, found),),
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Used:
+    """Settings that were chosen for all incidents of the headline window."""
+
+    eps_m: float | Literal["auto"]
+    min_samples: int | Literal["auto"]
+
+
 def _hotspots(
-    data: DetectInput, category: str, window: Period, earlier: Period | None, *, uncertainty: bool = False
+    data: DetectInput,
+    category: str,
+    window: Period,
+    earlier: Period | None,
+    *,
+    used: _Used | None = None,
+    uncertainty: bool = False,
 ) -> Hotspots:
     """Cluster one category in one window; `uncertainty` also computes stability and p-values, if set."""
     settings = data.config.detect.clusters
@@ -90,15 +110,16 @@ def _hotspots(
         window=(window.first_month, window.last_month),
         previous=(earlier.first_month, earlier.last_month) if earlier else None,
         lacking=data.window.lacking.months,
-        eps_m=settings.eps_m,
-        min_samples=settings.min_samples,
+        eps_m=used.eps_m if used else settings.eps_m,
+        min_samples=used.min_samples if used else settings.min_samples,
         method=settings.method,
         min_locations=settings.min_locations,
         max_hotspots=settings.max_hotspots,
+        largest_pct=None if used else settings.largest_pct,
         victims=data.victims_of(category),
         resamples=settings.resamples if uncertainty else 0,
         simulations=settings.simulations if uncertainty else 0,
-        background=_background(data) if uncertainty and settings.simulations else None,
+        background=_background(data, window) if uncertainty and settings.simulations else None,
         rng=np.random.default_rng(data.config.run.seed),
     )
 
@@ -132,7 +153,7 @@ def _facts(data: DetectInput, layer: gpd.GeoDataFrame, found: Hotspots) -> pd.Da
             earlier = detect(
                 month_rows(data.locations, window),
                 eps_m=found.eps_m or "auto",
-                min_samples=settings.min_samples,
+                min_samples=found.min_samples or settings.min_samples,
                 method=settings.method,
                 min_locations=settings.min_locations,
                 max_hotspots=None,
@@ -151,7 +172,7 @@ def _facts(data: DetectInput, layer: gpd.GeoDataFrame, found: Hotspots) -> pd.Da
 
 
 def _of_categories(
-    data: DetectInput, window: Period, earlier: Period | None
+    data: DetectInput, window: Period, earlier: Period | None, used: _Used
 ) -> tuple[gpd.GeoDataFrame, pd.DataFrame, Mapping[str, str]]:
     """Find the hotspots of each category: the layer, the places inside each outline, and why a category has none."""
     # A whole number of every audience's steps: that a category was looked at says no more of its total than its step.
@@ -165,7 +186,7 @@ def _of_categories(
         if total < least:
             reasons[category] = f"{total:,} incidents, fewer than detect.min_category_incidents ({least:,})"
             continue
-        found = _hotspots(data, category, window, earlier)
+        found = _hotspots(data, category, window, earlier, used=used)
         if not len(found.table):
             reasons[category] = "no cluster of it is dense enough"
             continue
@@ -180,13 +201,13 @@ def _of_categories(
 
 
 def _before(
-    data: DetectInput, earlier: Period | None, layer: gpd.GeoDataFrame, each: gpd.GeoDataFrame
+    data: DetectInput, earlier: Period | None, layer: gpd.GeoDataFrame, each: gpd.GeoDataFrame, used: _Used
 ) -> gpd.GeoDataFrame:
     """Find the hotspots of the earlier window, of every category that has some now."""
     columns = ["hotspot_id", "category", "incidents", "geometry"]
     sought = [*([ROOT] if len(layer) else []), *dict.fromkeys(each["category"])]
     made = [
-        _layer(data, _hotspots(data, category, earlier, None)).assign(category=category)[columns]
+        _layer(data, _hotspots(data, category, earlier, None, used=used)).assign(category=category)[columns]
         for category in (sought if earlier else [])
         if earlier is not None
     ]
@@ -197,13 +218,12 @@ def _before(
 
 def _none(data: DetectInput) -> Hotspots:
     """Return a result without hotspots, with all its columns."""
-    settings = data.config.detect.clusters
     nothing = data.locations.iloc[:0]
     month = data.window.headline.first_month
-    return find_hotspots(nothing, window=(month, month), eps_m="auto", min_samples=settings.min_samples)
+    return find_hotspots(nothing, window=(month, month), eps_m="auto", min_samples="auto")
 
 
-def _none_found(data: DetectInput) -> str:
+def _none_found(data: DetectInput, found: Hotspots) -> str:
     """Return a caution that there is no hotspot, and which smaller `min_samples` would find some."""
     settings, headline = data.config.detect.clusters, data.window.headline
     rows = month_rows(data.locations, headline)
@@ -211,10 +231,11 @@ def _none_found(data: DetectInput) -> str:
     none = f"No hotspot was found ({headline.label})"
     if not total:
         return f"{none}: no incident of that period has a point."
+    asked = found.min_samples or FIRST_SAMPLES
     fewer = lower_min_samples(
         rows,
         eps_m=settings.eps_m,
-        min_samples=settings.min_samples,
+        min_samples=asked,
         method=settings.method,
         min_locations=settings.min_locations,
     )
@@ -225,25 +246,34 @@ def _none_found(data: DetectInput) -> str:
         )
     least, count = fewer
     there = "there is 1 hotspot" if count == 1 else f"there are {count} hotspots"
+    how = "chosen as" if settings.min_samples == "auto" else "set to"
     return (
         f"{none}: {total:,} incidents are few for the settings. With detect.clusters.min_samples {least} {there}; it "
-        f"is set to {settings.min_samples}, and nowhere do so many incidents lie close together at several places."
+        f"is {how} {asked}, and nowhere do so many incidents lie close together at several places."
     )
 
 
-def _background(data: DetectInput) -> Background:
-    """Return where incidents would occur by chance: over the covered area, by residents if they are known."""
-    wards = data.study.wards
+def _background(data: DetectInput, window: Period) -> Background:
+    """Return where incidents would occur by chance, over the covered area."""
+    wards, settings = data.study.wards, data.config.detect.clusters
     grid = Grid.covering(tuple(wards.total_bounds), cell_m=NULL_CELL_M)
-    populated = bool(wards["population"].notna().all())
-    people = (
-        wards["population"].to_numpy(dtype=np.float64)
-        if populated
-        else wards["area_km2"].to_numpy(np.float64) * RESIDENTS_PER_KM2
-    )
-    weights = population_bins(list(wards.geometry), people, grid=grid).ravel().astype(np.float64)
+    reach = settings.eps_m if settings.eps_m != "auto" else USUAL_REACH_M
+    land = population_bins(list(wards.geometry), wards["area_km2"].to_numpy(np.float64) * EVENLY, grid=grid)
+    if settings.background == "smoothed":
+        rows = month_rows(data.locations, window)
+        return smoothed_background(
+            rows[["easting_m", "northing_m"]],
+            weights=rows["incidents"],
+            grid=grid,
+            area_km2=land.ravel() / EVENLY,
+            bandwidth_m=settings.background_bandwidth_m or BROADER * reach,
+        )
+    populated = settings.background == "residents" and bool(wards["population"].notna().all())
+    weights, words = land.ravel().astype(np.float64), "evenly over the covered area"
+    if populated:
+        people = population_bins(list(wards.geometry), wards["population"].to_numpy(dtype=np.float64), grid=grid)
+        weights, words = people.ravel().astype(np.float64), "over the covered area in proportion to residents"
     index = np.flatnonzero(weights)
-    words = "over the covered area in proportion to residents" if populated else "evenly over the covered area"
     return Background(centres_m=grid.centre(index), weights=weights[index], cell_m=grid.cell_m, words=words)
 
 

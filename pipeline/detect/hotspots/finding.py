@@ -190,7 +190,7 @@ class Hotspots:
     by_category: pd.DataFrame
     by_period: pd.DataFrame
     eps_m: float | None
-    min_samples: int
+    min_samples: int | None
     eps_choice: EpsChoice | None
     notes: tuple[str, ...]
 
@@ -200,12 +200,13 @@ def find_hotspots(
     *,
     window: Window,
     eps_m: float | Literal["auto"],
-    min_samples: int,
+    min_samples: int | Literal["auto"],
     previous: Window | None = None,
     lacking: Collection[int] = (),
     method: str = ClusterMethod.DBSCAN,
     min_locations: int = 5,
     max_hotspots: int | None = None,
+    largest_pct: float | None = None,
     victims: pd.DataFrame | None = None,
     resamples: int = 0,
     simulations: int = 0,
@@ -225,7 +226,7 @@ def find_hotspots(
     eps_m
         Reach of a cluster in metres, or `auto`.
     min_samples
-        Incidents within reach that make a core location.
+        Incidents within reach that make a core location, or `auto`.
     previous
         Earlier window to compare with, not overlapping; none by default.
     lacking
@@ -236,6 +237,9 @@ def find_hotspots(
         Fewest distinct locations in a hotspot: ten incidents at one address are none.
     max_hotspots
         Most hotspots kept; all by default.
+    largest_pct
+        Largest share of all incidents in one cluster, per cent, to which automatic settings are tightened; no limit by
+        default.
     victims
         Rows of `easting_m`, `northing_m`, `month`, `victim_hash`, for counting distinct victims.
     resamples
@@ -271,6 +275,7 @@ def find_hotspots(
         method=method,
         min_locations=min_locations,
         max_hotspots=max_hotspots,
+        largest_pct=largest_pct,
     )
     notes = list(found.notes)
     in_clusters = np.bincount(
@@ -310,7 +315,7 @@ def find_hotspots(
         by_category=by_category(rows, ids=ids, categories=_categories(now)),
         by_period=by_period(rows, ids=ids, window=window, lacking=lacking),
         eps_m=found.settings.eps_m if found.settings else None,
-        min_samples=min_samples,
+        min_samples=found.settings.min_samples if found.settings else None,
         eps_choice=found.choice,
         notes=tuple(notes),
     )
@@ -406,7 +411,10 @@ def _certainty(
                 rng=steady_rng,
             )
         )
-        notes.append(f"stability: share of {resamples} resamples of locations in which half of the hotspot comes back")
+        notes.append(
+            f"stability: mean Jaccard index of each hotspot and the cluster most like it in each of {resamples} "
+            "resamples of locations"
+        )
     if simulations and background is not None:
         columns["p_value"] = nullable(
             monte_carlo_p(
@@ -419,8 +427,8 @@ def _certainty(
             )
         )
         notes.append(
-            f"p_value: against the largest cluster in each of {simulations} simulations that lay the same locations "
-            f"{background.words}"
+            f"p_value: against the cluster of the same rank in each of {simulations} simulations that place the same "
+            f"locations {background.words}"
         )
     return columns
 

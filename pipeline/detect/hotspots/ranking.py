@@ -7,10 +7,24 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.detect.clusters import Clustering, ClusterSettings, EpsChoice, auto_eps, distinct, joining_note
+from pipeline.detect.clusters import (
+    Clustering,
+    ClusterMethod,
+    ClusterSettings,
+    EpsChoice,
+    auto_eps,
+    auto_min_samples,
+    capped,
+    distinct,
+    joining_note,
+)
 from pipeline.detect.hotspots.outlines import cluster_outlines, within
 
-__all__ = ["Detection", "detect", "ranked_by_content"]
+__all__ = ["FIRST_SAMPLES", "Detection", "detect", "ranked_by_content"]
+
+FIRST_SAMPLES = 30
+"""Incidents at whose distance an automatic reach is read where `min_samples` is automatic too. Methods that count
+places, to which the automatic number does not apply, use it as it is."""
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -68,10 +82,11 @@ def detect(
     rows: pd.DataFrame,
     *,
     eps_m: float | Literal["auto"],
-    min_samples: int,
+    min_samples: int | Literal["auto"],
     method: str,
     min_locations: int,
     max_hotspots: int | None,
+    largest_pct: float | None = None,
 ) -> Detection:
     """Cluster the rows of a window (columns easting_m, northing_m, incidents) and keep the clusters that are hotspots.
 
@@ -80,20 +95,38 @@ def detect(
     places, weights, place = distinct(rows[["easting_m", "northing_m"]], weights=rows["incidents"])
     notes: list[str] = []
     choice: EpsChoice | None = None
+    samples = FIRST_SAMPLES if min_samples == "auto" else min_samples
     if eps_m == "auto":
-        if int(weights.sum()) < min_samples or not (weights < min_samples).any():
+        if int(weights.sum()) < samples or not (weights < samples).any():
             notes.append(
                 f"no hotspot: eps_m cannot be chosen from {int(weights.sum())} incidents at {len(places)} places "
-                f"with min_samples {min_samples}"
+                f"with min_samples {samples}"
             )
             nothing = Clustering(np.full(len(places), -1, dtype=np.int32), np.zeros(len(places), dtype=bool), method)
             return Detection(places, weights, place, nothing, np.array([-1]), None, None, tuple(notes))
-        choice = auto_eps(places, min_samples=min_samples, weights=weights)
+        choice = auto_eps(places, min_samples=samples, weights=weights)
         notes.append(choice.note)
-    used = ClusterSettings(choice.eps_m if choice else float(eps_m), min_samples, min_locations, method)
-    found = used.cluster(places, weights)
+    reach = choice.eps_m if choice else float(eps_m)
+    free = min_samples == "auto" and method == ClusterMethod.DBSCAN
+    if free:
+        read = auto_min_samples(places, eps_m=reach, weights=weights)
+        samples = read.min_samples
+        notes.append(read.note)
+    used = ClusterSettings(reach, samples, min_locations, method)
+    if method == ClusterMethod.DBSCAN and largest_pct is not None:
+        used, found, tightened = capped(
+            places,
+            used,
+            weights=weights,
+            largest_pct=largest_pct,
+            eps_is_free=choice is not None,
+            min_samples_is_free=free,
+        )
+        notes.extend([tightened] if tightened else [])
+    else:
+        found = used.cluster(places, weights)
     notes.extend(found.notes)
-    warning = joining_note(places, found, eps_m=used.eps_m, min_samples=min_samples, weights=weights)
+    warning = joining_note(places, found, eps_m=used.eps_m, min_samples=used.min_samples, weights=weights)
     notes.extend([warning] if warning else [])
     order = _rank(found, weights, min_locations, max_hotspots, notes)
     hotspot_of = np.full(found.count + 1, -1, dtype=np.int64)

@@ -7,8 +7,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from pipeline.detect.clusters import ClusterSettings
 from pipeline.errors import InputError
+from pipeline.geography.grid import Grid
 
-__all__ = ["Background", "largest_cluster", "monte_carlo_p", "stability"]
+__all__ = ["Background", "cluster_sizes", "monte_carlo_p", "smoothed_background", "stability"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -52,6 +53,56 @@ class Background:
         return places + rng.uniform(-self.cell_m / 2, self.cell_m / 2, (n, 2))
 
 
+def smoothed_background(
+    points_m: ArrayLike,
+    *,
+    weights: ArrayLike,
+    grid: Grid,
+    area_km2: Floats,
+    bandwidth_m: float,
+) -> Background:
+    """Return the density of the incidents themselves at a broad bandwidth, as where they would fall by chance.
+
+    Crime follows neither residents nor area: against these nearly every cluster is significant. Against its own broad
+    density a cluster is significant if it is tighter than the part of the city that it lies in.
+
+    Parameters
+    ----------
+    points_m, weights
+        Locations in metres, shape (n, 2), and incidents at each, shape (n,).
+    grid
+        Cells over the study area.
+    area_km2
+        Part of each cell that lies in the study area, shape (cells,); nothing falls outside.
+    bandwidth_m
+        Standard deviation of the Gaussian kernel, in metres: several times the reach of the clustering.
+
+    References
+    ----------
+    Diggle (1985) for the correction at the border: the smoothed count over the smoothed area.
+    """
+    from scipy import ndimage
+
+    points = np.asarray(points_m, dtype=np.float64).reshape(-1, 2)
+    cell = grid.cell_of(points)
+    inside = cell >= 0
+    counts = np.bincount(cell[inside], weights=np.asarray(weights, dtype=np.float64)[inside], minlength=len(area_km2))
+    smooth = [
+        ndimage.gaussian_filter(values.reshape(grid.shape), bandwidth_m / grid.cell_m, mode="constant").ravel()
+        for values in (counts, np.asarray(area_km2, dtype=np.float64))
+    ]
+    density = np.divide(smooth[0], smooth[1], out=np.zeros(len(area_km2)), where=smooth[1] > 0)
+    if not density.any():
+        density = np.ones(len(area_km2))  # without an incident there is nothing to follow
+    index = np.flatnonzero(area_km2 > 0)
+    return Background(
+        centres_m=grid.centre(index),
+        weights=(density * area_km2)[index],
+        cell_m=grid.cell_m,
+        words=f"by their own density at a bandwidth of {bandwidth_m:g} m",
+    )
+
+
 def stability(
     places_m: ArrayLike,
     *,
@@ -61,11 +112,12 @@ def stability(
     resamples: int,
     rng: np.random.Generator,
 ) -> Floats:
-    """Return for each hotspot the share of resamples of locations in which at least half of it recurs.
+    """Return how much of each hotspot comes back, as it is, in resamples of locations.
 
     A resample draws as many locations as there are, with replacement; a location drawn twice carries its incidents
-    twice. A hotspot has come back when one cluster of the resample holds, at the hotspot's own locations, at least
-    half as many incidents as the hotspot had.
+    twice. The hotspot is compared with every cluster of the resample by the Jaccard index of their incidents: those in
+    both over those in either. So a hotspot that merges with its neighbour, or breaks up, comes back only in part. The
+    best of the clusters counts, and the mean over resamples is the stability.
 
     Parameters
     ----------
@@ -85,16 +137,16 @@ def stability(
     Returns
     -------
     shares
-        0 to 1, one for each hotspot.
+        0 to 1, one for each hotspot. Under 0.5 a hotspot is dissolved, from 0.75 on it is stable (Hennig).
 
     References
     ----------
-    Hennig (2007), "Cluster-wise assessment of cluster stability", with incidents in place of the Jaccard measure.
+    Hennig (2007), "Cluster-wise assessment of cluster stability", Computational Statistics and Data Analysis 52,
+    258-271: the bootstrap, on locations.
     """
     places = np.asarray(places_m, dtype=np.float64)
     incidents, member = np.asarray(weights, dtype=np.int64), np.asarray(members, dtype=np.int64)
     count = int(member.max(initial=-1)) + 1
-    size = np.bincount(member[member >= 0], weights=incidents[member >= 0], minlength=count)
     back = np.zeros(count)
     for _ in range(resamples if count else 0):
         # Locations are drawn, not incidents: repeated incidents at one address are not independent evidence of a
@@ -102,24 +154,30 @@ def stability(
         drawn = np.bincount(rng.integers(0, len(places), len(places)), minlength=len(places))
         kept = np.flatnonzero(drawn)
         carried = incidents[kept] * drawn[kept]
-        label = settings.cluster(places[kept], carried).labels
-        both = (label >= 0) & (member[kept] >= 0)
-        found = np.zeros((count, int(label.max(initial=-1)) + 2))
-        np.add.at(found, (member[kept][both], label[both]), carried[both])
-        # Half or more of it in one cluster: split in two or merged into a large neighbour, it still counts if it stays
-        # together.
-        back += 2 * found.max(axis=1) >= size
+        label, mine = settings.cluster(places[kept], carried).labels, member[kept]
+        clusters = int(label.max(initial=-1)) + 1
+        # Sums by hotspot and cluster; row and column -1 stand for "in none".
+        sums = np.bincount(
+            (mine + 1) * (clusters + 1) + label + 1, weights=carried, minlength=(count + 1) * (clusters + 1)
+        ).reshape(count + 1, clusters + 1)
+        both = sums[1:, 1:]
+        either = sums[1:].sum(axis=1)[:, None] + sums[:, 1:].sum(axis=0) - both
+        like = np.divide(both, either, out=np.zeros(both.shape), where=either > 0)
+        back += like.max(axis=1, initial=0.0)
     return back / resamples
 
 
-def largest_cluster(labels: ArrayLike, weights: ArrayLike, *, min_locations: int) -> int:
-    """Return the incidents of the largest cluster with enough locations, 0 if there is none."""
+def cluster_sizes(labels: ArrayLike, weights: ArrayLike, *, min_locations: int) -> Ints:
+    """Return the incidents of all clusters with enough locations, most first.
+
+    >>> cluster_sizes([0, 0, 1, 1, 1, -1], [5, 5, 1, 1, 2, 9], min_locations=2).tolist()
+    [10, 4]
+    """
     label, incidents = np.asarray(labels), np.asarray(weights, dtype=np.int64)
     inside = label >= 0
-    if not inside.any():
-        return 0
-    sums = np.bincount(label[inside], weights=incidents[inside])
-    return int(sums[np.bincount(label[inside]) >= min_locations].max(initial=0))
+    sums = np.bincount(label[inside], weights=incidents[inside]).astype(np.int64)
+    sizes: Ints = np.sort(sums[np.bincount(label[inside]) >= min_locations])[::-1]
+    return sizes
 
 
 def monte_carlo_p(
@@ -131,16 +189,17 @@ def monte_carlo_p(
     simulations: int,
     rng: np.random.Generator,
 ) -> Floats:
-    """Return how often chance alone produces a cluster as large, for each hotspot.
+    """Return how often chance alone produces as many clusters of a size, for each hotspot.
 
-    Each simulation places all locations, with the incidents they carry, at random over the background, clusters them
-    with the same settings, and keeps the incidents of its largest cluster. p = (1 + simulations whose largest cluster
-    is at least as large) / (1 + simulations). Comparing with the largest anywhere allows for the search over places.
+    Each simulation places all locations, with the incidents they carry, at random over the background and clusters them
+    with the same settings. The hotspot of rank r is compared with the r-th largest cluster:
+    p = (1 + simulations with r clusters at least as large) / (1 + simulations). A hotspot has no smaller p than those
+    before it.
 
     Parameters
     ----------
     incidents
-        Incidents of each hotspot.
+        Incidents of each hotspot, in any order.
     weights
         Incidents at each location of the whole study area, shape (m,).
     background
@@ -154,14 +213,17 @@ def monte_carlo_p(
 
     References
     ----------
-    Dwass (1957) for the test; the largest cluster as its statistic as in Kulldorff (1997).
+    Dwass (1957) for the test; Kulldorff (1997) for comparing the largest with the largest anywhere, which allows for
+    the search over places.
     """
     carried = np.asarray(weights, dtype=np.int64)
     observed = np.asarray(incidents, dtype=np.int64)
+    order = np.argsort(-observed, kind="stable")
     as_large = np.zeros(len(observed))
     for _ in range(simulations if len(observed) else 0):
-        # The largest anywhere, not the one at the same place: hotspots were picked for being the largest (Kulldorff
-        # 1997).
         labels = settings.cluster(background.draw(len(carried), rng=rng), carried).labels
-        as_large += largest_cluster(labels, carried, min_locations=settings.min_locations) >= observed
-    return (1 + as_large) / (1 + simulations)
+        sizes = cluster_sizes(labels, carried, min_locations=settings.min_locations)[: len(observed)]
+        as_large[: len(sizes)] += sizes >= observed[order][: len(sizes)]
+    p = np.empty(len(observed))
+    p[order] = np.maximum.accumulate((1 + as_large) / (1 + simulations))
+    return p

@@ -218,7 +218,8 @@ class CoreFields(TypedDict):
 class HotspotFields(TypedDict):
     """A hotspot; `n` only where the count is exact, else `band`; `within` are boroughs, `at` its badge.
 
-    `page` is the address of its own page, empty where it has none.
+    `page` is the address of its own page, empty where it has none; `steady` its stability in words, empty where it is
+    not measured or not given.
     """
 
     id: str
@@ -233,6 +234,7 @@ class HotspotFields(TypedDict):
     rings: list[list[int]]
     at: tuple[float, float]
     page: str
+    steady: str
     cores: list[CoreFields]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.detect.hotspots.description import Question
 from pipeline.domain.categories import ROOT
 from pipeline.domain.periods import Period, earlier_window
 from pipeline.publish import page, palette, words
@@ -293,6 +294,7 @@ def _hotspots(released: Released, outlines: Any) -> list[HotspotFields]:
     found: list[HotspotFields] = []
     rows = [*released.hotspots.to_dict("records"), *released.hotspots_by_category.to_dict("records")]
     cores: dict[str, list[CoreFields]] = {}
+    steady = _steady(released)
     # Their outlines follow those of the hotspots.
     for i, row in enumerate(released.cores.to_dict("records"), start=len(rows)):
         cores.setdefault(_text(row["hotspot_id"]), []).append(
@@ -324,11 +326,20 @@ def _hotspots(released: Released, outlines: Any) -> list[HotspotFields]:
                 "at": outlines.anchors[i],
                 # Hotspots of single categories have no page of their own.
                 "page": "" if _text(row.get("category")) else hotspot_page(released, _text(row["hotspot_id"])),
+                "steady": "" if _text(row.get("category")) else steady.get(_text(row["hotspot_id"]), ""),
                 "cores": cores.get(_text(row["hotspot_id"]), []),
             }
         )
     order = [c.id for c in released.info.categories]
     return sorted(found, key=lambda h: (order.index(h["category"]), h["rank"], h["id"]))
+
+
+def _steady(released: Released) -> dict[str, str]:
+    """Return the stability of hotspots in words, by id; only the data owner's release has it."""
+    facts = released.facts
+    rows = facts[facts["question"] == Question.STABILITY]
+    shares = zip(rows["hotspot_id"].astype(str), rows["share_pct"].astype(float), strict=True)
+    return {ident: words.say("map.hotspots.steady", share=words.share_text(share / 100)) for ident, share in shares}
 
 
 def _density(released: Released, outlines: Any) -> list[BandFields]:

@@ -39,6 +39,8 @@ BLOCK_MONTHS, MOST_BLOCKS = 3, 12
 MAP_PT, MAP_HIGH_PT, MAP_HIGH_ALONE_PT = 300.0, 190.0, 330.0
 """Size that maps are drawn in; the page shows them as large as its other words leave room for."""
 LOCATOR_PT = 96.0
+# Jaccard indexes from which Hennig (2007) calls a cluster stable, and under which dissolved.
+STABLE, DISSOLVED = 0.75, 0.5
 CAVEAT_LETTERS = 240
 
 
@@ -676,7 +678,14 @@ def _notes(index: ReleaseIndex, facts: HotspotFacts) -> list[tuple[str, str]]:
     if steady is None:
         sure += " " + say("hotspot.note.no_stability")
     else:
-        sure += " " + say("hotspot.note.stability", share=words.share_text(steady))
+        key = "steady" if steady >= STABLE else "between" if steady >= DISSOLVED else "unsteady"
+        sure += " " + say(
+            "hotspot.note.stability",
+            share=words.share_text(steady),
+            word=say(f"hotspot.note.{key}"),
+            stable=words.share_text(STABLE),
+            dissolved=words.share_text(DISSOLVED),
+        )
     sure += " " + say("hotspot.note.not_risk")
     organisations = words.capital(_listed(facts.of(Question.ORGANISATION)))
     who = say("hotspot.note.recorded_by", organisations=organisations)

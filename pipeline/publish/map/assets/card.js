@@ -421,7 +421,7 @@ export function fillHotspots(host, most, paper) {
     if (!paper) row.setAttribute("aria-pressed", String(state.hotspot === k));
     const size = spot.km2 === null ? "" : say("map.hotspots.size", { km2: spot.km2.toFixed(1) });
     add(row, el("span", "badge", String(spot.rank)), nameEl("span", "nm", spot.name), nameEl("span", "ct", spotAmount(spot)),
-      nameEl("span", "bo", [spot.within.join(", "), size].filter(Boolean).join(" \u00b7 ")),
+      nameEl("span", "bo", [spot.within.join(", "), size, spot.steady].filter(Boolean).join(" \u00b7 ")),
       el("span", "dn", spot.density === null ? "" : say("map.hotspots.density", { density: whole(spot.density) })));
     const item = add(el("li"), row);
     if (!paper && spot.cores.length) item.append(coreList(spot));

@@ -143,7 +143,8 @@ export const LETTERS = {
 
 /** A hotspot; `n` only where the count is exact, else `band`; `within` are boroughs, `at` its badge.
 
-    `page` is the address of its own page, empty where it has none.
+    `page` is the address of its own page, empty where it has none; `steady` its stability in words, empty where it is
+    not measured or not given.
  * @typedef {object} HotspotFields
  * @property {string} id
  * @property {string} category
@@ -157,6 +158,7 @@ export const LETTERS = {
  * @property {number[][]} rings
  * @property {[number, number]} at
  * @property {string} page
+ * @property {string} steady
  * @property {CoreFields[]} cores */
 
 /** A band of density, per square kilometre, and the per cent of all that it holds with those above it.
