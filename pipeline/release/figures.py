@@ -4,6 +4,7 @@ No true count is used here, except that the readers of internal have them all. I
 withheld, its figures are null.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import geopandas as gpd
@@ -17,7 +18,7 @@ from pipeline.detect.gistar import MoranClass, area_significance
 from pipeline.domain.categories import ROOT
 from pipeline.domain.periods import Break, Period
 from pipeline.domain.profile_windows import Windows
-from pipeline.geography.neighbours import contiguity
+from pipeline.geography.neighbours import Weights, contiguity
 from pipeline.release.linked_tables import COUNTS
 from pipeline.release.released import ReleasePlan, join_not_offered
 from pipeline.statistics.change import ChangeRules, Changes, Comparison, change_together, compare_windows
@@ -34,7 +35,15 @@ OUTCOME_FIGURES = ("outcome_share", "outcome_low", "outcome_high")
 # Figures computed from each count. A count can be recovered from such a figure and its other term: they are withheld
 # together.
 FOLLOWS = {
-    "incidents": ("rate_per_10000", "rate_low", "rate_high", "rate_smoothed", "change_pct", "change_word"),
+    "incidents": (
+        "rate_per_10000",
+        "rate_low",
+        "rate_high",
+        "rate_smoothed",
+        "rate_smoothed_local",
+        "change_pct",
+        "change_word",
+    ),
     "positive_outcomes": OUTCOME_FIGURES,
     "known_outcomes": OUTCOME_FIGURES,
 }
@@ -90,14 +99,22 @@ def derive(
     listed = list(config.areas.visitor_areas)
     visitors = areas.loc[areas["area_code"].isin(listed) | areas["parent_code"].isin(listed), "area_code"].tolist()
     counts = without_unknown_zeros(counts)
-    rated = add_rates(counts, of, visitor_areas=visitors, rules=rules, smooth=config.rates.smooth)
+    neighbours = _neighbours(areas)
+    rated = add_rates(
+        counts,
+        of,
+        visitor_areas=visitors,
+        rules=rules,
+        smooth=config.rates.smooth,
+        neighbours={level: (codes, weights.matrix) for level, (codes, weights) in neighbours.items()},
+    )
     counted = add_outcomes(rated, basis=config.outcomes.basis, confidence=config.rates.confidence)
     figures = _described(counted, areas)
     comparisons = _comparisons(counts, windows, config)
     parts = None if months is None else _parts(months, comparisons, counts=counts, areas=areas)
     changed, words = _changes(counts, comparisons, plan=plan, parts=parts)
     figures = figures.merge(changed, on=["area_code", "period", "category"], how="left")
-    significance, notes = _significance(figures, areas=areas, windows=windows, config=config)
+    significance, notes = _significance(figures, areas=areas, neighbours=neighbours, windows=windows, config=config)
     figures = figures.drop(columns=["gistar_z", "gistar_p", "hotspot_class", "moran_class"], errors="ignore")
     figures = figures.merge(significance, on=["area_code", "period", "category"], how="left")
     if audience != "internal":
@@ -281,13 +298,28 @@ def _described(rated: pd.DataFrame, areas: gpd.GeoDataFrame) -> pd.DataFrame:
     spans = {p: Period.parse(p) for p in out["period"].unique()}
     out["period_start"] = out["period"].map({p: s.start.isoformat() for p, s in spans.items()})
     out["period_end"] = out["period"].map({p: s.end.isoformat() for p, s in spans.items()})
-    for column in ("rate_per_10000", "rate_low", "rate_high", "rate_smoothed", *OUTCOME_FIGURES):
+    for column in ("rate_per_10000", "rate_low", "rate_high", "rate_smoothed", "rate_smoothed_local", *OUTCOME_FIGURES):
         out[column] = out[column].astype("Float64").round(4).astype("float64")
     return out
 
 
+def _neighbours(areas: gpd.GeoDataFrame) -> dict[str, tuple[list[str], Weights]]:
+    """Find the neighbours of the covered areas of each level."""
+    found = {}
+    for level in sorted(set(areas["level"]) - {Level.REGION}):
+        some = areas[(areas["level"] == level) & areas["covered"].astype(bool)].sort_values("area_code")
+        if len(some):
+            found[str(level)] = list(some["area_code"]), contiguity(some.geometry.to_numpy(), snap_m=1.0)
+    return found
+
+
 def _significance(
-    figures: pd.DataFrame, *, areas: gpd.GeoDataFrame, windows: Windows, config: Config
+    figures: pd.DataFrame,
+    *,
+    areas: gpd.GeoDataFrame,
+    neighbours: Mapping[str, tuple[list[str], Weights]],
+    windows: Windows,
+    config: Config,
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Gi* of the wards, and of groups of wards for categories given by group, over the headline window."""
     columns = ["area_code", "period", "category", "gistar_z", "gistar_p", "hotspot_class", "moran_class"]
@@ -307,8 +339,8 @@ def _significance(
             continue
         found = area_significance(
             rows.assign(incidents=given.value),
-            codes=list(some["area_code"]),
-            weights=contiguity(some.geometry.to_numpy(), snap_m=1.0),
+            codes=neighbours[level][0],
+            weights=neighbours[level][1],
             population=some["population"].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan),
             categories=tested,
             permutations=config.detect.gistar.permutations,

@@ -164,6 +164,12 @@ AREA_COUNTS = Table(
         *ranged("known_outcomes", "Cohort: incidents whose outcome is known, without the latest months.", "kno_outc"),
         *_RATES,
         Column("rate_smoothed", "float", "Empirical-Bayes smoothed rate per 10,000.", null=True),
+        Column(
+            "rate_smoothed_local",
+            "float",
+            "The same, smoothed towards the rate of the area and its neighbours.",
+            null=True,
+        ),
         Column("reliability", "string", "Empty, `unreliable` or `too few to say`.", null=True),
         Column(
             "funnel_class",

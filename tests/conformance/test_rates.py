@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy
 
-from pipeline.statistics.rates import empirical_bayes
+from pipeline.statistics.rates import empirical_bayes, local_empirical_bayes
 from pipeline.statistics.uncertainty import dispersion, garwood, rate_ratio, wilson
 
 Record = Callable[[str, str, Any, Any], None]
@@ -104,6 +104,19 @@ def test_smoothed_homicide_rates_of_st_louis(conformance: Record) -> None:
     ]  # fmt: skip
     got = empirical_bayes(events, people)[:10]
     conformance("empirical Bayes rates, St Louis, first 10", "esda Empirical_Bayes docstring", printed, got)
+    assert got == pytest.approx(printed, rel=2e-8)
+    with contextlib.closing(libpysal.io.open(libpysal.examples.get_path("stl.gal"), "r")) as neighbours:
+        around = neighbours.read()
+    if not around.id_order_set:
+        around.id_order = [str(number) for number in range(1, len(events) + 1)]
+    printed = [
+        4.01485749e-05, 3.62437513e-05, 4.93034844e-05, 5.09387329e-05, 3.72735210e-05,
+        3.69333797e-05, 5.40245456e-05, 2.99806055e-05, 3.73034109e-05, 3.47270722e-05,
+    ]  # fmt: skip
+    got = local_empirical_bayes(events, people, scipy.sparse.csr_array(around.sparse))[:10]
+    conformance(
+        "local empirical Bayes rates, St Louis, first 10", "esda Spatial_Empirical_Bayes docstring", printed, got
+    )
     assert got == pytest.approx(printed, rel=2e-8)
 
 

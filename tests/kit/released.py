@@ -284,6 +284,7 @@ def _rows(part, level, period, *, category, n: Range, o: Range, earlier: Range |
         "rate_low": numbers(low / people * 1e4, rated),
         "rate_high": numbers(high / people * 1e4, rated),
         "rate_smoothed": numbers(middle / people * 1e4, rated),
+        "rate_smoothed_local": numbers(middle / people * 1e4, rated),
         "reliability": [
             "too few to say" if w else "unreliable" if ward and 0 < v < 20 else ""
             for w, v in zip(weak, lower, strict=True)
@@ -327,6 +328,7 @@ def _frame(parts: list[dict[str, list[Any]]]) -> pd.DataFrame:
         "rate_low",
         "rate_high",
         "rate_smoothed",
+        "rate_smoothed_local",
         "outcome_share",
         "outcome_low",
         "outcome_high",
@@ -436,7 +438,7 @@ def sealed(info: ReleaseInfo, areas, counts, hotspots, density, *, record: dict[
 
 def withhold(counts: pd.DataFrame, hide: pd.Series) -> pd.DataFrame:
     """Offer neither the counts of some rows nor what is made from them."""
-    names = [*RANGED[:2], "rate_per_10000", "rate_low", "rate_high", "rate_smoothed"]
+    names = [*RANGED[:2], "rate_per_10000", "rate_low", "rate_high", "rate_smoothed", "rate_smoothed_local"]
     names += ["outcome_share", "outcome_low", "outcome_high", "change_pct", "change_word", "change_vs_region"]
     out = counts.copy()
     ends = [f"{m}_{end}" for m in RANGED[:2] for end in ("lower", "upper")]

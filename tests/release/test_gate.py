@@ -169,7 +169,8 @@ def test_derived_figures_come_from_what_is_shown() -> None:
     people = released.areas.set_index("area_code")["population"]
     for (area, _), row in rows.iterrows():
         if pd.isna(row["incidents"]):
-            derived = ["rate_per_10000", "rate_low", "rate_high", "rate_smoothed", "change_pct", "outcome_share"]
+            derived = ["rate_per_10000", "rate_low", "rate_high", "rate_smoothed", "rate_smoothed_local", "change_pct"]
+            derived.append("outcome_share")
             assert row[derived].isna().all()
         elif not pd.isna(row["rate_per_10000"]):
             assert row["rate_per_10000"] == pytest.approx(row["incidents"] / people[area] * 10_000, abs=1e-4)

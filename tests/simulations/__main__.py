@@ -1,10 +1,10 @@
-"""Print the simulations of docs/methods.md: `python -m tests.simulations change [runs]`, or hotspots."""
+"""Print the simulations of docs/methods.md: `python -m tests.simulations change [runs]`, hotspots or scan."""
 
 import sys
 
-from tests.simulations import change, hotspots
+from tests.simulations import change, hotspots, scan
 
-STUDIES = {"change": change.main, "hotspots": hotspots.main}
+STUDIES = {"change": change.main, "hotspots": hotspots.main, "scan": scan.main}
 
 
 def main() -> None:

@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 from pipeline.aggregate.counts import sum_periods
 from pipeline.domain.periods import Period, windows
 from pipeline.errors import InputError
-from pipeline.statistics.rates import RateRules, add_rates, denominators, dispersions, empirical_bayes
+from pipeline.statistics.rates import (
+    RateRules,
+    add_rates,
+    denominators,
+    dispersions,
+    empirical_bayes,
+    local_empirical_bayes,
+)
 from tests.kit.met_counts import CATEGORY_IDS, ID_OF, met_area_months, met_areas
 
 YEAR = "2024-08..2025-07"
@@ -307,3 +314,44 @@ def test_a_window_that_the_data_covers_in_part_has_a_count_and_no_rate() -> None
     assert rated.loc[5, ["rate_per_10000", "rate_low", "rate_high", "rate_smoothed", "funnel_class"]].isna().all()
     alone = add_rates(counts.iloc[:5], people)  # nor does it draw the others towards it
     assert rated["rate_smoothed"].tolist()[:5] == alone["rate_smoothed"].tolist()
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_local_smoothing_is_esdas(seed: int) -> None:
+    """The spatial empirical Bayes rates of esda, on a chessboard with an island and an area without events."""
+    from esda.smoothing import Spatial_Empirical_Bayes
+    from libpysal.weights import W, lat2W
+    from scipy import sparse
+
+    rng = np.random.default_rng(seed)
+    grid = lat2W(6, 6, rook=False)
+    board = W({**grid.neighbors, 36: []}, silence_warnings=True)
+    board.id_order = list(range(37))
+    people = rng.integers(200, 9000, 37).astype(float)
+    events = rng.poisson(people * rng.gamma(2.0, 0.004, 37)).astype(float)
+    events[3] = 0
+    matrix = sparse.csr_array(board.sparse)
+    expected = Spatial_Empirical_Bayes(events, people, board).r.ravel()
+    got = local_empirical_bayes(events, people, matrix)
+    assert got == pytest.approx(expected, rel=1e-9)
+    assert got[36] == pytest.approx(events[36] / people[36])
+    assert local_empirical_bayes(np.zeros(37), people, matrix).tolist() == [0.0] * 37
+
+
+def test_rates_are_smoothed_locally_among_the_areas_that_have_one() -> None:
+    from scipy import sparse
+
+    events, residents = [12, 30, 25, 40, 9, 18], [1000, 2000, 900, 3000, 800, 1500]
+    ring = sparse.csr_array(np.roll(np.eye(6), 1, axis=1) + np.roll(np.eye(6), -1, axis=1))
+    counts, persons = table(events), people(residents)
+    codes = [f"W{i}" for i in range(6)]
+    rated = wards(add_rates(counts, persons, neighbours={"ward": (codes, ring)}))
+    assert rated["rate_smoothed_local"].tolist() == pytest.approx(
+        local_empirical_bayes(events, residents, ring) * 10_000
+    )
+    # An area without a rate is nobody's neighbour.
+    part = wards(add_rates(counts, persons, neighbours={"ward": (codes, ring)}, visitor_areas=codes[:1]))
+    alone = local_empirical_bayes(events[1:], residents[1:], ring[1:][:, 1:])
+    assert part["rate_smoothed_local"].isna().tolist() == [True] + [False] * 5
+    assert part["rate_smoothed_local"].tolist()[1:] == pytest.approx(alone * 10_000)
+    assert add_rates(counts, persons)["rate_smoothed_local"].isna().all()
